@@ -1,0 +1,83 @@
+package audit
+
+import "github.com/pouncet/terraform-provider-pouncet/backend"
+
+// place groups what was asked for in one environment: a thousand references
+// of one file share it, and the record stays small.
+type place struct {
+	Project     string `json:"project,omitempty"`
+	Environment string `json:"environment,omitempty"`
+	Scope       string `json:"scope,omitempty"`
+	Items       []item `json:"items"`
+}
+
+// item is one reference, or one change.
+type item struct {
+	Kind    backend.Kind   `json:"kind"`
+	Name    string         `json:"name,omitempty"`
+	Field   string         `json:"field,omitempty"`
+	Asked   string         `json:"asked_version,omitempty"`
+	Reveal  bool           `json:"reveal,omitempty"`
+	Op      backend.Op     `json:"op,omitempty"`
+	Force   bool           `json:"force,omitempty"`
+	Action  backend.Action `json:"action,omitempty"`
+	Changed []string       `json:"changed,omitempty"`
+	ID      string         `json:"id,omitempty"`
+	Version int64          `json:"version,omitempty"`
+	Code    backend.Code   `json:"code,omitempty"` // of the item's own error
+}
+
+// places collects items by place, in the order in which places first appear.
+type places struct {
+	list  []place
+	index map[[3]string]int
+}
+
+func (p *places) add(project, environment, scope string, i item) {
+	key := [3]string{project, environment, scope}
+	at, ok := p.index[key]
+	if !ok {
+		if p.index == nil {
+			p.index = map[[3]string]int{}
+		}
+		at = len(p.list)
+		p.index[key] = at
+		p.list = append(p.list, place{Project: project, Environment: environment, Scope: scope})
+	}
+	p.list[at].Items = append(p.list[at].Items, i)
+}
+
+func resolved(refs []backend.Ref, out []backend.Resolution) []place {
+	var p places
+	for n, r := range refs {
+		i := item{Kind: r.Kind, Name: r.Name, Field: r.Field, Asked: r.Version, Reveal: r.Reveal}
+		if n < len(out) {
+			i.ID, i.Version = out[n].ID, out[n].Version
+			if out[n].Err != nil {
+				i.Code = out[n].Err.Code
+			}
+		}
+		p.add(r.Project, r.Environment, r.Scope, i)
+	}
+	return p.list
+}
+
+func intended(set backend.ChangeSet) []place {
+	var p places
+	for _, c := range set.Changes {
+		p.add(c.Project, c.Environment, c.Scope, item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force})
+	}
+	return p.list
+}
+
+func done(out []backend.Outcome) []place {
+	var p places
+	for _, o := range out {
+		i := item{Kind: o.Object.Kind, Name: o.Object.Name, ID: o.Object.ID, Version: o.Object.Version, Action: o.Action, Changed: o.Changed}
+		if o.Err != nil {
+			i.Code = o.Err.Code
+		}
+		p.add(o.Object.Project, o.Object.Environment, o.Object.Scope, i)
+	}
+	return p.list
+}

@@ -1,0 +1,267 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// errRollback ends a transaction whose outcome is known but must not stay.
+var errRollback = errors.New("rolled back on purpose")
+
+// rememberFor is how long the outcome of an idempotent call is kept.
+const rememberFor = 24 * time.Hour
+
+// Apply implements backend.Service.
+func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+	if len(set.Changes) > backend.MaxChanges {
+		return nil, backend.Errorf(backend.CodeTooLarge, "%d changes in one call; the limit is %d", len(set.Changes), backend.MaxChanges).
+			WithHint("apply them in several calls")
+	}
+	// Made before the first attempt: a key fetched for a new environment must
+	// find it under the same id when the set runs again.
+	ids := make([]string, len(set.Changes))
+	for i := range ids {
+		ids[i] = newID()
+	}
+	keys := newKeyset(e.keys)
+	for {
+		r := &run{engine: e, ctx: ctx, set: set, ids: ids, keys: keys, now: e.now().UTC().Truncate(time.Microsecond)}
+		err := e.store.Update(ctx, r.transaction)
+		switch {
+		case len(keys.missing) > 0:
+			if err := keys.obtain(ctx); err != nil {
+				return nil, err
+			}
+			continue
+		case err != nil && !errors.Is(err, errRollback):
+			return nil, err
+		case set.DryRun:
+			return r.outcomes, nil
+		}
+		return r.outcomes, backend.Rejected(r.outcomes)
+	}
+}
+
+// run is one attempt at a change set, inside one transaction.
+type run struct {
+	engine *Engine
+	ctx    context.Context
+	tx     store.Tx
+	set    backend.ChangeSet
+	ids    []string // of the objects that the changes may create
+	keys   *keyset
+	now    time.Time
+
+	projects map[string]*project // by the name or id they were asked for
+	outcomes []backend.Outcome
+}
+
+func (r *run) transaction(tx store.Tx) error {
+	r.tx, r.projects = tx, map[string]*project{}
+	if done, err := r.recall(); done || err != nil {
+		return err
+	}
+	r.outcomes = make([]backend.Outcome, len(r.set.Changes))
+	broken := false
+	for i, c := range r.set.Changes {
+		out, err := r.change(c, r.ids[i])
+		switch {
+		case err == nil:
+		case errors.Is(err, errKeyMissing):
+			continue // noted; the others may need more
+		case isRule(err):
+			out.Err, broken = backend.AsError(err), true
+		default:
+			return err
+		}
+		r.outcomes[i] = out
+	}
+	if broken || r.set.DryRun || len(r.keys.missing) > 0 {
+		return errRollback
+	}
+	return r.remember()
+}
+
+// change does one change, which leaves nothing behind when it returns an error
+// only because the whole transaction is then rolled back.
+func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
+	if err := checkFields(c); err != nil {
+		return backend.Outcome{}, err
+	}
+	switch c.Kind {
+	case backend.KindProject:
+		return r.changeProject(c, id)
+	case backend.KindEnvironment:
+		return r.changeEnvironment(c, id)
+	case backend.KindType:
+		return r.changeType(c, id)
+	case backend.KindSecret, backend.KindValue:
+		return r.changeEntry(c, id)
+	case backend.KindToken:
+		return r.changeToken(c, id)
+	}
+	return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "%q is not a kind of object", c.Kind)
+}
+
+// admit holds a change against what is there: its operation and the version or
+// revision that it expects.
+func admit(c backend.Change, there bool, id string, at int64) error {
+	label := backend.Quote(c.Name)
+	if c.Name == "" {
+		label = c.ID
+	}
+	if c.Expect != nil && *c.Expect != at {
+		e := backend.Errorf(backend.CodeConflict, "%s %s is at version %d, not %d", c.Kind, label, at, *c.Expect).WithHint("read it again, and decide afresh")
+		if *c.Expect == 0 {
+			e = backend.Errorf(backend.CodeConflict, "%s %s exists already, at version %d", c.Kind, label, at).WithHint("read it, and decide afresh")
+		}
+		return e
+	}
+	switch {
+	case there && c.Op == backend.OpCreate:
+		return backend.Errorf(backend.CodeExists, "%s %s exists already", c.Kind, label).
+			WithHint("its id is %s: import it, update it, or choose another name", id).At("name")
+	case !there && (c.Op == backend.OpUpdate || c.Op == backend.OpDelete):
+		return backend.Errorf(backend.CodeNotFound, "%s %s does not exist", c.Kind, label).At("name")
+	case c.Op != backend.OpSet && c.Op != backend.OpCreate && c.Op != backend.OpUpdate && c.Op != backend.OpDelete:
+		return backend.Errorf(backend.CodeInvalid, "%q is not an operation", c.Op)
+	}
+	return nil
+}
+
+// project finds a project once per transaction.
+func (r *run) project(nameOrID string) (*project, error) {
+	if p, ok := r.projects[nameOrID]; ok {
+		return p, nil
+	}
+	p, err := loadProject(r.ctx, r.tx, nameOrID)
+	if err != nil {
+		return nil, err
+	}
+	if known, ok := r.projects[p.row.ID]; ok {
+		p = known // asked for before, by another name for it
+	}
+	r.projects[nameOrID], r.projects[p.row.ID] = p, p
+	return p, nil
+}
+
+// forget makes the next question about any project read it again.
+func (r *run) forget() { clear(r.projects) }
+
+// find returns the one object that f selects, or false.
+func (r *run) find(f store.Filter) (store.Object, bool, error) {
+	f.Limit = 1
+	rows, err := r.tx.Objects(r.ctx, f)
+	if err != nil || len(rows) == 0 {
+		return store.Object{}, false, err
+	}
+	return rows[0], true, nil
+}
+
+// signingKey is the key that an environment's rows are signed and its new
+// values sealed with. A dry run signs and seals nothing: it gets nil.
+func (r *run) signingKey(p *project, environment string) (*envelope.Key, error) {
+	if r.set.DryRun {
+		return nil, nil
+	}
+	w, ok := p.scopeKey(environment)
+	if !ok {
+		return nil, backend.Errorf(backend.CodeCorrupt, "environment %q of project %q has no scope key", p.environmentName(environment), p.row.Name).
+			WithHint("restore the database from a backup")
+	}
+	return r.keys.get(w)
+}
+
+// makeKey makes and stores the scope key of an environment that is being
+// created. A dry run makes none, and gets nil.
+func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error) {
+	if r.set.DryRun {
+		return nil, nil
+	}
+	if kmsKey == "" {
+		kmsKey = r.engine.kmsKey
+	}
+	w, key, err := r.keys.generate(project, environment, kmsKey)
+	if err != nil {
+		return nil, err
+	}
+	return key, r.tx.InsertScopeKey(r.ctx, store.ScopeKey{
+		ID: w.ID, Project: w.Project, Environment: w.Environment, KMSKey: w.KMSKey, Wrapped: w.Blob, CreatedAt: r.now,
+	})
+}
+
+// insert and update write a row as it now is, signed with the key if there is one.
+func (r *run) insert(o store.Object, a attributes, key *envelope.Key, in *project) (store.Object, error) {
+	o.Revision, o.CreatedAt, o.UpdatedAt, o.Attributes = 1, r.now, r.now, a.encode()
+	signWith(key, &o, in)
+	return o, r.tx.InsertObject(r.ctx, o)
+}
+
+func (r *run) update(o store.Object, a attributes, key *envelope.Key, in *project) (store.Object, error) {
+	o.Revision, o.UpdatedAt, o.Attributes = o.Revision+1, r.now, a.encode()
+	signWith(key, &o, in)
+	return o, r.tx.UpdateObject(r.ctx, o)
+}
+
+func signWith(key *envelope.Key, o *store.Object, in *project) {
+	o.MAC = nil
+	if key != nil {
+		sign(key, o, in.row.Name)
+	}
+}
+
+// principal is the name that a version is written under.
+func (r *run) principal() string {
+	p, _ := backend.PrincipalFrom(r.ctx)
+	return p.Name
+}
+
+// recall reports whether this very set was applied before, and gives its outcomes.
+func (r *run) recall() (bool, error) {
+	if r.set.IdempotencyKey == "" || r.set.DryRun {
+		return false, nil
+	}
+	before, err := r.tx.Recall(r.ctx, r.set.IdempotencyKey)
+	if errors.Is(err, backend.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if string(before.Request) != string(r.digest()) {
+		return false, backend.Errorf(backend.CodeConflict, "this idempotency key was used for another set of changes").
+			WithHint("make a new key for each set")
+	}
+	return true, json.Unmarshal(before.Outcome, &r.outcomes)
+}
+
+func (r *run) remember() error {
+	if r.set.IdempotencyKey == "" {
+		return nil
+	}
+	outcome, err := json.Marshal(r.outcomes)
+	if err != nil {
+		return err
+	}
+	return r.tx.Remember(r.ctx, store.Remembered{Key: r.set.IdempotencyKey, Request: r.digest(), Outcome: outcome, At: r.now}, r.now.Add(-rememberFor))
+}
+
+// digest tells one set of changes from another for idempotency. Values stay
+// out of it (they marshal as "[redacted]"): a plain hash of a secret is an oracle for
+// guessing it. Keys are random, so the rest is enough to catch a mistake.
+func (r *run) digest() []byte {
+	text, err := json.Marshal(r.set.Changes)
+	if err != nil {
+		panic(err) // plain data; raw JSON was checked
+	}
+	p, _ := backend.PrincipalFrom(r.ctx)
+	sum := sha256.Sum256(append([]byte(p.ID+"\x00"), text...))
+	return sum[:]
+}

@@ -1,0 +1,216 @@
+package engine
+
+import (
+	"encoding/json"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// entry is a secret or scoped value that a change is about.
+type entry struct {
+	in    *project
+	row   store.Object
+	attr  attributes
+	there bool
+	diff  diff
+}
+
+func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) {
+	e, err := r.entry(c, id)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	at := e.row.Version
+	if c.Kind == backend.KindValue {
+		at = e.row.Revision
+	}
+	if err := admit(c, e.there, e.row.ID, at); err != nil {
+		return backend.Outcome{}, err
+	}
+	if c.Op == backend.OpDelete {
+		return r.deleteEntry(e, c.Force)
+	}
+	before := e.row.Name
+	if e.there {
+		if err := r.verified(e.in, e.row); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	e.diff.describe(c, &e.row.Name, &e.attr)
+	if err := e.in.policy.CheckEntryName(c.Kind, e.row.Name); err != nil && (!e.there || e.row.Name != before) {
+		return backend.Outcome{}, err
+	}
+	if e.there && e.row.Name != before && e.in.policy.ImmutableNames {
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "%s %q cannot be renamed: the project's policy has immutable_names", c.Kind, before).
+			WithHint("create a new one, or change the policy").At("name")
+	}
+	write := r.writeValue
+	if c.Kind == backend.KindSecret {
+		write = r.writeSecret
+	}
+	out, err := write(c, e)
+	if err == nil && e.there && e.row.Name != before && c.Kind == backend.KindSecret {
+		err = r.carryLinks(e.in, before, e.row.Name)
+	}
+	return out, err
+}
+
+// entry finds the secret or scoped value of a change, or makes the row that
+// creating it would begin with.
+func (r *run) entry(c backend.Change, id string) (*entry, error) {
+	e := &entry{}
+	var err error
+	if c.ID != "" {
+		if e.row, e.there, err = r.find(store.Filter{Kind: c.Kind, ID: c.ID}); err != nil {
+			return nil, err
+		}
+		if !e.there {
+			return nil, admit(c, false, "", 0)
+		}
+		if e.in, err = r.project(e.row.Project); err != nil {
+			return nil, err
+		}
+		if err := e.stays(c); err != nil {
+			return nil, err
+		}
+	} else {
+		if e.in, err = r.project(c.Project); err != nil {
+			return nil, err
+		}
+		environment, err := e.in.environment(c.Environment)
+		if err != nil {
+			return nil, err
+		}
+		if c.Scope == "" {
+			c.Scope = backend.ProjectScope
+		}
+		if err := backend.CheckScope(c.Scope); err != nil {
+			return nil, err
+		}
+		if err := backend.CheckName(c.Kind, c.Name); err != nil {
+			return nil, err
+		}
+		place := store.Object{Kind: c.Kind, ID: id, Project: e.in.row.ID, Environment: environment.ID, Scope: c.Scope, Name: c.Name}
+		e.row, e.there, err = r.find(store.Filter{Kind: c.Kind, Project: place.Project, Environment: place.Environment, Scope: place.Scope, Name: place.Name})
+		if err != nil {
+			return nil, err
+		}
+		if !e.there {
+			e.row = place
+			e.row.Attributes = attributes{}.encode()
+		}
+	}
+	e.attr, err = decodeAttributes(e.row)
+	return e, err
+}
+
+// stays refuses a change by id that names another environment or scope: an
+// entry does not move, since its value is bound to where it is.
+func (e *entry) stays(c backend.Change) error {
+	if c.Environment != "" {
+		environment, err := e.in.environment(c.Environment)
+		if err != nil {
+			return err
+		}
+		if environment.ID != e.row.Environment {
+			return backend.Errorf(backend.CodeInvalid, "%s %q cannot move to another environment", c.Kind, e.row.Name).
+				WithHint("create it there, and delete it here").At("environment")
+		}
+	}
+	if c.Scope != "" && c.Scope != e.row.Scope {
+		return backend.Errorf(backend.CodeInvalid, "%s %q cannot move to another scope", c.Kind, e.row.Name).
+			WithHint("create it there, and delete it here").At("scope")
+	}
+	return nil
+}
+
+// writeValue creates or updates a scoped value.
+func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
+	if c.JSON != nil && c.Link != nil {
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "scoped value %q is either a plain value or a link to a secret, not both", e.row.Name).At("link")
+	}
+	switch {
+	case c.JSON != nil:
+		if e.row.Link != "" {
+			e.row.Link, e.attr.LinkField = "", ""
+			e.diff.changed = append(e.diff.changed, "link")
+		}
+		setJSON(&e.diff, "json", &e.attr.JSON, c.JSON)
+		if n := len(e.attr.JSON); n > e.in.policy.MaxValueBytes {
+			return backend.Outcome{}, tooLarge(e, n)
+		}
+	case c.Link != nil:
+		if err := r.link(*c.Link, e); err != nil {
+			return backend.Outcome{}, err
+		}
+	case !e.there:
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "scoped value %q needs a value: JSON, or a link to a secret", e.row.Name).At("json")
+	}
+	return r.writeEntry(e, nil)
+}
+
+// link makes a scoped value stand for a secret, which must exist somewhere in
+// the project: a mistyped name is better found now than by the first pipeline.
+func (r *run) link(l backend.Link, e *entry) error {
+	if err := backend.CheckName(backend.KindSecret, l.Secret); err != nil {
+		return err.At("link")
+	}
+	if _, err := backend.Pick(json.RawMessage("null"), l.Field); err != nil && err.Code == backend.CodeInvalid {
+		return err.At("link")
+	}
+	_, exists, err := r.find(store.Filter{Kind: backend.KindSecret, Project: e.in.row.ID, Name: l.Secret})
+	if err != nil {
+		return err
+	}
+	if !exists && l.Secret != e.row.Link {
+		return backend.Errorf(backend.CodeNotFound, "scoped value %q links to secret %q, which does not exist in any environment", e.row.Name, l.Secret).
+			WithHint("create the secret first, or correct the name").At("link")
+	}
+	if l.Secret != e.row.Link || l.Field != e.attr.LinkField {
+		e.diff.changed = append(e.diff.changed, "link")
+	}
+	if e.attr.JSON != nil {
+		e.attr.JSON = nil
+		e.diff.changed = append(e.diff.changed, "json")
+	}
+	e.row.Link, e.attr.LinkField = l.Secret, l.Field
+	return nil
+}
+
+func tooLarge(e *entry, n int) error {
+	attribute := "value"
+	if e.row.Kind == backend.KindValue {
+		attribute = "json"
+	}
+	return backend.Errorf(backend.CodeTooLarge, "the value of %s %q has %d bytes; the limit of project %q is %d (max_value_bytes)", e.row.Kind, e.row.Name, n, e.in.row.Name, e.in.policy.MaxValueBytes).
+		WithHint("shorten it, or keep the bulk elsewhere and its key here").At(attribute)
+}
+
+// writeEntry writes the row of an entry and, for a secret with a new value,
+// the version, sealed under the environment's key.
+func (r *run) writeEntry(e *entry, version *newVersion) (backend.Outcome, error) {
+	if e.there && len(e.diff.changed) == 0 {
+		return outcome(backend.ActionUnchanged, e.diff, e.row, e.in)
+	}
+	key, err := r.signingKey(e.in, e.row.Environment)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	action := backend.ActionUpdate
+	if e.there {
+		e.row, err = r.update(e.row, e.attr, key, e.in)
+	} else {
+		action = backend.ActionCreate
+		e.row, err = r.insert(e.row, e.attr, key, e.in)
+	}
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if version != nil && !r.set.DryRun {
+		if err := r.insertVersion(key, e.row, *version); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	return outcome(action, e.diff, e.row, e.in)
+}

@@ -1,0 +1,135 @@
+package engine
+
+import (
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// member finds, by id or by project and name, an object of a kind that a
+// project has directly: an environment or a type.
+func (r *run) member(c backend.Change) (*project, store.Object, bool, error) {
+	if c.ID != "" {
+		row, there, err := r.find(store.Filter{Kind: c.Kind, ID: c.ID})
+		if err != nil {
+			return nil, row, false, err
+		}
+		if !there {
+			return nil, row, false, admit(c, false, "", 0)
+		}
+		p, err := r.project(row.Project)
+		return p, row, true, err
+	}
+	if err := backend.CheckName(c.Kind, c.Name); err != nil {
+		return nil, store.Object{}, false, err
+	}
+	p, err := r.project(c.Project)
+	if err != nil {
+		return nil, store.Object{}, false, err
+	}
+	row, there, err := r.find(store.Filter{Kind: c.Kind, Project: p.row.ID, Name: c.Name})
+	return p, row, there, err
+}
+
+func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, error) {
+	p, row, there, err := r.member(c)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if err := admit(c, there, row.ID, row.Revision); err != nil {
+		return backend.Outcome{}, err
+	}
+	if c.Op == backend.OpDelete {
+		return r.deleteEnvironment(p, row, c.Force)
+	}
+	if !there {
+		row = store.Object{Kind: c.Kind, ID: id, Project: p.row.ID, Name: c.Name, Attributes: attributes{}.encode()}
+	} else if err := r.verified(p, row); err != nil {
+		return backend.Outcome{}, err
+	}
+	a, err := decodeAttributes(row)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	var d diff
+	d.describe(c, &row.Name, &a)
+	set(&d, "protected", &a.Protected, c.Protected)
+	if there && c.KMSKey != nil && *c.KMSKey != a.KMSKey {
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "the KMS key of environment %q is fixed since its creation", row.Name).
+			WithHint("create another environment with the new key, and move its entries there").At("kms_key")
+	}
+	set(&d, "kms_key", &a.KMSKey, c.KMSKey)
+	if err := backend.CheckName(c.Kind, row.Name); err != nil {
+		return backend.Outcome{}, err
+	}
+	if !there {
+		key, err := r.makeKey(p.row.ID, row.ID, a.KMSKey)
+		if err != nil {
+			return backend.Outcome{}, err
+		}
+		return r.finish(backend.ActionCreate, d, p)(r.insert(row, a, key, p))
+	}
+	if len(d.changed) == 0 {
+		return outcome(backend.ActionUnchanged, d, row, p)
+	}
+	key, err := r.signingKey(p, row.ID)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	return r.finish(backend.ActionUpdate, d, p)(r.update(row, a, key, p))
+}
+
+// finish turns a written row of a project's member into the change's outcome,
+// and makes what comes later in the set read the project again.
+func (r *run) finish(action backend.Action, d diff, p *project) func(store.Object, error) (backend.Outcome, error) {
+	return func(row store.Object, err error) (backend.Outcome, error) {
+		if err != nil {
+			return backend.Outcome{}, err
+		}
+		r.forget()
+		return outcome(action, d, row, p)
+	}
+}
+
+// verified refuses to build on a row that was changed behind the engine's
+// back: writing it again would sign what somebody else put there.
+func (r *run) verified(p *project, row store.Object) error {
+	if r.set.DryRun && len(row.MAC) == 0 && row.UpdatedAt.Equal(r.now) {
+		return nil // made earlier in this dry run, which signs nothing
+	}
+	return p.check(row, r.keys)
+}
+
+func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backend.Outcome, error) {
+	a, err := decodeAttributes(row)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if a.Protected {
+		return backend.Outcome{}, backend.Errorf(backend.CodeDenied, "environment %q is protected", row.Name).
+			WithHint("set protected to false first").At("protected")
+	}
+	var users []string
+	var entries []store.Object
+	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindValue} {
+		rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: p.row.ID, Environment: row.ID})
+		if err != nil {
+			return backend.Outcome{}, err
+		}
+		entries = append(entries, rows...)
+	}
+	for _, e := range entries {
+		users = append(users, entryLabel(p, e))
+	}
+	if len(users) > 0 && !force {
+		return backend.Outcome{}, inUse(row, users, "delete these first, or force the deletion of all that the environment holds")
+	}
+	for _, e := range entries {
+		if err := r.tx.DeleteObject(r.ctx, e.ID); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	if err := r.tx.DeleteScopeKeys(r.ctx, p.row.ID, row.ID); err != nil {
+		return backend.Outcome{}, err
+	}
+	return r.finish(backend.ActionDelete, diff{}, p)(row, r.tx.DeleteObject(r.ctx, row.ID))
+}

@@ -1,0 +1,181 @@
+package engine
+
+import (
+	"regexp"
+	"slices"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error) {
+	if c.Project != "" && c.Name != "" && c.Project != c.Name {
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a project is not in a project").At("project")
+	}
+	f := store.Filter{Kind: backend.KindProject, ID: c.ID, Name: c.Name}
+	if c.ID != "" {
+		f.Name = ""
+	} else if err := backend.CheckName(c.Kind, c.Name); err != nil {
+		return backend.Outcome{}, err
+	}
+	row, there, err := r.find(f)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if err := admit(c, there, row.ID, row.Revision); err != nil {
+		return backend.Outcome{}, err
+	}
+	if c.Op == backend.OpDelete {
+		return r.deleteProject(row)
+	}
+	if !there {
+		row = store.Object{Kind: c.Kind, ID: id, Name: c.Name}
+		policy := backend.DefaultPolicy()
+		row.Attributes = attributes{Policy: &policy}.encode()
+	}
+	a, err := decodeAttributes(row)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if a.Policy == nil {
+		policy := backend.DefaultPolicy()
+		a.Policy = &policy
+	}
+	var d diff
+	d.describe(c, &row.Name, &a)
+	if err := d.policy(c.Policy, a.Policy); err != nil {
+		return backend.Outcome{}, err
+	}
+	if err := backend.CheckName(c.Kind, row.Name); err != nil {
+		return backend.Outcome{}, err
+	}
+	if !there {
+		return r.createProject(row, a)
+	}
+	if len(d.changed) == 0 {
+		return outcome(backend.ActionUnchanged, d, row, nil)
+	}
+	if row, err = r.update(row, a, nil, nil); err != nil {
+		return backend.Outcome{}, err
+	}
+	r.forget()
+	if slices.Contains(d.changed, "name") {
+		if err := r.resignEnvironments(row); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	return outcome(backend.ActionUpdate, d, row, nil)
+}
+
+// createProject makes a project, and the scope key of what all its
+// environments share.
+func (r *run) createProject(row store.Object, a attributes) (backend.Outcome, error) {
+	if _, err := r.makeKey(row.ID, backend.AnyEnvironment, ""); err != nil {
+		return backend.Outcome{}, err
+	}
+	row, err := r.insert(row, a, nil, nil)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	r.forget()
+	return outcome(backend.ActionCreate, diff{}, row, nil)
+}
+
+// resignEnvironments signs the environments of a renamed project again, since
+// their MACs hold its name: all their keys are needed, which a rename is worth.
+func (r *run) resignEnvironments(row store.Object) error {
+	p, err := r.project(row.ID)
+	if err != nil {
+		return err
+	}
+	for _, e := range p.environments {
+		a, err := decodeAttributes(e)
+		if err != nil {
+			return err
+		}
+		key, err := r.signingKey(p, e.ID)
+		if err != nil {
+			return err
+		}
+		if _, err := r.update(e, a, key, p); err != nil {
+			return err
+		}
+	}
+	r.forget()
+	return nil
+}
+
+func (r *run) deleteProject(row store.Object) (backend.Outcome, error) {
+	p, err := r.project(row.ID)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	users := names(p.environments)
+	for i := range users {
+		users[i] = "environment " + users[i]
+	}
+	for _, t := range p.types {
+		if !t.builtIn {
+			users = append(users, "secret type "+t.row.Name)
+		}
+	}
+	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindValue} {
+		entries, err := r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: row.ID, Environment: backend.AnyEnvironment})
+		if err != nil {
+			return backend.Outcome{}, err
+		}
+		for _, e := range entries {
+			users = append(users, entryLabel(p, e))
+		}
+	}
+	// Not even by force: a project is emptied before it goes.
+	if len(users) > 0 {
+		return backend.Outcome{}, inUse(row, users, "delete these first")
+	}
+	if err := r.tx.DeleteScopeKeys(r.ctx, row.ID, backend.AnyEnvironment); err != nil {
+		return backend.Outcome{}, err
+	}
+	if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil {
+		return backend.Outcome{}, err
+	}
+	r.forget()
+	return outcome(backend.ActionDelete, diff{}, row, nil)
+}
+
+// policy applies a change of policy and checks what comes out.
+func (d *diff) policy(c *backend.PolicyChange, p *backend.Policy) error {
+	if c == nil {
+		return nil
+	}
+	set(d, "max_secrets", &p.MaxSecrets, c.MaxSecrets)
+	set(d, "max_value_bytes", &p.MaxValueBytes, c.MaxValueBytes)
+	set(d, "max_name_length", &p.MaxNameLength, c.MaxNameLength)
+	set(d, "name_pattern", &p.NamePattern, c.NamePattern)
+	set(d, "immutable_names", &p.ImmutableNames, c.ImmutableNames)
+	set(d, "default_visibility", &p.DefaultVisibility, c.DefaultVisibility)
+	for _, limit := range []struct {
+		name  string
+		value int
+		most  int
+	}{
+		{"max_secrets", p.MaxSecrets, backend.LargestMaxSecrets},
+		{"max_value_bytes", p.MaxValueBytes, backend.DefaultMaxValueBytes},
+		{"max_name_length", p.MaxNameLength, backend.DefaultMaxNameLength},
+	} {
+		if limit.value < 1 || limit.value > limit.most {
+			return backend.Errorf(backend.CodeInvalid, "%s is %d; it must be from 1 to %d", limit.name, limit.value, limit.most).At(limit.name)
+		}
+	}
+	if _, err := regexp.Compile(p.NamePattern); err != nil {
+		return backend.Errorf(backend.CodeInvalid, "name_pattern is not a regular expression: %w", err).At("name_pattern")
+	}
+	return checkVisibility(p.DefaultVisibility, "default_visibility")
+}
+
+func checkVisibility(v backend.Visibility, attribute string) error {
+	if v != backend.Masked && v != backend.Restricted {
+		return backend.Errorf(backend.CodeInvalid, "%s %s is not one", attribute, backend.Quote(string(v))).
+			WithHint("use %q or %q", backend.Masked, backend.Restricted).At(attribute)
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package engine
+
+import (
+	"crypto/rand"
+	"math/big"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// newVersion is a value to be sealed.
+type newVersion struct {
+	plaintext []byte
+	in        secretType
+}
+
+// writeSecret creates or updates a secret.
+func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
+	if !e.there {
+		if err := r.checkQuota(e.in); err != nil {
+			return backend.Outcome{}, err
+		}
+		e.attr.Visibility = e.in.policy.DefaultVisibility
+	}
+	if c.Visibility != nil {
+		if err := checkVisibility(*c.Visibility, "visibility"); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	set(&e.diff, "visibility", &e.attr.Visibility, c.Visibility)
+	in := e.in.typeByID(e.row.Type)
+	if c.Type != nil {
+		var err error
+		if in, err = e.in.typeByKey(*c.Type); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	version, err := r.newValue(c, e, in)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if version != nil {
+		e.row.Version++
+		e.attr.ValueAt = r.now
+	}
+	set(&e.diff, "type", &e.row.Type, &in.row.ID)
+	out, err := r.writeEntry(e, version)
+	if err == nil && !e.there {
+		e.in.secrets++
+	}
+	return out, err
+}
+
+// newValue is the value that a change writes, checked against its type; nil
+// if the present one stays. A change of type alone writes the present value again, since a
+// version is bound to the type it was checked against.
+func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, error) {
+	if c.Generate != nil && c.Value.Len() > 0 {
+		return nil, backend.Errorf(backend.CodeInvalid, "secret %q is given a value and asked to generate one", e.row.Name).
+			WithHint("do the one or the other").At("generate")
+	}
+	plaintext := c.Value.Expose()
+	if c.Generate != nil {
+		var err error
+		if plaintext, err = generate(*c.Generate, in); err != nil {
+			return nil, err
+		}
+	}
+	given := len(plaintext) > 0
+	if !e.there && !given {
+		return nil, backend.Errorf(backend.CodeInvalid, "Secret value is required").
+			WithHint("give secret %q a value that is not empty", e.row.Name).At("value")
+	}
+	if n := len(plaintext); n > e.in.policy.MaxValueBytes {
+		return nil, tooLarge(e, n)
+	}
+	retyped := e.there && in.row.ID != e.row.Type
+	if !given && !retyped {
+		return nil, nil
+	}
+	if given {
+		if err := r.engine.schemas.check(in, plaintext); err != nil {
+			return nil, err
+		}
+	}
+	if e.there {
+		present, known, err := r.presentValue(e)
+		if err != nil {
+			return nil, err
+		}
+		same := given && known && sameValue(present, plaintext, in.isJSON())
+		switch {
+		case same && !retyped:
+			return nil, nil
+		case !given && !known:
+			return nil, corrupt(e.row, "its value does not open, so it cannot be checked against another type")
+		case !given:
+			plaintext = present
+			if err := r.engine.schemas.check(in, plaintext); err != nil {
+				return nil, err
+			}
+		}
+		if given && !same {
+			e.diff.changed = append(e.diff.changed, "value")
+		}
+	}
+	return &newVersion{plaintext: plaintext, in: in}, nil
+}
+
+// presentValue is the current value of a secret that exists; not known where it
+// does not open, which a new value may then mend, or was set earlier in a dry run.
+func (r *run) presentValue(e *entry) (value []byte, known bool, err error) {
+	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{{Object: e.row.ID, Version: e.row.Version}})
+	if err != nil || len(versions) == 0 {
+		return nil, false, err
+	}
+	value, err = r.openValue(e.in, e.row, versions[0])
+	if err != nil && backend.AsError(err).Code == backend.CodeCorrupt {
+		return nil, false, nil
+	}
+	return value, err == nil, err
+}
+
+func (r *run) insertVersion(key *envelope.Key, o store.Object, n newVersion) error {
+	v := store.Version{
+		Object: o.ID, Version: o.Version, ScopeKey: key.ID(), JSON: n.in.isJSON(),
+		CreatedAt: r.now, CreatedBy: r.principal(),
+	}
+	if n.in.row.ID != "" {
+		v.Type, v.SchemaHash = n.in.row.ID, n.in.schemaHash()
+	}
+	if err := seal(key, o, &v, n.plaintext); err != nil {
+		return err
+	}
+	return r.tx.InsertVersion(r.ctx, v)
+}
+
+// checkQuota refuses the one secret too many.
+func (r *run) checkQuota(p *project) error {
+	if p.secrets < 0 {
+		n, err := r.tx.Count(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID})
+		if err != nil {
+			return err
+		}
+		p.secrets = n
+	}
+	if p.secrets >= p.policy.MaxSecrets {
+		return backend.Errorf(backend.CodeQuota, "project %q has %s, which is its quota (max_secrets)", p.row.Name, plural(p.secrets, "secret")).
+			WithHint("delete some, or raise the quota: pouncet project set %s --max-secrets N", p.row.Name).At("name")
+	}
+	return nil
+}
+
+// carryLinks lets the scoped values that link to a secret follow its new name,
+// once no secret of the project bears the old one any more.
+func (r *run) carryLinks(p *project, before, after string) error {
+	_, another, err := r.find(store.Filter{Kind: backend.KindSecret, Project: p.row.ID, Name: before})
+	if err != nil || another {
+		return err
+	}
+	linked, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindValue, Project: p.row.ID, Link: before})
+	if err != nil {
+		return err
+	}
+	for _, row := range linked {
+		if err := r.verified(p, row); err != nil {
+			return err
+		}
+		a, err := decodeAttributes(row)
+		if err != nil {
+			return err
+		}
+		key, err := r.signingKey(p, row.Environment)
+		if err != nil {
+			return err
+		}
+		row.Link = after
+		if _, err := r.update(row, a, key, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteEntry deletes a secret or scoped value, unless something uses it.
+func (r *run) deleteEntry(e *entry, force bool) (backend.Outcome, error) {
+	if e.row.Kind == backend.KindSecret && !force {
+		users, err := r.linkedFrom(e.in, e.row)
+		if err != nil {
+			return backend.Outcome{}, err
+		}
+		if len(users) > 0 {
+			return backend.Outcome{}, inUse(e.row, users, "change or delete these first, or force the deletion")
+		}
+	}
+	if err := r.tx.DeleteObject(r.ctx, e.row.ID); err != nil {
+		return backend.Outcome{}, err
+	}
+	e.in.secrets = -1
+	return outcome(backend.ActionDelete, e.diff, e.row, e.in)
+}
+
+// linkedFrom names the scoped values whose link can lead to a secret: those of
+// its name for which there is a request that sees both.
+func (r *run) linkedFrom(p *project, secret store.Object) ([]string, error) {
+	linked, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindValue, Project: p.row.ID, Link: secret.Name})
+	if err != nil {
+		return nil, err
+	}
+	var users []string
+	for _, v := range linked {
+		if meet(v.Environment, secret.Environment, backend.AnyEnvironment) && meet(v.Scope, secret.Scope, backend.ProjectScope) {
+			users = append(users, entryLabel(p, v))
+		}
+	}
+	return users, nil
+}
+
+// meet reports whether one request can see two places, given what stands for all of them.
+func meet(a, b, all string) bool { return a == b || a == all || b == all }
+
+const lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+// generate makes a random value: each character drawn independently and
+// evenly (by rejection, crypto/rand.Int) from the alphabet.
+func generate(g backend.Generate, in secretType) ([]byte, error) {
+	if g.Length == 0 {
+		g.Length = 32
+	}
+	if g.Alphabet == "" {
+		g.Alphabet = lettersAndDigits
+	}
+	alphabet := []rune(g.Alphabet)
+	if g.Length < 8 || g.Length > 1024 {
+		return nil, backend.Errorf(backend.CodeInvalid, "a generated value cannot have %d characters", g.Length).
+			WithHint("choose a length from 8 to 1024").At("generate")
+	}
+	seen := map[rune]bool{}
+	for _, c := range alphabet {
+		seen[c] = true
+	}
+	if len(seen) != len(alphabet) || len(alphabet) < 10 || len(alphabet) > 1024 {
+		return nil, backend.Errorf(backend.CodeInvalid, "the alphabet of a generated value has 10 to 1024 characters, none of them twice").At("generate")
+	}
+	if in.isJSON() {
+		return nil, backend.Errorf(backend.CodeInvalid, "values of secret type %q are JSON, which is not generated", in.row.Name).
+			WithHint("give a value").At("generate")
+	}
+	out := make([]rune, g.Length)
+	size := big.NewInt(int64(len(alphabet)))
+	for i := range out {
+		n, err := rand.Int(rand.Reader, size)
+		if err != nil {
+			return nil, backend.Errorf(backend.CodeInternal, "drawing random numbers: %w", err)
+		}
+		out[i] = alphabet[n.Int64()]
+	}
+	return []byte(string(out)), nil
+}

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"crypto/sha256"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// changeToken makes or revokes a token. A token is not changed: another role
+// or another expiry is another token.
+func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) {
+	if c.ID == "" {
+		if err := backend.CheckName(c.Kind, c.Name); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	tokens, err := r.tx.Tokens(r.ctx)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	var present store.Token
+	for _, t := range tokens {
+		if (c.ID != "" && t.ID == c.ID) || (c.ID == "" && t.Name == c.Name) {
+			present = t
+		}
+	}
+	there := present.ID != ""
+	revision := int64(0)
+	if there {
+		revision = 1
+		if c.Op == backend.OpSet {
+			c.Op = backend.OpCreate
+		}
+	}
+	if err := admit(c, there, present.ID, revision); err != nil {
+		return backend.Outcome{}, err
+	}
+	switch {
+	case c.Op == backend.OpDelete:
+		return backend.Outcome{Action: backend.ActionDelete, Object: tokenObject(present)}, r.tx.DeleteToken(r.ctx, present.ID)
+	case c.Op == backend.OpUpdate:
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a token is not changed").WithHint("make another, and delete this one")
+	case c.Role == nil || (*c.Role != backend.RoleAdmin && *c.Role != backend.RoleRuntime && *c.Role != backend.RoleViewer):
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a token needs a role").
+			WithHint("use %q, %q or %q", backend.RoleAdmin, backend.RoleRuntime, backend.RoleViewer).At("role")
+	case len(c.TokenHash) != sha256.Size:
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a token needs its SHA-256 hash, of %d bytes", sha256.Size).At("token_hash")
+	}
+	t := store.Token{ID: id, Name: c.Name, Role: *c.Role, Hash: c.TokenHash, CreatedAt: r.now}
+	if c.Description != nil {
+		t.Description = *c.Description
+	}
+	if c.ExpiresAt != nil {
+		t.ExpiresAt = c.ExpiresAt.UTC()
+		if !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(r.now) {
+			return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "the token would expire before it is made").At("expires_at")
+		}
+	}
+	return backend.Outcome{Action: backend.ActionCreate, Object: tokenObject(t)}, r.tx.InsertToken(r.ctx, t)
+}
+
+func tokenObject(t store.Token) backend.Object {
+	return backend.Object{
+		Kind: backend.KindToken, ID: t.ID, Name: t.Name, Description: t.Description, Revision: 1,
+		CreatedAt: t.CreatedAt, UpdatedAt: t.CreatedAt, Role: t.Role, ExpiresAt: t.ExpiresAt,
+	}
+}

@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"errors"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
+	for _, t := range builtInTypes() {
+		if c.Name == t.row.Name || c.ID == t.row.ID {
+			return backend.Outcome{}, backend.Errorf(backend.CodeDenied, "secret type %q is built in and cannot be changed", t.row.Name).
+				WithHint("make a type of your own under another key").At("key")
+		}
+		if c.Rename != nil && *c.Rename == t.row.Name {
+			return backend.Outcome{}, backend.Errorf(backend.CodeExists, "secret type %q is built in", t.row.Name).
+				WithHint("choose another key").At("key")
+		}
+	}
+	p, row, there, err := r.member(c)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if err := admit(c, there, row.ID, row.Revision); err != nil {
+		return backend.Outcome{}, err
+	}
+	if c.Op == backend.OpDelete {
+		return r.deleteType(p, row)
+	}
+	if !there {
+		row = store.Object{Kind: c.Kind, ID: id, Project: p.row.ID, Name: c.Name, Attributes: attributes{}.encode()}
+	}
+	a, err := decodeAttributes(row)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	var d diff
+	d.describe(c, &row.Name, &a)
+	set(&d, "display_name", &a.DisplayName, c.DisplayName)
+	before := secretType{row: row, attr: a}
+	setJSON(&d, "schema", &a.Schema, c.Schema)
+	if err := backend.CheckName(c.Kind, row.Name); err != nil {
+		return backend.Outcome{}, err
+	}
+	if a.Schema == nil {
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "secret type %q needs a schema", row.Name).
+			WithHint(`the least is {"type": "string"}`).At("schema")
+	}
+	if _, err := r.engine.schemas.get(a.Schema); err != nil {
+		return backend.Outcome{}, err
+	}
+	if !there {
+		return r.finish(backend.ActionCreate, d, p)(r.insert(row, a, nil, p))
+	}
+	if len(d.changed) == 0 {
+		return outcome(backend.ActionUnchanged, d, row, p)
+	}
+	if after := (secretType{row: row, attr: a}); after.schemaHash() != before.schemaHash() {
+		if err := r.checkValues(p, before, after); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	return r.finish(backend.ActionUpdate, d, p)(r.update(row, a, nil, p))
+}
+
+// checkValues holds the current value of every secret of a type against its
+// new schema. ErrInUse names those that would break it.
+func (r *run) checkValues(p *project, before, after secretType) error {
+	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID, Type: after.row.ID})
+	if err != nil {
+		return err
+	}
+	if len(rows) > 0 && before.isJSON() != after.isJSON() {
+		return backend.Errorf(backend.CodeInUse, "the new schema changes values of secret type %q between JSON and plain text, and %s has one", after.row.Name, plural(len(rows), "secret")).
+			WithHint("make a new type, and move the secrets to it").At("schema")
+	}
+	keys := make([]store.VersionKey, len(rows))
+	byID := map[string]store.Object{}
+	for i, row := range rows {
+		keys[i] = store.VersionKey{Object: row.ID, Version: row.Version}
+		byID[row.ID] = row
+	}
+	versions, err := r.tx.Versions(r.ctx, keys)
+	if err != nil {
+		return err
+	}
+	var broken []string
+	missing := false
+	for _, v := range versions {
+		row := byID[v.Object]
+		value, err := r.openValue(p, row, v)
+		if errors.Is(err, errKeyMissing) {
+			missing = true // go on, so that all the keys are fetched at once
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := r.engine.schemas.check(after, value); err != nil {
+			broken = append(broken, entryLabel(p, row))
+		}
+	}
+	if missing {
+		return errKeyMissing
+	}
+	if len(broken) > 0 {
+		e := backend.Errorf(backend.CodeInUse, "the new schema of secret type %q is broken by the present value of %s", after.row.Name, list(broken)).
+			WithHint("change these values first, or make a new type").At("schema")
+		e.Users = broken
+		return e
+	}
+	return nil
+}
+
+func (r *run) deleteType(p *project, row store.Object) (backend.Outcome, error) {
+	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID, Type: row.ID})
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if len(rows) > 0 {
+		users := make([]string, len(rows))
+		for i, s := range rows {
+			users[i] = entryLabel(p, s)
+		}
+		return backend.Outcome{}, inUse(row, users, "give these another type first")
+	}
+	return r.finish(backend.ActionDelete, diff{}, p)(row, r.tx.DeleteObject(r.ctx, row.ID))
+}
+
+// openValue opens one version of a secret's value inside the transaction.
+func (r *run) openValue(p *project, row store.Object, v store.Version) ([]byte, error) {
+	w, ok := p.scopeKeyByID(v.ScopeKey)
+	if !ok {
+		return nil, corrupt(row, "the scope key of version %d is gone", v.Version)
+	}
+	key, err := r.keys.get(w)
+	if err != nil {
+		return nil, err
+	}
+	return openVersion(key, row, v)
+}

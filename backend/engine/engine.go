@@ -1,0 +1,154 @@
+// Package engine is the rules: what may be where, what a reference stands for,
+// and what a change does. It is the Service that all others wrap.
+//
+// # How a reference is resolved
+//
+// Of name N in environment E and scope S, the first that exists of (S, E),
+// (S, *), (project, E) and (project, *): the nearest scope, and within it the
+// exact environment. One statement fetches the candidates of all references;
+// the choice among them is made in [choose]. A scoped value that links to a
+// secret is followed by the same rule in the environment and scope of the
+// request. Then the keys are fetched (one KMS call per scope key that is not
+// cached), each row's MAC is checked, and the values are opened.
+//
+// # How a change is applied
+//
+// One write transaction per set; a dry run is the same transaction, rolled
+// back, so that a plan cannot disagree with what is then done. Nothing inside
+// a transaction waits for the KMS: a key that is not at hand is noted, the
+// transaction is rolled back, the key is fetched, and the set runs again (see
+// [keyset]).
+//
+// # Limits
+//
+// A MAC shows that a row was changed or moved, not that one was deleted, nor
+// that the whole database was set back to an earlier day. The rows of projects and of
+// types carry none: whoever can write to the database can loosen a quota or a
+// schema, but can neither read a value nor pass one off for another.
+package engine
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// Engine is the Service that owns the rules.
+type Engine struct {
+	store   store.Store
+	keys    *envelope.Keyring
+	kmsKey  string
+	now     func() time.Time
+	schemas schemaCache
+}
+
+var _ backend.Service = (*Engine)(nil)
+
+// Options configure an Engine.
+type Options struct {
+	// KMSKey is the URI of the KMS key for scope keys of environments that
+	// name none of their own.
+	KMSKey string
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// New makes an Engine over a store and a keyring, which it does not close.
+func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Engine{store: s, keys: keys, kmsKey: o.KMSKey, now: o.Now}
+}
+
+// newID makes a UUIDv7 (RFC 9562): ids sort by the time of their making.
+func newID() string {
+	id, err := uuid.NewV7FromReader(rand.Reader)
+	if err != nil {
+		panic(err) // crypto/rand does not fail: it aborts the program instead
+	}
+	return id.String()
+}
+
+// attributes is what the engine keeps of an object beyond its columns.
+type attributes struct {
+	Description string            `json:"description,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+
+	Policy *backend.Policy `json:"policy,omitempty"` // project
+
+	KMSKey    string `json:"kms_key,omitempty"` // environment
+	Protected bool   `json:"protected,omitempty"`
+
+	DisplayName string          `json:"display_name,omitempty"` // secret type
+	Schema      json.RawMessage `json:"schema,omitempty"`
+
+	Visibility backend.Visibility `json:"visibility,omitempty"` // secret
+	ValueAt    time.Time          `json:"value_at,omitzero"`
+
+	JSON      json.RawMessage `json:"json,omitempty"` // scoped value
+	LinkField string          `json:"link_field,omitempty"`
+}
+
+func (a attributes) encode() []byte {
+	b, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // the fields are plain data; a raw message was checked when it came in
+	}
+	return b
+}
+
+func decodeAttributes(o store.Object) (attributes, error) {
+	var a attributes
+	if err := json.Unmarshal(o.Attributes, &a); err != nil {
+		return a, backend.Errorf(backend.CodeCorrupt, "%s %s has attributes that do not read", o.Kind, o.ID).
+			WithHint("restore the database from a backup")
+	}
+	return a, nil
+}
+
+// object is a row as the world sees it. What needs other rows (names of
+// environments and types) comes from the project it is in, which is nil for a
+// project itself.
+func object(o store.Object, in *project) (backend.Object, error) {
+	a, err := decodeAttributes(o)
+	if err != nil {
+		return backend.Object{}, err
+	}
+	out := backend.Object{
+		Kind: o.Kind, ID: o.ID, Name: o.Name,
+		Description: a.Description, Labels: a.Labels,
+		Revision: o.Revision, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+	}
+	if in != nil {
+		out.Project = in.row.Name
+	}
+	switch o.Kind {
+	case backend.KindProject:
+		out.Policy = a.Policy
+	case backend.KindEnvironment:
+		out.KMSKey, out.Protected = a.KMSKey, a.Protected
+	case backend.KindType:
+		out.DisplayName, out.Schema = a.DisplayName, a.Schema
+	case backend.KindSecret:
+		out.Type, out.Visibility, out.Version, out.ValueAt = in.typeKey(o.Type), a.Visibility, o.Version, a.ValueAt
+	case backend.KindValue:
+		out.JSON = a.JSON
+		if o.Link != "" {
+			out.Link = &backend.Link{Secret: o.Link, Field: a.LinkField}
+		}
+	}
+	if isEntry(o.Kind) {
+		out.Scope, out.EnvironmentID, out.Environment = o.Scope, o.Environment, in.environmentName(o.Environment)
+	}
+	return out, nil
+}
+
+// isEntry reports whether objects of the kind have an environment and a scope.
+func isEntry(k backend.Kind) bool { return k == backend.KindSecret || k == backend.KindValue }

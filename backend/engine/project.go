@@ -1,0 +1,146 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// project is a project with what every question about its entries needs: a
+// few rows, read once per transaction.
+type project struct {
+	row          store.Object
+	policy       backend.Policy
+	environments []store.Object
+	types        []secretType // stored and built-in, by key
+	scopeKeys    []store.ScopeKey
+	secrets      int // how many there are; counted by whoever needs it, -1 before
+}
+
+// loadProject reads a project by name or id. ErrNotFound names those there are.
+func loadProject(ctx context.Context, tx store.Tx, nameOrID string) (*project, error) {
+	row, err := findProject(ctx, tx, nameOrID)
+	if err != nil {
+		return nil, err
+	}
+	a, err := decodeAttributes(row)
+	if err != nil {
+		return nil, err
+	}
+	p := &project{row: row, policy: backend.DefaultPolicy(), secrets: -1}
+	if a.Policy != nil {
+		p.policy = *a.Policy
+	}
+	if p.environments, err = tx.Objects(ctx, store.Filter{Kind: backend.KindEnvironment, Project: row.ID}); err != nil {
+		return nil, err
+	}
+	if p.types, err = loadTypes(ctx, tx, row.ID); err != nil {
+		return nil, err
+	}
+	p.scopeKeys, err = tx.ScopeKeys(ctx, row.ID)
+	return p, err
+}
+
+func findProject(ctx context.Context, tx store.Tx, nameOrID string) (store.Object, error) {
+	if nameOrID == "" {
+		return store.Object{}, backend.Errorf(backend.CodeInvalid, "a project is required").At("project")
+	}
+	f := store.Filter{Kind: backend.KindProject, Name: nameOrID}
+	if backend.IsID(nameOrID) {
+		f = store.Filter{Kind: backend.KindProject, ID: nameOrID}
+	}
+	rows, err := tx.Objects(ctx, f)
+	if err != nil {
+		return store.Object{}, err
+	}
+	if len(rows) == 1 {
+		return rows[0], nil
+	}
+	e := backend.Errorf(backend.CodeNotFound, "project %s does not exist", backend.Quote(nameOrID)).At("project")
+	all, err := tx.Objects(ctx, store.Filter{Kind: backend.KindProject})
+	if err != nil {
+		return store.Object{}, err
+	}
+	e.Near = nearest(nameOrID, names(all))
+	return store.Object{}, e.WithHint("there are: %s", list(names(all)))
+}
+
+// environment finds an environment by name or id; AnyEnvironment is one too.
+func (p *project) environment(nameOrID string) (store.Object, error) {
+	if nameOrID == backend.AnyEnvironment {
+		return store.Object{Kind: backend.KindEnvironment, ID: backend.AnyEnvironment, Name: backend.AnyEnvironment, Project: p.row.ID}, nil
+	}
+	if nameOrID == "" {
+		return store.Object{}, backend.Errorf(backend.CodeInvalid, "an environment is required").
+			WithHint("name one, or %q for what all environments share", backend.AnyEnvironment).At("environment")
+	}
+	for _, e := range p.environments {
+		if e.Name == nameOrID || e.ID == nameOrID {
+			return e, nil
+		}
+	}
+	e := backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %q", backend.Quote(nameOrID), p.row.Name).At("environment")
+	e.Near = nearest(nameOrID, names(p.environments))
+	if len(p.environments) == 0 {
+		return store.Object{}, e.WithHint("the project has none yet: create it with \"pouncet env set\" or a pouncet_environment")
+	}
+	return store.Object{}, e.WithHint("there are: %s", list(names(p.environments)))
+}
+
+// environmentName is the name of an environment by id. A row that was left
+// behind by an environment that is gone keeps showing its id.
+func (p *project) environmentName(id string) string {
+	for _, e := range p.environments {
+		if e.ID == id {
+			return e.Name
+		}
+	}
+	return id
+}
+
+// scopeKey is the key that new values of an environment are sealed with: the newest.
+func (p *project) scopeKey(environment string) (envelope.WrappedKey, bool) {
+	for _, k := range slices.Backward(p.scopeKeys) {
+		if k.Environment == environment {
+			return wrapped(k), true
+		}
+	}
+	return envelope.WrappedKey{}, false
+}
+
+func (p *project) scopeKeyByID(id string) (envelope.WrappedKey, bool) {
+	for _, k := range p.scopeKeys {
+		if k.ID == id {
+			return wrapped(k), true
+		}
+	}
+	return envelope.WrappedKey{}, false
+}
+
+func wrapped(k store.ScopeKey) envelope.WrappedKey {
+	return envelope.WrappedKey{ID: k.ID, Project: k.Project, Environment: k.Environment, KMSKey: k.KMSKey, Blob: k.Wrapped}
+}
+
+func names(rows []store.Object) []string {
+	out := make([]string, len(rows))
+	for i, r := range rows {
+		out[i] = r.Name
+	}
+	return out
+}
+
+// list joins names for a message, and says how many it leaves out.
+func list(names []string) string {
+	const most = 10
+	if len(names) == 0 {
+		return "none"
+	}
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:most], ", ") + " and " + plural(len(names)-most, "other")
+}

@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"slices"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// Query implements backend.Service.
+func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	if q.Limit < 0 || q.Limit > backend.MaxPage {
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a page of %d objects; the limit is %d", q.Limit, backend.MaxPage).At("limit")
+	}
+	if q.Limit == 0 {
+		q.Limit = backend.MaxPage
+	}
+	afterName, afterID, err := decodeCursor(q.Cursor)
+	if err != nil {
+		return backend.Page{}, err
+	}
+	var page backend.Page
+	err = e.store.View(ctx, func(tx store.Tx) error {
+		l := listing{ctx: ctx, tx: tx, q: q, afterName: afterName, afterID: afterID}
+		page, err = l.page()
+		return err
+	})
+	return page, err
+}
+
+// listing is one page being made.
+type listing struct {
+	ctx                context.Context
+	tx                 store.Tx
+	q                  backend.Query
+	afterName, afterID string
+}
+
+func (l listing) page() (backend.Page, error) {
+	switch l.q.Kind {
+	case backend.KindProject:
+		return l.projects()
+	case backend.KindToken:
+		return l.tokens()
+	case backend.KindEnvironment, backend.KindType, backend.KindSecret, backend.KindValue:
+	default:
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "%s is not a kind of object", backend.Quote(string(l.q.Kind))).At("kind")
+	}
+	p, err := l.project()
+	if err != nil {
+		return backend.Page{}, err
+	}
+	if l.q.Kind == backend.KindType {
+		return l.types(p), nil
+	}
+	f := l.filter()
+	f.Project = p.row.ID
+	if l.q.Environment != "" {
+		environment, err := p.environment(l.q.Environment)
+		if err != nil {
+			return backend.Page{}, err
+		}
+		f.Environment = environment.ID
+	}
+	if l.q.Type != "" {
+		t, err := p.typeByKey(l.q.Type)
+		if err != nil {
+			return backend.Page{}, err
+		}
+		f.Type = t.row.ID
+	}
+	return l.rows(f, p)
+}
+
+// project is the one that the listing is of; by the object's id alone, it is the object's.
+func (l listing) project() (*project, error) {
+	if l.q.Project != "" || l.q.ID == "" || strings.HasPrefix(l.q.ID, builtInPrefix) {
+		return loadProject(l.ctx, l.tx, l.q.Project)
+	}
+	rows, err := l.tx.Objects(l.ctx, store.Filter{Kind: l.q.Kind, ID: l.q.ID, Limit: 1})
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 {
+		return &project{}, nil
+	}
+	return loadProject(l.ctx, l.tx, rows[0].Project)
+}
+
+// filter is what the store can select by; one row more than the page tells whether there is another.
+func (l listing) filter() store.Filter {
+	return store.Filter{
+		Kind: l.q.Kind, ID: l.q.ID, Name: l.q.Name, Scope: l.q.Scope,
+		AfterName: l.afterName, AfterID: l.afterID, Limit: l.q.Limit + 1,
+	}
+}
+
+func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
+	rows, err := l.tx.Objects(l.ctx, f)
+	if err != nil {
+		return backend.Page{}, err
+	}
+	objects := make([]backend.Object, len(rows))
+	for i, row := range rows {
+		if objects[i], err = object(row, in); err != nil {
+			return backend.Page{}, err
+		}
+	}
+	return l.cut(objects), nil
+}
+
+func (l listing) projects() (backend.Page, error) {
+	page, err := l.rows(l.filter(), nil)
+	for i := range page.Objects {
+		n, err := l.tx.Count(l.ctx, store.Filter{Kind: backend.KindSecret, Project: page.Objects[i].ID})
+		if err != nil {
+			return backend.Page{}, err
+		}
+		page.Objects[i].Secrets = &n
+	}
+	return page, err
+}
+
+// types and tokens are few: they are listed whole, and cut to the page here.
+func (l listing) types(p *project) backend.Page {
+	if p.row.ID == "" {
+		return backend.Page{Objects: []backend.Object{}}
+	}
+	objects := make([]backend.Object, len(p.types))
+	for i, t := range p.types {
+		objects[i] = t.object(p)
+	}
+	return l.among(objects)
+}
+
+func (l listing) tokens() (backend.Page, error) {
+	rows, err := l.tx.Tokens(l.ctx)
+	objects := make([]backend.Object, len(rows))
+	for i, t := range rows {
+		objects[i] = tokenObject(t)
+	}
+	return l.among(objects), err
+}
+
+func (l listing) among(objects []backend.Object) backend.Page {
+	objects = slices.DeleteFunc(objects, func(o backend.Object) bool {
+		if l.q.ID != "" && o.ID != l.q.ID || l.q.Name != "" && o.Name != l.q.Name {
+			return true
+		}
+		return l.q.Cursor != "" && cmp.Or(strings.Compare(o.Name, l.afterName), strings.Compare(o.ID, l.afterID)) <= 0
+	})
+	slices.SortFunc(objects, func(a, b backend.Object) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+	return l.cut(objects)
+}
+
+func (l listing) cut(objects []backend.Object) backend.Page {
+	if len(objects) <= l.q.Limit {
+		return backend.Page{Objects: objects}
+	}
+	objects = objects[:l.q.Limit]
+	last := objects[len(objects)-1]
+	return backend.Page{Objects: objects, Next: encodeCursor(last.Name, last.ID)}
+}
+
+func encodeCursor(name, id string) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(name + "\x00" + id))
+}
+
+func decodeCursor(cursor string) (name, id string, err error) {
+	if cursor == "" {
+		return "", "", nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(cursor)
+	name, id, ok := strings.Cut(string(text), "\x00")
+	if err != nil || !ok {
+		return "", "", backend.Errorf(backend.CodeInvalid, "the cursor is not one").WithHint("begin the listing again").At("cursor")
+	}
+	return name, id, nil
+}

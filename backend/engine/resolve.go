@@ -1,0 +1,422 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strconv"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// Resolve implements backend.Service.
+func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	if len(refs) > backend.MaxRefs {
+		return nil, backend.Errorf(backend.CodeTooLarge, "%d references in one call; the limit is %d", len(refs), backend.MaxRefs).
+			WithHint("resolve them in several calls")
+	}
+	r := &resolver{refs: refs, finds: make([]find, len(refs)), projects: map[string]*projectResult{}}
+	if err := e.store.View(ctx, func(tx store.Tx) error { return r.read(ctx, tx) }); err != nil {
+		return nil, err
+	}
+	// Once all rows are read, so that no transaction waits for the KMS.
+	keys := newKeyset(e.keys)
+	out := r.open(keys)
+	for len(keys.missing) > 0 {
+		if err := keys.obtain(ctx); err != nil {
+			return nil, err
+		}
+		out = r.open(keys)
+	}
+	return out, nil
+}
+
+// resolver is one Resolve call: what was asked, and what was found for each.
+type resolver struct {
+	refs     []backend.Ref
+	finds    []find
+	projects map[string]*projectResult
+}
+
+// find is what the rows say of one reference.
+type find struct {
+	project     *project
+	environment store.Object
+	entry       store.Entry // the secret or the scoped value
+	link        store.Entry // the secret that the scoped value links to
+	version     store.Version
+	err         error
+}
+
+type projectResult struct {
+	project *project
+	err     error
+}
+
+// group is the references that one lookup answers.
+type group struct {
+	project     string // id
+	environment string // id
+	kind        backend.Kind
+}
+
+func (r *resolver) read(ctx context.Context, tx store.Tx) error {
+	groups := map[group][]int{}
+	for i, ref := range r.refs {
+		f := &r.finds[i]
+		if err := r.place(ctx, tx, ref, f); err != nil {
+			if isRule(err) {
+				f.err = err
+				continue
+			}
+			return err
+		}
+		g := group{f.project.row.ID, f.environment.ID, ref.Kind}
+		groups[g] = append(groups[g], i)
+	}
+	for g, members := range groups {
+		if err := r.lookup(ctx, tx, g, members, func(i int) (*store.Entry, string) { return &r.finds[i].entry, r.refs[i].Name }); err != nil {
+			return err
+		}
+		if g.kind == backend.KindValue {
+			if err := r.follow(ctx, tx, g, members); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.versions(ctx, tx); err != nil {
+		return err
+	}
+	return r.explainMissing(ctx, tx)
+}
+
+// place finds the project and the environment of a reference.
+func (r *resolver) place(ctx context.Context, tx store.Tx, ref backend.Ref, f *find) error {
+	if ref.Kind != backend.KindSecret && ref.Kind != backend.KindValue {
+		return backend.Errorf(backend.CodeInvalid, "a reference is to a secret or a scoped value, not to a %q", ref.Kind)
+	}
+	if err := backend.CheckName(ref.Kind, ref.Name); err != nil {
+		return err
+	}
+	if err := backend.CheckScope(scopeOf(ref)); err != nil {
+		return err
+	}
+	loaded, ok := r.projects[ref.Project]
+	if !ok {
+		p, err := loadProject(ctx, tx, ref.Project)
+		loaded = &projectResult{p, err}
+		r.projects[ref.Project] = loaded
+	}
+	if loaded.err != nil {
+		return loaded.err
+	}
+	f.project = loaded.project
+	if ref.Environment == backend.AnyEnvironment {
+		return backend.Errorf(backend.CodeInvalid, "references are resolved in one environment, not in %q", backend.AnyEnvironment).
+			WithHint("name the environment").At("environment")
+	}
+	var err error
+	f.environment, err = f.project.environment(ref.Environment)
+	return err
+}
+
+func scopeOf(ref backend.Ref) string {
+	if ref.Scope == "" {
+		return backend.ProjectScope
+	}
+	return ref.Scope
+}
+
+// lookup finds, for every member of a group that asks for one, the entry of
+// that name which its place sees.
+func (r *resolver) lookup(ctx context.Context, tx store.Tx, g group, members []int, want func(i int) (into *store.Entry, name string)) error {
+	l := store.Lookup{Kind: g.kind, Project: g.project, Environments: []string{g.environment, backend.AnyEnvironment}}
+	scopes, names := map[string]bool{backend.ProjectScope: true}, map[string]bool{}
+	for _, i := range members {
+		if _, name := want(i); name != "" {
+			scopes[scopeOf(r.refs[i])], names[name] = true, true
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	for s := range scopes {
+		l.Scopes = append(l.Scopes, s)
+	}
+	for n := range names {
+		l.Names = append(l.Names, n)
+	}
+	entries, err := tx.Lookup(ctx, l)
+	if err != nil {
+		return err
+	}
+	candidates := make(map[string][]store.Entry, len(names))
+	for _, e := range entries {
+		candidates[e.Object.Name] = append(candidates[e.Object.Name], e)
+	}
+	for _, i := range members {
+		if into, name := want(i); name != "" {
+			*into = choose(candidates[name], scopeOf(r.refs[i]), g.environment)
+		}
+	}
+	return nil
+}
+
+// choose is the rule of lookup: among entries of one name, the nearest scope
+// wins and, within it, the exact environment. The zero Entry if none fits.
+func choose(candidates []store.Entry, scope, environment string) store.Entry {
+	var best store.Entry
+	rank := 0
+	for _, c := range candidates {
+		n := 1
+		switch c.Object.Scope {
+		case scope:
+			n += 2
+		case backend.ProjectScope:
+		default:
+			continue
+		}
+		switch c.Object.Environment {
+		case environment:
+			n++
+		case backend.AnyEnvironment:
+		default:
+			continue
+		}
+		if n > rank {
+			best, rank = c, n
+		}
+	}
+	return best
+}
+
+// follow looks up the secrets that scoped values link to, afresh in the
+// environment and scope of each request.
+func (r *resolver) follow(ctx context.Context, tx store.Tx, g group, members []int) error {
+	g.kind = backend.KindSecret
+	return r.lookup(ctx, tx, g, members, func(i int) (*store.Entry, string) {
+		return &r.finds[i].link, r.finds[i].entry.Object.Link
+	})
+}
+
+// secret is the secret that a reference leads to, itself or by a link; its
+// Object.ID is "" if it leads to none.
+func (f *find) secret() store.Entry {
+	if f.entry.Object.Kind == backend.KindSecret {
+		return f.entry
+	}
+	return f.link
+}
+
+// versions settles which version each reference means and reads, in one
+// statement, those that are not current.
+func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
+	wanted := map[store.VersionKey][]int{}
+	var keys []store.VersionKey
+	for i, ref := range r.refs {
+		f := &r.finds[i]
+		s := f.secret()
+		f.version = s.Current
+		if f.err != nil || ref.Version == "" || f.entry.Object.ID == "" {
+			continue
+		}
+		n, err := versionNumber(ref, s.Object)
+		if err != nil {
+			f.err = err
+			continue
+		}
+		k := store.VersionKey{Object: s.Object.ID, Version: n}
+		if wanted[k] == nil {
+			keys = append(keys, k)
+		}
+		wanted[k] = append(wanted[k], i)
+		f.version = store.Version{}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	found, err := tx.Versions(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, v := range found {
+		for _, i := range wanted[store.VersionKey{Object: v.Object, Version: v.Version}] {
+			r.finds[i].version = v
+		}
+	}
+	for k, members := range wanted {
+		for _, i := range members {
+			if f := &r.finds[i]; f.version.Object == "" {
+				f.err = backend.Errorf(backend.CodeNotFound, "secret %q has no version %d", r.refs[i].Name, k.Version).
+					WithHint("the current one is %d", f.secret().Object.Version).At("version")
+			}
+		}
+	}
+	return nil
+}
+
+func versionNumber(ref backend.Ref, secret store.Object) (int64, error) {
+	if secret.Kind != backend.KindSecret {
+		return 0, backend.Errorf(backend.CodeInvalid, "scoped value %q is not linked to a secret, so it has no versions", ref.Name).At("version")
+	}
+	if ref.Version == backend.PreviousVersion {
+		if secret.Version < 2 {
+			return 0, backend.Errorf(backend.CodeNotFound, "secret %q has no previous version: it was written once", ref.Name).At("version")
+		}
+		return secret.Version - 1, nil
+	}
+	n, err := strconv.ParseInt(ref.Version, 10, 64)
+	if err != nil || n < 1 {
+		return 0, backend.Errorf(backend.CodeInvalid, "version %s is not one", backend.Quote(ref.Version)).
+			WithHint("write a number from 1, or %q", backend.PreviousVersion).At("version")
+	}
+	return n, nil
+}
+
+// open turns what was found into resolutions. It may be called again once
+// the keys that it misses are there.
+func (r *resolver) open(keys *keyset) []backend.Resolution {
+	trusted := map[string]error{} // environments, by id, whose row was checked
+	out := make([]backend.Resolution, len(r.refs))
+	for i, ref := range r.refs {
+		resolution, err := r.openOne(ref, &r.finds[i], keys, trusted)
+		if err != nil && !errors.Is(err, errKeyMissing) {
+			resolution = backend.Resolution{Err: backend.AsError(err)}
+		}
+		out[i] = resolution
+	}
+	return out
+}
+
+func (r *resolver) openOne(ref backend.Ref, f *find, keys *keyset, trusted map[string]error) (backend.Resolution, error) {
+	var none backend.Resolution
+	if f.err != nil {
+		return none, f.err
+	}
+	if err := f.trust(keys, trusted); err != nil {
+		return none, err
+	}
+	out := backend.Resolution{
+		ID: f.entry.Object.ID, Environment: f.project.environmentName(f.entry.Object.Environment),
+		Scope: f.entry.Object.Scope, Version: f.entry.Object.Revision,
+	}
+	text, isJSON, err := f.value(ref, keys)
+	if err != nil {
+		return none, err
+	}
+	if s := f.secret(); s.Object.ID != "" {
+		out.Version = f.version.Version
+	}
+	for _, field := range f.fields(ref) {
+		part, err := backend.Pick(text, field)
+		if err != nil {
+			return none, named(err, ref)
+		}
+		text, isJSON = part, true
+	}
+	if isJSON {
+		// A JSON string, picked or plain, stands for its text.
+		var s string
+		if text[0] == '"' && json.Unmarshal(text, &s) == nil {
+			text, isJSON = []byte(s), false
+		}
+	}
+	out.Value, out.JSON = backend.NewValue(text), isJSON
+	return out, nil
+}
+
+// fields are the paths to pick, one inside the other: the link's, then the reference's.
+func (f *find) fields(ref backend.Ref) []string {
+	var out []string
+	if f.link.Object.ID != "" {
+		if a, err := decodeAttributes(f.entry.Object); err == nil && a.LinkField != "" {
+			out = append(out, a.LinkField)
+		}
+	}
+	if ref.Field != "" {
+		out = append(out, ref.Field)
+	}
+	return out
+}
+
+// trust checks the rows that led here: the environment's (once per call), the entry's, the link's.
+func (f *find) trust(keys *keyset, trusted map[string]error) error {
+	checked, done := trusted[f.environment.ID]
+	if !done {
+		checked = f.project.check(f.environment, keys)
+		if !errors.Is(checked, errKeyMissing) {
+			trusted[f.environment.ID] = checked
+		}
+	}
+	errs := []error{checked, f.project.check(f.entry.Object, keys)}
+	if f.link.Object.ID != "" {
+		errs = append(errs, f.project.check(f.link.Object, keys))
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check verifies the MAC of a row under the scope key of the environment it belongs to.
+func (p *project) check(o store.Object, keys *keyset) error {
+	id, err := signer(o)
+	if err != nil {
+		return err
+	}
+	home := o.Environment
+	if o.Kind == backend.KindEnvironment {
+		home = o.ID
+	}
+	w, ok := p.scopeKeyByID(id)
+	if !ok || w.Environment != home {
+		return corrupt(o, "its row is signed with a key of another environment, or one that is gone")
+	}
+	key, err := keys.get(w)
+	if err != nil {
+		return err
+	}
+	return verify(key, o, p.row.Name)
+}
+
+// value is what the reference stands for, before any field is picked.
+func (f *find) value(ref backend.Ref, keys *keyset) (text []byte, isJSON bool, err error) {
+	s := f.secret()
+	if s.Object.ID == "" {
+		a, err := decodeAttributes(f.entry.Object)
+		return a.JSON, true, err
+	}
+	if ref.Reveal {
+		a, err := decodeAttributes(s.Object)
+		if err != nil {
+			return nil, false, err
+		}
+		if a.Visibility == backend.Restricted {
+			return nil, false, backend.Errorf(backend.CodeDenied, "secret %q is restricted: its value is never shown to a person", s.Object.Name).
+				WithHint("use it by a reference, or set a new value")
+		}
+	}
+	if f.version.Object != s.Object.ID {
+		return nil, false, corrupt(s.Object, "its version %d is gone", s.Object.Version)
+	}
+	w, ok := f.project.scopeKeyByID(f.version.ScopeKey)
+	if !ok {
+		return nil, false, corrupt(s.Object, "the scope key of version %d is gone", f.version.Version)
+	}
+	key, err := keys.get(w)
+	if err != nil {
+		return nil, false, err
+	}
+	text, err = openVersion(key, s.Object, f.version)
+	return text, f.version.JSON, err
+}
+
+// named says of which reference an error about its content speaks.
+func named(err *backend.Error, ref backend.Ref) *backend.Error {
+	e := *err
+	e.Message = ref.Kind.String() + " " + strconv.Quote(ref.Name) + ": " + err.Message
+	return &e
+}

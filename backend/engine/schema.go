@@ -1,0 +1,253 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// maxSchemaBytes is the largest JSON Schema of a type.
+const maxSchemaBytes = 65_536
+
+// schemaCache keeps compiled schemas by their text.
+type schemaCache struct {
+	mu       sync.Mutex
+	compiled map[string]*jsonschema.Schema
+}
+
+// get compiles a schema, or returns it compiled. ErrInvalid says what is wrong with it.
+func (c *schemaCache) get(text json.RawMessage) (*jsonschema.Schema, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if s, ok := c.compiled[string(text)]; ok {
+		return s, nil
+	}
+	s, err := compileSchema(text)
+	if err != nil {
+		return nil, err
+	}
+	const most = 1000 // types in use at once; past that, start afresh
+	if c.compiled == nil || len(c.compiled) >= most {
+		c.compiled = map[string]*jsonschema.Schema{}
+	}
+	c.compiled[string(text)] = s
+	return s, nil
+}
+
+// noLoader refuses every schema that is somewhere else: a "$ref" must not read
+// files of the server or call hosts for it.
+type noLoader struct{}
+
+func (noLoader) Load(url string) (any, error) {
+	return nil, fmt.Errorf("%q is not part of this schema: references to other documents are not followed", url)
+}
+
+func compileSchema(text json.RawMessage) (*jsonschema.Schema, error) {
+	if len(text) > maxSchemaBytes {
+		return nil, backend.Errorf(backend.CodeTooLarge, "the schema has %d bytes; the limit is %d", len(text), maxSchemaBytes).At("schema")
+	}
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not JSON: %w", err).At("schema")
+	}
+	if _, ok := document.(map[string]any); !ok {
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a JSON object").
+			WithHint(`the least is {"type": "string"}`).At("schema")
+	}
+	const url = "schema.json"
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	c.UseLoader(noLoader{})
+	c.AssertFormat()
+	if err := c.AddResource(url, document); err != nil {
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a JSON Schema (draft 2020-12): %w", err).At("schema")
+	}
+	s, err := c.Compile(url)
+	if err != nil {
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a JSON Schema (draft 2020-12): %w", err).At("schema")
+	}
+	return s, nil
+}
+
+// check holds a value against a type. The error names the place inside the
+// value and the rule it breaks, and nothing of the value.
+func (c *schemaCache) check(t secretType, value []byte) error {
+	if t.row.ID == "" {
+		return nil
+	}
+	compiled, err := c.get(t.attr.Schema)
+	if err != nil {
+		return err
+	}
+	var instance any = string(value)
+	if t.isJSON() {
+		if instance, err = jsonschema.UnmarshalJSON(bytes.NewReader(value)); err != nil {
+			return backend.Errorf(backend.CodeInvalid, "the value is not JSON, which secret type %q asks for", t.row.Name).
+				WithHint("give a JSON document that its schema allows").At("value")
+		}
+	}
+	err = compiled.Validate(instance)
+	var broken *jsonschema.ValidationError
+	if !errors.As(err, &broken) {
+		return err
+	}
+	return backend.Errorf(backend.CodeInvalid, "the value breaks the schema of secret type %q: %s", t.row.Name, strings.Join(explain(broken, t.attr.Schema), "; ")).
+		WithHint("correct the value, or choose another type").At("value")
+}
+
+// explain tells what a value breaks, at most a few places. The library's own
+// sentences quote the value, so these are ours; and a property's name is
+// told only where the schema itself has it, since the value's may be secret.
+func explain(e *jsonschema.ValidationError, schema json.RawMessage) []string {
+	known := schemaWords(schema)
+	var out []string
+	var walk func(e *jsonschema.ValidationError)
+	walk = func(e *jsonschema.ValidationError) {
+		for _, c := range e.Causes {
+			walk(c)
+		}
+		if len(e.Causes) > 0 {
+			return
+		}
+		if line := place(e.InstanceLocation, known) + " " + rule(e.ErrorKind, known); !slices.Contains(out, line) {
+			out = append(out, line)
+		}
+	}
+	walk(e)
+	const most = 5
+	if len(out) > most {
+		out = append(out[:most], "and "+plural(len(out)-most, "more place"))
+	}
+	return out
+}
+
+// place is a JSON Pointer (RFC 6901) into the value.
+func place(location []string, known map[string]bool) string {
+	if len(location) == 0 {
+		return "the whole"
+	}
+	var b strings.Builder
+	for _, token := range location {
+		if _, err := strconv.ParseUint(token, 10, 16); err != nil && !known[token] {
+			token = "*"
+		}
+		b.WriteString("/" + token)
+	}
+	return b.String()
+}
+
+func rule(k jsonschema.ErrorKind, known map[string]bool) string {
+	switch k := k.(type) {
+	case *kind.Required:
+		return "lacks " + strings.Join(k.Missing, ", ")
+	case *kind.Type:
+		return "must be of type " + strings.Join(k.Want, " or ")
+	case *kind.MinLength:
+		return fmt.Sprintf("must have at least %d characters", k.Want)
+	case *kind.MaxLength:
+		return fmt.Sprintf("must have at most %d characters", k.Want)
+	case *kind.Pattern:
+		return "must match the pattern " + k.Want
+	case *kind.Format:
+		return "must be a " + k.Want
+	case *kind.Enum:
+		return "must be one of the values that the schema lists"
+	case *kind.Const:
+		return "must be the value that the schema gives"
+	case *kind.Minimum:
+		return "must be at least " + k.Want.RatString()
+	case *kind.Maximum:
+		return "must be at most " + k.Want.RatString()
+	case *kind.AdditionalProperties:
+		for _, p := range k.Properties {
+			if near := nearest(p, wordsOf(known)); near != "" {
+				return "has a property that the schema does not know; did you mean " + near + "?"
+			}
+		}
+		return "has properties that the schema does not know"
+	}
+	return "breaks the rule " + strings.Join(k.KeywordPath(), "/")
+}
+
+// schemaWords is every name that the schema itself gives to a property.
+func schemaWords(schema json.RawMessage) map[string]bool {
+	known := map[string]bool{}
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			for key, part := range v {
+				if properties, ok := part.(map[string]any); ok && key == "properties" {
+					for name := range properties {
+						known[name] = true
+					}
+				}
+				walk(part)
+			}
+		case []any:
+			for _, part := range v {
+				walk(part)
+			}
+		}
+	}
+	var document any
+	if json.Unmarshal(schema, &document) == nil {
+		walk(document)
+	}
+	return known
+}
+
+func wordsOf(known map[string]bool) []string {
+	out := make([]string, 0, len(known))
+	for w := range known {
+		out = append(out, w)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// sameValue reports whether two values mean the same: equal bytes or, where
+// both are JSON, equal documents (member order and white space aside, numbers
+// by their digits).
+func sameValue(a, b []byte, isJSON bool) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	if !isJSON {
+		return false
+	}
+	x, okX := canonical(a)
+	y, okY := canonical(b)
+	return okX && okY && bytes.Equal(x, y)
+}
+
+// canonical is a JSON text with sorted members and no white space.
+func canonical(text []byte) ([]byte, bool) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var document any
+	if decoder.Decode(&document) != nil {
+		return nil, false
+	}
+	out, err := json.Marshal(document)
+	return out, err == nil
+}
+
+// compact is a JSON text, already checked, without its white space.
+func compact(text []byte) json.RawMessage {
+	var b bytes.Buffer
+	if json.Compact(&b, text) != nil {
+		return text
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,136 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// secretType is a secret type ready for use. Those that are built in have an
+// id of their own form, and no row.
+type secretType struct {
+	row     store.Object
+	attr    attributes
+	builtIn bool
+}
+
+const builtInPrefix = "builtin:"
+
+// builtInFiles holds one file per built-in type: its key is the file's name,
+// its display name and description the schema's title and description.
+//
+//go:embed types/*.json
+var builtInFiles embed.FS
+
+// builtInTypes reads them, once.
+var builtInTypes = sync.OnceValue(func() []secretType {
+	entries, err := builtInFiles.ReadDir("types")
+	if err != nil {
+		panic(err)
+	}
+	var types []secretType
+	for _, entry := range entries {
+		text, err := builtInFiles.ReadFile("types/" + entry.Name())
+		if err != nil {
+			panic(err)
+		}
+		var head struct{ Title, Description string }
+		if err := json.Unmarshal(text, &head); err != nil {
+			panic(err)
+		}
+		key := strings.TrimSuffix(entry.Name(), ".json")
+		types = append(types, secretType{
+			row:     store.Object{Kind: backend.KindType, ID: builtInPrefix + key, Name: key, Revision: 1},
+			attr:    attributes{Description: head.Description, DisplayName: head.Title, Schema: compact(text)},
+			builtIn: true,
+		})
+	}
+	return types
+})
+
+// loadTypes returns the types of a project, built-in ones among them, by key.
+func loadTypes(ctx context.Context, tx store.Tx, projectID string) ([]secretType, error) {
+	rows, err := tx.Objects(ctx, store.Filter{Kind: backend.KindType, Project: projectID})
+	if err != nil {
+		return nil, err
+	}
+	types := slices.Clone(builtInTypes())
+	for _, row := range rows {
+		a, err := decodeAttributes(row)
+		if err != nil {
+			return nil, err
+		}
+		types = append(types, secretType{row: row, attr: a})
+	}
+	slices.SortFunc(types, func(a, b secretType) int { return strings.Compare(a.row.Name, b.row.Name) })
+	return types, nil
+}
+
+// object is a type as the world sees it.
+func (t secretType) object(in *project) backend.Object {
+	return backend.Object{
+		Kind: backend.KindType, ID: t.row.ID, Name: t.row.Name, Project: in.row.Name,
+		Description: t.attr.Description, Labels: t.attr.Labels, Revision: t.row.Revision,
+		CreatedAt: t.row.CreatedAt, UpdatedAt: t.row.UpdatedAt,
+		DisplayName: t.attr.DisplayName, Schema: t.attr.Schema, BuiltIn: t.builtIn,
+	}
+}
+
+func (t secretType) schemaHash() string {
+	sum := sha256.Sum256(t.attr.Schema)
+	return hex.EncodeToString(sum[:])
+}
+
+// isJSON reports whether values of the type are JSON rather than plain
+// strings: when the schema's top level names a type, and it is not "string".
+func (t secretType) isJSON() bool {
+	var head struct {
+		Type any `json:"type"`
+	}
+	if json.Unmarshal(t.attr.Schema, &head) != nil {
+		return false
+	}
+	switch want := head.Type.(type) {
+	case string:
+		return want != "string"
+	case []any:
+		return len(want) > 0 && !slices.Contains(want, any("string"))
+	}
+	return false
+}
+
+// typeByKey finds a type by key or id. The key "" is no type, the zero secretType.
+func (p *project) typeByKey(key string) (secretType, error) {
+	if key == "" {
+		return secretType{}, nil
+	}
+	keys := make([]string, len(p.types))
+	for i, t := range p.types {
+		if t.row.Name == key || t.row.ID == key {
+			return t, nil
+		}
+		keys[i] = t.row.Name
+	}
+	e := backend.Errorf(backend.CodeNotFound, "secret type %s does not exist in project %q", backend.Quote(key), p.row.Name).At("type")
+	e.Near = nearest(key, keys)
+	return secretType{}, e.WithHint("there are: %s", list(keys))
+}
+
+func (p *project) typeByID(id string) secretType {
+	for _, t := range p.types {
+		if t.row.ID == id {
+			return t
+		}
+	}
+	return secretType{}
+}
+
+func (p *project) typeKey(id string) string { return p.typeByID(id).row.Name }

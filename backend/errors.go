@@ -1,0 +1,146 @@
+package backend
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Code classifies an Error. Callers branch on it, by errors.Is with the
+// sentinels below; the wire carries it; nothing branches on a message.
+type Code string
+
+// The codes.
+const (
+	CodeInvalid         Code = "invalid"         // breaks a rule: name, schema, argument
+	CodeTooLarge        Code = "too_large"       // a value or a request over its limit
+	CodeQuota           Code = "quota_exceeded"  // the one too many
+	CodeNotFound        Code = "not_found"       //
+	CodeExists          Code = "already_exists"  //
+	CodeConflict        Code = "conflict"        // not the expected version
+	CodeInUse           Code = "in_use"          // something depends on it
+	CodeDenied          Code = "denied"          // known, but may not
+	CodeUnauthenticated Code = "unauthenticated" // not known
+	CodeUnavailable     Code = "unavailable"     // store, KMS or server out of reach for now: worth a retry
+	CodeKeyUnusable     Code = "key_unusable"    // the KMS key is gone, disabled, or refused
+	CodeStorageFull     Code = "storage_full"    //
+	CodeCorrupt         Code = "corrupt"         // stored data does not open or fails its check
+	CodeInternal        Code = "internal"        // a defect
+)
+
+// Sentinels for errors.Is, which compares codes alone.
+var (
+	ErrInvalid         = &Error{Code: CodeInvalid}
+	ErrTooLarge        = &Error{Code: CodeTooLarge}
+	ErrQuota           = &Error{Code: CodeQuota}
+	ErrNotFound        = &Error{Code: CodeNotFound}
+	ErrExists          = &Error{Code: CodeExists}
+	ErrConflict        = &Error{Code: CodeConflict}
+	ErrInUse           = &Error{Code: CodeInUse}
+	ErrDenied          = &Error{Code: CodeDenied}
+	ErrUnauthenticated = &Error{Code: CodeUnauthenticated}
+	ErrUnavailable     = &Error{Code: CodeUnavailable}
+	ErrKeyUnusable     = &Error{Code: CodeKeyUnusable}
+	ErrStorageFull     = &Error{Code: CodeStorageFull}
+	ErrCorrupt         = &Error{Code: CodeCorrupt}
+	ErrInternal        = &Error{Code: CodeInternal}
+)
+
+// Error is what goes wrong, in fields rather than sentences. It never holds a
+// secret value, and all its exported fields cross the wire.
+type Error struct {
+	Code Code `json:"code"`
+	// Message is one sentence without a full stop that names the thing and
+	// the rule or limit.
+	Message string `json:"message"`
+	// Hint is the way out, as one sentence without a full stop; may be empty.
+	Hint string `json:"hint,omitempty"`
+	// Attribute is the field at fault, by its JSON name ("value", "type"),
+	// for a place to point at.
+	Attribute string `json:"attribute,omitempty"`
+
+	// Of a missing reference: the environments that do have it, and a name
+	// that is near.
+	Environments []string `json:"environments,omitempty"`
+	Near         string   `json:"near,omitempty"`
+	// Of a thing in use: who uses it.
+	Users []string `json:"users,omitempty"`
+
+	// Err is the cause. It stays in the process.
+	Err error `json:"-"`
+}
+
+// Errorf makes an Error. The format may use %w once, for the cause, whose text
+// then belongs to the message.
+func Errorf(code Code, format string, args ...any) *Error {
+	err := fmt.Errorf(format, args...)
+	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+}
+
+// WithHint adds the way out.
+func (e *Error) WithHint(format string, args ...any) *Error {
+	e.Hint = fmt.Sprintf(format, args...)
+	return e
+}
+
+// At names the attribute at fault.
+func (e *Error) At(attribute string) *Error {
+	e.Attribute = attribute
+	return e
+}
+
+// Error is the message, with the hint after a semicolon.
+func (e *Error) Error() string {
+	if e.Hint == "" {
+		return e.Message
+	}
+	return e.Message + "; " + e.Hint
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Is compares codes with a sentinel, which is an Error without a message.
+func (e *Error) Is(target error) bool {
+	t, ok := target.(*Error)
+	return ok && t.Message == "" && t.Code == e.Code
+}
+
+// AsError returns err as an *Error. What is none, which is a defect, becomes
+// CodeInternal around it; nil stays nil.
+func AsError(err error) *Error {
+	if err == nil {
+		return nil
+	}
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Code: CodeInternal, Message: err.Error(), Err: err}
+}
+
+// Rejected is the error of an Apply in which changes broke rules: the one
+// error, or one that lists them all. It is nil when none did.
+func Rejected(outcomes []Outcome) error {
+	var broken []*Error
+	for _, o := range outcomes {
+		if o.Err != nil {
+			broken = append(broken, o.Err)
+		}
+	}
+	switch len(broken) {
+	case 0:
+		return nil
+	case 1:
+		return broken[0]
+	}
+	lines := make([]string, len(broken))
+	for i, e := range broken {
+		lines[i] = e.Error()
+	}
+	return &Error{
+		Code:    broken[0].Code,
+		Message: fmt.Sprintf("%d of %d changes were refused and none was made:\n  %s", len(broken), len(outcomes), strings.Join(lines, "\n  ")),
+		Err:     broken[0],
+	}
+}

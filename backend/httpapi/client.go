@@ -1,0 +1,193 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// ClientOptions say which server, and as whom.
+type ClientOptions struct {
+	Endpoint  string // base URL
+	Token     string
+	UserAgent string
+	Timeout   time.Duration // of one attempt; 0 means 30 s
+	RetryMax  int           // attempts after the first; 0 means 4, negative none
+	RetryWait time.Duration // the shortest wait between attempts, doubled each time up to 10 s; 0 means 200 ms
+}
+
+// client is a Service somewhere else.
+type client struct {
+	options ClientOptions
+	base    string
+	http    *retryablehttp.Client
+}
+
+var _ backend.Service = (*client)(nil)
+
+// NewClient returns a Service that forwards to a server. It does not connect yet.
+func NewClient(o ClientOptions) (backend.Service, error) {
+	u, err := url.Parse(o.Endpoint)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" {
+		return nil, backend.Errorf(backend.CodeInvalid, "the endpoint is not the URL of a server").
+			WithHint("write it as https://pouncet.example.com, without user, password or query").At("endpoint")
+	}
+	if u.Scheme == "http" && !loopback(u.Hostname()) {
+		return nil, backend.Errorf(backend.CodeInvalid, "the endpoint %s is on another machine and not encrypted", u.Host).
+			WithHint("use https").At("endpoint")
+	}
+	if o.Token == "" {
+		return nil, backend.Errorf(backend.CodeUnauthenticated, "a token is required for %s", u.Host).WithHint("set POUNCET_TOKEN").At("token")
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 30 * time.Second
+	}
+	if o.RetryMax == 0 {
+		o.RetryMax = 4
+	}
+	if o.RetryWait == 0 {
+		o.RetryWait = 200 * time.Millisecond
+	}
+	h := retryablehttp.NewClient()
+	h.Logger = nil // it would write URLs and errors to standard error
+	h.RetryMax = max(o.RetryMax, 0)
+	h.RetryWaitMin, h.RetryWaitMax = o.RetryWait, 10*time.Second
+	h.HTTPClient.Timeout = o.Timeout
+	h.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	h.ErrorHandler = retryablehttp.PassthroughErrorHandler // the last answer says more than "giving up"
+	return &client{options: o, base: strings.TrimRight(u.String(), "/"), http: h}, nil
+}
+
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
+
+func (c *client) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	return call[backend.Page](ctx, c, "v1/query", q)
+}
+
+func (c *client) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	out, err := call[resolveResponse](ctx, c, "v1/resolve", resolveRequest{refs})
+	if err != nil {
+		return nil, err
+	}
+	if len(out.Resolutions) != len(refs) {
+		return nil, c.strange("with %d resolutions for %d references", len(out.Resolutions), len(refs))
+	}
+	return convert(out.Resolutions, resolutionFromWire), nil
+}
+
+// Apply gives every set an idempotency key, because an answer may be lost after
+// the change was made, and the request is then sent again.
+func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+	for _, change := range set.Changes {
+		if err := change.CheckJSON(); err != nil {
+			return nil, err
+		}
+	}
+	if set.IdempotencyKey == "" {
+		set.IdempotencyKey = rand.Text()
+	}
+	out, err := call[applyResponse](ctx, c, "v1/apply", applyRequest{convert(set.Changes, toWire), set.DryRun, set.IdempotencyKey})
+	if err != nil {
+		return nil, err
+	}
+	if len(out.Outcomes) != len(set.Changes) {
+		return nil, c.strange("with %d outcomes for %d changes", len(out.Outcomes), len(set.Changes))
+	}
+	if out.Err != nil {
+		return out.Outcomes, out.Err
+	}
+	return out.Outcomes, nil
+}
+
+// call posts a request and reads the answer; both bodies are JSON.
+func call[Out any](ctx context.Context, c *client, path string, in any) (Out, error) {
+	var out Out
+	body, err := json.Marshal(in)
+	if err != nil {
+		return out, backend.Errorf(backend.CodeInvalid, "the request holds JSON that is none")
+	}
+	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, c.base+"/"+path, bytes.NewReader(body))
+	if err != nil {
+		return out, backend.Errorf(backend.CodeInvalid, "the endpoint %s cannot be used", c.base)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.options.Token)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	if c.options.UserAgent != "" {
+		req.Header.Set("User-Agent", c.options.UserAgent)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return out, c.unreachable(ctx, err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	switch {
+	case err != nil:
+		return out, c.strange("with half a body")
+	case len(text) > maxBody:
+		return out, c.strange("with more than %d bytes", maxBody)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return out, c.refused(resp, text)
+	}
+	if err := json.Unmarshal(text, &out); err != nil {
+		return out, c.strange("with something that is not Pouncet's (status %d, %s)", resp.StatusCode, contentType(resp))
+	}
+	return out, nil
+}
+
+func (c *client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	// The library's error repeats the URL; the cause beneath it is enough.
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err
+	}
+	return backend.Errorf(backend.CodeUnavailable, "the server %s cannot be reached: %w", c.base, err).
+		WithHint("is it running, and is POUNCET_ENDPOINT right?")
+}
+
+func (c *client) refused(resp *http.Response, text []byte) error {
+	var body envelope
+	if json.Unmarshal(text, &body) == nil && body.Error != nil && body.Error.Code != "" {
+		return body.Error
+	}
+	e := c.strange("with status %d and something that is not Pouncet's (%s)", resp.StatusCode, contentType(resp))
+	e.Code = codeOf(resp.StatusCode)
+	if e.Code == backend.CodeNotFound {
+		e.Code = backend.CodeUnavailable // a path that is missing is not an entry that is missing
+	}
+	return e
+}
+
+func (c *client) strange(format string, args ...any) *backend.Error {
+	e := backend.Errorf(backend.CodeUnavailable, "the server "+c.base+" answered "+format, args...)
+	return e.WithHint("is there a proxy in between, and is POUNCET_ENDPOINT right?")
+}
+
+func contentType(resp *http.Response) string {
+	kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil {
+		return "no content type"
+	}
+	return kind
+}

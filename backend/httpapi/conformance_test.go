@@ -1,0 +1,49 @@
+package httpapi_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
+	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
+)
+
+// TestConformance runs the suite that the engine passes in-process across the
+// whole stack: client, HTTP, access guard, audit log, engine.
+func TestConformance(t *testing.T) {
+	servicetest.Run(t, func(t *testing.T) backend.Service {
+		c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+		made, err := open.Init(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := os.ReadFile(made.TokenFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts, err := open.Embedded(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = parts.Close() })
+		service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
+		server := httptest.NewServer(httpapi.NewServer(service, func(ctx context.Context, token string) (backend.Principal, error) {
+			return access.Authenticate(ctx, parts.Store, token, time.Now())
+		}, httpapi.Options{}))
+		t.Cleanup(server.Close)
+		client, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: server.URL, Token: strings.TrimSpace(string(token))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return client
+	})
+}

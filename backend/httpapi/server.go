@@ -1,0 +1,253 @@
+// Package httpapi carries backend.Service over HTTP: a handler in front of one,
+// and a client that is one.
+//
+//	POST /v1/query     {"kind", "project", …}           {"objects", "next"}
+//	POST /v1/resolve   {"refs"}                         {"resolutions"}
+//	POST /v1/apply     {"changes", "dry_run"}           {"outcomes"}
+//	GET  /healthz      the process lives
+//	GET  /readyz       the store and the KMS can be used
+//
+// Every verb is a POST with a JSON body: names of secrets stay out of URLs and
+// with that out of every log on the way. The token is a bearer token (RFC
+// 6750). An error is {"error": {"code", "message", "hint", …}} under a status from
+// one table, which both sides read. An unknown field is refused: a server that
+// is older than its client says so instead of dropping what it does not know.
+//
+// # Limits
+//
+// A request has at most 64 MiB; a server answers 429 above a number of
+// requests at once. It speaks plain HTTP: TLS belongs in front of it, and the
+// client refuses plain HTTP to any other machine.
+package httpapi
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+const maxBody = 64 << 20 // bytes, of a request and of a response
+
+// Options configure a server.
+type Options struct {
+	Log         *slog.Logger                    // nil discards
+	Ready       func(ctx context.Context) error // nil means always ready
+	MaxRequests int                             // at once; 0 means 256
+	Grace       time.Duration                   // for running requests at the stop; 0 means 15 s
+}
+
+// Authenticate says whose token it is, or gives ErrUnauthenticated.
+type Authenticate func(ctx context.Context, token string) (backend.Principal, error)
+
+type server struct {
+	service      backend.Service
+	authenticate Authenticate
+	options      Options
+	slots        chan struct{}
+}
+
+// NewServer is the handler of all routes.
+func NewServer(service backend.Service, authenticate Authenticate, o Options) http.Handler {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxRequests == 0 {
+		o.MaxRequests = 256
+	}
+	s := &server{service, authenticate, o, make(chan struct{}, o.MaxRequests)}
+	mux := http.NewServeMux()
+	mux.Handle("POST /v1/query", handle(s, service.Query))
+	mux.Handle("POST /v1/resolve", handle(s, s.resolve))
+	mux.Handle("POST /v1/apply", handle(s, s.apply))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]string{"status": "ok"}) })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, backend.Errorf(backend.CodeNotFound, "there is no %s %s here", r.Method, backend.Quote(r.URL.Path)).WithHint("see the API's description"))
+	})
+	return s.around(mux)
+}
+
+func (s *server) resolve(ctx context.Context, in resolveRequest) (resolveResponse, error) {
+	out, err := s.service.Resolve(ctx, in.Refs)
+	return resolveResponse{convert(out, resolutionToWire)}, err
+}
+
+func (s *server) apply(ctx context.Context, in applyRequest) (applyResponse, error) {
+	out, err := s.service.Apply(ctx, backend.ChangeSet{Changes: convert(in.Changes, fromWire), DryRun: in.DryRun, IdempotencyKey: in.IdempotencyKey})
+	if out != nil && err != nil {
+		// What was refused is told change by change, and the client makes the
+		// call's error of it again.
+		return applyResponse{Outcomes: out, Err: backend.AsError(err)}, nil
+	}
+	return applyResponse{Outcomes: out}, err
+}
+
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.options.Ready != nil {
+		if err := s.options.Ready(r.Context()); err != nil {
+			e := *backend.AsError(err)
+			answer(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "error": e})
+			return
+		}
+	}
+	answer(w, http.StatusOK, map[string]string{"status": "ready"})
+}
+
+// handle is the one way from a request to a verb and back: who, what, call, answer.
+func handle[In, Out any](s *server, verb func(context.Context, In) (Out, error)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		if !strings.EqualFold(scheme, "Bearer") {
+			token = ""
+		}
+		principal, err := s.authenticate(r.Context(), token)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		noteFrom(r.Context()).principal = principal.Name
+		var in In
+		if err := decode(w, r, &in); err != nil {
+			refuse(w, err)
+			return
+		}
+		out, err := verb(backend.WithPrincipal(r.Context(), principal), in)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
+		answer(w, http.StatusOK, out)
+	})
+}
+
+func decode(w http.ResponseWriter, r *http.Request, in any) error {
+	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
+		return backend.Errorf(backend.CodeInvalid, "the request's content type is %s", backend.Quote(kind)).WithHint("send application/json")
+	}
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	err := d.Decode(in)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return backend.Errorf(backend.CodeTooLarge, "the request has more than %d bytes", tooLarge.Limit).WithHint("send it in several")
+	case err != nil:
+		// The decoder's own message may quote what was sent.
+		return backend.Errorf(backend.CodeInvalid, "the request is not the JSON that this server understands").
+			WithHint("is the client newer than the server?")
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return backend.Errorf(backend.CodeInvalid, "something follows the request's JSON")
+	}
+	return nil
+}
+
+func answer(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // the client is gone: there is nobody to tell
+}
+
+// envelope is the body of an error.
+type envelope struct {
+	Error *backend.Error `json:"error"`
+}
+
+func refuse(w http.ResponseWriter, err error) {
+	e := backend.AsError(err)
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		e = backend.Errorf(backend.CodeUnavailable, "the request was given up before it was done")
+	case e.Code == backend.CodeUnauthenticated:
+		w.Header().Set("WWW-Authenticate", `Bearer realm="pouncet"`)
+	}
+	answer(w, statusOf(e.Code), envelope{e})
+}
+
+// note is what the access log wants to know from within a request.
+type note struct{ principal string }
+
+type noteKey struct{}
+
+func noteFrom(ctx context.Context) *note { return ctx.Value(noteKey{}).(*note) }
+
+// around limits, logs and survives every request. The log has no query, header or body.
+func (s *server) around(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start, id, n := time.Now(), rand.Text(), &note{}
+		w.Header().Set("X-Request-Id", id)
+		counted := &counted{ResponseWriter: w, status: http.StatusOK}
+		defer func() {
+			if p := recover(); p != nil {
+				s.options.Log.Error("panic", "request_id", id, "path", r.URL.Path)
+				if !counted.begun {
+					refuse(counted, backend.Errorf(backend.CodeInternal, "the server met a defect; its log has it under request %s", id))
+				}
+			}
+			s.options.Log.Info("request", "request_id", id, "method", r.Method, "path", r.URL.Path, "status", counted.status,
+				"duration_ms", time.Since(start).Milliseconds(), "principal", n.principal)
+		}()
+		select {
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+		default:
+			w.Header().Set("Retry-After", "1")
+			answer(counted, http.StatusTooManyRequests, envelope{backend.Errorf(backend.CodeUnavailable, "the server has too many requests at once").WithHint("try again in a second")})
+			return
+		}
+		next.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), noteKey{}, n)))
+	})
+}
+
+type counted struct {
+	http.ResponseWriter
+	status int
+	begun  bool
+}
+
+func (c *counted) WriteHeader(status int) {
+	c.status, c.begun = status, true
+	c.ResponseWriter.WriteHeader(status)
+}
+
+// Serve answers on l until ctx is done, and then finishes what is running,
+// for Options.Grace at most.
+func Serve(ctx context.Context, l net.Listener, h http.Handler, o Options) error {
+	if o.Grace == 0 {
+		o.Grace = 15 * time.Second
+	}
+	s := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		WriteTimeout:      120 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- s.Serve(l) }()
+	select {
+	case err := <-failed:
+		return backend.Errorf(backend.CodeUnavailable, "serving on %s: %w", l.Addr(), err)
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Grace)
+	defer cancel()
+	if err := s.Shutdown(ctx); err != nil {
+		return backend.Errorf(backend.CodeUnavailable, "requests were still running %s after the stop: %w", o.Grace, err)
+	}
+	return nil
+}

@@ -1,0 +1,122 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// The wire types mirror backend's where those hide values or carry no JSON
+// names. A value crosses as base64, in these types and nowhere else.
+
+type resolveRequest struct {
+	Refs []backend.Ref `json:"refs"`
+}
+
+type resolveResponse struct {
+	Resolutions []resolution `json:"resolutions"`
+}
+
+type resolution struct {
+	Value       *[]byte        `json:"value,omitempty"` // base64; absent beside an error
+	JSON        bool           `json:"json,omitempty"`
+	ID          string         `json:"id,omitempty"`
+	Environment string         `json:"environment,omitempty"`
+	Scope       string         `json:"scope,omitempty"`
+	Version     int64          `json:"version,omitempty"`
+	Err         *backend.Error `json:"error,omitempty"`
+}
+
+type applyRequest struct {
+	Changes        []change `json:"changes"`
+	DryRun         bool     `json:"dry_run,omitempty"`
+	IdempotencyKey string   `json:"idempotency_key,omitempty"`
+}
+
+type applyResponse struct {
+	Outcomes []backend.Outcome `json:"outcomes"`
+	// Err is an error of the call that came beside its outcomes.
+	Err *backend.Error `json:"error,omitempty"`
+}
+
+type change struct {
+	Op          backend.Op            `json:"op"`
+	Kind        backend.Kind          `json:"kind"`
+	ID          string                `json:"id,omitempty"`
+	Project     string                `json:"project,omitempty"`
+	Environment string                `json:"environment,omitempty"`
+	Scope       string                `json:"scope,omitempty"`
+	Name        string                `json:"name,omitempty"`
+	Expect      *int64                `json:"expect,omitempty"`
+	Force       bool                  `json:"force,omitempty"`
+	Rename      *string               `json:"rename,omitempty"`
+	Description *string               `json:"description,omitempty"`
+	Labels      map[string]string     `json:"labels"` // null leaves them alone, {} removes them
+	Policy      *backend.PolicyChange `json:"policy,omitempty"`
+	KMSKey      *string               `json:"kms_key,omitempty"`
+	Protected   *bool                 `json:"protected,omitempty"`
+	DisplayName *string               `json:"display_name,omitempty"`
+	Schema      json.RawMessage       `json:"schema,omitempty"`
+	Type        *string               `json:"type,omitempty"`
+	Visibility  *backend.Visibility   `json:"visibility,omitempty"`
+	Value       *[]byte               `json:"value,omitempty"` // base64
+	Generate    *backend.Generate     `json:"generate,omitempty"`
+	JSON        json.RawMessage       `json:"json,omitempty"`
+	Link        *backend.Link         `json:"link,omitempty"`
+	Role        *backend.Role         `json:"role,omitempty"`
+	TokenHash   []byte                `json:"token_hash,omitempty"`
+	ExpiresAt   *time.Time            `json:"expires_at,omitempty"`
+}
+
+func toWire(c backend.Change) change {
+	return change{
+		Op: c.Op, Kind: c.Kind, ID: c.ID, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
+		Expect: c.Expect, Force: c.Force, Rename: c.Rename, Description: c.Description, Labels: c.Labels,
+		Policy: c.Policy, KMSKey: c.KMSKey, Protected: c.Protected, DisplayName: c.DisplayName, Schema: c.Schema,
+		Type: c.Type, Visibility: c.Visibility, Value: bytesOf(c.Value), Generate: c.Generate,
+		JSON: c.JSON, Link: c.Link, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
+	}
+}
+
+func fromWire(c change) backend.Change {
+	return backend.Change{
+		Op: c.Op, Kind: c.Kind, ID: c.ID, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
+		Expect: c.Expect, Force: c.Force, Rename: c.Rename, Description: c.Description, Labels: c.Labels,
+		Policy: c.Policy, KMSKey: c.KMSKey, Protected: c.Protected, DisplayName: c.DisplayName, Schema: c.Schema,
+		Type: c.Type, Visibility: c.Visibility, Value: valueOf(c.Value), Generate: c.Generate,
+		JSON: c.JSON, Link: c.Link, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
+	}
+}
+
+func resolutionToWire(r backend.Resolution) resolution {
+	return resolution{Value: bytesOf(r.Value), JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version, Err: r.Err}
+}
+
+func resolutionFromWire(r resolution) backend.Resolution {
+	return backend.Resolution{Value: valueOf(r.Value), JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version, Err: r.Err}
+}
+
+func bytesOf(v backend.Value) *[]byte {
+	if v.IsZero() {
+		return nil
+	}
+	b := v.Expose()
+	return &b
+}
+
+func valueOf(b *[]byte) backend.Value {
+	if b == nil {
+		return backend.Value{}
+	}
+	return backend.NewValue(*b)
+}
+
+// convert applies f to each of a batch.
+func convert[A, B any](in []A, f func(A) B) []B {
+	out := make([]B, len(in))
+	for i, x := range in {
+		out[i] = f(x)
+	}
+	return out
+}

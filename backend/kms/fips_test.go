@@ -1,0 +1,28 @@
+package kms_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestFIPSOnly runs the suites, the AWS SDK's part included, once more in a
+// process whose cryptography refuses whatever FIPS 140-3 does not approve.
+func TestFIPSOnly(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, "-test.v", "-test.run=Suite$")
+	cmd.Env = append(os.Environ(), "GODEBUG=fips140=only")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, suite := range []string{"TestFileKeySuite", "TestAWSKeySuite"} {
+		if !strings.Contains(string(out), "--- PASS: "+suite) {
+			t.Errorf("%s did not run:\n%s", suite, out)
+		}
+	}
+}

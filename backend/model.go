@@ -1,0 +1,161 @@
+package backend
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Kind is a kind of object.
+type Kind string
+
+// The kinds.
+const (
+	KindProject     Kind = "project"
+	KindEnvironment Kind = "environment"
+	KindType        Kind = "secret_type"
+	KindSecret      Kind = "secret"
+	KindValue       Kind = "scoped_value"
+	KindToken       Kind = "token"
+)
+
+// String is the kind in words, for messages.
+func (k Kind) String() string {
+	switch k {
+	case KindType:
+		return "secret type"
+	case KindValue:
+		return "scoped value"
+	}
+	return string(k)
+}
+
+// AnyEnvironment is the pseudo-environment of an entry that every environment shares.
+const AnyEnvironment = "*"
+
+// ProjectScope is the scope that all of a project sees. The others are
+// "app/<name>" and "pipeline/<name>".
+const ProjectScope = "project"
+
+// DefaultProject is the project that initialising a backend makes.
+const DefaultProject = "default"
+
+// Object is the metadata of one thing: all that may be known of it without
+// opening it. Which fields are set depends on its kind.
+type Object struct {
+	Kind Kind `json:"kind"`
+	// ID is a UUIDv7. It survives a rename; an object made anew under an old
+	// name has another.
+	ID   string `json:"id"`
+	Name string `json:"name"` // of a secret type: its key
+
+	Project       string `json:"project,omitempty"` // the project's name
+	Environment   string `json:"environment,omitempty"`
+	EnvironmentID string `json:"environment_id,omitempty"`
+	Scope         string `json:"scope,omitempty"`
+
+	Description string            `json:"description,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	Revision    int64             `json:"revision,omitempty"` // counts every change of the object
+	CreatedAt   time.Time         `json:"created_at,omitzero"`
+	UpdatedAt   time.Time         `json:"updated_at,omitzero"`
+
+	// Project.
+	Policy  *Policy `json:"policy,omitempty"`
+	Secrets *int    `json:"secrets,omitempty"` // how many it holds, to be held against Policy.MaxSecrets
+
+	// Environment.
+	KMSKey    string `json:"kms_key,omitempty"`
+	Protected bool   `json:"protected,omitempty"`
+
+	// Secret type.
+	DisplayName string          `json:"display_name,omitempty"`
+	Schema      json.RawMessage `json:"schema,omitempty"`
+	BuiltIn     bool            `json:"built_in,omitempty"`
+
+	// Secret.
+	Type       string     `json:"type,omitempty"`
+	Visibility Visibility `json:"visibility,omitempty"`
+	Version    int64      `json:"version,omitempty"` // counts the values written
+	ValueAt    time.Time  `json:"value_at,omitzero"` // when the current value was written
+
+	// Scoped value.
+	JSON json.RawMessage `json:"json,omitempty"`
+	Link *Link           `json:"link,omitempty"`
+
+	// Token.
+	Role      Role      `json:"role,omitempty"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+}
+
+// Visibility says whether a person may be shown a secret's value.
+type Visibility string
+
+// A masked secret can be revealed to a person with the permission, which is
+// audited. A restricted one never is: only its use resolves it.
+const (
+	Masked     Visibility = "masked"
+	Restricted Visibility = "restricted"
+)
+
+// Link makes a scoped value stand for a secret, or for one field of it. The
+// secret is looked up in the environment and scope of the request, not of the
+// value: a value that all environments share never carries the secret of one
+// of them into another.
+type Link struct {
+	Secret string `json:"secret"`
+	Field  string `json:"field,omitempty"`
+}
+
+// Policy is what a project demands of its entries.
+type Policy struct {
+	MaxSecrets        int        `json:"max_secrets"`               // all environments together
+	MaxValueBytes     int        `json:"max_value_bytes"`           // of a secret's or scoped value's value
+	MaxNameLength     int        `json:"max_name_length"`           // of a secret's or scoped value's name
+	NamePattern       string     `json:"name_pattern,omitempty"`    // a regular expression (RE2) that names must match as well
+	ImmutableNames    bool       `json:"immutable_names,omitempty"` // entries cannot be renamed
+	DefaultVisibility Visibility `json:"default_visibility"`        // of a secret that does not say
+}
+
+// Limits that a policy can lower, and the quota's default, which it can raise.
+const (
+	DefaultMaxSecrets    = 100
+	LargestMaxSecrets    = 1_000_000
+	DefaultMaxValueBytes = 65_536
+	DefaultMaxNameLength = 256
+)
+
+// DefaultPolicy is the policy of a project that does not say otherwise.
+func DefaultPolicy() Policy {
+	return Policy{
+		MaxSecrets:        DefaultMaxSecrets,
+		MaxValueBytes:     DefaultMaxValueBytes,
+		MaxNameLength:     DefaultMaxNameLength,
+		DefaultVisibility: Masked,
+	}
+}
+
+// PolicyChange changes the fields of a Policy that are not nil.
+type PolicyChange struct {
+	MaxSecrets        *int        `json:"max_secrets,omitempty"`
+	MaxValueBytes     *int        `json:"max_value_bytes,omitempty"`
+	MaxNameLength     *int        `json:"max_name_length,omitempty"`
+	NamePattern       *string     `json:"name_pattern,omitempty"`
+	ImmutableNames    *bool       `json:"immutable_names,omitempty"`
+	DefaultVisibility *Visibility `json:"default_visibility,omitempty"`
+}
+
+// Generate asks the backend to make a value that nobody has seen.
+type Generate struct {
+	Length   int    `json:"length,omitempty"`   // characters, 8 to 1024; 0 means 32
+	Alphabet string `json:"alphabet,omitempty"` // the characters to draw from; "" means letters and digits
+}
+
+// Role is what a token's bearer may do.
+type Role string
+
+// The roles, each of which may do all that those after it may.
+const (
+	RoleAdmin   Role = "admin"   // everything: change objects, reveal masked secrets, make tokens
+	RoleRuntime Role = "runtime" // resolve references for use, and see metadata
+	RoleViewer  Role = "viewer"  // see metadata
+)

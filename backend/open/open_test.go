@@ -1,0 +1,335 @@
+package open_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms/kmstest"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+)
+
+func initialise(t *testing.T, c open.Config) open.Initialised {
+	t.Helper()
+	made, err := open.Init(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+func opened(t *testing.T, c open.Config) *open.Backend {
+	t.Helper()
+	b, err := open.Open(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+var one = []backend.Ref{{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: "s"}}
+
+func set(t *testing.T, s backend.Service, value string) error {
+	t.Helper()
+	_, err := s.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
+		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "dev"},
+		{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: "s", Value: backend.Text(value)},
+	}})
+	return err
+}
+
+func get(t *testing.T, s backend.Service) (string, error) {
+	t.Helper()
+	out, err := s.Resolve(context.Background(), one)
+	if err != nil {
+		return "", err
+	}
+	if out[0].Err != nil {
+		return "", out[0].Err
+	}
+	return string(out[0].Value.Expose()), nil
+}
+
+func TestInitMakesAFolderForItsOwnerAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "deep", "er", ".pouncet")
+	made := initialise(t, open.Config{Path: path})
+	if made.Existing || made.Path != path {
+		t.Errorf("made %+v", made)
+	}
+	err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", name, info.Mode())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := os.ReadFile(made.TokenFile)
+	if err != nil || len(token) < 40 {
+		t.Errorf("first token: %d bytes, %v", len(token), err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".*new*")); len(left) != 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestInitAgainChangesNothing(t *testing.T) {
+	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+	initialise(t, c)
+	if err := set(t, opened(t, c), "kept"); err != nil {
+		t.Fatal(err)
+	}
+	if again := initialise(t, c); !again.Existing {
+		t.Error("a second init says that it made something")
+	}
+	if v, err := get(t, opened(t, c)); v != "kept" || err != nil {
+		t.Errorf("after a second init: %q, %v", v, err)
+	}
+}
+
+func TestConcurrentInitsMakeOne(t *testing.T) {
+	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+	made := make([]open.Initialised, 8)
+	var wg sync.WaitGroup
+	for i := range made {
+		wg.Go(func() {
+			var err error
+			if made[i], err = open.Init(context.Background(), c); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	fresh := 0
+	for _, m := range made {
+		if !m.Existing {
+			fresh++
+		}
+	}
+	if fresh != 1 {
+		t.Errorf("%d of %d say that they made it", fresh, len(made))
+	}
+	if err := set(t, opened(t, c), "works"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTheFolderCanBeMoved(t *testing.T) {
+	dir := t.TempDir()
+	c := open.Config{Path: filepath.Join(dir, "before")}
+	initialise(t, c)
+	b := opened(t, c)
+	if err := set(t, b, "carried"); err != nil {
+		t.Fatal(err)
+	}
+	_ = b.Close()
+	moved := open.Config{Path: filepath.Join(dir, "after")}
+	if err := os.Rename(c.Path, moved.Path); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := get(t, opened(t, moved)); v != "carried" || err != nil {
+		t.Errorf("%q, %v", v, err)
+	}
+}
+
+func TestTheFolderIsFoundUpwards(t *testing.T) {
+	dir := t.TempDir()
+	initialise(t, open.Config{Path: filepath.Join(dir, open.Folder)})
+	deep := filepath.Join(dir, "a", "b")
+	if err := os.MkdirAll(deep, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(deep)
+	if b := opened(t, open.Config{}); b.Where != filepath.Join(dir, open.Folder) {
+		t.Errorf("found %s", b.Where)
+	}
+	if b := opened(t, open.Config{CreateIfAbsent: true}); b.Created {
+		t.Errorf("made %s although there is one above", b.Where)
+	}
+}
+
+func TestWhereThereIsNone(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []open.Config{{}, {Path: "nowhere"}} {
+		_, err := open.Open(context.Background(), c)
+		if !errors.Is(err, backend.ErrNotFound) || !strings.Contains(err.Error(), "pouncet init") {
+			t.Errorf("%+v: %v", c, err)
+		}
+	}
+	if entries, _ := os.ReadDir("."); len(entries) != 0 {
+		t.Errorf("opening made %v", entries)
+	}
+	b := opened(t, open.Config{CreateIfAbsent: true})
+	if !b.Created {
+		t.Error("created, but does not say so")
+	}
+	if err := set(t, b, "v"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInitLeavesOtherFoldersAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "thesis.txt"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open.Init(context.Background(), open.Config{Path: dir}); !errors.Is(err, backend.ErrConflict) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "thesis.txt")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAKeyFileThatIsGone(t *testing.T) {
+	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+	initialise(t, c)
+	b := opened(t, c)
+	if err := set(t, b, "CANARY"); err != nil {
+		t.Fatal(err)
+	}
+	_ = b.Close()
+	key := filepath.Join(c.Path, "kms.key")
+	if err := os.Rename(key, key+".away"); err != nil {
+		t.Fatal(err)
+	}
+	b = opened(t, c)
+	_, err := get(t, b)
+	if !errors.Is(err, backend.ErrKeyUnusable) || !strings.Contains(err.Error(), key) {
+		t.Errorf("reading without the key: %v", err)
+	}
+	if err := set(t, b, "new"); !errors.Is(err, backend.ErrKeyUnusable) {
+		t.Errorf("writing without the key: %v", err)
+	}
+	if _, err := os.Stat(key); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("another key was made in its place")
+	}
+	if err := os.Rename(key+".away", key); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := get(t, opened(t, c)); v != "CANARY" || err != nil {
+		t.Errorf("with the key back: %q, %v", v, err)
+	}
+}
+
+func TestAKMSKeyThatIsGone(t *testing.T) {
+	server := kmstest.New(t)
+	c := open.Config{Path: filepath.Join(t.TempDir(), "data"), KMSKey: server.URI(t)}
+	initialise(t, c)
+	b := opened(t, c)
+	if err := set(t, b, "CANARY"); err != nil {
+		t.Fatal(err)
+	}
+	_ = b.Close()
+	server.DropKey()
+	b = opened(t, c)
+	_, err := get(t, b)
+	if !errors.Is(err, backend.ErrKeyUnusable) || !strings.Contains(err.Error(), "aws-kms:///") {
+		t.Errorf("reading without the key: %v", err)
+	}
+	_, err = b.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
+		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "another"},
+	}})
+	if !errors.Is(err, backend.ErrKeyUnusable) {
+		t.Errorf("an environment without a key: %v", err)
+	}
+	page, err := b.Query(context.Background(), backend.Query{Kind: backend.KindEnvironment, Project: backend.DefaultProject})
+	if err != nil || len(page.Objects) != 1 {
+		t.Errorf("metadata needs no KMS: %d environments, %v", len(page.Objects), err)
+	}
+}
+
+func TestEnvironmentsHaveKeysOfTheirOwn(t *testing.T) {
+	server := kmstest.New(t)
+	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+	initialise(t, c)
+	b := opened(t, c)
+	key := server.URI(t)
+	_, err := b.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
+		{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod", KMSKey: &key},
+		{Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: "s", Value: backend.Text("prod's")},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := set(t, b, "dev's"); err != nil {
+		t.Fatal(err)
+	}
+	if n := server.Calls("GenerateDataKey"); n != 1 {
+		t.Errorf("%d data keys for one environment", n)
+	}
+	_ = b.Close()
+	server.Down(true)
+	b = opened(t, c)
+	if v, err := get(t, b); v != "dev's" || err != nil {
+		t.Errorf("dev while prod's KMS is down: %q, %v", v, err)
+	}
+}
+
+func TestADatabaseThatIsNone(t *testing.T) {
+	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+	initialise(t, c)
+	if err := os.WriteFile(filepath.Join(c.Path, "pouncet.db"), []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := open.Open(context.Background(), c)
+	if !errors.Is(err, backend.ErrCorrupt) || !strings.Contains(err.Error(), c.Path) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestFromEnvironment(t *testing.T) {
+	t.Setenv("POUNCET_ENDPOINT", "https://e")
+	t.Setenv("POUNCET_TOKEN", "t")
+	t.Setenv("POUNCET_HOME", "/home")
+	t.Setenv("POUNCET_KMS_KEY", "file:///k")
+	for name, c := range map[string]struct{ given, want open.Config }{
+		"nothing given":     {open.Config{}, open.Config{Endpoint: "https://e", Token: "t"}},
+		"an endpoint given": {open.Config{Endpoint: "https://f"}, open.Config{Endpoint: "https://f", Token: "t"}},
+		"a path given":      {open.Config{Path: "/p"}, open.Config{Path: "/p", KMSKey: "file:///k"}},
+	} {
+		if got := open.FromEnvironment(c.given); got != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+func TestEveryCallIsAudited(t *testing.T) {
+	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+	initialise(t, c)
+	b := opened(t, c)
+	if err := set(t, b, "CANARY"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := get(t, b); err != nil {
+		t.Fatal(err)
+	}
+	_ = b.Close()
+	text, err := os.ReadFile(filepath.Join(c.Path, "pouncet.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"resolve", "apply", "intent", "outcome", "local:"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("no %q on record", want)
+		}
+	}
+	if strings.Contains(string(text), "CANARY") {
+		t.Error("a value in the database")
+	}
+}

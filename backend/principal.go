@@ -1,0 +1,23 @@
+package backend
+
+import "context"
+
+// Principal is who a call is made for.
+type Principal struct {
+	ID   string // the token's id; empty for the local user of an embedded backend
+	Name string // the token's name, or the local user's
+	Role Role
+}
+
+type principalKey struct{}
+
+// WithPrincipal returns a context whose calls are made for p.
+func WithPrincipal(ctx context.Context, p Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// PrincipalFrom returns who a call is made for, and whether anyone said.
+func PrincipalFrom(ctx context.Context) (Principal, bool) {
+	p, ok := ctx.Value(principalKey{}).(Principal)
+	return p, ok
+}

@@ -1,0 +1,139 @@
+package servicetest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+var applyCases = []testCase{
+	{"all of a set or none of it, and every refusal is told", func(f *fixture) {
+		f.environments("dev")
+		out, err := f.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
+			secret("dev", "good", "v"), secret("dev", "-bad", "v"), secret("nowhere", "s", "v"), secret("dev", "also-good", "v"),
+		}})
+		if err == nil || len(out) != 4 {
+			f.Fatalf("%d outcomes, error %v", len(out), err)
+		}
+		f.mentions(backend.AsError(err), "2 of 4", "-bad", "nowhere")
+		for i, broken := range []bool{false, true, true, false} {
+			equal(f, fmt.Sprintf("change %d refused", i), out[i].Err != nil, broken)
+		}
+		equal(f, "left behind", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), 0)
+	}},
+	{"later changes build on earlier ones, whole projects at once", func(f *fixture) {
+		inside := func(c backend.Change) backend.Change { c.Project = "shop"; return c }
+		set := []backend.Change{
+			{Op: backend.OpCreate, Kind: backend.KindProject, Name: "shop", Description: ptr("the shop")},
+			inside(environment("prod")),
+			inside(backend.Change{Op: backend.OpCreate, Kind: backend.KindType, Name: "word", Schema: []byte(`{"type":"string","minLength":2}`)}),
+			inside(typed("word", secret("prod", "a", "aa"))),
+			inside(secret("*", "b", "bb")),
+			inside(link("prod", "l", "a", "")),
+		}
+		for i, o := range f.dry(set...) {
+			if o.Err != nil || o.Action != backend.ActionCreate {
+				f.Errorf("dry run, change %d: %s %v", i, o.Action, o.Err)
+			}
+		}
+		f.must(set...)
+		ref := valueRef("prod", "l")
+		ref.Project = "shop"
+		equal(f, "value", f.value(ref), "aa")
+		ref = secretRef("prod", "b")
+		ref.Project = "shop"
+		equal(f, "shared", f.value(ref), "bb")
+	}},
+	{"a dry run says what would be done, and does nothing", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "same", "v"), secret("dev", "other", "v"), secret("dev", "gone", "v"))
+		before := show(f.list(backend.Query{Kind: backend.KindSecret, Project: project}))
+		out := f.dry(secret("dev", "same", "v"), secret("dev", "other", "w"), secret("dev", "new", "v"), remove(backend.KindSecret, "dev", "gone"), secret("dev", "-bad", "v"), secret("dev", "other", "x"))
+		for i, want := range []backend.Action{backend.ActionUnchanged, backend.ActionUpdate, backend.ActionCreate, backend.ActionDelete, "", backend.ActionUpdate} {
+			equal(f, fmt.Sprintf("action %d", i), out[i].Action, want)
+		}
+		equal(f, "changed", strings.Join(out[1].Changed, ","), "value")
+		if out[4].Err == nil || !errors.Is(out[4].Err, backend.ErrInvalid) {
+			f.Errorf("broken rule: %v", out[4].Err)
+		}
+		equal(f, "after", show(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), before)
+		equal(f, "value", f.value(secretRef("dev", "other")), "v")
+	}},
+	{"operations insist", func(f *fixture) {
+		f.environments("dev")
+		c := secret("dev", "s", "v")
+		c.Op = backend.OpUpdate
+		f.refused(backend.ErrNotFound, c)
+		c.Op = backend.OpCreate
+		o := f.must(c)[0].Object
+		f.mentions(f.refused(backend.ErrExists, c), o.ID)
+		f.refused(backend.ErrNotFound, remove(backend.KindSecret, "dev", "t"))
+		f.refused(backend.ErrNotFound, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: "01890a5d-ac96-774b-bcce-b302099a8057"})
+		moved := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Scope: "app/x"}
+		f.refused(backend.ErrInvalid, moved)
+	}},
+	{"a repeated set is applied once", func(f *fixture) {
+		f.environments("dev")
+		set := backend.ChangeSet{Changes: []backend.Change{secret("dev", "s", "v")}, IdempotencyKey: "key-1"}
+		set.Changes[0].Op = backend.OpCreate
+		first, err := f.Apply(context.Background(), set)
+		if err != nil {
+			f.Fatal(err)
+		}
+		again, err := f.Apply(context.Background(), set)
+		if err != nil {
+			f.Fatalf("repeating: %v", err)
+		}
+		equal(f, "outcome", show(again), show(first))
+		set.Changes[0].Name = "t"
+		if _, err := f.Apply(context.Background(), set); !errors.Is(err, backend.ErrConflict) {
+			f.Errorf("another set under the same key: %v", err)
+		}
+	}},
+	{"concurrent writers lose nothing", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "counter", "0"))
+		var wg sync.WaitGroup
+		for w := range 4 {
+			wg.Go(func() {
+				for n := range 5 {
+					if _, err := f.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
+						secret("dev", "counter", fmt.Sprintf("%d-%d", w, n)), secret("dev", fmt.Sprintf("own-%d", w), fmt.Sprint(n)),
+					}}); err != nil {
+						f.Errorf("writer %d: %v", w, err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		equal(f, "version", f.list(backend.Query{Kind: backend.KindSecret, Project: project, Name: "counter"})[0].Version, 21)
+		for w := range 4 {
+			equal(f, "last", f.value(secretRef("dev", fmt.Sprintf("own-%d", w))), "4")
+		}
+	}},
+	{"tokens are made by their hash, and revoked", func(f *fixture) {
+		c := backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "ci", Role: ptr(backend.RoleRuntime), TokenHash: bytes.Repeat([]byte{7}, 32)}
+		o := f.must(c)[0].Object
+		equal(f, "role", o.Role, backend.RoleRuntime)
+		f.refused(backend.ErrExists, c)
+		c.Name, c.TokenHash = "short", []byte{1}
+		f.refused(backend.ErrInvalid, c)
+		c.TokenHash, c.Role = make([]byte, 32), ptr(backend.Role("god"))
+		f.refused(backend.ErrInvalid, c)
+		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "ci"})
+		equal(f, "left", len(f.list(backend.Query{Kind: backend.KindToken, Name: "ci"})), 0)
+	}},
+	{"too many at once", func(f *fixture) {
+		if _, err := f.Apply(context.Background(), backend.ChangeSet{Changes: make([]backend.Change, backend.MaxChanges+1)}); !errors.Is(err, backend.ErrTooLarge) {
+			f.Errorf("changes: %v", err)
+		}
+		if _, err := f.Resolve(context.Background(), make([]backend.Ref, backend.MaxRefs+1)); !errors.Is(err, backend.ErrTooLarge) {
+			f.Errorf("references: %v", err)
+		}
+	}},
+}

@@ -1,0 +1,93 @@
+package servicetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+var queryCases = []testCase{
+	{"an object's metadata is whole", func(f *fixture) {
+		f.environments("dev")
+		c := in("app/web", typed("password", secret("dev", "s", "v")))
+		c.Description, c.Labels, c.Visibility = ptr("d"), map[string]string{"k": "v"}, ptr(backend.Restricted)
+		made := f.must(c)[0].Object
+		got := f.list(backend.Query{Kind: backend.KindSecret, Project: project, Name: "s"})
+		if len(got) != 1 {
+			f.Fatalf("%d objects", len(got))
+		}
+		o := got[0]
+		equal(f, "as created", show(o), show(made))
+		equal(f, "place", o.Project+"/"+o.Environment+"/"+o.Scope+"/"+o.Name, "default/dev/app/web/s")
+		equal(f, "type", o.Type, "password")
+		equal(f, "rest", fmt.Sprint(o.Description, o.Labels, o.Visibility, o.Version, o.Revision), fmt.Sprint("d", map[string]string{"k": "v"}, backend.Restricted, 1, 1))
+		if o.CreatedAt.IsZero() || o.ValueAt.IsZero() || !backend.IsID(o.ID) || !backend.IsID(o.EnvironmentID) {
+			f.Errorf("incomplete: %+v", o)
+		}
+		byID := f.list(backend.Query{Kind: backend.KindSecret, ID: o.ID})
+		equal(f, "by id alone", show(byID), show(got))
+	}},
+	{"selectors select", func(f *fixture) {
+		f.environments("dev", "prod")
+		f.must(secret("dev", "a", "v"), secret("prod", "a", "v"), secret("*", "b", "v"), in("app/web", secret("dev", "a", "v")), typed("password", secret("prod", "c", "v")))
+		for want, qs := range map[int][]backend.Query{
+			5: {{}},
+			3: {{Name: "a"}},
+			2: {{Environment: "dev"}, {Environment: "prod"}},
+			1: {{Environment: "*"}, {Scope: "app/web"}, {Type: "password"}, {Name: "a", Environment: "prod"}},
+			0: {{Name: "zzz"}, {Type: "smtp"}, {ID: "01890a5d-ac96-774b-bcce-b302099a8057"}},
+		} {
+			for _, q := range qs {
+				q.Kind, q.Project = backend.KindSecret, project
+				equal(f, fmt.Sprintf("%+v", q), len(f.list(q)), want)
+			}
+		}
+		for _, q := range []backend.Query{
+			{Kind: backend.KindSecret, Project: "nowhere"}, {Kind: backend.KindSecret, Project: project, Environment: "nowhere"},
+			{Kind: backend.KindSecret, Project: project, Type: "nothing"},
+		} {
+			if _, err := f.Query(context.Background(), q); !errors.Is(err, backend.ErrNotFound) {
+				f.Errorf("%+v: %v", q, err)
+			}
+		}
+		for _, q := range []backend.Query{
+			{Kind: "gizmo", Project: project}, {Kind: backend.KindSecret}, {Kind: backend.KindSecret, Project: project, Cursor: "!"},
+			{Kind: backend.KindSecret, Project: project, Limit: backend.MaxPage + 1},
+		} {
+			if _, err := f.Query(context.Background(), q); !errors.Is(err, backend.ErrInvalid) {
+				f.Errorf("%+v: %v", q, err)
+			}
+		}
+	}},
+	{"pages join without a gap or a repetition", func(f *fixture) {
+		f.environments("dev", "prod")
+		for i := range 12 {
+			f.must(secret("dev", fmt.Sprintf("s%02d", i), "v"), secret("prod", fmt.Sprintf("s%02d", i), "v"))
+		}
+		for _, kind := range []backend.Kind{backend.KindSecret, backend.KindType, backend.KindEnvironment, backend.KindProject, backend.KindToken} {
+			all := f.list(backend.Query{Kind: kind, Project: project})
+			var paged []backend.Object
+			q := backend.Query{Kind: kind, Project: project, Limit: 5}
+			for range 20 {
+				page, err := f.Query(context.Background(), q)
+				if err != nil {
+					f.Fatal(err)
+				}
+				paged = append(paged, page.Objects...)
+				if q.Cursor = page.Next; q.Cursor == "" {
+					break
+				}
+			}
+			equal(f, string(kind), show(paged), show(all))
+		}
+	}},
+	{"a project tells how full it is", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "a", "v"), secret("*", "b", "v"))
+		o := f.list(backend.Query{Kind: backend.KindProject, Name: project})[0]
+		equal(f, "secrets", *o.Secrets, 2)
+		equal(f, "policy", *o.Policy, backend.DefaultPolicy())
+	}},
+}

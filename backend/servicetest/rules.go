@@ -1,0 +1,204 @@
+package servicetest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+var ruleCases = []testCase{
+	{"names that the rules refuse", func(f *fixture) {
+		f.environments("dev")
+		for _, bad := range []string{"-a", "a b", "a.b", "ä", "a/b", "*", "a\n", strings.Repeat("x", 257), "01890a5d-ac96-774b-bcce-b302099a8057"} {
+			err := f.refused(backend.ErrInvalid, secret("dev", bad, "v"))
+			equal(f, "attribute", err.Attribute, "name")
+			f.refused(backend.ErrInvalid, environment(bad))
+		}
+		for _, good := range []string{"a", "_", "0", "A-b_c", strings.Repeat("x", 256)} {
+			f.must(secret("dev", good, "v"))
+		}
+		equal(f, "case-sensitive", f.must(secret("dev", "A", "v"))[0].Action, backend.ActionCreate)
+		for _, bad := range []string{"app", "app/", "team/x", "app/a/b", "project/x"} {
+			f.refused(backend.ErrInvalid, in(bad, secret("dev", "s", "v")))
+		}
+	}},
+	{"a policy narrows names and values", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "lower_already_there", "v"))
+		f.must(policy(backend.PolicyChange{NamePattern: ptr("[A-Z][A-Z0-9_]*"), MaxNameLength: ptr(8), MaxValueBytes: ptr(10)}))
+		f.must(secret("dev", "GOOD", "0123456789"))
+		f.mentions(f.refused(backend.ErrInvalid, secret("dev", "bad", "v")), "name_pattern")
+		f.mentions(f.refused(backend.ErrInvalid, secret("dev", "TOO_LONG_", "v")), "8")
+		f.mentions(f.refused(backend.ErrInvalid, secret("dev", "xGOOD", "v")), "name_pattern")
+		err := f.refused(backend.ErrTooLarge, secret("dev", "LARGE", "CANARY CANARY"))
+		f.mentions(err, "13 bytes", "10", "max_value_bytes")
+		f.conceals(err, "CANARY")
+		f.refused(backend.ErrTooLarge, plain("dev", "LARGE", `"0123456789"`))
+		f.must(secret("dev", "lower_already_there", "new"))
+		for _, bad := range []backend.PolicyChange{
+			{NamePattern: ptr("(")}, {MaxSecrets: ptr(0)}, {MaxSecrets: ptr(1_000_001)}, {MaxValueBytes: ptr(65_537)}, {MaxNameLength: ptr(-1)},
+			{DefaultVisibility: ptr(backend.Visibility("open"))},
+		} {
+			f.refused(backend.ErrInvalid, policy(bad))
+		}
+	}},
+	{"an oversized value is refused with its limit", func(f *fixture) {
+		f.environments("dev")
+		f.mentions(f.refused(backend.ErrTooLarge, secret("dev", "s", strings.Repeat("x", 65_537))), "65537", "65536", "max_value_bytes")
+	}},
+	{"the one secret too many", func(f *fixture) {
+		f.environments("dev", "prod")
+		f.must(policy(backend.PolicyChange{MaxSecrets: ptr(3)}))
+		f.must(secret("dev", "a", "v"), secret("prod", "a", "v"), secret("*", "b", "v"))
+		err := f.refused(backend.ErrQuota, secret("dev", "c", "v"))
+		f.mentions(err, "3 secrets", "max_secrets", "--max-secrets")
+		f.must(secret("dev", "a", "another value"))
+		f.must(remove(backend.KindSecret, "dev", "a"), secret("dev", "c", "v"))
+		f.refused(backend.ErrQuota, secret("dev", "d", "v"), secret("dev", "e", "v"))
+		f.must(policy(backend.PolicyChange{MaxSecrets: ptr(4)}), secret("dev", "d", "v"))
+	}},
+	{"the default quota is a hundred", func(f *fixture) {
+		f.environments("dev")
+		changes := make([]backend.Change, 101)
+		for i := range changes {
+			changes[i] = secret("dev", fmt.Sprintf("s%d", i), "v")
+		}
+		f.mentions(f.refused(backend.ErrQuota, changes...), "100 secrets")
+		equal(f, "left", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), 0)
+		f.must(changes[:100]...)
+	}},
+	{"a type's schema is held against every value, which stays hidden", func(f *fixture) {
+		f.environments("dev")
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "pin", DisplayName: ptr("PIN"),
+			Schema: json.RawMessage(`{"type":"object","required":["code"],"properties":{"code":{"type":"string","pattern":"^[0-9]{4}$"},"tries":{"type":"integer","maximum":3}},"additionalProperties":false}`)})
+		f.must(typed("pin", secret("dev", "ok", `{"code":"1234","tries":3}`)))
+		for value, says := range map[string]string{
+			`{"code":"CANARY"}`:                "/code must match the pattern",
+			`{"tries":1}`:                      "lacks code",
+			`{"code":"1234","tries":99}`:       "/tries must be at most 3",
+			`{"code":"1234","CANARY":1}`:       "has properties",
+			`{"code":"1234","tries":"CANARY"}`: "/tries must be of type integer",
+			`CANARY`:                           "not JSON",
+			`["CANARY"]`:                       "must be of type object",
+		} {
+			err := f.refused(backend.ErrInvalid, typed("pin", secret("dev", "s", value)))
+			f.mentions(err, says)
+			f.conceals(err, "CANARY")
+			equal(f, "attribute", err.Attribute, "value")
+		}
+		// An update without a type is still held to it.
+		f.refused(backend.ErrInvalid, secret("dev", "ok", "CANARY"))
+		f.mentions(f.refused(backend.ErrNotFound, typed("pni", secret("dev", "s", "v"))), "pni", "pin")
+	}},
+	{"a type in use stays, and a schema that values break is refused", func(f *fixture) {
+		f.environments("dev", "prod")
+		schema := func(text string) backend.Change {
+			return backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "word", Schema: json.RawMessage(text)}
+		}
+		f.must(schema(`{"type":"string"}`), typed("word", secret("dev", "long", "CANARY-long")), typed("word", secret("prod", "short", "x")))
+		err := f.refused(backend.ErrInUse, schema(`{"type":"string","maxLength":5}`))
+		f.mentions(err, "secret long in dev")
+		f.conceals(err, "CANARY")
+		if len(err.Users) != 1 {
+			f.Errorf("users: %v", err.Users)
+		}
+		f.must(schema(`{"type":"string","maxLength":50}`))
+		f.refused(backend.ErrInUse, schema(`{"type":"object"}`))
+		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindType, "", "word")), "secret long in dev", "secret short in prod")
+		f.must(typed("", secret("dev", "long", "")), remove(backend.KindSecret, "prod", "short"), remove(backend.KindType, "", "word"))
+		equal(f, "value after losing its type", f.value(secretRef("dev", "long")), "CANARY-long")
+	}},
+	{"giving a type to a present value checks it", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "s", "not an object"))
+		f.refused(backend.ErrInvalid, typed("smtp", secret("dev", "s", "")))
+		f.must(secret("dev", "s", `{"host":"h","port":25}`))
+		out := f.must(typed("smtp", secret("dev", "s", "")))[0]
+		equal(f, "version", out.Object.Version, 3)
+		equal(f, "JSON now", f.resolve(secretRef("dev", "s"))[0].JSON, true)
+	}},
+	{"built-in types are there and cannot be changed", func(f *fixture) {
+		types := f.list(backend.Query{Kind: backend.KindType, Project: project})
+		if len(types) < 8 {
+			f.Errorf("%d built-in types", len(types))
+		}
+		for _, t := range types {
+			if !t.BuiltIn || t.DisplayName == "" || t.Description == "" || !json.Valid(t.Schema) {
+				f.Errorf("type %q is incomplete", t.Name)
+			}
+			f.refused(backend.ErrDenied, backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: t.Name, Description: ptr("mine")})
+			f.refused(backend.ErrDenied, remove(backend.KindType, "", t.Name))
+		}
+	}},
+	{"schemas that are none", func(f *fixture) {
+		for _, bad := range []string{`{"type":"strange"}`, `[]`, `{"$ref":"file:///etc/passwd"}`, `{"$ref":"https://example.com/x.json"}`, `{"pattern":"("}`, `{"type":"string",`} {
+			err := f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "t", Schema: json.RawMessage(bad)})
+			equal(f, "attribute", err.Attribute, "schema")
+		}
+		f.mentions(f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "t"}), "needs a schema")
+	}},
+	{"a secret that a scoped value links to cannot be deleted, but by force", func(f *fixture) {
+		f.environments("dev", "prod")
+		f.must(secret("dev", "db", "v"), secret("prod", "db", "v"), link("dev", "dsn", "db", ""))
+		err := f.refused(backend.ErrInUse, remove(backend.KindSecret, "dev", "db"))
+		f.mentions(err, "scoped value dsn in dev")
+		f.must(remove(backend.KindSecret, "prod", "db"))
+		f.refused(backend.ErrInUse, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: f.list(backend.Query{Kind: backend.KindSecret, Project: project, Name: "db"})[0].ID})
+		forced := remove(backend.KindSecret, "dev", "db")
+		forced.Force = true
+		f.must(forced)
+		f.unresolved(backend.ErrNotFound, valueRef("dev", "dsn"))
+		f.refused(backend.ErrNotFound, link("dev", "dsn2", "db", ""))
+	}},
+	{"both may go in one set, in either order of need", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "db", "v"), link("dev", "dsn", "db", ""))
+		f.must(remove(backend.KindValue, "dev", "dsn"), remove(backend.KindSecret, "dev", "db"))
+	}},
+	{"an environment goes when it is empty, or by force, unless protected", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "s", "v"), plain("dev", "v", "1"))
+		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindEnvironment, "", "dev")), "secret s in dev", "scoped value v in dev")
+		c := environment("dev")
+		c.Protected = ptr(true)
+		f.must(c)
+		forced := remove(backend.KindEnvironment, "", "dev")
+		forced.Force = true
+		f.mentions(f.refused(backend.ErrDenied, forced), "protected")
+		c.Protected = ptr(false)
+		f.must(c)
+		f.must(forced)
+		f.must(environment("dev"))
+		f.unresolved(backend.ErrNotFound, secretRef("dev", "s"))
+		f.refused(backend.ErrInUse, remove(backend.KindProject, "", project))
+	}},
+	{"fields that a kind does not have are refused", func(f *fixture) {
+		f.environments("dev")
+		c := environment("dev")
+		c.Value = backend.Text("CANARY")
+		err := f.refused(backend.ErrInvalid, c)
+		equal(f, "attribute", err.Attribute, "value")
+		f.conceals(err, "CANARY")
+		c = plain("dev", "v", "{")
+		f.refused(backend.ErrInvalid, c)
+		c = secret("dev", "s", "v")
+		c.Description = ptr(strings.Repeat("x", 4097))
+		f.refused(backend.ErrTooLarge, c)
+		c = secret("dev", "s", "v")
+		c.Labels = map[string]string{"": "x"}
+		f.refused(backend.ErrTooLarge, c)
+		c = secret("dev", "s", "v")
+		c.Op = "upsert"
+		f.refused(backend.ErrInvalid, c)
+		f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: "gizmo", Name: "x"})
+	}},
+	{"the KMS key of an environment is fixed", func(f *fixture) {
+		f.environments("dev")
+		c := environment("dev")
+		c.KMSKey = ptr("aws-kms:///alias/other")
+		err := f.refused(backend.ErrInvalid, c)
+		equal(f, "attribute", err.Attribute, "kms_key")
+	}},
+}

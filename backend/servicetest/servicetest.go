@@ -1,0 +1,205 @@
+// Package servicetest is the one meaning of backend.Service: a suite that
+// every implementation passes with the same results and the same errors,
+// whether the engine is called in-process or across a network.
+package servicetest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// Run runs the suite. Each case gets a Service of its own from open, which has
+// the project "default" and nothing else in it, and whose calls are an admin's.
+func Run(t *testing.T, open func(t *testing.T) backend.Service) {
+	for _, c := range slices.Concat(lookupCases, entryCases, ruleCases, applyCases, queryCases) {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.run(&fixture{T: t, Service: open(t)})
+		})
+	}
+}
+
+type testCase struct {
+	name string
+	run  func(f *fixture)
+}
+
+// fixture is a Service with short ways to say what a case does.
+type fixture struct {
+	*testing.T
+	backend.Service
+}
+
+const project = backend.DefaultProject
+
+// must applies changes and fails the test if any is refused.
+func (f *fixture) must(changes ...backend.Change) []backend.Outcome {
+	f.Helper()
+	out, err := f.Apply(context.Background(), backend.ChangeSet{Changes: changes})
+	if err != nil {
+		f.Fatalf("applying: %v", err)
+	}
+	if len(out) != len(changes) {
+		f.Fatalf("%d outcomes for %d changes", len(out), len(changes))
+	}
+	return out
+}
+
+// refused applies changes, one of which must break a rule; it returns that error.
+func (f *fixture) refused(want *backend.Error, changes ...backend.Change) *backend.Error {
+	f.Helper()
+	_, err := f.Apply(context.Background(), backend.ChangeSet{Changes: changes})
+	if !errors.Is(err, want) {
+		f.Fatalf("error is %v (%v), want code %s", err, backend.AsError(err), want.Code)
+	}
+	return backend.AsError(err)
+}
+
+// dry asks what changes would do.
+func (f *fixture) dry(changes ...backend.Change) []backend.Outcome {
+	f.Helper()
+	out, err := f.Apply(context.Background(), backend.ChangeSet{Changes: changes, DryRun: true})
+	if err != nil {
+		f.Fatalf("dry run: %v", err)
+	}
+	return out
+}
+
+func (f *fixture) resolve(refs ...backend.Ref) []backend.Resolution {
+	f.Helper()
+	out, err := f.Resolve(context.Background(), refs)
+	if err != nil {
+		f.Fatalf("resolving: %v", err)
+	}
+	if len(out) != len(refs) {
+		f.Fatalf("%d resolutions for %d references", len(out), len(refs))
+	}
+	return out
+}
+
+// value resolves one reference to its text.
+func (f *fixture) value(ref backend.Ref) string {
+	f.Helper()
+	r := f.resolve(ref)[0]
+	if r.Err != nil {
+		f.Fatalf("resolving %s in %s: %v", ref.Name, ref.Environment, r.Err)
+	}
+	return string(r.Value.Expose())
+}
+
+// unresolved resolves one reference, which must fail; it returns its error.
+func (f *fixture) unresolved(want *backend.Error, ref backend.Ref) *backend.Error {
+	f.Helper()
+	r := f.resolve(ref)[0]
+	if r.Err == nil || !errors.Is(r.Err, want) {
+		f.Fatalf("resolving %s in %s: error is %v, want code %s", ref.Name, ref.Environment, r.Err, want.Code)
+	}
+	if !r.Value.IsZero() {
+		f.Errorf("resolving %s: a value beside an error", ref.Name)
+	}
+	return r.Err
+}
+
+func (f *fixture) list(q backend.Query) []backend.Object {
+	f.Helper()
+	page, err := f.Query(context.Background(), q)
+	if err != nil {
+		f.Fatalf("querying: %v", err)
+	}
+	return page.Objects
+}
+
+func (f *fixture) environments(names ...string) {
+	f.Helper()
+	for _, n := range names {
+		f.must(environment(n))
+	}
+}
+
+func environment(name string) backend.Change {
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: project, Name: name}
+}
+
+// secret sets a secret in the project scope.
+func secret(env, name, value string) backend.Change {
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: env, Name: name, Value: backend.Text(value)}
+}
+
+func plain(env, name, text string) backend.Change {
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: project, Environment: env, Name: name, JSON: json.RawMessage(text)}
+}
+
+func link(env, name, to, field string) backend.Change {
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: project, Environment: env, Name: name, Link: &backend.Link{Secret: to, Field: field}}
+}
+
+func in(scope string, c backend.Change) backend.Change {
+	c.Scope = scope
+	return c
+}
+
+func typed(key string, c backend.Change) backend.Change {
+	c.Type = &key
+	return c
+}
+
+func policy(p backend.PolicyChange) backend.Change {
+	return backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: project, Policy: &p}
+}
+
+func remove(kind backend.Kind, env, name string) backend.Change {
+	return backend.Change{Op: backend.OpDelete, Kind: kind, Project: project, Environment: env, Name: name}
+}
+
+func secretRef(env, name string) backend.Ref {
+	return backend.Ref{Kind: backend.KindSecret, Project: project, Environment: env, Name: name}
+}
+
+func valueRef(env, name string) backend.Ref {
+	return backend.Ref{Kind: backend.KindValue, Project: project, Environment: env, Name: name}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// mentions checks that an error says something, and that it keeps a value to itself.
+func (f *fixture) mentions(err *backend.Error, parts ...string) {
+	f.Helper()
+	for _, p := range parts {
+		if !strings.Contains(err.Error(), p) {
+			f.Errorf("error %q does not mention %q", err, p)
+		}
+	}
+}
+
+func (f *fixture) conceals(err *backend.Error, value string) {
+	f.Helper()
+	text, marshalErr := json.Marshal(err)
+	if marshalErr != nil {
+		f.Fatal(marshalErr)
+	}
+	if strings.Contains(err.Error()+string(text), value) {
+		f.Errorf("error shows the value: %s", text)
+	}
+}
+
+func equal[T comparable](f *fixture, what string, got, want T) {
+	f.Helper()
+	if got != want {
+		f.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// show is all that v says of itself, for comparing.
+func show(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
+}

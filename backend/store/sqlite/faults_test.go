@@ -1,0 +1,377 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	lib "modernc.org/sqlite/lib"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
+)
+
+// tooMuch inserts until something breaks.
+func tooMuch(ctx context.Context, tx store.Tx) error {
+	for i := range 100_000 {
+		if err := insert(ctx, tx, secret("prod", fmt.Sprintf("much_%d", i))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func TestFullDatabase(t *testing.T) {
+	s := create(t)
+	if err := add(t.Context(), s, "before"); err != nil {
+		t.Fatal(err)
+	}
+	if err := sqlite.LimitPages(t.Context(), s, 5); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Update(t.Context(), func(tx store.Tx) error { return tooMuch(t.Context(), tx) })
+	wantError(t, err, backend.ErrStorageFull, s.Path())
+	wantSound(t, s, 1)
+	if err := add(t.Context(), s, "after"); err != nil {
+		t.Errorf("once there is space again: %v", err)
+	}
+	wantSound(t, s, 2)
+}
+
+// SQLite rolls back on its own when the database is full. A caller that goes
+// on regardless must not write outside of the transaction.
+func TestErrorThatTheCallerIgnores(t *testing.T) {
+	s := create(t)
+	if err := sqlite.LimitPages(t.Context(), s, 5); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		if err := tooMuch(t.Context(), tx); err == nil {
+			t.Error("nothing broke")
+		}
+		if err := tx.InsertToken(t.Context(), store.Token{ID: "late"}); !errors.Is(err, backend.ErrStorageFull) {
+			t.Errorf("a statement afterwards gives %v, want the error that broke it", err)
+		}
+		return nil
+	})
+	wantError(t, err, backend.ErrStorageFull, s.Path())
+	wantSound(t, s, 0)
+	_ = s.View(t.Context(), func(tx store.Tx) error {
+		if tokens, err := tx.Tokens(t.Context()); err != nil || len(tokens) != 0 {
+			t.Errorf("the late write is there: %v (%v)", tokens, err)
+		}
+		return nil
+	})
+}
+
+// An expected refusal, in contrast, undoes its own statement only.
+func TestRefusalLeavesTheTransactionUsable(t *testing.T) {
+	s := create(t)
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		o := secret("prod", "a")
+		if err := insert(t.Context(), tx, o); err != nil {
+			return err
+		}
+		if err := tx.InsertObject(t.Context(), o); !errors.Is(err, backend.ErrExists) {
+			t.Errorf("a second one gives %v", err)
+		}
+		if err := tx.DeleteObject(t.Context(), "absent"); !errors.Is(err, backend.ErrNotFound) {
+			t.Errorf("deleting what is absent gives %v", err)
+		}
+		return insert(t.Context(), tx, secret("prod", "b"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantSound(t, s, 2)
+}
+
+// The same on a file system that really is full, where the log is what cannot grow.
+func TestFullDisk(t *testing.T) {
+	dir, remount := tmpfs(t, "size=1m")
+	s, err := sqlite.Create(t.Context(), filepath.Join(dir, "pouncet.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := add(t.Context(), s, "before"); err != nil {
+		t.Fatal(err)
+	}
+	acknowledged := 1
+	for i := 0; ; i++ {
+		if err = add(t.Context(), s, fmt.Sprintf("small_%d", i)); err != nil {
+			break
+		}
+		acknowledged++
+	}
+	wantError(t, err, backend.ErrStorageFull, s.Path())
+	err = s.AppendRecord(t.Context(), store.Record{Detail: make([]byte, 1<<20)})
+	wantError(t, err, backend.ErrStorageFull, s.Path())
+	wantSound(t, s, acknowledged)
+
+	remount("size=8m")
+	if err := add(t.Context(), s, "after"); err != nil {
+		t.Errorf("once there is space again: %v", err)
+	}
+	wantSound(t, s, acknowledged+1)
+
+	// A new database does not fit on a full disk and leaves nothing behind.
+	small, _ := tmpfs(t, "size=16k")
+	path := filepath.Join(small, "pouncet.db")
+	_, err = sqlite.Create(t.Context(), path)
+	wantError(t, err, backend.ErrStorageFull, path)
+	wantFiles(t, small)
+}
+
+func TestReadOnlyDisk(t *testing.T) {
+	dir, remount := tmpfs(t, "size=8m")
+	path := filepath.Join(dir, "pouncet.db")
+	s, err := sqlite.Create(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	remount("ro")
+	s, err = sqlite.Open(t.Context(), path)
+	if err == nil {
+		_ = s.Close()
+	}
+	if !errors.Is(err, backend.ErrDenied) && !errors.Is(err, backend.ErrUnavailable) {
+		t.Errorf("opening on a read-only disk gives %v", err)
+	}
+	if e := backend.AsError(err); !strings.Contains(e.Message, path) || !strings.Contains(e.Hint, "write") {
+		t.Errorf("the error %q (hint %q) does not say what is missing", e.Message, e.Hint)
+	}
+}
+
+func TestLocked(t *testing.T) {
+	const wait = 150 * time.Millisecond
+	s := create(t, sqlite.WithBusyTimeout(wait))
+	if err := add(t.Context(), s, "a"); err != nil {
+		t.Fatal(err)
+	}
+	other := raw(t, s.Path())
+	mustExec(t, other, "BEGIN IMMEDIATE")
+
+	err := add(t.Context(), s, "b")
+	wantError(t, err, backend.ErrUnavailable, s.Path())
+	if !strings.Contains(err.Error(), "locked by another process (waited 150ms)") {
+		t.Errorf("the error is %q", err)
+	}
+	wantError(t, s.AppendRecord(t.Context(), store.Record{}), backend.ErrUnavailable, s.Path())
+	if got := count(t, s); got != 1 {
+		t.Errorf("a reader counts %d while it is locked, want 1", got)
+	}
+	again, err := sqlite.Open(t.Context(), s.Path(), sqlite.WithBusyTimeout(wait))
+	if err != nil {
+		t.Fatalf("opening while it is locked: %v", err)
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+
+	mustExec(t, other, "COMMIT")
+	if err := add(t.Context(), s, "b"); err != nil {
+		t.Errorf("once it is free: %v", err)
+	}
+	wantSound(t, s, 2)
+}
+
+func TestOpenWaitsForExclusiveLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pouncet.db")
+	s, err := sqlite.Create(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := raw(t, path)
+	mustExec(t, other, "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "DELETE FROM tokens")
+
+	_, err = sqlite.Open(t.Context(), path, sqlite.WithBusyTimeout(150*time.Millisecond))
+	wantError(t, err, backend.ErrUnavailable, path)
+
+	opened := make(chan error)
+	go func() {
+		s, err := sqlite.Open(t.Context(), path)
+		if err == nil {
+			err = s.Close()
+		}
+		opened <- err
+	}()
+	time.Sleep(250 * time.Millisecond) // let it be refused a few times; it holds either way
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-opened; err != nil {
+		t.Errorf("the lock was released, but: %v", err)
+	}
+}
+
+func TestLockedWaitEndsEarly(t *testing.T) {
+	s := create(t, sqlite.WithBusyTimeout(time.Hour))
+	other := raw(t, s.Path())
+	mustExec(t, other, "BEGIN IMMEDIATE")
+
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := add(ctx, s, "a"); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("waiting beyond the deadline gives %v", err)
+	}
+
+	done := make(chan error)
+	go func() { done <- add(t.Context(), s, "a") }()
+	time.Sleep(20 * time.Millisecond) // let it begin to wait; it holds either way
+	mustExec(t, other, "ROLLBACK")
+	if err := <-done; err != nil {
+		t.Errorf("the lock was released, but: %v", err)
+	}
+	wantSound(t, s, 1)
+}
+
+func TestDamaged(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		damage func(content []byte) []byte
+		opens  bool // the header is whole, so that only Check is sure to notice
+	}{
+		{"the header is overwritten", func(b []byte) []byte { copy(b, "garbage garbage garbage garbage"); return b }, false},
+		{"the page size is nonsense", func(b []byte) []byte { b[16], b[17] = 0x12, 0x34; return b }, false},
+		{"the schema is overwritten", func(b []byte) []byte { scribble(b[100:4096]); return b }, false},
+		{"the middle is overwritten", func(b []byte) []byte { scribble(b[len(b)/2:]); return b }, true},
+		{"the deployment id is gone", nil, false},
+		{"the end is cut off", func(b []byte) []byte { return b[:len(b)/2] }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "pouncet.db")
+			s, err := sqlite.Create(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			names := make([]string, 500)
+			for i := range names {
+				names[i] = fmt.Sprintf("name_%d", i)
+			}
+			if err := add(t.Context(), s, names...); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if c.damage != nil {
+				write(t, path, c.damage(read(t, path)))
+			} else {
+				db := raw(t, path)
+				mustExec(t, db, "DELETE FROM deployment")
+				_ = db.Close()
+			}
+
+			s, err = sqlite.Open(t.Context(), path)
+			if err != nil {
+				wantError(t, err, backend.ErrCorrupt, path)
+				return
+			}
+			defer s.Close()
+			if !c.opens {
+				t.Error("it opens")
+			}
+			wantError(t, s.Check(t.Context()), backend.ErrCorrupt, path)
+		})
+	}
+}
+
+func scribble(b []byte) {
+	for i := range b {
+		b[i] = byte(i*7 + 13)
+	}
+}
+
+func TestRemovedWhileOpen(t *testing.T) {
+	for name, remove := range map[string]func(path string) error{
+		"removed":  os.Remove,
+		"replaced": func(path string) error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := create(t)
+			if err := add(t.Context(), s, "a"); err != nil {
+				t.Fatal(err)
+			}
+			if err := remove(s.Path()); err != nil {
+				t.Fatal(err)
+			}
+			wantError(t, add(t.Context(), s, "b"), backend.ErrUnavailable, s.Path())
+			wantError(t, s.AppendRecord(t.Context(), store.Record{}), backend.ErrUnavailable, s.Path())
+			wantError(t, s.Check(t.Context()), backend.ErrUnavailable, s.Path())
+		})
+	}
+}
+
+func TestClassify(t *testing.T) {
+	s := create(t)
+	for code, want := range map[int]error{
+		lib.SQLITE_BUSY:                  backend.ErrUnavailable,
+		lib.SQLITE_BUSY_SNAPSHOT:         backend.ErrUnavailable,
+		lib.SQLITE_LOCKED:                backend.ErrUnavailable,
+		lib.SQLITE_FULL:                  backend.ErrStorageFull,
+		lib.SQLITE_IOERR_SHMSIZE:         backend.ErrStorageFull,
+		lib.SQLITE_IOERR_WRITE:           backend.ErrUnavailable,
+		lib.SQLITE_IOERR_FSYNC:           backend.ErrUnavailable,
+		lib.SQLITE_IOERR_CORRUPTFS:       backend.ErrCorrupt,
+		lib.SQLITE_CORRUPT:               backend.ErrCorrupt,
+		lib.SQLITE_CORRUPT_INDEX:         backend.ErrCorrupt,
+		lib.SQLITE_NOTADB:                backend.ErrCorrupt,
+		lib.SQLITE_CONSTRAINT_UNIQUE:     backend.ErrExists,
+		lib.SQLITE_CONSTRAINT_PRIMARYKEY: backend.ErrExists,
+		lib.SQLITE_CONSTRAINT_FOREIGNKEY: backend.ErrInternal,
+		lib.SQLITE_CONSTRAINT_NOTNULL:    backend.ErrInternal,
+		lib.SQLITE_READONLY:              backend.ErrDenied,
+		lib.SQLITE_READONLY_DBMOVED:      backend.ErrUnavailable,
+		lib.SQLITE_PERM:                  backend.ErrDenied,
+		lib.SQLITE_CANTOPEN:              backend.ErrUnavailable,
+		lib.SQLITE_NOMEM:                 backend.ErrUnavailable,
+		lib.SQLITE_TOOBIG:                backend.ErrTooLarge,
+		lib.SQLITE_ERROR:                 backend.ErrInternal,
+		0:                                backend.ErrInternal,
+	} {
+		err := s.Classify(code, errors.New("cause"))
+		if !errors.Is(err, want) || !strings.Contains(err.Error(), s.Path()) {
+			t.Errorf("code %d becomes %v, want the code %s", code, err, backend.AsError(want).Code)
+		}
+	}
+}
+
+// wantSound makes sure that a database is sound and holds that many secrets,
+// each with its version.
+func wantSound(t *testing.T, s store.Store, secrets int) {
+	t.Helper()
+	if err := s.Check(t.Context()); err != nil {
+		t.Errorf("Check: %v", err)
+	}
+	err := s.View(t.Context(), func(tx store.Tx) error {
+		objects, err := tx.Objects(t.Context(), store.Filter{Kind: backend.KindSecret})
+		if err != nil {
+			return err
+		}
+		var keys []store.VersionKey
+		for _, o := range objects {
+			keys = append(keys, store.VersionKey{Object: o.ID, Version: 1})
+		}
+		versions, err := tx.Versions(t.Context(), keys)
+		if len(objects) != secrets || len(versions) != secrets {
+			t.Errorf("there are %d secrets with %d versions, want %d", len(objects), len(versions), secrets)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

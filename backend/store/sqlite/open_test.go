@@ -1,0 +1,384 @@
+package sqlite_test
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
+)
+
+// wantError compares an error's code, and makes sure that it is a
+// *backend.Error that says the path and a way out.
+func wantError(t *testing.T, err, want error, path string) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Fatalf("the error is %v, want the code %s", err, backend.AsError(want).Code)
+	}
+	e, ok := err.(*backend.Error)
+	if !ok {
+		t.Fatalf("the error is a %T, want a *backend.Error", err)
+	}
+	if !strings.Contains(e.Message, path) || e.Hint == "" {
+		t.Errorf("the error %q (hint %q) does not say the path, or no way out", e.Message, e.Hint)
+	}
+}
+
+// raw opens a database without the package under test.
+func raw(t testing.TB, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db.SetMaxOpenConns(1)
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func mustExec(t testing.TB, db *sql.DB, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		if _, err := db.ExecContext(t.Context(), s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+func add(ctx context.Context, s store.Store, names ...string) error {
+	return s.Update(ctx, func(tx store.Tx) error {
+		for _, n := range names {
+			if err := insert(ctx, tx, secret("prod", n)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func count(t testing.TB, s store.Store) (n int) {
+	t.Helper()
+	err := s.View(t.Context(), func(tx store.Tx) (err error) {
+		n, err = tx.Count(t.Context(), store.Filter{Kind: backend.KindSecret})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		setup func(t *testing.T, path string)
+		want  error
+	}{
+		{"nothing", func(*testing.T, string) {}, backend.ErrNotFound},
+		{"a folder", func(t *testing.T, path string) {
+			if err := os.Mkdir(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}, backend.ErrInvalid},
+		{"an empty file", func(t *testing.T, path string) { write(t, path, nil) }, backend.ErrInvalid},
+		{"a text", func(t *testing.T, path string) { write(t, path, []byte(strings.Repeat("hello ", 1000))) }, backend.ErrCorrupt},
+		{"another program's database", func(t *testing.T, path string) {
+			db := raw(t, path)
+			mustExec(t, db, "CREATE TABLE t (x)", "PRAGMA user_version = 1")
+			_ = db.Close()
+		}, backend.ErrInvalid},
+		{"a newer database", func(t *testing.T, path string) {
+			s, err := sqlite.Create(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = s.Close()
+			db := raw(t, path)
+			mustExec(t, db, "PRAGMA user_version = 9999")
+			_ = db.Close()
+		}, backend.ErrInvalid},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "pouncet.db")
+			c.setup(t, path)
+			before := read(t, path)
+			s, err := sqlite.Open(t.Context(), path)
+			if err == nil {
+				_ = s.Close()
+			}
+			wantError(t, err, c.want, path)
+			if !bytes.Equal(before, read(t, path)) {
+				t.Error("the file was changed")
+			}
+		})
+	}
+}
+
+func TestNewerDatabaseAsksForAnUpgrade(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pouncet.db")
+	newer := fstest.MapFS{"migrations/9001_more.sql": {Data: []byte("CREATE TABLE more (x TEXT) STRICT")}}
+	copySteps(t, newer)
+	s, err := sqlite.Create(t.Context(), path, sqlite.WithMigrations(newer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = s.Close()
+	_, err = sqlite.Open(t.Context(), path)
+	wantError(t, err, backend.ErrInvalid, path)
+	if hint := backend.AsError(err).Hint; hint != "upgrade pouncet" {
+		t.Errorf("the hint is %q", hint)
+	}
+}
+
+func TestCreateRefuses(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "pouncet.db")
+	write(t, path, []byte("mine"))
+	_, err := sqlite.Create(t.Context(), path)
+	wantError(t, err, backend.ErrExists, path)
+	if got := read(t, path); string(got) != "mine" {
+		t.Errorf("the file is now %q", got)
+	}
+
+	// The log of a database that is gone would be replayed into the new one.
+	orphaned := filepath.Join(dir, "orphaned.db")
+	write(t, orphaned+"-wal", []byte("old"))
+	_, err = sqlite.Create(t.Context(), orphaned)
+	wantError(t, err, backend.ErrExists, orphaned)
+
+	nowhere := filepath.Join(dir, "absent", "pouncet.db")
+	_, err = sqlite.Create(t.Context(), nowhere)
+	wantError(t, err, backend.ErrUnavailable, nowhere)
+
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := sqlite.Create(cancelled, filepath.Join(dir, "cancelled.db")); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled Create gives %v", err)
+	}
+	wantFiles(t, dir, "orphaned.db-wal", "pouncet.db")
+}
+
+func TestOneOfManyCreates(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "pouncet.db")
+	var made atomic.Int32
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			s, err := sqlite.Create(t.Context(), path)
+			if errors.Is(err, backend.ErrExists) {
+				// Whoever comes second finds a whole database.
+				if s, err = sqlite.Open(t.Context(), path); err != nil {
+					t.Errorf("opening what another made: %v", err)
+					return
+				}
+			} else if err != nil {
+				t.Error(err)
+				return
+			} else {
+				made.Add(1)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if made.Load() != 1 {
+		t.Errorf("%d of 8 made it, want 1", made.Load())
+	}
+	wantFiles(t, dir, "pouncet.db")
+}
+
+func TestFilesAreTheOwnersAlone(t *testing.T) {
+	s := create(t)
+	if err := add(t.Context(), s, "a"); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		info, err := os.Stat(s.Path() + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("the mode of the database%s is %v, want 0600", suffix, info.Mode())
+		}
+	}
+}
+
+func TestOddPaths(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for _, name := range []string{"a b.db", "q?mode=memory", "h#x", "p%41", "ü🗝", "a&b=c;d", "plus+", ":memory:", "file:x"} {
+		s, err := sqlite.Create(t.Context(), name)
+		if err != nil {
+			t.Errorf("%q: %v", name, err)
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Errorf("%q went elsewhere: %v", name, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	s := create(t, sqlite.WithBusyTimeout(7*time.Second))
+	for _, c := range []struct{ pragma, writer, reader string }{
+		{"journal_mode", "wal", "wal"},
+		{"synchronous", "2", "2"}, // FULL: the log is synchronised at every commit
+		{"foreign_keys", "1", "1"},
+		{"trusted_schema", "0", "0"},
+		{"secure_delete", "1", "1"},
+		{"query_only", "0", "1"},
+		{"busy_timeout", "100", "7000"}, // the writer waits in slices
+		{"application_id", fmt.Sprint(0x506f756e), fmt.Sprint(0x506f756e)},
+	} {
+		writer, reader, err := sqlite.Pragma(t.Context(), s, c.pragma)
+		if err != nil || writer != c.writer || reader != c.reader {
+			t.Errorf("%s is %s for the writer and %s for readers (%v), want %s and %s", c.pragma, writer, reader, err, c.writer, c.reader)
+		}
+	}
+}
+
+// A copy made by VACUUM INTO is no longer in WAL mode.
+func TestBackupOpens(t *testing.T) {
+	s := create(t)
+	if err := add(t.Context(), s, "a"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "backup.db")
+	mustExec(t, raw(t, s.Path()), "VACUUM INTO '"+path+"'")
+	backup, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backup.Close()
+	if backup.Deployment() != s.Deployment() || count(t, backup) != 1 {
+		t.Errorf("the backup has deployment %s and %d secrets", backup.Deployment(), count(t, backup))
+	}
+	if _, err := os.Stat(path + "-wal"); err != nil {
+		t.Errorf("it is not in WAL mode: %v", err)
+	}
+}
+
+func TestPendingMigrations(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pouncet.db")
+	s, err := sqlite.Create(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := add(t.Context(), s, "a"); err != nil {
+		t.Fatal(err)
+	}
+	deployment := s.Deployment()
+	_ = s.Close()
+
+	steps := fstest.MapFS{
+		"migrations/9001_note.sql": {Data: []byte("CREATE TABLE note (x TEXT NOT NULL) STRICT; INSERT INTO note VALUES ('kept');")},
+		"migrations/9002_bad.sql":  {Data: []byte("INSERT INTO note VALUES ('gone'); INSERT INTO absent VALUES (1);")},
+	}
+	known := copySteps(t, steps)
+	if _, err = sqlite.Open(t.Context(), path, sqlite.WithMigrations(steps)); err == nil {
+		t.Fatal("a migration that fails gives no error")
+	}
+	db := raw(t, path)
+	var version int
+	var notes string
+	if err := db.QueryRowContext(t.Context(), "SELECT (SELECT user_version FROM pragma_user_version), group_concat(x) FROM note").Scan(&version, &notes); err != nil {
+		t.Fatal(err)
+	}
+	if version != known+1 || notes != "kept" {
+		t.Errorf("after a failed migration the schema is %d with the notes %q, want %d with only the first", version, notes, known+1)
+	}
+
+	steps["migrations/9002_bad.sql"] = &fstest.MapFile{Data: []byte("INSERT INTO note VALUES ('mended');")}
+	var wg sync.WaitGroup
+	for range 4 { // each step is taken once, however many processes start
+		wg.Go(func() {
+			s, err := sqlite.Open(t.Context(), path, sqlite.WithMigrations(steps))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if s.Deployment() != deployment || count(t, s) != 1 {
+				t.Errorf("the database is not the one it was")
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := db.QueryRowContext(t.Context(), "SELECT group_concat(x) FROM note").Scan(&notes); err != nil || notes != "kept,mended" {
+		t.Errorf("the notes are %q (%v)", notes, err)
+	}
+}
+
+// copySteps adds the real migrations to others and tells how many they are.
+func copySteps(t *testing.T, to fstest.MapFS) int {
+	t.Helper()
+	names, err := fs.Glob(sqlite.Migrations, "migrations/*.sql")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("migrations: %v %v", names, err)
+	}
+	for _, name := range names {
+		text, err := fs.ReadFile(sqlite.Migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		to[name] = &fstest.MapFile{Data: text}
+	}
+	return len(names)
+}
+
+func write(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// read returns a file's content, nil where there is no file.
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if info, statErr := os.Stat(path); statErr != nil || info.IsDir() {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// wantFiles makes sure that a folder holds these files alone.
+func wantFiles(t *testing.T, dir string, want ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		t.Errorf("the folder holds %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,144 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// tx is a transaction on one connection. Like the connection, it is used by
+// one goroutine at a time.
+type tx struct {
+	store    *Store
+	conn     *conn
+	writable bool
+	over     bool
+	// broken is the error after which SQLite may have rolled back on its own.
+	broken error
+}
+
+var _ store.Tx = (*tx)(nil)
+
+// scanner is a row of a result.
+type scanner interface{ Scan(dest ...any) error }
+
+// usable makes sure that a statement still belongs to this transaction.
+func (t *tx) usable(ctx context.Context, write bool) error {
+	switch {
+	case t.over:
+		return backend.Errorf(backend.CodeInternal, "a transaction was used after its end")
+	case t.broken != nil:
+		return t.broken
+	case write && !t.writable:
+		return backend.Errorf(backend.CodeInternal, "a write inside View")
+	case ctx.Err() != nil:
+		return t.store.fail(ctx.Err())
+	}
+	return nil
+}
+
+// exec runs a statement that writes and tells how many rows it changed.
+func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	if err := t.usable(ctx, true); err != nil {
+		return 0, err
+	}
+	n, err := t.conn.execCount(ctx, text, args...)
+	if err != nil {
+		return 0, t.failed(err)
+	}
+	return n, nil
+}
+
+// query runs a statement that reads, and scan on each row of its result.
+func (t *tx) query(ctx context.Context, text string, args []any, scan func(scanner) error) error {
+	if err := t.usable(ctx, false); err != nil {
+		return err
+	}
+	if t.writable {
+		ctx = context.WithoutCancel(ctx) // see conn.exec
+	}
+	st, err := t.conn.prepare(ctx, text)
+	if err != nil {
+		return t.failed(err)
+	}
+	rows, err := st.QueryContext(ctx, args...)
+	if err != nil {
+		return t.failed(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return t.failed(err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return t.failed(err)
+	}
+	return nil
+}
+
+// first reads the first row of a result, and tells whether there was one.
+func (t *tx) first(ctx context.Context, text string, args []any, scan func(scanner) error) (bool, error) {
+	found := false
+	err := t.query(ctx, text, args, func(row scanner) error {
+		found = true
+		return scan(row)
+	})
+	return found, err
+}
+
+// failed translates an error. A broken constraint undoes its own statement
+// and no more; after anything else the transaction takes no further statement.
+func (t *tx) failed(err error) error {
+	err = t.store.fail(err)
+	if t.writable && backend.AsError(err).Code != backend.CodeExists {
+		t.broken = err
+	}
+	return err
+}
+
+// rollback ends the transaction and tells whether the connection is as good as before.
+func (t *tx) rollback(ctx context.Context) bool {
+	t.over = true
+	return t.conn.exec(ctx, "ROLLBACK") == nil
+}
+
+// blob is b for a column that has no NULL: nil and empty are the same.
+func blob(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// micros scans a column of microseconds into a time, in UTC. The zero time is
+// a number like any other (the year 1).
+type micros struct{ t *time.Time }
+
+var _ sql.Scanner = micros{}
+
+// Scan implements sql.Scanner.
+func (m micros) Scan(src any) error {
+	n, ok := src.(int64)
+	if !ok {
+		return backend.Errorf(backend.CodeCorrupt, "a time in the database is not a number")
+	}
+	*m.t = time.UnixMicro(n).UTC()
+	return nil
+}
+
+// list is a JSON array of texts, for json_each.
+func list(texts []string) string {
+	if len(texts) == 0 {
+		return "[]"
+	}
+	b, err := json.Marshal(texts)
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return string(b)
+}

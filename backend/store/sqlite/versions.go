@@ -1,0 +1,89 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// versionFields is where the columns of a version go.
+func versionFields(v *store.Version) []any {
+	return []any{
+		&v.Object, &v.Version, &v.ScopeKey, &v.Type, &v.SchemaHash,
+		&v.JSON, &v.Sealed, micros{&v.CreatedAt}, &v.CreatedBy,
+	}
+}
+
+// InsertVersion implements store.Tx. A version of an object that is not there
+// breaks a foreign key, which is a defect of the caller.
+func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
+	_, err := t.exec(ctx, `INSERT INTO versions (object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		v.Object, v.Version, v.ScopeKey, v.Type, v.SchemaHash, v.JSON, blob(v.Sealed), v.CreatedAt.UnixMicro(), v.CreatedBy)
+	if errors.Is(err, backend.ErrExists) {
+		return backend.Errorf(backend.CodeExists, "version %d of object %s is there already", v.Version, backend.Quote(v.Object))
+	}
+	return err
+}
+
+// Versions implements store.Tx.
+func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Version, error) {
+	pairs := make([][2]any, len(keys))
+	for i, k := range keys {
+		pairs[i] = [2]any{k.Object, k.Version}
+	}
+	asked, err := json.Marshal(pairs)
+	if err != nil {
+		return nil, backend.Errorf(backend.CodeInternal, "listing the versions asked for: %w", err)
+	}
+	out := make([]store.Version, 0, len(keys))
+	err = t.query(ctx, `SELECT object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by FROM versions
+		WHERE (object, version) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`, []any{string(asked)},
+		func(row scanner) error {
+			var v store.Version
+			if err := row.Scan(versionFields(&v)...); err != nil {
+				return err
+			}
+			out = append(out, v)
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ScopeKeys implements store.Tx.
+func (t *tx) ScopeKeys(ctx context.Context, project string) ([]store.ScopeKey, error) {
+	var out []store.ScopeKey
+	err := t.query(ctx, `SELECT id, project, environment, kms_key, wrapped, created_at FROM scope_keys
+		WHERE project = ? ORDER BY created_at, id`, []any{project},
+		func(row scanner) error {
+			var k store.ScopeKey
+			if err := row.Scan(&k.ID, &k.Project, &k.Environment, &k.KMSKey, &k.Wrapped, micros{&k.CreatedAt}); err != nil {
+				return err
+			}
+			out = append(out, k)
+			return nil
+		})
+	return out, err
+}
+
+// InsertScopeKey implements store.Tx.
+func (t *tx) InsertScopeKey(ctx context.Context, k store.ScopeKey) error {
+	_, err := t.exec(ctx, "INSERT INTO scope_keys (id, project, environment, kms_key, wrapped, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+		k.ID, k.Project, k.Environment, k.KMSKey, blob(k.Wrapped), k.CreatedAt.UnixMicro())
+	if errors.Is(err, backend.ErrExists) {
+		return backend.Errorf(backend.CodeExists, "there is a scope key %s already", backend.Quote(k.ID))
+	}
+	return err
+}
+
+// DeleteScopeKeys implements store.Tx.
+func (t *tx) DeleteScopeKeys(ctx context.Context, project, environment string) error {
+	_, err := t.exec(ctx, "DELETE FROM scope_keys WHERE project = ? AND environment = ?", project, environment)
+	return err
+}

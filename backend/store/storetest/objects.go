@@ -1,0 +1,262 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// oddNames are names that a careless query would trip over. The engine lets
+// none of them in; a store keeps what it is given.
+var oddNames = []string{
+	"plain", "Plain", "UPPER_snake", "with-dash", "0123", "null", "*", "",
+	"per%cent", "under_score", `quo"te`, "apo'strophe", "'; DROP TABLE objects; --", `back\slash`, "br[a]ck{e}t",
+	" spaces ", "tab\t", "new\nline", "a,b", "?1", "$1", ":name",
+	"café", "cafe\u0301", "ß", "İ", "日本語", "🗝️", "\u2028", "\ufeff", "\U0010ffff",
+}
+
+var objectTests = []test{
+	{"an object comes back as it was", func(e env) {
+		full := secret("project-1", "environment-1", "app/x", "full")
+		full.Link, full.Version, full.Revision = "linked", 1<<62, 1<<53+1
+		full.Attributes = bytes.Repeat([]byte("\x00\xff{}"), 50_000)
+		bare := store.Object{Kind: backend.KindProject, ID: newID(), Name: "bare", CreatedAt: moment, UpdatedAt: moment}
+		e.insert(full, bare)
+		for _, want := range []store.Object{full, bare} {
+			if got, ok := e.get(want.Kind, want.ID); !ok || !sameObject(got, want) {
+				e.Errorf("found %t, %+v, want %+v", ok, got, want)
+			}
+		}
+	}},
+	{"bytes may be nil or empty", func(e env) {
+		none, empty := secret("p", "e", "project", "none"), secret("p", "e", "project", "empty")
+		none.Attributes, none.MAC = nil, nil
+		empty.Attributes, empty.MAC = []byte{}, []byte{}
+		e.insert(none, empty)
+		for _, want := range []store.Object{none, empty} {
+			if got, ok := e.get(want.Kind, want.ID); !ok || len(got.Attributes)+len(got.MAC) != 0 {
+				e.Errorf("%s: found %t, %q and %q, want them empty", want.Name, ok, got.Attributes, got.MAC)
+			}
+		}
+	}},
+	{"times are kept to the microsecond, in UTC", func(e env) {
+		for i, at := range []time.Time{
+			{},
+			time.Unix(0, 0),
+			time.Date(1969, 12, 31, 23, 59, 59, 999999000, time.UTC),
+			time.Date(2024, 2, 29, 12, 0, 0, 1000, time.FixedZone("east", 5*3600+1800)),
+			time.Date(9999, 12, 31, 23, 59, 59, 999999000, time.UTC),
+			time.Now().Truncate(time.Microsecond),
+		} {
+			o := secret("p", "e", "project", fmt.Sprint(i))
+			o.CreatedAt, o.UpdatedAt = at, at
+			e.insert(o)
+			got, _ := e.get(o.Kind, o.ID)
+			if !got.CreatedAt.Equal(at) || !got.UpdatedAt.Equal(at) || got.CreatedAt.Location() != time.UTC || got.CreatedAt.IsZero() != at.IsZero() {
+				e.Errorf("%v comes back as %v and %v", at, got.CreatedAt, got.UpdatedAt)
+			}
+		}
+	}},
+	{"odd names are kept, found and ordered by their bytes", func(e env) {
+		for _, n := range oddNames {
+			o := secret("p", "e", "project", n)
+			e.insert(o)
+			if n == "" { // selects everything
+				continue
+			}
+			if got := e.names(store.Filter{Kind: o.Kind, Name: n}); !slices.Equal(got, []string{n}) {
+				e.Errorf("name %q selects %q", n, got)
+			}
+		}
+		sorted := slices.Sorted(slices.Values(oddNames))
+		if got := e.names(store.Filter{Kind: backend.KindSecret}); !slices.Equal(got, sorted) {
+			e.Errorf("listed %q, want %q", got, sorted)
+		}
+	}},
+	{"a place is unique", func(e env) {
+		o := secret("p", "e", "project", "name")
+		e.insert(o)
+		again := o
+		again.ID = newID()
+		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertObject(ctx, again) })
+		for _, change := range []func(o *store.Object){
+			func(o *store.Object) { o.Kind = backend.KindValue },
+			func(o *store.Object) { o.Project = "other" },
+			func(o *store.Object) { o.Environment = backend.AnyEnvironment },
+			func(o *store.Object) { o.Scope = "app/other" },
+			func(o *store.Object) { o.Name = "Name" },
+		} {
+			elsewhere := o
+			elsewhere.ID = newID()
+			change(&elsewhere)
+			e.insert(elsewhere)
+		}
+		project := store.Object{Kind: backend.KindProject, ID: newID(), Name: "p"}
+		e.insert(project)
+		project.ID = newID()
+		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertObject(ctx, project) })
+	}},
+	{"an id is unique", func(e env) {
+		o := secret("p", "e", "project", "name")
+		e.insert(o)
+		o.Name = "other"
+		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertObject(ctx, o) })
+	}},
+	{"an update replaces all of an object", func(e env) {
+		o := secret("p", "e", "project", "name")
+		e.insert(o)
+		next := store.Object{
+			Kind: o.Kind, ID: o.ID, Project: "p2", Environment: "e2", Scope: "app/x", Name: "renamed",
+			Type: "type-2", Link: "link", Version: 2, Revision: 2, Attributes: []byte("a"), MAC: []byte("m"),
+			CreatedAt: moment.Add(1 * time.Hour), UpdatedAt: moment.Add(2 * time.Hour),
+		}
+		e.update(func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, next) })
+		if got, _ := e.get(o.Kind, o.ID); !sameObject(got, next) {
+			e.Errorf("found %+v, want %+v", got, next)
+		}
+		e.insert(secret("p", "e", "project", "name")) // its old place is free
+	}},
+	{"an update insists on the revision before", func(e env) {
+		o := secret("p", "e", "project", "name")
+		o.Revision = 5
+		e.insert(o)
+		for _, revision := range []int64{0, 4, 5, 7} {
+			next := o
+			next.Name, next.Revision = "changed", revision
+			e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, next) })
+		}
+		if got, _ := e.get(o.Kind, o.ID); !sameObject(got, o) {
+			e.Errorf("it was changed to %+v", got)
+		}
+		absent := secret("p", "e", "project", "absent")
+		e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, absent) })
+	}},
+	{"an update into a taken place is refused", func(e env) {
+		a, b := secret("p", "e", "project", "a"), secret("p", "e", "project", "b")
+		e.insert(a, b)
+		b.Name, b.Revision = "a", 2
+		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, b) })
+		if got := e.names(store.Filter{Kind: a.Kind}); !slices.Equal(got, []string{"a", "b"}) {
+			e.Errorf("afterwards there are %q", got)
+		}
+	}},
+	{"a deletion takes the versions along", func(e env) {
+		o, other := secret("p", "e", "project", "a"), secret("p", "e", "project", "b")
+		e.insert(o, other)
+		e.update(func(ctx context.Context, tx store.Tx) error {
+			for _, v := range []store.Version{version(o.ID, 1), version(o.ID, 2), version(other.ID, 1)} {
+				if err := tx.InsertVersion(ctx, v); err != nil {
+					return err
+				}
+			}
+			return tx.DeleteObject(ctx, o.ID)
+		})
+		if _, ok := e.get(o.Kind, o.ID); ok {
+			e.Error("it is still there")
+		}
+		left := e.versions(store.VersionKey{Object: o.ID, Version: 1}, store.VersionKey{Object: o.ID, Version: 2}, store.VersionKey{Object: other.ID, Version: 1})
+		if len(left) != 1 || left[0].Object != other.ID {
+			e.Errorf("the versions left are %+v, want only the other's", left)
+		}
+		e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error { return tx.DeleteObject(ctx, o.ID) })
+	}},
+	{"filters select, and Count agrees", func(e env) {
+		linked := store.Object{Kind: backend.KindValue, ID: newID(), Project: "p1", Environment: "dev", Scope: "project", Name: "v", Link: "a"}
+		typed := secret("p1", "prod", "project", "c")
+		typed.Type = "type-2"
+		id := typed.ID
+		e.insert(
+			secret("p1", "dev", "project", "a"), secret("p1", "prod", "project", "a"), secret("p1", "dev", "app/x", "a"),
+			secret("p1", "dev", "project", "b"), typed, secret("p2", "dev", "project", "a"), linked,
+		)
+		for _, c := range []struct {
+			filter store.Filter
+			want   int
+		}{
+			{store.Filter{Kind: backend.KindSecret}, 6},
+			{store.Filter{Kind: backend.KindValue}, 1},
+			{store.Filter{Kind: backend.KindToken}, 0},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1"}, 5},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Environment: "dev"}, 3},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Environment: "dev", Scope: "project"}, 2},
+			{store.Filter{Kind: backend.KindSecret, Scope: "app/x"}, 1},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Name: "a"}, 3},
+			{store.Filter{Kind: backend.KindSecret, Name: "A"}, 0},
+			{store.Filter{Kind: backend.KindSecret, Name: "%"}, 0},
+			{store.Filter{Kind: backend.KindSecret, Type: "type-2"}, 1},
+			{store.Filter{Kind: backend.KindSecret, Project: "p2", Type: "type-2"}, 0},
+			{store.Filter{Kind: backend.KindSecret, ID: id}, 1},
+			{store.Filter{Kind: backend.KindValue, ID: id}, 0},
+			{store.Filter{Kind: backend.KindSecret, ID: id, Environment: "dev"}, 0},
+			{store.Filter{Kind: backend.KindValue, Project: "p1", Link: "a"}, 1},
+			{store.Filter{Kind: backend.KindValue, Project: "p1", Link: "b"}, 0},
+		} {
+			e.view(func(ctx context.Context, tx store.Tx) error {
+				objects, err := tx.Objects(ctx, c.filter)
+				if err != nil {
+					return err
+				}
+				ignored := c.filter
+				ignored.Limit, ignored.AfterName, ignored.AfterID = 1, "zzz", "zzz"
+				n, err := tx.Count(ctx, ignored)
+				if err != nil {
+					return err
+				}
+				if len(objects) != c.want || n != c.want {
+					e.Errorf("%+v lists %d and counts %d, want %d", c.filter, len(objects), n, c.want)
+				}
+				return nil
+			})
+		}
+	}},
+	{"pages follow one another without gap or overlap", func(e env) {
+		var want []store.Object
+		for i := range 40 {
+			// Many of one name, which only their ids keep in order.
+			o := secret("p", fmt.Sprintf("env-%d", i%8), "project", fmt.Sprintf("name-%d", i/8))
+			want = append(want, o)
+		}
+		e.insert(want...)
+		slices.SortFunc(want, func(a, b store.Object) int {
+			return bytes.Compare([]byte(a.Name+"\x00"+a.ID), []byte(b.Name+"\x00"+b.ID))
+		})
+		for _, size := range []int{1, 3, 39, 40, 41, 0} {
+			var got []store.Object
+			f := store.Filter{Kind: backend.KindSecret, Project: "p", Limit: size}
+			e.view(func(ctx context.Context, tx store.Tx) error {
+				for {
+					page, err := tx.Objects(ctx, f)
+					if err != nil || len(page) == 0 {
+						return err
+					}
+					if size > 0 && len(page) > size {
+						e.Fatalf("a page of %d has %d", size, len(page))
+					}
+					if len(got) > len(want) {
+						e.Fatalf("pages of %d do not come to an end", size)
+					}
+					got = append(got, page...)
+					last := page[len(page)-1]
+					f.AfterName, f.AfterID = last.Name, last.ID
+				}
+			})
+			if !slices.EqualFunc(got, want, sameObject) {
+				e.Errorf("pages of %d give %d objects, or another order than (name, id)", size, len(got))
+			}
+		}
+	}},
+}
+
+// sameObject compares two objects, times as moments and bytes by content.
+func sameObject(a, b store.Object) bool {
+	return a.Kind == b.Kind && a.ID == b.ID && a.Project == b.Project && a.Environment == b.Environment &&
+		a.Scope == b.Scope && a.Name == b.Name && a.Type == b.Type && a.Link == b.Link &&
+		a.Version == b.Version && a.Revision == b.Revision &&
+		bytes.Equal(a.Attributes, b.Attributes) && bytes.Equal(a.MAC, b.MAC) &&
+		a.CreatedAt.Equal(b.CreatedAt) && a.UpdatedAt.Equal(b.UpdatedAt)
+}

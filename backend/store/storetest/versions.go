@@ -1,0 +1,236 @@
+package storetest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+var lookupTests = []test{
+	{"it finds all combinations and nothing else", func(e env) {
+		var want []store.Object
+		for _, project := range []string{"p1", "p2"} {
+			for _, environment := range []string{"dev", "prod", "*"} {
+				for _, scope := range []string{"project", "app/x", "app/y"} {
+					for _, name := range []string{"a", "b", "c"} {
+						o := secret(project, environment, scope, name)
+						e.insert(o)
+						if project == "p1" && environment != "prod" && scope != "app/y" && name != "c" {
+							want = append(want, o)
+						}
+					}
+				}
+			}
+		}
+		value := secret("p1", "dev", "project", "a")
+		value.Kind = backend.KindValue
+		e.insert(value)
+		got := e.lookup(store.Lookup{
+			Kind: backend.KindSecret, Project: "p1",
+			Environments: []string{"dev", "*"}, Scopes: []string{"app/x", "project"}, Names: []string{"a", "b", "absent"},
+		})
+		e.wantEntries(got, want)
+	}},
+	{"asking twice for one name gives it once", func(e env) {
+		o := secret("p", "e", "project", "a")
+		e.insert(o)
+		got := e.lookup(store.Lookup{
+			Kind: o.Kind, Project: "p", Environments: []string{"e", "e"}, Scopes: []string{"project", "project"}, Names: []string{"a", "a"},
+		})
+		e.wantEntries(got, []store.Object{o})
+	}},
+	{"an empty list finds nothing", func(e env) {
+		e.insert(secret("p", "e", "project", "a"))
+		for _, l := range []store.Lookup{
+			{Kind: backend.KindSecret, Project: "p", Environments: []string{"e"}, Scopes: []string{"project"}},
+			{Kind: backend.KindSecret, Project: "p", Environments: []string{"e"}, Names: []string{"a"}},
+			{Kind: backend.KindSecret, Project: "p", Scopes: []string{"project"}, Names: []string{"a"}},
+			{Kind: backend.KindSecret, Environments: []string{"e"}, Scopes: []string{"project"}, Names: []string{"a"}},
+		} {
+			e.wantEntries(e.lookup(l), nil)
+		}
+	}},
+	{"the current version comes along", func(e env) {
+		current, without, dangling := secret("p", "e", "project", "current"), secret("p", "e", "project", "without"), secret("p", "e", "project", "dangling")
+		current.Version, without.Version, dangling.Version = 2, 0, 7
+		e.insert(current, without, dangling)
+		e.update(func(ctx context.Context, tx store.Tx) error {
+			for _, v := range []store.Version{version(current.ID, 1), version(current.ID, 2), version(current.ID, 3), version(without.ID, 1)} {
+				if err := tx.InsertVersion(ctx, v); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for _, entry := range e.lookup(store.Lookup{
+			Kind: backend.KindSecret, Project: "p", Environments: []string{"e"}, Scopes: []string{"project"},
+			Names: []string{"current", "without", "dangling"},
+		}) {
+			want := store.Version{}
+			if entry.Object.Name == "current" {
+				want = version(current.ID, 2)
+			}
+			if !sameVersion(entry.Current, want) {
+				e.Errorf("%s comes with %+v, want %+v", entry.Object.Name, entry.Current, want)
+			}
+		}
+	}},
+	{"odd names are found", func(e env) {
+		var want []store.Object
+		for _, n := range oddNames {
+			o := secret("p", "e", "project", n)
+			want = append(want, o)
+		}
+		e.insert(want...)
+		got := e.lookup(store.Lookup{Kind: backend.KindSecret, Project: "p", Environments: []string{"e"}, Scopes: []string{"project"}, Names: oddNames})
+		e.wantEntries(got, want)
+	}},
+	{"ten thousand names are one lookup", func(e env) {
+		const n = 10_000
+		var want []store.Object
+		names := make([]string, 0, 2*n)
+		for i := range n {
+			o := secret("p", "e", "project", fmt.Sprintf("name_%05d", i))
+			want = append(want, o)
+			names = append(names, o.Name, o.Name+"_absent")
+		}
+		e.insert(want...)
+		got := e.lookup(store.Lookup{Kind: backend.KindSecret, Project: "p", Environments: []string{"e", "*"}, Scopes: []string{"project"}, Names: names})
+		e.wantEntries(got, want)
+	}},
+}
+
+var versionTests = []test{
+	{"a version comes back as it was", func(e env) {
+		o := secret("p", "e", "project", "a")
+		e.insert(o)
+		want := []store.Version{version(o.ID, 1), version(o.ID, 2), {Object: o.ID, Version: 1 << 62, CreatedAt: moment}}
+		want[1].Sealed = bytes.Repeat([]byte{0, 0xff}, 50_000)
+		e.update(func(ctx context.Context, tx store.Tx) error {
+			for _, v := range want {
+				if err := tx.InsertVersion(ctx, v); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		for _, v := range want {
+			got := e.versions(store.VersionKey{Object: v.Object, Version: v.Version})
+			if len(got) != 1 || !sameVersion(got[0], v) {
+				e.Errorf("version %d is %+v", v.Version, got)
+			}
+		}
+	}},
+	{"a version is written once", func(e env) {
+		o := secret("p", "e", "project", "a")
+		e.insert(o)
+		e.update(func(ctx context.Context, tx store.Tx) error { return tx.InsertVersion(ctx, version(o.ID, 1)) })
+		second := version(o.ID, 1)
+		second.Sealed = []byte("another")
+		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertVersion(ctx, second) })
+		if got := e.versions(store.VersionKey{Object: o.ID, Version: 1}); len(got) != 1 || !sameVersion(got[0], version(o.ID, 1)) {
+			e.Errorf("it is now %+v", got)
+		}
+	}},
+	{"a version belongs to an object", func(e env) {
+		err := e.Update(e.Context(), func(tx store.Tx) error { return tx.InsertVersion(e.Context(), version(newID(), 1)) })
+		if err == nil {
+			e.Error("a version of no object is accepted")
+		}
+	}},
+	{"those that exist are returned, each once", func(e env) {
+		a, b := secret("p", "e", "project", "a"), secret("p", "e", "project", "b")
+		e.insert(a, b)
+		e.update(func(ctx context.Context, tx store.Tx) error {
+			for _, v := range []store.Version{version(a.ID, 1), version(a.ID, 2), version(b.ID, 1)} {
+				if err := tx.InsertVersion(ctx, v); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		got := e.versions(
+			store.VersionKey{Object: a.ID, Version: 2}, store.VersionKey{Object: b.ID, Version: 2}, store.VersionKey{Object: "no one", Version: 1},
+			store.VersionKey{Object: b.ID, Version: 1}, store.VersionKey{Object: a.ID, Version: 2},
+		)
+		var keys []string
+		for _, v := range got {
+			keys = append(keys, fmt.Sprint(v.Object == a.ID, v.Version))
+		}
+		slices.Sort(keys)
+		if want := []string{"false 1", "true 2"}; !slices.Equal(keys, want) {
+			e.Errorf("got (of a, version) %v, want %v", keys, want)
+		}
+		if got := e.versions(); len(got) != 0 {
+			e.Errorf("asking for none gives %+v", got)
+		}
+	}},
+	{"thousands are one question", func(e env) {
+		const n = 5_000
+		o := secret("p", "e", "project", "a")
+		e.insert(o)
+		keys := make([]store.VersionKey, n)
+		e.update(func(ctx context.Context, tx store.Tx) error {
+			for i := range n {
+				v := version(o.ID, int64(i+1))
+				keys[i] = store.VersionKey{Object: v.Object, Version: v.Version}
+				if err := tx.InsertVersion(ctx, v); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if got := len(e.versions(keys...)); got != n {
+			e.Errorf("got %d of %d", got, n)
+		}
+	}},
+}
+
+func (e env) lookup(l store.Lookup) (entries []store.Entry) {
+	e.Helper()
+	e.view(func(ctx context.Context, tx store.Tx) (err error) {
+		entries, err = tx.Lookup(ctx, l)
+		return err
+	})
+	return entries
+}
+
+func (e env) versions(keys ...store.VersionKey) (versions []store.Version) {
+	e.Helper()
+	e.view(func(ctx context.Context, tx store.Tx) (err error) {
+		versions, err = tx.Versions(ctx, keys)
+		return err
+	})
+	return versions
+}
+
+// wantEntries compares the objects of entries, in any order.
+func (e env) wantEntries(entries []store.Entry, want []store.Object) {
+	e.Helper()
+	byID := map[string]store.Object{}
+	for _, o := range want {
+		byID[o.ID] = o
+	}
+	var wrong []string
+	for _, entry := range entries {
+		o := entry.Object
+		if !sameObject(o, byID[o.ID]) {
+			wrong = append(wrong, strings.Join([]string{string(o.Kind), o.Project, o.Environment, o.Scope, o.Name}, " "))
+		}
+	}
+	if len(entries) != len(want) || len(wrong) > 0 {
+		e.Errorf("found %d entries, want %d; unlike what was written: %q", len(entries), len(want), wrong)
+	}
+}
+
+// sameVersion compares two versions, times as moments and bytes by content.
+func sameVersion(a, b store.Version) bool {
+	return a.Object == b.Object && a.Version == b.Version && a.ScopeKey == b.ScopeKey && a.Type == b.Type &&
+		a.SchemaHash == b.SchemaHash && a.JSON == b.JSON && bytes.Equal(a.Sealed, b.Sealed) &&
+		a.CreatedAt.Equal(b.CreatedAt) && a.CreatedBy == b.CreatedBy
+}

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# Pouncet from nothing to a rendered configuration: declare with Terraform,
+# keep in the embedded backend, refer to in YAML, render for two environments.
+# Run it by `make quickstart`. It can be run again.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+bin=$(cd ../../bin && pwd)
+pouncet=$bin/pouncet
+terraform=${TERRAFORM:?path of terraform or tofu; "make quickstart" sets it}
+out=out
+umask 077
+mkdir -p "$out"
+
+# This folder's own backend, whatever the shell is set up for.
+unset POUNCET_ENDPOINT POUNCET_TOKEN POUNCET_PROJECT POUNCET_ENV POUNCET_KMS_KEY
+export POUNCET_HOME=$PWD/.pouncet
+
+bold='' plain=''
+if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
+step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
+
+# Terraform takes the provider from bin/ by a mirror in the file system, as it
+# would from a registry.
+platform=$("$terraform" version -json | sed -n 's/.*"platform": *"\([a-z0-9]*_[a-z0-9]*\)".*/\1/p')
+mirror=$PWD/.terraform-mirror
+for host in registry.terraform.io registry.opentofu.org; do
+  mkdir -p "$mirror/$host/pouncet/pouncet/0.0.1/$platform"
+  cp "$bin/terraform-provider-pouncet" "$mirror/$host/pouncet/pouncet/0.0.1/$platform/terraform-provider-pouncet_v0.0.1"
+done
+cat > "$out/terraformrc" <<RC
+provider_installation {
+  filesystem_mirror { path = "$mirror" }
+}
+RC
+export TF_CLI_CONFIG_FILE=$PWD/$out/terraformrc CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1
+rm -f .terraform.lock.hcl # the provider was built anew
+
+step "1. An embedded backend: one folder, no server, no account"
+"$pouncet" init
+
+step "2. Terraform declares six secrets in three environments"
+"$terraform" init -input=false -no-color > "$out/init.log" || { cat "$out/init.log"; exit 1; }
+"$terraform" plan -input=false -no-color -var-file=values.tfvars.json -out="$out/plan" > "$out/plan.log" || { cat "$out/plan.log"; exit 1; }
+grep -E '^(Plan:|No changes)' "$out/plan.log"
+"$terraform" show -json "$out/plan" > "$out/plan.json"
+"$terraform" apply -input=false -no-color -var-file=values.tfvars.json "$out/plan" > "$out/apply.log" || { cat "$out/apply.log"; exit 1; }
+grep -E '^Apply complete' "$out/apply.log"
+"$pouncet" secret list
+
+step "3. io_config.yaml, rendered for dev and for prod"
+"$pouncet" render --env dev io_config.yaml > "$out/io_config.dev.yaml"
+echo "dev:  ok"
+code=0
+"$pouncet" render --env prod io_config.yaml > "$out/io_config.prod.yaml" 2> "$out/prod.err" || code=$?
+[ "$code" -eq 3 ] || { cat "$out/prod.err"; exit 1; }
+echo "prod: exit code 3, since secret3 is not there:"
+sed 's/^/      /' "$out/prod.err"
+"$pouncet" render --env prod --missing null io_config.yaml > "$out/io_config.prod.yaml"
+echo "prod: ok with --missing null"
+
+step "4. Side by side: the lines that held a reference, and nothing else has changed"
+paste -d '\001' io_config.yaml "$out/io_config.dev.yaml" "$out/io_config.prod.yaml" | awk -F '\001' '
+  function cut(s, n) { sub(/^ +/, "", s); return length(s) > n ? substr(s, 1, n - 1) "…" : s }
+  function rule() { s = sprintf("%77s", ""); gsub(/ /, "─", s); return s s }
+  BEGIN { printf "%-4s  %-72s  %s\n", "line", "dev", "prod" }
+  $1 != $2 || $1 != $3 { printf "%4d  %-72s  %s\n", NR, cut($2, 72), cut($3, 72); held++ }
+  $1 == $2 && $1 == $3 { same++ }
+  END { printf "%d lines held a reference, %d are byte for byte as they were\n", held, same }'
+
+step "5. No secret in the plan, the state, the logs, or the clear part of the database"
+found=0
+while IFS= read -r value; do
+  for file in "$out/plan.json" "$out"/*.log terraform.tfstate .pouncet/pouncet.db*; do
+    if grep -qaF -- "$value" "$file"; then
+      echo "FOUND a secret in $file" >&2
+      found=1
+    fi
+  done
+done < <(sed -n 's/.*"secret[0-9]": *"\(.*\)".*/\1/p' values.tfvars.json)
+[ "$found" -eq 0 ] || exit 1
+echo "searched plan.json, terraform.tfstate, $(cd "$out" && echo *.log | tr ' ' ',' | sed 's/,/, /g') and .pouncet/pouncet.db: none found"
+
+cat <<'NEXT'
+
+Next: change a value and plan again     pouncet secret set secret1 --env dev --stdin
+      (Terraform notices)               make quickstart
+      look at what is kept              ls -la examples/quickstart/.pouncet
+      clean up                          make quickstart-clean
+NEXT

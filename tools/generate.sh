@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Writes docs/ from the provider's schema, examples/ and templates/.
+# Called by `make generate`, which builds the provider and tfplugindocs first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+terraform=${TERRAFORM:?path of terraform; "make generate" sets it}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cat > "$work/rc" <<RC
+provider_installation {
+  dev_overrides { "pouncet/pouncet" = "$PWD/bin" }
+}
+RC
+cat > "$work/main.tf" <<'TF'
+terraform {
+  required_providers {
+    pouncet = { source = "pouncet/pouncet" }
+  }
+}
+TF
+TF_CLI_CONFIG_FILE=$work/rc CHECKPOINT_DISABLE=1 "$terraform" -chdir="$work" providers schema -json > "$work/schema.json"
+bin/tfplugindocs generate --provider-name pouncet --rendered-provider-name Pouncet --providers-schema "$work/schema.json" > "$work/log" || { cat "$work/log" >&2; exit 1; }
