@@ -15,6 +15,7 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/kms/types"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 )
 
 // How long AWS KMS is given. Its quotas are per second, so a throttled call is
@@ -100,6 +101,7 @@ func (k *awsKey) connect(ctx context.Context) (*awskms.Client, error) {
 	}
 	options := []func(*config.LoadOptions) error{
 		config.WithRetryer(newRetryer),
+		config.WithLogger(logging.Nop{}), // it would write to standard error, whoever's that is
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(awsAttemptTimeout)),
 	}
 	if k.region != "" {

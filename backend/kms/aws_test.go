@@ -123,6 +123,25 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
+// The SDK's errors about an answer that does not read quote it, and a data key
+// may be in it.
+func TestUnreadableAnswerIsNotQuoted(t *testing.T) {
+	const canary = "31415926535897932384"
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"CiphertextBlob":"AAAA","Plaintext":` + canary + `}`))
+	}))
+	defer s.Close()
+	err := use(t, withEndpoint(t, kmstest.New(t).URI(t), s.URL))
+	if !errors.Is(err, backend.ErrUnavailable) {
+		t.Fatalf("got %v, want ErrUnavailable", err)
+	}
+	for ; err != nil; err = errors.Unwrap(err) {
+		if strings.Contains(err.Error(), canary) {
+			t.Errorf("%T quotes the answer", err)
+		}
+	}
+}
+
 // A proxy in between may refuse in its own words, or answer in the KMS's place.
 func TestAnswersOfSomethingElse(t *testing.T) {
 	for _, c := range []struct {

@@ -45,10 +45,17 @@ var refusals = map[string]string{
 	"OptInRequired":                       "enable the region for this AWS account, or name another",
 }
 
+// errUnreadable takes the place of the SDK's error about an answer that does
+// not read: that one quotes the answer, in which a data key may be.
+var errUnreadable = errors.New("the answer of AWS KMS does not read")
+
 // translate makes of whatever the SDK returns one of the two errors of Key. The
 // default is that there was no answer: a key must not count as refused because
 // a proxy in between gave an error of its own.
 func (k *awsKey) translate(ctx context.Context, err error) *backend.Error {
+	if _, ok := errors.AsType[*smithy.DeserializationError](err); ok {
+		err = errUnreadable
+	}
 	if ctx.Err() != nil {
 		return k.silent(ended(ctx.Err()), errors.Join(ctx.Err(), err))
 	}

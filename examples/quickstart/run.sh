@@ -22,18 +22,19 @@ step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
 # Terraform takes the provider from bin/ by a mirror in the file system, as it
 # would from a registry.
-platform=$("$terraform" version -json | sed -n 's/.*"platform": *"\([a-z0-9]*_[a-z0-9]*\)".*/\1/p')
 mirror=$PWD/.terraform-mirror
-for host in registry.terraform.io registry.opentofu.org; do
-  mkdir -p "$mirror/$host/pouncet/pouncet/0.0.1/$platform"
-  cp "$bin/terraform-provider-pouncet" "$mirror/$host/pouncet/pouncet/0.0.1/$platform/terraform-provider-pouncet_v0.0.1"
-done
 cat > "$out/terraformrc" <<RC
 provider_installation {
   filesystem_mirror { path = "$mirror" }
 }
 RC
 export TF_CLI_CONFIG_FILE=$PWD/$out/terraformrc CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1
+mkdir -p "$mirror"
+platform=$("$terraform" version -json | sed -n 's/.*"platform": *"\([a-z0-9]*_[a-z0-9]*\)".*/\1/p')
+for host in registry.terraform.io registry.opentofu.org; do
+  mkdir -p "$mirror/$host/pouncet/pouncet/0.0.1/$platform"
+  cp "$bin/terraform-provider-pouncet" "$mirror/$host/pouncet/pouncet/0.0.1/$platform/terraform-provider-pouncet_v0.0.1"
+done
 rm -f .terraform.lock.hcl # the provider was built anew
 
 step "1. An embedded backend: one folder, no server, no account"
@@ -60,9 +61,8 @@ sed 's/^/      /' "$out/prod.err"
 echo "prod: ok with --missing null"
 
 step "4. Side by side: the lines that held a reference, and nothing else has changed"
-paste -d '\001' io_config.yaml "$out/io_config.dev.yaml" "$out/io_config.prod.yaml" | awk -F '\001' '
+paste -d '\t' io_config.yaml "$out/io_config.dev.yaml" "$out/io_config.prod.yaml" | awk -F '\t' '
   function cut(s, n) { sub(/^ +/, "", s); return length(s) > n ? substr(s, 1, n - 1) "…" : s }
-  function rule() { s = sprintf("%77s", ""); gsub(/ /, "─", s); return s s }
   BEGIN { printf "%-4s  %-72s  %s\n", "line", "dev", "prod" }
   $1 != $2 || $1 != $3 { printf "%4d  %-72s  %s\n", NR, cut($2, 72), cut($3, 72); held++ }
   $1 == $2 && $1 == $3 { same++ }
@@ -83,8 +83,8 @@ echo "searched plan.json, terraform.tfstate, $(cd "$out" && echo *.log | tr ' ' 
 
 cat <<'NEXT'
 
-Next: change a value and plan again     pouncet secret set secret1 --env dev --stdin
-      (Terraform notices)               make quickstart
-      look at what is kept              ls -la examples/quickstart/.pouncet
-      clean up                          make quickstart-clean
+Next, in examples/quickstart, with bin/ on PATH:
+  change a value behind Terraform's back     printf %s 'another value' | pouncet secret set secret1 --env dev --stdin
+  and see it notice                          make quickstart
+  clean up                                   make quickstart-clean
 NEXT

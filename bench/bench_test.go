@@ -1,0 +1,224 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms/kmstest"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+)
+
+// fill puts n secrets, s0 and on, into environment prod of the default project.
+func fill(b testing.TB, service backend.Service, n int) {
+	b.Helper()
+	quota := max(n, backend.DefaultMaxSecrets)
+	changes := []backend.Change{
+		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject, Policy: &backend.PolicyChange{MaxSecrets: &quota}},
+		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
+	}
+	for i := range n {
+		changes = append(changes, backend.Change{
+			Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod",
+			Name: fmt.Sprintf("s%d", i), Value: backend.Text(fmt.Sprintf("value-%d-%s", i, strings.Repeat("x", 24))),
+		})
+	}
+	for len(changes) > 0 {
+		part := changes[:min(len(changes), backend.MaxChanges)]
+		if _, err := service.Apply(context.Background(), backend.ChangeSet{Changes: part}); err != nil {
+			b.Fatal(err)
+		}
+		changes = changes[len(part):]
+	}
+}
+
+// BenchmarkResolve10000 resolves 10,000 secrets of one environment with no key
+// in memory, and counts the calls that a KMS over HTTP gets.
+func BenchmarkResolve10000(b *testing.B) {
+	const n = 10_000
+	server := kmstest.New(b)
+	c := open.Config{Path: filepath.Join(b.TempDir(), "data"), KMSKey: server.URI(b)}
+	if _, err := open.Init(context.Background(), c); err != nil {
+		b.Fatal(err)
+	}
+	first, err := open.Open(context.Background(), c)
+	if err != nil {
+		b.Fatal(err)
+	}
+	fill(b, first, n)
+	if err := first.Close(); err != nil {
+		b.Fatal(err)
+	}
+	refs := make([]backend.Ref, n)
+	for i := range refs {
+		refs[i] = backend.Ref{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: fmt.Sprintf("s%d", i)}
+	}
+	calls := 0
+	for b.Loop() {
+		b.StopTimer()
+		cold, err := open.Open(context.Background(), c)
+		if err != nil {
+			b.Fatal(err)
+		}
+		before := server.Calls("Decrypt")
+		b.StartTimer()
+		out, err := cold.Resolve(context.Background(), refs)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.StopTimer()
+		for i := range out {
+			if out[i].Err != nil {
+				b.Fatal(out[i].Err)
+			}
+		}
+		calls = max(calls, server.Calls("Decrypt")-before)
+		if err := cold.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(calls), "KMS-calls/op")
+	if calls > 1 {
+		b.Errorf("%d KMS calls; the promise is at most 1", calls)
+	}
+}
+
+// pouncet is the built binary.
+func pouncet(b testing.TB) string {
+	b.Helper()
+	path, err := filepath.Abs("../bin/pouncet")
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		b.Skipf("%s is not built: run make build", path)
+	}
+	return path
+}
+
+// BenchmarkRenderOverHTTP renders a file of 1,000 references as a whole
+// process against `pouncet server` on loopback, beside `pouncet version` of the same binary.
+func BenchmarkRenderOverHTTP(b *testing.B) {
+	binary := pouncet(b)
+	home := filepath.Join(b.TempDir(), "data")
+	made, err := open.Init(context.Background(), open.Config{Path: home})
+	if err != nil {
+		b.Fatal(err)
+	}
+	local, err := open.Open(context.Background(), open.Config{Path: home})
+	if err != nil {
+		b.Fatal(err)
+	}
+	fill(b, local, 1000)
+	if err := local.Close(); err != nil {
+		b.Fatal(err)
+	}
+	token, err := os.ReadFile(made.TokenFile)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var requests atomic.Int64
+	endpoint := counting(b, serve(b, binary, home), &requests)
+
+	file := filepath.Join(b.TempDir(), "config.yaml")
+	var text strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&text, "key_%d: \"{{ get_secret_value('s%d') }}\"\n", i, i)
+	}
+	if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	run := func(args ...string) time.Duration {
+		cmd := exec.Command(binary, args...)
+		cmd.Env = append(os.Environ(), "POUNCET_ENDPOINT="+endpoint, "POUNCET_TOKEN="+strings.TrimSpace(string(token)))
+		start := time.Now()
+		out, err := cmd.Output()
+		took := time.Since(start)
+		if err != nil {
+			b.Fatalf("pouncet %s: %v", args[0], err)
+		}
+		if args[0] == "render" && (strings.Contains(string(out), "{{") || !strings.Contains(string(out), "value-999-")) {
+			b.Fatal("the file was not rendered")
+		}
+		return took
+	}
+	run("render", "--env", "prod", file) // the server's key is cached, as it is in daily use
+	const runs = 15
+	var ratios, versions []float64
+	for b.Loop() {
+		for range runs {
+			requests.Store(0)
+			version := run("version")
+			render := run("render", "--env", "prod", file)
+			if n := requests.Load(); n != 1 {
+				b.Fatalf("%d requests; the promise is 1", n)
+			}
+			ratios = append(ratios, float64(render)/float64(version))
+			versions = append(versions, float64(version)/float64(time.Millisecond))
+		}
+	}
+	b.ReportMetric(median(ratios), "x-of-version")
+	b.ReportMetric(median(versions), "version-ms")
+	b.ReportMetric(1, "requests/op")
+	b.ReportMetric(0, "ns/op")
+}
+
+// serve starts `pouncet server` on a free port and waits until it is ready.
+func serve(b testing.TB, binary, home string) string {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	cmd := exec.Command(binary, "server", "--listen", address)
+	cmd.Env = append(os.Environ(), "POUNCET_HOME="+home)
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+	})
+	for range 100 {
+		if resp, err := http.Get("http://" + address + "/readyz"); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return "http://" + address
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	b.Fatal("the server did not become ready")
+	return ""
+}
+
+// counting is a proxy before an endpoint that counts requests.
+func counting(b testing.TB, endpoint string, n *atomic.Int64) string {
+	b.Helper()
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		b.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n.Add(1)
+		proxy.ServeHTTP(w, r)
+	}))
+	b.Cleanup(s.Close)
+	return s.URL
+}

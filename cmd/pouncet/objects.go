@@ -1,0 +1,367 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// noun is a kind of object as the command line speaks of it. What all kinds
+// have in common (list, show, rename, delete) is written once, below.
+type noun struct {
+	kind    backend.Kind
+	command string
+	aliases []string
+	short   string
+	columns []column
+}
+
+type column struct {
+	title string
+	text  func(o backend.Object) string
+}
+
+func name(o backend.Object) string        { return o.Name }
+func environment(o backend.Object) string { return o.Environment }
+func scope(o backend.Object) string       { return o.Scope }
+func description(o backend.Object) string { return o.Description }
+func updated(o backend.Object) string     { return date(o.UpdatedAt) }
+func created(o backend.Object) string     { return date(o.CreatedAt) }
+func id(o backend.Object) string          { return o.ID }
+
+func date(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04")
+}
+
+func (n noun) isEntry() bool { return n.kind == backend.KindSecret || n.kind == backend.KindValue }
+
+// group is the command of a noun with all its verbs: those that every noun
+// has, and its own.
+func (a *app) group(n noun, own ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: n.command, Aliases: n.aliases, Short: n.short, Args: noSuchCommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
+	c.AddCommand(own...)
+	c.AddCommand(a.listCommand(n), a.showCommand(n), a.deleteCommand(n))
+	if n.kind != backend.KindToken {
+		c.AddCommand(a.renameCommand(n))
+	}
+	return c
+}
+
+func (a *app) listCommand(n noun) *cobra.Command {
+	var typeKey string
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List: names and metadata, never values",
+		Args:  arguments(0, 0, "no arguments"),
+	}
+	if n.isEntry() {
+		a.placeFlags(c)
+		if n.kind == backend.KindSecret {
+			c.Flags().StringVar(&typeKey, "type", "", "only those of this type")
+		}
+	}
+	c.RunE = a.with(func(ctx context.Context, s backend.Service, _ []string) error {
+		objects, err := all(ctx, s, backend.Query{Kind: n.kind, Project: a.project, Environment: a.env, Scope: a.scope, Type: typeKey})
+		if err != nil {
+			return err
+		}
+		slices.SortStableFunc(objects, func(x, y backend.Object) int {
+			return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Environment, y.Environment), strings.Compare(x.Scope, y.Scope))
+		})
+		a.print(n, objects)
+		return nil
+	})
+	return c
+}
+
+// all fetches every page of a query.
+func all(ctx context.Context, s backend.Service, q backend.Query) ([]backend.Object, error) {
+	if q.Kind == backend.KindProject || q.Kind == backend.KindToken {
+		q.Project = ""
+	}
+	objects := []backend.Object{}
+	for {
+		page, err := s.Query(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, page.Objects...)
+		if q.Cursor = page.Next; q.Cursor == "" {
+			return objects, nil
+		}
+	}
+}
+
+func (a *app) print(n noun, objects []backend.Object) {
+	if a.json {
+		printJSON(a.out, map[string]any{"objects": objects})
+		return
+	}
+	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	titles := make([]string, len(n.columns))
+	for i, c := range n.columns {
+		titles[i] = strings.ToUpper(c.title)
+	}
+	fmt.Fprintln(w, strings.Join(titles, "\t"))
+	for _, o := range objects {
+		cells := make([]string, len(n.columns))
+		for i, c := range n.columns {
+			cells[i] = strings.Join(strings.Fields(c.text(o)), " ")
+			if cells[i] == "" {
+				cells[i] = "-"
+			}
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
+	}
+	_ = w.Flush()
+}
+
+// find returns the objects that a name or id means, at least one. An entry's name may
+// mean several, one in each environment and scope.
+func (a *app) find(ctx context.Context, s backend.Service, n noun, nameOrID string) ([]backend.Object, error) {
+	q := backend.Query{Kind: n.kind, Project: a.project, Environment: a.env, Scope: a.scope, Name: nameOrID}
+	if backend.IsID(nameOrID) {
+		q.Name, q.ID = "", nameOrID
+	}
+	objects, err := all(ctx, s, q)
+	if err == nil && len(objects) == 0 {
+		err = backend.Errorf(backend.CodeNotFound, "%s %s does not exist", n.kind, backend.Quote(nameOrID)).
+			WithHint("see: pouncet %s list", n.command)
+	}
+	return objects, err
+}
+
+// one is find for a command that must mean a single object.
+func (a *app) one(ctx context.Context, s backend.Service, n noun, nameOrID string) (backend.Object, error) {
+	objects, err := a.find(ctx, s, n, nameOrID)
+	if err != nil {
+		return backend.Object{}, err
+	}
+	if len(objects) > 1 {
+		places := make([]string, len(objects))
+		for i, o := range objects {
+			places[i] = o.Environment
+			if o.Scope != backend.ProjectScope {
+				places[i] += " (" + o.Scope + ")"
+			}
+		}
+		return backend.Object{}, backend.Errorf(backend.CodeInvalid, "%s %s exists %d times: in %s", n.kind, backend.Quote(nameOrID), len(objects), strings.Join(places, ", ")).
+			WithHint("say which by --env and --scope, or give its id")
+	}
+	return objects[0], nil
+}
+
+func (a *app) showCommand(n noun) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "show NAME-OR-ID",
+		Short: "Show all metadata of one, never its value",
+		Args:  arguments(1, 1, "one name or id"),
+	}
+	if n.isEntry() {
+		a.placeFlags(c)
+	}
+	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+		objects, err := a.find(ctx, s, n, args[0])
+		if err != nil {
+			return err
+		}
+		if a.json {
+			printJSON(a.out, map[string]any{"objects": objects})
+			return nil
+		}
+		for i, o := range objects {
+			if i > 0 {
+				fmt.Fprintln(a.out)
+			}
+			a.describe(o)
+		}
+		return nil
+	})
+	return c
+}
+
+// describe prints every field that an object has.
+func (a *app) describe(o backend.Object) {
+	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	field := func(title, text string) {
+		if text != "" && text != "-" {
+			fmt.Fprintf(w, "%s\t%s\n", title, text)
+		}
+	}
+	field("name", o.Name)
+	field("id", o.ID)
+	field("project", o.Project)
+	field("environment", o.Environment)
+	field("scope", o.Scope)
+	field("display name", o.DisplayName)
+	field("description", o.Description)
+	labels := make([]string, 0, len(o.Labels))
+	for k, v := range o.Labels {
+		labels = append(labels, k+"="+v)
+	}
+	slices.Sort(labels)
+	field("labels", strings.Join(labels, ", "))
+	field("type", o.Type)
+	field("visibility", string(o.Visibility))
+	if o.Version > 0 {
+		field("version", strconv.FormatInt(o.Version, 10)+", written "+date(o.ValueAt))
+	}
+	field("json", string(o.JSON))
+	field("links to", linkText(o))
+	field("schema", string(o.Schema))
+	if o.BuiltIn {
+		field("built in", "yes")
+	}
+	field("kms key", o.KMSKey)
+	if o.Protected {
+		field("protected", "yes")
+	}
+	if p := o.Policy; p != nil {
+		if o.Secrets != nil {
+			field("secrets", fmt.Sprintf("%d of %d", *o.Secrets, p.MaxSecrets))
+		}
+		field("largest value", strconv.Itoa(p.MaxValueBytes)+" bytes")
+		field("longest name", strconv.Itoa(p.MaxNameLength)+" characters")
+		field("name pattern", p.NamePattern)
+		if p.ImmutableNames {
+			field("names", "immutable")
+		}
+		field("default visibility", string(p.DefaultVisibility))
+	}
+	field("role", string(o.Role))
+	field("expires", date(o.ExpiresAt))
+	field("created", date(o.CreatedAt))
+	field("updated", date(o.UpdatedAt))
+	_ = w.Flush()
+}
+
+func linkText(o backend.Object) string {
+	if o.Link == nil {
+		return ""
+	}
+	if o.Link.Field == "" {
+		return "secret " + o.Link.Secret
+	}
+	return "secret " + o.Link.Secret + ", field " + o.Link.Field
+}
+
+func (a *app) renameCommand(n noun) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "rename NAME-OR-ID NEW-NAME",
+		Short: "Rename: the id stays, and so do values and history",
+		Args:  arguments(2, 2, "a name or id, and the new name"),
+	}
+	if n.isEntry() {
+		a.placeFlags(c)
+	}
+	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+		o, err := a.one(ctx, s, n, args[0])
+		if err != nil {
+			return err
+		}
+		return a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: n.kind, ID: o.ID, Rename: &args[1]})
+	})
+	return c
+}
+
+func (a *app) deleteCommand(n noun) *cobra.Command {
+	var force bool
+	c := &cobra.Command{
+		Use:   "delete NAME-OR-ID...",
+		Short: "Delete one or several, each with its own outcome",
+		Args:  arguments(1, -1, "names or ids"),
+	}
+	c.Flags().BoolVar(&force, "force", false, "delete even what is in use")
+	if n.isEntry() {
+		a.placeFlags(c)
+	}
+	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+		type result struct {
+			Name   string         `json:"name"`
+			ID     string         `json:"id,omitempty"`
+			Action backend.Action `json:"action,omitempty"`
+			Err    *backend.Error `json:"error,omitempty"`
+		}
+		var results []result
+		var first error
+		for _, arg := range args {
+			r := result{Name: arg}
+			o, err := a.one(ctx, s, n, arg)
+			if err == nil {
+				r.ID = o.ID
+				_, err = s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{Op: backend.OpDelete, Kind: n.kind, ID: o.ID, Force: force}}})
+			}
+			if err != nil {
+				r.Err = backend.AsError(err)
+				if first == nil {
+					first = err
+				}
+			} else {
+				r.Action = backend.ActionDelete
+			}
+			results = append(results, r)
+			if !a.json && err == nil {
+				fmt.Fprintf(a.out, "deleted %s %s\n", n.kind, o.Name)
+			} else if !a.json && len(args) > 1 {
+				fmt.Fprintf(a.out, "kept %s %s: %s\n", n.kind, backend.Quote(arg), r.Err.Message)
+			}
+		}
+		if a.json {
+			printJSON(a.out, map[string]any{"outcomes": results})
+		}
+		return first
+	})
+	return c
+}
+
+// apply makes changes and says what became of each.
+func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.Change) error {
+	out, err := s.Apply(ctx, backend.ChangeSet{Changes: changes})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		printJSON(a.out, map[string]any{"outcomes": out})
+		return nil
+	}
+	for _, o := range out {
+		fmt.Fprintln(a.out, sentence(o))
+	}
+	return nil
+}
+
+// sentence says in words what a change did.
+func sentence(o backend.Outcome) string {
+	what := o.Object.Kind.String() + " " + o.Object.Name
+	if o.Object.Environment != "" {
+		what += " in " + o.Object.Environment
+	}
+	if o.Object.Scope != "" && o.Object.Scope != backend.ProjectScope {
+		what += " (" + o.Object.Scope + ")"
+	}
+	version := ""
+	if o.Object.Version > 0 {
+		version = ", version " + strconv.FormatInt(o.Object.Version, 10)
+	}
+	switch o.Action {
+	case backend.ActionCreate:
+		return "created " + what + version
+	case backend.ActionUpdate:
+		return "updated " + what + version + " (" + strings.Join(o.Changed, ", ") + ")"
+	case backend.ActionUnchanged:
+		return "No changes to save: " + what + version
+	}
+	return string(o.Action) + "d " + what
+}

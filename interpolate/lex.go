@@ -1,0 +1,192 @@
+package interpolate
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// tokenKind is a kind of token of the expression language.
+type tokenKind int
+
+const (
+	tokenEnd    tokenKind = iota
+	tokenName             // an identifier
+	tokenString           // its text is unquoted
+	tokenNumber           //
+	tokenURI              // pouncet://…
+	tokenPunct            // one of ( ) [ ] . , | =
+	tokenBad              // what the language has no use for; text says what
+)
+
+// token is one token, and where it begins in the expression's text.
+type token struct {
+	kind tokenKind
+	text string
+	at   int
+}
+
+// is reports whether t is this punctuation.
+func (t token) is(punct string) bool { return t.kind == tokenPunct && t.text == punct }
+
+// describe names t for a message. Expressions hold names of secrets, never
+// values, and what stands in a string may be a default: it is not repeated.
+func (t token) describe() string {
+	switch t.kind {
+	case tokenEnd:
+		return "the end"
+	case tokenString:
+		return "a string"
+	case tokenURI:
+		return "a URI"
+	}
+	return backend.Quote(t.text)
+}
+
+// uriScheme begins a reference that is written as a URI.
+const uriScheme = "pouncet://"
+
+// lexer cuts an expression into tokens. It never gives up: what it does not
+// know becomes a tokenBad, because it also reads the templates of others, to
+// see that they are others'.
+type lexer struct {
+	text string
+	pos  int
+}
+
+// next returns the next token; at the end, tokenEnd again and again.
+func (l *lexer) next() (token, *syntaxError) {
+	l.pos += len(l.text[l.pos:]) - len(strings.TrimLeftFunc(l.text[l.pos:], unicode.IsSpace))
+	at, rest := l.pos, l.text[l.pos:]
+	if rest == "" {
+		return token{kind: tokenEnd, at: at}, nil
+	}
+	take := func(kind tokenKind, n int) (token, *syntaxError) {
+		l.pos += n
+		return token{kind, rest[:n], at}, nil
+	}
+	switch c := rest[0]; {
+	case strings.HasPrefix(rest, uriScheme):
+		return take(tokenURI, uriLength(rest))
+	case isNameStart(c):
+		n := 1
+		for n < len(rest) && isNamePart(rest[n]) {
+			n++
+		}
+		return take(tokenName, n)
+	case c >= '0' && c <= '9', c == '-' && len(rest) > 1 && rest[1] >= '0' && rest[1] <= '9':
+		n := 1
+		for n < len(rest) && (isNamePart(rest[n]) || rest[n] == '.') {
+			n++
+		}
+		return take(tokenNumber, n)
+	case c == '\'' || c == '"':
+		text, n, err := unquote(rest, at)
+		l.pos += n
+		return token{tokenString, text, at}, err
+	case strings.IndexByte("()[].,|=", c) >= 0:
+		return take(tokenPunct, 1)
+	}
+	_, n := utf8.DecodeRuneInString(rest)
+	return take(tokenBad, n)
+}
+
+// uriLength is how far a URI reaches: to white space or to the punctuation
+// that can follow an expression. Quotes in brackets belong to its field.
+func uriLength(s string) int {
+	for i := len(uriScheme); i < len(s); i++ {
+		switch s[i] {
+		case ' ', '\t', '\r', '\n', '|', ')', ',':
+			return i
+		}
+	}
+	return len(s)
+}
+
+func isNameStart(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
+}
+
+func isNamePart(c byte) bool { return isNameStart(c) || c >= '0' && c <= '9' }
+
+// simpleEscapes are the escapes of one letter, as Python has them.
+var simpleEscapes = map[byte]byte{
+	'\\': '\\', '\'': '\'', '"': '"',
+	'a': '\a', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v',
+}
+
+// hexEscapes are the escapes that give a code point in this many digits.
+var hexEscapes = map[byte]int{'x': 2, 'u': 4, 'U': 8}
+
+// unquote reads the string that s begins with, and returns its text and the
+// length of its source.
+func unquote(s string, at int) (string, int, *syntaxError) {
+	quote := s[0]
+	var text strings.Builder
+	for i := 1; i < len(s); {
+		c := s[i]
+		switch {
+		case c == quote:
+			return text.String(), i + 1, nil
+		case c != '\\':
+			text.WriteByte(c)
+			i++
+		case i+1 == len(s):
+			i++
+		default:
+			r, n, ok := unescape(s[i+1:])
+			if !ok {
+				return "", len(s), syntaxErrorf(at+i, "the string holds an escape that is not one").
+					hint(`write a backslash as \\`)
+			}
+			text.WriteRune(r)
+			i += 1 + n
+		}
+	}
+	return "", len(s), syntaxErrorf(at, "the string does not end").
+		hint(`close it with the quote it began with; "}}" in a string is written as "}\x7d"`)
+}
+
+// unescape reads what follows a backslash.
+func unescape(s string) (r rune, length int, ok bool) {
+	if c, ok := simpleEscapes[s[0]]; ok {
+		return rune(c), 1, true
+	}
+	digits := hexEscapes[s[0]]
+	if digits == 0 || len(s) < 1+digits {
+		return 0, 0, false
+	}
+	n, err := strconv.ParseUint(s[1:1+digits], 16, 32)
+	if err != nil || !utf8.ValidRune(rune(n)) || n > utf8.MaxRune {
+		return 0, 0, false
+	}
+	return rune(n), 1 + digits, true
+}
+
+// quote writes s as a string of the expression language, in a form that holds
+// neither a line break nor what would end an expression.
+func quote(s string) string {
+	var out strings.Builder
+	out.WriteByte('\'')
+	last := rune(0)
+	for _, r := range s {
+		switch {
+		case r == '\'' || r == '\\':
+			out.WriteByte('\\')
+			out.WriteRune(r)
+		case r < 0x20 || r >= 0x7f && r < 0xa0 || r == last && (r == '{' || r == '}'):
+			fmt.Fprintf(&out, `\x%02x`, r)
+		case r == 0x2028 || r == 0x2029:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		default:
+			out.WriteRune(r)
+		}
+		last = r
+	}
+	out.WriteByte('\'')
+	return out.String()
+}

@@ -1,0 +1,273 @@
+package interpolate
+
+import (
+	"bytes"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// The parser says where a node begins, as a line and a column, and not where
+// it ends. Both ends are found here: the beginning by counting as the parser
+// counts, the end by the rules of the scalar's style, or, for a plain scalar,
+// by matching its known value against the text.
+
+// finder turns the parser's marks into offsets. Nodes come in the order of the
+// text, so it reads the text once.
+type finder struct {
+	text      []byte
+	at        int
+	line, col int
+}
+
+func newFinder(text []byte) *finder {
+	f := &finder{text: text, line: 1, col: 1}
+	if bytes.HasPrefix(text, []byte(byteOrderMark)) {
+		f.at = len(byteOrderMark)
+	}
+	return f
+}
+
+// offset is the offset of a mark; false if the text has no such place.
+func (f *finder) offset(line, col int) (int, bool) {
+	if line < f.line || line == f.line && col < f.col {
+		*f = *newFinder(f.text)
+	}
+	for f.line < line || f.col < col {
+		if f.at >= len(f.text) {
+			return 0, false
+		}
+		if n := breakLen(f.text[f.at:]); n > 0 {
+			if f.line == line {
+				return 0, false
+			}
+			f.at += n
+			f.line++
+			f.col = 1
+			continue
+		}
+		n := 1
+		if f.text[f.at] >= utf8.RuneSelf {
+			_, n = utf8.DecodeRune(f.text[f.at:])
+		}
+		f.at += n
+		f.col++
+	}
+	return f.at, true
+}
+
+// breakLen is the length of the line break that b begins with, 0 without one.
+// The parser breaks lines where YAML 1.1 does.
+func breakLen(b []byte) int {
+	switch {
+	case b[0] == '\r' && len(b) > 1 && b[1] == '\n':
+		return 2
+	case b[0] == '\n' || b[0] == '\r':
+		return 1
+	case b[0] < utf8.RuneSelf:
+		return 0
+	}
+	if r, n := utf8.DecodeRune(b); isBreak(r) {
+		return n
+	}
+	return 0
+}
+
+// extent is where a scalar stands in the text, its anchor and tag excluded.
+type extent struct {
+	start, end int  // what a replacement replaces
+	lines      bool // it reaches across lines
+	// Of a block scalar alone: the indicator with its header, the end of the
+	// header's line, and the indentation of its content.
+	block                 bool
+	headerEnd, contentAt  int
+	headerLineEnd, indent int
+}
+
+// extent finds where the scalar n stands.
+func (f *finder) extent(n *yaml.Node) (extent, bool) {
+	at, ok := f.offset(n.Line, n.Column)
+	if !ok {
+		return extent{}, false
+	}
+	if at = skipProperties(f.text, at); at >= len(f.text) {
+		return extent{}, false
+	}
+	e := extent{start: at}
+	switch {
+	case n.Style&yaml.DoubleQuotedStyle != 0:
+		e.end, ok = doubleQuotedEnd(f.text, at)
+	case n.Style&yaml.SingleQuotedStyle != 0:
+		e.end, ok = singleQuotedEnd(f.text, at)
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		ok = e.layBlock(f.text, n.Value)
+	default:
+		e.end, ok = plainEnd(f.text, at, n.Value)
+	}
+	e.lines = ok && hasBreak(f.text[e.start:e.end])
+	return e, ok
+}
+
+// skipProperties skips anchors and tags, and the white space and comments
+// between them and what they belong to.
+func skipProperties(text []byte, at int) int {
+	for at < len(text) && (text[at] == '&' || text[at] == '!') {
+		if bytes.HasPrefix(text[at:], []byte("!<")) {
+			at += bytes.IndexByte(text[at:], '>') + 1
+		}
+		for at < len(text) && blankLen(text[at:]) == 0 {
+			at++
+		}
+		for at < len(text) {
+			n := blankLen(text[at:])
+			if n == 0 && text[at] == '#' {
+				for at+n < len(text) && breakLen(text[at+n:]) == 0 {
+					n++
+				}
+			}
+			if n == 0 {
+				break
+			}
+			at += n
+		}
+	}
+	return at
+}
+
+// blankLen is the length of the space, tab or line break that b begins with.
+func blankLen(b []byte) int {
+	if b[0] == ' ' || b[0] == '\t' {
+		return 1
+	}
+	return breakLen(b)
+}
+
+func doubleQuotedEnd(text []byte, at int) (int, bool) {
+	if text[at] != '"' {
+		return 0, false
+	}
+	for i := at + 1; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			return i + 1, true
+		case '\\':
+			i++
+		}
+	}
+	return 0, false
+}
+
+func singleQuotedEnd(text []byte, at int) (int, bool) {
+	if text[at] != '\'' {
+		return 0, false
+	}
+	for i := at + 1; i < len(text); i++ {
+		if text[i] != '\'' {
+			continue
+		}
+		if i+1 == len(text) || text[i+1] != '\'' {
+			return i + 1, true
+		}
+		i++
+	}
+	return 0, false
+}
+
+// plainEnd matches a plain scalar's value against the text. A plain scalar has
+// no escapes: value and text differ in nothing but the white space at line
+// breaks, and the value neither begins nor ends with any.
+func plainEnd(text []byte, at int, value string) (int, bool) {
+	rest := []byte(value)
+	for len(rest) > 0 {
+		if at >= len(text) {
+			return 0, false
+		}
+		if blankLen(rest) == 0 {
+			if rest[0] != text[at] {
+				return 0, false
+			}
+			rest, at = rest[1:], at+1
+			continue
+		}
+		start := at
+		for at < len(text) && blankLen(text[at:]) > 0 {
+			at += blankLen(text[at:])
+		}
+		if at == start {
+			return 0, false
+		}
+		for len(rest) > 0 && blankLen(rest) > 0 {
+			rest = rest[blankLen(rest):]
+		}
+	}
+	return at, true
+}
+
+// layBlock finds the parts of a block scalar: its header, and its content up to
+// the end of the last line that is not blank. The indentation is what the first
+// such line has in the text and does not have in the value.
+func (e *extent) layBlock(text []byte, value string) bool {
+	if c := text[e.start]; c != '|' && c != '>' {
+		return false
+	}
+	e.block = true
+	e.headerEnd = e.start + 1
+	for e.headerEnd < len(text) && strings.IndexByte("+-0123456789", text[e.headerEnd]) >= 0 {
+		e.headerEnd++
+	}
+	e.headerLineEnd = endOfLine(text, e.headerEnd)
+	if e.headerLineEnd == len(text) {
+		return false
+	}
+	e.contentAt = e.headerLineEnd + breakLen(text[e.headerLineEnd:])
+	inText, _ := leadingSpaces(text[e.contentAt:])
+	inValue, ok := leadingSpaces([]byte(value))
+	if e.indent = inText - inValue; !ok || e.indent < 0 {
+		return false
+	}
+	for at := e.contentAt; at < len(text); {
+		end := endOfLine(text, at)
+		line := text[at:end]
+		if spaces, content := leadingSpaces(line); content {
+			if spaces < e.indent || e.indent == 0 && isDocumentMarker(line) {
+				break
+			}
+			e.end = end
+		}
+		if at = end; at < len(text) {
+			at += breakLen(text[at:])
+		}
+	}
+	return e.end > 0
+}
+
+// leadingSpaces counts the spaces at the beginning of the first line that is
+// not blank; false if all are.
+func leadingSpaces(b []byte) (int, bool) {
+	spaces := 0
+	for i := 0; i < len(b); {
+		n := breakLen(b[i:])
+		switch {
+		case n > 0:
+			spaces = 0
+		case b[i] == ' ':
+			spaces, n = spaces+1, 1
+		default:
+			return spaces, true
+		}
+		i += n
+	}
+	return 0, false
+}
+
+func endOfLine(text []byte, at int) int {
+	for at < len(text) && breakLen(text[at:]) == 0 {
+		at++
+	}
+	return at
+}
+
+func isDocumentMarker(line []byte) bool {
+	return bytes.HasPrefix(line, []byte("---")) || bytes.HasPrefix(line, []byte("..."))
+}

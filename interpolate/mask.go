@@ -1,0 +1,241 @@
+package interpolate
+
+import (
+	"bytes"
+	"regexp"
+	"strconv"
+	"unicode/utf8"
+)
+
+// To YAML, an expression without quotes is a mapping within a mapping, and one
+// with quotes may end the string that it stands in. So the parser is shown a
+// copy of the file in which every expression is replaced by an inert word of
+// the same length: an opening mark, letters, a closing mark. Each mark is a
+// letter of two bytes, as long as the braces that it replaces, that the file
+// does not hold. Offsets in the copy are offsets in the file, and a scalar's
+// value shows where in it the expressions are.
+
+// region is a stretch of a file that begins with two braces.
+type region struct {
+	start, end int  // offsets, braces included; an unclosed one has its opening braces alone
+	spelled    bool // it spells one of our calls, so that it may be ours
+	unclosed   bool // it spells one of our calls, and no braces close it
+	dollar     bool // it is written ${{ … }}
+	lines      bool // it reaches across lines
+	control    bool // somebody's control statement on a line of its own: {{- if … }}, {% endfor %}
+	comment    bool // the copy shows it as a comment
+}
+
+// findRegions finds the expressions of a file, ours and those of others. An
+// expression ends at the first closing braces, whatever quotes they stand in:
+// what quotes mean depends on the scalar, and the scalars are not known yet.
+// Only what may be ours can reach across lines.
+func findRegions(data []byte) []region {
+	var out []region
+	for i := 0; ; {
+		next := bytes.IndexByte(data[i:], '{')
+		if next < 0 || i+next+2 > len(data) {
+			return out
+		}
+		i += next
+		r, ok := regionAt(data, i)
+		switch {
+		case ok:
+			out = append(out, r)
+			i = r.end
+		default:
+			i++
+		}
+	}
+}
+
+// regionAt recognises the region that begins at i, where there is a brace.
+func regionAt(data []byte, i int) (region, bool) {
+	r := region{start: i, dollar: i > 0 && data[i-1] == '$'}
+	window := data[i+2 : min(len(data), i+2+MaxExpressionBytes+2)]
+	switch data[i+1] {
+	case '%':
+		end := bytes.Index(window, []byte("%}"))
+		if end < 0 || hasBreak(window[:end]) {
+			return r, false
+		}
+		r.end, r.control = i+2+end+2, true
+	case '{':
+		if len(window) > 0 && window[0] == '{' {
+			return r, false // of more than two, the last two count
+		}
+		if again := bytes.Index(window, []byte("{{")); again >= 0 {
+			window = window[:again]
+		}
+		end := bytes.Index(window, []byte("}}"))
+		if end < 0 {
+			line, _, _ := bytes.Cut(window, []byte("\n"))
+			r.end, r.spelled, r.unclosed = i+2, true, true
+			return r, spellsCall(string(line))
+		}
+		body := window[:end]
+		r.end, r.spelled, r.lines = i+2+end+2, spellsCall(string(body)), hasBreak(body)
+		if r.lines && (!r.spelled || inComment(data, i)) {
+			return r, false
+		}
+		r.control = !r.spelled && controlWords.Match(body)
+	default:
+		return r, false
+	}
+	r.control = r.control && r.end-r.start >= len("#{{}}") && isBlank(data[lineStart(data, r.start):r.start]) && isBlank(data[r.end:lineEnd(data, r.end)])
+	return r, true
+}
+
+// controlWords match how a control statement of Go's templates begins.
+var controlWords = regexp.MustCompile(`^(-|/\*|\s*(if|else|end|range|with|define|block|template|include)\b)`)
+
+// hasBreak reports whether b holds what YAML takes for a line break.
+func hasBreak(b []byte) bool { return bytes.ContainsAny(b, "\r\n\u0085\u2028\u2029") }
+
+func isBlank(b []byte) bool { return len(bytes.Trim(b, " \t")) == 0 }
+
+// inComment reports whether the line of offset i is a comment from its start.
+func inComment(data []byte, i int) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(data[lineStart(data, i):i], " \t"), []byte("#"))
+}
+
+// The ends of a line are looked for no further away than this, so that a file
+// of one long line costs no more than any other.
+const lineReach = 1024
+
+func lineStart(data []byte, i int) int {
+	from := max(0, i-lineReach)
+	return from + bytes.LastIndexAny(data[from:i], "\r\n") + 1
+}
+
+func lineEnd(data []byte, i int) int {
+	to := min(len(data), i+lineReach)
+	if n := bytes.IndexAny(data[i:to], "\r\n"); n >= 0 {
+		return i + n
+	}
+	return to
+}
+
+// marks are the letters that stand in for braces.
+type marks struct {
+	open, close, unclosed string
+}
+
+// The letters to choose from: Latin to Nko, all of two bytes in UTF-8, none of
+// them white space, a line break or anything else with a meaning to YAML.
+const firstMark, lastMark = 0x100, 0x7ff
+
+// chooseMarks chooses letters that the file holds neither as they are nor as
+// an escape in a double-quoted scalar.
+func chooseMarks(data []byte) (marks, bool) {
+	var used [lastMark + 1]bool
+	for i := 0; i < len(data); {
+		switch c := data[i]; {
+		case c == '\\' && i+1 < len(data):
+			if n := escapedRune(data[i+1:]); n <= lastMark {
+				used[n] = true
+			}
+			i++
+		case c < utf8.RuneSelf:
+			i++
+		default:
+			r, n := utf8.DecodeRune(data[i:])
+			if r <= lastMark {
+				used[r] = true
+			}
+			i += n
+		}
+	}
+	var free []string
+	for r := rune(firstMark); r <= lastMark; r++ {
+		if !used[r] {
+			free = append(free, string(r))
+			if len(free) == 3 {
+				return marks{free[0], free[1], free[2]}, true
+			}
+		}
+	}
+	return marks{}, false
+}
+
+// escapedRune is the code point that a hexadecimal escape gives, without its
+// backslash; 0 if it is something else.
+func escapedRune(b []byte) uint64 {
+	digits := hexEscapes[b[0]]
+	if digits == 0 || len(b) < 1+digits {
+		return 0
+	}
+	n, err := strconv.ParseUint(string(b[1:1+digits]), 16, 32)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// yamlDirective matches a version directive that the parser does not know. YAML
+// 1.2 differs from 1.1, which it does know, in nothing that concerns a splice.
+var yamlDirective = regexp.MustCompile(`(?m)^%YAML[ \t]+1\.([02-9])[ \t]*\r?$`)
+
+// mask makes the copy that the parser is shown.
+func mask(data []byte, regions []region, m marks) []byte {
+	out := bytes.Clone(data)
+	for _, r := range regions {
+		m.hide(out, r)
+	}
+	if bytes.Contains(out, []byte("%YAML")) {
+		for _, at := range yamlDirective.FindAllSubmatchIndex(out, -1) {
+			out[at[2]] = '1'
+		}
+	}
+	return out
+}
+
+// hide replaces a region by marks and letters. Line breaks stay, and so does
+// the indentation behind them, since both are part of the structure.
+func (m marks) hide(out []byte, r region) {
+	if r.unclosed {
+		copy(out[r.start:], m.unclosed)
+		return
+	}
+	start := r.start
+	if r.comment {
+		out[start] = '#'
+		start++
+	}
+	copy(out[start:], m.open)
+	indent := false
+	for i := start + 2; i < r.end-2; {
+		c, n := utf8.DecodeRune(out[i:])
+		switch {
+		case isBreak(c):
+			indent = true
+		case indent && (c == ' ' || c == '\t'):
+		default:
+			indent = false
+			for j := range n {
+				out[i+j] = 'x'
+			}
+		}
+		i += n
+	}
+	copy(out[r.end-2:], m.close)
+}
+
+func isBreak(r rune) bool {
+	return r == '\n' || r == '\r' || r == 0x85 || r == 0x2028 || r == 0x2029
+}
+
+// looksUTF16 reports whether data is UTF-16 and holds double braces: a file
+// whose references a search for ASCII would never find.
+func looksUTF16(data []byte) bool {
+	if len(data) < 2 {
+		return false
+	}
+	switch string(data[:2]) {
+	case "\xff\xfe":
+		return bytes.Contains(data, []byte("{\x00{\x00"))
+	case "\xfe\xff":
+		return bytes.Contains(data, []byte("\x00{\x00{"))
+	}
+	return false
+}

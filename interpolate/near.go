@@ -1,0 +1,121 @@
+package interpolate
+
+import (
+	"slices"
+	"strings"
+)
+
+// nearest is the candidate that was probably meant by name: at most two
+// letters away, letter case aside; "" if there is none.
+func nearest(name string, candidates []string) string {
+	const most = 2
+	best, distance := "", most+1
+	name = strings.ToLower(name)
+	for _, c := range candidates {
+		if len(name)-len(c) > most || len(c)-len(name) > most {
+			continue
+		}
+		if d := editDistance(name, c); d < distance {
+			best, distance = c, d
+		}
+	}
+	return best
+}
+
+// editDistance is the Levenshtein distance in bytes.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// nearMiss looks in somebody else's expression for a call that was probably
+// meant to be one of ours. It returns what stands there and what was meant.
+func nearMiss(text string) (found, meant string) {
+	l := lexer{text: text}
+	var before, previous token
+	for {
+		t, err := l.next()
+		if err != nil {
+			return "", ""
+		}
+		if previous.kind == tokenName && !before.is(".") {
+			switch {
+			case t.is("("):
+				if near := nearest(previous.text, callNames); near != "" {
+					return previous.text, near
+				}
+			case slices.Contains(callNames, previous.text):
+				return previous.text, previous.text + "('name')"
+			}
+		}
+		if t.kind == tokenEnd {
+			return "", ""
+		}
+		before, previous = previous, t
+	}
+}
+
+// isOurs reports whether an expression calls one of ours, or holds one of our
+// URIs, outside its strings. A method of somebody's object that has the name of
+// one of our calls is not ours. Text that does not even have the form of tokens
+// is ours if it is spelled like a call: better an error than a secret's name
+// where its value should be.
+func isOurs(text string) bool {
+	if !spellsCall(text) {
+		return false
+	}
+	l := lexer{text: text}
+	var before, previous token
+	for {
+		t, err := l.next()
+		switch {
+		case err != nil:
+			return true
+		case t.kind == tokenURI:
+			return true
+		case t.is("(") && previous.kind == tokenName && !before.is(".") && slices.Contains(callNames, previous.text):
+			return true
+		case t.kind == tokenEnd:
+			return false
+		}
+		before, previous = previous, t
+	}
+}
+
+// spellsCall reports whether text holds the letters of one of our calls and an
+// opening parenthesis, or of a URI: whatever is ours does.
+func spellsCall(text string) bool {
+	if strings.Contains(text, uriScheme) {
+		return true
+	}
+	for i := 0; ; {
+		open := strings.IndexByte(text[i:], '(')
+		if open < 0 {
+			return false
+		}
+		name := strings.TrimRight(text[:i+open], " \t\r\n")
+		start := len(name)
+		for start > 0 && isNamePart(name[start-1]) {
+			start--
+		}
+		if slices.Contains(callNames, name[start:]) {
+			return true
+		}
+		i += open + 1
+	}
+}

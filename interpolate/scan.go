@@ -1,0 +1,245 @@
+package interpolate
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// Limits. They bound what one file can cost; a file without references is
+// passed through whatever its size.
+const (
+	MaxFileBytes       = 64 << 20 // of a file that holds references
+	MaxExpressionBytes = 4096     // between "{{" and "}}"
+)
+
+// File is a named text. The name is for messages alone: nothing is opened.
+type File struct {
+	Name string
+	Data []byte
+}
+
+// Document is a file that has been read for references. It may hold several
+// YAML documents.
+type Document struct {
+	file     File
+	masked   []byte // what the parser saw; nil if nothing in the file is ours
+	marks    marks
+	roots    []*yaml.Node
+	scalars  []scalar // those that hold references, in the order of the file
+	suspects []Problem
+}
+
+// Scan reads one file for references, without a backend. Its error is Problems,
+// and lists everything that is wrong with the file.
+func Scan(f File) (*Document, error) {
+	d := &Document{file: f}
+	if problems := d.scan(); len(problems) > 0 {
+		return nil, problems
+	}
+	return d, nil
+}
+
+// References are what the file refers to, in the order of the file.
+func (d *Document) References() []Reference {
+	var out []Reference
+	for _, s := range d.scalars {
+		for _, p := range s.parts {
+			if p.expr == nil {
+				continue
+			}
+			for _, r := range p.expr.References() {
+				r.Pos, r.Expression = p.pos, p.text
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+// Suspects are the places that look as if a reference was meant, and hold none:
+// a call with a letter wrong, or a URI with something behind it. They are left
+// as they are, since they may be somebody else's.
+func (d *Document) Suspects() []Problem { return d.suspects }
+
+func (d *Document) scan() Problems {
+	data := d.file.Data
+	if looksUTF16(data) {
+		return d.whole(0, "the file is UTF-16, in which references are not found", "save it as UTF-8")
+	}
+	uris := bytes.Contains(data, []byte(uriScheme))
+	if !uris && !bytes.Contains(data, []byte("{{")) {
+		return nil
+	}
+	regions := findRegions(data)
+	ours, suspicious := uris, false
+	for _, r := range regions {
+		ours = ours || r.spelled
+		if !ours && !r.control && !suspicious {
+			found, _ := nearMiss(string(data[r.start+2 : r.end-2]))
+			suspicious = found != ""
+		}
+	}
+	if !ours && !suspicious {
+		return nil
+	}
+	if problems := d.readable(); problems != nil {
+		return unlessForeign(problems, ours)
+	}
+	return unlessForeign(d.read(regions), ours)
+}
+
+// unlessForeign drops what is wrong with a file that holds nothing of ours: it
+// need not be YAML, nor anything else.
+func unlessForeign(problems Problems, ours bool) Problems {
+	if !ours {
+		return nil
+	}
+	return problems
+}
+
+// whole is a problem with the file rather than with an expression.
+func (d *Document) whole(offset int, message, hint string) Problems {
+	return Problems{{
+		Pos: newRuler(d.file).position(offset),
+		Err: backend.Errorf(backend.CodeInvalid, "%s", message).WithHint("%s", hint),
+	}}
+}
+
+// readable checks what the parser would refuse without saying where.
+func (d *Document) readable() Problems {
+	data := d.file.Data
+	if len(data) > MaxFileBytes {
+		problems := d.whole(0, "the file holds references and is larger than 64 MiB", "split it")
+		problems[0].Err.Code = backend.CodeTooLarge
+		return problems
+	}
+	for i := 0; i < len(data); {
+		r, n := rune(data[i]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRune(data[i:])
+		}
+		switch {
+		case r == utf8.RuneError && n == 1:
+			return d.whole(i, "the file holds references and is not UTF-8", "save it as UTF-8")
+		case r < 0x20 && r != '\t' && r != '\n' && r != '\r', r == 0xfffe, r == 0xffff:
+			return d.whole(i, "the file holds references and a control character that YAML does not allow", `write it as an escape in double quotes, as in "\x00"`)
+		}
+		i += n
+	}
+	return nil
+}
+
+// A view is a way to show a file to the parser. Which is the right one cannot
+// be known: a template of others may be a value or a control statement, and
+// braces may be YAML's own. The first one that is YAML is taken; the check of
+// the result is the same whichever it was.
+type view struct {
+	noControl bool // control statements are shown as text, not as comments
+	noLines   bool // what reaches across lines is shown as it is
+	noForeign bool // what others wrote is shown as it is
+}
+
+var views = []view{
+	{}, {noControl: true}, {noLines: true}, {noLines: true, noControl: true}, {noForeign: true}, {noForeign: true, noLines: true},
+}
+
+// of chooses what to hide. An expression across lines that is not hidden as a
+// whole is marked as unclosed, so that it is never left in the file in silence.
+func (v view) of(regions []region, foreign map[int]bool) []region {
+	out := make([]region, 0, len(regions))
+	for _, r := range regions {
+		if foreign[r.start] || v.noForeign && !r.spelled {
+			continue
+		}
+		if v.noLines && r.lines {
+			r = region{start: r.start, end: r.start + 2, spelled: true, unclosed: true}
+		}
+		r.comment = r.control && !v.noControl
+		out = append(out, r)
+	}
+	return out
+}
+
+// read parses the file and finds the scalars that hold references.
+func (d *Document) read(regions []region) Problems {
+	m, ok := chooseMarks(d.file.Data)
+	if !ok {
+		return d.whole(0, "the file holds references and nearly every letter of two bytes that there is", "split it")
+	}
+	d.marks = m
+	var first error
+	for _, v := range views {
+		problems, err := d.readAs(v, regions)
+		if err == nil {
+			return problems
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return d.notYAML(first)
+}
+
+// readAs reads the file in one view; its error is the parser's. What reaches
+// across lines and turns out to be somebody else's was hidden in vain: the file
+// is then read again with it in sight.
+func (d *Document) readAs(v view, regions []region) (Problems, error) {
+	foreign := map[int]bool{}
+	for {
+		shown := v.of(regions, foreign)
+		masked := mask(d.file.Data, shown, d.marks)
+		roots, err := parseYAML(masked)
+		if err != nil {
+			return nil, err
+		}
+		w := walker{doc: d, regions: shown, finder: newFinder(masked), ruler: newRuler(d.file)}
+		d.masked, d.roots, d.scalars, d.suspects = masked, roots, nil, nil
+		w.walk()
+		if len(w.foreign) == 0 {
+			return w.problems, nil
+		}
+		maps.Copy(foreign, w.foreign)
+	}
+}
+
+// notYAML is the problem of a file that holds references and does not parse.
+func (d *Document) notYAML(err error) Problems {
+	pos := Pos{d.file.Name, 1, 1}
+	message := "the file holds references and is not YAML"
+	var load *yaml.LoadError
+	if errors.As(err, &load) {
+		message += ": " + load.Message
+		if load.Mark.Line > 0 {
+			pos.Line, pos.Column = load.Mark.Line, max(1, load.Mark.Column)
+		}
+	}
+	return Problems{{Pos: pos, Err: backend.Errorf(backend.CodeInvalid, "%s", message).
+		WithHint("put templates between quotes, or keep those that make up the file's structure in another file")}}
+}
+
+// parseYAML parses every document of a file, to nodes: never to Go values,
+// which would follow aliases and take time quadratic in the width of a mapping.
+func parseYAML(text []byte) ([]*yaml.Node, error) {
+	loader, err := yaml.NewLoader(bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	var roots []*yaml.Node
+	for {
+		root := new(yaml.Node)
+		switch err := loader.Load(root); {
+		case errors.Is(err, io.EOF):
+			return roots, nil
+		case err != nil:
+			return nil, err
+		}
+		roots = append(roots, root)
+	}
+}

@@ -1,0 +1,288 @@
+package interpolate
+
+import (
+	"regexp"
+	"sort"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// scalar is a scalar of the file that holds references.
+type scalar struct {
+	node *yaml.Node
+	extent
+	bare  bool // a URI by itself, without braces
+	parts []part
+}
+
+// part is a stretch of a scalar's value: text, or an expression.
+type part struct {
+	text       string      // decoded; of an expression, with its braces
+	shown      string      // what the parser saw of it
+	expr       *Expression // nil for text
+	lines      bool        // of an expression: it reaches across lines
+	pos        Pos         // of an expression
+	start, end int         // of an expression: offsets in the file
+}
+
+// whole is the expression that is all of the scalar, if one is.
+func (s *scalar) whole() *part {
+	if len(s.parts) == 1 && s.parts[0].expr != nil {
+		return &s.parts[0]
+	}
+	return nil
+}
+
+// walker goes through the trees of a file and finds the scalars with references.
+type walker struct {
+	doc      *Document
+	regions  []region
+	finder   *finder
+	ruler    *ruler
+	problems Problems
+	holders  map[*yaml.Node]bool // scalars with references, for aliases
+	foreign  map[int]bool        // offsets of regions across lines that are not ours
+}
+
+func (w *walker) walk() {
+	w.holders, w.foreign = map[*yaml.Node]bool{}, map[int]bool{}
+	for _, root := range w.doc.roots {
+		w.visit(root, false)
+	}
+}
+
+// visit visits a node and what is below it. Aliases are not followed: what
+// they stand for is visited where it stands, so no alias can make the walk
+// longer than the file.
+func (w *walker) visit(n *yaml.Node, key bool) {
+	if m := w.doc.marks; m.in(n.Anchor) || m.in(n.Tag) {
+		w.refuse(n, "an anchor or a tag cannot hold a reference", "use references in values alone")
+	}
+	switch n.Kind {
+	case yaml.ScalarNode:
+		if w.doc.marks.in(n.Value) || strings.HasPrefix(n.Value, uriScheme) {
+			w.scalar(n, key)
+		}
+	case yaml.AliasNode:
+		if key && w.holders[n.Alias] {
+			w.refuse(n, "a mapping key is an alias of a value with a reference", "use references in values alone")
+		}
+	case yaml.MappingNode:
+		for i, c := range n.Content {
+			w.visit(c, key || i%2 == 0)
+		}
+	default:
+		for _, c := range n.Content {
+			w.visit(c, key)
+		}
+	}
+}
+
+// in reports whether s holds a mark.
+func (m marks) in(s string) bool {
+	return strings.Contains(s, m.open) || strings.Contains(s, m.unclosed)
+}
+
+// refuse is a problem with a node that is no scalar with a place of its own.
+func (w *walker) refuse(n *yaml.Node, message, hint string) {
+	offset, _ := w.finder.offset(n.Line, n.Column)
+	w.problem(offset, "", backend.Errorf(backend.CodeInvalid, "%s", message).WithHint("%s", hint))
+}
+
+func (w *walker) problem(offset int, expression string, err *backend.Error) {
+	w.problems = append(w.problems, Problem{w.ruler.position(offset), expression, err})
+}
+
+func (w *walker) suspect(offset int, expression string, err *backend.Error) {
+	w.doc.suspects = append(w.doc.suspects, Problem{w.ruler.position(offset), expression, err})
+}
+
+// scalar takes a scalar apart, and keeps it if something in it is ours.
+func (w *walker) scalar(n *yaml.Node, key bool) {
+	e, ok := w.finder.extent(n)
+	if !ok {
+		w.refuse(n, "the place of a value with a reference was not found", "write it on one line, in double quotes")
+		return
+	}
+	s := scalar{node: n, extent: e}
+	if w.doc.marks.in(n.Value) {
+		s.parts, ok = w.parts(n, e)
+		if !ok {
+			w.problem(e.start, "", backend.Errorf(backend.CodeInvalid, "an expression reaches beyond the value that it begins in").
+				WithHint(`close it with "}}" where its value ends`))
+			return
+		}
+	} else {
+		s.bare, s.parts = true, w.uri(n, e)
+	}
+	for _, p := range s.parts {
+		if p.expr == nil {
+			continue
+		}
+		if !key {
+			w.doc.scalars = append(w.doc.scalars, s)
+			w.holders[n] = true
+			return
+		}
+		w.problem(p.start, p.text, backend.Errorf(backend.CodeInvalid, "a mapping key cannot hold a reference").
+			WithHint("use references in values alone"))
+	}
+}
+
+// uri reads a scalar that begins like a URI, and is one as a whole.
+func (w *walker) uri(n *yaml.Node, e extent) []part {
+	at := e.start
+	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+		at++
+	}
+	if e.block || strings.ContainsAny(n.Value, " \t\r\n") {
+		text, _, _ := strings.Cut(n.Value, "\n")
+		w.suspect(at, text, backend.Errorf(backend.CodeInvalid, "the text begins like a reference and is not one").
+			WithHint("write a URI alone, in plain or quoted style, or in {{ }} inside other text"))
+		return nil
+	}
+	ref, err := ParseURI(n.Value)
+	if err != nil {
+		w.problem(at, n.Value, backend.AsError(err))
+		return nil
+	}
+	expr := &Expression{&entry{target: ref}}
+	return []part{{text: n.Value, shown: n.Value, expr: expr, pos: w.ruler.position(at), start: e.start, end: e.end}}
+}
+
+// parts cuts a scalar's value at the marks, each pair of which is one region
+// of the text between the scalar's ends, in the same order.
+func (w *walker) parts(n *yaml.Node, e extent) ([]part, bool) {
+	from := max(e.start, e.contentAt)
+	first := sort.Search(len(w.regions), func(i int) bool { return w.regions[i].start >= from })
+	regions := w.regions[first:]
+	m := w.doc.marks
+	var out []part
+	for rest := n.Value; rest != ""; {
+		at := indexEither(rest, m.open, m.unclosed)
+		if at < 0 {
+			return append(out, part{text: rest, shown: rest}), true
+		}
+		if len(regions) == 0 || regions[0].end > e.end {
+			return nil, false
+		}
+		r := regions[0]
+		regions = regions[1:]
+		if r.comment {
+			at-- // the "#" before the mark is not the text's
+		}
+		if at > 0 {
+			out = append(out, part{text: rest[:at], shown: rest[:at]})
+			rest = rest[at:]
+		}
+		end := len(m.unclosed)
+		if !r.unclosed {
+			c := strings.Index(rest, m.close)
+			if c < 0 {
+				return nil, false
+			}
+			end = c + len(m.close)
+		}
+		p := w.region(n, r)
+		p.shown, p.lines, p.start, p.end = rest[:end], r.lines, r.start, r.end
+		out = append(out, p)
+		rest = rest[end:]
+	}
+	return out, true
+}
+
+func indexEither(s, a, b string) int {
+	i, j := strings.Index(s, a), strings.Index(s, b)
+	if i < 0 || j >= 0 && j < i {
+		return j
+	}
+	return i
+}
+
+// region reads one region of a scalar: an expression of ours, or text.
+func (w *walker) region(n *yaml.Node, r region) part {
+	raw := string(w.doc.file.Data[r.start:r.end])
+	if r.unclosed {
+		w.problem(r.start, "{{", backend.Errorf(backend.CodeInvalid, "the expression does not end in the value that it begins in").
+			WithHint(`close it with "}}", within %d bytes`, MaxExpressionBytes))
+		return part{text: raw}
+	}
+	text := decodeRegion(raw, n.Style, r.lines)
+	body := text[2 : len(text)-2]
+	if r.control || !isOurs(body) {
+		if r.lines {
+			w.foreign[r.start] = true
+		}
+		if found, meant := nearMiss(body); found != "" && !r.control {
+			w.suspect(r.start, text, backend.Errorf(backend.CodeInvalid, "%s is not one of the calls, and is left as it is", backend.Quote(found)).
+				WithHint("did you mean %s?", meant))
+		}
+		return part{text: text}
+	}
+	if r.dollar {
+		w.problem(r.start, "$"+text, backend.Errorf(backend.CodeInvalid, `"${{" begins an expression of GitHub Actions, which knows no such call`).
+			WithHint(`leave out the "$"; where one belongs to the text, write it as "\x24" in double quotes`))
+		return part{text: text}
+	}
+	expr, err := parseExpression(body)
+	if err != nil && text != raw {
+		// Those who fill in templates before the file is YAML write the same
+		// quotes inside as around: '{{ get_value('x') }}'.
+		if e, rawErr := parseExpression(raw[2 : len(raw)-2]); rawErr == nil {
+			expr, err, text = e, nil, raw
+		}
+	}
+	if err != nil {
+		at := r.start
+		if text == raw {
+			at += 2 + err.at
+		}
+		w.problem(at, text, err.problem)
+		return part{text: text}
+	}
+	return part{text: text, expr: expr, pos: w.ruler.position(r.start)}
+}
+
+// lineFold matches a line break with the indentation around it.
+var lineFold = regexp.MustCompile(`[ \t]*(?:\r\n|[\r\n\x{85}\x{2028}\x{2029}])[ \t\r\n]*`)
+
+// decodeRegion is the text of a region without the escapes and folds that the
+// scalar's style gives it. The parser itself decodes it, as a scalar of its
+// own; what is none was not written for YAML, and is taken as it stands.
+func decodeRegion(raw string, style yaml.Style, lines bool) string {
+	var scalar string
+	switch {
+	case style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		if lines {
+			return lineFold.ReplaceAllString(raw, " ")
+		}
+		return raw
+	case style&yaml.DoubleQuotedStyle != 0:
+		if !lines && !strings.Contains(raw, `\`) {
+			return raw
+		}
+		scalar = `"` + raw + `"`
+	case style&yaml.SingleQuotedStyle != 0:
+		if !lines && !strings.Contains(raw, `'`) {
+			return raw
+		}
+		scalar = `'` + raw + `'`
+	default:
+		if !lines {
+			return raw
+		}
+		scalar = `'` + strings.ReplaceAll(raw, `'`, `''`) + `'`
+	}
+	roots, err := parseYAML([]byte(scalar))
+	if err == nil && len(roots) == 1 && len(roots[0].Content) == 1 {
+		n := roots[0].Content[0]
+		// The braces at both ends tell that nothing in between ended it early.
+		if n.Kind == yaml.ScalarNode && len(n.Value) >= 4 && n.Value[:2] == raw[:2] && strings.HasSuffix(n.Value, raw[len(raw)-2:]) {
+			return n.Value
+		}
+	}
+	return lineFold.ReplaceAllString(raw, " ")
+}

@@ -1,0 +1,152 @@
+// Package provider is the Terraform provider: its configuration, and the
+// register of everything it has.
+package provider
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/provider"
+	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/datasources"
+	"github.com/pouncet/terraform-provider-pouncet/ephemerals"
+	"github.com/pouncet/terraform-provider-pouncet/provider/session"
+	"github.com/pouncet/terraform-provider-pouncet/resources"
+)
+
+// pouncet is the provider.
+type pouncet struct{ version string }
+
+var (
+	_ provider.Provider                       = (*pouncet)(nil)
+	_ provider.ProviderWithEphemeralResources = (*pouncet)(nil)
+)
+
+// New returns a maker of providers, as the plugin server wants it.
+func New(version string) func() provider.Provider {
+	return func() provider.Provider { return &pouncet{version} }
+}
+
+func (p *pouncet) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {
+	resp.TypeName, resp.Version = "pouncet", p.version
+}
+
+func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *provider.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Secrets, secret types and scoped values, kept encrypted under a KMS key by a " +
+			"Pouncet backend. No secret value is ever in a plan or a state: values enter by write-only arguments and leave by " +
+			"ephemeral resources.\n\n" +
+			"Without an `endpoint`, the provider uses the embedded backend: a folder, without a server.",
+		Attributes: map[string]schema.Attribute{
+			"endpoint": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "URL of a Pouncet server, as in `https://pouncet.example.com`. Plain `http` is accepted for this machine only. " +
+					"Also `POUNCET_ENDPOINT`. Excludes `path` and `kms_key`.",
+			},
+			"token": schema.StringAttribute{
+				Optional: true, Sensitive: true,
+				MarkdownDescription: "Token for the server, as `pouncet token create` prints it. Also `POUNCET_TOKEN`, which keeps it out of files.",
+			},
+			"project": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "Name or id of the project for everything that names none. Also `POUNCET_PROJECT`; `default` otherwise.",
+			},
+			"path": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Folder of the embedded backend. Also `POUNCET_HOME`; otherwise the nearest `.pouncet` from the working folder upwards. " +
+					"It is made where there is none, with a warning.",
+			},
+			"kms_key": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "URI of the KMS key for environments of the embedded backend that name none of their own: " +
+					"`aws-kms:///alias/NAME`, `aws-kms:///ARN` or `file:///PATH`. Also `POUNCET_KMS_KEY`; otherwise the one chosen when the backend was made.",
+			},
+		},
+	}
+}
+
+type configuration struct {
+	Endpoint types.String `tfsdk:"endpoint"`
+	Token    types.String `tfsdk:"token"`
+	Project  types.String `tfsdk:"project"`
+	Path     types.String `tfsdk:"path"`
+	KMSKey   types.String `tfsdk:"kms_key"`
+}
+
+func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
+	var c configuration
+	resp.Diagnostics.Append(req.Config.Get(ctx, &c)...)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	values := map[string]types.String{"endpoint": c.Endpoint, "token": c.Token, "project": c.Project, "path": c.Path, "kms_key": c.KMSKey}
+	for name, value := range values {
+		if !value.IsUnknown() {
+			continue
+		}
+		// Never taken for "not set": that would plan against, or write to,
+		// another backend than the one that was meant.
+		if req.ClientCapabilities.DeferralAllowed {
+			resp.Deferred = &provider.Deferred{Reason: provider.DeferredReasonProviderConfigUnknown}
+			return
+		}
+		resp.Diagnostics.AddAttributeError(path.Root(name), "Unknown "+name,
+			fmt.Sprintf("The provider cannot work before %s is known, and it depends on something that is not applied yet.\n\n"+
+				"Apply that first (terraform apply -target=…), or set %s from a variable.", name, name))
+	}
+	if c.Endpoint.ValueString() != "" {
+		for _, name := range []string{"path", "kms_key"} {
+			if values[name].ValueString() != "" {
+				resp.Diagnostics.AddAttributeError(path.Root(name), "Two backends",
+					fmt.Sprintf("%s is of the embedded backend, and endpoint names a server.\n\nRemove the one or the other.", name))
+			}
+		}
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	config := open.FromEnvironment(open.Config{
+		Endpoint: c.Endpoint.ValueString(), Token: c.Token.ValueString(), Path: c.Path.ValueString(), KMSKey: c.KMSKey.ValueString(),
+		UserAgent: "terraform-provider-pouncet/" + p.version + " terraform/" + req.TerraformVersion, CreateIfAbsent: true,
+	})
+	b, err := open.Open(ctx, config)
+	if err != nil {
+		session.Report(&resp.Diagnostics, "Opening the backend", err, session.Paths{
+			"endpoint": path.Root("endpoint"), "token": path.Root("token"),
+		})
+		return
+	}
+	if b.Created {
+		resp.Diagnostics.AddWarning("Made an embedded backend",
+			fmt.Sprintf("There was none, so the provider made one in %s. It holds the secrets and, unless kms_key names another, the key to them: keep it, and keep it out of version control.\n\n"+
+				"If you expected your secrets to be there, this is the wrong folder: set path or POUNCET_HOME, or an endpoint.", b.Where))
+	}
+	s := &session.Session{Service: b, Project: cmp.Or(c.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject)}
+	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = s, s, s
+}
+
+func (p *pouncet) Resources(context.Context) []func() resource.Resource {
+	return []func() resource.Resource{
+		resources.NewProject, resources.NewEnvironment, resources.NewSecretType, resources.NewSecret, resources.NewScopedValue,
+	}
+}
+
+func (p *pouncet) DataSources(context.Context) []func() datasource.DataSource {
+	return []func() datasource.DataSource{
+		datasources.NewProject, datasources.NewEnvironment, datasources.NewSecretType, datasources.NewSecret, datasources.NewScopedValue,
+	}
+}
+
+func (p *pouncet) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
+	return []func() ephemeral.EphemeralResource{ephemerals.NewSecretValue}
+}

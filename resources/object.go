@@ -1,0 +1,220 @@
+// Package resources holds the provider's resources, one a file: schema, model
+// and the four operations. What they share is here: each is an object of the
+// backend, read by its id, changed by one change, and asked about in a dry run
+// while Terraform plans.
+//
+// A resource is handed a session with a Service; where that runs, it does not know.
+package resources
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/session"
+)
+
+// object is the part of every resource that does not depend on its schema.
+type object struct {
+	kind    backend.Kind
+	paths   session.Paths // the backend's names of attributes to the schema's
+	session *session.Session
+}
+
+// pathsOf is the paths of attributes that have the same name on both sides.
+func pathsOf(names ...string) session.Paths {
+	p := session.Paths{}
+	for _, name := range names {
+		p[name] = path.Root(name)
+	}
+	return p
+}
+
+func (o *object) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+	o.session = session.From(req.ProviderData, &resp.Diagnostics)
+}
+
+// read returns the object with an id, or false if it is gone.
+func (o *object) read(ctx context.Context, id string, diags *diag.Diagnostics) (backend.Object, bool) {
+	found, err := o.query(ctx, backend.Query{Kind: o.kind, ID: id})
+	if err != nil {
+		session.Report(diags, "Reading the "+o.kind.String(), err, nil)
+		return backend.Object{}, false
+	}
+	if len(found) == 0 {
+		return backend.Object{}, false
+	}
+	return found[0], true
+}
+
+func (o *object) query(ctx context.Context, q backend.Query) ([]backend.Object, error) {
+	page, err := o.session.Service.Query(ctx, q)
+	return page.Objects, err
+}
+
+// apply makes one change. The idempotency key lets the client repeat a request whose answer was lost.
+func (o *object) apply(ctx context.Context, doing string, c backend.Change, diags *diag.Diagnostics) (backend.Object, bool) {
+	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, IdempotencyKey: rand.Text()})
+	if err != nil {
+		session.Report(diags, doing+" the "+o.kind.String(), o.explain(err, c), o.paths)
+		return backend.Object{}, false
+	}
+	return out[0].Object, true
+}
+
+// explain tells, of an object that exists already, how to take it over.
+func (o *object) explain(err error, c backend.Change) error {
+	if !errors.Is(err, backend.ErrExists) || c.Op != backend.OpCreate {
+		return err
+	}
+	e := *backend.AsError(err)
+	id := c.Name
+	if c.Environment != "" {
+		id = c.Environment + "/" + id
+		if c.Scope != "" && c.Scope != backend.ProjectScope {
+			id = c.Environment + "/" + c.Scope + "/" + c.Name
+		}
+	}
+	if c.Project != "" {
+		id = c.Project + "/" + id
+	}
+	e.Hint = fmt.Sprintf("to manage it from here: terraform import ADDRESS %q; otherwise choose another name", id)
+	return &e
+}
+
+// remove deletes the object with an id; one that is gone already is fine.
+func (o *object) remove(ctx context.Context, id string, diags *diag.Diagnostics) {
+	_, err := o.session.Service.Apply(ctx, backend.ChangeSet{
+		Changes:        []backend.Change{{Op: backend.OpDelete, Kind: o.kind, ID: id}},
+		IdempotencyKey: rand.Text(),
+	})
+	if err != nil && !errors.Is(err, backend.ErrNotFound) {
+		session.Report(diags, "Deleting the "+o.kind.String(), err, nil)
+	}
+}
+
+// dryRun asks, while Terraform plans, what a change would do. A broken rule is
+// an error of the plan, unless what is missing or in the way may be the doing
+// of another resource in this same plan: then the apply will tell.
+func (o *object) dryRun(ctx context.Context, c backend.Change, diags *diag.Diagnostics) (backend.Outcome, bool) {
+	doing := "Planning the " + o.kind.String()
+	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, DryRun: true})
+	if err != nil {
+		session.Report(diags, doing, err, o.paths)
+		return backend.Outcome{}, false
+	}
+	broken := out[0].Err
+	if broken == nil {
+		return out[0], true
+	}
+	switch broken.Code {
+	case backend.CodeNotFound:
+		// A project, environment, type or linked secret that may be created first.
+	case backend.CodeInUse:
+		session.Warn(diags, doing, broken, o.paths)
+	case backend.CodeExists:
+		session.Warn(diags, doing, o.explain(broken, c), o.paths)
+	case backend.CodeQuota, backend.CodeTooLarge, backend.CodeInvalid:
+		if c.Project != "" && o.session.PolicyMayChange(c.Project) {
+			session.Warn(diags, doing, broken, o.paths)
+		} else {
+			session.Report(diags, doing, broken, o.paths)
+		}
+	default:
+		session.Report(diags, doing, broken, o.paths)
+	}
+	return backend.Outcome{}, false
+}
+
+// planRemoval warns in the plan of what would stand in the way of a deletion.
+func (o *object) planRemoval(ctx context.Context, id string, diags *diag.Diagnostics) {
+	o.dryRun(ctx, backend.Change{Op: backend.OpDelete, Kind: o.kind, ID: id}, diags)
+}
+
+// importID takes an object over by id, or by what resolve makes of its name.
+func (o *object) importID(ctx context.Context, given string, resp *resource.ImportStateResponse, resolve func(given string) (backend.Query, error)) {
+	q := backend.Query{Kind: o.kind, ID: given}
+	if !backend.IsID(given) {
+		var err error
+		if q, err = resolve(given); err != nil {
+			session.Report(&resp.Diagnostics, "Importing the "+o.kind.String(), err, nil)
+			return
+		}
+		q.Kind = o.kind
+	}
+	found, err := o.query(ctx, q)
+	if err == nil && len(found) != 1 {
+		err = backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind, backend.Quote(given)).
+			WithHint("see: pouncet %s list", map[backend.Kind]string{
+				backend.KindProject: "project", backend.KindEnvironment: "env", backend.KindType: "type", backend.KindSecret: "secret", backend.KindValue: "value",
+			}[o.kind])
+	}
+	if err != nil {
+		session.Report(&resp.Diagnostics, "Importing the "+o.kind.String(), err, nil)
+		return
+	}
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), found[0].ID)...)
+}
+
+// member is how an environment or type is named for import: [project/]name.
+func (o *object) member(given string) (backend.Query, error) {
+	parts := split(given)
+	switch len(parts) {
+	case 1:
+		return backend.Query{Project: o.session.Project, Name: parts[0]}, nil
+	case 2:
+		return backend.Query{Project: parts[0], Name: parts[1]}, nil
+	}
+	return backend.Query{}, importForm(given, "[project/]name")
+}
+
+// entry is how a secret or scoped value is named for import:
+// [project/]environment/[app/x/|pipeline/x/]name.
+func (o *object) entry(given string) (backend.Query, error) {
+	parts := split(given)
+	q := backend.Query{Project: o.session.Project, Scope: backend.ProjectScope}
+	n := len(parts)
+	if n >= 4 && (parts[n-3] == "app" || parts[n-3] == "pipeline") {
+		q.Scope = parts[n-3] + "/" + parts[n-2]
+		parts = append(parts[:n-3:n-3], parts[n-1])
+	}
+	switch len(parts) {
+	case 2:
+		q.Environment, q.Name = parts[0], parts[1]
+	case 3:
+		q.Project, q.Environment, q.Name = parts[0], parts[1], parts[2]
+	default:
+		return q, importForm(given, "[project/]environment/[app/x/|pipeline/x/]name")
+	}
+	return q, nil
+}
+
+func importForm(given, form string) error {
+	return backend.Errorf(backend.CodeInvalid, "%s is neither an id nor of the form %s", backend.Quote(given), form)
+}
+
+// text is a string attribute that is null when it is empty, as the schema has
+// "not given", which the backend keeps as "".
+func text(s string) types.String {
+	if s == "" {
+		return types.StringNull()
+	}
+	return types.StringValue(s)
+}
+
+// changed is the new value of an attribute if it differs from the old one;
+// null stands for "".
+func changed(old, planned types.String) *string {
+	if planned.IsUnknown() || old.ValueString() == planned.ValueString() {
+		return nil
+	}
+	value := planned.ValueString()
+	return &value
+}

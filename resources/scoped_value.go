@@ -1,0 +1,139 @@
+package resources
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-jsontypes/jsontypes"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+type scopedValue struct {
+	managed[scopedValueModel, *scopedValueModel]
+}
+
+var (
+	_ resource.ResourceWithConfigure   = (*scopedValue)(nil)
+	_ resource.ResourceWithImportState = (*scopedValue)(nil)
+	_ resource.ResourceWithModifyPlan  = (*scopedValue)(nil)
+)
+
+// NewScopedValue makes the resource pouncet_scoped_value.
+func NewScopedValue() resource.Resource {
+	r := &scopedValue{}
+	r.kind, r.inProject, r.inEnvironment = backend.KindValue, true, true
+	r.paths = pathsOf("project", "environment", "scope", "name", "description", "labels")
+	r.paths["json"], r.paths["link"] = path.Root("value_json"), path.Root("from_secret")
+	return r
+}
+
+type scopedValueModel struct {
+	ID            types.String         `tfsdk:"id"`
+	Project       types.String         `tfsdk:"project"`
+	Environment   types.String         `tfsdk:"environment"`
+	EnvironmentID types.String         `tfsdk:"environment_id"`
+	Scope         types.String         `tfsdk:"scope"`
+	Name          types.String         `tfsdk:"name"`
+	Description   types.String         `tfsdk:"description"`
+	Labels        types.Map            `tfsdk:"labels"`
+	ValueJSON     jsontypes.Normalized `tfsdk:"value_json"`
+	FromSecret    *fromSecretModel     `tfsdk:"from_secret"`
+	CreatedAt     types.String         `tfsdk:"created_at"`
+}
+
+type fromSecretModel struct {
+	Name  types.String `tfsdk:"name"`
+	Field types.String `tfsdk:"field"`
+}
+
+func (*scopedValue) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = "pouncet_scoped_value"
+}
+
+func (*scopedValue) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A scoped value: a plain JSON value, which is not secret, or a link to a secret. " +
+			"A link is followed where the value is used, in the environment and scope of the request: a value that all environments share never carries the secret of one into another.",
+		Attributes: map[string]schema.Attribute{
+			"id":             idAttribute(),
+			"project":        projectAttribute(),
+			"environment":    environmentAttribute(),
+			"environment_id": environmentIDAttribute(),
+			"scope":          scopeAttribute(),
+			"name":           nameAttribute("Name of the value, by which references name it."),
+			"description":    descriptionAttribute(),
+			"labels":         labelsAttribute(),
+			"value_json": schema.StringAttribute{
+				Optional: true, CustomType: jsontypes.NormalizedType{},
+				MarkdownDescription: "The value, as JSON text; `jsonencode` makes it. It is shown in plans and kept in the state: it is not for secrets. Either this or `from_secret`.",
+				Validators:          []validator.String{stringvalidator.ExactlyOneOf(path.MatchRoot("value_json"), path.MatchRoot("from_secret"))},
+			},
+			"from_secret": schema.SingleNestedAttribute{
+				Optional:            true,
+				MarkdownDescription: "Link to a secret. Either this or `value_json`.",
+				Attributes: map[string]schema.Attribute{
+					"name": schema.StringAttribute{
+						Required: true, MarkdownDescription: "Name of the secret.",
+						Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+					},
+					"field": schema.StringAttribute{
+						Optional: true, MarkdownDescription: "Path into a JSON secret, as `password` or `hosts[0].name`. Default: all of it.",
+						Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+					},
+				},
+			},
+			"created_at": createdAtAttribute(),
+		},
+	}
+}
+
+func (m *scopedValueModel) id() string { return m.ID.ValueString() }
+
+func (m *scopedValueModel) complete(*scopedValueModel) bool {
+	return !m.Project.IsUnknown() && !m.Environment.IsUnknown() && !m.Scope.IsUnknown() && !m.Name.IsUnknown() && !m.ValueJSON.IsUnknown() &&
+		(m.FromSecret == nil || !m.FromSecret.Name.IsUnknown() && !m.FromSecret.Field.IsUnknown())
+}
+
+func (m *scopedValueModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
+	m.ID, m.Project, m.Name = types.StringValue(o.ID), types.StringValue(o.Project), types.StringValue(o.Name)
+	m.Environment, m.EnvironmentID, m.Scope = types.StringValue(o.Environment), types.StringValue(o.EnvironmentID), types.StringValue(o.Scope)
+	m.Description = text(o.Description)
+	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
+	m.ValueJSON = keepJSON(ctx, m.ValueJSON, o.JSON, diags)
+	m.FromSecret = nil
+	if o.Link != nil {
+		m.FromSecret = &fromSecretModel{types.StringValue(o.Link.Secret), text(o.Link.Field)}
+	}
+	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
+}
+
+func (m *scopedValueModel) change(ctx context.Context, before, _ *scopedValueModel, diags *diag.Diagnostics) backend.Change {
+	c := backend.Change{
+		Op: backend.OpCreate, Kind: backend.KindValue, Project: m.Project.ValueString(),
+		Environment: m.Environment.ValueString(), Scope: m.Scope.ValueString(), Name: m.Name.ValueString(),
+		Description: changed(before.Description, m.Description), Labels: labels(ctx, before.Labels, m.Labels, diags),
+	}
+	if m.FromSecret != nil {
+		c.Link = &backend.Link{Secret: m.FromSecret.Name.ValueString(), Field: m.FromSecret.Field.ValueString()}
+	} else {
+		c.JSON = json.RawMessage(m.ValueJSON.ValueString())
+	}
+	if !before.ID.IsNull() && before.Project == m.Project && before.Scope == m.Scope {
+		c.Op, c.ID, c.Rename = backend.OpUpdate, before.ID.ValueString(), changed(before.Name, m.Name)
+		c.Name, c.Scope, c.Environment = "", "", ""
+	}
+	return c
+}
+
+func (r *scopedValue) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	r.importID(ctx, req.ID, resp, r.entry)
+}

@@ -1,0 +1,121 @@
+package resources
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework-jsontypes/jsontypes"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+type secretType struct {
+	managed[secretTypeModel, *secretTypeModel]
+}
+
+var (
+	_ resource.ResourceWithConfigure   = (*secretType)(nil)
+	_ resource.ResourceWithImportState = (*secretType)(nil)
+	_ resource.ResourceWithModifyPlan  = (*secretType)(nil)
+)
+
+// NewSecretType makes the resource pouncet_secret_type.
+func NewSecretType() resource.Resource {
+	r := &secretType{}
+	r.kind, r.inProject = backend.KindType, true
+	r.paths = pathsOf("project", "key", "description", "labels", "display_name", "schema")
+	r.paths["name"] = path.Root("key")
+	return r
+}
+
+type secretTypeModel struct {
+	ID          types.String         `tfsdk:"id"`
+	Project     types.String         `tfsdk:"project"`
+	Key         types.String         `tfsdk:"key"`
+	DisplayName types.String         `tfsdk:"display_name"`
+	Description types.String         `tfsdk:"description"`
+	Labels      types.Map            `tfsdk:"labels"`
+	Schema      jsontypes.Normalized `tfsdk:"schema"`
+	CreatedAt   types.String         `tfsdk:"created_at"`
+}
+
+func (*secretType) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = "pouncet_secret_type"
+}
+
+func (*secretType) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "A type of secrets: a JSON Schema that every value of a secret of this type must satisfy. " +
+			"A schema that present values break is refused, and so is deleting a type in use. Built-in types " +
+			"(`api_key`, `password`, `database_connection`, `aws_credentials`, `azure_service_principal`, `gcp_service_account`, `oauth_client`, `smtp`, `tls_key_pair`, `ssh_key`) exist in every project.",
+		Attributes: map[string]schema.Attribute{
+			"id":      idAttribute(),
+			"project": projectAttribute(),
+			"key":     nameAttribute("Key of the type, by which secrets name it."),
+			"display_name": schema.StringAttribute{
+				Optional: true, MarkdownDescription: "Its name for people.",
+			},
+			"description": descriptionAttribute(),
+			"labels":      labelsAttribute(),
+			"schema": schema.StringAttribute{
+				Required: true, CustomType: jsontypes.NormalizedType{},
+				MarkdownDescription: "[JSON Schema](https://json-schema.org/draft/2020-12), draft 2020-12, as JSON text of at most 65536 bytes. " +
+					"If its top level has a `type` other than `string`, values are JSON documents; otherwise they are plain strings. References to other documents are not followed.",
+			},
+			"created_at": createdAtAttribute(),
+		},
+	}
+}
+
+func (m *secretTypeModel) id() string { return m.ID.ValueString() }
+func (m *secretTypeModel) complete(*secretTypeModel) bool {
+	return !m.Key.IsUnknown() && !m.Project.IsUnknown() && !m.Schema.IsUnknown()
+}
+
+func (m *secretTypeModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
+	m.ID, m.Project, m.Key = types.StringValue(o.ID), types.StringValue(o.Project), types.StringValue(o.Name)
+	m.DisplayName, m.Description = text(o.DisplayName), text(o.Description)
+	m.Schema = keepJSON(ctx, m.Schema, o.Schema, diags)
+	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
+	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
+}
+
+func (m *secretTypeModel) change(ctx context.Context, before, _ *secretTypeModel, diags *diag.Diagnostics) backend.Change {
+	c := backend.Change{
+		Op: backend.OpCreate, Kind: backend.KindType, Project: m.Project.ValueString(), Name: m.Key.ValueString(),
+		DisplayName: changed(before.DisplayName, m.DisplayName), Description: changed(before.Description, m.Description),
+		Labels: labels(ctx, before.Labels, m.Labels, diags), Schema: json.RawMessage(m.Schema.ValueString()),
+	}
+	if !before.ID.IsNull() && before.Project == m.Project {
+		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changed(before.Key, m.Key)
+	}
+	return c
+}
+
+// keepJSON is a JSON attribute for what the backend has: the text that was
+// there already if it means the same, so that white space is not drift.
+func keepJSON(ctx context.Context, have jsontypes.Normalized, text json.RawMessage, diags *diag.Diagnostics) jsontypes.Normalized {
+	if text == nil {
+		return jsontypes.NewNormalizedNull()
+	}
+	value := jsontypes.NewNormalizedValue(string(text))
+	if have.IsNull() || have.IsUnknown() {
+		return value
+	}
+	same, d := have.StringSemanticEquals(ctx, value)
+	diags.Append(d...)
+	if same {
+		return have
+	}
+	return value
+}
+
+func (r *secretType) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	r.importID(ctx, req.ID, resp, r.member)
+}
