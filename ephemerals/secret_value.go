@@ -4,6 +4,7 @@ package ephemerals
 
 import (
 	"context"
+	"errors"
 
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
@@ -71,12 +72,18 @@ func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	out, err := e.session.Service.Resolve(ctx, []backend.Ref{{
+	ref := backend.Ref{
 		Kind: backend.KindSecret, Project: e.session.ProjectOr(m.Project.ValueString()), Environment: m.Environment.ValueString(),
 		Scope: m.Scope.ValueString(), Name: m.Name.ValueString(), Field: m.Field.ValueString(), Version: m.AtVersion.ValueString(),
-	}})
+	}
+	out, err := e.session.Service.Resolve(ctx, []backend.Ref{ref})
 	if err == nil && out[0].Err != nil {
 		err = out[0].Err
+	}
+	if errors.Is(err, backend.ErrNotFound) && e.session.SecretIsPlanned(ref) {
+		m.Value, m.SecretID, m.FoundIn, m.FoundVersion = types.StringUnknown(), types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
+		resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
+		return
 	}
 	if err == nil && !utf8.Valid(out[0].Value.Expose()) {
 		err = backend.Errorf(backend.CodeInvalid, "secret %q is not text (UTF-8), which Terraform's strings are", m.Name.ValueString()).

@@ -230,8 +230,11 @@ func (e *extent) layBlock(text []byte, value string) bool {
 		end := endOfLine(text, at)
 		line := text[at:end]
 		if spaces, content := leadingSpaces(line); content {
-			if spaces < e.indent || e.indent == 0 && isDocumentMarker(line) {
+			if spaces < e.indent {
 				break
+			}
+			if e.indent == 0 && isDocumentMarker(line) {
+				return false // the parser reads on, and others do not
 			}
 			e.end = end
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"regexp"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -75,7 +76,7 @@ func regionAt(data []byte, i int) (region, bool) {
 		}
 		body := window[:end]
 		r.end, r.spelled, r.lines = i+2+end+2, spellsCall(string(body)), hasBreak(body)
-		if r.lines && (!r.spelled || inComment(data, i)) {
+		if r.lines && !r.spelled {
 			return r, false
 		}
 		r.control = !r.spelled && controlWords.Match(body)
@@ -93,11 +94,6 @@ var controlWords = regexp.MustCompile(`^(-|/\*|\s*(if|else|end|range|with|define
 func hasBreak(b []byte) bool { return bytes.ContainsAny(b, "\r\n\u0085\u2028\u2029") }
 
 func isBlank(b []byte) bool { return len(bytes.Trim(b, " \t")) == 0 }
-
-// inComment reports whether the line of offset i is a comment from its start.
-func inComment(data []byte, i int) bool {
-	return bytes.HasPrefix(bytes.TrimLeft(data[lineStart(data, i):i], " \t"), []byte("#"))
-}
 
 // The ends of a line are looked for no further away than this, so that a file
 // of one long line costs no more than any other.
@@ -120,6 +116,14 @@ func lineEnd(data []byte, i int) int {
 type marks struct {
 	open, close, unclosed string
 }
+
+// in reports whether s holds a mark.
+func (m marks) in(s string) bool {
+	return strings.Contains(s, m.open) || strings.Contains(s, m.close) || strings.Contains(s, m.unclosed)
+}
+
+// next is the offset of the first mark in s, or -1.
+func (m marks) next(s string) int { return strings.IndexAny(s, m.open+m.close+m.unclosed) }
 
 // The letters to choose from: Latin to Nko, all of two bytes in UTF-8, none of
 // them white space, a line break or anything else with a meaning to YAML.

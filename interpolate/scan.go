@@ -187,7 +187,11 @@ func (d *Document) read(regions []region) Problems {
 	return d.notYAML(first)
 }
 
-// readAs reads the file in one view; its error is the parser's. What reaches
+// errAstray is the error of a view that hides something which is not within
+// one value: it took braces for a pair that are none.
+var errAstray = errors.New("braces that are not a pair")
+
+// readAs reads the file in one view; its error says that the view is wrong. What reaches
 // across lines and turns out to be somebody else's was hidden in vain: the file
 // is then read again with it in sight.
 func (d *Document) readAs(v view, regions []region) (Problems, error) {
@@ -202,7 +206,10 @@ func (d *Document) readAs(v view, regions []region) (Problems, error) {
 		w := walker{doc: d, regions: shown, finder: newFinder(masked), ruler: newRuler(d.file)}
 		d.masked, d.roots, d.scalars, d.suspects = masked, roots, nil, nil
 		w.walk()
-		if len(w.foreign) == 0 {
+		switch {
+		case w.astray:
+			return nil, errAstray
+		case len(w.foreign) == 0:
 			return w.problems, nil
 		}
 		maps.Copy(foreign, w.foreign)

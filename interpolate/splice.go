@@ -129,7 +129,7 @@ func (s *scalar) inPlace(outcomes []outcome) ([]edit, bool) {
 			continue
 		}
 		text, ok := s.insertion(o.text)
-		if !ok || p.lines || s.whole() != nil && o.kind.typed() {
+		if !ok || s.whole() != nil && o.kind.typed() {
 			return nil, false
 		}
 		value.WriteString(o.text)

@@ -23,7 +23,6 @@ type part struct {
 	text       string      // decoded; of an expression, with its braces
 	shown      string      // what the parser saw of it
 	expr       *Expression // nil for text
-	lines      bool        // of an expression: it reaches across lines
 	pos        Pos         // of an expression
 	start, end int         // of an expression: offsets in the file
 }
@@ -45,6 +44,7 @@ type walker struct {
 	problems Problems
 	holders  map[*yaml.Node]bool // scalars with references, for aliases
 	foreign  map[int]bool        // offsets of regions across lines that are not ours
+	astray   bool                // something was hidden that is not within one value
 }
 
 func (w *walker) walk() {
@@ -56,11 +56,9 @@ func (w *walker) walk() {
 
 // visit visits a node and what is below it. Aliases are not followed: what
 // they stand for is visited where it stands, so no alias can make the walk
-// longer than the file.
+// longer than the file. Anchors and tags are not looked at, since the parser
+// takes no marks in them: a reference there is an error of its own.
 func (w *walker) visit(n *yaml.Node, key bool) {
-	if m := w.doc.marks; m.in(n.Anchor) || m.in(n.Tag) {
-		w.refuse(n, "an anchor or a tag cannot hold a reference", "use references in values alone")
-	}
 	switch n.Kind {
 	case yaml.ScalarNode:
 		if w.doc.marks.in(n.Value) || strings.HasPrefix(n.Value, uriScheme) {
@@ -81,11 +79,6 @@ func (w *walker) visit(n *yaml.Node, key bool) {
 	}
 }
 
-// in reports whether s holds a mark.
-func (m marks) in(s string) bool {
-	return strings.Contains(s, m.open) || strings.Contains(s, m.unclosed)
-}
-
 // refuse is a problem with a node that is no scalar with a place of its own.
 func (w *walker) refuse(n *yaml.Node, message, hint string) {
 	offset, _ := w.finder.offset(n.Line, n.Column)
@@ -103,20 +96,16 @@ func (w *walker) suspect(offset int, expression string, err *backend.Error) {
 // scalar takes a scalar apart, and keeps it if something in it is ours.
 func (w *walker) scalar(n *yaml.Node, key bool) {
 	e, ok := w.finder.extent(n)
+	s := scalar{node: n, extent: e, bare: !w.doc.marks.in(n.Value)}
 	if !ok {
 		w.refuse(n, "the place of a value with a reference was not found", "write it on one line, in double quotes")
 		return
 	}
-	s := scalar{node: n, extent: e}
-	if w.doc.marks.in(n.Value) {
-		s.parts, ok = w.parts(n, e)
-		if !ok {
-			w.problem(e.start, "", backend.Errorf(backend.CodeInvalid, "an expression reaches beyond the value that it begins in").
-				WithHint(`close it with "}}" where its value ends`))
-			return
-		}
-	} else {
-		s.bare, s.parts = true, w.uri(n, e)
+	if s.bare {
+		s.parts = w.uri(n, e)
+	} else if s.parts, ok = w.parts(n, e); !ok {
+		w.astray = true
+		return
 	}
 	for _, p := range s.parts {
 		if p.expr == nil {
@@ -154,7 +143,8 @@ func (w *walker) uri(n *yaml.Node, e extent) []part {
 }
 
 // parts cuts a scalar's value at the marks, each pair of which is one region
-// of the text between the scalar's ends, in the same order.
+// of the text between the scalar's ends, in the same order. It is false where
+// that is not so: a region begins in a comment, say, and ends in this value.
 func (w *walker) parts(n *yaml.Node, e extent) ([]part, bool) {
 	from := max(e.start, e.contentAt)
 	first := sort.Search(len(w.regions), func(i int) bool { return w.regions[i].start >= from })
@@ -162,11 +152,11 @@ func (w *walker) parts(n *yaml.Node, e extent) ([]part, bool) {
 	m := w.doc.marks
 	var out []part
 	for rest := n.Value; rest != ""; {
-		at := indexEither(rest, m.open, m.unclosed)
+		at := m.next(rest)
 		if at < 0 {
 			return append(out, part{text: rest, shown: rest}), true
 		}
-		if len(regions) == 0 || regions[0].end > e.end {
+		if len(regions) == 0 || strings.HasPrefix(rest[at:], m.close) {
 			return nil, false
 		}
 		r := regions[0]
@@ -187,19 +177,11 @@ func (w *walker) parts(n *yaml.Node, e extent) ([]part, bool) {
 			end = c + len(m.close)
 		}
 		p := w.region(n, r)
-		p.shown, p.lines, p.start, p.end = rest[:end], r.lines, r.start, r.end
+		p.shown, p.start, p.end = rest[:end], r.start, r.end
 		out = append(out, p)
 		rest = rest[end:]
 	}
 	return out, true
-}
-
-func indexEither(s, a, b string) int {
-	i, j := strings.Index(s, a), strings.Index(s, b)
-	if i < 0 || j >= 0 && j < i {
-		return j
-	}
-	return i
 }
 
 // region reads one region of a scalar: an expression of ours, or text.

@@ -27,7 +27,7 @@ var (
 
 // NewEnvironment makes the resource pouncet_environment.
 func NewEnvironment() resource.Resource {
-	r := &environment{}
+	r := &environment{managed[environmentModel, *environmentModel]{}}
 	r.kind, r.inProject = backend.KindEnvironment, true
 	r.paths = pathsOf("project", "name", "description", "labels", "kms_key", "protected")
 	return r

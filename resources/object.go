@@ -105,6 +105,9 @@ func (o *object) remove(ctx context.Context, id string, diags *diag.Diagnostics)
 // of another resource in this same plan: then the apply will tell.
 func (o *object) dryRun(ctx context.Context, c backend.Change, diags *diag.Diagnostics) (backend.Outcome, bool) {
 	doing := "Planning the " + o.kind.String()
+	if c.Kind == backend.KindSecret && c.Op == backend.OpCreate {
+		o.session.PlanSecret(c.Project, c.Environment, c.Scope, c.Name)
+	}
 	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, DryRun: true})
 	if err != nil {
 		session.Report(diags, doing, err, o.paths)

@@ -30,7 +30,7 @@ var (
 
 // NewProject makes the resource pouncet_project.
 func NewProject() resource.Resource {
-	r := &project{}
+	r := &project{managed[projectModel, *projectModel]{}}
 	r.kind = backend.KindProject
 	r.paths = pathsOf("name", "description", "labels", "max_secrets", "max_value_bytes", "max_name_length", "name_pattern", "default_visibility")
 	r.planned = func(_ context.Context, _, before *projectModel, out backend.Outcome, _ *resource.ModifyPlanResponse) {

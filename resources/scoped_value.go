@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -29,7 +30,7 @@ var (
 
 // NewScopedValue makes the resource pouncet_scoped_value.
 func NewScopedValue() resource.Resource {
-	r := &scopedValue{}
+	r := &scopedValue{managed[scopedValueModel, *scopedValueModel]{}}
 	r.kind, r.inProject, r.inEnvironment = backend.KindValue, true, true
 	r.paths = pathsOf("project", "environment", "scope", "name", "description", "labels")
 	r.paths["json"], r.paths["link"] = path.Root("value_json"), path.Root("from_secret")
@@ -73,7 +74,7 @@ func (*scopedValue) Schema(_ context.Context, _ resource.SchemaRequest, resp *re
 			"description":    descriptionAttribute(),
 			"labels":         labelsAttribute(),
 			"value_json": schema.StringAttribute{
-				Optional: true, CustomType: jsontypes.NormalizedType{},
+				Optional: true, CustomType: jsontypes.NormalizedType{}, PlanModifiers: []planmodifier.String{sameJSON{}},
 				MarkdownDescription: "The value, as JSON text; `jsonencode` makes it. It is shown in plans and kept in the state: it is not for secrets. Either this or `from_secret`.",
 				Validators:          []validator.String{stringvalidator.ExactlyOneOf(path.MatchRoot("value_json"), path.MatchRoot("from_secret"))},
 			},

@@ -30,7 +30,7 @@ var (
 
 // NewSecret makes the resource pouncet_secret.
 func NewSecret() resource.Resource {
-	r := &secret{}
+	r := &secret{managed[secretModel, *secretModel]{}}
 	r.kind, r.inProject, r.inEnvironment = backend.KindSecret, true, true
 	r.paths = pathsOf("project", "environment", "scope", "name", "description", "labels", "type", "visibility")
 	r.paths["value"] = path.Root("value_wo")

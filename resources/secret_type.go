@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -27,7 +28,7 @@ var (
 
 // NewSecretType makes the resource pouncet_secret_type.
 func NewSecretType() resource.Resource {
-	r := &secretType{}
+	r := &secretType{managed[secretTypeModel, *secretTypeModel]{}}
 	r.kind, r.inProject = backend.KindType, true
 	r.paths = pathsOf("project", "key", "description", "labels", "display_name", "schema")
 	r.paths["name"] = path.Root("key")
@@ -64,7 +65,7 @@ func (*secretType) Schema(_ context.Context, _ resource.SchemaRequest, resp *res
 			"description": descriptionAttribute(),
 			"labels":      labelsAttribute(),
 			"schema": schema.StringAttribute{
-				Required: true, CustomType: jsontypes.NormalizedType{},
+				Required: true, CustomType: jsontypes.NormalizedType{}, PlanModifiers: []planmodifier.String{sameJSON{}},
 				MarkdownDescription: "[JSON Schema](https://json-schema.org/draft/2020-12), draft 2020-12, as JSON text of at most 65536 bytes. " +
 					"If its top level has a `type` other than `string`, values are JSON documents; otherwise they are plain strings. References to other documents are not followed.",
 			},
@@ -96,24 +97,6 @@ func (m *secretTypeModel) change(ctx context.Context, before, _ *secretTypeModel
 		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changed(before.Key, m.Key)
 	}
 	return c
-}
-
-// keepJSON is a JSON attribute for what the backend has: the text that was
-// there already if it means the same, so that white space is not drift.
-func keepJSON(ctx context.Context, have jsontypes.Normalized, text json.RawMessage, diags *diag.Diagnostics) jsontypes.Normalized {
-	if text == nil {
-		return jsontypes.NewNormalizedNull()
-	}
-	value := jsontypes.NewNormalizedValue(string(text))
-	if have.IsNull() || have.IsUnknown() {
-		return value
-	}
-	same, d := have.StringSemanticEquals(ctx, value)
-	diags.Append(d...)
-	if same {
-		return have
-	}
-	return value
 }
 
 func (r *secretType) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {

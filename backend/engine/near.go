@@ -6,9 +6,9 @@ import (
 )
 
 // nearest is the candidate that somebody who wrote name may have meant: at
-// most a third of its letters away, letter case aside; "" if there is none.
+// most about a third of its letters away, letter case aside; "" if there is none.
 func nearest(name string, candidates []string) string {
-	best, distance := "", max(1, len(name)/3)+1
+	best, distance := "", max(1, (len(name)+1)/3)+1
 	for _, c := range candidates {
 		if c == name {
 			continue

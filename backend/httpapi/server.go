@@ -69,7 +69,9 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	mux.Handle("POST /v1/query", handle(s, service.Query))
 	mux.Handle("POST /v1/resolve", handle(s, s.resolve))
 	mux.Handle("POST /v1/apply", handle(s, s.apply))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, map[string]string{"status": "ok"}) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, http.StatusOK, map[string]string{"status": "ok"})
+	})
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, backend.Errorf(backend.CodeNotFound, "there is no %s %s here", r.Method, backend.Quote(r.URL.Path)).WithHint("see the API's description"))

@@ -5,6 +5,7 @@
 package session
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 
@@ -21,7 +22,11 @@ type Session struct {
 
 	mu      sync.Mutex
 	loosens map[string]bool
+	planned map[place]bool
 }
+
+// place is where an entry is, by names.
+type place struct{ project, environment, scope, name string }
 
 // From is the session in what the framework passes to Configure; nil before
 // the provider is configured, as during validation.
@@ -42,6 +47,32 @@ func (s *Session) ProjectOr(own string) string {
 		return own
 	}
 	return s.Project
+}
+
+// PlanSecret notes that this plan creates a secret.
+func (s *Session) PlanSecret(project, environment, scope, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.planned == nil {
+		s.planned = map[place]bool{}
+	}
+	s.planned[place{project, environment, scope, name}] = true
+}
+
+// SecretIsPlanned reports whether a reference would find a secret that this
+// plan creates. Terraform opens an ephemeral resource while it plans, if its
+// arguments are known, also when the secret is only about to be made.
+func (s *Session) SecretIsPlanned(r backend.Ref) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, scope := range []string{cmp.Or(r.Scope, backend.ProjectScope), backend.ProjectScope} {
+		for _, environment := range []string{r.Environment, backend.AnyEnvironment} {
+			if s.planned[place{r.Project, environment, scope, r.Name}] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // PolicyChanges notes that this plan changes the policy of a project: what

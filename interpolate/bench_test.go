@@ -1,0 +1,77 @@
+package interpolate_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+// document is a file with n references, a tenth of them in block scalars, each
+// among four lines that hold none.
+func document(n int) []byte {
+	var b bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&b, "service_%d:\n  host: db-%d.internal # the primary\n  port: 5432\n  options: [a, 'b', \"c\"]\n", i, i)
+		if i%10 == 0 {
+			fmt.Fprintf(&b, "  password: |-\n    {{ get_secret_value('secret_%d') }}\n", i)
+		} else {
+			fmt.Fprintf(&b, "  password: \"{{ get_secret_value('secret_%d') }}\"\n", i)
+		}
+	}
+	return b.Bytes()
+}
+
+func BenchmarkRender(b *testing.B) {
+	for _, n := range []int{10, 100, 1_000, 10_000} {
+		b.Run(fmt.Sprintf("references=%d", n), func(b *testing.B) {
+			r := &resolver{secrets: map[string]string{}}
+			for i := range n {
+				r.secrets[fmt.Sprintf("dev/secret_%d", i)] = "correct horse: battery # staple"
+			}
+			files := []interpolate.File{{Name: "f", Data: document(n)}}
+			b.SetBytes(int64(len(files[0].Data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				r.asked = r.asked[:0]
+				if _, err := interpolate.Render(b.Context(), r, files, dev()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkPassThrough renders 64 MiB that hold nothing of ours: as text, and
+// as somebody else's templates.
+func BenchmarkPassThrough(b *testing.B) {
+	for name, line := range map[string]string{
+		"text":     "key: some value that nobody refers to # and a comment\n",
+		"foreign":  "key: some value for {{ .Values.somebody }} # and a comment\n",
+		"flow":     "{\"key\": {\"a\": {\"b\": [1, 2, {\"c\": null}]}}},\n",
+		"unclosed": "key: {{ some value that nobody closes and a comment\n",
+	} {
+		b.Run(name, func(b *testing.B) {
+			files := []interpolate.File{{Name: "f", Data: bytes.Repeat([]byte(line), (64<<20)/len(line))}}
+			b.SetBytes(int64(len(files[0].Data)))
+			for b.Loop() {
+				if _, err := interpolate.Render(b.Context(), nil, files, dev()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkLongLine renders 10,000 references on a single line.
+func BenchmarkLongLine(b *testing.B) {
+	r := &resolver{secrets: map[string]string{"dev/s": "x"}}
+	files := []interpolate.File{{Name: "f", Data: []byte("[" + string(bytes.Repeat([]byte("é, {{ get_secret_value('s') }}, "), 10_000)) + "]")}}
+	b.SetBytes(int64(len(files[0].Data)))
+	for b.Loop() {
+		if _, err := interpolate.Render(b.Context(), r, files, dev()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

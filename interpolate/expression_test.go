@@ -1,0 +1,133 @@
+package interpolate_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+func TestParseExpression(t *testing.T) {
+	for in, want := range map[string]string{
+		` get_secret_value("a") `: `get_secret_value('a')`,
+		`mage_secret_var ( 'a' , field = 'x', env='e',project='p', scope='app/s',version=3,)`: `mage_secret_var('a', project='p', env='e', scope='app/s', field='x', version='3')`,
+		`get_secret_value('a').b["c"][0]`:                         `get_secret_value('a', field='b.c[0]')`,
+		`get_secret_value('a')['b.c']["d'e"]`:                     `get_secret_value('a', field='[\'b.c\'][\'d\'e\']')`,
+		`get_secret_value('a', field="b").c`:                      `get_secret_value('a', field='b.c')`,
+		`get_secret_value('a', default='{}').c`:                   `json_value(get_secret_value('a', default='{}'), 'c')`,
+		`get_value('a')|default(None)|json`:                       `get_value('a') | default(none) | json`,
+		`get_value('a', default=-1.5e3)`:                          `get_value('a', default=-1.5e3)`,
+		`get_value('a', default=True)`:                            `get_value('a', default=true)`,
+		`env_var('A', "b\n\x41\u00e9\U0001F600\\\'")`:             `env_var('A', 'b\x0aAé😀\\\'')`,
+		`env_var('A', default='}\x7d')`:                           `env_var('A', '}\x7d')`,
+		`json_value(pouncet://-/-/app/x/n#a['b']?version=2, 'c')`: `json_value(get_secret_value('n', scope='app/x', field='a[\'b\']', version='2'), 'c')`,
+		`pouncet://p/e/n|urlencode`:                               `get_secret_value('n', project='p', env='e') | urlencode`,
+		`env_var('A').b`:                                          `json_value(env_var('A'), 'b')`,
+		`get_secret_value('a', version='previous')`:               `get_secret_value('a', version='previous')`,
+		`'text' | b64encode`:                                      `'text' | b64encode`,
+	} {
+		e, err := interpolate.ParseExpression(in)
+		if err != nil {
+			t.Errorf("%s: %v", in, err)
+			continue
+		}
+		if got := e.String(); got != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", in, got, want)
+		}
+	}
+}
+
+func TestParseExpressionErrors(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                  "the end stands where a call should",
+		"get_value":                         `the end stands where "(" should`,
+		"get_value(":                        "the end stands where a call should",
+		"get_value('a'":                     `the end stands where "," should`,
+		"get_value('a' 'b')":                `a string stands where "," should`,
+		"get_value()":                       "get_value takes the name",
+		"get_value('a', 'b')":               "get_value takes the name",
+		"get_value('a') x":                  `"x" stands where the end should`,
+		"get_value('a') + 'b'":              `"+" stands where the end should`,
+		"get_value('a') if b":               `"if" stands where the end should`,
+		"get_value('a":                      "the string does not end",
+		`get_value('\q')`:                   "an escape that is not one",
+		`get_value('\ud800')`:               "an escape that is not one",
+		"get_value('a').":                   "the name of a field",
+		"get_value('a')[":                   "an index from 0 on",
+		"get_value('a')[-1]":                "an index from 0 on",
+		"get_value('a')[1":                  `where "]" should`,
+		"get_value('a') |":                  "the name of a filter",
+		"get_value('a') | trim()":           "the filter trim takes no argument",
+		"get_value('a') | default":          `where "(" should`,
+		"get_value('a') | default()":        "default takes one argument",
+		"get_value('a') | default(x='b')":   "default takes one argument",
+		"get_value('a', env='b', env='c')":  "env= is given twice",
+		"get_value('a', env='b', 'c')":      "without a keyword stands behind one",
+		"get_value('a', env='')":            "env= is empty",
+		"get_value('a', env=b)":             `"b" is not one of the calls`,
+		"get_value('a', scope='x/y')":       "scope \"x/y\" is not allowed",
+		"get_value('a', field='b..c')":      "is not one",
+		"get_value('a b')":                  "is not allowed",
+		"get_secret_value('a', version=0)":  "version \"0\" is not one",
+		"get_secret_value('a', version=01)": "is not a number",
+		"get_secret_value('a', version=-1)": "version \"-1\" is not one",
+		"env_var('')":                       "is not the name",
+		"env_var('A=B')":                    "is not the name",
+		"env_var('A', 'b', default='c')":    "the default is given twice",
+		"env_var('POUNCET_TOKEN')":          "are Pouncet's own",
+		"json_value(get_value('a'))":        "json_value takes an expression and a path",
+		"json_value(get_value('a'), x='b')": "json_value takes no x=",
+		"json_value(get_value('a'), 'a[')":  "is not one",
+		"get_secret_valeu('a')":             "is not one of the calls; did you mean get_secret_value?",
+		"\xff":                              "is not UTF-8",
+		strings.Repeat(" ", 5000):           "the limit is 4096",
+	} {
+		_, err := interpolate.ParseExpression(in)
+		if !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60s: got %v, want %s", in, err, want)
+		}
+	}
+}
+
+func TestParseURI(t *testing.T) {
+	secret := func(project, environment, scope, name, field, version string) interpolate.Target {
+		return interpolate.Target{Kind: backend.KindSecret, Project: project, Environment: environment, Scope: scope, Name: name, Field: field, Version: version}
+	}
+	for in, want := range map[string]interpolate.Target{
+		"pouncet://-/-/n":                                    secret("", "", "", "n", "", ""),
+		"pouncet://p/e/n":                                    secret("p", "e", "", "n", "", ""),
+		"pouncet://p/-/app/a/n#f.g[0]?version=3":             secret("p", "", "app/a", "n", "f.g[0]", "3"),
+		"pouncet://-/e/pipeline/x/n?version=previous#f":      secret("", "e", "pipeline/x", "n", "f", "previous"),
+		"pouncet://-/-/n#a%3Fb%25":                           secret("", "", "", "n", "a?b%", ""),
+		"pouncet://0190a5c4-7d1e-7abc-8def-0123456789ab/-/n": secret("0190a5c4-7d1e-7abc-8def-0123456789ab", "", "", "n", "", ""),
+	} {
+		got, err := interpolate.ParseURI(in)
+		if err != nil || got.Target != want {
+			t.Errorf("%s: got %+v, %v", in, got.Target, err)
+		}
+	}
+	for in, want := range map[string]string{
+		"vault://-/-/n":                 "does not begin with pouncet://",
+		"pouncet://":                    "has 1 parts",
+		"pouncet://-/-/":                "Secret key is required",
+		"pouncet:///-/n":                "names no project",
+		"pouncet://-//n":                "names no environment",
+		"pouncet://-/*/n":               "is not allowed",
+		"pouncet://-/-/a/b":             "has 4 parts",
+		"pouncet://-/-/other/x/n":       "has 5 parts",
+		"pouncet://-/-/app//n":          "scope",
+		"pouncet://-/-/n?default=x":     "asks for",
+		"pouncet://-/-/n?version=":      "asks for",
+		"pouncet://-/-/n?version=x":     "version \"x\" is not one",
+		"pouncet://-/-/n#a[":            "field path",
+		"pouncet://-/-/n#%zz":           "escapes nothing",
+		"pouncet://-/-/n b":             "is not allowed",
+		"pouncet://-/-/n#f?version=1&x": "is not one",
+	} {
+		if _, err := interpolate.ParseURI(in); !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", in, err, want)
+		}
+	}
+}

@@ -1,0 +1,336 @@
+package interpolate_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+func TestReferences(t *testing.T) {
+	d, err := interpolate.Scan(interpolate.File{Name: "f.yaml", Data: []byte("\ufeff# {{ get_secret_value('comment') }}\r\n" +
+		"é: [é, \"{{ get_secret_value('a', env='prod').b[0] }}\"]\r\n" +
+		"b: {{ get_value('v', default='x') }}-{{ env_var('E') | default('y') }}\r" +
+		"c: pouncet://p/-/pipeline/load/n#f?version=7\n" +
+		"d: |\n  text\n  {{ json_value(mage_secret_var('m', scope='app/x'), 'q') | default(get_value('w')) }}\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(line, column int) interpolate.Pos {
+		return interpolate.Pos{File: "f.yaml", Line: line, Column: column}
+	}
+	last := "{{ json_value(mage_secret_var('m', scope='app/x'), 'q') | default(get_value('w')) }}"
+	want := []interpolate.Reference{
+		{Pos: at(2, 9), Expression: "{{ get_secret_value('a', env='prod').b[0] }}", Call: "get_secret_value",
+			Target: interpolate.Target{Kind: backend.KindSecret, Environment: "prod", Name: "a", Field: "b[0]"}},
+		{Pos: at(3, 4), Expression: "{{ get_value('v', default='x') }}", Call: "get_value",
+			Target: interpolate.Target{Kind: backend.KindValue, Name: "v"}, HasDefault: true},
+		{Pos: at(3, 38), Expression: "{{ env_var('E') | default('y') }}", Call: "env_var",
+			Target: interpolate.Target{Name: "E"}, HasDefault: true},
+		{Pos: at(4, 4), Expression: "pouncet://p/-/pipeline/load/n#f?version=7", Call: "pouncet",
+			Target: interpolate.Target{Kind: backend.KindSecret, Project: "p", Scope: "pipeline/load", Name: "n", Field: "f", Version: "7"}},
+		{Pos: at(7, 3), Expression: last, Call: "mage_secret_var",
+			Target: interpolate.Target{Kind: backend.KindSecret, Scope: "app/x", Name: "m"}, HasDefault: true},
+		{Pos: at(7, 3), Expression: last, Call: "get_value",
+			Target: interpolate.Target{Kind: backend.KindValue, Name: "w"}},
+	}
+	got := d.References()
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || !reflect.DeepEqual(got[i], want[i]) {
+			t.Fatalf("reference %d:\ngot  %+v\nwant %+v", i, got, want)
+		}
+	}
+}
+
+// TestProblems gives, for each text, the whole of the error's lines.
+func TestProblems(t *testing.T) {
+	const ws = `the white-space control of other template languages, "{{-" and "-}}", has no use in a scalar: write "{{" and "}}"`
+	for _, c := range []struct{ name, text, want string }{
+		{"key", "{{ get_secret_value('plain') }}: 1\n", "1:1: {{ get_secret_value('plain') }}: a mapping key cannot hold a reference; use references in values alone"},
+		{"key in flow", "a: {\"x{{ get_value('limit') }}\": 1}\n", "1:7: {{ get_value('limit') }}: a mapping key cannot hold a reference; use references in values alone"},
+		{"complex key", "? [a, {b: \"{{ get_value('limit') }}\"}]\n: 1\n", "1:12: {{ get_value('limit') }}: a mapping key cannot hold a reference; use references in values alone"},
+		{"uri key", "pouncet://-/-/plain: 1\n", "1:1: pouncet://-/-/plain: a mapping key cannot hold a reference; use references in values alone"},
+		{"alias key", "a: &x {{ get_secret_value('plain') }}\n*x : 1\n", "2:1: a mapping key is an alias of a value with a reference; use references in values alone"},
+		{"trim marks", "a: {{- get_secret_value('plain') -}}\n", `1:6: {{- get_secret_value('plain') -}}: "-" stands where a call should; ` + ws},
+		{"trim mark behind", "a: {{ get_secret_value('plain') -}}\n", `1:33: {{ get_secret_value('plain') -}}: "-" stands where the end should; ` + ws},
+		{"github", "a: ${{ get_secret_value('plain') }}\n", `1:5: ${{ get_secret_value('plain') }}: "${{" begins an expression of GitHub Actions, which knows no such call; leave out the "$"; where one belongs to the text, write it as "\x24" in double quotes`},
+		{"unclosed", "a: \"{{ get_secret_value('plain') }\"\nb: 1\n", "1:5: {{: the expression does not end in the value that it begins in; close it with \"}}\", within 4096 bytes"},
+		{"across values", "a: {{ get_value('limit')\nb: x }}\n", "1:4: {{: the expression does not end in the value that it begins in; close it with \"}}\", within 4096 bytes"},
+		{"across a block", "a: |\n  {{ get_value('limit')\nb: x}}\n", "2:3: {{: the expression does not end in the value that it begins in; close it with \"}}\", within 4096 bytes"},
+		{"unknown filter", "a: \"é{{ get_secret_value('plain') | b64enc }}\"\n", `1:37: {{ get_secret_value('plain') | b64enc }}: "b64enc" is not one of the filters; the filters are b64decode, b64encode, bool, default, float, int, json, trim, urlencode`},
+		{"near filter", "a: {{ get_secret_value('plain') | trimm }}\n", `1:35: {{ get_secret_value('plain') | trimm }}: "trimm" is not one of the filters; did you mean trim?`},
+		{"wrapped", "a: {{ upper(get_secret_value('plain')) }}\n", `1:7: {{ upper(get_secret_value('plain')) }}: "upper" is not one of the calls; the calls are get_secret_value, mage_secret_var, get_value, env_var, json_value`},
+		{"keyword", "a: {{ get_secret_value('plain', environment='dev') }}\n", `1:33: {{ get_secret_value('plain', environment='dev') }}: get_secret_value takes no environment=; did you mean env=?`},
+		{"any environment", "a: {{ get_secret_value('plain', env='*') }}\n", `1:33: {{ get_secret_value('plain', env='*') }}: environment name "*" is not allowed; use 1 to 256 letters, digits, "_" and "-", not beginning with "-"`},
+		{"name", "a: {{ get_secret_value('') }}\n", "1:24: {{ get_secret_value('') }}: Secret key is required"},
+		{"not literal", "a: {{ get_secret_value(get_value('limit')) }}\n", "1:24: {{ get_secret_value(get_value('limit')) }}: the name is not a string in quotes; write it in quotes: what a file refers to is known before it is rendered"},
+		{"version of value", "a: {{ get_value('limit', version=2) }}\n", "1:26: {{ get_value('limit', version=2) }}: a scoped value has no versions to choose from"},
+		{"bad uri", "a: pouncet://-/plain\n", "1:4: pouncet://-/plain: the URI has 2 parts where it should have a project, an environment and a name; write pouncet://project/environment/name, with - for the current project or environment"},
+		{"own variables", "a: {{ env_var('pouncet_token') }}\n", `1:15: {{ env_var('pouncet_token') }}: env_var does not give "pouncet_token": variables that begin with POUNCET_ are Pouncet's own; name another variable`},
+		{"not yaml", "a: {{ get_value('limit') }}\n b: [\n", "2:3: the file holds references and is not YAML: mapping values are not allowed in this context; put templates between quotes, or keep those that make up the file's structure in another file"},
+		{"control", "a: {{ get_value('limit') }}\nb: \x01\n", "2:4: the file holds references and a control character that YAML does not allow; write it as an escape in double quotes, as in \"\\x00\""},
+		{"latin 1", "a: {{ get_value('limit') }}\nb: \xe9\n", "2:4: the file holds references and is not UTF-8; save it as UTF-8"},
+		{"utf-16", "\xff\xfea\x00:\x00 \x00{\x00{\x00", "1:1: the file is UTF-16, in which references are not found; save it as UTF-8"},
+		{"byte order mark", "\ufeffé: {{ get_value('') }}\n", "1:17: {{ get_value('') }}: scoped value name is required"},
+		{"unindented block", "--- |\n{{ get_value('limit') }}\n...\n", "1:5: the place of a value with a reference was not found; write it on one line, in double quotes"},
+		{"control without room for a comment", "{%%}\na: {{ get_value('limit') }}\n", "2:2: the file holds references and is not YAML: mapping values are not allowed in this context; put templates between quotes, or keep those that make up the file's structure in another file"},
+		{"several", "a: {{ get_value(1) }}\nb: {{ get_value('') }}\n", "1:17: {{ get_value(1) }}: the name is not a string in quotes; write it in quotes: what a file refers to is known before it is rendered\nin.yaml:2:17: {{ get_value('') }}: scoped value name is required"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := vault()
+			_, err := interpolate.Render(t.Context(), r, []interpolate.File{{Name: "in.yaml", Data: []byte(c.text)}}, dev())
+			if err == nil || err.Error() != "in.yaml:"+c.want {
+				t.Errorf("got:\n%v\nwant:\nin.yaml:%s", err, c.want)
+			}
+			if r.calls != 0 {
+				t.Errorf("the backend was asked %d times for a file with problems", r.calls)
+			}
+		})
+	}
+}
+
+// TestErrorsIs checks that a caller can branch on what went wrong, and that a
+// default and a missing mode are about missing entries alone.
+func TestErrorsIs(t *testing.T) {
+	hard := map[string]*backend.Error{
+		"corrupt":     backend.Errorf(backend.CodeCorrupt, "does not open"),
+		"denied":      backend.Errorf(backend.CodeDenied, "may not"),
+		"unavailable": backend.Errorf(backend.CodeUnavailable, "out of reach"),
+		"environment": backend.Errorf(backend.CodeNotFound, "environment does not exist").At("environment"),
+	}
+	for name, want := range hard {
+		for _, mode := range []interpolate.Missing{interpolate.MissingError, interpolate.MissingNull, interpolate.MissingKeep} {
+			r := &resolver{errs: map[string]*backend.Error{"dev/s": want}}
+			o := dev()
+			o.Missing = mode
+			_, err := interpolate.Render(t.Context(), r, []interpolate.File{{Name: "f", Data: []byte("a: {{ get_secret_value('s', default='d') | default('d') }}")}}, o)
+			if !errors.Is(err, &backend.Error{Code: want.Code}) {
+				t.Errorf("%s, mode %d: got %v", name, mode, err)
+			}
+		}
+	}
+	_, err := render(t, "a: {{ get_secret_value('plain') | int }}\nb: {{ get_secret_value('absent') }}\n", dev())
+	if !errors.Is(err, backend.ErrNotFound) || !errors.Is(err, backend.ErrInvalid) || errors.Is(err, backend.ErrDenied) {
+		t.Errorf("got %v", err)
+	}
+	if len(problems(t, err)) != 2 {
+		t.Errorf("got %d problems, want both", len(problems(t, err)))
+	}
+}
+
+func TestOptions(t *testing.T) {
+	o := dev()
+	o.LookupEnv = nil
+	if _, err := render(t, "a: {{ env_var('HOME_REGION', 'd') }}", o); !errors.Is(err, backend.ErrDenied) {
+		t.Errorf("env_var that is switched off: got %v", err)
+	}
+	o = dev()
+	o.Environment = ""
+	if _, err := render(t, "a: {{ get_secret_value('plain') }}", o); err == nil || !strings.Contains(err.Error(), "no environment is chosen") {
+		t.Errorf("no environment: got %v", err)
+	}
+	if got, err := render(t, "a: {{ get_secret_value('plain', env='prod') }}", o); err != nil || got != "a: \"prod-s3cr3t\"" {
+		t.Errorf("an environment in the reference: got %q, %v", got, err)
+	}
+	o.Environment, o.Project = "dev", ""
+	if _, err := render(t, "a: {{ get_secret_value('plain') }}", o); err == nil || !strings.Contains(err.Error(), "no project is chosen") {
+		t.Errorf("no project: got %v", err)
+	}
+}
+
+// TestOneResolve checks that all files share one call with distinct references.
+func TestOneResolve(t *testing.T) {
+	r := vault()
+	files := []interpolate.File{
+		{Name: "a", Data: []byte("a: {{ get_secret_value('plain') }}\nb: {{ mage_secret_var('plain') }}\nc: pouncet://shop/dev/plain\n")},
+		{Name: "b", Data: []byte("nothing: here\n")},
+		{Name: "c", Data: []byte("a: {{ get_secret_value('plain', env='prod') }}\nb: {{ get_secret_value('db').user }} {{ get_secret_value('db', field='user') }}\n")},
+	}
+	o := dev()
+	o.Scope = "pipeline/load"
+	out, err := interpolate.Render(t.Context(), r, files, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := backend.Ref{Kind: backend.KindSecret, Project: "shop", Environment: "dev", Scope: "pipeline/load", Name: "plain"}
+	prod, user := ref, ref
+	prod.Environment = "prod"
+	user.Name, user.Field = "db", "user"
+	if want := []backend.Ref{ref, prod, user}; r.calls != 1 || !reflect.DeepEqual(r.asked, want) {
+		t.Errorf("%d calls for %+v, want one for %+v", r.calls, r.asked, want)
+	}
+	if len(out) != 3 || out[1].Name != "b" || string(out[1].Data) != "nothing: here\n" {
+		t.Errorf("got %v", out)
+	}
+	if _, err := interpolate.Render(t.Context(), nil, files[1:2], o); err != nil {
+		t.Errorf("without references the resolver is not needed: %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Resolve(context.Context, []backend.Ref) ([]backend.Resolution, error) {
+	return nil, f.err
+}
+
+func TestCallErrors(t *testing.T) {
+	file := []interpolate.File{{Name: "f", Data: []byte("a: {{ get_secret_value('plain') }}")}}
+	if _, err := interpolate.Render(t.Context(), failing{backend.ErrUnavailable}, file, dev()); !errors.Is(err, backend.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := interpolate.Render(t.Context(), failing{}, file, dev()); !errors.Is(err, backend.ErrInternal) {
+		t.Errorf("a resolver that answers with too few results: got %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := interpolate.Render(ctx, vault(), file, dev()); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	var many strings.Builder
+	for i := range backend.MaxRefs + 1 {
+		fmt.Fprintf(&many, "- {{ get_secret_value('s%d') }}\n", i)
+	}
+	if _, err := interpolate.Render(t.Context(), vault(), []interpolate.File{{Name: "f", Data: []byte(many.String())}}, dev()); !errors.Is(err, backend.ErrTooLarge) {
+		t.Errorf("too many references: got %v", err)
+	}
+}
+
+// TestPassThrough renders what holds nothing of ours: whatever it is, it comes
+// out as it went in, and nobody is asked.
+func TestPassThrough(t *testing.T) {
+	for _, text := range []string{
+		"", "\n", "not: [yaml", "\tx: {{ .Values.x }}\n", "a: {{ .x }}\n{{ if }}\n b", "\xff\xfe\x00", "a: \xff{{ x }}", "{{", "}}", "{{{{{{", "${{ a }}",
+		"a: \"\\x7b{ get_secret_value('x') }}\"\n", "# get_secret_value('x')\n", "get_secret_value: x\n", "a: '{{ x.get_value(1) }}'\n",
+		strings.Repeat("{", 100_000), strings.Repeat("{{ x }} ", 10_000),
+		"a: {{ get_secret_valeu('x') }}\n  b: ]\n", // a near miss in what is not YAML
+	} {
+		out, err := interpolate.Render(t.Context(), nil, []interpolate.File{{Data: []byte(text)}}, interpolate.Options{})
+		if err != nil || string(out[0].Data) != text {
+			t.Errorf("%.40q: got %v, %v", text, out, err)
+		}
+	}
+	// What is ours, and only in comments or escapes, changes nothing either.
+	for _, text := range []string{
+		"# {{ get_secret_value('x') }}\na: 1 # {{ get_secret_value('y') }} pouncet://-/-/z\n",
+		"# {{ get_secret_value('x')\nb: {c: {d: e}}\n# pouncet://-/-/z\n",
+		"a: see pouncet://-/-/x\n", "a: |\n  x\n# {{ get_value('v') }}\nb: 1\n",
+		"a: '{{ x.get_value(1) }} {{ \"get_value(1)\" }}'\n",
+		"a: \"{{ 'get_value(1)'\n  }}\"\n",
+	} {
+		out, err := interpolate.Render(t.Context(), nil, []interpolate.File{{Data: []byte(text)}}, dev())
+		if err != nil || string(out[0].Data) != text {
+			t.Errorf("%q: got %v, %v", text, out, err)
+		}
+	}
+}
+
+// TestViews renders files whose braces can be read in more ways than one.
+func TestViews(t *testing.T) {
+	const ours = "{{ get_secret_value('plain') }}"
+	for _, c := range []struct{ name, text, want string }{
+		{"letters like marks", "a: \"Āā\" \nb: ĀāĂ " + ours + "\n", "a: \"Āā\" \nb: \"ĀāĂ s3cr3t\"\n"},
+		{"escapes like marks", "a: \"\\u0100 \\U00000101 \\u0102 " + ours + "\"\n", "a: \"\\u0100 \\U00000101 \\u0102 s3cr3t\"\n"},
+		{"flow mapping of a mapping", "x: {{a: {b: c}}: d}\ny: " + ours + "\n", "x: {{a: {b: c}}: d}\ny: \"s3cr3t\"\n"},
+		{"control within a value", "a: foo\n  {{- x }}\n  bar " + ours + "\n", "a: \"foo {{- x }} bar s3cr3t\"\n"},
+		{"control behind a value", "a: " + ours + "\n  {{- end }}\n", "a: \"s3cr3t\"\n  {{- end }}\n"},
+		{"control in a block", "a: |\n  {{- if x }}\n  {{ get_secret_value('newline') }}\n  {{ end }}\n", "a: \"{{- if x }}\\none\\ntwo: three\\n\\n{{ end }}\\n\"\n"},
+		{"comment that opens", "m: # {{ get_value('a')\n  v: pouncet://-/-/plain # }}\n", "m: # {{ get_value('a')\n  v: \"s3cr3t\" # }}\n"},
+		{"comment line that opens", "# {{ get_value('a')\nv: pouncet://-/-/plain # }}\n", "# {{ get_value('a')\nv: \"s3cr3t\" # }}\n"},
+		{"comment that opens and a key that closes", "# {{ get_value('a')\nv }}: " + ours + "\n", "# {{ get_value('a')\nv }}: \"s3cr3t\"\n"},
+		{"comment that opens before an expression", "m: # {{ get_value('a')\n  v }} " + ours + "\n", "m: # {{ get_value('a')\n  \"v }} s3cr3t\"\n"},
+		{"control within a value and across lines", "a: foo\n  {{- x }}\n  bar\nb: {{ get_secret_value(\n  'plain') }}" + "\nc: " + ours + "\n", "a: foo\n  {{- x }}\n  bar\nb: \"s3cr3t\"\nc: \"s3cr3t\"\n"},
+		{"control within a value and a comment that opens", "a: foo\n  {{- x }}\n  bar\nm: # {{ get_value('a')\n  v: pouncet://-/-/plain # }}\n", "a: foo\n  {{- x }}\n  bar\nm: # {{ get_value('a')\n  v: \"s3cr3t\" # }}\n"},
+		{"flow mapping of a mapping and a comment that opens", "x: {{a: {b: c}}: d}\nm: # {{ get_value('a')\n  v: pouncet://-/-/plain # }}\n", "x: {{a: {b: c}}: d}\nm: # {{ get_value('a')\n  v: \"s3cr3t\" # }}\n"},
+		{"across lines in a block", "a: |\n  x {{ get_secret_value(\n    'plain') }} y\n", "a: |\n  x s3cr3t y\n"},
+		{"across lines in a folded block", "a: >\n  x {{ get_secret_value(\n  'newline') }} y\n", "a: \"x one\\ntwo: three\\n y\\n\"\n"},
+		{"across lines and foreign", "a: |\n  {{ \"get_value(1)\"\n    }} " + ours + "\n", "a: |\n  {{ \"get_value(1)\"\n    }} s3cr3t\n"},
+		{"unindented block", "--- |\nx " + ours + "\n  y\n", "--- \"x s3cr3t\\n  y\\n\"\n"},
+		{"three braces", "a: '{\"k\":{{ get_secret_value(''plain'') | json }}}'\nb: {{{ x }}}\n", "a: \"{\\\"k\\\":\\\"s3cr3t\\\"}\"\nb: {{{ x }}}\n"},
+		{"escaped dollar", "a: \"\\x24" + ours + "\"\n", "a: \"\\x24s3cr3t\"\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := render(t, c.text, dev())
+			if err != nil || got != c.want {
+				t.Errorf("got %v\n%s\nwant\n%s", err, got, c.want)
+			}
+		})
+	}
+}
+
+// TestEscapes checks the escapes themselves: our own parser would read some
+// characters as they are, and others would not.
+func TestEscapes(t *testing.T) {
+	const value = "\x00\t\n\r\x1b\"\\/'\x7f\u0080\u0085\u00a0\u00a1\u2027\u2028\u2029\u202a\ufeff\ufffd\ufffe\uffff\U0001fffd\U0001ffff\U0010fffe😀"
+	const want = `"\x00\t\n\r\x1B\"\\/'\x7F\x80\x85\xA0` + "\u00a1\u2027" + `\u2028\u2029` + "\u202a" + `\uFEFF` + "\ufffd" + `\uFFFE\uFFFF` + "\U0001fffd" + `\U0001FFFF\U0010FFFE` + "😀\"\n"
+	for _, text := range []string{"{{ get_secret_value('s') }}\n", "'{{ get_secret_value(''s'') }}'\n", "\"{{ get_secret_value('s') }}\"\n"} {
+		r := &resolver{secrets: map[string]string{"dev/s": value}}
+		out, err := interpolate.Render(t.Context(), r, []interpolate.File{{Name: "f", Data: []byte(text)}}, dev())
+		if err != nil || string(out[0].Data) != want {
+			t.Errorf("%s: got %v\n%s\nwant\n%s", text, err, out[0].Data, want)
+		}
+	}
+}
+
+func TestSuspects(t *testing.T) {
+	var got []string
+	o := dev()
+	o.Warn = func(p interpolate.Problem) { got = append(got, p.Error()) }
+	text := "# {{ get_secret_valeu('comment') }}\n" +
+		"a: \"{{ get_secret_valeu('x') }} {{ set.get_values(1) }}\"\n" +
+		"b: {{ get_secret_value 'x' }}\n" +
+		"c: {{ block_output('x') }}\n" +
+		"d: pouncet://-/-/plain and more\n" +
+		"e: {{ get_secret_value('plain') }}\n"
+	out, err := render(t, text, o)
+	if want := strings.Replace(text, "{{ get_secret_value('plain') }}", `"s3cr3t"`, 1); err != nil || out != want {
+		t.Errorf("got %s, %v", out, err)
+	}
+	want := []string{
+		"in.yaml:2:5: {{ get_secret_valeu('x') }}: \"get_secret_valeu\" is not one of the calls, and is left as it is; did you mean get_secret_value?",
+		"in.yaml:3:4: {{ get_secret_value 'x' }}: \"get_secret_value\" is not one of the calls, and is left as it is; did you mean get_secret_value('name')?",
+		"in.yaml:5:4: pouncet://-/-/plain and more: the text begins like a reference and is not one; write a URI alone, in plain or quoted style, or in {{ }} inside other text",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestAliasesAreNotFollowed renders documents whose aliases, followed, would
+// fill any memory, or never end.
+func TestAliasesAreNotFollowed(t *testing.T) {
+	var laughs strings.Builder
+	laughs.WriteString("a0: &a0 [{{ get_secret_value('plain') }}]\n")
+	for i := range 60 {
+		fmt.Fprintf(&laughs, "a%d: &a%d [%s]\n", i+1, i+1, strings.Repeat(fmt.Sprintf("*a%d, ", i), 9))
+	}
+	for _, text := range []string{laughs.String(), "&a [*a, {{ get_secret_value('plain') }}, {x: *a}]\n"} {
+		got, err := render(t, text, dev())
+		if want := strings.Replace(text, "{{ get_secret_value('plain') }}", `"s3cr3t"`, 1); err != nil || got != want {
+			t.Errorf("got %.80q, %v", got, err)
+		}
+	}
+}
+
+func TestDepth(t *testing.T) {
+	deep := func(n int) string {
+		return strings.Repeat("[", n) + "{{ get_secret_value('plain') }}" + strings.Repeat("]", n)
+	}
+	if _, err := render(t, deep(5_000), dev()); err != nil {
+		t.Error(err)
+	}
+	if _, err := render(t, deep(20_000), dev()); err == nil || !strings.Contains(err.Error(), "exceeded max depth of 10000") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestFileLimit(t *testing.T) {
+	data := append([]byte("a: {{ get_secret_value('plain') }}\n#"), make([]byte, interpolate.MaxFileBytes)...)
+	if _, err := interpolate.Scan(interpolate.File{Name: "f", Data: data}); !errors.Is(err, backend.ErrTooLarge) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,103 @@
+// Package acctest is what acceptance tests of resources, data sources and
+// ephemeral resources share: a provider in this process, a backend of their
+// own, and a second way to look at that backend.
+package acctest
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-testing/echoprovider"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/tfversion"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/provider"
+)
+
+// Backend is the embedded backend of one test.
+type Backend struct {
+	Path string
+	t    *testing.T
+}
+
+// New makes a backend with the project "default" and environments dev and prod.
+func New(t *testing.T) *Backend {
+	t.Helper()
+	for _, v := range []string{"POUNCET_ENDPOINT", "POUNCET_TOKEN", "POUNCET_HOME", "POUNCET_PROJECT", "POUNCET_KMS_KEY"} {
+		t.Setenv(v, "")
+	}
+	b := &Backend{Path: filepath.Join(t.TempDir(), "data"), t: t}
+	if _, err := open.Init(context.Background(), open.Config{Path: b.Path}); err != nil {
+		t.Fatal(err)
+	}
+	b.Apply(
+		backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "dev"},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
+	)
+	return b
+}
+
+// Config is a Terraform configuration for this backend.
+func (b *Backend) Config(body string) string {
+	return fmt.Sprintf("provider \"pouncet\" {\n  path = %q\n}\n%s", b.Path, body)
+}
+
+func (b *Backend) with(f func(s backend.Service)) {
+	b.t.Helper()
+	o, err := open.Open(context.Background(), open.Config{Path: b.Path})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	f(o)
+	if err := o.Close(); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Apply changes the backend behind Terraform's back.
+func (b *Backend) Apply(changes ...backend.Change) {
+	b.t.Helper()
+	b.with(func(s backend.Service) {
+		if _, err := s.Apply(context.Background(), backend.ChangeSet{Changes: changes}); err != nil {
+			b.t.Fatal(err)
+		}
+	})
+}
+
+// SetSecret sets a secret behind Terraform's back.
+func (b *Backend) SetSecret(env, name, value string) {
+	b.t.Helper()
+	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env, Name: name, Value: backend.Text(value)})
+}
+
+// Secret is the value of a secret, or "" where there is none.
+func (b *Backend) Secret(env, name string) (value string) {
+	b.t.Helper()
+	b.with(func(s backend.Service) {
+		out, err := s.Resolve(context.Background(), []backend.Ref{{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env, Name: name}})
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		value = string(out[0].Value.Expose())
+	})
+	return value
+}
+
+// Run runs the steps with real Terraform, which must be 1.11 or later.
+func Run(t *testing.T, steps ...resource.TestStep) {
+	t.Helper()
+	resource.Test(t, resource.TestCase{
+		TerraformVersionChecks: []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_11_0)},
+		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){
+			"pouncet": providerserver.NewProtocol6WithError(provider.New("test")()),
+			"echo":    echoprovider.NewProviderServer(),
+		},
+		Steps: steps,
+	})
+}
