@@ -14,6 +14,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
 type streams struct {
@@ -180,18 +181,15 @@ func exitCode(err error) int {
 
 // report prints an error: for people with the way out below it, for scripts as JSON.
 func (a *app) report(err error) {
-	var e *backend.Error
-	if !errors.As(err, &e) || err.Error() != e.Error() {
-		if a.json {
-			e = &backend.Error{Code: backend.CodeInvalid, Message: err.Error()}
-			var inner *backend.Error
-			if errors.As(err, &inner) {
-				e.Code = inner.Code
-			}
-		} else {
-			fmt.Fprintf(a.err, "pouncet: %s\n", err)
-			return
-		}
+	var problems interpolate.Problems
+	if errors.As(err, &problems) {
+		a.reportProblems(problems)
+		return
+	}
+	var wrong *usageError
+	e := backend.AsError(err)
+	if errors.As(err, &wrong) {
+		e = &backend.Error{Code: backend.CodeInvalid, Message: wrong.message}
 	}
 	if a.json {
 		printJSON(a.err, map[string]any{"error": e})
@@ -200,6 +198,30 @@ func (a *app) report(err error) {
 	fmt.Fprintf(a.err, "pouncet: %s\n", e.Message)
 	if e.Hint != "" {
 		fmt.Fprintf(a.err, "  %s\n", e.Hint)
+	}
+}
+
+// reportProblems prints what is wrong in files, a line each, in the form that
+// editors and terminals know how to jump to.
+func (a *app) reportProblems(problems interpolate.Problems) {
+	if a.json {
+		type problem struct {
+			File       string         `json:"file"`
+			Line       int            `json:"line"`
+			Column     int            `json:"column"`
+			Expression string         `json:"expression,omitempty"`
+			Err        *backend.Error `json:"error"`
+		}
+		list := make([]problem, len(problems))
+		for i, p := range problems {
+			list[i] = problem{p.Pos.File, p.Pos.Line, p.Pos.Column, p.Expression, p.Err}
+		}
+		printJSON(a.err, map[string]any{"problems": list})
+		return
+	}
+	fmt.Fprintln(a.err, problems)
+	if len(problems) > 1 {
+		fmt.Fprintf(a.err, "pouncet: %d problems; nothing was written\n", len(problems))
 	}
 }
 

@@ -50,7 +50,7 @@ func (a *app) renderCommand() *cobra.Command {
 			return usage(c, "say which environment by --env or POUNCET_ENV")
 		}
 		if !noEnvVar {
-			o.LookupEnv = lookupEnv
+			o.LookupEnv = os.LookupEnv
 		}
 		files, err := a.readFiles(c, args, into)
 		if err != nil {
@@ -61,15 +61,6 @@ func (a *app) renderCommand() *cobra.Command {
 		})(c, nil)
 	}
 	return c
-}
-
-// lookupEnv is the process environment but for Pouncet's own variables: the
-// token must not end up in a rendered file.
-func lookupEnv(name string) (string, bool) {
-	if strings.HasPrefix(name, "POUNCET_") {
-		return "", false
-	}
-	return os.LookupEnv(name)
 }
 
 func (a *app) render(ctx context.Context, s backend.Service, files []interpolate.File, o interpolate.Options, into string) error {

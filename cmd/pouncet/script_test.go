@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"pouncet": main})
+}
+
+// Each file in testdata/script is one behaviour of the command line. Those in
+// testdata/both run twice, embedded and against a server, with equal output.
+
+func TestScripts(t *testing.T)         { scripts(t, "testdata/script", false) }
+func TestScriptsEmbedded(t *testing.T) { scripts(t, "testdata/both", false) }
+func TestScriptsOverHTTP(t *testing.T) { scripts(t, "testdata/both", true) }
+
+func scripts(t *testing.T, dir string, served bool) {
+	testscript.Run(t, testscript.Params{
+		Dir: dir,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("CANARY", "CANARY-"+rand.Text())
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("USER", "tester")
+			e.Setenv("ADDRESS", freeAddress(t))
+			if served {
+				e.Setenv("SERVED", "1")
+			}
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"backend": makeBackend, "code": exitCodeIs, "feed": feed, "hides": hides, "fill": fill, "lock": lock, "damage": damage, "ready": ready,
+		},
+	})
+}
+
+func freeAddress(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// backend makes an embedded backend with environments dev and prod and, where
+// the script is to run over HTTP, serves it and points the variables at the server.
+func makeBackend(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, args := range [][]string{{"init"}, {"env", "set", "dev"}, {"env", "set", "prod"}} {
+		ts.Check(ts.Exec("pouncet", args...))
+	}
+	if ts.Getenv("SERVED") == "" {
+		return
+	}
+	binary := ""
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if _, err := os.Stat(filepath.Join(dir, "pouncet")); err == nil && binary == "" {
+			binary = filepath.Join(dir, "pouncet")
+		}
+	}
+	cmd := exec.Command(binary, "server", "--quiet", "--listen", ts.Getenv("ADDRESS"))
+	cmd.Env = append(os.Environ(), "POUNCET_HOME="+ts.MkAbs(".pouncet"))
+	ts.Check(cmd.Start())
+	ts.Defer(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		if err := cmd.Wait(); err != nil {
+			ts.Logf("server: %v", err)
+		}
+	})
+	ready(ts, false, nil)
+	ts.Setenv("POUNCET_ENDPOINT", "http://"+ts.Getenv("ADDRESS"))
+	ts.Setenv("POUNCET_TOKEN", strings.TrimSpace(ts.ReadFile(".pouncet/first-token")))
+}
+
+// ready waits until something listens on $ADDRESS.
+func ready(ts *testscript.TestScript, _ bool, _ []string) {
+	for range 500 {
+		if c, err := net.Dial("tcp", ts.Getenv("ADDRESS")); err == nil {
+			_ = c.Close()
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("nothing listens on %s", ts.Getenv("ADDRESS"))
+}
+
+// code CODE COMMAND runs a command that must end with that exit code.
+func exitCodeIs(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: code CODE COMMAND ...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("running %s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// feed FILE TEXT writes exactly that text, with no newline but where it says \n.
+func feed(ts *testscript.TestScript, _ bool, args []string) {
+	text := strings.ReplaceAll(strings.Join(args[1:], " "), `\n`, "\n")
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// fill FILE N writes a file of N bytes.
+func fill(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat("x", n)), 0o600))
+}
+
+// hides TEXT fails if the output of the last command shows the text.
+func hides(ts *testscript.TestScript, _ bool, args []string) {
+	for _, stream := range []string{"stdout", "stderr"} {
+		if strings.Contains(ts.ReadFile(stream), args[0]) {
+			ts.Fatalf("%s shows what it should hide", stream)
+		}
+	}
+}
+
+// lock holds the database's write lock, from another process than those that
+// the script runs, until the script ends.
+func lock(ts *testscript.TestScript, _ bool, _ []string) {
+	s, err := sqlite.Open(context.Background(), ts.MkAbs(".pouncet/pouncet.db"))
+	ts.Check(err)
+	held, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = s.Update(context.Background(), func(store.Tx) error {
+			close(held)
+			<-release
+			return nil
+		})
+	}()
+	<-held
+	ts.Defer(func() {
+		close(release)
+		<-done
+		_ = s.Close()
+	})
+}
+
+// damage overwrites all of the database but its first page.
+func damage(ts *testscript.TestScript, _ bool, _ []string) {
+	path := ts.MkAbs(".pouncet/pouncet.db")
+	info, err := os.Stat(path)
+	ts.Check(err)
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	ts.Check(err)
+	_, err = f.WriteAt([]byte(strings.Repeat("rotten ", int(info.Size())/7)), 4096)
+	ts.Check(err)
+	ts.Check(f.Close())
+}
