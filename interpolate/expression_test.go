@@ -58,6 +58,7 @@ func TestParseExpressionErrors(t *testing.T) {
 		"get_value('a')[":                   "an index from 0 on",
 		"get_value('a')[-1]":                "an index from 0 on",
 		"get_value('a')[1":                  `where "]" should`,
+		`get_value('a')['b\']c"]d']`:        "cannot be written as a path",
 		"get_value('a') |":                  "the name of a filter",
 		"get_value('a') | trim()":           "the filter trim takes no argument",
 		"get_value('a') | default":          `where "(" should`,

@@ -24,7 +24,7 @@
 // pouncet:// URI, is ours. So is a URI that is a whole scalar. Everything else
 // belongs to Helm, GitHub Actions, Jinja or whoever wrote it, and stays as it
 // is, byte for byte; a file without anything of ours need not even be YAML.
-// ParseExpression documents the grammar by its errors; parse.go has it in full.
+// The grammar stands at the top of parse.go.
 //
 // # What is written
 //

@@ -250,10 +250,8 @@ func (p *parser) accessors(n node) (node, *syntaxError) {
 			default:
 				return nil, p.unexpected("a string or an index from 0 on")
 			}
-			if step != "" {
-				if err := p.advance(); err != nil {
-					return nil, err
-				}
+			if err := p.advance(); err != nil {
+				return nil, err
 			}
 			if !p.tok.is("]") {
 				return nil, p.unexpected(`"]"`)

@@ -140,15 +140,17 @@ func (s *scalar) inPlace(outcomes []outcome) ([]edit, bool) {
 }
 
 // insertion is a value as it is written within the scalar; false if the whole
-// scalar has to be written anew. That is so in a plain scalar, whatever the
-// value, and in a quoted one across lines, where white space at the ends of a
-// value would be folded. A single-quoted scalar is kept only for the sake of
+// scalar has to be written anew. That is so in a plain scalar and for a URI by
+// itself, whatever the value, and in a quoted scalar across lines, where white
+// space at the ends of a value would be folded. A single-quoted scalar is kept only for the sake of
 // others: their templates hold double quotes more often than single ones.
 func (s *scalar) insertion(value string) (string, bool) {
 	switch {
+	case s.bare:
+		return "", false
 	case s.block:
 		return value, s.indent > 0 && fitsBlock(value)
-	case s.lines || s.bare:
+	case s.lines:
 		return "", false
 	case s.node.Style&yaml.DoubleQuotedStyle != 0:
 		quoted := doubleQuote(value)

@@ -49,6 +49,7 @@ var contexts = []struct{ name, text, before, after string }{
 	{"no newline", "next: 1\nv: {{ get_secret_value('s') }}", "", ""},
 	{"literal no newline", "next: 1\nv: |\n  {{ get_secret_value('s') }}", "", ""},
 	{"uri", "v: pouncet://-/-/s\nnext: 1\n", "", ""},
+	{"uri block", "v: |- # c\n  pouncet://-/-/s\nnext: 1\n", "", ""},
 	{"uri quoted", "v: \"pouncet://-/-/s\"\nnext: 1\n", "", ""},
 }
 

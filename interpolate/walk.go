@@ -116,8 +116,8 @@ func (w *walker) scalar(n *yaml.Node, key bool) {
 			w.holders[n] = true
 			return
 		}
-		w.problem(p.start, p.text, backend.Errorf(backend.CodeInvalid, "a mapping key cannot hold a reference").
-			WithHint("use references in values alone"))
+		err := backend.Errorf(backend.CodeInvalid, "a mapping key cannot hold a reference").WithHint("use references in values alone")
+		w.problems = append(w.problems, Problem{p.pos, p.text, err})
 	}
 }
 
@@ -127,10 +127,10 @@ func (w *walker) uri(n *yaml.Node, e extent) []part {
 	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
 		at++
 	}
-	if e.block || strings.ContainsAny(n.Value, " \t\r\n") {
+	if strings.ContainsAny(n.Value, " \t\r\n") {
 		text, _, _ := strings.Cut(n.Value, "\n")
 		w.suspect(at, text, backend.Errorf(backend.CodeInvalid, "the text begins like a reference and is not one").
-			WithHint("write a URI alone, in plain or quoted style, or in {{ }} inside other text"))
+			WithHint("write a URI alone, or in {{ }} inside other text"))
 		return nil
 	}
 	ref, err := ParseURI(n.Value)

@@ -1,0 +1,183 @@
+package audit_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// sink keeps records, or refuses those after the first n.
+type sink struct {
+	records []store.Record
+	refuse  bool
+	after   int
+}
+
+var errFull = errors.New("no space")
+
+func (s *sink) AppendRecord(ctx context.Context, r store.Record) error {
+	if s.refuse && len(s.records) >= s.after {
+		return errFull
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	s.records = append(s.records, r)
+	return nil
+}
+
+// service resolves everything to a canary, and counts what is applied.
+type service struct {
+	applied int
+	cancel  context.CancelFunc
+}
+
+func (s *service) Query(context.Context, backend.Query) (backend.Page, error) {
+	return backend.Page{}, nil
+}
+
+func (s *service) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	out := make([]backend.Resolution, len(refs))
+	for i, r := range refs {
+		if r.Name == "gone" {
+			out[i].Err = backend.Errorf(backend.CodeNotFound, "gone")
+			continue
+		}
+		out[i] = backend.Resolution{Value: backend.Text("CANARY"), ID: "id-" + r.Name, Version: 7}
+	}
+	return out, nil
+}
+
+func (s *service) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+	s.applied++
+	if s.cancel != nil {
+		s.cancel()
+	}
+	out := make([]backend.Outcome, len(set.Changes))
+	for i, c := range set.Changes {
+		out[i] = backend.Outcome{Action: backend.ActionUpdate, Changed: []string{"value"}, Object: backend.Object{Kind: c.Kind, ID: "id-" + c.Name, Name: c.Name, Version: 8}}
+	}
+	return out, nil
+}
+
+var who = backend.WithPrincipal(context.Background(), backend.Principal{Name: "ci", Role: backend.RoleAdmin})
+
+func TestReadsAreRecordedBeforeTheyAreAnswered(t *testing.T) {
+	s := &sink{}
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	log := audit.Log(&service{}, s, func() time.Time { return at })
+	refs := []backend.Ref{
+		{Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "a", Field: "f"},
+		{Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "gone"},
+		{Kind: backend.KindValue, Project: "p", Environment: "prod", Name: "b"},
+	}
+	if _, err := log.Resolve(who, refs); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.records) != 1 {
+		t.Fatalf("%d records", len(s.records))
+	}
+	r := s.records[0]
+	if r.Principal != "ci" || r.Role != backend.RoleAdmin || r.Verb != "resolve" || r.Code != "ok" || !r.At.Equal(at) {
+		t.Errorf("record %+v", r)
+	}
+	const want = `[{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","field":"f","id":"id-a","version":7},{"kind":"secret","name":"gone","code":"not_found"}]},` +
+		`{"project":"p","environment":"prod","items":[{"kind":"scoped_value","name":"b","id":"id-b","version":7}]}]`
+	if string(r.Detail) != want {
+		t.Errorf("detail\n%s\nwant\n%s", r.Detail, want)
+	}
+	refs[0].Reveal = true
+	if _, err := log.Resolve(who, refs); err != nil {
+		t.Fatal(err)
+	}
+	if s.records[1].Verb != "reveal" || !strings.Contains(string(s.records[1].Detail), `"reveal":true`) {
+		t.Errorf("a reveal is recorded as %s %s", s.records[1].Verb, s.records[1].Detail)
+	}
+}
+
+func TestWhatCannotBeRecordedDoesNotHappen(t *testing.T) {
+	next := &service{}
+	log := audit.Log(next, &sink{refuse: true}, nil)
+	out, err := log.Resolve(who, []backend.Ref{{Name: "a"}})
+	if out != nil || !errors.Is(err, backend.ErrUnavailable) || !errors.Is(err, errFull) {
+		t.Errorf("resolving: %v, %v", out, err)
+	}
+	if _, err := log.Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}}); !errors.Is(err, backend.ErrUnavailable) || next.applied != 0 {
+		t.Errorf("applying: %v, applied %d times", err, next.applied)
+	}
+	if _, err := log.Apply(who, backend.ChangeSet{DryRun: true, Changes: []backend.Change{{Name: "a"}}}); err == nil || next.applied != 0 {
+		t.Errorf("comparing: %v", err)
+	}
+}
+
+func TestChangesAreRecordedBeforeAndAfter(t *testing.T) {
+	s := &sink{}
+	log := audit.Log(&service{}, s, nil)
+	set := backend.ChangeSet{Changes: []backend.Change{
+		{Op: backend.OpDelete, Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "a", Force: true, Value: backend.Text("CANARY")},
+	}}
+	if _, err := log.Apply(who, set); err != nil {
+		t.Fatal(err)
+	}
+	set.DryRun = true
+	if _, err := log.Apply(who, set); err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, r := range s.records {
+		lines = append(lines, fmt.Sprintf("%s/%s %s", r.Verb, r.Phase, r.Detail))
+	}
+	got := strings.Join(lines, "\n")
+	want := `apply/intent [{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","op":"delete","force":true}]}]
+apply/outcome [{"items":[{"kind":"secret","name":"a","action":"update","changed":["value"],"id":"id-a","version":8}]}]
+compare/ [{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","op":"delete","force":true}]}]`
+	if got != want {
+		t.Errorf("records\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestTheOutcomeIsRecordedWhenTheCallerHasGone(t *testing.T) {
+	ctx, cancel := context.WithCancel(who)
+	s := &sink{}
+	if _, err := audit.Log(&service{cancel: cancel}, s, nil).Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.records) != 2 || s.records[1].Phase != "outcome" {
+		t.Errorf("%d records", len(s.records))
+	}
+}
+
+func TestAnOutcomeThatCannotBeRecordedIsStillReturned(t *testing.T) {
+	out, err := audit.Log(&service{}, &sink{refuse: true, after: 1}, nil).Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}})
+	if err != nil || len(out) != 1 {
+		t.Errorf("%v, %v: the change was made, and its intent is on record", out, err)
+	}
+}
+
+func TestNoRecordHoldsAValue(t *testing.T) {
+	s := &sink{}
+	log := audit.Log(&service{}, s, nil)
+	if _, err := log.Resolve(who, []backend.Ref{{Name: "a"}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a", Value: backend.Text("CANARY")}}}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(s.records)
+	if err != nil || strings.Contains(string(text), "CANARY") {
+		t.Errorf("records: %s, %v", text, err)
+	}
+	for _, r := range s.records {
+		if strings.Contains(string(r.Detail), "CANARY") {
+			t.Errorf("detail %s", r.Detail)
+		}
+	}
+}
