@@ -30,6 +30,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -193,7 +194,8 @@ func (s *server) around(next http.Handler) http.Handler {
 		counted := &counted{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			if p := recover(); p != nil {
-				s.options.Log.Error("panic", "request_id", id, "path", r.URL.Path)
+				// The stack shows addresses; what was panicked with may be a value.
+				s.options.Log.Error("panic", "request_id", id, "path", r.URL.Path, "stack", string(debug.Stack()))
 				if !counted.begun {
 					refuse(counted, backend.Errorf(backend.CodeInternal, "the server met a defect; its log has it under request %s", id))
 				}

@@ -1,0 +1,15 @@
+package httpapi
+
+import "github.com/pouncet/terraform-provider-pouncet/backend"
+
+// StatusOf and Listed show the table to the test of it.
+func StatusOf(code backend.Code) int { return statusOf(code) }
+
+func Listed(code backend.Code) bool {
+	for _, row := range statuses {
+		if row.code == code {
+			return codeOf(row.status) != ""
+		}
+	}
+	return false
+}

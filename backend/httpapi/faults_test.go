@@ -1,0 +1,353 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+)
+
+// flaky answers the first n requests by a fault, and then properly.
+func flaky(t *testing.T, n int64, fault http.HandlerFunc, s backend.Service) (endpoint string, requests *atomic.Int64) {
+	t.Helper()
+	requests = &atomic.Int64{}
+	proper := httpapi.NewServer(s, authenticate, httpapi.Options{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if requests.Add(1) <= n {
+			fault(w, r)
+			return
+		}
+		proper.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, requests
+}
+
+func hangUp(w http.ResponseWriter, _ *http.Request) {
+	c, _, err := w.(http.Hijacker).Hijack()
+	if err == nil {
+		_ = c.Close()
+	}
+}
+
+func status(code int, header, text string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if name, value, ok := strings.Cut(header, ": "); ok {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(code)
+		_, _ = io.WriteString(w, text)
+	}
+}
+
+func TestFaultsThatPass(t *testing.T) {
+	for name, fault := range map[string]http.HandlerFunc{
+		"429":             status(429, "Retry-After: 0", "slow down"),
+		"500":             status(500, "", "<html>oops</html>"),
+		"502 of a proxy":  status(502, "Content-Type: text/html", "<html>"),
+		"503":             status(503, "", ""),
+		"a closed socket": hangUp,
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &scripted{outcomes: []backend.Outcome{{Action: backend.ActionCreate}}}
+			endpoint, requests := flaky(t, 2, fault, s)
+			out, err := client(t, endpoint, goodToken).Apply(context.Background(), backend.ChangeSet{Changes: make([]backend.Change, 1)})
+			if err != nil || len(out) != 1 {
+				t.Fatalf("%v, %v", out, err)
+			}
+			if n := requests.Load(); n != 3 {
+				t.Errorf("%d requests", n)
+			}
+			if s.set.IdempotencyKey == "" {
+				t.Error("a repeated change had no idempotency key")
+			}
+		})
+	}
+}
+
+func TestFaultsThatStay(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault http.HandlerFunc
+		code  backend.Code
+		says  string
+	}{
+		"garbage":             {status(200, "", "not JSON"), backend.CodeUnavailable, "not Pouncet's"},
+		"a login page":        {status(200, "Content-Type: text/html", "<html>CANARY</html>"), backend.CodeUnavailable, "text/html"},
+		"half a body":         {status(200, "Content-Length: 100", `{"resol`), backend.CodeUnavailable, "half a body"},
+		"too few resolutions": {status(200, "", `{"resolutions":[]}`), backend.CodeUnavailable, "0 resolutions for 1 references"},
+		"a redirect":          {status(302, "Location: http://127.0.0.1:1/", ""), backend.CodeInternal, "302"},
+		"another server":      {status(404, "", "404 page not found"), backend.CodeUnavailable, "404"},
+		"500 for ever":        {status(500, "", "CANARY"), backend.CodeInternal, "500"},
+		"closed sockets":      {hangUp, backend.CodeUnavailable, "cannot be reached"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			endpoint, _ := flaky(t, 1000, c.fault, &scripted{})
+			_, err := client(t, endpoint, goodToken).Resolve(context.Background(), make([]backend.Ref, 1))
+			e := backend.AsError(err)
+			if e == nil || e.Code != c.code || !strings.Contains(e.Error(), c.says) || !strings.Contains(e.Error(), endpoint) {
+				t.Fatalf("error %v", err)
+			}
+			if strings.Contains(e.Error(), "CANARY") || strings.Contains(e.Error(), goodToken) {
+				t.Errorf("the error shows a body or the token: %v", e)
+			}
+		})
+	}
+}
+
+func TestAServerThatHangs(t *testing.T) {
+	release := make(chan struct{})
+	endpoint, _ := flaky(t, 1000, func(http.ResponseWriter, *http.Request) { <-release }, &scripted{})
+	t.Cleanup(func() { close(release) })
+	c, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: goodToken, Timeout: 50 * time.Millisecond, RetryWait: time.Millisecond, RetryMax: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Resolve(context.Background(), nil); !errors.Is(err, backend.ErrUnavailable) {
+		t.Errorf("after the time limit: %v", err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	if _, err := c.Resolve(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestEndpointsThatAreRefused(t *testing.T) {
+	for _, endpoint := range []string{"", "example.com", "ftp://example.com", "https://", "https://user:CANARY@example.com", "https://example.com?token=CANARY", "http://example.com", "http://10.0.0.1", "://CANARY"} {
+		_, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: "t"})
+		if !errors.Is(err, backend.ErrInvalid) || strings.Contains(err.Error(), "CANARY") {
+			t.Errorf("%q: %v", endpoint, err)
+		}
+	}
+	for _, endpoint := range []string{"https://example.com", "https://example.com/base/", "http://127.0.0.1:8420", "http://localhost:1", "http://[::1]:1"} {
+		if _, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: "t"}); err != nil {
+			t.Errorf("%q: %v", endpoint, err)
+		}
+	}
+	if _, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: "https://example.com"}); !errors.Is(err, backend.ErrUnauthenticated) {
+		t.Errorf("without a token: %v", err)
+	}
+}
+
+func post(t *testing.T, url, token, kind, body string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Content-Type", kind)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("an answer that may be cached")
+	}
+	return resp.StatusCode, string(text)
+}
+
+func TestRequestsThatAreRefused(t *testing.T) {
+	server := httptest.NewServer(httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{}))
+	defer server.Close()
+	const kind = "application/json"
+	for name, c := range map[string]struct {
+		path, token, kind, body string
+		status                  int
+		says                    string
+	}{
+		"no token":       {"/v1/query", "", kind, "{}", 401, "unauthenticated"},
+		"wrong token":    {"/v1/query", "CANARY", kind, "{}", 401, "unauthenticated"},
+		"no JSON":        {"/v1/query", goodToken, kind, "CANARY", 400, "not the JSON"},
+		"unknown field":  {"/v1/resolve", goodToken, kind, `{"refs":[{"CANARY":1}]}`, 400, "newer than the server"},
+		"something more": {"/v1/query", goodToken, kind, `{} {}`, 400, "follows"},
+		"content type":   {"/v1/query", goodToken, "text/plain", "{}", 400, "application/json"},
+		"another path":   {"/v1/CANARY", goodToken, kind, "{}", 404, "not_found"},
+		"too large":      {"/v1/query", goodToken, kind, `{"name":"` + strings.Repeat("x", 64<<20) + `"}`, 413, "67108864"},
+	} {
+		code, text := post(t, server.URL+c.path, c.token, c.kind, c.body)
+		if code != c.status || !strings.Contains(text, c.says) {
+			t.Errorf("%s: %d %s", name, code, text)
+		}
+		if strings.Contains(text, "CANARY") && name != "another path" {
+			t.Errorf("%s: the answer repeats the request: %s", name, text)
+		}
+	}
+}
+
+// panics is a Service with a defect.
+type panics struct{ scripted }
+
+func (*panics) Query(context.Context, backend.Query) (backend.Page, error) { panic("CANARY") }
+
+func TestADefectIsTold(t *testing.T) {
+	var log bytes.Buffer
+	server := httptest.NewServer(httpapi.NewServer(&panics{}, authenticate, httpapi.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}))
+	defer server.Close()
+	code, text := post(t, server.URL+"/v1/query", goodToken, "application/json", "{}")
+	if code != 500 || !strings.Contains(text, `"code":"internal"`) || strings.Contains(text, "CANARY") || strings.Contains(text, "goroutine") {
+		t.Errorf("%d %s", code, text)
+	}
+}
+
+func TestTheLogHasNoSecrets(t *testing.T) {
+	var log bytes.Buffer
+	var mu sync.Mutex
+	s := &scripted{resolved: []backend.Resolution{{Value: backend.Text("CANARY")}}}
+	c := connect(t, s, httpapi.Options{Log: slog.New(slog.NewTextHandler(writer{&mu, &log}, nil))})
+	if _, err := c.Resolve(context.Background(), []backend.Ref{{Name: "SECRET-NAME"}}); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	text := log.String()
+	if !strings.Contains(text, "path=/v1/resolve") || !strings.Contains(text, "status=200") || !strings.Contains(text, "principal=p") {
+		t.Errorf("log %s", text)
+	}
+	for _, secret := range []string{"CANARY", "Q0FOQVJZ", goodToken, "SECRET-NAME"} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the log has %s", secret)
+		}
+	}
+}
+
+type writer struct {
+	mu *sync.Mutex
+	b  *bytes.Buffer
+}
+
+func (w writer) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.b.Write(p)
+}
+
+// slow answers when it is let.
+type slow struct {
+	scripted
+	begun, release chan struct{}
+}
+
+func (s *slow) Query(context.Context, backend.Query) (backend.Page, error) {
+	s.begun <- struct{}{}
+	<-s.release
+	return backend.Page{Next: "done"}, nil
+}
+
+func TestAGracefulStopFinishesWhatRuns(t *testing.T) {
+	s := &slow{begun: make(chan struct{}), release: make(chan struct{})}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() {
+		served <- httpapi.Serve(ctx, l, httpapi.NewServer(s, authenticate, httpapi.Options{}), httpapi.Options{})
+	}()
+	answered := make(chan error, 1)
+	go func() {
+		page, err := client(t, "http://"+l.Addr().String(), goodToken).Query(context.Background(), backend.Query{})
+		if err == nil && page.Next != "done" {
+			err = fmt.Errorf("page %+v", page)
+		}
+		answered <- err
+	}()
+	<-s.begun
+	stop()
+	close(s.release)
+	if err := <-answered; err != nil {
+		t.Errorf("the request that ran: %v", err)
+	}
+	if err := <-served; err != nil {
+		t.Errorf("serving: %v", err)
+	}
+	if _, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		t.Error("still listening after the stop")
+	}
+}
+
+func TestTooManyAtOnce(t *testing.T) {
+	s := &slow{begun: make(chan struct{}), release: make(chan struct{})}
+	server := httptest.NewServer(httpapi.NewServer(s, authenticate, httpapi.Options{MaxRequests: 1}))
+	defer server.Close()
+	first := make(chan int, 1)
+	go func() {
+		code, _ := post(t, server.URL+"/v1/query", goodToken, "application/json", "{}")
+		first <- code
+	}()
+	<-s.begun
+	code, text := post(t, server.URL+"/v1/query", goodToken, "application/json", "{}")
+	if code != 429 || !strings.Contains(text, "too many requests") {
+		t.Errorf("the second: %d %s", code, text)
+	}
+	close(s.release)
+	if code := <-first; code != 200 {
+		t.Errorf("the first: %d", code)
+	}
+}
+
+func TestHealthAndReadiness(t *testing.T) {
+	var broken atomic.Bool
+	server := httptest.NewServer(httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{Ready: func(context.Context) error {
+		if broken.Load() {
+			return backend.Errorf(backend.CodeUnavailable, "the database is away")
+		}
+		return nil
+	}}))
+	defer server.Close()
+	get := func(path string) (int, string) {
+		resp, err := http.Get(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(text)
+	}
+	for _, step := range []struct {
+		broken bool
+		path   string
+		status int
+	}{{false, "/healthz", 200}, {false, "/readyz", 200}, {true, "/healthz", 200}, {true, "/readyz", 503}} {
+		broken.Store(step.broken)
+		if code, text := get(step.path); code != step.status {
+			t.Errorf("broken=%t %s: %d %s", step.broken, step.path, code, text)
+		}
+	}
+}
+
+func BenchmarkResolve1000(b *testing.B) {
+	s := &scripted{resolved: make([]backend.Resolution, 1000)}
+	for i := range s.resolved {
+		s.resolved[i] = backend.Resolution{Value: backend.Text("a value of the usual length"), ID: "01890a5d-ac96-774b-bcce-b302099a8057", Environment: "prod", Scope: "project", Version: 3}
+	}
+	refs := make([]backend.Ref, 1000)
+	for i := range refs {
+		refs[i] = backend.Ref{Kind: backend.KindSecret, Project: "default", Environment: "prod", Name: fmt.Sprint("secret_", i)}
+	}
+	c := connect(b, s, httpapi.Options{})
+	for b.Loop() {
+		if _, err := c.Resolve(context.Background(), refs); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
