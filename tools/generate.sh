@@ -8,13 +8,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cat > "$work/rc" <<RC
 provider_installation {
-  dev_overrides { "pouncet/pouncet" = "$PWD/bin" }
+  dev_overrides { "hashicorp/pouncet" = "$PWD/bin" }
 }
 RC
 cat > "$work/main.tf" <<'TF'
 terraform {
   required_providers {
-    pouncet = { source = "pouncet/pouncet" }
+    pouncet = { source = "hashicorp/pouncet" } # where tfplugindocs looks for a schema
   }
 }
 TF

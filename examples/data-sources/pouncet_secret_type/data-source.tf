@@ -1,0 +1,7 @@
+data "pouncet_secret_type" "smtp" {
+  key = "smtp"
+}
+
+output "smtp_needs" {
+  value = jsondecode(data.pouncet_secret_type.smtp.schema).required
+}

@@ -1,0 +1,28 @@
+variable "db_password" {
+  type      = string
+  ephemeral = true
+  sensitive = true
+}
+
+resource "pouncet_environment" "staging" {
+  name = "staging"
+}
+
+resource "pouncet_secret" "db" {
+  name        = "db"
+  environment = pouncet_environment.staging.name
+  value_wo    = jsonencode({ username = "loader", password = var.db_password })
+}
+
+# For another provider's configuration, or for a write-only argument.
+ephemeral "pouncet_secret_value" "db" {
+  name        = pouncet_secret.db.name
+  environment = pouncet_environment.staging.name
+  field       = "password"
+}
+
+resource "pouncet_secret" "copy" {
+  name        = "db_password"
+  environment = pouncet_environment.staging.name
+  value_wo    = ephemeral.pouncet_secret_value.db.value
+}

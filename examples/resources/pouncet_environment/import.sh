@@ -1,0 +1,2 @@
+# As [project/]name, or by id.
+terraform import pouncet_environment.staging staging
