@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -21,6 +22,7 @@ var errKeyMissing = errors.New("a scope key has to be fetched first")
 // caller leaves the transaction, calls obtain, and begins again.
 type keyset struct {
 	keyring *envelope.Keyring
+	mu      sync.Mutex                     // values are opened in parallel
 	held    map[string]*envelope.Key       // by id of the scope key
 	made    map[string]envelope.WrappedKey // by environment: generated, not stored yet
 	missing map[string]envelope.WrappedKey // by id: to be unwrapped or, without a blob, generated
@@ -37,6 +39,8 @@ func newKeyset(k *envelope.Keyring) *keyset {
 
 // get returns the unwrapped key, or notes it and returns errKeyMissing.
 func (s *keyset) get(w envelope.WrappedKey) (*envelope.Key, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if k, ok := s.held[w.ID]; ok {
 		return k, nil
 	}

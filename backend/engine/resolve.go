@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"runtime"
 	"strconv"
+	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -277,16 +280,39 @@ func versionNumber(ref backend.Ref, secret store.Object) (int64, error) {
 // open turns what was found into resolutions. It may be called again once
 // the keys that it misses are there.
 func (r *resolver) open(keys *keyset) []backend.Resolution {
-	trusted := map[string]error{} // environments, by id, whose row was checked
+	trusted := map[string]error{} // environments, by id: what checking their row gave
+	for i := range r.finds {
+		if f := &r.finds[i]; f.err == nil {
+			if _, done := trusted[f.environment.ID]; !done {
+				trusted[f.environment.ID] = f.project.check(f.environment, keys)
+			}
+		}
+	}
 	out := make([]backend.Resolution, len(r.refs))
-	for i, ref := range r.refs {
-		resolution, err := r.openOne(ref, &r.finds[i], keys, trusted)
+	inParallel(len(r.refs), func(i int) {
+		resolution, err := r.openOne(r.refs[i], &r.finds[i], keys, trusted)
 		if err != nil && !errors.Is(err, errKeyMissing) {
 			resolution = backend.Resolution{Err: backend.AsError(err)}
 		}
 		out[i] = resolution
-	}
+	})
 	return out
+}
+
+// inParallel calls f for 0 to n-1, on all processors if that is worth it:
+// opening a value takes a few microseconds, as does starting a goroutine.
+func inParallel(n int, f func(i int)) {
+	const worthwhile = 64
+	workers := min(runtime.GOMAXPROCS(0), n/worthwhile+1)
+	var wg sync.WaitGroup
+	for w := range workers {
+		wg.Go(func() {
+			for i := w * n / workers; i < (w+1)*n/workers; i++ {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func (r *resolver) openOne(ref backend.Ref, f *find, keys *keyset, trusted map[string]error) (backend.Resolution, error) {
@@ -340,25 +366,15 @@ func (f *find) fields(ref backend.Ref) []string {
 	return out
 }
 
-// trust checks the rows that led here: the environment's (once per call), the entry's, the link's.
+// trust checks the rows that led here: the environment's, the entry's, the
+// link's. All of them are checked, so that all keys that are missing are noted.
 func (f *find) trust(keys *keyset, trusted map[string]error) error {
-	checked, done := trusted[f.environment.ID]
-	if !done {
-		checked = f.project.check(f.environment, keys)
-		if !errors.Is(checked, errKeyMissing) {
-			trusted[f.environment.ID] = checked
-		}
-	}
-	errs := []error{checked, f.project.check(f.entry.Object, keys)}
+	entry := f.project.check(f.entry.Object, keys)
+	var link error
 	if f.link.Object.ID != "" {
-		errs = append(errs, f.project.check(f.link.Object, keys))
+		link = f.project.check(f.link.Object, keys)
 	}
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return cmp.Or(trusted[f.environment.ID], entry, link)
 }
 
 // check verifies the MAC of a row under the scope key of the environment it belongs to.

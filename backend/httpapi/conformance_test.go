@@ -18,32 +18,33 @@ import (
 )
 
 // TestConformance runs the suite that the engine passes in-process across the
-// whole stack: client, HTTP, access guard, audit log, engine.
+// whole stack.
 func TestConformance(t *testing.T) {
-	servicetest.Run(t, func(t *testing.T) backend.Service {
-		c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
-		made, err := open.Init(context.Background(), c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		token, err := os.ReadFile(made.TokenFile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parts, err := open.Embedded(context.Background(), c)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = parts.Close() })
-		service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
-		server := httptest.NewServer(httpapi.NewServer(service, func(ctx context.Context, token string) (backend.Principal, error) {
-			return access.Authenticate(ctx, parts.Store, token, time.Now())
-		}, httpapi.Options{}))
-		t.Cleanup(server.Close)
-		client, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: server.URL, Token: strings.TrimSpace(string(token))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return client
-	})
+	servicetest.Run(t, func(t *testing.T) backend.Service { return stack(t) })
+}
+
+// stack is everything from a client to a backend of its own: client, HTTP,
+// access guard, audit log, engine.
+func stack(t testing.TB) backend.Service {
+	t.Helper()
+	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+	made, err := open.Init(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := os.ReadFile(made.TokenFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := open.Embedded(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = parts.Close() })
+	service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
+	server := httptest.NewServer(httpapi.NewServer(service, func(ctx context.Context, token string) (backend.Principal, error) {
+		return access.Authenticate(ctx, parts.Store, token, time.Now())
+	}, httpapi.Options{}))
+	t.Cleanup(server.Close)
+	return client(t, server.URL, strings.TrimSpace(string(token)))
 }

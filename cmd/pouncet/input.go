@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -65,16 +66,19 @@ func (s *source) read(a *app, c *cobra.Command, into *backend.Change) error {
 			return backend.Errorf(backend.CodeInvalid, "reading the value: %w", err)
 		}
 		defer f.Close()
-		return s.readAll(a, f, into)
+		return s.readAll(c.Context(), a, f, into)
 	case s.stdin:
-		return s.readAll(a, a.in, into)
+		return s.readAll(c.Context(), a, a.in, into)
 	}
 	return nil
 }
 
-func (s *source) readAll(a *app, r io.Reader, into *backend.Change) error {
-	value, err := io.ReadAll(io.LimitReader(r, maxInput+1))
-	if err != nil {
+func (s *source) readAll(ctx context.Context, a *app, r io.Reader, into *backend.Change) error {
+	value, err := interruptible(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(r, maxInput+1)) })
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
 		return backend.Errorf(backend.CodeInvalid, "reading the value: %w", err)
 	}
 	if len(value) > maxInput {
@@ -92,18 +96,51 @@ func (s *source) readAll(a *app, r io.Reader, into *backend.Change) error {
 	return nil
 }
 
-// prompt asks for a value at the terminal, twice and without showing it.
-func (a *app) prompt(what string) (backend.Value, error) {
+// interruptible lets a read, which knows no context, be given up. The read goes
+// on behind it, for as long as the process does.
+func interruptible[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := read()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
+}
+
+// prompt asks for a secret's value at the terminal, twice and without showing it.
+func (a *app) prompt(ctx context.Context, name string) (backend.Value, error) {
+	if err := backend.CheckName(backend.KindSecret, name); err != nil {
+		return backend.Value{}, err // before anybody types
+	}
+	what := "secret " + backend.Quote(name)
 	f, ok := a.in.(*os.File)
 	if !ok || !isTerminal(a.in) {
 		return backend.Value{}, backend.Errorf(backend.CodeInvalid, "%s needs a value, and there is no terminal to ask for it", what).
 			WithHint("use --stdin, --file or --generate").At("value")
 	}
+	before, err := term.GetState(int(f.Fd()))
+	if err != nil {
+		return backend.Value{}, backend.Errorf(backend.CodeInvalid, "asking the terminal: %w", err)
+	}
 	ask := func(question string) ([]byte, error) {
 		fmt.Fprint(a.err, question)
-		text, err := term.ReadPassword(int(f.Fd()))
+		text, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(int(f.Fd())) })
 		fmt.Fprintln(a.err)
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			_ = term.Restore(int(f.Fd()), before) // else what is typed next stays hidden
+			return nil, ctx.Err()
+		case err != nil:
 			return nil, backend.Errorf(backend.CodeInvalid, "reading from the terminal: %w", err)
 		}
 		return text, nil
@@ -118,6 +155,9 @@ func (a *app) prompt(what string) (backend.Value, error) {
 	}
 	if !bytes.Equal(first, second) {
 		return backend.Value{}, backend.Errorf(backend.CodeInvalid, "the two values differ; nothing was changed").At("value")
+	}
+	if len(first) == 0 {
+		return backend.Value{}, backend.Errorf(backend.CodeInvalid, "Secret value is required").WithHint("nothing was typed").At("value")
 	}
 	return backend.NewValue(first), nil
 }

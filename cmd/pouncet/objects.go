@@ -73,7 +73,9 @@ func (a *app) listCommand(n noun) *cobra.Command {
 		}
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, _ []string) error {
-		objects, err := all(ctx, s, backend.Query{Kind: n.kind, Project: a.project, Environment: a.env, Scope: a.scope, Type: typeKey})
+		q := a.query(n, "")
+		q.Type = typeKey
+		objects, err := all(ctx, s, q)
 		if err != nil {
 			return err
 		}
@@ -86,11 +88,34 @@ func (a *app) listCommand(n noun) *cobra.Command {
 	return c
 }
 
+// query selects what a name or id means; all of the kind if it is "". What an
+// id means is held only to the place that flags say, since they were given with
+// it, while variables and defaults speak of names.
+func (a *app) query(n noun, nameOrID string) backend.Query {
+	q := backend.Query{Kind: n.kind}
+	switch {
+	case n.kind == backend.KindProject, n.kind == backend.KindToken:
+	case backend.IsID(nameOrID):
+		q.Project = a.project
+	default:
+		q.Project = a.projectName()
+	}
+	if n.isEntry() {
+		q.Environment, q.Scope = a.env, a.scope
+	}
+	if backend.IsID(nameOrID) {
+		q.ID = nameOrID
+		return q
+	}
+	q.Name = nameOrID
+	if n.isEntry() {
+		q.Environment = a.environmentName()
+	}
+	return q
+}
+
 // all fetches every page of a query.
 func all(ctx context.Context, s backend.Service, q backend.Query) ([]backend.Object, error) {
-	if q.Kind == backend.KindProject || q.Kind == backend.KindToken {
-		q.Project = ""
-	}
 	objects := []backend.Object{}
 	for {
 		page, err := s.Query(ctx, q)
@@ -106,10 +131,11 @@ func all(ctx context.Context, s backend.Service, q backend.Query) ([]backend.Obj
 
 func (a *app) print(n noun, objects []backend.Object) {
 	if a.json {
-		printJSON(a.out, map[string]any{"objects": objects})
+		a.printJSON(map[string]any{"objects": objects})
 		return
 	}
 	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	defer func() { _ = w.Flush() }() // a.out remembers its error
 	titles := make([]string, len(n.columns))
 	for i, c := range n.columns {
 		titles[i] = strings.ToUpper(c.title)
@@ -118,24 +144,19 @@ func (a *app) print(n noun, objects []backend.Object) {
 	for _, o := range objects {
 		cells := make([]string, len(n.columns))
 		for i, c := range n.columns {
-			cells[i] = strings.Join(strings.Fields(c.text(o)), " ")
+			cells[i] = strings.Join(strings.Fields(printable(c.text(o))), " ")
 			if cells[i] == "" {
 				cells[i] = "-"
 			}
 		}
 		fmt.Fprintln(w, strings.Join(cells, "\t"))
 	}
-	_ = w.Flush()
 }
 
 // find returns the objects that a name or id means, at least one. An entry's name may
 // mean several, one in each environment and scope.
 func (a *app) find(ctx context.Context, s backend.Service, n noun, nameOrID string) ([]backend.Object, error) {
-	q := backend.Query{Kind: n.kind, Project: a.project, Environment: a.env, Scope: a.scope, Name: nameOrID}
-	if backend.IsID(nameOrID) {
-		q.Name, q.ID = "", nameOrID
-	}
-	objects, err := all(ctx, s, q)
+	objects, err := all(ctx, s, a.query(n, nameOrID))
 	if err == nil && len(objects) == 0 {
 		err = backend.Errorf(backend.CodeNotFound, "%s %s does not exist", n.kind, backend.Quote(nameOrID)).
 			WithHint("see: pouncet %s list", n.command)
@@ -178,12 +199,12 @@ func (a *app) showCommand(n noun) *cobra.Command {
 			return err
 		}
 		if a.json {
-			printJSON(a.out, map[string]any{"objects": objects})
+			a.printJSON(map[string]any{"objects": objects})
 			return nil
 		}
 		for i, o := range objects {
 			if i > 0 {
-				fmt.Fprintln(a.out)
+				a.println()
 			}
 			a.describe(o)
 		}
@@ -195,9 +216,10 @@ func (a *app) showCommand(n noun) *cobra.Command {
 // describe prints every field that an object has.
 func (a *app) describe(o backend.Object) {
 	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	defer func() { _ = w.Flush() }() // a.out remembers its error
 	field := func(title, text string) {
 		if text != "" && text != "-" {
-			fmt.Fprintf(w, "%s\t%s\n", title, text)
+			fmt.Fprintf(w, "%s\t%s\n", title, printable(text))
 		}
 	}
 	field("name", o.Name)
@@ -229,9 +251,7 @@ func (a *app) describe(o backend.Object) {
 		field("protected", "yes")
 	}
 	if p := o.Policy; p != nil {
-		if o.Secrets != nil {
-			field("secrets", fmt.Sprintf("%d of %d", *o.Secrets, p.MaxSecrets))
-		}
+		field("secrets", quota(o))
 		field("largest value", strconv.Itoa(p.MaxValueBytes)+" bytes")
 		field("longest name", strconv.Itoa(p.MaxNameLength)+" characters")
 		field("name pattern", p.NamePattern)
@@ -244,7 +264,14 @@ func (a *app) describe(o backend.Object) {
 	field("expires", date(o.ExpiresAt))
 	field("created", date(o.CreatedAt))
 	field("updated", date(o.UpdatedAt))
-	_ = w.Flush()
+}
+
+// quota says how full a project is.
+func quota(o backend.Object) string {
+	if o.Secrets == nil || o.Policy == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d", *o.Secrets, o.Policy.MaxSecrets)
 }
 
 func linkText(o backend.Object) string {
@@ -288,42 +315,43 @@ func (a *app) deleteCommand(n noun) *cobra.Command {
 		a.placeFlags(c)
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
-		type result struct {
-			Name   string         `json:"name"`
-			ID     string         `json:"id,omitempty"`
-			Action backend.Action `json:"action,omitempty"`
-			Err    *backend.Error `json:"error,omitempty"`
-		}
-		var results []result
+		outcomes := make([]backend.Outcome, len(args))
 		var first error
-		for _, arg := range args {
-			r := result{Name: arg}
-			o, err := a.one(ctx, s, n, arg)
-			if err == nil {
-				r.ID = o.ID
-				_, err = s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{Op: backend.OpDelete, Kind: n.kind, ID: o.ID, Force: force}}})
-			}
+		for i, arg := range args {
+			o, err := a.delete(ctx, s, n, arg, force)
 			if err != nil {
-				r.Err = backend.AsError(err)
-				if first == nil {
-					first = err
-				}
-			} else {
-				r.Action = backend.ActionDelete
+				o.Err = backend.AsError(err)
+				first = cmp.Or(first, err)
 			}
-			results = append(results, r)
-			if !a.json && err == nil {
-				fmt.Fprintf(a.out, "deleted %s %s\n", n.kind, o.Name)
-			} else if !a.json && len(args) > 1 {
-				fmt.Fprintf(a.out, "kept %s %s: %s\n", n.kind, backend.Quote(arg), r.Err.Message)
+			outcomes[i] = o
+			switch {
+			case a.json:
+			case err == nil:
+				a.println(sentence(o))
+			case len(args) > 1:
+				a.printf("kept %s %s: %s\n", n.kind, backend.Quote(arg), printable(o.Err.Message))
 			}
 		}
 		if a.json {
-			printJSON(a.out, map[string]any{"outcomes": results})
+			a.printJSON(map[string]any{"outcomes": outcomes})
 		}
 		return first
 	})
 	return c
+}
+
+// delete deletes what one name or id means. Its outcome names what was to be
+// deleted even where that is not there.
+func (a *app) delete(ctx context.Context, s backend.Service, n noun, nameOrID string, force bool) (backend.Outcome, error) {
+	o, err := a.one(ctx, s, n, nameOrID)
+	if err != nil {
+		return backend.Outcome{Object: backend.Object{Kind: n.kind, Name: nameOrID}}, err
+	}
+	out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{Op: backend.OpDelete, Kind: n.kind, ID: o.ID, Force: force}}})
+	if err != nil {
+		return backend.Outcome{Object: o}, err
+	}
+	return out[0], nil
 }
 
 // apply makes changes and says what became of each.
@@ -333,11 +361,11 @@ func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.C
 		return err
 	}
 	if a.json {
-		printJSON(a.out, map[string]any{"outcomes": out})
+		a.printJSON(map[string]any{"outcomes": out})
 		return nil
 	}
 	for _, o := range out {
-		fmt.Fprintln(a.out, sentence(o))
+		a.println(sentence(o))
 	}
 	return nil
 }

@@ -24,11 +24,11 @@ func (a *app) resolveCommand() *cobra.Command {
 	c.Flags().StringVar(&ref.Field, "field", "", "only this field of a JSON value, as in a.b[0]")
 	c.Flags().StringVar(&ref.Version, "version", "", `a version's number, or "previous"`)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if a.env == "" {
+		if a.environmentName() == "" {
 			return usage(c, "say which environment by --env or POUNCET_ENV")
 		}
 		return a.with(func(ctx context.Context, s backend.Service, args []string) error {
-			ref.Project, ref.Environment, ref.Scope, ref.Name = a.project, a.env, a.scope, args[0]
+			ref.Project, ref.Environment, ref.Scope, ref.Name = a.projectName(), a.environmentName(), a.scope, args[0]
 			if value {
 				ref.Kind = backend.KindValue
 			}

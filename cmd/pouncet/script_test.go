@@ -45,6 +45,7 @@ func scripts(t *testing.T, dir string, served bool) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"backend": makeBackend, "code": exitCodeIs, "feed": feed, "hides": hides, "fill": fill, "lock": lock, "damage": damage, "ready": ready,
+			"bytes": writeBytes, "mode": mode, "size": size, "setenv": setenv, "populate": populate, "get": get, "terminate": terminate,
 		},
 	})
 }

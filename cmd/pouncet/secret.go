@@ -2,8 +2,9 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -32,9 +33,9 @@ func (a *app) secretCommand() *cobra.Command {
 		return from.read(a, c, change)
 	})
 	set.Args = func(c *cobra.Command, args []string) error {
-		if len(args) > 1 {
-			return usage(c, "a value is never an argument: other processes see argument lists, and shells remember them.\n"+
-				"  If what you gave was a secret, it may now be in your shell's history.\n  Use the prompt, --stdin, --file or --generate")
+		if len(args) > 1 || (len(args) == 1 && strings.Contains(args[0], "=")) {
+			return &usageError{backend.Errorf(backend.CodeInvalid, "a value is never an argument, since other processes see argument lists").
+				WithHint("use the prompt, --stdin, --file or --generate; if it was a secret, it may now be in your shell's history").At("value")}
 		}
 		return arguments(1, 1, "one name or id")(c, args)
 	}
@@ -43,11 +44,10 @@ func (a *app) secretCommand() *cobra.Command {
 
 // promptIfNew asks for the value of a secret that is about to be created and
 // was given none; and of one that exists, where nothing at all was to be changed.
-func (a *app) promptIfNew(ctx context.Context, s backend.Service, c *backend.Change) error {
+func (a *app) promptIfNew(ctx context.Context, s backend.Service, q backend.Query, c *backend.Change) error {
 	if !c.Value.IsZero() || c.Generate != nil {
 		return nil
 	}
-	q := backend.Query{Kind: c.Kind, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name, ID: c.ID}
 	if q.Scope == "" && q.ID == "" {
 		q.Scope = backend.ProjectScope
 	}
@@ -56,10 +56,15 @@ func (a *app) promptIfNew(ctx context.Context, s backend.Service, c *backend.Cha
 		return err
 	}
 	nothing := c.Description == nil && c.Labels == nil && c.Type == nil && c.Visibility == nil
-	if len(page.Objects) > 0 && (!nothing || !isTerminal(a.in)) {
+	switch {
+	case len(page.Objects) == 0 && q.ID != "":
+		return nil // the backend says that there is no such id
+	case len(page.Objects) > 0 && (!nothing || !isTerminal(a.in)):
 		return nil
+	case len(page.Objects) > 0:
+		q.Name = page.Objects[0].Name
 	}
-	c.Value, err = a.prompt("secret " + c.Name)
+	c.Value, err = a.prompt(ctx, q.Name)
 	return err
 }
 
@@ -131,30 +136,26 @@ func (a *app) resolveOne(ctx context.Context, s backend.Service, ref backend.Ref
 		return backend.Errorf(backend.CodeConflict, "secret %q was replaced while it was looked up", ref.Name).WithHint("try again")
 	}
 	if a.json {
-		printJSON(a.out, map[string]any{
-			"value": string(r.Value.Expose()), "is_json": r.JSON, "environment": r.Environment, "scope": r.Scope, "version": r.Version, "id": r.ID,
-		})
+		a.printJSON(resolution(r))
 		return nil
 	}
 	if _, err := a.out.Write(r.Value.Expose()); err != nil {
-		return fmt.Errorf("writing the value: %w", err)
+		return a.out.failure()
 	}
-	if isTerminal(a.out) {
-		fmt.Fprintln(a.out)
+	if isTerminal(a.out.to) {
+		a.println()
 	}
 	return nil
 }
 
-// asMissing marks the error of a reference that leads nowhere.
-func asMissing(err *backend.Error) error {
-	if isMissing(err) {
-		return missingError{err}
+// resolution is a resolved reference for scripts. A JSON string holds text
+// alone: a value that is none goes out as base64, under another name.
+func resolution(r backend.Resolution) map[string]any {
+	out := map[string]any{"is_json": r.JSON, "environment": r.Environment, "scope": r.Scope, "version": r.Version, "id": r.ID}
+	if value := r.Value.Expose(); utf8.Valid(value) {
+		out["value"] = string(value)
+	} else {
+		out["value_base64"] = value
 	}
-	return err
-}
-
-// isMissing reports whether a reference leads nowhere. An environment or a
-// project that does not exist is not that, but a mistake in the call.
-func isMissing(err *backend.Error) bool {
-	return err.Code == backend.CodeNotFound && err.Attribute != "environment" && err.Attribute != "project"
+	return out
 }

@@ -29,23 +29,23 @@ func (a *app) initCommand() *cobra.Command {
 	c.Flags().StringVar(&kmsKey, "kms-key", "", "URI of the KMS key: aws-kms:///alias/NAME or file:///PATH (default a key file in the folder; POUNCET_KMS_KEY)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		config := open.FromEnvironment(open.Config{KMSKey: kmsKey})
-		if config.Endpoint != "" {
-			return usage(c, "init makes an embedded backend, and POUNCET_ENDPOINT names a server")
+		if config.Endpoint != "" || a.endpoint != "" {
+			return usage(c, "init makes an embedded backend, and --endpoint or POUNCET_ENDPOINT names a server")
 		}
 		made, err := open.Init(c.Context(), config)
 		if err != nil {
 			return err
 		}
 		if a.json {
-			printJSON(a.out, made)
+			a.printJSON(made)
 			return nil
 		}
 		if made.Existing {
-			fmt.Fprintf(a.out, "The backend in %s is there already; nothing was changed.\n", made.Path)
+			a.printf("The backend in %s is there already; nothing was changed.\n", made.Path)
 			return nil
 		}
-		fmt.Fprintf(a.out, "Made a backend in %s, with the project %q.\n", made.Path, backend.DefaultProject)
-		fmt.Fprintf(a.out, "KMS key: %s\nFirst admin token, for pouncet server: in %s\n", made.KMSKey, made.TokenFile)
+		a.printf("Made a backend in %s, with the project %q.\n", made.Path, backend.DefaultProject)
+		a.printf("KMS key: %s\nFirst admin token, for pouncet server: in %s\n", made.KMSKey, made.TokenFile)
 		return nil
 	}
 	return c
@@ -67,7 +67,7 @@ func (a *app) serverCommand() *cobra.Command {
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		config := open.FromEnvironment(open.Config{})
 		if config.Endpoint != "" || a.endpoint != "" {
-			return usage(c, "server serves an embedded backend; unset POUNCET_ENDPOINT")
+			return usage(c, "server serves an embedded backend, and --endpoint or POUNCET_ENDPOINT names another server")
 		}
 		parts, err := open.Embedded(c.Context(), config)
 		if err != nil {

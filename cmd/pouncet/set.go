@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,36 +16,34 @@ import (
 func (a *app) setCommand(n noun, use, short string, flags func(c *cobra.Command), fill func(c *cobra.Command, change *backend.Change) error) *cobra.Command {
 	c := &cobra.Command{Use: use, Short: short, Args: arguments(1, 1, "one name or id")}
 	var description string
-	var labels map[string]string
+	var labels []string
 	c.Flags().StringVar(&description, "description", "", "what it is for")
-	c.Flags().StringToStringVar(&labels, "label", nil, "a label, as key=value; repeat for more; replaces all that are there")
+	c.Flags().StringArrayVar(&labels, "label", nil, `a label, as key=value; repeat for more; replaces all that are there ("" for none)`)
 	if n.isEntry() {
 		a.placeFlags(c)
 	}
 	flags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		change := backend.Change{Op: backend.OpSet, Kind: n.kind, Project: a.project, Name: args[0]}
-		if n.kind == backend.KindProject {
-			change.Project = ""
-		}
-		if n.isEntry() {
-			change.Environment, change.Scope = a.env, a.scope
-		}
-		if backend.IsID(args[0]) {
-			change.Op, change.ID, change.Name = backend.OpUpdate, args[0], ""
-		} else if n.isEntry() && a.env == "" {
+		q := a.query(n, args[0])
+		change := backend.Change{Op: backend.OpSet, Kind: n.kind, ID: q.ID, Project: q.Project, Environment: q.Environment, Scope: q.Scope, Name: q.Name}
+		if change.ID != "" {
+			change.Op = backend.OpUpdate
+		} else if n.isEntry() && change.Environment == "" {
 			return usage(c, "say which environment by --env or POUNCET_ENV (--env '*' for all)")
 		}
 		change.Description = flag(c, "description", description)
 		if c.Flags().Changed("label") {
-			change.Labels = labels
+			var ok bool
+			if change.Labels, ok = parseLabels(labels); !ok {
+				return usage(c, "a label is key=value")
+			}
 		}
 		if err := fill(c, &change); err != nil {
 			return err
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
 			if n.kind == backend.KindSecret {
-				if err := a.promptIfNew(ctx, s, &change); err != nil {
+				if err := a.promptIfNew(ctx, s, q, &change); err != nil {
 					return err
 				}
 			}
@@ -53,6 +51,22 @@ func (a *app) setCommand(n noun, use, short string, flags func(c *cobra.Command)
 		})(c, nil)
 	}
 	return c
+}
+
+// parseLabels parses key=value. Only the first "=" and no comma separates anything.
+func parseLabels(given []string) (map[string]string, bool) {
+	labels := map[string]string{}
+	for _, l := range given {
+		if l == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(l, "=")
+		if !ok {
+			return nil, false
+		}
+		labels[key] = value
+	}
+	return labels, true
 }
 
 // flag is the value of a flag that was given, nil otherwise.
@@ -65,9 +79,7 @@ func flag[T any](c *cobra.Command, name string, value T) *T {
 
 func (a *app) projectCommand() *cobra.Command {
 	n := noun{backend.KindProject, "project", []string{"projects"}, "Projects: ownership, quota and naming policy", []column{
-		{"name", name}, {"secrets", func(o backend.Object) string {
-			return strconv.Itoa(*o.Secrets) + " of " + strconv.Itoa(o.Policy.MaxSecrets)
-		}}, {"description", description}, {"created", created}, {"id", id},
+		{"name", name}, {"secrets", quota}, {"description", description}, {"created", created}, {"id", id},
 	}}
 	var p struct {
 		maxSecrets, maxValueBytes, maxNameLength int

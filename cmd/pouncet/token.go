@@ -53,10 +53,10 @@ func (a *app) tokenCommand() *cobra.Command {
 				return err
 			}
 			if a.json {
-				printJSON(a.out, map[string]any{"token": token, "object": out[0].Object})
+				a.printJSON(map[string]any{"token": token, "object": out[0].Object})
 				return nil
 			}
-			fmt.Fprintln(a.out, token)
+			a.println(token)
 			fmt.Fprintf(a.err, "created token %s with role %s; it is not shown again\n", tokenName, role)
 			return nil
 		})(c, nil)

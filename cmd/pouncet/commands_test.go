@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+)
+
+// bytes FILE TEXT writes exactly the text, in which Go's escapes stand for bytes.
+func writeBytes(ts *testscript.TestScript, _ bool, args []string) {
+	text, err := strconv.Unquote(`"` + args[1] + `"`)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
+}
+
+// mode OCTAL FILE checks a file's permissions.
+func mode(ts *testscript.TestScript, _ bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%o", info.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
+
+// size N FILE checks how many bytes a file, or stdout, has.
+func size(ts *testscript.TestScript, _ bool, args []string) {
+	if got := strconv.Itoa(len(ts.ReadFile(args[1]))); got != args[0] {
+		ts.Fatalf("%s has %s bytes, want %s", args[1], got, args[0])
+	}
+}
+
+// setenv NAME FILE [FIELD] puts what a file, or stdout, holds into a variable:
+// all of it, or the first JSON field of that name.
+func setenv(ts *testscript.TestScript, _ bool, args []string) {
+	text := strings.TrimSpace(ts.ReadFile(args[1]))
+	if len(args) > 2 {
+		_, rest, ok := strings.Cut(text, `"`+args[2]+`": "`)
+		if !ok {
+			ts.Fatalf("no field %s", args[2])
+		}
+		text, _, _ = strings.Cut(rest, `"`)
+	}
+	ts.Setenv(args[0], text)
+}
+
+// populate N ENVIRONMENT makes secrets s0000 and on, by one call.
+func populate(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	b, err := open.Open(context.Background(), open.Config{Path: ts.MkAbs(open.Folder)})
+	ts.Check(err)
+	defer b.Close()
+	changes := make([]backend.Change, n)
+	for i := range changes {
+		changes[i] = backend.Change{
+			Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: args[1],
+			Name: fmt.Sprintf("s%04d", i), Generate: &backend.Generate{},
+		}
+	}
+	_, err = b.Apply(context.Background(), backend.ChangeSet{Changes: changes})
+	ts.Check(err)
+}
+
+// get PATH prints status and body of what the server on $ADDRESS answers.
+func get(ts *testscript.TestScript, _ bool, args []string) {
+	r, err := http.Get("http://" + ts.Getenv("ADDRESS") + args[0])
+	ts.Check(err)
+	defer r.Body.Close()
+	body, err := io.ReadAll(r.Body)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%d %s", r.StatusCode, body)
+}
+
+// terminate sends SIGTERM to what runs in the background, as a service manager does.
+func terminate(ts *testscript.TestScript, _ bool, _ []string) {
+	for _, c := range ts.BackgroundCmds() {
+		ts.Check(c.Process.Signal(syscall.SIGTERM))
+	}
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+// template is a file to be rendered. Its Name is what the user calls it, for
+// messages; target is where it goes, below the folder named by -o.
+type template struct {
+	interpolate.File
+	target string
+}
+
+// readSources reads what the arguments name.
+func (a *app) readSources(c *cobra.Command, args []string, into string) ([]template, error) {
+	var sources []template
+	folders := false
+	for _, arg := range args {
+		if arg == "-" {
+			if into != "" {
+				return nil, usage(c, "standard input goes to standard output: leave out -o")
+			}
+			data, err := interruptible(c.Context(), func() ([]byte, error) { return io.ReadAll(a.in) })
+			if err != nil {
+				return nil, backend.Errorf(backend.CodeInvalid, "reading standard input: %w", err)
+			}
+			sources = append(sources, template{File: interpolate.File{Name: "-", Data: data}})
+			continue
+		}
+		info, err := os.Stat(arg)
+		if err != nil {
+			return nil, backend.Errorf(backend.CodeInvalid, "reading what to render: %w", err)
+		}
+		if info.IsDir() {
+			folders = true
+			below, err := readFolder(arg)
+			if err != nil {
+				return nil, err
+			}
+			sources = append(sources, below...)
+			continue
+		}
+		data, err := os.ReadFile(arg)
+		if err != nil {
+			return nil, backend.Errorf(backend.CodeInvalid, "reading what to render: %w", err)
+		}
+		target := filepath.Clean(arg)
+		if !filepath.IsLocal(target) {
+			target = filepath.Base(target) // not below the working folder: its name alone
+		}
+		sources = append(sources, template{interpolate.File{Name: arg, Data: data}, target})
+	}
+	if into != "" {
+		return sources, checkTargets(c, sources, into)
+	}
+	if len(sources) != 1 || folders {
+		return nil, usage(c, "several files, or a folder, need a folder to write to: -o DIR")
+	}
+	return sources, nil
+}
+
+// readFolder reads the YAML files below a folder, but for those in hidden
+// folders and those that are links: these may lead anywhere.
+func readFolder(folder string) ([]template, error) {
+	var sources []template
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != folder {
+			return filepath.SkipDir
+		}
+		ext := filepath.Ext(path)
+		if !d.Type().IsRegular() || (ext != ".yaml" && ext != ".yml") {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		target, err := filepath.Rel(folder, path)
+		sources = append(sources, template{interpolate.File{Name: path, Data: data}, target})
+		return err
+	})
+	if err != nil {
+		return nil, backend.Errorf(backend.CodeInvalid, "reading %s: %w", folder, err)
+	}
+	if len(sources) == 0 {
+		return nil, backend.Errorf(backend.CodeInvalid, "there is no .yaml or .yml file in %s", folder).
+			WithHint("name the files themselves if they are called otherwise")
+	}
+	return sources, nil
+}
+
+// checkTargets refuses two files for one place, and to put a rendered file
+// over its source: values would be where references were, often under version
+// control, and the references gone.
+func checkTargets(c *cobra.Command, sources []template, into string) error {
+	taken := map[string]bool{}
+	for _, t := range sources {
+		if taken[t.target] {
+			return usage(c, "two files would be written to %s", filepath.Join(into, t.target))
+		}
+		taken[t.target] = true
+		there, err := os.Stat(filepath.Join(into, t.target))
+		if err != nil {
+			continue // what is wrong with it, if anything, shows when it is written
+		}
+		for _, other := range sources {
+			source, err := os.Stat(other.Name)
+			if err == nil && os.SameFile(there, source) {
+				return usage(c, "%s would be overwritten with its values: name another folder by -o", other.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// openFolder opens the folder to write to, which it makes if need be. Through
+// an os.Root nothing leads out of it, no link in it either.
+func openFolder(path string) (*os.Root, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, backend.Errorf(backend.CodeUnavailable, "making the folder %s: %w", path, err)
+	}
+	folder, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, backend.Errorf(backend.CodeUnavailable, "opening the folder %s: %w", path, err)
+	}
+	return folder, nil
+}
+
+// writeWhole writes a file that is there whole or not at all, also after a
+// crash, and that only its owner can read.
+func writeWhole(folder *os.Root, name string, data []byte) error {
+	dir := filepath.Dir(name)
+	temporary := filepath.Join(dir, "."+filepath.Base(name)+"-"+rand.Text())
+	err := folder.MkdirAll(dir, 0o700)
+	if err == nil {
+		err = writeNew(folder, temporary, data)
+	}
+	if err == nil {
+		err = folder.Rename(temporary, name)
+	}
+	if err != nil {
+		_ = folder.Remove(temporary)
+		return backend.Errorf(backend.CodeUnavailable, "writing %s: %w", filepath.Join(folder.Name(), name), err).
+			WithHint("nothing is there in part; what stood there before still does")
+	}
+	if d, err := folder.Open(dir); err == nil {
+		_ = d.Sync() // the rename itself; not every file system can
+		_ = d.Close()
+	}
+	return nil
+}
+
+func writeNew(folder *os.Root, name string, data []byte) error {
+	f, err := folder.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Sync(), f.Close())
+}
