@@ -63,8 +63,8 @@ echo "prod: ok with --missing null"
 step "4. Side by side: the lines that held a reference, and nothing else has changed"
 paste -d '\t' io_config.yaml "$out/io_config.dev.yaml" "$out/io_config.prod.yaml" | awk -F '\t' '
   function cut(s, n) { sub(/^ +/, "", s); return length(s) > n ? substr(s, 1, n - 1) "…" : s }
-  BEGIN { printf "%-4s  %-72s  %s\n", "line", "dev", "prod" }
-  $1 != $2 || $1 != $3 { printf "%4d  %-72s  %s\n", NR, cut($2, 72), cut($3, 72); held++ }
+  BEGIN { printf "%-4s  %-58s  %s\n", "line", "dev", "prod" }
+  $1 != $2 || $1 != $3 { printf "%4d  %-58s  %s\n", NR, cut($2, 58), cut($3, 58); held++ }
   $1 == $2 && $1 == $3 { same++ }
   END { printf "%d lines held a reference, %d are byte for byte as they were\n", held, same }'
 
