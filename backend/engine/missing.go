@@ -62,12 +62,14 @@ func missing(f *find, ref backend.Ref, kind backend.Kind, name string, all []sto
 	}
 	slices.Sort(e.Environments)
 	e.Environments = slices.Compact(e.Environments)
-	e.Near = nearest(name, visible)
+	if len(e.Environments) == 0 { // a name that exists somewhere was not mistyped
+		e.Near = nearest(name, visible)
+	}
 	switch {
-	case e.Near != "":
-		e.Hint = "did you mean " + e.Near + "?"
 	case len(e.Environments) > 0:
 		e.Hint = "it exists in " + list(e.Environments)
+	case e.Near != "":
+		e.Hint = "did you mean " + e.Near + "?"
 	default:
 		e.Hint = "no environment has it: check the name, or create it"
 	}
