@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"strings"
@@ -14,11 +13,11 @@ import (
 const objectColumns = `o.kind, o.id, o.project, o.environment, o.scope, o.name, o.type, o.link,
 	o.version, o.revision, o.attributes, o.mac, o.created_at, o.updated_at`
 
-// objectFields is where objectColumns go.
-func objectFields(o *store.Object) []any {
-	return []any{
-		&o.Kind, &o.ID, &o.Project, &o.Environment, &o.Scope, &o.Name, &o.Type, &o.Link,
-		&o.Version, &o.Revision, &o.Attributes, &o.MAC, micros{&o.CreatedAt}, micros{&o.UpdatedAt},
+// objectFrom takes objectColumns.
+func objectFrom(c *cells) store.Object {
+	return store.Object{
+		Kind: backend.Kind(c.text()), ID: c.text(), Project: c.text(), Environment: c.text(), Scope: c.text(), Name: c.text(), Type: c.text(), Link: c.text(),
+		Version: c.number(), Revision: c.number(), Attributes: c.bytes(), MAC: c.bytes(), CreatedAt: c.time(), UpdatedAt: c.time(),
 	}
 }
 
@@ -57,13 +56,13 @@ func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error
 		args = append(args, f.Limit)
 	}
 	var out []store.Object
+	c := newCells(14)
 	err := t.query(ctx, text, args, func(row scanner) error {
-		var o store.Object
-		if err := row.Scan(objectFields(&o)...); err != nil {
+		if err := c.read(row); err != nil {
 			return err
 		}
-		out = append(out, o)
-		return nil
+		out = append(out, objectFrom(c))
+		return c.err()
 	})
 	return out, err
 }
@@ -85,7 +84,7 @@ func (t *tx) Count(ctx context.Context, f store.Filter) (int, error) {
 // rows, every column costs a millisecond.
 const lookup = `SELECT o.id, o.environment, o.scope, o.name, o.type, o.link,
 	o.version, o.revision, o.attributes, o.mac, o.created_at, o.updated_at,
-	v.scope_key, ifnull(v.type, ''), ifnull(v.schema_hash, ''), ifnull(v.json, 0), v.sealed, ifnull(v.created_at, 0), ifnull(v.created_by, '')
+	v.scope_key, v.type, v.schema_hash, v.json, v.sealed, v.created_at, v.created_by
 	FROM objects o LEFT JOIN versions v ON v.object = o.id AND v.version = o.version
 	WHERE o.kind = ? AND o.project = ? AND o.name IN (SELECT value FROM json_each(?))
 	AND +o.environment IN (SELECT value FROM json_each(?)) AND +o.scope IN (SELECT value FROM json_each(?))`
@@ -95,28 +94,26 @@ func (t *tx) Lookup(ctx context.Context, l store.Lookup) ([]store.Entry, error) 
 	names := slices.Clone(l.Names)
 	slices.Sort(names) // SQLite sorts what it unfolds, which is cheapest when it is sorted
 	var (
-		out      = make([]store.Entry, 0, len(names))
-		o        = store.Object{Kind: l.Kind, Project: l.Project}
-		v        store.Version
-		scopeKey sql.NullString // NULL where there is no version
-		columns  = []any{
-			&o.ID, &o.Environment, &o.Scope, &o.Name, &o.Type, &o.Link,
-			&o.Version, &o.Revision, &o.Attributes, &o.MAC, micros{&o.CreatedAt}, micros{&o.UpdatedAt},
-			&scopeKey, &v.Type, &v.SchemaHash, &v.JSON, &v.Sealed, micros{&v.CreatedAt}, &v.CreatedBy,
-		}
+		out  = make([]store.Entry, 0, len(names))
 		args = []any{string(l.Kind), l.Project, list(names), list(l.Environments), list(l.Scopes)}
+		c    = newCells(19)
 	)
 	err := t.query(ctx, lookup, args, func(row scanner) error {
-		if err := row.Scan(columns...); err != nil {
+		if err := c.read(row); err != nil {
 			return err
 		}
-		e := store.Entry{Object: o}
-		if scopeKey.Valid {
-			e.Current = v
-			e.Current.Object, e.Current.Version, e.Current.ScopeKey = o.ID, o.Version, scopeKey.String
+		e := store.Entry{Object: store.Object{
+			Kind: l.Kind, Project: l.Project, ID: c.text(), Environment: c.text(), Scope: c.text(), Name: c.text(), Type: c.text(), Link: c.text(),
+			Version: c.number(), Revision: c.number(), Attributes: c.bytes(), MAC: c.bytes(), CreatedAt: c.time(), UpdatedAt: c.time(),
+		}}
+		if !c.absent() { // it has a version
+			e.Current = store.Version{
+				Object: e.Object.ID, Version: e.Object.Version,
+				ScopeKey: c.text(), Type: c.text(), SchemaHash: c.text(), JSON: c.flag(), Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: c.text(),
+			}
 		}
 		out = append(out, e)
-		return nil
+		return c.err()
 	})
 	if err != nil {
 		return nil, err

@@ -9,14 +9,6 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// versionFields is where the columns of a version go.
-func versionFields(v *store.Version) []any {
-	return []any{
-		&v.Object, &v.Version, &v.ScopeKey, &v.Type, &v.SchemaHash,
-		&v.JSON, &v.Sealed, micros{&v.CreatedAt}, &v.CreatedBy,
-	}
-}
-
 // InsertVersion implements store.Tx. A version of an object that is not there
 // breaks a foreign key, which is a defect of the caller.
 func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
@@ -40,15 +32,18 @@ func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Ver
 		return nil, backend.Errorf(backend.CodeInternal, "listing the versions asked for: %w", err)
 	}
 	out := make([]store.Version, 0, len(keys))
+	c := newCells(9)
 	err = t.query(ctx, `SELECT object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by FROM versions
 		WHERE (object, version) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`, []any{string(asked)},
 		func(row scanner) error {
-			var v store.Version
-			if err := row.Scan(versionFields(&v)...); err != nil {
+			if err := c.read(row); err != nil {
 				return err
 			}
-			out = append(out, v)
-			return nil
+			out = append(out, store.Version{
+				Object: c.text(), Version: c.number(), ScopeKey: c.text(), Type: c.text(), SchemaHash: c.text(),
+				JSON: c.flag(), Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: c.text(),
+			})
+			return c.err()
 		})
 	if err != nil {
 		return nil, err
