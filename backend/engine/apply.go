@@ -188,6 +188,9 @@ func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error
 	if kmsKey == "" {
 		kmsKey = r.engine.kmsKey
 	}
+	if err := r.engine.trust(kmsKey); err != nil {
+		return nil, err
+	}
 	w, key, err := r.keys.generate(project, environment, kmsKey)
 	if err != nil {
 		return nil, err

@@ -44,6 +44,7 @@ type Engine struct {
 	store   store.Store
 	keys    *envelope.Keyring
 	kmsKey  string
+	trust   func(uri string) error
 	now     func() time.Time
 	schemas schemaCache
 }
@@ -55,6 +56,9 @@ type Options struct {
 	// KMSKey is the URI of the KMS key for scope keys of environments that
 	// name none of their own.
 	KMSKey string
+	// Trust is told the URI of a KMS key before it wraps a new scope key, and
+	// may refuse it. Nil means that every key will do.
+	Trust func(uri string) error
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -64,7 +68,10 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Engine{store: s, keys: keys, kmsKey: o.KMSKey, now: o.Now}
+	if o.Trust == nil {
+		o.Trust = func(string) error { return nil }
+	}
+	return &Engine{store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, now: o.Now}
 }
 
 // newID makes a UUIDv7 (RFC 9562): ids sort by the time of their making.

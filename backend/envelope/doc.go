@@ -48,7 +48,7 @@
 // wrapped under a KMS key of their own whose URI stands beside it. It opens
 // nothing that was sealed before, but values sealed from then on would be
 // theirs to read. Options.OpenKey is the place to refuse KMS keys that the
-// configuration does not know.
+// configuration does not know, and package open does so.
 //
 // Keys in memory are plain memory: they are not wiped, and can be swapped or
 // dumped. What is done is that they are not printed.

@@ -2,7 +2,6 @@ package open
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -29,11 +28,6 @@ const (
 	tokenFile     = "first-token"
 	gitignoreFile = ".gitignore"
 )
-
-// settings is config.json.
-type settings struct {
-	KMSKey string `json:"kms_key"`
-}
 
 // Parts is an embedded backend in its parts, for whoever composes them
 // differently: a server puts an access guard around the engine.
@@ -92,9 +86,10 @@ func Embedded(ctx context.Context, c Config) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := keyring(rows, path)
+	known := newTrust(path, s)
+	keys := keyring(rows, path, known)
 	return &Parts{
-		Engine: engine.New(rows, keys, engine.Options{KMSKey: s.KMSKey}),
+		Engine: engine.New(rows, keys, engine.Options{KMSKey: s.KMSKey, Trust: known.add}),
 		Store:  rows, Keys: keys, Where: path,
 	}, nil
 }
@@ -103,9 +98,12 @@ func Embedded(ctx context.Context, c Config) (*Parts, error) {
 // relative to the folder, which can therefore be moved.
 const ownKey = "file:" + keyFile
 
-// keyring opens KMS keys, among them those relative to the folder.
-func keyring(rows store.Store, folder string) *envelope.Keyring {
+// keyring opens the KMS keys that are known, among them those relative to the folder.
+func keyring(rows store.Store, folder string, known *trust) *envelope.Keyring {
 	return envelope.New(envelope.Options{Deployment: rows.Deployment(), OpenKey: func(ctx context.Context, uri string) (kms.Key, error) {
+		if err := known.check(uri); err != nil {
+			return nil, err
+		}
 		return kms.Open(ctx, absolute(folder, uri))
 	}})
 }
@@ -134,19 +132,6 @@ func find() (string, error) {
 				WithHint("make one with \"pouncet init\", or set POUNCET_HOME or POUNCET_ENDPOINT")
 		}
 	}
-}
-
-func readSettings(path string) (settings, error) {
-	var s settings
-	text, err := os.ReadFile(filepath.Join(path, configFile))
-	if err != nil {
-		return s, backend.Errorf(backend.CodeUnavailable, "reading the backend's settings: %w", err)
-	}
-	if err := json.Unmarshal(text, &s); err != nil {
-		return s, backend.Errorf(backend.CodeCorrupt, "%s does not read: %w", filepath.Join(path, configFile), err).
-			WithHint(`it holds {"kms_key": "…"}; restore it from a backup`)
-	}
-	return s, nil
 }
 
 // Initialised is what Init made.
@@ -225,13 +210,12 @@ func fill(ctx context.Context, dir, kmsKey string) error {
 			return err
 		}
 	}
-	text, err := json.MarshalIndent(settings{KMSKey: kmsKey}, "", "  ")
-	if err != nil {
+	s := settings{KMSKey: kmsKey}
+	if err := writeSettings(dir, s); err != nil {
 		return err
 	}
 	token, hash := access.NewToken()
 	for name, content := range map[string]string{
-		configFile:    string(text) + "\n",
 		tokenFile:     token + "\n",
 		gitignoreFile: "*\n",
 	} {
@@ -244,7 +228,7 @@ func fill(ctx context.Context, dir, kmsKey string) error {
 		return err
 	}
 	role := backend.RoleAdmin
-	_, err = engine.New(rows, keyring(rows, dir), engine.Options{KMSKey: kmsKey}).Apply(withLocalUser(ctx), backend.ChangeSet{Changes: []backend.Change{
+	_, err = engine.New(rows, keyring(rows, dir, newTrust(dir, s)), engine.Options{KMSKey: kmsKey}).Apply(withLocalUser(ctx), backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpCreate, Kind: backend.KindProject, Name: backend.DefaultProject},
 		{Op: backend.OpCreate, Kind: backend.KindToken, Name: tokenFile, Role: &role, TokenHash: hash},
 	}})

@@ -9,10 +9,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms/kmstest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
 func initialise(t *testing.T, c open.Config) open.Initialised {
@@ -331,5 +335,52 @@ func TestEveryCallIsAudited(t *testing.T) {
 	}
 	if strings.Contains(string(text), "CANARY") {
 		t.Error("a value in the database")
+	}
+}
+
+// TestAScopeKeyUnderAnUnknownKMSKey plants, as somebody who can write to the
+// database could, a scope key under a KMS key of the planter's own.
+func TestAScopeKeyUnderAnUnknownKMSKey(t *testing.T) {
+	dir := t.TempDir()
+	c := open.Config{Path: filepath.Join(dir, "data")}
+	initialise(t, c)
+	if err := set(t, opened(t, c), "CANARY"); err != nil {
+		t.Fatal(err)
+	}
+	theirs := "file://" + filepath.Join(dir, "theirs.key")
+	if err := kms.CreateFile(theirs); err != nil {
+		t.Fatal(err)
+	}
+	parts, err := open.Embedded(context.Background(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	page, err := parts.Engine.Query(ctx, backend.Query{Kind: backend.KindEnvironment, Project: backend.DefaultProject})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = parts.Store.Update(ctx, func(tx store.Tx) error {
+		project, err := tx.Objects(ctx, store.Filter{Kind: backend.KindProject})
+		if err != nil {
+			return err
+		}
+		w := envelope.WrappedKey{ID: "01890a5d-ac96-774b-bcce-b302099a8057", Project: project[0].ID, Environment: page.Objects[0].ID, KMSKey: theirs}
+		w, _, err = envelope.New(envelope.Options{Deployment: parts.Store.Deployment()}).Generate(ctx, w)
+		if err != nil {
+			return err
+		}
+		return tx.InsertScopeKey(ctx, store.ScopeKey{ID: w.ID, Project: w.Project, Environment: w.Environment, KMSKey: w.KMSKey, Wrapped: w.Blob, CreatedAt: time.Now()})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = parts.Close()
+	b := opened(t, c)
+	if err := set(t, b, "for their eyes"); !errors.Is(err, backend.ErrKeyUnusable) || !strings.Contains(err.Error(), "config.json") {
+		t.Errorf("writing under the planted key: %v", err)
+	}
+	if v, err := get(t, b); v != "CANARY" || err != nil {
+		t.Errorf("reading what was there: %q, %v", v, err)
 	}
 }
