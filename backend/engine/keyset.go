@@ -48,6 +48,13 @@ func (s *keyset) get(w envelope.WrappedKey) (*envelope.Key, error) {
 	return nil, errKeyMissing
 }
 
+// hold adds a key that is at hand.
+func (s *keyset) hold(id string, key *envelope.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held[id] = key
+}
+
 // generate returns the new key of an environment that has none, to be stored
 // by the caller, or notes it and returns errKeyMissing. The environment's name
 // in the map is project and id, since the shared one is called the same everywhere.

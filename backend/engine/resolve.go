@@ -19,8 +19,10 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 		return nil, backend.Errorf(backend.CodeTooLarge, "%d references in one call; the limit is %d", len(refs), backend.MaxRefs).
 			WithHint("resolve them in several calls")
 	}
-	r := &resolver{refs: refs, finds: make([]find, len(refs)), projects: map[string]*projectResult{}}
-	if err := e.store.View(ctx, func(tx store.Tx) error { return r.read(ctx, tx) }); err != nil {
+	r := &resolver{refs: refs, finds: make([]find, len(refs)), projects: map[string]*projectResult{}, early: e.startEarly(len(refs))}
+	err := e.store.View(ctx, func(tx store.Tx) error { return r.read(ctx, tx) })
+	r.known = r.early.finish()
+	if err != nil {
 		return nil, err
 	}
 	// Once all rows are read, so that no transaction waits for the KMS.
@@ -40,6 +42,8 @@ type resolver struct {
 	refs     []backend.Ref
 	finds    []find
 	projects map[string]*projectResult
+	early    *early
+	known    map[string]result // what early learned, by object id
 }
 
 // find is what the rows say of one reference.
@@ -110,6 +114,9 @@ func (r *resolver) place(ctx context.Context, tx store.Tx, ref backend.Ref, f *f
 		p, err := loadProject(ctx, tx, ref.Project)
 		loaded = &projectResult{p, err}
 		r.projects[ref.Project] = loaded
+		if err == nil {
+			r.early.use(p)
+		}
 	}
 	if loaded.err != nil {
 		return loaded.err
@@ -150,13 +157,14 @@ func (r *resolver) lookup(ctx context.Context, tx store.Tx, g group, members []i
 	for n := range names {
 		l.Names = append(l.Names, n)
 	}
-	entries, err := tx.Lookup(ctx, l)
+	in := r.finds[members[0]].project
+	candidates := make(map[string][]*store.Entry, len(names))
+	err := tx.Lookup(ctx, l, func(e store.Entry) {
+		candidates[e.Object.Name] = append(candidates[e.Object.Name], &e)
+		r.early.offer(in, &e)
+	})
 	if err != nil {
 		return err
-	}
-	candidates := make(map[string][]store.Entry, len(names))
-	for _, e := range entries {
-		candidates[e.Object.Name] = append(candidates[e.Object.Name], e)
 	}
 	for _, i := range members {
 		if into, name := want(i); name != "" {
@@ -168,8 +176,8 @@ func (r *resolver) lookup(ctx context.Context, tx store.Tx, g group, members []i
 
 // choose is the rule of lookup: among entries of one name, the nearest scope
 // wins and, within it, the exact environment. The zero Entry if none fits.
-func choose(candidates []store.Entry, scope, environment string) store.Entry {
-	var best store.Entry
+func choose(candidates []*store.Entry, scope, environment string) store.Entry {
+	best := &store.Entry{}
 	rank := 0
 	for _, c := range candidates {
 		n := 1
@@ -191,7 +199,7 @@ func choose(candidates []store.Entry, scope, environment string) store.Entry {
 			best, rank = c, n
 		}
 	}
-	return best
+	return *best
 }
 
 // follow looks up the secrets that scoped values link to, afresh in the
@@ -299,10 +307,12 @@ func (r *resolver) open(keys *keyset) []backend.Resolution {
 	return out
 }
 
+// worthwhile is how many values it takes for another goroutine to pay.
+const worthwhile = 64
+
 // inParallel calls f for 0 to n-1, on all processors if that is worth it:
 // opening a value takes a few microseconds, as does starting a goroutine.
 func inParallel(n int, f func(i int)) {
-	const worthwhile = 64
 	workers := min(runtime.GOMAXPROCS(0), n/worthwhile+1)
 	var wg sync.WaitGroup
 	for w := range workers {
@@ -320,14 +330,14 @@ func (r *resolver) openOne(ref backend.Ref, f *find, keys *keyset, trusted map[s
 	if f.err != nil {
 		return none, f.err
 	}
-	if err := f.trust(keys, trusted); err != nil {
+	if err := f.trust(keys, trusted, r.known); err != nil {
 		return none, err
 	}
 	out := backend.Resolution{
 		ID: f.entry.Object.ID, Environment: f.project.environmentName(f.entry.Object.Environment),
 		Scope: f.entry.Object.Scope, Version: f.entry.Object.Revision,
 	}
-	text, isJSON, err := f.value(ref, keys)
+	text, isJSON, err := f.value(ref, keys, r.known)
 	if err != nil {
 		return none, err
 	}
@@ -368,10 +378,12 @@ func (f *find) fields(ref backend.Ref) []string {
 
 // trust checks the rows that led here: the environment's, the entry's, the
 // link's. All of them are checked, so that all keys that are missing are noted.
-func (f *find) trust(keys *keyset, trusted map[string]error) error {
-	entry := f.project.check(f.entry.Object, keys)
-	var link error
-	if f.link.Object.ID != "" {
+func (f *find) trust(keys *keyset, trusted map[string]error, known map[string]result) error {
+	var entry, link error
+	if !known[f.entry.Object.ID].signed {
+		entry = f.project.check(f.entry.Object, keys)
+	}
+	if f.link.Object.ID != "" && !known[f.link.Object.ID].signed {
 		link = f.project.check(f.link.Object, keys)
 	}
 	return cmp.Or(trusted[f.environment.ID], entry, link)
@@ -399,7 +411,7 @@ func (p *project) check(o store.Object, keys *keyset) error {
 }
 
 // value is what the reference stands for, before any field is picked.
-func (f *find) value(ref backend.Ref, keys *keyset) (text []byte, isJSON bool, err error) {
+func (f *find) value(ref backend.Ref, keys *keyset, known map[string]result) (text []byte, isJSON bool, err error) {
 	s := f.secret()
 	if s.Object.ID == "" {
 		a, err := decodeAttributes(f.entry.Object)
@@ -417,6 +429,9 @@ func (f *find) value(ref backend.Ref, keys *keyset) (text []byte, isJSON bool, e
 	}
 	if f.version.Object != s.Object.ID {
 		return nil, false, corrupt(s.Object, "its version %d is gone", s.Object.Version)
+	}
+	if k := known[s.Object.ID]; k.text != nil && k.version == f.version.Version {
+		return k.text, f.version.JSON, nil
 	}
 	w, ok := f.project.scopeKeyByID(f.version.ScopeKey)
 	if !ok {

@@ -31,10 +31,9 @@ const (
 const (
 	formatVersion = 1
 
-	formatLabel     = "pouncet sealed value v1"
-	valueKeyLabel   = formatLabel + " key"
-	commitmentLabel = formatLabel + " commitment"
-	rowKeyLabel     = "pouncet row mac v1"
+	formatLabel   = "pouncet sealed value v1"
+	valueKeyLabel = formatLabel + " key and commitment"
+	rowKeyLabel   = "pouncet row mac v1"
 )
 
 // Binding is what a sealed value belongs to. All are ids rather than names,
@@ -131,15 +130,13 @@ func (k *Key) derive(salt []byte) (cipher.AEAD, []byte, error) {
 	if err != nil {
 		return nil, nil, defect("deriving a value's key", err)
 	}
-	valueKey, err := hkdf.Expand(sha256.New, pseudorandom, valueKeyLabel, keySize)
+	// Two blocks of one expansion are as independent as two expansions, and
+	// cost less.
+	derived, err := hkdf.Expand(sha256.New, pseudorandom, valueKeyLabel, keySize+commitmentSize)
 	if err != nil {
 		return nil, nil, defect("deriving a value's key", err)
 	}
-	commitment, err := hkdf.Expand(sha256.New, pseudorandom, commitmentLabel, commitmentSize)
-	if err != nil {
-		return nil, nil, defect("deriving a commitment", err)
-	}
-	block, err := aes.NewCipher(valueKey)
+	block, err := aes.NewCipher(derived[:keySize])
 	if err != nil {
 		return nil, nil, defect("making a cipher", err)
 	}
@@ -147,7 +144,7 @@ func (k *Key) derive(salt []byte) (cipher.AEAD, []byte, error) {
 	if err != nil {
 		return nil, nil, defect("making a cipher", err)
 	}
-	return aead, commitment, nil
+	return aead, derived[keySize:], nil
 }
 
 // additionalData writes the format and every field behind its length: no two

@@ -250,6 +250,12 @@ func (r *Keyring) kmsKey(ctx context.Context, uri string) (kms.Key, error) {
 	return key, nil
 }
 
+// AtHand returns a key without asking the KMS: nil if that would be needed.
+func (r *Keyring) AtHand(w WrappedKey) *Key {
+	fresh, _ := r.lookup(w.identity())
+	return fresh
+}
+
 // lookup returns a held key: as fresh, if it is to be used as it is; as stale,
 // if the KMS is to be asked first, and the key used should it not answer.
 func (r *Keyring) lookup(id identity) (fresh, stale *Key) {

@@ -81,7 +81,7 @@ func (c *client) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 }
 
 func (c *client) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
-	out, err := call[resolveResponse](ctx, c, "v1/resolve", resolveRequest{refs})
+	out, err := call[resolveResponse](ctx, c, "v1/resolve", refsToWire(refs))
 	if err != nil {
 		return nil, err
 	}

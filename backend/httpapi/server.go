@@ -81,7 +81,7 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 }
 
 func (s *server) resolve(ctx context.Context, in resolveRequest) (resolveResponse, error) {
-	out, err := s.service.Resolve(ctx, in.Refs)
+	out, err := s.service.Resolve(ctx, refsFromWire(in))
 	return resolveResponse{convert(out, resolutionToWire)}, err
 }
 

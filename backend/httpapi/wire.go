@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"time"
 
@@ -10,8 +11,61 @@ import (
 // The wire types mirror backend's where those hide values or carry no JSON
 // names. A value crosses as base64, in these types and nowhere else.
 
+// resolveRequest says once what its references have in common: a thousand
+// references of one file differ in their names alone.
 type resolveRequest struct {
-	Refs []backend.Ref `json:"refs"`
+	Common ref   `json:"common"`
+	Refs   []ref `json:"refs"`
+}
+
+// ref is a backend.Ref in which a field that is absent is as in
+// resolveRequest.Common; for a field that is empty while the common one is
+// not, there is no common one.
+type ref struct {
+	Kind        backend.Kind `json:"kind,omitempty"`
+	Project     string       `json:"project,omitempty"`
+	Environment string       `json:"environment,omitempty"`
+	Scope       string       `json:"scope,omitempty"`
+	Name        string       `json:"name,omitempty"`
+	Field       string       `json:"field,omitempty"`
+	Version     string       `json:"version,omitempty"`
+	Reveal      bool         `json:"reveal,omitempty"`
+}
+
+func refsToWire(refs []backend.Ref) resolveRequest {
+	out := resolveRequest{Refs: convert(refs, func(r backend.Ref) ref { return ref(r) })}
+	common := func(field func(*ref) *string) {
+		if len(out.Refs) == 0 {
+			return
+		}
+		first := *field(&out.Refs[0])
+		for i := range out.Refs {
+			if *field(&out.Refs[i]) == "" {
+				return
+			}
+		}
+		*field(&out.Common) = first
+		for i := range out.Refs {
+			if f := field(&out.Refs[i]); *f == first {
+				*f = ""
+			}
+		}
+	}
+	common(func(r *ref) *string { return (*string)(&r.Kind) })
+	common(func(r *ref) *string { return &r.Project })
+	common(func(r *ref) *string { return &r.Environment })
+	common(func(r *ref) *string { return &r.Scope })
+	return out
+}
+
+func refsFromWire(in resolveRequest) []backend.Ref {
+	return convert(in.Refs, func(r ref) backend.Ref {
+		r.Kind = cmp.Or(r.Kind, in.Common.Kind)
+		r.Project = cmp.Or(r.Project, in.Common.Project)
+		r.Environment = cmp.Or(r.Environment, in.Common.Environment)
+		r.Scope = cmp.Or(r.Scope, in.Common.Scope)
+		return backend.Ref(r)
+	})
 }
 
 type resolveResponse struct {

@@ -49,10 +49,11 @@ type Tx interface {
 	// Objects lists objects in order of (name, id).
 	Objects(ctx context.Context, f Filter) ([]Object, error)
 
-	// Lookup returns every object of the kind in the project whose name,
-	// environment and scope are each among those given, with its current
-	// version if it has one. One statement, however many names. In no order.
-	Lookup(ctx context.Context, l Lookup) ([]Entry, error)
+	// Lookup gives to each, one after the other and in no order, every object
+	// of the kind in the project whose name, environment and scope are each among
+	// those given, with its current version if it has one. One statement, however
+	// many names. What each is given is its own to keep.
+	Lookup(ctx context.Context, l Lookup, each func(Entry)) error
 
 	// Count counts the objects that f selects; Limit and After do not matter.
 	Count(ctx context.Context, f Filter) (int, error)

@@ -78,7 +78,8 @@ func BenchmarkLookup(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				err := s.View(b.Context(), func(tx store.Tx) error {
-					found, err := tx.Lookup(b.Context(), l)
+					var found []store.Entry
+					err := tx.Lookup(b.Context(), l, func(e store.Entry) { found = append(found, e) })
 					if err == nil && len(found) != n {
 						b.Fatalf("found %d of %d", len(found), n)
 					}

@@ -90,15 +90,14 @@ const lookup = `SELECT o.id, o.environment, o.scope, o.name, o.type, o.link,
 	AND +o.environment IN (SELECT value FROM json_each(?)) AND +o.scope IN (SELECT value FROM json_each(?))`
 
 // Lookup implements store.Tx.
-func (t *tx) Lookup(ctx context.Context, l store.Lookup) ([]store.Entry, error) {
+func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
 	names := slices.Clone(l.Names)
 	slices.Sort(names) // SQLite sorts what it unfolds, which is cheapest when it is sorted
 	var (
-		out  = make([]store.Entry, 0, len(names))
 		args = []any{string(l.Kind), l.Project, list(names), list(l.Environments), list(l.Scopes)}
 		c    = newCells(19)
 	)
-	err := t.query(ctx, lookup, args, func(row scanner) error {
+	return t.query(ctx, lookup, args, func(row scanner) error {
 		if err := c.read(row); err != nil {
 			return err
 		}
@@ -112,13 +111,12 @@ func (t *tx) Lookup(ctx context.Context, l store.Lookup) ([]store.Entry, error) 
 				ScopeKey: c.text(), Type: c.text(), SchemaHash: c.text(), JSON: c.flag(), Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: c.text(),
 			}
 		}
-		out = append(out, e)
-		return c.err()
+		if err := c.err(); err != nil {
+			return err
+		}
+		each(e)
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
 }
 
 // InsertObject implements store.Tx.

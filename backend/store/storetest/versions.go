@@ -194,7 +194,7 @@ var versionTests = []test{
 func (e env) lookup(l store.Lookup) (entries []store.Entry) {
 	e.Helper()
 	e.view(func(ctx context.Context, tx store.Tx) (err error) {
-		entries, err = tx.Lookup(ctx, l)
+		err = tx.Lookup(ctx, l, func(e store.Entry) { entries = append(entries, e) })
 		return err
 	})
 	return entries
