@@ -5,11 +5,21 @@ import (
 	"strings"
 )
 
-// namePattern is the rule that every name obeys, whatever a policy adds.
-var (
-	namePattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,255}$`)
-	idPattern   = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-)
+// isName is the rule that every name obeys, whatever a policy adds:
+// ^[A-Za-z0-9_][A-Za-z0-9_-]{0,255}$. It is asked for every reference of every
+// file, where a regular expression would cost as much as all the rest.
+func isName(s string) bool {
+	if s == "" || len(s) > DefaultMaxNameLength || s[0] == '-' {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-') {
+			return false
+		}
+	}
+	return true
+}
 
 // CheckName applies the rule for names of any kind: 1 to 256 ASCII letters,
 // digits, "_" and "-", case-sensitive, not beginning with "-".
@@ -20,7 +30,7 @@ func CheckName(kind Kind, name string) *Error {
 		}
 		return Errorf(CodeInvalid, "%s name is required", kind).At("name")
 	}
-	if !namePattern.MatchString(name) {
+	if !isName(name) {
 		return Errorf(CodeInvalid, "%s name %s is not allowed", kind, Quote(name)).
 			WithHint("use 1 to 256 letters, digits, %q and %q, not beginning with %q", "_", "-", "-").At("name")
 	}
@@ -37,7 +47,7 @@ func CheckScope(scope string) *Error {
 		return nil
 	}
 	kind, name, ok := strings.Cut(scope, "/")
-	if !ok || (kind != "app" && kind != "pipeline") || !namePattern.MatchString(name) {
+	if !ok || (kind != "app" && kind != "pipeline") || !isName(name) {
 		return Errorf(CodeInvalid, "scope %s is not allowed", Quote(scope)).
 			WithHint(`use "project", "app/<name>" or "pipeline/<name>"`).At("scope")
 	}
@@ -70,7 +80,22 @@ func (p Policy) CheckEntryName(kind Kind, name string) *Error {
 
 // IsID reports whether s has the form of an object's id, a UUID. No name may
 // have it, so that "by name or id" is never ambiguous.
-func IsID(s string) bool { return idPattern.MatchString(s) }
+func IsID(s string) bool {
+	if len(s) != 36 {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if i == 8 || i == 13 || i == 18 || i == 23 {
+			if c != '-' {
+				return false
+			}
+		} else if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f') {
+			return false
+		}
+	}
+	return true
+}
 
 // Quote quotes a name for a message and cuts it where it is long: what was
 // given as a name may be a value pasted into the wrong place.

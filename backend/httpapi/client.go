@@ -88,7 +88,7 @@ func (c *client) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 	if len(out.Resolutions) != len(refs) {
 		return nil, c.strange("with %d resolutions for %d references", len(out.Resolutions), len(refs))
 	}
-	return convert(out.Resolutions, resolutionFromWire), nil
+	return resolutionsFromWire(out), nil
 }
 
 // Apply gives every set an idempotency key, because an answer may be lost after

@@ -82,7 +82,7 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 
 func (s *server) resolve(ctx context.Context, in resolveRequest) (resolveResponse, error) {
 	out, err := s.service.Resolve(ctx, refsFromWire(in))
-	return resolveResponse{convert(out, resolutionToWire)}, err
+	return resolutionsToWire(out), err
 }
 
 func (s *server) apply(ctx context.Context, in applyRequest) (applyResponse, error) {

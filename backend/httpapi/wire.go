@@ -34,28 +34,32 @@ type ref struct {
 
 func refsToWire(refs []backend.Ref) resolveRequest {
 	out := resolveRequest{Refs: convert(refs, func(r backend.Ref) ref { return ref(r) })}
-	common := func(field func(*ref) *string) {
-		if len(out.Refs) == 0 {
+	factorOut(&out.Common, out.Refs, func(r *ref) *string { return (*string)(&r.Kind) })
+	factorOut(&out.Common, out.Refs, func(r *ref) *string { return &r.Project })
+	factorOut(&out.Common, out.Refs, func(r *ref) *string { return &r.Environment })
+	factorOut(&out.Common, out.Refs, func(r *ref) *string { return &r.Scope })
+	return out
+}
+
+// factorOut moves a field's first value into common, and out of every item
+// that has the same. It does nothing if the field is empty anywhere: empty
+// stands for "as in common" from then on.
+func factorOut[T any](common *T, items []T, field func(*T) *string) {
+	for i := range items {
+		if *field(&items[i]) == "" {
 			return
 		}
-		first := *field(&out.Refs[0])
-		for i := range out.Refs {
-			if *field(&out.Refs[i]) == "" {
-				return
-			}
-		}
-		*field(&out.Common) = first
-		for i := range out.Refs {
-			if f := field(&out.Refs[i]); *f == first {
-				*f = ""
-			}
+	}
+	if len(items) == 0 {
+		return
+	}
+	first := *field(&items[0])
+	*field(common) = first
+	for i := range items {
+		if f := field(&items[i]); *f == first {
+			*f = ""
 		}
 	}
-	common(func(r *ref) *string { return (*string)(&r.Kind) })
-	common(func(r *ref) *string { return &r.Project })
-	common(func(r *ref) *string { return &r.Environment })
-	common(func(r *ref) *string { return &r.Scope })
-	return out
 }
 
 func refsFromWire(in resolveRequest) []backend.Ref {
@@ -68,7 +72,10 @@ func refsFromWire(in resolveRequest) []backend.Ref {
 	})
 }
 
+// resolveResponse says once where things were found, if that is the same for
+// the first and others, as resolveRequest does.
 type resolveResponse struct {
+	Common      resolution   `json:"common"`
 	Resolutions []resolution `json:"resolutions"`
 }
 
@@ -141,6 +148,21 @@ func fromWire(c change) backend.Change {
 		Type: c.Type, Visibility: c.Visibility, Value: valueOf(c.Value), Generate: c.Generate,
 		JSON: c.JSON, Link: c.Link, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
 	}
+}
+
+func resolutionsToWire(in []backend.Resolution) resolveResponse {
+	out := resolveResponse{Resolutions: convert(in, resolutionToWire)}
+	factorOut(&out.Common, out.Resolutions, func(r *resolution) *string { return &r.Environment })
+	factorOut(&out.Common, out.Resolutions, func(r *resolution) *string { return &r.Scope })
+	return out
+}
+
+func resolutionsFromWire(in resolveResponse) []backend.Resolution {
+	return convert(in.Resolutions, func(r resolution) backend.Resolution {
+		r.Environment = cmp.Or(r.Environment, in.Common.Environment)
+		r.Scope = cmp.Or(r.Scope, in.Common.Scope)
+		return resolutionFromWire(r)
+	})
 }
 
 func resolutionToWire(r backend.Resolution) resolution {

@@ -1,0 +1,62 @@
+package backend_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// TestAValueHides prints, logs and marshals a value in every way that shows
+// what is inside of other types.
+func TestAValueHides(t *testing.T) {
+	const canary = "CANARY"
+	v := backend.Text(canary)
+	inside := struct {
+		V  backend.Value
+		P  *backend.Value
+		M  map[string]backend.Value
+		S  []backend.Value
+		un backend.Value
+	}{v, &v, map[string]backend.Value{"k": v}, []backend.Value{v}, v}
+	var shown strings.Builder
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%T", "%10.3s"} {
+		for _, x := range []any{v, &v, inside, &inside, []any{v}, backend.Resolution{Value: v}, backend.Change{Value: v}} {
+			fmt.Fprintf(&shown, verb+"\n", x)
+		}
+	}
+	for _, x := range []any{v, inside, backend.Resolution{Value: v}, backend.ChangeSet{Changes: []backend.Change{{Value: v}}}} {
+		text, err := json.Marshal(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown.Write(text)
+	}
+	var log bytes.Buffer
+	for _, h := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
+		slog.New(h).Info("x", "v", v, "p", &v, "inside", inside)
+	}
+	shown.Write(log.Bytes())
+	for _, form := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprint([]byte(canary)), "Q0FOQVJZ"} {
+		if strings.Contains(shown.String(), form) {
+			t.Errorf("shown as %s", form)
+		}
+	}
+	if !strings.Contains(shown.String(), "[redacted]") {
+		t.Error("nothing says that something is hidden")
+	}
+	if string(v.Expose()) != canary || string(inside.un.Expose()) != canary {
+		t.Error("the one way to the bytes does not lead there")
+	}
+	var back backend.Value
+	if json.Unmarshal([]byte(`"[redacted]"`), &back) == nil {
+		t.Error("a redacted value was read as a value")
+	}
+	if !(backend.Value{}).IsZero() || backend.Text("").IsZero() || backend.NewValue(nil).IsZero() {
+		t.Error("no value and an empty one are not told apart")
+	}
+}
