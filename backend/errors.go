@@ -19,6 +19,7 @@ const (
 	CodeExists          Code = "already_exists"  //
 	CodeConflict        Code = "conflict"        // not the expected version
 	CodeInUse           Code = "in_use"          // something depends on it
+	CodeImmutable       Code = "immutable"       // fixed when the object was made: only another one can have it otherwise
 	CodeDenied          Code = "denied"          // known, but may not
 	CodeUnauthenticated Code = "unauthenticated" // not known
 	CodeUnavailable     Code = "unavailable"     // store, KMS or server out of reach for now: worth a retry
@@ -37,6 +38,7 @@ var (
 	ErrExists          = &Error{Code: CodeExists}
 	ErrConflict        = &Error{Code: CodeConflict}
 	ErrInUse           = &Error{Code: CodeInUse}
+	ErrImmutable       = &Error{Code: CodeImmutable}
 	ErrDenied          = &Error{Code: CodeDenied}
 	ErrUnauthenticated = &Error{Code: CodeUnauthenticated}
 	ErrUnavailable     = &Error{Code: CodeUnavailable}

@@ -80,7 +80,7 @@ func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp 
 	if err == nil && out[0].Err != nil {
 		err = out[0].Err
 	}
-	if errors.Is(err, backend.ErrNotFound) && e.session.SecretIsPlanned(ref) {
+	if errors.Is(err, backend.ErrNotFound) && e.session.Plan.SecretIsPlanned(ref) {
 		m.Value, m.SecretID, m.FoundIn, m.FoundVersion = types.StringUnknown(), types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
 		resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 		return

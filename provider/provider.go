@@ -131,7 +131,7 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 			fmt.Sprintf("There was none, so the provider made one in %s. It holds the secrets and, unless kms_key names another, the key to them: keep it, and keep it out of version control.\n\n"+
 				"If you expected your secrets to be there, this is the wrong folder: set path or POUNCET_HOME, or an endpoint.", b.Where))
 	}
-	s := &session.Session{Service: b, Project: cmp.Or(c.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject)}
+	s := session.New(b, cmp.Or(c.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject))
 	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = s, s, s
 }
 

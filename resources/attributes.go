@@ -2,10 +2,13 @@ package resources
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -61,24 +64,62 @@ func labelsAttribute() schema.MapAttribute {
 	return schema.MapAttribute{
 		Optional: true, ElementType: types.StringType,
 		MarkdownDescription: "Labels: at most 64, keys and values of at most 256 bytes.",
+		Validators:          []validator.Map{mapvalidator.SizeAtMost(64), mapvalidator.NoNullValues(), mapvalidator.KeysAre(stringvalidator.LengthBetween(1, 256))},
 	}
 }
 
 func projectAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true, Computed: true,
-		MarkdownDescription: "Name of the project. Default: the provider's. A change makes a new object.",
-		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown(), stringplanmodifier.RequiresReplaceIfConfigured()},
+		MarkdownDescription: "Name of the project. Default: the provider's. Another project makes a new object; following the rename of the project does not.",
+		Validators:          []validator.String{isName("project")},
 	}
 }
 
 func environmentAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
 		Required: true,
-		MarkdownDescription: "Name of the environment, or `*` for an entry that all environments share. Moving to another environment makes a new object; " +
+		MarkdownDescription: "Name of the environment, or `*` for an entry that all environments share. Another environment makes a new object; " +
 			"following the rename of the environment does not.",
-		Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
+		Validators: []validator.String{isName("environment", backend.AnyEnvironment)},
 	}
+}
+
+// isName checks the name of something else, which is easily confused with its id.
+func isName(of string, others ...string) validator.String {
+	return nameValidator{of, others}
+}
+
+type nameValidator struct {
+	of     string
+	others []string
+}
+
+func (v nameValidator) Description(context.Context) string {
+	return "must be the name of the " + v.of + ", not its id"
+}
+
+func (v nameValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
+
+func (v nameValidator) ValidateString(_ context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	name := req.ConfigValue.ValueString()
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() || slices.Contains(v.others, name) {
+		return
+	}
+	switch err := backend.CheckName(backend.KindEnvironment, name); {
+	case backend.IsID(name):
+		resp.Diagnostics.AddAttributeError(req.Path, "An id instead of a name",
+			fmt.Sprintf("This takes the name of the %[1]s, and %[2]q is an id.\n\nWrite pouncet_%[1]s.….name rather than .id.", v.of, name))
+	case err != nil:
+		resp.Diagnostics.AddAttributeError(req.Path, "Not a name of "+article(v.of), fmt.Sprintf("%s is not allowed: %s.", backend.Quote(name), err.Hint))
+	}
+}
+
+func article(noun string) string {
+	if strings.ContainsAny(noun[:1], "aeiou") {
+		return "an " + noun
+	}
+	return "a " + noun
 }
 
 func environmentIDAttribute() schema.StringAttribute {
@@ -101,66 +142,29 @@ func scopeAttribute() schema.StringAttribute {
 	}
 }
 
-// planPlace settles, while Terraform plans, the project of a resource that
-// names none, and whether another environment's name is a move or a rename.
-func (o *object) planPlace(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse, hasEnvironment bool) {
-	var configured, planned, before types.String
+// planProject gives a resource that names no project the provider's.
+func (o *object) planProject(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+	var configured types.String
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("project"), &configured)...)
-	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("project"), &planned)...)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	if configured.IsNull() && planned.IsUnknown() {
+	if !resp.Diagnostics.HasError() && configured.IsNull() {
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("project"), o.session.Project)...)
-	}
-	if configured.IsNull() && !req.State.Raw.IsNull() && !backend.IsID(o.session.Project) {
-		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("project"), &before)...)
-		if before.ValueString() != o.session.Project {
-			resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("project"), o.session.Project)...)
-			resp.RequiresReplace = append(resp.RequiresReplace, path.Root("project"))
-		}
-	}
-	if hasEnvironment && !req.State.Raw.IsNull() {
-		o.planEnvironment(ctx, req, resp)
-	}
-}
-
-// planEnvironment replaces an entry whose environment changes, unless the new
-// name is one that the same environment is being given: then no environment
-// bears it yet, or this very one does.
-func (o *object) planEnvironment(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
-	var before, planned, id, project types.String
-	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("environment"), &before)...)
-	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("environment_id"), &id)...)
-	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("project"), &project)...)
-	resp.Diagnostics.Append(req.Plan.GetAttribute(ctx, path.Root("environment"), &planned)...)
-	if resp.Diagnostics.HasError() || before.Equal(planned) || planned.IsUnknown() {
-		return
-	}
-	move := planned.ValueString() == backend.AnyEnvironment || id.ValueString() == backend.AnyEnvironment
-	if !move {
-		page, err := o.session.Service.Query(ctx, backend.Query{Kind: backend.KindEnvironment, Project: project.ValueString(), Name: planned.ValueString()})
-		if err != nil {
-			return // the dry run says the same, and better
-		}
-		move = len(page.Objects) > 0 && page.Objects[0].ID != id.ValueString()
-	}
-	if move {
-		resp.RequiresReplace = append(resp.RequiresReplace, path.Root("environment"))
 	}
 }
 
 func split(id string) []string { return strings.Split(id, "/") }
 
-// labels turns a map attribute into labels: nil when they are as before, empty
-// when they are to go.
-func labels(ctx context.Context, before, planned types.Map, diags *diag.Diagnostics) map[string]string {
+// labels turns a map attribute into labels: nil when they are as before or
+// not all known, empty when they are to go.
+func labels(before, planned types.Map) map[string]string {
 	if planned.IsUnknown() || before.Equal(planned) {
 		return nil
 	}
 	out := map[string]string{}
-	if !planned.IsNull() {
-		diags.Append(planned.ElementsAs(ctx, &out, false)...)
+	for k, v := range planned.Elements() {
+		if v.IsUnknown() {
+			return nil
+		}
+		out[k] = v.(types.String).ValueString()
 	}
 	return out
 }

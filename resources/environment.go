@@ -30,6 +30,12 @@ func NewEnvironment() resource.Resource {
 	r := &environment{managed[environmentModel, *environmentModel]{}}
 	r.kind, r.inProject = backend.KindEnvironment, true
 	r.paths = pathsOf("project", "name", "description", "labels", "kms_key", "protected")
+	r.doubt = func(m *environmentModel) string {
+		if m.Name.IsUnknown() {
+			return m.Project.ValueString()
+		}
+		return ""
+	}
 	return r
 }
 
@@ -83,14 +89,13 @@ func (m *environmentModel) set(ctx context.Context, o backend.Object, diags *dia
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
-func (m *environmentModel) change(ctx context.Context, before, _ *environmentModel, diags *diag.Diagnostics) backend.Change {
+func (m *environmentModel) change(_ context.Context, before, _ *environmentModel, _ *diag.Diagnostics) backend.Change {
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: m.Project.ValueString(), Name: m.Name.ValueString(),
-		Description: changed(before.Description, m.Description), Labels: labels(ctx, before.Labels, m.Labels, diags),
+		Description: changed(before.Description, m.Description), Labels: labels(before.Labels, m.Labels),
 		KMSKey: changed(before.KMSKey, m.KMSKey), Protected: m.Protected.ValueBoolPointer(),
 	}
-	replaced := before.Project != m.Project || before.KMSKey != m.KMSKey
-	if !before.ID.IsNull() && !replaced {
+	if !before.ID.IsNull() {
 		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changed(before.Name, m.Name)
 	}
 	return c

@@ -24,56 +24,82 @@ type model[M any] interface {
 	set(ctx context.Context, o backend.Object, diags *diag.Diagnostics)
 }
 
-// asker is a model that makes another change to ask about while planning than
+// questioner is a model that asks about another change while planning than
 // the one that it makes when the plan is settled.
-type asker interface{ ask() }
+type questioner[M any] interface {
+	question(ctx context.Context, before, configured *M, diags *diag.Diagnostics) backend.Change
+}
 
 // managed is the four operations, and the plan, of a resource with model M.
 type managed[M any, P model[M]] struct {
 	object
-	inProject     bool // it has a project attribute
-	inEnvironment bool // it has an environment attribute
-	// planned, if set, is told what a dry run said, to adjust the plan.
-	planned func(ctx context.Context, plan, before *M, out backend.Outcome, resp *resource.ModifyPlanResponse)
+	inProject bool // it has a project attribute
+	// doubt, if set, names the project whose rules cannot be told before all
+	// of this plan is known, "" if they can.
+	doubt func(plan *M) string
+	// planned, if set, adjusts the plan to what a dry run said; said is nil
+	// where it could not be asked.
+	planned func(ctx context.Context, m plannedModels[M], said *backend.Outcome, resp *resource.ModifyPlanResponse)
 }
+
+// plannedModels is a resource as it is (with no id before it is made), as it is
+// planned, and as it is configured.
+type plannedModels[M any] struct{ before, plan, configured M }
 
 func (r *managed[M, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if r.session == nil {
 		return
 	}
-	var before, plan, configured M
+	defer r.session.Plan.Working()()
+	var m plannedModels[M]
 	if !req.State.Raw.IsNull() {
-		resp.Diagnostics.Append(req.State.Get(ctx, &before)...)
+		resp.Diagnostics.Append(req.State.Get(ctx, &m.before)...)
 	}
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	if req.Plan.Raw.IsNull() {
-		r.planRemoval(ctx, P(&before).id(), &resp.Diagnostics)
+		r.ask(ctx, &resp.Diagnostics, r.removal(P(&m.before).id()))
 		return
 	}
 	if r.inProject {
-		r.planPlace(ctx, req, resp, r.inEnvironment)
+		r.planProject(ctx, req, resp)
 	}
-	resp.Diagnostics.Append(resp.Plan.Get(ctx, &plan)...)
-	resp.Diagnostics.Append(req.Config.Get(ctx, &configured)...)
-	if resp.Diagnostics.HasError() || !P(&plan).complete(&configured) {
-		return
-	}
-	if len(resp.RequiresReplace) > 0 {
-		var none M
-		before = none
-	}
-	question := plan
-	if a, ok := any(&question).(asker); ok {
-		a.ask()
-	}
-	c := P(&question).change(ctx, &before, &configured, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.Plan.Get(ctx, &m.plan)...)
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m.configured)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if out, ok := r.dryRun(ctx, c, &resp.Diagnostics); ok && r.planned != nil {
-		r.planned(ctx, &plan, &before, out, resp)
+	if r.doubt != nil {
+		if project := r.doubt(&m.plan); project != "" {
+			r.session.Plan.Doubt(project)
+		}
+	}
+	if len(resp.RequiresReplace) > 0 {
+		r.ask(ctx, &resp.Diagnostics, r.removal(P(&m.before).id()))
+		return // Terraform asks once more, about the new one
+	}
+	if !P(&m.plan).complete(&m.configured) {
+		if r.planned != nil {
+			r.planned(ctx, m, nil, resp)
+		}
+		return
+	}
+	question := P(&m.plan).change
+	if q, ok := any(&m.plan).(questioner[M]); ok {
+		question = q.question
+	}
+	c := question(ctx, &m.before, &m.configured, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	said, at := r.ask(ctx, &resp.Diagnostics, c)
+	switch {
+	case at != nil:
+		resp.RequiresReplace = append(resp.RequiresReplace, at...)
+		r.ask(ctx, &resp.Diagnostics, r.removal(P(&m.before).id()))
+	case r.planned != nil && !resp.Diagnostics.HasError():
+		r.planned(ctx, m, said, resp)
 	}
 }
 
@@ -95,6 +121,7 @@ func (r *managed[M, P]) Create(ctx context.Context, req resource.CreateRequest, 
 }
 
 func (r *managed[M, P]) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	defer r.session.Plan.Working()()
 	var state M
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	if resp.Diagnostics.HasError() {

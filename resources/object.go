@@ -89,56 +89,45 @@ func (o *object) explain(err error, c backend.Change) error {
 	return &e
 }
 
+// removal is the change that deletes the object with an id.
+func (o *object) removal(id string) backend.Change {
+	return backend.Change{Op: backend.OpDelete, Kind: o.kind, ID: id}
+}
+
 // remove deletes the object with an id; one that is gone already is fine.
 func (o *object) remove(ctx context.Context, id string, diags *diag.Diagnostics) {
-	_, err := o.session.Service.Apply(ctx, backend.ChangeSet{
-		Changes:        []backend.Change{{Op: backend.OpDelete, Kind: o.kind, ID: id}},
-		IdempotencyKey: rand.Text(),
-	})
+	_, err := o.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{o.removal(id)}, IdempotencyKey: rand.Text()})
 	if err != nil && !errors.Is(err, backend.ErrNotFound) {
 		session.Report(diags, "Deleting the "+o.kind.String(), err, nil)
 	}
 }
 
-// dryRun asks, while Terraform plans, what a change would do. A broken rule is
-// an error of the plan, unless what is missing or in the way may be the doing
-// of another resource in this same plan: then the apply will tell.
-func (o *object) dryRun(ctx context.Context, c backend.Change, diags *diag.Diagnostics) (backend.Outcome, bool) {
+// ask asks, while Terraform plans, what a change would do, and makes the rules
+// that it breaks errors of the plan. An attribute that a change cannot give to
+// the object that is there is no error: it is returned, for the object to be replaced.
+func (o *object) ask(ctx context.Context, diags *diag.Diagnostics, c backend.Change) (said *backend.Outcome, replace path.Paths) {
 	doing := "Planning the " + o.kind.String()
-	if c.Kind == backend.KindSecret && c.Op == backend.OpCreate {
-		o.session.PlanSecret(c.Project, c.Environment, c.Scope, c.Name)
-	}
-	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, DryRun: true})
+	v, err := o.session.Plan.Ask(ctx, c)
 	if err != nil {
 		session.Report(diags, doing, err, o.paths)
-		return backend.Outcome{}, false
+		return nil, nil
 	}
-	broken := out[0].Err
-	if broken == nil {
-		return out[0], true
-	}
-	switch broken.Code {
-	case backend.CodeNotFound:
-		// A project, environment, type or linked secret that may be created first.
-	case backend.CodeInUse:
-		session.Warn(diags, doing, broken, o.paths)
-	case backend.CodeExists:
-		session.Warn(diags, doing, o.explain(broken, c), o.paths)
-	case backend.CodeQuota, backend.CodeTooLarge, backend.CodeInvalid:
-		if c.Project != "" && o.session.PolicyMayChange(c.Project) {
+	for _, broken := range v.Broken {
+		switch {
+		case broken.Code == backend.CodeImmutable:
+			return nil, path.Paths{o.paths[broken.Attribute]}
+		case broken.Code == backend.CodeNotFound && c.Op == backend.OpDelete:
+			// Gone already, which is what is wanted.
+		case v.Doubtful:
 			session.Warn(diags, doing, broken, o.paths)
-		} else {
-			session.Report(diags, doing, broken, o.paths)
+		default:
+			session.Report(diags, doing, o.explain(broken, c), o.paths)
 		}
-	default:
-		session.Report(diags, doing, broken, o.paths)
 	}
-	return backend.Outcome{}, false
-}
-
-// planRemoval warns in the plan of what would stand in the way of a deletion.
-func (o *object) planRemoval(ctx context.Context, id string, diags *diag.Diagnostics) {
-	o.dryRun(ctx, backend.Change{Op: backend.OpDelete, Kind: o.kind, ID: id}, diags)
+	if len(v.Broken) > 0 {
+		return nil, nil
+	}
+	return &v.Outcome, nil
 }
 
 // importID takes an object over by id, or by what resolve makes of its name.

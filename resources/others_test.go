@@ -8,7 +8,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 
-	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
@@ -163,24 +162,5 @@ func TestScopedValueLife(t *testing.T) {
 		resource.TestStep{Config: config("value_json = \"1\"\nfrom_secret = { name = \"db\" }"), PlanOnly: true, ExpectError: regexp.MustCompile(`value_json`)},
 		resource.TestStep{Config: config(`from_secret = { name = "db", field = "a..b" }`), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)from_secret.*path`)},
 		resource.TestStep{Config: config(`value_json = "null"`), ConfigPlanChecks: empty},
-	)
-}
-
-func TestASecretInUseIsNotDeleted(t *testing.T) {
-	b := acctest.New(t)
-	acctest.Run(t,
-		resource.TestStep{Config: b.Config(secretConfig("v", ""))},
-		resource.TestStep{
-			PreConfig: func() {
-				b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "dev", Name: "user", Link: &backend.Link{Secret: "db_password"}})
-			},
-			Config: b.Config(""), ExpectError: regexp.MustCompile(`(?s)in\s+use\s+by\s+scoped\s+value\s+user`),
-		},
-		resource.TestStep{
-			PreConfig: func() {
-				b.Apply(backend.Change{Op: backend.OpDelete, Kind: backend.KindValue, Project: "default", Environment: "dev", Name: "user"})
-			},
-			Config: b.Config(""),
-		},
 	)
 }

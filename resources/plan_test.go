@@ -249,6 +249,7 @@ resource "pouncet_scoped_value" "v" {
 		)},
 		resource.TestStep{Config: body("web"), Check: resource.ComposeAggregateTestCheckFunc(check("labels.team", "web"), check("version", "1"))},
 		resource.TestStep{Config: b.Config(secretConfig("v", "labels = { team = null }")), PlanOnly: true, ExpectError: regexp.MustCompile(`(?i)null`)},
+		resource.TestStep{Config: body("web"), ConfigPlanChecks: empty},
 	)
 }
 

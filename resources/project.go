@@ -33,10 +33,11 @@ func NewProject() resource.Resource {
 	r := &project{managed[projectModel, *projectModel]{}}
 	r.kind = backend.KindProject
 	r.paths = pathsOf("name", "description", "labels", "max_secrets", "max_value_bytes", "max_name_length", "name_pattern", "default_visibility")
-	r.planned = func(_ context.Context, _, before *projectModel, out backend.Outcome, _ *resource.ModifyPlanResponse) {
-		if out.Action == backend.ActionUpdate {
-			r.session.PolicyChanges(before.Name.ValueString())
+	r.doubt = func(m *projectModel) string {
+		if m.MaxSecrets.IsUnknown() || m.MaxValueBytes.IsUnknown() || m.MaxNameLength.IsUnknown() || m.NamePattern.IsUnknown() {
+			return m.Name.ValueString()
 		}
+		return ""
 	}
 	return r
 }
@@ -109,7 +110,7 @@ func (m *projectModel) set(ctx context.Context, o backend.Object, diags *diag.Di
 func (m *projectModel) id() string                  { return m.ID.ValueString() }
 func (m *projectModel) complete(*projectModel) bool { return !m.Name.IsUnknown() }
 
-func (m *projectModel) change(ctx context.Context, before, _ *projectModel, diags *diag.Diagnostics) backend.Change {
+func (m *projectModel) change(_ context.Context, before, _ *projectModel, _ *diag.Diagnostics) backend.Change {
 	number := func(v types.Int64) *int {
 		if v.IsNull() || v.IsUnknown() {
 			return nil
@@ -120,7 +121,7 @@ func (m *projectModel) change(ctx context.Context, before, _ *projectModel, diag
 	visibility := backend.Visibility(m.DefaultVisibility.ValueString())
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindProject, Name: m.Name.ValueString(),
-		Description: changed(before.Description, m.Description), Labels: labels(ctx, before.Labels, m.Labels, diags),
+		Description: changed(before.Description, m.Description), Labels: labels(before.Labels, m.Labels),
 		Policy: &backend.PolicyChange{
 			MaxSecrets: number(m.MaxSecrets), MaxValueBytes: number(m.MaxValueBytes), MaxNameLength: number(m.MaxNameLength),
 			NamePattern: changed(before.NamePattern, m.NamePattern), ImmutableNames: m.ImmutableNames.ValueBoolPointer(),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework-jsontypes/jsontypes"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -31,7 +32,7 @@ var (
 // NewScopedValue makes the resource pouncet_scoped_value.
 func NewScopedValue() resource.Resource {
 	r := &scopedValue{managed[scopedValueModel, *scopedValueModel]{}}
-	r.kind, r.inProject, r.inEnvironment = backend.KindValue, true, true
+	r.kind, r.inProject = backend.KindValue, true
 	r.paths = pathsOf("project", "environment", "scope", "name", "description", "labels")
 	r.paths["json"], r.paths["link"] = path.Root("value_json"), path.Root("from_secret")
 	return r
@@ -47,14 +48,14 @@ type scopedValueModel struct {
 	Description   types.String         `tfsdk:"description"`
 	Labels        types.Map            `tfsdk:"labels"`
 	ValueJSON     jsontypes.Normalized `tfsdk:"value_json"`
-	FromSecret    *fromSecretModel     `tfsdk:"from_secret"`
+	FromSecret    types.Object         `tfsdk:"from_secret"`
 	CreatedAt     types.String         `tfsdk:"created_at"`
 }
 
-type fromSecretModel struct {
-	Name  types.String `tfsdk:"name"`
-	Field types.String `tfsdk:"field"`
-}
+// fromSecretModel is the attribute from_secret, which as a whole can be unknown.
+type fromSecretModel struct{ Name, Field types.String }
+
+var linkTypes = map[string]attr.Type{"name": types.StringType, "field": types.StringType}
 
 func (*scopedValue) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = "pouncet_scoped_value"
@@ -101,7 +102,7 @@ func (m *scopedValueModel) id() string { return m.ID.ValueString() }
 
 func (m *scopedValueModel) complete(*scopedValueModel) bool {
 	return !m.Project.IsUnknown() && !m.Environment.IsUnknown() && !m.Scope.IsUnknown() && !m.Name.IsUnknown() && !m.ValueJSON.IsUnknown() &&
-		(m.FromSecret == nil || !m.FromSecret.Name.IsUnknown() && !m.FromSecret.Field.IsUnknown())
+		!m.FromSecret.IsUnknown() && !m.link().Name.IsUnknown() && !m.link().Field.IsUnknown()
 }
 
 func (m *scopedValueModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
@@ -110,27 +111,36 @@ func (m *scopedValueModel) set(ctx context.Context, o backend.Object, diags *dia
 	m.Description = text(o.Description)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
 	m.ValueJSON = keepJSON(ctx, m.ValueJSON, o.JSON, diags)
-	m.FromSecret = nil
+	m.FromSecret = types.ObjectNull(linkTypes)
 	if o.Link != nil {
-		m.FromSecret = &fromSecretModel{types.StringValue(o.Link.Secret), text(o.Link.Field)}
+		m.FromSecret = types.ObjectValueMust(linkTypes, map[string]attr.Value{"name": types.StringValue(o.Link.Secret), "field": text(o.Link.Field)})
 	}
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
-func (m *scopedValueModel) change(ctx context.Context, before, _ *scopedValueModel, diags *diag.Diagnostics) backend.Change {
+// link is the attribute from_secret, of nothing where there is none.
+func (m *scopedValueModel) link() fromSecretModel {
+	var l fromSecretModel
+	if a := m.FromSecret.Attributes(); len(a) > 0 {
+		l.Name, l.Field = a["name"].(types.String), a["field"].(types.String)
+	}
+	return l
+}
+
+func (m *scopedValueModel) change(_ context.Context, before, _ *scopedValueModel, _ *diag.Diagnostics) backend.Change {
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindValue, Project: m.Project.ValueString(),
 		Environment: m.Environment.ValueString(), Scope: m.Scope.ValueString(), Name: m.Name.ValueString(),
-		Description: changed(before.Description, m.Description), Labels: labels(ctx, before.Labels, m.Labels, diags),
+		Description: changed(before.Description, m.Description), Labels: labels(before.Labels, m.Labels),
 	}
-	if m.FromSecret != nil {
-		c.Link = &backend.Link{Secret: m.FromSecret.Name.ValueString(), Field: m.FromSecret.Field.ValueString()}
-	} else {
+	if m.FromSecret.IsNull() {
 		c.JSON = json.RawMessage(m.ValueJSON.ValueString())
+	} else {
+		l := m.link()
+		c.Link = &backend.Link{Secret: l.Name.ValueString(), Field: l.Field.ValueString()}
 	}
-	if !before.ID.IsNull() && before.Project == m.Project && before.Scope == m.Scope {
-		c.Op, c.ID, c.Rename = backend.OpUpdate, before.ID.ValueString(), changed(before.Name, m.Name)
-		c.Name, c.Scope, c.Environment = "", "", ""
+	if !before.ID.IsNull() {
+		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changed(before.Name, m.Name)
 	}
 	return c
 }

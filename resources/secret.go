@@ -31,7 +31,7 @@ var (
 // NewSecret makes the resource pouncet_secret.
 func NewSecret() resource.Resource {
 	r := &secret{managed[secretModel, *secretModel]{}}
-	r.kind, r.inProject, r.inEnvironment = backend.KindSecret, true, true
+	r.kind, r.inProject = backend.KindSecret, true
 	r.paths = pathsOf("project", "environment", "scope", "name", "description", "labels", "type", "visibility")
 	r.paths["value"] = path.Root("value_wo")
 	r.planned = planVersion
@@ -107,11 +107,9 @@ func (*secret) Schema(_ context.Context, _ resource.SchemaRequest, resp *resourc
 
 func (m *secretModel) id() string { return m.ID.ValueString() }
 
-func (m *secretModel) complete(configured *secretModel) bool {
-	if m.ID.IsUnknown() && configured.ValueWO.IsUnknown() {
-		return false // to be created with a value that only the apply knows
-	}
-	return !m.Project.IsUnknown() && !m.Environment.IsUnknown() && !m.Scope.IsUnknown() && !m.Name.IsUnknown() && !m.Type.IsUnknown()
+func (m *secretModel) complete(*secretModel) bool {
+	return !m.Project.IsUnknown() && !m.Environment.IsUnknown() && !m.Scope.IsUnknown() && !m.Name.IsUnknown() &&
+		(m.ID.IsUnknown() || !m.Type.IsUnknown()) // the present value may not fit the new type
 }
 
 func (m *secretModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
@@ -124,31 +122,38 @@ func (m *secretModel) set(ctx context.Context, o backend.Object, diags *diag.Dia
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
-func (m *secretModel) change(ctx context.Context, before, configured *secretModel, diags *diag.Diagnostics) backend.Change {
+func (m *secretModel) change(_ context.Context, before, configured *secretModel, _ *diag.Diagnostics) backend.Change {
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindSecret, Project: m.Project.ValueString(),
 		Environment: m.Environment.ValueString(), Scope: m.Scope.ValueString(), Name: m.Name.ValueString(),
-		Description: changed(before.Description, m.Description), Labels: labels(ctx, before.Labels, m.Labels, diags),
+		Description: changed(before.Description, m.Description), Labels: labels(before.Labels, m.Labels),
 		Type: changed(before.Type, m.Type),
 	}
 	if v := changed(before.Visibility, m.Visibility); v != nil {
 		c.Visibility = (*backend.Visibility)(v)
 	}
-	creating := before.ID.IsNull() || before.Project != m.Project || before.Scope != m.Scope
-	if !creating {
-		c.Op, c.ID, c.Rename = backend.OpUpdate, before.ID.ValueString(), changed(before.Name, m.Name)
-		c.Name, c.Scope, c.Environment = "", "", ""
+	if !before.ID.IsNull() {
+		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changed(before.Name, m.Name)
 	}
 	known := !configured.ValueWO.IsUnknown() && !configured.ValueWO.IsNull()
-	if known && (creating || m.writes(before)) {
+	if known && (c.Op == backend.OpCreate || m.writes(before)) {
 		c.Value = backend.Text(configured.ValueWO.ValueString())
 	}
 	return c
 }
 
-// ask makes the plan a question about the value: whether the version changes
-// is what the dry run is to say.
-func (m *secretModel) ask() { m.Version = types.Int64Unknown() }
+// question asks about the value whatever the plan has so far: whether the
+// version changes is what the dry run is to say. A secret to be created with a value
+// that only the apply knows is asked about with another, and without its type.
+func (m *secretModel) question(ctx context.Context, before, configured *secretModel, diags *diag.Diagnostics) backend.Change {
+	open := *m
+	open.Version = types.Int64Unknown()
+	c := open.change(ctx, before, configured, diags)
+	if c.Op == backend.OpCreate && configured.ValueWO.IsUnknown() {
+		c.Value, c.Type = backend.Text("not known yet"), nil
+	}
+	return c
+}
 
 // writes reports whether an update gives the configured value to the backend:
 // not if the plan has settled that the version stays, and with value_wo_version only
@@ -160,12 +165,17 @@ func (m *secretModel) writes(before *secretModel) bool {
 	return m.ValueWOVersion.IsNull() || !m.ValueWOVersion.Equal(before.ValueWOVersion)
 }
 
-// planVersion shows a new value as an update of version.
-func planVersion(ctx context.Context, plan, before *secretModel, out backend.Outcome, resp *resource.ModifyPlanResponse) {
-	if before.ID.IsNull() || out.Object.Version == before.Version.ValueInt64() {
+// planVersion shows a new value as an update of version, and leaves room for
+// one where an update may write it.
+func planVersion(ctx context.Context, m plannedModels[secretModel], said *backend.Outcome, resp *resource.ModifyPlanResponse) {
+	if m.before.ID.IsNull() {
 		return
 	}
-	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("version"), types.Int64Unknown())...)
+	changes := said != nil && said.Object.Version != m.before.Version.ValueInt64()
+	may := (said == nil || m.configured.ValueWO.IsUnknown()) && (said == nil || said.Action != backend.ActionUnchanged)
+	if changes || may {
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("version"), types.Int64Unknown())...)
+	}
 }
 
 func (r *secret) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {

@@ -32,6 +32,12 @@ func NewSecretType() resource.Resource {
 	r.kind, r.inProject = backend.KindType, true
 	r.paths = pathsOf("project", "key", "description", "labels", "display_name", "schema")
 	r.paths["name"] = path.Root("key")
+	r.doubt = func(m *secretTypeModel) string {
+		if m.Key.IsUnknown() || m.Schema.IsUnknown() {
+			return m.Project.ValueString()
+		}
+		return ""
+	}
 	return r
 }
 
@@ -87,13 +93,13 @@ func (m *secretTypeModel) set(ctx context.Context, o backend.Object, diags *diag
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
-func (m *secretTypeModel) change(ctx context.Context, before, _ *secretTypeModel, diags *diag.Diagnostics) backend.Change {
+func (m *secretTypeModel) change(_ context.Context, before, _ *secretTypeModel, _ *diag.Diagnostics) backend.Change {
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindType, Project: m.Project.ValueString(), Name: m.Key.ValueString(),
 		DisplayName: changed(before.DisplayName, m.DisplayName), Description: changed(before.Description, m.Description),
-		Labels: labels(ctx, before.Labels, m.Labels, diags), Schema: json.RawMessage(m.Schema.ValueString()),
+		Labels: labels(before.Labels, m.Labels), Schema: json.RawMessage(m.Schema.ValueString()),
 	}
-	if !before.ID.IsNull() && before.Project == m.Project {
+	if !before.ID.IsNull() {
 		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changed(before.Key, m.Key)
 	}
 	return c

@@ -71,7 +71,7 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 		if e.in, err = r.project(e.row.Project); err != nil {
 			return nil, err
 		}
-		if err := e.stays(c); err != nil {
+		if err := r.stays(c, e); err != nil {
 			return nil, err
 		}
 	} else {
@@ -105,24 +105,45 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 	return e, err
 }
 
-// stays refuses a change by id that names another environment or scope: an
-// entry does not move, since its value is bound to where it is.
-func (e *entry) stays(c backend.Change) error {
+// stays refuses a change by id that names another project, environment or
+// scope: an entry does not move, since its value is bound to where it is.
+func (r *run) stays(c backend.Change, e *entry) error {
+	if err := r.staysIn(c, e.in); err != nil {
+		return err
+	}
 	if c.Environment != "" {
 		environment, err := e.in.environment(c.Environment)
 		if err != nil {
 			return err
 		}
 		if environment.ID != e.row.Environment {
-			return backend.Errorf(backend.CodeInvalid, "%s %q cannot move to another environment", c.Kind, e.row.Name).
-				WithHint("create it there, and delete it here").At("environment")
+			return immutable(c, e.row.Name, "environment")
 		}
 	}
 	if c.Scope != "" && c.Scope != e.row.Scope {
-		return backend.Errorf(backend.CodeInvalid, "%s %q cannot move to another scope", c.Kind, e.row.Name).
-			WithHint("create it there, and delete it here").At("scope")
+		return immutable(c, e.row.Name, "scope")
 	}
 	return nil
+}
+
+// staysIn refuses a change by id that names another project than the object's.
+func (r *run) staysIn(c backend.Change, in *project) error {
+	if c.Project == "" {
+		return nil
+	}
+	p, err := r.project(c.Project)
+	if err == nil && p.row.ID != in.row.ID {
+		err = immutable(c, c.Name, "project")
+	}
+	return err
+}
+
+func immutable(c backend.Change, name, attribute string) error {
+	if name == "" {
+		name = c.ID
+	}
+	return backend.Errorf(backend.CodeImmutable, "%s %q cannot move to another %s", c.Kind, name, attribute).
+		WithHint("create it there, and delete it here").At(attribute)
 }
 
 // writeValue creates or updates a scoped value.

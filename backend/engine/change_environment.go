@@ -17,6 +17,9 @@ func (r *run) member(c backend.Change) (*project, store.Object, bool, error) {
 			return nil, row, false, admit(c, false, "", 0)
 		}
 		p, err := r.project(row.Project)
+		if err == nil {
+			err = r.staysIn(c, p)
+		}
 		return p, row, true, err
 	}
 	if err := backend.CheckName(c.Kind, c.Name); err != nil {
@@ -54,7 +57,7 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 	d.describe(c, &row.Name, &a)
 	set(&d, "protected", &a.Protected, c.Protected)
 	if there && c.KMSKey != nil && *c.KMSKey != a.KMSKey {
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "the KMS key of environment %q is fixed since its creation", row.Name).
+		return backend.Outcome{}, backend.Errorf(backend.CodeImmutable, "the KMS key of environment %q is fixed since its creation", row.Name).
 			WithHint("create another environment with the new key, and move its entries there").At("kms_key")
 	}
 	set(&d, "kms_key", &a.KMSKey, c.KMSKey)

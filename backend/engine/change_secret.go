@@ -18,9 +18,6 @@ type newVersion struct {
 // writeSecret creates or updates a secret.
 func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 	if !e.there {
-		if err := r.checkQuota(e.in); err != nil {
-			return backend.Outcome{}, err
-		}
 		e.attr.Visibility = e.in.policy.DefaultVisibility
 	}
 	if c.Visibility != nil {
@@ -39,6 +36,11 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 	version, err := r.newValue(c, e, in)
 	if err != nil {
 		return backend.Outcome{}, err
+	}
+	if !e.there {
+		if err := r.checkQuota(e.in); err != nil {
+			return backend.Outcome{}, err
+		}
 	}
 	if version != nil {
 		e.row.Version++

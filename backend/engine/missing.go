@@ -81,7 +81,7 @@ func missing(f *find, ref backend.Ref, kind backend.Kind, name string, all []sto
 func isRule(err error) bool {
 	switch backend.AsError(err).Code {
 	case backend.CodeInvalid, backend.CodeTooLarge, backend.CodeQuota, backend.CodeNotFound, backend.CodeExists,
-		backend.CodeConflict, backend.CodeInUse, backend.CodeDenied, backend.CodeCorrupt:
+		backend.CodeConflict, backend.CodeInUse, backend.CodeImmutable, backend.CodeDenied, backend.CodeCorrupt:
 		return true
 	}
 	return false

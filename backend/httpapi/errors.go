@@ -20,6 +20,7 @@ var statuses = []struct {
 	{backend.CodeConflict, http.StatusConflict},
 	{backend.CodeExists, http.StatusConflict},
 	{backend.CodeInUse, http.StatusConflict},
+	{backend.CodeImmutable, http.StatusConflict},
 	{backend.CodeTooLarge, http.StatusRequestEntityTooLarge},
 	{backend.CodeQuota, http.StatusUnprocessableEntity},
 	{backend.CodeInternal, http.StatusInternalServerError},

@@ -74,8 +74,21 @@ var applyCases = []testCase{
 		f.mentions(f.refused(backend.ErrExists, c), o.ID)
 		f.refused(backend.ErrNotFound, remove(backend.KindSecret, "dev", "t"))
 		f.refused(backend.ErrNotFound, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: "01890a5d-ac96-774b-bcce-b302099a8057"})
-		moved := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Scope: "app/x"}
-		f.refused(backend.ErrInvalid, moved)
+	}},
+	{"nothing moves, but what it is in may be renamed", func(f *fixture) {
+		f.environments("dev", "prod")
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "other"})
+		o := f.must(secret("dev", "s", "v"))[0].Object
+		at := func(p, environment, scope string) backend.Change {
+			return backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Project: p, Environment: environment, Scope: scope}
+		}
+		equal(f, "attribute", f.refused(backend.ErrImmutable, at(project, "dev", "app/x")).Attribute, "scope")
+		equal(f, "attribute", f.refused(backend.ErrImmutable, at(project, "prod", "")).Attribute, "environment")
+		equal(f, "attribute", f.refused(backend.ErrImmutable, at("other", "", "")).Attribute, "project")
+		f.refused(backend.ErrNotFound, at("nowhere", "", ""))
+		e := f.must(environment("dev"))[0].Object
+		equal(f, "attribute", f.refused(backend.ErrImmutable, backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, ID: e.ID, Project: "other"}).Attribute, "project")
+		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, ID: e.ID, Rename: ptr("live")}, at(project, "live", backend.ProjectScope))
 	}},
 	{"a repeated set is applied once", func(f *fixture) {
 		f.environments("dev")

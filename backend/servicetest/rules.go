@@ -198,7 +198,7 @@ var ruleCases = []testCase{
 		f.environments("dev")
 		c := environment("dev")
 		c.KMSKey = ptr("aws-kms:///alias/other")
-		err := f.refused(backend.ErrInvalid, c)
+		err := f.refused(backend.ErrImmutable, c)
 		equal(f, "attribute", err.Attribute, "kms_key")
 	}},
 }

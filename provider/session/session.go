@@ -5,9 +5,7 @@
 package session
 
 import (
-	"cmp"
 	"fmt"
-	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
@@ -19,14 +17,13 @@ type Session struct {
 	Service backend.Service
 	// Project is the provider's project, for resources that name none.
 	Project string
-
-	mu      sync.Mutex
-	loosens map[string]bool
-	planned map[place]bool
+	Plan    *Plan
 }
 
-// place is where an entry is, by names.
-type place struct{ project, environment, scope, name string }
+// New is the session of a provider configured for a backend and a project.
+func New(s backend.Service, project string) *Session {
+	return &Session{Service: s, Project: project, Plan: NewPlan(s)}
+}
 
 // From is the session in what the framework passes to Configure; nil before
 // the provider is configured, as during validation.
@@ -47,48 +44,4 @@ func (s *Session) ProjectOr(own string) string {
 		return own
 	}
 	return s.Project
-}
-
-// PlanSecret notes that this plan creates a secret.
-func (s *Session) PlanSecret(project, environment, scope, name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.planned == nil {
-		s.planned = map[place]bool{}
-	}
-	s.planned[place{project, environment, scope, name}] = true
-}
-
-// SecretIsPlanned reports whether a reference would find a secret that this
-// plan creates. Terraform opens an ephemeral resource while it plans, if its
-// arguments are known, also when the secret is only about to be made.
-func (s *Session) SecretIsPlanned(r backend.Ref) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, scope := range []string{cmp.Or(r.Scope, backend.ProjectScope), backend.ProjectScope} {
-		for _, environment := range []string{r.Environment, backend.AnyEnvironment} {
-			if s.planned[place{r.Project, environment, scope, r.Name}] {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// PolicyChanges notes that this plan changes the policy of a project: what
-// breaks the present one may then be allowed when it is applied.
-func (s *Session) PolicyChanges(project string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.loosens == nil {
-		s.loosens = map[string]bool{}
-	}
-	s.loosens[project] = true
-}
-
-// PolicyMayChange reports whether PolicyChanges was called for a project.
-func (s *Session) PolicyMayChange(project string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.loosens[project]
 }

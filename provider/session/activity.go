@@ -1,0 +1,74 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// quiet is how long nothing must move before a plan is taken to have no more
+// to say.
+const quiet = 250 * time.Millisecond
+
+// activity knows how many resources Terraform is busy with, so that one of
+// them can wait for others without waiting for ever.
+type activity struct {
+	mu sync.Mutex
+	// Resources in work: now, at most so far, and of those now the waiting.
+	active, most, waiting int
+	stirred               chan struct{} // closed, and made anew, when something moves
+}
+
+func newActivity() activity { return activity{stirred: make(chan struct{})} }
+
+func (a *activity) working() func() {
+	a.count(&a.active, 1)
+	return func() { a.count(&a.active, -1) }
+}
+
+func (a *activity) count(of *int, by int) {
+	a.mu.Lock()
+	*of += by
+	a.most = max(a.most, a.active)
+	a.mu.Unlock()
+	a.stir()
+}
+
+// stir wakes those who wait.
+func (a *activity) stir() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	close(a.stirred)
+	a.stirred = make(chan struct{})
+}
+
+// wait returns when done reports true, or when nothing moves any more: then
+// quiet is true. It is not allowed while half of the resources that Terraform
+// works on at a time wait, since the others must be able to go on.
+func (a *activity) wait(ctx context.Context, done func() bool) (isQuiet, allowed bool) {
+	a.mu.Lock()
+	if a.waiting > 0 && a.waiting >= a.most/2 {
+		a.mu.Unlock()
+		return false, false
+	}
+	a.mu.Unlock()
+	a.count(&a.waiting, 1)
+	defer a.count(&a.waiting, -1)
+	for !done() {
+		a.mu.Lock()
+		stirred, busy := a.stirred, a.active > a.waiting
+		a.mu.Unlock()
+		timer := time.NewTimer(quiet)
+		select {
+		case <-ctx.Done():
+			return true, true
+		case <-stirred:
+		case <-timer.C:
+			if !busy {
+				return true, true
+			}
+		}
+		timer.Stop()
+	}
+	return false, true
+}
