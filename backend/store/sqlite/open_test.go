@@ -200,6 +200,15 @@ func TestOneOfManyCreates(t *testing.T) {
 	if made.Load() != 1 {
 		t.Errorf("%d of 8 made it, want 1", made.Load())
 	}
+	// Of two that close at the same moment, neither is the last, and SQLite
+	// leaves its log to the next.
+	s, err := sqlite.Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
 	wantFiles(t, dir, "pouncet.db")
 }
 
