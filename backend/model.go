@@ -64,8 +64,10 @@ type Object struct {
 	Secrets *int    `json:"secrets,omitempty"` // how many it holds, to be held against Policy.MaxSecrets
 
 	// Environment.
-	KMSKey    string `json:"kms_key,omitempty"`
-	Protected bool   `json:"protected,omitempty"`
+	KMSKey string `json:"kms_key,omitempty"`
+
+	// Environment, secret.
+	Protected bool `json:"protected,omitempty"` // it is not deleted, not even by force
 
 	// Secret type.
 	DisplayName string          `json:"display_name,omitempty"`
@@ -77,13 +79,23 @@ type Object struct {
 	Visibility Visibility `json:"visibility,omitempty"`
 	Version    int64      `json:"version,omitempty"` // counts the values written
 	ValueAt    time.Time  `json:"value_at,omitzero"` // when the current value was written
+	// RotationDays is how long a value should be used at most, 0 for no limit; RotationDueAt
+	// is when that ends for the current one. Nothing happens then but that it shows.
+	RotationDays  int       `json:"rotation_days,omitempty"`
+	RotationDueAt time.Time `json:"rotation_due_at,omitzero"`
 
 	// Scoped value.
 	JSON json.RawMessage `json:"json,omitempty"`
 	Link *Link           `json:"link,omitempty"`
 
+	// Secret, scoped value: when it was deleted. It can be restored as long as
+	// the project's policy says.
+	DeletedAt time.Time `json:"deleted_at,omitzero"`
+
 	// Token.
-	Role      Role      `json:"role,omitempty"`
+	Role Role `json:"role,omitempty"`
+
+	// Token, secret: from then on it is refused.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
@@ -114,6 +126,9 @@ type Policy struct {
 	NamePattern       string     `json:"name_pattern,omitempty"`    // a regular expression (RE2) that names must match as well
 	ImmutableNames    bool       `json:"immutable_names,omitempty"` // entries cannot be renamed
 	DefaultVisibility Visibility `json:"default_visibility"`        // of a secret that does not say
+	RecoveryDays      int        `json:"recovery_days"`             // how long a deleted entry can be restored; 0 for not at all
+	// ForbidFingerprints keeps fingerprints of values from everybody: see ChangeSet.FingerprintKey.
+	ForbidFingerprints bool `json:"forbid_fingerprints,omitempty"`
 }
 
 // Limits that a policy can lower, and the quota's default, which it can raise.
@@ -122,6 +137,9 @@ const (
 	LargestMaxSecrets    = 1_000_000
 	DefaultMaxValueBytes = 65_536
 	DefaultMaxNameLength = 256
+	DefaultRecoveryDays  = 7
+	LargestRecoveryDays  = 90
+	LargestRotationDays  = 3_650
 )
 
 // DefaultPolicy is the policy of a project that does not say otherwise.
@@ -131,22 +149,25 @@ func DefaultPolicy() Policy {
 		MaxValueBytes:     DefaultMaxValueBytes,
 		MaxNameLength:     DefaultMaxNameLength,
 		DefaultVisibility: Masked,
+		RecoveryDays:      DefaultRecoveryDays,
 	}
 }
 
 // PolicyChange changes the fields of a Policy that are not nil.
 type PolicyChange struct {
-	MaxSecrets        *int        `json:"max_secrets,omitempty"`
-	MaxValueBytes     *int        `json:"max_value_bytes,omitempty"`
-	MaxNameLength     *int        `json:"max_name_length,omitempty"`
-	NamePattern       *string     `json:"name_pattern,omitempty"`
-	ImmutableNames    *bool       `json:"immutable_names,omitempty"`
-	DefaultVisibility *Visibility `json:"default_visibility,omitempty"`
+	MaxSecrets         *int        `json:"max_secrets,omitempty"`
+	MaxValueBytes      *int        `json:"max_value_bytes,omitempty"`
+	MaxNameLength      *int        `json:"max_name_length,omitempty"`
+	NamePattern        *string     `json:"name_pattern,omitempty"`
+	ImmutableNames     *bool       `json:"immutable_names,omitempty"`
+	DefaultVisibility  *Visibility `json:"default_visibility,omitempty"`
+	RecoveryDays       *int        `json:"recovery_days,omitempty"`
+	ForbidFingerprints *bool       `json:"forbid_fingerprints,omitempty"`
 }
 
 // Generate asks the backend to make a value that nobody has seen.
 type Generate struct {
-	Length   int    `json:"length,omitempty"`   // characters, 8 to 1024; 0 means 32
+	Length   int    `json:"length,omitempty"`   // characters, 8 to 1024; 0 means 32, or what the type's schema allows nearest to that
 	Alphabet string `json:"alphabet,omitempty"` // the characters to draw from; "" means letters and digits
 }
 

@@ -77,6 +77,9 @@ type Query struct {
 	Scope       string `json:"scope,omitempty"`       // exact
 	Type        string `json:"type,omitempty"`        // secrets of this type key
 
+	// Deleted selects, of secrets or scoped values, those that can be restored instead of those that are there.
+	Deleted bool `json:"deleted,omitempty"`
+
 	Cursor string `json:"cursor,omitempty"` // the Next of the page before
 	Limit  int    `json:"limit,omitempty"`  // at most MaxPage; 0 means MaxPage
 }
@@ -128,11 +131,18 @@ type Op string
 // OpSet creates an object or updates the one that is there. OpCreate and
 // OpUpdate insist on one of the two: an existing object is then ErrExists, an
 // absent one ErrNotFound.
+//
+// OpDelete leaves a secret or scoped value restorable for as long as the
+// project's policy says, in nobody's way: its name is free. OpRestore, by id or
+// by place, where it means what was deleted last, brings it back with all its
+// versions. ErrExists says that its name was taken meanwhile; with Rename it
+// comes back under another.
 const (
-	OpSet    Op = "set"
-	OpCreate Op = "create"
-	OpUpdate Op = "update"
-	OpDelete Op = "delete"
+	OpSet     Op = "set"
+	OpCreate  Op = "create"
+	OpUpdate  Op = "update"
+	OpDelete  Op = "delete"
+	OpRestore Op = "restore"
 )
 
 // ChangeSet is a number of changes to be made together.
@@ -143,7 +153,16 @@ type ChangeSet struct {
 	// return the first one's outcomes instead of applying it again. The same
 	// key on another set is ErrConflict.
 	IdempotencyKey string
+	// FingerprintKey, 32 random bytes, asks a dry run for a fingerprint of the
+	// present value of each secret: HMAC-SHA256 under this key of the value, or
+	// of its canonical form if it is JSON. The caller can then tell locally
+	// whether a value that it has is the one that is there. A project's policy
+	// can forbid it: then there are none.
+	FingerprintKey []byte
 }
+
+// FingerprintKeySize is the size of a ChangeSet's FingerprintKey, in bytes.
+const FingerprintKeySize = 32
 
 // Change is one change to one object, which is named by ID or by its place:
 // Project, Environment, Scope and Name, as far as its kind has them. A nil
@@ -163,6 +182,8 @@ type Change struct {
 	Expect *int64
 	// Force deletes what is in use all the same. It is audited.
 	Force bool
+	// Purge deletes for good, and also what was deleted before.
+	Purge bool
 
 	// Any kind.
 	Rename      *string // the new name; the id stays
@@ -173,7 +194,9 @@ type Change struct {
 	Policy *PolicyChange
 
 	// Environment.
-	KMSKey    *string // fixed at creation
+	KMSKey *string // fixed at creation
+
+	// Environment, secret.
 	Protected *bool
 
 	// Secret type.
@@ -181,10 +204,11 @@ type Change struct {
 	Schema      json.RawMessage // JSON Schema, draft 2020-12
 
 	// Secret.
-	Type       *string // a type's key; "" for none
-	Visibility *Visibility
-	Value      Value     // an empty value is as good as none: it keeps what is there
-	Generate   *Generate // makes the value in the backend; excludes Value
+	Type         *string // a type's key; "" for none
+	Visibility   *Visibility
+	Value        Value     // an empty value is as good as none: it keeps what is there
+	Generate     *Generate // makes the value in the backend; excludes Value
+	RotationDays *int      // 0 for none
 
 	// Scoped value: the one or the other.
 	JSON json.RawMessage
@@ -192,7 +216,9 @@ type Change struct {
 
 	// Token.
 	Role      *Role
-	TokenHash []byte     // SHA-256 of the token: the backend never sees the token itself
+	TokenHash []byte // SHA-256 of the token: the backend never sees the token itself
+
+	// Token, secret.
 	ExpiresAt *time.Time // zero for never
 }
 
@@ -219,6 +245,7 @@ const (
 	ActionUpdate    Action = "update"
 	ActionUnchanged Action = "unchanged"
 	ActionDelete    Action = "delete"
+	ActionRestore   Action = "restore"
 )
 
 // Outcome says what one Change did or, after a dry run, would do.
@@ -227,4 +254,7 @@ type Outcome struct {
 	Changed []string `json:"changed,omitempty"` // the attributes that differ, by their JSON names
 	Object  Object   `json:"object"`            // as it is afterwards; as it was, for a deletion
 	Err     *Error   `json:"error,omitempty"`   // the rule that the change breaks
+
+	// Fingerprint of the secret's value before the change, if it was asked for and is allowed.
+	Fingerprint []byte `json:"fingerprint,omitempty"`
 }

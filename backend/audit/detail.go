@@ -20,6 +20,7 @@ type item struct {
 	Reveal  bool           `json:"reveal,omitempty"`
 	Op      backend.Op     `json:"op,omitempty"`
 	Force   bool           `json:"force,omitempty"`
+	Purge   bool           `json:"purge,omitempty"`
 	Action  backend.Action `json:"action,omitempty"`
 	Changed []string       `json:"changed,omitempty"`
 	ID      string         `json:"id,omitempty"`
@@ -65,7 +66,7 @@ func resolved(refs []backend.Ref, out []backend.Resolution) []place {
 func intended(set backend.ChangeSet) []place {
 	var p places
 	for _, c := range set.Changes {
-		p.add(c.Project, c.Environment, c.Scope, item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force})
+		p.add(c.Project, c.Environment, c.Scope, item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force, Purge: c.Purge})
 	}
 	return p.list
 }

@@ -24,6 +24,9 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		return nil, backend.Errorf(backend.CodeTooLarge, "%d changes in one call; the limit is %d", len(set.Changes), backend.MaxChanges).
 			WithHint("apply them in several calls")
 	}
+	if n := len(set.FingerprintKey); n > 0 && (!set.DryRun || n != backend.FingerprintKeySize) {
+		return nil, backend.Errorf(backend.CodeInvalid, "a fingerprint key has %d bytes, and goes with a dry run", backend.FingerprintKeySize).At("fingerprint_key")
+	}
 	// Made before the first attempt: a key fetched for a new environment must
 	// find it under the same id when the set runs again.
 	ids := make([]string, len(set.Changes))

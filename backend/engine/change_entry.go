@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -17,7 +18,13 @@ type entry struct {
 }
 
 func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) {
+	if c.Op == backend.OpRestore {
+		return r.restoreEntry(c)
+	}
 	e, err := r.entry(c, id)
+	if c.Op == backend.OpDelete && c.Purge && (errors.Is(err, backend.ErrNotFound) && c.ID != "" || err == nil && !e.there) {
+		return r.purgeDeleted(c)
+	}
 	if err != nil {
 		return backend.Outcome{}, err
 	}
@@ -29,7 +36,7 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 		return backend.Outcome{}, err
 	}
 	if c.Op == backend.OpDelete {
-		return r.deleteEntry(e, c.Force)
+		return r.deleteEntry(e, c)
 	}
 	before := e.row.Name
 	if e.there {
@@ -49,7 +56,12 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	if c.Kind == backend.KindSecret {
 		write = r.writeSecret
 	}
+	fingerprint, err := r.fingerprint(e)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
 	out, err := write(c, e)
+	out.Fingerprint = fingerprint
 	if err == nil && e.there && e.row.Name != before && c.Kind == backend.KindSecret {
 		err = r.carryLinks(e.in, before, e.row.Name)
 	}
@@ -82,9 +94,7 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c.Scope == "" {
-			c.Scope = backend.ProjectScope
-		}
+		c.Scope = scopeOr(c.Scope)
 		if err := backend.CheckScope(c.Scope); err != nil {
 			return nil, err
 		}

@@ -118,10 +118,16 @@ func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backe
 		if err != nil {
 			return backend.Outcome{}, err
 		}
+		if err := r.purge(p, kind, row.ID); err != nil {
+			return backend.Outcome{}, err
+		}
 		entries = append(entries, rows...)
 	}
 	for _, e := range entries {
 		users = append(users, entryLabel(p, e))
+		if err := protects(e); err != nil {
+			return backend.Outcome{}, err
+		}
 	}
 	if len(users) > 0 && !force {
 		return backend.Outcome{}, inUse(row, users, "delete these first, or force the deletion of all that the environment holds")

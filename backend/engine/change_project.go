@@ -127,6 +127,9 @@ func (r *run) deleteProject(row store.Object) (backend.Outcome, error) {
 		for _, e := range entries {
 			users = append(users, entryLabel(p, e))
 		}
+		if err := r.purge(p, kind, backend.AnyEnvironment); err != nil {
+			return backend.Outcome{}, err
+		}
 	}
 	// Not even by force: a project is emptied before it goes.
 	if len(users) > 0 {
@@ -153,17 +156,21 @@ func (d *diff) policy(c *backend.PolicyChange, p *backend.Policy) error {
 	set(d, "name_pattern", &p.NamePattern, c.NamePattern)
 	set(d, "immutable_names", &p.ImmutableNames, c.ImmutableNames)
 	set(d, "default_visibility", &p.DefaultVisibility, c.DefaultVisibility)
+	set(d, "recovery_days", &p.RecoveryDays, c.RecoveryDays)
+	set(d, "forbid_fingerprints", &p.ForbidFingerprints, c.ForbidFingerprints)
 	for _, limit := range []struct {
 		name  string
 		value int
+		least int
 		most  int
 	}{
-		{"max_secrets", p.MaxSecrets, backend.LargestMaxSecrets},
-		{"max_value_bytes", p.MaxValueBytes, backend.DefaultMaxValueBytes},
-		{"max_name_length", p.MaxNameLength, backend.DefaultMaxNameLength},
+		{"max_secrets", p.MaxSecrets, 1, backend.LargestMaxSecrets},
+		{"max_value_bytes", p.MaxValueBytes, 1, backend.DefaultMaxValueBytes},
+		{"max_name_length", p.MaxNameLength, 1, backend.DefaultMaxNameLength},
+		{"recovery_days", p.RecoveryDays, 0, backend.LargestRecoveryDays},
 	} {
-		if limit.value < 1 || limit.value > limit.most {
-			return backend.Errorf(backend.CodeInvalid, "%s is %d; it must be from 1 to %d", limit.name, limit.value, limit.most).At(limit.name)
+		if limit.value < limit.least || limit.value > limit.most {
+			return backend.Errorf(backend.CodeInvalid, "%s is %d; it must be from %d to %d", limit.name, limit.value, limit.least, limit.most).At(limit.name)
 		}
 	}
 	if _, err := regexp.Compile(p.NamePattern); err != nil {

@@ -26,6 +26,10 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 		}
 	}
 	set(&e.diff, "visibility", &e.attr.Visibility, c.Visibility)
+	set(&e.diff, "protected", &e.attr.Protected, c.Protected)
+	if err := e.schedule(c); err != nil {
+		return backend.Outcome{}, err
+	}
 	in := e.in.typeByID(e.row.Type)
 	if c.Type != nil {
 		var err error
@@ -52,6 +56,19 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 		e.in.secrets++
 	}
 	return out, err
+}
+
+// schedule applies how long a value is good for.
+func (e *entry) schedule(c backend.Change) error {
+	if d := c.RotationDays; d != nil && (*d < 0 || *d > backend.LargestRotationDays) {
+		return backend.Errorf(backend.CodeInvalid, "rotation_days is %d; it must be from 0 (none) to %d", *d, backend.LargestRotationDays).At("rotation_days")
+	}
+	set(&e.diff, "rotation_days", &e.attr.RotationDays, c.RotationDays)
+	if c.ExpiresAt != nil && !c.ExpiresAt.Equal(e.attr.ExpiresAt) {
+		e.attr.ExpiresAt = c.ExpiresAt.UTC()
+		e.diff.changed = append(e.diff.changed, "expires_at")
+	}
+	return nil
 }
 
 // newValue is the value that a change writes, checked against its type; nil
@@ -108,6 +125,19 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		}
 	}
 	return &newVersion{plaintext: plaintext, in: in}, nil
+}
+
+// fingerprint is that of a secret's present value, nil where none was asked
+// for, or is allowed, or the value does not open.
+func (r *run) fingerprint(e *entry) ([]byte, error) {
+	if len(r.set.FingerprintKey) == 0 || !e.there || e.row.Kind != backend.KindSecret || e.in.policy.ForbidFingerprints {
+		return nil, nil
+	}
+	value, known, err := r.presentValue(e)
+	if err != nil || !known {
+		return nil, err
+	}
+	return backend.Fingerprint(r.set.FingerprintKey, value, e.in.typeByID(e.row.Type).isJSON()), nil
 }
 
 // presentValue is the current value of a secret that exists; not known where it
@@ -185,24 +215,6 @@ func (r *run) carryLinks(p *project, before, after string) error {
 	return nil
 }
 
-// deleteEntry deletes a secret or scoped value, unless something uses it.
-func (r *run) deleteEntry(e *entry, force bool) (backend.Outcome, error) {
-	if e.row.Kind == backend.KindSecret && !force {
-		users, err := r.linkedFrom(e.in, e.row)
-		if err != nil {
-			return backend.Outcome{}, err
-		}
-		if len(users) > 0 {
-			return backend.Outcome{}, inUse(e.row, users, "change or delete these first, or force the deletion")
-		}
-	}
-	if err := r.tx.DeleteObject(r.ctx, e.row.ID); err != nil {
-		return backend.Outcome{}, err
-	}
-	e.in.secrets = -1
-	return outcome(backend.ActionDelete, e.diff, e.row, e.in)
-}
-
 // linkedFrom names the scoped values whose link can lead to a secret: those of
 // its name for which there is a request that sees both.
 func (r *run) linkedFrom(p *project, secret store.Object) ([]string, error) {
@@ -228,7 +240,7 @@ const lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 // evenly (by rejection, crypto/rand.Int) from the alphabet.
 func generate(g backend.Generate, in secretType) ([]byte, error) {
 	if g.Length == 0 {
-		g.Length = 32
+		g.Length = in.usualLength()
 	}
 	if g.Alphabet == "" {
 		g.Alphabet = lettersAndDigits

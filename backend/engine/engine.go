@@ -90,17 +90,22 @@ type attributes struct {
 
 	Policy *backend.Policy `json:"policy,omitempty"` // project
 
-	KMSKey    string `json:"kms_key,omitempty"` // environment
-	Protected bool   `json:"protected,omitempty"`
+	KMSKey    string `json:"kms_key,omitempty"`   // environment
+	Protected bool   `json:"protected,omitempty"` // environment, secret
 
 	DisplayName string          `json:"display_name,omitempty"` // secret type
 	Schema      json.RawMessage `json:"schema,omitempty"`
 
-	Visibility backend.Visibility `json:"visibility,omitempty"` // secret
-	ValueAt    time.Time          `json:"value_at,omitzero"`
+	Visibility   backend.Visibility `json:"visibility,omitempty"` // secret
+	ValueAt      time.Time          `json:"value_at,omitzero"`
+	RotationDays int                `json:"rotation_days,omitempty"`
+	ExpiresAt    time.Time          `json:"expires_at,omitzero"` // resolve looks for this name
 
 	JSON      json.RawMessage `json:"json,omitempty"` // scoped value
 	LinkField string          `json:"link_field,omitempty"`
+
+	Was       string    `json:"was,omitempty"` // deleted entry: its name
+	DeletedAt time.Time `json:"deleted_at,omitzero"`
 }
 
 func (a attributes) encode() []byte {
@@ -128,8 +133,11 @@ func object(o store.Object, in *project) (backend.Object, error) {
 	if err != nil {
 		return backend.Object{}, err
 	}
+	if kind, deleted := deletedKind(o.Kind); deleted {
+		o.Kind, o.Name = kind, a.Was
+	}
 	out := backend.Object{
-		Kind: o.Kind, ID: o.ID, Name: o.Name,
+		DeletedAt: a.DeletedAt, Kind: o.Kind, ID: o.ID, Name: o.Name,
 		Description: a.Description, Labels: a.Labels,
 		Revision: o.Revision, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
 	}
@@ -145,6 +153,10 @@ func object(o store.Object, in *project) (backend.Object, error) {
 		out.DisplayName, out.Schema = a.DisplayName, a.Schema
 	case backend.KindSecret:
 		out.Type, out.Visibility, out.Version, out.ValueAt = in.typeKey(o.Type), a.Visibility, o.Version, a.ValueAt
+		out.Protected, out.ExpiresAt, out.RotationDays = a.Protected, a.ExpiresAt, a.RotationDays
+		if a.RotationDays > 0 {
+			out.RotationDueAt = a.ValueAt.AddDate(0, 0, a.RotationDays)
+		}
 	case backend.KindValue:
 		out.JSON = a.JSON
 		if o.Link != "" {

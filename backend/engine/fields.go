@@ -28,7 +28,8 @@ func checkFields(c backend.Change) error {
 		{"scope", c.Scope != "", []backend.Kind{backend.KindSecret, backend.KindValue}},
 		{"policy", c.Policy != nil, []backend.Kind{backend.KindProject}},
 		{"kms_key", c.KMSKey != nil, []backend.Kind{backend.KindEnvironment}},
-		{"protected", c.Protected != nil, []backend.Kind{backend.KindEnvironment}},
+		{"protected", c.Protected != nil, []backend.Kind{backend.KindEnvironment, backend.KindSecret}},
+		{"purge", c.Purge, []backend.Kind{backend.KindSecret, backend.KindValue}},
 		{"display_name", c.DisplayName != nil, []backend.Kind{backend.KindType}},
 		{"schema", c.Schema != nil, []backend.Kind{backend.KindType}},
 		{"type", c.Type != nil, []backend.Kind{backend.KindSecret}},
@@ -39,7 +40,8 @@ func checkFields(c backend.Change) error {
 		{"link", c.Link != nil, []backend.Kind{backend.KindValue}},
 		{"role", c.Role != nil, []backend.Kind{backend.KindToken}},
 		{"token_hash", c.TokenHash != nil, []backend.Kind{backend.KindToken}},
-		{"expires_at", c.ExpiresAt != nil, []backend.Kind{backend.KindToken}},
+		{"rotation_days", c.RotationDays != nil, []backend.Kind{backend.KindSecret}},
+		{"expires_at", c.ExpiresAt != nil, []backend.Kind{backend.KindToken, backend.KindSecret}},
 	} {
 		if f.given && !slices.Contains(f.kinds, c.Kind) {
 			return backend.Errorf(backend.CodeInvalid, "a %s has no %s", c.Kind, f.name).At(f.name)

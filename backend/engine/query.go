@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -25,7 +26,7 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 	}
 	var page backend.Page
 	err = e.store.View(ctx, func(tx store.Tx) error {
-		l := listing{ctx: ctx, tx: tx, q: q, afterName: afterName, afterID: afterID}
+		l := listing{ctx: ctx, tx: tx, q: q, now: e.now(), afterName: afterName, afterID: afterID}
 		page, err = l.page()
 		return err
 	})
@@ -37,6 +38,7 @@ type listing struct {
 	ctx                context.Context
 	tx                 store.Tx
 	q                  backend.Query
+	now                time.Time
 	afterName, afterID string
 }
 
@@ -49,6 +51,9 @@ func (l listing) page() (backend.Page, error) {
 	case backend.KindEnvironment, backend.KindType, backend.KindSecret, backend.KindValue:
 	default:
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "%s is not a kind of object", backend.Quote(string(l.q.Kind))).At("kind")
+	}
+	if l.q.Deleted && !isEntry(l.q.Kind) {
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored", l.q.Kind).At("deleted")
 	}
 	p, err := l.project()
 	if err != nil {
@@ -81,7 +86,7 @@ func (l listing) project() (*project, error) {
 	if l.q.Project != "" || l.q.ID == "" || strings.HasPrefix(l.q.ID, builtInPrefix) {
 		return loadProject(l.ctx, l.tx, l.q.Project)
 	}
-	rows, err := l.tx.Objects(l.ctx, store.Filter{Kind: l.q.Kind, ID: l.q.ID, Limit: 1})
+	rows, err := l.tx.Objects(l.ctx, store.Filter{Kind: l.filter().Kind, ID: l.q.ID, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +98,12 @@ func (l listing) project() (*project, error) {
 
 // filter is what the store can select by; one row more than the page tells whether there is another.
 func (l listing) filter() store.Filter {
+	if l.q.Deleted {
+		return store.Filter{
+			Kind: deletedAs(l.q.Kind), ID: l.q.ID, Scope: l.q.Scope,
+			AfterName: l.afterName, AfterID: l.afterID, Limit: l.q.Limit + 1,
+		}
+	}
 	return store.Filter{
 		Kind: l.q.Kind, ID: l.q.ID, Name: l.q.Name, Scope: l.q.Scope,
 		AfterName: l.afterName, AfterID: l.afterID, Limit: l.q.Limit + 1,
@@ -104,13 +115,24 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 	if err != nil {
 		return backend.Page{}, err
 	}
-	objects := make([]backend.Object, len(rows))
-	for i, row := range rows {
-		if objects[i], err = object(row, in); err != nil {
+	var page backend.Page
+	if len(rows) > l.q.Limit {
+		rows = rows[:l.q.Limit]
+		last := rows[len(rows)-1]
+		page.Next = encodeCursor(last.Name, last.ID)
+	}
+	page.Objects = make([]backend.Object, 0, len(rows))
+	for _, row := range rows {
+		o, err := object(row, in)
+		if err != nil {
 			return backend.Page{}, err
 		}
+		if l.q.Deleted && (!in.restorable(o.DeletedAt, l.now) || l.q.Name != "" && l.q.Name != o.Name) {
+			continue // the store does not know what it was called
+		}
+		page.Objects = append(page.Objects, o)
 	}
-	return l.cut(objects), nil
+	return page, nil
 }
 
 func (l listing) projects() (backend.Page, error) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -19,7 +21,7 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 		return nil, backend.Errorf(backend.CodeTooLarge, "%d references in one call; the limit is %d", len(refs), backend.MaxRefs).
 			WithHint("resolve them in several calls")
 	}
-	r := &resolver{refs: refs, finds: make([]find, len(refs)), projects: map[string]*projectResult{}, early: e.startEarly(len(refs))}
+	r := &resolver{now: e.now(), refs: refs, finds: make([]find, len(refs)), projects: map[string]*projectResult{}, early: e.startEarly(len(refs))}
 	err := e.store.View(ctx, func(tx store.Tx) error { return r.read(ctx, tx) })
 	r.known = r.early.finish()
 	if err != nil {
@@ -39,6 +41,7 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 
 // resolver is one Resolve call: what was asked, and what was found for each.
 type resolver struct {
+	now      time.Time
 	refs     []backend.Ref
 	finds    []find
 	projects map[string]*projectResult
@@ -131,12 +134,7 @@ func (r *resolver) place(ctx context.Context, tx store.Tx, ref backend.Ref, f *f
 	return err
 }
 
-func scopeOf(ref backend.Ref) string {
-	if ref.Scope == "" {
-		return backend.ProjectScope
-	}
-	return ref.Scope
-}
+func scopeOf(ref backend.Ref) string { return scopeOr(ref.Scope) }
 
 // lookup finds, for every member of a group that asks for one, the entry of
 // that name which its place sees.
@@ -337,6 +335,9 @@ func (r *resolver) openOne(ref backend.Ref, f *find, keys *keyset, trusted map[s
 		ID: f.entry.Object.ID, Environment: f.project.environmentName(f.entry.Object.Environment),
 		Scope: f.entry.Object.Scope, Version: f.entry.Object.Revision,
 	}
+	if err := expired(f.secret().Object, r.now); err != nil {
+		return none, err
+	}
 	text, isJSON, err := f.value(ref, keys, r.known)
 	if err != nil {
 		return none, err
@@ -408,6 +409,20 @@ func (p *project) check(o store.Object, keys *keyset) error {
 		return err
 	}
 	return verify(key, o, p.row.Name)
+}
+
+// expired refuses a secret whose time is over. Few have one: the attributes of
+// the others are not decoded for it.
+func expired(secret store.Object, now time.Time) error {
+	if !bytes.Contains(secret.Attributes, []byte(`"expires_at"`)) {
+		return nil
+	}
+	a, err := decodeAttributes(secret)
+	if err != nil || a.ExpiresAt.IsZero() || now.Before(a.ExpiresAt) {
+		return err
+	}
+	return backend.Errorf(backend.CodeDenied, "secret %q expired at %s", secret.Name, a.ExpiresAt.Format(time.RFC3339)).
+		WithHint("set a new value and a later expiry").At("expires_at")
 }
 
 // value is what the reference stands for, before any field is picked.

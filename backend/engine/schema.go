@@ -226,21 +226,9 @@ func sameValue(a, b []byte, isJSON bool) bool {
 	if !isJSON {
 		return false
 	}
-	x, okX := canonical(a)
-	y, okY := canonical(b)
+	x, okX := backend.CanonicalJSON(a)
+	y, okY := backend.CanonicalJSON(b)
 	return okX && okY && bytes.Equal(x, y)
-}
-
-// canonical is a JSON text with sorted members and no white space.
-func canonical(text []byte) ([]byte, bool) {
-	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.UseNumber()
-	var document any
-	if decoder.Decode(&document) != nil {
-		return nil, false
-	}
-	out, err := json.Marshal(document)
-	return out, err == nil
 }
 
 // compact is a JSON text, already checked, without its white space.

@@ -107,6 +107,23 @@ func (t secretType) isJSON() bool {
 	return false
 }
 
+// usualLength is how many characters a generated value has where nobody says:
+// 32, or as near to that as the schema allows.
+func (t secretType) usualLength() int {
+	var limits struct{ MinLength, MaxLength *int }
+	if json.Unmarshal(t.attr.Schema, &limits) != nil {
+		limits.MinLength, limits.MaxLength = nil, nil
+	}
+	n := 32
+	if limits.MaxLength != nil {
+		n = min(n, *limits.MaxLength)
+	}
+	if limits.MinLength != nil {
+		n = max(n, *limits.MinLength)
+	}
+	return n
+}
+
 // typeByKey finds a type by key or id. The key "" is no type, the zero secretType.
 func (p *project) typeByKey(key string) (secretType, error) {
 	if key == "" {

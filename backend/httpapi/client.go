@@ -102,7 +102,7 @@ func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	if set.IdempotencyKey == "" {
 		set.IdempotencyKey = rand.Text()
 	}
-	out, err := call[applyResponse](ctx, c, "v1/apply", applyRequest{convert(set.Changes, toWire), set.DryRun, set.IdempotencyKey})
+	out, err := call[applyResponse](ctx, c, "v1/apply", applyRequest{convert(set.Changes, toWire), set.DryRun, set.IdempotencyKey, set.FingerprintKey})
 	if err != nil {
 		return nil, err
 	}

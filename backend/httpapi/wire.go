@@ -93,6 +93,7 @@ type applyRequest struct {
 	Changes        []change `json:"changes"`
 	DryRun         bool     `json:"dry_run,omitempty"`
 	IdempotencyKey string   `json:"idempotency_key,omitempty"`
+	FingerprintKey []byte   `json:"fingerprint_key,omitempty"`
 }
 
 type applyResponse struct {
@@ -102,40 +103,42 @@ type applyResponse struct {
 }
 
 type change struct {
-	Op          backend.Op            `json:"op"`
-	Kind        backend.Kind          `json:"kind"`
-	ID          string                `json:"id,omitempty"`
-	Project     string                `json:"project,omitempty"`
-	Environment string                `json:"environment,omitempty"`
-	Scope       string                `json:"scope,omitempty"`
-	Name        string                `json:"name,omitempty"`
-	Expect      *int64                `json:"expect,omitempty"`
-	Force       bool                  `json:"force,omitempty"`
-	Rename      *string               `json:"rename,omitempty"`
-	Description *string               `json:"description,omitempty"`
-	Labels      map[string]string     `json:"labels"` // null leaves them alone, {} removes them
-	Policy      *backend.PolicyChange `json:"policy,omitempty"`
-	KMSKey      *string               `json:"kms_key,omitempty"`
-	Protected   *bool                 `json:"protected,omitempty"`
-	DisplayName *string               `json:"display_name,omitempty"`
-	Schema      json.RawMessage       `json:"schema,omitempty"`
-	Type        *string               `json:"type,omitempty"`
-	Visibility  *backend.Visibility   `json:"visibility,omitempty"`
-	Value       *[]byte               `json:"value,omitempty"` // base64
-	Generate    *backend.Generate     `json:"generate,omitempty"`
-	JSON        json.RawMessage       `json:"json,omitempty"`
-	Link        *backend.Link         `json:"link,omitempty"`
-	Role        *backend.Role         `json:"role,omitempty"`
-	TokenHash   []byte                `json:"token_hash,omitempty"`
-	ExpiresAt   *time.Time            `json:"expires_at,omitempty"`
+	Op           backend.Op            `json:"op"`
+	Kind         backend.Kind          `json:"kind"`
+	ID           string                `json:"id,omitempty"`
+	Project      string                `json:"project,omitempty"`
+	Environment  string                `json:"environment,omitempty"`
+	Scope        string                `json:"scope,omitempty"`
+	Name         string                `json:"name,omitempty"`
+	Expect       *int64                `json:"expect,omitempty"`
+	Force        bool                  `json:"force,omitempty"`
+	Purge        bool                  `json:"purge,omitempty"`
+	Rename       *string               `json:"rename,omitempty"`
+	Description  *string               `json:"description,omitempty"`
+	Labels       map[string]string     `json:"labels"` // null leaves them alone, {} removes them
+	Policy       *backend.PolicyChange `json:"policy,omitempty"`
+	KMSKey       *string               `json:"kms_key,omitempty"`
+	Protected    *bool                 `json:"protected,omitempty"`
+	DisplayName  *string               `json:"display_name,omitempty"`
+	Schema       json.RawMessage       `json:"schema,omitempty"`
+	Type         *string               `json:"type,omitempty"`
+	Visibility   *backend.Visibility   `json:"visibility,omitempty"`
+	Value        *[]byte               `json:"value,omitempty"` // base64
+	Generate     *backend.Generate     `json:"generate,omitempty"`
+	RotationDays *int                  `json:"rotation_days,omitempty"`
+	JSON         json.RawMessage       `json:"json,omitempty"`
+	Link         *backend.Link         `json:"link,omitempty"`
+	Role         *backend.Role         `json:"role,omitempty"`
+	TokenHash    []byte                `json:"token_hash,omitempty"`
+	ExpiresAt    *time.Time            `json:"expires_at,omitempty"`
 }
 
 func toWire(c backend.Change) change {
 	return change{
 		Op: c.Op, Kind: c.Kind, ID: c.ID, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
-		Expect: c.Expect, Force: c.Force, Rename: c.Rename, Description: c.Description, Labels: c.Labels,
+		Expect: c.Expect, Force: c.Force, Purge: c.Purge, Rename: c.Rename, Description: c.Description, Labels: c.Labels,
 		Policy: c.Policy, KMSKey: c.KMSKey, Protected: c.Protected, DisplayName: c.DisplayName, Schema: c.Schema,
-		Type: c.Type, Visibility: c.Visibility, Value: bytesOf(c.Value), Generate: c.Generate,
+		Type: c.Type, Visibility: c.Visibility, Value: bytesOf(c.Value), Generate: c.Generate, RotationDays: c.RotationDays,
 		JSON: c.JSON, Link: c.Link, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
 	}
 }
@@ -143,9 +146,9 @@ func toWire(c backend.Change) change {
 func fromWire(c change) backend.Change {
 	return backend.Change{
 		Op: c.Op, Kind: c.Kind, ID: c.ID, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
-		Expect: c.Expect, Force: c.Force, Rename: c.Rename, Description: c.Description, Labels: c.Labels,
+		Expect: c.Expect, Force: c.Force, Purge: c.Purge, Rename: c.Rename, Description: c.Description, Labels: c.Labels,
 		Policy: c.Policy, KMSKey: c.KMSKey, Protected: c.Protected, DisplayName: c.DisplayName, Schema: c.Schema,
-		Type: c.Type, Visibility: c.Visibility, Value: valueOf(c.Value), Generate: c.Generate,
+		Type: c.Type, Visibility: c.Visibility, Value: valueOf(c.Value), Generate: c.Generate, RotationDays: c.RotationDays,
 		JSON: c.JSON, Link: c.Link, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
 	}
 }

@@ -17,7 +17,7 @@ import (
 // Run runs the suite. Each case gets a Service of its own from open, which has
 // the project "default" and nothing else in it, and whose calls are an admin's.
 func Run(t *testing.T, open func(t *testing.T) backend.Service) {
-	for _, c := range slices.Concat(lookupCases, entryCases, ruleCases, applyCases, queryCases) {
+	for _, c := range slices.Concat(lookupCases, entryCases, ruleCases, applyCases, queryCases, lifecycleCases) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.run(&fixture{T: t, Service: open(t)})
@@ -64,11 +64,24 @@ func (f *fixture) refused(want *backend.Error, changes ...backend.Change) *backe
 // dry asks what changes would do.
 func (f *fixture) dry(changes ...backend.Change) []backend.Outcome {
 	f.Helper()
-	out, err := f.Apply(context.Background(), backend.ChangeSet{Changes: changes, DryRun: true})
+	return f.apply(backend.ChangeSet{Changes: changes, DryRun: true})
+}
+
+// apply applies a set as it is; rejects expects the call as a whole to fail.
+func (f *fixture) apply(set backend.ChangeSet) []backend.Outcome {
+	f.Helper()
+	out, err := f.Apply(context.Background(), set)
 	if err != nil {
-		f.Fatalf("dry run: %v", err)
+		f.Fatalf("applying a set: %v", err)
 	}
 	return out
+}
+
+func (f *fixture) rejects(want *backend.Error, set backend.ChangeSet) {
+	f.Helper()
+	if _, err := f.Apply(context.Background(), set); !errors.Is(err, want) {
+		f.Fatalf("error is %v, want code %s", err, want.Code)
+	}
 }
 
 func (f *fixture) resolve(refs ...backend.Ref) []backend.Resolution {

@@ -61,6 +61,7 @@ func (a *app) group(n noun, own ...*cobra.Command) *cobra.Command {
 
 func (a *app) listCommand(n noun) *cobra.Command {
 	var typeKey string
+	var deleted, due bool
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List: names and metadata, never values",
@@ -70,11 +71,13 @@ func (a *app) listCommand(n noun) *cobra.Command {
 		a.placeFlags(c)
 		if n.kind == backend.KindSecret {
 			c.Flags().StringVar(&typeKey, "type", "", "only those of this type")
+			c.Flags().BoolVar(&due, "due", false, "only those whose rotation is due, or that have expired")
 		}
+		c.Flags().BoolVar(&deleted, "deleted", false, "those that were deleted and can be restored")
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, _ []string) error {
 		q := a.query(n, "")
-		q.Type = typeKey
+		q.Type, q.Deleted = typeKey, deleted
 		objects, err := all(ctx, s, q)
 		if err != nil {
 			return err
@@ -82,10 +85,21 @@ func (a *app) listCommand(n noun) *cobra.Command {
 		slices.SortStableFunc(objects, func(x, y backend.Object) int {
 			return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Environment, y.Environment), strings.Compare(x.Scope, y.Scope))
 		})
+		if due {
+			objects = slices.DeleteFunc(objects, func(o backend.Object) bool { return !isDue(o, time.Now()) })
+		}
+		if deleted {
+			n.columns = append(slices.Clip(n.columns), column{"deleted", func(o backend.Object) string { return date(o.DeletedAt) }})
+		}
 		a.print(n, objects)
 		return nil
 	})
 	return c
+}
+
+func isDue(o backend.Object, now time.Time) bool {
+	past := func(t time.Time) bool { return !t.IsZero() && !t.After(now) }
+	return past(o.RotationDueAt) || past(o.ExpiresAt)
 }
 
 // query selects what a name or id means; all of the kind if it is "". What an
@@ -250,6 +264,10 @@ func (a *app) describe(o backend.Object) {
 	if o.Protected {
 		field("protected", "yes")
 	}
+	if o.RotationDays > 0 {
+		field("rotation", "every "+strconv.Itoa(o.RotationDays)+" days, due "+date(o.RotationDueAt))
+	}
+	field("deleted", date(o.DeletedAt))
 	if p := o.Policy; p != nil {
 		field("secrets", quota(o))
 		field("largest value", strconv.Itoa(p.MaxValueBytes)+" bytes")
@@ -259,6 +277,10 @@ func (a *app) describe(o backend.Object) {
 			field("names", "immutable")
 		}
 		field("default visibility", string(p.DefaultVisibility))
+		field("recovery", strconv.Itoa(p.RecoveryDays)+" days")
+		if p.ForbidFingerprints {
+			field("fingerprints", "forbidden")
+		}
 	}
 	field("role", string(o.Role))
 	field("expires", date(o.ExpiresAt))
@@ -304,7 +326,7 @@ func (a *app) renameCommand(n noun) *cobra.Command {
 }
 
 func (a *app) deleteCommand(n noun) *cobra.Command {
-	var force bool
+	var force, purge bool
 	c := &cobra.Command{
 		Use:   "delete NAME-OR-ID...",
 		Short: "Delete one or several, each with its own outcome",
@@ -313,12 +335,13 @@ func (a *app) deleteCommand(n noun) *cobra.Command {
 	c.Flags().BoolVar(&force, "force", false, "delete even what is in use")
 	if n.isEntry() {
 		a.placeFlags(c)
+		c.Flags().BoolVar(&purge, "purge", false, "delete for good; with an id also what was deleted before")
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		outcomes := make([]backend.Outcome, len(args))
 		var first error
 		for i, arg := range args {
-			o, err := a.delete(ctx, s, n, arg, force)
+			o, err := a.delete(ctx, s, n, arg, backend.Change{Op: backend.OpDelete, Kind: n.kind, Force: force, Purge: purge})
 			if err != nil {
 				o.Err = backend.AsError(err)
 				first = cmp.Or(first, err)
@@ -340,14 +363,43 @@ func (a *app) deleteCommand(n noun) *cobra.Command {
 	return c
 }
 
+func (a *app) restoreCommand(n noun) *cobra.Command {
+	var as string
+	c := &cobra.Command{
+		Use:   "restore NAME-OR-ID",
+		Short: "Bring back what was deleted, with its id and history",
+		Long: "Brings back what was deleted, with its id and its history. A name means what was deleted last under it;\n" +
+			"\"list --deleted\" shows what there is. The project's recovery_days say for how long.\n\n" + exitCodes,
+		Args: arguments(1, 1, "one name or id"),
+	}
+	a.placeFlags(c)
+	c.Flags().StringVar(&as, "as", "", "under another name")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		q := a.query(n, args[0])
+		change := backend.Change{Op: backend.OpRestore, Kind: n.kind, ID: q.ID, Name: q.Name, Rename: flag(c, "as", as)}
+		if change.ID == "" {
+			change.Project, change.Environment, change.Scope = q.Project, q.Environment, q.Scope
+			if change.Environment == "" {
+				return usage(c, "say which environment by --env or POUNCET_ENV")
+			}
+		}
+		return a.with(func(ctx context.Context, s backend.Service, _ []string) error { return a.apply(ctx, s, change) })(c, nil)
+	}
+	return c
+}
+
 // delete deletes what one name or id means. Its outcome names what was to be
 // deleted even where that is not there.
-func (a *app) delete(ctx context.Context, s backend.Service, n noun, nameOrID string, force bool) (backend.Outcome, error) {
+func (a *app) delete(ctx context.Context, s backend.Service, n noun, nameOrID string, c backend.Change) (backend.Outcome, error) {
 	o, err := a.one(ctx, s, n, nameOrID)
+	if err != nil && c.Purge && backend.IsID(nameOrID) {
+		o, err = backend.Object{Kind: n.kind, ID: nameOrID}, nil
+	}
 	if err != nil {
 		return backend.Outcome{Object: backend.Object{Kind: n.kind, Name: nameOrID}}, err
 	}
-	out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{Op: backend.OpDelete, Kind: n.kind, ID: o.ID, Force: force}}})
+	c.ID = o.ID
+	out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}})
 	if err != nil {
 		return backend.Outcome{Object: o}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -20,16 +21,28 @@ func (a *app) secretCommand() *cobra.Command {
 		{"updated", updated}, {"id", id},
 	}}
 	var from source
-	var typeKey, visibility string
+	var typeKey, visibility, expires string
 	var expect int64
+	var rotationDays int
+	var protected bool
 	set := a.setCommand(n, "set NAME-OR-ID", "Create a secret, or change its value or metadata", func(c *cobra.Command) {
 		from.flags(c)
 		c.Flags().StringVar(&typeKey, "type", "", `key of its secret type, "" for none`)
 		c.Flags().StringVar(&visibility, "visibility", "", "masked or restricted")
+		c.Flags().IntVar(&rotationDays, "rotation-days", 0, "days after which a value should be replaced, 0 for none (at most 3650)")
+		c.Flags().StringVar(&expires, "expires", "", `when it stops to resolve: a date, a time (RFC 3339), a number of days as 90d, or "never"`)
+		c.Flags().BoolVar(&protected, "protected", false, "refuse to delete it")
 		c.Flags().Int64Var(&expect, "expect", 0, "fail unless the secret is at this version (0: does not exist)")
 	}, func(c *cobra.Command, change *backend.Change) error {
 		change.Type, change.Visibility = flag(c, "type", typeKey), flag(c, "visibility", backend.Visibility(visibility))
-		change.Expect = flag(c, "expect", expect)
+		change.Expect, change.RotationDays, change.Protected = flag(c, "expect", expect), flag(c, "rotation-days", rotationDays), flag(c, "protected", protected)
+		if c.Flags().Changed("expires") {
+			at, ok := parseExpiry(expires, time.Now())
+			if !ok {
+				return usage(c, `--expires is a date (2027-01-31), a time (2027-01-31T12:00:00Z), a number of days (90d) or "never"`)
+			}
+			change.ExpiresAt = &at
+		}
 		return from.read(a, c, change)
 	})
 	set.Args = func(c *cobra.Command, args []string) error {
@@ -39,7 +52,24 @@ func (a *app) secretCommand() *cobra.Command {
 		}
 		return arguments(1, 1, "one name or id")(c, args)
 	}
-	return a.group(n, set, a.revealCommand(n))
+	return a.group(n, set, a.revealCommand(n), a.restoreCommand(n))
+}
+
+// parseExpiry reads when something ends; the zero time is never.
+func parseExpiry(s string, now time.Time) (time.Time, bool) {
+	if s == "never" {
+		return time.Time{}, true
+	}
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return now.UTC().AddDate(0, 0, int(n)).Truncate(time.Second), err == nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at.UTC(), true
+		}
+	}
+	return time.Time{}, false
 }
 
 // promptIfNew asks for the value of a secret that is about to be created and
@@ -55,7 +85,8 @@ func (a *app) promptIfNew(ctx context.Context, s backend.Service, q backend.Quer
 	if err != nil {
 		return err
 	}
-	nothing := c.Description == nil && c.Labels == nil && c.Type == nil && c.Visibility == nil
+	nothing := c.Description == nil && c.Labels == nil && c.Type == nil && c.Visibility == nil &&
+		c.RotationDays == nil && c.ExpiresAt == nil && c.Protected == nil
 	switch {
 	case len(page.Objects) == 0 && q.ID != "":
 		return nil // the backend says that there is no such id

@@ -82,9 +82,9 @@ func (a *app) projectCommand() *cobra.Command {
 		{"name", name}, {"secrets", quota}, {"description", description}, {"created", created}, {"id", id},
 	}}
 	var p struct {
-		maxSecrets, maxValueBytes, maxNameLength int
-		namePattern, visibility                  string
-		immutable                                bool
+		maxSecrets, maxValueBytes, maxNameLength, recoveryDays int
+		namePattern, visibility                                string
+		immutable, forbidFingerprints                          bool
 	}
 	return a.group(n, a.setCommand(n, "set NAME-OR-ID", "Create a project, or change its policy", func(c *cobra.Command) {
 		c.Flags().IntVar(&p.maxSecrets, "max-secrets", 0, "quota of secrets, all environments together (default 100)")
@@ -92,15 +92,19 @@ func (a *app) projectCommand() *cobra.Command {
 		c.Flags().IntVar(&p.maxNameLength, "max-name-length", 0, "longest name (default and most 256)")
 		c.Flags().StringVar(&p.namePattern, "name-pattern", "", "regular expression (RE2) that names must match as well")
 		c.Flags().BoolVar(&p.immutable, "immutable-names", false, "forbid renaming secrets and values")
+		c.Flags().IntVar(&p.recoveryDays, "recovery-days", 0, "how long deleted secrets and values can be restored (0 to 90; default 7)")
+		c.Flags().BoolVar(&p.forbidFingerprints, "forbid-fingerprints", false, "hand out no fingerprints of values: Terraform plans then ask about each")
 		c.Flags().StringVar(&p.visibility, "default-visibility", "", "of new secrets: masked or restricted")
 	}, func(c *cobra.Command, change *backend.Change) error {
 		policy := backend.PolicyChange{
-			MaxSecrets:        flag(c, "max-secrets", p.maxSecrets),
-			MaxValueBytes:     flag(c, "max-value-bytes", p.maxValueBytes),
-			MaxNameLength:     flag(c, "max-name-length", p.maxNameLength),
-			NamePattern:       flag(c, "name-pattern", p.namePattern),
-			ImmutableNames:    flag(c, "immutable-names", p.immutable),
-			DefaultVisibility: flag(c, "default-visibility", backend.Visibility(p.visibility)),
+			MaxSecrets:         flag(c, "max-secrets", p.maxSecrets),
+			MaxValueBytes:      flag(c, "max-value-bytes", p.maxValueBytes),
+			MaxNameLength:      flag(c, "max-name-length", p.maxNameLength),
+			NamePattern:        flag(c, "name-pattern", p.namePattern),
+			ImmutableNames:     flag(c, "immutable-names", p.immutable),
+			DefaultVisibility:  flag(c, "default-visibility", backend.Visibility(p.visibility)),
+			RecoveryDays:       flag(c, "recovery-days", p.recoveryDays),
+			ForbidFingerprints: flag(c, "forbid-fingerprints", p.forbidFingerprints),
 		}
 		if policy != (backend.PolicyChange{}) {
 			change.Policy = &policy
@@ -188,7 +192,7 @@ func (a *app) valueCommand() *cobra.Command {
 			change.Link = &backend.Link{Secret: secret, Field: field}
 		}
 		return nil
-	}))
+	}), a.restoreCommand(n))
 }
 
 func shorten(s string) string {

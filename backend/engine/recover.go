@@ -1,0 +1,230 @@
+package engine
+
+import (
+	"strings"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// A deleted entry that can be restored keeps its row and its versions, under a
+// kind of its own: so that no lookup, count or check of dependencies sees it,
+// and its name is free. Its row is named by the time of its deletion, which
+// puts those whose time is over first.
+
+const deletedPrefix = "deleted_"
+
+func deletedAs(k backend.Kind) backend.Kind { return deletedPrefix + k }
+
+// deletedKind is what a deleted row was; false if it is not one.
+func deletedKind(k backend.Kind) (backend.Kind, bool) {
+	was, ok := strings.CutPrefix(string(k), deletedPrefix)
+	return backend.Kind(was), ok
+}
+
+// deletedName sorts by the time of deletion.
+func deletedName(at time.Time, id string) string {
+	return at.UTC().Format("20060102T150405.000000") + "/" + id
+}
+
+// restorable reports whether what was deleted at a time can still be restored.
+func (p *project) restorable(deletedAt, now time.Time) bool {
+	return deletedAt.AddDate(0, 0, p.policy.RecoveryDays).After(now)
+}
+
+// deleteEntry deletes a secret or scoped value, unless something uses it.
+func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
+	if err := protects(e.row); err != nil {
+		return backend.Outcome{}, err
+	}
+	if e.row.Kind == backend.KindSecret && !c.Force {
+		users, err := r.linkedFrom(e.in, e.row)
+		if err != nil {
+			return backend.Outcome{}, err
+		}
+		if len(users) > 0 {
+			return backend.Outcome{}, inUse(e.row, users, "change or delete these first, or force the deletion")
+		}
+	}
+	before := e.row
+	keep := !c.Purge && e.in.policy.RecoveryDays > 0
+	if keep {
+		// What cannot be trusted now cannot be restored later.
+		err := r.verified(e.in, e.row)
+		if err != nil && backend.AsError(err).Code != backend.CodeCorrupt {
+			return backend.Outcome{}, err
+		}
+		keep = err == nil
+	}
+	remove := func() error { return r.tx.DeleteObject(r.ctx, e.row.ID) }
+	if keep {
+		remove = func() error { return r.setAside(e) }
+	}
+	if err := remove(); err != nil {
+		return backend.Outcome{}, err
+	}
+	e.in.secrets = -1
+	if err := r.purgeOverdue(e.in, before.Kind); err != nil {
+		return backend.Outcome{}, err
+	}
+	return outcome(backend.ActionDelete, e.diff, before, e.in)
+}
+
+// protects refuses the deletion of a secret that is protected.
+func protects(o store.Object) error {
+	a, err := decodeAttributes(o)
+	if err != nil || !a.Protected {
+		return err
+	}
+	return backend.Errorf(backend.CodeDenied, "%s %q is protected against deletion", o.Kind, o.Name).
+		WithHint("switch its protection off first").At("protected")
+}
+
+func (r *run) setAside(e *entry) error {
+	key, err := r.signingKey(e.in, e.row.Environment)
+	if err != nil {
+		return err
+	}
+	e.attr.Was, e.attr.DeletedAt = e.row.Name, r.now
+	e.row.Kind, e.row.Name = deletedAs(e.row.Kind), deletedName(r.now, e.row.ID)
+	_, err = r.update(e.row, e.attr, key, e.in)
+	return err
+}
+
+// purgeOverdue deletes for good what can no longer be restored.
+func (r *run) purgeOverdue(p *project, kind backend.Kind) error {
+	for {
+		row, there, err := r.find(store.Filter{Kind: deletedAs(kind), Project: p.row.ID})
+		if err != nil || !there || p.restorable(row.UpdatedAt, r.now) {
+			return err
+		}
+		if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil {
+			return err
+		}
+	}
+}
+
+// purge deletes for good all that was deleted in an environment.
+func (r *run) purge(p *project, kind backend.Kind, environment string) error {
+	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: deletedAs(kind), Project: p.row.ID, Environment: environment})
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleted finds a deleted entry, by id or by the place that it had: there, the
+// one that was deleted last.
+func (r *run) deleted(c backend.Change) (*entry, error) {
+	e := &entry{there: true}
+	f := store.Filter{Kind: deletedAs(c.Kind), ID: c.ID}
+	var err error
+	if c.ID == "" {
+		if e.in, err = r.project(c.Project); err != nil {
+			return nil, err
+		}
+		environment, err := e.in.environment(c.Environment)
+		if err != nil {
+			return nil, err
+		}
+		f.Project, f.Environment, f.Scope = e.in.row.ID, environment.ID, scopeOr(c.Scope)
+	}
+	rows, err := r.tx.Objects(r.ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	found := false
+	for _, row := range rows {
+		a, err := decodeAttributes(row)
+		if err != nil {
+			return nil, err
+		}
+		if c.ID != "" || a.Was == c.Name {
+			e.row, e.attr, found = row, a, true
+		}
+	}
+	if found && e.in == nil {
+		if e.in, err = r.project(e.row.Project); err != nil {
+			return nil, err
+		}
+	}
+	if !found || !e.in.restorable(e.attr.DeletedAt, r.now) {
+		label := backend.Quote(c.Name)
+		if c.ID != "" {
+			label = c.ID
+		}
+		return nil, backend.Errorf(backend.CodeNotFound, "no deleted %s %s can be restored", c.Kind, label).
+			WithHint("see: pouncet %s list --deleted", map[backend.Kind]string{backend.KindSecret: "secret", backend.KindValue: "value"}[c.Kind]).At("name")
+	}
+	return e, nil
+}
+
+func scopeOr(scope string) string {
+	if scope == "" {
+		return backend.ProjectScope
+	}
+	return scope
+}
+
+// restoreEntry brings a deleted entry back, with its id and all its versions.
+func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
+	e, err := r.deleted(c)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if err := r.verified(e.in, e.row); err != nil {
+		return backend.Outcome{}, err
+	}
+	e.row.Kind, e.row.Name = c.Kind, e.attr.Was
+	if c.Rename != nil {
+		e.row.Name = *c.Rename
+		if err := e.in.policy.CheckEntryName(c.Kind, e.row.Name); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	e.attr.Was, e.attr.DeletedAt = "", time.Time{}
+	taken, there, err := r.find(store.Filter{Kind: c.Kind, Project: e.row.Project, Environment: e.row.Environment, Scope: e.row.Scope, Name: e.row.Name})
+	switch {
+	case err != nil:
+		return backend.Outcome{}, err
+	case there:
+		return backend.Outcome{}, backend.Errorf(backend.CodeExists, "%s %q exists again, with id %s", c.Kind, e.row.Name, taken.ID).
+			WithHint("restore this one under another name: --as NAME").At("name")
+	}
+	if c.Kind == backend.KindSecret {
+		if err := r.checkQuota(e.in); err != nil {
+			return backend.Outcome{}, err
+		}
+		e.in.secrets = -1
+		if e.in.typeKey(e.row.Type) == "" {
+			e.row.Type = "" // its type was deleted meanwhile
+		}
+	}
+	key, err := r.signingKey(e.in, e.row.Environment)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	row, err := r.update(e.row, e.attr, key, e.in)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	return outcome(backend.ActionRestore, e.diff, row, e.in)
+}
+
+// purgeDeleted deletes for good what was deleted before.
+func (r *run) purgeDeleted(c backend.Change) (backend.Outcome, error) {
+	e, err := r.deleted(c)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if err := r.tx.DeleteObject(r.ctx, e.row.ID); err != nil {
+		return backend.Outcome{}, err
+	}
+	return outcome(backend.ActionDelete, e.diff, e.row, e.in)
+}

@@ -1,0 +1,167 @@
+package servicetest
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+var lifecycleCases = []testCase{
+	{"a deleted secret can be restored, with all its versions", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "s", "one"))
+		o := f.must(typed("", secret("dev", "s", "two")), typed("password", secret("dev", "s", "")))[1].Object
+		f.must(remove(backend.KindSecret, "dev", "s"))
+		f.unresolved(backend.ErrNotFound, secretRef("dev", "s"))
+		equal(f, "listed", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), 0)
+		deleted := f.list(backend.Query{Kind: backend.KindSecret, Project: project, Deleted: true, Environment: "dev"})
+		equal(f, "deleted", len(deleted), 1)
+		equal(f, "its name", deleted[0].Name, "s")
+		equal(f, "its kind", deleted[0].Kind, backend.KindSecret)
+		equal(f, "its id", deleted[0].ID, o.ID)
+		equal(f, "has a time", deleted[0].DeletedAt.IsZero(), false)
+		out := f.must(restore(backend.KindSecret, "dev", "s"))[0]
+		equal(f, "action", out.Action, backend.ActionRestore)
+		equal(f, "the same", out.Object.ID, o.ID)
+		equal(f, "typed", out.Object.Type, "password")
+		equal(f, "no longer deleted", out.Object.DeletedAt.IsZero(), true)
+		equal(f, "value", f.value(secretRef("dev", "s")), "two")
+		old := secretRef("dev", "s")
+		old.Version = "1"
+		equal(f, "history", f.value(old), "one")
+		f.refused(backend.ErrNotFound, restore(backend.KindSecret, "dev", "s"))
+	}},
+	{"a deletion stands in nobody's way", func(f *fixture) {
+		f.environments("dev")
+		f.must(policy(backend.PolicyChange{MaxSecrets: ptr(1)}))
+		old := f.must(secret("dev", "s", "old"))[0].Object
+		f.must(remove(backend.KindSecret, "dev", "s"), secret("dev", "s", "new"))
+		equal(f, "value", f.value(secretRef("dev", "s")), "new")
+		f.mentions(f.refused(backend.ErrExists, backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, ID: old.ID}), "exists again")
+		as := backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, ID: old.ID, Rename: ptr("s_old")}
+		f.refused(backend.ErrQuota, as)
+		f.must(policy(backend.PolicyChange{MaxSecrets: ptr(2)}))
+		bad := as
+		bad.Rename = ptr("not a name")
+		f.refused(backend.ErrInvalid, bad)
+		f.must(as)
+		equal(f, "value", f.value(secretRef("dev", "s_old")), "old")
+		// Deleted twice under one name: the last one comes back.
+		f.must(remove(backend.KindSecret, "dev", "s"))
+		f.must(secret("dev", "s", "newer"))
+		f.must(remove(backend.KindSecret, "dev", "s"), restore(backend.KindSecret, "dev", "s"))
+		equal(f, "value", f.value(secretRef("dev", "s")), "newer")
+	}},
+	{"what is purged is gone", func(f *fixture) {
+		f.environments("dev")
+		o := f.must(secret("dev", "a", "v"), secret("dev", "b", "v"), plain("dev", "v", "1"))
+		now := remove(backend.KindSecret, "dev", "a")
+		now.Purge = true
+		f.must(now)
+		f.refused(backend.ErrNotFound, restore(backend.KindSecret, "dev", "a"))
+		f.must(remove(backend.KindSecret, "dev", "b"))
+		later := backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: o[1].Object.ID}
+		f.refused(backend.ErrNotFound, later)
+		later.Purge = true
+		f.must(later)
+		f.refused(backend.ErrNotFound, restore(backend.KindSecret, "dev", "b"))
+		f.must(remove(backend.KindValue, "dev", "v"), restore(backend.KindValue, "dev", "v"))
+		equal(f, "value", f.value(valueRef("dev", "v")), "1")
+		f.must(policy(backend.PolicyChange{RecoveryDays: ptr(0)}), remove(backend.KindValue, "dev", "v"))
+		equal(f, "deleted", len(f.list(backend.Query{Kind: backend.KindValue, Project: project, Deleted: true})), 0)
+		f.refused(backend.ErrInvalid, policy(backend.PolicyChange{RecoveryDays: ptr(91)}))
+		f.refused(backend.ErrInvalid, policy(backend.PolicyChange{RecoveryDays: ptr(-1)}))
+	}},
+	{"deleted entries keep neither type nor environment nor project", func(f *fixture) {
+		f.environments("dev")
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "word", Schema: json.RawMessage(`{"type":"string"}`)},
+			typed("word", secret("dev", "s", "v")))
+		f.must(remove(backend.KindSecret, "dev", "s"), remove(backend.KindType, "", "word"))
+		f.must(restore(backend.KindSecret, "dev", "s"))
+		equal(f, "value", f.value(secretRef("dev", "s")), "v")
+		f.must(remove(backend.KindSecret, "dev", "s"), remove(backend.KindEnvironment, "", "dev"))
+		f.environments("dev")
+		f.refused(backend.ErrNotFound, restore(backend.KindSecret, "dev", "s"))
+	}},
+	{"a protected secret is not deleted, not even by force", func(f *fixture) {
+		f.environments("dev")
+		c := secret("dev", "s", "v")
+		c.Protected = ptr(true)
+		equal(f, "protected", f.must(c)[0].Object.Protected, true)
+		forced := remove(backend.KindSecret, "dev", "s")
+		forced.Force, forced.Purge = true, true
+		equal(f, "attribute", f.refused(backend.ErrDenied, forced).Attribute, "protected")
+		whole := remove(backend.KindEnvironment, "", "dev")
+		whole.Force = true
+		f.refused(backend.ErrDenied, whole)
+		c.Protected = ptr(false)
+		f.must(c, forced)
+	}},
+	{"an expired secret is refused, and says so", func(f *fixture) {
+		f.environments("dev")
+		c := secret("dev", "s", "CANARY")
+		past, future := time.Now().Add(-time.Hour).UTC().Truncate(time.Second), time.Now().Add(time.Hour)
+		c.ExpiresAt = &future
+		f.must(c, link("dev", "v", "s", ""))
+		equal(f, "value", f.value(secretRef("dev", "s")), "CANARY")
+		c.ExpiresAt = &past
+		out := f.must(c)[0]
+		equal(f, "changed", len(out.Changed), 1)
+		equal(f, "told", out.Object.ExpiresAt.Equal(past), true)
+		err := f.unresolved(backend.ErrDenied, secretRef("dev", "s"))
+		f.mentions(err, "expired", past.Format(time.RFC3339))
+		f.conceals(err, "CANARY")
+		f.unresolved(backend.ErrDenied, valueRef("dev", "v"))
+		c.ExpiresAt = &time.Time{}
+		f.must(c)
+		equal(f, "value", f.value(secretRef("dev", "s")), "CANARY")
+	}},
+	{"rotation is due so many days after the value was written", func(f *fixture) {
+		f.environments("dev")
+		c := secret("dev", "s", "v")
+		c.RotationDays = ptr(30)
+		o := f.must(c)[0].Object
+		equal(f, "due", o.RotationDueAt.Equal(o.ValueAt.AddDate(0, 0, 30)), true)
+		c.RotationDays = ptr(0)
+		equal(f, "none", f.must(c)[0].Object.RotationDueAt.IsZero(), true)
+		for _, bad := range []int{-1, 3_651} {
+			c.RotationDays = ptr(bad)
+			equal(f, "attribute", f.refused(backend.ErrInvalid, c).Attribute, "rotation_days")
+		}
+	}},
+	{"a generated value fits its type", func(f *fixture) {
+		f.environments("dev")
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "pin", Schema: json.RawMessage(`{"type":"string","maxLength":12}`)})
+		c := typed("pin", secret("dev", "s", ""))
+		c.Generate = &backend.Generate{Alphabet: "0123456789"}
+		f.must(c)
+		equal(f, "characters", len(f.value(secretRef("dev", "s"))), 12)
+		c.Generate.Length = 13
+		f.refused(backend.ErrInvalid, c)
+	}},
+	{"fingerprints are of values, under a key of the moment", func(f *fixture) {
+		f.environments("dev", "prod")
+		f.must(secret("dev", "a", "same"), secret("prod", "a", "same"), typed("smtp", secret("dev", "j", `{"host":"h","port":25}`)), plain("dev", "v", "1"))
+		key := make([]byte, backend.FingerprintKeySize)
+		ask := func(changes ...backend.Change) []backend.Outcome {
+			return f.apply(backend.ChangeSet{Changes: changes, DryRun: true, FingerprintKey: key})
+		}
+		out := ask(secret("dev", "a", ""), secret("prod", "a", "other"), secret("dev", "j", ""), secret("dev", "new", "v"), plain("dev", "v", "1"))
+		equal(f, "the value", backend.HasFingerprint(key, []byte("same"), out[0].Fingerprint), true)
+		equal(f, "another value", backend.HasFingerprint(key, []byte("other"), out[0].Fingerprint), false)
+		equal(f, "before the change", string(out[1].Fingerprint), string(out[0].Fingerprint))
+		equal(f, "JSON", backend.HasFingerprint(key, []byte(`{ "port": 25, "host": "h" }`), out[2].Fingerprint), true)
+		equal(f, "none of what is not there, or is no secret", len(out[3].Fingerprint)+len(out[4].Fingerprint), 0)
+		key[0]++
+		equal(f, "another key", string(ask(secret("dev", "a", ""))[0].Fingerprint) == string(out[0].Fingerprint), false)
+		f.rejects(backend.ErrInvalid, backend.ChangeSet{Changes: []backend.Change{secret("dev", "a", "x")}, FingerprintKey: key})
+		f.rejects(backend.ErrInvalid, backend.ChangeSet{Changes: []backend.Change{secret("dev", "a", "x")}, DryRun: true, FingerprintKey: key[:16]})
+		f.must(policy(backend.PolicyChange{ForbidFingerprints: ptr(true)}))
+		equal(f, "forbidden", len(ask(secret("dev", "a", ""))[0].Fingerprint), 0)
+	}},
+}
+
+func restore(kind backend.Kind, env, name string) backend.Change {
+	return backend.Change{Op: backend.OpRestore, Kind: kind, Project: project, Environment: env, Name: name}
+}
