@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -40,6 +41,15 @@ func createdAtAttribute() schema.StringAttribute {
 		PlanModifiers:       []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 	}
 }
+
+func timeoutsAttribute(ctx context.Context) schema.Attribute {
+	return timeouts.Attributes(ctx, timeouts.Opts{
+		Create: true, Read: true, Update: true, Delete: true,
+		CreateDescription: timeHelp, ReadDescription: timeHelp, UpdateDescription: timeHelp, DeleteDescription: timeHelp,
+	})
+}
+
+const timeHelp = "How long it may take, retries included, as `30s` or `2m`. Default: 5 minutes."
 
 func nameAttribute(what string) schema.StringAttribute {
 	return schema.StringAttribute{

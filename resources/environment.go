@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
@@ -22,6 +23,7 @@ type environment struct {
 var (
 	_ resource.ResourceWithConfigure   = (*environment)(nil)
 	_ resource.ResourceWithImportState = (*environment)(nil)
+	_ resource.ResourceWithIdentity    = (*environment)(nil)
 	_ resource.ResourceWithModifyPlan  = (*environment)(nil)
 )
 
@@ -40,21 +42,22 @@ func NewEnvironment() resource.Resource {
 }
 
 type environmentModel struct {
-	ID          types.String `tfsdk:"id"`
-	Project     types.String `tfsdk:"project"`
-	Name        types.String `tfsdk:"name"`
-	Description types.String `tfsdk:"description"`
-	Labels      types.Map    `tfsdk:"labels"`
-	KMSKey      types.String `tfsdk:"kms_key"`
-	Protected   types.Bool   `tfsdk:"protected"`
-	CreatedAt   types.String `tfsdk:"created_at"`
+	ID          types.String   `tfsdk:"id"`
+	Project     types.String   `tfsdk:"project"`
+	Name        types.String   `tfsdk:"name"`
+	Description types.String   `tfsdk:"description"`
+	Labels      types.Map      `tfsdk:"labels"`
+	KMSKey      types.String   `tfsdk:"kms_key"`
+	Protected   types.Bool     `tfsdk:"protected"`
+	CreatedAt   types.String   `tfsdk:"created_at"`
+	Timeouts    timeouts.Value `tfsdk:"timeouts"`
 }
 
 func (*environment) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = "pouncet_environment"
 }
 
-func (*environment) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+func (*environment) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "An environment of a project, as `dev` or `prod`: the same name can stand for another value in each. Each has a scope key of its own.",
 		Attributes: map[string]schema.Attribute{
@@ -73,11 +76,13 @@ func (*environment) Schema(_ context.Context, _ resource.SchemaRequest, resp *re
 				MarkdownDescription: "Refuse to delete the environment while this is `true`. Default `false`.",
 			},
 			"created_at": createdAtAttribute(),
+			"timeouts":   timeoutsAttribute(ctx),
 		},
 	}
 }
 
-func (m *environmentModel) id() string { return m.ID.ValueString() }
+func (m *environmentModel) limits() timeouts.Value { return m.Timeouts }
+func (m *environmentModel) id() string             { return m.ID.ValueString() }
 func (m *environmentModel) complete(*environmentModel) bool {
 	return !m.Name.IsUnknown() && !m.Project.IsUnknown()
 }
@@ -102,5 +107,5 @@ func (m *environmentModel) change(_ context.Context, before, _ *environmentModel
 }
 
 func (r *environment) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req.ID, resp, r.member)
+	r.importID(ctx, req, resp, r.member)
 }

@@ -2,9 +2,14 @@ package resources
 
 import (
 	"context"
+	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -22,6 +27,8 @@ type model[M any] interface {
 	change(ctx context.Context, before, configured *M, diags *diag.Diagnostics) backend.Change
 	// set takes over what the backend says of the object.
 	set(ctx context.Context, o backend.Object, diags *diag.Diagnostics)
+	// limits are the times that operations may take.
+	limits() timeouts.Value
 }
 
 // questioner is a model that asks about another change while planning than
@@ -110,13 +117,16 @@ func (r *managed[M, P]) Create(ctx context.Context, req resource.CreateRequest, 
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	ctx, cancel := within(ctx, P(&plan).limits().Create, &resp.Diagnostics)
+	defer cancel()
 	c := P(&plan).change(ctx, &none, &configured, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if o, ok := r.apply(ctx, "Creating", c, &resp.Diagnostics); ok {
-		P(&plan).set(ctx, o, &resp.Diagnostics)
+	if out, ok := r.apply(ctx, "Creating", c, &resp.Diagnostics); ok {
+		P(&plan).set(ctx, out.Object, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+		identify(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
 	}
 }
 
@@ -127,14 +137,18 @@ func (r *managed[M, P]) Read(ctx context.Context, req resource.ReadRequest, resp
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	ctx, cancel := within(ctx, P(&state).limits().Read, &resp.Diagnostics)
+	defer cancel()
 	o, ok := r.read(ctx, P(&state).id(), &resp.Diagnostics)
 	switch {
 	case resp.Diagnostics.HasError():
 	case !ok:
+		identify(ctx, resp.Identity, P(&state).id(), &resp.Diagnostics) // the framework wants it all the same
 		resp.State.RemoveResource(ctx)
 	default:
 		P(&state).set(ctx, o, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+		identify(ctx, resp.Identity, o.ID, &resp.Diagnostics)
 	}
 }
 
@@ -146,20 +160,50 @@ func (r *managed[M, P]) Update(ctx context.Context, req resource.UpdateRequest, 
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	ctx, cancel := within(ctx, P(&plan).limits().Update, &resp.Diagnostics)
+	defer cancel()
 	c := P(&plan).change(ctx, &before, &configured, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if o, ok := r.apply(ctx, "Updating", c, &resp.Diagnostics); ok {
-		P(&plan).set(ctx, o, &resp.Diagnostics)
+	if out, ok := r.apply(ctx, "Updating", c, &resp.Diagnostics); ok {
+		P(&plan).set(ctx, out.Object, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+		identify(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
 	}
 }
 
 func (r *managed[M, P]) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state M
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	if !resp.Diagnostics.HasError() {
-		r.remove(ctx, P(&state).id(), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
+	ctx, cancel := within(ctx, P(&state).limits().Delete, &resp.Diagnostics)
+	defer cancel()
+	r.remove(ctx, P(&state).id(), &resp.Diagnostics)
+}
+
+// usualTime is what an operation may take where no timeout says.
+const usualTime = 5 * time.Minute
+
+// within limits an operation to its timeout.
+func within(ctx context.Context, limit func(context.Context, time.Duration) (time.Duration, diag.Diagnostics), diags *diag.Diagnostics) (context.Context, context.CancelFunc) {
+	d, wrong := limit(ctx, usualTime)
+	diags.Append(wrong...)
+	return context.WithTimeout(ctx, d)
+}
+
+// IdentitySchema implements resource.ResourceWithIdentity.
+func (r *managed[M, P]) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+	resp.IdentitySchema = identityschema.Schema{Attributes: map[string]identityschema.Attribute{
+		"id": identityschema.StringAttribute{RequiredForImport: true, Description: "UUID of the object. It survives a rename."},
+	}}
+}
+
+// identify sets the identity, which CLIs before 1.12 do not know.
+func identify(ctx context.Context, identity *tfsdk.ResourceIdentity, id string, diags *diag.Diagnostics) {
+	if identity != nil {
+		diags.Append(identity.SetAttribute(ctx, path.Root("id"), id)...)
 	}
 }

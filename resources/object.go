@@ -60,13 +60,13 @@ func (o *object) query(ctx context.Context, q backend.Query) ([]backend.Object, 
 }
 
 // apply makes one change. The idempotency key lets the client repeat a request whose answer was lost.
-func (o *object) apply(ctx context.Context, doing string, c backend.Change, diags *diag.Diagnostics) (backend.Object, bool) {
+func (o *object) apply(ctx context.Context, doing string, c backend.Change, diags *diag.Diagnostics) (backend.Outcome, bool) {
 	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, IdempotencyKey: rand.Text()})
 	if err != nil {
 		session.Report(diags, doing+" the "+o.kind.String(), o.explain(err, c), o.paths)
-		return backend.Object{}, false
+		return backend.Outcome{}, false
 	}
-	return out[0].Object, true
+	return out[0], true
 }
 
 // explain tells, of an object that exists already, how to take it over.
@@ -131,7 +131,14 @@ func (o *object) ask(ctx context.Context, diags *diag.Diagnostics, c backend.Cha
 }
 
 // importID takes an object over by id, or by what resolve makes of its name.
-func (o *object) importID(ctx context.Context, given string, resp *resource.ImportStateResponse, resolve func(given string) (backend.Query, error)) {
+func (o *object) importID(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse, resolve func(given string) (backend.Query, error)) {
+	given := req.ID
+	if given == "" && req.Identity != nil {
+		resp.Diagnostics.Append(req.Identity.GetAttribute(ctx, path.Root("id"), &given)...)
+	}
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	q := backend.Query{Kind: o.kind, ID: given}
 	if !backend.IsID(given) {
 		var err error
@@ -153,6 +160,7 @@ func (o *object) importID(ctx context.Context, given string, resp *resource.Impo
 		return
 	}
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), found[0].ID)...)
+	identify(ctx, resp.Identity, found[0].ID, &resp.Diagnostics)
 }
 
 // member is how an environment or type is named for import: [project/]name.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -25,6 +26,7 @@ type project struct {
 var (
 	_ resource.ResourceWithConfigure   = (*project)(nil)
 	_ resource.ResourceWithImportState = (*project)(nil)
+	_ resource.ResourceWithIdentity    = (*project)(nil)
 	_ resource.ResourceWithModifyPlan  = (*project)(nil)
 )
 
@@ -32,7 +34,7 @@ var (
 func NewProject() resource.Resource {
 	r := &project{managed[projectModel, *projectModel]{}}
 	r.kind = backend.KindProject
-	r.paths = pathsOf("name", "description", "labels", "max_secrets", "max_value_bytes", "max_name_length", "name_pattern", "default_visibility")
+	r.paths = pathsOf("name", "description", "labels", "max_secrets", "max_value_bytes", "max_name_length", "name_pattern", "default_visibility", "immutable_names", "recovery_days", "forbid_fingerprints")
 	r.doubt = func(m *projectModel) string {
 		if m.MaxSecrets.IsUnknown() || m.MaxValueBytes.IsUnknown() || m.MaxNameLength.IsUnknown() || m.NamePattern.IsUnknown() {
 			return m.Name.ValueString()
@@ -43,28 +45,31 @@ func NewProject() resource.Resource {
 }
 
 type projectModel struct {
-	ID                types.String `tfsdk:"id"`
-	Name              types.String `tfsdk:"name"`
-	Description       types.String `tfsdk:"description"`
-	Labels            types.Map    `tfsdk:"labels"`
-	MaxSecrets        types.Int64  `tfsdk:"max_secrets"`
-	MaxValueBytes     types.Int64  `tfsdk:"max_value_bytes"`
-	MaxNameLength     types.Int64  `tfsdk:"max_name_length"`
-	NamePattern       types.String `tfsdk:"name_pattern"`
-	ImmutableNames    types.Bool   `tfsdk:"immutable_names"`
-	DefaultVisibility types.String `tfsdk:"default_visibility"`
-	CreatedAt         types.String `tfsdk:"created_at"`
+	ID                 types.String   `tfsdk:"id"`
+	Name               types.String   `tfsdk:"name"`
+	Description        types.String   `tfsdk:"description"`
+	Labels             types.Map      `tfsdk:"labels"`
+	MaxSecrets         types.Int64    `tfsdk:"max_secrets"`
+	MaxValueBytes      types.Int64    `tfsdk:"max_value_bytes"`
+	MaxNameLength      types.Int64    `tfsdk:"max_name_length"`
+	NamePattern        types.String   `tfsdk:"name_pattern"`
+	ImmutableNames     types.Bool     `tfsdk:"immutable_names"`
+	DefaultVisibility  types.String   `tfsdk:"default_visibility"`
+	RecoveryDays       types.Int64    `tfsdk:"recovery_days"`
+	ForbidFingerprints types.Bool     `tfsdk:"forbid_fingerprints"`
+	CreatedAt          types.String   `tfsdk:"created_at"`
+	Timeouts           timeouts.Value `tfsdk:"timeouts"`
 }
 
 func (*project) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = "pouncet_project"
 }
 
-func (*project) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	limit := func(what string, standard, most int64) schema.Int64Attribute {
+func (*project) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+	limit := func(what string, standard, least, most int64) schema.Int64Attribute {
 		return schema.Int64Attribute{
 			Optional: true, Computed: true, Default: int64default.StaticInt64(standard),
-			MarkdownDescription: what, Validators: []validator.Int64{int64validator.Between(1, most)},
+			MarkdownDescription: what, Validators: []validator.Int64{int64validator.Between(least, most)},
 		}
 	}
 	resp.Schema = schema.Schema{
@@ -74,9 +79,9 @@ func (*project) Schema(_ context.Context, _ resource.SchemaRequest, resp *resour
 			"name":            nameAttribute("Name of the project."),
 			"description":     descriptionAttribute(),
 			"labels":          labelsAttribute(),
-			"max_secrets":     limit("Quota of secrets, all environments together. Default 100.", backend.DefaultMaxSecrets, backend.LargestMaxSecrets),
-			"max_value_bytes": limit("Largest value, in bytes. Default, and most, 65536.", backend.DefaultMaxValueBytes, backend.DefaultMaxValueBytes),
-			"max_name_length": limit("Longest name of a secret or scoped value. Default, and most, 256.", backend.DefaultMaxNameLength, backend.DefaultMaxNameLength),
+			"max_secrets":     limit("Quota of secrets, all environments together. Default 100.", backend.DefaultMaxSecrets, 1, backend.LargestMaxSecrets),
+			"max_value_bytes": limit("Largest value, in bytes. Default, and most, 65536.", backend.DefaultMaxValueBytes, 1, backend.DefaultMaxValueBytes),
+			"max_name_length": limit("Longest name of a secret or scoped value. Default, and most, 256.", backend.DefaultMaxNameLength, 1, backend.DefaultMaxNameLength),
 			"name_pattern": schema.StringAttribute{
 				Optional:            true,
 				MarkdownDescription: "Regular expression ([RE2](https://github.com/google/re2/wiki/Syntax)) that names of secrets and scoped values must match as a whole, besides the rule for all names.",
@@ -90,7 +95,13 @@ func (*project) Schema(_ context.Context, _ resource.SchemaRequest, resp *resour
 				MarkdownDescription: "Visibility of secrets that do not say: `masked` (the default) or `restricted`.",
 				Validators:          []validator.String{stringvalidator.OneOf(string(backend.Masked), string(backend.Restricted))},
 			},
+			"recovery_days": limit("How many days a deleted secret or scoped value can be restored. `0`: not at all. At most 90. Default 7.", backend.DefaultRecoveryDays, 0, backend.LargestRecoveryDays),
+			"forbid_fingerprints": schema.BoolAttribute{
+				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+				MarkdownDescription: "Whether the backend hands out no fingerprints of values, by which a plan compares write-only values locally. It then asks about each value, which takes longer. Default `false`.",
+			},
 			"created_at": createdAtAttribute(),
+			"timeouts":   timeoutsAttribute(ctx),
 		},
 	}
 }
@@ -103,10 +114,13 @@ func (m *projectModel) set(ctx context.Context, o backend.Object, diags *diag.Di
 	m.MaxNameLength = types.Int64Value(int64(o.Policy.MaxNameLength))
 	m.NamePattern = text(o.Policy.NamePattern)
 	m.ImmutableNames = types.BoolValue(o.Policy.ImmutableNames)
+	m.RecoveryDays = types.Int64Value(int64(o.Policy.RecoveryDays))
+	m.ForbidFingerprints = types.BoolValue(o.Policy.ForbidFingerprints)
 	m.DefaultVisibility = types.StringValue(string(o.Policy.DefaultVisibility))
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
+func (m *projectModel) limits() timeouts.Value      { return m.Timeouts }
 func (m *projectModel) id() string                  { return m.ID.ValueString() }
 func (m *projectModel) complete(*projectModel) bool { return !m.Name.IsUnknown() }
 
@@ -125,6 +139,7 @@ func (m *projectModel) change(_ context.Context, before, _ *projectModel, _ *dia
 		Policy: &backend.PolicyChange{
 			MaxSecrets: number(m.MaxSecrets), MaxValueBytes: number(m.MaxValueBytes), MaxNameLength: number(m.MaxNameLength),
 			NamePattern: changed(before.NamePattern, m.NamePattern), ImmutableNames: m.ImmutableNames.ValueBoolPointer(),
+			RecoveryDays: number(m.RecoveryDays), ForbidFingerprints: m.ForbidFingerprints.ValueBoolPointer(),
 		},
 	}
 	if visibility != "" {
@@ -137,5 +152,5 @@ func (m *projectModel) change(_ context.Context, before, _ *projectModel, _ *dia
 }
 
 func (r *project) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req.ID, resp, func(given string) (backend.Query, error) { return backend.Query{Name: given}, nil })
+	r.importID(ctx, req, resp, func(given string) (backend.Query, error) { return backend.Query{Name: given}, nil })
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-jsontypes/jsontypes"
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -26,6 +27,7 @@ type scopedValue struct {
 var (
 	_ resource.ResourceWithConfigure   = (*scopedValue)(nil)
 	_ resource.ResourceWithImportState = (*scopedValue)(nil)
+	_ resource.ResourceWithIdentity    = (*scopedValue)(nil)
 	_ resource.ResourceWithModifyPlan  = (*scopedValue)(nil)
 )
 
@@ -50,6 +52,7 @@ type scopedValueModel struct {
 	ValueJSON     jsontypes.Normalized `tfsdk:"value_json"`
 	FromSecret    types.Object         `tfsdk:"from_secret"`
 	CreatedAt     types.String         `tfsdk:"created_at"`
+	Timeouts      timeouts.Value       `tfsdk:"timeouts"`
 }
 
 // fromSecretModel is the attribute from_secret, which as a whole can be unknown.
@@ -61,7 +64,7 @@ func (*scopedValue) Metadata(_ context.Context, _ resource.MetadataRequest, resp
 	resp.TypeName = "pouncet_scoped_value"
 }
 
-func (*scopedValue) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+func (*scopedValue) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A scoped value: a plain JSON value, which is not secret, or a link to a secret. " +
 			"A link is followed where the value is used, in the environment and scope of the request: a value that all environments share never carries the secret of one into another.",
@@ -94,11 +97,13 @@ func (*scopedValue) Schema(_ context.Context, _ resource.SchemaRequest, resp *re
 				},
 			},
 			"created_at": createdAtAttribute(),
+			"timeouts":   timeoutsAttribute(ctx),
 		},
 	}
 }
 
-func (m *scopedValueModel) id() string { return m.ID.ValueString() }
+func (m *scopedValueModel) limits() timeouts.Value { return m.Timeouts }
+func (m *scopedValueModel) id() string             { return m.ID.ValueString() }
 
 func (m *scopedValueModel) complete(*scopedValueModel) bool {
 	return !m.Project.IsUnknown() && !m.Environment.IsUnknown() && !m.Scope.IsUnknown() && !m.Name.IsUnknown() && !m.ValueJSON.IsUnknown() &&
@@ -146,5 +151,5 @@ func (m *scopedValueModel) change(_ context.Context, before, _ *scopedValueModel
 }
 
 func (r *scopedValue) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req.ID, resp, r.entry)
+	r.importID(ctx, req, resp, r.entry)
 }

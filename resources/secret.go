@@ -4,11 +4,15 @@ import (
 	"context"
 	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework-timetypes/timetypes"
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/int64planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
@@ -25,6 +29,7 @@ type secret struct {
 var (
 	_ resource.ResourceWithConfigure   = (*secret)(nil)
 	_ resource.ResourceWithImportState = (*secret)(nil)
+	_ resource.ResourceWithIdentity    = (*secret)(nil)
 	_ resource.ResourceWithModifyPlan  = (*secret)(nil)
 )
 
@@ -32,34 +37,40 @@ var (
 func NewSecret() resource.Resource {
 	r := &secret{managed[secretModel, *secretModel]{}}
 	r.kind, r.inProject = backend.KindSecret, true
-	r.paths = pathsOf("project", "environment", "scope", "name", "description", "labels", "type", "visibility")
-	r.paths["value"] = path.Root("value_wo")
-	r.planned = planVersion
+	r.paths = pathsOf("project", "environment", "scope", "name", "description", "labels", "type", "visibility", "expires_at", "rotation_days", "generate")
+	r.paths["value"], r.paths["protected"] = path.Root("value_wo"), path.Root("deletion_protection")
+	r.planned = planValue
 	return r
 }
 
 type secretModel struct {
-	ID             types.String `tfsdk:"id"`
-	Project        types.String `tfsdk:"project"`
-	Environment    types.String `tfsdk:"environment"`
-	EnvironmentID  types.String `tfsdk:"environment_id"`
-	Scope          types.String `tfsdk:"scope"`
-	Name           types.String `tfsdk:"name"`
-	Type           types.String `tfsdk:"type"`
-	Description    types.String `tfsdk:"description"`
-	Labels         types.Map    `tfsdk:"labels"`
-	Visibility     types.String `tfsdk:"visibility"`
-	ValueWO        types.String `tfsdk:"value_wo"`
-	ValueWOVersion types.Int64  `tfsdk:"value_wo_version"`
-	Version        types.Int64  `tfsdk:"version"`
-	CreatedAt      types.String `tfsdk:"created_at"`
+	ID                 types.String      `tfsdk:"id"`
+	Project            types.String      `tfsdk:"project"`
+	Environment        types.String      `tfsdk:"environment"`
+	EnvironmentID      types.String      `tfsdk:"environment_id"`
+	Scope              types.String      `tfsdk:"scope"`
+	Name               types.String      `tfsdk:"name"`
+	Type               types.String      `tfsdk:"type"`
+	Description        types.String      `tfsdk:"description"`
+	Labels             types.Map         `tfsdk:"labels"`
+	Visibility         types.String      `tfsdk:"visibility"`
+	ValueWO            types.String      `tfsdk:"value_wo"`
+	ValueWOVersion     types.Int64       `tfsdk:"value_wo_version"`
+	Generate           types.Object      `tfsdk:"generate"`
+	Version            types.Int64       `tfsdk:"version"`
+	ExpiresAt          timetypes.RFC3339 `tfsdk:"expires_at"`
+	RotationDays       types.Int64       `tfsdk:"rotation_days"`
+	RotationDueAt      types.String      `tfsdk:"rotation_due_at"`
+	DeletionProtection types.Bool        `tfsdk:"deletion_protection"`
+	CreatedAt          types.String      `tfsdk:"created_at"`
+	Timeouts           timeouts.Value    `tfsdk:"timeouts"`
 }
 
 func (*secret) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = "pouncet_secret"
 }
 
-func (*secret) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+func (*secret) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A secret. Its value enters by the write-only argument `value_wo` and is in neither plan nor state. " +
 			"While Terraform plans, the provider asks the backend whether the configured value differs from the one that is there; if so, " +
@@ -88,12 +99,48 @@ func (*secret) Schema(_ context.Context, _ resource.SchemaRequest, resp *resourc
 			"value_wo": schema.StringAttribute{
 				Optional: true, Sensitive: true, WriteOnly: true,
 				MarkdownDescription: "The value, 1 to 65536 bytes: a string or, if the type says so, a JSON document. Write-only: Terraform 1.11 or later. " +
-					"Needed to create the secret. Absent, or unknown while planning, it leaves the present value alone.",
+					"Needed to create the secret, unless `generate` is. Absent, or unknown while planning, it leaves the present value alone. " +
+					"A value that is drawn anew in every run, as those of some ephemeral resources, is new in every plan, unless `value_wo_version` says when to write it.",
+				Validators: []validator.String{stringvalidator.ConflictsWith(path.MatchRoot("generate"))},
 			},
 			"value_wo_version": schema.Int64Attribute{
 				Optional: true,
 				MarkdownDescription: "Not needed. When set, `value_wo` is written only when this number changes, whatever the value is: for values that are drawn anew on every run, " +
 					"as those of ephemeral resources.",
+			},
+			"generate": schema.SingleNestedAttribute{
+				Optional:            true,
+				MarkdownDescription: "Let the backend make the value: random, and seen by nobody. It is made when the secret is created without a value, and again only when `keepers` change. Excludes `value_wo`.",
+				Attributes: map[string]schema.Attribute{
+					"length": schema.Int64Attribute{
+						Optional: true, MarkdownDescription: "Characters, 8 to 1024. Default: 32, or what the type's schema allows nearest to that.",
+						Validators: []validator.Int64{int64validator.Between(8, 1024)},
+					},
+					"alphabet": schema.StringAttribute{
+						Optional: true, MarkdownDescription: "Characters to draw from, 10 to 1024 different ones. Default: letters and digits.",
+						Validators: []validator.String{stringvalidator.LengthBetween(10, 4096)},
+					},
+					"keepers": schema.MapAttribute{
+						Optional: true, ElementType: types.StringType,
+						MarkdownDescription: "Anything. When it changes, the value is made again.",
+					},
+				},
+			},
+			"expires_at": schema.StringAttribute{
+				Optional: true, CustomType: timetypes.RFC3339Type{},
+				MarkdownDescription: "When the secret stops to resolve (RFC 3339, as `2027-01-31T12:00:00Z`).",
+			},
+			"rotation_days": schema.Int64Attribute{
+				Optional:            true,
+				MarkdownDescription: "Days after which a value should be replaced, 1 to 3650. It still resolves then, but shows as due.",
+				Validators:          []validator.Int64{int64validator.Between(1, backend.LargestRotationDays)},
+			},
+			"rotation_due_at": schema.StringAttribute{
+				Computed: true, MarkdownDescription: "When the present value should be replaced (RFC 3339, UTC); null without `rotation_days`.",
+			},
+			"deletion_protection": schema.BoolAttribute{
+				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+				MarkdownDescription: "Refuse to delete the secret while this is `true`; it must be applied as `false` first. Default `false`.",
 			},
 			"version": schema.Int64Attribute{
 				Computed:            true,
@@ -101,11 +148,13 @@ func (*secret) Schema(_ context.Context, _ resource.SchemaRequest, resp *resourc
 				PlanModifiers:       []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 			},
 			"created_at": createdAtAttribute(),
+			"timeouts":   timeoutsAttribute(ctx),
 		},
 	}
 }
 
-func (m *secretModel) id() string { return m.ID.ValueString() }
+func (m *secretModel) limits() timeouts.Value { return m.Timeouts }
+func (m *secretModel) id() string             { return m.ID.ValueString() }
 
 func (m *secretModel) complete(*secretModel) bool {
 	return !m.Project.IsUnknown() && !m.Environment.IsUnknown() && !m.Scope.IsUnknown() && !m.Name.IsUnknown() &&
@@ -119,15 +168,38 @@ func (m *secretModel) set(ctx context.Context, o backend.Object, diags *diag.Dia
 	m.Visibility, m.Version = types.StringValue(string(o.Visibility)), types.Int64Value(o.Version)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
 	m.ValueWO = types.StringNull()
+	m.DeletionProtection = types.BoolValue(o.Protected)
+	m.RotationDays, m.RotationDueAt = types.Int64Null(), types.StringNull()
+	if o.RotationDays > 0 {
+		m.RotationDays, m.RotationDueAt = types.Int64Value(int64(o.RotationDays)), types.StringValue(o.RotationDueAt.Format(time.RFC3339))
+	}
+	if at, _ := m.ExpiresAt.ValueRFC3339Time(); o.ExpiresAt.IsZero() {
+		m.ExpiresAt = timetypes.NewRFC3339Null()
+	} else if !at.Equal(o.ExpiresAt) { // the same moment may be written in another zone
+		m.ExpiresAt = timetypes.NewRFC3339TimeValue(o.ExpiresAt)
+	}
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
-func (m *secretModel) change(_ context.Context, before, configured *secretModel, _ *diag.Diagnostics) backend.Change {
+func (m *secretModel) change(_ context.Context, before, configured *secretModel, diags *diag.Diagnostics) backend.Change {
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindSecret, Project: m.Project.ValueString(),
 		Environment: m.Environment.ValueString(), Scope: m.Scope.ValueString(), Name: m.Name.ValueString(),
 		Description: changed(before.Description, m.Description), Labels: labels(before.Labels, m.Labels),
-		Type: changed(before.Type, m.Type),
+		Type: changed(before.Type, m.Type), Protected: m.DeletionProtection.ValueBoolPointer(),
+	}
+	if !m.RotationDays.IsUnknown() && !m.RotationDays.Equal(before.RotationDays) {
+		days := int(m.RotationDays.ValueInt64())
+		c.RotationDays = &days
+	}
+	if !m.ExpiresAt.IsUnknown() && !m.ExpiresAt.Equal(before.ExpiresAt) {
+		var at time.Time
+		if !m.ExpiresAt.IsNull() {
+			var wrong diag.Diagnostics
+			at, wrong = m.ExpiresAt.ValueRFC3339Time()
+			diags.Append(wrong...)
+		}
+		c.ExpiresAt = &at
 	}
 	if v := changed(before.Visibility, m.Visibility); v != nil {
 		c.Visibility = (*backend.Visibility)(v)
@@ -139,45 +211,12 @@ func (m *secretModel) change(_ context.Context, before, configured *secretModel,
 	if known && (c.Op == backend.OpCreate || m.writes(before)) {
 		c.Value = backend.Text(configured.ValueWO.ValueString())
 	}
-	return c
-}
-
-// question asks about the value whatever the plan has so far: whether the
-// version changes is what the dry run is to say. A secret to be created with a value
-// that only the apply knows is asked about with another, and without its type.
-func (m *secretModel) question(ctx context.Context, before, configured *secretModel, diags *diag.Diagnostics) backend.Change {
-	open := *m
-	open.Version = types.Int64Unknown()
-	c := open.change(ctx, before, configured, diags)
-	if c.Op == backend.OpCreate && configured.ValueWO.IsUnknown() {
-		c.Value, c.Type = backend.Text("not known yet"), nil
+	if c.Op == backend.OpCreate && configured.ValueWO.IsNull() || c.Op == backend.OpUpdate && m.remakes(before) {
+		c.Generate = m.generation()
 	}
 	return c
-}
-
-// writes reports whether an update gives the configured value to the backend:
-// not if the plan has settled that the version stays, and with value_wo_version only
-// when that changes.
-func (m *secretModel) writes(before *secretModel) bool {
-	if !m.Version.IsUnknown() {
-		return false
-	}
-	return m.ValueWOVersion.IsNull() || !m.ValueWOVersion.Equal(before.ValueWOVersion)
-}
-
-// planVersion shows a new value as an update of version, and leaves room for
-// one where an update may write it.
-func planVersion(ctx context.Context, m plannedModels[secretModel], said *backend.Outcome, resp *resource.ModifyPlanResponse) {
-	if m.before.ID.IsNull() {
-		return
-	}
-	changes := said != nil && said.Object.Version != m.before.Version.ValueInt64()
-	may := (said == nil || m.configured.ValueWO.IsUnknown()) && (said == nil || said.Action != backend.ActionUnchanged)
-	if changes || may {
-		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("version"), types.Int64Unknown())...)
-	}
 }
 
 func (r *secret) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req.ID, resp, r.entry)
+	r.importID(ctx, req, resp, r.entry)
 }

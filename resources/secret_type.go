@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-jsontypes/jsontypes"
+	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -23,6 +24,7 @@ type secretType struct {
 var (
 	_ resource.ResourceWithConfigure   = (*secretType)(nil)
 	_ resource.ResourceWithImportState = (*secretType)(nil)
+	_ resource.ResourceWithIdentity    = (*secretType)(nil)
 	_ resource.ResourceWithModifyPlan  = (*secretType)(nil)
 )
 
@@ -50,13 +52,14 @@ type secretTypeModel struct {
 	Labels      types.Map            `tfsdk:"labels"`
 	Schema      jsontypes.Normalized `tfsdk:"schema"`
 	CreatedAt   types.String         `tfsdk:"created_at"`
+	Timeouts    timeouts.Value       `tfsdk:"timeouts"`
 }
 
 func (*secretType) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
 	resp.TypeName = "pouncet_secret_type"
 }
 
-func (*secretType) Schema(_ context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
+func (*secretType) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "A type of secrets: a JSON Schema that every value of a secret of this type must satisfy. " +
 			"A schema that present values break is refused, and so is deleting a type in use. Built-in types " +
@@ -76,11 +79,13 @@ func (*secretType) Schema(_ context.Context, _ resource.SchemaRequest, resp *res
 					"If its top level has a `type` other than `string`, values are JSON documents; otherwise they are plain strings. References to other documents are not followed.",
 			},
 			"created_at": createdAtAttribute(),
+			"timeouts":   timeoutsAttribute(ctx),
 		},
 	}
 }
 
-func (m *secretTypeModel) id() string { return m.ID.ValueString() }
+func (m *secretTypeModel) limits() timeouts.Value { return m.Timeouts }
+func (m *secretTypeModel) id() string             { return m.ID.ValueString() }
 func (m *secretTypeModel) complete(*secretTypeModel) bool {
 	return !m.Key.IsUnknown() && !m.Project.IsUnknown() && !m.Schema.IsUnknown()
 }
@@ -106,5 +111,5 @@ func (m *secretTypeModel) change(_ context.Context, before, _ *secretTypeModel, 
 }
 
 func (r *secretType) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req.ID, resp, r.member)
+	r.importID(ctx, req, resp, r.member)
 }

@@ -97,6 +97,7 @@ func Run(t *testing.T, steps ...resource.TestStep) {
 		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){
 			"pouncet": providerserver.NewProtocol6WithError(provider.New("test")()),
 			"echo":    echoprovider.NewProviderServer(),
+			"random":  providerserver.NewProtocol6WithError(random{}),
 		},
 		Steps: steps,
 	})

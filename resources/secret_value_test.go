@@ -1,0 +1,154 @@
+package resources_test
+
+import (
+	"fmt"
+	"regexp"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
+)
+
+// bareSecret is the secret without any value.
+func bareSecret(more string) string {
+	return fmt.Sprintf("resource \"pouncet_secret\" \"s\" {\n  name = \"db_password\"\n  environment = \"dev\"\n  %s\n}\n", more)
+}
+
+func TestGeneratedValueIsMadeOnce(t *testing.T) {
+	b := acctest.New(t)
+	var value string
+	is := func(same bool) resource.TestCheckFunc {
+		return func(*terraform.State) error {
+			now := b.Secret("dev", "db_password")
+			if value != "" && (now == value) != same {
+				return fmt.Errorf("same value: %v, want %v", now == value, same)
+			}
+			value = now
+			return nil
+		}
+	}
+	step := func(more, version string, same bool) resource.TestStep {
+		return resource.TestStep{Config: b.Config(bareSecret(more)), Check: resource.ComposeAggregateTestCheckFunc(check("version", version), is(same))}
+	}
+	acctest.Run(t,
+		step(`generate = {}`, "1", true),
+		resource.TestStep{Config: b.Config(bareSecret(`generate = {}`)), ConfigPlanChecks: empty},
+		step(`generate = { length = 40 }`, "1", true), // of the next one
+		step(`generate = { length = 40, keepers = { year = "2026" } }`, "2", false),
+		step(`generate = { length = 40, keepers = { year = "2026" } }`+"\n  description = \"kept\"", "2", true),
+		step(`generate = { length = 12, keepers = { year = "2027" } }`, "3", false),
+		resource.TestStep{
+			Config: b.Config(bareSecret(`generate = { length = 12, keepers = { year = "2027" } }`)), ConfigPlanChecks: empty,
+			Check: func(*terraform.State) error {
+				if len(value) != 12 {
+					return fmt.Errorf("%d characters, want 12", len(value))
+				}
+				return nil
+			},
+		},
+		// To a value of one's own, and back: the secret stays, and so does the value until keepers change.
+		resource.TestStep{Config: b.Config(secretConfig("own", "")), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate), Check: check("version", "4")},
+		resource.TestStep{
+			Config: b.Config(bareSecret(`generate = { keepers = { year = "2027" } }`)), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate),
+			Check: resource.ComposeAggregateTestCheckFunc(check("version", "4"), holds(b, "dev", "db_password", "own")),
+		},
+		resource.TestStep{Config: b.Config(bareSecret("")), Check: check("version", "4")},
+		resource.TestStep{Config: b.Config(secretConfig("own", `generate = {}`)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)value_wo.*generate`)},
+		resource.TestStep{Config: b.Config(bareSecret(`generate = { length = 5 }`)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)length.*between 8 and`)},
+		resource.TestStep{Config: b.Config(bareSecret(`generate = { alphabet = "aaaaaaaaaaaa", keepers = {} }`)), Check: check("version", "4")},
+		resource.TestStep{Config: b.Config(bareSecret("generate = { alphabet = \"aaaaaaaaaaaa\", keepers = { a = \"b\" } }")), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)generate.*none of them\s+twice`)},
+		resource.TestStep{Config: b.Config(bareSecret("")), Check: check("version", "4")},
+	)
+}
+
+// TestGeneratedKeepersKnownLate makes the value again for a keeper that only
+// the apply knows.
+func TestGeneratedKeepersKnownLate(t *testing.T) {
+	b := acctest.New(t)
+	config := func(seed string) string {
+		return b.Config(fmt.Sprintf("resource \"terraform_data\" \"t\" { input = %q }\n", seed) + bareSecret(`generate = { keepers = { seed = terraform_data.t.output } }`))
+	}
+	acctest.Run(t,
+		resource.TestStep{Config: config("a"), Check: check("version", "1")},
+		resource.TestStep{Config: config("a"), ConfigPlanChecks: empty},
+		resource.TestStep{Config: config("b"), Check: check("version", "2")},
+	)
+}
+
+// TestImportedThenGenerated keeps what was imported.
+func TestImportedThenGenerated(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("dev", "db_password", "imported")
+	block := "import {\n  to = pouncet_secret.s\n  id = \"dev/db_password\"\n}\n"
+	acctest.Run(t,
+		resource.TestStep{Config: b.Config(block + bareSecret(`generate = {}`)), Check: resource.ComposeAggregateTestCheckFunc(check("version", "1"), holds(b, "dev", "db_password", "imported"))},
+		resource.TestStep{Config: b.Config(bareSecret(`generate = {}`)), ConfigPlanChecks: empty},
+	)
+}
+
+// TestValueDrawnAnewInEveryRun is new in every plan, comes to rest with
+// value_wo_version, and is never replaced for it.
+func TestValueDrawnAnewInEveryRun(t *testing.T) {
+	b := acctest.New(t)
+	config := func(more string) string {
+		return b.Config("ephemeral \"random_value\" \"r\" {}\n" + bareSecret("value_wo = ephemeral.random_value.r.result\n  "+more))
+	}
+	update := plans(plancheck.ResourceActionUpdate)
+	acctest.Run(t,
+		resource.TestStep{Config: config(""), ExpectNonEmptyPlan: true, Check: check("version", "1")},
+		resource.TestStep{Config: config(`value_wo_version = 1`), ConfigPlanChecks: update, Check: check("version", "2")},
+		resource.TestStep{Config: config(`value_wo_version = 1`), ConfigPlanChecks: empty},
+		resource.TestStep{Config: config("value_wo_version = 1\n  description = \"leaves it alone\""), ConfigPlanChecks: update, Check: check("version", "2")},
+		resource.TestStep{Config: config(`value_wo_version = 2`), ConfigPlanChecks: update, Check: check("version", "3")},
+	)
+}
+
+// TestValueVersionFromTheStart never asks more than once for one number.
+func TestValueVersionFromTheStart(t *testing.T) {
+	b := acctest.New(t)
+	config := b.Config("ephemeral \"random_value\" \"r\" {}\n" + bareSecret("value_wo = ephemeral.random_value.r.result\n  value_wo_version = 1"))
+	acctest.Run(t,
+		resource.TestStep{Config: config, Check: check("version", "1")},
+		resource.TestStep{Config: config, ConfigPlanChecks: empty},
+	)
+}
+
+func TestExpiryRotationAndProtection(t *testing.T) {
+	b := acctest.New(t)
+	due := resource.TestCheckResourceAttrSet(address, "rotation_due_at")
+	acctest.Run(t,
+		resource.TestStep{Config: b.Config(secretConfig("v", `rotation_days = 30
+  expires_at = "2999-01-31T12:00:00+02:00"
+  deletion_protection = true`)), Check: resource.ComposeAggregateTestCheckFunc(due, check("expires_at", "2999-01-31T12:00:00+02:00"), check("deletion_protection", "true"))},
+		resource.TestStep{Config: b.Config(secretConfig("w", `rotation_days = 30
+  expires_at = "2999-01-31T10:00:00Z"
+  deletion_protection = true`)), Check: resource.ComposeAggregateTestCheckFunc(due, check("version", "2"))},
+		resource.TestStep{Config: b.Config(""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)protected against\s+deletion`)},
+		resource.TestStep{Config: b.Config(secretConfig("w", `rotation_days = 60`)), Check: resource.ComposeAggregateTestCheckFunc(due,
+			resource.TestCheckNoResourceAttr(address, "expires_at"), check("deletion_protection", "false"))},
+		resource.TestStep{Config: b.Config(secretConfig("w", "")), Check: resource.TestCheckNoResourceAttr(address, "rotation_due_at")},
+		resource.TestStep{Config: b.Config(secretConfig("w", `expires_at = "tomorrow"`)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)expires_at.*RFC`)},
+		resource.TestStep{Config: b.Config(secretConfig("w", `rotation_days = 0`)), PlanOnly: true, ExpectError: regexp.MustCompile(`rotation_days`)},
+		resource.TestStep{ // changed elsewhere, it shows as drift
+			PreConfig: func() {
+				days := 7
+				b.Apply(backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "db_password", RotationDays: &days})
+			},
+			Config: b.Config(secretConfig("w", "")), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate),
+		},
+	)
+}
+
+// TestTimeouts gives up when told to, and names what it gave up.
+func TestTimeouts(t *testing.T) {
+	b := acctest.New(t)
+	acctest.Run(t,
+		resource.TestStep{Config: b.Config(secretConfig("v", `timeouts = { create = "1ns" }`)), ExpectError: regexp.MustCompile(`(?s)Creating the secret.*(timeout|deadline|given up|in time)`)},
+		resource.TestStep{Config: b.Config(secretConfig("v", `timeouts = { create = "soon" }`)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Time\s+Duration`)},
+		resource.TestStep{Config: b.Config(secretConfig("v", `timeouts = { create = "1m" }`)), Check: check("version", "1")},
+	)
+}
