@@ -43,10 +43,15 @@ func createdAtAttribute() schema.StringAttribute {
 }
 
 func timeoutsAttribute(ctx context.Context) schema.Attribute {
-	return timeouts.Attributes(ctx, timeouts.Opts{
+	a := timeouts.Attributes(ctx, timeouts.Opts{
 		Create: true, Read: true, Update: true, Delete: true,
 		CreateDescription: timeHelp, ReadDescription: timeHelp, UpdateDescription: timeHelp, DeleteDescription: timeHelp,
 	})
+	if nested, ok := a.(schema.SingleNestedAttribute); ok {
+		nested.MarkdownDescription = "How long operations may take."
+		return nested
+	}
+	return a
 }
 
 const timeHelp = "How long it may take, retries included, as `30s` or `2m`. Default: 5 minutes."
