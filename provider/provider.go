@@ -151,7 +151,9 @@ func (p *pouncet) DataSources(context.Context) []func() datasource.DataSource {
 }
 
 func (p *pouncet) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
-	return []func() ephemeral.EphemeralResource{ephemerals.NewSecretValue}
+	return []func() ephemeral.EphemeralResource{
+		ephemerals.NewSecretValue, ephemerals.NewSecretValues, ephemerals.NewRenderedConfiguration, ephemerals.NewToken,
+	}
 }
 
 func (p *pouncet) Functions(context.Context) []func() function.Function { return functions.All() }
