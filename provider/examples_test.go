@@ -23,6 +23,9 @@ func TestExamples(t *testing.T) {
 	}
 	files = append(files, functions...)
 	for _, file := range files {
+		if strings.Contains(file, "pouncet_config_references") {
+			continue // it reads a file beside it: TestConfigReferencesExample
+		}
 		t.Run(filepath.Base(filepath.Dir(filepath.Dir(file)))+"/"+filepath.Base(filepath.Dir(file)), func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {

@@ -148,6 +148,7 @@ func (p *pouncet) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		datasources.NewProject, datasources.NewEnvironment, datasources.NewSecretType, datasources.NewSecret, datasources.NewScopedValue,
 		datasources.NewProjects, datasources.NewEnvironments, datasources.NewSecretTypes, datasources.NewSecrets, datasources.NewScopedValues,
+		datasources.NewConfigReferences,
 	}
 }
 
