@@ -87,7 +87,7 @@ func TestConfigReferences(t *testing.T) {
 		refused(fmt.Sprintf("path = %q\ninclude = [\"*.toml\"]", dir), `(?s)No\s+file\s+in.*matches`),
 		refused(fmt.Sprintf("path = %q\ninclude = [\"[\"]", dir), `(?s)is\s+not\s+a\s+pattern`),
 		refused(fmt.Sprintf("path = %q\nproject = \"nope\"", dir)+"\nexclude = [\"broken/**\"]", `(?s)nope`),
-		refused(folder+`scope = "web"`, `(?s)scope\s+"web"\s+is\s+not\s+allowed`),
+		refused(folder+`scope = "web"`, `(?s)Scope\s+"web"\s+is\s+not\s+allowed`),
 		refused(`environments = ["dev"]`, `(?s)one \(and only one\)`),
 		resource.TestStep{Config: b.Config("")},
 	)
