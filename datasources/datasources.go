@@ -1,6 +1,7 @@
-// Package datasources holds the provider's data sources: metadata only, each
-// of one object by its name. A value leaves by an ephemeral resource, never by
-// a data source, whose results are kept in the state.
+// Package datasources holds the provider's data sources: metadata only, of one
+// object by its name, or of all that filters leave; and the check of
+// configuration files against that metadata. A value leaves by an ephemeral
+// resource, never by a data source, whose results are kept in the state.
 package datasources
 
 import (
@@ -62,23 +63,26 @@ func (d *source) Schema(_ context.Context, _ datasource.SchemaRequest, resp *dat
 		attributes["scope"] = schema.StringAttribute{Optional: true, Computed: true, MarkdownDescription: "`project`, `app/<name>` or `pipeline/<name>`. Default: `project`."}
 	}
 	for _, f := range d.fields {
-		switch t := f.kind.(type) {
-		case types.MapType:
-			attributes[f.name] = schema.MapAttribute{Computed: true, ElementType: t.ElemType, MarkdownDescription: f.description}
-		case types.ObjectType:
-			attributes[f.name] = schema.ObjectAttribute{Computed: true, AttributeTypes: t.AttrTypes, MarkdownDescription: f.description}
-		default:
-			switch t {
-			case types.Int64Type:
-				attributes[f.name] = schema.Int64Attribute{Computed: true, MarkdownDescription: f.description}
-			case types.BoolType:
-				attributes[f.name] = schema.BoolAttribute{Computed: true, MarkdownDescription: f.description}
-			default:
-				attributes[f.name] = schema.StringAttribute{Computed: true, MarkdownDescription: f.description}
-			}
-		}
+		attributes[f.name] = f.attribute()
 	}
 	resp.Schema = schema.Schema{MarkdownDescription: d.description, Attributes: attributes}
+}
+
+// attribute is the field as schemas have it.
+func (f field) attribute() schema.Attribute {
+	switch t := f.kind.(type) {
+	case types.MapType:
+		return schema.MapAttribute{Computed: true, ElementType: t.ElemType, MarkdownDescription: f.description}
+	case types.ObjectType:
+		return schema.ObjectAttribute{Computed: true, AttributeTypes: t.AttrTypes, MarkdownDescription: f.description}
+	}
+	switch f.kind {
+	case types.Int64Type:
+		return schema.Int64Attribute{Computed: true, MarkdownDescription: f.description}
+	case types.BoolType:
+		return schema.BoolAttribute{Computed: true, MarkdownDescription: f.description}
+	}
+	return schema.StringAttribute{Computed: true, MarkdownDescription: f.description}
 }
 
 func (d *source) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {

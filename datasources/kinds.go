@@ -11,7 +11,9 @@ import (
 )
 
 // NewProject makes the data source pouncet_project.
-func NewProject() datasource.DataSource {
+func NewProject() datasource.DataSource { return projectSource() }
+
+func projectSource() *source {
 	return &source{kind: backend.KindProject, name: "pouncet_project", key: "name", description: "A project and its policy.", fields: common(
 		numberField("secrets", "How many secrets it holds, all environments together.", func(o backend.Object) int64 { return int64(*o.Secrets) }),
 		numberField("max_secrets", "Quota of secrets.", func(o backend.Object) int64 { return int64(o.Policy.MaxSecrets) }),
@@ -24,7 +26,9 @@ func NewProject() datasource.DataSource {
 }
 
 // NewEnvironment makes the data source pouncet_environment.
-func NewEnvironment() datasource.DataSource {
+func NewEnvironment() datasource.DataSource { return environmentSource() }
+
+func environmentSource() *source {
 	return &source{kind: backend.KindEnvironment, name: "pouncet_environment", key: "name", description: "An environment of a project.", fields: common(
 		stringField("kms_key", "URI of its own KMS key; null if it uses the backend's.", func(o backend.Object) string { return o.KMSKey }),
 		boolField("protected", "Whether deleting it is refused.", func(o backend.Object) bool { return o.Protected }),
@@ -32,7 +36,9 @@ func NewEnvironment() datasource.DataSource {
 }
 
 // NewSecretType makes the data source pouncet_secret_type.
-func NewSecretType() datasource.DataSource {
+func NewSecretType() datasource.DataSource { return secretTypeSource() }
+
+func secretTypeSource() *source {
 	return &source{kind: backend.KindType, name: "pouncet_secret_type", key: "key", description: "A secret type, built in or of the project's own.", fields: common(
 		stringField("display_name", "Its name for people.", func(o backend.Object) string { return o.DisplayName }),
 		stringField("schema", "JSON Schema (draft 2020-12) that values must satisfy.", func(o backend.Object) string { return string(o.Schema) }),
@@ -41,7 +47,9 @@ func NewSecretType() datasource.DataSource {
 }
 
 // NewSecret makes the data source pouncet_secret.
-func NewSecret() datasource.DataSource {
+func NewSecret() datasource.DataSource { return secretSource() }
+
+func secretSource() *source {
 	return &source{kind: backend.KindSecret, name: "pouncet_secret", key: "name", placed: true,
 		description: "Metadata of a secret, never its value: for that, see the ephemeral resource `pouncet_secret_value`.", fields: common(
 			environmentID,
@@ -53,7 +61,9 @@ func NewSecret() datasource.DataSource {
 }
 
 // NewScopedValue makes the data source pouncet_scoped_value.
-func NewScopedValue() datasource.DataSource {
+func NewScopedValue() datasource.DataSource { return scopedValueSource() }
+
+func scopedValueSource() *source {
 	link := map[string]attr.Type{"name": types.StringType, "field": types.StringType}
 	return &source{kind: backend.KindValue, name: "pouncet_scoped_value", key: "name", placed: true,
 		description: "A scoped value as it is declared: plain JSON, or the secret that it links to (not that secret's value).", fields: common(

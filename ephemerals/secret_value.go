@@ -4,13 +4,11 @@ package ephemerals
 
 import (
 	"context"
-	"errors"
 
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
-	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
@@ -24,16 +22,17 @@ var _ ephemeral.EphemeralResourceWithConfigure = (*secretValue)(nil)
 func NewSecretValue() ephemeral.EphemeralResource { return &secretValue{} }
 
 type secretValueModel struct {
-	Project      types.String `tfsdk:"project"`
-	Environment  types.String `tfsdk:"environment"`
-	Scope        types.String `tfsdk:"scope"`
-	Name         types.String `tfsdk:"name"`
-	Field        types.String `tfsdk:"field"`
-	AtVersion    types.String `tfsdk:"at_version"`
-	Value        types.String `tfsdk:"value"`
-	SecretID     types.String `tfsdk:"secret_id"`
-	FoundIn      types.String `tfsdk:"found_in"`
-	FoundVersion types.Int64  `tfsdk:"version"`
+	Project      types.String  `tfsdk:"project"`
+	Environment  types.String  `tfsdk:"environment"`
+	Scope        types.String  `tfsdk:"scope"`
+	Name         types.String  `tfsdk:"name"`
+	Field        types.String  `tfsdk:"field"`
+	AtVersion    types.String  `tfsdk:"at_version"`
+	Value        types.String  `tfsdk:"value"`
+	JSON         types.Dynamic `tfsdk:"json"`
+	SecretID     types.String  `tfsdk:"secret_id"`
+	FoundIn      types.String  `tfsdk:"found_in"`
+	FoundVersion types.Int64   `tfsdk:"version"`
 }
 
 func (*secretValue) Metadata(_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse) {
@@ -54,6 +53,11 @@ func (*secretValue) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *e
 			"value": schema.StringAttribute{
 				Computed: true, Sensitive: true,
 				MarkdownDescription: "The value: a string, or JSON text where the secret, or the field of it, is another kind of JSON. A value that is not UTF-8 is an error.",
+			},
+			"json": schema.DynamicAttribute{
+				Computed: true, Sensitive: true,
+				MarkdownDescription: "The value decoded, as `jsondecode` does it, where it is a JSON object or list (or, of a secret with a type, or with `field`, any JSON): " +
+					"`json.password`, `json.hosts[0].port`. Null where it is a string.",
 			},
 			"secret_id": schema.StringAttribute{Computed: true, MarkdownDescription: "UUID of the secret that was found."},
 			"found_in":  schema.StringAttribute{Computed: true, MarkdownDescription: "Environment that it was found in: the one asked for, or `*`."},
@@ -76,18 +80,9 @@ func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp 
 		Kind: backend.KindSecret, Project: e.session.ProjectOr(m.Project.ValueString()), Environment: m.Environment.ValueString(),
 		Scope: m.Scope.ValueString(), Name: m.Name.ValueString(), Field: m.Field.ValueString(), Version: m.AtVersion.ValueString(),
 	}
-	out, err := e.session.Service.Resolve(ctx, []backend.Ref{ref})
+	out, err := resolve(ctx, e.session, []backend.Ref{ref})
 	if err == nil && out[0].Err != nil {
 		err = out[0].Err
-	}
-	if errors.Is(err, backend.ErrNotFound) && e.session.Plan.SecretIsPlanned(ref) {
-		m.Value, m.SecretID, m.FoundIn, m.FoundVersion = types.StringUnknown(), types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
-		resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
-		return
-	}
-	if err == nil && !utf8.Valid(out[0].Value.Expose()) {
-		err = backend.Errorf(backend.CodeInvalid, "secret %q is not text (UTF-8), which Terraform's strings are", m.Name.ValueString()).
-			WithHint("keep it in base64, and decode it where it is used")
 	}
 	if err != nil {
 		session.Report(&resp.Diagnostics, "Resolving the secret", err, session.Paths{
@@ -96,7 +91,16 @@ func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp 
 		})
 		return
 	}
-	r := out[0]
-	m.Value, m.SecretID, m.FoundIn, m.FoundVersion = types.StringValue(string(r.Value.Expose())), types.StringValue(r.ID), types.StringValue(r.Environment), types.Int64Value(r.Version)
+	m.set(ctx, out[0])
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
+}
+
+func (m *secretValueModel) set(ctx context.Context, r resolved) {
+	if r.planned {
+		m.Value, m.JSON = types.StringUnknown(), types.DynamicUnknown()
+		m.SecretID, m.FoundIn, m.FoundVersion = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
+		return
+	}
+	m.Value, m.JSON = types.StringValue(string(r.Value.Expose())), decoded(ctx, r.Resolution)
+	m.SecretID, m.FoundIn, m.FoundVersion = types.StringValue(r.ID), types.StringValue(r.Environment), types.Int64Value(r.Version)
 }

@@ -6,19 +6,25 @@ import (
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
 // echo keeps an ephemeral value in the state, where a test can see it. It does so
 // once for each of its resources: every step wants one of another name.
-func echo(step int) string {
+func echo(step int) string { return echoOf("ephemeral.pouncet_secret_value.v", step) }
+
+func echoOf(expression string, step int) string {
 	return fmt.Sprintf(`
 provider "echo" {
-  data = ephemeral.pouncet_secret_value.v
+  data = %s
 }
 resource "echo" "seen_%d" {}
-`, step)
+`, expression, step)
 }
 
 func TestSecretValue(t *testing.T) {
@@ -54,6 +60,42 @@ func TestSecretValue(t *testing.T) {
 		refused("name = \"token\"\nenvironment = \"nowhere\"", `(?s)nowhere.*dev, prod`),
 		refused("name = \"db\"\nenvironment = \"dev\"\nfield = \"nope\"", `(?s)no\s+field`),
 		step("name = \"token\"\nenvironment = \"dev\"", seen("value", "second")),
+	)
+}
+
+func TestSecretValueDecoded(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("dev", "db", `{"user":"u","hosts":[{"name":"h1","up":true},"h2"],"port":9007199254740993,"none":null,"a.b":{}}`)
+	b.SetSecret("dev", "list", ` [1, "two"] `)
+	b.SetSecret("dev", "digits", "0123")
+	b.SetSecret("dev", "braces", "{not json")
+	smtp := "smtp"
+	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "typed", Type: &smtp, Value: backend.Text(`{"host":"h","port":25,"username":"u","password":"p"}`)})
+	steps := 0
+	step := func(name, expression string, want knownvalue.Check) resource.TestStep {
+		steps++
+		return resource.TestStep{
+			Config: b.Config(fmt.Sprintf("ephemeral \"pouncet_secret_value\" \"v\" {\n  name = %q\n  environment = \"dev\"\n}\n", name) + echoOf("{ it = "+expression+" }", steps)),
+			ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownValue(fmt.Sprintf("echo.seen_%d", steps), tfjsonpath.New("data").AtMapKey("it"), want),
+			},
+		}
+	}
+	const json = "ephemeral.pouncet_secret_value.v.json"
+	is := knownvalue.StringExact
+	acctest.Run(t,
+		step("db", json+".user", is("u")),
+		step("db", json+".hosts[0].name", is("h1")),
+		step("db", json+".hosts[0].up", knownvalue.Bool(true)),
+		step("db", "[for h in "+json+".hosts : try(h.name, h)]", knownvalue.ListExact([]knownvalue.Check{is("h1"), is("h2")})),
+		step("db", "tostring("+json+".port)", is("9007199254740993")),
+		step("db", json+".none == null", knownvalue.Bool(true)),
+		step("db", json+"[\"a.b\"] == {}", knownvalue.Bool(true)),
+		step("db", "jsonencode("+json+") == jsonencode(jsondecode(ephemeral.pouncet_secret_value.v.value))", knownvalue.Bool(true)),
+		step("list", json+"[1]", is("two")),
+		step("typed", json+".port", knownvalue.Int64Exact(25)),
+		step("digits", json+" == null", knownvalue.Bool(true)),
+		step("braces", json+" == null", knownvalue.Bool(true)),
 	)
 }
 

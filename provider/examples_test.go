@@ -17,7 +17,15 @@ func TestExamples(t *testing.T) {
 	if err != nil || len(files) < 11 {
 		t.Fatalf("%d examples, %v", len(files), err)
 	}
+	functions, err := filepath.Glob("../examples/functions/*/*.tf")
+	if err != nil || len(functions) < 4 {
+		t.Fatalf("%d examples of functions, %v", len(functions), err)
+	}
+	files = append(files, functions...)
 	for _, file := range files {
+		if strings.Contains(file, "pouncet_config_references") {
+			continue // it reads a file beside it: TestConfigReferencesExample
+		}
 		t.Run(filepath.Base(filepath.Dir(filepath.Dir(file)))+"/"+filepath.Base(filepath.Dir(file)), func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {

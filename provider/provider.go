@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
+	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -20,6 +21,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/datasources"
 	"github.com/pouncet/terraform-provider-pouncet/ephemerals"
+	"github.com/pouncet/terraform-provider-pouncet/functions"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 	"github.com/pouncet/terraform-provider-pouncet/resources"
 )
@@ -30,6 +32,7 @@ type pouncet struct{ version string }
 var (
 	_ provider.Provider                       = (*pouncet)(nil)
 	_ provider.ProviderWithEphemeralResources = (*pouncet)(nil)
+	_ provider.ProviderWithFunctions          = (*pouncet)(nil)
 )
 
 // New returns a maker of providers, as the plugin server wants it.
@@ -144,9 +147,15 @@ func (p *pouncet) Resources(context.Context) []func() resource.Resource {
 func (p *pouncet) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		datasources.NewProject, datasources.NewEnvironment, datasources.NewSecretType, datasources.NewSecret, datasources.NewScopedValue,
+		datasources.NewProjects, datasources.NewEnvironments, datasources.NewSecretTypes, datasources.NewSecrets, datasources.NewScopedValues,
+		datasources.NewConfigReferences,
 	}
 }
 
 func (p *pouncet) EphemeralResources(context.Context) []func() ephemeral.EphemeralResource {
-	return []func() ephemeral.EphemeralResource{ephemerals.NewSecretValue}
+	return []func() ephemeral.EphemeralResource{
+		ephemerals.NewSecretValue, ephemerals.NewSecretValues, ephemerals.NewRenderedConfiguration, ephemerals.NewToken,
+	}
 }
+
+func (p *pouncet) Functions(context.Context) []func() function.Function { return functions.All() }

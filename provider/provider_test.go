@@ -35,7 +35,7 @@ func TestSchemasAreValid(t *testing.T) {
 	for _, d := range resp.Diagnostics {
 		t.Errorf("%s: %s", d.Summary, d.Detail)
 	}
-	if len(resp.ResourceSchemas) != 5 || len(resp.DataSourceSchemas) != 5 || len(resp.EphemeralResourceSchemas) != 1 {
+	if len(resp.ResourceSchemas) != 5 || len(resp.DataSourceSchemas) != 11 || len(resp.EphemeralResourceSchemas) != 4 {
 		t.Errorf("%d resources, %d data sources, %d ephemeral resources", len(resp.ResourceSchemas), len(resp.DataSourceSchemas), len(resp.EphemeralResourceSchemas))
 	}
 	for name, s := range resp.ResourceSchemas {
@@ -132,6 +132,16 @@ ephemeral "pouncet_secret_value" "v" {
   for_each    = pouncet_secret.s
   name        = each.value.name
   environment = "dev"
+}
+ephemeral "pouncet_secret_values" "all" {
+  names       = [for s in pouncet_secret.s : s.name]
+  environment = "dev"
+}
+ephemeral "pouncet_rendered_configuration" "r" {
+  environment = "dev"
+  content     = "a: '{{ get_secret_value(\"plain\") }}'\nb: '{{ get_secret_value(\"odd\") | b64encode }} {{ get_secret_value(\"json\").password }}'"
+  missing     = "keep"
+  depends_on  = [pouncet_secret.s]
 }
 output "versions" { value = [for s in pouncet_secret.s : s.version] }
 `)

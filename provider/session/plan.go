@@ -25,7 +25,7 @@ type Plan struct {
 	mu       sync.Mutex
 	planned  []planned
 	doubtful map[string]bool           // projects with a planned change that is not wholly known
-	secrets  map[place]bool            // that this plan creates
+	entries  map[place]bool            // secrets and values that this plan makes, or gives this name
 	growth   map[string]int            // how many secrets more a project will have, by its name
 	projects map[string]backend.Object // as they will be, by name
 	present  map[string]backend.Object // projects as they are, by the name they will have
@@ -39,12 +39,15 @@ type planned struct {
 }
 
 // place is where an entry is, by names.
-type place struct{ project, environment, scope, name string }
+type place struct {
+	kind                              backend.Kind
+	project, environment, scope, name string
+}
 
 // NewPlan is an empty plan over a backend.
 func NewPlan(s backend.Service) *Plan {
 	return &Plan{
-		service: s, activity: newActivity(), doubtful: map[string]bool{}, secrets: map[place]bool{}, growth: map[string]int{},
+		service: s, activity: newActivity(), doubtful: map[string]bool{}, entries: map[place]bool{}, growth: map[string]int{},
 		projects: map[string]backend.Object{}, present: map[string]backend.Object{}, judging: map[string]bool{},
 	}
 }
@@ -205,13 +208,16 @@ func (p *Plan) add(out backend.Outcome, changes []backend.Change) {
 		}
 		project := projectOf(c, out.Object)
 		p.planned = append(p.planned, planned{withoutValue(c), project})
-		switch {
+		switch name := newName(c); {
+		case name != "" && !isContainer(c.Kind):
+			p.entries[place{c.Kind, c.Project, c.Environment, c.Scope, name}] = true
 		case c.Kind == backend.KindProject && out.Object.ID != "":
 			p.projects[project] = out.Object
-		case c.Kind == backend.KindSecret && c.Op == backend.OpCreate:
-			p.secrets[place{c.Project, c.Environment, c.Scope, c.Name}] = true
+		}
+		if c.Kind == backend.KindSecret && c.Op == backend.OpCreate {
 			p.growth[project]++
-		case c.Kind == backend.KindSecret && c.Op == backend.OpDelete:
+		}
+		if c.Kind == backend.KindSecret && c.Op == backend.OpDelete {
 			p.growth[project]--
 		}
 	}
@@ -365,15 +371,26 @@ func (p *Plan) projectNow(ctx context.Context, name string) (backend.Object, err
 	return page.Objects[0], nil
 }
 
-// SecretIsPlanned reports whether a reference would find a secret that this
-// plan creates. Terraform opens an ephemeral resource while it plans, if its
-// arguments are known, also when the secret is only about to be made.
-func (p *Plan) SecretIsPlanned(r backend.Ref) bool {
+// newName is the name that a change gives to something, "" if none.
+func newName(c backend.Change) string {
+	switch {
+	case c.Op == backend.OpCreate:
+		return c.Name
+	case c.Rename != nil:
+		return *c.Rename
+	}
+	return ""
+}
+
+// Provides reports whether a reference would find what this plan makes or
+// renames. Terraform opens an ephemeral resource while it plans, if its
+// arguments are known, also when the entry is only about to be there.
+func (p *Plan) Provides(r backend.Ref) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, scope := range []string{r.Scope, backend.ProjectScope} {
 		for _, environment := range []string{r.Environment, backend.AnyEnvironment} {
-			if p.secrets[place{r.Project, environment, scope, r.Name}] {
+			if p.entries[place{r.Kind, r.Project, environment, scope, r.Name}] {
 				return true
 			}
 		}

@@ -26,3 +26,15 @@ resource "pouncet_secret" "copy" {
   environment = pouncet_environment.staging.name
   value_wo    = ephemeral.pouncet_secret_value.db.value
 }
+
+# Of a JSON secret, all fields at once.
+ephemeral "pouncet_secret_value" "all" {
+  name        = pouncet_secret.db.name
+  environment = pouncet_environment.staging.name
+}
+
+resource "pouncet_secret" "dsn" {
+  name        = "db_dsn"
+  environment = pouncet_environment.staging.name
+  value_wo    = "postgres://${ephemeral.pouncet_secret_value.all.json.username}:${urlencode(ephemeral.pouncet_secret_value.all.json.password)}@db/app"
+}

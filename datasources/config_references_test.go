@@ -1,0 +1,128 @@
+package datasources_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
+)
+
+func TestConfigReferences(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("*", "shared", "CANARY")
+	b.SetSecret("dev", "only_dev", "CANARY")
+	b.Apply(
+		backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "*", Name: "link", Link: &backend.Link{Secret: "only_dev"}},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop"},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "shop", Name: "dev"},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "dev", Name: "theirs", Value: backend.Text("CANARY")},
+	)
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	a := write("a.yaml", "x: \"{{ get_secret_value('shared').field }}\"\ny: {{ get_secret_value('only_dev') }}\n")
+	deep := write("sub/b.yml", "x: {{ get_value('link') }} {{ env_var('HOME') }}\ny: {{ get_secret_value('gone', default='d') }}\nz: {{ get_secret_value('only_dev', env='dev') }}\n")
+	write(".git/c.yaml", "x: {{ get_secret_value('of_git') }}\n")
+	write("notes.txt", "{{ get_secret_value('of_text') }}")
+	theirs := write("theirs/t.yaml", "x: {{ get_secret_value('theirs', project='shop') }}\ny: {{ get_secret_value('theirs', project='nowhere', default='d') }}\n")
+	broken := write("broken/x.yaml", "x: {{ get_secret_value( }}\ny: {{ get_secret_value(name) }}\n")
+
+	n := 0
+	seen := func(body, expression string, want ...string) resource.TestStep {
+		n++
+		exact := make([]knownvalue.Check, len(want))
+		for i, w := range want {
+			exact[i] = knownvalue.StringExact(w)
+		}
+		return resource.TestStep{
+			Config: b.Config(fmt.Sprintf("data \"pouncet_config_references\" \"c\" {\n%s\n}\nlocals {\n  c = data.pouncet_config_references.c\n}\noutput \"o%d\" { value = %s }", body, n, expression)),
+			ConfigStateChecks: []statecheck.StateCheck{
+				statecheck.ExpectKnownOutputValue(fmt.Sprintf("o%d", n), knownvalue.ListExact(exact)),
+			},
+		}
+	}
+	refused := func(body, want string) resource.TestStep {
+		return resource.TestStep{Config: b.Config("data \"pouncet_config_references\" \"c\" {\n" + body + "\n}"), ExpectError: regexp.MustCompile(want)}
+	}
+	folder := fmt.Sprintf("path = %q\nexclude = [\"**/.*/**\", \"broken/**\", \"theirs/**\"]\n", dir)
+	const missing = `[for m in local.c.missing : "${basename(m.file)}:${m.line}:${m.column} ${m.kind} ${m.name} ${m.environment} ${join(",", m.environments_that_have_it)}"]`
+	const all = `concat([for r in local.c.references : "${basename(r.file)} ${r.name} ${r.environment == null ? "-" : r.environment}"], [tostring(local.c.ok)])`
+	acctest.Run(t,
+		seen(folder, all,
+			"a.yaml shared dev", "a.yaml shared prod", "a.yaml only_dev dev", "a.yaml only_dev prod",
+			"b.yml link dev", "b.yml link prod", "b.yml HOME -", "b.yml gone dev", "b.yml gone prod", "b.yml only_dev dev", "false"),
+		seen(folder, missing, "a.yaml:2:4 secret only_dev prod dev", "b.yml:1:4 scoped_value link prod dev"),
+		seen(folder+`environments = ["dev"]`, "[tostring(local.c.ok), local.c.summary]", "true", "ok"),
+		seen(folder+`missing_ok = ["prod/only_dev"]`, missing, "b.yml:1:4 scoped_value link prod dev"),
+		seen(folder+`missing_ok = ["only_dev", "link"]`, missing),
+		seen(folder+`environments = ["nowhere"]`, `distinct([for m in local.c.missing : m.reason])`, `environment "nowhere" does not exist`),
+		seen(fmt.Sprintf("paths = [%q]\n", deep), missing, "b.yml:1:4 scoped_value link prod dev"),
+		seen(fmt.Sprintf("path = %q\ninclude = [\"*.txt\"]\n", dir), `distinct([for r in local.c.references : r.name])`, "of_text"),
+		// What is declared counts, also before there is a backend's word on it.
+		seen(folder+`declared = [{ name = "only_dev", environment = "prod" }]`, missing),
+		seen(folder+`declared = [{ name = "shared" }]`+"\ndeclared_only = true\n", `distinct([for m in local.c.missing : m.name])`, "only_dev", "link"),
+		seen(folder+`declared = [{ name = "shared" }, { name = "only_dev" }, { kind = "scoped_value", name = "link", from_secret = "gone" }]`+"\ndeclared_only = true\nenvironments = [\"dev\"]\n",
+			`[for m in local.c.missing : m.reason]`, `scoped value "link" links to secret "gone" does not exist in environment "dev"`),
+		seen(fmt.Sprintf("paths = [%q]\nenvironments = [\"dev\"]\n", theirs), `[for m in local.c.missing : m.reason]`, `project "nowhere" does not exist`),
+		refused(fmt.Sprintf("paths = [%q, %q]", a, broken), `(?s)x\.yaml:1:.*x\.yaml:2:`),
+		refused(`paths = ["/nowhere/x.yaml"]`, `(?s)/nowhere/x\.yaml.*path\.module`),
+		refused(`path = "/nowhere"`, `(?s)no\s+folder.*path\.module`),
+		refused(fmt.Sprintf("path = %q\ninclude = [\"*.toml\"]", dir), `(?s)No\s+file\s+in.*matches`),
+		refused(fmt.Sprintf("path = %q\ninclude = [\"[\"]", dir), `(?s)is\s+not\s+a\s+pattern`),
+		refused(fmt.Sprintf("path = %q\nproject = \"nope\"", dir)+"\nexclude = [\"broken/**\"]", `(?s)nope`),
+		refused(folder+`scope = "web"`, `(?s)Scope\s+"web"\s+is\s+not\s+allowed`),
+		refused(`environments = ["dev"]`, `(?s)one \(and only one\)`),
+		resource.TestStep{Config: b.Config("")},
+	)
+}
+
+// TestConfigReferencesInACheck warns, and lets the run go on.
+func TestConfigReferencesInACheck(t *testing.T) {
+	b := acctest.New(t)
+	file := filepath.Join(t.TempDir(), "a.yaml")
+	if err := os.WriteFile(file, []byte("x: {{ get_secret_value('gone') }}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	config := func(block string) string {
+		return b.Config(fmt.Sprintf(`
+data "pouncet_config_references" "c" { paths = [%q] }
+%s`, file, block))
+	}
+	acctest.Run(t,
+		resource.TestStep{Config: config(`
+check "pipelines" {
+  assert {
+    condition     = data.pouncet_config_references.c.ok
+    error_message = data.pouncet_config_references.c.summary
+  }
+}
+output "ok" { value = data.pouncet_config_references.c.ok }`), Check: resource.TestCheckOutput("ok", "false")},
+		resource.TestStep{Config: config(`
+resource "terraform_data" "deploy" {
+  lifecycle {
+    precondition {
+      condition     = data.pouncet_config_references.c.ok
+      error_message = data.pouncet_config_references.c.summary
+    }
+  }
+}`), ExpectError: regexp.MustCompile(`(?s)pre-apply plan.*a\.yaml:1:4:.*"gone"\s+does\s+not\s+exist`)},
+		resource.TestStep{Config: b.Config("")},
+	)
+}

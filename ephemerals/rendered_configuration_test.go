@@ -1,0 +1,86 @@
+package ephemerals_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
+)
+
+func TestRenderedConfiguration(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("dev", "db", `{"password":"p: #\"x"}`)
+	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "*", Name: "region", JSON: json.RawMessage(`"eu"`)})
+	t.Setenv("HOSTNAME_OF_TEST", "h1")
+	file := filepath.Join(t.TempDir(), "io.yaml")
+	const text = "# kept\na:   {{ get_secret_value('db').password }} # and this\nb: '{{ get_value(\"region\") }}'\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const want = "# kept\na:   \"p: #\\\"x\" # and this\nb: \"eu\"\n"
+	const rendered = "ephemeral.pouncet_rendered_configuration.v.rendered"
+	body := func(content, more string) string {
+		return "environment = \"dev\"\ncontent = <<-YAML\n" + content + "\nYAML\n" + more
+	}
+	is := knownvalue.StringExact
+	step := func(n int, body, want string) resource.TestStep {
+		return opened(b, n, "rendered_configuration", body, rendered, is(want))
+	}
+	refused := func(body, want string) resource.TestStep { return refusedBy(b, "rendered_configuration", body, want) }
+	acctest.Run(t,
+		step(1, fmt.Sprintf("environment = \"dev\"\npath = %q", file), want),
+		step(2, body(strings.TrimSuffix(text, "\n"), ""), want),
+		step(3, body("a: \"{{ get_secret_value('gone') }}\"", "missing = \"null\""), "a: null\n"),
+		step(4, body("a: \"{{ get_secret_value('gone') }}\"", "missing = \"keep\""), "a: \"{{ get_secret_value('gone') }}\"\n"),
+		step(5, body("a: \"{{ env_var('HOSTNAME_OF_TEST') }}\"", "env_var = true"), "a: \"h1\"\n"),
+		step(6, body("a: \"{{ get_secret_value('gone', default='d') }}\"", ""), "a: \"d\"\n"),
+		refused(body("a: \"{{ env_var('HOSTNAME_OF_TEST') }}\"", ""), `(?s)content:1:5.*switched\s+off`),
+		refused(body("a: \"{{ env_var('POUNCET_TOKEN') }}\"", "env_var = true"), `(?s)Pouncet's\s+own`),
+		refused(body("a: \"{{ get_secret_value('one') }}\"\nb: \"{{ get_secret_value('two') }}\"", ""), `(?s)content:1:5.*content:2:5`),
+		refused(body("a: \"{{ get_secret_value('db', env='nowhere') }}\"", "missing = \"null\""), `(?s)nowhere`),
+		refused("environment = \"dev\"\npath = \"/nowhere/io.yaml\"", `(?s)/nowhere/io\.yaml.*no\s+such\s+file`),
+		refused("environment = \"dev\"", `(?s)one \(and only one\) of \[path\]`),
+		refused("environment = \"dev\"\ncontent = \"a: 1\"\nmissing = \"maybe\"", `(?s)missing.*maybe`),
+		step(7, body("a: 1", ""), "a: 1\n"),
+	)
+}
+
+// TestRenderedConfigurationOfTheSamePlan renders a secret that is only about to
+// be made. It must not become null on the way, nor hide what is really missing.
+func TestRenderedConfigurationOfTheSamePlan(t *testing.T) {
+	b := acctest.New(t)
+	config := func(step int, missing, more string) string {
+		return b.Config(fmt.Sprintf(`
+resource "pouncet_secret" "s%[1]d" {
+  name        = "fresh%[1]d"
+  environment = "dev"
+  value_wo    = "made just now"
+}
+ephemeral "pouncet_rendered_configuration" "v" {
+  environment = "dev"
+  missing     = %[2]q
+  content     = "a: '{{ get_secret_value(\"fresh%[1]d\") }}'\nb: '{{ get_secret_value(\"fresh%[1]d\") | int | default(1) }}'%[3]s"
+  depends_on  = [pouncet_secret.s%[1]d]
+}
+`, step, missing, more) + echoOf("{ it = ephemeral.pouncet_rendered_configuration.v.rendered }", step))
+	}
+	acctest.Run(t,
+		resource.TestStep{Config: config(1, "error", `\nc: \"{{ get_secret_value('gone') }}\"`), ExpectError: regexp.MustCompile(`(?s)Error running pre-apply plan.*content:3:5.*gone`)},
+		resource.TestStep{
+			Config: strings.Replace(config(2, "null", ""), ` | int | default(1)`, "", 1),
+			Check:  resource.TestCheckResourceAttr("echo.seen_2", "data.it", "a: \"made just now\"\nb: \"made just now\""),
+		},
+		// Right while it is planned, and wrong once the value is there.
+		resource.TestStep{Config: config(3, "error", ""), ExpectError: regexp.MustCompile(`(?s)Error running apply.*content:2:5`)},
+		resource.TestStep{Config: b.Config("")},
+	)
+}

@@ -1,0 +1,222 @@
+package ephemerals_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/provider"
+	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
+)
+
+// tokens are the names of the tokens that a backend knows, but for its first.
+func tokens(t *testing.T, b *acctest.Backend) (names []string) {
+	t.Helper()
+	s, err := open.Open(context.Background(), open.Config{Path: b.Path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	page, err := s.Query(context.Background(), backend.Query{Kind: backend.KindToken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range page.Objects {
+		if strings.HasPrefix(o.Name, "ci-") || strings.HasPrefix(o.Name, "terraform-") {
+			names = append(names, o.Name)
+		}
+	}
+	return names
+}
+
+func TestToken(t *testing.T) {
+	b := acctest.New(t)
+	step := func(n int, body, expression string, want knownvalue.Check) resource.TestStep {
+		return opened(b, n, "token", body, expression, want)
+	}
+	const token = "ephemeral.pouncet_token.v"
+	yes := knownvalue.Bool(true)
+	none := func(s resource.TestStep) resource.TestStep {
+		s.Check = func(*terraform.State) error {
+			if left := tokens(t, b); len(left) > 0 {
+				return fmt.Errorf("not revoked: %v", left)
+			}
+			return nil
+		}
+		return s
+	}
+	within := func(low, high string) string {
+		return fmt.Sprintf("timecmp(%[1]s.expires_at, timeadd(timestamp(), %[2]q)) > 0 && timecmp(%[1]s.expires_at, timeadd(timestamp(), %[3]q)) < 0", token, low, high)
+	}
+	acctest.Run(t,
+		none(step(1, `role = "runtime"`, within("58m", "61m"), yes)),
+		none(step(2, "role = \"runtime\"\nlifetime = \"2h\"\nname_prefix = \"ci-\"", within("118m", "121m")+` && startswith(`+token+`.name, "ci-") && startswith(`+token+`.token, "pnct_")`, yes)),
+		refusedBy(b, "token", `role = "root"`, `(?s)role.*root`),
+		refusedBy(b, "token", "role = \"viewer\"\nlifetime = \"30s\"", `(?s)30s.*1m to 24h`),
+		refusedBy(b, "token", "role = \"viewer\"\nlifetime = \"25h\"", `(?s)25h.*1m to 24h`),
+		refusedBy(b, "token", "role = \"viewer\"\nlifetime = \"soon\"", `(?s)soon.*1m to 24h`),
+		refusedBy(b, "token", "role = \"viewer\"\nname_prefix = \"a b\"", `(?s)a b.*letters`),
+		none(step(3, `role = "viewer"`, within("58m", "61m"), yes)),
+	)
+}
+
+// TestTokenIsAccepted uses the token as a run would, and after the run.
+func TestTokenIsAccepted(t *testing.T) {
+	ctx := context.Background()
+	b := acctest.New(t)
+	b.SetSecret("dev", "s", "v")
+	parts, err := open.Embedded(ctx, open.Config{Path: b.Path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parts.Close()
+	var broken atomic.Bool
+	proper := httpapi.NewServer(access.Guard(parts.Engine), func(ctx context.Context, token string) (backend.Principal, error) {
+		return access.Authenticate(ctx, parts.Store, token, time.Now())
+	}, httpapi.Options{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if broken.Load() {
+			http.Error(w, "gone", http.StatusNotImplemented)
+			return
+		}
+		proper.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	first, err := os.ReadFile(filepath.Join(b.Path, "first-token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newProcess(t, server.URL, strings.TrimSpace(string(first)))
+
+	may := func(token string) error {
+		s, err := open.Open(ctx, open.Config{Endpoint: server.URL, Token: token})
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		out, err := s.Resolve(ctx, []backend.Ref{{Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "s"}})
+		if err == nil && out[0].Err != nil {
+			err = out[0].Err
+		}
+		return err
+	}
+	token, private := p.open("runtime")
+	if err := may(token); err != nil {
+		t.Errorf("while the run lasts: %v", err)
+	}
+	if viewer, private := p.open("viewer"); !errors.Is(may(viewer), backend.ErrDenied) {
+		t.Error("a viewer resolves")
+	} else {
+		p.close(private)
+	}
+	if strings.Contains(string(private), token) {
+		t.Error("the token is in what Terraform keeps for Close")
+	}
+	if d := p.close(private); len(d) > 0 {
+		t.Errorf("closing: %s: %s", d[0].Summary, d[0].Detail)
+	}
+	if err := may(token); !errors.Is(err, backend.ErrUnauthenticated) {
+		t.Errorf("after the run: %v", err)
+	}
+	if d := p.close(private); len(d) > 0 {
+		t.Errorf("closing what was revoked already: %s: %s", d[0].Summary, d[0].Detail)
+	}
+	_, private = p.open("runtime")
+	broken.Store(true)
+	d := p.close(private)
+	if len(d) != 1 || d[0].Severity != tfprotov6.DiagnosticSeverityWarning || !strings.Contains(d[0].Detail, "pouncet token delete terraform-") {
+		t.Errorf("closing without a server: %v", d)
+	}
+}
+
+// process is a provider as Terraform drives it, without Terraform: nothing else
+// shows what happens between Open and Close.
+type process struct {
+	t      *testing.T
+	server tfprotov6.ProviderServer
+	kind   tftypes.Type
+}
+
+func newProcess(t *testing.T, endpoint, token string) *process {
+	t.Helper()
+	ctx := context.Background()
+	server, err := providerserver.NewProtocol6WithError(provider.New("test")())()
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t, server, schema.EphemeralResourceSchemas["pouncet_token"].ValueType()}
+	config := p.config(schema.Provider.ValueType(), map[string]string{"endpoint": endpoint, "token": token})
+	resp, err := server.ConfigureProvider(ctx, &tfprotov6.ConfigureProviderRequest{Config: config})
+	if err != nil || len(resp.Diagnostics) > 0 {
+		t.Fatal(err, resp)
+	}
+	return p
+}
+
+// config is an object of strings, null where none is given.
+func (p *process) config(kind tftypes.Type, given map[string]string) *tfprotov6.DynamicValue {
+	p.t.Helper()
+	values := map[string]tftypes.Value{}
+	for name, t := range kind.(tftypes.Object).AttributeTypes {
+		values[name] = tftypes.NewValue(t, nil)
+		if s, ok := given[name]; ok {
+			values[name] = tftypes.NewValue(t, s)
+		}
+	}
+	v, err := tfprotov6.NewDynamicValue(kind, tftypes.NewValue(kind, values))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return &v
+}
+
+func (p *process) open(role string) (token string, private []byte) {
+	p.t.Helper()
+	resp, err := p.server.OpenEphemeralResource(context.Background(), &tfprotov6.OpenEphemeralResourceRequest{
+		TypeName: "pouncet_token", Config: p.config(p.kind, map[string]string{"role": role}),
+	})
+	if err != nil || len(resp.Diagnostics) > 0 {
+		p.t.Fatal(err, resp)
+	}
+	if !resp.RenewAt.IsZero() {
+		p.t.Error("asks to be renewed, which it cannot be")
+	}
+	result, err := resp.Result.Unmarshal(p.kind)
+	var values map[string]tftypes.Value
+	if err != nil || result.As(&values) != nil || values["token"].As(&token) != nil || token == "" {
+		p.t.Fatal("no token", err)
+	}
+	return token, resp.Private
+}
+
+func (p *process) close(private []byte) []*tfprotov6.Diagnostic {
+	p.t.Helper()
+	resp, err := p.server.CloseEphemeralResource(context.Background(), &tfprotov6.CloseEphemeralResourceRequest{TypeName: "pouncet_token", Private: private})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return resp.Diagnostics
+}

@@ -1,0 +1,32 @@
+variable "db_password" {
+  type      = string
+  ephemeral = true
+  sensitive = true
+}
+
+resource "pouncet_environment" "staging" {
+  name = "staging"
+}
+
+resource "pouncet_secret" "db" {
+  name        = "db_password"
+  environment = pouncet_environment.staging.name
+  value_wo    = var.db_password
+}
+
+ephemeral "pouncet_rendered_configuration" "io" {
+  environment = pouncet_environment.staging.name
+  content     = <<-YAML
+    default:
+      POSTGRES_HOST: db.example.com
+      POSTGRES_PASSWORD: "{{ get_secret_value('db_password') }}"
+  YAML
+  depends_on  = [pouncet_secret.db]
+}
+
+# Wherever a write-only argument takes it; here, another secret.
+resource "pouncet_secret" "file" {
+  name        = "io_config"
+  environment = pouncet_environment.staging.name
+  value_wo    = ephemeral.pouncet_rendered_configuration.io.rendered
+}

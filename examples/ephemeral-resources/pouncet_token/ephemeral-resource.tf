@@ -1,0 +1,16 @@
+ephemeral "pouncet_token" "deploy" {
+  role        = "runtime"
+  lifetime    = "30m"
+  name_prefix = "deploy-"
+  description = "Reads secrets while the deployment runs"
+}
+
+# For what runs within the apply, or for another provider's configuration.
+resource "terraform_data" "deploy" {
+  triggers_replace = ["v1"]
+
+  provisioner "local-exec" {
+    command     = "test -n \"$POUNCET_TOKEN\" && echo deploying"
+    environment = { POUNCET_TOKEN = ephemeral.pouncet_token.deploy.token }
+  }
+}

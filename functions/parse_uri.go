@@ -1,0 +1,44 @@
+package functions
+
+import (
+	"context"
+
+	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+type parseURI struct{}
+
+func newParseURI() function.Function { return parseURI{} }
+
+func (parseURI) Metadata(_ context.Context, _ function.MetadataRequest, resp *function.MetadataResponse) {
+	resp.Name = "parse_uri"
+}
+
+func (parseURI) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
+	resp.Definition = function.Definition{
+		Summary: "The parts of a reference URI",
+		MarkdownDescription: "Takes `pouncet://project/environment/[app/x/|pipeline/x/]name[#field][?version=3]` apart, without resolving it. " +
+			"The result is an object of `project`, `environment`, `scope`, `name`, `field` and `version`, null where the URI does not say: " +
+			"for a project or an environment it says `-`. A URI that is not one is an error.",
+		Parameters: []function.Parameter{function.StringParameter{
+			Name: "uri", MarkdownDescription: "The URI of a secret.",
+		}},
+		Return: function.ObjectReturn{AttributeTypes: targetTypes(nil)},
+	}
+}
+
+func (parseURI) Run(ctx context.Context, req function.RunRequest, resp *function.RunResponse) {
+	var uri string
+	if resp.Error = req.Arguments.Get(ctx, &uri); resp.Error != nil {
+		return
+	}
+	ref, err := interpolate.ParseURI(uri)
+	if err != nil {
+		resp.Error = argumentError(err.Error())
+		return
+	}
+	resp.Error = resp.Result.Set(ctx, types.ObjectValueMust(targetTypes(nil), targetValues(ref.Target, nil)))
+}
