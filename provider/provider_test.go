@@ -2,12 +2,10 @@ package provider_test
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -88,27 +86,11 @@ resource "pouncet_environment" "e" { name = "dev" }`,
 // TestCanary drives the built provider with the real CLI as a user would, with
 // trace logs on, and looks for the values in everything that is left behind.
 func TestCanary(t *testing.T) {
-	if os.Getenv("TF_ACC") == "" {
-		t.Skip("TF_ACC is not set: this test runs Terraform")
-	}
-	terraform, err := exec.LookPath(cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform"))
-	if err != nil {
-		t.Skip("terraform is not on PATH")
-	}
-	dir := t.TempDir()
-	build := exec.Command("go", "build", "-o", filepath.Join(dir, "bin", "terraform-provider-pouncet"), "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, out)
-	}
+	w := acctest.NewWorkspace(t, "..")
+	dir := w.Dir
+	w.Env = append(w.Env, "TF_LOG=TRACE", "TF_LOG_PATH="+filepath.Join(dir, "trace.log"))
 	const canary = "CANARY-7f3a9c1e"
-	write := func(name, text string) {
-		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("rc", fmt.Sprintf("provider_installation {\n  dev_overrides { \"pouncet/pouncet\" = %q }\n  direct {}\n}\n", filepath.Join(dir, "bin")))
-	write("main.tf", `
+	w.Write("main.tf", `
 terraform {
   required_providers { pouncet = { source = "pouncet/pouncet" } }
 }
@@ -151,12 +133,8 @@ output "versions" { value = [for s in pouncet_secret.s : s.version] }
 	logs := &bytes.Buffer{}
 	run := func(ok bool, env []string, args ...string) {
 		t.Helper()
-		cmd := exec.Command(terraform, args...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), append([]string{
-			"TF_CLI_CONFIG_FILE=" + filepath.Join(dir, "rc"), "TF_LOG=TRACE", "TF_LOG_PATH=" + filepath.Join(dir, "trace.log"),
-			"POUNCET_HOME=" + filepath.Join(dir, "data"), "POUNCET_ENDPOINT=", "POUNCET_TOKEN=", "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
-		}, env...)...)
+		cmd := w.Command(args...)
+		cmd.Env = append(cmd.Env, env...)
 		out, err := cmd.CombinedOutput()
 		logs.Write(out)
 		if (err == nil) != ok {
@@ -165,9 +143,7 @@ output "versions" { value = [for s in pouncet_secret.s : s.version] }
 	}
 	show := func(args ...string) {
 		t.Helper()
-		cmd := exec.Command(terraform, args...)
-		cmd.Dir, cmd.Env = dir, append(os.Environ(), "TF_CLI_CONFIG_FILE="+filepath.Join(dir, "rc"))
-		out, err := cmd.Output()
+		out, err := w.Command(args...).Output()
 		if err != nil {
 			t.Fatalf("terraform %v: %v", args, err)
 		}
@@ -191,7 +167,7 @@ output "versions" { value = [for s in pouncet_secret.s : s.version] }
 		t.Error("a value was printed")
 	}
 	searched := 0
-	err = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || d.Name() == "terraform-provider-pouncet" {
 			return err
 		}

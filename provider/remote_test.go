@@ -1,26 +1,16 @@
 package provider_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
-	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 
-	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/access"
-	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
-	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
-	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
@@ -28,18 +18,7 @@ import (
 // then answers 503 or hangs up before it does what it was asked.
 func TestOverHTTP(t *testing.T) {
 	b := acctest.New(t)
-	parts, err := open.Embedded(context.Background(), open.Config{Path: b.Path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer parts.Close()
-	token, err := os.ReadFile(filepath.Join(b.Path, "first-token"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	proper := httpapi.NewServer(access.Guard(audit.Log(parts.Engine, parts.Store, nil)), func(ctx context.Context, token string) (backend.Principal, error) {
-		return access.Authenticate(ctx, parts.Store, token, time.Now())
-	}, httpapi.Options{})
+	proper, good := acctest.Serve(t, b.Path)
 	var requests, faults atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch n := requests.Add(1); {
@@ -73,7 +52,6 @@ resource "pouncet_secret" "s" {
   value_wo    = %q
 }`, server.URL, token, value)
 	}
-	good := strings.TrimSpace(string(token))
 	acctest.Run(t,
 		resource.TestStep{Config: config(good, "one"), Check: resource.TestCheckResourceAttr("pouncet_secret.s", "version", "1")},
 		resource.TestStep{Config: config(good, "one"), ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}},

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -139,7 +140,11 @@ func (r *managed[M, P]) Read(ctx context.Context, req resource.ReadRequest, resp
 	}
 	ctx, cancel := within(ctx, P(&state).limits().Read, &resp.Diagnostics)
 	defer cancel()
-	o, ok := r.read(ctx, P(&state).id(), &resp.Diagnostics)
+	var project types.String
+	if r.inProject {
+		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("project"), &project)...)
+	}
+	o, ok := r.read(ctx, project.ValueString(), P(&state).id(), &resp.Diagnostics)
 	switch {
 	case resp.Diagnostics.HasError():
 	case !ok:

@@ -41,9 +41,10 @@ func (o *object) Configure(_ context.Context, req resource.ConfigureRequest, res
 	o.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
-// read returns the object with an id, or false if it is gone.
-func (o *object) read(ctx context.Context, id string, diags *diag.Diagnostics) (backend.Object, bool) {
-	found, err := o.query(ctx, backend.Query{Kind: o.kind, ID: id})
+// read returns the object with an id, or false if it is gone. The project that
+// it was last in says where to look first.
+func (o *object) read(ctx context.Context, project, id string, diags *diag.Diagnostics) (backend.Object, bool) {
+	found, err := o.query(ctx, backend.Query{Kind: o.kind, Project: project, ID: id})
 	if err != nil {
 		session.Report(diags, "Reading the "+o.kind.String(), err, nil)
 		return backend.Object{}, false

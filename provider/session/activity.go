@@ -14,16 +14,32 @@ const quiet = 250 * time.Millisecond
 // them can wait for others without waiting for ever.
 type activity struct {
 	mu sync.Mutex
-	// Resources in work: now, at most so far, and of those now the waiting.
-	active, most, waiting int
-	stirred               chan struct{} // closed, and made anew, when something moves
+	// Resources in work: now, at most so far, and of those now the waiting for
+	// others and those with a question.
+	active, most, waiting, asking int
+	stirred                       chan struct{} // closed, and made anew, when something moves
 }
 
-func newActivity() activity { return activity{stirred: make(chan struct{})} }
+func newActivity() *activity { return &activity{stirred: make(chan struct{})} }
 
 func (a *activity) working() func() {
 	a.count(&a.active, 1)
 	return func() { a.count(&a.active, -1) }
+}
+
+// asks says that a resource has a question that is being gathered, until the
+// function returned is called.
+func (a *activity) asks() func() {
+	a.count(&a.asking, 1)
+	return func() { a.count(&a.asking, -1) }
+}
+
+// allWait reports whether nobody can be on the way to another question: as many
+// wait as were ever worked on at a time.
+func (a *activity) allWait() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.waiting+a.asking >= a.most
 }
 
 func (a *activity) count(of *int, by int) {

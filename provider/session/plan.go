@@ -20,7 +20,7 @@ import (
 // more; and so does a secret over the quota, which this plan may raise.
 type Plan struct {
 	service  backend.Service
-	activity activity
+	activity *activity
 
 	mu       sync.Mutex
 	planned  []planned
@@ -44,10 +44,10 @@ type place struct {
 	project, environment, scope, name string
 }
 
-// NewPlan is an empty plan over a backend.
-func NewPlan(s backend.Service) *Plan {
+// newPlan is an empty plan over a backend.
+func newPlan(s backend.Service, a *activity) *Plan {
 	return &Plan{
-		service: s, activity: newActivity(), doubtful: map[string]bool{}, entries: map[place]bool{}, growth: map[string]int{},
+		service: s, activity: a, doubtful: map[string]bool{}, entries: map[place]bool{}, growth: map[string]int{},
 		projects: map[string]backend.Object{}, present: map[string]backend.Object{}, judging: map[string]bool{},
 	}
 }

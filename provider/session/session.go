@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/snapshot"
 )
 
 // Session is one configured provider.
@@ -22,7 +23,9 @@ type Session struct {
 
 // New is the session of a provider configured for a backend and a project.
 func New(s backend.Service, project string) *Session {
-	return &Session{Service: s, Project: project, Plan: NewPlan(s)}
+	a := newActivity()
+	seen := snapshot.New(&gather{Service: s, activity: a})
+	return &Session{Service: seen, Project: project, Plan: newPlan(seen, a)}
 }
 
 // From is the session in what the framework passes to Configure; nil before

@@ -1,0 +1,219 @@
+// Package snapshot is a Service that answers what a Terraform plan asks from
+// one look at a project.
+//
+// A plan reads every resource by its id and then asks, in a dry run, whether
+// the configuration would change it: two requests for each of a thousand secrets,
+// nearly all of which are as they were. So the second question about a project
+// and a kind fetches all of that kind, and the second comparison of a value
+// fetches a fingerprint of every value of the project, under a key that this
+// process has just made and keeps in memory. After that, an object that is
+// as the configuration says costs nothing.
+//
+//	read by id ──> seen? ──yes──> answered here
+//	                └──no──────> asked directly: nothing is taken for gone on
+//	                             a snapshot's word
+//	dry run ─────> all as seen, value of the same fingerprint? ──> unchanged
+//	                └──no──────> asked directly: the engine knows the rules
+//
+// # Limits
+//
+// What was seen is as old as the plan, which is what a plan is: the apply asks
+// again. With the first change that is made through it, a Snapshot forgets all
+// it saw and from then on passes everything on. Whoever has its memory can try
+// values against fingerprints; a project's policy can forbid them, and then every
+// comparison is asked for.
+package snapshot
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"sync"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// MaxObjects is how many objects of one kind and project are fetched at most.
+// Those beyond are asked for one by one.
+const MaxObjects = 20_000
+
+// Snapshot is a Service over another. It is safe for concurrent use.
+type Snapshot struct {
+	next backend.Service
+	key  []byte
+
+	mu      sync.Mutex
+	written bool                      // something was changed: what was seen may be no longer so
+	seen    map[string]backend.Object // by id
+	looks   map[look]*fetch
+	prints  map[string][]byte // fingerprints, by id
+}
+
+// look is what one fetch brings: the objects of a kind in a project, or the
+// fingerprints of its secrets.
+type look struct {
+	project string
+	kind    backend.Kind
+	prints  bool
+}
+
+// fetch is done at most once, when a look is wanted for the second time.
+type fetch struct {
+	wanted int
+	once   sync.Once
+}
+
+var _ backend.Service = (*Snapshot)(nil)
+
+// New is a Snapshot that has seen nothing yet.
+func New(next backend.Service) *Snapshot {
+	key := make([]byte, backend.FingerprintKeySize)
+	_, _ = rand.Read(key) // never fails: it aborts the program instead
+	return &Snapshot{next: next, key: key, seen: map[string]backend.Object{}, looks: map[look]*fetch{}, prints: map[string][]byte{}}
+}
+
+// Query implements backend.Service. Of a query by id, the project says where
+// to look; the object is found wherever it is.
+func (s *Snapshot) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	byID := backend.Query{Kind: q.Kind, Project: q.Project, ID: q.ID}
+	if q.ID == "" || q != byID || q.Kind == backend.KindToken {
+		return s.next.Query(ctx, q)
+	}
+	if o, ok := s.object(ctx, q); ok {
+		return backend.Page{Objects: []backend.Object{o}}, nil
+	}
+	q.Project = ""
+	page, err := s.next.Query(ctx, q)
+	s.remember(page.Objects)
+	return page, err
+}
+
+// object is one that was seen, or is seen by looking now.
+func (s *Snapshot) object(ctx context.Context, q backend.Query) (backend.Object, bool) {
+	if o, ok := s.known(q); ok {
+		return o, true
+	}
+	if q.Project == "" && q.Kind != backend.KindProject {
+		return backend.Object{}, false // nobody says where to look
+	}
+	s.look(look{project: q.Project, kind: q.Kind}, func() { s.fetchObjects(ctx, q.Project, q.Kind) })
+	return s.known(q)
+}
+
+func (s *Snapshot) known(q backend.Query) (backend.Object, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, ok := s.seen[q.ID]
+	return o, ok && o.Kind == q.Kind && !s.written
+}
+
+func (s *Snapshot) remember(objects []backend.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range objects {
+		s.seen[o.ID] = o
+	}
+}
+
+// look fetches when something is wanted for the second time; the third and
+// later wait until that is done. For one object a look would be dearer than a question.
+func (s *Snapshot) look(l look, fetchIt func()) {
+	s.mu.Lock()
+	f := s.looks[l]
+	if f == nil {
+		f = &fetch{}
+		s.looks[l] = f
+	}
+	f.wanted++
+	first := f.wanted == 1 || s.written
+	s.mu.Unlock()
+	if !first {
+		f.once.Do(fetchIt)
+	}
+}
+
+// fetchObjects sees all of a kind. An error leaves what was not seen to be
+// asked for directly, where it is told if it is still there.
+func (s *Snapshot) fetchObjects(ctx context.Context, project string, kind backend.Kind) {
+	q := backend.Query{Kind: kind, Project: project}
+	if kind == backend.KindProject {
+		q.Project = ""
+	}
+	for range MaxObjects / backend.MaxPage {
+		page, err := s.next.Query(ctx, q)
+		if err != nil {
+			return
+		}
+		s.remember(page.Objects)
+		if q.Cursor = page.Next; q.Cursor == "" {
+			return
+		}
+	}
+}
+
+// Resolve implements backend.Service: it passes everything on.
+func (s *Snapshot) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	return s.next.Resolve(ctx, refs)
+}
+
+// Apply implements backend.Service.
+func (s *Snapshot) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+	if !set.DryRun {
+		s.mu.Lock()
+		s.written = true
+		s.mu.Unlock()
+		return s.next.Apply(ctx, set)
+	}
+	if len(set.Changes) == 1 && set.FingerprintKey == nil {
+		if o, ok := s.unchanged(ctx, set.Changes[0]); ok {
+			return []backend.Outcome{{Action: backend.ActionUnchanged, Object: o}}, nil
+		}
+	}
+	return s.next.Apply(ctx, set)
+}
+
+// unchanged reports whether a change would change nothing, as far as was seen.
+func (s *Snapshot) unchanged(ctx context.Context, c backend.Change) (backend.Object, bool) {
+	o, ok := s.known(backend.Query{Kind: c.Kind, ID: c.ID})
+	if !ok || !isAs(c, o) {
+		return o, false
+	}
+	if c.Value.Len() == 0 {
+		return o, true
+	}
+	s.look(look{project: o.Project, prints: true}, func() { s.fetchPrints(ctx, o.Project) })
+	s.mu.Lock()
+	print := s.prints[o.ID]
+	s.mu.Unlock()
+	return o, print != nil && backend.HasFingerprint(s.key, c.Value.Expose(), print)
+}
+
+// fetchPrints gets fingerprints of all secrets of a project that were seen:
+// one comparison, recorded as such.
+func (s *Snapshot) fetchPrints(ctx context.Context, project string) {
+	s.look(look{project: project, kind: backend.KindSecret}, func() { s.fetchObjects(ctx, project, backend.KindSecret) })
+	var changes []backend.Change
+	s.mu.Lock()
+	for _, o := range s.seen {
+		if o.Kind == backend.KindSecret && o.Project == project {
+			changes = append(changes, backend.Change{Op: backend.OpUpdate, Kind: o.Kind, ID: o.ID})
+		}
+	}
+	s.mu.Unlock()
+	for len(changes) > 0 {
+		n := min(len(changes), backend.MaxChanges)
+		out, err := s.next.Apply(ctx, backend.ChangeSet{Changes: changes[:n], DryRun: true, FingerprintKey: s.key})
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		for i, o := range out {
+			s.prints[cmp.Or(o.Object.ID, changes[i].ID)] = o.Fingerprint
+			if o.Err == nil && o.Object.ID != "" {
+				s.seen[o.Object.ID] = o.Object // as it was when the fingerprint was made
+			}
+		}
+		s.mu.Unlock()
+		changes = changes[n:]
+	}
+}

@@ -1,0 +1,363 @@
+package snapshot_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"reflect"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
+	"github.com/pouncet/terraform-provider-pouncet/backend/snapshot"
+)
+
+func engine(t *testing.T) backend.Service {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "data")
+	if _, err := open.Init(context.Background(), open.Config{Path: path}); err != nil {
+		t.Fatal(err)
+	}
+	parts, err := open.Embedded(context.Background(), open.Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = parts.Close() })
+	return parts.Engine
+}
+
+// TestConformance holds it to what every Service is held to.
+func TestConformance(t *testing.T) {
+	servicetest.Run(t, func(t *testing.T) backend.Service { return snapshot.New(engine(t)) })
+}
+
+// counter counts what passes, and can refuse.
+type counter struct {
+	backend.Service
+	mu     sync.Mutex
+	calls  int
+	refuse func(set *backend.ChangeSet, q *backend.Query) error
+}
+
+func (c *counter) count(set *backend.ChangeSet, q *backend.Query) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.calls++
+	if c.refuse != nil {
+		return c.refuse(set, q)
+	}
+	return nil
+}
+
+func (c *counter) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	if err := c.count(nil, &q); err != nil {
+		return backend.Page{}, err
+	}
+	return c.Service.Query(ctx, q)
+}
+
+func (c *counter) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+	if err := c.count(&set, nil); err != nil {
+		return nil, err
+	}
+	return c.Service.Apply(ctx, set)
+}
+
+// spent is the calls since it was last asked.
+func (c *counter) spent() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := c.calls
+	c.calls = 0
+	return n
+}
+
+const project = backend.DefaultProject
+
+func must(t *testing.T, s backend.Service, changes ...backend.Change) []backend.Object {
+	t.Helper()
+	out, err := s.Apply(context.Background(), backend.ChangeSet{Changes: changes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := make([]backend.Object, len(out))
+	for i, o := range out {
+		objects[i] = o.Object
+	}
+	return objects
+}
+
+func secret(project, name, value string) backend.Change {
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: name, Value: backend.Text(value)}
+}
+
+func environment(project string) backend.Change {
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: project, Name: "dev"}
+}
+
+// prepare makes n secrets with the value of their name.
+func prepare(t *testing.T, n int) (*counter, *snapshot.Snapshot, []backend.Object) {
+	t.Helper()
+	e := engine(t)
+	most := n + 10
+	changes := []backend.Change{{Op: backend.OpUpdate, Kind: backend.KindProject, Name: project, Policy: &backend.PolicyChange{MaxSecrets: &most}}, environment(project)}
+	for i := range n {
+		name := fmt.Sprintf("s%04d", i)
+		changes = append(changes, secret(project, name, name))
+	}
+	objects := must(t, e, changes...)
+	c := &counter{Service: e}
+	return c, snapshot.New(c), objects[2:]
+}
+
+func read(t *testing.T, s backend.Service, o backend.Object) (backend.Object, bool) {
+	t.Helper()
+	page, err := s.Query(context.Background(), backend.Query{Kind: o.Kind, Project: o.Project, ID: o.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page.Objects) == 0 {
+		return backend.Object{}, false
+	}
+	return page.Objects[0], true
+}
+
+func compare(t *testing.T, s backend.Service, o backend.Object, value string) backend.Outcome {
+	t.Helper()
+	out, err := s.Apply(context.Background(), backend.ChangeSet{DryRun: true, Changes: []backend.Change{
+		{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Project: o.Project, Environment: o.Environment, Scope: o.Scope, Value: backend.Text(value)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out[0]
+}
+
+// plan reads and compares all, ten at a time as Terraform does.
+func plan(t *testing.T, s backend.Service, objects []backend.Object) {
+	t.Helper()
+	var wg sync.WaitGroup
+	for w := range 10 {
+		wg.Go(func() {
+			for i := w; i < len(objects); i += 10 {
+				o, ok := read(t, s, objects[i])
+				if !ok || o.Name != objects[i].Name {
+					t.Errorf("reading %s gave %q, %v", objects[i].Name, o.Name, ok)
+				}
+				if out := compare(t, s, o, objects[i].Name); out.Action != backend.ActionUnchanged {
+					t.Errorf("%s is not unchanged: %v %v", o.Name, out.Action, out.Err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestAThousandCostAHandful(t *testing.T) {
+	c, s, objects := prepare(t, 1_000)
+	plan(t, s, objects)
+	if n := c.spent(); n > 5 {
+		t.Errorf("%d calls, want 5 at most", n)
+	}
+	if out := compare(t, s, objects[7], "another value"); out.Action != backend.ActionUpdate {
+		t.Errorf("another value gives %v", out.Action)
+	}
+	if n := c.spent(); n != 1 {
+		t.Errorf("%d calls for a value that differs, want 1", n)
+	}
+}
+
+func TestOneIsAskedForByItself(t *testing.T) {
+	c, s, objects := prepare(t, 50)
+	o, _ := read(t, s, objects[3])
+	compare(t, s, o, o.Name)
+	if n := c.spent(); n != 2 {
+		t.Errorf("%d calls for one secret, want 2", n)
+	}
+}
+
+func TestWhatWasNotSeenIsAskedFor(t *testing.T) {
+	c, s, objects := prepare(t, 5)
+	for _, o := range objects {
+		read(t, s, o)
+	}
+	later := must(t, c.Service, secret(project, "later", "v"))[0]
+	if o, ok := read(t, s, later); !ok || o.Name != "later" {
+		t.Error("what was made after the look is taken for gone")
+	}
+	must(t, c.Service, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: later.ID})
+	gone := objects[0]
+	gone.ID = "01890a5d-ac96-774b-bcce-b302099a8057"
+	if _, ok := read(t, s, gone); ok {
+		t.Error("an id that does not exist is found")
+	}
+}
+
+func TestASecondProject(t *testing.T) {
+	c, s, objects := prepare(t, 20)
+	changes := []backend.Change{{Op: backend.OpSet, Kind: backend.KindProject, Name: "other"}, environment("other")}
+	for _, o := range objects {
+		changes = append(changes, secret("other", o.Name, o.Name))
+	}
+	others := must(t, c.Service, changes...)[2:]
+	plan(t, s, append(others, objects...))
+	if n := c.spent(); n > 10 {
+		t.Errorf("%d calls for two projects, want 10 at most", n)
+	}
+	// A hint that is no longer right: the project has another name now.
+	name := "renamed"
+	must(t, c.Service, backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: "other", Rename: &name})
+	fresh := snapshot.New(c)
+	for _, o := range others[:3] {
+		if got, ok := read(t, fresh, o); !ok || got.Project != name {
+			t.Errorf("after the project's rename: %q, %v", got.Project, ok)
+		}
+	}
+}
+
+func TestAWriteForgetsEverything(t *testing.T) {
+	c, s, objects := prepare(t, 10)
+	plan(t, s, objects)
+	must(t, s, secret(project, objects[0].Name, "new"))
+	c.spent()
+	if o, _ := read(t, s, objects[0]); o.Version != 2 {
+		t.Errorf("version %d after a write, want 2", o.Version)
+	}
+	if out := compare(t, s, objects[0], objects[0].Name); out.Action != backend.ActionUpdate {
+		t.Errorf("the old value is %v, want an update", out.Action)
+	}
+	if n := c.spent(); n != 2 {
+		t.Errorf("%d calls, want 2: nothing is from the snapshot", n)
+	}
+}
+
+// TestSomebodyElseWrites sees the value at one moment with its metadata.
+func TestSomebodyElseWrites(t *testing.T) {
+	c, s, objects := prepare(t, 10)
+	for _, o := range objects {
+		read(t, s, o)
+	}
+	must(t, c.Service, secret(project, objects[4].Name, "theirs"))
+	for _, o := range objects {
+		want := backend.ActionUnchanged
+		if o.ID == objects[4].ID {
+			want = backend.ActionUpdate
+		}
+		if out := compare(t, s, o, o.Name); out.Action != want {
+			t.Errorf("%s: %v, want %v", o.Name, out.Action, want)
+		}
+	}
+	if out := compare(t, s, objects[4], "theirs"); out.Object.Version != 2 {
+		t.Errorf("version %d, want theirs", out.Object.Version)
+	}
+}
+
+func TestForbiddenFingerprints(t *testing.T) {
+	c, s, objects := prepare(t, 30)
+	yes := true
+	must(t, c.Service, backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: project, Policy: &backend.PolicyChange{ForbidFingerprints: &yes}})
+	plan(t, s, objects)
+	if n := c.spent(); n < 30 {
+		t.Errorf("%d calls for 30 comparisons: who answered them?", n)
+	}
+}
+
+// TestPermissionForSomeThings lets reads pass but no comparison, and one read
+// of many but not the listing.
+func TestPermissionForSomeThings(t *testing.T) {
+	c, s, objects := prepare(t, 10)
+	denied := backend.Errorf(backend.CodeDenied, "no")
+	c.refuse = func(set *backend.ChangeSet, q *backend.Query) error {
+		if set != nil || q.ID == "" {
+			return denied
+		}
+		return nil
+	}
+	for _, o := range objects {
+		if got, ok := read(t, s, o); !ok || got.ID != o.ID {
+			t.Errorf("reading %s one by one: %v", o.Name, ok)
+		}
+	}
+	_, err := s.Apply(context.Background(), backend.ChangeSet{DryRun: true, Changes: []backend.Change{
+		{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: objects[0].ID, Value: backend.Text("s0000")},
+	}})
+	if !errors.Is(err, backend.ErrDenied) {
+		t.Errorf("comparing without permission: %v", err)
+	}
+}
+
+// TestEveryFieldCounts changes one field of a change at a time to something
+// else: the engine must be asked. A field that is forgotten fails here.
+func TestEveryFieldCounts(t *testing.T) {
+	c, s, objects := prepare(t, 3)
+	typed := must(t, c.Service,
+		backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "t", Schema: json.RawMessage(`{"type":"string"}`)},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: project, Environment: "dev", Name: "v", JSON: json.RawMessage(`1`)})
+	for _, o := range append(objects, typed...) {
+		read(t, s, o)
+	}
+	other, now, yes, no, role, restricted := "other", time.Now(), true, int64(9), backend.RoleAdmin, backend.Restricted
+	days, schema := 3, json.RawMessage(`{"type":"integer"}`)
+	fields := map[string]any{
+		"Project": other, "Environment": other, "Scope": other, "Name": other, "Expect": &no, "Force": true, "Purge": true, "Rename": &other,
+		"Description": &other, "Labels": map[string]string{"a": "b"}, "Policy": &backend.PolicyChange{MaxSecrets: &days}, "KMSKey": &other,
+		"Protected": &yes, "DisplayName": &other, "Schema": schema, "Type": &other, "Visibility": &restricted, "Value": backend.Text("other"),
+		"Generate": &backend.Generate{}, "RotationDays": &days, "JSON": schema, "Link": &backend.Link{Secret: other}, "Role": &role,
+		"TokenHash": []byte("x"), "ExpiresAt": &now, "Op": backend.OpSet,
+	}
+	for _, o := range []backend.Object{objects[0], typed[0], typed[1]} {
+		base := backend.Change{Op: backend.OpUpdate, Kind: o.Kind, ID: o.ID}
+		ask := func(change backend.Change) int {
+			c.spent()
+			_, _ = s.Apply(context.Background(), backend.ChangeSet{DryRun: true, Changes: []backend.Change{change}})
+			return c.spent()
+		}
+		if n := ask(base); n != 0 {
+			t.Errorf("a change of nothing in a %s asks %d times", o.Kind, n)
+		}
+		for f := range reflect.TypeFor[backend.Change]().Fields() {
+			if f.Name == "Kind" || f.Name == "ID" {
+				continue
+			}
+			value, ok := fields[f.Name]
+			if !ok {
+				t.Errorf("field %s of a change is not tested", f.Name)
+				continue
+			}
+			change := base
+			reflect.ValueOf(&change).Elem().FieldByName(f.Name).Set(reflect.ValueOf(value))
+			if ask(change) == 0 {
+				t.Errorf("a change of %s in a %s is taken for none", f.Name, o.Kind)
+			}
+		}
+	}
+}
+
+func TestBeyondTheLimitIsAskedFor(t *testing.T) {
+	c, s, objects := prepare(t, 3)
+	c.refuse = func(set *backend.ChangeSet, q *backend.Query) error {
+		if q != nil && q.Cursor != "" {
+			return backend.Errorf(backend.CodeUnavailable, "later pages do not come")
+		}
+		return nil
+	}
+	c.Service = paged{c.Service}
+	for _, o := range objects {
+		if got, ok := read(t, s, o); !ok || got.ID != o.ID {
+			t.Errorf("%s of a listing that broke off: %v", o.Name, ok)
+		}
+	}
+}
+
+// paged gives pages of one object.
+type paged struct{ backend.Service }
+
+func (p paged) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	q.Limit = 1
+	return p.Service.Query(ctx, q)
+}

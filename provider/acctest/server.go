@@ -1,0 +1,36 @@
+package acctest
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
+	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+)
+
+// Serve is a server of the embedded backend at path, whole but for the
+// listening, and a token for it.
+func Serve(t testing.TB, path string) (http.Handler, string) {
+	t.Helper()
+	parts, err := open.Embedded(context.Background(), open.Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = parts.Close() })
+	token, err := os.ReadFile(filepath.Join(path, "first-token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler := httpapi.NewServer(access.Guard(audit.Log(parts.Engine, parts.Store, nil)), func(ctx context.Context, token string) (backend.Principal, error) {
+		return access.Authenticate(ctx, parts.Store, token, time.Now())
+	}, httpapi.Options{})
+	return handler, strings.TrimSpace(string(token))
+}
