@@ -31,7 +31,7 @@ func NewWorkspace(t testing.TB, program string) *Workspace {
 		t.Skip("there is no terraform on PATH, nor at TF_ACC_TERRAFORM_PATH")
 	}
 	w := &Workspace{Dir: t.TempDir(), t: t, cli: cli}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(w.Dir, "bin", "terraform-provider-pouncet"), program)
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(w.Dir, "bin", "terraform-provider-pouncet"), program)
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building %s: %v\n%s", program, err, out)
 	}
@@ -53,7 +53,7 @@ func (w *Workspace) Write(name, text string) {
 
 // Command is a call of the CLI in the folder.
 func (w *Workspace) Command(args ...string) *exec.Cmd {
-	c := exec.Command(w.cli, args...)
+	c := exec.CommandContext(w.t.Context(), w.cli, args...)
 	c.Dir, c.Env = w.Dir, append(os.Environ(), w.Env...)
 	return c
 }

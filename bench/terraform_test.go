@@ -1,0 +1,176 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
+)
+
+const secretsConfig = `
+terraform {
+  required_providers { pouncet = { source = "pouncet/pouncet" } }
+}
+resource "pouncet_environment" "e" { name = "dev" }
+resource "pouncet_secret" "s" {
+  count       = %d
+  environment = pouncet_environment.e.name
+  name        = "s${count.index}"
+  value_wo    = "value ${count.index}"
+}`
+
+// workspaces are one with the provider, against an embedded backend or a
+// server with a latency, and one with the stub.
+func workspaces(b *testing.B, n int, remote bool, latency time.Duration) (ours, stub *acctest.Workspace) {
+	b.Helper()
+	ours, stub = acctest.NewWorkspace(b, ".."), acctest.NewWorkspace(b, "./stub")
+	for _, w := range []*acctest.Workspace{ours, stub} {
+		w.Write("main.tf", fmt.Sprintf(secretsConfig, n))
+	}
+	path := filepath.Join(ours.Dir, "data")
+	backendOf, err := open.Open(context.Background(), open.Config{Path: path, CreateIfAbsent: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	quota := n + 1
+	_, err = backendOf.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
+		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject, Policy: &backend.PolicyChange{MaxSecrets: &quota}},
+	}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := backendOf.Close(); err != nil {
+		b.Fatal(err)
+	}
+	if remote {
+		handler, token := acctest.Serve(b, path)
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(latency)
+			handler.ServeHTTP(w, r)
+		}))
+		b.Cleanup(s.Close)
+		ours.Env = append(ours.Env, "POUNCET_HOME=", "POUNCET_ENDPOINT="+s.URL, "POUNCET_TOKEN="+token)
+	}
+	return ours, stub
+}
+
+func timed(w *acctest.Workspace, args ...string) float64 {
+	start := time.Now()
+	w.Must(args...)
+	return time.Since(start).Seconds()
+}
+
+// BenchmarkPlan plans 1,000 unchanged secrets with write-only values, beside
+// a provider of the same schemas that does nothing.
+func BenchmarkPlan(b *testing.B) {
+	plan := []string{"plan", "-input=false", "-detailed-exitcode"}
+	for _, c := range []struct {
+		name    string
+		remote  bool
+		latency time.Duration
+	}{{"embedded", false, 0}, {"http", true, 0}, {"http-50ms", true, 50 * time.Millisecond}} {
+		b.Run(c.name, func(b *testing.B) {
+			ours, stub := workspaces(b, 1_000, c.remote, c.latency)
+			ours.Must("apply", "-input=false", "-auto-approve")
+			stub.Must("apply", "-input=false", "-auto-approve")
+			var ratios, more []float64
+			for b.Loop() {
+				for range 3 {
+					nothing, something := timed(stub, plan...), timed(ours, plan...)
+					ratios, more = append(ratios, something/nothing), append(more, something-nothing)
+				}
+			}
+			b.ReportMetric(median(ratios), "x-of-stub")
+			b.ReportMetric(median(more), "s-more")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// BenchmarkApply creates 1,000 secrets, beside the stub.
+func BenchmarkApply(b *testing.B) {
+	for name, remote := range map[string]bool{"embedded": false, "http": true} {
+		b.Run(name, func(b *testing.B) {
+			ours, stub := workspaces(b, 1_000, remote, 0)
+			apply, destroy := []string{"apply", "-input=false", "-auto-approve"}, []string{"destroy", "-input=false", "-auto-approve"}
+			var ratios []float64
+			for b.Loop() {
+				nothing, something := timed(stub, apply...), timed(ours, apply...)
+				ratios = append(ratios, something/nothing)
+				stub.Must(destroy...)
+				ours.Must(destroy...)
+			}
+			b.ReportMetric(median(ratios), "x-of-stub")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// BenchmarkMemory plans 4,000 secrets and looks at the most memory that the
+// provider had, as the kernel tells it.
+func BenchmarkMemory(b *testing.B) {
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		b.Skip("the kernel does not tell: no /proc")
+	}
+	ours, _ := workspaces(b, 4_000, false, 0)
+	ours.Must("apply", "-input=false", "-auto-approve")
+	most := 0
+	for b.Loop() {
+		cmd := ours.Command("plan", "-input=false")
+		if err := cmd.Start(); err != nil {
+			b.Fatal(err)
+		}
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		for running := true; running; {
+			select {
+			case err := <-done:
+				if err != nil {
+					b.Fatal(err)
+				}
+				running = false
+			case <-time.After(20 * time.Millisecond):
+				most = max(most, peak(b, filepath.Join(ours.Dir, "bin")))
+			}
+		}
+	}
+	b.ReportMetric(float64(most)/1024, "MB")
+	b.ReportMetric(0, "ns/op")
+	if most == 0 {
+		b.Error("the provider was not seen")
+	}
+}
+
+// peak is the largest resident size, in KiB, of a running program of a folder.
+func peak(b *testing.B, folder string) int {
+	b.Helper()
+	most := 0
+	out, _ := exec.Command("pgrep", "-f", folder).Output() // nothing found is no output
+	for pid := range strings.FieldsSeq(string(out)) {
+		status, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
+		if err != nil {
+			continue // it has ended
+		}
+		for line := range strings.Lines(string(status)) {
+			if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+				n, err := strconv.Atoi(strings.Fields(rest)[0])
+				if err != nil {
+					b.Fatal(err)
+				}
+				most = max(most, n)
+			}
+		}
+	}
+	return most
+}
