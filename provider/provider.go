@@ -7,7 +7,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"time"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
@@ -15,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -64,6 +68,20 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 				Optional:            true,
 				MarkdownDescription: "Name or id of the project for everything that names none. Also `POUNCET_PROJECT`; `default` otherwise.",
 			},
+			"ca_cert_file": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "PEM file of certificate authorities to trust for the server, instead of the system's. Also `POUNCET_CACERT`.",
+			},
+			"max_retries": schema.Int64Attribute{
+				Optional: true,
+				MarkdownDescription: "How often a request to the server is repeated, 0 to 50, while it cannot be reached or answers 429 or 5xx. It waits in between for 0.2 to 10 seconds, or as the server's " +
+					"`Retry-After` says. Default 8, which is half a minute.",
+				Validators: []validator.Int64{int64validator.Between(0, 50)},
+			},
+			"request_timeout": schema.StringAttribute{
+				Optional: true, MarkdownDescription: "How long one request to the server may take, as `10s` or `2m`. Default `30s`.",
+				Validators: []validator.String{duration{}},
+			},
 			"path": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Folder of the embedded backend. Also `POUNCET_HOME`; otherwise the nearest `.pouncet` from the working folder upwards. " +
@@ -79,11 +97,14 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 }
 
 type configuration struct {
-	Endpoint types.String `tfsdk:"endpoint"`
-	Token    types.String `tfsdk:"token"`
-	Project  types.String `tfsdk:"project"`
-	Path     types.String `tfsdk:"path"`
-	KMSKey   types.String `tfsdk:"kms_key"`
+	Endpoint       types.String `tfsdk:"endpoint"`
+	Token          types.String `tfsdk:"token"`
+	Project        types.String `tfsdk:"project"`
+	CACertFile     types.String `tfsdk:"ca_cert_file"`
+	MaxRetries     types.Int64  `tfsdk:"max_retries"`
+	RequestTimeout types.String `tfsdk:"request_timeout"`
+	Path           types.String `tfsdk:"path"`
+	KMSKey         types.String `tfsdk:"kms_key"`
 }
 
 func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
@@ -93,7 +114,11 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 		return
 	}
 	values := map[string]types.String{"endpoint": c.Endpoint, "token": c.Token, "project": c.Project, "path": c.Path, "kms_key": c.KMSKey}
+	known := map[string]attr.Value{"ca_cert_file": c.CACertFile, "max_retries": c.MaxRetries, "request_timeout": c.RequestTimeout}
 	for name, value := range values {
+		known[name] = value
+	}
+	for name, value := range known {
 		if !value.IsUnknown() {
 			continue
 		}
@@ -121,11 +146,12 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	config := open.FromEnvironment(open.Config{
 		Endpoint: c.Endpoint.ValueString(), Token: c.Token.ValueString(), Path: c.Path.ValueString(), KMSKey: c.KMSKey.ValueString(),
 		UserAgent: "terraform-provider-pouncet/" + p.version + " terraform/" + req.TerraformVersion, CreateIfAbsent: true,
+		CACertFile: c.CACertFile.ValueString(), Retries: retries(c.MaxRetries), Timeout: timeout(c.RequestTimeout),
 	})
 	b, err := open.Open(ctx, config)
 	if err != nil {
 		session.Report(&resp.Diagnostics, "Opening the backend", err, session.Paths{
-			"endpoint": path.Root("endpoint"), "token": path.Root("token"),
+			"endpoint": path.Root("endpoint"), "token": path.Root("token"), "ca_cert_file": path.Root("ca_cert_file"),
 		})
 		return
 	}
@@ -136,6 +162,41 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	}
 	s := session.New(b, cmp.Or(c.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject))
 	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = s, s, s
+}
+
+// retries are as httpapi.ClientOptions has them, where 0 is the default and a negative number is none.
+func retries(configured types.Int64) int {
+	switch {
+	case configured.IsNull():
+		return 8
+	case configured.ValueInt64() == 0:
+		return -1
+	}
+	return int(configured.ValueInt64())
+}
+
+func timeout(configured types.String) time.Duration {
+	d, err := time.ParseDuration(configured.ValueString())
+	if err != nil {
+		return 0 // not given: what is given was validated
+	}
+	return d
+}
+
+// duration validates a time as Go writes it.
+type duration struct{}
+
+func (duration) Description(context.Context) string { return "a duration from 1ms to 1h, as 10s" }
+
+func (d duration) MarkdownDescription(ctx context.Context) string { return d.Description(ctx) }
+
+func (d duration) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
+		return
+	}
+	if at, err := time.ParseDuration(req.ConfigValue.ValueString()); err != nil || at < time.Millisecond || at > time.Hour {
+		resp.Diagnostics.AddAttributeError(req.Path, "Not a duration", fmt.Sprintf("%s must be %s.", req.Path, d.Description(ctx)))
+	}
 }
 
 func (p *pouncet) Resources(context.Context) []func() resource.Resource {

@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -80,6 +82,45 @@ resource "pouncet_environment" "e" { name = "dev" }`,
 	)
 	if _, err := os.Stat(filepath.Join(fresh, "pouncet.db")); err != nil {
 		t.Errorf("the embedded backend was not made: %v", err)
+	}
+}
+
+// behind sets a secret behind Terraform's back.
+func behind(t *testing.T, path, value string) {
+	t.Helper()
+	b, err := open.Open(context.Background(), open.Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	_, err = b.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
+		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "plain", Value: backend.Text(value)},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// crash kills Terraform and the provider in the middle of an apply.
+func crash(t *testing.T, w *acctest.Workspace, env string) {
+	t.Helper()
+	cmd := w.Command("apply", "-input=false", "-auto-approve", "-lock=false")
+	cmd.Env = append(cmd.Env, env)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if strings.Contains(lines.Text(), "Modifying") {
+			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		}
+	}
+	if cmd.Wait() == nil {
+		t.Error("the apply was not killed")
 	}
 }
 
@@ -156,6 +197,13 @@ output "versions" { value = [for s in pouncet_secret.s : s.version] }
 	show("show", "-json", "plan2")
 	run(true, []string{values(2)}, "apply", "-input=false", "-auto-approve")
 	show("show", "-json")
+	behind(t, filepath.Join(dir, "data"), canary+"-drift")
+	run(true, []string{values(2)}, "plan", "-input=false", "-out=plan3")
+	show("show", "-json", "plan3")
+	run(true, []string{values(2)}, "state", "rm", `pouncet_secret.s["plain"]`)
+	run(true, []string{values(2)}, "import", "-input=false", `pouncet_secret.s["plain"]`, "dev/plain")
+	run(true, []string{values(2)}, "apply", "-input=false", "-auto-approve")
+	crash(t, w, values(4))
 	run(false, []string{values(3), "TF_VAR_type=database_connection"}, "plan", "-input=false")
 	run(false, []string{values(3), "TF_VAR_type=nothing"}, "apply", "-input=false", "-auto-approve")
 	run(true, []string{values(2)}, "destroy", "-input=false", "-auto-approve")

@@ -78,6 +78,8 @@ func (r *managed[M, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	ctx, cancel := within(ctx, P(&m.plan).limits().Read, &resp.Diagnostics)
+	defer cancel()
 	if r.doubt != nil {
 		if project := r.doubt(&m.plan); project != "" {
 			r.session.Plan.Doubt(project)

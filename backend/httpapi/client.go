@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -11,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -26,7 +29,9 @@ type ClientOptions struct {
 	UserAgent string
 	Timeout   time.Duration // of one attempt; 0 means 30 s
 	RetryMax  int           // attempts after the first; 0 means 4, negative none
-	RetryWait time.Duration // the shortest wait between attempts, doubled each time up to 10 s; 0 means 200 ms
+	// CACertFile is a PEM file of certificate authorities to trust instead of the system's.
+	CACertFile string
+	RetryWait  time.Duration // the shortest wait between attempts, doubled each time up to 10 s; 0 means 200 ms
 }
 
 // client is a Service somewhere else.
@@ -66,9 +71,30 @@ func NewClient(o ClientOptions) (backend.Service, error) {
 	h.RetryMax = max(o.RetryMax, 0)
 	h.RetryWaitMin, h.RetryWaitMax = o.RetryWait, 10*time.Second
 	h.HTTPClient.Timeout = o.Timeout
+	if o.CACertFile != "" {
+		if err := trustOnly(h.HTTPClient, o.CACertFile); err != nil {
+			return nil, err
+		}
+	}
 	h.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	h.ErrorHandler = retryablehttp.PassthroughErrorHandler // the last answer says more than "giving up"
 	return &client{options: o, base: strings.TrimRight(u.String(), "/"), http: h}, nil
+}
+
+// trustOnly makes a client accept certificates of the authorities in a PEM file, and no others.
+func trustOnly(c *http.Client, file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return backend.Errorf(backend.CodeInvalid, "reading the certificate authorities: %w", err).At("ca_cert_file")
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return backend.Errorf(backend.CodeInvalid, "%s holds no certificate", file).WithHint("it must be a PEM file").At("ca_cert_file")
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	c.Transport = transport
+	return nil
 }
 
 func loopback(host string) bool {
@@ -115,16 +141,32 @@ func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	return out.Outcomes, nil
 }
 
-// call posts a request and reads the answer; both bodies are JSON.
+// call posts a request and reads the answer; both bodies are JSON. An answer
+// that breaks off, or is not Pouncet's, may be a proxy's, or a server's in its
+// last moment: then it asks again, a few times.
 func call[Out any](ctx context.Context, c *client, path string, in any) (Out, error) {
-	var out Out
+	const most = 2
+	for n := 0; ; n++ {
+		out, again, err := attempt[Out](ctx, c, path, in)
+		if !again || n >= min(most, c.http.RetryMax) {
+			return out, err
+		}
+		select {
+		case <-ctx.Done():
+			return out, ctx.Err()
+		case <-time.After(c.options.RetryWait << n):
+		}
+	}
+}
+
+func attempt[Out any](ctx context.Context, c *client, path string, in any) (out Out, again bool, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {
-		return out, backend.Errorf(backend.CodeInvalid, "the request holds JSON that is none")
+		return out, false, backend.Errorf(backend.CodeInvalid, "the request holds JSON that is none")
 	}
 	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, c.base+"/"+path, bytes.NewReader(body))
 	if err != nil {
-		return out, backend.Errorf(backend.CodeInvalid, "the endpoint %s cannot be used", c.base)
+		return out, false, backend.Errorf(backend.CodeInvalid, "the endpoint %s cannot be used", c.base)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.options.Token)
 	req.Header.Set("Content-Type", "application/json")
@@ -134,23 +176,23 @@ func call[Out any](ctx context.Context, c *client, path string, in any) (Out, er
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return out, c.unreachable(ctx, err)
+		return out, false, c.unreachable(ctx, err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	switch {
 	case err != nil:
-		return out, c.strange("with half a body")
+		return out, true, c.strange("with half a body")
 	case len(text) > maxBody:
-		return out, c.strange("with more than %d bytes", maxBody)
+		return out, false, c.strange("with more than %d bytes", maxBody)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return out, c.refused(resp, text)
+		return out, false, c.refused(resp, text)
 	}
-	if err := json.Unmarshal(text, &out); err != nil {
-		return out, c.strange("with something that is not Pouncet's (status %d, %s)", resp.StatusCode, contentType(resp))
+	if json.Unmarshal(text, &out) != nil {
+		return out, true, c.strange("with something that is not Pouncet's (status %d, %s)", resp.StatusCode, contentType(resp))
 	}
-	return out, nil
+	return out, false, nil
 }
 
 func (c *client) unreachable(ctx context.Context, err error) error {

@@ -3,13 +3,17 @@ package httpapi_test
 import (
 	"bytes"
 	"context"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -60,6 +64,8 @@ func TestFaultsThatPass(t *testing.T) {
 		"502 of a proxy":  status(502, "Content-Type: text/html", "<html>"),
 		"503":             status(503, "", ""),
 		"a closed socket": hangUp,
+		"half a body":     status(200, "Content-Length: 100", `{"outco`),
+		"garbage":         status(200, "Content-Type: text/html", "<html>"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &scripted{outcomes: []backend.Outcome{{Action: backend.ActionCreate}}}
@@ -104,6 +110,36 @@ func TestFaultsThatStay(t *testing.T) {
 				t.Errorf("the error shows a body or the token: %v", e)
 			}
 		})
+	}
+}
+
+// TestCertificates trusts the authority that it is told to, and only that.
+func TestCertificates(t *testing.T) {
+	server := httptest.NewTLSServer(httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{}))
+	t.Cleanup(server.Close)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
+	ask := func(o httpapi.ClientOptions) error {
+		o.Endpoint, o.Token, o.RetryMax = server.URL, goodToken, -1
+		c, err := httpapi.NewClient(o)
+		if err == nil {
+			_, err = c.Query(context.Background(), backend.Query{})
+		}
+		return err
+	}
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := ask(httpapi.ClientOptions{CACertFile: file}); err != nil {
+		t.Error(err)
+	}
+	if err := ask(httpapi.ClientOptions{}); !errors.Is(err, backend.ErrUnavailable) {
+		t.Errorf("an unknown authority: %v", err)
+	}
+	for _, bad := range []string{filepath.Join(t.TempDir(), "absent.pem"), "faults_test.go"} {
+		if err := ask(httpapi.ClientOptions{CACertFile: bad}); !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), filepath.Base(bad)) {
+			t.Errorf("%s: %v", bad, err)
+		}
 	}
 }
 

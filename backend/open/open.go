@@ -18,6 +18,7 @@ package open
 import (
 	"context"
 	"os"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
@@ -31,6 +32,10 @@ type Config struct {
 	Endpoint  string // base URL, "https://pouncet.example.com"
 	Token     string
 	UserAgent string
+	// Of requests: see httpapi.ClientOptions.
+	CACertFile string
+	Retries    int
+	Timeout    time.Duration
 
 	// Embedded otherwise.
 	Path   string // the data folder; "" finds .pouncet upwards from the working folder
@@ -41,7 +46,7 @@ type Config struct {
 }
 
 // FromEnvironment returns c with its empty fields filled from
-// POUNCET_ENDPOINT, POUNCET_TOKEN, POUNCET_HOME and POUNCET_KMS_KEY. What c
+// POUNCET_ENDPOINT, POUNCET_TOKEN, POUNCET_CACERT, POUNCET_HOME and POUNCET_KMS_KEY. What c
 // says wins as a whole: a path given in c leaves POUNCET_ENDPOINT aside, and
 // an endpoint given in c leaves POUNCET_HOME aside.
 func FromEnvironment(c Config) Config {
@@ -55,6 +60,7 @@ func FromEnvironment(c Config) Config {
 	}
 	if c.Endpoint != "" {
 		fill(&c.Token, "POUNCET_TOKEN")
+		fill(&c.CACertFile, "POUNCET_CACERT")
 		return c
 	}
 	fill(&c.Path, "POUNCET_HOME")
@@ -79,7 +85,9 @@ func (b *Backend) Close() error { return b.close() }
 // as admin: whoever can open the files is not held back by a role.
 func Open(ctx context.Context, c Config) (*Backend, error) {
 	if c.Endpoint != "" {
-		client, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: c.Endpoint, Token: c.Token, UserAgent: c.UserAgent})
+		client, err := httpapi.NewClient(httpapi.ClientOptions{
+			Endpoint: c.Endpoint, Token: c.Token, UserAgent: c.UserAgent, CACertFile: c.CACertFile, RetryMax: c.Retries, Timeout: c.Timeout,
+		})
 		if err != nil {
 			return nil, err
 		}

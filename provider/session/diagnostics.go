@@ -1,6 +1,8 @@
 package session
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,6 +17,10 @@ import (
 // resource otherwise. doing says what was being done, as in "Creating the secret".
 func Report(diags *diag.Diagnostics, doing string, err error, paths Paths) {
 	e := backend.AsError(err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		e = backend.Errorf(backend.CodeUnavailable, "it was not done in the time allowed for it").
+			WithHint("see whether the backend can be reached; if it only takes longer, raise timeouts of the resource")
+	}
 	diags.Append(diagnostic(e, diag.NewErrorDiagnostic(summary(doing, e), detail(e)), paths))
 }
 
