@@ -16,6 +16,7 @@ const (
 	KindSecret      Kind = "secret"
 	KindValue       Kind = "scoped_value"
 	KindToken       Kind = "token"
+	KindUsage       Kind = "usage"
 )
 
 // String is the kind in words, for messages.
@@ -92,6 +93,12 @@ type Object struct {
 	// the project's policy says.
 	DeletedAt time.Time `json:"deleted_at,omitzero"`
 
+	// Usage: where it is, and who registered it. Its name is that of the entry.
+	// What a registration leaves behind is told by how many Usages it has.
+	Usage  *Usage `json:"usage,omitempty"`
+	Source string `json:"source,omitempty"`
+	Usages *int   `json:"usages,omitempty"`
+
 	// Token.
 	Role Role `json:"role,omitempty"`
 
@@ -116,6 +123,18 @@ const (
 type Link struct {
 	Secret string `json:"secret"`
 	Field  string `json:"field,omitempty"`
+}
+
+// Usage is a place in a configuration file that refers to a secret or scoped
+// value, rendered for one environment.
+type Usage struct {
+	Kind        Kind   `json:"kind"`
+	Name        string `json:"name"`
+	Environment string `json:"environment"` // name or id
+	Scope       string `json:"scope,omitempty"`
+	File        string `json:"file,omitempty"` // within the source
+	Line        int    `json:"line,omitempty"` // from 1, as is Column
+	Column      int    `json:"column,omitempty"`
 }
 
 // Policy is what a project demands of its entries.

@@ -75,7 +75,7 @@ type Query struct {
 	Name        string `json:"name,omitempty"`        // exact
 	Environment string `json:"environment,omitempty"` // name or id; AnyEnvironment selects the entries shared by all
 	Scope       string `json:"scope,omitempty"`       // exact
-	Type        string `json:"type,omitempty"`        // secrets of this type key
+	Type        string `json:"type,omitempty"`        // secrets of this type key; usages of this source
 
 	// Deleted selects, of secrets or scoped values, those that can be restored instead of those that are there.
 	Deleted bool `json:"deleted,omitempty"`
@@ -213,6 +213,10 @@ type Change struct {
 	// Scoped value: the one or the other.
 	JSON json.RawMessage
 	Link *Link
+
+	// Usages of entries of a project: they replace all that the source called
+	// Name has registered there. OpSet and OpDelete only.
+	Usages []Usage
 
 	// Token.
 	Role      *Role

@@ -15,12 +15,13 @@ const (
 	reveal      act = "reveal values to a person"
 	change      act = "change anything"
 	seeTokens   act = "see tokens"
+	register    act = "register usages"
 )
 
 // allowed is the whole of what roles mean.
 var allowed = map[backend.Role]map[act]bool{
-	backend.RoleAdmin:   {seeMetadata: true, useValues: true, reveal: true, change: true, seeTokens: true},
-	backend.RoleRuntime: {seeMetadata: true, useValues: true},
+	backend.RoleAdmin:   {seeMetadata: true, useValues: true, reveal: true, change: true, seeTokens: true, register: true},
+	backend.RoleRuntime: {seeMetadata: true, useValues: true, register: true},
 	backend.RoleViewer:  {seeMetadata: true},
 }
 
@@ -94,7 +95,16 @@ func (g *guard) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Reso
 }
 
 func (g *guard) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
-	if err := check(ctx, change); err != nil {
+	a := register
+	for _, c := range set.Changes {
+		if c.Kind != backend.KindUsage {
+			a = change
+		}
+	}
+	if len(set.Changes) == 0 {
+		a = change
+	}
+	if err := check(ctx, a); err != nil {
 		return nil, err
 	}
 	return g.next.Apply(ctx, set)

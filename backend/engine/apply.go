@@ -109,6 +109,8 @@ func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 		return r.changeEntry(c, id)
 	case backend.KindToken:
 		return r.changeToken(c, id)
+	case backend.KindUsage:
+		return r.changeUsages(c)
 	}
 	return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "%q is not a kind of object", c.Kind)
 }

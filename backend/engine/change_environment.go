@@ -137,6 +137,9 @@ func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backe
 			return backend.Outcome{}, err
 		}
 	}
+	if err := r.dropUsages(p.row.ID, row.ID); err != nil {
+		return backend.Outcome{}, err
+	}
 	if err := r.tx.DeleteScopeKeys(r.ctx, p.row.ID, row.ID); err != nil {
 		return backend.Outcome{}, err
 	}

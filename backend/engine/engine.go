@@ -129,6 +129,9 @@ func decodeAttributes(o store.Object) (attributes, error) {
 // environments and types) comes from the project it is in, which is nil for a
 // project itself.
 func object(o store.Object, in *project) (backend.Object, error) {
+	if o.Kind == backend.KindUsage {
+		return usage(o, in)
+	}
 	a, err := decodeAttributes(o)
 	if err != nil {
 		return backend.Object{}, err

@@ -38,6 +38,7 @@ func checkFields(c backend.Change) error {
 		{"generate", c.Generate != nil, []backend.Kind{backend.KindSecret}},
 		{"json", c.JSON != nil, []backend.Kind{backend.KindValue}},
 		{"link", c.Link != nil, []backend.Kind{backend.KindValue}},
+		{"usages", c.Usages != nil, []backend.Kind{backend.KindUsage}},
 		{"role", c.Role != nil, []backend.Kind{backend.KindToken}},
 		{"token_hash", c.TokenHash != nil, []backend.Kind{backend.KindToken}},
 		{"rotation_days", c.RotationDays != nil, []backend.Kind{backend.KindSecret}},

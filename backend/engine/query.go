@@ -48,7 +48,7 @@ func (l listing) page() (backend.Page, error) {
 		return l.projects()
 	case backend.KindToken:
 		return l.tokens()
-	case backend.KindEnvironment, backend.KindType, backend.KindSecret, backend.KindValue:
+	case backend.KindEnvironment, backend.KindType, backend.KindSecret, backend.KindValue, backend.KindUsage:
 	default:
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "%s is not a kind of object", backend.Quote(string(l.q.Kind))).At("kind")
 	}
@@ -71,7 +71,9 @@ func (l listing) page() (backend.Page, error) {
 		}
 		f.Environment = environment.ID
 	}
-	if l.q.Type != "" {
+	if l.q.Kind == backend.KindUsage {
+		f.Name, f.Link, f.Type = "", l.q.Name, l.q.Type
+	} else if l.q.Type != "" {
 		t, err := p.typeByKey(l.q.Type)
 		if err != nil {
 			return backend.Page{}, err

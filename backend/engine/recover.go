@@ -38,8 +38,8 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 	if err := protects(e.row); err != nil {
 		return backend.Outcome{}, err
 	}
-	if e.row.Kind == backend.KindSecret && !c.Force {
-		users, err := r.linkedFrom(e.in, e.row)
+	if !c.Force {
+		users, err := r.users(e)
 		if err != nil {
 			return backend.Outcome{}, err
 		}
@@ -69,6 +69,17 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 		return backend.Outcome{}, err
 	}
 	return outcome(backend.ActionDelete, e.diff, before, e.in)
+}
+
+// users names who uses an entry: the scoped values that link to it, and the
+// configuration files that are known to refer to it.
+func (r *run) users(e *entry) ([]string, error) {
+	users, err := r.usedIn(e.in, e.row)
+	if err != nil || e.row.Kind != backend.KindSecret {
+		return users, err
+	}
+	linked, err := r.linkedFrom(e.in, e.row)
+	return append(linked, users...), err
 }
 
 // protects refuses the deletion of a secret that is protected.

@@ -128,6 +128,7 @@ type change struct {
 	RotationDays *int                  `json:"rotation_days,omitempty"`
 	JSON         json.RawMessage       `json:"json,omitempty"`
 	Link         *backend.Link         `json:"link,omitempty"`
+	Usages       []backend.Usage       `json:"usages,omitempty"`
 	Role         *backend.Role         `json:"role,omitempty"`
 	TokenHash    []byte                `json:"token_hash,omitempty"`
 	ExpiresAt    *time.Time            `json:"expires_at,omitempty"`
@@ -139,7 +140,7 @@ func toWire(c backend.Change) change {
 		Expect: c.Expect, Force: c.Force, Purge: c.Purge, Rename: c.Rename, Description: c.Description, Labels: c.Labels,
 		Policy: c.Policy, KMSKey: c.KMSKey, Protected: c.Protected, DisplayName: c.DisplayName, Schema: c.Schema,
 		Type: c.Type, Visibility: c.Visibility, Value: bytesOf(c.Value), Generate: c.Generate, RotationDays: c.RotationDays,
-		JSON: c.JSON, Link: c.Link, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
+		JSON: c.JSON, Link: c.Link, Usages: c.Usages, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
 	}
 }
 
@@ -149,7 +150,7 @@ func fromWire(c change) backend.Change {
 		Expect: c.Expect, Force: c.Force, Purge: c.Purge, Rename: c.Rename, Description: c.Description, Labels: c.Labels,
 		Policy: c.Policy, KMSKey: c.KMSKey, Protected: c.Protected, DisplayName: c.DisplayName, Schema: c.Schema,
 		Type: c.Type, Visibility: c.Visibility, Value: valueOf(c.Value), Generate: c.Generate, RotationDays: c.RotationDays,
-		JSON: c.JSON, Link: c.Link, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
+		JSON: c.JSON, Link: c.Link, Usages: c.Usages, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
 	}
 }
 

@@ -160,6 +160,43 @@ var lifecycleCases = []testCase{
 		f.must(policy(backend.PolicyChange{ForbidFingerprints: ptr(true)}))
 		equal(f, "forbidden", len(ask(secret("dev", "a", ""))[0].Fingerprint), 0)
 	}},
+	{"what configuration files use is not deleted", func(f *fixture) {
+		f.environments("dev", "prod")
+		f.must(secret("dev", "a", "v"), secret("*", "a", "shared"), secret("prod", "b", "v"), plain("dev", "v", "1"))
+		at := func(kind backend.Kind, env, name string, line int) backend.Usage {
+			return backend.Usage{Kind: kind, Name: name, Environment: env, File: "io_config.yaml", Line: line, Column: 3}
+		}
+		register := func(source string, usages ...backend.Usage) backend.Change {
+			return backend.Change{Op: backend.OpSet, Kind: backend.KindUsage, Project: project, Name: source, Usages: usages}
+		}
+		usages := []backend.Usage{at(backend.KindSecret, "dev", "a", 1), at(backend.KindSecret, "dev", "a", 1), at(backend.KindSecret, "prod", "missing", 2), at(backend.KindValue, "dev", "v", 4)}
+		out := f.must(register("github.com/acme/pipelines", usages...))[0]
+		equal(f, "action", out.Action, backend.ActionCreate)
+		equal(f, "usages, each once", *out.Object.Usages, 3)
+		equal(f, "again", f.must(register("github.com/acme/pipelines", usages...))[0].Action, backend.ActionUnchanged)
+		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindSecret, "dev", "a")), "io_config.yaml:1 of github.com/acme/pipelines in dev")
+		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindValue, "dev", "v")), "io_config.yaml:4")
+		f.must(remove(backend.KindSecret, "*", "a")) // dev has its own
+		listed := f.list(backend.Query{Kind: backend.KindUsage, Project: project})
+		equal(f, "listed", len(listed), 3)
+		equal(f, "of a name", len(f.list(backend.Query{Kind: backend.KindUsage, Project: project, Name: "a"})), 1)
+		equal(f, "of a source", len(f.list(backend.Query{Kind: backend.KindUsage, Project: project, Type: "another"})), 0)
+		equal(f, "place", *listed[0].Usage, backend.Usage{Kind: backend.KindSecret, Name: "a", Environment: "dev", Scope: "project", File: "io_config.yaml", Line: 1, Column: 3})
+		equal(f, "source", listed[0].Source, "github.com/acme/pipelines")
+		f.must(register("another", at(backend.KindSecret, "prod", "b", 9)))
+		equal(f, "changed", f.must(register("github.com/acme/pipelines", usages[2]))[0].Action, backend.ActionUpdate)
+		f.must(remove(backend.KindSecret, "dev", "a"))
+		forced := remove(backend.KindSecret, "prod", "b")
+		f.refused(backend.ErrInUse, forced)
+		forced.Force = true
+		f.must(forced)
+		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindUsage, Project: project, Name: "another"})
+		for _, bad := range []backend.Change{register(""), register("a\nb"), register("x", backend.Usage{Kind: backend.KindType, Name: "t", Environment: "dev"}),
+			register("x", at(backend.KindSecret, "*", "a", 1)), register("x", at(backend.KindSecret, "dev", "a b", 1))} {
+			f.refused(backend.ErrInvalid, bad)
+		}
+		f.refused(backend.ErrNotFound, register("x", at(backend.KindSecret, "nowhere", "a", 1)))
+	}},
 }
 
 func restore(kind backend.Kind, env, name string) backend.Change {

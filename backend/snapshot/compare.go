@@ -12,7 +12,7 @@ import (
 // already. It need not be sure: false only means that the engine is asked.
 func isAs(c backend.Change, o backend.Object) bool {
 	// What is not a plain update of what is there is the engine's to judge.
-	if c.Op != backend.OpUpdate || c.Name != "" || c.Expect != nil || c.Force || c.Purge || c.Generate != nil || c.Role != nil || c.TokenHash != nil {
+	if c.Op != backend.OpUpdate || c.Name != "" || c.Expect != nil || c.Force || c.Purge || c.Generate != nil || c.Role != nil || c.TokenHash != nil || c.Usages != nil {
 		return false
 	}
 	return isHere(c, o) && (c.Rename == nil || *c.Rename == o.Name) &&
