@@ -22,6 +22,8 @@ func projectSource() *source {
 		stringField("name_pattern", "Regular expression that names must match.", func(o backend.Object) string { return o.Policy.NamePattern }),
 		boolField("immutable_names", "Whether renaming is forbidden.", func(o backend.Object) bool { return o.Policy.ImmutableNames }),
 		stringField("default_visibility", "Visibility of secrets that do not say.", func(o backend.Object) string { return string(o.Policy.DefaultVisibility) }),
+		numberField("recovery_days", "How many days a deleted secret or scoped value can be restored.", func(o backend.Object) int64 { return int64(o.Policy.RecoveryDays) }),
+		boolField("forbid_fingerprints", "Whether no fingerprints of values are handed out.", func(o backend.Object) bool { return o.Policy.ForbidFingerprints }),
 	)}
 }
 
@@ -57,6 +59,10 @@ func secretSource() *source {
 			stringField("visibility", "`masked` or `restricted`.", func(o backend.Object) string { return string(o.Visibility) }),
 			numberField("version", "Version of the value.", func(o backend.Object) int64 { return o.Version }),
 			stringField("value_at", "When the current value was written (RFC 3339, UTC).", func(o backend.Object) string { return o.ValueAt.Format(time.RFC3339) }),
+			stringField("expires_at", "When it stops to resolve (RFC 3339, UTC); null for never.", func(o backend.Object) string { return moment(o.ExpiresAt) }),
+			numberField("rotation_days", "Days after which a value should be replaced; 0 for none.", func(o backend.Object) int64 { return int64(o.RotationDays) }),
+			stringField("rotation_due_at", "When the current value should be replaced (RFC 3339, UTC); null without `rotation_days`.", func(o backend.Object) string { return moment(o.RotationDueAt) }),
+			boolField("deletion_protection", "Whether deleting it is refused.", func(o backend.Object) bool { return o.Protected }),
 		)}
 }
 
@@ -80,6 +86,14 @@ func scopedValueSource() *source {
 				return types.ObjectValueMust(link, map[string]attr.Value{"name": types.StringValue(o.Link.Secret), "field": part})
 			}},
 		)}
+}
+
+// moment is a time as text, "" for none.
+func moment(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return at.Format(time.RFC3339)
 }
 
 var environmentID = stringField("environment_id", "UUID of the environment, or `*`.", func(o backend.Object) string { return o.EnvironmentID })

@@ -208,7 +208,7 @@ func (p *pouncet) Resources(context.Context) []func() resource.Resource {
 func (p *pouncet) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		datasources.NewProject, datasources.NewEnvironment, datasources.NewSecretType, datasources.NewSecret, datasources.NewScopedValue,
-		datasources.NewProjects, datasources.NewEnvironments, datasources.NewSecretTypes, datasources.NewSecrets, datasources.NewScopedValues,
+		datasources.NewProjects, datasources.NewEnvironments, datasources.NewSecretTypes, datasources.NewSecrets, datasources.NewUsages, datasources.NewScopedValues,
 		datasources.NewConfigReferences,
 	}
 }

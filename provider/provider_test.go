@@ -35,7 +35,7 @@ func TestSchemasAreValid(t *testing.T) {
 	for _, d := range resp.Diagnostics {
 		t.Errorf("%s: %s", d.Summary, d.Detail)
 	}
-	if len(resp.ResourceSchemas) != 5 || len(resp.DataSourceSchemas) != 11 || len(resp.EphemeralResourceSchemas) != 4 {
+	if len(resp.ResourceSchemas) != 5 || len(resp.DataSourceSchemas) != 12 || len(resp.EphemeralResourceSchemas) != 4 {
 		t.Errorf("%d resources, %d data sources, %d ephemeral resources", len(resp.ResourceSchemas), len(resp.DataSourceSchemas), len(resp.EphemeralResourceSchemas))
 	}
 	for name, s := range resp.ResourceSchemas {

@@ -1,0 +1,51 @@
+package datasources_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
+)
+
+// TestUsages shows what was registered, and fails the plan that removes what
+// a file uses, with the place of the reference.
+func TestUsages(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("prod", "db", "v")
+	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindUsage, Project: "default", Name: "github.com/acme/pipelines", Usages: []backend.Usage{
+		{Kind: backend.KindSecret, Name: "db", Environment: "prod", File: "io_config.yaml", Line: 12, Column: 5},
+		{Kind: backend.KindSecret, Name: "s", Environment: "dev", File: "io_config.yaml", Line: 13, Column: 5},
+	}})
+	data := `
+data "pouncet_usages" "all" {}
+data "pouncet_usages" "db" {
+  name        = "db"
+  environment = "prod"
+  source      = "github.com/acme/pipelines"
+}
+data "pouncet_usages" "none" { source = "elsewhere" }
+`
+	secret := "resource \"pouncet_secret\" \"s\" {\n  name = \"s\"\n  environment = \"dev\"\n  value_wo = \"v\"\n}\n"
+	check := func(name, value string) resource.TestCheckFunc {
+		of, attribute, _ := strings.Cut(name, ".")
+		return resource.TestCheckResourceAttr("data.pouncet_usages."+of, attribute, value)
+	}
+	acctest.Run(t,
+		resource.TestStep{Config: b.Config(data + secret), Check: resource.ComposeAggregateTestCheckFunc(
+			check("all.usages.#", "2"), check("db.usages.#", "1"), check("db.usages.0.file", "io_config.yaml"), check("db.usages.0.line", "12"),
+			check("db.usages.0.kind", "secret"), check("db.usages.0.source", "github.com/acme/pipelines"), check("none.usages.#", "0"),
+		)},
+		resource.TestStep{Config: b.Config(data), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)"s"\s+is\s+in\s+use\s+by\s+io_config.yaml:13\s+of\s+github.com/acme/pipelines\s+in\s+dev`)},
+		resource.TestStep{
+			PreConfig: func() {
+				b.Apply(backend.Change{Op: backend.OpDelete, Kind: backend.KindUsage, Project: "default", Name: "github.com/acme/pipelines"})
+			},
+			Config: b.Config(data), Check: check("all.usages.#", "0"),
+		},
+		resource.TestStep{Config: b.Config(`data "pouncet_usages" "x" { environment = "nowhere" }`), ExpectError: regexp.MustCompile(`(?s)environment.*nowhere`)},
+	)
+}

@@ -1,0 +1,8 @@
+# Which files would notice if this secret were gone?
+data "pouncet_usages" "db" {
+  name = "db_password"
+}
+
+output "used_by" {
+  value = [for u in data.pouncet_usages.db.usages : "${u.source}: ${u.file}:${u.line} (${u.environment})"]
+}
