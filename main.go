@@ -3,11 +3,10 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"log"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6/tf6server"
 
 	"github.com/pouncet/terraform-provider-pouncet/provider"
 )
@@ -18,11 +17,11 @@ var version = "dev"
 func main() {
 	debug := flag.Bool("debug", false, "serve to a debugger: see \"Debugging Providers\" in Terraform's documentation")
 	flag.Parse()
-	err := providerserver.Serve(context.Background(), provider.New(version), providerserver.ServeOpts{
-		Address: "registry.terraform.io/pouncet/pouncet",
-		Debug:   *debug,
-	})
-	if err != nil {
+	var options []tf6server.ServeOpt
+	if *debug {
+		options = append(options, tf6server.WithManagedDebug())
+	}
+	if err := tf6server.Serve("registry.terraform.io/pouncet/pouncet", provider.NewServer(version), options...); err != nil {
 		log.Fatal(err)
 	}
 }

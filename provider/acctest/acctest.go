@@ -95,7 +95,7 @@ func Run(t *testing.T, steps ...resource.TestStep) {
 	resource.Test(t, resource.TestCase{
 		TerraformVersionChecks: []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_11_0)},
 		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){
-			"pouncet": providerserver.NewProtocol6WithError(provider.New("test")()),
+			"pouncet": func() (tfprotov6.ProviderServer, error) { return provider.NewServer("test")(), nil },
 			"echo":    echoprovider.NewProviderServer(),
 			"random":  providerserver.NewProtocol6WithError(random{}),
 		},
