@@ -31,9 +31,11 @@ type Document struct {
 	file     File
 	masked   []byte // what the parser saw; nil if nothing in the file is ours
 	marks    marks
+	outline  *outline // of masked, if it has one; then there are no roots
 	roots    []*yaml.Node
 	scalars  []scalar // those that hold references, in the order of the file
 	suspects []Problem
+	parse    bool // parse the file even if it has an outline
 }
 
 // Scan reads one file for references, without a backend. Its error is Problems,
@@ -199,13 +201,16 @@ func (d *Document) readAs(v view, regions []region) (Problems, error) {
 	for {
 		shown := v.of(regions, foreign)
 		masked := mask(d.file.Data, shown, d.marks)
-		roots, err := parseYAML(masked)
-		if err != nil {
-			return nil, err
-		}
 		w := walker{doc: d, regions: shown, finder: newFinder(masked), ruler: newRuler(d.file)}
-		d.masked, d.roots, d.scalars, d.suspects = masked, roots, nil, nil
-		w.walk()
+		d.masked, d.roots, d.scalars, d.suspects = masked, nil, nil, nil
+		if !w.outlined() {
+			roots, err := parseYAML(masked)
+			if err != nil {
+				return nil, err
+			}
+			d.roots, d.suspects = roots, nil
+			w.walk()
+		}
 		switch {
 		case w.astray:
 			return nil, errAstray
