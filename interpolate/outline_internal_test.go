@@ -24,6 +24,7 @@ var lines = []string{
 	"-  a: b", "   c: d", "- # c", "  a: b", " a: b", "%YAML 1.2", "a: é", "é: a", "a: \u2028", "a: b\r", "a:\tb", "a: $x", "a: ~", "a: [x, {{ y }}]", "a: :b", "a: b:",
 	"a: {{ get_secret_value('s') }}", "  a: \"x {{ get_secret_value('s') }} y\" # c", "- '{{ get_secret_value(''s'') }}'", "  text {{ get_secret_value('s') }}",
 	"a: pouncet://-/-/s", "- \"pouncet://-/-/s\"", "a: {{ get_secret_value('s') | int }}", "{{ get_secret_value('s') }}: a", "# {{ get_secret_value('s') }}",
+	"a: {{ GET_VALU\t\u00a0('s') }}", "a: {{ get_value }}", "a: {{ env_vra (x) }}", "a: {{ f(1) }} (", "a: {{ x.json_val('s') }}",
 	"a: {{ .Values.x }} {{ get_secret_value('s') }}", "a: {{ get_secret_valeu('s') }}", "{{- if x }}", "a: {{ get_secret_value('s'", "a: ${{ get_secret_value('s') }}",
 	"- \"{{ get_secret_value(\\\"s\\\") }}\"", "a: {{ get_secret_value('nobody') }}", "a: [\"{{ get_secret_value('s') }}\"]", "a: pouncet://-/-/s b", "a: '#{{ get_secret_value(''s'') }}'",
 }

@@ -30,7 +30,8 @@ func (w *walker) outlined() bool {
 }
 
 func (w *walker) rows(o *outline) bool {
-	w.holders, w.foreign = map[*yaml.Node]bool{}, map[int]bool{}
+	w.foreign = map[int]bool{}
+	w.doc.scalars = make([]scalar, 0, len(w.regions))
 	for i := range o.rows {
 		r := &o.rows[i]
 		if !w.mayHold(r.style, o.value(r)) {

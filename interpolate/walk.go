@@ -42,7 +42,7 @@ type walker struct {
 	finder   *finder
 	ruler    *ruler
 	problems Problems
-	holders  map[*yaml.Node]bool // scalars with references, for aliases
+	holders  map[*yaml.Node]bool // scalars with references, for aliases; nil where there can be none
 	foreign  map[int]bool        // offsets of regions across lines that are not ours
 	astray   bool                // something was hidden that is not within one value
 }
@@ -122,7 +122,9 @@ func (w *walker) take(n *yaml.Node, e extent, key bool) {
 		}
 		if !key {
 			w.doc.scalars = append(w.doc.scalars, s)
-			w.holders[n] = true
+			if w.holders != nil {
+				w.holders[n] = true
+			}
 			return
 		}
 		err := backend.Errorf(backend.CodeInvalid, "a mapping key cannot hold a reference").WithHint("use references in values alone")
