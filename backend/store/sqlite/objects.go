@@ -86,18 +86,27 @@ const lookup = `SELECT o.id, o.environment, o.scope, o.name, o.type, o.link,
 	o.version, o.revision, o.attributes, o.mac, o.created_at, o.updated_at,
 	v.scope_key, v.type, v.schema_hash, v.json, v.sealed, v.created_at, v.created_by
 	FROM objects o LEFT JOIN versions v ON v.object = o.id AND v.version = o.version
-	WHERE o.kind = ? AND o.project = ? AND o.name IN (SELECT value FROM json_each(?))
-	AND +o.environment IN (SELECT value FROM json_each(?)) AND +o.scope IN (SELECT value FROM json_each(?))`
+	WHERE o.kind = ? AND o.project = ? AND o.name IN (SELECT value FROM json_each(?))`
+
+// among is a condition that holds for a column with one of these values. One or
+// two, which is how many there nearly always are, SQLite compares directly;
+// for more it makes a table.
+func among(column string, values []string) (condition string, args []any) {
+	if len(values) == 1 || len(values) == 2 {
+		return " AND +" + column + " IN (?, ?)", []any{values[0], values[len(values)-1]}
+	}
+	return " AND +" + column + " IN (SELECT value FROM json_each(?))", []any{list(values)}
+}
 
 // Lookup implements store.Tx.
 func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
 	names := slices.Clone(l.Names)
 	slices.Sort(names) // SQLite sorts what it unfolds, which is cheapest when it is sorted
-	var (
-		args = []any{string(l.Kind), l.Project, list(names), list(l.Environments), list(l.Scopes)}
-		c    = newCells(19)
-	)
-	return t.query(ctx, lookup, args, func(row scanner) error {
+	inEnvironments, environments := among("o.environment", l.Environments)
+	inScopes, scopes := among("o.scope", l.Scopes)
+	args := slices.Concat([]any{string(l.Kind), l.Project, list(names)}, environments, scopes)
+	c := newCells(19)
+	return t.query(ctx, lookup+inEnvironments+inScopes, args, func(row scanner) error {
 		if err := c.read(row); err != nil {
 			return err
 		}
