@@ -17,6 +17,10 @@
 //	                                              │
 //	                            parse again, compare, give out
 //
+// For files of the usual form, with an entry a line, looking at their lines says
+// as much as parsing them; outline.go tells why. They are read in that way, and
+// all others are parsed.
+//
 // # What is ours
 //
 // Between "{{" and "}}", an expression that calls get_secret_value (which Mage

@@ -32,7 +32,7 @@ type result struct {
 
 // handful is how many entries are handed over at a time: to wake the other
 // goroutine costs as much as to open an entry.
-const handful = 32
+const handful = 64
 
 // startEarly begins, if n references make it worthwhile. A nil early does nothing.
 func (e *Engine) startEarly(n int) *early {
