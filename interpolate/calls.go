@@ -26,12 +26,10 @@ func (a *arguments) entry() (node, *syntaxError) {
 		return nil, err
 	}
 	n.target.Name = name
-	for keyword, into := range map[string]*string{
-		"env": &n.target.Environment, "scope": &n.target.Scope, "project": &n.target.Project,
-		"field": &n.target.Field, "version": &n.target.Version,
-	} {
+	for _, keyword := range entryKeywords {
 		arg, given := a.keyword[keyword]
-		if !given {
+		into := n.target.keyword(keyword)
+		if !given || into == nil {
 			continue
 		}
 		if l, ok := arg.value.(*literal); ok && keyword == "version" && l.kind == kindNumber {
@@ -56,6 +54,23 @@ func (a *arguments) entry() (node, *syntaxError) {
 		return nil, &syntaxError{at, problem}
 	}
 	return n, nil
+}
+
+// keyword is the field that a keyword of entryKeywords gives; nil for default=.
+func (t *Target) keyword(name string) *string {
+	switch name {
+	case "env":
+		return &t.Environment
+	case "scope":
+		return &t.Scope
+	case "project":
+		return &t.Project
+	case "field":
+		return &t.Field
+	case "version":
+		return &t.Version
+	}
+	return nil
 }
 
 func (a *arguments) variable() (node, *syntaxError) {

@@ -17,6 +17,10 @@
 //	                                              │
 //	                            parse again, compare, give out
 //
+// For files of the usual form, with an entry a line, looking at their lines says
+// as much as parsing them; outline.go tells why. They are read in that way, and
+// all others are parsed.
+//
 // # What is ours
 //
 // Between "{{" and "}}", an expression that calls get_secret_value (which Mage
@@ -150,23 +154,30 @@ func scanAll(ctx context.Context, files []File, warn func(Problem)) ([]*Document
 
 // resolveAll resolves the distinct references of all documents in one call.
 func resolveAll(ctx context.Context, r Resolver, docs []*Document, o Options) (*evaluator, error) {
-	v := &evaluator{options: o, index: map[backend.Ref]int{}}
-	var refs []backend.Ref
+	most := 0
+	for _, d := range docs {
+		most += len(d.scalars)
+	}
+	v := &evaluator{options: o, index: make(map[backend.Ref]int, most)}
+	refs := make([]backend.Ref, 0, most)
 	var problems Problems
 	for _, d := range docs {
-		for _, ref := range d.References() {
-			if ref.Kind == "" {
-				continue
-			}
-			full, err := o.ref(ref.Target)
-			if err != nil {
-				problems = append(problems, Problem{ref.Pos, ref.Expression, err})
-				continue
-			}
-			if _, known := v.index[full]; !known {
-				v.index[full] = len(refs)
-				refs = append(refs, full)
-			}
+		for p := range d.expressions() {
+			walk(p.expr.root, false, func(n node, _ bool) {
+				e, ok := n.(*entry)
+				if !ok {
+					return
+				}
+				full, err := o.ref(e.target.Target)
+				if err != nil {
+					problems = append(problems, Problem{p.pos, p.text, err})
+					return
+				}
+				if _, known := v.index[full]; !known {
+					v.index[full] = len(refs)
+					refs = append(refs, full)
+				}
+			})
 		}
 	}
 	switch {

@@ -60,7 +60,8 @@ func regionAt(data []byte, i int) (region, bool) {
 		if end < 0 || hasBreak(window[:end]) {
 			return r, false
 		}
-		r.end, r.control = i+2+end+2, true
+		r.end = i + 2 + end + 2
+		r.control = isAlone(data, r.start, r.end)
 	case '{':
 		if len(window) > 0 && window[0] == '{' {
 			return r, false // of more than two, the last two count
@@ -79,11 +80,11 @@ func regionAt(data []byte, i int) (region, bool) {
 		if r.lines && !r.spelled {
 			return r, false
 		}
-		r.control = !r.spelled && controlWords.Match(body)
+		r.control = !r.spelled && isAlone(data, r.start, r.end) && controlWords.Match(body)
 	default:
 		return r, false
 	}
-	r.control = r.control && r.end-r.start >= len("#{{}}") && isBlank(data[lineStart(data, r.start):r.start]) && isBlank(data[r.end:lineEnd(data, r.end)])
+	r.control = r.control && r.end-r.start >= len("#{{}}")
 	return r, true
 }
 
@@ -91,26 +92,38 @@ func regionAt(data []byte, i int) (region, bool) {
 var controlWords = regexp.MustCompile(`^(-|/\*|\s*(if|else|end|range|with|define|block|template|include)\b)`)
 
 // hasBreak reports whether b holds what YAML takes for a line break.
-func hasBreak(b []byte) bool { return bytes.ContainsAny(b, "\r\n\u0085\u2028\u2029") }
+func hasBreak(b []byte) bool {
+	for _, c := range b {
+		switch {
+		case c == '\r' || c == '\n':
+			return true
+		case c >= utf8.RuneSelf:
+			return bytes.ContainsAny(b, "\r\n\u0085\u2028\u2029")
+		}
+	}
+	return false
+}
 
-func isBlank(b []byte) bool { return len(bytes.Trim(b, " \t")) == 0 }
-
-// The ends of a line are looked for no further away than this, so that a file
+// lineReach is how far away the ends of a line are looked for, so that a file
 // of one long line costs no more than any other.
 const lineReach = 1024
 
-func lineStart(data []byte, i int) int {
-	from := max(0, i-lineReach)
-	return from + bytes.LastIndexAny(data[from:i], "\r\n") + 1
+// isAlone reports whether nothing but white space stands beside a stretch of
+// data on its lines.
+func isAlone(data []byte, start, end int) bool {
+	before, after := data[max(0, start-lineReach):start], data[end:min(len(data), end+lineReach)]
+	for len(before) > 0 && isSpaceOrTab(before[len(before)-1]) {
+		before = before[:len(before)-1]
+	}
+	for len(after) > 0 && isSpaceOrTab(after[0]) {
+		after = after[1:]
+	}
+	return (len(before) == 0 || isCRorLF(before[len(before)-1])) && (len(after) == 0 || isCRorLF(after[0]))
 }
 
-func lineEnd(data []byte, i int) int {
-	to := min(len(data), i+lineReach)
-	if n := bytes.IndexAny(data[i:to], "\r\n"); n >= 0 {
-		return i + n
-	}
-	return to
-}
+func isSpaceOrTab(c byte) bool { return c == ' ' || c == '\t' }
+
+func isCRorLF(c byte) bool { return c == '\n' || c == '\r' }
 
 // marks are the letters that stand in for braces.
 type marks struct {

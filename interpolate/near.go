@@ -1,8 +1,10 @@
 package interpolate
 
 import (
+	"bytes"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // nearest is the candidate that was probably meant by name: at most two
@@ -108,13 +110,51 @@ func spellsCall(text string) bool {
 		if open < 0 {
 			return false
 		}
-		name := strings.TrimRight(text[:i+open], " \t\r\n")
-		start := len(name)
-		for start > 0 && isNamePart(name[start-1]) {
+		if slices.Contains(callNames, lastName(strings.TrimRight(text[:i+open], " \t\r\n"))) {
+			return true
+		}
+		i += open + 1
+	}
+}
+
+// lastName is the identifier, if any, that text ends with.
+func lastName(text string) string {
+	start := len(text)
+	for start > 0 && isNamePart(text[start-1]) {
+		start--
+	}
+	return text[start:]
+}
+
+// inEveryCall is what the names of all our calls have in common.
+const inEveryCall = "_va"
+
+// resemblesCall reports whether a file holds anything that isOurs or nearMiss
+// could find, a URI aside: a call's exact name, or before a parenthesis one that
+// is near. Most templates of others are told from ours by these few searches.
+func resemblesCall(data []byte) bool {
+	if bytes.Contains(data, []byte(inEveryCall)) {
+		return true
+	}
+	known := map[string]bool{} // names of others, of which a file has few
+	for i := 0; ; {
+		open := bytes.IndexByte(data[i:], '(')
+		if open < 0 {
+			return false
+		}
+		before := bytes.TrimRightFunc(data[max(0, i+open-MaxExpressionBytes):i+open], unicode.IsSpace)
+		start := len(before)
+		for start > 0 && isNamePart(before[start-1]) {
 			start--
 		}
-		if slices.Contains(callNames, name[start:]) {
-			return true
+		// No name of twice the length is near any of ours.
+		if name := before[start:]; len(name) > 0 && len(name) < 2*len(callSecret) && !known[string(name)] {
+			if nearest(string(name), callNames) != "" {
+				return true
+			}
+			if len(known) < 1000 {
+				known[string(name)] = true
+			}
 		}
 		i += open + 1
 	}

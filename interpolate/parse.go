@@ -180,7 +180,7 @@ func (p *parser) arguments(call token) (*arguments, *syntaxError) {
 	if err := p.expect("("); err != nil {
 		return nil, err
 	}
-	args := &arguments{call: call, keyword: map[string]argument{}}
+	args := &arguments{call: call}
 	for !p.tok.is(")") {
 		if err := p.argument(args); err != nil {
 			return nil, err
@@ -208,6 +208,9 @@ func (p *parser) argument(args *arguments) *syntaxError {
 				return err
 			}
 			value, err := p.expression()
+			if args.keyword == nil { // most calls have none
+				args.keyword = map[string]argument{}
+			}
 			args.keyword[start.text] = argument{start.at, value}
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"iter"
 	"maps"
 	"unicode/utf8"
 
@@ -31,9 +32,11 @@ type Document struct {
 	file     File
 	masked   []byte // what the parser saw; nil if nothing in the file is ours
 	marks    marks
+	outline  *outline // of masked, if it has one; then there are no roots
 	roots    []*yaml.Node
 	scalars  []scalar // those that hold references, in the order of the file
 	suspects []Problem
+	parse    bool // take no short cut: parse the file, whatever it looks like
 }
 
 // Scan reads one file for references, without a backend. Its error is Problems,
@@ -49,18 +52,27 @@ func Scan(f File) (*Document, error) {
 // References are what the file refers to, in the order of the file.
 func (d *Document) References() []Reference {
 	var out []Reference
-	for _, s := range d.scalars {
-		for _, p := range s.parts {
-			if p.expr == nil {
-				continue
-			}
-			for _, r := range p.expr.References() {
-				r.Pos, r.Expression = p.pos, p.text
-				out = append(out, r)
-			}
+	for p := range d.expressions() {
+		for _, r := range p.expr.References() {
+			r.Pos, r.Expression = p.pos, p.text
+			out = append(out, r)
 		}
 	}
 	return out
+}
+
+// expressions are the parts of the file's scalars that are ours, in order.
+func (d *Document) expressions() iter.Seq[*part] {
+	return func(yield func(*part) bool) {
+		for i := range d.scalars {
+			parts := d.scalars[i].parts
+			for j := range parts {
+				if parts[j].expr != nil && !yield(&parts[j]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // Suspects are the places that look as if a reference was meant, and hold none:
@@ -74,7 +86,7 @@ func (d *Document) scan() Problems {
 		return d.whole(0, "the file is UTF-16, in which references are not found", "save it as UTF-8")
 	}
 	uris := bytes.Contains(data, []byte(uriScheme))
-	if !uris && !bytes.Contains(data, []byte("{{")) {
+	if !uris && (!bytes.Contains(data, []byte("{{")) || !d.parse && !resemblesCall(data)) {
 		return nil
 	}
 	regions := findRegions(data)
@@ -199,13 +211,16 @@ func (d *Document) readAs(v view, regions []region) (Problems, error) {
 	for {
 		shown := v.of(regions, foreign)
 		masked := mask(d.file.Data, shown, d.marks)
-		roots, err := parseYAML(masked)
-		if err != nil {
-			return nil, err
-		}
 		w := walker{doc: d, regions: shown, finder: newFinder(masked), ruler: newRuler(d.file)}
-		d.masked, d.roots, d.scalars, d.suspects = masked, roots, nil, nil
-		w.walk()
+		d.masked, d.roots, d.scalars, d.suspects = masked, nil, nil, nil
+		if !w.outlined() {
+			roots, err := parseYAML(masked)
+			if err != nil {
+				return nil, err
+			}
+			d.roots, d.suspects = roots, nil
+			w.walk()
+		}
 		switch {
 		case w.astray:
 			return nil, errAstray

@@ -37,7 +37,19 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 	// The copy that the parser saw takes the same edits as the file, so that
 	// what others wrote stays hidden when it is parsed again. What was filled
 	// in is not hidden: that is what the second parsing is about.
-	if at := d.changed(splice(d.masked, edits)); at != nil {
+	result := splice(d.masked, edits)
+	switch {
+	case d.outline == nil:
+	case d.sameOutline(result):
+		return splice(d.file.Data, edits), nil
+	default: // the parser has the last word
+		parsed := &Document{file: d.file, parse: true}
+		if problems := parsed.scan(); len(problems) > 0 {
+			return nil, problems
+		}
+		return parsed.fill(v)
+	}
+	if at := d.changed(result); at != nil {
 		return nil, Problems{{
 			Pos: Pos{d.file.Name, max(1, at.Line), max(1, at.Column)},
 			Err: backend.Errorf(backend.CodeInternal, "filling in the values would change more than the values, so nothing is written").

@@ -33,9 +33,9 @@ func TestWrongSpliceIsRefused(t *testing.T) {
 		"becomes no YAML": func(d *Document) { d.masked = append(d.masked, "]: secret-canary"...) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, err := Scan(File{Name: "f", Data: []byte(text)})
-			if err != nil {
-				t.Fatal(err)
+			d := &Document{file: File{Name: "f", Data: []byte(text)}, parse: true}
+			if problems := d.scan(); len(problems) > 0 {
+				t.Fatal(problems)
 			}
 			v, err := resolveAll(t.Context(), one("secret-canary: x"), []*Document{d}, Options{Project: "p", Environment: "e"})
 			if err != nil {

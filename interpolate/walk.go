@@ -42,7 +42,7 @@ type walker struct {
 	finder   *finder
 	ruler    *ruler
 	problems Problems
-	holders  map[*yaml.Node]bool // scalars with references, for aliases
+	holders  map[*yaml.Node]bool // scalars with references, for aliases; nil where there can be none
 	foreign  map[int]bool        // offsets of regions across lines that are not ours
 	astray   bool                // something was hidden that is not within one value
 }
@@ -93,19 +93,28 @@ func (w *walker) suspect(offset int, expression string, err *backend.Error) {
 	w.doc.suspects = append(w.doc.suspects, Problem{w.ruler.position(offset), expression, err})
 }
 
-// scalar takes a scalar apart, and keeps it if something in it is ours.
+// scalar finds where a scalar stands, and takes it apart.
 func (w *walker) scalar(n *yaml.Node, key bool) {
 	e, ok := w.finder.extent(n)
-	s := scalar{node: n, extent: e, bare: !w.doc.marks.in(n.Value)}
 	if !ok {
 		w.refuse(n, "the place of a value with a reference was not found", "write it on one line, in double quotes")
 		return
 	}
+	w.take(n, e, key)
+}
+
+// take takes apart a scalar that stands at e, and keeps it if something in it is ours.
+func (w *walker) take(n *yaml.Node, e extent, key bool) {
+	s := scalar{node: n, extent: e, bare: !w.doc.marks.in(n.Value)}
 	if s.bare {
 		s.parts = w.uri(n, e)
-	} else if s.parts, ok = w.parts(n, e); !ok {
-		w.astray = true
-		return
+	} else {
+		parts, ok := w.parts(n, e)
+		if !ok {
+			w.astray = true
+			return
+		}
+		s.parts = parts
 	}
 	for _, p := range s.parts {
 		if p.expr == nil {
@@ -113,7 +122,9 @@ func (w *walker) scalar(n *yaml.Node, key bool) {
 		}
 		if !key {
 			w.doc.scalars = append(w.doc.scalars, s)
-			w.holders[n] = true
+			if w.holders != nil {
+				w.holders[n] = true
+			}
 			return
 		}
 		err := backend.Errorf(backend.CodeInvalid, "a mapping key cannot hold a reference").WithHint("use references in values alone")

@@ -64,7 +64,9 @@ func lend[In, Out any](ctx context.Context, req In, serve func(context.Context, 
 }
 
 // loan is a context as long as it lasts, and then one that is cancelled.
-type loan struct{ of atomic.Pointer[context.Context] }
+type loan struct {
+	of atomic.Pointer[context.Context]
+}
 
 func (l *loan) context() context.Context {
 	if ctx := l.of.Load(); ctx != nil {

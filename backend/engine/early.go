@@ -12,7 +12,8 @@ import (
 // it reports no error. What it opened and nobody asked for is dropped.
 type early struct {
 	keys    *keyset
-	found   chan found
+	batch   []found // not sent yet
+	found   chan []found
 	done    chan struct{}
 	results map[string]result // by object id
 }
@@ -29,16 +30,22 @@ type result struct {
 	text    []byte // the value of that version, nil if it was not opened
 }
 
+// handful is how many entries are handed over at a time: to wake the other
+// goroutine costs as much as to open an entry.
+const handful = 64
+
 // startEarly begins, if n references make it worthwhile. A nil early does nothing.
 func (e *Engine) startEarly(n int) *early {
 	if n < worthwhile {
 		return nil
 	}
-	y := &early{keys: newKeyset(e.keys), found: make(chan found, worthwhile), done: make(chan struct{}), results: map[string]result{}}
+	y := &early{keys: newKeyset(e.keys), found: make(chan []found, n/handful+1), done: make(chan struct{}), results: make(map[string]result, n)}
 	go func() {
 		defer close(y.done)
-		for f := range y.found {
-			y.results[f.entry.Object.ID] = y.look(f.in, f.entry)
+		for batch := range y.found {
+			for _, f := range batch {
+				y.results[f.entry.Object.ID] = y.look(f.in, f.entry)
+			}
 		}
 	}()
 	return y
@@ -58,8 +65,12 @@ func (y *early) use(p *project) {
 
 // offer gives an entry to be looked at.
 func (y *early) offer(p *project, e *store.Entry) {
-	if y != nil {
-		y.found <- found{p, e}
+	if y == nil {
+		return
+	}
+	if y.batch = append(y.batch, found{p, e}); len(y.batch) == handful {
+		y.found <- y.batch
+		y.batch = make([]found, 0, handful)
 	}
 }
 
@@ -81,6 +92,7 @@ func (y *early) finish() map[string]result {
 	if y == nil {
 		return nil
 	}
+	y.found <- y.batch
 	close(y.found)
 	<-y.done
 	return y.results

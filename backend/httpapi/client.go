@@ -103,12 +103,14 @@ func loopback(host string) bool {
 }
 
 func (c *client) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
-	return call[backend.Page](ctx, c, "v1/query", q)
+	var out backend.Page
+	err := call(ctx, c, "v1/query", q, &out)
+	return out, err
 }
 
 func (c *client) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
-	out, err := call[resolveResponse](ctx, c, "v1/resolve", refsToWire(refs))
-	if err != nil {
+	out := resolveResponse{Resolutions: make([]resolution, 0, len(refs))}
+	if err := call(ctx, c, "v1/resolve", refsToWire(refs), &out); err != nil {
 		return nil, err
 	}
 	if len(out.Resolutions) != len(refs) {
@@ -128,8 +130,8 @@ func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	if set.IdempotencyKey == "" {
 		set.IdempotencyKey = rand.Text()
 	}
-	out, err := call[applyResponse](ctx, c, "v1/apply", applyRequest{convert(set.Changes, toWire), set.DryRun, set.IdempotencyKey, set.FingerprintKey})
-	if err != nil {
+	var out applyResponse
+	if err := call(ctx, c, "v1/apply", applyRequest{convert(set.Changes, toWire), set.DryRun, set.IdempotencyKey, set.FingerprintKey}, &out); err != nil {
 		return nil, err
 	}
 	if len(out.Outcomes) != len(set.Changes) {
@@ -141,32 +143,32 @@ func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	return out.Outcomes, nil
 }
 
-// call posts a request and reads the answer; both bodies are JSON. An answer
-// that breaks off, or is not Pouncet's, may be a proxy's, or a server's in its
-// last moment: then it asks again, a few times.
-func call[Out any](ctx context.Context, c *client, path string, in any) (Out, error) {
+// call posts a request and reads the answer into out; both bodies are JSON. An
+// answer that breaks off, or is not Pouncet's, may be a proxy's, or a server's in
+// its last moment: then it asks again, a few times.
+func call(ctx context.Context, c *client, path string, in, out any) error {
 	const most = 2
 	for n := 0; ; n++ {
-		out, again, err := attempt[Out](ctx, c, path, in)
+		again, err := attempt(ctx, c, path, in, out)
 		if !again || n >= min(most, c.http.RetryMax) {
-			return out, err
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return out, ctx.Err()
+			return ctx.Err()
 		case <-time.After(c.options.RetryWait << n):
 		}
 	}
 }
 
-func attempt[Out any](ctx context.Context, c *client, path string, in any) (out Out, again bool, err error) {
+func attempt(ctx context.Context, c *client, path string, in, out any) (again bool, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {
-		return out, false, backend.Errorf(backend.CodeInvalid, "the request holds JSON that is none")
+		return false, backend.Errorf(backend.CodeInvalid, "the request holds JSON that is none")
 	}
 	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, c.base+"/"+path, bytes.NewReader(body))
 	if err != nil {
-		return out, false, backend.Errorf(backend.CodeInvalid, "the endpoint %s cannot be used", c.base)
+		return false, backend.Errorf(backend.CodeInvalid, "the endpoint %s cannot be used", c.base)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.options.Token)
 	req.Header.Set("Content-Type", "application/json")
@@ -176,23 +178,33 @@ func attempt[Out any](ctx context.Context, c *client, path string, in any) (out 
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		return out, false, c.unreachable(ctx, err)
+		return false, c.unreachable(ctx, err)
 	}
 	defer resp.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	text, err := readBody(resp)
 	switch {
 	case err != nil:
-		return out, true, c.strange("with half a body")
+		return true, c.strange("with half a body")
 	case len(text) > maxBody:
-		return out, false, c.strange("with more than %d bytes", maxBody)
+		return false, c.strange("with more than %d bytes", maxBody)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return out, false, c.refused(resp, text)
+		return false, c.refused(resp, text)
 	}
-	if json.Unmarshal(text, &out) != nil {
-		return out, true, c.strange("with something that is not Pouncet's (status %d, %s)", resp.StatusCode, contentType(resp))
+	if err := json.Unmarshal(text, out); err != nil {
+		return true, c.strange("with something that is not Pouncet's (status %d, %s)", resp.StatusCode, contentType(resp))
 	}
-	return out, false, nil
+	return false, nil
+}
+
+// readBody reads a body, and one byte more than maxBody of one that is too large.
+func readBody(resp *http.Response) ([]byte, error) {
+	if n := resp.ContentLength; n >= 0 && n <= maxBody {
+		text := make([]byte, n)
+		_, err := io.ReadFull(resp.Body, text)
+		return text, err
+	}
+	return io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 }
 
 func (c *client) unreachable(ctx context.Context, err error) error {

@@ -31,6 +31,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -159,8 +160,14 @@ func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	text, err := json.Marshal(body)
+	if err != nil {
+		panic(err) // a defect: it is logged, and answered if that can be done
+	}
+	// With its length, a client reads the body in one piece.
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body) // the client is gone: there is nobody to tell
+	_, _ = w.Write(text) // an error means that the client is gone: there is nobody to tell
 }
 
 // envelope is the body of an error.

@@ -80,43 +80,69 @@ func (t *tx) Count(ctx context.Context, f store.Filter) (int, error) {
 // The names drive: one seek in the unique place for each, over all its
 // environments and scopes, which are few and are looked at in the index. The unary
 // plus keeps SQLite from seeking once more for every combination of the three.
-// What the question says or two columns share is not fetched: with ten thousand
-// rows, every column costs a millisecond.
-const lookup = `SELECT o.id, o.environment, o.scope, o.name, o.type, o.link,
-	o.version, o.revision, o.attributes, o.mac, o.created_at, o.updated_at,
-	v.scope_key, v.type, v.schema_hash, v.json, v.sealed, v.created_at, v.created_by
+// What the question says or two columns share is not fetched, and texts come in
+// one: every column costs a tenth of a microsecond, half of what the row does.
+const lookup = `SELECT concat_ws(char(31), o.id, o.environment, o.scope, o.name, o.type, o.link, v.scope_key, v.type, v.schema_hash, v.created_by),
+	o.version, o.revision, o.attributes, o.mac, o.created_at, o.updated_at, v.json, v.sealed, v.created_at
 	FROM objects o LEFT JOIN versions v ON v.object = o.id AND v.version = o.version
-	WHERE o.kind = ? AND o.project = ? AND o.name IN (SELECT value FROM json_each(?))
-	AND +o.environment IN (SELECT value FROM json_each(?)) AND +o.scope IN (SELECT value FROM json_each(?))`
+	WHERE o.kind = ? AND o.project = ? AND o.name IN (SELECT value FROM json_each(?))`
+
+// among is a condition that holds for a column with one of these values. One or
+// two, which is how many there nearly always are, SQLite compares directly;
+// for more it makes a table.
+func among(column string, values []string) (condition string, args []any) {
+	if len(values) == 1 || len(values) == 2 {
+		return " AND +" + column + " IN (?, ?)", []any{values[0], values[len(values)-1]}
+	}
+	return " AND +" + column + " IN (SELECT value FROM json_each(?))", []any{list(values)}
+}
 
 // Lookup implements store.Tx.
 func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
 	names := slices.Clone(l.Names)
 	slices.Sort(names) // SQLite sorts what it unfolds, which is cheapest when it is sorted
-	var (
-		args = []any{string(l.Kind), l.Project, list(names), list(l.Environments), list(l.Scopes)}
-		c    = newCells(19)
-	)
-	return t.query(ctx, lookup, args, func(row scanner) error {
+	inEnvironments, environments := among("o.environment", l.Environments)
+	inScopes, scopes := among("o.scope", l.Scopes)
+	args := slices.Concat([]any{string(l.Kind), l.Project, list(names)}, environments, scopes)
+	c := newCells(10)
+	return t.query(ctx, lookup+inEnvironments+inScopes, args, func(row scanner) error {
 		if err := c.read(row); err != nil {
 			return err
 		}
-		e := store.Entry{Object: store.Object{
-			Kind: l.Kind, Project: l.Project, ID: c.text(), Environment: c.text(), Scope: c.text(), Name: c.text(), Type: c.text(), Link: c.text(),
-			Version: c.number(), Revision: c.number(), Attributes: c.bytes(), MAC: c.bytes(), CreatedAt: c.time(), UpdatedAt: c.time(),
-		}}
-		if !c.absent() { // it has a version
-			e.Current = store.Version{
-				Object: e.Object.ID, Version: e.Object.Version,
-				ScopeKey: c.text(), Type: c.text(), SchemaHash: c.text(), JSON: c.flag(), Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: c.text(),
-			}
-		}
-		if err := c.err(); err != nil {
+		e, err := entryFrom(c)
+		if err != nil {
 			return err
 		}
+		e.Object.Kind, e.Object.Project = l.Kind, l.Project
 		each(e)
 		return nil
 	})
+}
+
+// entryFrom takes the columns of lookup. Ids, names and hashes hold no unit
+// separator; whatever who made a version is called, it is the last of the texts.
+func entryFrom(c *cells) (store.Entry, error) {
+	const ofObject, ofBoth = 6, 10
+	texts := strings.SplitN(c.text(), "\x1f", ofBoth)
+	if len(texts) != ofObject && len(texts) != ofBoth {
+		c.wrong = true
+		return store.Entry{}, c.err()
+	}
+	e := store.Entry{Object: store.Object{
+		ID: texts[0], Environment: texts[1], Scope: texts[2], Name: texts[3], Type: texts[4], Link: texts[5],
+		Version: c.number(), Revision: c.number(), Attributes: c.bytes(), MAC: c.bytes(), CreatedAt: c.time(), UpdatedAt: c.time(),
+	}}
+	if !c.absent() { // it has a version
+		if len(texts) != ofBoth {
+			c.wrong = true
+			return e, c.err()
+		}
+		e.Current = store.Version{
+			Object: e.Object.ID, Version: e.Object.Version,
+			ScopeKey: texts[6], Type: texts[7], SchemaHash: texts[8], JSON: c.flag(), Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: texts[9],
+		}
+	}
+	return e, c.err()
 }
 
 // InsertObject implements store.Tx.

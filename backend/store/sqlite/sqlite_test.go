@@ -24,3 +24,35 @@ func TestConformance(t *testing.T) {
 		return s
 	})
 }
+
+// TestLookupTakesTextsApart puts the separator of Lookup's texts where it may
+// stand, and where it never does.
+func TestLookupTakesTextsApart(t *testing.T) {
+	s := create(t)
+	plain, broken := secret("prod", "plain"), secret("prod", "broken")
+	broken.Type = "a\x1fb"
+	err := s.Update(t.Context(), func(tx store.Tx) error {
+		for _, o := range []store.Object{plain, broken} {
+			if err := tx.InsertObject(t.Context(), o); err != nil {
+				return err
+			}
+		}
+		return tx.InsertVersion(t.Context(), store.Version{Object: plain.ID, Version: 1, ScopeKey: "k", CreatedAt: plain.CreatedAt, CreatedBy: "a\x1fb\x1f"})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(name string) (found store.Entry, err error) {
+		err = s.View(t.Context(), func(tx store.Tx) error {
+			l := store.Lookup{Kind: plain.Kind, Project: plain.Project, Names: []string{name}, Environments: []string{"prod"}, Scopes: []string{plain.Scope}}
+			return tx.Lookup(t.Context(), l, func(e store.Entry) { found = e })
+		})
+		return found, err
+	}
+	if e, err := look("plain"); err != nil || e.Current.CreatedBy != "a\x1fb\x1f" || e.Current.ScopeKey != "k" || e.Object.ID != plain.ID {
+		t.Errorf("got %+v, %v", e, err)
+	}
+	if e, err := look("broken"); !errors.Is(err, backend.ErrCorrupt) {
+		t.Errorf("got %+v, %v; want ErrCorrupt", e, err)
+	}
+}
