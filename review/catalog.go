@@ -30,6 +30,7 @@ type Project struct {
 	whole   bool // an environment that is not listed does not exist
 	blurred bool // there are entries whose name or place is not known
 	index   map[entryKey][]*Entry
+	near    map[nameSought]string
 }
 
 // Environment is an environment of a project.

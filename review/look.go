@@ -174,16 +174,35 @@ func (p *Project) nothing(kind backend.Kind, name, environment, scope, gap strin
 		a.hint = "it exists in " + strings.Join(a.existsIn, ", ")
 		return a
 	}
+	a.near = p.nearName(nameSought{kind, name, environment, scope})
+	a.hint = didYouMean(a.near, "no environment has it: check the name, or create it")
+	return a
+}
+
+// nameSought is a name that is not there, and where it was looked for.
+type nameSought struct {
+	kind                     backend.Kind
+	name, environment, scope string
+}
+
+// nearName is a name in sight that is near. One that is missing is often missing
+// in many files, so answers are kept.
+func (p *Project) nearName(s nameSought) string {
+	if near, known := p.near[s]; known {
+		return near
+	}
 	var visible []string
 	for i := range p.Entries {
 		e := &p.Entries[i]
-		if e.Kind == kind && (e.Scope == scope || e.Scope == backend.ProjectScope) && (e.Environment == environment || e.Environment == backend.AnyEnvironment) {
+		if e.Kind == s.kind && (e.Scope == s.scope || e.Scope == backend.ProjectScope) && (e.Environment == s.environment || e.Environment == backend.AnyEnvironment) {
 			visible = append(visible, e.Name)
 		}
 	}
-	a.near = nearest(name, visible)
-	a.hint = didYouMean(a.near, "no environment has it: check the name, or create it")
-	return a
+	if p.near == nil {
+		p.near = map[nameSought]string{}
+	}
+	p.near[s] = nearest(s.name, visible)
+	return p.near[s]
 }
 
 func didYouMean(near, otherwise string) string {

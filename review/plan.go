@@ -219,7 +219,7 @@ func (c *Catalog) clone() *Catalog {
 	out.unseen = c.unseen
 	for _, p := range c.Projects {
 		q := *p
-		q.Environments, q.Entries, q.index = slices.Clone(p.Environments), slices.Clone(p.Entries), nil
+		q.Environments, q.Entries, q.index, q.near = slices.Clone(p.Environments), slices.Clone(p.Entries), nil, nil
 		out.Projects = append(out.Projects, &q)
 	}
 	return out
