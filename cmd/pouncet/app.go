@@ -76,6 +76,7 @@ func (a *app) root() *cobra.Command {
 		a.initCommand(), a.serverCommand(), a.versionCommand(),
 		a.projectCommand(), a.environmentCommand(), a.typeCommand(), a.secretCommand(), a.valueCommand(), a.tokenCommand(),
 		a.resolveCommand(), a.renderCommand(),
+		a.refsCommand(), a.checkCommand(), a.reviewCommand(),
 	)
 	return root
 }

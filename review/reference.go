@@ -1,0 +1,65 @@
+package review
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+// show writes a reference in its canonical form. A default's text is left out:
+// it may be a secret, and is nobody's to repeat.
+func show(r interpolate.Reference) string {
+	if r.Call == "pouncet" {
+		return showURI(r)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s('%s'", r.Call, r.Name)
+	for _, keyword := range []struct{ key, value string }{
+		{"project", r.Project}, {"env", r.Environment}, {"scope", r.Scope}, {"field", r.Field}, {"version", r.Version},
+	} {
+		if keyword.value != "" {
+			fmt.Fprintf(&b, ", %s='%s'", keyword.key, keyword.value)
+		}
+	}
+	if r.HasDefault {
+		b.WriteString(", default=…")
+	}
+	return b.String() + ")"
+}
+
+func showURI(r interpolate.Reference) string {
+	current := func(s string) string {
+		if s == "" {
+			return "-"
+		}
+		return s
+	}
+	text := "pouncet://" + current(r.Project) + "/" + current(r.Environment) + "/"
+	if r.Scope != "" {
+		text += r.Scope + "/"
+	}
+	text += r.Name
+	if r.Field != "" {
+		text += "#" + r.Field
+	}
+	if r.Version != "" {
+		text += "?version=" + r.Version
+	}
+	if r.HasDefault {
+		text += " | default(…)"
+	}
+	return text
+}
+
+// isEntry reports whether a reference is to an entry, rather than to a variable
+// of the process environment.
+func isEntry(r interpolate.Reference) bool {
+	return r.Kind == backend.KindSecret || r.Kind == backend.KindValue
+}
+
+// at begins a finding at a reference.
+func at(r interpolate.Reference, rule string) Finding {
+	return Finding{Rule: rule, File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Column, Reference: show(r)}
+}

@@ -1,0 +1,104 @@
+package report
+
+import (
+	"bytes"
+	"encoding/xml"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/pouncet/terraform-provider-pouncet/review"
+)
+
+// hostile is a report with names that mean something to each of the formats.
+func hostile() *review.Report {
+	f := func(rule string, s review.Severity, file string, line int) review.Finding {
+		return review.Finding{Rule: rule, Name: "a-name", Severity: s, File: file, Line: line, Column: 2, Message: "secret \"a|b\" <i> %0A\x1b[31m",
+			Hint: "it exists in dev, prod", Reference: "get_secret_value('a', field='`|`')", Environments: []string{"dev"}, Fingerprint: "00ff"}
+	}
+	return &review.Report{Files: 3, References: 4, Environments: []string{"dev"}, Suppressed: 1, Findings: []review.Finding{
+		f(review.Missing, review.Error, "a b/c:d,%.yaml", 1), f(review.Added, review.Note, "a b/c:d,%.yaml", 7),
+		f(review.PlanRemoves, review.Warning, "/abs/x\n::error::.yaml", 3),
+	}}
+}
+
+func write(t *testing.T, format string, r *review.Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := Write(&b, format, r, Options{Version: "1.2.3", FailOn: review.Error, Title: "Review"}); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestSARIFIsValid(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile("testdata/sarif-schema-2.1.0.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range map[string]*review.Report{"hostile": hostile(), "empty": {}} {
+		document, err := jsonschema.UnmarshalJSON(strings.NewReader(write(t, "sarif", r)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(document); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if schema.Validate(map[string]any{"version": "2.0.0", "runs": []any{}}) == nil {
+		t.Error("the schema takes anything")
+	}
+}
+
+func TestJUnitIsXML(t *testing.T) {
+	var suites junitSuites
+	if err := xml.Unmarshal([]byte(write(t, "junit", hostile())), &suites); err != nil {
+		t.Fatal(err)
+	}
+	if suites.Tests != 3 || suites.Failures != 1 || len(suites.Suites) != 2 {
+		t.Errorf("%+v", suites)
+	}
+	if text := write(t, "junit", &review.Report{}); !strings.Contains(text, `tests="1" failures="0"`) {
+		t.Error(text)
+	}
+}
+
+// What stands in names ends no line, table or command.
+func TestNamesStayWithinTheirPlace(t *testing.T) {
+	commands := strings.Split(strings.TrimSpace(write(t, "github", hostile())), "\n")
+	if len(commands) != 4 || !strings.HasPrefix(commands[0], "::error file=a b/c%3Ad%2C%25.yaml,line=1,col=2,title=POUNCET001 a-name::") {
+		t.Error(strings.Join(commands, "\n"))
+	}
+	for _, row := range strings.Split(write(t, "markdown", hostile()), "\n") {
+		if strings.HasPrefix(row, "| ") && strings.Count(row, "|")-strings.Count(row, `\|`) != 5 {
+			t.Error(row)
+		}
+	}
+	for _, format := range []string{"text", "markdown", "junit"} {
+		if strings.Contains(write(t, format, hostile()), "\x1b") {
+			t.Errorf("%s lets a name steer the terminal", format)
+		}
+	}
+}
+
+func TestMarkdownIsAsGolden(t *testing.T) {
+	want, err := os.ReadFile("testdata/report.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := write(t, "markdown", hostile()); got != string(want) {
+		t.Errorf("got\n%s", got)
+	}
+}
+
+func TestALongTableIsCut(t *testing.T) {
+	r := hostile()
+	for range 3 * mostRows {
+		r.Findings = append(r.Findings, r.Findings[0])
+	}
+	if text := write(t, "markdown", r); len(text) > 65_536 || !strings.Contains(text, "And 201 more.") {
+		t.Errorf("%d characters", len(text))
+	}
+}

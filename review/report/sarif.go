@@ -1,0 +1,107 @@
+package report
+
+import (
+	"io"
+	"net/url"
+	"path"
+
+	"github.com/pouncet/terraform-provider-pouncet/review"
+)
+
+// The part of SARIF 2.1.0 (OASIS, "Static Analysis Results Interchange Format")
+// that is written.
+type (
+	sarifLog struct {
+		Schema  string     `json:"$schema"`
+		Version string     `json:"version"`
+		Runs    []sarifRun `json:"runs"`
+	}
+	sarifRun struct {
+		Tool       sarifTool     `json:"tool"`
+		ColumnKind string        `json:"columnKind"`
+		Results    []sarifResult `json:"results"`
+	}
+	sarifTool struct {
+		Driver sarifDriver `json:"driver"`
+	}
+	sarifDriver struct {
+		Name           string      `json:"name"`
+		Version        string      `json:"version"`
+		InformationURI string      `json:"informationUri"`
+		Rules          []sarifRule `json:"rules"`
+	}
+	sarifRule struct {
+		ID               string       `json:"id"`
+		Name             string       `json:"name"`
+		ShortDescription sarifMessage `json:"shortDescription"`
+		Configuration    sarifConfig  `json:"defaultConfiguration"`
+	}
+	sarifConfig struct {
+		Level review.Severity `json:"level"`
+	}
+	sarifMessage struct {
+		Text string `json:"text"`
+	}
+	sarifResult struct {
+		RuleID       string            `json:"ruleId"`
+		RuleIndex    int               `json:"ruleIndex"`
+		Level        review.Severity   `json:"level"`
+		Message      sarifMessage      `json:"message"`
+		Locations    []sarifLocation   `json:"locations"`
+		Fingerprints map[string]string `json:"partialFingerprints"`
+		Properties   *sarifProperties  `json:"properties,omitempty"`
+	}
+	sarifProperties struct {
+		Environments []string `json:"environments"`
+	}
+	sarifLocation struct {
+		Physical sarifPhysical `json:"physicalLocation"`
+	}
+	sarifPhysical struct {
+		Artifact sarifArtifact `json:"artifactLocation"`
+		Region   sarifRegion   `json:"region"`
+	}
+	sarifArtifact struct {
+		URI string `json:"uri"`
+	}
+	sarifRegion struct {
+		StartLine   int `json:"startLine"`
+		StartColumn int `json:"startColumn"`
+	}
+)
+
+// sarif's levels are called as our severities are.
+func sarif(w io.Writer, r *review.Report, o Options) error {
+	driver := sarifDriver{Name: "pouncet", Version: o.Version, InformationURI: "https://registry.terraform.io/providers/pouncet/pouncet/latest"}
+	index := map[string]int{}
+	for i, rule := range review.Rules {
+		index[rule.ID] = i
+		driver.Rules = append(driver.Rules, sarifRule{rule.ID, rule.Name, sarifMessage{rule.About}, sarifConfig{rule.Severity}})
+	}
+	run := sarifRun{Tool: sarifTool{driver}, ColumnKind: "unicodeCodePoints", Results: []sarifResult{}}
+	for _, f := range r.Findings {
+		message := sentence(f)
+		if f.Reference != "" {
+			message = f.Reference + ": " + message
+		}
+		result := sarifResult{
+			RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Severity, Message: sarifMessage{message},
+			Locations:    []sarifLocation{{sarifPhysical{sarifArtifact{uri(f.File)}, sarifRegion{f.Line, f.Column}}}},
+			Fingerprints: map[string]string{"pouncet/v1": f.Fingerprint},
+		}
+		if len(f.Environments) > 0 {
+			result.Properties = &sarifProperties{f.Environments}
+		}
+		run.Results = append(run.Results, result)
+	}
+	return encode(w, sarifLog{"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json", "2.1.0", []sarifRun{run}})
+}
+
+// uri is a file's name as a URI reference.
+func uri(file string) string {
+	u := url.URL{Path: file}
+	if path.IsAbs(file) {
+		u.Scheme = "file"
+	}
+	return u.String()
+}
