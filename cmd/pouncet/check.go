@@ -14,7 +14,8 @@ const checkTitle = "check"
 
 func (a *app) checkCommand() *cobra.Command {
 	var f findingFlags
-	var writeManifest string
+	var writeManifest, source string
+	var register bool
 	c := &cobra.Command{
 		Use:   "check PATH...",
 		Short: "Check references against what exists, without access to any value",
@@ -33,7 +34,15 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	f.add(c)
 	c.Flags().StringVar(&writeManifest, "write-manifest", "", "write what exists (names, ids and types, no values) to this file, of --env or all environments")
+	c.Flags().BoolVar(&register, "register", false, "tell the backend which places use what: it then refuses to delete what is in use")
+	c.Flags().StringVar(&source, "source", "", "with --register: whose places these are (default: the address of the git remote origin)")
 	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case source != "" && !register:
+			return usage(c, "--source goes with --register")
+		case register && f.manifest != "":
+			return usage(c, "--register needs the backend, not a --manifest")
+		}
 		if err := f.parse(c, a); err != nil {
 			return err
 		}
@@ -46,12 +55,17 @@ func (a *app) checkCommand() *cobra.Command {
 		if !f.all && len(f.environments) == 0 {
 			return usage(c, "say which environments by --env, --all-envs or POUNCET_ENV")
 		}
-		return a.check(c.Context(), &f, args)
+		then := func(context.Context, []*review.Source) error { return nil }
+		if register {
+			then = func(ctx context.Context, sources []*review.Source) error { return a.register(ctx, &f, sources, source) }
+		}
+		return a.check(c.Context(), &f, args, then)
 	}
 	return c
 }
 
-func (a *app) check(ctx context.Context, f *findingFlags, args []string) error {
+// check checks what is at args, and then does what is to be done with it, whatever the findings.
+func (a *app) check(ctx context.Context, f *findingFlags, args []string, then func(context.Context, []*review.Source) error) error {
 	scanner, err := f.scanner()
 	if err != nil {
 		return err
@@ -65,6 +79,9 @@ func (a *app) check(ctx context.Context, f *findingFlags, args []string) error {
 		return err
 	}
 	if err := f.catalog(ctx, a, sources); err != nil {
+		return err
+	}
+	if err := then(ctx, sources); err != nil {
 		return err
 	}
 	return f.finish(a, checkTitle, len(files), sources, review.Check(sources, f.options))
