@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
@@ -24,7 +23,6 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
-	"github.com/pouncet/terraform-provider-pouncet/provider"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
@@ -148,55 +146,24 @@ func TestTokenIsAccepted(t *testing.T) {
 	}
 }
 
-// process is a provider as Terraform drives it, without Terraform: nothing else
-// shows what happens between Open and Close.
+// process is a provider whose tokens can be opened and closed: nothing else
+// shows what happens in between.
 type process struct {
-	t      *testing.T
-	server tfprotov6.ProviderServer
-	kind   tftypes.Type
+	*acctest.Process
+	t    *testing.T
+	kind tftypes.Type
 }
 
 func newProcess(t *testing.T, endpoint, token string) *process {
 	t.Helper()
-	ctx := context.Background()
-	server, err := providerserver.NewProtocol6WithError(provider.New("test")())()
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema, err := server.GetProviderSchema(ctx, &tfprotov6.GetProviderSchemaRequest{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &process{t, server, schema.EphemeralResourceSchemas["pouncet_token"].ValueType()}
-	config := p.config(schema.Provider.ValueType(), map[string]string{"endpoint": endpoint, "token": token})
-	resp, err := server.ConfigureProvider(ctx, &tfprotov6.ConfigureProviderRequest{Config: config})
-	if err != nil || len(resp.Diagnostics) > 0 {
-		t.Fatal(err, resp)
-	}
-	return p
-}
-
-// config is an object of strings, null where none is given.
-func (p *process) config(kind tftypes.Type, given map[string]string) *tfprotov6.DynamicValue {
-	p.t.Helper()
-	values := map[string]tftypes.Value{}
-	for name, t := range kind.(tftypes.Object).AttributeTypes {
-		values[name] = tftypes.NewValue(t, nil)
-		if s, ok := given[name]; ok {
-			values[name] = tftypes.NewValue(t, s)
-		}
-	}
-	v, err := tfprotov6.NewDynamicValue(kind, tftypes.NewValue(kind, values))
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return &v
+	p := acctest.NewProcess(t, map[string]string{"endpoint": endpoint, "token": token})
+	return &process{p, t, p.Schemas.EphemeralResourceSchemas["pouncet_token"].ValueType()}
 }
 
 func (p *process) open(role string) (token string, private []byte) {
 	p.t.Helper()
-	resp, err := p.server.OpenEphemeralResource(context.Background(), &tfprotov6.OpenEphemeralResourceRequest{
-		TypeName: "pouncet_token", Config: p.config(p.kind, map[string]string{"role": role}),
+	resp, err := p.Server.OpenEphemeralResource(context.Background(), &tfprotov6.OpenEphemeralResourceRequest{
+		TypeName: "pouncet_token", Config: p.Config(p.kind, map[string]string{"role": role}),
 	})
 	if err != nil || len(resp.Diagnostics) > 0 {
 		p.t.Fatal(err, resp)
@@ -214,7 +181,7 @@ func (p *process) open(role string) (token string, private []byte) {
 
 func (p *process) close(private []byte) []*tfprotov6.Diagnostic {
 	p.t.Helper()
-	resp, err := p.server.CloseEphemeralResource(context.Background(), &tfprotov6.CloseEphemeralResourceRequest{TypeName: "pouncet_token", Private: private})
+	resp, err := p.Server.CloseEphemeralResource(context.Background(), &tfprotov6.CloseEphemeralResourceRequest{TypeName: "pouncet_token", Private: private})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/function"
+	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
@@ -21,11 +23,13 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/pouncet/terraform-provider-pouncet/actions"
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/datasources"
 	"github.com/pouncet/terraform-provider-pouncet/ephemerals"
 	"github.com/pouncet/terraform-provider-pouncet/functions"
+	"github.com/pouncet/terraform-provider-pouncet/lists"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 	"github.com/pouncet/terraform-provider-pouncet/resources"
 )
@@ -36,6 +40,8 @@ type pouncet struct{ version string }
 var (
 	_ provider.Provider                       = (*pouncet)(nil)
 	_ provider.ProviderWithEphemeralResources = (*pouncet)(nil)
+	_ provider.ProviderWithListResources      = (*pouncet)(nil)
+	_ provider.ProviderWithActions            = (*pouncet)(nil)
 	_ provider.ProviderWithFunctions          = (*pouncet)(nil)
 )
 
@@ -162,6 +168,7 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	}
 	s := session.New(b, cmp.Or(c.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject))
 	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = s, s, s
+	resp.ListResourceData, resp.ActionData = s, s
 }
 
 // retries are as httpapi.ClientOptions has them, where 0 is the default and a negative number is none.
@@ -220,3 +227,11 @@ func (p *pouncet) EphemeralResources(context.Context) []func() ephemeral.Ephemer
 }
 
 func (p *pouncet) Functions(context.Context) []func() function.Function { return functions.All() }
+
+// ListResources implements provider.ProviderWithListResources.
+func (p *pouncet) ListResources(context.Context) []func() list.ListResource { return lists.New() }
+
+// Actions implements provider.ProviderWithActions.
+func (p *pouncet) Actions(context.Context) []func() action.Action {
+	return []func() action.Action{actions.NewRotateSecret}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/identityschema"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -199,6 +200,31 @@ func within(ctx context.Context, limit func(context.Context, time.Duration) (tim
 	d, wrong := limit(ctx, usualTime)
 	diags.Append(wrong...)
 	return context.WithTimeout(ctx, d)
+}
+
+// Describe fills in the attributes of a resource as the backend has the object,
+// for who lists objects rather than manages one.
+func (r *managed[M, P]) Describe(ctx context.Context, o backend.Object, into *tfsdk.Resource, diags *diag.Diagnostics) {
+	into.Raw = nothing(into.Raw.Type())
+	var m M
+	diags.Append(into.Get(ctx, &m)...)
+	P(&m).set(ctx, o, diags)
+	if !diags.HasError() {
+		diags.Append(into.Set(ctx, &m)...)
+	}
+}
+
+// nothing is an object in which every attribute is null.
+func nothing(kind tftypes.Type) tftypes.Value {
+	object, ok := kind.(tftypes.Object)
+	if !ok {
+		return tftypes.NewValue(kind, nil)
+	}
+	values := map[string]tftypes.Value{}
+	for name, t := range object.AttributeTypes {
+		values[name] = tftypes.NewValue(t, nil)
+	}
+	return tftypes.NewValue(kind, values)
 }
 
 // IdentitySchema implements resource.ResourceWithIdentity.

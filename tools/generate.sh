@@ -20,3 +20,5 @@ terraform {
 TF
 TF_CLI_CONFIG_FILE=$work/rc CHECKPOINT_DISABLE=1 "$terraform" -chdir="$work" providers schema -json > "$work/schema.json"
 bin/tfplugindocs generate --provider-name pouncet --rendered-provider-name Pouncet --providers-schema "$work/schema.json" > "$work/log" || { cat "$work/log" >&2; exit 1; }
+# What an older Terraform does not tell tfplugindocs.
+go run ./provider/pages -examples examples -docs docs

@@ -1,0 +1,11 @@
+# In a file that ends in .tfquery.hcl:
+#   terraform query -generate-config-out=found.tf
+list "pouncet_secret" "found" {
+  provider         = pouncet
+  include_resource = true
+
+  config {
+    environment = "prod"
+    type        = "password"
+  }
+}

@@ -1,0 +1,10 @@
+# In a file that ends in .tfquery.hcl:
+#   terraform query -generate-config-out=found.tf
+list "pouncet_secret_type" "found" {
+  provider         = pouncet
+  include_resource = true
+
+  config {
+    project = "shop"
+  }
+}
