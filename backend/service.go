@@ -115,6 +115,8 @@ const PreviousVersion = "previous"
 type Resolution struct {
 	Value Value
 	JSON  bool // the value is JSON text; otherwise it is the string itself
+	// Secret says that the value is, or is part of, a secret's; a plain scoped value's is not.
+	Secret bool
 
 	// Where it was found: the nearest scope wins and, within it, the exact environment.
 	ID          string

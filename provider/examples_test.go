@@ -1,21 +1,31 @@
 package provider_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/hashicorp/hcl/v2/hclparse"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
+	"github.com/pouncet/terraform-provider-pouncet/provider"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
 // TestExamples applies every example that the documentation shows.
 func TestExamples(t *testing.T) {
-	files, err := filepath.Glob("../examples/*/pouncet_*/*.tf")
-	if err != nil || len(files) < 11 {
-		t.Fatalf("%d examples, %v", len(files), err)
+	var files []string
+	for _, kind := range []string{"resources", "data-sources", "ephemeral-resources"} {
+		found, err := filepath.Glob("../examples/" + kind + "/pouncet_*/*.tf")
+		if err != nil || len(found) < 4 {
+			t.Fatalf("%d examples of %s, %v", len(found), kind, err)
+		}
+		files = append(files, found...)
 	}
 	functions, err := filepath.Glob("../examples/functions/*/*.tf")
 	if err != nil || len(functions) < 4 {
@@ -52,5 +62,48 @@ func TestImportExamples(t *testing.T) {
 		if err != nil || !strings.Contains(string(text), "terraform import "+filepath.Base(dir)+".") {
 			t.Errorf("%s: %v", dir, err)
 		}
+	}
+}
+
+// TestExamplesForNewerCLIs holds the examples of list resources and actions,
+// which Terraform has from 1.14 on, against their schemas: that they parse, and
+// that what they configure is there.
+func TestExamplesForNewerCLIs(t *testing.T) {
+	schemas, err := provider.NewServer("test")().GetProviderSchema(context.Background(), &tfprotov6.GetProviderSchemaRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkExample := func(name, file, kind string, s *tfprotov6.Schema) {
+		parsed, diags := hclparse.NewParser().ParseHCLFile(file)
+		if diags.HasErrors() {
+			t.Errorf("%s: %v", file, diags)
+			return
+		}
+		seen := false
+		for _, block := range parsed.Body.(*hclsyntax.Body).Blocks {
+			if block.Type != kind || block.Labels[0] != name {
+				continue
+			}
+			for _, config := range block.Body.Blocks {
+				for attribute := range config.Body.Attributes {
+					seen = true
+					if !slices.ContainsFunc(s.Block.Attributes, func(a *tfprotov6.SchemaAttribute) bool { return a.Name == attribute }) {
+						t.Errorf("%s: %s has no %s", file, name, attribute)
+					}
+				}
+			}
+		}
+		if !seen {
+			t.Errorf("%s configures no %s", file, name)
+		}
+	}
+	for name, s := range schemas.ListResourceSchemas {
+		checkExample(name, filepath.Join("../examples/list-resources", name, "list-resource.tf"), "list", s)
+	}
+	for name, s := range schemas.ActionSchemas {
+		checkExample(name, filepath.Join("../examples/actions", name, "action.tf"), "action", s.Schema)
+	}
+	if len(schemas.ListResourceSchemas) != 5 || len(schemas.ActionSchemas) != 1 {
+		t.Errorf("%d lists, %d actions", len(schemas.ListResourceSchemas), len(schemas.ActionSchemas))
 	}
 }

@@ -343,7 +343,7 @@ func (r *resolver) openOne(ref backend.Ref, f *find, keys *keyset, trusted map[s
 		return none, err
 	}
 	if s := f.secret(); s.Object.ID != "" {
-		out.Version = f.version.Version
+		out.Version, out.Secret = f.version.Version, true
 	}
 	for _, field := range f.fields(ref) {
 		part, err := backend.Pick(text, field)

@@ -86,6 +86,7 @@ type resolution struct {
 	Environment string         `json:"environment,omitempty"`
 	Scope       string         `json:"scope,omitempty"`
 	Version     int64          `json:"version,omitempty"`
+	Secret      bool           `json:"secret,omitempty"`
 	Err         *backend.Error `json:"error,omitempty"`
 }
 
@@ -170,11 +171,11 @@ func resolutionsFromWire(in resolveResponse) []backend.Resolution {
 }
 
 func resolutionToWire(r backend.Resolution) resolution {
-	return resolution{Value: bytesOf(r.Value), JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version, Err: r.Err}
+	return resolution{Value: bytesOf(r.Value), JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version, Secret: r.Secret, Err: r.Err}
 }
 
 func resolutionFromWire(r resolution) backend.Resolution {
-	return backend.Resolution{Value: valueOf(r.Value), JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version, Err: r.Err}
+	return backend.Resolution{Value: valueOf(r.Value), JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version, Secret: r.Secret, Err: r.Err}
 }
 
 func bytesOf(v backend.Value) *[]byte {

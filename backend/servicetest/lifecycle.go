@@ -117,6 +117,14 @@ var lifecycleCases = []testCase{
 		f.must(c)
 		equal(f, "value", f.value(secretRef("dev", "s")), "CANARY")
 	}},
+	{"what is resolved says whether it is secret", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "s", `{"a":"b"}`), plain("dev", "v", "1"), link("dev", "l", "s", "a"))
+		for name, want := range map[string]bool{"v": false, "l": true} {
+			equal(f, name, f.resolve(valueRef("dev", name))[0].Secret, want)
+		}
+		equal(f, "s", f.resolve(secretRef("dev", "s"))[0].Secret, true)
+	}},
 	{"rotation is due so many days after the value was written", func(f *fixture) {
 		f.environments("dev")
 		c := secret("dev", "s", "v")

@@ -52,7 +52,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	// A flag that is wrong may stand before one that was therefore not read.
 	a.json = a.json || slices.Contains(args, "--json")
-	a.report(err)
+	if !errors.As(err, new(childError)) {
+		a.report(err)
+	}
 	return exitCode(err)
 }
 
@@ -75,7 +77,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.initCommand(), a.serverCommand(), a.versionCommand(),
 		a.projectCommand(), a.environmentCommand(), a.typeCommand(), a.secretCommand(), a.valueCommand(), a.tokenCommand(),
-		a.resolveCommand(), a.renderCommand(),
+		a.resolveCommand(), a.renderCommand(), a.runCommand(),
 		a.refsCommand(), a.checkCommand(), a.reviewCommand(),
 	)
 	return root

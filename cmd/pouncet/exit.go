@@ -31,9 +31,12 @@ const exitCodes = `Exit codes:
 func exitCode(err error) int {
 	var wrong *usageError
 	var missing missingError
+	var child childError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &child):
+		return child.code
 	case errors.As(err, &wrong):
 		return exitUsage
 	case errors.Is(err, backend.ErrDenied), errors.Is(err, backend.ErrUnauthenticated):
