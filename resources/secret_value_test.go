@@ -1,6 +1,7 @@
 package resources_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"testing"
@@ -151,4 +152,46 @@ func TestTimeouts(t *testing.T) {
 		resource.TestStep{Config: b.Config(secretConfig("v", `timeouts = { create = "soon" }`)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Time\s+Duration`)},
 		resource.TestStep{Config: b.Config(secretConfig("v", `timeouts = { create = "1m" }`)), Check: check("version", "1")},
 	)
+}
+
+// TestEqualJSONIsNoChange compares values of a JSON type by what they mean,
+// with the snapshot and without it, and also right after an import.
+func TestEqualJSONIsNoChange(t *testing.T) {
+	for name, forbid := range map[string]bool{"fingerprints": false, "asked for": true} {
+		t.Run(name, func(t *testing.T) {
+			b := acctest.New(t)
+			b.Apply(
+				backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: "default", Policy: &backend.PolicyChange{ForbidFingerprints: &forbid}},
+				backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: "default", Name: "login",
+					Schema: json.RawMessage(`{"type":"object","properties":{"user":{"type":"string"},"port":{"type":"integer"}}}`)},
+			)
+			b.SetSecret("dev", "other", "beside it, so that there is more than one")
+			login := "login"
+			b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "db_password", Type: &login, Value: backend.Text(`{"user":"u","port":1}`)})
+			config := func(value string) string {
+				return b.Config(bareSecret(fmt.Sprintf("type = \"login\"\n  value_wo = %q", value)) + `
+resource "pouncet_secret" "other" {
+  name        = "other"
+  environment = "dev"
+  value_wo    = "beside it, so that there is more than one"
+}
+import {
+  to = pouncet_secret.s
+  id = "dev/db_password"
+}
+import {
+  to = pouncet_secret.other
+  id = "dev/other"
+}`)
+			}
+			acctest.Run(t,
+				resource.TestStep{Config: config(`{ "port": 1, "user": "u" }`), ConfigPlanChecks: plans(plancheck.ResourceActionNoop), Check: check("version", "1")},
+				resource.TestStep{Config: config("{\n\"port\":1,\"user\":\"\\u0075\"}"), ConfigPlanChecks: empty, Check: check("version", "1")},
+				resource.TestStep{Config: config(`{"port":2,"user":"u"}`), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate), Check: check("version", "2")},
+				resource.TestStep{Config: config(`{"port":2.0,"user":"u"}`), Check: check("version", "3")}, // numbers are as they are written
+				resource.TestStep{Config: config(`{"port":"2","user":"u"}`), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)value_wo.*port`)},
+				resource.TestStep{Config: config(`{"port":2.0,"user":"u"}`), ConfigPlanChecks: empty},
+			)
+		})
+	}
 }
