@@ -18,6 +18,7 @@ type activity struct {
 	// others and those with a question.
 	active, most, waiting, asking int
 	stirred                       chan struct{} // closed, and made anew, when something moves
+	last                          time.Time     // when something last moved
 }
 
 func newActivity() *activity { return &activity{stirred: make(chan struct{})} }
@@ -55,7 +56,14 @@ func (a *activity) stir() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	close(a.stirred)
-	a.stirred = make(chan struct{})
+	a.stirred, a.last = make(chan struct{}), time.Now()
+}
+
+// idle is how long nothing has moved.
+func (a *activity) idle() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return time.Since(a.last)
 }
 
 // wait returns when done reports true, or when nothing moves any more: then

@@ -11,10 +11,11 @@ import (
 )
 
 // How long questions are gathered: for a moment, once as many wait as Terraform
-// was seen to work on at a time; otherwise until nobody has come for a while.
+// was seen to work on at a time; otherwise until Terraform is quiet, and in any
+// case no longer than patience.
 const (
-	moment = 3 * time.Millisecond
-	while  = 100 * time.Millisecond
+	moment   = 3 * time.Millisecond
+	patience = 2 * time.Second
 )
 
 // gather is a Service that puts dry runs which arrive together into one.
@@ -36,7 +37,8 @@ type gather struct {
 type batch struct {
 	before  []backend.Change
 	asked   []backend.Change
-	arrival time.Time // the last one
+	first   time.Time // when the first one came
+	arrival time.Time // and when the last
 	done    chan struct{}
 	out     []backend.Outcome
 	err     error
@@ -90,7 +92,7 @@ func (g *gather) join(set backend.ChangeSet, n int) (*batch, int) {
 	})
 	if i < 0 {
 		i = len(g.open)
-		g.open = append(g.open, &batch{before: set.Changes[:n], done: make(chan struct{})})
+		g.open = append(g.open, &batch{before: set.Changes[:n], first: time.Now(), done: make(chan struct{})})
 	}
 	b := g.open[i]
 	b.asked, b.arrival = append(b.asked, set.Changes[n]), time.Now()
@@ -102,8 +104,8 @@ func (g *gather) ask(ctx context.Context, b *batch) {
 	for {
 		time.Sleep(moment)
 		g.mu.Lock()
-		since := time.Since(b.arrival)
-		if since >= while || since >= moment && g.activity.allWait() {
+		full := time.Since(b.arrival) >= moment && g.activity.allWait()
+		if full || g.activity.idle() >= quiet || time.Since(b.first) >= patience {
 			g.open = slices.DeleteFunc(g.open, func(o *batch) bool { return o == b })
 			g.mu.Unlock()
 			break
