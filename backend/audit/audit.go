@@ -5,7 +5,7 @@
 // returned; without the record they are withheld. An Apply is recorded twice:
 // its intent, without which nothing is applied, and its outcome. A crash
 // between the two leaves a question on record rather than a silence. A dry run
-// compares values, and is recorded as that.
+// compares values, and is recorded as that; so is handing out fingerprints.
 //
 // Records hold names, ids, versions and error codes, never values. Queries,
 // which see metadata only, are not recorded.
@@ -63,7 +63,10 @@ func (l *log) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolu
 
 func (l *log) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
 	verb, phase := "apply", "intent"
-	if set.DryRun {
+	switch {
+	case set.FingerprintKey != nil:
+		verb, phase = "fingerprint", ""
+	case set.DryRun:
 		verb, phase = "compare", ""
 	}
 	if err := l.record(ctx, verb, phase, nil, intended(set)); err != nil {

@@ -131,6 +131,10 @@ func TestChangesAreRecordedBeforeAndAfter(t *testing.T) {
 	if _, err := log.Apply(who, set); err != nil {
 		t.Fatal(err)
 	}
+	set.FingerprintKey = []byte("CANARY")
+	if _, err := log.Apply(who, set); err != nil {
+		t.Fatal(err)
+	}
 	var lines []string
 	for _, r := range s.records {
 		lines = append(lines, fmt.Sprintf("%s/%s %s", r.Verb, r.Phase, r.Detail))
@@ -138,7 +142,8 @@ func TestChangesAreRecordedBeforeAndAfter(t *testing.T) {
 	got := strings.Join(lines, "\n")
 	want := `apply/intent [{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","op":"delete","force":true}]}]
 apply/outcome [{"items":[{"kind":"secret","name":"a","action":"update","changed":["value"],"id":"id-a","version":8}]}]
-compare/ [{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","op":"delete","force":true}]}]`
+compare/ [{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","op":"delete","force":true}]}]
+fingerprint/ [{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","op":"delete","force":true}]}]`
 	if got != want {
 		t.Errorf("records\n%s\nwant\n%s", got, want)
 	}

@@ -198,7 +198,7 @@ type Record struct {
 	At        time.Time
 	Principal string
 	Role      backend.Role
-	Verb      string // "resolve", "reveal", "apply", "compare"
+	Verb      string // "resolve", "reveal", "apply", "compare", "fingerprint"
 	Phase     string // "intent" before an apply, "outcome" after; "" otherwise
 	Code      string // "ok", or the error's code
 	Detail    []byte // JSON: ids and names, never values
