@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,4 +69,40 @@ func environWithout(prefix string) []string {
 		}
 	}
 	return out
+}
+
+// TestFeaturesNameWhatExists holds the table of what works against the tests
+// and scripts that it names.
+func TestFeaturesNameWhatExists(t *testing.T) {
+	text, err := os.ReadFile("docs/features.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sources strings.Builder
+	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		sources.Write(source)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w+`).FindAllString(string(text), -1)
+	scripts := regexp.MustCompile(`\b(both|script)/\w+`).FindAllString(string(text), -1)
+	if len(tests) < 40 || len(scripts) < 15 {
+		t.Fatalf("%d tests and %d scripts are named: the pattern no longer fits", len(tests), len(scripts))
+	}
+	for _, name := range tests {
+		if !strings.Contains(sources.String(), "func "+name+"(") {
+			t.Errorf("docs/features.md names %s, which is no test", name)
+		}
+	}
+	for _, name := range scripts {
+		if _, err := os.Stat(filepath.Join("cmd/pouncet/testdata", name+".txtar")); err != nil {
+			t.Errorf("docs/features.md names the script %s, which does not exist", name)
+		}
+	}
 }
