@@ -41,6 +41,7 @@ const MaxObjects = 20_000
 type Snapshot struct {
 	next backend.Service
 	key  []byte
+	most int // MaxObjects
 
 	mu      sync.Mutex
 	written bool                      // something was changed: what was seen may be no longer so
@@ -69,7 +70,7 @@ var _ backend.Service = (*Snapshot)(nil)
 func New(next backend.Service) *Snapshot {
 	key := make([]byte, backend.FingerprintKeySize)
 	_, _ = rand.Read(key) // never fails: it aborts the program instead
-	return &Snapshot{next: next, key: key, seen: map[string]backend.Object{}, looks: map[look]*fetch{}, prints: map[string][]byte{}}
+	return &Snapshot{next: next, key: key, most: MaxObjects, seen: map[string]backend.Object{}, looks: map[look]*fetch{}, prints: map[string][]byte{}}
 }
 
 // Query implements backend.Service. Of a query by id, the project says where
@@ -139,13 +140,14 @@ func (s *Snapshot) fetchObjects(ctx context.Context, project string, kind backen
 	if kind == backend.KindProject {
 		q.Project = ""
 	}
-	for range MaxObjects / backend.MaxPage {
+	for fetched := 0; fetched < s.most; {
 		page, err := s.next.Query(ctx, q)
 		if err != nil {
 			return
 		}
 		s.remember(page.Objects)
-		if q.Cursor = page.Next; q.Cursor == "" {
+		fetched += len(page.Objects)
+		if q.Cursor = page.Next; q.Cursor == "" || len(page.Objects) == 0 {
 			return
 		}
 	}
