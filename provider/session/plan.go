@@ -127,7 +127,7 @@ func (p *Plan) askAgain(ctx context.Context, changes []backend.Change, v *Verdic
 				return err
 			}
 			if v.Outcome = out; broken == nil {
-				return nil
+				return p.judgeLeft(ctx, v)
 			}
 			if _, later := yields(broken); !later {
 				v.because(broken)
@@ -143,19 +143,36 @@ func (p *Plan) askAgain(ctx context.Context, changes []backend.Change, v *Verdic
 			return nil
 		}
 		if quiet {
-			return p.judge(ctx, changes, v)
+			return p.judge(ctx, v, changes)
 		}
 	}
 }
 
-// judge asks for the last time: about changes, and what was left to them.
-func (p *Plan) judge(ctx context.Context, changes []backend.Change, v *Verdict) error {
+// judgeLeft stays, where nothing stands in one's own way any more, for the
+// questions that were left to whoever waits: somebody must answer them.
+func (p *Plan) judgeLeft(ctx context.Context, v *Verdict) error {
+	none := func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.left) == 0
+	}
+	if none() {
+		return nil
+	}
+	if quiet, allowed := p.activity.wait(ctx, none); quiet && allowed {
+		return p.judge(ctx, v)
+	}
+	return nil
+}
+
+// judge asks for the last time: about the questions given, and those left.
+func (p *Plan) judge(ctx context.Context, v *Verdict, questions ...[]backend.Change) error {
 	p.mu.Lock()
-	left := p.left
+	questions = append(questions, p.left...)
 	p.left = nil
 	p.mu.Unlock()
 	_, all := p.everything()
-	for _, q := range append([][]backend.Change{changes}, left...) {
+	for _, q := range questions {
 		_, broken, err := p.dryRun(ctx, without(all, q), q)
 		if err != nil {
 			return err
