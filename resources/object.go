@@ -70,8 +70,14 @@ func (o *object) apply(ctx context.Context, doing string, c backend.Change, diag
 	return out[0], true
 }
 
-// explain tells, of an object that exists already, how to take it over.
+// explain tells, of an object that exists already, how to take it over, and of
+// one in use, when that may be otherwise.
 func (o *object) explain(err error, c backend.Change) error {
+	if errors.Is(err, backend.ErrInUse) && c.Op == backend.OpDelete {
+		e := *backend.AsError(err)
+		e.Hint += ". If they go in the same plan, Terraform has not come to them yet: plan again"
+		return &e
+	}
 	if !errors.Is(err, backend.ErrExists) || c.Op != backend.OpCreate {
 		return err
 	}

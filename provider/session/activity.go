@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// quiet is how long nothing must move before a plan is taken to have no more
-// to say.
-const quiet = 250 * time.Millisecond
+// quiet is how long nothing must move before a plan is taken to have no more to
+// say. It is long, because Terraform may be busy with other providers, and
+// because only a plan that is about to fail waits for it.
+const quiet = 5 * time.Second
 
 // activity knows how many resources Terraform is busy with, so that one of
 // them can wait for others without waiting for ever.

@@ -11,10 +11,11 @@ import (
 )
 
 // How long questions are gathered: for a moment, once as many wait as Terraform
-// was seen to work on at a time; otherwise until Terraform is quiet, and in any
+// was seen to work on at a time; otherwise until there is a lull, and in any
 // case no longer than patience.
 const (
 	moment   = 3 * time.Millisecond
+	lull     = 250 * time.Millisecond
 	patience = 2 * time.Second
 )
 
@@ -105,7 +106,7 @@ func (g *gather) ask(ctx context.Context, b *batch) {
 		time.Sleep(moment)
 		g.mu.Lock()
 		full := time.Since(b.arrival) >= moment && g.activity.allWait()
-		if full || g.activity.idle() >= quiet || time.Since(b.first) >= patience {
+		if full || g.activity.idle() >= lull || time.Since(b.first) >= patience {
 			g.open = slices.DeleteFunc(g.open, func(o *batch) bool { return o == b })
 			g.mu.Unlock()
 			break
