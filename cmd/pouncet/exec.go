@@ -40,7 +40,7 @@ func (a *app) runCommand() *cobra.Command {
 	c.Flags().BoolVar(&keepToken, "keep-token", false, "let the command have POUNCET_TOKEN")
 	c.Flags().SetInterspersed(false)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		o := interpolate.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope, LookupEnv: os.LookupEnv}
+		o := interpolate.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope, LookupEnv: os.LookupEnv, Warn: a.warn}
 		if o.Environment == "" {
 			return usage(c, "say which environment by --env or POUNCET_ENV")
 		}

@@ -61,7 +61,7 @@ func (a *app) renderCommand() *cobra.Command {
 }
 
 func (a *app) render(ctx context.Context, s backend.Service, sources []template, o interpolate.Options, into string) error {
-	o.Warn = func(p interpolate.Problem) { fmt.Fprintf(a.err, "pouncet: warning: %s\n", printable(p.Error())) }
+	o.Warn = a.warn
 	files := make([]interpolate.File, len(sources))
 	for i, t := range sources {
 		files[i] = t.File
@@ -86,6 +86,11 @@ func (a *app) render(ctx context.Context, s backend.Service, sources []template,
 		fmt.Fprintf(a.err, "wrote %s\n", filepath.Join(into, sources[i].target))
 	}
 	return nil
+}
+
+// warn tells of a place that looks as if a reference was meant.
+func (a *app) warn(p interpolate.Problem) {
+	fmt.Fprintf(a.err, "pouncet: warning: %s\n", printable(p.Error()))
 }
 
 // classify marks problems that are missing references, and nothing worse.
