@@ -66,10 +66,18 @@ type Error struct {
 	Environments []string `json:"environments,omitempty"`
 	Near         string   `json:"near,omitempty"`
 	// Of a thing in use: who uses it.
-	Users []string `json:"users,omitempty"`
+	Users []User `json:"users,omitempty"`
 
 	// Err is the cause. It stays in the process.
 	Err error `json:"-"`
+}
+
+// User is what uses a thing: another object, or a place in a configuration file,
+// which has a label alone.
+type User struct {
+	Label     string `json:"label"`
+	ID        string `json:"id,omitempty"`
+	ManagedBy string `json:"managed_by,omitempty"`
 }
 
 // Errorf makes an Error. The format may use %w once, for the cause, whose text

@@ -33,6 +33,10 @@ func (k Kind) String() string {
 // AnyEnvironment is the pseudo-environment of an entry that every environment shares.
 const AnyEnvironment = "*"
 
+// ManagedByTerraform is the ManagedBy of what a Terraform configuration makes. Others may
+// change it, and the next plan then shows that.
+const ManagedByTerraform = "terraform"
+
 // ProjectScope is the scope that all of a project sees. The others are
 // "app/<name>" and "pipeline/<name>".
 const ProjectScope = "project"
@@ -56,7 +60,8 @@ type Object struct {
 
 	Description string            `json:"description,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
-	Revision    int64             `json:"revision,omitempty"` // counts every change of the object
+	ManagedBy   string            `json:"managed_by,omitempty"` // the tool that made it, or took it over
+	Revision    int64             `json:"revision,omitempty"`   // counts every change of the object
 	CreatedAt   time.Time         `json:"created_at,omitzero"`
 	UpdatedAt   time.Time         `json:"updated_at,omitzero"`
 

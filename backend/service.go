@@ -191,6 +191,7 @@ type Change struct {
 	Rename      *string // the new name; the id stays
 	Description *string
 	Labels      map[string]string // replaces all labels
+	ManagedBy   *string           // the tool that owns it from now on, as ManagedByTerraform; not of a usage or token
 
 	// Project.
 	Policy *PolicyChange

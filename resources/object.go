@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -62,6 +63,8 @@ func (o *object) query(ctx context.Context, q backend.Query) ([]backend.Object, 
 
 // apply makes one change. The idempotency key lets the client repeat a request whose answer was lost.
 func (o *object) apply(ctx context.Context, doing string, c backend.Change, diags *diag.Diagnostics) (backend.Outcome, bool) {
+	managedBy := backend.ManagedByTerraform
+	c.ManagedBy = &managedBy
 	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, IdempotencyKey: rand.Text()})
 	if err != nil {
 		session.Report(diags, doing+" the "+o.kind.String(), o.explain(err, c), o.paths)
@@ -71,11 +74,12 @@ func (o *object) apply(ctx context.Context, doing string, c backend.Change, diag
 }
 
 // explain tells, of an object that exists already, how to take it over, and of
-// one in use, when that may be otherwise.
+// one in use, what to do if that should go as well.
 func (o *object) explain(err error, c backend.Change) error {
-	if errors.Is(err, backend.ErrInUse) && c.Op == backend.OpDelete {
+	unmanaged := func(u backend.User) bool { return u.ID != "" && u.ManagedBy == "" }
+	if errors.Is(err, backend.ErrInUse) && c.Op == backend.OpDelete && slices.ContainsFunc(backend.AsError(err).Users, unmanaged) {
 		e := *backend.AsError(err)
-		e.Hint += ". If they go in the same plan, Terraform has not come to them yet: plan again"
+		e.Hint += ". Users that Terraform does not manage, as those that were imported and not changed since, go first, in an apply of their own"
 		return &e
 	}
 	if !errors.Is(err, backend.ErrExists) || c.Op != backend.OpCreate {
@@ -92,7 +96,7 @@ func (o *object) explain(err error, c backend.Change) error {
 	if c.Project != "" {
 		id = c.Project + "/" + id
 	}
-	e.Hint = fmt.Sprintf("to manage it from here: terraform import ADDRESS %q; otherwise choose another name", id)
+	e.Hint = fmt.Sprintf("to manage it from here: terraform import ADDRESS %q; if only its address changes: a moved block; otherwise choose another name", id)
 	return &e
 }
 

@@ -111,7 +111,6 @@ func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backe
 		return backend.Outcome{}, backend.Errorf(backend.CodeDenied, "environment %q is protected", row.Name).
 			WithHint("set protected to false first").At("protected")
 	}
-	var users []string
 	var entries []store.Object
 	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindValue} {
 		rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: p.row.ID, Environment: row.ID})
@@ -124,12 +123,15 @@ func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backe
 		entries = append(entries, rows...)
 	}
 	for _, e := range entries {
-		users = append(users, entryLabel(p, e))
 		if err := protects(e); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
-	if len(users) > 0 && !force {
+	if len(entries) > 0 && !force {
+		users, err := p.users(entries)
+		if err != nil {
+			return backend.Outcome{}, err
+		}
 		return backend.Outcome{}, inUse(row, users, "delete these first, or force the deletion of all that the environment holds")
 	}
 	for _, e := range entries {

@@ -110,13 +110,10 @@ func (r *run) deleteProject(row store.Object) (backend.Outcome, error) {
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	users := names(p.environments)
-	for i := range users {
-		users[i] = "environment " + users[i]
-	}
+	content := slices.Clone(p.environments)
 	for _, t := range p.types {
 		if !t.builtIn {
-			users = append(users, "secret type "+t.row.Name)
+			content = append(content, t.row)
 		}
 	}
 	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindValue} {
@@ -124,15 +121,17 @@ func (r *run) deleteProject(row store.Object) (backend.Outcome, error) {
 		if err != nil {
 			return backend.Outcome{}, err
 		}
-		for _, e := range entries {
-			users = append(users, entryLabel(p, e))
-		}
+		content = append(content, entries...)
 		if err := r.purge(p, kind, backend.AnyEnvironment); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
 	// Not even by force: a project is emptied before it goes.
-	if len(users) > 0 {
+	if len(content) > 0 {
+		users, err := p.users(content)
+		if err != nil {
+			return backend.Outcome{}, err
+		}
 		return backend.Outcome{}, inUse(row, users, "delete these first")
 	}
 	if err := r.tx.DeleteScopeKeys(r.ctx, row.ID, backend.AnyEnvironment); err != nil {

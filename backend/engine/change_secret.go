@@ -3,6 +3,7 @@ package engine
 import (
 	"crypto/rand"
 	"math/big"
+	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
@@ -215,20 +216,16 @@ func (r *run) carryLinks(p *project, before, after string) error {
 	return nil
 }
 
-// linkedFrom names the scoped values whose link can lead to a secret: those of
+// linkedFrom is the scoped values whose link can lead to a secret: those of
 // its name for which there is a request that sees both.
-func (r *run) linkedFrom(p *project, secret store.Object) ([]string, error) {
+func (r *run) linkedFrom(p *project, secret store.Object) ([]store.Object, error) {
 	linked, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindValue, Project: p.row.ID, Link: secret.Name})
 	if err != nil {
 		return nil, err
 	}
-	var users []string
-	for _, v := range linked {
-		if meet(v.Environment, secret.Environment, backend.AnyEnvironment) && meet(v.Scope, secret.Scope, backend.ProjectScope) {
-			users = append(users, entryLabel(p, v))
-		}
-	}
-	return users, nil
+	return slices.DeleteFunc(linked, func(v store.Object) bool {
+		return !meet(v.Environment, secret.Environment, backend.AnyEnvironment) || !meet(v.Scope, secret.Scope, backend.ProjectScope)
+	}), nil
 }
 
 // meet reports whether one request can see two places, given what stands for all of them.

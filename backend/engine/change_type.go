@@ -85,7 +85,7 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 	if err != nil {
 		return err
 	}
-	var broken []string
+	var broken []store.Object
 	missing := false
 	for _, v := range versions {
 		row := byID[v.Object]
@@ -98,16 +98,20 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 			return err
 		}
 		if err := r.engine.schemas.check(after, value); err != nil {
-			broken = append(broken, entryLabel(p, row))
+			broken = append(broken, row)
 		}
 	}
 	if missing {
 		return errKeyMissing
 	}
 	if len(broken) > 0 {
-		e := backend.Errorf(backend.CodeInUse, "the new schema of secret type %q is broken by the present value of %s", after.row.Name, list(broken)).
+		users, err := p.users(broken)
+		if err != nil {
+			return err
+		}
+		e := backend.Errorf(backend.CodeInUse, "the new schema of secret type %q is broken by the present value of %s", after.row.Name, list(labels(users))).
 			WithHint("change these values first, or make a new type").At("schema")
-		e.Users = broken
+		e.Users = users
 		return e
 	}
 	return nil
@@ -119,9 +123,9 @@ func (r *run) deleteType(p *project, row store.Object) (backend.Outcome, error) 
 		return backend.Outcome{}, err
 	}
 	if len(rows) > 0 {
-		users := make([]string, len(rows))
-		for i, s := range rows {
-			users[i] = entryLabel(p, s)
+		users, err := p.users(rows)
+		if err != nil {
+			return backend.Outcome{}, err
 		}
 		return backend.Outcome{}, inUse(row, users, "give these another type first")
 	}

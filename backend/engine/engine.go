@@ -87,6 +87,7 @@ func newID() string {
 type attributes struct {
 	Description string            `json:"description,omitempty"`
 	Labels      map[string]string `json:"labels,omitempty"`
+	ManagedBy   string            `json:"managed_by,omitempty"`
 
 	Policy *backend.Policy `json:"policy,omitempty"` // project
 
@@ -141,7 +142,7 @@ func object(o store.Object, in *project) (backend.Object, error) {
 	}
 	out := backend.Object{
 		DeletedAt: a.DeletedAt, Kind: o.Kind, ID: o.ID, Name: o.Name,
-		Description: a.Description, Labels: a.Labels,
+		Description: a.Description, Labels: a.Labels, ManagedBy: a.ManagedBy,
 		Revision: o.Revision, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
 	}
 	if in != nil {

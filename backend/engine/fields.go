@@ -14,6 +14,7 @@ const (
 	maxDescription = 4096 // bytes
 	maxLabels      = 64
 	maxLabelBytes  = 256 // of a label's key, and of its value
+	maxManagedBy   = 64  // bytes
 )
 
 // checkFields refuses fields that the change's kind does not have, raw JSON
@@ -39,6 +40,7 @@ func checkFields(c backend.Change) error {
 		{"json", c.JSON != nil, []backend.Kind{backend.KindValue}},
 		{"link", c.Link != nil, []backend.Kind{backend.KindValue}},
 		{"usages", c.Usages != nil, []backend.Kind{backend.KindUsage}},
+		{"managed_by", c.ManagedBy != nil, []backend.Kind{backend.KindProject, backend.KindEnvironment, backend.KindType, backend.KindSecret, backend.KindValue}},
 		{"role", c.Role != nil, []backend.Kind{backend.KindToken}},
 		{"token_hash", c.TokenHash != nil, []backend.Kind{backend.KindToken}},
 		{"rotation_days", c.RotationDays != nil, []backend.Kind{backend.KindSecret}},
@@ -53,6 +55,9 @@ func checkFields(c backend.Change) error {
 	}
 	if c.Description != nil && len(*c.Description) > maxDescription {
 		return backend.Errorf(backend.CodeTooLarge, "the description has %d bytes; the limit is %d", len(*c.Description), maxDescription).At("description")
+	}
+	if c.ManagedBy != nil && len(*c.ManagedBy) > maxManagedBy {
+		return backend.Errorf(backend.CodeTooLarge, "managed_by has %d bytes; the limit is %d", len(*c.ManagedBy), maxManagedBy).At("managed_by")
 	}
 	if len(c.Labels) > maxLabels {
 		return backend.Errorf(backend.CodeTooLarge, "%d labels; the limit is %d", len(c.Labels), maxLabels).At("labels")
@@ -85,10 +90,11 @@ func setJSON(d *diff, name string, to *json.RawMessage, from json.RawMessage) {
 	d.changed = append(d.changed, name)
 }
 
-// describe applies what every kind has: name, description and labels.
+// describe applies what every kind has: name, description, labels and who manages it.
 func (d *diff) describe(c backend.Change, name *string, a *attributes) {
 	set(d, "name", name, c.Rename)
 	set(d, "description", &a.Description, c.Description)
+	set(d, "managed_by", &a.ManagedBy, c.ManagedBy)
 	if c.Labels != nil && !maps.Equal(c.Labels, a.Labels) {
 		a.Labels = maps.Clone(c.Labels)
 		d.changed = append(d.changed, "labels")

@@ -18,15 +18,40 @@ func outcome(action backend.Action, d diff, row store.Object, in *project) (back
 }
 
 // inUse is the error of a deletion that others depend on.
-func inUse(o store.Object, users []string, hint string) error {
-	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, o.Name, list(users)).WithHint("%s", hint)
+func inUse(o store.Object, users []backend.User, hint string) error {
+	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, o.Name, list(labels(users))).WithHint("%s", hint)
 	e.Users = users
 	return e
 }
 
-// entryLabel names a secret or scoped value for a message.
-func entryLabel(p *project, o store.Object) string {
-	label := fmt.Sprintf("%s %s in %s", o.Kind, o.Name, p.environmentName(o.Environment))
+func labels(users []backend.User) []string {
+	out := make([]string, len(users))
+	for i, u := range users {
+		out[i] = u.Label
+	}
+	return out
+}
+
+// users is objects of a project as those that stand in the way of a deletion.
+func (p *project) users(rows []store.Object) ([]backend.User, error) {
+	out := make([]backend.User, len(rows))
+	for i, o := range rows {
+		a, err := decodeAttributes(o)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = backend.User{Label: label(p, o), ID: o.ID, ManagedBy: a.ManagedBy}
+	}
+	return out, nil
+}
+
+// label names an object for a message.
+func label(p *project, o store.Object) string {
+	label := fmt.Sprintf("%s %s", o.Kind, o.Name)
+	if !isEntry(o.Kind) {
+		return label
+	}
+	label += " in " + p.environmentName(o.Environment)
 	if o.Scope != backend.ProjectScope {
 		label += " (" + o.Scope + ")"
 	}

@@ -71,15 +71,19 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 	return outcome(backend.ActionDelete, e.diff, before, e.in)
 }
 
-// users names who uses an entry: the scoped values that link to it, and the
+// users is who uses an entry: the scoped values that link to it, and the
 // configuration files that are known to refer to it.
-func (r *run) users(e *entry) ([]string, error) {
-	users, err := r.usedIn(e.in, e.row)
+func (r *run) users(e *entry) ([]backend.User, error) {
+	places, err := r.usedIn(e.in, e.row)
 	if err != nil || e.row.Kind != backend.KindSecret {
-		return users, err
+		return places, err
 	}
 	linked, err := r.linkedFrom(e.in, e.row)
-	return append(linked, users...), err
+	if err != nil {
+		return nil, err
+	}
+	users, err := e.in.users(linked)
+	return append(users, places...), err
 }
 
 // protects refuses the deletion of a secret that is protected.

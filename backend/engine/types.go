@@ -78,7 +78,7 @@ func loadTypes(ctx context.Context, tx store.Tx, projectID string) ([]secretType
 func (t secretType) object(in *project) backend.Object {
 	return backend.Object{
 		Kind: backend.KindType, ID: t.row.ID, Name: t.row.Name, Project: in.row.Name,
-		Description: t.attr.Description, Labels: t.attr.Labels, Revision: t.row.Revision,
+		Description: t.attr.Description, Labels: t.attr.Labels, ManagedBy: t.attr.ManagedBy, Revision: t.row.Revision,
 		CreatedAt: t.row.CreatedAt, UpdatedAt: t.row.UpdatedAt,
 		DisplayName: t.attr.DisplayName, Schema: t.attr.Schema, BuiltIn: t.builtIn,
 	}

@@ -149,7 +149,7 @@ func usage(o store.Object, in *project) (backend.Object, error) {
 }
 
 // usedIn names the places in configuration files whose reference leads to an entry.
-func (r *run) usedIn(p *project, o store.Object) ([]string, error) {
+func (r *run) usedIn(p *project, o store.Object) ([]backend.User, error) {
 	usages, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindUsage, Project: p.row.ID, Link: o.Name})
 	if err != nil || len(usages) == 0 {
 		return nil, err
@@ -162,14 +162,14 @@ func (r *run) usedIn(p *project, o store.Object) ([]string, error) {
 	for i, row := range rows {
 		candidates[i] = &store.Entry{Object: row}
 	}
-	var users []string
+	var users []backend.User
 	for _, row := range usages {
 		u, err := usage(row, p)
 		if err != nil {
 			return nil, err
 		}
 		if u.Usage.Kind == o.Kind && choose(candidates, row.Scope, row.Environment).Object.ID == o.ID {
-			users = append(users, fmt.Sprintf("%s:%d of %s in %s", u.Usage.File, u.Usage.Line, u.Source, u.Environment))
+			users = append(users, backend.User{Label: fmt.Sprintf("%s:%d of %s in %s", u.Usage.File, u.Usage.Line, u.Source, u.Environment)})
 		}
 	}
 	return users, nil

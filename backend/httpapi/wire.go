@@ -117,6 +117,7 @@ type change struct {
 	Rename       *string               `json:"rename,omitempty"`
 	Description  *string               `json:"description,omitempty"`
 	Labels       map[string]string     `json:"labels"` // null leaves them alone, {} removes them
+	ManagedBy    *string               `json:"managed_by,omitempty"`
 	Policy       *backend.PolicyChange `json:"policy,omitempty"`
 	KMSKey       *string               `json:"kms_key,omitempty"`
 	Protected    *bool                 `json:"protected,omitempty"`
@@ -138,7 +139,7 @@ type change struct {
 func toWire(c backend.Change) change {
 	return change{
 		Op: c.Op, Kind: c.Kind, ID: c.ID, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
-		Expect: c.Expect, Force: c.Force, Purge: c.Purge, Rename: c.Rename, Description: c.Description, Labels: c.Labels,
+		Expect: c.Expect, Force: c.Force, Purge: c.Purge, Rename: c.Rename, Description: c.Description, Labels: c.Labels, ManagedBy: c.ManagedBy,
 		Policy: c.Policy, KMSKey: c.KMSKey, Protected: c.Protected, DisplayName: c.DisplayName, Schema: c.Schema,
 		Type: c.Type, Visibility: c.Visibility, Value: bytesOf(c.Value), Generate: c.Generate, RotationDays: c.RotationDays,
 		JSON: c.JSON, Link: c.Link, Usages: c.Usages, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
@@ -148,7 +149,7 @@ func toWire(c backend.Change) change {
 func fromWire(c change) backend.Change {
 	return backend.Change{
 		Op: c.Op, Kind: c.Kind, ID: c.ID, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
-		Expect: c.Expect, Force: c.Force, Purge: c.Purge, Rename: c.Rename, Description: c.Description, Labels: c.Labels,
+		Expect: c.Expect, Force: c.Force, Purge: c.Purge, Rename: c.Rename, Description: c.Description, Labels: c.Labels, ManagedBy: c.ManagedBy,
 		Policy: c.Policy, KMSKey: c.KMSKey, Protected: c.Protected, DisplayName: c.DisplayName, Schema: c.Schema,
 		Type: c.Type, Visibility: c.Visibility, Value: valueOf(c.Value), Generate: c.Generate, RotationDays: c.RotationDays,
 		JSON: c.JSON, Link: c.Link, Usages: c.Usages, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,

@@ -16,7 +16,7 @@ func isAs(c backend.Change, o backend.Object) bool {
 		return false
 	}
 	return isHere(c, o) && (c.Rename == nil || *c.Rename == o.Name) &&
-		same(c.Description, o.Description) && (c.Labels == nil || maps.Equal(c.Labels, o.Labels)) &&
+		same(c.Description, o.Description) && same(c.ManagedBy, o.ManagedBy) && (c.Labels == nil || maps.Equal(c.Labels, o.Labels)) &&
 		isPolicy(c.Policy, o.Policy) && same(c.KMSKey, o.KMSKey) && same(c.Protected, o.Protected) &&
 		same(c.DisplayName, o.DisplayName) && isJSON(c.Schema, o.Schema) &&
 		same(c.Type, o.Type) && same(c.Visibility, o.Visibility) && same(c.RotationDays, o.RotationDays) &&

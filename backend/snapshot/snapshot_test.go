@@ -305,7 +305,7 @@ func TestEveryFieldCounts(t *testing.T) {
 	days, schema := 3, json.RawMessage(`{"type":"integer"}`)
 	fields := map[string]any{
 		"Project": other, "Environment": other, "Scope": other, "Name": other, "Expect": &no, "Force": true, "Purge": true, "Rename": &other,
-		"Description": &other, "Labels": map[string]string{"a": "b"}, "Policy": &backend.PolicyChange{MaxSecrets: &days}, "KMSKey": &other,
+		"Description": &other, "ManagedBy": &other, "Labels": map[string]string{"a": "b"}, "Policy": &backend.PolicyChange{MaxSecrets: &days}, "KMSKey": &other,
 		"Protected": &yes, "DisplayName": &other, "Schema": schema, "Type": &other, "Visibility": &restricted, "Value": backend.Text("other"),
 		"Generate": &backend.Generate{}, "RotationDays": &days, "JSON": schema, "Link": &backend.Link{Secret: other}, "Role": &role,
 		"Usages": []backend.Usage{{}}, "TokenHash": []byte("x"), "ExpiresAt": &now, "Op": backend.OpSet,

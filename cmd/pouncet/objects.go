@@ -249,6 +249,7 @@ func (a *app) describe(o backend.Object) {
 	}
 	slices.Sort(labels)
 	field("labels", strings.Join(labels, ", "))
+	field("managed by", o.ManagedBy)
 	field("type", o.Type)
 	field("visibility", string(o.Visibility))
 	if o.Version > 0 {
@@ -351,6 +352,7 @@ func (a *app) deleteCommand(n noun) *cobra.Command {
 			case a.json:
 			case err == nil:
 				a.println(sentence(o))
+				a.noteOwner(o)
 			case len(args) > 1:
 				a.printf("kept %s %s: %s\n", n.kind, backend.Quote(arg), printable(o.Err.Message))
 			}
@@ -418,8 +420,16 @@ func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.C
 	}
 	for _, o := range out {
 		a.println(sentence(o))
+		a.noteOwner(o)
 	}
 	return nil
+}
+
+// noteOwner tells who changes what a tool manages that the tool will want it back.
+func (a *app) noteOwner(o backend.Outcome) {
+	if o.Object.ManagedBy != "" && o.Action != backend.ActionUnchanged {
+		fmt.Fprintf(a.err, "pouncet: %s %s is managed by %s, whose next plan may change it back\n", o.Object.Kind, backend.Quote(o.Object.Name), printable(o.Object.ManagedBy))
+	}
 }
 
 // sentence says in words what a change did.

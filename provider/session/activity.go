@@ -9,7 +9,7 @@ import (
 // quiet is how long nothing must move before a plan is taken to have no more to
 // say. It is long, because Terraform may be busy with other providers, and
 // because only a plan that is about to fail waits for it.
-const quiet = 5 * time.Second
+const quiet = 10 * time.Second
 
 // activity knows how many resources Terraform is busy with, so that one of
 // them can wait for others without waiting for ever.
@@ -67,33 +67,24 @@ func (a *activity) idle() time.Duration {
 	return time.Since(a.last)
 }
 
-// wait returns when done reports true, or when nothing moves any more: then
-// quiet is true. It is not allowed while half of the resources that Terraform
-// works on at a time wait, since the others must be able to go on.
-func (a *activity) wait(ctx context.Context, done func() bool) (isQuiet, allowed bool) {
-	a.mu.Lock()
-	if a.waiting > 0 && a.waiting >= a.most/2 {
-		a.mu.Unlock()
-		return false, false
-	}
-	a.mu.Unlock()
+// settle returns when nothing moves any more.
+func (a *activity) settle(ctx context.Context) {
 	a.count(&a.waiting, 1)
 	defer a.count(&a.waiting, -1)
-	for !done() {
+	for {
 		a.mu.Lock()
 		stirred, busy := a.stirred, a.active > a.waiting
 		a.mu.Unlock()
 		timer := time.NewTimer(quiet)
 		select {
 		case <-ctx.Done():
-			return true, true
+			return
 		case <-stirred:
 		case <-timer.C:
 			if !busy {
-				return true, true
+				return
 			}
 		}
 		timer.Stop()
 	}
-	return false, true
 }

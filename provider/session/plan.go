@@ -15,9 +15,10 @@ import (
 // with it: the backend does the one after the other in a dry run, as the apply will.
 //
 // Terraform plans a resource after those that it refers to. It does not order
-// what is removed from a configuration. So a deletion that something stands in
-// the way of waits until that is planned to go as well, or nothing moves any
-// more; and so does a secret over the quota, which this plan may raise.
+// what is removed from a configuration. So a deletion that something of
+// Terraform's stands in the way of holds until that is planned to stay, which is
+// then the error. A secret over the quota, which this plan may raise, waits
+// until nothing moves any more.
 type Plan struct {
 	service  backend.Service
 	activity *activity
@@ -30,7 +31,8 @@ type Plan struct {
 	projects map[string]backend.Object // as they will be, by name
 	present  map[string]backend.Object // projects as they are, by the name they will have
 	judging  map[string]bool           // projects for whose quota somebody waits
-	left     [][]backend.Change        // questions left to whoever waits
+	stays    map[string]bool           // objects that are planned, but not to go, by id
+	removals []removal                 // that count on others to go
 }
 
 type planned struct {
@@ -48,7 +50,7 @@ type place struct {
 func newPlan(s backend.Service, a *activity) *Plan {
 	return &Plan{
 		service: s, activity: a, doubtful: map[string]bool{}, entries: map[place]bool{}, growth: map[string]int{},
-		projects: map[string]backend.Object{}, present: map[string]backend.Object{}, judging: map[string]bool{},
+		projects: map[string]backend.Object{}, present: map[string]backend.Object{}, judging: map[string]bool{}, stays: map[string]bool{},
 	}
 }
 
@@ -59,8 +61,8 @@ func (p *Plan) Working() func() { return p.activity.working() }
 // Verdict is what the backend says of a planned change.
 type Verdict struct {
 	Outcome backend.Outcome
-	// Broken is the rules that the change breaks, and those that changes
-	// break whose judgement was left to this one.
+	// Broken is the rules that the change breaks, and those that removals
+	// break which counted on it that this object goes.
 	Broken []*backend.Error
 	// Doubtful says that this may turn out otherwise, since it depends on
 	// something in this plan that is not known yet.
@@ -73,31 +75,32 @@ func (v *Verdict) because(e *backend.Error) {
 	}
 }
 
-// Ask tells what changes, the last of which is asked about, would do after all
-// else that is planned, and adds them to the plan. An error means that the
-// backend could not be asked.
-func (p *Plan) Ask(ctx context.Context, changes ...backend.Change) (Verdict, error) {
-	last := changes[len(changes)-1]
-	out, broken, err := p.dryRun(ctx, p.containers(last.Project), changes)
+// Ask tells what a change would do after all else that is planned, and adds
+// it to the plan. An error means that the backend could not be asked.
+func (p *Plan) Ask(ctx context.Context, c backend.Change) (Verdict, error) {
+	out, broken, err := p.dryRun(ctx, p.containers(c.Project), c)
+	if err == nil && broken != nil && rests(broken) {
+		out, broken, err = p.dryRun(ctx, p.everything(c), c)
+	}
 	if err != nil {
 		return Verdict{}, err
 	}
 	v := Verdict{Outcome: out}
-	var yield bool
-	if broken != nil {
-		yield, _ = yields(broken)
-	}
-	if yield {
-		if err := p.askAgain(ctx, changes, &v); err != nil {
-			return v, err
-		}
-	} else if broken == nil || broken.Code != backend.CodeQuota {
+	switch {
+	case broken == nil || broken.Code == backend.CodeQuota:
+	case broken.Code == backend.CodeInUse && c.Op == backend.OpDelete && p.awaits(c, broken.Users):
+	default:
 		v.because(broken)
 	}
-	v.Doubtful = len(v.Broken) > 0 && p.inDoubt(last.Project, v.Broken[0].Code)
-	p.add(v.Outcome, changes)
-	if last.Kind == backend.KindSecret && last.Op == backend.OpCreate && len(v.Broken) == 0 {
-		e, err := p.judgeQuota(ctx, last.Project)
+	v.Doubtful = len(v.Broken) > 0 && p.inDoubt(c.Project, v.Broken[0].Code)
+	p.add(out, c)
+	if c.Op != backend.OpDelete && c.ID != "" {
+		if err := p.judgeRemovals(ctx, c.ID, &v); err != nil {
+			return v, err
+		}
+	}
+	if c.Kind == backend.KindSecret && c.Op == backend.OpCreate && len(v.Broken) == 0 {
+		e, err := p.judgeQuota(ctx, c.Project)
 		if err != nil {
 			return v, err
 		}
@@ -106,106 +109,68 @@ func (p *Plan) Ask(ctx context.Context, changes ...backend.Change) (Verdict, err
 	return v, nil
 }
 
-// yields reports whether the rest of the plan may lift a broken rule. What
-// stands in the way may go, also later in this plan. A linked secret that is
-// missing may be made, but earlier only: Terraform orders it before its user.
-func yields(e *backend.Error) (now, later bool) {
-	later = e.Code == backend.CodeInUse || e.Code == backend.CodeExists
-	return later || e.Code == backend.CodeNotFound && e.Attribute == "link", later
+// rests reports whether a broken rule rests on what is there, which other
+// resources of the plan may remove, or make: a secret to link to.
+func rests(e *backend.Error) bool {
+	return e.Code == backend.CodeInUse || e.Code == backend.CodeExists || e.Code == backend.CodeNotFound && e.Attribute == "link"
 }
 
-// askAgain asks with everything that is planned, as that grows, until nothing
-// stands in the way or nothing moves any more. While too many wait already, the
-// judgement is left to one of those.
-func (p *Plan) askAgain(ctx context.Context, changes []backend.Change, v *Verdict) error {
-	for seen := -1; ; {
-		n, all := p.everything()
-		if n > seen {
-			seen = n
-			out, broken, err := p.dryRun(ctx, all, changes)
-			if err != nil {
-				return err
-			}
-			if v.Outcome = out; broken == nil {
-				return p.judgeLeft(ctx, v)
-			}
-			if _, later := yields(broken); !later {
-				v.because(broken)
-				return nil
-			}
-			continue
-		}
-		quiet, allowed := p.activity.wait(ctx, func() bool { return p.size() > seen })
-		if !allowed {
-			p.mu.Lock()
-			p.left = append(p.left, changes)
-			p.mu.Unlock()
-			return nil
-		}
-		if quiet {
-			return p.judge(ctx, v, changes)
-		}
-	}
+// removal is a planned deletion that holds only if its users go as well.
+type removal struct {
+	change backend.Change
+	users  []backend.User
 }
 
-// judgeLeft stays, where nothing stands in one's own way any more, for the
-// questions that were left to whoever waits: somebody must answer them.
-func (p *Plan) judgeLeft(ctx context.Context, v *Verdict) error {
-	none := func() bool {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return len(p.left) == 0
-	}
-	if none() {
-		return nil
-	}
-	if quiet, allowed := p.activity.wait(ctx, none); quiet && allowed {
-		return p.judge(ctx, v)
-	}
-	return nil
-}
-
-// judge asks for the last time: about the questions given, and those left.
-func (p *Plan) judge(ctx context.Context, v *Verdict, questions ...[]backend.Change) error {
+// awaits notes a removal that holds if its users go, and reports whether they
+// may: those that Terraform manages, until it is seen that they stay.
+func (p *Plan) awaits(c backend.Change, users []backend.User) bool {
 	p.mu.Lock()
-	questions = append(questions, p.left...)
-	p.left = nil
+	defer p.mu.Unlock()
+	stays := func(u backend.User) bool { return u.ManagedBy != backend.ManagedByTerraform || p.stays[u.ID] }
+	if len(users) == 0 || slices.ContainsFunc(users, stays) {
+		return false
+	}
+	p.removals = append(p.removals, removal{c, users})
+	return true
+}
+
+// judgeRemovals asks again about the removals that count on it that an object
+// goes, now that it stays.
+func (p *Plan) judgeRemovals(ctx context.Context, id string, v *Verdict) error {
+	p.mu.Lock()
+	p.stays[id] = true
+	var counting []backend.Change
+	for _, r := range p.removals {
+		if slices.ContainsFunc(r.users, func(u backend.User) bool { return u.ID == id }) {
+			counting = append(counting, r.change)
+		}
+	}
 	p.mu.Unlock()
-	_, all := p.everything()
-	for _, q := range questions {
-		_, broken, err := p.dryRun(ctx, without(all, q), q)
+	for _, c := range counting {
+		_, broken, err := p.dryRun(ctx, p.everything(c), c)
 		if err != nil {
 			return err
 		}
-		v.because(broken)
+		if broken != nil && slices.ContainsFunc(broken.Users, func(u backend.User) bool { return u.ID == id }) {
+			broken.Message += ", and this plan removes it"
+			v.because(broken)
+		}
 	}
 	return nil
 }
 
-// without is planned changes but for those about the same objects as q.
-func without(all, q []backend.Change) []backend.Change {
-	return slices.DeleteFunc(slices.Clone(all), func(c backend.Change) bool {
-		return slices.ContainsFunc(q, func(d backend.Change) bool { return c.ID != "" && c.ID == d.ID && c.Op == d.Op })
-	})
-}
-
-// dryRun asks about changes after others: the outcome of the last, and the
-// first rule that one of them breaks.
-func (p *Plan) dryRun(ctx context.Context, before, changes []backend.Change) (backend.Outcome, *backend.Error, error) {
-	set := slices.Concat(before, changes)
+// dryRun asks about a change after others, and the rule that it breaks.
+func (p *Plan) dryRun(ctx context.Context, before []backend.Change, c backend.Change) (backend.Outcome, *backend.Error, error) {
+	set := append(slices.Clip(before), c)
 	if len(set) > backend.MaxChanges {
-		set = changes // too many to be asked about at once: the apply will tell
+		set = []backend.Change{c} // too many to be asked about at once: the apply will tell
 	}
 	out, err := p.service.Apply(ctx, backend.ChangeSet{Changes: set, DryRun: true})
 	if err != nil {
 		return backend.Outcome{}, nil, err
 	}
-	for _, o := range out[len(out)-len(changes):] {
-		if o.Err != nil {
-			return out[len(out)-1], o.Err, nil
-		}
-	}
-	return out[len(out)-1], nil, nil
+	last := out[len(out)-1]
+	return last, last.Err, nil
 }
 
 // Doubt notes that something in a project is planned of which not all is known
@@ -216,13 +181,10 @@ func (p *Plan) Doubt(project string) {
 	p.doubtful[project] = true
 }
 
-func (p *Plan) add(out backend.Outcome, changes []backend.Change) {
+func (p *Plan) add(out backend.Outcome, c backend.Change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for i, c := range changes {
-		if i == len(changes)-1 && out.Action == backend.ActionUnchanged {
-			continue
-		}
+	if out.Action != backend.ActionUnchanged {
 		project := projectOf(c, out.Object)
 		p.planned = append(p.planned, planned{withoutValue(c), project})
 		switch name := newName(c); {
@@ -288,15 +250,9 @@ func (p *Plan) containers(project string) []backend.Change {
 	return out
 }
 
-func (p *Plan) size() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.planned)
-}
-
-// everything is the whole plan: what is made or changed, in the order in which
-// it was planned, then what goes, contents before containers.
-func (p *Plan) everything() (int, []backend.Change) {
+// everything is the whole plan but for c: what is made or changed, in the order
+// in which it was planned, then what goes, contents before containers.
+func (p *Plan) everything(c backend.Change) []backend.Change {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	rank := func(c backend.Change) int {
@@ -305,12 +261,14 @@ func (p *Plan) everything() (int, []backend.Change) {
 		}
 		return 1 + slices.Index([]backend.Kind{backend.KindValue, backend.KindSecret, backend.KindType, backend.KindEnvironment, backend.KindProject}, c.Kind)
 	}
-	out := make([]backend.Change, len(p.planned))
-	for i, q := range p.planned {
-		out[i] = q.change
+	var out []backend.Change
+	for _, q := range p.planned {
+		if c.ID == "" || q.change.ID != c.ID || q.change.Op != c.Op {
+			out = append(out, q.change)
+		}
 	}
 	slices.SortStableFunc(out, func(a, b backend.Change) int { return rank(a) - rank(b) })
-	return len(out), out
+	return out
 }
 
 // inDoubt reports whether a rule may look otherwise once all is known.
@@ -338,7 +296,7 @@ func (p *Plan) judgeQuota(ctx context.Context, project string) (*backend.Error, 
 	if judged {
 		return nil, nil
 	}
-	p.activity.wait(ctx, func() bool { return false })
+	p.activity.settle(ctx)
 	return p.overQuota(ctx, project)
 }
 

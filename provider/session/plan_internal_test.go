@@ -2,9 +2,7 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -12,58 +10,63 @@ import (
 
 // linked refuses to delete a secret unless the value of the same number is
 // deleted before it in the same set.
-type linked struct{ backend.Service }
+type linked struct {
+	backend.Service
+	managedBy string // who manages the values
+}
 
-func (linked) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+func (s linked) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
 	gone := map[string]bool{}
 	out := make([]backend.Outcome, len(set.Changes))
 	for i, c := range set.Changes {
 		out[i].Action = backend.ActionDelete
+		if c.Op == backend.OpUpdate {
+			out[i].Action = backend.ActionUnchanged
+		}
 		if user := "v" + strings.TrimPrefix(c.ID, "s"); c.Kind == backend.KindSecret && !gone[user] {
 			out[i].Err = backend.Errorf(backend.CodeInUse, "%s is in use by %s", c.ID, user)
+			out[i].Err.Users = []backend.User{{Label: user, ID: user, ManagedBy: s.managedBy}}
 		}
-		gone[c.ID] = true
+		gone[c.ID] = gone[c.ID] || c.Op == backend.OpDelete
 	}
 	return out, nil
 }
 
-// TestQuestionsLeftAreAnswered has more secrets in use than may wait. Those that
-// wait are cured; of those that left their question some are not, which must be told.
-func TestQuestionsLeftAreAnswered(t *testing.T) {
-	a := newActivity()
-	p := newPlan(linked{}, a)
-	ask := func(kind backend.Kind, id string) []*backend.Error {
-		defer p.Working()()
-		v, err := p.Ask(context.Background(), backend.Change{Op: backend.OpDelete, Kind: kind, ID: id})
-		if err != nil {
-			t.Error(err)
-		}
-		return v.Broken
-	}
-	var mu sync.Mutex
-	var broken []string
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, 10) // as Terraform has them
-	plan := func(kind backend.Kind, id string) {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			for _, e := range ask(kind, id) {
-				mu.Lock()
-				broken = append(broken, e.Message)
-				mu.Unlock()
+// TestRemovalOfWhatIsUsed plans the deletion of a secret and what becomes of its
+// user, in both orders, and expects the errors of each.
+func TestRemovalOfWhatIsUsed(t *testing.T) {
+	secret := backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: "s1"}
+	goes := backend.Change{Op: backend.OpDelete, Kind: backend.KindValue, ID: "v1"}
+	stays := backend.Change{Op: backend.OpUpdate, Kind: backend.KindValue, ID: "v1"}
+	for _, test := range []struct {
+		name      string
+		managedBy string
+		asked     []backend.Change
+		broken    []int // how many rules each question is told to break
+	}{
+		{"the user goes later", backend.ManagedByTerraform, []backend.Change{secret, goes}, []int{0, 0}},
+		{"the user went before", backend.ManagedByTerraform, []backend.Change{goes, secret}, []int{0, 0}},
+		{"the user stays, seen later", backend.ManagedByTerraform, []backend.Change{secret, stays}, []int{0, 1}},
+		{"the user stays, seen before", backend.ManagedByTerraform, []backend.Change{stays, secret}, []int{0, 1}},
+		{"the user is nobody's", "", []backend.Change{secret, goes}, []int{1, 0}},
+		{"the user was nobody's and went before", "", []backend.Change{goes, secret}, []int{0, 0}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := newPlan(linked{managedBy: test.managedBy}, newActivity())
+			for i, c := range test.asked {
+				v, err := p.Ask(context.Background(), c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(v.Broken) != test.broken[i] {
+					t.Errorf("question %d: %v, want %d", i, v.Broken, test.broken[i])
+				}
+				for _, e := range v.Broken {
+					if !strings.Contains(e.Message, "s1 is in use by v1") {
+						t.Errorf("told: %s", e.Message)
+					}
+				}
 			}
 		})
-	}
-	for i := range 20 {
-		plan(backend.KindSecret, fmt.Sprint("s", i))
-	}
-	for i := range 18 { // the users of s18 and s19 stay
-		plan(backend.KindValue, fmt.Sprint("v", i))
-	}
-	wg.Wait()
-	told := strings.Join(broken, "\n")
-	if len(broken) != 2 || !strings.Contains(told, "s18 ") || !strings.Contains(told, "s19 ") {
-		t.Errorf("told:\n%s\nwant s18 and s19, each once", told)
 	}
 }
