@@ -3,9 +3,11 @@ package interpolate
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"maps"
+	"slices"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
@@ -20,10 +22,12 @@ const (
 	MaxExpressionBytes = 4096     // between "{{" and "}}"
 )
 
-// File is a named text. The name is for messages alone: nothing is opened.
+// File is a named text. The name is for messages, and says the format where
+// Format does not: nothing is opened.
 type File struct {
-	Name string
-	Data []byte
+	Name   string
+	Data   []byte
+	Format Format
 }
 
 // Document is a file that has been read for references. It may hold several
@@ -36,7 +40,11 @@ type Document struct {
 	roots    []*yaml.Node
 	scalars  []scalar // those that hold references, in the order of the file
 	suspects []Problem
-	parse    bool // take no short cut: parse the file, whatever it looks like
+	parse    bool   // take no short cut: parse the file, whatever it looks like
+	syntax   syntax // nil for YAML
+	text     bool   // it is text, in which nothing has quotes
+	template bool   // text that will be some format, but is not yet
+	noFormat string // why it is taken for a template
 }
 
 // Scan reads one file for references, without a backend. Its error is Problems,
@@ -104,7 +112,46 @@ func (d *Document) scan() Problems {
 	if problems := d.readable(); problems != nil {
 		return unlessForeign(problems, ours)
 	}
-	return unlessForeign(d.read(regions), ours)
+	return unlessForeign(d.readAny(regions), ours)
+}
+
+// readAny reads the file as what it is.
+func (d *Document) readAny(regions []region) Problems {
+	format := d.file.format()
+	switch format {
+	case FormatText, FormatTemplate:
+		d.text, d.template = true, format == FormatTemplate
+		d.noFormat = "this is a template"
+		return d.readText(regions)
+	case FormatYAML:
+		problems, err := d.read(regions)
+		if err != nil {
+			return d.orTemplate(regions, d.notYAML(err))
+		}
+		return problems
+	}
+	d.syntax = syntaxOf(format)
+	if d.syntax == nil {
+		return d.whole(0, backend.Quote(string(format))+" is not a format", "there are: "+formatNames())
+	}
+	problems, err := d.readSyntax(regions)
+	if err != nil {
+		return d.orTemplate(regions, d.notFormat(err))
+	}
+	return problems
+}
+
+// orTemplate reads a file as a template that is not what its name says, if
+// others have a part in it and nobody insists on the format. Otherwise the file
+// is broken, which is told.
+func (d *Document) orTemplate(regions []region, problems Problems) Problems {
+	foreign := func(r region) bool { return !r.spelled && !r.unclosed }
+	if d.file.Format != FormatByName || !slices.ContainsFunc(regions, foreign) {
+		return problems
+	}
+	d.syntax, d.text, d.template = nil, true, true
+	d.noFormat = fmt.Sprintf("the file is a template, and no %s yet (line %d)", d.file.format().name(), problems[0].Pos.Line)
+	return d.readText(regions)
 }
 
 // unlessForeign drops what is wrong with a file that holds nothing of ours: it
@@ -140,7 +187,7 @@ func (d *Document) readable() Problems {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			return d.whole(i, "the file holds references and is not UTF-8", "save it as UTF-8")
-		case r < 0x20 && r != '\t' && r != '\n' && r != '\r', r == 0xfffe, r == 0xffff:
+		case d.file.format() == FormatYAML && (r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff):
 			return d.whole(i, "the file holds references and a control character that YAML does not allow", `write it as an escape in double quotes, as in "\x00"`)
 		}
 		i += n
@@ -179,24 +226,25 @@ func (v view) of(regions []region, foreign map[int]bool) []region {
 	return out
 }
 
-// read parses the file and finds the scalars that hold references.
-func (d *Document) read(regions []region) Problems {
+// read parses the file as YAML and finds the scalars that hold references. Its
+// error says that it is none.
+func (d *Document) read(regions []region) (Problems, error) {
 	m, ok := chooseMarks(d.file.Data)
 	if !ok {
-		return d.whole(0, "the file holds references and nearly every letter of two bytes that there is", "split it")
+		return d.whole(0, "the file holds references and nearly every letter of two bytes that there is", "split it"), nil
 	}
 	d.marks = m
 	var first error
 	for _, v := range views {
 		problems, err := d.readAs(v, regions)
 		if err == nil {
-			return problems
+			return problems, nil
 		}
 		if first == nil {
 			first = err
 		}
 	}
-	return d.notYAML(first)
+	return nil, first
 }
 
 // errAstray is the error of a view that hides something which is not within
@@ -243,7 +291,7 @@ func (d *Document) notYAML(err error) Problems {
 		}
 	}
 	return Problems{{Pos: pos, Err: backend.Errorf(backend.CodeInvalid, "%s", message).
-		WithHint("put templates between quotes, or keep those that make up the file's structure in another file")}}
+		WithHint("mend it, or keep templates that make up the file's structure in another file")}}
 }
 
 // parseYAML parses every document of a file, to nodes: never to Go values,

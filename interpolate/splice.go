@@ -18,8 +18,13 @@ type edit struct {
 // fill returns the file with its references filled in, or what is wrong. It
 // makes the document's trees those that the result must have, and so works once.
 func (d *Document) fill(v *evaluator) ([]byte, Problems) {
-	if len(d.scalars) == 0 {
+	switch {
+	case len(d.scalars) == 0:
 		return d.file.Data, nil
+	case d.text:
+		return d.fillText(v)
+	case d.syntax != nil:
+		return d.fillSyntax(v)
 	}
 	var edits []edit
 	var problems Problems
@@ -96,7 +101,9 @@ func (s *scalar) outcomes(v *evaluator) ([]outcome, Problems) {
 }
 
 // tagged reports whether the scalar says its tag itself.
-func (s *scalar) tagged() bool { return s.node.Style&yaml.TaggedStyle != 0 || s.node.Tag == "!" }
+func (s *scalar) tagged() bool {
+	return s.node != nil && (s.node.Style&yaml.TaggedStyle != 0 || s.node.Tag == "!")
+}
 
 // edits are what has to be done to the file for these outcomes. The scalar's
 // node becomes what the parser must see afterwards.

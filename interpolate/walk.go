@@ -12,10 +12,11 @@ import (
 
 // scalar is a scalar of the file that holds references.
 type scalar struct {
-	node *yaml.Node
+	node *yaml.Node // nil in other formats than YAML
 	extent
-	bare  bool // a URI by itself, without braces
-	parts []part
+	quoted quoted // in other formats than YAML
+	bare   bool   // a URI by itself, without braces
+	parts  []part
 }
 
 // part is a stretch of a scalar's value: text, or an expression.
@@ -107,9 +108,9 @@ func (w *walker) scalar(n *yaml.Node, key bool) {
 func (w *walker) take(n *yaml.Node, e extent, key bool) {
 	s := scalar{node: n, extent: e, bare: !w.doc.marks.in(n.Value)}
 	if s.bare {
-		s.parts = w.uri(n, e)
+		s.parts = w.yamlURI(n, e)
 	} else {
-		parts, ok := w.parts(n, e)
+		parts, ok := w.parts(n.Value, max(e.start, e.contentAt), func(raw string, lines bool) string { return decodeRegion(raw, n.Style, lines) })
 		if !ok {
 			w.astray = true
 			return
@@ -132,37 +133,43 @@ func (w *walker) take(n *yaml.Node, e extent, key bool) {
 	}
 }
 
-// uri reads a scalar that begins like a URI, and is one as a whole.
-func (w *walker) uri(n *yaml.Node, e extent) []part {
+func (w *walker) yamlURI(n *yaml.Node, e extent) []part {
 	at := e.start
 	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
 		at++
 	}
-	if strings.ContainsAny(n.Value, " \t\r\n") {
-		text, _, _ := strings.Cut(n.Value, "\n")
+	return w.uri(n.Value, at, e.start, e.end)
+}
+
+// uri reads a value that begins like a URI, and is one as a whole. It stands at
+// at, in a scalar from start to end.
+func (w *walker) uri(value string, at, start, end int) []part {
+	if strings.ContainsAny(value, " \t\r\n") {
+		text, _, _ := strings.Cut(value, "\n")
 		w.suspect(at, text, backend.Errorf(backend.CodeInvalid, "the text begins like a reference and is not one").
 			WithHint("write a URI alone, or in {{ }} inside other text"))
 		return nil
 	}
-	ref, err := ParseURI(n.Value)
+	ref, err := ParseURI(value)
 	if err != nil {
-		w.problem(at, n.Value, backend.AsError(err))
+		w.problem(at, value, backend.AsError(err))
 		return nil
 	}
 	expr := &Expression{&entry{target: ref}}
-	return []part{{text: n.Value, shown: n.Value, expr: expr, pos: w.ruler.position(at), start: e.start, end: e.end}}
+	return []part{{text: value, shown: value, expr: expr, pos: w.ruler.position(at), start: start, end: end}}
 }
 
 // parts cuts a scalar's value at the marks, each pair of which is one region
 // of the text between the scalar's ends, in the same order. It is false where
 // that is not so: a region begins in a comment, say, and ends in this value.
-func (w *walker) parts(n *yaml.Node, e extent) ([]part, bool) {
-	from := max(e.start, e.contentAt)
+//
+// The text begins at from; decode is what a region stands for there.
+func (w *walker) parts(value string, from int, decode decoder) ([]part, bool) {
 	first := sort.Search(len(w.regions), func(i int) bool { return w.regions[i].start >= from })
 	regions := w.regions[first:]
 	m := w.doc.marks
 	var out []part
-	for rest := n.Value; rest != ""; {
+	for rest := value; rest != ""; {
 		at := m.next(rest)
 		if at < 0 {
 			return append(out, part{text: rest, shown: rest}), true
@@ -187,7 +194,7 @@ func (w *walker) parts(n *yaml.Node, e extent) ([]part, bool) {
 			}
 			end = c + len(m.close)
 		}
-		p := w.region(n, r)
+		p := w.region(r, decode)
 		p.shown, p.start, p.end = rest[:end], r.start, r.end
 		out = append(out, p)
 		rest = rest[end:]
@@ -195,15 +202,19 @@ func (w *walker) parts(n *yaml.Node, e extent) ([]part, bool) {
 	return out, true
 }
 
+// decoder is what a stretch of a scalar stands for, without escapes; lines says
+// that it reaches across lines.
+type decoder func(raw string, lines bool) string
+
 // region reads one region of a scalar: an expression of ours, or text.
-func (w *walker) region(n *yaml.Node, r region) part {
+func (w *walker) region(r region, decode decoder) part {
 	raw := string(w.doc.file.Data[r.start:r.end])
 	if r.unclosed {
 		w.problem(r.start, "{{", backend.Errorf(backend.CodeInvalid, "the expression does not end in the value that it begins in").
 			WithHint(`close it with "}}", within %d bytes`, MaxExpressionBytes))
 		return part{text: raw}
 	}
-	text := decodeRegion(raw, n.Style, r.lines)
+	text := decode(raw, r.lines)
 	body := text[2 : len(text)-2]
 	if r.control || !isOurs(body) {
 		if r.lines {

@@ -1,0 +1,166 @@
+package interpolate_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+func TestFormatOf(t *testing.T) {
+	for name, want := range map[string]interpolate.Format{
+		"a.yaml": interpolate.FormatYAML, "a": interpolate.FormatYAML, "-": interpolate.FormatYAML, "dir/a.JSON": interpolate.FormatJSON,
+		".env": interpolate.FormatDotenv, "dir/.env.prod": interpolate.FormatDotenv, `dir\prod.env`: interpolate.FormatDotenv,
+		"pyproject.toml": interpolate.FormatTOML, "application.properties": interpolate.FormatProperties, "notes.txt": interpolate.FormatText,
+		"environment.yml": interpolate.FormatYAML, "my.env.d/x": interpolate.FormatYAML,
+	} {
+		if got := interpolate.FormatOf(name); got != want {
+			t.Errorf("%s is %s, want %s", name, got, want)
+		}
+	}
+}
+
+// nasty are values that try to be more than a value somewhere.
+var nasty = []string{
+	"", " ", "plain", "0123", "yes", "null", "~", "1e3", "2001-01-01", `"`, `'`, `\`, `\\`, `\"`, `\n`, "a\nb", "a\r\nb", "\n", "\ta\t", " a ", "a: b", "a #b", "# a",
+	"${HOME}", "$HOME", "$(id)", "`id`", "%s", "a=b", "=", ":", "!a", "a,b", "]", "}", "{{ get_secret_value('other') }}", "}}", "{{", `"""`, "'''", `", "admin": true, "x": "`,
+	"\x00", "\x01", "\x1b[31m", "\x7f", "\u0080", "\u0085", "\u00a0", "\u2028", "\u2029", "\ufeff", "\ufffe", "é", "漢字", "😀", "it's $5 `now` \\ \"so\"",
+	strings.Repeat("x", 65_536), "ĀāĂ", "\u0100" + "0x" + "\u0101",
+}
+
+// one is a resolver with a single value under every name.
+func one(value string) *resolver {
+	r := &resolver{secrets: map[string]string{}}
+	for _, name := range []string{"s", "other"} {
+		r.secrets["dev/"+name] = value
+	}
+	return r
+}
+
+func renderAs(t *testing.T, format interpolate.Format, text, value string) (string, error) {
+	t.Helper()
+	out, err := interpolate.Render(t.Context(), one(value), []interpolate.File{{Name: "in", Data: []byte(text), Format: format}}, dev())
+	if err != nil {
+		return "", err
+	}
+	return string(out[0].Data), nil
+}
+
+// TestNastyJSON fills values in everywhere in a document and has another reader tell.
+func TestNastyJSON(t *testing.T) {
+	const text = `{"a": "{{ get_secret_value('s') }}", "b": ["x{{ get_secret_value(\"s\") }}y{{ get_secret_value('s') }}", {{ get_secret_value('s') }}],
+ "uri" : "pouncet://-/-/s", "foreign": "{{ .Values.x }} {{ get_secret_value('s') }}", "n": {{ .Values.n }}, "say": "see pouncet://-/-/s", "k\"": 1.50}
+`
+	for _, value := range nasty {
+		out, err := renderAs(t, interpolate.FormatJSON, text, value)
+		if err != nil {
+			t.Fatalf("%.40q: %v", value, err)
+		}
+		whole := strings.Replace(out, "{{ .Values.n }}", "null", 1)
+		var got map[string]any
+		if err := json.Unmarshal([]byte(whole), &got); err != nil {
+			t.Fatalf("%.40q: %v in\n%.400s", value, err, whole)
+		}
+		want := map[string]any{"a": value, "b": []any{"x" + value + "y" + value, value}, "uri": value,
+			"foreign": "{{ .Values.x }} " + value, "n": nil, "say": "see pouncet://-/-/s", `k"`: 1.5}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%.40q: read %.400v", value, got)
+		}
+		if !strings.HasSuffix(out, `"k\"": 1.50}`+"\n") || !strings.Contains(out, ` "uri" : "`) {
+			t.Errorf("%.40q: other bytes changed: %.400s", value, out)
+		}
+	}
+}
+
+func TestTypedJSON(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"p": "{{ get_secret_value('s') | int }}"}`:       `{"p": 5432}`,
+		`{"p": {{ get_secret_value('s') | int }}}`:         `{"p": 5432}`,
+		`{"p": "x{{ get_secret_value('s') | int }}"}`:      `{"p": "x5432"}`,
+		"\ufeff{\"p\": \"{{ get_secret_value('s') }}\"}":   "\ufeff{\"p\": \"5432\"}",
+		"{\"p\": \"pouncet://-/-/s\"}\n{\"p\": 1}\n":       "{\"p\": \"5432\"}\n{\"p\": 1}\n",
+		`{"p": "\u007b{ get_secret_value('s') }}", "q":1}`: `{"p": "\u007b{ get_secret_value('s') }}", "q":1}`,
+	} {
+		if got, err := renderAs(t, interpolate.FormatJSON, text, "5432"); err != nil || got != want {
+			t.Errorf("%s\nis  %s (%v)\nnot %s", text, got, err, want)
+		}
+	}
+}
+
+// TestTemplates renders what is YAML only later: what means the same in all
+// places is filled in, and of the rest it is told why not.
+func TestTemplates(t *testing.T) {
+	const quotes, meaning = "could be taken for a number, a date or a keyword", "it has characters with a meaning in some of them"
+	for _, c := range []struct{ line, value, want string }{
+		{`a: "{{ get_secret_value('s') }}"`, "p4ss/word+x=", `a: "p4ss/word+x="`},
+		{`a: "{{ get_secret_value('s') }}"`, "0123", `a: "0123"`},
+		{`a: '{{ get_secret_value("s") }}'`, "yes", `a: 'yes'`},
+		{`a: {{ get_secret_value('s') }}`, "word", `a: word`},
+		{`a: {{ get_secret_value('s') }}`, "0123", quotes},
+		{`a: {{ get_secret_value('s') }}`, "No", quotes},
+		{`a: {{ get_secret_value('s') | int }}`, "42", `a: 42`},
+		{`a: 1{{ get_secret_value('s') }}`, "e5", quotes},
+		{`a: {{ .Values.x }}{{ get_secret_value('s') }}`, "e5", quotes},
+		{`- {{ get_secret_value('s') }}`, "2001-01-01", quotes},
+		{`a: [1, {{ get_secret_value('s') }}, 2]`, "7", quotes},
+		{`a: "x, {{ get_secret_value('s') }}, y"`, "7", quotes}, // might be no string
+		{`a: https://{{ get_secret_value('s') }}:80/x`, "10.0.0.1", `a: https://10.0.0.1:80/x`},
+		{`a: "{{ get_secret_value('s') }}"`, "a b", meaning},
+		{`a: "{{ get_secret_value('s') }}"`, `a"b`, meaning},
+		{`a: "{{ get_secret_value('s') }}"`, "a\nb", meaning},
+		{`a: "{{ get_secret_value('s') }}"`, "a:", meaning},
+		{`a: "{{ get_secret_value('s') }}"`, "{{x}}", meaning},
+		{`a: "{{ get_secret_value('s') }}"`, "é", meaning},
+		{`a: "{{ get_secret_value('s') }}"`, "", "it is empty"},
+		{`  # {{ get_secret_value('s') }}`, "a b", `  # {{ get_secret_value('s') }}`},
+		{`a: pouncet://-/-/s`, "x", "write it in {{ }}"},
+		{`a: "{{ pouncet://-/-/s }}"`, "x", `a: "x"`},
+	} {
+		// The condition on a line with other text makes this no YAML.
+		const head, tail = "x:\n{{ if .Values.on }} y: [\n", "\n{{ end }}\n"
+		got, err := renderAs(t, interpolate.FormatByName, head+c.line+tail, c.value)
+		switch {
+		case err != nil && !strings.Contains(err.Error(), c.want), err == nil && got != head+c.want+tail:
+			t.Errorf("%s with %q:\n got %q, %v\nwant %q", c.line, c.value, got, err, c.want)
+		case err != nil && !strings.HasPrefix(err.Error(), "in:3:"):
+			t.Errorf("%s: the place is wrong: %v", c.line, err)
+		case err != nil && len(c.value) > 4 && strings.Contains(err.Error(), c.value):
+			t.Errorf("%s: the error holds the value: %v", c.line, err)
+		}
+	}
+}
+
+// TestBrokenIsNotTaken expects what is meant to be a format, and is broken, not to pass for a template.
+func TestBrokenIsNotTaken(t *testing.T) {
+	const broken = "x: [\ny: \"{{ get_secret_value('s') }}\"\n"
+	for _, c := range []struct {
+		format     interpolate.Format
+		text, want string
+	}{
+		{interpolate.FormatByName, broken, "is not YAML"},
+		{interpolate.FormatYAML, broken + "{{ .Values.x }}\n", "is not YAML"},
+		{interpolate.FormatJSON, `{"a": "{{ get_secret_value('s') }}"`, "is not JSON"},
+		{interpolate.FormatJSON, `{"a": "{{ get_secret_value('s') }}",}`, "is not JSON"},
+		{interpolate.FormatJSON, "{\"a\": \"{{ get_secret_value('s') }}\",\n \"b\": nil}", "in:2:"},
+		{interpolate.FormatJSON, `{"{{ get_secret_value('s') }}": 1}`, "a name cannot hold a reference"},
+		{interpolate.FormatJSON, "{\"a\": \"{{ get_secret_value(\n's') }}\"}", "reaches across lines"},
+		{"xml", "{{ get_secret_value('s') }}", `"xml" is not a format`},
+	} {
+		if got, err := renderAs(t, c.format, c.text, "v"); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s:\n got %q, %v\nwant %s", c.text, got, err, c.want)
+		}
+	}
+}
+
+// TestText has no rules: a value is put in as it is.
+func TestText(t *testing.T) {
+	for _, value := range nasty {
+		got, err := renderAs(t, interpolate.FormatText, "# {{ get_secret_value('s') }}|{{ x }}", value)
+		if want := fmt.Sprintf("# %s|{{ x }}", value); err != nil || got != want {
+			t.Errorf("%.40q: %.80q, %v", value, got, err)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package interpolate
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// jsonSyntax is JSON (RFC 8259), also several documents in one file, one after
+// the other. A value is written between double quotes, in escapes where a
+// reader of anything might stumble: that is also JavaScript.
+type jsonSyntax struct{}
+
+func (jsonSyntax) strings(text []byte, m marks) ([]quoted, error) {
+	var out []quoted
+	err := eachToken(text, func(t json.Token, key bool, start, end int) {
+		value, ok := t.(string)
+		if !ok || !m.in(value) && !strings.HasPrefix(value, uriScheme) {
+			return
+		}
+		start += bytes.IndexByte(text[start:end], '"')
+		out = append(out, quoted{start: start, end: end, innerStart: start + 1, innerEnd: end - 1, value: value, key: key})
+	})
+	return out, err
+}
+
+// eachToken gives every token of a text, with whether it is a key, and the
+// stretch that it ends, which begins where the token before it ends.
+func eachToken(text []byte, each func(t json.Token, key bool, start, end int)) error {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var open []bool // whether each is an object
+	atKey := false
+	for at := 0; ; {
+		t, err := dec.Token()
+		end := int(dec.InputOffset())
+		if errors.Is(err, io.EOF) && len(open) == 0 {
+			return nil
+		}
+		if err != nil {
+			return &atOffset{end, "something here is not JSON"}
+		}
+		key := false
+		switch t {
+		case json.Delim('{'), json.Delim('['):
+			open = append(open, t == json.Delim('{'))
+			atKey = t == json.Delim('{')
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:len(open)-1]
+			atKey = len(open) > 0 && open[len(open)-1]
+		default:
+			key = atKey
+			atKey = !atKey && len(open) > 0 && open[len(open)-1]
+		}
+		each(t, key, at, end)
+		at = end
+	}
+}
+
+func (jsonSyntax) decode(raw string, _ quoted) string {
+	var text string
+	if err := json.Unmarshal([]byte(`"`+raw+`"`), &text); err != nil {
+		return raw
+	}
+	return text
+}
+
+func (jsonSyntax) within(_ quoted, value string) (string, bool) { return escapeJSON(value), true }
+
+func (jsonSyntax) anew(_ quoted, value string) (string, *backend.Error) {
+	return `"` + escapeJSON(value) + `"`, nil
+}
+
+func (jsonSyntax) typed(kind kind, text string) (string, any, *backend.Error) {
+	switch {
+	case kind == kindNull:
+		return "null", nil, nil
+	case !json.Valid([]byte(text)):
+		return "", nil, backend.Errorf(backend.CodeInvalid, "the value is a number that JSON cannot write").WithHint("leave out the filter: it is then a string")
+	case kind == kindBool:
+		return text, text == "true", nil
+	}
+	return text, json.Number(text), nil
+}
+
+// tree is the sequence of tokens, so that neither the order of keys nor a key
+// that is there twice goes unseen.
+func (jsonSyntax) tree(text []byte) (any, error) {
+	var out []any
+	err := eachToken(text, func(t json.Token, _ bool, _, _ int) { out = append(out, t) })
+	return out, err
+}
+
+// escapeJSON is a string as it is written between double quotes, in JSON and in
+// whatever has JSON's escapes.
+func escapeJSON(s string) string {
+	var out strings.Builder
+	out.Grow(len(s))
+	clean := 0
+	for i := 0; i < len(s); {
+		r, n := rune(s[i]), 1
+		if r >= utf8.RuneSelf {
+			r, n = utf8.DecodeRuneInString(s[i:])
+		}
+		if needsEscape(r) {
+			out.WriteString(s[clean:i])
+			writeJSONEscape(&out, r)
+			clean = i + n
+		}
+		i += n
+	}
+	out.WriteString(s[clean:])
+	return out.String()
+}
+
+func writeJSONEscape(out *strings.Builder, r rune) {
+	short := strings.IndexRune("\"\\\n\r\t\b\f", r)
+	switch {
+	case short >= 0:
+		out.WriteByte('\\')
+		out.WriteByte(`"\nrtbf`[short])
+	case r > 0xffff:
+		high, low := utf16.EncodeRune(r)
+		fmt.Fprintf(out, `\u%04x\u%04x`, high, low)
+	default:
+		fmt.Fprintf(out, `\u%04x`, r)
+	}
+}

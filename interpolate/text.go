@@ -1,0 +1,215 @@
+package interpolate
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// Plain text has no rules, so that a value is put in as it is, whatever it is.
+//
+// A template (a chart of Helm's, a file with Jinja in it) is YAML or another
+// format only once others have filled it in. Where a string begins and ends in it, nobody can tell now: a
+// line may stand in a block, in quotes, or in a comment of another language. So only such
+// values are put in as mean the same in every one of these places, and for any
+// other value it is told why not.
+
+// readText finds the references of plain text, or of a template.
+func (d *Document) readText(regions []region) Problems {
+	d.scalars, d.suspects, d.masked, d.roots, d.outline = nil, nil, nil, nil, nil
+	w := walker{doc: d, regions: regions, ruler: newRuler(d.file)}
+	verbatim := func(raw string, _ bool) string { return raw }
+	comments := commentsOf(d)
+	for _, r := range regions {
+		if r.control || comments.hold(r.start) {
+			continue
+		}
+		if p := w.region(r, verbatim); p.expr != nil {
+			p.start, p.end = r.start, r.end
+			d.scalars = append(d.scalars, scalar{parts: []part{p}})
+		}
+	}
+	w.bareURIs()
+	return w.problems
+}
+
+// comments tells which places of a template are in comments: on lines that begin
+// with "#", as YAML, TOML, shells and most others have it. Plain text has none.
+type comments struct {
+	data     []byte
+	at, line int // the offset last asked about, and where its line begins
+}
+
+func commentsOf(d *Document) *comments {
+	if !d.template {
+		return &comments{}
+	}
+	return &comments{data: d.file.Data}
+}
+
+// hold is asked about offsets in rising order.
+func (c *comments) hold(offset int) bool {
+	if c.data == nil {
+		return false
+	}
+	if i := bytes.LastIndexByte(c.data[c.at:offset], '\n'); i >= 0 {
+		c.line = c.at + i + 1
+	}
+	c.at = offset
+	return c.data[c.line+leadingBlanks(c.data[c.line:])] == '#'
+}
+
+func leadingBlanks(b []byte) int { return len(b) - len(bytes.TrimLeft(b, " \t")) }
+
+// bareURIs tells of URIs without braces, which are references only as whole
+// values: in a text, nothing is known to be one.
+func (w *walker) bareURIs() {
+	data, regions, comments := w.doc.file.Data, w.regions, commentsOf(w.doc)
+	for at := 0; ; {
+		next := bytes.Index(data[at:], []byte(uriScheme))
+		if next < 0 {
+			return
+		}
+		start := at + next
+		at = start + len(uriScheme)
+		for len(regions) > 0 && regions[0].end <= start {
+			regions = regions[1:]
+		}
+		if len(regions) > 0 && regions[0].start < start || comments.hold(start) {
+			continue
+		}
+		uri := uriScheme
+		if end := bytes.IndexAny(data[at:], " \t\r\n\"'<>"); end >= 0 {
+			uri = string(data[start : at+end])
+		}
+		err := backend.Errorf(backend.CodeInvalid, "a URI without braces is a reference only where it is a whole value, which cannot be told here").
+			WithHint("write it in {{ }}")
+		if w.doc.template {
+			w.problem(start, uri, err)
+		} else {
+			w.suspect(start, uri, err)
+		}
+	}
+}
+
+// fillText returns the text with its references filled in, or what is wrong.
+func (d *Document) fillText(v *evaluator) ([]byte, Problems) {
+	var edits []edit
+	var problems Problems
+	for i := range d.scalars {
+		s := &d.scalars[i]
+		outcomes, wrong := s.outcomes(v)
+		problems = append(problems, wrong...)
+		if len(wrong) > 0 || outcomes[0].kept {
+			continue
+		}
+		p, o := s.parts[0], outcomes[0]
+		if d.template {
+			if err := d.meansTheSame(p, &o); err != nil {
+				problems = append(problems, Problem{p.pos, p.text, err})
+				continue
+			}
+		}
+		edits = append(edits, edit{p.start, p.end, o.text})
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	return splice(d.file.Data, edits), nil
+}
+
+var (
+	// inert matches a value that ends no string, adds no structure, and begins no
+	// comment, template or escape, whatever quotes it stands in, also in none.
+	inert = regexp.MustCompile(`^[A-Za-z0-9_/](?:[A-Za-z0-9_/.+=@~^:-]*[A-Za-z0-9_/.+=@~^-])?$`)
+	// likeAWord matches what is a string to every version of YAML, if it is not a keyword.
+	likeAWord = regexp.MustCompile(`^[A-Za-z_/]`)
+	keyword   = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null|none|nan|inf)$`)
+	// unlikeANumber matches a text that no addition turns into a number or a date.
+	unlikeANumber = regexp.MustCompile(`[G-WYZg-wyz/@]`)
+)
+
+// longestKeyword is the length of "false".
+const longestKeyword = 5
+
+// meansTheSame refuses a value that could mean something else in some of the
+// places in which a part of a template can be. A number, boolean or null
+// is written as what it is if nothing stands beside it.
+func (d *Document) meansTheSame(p part, o *outcome) *backend.Error {
+	if o.text == "" {
+		return d.refuse("it is empty")
+	}
+	beside, quoted := d.beside(p)
+	if o.kind.typed() && beside == "" && !quoted {
+		if o.kind == kindNull {
+			o.text = "null"
+		}
+		return nil
+	}
+	switch {
+	case !inert.MatchString(o.text):
+		return d.refuse("it has characters with a meaning in some of them")
+	case quoted, len(beside) > longestKeyword && unlikeANumber.MatchString(beside):
+		return nil
+	case beside == "" && likeAWord.MatchString(o.text) && !keyword.MatchString(o.text):
+		return nil
+	}
+	return backend.Errorf(backend.CodeInvalid, "%s, and without quotes the value could be taken for a number, a date or a keyword", d.noFormat).
+		WithHint(`write the expression in quotes: "{{ … }}"`)
+}
+
+func (d *Document) refuse(why string) *backend.Error {
+	return backend.Errorf(backend.CodeInvalid, "%s, so that the value must mean the same in every kind of quotes, and %s", d.noFormat, why).
+		WithHint("render the file after its templates are filled in, or keep the reference in a file of its own")
+}
+
+// beside is what stands beside an expression in the same value, as far as its
+// line tells; quoted says that this is in quotes. What other
+// expressions become is not known: it may be digits.
+func (d *Document) beside(p part) (beside string, quoted bool) {
+	data := d.file.Data
+	from := max(bytes.LastIndexByte(data[:p.start], '\n')+1, p.start-lineReach)
+	to := p.end + lineReach
+	if i := bytes.IndexByte(data[p.end:min(len(data), to)], '\n'); i >= 0 {
+		to = p.end + i
+	}
+	line := bytes.Clone(data[from:min(len(data), to)])
+	for _, r := range findRegions(line) {
+		for i := r.start; i < r.end; i++ {
+			line[i] = '0'
+		}
+	}
+	before, after := line[:p.start-from], line[p.end-from:]
+	before = before[lastAny(before, ": ", "- ", "= ", "=", "[", "{", ",", "\t"):]
+	after = after[:firstAny(after, " #", ",", "]", "}", "\r")]
+	for _, quote := range []string{`"`, `'`} {
+		if bytes.Count(before, []byte(quote))%2 == 1 && bytes.Count(after, []byte(quote))%2 == 1 {
+			return "", true
+		}
+	}
+	return strings.TrimSpace(string(before)) + strings.TrimSpace(string(after)), false
+}
+
+// lastAny is the end of the last of some signs in b, 0 without one.
+func lastAny(b []byte, signs ...string) int {
+	end := 0
+	for _, s := range signs {
+		if i := bytes.LastIndex(b, []byte(s)); i >= 0 {
+			end = max(end, i+len(s))
+		}
+	}
+	return end
+}
+
+// firstAny is the beginning of the first of some signs in b, its length without one.
+func firstAny(b []byte, signs ...string) int {
+	start := len(b)
+	for _, s := range signs {
+		if i := bytes.Index(b, []byte(s)); i >= 0 {
+			start = min(start, i)
+		}
+	}
+	return start
+}
