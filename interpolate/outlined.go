@@ -41,7 +41,7 @@ func (w *walker) rows(o *outline) bool {
 		if !ok {
 			return false
 		}
-		if !w.doc.marks.in(value) && !strings.HasPrefix(value, uriScheme) {
+		if !w.doc.marks.in(value) && !w.doc.file.isBare(value) {
 			continue
 		}
 		e := extent{start: int(r.start), end: int(r.end)}
@@ -66,7 +66,7 @@ func (w *walker) mayHold(style yaml.Style, value []byte) bool {
 	if bytes.IndexByte(value, m.open[0]) >= 0 || bytes.IndexByte(value, m.close[0]) >= 0 || bytes.IndexByte(value, m.unclosed[0]) >= 0 {
 		return true
 	}
-	return bytes.Contains(value, []byte(uriScheme)) || style == yaml.DoubleQuotedStyle && bytes.IndexByte(value, '\\') >= 0
+	return bytes.Contains(value, []byte(uriScheme)) || bytes.Contains(value, []byte(atlasSign)) || style == yaml.DoubleQuotedStyle && bytes.IndexByte(value, '\\') >= 0
 }
 
 // decode is what a row's value stands for, and its tag. What is written as it

@@ -25,9 +25,10 @@ const (
 // File is a named text. The name is for messages, and says the format where
 // Format does not: nothing is opened.
 type File struct {
-	Name   string
-	Data   []byte
-	Format Format
+	Name    string
+	Data    []byte
+	Format  Format
+	Dialect Dialect
 }
 
 // Document is a file that has been read for references. It may hold several
@@ -93,7 +94,12 @@ func (d *Document) scan() Problems {
 	if looksUTF16(data) {
 		return d.whole(0, "the file is UTF-16, in which references are not found", "save it as UTF-8")
 	}
-	uris := bytes.Contains(data, []byte(uriScheme))
+	switch d.file.Dialect {
+	case DialectNone, DialectMage, DialectAtlas:
+	default:
+		return d.whole(0, backend.Quote(string(d.file.Dialect))+" is not a dialect", "there are: mage, atlas")
+	}
+	uris := bytes.Contains(data, []byte(uriScheme)) || d.file.Dialect == DialectAtlas && bytes.Contains(data, []byte(atlasSign))
 	if !uris && (!bytes.Contains(data, []byte("{{")) || !d.parse && !resemblesCall(data)) {
 		return nil
 	}

@@ -88,6 +88,9 @@ func (s *scalar) outcomes(v *evaluator) ([]outcome, Problems) {
 			continue
 		}
 		o, err := v.outcome(p)
+		if err == nil && s.typed != DialectNone && s.whole() != nil {
+			o = o.asRead(s.typed)
+		}
 		if err == nil && o.kind == kindNull && s.whole() != nil && s.tagged() {
 			err = backend.Errorf(backend.CodeInvalid, "a value with the tag %s cannot be null", backend.Quote(s.node.Tag)).
 				WithHint("remove the tag, or give a default")

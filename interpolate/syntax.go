@@ -19,9 +19,8 @@ import (
 
 // syntax is a format other than YAML.
 type syntax interface {
-	// strings are the strings of a text that hold one of the words, or begin
-	// like a URI, in their order. Its error says where the text is at fault.
-	strings(text []byte, m marks) ([]quoted, error)
+	// strings are those strings of a text that hold what is looked for, in their order. Its error says where the text is at fault.
+	strings(text []byte, holds func(value string) bool) ([]quoted, error)
 	// decode is what a stretch within a string stands for.
 	decode(raw string, q quoted) string
 	// within is a value as it is written in a string, in the place of a word;
@@ -91,7 +90,7 @@ func (d *Document) readSyntax(regions []region) (Problems, error) {
 func (d *Document) readStrings(regions []region, bare bool) (Problems, error) {
 	d.scalars, d.suspects = nil, nil
 	words := d.hideAll(regions, bare)
-	found, err := d.syntax.strings(d.masked, d.marks)
+	found, err := d.syntax.strings(d.masked, func(value string) bool { return d.marks.in(value) || d.file.isBare(value) })
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +160,9 @@ func (w *walker) quoted(q quoted) (*scalar, bool) {
 	s := &scalar{quoted: q, extent: extent{start: q.start, end: q.end}}
 	if s.bare = !w.doc.marks.in(q.value); s.bare {
 		s.parts = w.uri(q.value, q.innerStart, q.start, q.end)
+		if strings.HasPrefix(q.value, atlasSign) {
+			s.typed = DialectAtlas
+		}
 	} else {
 		var ok bool
 		s.parts, ok = w.parts(q.value, q.start, func(raw string, _ bool) string { return w.doc.syntax.decode(raw, q) })

@@ -22,13 +22,17 @@ func (d *Document) readText(regions []region) Problems {
 	w := walker{doc: d, regions: regions, ruler: newRuler(d.file)}
 	verbatim := func(raw string, _ bool) string { return raw }
 	comments := commentsOf(d)
+	dialect := DialectNone
+	if d.template && d.file.Dialect == DialectMage {
+		dialect = DialectMage
+	}
 	for _, r := range regions {
 		if r.control || comments.hold(r.start) {
 			continue
 		}
 		if p := w.region(r, verbatim); p.expr != nil {
 			p.start, p.end = r.start, r.end
-			d.scalars = append(d.scalars, scalar{parts: []part{p}})
+			d.scalars = append(d.scalars, scalar{parts: []part{p}, typed: dialect})
 		}
 	}
 	w.bareURIs()

@@ -14,8 +14,9 @@ import (
 type scalar struct {
 	node *yaml.Node // nil in other formats than YAML
 	extent
-	quoted quoted // in other formats than YAML
-	bare   bool   // a URI by itself, without braces
+	quoted quoted  // in other formats than YAML
+	bare   bool    // a reference by itself, without braces
+	typed  Dialect // by which a value that is all of the scalar has the type that it reads as
 	parts  []part
 }
 
@@ -62,7 +63,7 @@ func (w *walker) walk() {
 func (w *walker) visit(n *yaml.Node, key bool) {
 	switch n.Kind {
 	case yaml.ScalarNode:
-		if w.doc.marks.in(n.Value) || strings.HasPrefix(n.Value, uriScheme) {
+		if w.doc.marks.in(n.Value) || w.doc.file.isBare(n.Value) {
 			w.scalar(n, key)
 		}
 	case yaml.AliasNode:
@@ -107,6 +108,10 @@ func (w *walker) scalar(n *yaml.Node, key bool) {
 // take takes apart a scalar that stands at e, and keeps it if something in it is ours.
 func (w *walker) take(n *yaml.Node, e extent, key bool) {
 	s := scalar{node: n, extent: e, bare: !w.doc.marks.in(n.Value)}
+	switch d := w.doc.file.Dialect; {
+	case d == DialectAtlas && s.bare && strings.HasPrefix(n.Value, atlasSign), d == DialectMage && !s.bare && n.Style&^yaml.TaggedStyle == 0:
+		s.typed = d
+	}
 	if s.bare {
 		s.parts = w.yamlURI(n, e)
 	} else {
@@ -150,7 +155,7 @@ func (w *walker) uri(value string, at, start, end int) []part {
 			WithHint("write a URI alone, or in {{ }} inside other text"))
 		return nil
 	}
-	ref, err := ParseURI(value)
+	ref, err := bare(value)
 	if err != nil {
 		w.problem(at, value, backend.AsError(err))
 		return nil
