@@ -69,10 +69,10 @@ func TestAtlas(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		`{"a": "%%values.a b"}`:                        "",
-		`{"a": "%%values.a.b"}`:                        `in.json:1:8: %%values.a.b: a name behind %%values has letters, digits, "_" and "-"`,
-		`{"%%values.port": 1}`:                         "in.json:1:3: %%values.port: a name cannot hold a reference",
-		`{"a": "%%values.absent"}`:                     `in.json:1:8: %%values.absent: scoped value "absent" does not exist`,
+		`{"a": "%%values.a b"}`:                          "",
+		`{"a": "%%values.a.b"}`:                          `in.json:1:8: %%values.a.b: a name behind %%values has letters, digits, "_" and "-"`,
+		`{"%%values.port": 1}`:                           "in.json:1:3: %%values.port: a name cannot hold a reference",
+		`{"a": "%%values.absent"}`:                       `in.json:1:8: %%values.absent: scoped value "absent" does not exist`,
 		"{\"a\": 1,\n \"b\": \"%%values.port\",\n \"c\"": "is not JSON",
 	} {
 		f := interpolate.File{Name: "in.json", Data: []byte(text), Dialect: interpolate.DialectAtlas}

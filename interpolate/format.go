@@ -51,6 +51,12 @@ func FormatOf(name string) Format {
 	return FormatYAML
 }
 
+// HasFormat reports whether a file's name says that it is configuration.
+func HasFormat(name string) bool {
+	ext := strings.ToLower(path.Ext(name))
+	return ext == ".yaml" || ext == ".yml" || FormatOf(name) != FormatYAML && FormatOf(name) != FormatText
+}
+
 // format is what a file is read as.
 func (f File) format() Format {
 	if f.Format != FormatByName {

@@ -297,7 +297,7 @@ func (d *Document) notYAML(err error) Problems {
 		}
 	}
 	return Problems{{Pos: pos, Err: backend.Errorf(backend.CodeInvalid, "%s", message).
-		WithHint("mend it, or keep templates that make up the file's structure in another file")}}
+		WithHint("mend it; or, if others fill it in later, read it as a template: --file-format template")}}
 }
 
 // parseYAML parses every document of a file, to nodes: never to Go values,

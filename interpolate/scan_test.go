@@ -72,7 +72,7 @@ func TestProblems(t *testing.T) {
 		{"version of value", "a: {{ get_value('limit', version=2) }}\n", "1:26: {{ get_value('limit', version=2) }}: a scoped value has no versions to choose from"},
 		{"bad uri", "a: pouncet://-/plain\n", "1:4: pouncet://-/plain: the URI has 2 parts where it should have a project, an environment and a name; write pouncet://project/environment/name, with - for the current project or environment"},
 		{"own variables", "a: {{ env_var('pouncet_token') }}\n", `1:15: {{ env_var('pouncet_token') }}: env_var does not give "pouncet_token": variables that begin with POUNCET_ are Pouncet's own; name another variable`},
-		{"not yaml", "a: {{ get_value('limit') }}\n b: [\n", "2:3: the file holds references and is not YAML: mapping values are not allowed in this context; mend it, or keep templates that make up the file's structure in another file"},
+		{"not yaml", "a: {{ get_value('limit') }}\n b: [\n", "2:3: the file holds references and is not YAML: mapping values are not allowed in this context; mend it; or, if others fill it in later, read it as a template: --file-format template"},
 		{"control", "a: {{ get_value('limit') }}\nb: \x01\n", "2:4: the file holds references and a control character that YAML does not allow; write it as an escape in double quotes, as in \"\\x00\""},
 		{"latin 1", "a: {{ get_value('limit') }}\nb: \xe9\n", "2:4: the file holds references and is not UTF-8; save it as UTF-8"},
 		{"utf-16", "\xff\xfea\x00:\x00 \x00{\x00{\x00", "1:1: the file is UTF-16, in which references are not found; save it as UTF-8"},

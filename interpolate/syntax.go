@@ -313,5 +313,5 @@ func (d *Document) notFormat(err error) Problems {
 		offset, reason = at.offset, ": "+at.reason
 	}
 	return d.whole(offset, "the file holds references and is not "+d.file.format().name()+reason,
-		"mend it; or, if others fill it in later, render it as a template: --format template")
+		"mend it; or, if others fill it in later, read it as a template: --file-format template")
 }

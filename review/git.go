@@ -25,10 +25,10 @@ type Revision struct {
 	Unchanged map[string]bool // files that are as they were
 }
 
-// ReadRevision reads, without a checkout, the files below paths as they are in
+// Revision reads, without a checkout, the files below paths as they are in
 // a revision. The paths are relative to the working folder, which is within the
 // repository; they select as Find does.
-func ReadRevision(ctx context.Context, revision string, paths []string, s Scanner) (*Revision, error) {
+func (r Reader) Revision(ctx context.Context, revision string, paths []string) (*Revision, error) {
 	commit, err := git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
 	if err != nil {
 		return nil, backend.Errorf(backend.CodeInvalid, "%s is not a git revision of the repository that the working folder is in: %w", backend.Quote(revision), err).
@@ -42,15 +42,15 @@ func ReadRevision(ctx context.Context, revision string, paths []string, s Scanne
 	if err != nil {
 		return nil, err
 	}
-	r := &Revision{Unchanged: map[string]bool{}}
+	out := &Revision{Unchanged: map[string]bool{}}
 	for _, b := range blobs {
-		r.Files = append(r.Files, filepath.ToSlash(b.name))
+		out.Files = append(out.Files, filepath.ToSlash(b.name))
 	}
 	var changed []interpolate.File
 	err = readBlobs(ctx, blobs, func(name string, data []byte) {
 		now, err := os.ReadFile(name)
 		if err == nil && bytes.Equal(now, data) {
-			r.Unchanged[filepath.ToSlash(name)] = true
+			out.Unchanged[filepath.ToSlash(name)] = true
 			return
 		}
 		changed = append(changed, interpolate.File{Name: filepath.ToSlash(name), Data: data})
@@ -58,8 +58,8 @@ func ReadRevision(ctx context.Context, revision string, paths []string, s Scanne
 	if err != nil {
 		return nil, backend.Errorf(backend.CodeInvalid, "reading the files of %s: %w", backend.Quote(revision), err)
 	}
-	r.Sources, err = scanAll(ctx, len(changed), func(i int) (interpolate.File, error) { return changed[i], nil }, s)
-	return r, err
+	out.Sources, err = r.scanAll(ctx, len(changed), func(i int) (interpolate.File, error) { return changed[i], nil })
+	return out, err
 }
 
 // Changed are the sources of head that the revision does not have as they are.
@@ -88,7 +88,7 @@ func selectBlobs(listing []byte, paths []string) ([]blob, error) {
 		name = filepath.Clean(filepath.FromSlash(name))
 		named := slices.ContainsFunc(paths, func(p string) bool { return filepath.Clean(p) == name })
 		inOwn := slices.ContainsFunc(strings.Split(filepath.ToSlash(name), "/"), isOwnFolder)
-		if named || isYAML(name) && !inOwn {
+		if named || interpolate.HasFormat(name) && !inOwn {
 			out = append(out, blob{name, fields[2]})
 		}
 	}

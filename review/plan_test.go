@@ -12,7 +12,7 @@ import (
 // scanText is the source that a text is.
 func scanText(t *testing.T, name, text string) []*Source {
 	t.Helper()
-	s := scan(interpolate.File{Name: name, Data: []byte(text)}, nil)
+	s := Reader{}.scan(interpolate.File{Name: name, Data: []byte(text)})
 	if s == nil {
 		return nil
 	}

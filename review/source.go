@@ -45,7 +45,7 @@ type Scanner interface {
 }
 
 // Find lists the files that paths mean: files as they are named, whatever they
-// are called, and the .yaml and .yml files below folders. Version control's own
+// are called, and the configuration files below folders, by their names. Version control's own
 // folder and the embedded backend's are left out, and so are links, which may
 // lead anywhere.
 func Find(paths []string) ([]string, error) {
@@ -66,7 +66,7 @@ func Find(paths []string) ([]string, error) {
 				if path != p && isOwnFolder(d.Name()) {
 					return filepath.SkipDir
 				}
-			case d.Type().IsRegular() && isYAML(path):
+			case d.Type().IsRegular() && interpolate.HasFormat(path):
 				files = append(files, path)
 			}
 			return nil
@@ -82,26 +82,28 @@ func Find(paths []string) ([]string, error) {
 	return slices.Compact(files), nil
 }
 
-func isYAML(path string) bool {
-	ext := filepath.Ext(path)
-	return ext == ".yaml" || ext == ".yml"
-}
-
 func isOwnFolder(name string) bool { return name == ".git" || name == ".pouncet" }
 
-// Read scans files on all processors. It returns a Source for each, nil for one
-// that holds nothing to report on. Without a scanner no secrets are looked for.
-func Read(ctx context.Context, files []string, s Scanner) ([]*Source, error) {
-	return scanAll(ctx, len(files), func(i int) (interpolate.File, error) {
+// Reader says what files are read as. Without a Scanner no secrets are looked for.
+type Reader struct {
+	Format  interpolate.Format
+	Dialect interpolate.Dialect
+	Scanner Scanner
+}
+
+// Read scans files on all processors. It returns a Source for each that holds
+// something to report on.
+func (r Reader) Read(ctx context.Context, files []string) ([]*Source, error) {
+	return r.scanAll(ctx, len(files), func(i int) (interpolate.File, error) {
 		data, err := os.ReadFile(files[i])
 		if err != nil {
 			err = backend.Errorf(backend.CodeInvalid, "reading a file: %w", err)
 		}
 		return interpolate.File{Name: filepath.ToSlash(files[i]), Data: data}, err
-	}, s)
+	})
 }
 
-func scanAll(ctx context.Context, n int, read func(i int) (interpolate.File, error), s Scanner) ([]*Source, error) {
+func (r Reader) scanAll(ctx context.Context, n int, read func(i int) (interpolate.File, error)) ([]*Source, error) {
 	sources := make([]*Source, n)
 	g, ctx := errgroup.WithContext(ctx)
 	workers := min(runtime.GOMAXPROCS(0), n)
@@ -115,7 +117,7 @@ func scanAll(ctx context.Context, n int, read func(i int) (interpolate.File, err
 				if err != nil {
 					return err
 				}
-				sources[i] = scan(f, s)
+				sources[i] = r.scan(f)
 			}
 			return nil
 		})
@@ -126,7 +128,8 @@ func scanAll(ctx context.Context, n int, read func(i int) (interpolate.File, err
 	return slices.DeleteFunc(sources, func(s *Source) bool { return s == nil }), nil
 }
 
-func scan(f interpolate.File, scanner Scanner) *Source {
+func (r Reader) scan(f interpolate.File) *Source {
+	f.Format, f.Dialect = r.Format, r.Dialect
 	s := &Source{Name: f.Name, ignores: findIgnores(f.Data)}
 	doc, err := interpolate.Scan(f)
 	var problems interpolate.Problems
@@ -137,8 +140,8 @@ func scan(f interpolate.File, scanner Scanner) *Source {
 		s.References, s.Suspects = doc.References(), doc.Suspects()
 		s.comments = findInComments(f, s.References)
 	}
-	if scanner != nil {
-		s.Leaks = scanner.Scan(f.Name, f.Data)
+	if r.Scanner != nil {
+		s.Leaks = r.Scanner.Scan(f.Name, f.Data)
 	}
 	if len(s.References)+len(s.Suspects)+len(s.Problems)+len(s.Leaks)+len(s.comments)+len(s.ignores) == 0 {
 		return nil

@@ -19,12 +19,12 @@ func (a *app) checkCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check PATH...",
 		Short: "Check references against what exists, without access to any value",
-		Long: "Checks the references in files and in the .yaml and .yml files below folders, for each\n" +
+		Long: "Checks the references in files and in the configuration files below folders, for each\n" +
 			"environment: those that lead to nothing, to another environment, into a forbidden place, and\n" +
 			"more. It asks the backend for names alone, or a manifest file that --write-manifest made. What\n" +
 			"cannot be told from there is a warning, and an error with --strict; it never passes for fine.\n\n" +
 			"A finding on a line is suppressed by a comment there or above it, with its rule and a reason:\n" +
-			"  # pouncet:ignore POUNCET004 the report is about production in every environment\n\n" + checkExitCodes,
+			"  # pouncet:ignore POUNCET004 the report is about production in every environment\n\n" + fileFormats + checkExitCodes,
 		Args: func(c *cobra.Command, args []string) error {
 			if writeManifest != "" {
 				return nil
@@ -74,7 +74,7 @@ func (a *app) check(ctx context.Context, f *findingFlags, args []string, then fu
 	if err != nil {
 		return err
 	}
-	sources, err := review.Read(ctx, files, scanner)
+	sources, err := f.reader(scanner).Read(ctx, files)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (a *app) writeManifest(ctx context.Context, path string, f findingFlags, ar
 	if err != nil {
 		return err
 	}
-	sources, err := review.Read(ctx, files, nil)
+	sources, err := f.reader(nil).Read(ctx, files)
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ type template struct {
 }
 
 // readSources reads what the arguments name.
-func (a *app) readSources(c *cobra.Command, args []string, into string) ([]template, error) {
+func (a *app) readSources(c *cobra.Command, r *readingFlags, args []string, into string) ([]template, error) {
 	var sources []template
 	folders := false
 	for _, arg := range args {
@@ -35,7 +35,7 @@ func (a *app) readSources(c *cobra.Command, args []string, into string) ([]templ
 			if err != nil {
 				return nil, backend.Errorf(backend.CodeInvalid, "reading standard input: %w", err)
 			}
-			sources = append(sources, template{File: interpolate.File{Name: "-", Data: data}})
+			sources = append(sources, template{File: r.file("-", data)})
 			continue
 		}
 		info, err := os.Stat(arg)
@@ -44,7 +44,7 @@ func (a *app) readSources(c *cobra.Command, args []string, into string) ([]templ
 		}
 		if info.IsDir() {
 			folders = true
-			below, err := readFolder(arg)
+			below, err := readFolder(r, arg)
 			if err != nil {
 				return nil, err
 			}
@@ -59,7 +59,7 @@ func (a *app) readSources(c *cobra.Command, args []string, into string) ([]templ
 		if !filepath.IsLocal(target) {
 			target = filepath.Base(target) // not below the working folder: its name alone
 		}
-		sources = append(sources, template{interpolate.File{Name: arg, Data: data}, target})
+		sources = append(sources, template{r.file(arg, data), target})
 	}
 	if into != "" {
 		return sources, checkTargets(c, sources, into)
@@ -70,9 +70,9 @@ func (a *app) readSources(c *cobra.Command, args []string, into string) ([]templ
 	return sources, nil
 }
 
-// readFolder reads the YAML files below a folder, but for those in hidden
+// readFolder reads the configuration files below a folder, but for those in hidden
 // folders and those that are links: these may lead anywhere.
-func readFolder(folder string) ([]template, error) {
+func readFolder(r *readingFlags, folder string) ([]template, error) {
 	var sources []template
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -81,8 +81,7 @@ func readFolder(folder string) ([]template, error) {
 		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != folder {
 			return filepath.SkipDir
 		}
-		ext := filepath.Ext(path)
-		if !d.Type().IsRegular() || (ext != ".yaml" && ext != ".yml") {
+		if !d.Type().IsRegular() || !interpolate.HasFormat(path) {
 			return nil
 		}
 		data, err := os.ReadFile(path)
@@ -90,14 +89,14 @@ func readFolder(folder string) ([]template, error) {
 			return err
 		}
 		target, err := filepath.Rel(folder, path)
-		sources = append(sources, template{interpolate.File{Name: path, Data: data}, target})
+		sources = append(sources, template{r.file(path, data), target})
 		return err
 	})
 	if err != nil {
 		return nil, backend.Errorf(backend.CodeInvalid, "reading %s: %w", folder, err)
 	}
 	if len(sources) == 0 {
-		return nil, backend.Errorf(backend.CodeInvalid, "there is no .yaml or .yml file in %s", folder).
+		return nil, backend.Errorf(backend.CodeInvalid, "there is no YAML, JSON, TOML, properties or .env file in %s", folder).
 			WithHint("name the files themselves if they are called otherwise")
 	}
 	return sources, nil

@@ -35,11 +35,13 @@ type findingFlags struct {
 	rules, forbid, only     []string
 	baseline, writeBaseline string
 
+	reading    readingFlags
 	severities review.Severities
 	options    review.CheckOptions
 }
 
 func (f *findingFlags) add(c *cobra.Command) {
+	f.reading.add(c)
 	flags := c.Flags()
 	flags.StringSliceVar(&f.environments, "env", nil, "an environment to check; repeat for more (POUNCET_ENV)")
 	flags.BoolVar(&f.all, "all-envs", false, "check every environment of the project")
@@ -57,6 +59,9 @@ func (f *findingFlags) add(c *cobra.Command) {
 
 // parse checks the flags, before anything is read.
 func (f *findingFlags) parse(c *cobra.Command, a *app) error {
+	if err := f.reading.parse(c); err != nil {
+		return err
+	}
 	if a.json {
 		f.format = "json"
 	}
@@ -104,6 +109,8 @@ func (f *findingFlags) parse(c *cobra.Command, a *app) error {
 	}
 	return nil
 }
+
+func (f *findingFlags) reader(s review.Scanner) review.Reader { return f.reading.reader(s) }
 
 // scanner is the scanner for hard-coded secrets, nil where nobody asks for it.
 func (f *findingFlags) scanner() (review.Scanner, error) {

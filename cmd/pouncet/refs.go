@@ -28,25 +28,31 @@ type reference struct {
 }
 
 func (a *app) refsCommand() *cobra.Command {
-	return &cobra.Command{
+	var reading readingFlags
+	c := &cobra.Command{
 		Use:   "refs PATH...",
 		Short: "List the references in files, without a backend",
-		Long: "Lists every reference in files and in the .yaml and .yml files below folders: where it\n" +
+		Long: "Lists every reference in files and in the configuration files below folders: where it\n" +
 			"stands, what it refers to as far as it says so, and whether it has a default. Needs no backend.\n" +
-			"A file that cannot be read as YAML is told at the end, with exit code 1.",
+			"A file that cannot be read is told at the end, with exit code 1.\n\n" + fileFormats,
 		Args: arguments(1, -1, "files or folders"),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := reading.parse(c); err != nil {
+				return err
+			}
 			files, err := review.Find(args)
 			if err != nil {
 				return err
 			}
-			sources, err := review.Read(c.Context(), files, nil)
+			sources, err := reading.reader(nil).Read(c.Context(), files)
 			if err != nil {
 				return err
 			}
 			return a.listReferences(sources)
 		},
 	}
+	reading.add(c)
+	return c
 }
 
 func (a *app) listReferences(sources []*review.Source) error {

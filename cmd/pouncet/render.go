@@ -16,23 +16,32 @@ import (
 func (a *app) renderCommand() *cobra.Command {
 	var into, missing string
 	var noEnvVar bool
+	var reading readingFlags
 	c := &cobra.Command{
 		Use:   "render FILE...",
-		Short: "Fill references into YAML, and change nothing else",
-		Long: "Fills the references in YAML files with what they stand for in --env. All references of\n" +
-			"all files are resolved in one call; if anything is wrong, everything that is wrong is told, with\n" +
-			"its place, and nothing is written.\n\n" +
+		Short: "Fill references into configuration files, and change nothing else",
+		Long: "Fills the references in files with what they stand for in --env. All references of all files\n" +
+			"are resolved in one call; if anything is wrong, everything that is wrong is told, with its place,\n" +
+			"and nothing is written.\n\n" +
 			"One file (or - for standard input) goes to standard output. Several files, or folders (their\n" +
-			".yaml and .yml files), go into the folder named by -o, under their relative paths, with mode\n" +
-			"0600, each whole or not at all, never out of that folder and never over what they are made from.\n\n" + exitCodes,
+			"files with a name of one of the formats), go into the folder named by -o, under their relative\n" +
+			"paths, with mode 0600, each whole or not at all, never out of that folder and never over what they\n" +
+			"are made from.\n\n" + fileFormats + exitCodes,
 		Args: arguments(1, -1, "files"),
 	}
 	a.placeFlags(c)
+	reading.add(c)
 	c.Flags().StringVarP(&into, "output", "o", "", "folder to write to")
-	c.Flags().StringVar(&missing, "missing", "error", "what becomes of a missing reference: error, null or keep")
+	c.Flags().StringVar(&missing, "missing", "error", "what becomes of a missing reference: error, null (as in the dialect of Mage) or keep")
 	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "make env_var() an error")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o := interpolate.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope}
+		if err := reading.parse(c); err != nil {
+			return err
+		}
+		if reading.dialect == string(interpolate.DialectMage) && !c.Flags().Changed("missing") {
+			missing = "null"
+		}
 		switch missing {
 		case "error":
 			o.Missing = interpolate.MissingError
@@ -49,7 +58,7 @@ func (a *app) renderCommand() *cobra.Command {
 		if !noEnvVar {
 			o.LookupEnv = os.LookupEnv
 		}
-		sources, err := a.readSources(c, args, into)
+		sources, err := a.readSources(c, &reading, args, into)
 		if err != nil {
 			return err
 		}

@@ -61,11 +61,12 @@ func (a *app) review(ctx context.Context, f *findingFlags, base, planFile string
 	if err != nil {
 		return err
 	}
+	reader := f.reader(scanner)
 	paths, err := relative(args)
 	if err != nil {
 		return err
 	}
-	was, err := review.ReadRevision(ctx, base, paths, scanner)
+	was, err := reader.Revision(ctx, base, paths)
 	if err != nil {
 		return err
 	}
@@ -73,7 +74,7 @@ func (a *app) review(ctx context.Context, f *findingFlags, base, planFile string
 	if err != nil {
 		return err
 	}
-	sources, err := review.Read(ctx, files, scanner)
+	sources, err := reader.Read(ctx, files)
 	if err != nil {
 		return err
 	}
