@@ -23,13 +23,13 @@ type template struct {
 }
 
 // readSources reads what the arguments name.
-func (a *app) readSources(c *cobra.Command, r *readingFlags, args []string, into string) ([]template, error) {
+func (a *app) readSources(c *cobra.Command, r *readingFlags, args []string, to destination) ([]template, error) {
 	var sources []template
 	folders := false
 	for _, arg := range args {
 		if arg == "-" {
-			if into != "" {
-				return nil, usage(c, "standard input goes to standard output: leave out -o")
+			if to != (destination{}) {
+				return nil, usage(c, "standard input goes to standard output: leave out -o and --in-place")
 			}
 			data, err := interruptible(c.Context(), func() ([]byte, error) { return io.ReadAll(a.in) })
 			if err != nil {
@@ -38,7 +38,11 @@ func (a *app) readSources(c *cobra.Command, r *readingFlags, args []string, into
 			sources = append(sources, template{File: r.file("-", data)})
 			continue
 		}
-		info, err := os.Stat(arg)
+		stat := os.Stat
+		if to.inPlace {
+			stat = os.Lstat // what a link leads to stays as it is
+		}
+		info, err := stat(arg)
 		if err != nil {
 			return nil, backend.Errorf(backend.CodeInvalid, "reading what to render: %w", err)
 		}
@@ -51,6 +55,9 @@ func (a *app) readSources(c *cobra.Command, r *readingFlags, args []string, into
 			sources = append(sources, below...)
 			continue
 		}
+		if to.inPlace && !info.Mode().IsRegular() {
+			return nil, usage(c, "%s is not a file, and is not written over", arg)
+		}
 		data, err := os.ReadFile(arg)
 		if err != nil {
 			return nil, backend.Errorf(backend.CodeInvalid, "reading what to render: %w", err)
@@ -61,11 +68,16 @@ func (a *app) readSources(c *cobra.Command, r *readingFlags, args []string, into
 		}
 		sources = append(sources, template{r.file(arg, data), target})
 	}
-	if into != "" {
-		return sources, checkTargets(c, sources, into)
+	switch {
+	case to.inPlace && to.folder != "":
+		return nil, usage(c, "-o and --in-place exclude one another")
+	case to.inPlace:
+		return sources, nil
+	case to.folder != "":
+		return sources, checkTargets(c, sources, to.folder)
 	}
 	if len(sources) != 1 || folders {
-		return nil, usage(c, "several files, or a folder, need a folder to write to: -o DIR")
+		return nil, usage(c, "several files, or a folder, need a folder to write to: -o DIR, or --in-place")
 	}
 	return sources, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 
 func (a *app) renderCommand() *cobra.Command {
 	var into, missing string
-	var noEnvVar bool
+	var noEnvVar, inPlace bool
 	var reading readingFlags
 	c := &cobra.Command{
 		Use:   "render FILE...",
@@ -26,12 +27,14 @@ func (a *app) renderCommand() *cobra.Command {
 			"One file (or - for standard input) goes to standard output. Several files, or folders (their\n" +
 			"files with a name of one of the formats), go into the folder named by -o, under their relative\n" +
 			"paths, with mode 0600, each whole or not at all, never out of that folder and never over what they\n" +
-			"are made from.\n\n" + fileFormats + exitCodes,
+			"are made from. With --in-place each file takes its own place instead, and its references are gone:\n" +
+			"for copies, as in a container or a pipeline's work folder.\n\n" + fileFormats + exitCodes,
 		Args: arguments(1, -1, "files"),
 	}
 	a.placeFlags(c)
 	reading.add(c)
 	c.Flags().StringVarP(&into, "output", "o", "", "folder to write to")
+	c.Flags().BoolVar(&inPlace, "in-place", false, "write each file over itself, with mode 0600")
 	c.Flags().StringVar(&missing, "missing", "error", "what becomes of a missing reference: error, null (as in the dialect of Mage) or keep")
 	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "make env_var() an error")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -58,18 +61,19 @@ func (a *app) renderCommand() *cobra.Command {
 		if !noEnvVar {
 			o.LookupEnv = os.LookupEnv
 		}
-		sources, err := a.readSources(c, &reading, args, into)
+		to := destination{into, inPlace}
+		sources, err := a.readSources(c, &reading, args, to)
 		if err != nil {
 			return err
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
-			return a.render(ctx, s, sources, o, into)
+			return a.render(ctx, s, sources, o, to)
 		})(c, nil)
 	}
 	return c
 }
 
-func (a *app) render(ctx context.Context, s backend.Service, sources []template, o interpolate.Options, into string) error {
+func (a *app) render(ctx context.Context, s backend.Service, sources []template, o interpolate.Options, to destination) error {
 	o.Warn = a.warn
 	files := make([]interpolate.File, len(sources))
 	for i, t := range sources {
@@ -79,20 +83,46 @@ func (a *app) render(ctx context.Context, s backend.Service, sources []template,
 	if err != nil {
 		return classify(err)
 	}
-	if into == "" {
+	switch {
+	case to.inPlace:
+		for i, f := range rendered {
+			if bytes.Equal(f.Data, sources[i].Data) {
+				continue
+			}
+			if err := a.write(filepath.Dir(f.Name), []string{filepath.Base(f.Name)}, rendered[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case to.folder == "":
 		_, _ = a.out.Write(rendered[0].Data) // run sees to the error
 		return nil
 	}
-	folder, err := openFolder(into)
+	targets := make([]string, len(sources))
+	for i, t := range sources {
+		targets[i] = t.target
+	}
+	return a.write(to.folder, targets, rendered)
+}
+
+// destination is where rendered files go: to standard output, if it says nothing.
+type destination struct {
+	folder  string
+	inPlace bool
+}
+
+// write writes files below a folder.
+func (a *app) write(path string, targets []string, files []interpolate.File) error {
+	folder, err := openFolder(path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = folder.Close() }()
-	for i, f := range rendered {
-		if err := writeWhole(folder, sources[i].target, f.Data); err != nil {
+	for i, f := range files {
+		if err := writeWhole(folder, targets[i], f.Data); err != nil {
 			return err
 		}
-		fmt.Fprintf(a.err, "wrote %s\n", filepath.Join(into, sources[i].target))
+		fmt.Fprintf(a.err, "wrote %s\n", filepath.Join(path, targets[i]))
 	}
 	return nil
 }
