@@ -17,6 +17,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
+	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
 type configReferences struct{ session *session.Session }
@@ -54,8 +55,8 @@ type declared struct {
 	FromSecret  types.String `tfsdk:"from_secret"`
 }
 
-func (d declared) object() backend.Object {
-	o := backend.Object{
+func (d declared) entry() review.Entry {
+	o := review.Entry{
 		Kind: backend.Kind(cmp.Or(d.Kind.ValueString(), string(backend.KindSecret))), Name: d.Name.ValueString(),
 		Environment: cmp.Or(d.Environment.ValueString(), backend.AnyEnvironment), Scope: cmp.Or(d.Scope.ValueString(), backend.ProjectScope),
 	}
@@ -83,7 +84,8 @@ func (d *configReferences) Read(ctx context.Context, req datasource.ReadRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	c := &configCheck{session: d.session, model: &m, project: d.session.ProjectOr(m.Project.ValueString()), inventories: map[string]*inventory{}}
+	c := &configCheck{session: d.session, model: &m, project: d.session.ProjectOr(m.Project.ValueString()), defaults: review.Defaults{Scope: m.Scope.ValueString()}}
+	c.defaults.Project = c.project
 	if err := c.run(ctx, refs); err != nil {
 		session.Report(&resp.Diagnostics, "Checking the references", err, session.Paths{"project": path.Root("project"), "scope": path.Root("scope")})
 		return
@@ -128,10 +130,11 @@ func (m *configReferencesModel) scan(diags *diag.Diagnostics) []interpolate.Refe
 
 // configCheck is one check being made.
 type configCheck struct {
-	session     *session.Session
-	model       *configReferencesModel
-	project     string
-	inventories map[string]*inventory // by project, as references name it
+	session  *session.Session
+	model    *configReferencesModel
+	project  string
+	defaults review.Defaults
+	catalog  *review.Catalog
 
 	rows                          []row
 	references, missing, unknowns []attr.Value
@@ -142,7 +145,7 @@ type configCheck struct {
 type row struct {
 	interpolate.Reference
 	environment string // "" of a variable of the process environment
-	verdict
+	review.Answer
 }
 
 func (c *configCheck) run(ctx context.Context, refs []interpolate.Reference) error {
@@ -151,102 +154,72 @@ func (c *configCheck) run(ctx context.Context, refs []interpolate.Reference) err
 			return err
 		}
 	}
+	if err := c.fetch(ctx, refs); err != nil {
+		return err
+	}
 	environments := c.model.Environments
-	if environments == nil {
-		in, err := c.inventory(ctx, c.project)
-		if err != nil {
-			return err
-		}
-		for _, e := range in.environments {
-			environments = append(environments, e.Name)
-		}
+	switch own := c.catalog.Project(c.project); {
+	case environments != nil:
+	case own != nil:
+		environments = own.EnvironmentNames()
+	default: // what cannot be seen is told as unknown, once
+		environments = []string{backend.AnyEnvironment}
 	}
 	for _, r := range refs {
 		in := environments
 		switch {
 		case r.Kind == "":
-			in = []string{""}
+			in = []string{""} // only the process that renders knows its variables
 		case r.Environment != "":
 			in = []string{r.Environment}
 		}
 		for _, environment := range in {
-			v, err := c.judge(ctx, r, environment)
-			if err != nil {
-				return err
-			}
-			c.rows = append(c.rows, row{r, environment, v})
+			c.rows = append(c.rows, row{r, environment, c.look(r, environment)})
 		}
 	}
 	return nil
 }
 
-func (c *configCheck) judge(ctx context.Context, r interpolate.Reference, environment string) (verdict, error) {
+// fetch reads the metadata of the project, and of those that references name.
+func (c *configCheck) fetch(ctx context.Context, refs []interpolate.Reference) error {
+	projects := []string{c.project}
+	for _, r := range refs {
+		projects = append(projects, cmp.Or(r.Project, c.project))
+	}
+	var err error
+	if c.catalog, err = review.Fetch(ctx, c.session.Service, projects); err != nil {
+		return err
+	}
+	if err := c.catalog.Err(c.project); errors.Is(err, backend.ErrNotFound) {
+		return err
+	}
+	if own := c.catalog.Project(c.project); own != nil {
+		if c.model.DeclaredOnly.ValueBool() {
+			own.Entries = nil
+		}
+		entries := make([]review.Entry, len(c.model.Declared))
+		for i, d := range c.model.Declared {
+			entries[i] = d.entry()
+		}
+		own.Declare(entries)
+	}
+	return nil
+}
+
+// look is what a reference leads to, as far as it matters here: whether a
+// secret has a field, only its value could tell, and that is let pass.
+func (c *configCheck) look(r interpolate.Reference, environment string) review.Answer {
 	if r.Kind == "" {
-		return verdict{}, nil // only the process that renders knows its variables
+		return review.Answer{}
 	}
-	ref := backend.Ref{
-		Kind: r.Kind, Project: cmp.Or(r.Project, c.project), Environment: environment,
-		Scope: cmp.Or(r.Scope, c.model.Scope.ValueString(), backend.ProjectScope), Name: r.Name, Field: r.Field, Version: r.Version,
+	if err := c.catalog.Err(r.Project); errors.Is(err, backend.ErrNotFound) {
+		return review.Answer{Rule: review.Missing, Reason: fmt.Sprintf("project %s does not exist", backend.Quote(r.Project))}
 	}
-	in, err := c.inventory(ctx, ref.Project)
-	if ref.Project != c.project && errors.Is(err, backend.ErrNotFound) {
-		return verdict{missing: true, mistake: true, reason: fmt.Sprintf("project %s does not exist", backend.Quote(ref.Project))}, nil
+	a := c.catalog.Look(r, c.defaults, environment)
+	missing := a.Rule == review.Missing || a.Rule == review.MissingField
+	mayMiss := r.HasDefault || slices.Contains(c.model.MissingOK, r.Name) || slices.Contains(c.model.MissingOK, environment+"/"+r.Name)
+	if missing && mayMiss && !a.NoDefault || a.Rule == review.Unchecked && r.Version == "" {
+		return review.Answer{}
 	}
-	if err != nil {
-		return verdict{}, err
-	}
-	v := judge(ref, in)
-	if v.missing && !v.mistake && (r.HasDefault || slices.Contains(c.model.MissingOK, r.Name) || slices.Contains(c.model.MissingOK, environment+"/"+r.Name)) {
-		return verdict{}, nil
-	}
-	return v, nil
-}
-
-// inventory reads the metadata of a project, once.
-func (c *configCheck) inventory(ctx context.Context, project string) (*inventory, error) {
-	if in, ok := c.inventories[project]; ok {
-		return in, nil
-	}
-	in := &inventory{}
-	own := project == c.project
-	for _, kind := range []backend.Kind{backend.KindEnvironment, backend.KindSecret, backend.KindValue} {
-		if own && c.model.DeclaredOnly.ValueBool() && kind != backend.KindEnvironment {
-			continue
-		}
-		objects, err := queryAll(ctx, c.session.Service, backend.Query{Kind: kind, Project: project})
-		switch {
-		case errors.Is(err, backend.ErrDenied):
-			in.denied = backend.AsError(err)
-		case err != nil:
-			return nil, err
-		case kind == backend.KindEnvironment:
-			in.environments = objects
-		default:
-			in.entries = append(in.entries, objects...)
-		}
-	}
-	if own {
-		in.declare(c.model.Declared)
-	}
-	c.inventories[project] = in
-	return in, nil
-}
-
-// declare adds entries that are declared to what is there, and the
-// environments that they are in: these are declared beside them.
-func (in *inventory) declare(entries []declared) {
-	for _, d := range entries {
-		o := d.object()
-		same := func(e backend.Object) bool {
-			return e.Kind == o.Kind && e.Name == o.Name && e.Environment == o.Environment && e.Scope == o.Scope
-		}
-		if i := slices.IndexFunc(in.entries, same); i < 0 {
-			in.entries = append(in.entries, o)
-		} else if o.Kind == backend.KindValue {
-			in.entries[i].Link = o.Link
-		}
-		if o.Environment != backend.AnyEnvironment && !slices.ContainsFunc(in.environments, func(e backend.Object) bool { return e.Name == o.Environment }) {
-			in.environments = append(in.environments, backend.Object{Kind: backend.KindEnvironment, Name: o.Environment})
-		}
-	}
+	return a
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
 func (*configReferences) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
@@ -114,18 +115,18 @@ func (c *configCheck) fill() {
 	m := c.model
 	for _, r := range c.rows {
 		c.references = append(c.references, types.ObjectValueMust(referenceRow.AttrTypes, r.values(nil)))
-		reason := map[string]attr.Value{"reason": types.StringValue(r.reason)}
-		switch {
-		case r.missing:
-			elsewhere := make([]attr.Value, len(r.environments))
-			for i, e := range r.environments {
+		reason := map[string]attr.Value{"reason": types.StringValue(r.Reason)}
+		switch r.Rule {
+		case review.Missing, review.MissingField:
+			elsewhere := make([]attr.Value, len(r.ExistsIn))
+			for i, e := range r.ExistsIn {
 				elsewhere[i] = types.StringValue(e)
 			}
 			reason["environments_that_have_it"] = types.ListValueMust(types.StringType, elsewhere)
-			reason["near"] = orNull(r.near)
+			reason["near"] = orNull(r.Near)
 			c.missing = append(c.missing, types.ObjectValueMust(missingRow.AttrTypes, r.values(reason)))
 			c.lines = append(c.lines, r.line())
-		case r.unknown:
+		case review.Unknown, review.Unchecked:
 			c.unknowns = append(c.unknowns, types.ObjectValueMust(unknownRow.AttrTypes, r.values(reason)))
 			c.lines = append(c.lines, r.line())
 		}
@@ -158,12 +159,12 @@ func (r row) values(more map[string]attr.Value) map[string]attr.Value {
 
 // line is one line of the summary: the place, what is wrong, and the way out.
 func (r row) line() string {
-	s := fmt.Sprintf("%s: %s", r.Pos, r.reason)
+	s := fmt.Sprintf("%s: %s", r.Pos, r.Reason)
 	switch {
-	case len(r.environments) > 0:
-		s += "; it exists in " + strings.Join(r.environments, ", ")
-	case r.near != "":
-		s += "; did you mean " + r.near + "?"
+	case len(r.ExistsIn) > 0:
+		s += "; it exists in " + strings.Join(r.ExistsIn, ", ")
+	case r.Near != "":
+		s += "; did you mean " + r.Near + "?"
 	}
 	return s
 }

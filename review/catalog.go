@@ -16,7 +16,7 @@ type Catalog struct {
 	Format   int        `json:"format"`
 	Projects []*Project `json:"projects"`
 
-	unseen map[string]string // why nothing is known of a project
+	unseen map[string]error // why nothing is known of a project
 }
 
 // Project is what exists in one project.
@@ -59,6 +59,7 @@ type Entry struct {
 	// "" where it is not known.
 	version    int64
 	visibility backend.Visibility
+	json       json.RawMessage // of a plain scoped value
 
 	change *entryChange // what a plan does to it
 }
@@ -138,12 +139,36 @@ func (c *Catalog) Project(nameOrID string) *Project {
 	return nil
 }
 
+// Err is the error that kept a project from being seen; nil if it was seen, or
+// a manifest does not cover it.
+func (c *Catalog) Err(project string) error { return c.unseen[project] }
+
 // Unseen says why nothing is known of a project.
 func (c *Catalog) Unseen(project string) string {
-	if why := c.unseen[project]; why != "" {
-		return why
+	if c.unseen[project] != nil {
+		return "project " + backend.Quote(project) + " does not exist, or cannot be seen from here"
 	}
 	return "the manifest does not cover project " + backend.Quote(project)
+}
+
+// Declare adds entries that are only planned or declared, and the environments
+// that they are in: these are declared beside them. What is there already takes
+// over the link.
+func (p *Project) Declare(entries []Entry) {
+	for _, e := range entries {
+		same := func(o Entry) bool {
+			return o.Kind == e.Kind && o.Name == e.Name && o.Environment == e.Environment && o.Scope == e.Scope
+		}
+		if i := slices.IndexFunc(p.Entries, same); i < 0 {
+			p.Entries = append(p.Entries, e)
+		} else if e.Kind == backend.KindValue {
+			p.Entries[i].Link = e.Link
+		}
+		if _, there := p.environment(e.Environment); !there && e.Environment != backend.AnyEnvironment {
+			p.Environments = append(p.Environments, Environment{Name: e.Environment})
+		}
+	}
+	p.index, p.near = nil, nil
 }
 
 // EnvironmentNames are the names of a project's environments, sorted.

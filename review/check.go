@@ -123,7 +123,7 @@ func (c *checker) environments(r interpolate.Reference) {
 		switch {
 		case a.state == unknown:
 			g.add(Unknown, a, environment)
-		case a.state == missing && r.HasDefault:
+		case a.state == missing && r.HasDefault && !a.noDefault:
 			g.add(DefaultUsed, a, environment)
 		case a.state == missing:
 			g.add(Missing, a, environment)

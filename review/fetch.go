@@ -16,7 +16,7 @@ type Querier interface {
 // each. A project that cannot be seen is one of which nothing is known: whether
 // it exists is not the asker's to know.
 func Fetch(ctx context.Context, s Querier, projects []string) (*Catalog, error) {
-	c := &Catalog{Format: CatalogFormat, unseen: map[string]string{}}
+	c := &Catalog{Format: CatalogFormat, unseen: map[string]error{}}
 	for _, name := range projects {
 		if c.Project(name) != nil {
 			continue
@@ -24,7 +24,7 @@ func Fetch(ctx context.Context, s Querier, projects []string) (*Catalog, error) 
 		p, err := fetchProject(ctx, s, name)
 		switch {
 		case errors.Is(err, backend.ErrNotFound), errors.Is(err, backend.ErrDenied):
-			c.unseen[name] = "project " + backend.Quote(name) + " does not exist, or cannot be seen from here"
+			c.unseen[name] = err
 		case err != nil:
 			return nil, err
 		case c.Project(p.Name) == nil:
@@ -63,7 +63,7 @@ func fetchProject(ctx context.Context, s Querier, nameOrID string) (*Project, er
 		err := each(ctx, s, kind, nameOrID, func(o backend.Object) {
 			p.Entries = append(p.Entries, Entry{
 				Kind: kind, Name: o.Name, Environment: o.Environment, Scope: o.Scope, ID: o.ID,
-				Type: o.Type, Link: o.Link, version: o.Version, visibility: o.Visibility,
+				Type: o.Type, Link: o.Link, version: o.Version, visibility: o.Visibility, json: o.JSON,
 			})
 		})
 		if err != nil {

@@ -33,6 +33,40 @@ type answer struct {
 
 	// Of what is present: the rule that a field or version breaks, if any.
 	detail string
+	// Of what is missing: it is no entry, and so no default stands in.
+	noDefault bool
+}
+
+// Answer is what a reference leads to in one environment: Rule is Missing, MissingField,
+// Unknown or Unchecked, and "" if all is well.
+type Answer struct {
+	Rule      string
+	Reason    string // a sentence without a full stop
+	ExistsIn  []string
+	Near      string
+	NoDefault bool // what is missing is no entry, and so no default stands in
+}
+
+// Look says what a reference leads to in an environment.
+func (c *Catalog) Look(r interpolate.Reference, d Defaults, environment string) Answer {
+	a := c.look(r, d, environment)
+	rule := a.detail
+	switch a.state {
+	case missing:
+		rule = Missing
+	case unknown:
+		rule = Unknown
+	}
+	if rule == "" {
+		return Answer{}
+	}
+	if r.Environment != "" {
+		environment = r.Environment
+	}
+	if p := c.Project(d.project(r)); p != nil {
+		environment, _ = p.environment(environment)
+	}
+	return Answer{Rule: rule, Reason: a.before + backend.Quote(environment) + a.after, ExistsIn: a.existsIn, Near: a.near, NoDefault: a.noDefault}
 }
 
 // Defaults fill in what references leave out.
@@ -72,7 +106,7 @@ func (c *Catalog) look(r interpolate.Reference, d Defaults, environment string) 
 	name, ok := p.environment(environment)
 	switch {
 	case !ok && p.whole:
-		a := answer{state: missing, before: "environment ", after: " does not exist in project " + backend.Quote(p.Name)}
+		a := answer{state: missing, noDefault: true, before: "environment ", after: " does not exist in project " + backend.Quote(p.Name)}
 		a.near = nearest(environment, p.EnvironmentNames())
 		a.hint = didYouMean(a.near, "name one that does: "+strings.Join(p.EnvironmentNames(), ", "))
 		return a
@@ -117,6 +151,13 @@ func joinPaths(a, b string) string {
 // checkField says whether a value can have a field, by the schema of its type.
 func (p *Project) checkField(a *answer, subject, path string) {
 	if path == "" {
+		return
+	}
+	if a.leaf.json != nil {
+		if _, err := backend.Pick(a.leaf.json, path); err != nil {
+			a.detail = MissingField
+			a.before, a.after = subject+" does not have what is asked for in ", ": "+err.Message
+		}
 		return
 	}
 	schema := p.schema(a.leaf.Type)

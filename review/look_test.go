@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -131,5 +132,110 @@ func TestHasField(t *testing.T) {
 	}
 	if hasField(json.RawMessage(`true`), "x") != undecided || hasField(json.RawMessage(`{"type":"string"}`), "x") != absent {
 		t.Error("schemas without properties")
+	}
+}
+
+// TestLook is about what is there, by name: which entry is nearest, what
+// metadata tells of fields and versions, and what may have been meant.
+func TestLook(t *testing.T) {
+	secret := func(environment, scope, name string, version int64) Entry {
+		return Entry{Kind: backend.KindSecret, Environment: environment, Scope: scope, Name: name, version: version}
+	}
+	value := func(environment, scope, name, text, link string) Entry {
+		e := Entry{Kind: backend.KindValue, Environment: environment, Scope: scope, Name: name}
+		if link != "" {
+			e.Link = &backend.Link{Secret: link}
+		} else {
+			e.json = json.RawMessage(text)
+		}
+		return e
+	}
+	c := &Catalog{unseen: map[string]error{"hidden": backend.ErrDenied}, Projects: []*Project{{
+		Name: "p", whole: true, Environments: []Environment{{Name: "dev", ID: "id-of-dev"}, {Name: "prod"}},
+		Entries: []Entry{
+			secret("*", "project", "shared", 2),
+			secret("dev", "project", "only_dev", 2),
+			secret("*", "app/web", "of_web", 2),
+			secret("dev", "project", "declared", 0),
+			value("*", "project", "plain", `{"a":{"b":1}}`, ""),
+			value("*", "project", "text", `"x"`, ""),
+			value("*", "project", "link", "", "only_dev"),
+			// The nearest is what a reference finds, though another would do.
+			value("*", "app/web", "nearest", `{}`, ""),
+			value("dev", "project", "nearest", `{"a":1}`, ""),
+			value("dev", "app/web", "exact", `{"a":1}`, ""),
+			value("*", "app/web", "exact", `{}`, ""),
+		},
+	}}}
+	s := func(name string) interpolate.Target { return interpolate.Target{Kind: backend.KindSecret, Name: name} }
+	v := func(name, scope, field string) interpolate.Target {
+		return interpolate.Target{Kind: backend.KindValue, Name: name, Scope: scope, Field: field}
+	}
+	in := func(scope string, target interpolate.Target) interpolate.Target {
+		target.Scope = scope
+		return target
+	}
+	version := func(version string, target interpolate.Target) interpolate.Target {
+		target.Version = version
+		return target
+	}
+	for _, test := range []struct {
+		target      interpolate.Target
+		environment string
+		rule        string
+		want        string // of the reason, of where it exists, and of what is near
+	}{
+		{s("shared"), "prod", "", ""},
+		{s("only_dev"), "id-of-dev", "", ""},
+		{s("only_dev"), "prod", Missing, `secret "only_dev" does not exist in "prod" [dev]`},
+		{s("shraed"), "prod", Missing, `secret "shraed" does not exist in "prod" [] near shared`},
+		{s("only_dve"), "prod", Missing, `secret "only_dve" does not exist in "prod" []`},
+		{s("shared"), "prd", Missing, `environment "prd" does not exist in project "p" [] near prod, no default`},
+		{s("of_web"), "dev", Missing, `secret "of_web"`},
+		{in("app/web", s("of_web")), "dev", "", ""},
+		{in("app/other", s("of_web")), "dev", Missing, `secret "of_web"`},
+		{s("plain"), "dev", Missing, `secret "plain"`},
+		{v("shared", "", ""), "dev", Missing, `scoped value "shared"`},
+		{version("2", s("shared")), "dev", "", ""},
+		{version("previous", s("shared")), "dev", "", ""},
+		{version("3", s("shared")), "dev", MissingField, `secret "shared" has no version 3 in "dev": it is at 2`},
+		{s("declared"), "dev", "", ""},
+		{version("1", s("declared")), "dev", Unchecked, `whether secret "declared" has the version 1 in "dev" cannot be told`},
+		{v("plain", "", "a.b"), "dev", "", ""},
+		{v("plain", "", "a.c"), "dev", MissingField, `scoped value "plain" does not have what is asked for in "dev": the value has no field "a.c"`},
+		{v("text", "", "a"), "dev", MissingField, `scoped value "text"`},
+		{v("link", "", ""), "dev", "", ""},
+		{v("link", "", ""), "prod", Missing, `scoped value "link" links to secret "only_dev", which does not exist in "prod" [dev]`},
+		{v("nearest", "app/web", "a"), "dev", MissingField, `scoped value "nearest"`},
+		{v("nearest", "", "a"), "dev", "", ""},
+		{v("exact", "app/web", "a"), "dev", "", ""},
+		{v("exact", "app/web", "a"), "prod", MissingField, `scoped value "exact"`},
+		{interpolate.Target{Kind: backend.KindSecret, Name: "x", Project: "hidden"}, "dev", Unknown, `whether secret "x" exists in "dev" cannot be told: project "hidden" does not exist, or cannot be seen`},
+	} {
+		a := c.Look(interpolate.Reference{Target: test.target}, Defaults{Project: "p"}, test.environment)
+		got := fmt.Sprint(a.Reason, " ", a.ExistsIn)
+		if a.Near != "" {
+			got += " near " + a.Near
+		}
+		if a.NoDefault {
+			got += ", no default"
+		}
+		if a.Rule != test.rule || test.rule != "" && !strings.HasPrefix(got, test.want) {
+			t.Errorf("%+v in %s: %s %s\nwant %s %s", test.target, test.environment, a.Rule, got, test.rule, test.want)
+		}
+	}
+}
+
+// TestDefaultsDoNotHideEnvironments: a default stands in for an entry alone.
+func TestDefaultsDoNotHideEnvironments(t *testing.T) {
+	c := &Catalog{Projects: []*Project{{Name: "p", whole: true, Environments: []Environment{{Name: "dev"}}}}}
+	source := Reader{}.scan(interpolate.File{Name: "a.yaml", Data: []byte("a: {{ get_secret_value('x', env='prd', default='y') }}\nb: {{ get_secret_value('x', default='y') }}\n")})
+	findings := Check([]*Source{source}, CheckOptions{Defaults: Defaults{Project: "p"}, Catalog: c, Environments: []string{"dev"}})
+	var rules []string
+	for _, f := range findings {
+		rules = append(rules, fmt.Sprint(f.Line, f.Rule))
+	}
+	if got := strings.Join(rules, " "); got != "1"+CrossEnv+" 1"+Missing+" 2"+DefaultUsed {
+		t.Error(got)
 	}
 }

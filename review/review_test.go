@@ -15,7 +15,7 @@ func catalogOf(names ...string) *Catalog {
 	for _, n := range names {
 		p.Entries = append(p.Entries, Entry{Kind: "secret", Name: n, Environment: "*", Scope: "project", version: 3})
 	}
-	return &Catalog{Format: 1, Projects: []*Project{p}, unseen: map[string]string{}}
+	return &Catalog{Format: 1, Projects: []*Project{p}, unseen: map[string]error{}}
 }
 
 func check(t *testing.T, text string, c *Catalog) ([]*Source, []Finding) {
