@@ -5,45 +5,12 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend/near"
 )
 
-// nearest is the candidate that was probably meant by name: at most two
-// letters away, letter case aside; "" if there is none.
-func nearest(name string, candidates []string) string {
-	const most = 2
-	best, distance := "", most+1
-	name = strings.ToLower(name)
-	for _, c := range candidates {
-		if len(name)-len(c) > most || len(c)-len(name) > most {
-			continue
-		}
-		if d := editDistance(name, c); d < distance {
-			best, distance = c, d
-		}
-	}
-	return best
-}
-
-// editDistance is the Levenshtein distance in bytes.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
-}
+// farthest is how many letters a call may be wrong in.
+const farthest = 2
 
 // nearMiss looks in somebody else's expression for a call that was probably
 // meant to be one of ours. It returns what stands there and what was meant.
@@ -58,8 +25,8 @@ func nearMiss(text string) (found, meant string) {
 		if previous.kind == tokenName && !before.is(".") {
 			switch {
 			case t.is("("):
-				if near := nearest(previous.text, callNames); near != "" {
-					return previous.text, near
+				if meant := near.Within(farthest, previous.text, callNames); meant != "" {
+					return previous.text, meant
 				}
 			case slices.Contains(callNames, previous.text):
 				return previous.text, previous.text + "('name')"
@@ -149,7 +116,7 @@ func resemblesCall(data []byte) bool {
 		}
 		// No name of twice the length is near any of ours.
 		if name := before[start:]; len(name) > 0 && len(name) < 2*len(callSecret) && !known[string(name)] {
-			if nearest(string(name), callNames) != "" {
+			if near.Within(farthest, string(name), callNames) != "" {
 				return true
 			}
 			if len(known) < 1000 {

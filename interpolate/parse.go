@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/near"
 )
 
 // The grammar, with white space between tokens and strings as Python has them:
@@ -158,8 +159,8 @@ type argument struct {
 func (p *parser) call(name token) (node, *syntaxError) {
 	if !slices.Contains(callNames, name.text) {
 		e := syntaxErrorf(name.at, "%s is not one of the calls", backend.Quote(name.text))
-		if near := nearest(name.text, callNames); near != "" {
-			return nil, e.hint("did you mean %s?", near)
+		if meant := near.Within(farthest, name.text, callNames); meant != "" {
+			return nil, e.hint("did you mean %s?", meant)
 		}
 		return nil, e.hint("the calls are %s", strings.Join(callNames, ", "))
 	}
@@ -294,8 +295,8 @@ func (p *parser) filter(in node) (node, *syntaxError) {
 	_, known := filters[name.text]
 	if !known && name.text != filterDefault {
 		e := syntaxErrorf(name.at, "%s is not one of the filters", backend.Quote(name.text))
-		if near := nearest(name.text, filterNames()); near != "" {
-			return nil, e.hint("did you mean %s?", near)
+		if meant := near.Within(farthest, name.text, filterNames()); meant != "" {
+			return nil, e.hint("did you mean %s?", meant)
 		}
 		return nil, e.hint("the filters are %s", strings.Join(filterNames(), ", "))
 	}

@@ -5,9 +5,8 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/agext/levenshtein"
-
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/near"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
@@ -107,7 +106,7 @@ func (c *Catalog) look(r interpolate.Reference, d Defaults, environment string) 
 	switch {
 	case !ok && p.whole:
 		a := answer{state: missing, noDefault: true, before: "environment ", after: " does not exist in project " + backend.Quote(p.Name)}
-		a.near = nearest(environment, p.EnvironmentNames())
+		a.near = near.Name(environment, p.EnvironmentNames())
 		a.hint = didYouMean(a.near, "name one that does: "+strings.Join(p.EnvironmentNames(), ", "))
 		return a
 	case !ok:
@@ -242,7 +241,7 @@ func (p *Project) nearName(s nameSought) string {
 	if p.near == nil {
 		p.near = map[nameSought]string{}
 	}
-	p.near[s] = nearest(s.name, visible)
+	p.near[s] = near.Name(s.name, visible)
 	return p.near[s]
 }
 
@@ -251,19 +250,4 @@ func didYouMean(near, otherwise string) string {
 		return otherwise
 	}
 	return "did you mean " + near + "?"
-}
-
-// nearest is the candidate that somebody who wrote name may have meant: at most
-// about a third of its letters away, letter case aside; "" if there is none.
-func nearest(name string, candidates []string) string {
-	best, distance := "", max(1, (len(name)+1)/3)+1
-	for _, c := range candidates {
-		if c == name || len(c)-len(name) >= distance || len(name)-len(c) >= distance {
-			continue
-		}
-		if d := levenshtein.Distance(strings.ToLower(name), strings.ToLower(c), nil); d < distance {
-			best, distance = c, d
-		}
-	}
-	return best
 }

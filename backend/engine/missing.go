@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/near"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
@@ -63,7 +64,7 @@ func missing(f *find, ref backend.Ref, kind backend.Kind, name string, all []sto
 	slices.Sort(e.Environments)
 	e.Environments = slices.Compact(e.Environments)
 	if len(e.Environments) == 0 { // a name that exists somewhere was not mistyped
-		e.Near = nearest(name, visible)
+		e.Near = near.Name(name, visible)
 	}
 	switch {
 	case len(e.Environments) > 0:

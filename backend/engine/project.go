@@ -7,6 +7,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
+	"github.com/pouncet/terraform-provider-pouncet/backend/near"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
@@ -65,7 +66,7 @@ func findProject(ctx context.Context, tx store.Tx, nameOrID string) (store.Objec
 	if err != nil {
 		return store.Object{}, err
 	}
-	e.Near = nearest(nameOrID, names(all))
+	e.Near = near.Name(nameOrID, names(all))
 	return store.Object{}, e.WithHint("there are: %s", list(names(all)))
 }
 
@@ -84,7 +85,7 @@ func (p *project) environment(nameOrID string) (store.Object, error) {
 		}
 	}
 	e := backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %q", backend.Quote(nameOrID), p.row.Name).At("environment")
-	e.Near = nearest(nameOrID, names(p.environments))
+	e.Near = near.Name(nameOrID, names(p.environments))
 	if len(p.environments) == 0 {
 		return store.Object{}, e.WithHint("the project has none yet: create it with \"pouncet env set\" or a pouncet_environment")
 	}

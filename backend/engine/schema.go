@@ -14,6 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/near"
 )
 
 // maxSchemaBytes is the largest JSON Schema of a type.
@@ -170,8 +171,8 @@ func rule(k jsonschema.ErrorKind, known map[string]bool) string {
 		return "must be at most " + k.Want.RatString()
 	case *kind.AdditionalProperties:
 		for _, p := range k.Properties {
-			if near := nearest(p, wordsOf(known)); near != "" {
-				return "has a property that the schema does not know; did you mean " + near + "?"
+			if meant := near.Name(p, wordsOf(known)); meant != "" {
+				return "has a property that the schema does not know; did you mean " + meant + "?"
 			}
 		}
 		return "has properties that the schema does not know"

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/near"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
@@ -137,7 +138,7 @@ func (p *project) typeByKey(key string) (secretType, error) {
 		keys[i] = t.row.Name
 	}
 	e := backend.Errorf(backend.CodeNotFound, "secret type %s does not exist in project %q", backend.Quote(key), p.row.Name).At("type")
-	e.Near = nearest(key, keys)
+	e.Near = near.Name(key, keys)
 	return secretType{}, e.WithHint("there are: %s", list(keys))
 }
 

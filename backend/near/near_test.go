@@ -1,0 +1,21 @@
+package near_test
+
+import (
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend/near"
+)
+
+func TestName(t *testing.T) {
+	names := []string{"db_password", "api_key", "x"}
+	for name, want := range map[string]string{
+		"db_pasword": "db_password", "API_KEY": "api_key", "unrelated": "", "db_password_of_all": "", "api_key": "", "": "x", "y": "x", "db_passwrod": "db_password",
+	} {
+		if got := near.Name(name, names); got != want {
+			t.Errorf("near %q is %q, want %q", name, got, want)
+		}
+	}
+	if got := near.Within(2, "get_secret_valeu", []string{"get_value", "get_secret_value"}); got != "get_secret_value" {
+		t.Error(got)
+	}
+}
