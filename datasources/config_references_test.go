@@ -79,7 +79,7 @@ func TestConfigReferences(t *testing.T) {
 		seen(folder+`declared = [{ name = "only_dev", environment = "prod" }]`, missing),
 		seen(folder+`declared = [{ name = "shared" }]`+"\ndeclared_only = true\n", `distinct([for m in local.c.missing : m.name])`, "only_dev", "link"),
 		seen(folder+`declared = [{ name = "shared" }, { name = "only_dev" }, { kind = "scoped_value", name = "link", from_secret = "gone" }]`+"\ndeclared_only = true\nenvironments = [\"dev\"]\n",
-			`[for m in local.c.missing : m.reason]`, `scoped value "link" links to secret "gone", which does not exist in "dev"`),
+			`[for m in local.c.missing : m.reason]`, `scoped value "link" links to secret "gone", which does not exist in environment "dev"`),
 		seen(fmt.Sprintf("paths = [%q]\nenvironments = [\"dev\"]\n", theirs), `[for m in local.c.missing : m.reason]`, `project "nowhere" does not exist`),
 		refused(fmt.Sprintf("paths = [%q, %q]", a, broken), `(?s)x\.yaml:1:.*x\.yaml:2:`),
 		refused(`paths = ["/nowhere/x.yaml"]`, `(?s)/nowhere/x\.yaml.*path\.module`),

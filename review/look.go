@@ -65,7 +65,11 @@ func (c *Catalog) Look(r interpolate.Reference, d Defaults, environment string) 
 	if p := c.Project(d.project(r)); p != nil {
 		environment, _ = p.environment(environment)
 	}
-	return Answer{Rule: rule, Reason: a.before + backend.Quote(environment) + a.after, ExistsIn: a.existsIn, Near: a.near, NoDefault: a.noDefault}
+	gap := "environment "
+	if strings.HasSuffix(a.before, gap) {
+		gap = ""
+	}
+	return Answer{Rule: rule, Reason: a.before + gap + backend.Quote(environment) + a.after, ExistsIn: a.existsIn, Near: a.near, NoDefault: a.noDefault}
 }
 
 // Defaults fill in what references leave out.
