@@ -13,6 +13,12 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
+const missingUsage = "what becomes of a missing reference: error, null or keep"
+
+var missingChoices = map[string]interpolate.Missing{
+	"error": interpolate.MissingError, "null": interpolate.MissingNull, "keep": interpolate.MissingKeep,
+}
+
 func (a *app) renderCommand() *cobra.Command {
 	var into, missing string
 	var noEnvVar bool
@@ -29,18 +35,12 @@ func (a *app) renderCommand() *cobra.Command {
 	}
 	a.placeFlags(c)
 	c.Flags().StringVarP(&into, "output", "o", "", "folder to write to")
-	c.Flags().StringVar(&missing, "missing", "error", "what becomes of a missing reference: error, null or keep")
+	c.Flags().StringVar(&missing, "missing", "error", missingUsage)
 	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "make env_var() an error")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o := interpolate.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope}
-		switch missing {
-		case "error":
-			o.Missing = interpolate.MissingError
-		case "null":
-			o.Missing = interpolate.MissingNull
-		case "keep":
-			o.Missing = interpolate.MissingKeep
-		default:
+		var known bool
+		if o.Missing, known = missingChoices[missing]; !known {
 			return usage(c, "--missing is error, null or keep")
 		}
 		if o.Environment == "" {
