@@ -22,8 +22,9 @@ type template struct {
 	target string
 }
 
-// readSources reads what the arguments name.
-func (a *app) readSources(c *cobra.Command, args []string, into string) ([]template, error) {
+// readSources reads what the arguments name, to be written into a folder, or to
+// standard output: one file or, as a stream, several.
+func (a *app) readSources(c *cobra.Command, args []string, into string, stream bool) ([]template, error) {
 	var sources []template
 	folders := false
 	for _, arg := range args {
@@ -64,8 +65,8 @@ func (a *app) readSources(c *cobra.Command, args []string, into string) ([]templ
 	if into != "" {
 		return sources, checkTargets(c, sources, into)
 	}
-	if len(sources) != 1 || folders {
-		return nil, usage(c, "several files, or a folder, need a folder to write to: -o DIR")
+	if !stream && (len(sources) != 1 || folders) {
+		return nil, usage(c, "several files, or a folder, need a folder to write to: -o DIR (or --stream)")
 	}
 	return sources, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -21,7 +22,7 @@ var missingChoices = map[string]interpolate.Missing{
 
 func (a *app) renderCommand() *cobra.Command {
 	var into, missing string
-	var noEnvVar bool
+	var noEnvVar, stream bool
 	c := &cobra.Command{
 		Use:   "render FILE...",
 		Short: "Fill references into YAML, and change nothing else",
@@ -30,13 +31,15 @@ func (a *app) renderCommand() *cobra.Command {
 			"its place, and nothing is written.\n\n" +
 			"One file (or - for standard input) goes to standard output. Several files, or folders (their\n" +
 			".yaml and .yml files), go into the folder named by -o, under their relative paths, with mode\n" +
-			"0600, each whole or not at all, never out of that folder and never over what they are made from.\n\n" + exitCodes,
+			"0600, each whole or not at all, never out of that folder and never over what they are made from.\n" +
+			"With --stream they go to standard output, as one stream of YAML documents.\n\n" + exitCodes,
 		Args: arguments(1, -1, "files"),
 	}
 	a.placeFlags(c)
 	c.Flags().StringVarP(&into, "output", "o", "", "folder to write to")
 	c.Flags().StringVar(&missing, "missing", "error", missingUsage)
 	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "make env_var() an error")
+	c.Flags().BoolVar(&stream, "stream", false, "print several files as one YAML stream")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o := interpolate.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope}
 		var known bool
@@ -49,7 +52,10 @@ func (a *app) renderCommand() *cobra.Command {
 		if !noEnvVar {
 			o.LookupEnv = os.LookupEnv
 		}
-		sources, err := a.readSources(c, args, into)
+		if stream && into != "" {
+			return usage(c, "--stream and -o exclude one another")
+		}
+		sources, err := a.readSources(c, args, into, stream)
 		if err != nil {
 			return err
 		}
@@ -71,7 +77,10 @@ func (a *app) render(ctx context.Context, s backend.Service, sources []template,
 		return classify(err)
 	}
 	if into == "" {
-		_, _ = a.out.Write(rendered[0].Data) // run sees to the error
+		for i, f := range rendered {
+			a.printf("%s", separator(rendered[:i], f))
+			_, _ = a.out.Write(f.Data) // run sees to the error
+		}
 		return nil
 	}
 	folder, err := openFolder(into)
@@ -86,6 +95,25 @@ func (a *app) render(ctx context.Context, s backend.Service, sources []template,
 		fmt.Fprintf(a.err, "wrote %s\n", filepath.Join(into, sources[i].target))
 	}
 	return nil
+}
+
+// separator is what must stand between files for them to be the documents of
+// one YAML stream.
+func separator(before []interpolate.File, f interpolate.File) string {
+	if len(before) == 0 {
+		return ""
+	}
+	newline := "\n"
+	if last := before[len(before)-1].Data; len(last) == 0 || bytes.HasSuffix(last, []byte("\n")) {
+		newline = ""
+	}
+	switch {
+	case bytes.HasPrefix(f.Data, []byte("---")):
+		return newline
+	case bytes.HasPrefix(f.Data, []byte("%")): // a directive: the document before it must have ended
+		return newline + "...\n"
+	}
+	return newline + "---\n"
 }
 
 // warn tells of a place that looks as if a reference was meant.
