@@ -1,9 +1,12 @@
 package plugs_test
 
 import (
+	"encoding/pem"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -60,8 +63,16 @@ print(json.dumps([
 func TestPython(t *testing.T) {
 	w := newWorld(t)
 	embedded := w.python(pythonScript, "POUNCET_ENV=prod")
-	w.serve()
+	endpoint, _ := w.serve()
 	served := w.python(pythonScript, "POUNCET_ENV=prod")
+	backend, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tls := httptest.NewTLSServer(httputil.NewSingleHostReverseProxy(backend))
+	defer tls.Close()
+	authority := filepath.Join(t.TempDir(), "authority.pem")
+	write(t, authority, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: tls.Certificate().Raw})))
 	if embedded.stdout != served.stdout {
 		t.Errorf("embedded: %s\nserved:   %s", embedded.stdout, served.stdout)
 	}
@@ -94,6 +105,10 @@ func TestPython(t *testing.T) {
 	}
 	if b := got[9].([]any); len(b) != 2+len(canary) || b[0] != 255. {
 		t.Errorf("bytes: %v", b)
+	}
+	over := w.python(pythonScript, "POUNCET_ENV=prod", "POUNCET_ENDPOINT="+tls.URL, "POUNCET_CACERT="+authority)
+	if over.stdout != served.stdout {
+		t.Errorf("over TLS: %+v", over)
 	}
 	example := w.python(read(t, "python/example.py"))
 	if example.code != 0 || !strings.Contains(example.stdout, " db ['db_password', 'pin'] 5432") {
@@ -130,6 +145,7 @@ func TestPythonRefuses(t *testing.T) {
 		"it answers 307":                            {token, "POUNCET_ENDPOINT=" + redirects.URL},
 		"does not answer as pouncet does":           {token, "POUNCET_ENDPOINT=" + other.URL},
 		"asking http://127":                         {token + "\nX: " + canary, "POUNCET_ENDPOINT=" + other.URL},
+		"POUNCET_CACERT names no file":              {token, "POUNCET_ENDPOINT=" + untrusted.URL, "POUNCET_CACERT=/nonexistent"},
 		"there is no program":                       {"POUNCET_BINARY=/nonexistent"},
 		"cannot be used":                            {"POUNCET_BINARY=/bin/true"},
 		"there is no backend":                       {"POUNCET_HOME=" + t.TempDir()},

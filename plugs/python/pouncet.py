@@ -6,7 +6,8 @@
 With POUNCET_ENDPOINT and POUNCET_TOKEN it asks that server; without, it runs
 the program ``pouncet`` (POUNCET_BINARY names another), which finds the embedded
 backend as it always does. POUNCET_ENV and POUNCET_PROJECT are used where a call
-does not say.
+does not say; POUNCET_CACERT names a PEM file of the certificate authorities to
+trust instead of the system's.
 
 A value is text. One that is not, or that is wanted as it is, comes as bytes from
 get_secret_bytes. No error holds a value or the token.
@@ -127,7 +128,11 @@ def _ask(endpoint: str, refs: list) -> list:
         endpoint.rstrip("/") + "/v1/resolve", method="POST", data=json.dumps({"refs": refs}).encode(),
         headers={"Content-Type": "application/json", "User-Agent": "pouncet-python"})
     request.add_unredirected_header("Authorization", "Bearer " + os.environ.get("POUNCET_TOKEN", "").strip())
-    handlers = [_NoRedirect(), urllib.request.HTTPSHandler(context=ssl.create_default_context())]
+    authorities = os.environ.get("POUNCET_CACERT") or None
+    try:
+        handlers = [_NoRedirect(), urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authorities))]
+    except OSError:
+        raise PouncetError("POUNCET_CACERT names no file of certificates: %s" % _quoted(authorities)) from None
     if local:
         handlers.append(urllib.request.ProxyHandler({}))
     where = "%s://%s" % (url.scheme, url.netloc.rpartition("@")[2])
