@@ -29,6 +29,9 @@ func TestKustomize(t *testing.T) {
 	change(t, filepath.Join(folder, "secret.yaml"), "'pin'", "'pim'")
 	r := w.run(w.command("", kustomize, build...))
 	r.fails(t, `Secret prod-db: stringData.pin: {{ get_secret_value('pim') }}: secret "pim" does not exist in environment "prod"; did you mean pin?`)
-	change(t, filepath.Join(folder, "pouncet.yaml"), "environment:", "enviroment:")
-	w.run(w.command("", kustomize, build...)).fails(t, `functionConfig: spec has no "enviroment"`)
+	// With origins, kustomize says from which file a resource is.
+	write(t, filepath.Join(folder, "kustomization.yaml"), read(t, filepath.Join(folder, "kustomization.yaml"))+"buildMetadata: [originAnnotations]\n")
+	w.run(w.command("", kustomize, build...)).fails(t, `secret.yaml: Secret prod-db: stringData.pin: `)
+	change(t, filepath.Join(folder, "pouncet.yaml"), "environment:", "environ:")
+	w.run(w.command("", kustomize, build...)).fails(t, `functionConfig: spec has no "environ"`)
 }

@@ -125,11 +125,19 @@ func describe(resource *yaml.Node) (*resourceRef, *krmFile) {
 	ref := &resourceRef{
 		text(child(resource, "apiVersion")), text(child(resource, "kind")), text(child(metadata, "name")), text(child(metadata, "namespace")),
 	}
+	if ref.Kind == "" || ref.Name == "" {
+		ref = nil // the specification requires both
+	}
 	annotations := child(metadata, "annotations")
 	for _, prefix := range []string{"internal.config.kubernetes.io/", "config.kubernetes.io/"} {
 		if path := text(child(annotations, prefix+"path")); path != "" {
 			return ref, &krmFile{path, text(child(annotations, prefix+"index"))}
 		}
+	}
+	// What kustomize build says, if it is asked to.
+	var origin struct{ Path string }
+	if err := yaml.Unmarshal([]byte(text(child(annotations, "config.kubernetes.io/origin"))), &origin); err == nil && origin.Path != "" {
+		return ref, &krmFile{Path: origin.Path}
 	}
 	return ref, nil
 }
