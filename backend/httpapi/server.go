@@ -3,6 +3,7 @@
 //
 //	POST /v1/query     {"kind", "project", …}           {"objects", "next"}
 //	POST /v1/resolve   {"refs"}                         {"resolutions"}
+//	POST /v1/value     {"environment", "name", …}       {"value", …}, or the error under its status
 //	POST /v1/apply     {"changes", "dry_run"}           {"outcomes"}
 //	GET  /healthz      the process lives
 //	GET  /readyz       the store and the KMS can be used
@@ -70,6 +71,7 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	mux := http.NewServeMux()
 	mux.Handle("POST /v1/query", handle(s, service.Query))
 	mux.Handle("POST /v1/resolve", handle(s, s.resolve))
+	mux.Handle("POST /v1/value", handle(s, s.value))
 	mux.Handle("POST /v1/apply", handle(s, s.apply))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]string{"status": "ok"})

@@ -77,7 +77,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(
 		a.initCommand(), a.serverCommand(), a.versionCommand(),
 		a.projectCommand(), a.environmentCommand(), a.typeCommand(), a.secretCommand(), a.valueCommand(), a.tokenCommand(),
-		a.resolveCommand(), a.renderCommand(), a.runCommand(),
+		a.resolveCommand(), a.renderCommand(), a.krmCommand(), a.runCommand(),
 		a.refsCommand(), a.checkCommand(), a.reviewCommand(),
 	)
 	return root

@@ -22,13 +22,13 @@ type template struct {
 	target string
 }
 
-// readSources reads what the arguments name.
+// readSources reads what the arguments name, which must fit where it goes to.
 func (a *app) readSources(c *cobra.Command, r *readingFlags, args []string, to destination) ([]template, error) {
 	var sources []template
 	folders := false
 	for _, arg := range args {
 		if arg == "-" {
-			if to != (destination{}) {
+			if to.inPlace || to.folder != "" {
 				return nil, usage(c, "standard input goes to standard output: leave out -o and --in-place")
 			}
 			data, err := interruptible(c.Context(), func() ([]byte, error) { return io.ReadAll(a.in) })
@@ -48,7 +48,7 @@ func (a *app) readSources(c *cobra.Command, r *readingFlags, args []string, to d
 		}
 		if info.IsDir() {
 			folders = true
-			below, err := readFolder(r, arg)
+			below, err := readFolder(r, arg, to.stream)
 			if err != nil {
 				return nil, err
 			}
@@ -69,22 +69,22 @@ func (a *app) readSources(c *cobra.Command, r *readingFlags, args []string, to d
 		sources = append(sources, template{r.file(arg, data), target})
 	}
 	switch {
-	case to.inPlace && to.folder != "":
-		return nil, usage(c, "-o and --in-place exclude one another")
+	case to.inPlace && to.folder != "", to.stream && to != destination{stream: true}:
+		return nil, usage(c, "-o, --in-place and --stream exclude one another")
 	case to.inPlace:
 		return sources, nil
 	case to.folder != "":
 		return sources, checkTargets(c, sources, to.folder)
 	}
-	if len(sources) != 1 || folders {
-		return nil, usage(c, "several files, or a folder, need a folder to write to: -o DIR, or --in-place")
+	if !to.stream && (len(sources) != 1 || folders) {
+		return nil, usage(c, "several files, or a folder, need a folder to write to: -o DIR (or --in-place, or --stream)")
 	}
 	return sources, nil
 }
 
 // readFolder reads the configuration files below a folder, but for those in hidden
 // folders and those that are links: these may lead anywhere.
-func readFolder(r *readingFlags, folder string) ([]template, error) {
+func readFolder(r *readingFlags, folder string, yamlOnly bool) ([]template, error) {
 	var sources []template
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -93,7 +93,7 @@ func readFolder(r *readingFlags, folder string) ([]template, error) {
 		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != folder {
 			return filepath.SkipDir
 		}
-		if !d.Type().IsRegular() || !interpolate.HasFormat(path) {
+		if !d.Type().IsRegular() || !interpolate.HasFormat(path) || yamlOnly && interpolate.FormatOf(path) != interpolate.FormatYAML {
 			return nil
 		}
 		data, err := os.ReadFile(path)

@@ -14,9 +14,16 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
+const missingUsage = "what becomes of a missing reference: error, null (as in the dialect of Mage) or keep"
+
+var missingChoices = map[string]interpolate.Missing{
+	"error": interpolate.MissingError, "null": interpolate.MissingNull, "keep": interpolate.MissingKeep,
+}
+
 func (a *app) renderCommand() *cobra.Command {
-	var into, missing string
-	var noEnvVar, inPlace bool
+	var missing string
+	var to destination
+	var noEnvVar bool
 	var reading readingFlags
 	c := &cobra.Command{
 		Use:   "render FILE...",
@@ -28,15 +35,17 @@ func (a *app) renderCommand() *cobra.Command {
 			"files with a name of one of the formats), go into the folder named by -o, under their relative\n" +
 			"paths, with mode 0600, each whole or not at all, never out of that folder and never over what they\n" +
 			"are made from. With --in-place each file takes its own place instead, and its references are gone:\n" +
-			"for copies, as in a container or a pipeline's work folder.\n\n" + fileFormats + exitCodes,
+			"for copies, as in a container or a pipeline's work folder. With --stream YAML files go to standard\n" +
+			"output, as one stream of documents.\n\n" + fileFormats + exitCodes,
 		Args: arguments(1, -1, "files"),
 	}
 	a.placeFlags(c)
 	reading.add(c)
-	c.Flags().StringVarP(&into, "output", "o", "", "folder to write to")
-	c.Flags().BoolVar(&inPlace, "in-place", false, "write each file over itself, with mode 0600")
-	c.Flags().StringVar(&missing, "missing", "error", "what becomes of a missing reference: error, null (as in the dialect of Mage) or keep")
+	c.Flags().StringVarP(&to.folder, "output", "o", "", "folder to write to")
+	c.Flags().BoolVar(&to.inPlace, "in-place", false, "write each file over itself, with mode 0600")
+	c.Flags().StringVar(&missing, "missing", "error", missingUsage)
 	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "make env_var() an error")
+	c.Flags().BoolVar(&to.stream, "stream", false, "print several files as one YAML stream")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		o := interpolate.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope}
 		if err := reading.parse(c); err != nil {
@@ -45,14 +54,8 @@ func (a *app) renderCommand() *cobra.Command {
 		if reading.dialect == string(interpolate.DialectMage) && !c.Flags().Changed("missing") {
 			missing = "null"
 		}
-		switch missing {
-		case "error":
-			o.Missing = interpolate.MissingError
-		case "null":
-			o.Missing = interpolate.MissingNull
-		case "keep":
-			o.Missing = interpolate.MissingKeep
-		default:
+		var known bool
+		if o.Missing, known = missingChoices[missing]; !known {
 			return usage(c, "--missing is error, null or keep")
 		}
 		if o.Environment == "" {
@@ -61,7 +64,6 @@ func (a *app) renderCommand() *cobra.Command {
 		if !noEnvVar {
 			o.LookupEnv = os.LookupEnv
 		}
-		to := destination{into, inPlace}
 		sources, err := a.readSources(c, &reading, args, to)
 		if err != nil {
 			return err
@@ -95,7 +97,10 @@ func (a *app) render(ctx context.Context, s backend.Service, sources []template,
 		}
 		return nil
 	case to.folder == "":
-		_, _ = a.out.Write(rendered[0].Data) // run sees to the error
+		for i, f := range rendered {
+			a.printf("%s", separator(rendered[:i], f))
+			_, _ = a.out.Write(f.Data) // run sees to the error
+		}
 		return nil
 	}
 	targets := make([]string, len(sources))
@@ -105,10 +110,11 @@ func (a *app) render(ctx context.Context, s backend.Service, sources []template,
 	return a.write(to.folder, targets, rendered)
 }
 
-// destination is where rendered files go: to standard output, if it says nothing.
+// destination is where rendered files go: to standard output, if it says
+// nothing, and there several as a stream.
 type destination struct {
-	folder  string
-	inPlace bool
+	folder          string
+	inPlace, stream bool
 }
 
 // write writes files below a folder.
@@ -125,6 +131,25 @@ func (a *app) write(path string, targets []string, files []interpolate.File) err
 		fmt.Fprintf(a.err, "wrote %s\n", filepath.Join(path, targets[i]))
 	}
 	return nil
+}
+
+// separator is what must stand between files for them to be the documents of
+// one YAML stream.
+func separator(before []interpolate.File, f interpolate.File) string {
+	if len(before) == 0 {
+		return ""
+	}
+	newline := "\n"
+	if last := before[len(before)-1].Data; len(last) == 0 || bytes.HasSuffix(last, []byte("\n")) {
+		newline = ""
+	}
+	switch {
+	case bytes.HasPrefix(f.Data, []byte("---")):
+		return newline
+	case bytes.HasPrefix(f.Data, []byte("%")): // a directive: the document before it must have ended
+		return newline + "...\n"
+	}
+	return newline + "---\n"
 }
 
 // warn tells of a place that looks as if a reference was meant.

@@ -1,0 +1,37 @@
+package plugs_test
+
+import (
+	"path/filepath"
+	"testing"
+)
+
+// TestKustomize builds the example with pouncet as a function: values that
+// look like numbers are still strings after kustomize wrote them, and a
+// missing reference fails the build and says in which field it is.
+func TestKustomize(t *testing.T) {
+	w := newWorld(t)
+	kustomize := tool(t, "kustomize")
+	folder := copied(t, "kustomize")
+	build := []string{"build", "--enable-alpha-plugins", "--enable-exec", folder}
+	built := w.must("", kustomize, build...).stdout
+	var secret struct {
+		Metadata   struct{ Name string }
+		StringData struct{ Password, Pin any }
+		Data       struct {
+			Password []byte `json:"password_base64"`
+		}
+	}
+	decode(t, built, &secret)
+	if secret.Metadata.Name != "prod-db" || secret.StringData.Password != dbPassword || secret.StringData.Pin != pin || string(secret.Data.Password) != dbPassword {
+		t.Errorf("built:\n%s", built)
+	}
+
+	change(t, filepath.Join(folder, "secret.yaml"), "'pin'", "'pim'")
+	r := w.run(w.command("", kustomize, build...))
+	r.fails(t, `Secret prod-db: stringData.pin: {{ get_secret_value('pim') }}: secret "pim" does not exist in environment "prod"; did you mean pin?`)
+	// With origins, kustomize says from which file a resource is.
+	write(t, filepath.Join(folder, "kustomization.yaml"), read(t, filepath.Join(folder, "kustomization.yaml"))+"buildMetadata: [originAnnotations]\n")
+	w.run(w.command("", kustomize, build...)).fails(t, `secret.yaml: Secret prod-db: stringData.pin: `)
+	change(t, filepath.Join(folder, "pouncet.yaml"), "environment:", "environ:")
+	w.run(w.command("", kustomize, build...)).fails(t, `functionConfig: spec has no "environ"`)
+}
