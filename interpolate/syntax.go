@@ -51,6 +51,12 @@ func syntaxOf(f Format) syntax {
 	switch f {
 	case FormatJSON:
 		return jsonSyntax{}
+	case FormatTOML:
+		return tomlSyntax{}
+	case FormatProperties:
+		return propertiesSyntax{}
+	case FormatDotenv, FormatVariables:
+		return dotenvSyntax{own: f == FormatVariables}
 	}
 	return nil
 }
