@@ -20,6 +20,10 @@ const (
 	FormatProperties Format = "properties"
 	FormatText       Format = "text"
 	FormatTemplate   Format = "template"
+
+	// FormatVariables is FormatDotenv for Variables to read, and for nobody
+	// else: then any value can be written.
+	FormatVariables Format = "variables"
 )
 
 // Formats are those that a user may name.
@@ -70,7 +74,7 @@ func (f Format) name() string {
 	switch f {
 	case FormatYAML, FormatJSON, FormatTOML:
 		return strings.ToUpper(string(f))
-	case FormatDotenv:
+	case FormatDotenv, FormatVariables:
 		return "a file of variables"
 	case FormatProperties:
 		return "a properties file"

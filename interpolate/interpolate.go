@@ -1,5 +1,5 @@
-// Package interpolate fills references to secrets into YAML, and changes
-// nothing else.
+// Package interpolate fills references to secrets into configuration files
+// (YAML, JSON, TOML, dotenv, Java properties, text), and changes nothing else.
 //
 // # The idea
 //
@@ -32,27 +32,38 @@
 //
 // # What is written
 //
-// A flow scalar (plain or quoted) becomes a double-quoted one: a value is a
-// string, and 0123, yes and null remain the strings that they are. Its anchor
-// and tag stay. In a block scalar a value of one line takes the place of its
-// expression; a value that does not fit there turns the scalar into a
+// In YAML, a flow scalar (plain or quoted) becomes a double-quoted one: a value
+// is a string, and 0123, yes and null remain the strings that they are. Its
+// anchor and tag stay. In a block scalar a value of one line takes the place of
+// its expression; a value that does not fit there turns the scalar into a
 // double-quoted one, behind which a comment of the header stays.
+//
+// In JSON, TOML and properties a value takes the place of its expression, with
+// the escapes of the string that it stands in; what is a literal string in TOML
+// becomes a basic one if the value needs escapes. Files of variables have no
+// escapes that their readers agree on: there a value is written in the first
+// quotes in which they all read the same, and one for which there are none is
+// refused (dotenv.go has the table). Plain text takes values as they are, and a
+// template of others such values as mean the same wherever they stand.
 //
 // Where an expression is all of a scalar, the filters int, float and bool make
 // it a plain number or boolean, and a missing entry under MissingNull a plain
-// null. Inside longer text a number is its digits, and null the word None, as
-// Mage's templates have it. The filter json gives JSON as text, never as a YAML
+// null, which TOML, dotenv and properties do not have: there it is an error.
+// Inside longer text a number is its digits, and null the word None, as
+// Mage's templates have it. The filter json gives JSON as text, never as a
 // structure: no value can add a node to the tree, and there is no exception.
 //
 // # Limits
 //
-// Only YAML, in UTF-8. An expression ends at the first "}}", in quotes or not,
-// and has at most MaxExpressionBytes; one that reaches across lines comes back
-// on one line where it is kept. A template of others that makes up the
-// structure of a file is understood as far as it stands on lines of its own. A
-// reference in a comment is not resolved, one in a mapping key is an error, and
-// one in an escape ("\x7b{") is text. The result is checked for being the same
-// YAML; whether it means something to its reader is beyond this package.
+// Only UTF-8. An expression ends at the first "}}", in quotes or not, and has at
+// most MaxExpressionBytes; one that reaches across lines comes back on one line
+// where it is kept, and is YAML's alone. A template of others that makes up the
+// structure of a file is understood in YAML, as far as it stands on lines of its
+// own. A reference in a comment is not resolved, one in a key is an error, and
+// one in an escape ("\x7b{") is text. The result is checked for being of the
+// same format, read by a library; whether it means something to its reader is
+// beyond this package: Spring, for one, replaces ${…} in the values of
+// properties, which no escape prevents.
 package interpolate
 
 import (

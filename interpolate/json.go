@@ -18,11 +18,11 @@ import (
 // reader of anything might stumble: that is also JavaScript.
 type jsonSyntax struct{}
 
-func (jsonSyntax) strings(text []byte, holds func(value string) bool) ([]quoted, error) {
+func (jsonSyntax) strings(text []byte, s search) ([]quoted, error) {
 	var out []quoted
 	err := eachToken(text, func(t json.Token, key bool, start, end int) {
 		value, ok := t.(string)
-		if !ok || !holds(value) {
+		if !ok || !s.holds(value) {
 			return
 		}
 		start += bytes.IndexByte(text[start:end], '"')

@@ -20,7 +20,7 @@ import (
 // syntax is a format other than YAML.
 type syntax interface {
 	// strings are those strings of a text that hold what is looked for, in their order. Its error says where the text is at fault.
-	strings(text []byte, holds func(value string) bool) ([]quoted, error)
+	strings(text []byte, s search) ([]quoted, error)
 	// decode is what a stretch within a string stands for.
 	decode(raw string, q quoted) string
 	// within is a value as it is written in a string, in the place of a word;
@@ -36,6 +36,14 @@ type syntax interface {
 	tree(text []byte) (any, error)
 }
 
+// search is what is looked for in strings: words, and references without braces.
+type search struct {
+	marks
+	bare func(value string) bool
+}
+
+func (s search) holds(value string) bool { return s.in(value) || s.bare(value) }
+
 // quoted is a string of a file, in whatever quotes, also in none.
 type quoted struct {
 	start, end           int // of all of it
@@ -50,6 +58,12 @@ func syntaxOf(f Format) syntax {
 	switch f {
 	case FormatJSON:
 		return jsonSyntax{}
+	case FormatTOML:
+		return tomlSyntax{}
+	case FormatProperties:
+		return propertiesSyntax{}
+	case FormatDotenv, FormatVariables:
+		return dotenvSyntax{own: f == FormatVariables}
 	}
 	return nil
 }
@@ -90,7 +104,7 @@ func (d *Document) readSyntax(regions []region) (Problems, error) {
 func (d *Document) readStrings(regions []region, bare bool) (Problems, error) {
 	d.scalars, d.suspects = nil, nil
 	words := d.hideAll(regions, bare)
-	found, err := d.syntax.strings(d.masked, func(value string) bool { return d.marks.in(value) || d.file.isBare(value) })
+	found, err := d.syntax.strings(d.masked, search{d.marks, d.file.isBare})
 	if err != nil {
 		return nil, err
 	}

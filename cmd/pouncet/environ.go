@@ -54,7 +54,11 @@ func (v *variables) read(path string, override bool) error {
 		return backend.Errorf(backend.CodeInvalid, "reading the variables: %w", err)
 	}
 	v.override = override
-	v.files = append(v.files, interpolate.File{Name: path, Data: text})
+	file := interpolate.File{Name: path, Data: text}
+	if interpolate.FormatOf(path) == interpolate.FormatDotenv {
+		file.Format = interpolate.FormatVariables
+	}
+	v.files = append(v.files, file)
 	return nil
 }
 
@@ -65,22 +69,29 @@ func (v *variables) resolve(ctx context.Context, r interpolate.Resolver, o inter
 		return nil, err
 	}
 	environment := map[string]string{}
+	lookup := func(name string) (string, bool) { return v.lookup(environment, name) }
 	for i, f := range rendered {
-		pairs, err := mapping(f)
+		var found []interpolate.Variable
+		own := i >= len(v.templated)
+		if own && v.files[i-len(v.templated)].Format == interpolate.FormatVariables {
+			found, err = interpolate.Variables(f, lookup)
+		} else {
+			found, err = mapping(f)
+		}
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range pairs {
-			if i < len(v.templated) {
-				p.name = strings.TrimPrefix(f.Name, "$")
-			} else if err := v.claim(p.name, f.Name); err != nil {
+		for _, p := range found {
+			if !own {
+				p.Name = strings.TrimPrefix(f.Name, "$")
+			} else if err := v.claim(p.Name, f.Name); err != nil {
 				return nil, err
 			}
-			if strings.ContainsRune(p.value, 0) {
-				return nil, backend.Errorf(backend.CodeInvalid, "%s: the value of %s holds a NUL byte, which no environment can", f.Name, backend.Quote(p.name)).
+			if strings.ContainsRune(p.Value, 0) {
+				return nil, backend.Errorf(backend.CodeInvalid, "%s: the value of %s holds a NUL byte, which no environment can", f.Name, backend.Quote(p.Name)).
 					WithHint("write it to a file: pouncet render")
 			}
-			environment[p.name] = p.value
+			environment[p.Name] = p.Value
 		}
 	}
 	out := make([]string, 0, len(v.plain)+len(environment))
@@ -94,6 +105,19 @@ func (v *variables) resolve(ctx context.Context, r interpolate.Resolver, o inter
 		out = append(out, name+"="+value)
 	}
 	return out, nil
+}
+
+// lookup is a variable as the command would have it so far.
+func (v *variables) lookup(environment map[string]string, name string) (string, bool) {
+	if value, ok := environment[name]; ok {
+		return value, true
+	}
+	for _, e := range v.plain {
+		if n, value, _ := strings.Cut(e, "="); n == name {
+			return value, true
+		}
+	}
+	return "", false
 }
 
 // claim gives a name to a file, which must be the only one to have it.
@@ -110,10 +134,8 @@ func (v *variables) claim(name, file string) error {
 	return nil
 }
 
-type pair struct{ name, value string }
-
-// mapping is what a rendered file says: names with scalars. A null is no variable.
-func mapping(f interpolate.File) ([]pair, error) {
+// mapping is what a rendered YAML file says: names with scalars. A null is no variable.
+func mapping(f interpolate.File) ([]interpolate.Variable, error) {
 	wrong := func(line int, what string) error {
 		return backend.Errorf(backend.CodeInvalid, "%s:%d: %s", f.Name, line, what).
 			WithHint("a file of variables is a mapping of names to scalars, as NAME: value")
@@ -129,7 +151,7 @@ func mapping(f interpolate.File) ([]pair, error) {
 	if root.Kind != yaml.MappingNode {
 		return nil, wrong(root.Line, "it is not a mapping")
 	}
-	var pairs []pair
+	var found []interpolate.Variable
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
 		for value.Kind == yaml.AliasNode {
@@ -141,7 +163,7 @@ func mapping(f interpolate.File) ([]pair, error) {
 		case value.Tag == "!!null":
 			continue
 		}
-		pairs = append(pairs, pair{key.Value, value.Value})
+		found = append(found, interpolate.Variable{Name: key.Value, Value: value.Value})
 	}
-	return pairs, nil
+	return found, nil
 }

@@ -26,8 +26,9 @@ func (a *app) runCommand() *cobra.Command {
 		Long: "Resolves the references in the variables of the environment, and in files of variables, in one\n" +
 			"call, and runs a command with them. Nothing is written to disk. What the command prints is masked:\n" +
 			"a value of " + fmt.Sprint(leastMasked) + " bytes or more shows as " + maskText + ", also line by line, in base64, in a URL and in JSON.\n\n" +
-			"A file is a YAML or JSON mapping of names to scalars. A name is one that every shell can have:\n" +
-			"letters, digits and _, not beginning with a digit. One that is there already is an error, unless\n" +
+			"A file is a YAML or JSON mapping of names to scalars, or a file of variables by its name (.env,\n" +
+			"prod.env), read as Docker Compose reads it. A name is one that every shell can have: letters,\n" +
+			"digits and _, not beginning with a digit. One that is there already is an error, unless\n" +
 			"--override says that the file wins.\n\n" +
 			"Signals go to the command, and its exit code comes back: 128 and the signal's number if that ended\n" +
 			"it, 126 if it could not be run, 127 if there is none. POUNCET_TOKEN does not go to it.\n\n" + exitCodes,

@@ -1,0 +1,237 @@
+package interpolate
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// dotenvSyntax is a file of variables, as NAME=value. There is no standard, and
+// its readers disagree on nearly everything, so that a value is written in the
+// first style in which all of these read the same:
+//
+//	                            'single'            "double"              bare
+//	Docker Compose              \' is a quote       escapes, $VAR, ${}    $VAR, ${}, " #"
+//	  (compose-go, dotenv/parser.go, template/template.go)
+//	bash and sh, by "."         as it is            \" \$ \\ \`, $, `     all of the shell
+//	  (POSIX, Shell Command Language 2.2, Quoting)
+//	Node.js, --env-file         as it is            \n                    "#", `quotes`
+//	  (src/node_dotenv.cc)
+//	python-dotenv               \\ and \', ${}      escapes, ${}          ${}, " #"
+//	  (parser.py, variables.py)
+//	Ruby's dotenv               as it is            any \, $VAR, $()      any \, $, "#"
+//	  (lib/dotenv/parser.rb)
+//	godotenv                    as it is            any \, $VAR, ${}      $VAR, ${}, " #"
+//	  (parser.go)
+//
+// For all of them, \' and \" may or may not end a string. Most make CR LF one
+// LF, or remove CR, also between quotes; no environment can hold NUL. So there are:
+//
+//   - bare: letters, digits and some signs that mean nothing anywhere;
+//   - single quotes: without ' and CR, without \\ or \ at the end, and without ${…};
+//   - double quotes: without " $ ` \ and CR.
+//
+// What fits none is refused, and so is what others wrote around a reference if
+// it can be read in two ways. Newlines can stand in both kinds of quotes.
+type dotenvSyntax struct {
+	// own says that Variables alone will read the file, so that any value can
+	// be written, with the escapes of Docker Compose.
+	own bool
+}
+
+// How a string of variables stands. A mixed one holds what readers expand or
+// read in different ways, so that it cannot be written in other quotes, and in
+// an open one this goes on up to a reference.
+const (
+	dotenvBare   = ""
+	dotenvSingle = "'"
+	dotenvDouble = `"`
+
+	dotenvMixed = "$" // behind one of these
+	dotenvOpen  = "!" // behind that
+)
+
+var (
+	// barely matches a value that no reader takes for more than it is.
+	barely = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
+	// barelyAround matches text that may become a part of a quoted string.
+	barelyAround = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,= \t-]|[^\x00-\x7f])*$`)
+	// expands matches what python-dotenv expands in any quotes.
+	expands = regexp.MustCompile(`\$\{[^}]*\}`)
+	// unfinished matches text that goes on in what follows it: a name, an
+	// expansion, an escape.
+	unfinished = regexp.MustCompile("(?:\\$(?:\\w*|\\{[^}]*|\\([^)]*)|\\\\|`[^`]*)$")
+)
+
+func (s dotenvSyntax) strings(text []byte, m search) ([]quoted, error) {
+	found, err := readStatements(text, s.own)
+	if err != nil {
+		return nil, err
+	}
+	var out []quoted
+	for _, f := range found {
+		name, value := string(text[f.name.start:f.name.end]), string(text[f.inner.start:f.inner.end])
+		if m.in(name) {
+			out = append(out, quoted{start: f.name.start, end: f.name.end, innerStart: f.name.start, innerEnd: f.name.end, value: name, key: true})
+		}
+		if m.holds(value) {
+			out = append(out, quoted{start: f.value.start, end: f.value.end, innerStart: f.inner.start, innerEnd: f.inner.end, value: value,
+				style: f.quotes + s.around(f.quotes, value, m.marks)})
+		}
+	}
+	return out, nil
+}
+
+// around says whether a string is mixed or open.
+func (s dotenvSyntax) around(quotes, text string, m marks) string {
+	mixed := ""
+	switch quotes {
+	case dotenvSingle:
+		if strings.Contains(text, `\'`) {
+			mixed = dotenvMixed
+		}
+	case dotenvBare:
+		if !m.in(text) {
+			return "" // a URI, of which nothing will be left
+		}
+		if !barelyAround.MatchString(text) {
+			mixed = dotenvMixed
+		}
+	case dotenvDouble:
+		if strings.ContainsAny(text, "$`\\") {
+			mixed = dotenvMixed
+		}
+		if strings.Contains(text, `\"`) && !s.own {
+			return mixed + dotenvOpen
+		}
+	}
+	for at := 0; ; {
+		next := strings.Index(text[at:], m.open)
+		if next < 0 {
+			return mixed
+		}
+		if unfinished.MatchString(text[:at+next]) {
+			return mixed + dotenvOpen
+		}
+		at += next + len(m.open)
+	}
+}
+
+func (dotenvSyntax) decode(raw string, _ quoted) string { return raw }
+
+func (s dotenvSyntax) within(q quoted, value string) (string, bool) {
+	switch q.style {
+	case dotenvBare, dotenvMixed:
+		return value, barely.MatchString(value)
+	case dotenvSingle:
+		// Together with what stands beside it, a part of ${…} could become one.
+		return value, !strings.ContainsAny(value, "'\\${}\r\x00")
+	case dotenvDouble, dotenvDouble + dotenvMixed:
+		if s.own {
+			return escapeDotenv(value), !strings.Contains(value, "\x00")
+		}
+		return value, fitsDouble(value)
+	}
+	return "", false
+}
+
+func fitsSingle(s string) bool {
+	return !strings.ContainsAny(s, "'\r\x00") && !strings.Contains(s, `\\`) && !strings.HasSuffix(s, `\`) && !expands.MatchString(s)
+}
+
+func fitsDouble(s string) bool { return !strings.ContainsAny(s, "\"$`\\\r\x00") }
+
+// escapeDotenv is a value as Docker Compose reads it between double quotes.
+func escapeDotenv(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(s)
+}
+
+func (s dotenvSyntax) anew(q quoted, value string) (string, *backend.Error) {
+	switch {
+	case strings.Contains(value, "\x00"):
+		return "", backend.Errorf(backend.CodeInvalid, "the value holds a NUL byte, which no environment can").
+			WithHint("write it in base64, with | b64encode")
+	case strings.HasSuffix(q.style, dotenvMixed), strings.HasSuffix(q.style, dotenvOpen) && !strings.HasPrefix(q.style, dotenvSingle):
+		return "", backend.Errorf(backend.CodeInvalid, "what stands beside the reference is expanded by readers of such files, each in its own way, and the value cannot be written there").
+			WithHint("keep the reference in a variable of its own")
+	case barely.MatchString(value):
+		return value, nil
+	case s.own:
+		return dotenvDouble + escapeDotenv(value) + dotenvDouble, nil
+	case fitsSingle(value):
+		return dotenvSingle + value + dotenvSingle, nil
+	case fitsDouble(value):
+		return dotenvDouble + value + dotenvDouble, nil
+	}
+	return "", backend.Errorf(backend.CodeInvalid, "the value holds quotes, backslashes or signs that readers of such files read in different ways, in whatever quotes").
+		WithHint("give it to the command itself: pouncet run --file FILE -- COMMAND; or write it in base64, with | b64encode")
+}
+
+func (dotenvSyntax) typed(kind kind, text string) (string, any, *backend.Error) {
+	if kind == kindNull {
+		return "", nil, backend.Errorf(backend.CodeInvalid, "a file of variables has no null").
+			WithHint(`give a default, as in | default("")`)
+	}
+	return text, text, nil
+}
+
+// dotenvName is a name in a tree.
+type dotenvName string
+
+// tree is what the library reads, in the whole text and in each statement, so
+// that a name that is there twice does not go unseen. What it would expand it
+// shows as it was written.
+func (s dotenvSyntax) tree(text []byte) (any, error) {
+	found, err := readStatements(text, s.own)
+	if err != nil {
+		return nil, err
+	}
+	unexpanded := func(name string) (string, bool) { return "${" + name + "}", true }
+	var order []any
+	for _, f := range found {
+		order = append(order, dotenvName(text[f.name.start:f.name.end]))
+		value, err := dotenv.ParseWithLookup(bytes.NewReader(append([]byte("V="), text[f.value.start:f.value.end]...)), unexpanded)
+		if err != nil {
+			return nil, &atOffset{f.value.start, "the value is not one that Docker Compose can read"}
+		}
+		order = append(order, value["V"])
+	}
+	read, err := dotenv.ParseWithLookup(bytes.NewReader(text), unexpanded)
+	if err != nil {
+		return nil, &atOffset{0, "a line is not one that Docker Compose can read"}
+	}
+	values := map[string]any{}
+	for name, value := range read {
+		values[name] = value
+	}
+	return []any{order, values}, nil
+}
+
+// Variable is one of a file of variables.
+type Variable struct{ Name, Value string }
+
+// Variables reads a file of variables that has been filled in, in its order, as
+// Docker Compose does; lookup tells what it expands. A name without "=" is none:
+// it is what the environment has. Its error never holds a value.
+func Variables(f File, lookup func(name string) (string, bool)) ([]Variable, error) {
+	d := &Document{file: f}
+	found, err := readStatements(f.Data, true)
+	if err != nil {
+		return nil, d.notFormat(err)
+	}
+	read, err := dotenv.ParseWithLookup(bytes.NewReader(f.Data), lookup)
+	if err != nil {
+		return nil, d.whole(0, "what its values refer to cannot be expanded", `set what they need; where a "$" is meant as it is, use single quotes`)
+	}
+	var out []Variable
+	for _, s := range found {
+		if name := string(f.Data[s.name.start:s.name.end]); s.assigned {
+			out = append(out, Variable{name, read[name]})
+		}
+	}
+	return out, nil
+}

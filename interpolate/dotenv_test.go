@@ -1,0 +1,175 @@
+package interpolate_test
+
+import (
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+// dotenvReaders are those that a file of variables is written for and that can
+// be here: each reads texts, and says what is in each.
+var dotenvReaders = map[string]struct {
+	present []string
+	read    func(t *testing.T, texts []string) []map[string]string
+}{
+	"Docker Compose": {[]string{"true"}, func(t *testing.T, texts []string) (out []map[string]string) {
+		for _, text := range texts {
+			read, err := dotenv.Parse(strings.NewReader(text))
+			if err != nil {
+				t.Error(err)
+			}
+			out = append(out, read)
+		}
+		return out
+	}},
+	"bash": {[]string{"bash", "-c", "true"}, func(t *testing.T, texts []string) (out []map[string]string) {
+		for _, text := range texts {
+			name := filepath.Join(t.TempDir(), "file")
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c := exec.CommandContext(t.Context(), "bash", "-c", `set -a; . "$0"; exec /usr/bin/env -0`, name)
+			c.Env = []string{}
+			answer, err := c.CombinedOutput()
+			if err != nil {
+				t.Error(err)
+			}
+			read := map[string]string{}
+			for pair := range strings.SplitSeq(strings.TrimSuffix(string(answer), "\x00"), "\x00") {
+				name, value, _ := strings.Cut(pair, "=")
+				read[name] = value
+			}
+			for _, own := range []string{"PWD", "SHLVL", "_"} {
+				delete(read, own)
+			}
+			out = append(out, read)
+		}
+		return out
+	}},
+	"Node.js": {[]string{"node", "-e", "require('node:util').parseEnv.call"}, func(t *testing.T, texts []string) (out []map[string]string) {
+		readBy(t, &out, texts, "node", "-e", `const texts = JSON.parse(require("fs").readFileSync(0, "utf8"));
+console.log(JSON.stringify(texts.map((t) => require("node:util").parseEnv(t))))`)
+		return out
+	}},
+	"python-dotenv": {[]string{"python3", "-c", "import dotenv"}, func(t *testing.T, texts []string) (out []map[string]string) {
+		readBy(t, &out, texts, "python3", "-c", `import sys, io, json, dotenv
+json.dump([dotenv.dotenv_values(stream=io.StringIO(t, newline=None)) for t in json.load(sys.stdin)], sys.stdout)`)
+		return out
+	}},
+}
+
+// TestNastyDotenv fills values in everywhere in a file. Either all readers read
+// the value, or it is refused.
+func TestNastyDotenv(t *testing.T) {
+	const call = "{{ get_secret_value('s') }}"
+	lines := []struct{ text, name, want string }{
+		{"BARE=" + call + "\n", "BARE", "VALUE"}, {"SINGLE='{{ get_secret_value(\"s\") }}'\n", "SINGLE", "VALUE"},
+		{"DOUBLE=\"{{ get_secret_value(\"s\") }}\" # c\n", "DOUBLE", "VALUE"}, {"  export IN_BARE=x" + call + "y # " + call + "\n", "IN_BARE", "xVALUEy"},
+		{"IN_SINGLE='a $b {" + call + "\n\"" + call + "'\n", "IN_SINGLE", "a $b {VALUE\n\"VALUE"}, {"IN_DOUBLE=\"'" + call + "\n" + call + "\"\n", "IN_DOUBLE", "'VALUE\nVALUE"},
+		{"FOREIGN='{{ .Values.x }}" + call + "'\n", "FOREIGN", "{{ .Values.x }}VALUE"}, {"\n# " + call + "\nURI=pouncet://-/-/s\n", "URI", "VALUE"},
+		{"SAY='see pouncet://-/-/s'\nBRACES='${" + call + "'\n", "BRACES", "${VALUE"},
+	}
+	var texts []string
+	var wants []map[string]string
+	written := 0
+	for _, value := range nasty {
+		value = value[:min(len(value), 50_000)] // of what an environment can hold
+		var text strings.Builder
+		want := map[string]string{}
+		for _, line := range lines {
+			out, err := renderAs(t, interpolate.FormatDotenv, line.text, value)
+			if err != nil {
+				if message := err.Error(); !strings.Contains(message, "read in different ways") && !strings.Contains(message, "NUL") || len(value) > 4 && strings.Contains(message, value) {
+					t.Errorf("%.40q: %.300v", value, err)
+				}
+				continue
+			}
+			written++
+			text.WriteString(out)
+			want[line.name] = strings.ReplaceAll(line.want, "VALUE", value)
+			if strings.HasPrefix(line.text, "SAY") {
+				want["SAY"] = "see pouncet://-/-/s"
+			}
+		}
+		texts, wants = append(texts, text.String()), append(wants, want)
+	}
+	if all := len(nasty) * len(lines); written < all*3/4 {
+		t.Errorf("only %d of %d were written", written, all)
+	}
+	for name, reader := range dotenvReaders {
+		t.Run(name, func(t *testing.T) {
+			if exec.CommandContext(t.Context(), reader.present[0], reader.present[1:]...).Run() != nil {
+				t.Skipf("SKIPPED: %s is not here to read files of variables; install it, as CI has it", name)
+			}
+			for i, got := range reader.read(t, texts) {
+				if !maps.Equal(got, wants[i]) {
+					t.Errorf("%.40q in\n%.900s\nread %.900q\nwant %.900q", nasty[i], texts[i], got, wants[i])
+				}
+			}
+		})
+	}
+}
+
+// TestDotenvStyles tells each style apart, and what is refused.
+func TestDotenvStyles(t *testing.T) {
+	const refused, beside, ends = "read in different ways, in whatever quotes", "what stands beside the reference is expanded", "readers disagree on where this value ends"
+	for _, c := range []struct{ text, value, want string }{
+		{"A=CALL", "p4ss/w+x=", "A=p4ss/w+x="}, {"A='CALL'", "word", "A='word'"}, {"A=CALL # c\r\n", "", "A='' # c\r\n"},
+		{"A=CALL", "a b", "A='a b'"}, {"A=CALL", "~", "A='~'"}, {"A=CALL", `a\nb`, `A='a\nb'`}, {"A=\"CALL\"", "$x", "A='$x'"},
+		{"A=CALL", "it's", `A="it's"`}, {"A='CALL'", "it's", `A="it's"`}, {"A=CALL", "it's\n#5", "A=\"it's\n#5\""},
+		{"A=CALL", `it's "so"`, refused}, {"A=CALL", `it's $5`, refused}, {"A=CALL", "it's `x`", refused}, {"A=CALL", `\\srv`, refused}, {"A=CALL", `C:\`, refused},
+		{"A='CALL'", "${HOME}", refused}, {"A=CALL", "a\r\nb", refused}, {"A='${CALL'", "x}", refused}, {"A=CALL", "a\x00", "NUL"},
+		{"A=\"$HOME/CALL\"", "x", "A=\"$HOME/x\""}, {"A=${HOME}/CALL", "x", "A=${HOME}/x"}, {"A=\"$HOME CALL\"", "$x", beside}, {"A=\"$HOMECALL\"", "x", beside}, {"A=${CALL", "x", ends},
+		{"A=\"${HOME:-CALL}\"", "x", beside}, {"A=\"\\CALL\"", "x", beside}, {"A=\"\\\"CALL\\\"\"", "x", beside}, {"A=a;b=CALL", "a b", beside}, {"A=a\"b\"CALL", "'", beside},
+		{"A='x\\'\nB='CALL'", "x", ends}, {"A='x\\'y'\nB=CALL", "x", ends}, {"A=\"x\\\\\"\nB=CALL", "x", ends}, {"A=\"\\\"\n\"\nB=CALL", "x", ends}, {"A=it's\nB=CALL", "x", ends},
+		{"A=`x\nB=CALL", "x", ends}, {"A=<<E\nB=CALL", "x", ends}, {"A=x\\\nB=CALL", "x", ends}, {"A=(\nB=CALL", "x", ends}, {"A=\"$(\"\nB=CALL", "x", ends},
+		{"A=\"\\\"x\\\"\"\nB=CALL", "x", "A=\"\\\"x\\\"\"\nB=x"}, {"A='CALL", "x", "the quotes do not end"}, {"A='CALL'x", "x", "not of the form"}, {"A='CALL'#x", "x", "not of the form"},
+		{"ls CALL", "x", "not of the form"}, {"A: CALL", "x", "not of the form"}, {"CALL=1", "x", "a name cannot hold a reference"}, {"XCALL", "x", "a name cannot hold a reference"},
+		{"A={{ get_secret_value('s') | int }}", "042", "A=42"}, {"A='{{ get_secret_value(\"s\") | bool }}' # c", "yes", "A=true # c"}, {"A={{ get_value('n', default=none) }}", "", "has no null"},
+		{"\ufeffA=CALL", "x", "\ufeffA=x"}, {"A=CALL\nA=2\nexport B\nC\n", "x", "A=x\nA=2\nexport B\nC\n"}, {"A=$(id)\nB=CALL", "x", "A=$(id)\nB=x"},
+	} {
+		text := strings.ReplaceAll(c.text, "CALL", secretCall)
+		got, err := renderAs(t, interpolate.FormatDotenv, text, c.value)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want && (err == nil || !strings.Contains(got, c.want)) {
+			t.Errorf("%q with %q:\n got %q\nwant %q", text, c.value, got, c.want)
+		}
+	}
+}
+
+// TestVariables writes every value for its own reading, but NUL.
+func TestVariables(t *testing.T) {
+	const text = "A=CALL\nexport B='CALL' # CALL\nC=\"$HOME${N:-n}CALL\\$\"\nD='a\"$x CALL'\nE=\nF\nA2=xCALL"
+	for _, value := range nasty {
+		out, err := renderAs(t, interpolate.FormatVariables, strings.ReplaceAll(text, "CALL", secretCall), value)
+		if strings.Contains(value, "\x00") {
+			if err == nil {
+				t.Error("NUL was written")
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%.40q: %v", value, err)
+			continue
+		}
+		got, err := interpolate.Variables(interpolate.File{Data: []byte(out)}, func(name string) (string, bool) { return "/$h", name == "HOME" })
+		want := []interpolate.Variable{{"A", value}, {"B", value}, {"C", "/$hn" + value + "$"}, {"D", `a"$x ` + value}, {"E", ""}, {"A2", "x" + value}}
+		if err != nil || len(got) != len(want) {
+			t.Fatalf("%.40q: %v %v", value, got, err)
+		}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Errorf("%.40q: %.80q, want %.80q in\n%.400s", value, got[i], want[i], out)
+			}
+		}
+	}
+}
