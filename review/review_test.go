@@ -120,7 +120,7 @@ func TestTenThousandFiles(t *testing.T) {
 	if err != nil || len(files) != 10_000 {
 		t.Fatal(len(files), err)
 	}
-	sources, err := Read(context.Background(), files, nil)
+	sources, err := Read(context.Background(), files, nil, nil)
 	if err != nil || len(sources) != 1_000 {
 		t.Fatalf("%d files hold something: %v", len(sources), err)
 	}
@@ -131,7 +131,7 @@ func TestTenThousandFiles(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := Read(ctx, files, nil); err == nil {
+	if _, err := Read(ctx, files, nil, nil); err == nil {
 		t.Error("reading goes on when nobody waits for it")
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
@@ -91,11 +92,16 @@ func isOwnFolder(name string) bool { return name == ".git" || name == ".pouncet"
 
 // Read scans files on all processors. It returns a Source for each, nil for one
 // that holds nothing to report on. Without a scanner no secrets are looked for.
-func Read(ctx context.Context, files []string, s Scanner) ([]*Source, error) {
+// It tells step, if that is set, how many files are done, from several goroutines.
+func Read(ctx context.Context, files []string, s Scanner, step func(done, files int)) ([]*Source, error) {
+	var done atomic.Int64
 	return scanAll(ctx, len(files), func(i int) (interpolate.File, error) {
 		data, err := os.ReadFile(files[i])
 		if err != nil {
 			err = backend.Errorf(backend.CodeInvalid, "reading a file: %w", err)
+		}
+		if step != nil {
+			step(int(done.Add(1)), len(files))
 		}
 		return interpolate.File{Name: filepath.ToSlash(files[i]), Data: data}, err
 	}, s)

@@ -74,7 +74,7 @@ func (a *app) check(ctx context.Context, f *findingFlags, args []string, then fu
 	if err != nil {
 		return err
 	}
-	sources, err := review.Read(ctx, files, scanner)
+	sources, err := a.readAll(ctx, files, scanner)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (a *app) writeManifest(ctx context.Context, path string, f findingFlags, ar
 	if err != nil {
 		return err
 	}
-	sources, err := review.Read(ctx, files, nil)
+	sources, err := a.readAll(ctx, files, nil)
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (a *app) refsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			sources, err := review.Read(c.Context(), files, nil)
+			sources, err := a.readAll(c.Context(), files, nil)
 			if err != nil {
 				return err
 			}

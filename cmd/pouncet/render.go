@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
@@ -61,7 +63,13 @@ func (a *app) renderCommand() *cobra.Command {
 }
 
 func (a *app) render(ctx context.Context, s backend.Service, sources []template, o interpolate.Options, into string) error {
-	o.Warn = a.warn
+	p := a.progress()
+	defer p.clear()
+	o.Warn = func(problem interpolate.Problem) {
+		p.clear()
+		a.warn(problem)
+	}
+	o.Progress = func(stage interpolate.Stage, done, files int) { p.step(string(stage), done, files) }
 	files := make([]interpolate.File, len(sources))
 	for i, t := range sources {
 		files[i] = t.File
@@ -71,21 +79,48 @@ func (a *app) render(ctx context.Context, s backend.Service, sources []template,
 		return classify(err)
 	}
 	if into == "" {
+		p.clear()
 		_, _ = a.out.Write(rendered[0].Data) // run sees to the error
 		return nil
 	}
+	return a.write(ctx, sources, rendered, into, p)
+}
+
+// writers is how many files are written at once: it is the disk that they wait for.
+const writers = 16
+
+// write writes what was rendered into a folder, several files at once.
+func (a *app) write(ctx context.Context, sources []template, rendered []interpolate.File, into string, p *progress) error {
 	folder, err := openFolder(into)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = folder.Close() }()
+	written := make([]bool, len(rendered))
+	var done atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(writers)
 	for i, f := range rendered {
-		if err := writeWhole(folder, sources[i].target, f.Data); err != nil {
-			return err
-		}
-		fmt.Fprintf(a.err, "wrote %s\n", filepath.Join(into, sources[i].target))
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := writeWhole(folder, sources[i].target, f.Data); err != nil {
+				return err
+			}
+			written[i] = true
+			p.step("written", int(done.Add(1)), len(rendered))
+			return nil
+		})
 	}
-	return nil
+	err = g.Wait()
+	p.clear()
+	for i, t := range sources {
+		if written[i] {
+			fmt.Fprintf(a.err, "wrote %s\n", filepath.Join(into, t.target))
+		}
+	}
+	return err
 }
 
 // warn tells of a place that looks as if a reference was meant.

@@ -73,7 +73,7 @@ func (a *app) review(ctx context.Context, f *findingFlags, base, planFile string
 	if err != nil {
 		return err
 	}
-	sources, err := review.Read(ctx, files, scanner)
+	sources, err := a.readAll(ctx, files, scanner)
 	if err != nil {
 		return err
 	}
