@@ -182,11 +182,16 @@ func writeWhole(folder *os.Root, name string, data []byte) error {
 		return backend.Errorf(backend.CodeUnavailable, "writing %s: %w", filepath.Join(folder.Name(), name), err).
 			WithHint("nothing is there in part; what stood there before still does")
 	}
+	return nil
+}
+
+// settle makes the renames in a folder outlast a crash, where the file system
+// can do that.
+func settle(folder *os.Root, dir string) {
 	if d, err := folder.Open(dir); err == nil {
-		_ = d.Sync() // the rename itself; not every file system can
+		_ = d.Sync()
 		_ = d.Close()
 	}
-	return nil
 }
 
 func writeNew(folder *os.Root, name string, data []byte) error {

@@ -115,8 +115,13 @@ func (a *app) write(ctx context.Context, sources []template, rendered []interpol
 	}
 	err = g.Wait()
 	p.clear()
+	settled := map[string]bool{} // a folder of many files is settled once
 	for i, t := range sources {
 		if written[i] {
+			if dir := filepath.Dir(t.target); !settled[dir] {
+				settled[dir] = true
+				settle(folder, dir)
+			}
 			fmt.Fprintf(a.err, "wrote %s\n", filepath.Join(into, t.target))
 		}
 	}
