@@ -46,6 +46,11 @@
 //
 // # Limits
 //
+// A file with references has at most MaxFileBytes, and MaxNesting mappings and
+// sequences within one another; of what is wrong with it, MaxProblems are told.
+// What is within these limits takes time and memory that grow with its length
+// and no faster. Aliases are never followed.
+//
 // Only YAML, in UTF-8. An expression ends at the first "}}", in quotes or not,
 // and has at most MaxExpressionBytes; one that reaches across lines comes back
 // on one line where it is kept. A template of others that makes up the

@@ -207,6 +207,7 @@ func findIgnores(data []byte) []ignore {
 	}
 	lines := strings.Split(string(data), "\n")
 	var out []ignore
+	next := 0
 	for i, text := range lines {
 		m := ignoreComment.FindStringSubmatchIndex(text)
 		if m == nil {
@@ -216,16 +217,27 @@ func findIgnores(data []byte) []ignore {
 		g := parseIgnore(strings.TrimSpace(text[m[2]:m[3]]))
 		g.line, g.column, g.target = i+1, utf8.RuneCountInString(text[:hash])+1, i+1
 		if strings.TrimSpace(text[:hash]) == "" {
-			for next := i + 1; next < len(lines); next++ {
-				if t := strings.TrimSpace(lines[next]); t != "" && t[0] != '#' {
-					g.target = next + 1
-					break
-				}
+			if next <= i { // comments one below the other speak of the same line
+				next = nextContent(lines, i+1)
+			}
+			if next < len(lines) {
+				g.target = next + 1
 			}
 		}
 		out = append(out, g)
 	}
 	return out
+}
+
+// nextContent is the index of the first line from i on that is neither empty
+// nor a comment; len(lines) if there is none.
+func nextContent(lines []string, i int) int {
+	for ; i < len(lines); i++ {
+		if t := strings.TrimSpace(lines[i]); t != "" && t[0] != '#' {
+			break
+		}
+	}
+	return i
 }
 
 func parseIgnore(text string) ignore {
