@@ -55,6 +55,11 @@
 //
 // # Limits
 //
+// A file with references has at most MaxFileBytes, and in YAML MaxNesting mappings
+// and sequences within one another; of what is wrong with it, MaxProblems are
+// told. What is within these limits takes time and memory that grow with its
+// length and no faster. Aliases are never followed.
+//
 // Only UTF-8. An expression ends at the first "}}", in quotes or not, and has at
 // most MaxExpressionBytes; one that reaches across lines comes back on one line
 // where it is kept, and is YAML's alone. A template of others that makes up the
@@ -68,6 +73,10 @@ package interpolate
 
 import (
 	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -100,13 +109,36 @@ type Options struct {
 
 	Missing Missing
 
-	// LookupEnv gives env_var its values, as os.LookupEnv does. Without it
-	// every env_var is an error.
+	// LookupEnv gives env_var its values, as os.LookupEnv does, to several
+	// goroutines at once. Without it every env_var is an error.
 	LookupEnv func(name string) (string, bool)
 
 	// Warn, if set, is told of places that look as if a reference was meant:
 	// Document.Suspects of every file.
 	Warn func(Problem)
+
+	// Progress, if set, is told how many of the files have been scanned and then,
+	// once the references are resolved, how many have been filled in. It is
+	// called from several goroutines.
+	Progress func(stage Stage, done, files int)
+}
+
+// Stage is one of the two things that Render does with each file.
+type Stage string
+
+// The stages.
+const (
+	StageScan Stage = "scanned"
+	StageFill Stage = "filled in"
+)
+
+// steps counts the files of a stage, for Progress.
+func (o Options) steps(stage Stage, files int) func() {
+	if o.Progress == nil {
+		return func() {}
+	}
+	var done atomic.Int64
+	return func() { o.Progress(stage, int(done.Add(1)), files) }
 }
 
 // Render fills in the references of all files, and returns the files in their
@@ -118,7 +150,7 @@ type Options struct {
 // that is. An error that is not Problems is about the call: the resolver's own,
 // ErrTooLarge for more than backend.MaxRefs references, or the context's.
 func Render(ctx context.Context, r Resolver, files []File, o Options) ([]File, error) {
-	docs, err := scanAll(ctx, files, o.Warn)
+	docs, err := scanAll(ctx, files, o)
 	if err != nil {
 		return nil, err
 	}
@@ -127,33 +159,39 @@ func Render(ctx context.Context, r Resolver, files []File, o Options) ([]File, e
 		return nil, err
 	}
 	out := make([]File, len(docs))
-	var problems Problems
-	for i, d := range docs {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		data, wrong := d.fill(values)
-		out[i] = File{Name: d.file.Name, Data: data}
-		problems = append(problems, wrong...)
-	}
-	if len(problems) > 0 {
+	step := o.steps(StageFill, len(docs))
+	problems, err := each(ctx, len(docs), func(i int) Problems {
+		data, wrong := docs[i].fill(values)
+		out[i] = File{Name: files[i].Name, Data: data}
+		docs[i] = nil // it is several times as large as the file
+		step()
+		return wrong
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(problems) > 0:
 		return nil, problems
 	}
 	return out, nil
 }
 
-func scanAll(ctx context.Context, files []File, warn func(Problem)) ([]*Document, error) {
+// scanAll scans the files, and warns in their order.
+func scanAll(ctx context.Context, files []File, o Options) ([]*Document, error) {
 	docs := make([]*Document, len(files))
-	var problems Problems
-	for i, f := range files {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		docs[i] = &Document{file: f}
-		problems = append(problems, docs[i].scan()...)
-		if warn != nil {
-			for _, s := range docs[i].suspects {
-				warn(s)
+	step := o.steps(StageScan, len(files))
+	problems, err := each(ctx, len(files), func(i int) Problems {
+		defer step()
+		docs[i] = &Document{file: files[i]}
+		return docs[i].scan()
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range docs {
+		if o.Warn != nil {
+			for _, s := range d.suspects {
+				o.Warn(s)
 			}
 		}
 	}
@@ -161,6 +199,23 @@ func scanAll(ctx context.Context, files []File, warn func(Problem)) ([]*Document
 		return nil, problems
 	}
 	return docs, nil
+}
+
+// each calls f for the numbers below n, on all processors and no more at once,
+// and returns the problems in the order of the numbers. Its error is the context's.
+func each(ctx context.Context, n int, f func(i int) Problems) (Problems, error) {
+	problems := make([]Problems, n)
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), n) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				problems[i] = f(i)
+			}
+		})
+	}
+	workers.Wait()
+	return slices.Concat(problems...), ctx.Err()
 }
 
 // resolveAll resolves the distinct references of all documents in one call.

@@ -96,11 +96,29 @@ func lastName(text string) string {
 // inEveryCall is what the names of all our calls have in common.
 const inEveryCall = "_va"
 
+// namesCall reports whether a file holds the name of one of our calls, be it
+// within a longer name.
+func namesCall(data []byte) bool {
+	for i := 0; ; {
+		n := bytes.Index(data[i:], []byte(inEveryCall))
+		if n < 0 {
+			return false
+		}
+		i += n
+		for _, name := range callNames {
+			if before := strings.Index(name, inEveryCall); i >= before && bytes.HasPrefix(data[i-before:], []byte(name)) {
+				return true
+			}
+		}
+		i += len(inEveryCall)
+	}
+}
+
 // resemblesCall reports whether a file holds anything that isOurs or nearMiss
 // could find, a URI aside: a call's exact name, or before a parenthesis one that
 // is near. Most templates of others are told from ours by these few searches.
 func resemblesCall(data []byte) bool {
-	if bytes.Contains(data, []byte(inEveryCall)) {
+	if namesCall(data) {
 		return true
 	}
 	known := map[string]bool{} // names of others, of which a file has few

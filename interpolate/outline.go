@@ -76,7 +76,10 @@ func outlineOf(text []byte) *outline {
 	if len(text) > MaxFileBytes || !isTameFile(text) {
 		return nil
 	}
-	o := outliner{outline: outline{text, make([]row, 0, bytes.Count(text, []byte("\n"))+1)}}
+	// A guess: lines of less than eight bytes on average are none, or a file
+	// that is made to need much memory.
+	rows := min(bytes.Count(text, []byte("\n")), len(text)/8) + 1
+	o := outliner{outline: outline{text, make([]row, 0, rows)}}
 	for o.at < len(text) {
 		if !o.line(o.nextLine()) {
 			return nil

@@ -18,8 +18,8 @@ import (
 // Limits. They bound what one file can cost; a file without references is
 // passed through whatever its size.
 const (
-	MaxFileBytes       = 64 << 20 // of a file that holds references
-	MaxExpressionBytes = 4096     // between "{{" and "}}"
+	MaxFileBytes       = 256 << 20 // of a file that holds references
+	MaxExpressionBytes = 4096      // between "{{" and "}}"
 )
 
 // File is a named text. The name is for messages, and says the format where
@@ -181,7 +181,7 @@ func (d *Document) whole(offset int, message, hint string) Problems {
 func (d *Document) readable() Problems {
 	data := d.file.Data
 	if len(data) > MaxFileBytes {
-		problems := d.whole(0, "the file holds references and is larger than 64 MiB", "split it")
+		problems := d.whole(0, fmt.Sprintf("the file holds references and is larger than %d MiB", MaxFileBytes>>20), "split it")
 		problems[0].Err.Code = backend.CodeTooLarge
 		return problems
 	}
@@ -262,7 +262,7 @@ var errAstray = errors.New("braces that are not a pair")
 // is then read again with it in sight.
 func (d *Document) readAs(v view, regions []region) (Problems, error) {
 	foreign := map[int]bool{}
-	for {
+	for range maxRounds {
 		shown := v.of(regions, foreign)
 		masked := mask(d.file.Data, shown, d.marks)
 		w := walker{doc: d, regions: shown, finder: newFinder(masked), ruler: newRuler(d.file)}
@@ -279,10 +279,12 @@ func (d *Document) readAs(v view, regions []region) (Problems, error) {
 		case w.astray:
 			return nil, errAstray
 		case len(w.foreign) == 0:
-			return w.problems, nil
+			d.suspects = Problems(d.suspects).limited()
+			return w.problems.limited(), nil
 		}
 		maps.Copy(foreign, w.foreign)
 	}
+	return nil, errAstray
 }
 
 // notYAML is the problem of a file that holds references and does not parse.
@@ -296,6 +298,9 @@ func (d *Document) notYAML(err error) Problems {
 			pos.Line, pos.Column = load.Mark.Line, max(1, load.Mark.Column)
 		}
 	}
+	if errors.Is(err, errTooDeep) {
+		return tooDeep(pos)
+	}
 	return Problems{{Pos: pos, Err: backend.Errorf(backend.CodeInvalid, "%s", message).
 		WithHint("mend it; or, if others fill it in later, read it as a template: --file-format template")}}
 }
@@ -303,7 +308,8 @@ func (d *Document) notYAML(err error) Problems {
 // parseYAML parses every document of a file, to nodes: never to Go values,
 // which would follow aliases and take time quadratic in the width of a mapping.
 func parseYAML(text []byte) ([]*yaml.Node, error) {
-	loader, err := yaml.NewLoader(bytes.NewReader(text))
+	depth := &nesting{}
+	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithPlugin(depth))
 	if err != nil {
 		return nil, err
 	}
@@ -313,6 +319,8 @@ func parseYAML(text []byte) ([]*yaml.Node, error) {
 		switch err := loader.Load(root); {
 		case errors.Is(err, io.EOF):
 			return roots, nil
+		case err != nil && depth.refused:
+			return nil, errors.Join(errTooDeep, err)
 		case err != nil:
 			return nil, err
 		}

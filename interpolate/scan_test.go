@@ -326,7 +326,7 @@ func TestDepth(t *testing.T) {
 	if _, err := render(t, deep(5_000), dev()); err != nil {
 		t.Error(err)
 	}
-	if _, err := render(t, deep(20_000), dev()); err == nil || !strings.Contains(err.Error(), "exceeded max depth of 10000") {
+	if _, err := render(t, deep(20_000), dev()); err == nil || !strings.Contains(err.Error(), "in.yaml:1:10001: the file holds references and more than 10000 mappings") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -32,12 +32,15 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 		s := &d.scalars[i]
 		outcomes, wrong := s.outcomes(v)
 		problems = append(problems, wrong...)
+		if problems.full() {
+			break
+		}
 		if len(wrong) == 0 {
 			edits = append(edits, s.edits(outcomes)...)
 		}
 	}
 	if len(problems) > 0 {
-		return nil, problems
+		return nil, problems.limited()
 	}
 	// The copy that the parser saw takes the same edits as the file, so that
 	// what others wrote stays hidden when it is parsed again. What was filled

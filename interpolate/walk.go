@@ -88,10 +88,16 @@ func (w *walker) refuse(n *yaml.Node, message, hint string) {
 }
 
 func (w *walker) problem(offset int, expression string, err *backend.Error) {
+	if w.problems.full() {
+		return
+	}
 	w.problems = append(w.problems, Problem{w.ruler.position(offset), expression, err})
 }
 
 func (w *walker) suspect(offset int, expression string, err *backend.Error) {
+	if Problems(w.doc.suspects).full() {
+		return
+	}
 	w.doc.suspects = append(w.doc.suspects, Problem{w.ruler.position(offset), expression, err})
 }
 
@@ -134,7 +140,9 @@ func (w *walker) take(n *yaml.Node, e extent, key bool) {
 			return
 		}
 		err := backend.Errorf(backend.CodeInvalid, "a mapping key cannot hold a reference").WithHint("use references in values alone")
-		w.problems = append(w.problems, Problem{p.pos, p.text, err})
+		if !w.problems.full() {
+			w.problems = append(w.problems, Problem{p.pos, p.text, err})
+		}
 	}
 }
 

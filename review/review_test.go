@@ -160,3 +160,16 @@ func TestAReportHoldsNoText(t *testing.T) {
 		}
 	}
 }
+
+// TestManyIgnores reads as many suppressions as would take hours if each looked
+// for its line anew.
+func TestManyIgnores(t *testing.T) {
+	const n = 300_000
+	text := strings.Repeat("# pouncet:ignore POUNCET004 a reason\n", n)
+	for end, want := range map[string]int{"a: 1\n": n + 1, "": 1} {
+		found := findIgnores([]byte(text + end))
+		if len(found) != n || found[0].target != want {
+			t.Errorf("%d suppressions, the first of line %d; want %d of line %d", len(found), found[0].target, n, want)
+		}
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"golang.org/x/sync/errgroup"
@@ -85,19 +86,25 @@ func Find(paths []string) ([]string, error) {
 func isOwnFolder(name string) bool { return name == ".git" || name == ".pouncet" }
 
 // Reader says what files are read as. Without a Scanner no secrets are looked for.
+// It tells Step, if that is set, how many files are done, from several goroutines.
 type Reader struct {
 	Format  interpolate.Format
 	Dialect interpolate.Dialect
 	Scanner Scanner
+	Step    func(done, files int)
 }
 
 // Read scans files on all processors. It returns a Source for each that holds
 // something to report on.
 func (r Reader) Read(ctx context.Context, files []string) ([]*Source, error) {
+	var done atomic.Int64
 	return r.scanAll(ctx, len(files), func(i int) (interpolate.File, error) {
 		data, err := os.ReadFile(files[i])
 		if err != nil {
 			err = backend.Errorf(backend.CodeInvalid, "reading a file: %w", err)
+		}
+		if r.Step != nil {
+			r.Step(int(done.Add(1)), len(files))
 		}
 		return interpolate.File{Name: filepath.ToSlash(files[i]), Data: data}, err
 	})
@@ -204,6 +211,7 @@ func findIgnores(data []byte) []ignore {
 	}
 	lines := strings.Split(string(data), "\n")
 	var out []ignore
+	next := 0
 	for i, text := range lines {
 		m := ignoreComment.FindStringSubmatchIndex(text)
 		if m == nil {
@@ -213,16 +221,27 @@ func findIgnores(data []byte) []ignore {
 		g := parseIgnore(strings.TrimSpace(text[m[2]:m[3]]))
 		g.line, g.column, g.target = i+1, utf8.RuneCountInString(text[:hash])+1, i+1
 		if strings.TrimSpace(text[:hash]) == "" {
-			for next := i + 1; next < len(lines); next++ {
-				if t := strings.TrimSpace(lines[next]); t != "" && t[0] != '#' {
-					g.target = next + 1
-					break
-				}
+			if next <= i { // comments one below the other speak of the same line
+				next = nextContent(lines, i+1)
+			}
+			if next < len(lines) {
+				g.target = next + 1
 			}
 		}
 		out = append(out, g)
 	}
 	return out
+}
+
+// nextContent is the index of the first line from i on that is neither empty
+// nor a comment; len(lines) if there is none.
+func nextContent(lines []string, i int) int {
+	for ; i < len(lines); i++ {
+		if t := strings.TrimSpace(lines[i]); t != "" && t[0] != '#' {
+			break
+		}
+	}
+	return i
 }
 
 func parseIgnore(text string) ignore {

@@ -74,7 +74,7 @@ func (a *app) check(ctx context.Context, f *findingFlags, args []string, then fu
 	if err != nil {
 		return err
 	}
-	sources, err := f.reader(scanner).Read(ctx, files)
+	sources, err := a.readAll(ctx, f.reader(scanner), files)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (a *app) writeManifest(ctx context.Context, path string, f findingFlags, ar
 	if err != nil {
 		return err
 	}
-	sources, err := f.reader(nil).Read(ctx, files)
+	sources, err := a.readAll(ctx, f.reader(nil), files)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -118,6 +119,7 @@ func readFolder(r *readingFlags, folder string, yamlOnly bool) ([]template, erro
 // over its source: values would be where references were, often under version
 // control, and the references gone.
 func checkTargets(c *cobra.Command, sources []template, into string) error {
+	known := originals(sources)
 	taken := map[string]bool{}
 	for _, t := range sources {
 		if taken[t.target] {
@@ -128,14 +130,37 @@ func checkTargets(c *cobra.Command, sources []template, into string) error {
 		if err != nil {
 			continue // what is wrong with it, if anything, shows when it is written
 		}
-		for _, other := range sources {
-			source, err := os.Stat(other.Name)
-			if err == nil && os.SameFile(there, source) {
-				return usage(c, "%s would be overwritten with its values: name another folder by -o", other.Name)
+		for _, other := range known[likenessOf(there)] {
+			if os.SameFile(there, other.info) {
+				return usage(c, "%s would be overwritten with its values: name another folder by -o", other.name)
 			}
 		}
 	}
 	return nil
+}
+
+// likeness is what one file has in common with itself under another name, and
+// with few others: which file it is, os.FileInfo does not say.
+type likeness struct {
+	size     int64
+	modified time.Time
+}
+
+func likenessOf(info os.FileInfo) likeness { return likeness{info.Size(), info.ModTime()} }
+
+type original struct {
+	name string
+	info os.FileInfo
+}
+
+func originals(sources []template) map[likeness][]original {
+	out := map[likeness][]original{}
+	for _, t := range sources {
+		if info, err := os.Stat(t.Name); err == nil {
+			out[likenessOf(info)] = append(out[likenessOf(info)], original{t.Name, info})
+		}
+	}
+	return out
 }
 
 // openFolder opens the folder to write to, which it makes if need be. Through
@@ -168,11 +193,16 @@ func writeWhole(folder *os.Root, name string, data []byte) error {
 		return backend.Errorf(backend.CodeUnavailable, "writing %s: %w", filepath.Join(folder.Name(), name), err).
 			WithHint("nothing is there in part; what stood there before still does")
 	}
+	return nil
+}
+
+// settle makes the renames in a folder outlast a crash, where the file system
+// can do that.
+func settle(folder *os.Root, dir string) {
 	if d, err := folder.Open(dir); err == nil {
-		_ = d.Sync() // the rename itself; not every file system can
+		_ = d.Sync()
 		_ = d.Close()
 	}
-	return nil
 }
 
 func writeNew(folder *os.Root, name string, data []byte) error {

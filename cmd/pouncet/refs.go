@@ -44,7 +44,7 @@ func (a *app) refsCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			sources, err := reading.reader(nil).Read(c.Context(), files)
+			sources, err := a.readAll(c.Context(), reading.reader(nil), files)
 			if err != nil {
 				return err
 			}

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
@@ -76,7 +78,13 @@ func (a *app) renderCommand() *cobra.Command {
 }
 
 func (a *app) render(ctx context.Context, s backend.Service, sources []template, o interpolate.Options, to destination) error {
-	o.Warn = a.warn
+	p := a.progress()
+	defer p.clear()
+	o.Warn = func(problem interpolate.Problem) {
+		p.clear()
+		a.warn(problem)
+	}
+	o.Progress = func(stage interpolate.Stage, done, files int) { p.step(string(stage), done, files) }
 	files := make([]interpolate.File, len(sources))
 	for i, t := range sources {
 		files[i] = t.File
@@ -91,12 +99,13 @@ func (a *app) render(ctx context.Context, s backend.Service, sources []template,
 			if bytes.Equal(f.Data, sources[i].Data) {
 				continue
 			}
-			if err := a.write(filepath.Dir(f.Name), []string{filepath.Base(f.Name)}, rendered[i:i+1]); err != nil {
+			if err := a.write(ctx, filepath.Dir(f.Name), []string{filepath.Base(f.Name)}, rendered[i:i+1], p); err != nil {
 				return err
 			}
 		}
 		return nil
 	case to.folder == "":
+		p.clear()
 		for i, f := range rendered {
 			a.printf("%s", separator(rendered[:i], f))
 			_, _ = a.out.Write(f.Data) // run sees to the error
@@ -107,7 +116,7 @@ func (a *app) render(ctx context.Context, s backend.Service, sources []template,
 	for i, t := range sources {
 		targets[i] = t.target
 	}
-	return a.write(to.folder, targets, rendered)
+	return a.write(ctx, to.folder, targets, rendered, p)
 }
 
 // destination is where rendered files go: to standard output, if it says
@@ -117,20 +126,46 @@ type destination struct {
 	inPlace, stream bool
 }
 
-// write writes files below a folder.
-func (a *app) write(path string, targets []string, files []interpolate.File) error {
+// writers is how many files are written at once: it is the disk that they wait for.
+const writers = 16
+
+// write writes files below a folder, several at once.
+func (a *app) write(ctx context.Context, path string, targets []string, files []interpolate.File, p *progress) error {
 	folder, err := openFolder(path)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = folder.Close() }()
+	written := make([]bool, len(files))
+	var done atomic.Int64
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(writers)
 	for i, f := range files {
-		if err := writeWhole(folder, targets[i], f.Data); err != nil {
-			return err
-		}
-		fmt.Fprintf(a.err, "wrote %s\n", filepath.Join(path, targets[i]))
+		g.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := writeWhole(folder, targets[i], f.Data); err != nil {
+				return err
+			}
+			written[i] = true
+			p.step("written", int(done.Add(1)), len(files))
+			return nil
+		})
 	}
-	return nil
+	err = g.Wait()
+	p.clear()
+	settled := map[string]bool{} // a folder of many files is settled once
+	for i, target := range targets {
+		if written[i] {
+			if dir := filepath.Dir(target); !settled[dir] {
+				settled[dir] = true
+				settle(folder, dir)
+			}
+			fmt.Fprintf(a.err, "wrote %s\n", filepath.Join(path, target))
+		}
+	}
+	return err
 }
 
 // separator is what must stand between files for them to be the documents of

@@ -74,7 +74,7 @@ func (a *app) review(ctx context.Context, f *findingFlags, base, planFile string
 	if err != nil {
 		return err
 	}
-	sources, err := reader.Read(ctx, files)
+	sources, err := a.readAll(ctx, reader, files)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,222 @@
+package peers
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+)
+
+// BenchmarkSOPS fails if rendering takes more than 1.5 times as long as SOPS.
+func BenchmarkSOPS(b *testing.B) {
+	theirs, ours := newSOPS(b), newPouncet(b)
+	theirs.run(b)
+	ours.run(b, ours.endpoint)
+	var ratios, us, them []float64
+	for b.Loop() {
+		for range 15 {
+			t, o := seconds(func() { theirs.run(b) }), seconds(func() { ours.run(b, ours.endpoint) })
+			ratios, us, them = append(ratios, o/t), append(us, 1000*o), append(them, 1000*t)
+		}
+	}
+	b.ReportMetric(median(ratios), "x-of-sops")
+	b.ReportMetric(median(us), "render-ms")
+	b.ReportMetric(median(them), "sops-ms")
+	b.ReportMetric(0, "ns/op")
+	if x := median(ratios); x > 1.5 {
+		b.Errorf("%.2f times as long as SOPS; the promise is 1.5", x)
+	}
+}
+
+// BenchmarkLatency fails if 20 ms of latency on every request cost more than 30.
+func BenchmarkLatency(b *testing.B) {
+	ours := newPouncet(b)
+	near, far := delaying(b, ours.endpoint, 0), delaying(b, ours.endpoint, 20*time.Millisecond)
+	ours.run(b, near)
+	var more []float64
+	for b.Loop() {
+		for range 15 {
+			n, f := seconds(func() { ours.run(b, near) }), seconds(func() { ours.run(b, far) })
+			more = append(more, 1000*(f-n))
+		}
+	}
+	b.ReportMetric(median(more), "ms-more")
+	b.ReportMetric(0, "ns/op")
+	if m := median(more); m > 30 {
+		b.Errorf("20 ms of latency cost %.0f ms; the promise is 30", m)
+	}
+}
+
+// built is a program that `make bench` has built.
+func built(b testing.TB, name string) string {
+	b.Helper()
+	path, err := filepath.Abs("../../bin/" + name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		b.Fatalf("%s is not built: run make bench", path)
+	}
+	return path
+}
+
+// write writes a file of 1,000 keys.
+func write(b testing.TB, value func(i int) string) string {
+	b.Helper()
+	var text strings.Builder
+	for i := range references {
+		fmt.Fprintf(&text, "key_%d: %q\n", i, value(i))
+	}
+	path := filepath.Join(b.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
+
+func output(b testing.TB, cmd *exec.Cmd) {
+	b.Helper()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		b.Fatalf("%s: %v\n%s", cmd.Path, err, stderr.String())
+	}
+	if !bytes.Contains(out, []byte(value(references-1))) {
+		b.Fatalf("%s: the values are not there: %.300s", cmd.Path, out)
+	}
+}
+
+type sops struct{ binary, file, key string }
+
+func newSOPS(b testing.TB) sops {
+	b.Helper()
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := sops{built(b, "sops"), write(b, value), key.String()}
+	cmd := exec.Command(s.binary, "encrypt", "--in-place", "--age", key.Recipient().String(), s.file)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		b.Fatalf("sops encrypt: %v\n%s", err, out)
+	}
+	return s
+}
+
+func (s sops) run(b testing.TB) {
+	cmd := exec.Command(s.binary, "-d", s.file)
+	cmd.Env = append(os.Environ(), "SOPS_AGE_KEY="+s.key)
+	output(b, cmd)
+}
+
+type pouncet struct{ binary, file, endpoint, token string }
+
+// newPouncet starts a server that holds the values.
+func newPouncet(b testing.TB) pouncet {
+	b.Helper()
+	home := filepath.Join(b.TempDir(), "data")
+	made, err := open.Init(context.Background(), open.Config{Path: home})
+	if err != nil {
+		b.Fatal(err)
+	}
+	token, err := os.ReadFile(made.TokenFile)
+	if err != nil {
+		b.Fatal(err)
+	}
+	local, err := open.Open(context.Background(), open.Config{Path: home})
+	if err != nil {
+		b.Fatal(err)
+	}
+	quota := references
+	changes := []backend.Change{
+		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject, Policy: &backend.PolicyChange{MaxSecrets: &quota}},
+		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
+	}
+	for i := range references {
+		changes = append(changes, backend.Change{
+			Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod",
+			Name: fmt.Sprintf("s%d", i), Value: backend.Text(value(i)),
+		})
+	}
+	for len(changes) > 0 {
+		part := changes[:min(len(changes), backend.MaxChanges)]
+		if _, err := local.Apply(context.Background(), backend.ChangeSet{Changes: part}); err != nil {
+			b.Fatal(err)
+		}
+		changes = changes[len(part):]
+	}
+	if err := local.Close(); err != nil {
+		b.Fatal(err)
+	}
+	binary := built(b, "pouncet")
+	file := write(b, func(i int) string { return fmt.Sprintf("{{ get_secret_value('s%d') }}", i) })
+	return pouncet{binary, file, serve(b, binary, home), strings.TrimSpace(string(token))}
+}
+
+func (p pouncet) run(b testing.TB, endpoint string) {
+	cmd := exec.Command(p.binary, "render", "--env", "prod", p.file)
+	cmd.Env = append(os.Environ(), "POUNCET_ENDPOINT="+endpoint, "POUNCET_TOKEN="+p.token)
+	output(b, cmd)
+}
+
+// serve starts `pouncet server` on a free port and waits until it is ready.
+func serve(b testing.TB, binary, home string) string {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	cmd := exec.Command(binary, "server", "--listen", address)
+	cmd.Env = append(os.Environ(), "POUNCET_HOME="+home)
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = cmd.Process.Signal(os.Interrupt)
+		_ = cmd.Wait()
+	})
+	for range 100 {
+		if resp, err := http.Get("http://" + address + "/readyz"); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return "http://" + address
+			}
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	b.Fatal("the server did not become ready")
+	return ""
+}
+
+// delaying is a proxy before an endpoint that lets every request wait.
+func delaying(b testing.TB, endpoint string, latency time.Duration) string {
+	b.Helper()
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		b.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(latency)
+		proxy.ServeHTTP(w, r)
+	}))
+	b.Cleanup(s.Close)
+	return s.URL
+}

@@ -1,0 +1,149 @@
+package peers
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/helmfile/vals"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+const references = 1000
+
+// document has one reference, as write puts it, in every five lines.
+func document(write func(i int) string) []byte {
+	var b bytes.Buffer
+	for i := range references {
+		fmt.Fprintf(&b, "service_%d:\n  host: db-%d.internal # the primary\n  port: 5432\n  options: [a, 'b', \"c\"]\n  password: %s\n", i, i, write(i))
+	}
+	return b.Bytes()
+}
+
+func value(i int) string { return fmt.Sprintf("correct-horse-battery-%d", i) }
+
+// atHand is a resolver with all values in memory.
+type atHand map[string]backend.Value
+
+func (h atHand) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	out := make([]backend.Resolution, len(refs))
+	for i, ref := range refs {
+		out[i].Value = h[ref.Name]
+	}
+	return out, nil
+}
+
+// BenchmarkVals fails if ours has not three times the references per second of
+// vals from file to file, or is slower than vals' expansion by itself.
+func BenchmarkVals(b *testing.B) {
+	ours := ourRender(b)
+	for _, way := range []struct {
+		name  string
+		run   func(testing.TB) func()
+		least float64
+	}{{"file", valsFile, 3}, {"decoded", valsDecoded, 1}} {
+		b.Run(way.name, func(b *testing.B) {
+			theirs := way.run(b)
+			ours()
+			theirs()
+			var ratios, us, them []float64
+			for b.Loop() {
+				for range 10 {
+					a, t := seconds(ours), seconds(theirs)
+					ratios, us, them = append(ratios, t/a), append(us, references/a), append(them, references/t)
+				}
+			}
+			b.ReportMetric(median(ratios), "x-of-vals")
+			b.ReportMetric(median(us), "refs/s")
+			b.ReportMetric(median(them), "vals-refs/s")
+			b.ReportMetric(0, "ns/op")
+			if x := median(ratios); x < way.least {
+				b.Errorf("%.1f times the references per second of vals; the promise is %g", x, way.least)
+			}
+		})
+	}
+}
+
+func seconds(f func()) float64 {
+	start := time.Now()
+	f()
+	return time.Since(start).Seconds()
+}
+
+func ourRender(b testing.TB) func() {
+	values := atHand{}
+	for i := range references {
+		values[fmt.Sprintf("secret_%d", i)] = backend.Text(value(i))
+	}
+	files := []interpolate.File{{Name: "f", Data: document(func(i int) string {
+		return fmt.Sprintf("\"{{ get_secret_value('secret_%d') }}\"", i)
+	})}}
+	return func() {
+		out, err := interpolate.Render(b.Context(), values, files, interpolate.Options{Project: "p", Environment: "dev"})
+		check(b, err, out[0].Data)
+	}
+}
+
+func check(b testing.TB, err error, out []byte) {
+	if err != nil {
+		b.Fatal(err)
+	}
+	if !bytes.Contains(out, []byte(value(references-1))) || bytes.Contains(out, []byte("{{")) || bytes.Contains(out, []byte("ref+echo")) {
+		b.Fatalf("it was not rendered: %.300s", out)
+	}
+}
+
+func valsDocument() []byte {
+	return document(func(i int) string { return "ref+echo://" + value(i) })
+}
+
+// quiet are options with a cache that holds all values.
+func quiet() vals.Options { return vals.Options{CacheSize: 2 * references, LogOutput: io.Discard} }
+
+func valsFile(b testing.TB) func() {
+	path := filepath.Join(b.TempDir(), "f.yaml")
+	if err := os.WriteFile(path, valsDocument(), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	return func() {
+		nodes, err := vals.Inputs(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if nodes, err = vals.EvalNodes(nodes, quiet()); err != nil {
+			b.Fatal(err)
+		}
+		var out bytes.Buffer
+		check(b, vals.Output(&out, "yaml", nodes), out.Bytes())
+	}
+}
+
+// valsDecoded begins with the document as Go values and ends with them.
+func valsDecoded(b testing.TB) func() {
+	var document map[string]any
+	if err := yaml.Unmarshal(valsDocument(), &document); err != nil {
+		b.Fatal(err)
+	}
+	return func() {
+		runtime, err := vals.New(quiet())
+		if err != nil {
+			b.Fatal(err)
+		}
+		out, err := runtime.Eval(document)
+		if err != nil {
+			b.Fatal(err)
+		}
+		last, _ := out[fmt.Sprintf("service_%d", references-1)].(map[string]any)
+		if password, _ := last["password"].(string); password != value(references-1) {
+			b.Fatalf("it was not evaluated: %v", last)
+		}
+	}
+}
