@@ -33,6 +33,8 @@ type renderedConfigurationModel struct {
 	Scope       types.String `tfsdk:"scope"`
 	Content     types.String `tfsdk:"content"`
 	Path        types.String `tfsdk:"path"`
+	Format      types.String `tfsdk:"format"`
+	Dialect     types.String `tfsdk:"dialect"`
 	Missing     types.String `tfsdk:"missing"`
 	EnvVar      types.Bool   `tfsdk:"env_var"`
 	Rendered    types.String `tfsdk:"rendered"`
@@ -48,7 +50,7 @@ func (*renderedConfiguration) Metadata(_ context.Context, _ ephemeral.MetadataRe
 
 func (*renderedConfiguration) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A YAML configuration with its references filled in for one environment, as `pouncet render` does it, for the length of one Terraform run: " +
+		MarkdownDescription: "A configuration with its references filled in for one environment, as `pouncet render` does it, for the length of one Terraform run: " +
 			"for a write-only argument, as that of a Kubernetes secret or of a parameter store. All references of the text are resolved in one request, and everything that is wrong is told at once.\n\n" +
 			"A text names its secrets without Terraform noticing. Name the resources that make them in `depends_on`, so that they are made first: while they are only planned, `rendered` is unknown.",
 		Attributes: map[string]schema.Attribute{
@@ -56,16 +58,27 @@ func (*renderedConfiguration) Schema(_ context.Context, _ ephemeral.SchemaReques
 			"environment": schema.StringAttribute{Required: true, MarkdownDescription: "Environment of references that name none."},
 			"scope":       schema.StringAttribute{Optional: true, MarkdownDescription: "Scope of references that name none: `project` (the default), `app/<name>` or `pipeline/<name>`."},
 			"content": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "YAML text. Exactly one of `content` and `path` is needed.",
+				Optional: true, MarkdownDescription: "The text. Exactly one of `content` and `path` is needed.",
 				Validators: []validator.String{stringvalidator.ExactlyOneOf(path.MatchRoot("path"))},
 			},
 			"path": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "Path of a YAML file. Begin it with `path.module`: otherwise it is relative to the folder that Terraform runs in.",
+				Optional: true, MarkdownDescription: "Path of a file. Begin it with `path.module`: otherwise it is relative to the folder that Terraform runs in.",
 				Validators: []validator.String{stringvalidator.ExactlyOneOf(path.MatchRoot("content"))},
+			},
+			"format": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "What the text is: " + choices(interpolate.Formats) + ". Default: what the name of the file says, and YAML for `content`; " +
+					"what is not that yet, since others fill it in later, is read as a `template`.",
+				Validators: []validator.String{stringvalidator.OneOf(words(interpolate.Formats)...)},
+			},
+			"dialect": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: "Read the text as another tool does: " + choices(interpolate.Dialects) + ". Default: as `pouncet render` does.",
+				Validators:          []validator.String{stringvalidator.OneOf(words(interpolate.Dialects)...)},
 			},
 			"missing": schema.StringAttribute{
 				Optional: true,
-				MarkdownDescription: "What becomes of a reference to an entry that does not exist and has no default: `error` (the default), `null`, " +
+				MarkdownDescription: "What becomes of a reference to an entry that does not exist and has no default: `error` (the default), `null` (the default of the dialect `mage`), " +
 					"or `keep`, which leaves the expression in the text.",
 				Validators: []validator.String{stringvalidator.OneOf("error", "null", "keep")},
 			},
@@ -89,7 +102,10 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	at, file := path.Root("content"), interpolate.File{Name: "content", Data: []byte(m.Content.ValueString())}
+	at, file := path.Root("content"), interpolate.File{
+		Name: "content", Data: []byte(m.Content.ValueString()),
+		Format: interpolate.Format(m.Format.ValueString()), Dialect: interpolate.Dialect(m.Dialect.ValueString()),
+	}
 	if m.Content.IsNull() {
 		at, file.Name = path.Root("path"), m.Path.ValueString()
 		var err error
@@ -104,6 +120,9 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 		Warn: func(p interpolate.Problem) {
 			resp.Diagnostics.AddAttributeWarning(at, "A reference that is none", sentence(p.Error()))
 		},
+	}
+	if m.Missing.IsNull() && file.Dialect == interpolate.DialectMage {
+		o.Missing = interpolate.MissingNull
 	}
 	if m.EnvVar.ValueBool() {
 		o.LookupEnv = os.LookupEnv
@@ -121,6 +140,17 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 	}
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 }
+
+func words[S ~string](list []S) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return out
+}
+
+// choices are words for a description.
+func choices[S ~string](list []S) string { return "`" + strings.Join(words(list), "`, `") + "`" }
 
 // planningResolver resolves, and keeps apart what is missing only because this
 // plan is about to make it.
