@@ -79,6 +79,7 @@ func TestDotenvStyles(t *testing.T) {
 		{"A={{ get_secret_value('s') | int }}", "042", "A=42"}, {"A='{{ get_secret_value(\"s\") | bool }}' # c", "yes", "A=true # c"}, {"A={{ get_value('n', default=none) }}", "", "has no null"},
 		{"A=a CALL", "reboot", "A='a reboot'"}, {"A=u?a&CALL", "reboot", beside}, {"A=x (CALL)", "reboot", beside}, {"A= #CALL", "x", beside}, {"A=x\t# CALL", "x", beside},
 		{"A=\tCALL", "x", "there is a tab before this value"}, {"A=x\u00a0CALL", "a b", beside},
+		{"A=CALL\n" + strings.Repeat("#\n", 500_000), "x", "A=x\n" + strings.Repeat("#\n", 500_000)}, {"A=CALL\n" + strings.Repeat("#\n", 600_000), "x", "larger than 1 MiB"},
 		{"\ufeffA=CALL", "x", "\ufeffA=x"}, {"A=CALL\nA=2\nexport B\nC\n", "x", "A=x\nA=2\nexport B\nC\n"}, {"A=$(id)\nB=CALL", "x", "A=$(id)\nB=x"},
 	} {
 		text := strings.ReplaceAll(c.text, "CALL", secretCall)
@@ -87,7 +88,7 @@ func TestDotenvStyles(t *testing.T) {
 			got = err.Error()
 		}
 		if got != c.want && (err == nil || !strings.Contains(got, c.want)) {
-			t.Errorf("%q with %q:\n got %q\nwant %q", text, c.value, got, c.want)
+			t.Errorf("%.900q with %q:\n got %.900q\nwant %.900q", text, c.value, got, c.want)
 		}
 	}
 }

@@ -14,6 +14,10 @@ type statement struct {
 	assigned     bool // otherwise it is a name alone
 }
 
+// mostVariables is the size of a file of variables. An environment holds no more,
+// and the library goes a level deeper with every line of comments.
+const mostVariables = 1 << 20
+
 const (
 	statementBlanks = " \t\v\f\r"
 	notAStatement   = "a line is not of the form NAME=value"
@@ -35,6 +39,9 @@ var (
 func readStatements(text []byte, own bool) ([]statement, error) {
 	var out []statement
 	at := 0
+	if len(text) > mostVariables {
+		return nil, &atOffset{0, "it is larger than 1 MiB"}
+	}
 	if bytes.HasPrefix(text, []byte(byteOrderMark)) {
 		at = len(byteOrderMark)
 	}
