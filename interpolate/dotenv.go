@@ -36,7 +36,8 @@ import (
 //   - double quotes: without " $ ` \ and CR.
 //
 // What fits none is refused, and so is what others wrote around a reference if
-// it can be read in two ways. Newlines can stand in both kinds of quotes.
+// it can be read in two ways: with a tab before it, which to Node.js is a part of
+// the value, or a "#", or beside $NAME. Newlines can stand in both kinds of quotes.
 type dotenvSyntax struct {
 	// own says that Variables alone will read the file, so that any value can
 	// be written, with the escapes of Docker Compose.
@@ -51,15 +52,18 @@ const (
 	dotenvSingle = "'"
 	dotenvDouble = `"`
 
-	dotenvMixed = "$" // behind one of these
-	dotenvOpen  = "!" // behind that
+	dotenvMixed  = "$" // behind one of these
+	dotenvOpen   = "!" // behind that
+	dotenvSpaced = " " // bare, with blanks, so that to a shell a command stands behind them
 )
 
 var (
 	// barely matches a value that no reader takes for more than it is.
 	barely = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
-	// barelyAround matches text that may become a part of a quoted string.
-	barelyAround = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,= \t-]|[^\x00-\x7f])*$`)
+	// barelyAround matches bare text that may become a part of a quoted string,
+	// and expandedAround such as readers expand before they see a value in it.
+	barelyAround   = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,= \t-]|[^\x00-\xa0\pZ])*$`)
+	expandedAround = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,=${}-]|[^\x00-\xa0\pZ])*$`)
 	// expands matches what python-dotenv expands in any quotes.
 	expands = regexp.MustCompile(`\$\{[^}]*\}`)
 	// unfinished matches text that goes on in what follows it: a name, an
@@ -95,11 +99,16 @@ func (s dotenvSyntax) around(quotes, text string, m marks) string {
 			mixed = dotenvMixed
 		}
 	case dotenvBare:
-		if !m.in(text) {
-			return "" // a URI, of which nothing will be left
-		}
-		if !barelyAround.MatchString(text) {
+		switch {
+		case !m.in(text): // a URI, of which nothing will be left
+			return ""
+		case barelyAround.MatchString(text) && strings.ContainsAny(text, " \t"):
+			return dotenvSpaced
+		case barelyAround.MatchString(text):
+		case expandedAround.MatchString(text), s.own:
 			mixed = dotenvMixed
+		default:
+			return dotenvMixed + dotenvOpen
 		}
 	case dotenvDouble:
 		if strings.ContainsAny(text, "$`\\") {
@@ -156,8 +165,8 @@ func (s dotenvSyntax) anew(q quoted, value string) (string, *backend.Error) {
 		return "", backend.Errorf(backend.CodeInvalid, "the value holds a NUL byte, which no environment can").
 			WithHint("write it in base64, with | b64encode")
 	case strings.HasSuffix(q.style, dotenvMixed), strings.HasSuffix(q.style, dotenvOpen) && !strings.HasPrefix(q.style, dotenvSingle):
-		return "", backend.Errorf(backend.CodeInvalid, "what stands beside the reference is expanded by readers of such files, each in its own way, and the value cannot be written there").
-			WithHint("keep the reference in a variable of its own")
+		return "", backend.Errorf(backend.CodeInvalid, "readers of such files read what stands beside the reference in different ways, so that the value cannot be written there").
+			WithHint("write all of the value in quotes, or keep the reference in a variable of its own")
 	case barely.MatchString(value):
 		return value, nil
 	case s.own:

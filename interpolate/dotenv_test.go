@@ -2,68 +2,12 @@ package interpolate_test
 
 import (
 	"maps"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/compose-spec/compose-go/v2/dotenv"
-
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
-
-// dotenvReaders are those that a file of variables is written for and that can
-// be here: each reads texts, and says what is in each.
-var dotenvReaders = map[string]struct {
-	present []string
-	read    func(t *testing.T, texts []string) []map[string]string
-}{
-	"Docker Compose": {[]string{"true"}, func(t *testing.T, texts []string) (out []map[string]string) {
-		for _, text := range texts {
-			read, err := dotenv.Parse(strings.NewReader(text))
-			if err != nil {
-				t.Error(err)
-			}
-			out = append(out, read)
-		}
-		return out
-	}},
-	"bash": {[]string{"bash", "-c", "true"}, func(t *testing.T, texts []string) (out []map[string]string) {
-		for _, text := range texts {
-			name := filepath.Join(t.TempDir(), "file")
-			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			c := exec.CommandContext(t.Context(), "bash", "-c", `set -a; . "$0"; exec /usr/bin/env -0`, name)
-			c.Env = []string{}
-			answer, err := c.CombinedOutput()
-			if err != nil {
-				t.Error(err)
-			}
-			read := map[string]string{}
-			for pair := range strings.SplitSeq(strings.TrimSuffix(string(answer), "\x00"), "\x00") {
-				name, value, _ := strings.Cut(pair, "=")
-				read[name] = value
-			}
-			for _, own := range []string{"PWD", "SHLVL", "_"} {
-				delete(read, own)
-			}
-			out = append(out, read)
-		}
-		return out
-	}},
-	"Node.js": {[]string{"node", "-e", "require('node:util').parseEnv.call"}, func(t *testing.T, texts []string) (out []map[string]string) {
-		readBy(t, &out, texts, "node", "-e", `const texts = JSON.parse(require("fs").readFileSync(0, "utf8"));
-console.log(JSON.stringify(texts.map((t) => require("node:util").parseEnv(t))))`)
-		return out
-	}},
-	"python-dotenv": {[]string{"python3", "-c", "import dotenv"}, func(t *testing.T, texts []string) (out []map[string]string) {
-		readBy(t, &out, texts, "python3", "-c", `import sys, io, json, dotenv
-json.dump([dotenv.dotenv_values(stream=io.StringIO(t, newline=None)) for t in json.load(sys.stdin)], sys.stdout)`)
-		return out
-	}},
-}
 
 // TestNastyDotenv fills values in everywhere in a file. Either all readers read
 // the value, or it is refused.
@@ -119,7 +63,7 @@ func TestNastyDotenv(t *testing.T) {
 
 // TestDotenvStyles tells each style apart, and what is refused.
 func TestDotenvStyles(t *testing.T) {
-	const refused, beside, ends = "read in different ways, in whatever quotes", "what stands beside the reference is expanded", "readers disagree on where this value ends"
+	const refused, beside, ends = "read in different ways, in whatever quotes", "read what stands beside the reference in different ways", "readers disagree on where this value ends"
 	for _, c := range []struct{ text, value, want string }{
 		{"A=CALL", "p4ss/w+x=", "A=p4ss/w+x="}, {"A='CALL'", "word", "A='word'"}, {"A=CALL # c\r\n", "", "A='' # c\r\n"},
 		{"A=CALL", "a b", "A='a b'"}, {"A=CALL", "~", "A='~'"}, {"A=CALL", `a\nb`, `A='a\nb'`}, {"A=\"CALL\"", "$x", "A='$x'"},
@@ -133,6 +77,9 @@ func TestDotenvStyles(t *testing.T) {
 		{"A=\"\\\"x\\\"\"\nB=CALL", "x", "A=\"\\\"x\\\"\"\nB=x"}, {"A='CALL", "x", "the quotes do not end"}, {"A='CALL'x", "x", "not of the form"}, {"A='CALL'#x", "x", "not of the form"},
 		{"ls CALL", "x", "not of the form"}, {"A: CALL", "x", "not of the form"}, {"CALL=1", "x", "a name cannot hold a reference"}, {"XCALL", "x", "a name cannot hold a reference"},
 		{"A={{ get_secret_value('s') | int }}", "042", "A=42"}, {"A='{{ get_secret_value(\"s\") | bool }}' # c", "yes", "A=true # c"}, {"A={{ get_value('n', default=none) }}", "", "has no null"},
+		{"A=a CALL", "reboot", "A='a reboot'"}, {"A=u?a&CALL", "reboot", beside}, {"A=x (CALL)", "reboot", beside}, {"A= #CALL", "x", beside}, {"A=x\t# CALL", "x", beside},
+		{"A=\tCALL", "x", "there is a tab before this value"}, {"A=x\u00a0CALL", "a b", beside},
+		{"A=CALL\n" + strings.Repeat("#\n", 500_000), "x", "A=x\n" + strings.Repeat("#\n", 500_000)}, {"A=CALL\n" + strings.Repeat("#\n", 600_000), "x", "larger than 1 MiB"},
 		{"\ufeffA=CALL", "x", "\ufeffA=x"}, {"A=CALL\nA=2\nexport B\nC\n", "x", "A=x\nA=2\nexport B\nC\n"}, {"A=$(id)\nB=CALL", "x", "A=$(id)\nB=x"},
 	} {
 		text := strings.ReplaceAll(c.text, "CALL", secretCall)
@@ -141,7 +88,7 @@ func TestDotenvStyles(t *testing.T) {
 			got = err.Error()
 		}
 		if got != c.want && (err == nil || !strings.Contains(got, c.want)) {
-			t.Errorf("%q with %q:\n got %q\nwant %q", text, c.value, got, c.want)
+			t.Errorf("%.900q with %q:\n got %.900q\nwant %.900q", text, c.value, got, c.want)
 		}
 	}
 }

@@ -14,6 +14,10 @@ type statement struct {
 	assigned     bool // otherwise it is a name alone
 }
 
+// mostVariables is the size of a file of variables. An environment holds no more,
+// and the library goes a level deeper with every line of comments.
+const mostVariables = 1 << 20
+
 const (
 	statementBlanks = " \t\v\f\r"
 	notAStatement   = "a line is not of the form NAME=value"
@@ -35,6 +39,9 @@ var (
 func readStatements(text []byte, own bool) ([]statement, error) {
 	var out []statement
 	at := 0
+	if len(text) > mostVariables {
+		return nil, &atOffset{0, "it is larger than 1 MiB"}
+	}
 	if bytes.HasPrefix(text, []byte(byteOrderMark)) {
 		at = len(byteOrderMark)
 	}
@@ -78,20 +85,18 @@ func readStatement(text []byte, at int, own bool) (s statement, end int, _ error
 	if s.assigned = m[4] >= 0; !s.assigned {
 		return s, start, restOfLine(text, start)
 	}
-	switch {
-	case start < len(text) && (text[start] == '\'' || text[start] == '"'):
+	if !own && bytes.HasSuffix(text[:start], []byte("\t")) {
+		return s, 0, &atOffset{start, "there is a tab before this value, which is a part of it to some readers; write none"}
+	}
+	if start < len(text) && (text[start] == '\'' || text[start] == '"') {
 		return quotedStatement(text, s, own)
-	case start < len(text) && text[start] == '#': // Docker Compose takes a comment for a value if nothing is before it
-		return s, lineFeed(text, start), nil
 	}
 	end = lineFeed(text, start)
 	line := bytes.TrimRight(text[start:end], statementBlanks)
 	if bytes.IndexByte(line, '\r') >= 0 {
 		return s, 0, &atOffset{start, "a carriage return ends no line"}
 	}
-	for _, comment := range []string{" #", "\t#"} {
-		line, _, _ = bytes.Cut(line, []byte(comment))
-	}
+	line, _, _ = bytes.Cut(line, []byte(" #")) // and nothing else, to Docker Compose
 	line = bytes.TrimRight(line, statementBlanks)
 	if !own && (manyLines.Match(line) || oddQuotes(line)) {
 		return s, 0, &atOffset{start, notOneEnd}

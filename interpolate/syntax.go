@@ -87,30 +87,66 @@ func (d *Document) readSyntax(regions []region) (Problems, error) {
 	if d.marks, ok = chooseMarks(d.file.Data); !ok {
 		return d.whole(0, "the file holds references and nearly every letter of two bytes that there is", "split it"), nil
 	}
-	var first error
+	problems, err := d.readStrings(regions, nil)
+	if err == nil {
+		return problems, nil
+	}
 	// Where braces stand for a whole value, the copy has a string in their place.
-	for _, bare := range []bool{false, true} {
-		problems, err := d.readStrings(regions, bare)
-		if err == nil {
-			return problems, nil
+	first, bare := err, map[int]bool{}
+	for _, r := range regions {
+		if !r.unclosed && standsAlone(d.file.Data, r) {
+			bare[r.start] = true
 		}
-		if first == nil {
-			first = err
+	}
+	if problems, err = d.readStrings(regions, bare); err == nil {
+		return problems, nil
+	}
+	// Some of them are within strings or comments: those that are not stop the reading.
+	alone, bare := bare, map[int]bool{}
+	for err = first; len(bare)*len(d.file.Data) <= mostReadAgain; {
+		r, ok := d.stoppedAt(err, regions)
+		if !ok || !alone[r.start] || bare[r.start] {
+			break
+		}
+		bare[r.start] = true
+		if problems, err = d.readStrings(regions, bare); err == nil {
+			return problems, nil
 		}
 	}
 	return nil, first
 }
 
-func (d *Document) readStrings(regions []region, bare bool) (Problems, error) {
+// mostReadAgain bounds the bytes that are read in vain before a file is refused.
+const mostReadAgain = 64 << 20
+
+// stoppedAt is the region at which a text was found not to be what it should be.
+func (d *Document) stoppedAt(err error, regions []region) (region, bool) {
+	var at *atOffset
+	if !errors.As(err, &at) {
+		return region{}, false
+	}
+	i := slices.IndexFunc(regions, func(r region) bool { return r.end > at.offset })
+	if i < 0 {
+		return region{}, false
+	}
+	r := regions[i]
+	return r, len(bytes.TrimLeft(d.file.Data[min(at.offset, r.start):r.start], " \t\r\n:,=[")) == 0
+}
+
+// readStrings reads the copy in which the bare regions stand for strings.
+func (d *Document) readStrings(regions []region, bare map[int]bool) (Problems, error) {
 	d.scalars, d.suspects = nil, nil
-	words := d.hideAll(regions, bare)
+	d.hideAll(regions, bare)
 	found, err := d.syntax.strings(d.masked, search{d.marks, d.file.isBare})
 	if err != nil {
 		return nil, err
 	}
 	w := walker{doc: d, regions: regions, ruler: newRuler(d.file)}
+	missing := len(bare)
 	for _, q := range found {
-		q.bare = words[q.start]
+		if q.bare = bare[q.start]; q.bare {
+			missing--
+		}
 		s, ok := w.quoted(q)
 		if !ok {
 			return nil, errAstray
@@ -119,31 +155,36 @@ func (d *Document) readStrings(regions []region, bare bool) (Problems, error) {
 			d.scalars = append(d.scalars, *s)
 		}
 	}
+	for _, r := range regions {
+		if bare[r.start] && r.end-r.start-2 < len(d.marks.open+d.marks.close) {
+			missing-- // it is too short for a word
+		}
+	}
+	if missing > 0 {
+		return nil, errAstray
+	}
 	_, err = d.syntax.tree(d.masked)
 	return w.problems, err
 }
 
-// hideAll makes the copy, and tells where a word stands for a string.
-func (d *Document) hideAll(regions []region, bare bool) map[int]bool {
+// hideAll makes the copy, in which the bare regions stand for strings.
+func (d *Document) hideAll(regions []region, bare map[int]bool) {
 	d.masked = bytes.Clone(d.file.Data)
 	if bytes.HasPrefix(d.masked, []byte(byteOrderMark)) {
 		copy(d.masked, "   ") // not every reader knows it, and all skip spaces
 	}
-	quoted := map[int]bool{}
 	for i, r := range regions {
 		word := d.masked[r.start:r.end]
 		if r.unclosed {
 			copy(word, d.marks.unclosed)
 			continue
 		}
-		if bare && standsAlone(d.file.Data, r) {
-			quoted[r.start] = true
+		if bare[r.start] {
 			word[0], word[len(word)-1] = '"', '"'
 			word = word[1 : len(word)-1]
 		}
 		d.marks.write(word, i)
 	}
-	return quoted
 }
 
 // write fills a stretch with a word that no other stretch of its length has,

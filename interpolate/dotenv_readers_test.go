@@ -1,0 +1,116 @@
+package interpolate_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+// dotenvReaders are those that a file of variables is written for and that can
+// be here: each reads texts, and says what is in each.
+var dotenvReaders = map[string]struct {
+	present []string
+	read    func(t *testing.T, texts []string) []map[string]string
+}{
+	"Docker Compose": {[]string{"true"}, func(t *testing.T, texts []string) (out []map[string]string) {
+		for _, text := range texts {
+			read, err := dotenv.ParseWithLookup(strings.NewReader(text), func(string) (string, bool) { return "", true })
+			if err != nil {
+				t.Error(err)
+			}
+			out = append(out, read)
+		}
+		return out
+	}},
+	"bash": {[]string{"bash", "-c", "true"}, func(t *testing.T, texts []string) (out []map[string]string) {
+		dir := t.TempDir()
+		for i, text := range texts {
+			if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%06d", i)), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// No command is found, and each file has a shell of its own.
+		c := exec.CommandContext(t.Context(), "bash", "-c", `cd "$0"; PATH=/none; for file in *; do (
+	before=$(compgen -v); . ./$file
+	for name in $(compgen -v); do [[ " ${before//$'\n'/ } before BASH_ARGC BASH_ARGV BASH_LINENO BASH_SOURCE FUNCNAME PIPESTATUS _ file name " = *" $name "* ]] || printf '%s=%s\0' $name "${!name}"; done
+) 2>/dev/null; printf '\0'; done`, dir)
+		c.Env = []string{}
+		answer, err := c.Output()
+		if err != nil {
+			t.Error(err)
+		}
+		read := map[string]string{}
+		for pair := range strings.SplitSeq(strings.TrimSuffix(string(answer), "\x00"), "\x00") {
+			if name, value, found := strings.Cut(pair, "="); found {
+				read[name] = value
+				continue
+			}
+			out, read = append(out, read), map[string]string{}
+		}
+		return out
+	}},
+	"Node.js": {[]string{"node", "-e", "require('node:util').parseEnv.call"}, func(t *testing.T, texts []string) (out []map[string]string) {
+		readBy(t, &out, texts, "node", "-e", `const texts = JSON.parse(require("fs").readFileSync(0, "utf8"));
+console.log(JSON.stringify(texts.map((t) => require("node:util").parseEnv(t))))`)
+		return out
+	}},
+	"python-dotenv": {[]string{"python3", "-c", "import dotenv"}, func(t *testing.T, texts []string) (out []map[string]string) {
+		readBy(t, &out, texts, "python3", "-c", `import sys, io, json, dotenv
+json.dump([dotenv.dotenv_values(stream=io.StringIO(t, newline=None)) for t in json.load(sys.stdin)], sys.stdout)`)
+		return out
+	}},
+}
+
+// TestDotenvReadersAgree holds for texts and values of random pieces: where a
+// reader sees a reference in a value, it sees the value there when that is
+// filled in, and nothing else changes.
+func TestDotenvReadersAgree(t *testing.T) {
+	pieces := strings.Split("CALL|CALL|'CALL'|\"CALL\"|'|\"|`|\\|$|{|}|(|)|x| |#|\n|=|~|:|;|HOME|-|a b|A=|\nB=|\nC='|\nD=\"|\t|é|<|&|!|*", "|")
+	values := []string{"x", "it's", "a b", `a"b`, "$x", "${x}", "}", "{x}", "-y", ":-z}", "`id`", "$(id)", `\`, `\n`, "n", "a\nB2=1", "#", " # x", "'\nZ=1\n'", "\"\nZ=1\n\"", "",
+		"=", "~", "/root", `a\'b`, `x\"`, "\n", "; id", "é"}
+	random := rand.New(rand.NewPCG(1, 2))
+	var texts, before, after, filled []string
+	for len(texts) < 500 {
+		text := "A="
+		for range 1 + random.IntN(9) {
+			text += pieces[random.IntN(len(pieces))]
+		}
+		value := values[random.IntN(len(values))]
+		out, err := renderAs(t, interpolate.FormatDotenv, strings.ReplaceAll(text, "CALL", secretCall), value)
+		if err != nil || !strings.Contains(text, "CALL") || strings.Contains(out, "{{") {
+			continue // refused, or in a comment
+		}
+		texts, filled, after = append(texts, text), append(filled, value), append(after, out)
+		before = append(before, strings.ReplaceAll(text, "CALL", standIn))
+	}
+	for name, reader := range dotenvReaders {
+		t.Run(name, func(t *testing.T) {
+			if exec.CommandContext(t.Context(), reader.present[0], reader.present[1:]...).Run() != nil {
+				t.Skipf("SKIPPED: %s is not here to read files of variables; install it, as CI has it", name)
+			}
+			was, is := reader.read(t, before), reader.read(t, after)
+			for i, want := range was {
+				// Behind a blank, bash takes a reference without quotes for a command,
+				// and to Node.js, a tab is a part of one. Quotes mend that.
+				if name == "bash" && strings.ContainsAny(texts[i], " \t") || name == "Node.js" && strings.Contains(texts[i], "\t") {
+					continue
+				}
+				for k := range want {
+					want[k] = strings.ReplaceAll(want[k], standIn, filled[i])
+				}
+				if !maps.Equal(want, is[i]) {
+					t.Errorf("%q with %q is %q:\nread %q\nwant %q", texts[i], filled[i], after[i], is[i], want)
+				}
+			}
+		})
+	}
+}
