@@ -49,7 +49,8 @@
 // A file with references has at most MaxFileBytes, and MaxNesting mappings and
 // sequences within one another; of what is wrong with it, MaxProblems are told.
 // What is within these limits takes time and memory that grow with its length
-// and no faster. Aliases are never followed.
+// and no faster: about 5 bytes for each byte of a file of the usual form, and 45
+// where it has to be parsed. Aliases are never followed.
 //
 // Only YAML, in UTF-8. An expression ends at the first "}}", in quotes or not,
 // and has at most MaxExpressionBytes; one that reaches across lines comes back
