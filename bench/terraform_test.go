@@ -158,19 +158,29 @@ func peak(b *testing.B, folder string) int {
 	most := 0
 	out, _ := exec.Command("pgrep", "-f", folder).Output() // nothing found is no output
 	for pid := range strings.FieldsSeq(string(out)) {
-		status, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
-		if err != nil {
-			continue // it has ended
-		}
-		for line := range strings.Lines(string(status)) {
-			if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
-				n, err := strconv.Atoi(strings.Fields(rest)[0])
-				if err != nil {
-					b.Fatal(err)
-				}
-				most = max(most, n)
-			}
+		if n, err := strconv.Atoi(pid); err == nil {
+			most = max(most, mostResident(b, n))
 		}
 	}
 	return most
+}
+
+// mostResident is the largest resident size, in KiB, that a process has had; 0
+// if it has ended.
+func mostResident(b *testing.B, pid int) int {
+	b.Helper()
+	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			n, err := strconv.Atoi(strings.Fields(rest)[0])
+			if err != nil {
+				b.Fatal(err)
+			}
+			return n
+		}
+	}
+	return 0
 }

@@ -58,7 +58,8 @@
 // A file with references has at most MaxFileBytes, and in YAML MaxNesting mappings
 // and sequences within one another; of what is wrong with it, MaxProblems are
 // told. What is within these limits takes time and memory that grow with its
-// length and no faster. Aliases are never followed.
+// length and no faster: in YAML, about 5 bytes for each byte of a file of the
+// usual form, and 45 where it has to be parsed. Aliases are never followed.
 //
 // Only UTF-8. An expression ends at the first "}}", in quotes or not, and has at
 // most MaxExpressionBytes; one that reaches across lines comes back on one line

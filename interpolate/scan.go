@@ -18,7 +18,7 @@ import (
 // Limits. They bound what one file can cost; a file without references is
 // passed through whatever its size.
 const (
-	MaxFileBytes       = 256 << 20 // of a file that holds references
+	MaxFileBytes       = 128 << 20 // of a file that holds references
 	MaxExpressionBytes = 4096      // between "{{" and "}}"
 )
 
