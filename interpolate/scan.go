@@ -185,15 +185,20 @@ func (d *Document) readable() Problems {
 		problems[0].Err.Code = backend.CodeTooLarge
 		return problems
 	}
+	isYAML := d.file.format() == FormatYAML
 	for i := 0; i < len(data); {
 		r, n := rune(data[i]), 1
+		if r >= ' ' && r < utf8.RuneSelf {
+			i++
+			continue
+		}
 		if r >= utf8.RuneSelf {
 			r, n = utf8.DecodeRune(data[i:])
 		}
 		switch {
 		case r == utf8.RuneError && n == 1:
 			return d.whole(i, "the file holds references and is not UTF-8", "save it as UTF-8")
-		case d.file.format() == FormatYAML && (r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff):
+		case isYAML && (r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff):
 			return d.whole(i, "the file holds references and a control character that YAML does not allow", `write it as an escape in double quotes, as in "\x00"`)
 		}
 		i += n

@@ -229,6 +229,9 @@ func (w *walker) region(r region, decode decoder) part {
 	}
 	text := decode(raw, r.lines)
 	body := text[2 : len(text)-2]
+	if usual := usualCall(body); usual != nil && !r.dollar {
+		return part{text: text, expr: usual, pos: w.ruler.position(r.start)}
+	}
 	if r.control || !isOurs(body) {
 		if r.lines {
 			w.foreign[r.start] = true

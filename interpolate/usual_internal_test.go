@@ -1,0 +1,25 @@
+package interpolate
+
+import (
+	"reflect"
+	"testing"
+)
+
+func FuzzUsualCall(f *testing.F) {
+	for _, text := range []string{
+		" get_secret_value('a') ", `mage_secret_var("a-b_1")`, "get_value('a')", "get_value('')", "get_value('a\")", "get_value(a)", "get_value('a', 'b')",
+		"get_value('a').b", "get_value(('a'))", " get_value ('a')", "get_value('a' )", "env_var('A')", "get_value(''')", "x.get_value('a')", "get_value('" + string(make([]byte, 300)) + "')",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		usual := usualCall(text)
+		if usual == nil {
+			return
+		}
+		parsed, err := parseExpression(text)
+		if err != nil || !isOurs(text) || !reflect.DeepEqual(usual, parsed) {
+			t.Errorf("%q: %+v, and the parser makes %+v, %v", text, usual.References(), parsed, err)
+		}
+	})
+}
