@@ -9,7 +9,8 @@ import (
 // doubleQuote writes s, which is UTF-8, as a YAML scalar in double quotes, on
 // one line. Everything is escaped that a reader of any version of YAML might
 // take for a line break, not print, or refuse: JSON's rules are not enough,
-// since YAML excludes more control characters and the ends of every plane.
+// since YAML excludes more control characters and the ends of every plane. The
+// escapes are JSON's as far as it has them, since YAML's readers include JSON's.
 func doubleQuote(s string) string {
 	var out strings.Builder
 	out.Grow(len(s) + 2)
@@ -57,8 +58,6 @@ func writeEscape(out *strings.Builder, r rune) {
 		out.WriteString(`\r`)
 	case r == '\t':
 		out.WriteString(`\t`)
-	case r <= 0xff:
-		fmt.Fprintf(out, `\x%02X`, r)
 	case r <= 0xffff:
 		fmt.Fprintf(out, `\u%04X`, r)
 	default:

@@ -265,7 +265,7 @@ func TestViews(t *testing.T) {
 // characters as they are, and others would not.
 func TestEscapes(t *testing.T) {
 	const value = "\x00\t\n\r\x1b\"\\/'\x7f\u0080\u0085\u00a0\u00a1\u2027\u2028\u2029\u202a\ufeff\ufffd\ufffe\uffff\U0001fffd\U0001ffff\U0010fffe😀"
-	const want = `"\x00\t\n\r\x1B\"\\/'\x7F\x80\x85\xA0` + "\u00a1\u2027" + `\u2028\u2029` + "\u202a" + `\uFEFF` + "\ufffd" + `\uFFFE\uFFFF` + "\U0001fffd" + `\U0001FFFF\U0010FFFE` + "😀\"\n"
+	const want = `"\u0000\t\n\r\u001B\"\\/'\u007F\u0080\u0085\u00A0` + "\u00a1\u2027" + `\u2028\u2029` + "\u202a" + `\uFEFF` + "\ufffd" + `\uFFFE\uFFFF` + "\U0001fffd" + `\U0001FFFF\U0010FFFE` + "😀\"\n"
 	for _, text := range []string{"{{ get_secret_value('s') }}\n", "'{{ get_secret_value(''s'') }}'\n", "\"{{ get_secret_value('s') }}\"\n"} {
 		r := &resolver{secrets: map[string]string{"dev/s": value}}
 		out, err := interpolate.Render(t.Context(), r, []interpolate.File{{Name: "f", Data: []byte(text)}}, dev())
