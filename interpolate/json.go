@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -100,25 +99,7 @@ func (jsonSyntax) tree(text []byte) (any, error) {
 
 // escapeJSON is a string as it is written between double quotes, in JSON and in
 // whatever has JSON's escapes.
-func escapeJSON(s string) string {
-	var out strings.Builder
-	out.Grow(len(s))
-	clean := 0
-	for i := 0; i < len(s); {
-		r, n := rune(s[i]), 1
-		if r >= utf8.RuneSelf {
-			r, n = utf8.DecodeRuneInString(s[i:])
-		}
-		if needsEscape(r) {
-			out.WriteString(s[clean:i])
-			writeJSONEscape(&out, r)
-			clean = i + n
-		}
-		i += n
-	}
-	out.WriteString(s[clean:])
-	return out.String()
-}
+func escapeJSON(s string) string { return escaped(s, writeJSONEscape) }
 
 func writeJSONEscape(out *strings.Builder, r rune) {
 	short := strings.IndexRune("\"\\\n\r\t\b\f", r)

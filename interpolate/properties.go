@@ -17,7 +17,7 @@ import (
 // has it in the Java SE API: "key=value", "key: value" or "key value", with
 // comments behind "#" and "!", lines that go on behind a "\", and escapes.
 //
-// A value is written in ASCII, and everything else as \uXXXX (two of them beyond
+// A value is written in ASCII, and everything else as \u escapes (two of them beyond
 // the basic plane), so that it is the same to readers of ISO-8859-1, which the
 // API has for streams, and of UTF-8. Every value can be written. What others
 // make of values afterwards no escape can prevent: Spring replaces ${…} in

@@ -11,10 +11,15 @@ import (
 // take for a line break, not print, or refuse: JSON's rules are not enough,
 // since YAML excludes more control characters and the ends of every plane. The
 // escapes are JSON's as far as it has them, since YAML's readers include JSON's.
-func doubleQuote(s string) string {
+func doubleQuote(s string) string { return `"` + escapeYAML(s) + `"` }
+
+func escapeYAML(s string) string { return escaped(s, writeEscape) }
+
+// escaped is s with write for every letter that is not written as it is between
+// double quotes.
+func escaped(s string, write func(out *strings.Builder, r rune)) string {
 	var out strings.Builder
-	out.Grow(len(s) + 2)
-	out.WriteByte('"')
+	out.Grow(len(s))
 	clean := 0
 	for i := 0; i < len(s); {
 		r, n := rune(s[i]), 1
@@ -23,13 +28,12 @@ func doubleQuote(s string) string {
 		}
 		if needsEscape(r) {
 			out.WriteString(s[clean:i])
-			writeEscape(&out, r)
+			write(&out, r)
 			clean = i + n
 		}
 		i += n
 	}
 	out.WriteString(s[clean:])
-	out.WriteByte('"')
 	return out.String()
 }
 

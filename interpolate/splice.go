@@ -178,8 +178,7 @@ func (s *scalar) insertion(value string) (string, bool) {
 	case s.lines:
 		return "", false
 	case s.node.Style&yaml.DoubleQuotedStyle != 0:
-		quoted := doubleQuote(value)
-		return quoted[1 : len(quoted)-1], true
+		return escapeYAML(value), true
 	case s.node.Style&yaml.SingleQuotedStyle != 0 && s.foreign() != "":
 		return strings.ReplaceAll(value, "'", "''"), isTameText(value)
 	}

@@ -3,7 +3,6 @@ package interpolate
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -169,19 +168,6 @@ func (tomlSyntax) tree(text []byte) (any, error) {
 	return out, validTOML(text)
 }
 
-// escapeTOML is a string as it is written between double quotes.
-func escapeTOML(s string) string {
-	var out strings.Builder
-	out.Grow(len(s))
-	for _, r := range s {
-		switch {
-		case !needsEscape(r):
-			out.WriteRune(r)
-		case r > 0xffff:
-			fmt.Fprintf(&out, `\U%08X`, r)
-		default:
-			writeJSONEscape(&out, r)
-		}
-	}
-	return out.String()
-}
+// escapeTOML is a string as it is written between double quotes. Of the escapes
+// that YAML has, those that are used are TOML's as well.
+func escapeTOML(s string) string { return escapeYAML(s) }
