@@ -133,6 +133,21 @@ func TestTemplates(t *testing.T) {
 	}
 }
 
+// TestTemplatesOfJSON has no strings without quotes.
+func TestTemplatesOfJSON(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a": {% if x %} "{{ get_secret_value('s') }}" {% endif %}}`:   `{"a": {% if x %} "word" {% endif %}}`,
+		`{"a": {% if x %} {{ get_secret_value('s') }} {% endif %}}`:     "write the expression in quotes",
+		`{"a": {% if x %} https://{{ get_secret_value('s') }} {% x %}}`: "write the expression in quotes",
+		"\ufeff# {{ get_secret_value('s') }}\n{{ .x }} {":               "\ufeff# {{ get_secret_value('s') }}\n{{ .x }} {",
+	} {
+		out, err := interpolate.Render(t.Context(), one("word"), []interpolate.File{{Name: "a.json", Data: []byte(text)}}, dev())
+		if err != nil && !strings.Contains(err.Error(), want) || err == nil && string(out[0].Data) != want {
+			t.Errorf("%s: %v, %v, want %s", text, out, err, want)
+		}
+	}
+}
+
 // TestBrokenIsNotTaken expects what is meant to be a format, and is broken, not to pass for a template.
 func TestBrokenIsNotTaken(t *testing.T) {
 	const broken = "x: [\ny: \"{{ get_secret_value('s') }}\"\n"

@@ -42,8 +42,9 @@ func (d *Document) readText(regions []region) Problems {
 // comments tells which places of a template are in comments: on lines that begin
 // with "#", as YAML, TOML, shells and most others have it. Plain text has none.
 type comments struct {
-	data     []byte
-	at, line int // the offset last asked about, and where its line begins
+	data []byte
+	at   int  // the offset last asked about
+	in   bool // whether its line is a comment
 }
 
 func commentsOf(d *Document) *comments {
@@ -58,14 +59,13 @@ func (c *comments) hold(offset int) bool {
 	if c.data == nil {
 		return false
 	}
-	if i := bytes.LastIndexByte(c.data[c.at:offset], '\n'); i >= 0 {
-		c.line = c.at + i + 1
+	if i := bytes.LastIndexByte(c.data[c.at:offset], '\n'); i >= 0 || c.at == 0 {
+		line := c.data[c.at+i+1 : offset+1]
+		c.in = bytes.HasPrefix(bytes.TrimLeft(line, byteOrderMark+" \t"), []byte("#"))
 	}
 	c.at = offset
-	return c.data[c.line+leadingBlanks(c.data[c.line:])] == '#'
+	return c.in
 }
-
-func leadingBlanks(b []byte) int { return len(b) - len(bytes.TrimLeft(b, " \t")) }
 
 // bareURIs tells of URIs without braces, which are references only as whole
 // values: in a text, nothing is known to be one.
@@ -155,13 +155,23 @@ func (d *Document) meansTheSame(p part, o *outcome) *backend.Error {
 	switch {
 	case !inert.MatchString(o.text):
 		return d.refuse("it has characters with a meaning in some of them")
-	case quoted, len(beside) > longestKeyword && unlikeANumber.MatchString(beside):
+	case quoted:
+		return nil
+	case d.needsQuotes():
+	case len(beside) > longestKeyword && unlikeANumber.MatchString(beside):
 		return nil
 	case beside == "" && likeAWord.MatchString(o.text) && !keyword.MatchString(o.text):
 		return nil
 	}
 	return backend.Errorf(backend.CodeInvalid, "%s, and without quotes the value could be taken for a number, a date or a keyword", d.noFormat).
 		WithHint(`write the expression in quotes: "{{ … }}"`)
+}
+
+// needsQuotes reports whether the file will be of a format in which no string is
+// without quotes.
+func (d *Document) needsQuotes() bool {
+	f := FormatOf(d.file.Name)
+	return f == FormatJSON || f == FormatTOML
 }
 
 func (d *Document) refuse(why string) *backend.Error {
@@ -174,7 +184,8 @@ func (d *Document) refuse(why string) *backend.Error {
 // expressions become is not known: it may be digits.
 func (d *Document) beside(p part) (beside string, quoted bool) {
 	data := d.file.Data
-	from := max(bytes.LastIndexByte(data[:p.start], '\n')+1, p.start-lineReach)
+	from := max(0, p.start-lineReach)
+	from += bytes.LastIndexByte(data[from:p.start], '\n') + 1
 	to := p.end + lineReach
 	if i := bytes.IndexByte(data[p.end:min(len(data), to)], '\n'); i >= 0 {
 		to = p.end + i

@@ -94,7 +94,7 @@ func (p *Plan) Ask(ctx context.Context, c backend.Change) (Verdict, error) {
 	}
 	v.Doubtful = len(v.Broken) > 0 && p.inDoubt(c.Project, v.Broken[0].Code)
 	p.add(out, c)
-	if c.Op != backend.OpDelete && c.ID != "" {
+	if replaced := broken != nil && broken.Code == backend.CodeImmutable; c.Op != backend.OpDelete && c.ID != "" && !replaced {
 		if err := p.judgeRemovals(ctx, c.ID, &v); err != nil {
 			return v, err
 		}
@@ -152,8 +152,9 @@ func (p *Plan) judgeRemovals(ctx context.Context, id string, v *Verdict) error {
 			return err
 		}
 		if broken != nil && slices.ContainsFunc(broken.Users, func(u backend.User) bool { return u.ID == id }) {
-			broken.Message += ", and this plan removes it"
-			v.because(broken)
+			told := *broken
+			told.Message += ", and this plan removes it"
+			v.because(&told)
 		}
 	}
 	return nil

@@ -23,6 +23,9 @@ func (s linked) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outco
 		if c.Op == backend.OpUpdate {
 			out[i].Action = backend.ActionUnchanged
 		}
+		if c.Environment != "" {
+			out[i].Err = backend.Errorf(backend.CodeImmutable, "it cannot move")
+		}
 		if user := "v" + strings.TrimPrefix(c.ID, "s"); c.Kind == backend.KindSecret && !gone[user] {
 			out[i].Err = backend.Errorf(backend.CodeInUse, "%s is in use by %s", c.ID, user)
 			out[i].Err.Users = []backend.User{{Label: user, ID: user, ManagedBy: s.managedBy}}
@@ -37,6 +40,8 @@ func (s linked) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outco
 func TestRemovalOfWhatIsUsed(t *testing.T) {
 	secret := backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: "s1"}
 	goes := backend.Change{Op: backend.OpDelete, Kind: backend.KindValue, ID: "v1"}
+	replaced := backend.Change{Op: backend.OpUpdate, Kind: backend.KindValue, ID: "v1", Environment: "elsewhere"}
+	other := secret
 	stays := backend.Change{Op: backend.OpUpdate, Kind: backend.KindValue, ID: "v1"}
 	for _, test := range []struct {
 		name      string
@@ -48,6 +53,7 @@ func TestRemovalOfWhatIsUsed(t *testing.T) {
 		{"the user went before", backend.ManagedByTerraform, []backend.Change{goes, secret}, []int{0, 0}},
 		{"the user stays, seen later", backend.ManagedByTerraform, []backend.Change{secret, stays}, []int{0, 1}},
 		{"the user stays, seen before", backend.ManagedByTerraform, []backend.Change{stays, secret}, []int{0, 1}},
+		{"the user is replaced", backend.ManagedByTerraform, []backend.Change{secret, replaced, goes, other}, []int{0, 1, 0, 0}},
 		{"the user is nobody's", "", []backend.Change{secret, goes}, []int{1, 0}},
 		{"the user was nobody's and went before", "", []backend.Change{goes, secret}, []int{0, 0}},
 	} {
@@ -62,7 +68,7 @@ func TestRemovalOfWhatIsUsed(t *testing.T) {
 					t.Errorf("question %d: %v, want %d", i, v.Broken, test.broken[i])
 				}
 				for _, e := range v.Broken {
-					if !strings.Contains(e.Message, "s1 is in use by v1") {
+					if e.Code != backend.CodeImmutable && !strings.Contains(e.Message, "s1 is in use by v1") {
 						t.Errorf("told: %s", e.Message)
 					}
 				}
