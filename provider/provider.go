@@ -7,9 +7,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
@@ -74,6 +76,12 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 				Optional:            true,
 				MarkdownDescription: "Name or id of the project for everything that names none. Also `POUNCET_PROJECT`; `default` otherwise.",
 			},
+			"configuration": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Name of this configuration (root module), where several share a project: letters, digits, `_` and `-`, at most 50. What it makes is marked as managed by it, " +
+					"so that a plan here that removes what another configuration uses fails, and names the user. Without names only the apply can tell, and then refuses. Choose it before the first apply: the mark changes with the next change of each resource.",
+				Validators: []validator.String{stringvalidator.RegexMatches(regexp.MustCompile(`^[A-Za-z0-9_-]{1,50}$`), "use 1 to 50 letters, digits, _ and -")},
+			},
 			"ca_cert_file": schema.StringAttribute{
 				Optional:            true,
 				MarkdownDescription: "PEM file of certificate authorities to trust for the server, instead of the system's. Also `POUNCET_CACERT`.",
@@ -106,6 +114,7 @@ type configuration struct {
 	Endpoint       types.String `tfsdk:"endpoint"`
 	Token          types.String `tfsdk:"token"`
 	Project        types.String `tfsdk:"project"`
+	Configuration  types.String `tfsdk:"configuration"`
 	CACertFile     types.String `tfsdk:"ca_cert_file"`
 	MaxRetries     types.Int64  `tfsdk:"max_retries"`
 	RequestTimeout types.String `tfsdk:"request_timeout"`
@@ -120,7 +129,7 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 		return
 	}
 	values := map[string]types.String{"endpoint": c.Endpoint, "token": c.Token, "project": c.Project, "path": c.Path, "kms_key": c.KMSKey}
-	known := map[string]attr.Value{"ca_cert_file": c.CACertFile, "max_retries": c.MaxRetries, "request_timeout": c.RequestTimeout}
+	known := map[string]attr.Value{"configuration": c.Configuration, "ca_cert_file": c.CACertFile, "max_retries": c.MaxRetries, "request_timeout": c.RequestTimeout}
 	for name, value := range values {
 		known[name] = value
 	}
@@ -166,7 +175,7 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 			fmt.Sprintf("There was none, so the provider made one in %s. It holds the secrets and, unless kms_key names another, the key to them: keep it, and keep it out of version control.\n\n"+
 				"If you expected your secrets to be there, this is the wrong folder: set path or POUNCET_HOME, or an endpoint.", b.Where))
 	}
-	s := session.New(b, cmp.Or(c.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject))
+	s := session.New(b, cmp.Or(c.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject), c.Configuration.ValueString())
 	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = s, s, s
 	resp.ListResourceData, resp.ActionData = s, s
 }

@@ -63,8 +63,7 @@ func (o *object) query(ctx context.Context, q backend.Query) ([]backend.Object, 
 
 // apply makes one change. The idempotency key lets the client repeat a request whose answer was lost.
 func (o *object) apply(ctx context.Context, doing string, c backend.Change, diags *diag.Diagnostics) (backend.Outcome, bool) {
-	managedBy := backend.ManagedByTerraform
-	c.ManagedBy = &managedBy
+	c.ManagedBy = &o.session.ManagedBy
 	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, IdempotencyKey: rand.Text()})
 	if err != nil {
 		session.Report(diags, doing+" the "+o.kind.String(), o.explain(err, c), o.paths)

@@ -28,6 +28,33 @@ func TestSecretInUseFailsInThePlan(t *testing.T) {
 	)
 }
 
+// TestUserOfAnotherConfiguration fails in the plan as soon as configurations have names.
+func TestUserOfAnotherConfiguration(t *testing.T) {
+	b := acctest.New(t)
+	other := backend.ManagedByTerraform + ":other"
+	user := backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "dev", Name: "user", Link: &backend.Link{Secret: "db_password"}, ManagedBy: &other}
+	gone := user
+	gone.Op, gone.Link, gone.ManagedBy = backend.OpDelete, nil, nil
+	acctest.Run(t,
+		resource.TestStep{Config: b.Config(secretConfig("v", ""))},
+		resource.TestStep{PreConfig: func() { b.Apply(user) }, Config: b.Config(""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)in\s+use\s+by\s+scoped\s+value\s+user`)},
+		resource.TestStep{PreConfig: func() { b.Apply(gone) }, Config: b.Config("")},
+	)
+}
+
+// TestNamedConfiguration removes what it made, users and used, in one plan.
+func TestNamedConfiguration(t *testing.T) {
+	b := acctest.New(t)
+	config := func(body string) string {
+		return fmt.Sprintf("provider \"pouncet\" {\n  path          = %q\n  configuration = \"web\"\n}\n%s", b.Path, body)
+	}
+	acctest.Run(t,
+		resource.TestStep{Config: config(linked(3))},
+		resource.TestStep{Config: config("")},
+		resource.TestStep{Config: fmt.Sprintf("provider \"pouncet\" {\n  path          = %q\n  configuration = \"a b\"\n}\n%s", b.Path, linked(1)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)configuration.*1 to 50 letters`)},
+	)
+}
+
 // linked is n secrets, each with a scoped value that links to it by reference.
 func linked(n int) string {
 	return fmt.Sprintf(`

@@ -20,8 +20,9 @@ import (
 // then the error. A secret over the quota, which this plan may raise, waits
 // until nothing moves any more.
 type Plan struct {
-	service  backend.Service
-	activity *activity
+	service   backend.Service
+	activity  *activity
+	managedBy string // the mark of what this configuration makes
 
 	mu       sync.Mutex
 	planned  []planned
@@ -47,9 +48,9 @@ type place struct {
 }
 
 // newPlan is an empty plan over a backend.
-func newPlan(s backend.Service, a *activity) *Plan {
+func newPlan(s backend.Service, a *activity, managedBy string) *Plan {
 	return &Plan{
-		service: s, activity: a, doubtful: map[string]bool{}, entries: map[place]bool{}, growth: map[string]int{},
+		service: s, activity: a, managedBy: managedBy, doubtful: map[string]bool{}, entries: map[place]bool{}, growth: map[string]int{},
 		projects: map[string]backend.Object{}, present: map[string]backend.Object{}, judging: map[string]bool{}, stays: map[string]bool{},
 	}
 }
@@ -122,11 +123,11 @@ type removal struct {
 }
 
 // awaits notes a removal that holds if its users go, and reports whether they
-// may: those that Terraform manages, until it is seen that they stay.
+// may: those that this configuration manages, until it is seen that they stay.
 func (p *Plan) awaits(c backend.Change, users []backend.User) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	stays := func(u backend.User) bool { return u.ManagedBy != backend.ManagedByTerraform || p.stays[u.ID] }
+	stays := func(u backend.User) bool { return u.ManagedBy != p.managedBy || p.stays[u.ID] }
 	if len(users) == 0 || slices.ContainsFunc(users, stays) {
 		return false
 	}

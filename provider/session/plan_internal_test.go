@@ -55,10 +55,11 @@ func TestRemovalOfWhatIsUsed(t *testing.T) {
 		{"the user stays, seen before", backend.ManagedByTerraform, []backend.Change{stays, secret}, []int{0, 1}},
 		{"the user is replaced", backend.ManagedByTerraform, []backend.Change{secret, replaced, goes, other}, []int{0, 1, 0, 0}},
 		{"the user is nobody's", "", []backend.Change{secret, goes}, []int{1, 0}},
+		{"the user is another configuration's", "terraform:other", []backend.Change{secret, goes}, []int{1, 0}},
 		{"the user was nobody's and went before", "", []backend.Change{goes, secret}, []int{0, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := newPlan(linked{managedBy: test.managedBy}, newActivity())
+			p := newPlan(linked{managedBy: test.managedBy}, newActivity(), backend.ManagedByTerraform)
 			for i, c := range test.asked {
 				v, err := p.Ask(context.Background(), c)
 				if err != nil {

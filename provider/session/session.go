@@ -18,14 +18,21 @@ type Session struct {
 	Service backend.Service
 	// Project is the provider's project, for resources that name none.
 	Project string
-	Plan    *Plan
+	// ManagedBy is the mark of what this configuration makes.
+	ManagedBy string
+	Plan      *Plan
 }
 
-// New is the session of a provider configured for a backend and a project.
-func New(s backend.Service, project string) *Session {
+// New is the session of a provider configured for a backend and a project, in a
+// configuration that has a name if there are several.
+func New(s backend.Service, project, configuration string) *Session {
+	managedBy := backend.ManagedByTerraform
+	if configuration != "" {
+		managedBy += ":" + configuration
+	}
 	a := newActivity()
 	seen := snapshot.New(&gather{Service: s, activity: a})
-	return &Session{Service: seen, Project: project, Plan: newPlan(seen, a)}
+	return &Session{Service: seen, Project: project, ManagedBy: managedBy, Plan: newPlan(seen, a, managedBy)}
 }
 
 // From is the session in what the framework passes to Configure; nil before
