@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Command terraform-provider-pouncet serves the Terraform provider. Terraform
 // starts it; to try it by hand, see the README.
 package main

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package actions holds the provider's actions (Terraform 1.14 or later): what
 // is done once, when asked, and leaves nothing in the state.
 package actions

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package backend says what Pouncet is about: the objects it keeps, the rules
 // their names obey, the errors it gives, and the one interface through which
 // everything else reaches them.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package datasources holds the provider's data sources: metadata only, of one
 // object by its name, or of all that filters leave; and the check of
 // configuration files against that metadata. A value leaves by an ephemeral

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package ephemerals holds the provider's ephemeral resources: values that
 // Terraform has for the length of a run, and keeps in neither plan nor state.
 package ephemerals

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package functions holds the provider's functions: the reference language, at
 // hand in any expression. They look at text alone. None of them resolves
 // anything or needs a backend, so they work before the provider is configured,

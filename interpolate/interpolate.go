@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package interpolate fills references to secrets into configuration files
 // (YAML, JSON, TOML, dotenv, Java properties, text), and changes nothing else.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package lists holds the provider's list resources: what `terraform query`
 // (Terraform 1.14 or later) finds in the backend, to be taken under Terraform's
 // management. Metadata only, as everywhere.

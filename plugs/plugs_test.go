@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package plugs_test runs the examples of this folder as their readers would:
 // with the real tools, and a real backend behind them.
 package plugs_test

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package provider is the Terraform provider: its configuration, and the
 // register of everything it has.
 package provider

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package resources holds the provider's resources, one a file: schema, model
 // and the four operations. What they share is here: each is an object of the
 // backend, read by its id, changed by one change, and asked about in a dry run

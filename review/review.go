@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package review tells, without access to any value, what is wrong with the
 // references of configuration files, and what a change does to them.
 //

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MPL-2.0
 # Writes docs/ from the provider's schema, examples/ and templates/.
 # Called by `make generate`, which builds the provider and tfplugindocs first.
 set -euo pipefail

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package access decides who may come in, and what they may do.
 //
 // A token is drawn by whoever makes it and known to the backend by its SHA-256

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package audit is a Service that leaves a record of every Resolve and Apply,
 // and fails closed: what cannot be recorded does not happen.
 //

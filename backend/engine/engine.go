@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package engine is the rules: what may be where, what a reference stands for,
 // and what a change does. It is the Service that all others wrap.
 //

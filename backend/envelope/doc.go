@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package envelope encrypts secret values, and decides which key opens what.
 //
 // # The keys, from the top

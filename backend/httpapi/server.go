@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package httpapi carries backend.Service over HTTP: a handler in front of one,
 // and a client that is one.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package kms reaches the key management service (KMS) whose key is the root
 // of everything Pouncet encrypts.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package near finds the name that somebody meant who wrote another one.
 package near
 

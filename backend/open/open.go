@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package open picks and builds a Service from configuration: a client of a
 // remote server where an endpoint is given, the embedded backend in a folder
 // otherwise.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package servicetest is the one meaning of backend.Service: a suite that
 // every implementation passes with the same results and the same errors,
 // whether the engine is called in-process or across a network.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package snapshot is a Service that answers what a Terraform plan asks from
 // one look at a project.
 //

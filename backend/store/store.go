@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package store keeps rows. What they mean is the engine's business: a Store
 // knows neither rules nor keys, and sees no secret value in the clear.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package peers measures Pouncet beside programs that do the same work:
 // helmfile/vals in process, and SOPS as a whole process. It is a module of its
 // own, so that what they depend on stays out of Pouncet's go.mod.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Command stub is a Terraform provider with the schemas of Pouncet's, behind
 // which there is nothing: what Terraform takes with it is what Terraform takes.
 package main

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Command pouncet is the command line and the server: it makes backends, keeps
 // what is in them, and renders configuration that refers to it.
 //

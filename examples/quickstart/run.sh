@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MPL-2.0
 # Pouncet from nothing to a rendered configuration: declare with Terraform,
 # keep in the embedded backend, refer to in YAML, render for two environments.
 # Run it by `make quickstart`. It can be run again.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MPL-2.0
 """Secrets and values from Pouncet, by name.
 
     from pouncet import get_secret_value

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package acctest is what acceptance tests of resources, data sources and
 // ephemeral resources share: a provider in this process, a backend of their
 // own, and a second way to look at that backend.

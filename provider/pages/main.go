@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Command pages writes the registry's pages of list resources and actions, of
 // which Terraform before 1.14 tells the documentation generator nothing: from the same
 // schemas and examples, in the same form.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package session is what a configured provider hands to its resources, data
 // sources and ephemeral resources: a Service, and the few things about this
 // run that they share. It is a package of its own because they must not

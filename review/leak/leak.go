@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package leak finds secrets that files hold in the clear, by the rules of
 // Gitleaks. It is a package of its own so that what needs no scanner does not
 // carry one.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package report writes a review for those who read it: people at a terminal,
 // in a pull request or in a code host's annotations, and programs.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Command terraform installs a Terraform release into a folder, for machines
 // that have neither terraform nor tofu on PATH. hc-install downloads it from
 // HashiCorp and checks its signature.

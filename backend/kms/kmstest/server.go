@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package kmstest is a KMS for tests.
 //
 // Three things may stand behind a kms.Key, and code that uses one should work

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package sqlite keeps the rows of a [store.Store] in one SQLite file. It is
 // the database of the embedded backend: no server, nothing to install, and
 // several processes may have it open at once.

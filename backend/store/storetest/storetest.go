@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: MPL-2.0
+
 // Package storetest is what every [store.Store] must do, as tests: the one
 // meaning that all databases share. A store's own test calls [Run], and adds
 // only what is peculiar to its database.

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// TestSourceFilesNameTheirLicence fails for every source file of ours whose
+// header does not name the licence. Test data and examples, which readers copy,
+// need no header.
+func TestSourceFilesNameTheirLicence(t *testing.T) {
+	const licence = "SPDX-License-Identifier: MPL-2.0\n"
+	skipped := []string{".git", ".terraform", ".terraform-mirror", "bin", "examples", "node_modules", "plugs/python", "testdata"}
+	checked := 0
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (slices.Contains(skipped, d.Name()) || slices.Contains(skipped, filepath.ToSlash(path))):
+			return fs.SkipDir
+		case d.IsDir():
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		switch filepath.Ext(path) {
+		case ".go":
+			// The blank line keeps the header out of the package comment.
+			checked++
+			if !bytes.HasPrefix(text, []byte("// "+licence+"\n")) && !bytes.HasPrefix(text, []byte("// Code generated ")) {
+				t.Errorf("%s: the first line must be %q, and the second must be empty", path, "// "+licence[:len(licence)-1])
+			}
+		case ".sh", ".py":
+			checked++
+			if first, rest, _ := bytes.Cut(text, []byte("\n")); bytes.HasPrefix(first, []byte("#!")) {
+				text = rest
+			}
+			if !bytes.HasPrefix(text, []byte("# "+licence)) {
+				t.Errorf("%s: the first line after #! must be %q", path, "# "+licence[:len(licence)-1])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if checked < 300 {
+		t.Fatalf("only %d files were checked: the test no longer looks at all of them", checked)
+	}
+}
