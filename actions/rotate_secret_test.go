@@ -47,7 +47,7 @@ func TestRotateSecret(t *testing.T) {
 	b := acctest.New(t)
 	smtp := "smtp"
 	b.SetSecret("dev", "db", "CANARY-before")
-	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "mail", Type: &smtp, Value: backend.Text(`{"host":"h","port":25}`)})
+	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "mail", Type: &smtp, Value: backend.PlaintextString(`{"host":"h","port":25}`)})
 	p := acctest.NewProcess(t, map[string]string{"path": b.Path})
 
 	progress, diags := run(t, p, map[string]string{"name": "db", "environment": "dev"})

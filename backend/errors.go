@@ -66,17 +66,17 @@ type Error struct {
 	// Of a missing reference: the environments that do have it, and a name
 	// that is near.
 	Environments []string `json:"environments,omitempty"`
-	Near         string   `json:"near,omitempty"`
+	Suggestion   string   `json:"near,omitempty"`
 	// Of a thing in use: who uses it.
-	Users []User `json:"users,omitempty"`
+	Dependents []Dependent `json:"users,omitempty"`
 
 	// Err is the cause. It stays in the process.
 	Err error `json:"-"`
 }
 
-// User is what uses a thing: another object, or a place in a configuration file,
+// Dependent is what uses a thing: another object, or a place in a configuration file,
 // which has a label alone.
-type User struct {
+type Dependent struct {
 	Label     string `json:"label"`
 	ID        string `json:"id,omitempty"`
 	ManagedBy string `json:"managed_by,omitempty"`

@@ -14,9 +14,9 @@ type Kind string
 const (
 	KindProject     Kind = "project"
 	KindEnvironment Kind = "environment"
-	KindType        Kind = "secret_type"
+	KindSecretType  Kind = "secret_type"
 	KindSecret      Kind = "secret"
-	KindValue       Kind = "scoped_value"
+	KindScopedValue Kind = "scoped_value"
 	KindToken       Kind = "token"
 	KindUsage       Kind = "usage"
 )
@@ -24,9 +24,9 @@ const (
 // String is the kind in words, for messages.
 func (k Kind) String() string {
 	switch k {
-	case KindType:
+	case KindSecretType:
 		return "secret type"
-	case KindValue:
+	case KindScopedValue:
 		return "scoped value"
 	}
 	return string(k)

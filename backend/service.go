@@ -115,7 +115,7 @@ const PreviousVersion = "previous"
 
 // Resolution is what one Ref stands for.
 type Resolution struct {
-	Value Value
+	Value Plaintext
 	JSON  bool // the value is JSON text; otherwise it is the string itself
 	// Secret says that the value is, or is part of, a secret's; a plain scoped value's is not.
 	Secret bool
@@ -211,7 +211,7 @@ type Change struct {
 	// Secret.
 	Type         *string // a type's key; "" for none
 	Visibility   *Visibility
-	Value        Value     // an empty value is as good as none: it keeps what is there
+	Value        Plaintext // an empty value is as good as none: it keeps what is there
 	Generate     *Generate // makes the value in the backend; excludes Value
 	RotationDays *int      // 0 for none
 

@@ -34,7 +34,7 @@ func fill(b testing.TB, service backend.Service, n int) {
 	for i := range n {
 		changes = append(changes, backend.Change{
 			Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod",
-			Name: fmt.Sprintf("s%d", i), Value: backend.Text(fmt.Sprintf("value-%d-%s", i, strings.Repeat("x", 24))),
+			Name: fmt.Sprintf("s%d", i), Value: backend.PlaintextString(fmt.Sprintf("value-%d-%s", i, strings.Repeat("x", 24))),
 		})
 	}
 	for len(changes) > 0 {

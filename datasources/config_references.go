@@ -147,7 +147,7 @@ type configCheck struct {
 type row struct {
 	interpolate.Reference
 	environment string // "" of a variable of the process environment
-	review.Answer
+	review.LookupResult
 }
 
 func (c *configCheck) run(ctx context.Context, refs []interpolate.Reference) error {
@@ -210,18 +210,18 @@ func (c *configCheck) fetch(ctx context.Context, refs []interpolate.Reference) e
 
 // look is what a reference leads to, as far as it matters here: whether a
 // secret has a field, only its value could tell, and that is let pass.
-func (c *configCheck) look(r interpolate.Reference, environment string) review.Answer {
+func (c *configCheck) look(r interpolate.Reference, environment string) review.LookupResult {
 	if r.Kind == "" {
-		return review.Answer{}
+		return review.LookupResult{}
 	}
 	if err := c.catalog.Err(r.Project); errors.Is(err, backend.ErrNotFound) {
-		return review.Answer{Rule: review.Missing, Reason: fmt.Sprintf("project %s does not exist", backend.Quote(r.Project))}
+		return review.LookupResult{Rule: review.Missing, Reason: fmt.Sprintf("project %s does not exist", backend.Quote(r.Project))}
 	}
-	a := c.catalog.Look(r, c.defaults, environment)
+	a := c.catalog.Lookup(r, c.defaults, environment)
 	missing := a.Rule == review.Missing || a.Rule == review.MissingField
 	mayMiss := r.HasDefault || slices.Contains(c.model.MissingOK, r.Name) || slices.Contains(c.model.MissingOK, environment+"/"+r.Name)
 	if missing && mayMiss && !a.NoDefault || a.Rule == review.Unchecked && r.Version == "" {
-		return review.Answer{}
+		return review.LookupResult{}
 	}
 	return a
 }

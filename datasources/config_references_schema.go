@@ -53,7 +53,7 @@ func (*configReferences) Schema(_ context.Context, _ datasource.SchemaRequest, r
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"kind": schema.StringAttribute{
 						Optional: true, MarkdownDescription: "`secret` (the default) or `scoped_value`.",
-						Validators: []validator.String{stringvalidator.OneOf(string(backend.KindSecret), string(backend.KindValue))},
+						Validators: []validator.String{stringvalidator.OneOf(string(backend.KindSecret), string(backend.KindScopedValue))},
 					},
 					"name":        schema.StringAttribute{Required: true, MarkdownDescription: "Its name."},
 					"environment": schema.StringAttribute{Optional: true, MarkdownDescription: "Its environment. Default: `*`."},

@@ -22,10 +22,10 @@ func TestConfigReferences(t *testing.T) {
 	b.SetSecret("*", "shared", "CANARY")
 	b.SetSecret("dev", "only_dev", "CANARY")
 	b.Apply(
-		backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "*", Name: "link", Link: &backend.Link{Secret: "only_dev"}},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "*", Name: "link", Link: &backend.Link{Secret: "only_dev"}},
 		backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop"},
 		backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "shop", Name: "dev"},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "dev", Name: "theirs", Value: backend.Text("CANARY")},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "dev", Name: "theirs", Value: backend.PlaintextString("CANARY")},
 	)
 	dir := t.TempDir()
 	write := func(name, text string) string {

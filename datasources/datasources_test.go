@@ -18,9 +18,9 @@ func TestDataSources(t *testing.T) {
 	b.SetSecret("dev", "s", "CANARY")
 	key := "password"
 	b.Apply(
-		backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "*", Scope: "app/web", Name: "s", Type: &key, Value: backend.Text("CANARY"), Labels: map[string]string{"team": "data"}},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "dev", Name: "v", JSON: json.RawMessage(`{"a":1}`)},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "dev", Name: "l", Link: &backend.Link{Secret: "s", Field: "f"}},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "*", Scope: "app/web", Name: "s", Type: &key, Value: backend.PlaintextString("CANARY"), Labels: map[string]string{"team": "data"}},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "v", JSON: json.RawMessage(`{"a":1}`)},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "l", Link: &backend.Link{Secret: "s", Field: "f"}},
 	)
 	is := func(at, name, value string) resource.TestCheckFunc {
 		return resource.TestCheckResourceAttr("data.pouncet_"+at, name, value)

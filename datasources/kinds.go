@@ -43,7 +43,7 @@ func environmentSource() *source {
 func NewSecretType() datasource.DataSource { return secretTypeSource() }
 
 func secretTypeSource() *source {
-	return &source{kind: backend.KindType, name: "pouncet_secret_type", key: "key", description: "A secret type, built in or of the project's own.", fields: common(
+	return &source{kind: backend.KindSecretType, name: "pouncet_secret_type", key: "key", description: "A secret type, built in or of the project's own.", fields: common(
 		stringField("display_name", "Its name for people.", func(o backend.Object) string { return o.DisplayName }),
 		stringField("schema", "JSON Schema (draft 2020-12) that values must satisfy.", func(o backend.Object) string { return string(o.Schema) }),
 		boolField("built_in", "Whether it is built in, and cannot be changed.", func(o backend.Object) bool { return o.BuiltIn }),
@@ -73,7 +73,7 @@ func NewScopedValue() datasource.DataSource { return scopedValueSource() }
 
 func scopedValueSource() *source {
 	link := map[string]attr.Type{"name": types.StringType, "field": types.StringType}
-	return &source{kind: backend.KindValue, name: "pouncet_scoped_value", key: "name", placed: true,
+	return &source{kind: backend.KindScopedValue, name: "pouncet_scoped_value", key: "name", placed: true,
 		description: "A scoped value as it is declared: plain JSON, or the secret that it links to (not that secret's value).", fields: common(
 			environmentID,
 			stringField("value_json", "The plain value, as JSON text; null if it links to a secret.", func(o backend.Object) string { return string(o.JSON) }),

@@ -20,7 +20,7 @@ func TestLists(t *testing.T) {
 	b := acctest.New(t)
 	key := "password"
 	secret := func(env, scope, name string, more func(c *backend.Change)) backend.Change {
-		c := backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: env, Scope: scope, Name: name, Value: backend.Text("CANARY")}
+		c := backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: env, Scope: scope, Name: name, Value: backend.PlaintextString("CANARY")}
 		if more != nil {
 			more(&c)
 		}
@@ -33,10 +33,10 @@ func TestLists(t *testing.T) {
 		secret("*", "project", "key", func(c *backend.Change) { c.Labels = map[string]string{"team": "data"} }),
 		backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop", Labels: map[string]string{"team": "data"}},
 		backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "shop", Name: "live"},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "live", Name: "elsewhere", Value: backend.Text("CANARY")},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: "default", Name: "mine", Schema: json.RawMessage(`{"type":"object"}`)},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "dev", Name: "v", JSON: json.RawMessage(`{"a":1}`)},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "*", Name: "l", Link: &backend.Link{Secret: "db"}},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "live", Name: "elsewhere", Value: backend.PlaintextString("CANARY")},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: "default", Name: "mine", Schema: json.RawMessage(`{"type":"object"}`)},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "v", JSON: json.RawMessage(`{"a":1}`)},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "*", Name: "l", Link: &backend.Link{Secret: "db"}},
 	)
 	config := ""
 	var checks []statecheck.StateCheck
@@ -85,7 +85,7 @@ func TestListsReadToTheEnd(t *testing.T) {
 	n := backend.MaxPage + 1
 	changes := make([]backend.Change, n)
 	for i := range changes {
-		changes[i] = backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "dev", Name: fmt.Sprintf("v%04d", i), JSON: json.RawMessage(`1`)}
+		changes[i] = backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: fmt.Sprintf("v%04d", i), JSON: json.RawMessage(`1`)}
 	}
 	b.Apply(changes...)
 	acctest.Run(t, resource.TestStep{

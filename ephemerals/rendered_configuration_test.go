@@ -21,7 +21,7 @@ import (
 func TestRenderedConfiguration(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "db", `{"password":"p: #\"x"}`)
-	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "*", Name: "region", JSON: json.RawMessage(`"eu"`)})
+	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "*", Name: "region", JSON: json.RawMessage(`"eu"`)})
 	t.Setenv("HOSTNAME_OF_TEST", "h1")
 	file := filepath.Join(t.TempDir(), "io.yaml")
 	const text = "# kept\na:   {{ get_secret_value('db').password }} # and this\nb: '{{ get_value(\"region\") }}'\n"

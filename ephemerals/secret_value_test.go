@@ -72,7 +72,7 @@ func TestSecretValueDecoded(t *testing.T) {
 	b.SetSecret("dev", "digits", "0123")
 	b.SetSecret("dev", "braces", "{not json")
 	smtp := "smtp"
-	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "typed", Type: &smtp, Value: backend.Text(`{"host":"h","port":25,"username":"u","password":"p"}`)})
+	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "typed", Type: &smtp, Value: backend.PlaintextString(`{"host":"h","port":25,"username":"u","password":"p"}`)})
 	steps := 0
 	step := func(name, expression string, want knownvalue.Check) resource.TestStep {
 		steps++

@@ -21,7 +21,7 @@ func (a *arguments) entry() (node, *syntaxError) {
 	}
 	n := &entry{target: Reference{Call: a.call.text, Target: Target{Kind: backend.KindSecret}}}
 	if a.call.text == callValue {
-		n.target.Kind = backend.KindValue
+		n.target.Kind = backend.KindScopedValue
 	}
 	name, err := a.positional[0].text("the name")
 	if err != nil {

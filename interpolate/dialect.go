@@ -56,7 +56,7 @@ func bare(value string) (Reference, error) {
 		return Reference{}, backend.Errorf(backend.CodeInvalid, "a name behind %%%%values has letters, digits, \"_\" and \"-\"").
 			WithHint("name a scoped value, as %%%%values.NAME")
 	}
-	return Reference{Call: m[1], Target: Target{Kind: backend.KindValue, Name: m[2]}}, nil
+	return Reference{Call: m[1], Target: Target{Kind: backend.KindScopedValue, Name: m[2]}}, nil
 }
 
 // asRead is an outcome that is all of a value, in a place where the dialect has

@@ -18,7 +18,7 @@ func (v secrets) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resol
 	out := make([]backend.Resolution, len(refs))
 	for i, ref := range refs {
 		if value, ok := v[ref.Environment+"/"+ref.Name]; ok {
-			out[i] = backend.Resolution{Value: backend.Text(value), Secret: true}
+			out[i] = backend.Resolution{Value: backend.PlaintextString(value), Secret: true}
 		} else {
 			out[i] = backend.Resolution{Err: backend.Errorf(backend.CodeNotFound, "secret %q does not exist in environment %q", ref.Name, ref.Environment)}
 		}

@@ -77,7 +77,7 @@ type Target struct {
 
 // Reference is one place at which a configuration names an entry.
 type Reference struct {
-	Pos        Pos
+	Pos        Position
 	Expression string // as it is written, "{{" and "}}" included
 	Call       string // the call's name; "pouncet" for a URI
 	Target

@@ -50,7 +50,7 @@ func (ps Problems) limited() Problems {
 	}
 	last := ps[MaxProblems]
 	err := *last.Err // it has the code, so that problems of one kind remain so
-	err.Message, err.Near, err.Environments = fmt.Sprintf("from here on, more is wrong with the file than the %d problems that are told", MaxProblems), "", nil
+	err.Message, err.Suggestion, err.Environments = fmt.Sprintf("from here on, more is wrong with the file than the %d problems that are told", MaxProblems), "", nil
 	last.Expression, last.Err = "", err.WithHint("mend these first")
 	return append(ps[:MaxProblems:MaxProblems], last)
 }
@@ -59,7 +59,7 @@ func (ps Problems) limited() Problems {
 func (ps Problems) full() bool { return len(ps) > MaxProblems }
 
 // tooDeep is the problem of a file that is nested too deeply.
-func tooDeep(pos Pos) Problems {
+func tooDeep(pos Position) Problems {
 	return Problems{{Pos: pos, Err: backend.Errorf(backend.CodeTooLarge,
 		"the file holds references and more than %d mappings and sequences within one another", MaxNesting).
 		WithHint("this is the limit; keep such data in a file without references")}}

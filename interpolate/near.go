@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/pouncet/terraform-provider-pouncet/backend/near"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
 // farthest is how many letters a call may be wrong in.
@@ -27,7 +27,7 @@ func nearMiss(text string) (found, meant string) {
 		if previous.kind == tokenName && !before.is(".") {
 			switch {
 			case t.is("("):
-				if meant := near.Within(farthest, previous.text, callNames); meant != "" {
+				if meant := suggest.WithinDistance(farthest, previous.text, callNames); meant != "" {
 					return previous.text, meant
 				}
 			case slices.Contains(callNames, previous.text):
@@ -136,7 +136,7 @@ func resemblesCall(data []byte) bool {
 		}
 		// No name of twice the length is near any of ours.
 		if name := before[start:]; len(name) > 0 && len(name) < 2*len(callSecret) && !known[string(name)] {
-			if near.Within(farthest, string(name), callNames) != "" {
+			if suggest.WithinDistance(farthest, string(name), callNames) != "" {
 				return true
 			}
 			if len(known) < 1000 {

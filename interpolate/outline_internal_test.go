@@ -214,7 +214,7 @@ func (o onlyS) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolut
 	out := make([]backend.Resolution, len(refs))
 	for i, r := range refs {
 		if r.Name == "s" {
-			out[i].Value = backend.Text(string(o))
+			out[i].Value = backend.PlaintextString(string(o))
 		} else {
 			out[i].Err = backend.Errorf(backend.CodeNotFound, "there is none")
 		}

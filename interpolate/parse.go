@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/near"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
 // The grammar, with white space between tokens and strings as Python has them:
@@ -161,7 +161,7 @@ type argument struct {
 func (p *parser) call(name token) (node, *syntaxError) {
 	if !slices.Contains(callNames, name.text) {
 		e := syntaxErrorf(name.at, "%s is not one of the calls", backend.Quote(name.text))
-		if meant := near.Within(farthest, name.text, callNames); meant != "" {
+		if meant := suggest.WithinDistance(farthest, name.text, callNames); meant != "" {
 			return nil, e.hint("did you mean %s?", meant)
 		}
 		return nil, e.hint("the calls are %s", strings.Join(callNames, ", "))
@@ -297,7 +297,7 @@ func (p *parser) filter(in node) (node, *syntaxError) {
 	_, known := filters[name.text]
 	if !known && name.text != filterDefault {
 		e := syntaxErrorf(name.at, "%s is not one of the filters", backend.Quote(name.text))
-		if meant := near.Within(farthest, name.text, filterNames()); meant != "" {
+		if meant := suggest.WithinDistance(farthest, name.text, filterNames()); meant != "" {
 			return nil, e.hint("did you mean %s?", meant)
 		}
 		return nil, e.hint("the filters are %s", strings.Join(filterNames(), ", "))

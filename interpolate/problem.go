@@ -12,18 +12,18 @@ import (
 )
 
 // Pos is a place in a file.
-type Pos struct {
+type Position struct {
 	File   string
 	Line   int // from 1; lines end at LF, CR LF and CR
 	Column int // from 1, in characters; a byte order mark is none
 }
 
 // String is the form that editors and terminals make a link of.
-func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
 // Problem is one thing that is wrong at one place.
 type Problem struct {
-	Pos        Pos
+	Pos        Position
 	Expression string // as written; "" where the problem is with the file
 	Err        *backend.Error
 }
@@ -42,8 +42,8 @@ func (p Problem) Error() string {
 		b.WriteString("; it exists in " + strings.Join(p.Err.Environments, ", "))
 	}
 	switch {
-	case p.Err.Near != "":
-		fmt.Fprintf(&b, "; did you mean %s?", p.Err.Near)
+	case p.Err.Suggestion != "":
+		fmt.Fprintf(&b, "; did you mean %s?", p.Err.Suggestion)
 	case len(p.Err.Environments) == 0 && p.Err.Hint != "":
 		b.WriteString("; " + p.Err.Hint)
 	}
@@ -86,12 +86,12 @@ const byteOrderMark = "\uFEFF"
 type ruler struct {
 	file File
 	at   int // the offset that pos is the position of
-	pos  Pos
+	pos  Position
 }
 
-func newRuler(f File) *ruler { return &ruler{file: f, pos: Pos{f.Name, 1, 1}} }
+func newRuler(f File) *ruler { return &ruler{file: f, pos: Position{f.Name, 1, 1}} }
 
-func (r *ruler) position(offset int) Pos {
+func (r *ruler) position(offset int) Position {
 	if offset < r.at {
 		*r = *newRuler(r.file)
 	}

@@ -46,7 +46,7 @@ func (r *resolver) one(ref backend.Ref) backend.Resolution {
 		return backend.Resolution{Err: err}
 	}
 	if v, ok := r.secrets[key]; ok && ref.Field == "" {
-		return backend.Resolution{Value: backend.Text(v)}
+		return backend.Resolution{Value: backend.PlaintextString(v)}
 	}
 	v, ok := r.json[key]
 	if !ok {
@@ -64,7 +64,7 @@ func (r *resolver) one(ref backend.Ref) backend.Resolution {
 	if err != nil {
 		return backend.Resolution{Err: err}
 	}
-	return backend.Resolution{Value: backend.NewValue(part), JSON: true}
+	return backend.Resolution{Value: backend.NewPlaintext(part), JSON: true}
 }
 
 const pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----\n"

@@ -296,7 +296,7 @@ func (d *Document) readAs(v view, regions []region) (Problems, error) {
 
 // notYAML is the problem of a file that holds references and does not parse.
 func (d *Document) notYAML(err error) Problems {
-	pos := Pos{d.file.Name, 1, 1}
+	pos := Position{d.file.Name, 1, 1}
 	message := "the file holds references and is not YAML"
 	var load *yaml.LoadError
 	if errors.As(err, &load) {

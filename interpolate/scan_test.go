@@ -23,15 +23,15 @@ func TestReferences(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := func(line, column int) interpolate.Pos {
-		return interpolate.Pos{File: "f.yaml", Line: line, Column: column}
+	at := func(line, column int) interpolate.Position {
+		return interpolate.Position{File: "f.yaml", Line: line, Column: column}
 	}
 	last := "{{ json_value(mage_secret_var('m', scope='app/x'), 'q') | default(get_value('w')) }}"
 	want := []interpolate.Reference{
 		{Pos: at(2, 9), Expression: "{{ get_secret_value('a', env='prod').b[0] }}", Call: "get_secret_value",
 			Target: interpolate.Target{Kind: backend.KindSecret, Environment: "prod", Name: "a", Field: "b[0]"}},
 		{Pos: at(3, 4), Expression: "{{ get_value('v', default='x') }}", Call: "get_value",
-			Target: interpolate.Target{Kind: backend.KindValue, Name: "v"}, HasDefault: true},
+			Target: interpolate.Target{Kind: backend.KindScopedValue, Name: "v"}, HasDefault: true},
 		{Pos: at(3, 38), Expression: "{{ env_var('E') | default('y') }}", Call: "env_var",
 			Target: interpolate.Target{Name: "E"}, HasDefault: true},
 		{Pos: at(4, 4), Expression: "pouncet://p/-/pipeline/load/n#f?version=7", Call: "pouncet",
@@ -39,7 +39,7 @@ func TestReferences(t *testing.T) {
 		{Pos: at(7, 3), Expression: last, Call: "mage_secret_var",
 			Target: interpolate.Target{Kind: backend.KindSecret, Scope: "app/x", Name: "m"}, HasDefault: true},
 		{Pos: at(7, 3), Expression: last, Call: "get_value",
-			Target: interpolate.Target{Kind: backend.KindValue, Name: "w"}},
+			Target: interpolate.Target{Kind: backend.KindScopedValue, Name: "w"}},
 	}
 	got := d.References()
 	for i := range max(len(got), len(want)) {

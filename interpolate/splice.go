@@ -61,7 +61,7 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 	}
 	if at := d.changed(result); at != nil {
 		return nil, Problems{{
-			Pos: Pos{d.file.Name, max(1, at.Line), max(1, at.Column)},
+			Pos: Position{d.file.Name, max(1, at.Line), max(1, at.Column)},
 			Err: backend.Errorf(backend.CodeInternal, "filling in the values would change more than the values, so nothing is written").
 				WithHint("write the references of this place in double quotes, and report the file's form as a defect"),
 		}}

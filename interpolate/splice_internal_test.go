@@ -14,7 +14,7 @@ import (
 type one string
 
 func (o one) Resolve(context.Context, []backend.Ref) ([]backend.Resolution, error) {
-	return []backend.Resolution{{Value: backend.Text(string(o))}}, nil
+	return []backend.Resolution{{Value: backend.PlaintextString(string(o))}}, nil
 }
 
 // TestWrongSpliceIsRefused makes the splice go wrong in every way that a defect

@@ -22,7 +22,7 @@ func usualCall(text string) *Expression {
 	case callSecret, callMageSecret:
 		target.Kind = backend.KindSecret
 	case callValue:
-		target.Kind = backend.KindValue
+		target.Kind = backend.KindScopedValue
 	default:
 		return nil
 	}

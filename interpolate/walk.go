@@ -27,7 +27,7 @@ type part struct {
 	text       string      // decoded; of an expression, with its braces
 	shown      string      // what the parser saw of it
 	expr       *Expression // nil for text
-	pos        Pos         // of an expression
+	pos        Position    // of an expression
 	start, end int         // of an expression: offsets in the file
 }
 

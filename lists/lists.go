@@ -45,9 +45,9 @@ func New() []func() list.ListResource {
 	return []func() list.ListResource{
 		of(backend.KindProject, "pouncet_project", resources.NewProject()),
 		of(backend.KindEnvironment, "pouncet_environment", resources.NewEnvironment()),
-		of(backend.KindType, "pouncet_secret_type", resources.NewSecretType()),
+		of(backend.KindSecretType, "pouncet_secret_type", resources.NewSecretType()),
 		of(backend.KindSecret, "pouncet_secret", resources.NewSecret()),
-		of(backend.KindValue, "pouncet_scoped_value", resources.NewScopedValue()),
+		of(backend.KindScopedValue, "pouncet_scoped_value", resources.NewScopedValue()),
 	}
 }
 
@@ -61,7 +61,9 @@ func (l *objects) Configure(_ context.Context, req resource.ConfigureRequest, re
 	l.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
-func (l *objects) placed() bool { return l.kind == backend.KindSecret || l.kind == backend.KindValue }
+func (l *objects) placed() bool {
+	return l.kind == backend.KindSecret || l.kind == backend.KindScopedValue
+}
 
 // ListResourceConfigSchema implements list.ListResource.
 func (l *objects) ListResourceConfigSchema(_ context.Context, _ list.ListResourceSchemaRequest, resp *list.ListResourceSchemaResponse) {

@@ -78,12 +78,12 @@ func TestLists(t *testing.T) {
 	changes := []backend.Change{
 		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: "default", Policy: &backend.PolicyChange{MaxSecrets: &many}},
 		{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop"},
-		{Op: backend.OpSet, Kind: backend.KindType, Project: "default", Name: "mine", Schema: json.RawMessage(`{"type":"string"}`)},
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "*", Scope: "app/web", Name: "db", Type: &password, Value: backend.Text("CANARY-one")},
-		{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "dev", Name: "v", Link: &backend.Link{Secret: "db", Field: "a"}},
+		{Op: backend.OpSet, Kind: backend.KindSecretType, Project: "default", Name: "mine", Schema: json.RawMessage(`{"type":"string"}`)},
+		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "*", Scope: "app/web", Name: "db", Type: &password, Value: backend.PlaintextString("CANARY-one")},
+		{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "v", Link: &backend.Link{Secret: "db", Field: "a"}},
 	}
 	for i := range 1_001 {
-		changes = append(changes, backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: fmt.Sprintf("s%04d", i), Value: backend.Text("CANARY")})
+		changes = append(changes, backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: fmt.Sprintf("s%04d", i), Value: backend.PlaintextString("CANARY")})
 	}
 	b.Apply(changes...)
 	l := &lister{acctest.NewProcess(t, map[string]string{"path": b.Path}), t}
@@ -142,11 +142,11 @@ func TestGeneratedConfiguration(t *testing.T) {
 	_, err = s.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop"},
 		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "shop", Name: "live", Labels: map[string]string{"a": "b"}},
-		{Op: backend.OpSet, Kind: backend.KindType, Project: "shop", Name: "mine", Schema: json.RawMessage(`{"type":"string","minLength":3}`)},
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "live", Name: "plain", Value: backend.Text("CANARY")},
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "*", Scope: "app/web", Name: "rich", Type: &password, RotationDays: &days, Value: backend.Text("CANARY")},
-		{Op: backend.OpSet, Kind: backend.KindValue, Project: "shop", Environment: "live", Name: "linked", Link: &backend.Link{Secret: "plain"}},
-		{Op: backend.OpSet, Kind: backend.KindValue, Project: "shop", Environment: "live", Name: "json", JSON: json.RawMessage(`{"a":[1,2]}`)},
+		{Op: backend.OpSet, Kind: backend.KindSecretType, Project: "shop", Name: "mine", Schema: json.RawMessage(`{"type":"string","minLength":3}`)},
+		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "live", Name: "plain", Value: backend.PlaintextString("CANARY")},
+		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "*", Scope: "app/web", Name: "rich", Type: &password, RotationDays: &days, Value: backend.PlaintextString("CANARY")},
+		{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "shop", Environment: "live", Name: "linked", Link: &backend.Link{Secret: "plain"}},
+		{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "shop", Environment: "live", Name: "json", JSON: json.RawMessage(`{"a":[1,2]}`)},
 	}})
 	if err != nil {
 		t.Fatal(err)

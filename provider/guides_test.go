@@ -23,7 +23,7 @@ func TestGuides(t *testing.T) {
 		return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: env, Name: name}
 	}
 	byHand := in("dev", "db_password")
-	byHand.Value = backend.Text("by hand")
+	byHand.Value = backend.PlaintextString("by hand")
 	letGo := in("production", "db_password")
 	letGo.Protected = &no
 	for name, c := range map[string]struct{ before, after []backend.Change }{
@@ -31,7 +31,7 @@ func TestGuides(t *testing.T) {
 		"environments": {after: []backend.Change{letGo}},
 		"import": {before: []backend.Change{
 			{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "default", Name: "dev"}, byHand,
-			{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "dev", Name: "db_host", JSON: json.RawMessage(`"db.internal"`)},
+			{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "db_host", JSON: json.RawMessage(`"db.internal"`)},
 		}},
 		"pass-on": {},
 	} {

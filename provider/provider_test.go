@@ -96,7 +96,7 @@ func behind(t *testing.T, path, value string) {
 	}
 	defer b.Close()
 	_, err = b.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "plain", Value: backend.Text(value)},
+		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "plain", Value: backend.PlaintextString(value)},
 	}})
 	if err != nil {
 		t.Fatal(err)

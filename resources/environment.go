@@ -61,7 +61,7 @@ func (*environment) Metadata(_ context.Context, _ resource.MetadataRequest, resp
 
 func (*environment) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "An environment of a project, as `dev` or `prod`: the same name can stand for another value in each. Each has a scope key of its own.",
+		MarkdownDescription: "An environment of a project, as `dev` or `prod`: the same name can stand for another value in each. Each has an environment key of its own.",
 		Attributes: map[string]schema.Attribute{
 			"id":          idAttribute(),
 			"project":     projectAttribute(),

@@ -77,8 +77,8 @@ func (o *object) apply(ctx context.Context, doing string, c backend.Change, diag
 // explain tells, of an object that exists already, how to take it over, and of
 // one in use, what to do if that should go as well.
 func (o *object) explain(err error, c backend.Change) error {
-	unmanaged := func(u backend.User) bool { return u.ID != "" && u.ManagedBy == "" }
-	if errors.Is(err, backend.ErrInUse) && c.Op == backend.OpDelete && slices.ContainsFunc(backend.AsError(err).Users, unmanaged) {
+	unmanaged := func(u backend.Dependent) bool { return u.ID != "" && u.ManagedBy == "" }
+	if errors.Is(err, backend.ErrInUse) && c.Op == backend.OpDelete && slices.ContainsFunc(backend.AsError(err).Dependents, unmanaged) {
 		e := *backend.AsError(err)
 		e.Hint += ". Users that Terraform does not manage, as those that were imported and not changed since, go first, in an apply of their own"
 		return &e
@@ -164,7 +164,7 @@ func (o *object) importID(ctx context.Context, req resource.ImportStateRequest, 
 	if err == nil && len(found) != 1 {
 		err = backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind, backend.Quote(given)).
 			WithHint("see: pouncet %s list", map[backend.Kind]string{
-				backend.KindProject: "project", backend.KindEnvironment: "env", backend.KindType: "type", backend.KindSecret: "secret", backend.KindValue: "value",
+				backend.KindProject: "project", backend.KindEnvironment: "env", backend.KindSecretType: "type", backend.KindSecret: "secret", backend.KindScopedValue: "value",
 			}[o.kind])
 	}
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 
 func TestSecretInUseFailsInThePlan(t *testing.T) {
 	b := acctest.New(t)
-	user := backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "dev", Name: "user", Link: &backend.Link{Secret: "db_password"}}
+	user := backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "user", Link: &backend.Link{Secret: "db_password"}}
 	names := regexp.MustCompile(`(?s)in\s+use\s+by\s+scoped\s+value\s+user`)
 	gone := user
 	gone.Op, gone.Link = backend.OpDelete, nil
@@ -34,7 +34,7 @@ func TestSecretInUseFailsInThePlan(t *testing.T) {
 func TestUserOfAnotherConfiguration(t *testing.T) {
 	b := acctest.New(t)
 	other := backend.ManagedByTerraform + ":other"
-	user := backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: "dev", Name: "user", Link: &backend.Link{Secret: "db_password"}, ManagedBy: &other}
+	user := backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "user", Link: &backend.Link{Secret: "db_password"}, ManagedBy: &other}
 	gone := user
 	gone.Op, gone.Link, gone.ManagedBy = backend.OpDelete, nil, nil
 	acctest.Run(t,

@@ -36,7 +36,7 @@ var (
 // NewScopedValue makes the resource pouncet_scoped_value.
 func NewScopedValue() resource.Resource {
 	r := &scopedValue{managed[scopedValueModel, *scopedValueModel]{}}
-	r.kind, r.inProject = backend.KindValue, true
+	r.kind, r.inProject = backend.KindScopedValue, true
 	r.paths = pathsOf("project", "environment", "scope", "name", "description", "labels")
 	r.paths["json"], r.paths["link"] = path.Root("value_json"), path.Root("from_secret")
 	return r
@@ -136,7 +136,7 @@ func (m *scopedValueModel) link() fromSecretModel {
 
 func (m *scopedValueModel) change(_ context.Context, before, _ *scopedValueModel, _ *diag.Diagnostics) backend.Change {
 	c := backend.Change{
-		Op: backend.OpCreate, Kind: backend.KindValue, Project: m.Project.ValueString(),
+		Op: backend.OpCreate, Kind: backend.KindScopedValue, Project: m.Project.ValueString(),
 		Environment: m.Environment.ValueString(), Scope: m.Scope.ValueString(), Name: m.Name.ValueString(),
 		Description: changed(before.Description, m.Description), Labels: labels(before.Labels, m.Labels),
 	}

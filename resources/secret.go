@@ -211,7 +211,7 @@ func (m *secretModel) change(_ context.Context, before, configured *secretModel,
 	}
 	known := !configured.ValueWO.IsUnknown() && !configured.ValueWO.IsNull()
 	if known && (c.Op == backend.OpCreate || m.writes(before)) {
-		c.Value = backend.Text(configured.ValueWO.ValueString())
+		c.Value = backend.PlaintextString(configured.ValueWO.ValueString())
 	}
 	if c.Op == backend.OpCreate && configured.ValueWO.IsNull() || c.Op == backend.OpUpdate && m.remakes(before) {
 		c.Generate = m.generation()

@@ -183,7 +183,7 @@ resource "pouncet_secret" "s" {
 func TestSecretImport(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "db_password", "there already")
-	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "*", Scope: "app/web", Name: "key", Value: backend.Text("shared")})
+	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "*", Scope: "app/web", Name: "key", Value: backend.PlaintextString("shared")})
 	config := b.Config(secretConfig("there already", ""))
 	acctest.Run(t,
 		resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateId: "dev/db_password", ImportStatePersist: true},

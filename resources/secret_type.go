@@ -33,7 +33,7 @@ var (
 // NewSecretType makes the resource pouncet_secret_type.
 func NewSecretType() resource.Resource {
 	r := &secretType{managed[secretTypeModel, *secretTypeModel]{}}
-	r.kind, r.inProject = backend.KindType, true
+	r.kind, r.inProject = backend.KindSecretType, true
 	r.paths = pathsOf("project", "key", "description", "labels", "display_name", "schema")
 	r.paths["name"] = path.Root("key")
 	r.doubt = func(m *secretTypeModel) string {
@@ -102,7 +102,7 @@ func (m *secretTypeModel) set(ctx context.Context, o backend.Object, diags *diag
 
 func (m *secretTypeModel) change(_ context.Context, before, _ *secretTypeModel, _ *diag.Diagnostics) backend.Change {
 	c := backend.Change{
-		Op: backend.OpCreate, Kind: backend.KindType, Project: m.Project.ValueString(), Name: m.Key.ValueString(),
+		Op: backend.OpCreate, Kind: backend.KindSecretType, Project: m.Project.ValueString(), Name: m.Key.ValueString(),
 		DisplayName: changed(before.DisplayName, m.DisplayName), Description: changed(before.Description, m.Description),
 		Labels: labels(before.Labels, m.Labels), Schema: json.RawMessage(m.Schema.ValueString()),
 	}

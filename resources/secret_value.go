@@ -24,7 +24,7 @@ func (m *secretModel) question(ctx context.Context, before, configured *secretMo
 	open.Version = types.Int64Unknown()
 	c := open.change(ctx, before, configured, diags)
 	if c.Op == backend.OpCreate && configured.ValueWO.IsUnknown() {
-		c.Value, c.Type = backend.Text("not known yet"), nil
+		c.Value, c.Type = backend.PlaintextString("not known yet"), nil
 	}
 	return c
 }

@@ -164,12 +164,12 @@ func TestEqualJSONIsNoChange(t *testing.T) {
 			b := acctest.New(t)
 			b.Apply(
 				backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: "default", Policy: &backend.PolicyChange{ForbidFingerprints: &forbid}},
-				backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: "default", Name: "login",
+				backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: "default", Name: "login",
 					Schema: json.RawMessage(`{"type":"object","properties":{"user":{"type":"string"},"port":{"type":"integer"}}}`)},
 			)
 			b.SetSecret("dev", "other", "beside it, so that there is more than one")
 			login := "login"
-			b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "db_password", Type: &login, Value: backend.Text(`{"user":"u","port":1}`)})
+			b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "db_password", Type: &login, Value: backend.PlaintextString(`{"user":"u","port":1}`)})
 			config := func(value string) string {
 				return b.Config(bareSecret(fmt.Sprintf("type = \"login\"\n  value_wo = %q", value)) + `
 resource "pouncet_secret" "other" {

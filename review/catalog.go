@@ -163,7 +163,7 @@ func (p *Project) Declare(entries []Entry) {
 		}
 		if i := slices.IndexFunc(p.Entries, same); i < 0 {
 			p.Entries = append(p.Entries, e)
-		} else if e.Kind == backend.KindValue {
+		} else if e.Kind == backend.KindScopedValue {
 			p.Entries[i].Link = e.Link
 		}
 		if _, there := p.environment(e.Environment); !there && e.Environment != backend.AnyEnvironment {

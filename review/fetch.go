@@ -55,13 +55,13 @@ func fetchProject(ctx context.Context, s Querier, nameOrID string) (*Project, er
 	if err != nil {
 		return nil, err
 	}
-	err = each(ctx, s, backend.KindType, nameOrID, func(o backend.Object) {
+	err = each(ctx, s, backend.KindSecretType, nameOrID, func(o backend.Object) {
 		p.Types = append(p.Types, Type{o.Name, o.Schema})
 	})
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindValue} {
+	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
 		err := each(ctx, s, kind, nameOrID, func(o backend.Object) {
 			p.Entries = append(p.Entries, Entry{
 				Kind: kind, Name: o.Name, Environment: o.Environment, Scope: o.Scope, ID: o.ID,

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/near"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
@@ -40,7 +40,7 @@ type answer struct {
 
 // Answer is what a reference leads to in one environment: Rule is Missing, MissingField,
 // Unknown or Unchecked, and "" if all is well.
-type Answer struct {
+type LookupResult struct {
 	Rule      string
 	Reason    string // a sentence without a full stop
 	ExistsIn  []string
@@ -49,7 +49,7 @@ type Answer struct {
 }
 
 // Look says what a reference leads to in an environment.
-func (c *Catalog) Look(r interpolate.Reference, d Defaults, environment string) Answer {
+func (c *Catalog) Lookup(r interpolate.Reference, d Defaults, environment string) LookupResult {
 	a := c.look(r, d, environment)
 	rule := a.detail
 	switch a.state {
@@ -59,7 +59,7 @@ func (c *Catalog) Look(r interpolate.Reference, d Defaults, environment string) 
 		rule = Unknown
 	}
 	if rule == "" {
-		return Answer{}
+		return LookupResult{}
 	}
 	if r.Environment != "" {
 		environment = r.Environment
@@ -71,7 +71,7 @@ func (c *Catalog) Look(r interpolate.Reference, d Defaults, environment string) 
 	if strings.HasSuffix(a.before, gap) {
 		gap = ""
 	}
-	return Answer{Rule: rule, Reason: a.before + gap + backend.Quote(environment) + a.after, ExistsIn: a.existsIn, Near: a.near, NoDefault: a.noDefault}
+	return LookupResult{Rule: rule, Reason: a.before + gap + backend.Quote(environment) + a.after, ExistsIn: a.existsIn, Near: a.near, NoDefault: a.noDefault}
 }
 
 // Defaults fill in what references leave out.
@@ -112,7 +112,7 @@ func (c *Catalog) look(r interpolate.Reference, d Defaults, environment string) 
 	switch {
 	case !ok && p.whole:
 		a := answer{state: missing, noDefault: true, before: "environment ", after: " does not exist in project " + backend.Quote(p.Name)}
-		a.near = near.Name(environment, p.EnvironmentNames())
+		a.near = suggest.Name(environment, p.EnvironmentNames())
 		a.hint = didYouMean(a.near, "name one that does: "+strings.Join(p.EnvironmentNames(), ", "))
 		return a
 	case !ok:
@@ -247,7 +247,7 @@ func (p *Project) nearName(s nameSought) string {
 	if p.near == nil {
 		p.near = map[nameSought]string{}
 	}
-	p.near[s] = near.Name(s.name, visible)
+	p.near[s] = suggest.Name(s.name, visible)
 	return p.near[s]
 }
 

@@ -46,13 +46,13 @@ func TestLookupIsTheEngines(t *testing.T) {
 	}
 	for range 30 {
 		changes = append(changes, backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default",
-			Environment: pick(environments), Scope: pick(scopes), Name: name(), Value: backend.NewValue([]byte("v"))})
+			Environment: pick(environments), Scope: pick(scopes), Name: name(), Value: backend.NewPlaintext([]byte("v"))})
 	}
 	if _, err := b.Apply(ctx, backend.ChangeSet{Changes: changes}); err != nil {
 		t.Fatal(err)
 	}
 	for range 30 { // a link to a secret that no environment has is refused: those are left out
-		c := backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: "default", Environment: pick(environments), Scope: pick(scopes), Name: name()}
+		c := backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: pick(environments), Scope: pick(scopes), Name: name()}
 		if random.IntN(3) == 0 {
 			c.JSON = json.RawMessage("1")
 		} else {
@@ -85,7 +85,7 @@ func TestLookupIsTheEngines(t *testing.T) {
 func agree(t *testing.T, b backend.Service, catalog *Catalog, environments, scopes []string) {
 	t.Helper()
 	found, missed := 0, 0
-	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindValue} {
+	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
 		for n := range 13 {
 			for _, e := range environments {
 				for _, s := range scopes {
@@ -144,7 +144,7 @@ func TestLook(t *testing.T) {
 		return Entry{Kind: backend.KindSecret, Environment: environment, Scope: scope, Name: name, version: version}
 	}
 	value := func(environment, scope, name, text, link string) Entry {
-		e := Entry{Kind: backend.KindValue, Environment: environment, Scope: scope, Name: name}
+		e := Entry{Kind: backend.KindScopedValue, Environment: environment, Scope: scope, Name: name}
 		if link != "" {
 			e.Link = &backend.Link{Secret: link}
 		} else {
@@ -171,7 +171,7 @@ func TestLook(t *testing.T) {
 	}}}
 	s := func(name string) interpolate.Target { return interpolate.Target{Kind: backend.KindSecret, Name: name} }
 	v := func(name, scope, field string) interpolate.Target {
-		return interpolate.Target{Kind: backend.KindValue, Name: name, Scope: scope, Field: field}
+		return interpolate.Target{Kind: backend.KindScopedValue, Name: name, Scope: scope, Field: field}
 	}
 	in := func(scope string, target interpolate.Target) interpolate.Target {
 		target.Scope = scope
@@ -214,7 +214,7 @@ func TestLook(t *testing.T) {
 		{v("exact", "app/web", "a"), "prod", MissingField, `scoped value "exact"`},
 		{interpolate.Target{Kind: backend.KindSecret, Name: "x", Project: "hidden"}, "dev", Unknown, `whether secret "x" exists in environment "dev" cannot be told: project "hidden" does not exist, or cannot be seen`},
 	} {
-		a := c.Look(interpolate.Reference{Target: test.target}, Defaults{Project: "p"}, test.environment)
+		a := c.Lookup(interpolate.Reference{Target: test.target}, Defaults{Project: "p"}, test.environment)
 		got := fmt.Sprint(a.Reason, " ", a.ExistsIn)
 		if a.Near != "" {
 			got += " near " + a.Near

@@ -58,7 +58,7 @@ type changed struct {
 }
 
 var plannedKinds = map[string]backend.Kind{
-	"pouncet_secret": backend.KindSecret, "pouncet_scoped_value": backend.KindValue, "pouncet_environment": backend.KindEnvironment,
+	"pouncet_secret": backend.KindSecret, "pouncet_scoped_value": backend.KindScopedValue, "pouncet_environment": backend.KindEnvironment,
 }
 
 // ParsePlan reads what `terraform show -json PLANFILE` prints.

@@ -58,7 +58,7 @@ func showURI(r interpolate.Reference) string {
 // isEntry reports whether a reference is to an entry, rather than to a variable
 // of the process environment.
 func isEntry(r interpolate.Reference) bool {
-	return r.Kind == backend.KindSecret || r.Kind == backend.KindValue
+	return r.Kind == backend.KindSecret || r.Kind == backend.KindScopedValue
 }
 
 // at begins a finding at a reference.

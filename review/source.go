@@ -30,7 +30,7 @@ type Source struct {
 	Problems   []interpolate.Problem // with these there are no References
 	Leaks      []Leak
 
-	comments []interpolate.Pos // of references in comments
+	comments []interpolate.Position // of references in comments
 	ignores  []ignore
 }
 
@@ -164,15 +164,15 @@ var commentedCall = regexp.MustCompile(`(?:^|[ \t])#.*?(\{\{[^}\n]*\b(?:get_secr
 
 // findInComments finds references that are none, being in comments: spelled
 // like one, behind a "#", and not among those that were found.
-func findInComments(f interpolate.File, found []interpolate.Reference) []interpolate.Pos {
+func findInComments(f interpolate.File, found []interpolate.Reference) []interpolate.Position {
 	if !bytes.Contains(f.Data, []byte("{{")) || !bytes.ContainsRune(f.Data, '#') {
 		return nil
 	}
-	known := map[interpolate.Pos]bool{}
+	known := map[interpolate.Position]bool{}
 	for _, r := range found {
 		known[r.Pos] = true
 	}
-	var out []interpolate.Pos
+	var out []interpolate.Position
 	line := 0
 	for text := range bytes.Lines(bytes.TrimPrefix(f.Data, []byte("\ufeff"))) {
 		line++
@@ -183,7 +183,7 @@ func findInComments(f interpolate.File, found []interpolate.Reference) []interpo
 		if m == nil {
 			continue
 		}
-		pos := interpolate.Pos{File: f.Name, Line: line, Column: utf8.RuneCount(text[:m[2]]) + 1}
+		pos := interpolate.Position{File: f.Name, Line: line, Column: utf8.RuneCount(text[:m[2]]) + 1}
 		if !known[pos] {
 			out = append(out, pos)
 		}

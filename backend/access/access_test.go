@@ -109,7 +109,7 @@ func (y *yes) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resoluti
 	y.refs += len(refs)
 	out := make([]backend.Resolution, len(refs))
 	for i, r := range refs {
-		out[i].Value = backend.Text("value of " + r.Name)
+		out[i].Value = backend.PlaintextString("value of " + r.Name)
 	}
 	return out, nil
 }

@@ -53,7 +53,7 @@ func (s *service) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Reso
 			out[i].Err = backend.Errorf(backend.CodeNotFound, "gone")
 			continue
 		}
-		out[i] = backend.Resolution{Value: backend.Text("CANARY"), ID: "id-" + r.Name, Version: 7}
+		out[i] = backend.Resolution{Value: backend.PlaintextString("CANARY"), ID: "id-" + r.Name, Version: 7}
 	}
 	return out, nil
 }
@@ -79,7 +79,7 @@ func TestReadsAreRecordedBeforeTheyAreAnswered(t *testing.T) {
 	refs := []backend.Ref{
 		{Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "a", Field: "f"},
 		{Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "gone"},
-		{Kind: backend.KindValue, Project: "p", Environment: "prod", Name: "b"},
+		{Kind: backend.KindScopedValue, Project: "p", Environment: "prod", Name: "b"},
 	}
 	if _, err := log.Resolve(who, refs); err != nil {
 		t.Fatal(err)
@@ -124,7 +124,7 @@ func TestChangesAreRecordedBeforeAndAfter(t *testing.T) {
 	s := &sink{}
 	log := audit.Log(&service{}, s, nil)
 	set := backend.ChangeSet{Changes: []backend.Change{
-		{Op: backend.OpDelete, Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "a", Force: true, Value: backend.Text("CANARY")},
+		{Op: backend.OpDelete, Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "a", Force: true, Value: backend.PlaintextString("CANARY")},
 	}}
 	if _, err := log.Apply(who, set); err != nil {
 		t.Fatal(err)
@@ -175,7 +175,7 @@ func TestNoRecordHoldsAValue(t *testing.T) {
 	if _, err := log.Resolve(who, []backend.Ref{{Name: "a"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := log.Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a", Value: backend.Text("CANARY")}}}); err != nil {
+	if _, err := log.Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a", Value: backend.PlaintextString("CANARY")}}}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(s.records)

@@ -105,9 +105,9 @@ func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 		return r.changeProject(c, id)
 	case backend.KindEnvironment:
 		return r.changeEnvironment(c, id)
-	case backend.KindType:
+	case backend.KindSecretType:
 		return r.changeType(c, id)
-	case backend.KindSecret, backend.KindValue:
+	case backend.KindSecret, backend.KindScopedValue:
 		return r.changeEntry(c, id)
 	case backend.KindToken:
 		return r.changeToken(c, id)
@@ -178,15 +178,15 @@ func (r *run) signingKey(p *project, environment string) (*envelope.Key, error) 
 	if r.set.DryRun {
 		return nil, nil
 	}
-	w, ok := p.scopeKey(environment)
+	w, ok := p.environmentKey(environment)
 	if !ok {
-		return nil, backend.Errorf(backend.CodeCorrupt, "environment %q of project %q has no scope key", p.environmentName(environment), p.row.Name).
+		return nil, backend.Errorf(backend.CodeCorrupt, "environment %q of project %q has no environment key", p.environmentName(environment), p.row.Name).
 			WithHint("restore the database from a backup")
 	}
 	return r.keys.get(w)
 }
 
-// makeKey makes and stores the scope key of an environment that is being
+// makeKey makes and stores the environment key of an environment that is being
 // created. A dry run makes none, and gets nil.
 func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error) {
 	if r.set.DryRun {
@@ -202,7 +202,7 @@ func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error
 	if err != nil {
 		return nil, err
 	}
-	return key, r.tx.InsertScopeKey(r.ctx, store.ScopeKey{
+	return key, r.tx.InsertEnvironmentKey(r.ctx, store.EnvironmentKey{
 		ID: w.ID, Project: w.Project, Environment: w.Environment, KMSKey: w.KMSKey, Wrapped: w.Blob, CreatedAt: r.now,
 	})
 }
@@ -238,7 +238,7 @@ func (r *run) recall() (bool, error) {
 	if r.set.IdempotencyKey == "" || r.set.DryRun {
 		return false, nil
 	}
-	before, err := r.tx.Recall(r.ctx, r.set.IdempotencyKey)
+	before, err := r.tx.IdempotencyRecord(r.ctx, r.set.IdempotencyKey)
 	if errors.Is(err, backend.ErrNotFound) {
 		return false, nil
 	}
@@ -260,7 +260,7 @@ func (r *run) remember() error {
 	if err != nil {
 		return err
 	}
-	return r.tx.Remember(r.ctx, store.Remembered{Key: r.set.IdempotencyKey, Request: r.digest(), Outcome: outcome, At: r.now}, r.now.Add(-rememberFor))
+	return r.tx.SaveIdempotencyRecord(r.ctx, store.IdempotencyRecord{Key: r.set.IdempotencyKey, Request: r.digest(), Outcome: outcome, At: r.now}, r.now.Add(-rememberFor))
 }
 
 // digest tells one set of changes from another for idempotency. Values stay

@@ -31,7 +31,7 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 		return backend.Outcome{}, err
 	}
 	at := e.row.Version
-	if c.Kind == backend.KindValue {
+	if c.Kind == backend.KindScopedValue {
 		at = e.row.Revision
 	}
 	if err := admit(c, e.there, e.row.ID, at); err != nil {
@@ -213,7 +213,7 @@ func (r *run) link(l backend.Link, e *entry) error {
 
 func tooLarge(e *entry, n int) error {
 	attribute := "value"
-	if e.row.Kind == backend.KindValue {
+	if e.row.Kind == backend.KindScopedValue {
 		attribute = "json"
 	}
 	return backend.Errorf(backend.CodeTooLarge, "the value of %s %q has %d bytes; the limit of project %q is %d (max_value_bytes)", e.row.Kind, e.row.Name, n, e.in.row.Name, e.in.policy.MaxValueBytes).

@@ -114,7 +114,7 @@ func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backe
 			WithHint("set protected to false first").At("protected")
 	}
 	var entries []store.Object
-	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindValue} {
+	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
 		rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: p.row.ID, Environment: row.ID})
 		if err != nil {
 			return backend.Outcome{}, err
@@ -144,7 +144,7 @@ func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backe
 	if err := r.dropUsages(p.row.ID, row.ID); err != nil {
 		return backend.Outcome{}, err
 	}
-	if err := r.tx.DeleteScopeKeys(r.ctx, p.row.ID, row.ID); err != nil {
+	if err := r.tx.DeleteEnvironmentKeys(r.ctx, p.row.ID, row.ID); err != nil {
 		return backend.Outcome{}, err
 	}
 	return r.finish(backend.ActionDelete, diff{}, p)(row, r.tx.DeleteObject(r.ctx, row.ID))

@@ -69,7 +69,7 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 	return outcome(backend.ActionUpdate, d, row, nil)
 }
 
-// createProject makes a project, and the scope key of what all its
+// createProject makes a project, and the environment key of what all its
 // environments share.
 func (r *run) createProject(row store.Object, a attributes) (backend.Outcome, error) {
 	if _, err := r.makeKey(row.ID, backend.AnyEnvironment, ""); err != nil {
@@ -118,7 +118,7 @@ func (r *run) deleteProject(row store.Object) (backend.Outcome, error) {
 			content = append(content, t.row)
 		}
 	}
-	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindValue} {
+	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
 		entries, err := r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: row.ID, Environment: backend.AnyEnvironment})
 		if err != nil {
 			return backend.Outcome{}, err
@@ -136,7 +136,7 @@ func (r *run) deleteProject(row store.Object) (backend.Outcome, error) {
 		}
 		return backend.Outcome{}, inUse(row, users, "delete these first")
 	}
-	if err := r.tx.DeleteScopeKeys(r.ctx, row.ID, backend.AnyEnvironment); err != nil {
+	if err := r.tx.DeleteEnvironmentKeys(r.ctx, row.ID, backend.AnyEnvironment); err != nil {
 		return backend.Outcome{}, err
 	}
 	if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil {

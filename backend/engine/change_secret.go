@@ -159,7 +159,7 @@ func (r *run) presentValue(e *entry) (value []byte, known bool, err error) {
 
 func (r *run) insertVersion(key *envelope.Key, o store.Object, n newVersion) error {
 	v := store.Version{
-		Object: o.ID, Version: o.Version, ScopeKey: key.ID(), JSON: n.in.isJSON(),
+		Object: o.ID, Version: o.Version, EnvironmentKey: key.ID(), JSON: n.in.isJSON(),
 		CreatedAt: r.now, CreatedBy: r.principal(),
 	}
 	if n.in.row.ID != "" {
@@ -194,7 +194,7 @@ func (r *run) carryLinks(p *project, before, after string) error {
 	if err != nil || another {
 		return err
 	}
-	linked, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindValue, Project: p.row.ID, Link: before})
+	linked, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindScopedValue, Project: p.row.ID, Link: before})
 	if err != nil {
 		return err
 	}
@@ -221,7 +221,7 @@ func (r *run) carryLinks(p *project, before, after string) error {
 // linkedFrom is the scoped values whose link can lead to a secret: those of
 // its name for which there is a request that sees both.
 func (r *run) linkedFrom(p *project, secret store.Object) ([]store.Object, error) {
-	linked, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindValue, Project: p.row.ID, Link: secret.Name})
+	linked, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindScopedValue, Project: p.row.ID, Link: secret.Name})
 	if err != nil {
 		return nil, err
 	}

@@ -113,7 +113,7 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 		}
 		e := backend.Errorf(backend.CodeInUse, "the new schema of secret type %q is broken by the present value of %s", after.row.Name, list(labels(users))).
 			WithHint("change these values first, or make a new type").At("schema")
-		e.Users = users
+		e.Dependents = users
 		return e
 	}
 	return nil
@@ -136,9 +136,9 @@ func (r *run) deleteType(p *project, row store.Object) (backend.Outcome, error) 
 
 // openValue opens one version of a secret's value inside the transaction.
 func (r *run) openValue(p *project, row store.Object, v store.Version) ([]byte, error) {
-	w, ok := p.scopeKeyByID(v.ScopeKey)
+	w, ok := p.environmentKeyByID(v.EnvironmentKey)
 	if !ok {
-		return nil, corrupt(row, "the scope key of version %d is gone", v.Version)
+		return nil, corrupt(row, "the environment key of version %d is gone", v.Version)
 	}
 	key, err := r.keys.get(w)
 	if err != nil {

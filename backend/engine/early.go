@@ -58,8 +58,8 @@ func (y *early) use(p *project) {
 	if y == nil {
 		return
 	}
-	for _, k := range p.scopeKeys {
-		if key := y.keys.keyring.AtHand(wrapped(k)); key != nil {
+	for _, k := range p.environmentKeys {
+		if key := y.keys.keyring.Cached(wrapped(k)); key != nil {
 			y.keys.hold(k.ID, key)
 		}
 	}
@@ -79,7 +79,7 @@ func (y *early) offer(p *project, e *store.Entry) {
 func (y *early) look(p *project, e *store.Entry) result {
 	var r result
 	r.signed = p.check(e.Object, y.keys) == nil
-	if w, ok := p.scopeKeyByID(e.Current.ScopeKey); ok && r.signed {
+	if w, ok := p.environmentKeyByID(e.Current.EnvironmentKey); ok && r.signed {
 		if key, err := y.keys.get(w); err == nil {
 			if text, err := openVersion(key, e.Object, e.Current); err == nil {
 				r.version, r.text = e.Current.Version, text

@@ -10,7 +10,7 @@
 // exact environment. One statement fetches the candidates of all references;
 // the choice among them is made in [choose]. A scoped value that links to a
 // secret is followed by the same rule in the environment and scope of the
-// request. Then the keys are fetched (one KMS call per scope key that is not
+// request. Then the keys are fetched (one KMS call per environment key that is not
 // cached), each row's MAC is checked, and the values are opened.
 //
 // # How a change is applied
@@ -55,10 +55,10 @@ var _ backend.Service = (*Engine)(nil)
 
 // Options configure an Engine.
 type Options struct {
-	// KMSKey is the URI of the KMS key for scope keys of environments that
+	// KMSKey is the URI of the KMS key for environment keys of environments that
 	// name none of their own.
 	KMSKey string
-	// Trust is told the URI of a KMS key before it wraps a new scope key, and
+	// Trust is told the URI of a KMS key before it wraps a new environment key, and
 	// may refuse it. Nil means that every key will do.
 	Trust func(uri string) error
 	// Now is the clock; nil means time.Now.
@@ -155,7 +155,7 @@ func object(o store.Object, in *project) (backend.Object, error) {
 		out.Policy = a.Policy
 	case backend.KindEnvironment:
 		out.KMSKey, out.Protected = a.KMSKey, a.Protected
-	case backend.KindType:
+	case backend.KindSecretType:
 		out.DisplayName, out.Schema = a.DisplayName, a.Schema
 	case backend.KindSecret:
 		out.Type, out.Visibility, out.Version, out.ValueAt = in.typeKey(o.Type), a.Visibility, o.Version, a.ValueAt
@@ -163,7 +163,7 @@ func object(o store.Object, in *project) (backend.Object, error) {
 		if a.RotationDays > 0 {
 			out.RotationDueAt = a.ValueAt.AddDate(0, 0, a.RotationDays)
 		}
-	case backend.KindValue:
+	case backend.KindScopedValue:
 		out.JSON = a.JSON
 		if o.Link != "" {
 			out.Link = &backend.Link{Secret: o.Link, Field: a.LinkField}
@@ -176,4 +176,4 @@ func object(o store.Object, in *project) (backend.Object, error) {
 }
 
 // isEntry reports whether objects of the kind have an environment and a scope.
-func isEntry(k backend.Kind) bool { return k == backend.KindSecret || k == backend.KindValue }
+func isEntry(k backend.Kind) bool { return k == backend.KindSecret || k == backend.KindScopedValue }

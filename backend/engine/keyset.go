@@ -17,15 +17,15 @@ import (
 )
 
 // errKeyMissing ends a transaction that needs a key which is not at hand.
-var errKeyMissing = errors.New("a scope key has to be fetched first")
+var errKeyMissing = errors.New("an environment key has to be fetched first")
 
-// keyset is the scope keys of one call. Within a transaction nothing waits for
+// keyset is the environment keys of one call. Within a transaction nothing waits for
 // the KMS: a key that is not at hand is noted and errKeyMissing returned; the
 // caller leaves the transaction, calls obtain, and begins again.
 type keyset struct {
 	keyring *envelope.Keyring
 	mu      sync.Mutex                     // values are opened in parallel
-	held    map[string]*envelope.Key       // by id of the scope key
+	held    map[string]*envelope.Key       // by id of the environment key
 	made    map[string]envelope.WrappedKey // by environment: generated, not stored yet
 	missing map[string]envelope.WrappedKey // by id: to be unwrapped or, without a blob, generated
 }
@@ -114,14 +114,14 @@ func binding(o store.Object, v store.Version) envelope.Binding {
 	}
 }
 
-// sign sets the MAC of a row: the id of the scope key (a UUID, 16 bytes), then
+// sign sets the MAC of a row: the id of the environment key (a UUID, 16 bytes), then
 // the MAC under it.
 func sign(key *envelope.Key, o *store.Object, projectName string) {
 	id := uuid.MustParse(key.ID())
 	o.MAC = append(id[:], key.MAC(rowFields(*o, projectName)...)...)
 }
 
-// signer is the id of the scope key that a row says it is signed with.
+// signer is the id of the environment key that a row says it is signed with.
 func signer(o store.Object) (string, error) {
 	if len(o.MAC) < 16 {
 		return "", corrupt(o, "its row is not signed")

@@ -7,8 +7,8 @@ import (
 	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/near"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
 // explainMissing gives every reference that leads nowhere an error that helps:
@@ -66,13 +66,13 @@ func missing(f *find, ref backend.Ref, kind backend.Kind, name string, all []sto
 	slices.Sort(e.Environments)
 	e.Environments = slices.Compact(e.Environments)
 	if len(e.Environments) == 0 { // a name that exists somewhere was not mistyped
-		e.Near = near.Name(name, visible)
+		e.Suggestion = suggest.Name(name, visible)
 	}
 	switch {
 	case len(e.Environments) > 0:
 		e.Hint = "it exists in " + list(e.Environments)
-	case e.Near != "":
-		e.Hint = "did you mean " + e.Near + "?"
+	case e.Suggestion != "":
+		e.Hint = "did you mean " + e.Suggestion + "?"
 	default:
 		e.Hint = "no environment has it: check the name, or create it"
 	}

@@ -20,13 +20,13 @@ func outcome(action backend.Action, d diff, row store.Object, in *project) (back
 }
 
 // inUse is the error of a deletion that others depend on.
-func inUse(o store.Object, users []backend.User, hint string) error {
+func inUse(o store.Object, users []backend.Dependent, hint string) error {
 	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, o.Name, list(labels(users))).WithHint("%s", hint)
-	e.Users = users
+	e.Dependents = users
 	return e
 }
 
-func labels(users []backend.User) []string {
+func labels(users []backend.Dependent) []string {
 	out := make([]string, len(users))
 	for i, u := range users {
 		out[i] = u.Label
@@ -35,14 +35,14 @@ func labels(users []backend.User) []string {
 }
 
 // users is objects of a project as those that stand in the way of a deletion.
-func (p *project) users(rows []store.Object) ([]backend.User, error) {
-	out := make([]backend.User, len(rows))
+func (p *project) users(rows []store.Object) ([]backend.Dependent, error) {
+	out := make([]backend.Dependent, len(rows))
 	for i, o := range rows {
 		a, err := decodeAttributes(o)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = backend.User{Label: label(p, o), ID: o.ID, ManagedBy: a.ManagedBy}
+		out[i] = backend.Dependent{Label: label(p, o), ID: o.ID, ManagedBy: a.ManagedBy}
 	}
 	return out, nil
 }

@@ -9,19 +9,19 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
-	"github.com/pouncet/terraform-provider-pouncet/backend/near"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
 // project is a project with what every question about its entries needs: a
 // few rows, read once per transaction.
 type project struct {
-	row          store.Object
-	policy       backend.Policy
-	environments []store.Object
-	types        []secretType // stored and built-in, by key
-	scopeKeys    []store.ScopeKey
-	secrets      int // how many there are; counted by whoever needs it, -1 before
+	row             store.Object
+	policy          backend.Policy
+	environments    []store.Object
+	types           []secretType // stored and built-in, by key
+	environmentKeys []store.EnvironmentKey
+	secrets         int // how many there are; counted by whoever needs it, -1 before
 }
 
 // loadProject reads a project by name or id. ErrNotFound names those there are.
@@ -44,7 +44,7 @@ func loadProject(ctx context.Context, tx store.Tx, nameOrID string) (*project, e
 	if p.types, err = loadTypes(ctx, tx, row.ID); err != nil {
 		return nil, err
 	}
-	p.scopeKeys, err = tx.ScopeKeys(ctx, row.ID)
+	p.environmentKeys, err = tx.EnvironmentKeys(ctx, row.ID)
 	return p, err
 }
 
@@ -68,7 +68,7 @@ func findProject(ctx context.Context, tx store.Tx, nameOrID string) (store.Objec
 	if err != nil {
 		return store.Object{}, err
 	}
-	e.Near = near.Name(nameOrID, names(all))
+	e.Suggestion = suggest.Name(nameOrID, names(all))
 	return store.Object{}, e.WithHint("there are: %s", list(names(all)))
 }
 
@@ -87,7 +87,7 @@ func (p *project) environment(nameOrID string) (store.Object, error) {
 		}
 	}
 	e := backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %q", backend.Quote(nameOrID), p.row.Name).At("environment")
-	e.Near = near.Name(nameOrID, names(p.environments))
+	e.Suggestion = suggest.Name(nameOrID, names(p.environments))
 	if len(p.environments) == 0 {
 		return store.Object{}, e.WithHint("the project has none yet: create it with \"pouncet env set\" or a pouncet_environment")
 	}
@@ -105,9 +105,9 @@ func (p *project) environmentName(id string) string {
 	return id
 }
 
-// scopeKey is the key that new values of an environment are sealed with: the newest.
-func (p *project) scopeKey(environment string) (envelope.WrappedKey, bool) {
-	for _, k := range slices.Backward(p.scopeKeys) {
+// environmentKey is the key that new values of an environment are sealed with: the newest.
+func (p *project) environmentKey(environment string) (envelope.WrappedKey, bool) {
+	for _, k := range slices.Backward(p.environmentKeys) {
 		if k.Environment == environment {
 			return wrapped(k), true
 		}
@@ -115,8 +115,8 @@ func (p *project) scopeKey(environment string) (envelope.WrappedKey, bool) {
 	return envelope.WrappedKey{}, false
 }
 
-func (p *project) scopeKeyByID(id string) (envelope.WrappedKey, bool) {
-	for _, k := range p.scopeKeys {
+func (p *project) environmentKeyByID(id string) (envelope.WrappedKey, bool) {
+	for _, k := range p.environmentKeys {
 		if k.ID == id {
 			return wrapped(k), true
 		}
@@ -124,7 +124,7 @@ func (p *project) scopeKeyByID(id string) (envelope.WrappedKey, bool) {
 	return envelope.WrappedKey{}, false
 }
 
-func wrapped(k store.ScopeKey) envelope.WrappedKey {
+func wrapped(k store.EnvironmentKey) envelope.WrappedKey {
 	return envelope.WrappedKey{ID: k.ID, Project: k.Project, Environment: k.Environment, KMSKey: k.KMSKey, Blob: k.Wrapped}
 }
 

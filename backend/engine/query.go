@@ -50,7 +50,7 @@ func (l listing) page() (backend.Page, error) {
 		return l.projects()
 	case backend.KindToken:
 		return l.tokens()
-	case backend.KindEnvironment, backend.KindType, backend.KindSecret, backend.KindValue, backend.KindUsage:
+	case backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue, backend.KindUsage:
 	default:
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "%s is not a kind of object", backend.Quote(string(l.q.Kind))).At("kind")
 	}
@@ -61,7 +61,7 @@ func (l listing) page() (backend.Page, error) {
 	if err != nil {
 		return backend.Page{}, err
 	}
-	if l.q.Kind == backend.KindType {
+	if l.q.Kind == backend.KindSecretType {
 		return l.types(p), nil
 	}
 	f := l.filter()

@@ -75,7 +75,7 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 
 // users is who uses an entry: the scoped values that link to it, and the
 // configuration files that are known to refer to it.
-func (r *run) users(e *entry) ([]backend.User, error) {
+func (r *run) users(e *entry) ([]backend.Dependent, error) {
 	places, err := r.usedIn(e.in, e.row)
 	if err != nil || e.row.Kind != backend.KindSecret {
 		return places, err
@@ -177,7 +177,7 @@ func (r *run) deleted(c backend.Change) (*entry, error) {
 			label = c.ID
 		}
 		return nil, backend.Errorf(backend.CodeNotFound, "no deleted %s %s can be restored", c.Kind, label).
-			WithHint("see: pouncet %s list --deleted", map[backend.Kind]string{backend.KindSecret: "secret", backend.KindValue: "value"}[c.Kind]).At("name")
+			WithHint("see: pouncet %s list --deleted", map[backend.Kind]string{backend.KindSecret: "secret", backend.KindScopedValue: "value"}[c.Kind]).At("name")
 	}
 	return e, nil
 }

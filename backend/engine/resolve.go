@@ -91,7 +91,7 @@ func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 		if err := r.lookup(ctx, tx, g, members, func(i int) (*store.Entry, string) { return &r.finds[i].entry, r.refs[i].Name }); err != nil {
 			return err
 		}
-		if g.kind == backend.KindValue {
+		if g.kind == backend.KindScopedValue {
 			if err := r.follow(ctx, tx, g, members); err != nil {
 				return err
 			}
@@ -105,7 +105,7 @@ func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 
 // place finds the project and the environment of a reference.
 func (r *resolver) place(ctx context.Context, tx store.Tx, ref backend.Ref, f *find) error {
-	if ref.Kind != backend.KindSecret && ref.Kind != backend.KindValue {
+	if ref.Kind != backend.KindSecret && ref.Kind != backend.KindScopedValue {
 		return backend.Errorf(backend.CodeInvalid, "a reference is to a secret or a scoped value, not to a %q", ref.Kind)
 	}
 	if err := backend.CheckName(ref.Kind, ref.Name); err != nil {
@@ -361,7 +361,7 @@ func (r *resolver) openOne(ref backend.Ref, f *find, keys *keyset, trusted map[s
 			text, isJSON = []byte(s), false
 		}
 	}
-	out.Value, out.JSON = backend.NewValue(text), isJSON
+	out.Value, out.JSON = backend.NewPlaintext(text), isJSON
 	return out, nil
 }
 
@@ -392,7 +392,7 @@ func (f *find) trust(keys *keyset, trusted map[string]error, known map[string]re
 	return cmp.Or(trusted[f.environment.ID], entry, link)
 }
 
-// check verifies the MAC of a row under the scope key of the environment it belongs to.
+// check verifies the MAC of a row under the environment key of the environment it belongs to.
 func (p *project) check(o store.Object, keys *keyset) error {
 	id, err := signer(o)
 	if err != nil {
@@ -402,7 +402,7 @@ func (p *project) check(o store.Object, keys *keyset) error {
 	if o.Kind == backend.KindEnvironment {
 		home = o.ID
 	}
-	w, ok := p.scopeKeyByID(id)
+	w, ok := p.environmentKeyByID(id)
 	if !ok || w.Environment != home {
 		return corrupt(o, "its row is signed with a key of another environment, or one that is gone")
 	}
@@ -450,9 +450,9 @@ func (f *find) value(ref backend.Ref, keys *keyset, known map[string]result) (te
 	if k := known[s.Object.ID]; k.text != nil && k.version == f.version.Version {
 		return k.text, f.version.JSON, nil
 	}
-	w, ok := f.project.scopeKeyByID(f.version.ScopeKey)
+	w, ok := f.project.environmentKeyByID(f.version.EnvironmentKey)
 	if !ok {
-		return nil, false, corrupt(s.Object, "the scope key of version %d is gone", f.version.Version)
+		return nil, false, corrupt(s.Object, "the environment key of version %d is gone", f.version.Version)
 	}
 	key, err := keys.get(w)
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/near"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
 // maxSchemaBytes is the largest JSON Schema of a type.
@@ -173,7 +173,7 @@ func rule(k jsonschema.ErrorKind, known map[string]bool) string {
 		return "must be at most " + k.Want.RatString()
 	case *kind.AdditionalProperties:
 		for _, p := range k.Properties {
-			if meant := near.Name(p, wordsOf(known)); meant != "" {
+			if meant := suggest.Name(p, wordsOf(known)); meant != "" {
 				return "has a property that the schema does not know; did you mean " + meant + "?"
 			}
 		}

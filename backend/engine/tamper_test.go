@@ -59,7 +59,7 @@ func TestTampering(t *testing.T) {
 			`UPDATE objects SET mac=x'';`,
 			[]backend.Ref{ref("dev", "a"), ref("dev", "b"), ref("prod", "a"), ref("prod", "b")},
 		},
-		"a scope key given to another environment": {
+		"an environment key given to another environment": {
 			`UPDATE scope_keys SET environment=(SELECT id FROM objects WHERE kind='environment' AND name='prod') WHERE environment=(SELECT id FROM objects WHERE kind='environment' AND name='dev');`,
 			[]backend.Ref{ref("dev", "a"), ref("dev", "b")},
 		},
@@ -154,5 +154,5 @@ func environment(name string) backend.Change {
 }
 
 func secret(env, name, value string) backend.Change {
-	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env, Name: name, Value: backend.Text(value)}
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env, Name: name, Value: backend.PlaintextString(value)}
 }

@@ -13,8 +13,8 @@ import (
 	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/near"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
 // secretType is a secret type ready for use. Those that are built in have an
@@ -51,7 +51,7 @@ var builtInTypes = sync.OnceValue(func() []secretType {
 		}
 		key := strings.TrimSuffix(entry.Name(), ".json")
 		types = append(types, secretType{
-			row:     store.Object{Kind: backend.KindType, ID: builtInPrefix + key, Name: key, Revision: 1},
+			row:     store.Object{Kind: backend.KindSecretType, ID: builtInPrefix + key, Name: key, Revision: 1},
 			attr:    attributes{Description: head.Description, DisplayName: head.Title, Schema: compact(text)},
 			builtIn: true,
 		})
@@ -61,7 +61,7 @@ var builtInTypes = sync.OnceValue(func() []secretType {
 
 // loadTypes returns the types of a project, built-in ones among them, by key.
 func loadTypes(ctx context.Context, tx store.Tx, projectID string) ([]secretType, error) {
-	rows, err := tx.Objects(ctx, store.Filter{Kind: backend.KindType, Project: projectID})
+	rows, err := tx.Objects(ctx, store.Filter{Kind: backend.KindSecretType, Project: projectID})
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func loadTypes(ctx context.Context, tx store.Tx, projectID string) ([]secretType
 // object is a type as the world sees it.
 func (t secretType) object(in *project) backend.Object {
 	return backend.Object{
-		Kind: backend.KindType, ID: t.row.ID, Name: t.row.Name, Project: in.row.Name,
+		Kind: backend.KindSecretType, ID: t.row.ID, Name: t.row.Name, Project: in.row.Name,
 		Description: t.attr.Description, Labels: t.attr.Labels, ManagedBy: t.attr.ManagedBy, Revision: t.row.Revision,
 		CreatedAt: t.row.CreatedAt, UpdatedAt: t.row.UpdatedAt,
 		DisplayName: t.attr.DisplayName, Schema: t.attr.Schema, BuiltIn: t.builtIn,
@@ -140,7 +140,7 @@ func (p *project) typeByKey(key string) (secretType, error) {
 		keys[i] = t.row.Name
 	}
 	e := backend.Errorf(backend.CodeNotFound, "secret type %s does not exist in project %q", backend.Quote(key), p.row.Name).At("type")
-	e.Near = near.Name(key, keys)
+	e.Suggestion = suggest.Name(key, keys)
 	return secretType{}, e.WithHint("there are: %s", list(keys))
 }
 

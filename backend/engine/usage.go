@@ -95,7 +95,7 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 	var rows []store.Object
 	seen := map[string]bool{}
 	for _, u := range c.Usages {
-		if u.Kind != backend.KindSecret && u.Kind != backend.KindValue {
+		if u.Kind != backend.KindSecret && u.Kind != backend.KindScopedValue {
 			return nil, backend.Errorf(backend.CodeInvalid, "a usage is of a secret or a scoped value, not of a %q", u.Kind).At("usages")
 		}
 		if err := backend.CheckName(u.Kind, u.Name); err != nil {
@@ -151,7 +151,7 @@ func usage(o store.Object, in *project) (backend.Object, error) {
 }
 
 // usedIn names the places in configuration files whose reference leads to an entry.
-func (r *run) usedIn(p *project, o store.Object) ([]backend.User, error) {
+func (r *run) usedIn(p *project, o store.Object) ([]backend.Dependent, error) {
 	usages, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindUsage, Project: p.row.ID, Link: o.Name})
 	if err != nil || len(usages) == 0 {
 		return nil, err
@@ -164,14 +164,14 @@ func (r *run) usedIn(p *project, o store.Object) ([]backend.User, error) {
 	for i, row := range rows {
 		candidates[i] = &store.Entry{Object: row}
 	}
-	var users []backend.User
+	var users []backend.Dependent
 	for _, row := range usages {
 		u, err := usage(row, p)
 		if err != nil {
 			return nil, err
 		}
 		if u.Usage.Kind == o.Kind && choose(candidates, row.Scope, row.Environment).Object.ID == o.ID {
-			users = append(users, backend.User{Label: fmt.Sprintf("%s:%d of %s in %s", u.Usage.File, u.Usage.Line, u.Source, u.Environment)})
+			users = append(users, backend.Dependent{Label: fmt.Sprintf("%s:%d of %s in %s", u.Usage.File, u.Usage.Line, u.Source, u.Environment)})
 		}
 	}
 	return users, nil

@@ -6,14 +6,14 @@
 //
 //	KMS key        never leaves the KMS (or the key file)
 //	   │ wraps
-//	scope key      32 bytes, one per (project, environment); stored wrapped,
+//	environment key      32 bytes, one per (project, environment); stored wrapped,
 //	   │           held in memory for minutes by a Keyring
 //	   │ derives, with 32 fresh random bytes of salt (HKDF-SHA256)
 //	   ├── value key      AES-256-GCM, seals one version of one secret, then is forgotten
-//	   ├── commitment     says which scope key a sealed value is under
+//	   ├── commitment     says which environment key a sealed value is under
 //	   └── row key        HMAC-SHA256, without a salt: signs the rows around the values
 //
-// The KMS is asked once per scope key, not once per secret: opening ten
+// The KMS is asked once per environment key, not once per secret: opening ten
 // thousand secrets of an environment costs one call, and so does sealing them.
 // Taking the KMS key away takes everything below it away.
 //
@@ -46,7 +46,7 @@
 // A deleted row leaves no trace here, and a database set back as a whole to an
 // earlier day is whole: that needs an anchor outside of it.
 //
-// Whoever can write to the database can put a scope key of their own there,
+// Whoever can write to the database can put an environment key of their own there,
 // wrapped under a KMS key of their own whose URI stands beside it. It opens
 // nothing that was sealed before, but values sealed from then on would be
 // theirs to read. Options.OpenKey is the place to refuse KMS keys that the

@@ -40,7 +40,7 @@ const (
 
 // Binding is what a sealed value belongs to. All are ids rather than names,
 // so that a rename leaves the value alone; Environment may be
-// backend.AnyEnvironment. The deployment and the scope key belong to it too:
+// backend.AnyEnvironment. The deployment and the environment key belong to it too:
 // the Key adds them, so that no caller can forget to.
 type Binding struct {
 	Project     string
@@ -52,7 +52,7 @@ type Binding struct {
 	SchemaHash  string // of the schema that the value was checked against
 }
 
-// Key is a scope key, unwrapped. It is safe for concurrent use. Neither
+// Key is an environment key, unwrapped. It is safe for concurrent use. Neither
 // printing nor marshalling it shows more than its id.
 type Key struct {
 	deployment  string
@@ -62,8 +62,8 @@ type Key struct {
 
 	// Behind funcs for the reason that backend.Value has: fmt follows slices
 	// in unexported fields, and prints no more of a func than its address.
-	scopeKey func() []byte
-	rowKey   func() []byte
+	environmentKey func() []byte
+	rowKey         func() []byte
 }
 
 func newKey(deployment string, w WrappedKey, plaintext []byte) (*Key, error) {
@@ -73,16 +73,16 @@ func newKey(deployment string, w WrappedKey, plaintext []byte) (*Key, error) {
 	}
 	return &Key{
 		deployment: deployment, id: w.ID, project: w.Project, environment: w.Environment,
-		scopeKey: func() []byte { return plaintext },
-		rowKey:   func() []byte { return rowKey },
+		environmentKey: func() []byte { return plaintext },
+		rowKey:         func() []byte { return rowKey },
 	}, nil
 }
 
-// ID is the scope key's id, as in its WrappedKey.
+// ID is the environment key's id, as in its WrappedKey.
 func (k *Key) ID() string { return k.id }
 
 // String names the key by its id.
-func (k *Key) String() string { return "scope key " + k.id }
+func (k *Key) String() string { return "environment key " + k.id }
 
 // GoString is String: no verb shows more.
 func (k *Key) GoString() string { return k.String() }
@@ -126,9 +126,9 @@ func (k *Key) Open(b Binding, sealed []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// derive makes the key of one value, and the commitment to the scope key.
+// derive makes the key of one value, and the commitment to the environment key.
 func (k *Key) derive(salt []byte) (cipher.AEAD, []byte, error) {
-	pseudorandom, err := hkdf.Extract(sha256.New, k.scopeKey(), salt)
+	pseudorandom, err := hkdf.Extract(sha256.New, k.environmentKey(), salt)
 	if err != nil {
 		return nil, nil, defect("deriving a value's key", err)
 	}

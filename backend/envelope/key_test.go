@@ -116,7 +116,7 @@ func TestEveryFieldOfABindingBinds(t *testing.T) {
 	}
 }
 
-// The deployment and the scope key's id belong to what is bound, too: here the
+// The deployment and the environment key's id belong to what is bound, too: here the
 // same 32 bytes stand behind keys that differ in nothing else.
 func TestDeploymentAndScopeKeyBind(t *testing.T) {
 	constant := func(deployment, id string) *envelope.Key {
@@ -243,7 +243,7 @@ func TestKeyHidesItsBytes(t *testing.T) {
 			t.Errorf("printing a key shows %q", canary)
 		}
 	}
-	if got := k.String(); got != "scope key key-id" || k.ID() != "key-id" {
+	if got := k.String(); got != "environment key key-id" || k.ID() != "key-id" {
 		t.Errorf("got %q and id %q", got, k.ID())
 	}
 }

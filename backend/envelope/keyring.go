@@ -32,7 +32,7 @@ const (
 	fetchTimeout = 30 * time.Second
 )
 
-// WrappedKey is a scope key as it is stored.
+// WrappedKey is an environment key as it is stored.
 type WrappedKey struct {
 	ID          string
 	Project     string
@@ -49,17 +49,17 @@ type Options struct {
 	// OpenKey finds a KMS key by URI; nil means kms.Open. A Keyring asks for
 	// each URI once, and keeps the key.
 	OpenKey func(ctx context.Context, uri string) (kms.Key, error)
-	// TTL is how long a scope key is used before the KMS is asked for it
+	// TTL is how long an environment key is used before the KMS is asked for it
 	// again: how soon a disabled KMS key takes effect. 0 means DefaultTTL.
 	TTL time.Duration
-	// MaxAge is how long a scope key is used at most while the KMS is
+	// MaxAge is how long an environment key is used at most while the KMS is
 	// unavailable, counted from when the KMS last gave it out. 0 means DefaultMaxAge.
 	MaxAge time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// Keyring unwraps scope keys and holds them for a while. It is safe for
+// Keyring unwraps environment keys and holds them for a while. It is safe for
 // concurrent use.
 //
 // A key younger than TTL is used as it is. An older one is asked for again: if
@@ -115,7 +115,7 @@ func New(o Options) *Keyring {
 	}
 }
 
-// Generate makes a new scope key for w, which has everything but a Blob, by one
+// Generate makes a new environment key for w, which has everything but a Blob, by one
 // KMS call. It returns w with its Blob, to be stored, and the key, which the
 // Keyring holds from then on. The errors are those of Key, and ErrInternal for
 // a w that is not complete.
@@ -142,7 +142,7 @@ func (r *Keyring) Generate(ctx context.Context, w WrappedKey) (WrappedKey, *Key,
 	return w, key, nil
 }
 
-// Key returns the scope key that w is the wrapped form of, from memory where
+// Key returns the environment key that w is the wrapped form of, from memory where
 // the rules of Keyring allow it. ErrKeyUnusable and ErrUnavailable are as
 // kms.Key has them; ErrCorrupt says that w has no Blob. When ctx ends first,
 // the error is ErrUnavailable around ctx's, and nobody else's call suffers.
@@ -151,7 +151,7 @@ func (r *Keyring) Key(ctx context.Context, w WrappedKey) (*Key, error) {
 		return nil, err
 	}
 	if len(w.Blob) == 0 {
-		return nil, backend.Errorf(backend.CodeCorrupt, "scope key %s has lost its wrapped form", w.ID).
+		return nil, backend.Errorf(backend.CodeCorrupt, "environment key %s has lost its wrapped form", w.ID).
 			WithHint("restore its row from a backup")
 	}
 	id := w.identity()
@@ -185,7 +185,7 @@ func (r *Keyring) Key(ctx context.Context, w WrappedKey) (*Key, error) {
 				return key, nil
 			}
 		case <-ctx.Done():
-			e := backend.Errorf(backend.CodeUnavailable, "scope key %s was not unwrapped before the call ended", w.ID)
+			e := backend.Errorf(backend.CodeUnavailable, "environment key %s was not unwrapped before the call ended", w.ID)
 			e.Err = ctx.Err()
 			return nil, e
 		}
@@ -221,7 +221,7 @@ func (r *Keyring) unwrap(ctx context.Context, w WrappedKey) ([]byte, error) {
 	return root.Decrypt(ctx, w.Blob, r.encryptionContext(w))
 }
 
-// encryptionContext says where a scope key belongs, in ids: the KMS writes it
+// encryptionContext says where an environment key belongs, in ids: the KMS writes it
 // to its log, where names would tell more than they should.
 func (r *Keyring) encryptionContext(w WrappedKey) map[string]string {
 	return map[string]string{
@@ -253,7 +253,7 @@ func (r *Keyring) kmsKey(ctx context.Context, uri string) (kms.Key, error) {
 }
 
 // AtHand returns a key without asking the KMS: nil if that would be needed.
-func (r *Keyring) AtHand(w WrappedKey) *Key {
+func (r *Keyring) Cached(w WrappedKey) *Key {
 	fresh, _ := r.lookup(w.identity())
 	return fresh
 }
@@ -300,7 +300,7 @@ func (r *Keyring) live(id identity) *holding {
 
 func (r *Keyring) hold(w WrappedKey, plaintext []byte) (*Key, error) {
 	if len(plaintext) != keySize {
-		return nil, backend.Errorf(backend.CodeKeyUnusable, "scope key %s has %d bytes instead of %d", w.ID, len(plaintext), keySize).
+		return nil, backend.Errorf(backend.CodeKeyUnusable, "environment key %s has %d bytes instead of %d", w.ID, len(plaintext), keySize).
 			WithHint("restore its row from a backup")
 	}
 	key, err := newKey(r.options.Deployment, w, plaintext)
@@ -326,7 +326,7 @@ func (r *Keyring) drop(id identity) {
 // would bind it to nothing.
 func (w WrappedKey) check() error {
 	if w.ID == "" || w.Project == "" || w.Environment == "" || w.KMSKey == "" {
-		return backend.Errorf(backend.CodeInternal, "scope key %s lacks its id, project, environment or KMS key", backend.Quote(w.ID))
+		return backend.Errorf(backend.CodeInternal, "environment key %s lacks its id, project, environment or KMS key", backend.Quote(w.ID))
 	}
 	return nil
 }

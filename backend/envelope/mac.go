@@ -9,7 +9,7 @@ import (
 )
 
 // MAC signs a row of the database, given as its fields in an order that the
-// caller keeps to: HMAC-SHA256 under a key derived from the scope key for
+// caller keeps to: HMAC-SHA256 under a key derived from the environment key for
 // nothing else. Each field counts with its length, so that no byte can move
 // from one field to the next; begin with a field that says what kind of row it is.
 func (k *Key) MAC(fields ...[]byte) []byte {

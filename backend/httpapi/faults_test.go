@@ -249,7 +249,7 @@ func TestADefectIsTold(t *testing.T) {
 func TestTheLogHasNoSecrets(t *testing.T) {
 	var log bytes.Buffer
 	var mu sync.Mutex
-	s := &scripted{resolved: []backend.Resolution{{Value: backend.Text("CANARY")}}}
+	s := &scripted{resolved: []backend.Resolution{{Value: backend.PlaintextString("CANARY")}}}
 	c := connect(t, s, httpapi.Options{Log: slog.New(slog.NewTextHandler(writer{&mu, &log}, nil))})
 	if _, err := c.Resolve(context.Background(), []backend.Ref{{Name: "SECRET-NAME"}}); err != nil {
 		t.Fatal(err)
@@ -376,7 +376,7 @@ func TestHealthAndReadiness(t *testing.T) {
 func BenchmarkResolve1000(b *testing.B) {
 	s := &scripted{resolved: make([]backend.Resolution, 1000)}
 	for i := range s.resolved {
-		s.resolved[i] = backend.Resolution{Value: backend.Text("a value of the usual length"), ID: "01890a5d-ac96-774b-bcce-b302099a8057", Environment: "prod", Scope: "project", Version: 3}
+		s.resolved[i] = backend.Resolution{Value: backend.PlaintextString("a value of the usual length"), ID: "01890a5d-ac96-774b-bcce-b302099a8057", Environment: "prod", Scope: "project", Version: 3}
 	}
 	refs := make([]backend.Ref, 1000)
 	for i := range refs {

@@ -22,7 +22,7 @@ func BenchmarkStack1000(b *testing.B) {
 	refs := make([]backend.Ref, quota)
 	for i := range refs {
 		refs[i] = backend.Ref{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: fmt.Sprint("secret_", i)}
-		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: refs[i].Name, Value: backend.Text("a value of the usual length")})
+		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: refs[i].Name, Value: backend.PlaintextString("a value of the usual length")})
 	}
 	if _, err := c.Apply(context.Background(), backend.ChangeSet{Changes: changes}); err != nil {
 		b.Fatal(err)

@@ -13,7 +13,7 @@ import (
 // TestValue: one reference in, one value out, and an error's status is the answer's.
 func TestValue(t *testing.T) {
 	found := func(v []byte, json bool) []backend.Resolution {
-		return []backend.Resolution{{Value: backend.NewValue(v), JSON: json, Secret: true, ID: "1", Environment: "prod", Scope: "project", Version: 2}}
+		return []backend.Resolution{{Value: backend.NewPlaintext(v), JSON: json, Secret: true, ID: "1", Environment: "prod", Scope: "project", Version: 2}}
 	}
 	refused := func(e *backend.Error) []backend.Resolution { return []backend.Resolution{{Err: e}} }
 	for name, test := range map[string]struct {

@@ -181,7 +181,7 @@ func resolutionFromWire(r resolution) backend.Resolution {
 	return backend.Resolution{Value: valueOf(r.Value), JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version, Secret: r.Secret, Err: r.Err}
 }
 
-func bytesOf(v backend.Value) *[]byte {
+func bytesOf(v backend.Plaintext) *[]byte {
 	if v.IsZero() {
 		return nil
 	}
@@ -189,11 +189,11 @@ func bytesOf(v backend.Value) *[]byte {
 	return &b
 }
 
-func valueOf(b *[]byte) backend.Value {
+func valueOf(b *[]byte) backend.Plaintext {
 	if b == nil {
-		return backend.Value{}
+		return backend.Plaintext{}
 	}
-	return backend.NewValue(*b)
+	return backend.NewPlaintext(*b)
 }
 
 // convert applies f to each of a batch.

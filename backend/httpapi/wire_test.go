@@ -79,8 +79,8 @@ func client(t testing.TB, endpoint, token string) backend.Service {
 func filled(v reflect.Value, seed *int) {
 	*seed++
 	switch {
-	case v.Type() == reflect.TypeFor[backend.Value]():
-		v.Set(reflect.ValueOf(backend.Text(fmt.Sprint("value ", *seed))))
+	case v.Type() == reflect.TypeFor[backend.Plaintext]():
+		v.Set(reflect.ValueOf(backend.PlaintextString(fmt.Sprint("value ", *seed))))
 		return
 	case v.Type() == reflect.TypeFor[json.RawMessage]():
 		v.Set(reflect.ValueOf(json.RawMessage(strconv.Itoa(*seed))))
@@ -141,7 +141,7 @@ func plain(v reflect.Value) any {
 		return nil
 	}
 	switch x := v.Interface().(type) {
-	case backend.Value:
+	case backend.Plaintext:
 		return fmt.Sprintf("%t %q", x.IsZero(), x.Expose())
 	case time.Time:
 		return x.UnixNano()
@@ -172,7 +172,7 @@ func plain(v reflect.Value) any {
 
 func TestEveryFieldCrosses(t *testing.T) {
 	ctx := context.Background()
-	s := &scripted{page: full[backend.Page](), resolved: []backend.Resolution{full[backend.Resolution](), {}, {Value: backend.Text("")}}, outcomes: []backend.Outcome{full[backend.Outcome](), {}}}
+	s := &scripted{page: full[backend.Page](), resolved: []backend.Resolution{full[backend.Resolution](), {}, {Value: backend.PlaintextString("")}}, outcomes: []backend.Outcome{full[backend.Outcome](), {}}}
 	c := connect(t, s, httpapi.Options{})
 
 	q := full[backend.Query]()
@@ -201,7 +201,7 @@ func TestEveryFieldCrosses(t *testing.T) {
 	same(t, "outcomes", outcomes, s.outcomes)
 
 	// What is not given stays not given: no labels and empty ones, no value and an empty one.
-	set = backend.ChangeSet{IdempotencyKey: "k", Changes: []backend.Change{{}, {Labels: map[string]string{}, Value: backend.Text("")}}}
+	set = backend.ChangeSet{IdempotencyKey: "k", Changes: []backend.Change{{}, {Labels: map[string]string{}, Value: backend.PlaintextString("")}}}
 	if _, err := c.Apply(ctx, set); err != nil {
 		t.Fatal(err)
 	}

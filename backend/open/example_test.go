@@ -31,7 +31,7 @@ func Example() {
 
 	_, err = b.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: "db_password", Value: backend.Text("xXxSecreTxXx")},
+		{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: "db_password", Value: backend.PlaintextString("xXxSecreTxXx")},
 	}})
 	if err != nil {
 		panic(err)

@@ -36,7 +36,7 @@ func TestOneKMSCall(t *testing.T) {
 	refs := make([]backend.Ref, n)
 	for i := range n {
 		name := fmt.Sprint("s", i)
-		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: name, Value: backend.Text(name)})
+		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: name, Value: backend.PlaintextString(name)})
 		refs[i] = backend.Ref{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: name}
 	}
 	before := calls()

@@ -8,7 +8,7 @@
 //
 //	.pouncet/
 //	  pouncet.db     SQLite: rows and sealed values
-//	  config.json    the KMS key that scope keys are wrapped with
+//	  config.json    the KMS key that environment keys are wrapped with
 //	  kms.key        that key, 0600, where it is the embedded default
 //	  first-token    the first admin token for `pouncet server`, 0600
 //	  .gitignore     "*": nothing in here belongs into version control
@@ -41,7 +41,7 @@ type Config struct {
 
 	// Embedded otherwise.
 	Path   string // the data folder; "" finds .pouncet upwards from the working folder
-	KMSKey string // URI of the KMS key for new scope keys; "" is the one chosen at initialisation
+	KMSKey string // URI of the KMS key for new environment keys; "" is the one chosen at initialisation
 
 	// CreateIfAbsent initialises the embedded backend where there is none.
 	CreateIfAbsent bool

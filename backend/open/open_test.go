@@ -46,7 +46,7 @@ func set(t *testing.T, s backend.Service, value string) error {
 	t.Helper()
 	_, err := s.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "dev"},
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: "s", Value: backend.Text(value)},
+		{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: "s", Value: backend.PlaintextString(value)},
 	}})
 	return err
 }
@@ -268,7 +268,7 @@ func TestEnvironmentsHaveKeysOfTheirOwn(t *testing.T) {
 	key := server.URI(t)
 	_, err := b.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod", KMSKey: &key},
-		{Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: "s", Value: backend.Text("prod's")},
+		{Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: "s", Value: backend.PlaintextString("prod's")},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -341,7 +341,7 @@ func TestEveryCallIsAudited(t *testing.T) {
 }
 
 // TestAScopeKeyUnderAnUnknownKMSKey plants, as somebody who can write to the
-// database could, a scope key under a KMS key of the planter's own.
+// database could, an environment key under a KMS key of the planter's own.
 func TestAScopeKeyUnderAnUnknownKMSKey(t *testing.T) {
 	dir := t.TempDir()
 	c := open.Config{Path: filepath.Join(dir, "data")}
@@ -372,7 +372,7 @@ func TestAScopeKeyUnderAnUnknownKMSKey(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return tx.InsertScopeKey(ctx, store.ScopeKey{ID: w.ID, Project: w.Project, Environment: w.Environment, KMSKey: w.KMSKey, Wrapped: w.Blob, CreatedAt: time.Now()})
+		return tx.InsertEnvironmentKey(ctx, store.EnvironmentKey{ID: w.ID, Project: w.Project, Environment: w.Environment, KMSKey: w.KMSKey, Wrapped: w.Blob, CreatedAt: time.Now()})
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 
 // settings is config.json: which KMS keys this backend uses.
 type settings struct {
-	// KMSKey wraps the scope keys of environments that name no key of their own.
+	// KMSKey wraps the environment keys of environments that name no key of their own.
 	KMSKey string `json:"kms_key"`
 	// OtherKMSKeys are those that environments were given. A key is added when
 	// somebody who may creates such an environment.

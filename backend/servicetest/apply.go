@@ -33,7 +33,7 @@ var applyCases = []testCase{
 		set := []backend.Change{
 			{Op: backend.OpCreate, Kind: backend.KindProject, Name: "shop", Description: ptr("the shop")},
 			inside(environment("prod")),
-			inside(backend.Change{Op: backend.OpCreate, Kind: backend.KindType, Name: "word", Schema: []byte(`{"type":"string","minLength":2}`)}),
+			inside(backend.Change{Op: backend.OpCreate, Kind: backend.KindSecretType, Name: "word", Schema: []byte(`{"type":"string","minLength":2}`)}),
 			inside(typed("word", secret("prod", "a", "aa"))),
 			inside(secret("*", "b", "bb")),
 			inside(link("prod", "l", "a", "")),

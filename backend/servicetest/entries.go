@@ -45,9 +45,9 @@ var entryCases = []testCase{
 		c := typed("smtp", secret("dev", "s", `{"host":"h","port":25}`))
 		f.must(c)
 		equal(f, "again", f.must(c)[0].Action, backend.ActionUnchanged)
-		c.Value = backend.Text("{ \"port\": 25,\n \"host\": \"h\" }")
+		c.Value = backend.PlaintextString("{ \"port\": 25,\n \"host\": \"h\" }")
 		equal(f, "equal JSON", f.must(c)[0].Action, backend.ActionUnchanged)
-		c.Value = backend.Text(`{"host":"h","port":26}`)
+		c.Value = backend.PlaintextString(`{"host":"h","port":26}`)
 		out := f.must(c)[0]
 		equal(f, "other JSON", out.Action, backend.ActionUpdate)
 		equal(f, "changed", strings.Join(out.Changed, ","), "value")
@@ -134,9 +134,9 @@ var entryCases = []testCase{
 		if f.value(secretRef("dev", "s")) == first {
 			f.Error("generated the same value twice")
 		}
-		c.Value = backend.Text("v")
+		c.Value = backend.PlaintextString("v")
 		f.refused(backend.ErrInvalid, c)
-		c.Value, c.Generate = backend.Value{}, &backend.Generate{Length: 7}
+		c.Value, c.Generate = backend.Plaintext{}, &backend.Generate{Length: 7}
 		f.mentions(f.refused(backend.ErrInvalid, c), "8 to 1024")
 		c.Generate = &backend.Generate{Alphabet: "aaaaaaaaaaaaaaa"}
 		f.refused(backend.ErrInvalid, c)

@@ -68,18 +68,18 @@ var lifecycleCases = []testCase{
 		later.Purge = true
 		f.must(later)
 		f.refused(backend.ErrNotFound, restore(backend.KindSecret, "dev", "b"))
-		f.must(remove(backend.KindValue, "dev", "v"), restore(backend.KindValue, "dev", "v"))
+		f.must(remove(backend.KindScopedValue, "dev", "v"), restore(backend.KindScopedValue, "dev", "v"))
 		equal(f, "value", f.value(valueRef("dev", "v")), "1")
-		f.must(policy(backend.PolicyChange{RecoveryDays: ptr(0)}), remove(backend.KindValue, "dev", "v"))
-		equal(f, "deleted", len(f.list(backend.Query{Kind: backend.KindValue, Project: project, Deleted: true})), 0)
+		f.must(policy(backend.PolicyChange{RecoveryDays: ptr(0)}), remove(backend.KindScopedValue, "dev", "v"))
+		equal(f, "deleted", len(f.list(backend.Query{Kind: backend.KindScopedValue, Project: project, Deleted: true})), 0)
 		f.refused(backend.ErrInvalid, policy(backend.PolicyChange{RecoveryDays: ptr(91)}))
 		f.refused(backend.ErrInvalid, policy(backend.PolicyChange{RecoveryDays: ptr(-1)}))
 	}},
 	{"deleted entries keep neither type nor environment nor project", func(f *fixture) {
 		f.environments("dev")
-		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "word", Schema: json.RawMessage(`{"type":"string"}`)},
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "word", Schema: json.RawMessage(`{"type":"string"}`)},
 			typed("word", secret("dev", "s", "v")))
-		f.must(remove(backend.KindSecret, "dev", "s"), remove(backend.KindType, "", "word"))
+		f.must(remove(backend.KindSecret, "dev", "s"), remove(backend.KindSecretType, "", "word"))
 		f.must(restore(backend.KindSecret, "dev", "s"))
 		equal(f, "value", f.value(secretRef("dev", "s")), "v")
 		f.must(remove(backend.KindSecret, "dev", "s"), remove(backend.KindEnvironment, "", "dev"))
@@ -142,7 +142,7 @@ var lifecycleCases = []testCase{
 	}},
 	{"a generated value fits its type", func(f *fixture) {
 		f.environments("dev")
-		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "pin", Schema: json.RawMessage(`{"type":"string","maxLength":12}`)})
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "pin", Schema: json.RawMessage(`{"type":"string","maxLength":12}`)})
 		c := typed("pin", secret("dev", "s", ""))
 		c.Generate = &backend.Generate{Alphabet: "0123456789"}
 		f.must(c)
@@ -179,13 +179,13 @@ var lifecycleCases = []testCase{
 		register := func(source string, usages ...backend.Usage) backend.Change {
 			return backend.Change{Op: backend.OpSet, Kind: backend.KindUsage, Project: project, Name: source, Usages: usages}
 		}
-		usages := []backend.Usage{at(backend.KindSecret, "dev", "a", 1), at(backend.KindSecret, "dev", "a", 1), at(backend.KindSecret, "prod", "missing", 2), at(backend.KindValue, "dev", "v", 4)}
+		usages := []backend.Usage{at(backend.KindSecret, "dev", "a", 1), at(backend.KindSecret, "dev", "a", 1), at(backend.KindSecret, "prod", "missing", 2), at(backend.KindScopedValue, "dev", "v", 4)}
 		out := f.must(register("github.com/acme/pipelines", usages...))[0]
 		equal(f, "action", out.Action, backend.ActionCreate)
 		equal(f, "usages, each once", *out.Object.Usages, 3)
 		equal(f, "again", f.must(register("github.com/acme/pipelines", usages...))[0].Action, backend.ActionUnchanged)
 		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindSecret, "dev", "a")), "io_config.yaml:1 of github.com/acme/pipelines in dev")
-		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindValue, "dev", "v")), "io_config.yaml:4")
+		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindScopedValue, "dev", "v")), "io_config.yaml:4")
 		f.must(remove(backend.KindSecret, "*", "a")) // dev has its own
 		listed := f.list(backend.Query{Kind: backend.KindUsage, Project: project})
 		equal(f, "listed", len(listed), 3)
@@ -201,7 +201,7 @@ var lifecycleCases = []testCase{
 		forced.Force = true
 		f.must(forced)
 		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindUsage, Project: project, Name: "another"})
-		for _, bad := range []backend.Change{register(""), register("a\nb"), register("x", backend.Usage{Kind: backend.KindType, Name: "t", Environment: "dev"}),
+		for _, bad := range []backend.Change{register(""), register("a\nb"), register("x", backend.Usage{Kind: backend.KindSecretType, Name: "t", Environment: "dev"}),
 			register("x", at(backend.KindSecret, "*", "a", 1)), register("x", at(backend.KindSecret, "dev", "a b", 1))} {
 			f.refused(backend.ErrInvalid, bad)
 		}

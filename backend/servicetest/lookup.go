@@ -82,12 +82,12 @@ var lookupCases = []testCase{
 		f.environments("dev", "prod")
 		f.must(secret("prod", "db_password", "x"), secret("dev", "db_pasword", "y"))
 		err := f.unresolved(backend.ErrNotFound, secretRef("dev", "db_password"))
-		if !slices.Equal(err.Environments, []string{"prod"}) || err.Near != "" {
-			f.Errorf("environments %v, near %q: a name that exists somewhere was not mistyped", err.Environments, err.Near)
+		if !slices.Equal(err.Environments, []string{"prod"}) || err.Suggestion != "" {
+			f.Errorf("environments %v, near %q: a name that exists somewhere was not mistyped", err.Environments, err.Suggestion)
 		}
 		err = f.unresolved(backend.ErrNotFound, secretRef("dev", "db_passwort"))
-		if len(err.Environments) != 0 || err.Near != "db_pasword" {
-			f.Errorf("environments %v, near %q", err.Environments, err.Near)
+		if len(err.Environments) != 0 || err.Suggestion != "db_pasword" {
+			f.Errorf("environments %v, near %q", err.Environments, err.Suggestion)
 		}
 		f.mentions(f.unresolved(backend.ErrNotFound, secretRef("prd", "db_password")), "prd", "dev, prod")
 	}},

@@ -68,7 +68,7 @@ var queryCases = []testCase{
 		for i := range 12 {
 			f.must(secret("dev", fmt.Sprintf("s%02d", i), "v"), secret("prod", fmt.Sprintf("s%02d", i), "v"))
 		}
-		for _, kind := range []backend.Kind{backend.KindSecret, backend.KindType, backend.KindEnvironment, backend.KindProject, backend.KindToken} {
+		for _, kind := range []backend.Kind{backend.KindSecret, backend.KindSecretType, backend.KindEnvironment, backend.KindProject, backend.KindToken} {
 			all := f.list(backend.Query{Kind: kind, Project: project})
 			var paged []backend.Object
 			q := backend.Query{Kind: kind, Project: project, Limit: 5}

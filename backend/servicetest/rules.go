@@ -73,7 +73,7 @@ var ruleCases = []testCase{
 	}},
 	{"a type's schema is held against every value, which stays hidden", func(f *fixture) {
 		f.environments("dev")
-		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "pin", DisplayName: ptr("PIN"),
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "pin", DisplayName: ptr("PIN"),
 			Schema: json.RawMessage(`{"type":"object","required":["code"],"properties":{"code":{"type":"string","pattern":"^[0-9]{4}$"},"tries":{"type":"integer","maximum":3}},"additionalProperties":false}`)})
 		f.must(typed("pin", secret("dev", "ok", `{"code":"1234","tries":3}`)))
 		for value, says := range map[string]string{
@@ -97,19 +97,19 @@ var ruleCases = []testCase{
 	{"a type in use stays, and a schema that values break is refused", func(f *fixture) {
 		f.environments("dev", "prod")
 		schema := func(text string) backend.Change {
-			return backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "word", Schema: json.RawMessage(text)}
+			return backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "word", Schema: json.RawMessage(text)}
 		}
 		f.must(schema(`{"type":"string"}`), typed("word", secret("dev", "long", "CANARY-long")), typed("word", secret("prod", "short", "x")))
 		err := f.refused(backend.ErrInUse, schema(`{"type":"string","maxLength":5}`))
 		f.mentions(err, "secret long in dev")
 		f.conceals(err, "CANARY")
-		if len(err.Users) != 1 {
-			f.Errorf("users: %v", err.Users)
+		if len(err.Dependents) != 1 {
+			f.Errorf("users: %v", err.Dependents)
 		}
 		f.must(schema(`{"type":"string","maxLength":50}`))
 		f.refused(backend.ErrInUse, schema(`{"type":"object"}`))
-		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindType, "", "word")), "secret long in dev", "secret short in prod")
-		f.must(typed("", secret("dev", "long", "")), remove(backend.KindSecret, "prod", "short"), remove(backend.KindType, "", "word"))
+		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindSecretType, "", "word")), "secret long in dev", "secret short in prod")
+		f.must(typed("", secret("dev", "long", "")), remove(backend.KindSecret, "prod", "short"), remove(backend.KindSecretType, "", "word"))
 		equal(f, "value after losing its type", f.value(secretRef("dev", "long")), "CANARY-long")
 	}},
 	{"giving a type to a present value checks it", func(f *fixture) {
@@ -122,7 +122,7 @@ var ruleCases = []testCase{
 		equal(f, "JSON now", f.resolve(secretRef("dev", "s"))[0].JSON, true)
 	}},
 	{"built-in types are there and cannot be changed", func(f *fixture) {
-		types := f.list(backend.Query{Kind: backend.KindType, Project: project})
+		types := f.list(backend.Query{Kind: backend.KindSecretType, Project: project})
 		if len(types) < 8 {
 			f.Errorf("%d built-in types", len(types))
 		}
@@ -130,27 +130,27 @@ var ruleCases = []testCase{
 			if !t.BuiltIn || t.DisplayName == "" || t.Description == "" || !json.Valid(t.Schema) {
 				f.Errorf("type %q is incomplete", t.Name)
 			}
-			f.refused(backend.ErrDenied, backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: t.Name, Description: ptr("mine")})
-			f.refused(backend.ErrDenied, remove(backend.KindType, "", t.Name))
+			f.refused(backend.ErrDenied, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: t.Name, Description: ptr("mine")})
+			f.refused(backend.ErrDenied, remove(backend.KindSecretType, "", t.Name))
 		}
 	}},
 	{"schemas that are none", func(f *fixture) {
 		for _, bad := range []string{`{"type":"strange"}`, `[]`, `{"$ref":"file:///etc/passwd"}`, `{"$ref":"https://example.com/x.json"}`, `{"pattern":"("}`, `{"type":"string",`} {
-			err := f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "t", Schema: json.RawMessage(bad)})
+			err := f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t", Schema: json.RawMessage(bad)})
 			equal(f, "attribute", err.Attribute, "schema")
 		}
-		f.mentions(f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "t"}), "needs a schema")
+		f.mentions(f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t"}), "needs a schema")
 	}},
 	{"a secret that a scoped value links to cannot be deleted, but by force", func(f *fixture) {
 		f.environments("dev", "prod")
 		f.must(secret("dev", "db", "v"), secret("prod", "db", "v"), link("dev", "dsn", "db", ""))
 		err := f.refused(backend.ErrInUse, remove(backend.KindSecret, "dev", "db"))
 		f.mentions(err, "scoped value dsn in dev")
-		equal(f, "managed by", err.Users[0].ManagedBy, "")
-		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindValue, ID: err.Users[0].ID, ManagedBy: ptr(backend.ManagedByTerraform)})
+		equal(f, "managed by", err.Dependents[0].ManagedBy, "")
+		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindScopedValue, ID: err.Dependents[0].ID, ManagedBy: ptr(backend.ManagedByTerraform)})
 		err = f.refused(backend.ErrInUse, remove(backend.KindSecret, "dev", "db"))
-		equal(f, "managed by", err.Users[0].ManagedBy, backend.ManagedByTerraform)
-		equal(f, "managed by", f.list(backend.Query{Kind: backend.KindValue, Project: project, Name: "dsn"})[0].ManagedBy, backend.ManagedByTerraform)
+		equal(f, "managed by", err.Dependents[0].ManagedBy, backend.ManagedByTerraform)
+		equal(f, "managed by", f.list(backend.Query{Kind: backend.KindScopedValue, Project: project, Name: "dsn"})[0].ManagedBy, backend.ManagedByTerraform)
 		long := strings.Repeat("x", 65)
 		f.refused(backend.ErrTooLarge, backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: "db", ManagedBy: &long})
 		f.must(remove(backend.KindSecret, "prod", "db"))
@@ -164,7 +164,7 @@ var ruleCases = []testCase{
 	{"both may go in one set, in either order of need", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "db", "v"), link("dev", "dsn", "db", ""))
-		f.must(remove(backend.KindValue, "dev", "dsn"), remove(backend.KindSecret, "dev", "db"))
+		f.must(remove(backend.KindScopedValue, "dev", "dsn"), remove(backend.KindSecret, "dev", "db"))
 	}},
 	{"an environment goes when it is empty, or by force, unless protected", func(f *fixture) {
 		f.environments("dev")
@@ -186,7 +186,7 @@ var ruleCases = []testCase{
 	{"fields that a kind does not have are refused", func(f *fixture) {
 		f.environments("dev")
 		c := environment("dev")
-		c.Value = backend.Text("CANARY")
+		c.Value = backend.PlaintextString("CANARY")
 		err := f.refused(backend.ErrInvalid, c)
 		equal(f, "attribute", err.Attribute, "value")
 		f.conceals(err, "CANARY")

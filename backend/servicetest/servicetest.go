@@ -143,15 +143,15 @@ func environment(name string) backend.Change {
 
 // secret sets a secret in the project scope.
 func secret(env, name, value string) backend.Change {
-	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: env, Name: name, Value: backend.Text(value)}
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: env, Name: name, Value: backend.PlaintextString(value)}
 }
 
 func plain(env, name, text string) backend.Change {
-	return backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: project, Environment: env, Name: name, JSON: json.RawMessage(text)}
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: project, Environment: env, Name: name, JSON: json.RawMessage(text)}
 }
 
 func link(env, name, to, field string) backend.Change {
-	return backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: project, Environment: env, Name: name, Link: &backend.Link{Secret: to, Field: field}}
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: project, Environment: env, Name: name, Link: &backend.Link{Secret: to, Field: field}}
 }
 
 func in(scope string, c backend.Change) backend.Change {
@@ -177,7 +177,7 @@ func secretRef(env, name string) backend.Ref {
 }
 
 func valueRef(env, name string) backend.Ref {
-	return backend.Ref{Kind: backend.KindValue, Project: project, Environment: env, Name: name}
+	return backend.Ref{Kind: backend.KindScopedValue, Project: project, Environment: env, Name: name}
 }
 
 func ptr[T any](v T) *T { return &v }

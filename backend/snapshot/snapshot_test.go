@@ -95,7 +95,7 @@ func must(t *testing.T, s backend.Service, changes ...backend.Change) []backend.
 }
 
 func secret(project, name, value string) backend.Change {
-	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: name, Value: backend.Text(value)}
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: name, Value: backend.PlaintextString(value)}
 }
 
 func environment(project string) backend.Change {
@@ -132,7 +132,7 @@ func read(t *testing.T, s backend.Service, o backend.Object) (backend.Object, bo
 func compare(t *testing.T, s backend.Service, o backend.Object, value string) backend.Outcome {
 	t.Helper()
 	out, err := s.Apply(context.Background(), backend.ChangeSet{DryRun: true, Changes: []backend.Change{
-		{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Project: o.Project, Environment: o.Environment, Scope: o.Scope, Value: backend.Text(value)},
+		{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Project: o.Project, Environment: o.Environment, Scope: o.Scope, Value: backend.PlaintextString(value)},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -286,7 +286,7 @@ func TestPermissionForSomeThings(t *testing.T) {
 		}
 	}
 	_, err := s.Apply(context.Background(), backend.ChangeSet{DryRun: true, Changes: []backend.Change{
-		{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: objects[0].ID, Value: backend.Text("s0000")},
+		{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: objects[0].ID, Value: backend.PlaintextString("s0000")},
 	}})
 	if !errors.Is(err, backend.ErrDenied) {
 		t.Errorf("comparing without permission: %v", err)
@@ -298,8 +298,8 @@ func TestPermissionForSomeThings(t *testing.T) {
 func TestEveryFieldCounts(t *testing.T) {
 	c, s, objects := prepare(t, 3)
 	typed := must(t, c.Service,
-		backend.Change{Op: backend.OpSet, Kind: backend.KindType, Project: project, Name: "t", Schema: json.RawMessage(`{"type":"string"}`)},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindValue, Project: project, Environment: "dev", Name: "v", JSON: json.RawMessage(`1`)})
+		backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t", Schema: json.RawMessage(`{"type":"string"}`)},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: project, Environment: "dev", Name: "v", JSON: json.RawMessage(`1`)})
 	for _, o := range append(objects, typed...) {
 		read(t, s, o)
 	}
@@ -308,7 +308,7 @@ func TestEveryFieldCounts(t *testing.T) {
 	fields := map[string]any{
 		"Project": other, "Environment": other, "Scope": other, "Name": other, "Expect": &no, "Force": true, "Purge": true, "Rename": &other,
 		"Description": &other, "ManagedBy": &other, "Labels": map[string]string{"a": "b"}, "Policy": &backend.PolicyChange{MaxSecrets: &days}, "KMSKey": &other,
-		"Protected": &yes, "DisplayName": &other, "Schema": schema, "Type": &other, "Visibility": &restricted, "Value": backend.Text("other"),
+		"Protected": &yes, "DisplayName": &other, "Schema": schema, "Type": &other, "Visibility": &restricted, "Value": backend.PlaintextString("other"),
 		"Generate": &backend.Generate{}, "RotationDays": &days, "JSON": schema, "Link": &backend.Link{Secret: other}, "Role": &role,
 		"Usages": []backend.Usage{{}}, "TokenHash": []byte("x"), "ExpiresAt": &now, "Op": backend.OpSet,
 	}

@@ -5,7 +5,7 @@
 //
 // Everything Pouncet keeps is one of a few kinds of row. An [Object] says what
 // is where and which version is current; a [Version] is one sealed value and
-// never changes; a [ScopeKey] is a wrapped key; a [Token] is who may come in;
+// never changes; a [EnvironmentKey] is a wrapped key; a [Token] is who may come in;
 // a [Record] is what happened. Two databases can keep these behind one
 // interface, and package storetest is the one meaning that both must have.
 //
@@ -79,14 +79,14 @@ type Tx interface {
 	// order. One statement, however many.
 	Versions(ctx context.Context, keys []VersionKey) ([]Version, error)
 
-	// ScopeKeys returns the scope keys of a project, oldest first.
-	ScopeKeys(ctx context.Context, project string) ([]ScopeKey, error)
+	// EnvironmentKeys returns the environment keys of a project, oldest first.
+	EnvironmentKeys(ctx context.Context, project string) ([]EnvironmentKey, error)
 
-	// InsertScopeKey adds a scope key.
-	InsertScopeKey(ctx context.Context, k ScopeKey) error
+	// InsertEnvironmentKey adds an environment key.
+	InsertEnvironmentKey(ctx context.Context, k EnvironmentKey) error
 
-	// DeleteScopeKeys removes the scope keys of an environment that is gone.
-	DeleteScopeKeys(ctx context.Context, project, environment string) error
+	// DeleteEnvironmentKeys removes the environment keys of an environment that is gone.
+	DeleteEnvironmentKeys(ctx context.Context, project, environment string) error
 
 	// Tokens lists tokens in order of (name, id); TokenByHash finds the one
 	// with this hash, or gives ErrNotFound.
@@ -97,8 +97,8 @@ type Tx interface {
 
 	// Remember keeps the outcome of an idempotent call and forgets those kept
 	// before olderThan; Recall returns it, or ErrNotFound.
-	Remember(ctx context.Context, r Remembered, olderThan time.Time) error
-	Recall(ctx context.Context, key string) (Remembered, error)
+	SaveIdempotencyRecord(ctx context.Context, r IdempotencyRecord, olderThan time.Time) error
+	IdempotencyRecord(ctx context.Context, key string) (IdempotencyRecord, error)
 }
 
 // Object is the row of a project, environment, secret type, secret or scoped value.
@@ -126,15 +126,15 @@ type Object struct {
 
 // Version is one sealed value, written once.
 type Version struct {
-	Object     string
-	Version    int64
-	ScopeKey   string // id of the scope key that sealed it
-	Type       string // id of the type it was checked against
-	SchemaHash string
-	JSON       bool // the value is JSON text
-	Sealed     []byte
-	CreatedAt  time.Time
-	CreatedBy  string
+	Object         string
+	Version        int64
+	EnvironmentKey string // id of the environment key that sealed it
+	Type           string // id of the type it was checked against
+	SchemaHash     string
+	JSON           bool // the value is JSON text
+	Sealed         []byte
+	CreatedAt      time.Time
+	CreatedBy      string
 }
 
 // VersionKey names a version.
@@ -174,8 +174,8 @@ type Filter struct {
 	Limit              int // 0 for no limit
 }
 
-// ScopeKey is the wrapped key of one (project, environment).
-type ScopeKey struct {
+// EnvironmentKey is the wrapped key of one (project, environment).
+type EnvironmentKey struct {
 	ID          string
 	Project     string
 	Environment string
@@ -207,7 +207,7 @@ type Record struct {
 }
 
 // Remembered is the outcome of an idempotent call.
-type Remembered struct {
+type IdempotencyRecord struct {
 	Key     string
 	Request []byte // hash of the request
 	Outcome []byte // the engine's, opaque here

@@ -152,7 +152,7 @@ func newPouncet(b testing.TB) pouncet {
 	for i := range references {
 		changes = append(changes, backend.Change{
 			Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod",
-			Name: fmt.Sprintf("s%d", i), Value: backend.Text(value(i)),
+			Name: fmt.Sprintf("s%d", i), Value: backend.PlaintextString(value(i)),
 		})
 	}
 	for len(changes) > 0 {

@@ -83,7 +83,7 @@ func seconds(f func()) float64 {
 func ourRender(b testing.TB) func() {
 	values := atHand{}
 	for i := range references {
-		values[fmt.Sprintf("secret_%d", i)] = backend.Text(value(i))
+		values[fmt.Sprintf("secret_%d", i)] = backend.PlaintextString(value(i))
 	}
 	files := []interpolate.File{{Name: "f", Data: document(func(i int) string {
 		return fmt.Sprintf("\"{{ get_secret_value('secret_%d') }}\"", i)

@@ -94,7 +94,7 @@ func (s *source) readAll(ctx context.Context, a *app, r io.Reader, into *backend
 	if len(value) == 0 {
 		return backend.Errorf(backend.CodeInvalid, "Secret value is required").WithHint("the input is empty").At("value")
 	}
-	into.Value = backend.NewValue(value)
+	into.Value = backend.NewPlaintext(value)
 	return nil
 }
 
@@ -120,19 +120,19 @@ func interruptible[T any](ctx context.Context, read func() (T, error)) (T, error
 }
 
 // prompt asks for a secret's value at the terminal, twice and without showing it.
-func (a *app) prompt(ctx context.Context, name string) (backend.Value, error) {
+func (a *app) prompt(ctx context.Context, name string) (backend.Plaintext, error) {
 	if err := backend.CheckName(backend.KindSecret, name); err != nil {
-		return backend.Value{}, err // before anybody types
+		return backend.Plaintext{}, err // before anybody types
 	}
 	what := "secret " + backend.Quote(name)
 	f, ok := a.in.(*os.File)
 	if !ok || !isTerminal(a.in) {
-		return backend.Value{}, backend.Errorf(backend.CodeInvalid, "%s needs a value, and there is no terminal to ask for it", what).
+		return backend.Plaintext{}, backend.Errorf(backend.CodeInvalid, "%s needs a value, and there is no terminal to ask for it", what).
 			WithHint("use --stdin, --file or --generate").At("value")
 	}
 	before, err := term.GetState(int(f.Fd()))
 	if err != nil {
-		return backend.Value{}, backend.Errorf(backend.CodeInvalid, "asking the terminal: %w", err)
+		return backend.Plaintext{}, backend.Errorf(backend.CodeInvalid, "asking the terminal: %w", err)
 	}
 	ask := func(question string) ([]byte, error) {
 		fmt.Fprint(a.err, question)
@@ -149,17 +149,17 @@ func (a *app) prompt(ctx context.Context, name string) (backend.Value, error) {
 	}
 	first, err := ask("Value of " + what + " (not shown): ")
 	if err != nil {
-		return backend.Value{}, err
+		return backend.Plaintext{}, err
 	}
 	second, err := ask("Once more: ")
 	if err != nil {
-		return backend.Value{}, err
+		return backend.Plaintext{}, err
 	}
 	if !bytes.Equal(first, second) {
-		return backend.Value{}, backend.Errorf(backend.CodeInvalid, "the two values differ; nothing was changed").At("value")
+		return backend.Plaintext{}, backend.Errorf(backend.CodeInvalid, "the two values differ; nothing was changed").At("value")
 	}
 	if len(first) == 0 {
-		return backend.Value{}, backend.Errorf(backend.CodeInvalid, "Secret value is required").WithHint("nothing was typed").At("value")
+		return backend.Plaintext{}, backend.Errorf(backend.CodeInvalid, "Secret value is required").WithHint("nothing was typed").At("value")
 	}
-	return backend.NewValue(first), nil
+	return backend.NewPlaintext(first), nil
 }

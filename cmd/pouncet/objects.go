@@ -47,7 +47,9 @@ func date(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04")
 }
 
-func (n noun) isEntry() bool { return n.kind == backend.KindSecret || n.kind == backend.KindValue }
+func (n noun) isEntry() bool {
+	return n.kind == backend.KindSecret || n.kind == backend.KindScopedValue
+}
 
 // group is the command of a noun with all its verbs: those that every noun
 // has, and its own.

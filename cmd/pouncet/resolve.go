@@ -32,7 +32,7 @@ func (a *app) resolveCommand() *cobra.Command {
 		return a.with(func(ctx context.Context, s backend.Service, args []string) error {
 			ref.Project, ref.Environment, ref.Scope, ref.Name = a.projectName(), a.environmentName(), a.scope, args[0]
 			if value {
-				ref.Kind = backend.KindValue
+				ref.Kind = backend.KindScopedValue
 			}
 			return a.resolveOne(ctx, s, ref, "")
 		})(c, args)

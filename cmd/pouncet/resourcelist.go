@@ -146,7 +146,7 @@ func describe(resource *yaml.Node) (*resourceRef, *krmFile) {
 
 // at finds the nodes, from the outermost child on, that lead to a position, and
 // what they are called.
-func at(n *yaml.Node, pos interpolate.Pos, nodes []*yaml.Node) (found []*yaml.Node, path []string) {
+func at(n *yaml.Node, pos interpolate.Position, nodes []*yaml.Node) (found []*yaml.Node, path []string) {
 	begun := func(n *yaml.Node) bool {
 		return n.Line < pos.Line || n.Line == pos.Line && n.Column <= pos.Column
 	}

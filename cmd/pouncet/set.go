@@ -132,7 +132,7 @@ func (a *app) environmentCommand() *cobra.Command {
 }
 
 func (a *app) typeCommand() *cobra.Command {
-	n := noun{backend.KindType, "type", []string{"types"}, "Secret types: a JSON Schema that values are held against", []column{
+	n := noun{backend.KindSecretType, "type", []string{"types"}, "Secret types: a JSON Schema that values are held against", []column{
 		{"key", name}, {"display name", func(o backend.Object) string { return o.DisplayName }},
 		{"built in", func(o backend.Object) string { return map[bool]string{true: "yes"}[o.BuiltIn] }}, {"description", description},
 	}}
@@ -155,7 +155,7 @@ func (a *app) typeCommand() *cobra.Command {
 }
 
 func (a *app) valueCommand() *cobra.Command {
-	n := noun{backend.KindValue, "value", []string{"values"}, "Scoped values: plain JSON, or a link to a secret", []column{
+	n := noun{backend.KindScopedValue, "value", []string{"values"}, "Scoped values: plain JSON, or a link to a secret", []column{
 		{"name", name}, {"environment", environment}, {"scope", scope},
 		{"value", func(o backend.Object) string {
 			if o.Link != nil {

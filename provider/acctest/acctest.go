@@ -75,7 +75,7 @@ func (b *Backend) Apply(changes ...backend.Change) {
 // SetSecret sets a secret behind Terraform's back.
 func (b *Backend) SetSecret(env, name, value string) {
 	b.t.Helper()
-	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env, Name: name, Value: backend.Text(value)})
+	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env, Name: name, Value: backend.PlaintextString(value)})
 }
 
 // Secret is the value of a secret, or "" where there is none.

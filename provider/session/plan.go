@@ -91,7 +91,7 @@ func (p *Plan) Ask(ctx context.Context, c backend.Change) (Verdict, error) {
 	v := Verdict{Outcome: out}
 	switch {
 	case broken == nil || broken.Code == backend.CodeQuota:
-	case broken.Code == backend.CodeInUse && c.Op == backend.OpDelete && p.awaits(c, broken.Users):
+	case broken.Code == backend.CodeInUse && c.Op == backend.OpDelete && p.awaits(c, broken.Dependents):
 	default:
 		v.because(broken)
 	}
@@ -121,15 +121,15 @@ func rests(e *backend.Error) bool {
 // removal is a planned deletion that holds only if its users go as well.
 type removal struct {
 	change backend.Change
-	users  []backend.User
+	users  []backend.Dependent
 }
 
 // awaits notes a removal that holds if its users go, and reports whether they
 // may: those that this configuration manages, until it is seen that they stay.
-func (p *Plan) awaits(c backend.Change, users []backend.User) bool {
+func (p *Plan) awaits(c backend.Change, users []backend.Dependent) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	stays := func(u backend.User) bool { return u.ManagedBy != p.managedBy || p.stays[u.ID] }
+	stays := func(u backend.Dependent) bool { return u.ManagedBy != p.managedBy || p.stays[u.ID] }
 	if len(users) == 0 || slices.ContainsFunc(users, stays) {
 		return false
 	}
@@ -144,7 +144,7 @@ func (p *Plan) judgeRemovals(ctx context.Context, id string, v *Verdict) error {
 	p.stays[id] = true
 	var counting []backend.Change
 	for _, r := range p.removals {
-		if slices.ContainsFunc(r.users, func(u backend.User) bool { return u.ID == id }) {
+		if slices.ContainsFunc(r.users, func(u backend.Dependent) bool { return u.ID == id }) {
 			counting = append(counting, r.change)
 		}
 	}
@@ -154,7 +154,7 @@ func (p *Plan) judgeRemovals(ctx context.Context, id string, v *Verdict) error {
 		if err != nil {
 			return err
 		}
-		if broken != nil && slices.ContainsFunc(broken.Users, func(u backend.User) bool { return u.ID == id }) {
+		if broken != nil && slices.ContainsFunc(broken.Dependents, func(u backend.Dependent) bool { return u.ID == id }) {
 			told := *broken
 			told.Message += ", and this plan removes it"
 			v.because(&told)
@@ -213,9 +213,9 @@ func withoutValue(c backend.Change) backend.Change {
 	switch {
 	case c.Kind != backend.KindSecret:
 	case c.Op == backend.OpCreate:
-		c.Value, c.Generate, c.Type = backend.Text("to be set"), nil, nil
+		c.Value, c.Generate, c.Type = backend.PlaintextString("to be set"), nil, nil
 	case c.Type == nil:
-		c.Value, c.Generate = backend.Value{}, nil
+		c.Value, c.Generate = backend.Plaintext{}, nil
 	}
 	return c
 }
@@ -237,7 +237,7 @@ func projectOf(c backend.Change, o backend.Object) string {
 }
 
 func isContainer(k backend.Kind) bool {
-	return k == backend.KindProject || k == backend.KindEnvironment || k == backend.KindType
+	return k == backend.KindProject || k == backend.KindEnvironment || k == backend.KindSecretType
 }
 
 // containers are the planned changes of a project, its environments and its
@@ -263,7 +263,7 @@ func (p *Plan) everything(c backend.Change) []backend.Change {
 		if c.Op != backend.OpDelete {
 			return 0
 		}
-		return 1 + slices.Index([]backend.Kind{backend.KindValue, backend.KindSecret, backend.KindType, backend.KindEnvironment, backend.KindProject}, c.Kind)
+		return 1 + slices.Index([]backend.Kind{backend.KindScopedValue, backend.KindSecret, backend.KindSecretType, backend.KindEnvironment, backend.KindProject}, c.Kind)
 	}
 	var out []backend.Change
 	for _, q := range p.planned {

@@ -30,7 +30,7 @@ func (s linked) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outco
 		}
 		if user := "v" + strings.TrimPrefix(c.ID, "s"); c.Kind == backend.KindSecret && !gone[user] {
 			out[i].Err = backend.Errorf(backend.CodeInUse, "%s is in use by %s", c.ID, user)
-			out[i].Err.Users = []backend.User{{Label: user, ID: user, ManagedBy: s.managedBy}}
+			out[i].Err.Dependents = []backend.Dependent{{Label: user, ID: user, ManagedBy: s.managedBy}}
 		}
 		gone[c.ID] = gone[c.ID] || c.Op == backend.OpDelete
 	}
@@ -41,10 +41,10 @@ func (s linked) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outco
 // user, in both orders, and expects the errors of each.
 func TestRemovalOfWhatIsUsed(t *testing.T) {
 	secret := backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: "s1"}
-	goes := backend.Change{Op: backend.OpDelete, Kind: backend.KindValue, ID: "v1"}
-	replaced := backend.Change{Op: backend.OpUpdate, Kind: backend.KindValue, ID: "v1", Environment: "elsewhere"}
+	goes := backend.Change{Op: backend.OpDelete, Kind: backend.KindScopedValue, ID: "v1"}
+	replaced := backend.Change{Op: backend.OpUpdate, Kind: backend.KindScopedValue, ID: "v1", Environment: "elsewhere"}
 	other := secret
-	stays := backend.Change{Op: backend.OpUpdate, Kind: backend.KindValue, ID: "v1"}
+	stays := backend.Change{Op: backend.OpUpdate, Kind: backend.KindScopedValue, ID: "v1"}
 	for _, test := range []struct {
 		name      string
 		managedBy string

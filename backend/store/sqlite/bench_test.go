@@ -49,7 +49,7 @@ func insert(ctx context.Context, tx store.Tx, o store.Object) error {
 		return err
 	}
 	return tx.InsertVersion(ctx, store.Version{
-		Object: o.ID, Version: 1, ScopeKey: uuid.NewString(), Sealed: make([]byte, 128), CreatedAt: o.CreatedAt, CreatedBy: "bench",
+		Object: o.ID, Version: 1, EnvironmentKey: uuid.NewString(), Sealed: make([]byte, 128), CreatedAt: o.CreatedAt, CreatedBy: "bench",
 	})
 }
 

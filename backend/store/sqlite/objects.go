@@ -141,7 +141,7 @@ func entryFrom(c *cells) (store.Entry, error) {
 		}
 		e.Current = store.Version{
 			Object: e.Object.ID, Version: e.Object.Version,
-			ScopeKey: texts[6], Type: texts[7], SchemaHash: texts[8], JSON: c.flag(), Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: texts[9],
+			EnvironmentKey: texts[6], Type: texts[7], SchemaHash: texts[8], JSON: c.flag(), Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: texts[9],
 		}
 	}
 	return e, c.err()

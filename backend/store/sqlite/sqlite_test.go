@@ -39,7 +39,7 @@ func TestLookupTakesTextsApart(t *testing.T) {
 				return err
 			}
 		}
-		return tx.InsertVersion(t.Context(), store.Version{Object: plain.ID, Version: 1, ScopeKey: "k", CreatedAt: plain.CreatedAt, CreatedBy: "a\x1fb\x1f"})
+		return tx.InsertVersion(t.Context(), store.Version{Object: plain.ID, Version: 1, EnvironmentKey: "k", CreatedAt: plain.CreatedAt, CreatedBy: "a\x1fb\x1f"})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestLookupTakesTextsApart(t *testing.T) {
 		})
 		return found, err
 	}
-	if e, err := look("plain"); err != nil || e.Current.CreatedBy != "a\x1fb\x1f" || e.Current.ScopeKey != "k" || e.Object.ID != plain.ID {
+	if e, err := look("plain"); err != nil || e.Current.CreatedBy != "a\x1fb\x1f" || e.Current.EnvironmentKey != "k" || e.Object.ID != plain.ID {
 		t.Errorf("got %+v, %v", e, err)
 	}
 	if e, err := look("broken"); !errors.Is(err, backend.ErrCorrupt) {

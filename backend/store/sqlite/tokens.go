@@ -60,7 +60,7 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 }
 
 // Remember implements store.Tx. An outcome under a key that is there already takes its place.
-func (t *tx) Remember(ctx context.Context, r store.Remembered, olderThan time.Time) error {
+func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecord, olderThan time.Time) error {
 	if _, err := t.exec(ctx, "DELETE FROM remembered WHERE at < ?", olderThan.UnixMicro()); err != nil {
 		return err
 	}
@@ -70,13 +70,13 @@ func (t *tx) Remember(ctx context.Context, r store.Remembered, olderThan time.Ti
 }
 
 // Recall implements store.Tx.
-func (t *tx) Recall(ctx context.Context, key string) (store.Remembered, error) {
-	r := store.Remembered{Key: key}
+func (t *tx) IdempotencyRecord(ctx context.Context, key string) (store.IdempotencyRecord, error) {
+	r := store.IdempotencyRecord{Key: key}
 	found, err := t.first(ctx, "SELECT request, outcome, at FROM remembered WHERE key = ?", []any{key}, func(row scanner) error {
 		return row.Scan(&r.Request, &r.Outcome, micros{&r.At})
 	})
 	if err == nil && !found {
-		return store.Remembered{}, backend.Errorf(backend.CodeNotFound, "nothing is remembered under this key")
+		return store.IdempotencyRecord{}, backend.Errorf(backend.CodeNotFound, "nothing is remembered under this key")
 	}
 	return r, err
 }

@@ -16,7 +16,7 @@ import (
 func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
 	_, err := t.exec(ctx, `INSERT INTO versions (object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		v.Object, v.Version, v.ScopeKey, v.Type, v.SchemaHash, v.JSON, blob(v.Sealed), v.CreatedAt.UnixMicro(), v.CreatedBy)
+		v.Object, v.Version, v.EnvironmentKey, v.Type, v.SchemaHash, v.JSON, blob(v.Sealed), v.CreatedAt.UnixMicro(), v.CreatedBy)
 	if errors.Is(err, backend.ErrExists) {
 		return backend.Errorf(backend.CodeExists, "version %d of object %s is there already", v.Version, backend.Quote(v.Object))
 	}
@@ -42,7 +42,7 @@ func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Ver
 				return err
 			}
 			out = append(out, store.Version{
-				Object: c.text(), Version: c.number(), ScopeKey: c.text(), Type: c.text(), SchemaHash: c.text(),
+				Object: c.text(), Version: c.number(), EnvironmentKey: c.text(), Type: c.text(), SchemaHash: c.text(),
 				JSON: c.flag(), Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: c.text(),
 			})
 			return c.err()
@@ -53,13 +53,13 @@ func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Ver
 	return out, nil
 }
 
-// ScopeKeys implements store.Tx.
-func (t *tx) ScopeKeys(ctx context.Context, project string) ([]store.ScopeKey, error) {
-	var out []store.ScopeKey
+// EnvironmentKeys implements store.Tx.
+func (t *tx) EnvironmentKeys(ctx context.Context, project string) ([]store.EnvironmentKey, error) {
+	var out []store.EnvironmentKey
 	err := t.query(ctx, `SELECT id, project, environment, kms_key, wrapped, created_at FROM scope_keys
 		WHERE project = ? ORDER BY created_at, id`, []any{project},
 		func(row scanner) error {
-			var k store.ScopeKey
+			var k store.EnvironmentKey
 			if err := row.Scan(&k.ID, &k.Project, &k.Environment, &k.KMSKey, &k.Wrapped, micros{&k.CreatedAt}); err != nil {
 				return err
 			}
@@ -69,18 +69,18 @@ func (t *tx) ScopeKeys(ctx context.Context, project string) ([]store.ScopeKey, e
 	return out, err
 }
 
-// InsertScopeKey implements store.Tx.
-func (t *tx) InsertScopeKey(ctx context.Context, k store.ScopeKey) error {
+// InsertEnvironmentKey implements store.Tx.
+func (t *tx) InsertEnvironmentKey(ctx context.Context, k store.EnvironmentKey) error {
 	_, err := t.exec(ctx, "INSERT INTO scope_keys (id, project, environment, kms_key, wrapped, created_at) VALUES (?, ?, ?, ?, ?, ?)",
 		k.ID, k.Project, k.Environment, k.KMSKey, blob(k.Wrapped), k.CreatedAt.UnixMicro())
 	if errors.Is(err, backend.ErrExists) {
-		return backend.Errorf(backend.CodeExists, "there is a scope key %s already", backend.Quote(k.ID))
+		return backend.Errorf(backend.CodeExists, "there is an environment key %s already", backend.Quote(k.ID))
 	}
 	return err
 }
 
-// DeleteScopeKeys implements store.Tx.
-func (t *tx) DeleteScopeKeys(ctx context.Context, project, environment string) error {
+// DeleteEnvironmentKeys implements store.Tx.
+func (t *tx) DeleteEnvironmentKeys(ctx context.Context, project, environment string) error {
 	_, err := t.exec(ctx, "DELETE FROM scope_keys WHERE project = ? AND environment = ?", project, environment)
 	return err
 }

@@ -23,29 +23,29 @@ func token(name string) store.Token {
 }
 
 var keyTests = []test{
-	{"scope keys come back as they were, oldest first", func(e env) {
-		key := func(id, project, environment string, at time.Time) store.ScopeKey {
-			return store.ScopeKey{ID: id, Project: project, Environment: environment, KMSKey: "file:///" + id, Wrapped: []byte{0, 0xff}, CreatedAt: at}
+	{"environment keys come back as they were, oldest first", func(e env) {
+		key := func(id, project, environment string, at time.Time) store.EnvironmentKey {
+			return store.EnvironmentKey{ID: id, Project: project, Environment: environment, KMSKey: "file:///" + id, Wrapped: []byte{0, 0xff}, CreatedAt: at}
 		}
 		late, early := key("a", "p", "dev", moment.Add(time.Microsecond)), key("b", "p", "dev", moment)
 		same, other := key("c", "p", "prod", moment), key("d", "q", "dev", moment)
 		e.update(func(ctx context.Context, tx store.Tx) error {
-			for _, k := range []store.ScopeKey{late, same, early, other} {
-				if err := tx.InsertScopeKey(ctx, k); err != nil {
+			for _, k := range []store.EnvironmentKey{late, same, early, other} {
+				if err := tx.InsertEnvironmentKey(ctx, k); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		e.wantScopeKeys("p", early, same, late)
-		e.wantScopeKeys("q", other)
-		e.wantScopeKeys("absent")
-		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertScopeKey(ctx, late) })
+		e.wantEnvironmentKeys("p", early, same, late)
+		e.wantEnvironmentKeys("q", other)
+		e.wantEnvironmentKeys("absent")
+		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertEnvironmentKey(ctx, late) })
 
-		e.update(func(ctx context.Context, tx store.Tx) error { return tx.DeleteScopeKeys(ctx, "p", "dev") })
-		e.wantScopeKeys("p", same)
-		e.wantScopeKeys("q", other)
-		e.update(func(ctx context.Context, tx store.Tx) error { return tx.DeleteScopeKeys(ctx, "p", "dev") })
+		e.update(func(ctx context.Context, tx store.Tx) error { return tx.DeleteEnvironmentKeys(ctx, "p", "dev") })
+		e.wantEnvironmentKeys("p", same)
+		e.wantEnvironmentKeys("q", other)
+		e.update(func(ctx context.Context, tx store.Tx) error { return tx.DeleteEnvironmentKeys(ctx, "p", "dev") })
 	}},
 	{"tokens come back as they were, in order of name and id", func(e env) {
 		b, a2, a1 := token("b"), token("a2"), token("a1")
@@ -110,24 +110,24 @@ var keyTests = []test{
 		})
 	}},
 	{"what is remembered is recalled until it is too old", func(e env) {
-		r := store.Remembered{Key: "key '1'", Request: []byte{0, 1}, Outcome: []byte(`[{"action":"create"}]`), At: moment}
-		bare := store.Remembered{Key: "bare", At: moment.Add(time.Microsecond)}
+		r := store.IdempotencyRecord{Key: "key '1'", Request: []byte{0, 1}, Outcome: []byte(`[{"action":"create"}]`), At: moment}
+		bare := store.IdempotencyRecord{Key: "bare", At: moment.Add(time.Microsecond)}
 		e.remember(r, moment.Add(-time.Hour))
 		e.remember(bare, moment) // r is exactly as old as allowed
 		e.wantRecalled(r)
 		e.wantRecalled(bare)
-		e.remember(store.Remembered{Key: "third", At: moment.Add(time.Hour)}, bare.At)
+		e.remember(store.IdempotencyRecord{Key: "third", At: moment.Add(time.Hour)}, bare.At)
 		e.wantRecalled(bare)
 		for _, key := range []string{r.Key, "KEY '1'", "", "%"} {
 			e.view(func(ctx context.Context, tx store.Tx) error {
-				_, err := tx.Recall(ctx, key)
+				_, err := tx.IdempotencyRecord(ctx, key)
 				e.wantError(err, backend.ErrNotFound)
 				return nil
 			})
 		}
 	}},
 	{"the last outcome under a key is the one", func(e env) {
-		r := store.Remembered{Key: "k", Request: []byte("1"), Outcome: []byte("1"), At: moment}
+		r := store.IdempotencyRecord{Key: "k", Request: []byte("1"), Outcome: []byte("1"), At: moment}
 		e.remember(r, moment)
 		r.Request, r.Outcome, r.At = []byte("2"), []byte("2"), moment.Add(time.Second)
 		e.remember(r, moment)
@@ -135,30 +135,30 @@ var keyTests = []test{
 	}},
 }
 
-func (e env) wantScopeKeys(project string, want ...store.ScopeKey) {
+func (e env) wantEnvironmentKeys(project string, want ...store.EnvironmentKey) {
 	e.Helper()
 	e.view(func(ctx context.Context, tx store.Tx) error {
-		got, err := tx.ScopeKeys(ctx, project)
-		same := slices.EqualFunc(got, want, func(a, b store.ScopeKey) bool {
+		got, err := tx.EnvironmentKeys(ctx, project)
+		same := slices.EqualFunc(got, want, func(a, b store.EnvironmentKey) bool {
 			return a.ID == b.ID && a.Project == b.Project && a.Environment == b.Environment && a.KMSKey == b.KMSKey &&
 				bytes.Equal(a.Wrapped, b.Wrapped) && a.CreatedAt.Equal(b.CreatedAt)
 		})
 		if !same {
-			e.Errorf("the scope keys of %s are %+v, want %+v", project, got, want)
+			e.Errorf("the environment keys of %s are %+v, want %+v", project, got, want)
 		}
 		return err
 	})
 }
 
-func (e env) remember(r store.Remembered, olderThan time.Time) {
+func (e env) remember(r store.IdempotencyRecord, olderThan time.Time) {
 	e.Helper()
-	e.update(func(ctx context.Context, tx store.Tx) error { return tx.Remember(ctx, r, olderThan) })
+	e.update(func(ctx context.Context, tx store.Tx) error { return tx.SaveIdempotencyRecord(ctx, r, olderThan) })
 }
 
-func (e env) wantRecalled(want store.Remembered) {
+func (e env) wantRecalled(want store.IdempotencyRecord) {
 	e.Helper()
 	e.view(func(ctx context.Context, tx store.Tx) error {
-		got, err := tx.Recall(ctx, want.Key)
+		got, err := tx.IdempotencyRecord(ctx, want.Key)
 		if got.Key != want.Key || !bytes.Equal(got.Request, want.Request) || !bytes.Equal(got.Outcome, want.Outcome) || !got.At.Equal(want.At) {
 			e.Errorf("recalled %+v, want %+v", got, want)
 		}

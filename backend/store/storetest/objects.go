@@ -87,7 +87,7 @@ var objectTests = []test{
 		again.ID = newID()
 		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertObject(ctx, again) })
 		for _, change := range []func(o *store.Object){
-			func(o *store.Object) { o.Kind = backend.KindValue },
+			func(o *store.Object) { o.Kind = backend.KindScopedValue },
 			func(o *store.Object) { o.Project = "other" },
 			func(o *store.Object) { o.Environment = backend.AnyEnvironment },
 			func(o *store.Object) { o.Scope = "app/other" },
@@ -168,7 +168,7 @@ var objectTests = []test{
 		e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error { return tx.DeleteObject(ctx, o.ID) })
 	}},
 	{"filters select, and Count agrees", func(e env) {
-		linked := store.Object{Kind: backend.KindValue, ID: newID(), Project: "p1", Environment: "dev", Scope: "project", Name: "v", Link: "a"}
+		linked := store.Object{Kind: backend.KindScopedValue, ID: newID(), Project: "p1", Environment: "dev", Scope: "project", Name: "v", Link: "a"}
 		typed := secret("p1", "prod", "project", "c")
 		typed.Type = "type-2"
 		id := typed.ID
@@ -181,7 +181,7 @@ var objectTests = []test{
 			want   int
 		}{
 			{store.Filter{Kind: backend.KindSecret}, 6},
-			{store.Filter{Kind: backend.KindValue}, 1},
+			{store.Filter{Kind: backend.KindScopedValue}, 1},
 			{store.Filter{Kind: backend.KindToken}, 0},
 			{store.Filter{Kind: backend.KindSecret, Project: "p1"}, 5},
 			{store.Filter{Kind: backend.KindSecret, Project: "p1", Environment: "dev"}, 3},
@@ -193,10 +193,10 @@ var objectTests = []test{
 			{store.Filter{Kind: backend.KindSecret, Type: "type-2"}, 1},
 			{store.Filter{Kind: backend.KindSecret, Project: "p2", Type: "type-2"}, 0},
 			{store.Filter{Kind: backend.KindSecret, ID: id}, 1},
-			{store.Filter{Kind: backend.KindValue, ID: id}, 0},
+			{store.Filter{Kind: backend.KindScopedValue, ID: id}, 0},
 			{store.Filter{Kind: backend.KindSecret, ID: id, Environment: "dev"}, 0},
-			{store.Filter{Kind: backend.KindValue, Project: "p1", Link: "a"}, 1},
-			{store.Filter{Kind: backend.KindValue, Project: "p1", Link: "b"}, 0},
+			{store.Filter{Kind: backend.KindScopedValue, Project: "p1", Link: "a"}, 1},
+			{store.Filter{Kind: backend.KindScopedValue, Project: "p1", Link: "b"}, 0},
 		} {
 			e.view(func(ctx context.Context, tx store.Tx) error {
 				objects, err := tx.Objects(ctx, c.filter)

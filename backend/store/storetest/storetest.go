@@ -184,7 +184,7 @@ func secret(project, environment, scope, name string) store.Object {
 // version is a version's row with all fields set.
 func version(object string, n int64) store.Version {
 	return store.Version{
-		Object: object, Version: n, ScopeKey: "key-1", Type: "type-1", SchemaHash: "abc", JSON: n%2 == 0,
+		Object: object, Version: n, EnvironmentKey: "key-1", Type: "type-1", SchemaHash: "abc", JSON: n%2 == 0,
 		Sealed: []byte{byte(n), 0, 0xff}, CreatedAt: moment.Add(time.Duration(n) * time.Microsecond), CreatedBy: "someone",
 	}
 }

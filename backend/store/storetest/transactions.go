@@ -138,15 +138,17 @@ var transactionTests = []test{
 			"InsertObject": func(ctx context.Context, tx store.Tx) error {
 				return tx.InsertObject(ctx, secret("p", "e", "project", "x"))
 			},
-			"UpdateObject":    func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, changed) },
-			"DeleteObject":    func(ctx context.Context, tx store.Tx) error { return tx.DeleteObject(ctx, o.ID) },
-			"InsertVersion":   func(ctx context.Context, tx store.Tx) error { return tx.InsertVersion(ctx, version(o.ID, 1)) },
-			"InsertScopeKey":  func(ctx context.Context, tx store.Tx) error { return tx.InsertScopeKey(ctx, store.ScopeKey{ID: "k"}) },
-			"DeleteScopeKeys": func(ctx context.Context, tx store.Tx) error { return tx.DeleteScopeKeys(ctx, "p", "e") },
-			"InsertToken":     func(ctx context.Context, tx store.Tx) error { return tx.InsertToken(ctx, token("t")) },
-			"DeleteToken":     func(ctx context.Context, tx store.Tx) error { return tx.DeleteToken(ctx, "t") },
+			"UpdateObject":  func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, changed) },
+			"DeleteObject":  func(ctx context.Context, tx store.Tx) error { return tx.DeleteObject(ctx, o.ID) },
+			"InsertVersion": func(ctx context.Context, tx store.Tx) error { return tx.InsertVersion(ctx, version(o.ID, 1)) },
+			"InsertEnvironmentKey": func(ctx context.Context, tx store.Tx) error {
+				return tx.InsertEnvironmentKey(ctx, store.EnvironmentKey{ID: "k"})
+			},
+			"DeleteEnvironmentKeys": func(ctx context.Context, tx store.Tx) error { return tx.DeleteEnvironmentKeys(ctx, "p", "e") },
+			"InsertToken":           func(ctx context.Context, tx store.Tx) error { return tx.InsertToken(ctx, token("t")) },
+			"DeleteToken":           func(ctx context.Context, tx store.Tx) error { return tx.DeleteToken(ctx, "t") },
 			"Remember": func(ctx context.Context, tx store.Tx) error {
-				return tx.Remember(ctx, store.Remembered{Key: "k", At: moment}, moment)
+				return tx.SaveIdempotencyRecord(ctx, store.IdempotencyRecord{Key: "k", At: moment}, moment)
 			},
 		} {
 			var inner error
@@ -295,9 +297,9 @@ func fillEverything(e env, tx store.Tx) {
 	for _, err := range []error{
 		tx.InsertObject(ctx, o),
 		tx.InsertVersion(ctx, version(o.ID, 1)),
-		tx.InsertScopeKey(ctx, store.ScopeKey{ID: "key", Project: "p", Environment: "e", CreatedAt: moment}),
+		tx.InsertEnvironmentKey(ctx, store.EnvironmentKey{ID: "key", Project: "p", Environment: "e", CreatedAt: moment}),
 		tx.InsertToken(ctx, token("gone")),
-		tx.Remember(ctx, store.Remembered{Key: "gone", At: moment}, moment),
+		tx.SaveIdempotencyRecord(ctx, store.IdempotencyRecord{Key: "gone", At: moment}, moment),
 	} {
 		if err != nil {
 			e.Errorf("writing: %v", err)
@@ -320,15 +322,15 @@ func (e env) wantNothingBut(want ...store.Object) {
 		if !same {
 			e.Errorf("the secrets are %+v, want %+v", objects, want)
 		}
-		keys, err := tx.ScopeKeys(ctx, "p")
+		keys, err := tx.EnvironmentKeys(ctx, "p")
 		if err != nil || len(keys) > 0 {
-			e.Errorf("there are scope keys: %v (%v)", keys, err)
+			e.Errorf("there are environment keys: %v (%v)", keys, err)
 		}
 		tokens, err := tx.Tokens(ctx)
 		if err != nil || len(tokens) > 0 {
 			e.Errorf("there are tokens: %v (%v)", tokens, err)
 		}
-		_, err = tx.Recall(ctx, "gone")
+		_, err = tx.IdempotencyRecord(ctx, "gone")
 		e.wantError(err, backend.ErrNotFound)
 		return nil
 	})

@@ -30,7 +30,7 @@ var lookupTests = []test{
 			}
 		}
 		value := secret("p1", "dev", "project", "a")
-		value.Kind = backend.KindValue
+		value.Kind = backend.KindScopedValue
 		e.insert(value)
 		got := e.lookup(store.Lookup{
 			Kind: backend.KindSecret, Project: "p1",
@@ -232,7 +232,7 @@ func (e env) wantEntries(entries []store.Entry, want []store.Object) {
 
 // sameVersion compares two versions, times as moments and bytes by content.
 func sameVersion(a, b store.Version) bool {
-	return a.Object == b.Object && a.Version == b.Version && a.ScopeKey == b.ScopeKey && a.Type == b.Type &&
+	return a.Object == b.Object && a.Version == b.Version && a.EnvironmentKey == b.EnvironmentKey && a.Type == b.Type &&
 		a.SchemaHash == b.SchemaHash && a.JSON == b.JSON && bytes.Equal(a.Sealed, b.Sealed) &&
 		a.CreatedAt.Equal(b.CreatedAt) && a.CreatedBy == b.CreatedBy
 }

@@ -17,14 +17,14 @@ import (
 // what is inside of other types.
 func TestAValueHides(t *testing.T) {
 	const canary = "CANARY"
-	v := backend.Text(canary)
+	v := backend.PlaintextString(canary)
 	inside := struct {
-		V  backend.Value
-		P  *backend.Value
-		M  map[string]backend.Value
-		S  []backend.Value
-		un backend.Value
-	}{v, &v, map[string]backend.Value{"k": v}, []backend.Value{v}, v}
+		V  backend.Plaintext
+		P  *backend.Plaintext
+		M  map[string]backend.Plaintext
+		S  []backend.Plaintext
+		un backend.Plaintext
+	}{v, &v, map[string]backend.Plaintext{"k": v}, []backend.Plaintext{v}, v}
 	var shown strings.Builder
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%T", "%10.3s"} {
 		for _, x := range []any{v, &v, inside, &inside, []any{v}, backend.Resolution{Value: v}, backend.Change{Value: v}} {
@@ -54,11 +54,11 @@ func TestAValueHides(t *testing.T) {
 	if string(v.Expose()) != canary || string(inside.un.Expose()) != canary {
 		t.Error("the one way to the bytes does not lead there")
 	}
-	var back backend.Value
+	var back backend.Plaintext
 	if json.Unmarshal([]byte(`"[redacted]"`), &back) == nil {
 		t.Error("a redacted value was read as a value")
 	}
-	if !(backend.Value{}).IsZero() || backend.Text("").IsZero() || backend.NewValue(nil).IsZero() {
+	if !(backend.Plaintext{}).IsZero() || backend.PlaintextString("").IsZero() || backend.NewPlaintext(nil).IsZero() {
 		t.Error("no value and an empty one are not told apart")
 	}
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package near_test
+package suggest_test
 
 import (
 	"testing"
 
-	"github.com/pouncet/terraform-provider-pouncet/backend/near"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
 func TestName(t *testing.T) {
@@ -13,11 +13,11 @@ func TestName(t *testing.T) {
 	for name, want := range map[string]string{
 		"db_pasword": "db_password", "API_KEY": "api_key", "unrelated": "", "db_password_of_all": "", "api_key": "", "": "x", "y": "x", "db_passwrod": "db_password",
 	} {
-		if got := near.Name(name, names); got != want {
-			t.Errorf("near %q is %q, want %q", name, got, want)
+		if got := suggest.Name(name, names); got != want {
+			t.Errorf("the suggestion for %q is %q, want %q", name, got, want)
 		}
 	}
-	if got := near.Within(2, "get_secret_valeu", []string{"get_value", "get_secret_value"}); got != "get_secret_value" {
+	if got := suggest.WithinDistance(2, "get_secret_valeu", []string{"get_value", "get_secret_value"}); got != "get_secret_value" {
 		t.Error(got)
 	}
 }
