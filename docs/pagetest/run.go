@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package pagetest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// built is the folder with the programs, made at the first use in this process.
+var built struct {
+	sync.Once
+	dir string
+	err error
+}
+
+// Main runs the tests of a package that calls [Run], and removes the programs that were built for them.
+func Main(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
+// programsDir returns a folder with pouncet and terraform-provider-pouncet.
+func programsDir(t *testing.T) string {
+	t.Helper()
+	built.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "pouncet-pages-"); built.err != nil {
+			return
+		}
+		root := ""
+		if root, built.err = moduleRoot(); built.err != nil {
+			return
+		}
+		// The flags of `make build`, so that each finds what the other compiled.
+		build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=0.1.0",
+			"-o", built.dir+string(filepath.Separator), ".", "./cmd/pouncet")
+		build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("building the programs: %w\n%s", err, out)
+		}
+	})
+	if built.err != nil {
+		t.Fatal(built.err)
+	}
+	return built.dir
+}
+
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, statErr := os.Stat(filepath.Join(dir, "go.mod")); statErr == nil {
+			return dir, nil
+		}
+		if filepath.Dir(dir) == dir {
+			err = errors.New("no go.mod in any folder above the test")
+		}
+		dir = filepath.Dir(dir)
+	}
+	return "", err
+}
+
+// Options say what a page finds on the reader's machine.
+type Options struct {
+	// Env are variables, as NAME=value, besides those of this process.
+	Env []string
+	// StandIns are shell scripts, by the name of the program that each replaces: for a program that needs an account
+	// or a network. $BUILT is the folder with the built programs.
+	StandIns map[string]string
+	// NotInstalled leaves out the programs that a page about installation installs: pouncet on PATH, and the provider
+	// in the folder of plugins.
+	NotInstalled bool
+	// Files are written to the empty folder before the page runs.
+	Files map[string]string
+	// Section is the heading at which the run starts; "" for the whole page.
+	Section string
+}
+
+// A Session is a page that ran: the folder and the environment that it left behind.
+type Session struct {
+	Dir    string
+	Home   string
+	Output string // what all blocks printed, on both streams
+	// Complete says that no program was absent, so that the whole page ran.
+	Complete bool
+
+	t   *testing.T
+	env []string
+}
+
+// Run runs the blocks of the page at path, and fails the test where a command fails or prints something else than the
+// page says. Where a program is absent, it runs what comes before, and a subtest that skips names the program.
+func Run(t *testing.T, path string, o Options) *Session {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("SKIPPED: bash is not on PATH, so that no page can run")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(text)
+	if o.Section != "" {
+		above, _, ok := strings.Cut(page, "\n"+o.Section+"\n")
+		if !ok {
+			t.Fatalf("%s has no section %q", path, o.Section)
+		}
+		page = strings.Repeat("\n", strings.Count(above, "\n")+1) + page[len(above)+1:]
+	}
+	all, err := blocks(page)
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	s := newSession(t, o)
+	run, absent := split(steps(all), s.env)
+	var script strings.Builder
+	for i, st := range run {
+		fmt.Fprintf(&script, "printf '\\n%s\\n'\n%s", marker(i), st.script)
+	}
+	out, runErr := s.bash(script.String())
+	s.Output = out
+	printed := strings.Split(out, "\n@@ block ")
+	for i, p := range printed[1:] {
+		_, p, _ = strings.Cut(p, " @@\n")
+		if line := missingLine(run[i].want, p); line != "" && (runErr == nil || i < len(printed)-2) {
+			t.Errorf("%s:%d: the page shows the line %q, and the output is:\n%s", path, run[i].line, line, p)
+		}
+	}
+	if runErr != nil {
+		t.Fatalf("%s:%d: %v\n%s", path, run[max(len(printed)-2, 0)].line, runErr, out)
+	}
+	if absent != "" {
+		t.Run(fmt.Sprintf("from line %d on", steps(all)[len(run)].line), func(t *testing.T) {
+			t.Skipf("SKIPPED: the rest of %s, since %s", path, absent)
+		})
+	}
+	s.Complete = absent == ""
+	return s
+}
+
+func marker(i int) string { return fmt.Sprintf("@@ block %d @@", i) }
+
+// split returns the steps before the first one that calls an absent program, and why that one cannot run.
+func split(all []step, env []string) (run []step, absent string) {
+	i := slices.IndexFunc(all, func(st step) bool {
+		for _, p := range calls(st.script) {
+			switch {
+			case p == "terraform" && os.Getenv("TF_ACC") == "":
+				absent = "TF_ACC is not set and the page runs Terraform"
+			case !onPath(p, env):
+				absent = p + " is not on PATH"
+			}
+		}
+		return absent != ""
+	})
+	if i < 0 {
+		return all, ""
+	}
+	return all[:i], absent
+}
+
+func onPath(program string, env []string) bool {
+	for _, v := range slices.Backward(env) {
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			return slices.ContainsFunc(filepath.SplitList(path), func(dir string) bool {
+				info, err := os.Stat(filepath.Join(dir, program))
+				return err == nil && !info.IsDir()
+			})
+		}
+	}
+	return false
+}
+
+// newSession makes the reader's machine: an empty folder, a home, and programs on PATH.
+func newSession(t *testing.T, o Options) *Session {
+	t.Helper()
+	root, programs := t.TempDir(), programsDir(t)
+	s := &Session{t: t, Dir: filepath.Join(root, "empty"), Home: filepath.Join(root, "home")}
+	tools := filepath.Join(root, "tools")
+	for _, dir := range []string{s.Dir, s.Home, tools} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := []string{tools}
+	if !o.NotInstalled {
+		path = append(path, programs)
+		s.installProvider(programs)
+	}
+	if cli, err := exec.LookPath(cmp.Or(os.Getenv("TERRAFORM"), os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform")); err == nil {
+		if cli, err = filepath.Abs(cli); err != nil {
+			t.Fatal(err)
+		}
+		s.write(filepath.Join(tools, "terraform"), "#!/bin/sh\nexec '"+cli+"' \"$@\"\n", 0o755)
+	}
+	for name, script := range o.StandIns {
+		s.write(filepath.Join(tools, name), "#!/usr/bin/env bash\nset -euo pipefail\n"+script+"\n", 0o755)
+	}
+	for name, text := range o.Files {
+		s.write(filepath.Join(s.Dir, name), text, 0o644)
+	}
+	s.env = append(environ(), o.Env...)
+	s.env = append(s.env, "HOME="+s.Home, "BUILT="+programs, "CHECKPOINT_DISABLE=1",
+		"PATH="+strings.Join(append(path, os.Getenv("PATH")), string(os.PathListSeparator)))
+	return s
+}
+
+// installProvider puts the provider where Terraform and OpenTofu look for one before they ask a registry.
+func (s *Session) installProvider(programs string) {
+	s.t.Helper()
+	for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
+		dir := filepath.Join(s.Home, ".terraform.d/plugins", host, "pouncet/pouncet/0.1.0", runtime.GOOS+"_"+runtime.GOARCH)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			s.t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(programs, "terraform-provider-pouncet"), filepath.Join(dir, "terraform-provider-pouncet_v0.1.0")); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+func (s *Session) write(path, text string, mode os.FileMode) {
+	s.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Sh runs a script in the folder that the page left behind, and returns what it prints.
+func (s *Session) Sh(script string) string {
+	s.t.Helper()
+	out, err := s.bash(script)
+	if err != nil {
+		s.t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+	return out
+}
+
+// bash runs a script. Programs that it left running end with it.
+func (s *Session) bash(script string) (string, error) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n"+script)
+	cmd.Dir, cmd.Env, cmd.WaitDelay = s.Dir, s.env, 10*time.Second
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
