@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package leak
+
+import (
+	_ "embed"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/pelletier/go-toml/v2"
+)
+
+// gitleaksRules is the default configuration of Gitleaks, byte for byte.
+// update.sh copies it; LICENSE.gitleaks is its license.
+//
+//go:embed gitleaks.toml
+var gitleaksRules []byte
+
+// ruleSet is what Scan uses of a Gitleaks configuration.
+type ruleSet struct {
+	Rules     []rule
+	Allowlist allowlist // for the secrets that any rule matches
+}
+
+// rule matches one type of secret, in a text that contains one of its keywords.
+type rule struct {
+	ID          string
+	Path        string
+	Regex       string
+	SecretGroup int     // the group that holds the secret; 0 is the first that is not empty
+	Entropy     float64 // bits a character that a secret must exceed
+	Keywords    []string
+	Allowlists  []allowlist
+
+	pattern func() *regexp.Regexp
+}
+
+// allowlist describes matches that are not secrets.
+type allowlist struct {
+	Condition   string
+	Paths       []string
+	RegexTarget string // "match", "line", or empty for the secret
+	Regexes     []string
+	Stopwords   []string
+
+	pattern func() *regexp.Regexp
+}
+
+// match is one secret. It stays inside this package.
+type match struct {
+	rule   string
+	line   int // the line in which the match begins, from 0
+	secret string
+}
+
+// parseRules reads a Gitleaks configuration. It compiles no pattern: most texts
+// contain the keywords of few rules, and all patterns together take 40 ms.
+func parseRules(text []byte) (*ruleSet, error) {
+	var s ruleSet
+	if err := toml.Unmarshal(text, &s); err != nil {
+		return nil, fmt.Errorf("reading the rules of Gitleaks: %w", err)
+	}
+	// Scan is not given paths, so a rule for certain files cannot match.
+	s.Rules = slices.DeleteFunc(s.Rules, func(r rule) bool { return r.Path != "" || r.Regex == "" })
+	for i := range s.Rules {
+		r := &s.Rules[i]
+		r.pattern = compileOnce(r.Regex)
+		for k, word := range r.Keywords {
+			r.Keywords[k] = strings.ToLower(word)
+		}
+		for k := range r.Allowlists {
+			r.Allowlists[k].prepare()
+		}
+	}
+	s.Allowlist.prepare()
+	return &s, nil
+}
+
+func compileOnce(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
+// prepare joins the patterns exactly as Gitleaks does: a flag such as (?i) in
+// one of them also applies to those after it.
+func (a *allowlist) prepare() {
+	if len(a.Regexes) > 0 {
+		a.pattern = compileOnce("(?:" + strings.Join(a.Regexes, "|") + ")")
+	}
+	for i, word := range a.Stopwords {
+		a.Stopwords[i] = strings.ToLower(word)
+	}
+}
+
+// allows reports whether a match is not a secret.
+func (a *allowlist) allows(secret, match string, around *lines) bool {
+	byPattern := false
+	switch {
+	case a.pattern == nil:
+	case a.RegexTarget == "line":
+		byPattern = around.match(a.pattern())
+	case a.RegexTarget == "match":
+		byPattern = match != "" && a.pattern().MatchString(match)
+	default:
+		byPattern = secret != "" && a.pattern().MatchString(secret)
+	}
+	lower := strings.ToLower(secret)
+	byWord := slices.ContainsFunc(a.Stopwords, func(word string) bool { return strings.Contains(lower, word) })
+	if strings.EqualFold(a.Condition, "AND") || a.Condition == "&&" {
+		// Scan is not given paths, so a list that also requires one allows nothing.
+		return len(a.Paths) == 0 && (a.pattern == nil || byPattern) && (len(a.Stopwords) == 0 || byWord)
+	}
+	return byPattern || byWord
+}
+
+// lines is the line, or the lines, that hold one match. It remembers which
+// patterns match them, because a long line may hold thousands of matches.
+type lines struct {
+	text       string
+	start, end int
+	matched    map[*regexp.Regexp]bool
+}
+
+// move goes on to the match text[start:end].
+func (l *lines) move(start, end int) {
+	if l.matched != nil && l.start <= start && end <= l.end {
+		return
+	}
+	l.start = strings.LastIndexByte(l.text[:start], '\n') + 1
+	l.end = len(l.text)
+	if n := strings.IndexByte(l.text[end:], '\n'); n >= 0 {
+		l.end = end + n
+	}
+	l.matched = map[*regexp.Regexp]bool{}
+}
+
+func (l *lines) match(pattern *regexp.Regexp) bool {
+	matched, known := l.matched[pattern]
+	if !known {
+		matched = pattern.MatchString(l.text[l.start:l.end])
+		l.matched[pattern] = matched
+	}
+	return matched
+}
+
+// scan returns the secrets of a text, in the order of the rules.
+func (s *ruleSet) scan(text string) []match {
+	lower := strings.ToLower(text)
+	var found []match
+	for i := range s.Rules {
+		r := &s.Rules[i]
+		if len(r.Keywords) > 0 && !slices.ContainsFunc(r.Keywords, func(word string) bool { return strings.Contains(lower, word) }) {
+			continue
+		}
+		found = s.apply(r, text, found)
+	}
+	return withoutGeneric(found)
+}
+
+// apply appends what one rule matches.
+func (s *ruleSet) apply(r *rule, text string, found []match) []match {
+	line, counted := 0, 0 // text[:counted] holds this many newlines
+	around := &lines{text: text}
+	for _, at := range r.pattern().FindAllStringIndex(text, -1) {
+		whole := strings.Trim(text[at[0]:at[1]], "\n")
+		secret := r.secret(whole)
+		if r.Entropy != 0 && entropy(secret) <= r.Entropy {
+			continue
+		}
+		// A match that begins with a newline belongs to the line after it.
+		next := min(at[0]+1, len(text))
+		line += strings.Count(text[counted:next], "\n")
+		counted = next
+		around.move(at[0], at[0]+len(whole))
+		allows := func(a allowlist) bool { return a.allows(secret, whole, around) }
+		if allows(s.Allowlist) || slices.ContainsFunc(r.Allowlists, allows) {
+			continue
+		}
+		found = append(found, match{rule: r.ID, line: line, secret: secret})
+	}
+	return found
+}
+
+// secret is the part of a match that is secret. The pattern is applied to the
+// match alone, as Gitleaks does; it may not match without its surroundings.
+func (r *rule) secret(match string) string {
+	groups := r.pattern().FindStringSubmatch(match)
+	if len(groups) < 2 {
+		return match
+	}
+	if r.SecretGroup > 0 {
+		return groups[r.SecretGroup]
+	}
+	for _, g := range groups[1:] {
+		if g != "" {
+			return g
+		}
+	}
+	return match
+}
+
+// withoutGeneric drops what a generic rule matches where a specific rule
+// matches the same secret.
+func withoutGeneric(found []match) []match {
+	specific := map[int][]string{} // secrets by line
+	for _, m := range found {
+		if !strings.Contains(m.rule, "generic") {
+			specific[m.line] = append(specific[m.line], m.secret)
+		}
+	}
+	return slices.DeleteFunc(found, func(m match) bool {
+		return strings.Contains(m.rule, "generic") &&
+			slices.ContainsFunc(specific[m.line], func(secret string) bool { return strings.Contains(secret, m.secret) })
+	})
+}
+
+// entropy is Shannon's, in bits a byte.
+func entropy(s string) float64 {
+	counts := map[rune]int{}
+	for _, r := range s {
+		counts[r]++
+	}
+	bits := 0.0
+	for _, n := range counts {
+		p := float64(n) / float64(len(s))
+		bits -= p * math.Log2(p)
+	}
+	return bits
+}
