@@ -63,11 +63,11 @@ func scanFiles(names []string) (refs []interpolate.Reference, suspects []interpo
 	for _, name := range names {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, nil, unreadable(name, err)
+			return nil, nil, readError(name, err)
 		}
 		doc, err := interpolate.Scan(interpolate.File{Name: filepath.ToSlash(name), Data: data})
 		if err != nil {
-			problems = append(problems, asProblems(err)...)
+			problems = append(problems, problemsOf(err)...)
 			continue
 		}
 		refs = append(refs, doc.References()...)

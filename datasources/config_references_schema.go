@@ -125,7 +125,7 @@ func (c *configCheck) fill() {
 				elsewhere[i] = types.StringValue(e)
 			}
 			reason["environments_that_have_it"] = types.ListValueMust(types.StringType, elsewhere)
-			reason["near"] = orNull(r.Near)
+			reason["near"] = optionalString(r.Near)
 			c.missing = append(c.missing, types.ObjectValueMust(missingRow.AttrTypes, r.values(reason)))
 			c.lines = append(c.lines, r.line())
 		case review.Unknown, review.Unchecked:
@@ -153,7 +153,7 @@ func (r row) values(more map[string]attr.Value) map[string]attr.Value {
 	}
 	values := map[string]attr.Value{
 		"file": types.StringValue(r.Pos.File), "line": types.Int64Value(int64(r.Pos.Line)), "column": types.Int64Value(int64(r.Pos.Column)),
-		"expression": types.StringValue(r.Expression), "kind": types.StringValue(kind), "name": types.StringValue(r.Name), "environment": orNull(r.environment),
+		"expression": types.StringValue(r.Expression), "kind": types.StringValue(kind), "name": types.StringValue(r.Name), "environment": optionalString(r.environment),
 	}
 	maps.Copy(values, more)
 	return values
@@ -171,19 +171,19 @@ func (r row) line() string {
 	return s
 }
 
-func orNull(s string) types.String {
+func optionalString(s string) types.String {
 	if s == "" {
 		return types.StringNull()
 	}
 	return types.StringValue(s)
 }
 
-func unreadable(name string, err error) error {
+func readError(name string, err error) error {
 	return backend.Errorf(backend.CodeNotFound, "reading %s: %w", backend.Quote(name), err).
 		WithHint("begin paths with path.module: otherwise they are relative to the folder that Terraform runs in").At("paths")
 }
 
-func asProblems(err error) (problems interpolate.Problems) {
+func problemsOf(err error) (problems interpolate.Problems) {
 	errors.As(err, &problems)
 	return problems
 }

@@ -25,7 +25,7 @@ import (
 
 // source is a data source: an object of one kind, looked up by the attributes
 // that are asked for, shown in the attributes that it has.
-type source struct {
+type objectSource struct {
 	kind        backend.Kind
 	name        string // of the data source
 	description string
@@ -43,17 +43,17 @@ type field struct {
 	value       func(o backend.Object) attr.Value
 }
 
-var _ datasource.DataSourceWithConfigure = (*source)(nil)
+var _ datasource.DataSourceWithConfigure = (*objectSource)(nil)
 
-func (d *source) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+func (d *objectSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
 	resp.TypeName = d.name
 }
 
-func (d *source) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+func (d *objectSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
 	d.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
-func (d *source) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+func (d *objectSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	attributes := map[string]schema.Attribute{
 		d.key: schema.StringAttribute{Required: true, MarkdownDescription: "The " + d.key + " of the " + d.kind.String() + "."},
 	}
@@ -87,7 +87,7 @@ func (f field) attribute() schema.Attribute {
 	return schema.StringAttribute{Computed: true, MarkdownDescription: f.description}
 }
 
-func (d *source) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+func (d *objectSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	get := func(name string) string {
 		var v types.String
 		resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root(name), &v)...)
@@ -134,7 +134,7 @@ func (d *source) Read(ctx context.Context, req datasource.ReadRequest, resp *dat
 }
 
 // missing says where else there is an object of that name.
-func (d *source) missing(ctx context.Context, q backend.Query) error {
+func (d *objectSource) missing(ctx context.Context, q backend.Query) error {
 	e := backend.Errorf(backend.CodeNotFound, "%s %s does not exist", d.kind, backend.Quote(q.Name)).At("name")
 	if !d.placed {
 		return e

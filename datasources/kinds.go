@@ -15,8 +15,8 @@ import (
 // NewProject makes the data source pouncet_project.
 func NewProject() datasource.DataSource { return projectSource() }
 
-func projectSource() *source {
-	return &source{kind: backend.KindProject, name: "pouncet_project", key: "name", description: "A project and its policy.", fields: common(
+func projectSource() *objectSource {
+	return &objectSource{kind: backend.KindProject, name: "pouncet_project", key: "name", description: "A project and its policy.", fields: common(
 		numberField("secrets", "How many secrets it holds, all environments together.", func(o backend.Object) int64 { return int64(*o.Secrets) }),
 		numberField("max_secrets", "Quota of secrets.", func(o backend.Object) int64 { return int64(o.Policy.MaxSecrets) }),
 		numberField("max_value_bytes", "Largest value, in bytes.", func(o backend.Object) int64 { return int64(o.Policy.MaxValueBytes) }),
@@ -32,8 +32,8 @@ func projectSource() *source {
 // NewEnvironment makes the data source pouncet_environment.
 func NewEnvironment() datasource.DataSource { return environmentSource() }
 
-func environmentSource() *source {
-	return &source{kind: backend.KindEnvironment, name: "pouncet_environment", key: "name", description: "An environment of a project.", fields: common(
+func environmentSource() *objectSource {
+	return &objectSource{kind: backend.KindEnvironment, name: "pouncet_environment", key: "name", description: "An environment of a project.", fields: common(
 		stringField("kms_key", "URI of its own KMS key; null if it uses the backend's.", func(o backend.Object) string { return o.KMSKey }),
 		boolField("protected", "Whether deleting it is refused.", func(o backend.Object) bool { return o.Protected }),
 	)}
@@ -42,8 +42,8 @@ func environmentSource() *source {
 // NewSecretType makes the data source pouncet_secret_type.
 func NewSecretType() datasource.DataSource { return secretTypeSource() }
 
-func secretTypeSource() *source {
-	return &source{kind: backend.KindSecretType, name: "pouncet_secret_type", key: "key", description: "A secret type, built in or of the project's own.", fields: common(
+func secretTypeSource() *objectSource {
+	return &objectSource{kind: backend.KindSecretType, name: "pouncet_secret_type", key: "key", description: "A secret type, built in or of the project's own.", fields: common(
 		stringField("display_name", "Its name for people.", func(o backend.Object) string { return o.DisplayName }),
 		stringField("schema", "JSON Schema (draft 2020-12) that values must satisfy.", func(o backend.Object) string { return string(o.Schema) }),
 		boolField("built_in", "Whether it is built in, and cannot be changed.", func(o backend.Object) bool { return o.BuiltIn }),
@@ -53,17 +53,17 @@ func secretTypeSource() *source {
 // NewSecret makes the data source pouncet_secret.
 func NewSecret() datasource.DataSource { return secretSource() }
 
-func secretSource() *source {
-	return &source{kind: backend.KindSecret, name: "pouncet_secret", key: "name", placed: true,
+func secretSource() *objectSource {
+	return &objectSource{kind: backend.KindSecret, name: "pouncet_secret", key: "name", placed: true,
 		description: "Metadata of a secret, never its value: for that, see the ephemeral resource `pouncet_secret_value`.", fields: common(
 			environmentID,
 			stringField("type", "Key of its secret type.", func(o backend.Object) string { return o.Type }),
 			stringField("visibility", "`masked` or `restricted`.", func(o backend.Object) string { return string(o.Visibility) }),
 			numberField("version", "Version of the value.", func(o backend.Object) int64 { return o.Version }),
 			stringField("value_at", "When the current value was written (RFC 3339, UTC).", func(o backend.Object) string { return o.ValueAt.Format(time.RFC3339) }),
-			stringField("expires_at", "When it stops to resolve (RFC 3339, UTC); null for never.", func(o backend.Object) string { return moment(o.ExpiresAt) }),
+			stringField("expires_at", "When it stops to resolve (RFC 3339, UTC); null for never.", func(o backend.Object) string { return formatTime(o.ExpiresAt) }),
 			numberField("rotation_days", "Days after which a value should be replaced; 0 for none.", func(o backend.Object) int64 { return int64(o.RotationDays) }),
-			stringField("rotation_due_at", "When the current value should be replaced (RFC 3339, UTC); null without `rotation_days`.", func(o backend.Object) string { return moment(o.RotationDueAt) }),
+			stringField("rotation_due_at", "When the current value should be replaced (RFC 3339, UTC); null without `rotation_days`.", func(o backend.Object) string { return formatTime(o.RotationDueAt) }),
 			boolField("deletion_protection", "Whether deleting it is refused.", func(o backend.Object) bool { return o.Protected }),
 		)}
 }
@@ -71,9 +71,9 @@ func secretSource() *source {
 // NewScopedValue makes the data source pouncet_scoped_value.
 func NewScopedValue() datasource.DataSource { return scopedValueSource() }
 
-func scopedValueSource() *source {
+func scopedValueSource() *objectSource {
 	link := map[string]attr.Type{"name": types.StringType, "field": types.StringType}
-	return &source{kind: backend.KindScopedValue, name: "pouncet_scoped_value", key: "name", placed: true,
+	return &objectSource{kind: backend.KindScopedValue, name: "pouncet_scoped_value", key: "name", placed: true,
 		description: "A scoped value as it is declared: plain JSON, or the secret that it links to (not that secret's value).", fields: common(
 			environmentID,
 			stringField("value_json", "The plain value, as JSON text; null if it links to a secret.", func(o backend.Object) string { return string(o.JSON) }),
@@ -91,7 +91,7 @@ func scopedValueSource() *source {
 }
 
 // moment is a time as text, "" for none.
-func moment(at time.Time) string {
+func formatTime(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}

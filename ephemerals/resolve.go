@@ -43,5 +43,5 @@ func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]res
 // isPlanned reports whether an entry is missing only because Terraform asks
 // for it in the plan that is going to make it.
 func isPlanned(s *session.Session, ref backend.Ref, r backend.Resolution) bool {
-	return r.Err != nil && errors.Is(r.Err, backend.ErrNotFound) && s.Plan.Provides(ref)
+	return r.Err != nil && errors.Is(r.Err, backend.ErrNotFound) && s.Plan.WillProvide(ref)
 }

@@ -96,7 +96,7 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 			},
 			"request_timeout": schema.StringAttribute{
 				Optional: true, MarkdownDescription: "How long one request to the server may take, as `10s` or `2m`. Default `30s`.",
-				Validators: []validator.String{duration{}},
+				Validators: []validator.String{durationValidator{}},
 			},
 			"path": schema.StringAttribute{
 				Optional: true,
@@ -112,7 +112,7 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 	}
 }
 
-type configuration struct {
+type providerModel struct {
 	Endpoint       types.String `tfsdk:"endpoint"`
 	Token          types.String `tfsdk:"token"`
 	Project        types.String `tfsdk:"project"`
@@ -125,7 +125,7 @@ type configuration struct {
 }
 
 func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
-	var c configuration
+	var c providerModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &c)...)
 	if resp.Diagnostics.HasError() {
 		return
@@ -163,7 +163,7 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	config := open.FromEnvironment(open.Config{
 		Endpoint: c.Endpoint.ValueString(), Token: c.Token.ValueString(), Path: c.Path.ValueString(), KMSKey: c.KMSKey.ValueString(),
 		UserAgent: "terraform-provider-pouncet/" + p.version + " terraform/" + req.TerraformVersion, CreateIfAbsent: true,
-		CACertFile: c.CACertFile.ValueString(), Retries: retries(c.MaxRetries), Timeout: timeout(c.RequestTimeout),
+		CACertFile: c.CACertFile.ValueString(), Retries: retryCount(c.MaxRetries), Timeout: requestTimeout(c.RequestTimeout),
 	})
 	b, err := open.Open(ctx, config)
 	if err != nil {
@@ -183,7 +183,7 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 }
 
 // retries are as httpapi.ClientOptions has them, where 0 is the default and a negative number is none.
-func retries(configured types.Int64) int {
+func retryCount(configured types.Int64) int {
 	switch {
 	case configured.IsNull():
 		return 8
@@ -193,7 +193,7 @@ func retries(configured types.Int64) int {
 	return int(configured.ValueInt64())
 }
 
-func timeout(configured types.String) time.Duration {
+func requestTimeout(configured types.String) time.Duration {
 	d, err := time.ParseDuration(configured.ValueString())
 	if err != nil {
 		return 0 // not given: what is given was validated
@@ -202,13 +202,15 @@ func timeout(configured types.String) time.Duration {
 }
 
 // duration validates a time as Go writes it.
-type duration struct{}
+type durationValidator struct{}
 
-func (duration) Description(context.Context) string { return "a duration from 1ms to 1h, as 10s" }
+func (durationValidator) Description(context.Context) string {
+	return "a duration from 1ms to 1h, as 10s"
+}
 
-func (d duration) MarkdownDescription(ctx context.Context) string { return d.Description(ctx) }
+func (d durationValidator) MarkdownDescription(ctx context.Context) string { return d.Description(ctx) }
 
-func (d duration) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+func (d durationValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}

@@ -20,7 +20,7 @@ import (
 func NewServer(version string) func() tfprotov6.ProviderServer {
 	return func() tfprotov6.ProviderServer {
 		framework := providerserver.NewProtocol6(New(version)())()
-		whole, ok := framework.(wholeServer)
+		whole, ok := framework.(protocolServer)
 		if !ok {
 			return framework // a framework that has less, or more: its memory is not worth a guess
 		}
@@ -29,65 +29,65 @@ func NewServer(version string) func() tfprotov6.ProviderServer {
 }
 
 // wholeServer is everything that the framework serves.
-type wholeServer interface {
+type protocolServer interface {
 	tfprotov6.ProviderServer
 	tfprotov6.ListResourceServer
 	tfprotov6.ActionServer
 }
 
-type server struct{ wholeServer }
+type server struct{ protocolServer }
 
 func (s *server) ValidateResourceConfig(ctx context.Context, req *tfprotov6.ValidateResourceConfigRequest) (*tfprotov6.ValidateResourceConfigResponse, error) {
-	return lend(ctx, req, s.wholeServer.ValidateResourceConfig)
+	return withRequestContext(ctx, req, s.protocolServer.ValidateResourceConfig)
 }
 
 func (s *server) UpgradeResourceState(ctx context.Context, req *tfprotov6.UpgradeResourceStateRequest) (*tfprotov6.UpgradeResourceStateResponse, error) {
-	return lend(ctx, req, s.wholeServer.UpgradeResourceState)
+	return withRequestContext(ctx, req, s.protocolServer.UpgradeResourceState)
 }
 
 func (s *server) ReadResource(ctx context.Context, req *tfprotov6.ReadResourceRequest) (*tfprotov6.ReadResourceResponse, error) {
-	return lend(ctx, req, s.wholeServer.ReadResource)
+	return withRequestContext(ctx, req, s.protocolServer.ReadResource)
 }
 
 func (s *server) PlanResourceChange(ctx context.Context, req *tfprotov6.PlanResourceChangeRequest) (*tfprotov6.PlanResourceChangeResponse, error) {
-	return lend(ctx, req, s.wholeServer.PlanResourceChange)
+	return withRequestContext(ctx, req, s.protocolServer.PlanResourceChange)
 }
 
 func (s *server) ApplyResourceChange(ctx context.Context, req *tfprotov6.ApplyResourceChangeRequest) (*tfprotov6.ApplyResourceChangeResponse, error) {
-	return lend(ctx, req, s.wholeServer.ApplyResourceChange)
+	return withRequestContext(ctx, req, s.protocolServer.ApplyResourceChange)
 }
 
 // lend serves a request with a context that it has only on loan.
-func lend[In, Out any](ctx context.Context, req In, serve func(context.Context, In) (Out, error)) (Out, error) {
-	l := &loan{}
-	l.of.Store(&ctx)
-	defer l.of.Store(nil)
+func withRequestContext[In, Out any](ctx context.Context, req In, serve func(context.Context, In) (Out, error)) (Out, error) {
+	l := &requestContext{}
+	l.original.Store(&ctx)
+	defer l.original.Store(nil)
 	return serve(l, req)
 }
 
 // loan is a context as long as it lasts, and then one that is cancelled.
-type loan struct {
-	of atomic.Pointer[context.Context]
+type requestContext struct {
+	original atomic.Pointer[context.Context]
 }
 
-func (l *loan) context() context.Context {
-	if ctx := l.of.Load(); ctx != nil {
+func (l *requestContext) current() context.Context {
+	if ctx := l.original.Load(); ctx != nil {
 		return *ctx
 	}
-	return over
+	return cancelledContext
 }
 
 // over is the context of a loan that has ended.
-var over = func() context.Context {
+var cancelledContext = func() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
 }()
 
-func (l *loan) Deadline() (time.Time, bool) { return l.context().Deadline() }
-func (l *loan) Done() <-chan struct{}       { return l.context().Done() }
-func (l *loan) Err() error                  { return l.context().Err() }
-func (l *loan) Value(key any) any           { return l.context().Value(key) }
+func (l *requestContext) Deadline() (time.Time, bool) { return l.current().Deadline() }
+func (l *requestContext) Done() <-chan struct{}       { return l.current().Done() }
+func (l *requestContext) Err() error                  { return l.current().Err() }
+func (l *requestContext) Value(key any) any           { return l.current().Value(key) }
 
 // AfterFunc spares package context a goroutine for each context made of this one.
-func (l *loan) AfterFunc(f func()) func() bool { return context.AfterFunc(l.context(), f) }
+func (l *requestContext) AfterFunc(f func()) func() bool { return context.AfterFunc(l.current(), f) }

@@ -45,7 +45,7 @@ func TestALoanIsTheContextWhileItLasts(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, "value"))
 	defer cancel()
 	var kept context.Context
-	_, _ = lend(ctx, 0, func(lent context.Context, _ int) (int, error) {
+	_, _ = withRequestContext(ctx, 0, func(lent context.Context, _ int) (int, error) {
 		kept = lent
 		child, stop := context.WithCancel(lent)
 		defer stop()

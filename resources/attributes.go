@@ -47,7 +47,7 @@ func createdAtAttribute() schema.StringAttribute {
 func timeoutsAttribute(ctx context.Context) schema.Attribute {
 	a := timeouts.Attributes(ctx, timeouts.Opts{
 		Create: true, Read: true, Update: true, Delete: true,
-		CreateDescription: timeHelp, ReadDescription: timeHelp, UpdateDescription: timeHelp, DeleteDescription: timeHelp,
+		CreateDescription: timeoutDescription, ReadDescription: timeoutDescription, UpdateDescription: timeoutDescription, DeleteDescription: timeoutDescription,
 	})
 	if nested, ok := a.(schema.SingleNestedAttribute); ok {
 		nested.MarkdownDescription = "How long operations may take."
@@ -56,7 +56,7 @@ func timeoutsAttribute(ctx context.Context) schema.Attribute {
 	return a
 }
 
-const timeHelp = "How long it may take, retries included, as `30s` or `2m`. Default: 5 minutes."
+const timeoutDescription = "How long it may take, retries included, as `30s` or `2m`. Default: 5 minutes."
 
 func nameAttribute(what string) schema.StringAttribute {
 	return schema.StringAttribute{
@@ -89,7 +89,7 @@ func projectAttribute() schema.StringAttribute {
 	return schema.StringAttribute{
 		Optional: true, Computed: true,
 		MarkdownDescription: "Name of the project. Default: the provider's. Another project makes a new object; following the rename of the project does not.",
-		Validators:          []validator.String{isName("project")},
+		Validators:          []validator.String{validateName("project")},
 	}
 }
 
@@ -98,12 +98,12 @@ func environmentAttribute() schema.StringAttribute {
 		Required: true,
 		MarkdownDescription: "Name of the environment, or `*` for an entry that all environments share. Another environment makes a new object; " +
 			"following the rename of the environment does not.",
-		Validators: []validator.String{isName("environment", backend.AnyEnvironment)},
+		Validators: []validator.String{validateName("environment", backend.AnyEnvironment)},
 	}
 }
 
 // isName checks the name of something else, which is easily confused with its id.
-func isName(of string, others ...string) validator.String {
+func validateName(of string, others ...string) validator.String {
 	return nameValidator{of, others}
 }
 
@@ -128,11 +128,11 @@ func (v nameValidator) ValidateString(_ context.Context, req validator.StringReq
 		resp.Diagnostics.AddAttributeError(req.Path, "An id instead of a name",
 			fmt.Sprintf("This takes the name of the %[1]s, and %[2]q is an id.\n\nWrite pouncet_%[1]s.….name rather than .id.", v.of, name))
 	case err != nil:
-		resp.Diagnostics.AddAttributeError(req.Path, "Not a name of "+article(v.of), fmt.Sprintf("%s is not allowed: %s.", backend.Quote(name), err.Hint))
+		resp.Diagnostics.AddAttributeError(req.Path, "Not a name of "+withArticle(v.of), fmt.Sprintf("%s is not allowed: %s.", backend.Quote(name), err.Hint))
 	}
 }
 
-func article(noun string) string {
+func withArticle(noun string) string {
 	if strings.ContainsAny(noun[:1], "aeiou") {
 		return "an " + noun
 	}
@@ -160,7 +160,7 @@ func scopeAttribute() schema.StringAttribute {
 }
 
 // planProject gives a resource that names no project the provider's.
-func (o *object) planProject(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+func (o *objectResource) planDefaultProject(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	var configured types.String
 	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("project"), &configured)...)
 	if !resp.Diagnostics.HasError() && configured.IsNull() {
@@ -172,7 +172,7 @@ func split(id string) []string { return strings.Split(id, "/") }
 
 // labels turns a map attribute into labels: nil when they are as before or
 // not all known, empty when they are to go.
-func labels(before, planned types.Map) map[string]string {
+func changedLabels(before, planned types.Map) map[string]string {
 	if planned.IsUnknown() || before.Equal(planned) {
 		return nil
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 type environment struct {
-	managed[environmentModel, *environmentModel]
+	managedResource[environmentModel, *environmentModel]
 }
 
 var (
@@ -31,10 +31,10 @@ var (
 
 // NewEnvironment makes the resource pouncet_environment.
 func NewEnvironment() resource.Resource {
-	r := &environment{managed[environmentModel, *environmentModel]{}}
+	r := &environment{managedResource[environmentModel, *environmentModel]{}}
 	r.kind, r.inProject = backend.KindEnvironment, true
-	r.paths = pathsOf("project", "name", "description", "labels", "kms_key", "protected")
-	r.doubt = func(m *environmentModel) string {
+	r.paths = rootPaths("project", "name", "description", "labels", "kms_key", "protected")
+	r.incompleteProject = func(m *environmentModel) string {
 		if m.Name.IsUnknown() {
 			return m.Project.ValueString()
 		}
@@ -83,15 +83,15 @@ func (*environment) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 	}
 }
 
-func (m *environmentModel) limits() timeouts.Value { return m.Timeouts }
-func (m *environmentModel) id() string             { return m.ID.ValueString() }
+func (m *environmentModel) operationTimeouts() timeouts.Value { return m.Timeouts }
+func (m *environmentModel) id() string                        { return m.ID.ValueString() }
 func (m *environmentModel) complete(*environmentModel) bool {
 	return !m.Name.IsUnknown() && !m.Project.IsUnknown()
 }
 
 func (m *environmentModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
 	m.ID, m.Project, m.Name = types.StringValue(o.ID), types.StringValue(o.Project), types.StringValue(o.Name)
-	m.Description, m.KMSKey, m.Protected = text(o.Description), text(o.KMSKey), types.BoolValue(o.Protected)
+	m.Description, m.KMSKey, m.Protected = optionalString(o.Description), optionalString(o.KMSKey), types.BoolValue(o.Protected)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
@@ -99,15 +99,15 @@ func (m *environmentModel) set(ctx context.Context, o backend.Object, diags *dia
 func (m *environmentModel) change(_ context.Context, before, _ *environmentModel, _ *diag.Diagnostics) backend.Change {
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: m.Project.ValueString(), Name: m.Name.ValueString(),
-		Description: changed(before.Description, m.Description), Labels: labels(before.Labels, m.Labels),
-		KMSKey: changed(before.KMSKey, m.KMSKey), Protected: m.Protected.ValueBoolPointer(),
+		Description: changedString(before.Description, m.Description), Labels: changedLabels(before.Labels, m.Labels),
+		KMSKey: changedString(before.KMSKey, m.KMSKey), Protected: m.Protected.ValueBoolPointer(),
 	}
 	if !before.ID.IsNull() {
-		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changed(before.Name, m.Name)
+		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changedString(before.Name, m.Name)
 	}
 	return c
 }
 
 func (r *environment) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req, resp, r.member)
+	r.importID(ctx, req, resp, r.namedQuery)
 }

@@ -13,7 +13,7 @@ import (
 
 // keepJSON is a JSON attribute for what the backend has: the text that was
 // there already if it means the same, so that white space is not drift.
-func keepJSON(ctx context.Context, have jsontypes.Normalized, text json.RawMessage, diags *diag.Diagnostics) jsontypes.Normalized {
+func jsonValue(ctx context.Context, have jsontypes.Normalized, text json.RawMessage, diags *diag.Diagnostics) jsontypes.Normalized {
 	if text == nil {
 		return jsontypes.NewNormalizedNull()
 	}
@@ -31,15 +31,17 @@ func keepJSON(ctx context.Context, have jsontypes.Normalized, text json.RawMessa
 
 // sameJSON keeps, while Terraform plans, the text that is in the state where
 // the configured one means the same.
-type sameJSON struct{}
+type keepEquivalentJSON struct{}
 
-func (sameJSON) Description(context.Context) string {
+func (keepEquivalentJSON) Description(context.Context) string {
 	return "JSON that means the same is no change."
 }
 
-func (m sameJSON) MarkdownDescription(ctx context.Context) string { return m.Description(ctx) }
+func (m keepEquivalentJSON) MarkdownDescription(ctx context.Context) string {
+	return m.Description(ctx)
+}
 
-func (sameJSON) PlanModifyString(ctx context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
+func (keepEquivalentJSON) PlanModifyString(ctx context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse) {
 	if req.StateValue.IsNull() || req.PlanValue.IsNull() || req.PlanValue.IsUnknown() {
 		return
 	}

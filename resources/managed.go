@@ -32,37 +32,37 @@ type model[M any] interface {
 	// set takes over what the backend says of the object.
 	set(ctx context.Context, o backend.Object, diags *diag.Diagnostics)
 	// limits are the times that operations may take.
-	limits() timeouts.Value
+	operationTimeouts() timeouts.Value
 }
 
 // questioner is a model that asks about another change while planning than
 // the one that it makes when the plan is settled.
-type questioner[M any] interface {
-	question(ctx context.Context, before, configured *M, diags *diag.Diagnostics) backend.Change
+type dryRunModel[M any] interface {
+	dryRunChange(ctx context.Context, before, configured *M, diags *diag.Diagnostics) backend.Change
 }
 
 // managed is the four operations, and the plan, of a resource with model M.
-type managed[M any, P model[M]] struct {
-	object
+type managedResource[M any, P model[M]] struct {
+	objectResource
 	inProject bool // it has a project attribute
 	// doubt, if set, names the project whose rules cannot be told before all
 	// of this plan is known, "" if they can.
-	doubt func(plan *M) string
+	incompleteProject func(plan *M) string
 	// planned, if set, adjusts the plan to what a dry run said; said is nil
 	// where it could not be asked.
-	planned func(ctx context.Context, m plannedModels[M], said *backend.Outcome, resp *resource.ModifyPlanResponse)
+	adjustPlan func(ctx context.Context, m modelStates[M], said *backend.Outcome, resp *resource.ModifyPlanResponse)
 }
 
 // plannedModels is a resource as it is (with no id before it is made), as it is
 // planned, and as it is configured.
-type plannedModels[M any] struct{ before, plan, configured M }
+type modelStates[M any] struct{ before, plan, configured M }
 
-func (r *managed[M, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+func (r *managedResource[M, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
 	if r.session == nil {
 		return
 	}
-	defer r.session.Plan.Working()()
-	var m plannedModels[M]
+	defer r.session.Plan.BeginOperation()()
+	var m modelStates[M]
 	if !req.State.Raw.IsNull() {
 		resp.Diagnostics.Append(req.State.Get(ctx, &m.before)...)
 	}
@@ -70,99 +70,99 @@ func (r *managed[M, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanR
 		return
 	}
 	if req.Plan.Raw.IsNull() {
-		r.ask(ctx, &resp.Diagnostics, r.removal(P(&m.before).id()))
+		r.checkChange(ctx, &resp.Diagnostics, r.deletion(P(&m.before).id()))
 		return
 	}
 	if r.inProject {
-		r.planProject(ctx, req, resp)
+		r.planDefaultProject(ctx, req, resp)
 	}
 	resp.Diagnostics.Append(resp.Plan.Get(ctx, &m.plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m.configured)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := within(ctx, P(&m.plan).limits().Read, &resp.Diagnostics)
+	ctx, cancel := withTimeout(ctx, P(&m.plan).operationTimeouts().Read, &resp.Diagnostics)
 	defer cancel()
-	if r.doubt != nil {
-		if project := r.doubt(&m.plan); project != "" {
-			r.session.Plan.Doubt(project)
+	if r.incompleteProject != nil {
+		if project := r.incompleteProject(&m.plan); project != "" {
+			r.session.Plan.MarkIncomplete(project)
 		}
 	}
 	if len(resp.RequiresReplace) > 0 {
-		r.ask(ctx, &resp.Diagnostics, r.removal(P(&m.before).id()))
+		r.checkChange(ctx, &resp.Diagnostics, r.deletion(P(&m.before).id()))
 		return // Terraform asks once more, about the new one
 	}
 	if !P(&m.plan).complete(&m.configured) {
-		if r.planned != nil {
-			r.planned(ctx, m, nil, resp)
+		if r.adjustPlan != nil {
+			r.adjustPlan(ctx, m, nil, resp)
 		}
 		return
 	}
 	question := P(&m.plan).change
-	if q, ok := any(&m.plan).(questioner[M]); ok {
-		question = q.question
+	if q, ok := any(&m.plan).(dryRunModel[M]); ok {
+		question = q.dryRunChange
 	}
 	c := question(ctx, &m.before, &m.configured, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	said, at := r.ask(ctx, &resp.Diagnostics, c)
+	said, at := r.checkChange(ctx, &resp.Diagnostics, c)
 	switch {
 	case at != nil:
 		resp.RequiresReplace = append(resp.RequiresReplace, at...)
-		r.ask(ctx, &resp.Diagnostics, r.removal(P(&m.before).id()))
-	case r.planned != nil && !resp.Diagnostics.HasError():
-		r.planned(ctx, m, said, resp)
+		r.checkChange(ctx, &resp.Diagnostics, r.deletion(P(&m.before).id()))
+	case r.adjustPlan != nil && !resp.Diagnostics.HasError():
+		r.adjustPlan(ctx, m, said, resp)
 	}
 }
 
-func (r *managed[M, P]) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+func (r *managedResource[M, P]) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	var none, plan, configured M
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &configured)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := within(ctx, P(&plan).limits().Create, &resp.Diagnostics)
+	ctx, cancel := withTimeout(ctx, P(&plan).operationTimeouts().Create, &resp.Diagnostics)
 	defer cancel()
 	c := P(&plan).change(ctx, &none, &configured, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if out, ok := r.apply(ctx, "Creating", c, &resp.Diagnostics); ok {
+	if out, ok := r.applyChange(ctx, "Creating", c, &resp.Diagnostics); ok {
 		P(&plan).set(ctx, out.Object, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-		identify(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
+		setIdentity(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
 	}
 }
 
-func (r *managed[M, P]) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
-	defer r.session.Plan.Working()()
+func (r *managedResource[M, P]) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
+	defer r.session.Plan.BeginOperation()()
 	var state M
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := within(ctx, P(&state).limits().Read, &resp.Diagnostics)
+	ctx, cancel := withTimeout(ctx, P(&state).operationTimeouts().Read, &resp.Diagnostics)
 	defer cancel()
 	var project types.String
 	if r.inProject {
 		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("project"), &project)...)
 	}
-	o, ok := r.read(ctx, project.ValueString(), P(&state).id(), &resp.Diagnostics)
+	o, ok := r.readObject(ctx, project.ValueString(), P(&state).id(), &resp.Diagnostics)
 	switch {
 	case resp.Diagnostics.HasError():
 	case !ok:
-		identify(ctx, resp.Identity, P(&state).id(), &resp.Diagnostics) // the framework wants it all the same
+		setIdentity(ctx, resp.Identity, P(&state).id(), &resp.Diagnostics) // the framework wants it all the same
 		resp.State.RemoveResource(ctx)
 	default:
 		P(&state).set(ctx, o, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
-		identify(ctx, resp.Identity, o.ID, &resp.Diagnostics)
+		setIdentity(ctx, resp.Identity, o.ID, &resp.Diagnostics)
 	}
 }
 
-func (r *managed[M, P]) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+func (r *managedResource[M, P]) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	var before, plan, configured M
 	resp.Diagnostics.Append(req.State.Get(ctx, &before)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -170,44 +170,44 @@ func (r *managed[M, P]) Update(ctx context.Context, req resource.UpdateRequest, 
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := within(ctx, P(&plan).limits().Update, &resp.Diagnostics)
+	ctx, cancel := withTimeout(ctx, P(&plan).operationTimeouts().Update, &resp.Diagnostics)
 	defer cancel()
 	c := P(&plan).change(ctx, &before, &configured, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if out, ok := r.apply(ctx, "Updating", c, &resp.Diagnostics); ok {
+	if out, ok := r.applyChange(ctx, "Updating", c, &resp.Diagnostics); ok {
 		P(&plan).set(ctx, out.Object, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-		identify(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
+		setIdentity(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
 	}
 }
 
-func (r *managed[M, P]) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+func (r *managedResource[M, P]) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
 	var state M
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	ctx, cancel := within(ctx, P(&state).limits().Delete, &resp.Diagnostics)
+	ctx, cancel := withTimeout(ctx, P(&state).operationTimeouts().Delete, &resp.Diagnostics)
 	defer cancel()
-	r.remove(ctx, P(&state).id(), &resp.Diagnostics)
+	r.deleteObject(ctx, P(&state).id(), &resp.Diagnostics)
 }
 
 // usualTime is what an operation may take where no timeout says.
-const usualTime = 5 * time.Minute
+const defaultTimeout = 5 * time.Minute
 
 // within limits an operation to its timeout.
-func within(ctx context.Context, limit func(context.Context, time.Duration) (time.Duration, diag.Diagnostics), diags *diag.Diagnostics) (context.Context, context.CancelFunc) {
-	d, wrong := limit(ctx, usualTime)
+func withTimeout(ctx context.Context, limit func(context.Context, time.Duration) (time.Duration, diag.Diagnostics), diags *diag.Diagnostics) (context.Context, context.CancelFunc) {
+	d, wrong := limit(ctx, defaultTimeout)
 	diags.Append(wrong...)
 	return context.WithTimeout(ctx, d)
 }
 
 // Describe fills in the attributes of a resource as the backend has the object,
 // for who lists objects rather than manages one.
-func (r *managed[M, P]) Describe(ctx context.Context, o backend.Object, into *tfsdk.Resource, diags *diag.Diagnostics) {
-	into.Raw = nothing(into.Raw.Type())
+func (r *managedResource[M, P]) Describe(ctx context.Context, o backend.Object, into *tfsdk.Resource, diags *diag.Diagnostics) {
+	into.Raw = nullObject(into.Raw.Type())
 	var m M
 	diags.Append(into.Get(ctx, &m)...)
 	P(&m).set(ctx, o, diags)
@@ -217,7 +217,7 @@ func (r *managed[M, P]) Describe(ctx context.Context, o backend.Object, into *tf
 }
 
 // nothing is an object in which every attribute is null.
-func nothing(kind tftypes.Type) tftypes.Value {
+func nullObject(kind tftypes.Type) tftypes.Value {
 	object, ok := kind.(tftypes.Object)
 	if !ok {
 		return tftypes.NewValue(kind, nil)
@@ -230,14 +230,14 @@ func nothing(kind tftypes.Type) tftypes.Value {
 }
 
 // IdentitySchema implements resource.ResourceWithIdentity.
-func (r *managed[M, P]) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+func (r *managedResource[M, P]) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
 	resp.IdentitySchema = identityschema.Schema{Attributes: map[string]identityschema.Attribute{
 		"id": identityschema.StringAttribute{RequiredForImport: true, Description: "UUID of the object. It survives a rename."},
 	}}
 }
 
 // identify sets the identity, which CLIs before 1.12 do not know.
-func identify(ctx context.Context, identity *tfsdk.ResourceIdentity, id string, diags *diag.Diagnostics) {
+func setIdentity(ctx context.Context, identity *tfsdk.ResourceIdentity, id string, diags *diag.Diagnostics) {
 	if identity != nil {
 		diags.Append(identity.SetAttribute(ctx, path.Root("id"), id)...)
 	}

@@ -25,14 +25,14 @@ import (
 )
 
 // object is the part of every resource that does not depend on its schema.
-type object struct {
+type objectResource struct {
 	kind    backend.Kind
 	paths   session.Paths // the backend's names of attributes to the schema's
 	session *session.Session
 }
 
 // pathsOf is the paths of attributes that have the same name on both sides.
-func pathsOf(names ...string) session.Paths {
+func rootPaths(names ...string) session.Paths {
 	p := session.Paths{}
 	for _, name := range names {
 		p[name] = path.Root(name)
@@ -40,13 +40,13 @@ func pathsOf(names ...string) session.Paths {
 	return p
 }
 
-func (o *object) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+func (o *objectResource) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
 	o.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
 // read returns the object with an id, or false if it is gone. The project that
 // it was last in says where to look first.
-func (o *object) read(ctx context.Context, project, id string, diags *diag.Diagnostics) (backend.Object, bool) {
+func (o *objectResource) readObject(ctx context.Context, project, id string, diags *diag.Diagnostics) (backend.Object, bool) {
 	found, err := o.query(ctx, backend.Query{Kind: o.kind, Project: project, ID: id})
 	if err != nil {
 		session.Report(diags, "Reading the "+o.kind.String(), err, nil)
@@ -58,17 +58,17 @@ func (o *object) read(ctx context.Context, project, id string, diags *diag.Diagn
 	return found[0], true
 }
 
-func (o *object) query(ctx context.Context, q backend.Query) ([]backend.Object, error) {
+func (o *objectResource) query(ctx context.Context, q backend.Query) ([]backend.Object, error) {
 	page, err := o.session.Service.Query(ctx, q)
 	return page.Objects, err
 }
 
 // apply makes one change. The idempotency key lets the client repeat a request whose answer was lost.
-func (o *object) apply(ctx context.Context, doing string, c backend.Change, diags *diag.Diagnostics) (backend.Outcome, bool) {
+func (o *objectResource) applyChange(ctx context.Context, doing string, c backend.Change, diags *diag.Diagnostics) (backend.Outcome, bool) {
 	c.ManagedBy = &o.session.ManagedBy
 	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, IdempotencyKey: rand.Text()})
 	if err != nil {
-		session.Report(diags, doing+" the "+o.kind.String(), o.explain(err, c), o.paths)
+		session.Report(diags, doing+" the "+o.kind.String(), o.withHint(err, c), o.paths)
 		return backend.Outcome{}, false
 	}
 	return out[0], true
@@ -76,7 +76,7 @@ func (o *object) apply(ctx context.Context, doing string, c backend.Change, diag
 
 // explain tells, of an object that exists already, how to take it over, and of
 // one in use, what to do if that should go as well.
-func (o *object) explain(err error, c backend.Change) error {
+func (o *objectResource) withHint(err error, c backend.Change) error {
 	unmanaged := func(u backend.Dependent) bool { return u.ID != "" && u.ManagedBy == "" }
 	if errors.Is(err, backend.ErrInUse) && c.Op == backend.OpDelete && slices.ContainsFunc(backend.AsError(err).Dependents, unmanaged) {
 		e := *backend.AsError(err)
@@ -102,13 +102,13 @@ func (o *object) explain(err error, c backend.Change) error {
 }
 
 // removal is the change that deletes the object with an id.
-func (o *object) removal(id string) backend.Change {
+func (o *objectResource) deletion(id string) backend.Change {
 	return backend.Change{Op: backend.OpDelete, Kind: o.kind, ID: id}
 }
 
 // remove deletes the object with an id; one that is gone already is fine.
-func (o *object) remove(ctx context.Context, id string, diags *diag.Diagnostics) {
-	_, err := o.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{o.removal(id)}, IdempotencyKey: rand.Text()})
+func (o *objectResource) deleteObject(ctx context.Context, id string, diags *diag.Diagnostics) {
+	_, err := o.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{o.deletion(id)}, IdempotencyKey: rand.Text()})
 	if err != nil && !errors.Is(err, backend.ErrNotFound) {
 		session.Report(diags, "Deleting the "+o.kind.String(), err, nil)
 	}
@@ -117,33 +117,33 @@ func (o *object) remove(ctx context.Context, id string, diags *diag.Diagnostics)
 // ask asks, while Terraform plans, what a change would do, and makes the rules
 // that it breaks errors of the plan. An attribute that a change cannot give to
 // the object that is there is no error: it is returned, for the object to be replaced.
-func (o *object) ask(ctx context.Context, diags *diag.Diagnostics, c backend.Change) (said *backend.Outcome, replace path.Paths) {
+func (o *objectResource) checkChange(ctx context.Context, diags *diag.Diagnostics, c backend.Change) (said *backend.Outcome, replace path.Paths) {
 	doing := "Planning the " + o.kind.String()
-	v, err := o.session.Plan.Ask(ctx, c)
+	v, err := o.session.Plan.Check(ctx, c)
 	if err != nil {
 		session.Report(diags, doing, err, o.paths)
 		return nil, nil
 	}
-	for _, broken := range v.Broken {
+	for _, broken := range v.Errors {
 		switch {
 		case broken.Code == backend.CodeImmutable:
 			return nil, path.Paths{o.paths[broken.Attribute]}
 		case broken.Code == backend.CodeNotFound && c.Op == backend.OpDelete:
 			// Gone already, which is what is wanted.
-		case v.Doubtful:
+		case v.Uncertain:
 			session.Warn(diags, doing, broken, o.paths)
 		default:
-			session.Report(diags, doing, o.explain(broken, c), o.paths)
+			session.Report(diags, doing, o.withHint(broken, c), o.paths)
 		}
 	}
-	if len(v.Broken) > 0 {
+	if len(v.Errors) > 0 {
 		return nil, nil
 	}
 	return &v.Outcome, nil
 }
 
 // importID takes an object over by id, or by what resolve makes of its name.
-func (o *object) importID(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse, resolve func(given string) (backend.Query, error)) {
+func (o *objectResource) importID(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse, resolve func(given string) (backend.Query, error)) {
 	given := req.ID
 	if given == "" && req.Identity != nil {
 		resp.Diagnostics.Append(req.Identity.GetAttribute(ctx, path.Root("id"), &given)...)
@@ -172,11 +172,11 @@ func (o *object) importID(ctx context.Context, req resource.ImportStateRequest, 
 		return
 	}
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), found[0].ID)...)
-	identify(ctx, resp.Identity, found[0].ID, &resp.Diagnostics)
+	setIdentity(ctx, resp.Identity, found[0].ID, &resp.Diagnostics)
 }
 
 // member is how an environment or type is named for import: [project/]name.
-func (o *object) member(given string) (backend.Query, error) {
+func (o *objectResource) namedQuery(given string) (backend.Query, error) {
 	parts := split(given)
 	switch len(parts) {
 	case 1:
@@ -184,12 +184,12 @@ func (o *object) member(given string) (backend.Query, error) {
 	case 2:
 		return backend.Query{Project: parts[0], Name: parts[1]}, nil
 	}
-	return backend.Query{}, importForm(given, "[project/]name")
+	return backend.Query{}, importIDError(given, "[project/]name")
 }
 
 // entry is how a secret or scoped value is named for import:
 // [project/]environment/[app/x/|pipeline/x/]name.
-func (o *object) entry(given string) (backend.Query, error) {
+func (o *objectResource) entryQuery(given string) (backend.Query, error) {
 	parts := split(given)
 	q := backend.Query{Project: o.session.Project, Scope: backend.ProjectScope}
 	n := len(parts)
@@ -203,18 +203,18 @@ func (o *object) entry(given string) (backend.Query, error) {
 	case 3:
 		q.Project, q.Environment, q.Name = parts[0], parts[1], parts[2]
 	default:
-		return q, importForm(given, "[project/]environment/[app/x/|pipeline/x/]name")
+		return q, importIDError(given, "[project/]environment/[app/x/|pipeline/x/]name")
 	}
 	return q, nil
 }
 
-func importForm(given, form string) error {
+func importIDError(given, form string) error {
 	return backend.Errorf(backend.CodeInvalid, "%s is neither an id nor of the form %s", backend.Quote(given), form)
 }
 
 // text is a string attribute that is null when it is empty, as the schema has
 // "not given", which the backend keeps as "".
-func text(s string) types.String {
+func optionalString(s string) types.String {
 	if s == "" {
 		return types.StringNull()
 	}
@@ -223,7 +223,7 @@ func text(s string) types.String {
 
 // changed is the new value of an attribute if it differs from the old one;
 // null stands for "".
-func changed(old, planned types.String) *string {
+func changedString(old, planned types.String) *string {
 	if planned.IsUnknown() || old.ValueString() == planned.ValueString() {
 		return nil
 	}

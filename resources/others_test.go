@@ -93,15 +93,15 @@ resource "pouncet_scoped_value" "v" {
 }`, name, more))
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: config("staging", ""), Check: holds(b, "staging", "inside", "kept")},
+		resource.TestStep{Config: config("staging", ""), Check: hasValue(b, "staging", "inside", "kept")},
 		resource.TestStep{ // everything inside follows the rename; nothing is made anew
 			Config: config("stage", "description = \"renamed\""),
 			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{
 				plancheck.ExpectResourceAction(at, plancheck.ResourceActionUpdate), plancheck.ExpectResourceAction(address, plancheck.ResourceActionUpdate),
 			}},
-			Check: resource.ComposeAggregateTestCheckFunc(holds(b, "stage", "inside", "kept"), check("version", "1"), check("environment", "stage")),
+			Check: resource.ComposeAggregateTestCheckFunc(hasValue(b, "stage", "inside", "kept"), check("version", "1"), check("environment", "stage")),
 		},
-		resource.TestStep{Config: config("stage", "description = \"renamed\""), ConfigPlanChecks: empty},
+		resource.TestStep{Config: config("stage", "description = \"renamed\""), ConfigPlanChecks: emptyPlan},
 		resource.TestStep{Config: config("stage", "description = \"renamed\""), ResourceName: at, ImportState: true, ImportStateId: "stage", ImportStateVerify: true},
 		resource.TestStep{Config: config("stage", "protected = true"), Check: resource.TestCheckResourceAttr(at, "protected", "true")},
 		resource.TestStep{Config: b.Config(""), ExpectError: regexp.MustCompile(`protected`)},
@@ -133,7 +133,7 @@ resource "pouncet_secret" "s" {
       { "pattern": "^[0-9]{4}$",
         "type": "string" }
       J
-`, "1234"), ConfigPlanChecks: empty}, // the same schema, written otherwise
+`, "1234"), ConfigPlanChecks: emptyPlan}, // the same schema, written otherwise
 		resource.TestStep{Config: config("pin", digits(6), "1234"), ExpectError: regexp.MustCompile(`(?s)secret\s+pin\s+in\s+dev`)},
 		resource.TestStep{Config: config("pin4", digits(4), "1234"), Check: resource.ComposeAggregateTestCheckFunc(check("type", "pin4"), check("version", "1"))},
 		resource.TestStep{Config: config("pin4", digits(4), "1234"), ResourceName: at, ImportState: true, ImportStateId: "pin4", ImportStateVerify: true},
@@ -153,7 +153,7 @@ func TestScopedValueLife(t *testing.T) {
 	}
 	acctest.Run(t,
 		resource.TestStep{Config: config(`value_json = jsonencode({ b = 1, a = [1, 2] })`), Check: resource.TestCheckResourceAttr(at, "value_json", `{"a":[1,2],"b":1}`)},
-		resource.TestStep{Config: config(`value_json = "{ \"b\": 1, \"a\": [1,2] }"`), ConfigPlanChecks: empty},
+		resource.TestStep{Config: config(`value_json = "{ \"b\": 1, \"a\": [1,2] }"`), ConfigPlanChecks: emptyPlan},
 		resource.TestStep{Config: config(`from_secret = { name = "db" }`), Check: resource.ComposeAggregateTestCheckFunc(
 			resource.TestCheckResourceAttr(at, "from_secret.name", "db"), resource.TestCheckNoResourceAttr(at, "value_json"),
 		)},
@@ -163,6 +163,6 @@ func TestScopedValueLife(t *testing.T) {
 		resource.TestStep{Config: config(``), PlanOnly: true, ExpectError: regexp.MustCompile(`value_json`)},
 		resource.TestStep{Config: config("value_json = \"1\"\nfrom_secret = { name = \"db\" }"), PlanOnly: true, ExpectError: regexp.MustCompile(`value_json`)},
 		resource.TestStep{Config: config(`from_secret = { name = "db", field = "a..b" }`), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)from_secret.*path`)},
-		resource.TestStep{Config: config(`value_json = "null"`), ConfigPlanChecks: empty},
+		resource.TestStep{Config: config(`value_json = "null"`), ConfigPlanChecks: emptyPlan},
 	)
 }

@@ -68,7 +68,7 @@ func TestRenamedContainersKeepWhatTheyHold(t *testing.T) {
 			Config: b.Config(inside("market", "main", user, `user = "w"`)), ConfigPlanChecks: all,
 			Check: resource.ComposeAggregateTestCheckFunc(check("project", "market"), check("environment", "main"), check("version", "2")),
 		},
-		resource.TestStep{Config: b.Config(inside("market", "main", user, `user = "w"`)), ConfigPlanChecks: empty},
+		resource.TestStep{Config: b.Config(inside("market", "main", user, `user = "w"`)), ConfigPlanChecks: emptyPlan},
 	)
 }
 
@@ -79,7 +79,7 @@ func TestTheSchemaAndAValueThatNeedsItChangeTogether(t *testing.T) {
 	acctest.Run(t,
 		resource.TestStep{Config: b.Config(inside("shop", "live", user, `user = "u"`))},
 		resource.TestStep{
-			Config: b.Config(inside("shop", "live", userAndPort, `user = "u", port = 1`)), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate),
+			Config: b.Config(inside("shop", "live", userAndPort, `user = "u", port = 1`)), ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate),
 			Check: check("version", "2"),
 		},
 		resource.TestStep{
@@ -113,8 +113,8 @@ resource "pouncet_secret" "s" {
 	acctest.Run(t,
 		resource.TestStep{Config: b.Config(secretConfig("v", ""))},
 		resource.TestStep{
-			Config: b.Config(body), ConfigPlanChecks: plans(plancheck.ResourceActionDestroyBeforeCreate),
-			Check: resource.ComposeAggregateTestCheckFunc(holds(b, "new", "db_password", "v"), holds(b, "dev", "db_password", "")),
+			Config: b.Config(body), ConfigPlanChecks: planAction(plancheck.ResourceActionDestroyBeforeCreate),
+			Check: resource.ComposeAggregateTestCheckFunc(hasValue(b, "new", "db_password", "v"), hasValue(b, "dev", "db_password", "")),
 		},
 	)
 }
@@ -129,7 +129,7 @@ func TestSecretIsNotDestroyedForAnEnvironmentThatIsNotThere(t *testing.T) {
 			Config:      b.Config("resource \"pouncet_secret\" \"s\" {\n  name = \"db_password\"\n  environment = \"nowhere\"\n  value_wo = \"v\"\n}"),
 			ExpectError: regexp.MustCompile(`(?s)nowhere.*does\s+not\s+exist`),
 		},
-		resource.TestStep{Config: b.Config(secretConfig("v", "")), ConfigPlanChecks: empty, Check: holds(b, "dev", "db_password", "v")},
+		resource.TestStep{Config: b.Config(secretConfig("v", "")), ConfigPlanChecks: emptyPlan, Check: hasValue(b, "dev", "db_password", "v")},
 	)
 }
 
@@ -142,7 +142,7 @@ func TestSecretMovesWhenTheQuotaIsFull(t *testing.T) {
 			PreConfig: func() {
 				b.Apply(backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: "default", Policy: &backend.PolicyChange{MaxSecrets: &quota}})
 			},
-			Config: b.Config(secretConfig("v", `scope = "app/web"`)), ConfigPlanChecks: plans(plancheck.ResourceActionDestroyBeforeCreate),
+			Config: b.Config(secretConfig("v", `scope = "app/web"`)), ConfigPlanChecks: planAction(plancheck.ResourceActionDestroyBeforeCreate),
 			Check: resource.ComposeAggregateTestCheckFunc(check("scope", "app/web"), check("version", "1")),
 		},
 	)
@@ -160,7 +160,7 @@ resource "pouncet_secret_type" "pin" {
   key    = "pin"
   schema = jsonencode({ type = "string", maxLength = 4 })
 }`),
-			ConfigPlanChecks: plans(plancheck.ResourceActionUpdate), Check: resource.ComposeAggregateTestCheckFunc(check("type", "pin"), check("version", "2")),
+			ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate), Check: resource.ComposeAggregateTestCheckFunc(check("type", "pin"), check("version", "2")),
 		},
 		resource.TestStep{ // as above, but the type's name is known only while applying
 			Config: b.Config(secretConfig("1234", "type = terraform_data.key.output") + `
@@ -195,8 +195,8 @@ resource "pouncet_secret" "s" {
 	acctest.Run(t,
 		resource.TestStep{Config: config("one", "a")},
 		resource.TestStep{
-			Config: config("two", "b"), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate),
-			Check: resource.ComposeAggregateTestCheckFunc(check("version", "2"), holds(b, "dev", "db_password", "two")),
+			Config: config("two", "b"), ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate),
+			Check: resource.ComposeAggregateTestCheckFunc(check("version", "2"), hasValue(b, "dev", "db_password", "two")),
 		},
 		resource.TestStep{Config: config("two", "c"), Check: check("version", "2")},
 	)
@@ -251,7 +251,7 @@ resource "pouncet_scoped_value" "v" {
 		)},
 		resource.TestStep{Config: body("web"), Check: resource.ComposeAggregateTestCheckFunc(check("labels.team", "web"), check("version", "1"))},
 		resource.TestStep{Config: b.Config(secretConfig("v", "labels = { team = null }")), PlanOnly: true, ExpectError: regexp.MustCompile(`(?i)null`)},
-		resource.TestStep{Config: body("web"), ConfigPlanChecks: empty},
+		resource.TestStep{Config: body("web"), ConfigPlanChecks: emptyPlan},
 	)
 }
 

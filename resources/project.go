@@ -22,7 +22,7 @@ import (
 )
 
 type project struct {
-	managed[projectModel, *projectModel]
+	managedResource[projectModel, *projectModel]
 }
 
 var (
@@ -34,10 +34,10 @@ var (
 
 // NewProject makes the resource pouncet_project.
 func NewProject() resource.Resource {
-	r := &project{managed[projectModel, *projectModel]{}}
+	r := &project{managedResource[projectModel, *projectModel]{}}
 	r.kind = backend.KindProject
-	r.paths = pathsOf("name", "description", "labels", "max_secrets", "max_value_bytes", "max_name_length", "name_pattern", "default_visibility", "immutable_names", "recovery_days", "forbid_fingerprints")
-	r.doubt = func(m *projectModel) string {
+	r.paths = rootPaths("name", "description", "labels", "max_secrets", "max_value_bytes", "max_name_length", "name_pattern", "default_visibility", "immutable_names", "recovery_days", "forbid_fingerprints")
+	r.incompleteProject = func(m *projectModel) string {
 		if m.MaxSecrets.IsUnknown() || m.MaxValueBytes.IsUnknown() || m.MaxNameLength.IsUnknown() || m.NamePattern.IsUnknown() {
 			return m.Name.ValueString()
 		}
@@ -109,12 +109,12 @@ func (*project) Schema(ctx context.Context, _ resource.SchemaRequest, resp *reso
 }
 
 func (m *projectModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
-	m.ID, m.Name, m.Description = types.StringValue(o.ID), types.StringValue(o.Name), text(o.Description)
+	m.ID, m.Name, m.Description = types.StringValue(o.ID), types.StringValue(o.Name), optionalString(o.Description)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
 	m.MaxSecrets = types.Int64Value(int64(o.Policy.MaxSecrets))
 	m.MaxValueBytes = types.Int64Value(int64(o.Policy.MaxValueBytes))
 	m.MaxNameLength = types.Int64Value(int64(o.Policy.MaxNameLength))
-	m.NamePattern = text(o.Policy.NamePattern)
+	m.NamePattern = optionalString(o.Policy.NamePattern)
 	m.ImmutableNames = types.BoolValue(o.Policy.ImmutableNames)
 	m.RecoveryDays = types.Int64Value(int64(o.Policy.RecoveryDays))
 	m.ForbidFingerprints = types.BoolValue(o.Policy.ForbidFingerprints)
@@ -122,9 +122,9 @@ func (m *projectModel) set(ctx context.Context, o backend.Object, diags *diag.Di
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
-func (m *projectModel) limits() timeouts.Value      { return m.Timeouts }
-func (m *projectModel) id() string                  { return m.ID.ValueString() }
-func (m *projectModel) complete(*projectModel) bool { return !m.Name.IsUnknown() }
+func (m *projectModel) operationTimeouts() timeouts.Value { return m.Timeouts }
+func (m *projectModel) id() string                        { return m.ID.ValueString() }
+func (m *projectModel) complete(*projectModel) bool       { return !m.Name.IsUnknown() }
 
 func (m *projectModel) change(_ context.Context, before, _ *projectModel, _ *diag.Diagnostics) backend.Change {
 	number := func(v types.Int64) *int {
@@ -137,10 +137,10 @@ func (m *projectModel) change(_ context.Context, before, _ *projectModel, _ *dia
 	visibility := backend.Visibility(m.DefaultVisibility.ValueString())
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindProject, Name: m.Name.ValueString(),
-		Description: changed(before.Description, m.Description), Labels: labels(before.Labels, m.Labels),
+		Description: changedString(before.Description, m.Description), Labels: changedLabels(before.Labels, m.Labels),
 		Policy: &backend.PolicyChange{
 			MaxSecrets: number(m.MaxSecrets), MaxValueBytes: number(m.MaxValueBytes), MaxNameLength: number(m.MaxNameLength),
-			NamePattern: changed(before.NamePattern, m.NamePattern), ImmutableNames: m.ImmutableNames.ValueBoolPointer(),
+			NamePattern: changedString(before.NamePattern, m.NamePattern), ImmutableNames: m.ImmutableNames.ValueBoolPointer(),
 			RecoveryDays: number(m.RecoveryDays), ForbidFingerprints: m.ForbidFingerprints.ValueBoolPointer(),
 		},
 	}
@@ -148,7 +148,7 @@ func (m *projectModel) change(_ context.Context, before, _ *projectModel, _ *dia
 		c.Policy.DefaultVisibility = &visibility
 	}
 	if !before.ID.IsNull() {
-		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changed(before.Name, m.Name)
+		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changedString(before.Name, m.Name)
 	}
 	return c
 }

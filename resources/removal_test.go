@@ -113,7 +113,7 @@ resource "pouncet_secret" "s" {
 	acctest.Run(t,
 		resource.TestStep{Config: b.Config(users + secrets(12))},
 		resource.TestStep{Config: b.Config(users + secrets(0)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?si)secret\s+"s3"\s+is\s+in\s+use\s+by\s+scoped\s+value\s+v3`)},
-		resource.TestStep{Config: b.Config(users + secrets(12)), ConfigPlanChecks: empty},
+		resource.TestStep{Config: b.Config(users + secrets(12)), ConfigPlanChecks: emptyPlan},
 	)
 }
 

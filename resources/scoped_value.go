@@ -23,7 +23,7 @@ import (
 )
 
 type scopedValue struct {
-	managed[scopedValueModel, *scopedValueModel]
+	managedResource[scopedValueModel, *scopedValueModel]
 }
 
 var (
@@ -35,9 +35,9 @@ var (
 
 // NewScopedValue makes the resource pouncet_scoped_value.
 func NewScopedValue() resource.Resource {
-	r := &scopedValue{managed[scopedValueModel, *scopedValueModel]{}}
+	r := &scopedValue{managedResource[scopedValueModel, *scopedValueModel]{}}
 	r.kind, r.inProject = backend.KindScopedValue, true
-	r.paths = pathsOf("project", "environment", "scope", "name", "description", "labels")
+	r.paths = rootPaths("project", "environment", "scope", "name", "description", "labels")
 	r.paths["json"], r.paths["link"] = path.Root("value_json"), path.Root("from_secret")
 	return r
 }
@@ -80,7 +80,7 @@ func (*scopedValue) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 			"description":    descriptionAttribute(),
 			"labels":         labelsAttribute(),
 			"value_json": schema.StringAttribute{
-				Optional: true, CustomType: jsontypes.NormalizedType{}, PlanModifiers: []planmodifier.String{sameJSON{}},
+				Optional: true, CustomType: jsontypes.NormalizedType{}, PlanModifiers: []planmodifier.String{keepEquivalentJSON{}},
 				MarkdownDescription: "The value, as JSON text; `jsonencode` makes it. It is shown in plans and kept in the state: it is not for secrets. Either this or `from_secret`.",
 				Validators:          []validator.String{stringvalidator.ExactlyOneOf(path.MatchRoot("value_json"), path.MatchRoot("from_secret"))},
 			},
@@ -104,8 +104,8 @@ func (*scopedValue) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 	}
 }
 
-func (m *scopedValueModel) limits() timeouts.Value { return m.Timeouts }
-func (m *scopedValueModel) id() string             { return m.ID.ValueString() }
+func (m *scopedValueModel) operationTimeouts() timeouts.Value { return m.Timeouts }
+func (m *scopedValueModel) id() string                        { return m.ID.ValueString() }
 
 func (m *scopedValueModel) complete(*scopedValueModel) bool {
 	return !m.Project.IsUnknown() && !m.Environment.IsUnknown() && !m.Scope.IsUnknown() && !m.Name.IsUnknown() && !m.ValueJSON.IsUnknown() &&
@@ -115,12 +115,12 @@ func (m *scopedValueModel) complete(*scopedValueModel) bool {
 func (m *scopedValueModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
 	m.ID, m.Project, m.Name = types.StringValue(o.ID), types.StringValue(o.Project), types.StringValue(o.Name)
 	m.Environment, m.EnvironmentID, m.Scope = types.StringValue(o.Environment), types.StringValue(o.EnvironmentID), types.StringValue(o.Scope)
-	m.Description = text(o.Description)
+	m.Description = optionalString(o.Description)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
-	m.ValueJSON = keepJSON(ctx, m.ValueJSON, o.JSON, diags)
+	m.ValueJSON = jsonValue(ctx, m.ValueJSON, o.JSON, diags)
 	m.FromSecret = types.ObjectNull(linkTypes)
 	if o.Link != nil {
-		m.FromSecret = types.ObjectValueMust(linkTypes, map[string]attr.Value{"name": types.StringValue(o.Link.Secret), "field": text(o.Link.Field)})
+		m.FromSecret = types.ObjectValueMust(linkTypes, map[string]attr.Value{"name": types.StringValue(o.Link.Secret), "field": optionalString(o.Link.Field)})
 	}
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
@@ -138,7 +138,7 @@ func (m *scopedValueModel) change(_ context.Context, before, _ *scopedValueModel
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindScopedValue, Project: m.Project.ValueString(),
 		Environment: m.Environment.ValueString(), Scope: m.Scope.ValueString(), Name: m.Name.ValueString(),
-		Description: changed(before.Description, m.Description), Labels: labels(before.Labels, m.Labels),
+		Description: changedString(before.Description, m.Description), Labels: changedLabels(before.Labels, m.Labels),
 	}
 	if m.FromSecret.IsNull() {
 		c.JSON = json.RawMessage(m.ValueJSON.ValueString())
@@ -147,11 +147,11 @@ func (m *scopedValueModel) change(_ context.Context, before, _ *scopedValueModel
 		c.Link = &backend.Link{Secret: l.Name.ValueString(), Field: l.Field.ValueString()}
 	}
 	if !before.ID.IsNull() {
-		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changed(before.Name, m.Name)
+		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changedString(before.Name, m.Name)
 	}
 	return c
 }
 
 func (r *scopedValue) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req, resp, r.entry)
+	r.importID(ctx, req, resp, r.entryQuery)
 }

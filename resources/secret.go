@@ -25,7 +25,7 @@ import (
 )
 
 type secret struct {
-	managed[secretModel, *secretModel]
+	managedResource[secretModel, *secretModel]
 }
 
 var (
@@ -37,11 +37,11 @@ var (
 
 // NewSecret makes the resource pouncet_secret.
 func NewSecret() resource.Resource {
-	r := &secret{managed[secretModel, *secretModel]{}}
+	r := &secret{managedResource[secretModel, *secretModel]{}}
 	r.kind, r.inProject = backend.KindSecret, true
-	r.paths = pathsOf("project", "environment", "scope", "name", "description", "labels", "type", "visibility", "expires_at", "rotation_days", "generate")
+	r.paths = rootPaths("project", "environment", "scope", "name", "description", "labels", "type", "visibility", "expires_at", "rotation_days", "generate")
 	r.paths["value"], r.paths["protected"] = path.Root("value_wo"), path.Root("deletion_protection")
-	r.planned = planValue
+	r.adjustPlan = planVersion
 	return r
 }
 
@@ -155,8 +155,8 @@ func (*secret) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resou
 	}
 }
 
-func (m *secretModel) limits() timeouts.Value { return m.Timeouts }
-func (m *secretModel) id() string             { return m.ID.ValueString() }
+func (m *secretModel) operationTimeouts() timeouts.Value { return m.Timeouts }
+func (m *secretModel) id() string                        { return m.ID.ValueString() }
 
 func (m *secretModel) complete(*secretModel) bool {
 	return !m.Project.IsUnknown() && !m.Environment.IsUnknown() && !m.Scope.IsUnknown() && !m.Name.IsUnknown() &&
@@ -166,7 +166,7 @@ func (m *secretModel) complete(*secretModel) bool {
 func (m *secretModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
 	m.ID, m.Project, m.Name = types.StringValue(o.ID), types.StringValue(o.Project), types.StringValue(o.Name)
 	m.Environment, m.EnvironmentID, m.Scope = types.StringValue(o.Environment), types.StringValue(o.EnvironmentID), types.StringValue(o.Scope)
-	m.Type, m.Description = text(o.Type), text(o.Description)
+	m.Type, m.Description = optionalString(o.Type), optionalString(o.Description)
 	m.Visibility, m.Version = types.StringValue(string(o.Visibility)), types.Int64Value(o.Version)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
 	m.ValueWO = types.StringNull()
@@ -187,8 +187,8 @@ func (m *secretModel) change(_ context.Context, before, configured *secretModel,
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindSecret, Project: m.Project.ValueString(),
 		Environment: m.Environment.ValueString(), Scope: m.Scope.ValueString(), Name: m.Name.ValueString(),
-		Description: changed(before.Description, m.Description), Labels: labels(before.Labels, m.Labels),
-		Type: changed(before.Type, m.Type), Protected: m.DeletionProtection.ValueBoolPointer(),
+		Description: changedString(before.Description, m.Description), Labels: changedLabels(before.Labels, m.Labels),
+		Type: changedString(before.Type, m.Type), Protected: m.DeletionProtection.ValueBoolPointer(),
 	}
 	if !m.RotationDays.IsUnknown() && !m.RotationDays.Equal(before.RotationDays) {
 		days := int(m.RotationDays.ValueInt64())
@@ -203,22 +203,22 @@ func (m *secretModel) change(_ context.Context, before, configured *secretModel,
 		}
 		c.ExpiresAt = &at
 	}
-	if v := changed(before.Visibility, m.Visibility); v != nil {
+	if v := changedString(before.Visibility, m.Visibility); v != nil {
 		c.Visibility = (*backend.Visibility)(v)
 	}
 	if !before.ID.IsNull() {
-		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changed(before.Name, m.Name)
+		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changedString(before.Name, m.Name)
 	}
 	known := !configured.ValueWO.IsUnknown() && !configured.ValueWO.IsNull()
-	if known && (c.Op == backend.OpCreate || m.writes(before)) {
+	if known && (c.Op == backend.OpCreate || m.writesValue(before)) {
 		c.Value = backend.PlaintextString(configured.ValueWO.ValueString())
 	}
-	if c.Op == backend.OpCreate && configured.ValueWO.IsNull() || c.Op == backend.OpUpdate && m.remakes(before) {
-		c.Generate = m.generation()
+	if c.Op == backend.OpCreate && configured.ValueWO.IsNull() || c.Op == backend.OpUpdate && m.regenerates(before) {
+		c.Generate = m.generateOptions()
 	}
 	return c
 }
 
 func (r *secret) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req, resp, r.entry)
+	r.importID(ctx, req, resp, r.entryQuery)
 }

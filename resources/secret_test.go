@@ -33,7 +33,7 @@ func check(name, value string) resource.TestCheckFunc {
 }
 
 // holds checks the value in the backend.
-func holds(b *acctest.Backend, env, name, want string) resource.TestCheckFunc {
+func hasValue(b *acctest.Backend, env, name, want string) resource.TestCheckFunc {
 	return func(*terraform.State) error {
 		if got := b.Secret(env, name); got != want {
 			return fmt.Errorf("%s in %s holds %q, want %q", name, env, got, want)
@@ -42,11 +42,11 @@ func holds(b *acctest.Backend, env, name, want string) resource.TestCheckFunc {
 	}
 }
 
-func plans(action plancheck.ResourceActionType) resource.ConfigPlanChecks {
+func planAction(action plancheck.ResourceActionType) resource.ConfigPlanChecks {
 	return resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(address, action)}}
 }
 
-var empty = resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}
+var emptyPlan = resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}
 
 func TestSecretLife(t *testing.T) {
 	b := acctest.New(t)
@@ -64,17 +64,17 @@ func TestSecretLife(t *testing.T) {
 		resource.TestStep{
 			Config: b.Config(secretConfig("first", "")),
 			Check: resource.ComposeAggregateTestCheckFunc(sameID, check("version", "1"), check("scope", "project"), check("project", "default"),
-				check("visibility", "masked"), resource.TestCheckNoResourceAttr(address, "value_wo"), holds(b, "dev", "db_password", "first")),
+				check("visibility", "masked"), resource.TestCheckNoResourceAttr(address, "value_wo"), hasValue(b, "dev", "db_password", "first")),
 		},
-		resource.TestStep{Config: b.Config(secretConfig("first", "")), ConfigPlanChecks: empty},
+		resource.TestStep{Config: b.Config(secretConfig("first", "")), ConfigPlanChecks: emptyPlan},
 		resource.TestStep{ // a new value, and nothing else that Terraform could see
-			Config: b.Config(secretConfig("second", "")), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate),
-			Check: resource.ComposeAggregateTestCheckFunc(sameID, check("version", "2"), holds(b, "dev", "db_password", "second")),
+			Config: b.Config(secretConfig("second", "")), ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate),
+			Check: resource.ComposeAggregateTestCheckFunc(sameID, check("version", "2"), hasValue(b, "dev", "db_password", "second")),
 		},
-		resource.TestStep{Config: b.Config(secretConfig("second", "")), ConfigPlanChecks: empty},
+		resource.TestStep{Config: b.Config(secretConfig("second", "")), ConfigPlanChecks: emptyPlan},
 		resource.TestStep{ // metadata alone keeps the value and its version
 			Config:           b.Config(secretConfig("second", `description = "what for"`+"\n  labels = { team = \"data\" }\n  visibility = \"restricted\"")),
-			ConfigPlanChecks: plans(plancheck.ResourceActionUpdate),
+			ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate),
 			Check:            resource.ComposeAggregateTestCheckFunc(sameID, check("version", "2"), check("description", "what for"), check("labels.team", "data"), check("visibility", "restricted")),
 		},
 		resource.TestStep{ // and can be taken away again
@@ -88,8 +88,8 @@ resource "pouncet_secret" "s" {
   environment = "dev"
   value_wo    = "third"
 }`),
-			ConfigPlanChecks: plans(plancheck.ResourceActionUpdate),
-			Check:            resource.ComposeAggregateTestCheckFunc(sameID, check("version", "3"), holds(b, "dev", "renamed", "third"), holds(b, "dev", "db_password", "")),
+			ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate),
+			Check:            resource.ComposeAggregateTestCheckFunc(sameID, check("version", "3"), hasValue(b, "dev", "renamed", "third"), hasValue(b, "dev", "db_password", "")),
 		},
 		resource.TestStep{ // without a value, what is there is left alone
 			Config: b.Config(`
@@ -97,8 +97,8 @@ resource "pouncet_secret" "s" {
   name        = "renamed"
   environment = "dev"
 }`),
-			ConfigPlanChecks: empty,
-			Check:            holds(b, "dev", "renamed", "third"),
+			ConfigPlanChecks: emptyPlan,
+			Check:            hasValue(b, "dev", "renamed", "third"),
 		},
 		resource.TestStep{ // another environment is another secret
 			Config: b.Config(`
@@ -107,8 +107,8 @@ resource "pouncet_secret" "s" {
   environment = "prod"
   value_wo    = "prod's"
 }`),
-			ConfigPlanChecks: plans(plancheck.ResourceActionDestroyBeforeCreate),
-			Check:            resource.ComposeAggregateTestCheckFunc(check("version", "1"), holds(b, "prod", "renamed", "prod's"), holds(b, "dev", "renamed", "")),
+			ConfigPlanChecks: planAction(plancheck.ResourceActionDestroyBeforeCreate),
+			Check:            resource.ComposeAggregateTestCheckFunc(check("version", "1"), hasValue(b, "prod", "renamed", "prod's"), hasValue(b, "dev", "renamed", "")),
 		},
 	)
 	if v := b.Secret("prod", "renamed"); v != "" {
@@ -123,21 +123,21 @@ func TestSecretChangedBehindTerraformsBack(t *testing.T) {
 		resource.TestStep{
 			PreConfig:        func() { b.SetSecret("dev", "db_password", "by hand") },
 			Config:           b.Config(secretConfig("declared", "")),
-			ConfigPlanChecks: plans(plancheck.ResourceActionUpdate),
-			Check:            resource.ComposeAggregateTestCheckFunc(check("version", "3"), holds(b, "dev", "db_password", "declared")),
+			ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate),
+			Check:            resource.ComposeAggregateTestCheckFunc(check("version", "3"), hasValue(b, "dev", "db_password", "declared")),
 		},
 		resource.TestStep{ // written by hand, but to the same value: another version, and nothing to do
 			PreConfig: func() {
 				b.SetSecret("dev", "db_password", "by hand")
 				b.SetSecret("dev", "db_password", "declared")
 			},
-			Config: b.Config(secretConfig("declared", "")), ConfigPlanChecks: empty,
+			Config: b.Config(secretConfig("declared", "")), ConfigPlanChecks: emptyPlan,
 		},
 		resource.TestStep{ // deleted by hand: made again
 			PreConfig: func() {
 				b.Apply(backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: "db_password"})
 			},
-			Config: b.Config(secretConfig("declared", "")), ConfigPlanChecks: plans(plancheck.ResourceActionCreate),
+			Config: b.Config(secretConfig("declared", "")), ConfigPlanChecks: planAction(plancheck.ResourceActionCreate),
 			Check: check("version", "1"),
 		},
 	)
@@ -148,13 +148,13 @@ func TestSecretValueVersion(t *testing.T) {
 	acctest.Run(t,
 		resource.TestStep{Config: b.Config(secretConfig("one", "value_wo_version = 1")), Check: check("version", "1")},
 		resource.TestStep{ // another value under the same number is not written
-			Config: b.Config(secretConfig("two", "value_wo_version = 1")), ConfigPlanChecks: empty, Check: holds(b, "dev", "db_password", "one"),
+			Config: b.Config(secretConfig("two", "value_wo_version = 1")), ConfigPlanChecks: emptyPlan, Check: hasValue(b, "dev", "db_password", "one"),
 		},
 		resource.TestStep{
-			Config: b.Config(secretConfig("two", "value_wo_version = 2")), Check: resource.ComposeAggregateTestCheckFunc(check("version", "2"), holds(b, "dev", "db_password", "two")),
+			Config: b.Config(secretConfig("two", "value_wo_version = 2")), Check: resource.ComposeAggregateTestCheckFunc(check("version", "2"), hasValue(b, "dev", "db_password", "two")),
 		},
 		resource.TestStep{ // back to comparing, in place
-			Config: b.Config(secretConfig("two", "")), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate), Check: check("version", "2"),
+			Config: b.Config(secretConfig("two", "")), ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate), Check: check("version", "2"),
 		},
 	)
 }
@@ -172,11 +172,11 @@ resource "pouncet_secret" "s" {
 }`, seed))
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: config("one"), Check: resource.ComposeAggregateTestCheckFunc(check("version", "1"), holds(b, "dev", "db_password", "one"))},
-		resource.TestStep{Config: config("one"), ConfigPlanChecks: empty},
+		resource.TestStep{Config: config("one"), Check: resource.ComposeAggregateTestCheckFunc(check("version", "1"), hasValue(b, "dev", "db_password", "one"))},
+		resource.TestStep{Config: config("one"), ConfigPlanChecks: emptyPlan},
 		// Unknown while planning, the value is left alone; the next plan sees that it differs.
-		resource.TestStep{Config: config("two"), Check: holds(b, "dev", "db_password", "one"), ExpectNonEmptyPlan: true},
-		resource.TestStep{Config: config("two"), Check: resource.ComposeAggregateTestCheckFunc(check("version", "2"), holds(b, "dev", "db_password", "two"))},
+		resource.TestStep{Config: config("two"), Check: hasValue(b, "dev", "db_password", "one"), ExpectNonEmptyPlan: true},
+		resource.TestStep{Config: config("two"), Check: resource.ComposeAggregateTestCheckFunc(check("version", "2"), hasValue(b, "dev", "db_password", "two"))},
 	)
 }
 
@@ -187,7 +187,7 @@ func TestSecretImport(t *testing.T) {
 	config := b.Config(secretConfig("there already", ""))
 	acctest.Run(t,
 		resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateId: "dev/db_password", ImportStatePersist: true},
-		resource.TestStep{Config: config, ConfigPlanChecks: empty},
+		resource.TestStep{Config: config, ConfigPlanChecks: emptyPlan},
 		resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateVerify: true}, // by id
 		resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateId: "default/dev/db_password", ImportStateVerify: true},
 		resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateId: "dev/nope", ExpectError: regexp.MustCompile(`(?s)nope.*does not\s+exist`)},

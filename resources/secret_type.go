@@ -20,7 +20,7 @@ import (
 )
 
 type secretType struct {
-	managed[secretTypeModel, *secretTypeModel]
+	managedResource[secretTypeModel, *secretTypeModel]
 }
 
 var (
@@ -32,11 +32,11 @@ var (
 
 // NewSecretType makes the resource pouncet_secret_type.
 func NewSecretType() resource.Resource {
-	r := &secretType{managed[secretTypeModel, *secretTypeModel]{}}
+	r := &secretType{managedResource[secretTypeModel, *secretTypeModel]{}}
 	r.kind, r.inProject = backend.KindSecretType, true
-	r.paths = pathsOf("project", "key", "description", "labels", "display_name", "schema")
+	r.paths = rootPaths("project", "key", "description", "labels", "display_name", "schema")
 	r.paths["name"] = path.Root("key")
-	r.doubt = func(m *secretTypeModel) string {
+	r.incompleteProject = func(m *secretTypeModel) string {
 		if m.Key.IsUnknown() || m.Schema.IsUnknown() {
 			return m.Project.ValueString()
 		}
@@ -76,7 +76,7 @@ func (*secretType) Schema(ctx context.Context, _ resource.SchemaRequest, resp *r
 			"description": descriptionAttribute(),
 			"labels":      labelsAttribute(),
 			"schema": schema.StringAttribute{
-				Required: true, CustomType: jsontypes.NormalizedType{}, PlanModifiers: []planmodifier.String{sameJSON{}},
+				Required: true, CustomType: jsontypes.NormalizedType{}, PlanModifiers: []planmodifier.String{keepEquivalentJSON{}},
 				MarkdownDescription: "[JSON Schema](https://json-schema.org/draft/2020-12), draft 2020-12, as JSON text of at most 65536 bytes. " +
 					"If its top level has a `type` other than `string`, values are JSON documents; otherwise they are plain strings. References to other documents are not followed.",
 			},
@@ -86,16 +86,16 @@ func (*secretType) Schema(ctx context.Context, _ resource.SchemaRequest, resp *r
 	}
 }
 
-func (m *secretTypeModel) limits() timeouts.Value { return m.Timeouts }
-func (m *secretTypeModel) id() string             { return m.ID.ValueString() }
+func (m *secretTypeModel) operationTimeouts() timeouts.Value { return m.Timeouts }
+func (m *secretTypeModel) id() string                        { return m.ID.ValueString() }
 func (m *secretTypeModel) complete(*secretTypeModel) bool {
 	return !m.Key.IsUnknown() && !m.Project.IsUnknown() && !m.Schema.IsUnknown()
 }
 
 func (m *secretTypeModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
 	m.ID, m.Project, m.Key = types.StringValue(o.ID), types.StringValue(o.Project), types.StringValue(o.Name)
-	m.DisplayName, m.Description = text(o.DisplayName), text(o.Description)
-	m.Schema = keepJSON(ctx, m.Schema, o.Schema, diags)
+	m.DisplayName, m.Description = optionalString(o.DisplayName), optionalString(o.Description)
+	m.Schema = jsonValue(ctx, m.Schema, o.Schema, diags)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
@@ -103,15 +103,15 @@ func (m *secretTypeModel) set(ctx context.Context, o backend.Object, diags *diag
 func (m *secretTypeModel) change(_ context.Context, before, _ *secretTypeModel, _ *diag.Diagnostics) backend.Change {
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindSecretType, Project: m.Project.ValueString(), Name: m.Key.ValueString(),
-		DisplayName: changed(before.DisplayName, m.DisplayName), Description: changed(before.Description, m.Description),
-		Labels: labels(before.Labels, m.Labels), Schema: json.RawMessage(m.Schema.ValueString()),
+		DisplayName: changedString(before.DisplayName, m.DisplayName), Description: changedString(before.Description, m.Description),
+		Labels: changedLabels(before.Labels, m.Labels), Schema: json.RawMessage(m.Schema.ValueString()),
 	}
 	if !before.ID.IsNull() {
-		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changed(before.Key, m.Key)
+		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changedString(before.Key, m.Key)
 	}
 	return c
 }
 
 func (r *secretType) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req, resp, r.member)
+	r.importID(ctx, req, resp, r.namedQuery)
 }

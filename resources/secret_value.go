@@ -19,7 +19,7 @@ import (
 // question asks about the value whatever the plan has so far: whether the
 // version changes is what the dry run is to say. A secret to be created with a value
 // that only the apply knows is asked about with another, and without its type.
-func (m *secretModel) question(ctx context.Context, before, configured *secretModel, diags *diag.Diagnostics) backend.Change {
+func (m *secretModel) dryRunChange(ctx context.Context, before, configured *secretModel, diags *diag.Diagnostics) backend.Change {
 	open := *m
 	open.Version = types.Int64Unknown()
 	c := open.change(ctx, before, configured, diags)
@@ -32,7 +32,7 @@ func (m *secretModel) question(ctx context.Context, before, configured *secretMo
 // writes reports whether an update gives the configured value to the backend:
 // not if the plan has settled that the version stays, and with value_wo_version only
 // when that changes.
-func (m *secretModel) writes(before *secretModel) bool {
+func (m *secretModel) writesValue(before *secretModel) bool {
 	if !m.Version.IsUnknown() {
 		return false
 	}
@@ -41,7 +41,7 @@ func (m *secretModel) writes(before *secretModel) bool {
 
 // planValue shows a new value as an update of version, and leaves room for one
 // where an update may write it.
-func planValue(ctx context.Context, m plannedModels[secretModel], said *backend.Outcome, resp *resource.ModifyPlanResponse) {
+func planVersion(ctx context.Context, m modelStates[secretModel], said *backend.Outcome, resp *resource.ModifyPlanResponse) {
 	due := types.StringUnknown()
 	if m.plan.RotationDays.IsNull() {
 		due = types.StringNull()
@@ -51,7 +51,7 @@ func planValue(ctx context.Context, m plannedModels[secretModel], said *backend.
 		return
 	}
 	writes := said == nil || said.Object.Version != m.before.Version.ValueInt64() ||
-		m.plan.uncertain(&m.configured) && said.Action != backend.ActionUnchanged
+		m.plan.valueUncertain(&m.configured) && said.Action != backend.ActionUnchanged
 	if writes {
 		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("version"), types.Int64Unknown())...)
 	}
@@ -62,7 +62,7 @@ func planValue(ctx context.Context, m plannedModels[secretModel], said *backend.
 }
 
 // generation is what the attribute generate asks for, nil if it is not there.
-func (m *secretModel) generation() *backend.Generate {
+func (m *secretModel) generateOptions() *backend.Generate {
 	if m.Generate.IsNull() || m.Generate.IsUnknown() {
 		return nil
 	}
@@ -80,12 +80,12 @@ func (m *secretModel) keepers() types.Map {
 
 // remakes reports whether an update makes a generated value again. A secret
 // that begins to be generated keeps the value that it has.
-func (m *secretModel) remakes(before *secretModel) bool {
+func (m *secretModel) regenerates(before *secretModel) bool {
 	return m.Version.IsUnknown() && !before.Generate.IsNull() && !m.Generate.IsNull() && !m.keepers().Equal(before.keepers())
 }
 
 // uncertain reports whether only the apply will know if there is a new value.
-func (m *secretModel) uncertain(configured *secretModel) bool {
+func (m *secretModel) valueUncertain(configured *secretModel) bool {
 	if configured.ValueWO.IsUnknown() || m.Generate.IsUnknown() || m.keepers().IsUnknown() {
 		return true
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // bareSecret is the secret without any value.
-func bareSecret(more string) string {
+func secretWithoutValue(more string) string {
 	return fmt.Sprintf("resource \"pouncet_secret\" \"s\" {\n  name = \"db_password\"\n  environment = \"dev\"\n  %s\n}\n", more)
 }
 
@@ -35,17 +35,17 @@ func TestGeneratedValueIsMadeOnce(t *testing.T) {
 		}
 	}
 	step := func(more, version string, same bool) resource.TestStep {
-		return resource.TestStep{Config: b.Config(bareSecret(more)), Check: resource.ComposeAggregateTestCheckFunc(check("version", version), is(same))}
+		return resource.TestStep{Config: b.Config(secretWithoutValue(more)), Check: resource.ComposeAggregateTestCheckFunc(check("version", version), is(same))}
 	}
 	acctest.Run(t,
 		step(`generate = {}`, "1", true),
-		resource.TestStep{Config: b.Config(bareSecret(`generate = {}`)), ConfigPlanChecks: empty},
+		resource.TestStep{Config: b.Config(secretWithoutValue(`generate = {}`)), ConfigPlanChecks: emptyPlan},
 		step(`generate = { length = 40 }`, "1", true), // of the next one
 		step(`generate = { length = 40, keepers = { year = "2026" } }`, "2", false),
 		step(`generate = { length = 40, keepers = { year = "2026" } }`+"\n  description = \"kept\"", "2", true),
 		step(`generate = { length = 12, keepers = { year = "2027" } }`, "3", false),
 		resource.TestStep{
-			Config: b.Config(bareSecret(`generate = { length = 12, keepers = { year = "2027" } }`)), ConfigPlanChecks: empty,
+			Config: b.Config(secretWithoutValue(`generate = { length = 12, keepers = { year = "2027" } }`)), ConfigPlanChecks: emptyPlan,
 			Check: func(*terraform.State) error {
 				if len(value) != 12 {
 					return fmt.Errorf("%d characters, want 12", len(value))
@@ -54,17 +54,17 @@ func TestGeneratedValueIsMadeOnce(t *testing.T) {
 			},
 		},
 		// To a value of one's own, and back: the secret stays, and so does the value until keepers change.
-		resource.TestStep{Config: b.Config(secretConfig("own", "")), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate), Check: check("version", "4")},
+		resource.TestStep{Config: b.Config(secretConfig("own", "")), ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate), Check: check("version", "4")},
 		resource.TestStep{
-			Config: b.Config(bareSecret(`generate = { keepers = { year = "2027" } }`)), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate),
-			Check: resource.ComposeAggregateTestCheckFunc(check("version", "4"), holds(b, "dev", "db_password", "own")),
+			Config: b.Config(secretWithoutValue(`generate = { keepers = { year = "2027" } }`)), ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate),
+			Check: resource.ComposeAggregateTestCheckFunc(check("version", "4"), hasValue(b, "dev", "db_password", "own")),
 		},
-		resource.TestStep{Config: b.Config(bareSecret("")), Check: check("version", "4")},
+		resource.TestStep{Config: b.Config(secretWithoutValue("")), Check: check("version", "4")},
 		resource.TestStep{Config: b.Config(secretConfig("own", `generate = {}`)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)value_wo.*generate`)},
-		resource.TestStep{Config: b.Config(bareSecret(`generate = { length = 5 }`)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)length.*between 8 and`)},
-		resource.TestStep{Config: b.Config(bareSecret(`generate = { alphabet = "aaaaaaaaaaaa", keepers = {} }`)), Check: check("version", "4")},
-		resource.TestStep{Config: b.Config(bareSecret("generate = { alphabet = \"aaaaaaaaaaaa\", keepers = { a = \"b\" } }")), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)generate.*none of them\s+twice`)},
-		resource.TestStep{Config: b.Config(bareSecret("")), Check: check("version", "4")},
+		resource.TestStep{Config: b.Config(secretWithoutValue(`generate = { length = 5 }`)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)length.*between 8 and`)},
+		resource.TestStep{Config: b.Config(secretWithoutValue(`generate = { alphabet = "aaaaaaaaaaaa", keepers = {} }`)), Check: check("version", "4")},
+		resource.TestStep{Config: b.Config(secretWithoutValue("generate = { alphabet = \"aaaaaaaaaaaa\", keepers = { a = \"b\" } }")), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)generate.*none of them\s+twice`)},
+		resource.TestStep{Config: b.Config(secretWithoutValue("")), Check: check("version", "4")},
 	)
 }
 
@@ -73,11 +73,11 @@ func TestGeneratedValueIsMadeOnce(t *testing.T) {
 func TestGeneratedKeepersKnownLate(t *testing.T) {
 	b := acctest.New(t)
 	config := func(seed string) string {
-		return b.Config(fmt.Sprintf("resource \"terraform_data\" \"t\" { input = %q }\n", seed) + bareSecret(`generate = { keepers = { seed = terraform_data.t.output } }`))
+		return b.Config(fmt.Sprintf("resource \"terraform_data\" \"t\" { input = %q }\n", seed) + secretWithoutValue(`generate = { keepers = { seed = terraform_data.t.output } }`))
 	}
 	acctest.Run(t,
 		resource.TestStep{Config: config("a"), Check: check("version", "1")},
-		resource.TestStep{Config: config("a"), ConfigPlanChecks: empty},
+		resource.TestStep{Config: config("a"), ConfigPlanChecks: emptyPlan},
 		resource.TestStep{Config: config("b"), Check: check("version", "2")},
 	)
 }
@@ -88,8 +88,8 @@ func TestImportedThenGenerated(t *testing.T) {
 	b.SetSecret("dev", "db_password", "imported")
 	block := "import {\n  to = pouncet_secret.s\n  id = \"dev/db_password\"\n}\n"
 	acctest.Run(t,
-		resource.TestStep{Config: b.Config(block + bareSecret(`generate = {}`)), Check: resource.ComposeAggregateTestCheckFunc(check("version", "1"), holds(b, "dev", "db_password", "imported"))},
-		resource.TestStep{Config: b.Config(bareSecret(`generate = {}`)), ConfigPlanChecks: empty},
+		resource.TestStep{Config: b.Config(block + secretWithoutValue(`generate = {}`)), Check: resource.ComposeAggregateTestCheckFunc(check("version", "1"), hasValue(b, "dev", "db_password", "imported"))},
+		resource.TestStep{Config: b.Config(secretWithoutValue(`generate = {}`)), ConfigPlanChecks: emptyPlan},
 	)
 }
 
@@ -98,13 +98,13 @@ func TestImportedThenGenerated(t *testing.T) {
 func TestValueDrawnAnewInEveryRun(t *testing.T) {
 	b := acctest.New(t)
 	config := func(more string) string {
-		return b.Config("ephemeral \"random_value\" \"r\" {}\n" + bareSecret("value_wo = ephemeral.random_value.r.result\n  "+more))
+		return b.Config("ephemeral \"random_value\" \"r\" {}\n" + secretWithoutValue("value_wo = ephemeral.random_value.r.result\n  "+more))
 	}
-	update := plans(plancheck.ResourceActionUpdate)
+	update := planAction(plancheck.ResourceActionUpdate)
 	acctest.Run(t,
 		resource.TestStep{Config: config(""), ExpectNonEmptyPlan: true, Check: check("version", "1")},
 		resource.TestStep{Config: config(`value_wo_version = 1`), ConfigPlanChecks: update, Check: check("version", "2")},
-		resource.TestStep{Config: config(`value_wo_version = 1`), ConfigPlanChecks: empty},
+		resource.TestStep{Config: config(`value_wo_version = 1`), ConfigPlanChecks: emptyPlan},
 		resource.TestStep{Config: config("value_wo_version = 1\n  description = \"leaves it alone\""), ConfigPlanChecks: update, Check: check("version", "2")},
 		resource.TestStep{Config: config(`value_wo_version = 2`), ConfigPlanChecks: update, Check: check("version", "3")},
 	)
@@ -113,10 +113,10 @@ func TestValueDrawnAnewInEveryRun(t *testing.T) {
 // TestValueVersionFromTheStart never asks more than once for one number.
 func TestValueVersionFromTheStart(t *testing.T) {
 	b := acctest.New(t)
-	config := b.Config("ephemeral \"random_value\" \"r\" {}\n" + bareSecret("value_wo = ephemeral.random_value.r.result\n  value_wo_version = 1"))
+	config := b.Config("ephemeral \"random_value\" \"r\" {}\n" + secretWithoutValue("value_wo = ephemeral.random_value.r.result\n  value_wo_version = 1"))
 	acctest.Run(t,
 		resource.TestStep{Config: config, Check: check("version", "1")},
-		resource.TestStep{Config: config, ConfigPlanChecks: empty},
+		resource.TestStep{Config: config, ConfigPlanChecks: emptyPlan},
 	)
 }
 
@@ -141,7 +141,7 @@ func TestExpiryRotationAndProtection(t *testing.T) {
 				days := 7
 				b.Apply(backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "db_password", RotationDays: &days})
 			},
-			Config: b.Config(secretConfig("w", "")), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate),
+			Config: b.Config(secretConfig("w", "")), ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate),
 		},
 	)
 }
@@ -171,7 +171,7 @@ func TestEqualJSONIsNoChange(t *testing.T) {
 			login := "login"
 			b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "db_password", Type: &login, Value: backend.PlaintextString(`{"user":"u","port":1}`)})
 			config := func(value string) string {
-				return b.Config(bareSecret(fmt.Sprintf("type = \"login\"\n  value_wo = %q", value)) + `
+				return b.Config(secretWithoutValue(fmt.Sprintf("type = \"login\"\n  value_wo = %q", value)) + `
 resource "pouncet_secret" "other" {
   name        = "other"
   environment = "dev"
@@ -187,12 +187,12 @@ import {
 }`)
 			}
 			acctest.Run(t,
-				resource.TestStep{Config: config(`{ "port": 1, "user": "u" }`), ConfigPlanChecks: plans(plancheck.ResourceActionNoop), Check: check("version", "1")},
-				resource.TestStep{Config: config("{\n\"port\":1,\"user\":\"\\u0075\"}"), ConfigPlanChecks: empty, Check: check("version", "1")},
-				resource.TestStep{Config: config(`{"port":2,"user":"u"}`), ConfigPlanChecks: plans(plancheck.ResourceActionUpdate), Check: check("version", "2")},
+				resource.TestStep{Config: config(`{ "port": 1, "user": "u" }`), ConfigPlanChecks: planAction(plancheck.ResourceActionNoop), Check: check("version", "1")},
+				resource.TestStep{Config: config("{\n\"port\":1,\"user\":\"\\u0075\"}"), ConfigPlanChecks: emptyPlan, Check: check("version", "1")},
+				resource.TestStep{Config: config(`{"port":2,"user":"u"}`), ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate), Check: check("version", "2")},
 				resource.TestStep{Config: config(`{"port":2.0,"user":"u"}`), Check: check("version", "3")}, // numbers are as they are written
 				resource.TestStep{Config: config(`{"port":"2","user":"u"}`), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)value_wo.*port`)},
-				resource.TestStep{Config: config(`{"port":2.0,"user":"u"}`), ConfigPlanChecks: empty},
+				resource.TestStep{Config: config(`{"port":2.0,"user":"u"}`), ConfigPlanChecks: emptyPlan},
 			)
 		})
 	}

@@ -22,23 +22,23 @@ import (
 // then the error. A secret over the quota, which this plan may raise, waits
 // until nothing moves any more.
 type Plan struct {
-	service   backend.Service
-	activity  *activity
-	managedBy string // the mark of what this configuration makes
+	service    backend.Service
+	operations *operationTracker
+	managedBy  string // the mark of what this configuration makes
 
-	mu       sync.Mutex
-	planned  []planned
-	doubtful map[string]bool           // projects with a planned change that is not wholly known
-	entries  map[place]bool            // secrets and values that this plan makes, or gives this name
-	growth   map[string]int            // how many secrets more a project will have, by its name
-	projects map[string]backend.Object // as they will be, by name
-	present  map[string]backend.Object // projects as they are, by the name they will have
-	judging  map[string]bool           // projects for whose quota somebody waits
-	stays    map[string]bool           // objects that are planned, but not to go, by id
-	removals []removal                 // that count on others to go
+	mu               sync.Mutex
+	changes          []plannedChange
+	incomplete       map[string]bool           // projects with a planned change that is not wholly known
+	entries          map[place]bool            // secrets and values that this plan makes, or gives this name
+	growth           map[string]int            // how many secrets more a project will have, by its name
+	plannedProjects  map[string]backend.Object // as they will be, by name
+	currentProjects  map[string]backend.Object // projects as they are, by the name they will have
+	quotaReporters   map[string]bool           // projects for whose quota somebody waits
+	kept             map[string]bool           // objects that are planned, but not to go, by id
+	pendingDeletions []pendingDeletion         // that count on others to go
 }
 
-type planned struct {
+type plannedChange struct {
 	change  backend.Change
 	project string // the name that it will have
 }
@@ -50,114 +50,114 @@ type place struct {
 }
 
 // newPlan is an empty plan over a backend.
-func newPlan(s backend.Service, a *activity, managedBy string) *Plan {
+func newPlan(s backend.Service, a *operationTracker, managedBy string) *Plan {
 	return &Plan{
-		service: s, activity: a, managedBy: managedBy, doubtful: map[string]bool{}, entries: map[place]bool{}, growth: map[string]int{},
-		projects: map[string]backend.Object{}, present: map[string]backend.Object{}, judging: map[string]bool{}, stays: map[string]bool{},
+		service: s, operations: a, managedBy: managedBy, incomplete: map[string]bool{}, entries: map[place]bool{}, growth: map[string]int{},
+		plannedProjects: map[string]backend.Object{}, currentProjects: map[string]backend.Object{}, quotaReporters: map[string]bool{}, kept: map[string]bool{},
 	}
 }
 
 // Working says that a resource is being read or planned, until the function
 // returned is called.
-func (p *Plan) Working() func() { return p.activity.working() }
+func (p *Plan) BeginOperation() func() { return p.operations.begin() }
 
 // Verdict is what the backend says of a planned change.
-type Verdict struct {
+type CheckResult struct {
 	Outcome backend.Outcome
 	// Broken is the rules that the change breaks, and those that removals
 	// break which counted on it that this object goes.
-	Broken []*backend.Error
+	Errors []*backend.Error
 	// Doubtful says that this may turn out otherwise, since it depends on
 	// something in this plan that is not known yet.
-	Doubtful bool
+	Uncertain bool
 }
 
-func (v *Verdict) because(e *backend.Error) {
-	if e != nil && !slices.ContainsFunc(v.Broken, func(b *backend.Error) bool { return b.Message == e.Message }) {
-		v.Broken = append(v.Broken, e)
+func (v *CheckResult) addError(e *backend.Error) {
+	if e != nil && !slices.ContainsFunc(v.Errors, func(b *backend.Error) bool { return b.Message == e.Message }) {
+		v.Errors = append(v.Errors, e)
 	}
 }
 
 // Ask tells what a change would do after all else that is planned, and adds
 // it to the plan. An error means that the backend could not be asked.
-func (p *Plan) Ask(ctx context.Context, c backend.Change) (Verdict, error) {
-	out, broken, err := p.dryRun(ctx, p.containers(c.Project), c)
-	if err == nil && broken != nil && rests(broken) {
-		out, broken, err = p.dryRun(ctx, p.everything(c), c)
+func (p *Plan) Check(ctx context.Context, c backend.Change) (CheckResult, error) {
+	out, broken, err := p.dryRun(ctx, p.containerChanges(c.Project), c)
+	if err == nil && broken != nil && dependsOnOtherObjects(broken) {
+		out, broken, err = p.dryRun(ctx, p.otherChanges(c), c)
 	}
 	if err != nil {
-		return Verdict{}, err
+		return CheckResult{}, err
 	}
-	v := Verdict{Outcome: out}
+	v := CheckResult{Outcome: out}
 	switch {
 	case broken == nil || broken.Code == backend.CodeQuota:
-	case broken.Code == backend.CodeInUse && c.Op == backend.OpDelete && p.awaits(c, broken.Dependents):
+	case broken.Code == backend.CodeInUse && c.Op == backend.OpDelete && p.deferDeletion(c, broken.Dependents):
 	default:
-		v.because(broken)
+		v.addError(broken)
 	}
-	v.Doubtful = len(v.Broken) > 0 && p.inDoubt(c.Project, v.Broken[0].Code)
+	v.Uncertain = len(v.Errors) > 0 && p.isUncertain(c.Project, v.Errors[0].Code)
 	p.add(out, c)
 	if replaced := broken != nil && broken.Code == backend.CodeImmutable; c.Op != backend.OpDelete && c.ID != "" && !replaced {
-		if err := p.judgeRemovals(ctx, c.ID, &v); err != nil {
+		if err := p.recheckDeletions(ctx, c.ID, &v); err != nil {
 			return v, err
 		}
 	}
-	if c.Kind == backend.KindSecret && c.Op == backend.OpCreate && len(v.Broken) == 0 {
-		e, err := p.judgeQuota(ctx, c.Project)
+	if c.Kind == backend.KindSecret && c.Op == backend.OpCreate && len(v.Errors) == 0 {
+		e, err := p.checkQuota(ctx, c.Project)
 		if err != nil {
 			return v, err
 		}
-		v.because(e)
+		v.addError(e)
 	}
 	return v, nil
 }
 
 // rests reports whether a broken rule rests on what is there, which other
 // resources of the plan may remove, or make: a secret to link to.
-func rests(e *backend.Error) bool {
+func dependsOnOtherObjects(e *backend.Error) bool {
 	return e.Code == backend.CodeInUse || e.Code == backend.CodeExists || e.Code == backend.CodeNotFound && e.Attribute == "link"
 }
 
 // removal is a planned deletion that holds only if its users go as well.
-type removal struct {
-	change backend.Change
-	users  []backend.Dependent
+type pendingDeletion struct {
+	change     backend.Change
+	dependents []backend.Dependent
 }
 
 // awaits notes a removal that holds if its users go, and reports whether they
 // may: those that this configuration manages, until it is seen that they stay.
-func (p *Plan) awaits(c backend.Change, users []backend.Dependent) bool {
+func (p *Plan) deferDeletion(c backend.Change, users []backend.Dependent) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	stays := func(u backend.Dependent) bool { return u.ManagedBy != p.managedBy || p.stays[u.ID] }
+	stays := func(u backend.Dependent) bool { return u.ManagedBy != p.managedBy || p.kept[u.ID] }
 	if len(users) == 0 || slices.ContainsFunc(users, stays) {
 		return false
 	}
-	p.removals = append(p.removals, removal{c, users})
+	p.pendingDeletions = append(p.pendingDeletions, pendingDeletion{c, users})
 	return true
 }
 
 // judgeRemovals asks again about the removals that count on it that an object
 // goes, now that it stays.
-func (p *Plan) judgeRemovals(ctx context.Context, id string, v *Verdict) error {
+func (p *Plan) recheckDeletions(ctx context.Context, id string, v *CheckResult) error {
 	p.mu.Lock()
-	p.stays[id] = true
+	p.kept[id] = true
 	var counting []backend.Change
-	for _, r := range p.removals {
-		if slices.ContainsFunc(r.users, func(u backend.Dependent) bool { return u.ID == id }) {
+	for _, r := range p.pendingDeletions {
+		if slices.ContainsFunc(r.dependents, func(u backend.Dependent) bool { return u.ID == id }) {
 			counting = append(counting, r.change)
 		}
 	}
 	p.mu.Unlock()
 	for _, c := range counting {
-		_, broken, err := p.dryRun(ctx, p.everything(c), c)
+		_, broken, err := p.dryRun(ctx, p.otherChanges(c), c)
 		if err != nil {
 			return err
 		}
 		if broken != nil && slices.ContainsFunc(broken.Dependents, func(u backend.Dependent) bool { return u.ID == id }) {
 			told := *broken
 			told.Message += ", and this plan removes it"
-			v.because(&told)
+			v.addError(&told)
 		}
 	}
 	return nil
@@ -179,23 +179,23 @@ func (p *Plan) dryRun(ctx context.Context, before []backend.Change, c backend.Ch
 
 // Doubt notes that something in a project is planned of which not all is known
 // yet: what breaks a rule now may be right when it is applied.
-func (p *Plan) Doubt(project string) {
+func (p *Plan) MarkIncomplete(project string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.doubtful[project] = true
+	p.incomplete[project] = true
 }
 
 func (p *Plan) add(out backend.Outcome, c backend.Change) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if out.Action != backend.ActionUnchanged {
-		project := projectOf(c, out.Object)
-		p.planned = append(p.planned, planned{withoutValue(c), project})
-		switch name := newName(c); {
+		project := projectNameAfter(c, out.Object)
+		p.changes = append(p.changes, plannedChange{withoutValue(c), project})
+		switch name := nameAfter(c); {
 		case name != "" && !isContainer(c.Kind):
 			p.entries[place{c.Kind, c.Project, c.Environment, c.Scope, name}] = true
 		case c.Kind == backend.KindProject && out.Object.ID != "":
-			p.projects[project] = out.Object
+			p.plannedProjects[project] = out.Object
 		}
 		if c.Kind == backend.KindSecret && c.Op == backend.OpCreate {
 			p.growth[project]++
@@ -204,7 +204,7 @@ func (p *Plan) add(out backend.Outcome, c backend.Change) {
 			p.growth[project]--
 		}
 	}
-	p.activity.stir()
+	p.operations.notify()
 }
 
 // withoutValue is a planned change as far as others build on it: that a secret
@@ -222,7 +222,7 @@ func withoutValue(c backend.Change) backend.Change {
 
 // projectOf is the name that the project of a change, or the project that it
 // is about, will have.
-func projectOf(c backend.Change, o backend.Object) string {
+func projectNameAfter(c backend.Change, o backend.Object) string {
 	switch {
 	case c.Kind != backend.KindProject && c.Project != "":
 		return c.Project
@@ -242,11 +242,11 @@ func isContainer(k backend.Kind) bool {
 
 // containers are the planned changes of a project, its environments and its
 // types, but for those that go.
-func (p *Plan) containers(project string) []backend.Change {
+func (p *Plan) containerChanges(project string) []backend.Change {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []backend.Change
-	for _, q := range p.planned {
+	for _, q := range p.changes {
 		if isContainer(q.change.Kind) && q.project == project && q.change.Op != backend.OpDelete {
 			out = append(out, q.change)
 		}
@@ -256,7 +256,7 @@ func (p *Plan) containers(project string) []backend.Change {
 
 // everything is the whole plan but for c: what is made or changed, in the order
 // in which it was planned, then what goes, contents before containers.
-func (p *Plan) everything(c backend.Change) []backend.Change {
+func (p *Plan) otherChanges(c backend.Change) []backend.Change {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	rank := func(c backend.Change) int {
@@ -266,7 +266,7 @@ func (p *Plan) everything(c backend.Change) []backend.Change {
 		return 1 + slices.Index([]backend.Kind{backend.KindScopedValue, backend.KindSecret, backend.KindSecretType, backend.KindEnvironment, backend.KindProject}, c.Kind)
 	}
 	var out []backend.Change
-	for _, q := range p.planned {
+	for _, q := range p.changes {
 		if c.ID == "" || q.change.ID != c.ID || q.change.Op != c.Op {
 			out = append(out, q.change)
 		}
@@ -276,41 +276,41 @@ func (p *Plan) everything(c backend.Change) []backend.Change {
 }
 
 // inDoubt reports whether a rule may look otherwise once all is known.
-func (p *Plan) inDoubt(project string, c backend.Code) bool {
+func (p *Plan) isUncertain(project string, c backend.Code) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch c {
 	case backend.CodeNotFound, backend.CodeInvalid, backend.CodeTooLarge, backend.CodeQuota:
-		return p.doubtful[project]
+		return p.incomplete[project]
 	}
 	return false
 }
 
 // judgeQuota tells whether a project will have more secrets than its quota.
 // One resource waits to see how many they become, and speaks for all.
-func (p *Plan) judgeQuota(ctx context.Context, project string) (*backend.Error, error) {
-	over, err := p.overQuota(ctx, project)
+func (p *Plan) checkQuota(ctx context.Context, project string) (*backend.Error, error) {
+	over, err := p.quotaError(ctx, project)
 	if over == nil || err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
-	judged := p.judging[project] || p.doubtful[project]
-	p.judging[project] = true
+	judged := p.quotaReporters[project] || p.incomplete[project]
+	p.quotaReporters[project] = true
 	p.mu.Unlock()
 	if judged {
 		return nil, nil
 	}
-	p.activity.settle(ctx)
-	return p.overQuota(ctx, project)
+	p.operations.waitUntilIdle(ctx)
+	return p.quotaError(ctx, project)
 }
 
-func (p *Plan) overQuota(ctx context.Context, project string) (*backend.Error, error) {
-	is, err := p.projectNow(ctx, project)
+func (p *Plan) quotaError(ctx context.Context, project string) (*backend.Error, error) {
+	is, err := p.currentProject(ctx, project)
 	if err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
-	will, growth := p.projects[project], p.growth[project]
+	will, growth := p.plannedProjects[project], p.growth[project]
 	p.mu.Unlock()
 	there, limit := 0, math.MaxInt
 	if is.ID != "" {
@@ -329,9 +329,9 @@ func (p *Plan) overQuota(ctx context.Context, project string) (*backend.Error, e
 
 // projectNow is the project that will have a name, as it is now; the zero
 // Object if this plan makes it.
-func (p *Plan) projectNow(ctx context.Context, name string) (backend.Object, error) {
+func (p *Plan) currentProject(ctx context.Context, name string) (backend.Object, error) {
 	p.mu.Lock()
-	will, is := p.projects[name], p.present[name]
+	will, is := p.plannedProjects[name], p.currentProjects[name]
 	p.mu.Unlock()
 	if is.ID != "" {
 		return is, nil
@@ -346,12 +346,12 @@ func (p *Plan) projectNow(ctx context.Context, name string) (backend.Object, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.present[name] = page.Objects[0]
+	p.currentProjects[name] = page.Objects[0]
 	return page.Objects[0], nil
 }
 
 // newName is the name that a change gives to something, "" if none.
-func newName(c backend.Change) string {
+func nameAfter(c backend.Change) string {
 	switch {
 	case c.Op == backend.OpCreate:
 		return c.Name
@@ -364,7 +364,7 @@ func newName(c backend.Change) string {
 // Provides reports whether a reference would find what this plan makes or
 // renames. Terraform opens an ephemeral resource while it plans, if its
 // arguments are known, also when the entry is only about to be there.
-func (p *Plan) Provides(r backend.Ref) bool {
+func (p *Plan) WillProvide(r backend.Ref) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, scope := range []string{r.Scope, backend.ProjectScope} {

@@ -12,12 +12,12 @@ import (
 
 // linked refuses to delete a secret unless the value of the same number is
 // deleted before it in the same set.
-type linked struct {
+type dependentService struct {
 	backend.Service
 	managedBy string // who manages the values
 }
 
-func (s linked) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+func (s dependentService) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
 	gone := map[string]bool{}
 	out := make([]backend.Outcome, len(set.Changes))
 	for i, c := range set.Changes {
@@ -61,16 +61,16 @@ func TestRemovalOfWhatIsUsed(t *testing.T) {
 		{"the user was nobody's and went before", "", []backend.Change{goes, secret}, []int{0, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := newPlan(linked{managedBy: test.managedBy}, newActivity(), backend.ManagedByTerraform)
+			p := newPlan(dependentService{managedBy: test.managedBy}, newOperationTracker(), backend.ManagedByTerraform)
 			for i, c := range test.asked {
-				v, err := p.Ask(context.Background(), c)
+				v, err := p.Check(context.Background(), c)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if len(v.Broken) != test.broken[i] {
-					t.Errorf("question %d: %v, want %d", i, v.Broken, test.broken[i])
+				if len(v.Errors) != test.broken[i] {
+					t.Errorf("question %d: %v, want %d", i, v.Errors, test.broken[i])
 				}
-				for _, e := range v.Broken {
+				for _, e := range v.Errors {
 					if e.Code != backend.CodeImmutable && !strings.Contains(e.Message, "s1 is in use by v1") {
 						t.Errorf("told: %s", e.Message)
 					}

@@ -32,8 +32,8 @@ func New(s backend.Service, project, configuration string) *Session {
 	if configuration != "" {
 		managedBy += ":" + configuration
 	}
-	a := newActivity()
-	seen := snapshot.New(&gather{Service: s, activity: a})
+	a := newOperationTracker()
+	seen := snapshot.New(&dryRunBatcher{Service: s, operations: a})
 	return &Session{Service: seen, Project: project, ManagedBy: managedBy, Plan: newPlan(seen, a, managedBy)}
 }
 
