@@ -71,7 +71,7 @@ func scanFiles(names []string) (refs []interpolate.Reference, suspects []interpo
 			continue
 		}
 		refs = append(refs, doc.References()...)
-		suspects = append(suspects, doc.Suspects()...)
+		suspects = append(suspects, doc.Warnings()...)
 	}
 	if len(problems) > 0 {
 		return nil, nil, problems

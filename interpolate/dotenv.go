@@ -225,10 +225,10 @@ func (s dotenvSyntax) tree(text []byte) (any, error) {
 // Variable is one of a file of variables.
 type Variable struct{ Name, Value string }
 
-// Variables reads a file of variables that has been filled in, in its order, as
+// ParseVariables reads a file of variables that has been filled in, in its order, as
 // Docker Compose does; lookup tells what it expands. A name without "=" is none:
 // it is what the environment has. Its error never holds a value.
-func Variables(f File, lookup func(name string) (string, bool)) ([]Variable, error) {
+func ParseVariables(f File, lookup func(name string) (string, bool)) ([]Variable, error) {
 	d := &Document{file: f}
 	found, err := readStatements(f.Data, true)
 	if err != nil {

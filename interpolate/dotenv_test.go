@@ -110,7 +110,7 @@ func TestVariables(t *testing.T) {
 			t.Errorf("%.40q: %v", value, err)
 			continue
 		}
-		got, err := interpolate.Variables(interpolate.File{Data: []byte(out)}, func(name string) (string, bool) { return "/$h", name == "HOME" })
+		got, err := interpolate.ParseVariables(interpolate.File{Data: []byte(out)}, func(name string) (string, bool) { return "/$h", name == "HOME" })
 		want := []interpolate.Variable{{"A", value}, {"B", value}, {"C", "/$hn" + value + "$"}, {"D", `a"$x ` + value}, {"E", ""}, {"A2", "x" + value}}
 		if err != nil || len(got) != len(want) {
 			t.Fatalf("%.40q: %v %v", value, got, err)

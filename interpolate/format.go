@@ -23,7 +23,7 @@ const (
 	FormatText       Format = "text"
 	FormatTemplate   Format = "template"
 
-	// FormatVariables is FormatDotenv for Variables to read, and for nobody
+	// FormatVariables is FormatDotenv for ParseVariables to read, and for nobody
 	// else: then any value can be written.
 	FormatVariables Format = "variables"
 )
@@ -57,8 +57,9 @@ func FormatOf(name string) Format {
 	return FormatYAML
 }
 
-// HasFormat reports whether a file's name says that it is configuration.
-func HasFormat(name string) bool {
+// IsConfigurationFile reports whether a file name has an extension of a configuration format. Names that end in .txt
+// and names without an extension do not.
+func IsConfigurationFile(name string) bool {
 	ext := strings.ToLower(path.Ext(name))
 	return ext == ".yaml" || ext == ".yml" || FormatOf(name) != FormatYAML && FormatOf(name) != FormatText
 }

@@ -117,7 +117,7 @@ type Options struct {
 	LookupEnv func(name string) (string, bool)
 
 	// Warn, if set, is told of places that look as if a reference was meant:
-	// Document.Suspects of every file.
+	// Document.Warnings of every file.
 	Warn func(Problem)
 
 	// Progress, if set, is told how many of the files have been scanned and then,

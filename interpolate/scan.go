@@ -86,10 +86,9 @@ func (d *Document) expressions() iter.Seq[*part] {
 	}
 }
 
-// Suspects are the places that look as if a reference was meant, and hold none:
-// a call with a letter wrong, or a URI with something behind it. They are left
-// as they are, since they may be somebody else's.
-func (d *Document) Suspects() []Problem { return d.suspects }
+// Warnings returns the positions that look like a misspelled reference: a call with a typing error, or a URI with text
+// behind it. Render leaves them unchanged, because they may belong to another tool.
+func (d *Document) Warnings() []Problem { return d.suspects }
 
 func (d *Document) scan() Problems {
 	data := d.file.Data

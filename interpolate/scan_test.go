@@ -292,8 +292,8 @@ func TestSuspects(t *testing.T) {
 		t.Errorf("got %s, %v", out, err)
 	}
 	d, err := interpolate.Scan(interpolate.File{Name: "in.yaml", Data: []byte(text)})
-	if err != nil || len(d.Suspects()) != len(got) {
-		t.Errorf("Scan finds %v, %v, and Render %v", d.Suspects(), err, got)
+	if err != nil || len(d.Warnings()) != len(got) {
+		t.Errorf("Scan finds %v, %v, and Render %v", d.Warnings(), err, got)
 	}
 	want := []string{
 		"in.yaml:2:5: {{ get_secret_valeu('x') }}: \"get_secret_valeu\" is not one of the calls, and is left as it is; did you mean get_secret_value?",

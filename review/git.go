@@ -90,7 +90,7 @@ func selectBlobs(listing []byte, paths []string) ([]blob, error) {
 		name = filepath.Clean(filepath.FromSlash(name))
 		named := slices.ContainsFunc(paths, func(p string) bool { return filepath.Clean(p) == name })
 		inOwn := slices.ContainsFunc(strings.Split(filepath.ToSlash(name), "/"), isOwnFolder)
-		if named || interpolate.HasFormat(name) && !inOwn {
+		if named || interpolate.IsConfigurationFile(name) && !inOwn {
 			out = append(out, blob{name, fields[2]})
 		}
 	}

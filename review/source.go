@@ -69,7 +69,7 @@ func Find(paths []string) ([]string, error) {
 				if path != p && isOwnFolder(d.Name()) {
 					return filepath.SkipDir
 				}
-			case d.Type().IsRegular() && interpolate.HasFormat(path):
+			case d.Type().IsRegular() && interpolate.IsConfigurationFile(path):
 				files = append(files, path)
 			}
 			return nil
@@ -146,7 +146,7 @@ func (r Reader) scan(f interpolate.File) *Source {
 	case errors.As(err, &problems):
 		s.Problems = problems
 	case err == nil:
-		s.References, s.Suspects = doc.References(), doc.Suspects()
+		s.References, s.Suspects = doc.References(), doc.Warnings()
 		s.comments = findInComments(f, s.References)
 	}
 	if r.Scanner != nil {

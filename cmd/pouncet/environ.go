@@ -76,7 +76,7 @@ func (v *variables) resolve(ctx context.Context, r interpolate.Resolver, o inter
 		var found []interpolate.Variable
 		own := i >= len(v.templated)
 		if own && v.files[i-len(v.templated)].Format == interpolate.FormatVariables {
-			found, err = interpolate.Variables(f, lookup)
+			found, err = interpolate.ParseVariables(f, lookup)
 		} else {
 			found, err = mapping(f)
 		}

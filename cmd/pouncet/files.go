@@ -96,7 +96,7 @@ func readFolder(r *readingFlags, folder string, yamlOnly bool) ([]template, erro
 		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != folder {
 			return filepath.SkipDir
 		}
-		if !d.Type().IsRegular() || !interpolate.HasFormat(path) || yamlOnly && interpolate.FormatOf(path) != interpolate.FormatYAML {
+		if !d.Type().IsRegular() || !interpolate.IsConfigurationFile(path) || yamlOnly && interpolate.FormatOf(path) != interpolate.FormatYAML {
 			return nil
 		}
 		data, err := os.ReadFile(path)
