@@ -3,7 +3,6 @@
 package provider_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -100,29 +98,6 @@ func behind(t *testing.T, path, value string) {
 	}})
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-// crash kills Terraform and the provider in the middle of an apply.
-func crash(t *testing.T, w *acctest.Workspace, env string) {
-	t.Helper()
-	cmd := w.Command("apply", "-input=false", "-auto-approve", "-lock=false")
-	cmd.Env = append(cmd.Env, env)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if strings.Contains(lines.Text(), "Modifying") {
-			_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		}
-	}
-	if cmd.Wait() == nil {
-		t.Error("the apply was not killed")
 	}
 }
 

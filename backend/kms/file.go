@@ -19,8 +19,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -146,7 +146,7 @@ func (k *fileKey) readFile() ([]byte, error) {
 // network share that does not answer.
 func (k *fileKey) fileError(cause error) *backend.Error {
 	switch {
-	case errors.Is(cause, fs.ErrNotExist), errors.Is(cause, syscall.ENOTDIR):
+	case errors.Is(cause, fs.ErrNotExist), isAny(cause, notAFolder):
 		return unusable(cause, "key file %s is gone", k.path).
 			WithHint("restore it from your backup; without it the values sealed under it cannot be opened")
 	case errors.Is(cause, fs.ErrPermission):
@@ -262,19 +262,24 @@ func syncFolder(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
+// isAny reports whether err is one of the targets.
+func isAny(err error, targets []error) bool {
+	return slices.ContainsFunc(targets, func(t error) bool { return errors.Is(err, t) })
+}
+
 func createError(path string, cause error) *backend.Error {
 	var e *backend.Error
 	switch {
 	case errors.Is(cause, fs.ErrExist):
 		e = backend.Errorf(backend.CodeExists, "key file %s exists already", path).
 			WithHint("use it as it is, or name another file")
-	case errors.Is(cause, fs.ErrNotExist), errors.Is(cause, syscall.ENOTDIR):
+	case errors.Is(cause, fs.ErrNotExist), isAny(cause, notAFolder):
 		e = backend.Errorf(backend.CodeNotFound, "folder %s does not exist", filepath.Dir(path)).
 			WithHint("make it first, readable by nobody else: mkdir -m 700 %s", filepath.Dir(path))
-	case errors.Is(cause, fs.ErrPermission), errors.Is(cause, syscall.EROFS):
+	case errors.Is(cause, fs.ErrPermission), isAny(cause, readOnly):
 		e = backend.Errorf(backend.CodeDenied, "key file %s may not be created by this user", path).
 			WithHint("choose a folder that this user may write to")
-	case errors.Is(cause, syscall.ENOSPC), errors.Is(cause, syscall.EDQUOT):
+	case isAny(cause, noSpaceLeft):
 		e = backend.Errorf(backend.CodeStorageFull, "key file %s does not fit on its disk", path).
 			WithHint("make room and try again")
 	default:

@@ -115,7 +115,11 @@ func absolute(folder, uri string) string {
 	if !isFile || strings.HasPrefix(name, "/") {
 		return uri
 	}
-	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(folder, name))}).String()
+	path := filepath.ToSlash(filepath.Join(folder, name))
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path // a drive letter: RFC 8089, appendix E.2
+	}
+	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
 // find looks for the folder from the working folder upwards, as git does.

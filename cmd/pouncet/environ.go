@@ -30,10 +30,10 @@ func (v *variables) inherit(environ []string, keepToken bool) error {
 	v.names = map[string]string{}
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
-		if name == "POUNCET_TOKEN" && !keepToken {
+		if variableKey(name) == "POUNCET_TOKEN" && !keepToken {
 			continue
 		}
-		v.names[name] = "the environment"
+		v.names[variableKey(name)] = "the environment"
 		if !strings.Contains(value, "{{") && !strings.Contains(value, "pouncet://") {
 			v.plain = append(v.plain, e)
 			continue
@@ -70,7 +70,7 @@ func (v *variables) resolve(ctx context.Context, r interpolate.Resolver, o inter
 	if err != nil {
 		return nil, err
 	}
-	environment := map[string]string{}
+	environment := map[string]interpolate.Variable{} // by variableKey
 	lookup := func(name string) (string, bool) { return v.lookup(environment, name) }
 	for i, f := range rendered {
 		var found []interpolate.Variable
@@ -93,29 +93,29 @@ func (v *variables) resolve(ctx context.Context, r interpolate.Resolver, o inter
 				return nil, backend.Errorf(backend.CodeInvalid, "%s: the value of %s holds a NUL byte, which no environment can", f.Name, backend.Quote(p.Name)).
 					WithHint("write it to a file: pouncet render")
 			}
-			environment[p.Name] = p.Value
+			environment[variableKey(p.Name)] = p
 		}
 	}
 	out := make([]string, 0, len(v.plain)+len(environment))
 	for _, e := range v.plain {
 		name, _, _ := strings.Cut(e, "=")
-		if _, replaced := environment[name]; !replaced {
+		if _, replaced := environment[variableKey(name)]; !replaced {
 			out = append(out, e)
 		}
 	}
-	for name, value := range environment {
-		out = append(out, name+"="+value)
+	for _, x := range environment {
+		out = append(out, x.Name+"="+x.Value)
 	}
 	return out, nil
 }
 
 // lookup is a variable as the command would have it so far.
-func (v *variables) lookup(environment map[string]string, name string) (string, bool) {
-	if value, ok := environment[name]; ok {
-		return value, true
+func (v *variables) lookup(environment map[string]interpolate.Variable, name string) (string, bool) {
+	if x, ok := environment[variableKey(name)]; ok {
+		return x.Value, true
 	}
 	for _, e := range v.plain {
-		if n, value, _ := strings.Cut(e, "="); n == name {
+		if n, value, _ := strings.Cut(e, "="); variableKey(n) == variableKey(name) {
 			return value, true
 		}
 	}
@@ -128,11 +128,11 @@ func (v *variables) claim(name, file string) error {
 		return backend.Errorf(backend.CodeInvalid, "%s: %s cannot be the name of a variable", file, backend.Quote(name)).
 			WithHint("use letters, digits and _, not beginning with a digit")
 	}
-	if by, taken := v.names[name]; taken && (by != "the environment" || !v.override) {
+	if by, taken := v.names[variableKey(name)]; taken && (by != "the environment" || !v.override) {
 		return backend.Errorf(backend.CodeExists, "%s: variable %s is in %s already", file, backend.Quote(name), by).
 			WithHint("rename one of them, or say --override for what the environment has")
 	}
-	v.names[name] = file
+	v.names[variableKey(name)] = file
 	return nil
 }
 

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -120,6 +119,7 @@ func (a *app) execute(args, environment []string, secrets [][]byte, noMask bool)
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, passedOn...)
 	defer signal.Stop(signals)
+	defer bindChildren()()
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintf(a.err, "pouncet: %s cannot be run\n", backend.Quote(args[0]))
 		return childError{126}
@@ -129,10 +129,7 @@ func (a *app) execute(args, environment []string, secrets [][]byte, noMask bool)
 		for {
 			select {
 			case s := <-signals:
-				// An interrupt that was typed goes to the whole group by itself.
-				if s != os.Interrupt || !isTerminal(a.in) {
-					_ = cmd.Process.Signal(s) // it may have ended just now
-				}
+				a.passOn(cmd.Process, s)
 			case <-done:
 				return
 			}
@@ -155,14 +152,8 @@ func ended(err error) error {
 	case !errors.As(err, &exit):
 		return err
 	}
-	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-		return childError{128 + int(status.Signal())}
-	}
-	return childError{exit.ExitCode()}
+	return childError{exitCodeOf(exit)}
 }
-
-// passedOn are the signals that a command gets. This program ends when it does.
-var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
 
 // isVariable reports whether every shell can have a variable of this name.
 func isVariable(s string) bool {

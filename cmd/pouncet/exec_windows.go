@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// passedOn are the console events that this program outlives while a command
+// runs: Ctrl-C and Ctrl-Break (os.Interrupt), and closing the console, logging
+// off and shutting down (SIGTERM). It ends when the command does.
+var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM}
+
+// passOn does nothing: Windows sends a console event to every process of the
+// console, and so to the command too.
+func (a *app) passOn(*os.Process, os.Signal) {}
+
+// bindChildren puts this process, and with it every process that it starts,
+// into a job object. Windows has no signal that asks a process to end. Who
+// stops this program (a CI runner, a service manager) terminates it, and the
+// job then ends the command, which would otherwise run on with its secrets.
+//
+// Call release when the command has ended: what it left running on purpose
+// then outlives this program, as on other systems.
+//
+// The process joins the job before it starts a command, because a command that
+// is put into a job after its start may have started others already.
+//
+// Without a job the command runs all the same: a sandbox may forbid job objects.
+func bindChildren() (release func()) {
+	none := func() {}
+	job, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return none
+	}
+	limit := func(flags uint32) error {
+		var info windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION
+		info.BasicLimitInformation.LimitFlags = flags
+		_, err := windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
+			uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
+		return err
+	}
+	if windows.AssignProcessToJobObject(job, windows.CurrentProcess()) != nil ||
+		limit(windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE) != nil {
+		_ = windows.CloseHandle(job)
+		return none
+	}
+	return func() {
+		if limit(0) == nil {
+			_ = windows.CloseHandle(job)
+		}
+		// Otherwise the handle stays open: closing it would end this process
+		// before it has reported the command's exit code.
+	}
+}
+
+// exitCodeOf returns the exit code of a command. Windows has no signals, so it
+// is what the command gave: 0xC000013A, for example, after Ctrl-C.
+func exitCodeOf(e *exec.ExitError) int { return e.ExitCode() }
+
+// variableKey returns what two names of one environment variable have in
+// common: Windows ignores their case.
+func variableKey(name string) string { return strings.ToUpper(name) }
