@@ -109,6 +109,13 @@ func (e *Error) Error() string {
 	return e.Message + "; " + e.Hint
 }
 
+// IsMissingReference reports whether the error says that an entry does not
+// exist, as opposed to the project or environment that was named: a reference
+// to the first may have a default, the second is a mistake.
+func (e *Error) IsMissingReference() bool {
+	return e.Code == CodeNotFound && e.Attribute != "environment" && e.Attribute != "project"
+}
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 

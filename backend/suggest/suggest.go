@@ -30,3 +30,11 @@ func WithinDistance(most int, name string, candidates []string) string {
 	}
 	return best
 }
+
+// Hint asks whether the suggestion was meant; without one it is otherwise.
+func Hint(suggestion, otherwise string) string {
+	if suggestion == "" {
+		return otherwise
+	}
+	return "did you mean " + suggestion + "?"
+}

@@ -21,3 +21,12 @@ func TestName(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestHint(t *testing.T) {
+	if got := suggest.Hint("db", "create it"); got != "did you mean db?" {
+		t.Error(got)
+	}
+	if got := suggest.Hint("", "create it"); got != "create it" {
+		t.Error(got)
+	}
+}
