@@ -4,7 +4,7 @@ package envelope_test
 
 import "testing"
 
-const benchmarkValue = "a value of some forty bytes, as most are"
+const benchmarkValue = "a value of some forty bytes, as most are" // 40 bytes
 
 func BenchmarkSeal(b *testing.B) {
 	k := newKey(b)
@@ -28,7 +28,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkOpenParallel is what a server does: many requests, one key.
+// BenchmarkOpenParallel measures many requests that use one key at the same time, as in a server.
 func BenchmarkOpenParallel(b *testing.B) {
 	k := newKey(b)
 	sealed := seal(b, k, benchmarkValue)
@@ -51,7 +51,7 @@ func BenchmarkVerifyMAC(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if !k.VerifyMAC(mac, fields...) {
-			b.Fatal("does not verify")
+			b.Fatal("the MAC does not verify")
 		}
 	}
 }

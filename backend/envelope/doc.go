@@ -1,57 +1,50 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package envelope encrypts secret values, and decides which key opens what.
+// Package envelope encrypts secret values and decides which key opens which value.
 //
 // # The keys, from the top
 //
-//	KMS key        never leaves the KMS (or the key file)
+//	KMS key               never leaves the KMS (or the key file)
 //	   │ wraps
-//	environment key      32 bytes, one per (project, environment); stored wrapped,
-//	   │           held in memory for minutes by a Keyring
-//	   │ derives, with 32 fresh random bytes of salt (HKDF-SHA256)
-//	   ├── value key      AES-256-GCM, seals one version of one secret, then is forgotten
-//	   ├── commitment     says which environment key a sealed value is under
-//	   └── row key        HMAC-SHA256, without a salt: signs the rows around the values
+//	environment key       32 bytes, one per (project, environment). The database stores it wrapped.
+//	   │                  A Keyring keeps it in memory for minutes.
+//	   │ derives (HKDF-SHA256)
+//	   ├── value key      AES-256-GCM, from 32 random bytes of salt. It seals one version of one secret.
+//	   ├── commitment     from the same salt. It shows which environment key sealed the value.
+//	   └── row key        HMAC-SHA256, without a salt. It signs the rows that describe the values.
 //
-// The KMS is asked once per environment key, not once per secret: opening ten
-// thousand secrets of an environment costs one call, and so does sealing them.
-// Taking the KMS key away takes everything below it away.
+// The KMS gets one call per environment key, not one per secret. To open 10,000 secrets of one environment costs one
+// call, and to seal them costs one call. Without the KMS key, nothing below it can be opened.
 //
-// # What a sealed value is tied to
+// # What a sealed value is bound to
 //
-// A value opens only as what it was sealed as. A [Binding] (with what the key
-// knows itself: the deployment and its own id) goes into the additional data of
-// AES-GCM: copied to another row, another environment or another database, made
-// an older version's stand-in, or given another type, it does not open. Which
-// row is the current version of which name is outside of any value; that mapping
-// is signed by [Key.MAC].
+// A value opens only with the [Binding] that it was sealed with. The binding, the deployment and the id of the
+// environment key are the additional data of AES-GCM. So a value does not open after it was copied to another row,
+// environment or database, after it took the place of another version, or after its type changed. The row that says
+// which version of which name is current lies outside of the value. [Key.MAC] signs that row.
 //
-// AES-GCM alone lets whoever has two keys craft one ciphertext that opens under
-// both, to different values. The commitment, compared before anything is
-// opened, rules that out (see Albertini et al., "How to Abuse and Fix
-// Authenticated Encryption Without Key Commitment", 2022).
+// With AES-GCM alone, someone who has two keys can make one ciphertext that opens under both, to different values.
+// The commitment prevents this. It is compared before anything is opened. See Albertini et al., "How to Abuse and Fix
+// Authenticated Encryption Without Key Commitment", 2022.
 //
 // # Sealed values, format 1
 //
 //	version | salt | commitment | nonce | ciphertext | tag
 //	   1    |  32  |     32     |  12   |    n       | 16
 //
-// Every value has a key of its own, so no number of values wears a key out: the
-// limits of SP 800-38D on random nonces are met by the salt.
+// Every value has its own key, so the limits of SP 800-38D on the number of random nonces per key do not restrict the
+// number of values.
 //
 // # Limits
 //
-// Length is not hidden: a sealed value is Overhead bytes longer than the value.
+// Sealing does not hide the length of a value: a sealed value is Overhead bytes longer than the value.
 //
-// A deleted row leaves no trace here, and a database set back as a whole to an
-// earlier day is whole: that needs an anchor outside of it.
+// This package cannot notice a deleted row, or a database that was set back as a whole to an earlier day. To detect
+// these takes an anchor outside of the database.
 //
-// Whoever can write to the database can put an environment key of their own there,
-// wrapped under a KMS key of their own whose URI stands beside it. It opens
-// nothing that was sealed before, but values sealed from then on would be
-// theirs to read. Options.OpenKey is the place to refuse KMS keys that the
-// configuration does not know, and package open does so.
+// Someone who can write to the database can put their own environment key there, wrapped by their own KMS key and
+// stored with its URI. That key opens nothing that was sealed before, but they could read values that are sealed after
+// that. Options.OpenKey can refuse KMS keys that the configuration does not name, and package open does so.
 //
-// Keys in memory are plain memory: they are not wiped, and can be swapped or
-// dumped. What is done is that they are not printed.
+// Keys are in ordinary memory. They are not wiped, and they can be swapped to disk or dumped. They are never printed.
 package envelope

@@ -9,23 +9,23 @@ import (
 	"time"
 )
 
-// Health is the last outcome of using one KMS key.
+// Health says whether the last call to one KMS key succeeded.
 type Health struct {
-	KMSKey string    // its URI
-	Since  time.Time // since when it has been so: working, or not
-	Err    error     // why it does not work; nil when it does
+	KMSKey string    // the URI
+	Since  time.Time // when the calls began to succeed, or began to fail
+	Err    error     // why the last call failed; nil if it succeeded
 }
 
-// Health returns the last outcome for each KMS key that was used, in order of
-// their URIs. While one has an Err that is ErrUnavailable, its environments
-// are read from memory, until MaxAge after Since at the latest.
+// Health returns the health of each KMS key that was used, sorted by URI. While
+// Err is ErrUnavailable, the environments of that KMS key are read from memory,
+// until MaxAge after Since at the latest.
 func (r *Keyring) Health() []Health {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.SortedFunc(maps.Values(r.health), func(a, b Health) int { return cmp.Compare(a.KMSKey, b.KMSKey) })
 }
 
-func (r *Keyring) note(uri string, err error) {
+func (r *Keyring) recordHealth(uri string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	last, seen := r.health[uri]

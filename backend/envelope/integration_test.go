@@ -47,9 +47,8 @@ func TestTenThousandValuesCostOneKMSCall(t *testing.T) {
 	}
 }
 
-// The whole of it: another process, another deployment, another place, and a
-// KMS that goes away and changes its mind.
-func TestScopeKeyUnderEachKMS(t *testing.T) {
+// An environment key opens in another process, and not in another deployment or place.
+func TestEnvironmentKeyWithEachKMS(t *testing.T) {
 	for name, uri := range map[string]func(t *testing.T) string{
 		"key file": func(t *testing.T) string { return newKeyFile(t) },
 		"kmstest":  func(t *testing.T) string { return kmstest.New(t).URI(t) },
@@ -65,47 +64,50 @@ func TestScopeKeyUnderEachKMS(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got, err := again.Open(binding, sealed); err != nil || string(got) != "value" {
-				t.Errorf("another process does not open the value: %v", err)
+				t.Errorf("another process cannot open the value: %v", err)
 			}
 			if !again.VerifyMAC(mac, []byte("row")) {
-				t.Error("another process does not verify the row")
+				t.Error("another process cannot verify the row")
 			}
 
-			if _, err := envelope.New(envelope.Options{Deployment: "another"}).Key(t.Context(), w); !errors.Is(err, backend.ErrKeyUnusable) {
+			other := envelope.New(envelope.Options{Deployment: "another"})
+			if _, err := other.Key(t.Context(), w); !errors.Is(err, backend.ErrKeyUnusable) {
 				t.Errorf("another deployment: got %v, want ErrKeyUnusable", err)
 			}
-			for place, change := range map[string]func(w *envelope.WrappedKey){
+			for field, change := range map[string]func(w *envelope.WrappedKey){
 				"project":     func(w *envelope.WrappedKey) { w.Project = "another" },
 				"environment": func(w *envelope.WrappedKey) { w.Environment = "another" },
 				"id":          func(w *envelope.WrappedKey) { w.ID = "another" },
 			} {
 				moved := w
 				change(&moved)
-				if _, err := envelope.New(envelope.Options{Deployment: "d"}).Key(t.Context(), moved); !errors.Is(err, backend.ErrKeyUnusable) {
-					t.Errorf("moved to another %s: got %v, want ErrKeyUnusable", place, err)
+				r := envelope.New(envelope.Options{Deployment: "d"})
+				if _, err := r.Key(t.Context(), moved); !errors.Is(err, backend.ErrKeyUnusable) {
+					t.Errorf("moved to another %s: got %v, want ErrKeyUnusable", field, err)
 				}
 			}
 		})
 	}
 }
 
-func TestOutageOfARealClient(t *testing.T) {
+func TestOutageOverHTTP(t *testing.T) {
 	s := kmstest.New(t)
 	start := time.Now()
 	var passed atomic.Int64
-	r := envelope.New(envelope.Options{Deployment: "d", Now: func() time.Time { return start.Add(time.Duration(passed.Load())) }})
+	now := func() time.Time { return start.Add(time.Duration(passed.Load())) }
+	r := envelope.New(envelope.Options{Deployment: "d", Now: now})
 	w, _ := generate(t, r, s.URI(t))
 
 	s.Down(true)
 	passed.Add(int64(10 * time.Minute))
 	if _, err := r.Key(t.Context(), w); err != nil {
-		t.Errorf("in an outage, with a key at hand: %v", err)
+		t.Errorf("in an outage, with a cached key: %v", err)
 	}
 	if got := r.Health(); len(got) != 1 || !errors.Is(got[0].Err, backend.ErrUnavailable) {
-		t.Errorf("health does not tell of the outage: %v", got)
+		t.Errorf("health does not report the outage: %v", got)
 	}
 
-	// The client may be in the midst of its retries, so this may take a few reads.
+	// The AWS client may be between two retries, so this may take a few reads.
 	s.Down(false)
 	s.Disable(true)
 	var err error
@@ -122,12 +124,12 @@ func TestOutageOfARealClient(t *testing.T) {
 
 	s.Disable(false)
 	if _, err := r.Key(t.Context(), w); err != nil {
-		t.Errorf("enabled again: %v", err)
+		t.Errorf("after the key was enabled again: %v", err)
 	}
 }
 
-// TestFIPSOnly runs the tests of this package once more in a process whose
-// cryptography refuses whatever FIPS 140-3 does not approve.
+// TestFIPSOnly runs the tests of this package again, in a process whose cryptography refuses everything that FIPS 140-3
+// does not approve.
 func TestFIPSOnly(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

@@ -23,13 +23,12 @@ const (
 	nonceSize      = 12
 	tagSize        = 16
 
-	// Overhead is by how much a sealed value is longer than the value.
+	// Overhead is the number of bytes by which a sealed value is longer than the value.
 	Overhead = headerSize + nonceSize + tagSize
 )
 
-// formatVersion is the first byte of a sealed value. The labels below go with
-// it: another format has labels of its own, so that a sealed value cannot be
-// passed off as one of another format by changing that byte.
+// formatVersion is the first byte of a sealed value. Each format has its own labels, so that a changed first byte
+// cannot turn a sealed value of one format into a valid one of another.
 const (
 	formatVersion = 1
 
@@ -38,30 +37,28 @@ const (
 	rowKeyLabel   = "pouncet row mac v1"
 )
 
-// Binding is what a sealed value belongs to. All are ids rather than names,
-// so that a rename leaves the value alone; Environment may be
-// backend.AnyEnvironment. The deployment and the environment key belong to it too:
-// the Key adds them, so that no caller can forget to.
+// Binding says what a sealed value belongs to. Its fields are ids, not names, so that a rename does not affect the
+// value. Environment may be backend.AnyEnvironment. The Key adds the deployment and its own id, so that no caller can
+// forget them.
 type Binding struct {
 	Project     string
 	Environment string
 	Scope       string
 	Object      string
 	Version     int64
-	Type        string // "" for none
-	SchemaHash  string // of the schema that the value was checked against
+	Type        string // "" if the secret has no type
+	SchemaHash  string // the hash of the schema that the value was checked against
 }
 
-// Key is an environment key, unwrapped. It is safe for concurrent use. Neither
-// printing nor marshalling it shows more than its id.
+// Key is an unwrapped environment key. It seals and opens values and signs rows. It is safe for concurrent use.
+// Printing or marshalling it shows only its id.
 type Key struct {
 	deployment  string
 	id          string
 	project     string
 	environment string
 
-	// Behind funcs for the reason that backend.Value has: fmt follows slices
-	// in unexported fields, and prints no more of a func than its address.
+	// These are funcs because fmt prints the bytes of a slice in an unexported field, but only the address of a func.
 	environmentKey func() []byte
 	rowKey         func() []byte
 }
@@ -69,7 +66,7 @@ type Key struct {
 func newKey(deployment string, w WrappedKey, plaintext []byte) (*Key, error) {
 	rowKey, err := hkdf.Expand(sha256.New, plaintext, rowKeyLabel, keySize)
 	if err != nil {
-		return nil, defect("deriving a row key", err)
+		return nil, cryptoError("deriving a row key", err)
 	}
 	return &Key{
 		deployment: deployment, id: w.ID, project: w.Project, environment: w.Environment,
@@ -78,26 +75,26 @@ func newKey(deployment string, w WrappedKey, plaintext []byte) (*Key, error) {
 	}, nil
 }
 
-// ID is the environment key's id, as in its WrappedKey.
+// ID returns the id of the environment key, as in its WrappedKey.
 func (k *Key) ID() string { return k.id }
 
-// String names the key by its id.
+// String returns a text that shows the id and no key bytes.
 func (k *Key) String() string { return "environment key " + k.id }
 
-// GoString is String: no verb shows more.
+// GoString returns the same as String, so that %#v shows no key bytes either.
 func (k *Key) GoString() string { return k.String() }
 
-// Seal encrypts a value as what b says. The result is Overhead bytes longer. It
-// fails for a place that is not the key's own, which is a caller's defect:
-// sealing there would make a value that the rightful key never opens.
+// Seal encrypts a value and binds it to b. The result is Overhead bytes longer. ErrInternal means that b names another
+// project or environment than the key's: the right key could never open such a value.
 func (k *Key) Seal(b Binding, plaintext []byte) ([]byte, error) {
 	if b.Project != k.project || b.Environment != k.environment {
-		return nil, backend.Errorf(backend.CodeInternal, "%s is not a key of environment %s in project %s", k, b.Environment, b.Project)
+		return nil, backend.Errorf(backend.CodeInternal, "%s does not belong to environment %s of project %s",
+			k, b.Environment, b.Project)
 	}
 	sealed := make([]byte, headerSize, Overhead+len(plaintext))
 	sealed[0] = formatVersion
 	salt := sealed[1 : 1+saltSize]
-	_, _ = rand.Read(salt) // never fails: it aborts the program instead
+	_, _ = rand.Read(salt) // never returns an error: it crashes the program instead
 	aead, commitment, err := k.derive(salt)
 	if err != nil {
 		return nil, err
@@ -106,8 +103,8 @@ func (k *Key) Seal(b Binding, plaintext []byte) ([]byte, error) {
 	return aead.Seal(sealed, nil, plaintext, k.additionalData(b)), nil
 }
 
-// Open decrypts what Seal returned for an equal Binding. Anything else gives
-// ErrCorrupt, and does not tell in what it differs.
+// Open decrypts what Seal returned for an equal Binding. Anything else gives ErrCorrupt. The error does not say what
+// differs.
 func (k *Key) Open(b Binding, sealed []byte) ([]byte, error) {
 	if len(sealed) < Overhead || sealed[0] != formatVersion {
 		return nil, k.corrupt(b)
@@ -126,33 +123,32 @@ func (k *Key) Open(b Binding, sealed []byte) ([]byte, error) {
 	return plaintext, nil
 }
 
-// derive makes the key of one value, and the commitment to the environment key.
+// derive returns the cipher of one value and the commitment to the environment key.
 func (k *Key) derive(salt []byte) (cipher.AEAD, []byte, error) {
 	pseudorandom, err := hkdf.Extract(sha256.New, k.environmentKey(), salt)
 	if err != nil {
-		return nil, nil, defect("deriving a value's key", err)
+		return nil, nil, cryptoError("deriving a value's key", err)
 	}
-	// Two blocks of one expansion are as independent as two expansions, and
-	// cost less.
+	// Two blocks of one expansion are as independent as two expansions, and cost less.
 	derived, err := hkdf.Expand(sha256.New, pseudorandom, valueKeyLabel, keySize+commitmentSize)
 	if err != nil {
-		return nil, nil, defect("deriving a value's key", err)
+		return nil, nil, cryptoError("deriving a value's key", err)
 	}
 	block, err := aes.NewCipher(derived[:keySize])
 	if err != nil {
-		return nil, nil, defect("making a cipher", err)
+		return nil, nil, cryptoError("making a cipher", err)
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		return nil, nil, defect("making a cipher", err)
+		return nil, nil, cryptoError("making a cipher", err)
 	}
 	return aead, derived[keySize:], nil
 }
 
-// additionalData writes the format and every field behind its length: no two
-// bindings give the same bytes.
+// additionalData writes the format and every field with its length before it, so that no two bindings give the same
+// bytes.
 func (k *Key) additionalData(b Binding) []byte {
-	out := make([]byte, 0, 512) // room for ten fields of the usual lengths
+	out := make([]byte, 0, 512) // enough for ten fields of common lengths
 	for _, field := range [...]string{
 		formatLabel, k.deployment, b.Project, b.Environment, b.Scope, b.Object,
 	} {
@@ -171,12 +167,13 @@ func appendField[T string | []byte](out []byte, field T) []byte {
 }
 
 func (k *Key) corrupt(b Binding) *backend.Error {
-	return backend.Errorf(backend.CodeCorrupt, "version %d of %s does not open under %s", b.Version, backend.Quote(b.Object), k).
-		WithHint("restore it from a backup, or set it anew")
+	return backend.Errorf(backend.CodeCorrupt, "version %d of object %s cannot be decrypted with %s",
+		b.Version, backend.Quote(b.Object), k).
+		WithHint("restore the database from a backup, or set a new value")
 }
 
-// defect is what cryptography of the standard library reports for arguments of
-// a wrong size, and for nothing else.
-func defect(doing string, err error) *backend.Error {
+// cryptoError wraps an error of the standard library's cryptography. Those errors only report arguments of a wrong
+// size, so they are defects of this package.
+func cryptoError(doing string, err error) *backend.Error {
 	return backend.Errorf(backend.CodeInternal, "%s: %w", doing, err)
 }

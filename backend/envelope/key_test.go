@@ -23,7 +23,7 @@ var binding = envelope.Binding{
 
 var unwrapped = envelope.WrappedKey{ID: "key-id", Project: binding.Project, Environment: binding.Environment}
 
-// newKeyFile makes a key file in a folder of the test and returns its URI.
+// newKeyFile creates a key file in a temporary folder and returns its URI.
 func newKeyFile(t testing.TB) string {
 	t.Helper()
 	uri := "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "key"))
@@ -67,7 +67,7 @@ func mustNotOpen(t testing.TB, k *envelope.Key, b envelope.Binding, sealed []byt
 	}
 }
 
-func TestSealAndOpen(t *testing.T) {
+func TestSealAndOpen(t *testing.T) { // TestFIPSOnly looks for this name
 	k := newKey(t)
 	for _, value := range []string{"", "x", "sooper dooper secret string", strings.Repeat("\x00\xff", 40_000)} {
 		sealed := seal(t, k, value)
@@ -81,20 +81,22 @@ func TestSealAndOpen(t *testing.T) {
 	}
 }
 
-func TestSealIsNeverTheSame(t *testing.T) {
+func TestSealingTwiceGivesDifferentBytes(t *testing.T) {
 	k := newKey(t)
 	a, b := seal(t, k, "value"), seal(t, k, "value")
-	for name, part := range map[string][2]int{"salt": {1, 33}, "commitment": {33, 65}, "nonce": {65, 77}, "ciphertext": {77, len(a)}} {
+	for name, part := range map[string][2]int{
+		"salt": {1, 33}, "commitment": {33, 65}, "nonce": {65, 77}, "ciphertext": {77, len(a)},
+	} {
 		if bytes.Equal(a[part[0]:part[1]], b[part[0]:part[1]]) {
-			t.Errorf("two sealings of one value share their %s", name)
+			t.Errorf("two sealed values have the same %s", name)
 		}
 	}
 	if bytes.Contains(a, []byte("value")) {
-		t.Error("the value shows")
+		t.Error("the sealed bytes contain the value")
 	}
 }
 
-func TestEveryFieldOfABindingBinds(t *testing.T) {
+func TestOpenRefusesAnotherBinding(t *testing.T) {
 	k := newKey(t)
 	sealed := seal(t, k, "value")
 	for name, change := range map[string]func(b *envelope.Binding){
@@ -116,9 +118,8 @@ func TestEveryFieldOfABindingBinds(t *testing.T) {
 	}
 }
 
-// The deployment and the environment key's id belong to what is bound, too: here the
-// same 32 bytes stand behind keys that differ in nothing else.
-func TestDeploymentAndScopeKeyBind(t *testing.T) {
+// All keys of this test have the same 32 bytes. They differ in the deployment or the id only.
+func TestOpenRefusesAnotherDeploymentOrKeyID(t *testing.T) {
 	constant := func(deployment, id string) *envelope.Key {
 		r := envelope.New(envelope.Options{Deployment: deployment, OpenKey: fakeOpener(&fakeKMS{})})
 		w := unwrapped
@@ -131,13 +132,13 @@ func TestDeploymentAndScopeKeyBind(t *testing.T) {
 	}
 	sealed := seal(t, constant("deployment-id", "key-id"), "value")
 	if _, err := constant("deployment-id", "key-id").Open(binding, sealed); err != nil {
-		t.Fatalf("the same key does not open it: %v", err)
+		t.Fatalf("the same key cannot open the value: %v", err)
 	}
 	mustNotOpen(t, constant("another", "key-id"), binding, sealed)
 	mustNotOpen(t, constant("deployment-id", "another"), binding, sealed)
 }
 
-func TestAnotherKeyDoesNotOpen(t *testing.T) {
+func TestOpenRefusesAnotherKey(t *testing.T) {
 	mustNotOpen(t, newKey(t), binding, seal(t, newKey(t), "value"))
 }
 
@@ -155,7 +156,7 @@ func TestSealRefusesAnotherPlace(t *testing.T) {
 	}
 }
 
-func TestTruncatedOrExtendedDoesNotOpen(t *testing.T) {
+func TestOpenRefusesTruncatedOrExtendedBytes(t *testing.T) {
 	k := newKey(t)
 	sealed := seal(t, k, "value")
 	for n := range sealed {
@@ -166,7 +167,7 @@ func TestTruncatedOrExtendedDoesNotOpen(t *testing.T) {
 	mustNotOpen(t, k, binding, nil)
 }
 
-func TestEveryBitCounts(t *testing.T) {
+func TestOpenRefusesAnyFlippedBit(t *testing.T) {
 	k := newKey(t)
 	sealed := seal(t, k, "value")
 	for bit := range len(sealed) * 8 {
@@ -176,9 +177,8 @@ func TestEveryBitCounts(t *testing.T) {
 	}
 }
 
-// The commitment is in nothing that AES-GCM checks, so only a comparison can
-// notice that it is another's.
-func TestCommitmentIsChecked(t *testing.T) {
+// AES-GCM does not cover the commitment, so only the comparison can notice a wrong one.
+func TestOpenRefusesAnotherCommitment(t *testing.T) {
 	k := newKey(t)
 	sealed, other := seal(t, k, "value"), seal(t, k, "value")
 	copy(sealed[33:65], other[33:65])
@@ -197,36 +197,36 @@ func TestMAC(t *testing.T) {
 	row := fields("row", "ab", "c", "")
 	mac := k.MAC(row...)
 	if len(mac) != 32 || !k.VerifyMAC(mac, row...) || !bytes.Equal(mac, k.MAC(row...)) {
-		t.Fatal("a row does not verify under its own MAC")
+		t.Fatal("the MAC of a row does not verify")
 	}
 	for name, other := range map[string][][]byte{
 		"shifted":        fields("row", "a", "bc", ""),
 		"merged":         fields("row", "abc", "", ""),
 		"swapped":        fields("row", "c", "ab", ""),
-		"another kind":   fields("version", "ab", "c", ""),
+		"another type":   fields("version", "ab", "c", ""),
 		"a field less":   fields("row", "ab", "c"),
 		"a field more":   fields("row", "ab", "c", "", ""),
 		"length in data": fields("row", "ab\x00\x00\x00\x00\x00\x00\x00\x01c", ""),
-		"none":           nil,
+		"no fields":      nil,
 	} {
 		if k.VerifyMAC(mac, other...) {
-			t.Errorf("%s: verifies", name)
+			t.Errorf("the MAC verifies for other fields: %s", name)
 		}
 	}
 	for n := range mac {
 		if k.VerifyMAC(mac[:n], row...) {
-			t.Errorf("the first %d bytes of a MAC verify", n)
+			t.Errorf("the first %d bytes of the MAC verify", n)
 		}
 	}
 	if newKey(t).VerifyMAC(mac, row...) {
-		t.Error("verifies under another key")
+		t.Error("the MAC verifies with another key")
 	}
 }
 
 func TestKeyHidesItsBytes(t *testing.T) {
 	r := envelope.New(envelope.Options{Deployment: "d", OpenKey: fakeOpener(&fakeKMS{})})
 	_, k := generate(t, r, "fake")
-	// What the fake's constant data key looks like when printed one way or another.
+	// The data key of the fake KMS, as the verbs of fmt print it.
 	canaries := []string{
 		string(bytes.Repeat([]byte{constantByte}, 8)),
 		fmt.Sprintf("%x", bytes.Repeat([]byte{constantByte}, 8)),
@@ -236,7 +236,9 @@ func TestKeyHidesItsBytes(t *testing.T) {
 	encoded, _ := json.Marshal(k)
 	shown := string(encoded)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
-		shown += fmt.Sprintf(verb, k) + fmt.Sprintf(verb, *k) + fmt.Sprintf(verb, struct{ K any }{*k}) + fmt.Sprintf(verb, r)
+		for _, v := range []any{k, *k, struct{ K any }{*k}, r} {
+			shown += fmt.Sprintf(verb, v)
+		}
 	}
 	for _, canary := range canaries {
 		if strings.Contains(shown, canary) {
@@ -266,7 +268,7 @@ func FuzzOpenInvertsSeal(f *testing.F) {
 	})
 }
 
-func FuzzMutatedNeverOpens(f *testing.F) {
+func FuzzOpenRefusesMutatedBytes(f *testing.F) {
 	k := newKey(f)
 	f.Add([]byte("value"), 0, byte(1), 0)
 	f.Add([]byte("value"), 40, byte(0x80), 0)
@@ -288,8 +290,8 @@ func FuzzMutatedNeverOpens(f *testing.F) {
 	})
 }
 
-// FuzzOpenAnything: what was never sealed does not open, and does no harm.
-func FuzzOpenAnything(f *testing.F) {
+// FuzzOpenRefusesArbitraryBytes checks that bytes that Seal did not make give ErrCorrupt and no panic.
+func FuzzOpenRefusesArbitraryBytes(f *testing.F) {
 	k := newKey(f)
 	f.Add([]byte(nil))
 	f.Add(append([]byte{1}, make([]byte, envelope.Overhead)...))

@@ -17,87 +17,85 @@ import (
 )
 
 const (
-	// DefaultTTL and DefaultMaxAge are how long a Keyring uses a key unasked,
-	// and how long at most while the KMS does not answer.
-	DefaultTTL    = 5 * time.Minute
+	// DefaultTTL is how long a Keyring uses a key before it asks the KMS again.
+	DefaultTTL = 5 * time.Minute
+	// DefaultMaxAge is how long a Keyring uses a key while the KMS is unavailable.
 	DefaultMaxAge = time.Hour
 
-	// retryAfter is how long a KMS that did not answer is left alone while
-	// there are cached keys: asking it takes seconds, at every read.
+	// retryAfter is the pause after a failed KMS call while a cached key can be used. Without the pause every read
+	// would wait seconds for the KMS.
 	retryAfter = 15 * time.Second
-	// patience is how long a read that has a cached key waits for a KMS that
-	// is slow to confirm it. The call goes on without it.
-	patience = 2 * time.Second
-	// fetchTimeout ends a KMS call that no caller's context does.
+	// slowAfter is how long a read with a cached key waits for the KMS. Then it uses the cached key; the KMS call
+	// continues.
+	slowAfter = 2 * time.Second
+	// fetchTimeout limits a KMS call. The caller's context does not end it, because others may wait for the same call.
 	fetchTimeout = 30 * time.Second
 )
 
-// WrappedKey is an environment key as it is stored.
+const restoreDatabase = "restore the database from a backup"
+
+// WrappedKey is an environment key as the database stores it.
 type WrappedKey struct {
 	ID          string
 	Project     string
 	Environment string // or backend.AnyEnvironment
-	KMSKey      string // URI of the KMS key that wrapped it
+	KMSKey      string // the URI of the KMS key that wrapped it
 	Blob        []byte
 }
 
 // Options configure a Keyring.
 type Options struct {
-	// Deployment is the id of the database. A copy of a wrapped key or of a
-	// sealed value does not open in another deployment.
+	// Deployment is the id of the database. Wrapped keys and sealed values do not open in another deployment.
 	Deployment string
-	// OpenKey finds a KMS key by URI; nil means kms.Open. A Keyring asks for
-	// each URI once, and keeps the key.
+	// OpenKey opens a KMS key by its URI; nil means kms.Open. A Keyring opens each URI once and keeps the key.
 	OpenKey func(ctx context.Context, uri string) (kms.Key, error)
-	// TTL is how long an environment key is used before the KMS is asked for it
-	// again: how soon a disabled KMS key takes effect. 0 means DefaultTTL.
+	// TTL is how long a Keyring uses an environment key before it asks the KMS again. A disabled KMS key takes effect
+	// after TTL at the latest. 0 means DefaultTTL.
 	TTL time.Duration
-	// MaxAge is how long an environment key is used at most while the KMS is
-	// unavailable, counted from when the KMS last gave it out. 0 means DefaultMaxAge.
+	// MaxAge is how long a Keyring uses an environment key while the KMS is unavailable, counted from the last time
+	// that the KMS unwrapped it. 0 means DefaultMaxAge.
 	MaxAge time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// Keyring unwraps environment keys and holds them for a while. It is safe for
-// concurrent use.
+// Keyring unwraps environment keys and caches them. It is safe for concurrent use.
 //
-// A key younger than TTL is used as it is. An older one is asked for again: if
-// the KMS gives it out, it is as new; if the KMS refuses (ErrKeyUnusable), the
-// key is forgotten at once; if the KMS is unavailable, the key is used on, and
-// the KMS asked again every 15 seconds, until MaxAge. Concurrent callers that
-// need the same key make one KMS call between them.
+// It uses a key younger than TTL without a call. For an older key it calls the KMS:
+//   - The KMS unwraps it: the key is used and its age starts again.
+//   - The KMS refuses (ErrKeyUnusable): the key is removed from the cache.
+//   - The KMS is unavailable: the cached key is used until MaxAge. The KMS is called again after 15 seconds.
+//
+// Concurrent callers that need the same key share one KMS call.
 type Keyring struct {
 	options Options
-	flights singleflight.Group
+	unwraps singleflight.Group
 
 	mu      sync.Mutex
 	kmsKeys map[string]kms.Key
-	held    map[identity]*holding
+	cached  map[identity]*cachedKey
 	health  map[string]Health
 }
 
-// identity is all of a WrappedKey. A row that was changed is never answered
-// from what was held for the row before.
+// identity holds all fields of a WrappedKey, so that a changed row never gets the cached key of the earlier row.
 type identity struct{ id, project, environment, kmsKey, blob string }
 
 func (w WrappedKey) identity() identity {
 	return identity{w.ID, w.Project, w.Environment, w.KMSKey, string(w.Blob)}
 }
 
-// flight names the call that fetches it; quoting keeps the parts apart.
-func (id identity) flight() string {
+// callKey names the shared KMS call. The quotes keep the parts apart.
+func (id identity) callKey() string {
 	return fmt.Sprintf("%q %q %q %q %q", id.id, id.project, id.environment, id.kmsKey, id.blob)
 }
 
-// holding is a cached key.
-type holding struct {
+type cachedKey struct {
 	key     *Key
-	fetched time.Time // when the KMS last gave it out
-	retry   time.Time // not to be asked for again before, during an outage
+	fetched time.Time // when the KMS last unwrapped it
+	retry   time.Time // during an outage: when to call the KMS again
 }
 
-// New makes a Keyring that holds nothing yet.
+// New returns an empty Keyring.
 func New(o Options) *Keyring {
 	if o.OpenKey == nil {
 		o.OpenKey = kms.Open
@@ -110,15 +108,13 @@ func New(o Options) *Keyring {
 	return &Keyring{
 		options: o,
 		kmsKeys: map[string]kms.Key{},
-		held:    map[identity]*holding{},
+		cached:  map[identity]*cachedKey{},
 		health:  map[string]Health{},
 	}
 }
 
-// Generate makes a new environment key for w, which has everything but a Blob, by one
-// KMS call. It returns w with its Blob, to be stored, and the key, which the
-// Keyring holds from then on. The errors are those of Key, and ErrInternal for
-// a w that is not complete.
+// Generate makes a new environment key for w with one KMS call. All fields of w but Blob are required. Generate returns
+// w with its Blob, for the caller to store, and the key, which is now cached. The errors are those of Key.
 func (r *Keyring) Generate(ctx context.Context, w WrappedKey) (WrappedKey, *Key, error) {
 	if err := w.check(); err != nil {
 		return WrappedKey{}, nil, err
@@ -129,79 +125,79 @@ func (r *Keyring) Generate(ctx context.Context, w WrappedKey) (WrappedKey, *Key,
 	}
 	plaintext, blob, err := root.GenerateDataKey(ctx, r.encryptionContext(w))
 	if ctx.Err() == nil {
-		r.note(w.KMSKey, err)
+		r.recordHealth(w.KMSKey, err)
 	}
 	if err != nil {
 		return WrappedKey{}, nil, err
 	}
 	w.Blob = blob
-	key, err := r.hold(w, plaintext)
+	key, err := r.cache(w, plaintext)
 	if err != nil {
 		return WrappedKey{}, nil, err
 	}
 	return w, key, nil
 }
 
-// Key returns the environment key that w is the wrapped form of, from memory where
-// the rules of Keyring allow it. ErrKeyUnusable and ErrUnavailable are as
-// kms.Key has them; ErrCorrupt says that w has no Blob. When ctx ends first,
-// the error is ErrUnavailable around ctx's, and nobody else's call suffers.
+// Key returns the environment key that w wraps, from memory where the rules of Keyring allow it. ErrKeyUnusable and
+// ErrUnavailable mean the same as in kms.Key. ErrCorrupt means that w has no Blob. ErrInternal means that another field
+// is missing. When ctx ends first, the error is ErrUnavailable and wraps ctx's error; other callers are not affected.
 func (r *Keyring) Key(ctx context.Context, w WrappedKey) (*Key, error) {
 	if err := w.check(); err != nil {
 		return nil, err
 	}
 	if len(w.Blob) == 0 {
-		return nil, backend.Errorf(backend.CodeCorrupt, "environment key %s has lost its wrapped form", w.ID).
-			WithHint("restore its row from a backup")
+		return nil, backend.Errorf(backend.CodeCorrupt, "environment key %s is stored without its wrapped bytes", w.ID).
+			WithHint(restoreDatabase)
 	}
 	id := w.identity()
 	fresh, stale := r.lookup(id)
 	if fresh != nil {
 		return fresh, nil
 	}
-	// The flight outlives the caller that happens to start it.
-	flight := r.flights.DoChan(id.flight(), func() (any, error) {
+	// Other callers may wait for the same call, so it does not end with the context of the caller that starts it.
+	call := r.unwraps.DoChan(id.callKey(), func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 		defer cancel()
 		return r.fetch(ctx, w)
 	})
-	var tired <-chan time.Time
+	var slow <-chan time.Time
 	if stale != nil {
-		timer := time.NewTimer(patience)
+		timer := time.NewTimer(slowAfter)
 		defer timer.Stop()
-		tired = timer.C
+		slow = timer.C
 	}
 	for {
 		select {
-		case landed := <-flight:
-			if landed.Err != nil {
-				return nil, landed.Err
+		case result := <-call:
+			if result.Err != nil {
+				return nil, result.Err
 			}
-			return landed.Val.(*Key), nil
-		case <-tired:
-			tired = nil
-			if key := r.postpone(id); key != nil { // unless it was refused this moment
-				r.note(w.KMSKey, backend.Errorf(backend.CodeUnavailable, "KMS key %s has not answered for %v", w.KMSKey, patience))
+			return result.Val.(*Key), nil
+		case <-slow:
+			slow = nil
+			if key := r.postpone(id); key != nil { // nil if the KMS has just refused the key
+				r.recordHealth(w.KMSKey, backend.Errorf(backend.CodeUnavailable,
+					"KMS key %s has not answered for %v", w.KMSKey, slowAfter))
 				return key, nil
 			}
 		case <-ctx.Done():
-			e := backend.Errorf(backend.CodeUnavailable, "environment key %s was not unwrapped before the call ended", w.ID)
+			e := backend.Errorf(backend.CodeUnavailable, "the call ended before environment key %s was unwrapped", w.ID)
 			e.Err = ctx.Err()
 			return nil, e
 		}
 	}
 }
 
-// fetch asks the KMS for a key. It runs once at a time for each identity.
+// fetch calls the KMS for a key and updates the cache. For each identity, one fetch runs at a time.
 func (r *Keyring) fetch(ctx context.Context, w WrappedKey) (*Key, error) {
-	// Another flight may have landed between the caller's look and this one.
+	// An earlier call may have ended after the caller looked into the cache.
 	if fresh, _ := r.lookup(w.identity()); fresh != nil {
 		return fresh, nil
 	}
 	plaintext, err := r.unwrap(ctx, w)
-	r.note(w.KMSKey, err)
+	r.recordHealth(w.KMSKey, err)
 	if err == nil {
-		return r.hold(w, plaintext)
+		return r.cache(w, plaintext)
 	}
 	if errors.Is(err, backend.ErrUnavailable) {
 		if key := r.postpone(w.identity()); key != nil {
@@ -209,7 +205,7 @@ func (r *Keyring) fetch(ctx context.Context, w WrappedKey) (*Key, error) {
 		}
 		return nil, err
 	}
-	r.drop(w.identity())
+	r.forget(w.identity())
 	return nil, err
 }
 
@@ -221,8 +217,8 @@ func (r *Keyring) unwrap(ctx context.Context, w WrappedKey) ([]byte, error) {
 	return root.Decrypt(ctx, w.Blob, r.encryptionContext(w))
 }
 
-// encryptionContext says where an environment key belongs, in ids: the KMS writes it
-// to its log, where names would tell more than they should.
+// encryptionContext says where an environment key belongs. It holds ids only, because the KMS writes it to its log and
+// names would reveal too much there.
 func (r *Keyring) encryptionContext(w WrappedKey) map[string]string {
 	return map[string]string{
 		"pouncet:deployment":  r.options.Deployment,
@@ -246,62 +242,61 @@ func (r *Keyring) kmsKey(ctx context.Context, uri string) (kms.Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if first, ok := r.kmsKeys[uri]; ok {
-		return first, nil // opened at the same time; it may be connected already
+		return first, nil // another caller opened it at the same time, and it may be connected already
 	}
 	r.kmsKeys[uri] = key
 	return key, nil
 }
 
-// AtHand returns a key without asking the KMS: nil if that would be needed.
+// Cached returns a key from memory without a KMS call, or nil if it takes one.
 func (r *Keyring) Cached(w WrappedKey) *Key {
 	fresh, _ := r.lookup(w.identity())
 	return fresh
 }
 
-// lookup returns a held key: as fresh, if it is to be used as it is; as stale,
-// if the KMS is to be asked first, and the key used should it not answer.
+// lookup returns a cached key: as fresh, if it can be used without a call; as stale, if the KMS must be called first
+// and the key is only for an outage.
 func (r *Keyring) lookup(id identity) (fresh, stale *Key) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h := r.live(id)
+	c := r.usable(id)
 	switch now := r.options.Now(); {
-	case h == nil:
+	case c == nil:
 		return nil, nil
-	case now.Sub(h.fetched) < r.options.TTL, now.Before(h.retry):
-		return h.key, nil
+	case now.Sub(c.fetched) < r.options.TTL, now.Before(c.retry):
+		return c.key, nil
 	default:
-		return nil, h.key
+		return nil, c.key
 	}
 }
 
-// postpone leaves the KMS alone for a while, and returns the key that is to be
-// used meanwhile: nil if none is held, or none is young enough.
+// postpone delays the next KMS call for a key by retryAfter and returns the key to use until then, or nil if no usable
+// key is cached.
 func (r *Keyring) postpone(id identity) *Key {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	h := r.live(id)
-	if h == nil {
+	c := r.usable(id)
+	if c == nil {
 		return nil
 	}
-	h.retry = r.options.Now().Add(retryAfter)
-	return h.key
+	c.retry = r.options.Now().Add(retryAfter)
+	return c.key
 }
 
-// live is what is held under id, if it is below its maximum age. The caller
-// holds mu.
-func (r *Keyring) live(id identity) *holding {
-	h := r.held[id]
-	if h == nil || r.options.Now().Sub(h.fetched) >= r.options.MaxAge {
-		delete(r.held, id)
+// usable returns the cached key if it is below its maximum age, and removes it otherwise. The caller holds mu.
+func (r *Keyring) usable(id identity) *cachedKey {
+	c := r.cached[id]
+	if c == nil || r.options.Now().Sub(c.fetched) >= r.options.MaxAge {
+		delete(r.cached, id)
 		return nil
 	}
-	return h
+	return c
 }
 
-func (r *Keyring) hold(w WrappedKey, plaintext []byte) (*Key, error) {
+func (r *Keyring) cache(w WrappedKey, plaintext []byte) (*Key, error) {
 	if len(plaintext) != keySize {
-		return nil, backend.Errorf(backend.CodeKeyUnusable, "environment key %s has %d bytes instead of %d", w.ID, len(plaintext), keySize).
-			WithHint("restore its row from a backup")
+		return nil, backend.Errorf(backend.CodeKeyUnusable, "environment key %s has %d bytes instead of %d",
+			w.ID, len(plaintext), keySize).WithHint(restoreDatabase)
 	}
 	key, err := newKey(r.options.Deployment, w, plaintext)
 	if err != nil {
@@ -309,24 +304,24 @@ func (r *Keyring) hold(w WrappedKey, plaintext []byte) (*Key, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for id := range r.held {
-		r.live(id) // forgets those past their age, which nobody may ever ask for again
+	for id := range r.cached {
+		r.usable(id) // removes a key past its maximum age, also if no caller ever asks for it again
 	}
-	r.held[w.identity()] = &holding{key: key, fetched: r.options.Now()}
+	r.cached[w.identity()] = &cachedKey{key: key, fetched: r.options.Now()}
 	return key, nil
 }
 
-func (r *Keyring) drop(id identity) {
+func (r *Keyring) forget(id identity) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.held, id)
+	delete(r.cached, id)
 }
 
-// check refuses a key without a place: an empty part in the encryption context
-// would bind it to nothing.
+// check refuses a key with an empty id: an empty part of the encryption context would not bind the key to anything.
 func (w WrappedKey) check() error {
 	if w.ID == "" || w.Project == "" || w.Environment == "" || w.KMSKey == "" {
-		return backend.Errorf(backend.CodeInternal, "environment key %s lacks its id, project, environment or KMS key", backend.Quote(w.ID))
+		return backend.Errorf(backend.CodeInternal, "environment key %s has no id, project, environment or KMS key",
+			backend.Quote(w.ID))
 	}
 	return nil
 }

@@ -17,16 +17,15 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 )
 
-// constantByte is what the fake's one data key consists of.
+// constantByte is every byte of fakeKMS's data key.
 const constantByte = 0xa7
 
-// fakeKMS has one data key and no wrapping worth the name: what the real ones
-// do is tested with them. It counts calls and does what it is told.
+// fakeKMS has one data key and does not wrap it. It counts calls and can fail or hang. Other tests use a real KMS.
 type fakeKMS struct {
 	calls atomic.Int64
-	err   error         // its answer
-	block chan struct{} // when set, calls wait for it to be closed
-	short bool
+	err   error         // if set, calls return it
+	block chan struct{} // if set, calls wait until it is closed
+	short bool          // return a data key of one byte
 }
 
 func fakeOpener(f *fakeKMS) func(context.Context, string) (kms.Key, error) {
@@ -67,48 +66,52 @@ func wrapped(id string) envelope.WrappedKey {
 	return envelope.WrappedKey{ID: id, Project: "p", Environment: "e", KMSKey: "fake", Blob: []byte("wrapped")}
 }
 
-// With a TTL of five minutes and a maximum age of an hour; times are after the start.
+// The TTL is 5 minutes and the maximum age is 1 hour.
 func TestKeyringRules(t *testing.T) {
 	type step struct {
-		at    time.Duration
-		kms   error // what the KMS answers from now on
-		want  error // what Key returns
-		calls int64 // made in all
+		at    time.Duration // after the start
+		kms   error         // what the KMS returns from now on
+		want  error         // what Key returns
+		calls int64         // the total number of KMS calls
 	}
 	const m = time.Minute
 	for _, c := range []struct {
 		name  string
 		steps []step
 	}{
-		{"within the TTL the KMS is not asked", []step{
+		{"before the TTL ends, the KMS is not called", []step{
 			{0, nil, nil, 1}, {4 * m, outage, nil, 1}, {5*m - 1, refusal, nil, 1},
 		}},
-		{"after the TTL it is asked again, and the TTL starts anew", []step{
+		{"after the TTL, the KMS is called and the TTL starts again", []step{
 			{0, nil, nil, 1}, {5 * m, nil, nil, 2}, {9 * m, refusal, nil, 2}, {10 * m, nil, nil, 3},
 		}},
-		{"an outage is outlived until the maximum age", []step{
+		{"in an outage, the key is used until the maximum age", []step{
 			{0, nil, nil, 1}, {5 * m, outage, nil, 2}, {30 * m, outage, nil, 3}, {60*m - 1, outage, nil, 4},
 			{60 * m, outage, backend.ErrUnavailable, 5}, {61 * m, outage, backend.ErrUnavailable, 6}, {62 * m, nil, nil, 7},
 		}},
-		{"the maximum age counts from when the KMS last gave the key out", []step{
-			{0, nil, nil, 1}, {50 * m, nil, nil, 2}, {51 * m, outage, nil, 2}, {109 * m, outage, nil, 3}, {110 * m, outage, backend.ErrUnavailable, 4},
+		{"the maximum age counts from the last unwrapping", []step{
+			{0, nil, nil, 1}, {50 * m, nil, nil, 2}, {51 * m, outage, nil, 2}, {109 * m, outage, nil, 3},
+			{110 * m, outage, backend.ErrUnavailable, 4},
 		}},
-		{"during an outage the KMS is left alone for a while", []step{
-			{0, nil, nil, 1}, {5 * m, outage, nil, 2}, {5*m + 14*time.Second, outage, nil, 2}, {5*m + 15*time.Second, outage, nil, 3},
+		{"in an outage, the KMS is called again after 15 seconds", []step{
+			{0, nil, nil, 1}, {5 * m, outage, nil, 2}, {5*m + 14*time.Second, outage, nil, 2},
+			{5*m + 15*time.Second, outage, nil, 3},
 		}},
-		{"the maximum age ends that while", []step{
+		{"the maximum age ends the pause of 15 seconds", []step{
 			{0, nil, nil, 1}, {60*m - time.Second, outage, nil, 2}, {60 * m, outage, backend.ErrUnavailable, 3},
 		}},
-		{"after an outage all is as before", []step{
-			{0, nil, nil, 1}, {5 * m, outage, nil, 2}, {6 * m, nil, nil, 3}, {10 * m, refusal, nil, 3}, {11 * m, refusal, backend.ErrKeyUnusable, 4},
+		{"after an outage, the TTL counts again", []step{
+			{0, nil, nil, 1}, {5 * m, outage, nil, 2}, {6 * m, nil, nil, 3}, {10 * m, refusal, nil, 3},
+			{11 * m, refusal, backend.ErrKeyUnusable, 4},
 		}},
-		{"a refusal forgets the key at once", []step{
+		{"a refusal removes the key", []step{
 			{0, nil, nil, 1}, {5 * m, refusal, backend.ErrKeyUnusable, 2}, {5*m + 1, outage, backend.ErrUnavailable, 3},
 		}},
-		{"a refusal in an outage forgets it too", []step{
-			{0, nil, nil, 1}, {5 * m, outage, nil, 2}, {6 * m, refusal, backend.ErrKeyUnusable, 3}, {7 * m, outage, backend.ErrUnavailable, 4},
+		{"a refusal after an outage removes the key", []step{
+			{0, nil, nil, 1}, {5 * m, outage, nil, 2}, {6 * m, refusal, backend.ErrKeyUnusable, 3},
+			{7 * m, outage, backend.ErrUnavailable, 4},
 		}},
-		{"nothing held, nothing outlived", []step{
+		{"without a cached key, an outage is an error", []step{
 			{0, outage, backend.ErrUnavailable, 1}, {1, refusal, backend.ErrKeyUnusable, 2}, {2, nil, nil, 3},
 		}},
 	} {
@@ -124,7 +127,7 @@ func TestKeyringRules(t *testing.T) {
 					t.Fatalf("step %d, at %v: got %v and %v, want %v", i, s.at, k, err, s.want)
 				}
 				if got := f.calls.Load(); got != s.calls {
-					t.Fatalf("step %d, at %v: %d calls in all, want %d", i, s.at, got, s.calls)
+					t.Fatalf("step %d, at %v: got %d calls in total, want %d", i, s.at, got, s.calls)
 				}
 			}
 		})
@@ -134,7 +137,9 @@ func TestKeyringRules(t *testing.T) {
 func TestTTLIsNeverLongerThanMaxAge(t *testing.T) {
 	now := time.Now()
 	f := &fakeKMS{}
-	r := envelope.New(envelope.Options{OpenKey: fakeOpener(f), TTL: time.Hour, MaxAge: time.Minute, Now: func() time.Time { return now }})
+	r := envelope.New(envelope.Options{
+		OpenKey: fakeOpener(f), TTL: time.Hour, MaxAge: time.Minute, Now: func() time.Time { return now },
+	})
 	if _, err := r.Key(t.Context(), wrapped("k")); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +149,7 @@ func TestTTLIsNeverLongerThanMaxAge(t *testing.T) {
 	}
 }
 
-func TestGenerateHoldsWhatItMakes(t *testing.T) {
+func TestGenerateCachesTheKey(t *testing.T) {
 	f := &fakeKMS{}
 	r := envelope.New(envelope.Options{OpenKey: fakeOpener(f)})
 	w, made := generate(t, r, "fake")
@@ -153,7 +158,7 @@ func TestGenerateHoldsWhatItMakes(t *testing.T) {
 	}
 	got, err := r.Key(t.Context(), w)
 	if err != nil || got != made {
-		t.Errorf("got %v and %v, want the key that was made", got, err)
+		t.Errorf("got %v and error %v, want the generated key", got, err)
 	}
 	if n := f.calls.Load(); n != 1 {
 		t.Errorf("%d calls, want 1", n)
@@ -170,7 +175,7 @@ func TestGenerateDuringAnOutage(t *testing.T) {
 	}
 }
 
-func TestChangedRowIsNotAnsweredFromMemory(t *testing.T) {
+func TestChangedRowIsNotReadFromTheCache(t *testing.T) {
 	f := &fakeKMS{}
 	r := envelope.New(envelope.Options{OpenKey: fakeOpener(f)})
 	if _, err := r.Key(t.Context(), wrapped("k")); err != nil {
@@ -187,15 +192,15 @@ func TestChangedRowIsNotAnsweredFromMemory(t *testing.T) {
 		w := wrapped("k")
 		change(&w)
 		if _, err := r.Key(t.Context(), w); !errors.Is(err, backend.ErrKeyUnusable) {
-			t.Errorf("%s: got %v, want the KMS's refusal", name, err)
+			t.Errorf("changed %s: got %v, want ErrKeyUnusable from the KMS", name, err)
 		}
 	}
 	if _, err := r.Key(t.Context(), wrapped("k")); err != nil {
-		t.Errorf("the row as it was: %v", err)
+		t.Errorf("unchanged row: %v", err)
 	}
 }
 
-func TestIncompleteWrappedKeys(t *testing.T) {
+func TestIncompleteWrappedKeyIsRefused(t *testing.T) {
 	f := &fakeKMS{}
 	r := envelope.New(envelope.Options{OpenKey: fakeOpener(f)})
 	for name, change := range map[string]func(w *envelope.WrappedKey){
@@ -219,7 +224,7 @@ func TestIncompleteWrappedKeys(t *testing.T) {
 		t.Errorf("without blob: got %v, want ErrCorrupt", err)
 	}
 	if n := f.calls.Load(); n != 0 {
-		t.Errorf("%d calls for what is no key", n)
+		t.Errorf("%d KMS calls for incomplete keys, want 0", n)
 	}
 	f.short = true
 	if _, err := r.Key(t.Context(), wrapped("k")); !errors.Is(err, backend.ErrKeyUnusable) {
@@ -253,17 +258,17 @@ func TestConcurrentMissesMakeOneCall(t *testing.T) {
 	}
 }
 
-func TestCancelledCallerFailsAlone(t *testing.T) {
+func TestCancelledCallerDoesNotEndTheSharedCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeKMS{block: make(chan struct{})}
 		r := envelope.New(envelope.Options{OpenKey: fakeOpener(f)})
-		impatient, cancel := context.WithCancel(t.Context())
+		cancelled, cancel := context.WithCancel(t.Context())
 		first, second := make(chan error, 1), make(chan error, 1)
 		go func() {
-			_, err := r.Key(impatient, wrapped("k"))
+			_, err := r.Key(cancelled, wrapped("k"))
 			first <- err
 		}()
-		synctest.Wait() // the impatient one has started the call
+		synctest.Wait() // the first caller has started the KMS call
 		go func() {
 			_, err := r.Key(t.Context(), wrapped("k"))
 			second <- err
@@ -271,11 +276,11 @@ func TestCancelledCallerFailsAlone(t *testing.T) {
 		synctest.Wait()
 		cancel()
 		if err := <-first; !errors.Is(err, context.Canceled) || !errors.Is(err, backend.ErrUnavailable) {
-			t.Errorf("the one that was cancelled: got %v, want ErrUnavailable around context.Canceled", err)
+			t.Errorf("cancelled caller: got %v, want ErrUnavailable around context.Canceled", err)
 		}
 		close(f.block)
 		if err := <-second; err != nil {
-			t.Errorf("the other: %v", err)
+			t.Errorf("second caller: %v", err)
 		}
 		if n := f.calls.Load(); n != 1 {
 			t.Errorf("%d calls, want 1", n)
@@ -283,9 +288,8 @@ func TestCancelledCallerFailsAlone(t *testing.T) {
 	})
 }
 
-// A KMS that accepts calls and does not answer them holds nobody up for long
-// who has a key that may still be used.
-func TestHangingKMS(t *testing.T) {
+// Times are asserted here because synctest's clock is exact.
+func TestHangingKMSDelaysReadersWithACachedKeyOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeKMS{}
 		r := envelope.New(envelope.Options{OpenKey: fakeOpener(f)})
@@ -294,27 +298,27 @@ func TestHangingKMS(t *testing.T) {
 			k, err := r.Key(t.Context(), wrapped("k"))
 			return k, time.Since(start), err
 		}
-		held, _, err := key()
+		cached, _, err := key()
 		if err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(6 * time.Minute)
 		f.block = make(chan struct{})
-		if k, took, err := key(); err != nil || k != held || took != 2*time.Second {
-			t.Errorf("with a key at hand: %v, after %v, want it after 2s", err, took)
+		if k, took, err := key(); err != nil || k != cached || took != 2*time.Second {
+			t.Errorf("with a cached key: got error %v after %v, want the key after 2s", err, took)
 		}
 		if _, took, err := key(); err != nil || took != 0 {
-			t.Errorf("right after: %v, after %v, want it at once", err, took)
+			t.Errorf("the next read: got error %v after %v, want the key after 0s", err, took)
 		}
 		time.Sleep(2 * time.Hour)
 		if _, took, err := key(); !errors.Is(err, backend.ErrUnavailable) || took != 30*time.Second {
-			t.Errorf("past the maximum age: %v, after %v, want ErrUnavailable after 30s", err, took)
+			t.Errorf("past the maximum age: got error %v after %v, want ErrUnavailable after 30s", err, took)
 		}
 	})
 }
 
-// A refusal that comes after the callers were served from memory still counts.
-func TestLateRefusalForgetsTheKey(t *testing.T) {
+// The refusal comes after the caller got the cached key.
+func TestLateRefusalRemovesTheKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeKMS{}
 		r := envelope.New(envelope.Options{OpenKey: fakeOpener(f)})
@@ -340,7 +344,7 @@ func TestHealth(t *testing.T) {
 	f := &fakeKMS{}
 	r := envelope.New(envelope.Options{OpenKey: fakeOpener(f), Now: func() time.Time { return now }})
 	if got := r.Health(); len(got) != 0 {
-		t.Errorf("before anything happened: %v", got)
+		t.Errorf("before the first call: %v", got)
 	}
 	for _, c := range []struct {
 		after, since time.Duration
@@ -356,7 +360,8 @@ func TestHealth(t *testing.T) {
 		now, f.err = start.Add(c.after), c.err
 		_, _ = r.Key(t.Context(), wrapped("k"))
 		got := r.Health()
-		if len(got) != 1 || got[0].KMSKey != "fake" || !errors.Is(got[0].Err, c.err) || !got[0].Since.Equal(start.Add(c.since)) {
+		if len(got) != 1 || got[0].KMSKey != "fake" || !errors.Is(got[0].Err, c.err) ||
+			!got[0].Since.Equal(start.Add(c.since)) {
 			t.Errorf("after %v: got %v, want %v since %v", c.after, got, c.err, c.since)
 		}
 	}
@@ -368,7 +373,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-func TestOpenKeyIsAskedOncePerURI(t *testing.T) {
+func TestOpenKeyIsCalledOncePerURI(t *testing.T) {
 	opened := map[string]int{}
 	f := &fakeKMS{}
 	refused := backend.Errorf(backend.CodeInvalid, "not a KMS key of this configuration")
@@ -385,14 +390,14 @@ func TestOpenKeyIsAskedOncePerURI(t *testing.T) {
 		}
 	}
 	if opened["fake"] != 1 || f.calls.Load() != 3 {
-		t.Errorf("opened %d times for %d calls, want once for 3", opened["fake"], f.calls.Load())
+		t.Errorf("opened %d times for %d KMS calls, want once for 3", opened["fake"], f.calls.Load())
 	}
 	w := wrapped("k")
-	w.KMSKey = "aws-kms:///alias/somebody-elses"
+	w.KMSKey = "aws-kms:///alias/another-configuration"
 	if _, err := r.Key(t.Context(), w); !errors.Is(err, refused) {
-		t.Errorf("got %v, want what OpenKey said", err)
+		t.Errorf("got %v, want the error of OpenKey", err)
 	}
 	if _, _, err := r.Generate(t.Context(), w); !errors.Is(err, refused) {
-		t.Errorf("generating: got %v, want what OpenKey said", err)
+		t.Errorf("generating: got %v, want the error of OpenKey", err)
 	}
 }

@@ -8,13 +8,12 @@ import (
 	"encoding/binary"
 )
 
-// MAC signs a row of the database, given as its fields in an order that the
-// caller keeps to: HMAC-SHA256 under a key derived from the environment key for
-// nothing else. Each field counts with its length, so that no byte can move
-// from one field to the next; begin with a field that says what kind of row it is.
+// MAC signs a row of the database with HMAC-SHA256, under a key that is derived from the environment key for this
+// purpose only. The caller gives the fields of the row, always in the same order. Start with a field that names the
+// type of row. The MAC covers the length of each field, so that no byte can move from one field to the next.
 func (k *Key) MAC(fields ...[]byte) []byte {
 	h := hmac.New(sha256.New, k.rowKey())
-	// One Write of everything is several times faster than many small ones.
+	// One Write of the whole row is several times faster than many small ones.
 	row := binary.BigEndian.AppendUint64(make([]byte, 0, 1024), uint64(len(fields)))
 	for _, field := range fields {
 		row = appendField(row, field)
@@ -23,7 +22,7 @@ func (k *Key) MAC(fields ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
-// VerifyMAC reports, in constant time, whether mac is what MAC gives for fields.
+// VerifyMAC reports in constant time whether mac is the MAC of fields.
 func (k *Key) VerifyMAC(mac []byte, fields ...[]byte) bool {
 	return hmac.Equal(mac, k.MAC(fields...))
 }
