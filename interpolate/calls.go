@@ -16,29 +16,29 @@ import (
 var entryKeywords = []string{"env", "scope", "project", "field", "version", "default"}
 
 func (a *arguments) entry() (node, *syntaxError) {
-	if err := a.allow(1, 1, "the name, in quotes: "+a.call.text+"('name')", entryKeywords...); err != nil {
+	if err := a.check(1, 1, "the name, in quotes: "+a.call.text+"('name')", entryKeywords...); err != nil {
 		return nil, err
 	}
 	n := &entry{target: Reference{Call: a.call.text, Target: Target{Kind: backend.KindSecret}}}
 	if a.call.text == callValue {
 		n.target.Kind = backend.KindScopedValue
 	}
-	name, err := a.positional[0].text("the name")
+	name, err := a.positional[0].literalString("the name")
 	if err != nil {
 		return nil, err
 	}
 	n.target.Name = name
 	for _, keyword := range entryKeywords {
 		arg, given := a.keyword[keyword]
-		into := n.target.keyword(keyword)
+		into := n.target.fieldOf(keyword)
 		if !given || into == nil {
 			continue
 		}
-		if l, ok := arg.value.(*literal); ok && keyword == "version" && l.kind == kindNumber {
+		if l, ok := arg.value.(*literal); ok && keyword == "version" && l.typ == typeNumber {
 			*into = l.text
 			continue
 		}
-		if *into, err = arg.text(keyword); err != nil {
+		if *into, err = arg.literalString(keyword); err != nil {
 			return nil, err
 		}
 		if *into == "" {
@@ -59,7 +59,7 @@ func (a *arguments) entry() (node, *syntaxError) {
 }
 
 // keyword is the field that a keyword of entryKeywords gives; nil for default=.
-func (t *Target) keyword(name string) *string {
+func (t *Target) fieldOf(name string) *string {
 	switch name {
 	case "env":
 		return &t.Environment
@@ -76,10 +76,10 @@ func (t *Target) keyword(name string) *string {
 }
 
 func (a *arguments) variable() (node, *syntaxError) {
-	if err := a.allow(1, 2, "a name and perhaps a default: env_var('NAME', 'default')", "default"); err != nil {
+	if err := a.check(1, 2, "a name and perhaps a default: env_var('NAME', 'default')", "default"); err != nil {
 		return nil, err
 	}
-	name, err := a.positional[0].text("the name")
+	name, err := a.positional[0].literalString("the name")
 	if err != nil {
 		return nil, err
 	}
@@ -103,11 +103,11 @@ func (a *arguments) variable() (node, *syntaxError) {
 	return n, nil
 }
 
-func (a *arguments) pick() (node, *syntaxError) {
-	if err := a.allow(2, 2, "an expression and a path: json_value(get_secret_value('name'), 'a.b[0]')"); err != nil {
+func (a *arguments) jsonValue() (node, *syntaxError) {
+	if err := a.check(2, 2, "an expression and a path: json_value(get_secret_value('name'), 'a.b[0]')"); err != nil {
 		return nil, err
 	}
-	path, err := a.positional[1].text("the path")
+	path, err := a.positional[1].literalString("the path")
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (a *arguments) pick() (node, *syntaxError) {
 }
 
 // allow checks how many positional arguments there are, and which keywords.
-func (a *arguments) allow(least, most int, usage string, keywords ...string) *syntaxError {
+func (a *arguments) check(least, most int, usage string, keywords ...string) *syntaxError {
 	for keyword, arg := range a.keyword {
 		if slices.Contains(keywords, keyword) {
 			continue
@@ -136,9 +136,9 @@ func (a *arguments) allow(least, most int, usage string, keywords ...string) *sy
 }
 
 // text is the argument as the literal string that it must be.
-func (a argument) text(what string) (string, *syntaxError) {
+func (a argument) literalString(what string) (string, *syntaxError) {
 	l, ok := a.value.(*literal)
-	if !ok || l.kind != kindText {
+	if !ok || l.typ != typeText {
 		return "", syntaxErrorf(a.at, "%s is not a string in quotes", what).hint("write it in quotes: what a file refers to is known before it is rendered")
 	}
 	return l.text, nil

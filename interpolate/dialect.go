@@ -39,7 +39,7 @@ var atlasValue = regexp.MustCompile(`^(%%(?:environment\.)?values)\.([A-Za-z0-9_
 
 // isBare reports whether a value begins like a reference that is written without
 // braces, as all of a value.
-func (f File) isBare(value string) bool {
+func (f File) isUnbraced(value string) bool {
 	if strings.HasPrefix(value, uriScheme) {
 		return true
 	}
@@ -47,7 +47,7 @@ func (f File) isBare(value string) bool {
 }
 
 // bare parses what isBare.
-func bare(value string) (Reference, error) {
+func parseUnbraced(value string) (Reference, error) {
 	if !strings.HasPrefix(value, atlasSign) {
 		return ParseURI(value)
 	}
@@ -61,23 +61,23 @@ func bare(value string) (Reference, error) {
 
 // asRead is an outcome that is all of a value, in a place where the dialect has
 // the value's own type.
-func (o outcome) asRead(d Dialect) outcome {
+func (o replacement) withTypeOf(d Dialect) replacement {
 	var tag string
 	switch {
-	case o.kept || o.kind.typed(), d == DialectAtlas && o.kind != kindJSON:
+	case o.kept || o.typ.hasOwnType(), d == DialectAtlas && o.typ != typeJSON:
 	case strings.ContainsAny(o.text, "\r\n#:{}[]\"'"): // it is none of these, whatever it is
 	default:
 		tag = plainTag(o.text)
 	}
 	switch tag {
 	case "!!int":
-		o.kind = kindInt
+		o.typ = typeInt
 	case "!!float":
-		o.kind = kindFloat
+		o.typ = typeFloat
 	case "!!bool":
-		o.kind = kindBool
+		o.typ = typeBool
 	case "!!null":
-		o.kind, o.text = kindNull, noneText
+		o.typ, o.text = typeNull, noneText
 	}
 	return o
 }

@@ -43,16 +43,16 @@ import (
 type dotenvSyntax struct {
 	// own says that Variables alone will read the file, so that any value can
 	// be written, with the escapes of Docker Compose.
-	own bool
+	ownReader bool
 }
 
 // How a string of variables stands. A mixed one holds what readers expand or
 // read in different ways, so that it cannot be written in other quotes, and in
 // an open one this goes on up to a reference.
 const (
-	dotenvBare   = ""
-	dotenvSingle = "'"
-	dotenvDouble = `"`
+	dotenvUnquoted = ""
+	dotenvSingle   = "'"
+	dotenvDouble   = `"`
 
 	dotenvMixed  = "$" // behind one of these
 	dotenvOpen   = "!" // behind that
@@ -61,53 +61,53 @@ const (
 
 var (
 	// barely matches a value that no reader takes for more than it is.
-	barely = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
+	unquotedValue = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
 	// barelyAround matches bare text that may become a part of a quoted string,
 	// and expandedAround such as readers expand before they see a value in it.
-	barelyAround   = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,= \t-]|[^\x00-\xa0\pZ])*$`)
-	expandedAround = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,=${}-]|[^\x00-\xa0\pZ])*$`)
+	quotableText = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,= \t-]|[^\x00-\xa0\pZ])*$`)
+	expandedText = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,=${}-]|[^\x00-\xa0\pZ])*$`)
 	// expands matches what python-dotenv expands in any quotes.
-	expands = regexp.MustCompile(`\$\{[^}]*\}`)
+	bracedExpansion = regexp.MustCompile(`\$\{[^}]*\}`)
 	// unfinished matches text that goes on in what follows it: a name, an
 	// expansion, an escape.
-	unfinished = regexp.MustCompile("(?:\\$(?:\\w*|\\{[^}]*|\\([^)]*)|\\\\|`[^`]*)$")
+	openEnd = regexp.MustCompile("(?:\\$(?:\\w*|\\{[^}]*|\\([^)]*)|\\\\|`[^`]*)$")
 )
 
-func (s dotenvSyntax) strings(text []byte, m search) ([]quoted, error) {
-	found, err := readStatements(text, s.own)
+func (s dotenvSyntax) findStrings(text []byte, m search) ([]fileString, error) {
+	found, err := readStatements(text, s.ownReader)
 	if err != nil {
 		return nil, err
 	}
-	var out []quoted
+	var out []fileString
 	for _, f := range found {
 		name, value := string(text[f.name.start:f.name.end]), string(text[f.inner.start:f.inner.end])
-		if m.in(name) {
-			out = append(out, quoted{start: f.name.start, end: f.name.end, innerStart: f.name.start, innerEnd: f.name.end, value: name, key: true})
+		if m.containedIn(name) {
+			out = append(out, fileString{start: f.name.start, end: f.name.end, innerStart: f.name.start, innerEnd: f.name.end, value: name, isKey: true})
 		}
 		if m.holds(value) {
-			out = append(out, quoted{start: f.value.start, end: f.value.end, innerStart: f.inner.start, innerEnd: f.inner.end, value: value,
-				style: f.quotes + s.around(f.quotes, value, m.marks)})
+			out = append(out, fileString{start: f.value.start, end: f.value.end, innerStart: f.inner.start, innerEnd: f.inner.end, value: value,
+				style: f.quotes + s.contextStyle(f.quotes, value, m.delimiters)})
 		}
 	}
 	return out, nil
 }
 
 // around says whether a string is mixed or open.
-func (s dotenvSyntax) around(quotes, text string, m marks) string {
+func (s dotenvSyntax) contextStyle(quotes, text string, m delimiters) string {
 	mixed := ""
 	switch quotes {
 	case dotenvSingle:
 		if strings.Contains(text, `\'`) {
 			mixed = dotenvMixed
 		}
-	case dotenvBare:
+	case dotenvUnquoted:
 		switch {
-		case !m.in(text): // a URI, of which nothing will be left
+		case !m.containedIn(text): // a URI, of which nothing will be left
 			return ""
-		case barelyAround.MatchString(text) && strings.ContainsAny(text, " \t"):
+		case quotableText.MatchString(text) && strings.ContainsAny(text, " \t"):
 			return dotenvSpaced
-		case barelyAround.MatchString(text):
-		case expandedAround.MatchString(text), s.own:
+		case quotableText.MatchString(text):
+		case expandedText.MatchString(text), s.ownReader:
 			mixed = dotenvMixed
 		default:
 			return dotenvMixed + dotenvOpen
@@ -116,7 +116,7 @@ func (s dotenvSyntax) around(quotes, text string, m marks) string {
 		if strings.ContainsAny(text, "$`\\") {
 			mixed = dotenvMixed
 		}
-		if strings.Contains(text, `\"`) && !s.own {
+		if strings.Contains(text, `\"`) && !s.ownReader {
 			return mixed + dotenvOpen
 		}
 	}
@@ -125,24 +125,24 @@ func (s dotenvSyntax) around(quotes, text string, m marks) string {
 		if next < 0 {
 			return mixed
 		}
-		if unfinished.MatchString(text[:at+next]) {
+		if openEnd.MatchString(text[:at+next]) {
 			return mixed + dotenvOpen
 		}
 		at += next + len(m.open)
 	}
 }
 
-func (dotenvSyntax) decode(raw string, _ quoted) string { return raw }
+func (dotenvSyntax) decode(raw string, _ fileString) string { return raw }
 
-func (s dotenvSyntax) within(q quoted, value string) (string, bool) {
+func (s dotenvSyntax) escape(q fileString, value string) (string, bool) {
 	switch q.style {
-	case dotenvBare, dotenvMixed:
-		return value, barely.MatchString(value)
+	case dotenvUnquoted, dotenvMixed:
+		return value, unquotedValue.MatchString(value)
 	case dotenvSingle:
 		// Together with what stands beside it, a part of ${…} could become one.
 		return value, !strings.ContainsAny(value, "'\\${}\r\x00")
 	case dotenvDouble, dotenvDouble + dotenvMixed:
-		if s.own {
+		if s.ownReader {
 			return escapeDotenv(value), !strings.Contains(value, "\x00")
 		}
 		return value, fitsDouble(value)
@@ -151,7 +151,7 @@ func (s dotenvSyntax) within(q quoted, value string) (string, bool) {
 }
 
 func fitsSingle(s string) bool {
-	return !strings.ContainsAny(s, "'\r\x00") && !strings.Contains(s, `\\`) && !strings.HasSuffix(s, `\`) && !expands.MatchString(s)
+	return !strings.ContainsAny(s, "'\r\x00") && !strings.Contains(s, `\\`) && !strings.HasSuffix(s, `\`) && !bracedExpansion.MatchString(s)
 }
 
 func fitsDouble(s string) bool { return !strings.ContainsAny(s, "\"$`\\\r\x00") }
@@ -161,7 +161,7 @@ func escapeDotenv(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(s)
 }
 
-func (s dotenvSyntax) anew(q quoted, value string) (string, *backend.Error) {
+func (s dotenvSyntax) rewrite(q fileString, value string) (string, *backend.Error) {
 	switch {
 	case strings.Contains(value, "\x00"):
 		return "", backend.Errorf(backend.CodeInvalid, "the value holds a NUL byte, which no environment can").
@@ -169,9 +169,9 @@ func (s dotenvSyntax) anew(q quoted, value string) (string, *backend.Error) {
 	case strings.HasSuffix(q.style, dotenvMixed), strings.HasSuffix(q.style, dotenvOpen) && !strings.HasPrefix(q.style, dotenvSingle):
 		return "", backend.Errorf(backend.CodeInvalid, "readers of such files read what stands beside the reference in different ways, so that the value cannot be written there").
 			WithHint("write all of the value in quotes, or keep the reference in a variable of its own")
-	case barely.MatchString(value):
+	case unquotedValue.MatchString(value):
 		return value, nil
-	case s.own:
+	case s.ownReader:
 		return dotenvDouble + escapeDotenv(value) + dotenvDouble, nil
 	case fitsSingle(value):
 		return dotenvSingle + value + dotenvSingle, nil
@@ -182,8 +182,8 @@ func (s dotenvSyntax) anew(q quoted, value string) (string, *backend.Error) {
 		WithHint("give it to the command itself: pouncet run --file FILE -- COMMAND; or write it in base64, with | b64encode")
 }
 
-func (dotenvSyntax) typed(kind kind, text string) (string, any, *backend.Error) {
-	if kind == kindNull {
+func (dotenvSyntax) typedLiteral(typ resultType, text string) (string, any, *backend.Error) {
+	if typ == typeNull {
 		return "", nil, backend.Errorf(backend.CodeInvalid, "a file of variables has no null").
 			WithHint(`give a default, as in | default("")`)
 	}
@@ -196,8 +196,8 @@ type dotenvName string
 // tree is what the library reads, in the whole text and in each statement, so
 // that a name that is there twice does not go unseen. What it would expand it
 // shows as it was written.
-func (s dotenvSyntax) tree(text []byte) (any, error) {
-	found, err := readStatements(text, s.own)
+func (s dotenvSyntax) parse(text []byte) (any, error) {
+	found, err := readStatements(text, s.ownReader)
 	if err != nil {
 		return nil, err
 	}
@@ -207,13 +207,13 @@ func (s dotenvSyntax) tree(text []byte) (any, error) {
 		order = append(order, dotenvName(text[f.name.start:f.name.end]))
 		value, err := dotenv.ParseWithLookup(bytes.NewReader(append([]byte("V="), text[f.value.start:f.value.end]...)), unexpanded)
 		if err != nil {
-			return nil, &atOffset{f.value.start, "the value is not one that Docker Compose can read"}
+			return nil, &offsetError{f.value.start, "the value is not one that Docker Compose can read"}
 		}
 		order = append(order, value["V"])
 	}
 	read, err := dotenv.ParseWithLookup(bytes.NewReader(text), unexpanded)
 	if err != nil {
-		return nil, &atOffset{0, "a line is not one that Docker Compose can read"}
+		return nil, &offsetError{0, "a line is not one that Docker Compose can read"}
 	}
 	values := map[string]any{}
 	for name, value := range read {
@@ -232,11 +232,11 @@ func ParseVariables(f File, lookup func(name string) (string, bool)) ([]Variable
 	d := &Document{file: f}
 	found, err := readStatements(f.Data, true)
 	if err != nil {
-		return nil, d.notFormat(err)
+		return nil, d.formatProblem(err)
 	}
 	read, err := dotenv.ParseWithLookup(bytes.NewReader(f.Data), lookup)
 	if err != nil {
-		return nil, d.whole(0, "what its values refer to cannot be expanded", `set what they need; where a "$" is meant as it is, use single quotes`)
+		return nil, d.fileProblem(0, "what its values refer to cannot be expanded", `set what they need; where a "$" is meant as it is, use single quotes`)
 	}
 	var out []Variable
 	for _, s := range found {

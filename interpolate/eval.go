@@ -11,22 +11,22 @@ import (
 
 // kind says what a result is written as, where it is the whole of a scalar.
 // Inside longer text everything is text.
-type kind int
+type resultType int
 
 const (
-	kindText   kind = iota // a string
-	kindJSON               // JSON text that no filter gave a type: a string as well, but filters see its structure
-	kindNumber             // a number as a literal of the language: a string like the two above
-	kindInt
-	kindFloat
-	kindBool
-	kindNull
+	typeText   resultType = iota // a string
+	typeJSON                     // JSON text that no filter gave a type: a string as well, but filters see its structure
+	typeNumber                   // a number as a literal of the language: a string like the two above
+	typeInt
+	typeFloat
+	typeBool
+	typeNull
 )
 
 // result is what an expression, or a part of it, stands for. Its bytes may be
 // secret: it never meets a formatting verb.
 type result struct {
-	kind kind
+	typ  resultType
 	text []byte
 }
 
@@ -36,9 +36,9 @@ const noneText = "None"
 
 // evaluator evaluates expressions, once all references are resolved.
 type evaluator struct {
-	options Options
-	index   map[backend.Ref]int
-	found   []backend.Resolution
+	options     Options
+	index       map[backend.Ref]int
+	resolutions []backend.Resolution
 }
 
 // missing reports whether err says that an entry or a field is not there, so
@@ -52,10 +52,10 @@ func missing(err *backend.Error) bool {
 func (v *evaluator) eval(n node) (result, *backend.Error) {
 	switch n := n.(type) {
 	case *literal:
-		if n.kind == kindBool {
-			return result{kindJSON, []byte(n.text)}, nil
+		if n.typ == typeBool {
+			return result{typeJSON, []byte(n.text)}, nil
 		}
-		return result{n.kind, []byte(n.text)}, nil
+		return result{n.typ, []byte(n.text)}, nil
 	case *entry:
 		r, err := v.entry(n.target)
 		return v.orElse(r, err, n.fallback)
@@ -94,14 +94,14 @@ func (v *evaluator) entry(t Reference) (result, *backend.Error) {
 	if err != nil {
 		return result{}, err
 	}
-	found := v.found[v.index[ref]]
+	found := v.resolutions[v.index[ref]]
 	switch {
 	case found.Err != nil:
 		return result{}, found.Err
 	case found.JSON:
 		return fromJSON(found.Value.Expose()), nil
 	}
-	return result{kindText, found.Value.Expose()}, nil
+	return result{typeText, found.Value.Expose()}, nil
 }
 
 func (v *evaluator) variable(name string) (result, *backend.Error) {
@@ -114,7 +114,7 @@ func (v *evaluator) variable(name string) (result, *backend.Error) {
 		return result{}, backend.Errorf(backend.CodeNotFound, "environment variable %s is not set", backend.Quote(name)).
 			WithHint("set it, or give a default: env_var('NAME', 'default')")
 	}
-	return result{kindText, []byte(value)}, nil
+	return result{typeText, []byte(value)}, nil
 }
 
 // fromJSON takes JSON text; a JSON string stands for its text.
@@ -123,10 +123,10 @@ func fromJSON(text []byte) result {
 	if len(text) > 0 && text[0] == '"' {
 		var s string
 		if json.Unmarshal(text, &s) == nil {
-			return result{kindText, []byte(s)}
+			return result{typeText, []byte(s)}
 		}
 	}
-	return result{kindJSON, text}
+	return result{typeJSON, text}
 }
 
 // ref fills in what a target leaves to the run.

@@ -116,7 +116,7 @@ type (
 	}
 	// literal is a string, a number, a boolean or none.
 	literal struct {
-		kind kind
+		typ  resultType
 		text string
 	}
 )
@@ -196,7 +196,7 @@ func (n *filter) print(b *strings.Builder) {
 }
 
 func (n *literal) print(b *strings.Builder) {
-	if n.kind == kindText {
+	if n.typ == typeText {
 		b.WriteString(quote(n.text))
 		return
 	}

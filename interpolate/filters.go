@@ -21,10 +21,10 @@ const filterDefault = "default"
 
 // filters are the others. Their errors never repeat what they were given.
 var filters = map[string]func(result) (result, *backend.Error){
-	"trim":      func(r result) (result, *backend.Error) { return text(bytes.TrimSpace(r.bytes())), nil },
-	"urlencode": func(r result) (result, *backend.Error) { return text(urlEncode(r.bytes())), nil },
+	"trim":      func(r result) (result, *backend.Error) { return textResult(bytes.TrimSpace(r.bytes())), nil },
+	"urlencode": func(r result) (result, *backend.Error) { return textResult(urlEncode(r.bytes())), nil },
 	"b64encode": func(r result) (result, *backend.Error) {
-		return text(base64.StdEncoding.AppendEncode(nil, r.bytes())), nil
+		return textResult(base64.StdEncoding.AppendEncode(nil, r.bytes())), nil
 	},
 	"b64decode": b64decode,
 	"json":      toJSON,
@@ -42,11 +42,11 @@ func filterNames() []string {
 	return names
 }
 
-func text(b []byte) result { return result{kindText, b} }
+func textResult(b []byte) result { return result{typeText, b} }
 
 // bytes is the result as text.
 func (r result) bytes() []byte {
-	if r.kind == kindNull {
+	if r.typ == typeNull {
 		return []byte(noneText)
 	}
 	return r.text
@@ -88,23 +88,23 @@ func b64decode(r result) (result, *backend.Error) {
 	if err != nil {
 		return r, backend.Errorf(backend.CodeInvalid, "the value is not base64").WithHint("leave out b64decode if it is not encoded")
 	}
-	return text(out), nil
+	return textResult(out), nil
 }
 
 // toJSON writes the value as JSON text: a string in quotes, for a place in a
 // JSON document. The result is text like any other, so that a scalar that is
 // nothing else holds that text and does not become a YAML structure.
 func toJSON(r result) (result, *backend.Error) {
-	switch r.kind {
-	case kindNull:
-		return text([]byte("null")), nil
-	case kindJSON:
+	switch r.typ {
+	case typeNull:
+		return textResult([]byte("null")), nil
+	case typeJSON:
 		var out bytes.Buffer
 		if json.Compact(&out, r.text) == nil {
-			return text(out.Bytes()), nil
+			return textResult(out.Bytes()), nil
 		}
-	case kindInt, kindFloat, kindBool, kindNumber:
-		return text(r.text), nil
+	case typeInt, typeFloat, typeBool, typeNumber:
+		return textResult(r.text), nil
 	}
 	if !utf8.Valid(r.text) {
 		return r, errBinary()
@@ -115,7 +115,7 @@ func toJSON(r result) (result, *backend.Error) {
 	if err := enc.Encode(string(r.text)); err != nil {
 		return r, backend.Errorf(backend.CodeInternal, "the value cannot be written as JSON")
 	}
-	return text(bytes.TrimSuffix(out.Bytes(), []byte("\n"))), nil
+	return textResult(bytes.TrimSuffix(out.Bytes(), []byte("\n"))), nil
 }
 
 func errBinary() *backend.Error {
@@ -125,10 +125,10 @@ func errBinary() *backend.Error {
 func toInt(r result) (result, *backend.Error) {
 	s := strings.TrimSpace(string(r.bytes()))
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return result{kindInt, strconv.AppendInt(nil, n, 10)}, nil
+		return result{typeInt, strconv.AppendInt(nil, n, 10)}, nil
 	}
 	if n, err := strconv.ParseUint(strings.TrimPrefix(s, "+"), 10, 64); err == nil {
-		return result{kindInt, strconv.AppendUint(nil, n, 10)}, nil
+		return result{typeInt, strconv.AppendUint(nil, n, 10)}, nil
 	}
 	return r, backend.Errorf(backend.CodeInvalid, "the value is not an integer of at most 64 bits").WithHint("leave out the filter int for text")
 }
@@ -147,15 +147,15 @@ func toFloat(r result) (result, *backend.Error) {
 	if scientific {
 		mantissa += "e" + exponent
 	}
-	return result{kindFloat, []byte(mantissa)}, nil
+	return result{typeFloat, []byte(mantissa)}, nil
 }
 
 func toBool(r result) (result, *backend.Error) {
 	switch strings.ToLower(strings.TrimSpace(string(r.bytes()))) {
 	case "true", "yes", "on", "1":
-		return result{kindBool, []byte("true")}, nil
+		return result{typeBool, []byte("true")}, nil
 	case "false", "no", "off", "0":
-		return result{kindBool, []byte("false")}, nil
+		return result{typeBool, []byte("false")}, nil
 	}
 	return r, backend.Errorf(backend.CodeInvalid, "the value is neither true nor false").
 		WithHint("the filter bool knows true, yes, on, 1, false, no, off and 0")

@@ -136,7 +136,7 @@ const (
 )
 
 // steps counts the files of a stage, for Progress.
-func (o Options) steps(stage Stage, files int) func() {
+func (o Options) progressStep(stage Stage, files int) func() {
 	if o.Progress == nil {
 		return func() {}
 	}
@@ -162,8 +162,8 @@ func Render(ctx context.Context, r Resolver, files []File, o Options) ([]File, e
 		return nil, err
 	}
 	out := make([]File, len(docs))
-	step := o.steps(StageFill, len(docs))
-	problems, err := each(ctx, len(docs), func(i int) Problems {
+	step := o.progressStep(StageFill, len(docs))
+	problems, err := inParallel(ctx, len(docs), func(i int) Problems {
 		data, wrong := docs[i].fill(values)
 		out[i] = File{Name: files[i].Name, Data: data}
 		docs[i] = nil // it is several times as large as the file
@@ -182,8 +182,8 @@ func Render(ctx context.Context, r Resolver, files []File, o Options) ([]File, e
 // scanAll scans the files, and warns in their order.
 func scanAll(ctx context.Context, files []File, o Options) ([]*Document, error) {
 	docs := make([]*Document, len(files))
-	step := o.steps(StageScan, len(files))
-	problems, err := each(ctx, len(files), func(i int) Problems {
+	step := o.progressStep(StageScan, len(files))
+	problems, err := inParallel(ctx, len(files), func(i int) Problems {
 		defer step()
 		docs[i] = &Document{file: files[i]}
 		return docs[i].scan()
@@ -193,7 +193,7 @@ func scanAll(ctx context.Context, files []File, o Options) ([]*Document, error) 
 	}
 	for _, d := range docs {
 		if o.Warn != nil {
-			for _, s := range d.suspects {
+			for _, s := range d.warnings {
 				o.Warn(s)
 			}
 		}
@@ -206,7 +206,7 @@ func scanAll(ctx context.Context, files []File, o Options) ([]*Document, error) 
 
 // each calls f for the numbers below n, on all processors and no more at once,
 // and returns the problems in the order of the numbers. Its error is the context's.
-func each(ctx context.Context, n int, f func(i int) Problems) (Problems, error) {
+func inParallel(ctx context.Context, n int, f func(i int) Problems) (Problems, error) {
 	problems := make([]Problems, n)
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -265,32 +265,32 @@ func resolveAll(ctx context.Context, r Resolver, docs []*Document, o Options) (*
 	if len(found) != len(refs) {
 		return nil, backend.Errorf(backend.CodeInternal, "the resolver answered %d references with %d results", len(refs), len(found))
 	}
-	v.found = found
+	v.resolutions = found
 	return v, nil
 }
 
 // outcome is what is written for one expression.
-type outcome struct {
-	kind kind
+type replacement struct {
+	typ  resultType
 	text string
 	kept bool // the expression stays
 }
 
 // outcome evaluates the expression of one part.
-func (v *evaluator) outcome(p part) (outcome, *backend.Error) {
+func (v *evaluator) replacement(p part) (replacement, *backend.Error) {
 	r, err := v.eval(p.expr.root)
 	switch {
 	case err == nil:
 	case !missing(err), v.options.Missing == MissingError:
-		return outcome{}, err
+		return replacement{}, err
 	case v.options.Missing == MissingKeep:
-		return outcome{text: p.text, kept: true}, nil
+		return replacement{text: p.text, kept: true}, nil
 	default:
-		r = result{kind: kindNull}
+		r = result{typ: typeNull}
 	}
 	b := r.bytes()
 	if !utf8.Valid(b) {
-		return outcome{}, errBinary()
+		return replacement{}, errBinary()
 	}
-	return outcome{kind: r.kind, text: string(b)}, nil
+	return replacement{typ: r.typ, text: string(b)}, nil
 }

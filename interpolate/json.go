@@ -19,22 +19,22 @@ import (
 // reader of anything might stumble: that is also JavaScript.
 type jsonSyntax struct{}
 
-func (jsonSyntax) strings(text []byte, s search) ([]quoted, error) {
-	var out []quoted
-	err := eachToken(text, func(t json.Token, key bool, start, end int) {
+func (jsonSyntax) findStrings(text []byte, s search) ([]fileString, error) {
+	var out []fileString
+	err := walkTokens(text, func(t json.Token, key bool, start, end int) {
 		value, ok := t.(string)
 		if !ok || !s.holds(value) {
 			return
 		}
 		start += bytes.IndexByte(text[start:end], '"')
-		out = append(out, quoted{start: start, end: end, innerStart: start + 1, innerEnd: end - 1, value: value, key: key})
+		out = append(out, fileString{start: start, end: end, innerStart: start + 1, innerEnd: end - 1, value: value, isKey: key})
 	})
 	return out, err
 }
 
 // eachToken gives every token of a text, with whether it is a key, and the
 // stretch that it ends, which begins where the token before it ends.
-func eachToken(text []byte, each func(t json.Token, key bool, start, end int)) error {
+func walkTokens(text []byte, each func(t json.Token, key bool, start, end int)) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	var open []bool // whether each is an object
@@ -46,7 +46,7 @@ func eachToken(text []byte, each func(t json.Token, key bool, start, end int)) e
 			return nil
 		}
 		if err != nil {
-			return &atOffset{end, "something here is not JSON"}
+			return &offsetError{end, "something here is not JSON"}
 		}
 		key := false
 		switch t {
@@ -65,7 +65,7 @@ func eachToken(text []byte, each func(t json.Token, key bool, start, end int)) e
 	}
 }
 
-func (jsonSyntax) decode(raw string, _ quoted) string {
+func (jsonSyntax) decode(raw string, _ fileString) string {
 	var text string
 	if err := json.Unmarshal([]byte(`"`+raw+`"`), &text); err != nil {
 		return raw
@@ -73,19 +73,19 @@ func (jsonSyntax) decode(raw string, _ quoted) string {
 	return text
 }
 
-func (jsonSyntax) within(_ quoted, value string) (string, bool) { return escapeJSON(value), true }
+func (jsonSyntax) escape(_ fileString, value string) (string, bool) { return escapeJSON(value), true }
 
-func (jsonSyntax) anew(_ quoted, value string) (string, *backend.Error) {
+func (jsonSyntax) rewrite(_ fileString, value string) (string, *backend.Error) {
 	return `"` + escapeJSON(value) + `"`, nil
 }
 
-func (jsonSyntax) typed(kind kind, text string) (string, any, *backend.Error) {
+func (jsonSyntax) typedLiteral(typ resultType, text string) (string, any, *backend.Error) {
 	switch {
-	case kind == kindNull:
+	case typ == typeNull:
 		return "null", nil, nil
 	case !json.Valid([]byte(text)):
 		return "", nil, backend.Errorf(backend.CodeInvalid, "the value is a number that JSON cannot write").WithHint("leave out the filter: it is then a string")
-	case kind == kindBool:
+	case typ == typeBool:
 		return text, text == "true", nil
 	}
 	return text, json.Number(text), nil
@@ -93,15 +93,15 @@ func (jsonSyntax) typed(kind kind, text string) (string, any, *backend.Error) {
 
 // tree is the sequence of tokens, so that neither the order of keys nor a key
 // that is there twice goes unseen.
-func (jsonSyntax) tree(text []byte) (any, error) {
+func (jsonSyntax) parse(text []byte) (any, error) {
 	var out []any
-	err := eachToken(text, func(t json.Token, _ bool, _, _ int) { out = append(out, t) })
+	err := walkTokens(text, func(t json.Token, _ bool, _, _ int) { out = append(out, t) })
 	return out, err
 }
 
 // escapeJSON is a string as it is written between double quotes, in JSON and in
 // whatever has JSON's escapes.
-func escapeJSON(s string) string { return escaped(s, writeJSONEscape) }
+func escapeJSON(s string) string { return escapeWith(s, writeJSONEscape) }
 
 func writeJSONEscape(out *strings.Builder, r rune) {
 	short := strings.IndexRune("\"\\\n\r\t\b\f", r)

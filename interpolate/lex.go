@@ -13,10 +13,10 @@ import (
 )
 
 // tokenKind is a kind of token of the expression language.
-type tokenKind int
+type tokenType int
 
 const (
-	tokenEnd    tokenKind = iota
+	tokenEnd    tokenType = iota
 	tokenName             // an identifier
 	tokenString           // its text is unquoted
 	tokenNumber           //
@@ -27,18 +27,18 @@ const (
 
 // token is one token, and where it begins in the expression's text.
 type token struct {
-	kind tokenKind
+	typ  tokenType
 	text string
 	at   int
 }
 
 // is reports whether t is this punctuation.
-func (t token) is(punct string) bool { return t.kind == tokenPunct && t.text == punct }
+func (t token) is(punct string) bool { return t.typ == tokenPunct && t.text == punct }
 
 // describe names t for a message. Expressions hold names of secrets, never
 // values, and what stands in a string may be a default: it is not repeated.
 func (t token) describe() string {
-	switch t.kind {
+	switch t.typ {
 	case tokenEnd:
 		return "the end"
 	case tokenString:
@@ -65,11 +65,11 @@ func (l *lexer) next() (token, *syntaxError) {
 	l.pos += len(l.text[l.pos:]) - len(strings.TrimLeftFunc(l.text[l.pos:], unicode.IsSpace))
 	at, rest := l.pos, l.text[l.pos:]
 	if rest == "" {
-		return token{kind: tokenEnd, at: at}, nil
+		return token{typ: tokenEnd, at: at}, nil
 	}
-	take := func(kind tokenKind, n int) (token, *syntaxError) {
+	take := func(typ tokenType, n int) (token, *syntaxError) {
 		l.pos += n
-		return token{kind, rest[:n], at}, nil
+		return token{typ, rest[:n], at}, nil
 	}
 	switch c := rest[0]; {
 	case strings.HasPrefix(rest, uriScheme):

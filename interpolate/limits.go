@@ -20,7 +20,7 @@ const (
 
 // maxRounds bounds how often a view of a file is corrected. Two are enough for
 // any file that is not made to need more.
-const maxRounds = 10
+const maxCorrections = 10
 
 // errTooDeep is the error of a text that is nested too deeply.
 var errTooDeep = errors.New("nested too deeply")

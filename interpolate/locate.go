@@ -17,14 +17,14 @@ import (
 
 // finder turns the parser's marks into offsets. Nodes come in the order of the
 // text, so it reads the text once.
-type finder struct {
+type locator struct {
 	text      []byte
 	at        int
 	line, col int
 }
 
-func newFinder(text []byte) *finder {
-	f := &finder{text: text, line: 1, col: 1}
+func newLocator(text []byte) *locator {
+	f := &locator{text: text, line: 1, col: 1}
 	if bytes.HasPrefix(text, []byte(byteOrderMark)) {
 		f.at = len(byteOrderMark)
 	}
@@ -32,9 +32,9 @@ func newFinder(text []byte) *finder {
 }
 
 // offset is the offset of a mark; false if the text has no such place.
-func (f *finder) offset(line, col int) (int, bool) {
+func (f *locator) offset(line, col int) (int, bool) {
 	if line < f.line || line == f.line && col < f.col {
-		*f = *newFinder(f.text)
+		*f = *newLocator(f.text)
 	}
 	for f.line < line || f.col < col {
 		if f.at >= len(f.text) {
@@ -70,7 +70,7 @@ func breakLen(b []byte) int {
 	case b[0] < utf8.RuneSelf:
 		return 0
 	}
-	if r, n := utf8.DecodeRune(b); isBreak(r) {
+	if r, n := utf8.DecodeRune(b); isLineBreak(r) {
 		return n
 	}
 	return 0
@@ -79,16 +79,16 @@ func breakLen(b []byte) int {
 // extent is where a scalar stands in the text, its anchor and tag excluded.
 type extent struct {
 	start, end int  // what a replacement replaces
-	lines      bool // it reaches across lines
+	multiline  bool // it reaches across lines
 	// Of a block scalar alone: the indicator with its header, the end of the
 	// header's line, and the indentation of its content.
-	block                 bool
-	headerEnd, contentAt  int
-	headerLineEnd, indent int
+	block                   bool
+	headerEnd, contentStart int
+	headerLineEnd, indent   int
 }
 
 // extent finds where the scalar n stands.
-func (f *finder) extent(n *yaml.Node) (extent, bool) {
+func (f *locator) extent(n *yaml.Node) (extent, bool) {
 	at, ok := f.offset(n.Line, n.Column)
 	if !ok {
 		return extent{}, false
@@ -103,11 +103,11 @@ func (f *finder) extent(n *yaml.Node) (extent, bool) {
 	case n.Style&yaml.SingleQuotedStyle != 0:
 		e.end, ok = singleQuotedEnd(f.text, at)
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
-		ok = e.layBlock(f.text, n.Value)
+		ok = e.locateBlock(f.text, n.Value)
 	default:
 		e.end, ok = plainEnd(f.text, at, n.Value)
 	}
-	e.lines = ok && hasBreak(f.text[e.start:e.end])
+	e.multiline = ok && hasLineBreak(f.text[e.start:e.end])
 	return e, ok
 }
 
@@ -209,7 +209,7 @@ func plainEnd(text []byte, at int, value string) (int, bool) {
 // layBlock finds the parts of a block scalar: its header, and its content up to
 // the end of the last line that is not blank. The indentation is what the first
 // such line has in the text and does not have in the value.
-func (e *extent) layBlock(text []byte, value string) bool {
+func (e *extent) locateBlock(text []byte, value string) bool {
 	if c := text[e.start]; c != '|' && c != '>' {
 		return false
 	}
@@ -222,13 +222,13 @@ func (e *extent) layBlock(text []byte, value string) bool {
 	if e.headerLineEnd == len(text) {
 		return false
 	}
-	e.contentAt = e.headerLineEnd + breakLen(text[e.headerLineEnd:])
-	inText, _ := leadingSpaces(text[e.contentAt:])
+	e.contentStart = e.headerLineEnd + breakLen(text[e.headerLineEnd:])
+	inText, _ := leadingSpaces(text[e.contentStart:])
 	inValue, ok := leadingSpaces([]byte(value))
 	if e.indent = inText - inValue; !ok || e.indent < 0 {
 		return false
 	}
-	for at := e.contentAt; at < len(text); {
+	for at := e.contentStart; at < len(text); {
 		end := endOfLine(text, at)
 		line := text[at:end]
 		if spaces, content := leadingSpaces(line); content {

@@ -46,26 +46,26 @@ type outline struct {
 // row is an entry of an outline: a line, with the block scalar that begins on
 // it. Offsets are of 32 bits, since a file has at most MaxFileBytes.
 type row struct {
-	line, start, end int32 // where the line begins, where the value, and where that ends, comments excluded
-	style            yaml.Style
-	node             *yaml.Node // of a value that holds marks or a URI: what it is, or is to be
+	lineStart, start, end int32 // where the line begins, where the value, and where that ends, comments excluded
+	style                 yaml.Style
+	node                  *yaml.Node // of a value that holds marks or a URI: what it is, or is to be
 }
 
 // head is what stands before a row's value.
-func (o *outline) head(r *row) []byte { return o.text[r.line:r.start] }
+func (o *outline) prefix(r *row) []byte { return o.text[r.lineStart:r.start] }
 
 // value is a row's value as it is written; empty where there is none.
 func (o *outline) value(r *row) []byte { return o.text[r.start:r.end] }
 
 // maxNesting and maxKeyBytes keep far away from the limits that the parser has.
-const maxNesting, maxKeyBytes = 64, 128
+const maxOutlineDepth, maxOutlineKeyBytes = 64, 128
 
 // outliner makes an outline.
 type outliner struct {
 	outline
-	at     int         // the beginning of the next line
-	blocks []openBlock // outermost first
-	below  bool        // the last entry has no value, so that a block may stand below it
+	at          int         // the beginning of the next line
+	blocks      []openBlock // outermost first
+	awaitsValue bool        // the last entry has no value, so that a block may stand below it
 }
 
 type openBlock struct {
@@ -74,8 +74,8 @@ type openBlock struct {
 }
 
 // outlineOf is the outline of a text; nil if it has none.
-func outlineOf(text []byte) *outline {
-	if len(text) > MaxFileBytes || !isTameFile(text) {
+func newOutline(text []byte) *outline {
+	if len(text) > MaxFileBytes || !isPlainFile(text) {
 		return nil
 	}
 	// A guess: lines of less than eight bytes on average are none, or a file
@@ -92,12 +92,12 @@ func outlineOf(text []byte) *outline {
 
 // add adds a row that has no value.
 func (o *outliner) add(line, end int) {
-	o.rows = append(o.rows, row{line: int32(line), start: int32(end), end: int32(end)})
+	o.rows = append(o.rows, row{lineStart: int32(line), start: int32(end), end: int32(end)})
 }
 
 // isTameFile reports whether a text holds nothing but lines that end with LF,
 // and characters that are written as they are in every style.
-func isTameFile(text []byte) bool {
+func isPlainFile(text []byte) bool {
 	for i := 0; i < len(text); {
 		if c := text[i]; c < utf8.RuneSelf {
 			if c < 0x20 && c != '\n' || c == 0x7f {
@@ -107,7 +107,7 @@ func isTameFile(text []byte) bool {
 			continue
 		}
 		r, n := utf8.DecodeRune(text[i:])
-		if r == utf8.RuneError || !isTame(r) {
+		if r == utf8.RuneError || !isPlainRune(r) {
 			return false
 		}
 		i += n
@@ -128,50 +128,50 @@ func (o *outliner) nextLine() (start, end int) {
 // line takes one line; false if an outline has no place for it.
 func (o *outliner) line(start, end int) bool {
 	line := o.text[start:end]
-	i := spaces(line)
+	i := countSpaces(line)
 	switch {
 	case i == len(line) || line[i] == '#':
 		return true
 	case i == 0 && bytes.HasPrefix(line, []byte("---")):
-		o.blocks, o.below = o.blocks[:0], false
+		o.blocks, o.awaitsValue = o.blocks[:0], false
 		o.add(start, start+3)
-		return isRest(line[3:])
+		return endsLine(line[3:])
 	}
 	column, first := i, true
 	for ; isDash(line[i:]); first = false {
-		if !o.enter(i, true, first) {
+		if !o.enterBlock(i, true, first) {
 			return false
 		}
 		column = i
-		i += 1 + spaces(line[i+1:])
-		if isRest(line[column+1:]) {
-			o.below = true
+		i += 1 + countSpaces(line[i+1:])
+		if endsLine(line[column+1:]) {
+			o.awaitsValue = true
 			o.add(start, start+column+1)
 			return true
 		}
 	}
 	if n := keyLen(line[i:]); n > 0 {
-		if !o.enter(i, false, first) {
+		if !o.enterBlock(i, false, first) {
 			return false
 		}
 		column, first = i, false
 		i += n + 1
-		if isRest(line[i:]) {
-			o.below = true
+		if endsLine(line[i:]) {
+			o.awaitsValue = true
 			o.add(start, start+i)
 			return true
 		}
-		i += spaces(line[i:])
+		i += countSpaces(line[i:])
 	}
-	return !first && o.valueAt(line, start, i, column)
+	return !first && o.addValue(line, start, i, column)
 }
 
 // enter makes the block at this column the innermost, and opens it if it is
 // not. The first element of a line decides which blocks are over; those behind
 // it are within it.
-func (o *outliner) enter(column int, sequence, first bool) bool {
-	below := o.below
-	o.below = false
+func (o *outliner) enterBlock(column int, sequence, first bool) bool {
+	below := o.awaitsValue
+	o.awaitsValue = false
 	for first && len(o.blocks) > 0 && o.blocks[len(o.blocks)-1].column > column {
 		o.blocks, below = o.blocks[:len(o.blocks)-1], false
 	}
@@ -192,7 +192,7 @@ func (o *outliner) enter(column int, sequence, first bool) bool {
 			return false
 		}
 	}
-	if n == maxNesting || n == 0 && column > 0 {
+	if n == maxOutlineDepth || n == 0 && column > 0 {
 		return false
 	}
 	o.blocks = append(o.blocks, openBlock{column, sequence})
@@ -201,8 +201,8 @@ func (o *outliner) enter(column int, sequence, first bool) bool {
 
 // valueAt takes the value that begins at i of the line that begins at start;
 // column is that of its entry.
-func (o *outliner) valueAt(line []byte, start, i, column int) bool {
-	r := row{line: int32(start), start: int32(start + i)}
+func (o *outliner) addValue(line []byte, start, i, column int) bool {
+	r := row{lineStart: int32(start), start: int32(start + i)}
 	end, ok := i, true
 	switch line[i] {
 	case '"':
@@ -218,16 +218,16 @@ func (o *outliner) valueAt(line []byte, start, i, column int) bool {
 		}
 	case '[':
 		r.style = yaml.FlowStyle
-		end, ok = wordsEnd(line, i)
+		end, ok = flowSequenceEnd(line, i)
 	default:
 		end, ok = plainValueEnd(line, i)
 	}
-	if !ok || !isRest(line[end:]) {
+	if !ok || !endsLine(line[end:]) {
 		return false
 	}
 	r.end = int32(start + end)
 	if r.style == yaml.LiteralStyle {
-		if !o.content(column) {
+		if !o.skipBlockContent(column) {
 			return false
 		}
 		r.end = int32(min(o.at, len(o.text)))
@@ -238,12 +238,12 @@ func (o *outliner) valueAt(line []byte, start, i, column int) bool {
 
 // content takes the lines of a block scalar that belongs to an entry at this
 // column, empty lines behind it included.
-func (o *outliner) content(column int) bool {
+func (o *outliner) skipBlockContent(column int) bool {
 	for indent := -1; o.at < len(o.text); {
 		before := o.at
 		start, end := o.nextLine()
 		line := o.text[start:end]
-		n := spaces(line)
+		n := countSpaces(line)
 		switch {
 		case len(line) == 0 && indent > 0:
 		case n == len(line): // spaces alone, or nothing where the indentation is not known yet
@@ -263,7 +263,7 @@ func (o *outliner) content(column int) bool {
 	return false
 }
 
-func spaces(b []byte) int {
+func countSpaces(b []byte) int {
 	n := 0
 	for n < len(b) && b[n] == ' ' {
 		n++
@@ -272,8 +272,8 @@ func spaces(b []byte) int {
 }
 
 // isRest reports whether nothing but a comment follows on the line.
-func isRest(b []byte) bool {
-	n := spaces(b)
+func endsLine(b []byte) bool {
+	n := countSpaces(b)
 	return n == len(b) || n > 0 && b[n] == '#'
 }
 
@@ -284,7 +284,7 @@ func isDash(b []byte) bool {
 // keyLen is the length of the key that b begins with; 0 if there is none.
 func keyLen(b []byte) int {
 	n := 0
-	for n < len(b) && n < maxKeyBytes && (isNamePart(b[n]) || n > 0 && (b[n] == '.' || b[n] == '-' || b[n] == '/')) {
+	for n < len(b) && n < maxOutlineKeyBytes && (isNamePart(b[n]) || n > 0 && (b[n] == '.' || b[n] == '-' || b[n] == '/')) {
 		n++
 	}
 	if n == len(b) || b[n] != ':' || n+1 < len(b) && b[n+1] != ' ' {
@@ -312,7 +312,7 @@ func plainValueEnd(line []byte, i int) (int, bool) {
 
 // wordsEnd is the end of the flow sequence of words, quoted or not, that begins
 // at i. What is quoted holds no escape and nothing of ours.
-func wordsEnd(line []byte, i int) (int, bool) {
+func flowSequenceEnd(line []byte, i int) (int, bool) {
 	for i++; i < len(line); {
 		switch c := line[i]; {
 		case c == ']':

@@ -54,7 +54,7 @@ func TestOutlineOfLines(t *testing.T) {
 	for i, first := range lines {
 		for j, second := range lines {
 			for _, text := range []string{first + "\n" + second + "\n", "a:\n" + first + "\n" + second + "\nb: c"} {
-				if outlineOf([]byte(text)) != nil {
+				if newOutline([]byte(text)) != nil {
 					outlined++
 				}
 				checkOutline(t, text)
@@ -75,7 +75,7 @@ func FuzzOutline(f *testing.F) {
 }
 
 func checkOutline(t *testing.T, text string) {
-	o := outlineOf([]byte(text))
+	o := newOutline([]byte(text))
 	if o == nil {
 		return
 	}
@@ -87,7 +87,7 @@ func checkOutline(t *testing.T, text string) {
 	if err != nil {
 		t.Fatalf("%q has an outline and does not parse: %v", text, err)
 	}
-	finder := newFinder([]byte(text))
+	finder := newLocator([]byte(text))
 	var got []string
 	for _, root := range roots {
 		got = append(got, "document")
@@ -100,7 +100,7 @@ func checkOutline(t *testing.T, text string) {
 
 // describe lists what the parser finds: documents, keys by column, dashes by
 // column, values by extent.
-func describe(f *finder, n *yaml.Node, out *[]string) {
+func describe(f *locator, n *yaml.Node, out *[]string) {
 	switch n.Kind {
 	case yaml.DocumentNode:
 		for _, c := range n.Content {
@@ -140,18 +140,18 @@ func describe(f *finder, n *yaml.Node, out *[]string) {
 // describeOutline lists the same of an outline; false if a value is none after all.
 func describeOutline(o *outline) ([]string, bool) {
 	var out []string
-	if len(o.rows) > 0 && string(o.head(&o.rows[0])) != "---" {
+	if len(o.rows) > 0 && string(o.prefix(&o.rows[0])) != "---" {
 		out = append(out, "document")
 	}
 	for i := range o.rows {
 		r := &o.rows[i]
-		head := o.head(r)
+		head := o.prefix(r)
 		if string(head) == "---" {
 			out = append(out, "document")
 			continue
 		}
-		i := spaces(head)
-		for ; isDash(head[i:]); i += 1 + spaces(head[i+1:]) {
+		i := countSpaces(head)
+		for ; isDash(head[i:]); i += 1 + countSpaces(head[i+1:]) {
 			out = append(out, fmt.Sprintf("item at %d", i+1))
 		}
 		if key := bytes.TrimRight(head[i:], ": "); len(key) > 0 {
@@ -185,7 +185,7 @@ type told struct {
 }
 
 func runOne(text, value string, missing Missing, parse bool) (told, *Document) {
-	d := &Document{file: File{Name: "f", Data: []byte(text)}, parse: parse}
+	d := &Document{file: File{Name: "f", Data: []byte(text)}, alwaysParse: parse}
 	var out told
 	problems := d.scan()
 	if len(problems) == 0 {
@@ -201,7 +201,7 @@ func runOne(text, value string, missing Missing, parse bool) (told, *Document) {
 	for _, p := range problems {
 		out.Problems = append(out.Problems, fmt.Sprintf("%s %+v", p.Error(), *p.Err))
 	}
-	for _, p := range d.suspects {
+	for _, p := range d.warnings {
 		out.Suspects = append(out.Suspects, p.Error())
 	}
 	return out, d
@@ -280,8 +280,8 @@ func TestWrongSpliceOfOutlineIsNoticed(t *testing.T) {
 		"another value":   func(d *Document) { d.scalars[2].node = d.scalars[0].node },
 		"another style":   func(d *Document) { d.scalars[3].block = true },
 		"lost row":        func(d *Document) { d.outline.rows = d.outline.rows[:3] },
-		"becomes no YAML": func(d *Document) { d.masked = append(d.masked, "]: x"...) },
-		"becomes longer":  func(d *Document) { d.masked = append(d.masked, "h: x"...) },
+		"becomes no YAML": func(d *Document) { d.parserInput = append(d.parserInput, "]: x"...) },
+		"becomes longer":  func(d *Document) { d.parserInput = append(d.parserInput, "h: x"...) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &Document{file: File{Name: "f", Data: []byte(text)}}

@@ -59,7 +59,7 @@ func parseExpression(text string) (*Expression, *syntaxError) {
 	if err != nil {
 		return nil, err
 	}
-	if p.tok.kind != tokenEnd {
+	if p.tok.typ != tokenEnd {
 		return nil, p.unexpected("the end")
 	}
 	return &Expression{root}, nil
@@ -108,14 +108,14 @@ func (p *parser) expression() (node, *syntaxError) {
 func (p *parser) primary() (node, *syntaxError) {
 	t := p.tok
 	var n node
-	switch t.kind {
+	switch t.typ {
 	case tokenString:
-		n = &literal{kindText, t.text}
+		n = &literal{typeText, t.text}
 	case tokenNumber:
 		if !numberPattern.MatchString(t.text) {
 			return nil, syntaxErrorf(t.at, "%s is not a number", backend.Quote(t.text))
 		}
-		n = &literal{kindNumber, t.text}
+		n = &literal{typeNumber, t.text}
 	case tokenURI:
 		ref, problem := ParseURI(t.text)
 		if problem != nil {
@@ -142,7 +142,7 @@ var numberPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][0-9]+
 
 // constants are the names that stand for themselves, in Python's spelling or JSON's.
 var constants = map[string]literal{
-	"true": {kindBool, "true"}, "false": {kindBool, "false"}, "none": {kindNull, "none"}, "null": {kindNull, "none"},
+	"true": {typeBool, "true"}, "false": {typeBool, "false"}, "none": {typeNull, "none"}, "null": {typeNull, "none"},
 }
 
 // arguments are those of one call.
@@ -161,7 +161,7 @@ type argument struct {
 func (p *parser) call(name token) (node, *syntaxError) {
 	if !slices.Contains(callNames, name.text) {
 		e := syntaxErrorf(name.at, "%s is not one of the calls", backend.Quote(name.text))
-		if meant := suggest.WithinDistance(farthest, name.text, callNames); meant != "" {
+		if meant := suggest.WithinDistance(maxEdits, name.text, callNames); meant != "" {
 			return nil, e.hint("did you mean %s?", meant)
 		}
 		return nil, e.hint("the calls are %s", strings.Join(callNames, ", "))
@@ -174,7 +174,7 @@ func (p *parser) call(name token) (node, *syntaxError) {
 	case callEnv:
 		return args.variable()
 	case callJSON:
-		return args.pick()
+		return args.jsonValue()
 	}
 	return args.entry()
 }
@@ -200,7 +200,7 @@ func (p *parser) arguments(call token) (*arguments, *syntaxError) {
 
 func (p *parser) argument(args *arguments) *syntaxError {
 	start := p.tok
-	if start.kind == tokenName {
+	if start.typ == tokenName {
 		ahead := p.lexer
 		if next, err := ahead.next(); err == nil && next.is("=") {
 			if _, again := args.keyword[start.text]; again {
@@ -240,7 +240,7 @@ func (p *parser) accessors(n node) (node, *syntaxError) {
 			if err := p.advance(); err != nil {
 				return nil, err
 			}
-			if p.tok.kind != tokenName {
+			if p.tok.typ != tokenName {
 				return nil, p.unexpected("the name of a field")
 			}
 			step = fieldStep(p.tok.text)
@@ -249,9 +249,9 @@ func (p *parser) accessors(n node) (node, *syntaxError) {
 				return nil, err
 			}
 			switch {
-			case p.tok.kind == tokenString:
+			case p.tok.typ == tokenString:
 				step = fieldStep(p.tok.text)
-			case p.tok.kind == tokenNumber && digits(p.tok.text):
+			case p.tok.typ == tokenNumber && digits(p.tok.text):
 				step = "[" + p.tok.text + "]"
 			default:
 				return nil, p.unexpected("a string or an index from 0 on")
@@ -288,7 +288,7 @@ func access(n node, path string, at int) (node, *syntaxError) {
 
 func (p *parser) filter(in node) (node, *syntaxError) {
 	name := p.tok
-	if name.kind != tokenName {
+	if name.typ != tokenName {
 		return nil, p.unexpected("the name of a filter")
 	}
 	if err := p.advance(); err != nil {
@@ -297,7 +297,7 @@ func (p *parser) filter(in node) (node, *syntaxError) {
 	_, known := filters[name.text]
 	if !known && name.text != filterDefault {
 		e := syntaxErrorf(name.at, "%s is not one of the filters", backend.Quote(name.text))
-		if meant := suggest.WithinDistance(farthest, name.text, filterNames()); meant != "" {
+		if meant := suggest.WithinDistance(maxEdits, name.text, filterNames()); meant != "" {
 			return nil, e.hint("did you mean %s?", meant)
 		}
 		return nil, e.hint("the filters are %s", strings.Join(filterNames(), ", "))

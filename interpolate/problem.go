@@ -83,17 +83,17 @@ const byteOrderMark = "\uFEFF"
 
 // ruler turns offsets into positions. Asked in rising order, which the callers
 // keep to, it reads the file once; a smaller offset makes it begin anew.
-type ruler struct {
+type lineCounter struct {
 	file File
 	at   int // the offset that pos is the position of
 	pos  Position
 }
 
-func newRuler(f File) *ruler { return &ruler{file: f, pos: Position{f.Name, 1, 1}} }
+func newLineCounter(f File) *lineCounter { return &lineCounter{file: f, pos: Position{f.Name, 1, 1}} }
 
-func (r *ruler) position(offset int) Position {
+func (r *lineCounter) position(offset int) Position {
 	if offset < r.at {
-		*r = *newRuler(r.file)
+		*r = *newLineCounter(r.file)
 	}
 	data := r.file.Data
 	if r.at == 0 && bytes.HasPrefix(data, []byte(byteOrderMark)) {

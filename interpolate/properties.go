@@ -28,24 +28,24 @@ type propertiesSyntax struct{}
 
 // behindBackslash is the style of a value in which an expression stands behind
 // a backslash that escapes it.
-const behindBackslash = `\`
+const afterBackslash = `\`
 
-func (propertiesSyntax) strings(text []byte, s search) ([]quoted, error) {
-	var out []quoted
+func (propertiesSyntax) findStrings(text []byte, s search) ([]fileString, error) {
+	var out []fileString
 	for _, p := range readProperties(text) {
-		for _, at := range []stretch{p.key, p.value} {
+		for _, at := range []span{p.key, p.value} {
 			raw := string(text[at.start:at.end])
 			value, err := unescapeProperty(raw)
 			if err != nil {
-				return nil, &atOffset{at.start, err.Error()}
+				return nil, &offsetError{at.start, err.Error()}
 			}
 			key := at == p.key
-			if !s.in(value) && (key || !s.bare(value)) {
+			if !s.containedIn(value) && (key || !s.isUnbraced(value)) {
 				continue
 			}
-			q := quoted{start: at.start, end: at.end, innerStart: at.start, innerEnd: at.end, value: value, key: key}
-			if escapesWord(raw, s.marks) {
-				q.style = behindBackslash
+			q := fileString{start: at.start, end: at.end, innerStart: at.start, innerEnd: at.end, value: value, isKey: key}
+			if escapesPlaceholder(raw, s.delimiters) {
+				q.style = afterBackslash
 			}
 			out = append(out, q)
 		}
@@ -54,10 +54,10 @@ func (propertiesSyntax) strings(text []byte, s search) ([]quoted, error) {
 }
 
 // stretch is a part of a text.
-type stretch struct{ start, end int }
+type span struct{ start, end int }
 
 // property is where a key and its value stand.
-type property struct{ key, value stretch }
+type property struct{ key, value span }
 
 const propertyBlanks = " \t\f"
 
@@ -70,7 +70,7 @@ func readProperties(text []byte) []property {
 		case isCRorLF(c) || strings.IndexByte(propertyBlanks, c) >= 0:
 			at++
 		case c == '#' || c == '!':
-			at = naturalEnd(text, at)
+			at = propertyLineEnd(text, at)
 		default:
 			var p property
 			p.key.start, p.key.end = at, propertyEnd(text, at, propertyBlanks+"=:")
@@ -86,7 +86,7 @@ func readProperties(text []byte) []property {
 	return out
 }
 
-func naturalEnd(text []byte, at int) int {
+func propertyLineEnd(text []byte, at int) int {
 	if i := bytes.IndexAny(text[at:], "\r\n"); i >= 0 {
 		return at + i
 	}
@@ -97,7 +97,7 @@ func naturalEnd(text []byte, at int) int {
 // the logical line ends.
 func propertyEnd(text []byte, at int, signs string) int {
 	for at < len(text) && !isCRorLF(text[at]) && strings.IndexByte(signs, text[at]) < 0 {
-		switch next := continued(text, at); {
+		switch next := continuationEnd(text, at); {
 		case next > at:
 			at = next
 		case text[at] == '\\':
@@ -110,7 +110,7 @@ func propertyEnd(text []byte, at int, signs string) int {
 }
 
 // continued is where a logical line goes on that a backslash at offset at continues, or at.
-func continued(text []byte, at int) int {
+func continuationEnd(text []byte, at int) int {
 	match := continuation.Find(text[at:min(len(text), at+3)])
 	if match == nil {
 		return at
@@ -123,7 +123,7 @@ var continuation = regexp.MustCompile(`^\\(?:\r\n|\r|\n)`)
 
 func skipPropertyBlanks(text []byte, at int) int {
 	for at < len(text) {
-		next := continued(text, at)
+		next := continuationEnd(text, at)
 		if next == at {
 			if strings.IndexByte(propertyBlanks, text[at]) < 0 {
 				break
@@ -161,7 +161,7 @@ func unescapeProperty(raw string) (string, error) {
 }
 
 // escapesWord reports whether a backslash escapes the first letter of a word.
-func escapesWord(raw string, m marks) bool {
+func escapesPlaceholder(raw string, m delimiters) bool {
 	for _, at := range propertyEscape.FindAllStringIndex(raw, -1) {
 		if escape := raw[at[0]:at[1]]; escape == `\`+m.open {
 			return true
@@ -170,7 +170,7 @@ func escapesWord(raw string, m marks) bool {
 	return false
 }
 
-func (propertiesSyntax) decode(raw string, _ quoted) string {
+func (propertiesSyntax) decode(raw string, _ fileString) string {
 	text, err := unescapeProperty(raw)
 	if err != nil {
 		return raw
@@ -178,17 +178,17 @@ func (propertiesSyntax) decode(raw string, _ quoted) string {
 	return text
 }
 
-func (propertiesSyntax) within(q quoted, value string) (string, bool) {
+func (propertiesSyntax) escape(q fileString, value string) (string, bool) {
 	// Where nothing is put in, blanks behind it may come to begin the value.
-	return escapeProperty(value), value != "" && q.style != behindBackslash
+	return escapeProperty(value), value != "" && q.style != afterBackslash
 }
 
-func (propertiesSyntax) anew(_ quoted, value string) (string, *backend.Error) {
+func (propertiesSyntax) rewrite(_ fileString, value string) (string, *backend.Error) {
 	return escapeProperty(value), nil
 }
 
-func (propertiesSyntax) typed(kind kind, text string) (string, any, *backend.Error) {
-	if kind == kindNull {
+func (propertiesSyntax) typedLiteral(typ resultType, text string) (string, any, *backend.Error) {
+	if typ == typeNull {
 		return "", nil, backend.Errorf(backend.CodeInvalid, "a properties file has no null").
 			WithHint(`give a default, as in | default("")`)
 	}
@@ -200,7 +200,7 @@ type propertyKey string
 
 // tree is what the library reads, and the properties in their order, so that a
 // key that is there twice does not go unseen.
-func (propertiesSyntax) tree(text []byte) (any, error) {
+func (propertiesSyntax) parse(text []byte) (any, error) {
 	var order []any
 	for _, p := range readProperties(text) {
 		key, _ := unescapeProperty(string(text[p.key.start:p.key.end]))
@@ -208,9 +208,9 @@ func (propertiesSyntax) tree(text []byte) (any, error) {
 		order = append(order, propertyKey(key), value)
 	}
 	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
-	read, err := loader.LoadBytes(forLibrary(text))
+	read, err := loader.LoadBytes(normalizeForLibrary(text))
 	if err != nil {
-		return nil, &atOffset{0, "a line of it cannot be read"}
+		return nil, &offsetError{0, "a line of it cannot be read"}
 	}
 	values := map[string]any{}
 	for key, value := range read.Map() {
@@ -221,7 +221,7 @@ func (propertiesSyntax) tree(text []byte) (any, error) {
 
 // forLibrary is a text without what the library does not know: lines that go on
 // behind CR LF, and characters of two escapes.
-func forLibrary(text []byte) []byte {
+func normalizeForLibrary(text []byte) []byte {
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
 	return propertyEscape.ReplaceAllFunc(text, func(escape []byte) []byte {

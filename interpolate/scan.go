@@ -36,18 +36,18 @@ type File struct {
 // Document is a file that has been read for references. It may hold several
 // YAML documents.
 type Document struct {
-	file     File
-	masked   []byte // what the parser saw; nil if nothing in the file is ours
-	marks    marks
-	outline  *outline // of masked, if it has one; then there are no roots
-	roots    []*yaml.Node
-	scalars  []scalar // those that hold references, in the order of the file
-	suspects []Problem
-	parse    bool   // take no short cut: parse the file, whatever it looks like
-	syntax   syntax // nil for YAML
-	text     bool   // it is text, in which nothing has quotes
-	template bool   // text that will be some format, but is not yet
-	noFormat string // why it is taken for a template
+	file           File
+	parserInput    []byte // what the parser saw; nil if nothing in the file is ours
+	delimiters     delimiters
+	outline        *outline // of masked, if it has one; then there are no roots
+	roots          []*yaml.Node
+	scalars        []scalar // those that hold references, in the order of the file
+	warnings       []Problem
+	alwaysParse    bool   // take no short cut: parse the file, whatever it looks like
+	syntax         syntax // nil for YAML
+	isText         bool   // it is text, in which nothing has quotes
+	isTemplate     bool   // text that will be some format, but is not yet
+	templateNotice string // why it is taken for a template
 }
 
 // Scan reads one file for references, without a backend. Its error is Problems,
@@ -88,26 +88,26 @@ func (d *Document) expressions() iter.Seq[*part] {
 
 // Warnings returns the positions that look like a misspelled reference: a call with a typing error, or a URI with text
 // behind it. Render leaves them unchanged, because they may belong to another tool.
-func (d *Document) Warnings() []Problem { return d.suspects }
+func (d *Document) Warnings() []Problem { return d.warnings }
 
 func (d *Document) scan() Problems {
 	data := d.file.Data
 	if looksUTF16(data) {
-		return d.whole(0, "the file is UTF-16, in which references are not found", "save it as UTF-8")
+		return d.fileProblem(0, "the file is UTF-16, in which references are not found", "save it as UTF-8")
 	}
 	switch d.file.Dialect {
 	case DialectNone, DialectMage, DialectAtlas:
 	default:
-		return d.whole(0, backend.Quote(string(d.file.Dialect))+" is not a dialect", "there are: mage, atlas")
+		return d.fileProblem(0, backend.Quote(string(d.file.Dialect))+" is not a dialect", "there are: mage, atlas")
 	}
 	uris := bytes.Contains(data, []byte(uriScheme)) || d.file.Dialect == DialectAtlas && bytes.Contains(data, []byte(atlasSign))
-	if !uris && (!bytes.Contains(data, []byte("{{")) || !d.parse && !resemblesCall(data)) {
+	if !uris && (!bytes.Contains(data, []byte("{{")) || !d.alwaysParse && !mayHoldCall(data)) {
 		return nil
 	}
 	regions := findRegions(data)
 	ours, suspicious := uris, false
 	for _, r := range regions {
-		ours = ours || r.spelled
+		ours = ours || r.mentionsCall
 		if !ours && !r.control && !suspicious {
 			found, _ := nearMiss(string(data[r.start+2 : r.end-2]))
 			suspicious = found != ""
@@ -116,34 +116,34 @@ func (d *Document) scan() Problems {
 	if !ours && !suspicious {
 		return nil
 	}
-	if problems := d.readable(); problems != nil {
-		return unlessForeign(problems, ours)
+	if problems := d.checkCharacters(); problems != nil {
+		return ignoreWithoutReferences(problems, ours)
 	}
-	return unlessForeign(d.readAny(regions), ours)
+	return ignoreWithoutReferences(d.readFormat(regions), ours)
 }
 
 // readAny reads the file as what it is.
-func (d *Document) readAny(regions []region) Problems {
+func (d *Document) readFormat(regions []region) Problems {
 	format := d.file.format()
 	switch format {
 	case FormatText, FormatTemplate:
-		d.text, d.template = true, format == FormatTemplate
-		d.noFormat = "this is a template"
+		d.isText, d.isTemplate = true, format == FormatTemplate
+		d.templateNotice = "this is a template"
 		return d.readText(regions)
 	case FormatYAML:
-		problems, err := d.read(regions)
+		problems, err := d.readYAML(regions)
 		if err != nil {
-			return d.orTemplate(regions, d.notYAML(err))
+			return d.retryAsTemplate(regions, d.yamlProblem(err))
 		}
 		return problems
 	}
 	d.syntax = syntaxOf(format)
 	if d.syntax == nil {
-		return d.whole(0, backend.Quote(string(format))+" is not a format", "there are: "+formatNames())
+		return d.fileProblem(0, backend.Quote(string(format))+" is not a format", "there are: "+formatNames())
 	}
 	problems, err := d.readSyntax(regions)
 	if err != nil {
-		return d.orTemplate(regions, d.notFormat(err))
+		return d.retryAsTemplate(regions, d.formatProblem(err))
 	}
 	return problems
 }
@@ -151,19 +151,19 @@ func (d *Document) readAny(regions []region) Problems {
 // orTemplate reads a file as a template that is not what its name says, if
 // others have a part in it and nobody insists on the format. Otherwise the file
 // is broken, which is told.
-func (d *Document) orTemplate(regions []region, problems Problems) Problems {
-	foreign := func(r region) bool { return !r.spelled && !r.unclosed }
+func (d *Document) retryAsTemplate(regions []region, problems Problems) Problems {
+	foreign := func(r region) bool { return !r.mentionsCall && !r.unclosed }
 	if d.file.Format != FormatByName || !slices.ContainsFunc(regions, foreign) {
 		return problems
 	}
-	d.syntax, d.text, d.template = nil, true, true
-	d.noFormat = fmt.Sprintf("the file is a template, and no %s yet (line %d)", d.file.format().name(), problems[0].Pos.Line)
+	d.syntax, d.isText, d.isTemplate = nil, true, true
+	d.templateNotice = fmt.Sprintf("the file is a template, and no %s yet (line %d)", d.file.format().name(), problems[0].Pos.Line)
 	return d.readText(regions)
 }
 
 // unlessForeign drops what is wrong with a file that holds nothing of ours: it
 // need not be YAML, nor anything else.
-func unlessForeign(problems Problems, ours bool) Problems {
+func ignoreWithoutReferences(problems Problems, ours bool) Problems {
 	if !ours {
 		return nil
 	}
@@ -171,18 +171,18 @@ func unlessForeign(problems Problems, ours bool) Problems {
 }
 
 // whole is a problem with the file rather than with an expression.
-func (d *Document) whole(offset int, message, hint string) Problems {
+func (d *Document) fileProblem(offset int, message, hint string) Problems {
 	return Problems{{
-		Pos: newRuler(d.file).position(offset),
+		Pos: newLineCounter(d.file).position(offset),
 		Err: backend.Errorf(backend.CodeInvalid, "%s", message).WithHint("%s", hint),
 	}}
 }
 
 // readable checks what the parser would refuse without saying where.
-func (d *Document) readable() Problems {
+func (d *Document) checkCharacters() Problems {
 	data := d.file.Data
 	if len(data) > MaxFileBytes {
-		problems := d.whole(0, fmt.Sprintf("the file holds references and is larger than %d MiB", MaxFileBytes>>20), "split it")
+		problems := d.fileProblem(0, fmt.Sprintf("the file holds references and is larger than %d MiB", MaxFileBytes>>20), "split it")
 		problems[0].Err.Code = backend.CodeTooLarge
 		return problems
 	}
@@ -198,9 +198,9 @@ func (d *Document) readable() Problems {
 		}
 		switch {
 		case r == utf8.RuneError && n == 1:
-			return d.whole(i, "the file holds references and is not UTF-8", "save it as UTF-8")
+			return d.fileProblem(i, "the file holds references and is not UTF-8", "save it as UTF-8")
 		case isYAML && (r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff):
-			return d.whole(i, "the file holds references and a control character that YAML does not allow", `write it as an escape in double quotes, as in "\x00"`)
+			return d.fileProblem(i, "the file holds references and a control character that YAML does not allow", `write it as an escape in double quotes, as in "\x00"`)
 		}
 		i += n
 	}
@@ -212,27 +212,27 @@ func (d *Document) readable() Problems {
 // braces may be YAML's own. The first one that is YAML is taken; the check of
 // the result is the same whichever it was.
 type view struct {
-	noControl bool // control statements are shown as text, not as comments
-	noLines   bool // what reaches across lines is shown as it is
-	noForeign bool // what others wrote is shown as it is
+	showControl   bool // control statements are shown as text, not as comments
+	showMultiline bool // what reaches across lines is shown as it is
+	showForeign   bool // what others wrote is shown as it is
 }
 
 var views = []view{
-	{}, {noControl: true}, {noLines: true}, {noLines: true, noControl: true}, {noForeign: true}, {noForeign: true, noLines: true},
+	{}, {showControl: true}, {showMultiline: true}, {showMultiline: true, showControl: true}, {showForeign: true}, {showForeign: true, showMultiline: true},
 }
 
 // of chooses what to hide. An expression across lines that is not hidden as a
 // whole is marked as unclosed, so that it is never left in the file in silence.
-func (v view) of(regions []region, foreign map[int]bool) []region {
+func (v view) hiddenRegions(regions []region, foreign map[int]bool) []region {
 	out := make([]region, 0, len(regions))
 	for _, r := range regions {
-		if foreign[r.start] || v.noForeign && !r.spelled {
+		if foreign[r.start] || v.showForeign && !r.mentionsCall {
 			continue
 		}
-		if v.noLines && r.lines {
-			r = region{start: r.start, end: r.start + 2, spelled: true, unclosed: true}
+		if v.showMultiline && r.multiline {
+			r = region{start: r.start, end: r.start + 2, mentionsCall: true, unclosed: true}
 		}
-		r.comment = r.control && !v.noControl
+		r.asComment = r.control && !v.showControl
 		out = append(out, r)
 	}
 	return out
@@ -240,15 +240,15 @@ func (v view) of(regions []region, foreign map[int]bool) []region {
 
 // read parses the file as YAML and finds the scalars that hold references. Its
 // error says that it is none.
-func (d *Document) read(regions []region) (Problems, error) {
-	m, ok := chooseMarks(d.file.Data)
+func (d *Document) readYAML(regions []region) (Problems, error) {
+	m, ok := chooseDelimiters(d.file.Data)
 	if !ok {
-		return d.whole(0, "the file holds references and nearly every letter of two bytes that there is", "split it"), nil
+		return d.fileProblem(0, "the file holds references and nearly every letter of two bytes that there is", "split it"), nil
 	}
-	d.marks = m
+	d.delimiters = m
 	var first error
 	for _, v := range views {
-		problems, err := d.readAs(v, regions)
+		problems, err := d.readYAMLView(v, regions)
 		if err == nil {
 			return problems, nil
 		}
@@ -261,40 +261,40 @@ func (d *Document) read(regions []region) (Problems, error) {
 
 // errAstray is the error of a view that hides something which is not within
 // one value: it took braces for a pair that are none.
-var errAstray = errors.New("braces that are not a pair")
+var errUnpairedBraces = errors.New("braces that are not a pair")
 
 // readAs reads the file in one view; its error says that the view is wrong. What reaches
 // across lines and turns out to be somebody else's was hidden in vain: the file
 // is then read again with it in sight.
-func (d *Document) readAs(v view, regions []region) (Problems, error) {
+func (d *Document) readYAMLView(v view, regions []region) (Problems, error) {
 	foreign := map[int]bool{}
-	for range maxRounds {
-		shown := v.of(regions, foreign)
-		masked := mask(d.file.Data, shown, d.marks)
-		w := walker{doc: d, regions: shown, finder: newFinder(masked), ruler: newRuler(d.file)}
-		d.masked, d.roots, d.scalars, d.suspects = masked, nil, nil, nil
-		if !w.outlined() {
+	for range maxCorrections {
+		shown := v.hiddenRegions(regions, foreign)
+		masked := insertPlaceholders(d.file.Data, shown, d.delimiters)
+		w := walker{doc: d, regions: shown, locator: newLocator(masked), lines: newLineCounter(d.file)}
+		d.parserInput, d.roots, d.scalars, d.warnings = masked, nil, nil, nil
+		if !w.useOutline() {
 			roots, err := parseYAML(masked)
 			if err != nil {
 				return nil, err
 			}
-			d.roots, d.suspects = roots, nil
+			d.roots, d.warnings = roots, nil
 			w.walk()
 		}
 		switch {
-		case w.astray:
-			return nil, errAstray
+		case w.unpaired:
+			return nil, errUnpairedBraces
 		case len(w.foreign) == 0:
-			d.suspects = Problems(d.suspects).limited()
+			d.warnings = Problems(d.warnings).limited()
 			return w.problems.limited(), nil
 		}
 		maps.Copy(foreign, w.foreign)
 	}
-	return nil, errAstray
+	return nil, errUnpairedBraces
 }
 
 // notYAML is the problem of a file that holds references and does not parse.
-func (d *Document) notYAML(err error) Problems {
+func (d *Document) yamlProblem(err error) Problems {
 	pos := Position{d.file.Name, 1, 1}
 	message := "the file holds references and is not YAML"
 	var load *yaml.LoadError

@@ -23,7 +23,7 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 	switch {
 	case len(d.scalars) == 0:
 		return d.file.Data, nil
-	case d.text:
+	case d.isText:
 		return d.fillText(v)
 	case d.syntax != nil:
 		return d.fillSyntax(v)
@@ -32,13 +32,13 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 	var problems Problems
 	for i := range d.scalars {
 		s := &d.scalars[i]
-		outcomes, wrong := s.outcomes(v)
+		replacements, wrong := s.evaluate(v)
 		problems = append(problems, wrong...)
 		if problems.full() {
 			break
 		}
 		if len(wrong) == 0 {
-			edits = append(edits, s.edits(outcomes)...)
+			edits = append(edits, s.edits(replacements)...)
 		}
 	}
 	if len(problems) > 0 {
@@ -47,19 +47,19 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 	// The copy that the parser saw takes the same edits as the file, so that
 	// what others wrote stays hidden when it is parsed again. What was filled
 	// in is not hidden: that is what the second parsing is about.
-	result := splice(d.masked, edits)
+	result := splice(d.parserInput, edits)
 	switch {
 	case d.outline == nil:
-	case d.sameOutline(result):
+	case d.matchesOutline(result):
 		return splice(d.file.Data, edits), nil
 	default: // the parser has the last word
-		parsed := &Document{file: d.file, parse: true}
+		parsed := &Document{file: d.file, alwaysParse: true}
 		if problems := parsed.scan(); len(problems) > 0 {
 			return nil, problems
 		}
 		return parsed.fill(v)
 	}
-	if at := d.changed(result); at != nil {
+	if at := d.firstDifference(result); at != nil {
 		return nil, Problems{{
 			Pos: Position{d.file.Name, max(1, at.Line), max(1, at.Column)},
 			Err: backend.Errorf(backend.CodeInternal, "filling in the values would change more than the values, so nothing is written").
@@ -85,18 +85,18 @@ func splice(text []byte, edits []edit) []byte {
 }
 
 // outcomes evaluates the expressions of a scalar, by part.
-func (s *scalar) outcomes(v *evaluator) ([]outcome, Problems) {
-	out := make([]outcome, len(s.parts))
+func (s *scalar) evaluate(v *evaluator) ([]replacement, Problems) {
+	out := make([]replacement, len(s.parts))
 	var problems Problems
 	for i, p := range s.parts {
 		if p.expr == nil {
 			continue
 		}
-		o, err := v.outcome(p)
-		if err == nil && s.typed != DialectNone && s.whole() != nil {
-			o = o.asRead(s.typed)
+		o, err := v.replacement(p)
+		if err == nil && s.typedBy != DialectNone && s.wholeExpression() != nil {
+			o = o.withTypeOf(s.typedBy)
 		}
-		if err == nil && o.kind == kindNull && s.whole() != nil && s.tagged() {
+		if err == nil && o.typ == typeNull && s.wholeExpression() != nil && s.tagged() {
 			err = backend.Errorf(backend.CodeInvalid, "a value with the tag %s cannot be null", backend.Quote(s.node.Tag)).
 				WithHint("remove the tag, or give a default")
 		}
@@ -115,14 +115,14 @@ func (s *scalar) tagged() bool {
 
 // edits are what has to be done to the file for these outcomes. The scalar's
 // node becomes what the parser must see afterwards.
-func (s *scalar) edits(outcomes []outcome) []edit {
-	if s.untouched(outcomes) {
+func (s *scalar) edits(replacements []replacement) []edit {
+	if s.allKept(replacements) {
 		return nil
 	}
-	if edits, ok := s.inPlace(outcomes); ok {
+	if edits, ok := s.editParts(replacements); ok {
 		return edits
 	}
-	text, tag := s.replacement(outcomes)
+	text, tag := s.rewritten(replacements)
 	if !s.tagged() {
 		s.node.Tag = tag
 	}
@@ -134,9 +134,9 @@ func (s *scalar) edits(outcomes []outcome) []edit {
 }
 
 // untouched reports whether every expression stays as it is.
-func (s *scalar) untouched(outcomes []outcome) bool {
+func (s *scalar) allKept(replacements []replacement) bool {
 	for i, p := range s.parts {
-		if p.expr != nil && !outcomes[i].kept {
+		if p.expr != nil && !replacements[i].kept {
 			return false
 		}
 	}
@@ -146,17 +146,17 @@ func (s *scalar) untouched(outcomes []outcome) bool {
 // inPlace replaces the expressions alone, where the scalar's style has a way to
 // write every value so that nothing else of the scalar changes: not a word of
 // what others wrote in it, nor the lines of a block.
-func (s *scalar) inPlace(outcomes []outcome) ([]edit, bool) {
+func (s *scalar) editParts(replacements []replacement) ([]edit, bool) {
 	var edits []edit
 	var value strings.Builder
 	for i, p := range s.parts {
-		o := outcomes[i]
+		o := replacements[i]
 		if p.expr == nil || o.kept {
-			value.WriteString(p.shown)
+			value.WriteString(p.parserText)
 			continue
 		}
-		text, ok := s.insertion(o.text)
-		if !ok || s.whole() != nil && o.kind.typed() {
+		text, ok := s.escapedPart(o.text)
+		if !ok || s.wholeExpression() != nil && o.typ.hasOwnType() {
 			return nil, false
 		}
 		value.WriteString(o.text)
@@ -171,27 +171,27 @@ func (s *scalar) inPlace(outcomes []outcome) ([]edit, bool) {
 // itself, whatever the value, and in a quoted scalar across lines, where white
 // space at the ends of a value would be folded. A single-quoted scalar is kept only for the sake of
 // others: their templates hold double quotes more often than single ones.
-func (s *scalar) insertion(value string) (string, bool) {
+func (s *scalar) escapedPart(value string) (string, bool) {
 	switch {
-	case s.bare:
+	case s.unbraced:
 		return "", false
 	case s.block:
 		return value, s.indent > 0 && fitsBlock(value)
-	case s.lines:
+	case s.multiline:
 		return "", false
 	case s.node.Style&yaml.DoubleQuotedStyle != 0:
 		return escapeYAML(value), true
-	case s.node.Style&yaml.SingleQuotedStyle != 0 && s.foreign() != "":
-		return strings.ReplaceAll(value, "'", "''"), isTameText(value)
+	case s.node.Style&yaml.SingleQuotedStyle != 0 && s.foreignText() != "":
+		return strings.ReplaceAll(value, "'", "''"), isPlainText(value)
 	}
 	return "", false
 }
 
 // foreign is what others wrote in the scalar.
-func (s *scalar) foreign() string {
+func (s *scalar) foreignText() string {
 	var out strings.Builder
 	for _, p := range s.parts {
-		if p.expr == nil && p.text != p.shown {
+		if p.expr == nil && p.text != p.parserText {
 			out.WriteString(p.text)
 		}
 	}
@@ -200,23 +200,23 @@ func (s *scalar) foreign() string {
 
 // typed reports whether a result of this kind is something else than a string
 // where it is all of a scalar.
-func (k kind) typed() bool {
-	return k == kindInt || k == kindFloat || k == kindBool || k == kindNull
+func (k resultType) hasOwnType() bool {
+	return k == typeInt || k == typeFloat || k == typeBool || k == typeNull
 }
 
 // replacement is the scalar that takes the place of this one, and its tag.
-func (s *scalar) replacement(outcomes []outcome) (text, tag string) {
-	if s.whole() != nil {
-		o := outcomes[0]
+func (s *scalar) rewritten(replacements []replacement) (text, tag string) {
+	if s.wholeExpression() != nil {
+		o := replacements[0]
 		s.node.Value = o.text
-		switch o.kind {
-		case kindInt:
+		switch o.typ {
+		case typeInt:
 			return o.text, "!!int"
-		case kindFloat:
+		case typeFloat:
 			return o.text, "!!float"
-		case kindBool:
+		case typeBool:
 			return o.text, "!!bool"
-		case kindNull:
+		case typeNull:
 			s.node.Value = "null"
 			return "null", "!!null"
 		}
@@ -227,11 +227,11 @@ func (s *scalar) replacement(outcomes []outcome) (text, tag string) {
 		if p.expr == nil {
 			value.WriteString(p.text)
 		} else {
-			value.WriteString(outcomes[i].text)
+			value.WriteString(replacements[i].text)
 		}
 	}
 	s.node.Value = value.String()
-	if strings.ContainsAny(s.foreign(), `"\`) && isTameText(s.node.Value) {
+	if strings.ContainsAny(s.foreignText(), `"\`) && isPlainText(s.node.Value) {
 		return "'" + strings.ReplaceAll(s.node.Value, "'", "''") + "'", "!!str"
 	}
 	return doubleQuote(s.node.Value), "!!str"
@@ -240,13 +240,13 @@ func (s *scalar) replacement(outcomes []outcome) (text, tag string) {
 // changed parses a result and returns the first node in which it is not what
 // it must be, or nil. The parser's own error is not passed on: it may hold text
 // that was filled in.
-func (d *Document) changed(result []byte) *yaml.Node {
+func (d *Document) firstDifference(result []byte) *yaml.Node {
 	roots, err := parseYAML(result)
 	if err != nil || len(roots) != len(d.roots) {
 		return d.roots[0]
 	}
 	for i, want := range d.roots {
-		if at := difference(want, roots[i]); at != nil {
+		if at := nodeDifference(want, roots[i]); at != nil {
 			return at
 		}
 	}
@@ -255,13 +255,13 @@ func (d *Document) changed(result []byte) *yaml.Node {
 
 // difference returns the first node of want that got does not have. Style and
 // comments do not count: comments are outside every edit.
-func difference(want, got *yaml.Node) *yaml.Node {
+func nodeDifference(want, got *yaml.Node) *yaml.Node {
 	if want.Kind != got.Kind || want.Tag != got.Tag || want.Anchor != got.Anchor || want.Value != got.Value ||
 		len(want.Content) != len(got.Content) {
 		return want
 	}
 	for i := range want.Content {
-		if at := difference(want.Content[i], got.Content[i]); at != nil {
+		if at := nodeDifference(want.Content[i], got.Content[i]); at != nil {
 			return at
 		}
 	}

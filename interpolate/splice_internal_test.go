@@ -32,10 +32,10 @@ func TestWrongSpliceIsRefused(t *testing.T) {
 		"another anchor":  func(d *Document) { d.roots[0].Content[0].Anchor = "x" },
 		"lost node":       func(d *Document) { m := d.roots[0].Content[0]; m.Content = m.Content[:6] },
 		"lost document":   func(d *Document) { d.roots = append(d.roots, d.roots[0]) },
-		"becomes no YAML": func(d *Document) { d.masked = append(d.masked, "]: secret-canary"...) },
+		"becomes no YAML": func(d *Document) { d.parserInput = append(d.parserInput, "]: secret-canary"...) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := &Document{file: File{Name: "f", Data: []byte(text)}, parse: true}
+			d := &Document{file: File{Name: "f", Data: []byte(text)}, alwaysParse: true}
 			if problems := d.scan(); len(problems) > 0 {
 				t.Fatal(problems)
 			}

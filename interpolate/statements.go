@@ -10,29 +10,29 @@ import (
 
 // statement is where a variable of a file and its value stand.
 type statement struct {
-	name         stretch
-	value, inner stretch // with quotes and without
+	name         span
+	value, inner span // with quotes and without
 	quotes       string
 	assigned     bool // otherwise it is a name alone
 }
 
 // mostVariables is the size of a file of variables. An environment holds no more,
 // and the library goes a level deeper with every line of comments.
-const mostVariables = 1 << 20
+const maxVariablesBytes = 1 << 20
 
 const (
 	statementBlanks = " \t\v\f\r"
-	notAStatement   = "a line is not of the form NAME=value"
-	notOneEnd       = "readers disagree on where this value ends; write it in quotes that it does not hold, without a backslash before the last one"
+	notAssignment   = "a line is not of the form NAME=value"
+	ambiguousEnd    = "readers disagree on where this value ends; write it in quotes that it does not hold, without a backslash before the last one"
 )
 
 var (
 	// statementStart matches up to the value, and statementName the name.
 	statementStart = regexp.MustCompile(`^(?:export[ \t]+)?((?:[A-Za-z0-9_.\[\]-]|[^\x00-\x7f])+)[ \t]*(=[ \t]*)?`)
 	// manyLines matches bare text that to a shell goes on in the next line.
-	manyLines = regexp.MustCompile(`<<|\\$|\([^)]*$|\{[^}]*$`)
+	continuesOnNextLine = regexp.MustCompile(`<<|\\$|\([^)]*$|\{[^}]*$`)
 	// nested matches what a shell reads to its own end, past quotes.
-	nested = regexp.MustCompile(`\$\([^)]*$|\$\{[^}]*$`)
+	openExpansion = regexp.MustCompile(`\$\([^)]*$|\$\{[^}]*$`)
 )
 
 // readStatements finds the variables of a text, as Docker Compose has it. It
@@ -41,8 +41,8 @@ var (
 func readStatements(text []byte, own bool) ([]statement, error) {
 	var out []statement
 	at := 0
-	if len(text) > mostVariables {
-		return nil, &atOffset{0, "it is larger than 1 MiB"}
+	if len(text) > maxVariablesBytes {
+		return nil, &offsetError{0, "it is larger than 1 MiB"}
 	}
 	if bytes.HasPrefix(text, []byte(byteOrderMark)) {
 		at = len(byteOrderMark)
@@ -54,7 +54,7 @@ func readStatements(text []byte, own bool) ([]statement, error) {
 			at++
 			continue
 		case c == '#':
-			at = lineFeed(text, at)
+			at = nextLineFeed(text, at)
 			continue
 		}
 		s, end, err := readStatement(text, at, own)
@@ -68,7 +68,7 @@ func readStatements(text []byte, own bool) ([]statement, error) {
 }
 
 // lineFeed is the end of a line, from at.
-func lineFeed(text []byte, at int) int {
+func nextLineFeed(text []byte, at int) int {
 	if i := bytes.IndexByte(text[at:], '\n'); i >= 0 {
 		return at + i
 	}
@@ -77,33 +77,33 @@ func lineFeed(text []byte, at int) int {
 
 // readStatement reads what begins at offset at, and tells where it ends.
 func readStatement(text []byte, at int, own bool) (s statement, end int, _ error) {
-	m := statementStart.FindSubmatchIndex(text[at:lineFeed(text, at)])
+	m := statementStart.FindSubmatchIndex(text[at:nextLineFeed(text, at)])
 	if m == nil {
-		return s, 0, &atOffset{at, notAStatement}
+		return s, 0, &offsetError{at, notAssignment}
 	}
-	s.name = stretch{at + m[2], at + m[3]}
+	s.name = span{at + m[2], at + m[3]}
 	start := at + m[1]
-	s.value, s.inner = stretch{start, start}, stretch{start, start}
+	s.value, s.inner = span{start, start}, span{start, start}
 	if s.assigned = m[4] >= 0; !s.assigned {
-		return s, start, restOfLine(text, start)
+		return s, start, checkRestOfLine(text, start)
 	}
 	if !own && bytes.HasSuffix(text[:start], []byte("\t")) {
-		return s, 0, &atOffset{start, "there is a tab before this value, which is a part of it to some readers; write none"}
+		return s, 0, &offsetError{start, "there is a tab before this value, which is a part of it to some readers; write none"}
 	}
 	if start < len(text) && (text[start] == '\'' || text[start] == '"') {
 		return quotedStatement(text, s, own)
 	}
-	end = lineFeed(text, start)
+	end = nextLineFeed(text, start)
 	line := bytes.TrimRight(text[start:end], statementBlanks)
 	if bytes.IndexByte(line, '\r') >= 0 {
-		return s, 0, &atOffset{start, "a carriage return ends no line"}
+		return s, 0, &offsetError{start, "a carriage return ends no line"}
 	}
 	line, _, _ = bytes.Cut(line, []byte(" #")) // and nothing else, to Docker Compose
 	line = bytes.TrimRight(line, statementBlanks)
-	if !own && (manyLines.Match(line) || oddQuotes(line)) {
-		return s, 0, &atOffset{start, notOneEnd}
+	if !own && (continuesOnNextLine.Match(line) || oddQuotes(line)) {
+		return s, 0, &offsetError{start, ambiguousEnd}
 	}
-	s.value = stretch{start, start + len(line)}
+	s.value = span{start, start + len(line)}
 	s.inner = s.value
 	return s, end, nil
 }
@@ -127,31 +127,31 @@ func quotedStatement(text []byte, s statement, own bool) (_ statement, end int, 
 		escaped = text[i] == '\\' && !escaped
 	}
 	if i >= len(text) {
-		return s, 0, &atOffset{start, "the quotes do not end"}
+		return s, 0, &offsetError{start, "the quotes do not end"}
 	}
 	s.quotes = string(quote)
-	s.value, s.inner = stretch{start, i + 1}, stretch{start + 1, i}
-	if !own && disputed(text[start+1:i], quote) {
-		return s, 0, &atOffset{start, notOneEnd}
+	s.value, s.inner = span{start, i + 1}, span{start + 1, i}
+	if !own && hasAmbiguousEnd(text[start+1:i], quote) {
+		return s, 0, &offsetError{start, ambiguousEnd}
 	}
-	return s, i + 1, restOfLine(text, i+1)
+	return s, i + 1, checkRestOfLine(text, i+1)
 }
 
 // disputed reports whether readers disagree on where a quoted string ends. With
 // \" in a line by itself, all agree again in the next one.
-func disputed(inner []byte, quote byte) bool {
+func hasAmbiguousEnd(inner []byte, quote byte) bool {
 	escapes := bytes.Contains(inner, []byte{'\\', quote})
 	return bytes.HasSuffix(inner, []byte(`\`)) ||
 		escapes && (quote == '\'' || bytes.IndexByte(inner, '\n') >= 0) ||
-		quote == '"' && (nested.Match(inner) || bytes.Count(inner, []byte("`"))%2 == 1)
+		quote == '"' && (openExpansion.Match(inner) || bytes.Count(inner, []byte("`"))%2 == 1)
 }
 
 // restOfLine is an error if there is more on a line than blanks and a comment.
-func restOfLine(text []byte, at int) error {
-	rest := text[at:lineFeed(text, at)]
+func checkRestOfLine(text []byte, at int) error {
+	rest := text[at:nextLineFeed(text, at)]
 	after := bytes.TrimLeft(rest, statementBlanks)
 	if len(after) > 0 && (after[0] != '#' || len(after) == len(rest)) {
-		return &atOffset{at, notAStatement}
+		return &offsetError{at, notAssignment}
 	}
 	return nil
 }

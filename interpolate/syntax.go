@@ -22,38 +22,38 @@ import (
 // syntax is a format other than YAML.
 type syntax interface {
 	// strings are those strings of a text that hold what is looked for, in their order. Its error says where the text is at fault.
-	strings(text []byte, s search) ([]quoted, error)
+	findStrings(text []byte, s search) ([]fileString, error)
 	// decode is what a stretch within a string stands for.
-	decode(raw string, q quoted) string
+	decode(raw string, q fileString) string
 	// within is a value as it is written in a string, in the place of a word;
 	// false if the string has to be written anew.
-	within(q quoted, value string) (string, bool)
+	escape(q fileString, value string) (string, bool)
 	// anew is a string as it is written in q's place.
-	anew(q quoted, value string) (string, *backend.Error)
+	rewrite(q fileString, value string) (string, *backend.Error)
 	// typed is a number, a boolean or null as it is written as a value of its
 	// own, and what tree then has for it.
-	typed(kind kind, text string) (written string, leaf any, err *backend.Error)
+	typedLiteral(typ resultType, text string) (written string, leaf any, err *backend.Error)
 	// tree is what a library reads in a text: any composition of slices and of
 	// maps with names, in which strings are strings.
-	tree(text []byte) (any, error)
+	parse(text []byte) (any, error)
 }
 
 // search is what is looked for in strings: words, and references without braces.
 type search struct {
-	marks
-	bare func(value string) bool
+	delimiters
+	isUnbraced func(value string) bool
 }
 
-func (s search) holds(value string) bool { return s.in(value) || s.bare(value) }
+func (s search) holds(value string) bool { return s.containedIn(value) || s.isUnbraced(value) }
 
 // quoted is a string of a file, in whatever quotes, also in none.
-type quoted struct {
+type fileString struct {
 	start, end           int // of all of it
 	innerStart, innerEnd int // without quotes
 	value                string
 	style                string // how it is quoted, in the format's own terms
-	key                  bool   // it names something; there are no references in names
-	bare                 bool   // the braces of an expression, outside of any string
+	isKey                bool   // it names something; there are no references in names
+	unquoted             bool   // the braces of an expression, outside of any string
 }
 
 func syntaxOf(f Format) syntax {
@@ -65,53 +65,53 @@ func syntaxOf(f Format) syntax {
 	case FormatProperties:
 		return propertiesSyntax{}
 	case FormatDotenv, FormatVariables:
-		return dotenvSyntax{own: f == FormatVariables}
+		return dotenvSyntax{ownReader: f == FormatVariables}
 	}
 	return nil
 }
 
 // atOffset is the error of a text that does not parse, and the place.
-type atOffset struct {
+type offsetError struct {
 	offset int
 	reason string
 }
 
-func (e *atOffset) Error() string { return e.reason }
+func (e *offsetError) Error() string { return e.reason }
 
 // readSyntax finds the strings of the file that hold references.
 func (d *Document) readSyntax(regions []region) (Problems, error) {
 	for _, r := range regions {
-		if r.lines && r.spelled {
-			return d.whole(r.start, "an expression reaches across lines", "write it on one line"), nil
+		if r.multiline && r.mentionsCall {
+			return d.fileProblem(r.start, "an expression reaches across lines", "write it on one line"), nil
 		}
 	}
 	var ok bool
-	if d.marks, ok = chooseMarks(d.file.Data); !ok {
-		return d.whole(0, "the file holds references and nearly every letter of two bytes that there is", "split it"), nil
+	if d.delimiters, ok = chooseDelimiters(d.file.Data); !ok {
+		return d.fileProblem(0, "the file holds references and nearly every letter of two bytes that there is", "split it"), nil
 	}
 	problems, err := d.readStrings(regions, nil)
 	if err == nil {
 		return problems, nil
 	}
 	// Where braces stand for a whole value, the copy has a string in their place.
-	first, bare := err, map[int]bool{}
+	first, unquoted := err, map[int]bool{}
 	for _, r := range regions {
-		if !r.unclosed && standsAlone(d.file.Data, r) {
-			bare[r.start] = true
+		if !r.unclosed && isWholeValue(d.file.Data, r) {
+			unquoted[r.start] = true
 		}
 	}
-	if problems, err = d.readStrings(regions, bare); err == nil {
+	if problems, err = d.readStrings(regions, unquoted); err == nil {
 		return problems, nil
 	}
 	// Some of them are within strings or comments: those that are not stop the reading.
-	alone, bare := bare, map[int]bool{}
-	for err = first; len(bare)*len(d.file.Data) <= mostReadAgain; {
-		r, ok := d.stoppedAt(err, regions)
-		if !ok || !alone[r.start] || bare[r.start] {
+	alone, unquoted := unquoted, map[int]bool{}
+	for err = first; len(unquoted)*len(d.file.Data) <= maxRereadBytes; {
+		r, ok := d.regionAtError(err, regions)
+		if !ok || !alone[r.start] || unquoted[r.start] {
 			break
 		}
-		bare[r.start] = true
-		if problems, err = d.readStrings(regions, bare); err == nil {
+		unquoted[r.start] = true
+		if problems, err = d.readStrings(regions, unquoted); err == nil {
 			return problems, nil
 		}
 	}
@@ -119,11 +119,11 @@ func (d *Document) readSyntax(regions []region) (Problems, error) {
 }
 
 // mostReadAgain bounds the bytes that are read in vain before a file is refused.
-const mostReadAgain = 64 << 20
+const maxRereadBytes = 64 << 20
 
 // stoppedAt is the region at which a text was found not to be what it should be.
-func (d *Document) stoppedAt(err error, regions []region) (region, bool) {
-	var at *atOffset
+func (d *Document) regionAtError(err error, regions []region) (region, bool) {
+	var at *offsetError
 	if !errors.As(err, &at) {
 		return region{}, false
 	}
@@ -136,62 +136,62 @@ func (d *Document) stoppedAt(err error, regions []region) (region, bool) {
 }
 
 // readStrings reads the copy in which the bare regions stand for strings.
-func (d *Document) readStrings(regions []region, bare map[int]bool) (Problems, error) {
-	d.scalars, d.suspects = nil, nil
-	d.hideAll(regions, bare)
-	found, err := d.syntax.strings(d.masked, search{d.marks, d.file.isBare})
+func (d *Document) readStrings(regions []region, unquoted map[int]bool) (Problems, error) {
+	d.scalars, d.warnings = nil, nil
+	d.insertNumberedPlaceholders(regions, unquoted)
+	found, err := d.syntax.findStrings(d.parserInput, search{d.delimiters, d.file.isUnbraced})
 	if err != nil {
 		return nil, err
 	}
-	w := walker{doc: d, regions: regions, ruler: newRuler(d.file)}
-	missing := len(bare)
+	w := walker{doc: d, regions: regions, lines: newLineCounter(d.file)}
+	missing := len(unquoted)
 	for _, q := range found {
-		if q.bare = bare[q.start]; q.bare {
+		if q.unquoted = unquoted[q.start]; q.unquoted {
 			missing--
 		}
-		s, ok := w.quoted(q)
+		s, ok := w.splitString(q)
 		if !ok {
-			return nil, errAstray
+			return nil, errUnpairedBraces
 		}
 		if s != nil {
 			d.scalars = append(d.scalars, *s)
 		}
 	}
 	for _, r := range regions {
-		if bare[r.start] && r.end-r.start-2 < len(d.marks.open+d.marks.close) {
+		if unquoted[r.start] && r.end-r.start-2 < len(d.delimiters.open+d.delimiters.close) {
 			missing-- // it is too short for a word
 		}
 	}
 	if missing > 0 {
-		return nil, errAstray
+		return nil, errUnpairedBraces
 	}
-	_, err = d.syntax.tree(d.masked)
+	_, err = d.syntax.parse(d.parserInput)
 	return w.problems, err
 }
 
 // hideAll makes the copy, in which the bare regions stand for strings.
-func (d *Document) hideAll(regions []region, bare map[int]bool) {
-	d.masked = bytes.Clone(d.file.Data)
-	if bytes.HasPrefix(d.masked, []byte(byteOrderMark)) {
-		copy(d.masked, "   ") // not every reader knows it, and all skip spaces
+func (d *Document) insertNumberedPlaceholders(regions []region, unquoted map[int]bool) {
+	d.parserInput = bytes.Clone(d.file.Data)
+	if bytes.HasPrefix(d.parserInput, []byte(byteOrderMark)) {
+		copy(d.parserInput, "   ") // not every reader knows it, and all skip spaces
 	}
 	for i, r := range regions {
-		word := d.masked[r.start:r.end]
+		word := d.parserInput[r.start:r.end]
 		if r.unclosed {
-			copy(word, d.marks.unclosed)
+			copy(word, d.delimiters.unclosed)
 			continue
 		}
-		if bare[r.start] {
+		if unquoted[r.start] {
 			word[0], word[len(word)-1] = '"', '"'
 			word = word[1 : len(word)-1]
 		}
-		d.marks.write(word, i)
+		d.delimiters.writeNumberedPlaceholder(word, i)
 	}
 }
 
 // write fills a stretch with a word that no other stretch of its length has,
 // as far as it has room for the number.
-func (m marks) write(word []byte, number int) {
+func (m delimiters) writeNumberedPlaceholder(word []byte, number int) {
 	for i := range word {
 		word[i] = 'x'
 	}
@@ -205,24 +205,24 @@ func (m marks) write(word []byte, number int) {
 
 // standsAlone reports whether braces are all that stands between two signs of
 // structure: a value that is in no string.
-func standsAlone(data []byte, r region) bool {
-	before := bytes.TrimRight(data[max(0, r.start-lineReach):r.start], " \t")
-	after := bytes.TrimLeft(data[r.end:min(len(data), r.end+lineReach)], " \t")
+func isWholeValue(data []byte, r region) bool {
+	before := bytes.TrimRight(data[max(0, r.start-lineContext):r.start], " \t")
+	after := bytes.TrimLeft(data[r.end:min(len(data), r.end+lineContext)], " \t")
 	return len(before) > 0 && bytes.IndexByte(before[len(before)-1:], '"') < 0 && strings.IndexByte(":=[,\n\r", before[len(before)-1]) >= 0 &&
 		(len(after) == 0 || strings.IndexByte(",]}#\r\n", after[0]) >= 0)
 }
 
 // quoted takes a string apart; nil if nothing in it is ours.
-func (w *walker) quoted(q quoted) (*scalar, bool) {
-	s := &scalar{quoted: q, extent: extent{start: q.start, end: q.end}}
-	if s.bare = !w.doc.marks.in(q.value); s.bare {
-		s.parts = w.uri(q.value, q.innerStart, q.start, q.end)
+func (w *walker) splitString(q fileString) (*scalar, bool) {
+	s := &scalar{fileString: q, extent: extent{start: q.start, end: q.end}}
+	if s.unbraced = !w.doc.delimiters.containedIn(q.value); s.unbraced {
+		s.parts = w.uriParts(q.value, q.innerStart, q.start, q.end)
 		if strings.HasPrefix(q.value, atlasSign) {
-			s.typed = DialectAtlas
+			s.typedBy = DialectAtlas
 		}
 	} else {
 		var ok bool
-		s.parts, ok = w.parts(q.value, q.start, func(raw string, _ bool) string { return w.doc.syntax.decode(raw, q) })
+		s.parts, ok = w.splitValue(q.value, q.start, func(raw string, _ bool) string { return w.doc.syntax.decode(raw, q) })
 		if !ok {
 			return nil, false
 		}
@@ -230,7 +230,7 @@ func (w *walker) quoted(q quoted) (*scalar, bool) {
 	for _, p := range s.parts {
 		switch {
 		case p.expr == nil:
-		case q.key:
+		case q.isKey:
 			err := backend.Errorf(backend.CodeInvalid, "a name cannot hold a reference").WithHint("use references in values alone")
 			w.problems = append(w.problems, Problem{p.pos, p.text, err})
 			return nil, true
@@ -249,36 +249,36 @@ func (d *Document) fillSyntax(v *evaluator) ([]byte, Problems) {
 	var values []string        // words and their values, in turn
 	for i := range d.scalars {
 		s := &d.scalars[i]
-		outcomes, wrong := s.outcomes(v)
+		replacements, wrong := s.evaluate(v)
 		problems = append(problems, wrong...)
-		if len(wrong) > 0 || s.untouched(outcomes) {
+		if len(wrong) > 0 || s.allKept(replacements) {
 			continue
 		}
-		done, anew, err := d.write(s, outcomes, leaves)
+		done, anew, err := d.editString(s, replacements, leaves)
 		if err != nil {
-			p := s.first()
+			p := s.firstExpression()
 			problems = append(problems, Problem{p.pos, p.text, err})
 			continue
 		}
 		edits = append(edits, done...)
 		for i, p := range s.parts {
 			switch {
-			case s.bare: // the copy has the URI itself, which then is the word
-				if _, typed := leaves[p.shown]; !typed {
-					leaves[p.shown] = outcomes[i].text
+			case s.unbraced: // the copy has the URI itself, which then is the word
+				if _, typed := leaves[p.parserText]; !typed {
+					leaves[p.parserText] = replacements[i].text
 				}
-			case p.expr != nil && !outcomes[i].kept:
-				values = append(values, p.shown, outcomes[i].text)
+			case p.expr != nil && !replacements[i].kept:
+				values = append(values, p.parserText, replacements[i].text)
 			case anew: // also what others wrote is then written in the copy
-				values = append(values, p.shown, p.text)
+				values = append(values, p.parserText, p.text)
 			}
 		}
 	}
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	if err := d.check(splice(d.masked, edits), leaves, values); err != nil {
-		p := d.scalars[0].first()
+	if err := d.checkResult(splice(d.parserInput, edits), leaves, values); err != nil {
+		p := d.scalars[0].firstExpression()
 		return nil, Problems{{p.pos, p.text, err}}
 	}
 	return splice(d.file.Data, edits), nil
@@ -286,20 +286,20 @@ func (d *Document) fillSyntax(v *evaluator) ([]byte, Problems) {
 
 // write is what has to be done to the file for these outcomes of one string;
 // anew says that all of it is written.
-func (d *Document) write(s *scalar, outcomes []outcome, leaves map[string]any) (edits []edit, anew bool, _ *backend.Error) {
-	q := s.quoted
-	if p := s.whole(); p != nil && outcomes[0].kind.typed() {
-		text, leaf, err := d.syntax.typed(outcomes[0].kind, outcomes[0].text)
-		leaves[p.shown] = leaf
+func (d *Document) editString(s *scalar, replacements []replacement, leaves map[string]any) (edits []edit, anew bool, _ *backend.Error) {
+	q := s.fileString
+	if p := s.wholeExpression(); p != nil && replacements[0].typ.hasOwnType() {
+		text, leaf, err := d.syntax.typedLiteral(replacements[0].typ, replacements[0].text)
+		leaves[p.parserText] = leaf
 		return []edit{{q.start, q.end, text}}, false, err
 	}
 	for i, p := range s.parts {
-		o := outcomes[i]
+		o := replacements[i]
 		if p.expr == nil || o.kept {
 			continue
 		}
-		text, ok := d.syntax.within(q, o.text)
-		if !ok || s.bare || q.bare {
+		text, ok := d.syntax.escape(q, o.text)
+		if !ok || s.unbraced || q.unquoted {
 			edits = nil
 			break
 		}
@@ -310,22 +310,22 @@ func (d *Document) write(s *scalar, outcomes []outcome, leaves map[string]any) (
 	}
 	var value strings.Builder
 	for i, p := range s.parts {
-		if p.expr == nil || outcomes[i].kept {
+		if p.expr == nil || replacements[i].kept {
 			value.WriteString(p.text)
 		} else {
-			value.WriteString(outcomes[i].text)
+			value.WriteString(replacements[i].text)
 		}
 	}
-	text, err := d.syntax.anew(q, value.String())
+	text, err := d.syntax.rewrite(q, value.String())
 	return []edit{{q.start, q.end, text}}, true, err
 }
 
 // check holds what a library reads in the result against what it must be.
-func (d *Document) check(result []byte, leaves map[string]any, values []string) *backend.Error {
-	want, err := d.syntax.tree(d.masked)
+func (d *Document) checkResult(result []byte, leaves map[string]any, values []string) *backend.Error {
+	want, err := d.syntax.parse(d.parserInput)
 	if err == nil {
 		var got any
-		if got, err = d.syntax.tree(result); err == nil && reflect.DeepEqual(replaced(want, leaves, strings.NewReplacer(values...)), got) {
+		if got, err = d.syntax.parse(result); err == nil && reflect.DeepEqual(fillTree(want, leaves, strings.NewReplacer(values...)), got) {
 			return nil
 		}
 	}
@@ -334,7 +334,7 @@ func (d *Document) check(result []byte, leaves map[string]any, values []string) 
 }
 
 // replaced is a tree with the words in its strings replaced.
-func replaced(tree any, leaves map[string]any, r *strings.Replacer) any {
+func fillTree(tree any, leaves map[string]any, r *strings.Replacer) any {
 	switch t := tree.(type) {
 	case string:
 		if leaf, ok := leaves[t]; ok {
@@ -344,13 +344,13 @@ func replaced(tree any, leaves map[string]any, r *strings.Replacer) any {
 	case []any:
 		out := slices.Clone(t)
 		for i := range out {
-			out[i] = replaced(out[i], leaves, r)
+			out[i] = fillTree(out[i], leaves, r)
 		}
 		return out
 	case map[string]any:
 		out := make(map[string]any, len(t))
 		for k, v := range t {
-			out[k] = replaced(v, leaves, r)
+			out[k] = fillTree(v, leaves, r)
 		}
 		return out
 	}
@@ -358,17 +358,17 @@ func replaced(tree any, leaves map[string]any, r *strings.Replacer) any {
 }
 
 // first is the first expression of the scalar.
-func (s *scalar) first() part {
+func (s *scalar) firstExpression() part {
 	return s.parts[slices.IndexFunc(s.parts, func(p part) bool { return p.expr != nil })]
 }
 
 // notFormat is the problem of a file that holds references and does not parse.
-func (d *Document) notFormat(err error) Problems {
+func (d *Document) formatProblem(err error) Problems {
 	offset, reason := 0, ""
-	var at *atOffset
+	var at *offsetError
 	if errors.As(err, &at) {
 		offset, reason = at.offset, ": "+at.reason
 	}
-	return d.whole(offset, "the file holds references and is not "+d.file.format().name()+reason,
+	return d.fileProblem(offset, "the file holds references and is not "+d.file.format().name()+reason,
 		"mend it; or, if others fill it in later, read it as a template: --file-format template")
 }

@@ -20,59 +20,59 @@ import (
 
 // readText finds the references of plain text, or of a template.
 func (d *Document) readText(regions []region) Problems {
-	d.scalars, d.suspects, d.masked, d.roots, d.outline = nil, nil, nil, nil, nil
-	w := walker{doc: d, regions: regions, ruler: newRuler(d.file)}
+	d.scalars, d.warnings, d.parserInput, d.roots, d.outline = nil, nil, nil, nil, nil
+	w := walker{doc: d, regions: regions, lines: newLineCounter(d.file)}
 	verbatim := func(raw string, _ bool) string { return raw }
-	comments := commentsOf(d)
+	comments := newComments(d)
 	dialect := DialectNone
-	if d.template && d.file.Dialect == DialectMage {
+	if d.isTemplate && d.file.Dialect == DialectMage {
 		dialect = DialectMage
 	}
 	for _, r := range regions {
-		if r.control || comments.hold(r.start) {
+		if r.control || comments.contain(r.start) {
 			continue
 		}
-		if p := w.region(r, verbatim); p.expr != nil {
+		if p := w.parseRegion(r, verbatim); p.expr != nil {
 			p.start, p.end = r.start, r.end
-			d.scalars = append(d.scalars, scalar{parts: []part{p}, typed: dialect})
+			d.scalars = append(d.scalars, scalar{parts: []part{p}, typedBy: dialect})
 		}
 	}
-	w.bareURIs()
+	w.checkUnbracedURIs()
 	return w.problems
 }
 
 // comments tells which places of a template are in comments: on lines that begin
 // with "#", as YAML, TOML, shells and most others have it. Plain text has none.
 type comments struct {
-	data []byte
-	at   int  // the offset last asked about
-	in   bool // whether its line is a comment
+	data      []byte
+	at        int  // the offset last asked about
+	inComment bool // whether its line is a comment
 }
 
-func commentsOf(d *Document) *comments {
-	if !d.template {
+func newComments(d *Document) *comments {
+	if !d.isTemplate {
 		return &comments{}
 	}
 	return &comments{data: d.file.Data}
 }
 
 // hold is asked about offsets in rising order.
-func (c *comments) hold(offset int) bool {
+func (c *comments) contain(offset int) bool {
 	if c.data == nil {
 		return false
 	}
 	if i := bytes.LastIndexByte(c.data[c.at:offset], '\n'); i >= 0 || c.at == 0 {
 		line := c.data[c.at+i+1 : offset+1]
-		c.in = bytes.HasPrefix(bytes.TrimLeft(line, byteOrderMark+" \t"), []byte("#"))
+		c.inComment = bytes.HasPrefix(bytes.TrimLeft(line, byteOrderMark+" \t"), []byte("#"))
 	}
 	c.at = offset
-	return c.in
+	return c.inComment
 }
 
 // bareURIs tells of URIs without braces, which are references only as whole
 // values: in a text, nothing is known to be one.
-func (w *walker) bareURIs() {
-	data, regions, comments := w.doc.file.Data, w.regions, commentsOf(w.doc)
+func (w *walker) checkUnbracedURIs() {
+	data, regions, comments := w.doc.file.Data, w.regions, newComments(w.doc)
 	for at := 0; ; {
 		next := bytes.Index(data[at:], []byte(uriScheme))
 		if next < 0 {
@@ -83,7 +83,7 @@ func (w *walker) bareURIs() {
 		for len(regions) > 0 && regions[0].end <= start {
 			regions = regions[1:]
 		}
-		if len(regions) > 0 && regions[0].start < start || comments.hold(start) {
+		if len(regions) > 0 && regions[0].start < start || comments.contain(start) {
 			continue
 		}
 		uri := uriScheme
@@ -92,10 +92,10 @@ func (w *walker) bareURIs() {
 		}
 		err := backend.Errorf(backend.CodeInvalid, "a URI without braces is a reference only where it is a whole value, which cannot be told here").
 			WithHint("write it in {{ }}")
-		if w.doc.template {
-			w.problem(start, uri, err)
+		if w.doc.isTemplate {
+			w.addProblem(start, uri, err)
 		} else {
-			w.suspect(start, uri, err)
+			w.addWarning(start, uri, err)
 		}
 	}
 }
@@ -106,14 +106,14 @@ func (d *Document) fillText(v *evaluator) ([]byte, Problems) {
 	var problems Problems
 	for i := range d.scalars {
 		s := &d.scalars[i]
-		outcomes, wrong := s.outcomes(v)
+		replacements, wrong := s.evaluate(v)
 		problems = append(problems, wrong...)
-		if len(wrong) > 0 || outcomes[0].kept {
+		if len(wrong) > 0 || replacements[0].kept {
 			continue
 		}
-		p, o := s.parts[0], outcomes[0]
-		if d.template {
-			if err := d.meansTheSame(p, &o); err != nil {
+		p, o := s.parts[0], replacements[0]
+		if d.isTemplate {
+			if err := d.checkTemplateValue(p, &o); err != nil {
 				problems = append(problems, Problem{p.pos, p.text, err})
 				continue
 			}
@@ -129,12 +129,12 @@ func (d *Document) fillText(v *evaluator) ([]byte, Problems) {
 var (
 	// inert matches a value that ends no string, adds no structure, and begins no
 	// comment, template or escape, whatever quotes it stands in, also in none.
-	inert = regexp.MustCompile(`^[A-Za-z0-9_/](?:[A-Za-z0-9_/.+=@~^:-]*[A-Za-z0-9_/.+=@~^-])?$`)
+	inertValue = regexp.MustCompile(`^[A-Za-z0-9_/](?:[A-Za-z0-9_/.+=@~^:-]*[A-Za-z0-9_/.+=@~^-])?$`)
 	// likeAWord matches what is a string to every version of YAML, if it is not a keyword.
-	likeAWord = regexp.MustCompile(`^[A-Za-z_/]`)
-	keyword   = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null|none|nan|inf)$`)
+	wordStart   = regexp.MustCompile(`^[A-Za-z_/]`)
+	yamlKeyword = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null|none|nan|inf)$`)
 	// unlikeANumber matches a text that no addition turns into a number or a date.
-	unlikeANumber = regexp.MustCompile(`[G-WYZg-wyz/@]`)
+	neverNumber = regexp.MustCompile(`[G-WYZg-wyz/@]`)
 )
 
 // longestKeyword is the length of "false".
@@ -143,52 +143,52 @@ const longestKeyword = 5
 // meansTheSame refuses a value that could mean something else in some of the
 // places in which a part of a template can be. A number, boolean or null
 // is written as what it is if nothing stands beside it.
-func (d *Document) meansTheSame(p part, o *outcome) *backend.Error {
+func (d *Document) checkTemplateValue(p part, o *replacement) *backend.Error {
 	if o.text == "" {
-		return d.refuse("it is empty")
+		return d.refuseValue("it is empty")
 	}
-	beside, quoted := d.beside(p)
-	if o.kind.typed() && beside == "" && !quoted {
-		if o.kind == kindNull {
+	beside, quoted := d.surrounding(p)
+	if o.typ.hasOwnType() && beside == "" && !quoted {
+		if o.typ == typeNull {
 			o.text = "null"
 		}
 		return nil
 	}
 	switch {
-	case !inert.MatchString(o.text):
-		return d.refuse("it has characters with a meaning in some of them")
+	case !inertValue.MatchString(o.text):
+		return d.refuseValue("it has characters with a meaning in some of them")
 	case quoted:
 		return nil
-	case d.needsQuotes():
-	case len(beside) > longestKeyword && unlikeANumber.MatchString(beside):
+	case d.requiresQuotes():
+	case len(beside) > longestKeyword && neverNumber.MatchString(beside):
 		return nil
-	case beside == "" && likeAWord.MatchString(o.text) && !keyword.MatchString(o.text):
+	case beside == "" && wordStart.MatchString(o.text) && !yamlKeyword.MatchString(o.text):
 		return nil
 	}
-	return backend.Errorf(backend.CodeInvalid, "%s, and without quotes the value could be taken for a number, a date or a keyword", d.noFormat).
+	return backend.Errorf(backend.CodeInvalid, "%s, and without quotes the value could be taken for a number, a date or a keyword", d.templateNotice).
 		WithHint(`write the expression in quotes: "{{ … }}"`)
 }
 
 // needsQuotes reports whether the file will be of a format in which no string is
 // without quotes.
-func (d *Document) needsQuotes() bool {
+func (d *Document) requiresQuotes() bool {
 	f := FormatOf(d.file.Name)
 	return f == FormatJSON || f == FormatTOML
 }
 
-func (d *Document) refuse(why string) *backend.Error {
-	return backend.Errorf(backend.CodeInvalid, "%s, so that the value must mean the same in every kind of quotes, and %s", d.noFormat, why).
+func (d *Document) refuseValue(why string) *backend.Error {
+	return backend.Errorf(backend.CodeInvalid, "%s, so that the value must mean the same in every kind of quotes, and %s", d.templateNotice, why).
 		WithHint("render the file after its templates are filled in, or keep the reference in a file of its own")
 }
 
 // beside is what stands beside an expression in the same value, as far as its
 // line tells; quoted says that this is in quotes. What other
 // expressions become is not known: it may be digits.
-func (d *Document) beside(p part) (beside string, quoted bool) {
+func (d *Document) surrounding(p part) (beside string, quoted bool) {
 	data := d.file.Data
-	from := max(0, p.start-lineReach)
+	from := max(0, p.start-lineContext)
 	from += bytes.LastIndexByte(data[from:p.start], '\n') + 1
-	to := p.end + lineReach
+	to := p.end + lineContext
 	if i := bytes.IndexByte(data[p.end:min(len(data), to)], '\n'); i >= 0 {
 		to = p.end + i
 	}
@@ -199,8 +199,8 @@ func (d *Document) beside(p part) (beside string, quoted bool) {
 		}
 	}
 	before, after := line[:p.start-from], line[p.end-from:]
-	before = before[lastAny(before, ": ", "- ", "= ", "=", "[", "{", ",", "\t"):]
-	after = after[:firstAny(after, " #", ",", "]", "}", "\r")]
+	before = before[afterLast(before, ": ", "- ", "= ", "=", "[", "{", ",", "\t"):]
+	after = after[:beforeFirst(after, " #", ",", "]", "}", "\r")]
 	for _, quote := range []string{`"`, `'`} {
 		if bytes.Count(before, []byte(quote))%2 == 1 && bytes.Count(after, []byte(quote))%2 == 1 {
 			return "", true
@@ -210,7 +210,7 @@ func (d *Document) beside(p part) (beside string, quoted bool) {
 }
 
 // lastAny is the end of the last of some signs in b, 0 without one.
-func lastAny(b []byte, signs ...string) int {
+func afterLast(b []byte, signs ...string) int {
 	end := 0
 	for _, s := range signs {
 		if i := bytes.LastIndex(b, []byte(s)); i >= 0 {
@@ -221,7 +221,7 @@ func lastAny(b []byte, signs ...string) int {
 }
 
 // firstAny is the beginning of the first of some signs in b, its length without one.
-func firstAny(b []byte, signs ...string) int {
+func beforeFirst(b []byte, signs ...string) int {
 	start := len(b)
 	for _, s := range signs {
 		if i := bytes.Index(b, []byte(s)); i >= 0 {

@@ -28,15 +28,15 @@ const (
 	tomlLiteralLines = `'''`
 )
 
-func (tomlSyntax) strings(text []byte, s search) ([]quoted, error) {
-	var out []quoted
-	err := eachTOML(text, func(n *unstable.Node, closing bool) {
+func (tomlSyntax) findStrings(text []byte, s search) ([]fileString, error) {
+	var out []fileString
+	err := walkTOML(text, func(n *unstable.Node, closing bool) {
 		key := n.Kind == unstable.Key
 		value := string(n.Data)
-		if closing || !key && n.Kind != unstable.String || !s.in(value) && (key || !s.bare(value)) {
+		if closing || !key && n.Kind != unstable.String || !s.containedIn(value) && (key || !s.isUnbraced(value)) {
 			return
 		}
-		q := quoted{start: int(n.Raw.Offset), end: int(n.Raw.Offset + n.Raw.Length), value: value, key: key}
+		q := fileString{start: int(n.Raw.Offset), end: int(n.Raw.Offset + n.Raw.Length), value: value, isKey: key}
 		q.style = tomlQuotes(text[q.start:q.end])
 		q.innerStart, q.innerEnd = q.start+len(q.style), q.end-len(q.style)
 		out = append(out, q)
@@ -57,11 +57,11 @@ func tomlQuotes(raw []byte) string {
 
 // eachTOML gives the nodes of a text: tables and pairs, each with its key and
 // then its value, from its beginning to its closing, and what is in them.
-func eachTOML(text []byte, each func(n *unstable.Node, closing bool)) error {
+func walkTOML(text []byte, each func(n *unstable.Node, closing bool)) error {
 	var p unstable.Parser
 	p.Reset(text)
 	for p.NextExpression() {
-		eachNode(p.Expression(), each)
+		walkTOMLNode(p.Expression(), each)
 	}
 	if p.Error() != nil {
 		return validTOML(text)
@@ -69,10 +69,10 @@ func eachTOML(text []byte, each func(n *unstable.Node, closing bool)) error {
 	return nil
 }
 
-func eachNode(n *unstable.Node, each func(n *unstable.Node, closing bool)) {
+func walkTOMLNode(n *unstable.Node, each func(n *unstable.Node, closing bool)) {
 	each(n, false)
 	for children := n.Children(); children.Next(); {
-		eachNode(children.Node(), each)
+		walkTOMLNode(children.Node(), each)
 	}
 	if n.Child() != nil {
 		each(n, true)
@@ -97,10 +97,10 @@ func validTOML(text []byte) error {
 	if strings.Contains(reason, "U+") { // it may be of a word, which is not in the file
 		reason = "something here is not TOML"
 	}
-	return &atOffset{min(offset+max(column-1, 0), len(text)), reason}
+	return &offsetError{min(offset+max(column-1, 0), len(text)), reason}
 }
 
-func (tomlSyntax) decode(raw string, q quoted) string {
+func (tomlSyntax) decode(raw string, q fileString) string {
 	if q.style != tomlBasic && q.style != tomlBasicLines || !strings.Contains(raw, `\`) {
 		return raw
 	}
@@ -111,7 +111,7 @@ func (tomlSyntax) decode(raw string, q quoted) string {
 	return tree.V
 }
 
-func (tomlSyntax) within(q quoted, value string) (string, bool) {
+func (tomlSyntax) escape(q fileString, value string) (string, bool) {
 	switch q.style {
 	case tomlBasic:
 		return escapeTOML(value), true
@@ -122,25 +122,25 @@ func (tomlSyntax) within(q quoted, value string) (string, bool) {
 		}
 		return escapeTOML(value), true
 	}
-	return value, isTameText(value) && !strings.Contains(value, "'")
+	return value, isPlainText(value) && !strings.Contains(value, "'")
 }
 
-func (tomlSyntax) anew(_ quoted, value string) (string, *backend.Error) {
+func (tomlSyntax) rewrite(_ fileString, value string) (string, *backend.Error) {
 	return `"` + escapeTOML(value) + `"`, nil
 }
 
-func (tomlSyntax) typed(kind kind, text string) (string, any, *backend.Error) {
-	switch kind {
-	case kindNull:
+func (tomlSyntax) typedLiteral(typ resultType, text string) (string, any, *backend.Error) {
+	switch typ {
+	case typeNull:
 		return "", nil, backend.Errorf(backend.CodeInvalid, "TOML has no null").
 			WithHint(`give a default, as in | default("")`)
-	case kindInt:
+	case typeInt:
 		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
 			return "", nil, backend.Errorf(backend.CodeInvalid, "the value is an integer that TOML cannot write").
 				WithHint("leave out the filter: it is then a string")
 		}
 		return text, tomlNode{unstable.Integer, text, false}, nil
-	case kindFloat:
+	case typeFloat:
 		return text, tomlNode{unstable.Float, text, false}, nil
 	}
 	return text, tomlNode{unstable.Bool, text, false}, nil
@@ -148,16 +148,16 @@ func (tomlSyntax) typed(kind kind, text string) (string, any, *backend.Error) {
 
 // tomlNode is what is no string in a text.
 type tomlNode struct {
-	kind    unstable.Kind
+	typ     unstable.Kind
 	text    string
 	closing bool
 }
 
 // tree is the sequence of nodes, so that neither their order nor how a number is
 // written goes unseen.
-func (tomlSyntax) tree(text []byte) (any, error) {
+func (tomlSyntax) parse(text []byte) (any, error) {
 	var out []any
-	err := eachTOML(text, func(n *unstable.Node, closing bool) {
+	err := walkTOML(text, func(n *unstable.Node, closing bool) {
 		if n.Kind == unstable.String {
 			out = append(out, string(n.Data))
 			return

@@ -16,23 +16,23 @@ import (
 type scalar struct {
 	node *yaml.Node // nil in other formats than YAML
 	extent
-	quoted quoted  // in other formats than YAML
-	bare   bool    // a reference by itself, without braces
-	typed  Dialect // by which a value that is all of the scalar has the type that it reads as
-	parts  []part
+	fileString fileString // in other formats than YAML
+	unbraced   bool       // a reference by itself, without braces
+	typedBy    Dialect    // by which a value that is all of the scalar has the type that it reads as
+	parts      []part
 }
 
 // part is a stretch of a scalar's value: text, or an expression.
 type part struct {
 	text       string      // decoded; of an expression, with its braces
-	shown      string      // what the parser saw of it
+	parserText string      // what the parser saw of it
 	expr       *Expression // nil for text
 	pos        Position    // of an expression
 	start, end int         // of an expression: offsets in the file
 }
 
 // whole is the expression that is all of the scalar, if one is.
-func (s *scalar) whole() *part {
+func (s *scalar) wholeExpression() *part {
 	if len(s.parts) == 1 && s.parts[0].expr != nil {
 		return &s.parts[0]
 	}
@@ -41,18 +41,18 @@ func (s *scalar) whole() *part {
 
 // walker goes through the trees of a file and finds the scalars with references.
 type walker struct {
-	doc      *Document
-	regions  []region
-	finder   *finder
-	ruler    *ruler
-	problems Problems
-	holders  map[*yaml.Node]bool // scalars with references, for aliases; nil where there can be none
-	foreign  map[int]bool        // offsets of regions across lines that are not ours
-	astray   bool                // something was hidden that is not within one value
+	doc            *Document
+	regions        []region
+	locator        *locator
+	lines          *lineCounter
+	problems       Problems
+	referenceNodes map[*yaml.Node]bool // scalars with references, for aliases; nil where there can be none
+	foreign        map[int]bool        // offsets of regions across lines that are not ours
+	unpaired       bool                // something was hidden that is not within one value
 }
 
 func (w *walker) walk() {
-	w.holders, w.foreign = map[*yaml.Node]bool{}, map[int]bool{}
+	w.referenceNodes, w.foreign = map[*yaml.Node]bool{}, map[int]bool{}
 	for _, root := range w.doc.roots {
 		w.visit(root, false)
 	}
@@ -65,12 +65,12 @@ func (w *walker) walk() {
 func (w *walker) visit(n *yaml.Node, key bool) {
 	switch n.Kind {
 	case yaml.ScalarNode:
-		if w.doc.marks.in(n.Value) || w.doc.file.isBare(n.Value) {
-			w.scalar(n, key)
+		if w.doc.delimiters.containedIn(n.Value) || w.doc.file.isUnbraced(n.Value) {
+			w.locateScalar(n, key)
 		}
 	case yaml.AliasNode:
-		if key && w.holders[n.Alias] {
-			w.refuse(n, "a mapping key is an alias of a value with a reference", "use references in values alone")
+		if key && w.referenceNodes[n.Alias] {
+			w.addNodeProblem(n, "a mapping key is an alias of a value with a reference", "use references in values alone")
 		}
 	case yaml.MappingNode:
 		for i, c := range n.Content {
@@ -84,48 +84,48 @@ func (w *walker) visit(n *yaml.Node, key bool) {
 }
 
 // refuse is a problem with a node that is no scalar with a place of its own.
-func (w *walker) refuse(n *yaml.Node, message, hint string) {
-	offset, _ := w.finder.offset(n.Line, n.Column)
-	w.problem(offset, "", backend.Errorf(backend.CodeInvalid, "%s", message).WithHint("%s", hint))
+func (w *walker) addNodeProblem(n *yaml.Node, message, hint string) {
+	offset, _ := w.locator.offset(n.Line, n.Column)
+	w.addProblem(offset, "", backend.Errorf(backend.CodeInvalid, "%s", message).WithHint("%s", hint))
 }
 
-func (w *walker) problem(offset int, expression string, err *backend.Error) {
+func (w *walker) addProblem(offset int, expression string, err *backend.Error) {
 	if w.problems.full() {
 		return
 	}
-	w.problems = append(w.problems, Problem{w.ruler.position(offset), expression, err})
+	w.problems = append(w.problems, Problem{w.lines.position(offset), expression, err})
 }
 
-func (w *walker) suspect(offset int, expression string, err *backend.Error) {
-	if Problems(w.doc.suspects).full() {
+func (w *walker) addWarning(offset int, expression string, err *backend.Error) {
+	if Problems(w.doc.warnings).full() {
 		return
 	}
-	w.doc.suspects = append(w.doc.suspects, Problem{w.ruler.position(offset), expression, err})
+	w.doc.warnings = append(w.doc.warnings, Problem{w.lines.position(offset), expression, err})
 }
 
 // scalar finds where a scalar stands, and takes it apart.
-func (w *walker) scalar(n *yaml.Node, key bool) {
-	e, ok := w.finder.extent(n)
+func (w *walker) locateScalar(n *yaml.Node, key bool) {
+	e, ok := w.locator.extent(n)
 	if !ok {
-		w.refuse(n, "the place of a value with a reference was not found", "write it on one line, in double quotes")
+		w.addNodeProblem(n, "the place of a value with a reference was not found", "write it on one line, in double quotes")
 		return
 	}
-	w.take(n, e, key)
+	w.addScalar(n, e, key)
 }
 
 // take takes apart a scalar that stands at e, and keeps it if something in it is ours.
-func (w *walker) take(n *yaml.Node, e extent, key bool) {
-	s := scalar{node: n, extent: e, bare: !w.doc.marks.in(n.Value)}
+func (w *walker) addScalar(n *yaml.Node, e extent, key bool) {
+	s := scalar{node: n, extent: e, unbraced: !w.doc.delimiters.containedIn(n.Value)}
 	switch d := w.doc.file.Dialect; {
-	case d == DialectAtlas && s.bare && strings.HasPrefix(n.Value, atlasSign), d == DialectMage && !s.bare && n.Style&^yaml.TaggedStyle == 0:
-		s.typed = d
+	case d == DialectAtlas && s.unbraced && strings.HasPrefix(n.Value, atlasSign), d == DialectMage && !s.unbraced && n.Style&^yaml.TaggedStyle == 0:
+		s.typedBy = d
 	}
-	if s.bare {
-		s.parts = w.yamlURI(n, e)
+	if s.unbraced {
+		s.parts = w.yamlURIParts(n, e)
 	} else {
-		parts, ok := w.parts(n.Value, max(e.start, e.contentAt), func(raw string, lines bool) string { return decodeRegion(raw, n.Style, lines) })
+		parts, ok := w.splitValue(n.Value, max(e.start, e.contentStart), func(raw string, lines bool) string { return decodeRegion(raw, n.Style, lines) })
 		if !ok {
-			w.astray = true
+			w.unpaired = true
 			return
 		}
 		s.parts = parts
@@ -136,8 +136,8 @@ func (w *walker) take(n *yaml.Node, e extent, key bool) {
 		}
 		if !key {
 			w.doc.scalars = append(w.doc.scalars, s)
-			if w.holders != nil {
-				w.holders[n] = true
+			if w.referenceNodes != nil {
+				w.referenceNodes[n] = true
 			}
 			return
 		}
@@ -148,30 +148,30 @@ func (w *walker) take(n *yaml.Node, e extent, key bool) {
 	}
 }
 
-func (w *walker) yamlURI(n *yaml.Node, e extent) []part {
+func (w *walker) yamlURIParts(n *yaml.Node, e extent) []part {
 	at := e.start
 	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
 		at++
 	}
-	return w.uri(n.Value, at, e.start, e.end)
+	return w.uriParts(n.Value, at, e.start, e.end)
 }
 
 // uri reads a value that begins like a URI, and is one as a whole. It stands at
 // at, in a scalar from start to end.
-func (w *walker) uri(value string, at, start, end int) []part {
+func (w *walker) uriParts(value string, at, start, end int) []part {
 	if strings.ContainsAny(value, " \t\r\n") {
 		text, _, _ := strings.Cut(value, "\n")
-		w.suspect(at, text, backend.Errorf(backend.CodeInvalid, "the text begins like a reference and is not one").
+		w.addWarning(at, text, backend.Errorf(backend.CodeInvalid, "the text begins like a reference and is not one").
 			WithHint("write a URI alone, or in {{ }} inside other text"))
 		return nil
 	}
-	ref, err := bare(value)
+	ref, err := parseUnbraced(value)
 	if err != nil {
-		w.problem(at, value, backend.AsError(err))
+		w.addProblem(at, value, backend.AsError(err))
 		return nil
 	}
 	expr := &Expression{&entry{target: ref}}
-	return []part{{text: value, shown: value, expr: expr, pos: w.ruler.position(at), start: start, end: end}}
+	return []part{{text: value, parserText: value, expr: expr, pos: w.lines.position(at), start: start, end: end}}
 }
 
 // parts cuts a scalar's value at the marks, each pair of which is one region
@@ -179,26 +179,26 @@ func (w *walker) uri(value string, at, start, end int) []part {
 // that is not so: a region begins in a comment, say, and ends in this value.
 //
 // The text begins at from; decode is what a region stands for there.
-func (w *walker) parts(value string, from int, decode decoder) ([]part, bool) {
+func (w *walker) splitValue(value string, from int, decode decoder) ([]part, bool) {
 	first := sort.Search(len(w.regions), func(i int) bool { return w.regions[i].start >= from })
 	regions := w.regions[first:]
-	m := w.doc.marks
+	m := w.doc.delimiters
 	var out []part
 	for rest := value; rest != ""; {
-		at := m.next(rest)
+		at := m.index(rest)
 		if at < 0 {
-			return append(out, part{text: rest, shown: rest}), true
+			return append(out, part{text: rest, parserText: rest}), true
 		}
 		if len(regions) == 0 || strings.HasPrefix(rest[at:], m.close) {
 			return nil, false
 		}
 		r := regions[0]
 		regions = regions[1:]
-		if r.comment {
+		if r.asComment {
 			at-- // the "#" before the mark is not the text's
 		}
 		if at > 0 {
-			out = append(out, part{text: rest[:at], shown: rest[:at]})
+			out = append(out, part{text: rest[:at], parserText: rest[:at]})
 			rest = rest[at:]
 		}
 		end := len(m.unclosed)
@@ -209,8 +209,8 @@ func (w *walker) parts(value string, from int, decode decoder) ([]part, bool) {
 			}
 			end = c + len(m.close)
 		}
-		p := w.region(r, decode)
-		p.shown, p.start, p.end = rest[:end], r.start, r.end
+		p := w.parseRegion(r, decode)
+		p.parserText, p.start, p.end = rest[:end], r.start, r.end
 		out = append(out, p)
 		rest = rest[end:]
 	}
@@ -222,30 +222,30 @@ func (w *walker) parts(value string, from int, decode decoder) ([]part, bool) {
 type decoder func(raw string, lines bool) string
 
 // region reads one region of a scalar: an expression of ours, or text.
-func (w *walker) region(r region, decode decoder) part {
+func (w *walker) parseRegion(r region, decode decoder) part {
 	raw := string(w.doc.file.Data[r.start:r.end])
 	if r.unclosed {
-		w.problem(r.start, "{{", backend.Errorf(backend.CodeInvalid, "the expression does not end in the value that it begins in").
+		w.addProblem(r.start, "{{", backend.Errorf(backend.CodeInvalid, "the expression does not end in the value that it begins in").
 			WithHint(`close it with "}}", within %d bytes`, MaxExpressionBytes))
 		return part{text: raw}
 	}
-	text := decode(raw, r.lines)
+	text := decode(raw, r.multiline)
 	body := text[2 : len(text)-2]
-	if usual := usualCall(body); usual != nil && !r.dollar {
-		return part{text: text, expr: usual, pos: w.ruler.position(r.start)}
+	if simple := parseSimpleCall(body); simple != nil && !r.afterDollar {
+		return part{text: text, expr: simple, pos: w.lines.position(r.start)}
 	}
-	if r.control || !isOurs(body) {
-		if r.lines {
+	if r.control || !isReference(body) {
+		if r.multiline {
 			w.foreign[r.start] = true
 		}
 		if found, meant := nearMiss(body); found != "" && !r.control {
-			w.suspect(r.start, text, backend.Errorf(backend.CodeInvalid, "%s is not one of the calls, and is left as it is", backend.Quote(found)).
+			w.addWarning(r.start, text, backend.Errorf(backend.CodeInvalid, "%s is not one of the calls, and is left as it is", backend.Quote(found)).
 				WithHint("did you mean %s?", meant))
 		}
 		return part{text: text}
 	}
-	if r.dollar {
-		w.problem(r.start, "$"+text, backend.Errorf(backend.CodeInvalid, `"${{" begins an expression of GitHub Actions, which knows no such call`).
+	if r.afterDollar {
+		w.addProblem(r.start, "$"+text, backend.Errorf(backend.CodeInvalid, `"${{" begins an expression of GitHub Actions, which knows no such call`).
 			WithHint(`leave out the "$"; where one belongs to the text, write it as "\x24" in double quotes`))
 		return part{text: text}
 	}
@@ -262,10 +262,10 @@ func (w *walker) region(r region, decode decoder) part {
 		if text == raw {
 			at += 2 + err.at
 		}
-		w.problem(at, text, err.problem)
+		w.addProblem(at, text, err.problem)
 		return part{text: text}
 	}
-	return part{text: text, expr: expr, pos: w.ruler.position(r.start)}
+	return part{text: text, expr: expr, pos: w.lines.position(r.start)}
 }
 
 // lineFold matches a line break with the indentation around it.

@@ -15,13 +15,13 @@ func FuzzUsualCall(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		usual := usualCall(text)
-		if usual == nil {
+		simple := parseSimpleCall(text)
+		if simple == nil {
 			return
 		}
 		parsed, err := parseExpression(text)
-		if err != nil || !isOurs(text) || !reflect.DeepEqual(usual, parsed) {
-			t.Errorf("%q: %+v, and the parser makes %+v, %v", text, usual.References(), parsed, err)
+		if err != nil || !isReference(text) || !reflect.DeepEqual(simple, parsed) {
+			t.Errorf("%q: %+v, and the parser makes %+v, %v", text, simple.References(), parsed, err)
 		}
 	})
 }

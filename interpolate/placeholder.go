@@ -20,13 +20,13 @@ import (
 
 // region is a stretch of a file that begins with two braces.
 type region struct {
-	start, end int  // offsets, braces included; an unclosed one has its opening braces alone
-	spelled    bool // it spells one of our calls, so that it may be ours
-	unclosed   bool // it spells one of our calls, and no braces close it
-	dollar     bool // it is written ${{ … }}
-	lines      bool // it reaches across lines
-	control    bool // somebody's control statement on a line of its own: {{- if … }}, {% endfor %}
-	comment    bool // the copy shows it as a comment
+	start, end   int  // offsets, braces included; an unclosed one has its opening braces alone
+	mentionsCall bool // it spells one of our calls, so that it may be ours
+	unclosed     bool // it spells one of our calls, and no braces close it
+	afterDollar  bool // it is written ${{ … }}
+	multiline    bool // it reaches across lines
+	control      bool // somebody's control statement on a line of its own: {{- if … }}, {% endfor %}
+	asComment    bool // the copy shows it as a comment
 }
 
 // findRegions finds the expressions of a file, ours and those of others. An
@@ -54,16 +54,16 @@ func findRegions(data []byte) []region {
 
 // regionAt recognises the region that begins at i, where there is a brace.
 func regionAt(data []byte, i int) (region, bool) {
-	r := region{start: i, dollar: i > 0 && data[i-1] == '$'}
+	r := region{start: i, afterDollar: i > 0 && data[i-1] == '$'}
 	window := data[i+2 : min(len(data), i+2+MaxExpressionBytes+2)]
 	switch data[i+1] {
 	case '%':
 		end := bytes.Index(window, []byte("%}"))
-		if end < 0 || hasBreak(window[:end]) {
+		if end < 0 || hasLineBreak(window[:end]) {
 			return r, false
 		}
 		r.end = i + 2 + end + 2
-		r.control = isAlone(data, r.start, r.end)
+		r.control = isAloneOnLine(data, r.start, r.end)
 	case '{':
 		if len(window) > 0 && window[0] == '{' {
 			return r, false // of more than two, the last two count
@@ -74,15 +74,15 @@ func regionAt(data []byte, i int) (region, bool) {
 		end := bytes.Index(window, []byte("}}"))
 		if end < 0 {
 			line, _, _ := bytes.Cut(window, []byte("\n"))
-			r.end, r.spelled, r.unclosed = i+2, true, true
-			return r, spellsCall(string(line))
+			r.end, r.mentionsCall, r.unclosed = i+2, true, true
+			return r, mentionsCall(string(line))
 		}
 		body := window[:end]
-		r.end, r.spelled, r.lines = i+2+end+2, spellsCall(string(body)), hasBreak(body)
-		if r.lines && !r.spelled {
+		r.end, r.mentionsCall, r.multiline = i+2+end+2, mentionsCall(string(body)), hasLineBreak(body)
+		if r.multiline && !r.mentionsCall {
 			return r, false
 		}
-		r.control = !r.spelled && isAlone(data, r.start, r.end) && controlWords.Match(body)
+		r.control = !r.mentionsCall && isAloneOnLine(data, r.start, r.end) && controlStatement.Match(body)
 	default:
 		return r, false
 	}
@@ -91,10 +91,10 @@ func regionAt(data []byte, i int) (region, bool) {
 }
 
 // controlWords match how a control statement of Go's templates begins.
-var controlWords = regexp.MustCompile(`^(-|/\*|\s*(if|else|end|range|with|define|block|template|include)\b)`)
+var controlStatement = regexp.MustCompile(`^(-|/\*|\s*(if|else|end|range|with|define|block|template|include)\b)`)
 
 // hasBreak reports whether b holds what YAML takes for a line break.
-func hasBreak(b []byte) bool {
+func hasLineBreak(b []byte) bool {
 	for _, c := range b {
 		switch {
 		case c == '\r' || c == '\n':
@@ -108,12 +108,12 @@ func hasBreak(b []byte) bool {
 
 // lineReach is how far away the ends of a line are looked for, so that a file
 // of one long line costs no more than any other.
-const lineReach = 1024
+const lineContext = 1024
 
 // isAlone reports whether nothing but white space stands beside a stretch of
 // data on its lines.
-func isAlone(data []byte, start, end int) bool {
-	before, after := data[max(0, start-lineReach):start], data[end:min(len(data), end+lineReach)]
+func isAloneOnLine(data []byte, start, end int) bool {
+	before, after := data[max(0, start-lineContext):start], data[end:min(len(data), end+lineContext)]
 	for len(before) > 0 && isSpaceOrTab(before[len(before)-1]) {
 		before = before[:len(before)-1]
 	}
@@ -128,30 +128,30 @@ func isSpaceOrTab(c byte) bool { return c == ' ' || c == '\t' }
 func isCRorLF(c byte) bool { return c == '\n' || c == '\r' }
 
 // marks are the letters that stand in for braces.
-type marks struct {
+type delimiters struct {
 	open, close, unclosed string
 }
 
 // in reports whether s holds a mark.
-func (m marks) in(s string) bool {
+func (m delimiters) containedIn(s string) bool {
 	return strings.Contains(s, m.open) || strings.Contains(s, m.close) || strings.Contains(s, m.unclosed)
 }
 
 // next is the offset of the first mark in s, or -1.
-func (m marks) next(s string) int { return strings.IndexAny(s, m.open+m.close+m.unclosed) }
+func (m delimiters) index(s string) int { return strings.IndexAny(s, m.open+m.close+m.unclosed) }
 
 // The letters to choose from: Latin to Nko, all of two bytes in UTF-8, none of
 // them white space, a line break or anything else with a meaning to YAML.
-const firstMark, lastMark = 0x100, 0x7ff
+const firstDelimiter, lastDelimiter = 0x100, 0x7ff
 
 // chooseMarks chooses letters that the file holds neither as they are nor as
 // an escape in a double-quoted scalar.
-func chooseMarks(data []byte) (marks, bool) {
-	var used [lastMark + 1]bool
+func chooseDelimiters(data []byte) (delimiters, bool) {
+	var used [lastDelimiter + 1]bool
 	for i := 0; i < len(data); {
 		switch c := data[i]; {
 		case c == '\\' && i+1 < len(data):
-			if n := escapedRune(data[i+1:]); n <= lastMark {
+			if n := escapedRune(data[i+1:]); n <= lastDelimiter {
 				used[n] = true
 			}
 			i++
@@ -159,22 +159,22 @@ func chooseMarks(data []byte) (marks, bool) {
 			i++
 		default:
 			r, n := utf8.DecodeRune(data[i:])
-			if r <= lastMark {
+			if r <= lastDelimiter {
 				used[r] = true
 			}
 			i += n
 		}
 	}
 	var free []string
-	for r := rune(firstMark); r <= lastMark; r++ {
+	for r := rune(firstDelimiter); r <= lastDelimiter; r++ {
 		if !used[r] {
 			free = append(free, string(r))
 			if len(free) == 3 {
-				return marks{free[0], free[1], free[2]}, true
+				return delimiters{free[0], free[1], free[2]}, true
 			}
 		}
 	}
-	return marks{}, false
+	return delimiters{}, false
 }
 
 // escapedRune is the code point that a hexadecimal escape gives, without its
@@ -196,10 +196,10 @@ func escapedRune(b []byte) uint64 {
 var yamlDirective = regexp.MustCompile(`(?m)^%YAML[ \t]+1\.([02-9])[ \t]*\r?$`)
 
 // mask makes the copy that the parser is shown.
-func mask(data []byte, regions []region, m marks) []byte {
+func insertPlaceholders(data []byte, regions []region, m delimiters) []byte {
 	out := bytes.Clone(data)
 	for _, r := range regions {
-		m.hide(out, r)
+		m.writePlaceholder(out, r)
 	}
 	if bytes.Contains(out, []byte("%YAML")) {
 		for _, at := range yamlDirective.FindAllSubmatchIndex(out, -1) {
@@ -211,13 +211,13 @@ func mask(data []byte, regions []region, m marks) []byte {
 
 // hide replaces a region by marks and letters. Line breaks stay, and so does
 // the indentation behind them, since both are part of the structure.
-func (m marks) hide(out []byte, r region) {
+func (m delimiters) writePlaceholder(out []byte, r region) {
 	if r.unclosed {
 		copy(out[r.start:], m.unclosed)
 		return
 	}
 	start := r.start
-	if r.comment {
+	if r.asComment {
 		out[start] = '#'
 		start++
 	}
@@ -226,7 +226,7 @@ func (m marks) hide(out []byte, r region) {
 	for i := start + 2; i < r.end-2; {
 		c, n := utf8.DecodeRune(out[i:])
 		switch {
-		case isBreak(c):
+		case isLineBreak(c):
 			indent = true
 		case indent && (c == ' ' || c == '\t'):
 		default:
@@ -240,7 +240,7 @@ func (m marks) hide(out []byte, r region) {
 	copy(out[r.end-2:], m.close)
 }
 
-func isBreak(r rune) bool {
+func isLineBreak(r rune) bool {
 	return r == '\n' || r == '\r' || r == 0x85 || r == 0x2028 || r == 0x2029
 }
 

@@ -11,7 +11,7 @@ import (
 // usualCall is the expression of the most usual form, a call with a name alone,
 // which needs no parser; nil for any other. FuzzUsualCall holds that the parser
 // makes the same of it.
-func usualCall(text string) *Expression {
+func parseSimpleCall(text string) *Expression {
 	text = strings.Trim(text, " ")
 	open := strings.IndexByte(text, '(')
 	if open < 0 || len(text) < open+len(`('x')`) {

@@ -15,11 +15,11 @@ import (
 // escapes are JSON's as far as it has them, since YAML's readers include JSON's.
 func doubleQuote(s string) string { return `"` + escapeYAML(s) + `"` }
 
-func escapeYAML(s string) string { return escaped(s, writeEscape) }
+func escapeYAML(s string) string { return escapeWith(s, writeYAMLEscape) }
 
 // escaped is s with write for every letter that is not written as it is between
 // double quotes.
-func escaped(s string, write func(out *strings.Builder, r rune)) string {
+func escapeWith(s string, write func(out *strings.Builder, r rune)) string {
 	var out strings.Builder
 	out.Grow(len(s))
 	clean := 0
@@ -41,11 +41,11 @@ func escaped(s string, write func(out *strings.Builder, r rune)) string {
 
 // needsEscape reports whether r is not written as it is between double quotes.
 func needsEscape(r rune) bool {
-	return r == '"' || r == '\\' || !isTame(r)
+	return r == '"' || r == '\\' || !isPlainRune(r)
 }
 
 // isTame reports whether r is written as it is in every style, quotes aside.
-func isTame(r rune) bool {
+func isPlainRune(r rune) bool {
 	switch {
 	case r < 0x20, r >= 0x7f && r <= 0xa0, r == 0x2028, r == 0x2029, r == 0xfeff, r&0xfffe == 0xfffe:
 		return false
@@ -53,7 +53,7 @@ func isTame(r rune) bool {
 	return true
 }
 
-func writeEscape(out *strings.Builder, r rune) {
+func writeYAMLEscape(out *strings.Builder, r rune) {
 	switch {
 	case r == '"' || r == '\\':
 		out.WriteByte('\\')
@@ -72,9 +72,9 @@ func writeEscape(out *strings.Builder, r rune) {
 }
 
 // isTameText reports whether s is written as it is in every style, quotes aside.
-func isTameText(s string) bool {
+func isPlainText(s string) bool {
 	for _, r := range s {
-		if !isTame(r) {
+		if !isPlainRune(r) {
 			return false
 		}
 	}
@@ -85,5 +85,5 @@ func isTameText(s string) bool {
 // the place of an expression: on the expression's line, so that neither the
 // indentation nor the folding of lines changes.
 func fitsBlock(s string) bool {
-	return s != "" && s[0] != ' ' && s[len(s)-1] != ' ' && isTameText(s)
+	return s != "" && s[0] != ' ' && s[len(s)-1] != ' ' && isPlainText(s)
 }

@@ -13,56 +13,56 @@ import (
 // outlined finds the scalars that hold references by the outline of the file.
 // False means that it has none, or holds something that only the parser can
 // tell; the walker is then as it was before.
-func (w *walker) outlined() bool {
+func (w *walker) useOutline() bool {
 	d := w.doc
-	if d.parse {
+	if d.alwaysParse {
 		return false
 	}
 	for _, r := range w.regions {
-		if r.lines {
+		if r.multiline {
 			return false
 		}
 	}
-	d.outline = outlineOf(d.masked)
-	if d.outline != nil && w.rows(d.outline) && !w.astray {
+	d.outline = newOutline(d.parserInput)
+	if d.outline != nil && w.addRows(d.outline) && !w.unpaired {
 		return true
 	}
-	w.problems, w.astray, d.scalars, d.outline = nil, false, nil, nil
+	w.problems, w.unpaired, d.scalars, d.outline = nil, false, nil, nil
 	return false
 }
 
-func (w *walker) rows(o *outline) bool {
+func (w *walker) addRows(o *outline) bool {
 	w.foreign = map[int]bool{}
 	w.doc.scalars = make([]scalar, 0, len(w.regions))
 	for i := range o.rows {
 		r := &o.rows[i]
-		if !w.mayHold(r.style, o.value(r)) {
+		if !w.mayHoldReference(r.style, o.value(r)) {
 			continue
 		}
 		value, tag, ok := o.decode(r)
 		if !ok {
 			return false
 		}
-		if !w.doc.marks.in(value) && !w.doc.file.isBare(value) {
+		if !w.doc.delimiters.containedIn(value) && !w.doc.file.isUnbraced(value) {
 			continue
 		}
 		e := extent{start: int(r.start), end: int(r.end)}
 		if r.style == yaml.LiteralStyle {
-			if !e.layBlock(o.text, value) {
+			if !e.locateBlock(o.text, value) {
 				return false
 			}
-			e.lines = true
+			e.multiline = true
 		}
 		r.node = &yaml.Node{Kind: yaml.ScalarNode, Style: r.style, Tag: tag, Value: value}
-		w.take(r.node, e, false)
+		w.addScalar(r.node, e, false)
 	}
 	return true
 }
 
 // mayHold reports whether a value can hold a mark or begin like a URI: in its
 // own letters, or in an escape's.
-func (w *walker) mayHold(style yaml.Style, value []byte) bool {
-	m := w.doc.marks
+func (w *walker) mayHoldReference(style yaml.Style, value []byte) bool {
+	m := w.doc.delimiters
 	// Marks are letters that the file does not hold, of which few files hold any
 	// neighbour: it is enough to look for the first of their two bytes.
 	if bytes.IndexByte(value, m.open[0]) >= 0 || bytes.IndexByte(value, m.close[0]) >= 0 || bytes.IndexByte(value, m.unclosed[0]) >= 0 {
@@ -108,11 +108,11 @@ func (o *outline) decode(r *row) (value, tag string, ok bool) {
 // without their indentation, and of the breaks at its end as many as the header says.
 func literalValue(text []byte) string {
 	header, content, _ := bytes.Cut(text, []byte("\n"))
-	indent := spaces(content)
+	indent := countSpaces(content)
 	var out strings.Builder
 	out.Grow(len(content))
 	for line := range bytes.Lines(content) {
-		out.Write(line[min(indent, spaces(line)):])
+		out.Write(line[min(indent, countSpaces(line)):])
 	}
 	value := out.String()
 	last := strings.TrimRight(value, "\n")
@@ -127,14 +127,14 @@ func literalValue(text []byte) string {
 
 // sameOutline reports whether a result has the outline of the file, but for the
 // values that were filled in, and these are what they should be.
-func (d *Document) sameOutline(result []byte) bool {
-	want, got := d.outline, outlineOf(result)
+func (d *Document) matchesOutline(result []byte) bool {
+	want, got := d.outline, newOutline(result)
 	if got == nil || len(got.rows) != len(want.rows) {
 		return false
 	}
 	for i := range got.rows {
 		w, g := &want.rows[i], &got.rows[i]
-		if !bytes.Equal(want.head(w), got.head(g)) {
+		if !bytes.Equal(want.prefix(w), got.prefix(g)) {
 			return false
 		}
 		if w.node == nil {

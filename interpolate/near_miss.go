@@ -12,7 +12,7 @@ import (
 )
 
 // farthest is how many letters a call may be wrong in.
-const farthest = 2
+const maxEdits = 2
 
 // nearMiss looks in somebody else's expression for a call that was probably
 // meant to be one of ours. It returns what stands there and what was meant.
@@ -24,17 +24,17 @@ func nearMiss(text string) (found, meant string) {
 		if err != nil {
 			return "", ""
 		}
-		if previous.kind == tokenName && !before.is(".") {
+		if previous.typ == tokenName && !before.is(".") {
 			switch {
 			case t.is("("):
-				if meant := suggest.WithinDistance(farthest, previous.text, callNames); meant != "" {
+				if meant := suggest.WithinDistance(maxEdits, previous.text, callNames); meant != "" {
 					return previous.text, meant
 				}
 			case slices.Contains(callNames, previous.text):
 				return previous.text, previous.text + "('name')"
 			}
 		}
-		if t.kind == tokenEnd {
+		if t.typ == tokenEnd {
 			return "", ""
 		}
 		before, previous = previous, t
@@ -46,8 +46,8 @@ func nearMiss(text string) (found, meant string) {
 // one of our calls is not ours. Text that does not even have the form of tokens
 // is ours if it is spelled like a call: better an error than a secret's name
 // where its value should be.
-func isOurs(text string) bool {
-	if !spellsCall(text) {
+func isReference(text string) bool {
+	if !mentionsCall(text) {
 		return false
 	}
 	l := lexer{text: text}
@@ -57,11 +57,11 @@ func isOurs(text string) bool {
 		switch {
 		case err != nil:
 			return true
-		case t.kind == tokenURI:
+		case t.typ == tokenURI:
 			return true
-		case t.is("(") && previous.kind == tokenName && !before.is(".") && slices.Contains(callNames, previous.text):
+		case t.is("(") && previous.typ == tokenName && !before.is(".") && slices.Contains(callNames, previous.text):
 			return true
-		case t.kind == tokenEnd:
+		case t.typ == tokenEnd:
 			return false
 		}
 		before, previous = previous, t
@@ -70,7 +70,7 @@ func isOurs(text string) bool {
 
 // spellsCall reports whether text holds the letters of one of our calls and an
 // opening parenthesis, or of a URI: whatever is ours does.
-func spellsCall(text string) bool {
+func mentionsCall(text string) bool {
 	if strings.Contains(text, uriScheme) {
 		return true
 	}
@@ -79,7 +79,7 @@ func spellsCall(text string) bool {
 		if open < 0 {
 			return false
 		}
-		if slices.Contains(callNames, lastName(strings.TrimRight(text[:i+open], " \t\r\n"))) {
+		if slices.Contains(callNames, trailingName(strings.TrimRight(text[:i+open], " \t\r\n"))) {
 			return true
 		}
 		i += open + 1
@@ -87,7 +87,7 @@ func spellsCall(text string) bool {
 }
 
 // lastName is the identifier, if any, that text ends with.
-func lastName(text string) string {
+func trailingName(text string) string {
 	start := len(text)
 	for start > 0 && isNamePart(text[start-1]) {
 		start--
@@ -96,31 +96,31 @@ func lastName(text string) string {
 }
 
 // inEveryCall is what the names of all our calls have in common.
-const inEveryCall = "_va"
+const commonToAllCalls = "_va"
 
 // namesCall reports whether a file holds the name of one of our calls, be it
 // within a longer name.
-func namesCall(data []byte) bool {
+func hasCallName(data []byte) bool {
 	for i := 0; ; {
-		n := bytes.Index(data[i:], []byte(inEveryCall))
+		n := bytes.Index(data[i:], []byte(commonToAllCalls))
 		if n < 0 {
 			return false
 		}
 		i += n
 		for _, name := range callNames {
-			if before := strings.Index(name, inEveryCall); i >= before && bytes.HasPrefix(data[i-before:], []byte(name)) {
+			if before := strings.Index(name, commonToAllCalls); i >= before && bytes.HasPrefix(data[i-before:], []byte(name)) {
 				return true
 			}
 		}
-		i += len(inEveryCall)
+		i += len(commonToAllCalls)
 	}
 }
 
 // resemblesCall reports whether a file holds anything that isOurs or nearMiss
 // could find, a URI aside: a call's exact name, or before a parenthesis one that
 // is near. Most templates of others are told from ours by these few searches.
-func resemblesCall(data []byte) bool {
-	if namesCall(data) {
+func mayHoldCall(data []byte) bool {
+	if hasCallName(data) {
 		return true
 	}
 	known := map[string]bool{} // names of others, of which a file has few
@@ -136,7 +136,7 @@ func resemblesCall(data []byte) bool {
 		}
 		// No name of twice the length is near any of ours.
 		if name := before[start:]; len(name) > 0 && len(name) < 2*len(callSecret) && !known[string(name)] {
-			if suggest.WithinDistance(farthest, string(name), callNames) != "" {
+			if suggest.WithinDistance(maxEdits, string(name), callNames) != "" {
 				return true
 			}
 			if len(known) < 1000 {
