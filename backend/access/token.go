@@ -25,10 +25,11 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // Prefix begins every token, so that scanners for leaked secrets can tell one.
-const Prefix = "pnct_"
+const Prefix = stored.TokenPrefix
 
 const (
 	randomBytes = 32 // 256 bits: nothing to guess, so that a fast hash is enough

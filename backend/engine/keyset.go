@@ -14,6 +14,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // errKeyMissing ends a transaction that needs a key which is not at hand.
@@ -143,7 +144,7 @@ func verify(key *envelope.Key, o store.Object, projectName string) error {
 func rowFields(o store.Object, projectName string) [][]byte {
 	number := func(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 	fields := [][]byte{
-		[]byte("row"), []byte(o.Kind), []byte(o.ID), []byte(o.Project), []byte(o.Environment), []byte(o.Scope), []byte(o.Name),
+		[]byte(stored.Row), []byte(o.Kind), []byte(o.ID), []byte(o.Project), []byte(o.Environment), []byte(o.Scope), []byte(o.Name),
 		[]byte(o.Type), []byte(o.Link), number(o.Version), number(o.Revision), bytes.Clone(o.Attributes),
 	}
 	if o.Kind == backend.KindEnvironment {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // Query implements backend.Service.
@@ -87,7 +88,7 @@ func (l listing) page() (backend.Page, error) {
 
 // project is the one that the listing is of; by the object's id alone, it is the object's.
 func (l listing) project() (*project, error) {
-	if l.q.Project != "" || l.q.ID == "" || strings.HasPrefix(l.q.ID, builtInPrefix) {
+	if l.q.Project != "" || l.q.ID == "" || strings.HasPrefix(l.q.ID, stored.BuiltInType) {
 		return loadProject(l.ctx, l.tx, l.q.Project)
 	}
 	rows, err := l.tx.Objects(l.ctx, store.Filter{Kind: l.filter().Kind, ID: l.q.ID, Limit: 1})

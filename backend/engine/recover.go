@@ -8,6 +8,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // A deleted entry that can be restored keeps its row and its versions, under a
@@ -15,13 +16,11 @@ import (
 // and its name is free. Its row is named by the time of its deletion, which
 // puts those whose time is over first.
 
-const deletedPrefix = "deleted_"
-
-func deletedAs(k backend.Kind) backend.Kind { return deletedPrefix + k }
+func deletedAs(k backend.Kind) backend.Kind { return stored.DeletedKind + k }
 
 // deletedKind is what a deleted row was; false if it is not one.
 func deletedKind(k backend.Kind) (backend.Kind, bool) {
-	was, ok := strings.CutPrefix(string(k), deletedPrefix)
+	was, ok := strings.CutPrefix(string(k), stored.DeletedKind)
 	return backend.Kind(was), ok
 }
 

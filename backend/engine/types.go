@@ -14,6 +14,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
@@ -24,8 +25,6 @@ type secretType struct {
 	attr    attributes
 	builtIn bool
 }
-
-const builtInPrefix = "builtin:"
 
 // builtInFiles holds one file per built-in type: its key is the file's name,
 // its display name and description the schema's title and description.
@@ -51,7 +50,7 @@ var builtInTypes = sync.OnceValue(func() []secretType {
 		}
 		key := strings.TrimSuffix(entry.Name(), ".json")
 		types = append(types, secretType{
-			row:     store.Object{Kind: backend.KindSecretType, ID: builtInPrefix + key, Name: key, Revision: 1},
+			row:     store.Object{Kind: backend.KindSecretType, ID: stored.BuiltInType + key, Name: key, Revision: 1},
 			attr:    attributes{Description: head.Description, DisplayName: head.Title, Schema: compact(text)},
 			builtIn: true,
 		})

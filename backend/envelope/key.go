@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // Sizes in bytes.
@@ -29,13 +30,7 @@ const (
 
 // formatVersion is the first byte of a sealed value. Each format has its own labels, so that a changed first byte
 // cannot turn a sealed value of one format into a valid one of another.
-const (
-	formatVersion = 1
-
-	formatLabel   = "pouncet sealed value v1"
-	valueKeyLabel = formatLabel + " key and commitment"
-	rowKeyLabel   = "pouncet row mac v1"
-)
+const formatVersion = 1
 
 // Binding says what a sealed value belongs to. Its fields are ids, not names, so that a rename does not affect the
 // value. Environment may be backend.AnyEnvironment. The Key adds the deployment and its own id, so that no caller can
@@ -64,7 +59,7 @@ type Key struct {
 }
 
 func newKey(deployment string, w WrappedKey, plaintext []byte) (*Key, error) {
-	rowKey, err := hkdf.Expand(sha256.New, plaintext, rowKeyLabel, keySize)
+	rowKey, err := hkdf.Expand(sha256.New, plaintext, stored.RowKey, keySize)
 	if err != nil {
 		return nil, cryptoError("deriving a row key", err)
 	}
@@ -130,7 +125,7 @@ func (k *Key) derive(salt []byte) (cipher.AEAD, []byte, error) {
 		return nil, nil, cryptoError("deriving a value's key", err)
 	}
 	// Two blocks of one expansion are as independent as two expansions, and cost less.
-	derived, err := hkdf.Expand(sha256.New, pseudorandom, valueKeyLabel, keySize+commitmentSize)
+	derived, err := hkdf.Expand(sha256.New, pseudorandom, stored.ValueKey, keySize+commitmentSize)
 	if err != nil {
 		return nil, nil, cryptoError("deriving a value's key", err)
 	}
@@ -150,7 +145,7 @@ func (k *Key) derive(salt []byte) (cipher.AEAD, []byte, error) {
 func (k *Key) additionalData(b Binding) []byte {
 	out := make([]byte, 0, 512) // enough for ten fields of common lengths
 	for _, field := range [...]string{
-		formatLabel, k.deployment, b.Project, b.Environment, b.Scope, b.Object,
+		stored.SealedValue, k.deployment, b.Project, b.Environment, b.Scope, b.Object,
 	} {
 		out = appendField(out, field)
 	}

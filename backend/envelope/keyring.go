@@ -14,6 +14,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 const (
@@ -221,10 +222,10 @@ func (r *Keyring) unwrap(ctx context.Context, w WrappedKey) ([]byte, error) {
 // names would reveal too much there.
 func (r *Keyring) encryptionContext(w WrappedKey) map[string]string {
 	return map[string]string{
-		"pouncet:deployment":  r.options.Deployment,
-		"pouncet:project":     w.Project,
-		"pouncet:environment": w.Environment,
-		"pouncet:scope-key":   w.ID,
+		stored.ContextDeployment:     r.options.Deployment,
+		stored.ContextProject:        w.Project,
+		stored.ContextEnvironment:    w.Environment,
+		stored.ContextEnvironmentKey: w.ID,
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // A key file is three lines of text:
@@ -35,7 +36,6 @@ import (
 // The id is derived from the key and so is also a checksum: a file that was cut
 // short or mistyped is told apart from another key's.
 const (
-	fileFormat  = "pouncet-file-key-v1"
 	fileComment = `# Pouncet key file: whoever has it can open what was sealed under it.
 # Keep a copy in a safe place, apart from the data; without it the data is lost.
 `
@@ -171,8 +171,8 @@ func parseKeyFile(text []byte) ([]byte, error) {
 			return nil, errors.New("it holds more than one key")
 		}
 		fields := strings.Fields(line)
-		if len(fields) != 3 || fields[0] != fileFormat {
-			return nil, fmt.Errorf("its line is not of the form %q", fileFormat+" ID KEY")
+		if len(fields) != 3 || fields[0] != stored.KeyFile {
+			return nil, fmt.Errorf("its line is not of the form %q", stored.KeyFile+" ID KEY")
 		}
 		b, err := base64.StdEncoding.Strict().DecodeString(fields[2])
 		if err != nil || len(b) != DataKeySize {
@@ -192,12 +192,12 @@ func parseKeyFile(text []byte) ([]byte, error) {
 // fileKeyID is derived rather than chosen, so that the same key has the same
 // id wherever it is restored to. It tells nothing of the key.
 func fileKeyID(key []byte) (id [fileIDSize]byte) {
-	copy(id[:], derive(key, fileFormat+" id", fileIDSize))
+	copy(id[:], derive(key, stored.KeyFileID, fileIDSize))
 	return id
 }
 
 func newAEAD(key []byte) (cipher.AEAD, error) {
-	block, err := aes.NewCipher(derive(key, fileFormat+" wrap", DataKeySize))
+	block, err := aes.NewCipher(derive(key, stored.KeyFileWrap, DataKeySize))
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +231,7 @@ func CreateFile(uri string) error {
 	key := make([]byte, DataKeySize)
 	_, _ = rand.Read(key) // never fails: it aborts the program instead
 	id := fileKeyID(key)
-	text := fmt.Sprintf("%s%s %x %s\n", fileComment, fileFormat, id, base64.StdEncoding.EncodeToString(key))
+	text := fmt.Sprintf("%s%s %x %s\n", fileComment, stored.KeyFile, id, base64.StdEncoding.EncodeToString(key))
 
 	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {

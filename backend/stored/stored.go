@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package stored lists the strings that are part of stored or signed bytes.
+//
+// A label is an input of a key derivation, of additional data, of an encryption
+// context or of a MAC, or it begins a stored form. Values that were written
+// under one label do not open under another. So these strings never change,
+// also where the product has a better word by now (ContextEnvironmentKey). A
+// new format gets new labels beside the old ones.
+//
+// Kinds, scopes and the pseudo-environment are signed too. They are constants
+// of package backend, and the test of this package pins them as well.
+package stored
+
+// Package envelope derives keys and binds values with these.
+const (
+	// SealedValue begins the additional data of a sealed value, format 1.
+	SealedValue = "pouncet sealed value v1"
+	// ValueKey is the HKDF info of a value's key and commitment.
+	ValueKey = SealedValue + " key and commitment"
+	// RowKey is the HKDF info of the key that signs rows.
+	RowKey = "pouncet row mac v1"
+)
+
+// The names in the encryption context of an environment key. The KMS checks
+// them, and its policies and logs show them.
+const (
+	ContextDeployment     = "pouncet:deployment"
+	ContextProject        = "pouncet:project"
+	ContextEnvironment    = "pouncet:environment"
+	ContextEnvironmentKey = "pouncet:scope-key"
+)
+
+// Package kms writes and derives these for a key file.
+const (
+	// KeyFile names the format of a key file, in the file itself.
+	KeyFile = "pouncet-file-key-v1"
+	// KeyFileID is the HKDF info of a file key's id.
+	KeyFileID = KeyFile + " id"
+	// KeyFileWrap is the HKDF info of the key that wraps data keys.
+	KeyFileWrap = KeyFile + " wrap"
+)
+
+// Package engine signs rows and binds values with these.
+const (
+	// Row is the first field of the MAC over an object's row.
+	Row = "row"
+	// DeletedKind begins the kind of a deleted row that can be restored.
+	DeletedKind = "deleted_"
+	// BuiltInType begins the id of a built-in secret type.
+	BuiltInType = "builtin:"
+)
+
+// TokenPrefix begins every token. The checksum and the stored hash of a token
+// cover it.
+const TokenPrefix = "pnct_"
