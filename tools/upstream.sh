@@ -1,4 +1,6 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: MPL-2.0
+
 # Copies what Pouncet takes from the source of other projects, from the releases
 # named here. Called by `make generate`. To move to another release, change its
 # version here, and in the go.mod that the comment names.
@@ -15,3 +17,17 @@ module() {
 gitleaks=$(module github.com/zricethezav/gitleaks/v8@v8.30.1)
 install -m 644 "$gitleaks/config/gitleaks.toml" review/leak/gitleaks.toml
 install -m 644 "$gitleaks/LICENSE" review/leak/LICENSE.gitleaks
+
+# The JSON Schema validator, changed so that the metaschemas of its five drafts
+# are compiled when one is used. third_party/jsonschema/README.md says why.
+jsonschema=$(module github.com/santhosh-tekuri/jsonschema/v6@v6.0.3)
+into=third_party/jsonschema
+find "$into" -name "*.go" ! -name "*_test.go" -delete
+rm -rf "$into/metaschemas"
+(cd "$jsonschema" && find . -name '*.go' ! -name '*_test.go' -o -path './metaschemas/*' -type f) | grep -v '^./testdata/' | while read -r file; do
+  install -D -m 644 "$jsonschema/$file" "$into/$file"
+done
+install -m 644 "$jsonschema/LICENSE" "$into/LICENSE"
+patch --quiet --no-backup-if-mismatch -d "$into" -p1 < "$into/lazy.patch"
+sed -i 's|"github.com/santhosh-tekuri/jsonschema/v6/|"github.com/pouncet/terraform-provider-pouncet/third_party/jsonschema/|' "$into"/*.go "$into"/kind/*.go
+gofmt -w "$into"

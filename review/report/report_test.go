@@ -9,9 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
-
 	"github.com/pouncet/terraform-provider-pouncet/review"
+	"github.com/pouncet/terraform-provider-pouncet/third_party/jsonschema"
 )
 
 // hostile is a report with names that mean something to each of the formats.
