@@ -20,9 +20,8 @@ import (
 	"github.com/aws/smithy-go/logging"
 )
 
-// How long AWS KMS is given. Its quotas are per second, so a throttled call is
-// worth a few attempts within a few seconds, with full jitter, and no more: the
-// caller has a cached key to fall back on, or a person waiting.
+// The quotas of AWS KMS are per second, so a few attempts within a few seconds, with full jitter, get past throttling.
+// More attempts do not help: the caller has a cached key, or a person waits.
 const (
 	awsAttempts       = 5
 	awsAttemptTimeout = 5 * time.Second
@@ -30,13 +29,12 @@ const (
 	awsCallTimeout    = 20 * time.Second // all attempts together
 )
 
-// awsKey is a key in AWS KMS. The SDK's configuration and client are made at
-// the first call.
+// awsKey is a key in AWS KMS. The first call loads the AWS configuration and makes the client.
 type awsKey struct {
 	uri string
-	reference
+	parsedURI
 
-	mu          sync.Mutex // guards client while it is being made
+	mu          sync.Mutex // guards client while connect makes it
 	client      *awskms.Client
 	credentials credentials
 }
@@ -45,7 +43,9 @@ var _ Key = (*awsKey)(nil)
 
 func (k *awsKey) URI() string { return k.uri }
 
-func (k *awsKey) GenerateDataKey(ctx context.Context, encryptionContext map[string]string) (plaintext, wrapped []byte, err error) {
+func (k *awsKey) GenerateDataKey(
+	ctx context.Context, encryptionContext map[string]string,
+) (plaintext, wrapped []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, awsCallTimeout)
 	defer cancel()
 	client, err := k.connect(ctx)
@@ -61,17 +61,17 @@ func (k *awsKey) GenerateDataKey(ctx context.Context, encryptionContext map[stri
 		return nil, nil, k.translate(ctx, err)
 	}
 	if len(out.Plaintext) != DataKeySize || len(out.CiphertextBlob) == 0 {
-		return nil, nil, k.nonsense()
+		return nil, nil, k.noDataKey()
 	}
 	return out.Plaintext, out.CiphertextBlob, nil
 }
 
-// Decrypt names the key, although AWS could tell it from the wrapped key: left
-// to itself AWS would unwrap under any key that these credentials may use, so
-// that whoever can write to the database could slip in a data key of their own.
+// Decrypt names the key in its request, although the wrapped key names it too. Without the name, AWS would use any key
+// that these credentials may use. Then someone who can write to the database could insert their own data key.
 func (k *awsKey) Decrypt(ctx context.Context, wrapped []byte, encryptionContext map[string]string) ([]byte, error) {
-	if len(wrapped) == 0 { // AWS would call the request malformed, not the wrapped key
-		return nil, unusable(nil, "KMS key %s cannot unwrap a key: it is empty", k.uri).WithHint(restoreWrapped)
+	if len(wrapped) == 0 { // AWS would report a malformed request instead
+		return nil, unusable(nil, "KMS key %s cannot unwrap a key: the wrapped key is empty", k.uri).
+			WithHint(restoreWrapped)
 	}
 	ctx, cancel := context.WithTimeout(ctx, awsCallTimeout)
 	defer cancel()
@@ -88,13 +88,13 @@ func (k *awsKey) Decrypt(ctx context.Context, wrapped []byte, encryptionContext 
 		return nil, k.translate(ctx, err)
 	}
 	if len(out.Plaintext) != DataKeySize {
-		return nil, k.nonsense()
+		return nil, k.noDataKey()
 	}
 	return out.Plaintext, nil
 }
 
-// connect makes the client, once. An attempt that failed is not remembered: the
-// file at fault may be put right while the process runs.
+// connect makes the client once. It does not remember a failure, because the user may correct the AWS configuration
+// while the process runs.
 func (k *awsKey) connect(ctx context.Context) (*awskms.Client, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -103,7 +103,7 @@ func (k *awsKey) connect(ctx context.Context) (*awskms.Client, error) {
 	}
 	options := []func(*config.LoadOptions) error{
 		config.WithRetryer(newRetryer),
-		config.WithLogger(logging.Nop{}), // it would write to standard error, whoever's that is
+		config.WithLogger(logging.Nop{}), // by default the SDK writes to standard error
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(awsAttemptTimeout)),
 	}
 	if k.region != "" {
@@ -126,58 +126,53 @@ func (k *awsKey) connect(ctx context.Context) (*awskms.Client, error) {
 	return k.client, nil
 }
 
-// newRetryer is the SDK's standard one, with these bounds, and with one more
-// reason to try again: an answer that broke off in the middle.
+// newRetryer returns the SDK's standard retryer with the limits above. It also retries after a truncated response.
 func newRetryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = awsAttempts
 		o.Backoff = retry.BackoffDelayerFunc(backoff)
-		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(brokeOff))
+		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(isTruncated))
 	})
 }
 
-// backoff is exponential with full jitter: a random time up to a bound that
-// doubles with every attempt that failed, of which the SDK counts the first as 1.
+// backoff is exponential with full jitter: a random time below a limit that doubles with every failed attempt. The SDK
+// counts the first attempt as 1.
 func backoff(failed int, _ error) (time.Duration, error) {
 	return rand.N(awsBackoffFirst << max(failed-1, 0)), nil
 }
 
-func brokeOff(err error) aws.Ternary {
+func isTruncated(err error) aws.Ternary {
 	if _, ok := errors.AsType[*smithy.DeserializationError](err); ok {
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary
 }
 
-// credentials passes on what the standard chain finds, and marks its errors,
-// which otherwise look like any call's: finding credentials is mostly calling
-// another service (STS, SSO, an instance's metadata).
+// credentials marks the errors of the standard credentials chain. Without the mark they look like errors of a KMS call,
+// because the chain mostly calls other services (STS, SSO, the metadata of an instance).
 type credentials struct {
-	source aws.CredentialsProvider
-	found  atomic.Bool
+	source    aws.CredentialsProvider
+	retrieved atomic.Bool // source returned credentials before
 }
 
 func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	got, err := c.source.Retrieve(ctx)
 	if err == nil {
-		c.found.Store(true)
+		c.retrieved.Store(true)
 		return got, nil
 	}
-	// A machine that had credentials and fails to renew them is in an outage;
-	// one that never had any is not set up.
-	return got, &credentialsError{cause: err, final: !c.found.Load() && ctx.Err() == nil}
+	// To have credentials and fail to renew them is an outage. To have none from the start is a configuration error.
+	return got, &credentialsError{cause: err, final: !c.retrieved.Load() && ctx.Err() == nil}
 }
 
-// credentialsError says that there are no credentials; final, that waiting will
-// not bring any.
+// credentialsError says that there are no AWS credentials.
 type credentialsError struct {
 	cause error
-	final bool
+	final bool // to wait does not help
 }
 
-func (e *credentialsError) Error() string { return "finding AWS credentials: " + e.cause.Error() }
+func (e *credentialsError) Error() string { return "retrieving AWS credentials: " + e.cause.Error() }
 func (e *credentialsError) Unwrap() error { return e.cause }
 
-// RetryableError tells the SDK's retryer not to look for credentials again and
-// again: the chain has retried already what is worth it.
+// RetryableError makes the SDK's retryer stop, because the credentials chain has its own retries.
 func (e *credentialsError) RetryableError() bool { return false }

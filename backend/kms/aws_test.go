@@ -21,11 +21,11 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms/kmstest"
 )
 
-// wrap makes a data key in s, to be unwrapped under whatever befalls s next.
+// wrap makes a data key with s.
 func wrap(t testing.TB, s *kmstest.Server) (k kms.Key, plaintext, wrapped []byte) {
 	t.Helper()
 	k = open(t, s.URI(t))
-	plaintext, wrapped, err := k.GenerateDataKey(t.Context(), place)
+	plaintext, wrapped, err := k.GenerateDataKey(t.Context(), keyContext)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,17 +41,17 @@ func TestOpenDoesNotCall(t *testing.T) {
 	}
 }
 
-func TestTroubleThatPasses(t *testing.T) {
+func TestTransientErrorsAreRetried(t *testing.T) {
 	for name, trouble := range map[string]func(s *kmstest.Server){
-		"throttled twice":    func(s *kmstest.Server) { s.Throttle(2) },
-		"two server errors":  func(s *kmstest.Server) { s.Fail(2) },
-		"two broken answers": func(s *kmstest.Server) { s.HangUp(2) },
+		"throttled twice":   func(s *kmstest.Server) { s.Throttle(2) },
+		"two server errors": func(s *kmstest.Server) { s.Fail(2) },
+		"two cut responses": func(s *kmstest.Server) { s.HangUp(2) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := kmstest.New(t)
 			k, plaintext, wrapped := wrap(t, s)
 			trouble(s)
-			got, err := k.Decrypt(t.Context(), wrapped, place)
+			got, err := k.Decrypt(t.Context(), wrapped, keyContext)
 			if err != nil || !bytes.Equal(got, plaintext) {
 				t.Fatalf("unwrapping: %v", err)
 			}
@@ -62,35 +62,35 @@ func TestTroubleThatPasses(t *testing.T) {
 	}
 }
 
-func TestTroubleThatStays(t *testing.T) {
+func TestPermanentErrors(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		trouble func(s *kmstest.Server)
 		want    error
-		says    string // in the message or hint
-		calls   int    // at most
+		text    string // a part of the message or hint
+		calls   int    // the maximum
 	}{
 		{"throttled", func(s *kmstest.Server) { s.Throttle(1000) }, backend.ErrUnavailable, "ThrottlingException", 5},
 		{"server errors", func(s *kmstest.Server) { s.Fail(1000) }, backend.ErrUnavailable, "KMSInternalException", 5},
-		{"broken answers", func(s *kmstest.Server) { s.HangUp(1000) }, backend.ErrUnavailable, "whole", 5},
-		// The transport sends a request once more by itself when a kept-open
-		// connection closes on it, so the server may see one more than the SDK sent.
-		{"no answers", func(s *kmstest.Server) { s.Down(true) }, backend.ErrUnavailable, "out of reach", 6},
+		{"cut responses", func(s *kmstest.Server) { s.HangUp(1000) }, backend.ErrUnavailable, "incomplete", 5},
+		// The HTTP transport repeats a request when a reused connection closes, so the server may see one request more
+		// than the SDK sent.
+		{"no responses", func(s *kmstest.Server) { s.Down(true) }, backend.ErrUnavailable, "cannot be reached", 6},
 		{"disabled", func(s *kmstest.Server) { s.Disable(true) }, backend.ErrKeyUnusable, "enable-key", 1},
 		{"deleted", func(s *kmstest.Server) { s.DropKey() }, backend.ErrKeyUnusable, "NotFoundException", 1},
 		{"denied", func(s *kmstest.Server) { s.Deny(true) }, backend.ErrKeyUnusable, "kms:Decrypt", 1},
-		{"alias points elsewhere", func(s *kmstest.Server) { s.Repoint() }, backend.ErrKeyUnusable, "point the alias back", 1},
+		{"alias moved", func(s *kmstest.Server) { s.Repoint() }, backend.ErrKeyUnusable, "point the alias back", 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := kmstest.New(t)
 			k, _, wrapped := wrap(t, s)
 			c.trouble(s)
-			got, err := k.Decrypt(t.Context(), wrapped, place)
+			got, err := k.Decrypt(t.Context(), wrapped, keyContext)
 			if got != nil || !errors.Is(err, c.want) {
 				t.Fatalf("got %v, want %v", err, c.want.(*backend.Error).Code)
 			}
-			if !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), k.URI()) {
-				t.Errorf("error %q names neither %q nor the key", err, c.says)
+			if !strings.Contains(err.Error(), c.text) || !strings.Contains(err.Error(), k.URI()) {
+				t.Errorf("error %q does not contain both %q and the URI", err, c.text)
 			}
 			if n := s.Calls("Decrypt"); n < 1 || n > c.calls {
 				t.Errorf("%d calls, want 1 to %d", n, c.calls)
@@ -99,19 +99,19 @@ func TestTroubleThatStays(t *testing.T) {
 	}
 }
 
-func TestSlowKMSIsCutOffByTheCaller(t *testing.T) {
+func TestDeadlineEndsASlowCall(t *testing.T) {
 	s := kmstest.New(t)
 	k, _, wrapped := wrap(t, s)
 	s.Slow(time.Minute)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := k.Decrypt(ctx, wrapped, place)
+	_, err := k.Decrypt(ctx, wrapped, keyContext)
 	if !errors.Is(err, backend.ErrUnavailable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v, want ErrUnavailable around context.DeadlineExceeded", err)
 	}
 }
 
-func TestNobodyListens(t *testing.T) {
+func TestErrorNamesAnUnreachableAddress(t *testing.T) {
 	uri := kmstest.New(t).URI(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -125,9 +125,8 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
-// The SDK's errors about an answer that does not read quote it, and a data key
-// may be in it.
-func TestUnreadableAnswerIsNotQuoted(t *testing.T) {
+// The SDK's errors quote a response that they cannot parse, and it may hold a data key.
+func TestUnreadableResponseIsNotQuoted(t *testing.T) {
 	const canary = "31415926535897932384"
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"CiphertextBlob":"AAAA","Plaintext":` + canary + `}`))
@@ -139,25 +138,25 @@ func TestUnreadableAnswerIsNotQuoted(t *testing.T) {
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
 		if strings.Contains(err.Error(), canary) {
-			t.Errorf("%T quotes the answer", err)
+			t.Errorf("%T quotes the response", err)
 		}
 	}
 }
 
-// A proxy in between may refuse in its own words, or answer in the KMS's place.
-func TestAnswersOfSomethingElse(t *testing.T) {
+// A proxy may refuse the request, or answer instead of the KMS.
+func TestResponsesOfAProxy(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
 		status     int
 		want       error
 	}{
-		{"a page that forbids", "<html>no</html>", http.StatusForbidden, backend.ErrUnavailable},
-		{"a page that asks to sign in", "<html>hello</html>", http.StatusOK, backend.ErrUnavailable},
-		{"a gateway's error", "", http.StatusBadGateway, backend.ErrUnavailable},
+		{"forbidden page", "<html>no</html>", http.StatusForbidden, backend.ErrUnavailable},
+		{"sign-in page", "<html>hello</html>", http.StatusOK, backend.ErrUnavailable},
+		{"gateway error", "", http.StatusBadGateway, backend.ErrUnavailable},
 		{"too many requests", "{}", http.StatusTooManyRequests, backend.ErrUnavailable},
-		{"an empty answer", "{}", http.StatusOK, backend.ErrKeyUnusable},
-		{"a short key", `{"Plaintext":"AAAA","CiphertextBlob":"AAAA"}`, http.StatusOK, backend.ErrKeyUnusable},
-		{"an error nobody has heard of", `{"__type":"FrobnicationException"}`, http.StatusBadRequest, backend.ErrKeyUnusable},
+		{"empty response", "{}", http.StatusOK, backend.ErrKeyUnusable},
+		{"short key", `{"Plaintext":"AAAA","CiphertextBlob":"AAAA"}`, http.StatusOK, backend.ErrKeyUnusable},
+		{"unknown error", `{"__type":"FrobnicationException"}`, http.StatusBadRequest, backend.ErrKeyUnusable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -169,7 +168,7 @@ func TestAnswersOfSomethingElse(t *testing.T) {
 			if err := use(t, uri); !errors.Is(err, c.want) {
 				t.Errorf("got %v, want %v", err, c.want.(*backend.Error).Code)
 			}
-			if _, err := open(t, uri).Decrypt(t.Context(), []byte("x"), place); !errors.Is(err, c.want) {
+			if _, err := open(t, uri).Decrypt(t.Context(), []byte("x"), keyContext); !errors.Is(err, c.want) {
 				t.Errorf("unwrapping: got %v, want %v", err, c.want.(*backend.Error).Code)
 			}
 		})
@@ -195,32 +194,31 @@ func TestNoCredentials(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 	err := use(t, uri)
 	if !errors.Is(err, backend.ErrKeyUnusable) || !strings.Contains(err.Error(), "credentials") {
-		t.Errorf("got %v, want ErrKeyUnusable that speaks of credentials", err)
+		t.Errorf("got %v, want ErrKeyUnusable that mentions credentials", err)
 	}
 	if n := s.Calls("GenerateDataKey"); n != 0 {
 		t.Errorf("%d calls without credentials", n)
 	}
 }
 
-func TestBrokenAWSConfigurationCanBePutRight(t *testing.T) {
+func TestAWSConfigurationIsLoadedAgainAfterAnError(t *testing.T) {
 	uri := kmstest.New(t).URI(t)
 	t.Setenv("AWS_PROFILE", "nobody")
 	k := open(t, uri)
-	_, _, err := k.GenerateDataKey(t.Context(), place)
+	_, _, err := k.GenerateDataKey(t.Context(), keyContext)
 	if !errors.Is(err, backend.ErrKeyUnusable) {
 		t.Fatalf("got %v, want ErrKeyUnusable", err)
 	}
 	if err := os.Unsetenv("AWS_PROFILE"); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := k.GenerateDataKey(t.Context(), place); err != nil {
-		t.Errorf("after it was put right: %v", err)
+	if _, _, err := k.GenerateDataKey(t.Context(), keyContext); err != nil {
+		t.Errorf("after AWS_PROFILE was unset: %v", err)
 	}
 }
 
-// Credentials that expire and cannot be renewed are an outage, not a refusal:
-// what is cached stays readable.
-func TestCredentialsThatCannotBeRenewed(t *testing.T) {
+// An outage, unlike a refusal, keeps the cached environment keys.
+func TestCredentialsThatCannotBeRenewedAreAnOutage(t *testing.T) {
 	uri := kmstest.New(t).URI(t)
 	working := true
 	metadata := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -237,10 +235,10 @@ func TestCredentialsThatCannotBeRenewed(t *testing.T) {
 	t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", metadata.URL)
 
 	k := open(t, uri)
-	if _, _, err := k.GenerateDataKey(t.Context(), place); err != nil {
+	if _, _, err := k.GenerateDataKey(t.Context(), keyContext); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := k.GenerateDataKey(t.Context(), place); !errors.Is(err, backend.ErrUnavailable) {
+	if _, _, err := k.GenerateDataKey(t.Context(), keyContext); !errors.Is(err, backend.ErrUnavailable) {
 		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }
@@ -257,9 +255,9 @@ func TestRegion(t *testing.T) {
 	endpoint := "endpoint=" + url.QueryEscape(s.URL)
 	arn := "aws-kms:///arn:aws:kms:eu-south-1:111122223333:alias/pouncet?" + endpoint
 	for _, c := range []struct{ name, uri, environment, want string }{
-		{"of the URI", arn + "&region=ap-east-1", "us-east-1", "ap-east-1"},
-		{"of the ARN", arn, "us-east-1", "eu-south-1"},
-		{"of the environment", "aws-kms:///alias/pouncet?" + endpoint, "us-east-1", "us-east-1"},
+		{"from the URI", arn + "&region=ap-east-1", "us-east-1", "ap-east-1"},
+		{"from the ARN", arn, "us-east-1", "eu-south-1"},
+		{"from the environment", "aws-kms:///alias/pouncet?" + endpoint, "us-east-1", "us-east-1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Setenv("AWS_REGION", c.environment)
@@ -269,7 +267,7 @@ func TestRegion(t *testing.T) {
 			}
 		})
 	}
-	t.Run("of nobody", func(t *testing.T) {
+	t.Run("missing", func(t *testing.T) {
 		err := use(t, "aws-kms:///alias/pouncet?"+endpoint)
 		if !errors.Is(err, backend.ErrKeyUnusable) || !strings.Contains(err.Error(), "AWS_REGION") {
 			t.Errorf("got %v, want ErrKeyUnusable that names AWS_REGION", err)
@@ -277,14 +275,14 @@ func TestRegion(t *testing.T) {
 	})
 }
 
-// BenchmarkFirstCall is what a process pays before it has its first data key:
-// loading the AWS configuration, connecting, and one call.
+// BenchmarkFirstCall measures the time until a process has its first data key: it loads the AWS configuration, connects
+// and makes one call.
 func BenchmarkFirstCall(b *testing.B) {
 	s := kmstest.New(b)
 	_, _, wrapped := wrap(b, s)
 	uri := s.URI(b)
 	for b.Loop() {
-		if _, err := open(b, uri).Decrypt(b.Context(), wrapped, place); err != nil {
+		if _, err := open(b, uri).Decrypt(b.Context(), wrapped, keyContext); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -296,12 +294,12 @@ func BenchmarkFileDecrypt(b *testing.B) {
 		b.Fatal(err)
 	}
 	k := open(b, uri)
-	_, wrapped, err := k.GenerateDataKey(b.Context(), place)
+	_, wrapped, err := k.GenerateDataKey(b.Context(), keyContext)
 	if err != nil {
 		b.Fatal(err)
 	}
 	for b.Loop() {
-		if _, err := k.Decrypt(b.Context(), wrapped, place); err != nil {
+		if _, err := k.Decrypt(b.Context(), wrapped, keyContext); err != nil {
 			b.Fatal(err)
 		}
 	}

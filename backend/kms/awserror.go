@@ -16,23 +16,23 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Ways out of what AWS refuses, by its error code. The codes are compared as
-// text, since only some have a type in the SDK: ThrottlingException and
-// AccessDeniedException, the two most frequent, have none.
 const (
 	renewCredentials = "renew or correct the AWS credentials of this process"
-	checkKeyID       = "correct the key's alias, id, region or account in its URI"
+	checkKeyID       = "correct the alias, key id, region or account in the URI"
 )
 
-var refusals = map[string]string{
-	"NotFoundException":          checkKeyID + "; a key that was deleted for good cannot be brought back",
-	"InvalidArnException":        checkKeyID,
-	"DisabledException":          "enable the key again (aws kms enable-key)",
-	"KMSInvalidStateException":   "cancel the key's deletion (aws kms cancel-key-deletion) and enable it, or finish its import",
-	"InvalidKeyUsageException":   "name a symmetric key for encryption and decryption",
-	"AccessDeniedException":      "allow this process kms:GenerateDataKey and kms:Decrypt, in the key's policy or by IAM",
-	"InvalidCiphertextException": "the wrapped key was altered, or belongs to another place: " + restoreWrapped,
-	"IncorrectKeyException":      "the wrapped key is of another KMS key: point the alias back to it",
+// refusalHints holds a hint for each error code that is a refusal. The codes are compared as text because the SDK has a
+// type for some of them only. ThrottlingException and AccessDeniedException, the two most frequent codes, have none.
+var refusalHints = map[string]string{
+	"NotFoundException":        checkKeyID + "; a deleted KMS key cannot be restored",
+	"InvalidArnException":      checkKeyID,
+	"DisabledException":        "enable the key again: aws kms enable-key",
+	"KMSInvalidStateException": "cancel the deletion (aws kms cancel-key-deletion) and enable it, or finish the import",
+	"InvalidKeyUsageException": "use a symmetric KMS key for encryption and decryption",
+	"AccessDeniedException":    "allow this process kms:GenerateDataKey and kms:Decrypt, in the key policy or in IAM",
+	"InvalidCiphertextException": "the wrapped key was changed or belongs to another environment or deployment; " +
+		restoreWrapped,
+	"IncorrectKeyException": "another KMS key wrapped this key; point the alias back to it",
 
 	"UnrecognizedClientException":         renewCredentials,
 	"InvalidClientTokenId":                renewCredentials,
@@ -44,72 +44,67 @@ var refusals = map[string]string{
 	"MissingAuthenticationTokenException": renewCredentials,
 	"ExpiredToken":                        renewCredentials,
 	"ExpiredTokenException":               renewCredentials,
-	"OptInRequired":                       "enable the region for this AWS account, or name another",
+	"OptInRequired":                       "enable the region for this AWS account, or use another region",
 }
 
-// errUnreadable takes the place of the SDK's error about an answer that does
-// not read: that one quotes the answer, in which a data key may be.
-var errUnreadable = errors.New("the answer of AWS KMS does not read")
+// errUnreadable replaces the SDK's error about a response that it cannot parse. The SDK's error quotes the response,
+// which may hold a data key.
+var errUnreadable = errors.New("the response of AWS KMS cannot be parsed")
 
-// translate makes of whatever the SDK returns one of the two errors of Key. The
-// default is that there was no answer: a key must not count as refused because
-// a proxy in between gave an error of its own.
+// translate turns an error of the SDK into one of the two errors of Key. An unknown error becomes ErrUnavailable,
+// because an error of a proxy must not count as a refusal of the KMS.
 func (k *awsKey) translate(ctx context.Context, err error) *backend.Error {
 	if _, ok := errors.AsType[*smithy.DeserializationError](err); ok {
 		err = errUnreadable
 	}
 	if ctx.Err() != nil {
-		return k.silent(ended(ctx.Err()), errors.Join(ctx.Err(), err))
+		return k.unavailable(contextReason(ctx.Err()), errors.Join(ctx.Err(), err))
 	}
 	if missing, ok := errors.AsType[*credentialsError](err); ok {
 		if !missing.final {
-			return k.silent("the AWS credentials cannot be renewed", err)
+			return k.unavailable("the AWS credentials cannot be renewed", err)
 		}
 		return unusable(err, "KMS key %s cannot be used: this process has no AWS credentials", k.uri).
-			WithHint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run where a role is attached")
+			WithHint("set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run with an IAM role")
 	}
 	if _, ok := errors.AsType[*aws.MissingRegionError](err); ok {
 		return unusable(err, "KMS key %s cannot be used: no AWS region is set", k.uri).
 			WithHint("add ?region= to the URI, or set AWS_REGION")
 	}
-	answer, ok := errors.AsType[smithy.APIError](err)
+	apiError, ok := errors.AsType[smithy.APIError](err)
 	if !ok {
-		return k.silent(silence(err), err)
+		return k.unavailable(networkReason(err), err)
 	}
-	if _, known := refusals[answer.ErrorCode()]; known {
-		return k.refused(answer.ErrorCode(), err)
+	code := apiError.ErrorCode()
+	if _, known := refusalHints[code]; !known && (isTransient(err) || code == "UnknownError") {
+		return k.unavailable("AWS KMS returned "+backend.Quote(code), err)
 	}
-	if isTransient(err) || answer.ErrorCode() == "UnknownError" {
-		return k.silent("AWS KMS says "+backend.Quote(answer.ErrorCode()), err)
-	}
-	return k.refused(answer.ErrorCode(), err)
+	return k.refused(code, err)
 }
 
-// refused is an answer of no.
+// refused makes the error of a KMS that refused.
 func (k *awsKey) refused(code string, cause error) *backend.Error {
-	e := unusable(cause, "KMS key %s cannot be used: AWS KMS says %s", k.uri, backend.Quote(code))
-	if hint, ok := refusals[code]; ok {
+	e := unusable(cause, "KMS key %s cannot be used: AWS KMS returned %s", k.uri, backend.Quote(code))
+	if hint, ok := refusalHints[code]; ok {
 		return e.WithHint("%s", hint)
 	}
 	return e.WithHint(checkKeyID)
 }
 
-// silent is no answer.
-func (k *awsKey) silent(reason string, cause error) *backend.Error {
+// unavailable makes the error of a KMS that gave no answer.
+func (k *awsKey) unavailable(reason string, cause error) *backend.Error {
 	e := unavailable(k.uri, cause)
 	e.Message += ": " + reason
-	return e.WithHint("try again; if it stays so, check the network, the endpoint and the region")
+	return e.WithHint("try again; if the error stays, check the network, the endpoint and the region")
 }
 
-// nonsense is an answer of yes without a data key in it, from something that is
-// not AWS KMS.
-func (k *awsKey) nonsense() *backend.Error {
-	return unusable(nil, "KMS key %s cannot be used: what answered sent no data key of %d bytes", k.uri, DataKeySize).
-		WithHint("check the endpoint in its URI")
+// noDataKey makes the error of a success without a data key. The endpoint is probably not AWS KMS.
+func (k *awsKey) noDataKey() *backend.Error {
+	return unusable(nil, "KMS key %s cannot be used: the response holds no data key of %d bytes", k.uri, DataKeySize).
+		WithHint("check the endpoint in the URI")
 }
 
-// isTransient asks the SDK's own rules what is worth another attempt, and adds
-// every answer of a server in trouble.
+// isTransient reports whether another attempt may succeed: the SDK's rules say so, or the HTTP status does.
 func isTransient(err error) bool {
 	if retry.IsErrorRetryables(retry.DefaultRetryables).IsErrorRetryable(err).Bool() {
 		return true
@@ -121,16 +116,16 @@ func isTransient(err error) bool {
 	return ok && (status.HTTPStatusCode() >= 500 || status.HTTPStatusCode() == http.StatusTooManyRequests)
 }
 
-func ended(err error) string {
+func contextReason(err error) string {
 	if errors.Is(err, context.Canceled) {
 		return "the call was cancelled"
 	}
-	return "there was no answer in time"
+	return "it did not answer in time"
 }
 
-// silence says why there was no answer, as far as that is known. It quotes the
-// errors of the network, which name addresses, and no others.
-func silence(err error) string {
+// networkReason says why there was no answer, if that is known. It quotes errors of the network only, because other
+// errors may quote a response.
+func networkReason(err error) string {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Error()
 	}
@@ -138,7 +133,7 @@ func silence(err error) string {
 		return certificate.Error()
 	}
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		return ended(context.DeadlineExceeded)
+		return contextReason(context.DeadlineExceeded)
 	}
-	return "the answer did not arrive whole"
+	return "the response is incomplete"
 }

@@ -23,6 +23,7 @@ import (
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
@@ -32,28 +33,26 @@ import (
 //	# …
 //	pouncet-file-key-v1 9f86d081884c7d65 2J1m…=
 //
-// a name for the format, the key's id in hexadecimal, and the key in base64.
-// The id is derived from the key and so is also a checksum: a file that was cut
-// short or mistyped is told apart from another key's.
+// The last line holds the name of the format, the id of the key in hexadecimal, and the key in base64. The id is
+// derived from the key. So it is also a checksum that detects a damaged file.
 const (
-	fileComment = `# Pouncet key file: whoever has it can open what was sealed under it.
-# Keep a copy in a safe place, apart from the data; without it the data is lost.
+	fileComment = `# Pouncet key file. It can decrypt everything that was encrypted with it.
+# Keep a copy in a safe place, apart from the data. Without this file the data is lost.
 `
 	fileSizeMax = 4096
 	fileIDSize  = 8
 
-	// othersMayNot are the permissions that a key file must not give. Reading
-	// by its group is left to choose: it is how a container gets at a mounted file.
-	othersMayNot = 0o037
+	// forbiddenMode holds the permissions that a key file must not have. Its group may read it, because that is how a
+	// container reads a mounted file.
+	forbiddenMode = 0o037
 )
 
 // A wrapped data key is
 //
 //	version (1 byte) | key id (8) | nonce (12) | data key (32) | tag (16)
 //
-// sealed by AES-256-GCM with the version, the key id and the encryption context
-// as additional data. Random nonces are good for 2^32 wrappings under one key
-// (SP 800-38D, section 8.3); there is one per environment.
+// It is sealed by AES-256-GCM with the version, the key id and the encryption context as additional data. With random
+// nonces, one key may seal 2^32 data keys (SP 800-38D, section 8.3). There is one data key per environment.
 const (
 	wrapVersion = 1
 	wrapHeader  = 1 + fileIDSize
@@ -65,15 +64,18 @@ var _ Key = (*fileKey)(nil)
 
 func (k *fileKey) URI() string { return k.uri }
 
-func (k *fileKey) GenerateDataKey(ctx context.Context, encryptionContext map[string]string) (plaintext, wrapped []byte, err error) {
+func (k *fileKey) GenerateDataKey(
+	ctx context.Context, encryptionContext map[string]string,
+) (plaintext, wrapped []byte, err error) {
 	id, aead, err := k.read(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	plaintext = make([]byte, DataKeySize)
-	_, _ = rand.Read(plaintext) // never fails: it aborts the program instead
+	_, _ = rand.Read(plaintext) // never returns an error: it crashes the program instead
 	header := append([]byte{wrapVersion}, id[:]...)
-	return plaintext, aead.Seal(header, nil, plaintext, append(bytes.Clone(header), canonical(encryptionContext)...)), nil
+	additionalData := append(bytes.Clone(header), encodeContext(encryptionContext)...)
+	return plaintext, aead.Seal(header, nil, plaintext, additionalData), nil
 }
 
 func (k *fileKey) Decrypt(ctx context.Context, wrapped []byte, encryptionContext map[string]string) ([]byte, error) {
@@ -82,22 +84,23 @@ func (k *fileKey) Decrypt(ctx context.Context, wrapped []byte, encryptionContext
 		return nil, err
 	}
 	if len(wrapped) < wrapHeader || wrapped[0] != wrapVersion {
-		return nil, unusable(nil, "the wrapped key was not made by key file %s", k.path).WithHint(restoreWrapped)
+		return nil, unusable(nil, "key file %s did not wrap this key: its format is another one", k.path).
+			WithHint(restoreWrapped)
 	}
 	header := wrapped[:wrapHeader:wrapHeader]
-	if by := header[1:]; !bytes.Equal(by, id[:]) {
-		return nil, unusable(nil, "the wrapped key was wrapped under another key (id %x) than key file %s holds (id %x)", by, k.path, id).
-			WithHint("put the key file with id %x back in its place", by)
+	if wrappedBy := header[1:]; !bytes.Equal(wrappedBy, id[:]) {
+		return nil, unusable(nil, "key file %s has id %x, but the key was wrapped by the key file with id %x",
+			k.path, id, wrappedBy).WithHint("restore the key file with id %x", wrappedBy)
 	}
-	plaintext, err := aead.Open(nil, nil, wrapped[wrapHeader:], append(header, canonical(encryptionContext)...))
+	plaintext, err := aead.Open(nil, nil, wrapped[wrapHeader:], append(header, encodeContext(encryptionContext)...))
 	if err != nil || len(plaintext) != DataKeySize {
-		return nil, unusable(nil, "the wrapped key does not open under key file %s: it was altered, or belongs to another place", k.path).WithHint(restoreWrapped)
+		return nil, unusable(nil, "key file %s cannot unwrap the key: the wrapped key was changed or belongs to another "+
+			"environment or deployment", k.path).WithHint(restoreWrapped)
 	}
 	return plaintext, nil
 }
 
-// read reads the file anew each time, so that a key file that was taken away
-// is noticed, and no key stays behind here.
+// read reads the file for each call, so that it notices a removed key file and keeps no key in memory.
 func (k *fileKey) read(ctx context.Context) (id [fileIDSize]byte, aead cipher.AEAD, err error) {
 	if err := ctx.Err(); err != nil {
 		return id, nil, unavailable(k.uri, err)
@@ -108,8 +111,8 @@ func (k *fileKey) read(ctx context.Context) (id [fileIDSize]byte, aead cipher.AE
 	}
 	key, err := parseKeyFile(text)
 	if err != nil {
-		return id, nil, unusable(nil, "key file %s does not read: %v", k.path, err).
-			WithHint("restore it from your backup; if nothing was ever sealed under it, remove it and initialise again")
+		return id, nil, unusable(nil, "key file %s is not valid: %v", k.path, err).
+			WithHint("restore it from your backup; if it never encrypted anything, remove it and run pouncet init again")
 	}
 	aead, err = newAEAD(key)
 	if err != nil {
@@ -131,9 +134,10 @@ func (k *fileKey) readFile() ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, unusable(nil, "key file %s is not a regular file", k.path).WithHint("correct the path in %s", k.uri)
 	}
-	// Windows keeps its access rules elsewhere; what Go shows as a mode there is made up.
-	if perm := info.Mode().Perm(); runtime.GOOS != "windows" && perm&othersMayNot != 0 {
-		return nil, unusable(nil, "key file %s may be used by others (mode %04o)", k.path, perm).WithHint("chmod 600 %s", k.path)
+	// Windows has no mode bits. Go invents the mode there.
+	if perm := info.Mode().Perm(); runtime.GOOS != "windows" && perm&forbiddenMode != 0 {
+		return nil, unusable(nil, "other users can access key file %s: its mode is %04o", k.path, perm).
+			WithHint("restrict it: chmod 600 %s", k.path)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, fileSizeMax+1))
 	if err != nil {
@@ -142,21 +146,21 @@ func (k *fileKey) readFile() ([]byte, error) {
 	return text, nil
 }
 
-// fileError tells a file that is not there, or not to be read, from a disk or a
-// network share that does not answer.
+// fileError makes the error of a key file that cannot be read. A missing or forbidden file is a refusal; another error,
+// for example of a network share, may pass.
 func (k *fileKey) fileError(cause error) *backend.Error {
 	switch {
 	case errors.Is(cause, fs.ErrNotExist), isAny(cause, notAFolder):
-		return unusable(cause, "key file %s is gone", k.path).
-			WithHint("restore it from your backup; without it the values sealed under it cannot be opened")
+		return unusable(cause, "key file %s does not exist", k.path).
+			WithHint("restore it from your backup; without it the values cannot be decrypted")
 	case errors.Is(cause, fs.ErrPermission):
-		return unusable(cause, "key file %s may not be read by this user", k.path).
-			WithHint("give it to the user that Pouncet runs as")
+		return unusable(cause, "this user may not read key file %s", k.path).
+			WithHint("make the user that runs Pouncet its owner")
 	}
 	return unavailable(k.uri, cause)
 }
 
-// parseKeyFile reads a key file. Its errors do not repeat what it read.
+// parseKeyFile returns the key in the text of a key file. Its errors do not quote the text.
 func parseKeyFile(text []byte) ([]byte, error) {
 	if len(text) > fileSizeMax {
 		return nil, fmt.Errorf("it is larger than %d bytes", fileSizeMax)
@@ -172,11 +176,11 @@ func parseKeyFile(text []byte) ([]byte, error) {
 		}
 		fields := strings.Fields(line)
 		if len(fields) != 3 || fields[0] != stored.KeyFile {
-			return nil, fmt.Errorf("its line is not of the form %q", stored.KeyFile+" ID KEY")
+			return nil, fmt.Errorf("it has a line that does not have the form %q", stored.KeyFile+" ID KEY")
 		}
 		b, err := base64.StdEncoding.Strict().DecodeString(fields[2])
 		if err != nil || len(b) != DataKeySize {
-			return nil, fmt.Errorf("its key is not %d bytes in base64", DataKeySize)
+			return nil, fmt.Errorf("its key is not valid base64 of %d bytes", DataKeySize)
 		}
 		if id := fileKeyID(b); hex.EncodeToString(id[:]) != fields[1] {
 			return nil, errors.New("its key does not match its id")
@@ -189,8 +193,7 @@ func parseKeyFile(text []byte) ([]byte, error) {
 	return key, nil
 }
 
-// fileKeyID is derived rather than chosen, so that the same key has the same
-// id wherever it is restored to. It tells nothing of the key.
+// fileKeyID derives the id of a key, so that a restored key has the same id. The id does not reveal the key.
 func fileKeyID(key []byte) (id [fileIDSize]byte) {
 	copy(id[:], derive(key, stored.KeyFileID, fileIDSize))
 	return id
@@ -207,59 +210,34 @@ func newAEAD(key []byte) (cipher.AEAD, error) {
 func derive(key []byte, label string, size int) []byte {
 	out, err := hkdf.Expand(sha256.New, key, label, size)
 	if err != nil {
-		panic(err) // only for sizes beyond 255 hashes, or keys too short, and both are constants here
+		panic(err) // only for a size above 255 hashes or a key that is too short, and both are constants here
 	}
 	return out
 }
 
-// CreateFile makes the key file that uri names, with a new key in it and mode
-// 0600, and returns once it is on the disk. Only the initialisation of a
-// backend calls it: a key file that is missing later is an error, since a new
-// one would open nothing.
+// CreateFile creates the key file that uri names, with a new key and mode 0600, and syncs it to disk. Only the
+// initialisation of a backend calls it. Later a missing key file is an error, because a new one could not decrypt
+// anything.
 //
-// ErrExists when there is a file already, ErrNotFound when its folder does not
-// exist, ErrInvalid when uri is not that of a file.
+// ErrExists means that the file exists, ErrNotFound that its folder does not exist, and ErrInvalid that uri does not
+// name a file.
 func CreateFile(uri string) error {
-	r, err := parse(uri)
+	r, err := parseURI(uri)
 	if err != nil {
 		return err
 	}
 	if r.path == "" {
-		return backend.Errorf(backend.CodeInvalid, "KMS key %s is not a file, and only key files are created here", uri).
+		return backend.Errorf(backend.CodeInvalid, "KMS key %s is not a key file, and Pouncet creates key files only", uri).
 			WithHint("create the key in AWS KMS: symmetric, for encryption and decryption").At("kms_key")
 	}
 	key := make([]byte, DataKeySize)
-	_, _ = rand.Read(key) // never fails: it aborts the program instead
+	_, _ = rand.Read(key) // never returns an error: it crashes the program instead
 	id := fileKeyID(key)
 	text := fmt.Sprintf("%s%s %x %s\n", fileComment, stored.KeyFile, id, base64.StdEncoding.EncodeToString(key))
-
-	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return createError(r.path, err)
-	}
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = syncFolder(filepath.Dir(r.path))
-	}
-	if err != nil {
-		_ = os.Remove(r.path) // ours, and nothing was sealed under it
+	if err := durable.Create(r.path, []byte(text), 0o600); err != nil {
 		return createError(r.path, err)
 	}
 	return nil
-}
-
-// syncFolder makes the new name durable. Windows does so by itself and has no
-// such call.
-func syncFolder(path string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // isAny reports whether err is one of the targets.
@@ -271,17 +249,17 @@ func createError(path string, cause error) *backend.Error {
 	var e *backend.Error
 	switch {
 	case errors.Is(cause, fs.ErrExist):
-		e = backend.Errorf(backend.CodeExists, "key file %s exists already", path).
-			WithHint("use it as it is, or name another file")
+		e = backend.Errorf(backend.CodeExists, "key file %s already exists", path).
+			WithHint("use it, or choose another path")
 	case errors.Is(cause, fs.ErrNotExist), isAny(cause, notAFolder):
 		e = backend.Errorf(backend.CodeNotFound, "folder %s does not exist", filepath.Dir(path)).
-			WithHint("make it first, readable by nobody else: mkdir -m 700 %s", filepath.Dir(path))
+			WithHint("create it so that only you can read it: mkdir -m 700 %s", filepath.Dir(path))
 	case errors.Is(cause, fs.ErrPermission), isAny(cause, readOnly):
-		e = backend.Errorf(backend.CodeDenied, "key file %s may not be created by this user", path).
+		e = backend.Errorf(backend.CodeDenied, "this user may not create key file %s", path).
 			WithHint("choose a folder that this user may write to")
 	case isAny(cause, noSpaceLeft):
-		e = backend.Errorf(backend.CodeStorageFull, "key file %s does not fit on its disk", path).
-			WithHint("make room and try again")
+		e = backend.Errorf(backend.CodeStorageFull, "key file %s cannot be written: the disk is full", path).
+			WithHint("free some space and try again")
 	default:
 		e = backend.Errorf(backend.CodeUnavailable, "key file %s cannot be written", path)
 	}

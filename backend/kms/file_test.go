@@ -16,7 +16,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 )
 
-var place = map[string]string{"pouncet:environment": "e"}
+var keyContext = map[string]string{"pouncet:environment": "e"}
 
 func open(t testing.TB, uri string) kms.Key {
 	t.Helper()
@@ -27,10 +27,10 @@ func open(t testing.TB, uri string) kms.Key {
 	return k
 }
 
-// use wraps under the key, and returns the error of that.
+// use makes a data key with the KMS key and returns the error.
 func use(t testing.TB, uri string) error {
 	t.Helper()
-	_, _, err := open(t, uri).GenerateDataKey(t.Context(), place)
+	_, _, err := open(t, uri).GenerateDataKey(t.Context(), keyContext)
 	return err
 }
 
@@ -54,7 +54,7 @@ func TestCreateFile(t *testing.T) {
 		t.Error("creating it again changed it")
 	}
 	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
-		t.Errorf("%d files were left behind, want 1", len(entries))
+		t.Errorf("the folder has %d files, want 1", len(entries))
 	}
 }
 
@@ -68,8 +68,8 @@ func TestCreateFileRefuses(t *testing.T) {
 		want      error
 	}{
 		{"missing folder", "file://" + folder + "/none/key", backend.ErrNotFound},
-		{"file for a folder", "file://" + folder + "/file/key", backend.ErrNotFound},
-		{"folder in its place", "file://" + folder, backend.ErrExists},
+		{"file instead of a folder", "file://" + folder + "/file/key", backend.ErrNotFound},
+		{"existing folder", "file://" + folder, backend.ErrExists},
 		{"key in AWS", "aws-kms:///alias/pouncet", backend.ErrInvalid},
 		{"no URI", "", backend.ErrInvalid},
 	} {
@@ -81,9 +81,9 @@ func TestCreateFileRefuses(t *testing.T) {
 	}
 }
 
-func TestMissingKeyFileStaysMissing(t *testing.T) {
+func TestMissingKeyFileIsNotCreatedAgain(t *testing.T) {
 	uri, path := newKeyFile(t)
-	_, wrapped, err := open(t, uri).GenerateDataKey(t.Context(), place)
+	_, wrapped, err := open(t, uri).GenerateDataKey(t.Context(), keyContext)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,22 +94,23 @@ func TestMissingKeyFileStaysMissing(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	_, err = open(t, uri).Decrypt(t.Context(), wrapped, place)
+	_, err = open(t, uri).Decrypt(t.Context(), wrapped, keyContext)
 	for _, err := range []error{err, use(t, uri)} {
-		if !errors.Is(err, backend.ErrKeyUnusable) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "backup") {
+		if !errors.Is(err, backend.ErrKeyUnusable) || !strings.Contains(err.Error(), path) ||
+			!strings.Contains(err.Error(), "backup") {
 			t.Errorf("got %v, want ErrKeyUnusable that names the file and the backup", err)
 		}
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		t.Fatalf("the key file came back by itself: %v", err)
+		t.Fatalf("the key file exists again: %v", err)
 	}
 
-	// What the message asks for is what helps.
+	// The hint asks for a backup.
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := open(t, uri).Decrypt(t.Context(), wrapped, place); err != nil {
-		t.Errorf("after it was restored: %v", err)
+	if _, err := open(t, uri).Decrypt(t.Context(), wrapped, keyContext); err != nil {
+		t.Errorf("after the file was restored: %v", err)
 	}
 }
 
@@ -145,7 +146,7 @@ func TestMalformedKeyFile(t *testing.T) {
 	line := lines[len(lines)-1]
 	fields := strings.Fields(line)
 	canary := fields[2]
-	id := func(i int, to string) string {
+	replaced := func(i int, to string) string {
 		f := append([]string{}, fields...)
 		f[i] = to
 		return strings.Join(f, " ")
@@ -155,11 +156,11 @@ func TestMalformedKeyFile(t *testing.T) {
 		"empty":          "",
 		"comments only":  "# nothing\n\n",
 		"cut short":      line[:len(line)-8],
-		"another format": id(0, "pouncet-file-key-v2"),
-		"another id":     id(1, "0000000000000000"),
-		"another key":    id(2, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))),
-		"short key":      id(2, short),
-		"no base64":      id(2, "!"+canary[1:]),
+		"another format": replaced(0, "pouncet-file-key-v2"),
+		"another id":     replaced(1, "0000000000000000"),
+		"another key":    replaced(2, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))),
+		"short key":      replaced(2, short),
+		"invalid base64": replaced(2, "!"+canary[1:]),
 		"two keys":       line + "\n" + line,
 		"too large":      line + "\n#" + strings.Repeat("x", 5000),
 	} {
@@ -177,10 +178,10 @@ func TestMalformedKeyFile(t *testing.T) {
 		})
 	}
 	for name, text := range map[string]string{
-		"as it was":          string(good),
-		"without comments":   line,
-		"Windows line ends":  strings.ReplaceAll(string(good), "\n", "\r\n"),
-		"a comment of yours": "# made for production\n\n" + line + "\n\n",
+		"unchanged":         string(good),
+		"without comments":  line,
+		"Windows line ends": strings.ReplaceAll(string(good), "\n", "\r\n"),
+		"another comment":   "# made for production\n\n" + line + "\n\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -193,7 +194,7 @@ func TestMalformedKeyFile(t *testing.T) {
 	}
 }
 
-func TestKeyFileThatIsNoFile(t *testing.T) {
+func TestKeyFileThatIsAFolder(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "key")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)
@@ -203,10 +204,10 @@ func TestKeyFileThatIsNoFile(t *testing.T) {
 	}
 }
 
-func TestAnotherKeyFileSaysWhichIsWanted(t *testing.T) {
+func TestErrorNamesTheIDOfTheRightKeyFile(t *testing.T) {
 	uri, path := newKeyFile(t)
 	other, _ := newKeyFile(t)
-	_, wrapped, err := open(t, uri).GenerateDataKey(t.Context(), place)
+	_, wrapped, err := open(t, uri).GenerateDataKey(t.Context(), keyContext)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,11 +216,11 @@ func TestAnotherKeyFileSaysWhichIsWanted(t *testing.T) {
 		t.Fatal(err)
 	}
 	fields := strings.Fields(string(text))
-	_, err = open(t, other).Decrypt(t.Context(), wrapped, place)
-	if err == nil || !strings.Contains(err.Error(), "was wrapped under another key") {
+	_, err = open(t, other).Decrypt(t.Context(), wrapped, keyContext)
+	if err == nil || !strings.Contains(err.Error(), "but the key was wrapped by the key file with id") {
 		t.Fatalf("got %v", err)
 	}
 	if wanted := fields[len(fields)-2]; !strings.Contains(backend.AsError(err).Hint, wanted) {
-		t.Errorf("hint %q does not name the id %s, which stands in the right file", backend.AsError(err).Hint, wanted)
+		t.Errorf("hint %q does not name %s, the id of the right file", backend.AsError(err).Hint, wanted)
 	}
 }

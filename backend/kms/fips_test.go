@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestFIPSOnly runs the suites, the AWS SDK's part included, once more in a
-// process whose cryptography refuses whatever FIPS 140-3 does not approve.
+// TestFIPSOnly runs the suites again, with the AWS SDK, in a process whose cryptography refuses everything that FIPS
+// 140-3 does not approve.
 func TestFIPSOnly(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

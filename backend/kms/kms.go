@@ -1,52 +1,45 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package kms reaches the key management service (KMS) whose key is the root
-// of everything Pouncet encrypts.
+// Package kms calls the key management service (KMS). Its key is the root of everything that Pouncet encrypts.
 //
-// # What a KMS key does here
+// # What a KMS key does
 //
-// It never sees a secret. It does two things, both to a data key of 32 bytes:
+// A KMS key never sees a secret. It does two things with data keys of 32 bytes:
 //
-//	GenerateDataKey   makes a data key, returns it in the clear and wrapped
+//	GenerateDataKey   makes a data key and returns it in plain text and wrapped
 //	Decrypt           unwraps a wrapped data key
 //
-// Package envelope keeps the wrapped form beside the data and holds the clear
-// one in memory for minutes. So the KMS is asked once for thousands of
-// secrets, and whoever controls the KMS key controls all of them: disabling it
-// shuts every copy of the database.
+// Package envelope stores the wrapped data key with the data and keeps the plain one in memory for minutes. So one KMS
+// call is enough for thousands of secrets. To disable the KMS key makes every copy of the database unreadable.
 //
-// Both calls take an encryption context: names and values that are not secret,
-// are written to the KMS's own log, and must be the same at both calls. A
-// wrapped key that is moved to another place does not unwrap there.
+// Both calls take an encryption context: names and values that are not secret, that the KMS writes to its log, and that
+// must be equal in both calls. A wrapped key that is moved to another place cannot be unwrapped there.
 //
-// # Two kinds of key
+// # Two types of key
 //
-// A key is named by a URI, and [Open] understands two:
+// A URI names a key. [Open] accepts these:
 //
-//	aws-kms:///alias/NAME                 AWS KMS, by alias, key id or ARN, with
-//	aws-kms:///KEY-ID                     ?region= and, for tests and private
-//	aws-kms:///arn:aws:kms:…              endpoints, ?endpoint= after it
+//	aws-kms:///alias/NAME                 AWS KMS, by alias, key id or ARN. The parameter
+//	aws-kms:///KEY-ID                     ?region= is optional, and so is ?endpoint=, for
+//	aws-kms:///arn:aws:kms:…              tests and private endpoints.
 //	file:///absolute/path                 a key file, for the embedded backend
 //
-// Credentials for AWS come from where every AWS tool finds them, and are never
-// part of the URI: it is stored with the data, and shown.
+// Credentials for AWS come from the places where every AWS tool looks for them. They are never part of the URI, because
+// the URI is stored with the data and shown.
 //
 // # Limits
 //
-// A key file is as safe as the folder that it is in. It keeps out whoever has
-// the database without the file (a backup, a stolen disk image of another
-// volume), not whoever can read both. There is no log of its use, no way to
-// disable it, and no second copy: a lost key file is lost data.
+// A key file is as safe as its folder. It protects against someone who has the database without the file, such as a
+// backup or the disk image of another volume. It does not protect against someone who can read both. Its use is not
+// logged, it cannot be disabled, and there is no second copy: if the key file is lost, the data is lost.
 //
-// Data keys are plain memory of this process. Go gives no guarantee that
-// memory is wiped, and this package pretends none.
+// Data keys are in ordinary memory of this process. They are not wiped.
 package kms
 
 import (
 	"context"
 	"encoding/binary"
 	"maps"
-	"net"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -56,50 +49,46 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// DataKeySize is the size of a data key in the clear, in bytes.
+// DataKeySize is the size of a data key in plain text, in bytes.
 const DataKeySize = 32
 
-// Key is one KMS key. It is safe for concurrent use and remembers no data key.
+// Key makes and unwraps data keys with one KMS key. It is safe for concurrent use and keeps no data key.
 //
-// Errors of both methods are *backend.Error. ErrUnavailable means that the KMS
-// gave no answer (it throttles, fails, or is out of reach, or ctx ended): the
-// same call may work later. ErrKeyUnusable means that it answered no: the key
-// is gone, disabled, another one, or refused to these credentials, or the
-// wrapped key or its encryption context is not what was wrapped.
+// The errors of both methods are *backend.Error. ErrUnavailable means that the KMS gave no answer: it throttles, fails
+// or cannot be reached, or ctx ended. The same call may succeed later. ErrKeyUnusable means that the KMS refused: the
+// key does not exist, is disabled or is a different key, the credentials may not use it, or the wrapped key or its
+// encryption context was changed.
 type Key interface {
-	// URI names the key, as it was given to Open. It holds no secret.
+	// URI returns the URI that was given to Open. It holds no secret.
 	URI() string
 
-	// GenerateDataKey makes a data key of DataKeySize bytes, and returns it in
-	// the clear and wrapped under this key.
+	// GenerateDataKey makes a data key of DataKeySize bytes. It returns the key in plain text and wrapped.
 	GenerateDataKey(ctx context.Context, encryptionContext map[string]string) (plaintext, wrapped []byte, err error)
 
-	// Decrypt unwraps a data key. It insists on having been wrapped under this
-	// very key, with an equal encryption context.
+	// Decrypt unwraps a data key that this KMS key wrapped with an equal encryption context.
 	Decrypt(ctx context.Context, wrapped []byte, encryptionContext map[string]string) ([]byte, error)
 }
 
-// Open parses a key's URI. It neither calls the KMS nor reads the file, so that
-// opening costs nothing where the key is not needed after all. ErrInvalid says
-// what is wrong with the URI.
+// Open parses the URI of a key. It does not call the KMS or read the key file, so it is cheap if the key is never used.
+// ErrInvalid means that the URI is not valid.
 func Open(_ context.Context, uri string) (Key, error) {
-	r, err := parse(uri)
+	r, err := parseURI(uri)
 	if err != nil {
 		return nil, err
 	}
 	if r.path != "" {
 		return &fileKey{uri: uri, path: r.path}, nil
 	}
-	return &awsKey{uri: uri, reference: r}, nil
+	return &awsKey{uri: uri, parsedURI: r}, nil
 }
 
-// reference is a parsed URI: of a file, when path is set, or of a key in AWS.
-type reference struct {
+// parsedURI names a key file, if path is set, or a key in AWS.
+type parsedURI struct {
 	path string
 
-	keyID    string // key id, alias/NAME or ARN, as the KMS takes it
-	region   string // "" leaves it to the environment
-	endpoint string // "" is the region's own
+	keyID    string // key id, alias/NAME or ARN
+	region   string // "" means the region of the AWS configuration
+	endpoint string // "" means the public endpoint of the region
 }
 
 const (
@@ -107,35 +96,37 @@ const (
 	schemeFile = "file"
 )
 
-// twoForms is the way out of most mistakes with a URI.
-const twoForms = "write aws-kms:///alias/NAME (or a key id or ARN) for AWS KMS, or file:///absolute/path for a key file"
+// uriForms is the hint for most mistakes in a URI.
+const uriForms = "write aws-kms:///alias/NAME (or a key id or ARN) for AWS KMS, or file:///absolute/path for a key file"
 
 func invalid(format string, args ...any) *backend.Error {
-	return backend.Errorf(backend.CodeInvalid, format, args...).WithHint(twoForms).At("kms_key")
+	return backend.Errorf(backend.CodeInvalid, format, args...).WithHint(uriForms).At("kms_key")
 }
 
-// parse never repeats in a message what stands where a password might: a URI is
-// often put together by hand, out of others that held one.
-func parse(uri string) (reference, error) {
+// parseURI never repeats in a message a part of the URI that may hold a password.
+func parseURI(uri string) (parsedURI, error) {
 	u, err := url.Parse(uri)
 	if err != nil {
-		return reference{}, invalid("the KMS key's URI does not parse")
+		return parsedURI{}, invalid("the URI of the KMS key cannot be parsed")
 	}
 	switch {
 	case u.Scheme == "":
-		return reference{}, invalid("the KMS key's URI has no scheme")
+		return parsedURI{}, invalid("the URI of the KMS key has no scheme")
 	case u.Scheme != schemeAWS && u.Scheme != schemeFile:
-		return reference{}, invalid("KMS keys with scheme %s are not known", backend.Quote(u.Scheme))
+		return parsedURI{}, invalid("the URI of the KMS key has scheme %s, which is not supported", backend.Quote(u.Scheme))
 	case u.User != nil:
-		return reference{}, invalid("the KMS key's URI holds a user name or password, which would be stored in the clear")
+		return parsedURI{}, invalid(
+			"the URI of the KMS key holds a user name or password, which would be stored in plain text").
+			WithHint("remove it; credentials come from the AWS configuration of this process")
 	case u.Host != "" || !strings.HasPrefix(u.Path, "/"):
-		return reference{}, invalid("the KMS key's URI needs three slashes after %s:", u.Scheme)
+		return parsedURI{}, invalid("the URI of the KMS key needs three slashes after %s:", u.Scheme)
 	case u.Fragment != "":
-		return reference{}, invalid("the KMS key's URI has a fragment, which means nothing here")
+		return parsedURI{}, invalid("the URI of the KMS key has a fragment, which is not supported").
+			WithHint("remove it, or write a # in a path as %%23")
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return reference{}, invalid("the parameters of the KMS key's URI do not parse")
+		return parsedURI{}, invalid("the parameters of the KMS key's URI cannot be parsed")
 	}
 	if u.Scheme == schemeFile {
 		return parseFile(u.Path, query)
@@ -143,20 +134,20 @@ func parse(uri string) (reference, error) {
 	return parseAWS(strings.TrimPrefix(u.Path, "/"), query)
 }
 
-func parseFile(path string, query url.Values) (reference, error) {
+func parseFile(path string, query url.Values) (parsedURI, error) {
 	if len(query) > 0 {
-		return reference{}, invalid("the URI of a key file takes no parameters").
+		return parsedURI{}, invalid("the URI of a key file has parameters, which are not supported").
 			WithHint("write a question mark in a path as %%3F")
 	}
 	local := localPath(path)
 	if strings.HasSuffix(path, "/") || strings.ContainsRune(path, 0) || !filepath.IsAbs(local) {
-		return reference{}, invalid("the URI of a key file does not name a file")
+		return parsedURI{}, invalid("the URI of a key file does not name a file")
 	}
-	return reference{path: filepath.Clean(local)}, nil
+	return parsedURI{path: filepath.Clean(local)}, nil
 }
 
-// localPath makes of /C:/folder/key, which is how a drive is written in a file
-// URI (RFC 8089, appendix E.2), the C:/folder/key that Windows opens.
+// localPath turns /C:/folder/key, which is how a file URI holds a drive (RFC 8089, appendix E.2), into the
+// C:\folder\key that Windows opens.
 func localPath(path string) string {
 	if filepath.VolumeName(strings.TrimPrefix(path, "/")) != "" {
 		path = strings.TrimPrefix(path, "/")
@@ -164,27 +155,26 @@ func localPath(path string) string {
 	return filepath.FromSlash(path)
 }
 
-// The characters that key ids, aliases and ARNs are made of. What they spell is
-// for AWS to say.
+// These patterns check the characters of key ids, aliases, ARNs and regions only. AWS checks the rest.
 var (
 	keyIDPattern  = regexp.MustCompile(`^[A-Za-z0-9:/_-]+$`)
 	regionPattern = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
 )
 
-func parseAWS(keyID string, query url.Values) (reference, error) {
-	r := reference{keyID: keyID}
+func parseAWS(keyID string, query url.Values) (parsedURI, error) {
+	r := parsedURI{keyID: keyID}
 	if !keyIDPattern.MatchString(keyID) {
-		return reference{}, invalid("the KMS key's URI names no key id, alias or ARN")
+		return parsedURI{}, invalid("the URI of the KMS key does not hold a valid key id, alias or ARN")
 	}
 	if service, region, ok := splitARN(keyID); ok {
 		if service != "kms" {
-			return reference{}, invalid("the KMS key's URI holds an ARN of another service than kms")
+			return parsedURI{}, invalid("the URI of the KMS key holds an ARN of another AWS service than kms")
 		}
 		r.region = region
 	}
 	for name, values := range query {
 		if len(values) != 1 {
-			return reference{}, invalid("the KMS key's URI gives the parameter %s more than once", backend.Quote(name))
+			return parsedURI{}, invalid("the URI of the KMS key has the parameter %s more than once", backend.Quote(name))
 		}
 		switch name {
 		case "region":
@@ -192,21 +182,22 @@ func parseAWS(keyID string, query url.Values) (reference, error) {
 		case "endpoint":
 			endpoint, err := checkEndpoint(values[0])
 			if err != nil {
-				return reference{}, err
+				return parsedURI{}, err
 			}
 			r.endpoint = endpoint
 		default:
-			return reference{}, invalid("the KMS key's URI has the parameter %s, which is not known", backend.Quote(name)).
-				WithHint("aws-kms takes region and endpoint")
+			return parsedURI{}, invalid("the URI of the KMS key has the parameter %s, which is not supported",
+				backend.Quote(name)).WithHint("use the parameters region and endpoint only")
 		}
 	}
 	if r.region != "" && !regionPattern.MatchString(r.region) {
-		return reference{}, invalid("the region in the KMS key's URI is not one")
+		return parsedURI{}, invalid("the region in the KMS key's URI is not valid").
+			WithHint("write it as ?region=eu-west-1")
 	}
 	return r, nil
 }
 
-// splitARN takes arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE apart.
+// splitARN splits arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE.
 func splitARN(s string) (service, region string, ok bool) {
 	parts := strings.SplitN(s, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" {
@@ -215,31 +206,27 @@ func splitARN(s string) (service, region string, ok bool) {
 	return parts[2], parts[3], true
 }
 
-// checkEndpoint insists on TLS off this machine: the answer to every call is a
-// data key in the clear.
+// checkEndpoint requires TLS for other machines, because every response holds a data key in plain text.
 func checkEndpoint(endpoint string) (string, error) {
 	u, err := url.Parse(endpoint)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return "", invalid("the endpoint in the KMS key's URI is not a URL").
+		return "", invalid("the endpoint in the KMS key's URI is not a valid URL").
 			WithHint("write it as ?endpoint=https://host:port")
 	case u.User != nil:
-		return "", invalid("the endpoint in the KMS key's URI holds a user name or password, which would be stored in the clear")
-	case u.Scheme == "http" && !isLoopback(u.Hostname()):
-		return "", invalid("the endpoint in the KMS key's URI is plain http to another machine: data keys would cross the network in the clear").
-			WithHint("use https, or an address of this machine")
+		return "", invalid(
+			"the endpoint in the KMS key's URI holds a user name or password, which would be stored in plain text").
+			WithHint("remove it; credentials come from the AWS configuration of this process")
+	case u.Scheme == "http" && !backend.IsLoopback(u.Hostname()):
+		return "", invalid("the endpoint in the KMS key's URI uses http: data keys would cross the network in plain text").
+			WithHint("use https; http is for addresses of this machine")
 	}
 	return endpoint, nil
 }
 
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// canonical writes an encryption context so that two of them give the same
-// bytes only if they are equal: sorted, and each part preceded by its length.
-func canonical(encryptionContext map[string]string) []byte {
+// encodeContext encodes an encryption context as bytes that are equal only for equal contexts: it sorts the names and
+// writes the length of each part before it.
+func encodeContext(encryptionContext map[string]string) []byte {
 	out := binary.BigEndian.AppendUint32(nil, uint32(len(encryptionContext)))
 	for _, name := range slices.Sorted(maps.Keys(encryptionContext)) {
 		for _, part := range []string{name, encryptionContext[name]} {
@@ -250,17 +237,17 @@ func canonical(encryptionContext map[string]string) []byte {
 	return out
 }
 
-// restoreWrapped is the way out where a wrapped key is not what was stored.
-const restoreWrapped = "restore the wrapped key's row from a backup"
+// restoreWrapped is the hint for a wrapped key that was changed.
+const restoreWrapped = "restore the database from a backup"
 
-// unavailable is a KMS that gave no answer.
+// unavailable makes the error of a KMS or key file that gave no answer.
 func unavailable(uri string, cause error) *backend.Error {
-	e := backend.Errorf(backend.CodeUnavailable, "KMS key %s is out of reach", uri)
+	e := backend.Errorf(backend.CodeUnavailable, "KMS key %s cannot be reached", uri)
 	e.Err = cause
 	return e
 }
 
-// unusable is a KMS, or a key file, that answered no.
+// unusable makes the error of a KMS or key file that refused.
 func unusable(cause error, format string, args ...any) *backend.Error {
 	e := backend.Errorf(backend.CodeKeyUnusable, format, args...)
 	e.Err = cause

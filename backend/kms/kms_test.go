@@ -11,7 +11,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 )
 
-func TestOpenKnowsItsForms(t *testing.T) {
+func TestOpenAcceptsValidURIs(t *testing.T) {
 	for _, uri := range []string{
 		"aws-kms:///alias/pouncet",
 		"aws-kms:///alias/team/pouncet_1",
@@ -30,12 +30,12 @@ func TestOpenKnowsItsForms(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", uri, err)
 		} else if k.URI() != uri {
-			t.Errorf("%s calls itself %s", uri, k.URI())
+			t.Errorf("URI() is %s, want %s", k.URI(), uri)
 		}
 	}
 }
 
-func TestOpenRefusesWhatIsNoKey(t *testing.T) {
+func TestOpenRefusesInvalidURIs(t *testing.T) {
 	const canary = "hunter2"
 	for name, uri := range map[string]string{
 		"empty":                   "",
@@ -47,22 +47,22 @@ func TestOpenRefusesWhatIsNoKey(t *testing.T) {
 		"user information":        "aws-kms://me:" + canary + "@/alias/pouncet",
 		"fragment":                "aws-kms:///alias/pouncet#" + canary,
 		"no key":                  "aws-kms:///",
-		"characters of no key":    "aws-kms:///alias/a b",
+		"invalid key characters":  "aws-kms:///alias/a b",
 		"ARN of another service":  "aws-kms:///arn:aws:s3:eu-west-1:111122223333:key/x",
 		"unknown parameter":       "aws-kms:///alias/pouncet?profile=x",
 		"repeated parameter":      "aws-kms:///alias/pouncet?region=a&region=b",
-		"parameters do not parse": "aws-kms:///alias/pouncet?region=%zz" + canary,
-		"no region":               "aws-kms:///alias/pouncet?region=a/b",
-		"endpoint not a URL":      "aws-kms:///alias/pouncet?endpoint=127.0.0.1:5000",
-		"endpoint of a scheme":    "aws-kms:///alias/pouncet?endpoint=ftp://127.0.0.1",
+		"malformed parameters":    "aws-kms:///alias/pouncet?region=%zz" + canary,
+		"invalid region":          "aws-kms:///alias/pouncet?region=a/b",
+		"endpoint without scheme": "aws-kms:///alias/pouncet?endpoint=127.0.0.1:5000",
+		"endpoint with ftp":       "aws-kms:///alias/pouncet?endpoint=ftp://127.0.0.1",
 		"endpoint with password":  "aws-kms:///alias/pouncet?endpoint=https://me:" + canary + "@kms.example.com",
-		"endpoint in the clear":   "aws-kms:///alias/pouncet?endpoint=http://kms.example.com",
-		"host in a file":          "file://host/key",
+		"endpoint with http":      "aws-kms:///alias/pouncet?endpoint=http://kms.example.com",
+		"file with host":          "file://host/key",
 		"relative file":           "file:key",
 		"folder":                  "file:///var/lib/",
 		"root":                    "file:///",
-		"zero byte":               "file:///a%00b",
-		"parameter of a file":     "file:///key?mode=" + canary,
+		"file with zero byte":     "file:///a%00b",
+		"file with parameter":     "file:///key?mode=" + canary,
 	} {
 		t.Run(name, func(t *testing.T) {
 			k, err := kms.Open(t.Context(), uri)
@@ -70,16 +70,16 @@ func TestOpenRefusesWhatIsNoKey(t *testing.T) {
 				t.Fatalf("got %v and %v, want ErrInvalid", k, err)
 			}
 			if strings.Contains(err.Error(), canary) {
-				t.Errorf("the error repeats what may be a password: %v", err)
+				t.Errorf("the error repeats a part that may be a password: %v", err)
 			}
 			if backend.AsError(err).Hint == "" {
-				t.Errorf("error %q shows no way out", err)
+				t.Errorf("error %q has no hint", err)
 			}
 		})
 	}
 }
 
-func TestOpenNamesBothForms(t *testing.T) {
+func TestOpenErrorNamesBothForms(t *testing.T) {
 	_, err := kms.Open(t.Context(), "vault:///key")
 	for _, form := range []string{"aws-kms:///", "file:///"} {
 		if !strings.Contains(err.Error(), form) {

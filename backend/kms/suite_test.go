@@ -11,7 +11,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms/kmstest"
 )
 
-// newKeyFile makes a key file in a folder of the test.
+// newKeyFile creates a key file in a temporary folder.
 func newKeyFile(t testing.TB) (uri, path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "key file 100%")

@@ -15,14 +15,12 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 )
 
-// motoStart is how long moto_server is given to come up: it is a Python
-// program, on a machine that may be busy with other tests.
+// motoStart limits the start of moto_server. It is a Python program, and other tests may keep the machine busy.
 const motoStart = 60 * time.Second
 
-// Moto starts moto_server on a free port of this machine, makes two keys in
-// it, and returns the URI of one; Other names the second. It sets the environment as Server.URI does, stops
-// the server when the test ends, and skips the test where there is no
-// moto_server.
+// Moto starts moto_server on a free port, makes two keys in it, and returns the URI of the first. Other returns the URI
+// of the second. Moto sets the environment as Server.URI does and stops the server when the test ends. It skips the
+// test if moto_server is not on PATH.
 func Moto(t testing.TB) string {
 	t.Helper()
 	path, err := exec.LookPath("moto_server")
@@ -60,7 +58,7 @@ func Moto(t testing.TB) string {
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("moto_server did not come up in %v", motoStart)
+			t.Fatalf("moto_server did not start within %v", motoStart)
 		}
 	}
 	if err := createKeys(ctx, endpoint); err != nil {

@@ -1,22 +1,21 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package kmstest is a KMS for tests.
+// Package kmstest provides KMS keys for tests.
 //
-// Three things may stand behind a kms.Key, and code that uses one should work
-// with each:
+// Code that uses a kms.Key should work with each of these:
 //
-//	a key file            nothing to set up
-//	[Server]              speaks the AWS KMS protocol (JSON 1.1 over HTTP) with
-//	                      real wrapping, counts calls, and fails when told to
+//	a key file            needs no setup
+//	[Server]              speaks the AWS KMS protocol (JSON 1.1 over HTTP), really wraps keys,
+//	                      counts calls and simulates failures
 //	[Moto]                moto_server, an independent implementation of AWS
 //
-// [RunSuite] is what all of them must do alike. The outages are Server's alone:
-// moto_server neither throttles nor breaks.
+// [RunSuite] tests what all of them have in common. Only Server simulates failures: moto_server does not throttle or
+// fail.
 //
 // # Limits
 //
-// Server does not check signatures, only that there is one. It knows the two
-// operations that Pouncet uses, and no keys but those it was started with.
+// Server does not verify signatures; it checks only that a request has one. It supports the two operations that Pouncet
+// uses and two keys.
 package kmstest
 
 import (
@@ -39,25 +38,24 @@ import (
 	"time"
 )
 
-// Region is the AWS region that the keys of this package say they are in.
+// Region is the AWS region of all keys of this package.
 const Region = "eu-west-1"
 
 const (
 	alias      = "alias/pouncet"
 	otherAlias = "alias/other"
 
-	// Credentials that open nothing. The secret is as long as a real one: it
-	// keys an HMAC, which refuses a short one in FIPS 140-only mode.
+	// These credentials are not real. The secret is as long as a real one, because HMAC refuses a short key in FIPS
+	// 140-only mode.
 	accessKeyID     = "AKIAPOUNCETTESTS"
 	secretAccessKey = "not-a-secret-but-as-long-as-a-real-one.."
 )
 
-// Server is an AWS KMS with a key that goes by an alias, and a second one that
-// [Other] names. Its methods are safe for concurrent use, take effect from the
-// next request on and, where they are about a key, speak of the first.
+// Server is an AWS KMS with two keys. URI names the first key by its alias, and [Other] names the second. The methods
+// are safe for concurrent use and take effect with the next request. Methods that change a key change the first one.
 type Server struct {
 	http    *httptest.Server
-	stopped chan struct{}
+	closing chan struct{}
 
 	mu       sync.Mutex
 	keys     map[string]*key   // by id
@@ -77,31 +75,31 @@ type key struct {
 	disabled bool
 }
 
-// New starts a server, which stops when the test ends.
+// New starts a server and stops it when the test ends.
 func New(t testing.TB) *Server {
 	t.Helper()
-	s := &Server{stopped: make(chan struct{}), keys: map[string]*key{}, aliases: map[string]string{}, calls: map[string]int{}}
-	s.point(alias)
-	s.point(otherAlias)
+	s := &Server{
+		closing: make(chan struct{}), keys: map[string]*key{}, aliases: map[string]string{}, calls: map[string]int{},
+	}
+	s.setAlias(alias)
+	s.setAlias(otherAlias)
 	s.http = httptest.NewServer(http.HandlerFunc(s.serve))
 	t.Cleanup(func() {
-		close(s.stopped) // or Close would wait for the slow
+		close(s.closing) // otherwise Close would wait for delayed requests
 		s.http.Close()
 	})
 	return s
 }
 
-// URI is the key's URI. It also sets the environment of the test, and of the
-// processes it starts, so that the AWS SDK finds credentials that mean nothing
-// and no configuration of this machine's user.
+// URI returns the URI of the first key. It also sets the environment of the test and of its child processes, so that
+// the AWS SDK uses test credentials and ignores the AWS configuration of the machine's user.
 func (s *Server) URI(t testing.TB) string {
 	t.Helper()
 	setEnvironment(t)
 	return uri(s.http.URL)
 }
 
-// Other is the URI of a second key, in the same KMS as the one that Server.URI
-// or Moto named.
+// Other returns the URI of the second key in the same KMS. It takes the URI from Server.URI or Moto.
 func Other(uri string) string { return strings.Replace(uri, alias, otherAlias, 1) }
 
 func uri(endpoint string) string {
@@ -112,7 +110,7 @@ func setEnvironment(t testing.TB) {
 	t.Helper()
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "AWS_") {
-			t.Setenv(name, "") // so that it is put back in the end
+			t.Setenv(name, "") // so that the test restores it at the end
 			_ = os.Unsetenv(name)
 		}
 	}
@@ -123,30 +121,29 @@ func setEnvironment(t testing.TB) {
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", os.DevNull)
 }
 
-// Calls is how many requests for an operation ("Decrypt", "GenerateDataKey")
-// have arrived, those that failed included.
+// Calls returns the number of requests for an operation ("Decrypt", "GenerateDataKey"), including failed ones.
 func (s *Server) Calls(operation string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.calls[operation]
 }
 
-// Throttle answers the next n requests with ThrottlingException.
+// Throttle makes the next n requests fail with ThrottlingException.
 func (s *Server) Throttle(n int) { s.set(func() { s.throttle = n }) }
 
-// Fail answers the next n requests with KMSInternalException and status 500.
+// Fail makes the next n requests fail with KMSInternalException and status 500.
 func (s *Server) Fail(n int) { s.set(func() { s.fail = n }) }
 
-// HangUp breaks the next n answers off in the middle.
+// HangUp cuts the next n responses off in the middle.
 func (s *Server) HangUp(n int) { s.set(func() { s.hangUp = n }) }
 
-// Down closes every connection without an answer.
+// Down closes every connection without a response.
 func (s *Server) Down(down bool) { s.set(func() { s.down = down }) }
 
-// Deny answers every request with AccessDeniedException.
+// Deny makes every request fail with AccessDeniedException.
 func (s *Server) Deny(denied bool) { s.set(func() { s.denied = denied }) }
 
-// Slow makes every request wait first.
+// Slow delays every response.
 func (s *Server) Slow(delay time.Duration) { s.set(func() { s.delay = delay }) }
 
 // Disable disables the key, or enables it again.
@@ -158,14 +155,14 @@ func (s *Server) Disable(disabled bool) {
 	})
 }
 
-// DropKey deletes the key for good. The alias leads nowhere then.
+// DropKey deletes the key. The alias then names a missing key.
 func (s *Server) DropKey() { s.set(func() { delete(s.keys, s.aliases[alias]) }) }
 
-// Repoint makes a new key and points the alias to it. The key before it stays,
-// but no alias leads to it.
-func (s *Server) Repoint() { s.set(func() { s.point(alias) }) }
+// Repoint makes a new key and points the alias to it. The earlier key still exists, but has no alias.
+func (s *Server) Repoint() { s.set(func() { s.setAlias(alias) }) }
 
-func (s *Server) point(alias string) {
+// setAlias makes a new key and points the alias to it.
+func (s *Server) setAlias(alias string) {
 	k := newKey()
 	s.keys[k.id], s.aliases[alias] = k, k.id
 }
@@ -191,33 +188,34 @@ func newKey() *key {
 	return &key{id: fmt.Sprintf("%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:]), aead: aead}
 }
 
-// account is what every ARN has between its region and what it names.
+// account is the part of every ARN between the region and the resource.
 const account = ":111122223333:"
 
 func (k *key) arn() string { return "arn:aws:kms:" + Region + account + "key/" + k.id }
 
-// request and answer hold the fields of all operations.
+// request holds the fields of both operations.
 type request struct {
 	KeyID             string `json:"KeyId"`
 	EncryptionContext map[string]string
 	CiphertextBlob    []byte
 }
 
-type answer struct {
+// response holds the fields of both operations.
+type response struct {
 	KeyID          string `json:"KeyId,omitempty"`
 	Plaintext      []byte `json:",omitempty"`
 	CiphertextBlob []byte `json:",omitempty"`
 }
 
-// refusal is an error as AWS gives it.
-type refusal struct {
+// kmsError is an error response of AWS.
+type kmsError struct {
 	status int
 	code   string
 }
 
-func (r *refusal) Error() string { return r.code }
+func (e *kmsError) Error() string { return e.code }
 
-func refuse(code string) error { return &refusal{http.StatusBadRequest, code} }
+func refusal(code string) error { return &kmsError{http.StatusBadRequest, code} }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
@@ -227,21 +225,21 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	select {
 	case <-time.After(delay):
-	case <-s.stopped:
+	case <-s.closing:
 	}
 
 	s.mu.Lock()
-	down, hangUp := s.down, take(&s.hangUp)
-	out, err := s.answer(operation, r)
+	down, hangUp := s.down, countDown(&s.hangUp)
+	out, err := s.respond(operation, r)
 	s.mu.Unlock()
 
 	if down {
 		panic(http.ErrAbortHandler) // closes the connection
 	}
 	status, body := http.StatusOK, []byte(nil)
-	if refused, ok := errors.AsType[*refusal](err); ok {
+	if refused, ok := errors.AsType[*kmsError](err); ok {
 		status = refused.status
-		body, _ = json.Marshal(map[string]string{"__type": refused.code, "message": "kmstest says no"})
+		body, _ = json.Marshal(map[string]string{"__type": refused.code, "message": "kmstest refuses"})
 	} else {
 		body, _ = json.Marshal(out)
 	}
@@ -256,8 +254,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// take counts down.
-func take(n *int) bool {
+// countDown decrements n and reports whether it was above zero.
+func countDown(n *int) bool {
 	if *n == 0 {
 		return false
 	}
@@ -265,20 +263,20 @@ func take(n *int) bool {
 	return true
 }
 
-func (s *Server) answer(operation string, r *http.Request) (*answer, error) {
+func (s *Server) respond(operation string, r *http.Request) (*response, error) {
 	switch {
-	case take(&s.throttle):
-		return nil, refuse("ThrottlingException")
-	case take(&s.fail):
-		return nil, &refusal{http.StatusInternalServerError, "KMSInternalException"}
+	case countDown(&s.throttle):
+		return nil, refusal("ThrottlingException")
+	case countDown(&s.fail):
+		return nil, &kmsError{http.StatusInternalServerError, "KMSInternalException"}
 	case !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="):
-		return nil, refuse("MissingAuthenticationTokenException")
+		return nil, refusal("MissingAuthenticationTokenException")
 	case s.denied:
-		return nil, refuse("AccessDeniedException")
+		return nil, refusal("AccessDeniedException")
 	}
 	var in request
 	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
-		return nil, refuse("SerializationException")
+		return nil, refusal("SerializationException")
 	}
 	switch operation {
 	case "GenerateDataKey":
@@ -286,11 +284,11 @@ func (s *Server) answer(operation string, r *http.Request) (*answer, error) {
 	case "Decrypt":
 		return s.decrypt(in)
 	}
-	return nil, refuse("UnknownOperationException")
+	return nil, refusal("UnknownOperationException")
 }
 
-// find understands what AWS does: an alias, a key id, or the ARN of either.
-func (s *Server) find(id string) (*key, error) {
+// keyByID accepts an alias, a key id or the ARN of either, as AWS does.
+func (s *Server) keyByID(id string) (*key, error) {
 	if _, resource, ok := strings.Cut(id, account); ok {
 		id = strings.TrimPrefix(resource, "key/")
 	}
@@ -299,49 +297,49 @@ func (s *Server) find(id string) (*key, error) {
 	}
 	switch k, ok := s.keys[id]; {
 	case !ok:
-		return nil, refuse("NotFoundException")
+		return nil, refusal("NotFoundException")
 	case k.disabled:
-		return nil, refuse("DisabledException")
+		return nil, refusal("DisabledException")
 	default:
 		return k, nil
 	}
 }
 
-func (s *Server) generateDataKey(in request) (*answer, error) {
-	k, err := s.find(in.KeyID)
+func (s *Server) generateDataKey(in request) (*response, error) {
+	k, err := s.keyByID(in.KeyID)
 	if err != nil {
 		return nil, err
 	}
 	plaintext := make([]byte, 32)
 	_, _ = rand.Read(plaintext)
 	blob := k.aead.Seal([]byte(k.id), nil, plaintext, additionalData(in.EncryptionContext))
-	return &answer{KeyID: k.arn(), Plaintext: plaintext, CiphertextBlob: blob}, nil
+	return &response{KeyID: k.arn(), Plaintext: plaintext, CiphertextBlob: blob}, nil
 }
 
-func (s *Server) decrypt(in request) (*answer, error) {
+func (s *Server) decrypt(in request) (*response, error) {
 	const idSize = 36
 	if len(in.CiphertextBlob) < idSize {
-		return nil, refuse("InvalidCiphertextException")
+		return nil, refusal("InvalidCiphertextException")
 	}
 	wrappedBy, sealed := string(in.CiphertextBlob[:idSize]), in.CiphertextBlob[idSize:]
 	if in.KeyID == "" {
 		in.KeyID = wrappedBy // as AWS does
 	}
-	k, err := s.find(in.KeyID)
+	k, err := s.keyByID(in.KeyID)
 	if err != nil {
 		return nil, err
 	}
 	if k.id != wrappedBy {
-		return nil, refuse("IncorrectKeyException")
+		return nil, refusal("IncorrectKeyException")
 	}
 	plaintext, err := k.aead.Open(nil, nil, sealed, additionalData(in.EncryptionContext))
 	if err != nil {
-		return nil, refuse("InvalidCiphertextException")
+		return nil, refusal("InvalidCiphertextException")
 	}
-	return &answer{KeyID: k.arn(), Plaintext: plaintext}, nil
+	return &response{KeyID: k.arn(), Plaintext: plaintext}, nil
 }
 
-// additionalData is an encryption context as AES-GCM takes it.
+// additionalData encodes an encryption context for AES-GCM.
 func additionalData(encryptionContext map[string]string) []byte {
 	var out []byte
 	for _, name := range slices.Sorted(maps.Keys(encryptionContext)) {
