@@ -150,7 +150,7 @@ func TestPythonRefuses(t *testing.T) {
 		"POUNCET_CACERT names no file":              {token, "POUNCET_ENDPOINT=" + untrusted.URL, "POUNCET_CACERT=/nonexistent"},
 		"there is no program":                       {"POUNCET_BINARY=/nonexistent"},
 		"cannot be used":                            {"POUNCET_BINARY=/bin/true"},
-		"there is no backend":                       {"POUNCET_HOME=" + t.TempDir()},
+		"does not contain a backend":                {"POUNCET_HOME=" + t.TempDir()},
 	} {
 		w.python(script, env...).fails(t, says)
 	}

@@ -175,7 +175,7 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	if b.Created {
 		resp.Diagnostics.AddWarning("Made an embedded backend",
 			fmt.Sprintf("There was none, so the provider made one in %s. It holds the secrets and, unless kms_key names another, the key to them: keep it, and keep it out of version control.\n\n"+
-				"If you expected your secrets to be there, this is the wrong folder: set path or POUNCET_HOME, or an endpoint.", b.Where))
+				"If you expected your secrets to be there, this is the wrong folder: set path or POUNCET_HOME, or an endpoint.", b.Location))
 	}
 	s := session.New(b, cmp.Or(c.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject), c.Configuration.ValueString())
 	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = s, s, s

@@ -31,17 +31,16 @@ const (
 	gitignoreFile = ".gitignore"
 )
 
-// Parts is an embedded backend in its parts, for whoever composes them
-// differently: a server puts an access guard around the engine.
+// Parts holds the parts of an embedded backend, for a caller that combines them in another way than Open: a server puts
+// an access guard around the engine.
 type Parts struct {
-	Engine backend.Service
-	Store  store.Store
-	Keys   *envelope.Keyring
-	Where  string
+	Engine   backend.Service
+	Store    store.Store
+	Keys     *envelope.Keyring
+	Location string // the folder
 }
 
-// Health reports whether the database answers and the KMS keys that were used
-// last could be used.
+// Health returns an error if the database cannot be read, or if the last call to a KMS key failed.
 func (p *Parts) Health(ctx context.Context) error {
 	if err := p.Store.Check(ctx); err != nil {
 		return err
@@ -57,13 +56,12 @@ func (p *Parts) Health(ctx context.Context) error {
 // Close closes the database.
 func (p *Parts) Close() error { return p.Store.Close() }
 
-// Embedded opens the backend in c.Path or, when that is "", in the nearest
-// .pouncet folder from the working folder upwards. ErrNotFound when there is
-// none: it makes nothing.
+// Embedded opens the backend in c.Path. If that is "", it opens the nearest .pouncet folder, from the working folder
+// upwards. ErrNotFound means that there is no backend; Embedded does not create one.
 func Embedded(ctx context.Context, c Config) (*Parts, error) {
 	path := c.Path
 	if path == "" {
-		found, err := find()
+		found, err := findFolder()
 		if err != nil {
 			return nil, err
 		}
@@ -71,11 +69,11 @@ func Embedded(ctx context.Context, c Config) (*Parts, error) {
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "naming %s: %w", path, err)
+		return nil, absolutePathError(path, err)
 	}
 	if _, err := os.Stat(filepath.Join(path, databaseFile)); errors.Is(err, fs.ErrNotExist) {
-		return nil, backend.Errorf(backend.CodeNotFound, "there is no backend in %s", path).
-			WithHint("make one with \"pouncet init\", or correct the path")
+		return nil, backend.Errorf(backend.CodeNotFound, "folder %s does not contain a backend", path).
+			WithHint("create one with pouncet init, or correct the path")
 	}
 	s, err := readSettings(path)
 	if err != nil {
@@ -84,33 +82,34 @@ func Embedded(ctx context.Context, c Config) (*Parts, error) {
 	if c.KMSKey != "" {
 		s.KMSKey = c.KMSKey
 	}
-	rows, err := sqlite.Open(ctx, filepath.Join(path, databaseFile))
+	database, err := sqlite.Open(ctx, filepath.Join(path, databaseFile))
 	if err != nil {
 		return nil, err
 	}
-	known := newTrust(path, s)
-	keys := keyring(rows, path, known)
+	trusted := newTrustedKeys(path, s)
+	keys := keyring(database, path, trusted)
 	return &Parts{
-		Engine: engine.New(rows, keys, engine.Options{KMSKey: s.KMSKey, Trust: known.add}),
-		Store:  rows, Keys: keys, Where: path,
+		Engine: engine.New(database, keys, engine.Options{KMSKey: s.KMSKey, Trust: trusted.add}),
+		Store:  database, Keys: keys, Location: path,
 	}, nil
 }
 
-// ownKey is the URI of the key file that is beside the database. It is
-// relative to the folder, which can therefore be moved.
-const ownKey = "file:" + keyFile
+// defaultKMSKey is the URI of the key file in the backend's folder. It is relative, so that the folder can be moved.
+const defaultKMSKey = "file:" + keyFile
 
-// keyring opens the KMS keys that are known, among them those relative to the folder.
-func keyring(rows store.Store, folder string, known *trust) *envelope.Keyring {
-	return envelope.New(envelope.Options{Deployment: rows.Deployment(), OpenKey: func(ctx context.Context, uri string) (kms.Key, error) {
-		if err := known.check(uri); err != nil {
+// keyring returns a Keyring that opens trusted KMS keys only.
+func keyring(database store.Store, folder string, trusted *trustedKeys) *envelope.Keyring {
+	openKey := func(ctx context.Context, uri string) (kms.Key, error) {
+		if err := trusted.check(uri); err != nil {
 			return nil, err
 		}
-		return kms.Open(ctx, absolute(folder, uri))
-	}})
+		return kms.Open(ctx, resolveURI(folder, uri))
+	}
+	return envelope.New(envelope.Options{Deployment: database.Deployment(), OpenKey: openKey})
 }
 
-func absolute(folder, uri string) string {
+// resolveURI makes the URI of a key file absolute.
+func resolveURI(folder, uri string) string {
 	name, isFile := strings.CutPrefix(uri, "file:")
 	if !isFile || strings.HasPrefix(name, "/") {
 		return uri
@@ -122,11 +121,11 @@ func absolute(folder, uri string) string {
 	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
-// find looks for the folder from the working folder upwards, as git does.
-func find() (string, error) {
+// findFolder returns the nearest .pouncet folder, from the working folder upwards, as git finds .git.
+func findFolder() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {
-		return "", backend.Errorf(backend.CodeUnavailable, "finding the working folder: %w", err)
+		return "", backend.Errorf(backend.CodeUnavailable, "reading the working folder: %w", err)
 	}
 	for dir := start; ; dir = filepath.Dir(dir) {
 		path := filepath.Join(dir, Folder)
@@ -134,85 +133,90 @@ func find() (string, error) {
 			return path, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return "", backend.Errorf(backend.CodeNotFound, "there is no %s folder in %s or above it", Folder, start).
-				WithHint("make one with \"pouncet init\", or set POUNCET_HOME or POUNCET_ENDPOINT")
+			return "", backend.Errorf(backend.CodeNotFound, "no %s folder exists in %s or above it", Folder, start).
+				WithHint("create one with pouncet init, or set POUNCET_HOME or POUNCET_ENDPOINT")
 		}
 	}
 }
 
-// Initialised is what Init made.
+// Initialised describes the backend that Init created, or the existing one.
 type Initialised struct {
 	Path      string `json:"path"`
 	KMSKey    string `json:"kms_key"`
-	TokenFile string `json:"token_file"` // holds the first admin token, mode 0600
-	Existing  bool   `json:"existing"`   // it was there already: nothing was changed
+	TokenFile string `json:"token_file"` // holds the first admin token; "" if an existing backend has no such file
+	Existing  bool   `json:"existing"`   // the backend already existed and was not changed
 }
 
-// Init makes an embedded backend with the project "default" in c.Path. When
-// that is "", it is .pouncet under the working folder or, with CreateIfAbsent,
-// the nearest one upwards if there is any. On an existing backend it changes
-// nothing. All is made in a folder of another name, which is then renamed: a
-// backend is there whole, or not at all.
+// Init creates an embedded backend with the project "default" in c.Path. If that is "", the folder is .pouncet in the
+// working folder; with CreateIfAbsent, it is the nearest existing .pouncet folder upwards if there is one. Init does
+// not change an existing backend. It creates the backend under another name and renames the folder at the end, so
+// that no reader sees a part of it.
 func Init(ctx context.Context, c Config) (Initialised, error) {
 	path := c.Path
 	if path == "" {
 		path = Folder
-		if found, err := find(); err == nil && c.CreateIfAbsent {
+		if found, err := findFolder(); err == nil && c.CreateIfAbsent {
 			path = found
 		}
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return Initialised{}, backend.Errorf(backend.CodeInvalid, "naming %s: %w", path, err)
+		return Initialised{}, absolutePathError(path, err)
 	}
-	made := Initialised{Path: path, KMSKey: c.KMSKey, TokenFile: filepath.Join(path, tokenFile)}
-	if made.KMSKey == "" {
-		made.KMSKey = ownKey
+	result := Initialised{Path: path, KMSKey: c.KMSKey, TokenFile: filepath.Join(path, tokenFile)}
+	if result.KMSKey == "" {
+		result.KMSKey = defaultKMSKey
 	}
 	if _, err := os.Stat(filepath.Join(path, databaseFile)); err == nil {
 		s, err := readSettings(path)
-		if _, absent := os.Stat(made.TokenFile); absent != nil {
-			made.TokenFile = "" // moved to a better place
+		if _, absent := os.Stat(result.TokenFile); absent != nil {
+			result.TokenFile = ""
 		}
-		made.KMSKey, made.Existing = s.KMSKey, true
-		return made, err
+		result.KMSKey, result.Existing = s.KMSKey, true
+		return result, err
 	}
 	if left, err := os.ReadDir(path); err == nil && len(left) > 0 {
-		return Initialised{}, backend.Errorf(backend.CodeConflict, "%s is not empty and holds no backend", path).
+		return Initialised{}, backend.Errorf(backend.CodeConflict, "folder %s is not empty and contains no backend", path).
 			WithHint("choose another folder, or restore %s there from a backup", databaseFile)
 	}
 	staging, err := os.MkdirTemp(mkdirParent(path), "."+filepath.Base(path)+"-new-*")
 	if err != nil {
-		return Initialised{}, backend.Errorf(backend.CodeUnavailable, "making the backend's folder: %w", err).WithHint("choose a folder that you can write to")
+		return Initialised{}, backend.Errorf(backend.CodeUnavailable, "creating the backend's folder: %w", err).
+			WithHint("choose a folder that you can write to")
 	}
 	defer os.RemoveAll(staging)
-	if err := fill(ctx, staging, made.KMSKey); err != nil {
+	if err := initFolder(ctx, staging, result.KMSKey); err != nil {
 		return Initialised{}, err
 	}
-	_ = os.Remove(path) // an empty folder may stand there; rename says if more does
+	_ = os.Remove(path) // removes an empty folder; if another one is there, the rename below reports it
 	if err := os.Rename(staging, path); err != nil {
-		if _, other := os.Stat(filepath.Join(path, databaseFile)); other == nil {
-			made.Existing = true // somebody else was faster
-			return made, nil
+		if _, err := os.Stat(filepath.Join(path, databaseFile)); err == nil {
+			result.Existing = true // another process initialised it at the same time
+			return result, nil
 		}
-		return Initialised{}, backend.Errorf(backend.CodeUnavailable, "putting the backend's folder in place: %w", err)
+		return Initialised{}, backend.Errorf(backend.CodeUnavailable, "renaming the backend's folder: %w", err)
 	}
-	return made, nil
+	return result, nil
 }
 
+func absolutePathError(path string, err error) error {
+	return backend.Errorf(backend.CodeInvalid, "making path %s absolute: %w", backend.Quote(path), err)
+}
+
+// mkdirParent creates the parent folder of path and returns it. It ignores an error, because the next step reports it.
 func mkdirParent(path string) string {
 	parent := filepath.Dir(path)
-	_ = os.MkdirAll(parent, 0o755) // what is wrong with it shows when it is used
+	_ = os.MkdirAll(parent, 0o755)
 	return parent
 }
 
-// fill makes the contents of a new backend's folder in dir, which is renamed later.
-func fill(ctx context.Context, dir, kmsKey string) error {
+// initFolder creates the files of a new backend in dir.
+func initFolder(ctx context.Context, dir, kmsKey string) error {
 	if err := os.Chmod(dir, 0o700); err != nil {
-		return backend.Errorf(backend.CodeUnavailable, "making the backend's folder: %w", err)
+		return backend.Errorf(backend.CodeUnavailable, "creating the backend's folder: %w", err)
 	}
-	if kmsKey == ownKey {
-		if err := kms.CreateFile(absolute(dir, kmsKey)); err != nil {
+	if kmsKey == defaultKMSKey {
+		if err := kms.CreateFile(resolveURI(dir, kmsKey)); err != nil {
 			return err
 		}
 	}
@@ -229,17 +233,18 @@ func fill(ctx context.Context, dir, kmsKey string) error {
 			return backend.Errorf(backend.CodeUnavailable, "writing %s: %w", name, err)
 		}
 	}
-	rows, err := sqlite.Create(ctx, filepath.Join(dir, databaseFile))
+	database, err := sqlite.Create(ctx, filepath.Join(dir, databaseFile))
 	if err != nil {
 		return err
 	}
 	role := backend.RoleAdmin
-	_, err = engine.New(rows, keyring(rows, dir, newTrust(dir, s)), engine.Options{KMSKey: kmsKey}).Apply(withLocalUser(ctx), backend.ChangeSet{Changes: []backend.Change{
+	e := engine.New(database, keyring(database, dir, newTrustedKeys(dir, s)), engine.Options{KMSKey: kmsKey})
+	_, err = e.Apply(withLocalUser(ctx), backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpCreate, Kind: backend.KindProject, Name: backend.DefaultProject},
 		{Op: backend.OpCreate, Kind: backend.KindToken, Name: tokenFile, Role: &role, TokenHash: hash},
 	}})
-	if err := errors.Join(err, rows.Close()); err != nil {
-		return fmt.Errorf("making the backend: %w", err)
+	if err := errors.Join(err, database.Close()); err != nil {
+		return fmt.Errorf("creating the backend: %w", err)
 	}
 	return nil
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// Open a backend and render with it. A program of its own would open what the
-// environment says, open.FromEnvironment(open.Config{}): the server that
-// POUNCET_ENDPOINT names, or the nearest .pouncet folder.
+// This example opens a backend and renders a file. Your own program would rather use
+// open.FromEnvironment(open.Config{}), which opens the server that POUNCET_ENDPOINT names, or the nearest .pouncet
+// folder.
 func Example() {
 	folder, err := os.MkdirTemp("", "")
 	if err != nil {
@@ -29,26 +29,33 @@ func Example() {
 	}
 	defer b.Close()
 
+	const project = backend.DefaultProject
 	_, err = b.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{
-		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: "db_password", Value: backend.PlaintextString("xXxSecreTxXx")},
+		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: project, Name: "prod"},
+		{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: "prod", Name: "db_password",
+			Value: backend.PlaintextString("xXxSecreTxXx")},
 	}})
 	if err != nil {
 		panic(err)
 	}
-	rendered, err := interpolate.Render(ctx, b, []interpolate.File{{Name: "a.yaml", Data: []byte("password: \"{{ get_secret_value('db_password') }}\" # for the loader\n")}},
-		interpolate.Options{Project: backend.DefaultProject, Environment: "prod"})
+	file := interpolate.File{
+		Name: "a.yaml",
+		Data: []byte("password: \"{{ get_secret_value('db_password') }}\" # for the loader\n"),
+	}
+	options := interpolate.Options{Project: project, Environment: "prod"}
+	rendered, err := interpolate.Render(ctx, b, []interpolate.File{file}, options)
 	if err != nil {
 		panic(err)
 	}
 	fmt.Print(string(rendered[0].Data))
 
-	// One value, without a file.
-	found, err := b.Resolve(ctx, []backend.Ref{{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: "db_password"}})
-	if err != nil || found[0].Err != nil {
-		panic("there is none")
+	// Read one value without a file.
+	ref := backend.Ref{Kind: backend.KindSecret, Project: project, Environment: "prod", Name: "db_password"}
+	resolutions, err := b.Resolve(ctx, []backend.Ref{ref})
+	if err != nil || resolutions[0].Err != nil {
+		panic("the secret cannot be read")
 	}
-	fmt.Println(len(found[0].Value.Expose()), found[0].Value) // a Value shows itself to nobody who only prints it
+	fmt.Println(len(resolutions[0].Value.Expose()), resolutions[0].Value) // printing a plaintext hides it
 	// Output:
 	// password: "xXxSecreTxXx" # for the loader
 	// 12 [redacted]

@@ -13,16 +13,16 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// TestOneKMSCall counts, at a KMS over HTTP, what writing and reading many
-// secrets of one environment costs: one call each at most, however many.
-func TestOneKMSCall(t *testing.T) {
+// To write 10,000 secrets of one environment takes one KMS call, and to read them takes one.
+func TestManySecretsTakeOneKMSCall(t *testing.T) {
 	const n = 10_000
 	server := kmstest.New(t)
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data"), KMSKey: server.URI(t)}
 	initialise(t, c)
 	quota := n
 	changes := []backend.Change{
-		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject, Policy: &backend.PolicyChange{MaxSecrets: &quota}},
+		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+			Policy: &backend.PolicyChange{MaxSecrets: &quota}},
 		{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "dev"},
 	}
 	b := opened(t, c)
@@ -36,7 +36,10 @@ func TestOneKMSCall(t *testing.T) {
 	refs := make([]backend.Ref, n)
 	for i := range n {
 		name := fmt.Sprint("s", i)
-		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: name, Value: backend.PlaintextString(name)})
+		changes = append(changes, backend.Change{
+			Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev",
+			Name: name, Value: backend.PlaintextString(name),
+		})
 		refs[i] = backend.Ref{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: name}
 	}
 	before := calls()

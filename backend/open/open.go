@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package open picks and builds a Service from configuration: a client of a
-// remote server where an endpoint is given, the embedded backend in a folder
-// otherwise.
+// Package open opens a backend.Service as a configuration describes it: a client of a remote server if an endpoint is
+// given, and otherwise the embedded backend in a folder.
 //
-// An embedded backend is a folder, ".pouncet" unless named:
+// An embedded backend is a folder, by default ".pouncet":
 //
 //	.pouncet/
-//	  pouncet.db     SQLite: rows and sealed values
-//	  config.json    the KMS key that environment keys are wrapped with
-//	  kms.key        that key, 0600, where it is the embedded default
-//	  first-token    the first admin token for `pouncet server`, 0600
-//	  .gitignore     "*": nothing in here belongs into version control
+//	  pouncet.db     SQLite database with metadata and sealed values
+//	  config.json    the URIs of the KMS keys that wrap environment keys
+//	  kms.key        the default KMS key, a key file with mode 0600
+//	  first-token    the first admin token for `pouncet server`, with mode 0600
+//	  .gitignore     "*", because nothing in this folder belongs into version control
 //
-// Whoever can read both pouncet.db and kms.key can read every value. Where
-// that will not do, name a key of a real KMS at initialisation.
+// Anyone who can read both pouncet.db and kms.key can read every value. If that is not acceptable, choose a key of a
+// real KMS at initialisation.
 package open
 
 import (
@@ -27,30 +26,28 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 )
 
-// Config says which backend to use. Open does not read the environment:
-// FromEnvironment fills the fields that are empty from the POUNCET_ variables.
+// Config says which backend to open. Open does not read environment variables; FromEnvironment does.
 type Config struct {
-	// Remote, when Endpoint is set.
-	Endpoint  string // base URL, "https://pouncet.example.com"
+	// For a remote server: Endpoint is its base URL, such as "https://pouncet.example.com".
+	Endpoint  string
 	Token     string
 	UserAgent string
-	// Of requests: see httpapi.ClientOptions.
+	// For the requests to a remote server: see httpapi.ClientOptions.
 	CACertFile string
 	Retries    int
 	Timeout    time.Duration
 
-	// Embedded otherwise.
-	Path   string // the data folder; "" finds .pouncet upwards from the working folder
-	KMSKey string // URI of the KMS key for new environment keys; "" is the one chosen at initialisation
+	// For the embedded backend, which Open opens if Endpoint is "".
+	Path   string // the data folder; "" means the nearest .pouncet folder, from the working folder upwards
+	KMSKey string // URI of the KMS key for new environment keys; "" means the one chosen at initialisation
 
-	// CreateIfAbsent initialises the embedded backend where there is none.
+	// CreateIfAbsent makes Open initialise the embedded backend if it does not exist.
 	CreateIfAbsent bool
 }
 
-// FromEnvironment returns c with its empty fields filled from
-// POUNCET_ENDPOINT, POUNCET_TOKEN, POUNCET_CACERT, POUNCET_HOME and POUNCET_KMS_KEY. What c
-// says wins as a whole: a path given in c leaves POUNCET_ENDPOINT aside, and
-// an endpoint given in c leaves POUNCET_HOME aside.
+// FromEnvironment returns c with its empty fields set from POUNCET_ENDPOINT, POUNCET_TOKEN, POUNCET_CACERT,
+// POUNCET_HOME and POUNCET_KMS_KEY. If c has a Path, POUNCET_ENDPOINT is ignored; if c has an Endpoint, POUNCET_HOME
+// is ignored.
 func FromEnvironment(c Config) Config {
 	fill := func(field *string, variable string) {
 		if *field == "" {
@@ -73,46 +70,46 @@ func FromEnvironment(c Config) Config {
 // Backend is an open backend.
 type Backend struct {
 	backend.Service
-	Where   string // the endpoint or the folder, for messages
-	Created bool   // CreateIfAbsent made it just now
+	Location string // the endpoint or the folder, for messages
+	Created  bool   // Open initialised the backend
 
 	close func() error
 }
 
-// Close releases what Open took.
+// Close closes the backend.
 func (b *Backend) Close() error { return b.close() }
 
-// Open opens the backend that c describes. It does not call the server or the
-// KMS. The embedded one is audited, and its calls are made for the local user
-// as admin: whoever can open the files is not held back by a role.
+// Open opens the backend that c describes. It does not call the server or the KMS. Calls of the embedded backend are
+// audited. They run as the local user with the admin role, because a role cannot restrict someone who can open the
+// files.
 func Open(ctx context.Context, c Config) (*Backend, error) {
 	if c.Endpoint != "" {
 		client, err := httpapi.NewClient(httpapi.ClientOptions{
-			Endpoint: c.Endpoint, Token: c.Token, UserAgent: c.UserAgent, CACertFile: c.CACertFile, RetryMax: c.Retries, Timeout: c.Timeout,
+			Endpoint: c.Endpoint, Token: c.Token, UserAgent: c.UserAgent, CACertFile: c.CACertFile,
+			RetryMax: c.Retries, Timeout: c.Timeout,
 		})
 		if err != nil {
 			return nil, err
 		}
-		return &Backend{Service: client, Where: c.Endpoint, close: func() error { return nil }}, nil
+		return &Backend{Service: client, Location: c.Endpoint, close: func() error { return nil }}, nil
 	}
 	created := false
 	if c.CreateIfAbsent {
-		made, err := Init(ctx, c)
+		result, err := Init(ctx, c)
 		if err != nil {
 			return nil, err
 		}
-		c.Path, created = made.Path, !made.Existing
+		c.Path, created = result.Path, !result.Existing
 	}
 	parts, err := Embedded(ctx, c)
 	if err != nil {
 		return nil, err
 	}
 	service := asLocalUser{audit.Log(parts.Engine, parts.Store, nil)}
-	return &Backend{Service: service, Where: parts.Where, Created: created, close: parts.Close}, nil
+	return &Backend{Service: service, Location: parts.Location, Created: created, close: parts.Close}, nil
 }
 
-// asLocalUser makes every call for the user whose process this is, where the
-// caller has not said for whom.
+// asLocalUser adds the local user as the principal of calls that have none.
 type asLocalUser struct{ next backend.Service }
 
 var _ backend.Service = asLocalUser{}
@@ -136,8 +133,8 @@ func withLocalUser(ctx context.Context) context.Context {
 	return backend.WithPrincipal(ctx, backend.Principal{Name: "local:" + localUser(), Role: backend.RoleAdmin})
 }
 
-// localUser is the user's name for the audit log. os/user would read files and
-// start slowly; the variables are as good for a log that the same user could edit.
+// localUser returns the user's name for the audit log. It does not use os/user, which reads files and is slow. The
+// variables are good enough for a log that the same user could edit.
 func localUser() string {
 	for _, v := range []string{"USER", "LOGNAME", "USERNAME"} {
 		if name := os.Getenv(v); name != "" {

@@ -46,7 +46,8 @@ func set(t *testing.T, s backend.Service, value string) error {
 	t.Helper()
 	_, err := s.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "dev"},
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: "s", Value: backend.PlaintextString(value)},
+		{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: "s",
+			Value: backend.PlaintextString(value)},
 	}})
 	return err
 }
@@ -63,11 +64,11 @@ func get(t *testing.T, s backend.Service) (string, error) {
 	return string(out[0].Value.Expose()), nil
 }
 
-func TestInitMakesAFolderForItsOwnerAlone(t *testing.T) {
+func TestInitCreatesAFolderThatOnlyItsOwnerCanRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "deep", "er", ".pouncet")
 	made := initialise(t, open.Config{Path: path})
 	if made.Existing || made.Path != path {
-		t.Errorf("made %+v", made)
+		t.Errorf("Init returned %+v", made)
 	}
 	err := filepath.WalkDir(path, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -101,14 +102,14 @@ func TestInitAgainChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if again := initialise(t, c); !again.Existing {
-		t.Error("a second init says that it made something")
+		t.Error("a second Init reports that it created the backend")
 	}
 	if v, err := get(t, opened(t, c)); v != "kept" || err != nil {
-		t.Errorf("after a second init: %q, %v", v, err)
+		t.Errorf("after a second Init: %q, %v", v, err)
 	}
 }
 
-func TestConcurrentInitsMakeOne(t *testing.T) {
+func TestConcurrentInitsCreateOneBackend(t *testing.T) {
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
 	made := make([]open.Initialised, 8)
 	var wg sync.WaitGroup
@@ -121,14 +122,14 @@ func TestConcurrentInitsMakeOne(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	fresh := 0
+	created := 0
 	for _, m := range made {
 		if !m.Existing {
-			fresh++
+			created++
 		}
 	}
-	if fresh != 1 {
-		t.Errorf("%d of %d say that they made it", fresh, len(made))
+	if created != 1 {
+		t.Errorf("%d of %d calls report that they created the backend, want 1", created, len(made))
 	}
 	if err := set(t, opened(t, c), "works"); err != nil {
 		t.Error(err)
@@ -153,7 +154,7 @@ func TestTheFolderCanBeMoved(t *testing.T) {
 	}
 }
 
-func TestTheFolderIsFoundUpwards(t *testing.T) {
+func TestOpenSearchesTheFolderUpwards(t *testing.T) {
 	dir := t.TempDir()
 	initialise(t, open.Config{Path: filepath.Join(dir, open.Folder)})
 	deep := filepath.Join(dir, "a", "b")
@@ -161,35 +162,35 @@ func TestTheFolderIsFoundUpwards(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(deep)
-	if b := opened(t, open.Config{}); b.Where != filepath.Join(dir, open.Folder) {
-		t.Errorf("found %s", b.Where)
+	if b := opened(t, open.Config{}); b.Location != filepath.Join(dir, open.Folder) {
+		t.Errorf("opened %s", b.Location)
 	}
 	if b := opened(t, open.Config{CreateIfAbsent: true}); b.Created {
-		t.Errorf("made %s although there is one above", b.Where)
+		t.Errorf("created %s although a parent folder has a backend", b.Location)
 	}
 }
 
-func TestWhereThereIsNone(t *testing.T) {
+func TestOpenWithoutABackend(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, c := range []open.Config{{}, {Path: "nowhere"}} {
+	for _, c := range []open.Config{{}, {Path: "missing"}} {
 		_, err := open.Open(context.Background(), c)
 		if !errors.Is(err, backend.ErrNotFound) || !strings.Contains(err.Error(), "pouncet init") {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
 	if entries, _ := os.ReadDir("."); len(entries) != 0 {
-		t.Errorf("opening made %v", entries)
+		t.Errorf("Open created %v", entries)
 	}
 	b := opened(t, open.Config{CreateIfAbsent: true})
 	if !b.Created {
-		t.Error("created, but does not say so")
+		t.Error("Open created a backend and did not set Created")
 	}
 	if err := set(t, b, "v"); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestInitLeavesOtherFoldersAlone(t *testing.T) {
+func TestInitRefusesAFolderWithOtherFiles(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "thesis.txt"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
@@ -202,7 +203,7 @@ func TestInitLeavesOtherFoldersAlone(t *testing.T) {
 	}
 }
 
-func TestAKeyFileThatIsGone(t *testing.T) {
+func TestMissingKeyFileIsAnErrorAndIsNotCreatedAgain(t *testing.T) {
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
 	initialise(t, c)
 	b := opened(t, c)
@@ -223,17 +224,17 @@ func TestAKeyFileThatIsGone(t *testing.T) {
 		t.Errorf("writing without the key: %v", err)
 	}
 	if _, err := os.Stat(key); !errors.Is(err, fs.ErrNotExist) {
-		t.Error("another key was made in its place")
+		t.Error("a new key file was created")
 	}
 	if err := os.Rename(key+".away", key); err != nil {
 		t.Fatal(err)
 	}
 	if v, err := get(t, opened(t, c)); v != "CANARY" || err != nil {
-		t.Errorf("with the key back: %q, %v", v, err)
+		t.Errorf("after the key was restored: %q, %v", v, err)
 	}
 }
 
-func TestAKMSKeyThatIsGone(t *testing.T) {
+func TestMetadataCanBeReadWithoutTheKMSKey(t *testing.T) {
 	server := kmstest.New(t)
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data"), KMSKey: server.URI(t)}
 	initialise(t, c)
@@ -252,15 +253,16 @@ func TestAKMSKeyThatIsGone(t *testing.T) {
 		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "another"},
 	}})
 	if !errors.Is(err, backend.ErrKeyUnusable) {
-		t.Errorf("an environment without a key: %v", err)
+		t.Errorf("creating an environment without the key: %v", err)
 	}
-	page, err := b.Query(context.Background(), backend.Query{Kind: backend.KindEnvironment, Project: backend.DefaultProject})
+	environments := backend.Query{Kind: backend.KindEnvironment, Project: backend.DefaultProject}
+	page, err := b.Query(context.Background(), environments)
 	if err != nil || len(page.Objects) != 1 {
-		t.Errorf("metadata needs no KMS: %d environments, %v", len(page.Objects), err)
+		t.Errorf("reading metadata without the key: %d environments, %v", len(page.Objects), err)
 	}
 }
 
-func TestEnvironmentsHaveKeysOfTheirOwn(t *testing.T) {
+func TestAnEnvironmentCanUseItsOwnKMSKey(t *testing.T) {
 	server := kmstest.New(t)
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
 	initialise(t, c)
@@ -268,7 +270,8 @@ func TestEnvironmentsHaveKeysOfTheirOwn(t *testing.T) {
 	key := server.URI(t)
 	_, err := b.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod", KMSKey: &key},
-		{Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: "s", Value: backend.PlaintextString("prod's")},
+		{Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: "s",
+			Value: backend.PlaintextString("prod's")},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -277,20 +280,21 @@ func TestEnvironmentsHaveKeysOfTheirOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := server.Calls("GenerateDataKey"); n != 1 {
-		t.Errorf("%d data keys for one environment", n)
+		t.Errorf("%d data keys for one environment, want 1", n)
 	}
 	_ = b.Close()
 	server.Down(true)
 	b = opened(t, c)
 	if v, err := get(t, b); v != "dev's" || err != nil {
-		t.Errorf("dev while prod's KMS is down: %q, %v", v, err)
+		t.Errorf("reading dev while the KMS of prod is down: %q, %v", v, err)
 	}
 }
 
-func TestADatabaseThatIsNone(t *testing.T) {
+func TestAFileThatIsNotADatabase(t *testing.T) {
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
 	initialise(t, c)
-	if err := os.WriteFile(filepath.Join(c.Path, "pouncet.db"), []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
+	text := strings.Repeat("not a database ", 1000)
+	if err := os.WriteFile(filepath.Join(c.Path, "pouncet.db"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	_, err := open.Open(context.Background(), c)
@@ -332,25 +336,24 @@ func TestEveryCallIsAudited(t *testing.T) {
 	}
 	for _, want := range []string{"resolve", "apply", "intent", "outcome", "local:"} {
 		if !strings.Contains(string(text), want) {
-			t.Errorf("no %q on record", want)
+			t.Errorf("the audit log does not contain %q", want)
 		}
 	}
 	if strings.Contains(string(text), "CANARY") {
-		t.Error("a value in the database")
+		t.Error("the database contains a value in plain text")
 	}
 }
 
-// TestAScopeKeyUnderAnUnknownKMSKey plants, as somebody who can write to the
-// database could, an environment key under a KMS key of the planter's own.
-func TestAScopeKeyUnderAnUnknownKMSKey(t *testing.T) {
+// An attacker who can write to the database inserts an environment key that their own KMS key wraps.
+func TestAnEnvironmentKeyOfAnUnknownKMSKeyIsNotUsed(t *testing.T) {
 	dir := t.TempDir()
 	c := open.Config{Path: filepath.Join(dir, "data")}
 	initialise(t, c)
 	if err := set(t, opened(t, c), "CANARY"); err != nil {
 		t.Fatal(err)
 	}
-	theirs := "file://" + filepath.Join(dir, "theirs.key")
-	if err := kms.CreateFile(theirs); err != nil {
+	attackerKey := "file://" + filepath.Join(dir, "attacker.key")
+	if err := kms.CreateFile(attackerKey); err != nil {
 		t.Fatal(err)
 	}
 	parts, err := open.Embedded(context.Background(), c)
@@ -367,22 +370,29 @@ func TestAScopeKeyUnderAnUnknownKMSKey(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		w := envelope.WrappedKey{ID: "01890a5d-ac96-774b-bcce-b302099a8057", Project: project[0].ID, Environment: page.Objects[0].ID, KMSKey: theirs}
+		w := envelope.WrappedKey{
+			ID: "01890a5d-ac96-774b-bcce-b302099a8057", Project: project[0].ID, Environment: page.Objects[0].ID,
+			KMSKey: attackerKey,
+		}
 		w, _, err = envelope.New(envelope.Options{Deployment: parts.Store.Deployment()}).Generate(ctx, w)
 		if err != nil {
 			return err
 		}
-		return tx.InsertEnvironmentKey(ctx, store.EnvironmentKey{ID: w.ID, Project: w.Project, Environment: w.Environment, KMSKey: w.KMSKey, Wrapped: w.Blob, CreatedAt: time.Now()})
+		return tx.InsertEnvironmentKey(ctx, store.EnvironmentKey{
+			ID: w.ID, Project: w.Project, Environment: w.Environment, KMSKey: w.KMSKey, Wrapped: w.Blob,
+			CreatedAt: time.Now(),
+		})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = parts.Close()
 	b := opened(t, c)
-	if err := set(t, b, "for their eyes"); !errors.Is(err, backend.ErrKeyUnusable) || !strings.Contains(err.Error(), "config.json") {
-		t.Errorf("writing under the planted key: %v", err)
+	err = set(t, b, "for the attacker")
+	if !errors.Is(err, backend.ErrKeyUnusable) || !strings.Contains(err.Error(), "config.json") {
+		t.Errorf("writing with the attacker's key: %v", err)
 	}
 	if v, err := get(t, b); v != "CANARY" || err != nil {
-		t.Errorf("reading what was there: %q, %v", v, err)
+		t.Errorf("reading the existing value: %q, %v", v, err)
 	}
 }

@@ -10,34 +10,33 @@ import (
 	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 )
 
-// settings is config.json: which KMS keys this backend uses.
+// settings is the content of config.json.
 type settings struct {
-	// KMSKey wraps the environment keys of environments that name no key of their own.
+	// KMSKey wraps the environment keys of environments that do not name their own KMS key.
 	KMSKey string `json:"kms_key"`
-	// OtherKMSKeys are those that environments were given. A key is added when
-	// somebody who may creates such an environment.
+	// OtherKMSKeys holds the KMS keys that environments name. Creating such an environment adds its key.
 	OtherKMSKeys []string `json:"other_kms_keys,omitempty"`
 }
 
-// trust knows which KMS keys may be asked to unwrap what the database holds.
-// The database itself cannot say: whoever can write to it could put a scope
-// key there that is wrapped under a KMS key of theirs, and would read
-// every value written from then on.
-type trust struct {
+// trustedKeys holds the KMS keys that may unwrap environment keys of the database. It does not trust the KMS keys
+// that the database names: someone who can write to the database could insert an environment key that is wrapped by
+// their own KMS key, and then read every value written after that.
+type trustedKeys struct {
 	folder string
 	mu     sync.Mutex
 	keys   []string
 }
 
-func newTrust(folder string, s settings) *trust {
-	return &trust{folder: folder, keys: append([]string{s.KMSKey}, s.OtherKMSKeys...)}
+func newTrustedKeys(folder string, s settings) *trustedKeys {
+	return &trustedKeys{folder: folder, keys: append([]string{s.KMSKey}, s.OtherKMSKeys...)}
 }
 
-// check refuses a KMS key that config.json does not know. It looks there anew
-// before it refuses: another process may have added the key.
-func (t *trust) check(uri string) error {
+// check refuses a KMS key that config.json does not name. It reads the file again before it refuses, because another
+// process may have added the key.
+func (t *trustedKeys) check(uri string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if slices.Contains(t.keys, uri) {
@@ -48,15 +47,16 @@ func (t *trust) check(uri string) error {
 		return err
 	}
 	if uri != s.KMSKey && !slices.Contains(s.OtherKMSKeys, uri) {
-		return backend.Errorf(backend.CodeKeyUnusable, "the database names KMS key %s, which %s does not know", uri, filepath.Join(t.folder, configFile)).
-			WithHint("add it to other_kms_keys there if it is yours; if it is not, somebody has changed the database")
+		return backend.Errorf(backend.CodeKeyUnusable, "the database uses KMS key %s, which is not listed in %s",
+			uri, filepath.Join(t.folder, configFile)).
+			WithHint("if the key is yours, add it to other_kms_keys in that file; if not, someone has changed the database")
 	}
 	t.keys = append(t.keys, uri)
 	return nil
 }
 
-// add makes config.json know a KMS key that an environment is created with.
-func (t *trust) add(uri string) error {
+// add adds the KMS key of a new environment to config.json.
+func (t *trustedKeys) add(uri string) error {
 	if t.check(uri) == nil {
 		return nil
 	}
@@ -82,25 +82,18 @@ func readSettings(folder string) (settings, error) {
 		return s, backend.Errorf(backend.CodeUnavailable, "reading the backend's settings: %w", err)
 	}
 	if err := json.Unmarshal(text, &s); err != nil {
-		return s, backend.Errorf(backend.CodeCorrupt, "%s does not read: %w", path, err).
-			WithHint(`it holds {"kms_key": "…"}; restore it from a backup`)
+		return s, backend.Errorf(backend.CodeCorrupt, "%s cannot be parsed: %w", path, err).
+			WithHint(`restore it from a backup; it must have the form {"kms_key": "…"}`)
 	}
 	return s, nil
 }
 
-// writeSettings replaces config.json whole or not at all.
 func writeSettings(folder string, s settings) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return backend.Errorf(backend.CodeInternal, "encoding the backend's settings: %w", err)
 	}
-	path := filepath.Join(folder, configFile)
-	draft := path + ".new"
-	err = os.WriteFile(draft, append(text, '\n'), 0o600)
-	if err == nil {
-		err = os.Rename(draft, path)
-	}
-	if err != nil {
+	if err := durable.Replace(filepath.Join(folder, configFile), append(text, '\n'), 0o600); err != nil {
 		return backend.Errorf(backend.CodeUnavailable, "writing the backend's settings: %w", err)
 	}
 	return nil

@@ -88,7 +88,7 @@ func (a *app) serverCommand() *cobra.Command {
 		handler := httpapi.NewServer(service, func(ctx context.Context, token string) (backend.Principal, error) {
 			return access.Authenticate(ctx, parts.Store, token, time.Now())
 		}, o)
-		fmt.Fprintf(a.err, "listening on http://%s, serving %s\n", l.Addr(), parts.Where)
+		fmt.Fprintf(a.err, "listening on http://%s, serving %s\n", l.Addr(), parts.Location)
 		return errors.Join(httpapi.Serve(c.Context(), l, handler, o), parts.Close())
 	}
 	return c
