@@ -2,10 +2,7 @@
 
 package backend
 
-import (
-	"encoding/json"
-	"time"
-)
+import "time"
 
 // Kind is a kind of object.
 type Kind string
@@ -60,57 +57,36 @@ type Object struct {
 	EnvironmentID string `json:"environment_id,omitempty"`
 	Scope         string `json:"scope,omitempty"`
 
-	Description string            `json:"description,omitempty"`
-	Labels      map[string]string `json:"labels,omitempty"`
-	ManagedBy   string            `json:"managed_by,omitempty"` // the tool that made it, or took it over
-	Revision    int64             `json:"revision,omitempty"`   // counts every change of the object
-	CreatedAt   time.Time         `json:"created_at,omitzero"`
-	UpdatedAt   time.Time         `json:"updated_at,omitzero"`
+	Attributes
 
-	// Project.
-	Policy  *Policy `json:"policy,omitempty"`
-	Secrets *int    `json:"secrets,omitempty"` // how many it holds, to be held against Policy.MaxSecrets
+	Revision  int64     `json:"revision,omitempty"` // counts every change of the object
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
 
-	// Environment.
-	KMSKey string `json:"kms_key,omitempty"`
+	// Project: the number of secrets that it holds, which Policy.MaxSecrets limits.
+	Secrets *int `json:"secrets,omitempty"`
 
-	// Environment, secret.
-	Protected bool `json:"protected,omitempty"` // it is not deleted, not even by force
-
-	// Secret type.
-	DisplayName string          `json:"display_name,omitempty"`
-	Schema      json.RawMessage `json:"schema,omitempty"`
-	BuiltIn     bool            `json:"built_in,omitempty"`
+	// Secret type: it belongs to Pouncet and cannot be changed.
+	BuiltIn bool `json:"built_in,omitempty"`
 
 	// Secret.
-	Type       string     `json:"type,omitempty"`
-	Visibility Visibility `json:"visibility,omitempty"`
-	Version    int64      `json:"version,omitempty"` // counts the values written
-	ValueAt    time.Time  `json:"value_at,omitzero"` // when the current value was written
-	// RotationDays is how long a value should be used at most, 0 for no limit; RotationDueAt
-	// is when that ends for the current one. Nothing happens then but that it shows.
-	RotationDays  int       `json:"rotation_days,omitempty"`
+	Type    string `json:"type,omitempty"`
+	Version int64  `json:"version,omitempty"` // counts the values written
+	// RotationDueAt is when the current value has been used for RotationDays. Nothing
+	// happens then; it only shows.
 	RotationDueAt time.Time `json:"rotation_due_at,omitzero"`
 
 	// Scoped value.
-	JSON json.RawMessage `json:"json,omitempty"`
-	Link *Link           `json:"link,omitempty"`
+	Link *Link `json:"link,omitempty"`
 
-	// Secret, scoped value: when it was deleted. It can be restored as long as
-	// the project's policy says.
-	DeletedAt time.Time `json:"deleted_at,omitzero"`
-
-	// Usage: where it is, and who registered it. Its name is that of the entry.
-	// What a registration leaves behind is told by how many Usages it has.
+	// Usage: its position, and the source that registered it. Its name is that of
+	// the entry. A registration reports the number of its usages.
 	Usage  *Usage `json:"usage,omitempty"`
 	Source string `json:"source,omitempty"`
 	Usages *int   `json:"usages,omitempty"`
 
 	// Token.
 	Role Role `json:"role,omitempty"`
-
-	// Token, secret: from then on it is refused.
-	ExpiresAt time.Time `json:"expires_at,omitzero"`
 }
 
 // Visibility says whether a person may be shown a secret's value.
@@ -142,53 +118,6 @@ type Usage struct {
 	File        string `json:"file,omitempty"` // within the source
 	Line        int    `json:"line,omitempty"` // from 1, as is Column
 	Column      int    `json:"column,omitempty"`
-}
-
-// Policy is what a project demands of its entries.
-type Policy struct {
-	MaxSecrets        int        `json:"max_secrets"`               // all environments together
-	MaxValueBytes     int        `json:"max_value_bytes"`           // of a secret's or scoped value's value
-	MaxNameLength     int        `json:"max_name_length"`           // of a secret's or scoped value's name
-	NamePattern       string     `json:"name_pattern,omitempty"`    // a regular expression (RE2) that names must match as well
-	ImmutableNames    bool       `json:"immutable_names,omitempty"` // entries cannot be renamed
-	DefaultVisibility Visibility `json:"default_visibility"`        // of a secret that does not say
-	RecoveryDays      int        `json:"recovery_days"`             // how long a deleted entry can be restored; 0 for not at all
-	// ForbidFingerprints keeps fingerprints of values from everybody: see ChangeSet.FingerprintKey.
-	ForbidFingerprints bool `json:"forbid_fingerprints,omitempty"`
-}
-
-// Limits that a policy can lower, and the quota's default, which it can raise.
-const (
-	DefaultMaxSecrets    = 100
-	LargestMaxSecrets    = 1_000_000
-	DefaultMaxValueBytes = 65_536
-	DefaultMaxNameLength = 256
-	DefaultRecoveryDays  = 7
-	LargestRecoveryDays  = 90
-	LargestRotationDays  = 3_650
-)
-
-// DefaultPolicy is the policy of a project that does not say otherwise.
-func DefaultPolicy() Policy {
-	return Policy{
-		MaxSecrets:        DefaultMaxSecrets,
-		MaxValueBytes:     DefaultMaxValueBytes,
-		MaxNameLength:     DefaultMaxNameLength,
-		DefaultVisibility: Masked,
-		RecoveryDays:      DefaultRecoveryDays,
-	}
-}
-
-// PolicyChange changes the fields of a Policy that are not nil.
-type PolicyChange struct {
-	MaxSecrets         *int        `json:"max_secrets,omitempty"`
-	MaxValueBytes      *int        `json:"max_value_bytes,omitempty"`
-	MaxNameLength      *int        `json:"max_name_length,omitempty"`
-	NamePattern        *string     `json:"name_pattern,omitempty"`
-	ImmutableNames     *bool       `json:"immutable_names,omitempty"`
-	DefaultVisibility  *Visibility `json:"default_visibility,omitempty"`
-	RecoveryDays       *int        `json:"recovery_days,omitempty"`
-	ForbidFingerprints *bool       `json:"forbid_fingerprints,omitempty"`
 }
 
 // Generate asks the backend to make a value that nobody has seen.

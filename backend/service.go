@@ -170,79 +170,69 @@ const FingerprintKeySize = 32
 
 // Change is one change to one object, which is named by ID or by its place:
 // Project, Environment, Scope and Name, as far as its kind has them. A nil
-// field is left alone; a field that the kind does not have is ErrInvalid.
+// field leaves the attribute as it is; an attribute that the kind does not have
+// is ErrInvalid. AttributeTable says which kind has which.
+//
+// The JSON names are those of the wire. Value has none: a value crosses a wire
+// only where code says so.
 type Change struct {
-	Op   Op
-	Kind Kind
+	Op   Op   `json:"op"`
+	Kind Kind `json:"kind"`
 
-	ID          string
-	Project     string
-	Environment string
-	Scope       string
-	Name        string
+	ID          string `json:"id,omitempty"`
+	Project     string `json:"project,omitempty"`
+	Environment string `json:"environment,omitempty"`
+	Scope       string `json:"scope,omitempty"`
+	Name        string `json:"name,omitempty"`
 
-	// Expect, when set, is the version (of a secret) or revision (of anything
-	// else) that the object must be at, 0 for "must not exist"; else ErrConflict.
-	Expect *int64
-	// Force deletes what is in use all the same. It is audited.
-	Force bool
+	// Expect, when set, is the version (of a secret) or revision (of any other
+	// kind) that the object must be at, 0 for "must not exist"; else ErrConflict.
+	Expect *int64 `json:"expect,omitempty"`
+	// Force deletes an object that has dependents. It is audited.
+	Force bool `json:"force,omitempty"`
 	// Purge deletes for good, and also what was deleted before.
-	Purge bool
+	Purge bool `json:"purge,omitempty"`
 
 	// Any kind.
-	Rename      *string // the new name; the id stays
-	Description *string
-	Labels      map[string]string // replaces all labels
-	ManagedBy   *string           // the tool that owns it from now on, as ManagedByTerraform; not of a usage or token
+	Rename      *string           `json:"rename,omitempty"` // the new name; the id stays
+	Description *string           `json:"description,omitempty"`
+	Labels      map[string]string `json:"labels"` // replaces all labels; nil leaves them, empty removes them
+	ManagedBy   *string           `json:"managed_by,omitempty"`
 
 	// Project.
-	Policy *PolicyChange
+	Policy *PolicyChange `json:"policy,omitempty"`
 
 	// Environment.
-	KMSKey *string // fixed at creation
+	KMSKey *string `json:"kms_key,omitempty"` // fixed at creation
 
 	// Environment, secret.
-	Protected *bool
+	Protected *bool `json:"protected,omitempty"`
 
 	// Secret type.
-	DisplayName *string
-	Schema      json.RawMessage // JSON Schema, draft 2020-12
+	DisplayName *string         `json:"display_name,omitempty"`
+	Schema      json.RawMessage `json:"schema,omitempty"`
 
 	// Secret.
-	Type         *string // a type's key; "" for none
-	Visibility   *Visibility
-	Value        Plaintext // an empty value is as good as none: it keeps what is there
-	Generate     *Generate // makes the value in the backend; excludes Value
-	RotationDays *int      // 0 for none
+	Type         *string     `json:"type,omitempty"` // a type's key; "" for none
+	Visibility   *Visibility `json:"visibility,omitempty"`
+	Value        Plaintext   `json:"-"`                  // an empty value keeps the present one
+	Generate     *Generate   `json:"generate,omitempty"` // makes the value in the backend; excludes Value
+	RotationDays *int        `json:"rotation_days,omitempty"`
 
-	// Scoped value: the one or the other.
-	JSON json.RawMessage
-	Link *Link
+	// Scoped value: JSON or Link.
+	JSON json.RawMessage `json:"json,omitempty"`
+	Link *Link           `json:"link,omitempty"`
 
 	// Usages of entries of a project: they replace all that the source called
-	// Name has registered there. OpSet and OpDelete only.
-	Usages []Usage
+	// Name has registered. OpSet and OpDelete only.
+	Usages []Usage `json:"usages,omitempty"`
 
 	// Token.
-	Role      *Role
-	TokenHash []byte // SHA-256 of the token: the backend never sees the token itself
+	Role      *Role  `json:"role,omitempty"`
+	TokenHash []byte `json:"token_hash,omitempty"` // SHA-256 of the token: the backend never sees the token itself
 
 	// Token, secret.
-	ExpiresAt *time.Time // zero for never
-}
-
-// CheckJSON refuses raw JSON that is none. A client asks before it sends, since
-// such a change does not even fit into a request.
-func (c Change) CheckJSON() *Error {
-	for _, f := range []struct {
-		name string
-		text json.RawMessage
-	}{{"schema", c.Schema}, {"json", c.JSON}} {
-		if f.text != nil && !json.Valid(f.text) {
-			return Errorf(CodeInvalid, "the %s is not JSON", f.name).At(f.name)
-		}
-	}
-	return nil
+	ExpiresAt *time.Time `json:"expires_at,omitempty"` // zero for never
 }
 
 // Action is what a Change did, or would do.

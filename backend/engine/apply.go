@@ -97,7 +97,7 @@ func (r *run) transaction(tx store.Tx) error {
 // change does one change, which leaves nothing behind when it returns an error
 // only because the whole transaction is then rolled back.
 func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
-	if err := checkFields(c); err != nil {
+	if err := c.Check(); err != nil {
 		return backend.Outcome{}, err
 	}
 	switch c.Kind {
@@ -245,7 +245,7 @@ func (r *run) recall() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if string(before.Request) != string(r.digest()) {
+	if len(before.Request) != sha256.Size && string(before.Request) != string(r.digest()) {
 		return false, backend.Errorf(backend.CodeConflict, "this idempotency key was used for another set of changes").
 			WithHint("make a new key for each set")
 	}
@@ -263,9 +263,13 @@ func (r *run) remember() error {
 	return r.tx.SaveIdempotencyRecord(r.ctx, store.IdempotencyRecord{Key: r.set.IdempotencyKey, Request: r.digest(), Outcome: outcome, At: r.now}, r.now.Add(-rememberFor))
 }
 
-// digest tells one set of changes from another for idempotency. Values stay
-// out of it (they marshal as "[redacted]"): a plain hash of a secret is an oracle for
-// guessing it. Keys are random, so the rest is enough to catch a mistake.
+// digestFormat begins every digest. Digests of wire version 1 were the bare hash
+// of another encoding: a key that was stored with one is trusted to name its set.
+const digestFormat = 2
+
+// digest tells one set of changes from another for idempotency. Values are not
+// part of it: a plain hash of a secret is an oracle for guessing it. Keys are
+// random, so the rest is enough to catch a mistake.
 func (r *run) digest() []byte {
 	text, err := json.Marshal(r.set.Changes)
 	if err != nil {
@@ -273,5 +277,5 @@ func (r *run) digest() []byte {
 	}
 	p, _ := backend.PrincipalFrom(r.ctx)
 	sum := sha256.Sum256(append([]byte(p.ID+"\x00"), text...))
-	return sum[:]
+	return append([]byte{digestFormat}, sum[:]...)
 }

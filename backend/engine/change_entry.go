@@ -46,7 +46,10 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 			return backend.Outcome{}, err
 		}
 	}
-	e.diff.describe(c, &e.row.Name, &e.attr)
+	if !e.there && c.Kind == backend.KindSecret {
+		e.attr.Visibility = e.in.policy.DefaultVisibility
+	}
+	e.diff.apply(c, &e.row.Name, &e.attr)
 	if err := e.in.policy.CheckEntryName(c.Kind, e.row.Name); err != nil && (!e.there || e.row.Name != before) {
 		return backend.Outcome{}, err
 	}
@@ -169,7 +172,7 @@ func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 			e.row.Link, e.attr.LinkField = "", ""
 			e.diff.changed = append(e.diff.changed, "link")
 		}
-		setJSON(&e.diff, "json", &e.attr.JSON, c.JSON)
+		e.diff.setJSON("json", &e.attr.JSON, c.JSON)
 		if n := len(e.attr.JSON); n > e.in.policy.MaxValueBytes {
 			return backend.Outcome{}, tooLarge(e, n)
 		}

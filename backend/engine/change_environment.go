@@ -55,14 +55,12 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	var d diff
-	d.describe(c, &row.Name, &a)
-	set(&d, "protected", &a.Protected, c.Protected)
 	if there && c.KMSKey != nil && *c.KMSKey != a.KMSKey {
 		return backend.Outcome{}, backend.Errorf(backend.CodeImmutable, "the KMS key of environment %q is fixed since its creation", row.Name).
 			WithHint("create another environment with the new key, and move its entries there").At("kms_key")
 	}
-	set(&d, "kms_key", &a.KMSKey, c.KMSKey)
+	var d diff
+	d.apply(c, &row.Name, &a)
 	if err := backend.CheckName(c.Kind, row.Name); err != nil {
 		return backend.Outcome{}, err
 	}

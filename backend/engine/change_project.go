@@ -3,7 +3,6 @@
 package engine
 
 import (
-	"regexp"
 	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -33,7 +32,7 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 	if !there {
 		row = store.Object{Kind: c.Kind, ID: id, Name: c.Name}
 		policy := backend.DefaultPolicy()
-		row.Attributes = attributes{Policy: &policy}.encode()
+		row.Attributes = attributes{Attributes: backend.Attributes{Policy: &policy}}.encode()
 	}
 	a, err := decodeAttributes(row)
 	if err != nil {
@@ -44,9 +43,13 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 		a.Policy = &policy
 	}
 	var d diff
-	d.describe(c, &row.Name, &a)
-	if err := d.policy(c.Policy, a.Policy); err != nil {
-		return backend.Outcome{}, err
+	d.apply(c, &row.Name, &a)
+	if c.Policy != nil {
+		changed, err := a.Policy.Set(*c.Policy)
+		if err != nil {
+			return backend.Outcome{}, err
+		}
+		d.changed = append(d.changed, changed...)
 	}
 	if err := backend.CheckName(c.Kind, row.Name); err != nil {
 		return backend.Outcome{}, err
@@ -144,46 +147,4 @@ func (r *run) deleteProject(row store.Object) (backend.Outcome, error) {
 	}
 	r.forget()
 	return outcome(backend.ActionDelete, diff{}, row, nil)
-}
-
-// policy applies a change of policy and checks what comes out.
-func (d *diff) policy(c *backend.PolicyChange, p *backend.Policy) error {
-	if c == nil {
-		return nil
-	}
-	set(d, "max_secrets", &p.MaxSecrets, c.MaxSecrets)
-	set(d, "max_value_bytes", &p.MaxValueBytes, c.MaxValueBytes)
-	set(d, "max_name_length", &p.MaxNameLength, c.MaxNameLength)
-	set(d, "name_pattern", &p.NamePattern, c.NamePattern)
-	set(d, "immutable_names", &p.ImmutableNames, c.ImmutableNames)
-	set(d, "default_visibility", &p.DefaultVisibility, c.DefaultVisibility)
-	set(d, "recovery_days", &p.RecoveryDays, c.RecoveryDays)
-	set(d, "forbid_fingerprints", &p.ForbidFingerprints, c.ForbidFingerprints)
-	for _, limit := range []struct {
-		name  string
-		value int
-		least int
-		most  int
-	}{
-		{"max_secrets", p.MaxSecrets, 1, backend.LargestMaxSecrets},
-		{"max_value_bytes", p.MaxValueBytes, 1, backend.DefaultMaxValueBytes},
-		{"max_name_length", p.MaxNameLength, 1, backend.DefaultMaxNameLength},
-		{"recovery_days", p.RecoveryDays, 0, backend.LargestRecoveryDays},
-	} {
-		if limit.value < limit.least || limit.value > limit.most {
-			return backend.Errorf(backend.CodeInvalid, "%s is %d; it must be from %d to %d", limit.name, limit.value, limit.least, limit.most).At(limit.name)
-		}
-	}
-	if _, err := regexp.Compile(p.NamePattern); err != nil {
-		return backend.Errorf(backend.CodeInvalid, "name_pattern is not a regular expression: %w", err).At("name_pattern")
-	}
-	return checkVisibility(p.DefaultVisibility, "default_visibility")
-}
-
-func checkVisibility(v backend.Visibility, attribute string) error {
-	if v != backend.Masked && v != backend.Restricted {
-		return backend.Errorf(backend.CodeInvalid, "%s %s is not one", attribute, backend.Quote(string(v))).
-			WithHint("use %q or %q", backend.Masked, backend.Restricted).At(attribute)
-	}
-	return nil
 }

@@ -20,19 +20,6 @@ type newVersion struct {
 
 // writeSecret creates or updates a secret.
 func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
-	if !e.there {
-		e.attr.Visibility = e.in.policy.DefaultVisibility
-	}
-	if c.Visibility != nil {
-		if err := checkVisibility(*c.Visibility, "visibility"); err != nil {
-			return backend.Outcome{}, err
-		}
-	}
-	set(&e.diff, "visibility", &e.attr.Visibility, c.Visibility)
-	set(&e.diff, "protected", &e.attr.Protected, c.Protected)
-	if err := e.schedule(c); err != nil {
-		return backend.Outcome{}, err
-	}
 	in := e.in.typeByID(e.row.Type)
 	if c.Type != nil {
 		var err error
@@ -53,25 +40,15 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 		e.row.Version++
 		e.attr.ValueAt = r.now
 	}
-	set(&e.diff, "type", &e.row.Type, &in.row.ID)
+	if e.row.Type != in.row.ID {
+		e.row.Type = in.row.ID
+		e.diff.changed = append(e.diff.changed, "type")
+	}
 	out, err := r.writeEntry(e, version)
 	if err == nil && !e.there {
 		e.in.secrets++
 	}
 	return out, err
-}
-
-// schedule applies how long a value is good for.
-func (e *entry) schedule(c backend.Change) error {
-	if d := c.RotationDays; d != nil && (*d < 0 || *d > backend.LargestRotationDays) {
-		return backend.Errorf(backend.CodeInvalid, "rotation_days is %d; it must be from 0 (none) to %d", *d, backend.LargestRotationDays).At("rotation_days")
-	}
-	set(&e.diff, "rotation_days", &e.attr.RotationDays, c.RotationDays)
-	if c.ExpiresAt != nil && !c.ExpiresAt.Equal(e.attr.ExpiresAt) {
-		e.attr.ExpiresAt = c.ExpiresAt.UTC()
-		e.diff.changed = append(e.diff.changed, "expires_at")
-	}
-	return nil
 }
 
 // newValue is the value that a change writes, checked against its type; nil

@@ -64,7 +64,8 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 
 func tokenObject(t store.Token) backend.Object {
 	return backend.Object{
-		Kind: backend.KindToken, ID: t.ID, Name: t.Name, Description: t.Description, Revision: 1,
-		CreatedAt: t.CreatedAt, UpdatedAt: t.CreatedAt, Role: t.Role, ExpiresAt: t.ExpiresAt,
+		Kind: backend.KindToken, ID: t.ID, Name: t.Name, Role: t.Role,
+		Attributes: backend.Attributes{Description: t.Description, ExpiresAt: t.ExpiresAt},
+		Revision:   1, CreatedAt: t.CreatedAt, UpdatedAt: t.CreatedAt,
 	}
 }

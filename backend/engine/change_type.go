@@ -37,11 +37,9 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	var d diff
-	d.describe(c, &row.Name, &a)
-	set(&d, "display_name", &a.DisplayName, c.DisplayName)
 	before := secretType{row: row, attr: a}
-	setJSON(&d, "schema", &a.Schema, c.Schema)
+	var d diff
+	d.apply(c, &row.Name, &a)
 	if err := backend.CheckName(c.Kind, row.Name); err != nil {
 		return backend.Outcome{}, err
 	}

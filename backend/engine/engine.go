@@ -85,30 +85,12 @@ func newID() string {
 	return id.String()
 }
 
-// attributes is what the engine keeps of an object beyond its columns.
+// attributes is what the engine stores of an object beyond its columns.
 type attributes struct {
-	Description string            `json:"description,omitempty"`
-	Labels      map[string]string `json:"labels,omitempty"`
-	ManagedBy   string            `json:"managed_by,omitempty"`
+	backend.Attributes
 
-	Policy *backend.Policy `json:"policy,omitempty"` // project
-
-	KMSKey    string `json:"kms_key,omitempty"`   // environment
-	Protected bool   `json:"protected,omitempty"` // environment, secret
-
-	DisplayName string          `json:"display_name,omitempty"` // secret type
-	Schema      json.RawMessage `json:"schema,omitempty"`
-
-	Visibility   backend.Visibility `json:"visibility,omitempty"` // secret
-	ValueAt      time.Time          `json:"value_at,omitzero"`
-	RotationDays int                `json:"rotation_days,omitempty"`
-	ExpiresAt    time.Time          `json:"expires_at,omitzero"` // resolve looks for this name
-
-	JSON      json.RawMessage `json:"json,omitempty"` // scoped value
-	LinkField string          `json:"link_field,omitempty"`
-
-	Was       string    `json:"was,omitempty"` // deleted entry: its name
-	DeletedAt time.Time `json:"deleted_at,omitzero"`
+	LinkField string `json:"link_field,omitempty"` // scoped value
+	Was       string `json:"was,omitempty"`        // deleted entry: its name
 }
 
 func (a attributes) encode() []byte {
@@ -122,7 +104,7 @@ func (a attributes) encode() []byte {
 func decodeAttributes(o store.Object) (attributes, error) {
 	var a attributes
 	if err := json.Unmarshal(o.Attributes, &a); err != nil {
-		return a, backend.Errorf(backend.CodeCorrupt, "%s %s has attributes that do not read", o.Kind, o.ID).
+		return a, backend.Errorf(backend.CodeCorrupt, "the attributes of %s %s cannot be parsed", o.Kind, o.ID).
 			WithHint("restore the database from a backup")
 	}
 	return a, nil
@@ -143,31 +125,20 @@ func object(o store.Object, in *project) (backend.Object, error) {
 		o.Kind, o.Name = kind, a.Was
 	}
 	out := backend.Object{
-		DeletedAt: a.DeletedAt, Kind: o.Kind, ID: o.ID, Name: o.Name,
-		Description: a.Description, Labels: a.Labels, ManagedBy: a.ManagedBy,
+		Kind: o.Kind, ID: o.ID, Name: o.Name, Attributes: a.Attributes,
 		Revision: o.Revision, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
 	}
 	if in != nil {
 		out.Project = in.row.Name
 	}
-	switch o.Kind {
-	case backend.KindProject:
-		out.Policy = a.Policy
-	case backend.KindEnvironment:
-		out.KMSKey, out.Protected = a.KMSKey, a.Protected
-	case backend.KindSecretType:
-		out.DisplayName, out.Schema = a.DisplayName, a.Schema
-	case backend.KindSecret:
-		out.Type, out.Visibility, out.Version, out.ValueAt = in.typeKey(o.Type), a.Visibility, o.Version, a.ValueAt
-		out.Protected, out.ExpiresAt, out.RotationDays = a.Protected, a.ExpiresAt, a.RotationDays
+	switch {
+	case o.Kind == backend.KindSecret:
+		out.Type, out.Version = in.typeKey(o.Type), o.Version
 		if a.RotationDays > 0 {
 			out.RotationDueAt = a.ValueAt.AddDate(0, 0, a.RotationDays)
 		}
-	case backend.KindScopedValue:
-		out.JSON = a.JSON
-		if o.Link != "" {
-			out.Link = &backend.Link{Secret: o.Link, Field: a.LinkField}
-		}
+	case o.Kind == backend.KindScopedValue && o.Link != "":
+		out.Link = &backend.Link{Secret: o.Link, Field: a.LinkField}
 	}
 	if isEntry(o.Kind) {
 		out.Scope, out.EnvironmentID, out.Environment = o.Scope, o.Environment, in.environmentName(o.Environment)

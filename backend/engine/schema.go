@@ -222,22 +222,5 @@ func wordsOf(known map[string]bool) []string {
 // both are JSON, equal documents (member order and white space aside, numbers
 // by their digits).
 func sameValue(a, b []byte, isJSON bool) bool {
-	if bytes.Equal(a, b) {
-		return true
-	}
-	if !isJSON {
-		return false
-	}
-	x, okX := backend.CanonicalJSON(a)
-	y, okY := backend.CanonicalJSON(b)
-	return okX && okY && bytes.Equal(x, y)
-}
-
-// compact is a JSON text, already checked, without its white space.
-func compact(text []byte) json.RawMessage {
-	var b bytes.Buffer
-	if json.Compact(&b, text) != nil {
-		return text
-	}
-	return b.Bytes()
+	return bytes.Equal(a, b) || isJSON && backend.EqualJSON(a, b)
 }

@@ -50,8 +50,10 @@ var builtInTypes = sync.OnceValue(func() []secretType {
 		}
 		key := strings.TrimSuffix(entry.Name(), ".json")
 		types = append(types, secretType{
-			row:     store.Object{Kind: backend.KindSecretType, ID: stored.BuiltInType + key, Name: key, Revision: 1},
-			attr:    attributes{Description: head.Description, DisplayName: head.Title, Schema: compact(text)},
+			row: store.Object{Kind: backend.KindSecretType, ID: stored.BuiltInType + key, Name: key, Revision: 1},
+			attr: attributes{Attributes: backend.Attributes{
+				Description: head.Description, DisplayName: head.Title, Schema: backend.CompactJSON(text),
+			}},
 			builtIn: true,
 		})
 	}
@@ -79,10 +81,8 @@ func loadTypes(ctx context.Context, tx store.Tx, projectID string) ([]secretType
 // object is a type as the world sees it.
 func (t secretType) object(in *project) backend.Object {
 	return backend.Object{
-		Kind: backend.KindSecretType, ID: t.row.ID, Name: t.row.Name, Project: in.row.Name,
-		Description: t.attr.Description, Labels: t.attr.Labels, ManagedBy: t.attr.ManagedBy, Revision: t.row.Revision,
-		CreatedAt: t.row.CreatedAt, UpdatedAt: t.row.UpdatedAt,
-		DisplayName: t.attr.DisplayName, Schema: t.attr.Schema, BuiltIn: t.builtIn,
+		Kind: backend.KindSecretType, ID: t.row.ID, Name: t.row.Name, Project: in.row.Name, Attributes: t.attr.Attributes,
+		Revision: t.row.Revision, CreatedAt: t.row.CreatedAt, UpdatedAt: t.row.UpdatedAt, BuiltIn: t.builtIn,
 	}
 }
 

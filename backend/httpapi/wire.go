@@ -4,8 +4,6 @@ package httpapi
 
 import (
 	"cmp"
-	"encoding/json"
-	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -105,57 +103,17 @@ type applyResponse struct {
 	Err *backend.Error `json:"error,omitempty"`
 }
 
+// change is a backend.Change with its value, which backend.Change never marshals.
 type change struct {
-	Op           backend.Op            `json:"op"`
-	Kind         backend.Kind          `json:"kind"`
-	ID           string                `json:"id,omitempty"`
-	Project      string                `json:"project,omitempty"`
-	Environment  string                `json:"environment,omitempty"`
-	Scope        string                `json:"scope,omitempty"`
-	Name         string                `json:"name,omitempty"`
-	Expect       *int64                `json:"expect,omitempty"`
-	Force        bool                  `json:"force,omitempty"`
-	Purge        bool                  `json:"purge,omitempty"`
-	Rename       *string               `json:"rename,omitempty"`
-	Description  *string               `json:"description,omitempty"`
-	Labels       map[string]string     `json:"labels"` // null leaves them alone, {} removes them
-	ManagedBy    *string               `json:"managed_by,omitempty"`
-	Policy       *backend.PolicyChange `json:"policy,omitempty"`
-	KMSKey       *string               `json:"kms_key,omitempty"`
-	Protected    *bool                 `json:"protected,omitempty"`
-	DisplayName  *string               `json:"display_name,omitempty"`
-	Schema       json.RawMessage       `json:"schema,omitempty"`
-	Type         *string               `json:"type,omitempty"`
-	Visibility   *backend.Visibility   `json:"visibility,omitempty"`
-	Value        *[]byte               `json:"value,omitempty"` // base64
-	Generate     *backend.Generate     `json:"generate,omitempty"`
-	RotationDays *int                  `json:"rotation_days,omitempty"`
-	JSON         json.RawMessage       `json:"json,omitempty"`
-	Link         *backend.Link         `json:"link,omitempty"`
-	Usages       []backend.Usage       `json:"usages,omitempty"`
-	Role         *backend.Role         `json:"role,omitempty"`
-	TokenHash    []byte                `json:"token_hash,omitempty"`
-	ExpiresAt    *time.Time            `json:"expires_at,omitempty"`
+	backend.Change
+	Value *[]byte `json:"value,omitempty"` // base64
 }
 
-func toWire(c backend.Change) change {
-	return change{
-		Op: c.Op, Kind: c.Kind, ID: c.ID, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
-		Expect: c.Expect, Force: c.Force, Purge: c.Purge, Rename: c.Rename, Description: c.Description, Labels: c.Labels, ManagedBy: c.ManagedBy,
-		Policy: c.Policy, KMSKey: c.KMSKey, Protected: c.Protected, DisplayName: c.DisplayName, Schema: c.Schema,
-		Type: c.Type, Visibility: c.Visibility, Value: bytesOf(c.Value), Generate: c.Generate, RotationDays: c.RotationDays,
-		JSON: c.JSON, Link: c.Link, Usages: c.Usages, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
-	}
-}
+func toWire(c backend.Change) change { return change{c, bytesOf(c.Value)} }
 
 func fromWire(c change) backend.Change {
-	return backend.Change{
-		Op: c.Op, Kind: c.Kind, ID: c.ID, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
-		Expect: c.Expect, Force: c.Force, Purge: c.Purge, Rename: c.Rename, Description: c.Description, Labels: c.Labels, ManagedBy: c.ManagedBy,
-		Policy: c.Policy, KMSKey: c.KMSKey, Protected: c.Protected, DisplayName: c.DisplayName, Schema: c.Schema,
-		Type: c.Type, Visibility: c.Visibility, Value: valueOf(c.Value), Generate: c.Generate, RotationDays: c.RotationDays,
-		JSON: c.JSON, Link: c.Link, Usages: c.Usages, Role: c.Role, TokenHash: c.TokenHash, ExpiresAt: c.ExpiresAt,
-	}
+	c.Change.Value = valueOf(c.Value)
+	return c.Change
 }
 
 func resolutionsToWire(in []backend.Resolution) resolveResponse {

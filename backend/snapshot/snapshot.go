@@ -179,7 +179,7 @@ func (s *Snapshot) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.
 // unchanged reports whether a change would change nothing, as far as was seen.
 func (s *Snapshot) unchanged(ctx context.Context, c backend.Change) (backend.Object, bool) {
 	o, ok := s.known(backend.Query{Kind: c.Kind, ID: c.ID})
-	if !ok || !isAs(c, o) {
+	if !ok || !isUpToDate(c, o) {
 		return o, false
 	}
 	if c.Value.Len() == 0 {

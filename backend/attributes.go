@@ -1,0 +1,327 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package backend
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Attributes describe an object beyond its identity and its place. The engine
+// stores and signs them as JSON under these names, so a name never changes.
+type Attributes struct {
+	Description string            `json:"description,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty"`
+	ManagedBy   string            `json:"managed_by,omitempty"` // the tool that owns it, as ManagedByTerraform
+
+	Policy *Policy `json:"policy,omitempty"` // project
+
+	KMSKey    string `json:"kms_key,omitempty"`   // environment
+	Protected bool   `json:"protected,omitempty"` // environment, secret: cannot be deleted, not even by force
+
+	DisplayName string          `json:"display_name,omitempty"` // secret type
+	Schema      json.RawMessage `json:"schema,omitempty"`
+
+	Visibility Visibility `json:"visibility,omitempty"` // secret
+	ValueAt    time.Time  `json:"value_at,omitzero"`    // when the current value was written
+	// RotationDays is the longest time in days that a value should be used, 0 for no limit.
+	RotationDays int       `json:"rotation_days,omitempty"`
+	ExpiresAt    time.Time `json:"expires_at,omitzero"` // secret, token: from then on it is refused
+
+	JSON json.RawMessage `json:"json,omitempty"` // scoped value
+
+	DeletedAt time.Time `json:"deleted_at,omitzero"` // secret, scoped value in its recovery window
+}
+
+// Attribute is one row of the table that says what a Change can set: on which
+// kinds, within which limits, and how it compares with what an object has. The
+// wire format, validation, comparison and documentation all follow the table.
+type Attribute struct {
+	Name  string // as in JSON, and as Error.Attribute and Outcome.Changed give it
+	Kinds []Kind // empty for every kind
+	Doc   string // one sentence for the reference page
+
+	given func(c *Change) bool
+	check func(c *Change) *Error               // limits that need no stored data; may be nil
+	same  func(c *Change, o *Object) bool      // nil if only the engine can tell
+	set   func(c *Change, to *Attributes) bool // nil if it takes more than an assignment
+}
+
+// Given reports whether a change sets the attribute.
+func (a Attribute) Given(c *Change) bool { return a.given(c) }
+
+// Same reports whether an object is known to have what a change gives the
+// attribute. False also means that only the engine can tell.
+func (a Attribute) Same(c *Change, o *Object) bool { return a.same != nil && a.same(c, o) }
+
+// Set assigns what a change gives to the attribute and reports whether that
+// made a difference. It does nothing for an attribute whose assignment needs
+// other rows, which the engine does itself.
+func (a Attribute) Set(c *Change, to *Attributes) (changed bool) {
+	return a.set != nil && a.given(c) && a.set(c, to)
+}
+
+var (
+	entryKinds   = []Kind{KindSecret, KindScopedValue}
+	managedKinds = []Kind{KindProject, KindEnvironment, KindSecretType, KindSecret, KindScopedValue}
+)
+
+// AttributeTable lists every attribute. Outcome.Changed follows its order.
+var AttributeTable = []Attribute{
+	plain("description", nil, "Text for people, at most 4,096 bytes.",
+		func(c *Change) *string { return c.Description },
+		func(a *Attributes) *string { return &a.Description }).limited(checkDescription),
+	plain("managed_by", managedKinds, "The tool that owns the object, at most 64 bytes.",
+		func(c *Change) *string { return c.ManagedBy },
+		func(a *Attributes) *string { return &a.ManagedBy }).limited(checkManagedBy),
+	{
+		Name: "labels", Doc: "At most 64 keys and values of at most 256 bytes each; given labels replace all labels.",
+		given: func(c *Change) bool { return c.Labels != nil }, check: checkLabels,
+		same: func(c *Change, o *Object) bool { return maps.Equal(c.Labels, o.Labels) },
+		set: func(c *Change, to *Attributes) bool {
+			changed := !maps.Equal(c.Labels, to.Labels)
+			if changed {
+				to.Labels = maps.Clone(c.Labels)
+			}
+			return changed
+		},
+	},
+	{
+		Name: "policy", Kinds: []Kind{KindProject}, Doc: "The rules for the entries of a project.",
+		given: func(c *Change) bool { return c.Policy != nil },
+		same:  func(c *Change, o *Object) bool { return o.Policy != nil && c.Policy.Holds(*o.Policy) },
+	},
+	plain("visibility", []Kind{KindSecret}, `"masked" or "restricted".`,
+		func(c *Change) *Visibility { return c.Visibility },
+		func(a *Attributes) *Visibility { return &a.Visibility }).limited(func(c *Change) *Error {
+		return c.Visibility.check("visibility")
+	}),
+	plain("protected", []Kind{KindEnvironment, KindSecret}, "Refuses deletion, also by force.",
+		func(c *Change) *bool { return c.Protected }, func(a *Attributes) *bool { return &a.Protected }),
+	plain("kms_key", []Kind{KindEnvironment}, "URI of the KMS key that wraps the environment key; fixed at creation.",
+		func(c *Change) *string { return c.KMSKey }, func(a *Attributes) *string { return &a.KMSKey }),
+	plain("display_name", []Kind{KindSecretType}, "The type's name for people.",
+		func(c *Change) *string { return c.DisplayName }, func(a *Attributes) *string { return &a.DisplayName }),
+	rawJSON("schema", []Kind{KindSecretType}, "JSON Schema (draft 2020-12) that values of the type satisfy.",
+		func(c *Change) json.RawMessage { return c.Schema }, func(a *Attributes) *json.RawMessage { return &a.Schema }),
+	plain("rotation_days", []Kind{KindSecret}, "Days after which a value is due for rotation, 0 to 3,650; 0 for never.",
+		func(c *Change) *int { return c.RotationDays },
+		func(a *Attributes) *int { return &a.RotationDays }).limited(checkRotationDays),
+	{
+		Name: "expires_at", Kinds: []Kind{KindToken, KindSecret}, Doc: "Time from which on it is refused (RFC 3339).",
+		given: func(c *Change) bool { return c.ExpiresAt != nil },
+		same:  func(c *Change, o *Object) bool { return c.ExpiresAt.Equal(o.ExpiresAt) },
+		set: func(c *Change, to *Attributes) bool {
+			changed := !c.ExpiresAt.Equal(to.ExpiresAt)
+			if changed {
+				to.ExpiresAt = c.ExpiresAt.UTC()
+			}
+			return changed
+		},
+	},
+	{
+		Name: "type", Kinds: []Kind{KindSecret}, Doc: `Key of the secret type, or "" for none.`,
+		given: func(c *Change) bool { return c.Type != nil },
+		same:  func(c *Change, o *Object) bool { return *c.Type == o.Type },
+	},
+	{
+		Name: "value", Kinds: []Kind{KindSecret}, Doc: "The secret value, at most 65,536 bytes; an empty one keeps the present value.",
+		given: func(c *Change) bool { return !c.Value.IsZero() },
+	},
+	{
+		Name: "generate", Kinds: []Kind{KindSecret}, Doc: "Makes a random value in the backend; excludes value.",
+		given: func(c *Change) bool { return c.Generate != nil },
+	},
+	rawJSON("json", []Kind{KindScopedValue}, "The plain JSON value; excludes link.",
+		func(c *Change) json.RawMessage { return c.JSON }, func(a *Attributes) *json.RawMessage { return &a.JSON }).comparedOnly(),
+	{
+		Name: "link", Kinds: []Kind{KindScopedValue}, Doc: "The secret that the value stands for; excludes json.",
+		given: func(c *Change) bool { return c.Link != nil },
+		same:  func(c *Change, o *Object) bool { return o.Link != nil && *c.Link == *o.Link },
+	},
+	{
+		Name: "usages", Kinds: []Kind{KindUsage}, Doc: "Every reference that a source has; they replace what it registered before.",
+		given: func(c *Change) bool { return c.Usages != nil },
+	},
+	{
+		Name: "role", Kinds: []Kind{KindToken}, Doc: `"admin", "runtime" or "viewer".`,
+		given: func(c *Change) bool { return c.Role != nil },
+	},
+	{
+		Name: "token_hash", Kinds: []Kind{KindToken}, Doc: "SHA-256 of the token.",
+		given: func(c *Change) bool { return c.TokenHash != nil },
+	},
+	{
+		Name: "environment", Kinds: entryKinds, Doc: "Part of the place: an environment's name or id.",
+		given: func(c *Change) bool { return c.Environment != "" },
+		same:  func(c *Change, o *Object) bool { return c.Environment == o.Environment },
+	},
+	{
+		Name: "scope", Kinds: entryKinds, Doc: `Part of the place: "project", "app/<name>" or "pipeline/<name>".`,
+		given: func(c *Change) bool { return c.Scope != "" },
+		same:  func(c *Change, o *Object) bool { return c.Scope == o.Scope },
+	},
+	{
+		Name: "purge", Kinds: entryKinds, Doc: "Deletes for good, without a recovery window.",
+		given: func(c *Change) bool { return c.Purge },
+	},
+}
+
+// plain makes the row of an attribute that is one comparable field.
+func plain[T comparable](
+	name string, kinds []Kind, doc string, from func(*Change) *T, at func(*Attributes) *T,
+) Attribute {
+	return Attribute{
+		Name: name, Kinds: kinds, Doc: doc,
+		given: func(c *Change) bool { return from(c) != nil },
+		same:  func(c *Change, o *Object) bool { return *from(c) == *at(&o.Attributes) },
+		set: func(c *Change, to *Attributes) bool {
+			changed := *from(c) != *at(to)
+			*at(to) = *from(c)
+			return changed
+		},
+	}
+}
+
+// rawJSON makes the row of an attribute that is a JSON text, which differs
+// where its meaning does.
+func rawJSON(
+	name string, kinds []Kind, doc string, from func(*Change) json.RawMessage, at func(*Attributes) *json.RawMessage,
+) Attribute {
+	return Attribute{
+		Name: name, Kinds: kinds, Doc: doc,
+		given: func(c *Change) bool { return from(c) != nil },
+		check: func(c *Change) *Error {
+			if !json.Valid(from(c)) {
+				return Errorf(CodeInvalid, "%s is invalid JSON", name).At(name)
+			}
+			return nil
+		},
+		same: func(c *Change, o *Object) bool { return EqualJSON(from(c), *at(&o.Attributes)) },
+		set: func(c *Change, to *Attributes) bool {
+			if EqualJSON(from(c), *at(to)) {
+				return false
+			}
+			*at(to) = CompactJSON(from(c))
+			return true
+		},
+	}
+}
+
+func (a Attribute) limited(check func(*Change) *Error) Attribute {
+	a.check = check
+	return a
+}
+
+// comparedOnly leaves the assignment to the engine.
+func (a Attribute) comparedOnly() Attribute {
+	a.set = nil
+	return a
+}
+
+// Limits of what describes an object.
+const (
+	MaxDescriptionBytes = 4096
+	MaxManagedByBytes   = 64
+	MaxLabels           = 64
+	MaxLabelBytes       = 256 // of a label's key, and of its value
+)
+
+// Check refuses a change that no backend can make, whatever it holds: one that
+// gives an attribute which the kind does not have, or one over its limit.
+func (c Change) Check() *Error {
+	for _, a := range AttributeTable {
+		if !a.given(&c) {
+			continue
+		}
+		if len(a.Kinds) > 0 && !slices.Contains(a.Kinds, c.Kind) {
+			return Errorf(CodeInvalid, "a %s has no %s", c.Kind, a.Name).At(a.Name)
+		}
+		if a.check == nil {
+			continue
+		}
+		if err := a.check(&c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// CheckJSON refuses invalid JSON in a change, which could not even be sent.
+func (c Change) CheckJSON() *Error {
+	for _, a := range AttributeTable {
+		if (a.Name == "schema" || a.Name == "json") && a.given(&c) {
+			if err := a.check(&c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func checkDescription(c *Change) *Error {
+	if n := len(*c.Description); n > MaxDescriptionBytes {
+		return Errorf(CodeTooLarge, "the description has %d bytes; the limit is %d", n, MaxDescriptionBytes).At("description")
+	}
+	return nil
+}
+
+func checkManagedBy(c *Change) *Error {
+	if n := len(*c.ManagedBy); n > MaxManagedByBytes {
+		return Errorf(CodeTooLarge, "managed_by has %d bytes; the limit is %d", n, MaxManagedByBytes).At("managed_by")
+	}
+	return nil
+}
+
+func checkLabels(c *Change) *Error {
+	if len(c.Labels) > MaxLabels {
+		return Errorf(CodeTooLarge, "%d labels are given; the limit is %d", len(c.Labels), MaxLabels).At("labels")
+	}
+	for k, v := range c.Labels {
+		if k == "" || len(k) > MaxLabelBytes || len(v) > MaxLabelBytes {
+			return Errorf(CodeTooLarge, "label %s is not valid: a key has 1 to %d bytes, a value at most %d",
+				Quote(k), MaxLabelBytes, MaxLabelBytes).At("labels")
+		}
+	}
+	return nil
+}
+
+func checkRotationDays(c *Change) *Error {
+	if d := *c.RotationDays; d < 0 || d > LargestRotationDays {
+		return Errorf(CodeInvalid, "rotation_days is %d; it must be from 0 (no rotation) to %d", d, LargestRotationDays).
+			At("rotation_days")
+	}
+	return nil
+}
+
+func (v Visibility) check(attribute string) *Error {
+	if v != Masked && v != Restricted {
+		return Errorf(CodeInvalid, "%s %s is not valid", attribute, Quote(string(v))).
+			WithHint("use %q or %q", Masked, Restricted).At(attribute)
+	}
+	return nil
+}
+
+// EqualJSON reports whether two texts are the same JSON document, whatever
+// their white space and the order of their members.
+func EqualJSON(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	x, okX := CanonicalJSON(a)
+	y, okY := CanonicalJSON(b)
+	return okX && okY && bytes.Equal(x, y)
+}
+
+// CompactJSON is a JSON text without its white space; a text that is not JSON
+// stays as it is.
+func CompactJSON(text []byte) json.RawMessage {
+	var b bytes.Buffer
+	if json.Compact(&b, bytes.TrimSpace(text)) != nil {
+		return text
+	}
+	return b.Bytes()
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package backend
+
+import "regexp"
+
+// Policy is what a project demands of its entries.
+type Policy struct {
+	MaxSecrets        int        `json:"max_secrets"`               // all environments together
+	MaxValueBytes     int        `json:"max_value_bytes"`           // of the value of a secret or scoped value
+	MaxNameLength     int        `json:"max_name_length"`           // of the name of a secret or scoped value
+	NamePattern       string     `json:"name_pattern,omitempty"`    // a regular expression (RE2) that names must match as well
+	ImmutableNames    bool       `json:"immutable_names,omitempty"` // entries cannot be renamed
+	DefaultVisibility Visibility `json:"default_visibility"`        // of a secret that is created without one
+	RecoveryDays      int        `json:"recovery_days"`             // how long a deleted entry can be restored; 0 for not at all
+	// ForbidFingerprints makes the backend hand out no fingerprints of values: see ChangeSet.FingerprintKey.
+	ForbidFingerprints bool `json:"forbid_fingerprints,omitempty"`
+}
+
+// Limits that a policy can lower, and the quota's default, which it can raise.
+const (
+	DefaultMaxSecrets    = 100
+	LargestMaxSecrets    = 1_000_000
+	DefaultMaxValueBytes = 65_536
+	DefaultMaxNameLength = 256
+	DefaultRecoveryDays  = 7
+	LargestRecoveryDays  = 90
+	LargestRotationDays  = 3_650
+)
+
+// DefaultPolicy is the policy of a project that sets none.
+func DefaultPolicy() Policy {
+	return Policy{
+		MaxSecrets:        DefaultMaxSecrets,
+		MaxValueBytes:     DefaultMaxValueBytes,
+		MaxNameLength:     DefaultMaxNameLength,
+		DefaultVisibility: Masked,
+		RecoveryDays:      DefaultRecoveryDays,
+	}
+}
+
+// PolicyChange changes the fields of a Policy that are not nil.
+type PolicyChange struct {
+	MaxSecrets         *int        `json:"max_secrets,omitempty"`
+	MaxValueBytes      *int        `json:"max_value_bytes,omitempty"`
+	MaxNameLength      *int        `json:"max_name_length,omitempty"`
+	NamePattern        *string     `json:"name_pattern,omitempty"`
+	ImmutableNames     *bool       `json:"immutable_names,omitempty"`
+	DefaultVisibility  *Visibility `json:"default_visibility,omitempty"`
+	RecoveryDays       *int        `json:"recovery_days,omitempty"`
+	ForbidFingerprints *bool       `json:"forbid_fingerprints,omitempty"`
+}
+
+// policyField is one field of a Policy and of a PolicyChange.
+type policyField struct {
+	name string
+	set  func(c *PolicyChange, p *Policy) (changed bool) // nothing where the change does not give it
+}
+
+var policyFields = []policyField{
+	policyRow("max_secrets", func(c *PolicyChange) *int { return c.MaxSecrets },
+		func(p *Policy) *int { return &p.MaxSecrets }),
+	policyRow("max_value_bytes", func(c *PolicyChange) *int { return c.MaxValueBytes },
+		func(p *Policy) *int { return &p.MaxValueBytes }),
+	policyRow("max_name_length", func(c *PolicyChange) *int { return c.MaxNameLength },
+		func(p *Policy) *int { return &p.MaxNameLength }),
+	policyRow("name_pattern", func(c *PolicyChange) *string { return c.NamePattern },
+		func(p *Policy) *string { return &p.NamePattern }),
+	policyRow("immutable_names", func(c *PolicyChange) *bool { return c.ImmutableNames },
+		func(p *Policy) *bool { return &p.ImmutableNames }),
+	policyRow("default_visibility", func(c *PolicyChange) *Visibility { return c.DefaultVisibility },
+		func(p *Policy) *Visibility { return &p.DefaultVisibility }),
+	policyRow("recovery_days", func(c *PolicyChange) *int { return c.RecoveryDays },
+		func(p *Policy) *int { return &p.RecoveryDays }),
+	policyRow("forbid_fingerprints", func(c *PolicyChange) *bool { return c.ForbidFingerprints },
+		func(p *Policy) *bool { return &p.ForbidFingerprints }),
+}
+
+func policyRow[T comparable](name string, from func(*PolicyChange) *T, to func(*Policy) *T) policyField {
+	return policyField{name, func(c *PolicyChange, p *Policy) bool {
+		value := from(c)
+		if value == nil || *value == *to(p) {
+			return false
+		}
+		*to(p) = *value
+		return true
+	}}
+}
+
+// Set applies a change to a policy, returns the names of the fields that differ
+// now, and refuses a policy that is not valid.
+func (p *Policy) Set(c PolicyChange) (changed []string, err *Error) {
+	for _, f := range policyFields {
+		if f.set(&c, p) {
+			changed = append(changed, f.name)
+		}
+	}
+	return changed, p.check()
+}
+
+// Holds reports whether a policy is already as the change wants it.
+func (c PolicyChange) Holds(p Policy) bool {
+	for _, f := range policyFields {
+		if f.set(&c, &p) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p *Policy) check() *Error {
+	for _, limit := range []struct {
+		name  string
+		value int
+		least int
+		most  int
+	}{
+		{"max_secrets", p.MaxSecrets, 1, LargestMaxSecrets},
+		{"max_value_bytes", p.MaxValueBytes, 1, DefaultMaxValueBytes},
+		{"max_name_length", p.MaxNameLength, 1, DefaultMaxNameLength},
+		{"recovery_days", p.RecoveryDays, 0, LargestRecoveryDays},
+	} {
+		if limit.value < limit.least || limit.value > limit.most {
+			return Errorf(CodeInvalid, "%s is %d; it must be from %d to %d", limit.name, limit.value, limit.least, limit.most).
+				At(limit.name)
+		}
+	}
+	if _, err := regexp.Compile(p.NamePattern); err != nil {
+		return Errorf(CodeInvalid, "name_pattern is not a valid regular expression: %w", err).At("name_pattern")
+	}
+	return p.DefaultVisibility.check("default_visibility")
+}
