@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package store keeps rows. What they mean is the engine's business: a Store
-// knows neither rules nor keys, and sees no secret value in the clear.
+// Package store stores rows. The engine decides what they mean: a Store knows neither rules nor keys, and it never
+// sees a secret value in plain text.
 //
-// Everything Pouncet keeps is one of a few kinds of row. An [Object] says what
-// is where and which version is current; a [Version] is one sealed value and
-// never changes; a [EnvironmentKey] is a wrapped key; a [Token] is who may come in;
-// a [Record] is what happened. Two databases can keep these behind one
-// interface, and package storetest is the one meaning that both must have.
+// There are six types of row. An [Object] is the row of a project, environment, secret type, secret or scoped value,
+// and says which version is current. A [Version] is one sealed value and never changes. An [EnvironmentKey] is a
+// wrapped key. A [Token] lets a caller in. A [Record] is a line of the audit log. An [IdempotencyRecord] is the
+// outcome of a call. Several databases can implement the interface; package storetest tests that they behave the
+// same.
 //
 // # Errors
 //
-// Methods return *backend.Error: ErrNotFound only where a comment says so,
-// ErrExists for a place that is taken, ErrUnavailable when the database is
-// locked by another process or out of reach, ErrStorageFull, ErrCorrupt.
+// Methods return a *backend.Error. ErrNotFound occurs only where a comment says so. ErrExists means that a place or
+// an id is taken. ErrUnavailable means that another process has locked the database, or that it cannot be reached.
+// All methods may return ErrStorageFull and ErrCorrupt.
 package store
 
 import (
@@ -25,58 +25,54 @@ import (
 
 // Store is a database of rows.
 type Store interface {
-	// View runs f in a read transaction: it sees one moment of the database.
+	// View runs f in a read transaction. All reads of f see the same state of the database.
 	View(ctx context.Context, f func(Tx) error) error
 
-	// Update runs f in a write transaction. When f and Update return nil, all
-	// its writes are on the disk; otherwise, and also when the process dies at
-	// any moment, none of them is. An error of f is returned as it is.
-	// Update runs one f at a time; f must not call the Store itself.
+	// Update runs f in a write transaction. If f and Update return nil, all writes are on disk. Otherwise none is, also if
+	// the process is killed. Update returns an error of f unchanged. It runs one f at a time; f must not call the Store.
 	Update(ctx context.Context, f func(Tx) error) error
 
-	// AppendRecord adds one record to the audit log, durably.
+	// AppendRecord adds one record to the audit log. The record is on disk when AppendRecord returns nil.
 	AppendRecord(ctx context.Context, r Record) error
 
-	// Deployment is the id given to this database when it was made.
+	// Deployment returns the id that the database got when it was created.
 	Deployment() string
 
-	// Check reports whether the database answers and is sound.
+	// Check returns an error if the database cannot be read or is damaged.
 	Check(ctx context.Context) error
 
 	Close() error
 }
 
-// Tx is a transaction. Writes inside View give an error.
+// Tx is a transaction. A write in View returns an error.
 type Tx interface {
-	// Objects lists objects in order of (name, id).
+	// Objects lists objects, sorted by (name, id).
 	Objects(ctx context.Context, f Filter) ([]Object, error)
 
-	// Lookup gives to each, one after the other and in no order, every object
-	// of the kind in the project whose name, environment and scope are each among
-	// those given, with its current version if it has one. One statement, however
-	// many names. What each is given is its own to keep.
+	// Lookup calls each for every object of the kind and project whose name, environment and scope are in the lists of l,
+	// with its current version if it has one. The order is undefined. Lookup runs one statement for any number of names.
+	// The callback may keep the Entry.
 	Lookup(ctx context.Context, l Lookup, each func(Entry)) error
 
-	// Count counts the objects that f selects; Limit and After do not matter.
+	// Count counts the objects that f selects. It ignores Limit, AfterName and AfterID.
 	Count(ctx context.Context, f Filter) (int, error)
 
-	// InsertObject adds an object. Its id must be new, and its place (kind,
-	// project, environment, scope, name) free: ErrExists.
+	// InsertObject adds an object. ErrExists means that its id or its place (kind, project, environment, scope, name) is
+	// taken.
 	InsertObject(ctx context.Context, o Object) error
 
-	// UpdateObject replaces all of the object with this id. ErrNotFound when
-	// there is none at revision o.Revision-1; ErrExists when its new place is
-	// taken.
+	// UpdateObject replaces all fields of the object with id o.ID. ErrNotFound means that no such object has revision
+	// o.Revision-1. ErrExists means that its new place is taken.
 	UpdateObject(ctx context.Context, o Object) error
 
-	// DeleteObject removes an object and its versions. ErrNotFound when absent.
+	// DeleteObject deletes an object and its versions. ErrNotFound means that it does not exist.
 	DeleteObject(ctx context.Context, id string) error
 
-	// InsertVersion adds a version of an object: ErrExists when it is there.
+	// InsertVersion adds a version of an object. ErrExists means that the version exists.
 	InsertVersion(ctx context.Context, v Version) error
 
-	// Versions returns those of the asked for versions that exist, in no
-	// order. One statement, however many.
+	// Versions returns the requested versions that exist. The order is undefined. It runs one statement for any number of
+	// keys.
 	Versions(ctx context.Context, keys []VersionKey) ([]Version, error)
 
 	// EnvironmentKeys returns the environment keys of a project, oldest first.
@@ -85,19 +81,26 @@ type Tx interface {
 	// InsertEnvironmentKey adds an environment key.
 	InsertEnvironmentKey(ctx context.Context, k EnvironmentKey) error
 
-	// DeleteEnvironmentKeys removes the environment keys of an environment that is gone.
+	// DeleteEnvironmentKeys deletes the environment keys of a deleted environment.
 	DeleteEnvironmentKeys(ctx context.Context, project, environment string) error
 
-	// Tokens lists tokens in order of (name, id); TokenByHash finds the one
-	// with this hash, or gives ErrNotFound.
+	// Tokens lists tokens, sorted by (name, id).
 	Tokens(ctx context.Context) ([]Token, error)
+
+	// TokenByHash returns the token with this hash. ErrNotFound means that there is none.
 	TokenByHash(ctx context.Context, hash []byte) (Token, error)
+
+	// InsertToken adds a token. ErrExists means that its id or its hash is taken.
 	InsertToken(ctx context.Context, t Token) error
+
+	// DeleteToken deletes a token, if it exists.
 	DeleteToken(ctx context.Context, id string) error
 
-	// Remember keeps the outcome of an idempotent call and forgets those kept
-	// before olderThan; Recall returns it, or ErrNotFound.
+	// SaveIdempotencyRecord stores the outcome of an idempotent call, and deletes the records older than olderThan. It
+	// replaces a record with the same key.
 	SaveIdempotencyRecord(ctx context.Context, r IdempotencyRecord, olderThan time.Time) error
+
+	// IdempotencyRecord returns the record with this key. ErrNotFound means that there is none.
 	IdempotencyRecord(ctx context.Context, key string) (IdempotencyRecord, error)
 }
 
@@ -106,30 +109,30 @@ type Object struct {
 	Kind backend.Kind
 	ID   string
 
-	// Its place, unique: ids, so that a rename of what it is in changes
-	// nothing here. "" where a kind has none; Environment may be backend.AnyEnvironment.
+	// The place, which is unique. Project and Environment are ids, so that their rename does not change this row. A field
+	// that does not apply to the kind is "". Environment may be backend.AnyEnvironment.
 	Project     string
 	Environment string
 	Scope       string
 	Name        string
 
-	Type    string // id of a secret's type
-	Link    string // name of the secret that a scoped value links to
-	Version int64  // current version of a secret; 0 for anything else
+	Type    string // the id of a secret's type
+	Link    string // the name of the secret that a scoped value links to
+	Version int64  // the current version of a secret; 0 for other kinds
 
 	Revision   int64
-	Attributes []byte // the engine's, opaque here
-	MAC        []byte // the engine's, opaque here
+	Attributes []byte // written and read by the engine only
+	MAC        []byte // written and verified by the engine only
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
 }
 
-// Version is one sealed value, written once.
+// Version is one sealed value. It is written once and never changed.
 type Version struct {
 	Object         string
 	Version        int64
-	EnvironmentKey string // id of the environment key that sealed it
-	Type           string // id of the type it was checked against
+	EnvironmentKey string // the id of the environment key that sealed the value
+	Type           string // the id of the type that the value was checked against
 	SchemaHash     string
 	JSON           bool // the value is JSON text
 	Sealed         []byte
@@ -137,19 +140,19 @@ type Version struct {
 	CreatedBy      string
 }
 
-// VersionKey names a version.
+// VersionKey identifies a version.
 type VersionKey struct {
 	Object  string
 	Version int64
 }
 
-// Entry is an object with its current version, whose Object is "" if it has none.
+// Entry is an object with its current version. Current.Object is "" if there is no version.
 type Entry struct {
 	Object  Object
 	Current Version
 }
 
-// Lookup is the question that references ask. Environment and scope are ids.
+// Lookup selects the objects that references may name. Project and Environments hold ids.
 type Lookup struct {
 	Kind         backend.Kind
 	Project      string
@@ -158,7 +161,7 @@ type Lookup struct {
 	Names        []string
 }
 
-// Filter selects objects; a field that is "" selects everything.
+// Filter selects objects. An empty field selects all of them.
 type Filter struct {
 	Kind        backend.Kind // required
 	Project     string
@@ -169,9 +172,9 @@ type Filter struct {
 	Type        string
 	Link        string
 
-	// AfterName and AfterID continue a listing behind that object.
+	// AfterName and AfterID continue a listing after the object with this name and id.
 	AfterName, AfterID string
-	Limit              int // 0 for no limit
+	Limit              int // 0 means no limit
 }
 
 // EnvironmentKey is the wrapped key of one (project, environment).
@@ -184,15 +187,15 @@ type EnvironmentKey struct {
 	CreatedAt   time.Time
 }
 
-// Token is a bearer token, known by its hash alone.
+// Token is a bearer token. Only its hash is stored.
 type Token struct {
 	ID          string
 	Name        string
 	Description string
 	Role        backend.Role
-	Hash        []byte // SHA-256 of the token
+	Hash        []byte // the SHA-256 of the token
 	CreatedAt   time.Time
-	ExpiresAt   time.Time // zero for never
+	ExpiresAt   time.Time // zero means never
 }
 
 // Record is one line of the audit log.
@@ -201,15 +204,15 @@ type Record struct {
 	Principal string
 	Role      backend.Role
 	Verb      string // "resolve", "reveal", "apply", "compare", "fingerprint"
-	Phase     string // "intent" before an apply, "outcome" after; "" otherwise
-	Code      string // "ok", or the error's code
-	Detail    []byte // JSON: ids and names, never values
+	Phase     string // "intent" before an apply, "outcome" after it, and "" for other verbs
+	Code      string // "ok", or the code of the error
+	Detail    []byte // JSON with ids and names, never values
 }
 
-// Remembered is the outcome of an idempotent call.
+// IdempotencyRecord is the outcome of an idempotent call.
 type IdempotencyRecord struct {
 	Key     string
-	Request []byte // hash of the request
-	Outcome []byte // the engine's, opaque here
+	Request []byte // a hash of the request
+	Outcome []byte // written and read by the engine only
 	At      time.Time
 }

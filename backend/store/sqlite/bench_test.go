@@ -16,7 +16,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
-// create makes a database for a test, in a folder of its own.
+// create creates a database in a temporary folder.
 func create(t testing.TB, options ...sqlite.Option) *sqlite.Store {
 	t.Helper()
 	s, err := sqlite.Create(t.Context(), filepath.Join(t.TempDir(), "pouncet.db"), options...)
@@ -31,15 +31,16 @@ func create(t testing.TB, options ...sqlite.Option) *sqlite.Store {
 	return s
 }
 
-// secret is a secret's row of the usual size.
+// secret returns a row of typical size.
 func secret(environment, name string) store.Object {
 	now := time.Now().UTC()
 	return store.Object{
 		Kind: backend.KindSecret, ID: uuid.Must(uuid.NewV7()).String(),
 		Project: "project", Environment: environment, Scope: backend.ProjectScope, Name: name,
 		Version: 1, Revision: 1, CreatedAt: now, UpdatedAt: now,
-		Attributes: []byte(`{"description":"the password of the reporting database","labels":{"team":"data"},"visibility":"masked"}`),
-		MAC:        make([]byte, 48),
+		Attributes: []byte(`{"description":"the password of the reporting database",` +
+			`"labels":{"team":"data"},"visibility":"masked"}`),
+		MAC: make([]byte, 48),
 	}
 }
 
@@ -49,7 +50,8 @@ func insert(ctx context.Context, tx store.Tx, o store.Object) error {
 		return err
 	}
 	return tx.InsertVersion(ctx, store.Version{
-		Object: o.ID, Version: 1, EnvironmentKey: uuid.NewString(), Sealed: make([]byte, 128), CreatedAt: o.CreatedAt, CreatedBy: "bench",
+		Object: o.ID, Version: 1, EnvironmentKey: uuid.NewString(), Sealed: make([]byte, 128),
+		CreatedAt: o.CreatedAt, CreatedBy: "bench",
 	})
 }
 
@@ -80,10 +82,10 @@ func BenchmarkLookup(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				err := s.View(b.Context(), func(tx store.Tx) error {
-					var found []store.Entry
-					err := tx.Lookup(b.Context(), l, func(e store.Entry) { found = append(found, e) })
-					if err == nil && len(found) != n {
-						b.Fatalf("found %d of %d", len(found), n)
+					var entries []store.Entry
+					err := tx.Lookup(b.Context(), l, func(e store.Entry) { entries = append(entries, e) })
+					if err == nil && len(entries) != n {
+						b.Fatalf("got %d of %d entries", len(entries), n)
 					}
 					return err
 				})
@@ -96,7 +98,7 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-// BenchmarkVersions asks for the versions of many objects by key.
+// BenchmarkVersions reads one version of each of many objects.
 func BenchmarkVersions(b *testing.B) {
 	s := create(b)
 	keys := make([]store.VersionKey, 10_000)
@@ -116,9 +118,9 @@ func BenchmarkVersions(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		err := s.View(b.Context(), func(tx store.Tx) error {
-			found, err := tx.Versions(b.Context(), keys)
-			if err == nil && len(found) != len(keys) {
-				b.Fatalf("found %d", len(found))
+			versions, err := tx.Versions(b.Context(), keys)
+			if err == nil && len(versions) != len(keys) {
+				b.Fatalf("got %d of %d versions", len(versions), len(keys))
 			}
 			return err
 		})
@@ -128,7 +130,7 @@ func BenchmarkVersions(b *testing.B) {
 	}
 }
 
-// BenchmarkPages lists 20,000 secrets in pages of the largest size.
+// BenchmarkPages lists 20,000 secrets in pages of the maximum size.
 func BenchmarkPages(b *testing.B) {
 	s := create(b)
 	err := s.Update(b.Context(), func(tx store.Tx) error {
@@ -159,7 +161,7 @@ func BenchmarkPages(b *testing.B) {
 	}
 }
 
-// BenchmarkCommit makes transactions that change one object, each durable.
+// BenchmarkCommit commits transactions that change one object.
 func BenchmarkCommit(b *testing.B) {
 	s := create(b)
 	o := secret("prod", "counter")
@@ -189,7 +191,7 @@ func BenchmarkAppendRecord(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
 }
 
-// BenchmarkInsert makes 1,000 secrets with their first versions in one transaction.
+// BenchmarkInsert inserts 1,000 secrets with their first versions in one transaction.
 func BenchmarkInsert(b *testing.B) {
 	s := create(b)
 	round := 0
@@ -209,7 +211,7 @@ func BenchmarkInsert(b *testing.B) {
 	}
 }
 
-// BenchmarkCount counts 20,000 secrets, as the check of a quota does.
+// BenchmarkCount counts 20,000 secrets, as the quota check does.
 func BenchmarkCount(b *testing.B) {
 	s := create(b)
 	err := s.Update(b.Context(), func(tx store.Tx) error {

@@ -15,11 +15,11 @@ import (
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
 )
 
-// errClosed is what a lane gives when the Store was closed.
+// errClosed is the error of a connPool after the Store was closed.
 var errClosed = errors.New("closed")
 
-// dsn is the address of a connection and its settings. There is deliberately
-// no journal_mode in it: it would change a file before we know whose it is.
+// dsn returns the address of a connection with its settings. It does not set journal_mode, because that would change a
+// file that may not be a Pouncet database.
 func dsn(path string, wait time.Duration, readOnly bool) string {
 	pragmas := []string{
 		fmt.Sprintf("busy_timeout(%d)", wait.Milliseconds()),
@@ -27,14 +27,14 @@ func dsn(path string, wait time.Duration, readOnly bool) string {
 		"foreign_keys(ON)",
 		"trusted_schema(OFF)",
 		"secure_delete(ON)",
-		"cache_size(-4000)",            // kibibytes
-		"journal_size_limit(16777216)", // bytes that an emptied log keeps
+		"cache_size(-4000)",            // in kibibytes
+		"journal_size_limit(16777216)", // the size in bytes of the log after a checkpoint
 	}
 	if readOnly {
 		pragmas = append(pragmas, "query_only(ON)")
 	}
 	settings := url.Values{
-		"mode":       {"rw"}, // never create
+		"mode":       {"rw"}, // do not create the file
 		"_pragma":    pragmas,
 		"_defensive": {"1"},
 		"_dqs":       {"0"},
@@ -42,45 +42,44 @@ func dsn(path string, wait time.Duration, readOnly bool) string {
 	}
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
-		slashed = "/" + slashed // a drive letter
+		slashed = "/" + slashed // the path starts with a drive letter
 	}
 	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: settings.Encode()}).String()
 }
 
-// lane lends a fixed number of connections, first come, first served. They are
-// opened when they are first needed.
-type lane struct {
+// connPool lends a fixed number of connections in the order of the requests. It opens a connection when it is first
+// needed.
+type connPool struct {
 	db     *sql.DB
-	idle   chan *conn // nil stands for one that is not open
+	idle   chan *conn // a nil element is a connection that is not open
 	closed chan struct{}
 }
 
-func newLane(dsn string, size int) *lane {
-	// The driver is registered by its import, so that Open has no error to give.
+func newConnPool(dsn string, size int) *connPool {
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
-		panic(err)
+		panic(err) // only if the driver is not registered, and the import registers it
 	}
-	// A lane keeps its connections itself: one that it gives up is to be closed.
+	// connPool keeps the idle connections, so sql.DB must not.
 	db.SetMaxIdleConns(-1)
-	l := &lane{db: db, idle: make(chan *conn, size), closed: make(chan struct{})}
+	p := &connPool{db: db, idle: make(chan *conn, size), closed: make(chan struct{})}
 	for range size {
-		l.idle <- nil
+		p.idle <- nil
 	}
-	return l
+	return p
 }
 
-// take borrows a connection and waits for one if need be.
-func (l *lane) take(ctx context.Context) (*conn, error) {
+// acquire returns a connection and waits until one is idle.
+func (p *connPool) acquire(ctx context.Context) (*conn, error) {
 	select {
-	case <-l.closed: // first, since select does not prefer
+	case <-p.closed: // checked first, because select chooses at random
 		return nil, errClosed
 	default:
 	}
 	var c *conn
 	select {
-	case c = <-l.idle:
-	case <-l.closed:
+	case c = <-p.idle:
+	case <-p.closed:
 		return nil, errClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
@@ -88,45 +87,44 @@ func (l *lane) take(ctx context.Context) (*conn, error) {
 	if c != nil {
 		return c, nil
 	}
-	opened, err := l.db.Conn(ctx)
+	opened, err := p.db.Conn(ctx)
 	if err != nil {
-		l.idle <- nil
+		p.idle <- nil
 		return nil, err
 	}
 	return &conn{c: opened, prepared: map[string]*sql.Stmt{}}, nil
 }
 
-// give hands a connection back. One that is not sound is closed, which also
-// rolls back what it was in the middle of.
-func (l *lane) give(c *conn, sound bool) {
-	if !sound {
-		_ = c.close() // the error that made it unsound is being reported
+// release returns a connection to the pool. It closes a connection that is not healthy, which also rolls back its
+// transaction.
+func (p *connPool) release(c *conn, healthy bool) {
+	if !healthy {
+		_ = c.close() // the caller reports the error that came before
 		c = nil
 	}
-	l.idle <- c
+	p.idle <- c
 }
 
-// close waits for all connections to come back and closes them. It is called once.
-func (l *lane) close() error {
-	close(l.closed)
+// close waits until all connections are released and closes them. Call it once.
+func (p *connPool) close() error {
+	close(p.closed)
 	var errs []error
-	for range cap(l.idle) {
-		if c := <-l.idle; c != nil {
+	for range cap(p.idle) {
+		if c := <-p.idle; c != nil {
 			errs = append(errs, c.close())
 		}
 	}
-	return errors.Join(append(errs, l.db.Close())...)
+	return errors.Join(append(errs, p.db.Close())...)
 }
 
-// conn is one connection with its prepared statements, used by one at a time.
+// conn is a connection with its prepared statements. One goroutine uses it at a time.
 type conn struct {
 	c        *sql.Conn
 	prepared map[string]*sql.Stmt
 }
 
-// prepare returns the statement of this text, prepared once per connection.
-// The texts are few: those of this package, and one for each combination of
-// filters that was ever asked for.
+// prepare returns a prepared statement and keeps it for the life of the connection. There are few different statements:
+// the fixed ones of this package, and one for each combination of filters.
 func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	if st, ok := c.prepared[text]; ok {
 		return st, nil
@@ -139,15 +137,14 @@ func (c *conn) prepare(ctx context.Context, text string) (*sql.Stmt, error) {
 	return st, nil
 }
 
-// exec runs a statement to its end whatever becomes of ctx. An interrupted
-// BEGIN or COMMIT may have happened all the same, and an interrupted write
-// rolls back the whole transaction.
+// exec runs a statement to its end and ignores the cancellation of ctx. An interrupted BEGIN or COMMIT may still take
+// effect, and an interrupted write rolls back the whole transaction.
 func (c *conn) exec(ctx context.Context, text string, args ...any) error {
 	_, err := c.execCount(ctx, text, args...)
 	return err
 }
 
-// execCount is exec, and tells how many rows it changed.
+// execCount does the same as exec and returns the number of changed rows.
 func (c *conn) execCount(ctx context.Context, text string, args ...any) (int64, error) {
 	ctx = context.WithoutCancel(ctx)
 	st, err := c.prepare(ctx, text)
@@ -161,8 +158,8 @@ func (c *conn) execCount(ctx context.Context, text string, args ...any) (int64, 
 	return result.RowsAffected()
 }
 
-// one reads the single row that a query has.
-func (c *conn) one(ctx context.Context, text string, dest ...any) error {
+// queryRow reads the only row of a query.
+func (c *conn) queryRow(ctx context.Context, text string, dest ...any) error {
 	return c.c.QueryRowContext(ctx, text).Scan(dest...)
 }
 

@@ -8,22 +8,21 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/google/uuid"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 )
 
-// Create makes a new database at path, readable by its owner alone, and opens
-// it. ErrExists when there is a file already; of several that create at once,
-// one wins. The folder must be there.
+// Create creates a database at path, with mode 0600, and opens it. The folder must exist. ErrExists means that the file
+// exists; of several concurrent calls, one succeeds.
 func Create(ctx context.Context, path string, options ...Option) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the path of the database: %w", err)
+		return nil, absolutePathError(path, err)
 	}
-	if err := vacant(path); err != nil {
+	if err := checkAbsent(path); err != nil {
 		return nil, err
 	}
 	if err := build(ctx, path, options); err != nil {
@@ -32,86 +31,85 @@ func Create(ctx context.Context, path string, options ...Option) (*Store, error)
 	return Open(ctx, path, options...)
 }
 
-// vacant makes sure that nothing is at path. The log of a database that was
-// removed without it would be replayed into the new one.
-func vacant(path string) error {
+// checkAbsent returns an error if the file or its log exists. SQLite would replay the log of a removed database into
+// the new one.
+func checkAbsent(path string) error {
 	for _, suffix := range []string{"", "-wal", "-journal"} {
 		_, err := os.Lstat(path + suffix)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
-			return refused("creating", path, err)
+			return fileError("creating", path, err)
 		case suffix == "":
-			return taken(path)
+			return existsError(path)
 		default:
-			return backend.Errorf(backend.CodeExists, "%s is left over from a database that is gone", path+suffix).
-				WithHint("put the database back beside it, or remove it")
+			return backend.Errorf(backend.CodeExists, "%s exists, but its database %s does not", path+suffix, path).
+				WithHint("restore the database, or remove the file")
 		}
 	}
 	return nil
 }
 
-func taken(path string) error {
-	return backend.Errorf(backend.CodeExists, "there is a file already at %s", path).
+func existsError(path string) error {
+	return backend.Errorf(backend.CodeExists, "file %s already exists", path).
 		WithHint("open it, or choose another path")
 }
 
-// build makes the database under another name and gives it its own when it is
-// complete and on the disk: a process that dies in between leaves
-// nothing at path, and nobody ever opens half a database.
+// build creates the database under another name, syncs it, and then gives it its final name. So no process ever opens
+// an incomplete database, also if this one is killed.
 func build(ctx context.Context, path string, options []Option) error {
 	dir := filepath.Dir(path)
 	draft, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.new") // mode 0600
 	if err != nil {
-		return refused("creating", path, err)
+		return fileError("creating", path, err)
 	}
 	name := draft.Name()
 	defer removeDraft(name)
 	if err := draft.Close(); err != nil {
-		return refused("creating", path, err)
+		return fileError("creating", path, err)
 	}
-	if err := fill(ctx, name, path, options); err != nil {
+	if err := writeDraft(ctx, name, path, options); err != nil {
 		return err
 	}
-	if err := syncFile(name); err != nil {
-		return refused("creating", path, err)
+	if err := durable.SyncFile(name); err != nil {
+		return fileError("creating", path, err)
 	}
-	// A hard link, unlike a rename, does not replace what is there.
+	// A hard link, unlike a rename, does not replace an existing file.
 	if err := os.Link(name, path); errors.Is(err, fs.ErrExist) {
-		return taken(path)
+		return existsError(path)
 	} else if err != nil {
-		return refused("creating", path, err)
+		return fileError("creating", path, err)
 	}
 	removeDraft(name)
-	if err := syncDir(dir); err != nil {
-		return refused("creating", path, err)
+	if err := durable.SyncDir(dir); err != nil {
+		return fileError("creating", path, err)
 	}
 	return nil
 }
 
-// fill writes the schema, the application id and the deployment id into the
-// draft, and leaves it closed and in WAL mode.
-func fill(ctx context.Context, draft, path string, options []Option) error {
+// writeDraft writes the schema, the application id and the deployment id into the draft. It leaves the draft closed and
+// in WAL mode.
+func writeDraft(ctx context.Context, draft, path string, options []Option) error {
 	s, err := newStore(draft, options)
 	if err != nil {
 		return err
 	}
-	s.path = path // errors speak of what is being made
-	if err := s.found(ctx); err != nil {
-		_ = s.Close() // it is removed in any case
+	s.path = path // for error messages
+	if err := s.writeInitial(ctx); err != nil {
+		_ = s.Close() // the caller removes the draft
 		return err
 	}
-	return s.Close() // which moves the log into the file
+	return s.Close() // moves the log into the file
 }
 
-// found writes the first content of a new database.
-func (s *Store) found(ctx context.Context) error {
-	c, err := s.writer.take(ctx)
+// writeInitial writes the first content of a new database.
+func (s *Store) writeInitial(ctx context.Context) error {
+	c, err := s.writer.acquire(ctx)
 	if err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
-	sound := false
-	defer func() { s.writer.give(c, sound) }()
+	healthy := false
+	defer func() { s.writer.release(c, healthy) }()
 	id, err := uuid.NewV7()
 	if err != nil {
 		return backend.Errorf(backend.CodeInternal, "making a deployment id: %w", err)
@@ -121,38 +119,16 @@ func (s *Store) found(ctx context.Context) error {
 		return err
 	}
 	if err := c.exec(ctx, "PRAGMA journal_mode = WAL"); err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
-	sound = true
+	healthy = true
 	return nil
 }
 
-// removeDraft removes a draft and whatever SQLite put beside it. One that stays
-// behind does no harm, and so is no reason to fail.
+// removeDraft removes a draft and the files that SQLite created beside it. It ignores errors, because a draft that is
+// left does no harm.
 func removeDraft(name string) {
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		_ = os.Remove(name + suffix)
 	}
-}
-
-// syncFile makes sure that a file's content is on the disk.
-func syncFile(name string) error {
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// syncDir makes sure that a folder's entries are on the disk. Windows has no
-// such call and needs none.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

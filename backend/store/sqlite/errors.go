@@ -6,7 +6,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io/fs"
 
 	driver "modernc.org/sqlite"
@@ -15,8 +14,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// resultCode is SQLite's extended result code of an error, 0 if it has none.
-// Its low byte is the primary code.
+// resultCode returns the extended result code of an SQLite error, or 0 for other errors. The low byte is the primary
+// code.
 func resultCode(err error) int {
 	var e *driver.Error
 	if errors.As(err, &e) {
@@ -25,15 +24,14 @@ func resultCode(err error) int {
 	return 0
 }
 
-// isBusy reports whether somebody else holds the database.
+// isBusy reports whether another process has locked the database.
 func isBusy(err error) bool {
 	primary := resultCode(err) & 0xff
 	return primary == lib.SQLITE_BUSY || primary == lib.SQLITE_LOCKED
 }
 
-// fail makes a *backend.Error of what the driver gave. An error that is one
-// already stays as it is.
-func (s *Store) fail(err error) error {
+// translate turns an error of the driver into a *backend.Error. It returns a *backend.Error unchanged.
+func (s *Store) translate(err error) error {
 	var known *backend.Error
 	switch {
 	case err == nil:
@@ -43,82 +41,88 @@ func (s *Store) fail(err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return backend.Errorf(backend.CodeUnavailable, "waiting for database %s: %w", s.path, err)
 	case errors.Is(err, errClosed), errors.Is(err, sql.ErrConnDone):
-		return &backend.Error{Code: backend.CodeUnavailable, Message: fmt.Sprintf("database %s is closed", s.path), Err: err}
+		e := backend.Errorf(backend.CodeUnavailable, "database %s is closed", s.path)
+		e.Err = err
+		return e
 	}
 	out := s.classify(resultCode(err), err)
 	out.Err = err
 	return out
 }
 
-// classify is the one table from SQLite's result codes to ours.
+// classify maps the result codes of SQLite to errors.
 func (s *Store) classify(code int, cause error) *backend.Error {
 	switch code {
 	case lib.SQLITE_CONSTRAINT_UNIQUE, lib.SQLITE_CONSTRAINT_PRIMARYKEY, lib.SQLITE_CONSTRAINT_ROWID:
-		return backend.Errorf(backend.CodeExists, "database %s holds that already", s.path)
+		return backend.Errorf(backend.CodeExists, "the row already exists in database %s", s.path)
 	case lib.SQLITE_READONLY_DBMOVED:
-		return s.moved()
-	case lib.SQLITE_IOERR_SHMSIZE: // the index of the log could not grow
-		return s.full()
+		return s.movedError()
+	case lib.SQLITE_IOERR_SHMSIZE: // the index of the log cannot grow
+		return s.fullError()
 	case lib.SQLITE_IOERR_CORRUPTFS:
-		return s.corrupt("the file system under database %s is damaged", s.path)
+		return s.corruptError("the file system under database %s is damaged", s.path)
 	case lib.SQLITE_IOERR_NOMEM:
-		return s.noMemory()
+		return s.memoryError()
 	}
 	switch code & 0xff {
 	case lib.SQLITE_BUSY, lib.SQLITE_LOCKED:
-		return backend.Errorf(backend.CodeUnavailable, "database %s is locked by another process (waited %s)", s.path, s.wait).
-			WithHint("try again, or end the process that holds it")
+		return backend.Errorf(backend.CodeUnavailable, "database %s is locked by another process (waited %s)",
+			s.path, s.busyTimeout).WithHint("try again, or end the other process")
 	case lib.SQLITE_FULL:
-		return s.full()
+		return s.fullError()
 	case lib.SQLITE_CORRUPT:
-		return s.corrupt("database %s is damaged", s.path)
+		return s.corruptError("database %s is damaged", s.path)
 	case lib.SQLITE_NOTADB:
-		return s.corrupt("%s is damaged or not a database", s.path)
+		return s.corruptError("%s is damaged or is not a database", s.path)
 	case lib.SQLITE_READONLY, lib.SQLITE_PERM, lib.SQLITE_AUTH:
-		return backend.Errorf(backend.CodeDenied, "database %s may not be written to", s.path).
-			WithHint("this user needs to write to the file and to its folder")
+		return backend.Errorf(backend.CodeDenied, "this user may not write to database %s", s.path).
+			WithHint("let this user write to the file and its folder")
 	case lib.SQLITE_CANTOPEN:
 		return backend.Errorf(backend.CodeUnavailable, "database %s cannot be opened", s.path).
-			WithHint("this user needs to read and write the file and its folder, and the process to have file descriptors left")
+			WithHint("let this user read and write the file and its folder, and check the limit of open files")
 	case lib.SQLITE_IOERR:
-		return backend.Errorf(backend.CodeUnavailable, "the disk under database %s reports an error (SQLite code %d)", s.path, code).
-			WithHint("look at the system's log, the disk and the user's disk quota")
+		return backend.Errorf(backend.CodeUnavailable, "the disk of database %s reports an error (SQLite code %d)",
+			s.path, code).WithHint("check the log of the system, the disk and the user's disk quota")
 	case lib.SQLITE_NOMEM:
-		return s.noMemory()
+		return s.memoryError()
 	case lib.SQLITE_TOOBIG:
-		return backend.Errorf(backend.CodeTooLarge, "that is too large for a row of database %s", s.path)
+		return backend.Errorf(backend.CodeTooLarge, "the row is too large for database %s", s.path)
 	case lib.SQLITE_INTERRUPT:
 		return backend.Errorf(backend.CodeUnavailable, "a statement on database %s was interrupted", s.path)
 	}
-	// The driver's texts name tables and columns, never what is in them.
+	// The texts of the driver hold names of tables and columns, but no content.
 	return backend.Errorf(backend.CodeInternal, "database %s: %w", s.path, cause)
 }
 
-// refused is an error of the file system.
-func refused(doing, path string, err error) error {
+// fileError makes the error of a failed file operation.
+func fileError(doing, path string, err error) error {
 	code := backend.CodeUnavailable
 	if errors.Is(err, fs.ErrPermission) {
 		code = backend.CodeDenied
 	}
 	return backend.Errorf(code, "%s database %s: %w", doing, path, err).
-		WithHint("the folder must exist, be on a local file system, and let this user read and write")
+		WithHint("use a folder that exists, is on a local file system, and lets this user read and write")
 }
 
-func (s *Store) full() *backend.Error {
+func absolutePathError(path string, err error) error {
+	return backend.Errorf(backend.CodeInvalid, "making path %s absolute: %w", backend.Quote(path), err)
+}
+
+func (s *Store) fullError() *backend.Error {
 	return backend.Errorf(backend.CodeStorageFull, "the disk of database %s is full; nothing was changed", s.path).
 		WithHint("free some space and try again")
 }
 
-func (s *Store) noMemory() *backend.Error {
-	return backend.Errorf(backend.CodeUnavailable, "there is not enough memory for database %s", s.path)
+func (s *Store) memoryError() *backend.Error {
+	return backend.Errorf(backend.CodeUnavailable, "database %s needs more memory than is available", s.path)
 }
 
-func (s *Store) corrupt(format string, args ...any) *backend.Error {
+func (s *Store) corruptError(format string, args ...any) *backend.Error {
 	return backend.Errorf(backend.CodeCorrupt, format, args...).
-		WithHint("restore it from a backup; keep the damaged file and its -wal for an examination")
+		WithHint("restore it from a backup; keep the damaged file and its -wal file for an examination")
 }
 
-func (s *Store) moved() *backend.Error {
+func (s *Store) movedError() *backend.Error {
 	return backend.Errorf(backend.CodeUnavailable, "database %s was removed or replaced while it was open", s.path).
-		WithHint("put it back, and restart what has it open")
+		WithHint("restore it, and restart the processes that use it")
 }

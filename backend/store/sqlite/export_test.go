@@ -8,39 +8,38 @@ import (
 	"io/fs"
 )
 
-// WithMigrations replaces the steps of the schema.
+// WithMigrations replaces the migrations.
 func WithMigrations(steps fs.FS) Option { return func(s *Store) { s.migrations = steps } }
 
-// Migrations are the real steps.
+// Migrations holds the real migrations.
 var Migrations fs.FS = migrations
 
-// LimitPages makes the database full once it has this many pages more than
-// now, until the connection is opened again.
+// LimitPages limits the database to more pages than it has now, until the connection is opened again.
 func LimitPages(ctx context.Context, s *Store, more int) error {
-	c, err := s.writer.take(ctx)
+	c, err := s.writer.acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer s.writer.give(c, true)
+	defer s.writer.release(c, true)
 	var pages int
-	if err := c.one(ctx, "PRAGMA page_count", &pages); err != nil {
+	if err := c.queryRow(ctx, "PRAGMA page_count", &pages); err != nil {
 		return err
 	}
 	return c.exec(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages+more))
 }
 
-// Pragma is a setting of the connection that writes, and of one that reads.
+// Pragma returns a setting of the writing connection and of a reading one.
 func Pragma(ctx context.Context, s *Store, name string) (writer, reader string, err error) {
 	for _, from := range []struct {
-		lane *lane
+		pool *connPool
 		to   *string
 	}{{s.writer, &writer}, {s.readers, &reader}} {
-		c, err := from.lane.take(ctx)
+		c, err := from.pool.acquire(ctx)
 		if err != nil {
 			return "", "", err
 		}
-		err = c.one(ctx, "PRAGMA "+name, from.to)
-		from.lane.give(c, true)
+		err = c.queryRow(ctx, "PRAGMA "+name, from.to)
+		from.pool.release(c, true)
 		if err != nil {
 			return "", "", err
 		}
@@ -48,5 +47,5 @@ func Pragma(ctx context.Context, s *Store, name string) (writer, reader string, 
 	return writer, reader, nil
 }
 
-// Classify is what a result code of SQLite becomes.
+// Classify returns the error for a result code of SQLite.
 func (s *Store) Classify(code int, cause error) error { return s.classify(code, cause) }

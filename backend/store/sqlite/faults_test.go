@@ -19,10 +19,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
-// tooMuch inserts until something breaks.
-func tooMuch(ctx context.Context, tx store.Tx) error {
+// insertUntilError inserts secrets until an error occurs.
+func insertUntilError(ctx context.Context, tx store.Tx) error {
 	for i := range 100_000 {
-		if err := insert(ctx, tx, secret("prod", fmt.Sprintf("much_%d", i))); err != nil {
+		if err := insert(ctx, tx, secret("prod", fmt.Sprintf("name_%d", i))); err != nil {
 			return err
 		}
 	}
@@ -37,43 +37,42 @@ func TestFullDatabase(t *testing.T) {
 	if err := sqlite.LimitPages(t.Context(), s, 5); err != nil {
 		t.Fatal(err)
 	}
-	err := s.Update(t.Context(), func(tx store.Tx) error { return tooMuch(t.Context(), tx) })
+	err := s.Update(t.Context(), func(tx store.Tx) error { return insertUntilError(t.Context(), tx) })
 	wantError(t, err, backend.ErrStorageFull, s.Path())
-	wantSound(t, s, 1)
+	wantIntact(t, s, 1)
 	if err := add(t.Context(), s, "after"); err != nil {
-		t.Errorf("once there is space again: %v", err)
+		t.Errorf("with free space again: %v", err)
 	}
-	wantSound(t, s, 2)
+	wantIntact(t, s, 2)
 }
 
-// SQLite rolls back on its own when the database is full. A caller that goes
-// on regardless must not write outside of the transaction.
-func TestErrorThatTheCallerIgnores(t *testing.T) {
+// SQLite rolls back when the database is full. Later statements must not commit on their own.
+func TestTransactionRefusesStatementsAfterARollback(t *testing.T) {
 	s := create(t)
 	if err := sqlite.LimitPages(t.Context(), s, 5); err != nil {
 		t.Fatal(err)
 	}
 	err := s.Update(t.Context(), func(tx store.Tx) error {
-		if err := tooMuch(t.Context(), tx); err == nil {
-			t.Error("nothing broke")
+		if err := insertUntilError(t.Context(), tx); err == nil {
+			t.Error("the database did not become full")
 		}
 		if err := tx.InsertToken(t.Context(), store.Token{ID: "late"}); !errors.Is(err, backend.ErrStorageFull) {
-			t.Errorf("a statement afterwards gives %v, want the error that broke it", err)
+			t.Errorf("a later statement returns %v, want ErrStorageFull", err)
 		}
 		return nil
 	})
 	wantError(t, err, backend.ErrStorageFull, s.Path())
-	wantSound(t, s, 0)
+	wantIntact(t, s, 0)
 	_ = s.View(t.Context(), func(tx store.Tx) error {
 		if tokens, err := tx.Tokens(t.Context()); err != nil || len(tokens) != 0 {
-			t.Errorf("the late write is there: %v (%v)", tokens, err)
+			t.Errorf("the database has the tokens %v (%v), want none", tokens, err)
 		}
 		return nil
 	})
 }
 
-// An expected refusal, in contrast, undoes its own statement only.
-func TestRefusalLeavesTheTransactionUsable(t *testing.T) {
+// A violated constraint undoes only its own statement.
+func TestTransactionContinuesAfterAViolatedConstraint(t *testing.T) {
 	s := create(t)
 	err := s.Update(t.Context(), func(tx store.Tx) error {
 		o := secret("prod", "a")
@@ -81,22 +80,22 @@ func TestRefusalLeavesTheTransactionUsable(t *testing.T) {
 			return err
 		}
 		if err := tx.InsertObject(t.Context(), o); !errors.Is(err, backend.ErrExists) {
-			t.Errorf("a second one gives %v", err)
+			t.Errorf("inserting the object again returns %v, want ErrExists", err)
 		}
 		if err := tx.DeleteObject(t.Context(), "absent"); !errors.Is(err, backend.ErrNotFound) {
-			t.Errorf("deleting what is absent gives %v", err)
+			t.Errorf("deleting a missing object returns %v, want ErrNotFound", err)
 		}
 		return insert(t.Context(), tx, secret("prod", "b"))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantSound(t, s, 2)
+	wantIntact(t, s, 2)
 }
 
-// The same on a file system that really is full, where the log is what cannot grow.
+// On a full file system the log cannot grow.
 func TestFullDisk(t *testing.T) {
-	dir, remount := tmpfs(t, "size=1m")
+	dir, remount := mountTmpfs(t, "size=1m")
 	s, err := sqlite.Create(t.Context(), filepath.Join(dir, "pouncet.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -115,16 +114,16 @@ func TestFullDisk(t *testing.T) {
 	wantError(t, err, backend.ErrStorageFull, s.Path())
 	err = s.AppendRecord(t.Context(), store.Record{Detail: make([]byte, 1<<20)})
 	wantError(t, err, backend.ErrStorageFull, s.Path())
-	wantSound(t, s, acknowledged)
+	wantIntact(t, s, acknowledged)
 
 	remount("size=8m")
 	if err := add(t.Context(), s, "after"); err != nil {
-		t.Errorf("once there is space again: %v", err)
+		t.Errorf("with free space again: %v", err)
 	}
-	wantSound(t, s, acknowledged+1)
+	wantIntact(t, s, acknowledged+1)
 
-	// A new database does not fit on a full disk and leaves nothing behind.
-	small, _ := tmpfs(t, "size=16k")
+	// Create on a full disk leaves no file.
+	small, _ := mountTmpfs(t, "size=16k")
 	path := filepath.Join(small, "pouncet.db")
 	_, err = sqlite.Create(t.Context(), path)
 	wantError(t, err, backend.ErrStorageFull, path)
@@ -132,7 +131,7 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestReadOnlyDisk(t *testing.T) {
-	dir, remount := tmpfs(t, "size=8m")
+	dir, remount := mountTmpfs(t, "size=8m")
 	path := filepath.Join(dir, "pouncet.db")
 	s, err := sqlite.Create(t.Context(), path)
 	if err != nil {
@@ -147,14 +146,14 @@ func TestReadOnlyDisk(t *testing.T) {
 		_ = s.Close()
 	}
 	if !errors.Is(err, backend.ErrDenied) && !errors.Is(err, backend.ErrUnavailable) {
-		t.Errorf("opening on a read-only disk gives %v", err)
+		t.Errorf("opening on a read-only disk returns %v", err)
 	}
 	if e := backend.AsError(err); !strings.Contains(e.Message, path) || !strings.Contains(e.Hint, "write") {
-		t.Errorf("the error %q (hint %q) does not say what is missing", e.Message, e.Hint)
+		t.Errorf("error %q (hint %q) does not name the path and the missing permission", e.Message, e.Hint)
 	}
 }
 
-func TestLocked(t *testing.T) {
+func TestLockedDatabase(t *testing.T) {
 	const wait = 150 * time.Millisecond
 	s := create(t, sqlite.WithBusyTimeout(wait))
 	if err := add(t.Context(), s, "a"); err != nil {
@@ -170,11 +169,11 @@ func TestLocked(t *testing.T) {
 	}
 	wantError(t, s.AppendRecord(t.Context(), store.Record{}), backend.ErrUnavailable, s.Path())
 	if got := count(t, s); got != 1 {
-		t.Errorf("a reader counts %d while it is locked, want 1", got)
+		t.Errorf("a reader of the locked database counts %d, want 1", got)
 	}
 	again, err := sqlite.Open(t.Context(), s.Path(), sqlite.WithBusyTimeout(wait))
 	if err != nil {
-		t.Fatalf("opening while it is locked: %v", err)
+		t.Fatalf("opening the locked database: %v", err)
 	}
 	if err := again.Close(); err != nil {
 		t.Error(err)
@@ -182,9 +181,9 @@ func TestLocked(t *testing.T) {
 
 	mustExec(t, other, "COMMIT")
 	if err := add(t.Context(), s, "b"); err != nil {
-		t.Errorf("once it is free: %v", err)
+		t.Errorf("after the lock was released: %v", err)
 	}
-	wantSound(t, s, 2)
+	wantIntact(t, s, 2)
 }
 
 func TestOpenWaitsForExclusiveLock(t *testing.T) {
@@ -210,16 +209,16 @@ func TestOpenWaitsForExclusiveLock(t *testing.T) {
 		}
 		opened <- err
 	}()
-	time.Sleep(250 * time.Millisecond) // let it be refused a few times; it holds either way
+	time.Sleep(250 * time.Millisecond) // lets Open retry a few times; the test is correct without it
 	if err := other.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := <-opened; err != nil {
-		t.Errorf("the lock was released, but: %v", err)
+		t.Errorf("after the lock was released: %v", err)
 	}
 }
 
-func TestLockedWaitEndsEarly(t *testing.T) {
+func TestWaitForALockEndsWithTheContextOrTheLock(t *testing.T) {
 	s := create(t, sqlite.WithBusyTimeout(time.Hour))
 	other := raw(t, s.Path())
 	mustExec(t, other, "BEGIN IMMEDIATE")
@@ -227,31 +226,31 @@ func TestLockedWaitEndsEarly(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	if err := add(ctx, s, "a"); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("waiting beyond the deadline gives %v", err)
+		t.Errorf("waiting beyond the deadline returns %v", err)
 	}
 
 	done := make(chan error)
 	go func() { done <- add(t.Context(), s, "a") }()
-	time.Sleep(20 * time.Millisecond) // let it begin to wait; it holds either way
+	time.Sleep(20 * time.Millisecond) // lets Update begin to wait; the test is correct without it
 	mustExec(t, other, "ROLLBACK")
 	if err := <-done; err != nil {
-		t.Errorf("the lock was released, but: %v", err)
+		t.Errorf("after the lock was released: %v", err)
 	}
-	wantSound(t, s, 1)
+	wantIntact(t, s, 1)
 }
 
-func TestDamaged(t *testing.T) {
+func TestDamagedDatabase(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		damage func(content []byte) []byte
-		opens  bool // the header is whole, so that only Check is sure to notice
+		opens  bool // the header is intact, so that only Check is sure to notice
 	}{
-		{"the header is overwritten", func(b []byte) []byte { copy(b, "garbage garbage garbage garbage"); return b }, false},
-		{"the page size is nonsense", func(b []byte) []byte { b[16], b[17] = 0x12, 0x34; return b }, false},
-		{"the schema is overwritten", func(b []byte) []byte { scribble(b[100:4096]); return b }, false},
-		{"the middle is overwritten", func(b []byte) []byte { scribble(b[len(b)/2:]); return b }, true},
-		{"the deployment id is gone", nil, false},
-		{"the end is cut off", func(b []byte) []byte { return b[:len(b)/2] }, true},
+		{"overwritten header", func(b []byte) []byte { copy(b, "garbage garbage garbage garbage"); return b }, false},
+		{"invalid page size", func(b []byte) []byte { b[16], b[17] = 0x12, 0x34; return b }, false},
+		{"overwritten schema", func(b []byte) []byte { overwrite(b[100:4096]); return b }, false},
+		{"overwritten middle", func(b []byte) []byte { overwrite(b[len(b)/2:]); return b }, true},
+		{"missing deployment id", nil, false},
+		{"truncated file", func(b []byte) []byte { return b[:len(b)/2] }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "pouncet.db")
@@ -284,14 +283,14 @@ func TestDamaged(t *testing.T) {
 			}
 			defer s.Close()
 			if !c.opens {
-				t.Error("it opens")
+				t.Error("Open returned no error")
 			}
 			wantError(t, s.Check(t.Context()), backend.ErrCorrupt, path)
 		})
 	}
 }
 
-func scribble(b []byte) {
+func overwrite(b []byte) {
 	for i := range b {
 		b[i] = byte(i*7 + 13)
 	}
@@ -346,14 +345,13 @@ func TestClassify(t *testing.T) {
 	} {
 		err := s.Classify(code, errors.New("cause"))
 		if !errors.Is(err, want) || !strings.Contains(err.Error(), s.Path()) {
-			t.Errorf("code %d becomes %v, want the code %s", code, err, backend.AsError(want).Code)
+			t.Errorf("code %d gives %v, want code %s", code, err, backend.AsError(want).Code)
 		}
 	}
 }
 
-// wantSound makes sure that a database is sound and holds that many secrets,
-// each with its version.
-func wantSound(t *testing.T, s store.Store, secrets int) {
+// wantIntact checks that a database is undamaged and holds this number of secrets, each with its version.
+func wantIntact(t *testing.T, s store.Store, secrets int) {
 	t.Helper()
 	if err := s.Check(t.Context()); err != nil {
 		t.Errorf("Check: %v", err)
@@ -369,7 +367,7 @@ func wantSound(t *testing.T, s store.Store, secrets int) {
 		}
 		versions, err := tx.Versions(t.Context(), keys)
 		if len(objects) != secrets || len(versions) != secrets {
-			t.Errorf("there are %d secrets with %d versions, want %d", len(objects), len(versions), secrets)
+			t.Errorf("the database has %d secrets and %d versions, want %d", len(objects), len(versions), secrets)
 		}
 		return err
 	})

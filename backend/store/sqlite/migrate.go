@@ -11,35 +11,33 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// migrations are the steps from an empty file to the current schema, in order
-// of their names. A step that was released is never changed again. Their
-// number is the schema's version, kept in SQLite's user_version.
+// migrations holds the steps from an empty file to the current schema, in the order of their names. The statements of a
+// released step never change. The number of steps is the version of the schema; SQLite's user_version stores it.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// applicationID marks the file as Pouncet's, in the header that every SQLite
-// file has: "Poun" in ASCII.
+// applicationID marks a file as a Pouncet database, in the header of the SQLite file. It is "Poun" in ASCII.
 const applicationID = 0x506f756e
 
 var setApplicationID = fmt.Sprintf("PRAGMA application_id = %d", applicationID)
 
-// statement is one more thing to do in the transaction of the first migration.
+// statement is an SQL statement with its arguments.
 type statement struct {
 	text string
 	args []any
 }
 
-// identify makes sure that the file is a Pouncet database of a version that
-// this program knows, without changing it.
-func (s *Store) identify(ctx context.Context, c *conn) error {
+// checkIdentity returns an error if the file is not a Pouncet database, or has a newer schema than this program. It
+// does not change the file.
+func (s *Store) checkIdentity(ctx context.Context, c *conn) error {
 	var id int64
-	if err := c.one(ctx, "PRAGMA application_id", &id); err != nil {
-		return s.fail(err)
+	if err := c.queryRow(ctx, "PRAGMA application_id", &id); err != nil {
+		return s.translate(err)
 	}
 	if id != applicationID {
 		return backend.Errorf(backend.CodeInvalid, "%s is not a Pouncet database", s.path).
-			WithHint("check the path")
+			WithHint("correct the path")
 	}
 	steps, err := s.steps()
 	if err != nil {
@@ -50,15 +48,15 @@ func (s *Store) identify(ctx context.Context, c *conn) error {
 		return err
 	}
 	if version > len(steps) {
-		return backend.Errorf(backend.CodeInvalid, "database %s was made by a newer version of pouncet (schema %d, this one knows %d)",
+		return backend.Errorf(backend.CodeInvalid,
+			"database %s was written by a newer version of pouncet (schema %d, this version supports %d)",
 			s.path, version, len(steps)).WithHint("upgrade pouncet")
 	}
 	return nil
 }
 
-// migrate takes the steps that are missing, each in a transaction of its own,
-// and what else is to be done in the transaction of the first. The
-// version is read again within: another process may be migrating too.
+// migrate runs the missing steps, each in its own transaction. It runs the statements in first in the transaction of
+// the first step.
 func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error {
 	steps, err := s.steps()
 	if err != nil {
@@ -78,6 +76,8 @@ func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error 
 	}
 }
 
+// step runs the next step. It reads the version again in its transaction, because another process may migrate at the
+// same time.
 func (s *Store) step(ctx context.Context, c *conn, steps []string, first []statement) error {
 	if err := s.begin(ctx, c); err != nil {
 		return err
@@ -92,23 +92,23 @@ func (s *Store) step(ctx context.Context, c *conn, steps []string, first []state
 			todo = append(todo, first...)
 		}
 		for _, st := range todo {
-			// Not prepared: a step is a script, and is run once.
+			// Not prepared, because a step has several statements and runs once.
 			if _, err := c.c.ExecContext(ctx, st.text, st.args...); err != nil {
-				return s.fail(fmt.Errorf("migrating to schema %d: %w", version+1, err))
+				return s.translate(fmt.Errorf("migrating to schema %d: %w", version+1, err))
 			}
 		}
 	}
 	// On an error the caller closes the connection, which rolls back.
 	if err := c.exec(ctx, "COMMIT"); err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
 	return nil
 }
 
 func (s *Store) schemaVersion(ctx context.Context, c *conn) (int, error) {
 	var v int
-	if err := c.one(ctx, "PRAGMA user_version", &v); err != nil {
-		return 0, s.fail(err)
+	if err := c.queryRow(ctx, "PRAGMA user_version", &v); err != nil {
+		return 0, s.translate(err)
 	}
 	return v, nil
 }

@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// tmpfs mounts a file system of its own and returns its folder, and a func
-// that mounts it again with other options.
-func tmpfs(t *testing.T, options string) (string, func(options string)) {
+// mountTmpfs mounts a new file system. It returns its folder and a func that mounts it again with other options.
+func mountTmpfs(t *testing.T, options string) (string, func(options string)) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("mounting a file system needs root")

@@ -6,8 +6,8 @@ package sqlite_test
 
 import "testing"
 
-// tmpfs is there on Linux only.
-func tmpfs(t *testing.T, _ string) (string, func(string)) {
+// mountTmpfs skips the test, because it works on Linux only.
+func mountTmpfs(t *testing.T, _ string) (string, func(string)) {
 	t.Helper()
 	t.Skip("mounting a file system is tested on Linux only")
 	return "", nil

@@ -23,23 +23,23 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
-// wantError compares an error's code, and makes sure that it is a
-// *backend.Error that says the path and a way out.
+// wantError checks that an error is a *backend.Error with the code of want, that it names the path, and that it has a
+// hint.
 func wantError(t *testing.T, err, want error, path string) {
 	t.Helper()
 	if !errors.Is(err, want) {
-		t.Fatalf("the error is %v, want the code %s", err, backend.AsError(want).Code)
+		t.Fatalf("got error %v, want code %s", err, backend.AsError(want).Code)
 	}
 	e, ok := err.(*backend.Error)
 	if !ok {
 		t.Fatalf("the error is a %T, want a *backend.Error", err)
 	}
 	if !strings.Contains(e.Message, path) || e.Hint == "" {
-		t.Errorf("the error %q (hint %q) does not say the path, or no way out", e.Message, e.Hint)
+		t.Errorf("error %q (hint %q) does not name the path, or has no hint", e.Message, e.Hint)
 	}
 }
 
-// raw opens a database without the package under test.
+// raw opens a database with database/sql.
 func raw(t testing.TB, path string) *sql.DB {
 	t.Helper()
 	db, err := sql.Open("sqlite", path)
@@ -89,20 +89,22 @@ func TestOpenRefuses(t *testing.T) {
 		setup func(t *testing.T, path string)
 		want  error
 	}{
-		{"nothing", func(*testing.T, string) {}, backend.ErrNotFound},
+		{"a missing file", func(*testing.T, string) {}, backend.ErrNotFound},
 		{"a folder", func(t *testing.T, path string) {
 			if err := os.Mkdir(path, 0o700); err != nil {
 				t.Fatal(err)
 			}
 		}, backend.ErrInvalid},
 		{"an empty file", func(t *testing.T, path string) { write(t, path, nil) }, backend.ErrInvalid},
-		{"a text", func(t *testing.T, path string) { write(t, path, []byte(strings.Repeat("hello ", 1000))) }, backend.ErrCorrupt},
-		{"another program's database", func(t *testing.T, path string) {
+		{"a text file", func(t *testing.T, path string) {
+			write(t, path, []byte(strings.Repeat("hello ", 1000)))
+		}, backend.ErrCorrupt},
+		{"a database of another program", func(t *testing.T, path string) {
 			db := raw(t, path)
 			mustExec(t, db, "CREATE TABLE t (x)", "PRAGMA user_version = 1")
 			_ = db.Close()
 		}, backend.ErrInvalid},
-		{"a newer database", func(t *testing.T, path string) {
+		{"a database with a newer schema", func(t *testing.T, path string) {
 			s, err := sqlite.Create(t.Context(), path)
 			if err != nil {
 				t.Fatal(err)
@@ -132,7 +134,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestNewerDatabaseAsksForAnUpgrade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pouncet.db")
 	newer := fstest.MapFS{"migrations/9001_more.sql": {Data: []byte("CREATE TABLE more (x TEXT) STRICT")}}
-	copySteps(t, newer)
+	copyMigrations(t, newer)
 	s, err := sqlite.Create(t.Context(), path, sqlite.WithMigrations(newer))
 	if err != nil {
 		t.Fatal(err)
@@ -152,46 +154,46 @@ func TestCreateRefuses(t *testing.T) {
 	_, err := sqlite.Create(t.Context(), path)
 	wantError(t, err, backend.ErrExists, path)
 	if got := read(t, path); string(got) != "mine" {
-		t.Errorf("the file is now %q", got)
+		t.Errorf("the file was changed to %q", got)
 	}
 
-	// The log of a database that is gone would be replayed into the new one.
+	// SQLite would replay the log of a removed database into the new one.
 	orphaned := filepath.Join(dir, "orphaned.db")
 	write(t, orphaned+"-wal", []byte("old"))
 	_, err = sqlite.Create(t.Context(), orphaned)
 	wantError(t, err, backend.ErrExists, orphaned)
 
-	nowhere := filepath.Join(dir, "absent", "pouncet.db")
-	_, err = sqlite.Create(t.Context(), nowhere)
-	wantError(t, err, backend.ErrUnavailable, nowhere)
+	missing := filepath.Join(dir, "absent", "pouncet.db")
+	_, err = sqlite.Create(t.Context(), missing)
+	wantError(t, err, backend.ErrUnavailable, missing)
 
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := sqlite.Create(cancelled, filepath.Join(dir, "cancelled.db")); !errors.Is(err, context.Canceled) {
-		t.Errorf("a cancelled Create gives %v", err)
+		t.Errorf("a cancelled Create returns %v", err)
 	}
 	wantFiles(t, dir, "orphaned.db-wal", "pouncet.db")
 }
 
-func TestOneOfManyCreates(t *testing.T) {
+func TestOneOfConcurrentCreatesSucceeds(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "pouncet.db")
-	var made atomic.Int32
+	var created atomic.Int32
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
 			s, err := sqlite.Create(t.Context(), path)
 			if errors.Is(err, backend.ErrExists) {
-				// Whoever comes second finds a whole database.
+				// ErrExists means that the database is complete.
 				if s, err = sqlite.Open(t.Context(), path); err != nil {
-					t.Errorf("opening what another made: %v", err)
+					t.Errorf("opening the database of another call: %v", err)
 					return
 				}
 			} else if err != nil {
 				t.Error(err)
 				return
 			} else {
-				made.Add(1)
+				created.Add(1)
 			}
 			if err := s.Close(); err != nil {
 				t.Error(err)
@@ -199,11 +201,11 @@ func TestOneOfManyCreates(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if made.Load() != 1 {
-		t.Errorf("%d of 8 made it, want 1", made.Load())
+	if created.Load() != 1 {
+		t.Errorf("%d of 8 calls created the database, want 1", created.Load())
 	}
-	// Of two that close at the same moment, neither is the last, and SQLite
-	// leaves its log to the next.
+	// If two connections close at the same time, neither is the last, and SQLite keeps its log. The next close removes
+	// it.
 	s, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -214,7 +216,7 @@ func TestOneOfManyCreates(t *testing.T) {
 	wantFiles(t, dir, "pouncet.db")
 }
 
-func TestFilesAreTheOwnersAlone(t *testing.T) {
+func TestOnlyTheOwnerCanReadTheFiles(t *testing.T) {
 	s := create(t)
 	if err := add(t.Context(), s, "a"); err != nil {
 		t.Fatal(err)
@@ -230,17 +232,19 @@ func TestFilesAreTheOwnersAlone(t *testing.T) {
 	}
 }
 
-func TestOddPaths(t *testing.T) {
+func TestPathsWithSpecialCharacters(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	for _, name := range []string{"a b.db", "q?mode=memory", "h#x", "p%41", "ü🗝", "a&b=c;d", "plus+", ":memory:", "file:x"} {
+	for _, name := range []string{
+		"a b.db", "q?mode=memory", "h#x", "p%41", "ü🗝", "a&b=c;d", "plus+", ":memory:", "file:x",
+	} {
 		s, err := sqlite.Create(t.Context(), name)
 		if err != nil {
 			t.Errorf("%q: %v", name, err)
 			continue
 		}
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			t.Errorf("%q went elsewhere: %v", name, err)
+			t.Errorf("%q is not in the folder: %v", name, err)
 		}
 		if err := s.Close(); err != nil {
 			t.Errorf("%q: %v", name, err)
@@ -252,23 +256,24 @@ func TestSettings(t *testing.T) {
 	s := create(t, sqlite.WithBusyTimeout(7*time.Second))
 	for _, c := range []struct{ pragma, writer, reader string }{
 		{"journal_mode", "wal", "wal"},
-		{"synchronous", "2", "2"}, // FULL: the log is synchronised at every commit
+		{"synchronous", "2", "2"}, // FULL: every commit syncs the log
 		{"foreign_keys", "1", "1"},
 		{"trusted_schema", "0", "0"},
 		{"secure_delete", "1", "1"},
 		{"query_only", "0", "1"},
-		{"busy_timeout", "100", "7000"}, // the writer waits in slices
+		{"busy_timeout", "100", "7000"}, // the writer waits in steps
 		{"application_id", fmt.Sprint(0x506f756e), fmt.Sprint(0x506f756e)},
 	} {
 		writer, reader, err := sqlite.Pragma(t.Context(), s, c.pragma)
 		if err != nil || writer != c.writer || reader != c.reader {
-			t.Errorf("%s is %s for the writer and %s for readers (%v), want %s and %s", c.pragma, writer, reader, err, c.writer, c.reader)
+			t.Errorf("%s is %s for the writer and %s for readers (%v), want %s and %s",
+				c.pragma, writer, reader, err, c.writer, c.reader)
 		}
 	}
 }
 
-// A copy made by VACUUM INTO is no longer in WAL mode.
-func TestBackupOpens(t *testing.T) {
+// A copy made by VACUUM INTO is not in WAL mode.
+func TestOpenRestoresTheWALModeOfABackup(t *testing.T) {
 	s := create(t)
 	if err := add(t.Context(), s, "a"); err != nil {
 		t.Fatal(err)
@@ -284,7 +289,7 @@ func TestBackupOpens(t *testing.T) {
 		t.Errorf("the backup has deployment %s and %d secrets", backup.Deployment(), count(t, backup))
 	}
 	if _, err := os.Stat(path + "-wal"); err != nil {
-		t.Errorf("it is not in WAL mode: %v", err)
+		t.Errorf("the backup is not in WAL mode: %v", err)
 	}
 }
 
@@ -301,26 +306,30 @@ func TestPendingMigrations(t *testing.T) {
 	_ = s.Close()
 
 	steps := fstest.MapFS{
-		"migrations/9001_note.sql": {Data: []byte("CREATE TABLE note (x TEXT NOT NULL) STRICT; INSERT INTO note VALUES ('kept');")},
-		"migrations/9002_bad.sql":  {Data: []byte("INSERT INTO note VALUES ('gone'); INSERT INTO absent VALUES (1);")},
+		"migrations/9001_note.sql": {Data: []byte(
+			"CREATE TABLE note (x TEXT NOT NULL) STRICT; INSERT INTO note VALUES ('kept');")},
+		"migrations/9002_bad.sql": {Data: []byte(
+			"INSERT INTO note VALUES ('rolled back'); INSERT INTO absent VALUES (1);")},
 	}
-	known := copySteps(t, steps)
+	released := copyMigrations(t, steps)
 	if _, err = sqlite.Open(t.Context(), path, sqlite.WithMigrations(steps)); err == nil {
-		t.Fatal("a migration that fails gives no error")
+		t.Fatal("a failing migration returns no error")
 	}
 	db := raw(t, path)
 	var version int
 	var notes string
-	if err := db.QueryRowContext(t.Context(), "SELECT (SELECT user_version FROM pragma_user_version), group_concat(x) FROM note").Scan(&version, &notes); err != nil {
+	const state = "SELECT (SELECT user_version FROM pragma_user_version), group_concat(x) FROM note"
+	if err := db.QueryRowContext(t.Context(), state).Scan(&version, &notes); err != nil {
 		t.Fatal(err)
 	}
-	if version != known+1 || notes != "kept" {
-		t.Errorf("after a failed migration the schema is %d with the notes %q, want %d with only the first", version, notes, known+1)
+	if version != released+1 || notes != "kept" {
+		t.Errorf("after a failed migration the schema is %d with the notes %q, want %d with only the first",
+			version, notes, released+1)
 	}
 
-	steps["migrations/9002_bad.sql"] = &fstest.MapFile{Data: []byte("INSERT INTO note VALUES ('mended');")}
+	steps["migrations/9002_bad.sql"] = &fstest.MapFile{Data: []byte("INSERT INTO note VALUES ('corrected');")}
 	var wg sync.WaitGroup
-	for range 4 { // each step is taken once, however many processes start
+	for range 4 { // concurrent processes run each step once
 		wg.Go(func() {
 			s, err := sqlite.Open(t.Context(), path, sqlite.WithMigrations(steps))
 			if err != nil {
@@ -328,7 +337,7 @@ func TestPendingMigrations(t *testing.T) {
 				return
 			}
 			if s.Deployment() != deployment || count(t, s) != 1 {
-				t.Errorf("the database is not the one it was")
+				t.Errorf("the database has changed")
 			}
 			if err := s.Close(); err != nil {
 				t.Error(err)
@@ -336,13 +345,14 @@ func TestPendingMigrations(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if err := db.QueryRowContext(t.Context(), "SELECT group_concat(x) FROM note").Scan(&notes); err != nil || notes != "kept,mended" {
+	err = db.QueryRowContext(t.Context(), "SELECT group_concat(x) FROM note").Scan(&notes)
+	if err != nil || notes != "kept,corrected" {
 		t.Errorf("the notes are %q (%v)", notes, err)
 	}
 }
 
-// copySteps adds the real migrations to others and tells how many they are.
-func copySteps(t *testing.T, to fstest.MapFS) int {
+// copyMigrations copies the real migrations and returns their number.
+func copyMigrations(t *testing.T, to fstest.MapFS) int {
 	t.Helper()
 	names, err := fs.Glob(sqlite.Migrations, "migrations/*.sql")
 	if err != nil || len(names) == 0 {
@@ -365,7 +375,7 @@ func write(t *testing.T, path string, content []byte) {
 	}
 }
 
-// read returns a file's content, nil where there is no file.
+// read returns the content of a file, or nil if it does not exist.
 func read(t *testing.T, path string) []byte {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -378,7 +388,7 @@ func read(t *testing.T, path string) []byte {
 	return content
 }
 
-// wantFiles makes sure that a folder holds these files alone.
+// wantFiles checks that a folder holds exactly these files.
 func wantFiles(t *testing.T, dir string, want ...string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)

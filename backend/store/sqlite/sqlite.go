@@ -1,41 +1,31 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package sqlite keeps the rows of a [store.Store] in one SQLite file. It is
-// the database of the embedded backend: no server, nothing to install, and
-// several processes may have it open at once.
+// Package sqlite implements [store.Store] with one SQLite file. It is the database of the embedded backend. It needs no
+// server and no installation, and several processes may open it at the same time.
 //
-// # How it is used
+// # How it uses SQLite
 //
-// The journal is a write-ahead log (WAL) synchronised at every commit: a
-// transaction that was acknowledged has reached the disk, and readers never
-// wait for a writer nor a writer for readers. There is one connection that
-// writes, lent to one transaction after the other in order of arrival, and a
-// few that read and could not write if they wanted to. A write transaction
-// begins by taking SQLite's write lock, so that it never finds out half-way
-// that another process was faster.
+// The journal is a write-ahead log (WAL) that is synced at every commit. So a committed transaction is on disk, and
+// readers and writers do not wait for each other. One connection writes; transactions get it in the order of their
+// requests. A few more connections read, and cannot write. A write transaction takes SQLite's write lock at its
+// start, so that it does not fail later because another process was faster.
 //
-// However many names a Lookup has, it is one statement: they travel as one
-// JSON array, which SQLite unfolds and joins with the index.
+// A Lookup is one statement for any number of names. The names are one JSON array, which SQLite joins with the index.
 //
-// # When something goes wrong
+// # Errors
 //
-// The driver's numeric result codes, never its texts, decide which
-// [backend.Error] comes of it: see classify. After an error that may have made
-// SQLite roll back on its own, a transaction takes no further statement, since
-// that statement would commit by itself.
+// The numeric result codes of the driver decide which [backend.Error] is returned, never its texts: see classify. After
+// an error that may have made SQLite roll back, the transaction refuses further statements, because such a statement
+// would commit on its own.
 //
 // # Limits
 //
-// That a commit has reached the disk is the disk's word: one that lies about
-// its cache can lose it with the power, though not by the death of a process.
-// WAL needs shared memory between the processes: a file on a network file
-// system is not supported. Writing is one transaction after the other,
-// over all processes together. When the disk reports an error at the very
-// moment of a commit, the transaction is reported as failed, but what the disk
-// keeps of it is beyond SQLite's knowledge. What is deleted is overwritten in
-// the file at the next checkpoint and stays readable in the log until then. To
-// copy the database while it is open, use SQLite's own means (VACUUM INTO):
-// opening and closing the file in this process would drop its locks.
+// A commit is only as durable as the disk: a disk that lies about its cache can lose a commit at a power failure, but
+// not if the process is killed. WAL needs memory that the processes share, so network file systems are not supported.
+// Write transactions of all processes run one after the other. If the disk reports an error during a commit, the
+// transaction is reported as failed, but SQLite cannot know what the disk has stored. Deleted data is overwritten in
+// the file at the next checkpoint; until then the log may still hold it. To copy an open database, use VACUUM INTO:
+// to open and close the file in this process would drop SQLite's locks.
 package sqlite
 
 import (
@@ -53,20 +43,19 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// DefaultBusyTimeout is how long a transaction waits for another process that
-// holds the database.
+// DefaultBusyTimeout is how long a transaction waits while another process has locked the database.
 const DefaultBusyTimeout = 5 * time.Second
 
 // Store is an open database.
 type Store struct {
-	path       string // absolute
-	file       fs.FileInfo
-	wait       time.Duration
-	migrations fs.FS
-	deployment string
+	path        string // absolute
+	file        fs.FileInfo
+	busyTimeout time.Duration
+	migrations  fs.FS
+	deployment  string
 
-	writer  *lane
-	readers *lane
+	writer  *connPool
+	readers *connPool
 	close   func() error
 }
 
@@ -75,14 +64,12 @@ var _ store.Store = (*Store)(nil)
 // Option changes how a database is opened.
 type Option func(*Store)
 
-// WithBusyTimeout sets how long to wait for another process that holds the
-// database, instead of DefaultBusyTimeout.
-func WithBusyTimeout(d time.Duration) Option { return func(s *Store) { s.wait = d } }
+// WithBusyTimeout replaces DefaultBusyTimeout.
+func WithBusyTimeout(d time.Duration) Option { return func(s *Store) { s.busyTimeout = d } }
 
-// Open opens the database at path and brings its schema up to date. It never
-// creates one: ErrNotFound when there is none. ErrInvalid when the file
-// is something else or was made by a newer version of the program, ErrCorrupt when
-// it cannot be read as a database.
+// Open opens the database at path and migrates its schema. It does not create a database: ErrNotFound means that there
+// is none. ErrInvalid means that the file is not a Pouncet database, or that a newer version wrote it. ErrCorrupt means
+// that it cannot be read as a database.
 func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	s, err := newStore(path, options)
 	if err != nil {
@@ -91,92 +78,90 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	s.file, err = os.Stat(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, backend.Errorf(backend.CodeNotFound, "there is no database at %s", s.path).
-			WithHint("create one, or check the path")
+		return nil, backend.Errorf(backend.CodeNotFound, "database %s does not exist", s.path).
+			WithHint("create it, or correct the path")
 	case err != nil:
-		return nil, refused("looking at", s.path, err)
+		return nil, fileError("opening", s.path, err)
 	case !s.file.Mode().IsRegular():
-		return nil, backend.Errorf(backend.CodeInvalid, "%s is not a file", s.path).
-			WithHint("name the database file itself")
+		return nil, backend.Errorf(backend.CodeInvalid, "%s is not a regular file", s.path).
+			WithHint("use the path of the database file")
 	}
-	// Patiently, since a process that opens or closes the database last or
-	// first holds all of it for a moment.
-	if err := s.patiently(ctx, func() error { return s.connect(ctx) }); err != nil {
+	// The first process that opens a database, and the last one that closes it, lock all of it for a short time.
+	if err := s.retryWhileBusy(ctx, func() error { return s.connect(ctx) }); err != nil {
 		_ = s.Close() // nothing was written
 		return nil, err
 	}
 	return s, nil
 }
 
-// newStore prepares a Store without touching the disk.
+// newStore makes a Store and does not access the disk.
 func newStore(path string, options []Option) (*Store, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the path of the database: %w", err)
+		return nil, absolutePathError(path, err)
 	}
-	s := &Store{path: absolute, wait: DefaultBusyTimeout, migrations: migrations}
+	s := &Store{path: absolute, busyTimeout: DefaultBusyTimeout, migrations: migrations}
 	for _, o := range options {
 		o(s)
 	}
-	// The writer waits in slices, see begin; a reader's rare wait is SQLite's.
-	s.writer = newLane(dsn(absolute, min(s.wait, busySlice), false), 1)
-	s.readers = newLane(dsn(absolute, s.wait, true), min(max(runtime.GOMAXPROCS(0), 4), 16))
+	// The writer waits in steps of busyStep, see retryWhileBusy. Readers wait rarely, so SQLite waits for them.
+	s.writer = newConnPool(dsn(absolute, min(s.busyTimeout, busyStep), false), 1)
+	s.readers = newConnPool(dsn(absolute, s.busyTimeout, true), min(max(runtime.GOMAXPROCS(0), 4), 16))
 	s.close = sync.OnceValue(func() error {
-		// The writer is last out: SQLite then empties the log into the file.
+		// The writer is closed last, so that SQLite can move the log into the file.
 		return errors.Join(s.readers.close(), s.writer.close())
 	})
 	return s, nil
 }
 
-// connect makes sure of what the file is, migrates it and learns its id.
+// connect checks the file, migrates it and reads its deployment id.
 func (s *Store) connect(ctx context.Context) error {
-	c, err := s.writer.take(ctx)
+	c, err := s.writer.acquire(ctx)
 	if err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
-	sound := false
-	defer func() { s.writer.give(c, sound) }()
-	if err := s.identify(ctx, c); err != nil {
+	healthy := false
+	defer func() { s.writer.release(c, healthy) }()
+	if err := s.checkIdentity(ctx, c); err != nil {
 		return err
 	}
-	// The mode is kept in the file, but a backup may have lost it. Only now is
-	// the file known to be ours to change.
+	// The file stores this mode, but a copy made by VACUUM INTO does not have it. It may be set only after
+	// checkIdentity, because it changes the file.
 	if err := c.exec(ctx, "PRAGMA journal_mode = WAL"); err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
 	if err := s.migrate(ctx, c); err != nil {
 		return err
 	}
-	err = c.one(ctx, "SELECT id FROM deployment", &s.deployment)
+	err = c.queryRow(ctx, "SELECT id FROM deployment", &s.deployment)
 	if errors.Is(err, sql.ErrNoRows) {
-		return s.corrupt("database %s has lost its deployment id", s.path)
+		return s.corruptError("database %s has no deployment id", s.path)
 	}
 	if err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
-	sound = true
+	healthy = true
 	return nil
 }
 
-// Deployment is the id given to this database when it was made.
+// Deployment returns the id that the database got when it was created.
 func (s *Store) Deployment() string { return s.deployment }
 
-// Path is where the database is, absolute.
+// Path returns the absolute path of the database.
 func (s *Store) Path() string { return s.path }
 
-// Close waits for the transactions under way and closes the database. Calls
-// that come later give ErrUnavailable.
+// Close waits for running transactions and closes the database. Later calls return ErrUnavailable.
 func (s *Store) Close() error {
 	if err := s.close(); err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
 	return nil
 }
 
-// Check reports whether the database answers and is sound. It reads all of it,
-// a second or so per gigabyte, without holding up anybody.
+// Check returns an error if the database cannot be read or is damaged. It reads the whole file, which takes about one
+// second per gigabyte, and does not block other calls.
 func (s *Store) Check(ctx context.Context) error {
-	if err := s.inPlace(); err != nil {
+	if err := s.checkFile(); err != nil {
 		return err
 	}
 	return s.View(ctx, func(t store.Tx) error {
@@ -192,19 +177,18 @@ func (s *Store) Check(ctx context.Context) error {
 			return nil
 		})
 		if err == nil && len(problems) > 0 {
-			return s.corrupt("database %s is damaged: %s", s.path, problems[0])
+			return s.corruptError("database %s is damaged: %s", s.path, problems[0])
 		}
 		return err
 	})
 }
 
-// inPlace makes sure that the open file is still the one at the path. On Unix
-// a file that was removed or replaced stays writable for those who have it open,
-// and everything "committed" to it is lost.
-func (s *Store) inPlace() error {
+// checkFile returns an error if the open file is no longer the one at the path. On Unix, a process can still write to a
+// removed file that it has open, and all these commits are lost.
+func (s *Store) checkFile() error {
 	now, err := os.Stat(s.path)
 	if err == nil && os.SameFile(now, s.file) {
 		return nil
 	}
-	return s.moved()
+	return s.movedError()
 }

@@ -27,9 +27,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestLookupTakesTextsApart puts the separator of Lookup's texts where it may
-// stand, and where it never does.
-func TestLookupTakesTextsApart(t *testing.T) {
+// created_by may contain the separator that Lookup uses between texts. Other columns may not.
+func TestLookupWithTheSeparatorInATextColumn(t *testing.T) {
 	s := create(t)
 	plain, broken := secret("prod", "plain"), secret("prod", "broken")
 	broken.Type = "a\x1fb"
@@ -39,22 +38,28 @@ func TestLookupTakesTextsApart(t *testing.T) {
 				return err
 			}
 		}
-		return tx.InsertVersion(t.Context(), store.Version{Object: plain.ID, Version: 1, EnvironmentKey: "k", CreatedAt: plain.CreatedAt, CreatedBy: "a\x1fb\x1f"})
+		return tx.InsertVersion(t.Context(), store.Version{
+			Object: plain.ID, Version: 1, EnvironmentKey: "k", CreatedAt: plain.CreatedAt, CreatedBy: "a\x1fb\x1f",
+		})
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	look := func(name string) (found store.Entry, err error) {
+	lookup := func(name string) (entry store.Entry, err error) {
 		err = s.View(t.Context(), func(tx store.Tx) error {
-			l := store.Lookup{Kind: plain.Kind, Project: plain.Project, Names: []string{name}, Environments: []string{"prod"}, Scopes: []string{plain.Scope}}
-			return tx.Lookup(t.Context(), l, func(e store.Entry) { found = e })
+			l := store.Lookup{
+				Kind: plain.Kind, Project: plain.Project, Names: []string{name}, Environments: []string{"prod"},
+				Scopes: []string{plain.Scope},
+			}
+			return tx.Lookup(t.Context(), l, func(e store.Entry) { entry = e })
 		})
-		return found, err
+		return entry, err
 	}
-	if e, err := look("plain"); err != nil || e.Current.CreatedBy != "a\x1fb\x1f" || e.Current.EnvironmentKey != "k" || e.Object.ID != plain.ID {
+	e, err := lookup("plain")
+	if err != nil || e.Current.CreatedBy != "a\x1fb\x1f" || e.Current.EnvironmentKey != "k" || e.Object.ID != plain.ID {
 		t.Errorf("got %+v, %v", e, err)
 	}
-	if e, err := look("broken"); !errors.Is(err, backend.ErrCorrupt) {
+	if e, err := lookup("broken"); !errors.Is(err, backend.ErrCorrupt) {
 		t.Errorf("got %+v, %v; want ErrCorrupt", e, err)
 	}
 }

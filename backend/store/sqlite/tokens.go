@@ -34,21 +34,22 @@ func (t *tx) Tokens(ctx context.Context) ([]store.Token, error) {
 // TokenByHash implements store.Tx.
 func (t *tx) TokenByHash(ctx context.Context, hash []byte) (store.Token, error) {
 	var k store.Token
-	found, err := t.first(ctx, selectTokens+" WHERE hash = ?", []any{blob(hash)}, func(row scanner) error {
+	found, err := t.queryFirst(ctx, selectTokens+" WHERE hash = ?", []any{blob(hash)}, func(row scanner) error {
 		return scanToken(row, &k)
 	})
 	if err == nil && !found {
-		err = backend.Errorf(backend.CodeNotFound, "there is no such token")
+		err = backend.Errorf(backend.CodeNotFound, "the token does not exist")
 	}
 	return k, err
 }
 
 // InsertToken implements store.Tx.
 func (t *tx) InsertToken(ctx context.Context, k store.Token) error {
-	_, err := t.exec(ctx, "INSERT INTO tokens (id, name, description, role, hash, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+	_, err := t.exec(ctx, `INSERT INTO tokens (id, name, description, role, hash, created_at, expires_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		k.ID, k.Name, k.Description, string(k.Role), blob(k.Hash), k.CreatedAt.UnixMicro(), k.ExpiresAt.UnixMicro())
 	if errors.Is(err, backend.ErrExists) {
-		return backend.Errorf(backend.CodeExists, "there is a token already with the id or the hash of token %s", backend.Quote(k.Name))
+		return backend.Errorf(backend.CodeExists, "another token has the id or the hash of token %s", backend.Quote(k.Name))
 	}
 	return err
 }
@@ -59,7 +60,7 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 	return err
 }
 
-// Remember implements store.Tx. An outcome under a key that is there already takes its place.
+// SaveIdempotencyRecord implements store.Tx.
 func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecord, olderThan time.Time) error {
 	if _, err := t.exec(ctx, "DELETE FROM remembered WHERE at < ?", olderThan.UnixMicro()); err != nil {
 		return err
@@ -69,14 +70,16 @@ func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecor
 	return err
 }
 
-// Recall implements store.Tx.
+// IdempotencyRecord implements store.Tx.
 func (t *tx) IdempotencyRecord(ctx context.Context, key string) (store.IdempotencyRecord, error) {
 	r := store.IdempotencyRecord{Key: key}
-	found, err := t.first(ctx, "SELECT request, outcome, at FROM remembered WHERE key = ?", []any{key}, func(row scanner) error {
+	const text = "SELECT request, outcome, at FROM remembered WHERE key = ?"
+	found, err := t.queryFirst(ctx, text, []any{key}, func(row scanner) error {
 		return row.Scan(&r.Request, &r.Outcome, micros{&r.At})
 	})
 	if err == nil && !found {
-		return store.IdempotencyRecord{}, backend.Errorf(backend.CodeNotFound, "nothing is remembered under this key")
+		return store.IdempotencyRecord{}, backend.Errorf(backend.CodeNotFound,
+			"a record with this idempotency key does not exist")
 	}
 	return r, err
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
-// childDatabase tells the test binary that it is to be a writing process.
+// childDatabase is an environment variable that makes the test binary write to this database.
 const childDatabase = "POUNCET_TEST_WRITE_TO"
 
 func TestMain(m *testing.M) {
@@ -31,27 +31,26 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeForever commits one thing after the other and prints each as soon as it
-// is acknowledged: "s" and the name of a secret with its version, or "r" and
-// the principal of a record. It returns only when something breaks.
+// writeForever commits rows one after the other and prints each after its commit: "s" and the name of a secret with its
+// version, or "r" and the principal of a record. It returns only when an error occurs.
 func writeForever(path, prefix string) error {
-	ctx := context.Background() // it is killed, not cancelled
+	ctx := context.Background() // the process is killed, not cancelled
 	s, err := sqlite.Open(ctx, path)
 	if err != nil {
 		return err
 	}
 	var printing sync.Mutex
-	acknowledge := func(kind, name string) {
+	acknowledge := func(rowType, name string) {
 		printing.Lock()
 		defer printing.Unlock()
-		fmt.Println(kind, name)
+		fmt.Println(rowType, name)
 	}
-	broken := make(chan error)
+	failed := make(chan error)
 	go func() {
 		for i := 0; ; i++ {
 			name := fmt.Sprintf("%s_%d", prefix, i)
 			if err := add(ctx, s, name); err != nil {
-				broken <- err
+				failed <- err
 			}
 			acknowledge("s", name)
 		}
@@ -60,18 +59,17 @@ func writeForever(path, prefix string) error {
 		for i := 0; ; i++ {
 			name := fmt.Sprintf("%s_%d", prefix, i)
 			if err := s.AppendRecord(ctx, store.Record{At: time.Now(), Principal: name}); err != nil {
-				broken <- err
+				failed <- err
 			}
 			acknowledge("r", name)
 		}
 	}()
-	return <-broken
+	return <-failed
 }
 
-// TestKilled kills two processes that write to one database at random moments,
-// again and again. Whatever they had been told was committed must be there,
-// and nothing may be there by halves. POUNCET_TORTURE=1 does so for longer.
-func TestKilled(t *testing.T) {
+// The test kills two processes that write to one database, many times and at random. POUNCET_TORTURE=1 runs more
+// rounds.
+func TestCommitsSurviveAKilledProcess(t *testing.T) {
 	rounds := 10
 	if os.Getenv("POUNCET_TORTURE") == "1" {
 		rounds = 300
@@ -100,14 +98,14 @@ func TestKilled(t *testing.T) {
 		}
 		wantAcknowledged(t, path, acknowledged, 2*children*(round+1))
 		if t.Failed() {
-			t.Fatalf("after round %d", round)
+			t.Fatalf("round %d failed", round)
 		}
 	}
 	t.Logf("%d acknowledged commits survived %d rounds", len(acknowledged), rounds)
 }
 
-// writeAndKill runs a writing process, kills it (SIGKILL) some time after its first
-// commit, and returns what it had printed.
+// writeAndKill runs a writing process, kills it (SIGKILL) some time after its first commit, and returns the lines
+// that it printed.
 func writeAndKill(t *testing.T, path, prefix string) []string {
 	child := exec.CommandContext(t.Context(), os.Args[0], prefix)
 	child.Env = append(os.Environ(), childDatabase+"="+path)
@@ -124,7 +122,7 @@ func writeAndKill(t *testing.T, path, prefix string) []string {
 	var lines []string
 	for in := bufio.NewReader(out); ; {
 		line, err := in.ReadString('\n')
-		if err != nil { // what has no end was not printed
+		if err != nil { // a line without an end does not count
 			break
 		}
 		if len(lines) == 0 {
@@ -133,14 +131,13 @@ func writeAndKill(t *testing.T, path, prefix string) []string {
 		lines = append(lines, strings.TrimSpace(line))
 	}
 	if err := child.Wait(); err == nil || child.ProcessState.ExitCode() == 1 {
-		t.Errorf("the writing process ended by itself: %v", err)
+		t.Errorf("the writing process ended before it was killed: %v", err)
 	}
 	return lines
 }
 
-// wantAcknowledged makes sure that a database is sound, that it holds all that was
-// acknowledged, and no more than the few commits that were killed before they
-// could be printed.
+// wantAcknowledged checks that a database is undamaged, that it holds all acknowledged commits, and at most this number
+// of other commits, whose process was killed before it printed them.
 func wantAcknowledged(t *testing.T, path string, acknowledged map[string]bool, unprinted int) {
 	t.Helper()
 	s, err := sqlite.Open(t.Context(), path)
@@ -148,12 +145,12 @@ func wantAcknowledged(t *testing.T, path string, acknowledged map[string]bool, u
 		t.Fatal(err)
 	}
 	defer s.Close()
-	there := map[string]bool{}
+	stored := map[string]bool{}
 	secrets := 0
 	err = s.View(t.Context(), func(tx store.Tx) error {
 		objects, err := tx.Objects(t.Context(), store.Filter{Kind: backend.KindSecret})
 		for _, o := range objects {
-			there["s "+o.Name] = true
+			stored["s "+o.Name] = true
 			secrets++
 		}
 		return err
@@ -161,7 +158,7 @@ func wantAcknowledged(t *testing.T, path string, acknowledged map[string]bool, u
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantSound(t, s, secrets)
+	wantIntact(t, s, secrets)
 	rows, err := raw(t, path).QueryContext(t.Context(), "SELECT principal FROM records")
 	if err != nil {
 		t.Fatal(err)
@@ -172,17 +169,17 @@ func wantAcknowledged(t *testing.T, path string, acknowledged map[string]bool, u
 		if err := rows.Scan(&principal); err != nil {
 			t.Fatal(err)
 		}
-		there["r "+principal] = true
+		stored["r "+principal] = true
 	}
 	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
 	for line := range acknowledged {
-		if !there[line] {
-			t.Errorf("%q was acknowledged and is lost", line)
+		if !stored[line] {
+			t.Errorf("the acknowledged commit %q is lost", line)
 		}
 	}
-	if extra := len(there) - len(acknowledged); extra > unprinted {
-		t.Errorf("%d commits are there that were never acknowledged, at most %d were under way", extra, unprinted)
+	if extra := len(stored) - len(acknowledged); extra > unprinted {
+		t.Errorf("the database has %d commits that were not acknowledged, want at most %d", extra, unprinted)
 	}
 }

@@ -9,35 +9,34 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// busySlice is how long SQLite waits by itself for the write lock. It does not
-// notice a context in the meantime, so that this is also how late a
-// cancellation can be.
-const busySlice = 100 * time.Millisecond
+// busyStep is how long SQLite itself waits for the write lock. SQLite does not notice the end of a context while it
+// waits, so a cancellation may be late by this time.
+const busyStep = 100 * time.Millisecond
 
-// View runs f in a read transaction. The moment it sees is that of its first read.
+// View runs f in a read transaction. All reads see the state of the database at the first read.
 func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
-	c, err := s.readers.take(ctx)
+	c, err := s.readers.acquire(ctx)
 	if err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
-	sound := false
-	defer func() { s.readers.give(c, sound) }()
+	healthy := false
+	defer func() { s.readers.release(c, healthy) }()
 	if err := c.exec(ctx, "BEGIN"); err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
 	t := &tx{store: s, conn: c}
-	defer func() { sound = t.rollback(ctx) }() // also when f panics
+	defer func() { healthy = t.rollback(ctx) }() // also when f panics
 	return f(t)
 }
 
 // Update runs f in a write transaction.
 func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
-	c, err := s.writer.take(ctx)
+	c, err := s.writer.acquire(ctx)
 	if err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
-	sound := false
-	defer func() { s.writer.give(c, sound) }()
+	healthy := false
+	defer func() { s.writer.release(c, healthy) }()
 	if err := s.begin(ctx, c); err != nil {
 		return err
 	}
@@ -45,7 +44,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	committed := false
 	defer func() { // also when f panics
 		if !committed {
-			sound = t.rollback(ctx)
+			healthy = t.rollback(ctx)
 		}
 	}()
 	if err := f(t); err != nil {
@@ -55,54 +54,53 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 		return t.broken
 	}
 	if err := ctx.Err(); err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
-	if err := s.inPlace(); err != nil {
+	if err := s.checkFile(); err != nil {
 		return err
 	}
 	if err := c.exec(ctx, "COMMIT"); err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
-	t.over, committed, sound = true, true, true
+	t.ended, committed, healthy = true, true, true
 	return nil
 }
 
-// AppendRecord adds one record: a single statement, which is its own
-// transaction.
+// AppendRecord adds one record. Its single statement is its own transaction.
 func (s *Store) AppendRecord(ctx context.Context, r store.Record) error {
-	c, err := s.writer.take(ctx)
+	c, err := s.writer.acquire(ctx)
 	if err != nil {
-		return s.fail(err)
+		return s.translate(err)
 	}
-	sound := false
-	defer func() { s.writer.give(c, sound) }()
-	if err := s.inPlace(); err != nil {
+	healthy := false
+	defer func() { s.writer.release(c, healthy) }()
+	if err := s.checkFile(); err != nil {
 		return err
 	}
-	err = s.patiently(ctx, func() error {
-		return c.exec(ctx, `INSERT INTO records (at, principal, role, verb, phase, code, detail) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	err = s.retryWhileBusy(ctx, func() error {
+		return c.exec(ctx, `INSERT INTO records (at, principal, role, verb, phase, code, detail)
+			VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			r.At.UnixMicro(), r.Principal, string(r.Role), r.Verb, r.Phase, r.Code, blob(r.Detail))
 	})
-	sound = err == nil
+	healthy = err == nil
 	return err
 }
 
 // begin takes the write lock.
 func (s *Store) begin(ctx context.Context, c *conn) error {
-	return s.patiently(ctx, func() error { return c.exec(ctx, "BEGIN IMMEDIATE") })
+	return s.retryWhileBusy(ctx, func() error { return c.exec(ctx, "BEGIN IMMEDIATE") })
 }
 
-// patiently repeats what found the database locked, for as long as the busy
-// timeout and the context allow.
-func (s *Store) patiently(ctx context.Context, f func() error) error {
-	deadline := time.Now().Add(s.wait)
+// retryWhileBusy repeats f while the database is locked, until the busy timeout or the context ends.
+func (s *Store) retryWhileBusy(ctx context.Context, f func() error) error {
+	deadline := time.Now().Add(s.busyTimeout)
 	for {
 		if err := ctx.Err(); err != nil {
-			return s.fail(err)
+			return s.translate(err)
 		}
 		err := f()
 		if !isBusy(err) || !time.Now().Before(deadline) {
-			return s.fail(err)
+			return s.translate(err)
 		}
 	}
 }

@@ -12,14 +12,13 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// tx is a transaction on one connection. Like the connection, it is used by
-// one goroutine at a time.
+// tx is a transaction on one connection. One goroutine uses it at a time.
 type tx struct {
 	store    *Store
 	conn     *conn
 	writable bool
-	over     bool
-	// broken is the error after which SQLite may have rolled back on its own.
+	ended    bool
+	// broken is an error after which SQLite may have rolled back.
 	broken error
 }
 
@@ -28,22 +27,22 @@ var _ store.Tx = (*tx)(nil)
 // scanner is a row of a result.
 type scanner interface{ Scan(dest ...any) error }
 
-// usable makes sure that a statement still belongs to this transaction.
+// usable returns an error if a statement would not run in this transaction.
 func (t *tx) usable(ctx context.Context, write bool) error {
 	switch {
-	case t.over:
+	case t.ended:
 		return backend.Errorf(backend.CodeInternal, "a transaction was used after its end")
 	case t.broken != nil:
 		return t.broken
 	case write && !t.writable:
-		return backend.Errorf(backend.CodeInternal, "a write inside View")
+		return backend.Errorf(backend.CodeInternal, "a read transaction cannot write")
 	case ctx.Err() != nil:
-		return t.store.fail(ctx.Err())
+		return t.store.translate(ctx.Err())
 	}
 	return nil
 }
 
-// exec runs a statement that writes and tells how many rows it changed.
+// exec runs a statement that writes and returns the number of changed rows.
 func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) {
 	if err := t.usable(ctx, true); err != nil {
 		return 0, err
@@ -55,7 +54,7 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) 
 	return n, nil
 }
 
-// query runs a statement that reads, and scan on each row of its result.
+// query runs a statement that reads and calls scan for each row.
 func (t *tx) query(ctx context.Context, text string, args []any, scan func(scanner) error) error {
 	if err := t.usable(ctx, false); err != nil {
 		return err
@@ -83,8 +82,8 @@ func (t *tx) query(ctx context.Context, text string, args []any, scan func(scann
 	return nil
 }
 
-// first reads the first row of a result, and tells whether there was one.
-func (t *tx) first(ctx context.Context, text string, args []any, scan func(scanner) error) (bool, error) {
+// queryFirst reads the first row of a result and reports whether there is one.
+func (t *tx) queryFirst(ctx context.Context, text string, args []any, scan func(scanner) error) (bool, error) {
 	found := false
 	err := t.query(ctx, text, args, func(row scanner) error {
 		found = true
@@ -93,23 +92,23 @@ func (t *tx) first(ctx context.Context, text string, args []any, scan func(scann
 	return found, err
 }
 
-// failed translates an error. A broken constraint undoes its own statement
-// and no more; after anything else the transaction takes no further statement.
+// failed translates an error. A violated constraint undoes only its own statement. After any other error, the
+// transaction refuses further statements.
 func (t *tx) failed(err error) error {
-	err = t.store.fail(err)
+	err = t.store.translate(err)
 	if t.writable && backend.AsError(err).Code != backend.CodeExists {
 		t.broken = err
 	}
 	return err
 }
 
-// rollback ends the transaction and tells whether the connection is as good as before.
+// rollback ends the transaction and reports whether the connection can be used again.
 func (t *tx) rollback(ctx context.Context) bool {
-	t.over = true
+	t.ended = true
 	return t.conn.exec(ctx, "ROLLBACK") == nil
 }
 
-// blob is b for a column that has no NULL: nil and empty are the same.
+// blob turns nil into empty bytes, for a column without NULL.
 func blob(b []byte) []byte {
 	if b == nil {
 		return []byte{}
@@ -117,8 +116,7 @@ func blob(b []byte) []byte {
 	return b
 }
 
-// micros scans a column of microseconds into a time, in UTC. The zero time is
-// a number like any other (the year 1).
+// micros scans a column of microseconds since 1970 into a time in UTC. The zero time is the number for the year 1.
 type micros struct{ t *time.Time }
 
 var _ sql.Scanner = micros{}
@@ -133,8 +131,8 @@ func (m micros) Scan(src any) error {
 	return nil
 }
 
-// list is a JSON array of texts, for json_each.
-func list(texts []string) string {
+// jsonArray returns a JSON array of texts, for json_each.
+func jsonArray(texts []string) string {
 	if len(texts) == 0 {
 		return "[]"
 	}

@@ -11,14 +11,17 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// InsertVersion implements store.Tx. A version of an object that is not there
-// breaks a foreign key, which is a defect of the caller.
+// InsertVersion implements store.Tx. A version of a missing object violates a foreign key and gives ErrInternal,
+// because it is a defect of the caller.
 func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
-	_, err := t.exec(ctx, `INSERT INTO versions (object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by)
+	_, err := t.exec(ctx, `INSERT INTO versions
+			(object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		v.Object, v.Version, v.EnvironmentKey, v.Type, v.SchemaHash, v.JSON, blob(v.Sealed), v.CreatedAt.UnixMicro(), v.CreatedBy)
+		v.Object, v.Version, v.EnvironmentKey, v.Type, v.SchemaHash, v.JSON, blob(v.Sealed), v.CreatedAt.UnixMicro(),
+		v.CreatedBy)
 	if errors.Is(err, backend.ErrExists) {
-		return backend.Errorf(backend.CodeExists, "version %d of object %s is there already", v.Version, backend.Quote(v.Object))
+		return backend.Errorf(backend.CodeExists, "version %d of object %s already exists",
+			v.Version, backend.Quote(v.Object))
 	}
 	return err
 }
@@ -29,14 +32,15 @@ func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Ver
 	for i, k := range keys {
 		pairs[i] = [2]any{k.Object, k.Version}
 	}
-	asked, err := json.Marshal(pairs)
+	requested, err := json.Marshal(pairs)
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInternal, "listing the versions asked for: %w", err)
+		return nil, backend.Errorf(backend.CodeInternal, "encoding the requested versions: %w", err)
 	}
 	out := make([]store.Version, 0, len(keys))
-	c := newCells(9)
-	err = t.query(ctx, `SELECT object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by FROM versions
-		WHERE (object, version) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`, []any{string(asked)},
+	c := newRowReader(9)
+	err = t.query(ctx, `SELECT object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by
+		FROM versions WHERE (object, version) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`,
+		[]any{string(requested)},
 		func(row scanner) error {
 			if err := c.read(row); err != nil {
 				return err
@@ -71,10 +75,11 @@ func (t *tx) EnvironmentKeys(ctx context.Context, project string) ([]store.Envir
 
 // InsertEnvironmentKey implements store.Tx.
 func (t *tx) InsertEnvironmentKey(ctx context.Context, k store.EnvironmentKey) error {
-	_, err := t.exec(ctx, "INSERT INTO scope_keys (id, project, environment, kms_key, wrapped, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+	_, err := t.exec(ctx, `INSERT INTO scope_keys (id, project, environment, kms_key, wrapped, created_at)
+		VALUES (?, ?, ?, ?, ?, ?)`,
 		k.ID, k.Project, k.Environment, k.KMSKey, blob(k.Wrapped), k.CreatedAt.UnixMicro())
 	if errors.Is(err, backend.ErrExists) {
-		return backend.Errorf(backend.CodeExists, "there is an environment key %s already", backend.Quote(k.ID))
+		return backend.Errorf(backend.CodeExists, "environment key %s already exists", backend.Quote(k.ID))
 	}
 	return err
 }

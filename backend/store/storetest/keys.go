@@ -13,41 +13,46 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// token is a token's row with all fields set; its id is its name.
+// token returns the row of a token. All its fields are set, and its id is its name.
 func token(name string) store.Token {
 	hash := sha256.Sum256([]byte(name))
 	return store.Token{
 		ID: name, Name: name, Description: "for " + name, Role: backend.RoleRuntime, Hash: hash[:],
-		CreatedAt: moment, ExpiresAt: moment.Add(24 * time.Hour),
+		CreatedAt: testTime, ExpiresAt: testTime.Add(24 * time.Hour),
 	}
 }
 
 var keyTests = []test{
-	{"environment keys come back as they were, oldest first", func(e env) {
+	{"environment keys are returned unchanged, oldest first", func(e env) {
 		key := func(id, project, environment string, at time.Time) store.EnvironmentKey {
-			return store.EnvironmentKey{ID: id, Project: project, Environment: environment, KMSKey: "file:///" + id, Wrapped: []byte{0, 0xff}, CreatedAt: at}
+			return store.EnvironmentKey{
+				ID: id, Project: project, Environment: environment, KMSKey: "file:///" + id, Wrapped: []byte{0, 0xff},
+				CreatedAt: at,
+			}
 		}
-		late, early := key("a", "p", "dev", moment.Add(time.Microsecond)), key("b", "p", "dev", moment)
-		same, other := key("c", "p", "prod", moment), key("d", "q", "dev", moment)
+		newer, older := key("a", "p", "dev", testTime.Add(time.Microsecond)), key("b", "p", "dev", testTime)
+		otherEnvironment, otherProject := key("c", "p", "prod", testTime), key("d", "q", "dev", testTime)
 		e.update(func(ctx context.Context, tx store.Tx) error {
-			for _, k := range []store.EnvironmentKey{late, same, early, other} {
+			for _, k := range []store.EnvironmentKey{newer, otherEnvironment, older, otherProject} {
 				if err := tx.InsertEnvironmentKey(ctx, k); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
-		e.wantEnvironmentKeys("p", early, same, late)
-		e.wantEnvironmentKeys("q", other)
+		e.wantEnvironmentKeys("p", older, otherEnvironment, newer)
+		e.wantEnvironmentKeys("q", otherProject)
 		e.wantEnvironmentKeys("absent")
-		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertEnvironmentKey(ctx, late) })
+		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error {
+			return tx.InsertEnvironmentKey(ctx, newer)
+		})
 
 		e.update(func(ctx context.Context, tx store.Tx) error { return tx.DeleteEnvironmentKeys(ctx, "p", "dev") })
-		e.wantEnvironmentKeys("p", same)
-		e.wantEnvironmentKeys("q", other)
+		e.wantEnvironmentKeys("p", otherEnvironment)
+		e.wantEnvironmentKeys("q", otherProject)
 		e.update(func(ctx context.Context, tx store.Tx) error { return tx.DeleteEnvironmentKeys(ctx, "p", "dev") })
 	}},
-	{"tokens come back as they were, in order of name and id", func(e env) {
+	{"tokens are returned unchanged, sorted by name and id", func(e env) {
 		b, a2, a1 := token("b"), token("a2"), token("a1")
 		a1.Name, a2.Name = "a", "a"
 		a1.ExpiresAt = time.Time{}
@@ -66,14 +71,14 @@ var keyTests = []test{
 			}
 			for _, want := range []store.Token{a1, b} {
 				if got, err := tx.TokenByHash(ctx, want.Hash); err != nil || !sameToken(got, want) {
-					e.Errorf("found by its hash: %+v (%v), want %+v", got, err, want)
+					e.Errorf("TokenByHash returned %+v (%v), want %+v", got, err, want)
 				}
 			}
 			for _, hash := range [][]byte{nil, {}, b.Hash[:31], append(slices.Clone(b.Hash), 0), make([]byte, 32)} {
 				got, err := tx.TokenByHash(ctx, hash)
 				e.wantError(err, backend.ErrNotFound)
 				if got.ID != "" {
-					e.Errorf("the hash %x finds %+v", hash, got)
+					e.Errorf("the hash %x returned %+v", hash, got)
 				}
 			}
 			return nil
@@ -88,7 +93,7 @@ var keyTests = []test{
 			e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertToken(ctx, again) })
 		}
 	}},
-	{"a deleted token is gone", func(e env) {
+	{"a token can be deleted", func(e env) {
 		k, other := token("a"), token("b")
 		e.update(func(ctx context.Context, tx store.Tx) error {
 			if err := tx.InsertToken(ctx, k); err != nil {
@@ -96,7 +101,7 @@ var keyTests = []test{
 			}
 			return tx.InsertToken(ctx, other)
 		})
-		for range 2 { // the second time, there is nothing to delete
+		for range 2 { // the second time, the token does not exist
 			e.update(func(ctx context.Context, tx store.Tx) error { return tx.DeleteToken(ctx, k.ID) })
 		}
 		e.view(func(ctx context.Context, tx store.Tx) error {
@@ -104,21 +109,23 @@ var keyTests = []test{
 			e.wantError(err, backend.ErrNotFound)
 			all, err := tx.Tokens(ctx)
 			if err != nil || len(all) != 1 || !sameToken(all[0], other) {
-				e.Errorf("left are %+v (%v)", all, err)
+				e.Errorf("the remaining tokens are %+v (%v)", all, err)
 			}
 			return nil
 		})
 	}},
-	{"what is remembered is recalled until it is too old", func(e env) {
-		r := store.IdempotencyRecord{Key: "key '1'", Request: []byte{0, 1}, Outcome: []byte(`[{"action":"create"}]`), At: moment}
-		bare := store.IdempotencyRecord{Key: "bare", At: moment.Add(time.Microsecond)}
-		e.remember(r, moment.Add(-time.Hour))
-		e.remember(bare, moment) // r is exactly as old as allowed
-		e.wantRecalled(r)
-		e.wantRecalled(bare)
-		e.remember(store.IdempotencyRecord{Key: "third", At: moment.Add(time.Hour)}, bare.At)
-		e.wantRecalled(bare)
-		for _, key := range []string{r.Key, "KEY '1'", "", "%"} {
+	{"idempotency records are kept until they are too old", func(e env) {
+		full := store.IdempotencyRecord{
+			Key: "key '1'", Request: []byte{0, 1}, Outcome: []byte(`[{"action":"create"}]`), At: testTime,
+		}
+		minimal := store.IdempotencyRecord{Key: "minimal", At: testTime.Add(time.Microsecond)}
+		e.saveIdempotencyRecord(full, testTime.Add(-time.Hour))
+		e.saveIdempotencyRecord(minimal, testTime) // full is exactly as old as allowed
+		e.wantIdempotencyRecord(full)
+		e.wantIdempotencyRecord(minimal)
+		e.saveIdempotencyRecord(store.IdempotencyRecord{Key: "third", At: testTime.Add(time.Hour)}, minimal.At)
+		e.wantIdempotencyRecord(minimal)
+		for _, key := range []string{full.Key, "KEY '1'", "", "%"} {
 			e.view(func(ctx context.Context, tx store.Tx) error {
 				_, err := tx.IdempotencyRecord(ctx, key)
 				e.wantError(err, backend.ErrNotFound)
@@ -126,12 +133,12 @@ var keyTests = []test{
 			})
 		}
 	}},
-	{"the last outcome under a key is the one", func(e env) {
-		r := store.IdempotencyRecord{Key: "k", Request: []byte("1"), Outcome: []byte("1"), At: moment}
-		e.remember(r, moment)
-		r.Request, r.Outcome, r.At = []byte("2"), []byte("2"), moment.Add(time.Second)
-		e.remember(r, moment)
-		e.wantRecalled(r)
+	{"an idempotency record replaces one with the same key", func(e env) {
+		r := store.IdempotencyRecord{Key: "k", Request: []byte("1"), Outcome: []byte("1"), At: testTime}
+		e.saveIdempotencyRecord(r, testTime)
+		r.Request, r.Outcome, r.At = []byte("2"), []byte("2"), testTime.Add(time.Second)
+		e.saveIdempotencyRecord(r, testTime)
+		e.wantIdempotencyRecord(r)
 	}},
 }
 
@@ -150,23 +157,24 @@ func (e env) wantEnvironmentKeys(project string, want ...store.EnvironmentKey) {
 	})
 }
 
-func (e env) remember(r store.IdempotencyRecord, olderThan time.Time) {
+func (e env) saveIdempotencyRecord(r store.IdempotencyRecord, olderThan time.Time) {
 	e.Helper()
 	e.update(func(ctx context.Context, tx store.Tx) error { return tx.SaveIdempotencyRecord(ctx, r, olderThan) })
 }
 
-func (e env) wantRecalled(want store.IdempotencyRecord) {
+func (e env) wantIdempotencyRecord(want store.IdempotencyRecord) {
 	e.Helper()
 	e.view(func(ctx context.Context, tx store.Tx) error {
 		got, err := tx.IdempotencyRecord(ctx, want.Key)
-		if got.Key != want.Key || !bytes.Equal(got.Request, want.Request) || !bytes.Equal(got.Outcome, want.Outcome) || !got.At.Equal(want.At) {
-			e.Errorf("recalled %+v, want %+v", got, want)
+		if got.Key != want.Key || !bytes.Equal(got.Request, want.Request) ||
+			!bytes.Equal(got.Outcome, want.Outcome) || !got.At.Equal(want.At) {
+			e.Errorf("the idempotency record is %+v, want %+v", got, want)
 		}
 		return err
 	})
 }
 
-// sameToken compares two tokens, times as moments and bytes by content.
+// sameToken reports whether two tokens are equal. Times in different time zones and nil and empty bytes can be equal.
 func sameToken(a, b store.Token) bool {
 	return a.ID == b.ID && a.Name == b.Name && a.Description == b.Description && a.Role == b.Role &&
 		bytes.Equal(a.Hash, b.Hash) && a.CreatedAt.Equal(b.CreatedAt) &&

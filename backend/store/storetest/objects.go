@@ -13,8 +13,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// oddNames are names that a careless query would trip over. The engine lets
-// none of them in; a store keeps what it is given.
+// oddNames holds names that can break a query. The engine rejects most of them, but a store accepts all.
 var oddNames = []string{
 	"plain", "Plain", "UPPER_snake", "with-dash", "0123", "null", "*", "",
 	"per%cent", "under_score", `quo"te`, "apo'strophe", "'; DROP TABLE objects; --", `back\slash`, "br[a]ck{e}t",
@@ -23,26 +22,28 @@ var oddNames = []string{
 }
 
 var objectTests = []test{
-	{"an object comes back as it was", func(e env) {
+	{"an object is returned unchanged", func(e env) {
 		full := secret("project-1", "environment-1", "app/x", "full")
 		full.Link, full.Version, full.Revision = "linked", 1<<62, 1<<53+1
 		full.Attributes = bytes.Repeat([]byte("\x00\xff{}"), 50_000)
-		bare := store.Object{Kind: backend.KindProject, ID: newID(), Name: "bare", CreatedAt: moment, UpdatedAt: moment}
-		e.insert(full, bare)
-		for _, want := range []store.Object{full, bare} {
-			if got, ok := e.get(want.Kind, want.ID); !ok || !sameObject(got, want) {
-				e.Errorf("found %t, %+v, want %+v", ok, got, want)
+		minimal := store.Object{
+			Kind: backend.KindProject, ID: newID(), Name: "minimal", CreatedAt: testTime, UpdatedAt: testTime,
+		}
+		e.insert(full, minimal)
+		for _, want := range []store.Object{full, minimal} {
+			if got, exists := e.get(want.Kind, want.ID); !exists || !sameObject(got, want) {
+				e.Errorf("exists: %t, got %+v, want %+v", exists, got, want)
 			}
 		}
 	}},
 	{"bytes may be nil or empty", func(e env) {
-		none, empty := secret("p", "e", "project", "none"), secret("p", "e", "project", "empty")
-		none.Attributes, none.MAC = nil, nil
+		withNil, empty := secret("p", "e", "project", "nil"), secret("p", "e", "project", "empty")
+		withNil.Attributes, withNil.MAC = nil, nil
 		empty.Attributes, empty.MAC = []byte{}, []byte{}
-		e.insert(none, empty)
-		for _, want := range []store.Object{none, empty} {
-			if got, ok := e.get(want.Kind, want.ID); !ok || len(got.Attributes)+len(got.MAC) != 0 {
-				e.Errorf("%s: found %t, %q and %q, want them empty", want.Name, ok, got.Attributes, got.MAC)
+		e.insert(withNil, empty)
+		for _, want := range []store.Object{withNil, empty} {
+			if got, exists := e.get(want.Kind, want.ID); !exists || len(got.Attributes)+len(got.MAC) != 0 {
+				e.Errorf("%s: exists: %t, got %q and %q, want empty bytes", want.Name, exists, got.Attributes, got.MAC)
 			}
 		}
 	}},
@@ -59,16 +60,17 @@ var objectTests = []test{
 			o.CreatedAt, o.UpdatedAt = at, at
 			e.insert(o)
 			got, _ := e.get(o.Kind, o.ID)
-			if !got.CreatedAt.Equal(at) || !got.UpdatedAt.Equal(at) || got.CreatedAt.Location() != time.UTC || got.CreatedAt.IsZero() != at.IsZero() {
-				e.Errorf("%v comes back as %v and %v", at, got.CreatedAt, got.UpdatedAt)
+			if !got.CreatedAt.Equal(at) || !got.UpdatedAt.Equal(at) || got.CreatedAt.Location() != time.UTC ||
+				got.CreatedAt.IsZero() != at.IsZero() {
+				e.Errorf("got %v and %v, want %v", got.CreatedAt, got.UpdatedAt, at)
 			}
 		}
 	}},
-	{"odd names are kept, found and ordered by their bytes", func(e env) {
+	{"odd names are stored, selected and sorted by their bytes", func(e env) {
 		for _, n := range oddNames {
 			o := secret("p", "e", "project", n)
 			e.insert(o)
-			if n == "" { // selects everything
+			if n == "" { // an empty filter selects all objects
 				continue
 			}
 			if got := e.names(store.Filter{Kind: o.Kind, Name: n}); !slices.Equal(got, []string{n}) {
@@ -93,10 +95,10 @@ var objectTests = []test{
 			func(o *store.Object) { o.Scope = "app/other" },
 			func(o *store.Object) { o.Name = "Name" },
 		} {
-			elsewhere := o
-			elsewhere.ID = newID()
-			change(&elsewhere)
-			e.insert(elsewhere)
+			other := o
+			other.ID = newID()
+			change(&other)
+			e.insert(other)
 		}
 		project := store.Object{Kind: backend.KindProject, ID: newID(), Name: "p"}
 		e.insert(project)
@@ -109,21 +111,21 @@ var objectTests = []test{
 		o.Name = "other"
 		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertObject(ctx, o) })
 	}},
-	{"an update replaces all of an object", func(e env) {
+	{"an update replaces all fields of an object", func(e env) {
 		o := secret("p", "e", "project", "name")
 		e.insert(o)
 		next := store.Object{
 			Kind: o.Kind, ID: o.ID, Project: "p2", Environment: "e2", Scope: "app/x", Name: "renamed",
 			Type: "type-2", Link: "link", Version: 2, Revision: 2, Attributes: []byte("a"), MAC: []byte("m"),
-			CreatedAt: moment.Add(1 * time.Hour), UpdatedAt: moment.Add(2 * time.Hour),
+			CreatedAt: testTime.Add(1 * time.Hour), UpdatedAt: testTime.Add(2 * time.Hour),
 		}
 		e.update(func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, next) })
 		if got, _ := e.get(o.Kind, o.ID); !sameObject(got, next) {
-			e.Errorf("found %+v, want %+v", got, next)
+			e.Errorf("got %+v, want %+v", got, next)
 		}
-		e.insert(secret("p", "e", "project", "name")) // its old place is free
+		e.insert(secret("p", "e", "project", "name")) // the old place is free
 	}},
-	{"an update insists on the revision before", func(e env) {
+	{"an update requires the previous revision", func(e env) {
 		o := secret("p", "e", "project", "name")
 		o.Revision = 5
 		e.insert(o)
@@ -133,7 +135,7 @@ var objectTests = []test{
 			e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, next) })
 		}
 		if got, _ := e.get(o.Kind, o.ID); !sameObject(got, o) {
-			e.Errorf("it was changed to %+v", got)
+			e.Errorf("the object was changed to %+v", got)
 		}
 		absent := secret("p", "e", "project", "absent")
 		e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, absent) })
@@ -144,10 +146,10 @@ var objectTests = []test{
 		b.Name, b.Revision = "a", 2
 		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, b) })
 		if got := e.names(store.Filter{Kind: a.Kind}); !slices.Equal(got, []string{"a", "b"}) {
-			e.Errorf("afterwards there are %q", got)
+			e.Errorf("the names are %q, want a and b", got)
 		}
 	}},
-	{"a deletion takes the versions along", func(e env) {
+	{"a deletion deletes the versions too", func(e env) {
 		o, other := secret("p", "e", "project", "a"), secret("p", "e", "project", "b")
 		e.insert(o, other)
 		e.update(func(ctx context.Context, tx store.Tx) error {
@@ -159,16 +161,22 @@ var objectTests = []test{
 			return tx.DeleteObject(ctx, o.ID)
 		})
 		if _, ok := e.get(o.Kind, o.ID); ok {
-			e.Error("it is still there")
+			e.Error("the object still exists")
 		}
-		left := e.versions(store.VersionKey{Object: o.ID, Version: 1}, store.VersionKey{Object: o.ID, Version: 2}, store.VersionKey{Object: other.ID, Version: 1})
-		if len(left) != 1 || left[0].Object != other.ID {
-			e.Errorf("the versions left are %+v, want only the other's", left)
+		remaining := e.versions(
+			store.VersionKey{Object: o.ID, Version: 1}, store.VersionKey{Object: o.ID, Version: 2},
+			store.VersionKey{Object: other.ID, Version: 1},
+		)
+		if len(remaining) != 1 || remaining[0].Object != other.ID {
+			e.Errorf("the remaining versions are %+v, want only the one of the other object", remaining)
 		}
 		e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error { return tx.DeleteObject(ctx, o.ID) })
 	}},
-	{"filters select, and Count agrees", func(e env) {
-		linked := store.Object{Kind: backend.KindScopedValue, ID: newID(), Project: "p1", Environment: "dev", Scope: "project", Name: "v", Link: "a"}
+	{"Objects and Count apply a filter", func(e env) {
+		linked := store.Object{
+			Kind: backend.KindScopedValue, ID: newID(), Project: "p1", Environment: "dev", Scope: "project", Name: "v",
+			Link: "a",
+		}
 		typed := secret("p1", "prod", "project", "c")
 		typed.Type = "type-2"
 		id := typed.ID
@@ -216,10 +224,10 @@ var objectTests = []test{
 			})
 		}
 	}},
-	{"pages follow one another without gap or overlap", func(e env) {
+	{"pages have no gaps and no overlaps", func(e env) {
 		var want []store.Object
 		for i := range 40 {
-			// Many of one name, which only their ids keep in order.
+			// Many objects have the same name and are sorted by id.
 			o := secret("p", fmt.Sprintf("env-%d", i%8), "project", fmt.Sprintf("name-%d", i/8))
 			want = append(want, o)
 		}
@@ -237,10 +245,10 @@ var objectTests = []test{
 						return err
 					}
 					if size > 0 && len(page) > size {
-						e.Fatalf("a page of %d has %d", size, len(page))
+						e.Fatalf("a page of size %d has %d objects", size, len(page))
 					}
 					if len(got) > len(want) {
-						e.Fatalf("pages of %d do not come to an end", size)
+						e.Fatalf("pages of size %d do not end", size)
 					}
 					got = append(got, page...)
 					last := page[len(page)-1]
@@ -248,13 +256,13 @@ var objectTests = []test{
 				}
 			})
 			if !slices.EqualFunc(got, want, sameObject) {
-				e.Errorf("pages of %d give %d objects, or another order than (name, id)", size, len(got))
+				e.Errorf("pages of size %d have %d objects or are not sorted by (name, id)", size, len(got))
 			}
 		}
 	}},
 }
 
-// sameObject compares two objects, times as moments and bytes by content.
+// sameObject reports whether two objects are equal. Times in different time zones and nil and empty bytes can be equal.
 func sameObject(a, b store.Object) bool {
 	return a.Kind == b.Kind && a.ID == b.ID && a.Project == b.Project && a.Environment == b.Environment &&
 		a.Scope == b.Scope && a.Name == b.Name && a.Type == b.Type && a.Link == b.Link &&

@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package storetest is what every [store.Store] must do, as tests: the one
-// meaning that all databases share. A store's own test calls [Run], and adds
-// only what is peculiar to its database.
+// Package storetest tests what every [store.Store] must do. The test of a store calls [Run], and adds tests that only
+// its database needs.
 //
-// The suite knows nothing of the database behind a Store. Where the interface
-// leaves something open, it asks for nothing: not for an order of
-// Lookup, nor for the difference between nil and empty bytes, nor for a time finer than
-// a microsecond. What happens to a transaction in which a statement failed, and
-// that tries to go on, is left open as well.
+// The suite does not depend on a database. It does not test what the interface leaves open: the order of Lookup, the
+// difference between nil and empty bytes, times finer than a microsecond, and a transaction that continues after a
+// failed statement.
 //
 // # Limits
 //
-// Killed processes, full disks and damaged files need knowledge of the
-// database and are left to each store's own tests. Records cannot be read back
-// through a Store, so that the suite only sees them accepted.
+// The suite does not test killed processes, full disks and damaged files, because these tests depend on the database. A
+// Store cannot read records back, so the suite only checks that it accepts them.
 package storetest
 
 import (
@@ -30,12 +26,11 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// Open opens the database that belongs to a folder, which is empty and
-// writable, and makes it the first time. It ends the test when it cannot. The
-// caller closes the Store, and may have several open on one folder at once.
+// Open opens the database of a folder. The first time the folder is empty, and Open creates the database. It fails the
+// test on an error. The caller closes the Store. Several Stores of one folder may be open at the same time.
 type Open = func(t testing.TB, dir string) store.Store
 
-// Run runs the suite. Each of its tests has a database of its own.
+// Run runs the suite. Each test has its own database.
 func Run(t *testing.T, open Open) {
 	for _, group := range []struct {
 		name  string
@@ -66,7 +61,7 @@ type test struct {
 	run  func(env)
 }
 
-// env is what a test works with: a T that is also a Store.
+// env is a testing.T and a Store.
 type env struct {
 	*testing.T
 	store.Store
@@ -74,7 +69,7 @@ type env struct {
 	dir  string
 }
 
-// reopen opens the test's database once more.
+// reopen opens the database of the test again.
 func (e env) reopen() store.Store {
 	e.Helper()
 	s := e.open(e.T, e.dir)
@@ -112,12 +107,12 @@ func (e env) refused(want error, f func(ctx context.Context, tx store.Tx) error)
 func (e env) wantError(err, want error) {
 	e.Helper()
 	if !errors.Is(err, want) {
-		e.Errorf("the error is %v, want the code %s", err, backend.AsError(want).Code)
+		e.Errorf("got error %v, want code %s", err, backend.AsError(want).Code)
 		return
 	}
 	var b *backend.Error
 	if !errors.As(err, &b) {
-		e.Errorf("the error %v is no *backend.Error", err)
+		e.Errorf("error %v is not a *backend.Error", err)
 	}
 }
 
@@ -134,7 +129,7 @@ func (e env) insert(objects ...store.Object) {
 	})
 }
 
-// names lists what a filter selects, by name.
+// names returns the names of the objects that a filter selects.
 func (e env) names(f store.Filter) []string {
 	e.Helper()
 	names := []string{}
@@ -148,43 +143,44 @@ func (e env) names(f store.Filter) []string {
 	return names
 }
 
-// get returns the object with an id, and whether there is one.
+// get returns the object with an id and reports whether it exists.
 func (e env) get(kind backend.Kind, id string) (store.Object, bool) {
 	e.Helper()
-	var found []store.Object
+	var objects []store.Object
 	e.view(func(ctx context.Context, tx store.Tx) (err error) {
-		found, err = tx.Objects(ctx, store.Filter{Kind: kind, ID: id})
+		objects, err = tx.Objects(ctx, store.Filter{Kind: kind, ID: id})
 		return err
 	})
-	if len(found) > 1 {
-		e.Fatalf("%d objects have the id %s", len(found), id)
+	if len(objects) > 1 {
+		e.Fatalf("%d objects have the id %s", len(objects), id)
 	}
-	if len(found) == 0 {
+	if len(objects) == 0 {
 		return store.Object{}, false
 	}
-	return found[0], true
+	return objects[0], true
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
-// moment is a time as a store keeps it: UTC, in microseconds.
-var moment = time.Date(2024, 2, 29, 23, 59, 59, 123456000, time.UTC)
+// testTime is a time as a store returns it: in UTC, with microseconds.
+var testTime = time.Date(2024, 2, 29, 23, 59, 59, 123456000, time.UTC)
 
-// secret is a secret's row with all fields set.
+// secret returns the row of a secret. All its fields are set.
 func secret(project, environment, scope, name string) store.Object {
 	return store.Object{
 		Kind: backend.KindSecret, ID: newID(),
 		Project: project, Environment: environment, Scope: scope, Name: name,
 		Type: "type-1", Version: 1, Revision: 1,
 		Attributes: []byte(fmt.Sprintf(`{"description":%q}`, name)), MAC: []byte{0, 1, 2, 0xff},
-		CreatedAt: moment, UpdatedAt: moment.Add(time.Hour),
+		CreatedAt: testTime, UpdatedAt: testTime.Add(time.Hour),
 	}
 }
 
-// version is a version's row with all fields set.
+// version returns the row of a version. All its fields are set.
 func version(object string, n int64) store.Version {
 	return store.Version{
 		Object: object, Version: n, EnvironmentKey: "key-1", Type: "type-1", SchemaHash: "abc", JSON: n%2 == 0,
-		Sealed: []byte{byte(n), 0, 0xff}, CreatedAt: moment.Add(time.Duration(n) * time.Microsecond), CreatedBy: "someone",
+		Sealed: []byte{byte(n), 0, 0xff}, CreatedAt: testTime.Add(time.Duration(n) * time.Microsecond),
+		CreatedBy: "someone",
 	}
 }

@@ -16,51 +16,53 @@ import (
 )
 
 var storeTests = []test{
-	{"deployment is a lasting id of its own", func(e env) {
+	{"each database has a permanent deployment id", func(e env) {
 		id, err := uuid.Parse(e.Deployment())
 		if err != nil || id.Version() != 7 {
 			e.Errorf("the deployment id is %q, want a UUIDv7", e.Deployment())
 		}
 		if again := e.reopen().Deployment(); again != e.Deployment() {
-			e.Errorf("it is %s at first and %s after opening again", e.Deployment(), again)
+			e.Errorf("the id is %s at first and %s after reopening", e.Deployment(), again)
 		}
 		other := e.open(e.T, e.TempDir())
 		defer other.Close()
 		if other.Deployment() == e.Deployment() {
-			e.Error("two databases have one id")
+			e.Error("two databases have the same id")
 		}
 	}},
-	{"what was committed is there after opening again", func(e env) {
-		o := secret("p", "e", "project", "lasting")
+	{"commits are kept after reopening", func(e env) {
+		o := secret("p", "e", "project", "committed")
 		e.insert(o)
 		if err := e.Close(); err != nil {
 			e.Fatal(err)
 		}
 		e.Store = e.reopen()
 		if got, ok := e.get(o.Kind, o.ID); !ok || !sameObject(got, o) {
-			e.Errorf("found %+v, want %+v", got, o)
+			e.Errorf("got %+v, want %+v", got, o)
 		}
 	}},
-	{"two stores on one database see each other", func(e env) {
+	{"two stores of one database see the same objects", func(e env) {
 		other := env{T: e.T, Store: e.reopen()}
 		e.insert(secret("p", "e", "project", "a"))
 		other.insert(secret("p", "e", "project", "b"))
 		for _, one := range []env{e, other} {
 			if got := strings.Join(one.names(store.Filter{Kind: backend.KindSecret}), " "); got != "a b" {
-				e.Errorf("one of them sees %q, want both", got)
+				e.Errorf("a store sees %q, want both objects", got)
 			}
 		}
 	}},
-	{"check finds a new database sound", func(e env) {
+	{"Check accepts an undamaged database", func(e env) {
 		e.insert(secret("p", "e", "project", "a"))
 		if err := e.Check(e.Context()); err != nil {
 			e.Errorf("Check: %v", err)
 		}
 	}},
-	{"records are accepted, also many at once", func(e env) {
-		together(8, func(i int) {
+	{"concurrent records are accepted", func(e env) {
+		runConcurrently(8, func(i int) {
 			for j := range 10 {
-				r := store.Record{At: moment, Principal: fmt.Sprint(i), Role: backend.RoleAdmin, Verb: "resolve", Code: "ok"}
+				r := store.Record{
+					At: testTime, Principal: fmt.Sprint(i), Role: backend.RoleAdmin, Verb: "resolve", Code: "ok",
+				}
 				if j%2 == 0 {
 					r.Phase, r.Detail = "outcome", []byte(`{"names":["a"]}`)
 				}
@@ -70,13 +72,13 @@ var storeTests = []test{
 			}
 		})
 	}},
-	{"a closed store refuses", func(e env) {
+	{"a closed store returns ErrUnavailable", func(e env) {
 		if err := e.Close(); err != nil {
 			e.Fatal(err)
 		}
-		nothing := func(store.Tx) error { e.Error("f ran"); return nil }
-		e.wantError(e.View(e.Context(), nothing), backend.ErrUnavailable)
-		e.wantError(e.Update(e.Context(), nothing), backend.ErrUnavailable)
+		f := func(store.Tx) error { e.Error("f was called"); return nil }
+		e.wantError(e.View(e.Context(), f), backend.ErrUnavailable)
+		e.wantError(e.Update(e.Context(), f), backend.ErrUnavailable)
 		e.wantError(e.AppendRecord(e.Context(), store.Record{}), backend.ErrUnavailable)
 		e.wantError(e.Check(e.Context()), backend.ErrUnavailable)
 		if err := e.Close(); err != nil {
@@ -85,32 +87,34 @@ var storeTests = []test{
 	}},
 }
 
-var errOwn = errors.New("f's own error")
+var errCallback = errors.New("error of the callback")
 
 var transactionTests = []test{
-	{"an error of f rolls back and comes back", func(e env) {
+	{"an error of f rolls back and is returned", func(e env) {
 		o := secret("p", "e", "project", "kept")
 		e.insert(o)
 		e.update(func(ctx context.Context, tx store.Tx) error { return tx.InsertVersion(ctx, version(o.ID, 1)) })
 		err := e.Update(e.Context(), func(tx store.Tx) error {
-			fillEverything(e, tx)
-			return errors.Join(tx.DeleteObject(e.Context(), o.ID), errOwn)
+			writeEverything(e, tx)
+			return errors.Join(tx.DeleteObject(e.Context(), o.ID), errCallback)
 		})
-		if !errors.Is(err, errOwn) {
-			e.Errorf("Update gives %v, want f's error", err)
+		if !errors.Is(err, errCallback) {
+			e.Errorf("Update returns %v, want the error of f", err)
 		}
-		e.wantNothingBut(o)
+		e.wantOnly(o)
 	}},
-	{"the error of f is the same value", func(e env) {
-		if err := e.Update(e.Context(), func(store.Tx) error { return errOwn }); err != errOwn {
-			e.Errorf("Update gives %v", err)
+	{"the error of f is returned unchanged", func(e env) {
+		if err := e.Update(e.Context(), func(store.Tx) error { return errCallback }); err != errCallback {
+			e.Errorf("Update returns %v", err)
 		}
-		if err := e.View(e.Context(), func(store.Tx) error { return errOwn }); err != errOwn {
-			e.Errorf("View gives %v", err)
+		if err := e.View(e.Context(), func(store.Tx) error { return errCallback }); err != errCallback {
+			e.Errorf("View returns %v", err)
 		}
 	}},
-	{"a panic of f rolls back and goes on", func(e env) {
-		for name, run := range map[string]func(context.Context, func(store.Tx) error) error{"Update": e.Update, "View": e.View} {
+	{"a panic of f rolls back and is passed on", func(e env) {
+		for name, run := range map[string]func(context.Context, func(store.Tx) error) error{
+			"Update": e.Update, "View": e.View,
+		} {
 			func() {
 				defer func() {
 					if r := recover(); r != "boom" {
@@ -119,17 +123,17 @@ var transactionTests = []test{
 				}()
 				_ = run(e.Context(), func(tx store.Tx) error {
 					if name == "Update" {
-						fillEverything(e, tx)
+						writeEverything(e, tx)
 					}
 					panic("boom")
 				})
 			}()
 		}
-		o := secret("p", "e", "project", "afterwards")
+		o := secret("p", "e", "project", "after")
 		e.insert(o)
-		e.wantNothingBut(o)
+		e.wantOnly(o)
 	}},
-	{"writes inside View are refused", func(e env) {
+	{"View refuses writes", func(e env) {
 		o := secret("p", "e", "project", "kept")
 		e.insert(o)
 		changed := o
@@ -138,31 +142,35 @@ var transactionTests = []test{
 			"InsertObject": func(ctx context.Context, tx store.Tx) error {
 				return tx.InsertObject(ctx, secret("p", "e", "project", "x"))
 			},
-			"UpdateObject":  func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, changed) },
-			"DeleteObject":  func(ctx context.Context, tx store.Tx) error { return tx.DeleteObject(ctx, o.ID) },
-			"InsertVersion": func(ctx context.Context, tx store.Tx) error { return tx.InsertVersion(ctx, version(o.ID, 1)) },
+			"UpdateObject": func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, changed) },
+			"DeleteObject": func(ctx context.Context, tx store.Tx) error { return tx.DeleteObject(ctx, o.ID) },
+			"InsertVersion": func(ctx context.Context, tx store.Tx) error {
+				return tx.InsertVersion(ctx, version(o.ID, 1))
+			},
 			"InsertEnvironmentKey": func(ctx context.Context, tx store.Tx) error {
 				return tx.InsertEnvironmentKey(ctx, store.EnvironmentKey{ID: "k"})
 			},
-			"DeleteEnvironmentKeys": func(ctx context.Context, tx store.Tx) error { return tx.DeleteEnvironmentKeys(ctx, "p", "e") },
-			"InsertToken":           func(ctx context.Context, tx store.Tx) error { return tx.InsertToken(ctx, token("t")) },
-			"DeleteToken":           func(ctx context.Context, tx store.Tx) error { return tx.DeleteToken(ctx, "t") },
-			"Remember": func(ctx context.Context, tx store.Tx) error {
-				return tx.SaveIdempotencyRecord(ctx, store.IdempotencyRecord{Key: "k", At: moment}, moment)
+			"DeleteEnvironmentKeys": func(ctx context.Context, tx store.Tx) error {
+				return tx.DeleteEnvironmentKeys(ctx, "p", "e")
+			},
+			"InsertToken": func(ctx context.Context, tx store.Tx) error { return tx.InsertToken(ctx, token("t")) },
+			"DeleteToken": func(ctx context.Context, tx store.Tx) error { return tx.DeleteToken(ctx, "t") },
+			"SaveIdempotencyRecord": func(ctx context.Context, tx store.Tx) error {
+				return tx.SaveIdempotencyRecord(ctx, store.IdempotencyRecord{Key: "k", At: testTime}, testTime)
 			},
 		} {
-			var inner error
+			var writeErr error
 			_ = e.View(e.Context(), func(tx store.Tx) error {
-				inner = write(e.Context(), tx)
+				writeErr = write(e.Context(), tx)
 				return nil
 			})
-			if inner == nil {
-				e.Errorf("%s inside View gives no error", name)
+			if writeErr == nil {
+				e.Errorf("%s in View returns no error", name)
 			}
 		}
-		e.wantNothingBut(o)
+		e.wantOnly(o)
 	}},
-	{"View sees one moment, and an update does not wait for it", func(e env) {
+	{"View sees one state, and an update does not wait for it", func(e env) {
 		e.insert(secret("p", "e", "project", "a"))
 		all := store.Filter{Kind: backend.KindSecret}
 		e.view(func(ctx context.Context, tx store.Tx) error {
@@ -172,7 +180,9 @@ var transactionTests = []test{
 			}
 			done := make(chan error)
 			go func() {
-				done <- e.Update(ctx, func(w store.Tx) error { return w.InsertObject(ctx, secret("p", "e", "project", "b")) })
+				done <- e.Update(ctx, func(w store.Tx) error {
+					return w.InsertObject(ctx, secret("p", "e", "project", "b"))
+				})
 			}()
 			if err := <-done; err != nil {
 				return err
@@ -186,14 +196,14 @@ var transactionTests = []test{
 			e.Errorf("the next View sees %d, want 2", got)
 		}
 	}},
-	{"an update sees its own writes, others only once it is done", func(e env) {
+	{"others see the writes of an update only after its end", func(e env) {
 		all := store.Filter{Kind: backend.KindSecret}
 		e.update(func(ctx context.Context, tx store.Tx) error {
 			if err := tx.InsertObject(ctx, secret("p", "e", "project", "a")); err != nil {
 				return err
 			}
 			if n, err := tx.Count(ctx, all); n != 1 || err != nil {
-				e.Errorf("it counts %d itself (%v), want 1", n, err)
+				e.Errorf("the update itself counts %d (%v), want 1", n, err)
 			}
 			others := make(chan int)
 			go func() {
@@ -202,28 +212,28 @@ var transactionTests = []test{
 				others <- n
 			}()
 			if n := <-others; n != 0 {
-				e.Errorf("others count %d before it is done, want 0", n)
+				e.Errorf("others count %d before the end of the update, want 0", n)
 			}
 			return nil
 		})
 		if got := len(e.names(all)); got != 1 {
-			e.Errorf("others count %d afterwards, want 1", got)
+			e.Errorf("others count %d after the update, want 1", got)
 		}
 	}},
-	{"updates come one after the other", func(e env) {
+	{"updates run one after the other", func(e env) {
 		const writers, times = 8, 50
 		o := secret("p", "e", "project", "counter")
 		o.Version = 0
 		e.insert(o)
 		stores := []store.Store{e.Store, e.reopen()}
-		together(writers, func(i int) {
+		runConcurrently(writers, func(i int) {
 			for range times {
 				err := stores[i%len(stores)].Update(e.Context(), func(tx store.Tx) error {
-					found, err := tx.Objects(e.Context(), store.Filter{Kind: o.Kind, ID: o.ID})
+					objects, err := tx.Objects(e.Context(), store.Filter{Kind: o.Kind, ID: o.ID})
 					if err != nil {
 						return err
 					}
-					next := found[0]
+					next := objects[0]
 					next.Revision++
 					next.Version++
 					return tx.UpdateObject(e.Context(), next)
@@ -235,25 +245,24 @@ var transactionTests = []test{
 		})
 		got, _ := e.get(o.Kind, o.ID)
 		if got.Version != writers*times || got.Revision != 1+writers*times {
-			e.Errorf("%d increments made %d (revision %d)", writers*times, got.Version, got.Revision)
+			e.Errorf("after %d increments the counter is %d (revision %d)", writers*times, got.Version, got.Revision)
 		}
 	}},
-	{"a cancelled context stops and leaves nothing", func(e env) {
+	{"a cancelled context rolls back", func(e env) {
 		ctx, cancel := context.WithCancel(e.Context())
 		err := e.Update(ctx, func(tx store.Tx) error {
 			if err := tx.InsertObject(ctx, secret("p", "e", "project", "a")); err != nil {
 				return err
 			}
 			cancel()
-			return nil // as if nothing had happened
+			return nil
 		})
 		if !errors.Is(err, context.Canceled) {
-			e.Errorf("Update gives %v, want context.Canceled", err)
+			e.Errorf("Update returns %v, want context.Canceled", err)
 		}
-		e.wantNothingBut()
-		nothing := func(store.Tx) error { return nil }
+		e.wantOnly()
 		for name, err := range map[string]error{
-			"Update":       e.Update(ctx, nothing),
+			"Update":       e.Update(ctx, func(store.Tx) error { return nil }),
 			"AppendRecord": e.AppendRecord(ctx, store.Record{}),
 			"View": e.View(ctx, func(tx store.Tx) error {
 				_, err := tx.Tokens(ctx)
@@ -261,45 +270,45 @@ var transactionTests = []test{
 			}),
 		} {
 			if !errors.Is(err, context.Canceled) {
-				e.Errorf("%s with a cancelled context gives %v", name, err)
+				e.Errorf("%s with a cancelled context returns %v", name, err)
 			}
 		}
 	}},
-	{"waiting for another update ends with the context", func(e env) {
+	{"the wait for another update ends with the context", func(e env) {
 		e.update(func(ctx context.Context, _ store.Tx) error {
 			waiting, cancel := context.WithCancel(ctx)
 			done := make(chan error)
 			go func() {
-				done <- e.Update(waiting, func(store.Tx) error { e.Error("two updates ran at once"); return nil })
+				done <- e.Update(waiting, func(store.Tx) error { e.Error("two updates ran at the same time"); return nil })
 			}()
 			cancel()
 			if err := <-done; !errors.Is(err, context.Canceled) {
-				e.Errorf("the second gives %v, want context.Canceled", err)
+				e.Errorf("the second Update returns %v, want context.Canceled", err)
 			}
 			return nil
 		})
 	}},
-	{"a transaction is of no use after its end", func(e env) {
+	{"an ended transaction refuses writes", func(e env) {
 		var kept store.Tx
 		e.update(func(_ context.Context, tx store.Tx) error { kept = tx; return nil })
 		if err := kept.InsertObject(e.Context(), secret("p", "e", "project", "late")); err == nil {
-			e.Error("InsertObject after the end gives no error")
+			e.Error("InsertObject after the end returns no error")
 		}
-		e.wantNothingBut()
+		e.wantOnly()
 	}},
 }
 
-// fillEverything writes a row of each kind.
-func fillEverything(e env, tx store.Tx) {
+// writeEverything writes a row of each type but a record.
+func writeEverything(e env, tx store.Tx) {
 	e.Helper()
 	ctx := e.Context()
-	o := secret("p", "e", "project", "gone")
+	o := secret("p", "e", "project", "rolled_back")
 	for _, err := range []error{
 		tx.InsertObject(ctx, o),
 		tx.InsertVersion(ctx, version(o.ID, 1)),
-		tx.InsertEnvironmentKey(ctx, store.EnvironmentKey{ID: "key", Project: "p", Environment: "e", CreatedAt: moment}),
-		tx.InsertToken(ctx, token("gone")),
-		tx.SaveIdempotencyRecord(ctx, store.IdempotencyRecord{Key: "gone", At: moment}, moment),
+		tx.InsertEnvironmentKey(ctx, store.EnvironmentKey{ID: "key", Project: "p", Environment: "e", CreatedAt: testTime}),
+		tx.InsertToken(ctx, token("rolled_back")),
+		tx.SaveIdempotencyRecord(ctx, store.IdempotencyRecord{Key: "rolled_back", At: testTime}, testTime),
 	} {
 		if err != nil {
 			e.Errorf("writing: %v", err)
@@ -307,8 +316,8 @@ func fillEverything(e env, tx store.Tx) {
 	}
 }
 
-// wantNothingBut makes sure that the database holds these secrets and nothing else.
-func (e env) wantNothingBut(want ...store.Object) {
+// wantOnly checks that the database holds these secrets and nothing else.
+func (e env) wantOnly(want ...store.Object) {
 	e.Helper()
 	e.view(func(ctx context.Context, tx store.Tx) error {
 		objects, err := tx.Objects(ctx, store.Filter{Kind: backend.KindSecret})
@@ -324,20 +333,20 @@ func (e env) wantNothingBut(want ...store.Object) {
 		}
 		keys, err := tx.EnvironmentKeys(ctx, "p")
 		if err != nil || len(keys) > 0 {
-			e.Errorf("there are environment keys: %v (%v)", keys, err)
+			e.Errorf("the environment keys are %v (%v), want none", keys, err)
 		}
 		tokens, err := tx.Tokens(ctx)
 		if err != nil || len(tokens) > 0 {
-			e.Errorf("there are tokens: %v (%v)", tokens, err)
+			e.Errorf("the tokens are %v (%v), want none", tokens, err)
 		}
-		_, err = tx.IdempotencyRecord(ctx, "gone")
+		_, err = tx.IdempotencyRecord(ctx, "rolled_back")
 		e.wantError(err, backend.ErrNotFound)
 		return nil
 	})
 }
 
-// together runs f(0) to f(n-1) at once and waits for all.
-func together(n int, f func(i int)) {
+// runConcurrently runs f(0) to f(n-1) at the same time and waits for all.
+func runConcurrently(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() { f(i) })

@@ -14,7 +14,7 @@ import (
 )
 
 var lookupTests = []test{
-	{"it finds all combinations and nothing else", func(e env) {
+	{"Lookup returns all combinations and nothing else", func(e env) {
 		var want []store.Object
 		for _, project := range []string{"p1", "p2"} {
 			for _, environment := range []string{"dev", "prod", "*"} {
@@ -38,15 +38,16 @@ var lookupTests = []test{
 		})
 		e.wantEntries(got, want)
 	}},
-	{"asking twice for one name gives it once", func(e env) {
+	{"a repeated name is returned once", func(e env) {
 		o := secret("p", "e", "project", "a")
 		e.insert(o)
 		got := e.lookup(store.Lookup{
-			Kind: o.Kind, Project: "p", Environments: []string{"e", "e"}, Scopes: []string{"project", "project"}, Names: []string{"a", "a"},
+			Kind: o.Kind, Project: "p",
+			Environments: []string{"e", "e"}, Scopes: []string{"project", "project"}, Names: []string{"a", "a"},
 		})
 		e.wantEntries(got, []store.Object{o})
 	}},
-	{"an empty list finds nothing", func(e env) {
+	{"an empty list selects nothing", func(e env) {
 		e.insert(secret("p", "e", "project", "a"))
 		for _, l := range []store.Lookup{
 			{Kind: backend.KindSecret, Project: "p", Environments: []string{"e"}, Scopes: []string{"project"}},
@@ -57,12 +58,16 @@ var lookupTests = []test{
 			e.wantEntries(e.lookup(l), nil)
 		}
 	}},
-	{"the current version comes along", func(e env) {
-		current, without, dangling := secret("p", "e", "project", "current"), secret("p", "e", "project", "without"), secret("p", "e", "project", "dangling")
-		current.Version, without.Version, dangling.Version = 2, 0, 7
-		e.insert(current, without, dangling)
+	{"Lookup returns the current version", func(e env) {
+		current := secret("p", "e", "project", "current")
+		without := secret("p", "e", "project", "without")
+		missing := secret("p", "e", "project", "missing")
+		current.Version, without.Version, missing.Version = 2, 0, 7
+		e.insert(current, without, missing)
 		e.update(func(ctx context.Context, tx store.Tx) error {
-			for _, v := range []store.Version{version(current.ID, 1), version(current.ID, 2), version(current.ID, 3), version(without.ID, 1)} {
+			for _, v := range []store.Version{
+				version(current.ID, 1), version(current.ID, 2), version(current.ID, 3), version(without.ID, 1),
+			} {
 				if err := tx.InsertVersion(ctx, v); err != nil {
 					return err
 				}
@@ -71,28 +76,30 @@ var lookupTests = []test{
 		})
 		for _, entry := range e.lookup(store.Lookup{
 			Kind: backend.KindSecret, Project: "p", Environments: []string{"e"}, Scopes: []string{"project"},
-			Names: []string{"current", "without", "dangling"},
+			Names: []string{"current", "without", "missing"},
 		}) {
 			want := store.Version{}
 			if entry.Object.Name == "current" {
 				want = version(current.ID, 2)
 			}
 			if !sameVersion(entry.Current, want) {
-				e.Errorf("%s comes with %+v, want %+v", entry.Object.Name, entry.Current, want)
+				e.Errorf("the version of %s is %+v, want %+v", entry.Object.Name, entry.Current, want)
 			}
 		}
 	}},
-	{"odd names are found", func(e env) {
+	{"Lookup returns odd names", func(e env) {
 		var want []store.Object
 		for _, n := range oddNames {
 			o := secret("p", "e", "project", n)
 			want = append(want, o)
 		}
 		e.insert(want...)
-		got := e.lookup(store.Lookup{Kind: backend.KindSecret, Project: "p", Environments: []string{"e"}, Scopes: []string{"project"}, Names: oddNames})
+		got := e.lookup(store.Lookup{
+			Kind: backend.KindSecret, Project: "p", Environments: []string{"e"}, Scopes: []string{"project"}, Names: oddNames,
+		})
 		e.wantEntries(got, want)
 	}},
-	{"ten thousand names are one lookup", func(e env) {
+	{"one Lookup takes 20,000 names", func(e env) {
 		const n = 10_000
 		var want []store.Object
 		names := make([]string, 0, 2*n)
@@ -102,16 +109,18 @@ var lookupTests = []test{
 			names = append(names, o.Name, o.Name+"_absent")
 		}
 		e.insert(want...)
-		got := e.lookup(store.Lookup{Kind: backend.KindSecret, Project: "p", Environments: []string{"e", "*"}, Scopes: []string{"project"}, Names: names})
+		got := e.lookup(store.Lookup{
+			Kind: backend.KindSecret, Project: "p", Environments: []string{"e", "*"}, Scopes: []string{"project"}, Names: names,
+		})
 		e.wantEntries(got, want)
 	}},
 }
 
 var versionTests = []test{
-	{"a version comes back as it was", func(e env) {
+	{"a version is returned unchanged", func(e env) {
 		o := secret("p", "e", "project", "a")
 		e.insert(o)
-		want := []store.Version{version(o.ID, 1), version(o.ID, 2), {Object: o.ID, Version: 1 << 62, CreatedAt: moment}}
+		want := []store.Version{version(o.ID, 1), version(o.ID, 2), {Object: o.ID, Version: 1 << 62, CreatedAt: testTime}}
 		want[1].Sealed = bytes.Repeat([]byte{0, 0xff}, 50_000)
 		e.update(func(ctx context.Context, tx store.Tx) error {
 			for _, v := range want {
@@ -128,24 +137,25 @@ var versionTests = []test{
 			}
 		}
 	}},
-	{"a version is written once", func(e env) {
+	{"a version cannot be replaced", func(e env) {
 		o := secret("p", "e", "project", "a")
 		e.insert(o)
 		e.update(func(ctx context.Context, tx store.Tx) error { return tx.InsertVersion(ctx, version(o.ID, 1)) })
 		second := version(o.ID, 1)
 		second.Sealed = []byte("another")
 		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertVersion(ctx, second) })
-		if got := e.versions(store.VersionKey{Object: o.ID, Version: 1}); len(got) != 1 || !sameVersion(got[0], version(o.ID, 1)) {
-			e.Errorf("it is now %+v", got)
+		got := e.versions(store.VersionKey{Object: o.ID, Version: 1})
+		if len(got) != 1 || !sameVersion(got[0], version(o.ID, 1)) {
+			e.Errorf("the version was changed to %+v", got)
 		}
 	}},
-	{"a version belongs to an object", func(e env) {
+	{"a version of a missing object is refused", func(e env) {
 		err := e.Update(e.Context(), func(tx store.Tx) error { return tx.InsertVersion(e.Context(), version(newID(), 1)) })
 		if err == nil {
-			e.Error("a version of no object is accepted")
+			e.Error("a version of a missing object is accepted")
 		}
 	}},
-	{"those that exist are returned, each once", func(e env) {
+	{"Versions returns existing versions, each once", func(e env) {
 		a, b := secret("p", "e", "project", "a"), secret("p", "e", "project", "b")
 		e.insert(a, b)
 		e.update(func(ctx context.Context, tx store.Tx) error {
@@ -157,8 +167,9 @@ var versionTests = []test{
 			return nil
 		})
 		got := e.versions(
-			store.VersionKey{Object: a.ID, Version: 2}, store.VersionKey{Object: b.ID, Version: 2}, store.VersionKey{Object: "no one", Version: 1},
-			store.VersionKey{Object: b.ID, Version: 1}, store.VersionKey{Object: a.ID, Version: 2},
+			store.VersionKey{Object: a.ID, Version: 2}, store.VersionKey{Object: b.ID, Version: 2},
+			store.VersionKey{Object: "missing", Version: 1}, store.VersionKey{Object: b.ID, Version: 1},
+			store.VersionKey{Object: a.ID, Version: 2},
 		)
 		var keys []string
 		for _, v := range got {
@@ -166,13 +177,13 @@ var versionTests = []test{
 		}
 		slices.Sort(keys)
 		if want := []string{"false 1", "true 2"}; !slices.Equal(keys, want) {
-			e.Errorf("got (of a, version) %v, want %v", keys, want)
+			e.Errorf("got (version of a, version) %v, want %v", keys, want)
 		}
 		if got := e.versions(); len(got) != 0 {
-			e.Errorf("asking for none gives %+v", got)
+			e.Errorf("Versions without keys returns %+v", got)
 		}
 	}},
-	{"thousands are one question", func(e env) {
+	{"one call of Versions takes 5,000 keys", func(e env) {
 		const n = 5_000
 		o := secret("p", "e", "project", "a")
 		e.insert(o)
@@ -188,7 +199,7 @@ var versionTests = []test{
 			return nil
 		})
 		if got := len(e.versions(keys...)); got != n {
-			e.Errorf("got %d of %d", got, n)
+			e.Errorf("got %d of %d versions", got, n)
 		}
 	}},
 }
@@ -211,7 +222,7 @@ func (e env) versions(keys ...store.VersionKey) (versions []store.Version) {
 	return versions
 }
 
-// wantEntries compares the objects of entries, in any order.
+// wantEntries checks the objects of entries, in any order.
 func (e env) wantEntries(entries []store.Entry, want []store.Object) {
 	e.Helper()
 	byID := map[string]store.Object{}
@@ -226,11 +237,12 @@ func (e env) wantEntries(entries []store.Entry, want []store.Object) {
 		}
 	}
 	if len(entries) != len(want) || len(wrong) > 0 {
-		e.Errorf("found %d entries, want %d; unlike what was written: %q", len(entries), len(want), wrong)
+		e.Errorf("got %d entries, want %d; changed or unexpected objects: %q", len(entries), len(want), wrong)
 	}
 }
 
-// sameVersion compares two versions, times as moments and bytes by content.
+// sameVersion reports whether two versions are equal. Times in different time zones and nil and empty bytes can be
+// equal.
 func sameVersion(a, b store.Version) bool {
 	return a.Object == b.Object && a.Version == b.Version && a.EnvironmentKey == b.EnvironmentKey && a.Type == b.Type &&
 		a.SchemaHash == b.SchemaHash && a.JSON == b.JSON && bytes.Equal(a.Sealed, b.Sealed) &&

@@ -1,16 +1,14 @@
--- Times are microseconds since 1970 in UTC. Texts compare byte by byte, so that
--- a listing has the same order whatever the locale. A column that a kind of
--- object does not use holds '', never NULL: NULLs would be distinct in the
--- unique place.
+-- Times are microseconds since 1970 in UTC. Texts are compared byte by byte, so that the order of a listing does not
+-- depend on the locale. A column that does not apply to a kind of object holds '' and never NULL, because a UNIQUE
+-- constraint treats NULLs as different.
 
 CREATE TABLE deployment (
   only INTEGER PRIMARY KEY CHECK (only = 1),
   id   TEXT NOT NULL
 ) STRICT;
 
--- The unique place leads with what every question knows (kind and project),
--- then the name: one seek per name finds it in all environments and scopes, and
--- a listing in order of name needs no sorting.
+-- The index of the place starts with kind and project, which every query knows, and then has the name. So one seek per
+-- name returns all its environments and scopes, and a listing sorted by name needs no sort.
 CREATE TABLE objects (
   id          TEXT    NOT NULL PRIMARY KEY,
   kind        TEXT    NOT NULL,
@@ -29,8 +27,8 @@ CREATE TABLE objects (
   UNIQUE (kind, project, name, environment, scope)
 ) STRICT;
 
--- "Who is of this type" and "who links to this secret" are asked before every
--- deletion; most objects have neither.
+-- Every deletion looks for the secrets of a type and for the scoped values that link to a secret. Most objects have
+-- neither a type nor a link.
 CREATE INDEX objects_by_type ON objects (type) WHERE type <> '';
 CREATE INDEX objects_by_link ON objects (project, link) WHERE link <> '';
 
