@@ -6,14 +6,17 @@ import (
 	"bytes"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 )
 
 // TestSourceFilesNameTheirLicence fails for every source file of ours whose
-// header does not name the licence. Test data and examples, which readers copy,
-// need no header.
+// header does not name the licence. Test data, examples, which readers copy, and
+// code by others need no header.
 func TestSourceFilesNameTheirLicence(t *testing.T) {
 	const licence = "SPDX-License-Identifier: MPL-2.0\n"
 	skipped := []string{".git", ".terraform", ".terraform-mirror", "bin", "examples", "node_modules", "plugs/python", "testdata", "third_party"}
@@ -54,5 +57,31 @@ func TestSourceFilesNameTheirLicence(t *testing.T) {
 	}
 	if checked < 300 {
 		t.Fatalf("only %d files were checked: the test no longer looks at all of them", checked)
+	}
+}
+
+// TestSQLiteHasItsLibc fails if go.mod requires another version of
+// modernc.org/libc than modernc.org/sqlite does. The SQLite in Go is translated
+// for one version of libc, and can fail with any other.
+func TestSQLiteHasItsLibc(t *testing.T) {
+	version := func(path string, module string) string {
+		t.Helper()
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		match := regexp.MustCompile(`(?m)^\s+` + regexp.QuoteMeta(module) + ` (v\S+)`).FindSubmatch(text)
+		if match == nil {
+			t.Fatalf("%s does not require %s", path, module)
+		}
+		return string(match[1])
+	}
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.GoMod}}", "modernc.org/sqlite").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := version(strings.TrimSpace(string(out)), "modernc.org/libc")
+	if have := version("go.mod", "modernc.org/libc"); have != want {
+		t.Errorf("go.mod requires modernc.org/libc %s: run go get modernc.org/libc@%s", have, want)
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package plugs_test
+package operator_test
 
 import (
 	"encoding/json"
@@ -16,7 +16,7 @@ import (
 	"github.com/PaesslerAG/jsonpath"
 )
 
-// webhookStore is what the webhook provider of External Secrets reads of a SecretStore.
+// webhookStore holds the fields of a SecretStore that the operator's webhook provider uses.
 type webhookStore struct {
 	URL, Method, Body string
 	Headers           map[string]string
@@ -29,16 +29,16 @@ type webhookStore struct {
 
 type remoteRef struct{ Key, Property, Version string }
 
-// errNoSecret is what the operator makes of a 404: the secret was deleted.
+// errNoSecret is how the operator understands a 404: the secret was deleted.
 var errNoSecret = errors.New("no such secret")
 
-// get does what the provider does: it fills the templates with remoteRef and
-// the store's own secrets, calls, and applies the JSONPath.
+// get reads one secret as the provider does: it fills the templates with
+// remoteRef and the store's secrets, sends the request, and applies the JSONPath.
 func (s webhookStore) get(t *testing.T, endpoint, token string, ref remoteRef) (string, error) {
 	t.Helper()
 	data := map[string]map[string]string{"remoteRef": {"key": ref.Key, "property": ref.Property, "version": ref.Version}}
 	for _, secret := range s.Secrets {
-		data[secret.Name] = map[string]string{"token": token + "\n"} // as a file often ends
+		data[secret.Name] = map[string]string{"token": token + "\n"} // a secret made from a file often ends with a newline
 	}
 	fill := func(text string) string {
 		functions := sprig.TxtFuncMap()
@@ -84,18 +84,17 @@ func (s webhookStore) get(t *testing.T, endpoint, token string, ref remoteRef) (
 	if err := json.Unmarshal(body, &answer); err != nil {
 		t.Fatal(err)
 	}
-	found, err := jsonpath.Get(s.Result.JSONPath, answer)
+	value, err := jsonpath.Get(s.Result.JSONPath, answer)
 	if err != nil {
 		return "", err
 	}
-	return found.(string), nil
+	return value.(string), nil
 }
 
-// TestExternalSecrets fills the templates of the examples as the operator
-// does, and asks a real server.
+// TestExternalSecrets fills the templates of the example as the operator does,
+// and sends the requests to a real server.
 func TestExternalSecrets(t *testing.T) {
-	w := newWorld(t)
-	endpoint, token := w.serve()
+	endpoint, token := serve(t)
 	var store struct {
 		Kind     string
 		Metadata struct{ Name string }
@@ -103,7 +102,7 @@ func TestExternalSecrets(t *testing.T) {
 			Provider struct{ Webhook webhookStore }
 		}
 	}
-	decode(t, read(t, "external-secrets/store.yaml"), &store)
+	decode(t, "store.yaml", &store)
 	var external struct {
 		Spec struct {
 			SecretStoreRef struct{ Name, Kind string }
@@ -114,7 +113,7 @@ func TestExternalSecrets(t *testing.T) {
 			DataFrom []struct{ Extract remoteRef }
 		}
 	}
-	decode(t, read(t, "external-secrets/external-secret.yaml"), &external)
+	decode(t, "external-secret.yaml", &external)
 	if r := external.Spec.SecretStoreRef; r.Name != store.Metadata.Name || r.Kind != store.Kind {
 		t.Errorf("the ExternalSecret refers to %v", r)
 	}
@@ -128,19 +127,21 @@ func TestExternalSecrets(t *testing.T) {
 		}
 		got[d.SecretKey] = value
 	}
-	for key, want := range map[string]string{"PASSWORD": dbPassword, "HOST": "db", "PREVIOUS_PASSWORD": canary + "-before"} {
+	wants := map[string]string{"PASSWORD": dbPassword, "HOST": "db", "PREVIOUS_PASSWORD": canary + "-before"}
+	for key, want := range wants {
 		if got[key] != want {
 			t.Errorf("%s is %q, not %q", key, got[key], want)
 		}
 	}
-	// extract takes text that the path leads to for JSON.
+	// extract parses the text at the path as JSON.
 	value, err := webhook.get(t, endpoint, token, external.Spec.DataFrom[0].Extract)
 	fields := map[string]any{}
-	if err := errors.Join(err, json.Unmarshal([]byte(value), &fields)); err != nil || fields["host"] != "db" || fields["username"] != "loader" {
+	err = errors.Join(err, json.Unmarshal([]byte(value), &fields))
+	if err != nil || fields["host"] != "db" || fields["username"] != "loader" {
 		t.Errorf("extract gives %v: %v", fields, err)
 	}
 
-	// With decodingStrategy Base64 bytes come through too.
+	// With decodingStrategy Base64, values that are not text work too.
 	binary := webhook
 	binary.Result.JSONPath = "$.value_base64"
 	if value, err := binary.get(t, endpoint, token, remoteRef{Key: "keystore"}); err != nil || value != "//5DQU5BUlk=" {
@@ -150,17 +151,20 @@ func TestExternalSecrets(t *testing.T) {
 	if _, err := webhook.get(t, endpoint, token, remoteRef{Key: "absent"}); !errors.Is(err, errNoSecret) {
 		t.Errorf("a missing secret: %v", err)
 	}
-	// A mistaken environment must not pass for a deleted secret.
-	mistaken := webhook
-	mistaken.Body = strings.Replace(webhook.Body, `"prod"`, `"pord"`, 1)
-	if _, err := mistaken.get(t, endpoint, token, remoteRef{Key: "db_password"}); err == nil || !strings.Contains(err.Error(), "400 Bad Request") {
-		t.Errorf("a mistaken environment: %v", err)
+	// The operator must not take a wrong environment for a deleted secret.
+	wrong := webhook
+	wrong.Body = strings.Replace(webhook.Body, `"prod"`, `"pord"`, 1)
+	_, err = wrong.get(t, endpoint, token, remoteRef{Key: "db_password"})
+	if err == nil || !strings.Contains(err.Error(), "400 Bad Request") {
+		t.Errorf("a wrong environment: %v", err)
 	}
-	if _, err := webhook.get(t, endpoint, "another", remoteRef{Key: "db_password"}); err == nil || !strings.Contains(err.Error(), "401") {
-		t.Errorf("a token that is none: %v", err)
+	_, err = webhook.get(t, endpoint, "another", remoteRef{Key: "db_password"})
+	if err == nil || !strings.Contains(err.Error(), "401") {
+		t.Errorf("an invalid token: %v", err)
 	}
-	// A key cannot become more than a name.
-	if _, err := webhook.get(t, endpoint, token, remoteRef{Key: `x", "environment": "dev`}); err == nil || strings.Contains(err.Error(), "200") {
+	// A key cannot add fields to the request.
+	_, err = webhook.get(t, endpoint, token, remoteRef{Key: `x", "environment": "dev`})
+	if err == nil || strings.Contains(err.Error(), "200") {
 		t.Errorf("a key with quotes: %v", err)
 	}
 }

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package operator_test runs the External Secrets example as the External
+// Secrets operator does. The operator evaluates templates with sprig and
+// answers with jsonpath. Nothing else in Pouncet needs these libraries, so this
+// folder is its own module, and they stay out of Pouncet's go.mod.
+package operator_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// pouncet is the path of the program that TestMain builds.
+var pouncet string
+
+func TestMain(m *testing.M) {
+	code, err := buildAndRun(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func buildAndRun(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "pouncet-operator-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	pouncet = filepath.Join(dir, "pouncet")
+	// With the flags of make build, so that both share what the compiler made.
+	build := exec.Command("go", "build", "-C", "../..", "-trimpath", "-o", pouncet, "./cmd/pouncet")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("building pouncet: %w\n%s", err, out)
+	}
+	return m.Run(), nil
+}
+
+// The values of the secrets. The canary must not be in any error.
+const (
+	canary     = "CANARY"
+	dbPassword = canary + ` "s3: #x'é`
+)
+
+// serve makes a backend with the secrets of the example, starts a server in
+// front of it, and returns the server's address and a runtime token.
+func serve(t *testing.T) (endpoint, token string) {
+	t.Helper()
+	env := []string{"POUNCET_HOME=" + filepath.Join(t.TempDir(), ".pouncet")}
+	for _, v := range os.Environ() {
+		if !strings.HasPrefix(v, "POUNCET_") {
+			env = append(env, v)
+		}
+	}
+	run := func(stdin string, args ...string) string {
+		t.Helper()
+		var stderr strings.Builder
+		cmd := exec.Command(pouncet, args...)
+		cmd.Env, cmd.Stdin, cmd.Stderr = env, strings.NewReader(stdin), &stderr
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("pouncet %s: %v\n%s", args[0], err, stderr.String())
+		}
+		return string(out)
+	}
+	secret := func(name, value string, flags ...string) {
+		t.Helper()
+		run(value, append([]string{"secret", "set", name, "--env", "prod", "--stdin"}, flags...)...)
+	}
+	run("", "init")
+	run("", "env", "set", "prod")
+	run("", "env", "set", "dev")
+	secret("db_password", canary+"-before")
+	secret("db_password", dbPassword)
+	secret("warehouse", `{"host":"db","port":5432,"username":"loader","password":"`+canary+`-json"}`,
+		"--type", "database_connection")
+	secret("keystore", "\xff\xfe"+canary)
+	token = strings.TrimSpace(run("", "token", "create", "--role", "runtime", "--name", "operator"))
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	_ = listener.Close()
+	server := exec.Command(pouncet, "server", "--quiet", "--listen", address)
+	server.Env = env
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = server.Process.Signal(os.Interrupt)
+		if err := server.Wait(); err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	})
+	for range 1000 {
+		if connection, err := net.Dial("tcp", address); err == nil {
+			_ = connection.Close()
+			return "http://" + address, token
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the server does not listen")
+	return "", ""
+}
+
+// decode reads a file of the example, by the JSON names of the target's fields.
+func decode(t *testing.T, file string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "external-secrets", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tree any
+	if err := yaml.Unmarshal(text, &tree); err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := json.Marshal(tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(encoded, into); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+}
