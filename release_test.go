@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// TestRegistryManifest holds the manifest at the protocol that main.go serves.
+// Without a manifest the registry assumes protocol 5.
+func TestRegistryManifest(t *testing.T) {
+	text, err := os.ReadFile("terraform-registry-manifest.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		Version  int
+		Metadata struct {
+			ProtocolVersions []string `json:"protocol_versions"`
+		}
+	}
+	if err := json.Unmarshal(text, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	if manifest.Version != 1 || !slices.Equal(manifest.Metadata.ProtocolVersions, []string{"6.0"}) {
+		t.Errorf("the manifest is %+v", manifest)
+	}
+	source, err := os.ReadFile("main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(source), "tf6server.Serve(") {
+		t.Error("main.go does not serve protocol 6")
+	}
+}
+
+// releaseBuild, releaseArchive and releaseFile hold the fields of
+// .goreleaser.yml that the Terraform registry and our users depend on.
+type (
+	releaseBuild struct {
+		ID, Main, Binary           string
+		Env, Ldflags, Goos, Goarch []string
+	}
+	releaseArchive struct {
+		ID           string
+		Ids, Formats []string
+		Name         string `yaml:"name_template"`
+	}
+	releaseFile struct {
+		Glob string
+		Name string `yaml:"name_template"`
+	}
+)
+
+func TestReleaseConfiguration(t *testing.T) {
+	text, err := os.ReadFile(".goreleaser.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var config struct {
+		Project  string `yaml:"project_name"`
+		Builds   []releaseBuild
+		Archives []releaseArchive
+		Checksum struct {
+			Name      string        `yaml:"name_template"`
+			Algorithm string        `yaml:"algorithm"`
+			Extra     []releaseFile `yaml:"extra_files"`
+		}
+		Signs []struct {
+			Artifacts, Cmd string
+			Args           []string
+		}
+		Release struct {
+			Extra []releaseFile `yaml:"extra_files"`
+		}
+	}
+	if err := yaml.Unmarshal(text, &config); err != nil {
+		t.Fatal(err)
+	}
+	if config.Project != "terraform-provider-pouncet" {
+		t.Errorf("the project is %q", config.Project)
+	}
+	binaries := map[string]string{"provider": "{{ .ProjectName }}_v{{ .Version }}", "pouncet": "pouncet"}
+	if len(config.Builds) != len(binaries) {
+		t.Errorf("%d builds", len(config.Builds))
+	}
+	for _, b := range config.Builds {
+		if b.Binary != binaries[b.ID] || !slices.Contains(b.Env, "CGO_ENABLED=0") ||
+			!slices.Equal(b.Goos, []string{"linux", "darwin", "windows"}) || !slices.Equal(b.Goarch, []string{"amd64", "arm64"}) ||
+			!strings.Contains(strings.Join(b.Ldflags, " "), "-X main.version={{ .Version }}") {
+			t.Errorf("build %q: %+v", b.ID, b)
+		}
+	}
+	if len(config.Archives) != 2 || config.Archives[0].Name != "{{ .ProjectName }}_{{ .Version }}_{{ .Os }}_{{ .Arch }}" ||
+		!slices.Equal(config.Archives[0].Formats, []string{"zip"}) || !slices.Equal(config.Archives[0].Ids, []string{"provider"}) ||
+		!slices.Equal(config.Archives[1].Ids, []string{"pouncet"}) {
+		t.Errorf("the archives are %+v", config.Archives)
+	}
+	manifest := []releaseFile{{
+		Glob: "terraform-registry-manifest.json",
+		Name: "{{ .ProjectName }}_{{ .Version }}_manifest.json",
+	}}
+	if !slices.Equal(config.Checksum.Extra, manifest) || !slices.Equal(config.Release.Extra, manifest) {
+		t.Errorf("the manifest is released as %+v, with checksums as %+v", config.Release.Extra, config.Checksum.Extra)
+	}
+	if config.Checksum.Name != "{{ .ProjectName }}_{{ .Version }}_SHA256SUMS" || config.Checksum.Algorithm != "sha256" {
+		t.Errorf("the checksums are %+v", config.Checksum)
+	}
+	if len(config.Signs) != 1 || config.Signs[0].Artifacts != "checksum" || config.Signs[0].Cmd != "gpg" ||
+		!slices.Contains(config.Signs[0].Args, "--detach-sign") {
+		t.Errorf("the signatures are %+v", config.Signs)
+	}
+}
