@@ -45,13 +45,19 @@ type Config struct {
 	CreateIfAbsent bool
 }
 
-// FromEnvironment returns c with its empty fields set from POUNCET_ENDPOINT, POUNCET_TOKEN, POUNCET_CACERT,
-// POUNCET_HOME and POUNCET_KMS_KEY. If c has a Path, POUNCET_ENDPOINT is ignored; if c has an Endpoint, POUNCET_HOME
-// is ignored.
-func FromEnvironment(c Config) Config {
-	fill := func(field *string, variable string) {
+// FromEnvironment is From with the environment of this process.
+func FromEnvironment(c Config) Config { return From(c, os.Getenv) }
+
+// From returns c with its empty fields filled from one source of settings.
+// lookup returns the setting with the name POUNCET_ENDPOINT, POUNCET_TOKEN,
+// POUNCET_CACERT, POUNCET_HOME or POUNCET_KMS_KEY, or "". A backend that c
+// names already stays: with a path, From does not look up POUNCET_ENDPOINT,
+// and with an endpoint, it does not look up POUNCET_HOME. So a caller with
+// several sources calls From once for each, in the order of their precedence.
+func From(c Config, lookup func(name string) string) Config {
+	fill := func(field *string, name string) {
 		if *field == "" {
-			*field = os.Getenv(variable)
+			*field = lookup(name)
 		}
 	}
 	if c.Path == "" {
