@@ -3,13 +3,11 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -23,21 +21,23 @@ type streams struct {
 	out, err io.Writer
 }
 
-// app is what every command shares: the streams and the global flags.
+// app holds what all commands share: the streams and the global flags.
 type app struct {
 	in  io.Reader
 	out *output
 	err io.Writer
 
+	// The flags. Commands get the settings among them from the method setting.
 	endpoint  string
 	tokenFile string
-	project   string // as the flag has it; see projectName
-	env       string // as the flag has it; see environmentName
+	kmsKey    string
+	project   string
+	env       string
 	scope     string
 	json      bool
 }
 
-// run is the whole program: it returns the exit code.
+// run runs the program with arguments and returns its exit code.
 func run(ctx context.Context, args []string, s streams) int {
 	a := &app{in: s.in, out: &output{to: s.out}, err: s.err}
 	root := a.root()
@@ -52,7 +52,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	if err == nil {
 		return exitOK
 	}
-	// A flag that is wrong may stand before one that was therefore not read.
+	// After a wrong flag the library parses no further flags, so look for --json here.
 	a.json = a.json || slices.Contains(args, "--json")
 	if !errors.As(err, new(childError)) {
 		a.report(err)
@@ -62,59 +62,62 @@ func run(ctx context.Context, args []string, s streams) int {
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "pouncet",
-		Short:         "Configuration secrets: kept encrypted, declared in Terraform, referred to in YAML",
-		Long:          "Pouncet keeps configuration secrets encrypted under a KMS key and fills them into\nconfiguration at the last moment, for one environment.\n\n" + exitCodes,
+		Use:   "pouncet",
+		Short: "Keep configuration secrets encrypted, and fill them into configuration",
+		Long: `Pouncet keeps configuration secrets encrypted under a KMS key. Configuration
+files refer to a secret by its name, and Pouncet fills in the values for one
+environment. Reviewers and CI check the references without access to values.
+
+Exit codes:
+` + exitCodeTable(),
+		Example: `  pouncet init                                   # an embedded backend in .pouncet
+  pouncet env set dev
+  pouncet secret set db_password --env dev       # asks for the value
+  pouncet render --env dev config.yaml           # {{ get_secret_value('db_password') }}`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          noSuchCommand,
+		Args:          onlyCommands,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.endpoint, "endpoint", "", "URL of a server; without one, the embedded backend (POUNCET_ENDPOINT)")
-	flags.StringVar(&a.tokenFile, "token-file", "", "file that holds the token for the server (otherwise POUNCET_TOKEN)")
-	flags.StringVar(&a.project, "project", "", `the project (POUNCET_PROJECT; otherwise "default")`)
-	flags.BoolVar(&a.json, "json", false, "print JSON, for scripts")
+	flags.StringVar(&a.endpoint, "endpoint", "",
+		"`URL` of a server (POUNCET_ENDPOINT); without it, the embedded backend is used")
+	flags.StringVar(&a.tokenFile, "token-file", "", "`file` that holds the token for the server (or POUNCET_TOKEN)")
+	flags.StringVar(&a.project, "project", "", "the `project` (POUNCET_PROJECT; default \"default\")")
+	flags.BoolVar(&a.json, "json", false, "print JSON for scripts")
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(
-		a.initCommand(), a.serverCommand(), a.versionCommand(),
-		a.projectCommand(), a.environmentCommand(), a.typeCommand(), a.secretCommand(), a.valueCommand(), a.tokenCommand(),
-		a.resolveCommand(), a.renderCommand(), a.krmCommand(), a.runCommand(),
-		a.refsCommand(), a.checkCommand(), a.reviewCommand(),
-	)
+	addGroups(root)
+	root.AddCommand(grouped(groupUse, a.renderCommand(), a.runCommand(), a.resolveCommand(), a.krmCommand())...)
+	root.AddCommand(grouped(groupCheck, a.checkCommand(), a.reviewCommand(), a.refsCommand())...)
+	root.AddCommand(grouped(groupObjects, a.projectCommand(), a.environmentCommand(), a.typeCommand(),
+		a.secretCommand(), a.valueCommand())...)
+	root.AddCommand(grouped(groupBackend, a.initCommand(), a.serverCommand(), a.tokenCommand())...)
+	root.AddCommand(a.versionCommand())
+	root.AddCommand(topicCommands()...)
+	root.SetHelpCommand(helpCommand())
 	return root
 }
 
 // placeFlags adds the flags that say where an entry is.
 func (a *app) placeFlags(c *cobra.Command) {
-	c.Flags().StringVar(&a.env, "env", "", `the environment, "*" for what all share (POUNCET_ENV)`)
-	c.Flags().StringVar(&a.scope, "scope", "", `the scope: "project", "app/<name>" or "pipeline/<name>" (default "project")`)
+	c.Flags().StringVar(&a.env, "env", "", "the `environment`, \"*\" for every environment (POUNCET_ENV)")
+	c.Flags().StringVar(&a.scope, "scope", "", "the `scope`: project, app/<name> or pipeline/<name> (default project)")
 }
 
-// projectName and environmentName say where something is that is named and has
-// no id: by flag or by variable. What has an id is where it is, whatever the
-// variables say.
-func (a *app) projectName() string {
-	return cmp.Or(a.project, os.Getenv("POUNCET_PROJECT"), backend.DefaultProject)
-}
-
-func (a *app) environmentName() string { return cmp.Or(a.env, os.Getenv("POUNCET_ENV")) }
-
-// connect opens the backend that flags and variables say.
+// connect opens the backend that the settings name.
 func (a *app) connect(ctx context.Context) (*open.Backend, error) {
-	c := open.Config{Endpoint: a.endpoint, UserAgent: "pouncet/" + version}
-	if a.tokenFile != "" {
-		text, err := os.ReadFile(a.tokenFile)
-		if err != nil {
-			return nil, backend.Errorf(backend.CodeInvalid, "reading the token: %w", err)
-		}
-		c.Token = strings.TrimSpace(string(text))
+	c, err := a.openConfig()
+	if err != nil {
+		return nil, err
 	}
-	return open.Open(ctx, open.FromEnvironment(c))
+	return open.Open(ctx, c)
 }
 
-// with opens the backend, calls f, and closes it.
-func (a *app) with(f func(ctx context.Context, s backend.Service, args []string) error) func(*cobra.Command, []string) error {
+// with returns the function of a command that opens the backend, calls f, and
+// closes the backend.
+func (a *app) with(
+	f func(ctx context.Context, s backend.Service, args []string) error,
+) func(*cobra.Command, []string) error {
 	return func(c *cobra.Command, args []string) error {
 		b, err := a.connect(c.Context())
 		if err != nil {
@@ -124,17 +127,19 @@ func (a *app) with(f func(ctx context.Context, s backend.Service, args []string)
 	}
 }
 
-// isTerminal reports whether a stream is one.
-func isTerminal(s any) bool {
-	f, ok := s.(*os.File)
+// isTerminal reports whether a stream is a terminal.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  arguments(0, 0, "no arguments"),
+		Use:     "version",
+		Short:   "Print the version",
+		Long:    "Prints the version of this program. It needs no backend.",
+		Example: "  pouncet version --json",
+		Args:    arguments(0, 0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			if a.json {
 				a.printJSON(map[string]string{"version": version})

@@ -12,21 +12,33 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
-const checkTitle = "check"
-
 func (a *app) checkCommand() *cobra.Command {
 	var f findingFlags
 	var writeManifest, source string
 	var register bool
 	c := &cobra.Command{
 		Use:   "check PATH...",
-		Short: "Check references against what exists, without access to any value",
-		Long: "Checks the references in files and in the configuration files below folders, for each\n" +
-			"environment: those that lead to nothing, to another environment, into a forbidden place, and\n" +
-			"more. It asks the backend for names alone, or a manifest file that --write-manifest made. What\n" +
-			"cannot be told from there is a warning, and an error with --strict; it never passes for fine.\n\n" +
-			"A finding on a line is suppressed by a comment there or above it, with its rule and a reason:\n" +
-			"  # pouncet:ignore POUNCET004 the report is about production in every environment\n\n" + fileFormats + checkExitCodes,
+		Short: "Check references without access to values",
+		Long: `Checks the references in files, and in the configuration files below folders,
+for each environment. It reports missing secrets and fields, references to
+another environment or to a forbidden one, hard-coded secrets, and more. Use it
+in CI: it needs a token with the role viewer, or a manifest, and never a value.
+
+A manifest is a file with the names, ids and types of secrets. --write-manifest
+writes it, and --manifest reads it. What a manifest or a token does not show is
+unknown: a warning, or an error with --strict.
+
+A comment on the same line or the line above suppresses a finding. It names the
+rule and a reason:
+  # pouncet:ignore POUNCET004 the report compares all environments with prod
+
+` + findingExitCodes + `
+
+` + fileFormatHelp,
+		Example: `  pouncet check --all-envs pipelines
+  pouncet check --env prod --format sarif . > pouncet.sarif
+  pouncet check --write-manifest pouncet.manifest.json
+  pouncet check --all-envs --manifest pouncet.manifest.json pipelines`,
 		Args: func(c *cobra.Command, args []string) error {
 			if writeManifest != "" {
 				return nil
@@ -35,15 +47,18 @@ func (a *app) checkCommand() *cobra.Command {
 		},
 	}
 	f.add(c)
-	c.Flags().StringVar(&writeManifest, "write-manifest", "", "write what exists (names, ids and types, no values) to this file, of --env or all environments")
-	c.Flags().BoolVar(&register, "register", false, "tell the backend which places use what: it then refuses to delete what is in use")
-	c.Flags().StringVar(&source, "source", "", "with --register: whose places these are (default: the address of the git remote origin)")
+	c.Flags().StringVar(&writeManifest, "write-manifest", "",
+		"write a manifest of --env, or of all environments, to this `file`")
+	c.Flags().BoolVar(&register, "register", false,
+		"register the references in the backend, which then refuses to delete what they use")
+	c.Flags().StringVar(&source, "source", "",
+		"`name` of the repository to register (default: the git remote origin)")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
 		case source != "" && !register:
-			return usage(c, "--source goes with --register")
+			return usage(c, "--source requires --register")
 		case register && f.manifest != "":
-			return usage(c, "--register needs the backend, not a --manifest")
+			return exclusive(c, "--register and --manifest")
 		}
 		if err := f.parse(c, a); err != nil {
 			return err
@@ -51,23 +66,28 @@ func (a *app) checkCommand() *cobra.Command {
 		if writeManifest != "" {
 			return a.writeManifest(c.Context(), writeManifest, f, args)
 		}
-		if e := os.Getenv("POUNCET_ENV"); e != "" && !f.all && len(f.environments) == 0 {
+		if e := a.environmentName(); e != "" && !f.all && len(f.environments) == 0 {
 			f.environments = []string{e}
 		}
 		if !f.all && len(f.environments) == 0 {
-			return usage(c, "say which environments by --env, --all-envs or POUNCET_ENV")
+			return usage(c, "an environment is required").withHint("set --env, --all-envs or POUNCET_ENV")
 		}
 		then := func(context.Context, []*review.Source) error { return nil }
 		if register {
-			then = func(ctx context.Context, sources []*review.Source) error { return a.register(ctx, &f, sources, source) }
+			then = func(ctx context.Context, sources []*review.Source) error {
+				return a.register(ctx, &f, sources, source)
+			}
 		}
 		return a.check(c.Context(), &f, args, then)
 	}
 	return c
 }
 
-// check checks what is at args, and then does what is to be done with it, whatever the findings.
-func (a *app) check(ctx context.Context, f *findingFlags, args []string, then func(context.Context, []*review.Source) error) error {
+// check checks the files at args. It calls then before it reports the
+// findings, whatever they are.
+func (a *app) check(
+	ctx context.Context, f *findingFlags, args []string, then func(context.Context, []*review.Source) error,
+) error {
 	scanner, err := f.scanner()
 	if err != nil {
 		return err
@@ -76,32 +96,32 @@ func (a *app) check(ctx context.Context, f *findingFlags, args []string, then fu
 	if err != nil {
 		return err
 	}
-	sources, err := a.readAll(ctx, f.reader(scanner), files)
+	sources, err := a.readAll(ctx, f.formats.reader(scanner), files)
 	if err != nil {
 		return err
 	}
-	if err := f.catalog(ctx, a, sources); err != nil {
+	if err := f.readCatalog(ctx, a, sources); err != nil {
 		return err
 	}
 	if err := then(ctx, sources); err != nil {
 		return err
 	}
-	return f.finish(a, checkTitle, len(files), sources, review.Check(sources, f.options))
+	return f.finish(a, titleCheck, len(files), sources, review.Check(sources, f.options))
 }
 
-// writeManifest writes what exists in the project, and in those that the files
-// refer to, if any are given.
+// writeManifest writes the metadata of the project, and of the projects that
+// the files refer to, if there are files.
 func (a *app) writeManifest(ctx context.Context, path string, f findingFlags, args []string) error {
 	files, err := review.Find(args)
 	if err != nil {
 		return err
 	}
-	sources, err := a.readAll(ctx, f.reader(nil), files)
+	sources, err := a.readAll(ctx, f.formats.reader(nil), files)
 	if err != nil {
 		return err
 	}
 	f.manifest = ""
-	if err := f.catalog(ctx, a, sources); err != nil {
+	if err := f.readCatalog(ctx, a, sources); err != nil {
 		return err
 	}
 	text, err := f.options.Catalog.Manifest(f.options.Environments)
@@ -111,6 +131,6 @@ func (a *app) writeManifest(ctx context.Context, path string, f findingFlags, ar
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		return backend.Errorf(backend.CodeUnavailable, "writing the manifest: %w", err)
 	}
-	a.printf("wrote what exists in %s to %s\n", count(len(f.options.Catalog.Projects), "project"), path)
+	a.printf("wrote the metadata of %s to %s\n", backend.Plural(len(f.options.Catalog.Projects), "project"), path)
 	return nil
 }

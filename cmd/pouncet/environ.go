@@ -15,25 +15,31 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// variables are those that a command is to have: the inherited ones, of which
-// those with references are resolved as a file of one line each, and files.
+// inherited is the source of a variable that comes from this process.
+const inherited = "the environment"
+
+// variables builds the environment of a command from the environment of this
+// process and from files of variables.
+//
+// An inherited variable with a reference becomes a file with one line, so that
+// it is rendered in the same request as the files.
 type variables struct {
-	plain     []string // NAME=value, as they are
-	names     map[string]string
-	templated []interpolate.File // one for each variable, named by it
+	plain     []string           // inherited variables without a reference, as NAME=value
+	templated []interpolate.File // inherited variables with a reference; the file name is "$" and the variable's
 	files     []interpolate.File
-	override  bool
+	override  bool              // a file may replace an inherited variable
+	sources   map[string]string // file or inherited, by variableKey
 }
 
-// inherit takes over the environment of this process.
+// inherit adds the environment of this process.
 func (v *variables) inherit(environ []string, keepToken bool) error {
-	v.names = map[string]string{}
+	v.sources = map[string]string{}
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
-		if variableKey(name) == "POUNCET_TOKEN" && !keepToken {
+		if variableKey(name) == settingToken && !keepToken {
 			continue
 		}
-		v.names[variableKey(name)] = "the environment"
+		v.sources[variableKey(name)] = inherited
 		if !strings.Contains(value, "{{") && !strings.Contains(value, "pouncet://") {
 			v.plain = append(v.plain, e)
 			continue
@@ -44,18 +50,18 @@ func (v *variables) inherit(environ []string, keepToken bool) error {
 		if err := encoder.Encode(value); err != nil {
 			return err
 		}
-		v.templated = append(v.templated, interpolate.File{Name: "$" + name, Data: append([]byte("value: "), quoted.Bytes()...)})
+		data := append([]byte("value: "), quoted.Bytes()...)
+		v.templated = append(v.templated, interpolate.File{Name: "$" + name, Data: data})
 	}
 	return nil
 }
 
-// read reads a file of variables.
-func (v *variables) read(path string, override bool) error {
+// read adds a file of variables.
+func (v *variables) read(path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return backend.Errorf(backend.CodeInvalid, "reading the variables: %w", err)
 	}
-	v.override = override
 	file := interpolate.File{Name: path, Data: text}
 	if interpolate.FormatOf(path) == interpolate.FormatDotenv {
 		file.Format = interpolate.FormatVariables
@@ -64,54 +70,92 @@ func (v *variables) read(path string, override bool) error {
 	return nil
 }
 
-// resolve fills everything in, in one call, and returns the environment.
+// resolve fills all references in one request and returns the environment as
+// NAME=value.
 func (v *variables) resolve(ctx context.Context, r interpolate.Resolver, o interpolate.Options) ([]string, error) {
-	rendered, err := interpolate.Render(ctx, r, append(v.templated[:len(v.templated):len(v.templated)], v.files...), o)
+	all := append(v.templated[:len(v.templated):len(v.templated)], v.files...)
+	rendered, err := interpolate.Render(ctx, r, all, o)
 	if err != nil {
 		return nil, err
 	}
-	environment := map[string]interpolate.Variable{} // by variableKey
-	lookup := func(name string) (string, bool) { return v.lookup(environment, name) }
+	set := map[string]interpolate.Variable{} // by variableKey
 	for i, f := range rendered {
-		var found []interpolate.Variable
-		own := i >= len(v.templated)
-		if own && v.files[i-len(v.templated)].Format == interpolate.FormatVariables {
-			found, err = interpolate.ParseVariables(f, lookup)
+		if i < len(v.templated) {
+			err = v.setInherited(set, f)
 		} else {
-			found, err = mapping(f)
+			err = v.setFromFile(set, f, v.files[i-len(v.templated)].Format)
 		}
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range found {
-			if !own {
-				p.Name = strings.TrimPrefix(f.Name, "$")
-			} else if err := v.claim(p.Name, f.Name); err != nil {
-				return nil, err
-			}
-			if strings.ContainsRune(p.Value, 0) {
-				return nil, backend.Errorf(backend.CodeInvalid, "%s: the value of %s holds a NUL byte, which no environment can", f.Name, backend.Quote(p.Name)).
-					WithHint("write it to a file: pouncet render")
-			}
-			environment[variableKey(p.Name)] = p
-		}
 	}
-	out := make([]string, 0, len(v.plain)+len(environment))
+	out := make([]string, 0, len(v.plain)+len(set))
 	for _, e := range v.plain {
 		name, _, _ := strings.Cut(e, "=")
-		if _, replaced := environment[variableKey(name)]; !replaced {
+		if _, replaced := set[variableKey(name)]; !replaced {
 			out = append(out, e)
 		}
 	}
-	for _, x := range environment {
+	for _, x := range set {
 		out = append(out, x.Name+"="+x.Value)
 	}
 	return out, nil
 }
 
-// lookup is a variable as the command would have it so far.
-func (v *variables) lookup(environment map[string]interpolate.Variable, name string) (string, bool) {
-	if x, ok := environment[variableKey(name)]; ok {
+// setInherited sets the inherited variable that the rendered file f stands for.
+func (v *variables) setInherited(set map[string]interpolate.Variable, f interpolate.File) error {
+	parsed, err := parseMapping(f)
+	if err != nil {
+		return err
+	}
+	for _, x := range parsed {
+		x.Name = strings.TrimPrefix(f.Name, "$")
+		if err := setVariable(set, f, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setFromFile sets the variables of the rendered file f.
+func (v *variables) setFromFile(
+	set map[string]interpolate.Variable, f interpolate.File, format interpolate.Format,
+) error {
+	var parsed []interpolate.Variable
+	var err error
+	if format == interpolate.FormatVariables {
+		parsed, err = interpolate.ParseVariables(f, func(name string) (string, bool) { return v.lookup(set, name) })
+	} else {
+		parsed, err = parseMapping(f)
+	}
+	if err != nil {
+		return err
+	}
+	for _, x := range parsed {
+		if err := v.claim(x.Name, f.Name); err != nil {
+			return err
+		}
+		if err := setVariable(set, f, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func setVariable(set map[string]interpolate.Variable, f interpolate.File, x interpolate.Variable) error {
+	if strings.ContainsRune(x.Value, 0) {
+		return backend.Errorf(backend.CodeInvalid,
+			"%s: the value of %s contains a NUL byte, which an environment variable cannot hold",
+			f.Name, backend.Quote(x.Name)).
+			WithHint("write the value to a file with pouncet render")
+	}
+	set[variableKey(x.Name)] = x
+	return nil
+}
+
+// lookup returns a variable that is set already or inherited.
+func (v *variables) lookup(set map[string]interpolate.Variable, name string) (string, bool) {
+	if x, ok := set[variableKey(name)]; ok {
 		return x.Value, true
 	}
 	for _, e := range v.plain {
@@ -122,38 +166,58 @@ func (v *variables) lookup(environment map[string]interpolate.Variable, name str
 	return "", false
 }
 
-// claim gives a name to a file, which must be the only one to have it.
+// claim records that a file sets a variable. Each variable may have only one
+// source, except that with override a file may replace an inherited one.
 func (v *variables) claim(name, file string) error {
-	if !isVariable(name) {
-		return backend.Errorf(backend.CodeInvalid, "%s: %s cannot be the name of a variable", file, backend.Quote(name)).
-			WithHint("use letters, digits and _, not beginning with a digit")
+	if !isVariableName(name) {
+		return backend.Errorf(backend.CodeInvalid, "%s: %s is not a valid name of a variable",
+			file, backend.Quote(name)).
+			WithHint("use letters, digits and _, and do not start with a digit")
 	}
-	if by, taken := v.names[variableKey(name)]; taken && (by != "the environment" || !v.override) {
-		return backend.Errorf(backend.CodeExists, "%s: variable %s is in %s already", file, backend.Quote(name), by).
-			WithHint("rename one of them, or say --override for what the environment has")
+	source, taken := v.sources[variableKey(name)]
+	switch {
+	case taken && source == inherited && !v.override:
+		return backend.Errorf(backend.CodeExists, "%s: variable %s already exists in the environment",
+			file, backend.Quote(name)).
+			WithHint("rename the variable, or use --override to replace it")
+	case taken && source != inherited:
+		return backend.Errorf(backend.CodeExists, "%s: variable %s already exists in %s",
+			file, backend.Quote(name), source).
+			WithHint("remove or rename one of the two")
 	}
-	v.names[variableKey(name)] = file
+	v.sources[variableKey(name)] = file
 	return nil
 }
 
-// mapping is what a rendered YAML file says: names with scalars. A null is no variable.
-func mapping(f interpolate.File) ([]interpolate.Variable, error) {
-	wrong := func(line int, what string) error {
-		return backend.Errorf(backend.CodeInvalid, "%s:%d: %s", f.Name, line, what).
-			WithHint("a file of variables is a mapping of names to scalars, as NAME: value")
+// isVariableName reports whether every shell accepts this name of a variable.
+func isVariableName(s string) bool {
+	if s == "" || '0' <= s[0] && s[0] <= '9' {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
+	})
+}
+
+// parseMapping parses a rendered YAML file of names and scalars. It skips a
+// name whose value is null.
+func parseMapping(f interpolate.File) ([]interpolate.Variable, error) {
+	invalid := func(line int, reason string) error {
+		return backend.Errorf(backend.CodeInvalid, "%s:%d: %s", f.Name, line, reason).
+			WithHint("write a mapping of names to scalars, such as NAME: value")
 	}
 	var document yaml.Node
 	if err := yaml.Unmarshal(f.Data, &document); err != nil {
-		return nil, wrong(1, "it is not YAML")
+		return nil, invalid(1, "invalid YAML")
 	}
 	if len(document.Content) == 0 {
 		return nil, nil
 	}
 	root := document.Content[0]
 	if root.Kind != yaml.MappingNode {
-		return nil, wrong(root.Line, "it is not a mapping")
+		return nil, invalid(root.Line, "a file of variables must be a mapping")
 	}
-	var found []interpolate.Variable
+	var variables []interpolate.Variable
 	for i := 0; i+1 < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
 		for value.Kind == yaml.AliasNode {
@@ -161,11 +225,11 @@ func mapping(f interpolate.File) ([]interpolate.Variable, error) {
 		}
 		switch {
 		case key.Kind != yaml.ScalarNode || value.Kind != yaml.ScalarNode:
-			return nil, wrong(key.Line, "it holds more than scalars")
+			return nil, invalid(key.Line, "a variable must be a scalar")
 		case value.Tag == "!!null":
 			continue
 		}
-		found = append(found, interpolate.Variable{Name: key.Value, Value: value.Value})
+		variables = append(variables, interpolate.Variable{Name: key.Value, Value: value.Value})
 	}
-	return found, nil
+	return variables, nil
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,97 +17,106 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
+// The exit codes of a command that did not run, as shells have them.
+const (
+	exitNotStarted = 126
+	exitNoCommand  = 127
+)
+
 func (a *app) runCommand() *cobra.Command {
 	var files []string
-	var noMask, override, keepToken bool
+	var noMask, keepToken bool
+	var vars variables
 	c := &cobra.Command{
 		Use:   "run [flags] -- COMMAND [ARGUMENT...]",
 		Short: "Run a command with secrets in its environment",
-		Long: "Resolves the references in the variables of the environment, and in files of variables, in one\n" +
-			"call, and runs a command with them. Nothing is written to disk. What the command prints is masked:\n" +
-			"a value of " + fmt.Sprint(leastMasked) + " bytes or more shows as " + maskText + ", also line by line, in base64, in a URL and in JSON.\n\n" +
-			"A file is a YAML or JSON mapping of names to scalars, or a file of variables by its name (.env,\n" +
-			"prod.env), read as Docker Compose reads it. A name is one that every shell can have: letters,\n" +
-			"digits and _, not beginning with a digit. One that is there already is an error, unless\n" +
-			"--override says that the file wins.\n\n" +
-			"Signals go to the command, and its exit code comes back: 128 and the signal's number if that ended\n" +
-			"it, 126 if it could not be run, 127 if there is none. POUNCET_TOKEN does not go to it.\n\n" + exitCodes,
+		Long: `Resolves the references in environment variables and in files of variables, in
+one request, and runs a command with the values. No value is written to disk.
+
+The output of the command is masked: a value of ` + fmt.Sprint(leastMasked) + ` bytes or more becomes
+` + maskText + `, also line by line, in base64, in URLs and in JSON. --no-mask passes the
+output through, for a program that needs a terminal.
+
+A file of variables is a YAML or JSON mapping of names to scalars. A file called
+.env or prod.env has lines NAME=value, which Pouncet parses as Docker Compose
+does. A name that already exists is an error, unless --override lets the file
+win.
+
+run passes signals to the command, and ends with the command's exit code: 128
+plus the number of the signal that ended it, 126 if it cannot be started, 127 if
+it does not exist. The command does not get POUNCET_TOKEN without --keep-token.`,
+		Example: `  DB_PASSWORD="{{ get_secret_value('db_password') }}" pouncet run --env prod -- ./load
+  pouncet run --env prod --file prod.env -- docker compose up`,
 		Args: arguments(1, -1, "a command"),
 	}
 	a.placeFlags(c)
-	c.Flags().StringArrayVar(&files, "file", nil, "file of variables; repeat for more")
-	c.Flags().BoolVar(&override, "override", false, "let files win over variables that are there")
-	c.Flags().BoolVar(&noMask, "no-mask", false, "leave the command's output alone, as for a program that needs a terminal")
-	c.Flags().BoolVar(&keepToken, "keep-token", false, "let the command have POUNCET_TOKEN")
+	c.Flags().StringArrayVar(&files, "file", nil, "`file` of variables; repeat for more files")
+	c.Flags().BoolVar(&vars.override, "override", false, "let files replace variables that already exist")
+	c.Flags().BoolVar(&noMask, "no-mask", false, "do not mask the output of the command")
+	c.Flags().BoolVar(&keepToken, "keep-token", false, "pass POUNCET_TOKEN to the command")
 	c.Flags().SetInterspersed(false)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		o := interpolate.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope, LookupEnv: os.LookupEnv, Warn: a.warn}
-		if o.Environment == "" {
-			return usage(c, "say which environment by --env or POUNCET_ENV")
+		o := interpolate.Options{
+			Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope,
+			LookupEnv: os.LookupEnv, Warn: a.warn,
 		}
-		vars := variables{}
+		if o.Environment == "" {
+			return environmentRequired(c)
+		}
 		if err := vars.inherit(os.Environ(), keepToken); err != nil {
 			return err
 		}
 		for _, f := range files {
-			if err := vars.read(f, override); err != nil {
+			if err := vars.read(f); err != nil {
 				return err
 			}
 		}
-		resolver := &recorder{}
-		environment, err := vars.resolve(c.Context(), a.lazily(resolver), o)
+		resolver := &recordingResolver{app: a}
+		environment, err := vars.resolve(c.Context(), resolver, o)
 		if err != nil {
-			return classify(err)
+			return markAllMissing(err)
 		}
 		return a.execute(args, environment, resolver.values, noMask)
 	}
 	return c
 }
 
-// lazily connects to the backend when something is to be resolved, and notes
-// the values in r.
-func (a *app) lazily(r *recorder) interpolate.Resolver {
-	r.resolve = func(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
-		b, err := a.connect(ctx)
-		if err != nil {
-			return nil, err
-		}
-		out, err := b.Resolve(ctx, refs)
-		return out, errors.Join(err, b.Close())
-	}
-	return r
-}
-
-// recorder remembers what is to be masked.
-type recorder struct {
-	resolve func(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error)
-	values  [][]byte
+// recordingResolver keeps the secret values that it resolves, so that they can
+// be masked. It opens the backend only if there is a reference to resolve.
+type recordingResolver struct {
+	app    *app
+	values [][]byte
 }
 
 // Resolve implements interpolate.Resolver.
-func (r *recorder) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
-	out, err := r.resolve(ctx, refs)
+func (r *recordingResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	b, err := r.app.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := b.Resolve(ctx, refs)
 	for _, x := range out {
 		if x.Secret {
 			r.values = append(r.values, x.Value.Expose())
 		}
 	}
-	return out, err
+	return out, errors.Join(err, b.Close())
 }
 
-// childError ends this program with the exit code of the one that it ran, which
-// has said itself what went wrong.
+// childError ends this program with the exit code of the command that it ran.
+// The command has reported its failure itself.
 type childError struct{ code int }
 
 func (e childError) Error() string { return fmt.Sprintf("the command ended with exit code %d", e.code) }
 
+// execute runs a command, passes signals to it, and masks its output.
 func (a *app) execute(args, environment []string, secrets [][]byte, noMask bool) error {
 	path, err := exec.LookPath(args[0])
 	if err != nil {
-		fmt.Fprintf(a.err, "pouncet: there is no command %s\n", backend.Quote(args[0]))
-		return childError{127}
+		fmt.Fprintf(a.err, "pouncet: command %s does not exist\n", backend.Quote(args[0]))
+		return childError{exitNoCommand}
 	}
-	cmd := exec.Command(path, args[1:]...) //nolint:noctx // signals reach it; it is never killed
+	cmd := exec.Command(path, args[1:]...) //nolint:noctx // the command gets the signals; nothing kills it
 	cmd.Args[0], cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = args[0], environment, a.in, a.out.to, a.err
 	var masks []io.Closer
 	if !noMask && len(secrets) > 0 {
@@ -121,8 +129,8 @@ func (a *app) execute(args, environment []string, secrets [][]byte, noMask bool)
 	defer signal.Stop(signals)
 	defer bindChildren()()
 	if err := cmd.Start(); err != nil {
-		fmt.Fprintf(a.err, "pouncet: %s cannot be run\n", backend.Quote(args[0]))
-		return childError{126}
+		fmt.Fprintf(a.err, "pouncet: command %s cannot be started\n", backend.Quote(args[0]))
+		return childError{exitNotStarted}
 	}
 	done := make(chan struct{})
 	go func() {
@@ -140,27 +148,9 @@ func (a *app) execute(args, environment []string, secrets [][]byte, noMask bool)
 	for _, m := range masks {
 		_ = m.Close()
 	}
-	return ended(err)
-}
-
-// ended is how a command ended, as a shell tells it.
-func ended(err error) error {
 	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		return nil
-	case !errors.As(err, &exit):
-		return err
+	if errors.As(err, &exit) {
+		return childError{exitCodeOf(exit)}
 	}
-	return childError{exitCodeOf(exit)}
-}
-
-// isVariable reports whether every shell can have a variable of this name.
-func isVariable(s string) bool {
-	if s == "" || '0' <= s[0] && s[0] <= '9' {
-		return false
-	}
-	return !strings.ContainsFunc(s, func(r rune) bool {
-		return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
-	})
+	return err
 }

@@ -11,7 +11,9 @@ import (
 )
 
 // passedOn are the signals that a command gets. This program ends when the command does.
-var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}
+var passedOn = []os.Signal{
+	os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
+}
 
 // passOn sends a signal to a running command.
 func (a *app) passOn(p *os.Process, s os.Signal) {
@@ -21,7 +23,7 @@ func (a *app) passOn(p *os.Process, s os.Signal) {
 	}
 }
 
-// bindChildren does nothing: a signal that ends this program is passed on first.
+// bindChildren does nothing: this program passes a signal on before it ends.
 func bindChildren() (release func()) { return func() {} }
 
 // exitCodeOf returns the exit code of a command as a shell reports it: 128 plus
@@ -33,5 +35,5 @@ func exitCodeOf(e *exec.ExitError) int {
 	return e.ExitCode()
 }
 
-// variableKey returns what two names of one environment variable have in common.
+// variableKey returns the same key for all names of one environment variable.
 func variableKey(name string) string { return name }

@@ -22,17 +22,17 @@ var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM}
 func (a *app) passOn(*os.Process, os.Signal) {}
 
 // bindChildren puts this process, and with it every process that it starts,
-// into a job object. Windows has no signal that asks a process to end. Who
-// stops this program (a CI runner, a service manager) terminates it, and the
-// job then ends the command, which would otherwise run on with its secrets.
+// into a job object. Windows has no signal that asks a process to end, so a CI
+// runner or a service manager terminates this program. The job then ends the
+// command, which would otherwise run on with its secrets.
 //
-// Call release when the command has ended: what it left running on purpose
-// then outlives this program, as on other systems.
+// Call release when the command has ended. A process that the command has left
+// running then outlives this program, as on other systems.
 //
 // The process joins the job before it starts a command, because a command that
 // is put into a job after its start may have started others already.
 //
-// Without a job the command runs all the same: a sandbox may forbid job objects.
+// If a sandbox forbids job objects, the command runs without one.
 func bindChildren() (release func()) {
 	none := func() {}
 	job, err := windows.CreateJobObject(nil, nil)
@@ -60,10 +60,10 @@ func bindChildren() (release func()) {
 	}
 }
 
-// exitCodeOf returns the exit code of a command. Windows has no signals, so it
-// is what the command gave: 0xC000013A, for example, after Ctrl-C.
+// exitCodeOf returns the exit code of a command. Windows has no signals: after
+// Ctrl-C the code is 0xC000013A.
 func exitCodeOf(e *exec.ExitError) int { return e.ExitCode() }
 
-// variableKey returns what two names of one environment variable have in
-// common: Windows ignores their case.
+// variableKey returns the same key for all names of one environment variable.
+// Windows ignores the case of these names.
 func variableKey(name string) string { return strings.ToUpper(name) }

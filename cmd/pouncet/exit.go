@@ -6,134 +6,104 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/spf13/cobra"
+	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// The exit codes, which scripts rely on.
+// The exit codes. Scripts rely on them.
 const (
-	exitOK      = 0
-	exitFailure = 1
-	exitUsage   = 2
-	exitMissing = 3
-	exitDenied  = 4
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitMissing     = 3
+	exitDenied      = 4
+	exitDiffers     = 5
+	exitInterrupted = 130 // 128 plus the number of SIGINT, as shells report it
 )
 
-const exitCodes = `Exit codes:
-  0  done
-  1  failure
-  2  the command was used wrongly
-  3  a reference is missing
-  4  not allowed, or not known`
+// exitCodes is the only table of the exit codes. The help prints it, and a test
+// compares the documentation with it.
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitOK, "done"},
+	{exitFailure, "failure"},
+	{exitUsage, "usage"},
+	{exitMissing, "missing reference"},
+	{exitDenied, "permission denied or not authenticated"},
+	{exitDiffers, "differs (comparisons)"},
+	{exitInterrupted, "interrupted"},
+}
 
-// exitCode is the one place that turns an error into an exit code.
+// exitCodeTable returns the exit codes as lines of a help text.
+func exitCodeTable() string {
+	var b strings.Builder
+	for _, c := range exitCodes {
+		fmt.Fprintf(&b, "  %3d  %s\n", c.code, c.meaning)
+	}
+	return b.String()
+}
+
+// exitCode turns an error into an exit code. Nothing else does.
 func exitCode(err error) int {
-	var wrong *usageError
-	var missing missingError
 	var child childError
 	switch {
 	case err == nil:
 		return exitOK
 	case errors.As(err, &child):
 		return child.code
-	case errors.As(err, &wrong):
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
+	case errors.As(err, new(*usageError)):
 		return exitUsage
 	case errors.Is(err, backend.ErrDenied), errors.Is(err, backend.ErrUnauthenticated):
 		return exitDenied
-	case errors.As(err, &missing):
+	case errors.As(err, new(missingReferenceError)):
 		return exitMissing
+	case errors.As(err, new(differsError)):
+		return exitDiffers
 	}
 	return exitFailure
 }
 
-// usageError is a command that was used wrongly.
-type usageError struct{ what *backend.Error }
+// missingReferenceError is an error whose only cause is a missing reference.
+type missingReferenceError struct{ error }
 
-func (e *usageError) Error() string { return e.what.Error() }
-func (e *usageError) Unwrap() error { return e.what }
+func (e missingReferenceError) Unwrap() error { return e.error }
 
-func usage(c *cobra.Command, format string, args ...any) error {
-	return &usageError{backend.Errorf(backend.CodeInvalid, format, args...).WithHint("see: %s --help", c.CommandPath())}
-}
+// differsError is the error of a comparison that found a difference, and no
+// other failure.
+type differsError struct{ error }
 
-// arguments refuses a wrong number of arguments, and repeats none of them:
-// what is given in place of an argument may be a secret.
-func arguments(least, most int, names string) cobra.PositionalArgs {
-	return func(c *cobra.Command, args []string) error {
-		if len(args) < least || (most >= 0 && len(args) > most) {
-			return usage(c, "%s takes %s; %d were given", c.CommandPath(), names, len(args))
-		}
-		return nil
-	}
-}
+func (e differsError) Unwrap() error { return e.error }
 
-// noSuchCommand refuses arguments where a command belongs, and repeats none of them.
-func noSuchCommand(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usage(c, "%s has no such command", c.CommandPath())
-	}
-	return nil
-}
-
-// flagError says which flag is wrong and, other than the library's own
-// message, nothing of what was given to it.
-func flagError(c *cobra.Command, err error) error {
-	var invalid interface{ GetValue() string }
-	var unknown interface{ GetSpecifiedName() string }
-	flag, known := flagOf(c.Flags().Lookup, err)
-	switch {
-	case known && errors.As(err, &invalid):
-		return usage(c, "what was given to --%s is not %s", flag.Name, ofType[flag.Value.Type()])
-	case known:
-		return usage(c, "--%s needs a value", flag.Name)
-	case errors.As(err, &unknown):
-		dashes := "--"
-		if len(unknown.GetSpecifiedName()) == 1 {
-			dashes = "-"
-		}
-		return usage(c, "%s has no flag %s%s", c.CommandPath(), dashes, unknown.GetSpecifiedName())
-	}
-	return usage(c, "the flags of %s cannot be read", c.CommandPath())
-}
-
-// flagOf is the flag that a flag library's error is about. F is that library's
-// type, which lookup brings along: the library is cobra's, and none of ours.
-func flagOf[F any](_ func(name string) F, err error) (flag F, ok bool) {
-	var about interface{ GetFlag() F }
-	if ok = errors.As(err, &about); ok {
-		flag = about.GetFlag()
-	}
-	return flag, ok
-}
-
-// ofType says in words what flags take, by the library's names.
-var ofType = map[string]string{
-	"bool": "true or false", "int": "a number", "int64": "a number", "duration": "a time, as in 90m or 720h",
-}
-
-// missingError marks that a reference leads nowhere.
-type missingError struct{ error }
-
-func (e missingError) Unwrap() error { return e.error }
-
-// asMissing marks the error of a reference that leads nowhere.
-func asMissing(err *backend.Error) error {
-	if isMissing(err) {
-		return missingError{err}
+// markMissing marks the error of a reference if the entry itself is missing.
+func markMissing(err *backend.Error) error {
+	if err.IsMissingReference() {
+		return missingReferenceError{err}
 	}
 	return err
 }
 
-// isMissing reports whether a reference leads nowhere. An environment or a
-// project that does not exist is not that, but a mistake in the call.
-func isMissing(err *backend.Error) bool {
-	return err.Code == backend.CodeNotFound && err.Attribute != "environment" && err.Attribute != "project"
+// markAllMissing marks err if it holds problems and all of them are missing
+// references.
+func markAllMissing(err error) error {
+	var problems interpolate.Problems
+	if !errors.As(err, &problems) {
+		return err
+	}
+	for _, p := range problems {
+		if !p.Err.IsMissingReference() {
+			return err
+		}
+	}
+	return missingReferenceError{err}
 }
 
-// problem is an interpolate.Problem for scripts.
+// problem is the JSON form of an interpolate.Problem.
 type problem struct {
 	File       string         `json:"file"`
 	Line       int            `json:"line"`
@@ -142,7 +112,8 @@ type problem struct {
 	Error      *backend.Error `json:"error"`
 }
 
-// report prints an error: for people with the way out below it, for scripts as JSON.
+// report prints an error on standard error: as two lines, the error and its
+// hint, or as JSON.
 func (a *app) report(err error) {
 	e := backend.AsError(err)
 	var problems interpolate.Problems
@@ -153,7 +124,7 @@ func (a *app) report(err error) {
 		a.reportProblems(e.Code, problems)
 		return
 	case err.Error() != e.Error():
-		// Something around e says more; e says what kind it is.
+		// An error around e has more text. The code is still that of e.
 		e = &backend.Error{Code: e.Code, Message: err.Error()}
 	}
 	if a.json {
@@ -166,13 +137,10 @@ func (a *app) report(err error) {
 	}
 }
 
-// reportProblems prints what is wrong in files, a line each, in the form that
-// editors and terminals know how to jump to.
+// reportProblems prints the problems in files, one on each line, in the form
+// file:line:column that editors and terminals can follow.
 func (a *app) reportProblems(code backend.Code, problems interpolate.Problems) {
-	summary := &backend.Error{Code: code, Message: fmt.Sprintf("%d problems; nothing was written", len(problems))}
-	if len(problems) == 1 {
-		summary.Message = "1 problem; nothing was written"
-	}
+	summary := &backend.Error{Code: code, Message: backend.Plural(len(problems), "problem") + "; no file was written"}
 	if !a.json {
 		fmt.Fprintln(a.err, printable(problems.Error()))
 		if len(problems) > 1 {

@@ -3,8 +3,6 @@
 package main
 
 import (
-	"crypto/rand"
-	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -18,77 +16,86 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// template is a file to be rendered. Its Name is what the user calls it, for
-// messages; target is where it goes, below the folder named by -o.
-type template struct {
+// renderSource is a file to be rendered. Its Name is the path that the user
+// gave, for messages. The target is its path below the output folder.
+type renderSource struct {
 	interpolate.File
 	target string
 }
 
-// readSources reads what the arguments name, which must fit where it goes to.
-func (a *app) readSources(c *cobra.Command, r *readingFlags, args []string, to destination) ([]template, error) {
-	var sources []template
-	folders := false
-	for _, arg := range args {
-		if arg == "-" {
-			if to.inPlace || to.folder != "" {
-				return nil, usage(c, "standard input goes to standard output: leave out -o and --in-place")
-			}
-			data, err := interruptible(c.Context(), func() ([]byte, error) { return io.ReadAll(a.in) })
-			if err != nil {
-				return nil, backend.Errorf(backend.CodeInvalid, "reading standard input: %w", err)
-			}
-			sources = append(sources, template{File: r.file("-", data)})
-			continue
-		}
-		stat := os.Stat
-		if to.inPlace {
-			stat = os.Lstat // what a link leads to stays as it is
-		}
-		info, err := stat(arg)
-		if err != nil {
-			return nil, backend.Errorf(backend.CodeInvalid, "reading what to render: %w", err)
-		}
-		if info.IsDir() {
-			folders = true
-			below, err := readFolder(r, arg, to.stream)
-			if err != nil {
-				return nil, err
-			}
-			sources = append(sources, below...)
-			continue
-		}
-		if to.inPlace && !info.Mode().IsRegular() {
-			return nil, usage(c, "%s is not a file, and is not written over", arg)
-		}
-		data, err := os.ReadFile(arg)
-		if err != nil {
-			return nil, backend.Errorf(backend.CodeInvalid, "reading what to render: %w", err)
-		}
-		target := filepath.Clean(arg)
-		if !filepath.IsLocal(target) {
-			target = filepath.Base(target) // not below the working folder: its name alone
-		}
-		sources = append(sources, template{r.file(arg, data), target})
-	}
-	switch {
-	case to.inPlace && to.folder != "", to.stream && to != destination{stream: true}:
-		return nil, usage(c, "-o, --in-place and --stream exclude one another")
-	case to.inPlace:
-		return sources, nil
-	case to.folder != "":
-		return sources, checkTargets(c, sources, to.folder)
-	}
-	if !to.stream && (len(sources) != 1 || folders) {
-		return nil, usage(c, "several files, or a folder, need a folder to write to: -o DIR (or --in-place, or --stream)")
-	}
-	return sources, nil
+// sourceReader reads the files to be rendered.
+type sourceReader struct {
+	c       *cobra.Command
+	formats *formatFlags
+	to      destination
+	sources []renderSource
+	folders bool // an argument is a folder
 }
 
-// readFolder reads the configuration files below a folder, but for those in hidden
-// folders and those that are links: these may lead anywhere.
-func readFolder(r *readingFlags, folder string, yamlOnly bool) ([]template, error) {
-	var sources []template
+// readSources reads the files and folders that the arguments name, and checks
+// that the destination suits them.
+func (a *app) readSources(
+	c *cobra.Command, formats *formatFlags, args []string, to destination,
+) ([]renderSource, error) {
+	r := &sourceReader{c: c, formats: formats, to: to}
+	for _, arg := range args {
+		var err error
+		if arg == "-" {
+			err = r.readInput(a.in)
+		} else {
+			err = r.readPath(arg)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return r.sources, r.checkDestination()
+}
+
+func (r *sourceReader) readInput(in io.Reader) error {
+	if r.to.inPlace || r.to.folder != "" {
+		return usage(r.c, "standard input can only go to standard output").withHint("remove -o and --in-place")
+	}
+	data, err := interruptible(r.c.Context(), func() ([]byte, error) { return io.ReadAll(in) })
+	if err != nil {
+		return backend.Errorf(backend.CodeInvalid, "reading standard input: %w", err)
+	}
+	r.sources = append(r.sources, renderSource{File: r.formats.file("-", data)})
+	return nil
+}
+
+func (r *sourceReader) readPath(path string) error {
+	stat := os.Stat
+	if r.to.inPlace {
+		stat = os.Lstat // writing in place would replace a link, not the file that it points to
+	}
+	info, err := stat(path)
+	if err != nil {
+		return backend.Errorf(backend.CodeInvalid, "reading a file to render: %w", err)
+	}
+	if info.IsDir() {
+		r.folders = true
+		return r.readFolder(path)
+	}
+	if r.to.inPlace && !info.Mode().IsRegular() {
+		return usage(r.c, "%s is not a regular file; --in-place cannot replace it", path)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return backend.Errorf(backend.CodeInvalid, "reading a file to render: %w", err)
+	}
+	target := filepath.Clean(path)
+	if !filepath.IsLocal(target) {
+		target = filepath.Base(target) // outside the working folder: keep only the name
+	}
+	r.sources = append(r.sources, renderSource{r.formats.file(path, data), target})
+	return nil
+}
+
+// readFolder reads the configuration files below a folder. It skips hidden
+// folders, and links, which may lead out of the folder.
+func (r *sourceReader) readFolder(folder string) error {
+	before := len(r.sources)
 	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -96,7 +103,8 @@ func readFolder(r *readingFlags, folder string, yamlOnly bool) ([]template, erro
 		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != folder {
 			return filepath.SkipDir
 		}
-		if !d.Type().IsRegular() || !interpolate.IsConfigurationFile(path) || yamlOnly && interpolate.FormatOf(path) != interpolate.FormatYAML {
+		if !d.Type().IsRegular() || !interpolate.IsConfigurationFile(path) ||
+			r.to.stream && interpolate.FormatOf(path) != interpolate.FormatYAML {
 			return nil
 		}
 		data, err := os.ReadFile(path)
@@ -104,114 +112,82 @@ func readFolder(r *readingFlags, folder string, yamlOnly bool) ([]template, erro
 			return err
 		}
 		target, err := filepath.Rel(folder, path)
-		sources = append(sources, template{r.file(path, data), target})
+		r.sources = append(r.sources, renderSource{r.formats.file(path, data), target})
 		return err
 	})
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "reading %s: %w", folder, err)
+		return backend.Errorf(backend.CodeInvalid, "reading folder %s: %w", folder, err)
 	}
-	if len(sources) == 0 {
-		return nil, backend.Errorf(backend.CodeInvalid, "there is no YAML, JSON, TOML, properties or .env file in %s", folder).
-			WithHint("name the files themselves if they are called otherwise")
+	if len(r.sources) == before {
+		return backend.Errorf(backend.CodeInvalid,
+			"folder %s contains no YAML, JSON, TOML, properties or .env file", folder).
+			WithHint("name each file if the files have other extensions")
 	}
-	return sources, nil
+	return nil
 }
 
-// checkTargets refuses two files for one place, and to put a rendered file
-// over its source: values would be where references were, often under version
-// control, and the references gone.
-func checkTargets(c *cobra.Command, sources []template, into string) error {
-	known := originals(sources)
+func (r *sourceReader) checkDestination() error {
+	to := r.to
+	switch {
+	case to.inPlace && to.folder != "", to.stream && to != destination{stream: true}:
+		return exclusive(r.c, "-o, --in-place and --stream")
+	case to.inPlace:
+		return nil
+	case to.folder != "":
+		return checkTargets(r.c, r.sources, to.folder)
+	case !to.stream && (len(r.sources) != 1 || r.folders):
+		return usage(r.c, "several files or a folder cannot go to standard output").
+			withHint("write to a folder with -o DIR, or use --in-place or --stream")
+	}
+	return nil
+}
+
+// checkTargets rejects two files with one target, and a target that is a
+// source: the file with the references, often under version control, would
+// become a file with the values.
+func checkTargets(c *cobra.Command, sources []renderSource, folder string) error {
+	known := sourcesByTraits(sources)
 	taken := map[string]bool{}
 	for _, t := range sources {
 		if taken[t.target] {
-			return usage(c, "two files would be written to %s", filepath.Join(into, t.target))
+			return usage(c, "two files have the same target %s", filepath.Join(folder, t.target))
 		}
 		taken[t.target] = true
-		there, err := os.Stat(filepath.Join(into, t.target))
+		existing, err := os.Stat(filepath.Join(folder, t.target))
 		if err != nil {
-			continue // what is wrong with it, if anything, shows when it is written
+			continue // writing reports the error if it matters
 		}
-		for _, other := range known[likenessOf(there)] {
-			if os.SameFile(there, other.info) {
-				return usage(c, "%s would be overwritten with its values: name another folder by -o", other.name)
+		for _, source := range known[traitsOf(existing)] {
+			if os.SameFile(existing, source.info) {
+				return usage(c, "source %s would be overwritten with its values", source.name).
+					withHint("choose another folder with -o")
 			}
 		}
 	}
 	return nil
 }
 
-// likeness is what one file has in common with itself under another name, and
-// with few others: which file it is, os.FileInfo does not say.
-type likeness struct {
+// fileTraits are equal for two paths of one file, and seldom equal for two
+// files. They limit the pairs that os.SameFile has to compare, because
+// os.FileInfo does not give a file's identity.
+type fileTraits struct {
 	size     int64
 	modified time.Time
 }
 
-func likenessOf(info os.FileInfo) likeness { return likeness{info.Size(), info.ModTime()} }
+func traitsOf(info os.FileInfo) fileTraits { return fileTraits{info.Size(), info.ModTime()} }
 
-type original struct {
+type sourceFile struct {
 	name string
 	info os.FileInfo
 }
 
-func originals(sources []template) map[likeness][]original {
-	out := map[likeness][]original{}
+func sourcesByTraits(sources []renderSource) map[fileTraits][]sourceFile {
+	out := map[fileTraits][]sourceFile{}
 	for _, t := range sources {
 		if info, err := os.Stat(t.Name); err == nil {
-			out[likenessOf(info)] = append(out[likenessOf(info)], original{t.Name, info})
+			out[traitsOf(info)] = append(out[traitsOf(info)], sourceFile{t.Name, info})
 		}
 	}
 	return out
-}
-
-// openFolder opens the folder to write to, which it makes if need be. Through
-// an os.Root nothing leads out of it, no link in it either.
-func openFolder(path string) (*os.Root, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return nil, backend.Errorf(backend.CodeUnavailable, "making the folder %s: %w", path, err)
-	}
-	folder, err := os.OpenRoot(path)
-	if err != nil {
-		return nil, backend.Errorf(backend.CodeUnavailable, "opening the folder %s: %w", path, err)
-	}
-	return folder, nil
-}
-
-// writeWhole writes a file that is there whole or not at all, also after a
-// crash, and that only its owner can read.
-func writeWhole(folder *os.Root, name string, data []byte) error {
-	dir := filepath.Dir(name)
-	temporary := filepath.Join(dir, "."+filepath.Base(name)+"-"+rand.Text())
-	err := folder.MkdirAll(dir, 0o700)
-	if err == nil {
-		err = writeNew(folder, temporary, data)
-	}
-	if err == nil {
-		err = folder.Rename(temporary, name)
-	}
-	if err != nil {
-		_ = folder.Remove(temporary)
-		return backend.Errorf(backend.CodeUnavailable, "writing %s: %w", filepath.Join(folder.Name(), name), err).
-			WithHint("nothing is there in part; what stood there before still does")
-	}
-	return nil
-}
-
-// settle makes the renames in a folder outlast a crash, where the file system
-// can do that.
-func settle(folder *os.Root, dir string) {
-	if d, err := folder.Open(dir); err == nil {
-		_ = d.Sync()
-		_ = d.Close()
-	}
-}
-
-func writeNew(folder *os.Root, name string, data []byte) error {
-	f, err := folder.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return errors.Join(err, f.Sync(), f.Close())
 }

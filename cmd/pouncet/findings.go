@@ -5,7 +5,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -18,14 +17,16 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/review/report"
 )
 
-const checkExitCodes = `Exit codes:
-  0  nothing at or above --fail-on
-  1  findings, or failure
-  2  the command was used wrongly
-  3  references are missing, and nothing else is wrong
-  4  not allowed, or not known`
+// The titles of the reports.
+const (
+	titleCheck  = "check"
+	titleReview = "review"
+)
 
-// findingFlags are what check and review have in common.
+const findingExitCodes = `The exit code is 1 if a finding has the severity of --fail-on or above. It is 3
+if all such findings are missing references.`
+
+// findingFlags are the flags that check and review share, and what they lead to.
 type findingFlags struct {
 	environments []string
 	all          bool
@@ -37,44 +38,49 @@ type findingFlags struct {
 	rules, forbid, only     []string
 	baseline, writeBaseline string
 
-	reading    readingFlags
+	formats    formatFlags
 	severities review.Severities
 	options    review.CheckOptions
 }
 
 func (f *findingFlags) add(c *cobra.Command) {
-	f.reading.add(c)
+	f.formats.add(c)
 	flags := c.Flags()
-	flags.StringSliceVar(&f.environments, "env", nil, "an environment to check; repeat for more (POUNCET_ENV)")
+	flags.StringSliceVar(&f.environments, "env", nil,
+		"an `environment` to check; repeat for more environments (POUNCET_ENV)")
 	flags.BoolVar(&f.all, "all-envs", false, "check every environment of the project")
-	flags.StringVar(&f.scope, "scope", "", `the scope of references that name none (default "project")`)
-	flags.StringVar(&f.manifest, "manifest", "", "check against this file instead of a backend")
-	flags.BoolVar(&f.strict, "strict", false, "what cannot be told is an error, not a warning")
-	flags.StringVar(&f.format, "format", "text", strings.Join(report.Formats(), ", "))
-	flags.StringVar(&f.failOn, "fail-on", "error", "the least severity that fails: error, warning, note; off for none")
-	flags.StringArrayVar(&f.rules, "rule", nil, "a rule's severity, as ID=error, warning, note or off; repeat for more")
-	flags.StringArrayVar(&f.forbid, "forbid", nil, "ENV=GLOB: files that may not name this environment, as in prod='dev/**'")
-	flags.StringArrayVar(&f.only, "only", nil, "GLOB=NAMES: files that may refer to these names alone, as in 'crm/**=crm_*'")
-	flags.StringVar(&f.baseline, "baseline", "", "leave out the findings that this file lists")
-	flags.StringVar(&f.writeBaseline, "write-baseline", "", "write all present findings to this file, and fail for none")
+	flags.StringVar(&f.scope, "scope", "", "the `scope` of references without a scope (default project)")
+	flags.StringVar(&f.manifest, "manifest", "", "check against this `file` instead of a backend")
+	flags.BoolVar(&f.strict, "strict", false, "report an unknown reference as an error, not as a warning")
+	flags.StringVar(&f.format, "format", "text", "`format` of the report: "+strings.Join(report.Formats(), ", "))
+	flags.StringVar(&f.failOn, "fail-on", "error", "lowest `severity` that fails: error, warning, note or off")
+	flags.StringArrayVar(&f.rules, "rule", nil,
+		"severity of a rule, as `ID=SEVERITY` (error, warning, note or off); repeat for more rules")
+	flags.StringArrayVar(&f.forbid, "forbid", nil,
+		"files that must not refer to an environment, as `ENV=GLOB`: prod='dev/**'")
+	flags.StringArrayVar(&f.only, "only", nil,
+		"files that may refer to these names only, as `GLOB=NAMES`: 'crm/**=crm_*'")
+	flags.StringVar(&f.baseline, "baseline", "", "leave out the findings in this `file`")
+	flags.StringVar(&f.writeBaseline, "write-baseline", "",
+		"write all current findings to this `file`, and do not fail")
 }
 
-// parse checks the flags, before anything is read.
+// parse checks the flags before any file is read.
 func (f *findingFlags) parse(c *cobra.Command, a *app) error {
-	if err := f.reading.parse(c); err != nil {
+	if err := f.formats.check(c); err != nil {
 		return err
 	}
 	if a.json {
 		f.format = "json"
 	}
 	if !slices.Contains(report.Formats(), f.format) {
-		return usage(c, "--format is one of %s", strings.Join(report.Formats(), ", "))
+		return usage(c, "--format must be one of %s", strings.Join(report.Formats(), ", "))
 	}
 	if _, err := review.ParseSeverity(f.failOn); err != nil {
-		return usage(c, "--fail-on is error, warning, note or off")
+		return usage(c, "--fail-on must be error, warning, note or off")
 	}
 	if f.all && len(f.environments) > 0 {
-		return usage(c, "--env and --all-envs exclude one another")
+		return exclusive(c, "--env and --all-envs")
 	}
 	f.severities = review.Severities{}
 	if f.strict {
@@ -91,44 +97,44 @@ func (f *findingFlags) parse(c *cobra.Command, a *app) error {
 		}
 	}
 	f.options.Defaults = review.Defaults{Project: a.projectName(), Scope: f.scope}
+	return f.parsePathRules(c)
+}
+
+func (f *findingFlags) parsePathRules(c *cobra.Command) error {
 	for _, text := range f.forbid {
 		environment, glob, _ := strings.Cut(text, "=")
-		f.options.Forbid = append(f.options.Forbid, review.PathRule{Files: glob, Names: environment})
+		rule := review.PathRule{Files: glob, Names: environment}
+		if !rule.Valid() {
+			return usage(c, "--forbid must be ENV=GLOB, such as prod='dev/**'")
+		}
+		f.options.Forbid = append(f.options.Forbid, rule)
 	}
 	for _, text := range f.only {
 		glob, names, _ := strings.Cut(text, "=")
-		f.options.Only = append(f.options.Only, review.PathRule{Files: glob, Names: names})
-	}
-	for _, rule := range f.options.Forbid {
+		rule := review.PathRule{Files: glob, Names: names}
 		if !rule.Valid() {
-			return usage(c, "--forbid is ENV=GLOB, as in prod='dev/**'")
+			return usage(c, "--only must be GLOB=NAMES, such as 'crm/**=crm_*'")
 		}
-	}
-	for _, rule := range f.options.Only {
-		if !rule.Valid() {
-			return usage(c, "--only is GLOB=NAMES, as in 'crm/**=crm_*'")
-		}
+		f.options.Only = append(f.options.Only, rule)
 	}
 	return nil
 }
 
-func (f *findingFlags) reader(s review.Scanner) review.Reader { return f.reading.reader(s) }
-
-// scanner is the scanner for hard-coded secrets, nil where nobody asks for it.
+// scanner returns the scanner for hard-coded secrets, or nil if its rule is off.
 func (f *findingFlags) scanner() (review.Scanner, error) {
 	if !f.severities.Active(review.HardCoded) {
 		return nil, nil
 	}
 	s, err := leak.New()
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInternal, "making the scanner for secrets: %w", err)
+		return nil, backend.Errorf(backend.CodeInternal, "creating the scanner for hard-coded secrets: %w", err)
 	}
 	return s, nil
 }
 
-// catalog reads what exists, of all projects that the sources refer to: from
-// the manifest if there is one, otherwise from the backend.
-func (f *findingFlags) catalog(ctx context.Context, a *app, sources []*review.Source) error {
+// readCatalog reads the metadata of all projects that the sources refer to,
+// from the manifest if there is one, and otherwise from the backend.
+func (f *findingFlags) readCatalog(ctx context.Context, a *app, sources []*review.Source) error {
 	var err error
 	if f.manifest != "" {
 		var text []byte
@@ -137,46 +143,46 @@ func (f *findingFlags) catalog(ctx context.Context, a *app, sources []*review.So
 		}
 		f.options.Catalog, err = review.ParseManifest(text)
 	} else {
-		f.options.Catalog, err = a.fetch(ctx, append([]string{f.options.Project}, projects(sources)...))
+		f.options.Catalog, err = a.fetchCatalog(ctx, append([]string{f.options.Project}, projects(sources)...))
 	}
 	if err != nil {
 		return err
 	}
-	return f.settleEnvironments()
+	return f.chooseEnvironments()
 }
 
-// settleEnvironments finds out which environments to check. One that does not
-// exist in the project is a mistake in the call; whether one exists that a
-// manifest does not have is not known.
-func (f *findingFlags) settleEnvironments() error {
-	own := f.options.Catalog.Project(f.options.Project)
-	if own == nil {
+// chooseEnvironments sets the environments to check. One that does not exist in
+// the project is a mistake in the call. With a manifest it is unknown, since a
+// manifest need not list every environment.
+func (f *findingFlags) chooseEnvironments() error {
+	f.options.Environments = f.environments
+	project := f.options.Catalog.Project(f.options.Project)
+	if project == nil {
 		if f.all || f.manifest == "" {
-			return backend.Errorf(backend.CodeNotFound, "%s", f.options.Catalog.Unseen(f.options.Project)).At("project").
-				WithHint("name another by --project")
+			return backend.Errorf(backend.CodeNotFound, "%s", f.options.Catalog.Unseen(f.options.Project)).
+				At("project").WithHint("choose another project with --project")
 		}
-		f.options.Environments = f.environments
 		return nil
 	}
 	if f.all {
-		f.options.Environments = own.EnvironmentNames()
+		f.options.Environments = project.EnvironmentNames()
 		return nil
 	}
-	f.options.Environments = f.environments
 	if f.manifest != "" {
 		return nil
 	}
 	for _, e := range f.environments {
-		if !slices.Contains(own.EnvironmentNames(), e) {
-			return backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %s", backend.Quote(e), backend.Quote(own.Name)).
-				At("environment").WithHint("there are: %s", strings.Join(own.EnvironmentNames(), ", "))
+		if !slices.Contains(project.EnvironmentNames(), e) {
+			return backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %s",
+				backend.Quote(e), backend.Quote(project.Name)).
+				At("environment").WithHint("the environments are: %s", strings.Join(project.EnvironmentNames(), ", "))
 		}
 	}
 	return nil
 }
 
-// fetch reads what exists from the backend.
-func (a *app) fetch(ctx context.Context, projects []string) (*review.Catalog, error) {
+// fetchCatalog reads the metadata of projects from the backend.
+func (a *app) fetchCatalog(ctx context.Context, projects []string) (*review.Catalog, error) {
 	b, err := a.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -185,7 +191,7 @@ func (a *app) fetch(ctx context.Context, projects []string) (*review.Catalog, er
 	return catalog, cmp.Or(err, b.Close())
 }
 
-// projects are those that references name.
+// projects returns the projects that references name.
 func projects(sources []*review.Source) []string {
 	var names []string
 	for _, s := range sources {
@@ -198,10 +204,11 @@ func projects(sources []*review.Source) []string {
 	return names
 }
 
-// finish makes the report of findings and prints it; its error says that some
-// of them fail the command.
-func (f *findingFlags) finish(a *app, title string, files int, sources []*review.Source, findings []review.Finding) error {
-	o := review.FinishOptions{Severities: f.severities, Whole: f.all && title == checkTitle}
+// finish prints the report. It returns an error if a finding fails the command.
+func (f *findingFlags) finish(
+	a *app, title string, files int, sources []*review.Source, findings []review.Finding,
+) error {
+	o := review.FinishOptions{Severities: f.severities, Whole: f.all && title == titleCheck}
 	if f.baseline != "" {
 		text, err := os.ReadFile(f.baseline)
 		if err != nil {
@@ -212,7 +219,7 @@ func (f *findingFlags) finish(a *app, title string, files int, sources []*review
 		}
 	}
 	if f.writeBaseline != "" {
-		o.Baseline = nil
+		o.Baseline = nil // the new file lists all findings
 	}
 	r := review.Finish(sources, findings, o)
 	r.Files, r.Environments = files, f.options.Environments
@@ -220,24 +227,42 @@ func (f *findingFlags) finish(a *app, title string, files int, sources []*review
 		return a.writeBaseline(f.writeBaseline, r)
 	}
 	failOn := review.Severity(f.failOn)
-	if err := report.Write(a.out, f.format, r, report.Options{Version: version, FailOn: failOn, Title: title}); err != nil {
-		return nil // run tells of what went wrong with the output
+	options := report.Options{Version: version, FailOn: failOn, Title: title}
+	if err := report.Write(a.out, f.format, r, options); err != nil {
+		return nil // a.out keeps its error
 	}
-	return outcome(r, failOn)
+	return failingFindings(r, failOn)
 }
 
-func outcome(r *review.Report, failOn review.Severity) error {
+// differences are the rules whose findings say what a change does. They do not
+// say that anything is wrong.
+var differences = []string{review.Added, review.Dropped, review.Moved, review.Changed}
+
+// failingFindings returns the error of the findings that fail the command, or
+// nil. It marks the error if all of them are differences, or if all of the
+// others are missing references.
+func failingFindings(r *review.Report, failOn review.Severity) error {
 	if failOn == review.Off {
 		return nil
 	}
-	n, missing := r.Worst(failOn)
-	switch {
-	case n == 0:
-		return nil
-	case n == missing:
-		return missingError{backend.Errorf(backend.CodeNotFound, "%s missing", count(missing, "reference"))}
+	mistakes := &review.Report{Findings: slices.DeleteFunc(slices.Clone(r.Findings), func(f review.Finding) bool {
+		return slices.Contains(differences, f.Rule)
+	})}
+	total, _ := r.Worst(failOn)
+	n, missing := mistakes.Worst(failOn)
+	found := func(noun string) *backend.Error {
+		return backend.Errorf(backend.CodeInvalid, "%s of severity %s or above", backend.Plural(total, noun), failOn)
 	}
-	return backend.Errorf(backend.CodeInvalid, "%s of severity %s or above", count(n, "finding"), failOn)
+	switch {
+	case total == 0:
+		return nil
+	case n == 0:
+		return differsError{found("difference")}
+	case n == missing:
+		text := backend.Plural(missing, "reference") + " missing"
+		return missingReferenceError{backend.Errorf(backend.CodeNotFound, "%s", text)}
+	}
+	return found("finding")
 }
 
 func (a *app) writeBaseline(path string, r *review.Report) error {
@@ -249,13 +274,6 @@ func (a *app) writeBaseline(path string, r *review.Report) error {
 	if err := f.Close(); err != nil {
 		return backend.Errorf(backend.CodeUnavailable, "writing the baseline: %w", err)
 	}
-	a.printf("wrote %s to %s\n", count(len(r.Findings), "finding"), path)
+	a.printf("wrote %s to %s\n", backend.Plural(len(r.Findings), "finding"), path)
 	return nil
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

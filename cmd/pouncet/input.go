@@ -15,12 +15,12 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// maxInput is the most that is read as a value, in bytes: enough for the
-// backend to say what its limit is, and no more.
+// maxInput is the largest input that is read as a value, in bytes. It is above
+// the backend's limit, so that the backend reports its limit and the size.
 const maxInput = 1 << 20
 
-// source is where a value comes from.
-type source struct {
+// valueFlags are the flags that say where a secret value comes from.
+type valueFlags struct {
 	stdin    bool
 	trim     bool
 	file     string
@@ -29,53 +29,53 @@ type source struct {
 	alphabet string
 }
 
-func (s *source) flags(c *cobra.Command) {
+func (v *valueFlags) add(c *cobra.Command) {
 	f := c.Flags()
-	f.BoolVar(&s.stdin, "stdin", false, "read the value from standard input, every byte of it")
-	f.BoolVar(&s.trim, "trim-newline", false, "leave out one newline at the end of the input")
-	f.StringVar(&s.file, "file", "", "read the value from this file, every byte of it")
-	f.BoolVar(&s.generate, "generate", false, "let the backend make a random value that nobody has seen")
-	f.IntVar(&s.length, "length", 0, "characters of a generated value (8 to 1024; default 32)")
-	f.StringVar(&s.alphabet, "alphabet", "", "characters to draw a generated value from (default letters and digits)")
+	f.BoolVar(&v.stdin, "stdin", false, "read the value from standard input, all bytes of it")
+	f.BoolVar(&v.trim, "trim-newline", false, "remove one newline from the end of the input")
+	f.StringVar(&v.file, "file", "", "read the value from this `file`, all bytes of it")
+	f.BoolVar(&v.generate, "generate", false, "let the backend generate a random value that nobody sees")
+	f.IntVar(&v.length, "length", 0, "`number` of characters of a generated value, 8 to 1024 (default 32)")
+	f.StringVar(&v.alphabet, "alphabet", "", "`characters` of a generated value (default letters and digits)")
 }
 
-// given says how many sources the flags name.
-func (s *source) given() int {
+// sources returns how many sources of the value the flags name.
+func (v *valueFlags) sources() int {
 	n := 0
-	for _, on := range []bool{s.stdin, s.file != "", s.generate} {
-		if on {
+	for _, given := range []bool{v.stdin, v.file != "", v.generate} {
+		if given {
 			n++
 		}
 	}
 	return n
 }
 
-// read puts the value, or the wish to generate one, into a change.
-func (s *source) read(a *app, c *cobra.Command, into *backend.Change) error {
+// read sets the value of a change, or asks the backend to generate one.
+func (v *valueFlags) read(a *app, c *cobra.Command, into *backend.Change) error {
 	switch {
-	case s.given() > 1:
-		return usage(c, "--stdin, --file and --generate exclude one another")
-	case (s.length != 0 || s.alphabet != "") && !s.generate:
-		return usage(c, "--length and --alphabet go with --generate")
-	case s.trim && !s.stdin && s.file == "":
-		return usage(c, "--trim-newline goes with --stdin or --file")
-	case s.generate:
-		into.Generate = &backend.Generate{Length: s.length, Alphabet: s.alphabet}
+	case v.sources() > 1:
+		return exclusive(c, "--stdin, --file and --generate")
+	case (v.length != 0 || v.alphabet != "") && !v.generate:
+		return usage(c, "--length and --alphabet require --generate")
+	case v.trim && !v.stdin && v.file == "":
+		return usage(c, "--trim-newline requires --stdin or --file")
+	case v.generate:
+		into.Generate = &backend.Generate{Length: v.length, Alphabet: v.alphabet}
 		return nil
-	case s.file != "":
-		f, err := os.Open(s.file)
+	case v.file != "":
+		f, err := os.Open(v.file)
 		if err != nil {
 			return backend.Errorf(backend.CodeInvalid, "reading the value: %w", err)
 		}
 		defer f.Close()
-		return s.readAll(c.Context(), a, f, into)
-	case s.stdin:
-		return s.readAll(c.Context(), a, a.in, into)
+		return v.readAll(c.Context(), a, f, into)
+	case v.stdin:
+		return v.readAll(c.Context(), a, a.in, into)
 	}
 	return nil
 }
 
-func (s *source) readAll(ctx context.Context, a *app, r io.Reader, into *backend.Change) error {
+func (v *valueFlags) readAll(ctx context.Context, a *app, r io.Reader, into *backend.Change) error {
 	value, err := interruptible(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(r, maxInput+1)) })
 	switch {
 	case ctx.Err() != nil:
@@ -86,20 +86,24 @@ func (s *source) readAll(ctx context.Context, a *app, r io.Reader, into *backend
 	if len(value) > maxInput {
 		return backend.Errorf(backend.CodeTooLarge, "the input has more than %d bytes", maxInput).At("value")
 	}
-	if s.trim {
+	if v.trim {
 		value = bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r"))
 	} else if bytes.HasSuffix(value, []byte("\n")) && bytes.Count(value, []byte("\n")) == 1 {
-		fmt.Fprintln(a.err, "pouncet: the value ends with a newline, which is kept; leave it out with --trim-newline")
+		fmt.Fprintln(a.err, "pouncet: the value ends with a newline, which is kept; use --trim-newline to remove it")
 	}
 	if len(value) == 0 {
-		return backend.Errorf(backend.CodeInvalid, "Secret value is required").WithHint("the input is empty").At("value")
+		return errValueRequired()
 	}
 	into.Value = backend.NewPlaintext(value)
 	return nil
 }
 
-// interruptible lets a read, which knows no context, be given up. The read goes
-// on behind it, for as long as the process does.
+func errValueRequired() error {
+	return backend.Errorf(backend.CodeInvalid, "Secret value is required").WithHint("the input is empty").At("value")
+}
+
+// interruptible calls read, which takes no context, and returns early if ctx
+// ends. The call then continues in the background until the process exits.
 func interruptible[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type result struct {
 		value T
@@ -114,52 +118,57 @@ func interruptible[T any](ctx context.Context, read func() (T, error)) (T, error
 	case r := <-done:
 		return r.value, r.err
 	case <-ctx.Done():
-		var none T
-		return none, ctx.Err()
+		var zero T
+		return zero, ctx.Err()
 	}
 }
 
-// prompt asks for a secret's value at the terminal, twice and without showing it.
+// prompt asks for the value of a secret at the terminal, twice and hidden.
 func (a *app) prompt(ctx context.Context, name string) (backend.Plaintext, error) {
+	var none backend.Plaintext
 	if err := backend.CheckName(backend.KindSecret, name); err != nil {
-		return backend.Plaintext{}, err // before anybody types
+		return none, err // before the user types a value
 	}
-	what := "secret " + backend.Quote(name)
+	secret := "secret " + backend.Quote(name)
 	f, ok := a.in.(*os.File)
 	if !ok || !isTerminal(a.in) {
-		return backend.Plaintext{}, backend.Errorf(backend.CodeInvalid, "%s needs a value, and there is no terminal to ask for it", what).
+		return none, backend.Errorf(backend.CodeInvalid,
+			"a value for %s is required, and there is no terminal to ask for it", secret).
 			WithHint("use --stdin, --file or --generate").At("value")
 	}
-	before, err := term.GetState(int(f.Fd()))
+	first, err := a.readHidden(ctx, f, "Value of "+secret+" (hidden): ")
 	if err != nil {
-		return backend.Plaintext{}, backend.Errorf(backend.CodeInvalid, "asking the terminal: %w", err)
+		return none, err
 	}
-	ask := func(question string) ([]byte, error) {
-		fmt.Fprint(a.err, question)
-		text, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(int(f.Fd())) })
-		fmt.Fprintln(a.err)
-		switch {
-		case ctx.Err() != nil:
-			_ = term.Restore(int(f.Fd()), before) // else what is typed next stays hidden
-			return nil, ctx.Err()
-		case err != nil:
-			return nil, backend.Errorf(backend.CodeInvalid, "reading from the terminal: %w", err)
-		}
-		return text, nil
-	}
-	first, err := ask("Value of " + what + " (not shown): ")
+	second, err := a.readHidden(ctx, f, "Repeat the value: ")
 	if err != nil {
-		return backend.Plaintext{}, err
-	}
-	second, err := ask("Once more: ")
-	if err != nil {
-		return backend.Plaintext{}, err
+		return none, err
 	}
 	if !bytes.Equal(first, second) {
-		return backend.Plaintext{}, backend.Errorf(backend.CodeInvalid, "the two values differ; nothing was changed").At("value")
+		return none, backend.Errorf(backend.CodeInvalid, "the two values differ; nothing was changed").At("value")
 	}
 	if len(first) == 0 {
-		return backend.Plaintext{}, backend.Errorf(backend.CodeInvalid, "Secret value is required").WithHint("nothing was typed").At("value")
+		return none, errValueRequired()
 	}
 	return backend.NewPlaintext(first), nil
+}
+
+// readHidden asks a question at a terminal and returns the answer, which the
+// terminal does not show.
+func (a *app) readHidden(ctx context.Context, f *os.File, question string) ([]byte, error) {
+	before, err := term.GetState(int(f.Fd()))
+	if err != nil {
+		return nil, backend.Errorf(backend.CodeInvalid, "asking the terminal: %w", err)
+	}
+	fmt.Fprint(a.err, question)
+	text, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(int(f.Fd())) })
+	fmt.Fprintln(a.err)
+	switch {
+	case ctx.Err() != nil:
+		_ = term.Restore(int(f.Fd()), before) // otherwise the shell would hide what the user types next
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, backend.Errorf(backend.CodeInvalid, "reading from the terminal: %w", err)
+	}
+	return text, nil
 }

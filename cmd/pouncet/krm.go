@@ -22,18 +22,24 @@ func (a *app) krmCommand() *cobra.Command {
 	var noEnvVar bool
 	c := &cobra.Command{
 		Use:   "krm",
-		Short: "Fill references into Kubernetes resources, as a function of kustomize or kpt",
-		Long: "Reads a ResourceList on standard input, fills its references, and writes it to standard output,\n" +
-			"as the KRM functions specification has it. Its functionConfig says for whom, in spec or, where it\n" +
-			"is a ConfigMap, in data: environment, project, scope, missing and noEnvVar. What it does not say,\n" +
-			"flags and variables do.\n\n" +
-			"What is wrong stands in results, with the resource, the field and the file, and on standard error;\n" +
-			"then nothing is filled in, and the exit code is not 0.\n\n" + exitCodes,
+		Short: "Fill references in Kubernetes resources, as a KRM function",
+		Long: `Reads a ResourceList on standard input, replaces the references in it with their
+values, and writes it to standard output. Kustomize and kpt call it as a KRM
+function.
+
+The functionConfig of the list can set environment, project, scope, missing and
+noEnvVar, in spec or, for a ConfigMap, in data. Flags and environment variables
+set the rest.
+
+If anything is wrong, krm replaces no reference. It reports each problem in the
+results of the list and on standard error, with resource, field and file.`,
+		Example: `  pouncet krm --env prod < resources.yaml
+  kustomize build --enable-alpha-plugins --enable-exec overlays/prod`,
 		Args: arguments(0, 0, "no arguments"),
 	}
 	a.placeFlags(c)
-	c.Flags().StringVar(&missing, "missing", "error", missingUsage)
-	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "make env_var() an error")
+	c.Flags().StringVar(&missing, "missing", "error", missingFlagUsage)
+	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "reject env_var()")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		data, err := interruptible(c.Context(), func() ([]byte, error) { return io.ReadAll(a.in) })
 		if err != nil {
@@ -43,26 +49,9 @@ func (a *app) krmCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		s, err := list.settings()
+		o, err := a.krmOptions(c, list, missing, noEnvVar)
 		if err != nil {
 			return err
-		}
-		o := interpolate.Options{
-			Project: cmp.Or(s.project, a.projectName()), Environment: cmp.Or(s.environment, a.environmentName()), Scope: cmp.Or(s.scope, a.scope),
-		}
-		if o.Environment == "" {
-			return usage(c, "say which environment by spec.environment of functionConfig, --env or POUNCET_ENV")
-		}
-		var known bool
-		if o.Missing, known = missingChoices[cmp.Or(s.missing, missing)]; !known {
-			return usage(c, "missing is error, null or keep")
-		}
-		switch cmp.Or(s.noEnvVar, fmt.Sprint(noEnvVar)) {
-		case "true":
-		case "false":
-			o.LookupEnv = os.LookupEnv
-		default:
-			return usage(c, "noEnvVar is true or false")
 		}
 		return a.with(func(ctx context.Context, b backend.Service, _ []string) error {
 			return a.krm(ctx, b, list, o)
@@ -71,8 +60,40 @@ func (a *app) krmCommand() *cobra.Command {
 	return c
 }
 
-// krm writes the list in every case: an orchestrator takes the results from
-// there also when the function fails.
+// krmOptions combines the functionConfig of a list with the flags. The
+// functionConfig wins.
+func (a *app) krmOptions(
+	c *cobra.Command, list *resourceList, missing string, noEnvVar bool,
+) (o interpolate.Options, err error) {
+	s, err := list.settings()
+	if err != nil {
+		return o, err
+	}
+	o = interpolate.Options{
+		Project:     cmp.Or(s.project, a.projectName()),
+		Environment: cmp.Or(s.environment, a.environmentName()),
+		Scope:       cmp.Or(s.scope, a.scope),
+	}
+	if o.Environment == "" {
+		return o, usage(c, "an environment is required").
+			withHint("set spec.environment of functionConfig, --env or POUNCET_ENV")
+	}
+	var known bool
+	if o.Missing, known = missingModes[cmp.Or(s.missing, missing)]; !known {
+		return o, usage(c, "missing must be error, null or keep")
+	}
+	switch cmp.Or(s.noEnvVar, fmt.Sprint(noEnvVar)) {
+	case "true":
+	case "false":
+		o.LookupEnv = os.LookupEnv
+	default:
+		return o, usage(c, "noEnvVar must be true or false")
+	}
+	return o, nil
+}
+
+// krm renders the list and prints it. It prints the list with the results of a
+// failure too, because the caller reads them there.
 func (a *app) krm(ctx context.Context, r interpolate.Resolver, list *resourceList, o interpolate.Options) error {
 	var results []krmResult
 	o.Warn = func(p interpolate.Problem) {
@@ -84,12 +105,12 @@ func (a *app) krm(ctx context.Context, r interpolate.Resolver, list *resourceLis
 	var problems interpolate.Problems
 	switch {
 	case err == nil:
-		_, _ = a.out.Write(list.withResults(rendered[0].Data, results)) // run sees to the error
+		_, _ = a.out.Write(list.withResults(rendered[0].Data, results)) // a.out keeps its error
 		return nil
 	case !errors.As(err, &problems):
 		results = append(results, krmResult{Message: backend.AsError(err).Error(), Severity: "error"})
 	}
-	lines := []string{count(len(problems), "problem") + "; nothing was filled in"}
+	lines := []string{backend.Plural(len(problems), "problem") + "; no reference was replaced"}
 	for _, p := range problems {
 		result := list.result(p, "error")
 		results, lines = append(results, result), append(lines, result.String())
@@ -98,9 +119,9 @@ func (a *app) krm(ctx context.Context, r interpolate.Resolver, list *resourceLis
 	if len(problems) == 0 {
 		return err
 	}
-	told := backend.Errorf(backend.AsError(err).Code, "%s", strings.Join(lines, "\n"))
-	if errors.As(classify(err), new(missingError)) {
-		return missingError{told}
+	summary := backend.Errorf(backend.AsError(err).Code, "%s", strings.Join(lines, "\n"))
+	if errors.As(markAllMissing(err), new(missingReferenceError)) {
+		return missingReferenceError{summary}
 	}
-	return told
+	return summary
 }

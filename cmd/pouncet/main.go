@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Command pouncet is the command line and the server: it makes backends, keeps
-// what is in them, and renders configuration that refers to it.
+// Command pouncet is the command line and the server of Pouncet. It creates
+// backends, manages their objects, and fills references in configuration.
 //
-// Every command is the same three steps: flags become a Query, a Change or a
-// Ref; the one backend.Service that [open.Open] picks answers; the answer is
-// printed, as a table for people or as JSON for scripts. The rules are in the
-// backend, so that none of them can differ between here, Terraform and the
-// server.
+// Every command has three steps. It makes a Query, a Change or a Ref from its
+// flags. It calls the one backend.Service that [open.Open] returns for the
+// settings. It prints the answer, as text or as JSON. All rules are in the
+// backend, so that the command line, Terraform and the server cannot differ.
 //
-// No flag or argument takes a secret value, since argument lists are visible
-// to every process on the machine and stay in the shell's history. Values come
-// from a hidden prompt, standard input, a file, or the backend's own generator.
-// For the same reason messages do not repeat an argument that stands where none
-// belongs.
+// No flag and no argument takes a secret value: every process on a machine can
+// read the arguments of the others, and a shell keeps them in its history.
+// Values come from a hidden prompt, standard input, a file, or the generator of
+// the backend. For the same reason, no error repeats an unexpected argument.
 //
 // # Limits
 //
-// A value from standard input or a file is held in memory, and may have 1 MiB.
-// Deleting several things is several changes: those before a refused one stay
-// deleted.
+// A value from standard input or a file is in memory, and has at most 1 MiB.
+// A command that deletes several objects makes one change for each: if one
+// fails, the others stay deleted.
 package main
 
 import (
@@ -34,11 +32,11 @@ import (
 var version = "dev"
 
 func main() {
-	// A command lives for milliseconds, and a server keeps little between
-	// requests: at the default, a tenth of all work would be collecting garbage.
+	// A command runs for milliseconds, and a server keeps little memory between
+	// requests. With the default, a tenth of the time would go to collecting garbage.
 	debug.SetGCPercent(400)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal asks to stop; a second one need not ask.
+	// The first signal ends the context. After it, stop makes the second signal end the process.
 	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()

@@ -14,25 +14,25 @@ import (
 )
 
 const (
-	// leastMasked is the shortest text that is masked: the letter "a" as a
-	// secret would make any output unreadable, and hide nothing.
+	// leastMasked is the length of the shortest text that is masked, in bytes.
+	// Masking every letter "a" would hide nothing and make the output unreadable.
 	leastMasked = 4
 	maskText    = "***"
 )
 
-// mask is a writer that replaces secrets in what passes through it, also where
-// they are written in pieces. It holds back no more than what may be the
-// beginning of one.
+// mask is a writer that replaces the secrets in the text that passes through
+// it, even if a secret arrives in several writes. It delays only bytes that
+// may be the start of a secret.
 type mask struct {
 	to      io.Writer
 	secrets [][]byte // longest first
 
-	mu   sync.Mutex
-	held []byte
+	mu      sync.Mutex
+	pending []byte // may be the start of a secret
 }
 
-// newMask masks values as they are, line by line, and in the forms in which
-// programs print them: base64, URL-encoded and JSON.
+// newMask returns a mask of values: as they are, line by line, and in the
+// encodings in which programs print them (base64, URL and JSON).
 func newMask(to io.Writer, values [][]byte) *mask {
 	seen := map[string]bool{}
 	m := &mask{to: to}
@@ -70,16 +70,16 @@ func newMask(to io.Writer, values [][]byte) *mask {
 func (m *mask) Write(p []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	text := append(m.held, p...)
+	text := append(m.pending, p...)
 	var out []byte
 	for i := 0; i < len(text); {
-		n, whole := m.at(text[i:])
+		n, complete := m.match(text[i:])
 		switch {
-		case whole:
+		case complete:
 			out = append(out, maskText...)
 			i += n
-		case n > 0: // the rest may be the beginning of a secret
-			m.held = bytes.Clone(text[i:])
+		case n > 0: // the rest may be the start of a secret
+			m.pending = bytes.Clone(text[i:])
 			_, err := m.to.Write(out)
 			return len(p), err
 		default:
@@ -87,14 +87,15 @@ func (m *mask) Write(p []byte) (int, error) {
 			i++
 		}
 	}
-	m.held = nil
+	m.pending = nil
 	_, err := m.to.Write(out)
 	return len(p), err
 }
 
-// at reports whether text begins with a secret, of n bytes, or may do so once
-// more of it is there. A longer secret that is not complete yet is waited for.
-func (m *mask) at(text []byte) (n int, whole bool) {
+// match reports whether text starts with a complete secret of n bytes. If n is
+// not 0 and the secret is not complete, the n bytes of text may be the start
+// of one. A longer secret that may still follow comes before a shorter one.
+func (m *mask) match(text []byte) (n int, complete bool) {
 	for _, s := range m.secrets {
 		if bytes.HasPrefix(text, s) {
 			return len(s), true
@@ -106,21 +107,21 @@ func (m *mask) at(text []byte) (n int, whole bool) {
 	return 0, false
 }
 
-// Close writes what was held back: nothing more comes.
+// Close writes the pending bytes. They may contain shorter secrets.
 func (m *mask) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	held := m.held
-	m.held = nil
-	for i := 0; i < len(held); i++ { // shorter secrets may be inside
+	pending := m.pending
+	m.pending = nil
+	for i := 0; i < len(pending); i++ {
 		for _, s := range m.secrets {
-			if bytes.HasPrefix(held[i:], s) {
-				held = slices.Concat(held[:i], []byte(maskText), held[i+len(s):])
+			if bytes.HasPrefix(pending[i:], s) {
+				pending = slices.Concat(pending[:i], []byte(maskText), pending[i+len(s):])
 				i += len(maskText) - 1
 				break
 			}
 		}
 	}
-	_, err := m.to.Write(held)
+	_, err := m.to.Write(pending)
 	return err
 }

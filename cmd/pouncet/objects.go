@@ -7,9 +7,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,85 +15,85 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// noun is a kind of object as the command line speaks of it. What all kinds
-// have in common (list, show, rename, delete) is written once, below.
-type noun struct {
+// objectCommand describes the command of one kind of object. The commands below
+// it that all kinds share (list, show, rename, delete) are in this file.
+type objectCommand struct {
 	kind    backend.Kind
 	command string
 	aliases []string
+	sample  string // name and flags of one object, for examples
 	short   string
+	long    string
 	columns []column
 }
 
-type column struct {
-	title string
-	text  func(o backend.Object) string
+func (o objectCommand) isEntry() bool {
+	return o.kind == backend.KindSecret || o.kind == backend.KindScopedValue
 }
 
-func name(o backend.Object) string        { return o.Name }
-func environment(o backend.Object) string { return o.Environment }
-func scope(o backend.Object) string       { return o.Scope }
-func description(o backend.Object) string { return o.Description }
-func updated(o backend.Object) string     { return date(o.UpdatedAt) }
-func created(o backend.Object) string     { return date(o.CreatedAt) }
-func id(o backend.Object) string          { return o.ID }
+// example returns the line of an example.
+func (o objectCommand) example(verb, flags string) string {
+	return strings.TrimRight("  pouncet "+o.command+" "+verb+" "+flags, " ")
+}
 
-func date(t time.Time) string {
-	if t.IsZero() {
-		return "-"
+// plural returns the kind in a sentence about several objects.
+func (o objectCommand) plural() string { return o.kind.String() + "s" }
+
+// objectGroup returns the command of a kind of object, with its own commands
+// and the shared ones.
+func (a *app) objectGroup(o objectCommand, own ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use: o.command, Aliases: o.aliases, Short: o.short, Long: o.long, Args: onlyCommands,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	return t.UTC().Format("2006-01-02 15:04")
-}
-
-func (n noun) isEntry() bool {
-	return n.kind == backend.KindSecret || n.kind == backend.KindScopedValue
-}
-
-// group is the command of a noun with all its verbs: those that every noun
-// has, and its own.
-func (a *app) group(n noun, own ...*cobra.Command) *cobra.Command {
-	c := &cobra.Command{Use: n.command, Aliases: n.aliases, Short: n.short, Args: noSuchCommand, RunE: func(c *cobra.Command, _ []string) error { return c.Help() }}
 	c.AddCommand(own...)
-	c.AddCommand(a.listCommand(n), a.showCommand(n), a.deleteCommand(n))
-	if n.kind != backend.KindToken {
-		c.AddCommand(a.renameCommand(n))
+	c.AddCommand(a.listCommand(o), a.showCommand(o), a.deleteCommand(o))
+	if o.kind != backend.KindToken {
+		c.AddCommand(a.renameCommand(o))
 	}
 	return c
 }
 
-func (a *app) listCommand(n noun) *cobra.Command {
+func (a *app) listCommand(o objectCommand) *cobra.Command {
 	var typeKey string
 	var deleted, due bool
 	c := &cobra.Command{
-		Use:   "list",
-		Short: "List: names and metadata, never values",
-		Args:  arguments(0, 0, "no arguments"),
+		Use:     "list",
+		Short:   "List " + o.plural(),
+		Long:    "Lists " + o.plural() + " with their metadata.",
+		Example: o.example("list", "") + "\n" + o.example("list", "--json"),
+		Args:    arguments(0, 0, "no arguments"),
 	}
-	if n.isEntry() {
+	if o.isEntry() {
 		a.placeFlags(c)
-		if n.kind == backend.KindSecret {
-			c.Flags().StringVar(&typeKey, "type", "", "only those of this type")
-			c.Flags().BoolVar(&due, "due", false, "only those whose rotation is due, or that have expired")
-		}
-		c.Flags().BoolVar(&deleted, "deleted", false, "those that were deleted and can be restored")
+		c.Long = wrap(c.Long + " Without --env or POUNCET_ENV, it lists all environments.")
+		c.Flags().BoolVar(&deleted, "deleted", false, "list deleted "+o.plural()+" that can be restored")
+	}
+	if o.kind == backend.KindSecret {
+		c.Long += "\nIt never lists values."
+		c.Example += "\n" + o.example("list", "--env prod --due")
+		c.Flags().StringVar(&typeKey, "type", "", "only secrets of this type, by its `key`")
+		c.Flags().BoolVar(&due, "due", false, "only secrets that have expired or whose rotation is due")
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, _ []string) error {
-		q := a.query(n, "")
+		q := a.query(o, "")
 		q.Type, q.Deleted = typeKey, deleted
-		objects, err := all(ctx, s, q)
+		objects, err := backend.ListAll(ctx, s, q)
 		if err != nil {
 			return err
 		}
 		slices.SortStableFunc(objects, func(x, y backend.Object) int {
-			return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Environment, y.Environment), strings.Compare(x.Scope, y.Scope))
+			return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Environment, y.Environment),
+				strings.Compare(x.Scope, y.Scope))
 		})
 		if due {
 			objects = slices.DeleteFunc(objects, func(o backend.Object) bool { return !isDue(o, time.Now()) })
 		}
 		if deleted {
-			n.columns = append(slices.Clip(n.columns), column{"deleted", func(o backend.Object) string { return date(o.DeletedAt) }})
+			deletedAt := func(o backend.Object) string { return formatTime(o.DeletedAt) }
+			o.columns = append(slices.Clip(o.columns), column{"deleted", deletedAt})
 		}
-		a.print(n, objects)
+		a.print(o, objects)
 		return nil
 	})
 	return c
@@ -106,19 +104,19 @@ func isDue(o backend.Object, now time.Time) bool {
 	return past(o.RotationDueAt) || past(o.ExpiresAt)
 }
 
-// query selects what a name or id means; all of the kind if it is "". What an
-// id means is held only to the place that flags say, since they were given with
-// it, while variables and defaults speak of names.
-func (a *app) query(n noun, nameOrID string) backend.Query {
-	q := backend.Query{Kind: n.kind}
+// query selects the objects with a name or an id, or all of the kind if it is
+// "". For an id, only flags restrict the place: the user gave them together
+// with the id, while environment variables and defaults are about names.
+func (a *app) query(o objectCommand, nameOrID string) backend.Query {
+	q := backend.Query{Kind: o.kind}
 	switch {
-	case n.kind == backend.KindProject, n.kind == backend.KindToken:
+	case o.kind == backend.KindProject, o.kind == backend.KindToken:
 	case backend.IsID(nameOrID):
 		q.Project = a.project
 	default:
 		q.Project = a.projectName()
 	}
-	if n.isEntry() {
+	if o.isEntry() {
 		q.Environment, q.Scope = a.env, a.scope
 	}
 	if backend.IsID(nameOrID) {
@@ -126,93 +124,65 @@ func (a *app) query(n noun, nameOrID string) backend.Query {
 		return q
 	}
 	q.Name = nameOrID
-	if n.isEntry() {
+	if o.isEntry() {
 		q.Environment = a.environmentName()
 	}
 	return q
 }
 
-// all fetches every page of a query.
-func all(ctx context.Context, s backend.Service, q backend.Query) ([]backend.Object, error) {
-	objects := []backend.Object{}
-	for {
-		page, err := s.Query(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, page.Objects...)
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return objects, nil
-		}
-	}
-}
-
-func (a *app) print(n noun, objects []backend.Object) {
-	if a.json {
-		a.printJSON(map[string]any{"objects": objects})
-		return
-	}
-	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-	defer func() { _ = w.Flush() }() // a.out remembers its error
-	titles := make([]string, len(n.columns))
-	for i, c := range n.columns {
-		titles[i] = strings.ToUpper(c.title)
-	}
-	fmt.Fprintln(w, strings.Join(titles, "\t"))
-	for _, o := range objects {
-		cells := make([]string, len(n.columns))
-		for i, c := range n.columns {
-			cells[i] = strings.Join(strings.Fields(printable(c.text(o))), " ")
-			if cells[i] == "" {
-				cells[i] = "-"
-			}
-		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
-	}
-}
-
-// find returns the objects that a name or id means, at least one. An entry's name may
-// mean several, one in each environment and scope.
-func (a *app) find(ctx context.Context, s backend.Service, n noun, nameOrID string) ([]backend.Object, error) {
-	objects, err := all(ctx, s, a.query(n, nameOrID))
+// findAll returns the objects with a name or an id, at least one. Several
+// entries can have one name, in different environments and scopes.
+func (a *app) findAll(
+	ctx context.Context, s backend.Service, o objectCommand, nameOrID string,
+) ([]backend.Object, error) {
+	objects, err := backend.ListAll(ctx, s, a.query(o, nameOrID))
 	if err == nil && len(objects) == 0 {
-		err = backend.Errorf(backend.CodeNotFound, "%s %s does not exist", n.kind, backend.Quote(nameOrID)).
-			WithHint("see: pouncet %s list", n.command)
+		err = backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind, backend.Quote(nameOrID)).
+			WithHint("list the %s: pouncet %s list", o.plural(), o.command)
 	}
 	return objects, err
 }
 
-// one is find for a command that must mean a single object.
-func (a *app) one(ctx context.Context, s backend.Service, n noun, nameOrID string) (backend.Object, error) {
-	objects, err := a.find(ctx, s, n, nameOrID)
+// findOne is findAll for a command that needs exactly one object.
+func (a *app) findOne(
+	ctx context.Context, s backend.Service, o objectCommand, nameOrID string,
+) (backend.Object, error) {
+	objects, err := a.findAll(ctx, s, o, nameOrID)
 	if err != nil {
 		return backend.Object{}, err
 	}
 	if len(objects) > 1 {
 		places := make([]string, len(objects))
-		for i, o := range objects {
-			places[i] = o.Environment
-			if o.Scope != backend.ProjectScope {
-				places[i] += " (" + o.Scope + ")"
+		for i, x := range objects {
+			places[i] = x.Environment
+			if x.Scope != backend.ProjectScope {
+				places[i] += " (" + x.Scope + ")"
 			}
 		}
-		return backend.Object{}, backend.Errorf(backend.CodeInvalid, "%s %s exists %d times: in %s", n.kind, backend.Quote(nameOrID), len(objects), strings.Join(places, ", ")).
-			WithHint("say which by --env and --scope, or give its id")
+		return backend.Object{}, backend.Errorf(backend.CodeInvalid, "%s %s exists %d times: in %s",
+			o.kind, backend.Quote(nameOrID), len(objects), strings.Join(places, ", ")).
+			WithHint("choose one with --env and --scope, or use its id")
 	}
 	return objects[0], nil
 }
 
-func (a *app) showCommand(n noun) *cobra.Command {
+func (a *app) showCommand(o objectCommand) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "show NAME-OR-ID",
-		Short: "Show all metadata of one, never its value",
-		Args:  arguments(1, 1, "one name or id"),
+		Use:     "show NAME-OR-ID",
+		Short:   "Show the metadata of one " + o.kind.String(),
+		Long:    "Shows all metadata of the " + o.kind.String() + " with this name or id.",
+		Example: o.example("show", o.sample),
+		Args:    arguments(1, 1, "one name or id"),
 	}
-	if n.isEntry() {
+	if o.isEntry() {
 		a.placeFlags(c)
+		c.Long += "\nA name can exist in several environments and scopes; show shows all of them."
+	}
+	if o.kind == backend.KindSecret {
+		c.Long += "\nIt never shows the value."
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
-		objects, err := a.find(ctx, s, n, args[0])
+		objects, err := a.findAll(ctx, s, o, args[0])
 		if err != nil {
 			return err
 		}
@@ -220,145 +190,75 @@ func (a *app) showCommand(n noun) *cobra.Command {
 			a.printJSON(map[string]any{"objects": objects})
 			return nil
 		}
-		for i, o := range objects {
+		for i, x := range objects {
 			if i > 0 {
 				a.println()
 			}
-			a.describe(o)
+			a.printDetails(x)
 		}
 		return nil
 	})
 	return c
 }
 
-// describe prints every field that an object has.
-func (a *app) describe(o backend.Object) {
-	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-	defer func() { _ = w.Flush() }() // a.out remembers its error
-	field := func(title, text string) {
-		if text != "" && text != "-" {
-			fmt.Fprintf(w, "%s\t%s\n", title, printable(text))
-		}
-	}
-	field("name", o.Name)
-	field("id", o.ID)
-	field("project", o.Project)
-	field("environment", o.Environment)
-	field("scope", o.Scope)
-	field("display name", o.DisplayName)
-	field("description", o.Description)
-	labels := make([]string, 0, len(o.Labels))
-	for k, v := range o.Labels {
-		labels = append(labels, k+"="+v)
-	}
-	slices.Sort(labels)
-	field("labels", strings.Join(labels, ", "))
-	field("managed by", o.ManagedBy)
-	field("type", o.Type)
-	field("visibility", string(o.Visibility))
-	if o.Version > 0 {
-		field("version", strconv.FormatInt(o.Version, 10)+", written "+date(o.ValueAt))
-	}
-	field("json", string(o.JSON))
-	field("links to", linkText(o))
-	field("schema", string(o.Schema))
-	if o.BuiltIn {
-		field("built in", "yes")
-	}
-	field("kms key", o.KMSKey)
-	if o.Protected {
-		field("protected", "yes")
-	}
-	if o.RotationDays > 0 {
-		field("rotation", "every "+strconv.Itoa(o.RotationDays)+" days, due "+date(o.RotationDueAt))
-	}
-	field("deleted", date(o.DeletedAt))
-	if p := o.Policy; p != nil {
-		field("secrets", quota(o))
-		field("largest value", strconv.Itoa(p.MaxValueBytes)+" bytes")
-		field("longest name", strconv.Itoa(p.MaxNameLength)+" characters")
-		field("name pattern", p.NamePattern)
-		if p.ImmutableNames {
-			field("names", "immutable")
-		}
-		field("default visibility", string(p.DefaultVisibility))
-		field("recovery", strconv.Itoa(p.RecoveryDays)+" days")
-		if p.ForbidFingerprints {
-			field("fingerprints", "forbidden")
-		}
-	}
-	field("role", string(o.Role))
-	field("expires", date(o.ExpiresAt))
-	field("created", date(o.CreatedAt))
-	field("updated", date(o.UpdatedAt))
-}
-
-// quota says how full a project is.
-func quota(o backend.Object) string {
-	if o.Secrets == nil || o.Policy == nil {
-		return ""
-	}
-	return fmt.Sprintf("%d of %d", *o.Secrets, o.Policy.MaxSecrets)
-}
-
-func linkText(o backend.Object) string {
-	if o.Link == nil {
-		return ""
-	}
-	if o.Link.Field == "" {
-		return "secret " + o.Link.Secret
-	}
-	return "secret " + o.Link.Secret + ", field " + o.Link.Field
-}
-
-func (a *app) renameCommand(n noun) *cobra.Command {
+func (a *app) renameCommand(o objectCommand) *cobra.Command {
+	name, flags, _ := strings.Cut(o.sample, " ")
 	c := &cobra.Command{
 		Use:   "rename NAME-OR-ID NEW-NAME",
-		Short: "Rename: the id stays, and so do values and history",
-		Args:  arguments(2, 2, "a name or id, and the new name"),
+		Short: "Rename one " + o.kind.String(),
+		Long: wrap("Renames the " + o.kind.String() + " with this name or id. " +
+			"It keeps its id, and everything that belongs to it."),
+		Example: o.example("rename", name+" new_name "+flags),
+		Args:    arguments(2, 2, "a name or id, and the new name"),
 	}
-	if n.isEntry() {
+	if o.isEntry() {
 		a.placeFlags(c)
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
-		o, err := a.one(ctx, s, n, args[0])
+		x, err := a.findOne(ctx, s, o, args[0])
 		if err != nil {
 			return err
 		}
-		return a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: n.kind, ID: o.ID, Rename: &args[1]})
+		return a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: o.kind, ID: x.ID, Rename: &args[1]})
 	})
 	return c
 }
 
-func (a *app) deleteCommand(n noun) *cobra.Command {
+func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 	var force, purge bool
 	c := &cobra.Command{
 		Use:   "delete NAME-OR-ID...",
-		Short: "Delete one or several, each with its own outcome",
-		Args:  arguments(1, -1, "names or ids"),
+		Short: "Delete " + o.plural(),
+		Long: wrap("Deletes the " + o.plural() + " with these names or ids, one after the other. " +
+			"If one cannot be deleted, the others still are, and the command fails."),
+		Example: o.example("delete", o.sample),
+		Args:    arguments(1, -1, "names or ids"),
 	}
-	c.Flags().BoolVar(&force, "force", false, "delete even what is in use")
-	if n.isEntry() {
+	c.Flags().BoolVar(&force, "force", false, "delete even if it has dependents")
+	if o.isEntry() {
 		a.placeFlags(c)
-		c.Flags().BoolVar(&purge, "purge", false, "delete for good; with an id also what was deleted before")
+		c.Long += "\n\n" + wrap("A deleted "+o.kind.String()+" can be restored until the recovery window "+
+			"of the project ends. With --purge it cannot.")
+		c.Flags().BoolVar(&purge, "purge", false, "delete permanently; with an id, also one that was deleted before")
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		outcomes := make([]backend.Outcome, len(args))
 		var first error
 		for i, arg := range args {
-			o, err := a.delete(ctx, s, n, arg, backend.Change{Op: backend.OpDelete, Kind: n.kind, Force: force, Purge: purge})
+			change := backend.Change{Op: backend.OpDelete, Kind: o.kind, Force: force, Purge: purge}
+			outcome, err := a.delete(ctx, s, o, arg, change)
 			if err != nil {
-				o.Err = backend.AsError(err)
+				outcome.Err = backend.AsError(err)
 				first = cmp.Or(first, err)
 			}
-			outcomes[i] = o
+			outcomes[i] = outcome
 			switch {
 			case a.json:
 			case err == nil:
-				a.println(sentence(o))
-				a.noteOwner(o)
+				a.println(outcomeText(outcome))
+				a.warnManaged(outcome)
 			case len(args) > 1:
-				a.printf("kept %s %s: %s\n", n.kind, backend.Quote(arg), printable(o.Err.Message))
+				a.printf("did not delete %s %s: %s\n", o.kind, backend.Quote(arg), printable(outcome.Err.Message))
 			}
 		}
 		if a.json {
@@ -369,50 +269,58 @@ func (a *app) deleteCommand(n noun) *cobra.Command {
 	return c
 }
 
-func (a *app) restoreCommand(n noun) *cobra.Command {
-	var as string
-	c := &cobra.Command{
-		Use:   "restore NAME-OR-ID",
-		Short: "Bring back what was deleted, with its id and history",
-		Long: "Brings back what was deleted, with its id and its history. A name means what was deleted last under it;\n" +
-			"\"list --deleted\" shows what there is. The project's recovery_days say for how long.\n\n" + exitCodes,
-		Args: arguments(1, 1, "one name or id"),
-	}
-	a.placeFlags(c)
-	c.Flags().StringVar(&as, "as", "", "under another name")
-	c.RunE = func(c *cobra.Command, args []string) error {
-		q := a.query(n, args[0])
-		change := backend.Change{Op: backend.OpRestore, Kind: n.kind, ID: q.ID, Name: q.Name, Rename: flag(c, "as", as)}
-		if change.ID == "" {
-			change.Project, change.Environment, change.Scope = q.Project, q.Environment, q.Scope
-			if change.Environment == "" {
-				return usage(c, "say which environment by --env or POUNCET_ENV")
-			}
-		}
-		return a.with(func(ctx context.Context, s backend.Service, _ []string) error { return a.apply(ctx, s, change) })(c, nil)
-	}
-	return c
-}
-
-// delete deletes what one name or id means. Its outcome names what was to be
-// deleted even where that is not there.
-func (a *app) delete(ctx context.Context, s backend.Service, n noun, nameOrID string, c backend.Change) (backend.Outcome, error) {
-	o, err := a.one(ctx, s, n, nameOrID)
+// delete deletes the object with a name or id. The outcome of a failure names
+// the object too.
+func (a *app) delete(
+	ctx context.Context, s backend.Service, o objectCommand, nameOrID string, c backend.Change,
+) (backend.Outcome, error) {
+	x, err := a.findOne(ctx, s, o, nameOrID)
 	if err != nil && c.Purge && backend.IsID(nameOrID) {
-		o, err = backend.Object{Kind: n.kind, ID: nameOrID}, nil
+		x, err = backend.Object{Kind: o.kind, ID: nameOrID}, nil // it may have been deleted before
 	}
 	if err != nil {
-		return backend.Outcome{Object: backend.Object{Kind: n.kind, Name: nameOrID}}, err
+		return backend.Outcome{Object: backend.Object{Kind: o.kind, Name: nameOrID}}, err
 	}
-	c.ID = o.ID
+	c.ID = x.ID
 	out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}})
 	if err != nil {
-		return backend.Outcome{Object: o}, err
+		return backend.Outcome{Object: x}, err
 	}
 	return out[0], nil
 }
 
-// apply makes changes and says what became of each.
+func (a *app) restoreCommand(o objectCommand) *cobra.Command {
+	var as string
+	c := &cobra.Command{
+		Use:   "restore NAME-OR-ID",
+		Short: "Restore one deleted " + o.kind.String(),
+		Long: wrap("Restores a deleted " + o.kind.String() + ", with its id and its history. " +
+			"A name means the last one that was deleted under it. " +
+			"\"pouncet " + o.command + " list --deleted\" shows which can be restored."),
+		Example: o.example("restore", o.sample) + "\n" + o.example("restore", o.sample+" --as old_name"),
+		Args:    arguments(1, 1, "one name or id"),
+	}
+	a.placeFlags(c)
+	c.Flags().StringVar(&as, "as", "", "restore it under this `name`")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		q := a.query(o, args[0])
+		change := backend.Change{
+			Op: backend.OpRestore, Kind: o.kind, ID: q.ID, Name: q.Name, Rename: flagValue(c, "as", as),
+		}
+		if change.ID == "" {
+			change.Project, change.Environment, change.Scope = q.Project, q.Environment, q.Scope
+			if change.Environment == "" {
+				return environmentRequired(c)
+			}
+		}
+		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
+			return a.apply(ctx, s, change)
+		})(c, nil)
+	}
+	return c
+}
+
+// apply makes changes and prints their outcomes.
 func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.Change) error {
 	out, err := s.Apply(ctx, backend.ChangeSet{Changes: changes})
 	if err != nil {
@@ -423,39 +331,17 @@ func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.C
 		return nil
 	}
 	for _, o := range out {
-		a.println(sentence(o))
-		a.noteOwner(o)
+		a.println(outcomeText(o))
+		a.warnManaged(o)
 	}
 	return nil
 }
 
-// noteOwner tells who changes what a tool manages that the tool will want it back.
-func (a *app) noteOwner(o backend.Outcome) {
+// warnManaged warns after a change of an object that a tool such as Terraform
+// manages.
+func (a *app) warnManaged(o backend.Outcome) {
 	if o.Object.ManagedBy != "" && o.Action != backend.ActionUnchanged {
-		fmt.Fprintf(a.err, "pouncet: %s %s is managed by %s, whose next plan may change it back\n", o.Object.Kind, backend.Quote(o.Object.Name), printable(o.Object.ManagedBy))
+		fmt.Fprintf(a.err, "pouncet: %s %s is managed by %s, which may undo this change\n",
+			o.Object.Kind, backend.Quote(o.Object.Name), printable(o.Object.ManagedBy))
 	}
-}
-
-// sentence says in words what a change did.
-func sentence(o backend.Outcome) string {
-	what := o.Object.Kind.String() + " " + o.Object.Name
-	if o.Object.Environment != "" {
-		what += " in " + o.Object.Environment
-	}
-	if o.Object.Scope != "" && o.Object.Scope != backend.ProjectScope {
-		what += " (" + o.Object.Scope + ")"
-	}
-	version := ""
-	if o.Object.Version > 0 {
-		version = ", version " + strconv.FormatInt(o.Object.Version, 10)
-	}
-	switch o.Action {
-	case backend.ActionCreate:
-		return "created " + what + version
-	case backend.ActionUpdate:
-		return "updated " + what + version + " (" + strings.Join(o.Changed, ", ") + ")"
-	case backend.ActionUnchanged:
-		return "No changes to save: " + what + version
-	}
-	return string(o.Action) + "d " + what
 }

@@ -13,9 +13,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// output is standard output that remembers its first error. Whoever prints a
-// table does not look at each line's error, but a listing that was cut off by a
-// full disk must not pass for a whole one.
+// output is standard output. It keeps its first error, so that the code that
+// prints need not check every line: run reports the error at the end, and a
+// listing that a full disk cut short ends with a failure.
 type output struct {
 	to  io.Writer
 	err error
@@ -43,19 +43,20 @@ func (a *app) println(args ...any) { fmt.Fprintln(a.out, args...) }
 
 func (a *app) printJSON(v any) { encode(a.out, v) }
 
+// encode writes v as JSON. The writer keeps its own error, as output does.
 func encode(w io.Writer, v any) {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	err := e.Encode(v) // an error of w is w's to remember
+	err := e.Encode(v)
 	var unsupported *json.UnsupportedTypeError
 	if errors.As(err, &unsupported) {
-		panic(err) // a defect, not an outcome
+		panic(err) // a defect in this program
 	}
 }
 
-// printable keeps what others wrote from steering the terminal: a description
-// may come from anybody who may write one.
+// printable replaces control characters, so that a text that somebody else
+// wrote, such as a description, cannot control the terminal of its reader.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {

@@ -13,31 +13,33 @@ import (
 )
 
 const (
-	progressAfter = 2 * time.Second        // what is done sooner needs no word
-	progressEvery = 200 * time.Millisecond // as often as an eye can follow
+	progressAfter = 2 * time.Second        // shorter work shows no progress
+	progressEvery = 200 * time.Millisecond // more frequent updates flicker
 )
 
-// progress tells at a terminal, and nowhere else, how many files of how many
-// are done, on one line that is gone in the end. It is for several goroutines.
+// progress shows how many files are done, on one line of a terminal that it
+// removes at the end. It shows nothing if standard error is not a terminal. Several
+// goroutines may use it.
 type progress struct {
-	to  io.Writer // nil where nobody looks on
+	to  io.Writer // nil without a terminal
 	now func() time.Time
 
-	mu           sync.Mutex
-	begun, shown time.Time
-	stage        string
-	done         int
+	mu        sync.Mutex
+	startedAt time.Time
+	shownAt   time.Time // zero while the line is not shown
+	stage     string
+	done      int
 }
 
 func (a *app) progress() *progress {
-	p := &progress{now: time.Now, begun: time.Now()}
+	p := &progress{now: time.Now, startedAt: time.Now()}
 	if isTerminal(a.err) {
 		p.to = a.err
 	}
 	return p
 }
 
-// step tells that so many files are scanned, say, of so many.
+// step shows that a stage, such as "scanned", has done some of its files.
 func (p *progress) step(stage string, done, files int) {
 	if p.to == nil {
 		return
@@ -48,24 +50,24 @@ func (p *progress) step(stage string, done, files int) {
 		p.stage, p.done = stage, 0
 	}
 	now := p.now()
-	if done < p.done || now.Sub(p.begun) < progressAfter || now.Sub(p.shown) < progressEvery {
-		return // steps of several goroutines need not come in order
+	if done < p.done || now.Sub(p.startedAt) < progressAfter || now.Sub(p.shownAt) < progressEvery {
+		return // steps from several goroutines can come out of order
 	}
-	p.done, p.shown = done, now
+	p.done, p.shownAt = done, now
 	fmt.Fprintf(p.to, "\r%d of %d files %s\x1b[K", done, files, stage)
 }
 
-// clear removes the line, before anything else is written.
+// clear removes the line. Call it before you write anything else.
 func (p *progress) clear() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.shown.IsZero() {
+	if !p.shownAt.IsZero() {
 		fmt.Fprint(p.to, "\r\x1b[K")
-		p.shown = time.Time{}
+		p.shownAt = time.Time{}
 	}
 }
 
-// readAll reads files, and tells how far it is.
+// readAll reads files and shows the progress.
 func (a *app) readAll(ctx context.Context, r review.Reader, files []string) ([]*review.Source, error) {
 	p := a.progress()
 	defer p.clear()

@@ -11,10 +11,10 @@ import (
 func TestProgress(t *testing.T) {
 	var out bytes.Buffer
 	now := time.Now()
-	p := &progress{to: &out, now: func() time.Time { return now }, begun: now}
+	p := &progress{to: &out, now: func() time.Time { return now }, startedAt: now}
 	at := func(after time.Duration, stage string, done int, want string) {
 		t.Helper()
-		now = p.begun.Add(after)
+		now = p.startedAt.Add(after)
 		p.step(stage, done, 9)
 		if got := out.String(); got != want {
 			t.Errorf("%d %s after %s: got %q, want %q", done, stage, after, got, want)
@@ -39,7 +39,7 @@ func TestProgress(t *testing.T) {
 func TestProgressIsQuietInPipes(t *testing.T) {
 	var out bytes.Buffer
 	p := (&app{err: &out}).progress()
-	p.begun = p.begun.Add(-time.Hour)
+	p.startedAt = p.startedAt.Add(-time.Hour)
 	p.step("scanned", 1, 2)
 	p.clear()
 	if out.Len() > 0 {

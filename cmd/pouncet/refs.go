@@ -13,7 +13,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
-// reference is an interpolate.Reference for scripts.
+// reference is the JSON form of an interpolate.Reference.
 type reference struct {
 	File        string `json:"file"`
 	Line        int    `json:"line"`
@@ -30,30 +30,36 @@ type reference struct {
 }
 
 func (a *app) refsCommand() *cobra.Command {
-	var reading readingFlags
+	var formats formatFlags
 	c := &cobra.Command{
 		Use:   "refs PATH...",
-		Short: "List the references in files, without a backend",
-		Long: "Lists every reference in files and in the configuration files below folders: where it\n" +
-			"stands, what it refers to as far as it says so, and whether it has a default. Needs no backend.\n" +
-			"A file that cannot be read is told at the end, with exit code 1.\n\n" + fileFormats,
+		Short: "List the references in files",
+		Long: `Lists every reference in files, and in the configuration files below folders: its
+position, its name, what else it says (project, environment, scope, field,
+version), and whether it has a default. It needs no backend.
+
+A reference that cannot be parsed is reported at the end, with exit code 1.
+
+` + fileFormatHelp,
+		Example: `  pouncet refs pipelines
+  pouncet refs --json io_config.yaml`,
 		Args: arguments(1, -1, "files or folders"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := reading.parse(c); err != nil {
+			if err := formats.check(c); err != nil {
 				return err
 			}
 			files, err := review.Find(args)
 			if err != nil {
 				return err
 			}
-			sources, err := a.readAll(c.Context(), reading.reader(nil), files)
+			sources, err := a.readAll(c.Context(), formats.reader(nil), files)
 			if err != nil {
 				return err
 			}
 			return a.listReferences(sources)
 		},
 	}
-	reading.add(c)
+	formats.add(c)
 	return c
 }
 
@@ -68,7 +74,8 @@ func (a *app) listReferences(sources []*review.Source) error {
 				kind = "variable"
 			}
 			list = append(list, reference{
-				r.Pos.File, r.Pos.Line, r.Pos.Column, r.Call, kind, r.Name, r.Project, r.Environment, r.Scope, r.Field, r.Version, r.HasDefault,
+				r.Pos.File, r.Pos.Line, r.Pos.Column, r.Call, kind, r.Name,
+				r.Project, r.Environment, r.Scope, r.Field, r.Version, r.HasDefault,
 			})
 		}
 	}
@@ -84,14 +91,16 @@ func (a *app) listReferences(sources []*review.Source) error {
 	}
 	if !a.json {
 		for _, p := range problems {
-			p.Expression = "" // it may be anything
+			p.Expression = "" // the text of an unknown expression may hold a secret
 			fmt.Fprintln(a.err, printable(p.Error()))
 		}
 	}
-	return backend.Errorf(backend.CodeInvalid, "%s cannot be read; what is listed may not be all", count(len(problems), "place")).
-		WithHint("see: pouncet check --help, which tells what is wrong with them")
+	return backend.Errorf(backend.CodeInvalid, "%s; the list may be incomplete",
+		backend.Plural(len(problems), "problem")).
+		WithHint("fix the reported positions, or run pouncet check for more details")
 }
 
+// line returns the reference as a line of text.
 func (r reference) line() string {
 	words := []string{fmt.Sprintf("%s:%d:%d:", r.File, r.Line, r.Column), strings.ReplaceAll(r.Kind, "_", " "), r.Name}
 	for _, k := range []struct{ key, value string }{

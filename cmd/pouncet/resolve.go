@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -15,27 +16,77 @@ func (a *app) resolveCommand() *cobra.Command {
 	var value bool
 	c := &cobra.Command{
 		Use:   "resolve NAME",
-		Short: "Print the value that a reference stands for, for use by a program",
-		Long: "Prints, byte for byte and without a newline (but at a terminal), what a reference to\n" +
-			"the secret NAME stands for in --env. Restricted secrets resolve too: this is use, not\n" +
-			"reveal. Exit code 3 if there is nothing.",
+		Short: "Print the value of a secret, for a program",
+		Long: `Prints the value that a reference to the secret NAME has in an environment. The
+output is exactly the value, without a newline, except at a terminal. With
+--json it is an object with the value and its version.
+
+resolve is for programs and gives restricted secrets too. A person who wants to
+see a value uses "pouncet secret reveal". If the secret, field or version does
+not exist, the exit code is 3.`,
+		Example: `  pouncet resolve db_password --env prod
+  pouncet resolve db --env prod --field password
+  pouncet resolve region --env prod --value`,
 		Args: arguments(1, 1, "one name"),
 	}
 	a.placeFlags(c)
-	c.Flags().BoolVar(&value, "value", false, "NAME is a scoped value, not a secret")
-	c.Flags().StringVar(&ref.Field, "field", "", "only this field of a JSON value, as in a.b[0]")
-	c.Flags().StringVar(&ref.Version, "version", "", `a version's number, or "previous"`)
+	c.Flags().BoolVar(&value, "value", false, "resolve a scoped value instead of a secret")
+	c.Flags().StringVar(&ref.Field, "field", "", "only this `field` of a JSON value, such as a.b[0]")
+	c.Flags().StringVar(&ref.Version, "version", "", "`version` number, or \"previous\"")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if a.environmentName() == "" {
-			return usage(c, "say which environment by --env or POUNCET_ENV")
+			return environmentRequired(c)
 		}
 		return a.with(func(ctx context.Context, s backend.Service, args []string) error {
 			ref.Project, ref.Environment, ref.Scope, ref.Name = a.projectName(), a.environmentName(), a.scope, args[0]
 			if value {
 				ref.Kind = backend.KindScopedValue
 			}
-			return a.resolveOne(ctx, s, ref, "")
+			return a.printResolved(ctx, s, ref, "")
 		})(c, args)
 	}
 	return c
+}
+
+// printResolved prints the value of a reference. If id is not empty, the
+// reference must lead to the object with this id.
+func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.Ref, id string) error {
+	out, err := s.Resolve(ctx, []backend.Ref{ref})
+	if err != nil {
+		return err
+	}
+	r := out[0]
+	if r.Err != nil {
+		return markMissing(r.Err)
+	}
+	if id != "" && r.ID != id {
+		return backend.Errorf(backend.CodeConflict, "secret %s was replaced during the request",
+			backend.Quote(ref.Name)).
+			WithHint("run the command again")
+	}
+	if a.json {
+		a.printJSON(resolutionJSON(r))
+		return nil
+	}
+	if _, err := a.out.Write(r.Value.Expose()); err != nil {
+		return a.out.failure()
+	}
+	if isTerminal(a.out.to) {
+		a.println()
+	}
+	return nil
+}
+
+// resolutionJSON returns the JSON form of a resolution. A JSON string can only
+// hold text, so a value that is not UTF-8 is in base64, in another field.
+func resolutionJSON(r backend.Resolution) map[string]any {
+	out := map[string]any{
+		"is_json": r.JSON, "environment": r.Environment, "scope": r.Scope, "version": r.Version, "id": r.ID,
+	}
+	if value := r.Value.Expose(); utf8.Valid(value) {
+		out["value"] = string(value)
+	} else {
+		out["value_base64"] = value
+	}
+	return out
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// resourceList is what a KRM function gets: Kubernetes resources, and the
-// function's configuration. It is parsed to find out what it says, and never
-// written from what was parsed.
+// resourceList is the input of a KRM function: Kubernetes resources and the
+// configuration of the function. It is parsed to read it. The output is made
+// from its bytes, and not from the parsed form, which has lost comments.
 type resourceList struct {
 	data []byte
 	root *yaml.Node
@@ -25,48 +25,50 @@ type resourceList struct {
 func parseResourceList(data []byte) (*resourceList, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(data, &document); err != nil || len(document.Content) == 0 {
-		// The parser's own error may quote what it read.
-		return nil, backend.Errorf(backend.CodeInvalid, "standard input is not YAML").
-			WithHint("run it as a function of kustomize or kpt; for a file there is pouncet render")
+		// The parser's error may quote the input, which may hold a secret.
+		return nil, backend.Errorf(backend.CodeInvalid, "standard input is not valid YAML").
+			WithHint("call krm from kustomize or kpt, or use pouncet render for a file")
 	}
 	l := &resourceList{data, document.Content[0]}
-	if kind := text(child(l.root, "kind")); !strings.HasSuffix(kind, "List") || child(l.root, "items") == nil {
+	if kind := scalarText(child(l.root, "kind")); !strings.HasSuffix(kind, "List") || child(l.root, "items") == nil {
 		return nil, backend.Errorf(backend.CodeInvalid, "standard input is not a ResourceList").
-			WithHint("run it as a function of kustomize or kpt; for a file there is pouncet render")
+			WithHint("call krm from kustomize or kpt, or use pouncet render for a file")
 	}
 	return l, nil
 }
 
-// krmSettings are what functionConfig may say, in spec or, where it is a
-// ConfigMap, in data.
+// krmSettings are the settings of functionConfig, in spec or, for a ConfigMap,
+// in data.
 type krmSettings struct{ environment, project, scope, missing, noEnvVar string }
 
 func (l *resourceList) settings() (krmSettings, error) {
 	var s krmSettings
 	fields := map[string]*string{
-		"environment": &s.environment, "project": &s.project, "scope": &s.scope, "missing": &s.missing, "noEnvVar": &s.noEnvVar,
+		"environment": &s.environment, "project": &s.project, "scope": &s.scope,
+		"missing": &s.missing, "noEnvVar": &s.noEnvVar,
 	}
-	config, place := child(l.root, "functionConfig"), "spec"
-	if text(child(config, "kind")) == "ConfigMap" {
-		place = "data"
+	config, section := child(l.root, "functionConfig"), "spec"
+	if scalarText(child(config, "kind")) == "ConfigMap" {
+		section = "data"
 	}
-	for key, value := range pairs(child(config, place)) {
+	for key, value := range pairs(child(config, section)) {
 		field, known := fields[key.Value]
 		switch {
 		case !known:
-			return s, backend.Errorf(backend.CodeInvalid, "functionConfig: %s has no %s", place, backend.Quote(key.Value)).
-				WithHint("it has environment, project, scope, missing and noEnvVar")
+			return s, backend.Errorf(backend.CodeInvalid, "functionConfig: field %s is not supported",
+				backend.Quote(section+"."+key.Value)).
+				WithHint("use environment, project, scope, missing or noEnvVar")
 		case value.Kind != yaml.ScalarNode:
-			return s, backend.Errorf(backend.CodeInvalid, "functionConfig: %s.%s is not a string", place, key.Value)
+			return s, backend.Errorf(backend.CodeInvalid, "functionConfig: %s.%s must be a string", section, key.Value)
 		}
 		*field = value.Value
 	}
 	return s, nil
 }
 
-// krmResult is one result, as the KRM functions specification has it. A line is
-// not in it: what orchestrators hand over was written anew, and has other lines
-// than the file.
+// krmResult is a result as the KRM functions specification defines it. It has no
+// line number: orchestrators encode the resources again, so that the lines
+// differ from those of the file.
 type krmResult struct {
 	Message     string       `yaml:"message"`
 	Severity    string       `yaml:"severity"`
@@ -91,7 +93,7 @@ type krmFile struct {
 	Index string `yaml:"index,omitempty"`
 }
 
-// String is one line: the file, the resource, the field, and what is wrong.
+// String returns the result as one line: file, resource, field and message.
 func (r krmResult) String() string {
 	var parts []string
 	if r.File != nil {
@@ -106,12 +108,12 @@ func (r krmResult) String() string {
 	return strings.Join(append(parts, r.Message), ": ")
 }
 
-// result says of a problem in which resource it is, and in which of its fields.
+// result returns a problem as a result, with its resource and field.
 func (l *resourceList) result(p interpolate.Problem, severity string) krmResult {
 	r := krmResult{Message: strings.TrimPrefix(p.Error(), p.Pos.String()+": "), Severity: severity}
-	node, path := at(l.root, p.Pos, nil)
+	node, path := nodesAt(l.root, p.Pos, nil)
 	if len(path) > 1 && path[0] == "items" {
-		r.ResourceRef, r.File = describe(node[1])
+		r.ResourceRef, r.File = identifyResource(node[1])
 		path = path[2:]
 	}
 	if len(path) > 0 {
@@ -120,34 +122,36 @@ func (l *resourceList) result(p interpolate.Problem, severity string) krmResult 
 	return r
 }
 
-// describe is how a resource is called, and where it came from as far as the
-// orchestrator says.
-func describe(resource *yaml.Node) (*resourceRef, *krmFile) {
+// identifyResource returns the reference of a resource, and its file if the
+// orchestrator gives it.
+func identifyResource(resource *yaml.Node) (*resourceRef, *krmFile) {
 	metadata := child(resource, "metadata")
 	ref := &resourceRef{
-		text(child(resource, "apiVersion")), text(child(resource, "kind")), text(child(metadata, "name")), text(child(metadata, "namespace")),
+		scalarText(child(resource, "apiVersion")), scalarText(child(resource, "kind")),
+		scalarText(child(metadata, "name")), scalarText(child(metadata, "namespace")),
 	}
 	if ref.Kind == "" || ref.Name == "" {
-		ref = nil // the specification requires both
+		ref = nil // the specification requires both fields
 	}
 	annotations := child(metadata, "annotations")
 	for _, prefix := range []string{"internal.config.kubernetes.io/", "config.kubernetes.io/"} {
-		if path := text(child(annotations, prefix+"path")); path != "" {
-			return ref, &krmFile{path, text(child(annotations, prefix+"index"))}
+		if path := scalarText(child(annotations, prefix+"path")); path != "" {
+			return ref, &krmFile{path, scalarText(child(annotations, prefix+"index"))}
 		}
 	}
-	// What kustomize build says, if it is asked to.
+	// Kustomize writes this annotation if buildMetadata has originAnnotations.
 	var origin struct{ Path string }
-	if err := yaml.Unmarshal([]byte(text(child(annotations, "config.kubernetes.io/origin"))), &origin); err == nil && origin.Path != "" {
+	text := scalarText(child(annotations, "config.kubernetes.io/origin"))
+	if err := yaml.Unmarshal([]byte(text), &origin); err == nil && origin.Path != "" {
 		return ref, &krmFile{Path: origin.Path}
 	}
 	return ref, nil
 }
 
-// at finds the nodes, from the outermost child on, that lead to a position, and
-// what they are called.
-func at(n *yaml.Node, pos interpolate.Position, nodes []*yaml.Node) (found []*yaml.Node, path []string) {
-	begun := func(n *yaml.Node) bool {
+// nodesAt returns the nodes on the way to a position, from the outermost child
+// on, and the path of their names.
+func nodesAt(n *yaml.Node, pos interpolate.Position, nodes []*yaml.Node) (all []*yaml.Node, path []string) {
+	startsBefore := func(n *yaml.Node) bool {
 		return n.Line < pos.Line || n.Line == pos.Line && n.Column <= pos.Column
 	}
 	var next *yaml.Node
@@ -155,13 +159,13 @@ func at(n *yaml.Node, pos interpolate.Position, nodes []*yaml.Node) (found []*ya
 	switch n.Kind {
 	case yaml.SequenceNode:
 		for i, item := range n.Content {
-			if begun(item) {
+			if startsBefore(item) {
 				next, name = item, fmt.Sprint(i)
 			}
 		}
 	case yaml.MappingNode:
 		for key, value := range pairs(n) {
-			if begun(key) {
+			if startsBefore(key) {
 				next, name = value, fieldName(key.Value)
 			}
 		}
@@ -169,11 +173,11 @@ func at(n *yaml.Node, pos interpolate.Position, nodes []*yaml.Node) (found []*ya
 	if next == nil {
 		return nodes, nil
 	}
-	found, path = at(next, pos, append(nodes, next))
-	return found, append([]string{name}, path...)
+	all, path = nodesAt(next, pos, append(nodes, next))
+	return all, append([]string{name}, path...)
 }
 
-// fieldName is a key within a path, where a dot parts keys.
+// fieldName returns a key as a part of a path, in which a dot separates keys.
 func fieldName(key string) string {
 	if strings.Contains(key, ".") {
 		return "[" + key + "]"
@@ -181,26 +185,28 @@ func fieldName(key string) string {
 	return key
 }
 
-// withResults is the list with results added at its end. Where the form of the
-// list leaves no room for them, as in JSON, it is the list as it came: standard
-// error has the results as well.
+// withResults returns the list with results appended. If they cannot be
+// appended, as to a list in JSON, it returns the list unchanged: the results are
+// on standard error too.
 func (l *resourceList) withResults(list []byte, results []krmResult) []byte {
-	if len(results) == 0 || child(l.root, "results") != nil || l.root.Style&yaml.FlowStyle != 0 || !bytes.HasSuffix(list, []byte("\n")) {
+	if len(results) == 0 || child(l.root, "results") != nil || l.root.Style&yaml.FlowStyle != 0 ||
+		!bytes.HasSuffix(list, []byte("\n")) {
 		return list
 	}
 	more, err := yaml.Marshal(map[string][]krmResult{"results": results})
 	if err != nil {
-		panic(err) // a defect: these are strings
+		panic(err) // a defect in this program: the results are strings
 	}
 	longer := slices.Concat(list, more)
 	var document yaml.Node
-	if err := yaml.Unmarshal(longer, &document); err != nil || len(document.Content[0].Content) != len(l.root.Content)+2 {
+	err = yaml.Unmarshal(longer, &document)
+	if err != nil || len(document.Content[0].Content) != len(l.root.Content)+2 {
 		return list
 	}
 	return longer
 }
 
-// child is the value of a key in a mapping, or nil.
+// child returns the value of a key in a mapping, or nil.
 func child(n *yaml.Node, name string) *yaml.Node {
 	for key, value := range pairs(n) {
 		if key.Value == name {
@@ -210,7 +216,7 @@ func child(n *yaml.Node, name string) *yaml.Node {
 	return nil
 }
 
-// pairs are the keys and values of a mapping; of anything else there are none.
+// pairs yields the keys and values of a mapping, and nothing for another node.
 func pairs(n *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
 	return func(yield func(key, value *yaml.Node) bool) {
 		if n == nil || n.Kind != yaml.MappingNode {
@@ -228,7 +234,7 @@ func pairs(n *yaml.Node) func(yield func(key, value *yaml.Node) bool) {
 	}
 }
 
-func text(n *yaml.Node) string {
+func scalarText(n *yaml.Node) string {
 	if n == nil || n.Kind != yaml.ScalarNode {
 		return ""
 	}

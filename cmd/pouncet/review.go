@@ -20,59 +20,67 @@ func (a *app) reviewCommand() *cobra.Command {
 	var f findingFlags
 	var base, planFile string
 	c := &cobra.Command{
-		Use:   "review --base REV [--plan FILE] PATH...",
-		Short: "Tell what a change does to references, and what a Terraform plan does to them",
-		Long: "Compares the references in files, as they are in the working folder, with those of a git\n" +
-			"revision: which the change adds, drops, or moves to another environment, and what check would find\n" +
-			"that it did not find before. With --plan, the output of `terraform show -json`, it also tells what\n" +
-			"the plan removes, renames, makes anew, rotates or exposes under the references that there are.\n\n" +
-			"With --env, --all-envs or --manifest it also tells where an added reference leads to nothing, as\n" +
-			"things will be after the plan. --format markdown is for a comment on a pull request.\n\n" + checkExitCodes,
+		Use:   "review --base REVISION [--plan FILE] PATH...",
+		Short: "Review what a change does to references",
+		Long: `Compares the references in the files of the working folder with those of a git
+revision. It reports the references that the change adds, removes or moves to
+another environment, and the findings of "pouncet check" that the change adds.
+Use it in CI on a pull request, with --format markdown for a comment.
+
+With --plan, review also reports what a Terraform plan does to the references:
+it removes, renames or replaces what they lead to, or writes a new value. The
+file is the output of "terraform show -json".
+
+With --env or --all-envs, from the backend or from --manifest, it also reports
+an added reference that will lead to nothing after the plan is applied.
+
+` + findingExitCodes + ` It is 5 if all such findings are
+differences between the revisions (POUNCET020 to POUNCET023), which fail only
+with --fail-on note or warning.
+
+` + fileFormatHelp,
+		Example: `  pouncet review --base origin/main pipelines
+  terraform show -json plan.out > plan.json
+  pouncet review --base origin/main --plan plan.json --all-envs --format markdown pipelines`,
 		Args: arguments(1, -1, "files or folders"),
 	}
 	f.add(c)
-	c.Flags().StringVar(&base, "base", "", "the git revision to compare with: a commit, a branch, a tag")
-	c.Flags().StringVar(&planFile, "plan", "", "a Terraform plan, as `terraform show -json` prints it")
+	c.Flags().StringVar(&base, "base", "", "git `revision` to compare with: a commit, a branch or a tag")
+	c.Flags().StringVar(&planFile, "plan", "", "`file` with a Terraform plan, from \"terraform show -json\"")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if base == "" {
-			return usage(c, "say what to compare with by --base")
+			return usage(c, "--base is required").withHint("set --base to a git revision, such as origin/main")
 		}
 		if err := f.parse(c, a); err != nil {
 			return err
 		}
 		if f.manifest != "" && !f.all && len(f.environments) == 0 {
-			return usage(c, "--manifest needs --env or --all-envs")
+			return usage(c, "--manifest requires --env or --all-envs")
 		}
 		return a.review(c.Context(), &f, base, planFile, args)
 	}
 	return c
 }
 
-func (a *app) review(ctx context.Context, f *findingFlags, base, planFile string, args []string) error {
-	plan := &review.Plan{}
-	if planFile != "" {
-		text, err := os.ReadFile(planFile)
-		if err != nil {
-			return backend.Errorf(backend.CodeInvalid, "reading the plan: %w", err)
-		}
-		if plan, err = review.ParsePlan(text); err != nil {
-			return err
-		}
+func (a *app) review(ctx context.Context, f *findingFlags, revision, planFile string, args []string) error {
+	plan, err := readPlan(planFile)
+	if err != nil {
+		return err
 	}
 	scanner, err := f.scanner()
 	if err != nil {
 		return err
 	}
-	reader := f.reader(scanner)
-	paths, err := relative(args)
+	reader := f.formats.reader(scanner)
+	paths, err := relativePaths(args)
 	if err != nil {
 		return err
 	}
-	was, err := reader.Revision(ctx, base, paths)
+	base, err := reader.Revision(ctx, revision, paths)
 	if err != nil {
 		return err
 	}
-	files, err := review.Find(present(paths, was))
+	files, err := review.Find(remainingPaths(paths, base))
 	if err != nil {
 		return err
 	}
@@ -81,44 +89,57 @@ func (a *app) review(ctx context.Context, f *findingFlags, base, planFile string
 		return err
 	}
 	if f.all || len(f.environments) > 0 {
-		if err := f.catalog(ctx, a, sources); err != nil {
+		if err := f.readCatalog(ctx, a, sources); err != nil {
 			return err
 		}
 	}
-	changed := was.Changed(sources)
-	findings := review.Diff(was.Sources, changed)
+	changed := base.Changed(sources)
+	findings := review.Diff(base.Sources, changed)
 	findings = append(findings, plan.Check(sources, f.options)...)
 	after := f.options
 	if after.Catalog != nil {
 		_, after.Catalog = plan.Apply(f.options.Catalog, f.options.Defaults)
 	}
-	findings = append(findings, review.New(review.Check(was.Sources, after), review.Check(changed, after))...)
-	return f.finish(a, "review", len(files), sources, findings)
+	findings = append(findings, review.New(review.Check(base.Sources, after), review.Check(changed, after))...)
+	return f.finish(a, titleReview, len(files), sources, findings)
 }
 
-// relative makes paths relative to the working folder, as git names files.
-func relative(args []string) ([]string, error) {
-	here, err := os.Getwd()
+// readPlan reads a Terraform plan. Without a file the plan is empty.
+func readPlan(path string) (*review.Plan, error) {
+	if path == "" {
+		return &review.Plan{}, nil
+	}
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeUnavailable, "finding the working folder: %w", err)
+		return nil, backend.Errorf(backend.CodeInvalid, "reading the plan: %w", err)
+	}
+	return review.ParsePlan(text)
+}
+
+// relativePaths makes paths relative to the working folder, as git writes them.
+func relativePaths(args []string) ([]string, error) {
+	workingFolder, err := os.Getwd()
+	if err != nil {
+		return nil, backend.Errorf(backend.CodeUnavailable, "reading the path of the working folder: %w", err)
 	}
 	paths := make([]string, len(args))
 	for i, arg := range args {
 		paths[i] = filepath.Clean(arg)
 		if filepath.IsAbs(arg) {
-			if paths[i], err = filepath.Rel(here, arg); err != nil {
-				return nil, backend.Errorf(backend.CodeInvalid, "%s has no path from the working folder: %w", backend.Quote(arg), err)
+			if paths[i], err = filepath.Rel(workingFolder, arg); err != nil {
+				return nil, backend.Errorf(backend.CodeInvalid, "%s cannot be reached from the working folder: %w",
+					backend.Quote(arg), err)
 			}
 		}
 	}
 	return paths, nil
 }
 
-// present are the paths without those that the change deletes.
-func present(paths []string, was *review.Revision) []string {
+// remainingPaths returns paths without those that the change deletes.
+func remainingPaths(paths []string, base *review.Revision) []string {
 	var out []string
 	for _, p := range paths {
-		if _, err := os.Lstat(p); errors.Is(err, fs.ErrNotExist) && deleted(p, was) {
+		if _, err := os.Lstat(p); errors.Is(err, fs.ErrNotExist) && existedIn(base, p) {
 			continue
 		}
 		out = append(out, p)
@@ -126,9 +147,10 @@ func present(paths []string, was *review.Revision) []string {
 	return out
 }
 
-func deleted(path string, was *review.Revision) bool {
+// existedIn reports whether a revision has a file at a path or below it.
+func existedIn(base *review.Revision, path string) bool {
 	name := filepath.ToSlash(path)
-	for _, file := range was.Files {
+	for _, file := range base.Files {
 		if file == name || strings.HasPrefix(file, name+"/") {
 			return true
 		}

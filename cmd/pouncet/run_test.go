@@ -5,24 +5,18 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
-
-	"github.com/spf13/cobra"
-
-	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// endless is an input that nobody ever types into, and that tells when it is waited for.
-type endless struct{ waiting context.CancelFunc }
+// silentInput is an input that never gives data and never ends. It calls
+// waiting when it is read.
+type silentInput struct{ waiting context.CancelFunc }
 
-func (e endless) Read([]byte) (int, error) {
-	e.waiting()
+func (s silentInput) Read([]byte) (int, error) {
+	s.waiting()
 	select {}
 }
 
@@ -30,80 +24,40 @@ func TestAnInterruptEndsTheWaitForInput(t *testing.T) {
 	for _, args := range [][]string{
 		{"secret", "set", "s", "--env", "prod", "--stdin"},
 		{"render", "--env", "prod", "-"},
+		{"krm", "--env", "prod"},
 	} {
 		ctx, cancel := context.WithCancel(context.Background())
 		var out, stderr bytes.Buffer
-		code := run(ctx, args, streams{endless{cancel}, &out, &stderr})
-		if code != exitFailure || stderr.String() != "pouncet: interrupted\n" {
+		code := run(ctx, args, streams{silentInput{cancel}, &out, &stderr})
+		if code != exitInterrupted || stderr.String() != "pouncet: interrupted\n" {
 			t.Errorf("%v: exit code %d, %q", args, code, stderr.String())
 		}
 		cancel()
 	}
 }
 
-func TestExitCodes(t *testing.T) {
-	missing := interpolate.Problem{Err: backend.Errorf(backend.CodeNotFound, "no such secret").At("name")}
-	denied := interpolate.Problem{Err: backend.Errorf(backend.CodeDenied, "not allowed")}
-	corrupt := interpolate.Problem{Err: backend.Errorf(backend.CodeCorrupt, "does not open")}
-	elsewhere := interpolate.Problem{Err: backend.Errorf(backend.CodeNotFound, "no such environment").At("environment")}
-	for name, c := range map[string]struct {
-		err  error
-		want int
-	}{
-		"none":                          {nil, exitOK},
-		"usage":                         {usage(&cobra.Command{Use: "c"}, "wrong"), exitUsage},
-		"a missing reference":           {classify(interpolate.Problems{missing, missing}), exitMissing},
-		"a missing reference and worse": {classify(interpolate.Problems{missing, corrupt}), exitFailure},
-		"missing and denied":            {classify(interpolate.Problems{missing, denied}), exitDenied},
-		"a missing environment":         {classify(interpolate.Problems{elsewhere}), exitFailure},
-		"an object that is not there":   {backend.Errorf(backend.CodeNotFound, "no such secret"), exitFailure},
-		"denied":                        {fmt.Errorf("around it: %w", backend.Errorf(backend.CodeDenied, "no")), exitDenied},
-		"not known":                     {errors.Join(backend.Errorf(backend.CodeUnauthenticated, "who?"), errors.New("and more")), exitDenied},
-		"a defect":                      {errors.New("anything"), exitFailure},
+// TestErrorsHaveHints checks that the error of a wrong command line has two
+// lines: the error and its hint.
+func TestErrorsHaveHints(t *testing.T) {
+	for _, args := range []string{
+		"nonsense", "secret list --nonsense", "secret set", "secret set a=b", "resolve x", "server --listen",
+		"token create", "help nonsense", "review .", "krm x", "value set v --env prod --field f",
 	} {
-		if got := exitCode(c.err); got != c.want {
-			t.Errorf("%s: exit code %d, not %d", name, got, c.want)
-		}
-	}
-}
-
-// Every flag of every command is looked at: one that takes a secret value would
-// be a mistake, however useful.
-func TestNoFlagTakesASecret(t *testing.T) {
-	var walk func(c *cobra.Command)
-	seen := 0
-	walk = func(c *cobra.Command) {
-		seen++
-		for _, name := range []string{"value", "secret", "password", "token", "key"} {
-			if f := c.Flags().Lookup(name); f != nil && f.Value.Type() == "string" {
-				t.Errorf("%s has a flag --%s", c.CommandPath(), name)
-			}
-		}
-		for _, below := range c.Commands() {
-			walk(below)
-		}
-	}
-	walk((&app{out: &output{}}).root())
-	if seen < 30 {
-		t.Errorf("only %d commands", seen)
-	}
-}
-
-// A wrong command is told in two lines: what is wrong, and the way out.
-func TestErrorsHaveAWayOut(t *testing.T) {
-	for _, args := range []string{"nonsense", "secret list --nonsense", "secret set", "secret set a=b", "resolve x", "server --listen", "token create"} {
 		var stderr bytes.Buffer
 		t.Setenv("POUNCET_ENV", "")
-		if code := run(context.Background(), strings.Fields(args), streams{strings.NewReader(""), &bytes.Buffer{}, &stderr}); code != exitUsage {
+		s := streams{strings.NewReader(""), &bytes.Buffer{}, &stderr}
+		code := run(context.Background(), strings.Fields(args), s)
+		if code != exitUsage {
 			t.Errorf("%s: exit code %d", args, code)
 		}
-		if lines := strings.Split(strings.TrimSpace(stderr.String()), "\n"); len(lines) != 2 || !strings.HasPrefix(lines[0], "pouncet: ") || !strings.HasPrefix(lines[1], "  ") {
+		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
+		if len(lines) != 2 || !strings.HasPrefix(lines[0], "pouncet: ") || !strings.HasPrefix(lines[1], "  ") {
 			t.Errorf("%s: %q", args, stderr.String())
 		}
 	}
 }
 
-// BenchmarkColdStart is a whole process that needs no backend.
+// BenchmarkColdStart runs a whole process that needs no backend.
 func BenchmarkColdStart(b *testing.B) {
 	self, err := os.Executable()
 	if err != nil {

@@ -46,8 +46,9 @@ func scripts(t *testing.T, dir string, served bool) {
 			return nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"backend": makeBackend, "code": exitCodeIs, "feed": feed, "hides": hides, "fill": fill, "lock": lock, "damage": damage, "ready": ready,
-			"bytes": writeBytes, "mode": mode, "size": size, "setenv": setenv, "populate": populate, "get": get, "terminate": terminate,
+			"backend": makeBackend, "code": exitCodeIs, "feed": feed, "hides": hides, "fill": fill, "lock": lock,
+			"damage": damage, "ready": ready, "bytes": writeBytes, "mode": mode, "size": size, "setenv": setenv,
+			"populate": populate, "get": get, "terminate": terminate,
 		},
 	})
 }

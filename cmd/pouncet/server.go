@@ -20,34 +20,39 @@ import (
 )
 
 func (a *app) initCommand() *cobra.Command {
-	var kmsKey string
 	c := &cobra.Command{
 		Use:   "init",
-		Short: "Make an embedded backend, with the project \"default\"",
-		Long: "Makes an embedded backend in $POUNCET_HOME, or in .pouncet in the working folder. Where\n" +
-			"there is one already, it changes nothing.",
+		Short: "Create an embedded backend",
+		Long: `Creates an embedded backend, with the project "default", in the folder
+POUNCET_HOME or in .pouncet in the working folder. If the folder already holds a
+backend, nothing changes.
+
+By default, the KMS key is a file in the same folder. Anyone who can read the
+folder can then read the values. Use --kms-key to keep the key elsewhere.`,
+		Example: `  pouncet init
+  pouncet init --kms-key aws-kms:///alias/pouncet`,
 		Args: arguments(0, 0, "no arguments"),
 	}
-	c.Flags().StringVar(&kmsKey, "kms-key", "", "URI of the KMS key: aws-kms:///alias/NAME or file:///PATH (default a key file in the folder; POUNCET_KMS_KEY)")
+	c.Flags().StringVar(&a.kmsKey, "kms-key", "",
+		"`URI` of the KMS key: aws-kms:///alias/NAME or file:///PATH (POUNCET_KMS_KEY; default a file in the folder)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		config := open.FromEnvironment(open.Config{KMSKey: kmsKey})
-		if config.Endpoint != "" || a.endpoint != "" {
-			return usage(c, "init makes an embedded backend, and --endpoint or POUNCET_ENDPOINT names a server")
+		config, err := a.embeddedConfig("init creates an embedded backend")
+		if err != nil {
+			return err
 		}
 		made, err := open.Init(c.Context(), config)
 		if err != nil {
 			return err
 		}
-		if a.json {
+		switch {
+		case a.json:
 			a.printJSON(made)
-			return nil
+		case made.Existing:
+			a.printf("A backend already exists in %s; nothing was changed.\n", made.Path)
+		default:
+			a.printf("Created a backend in %s, with the project %q.\n", made.Path, backend.DefaultProject)
+			a.printf("KMS key: %s\nFirst admin token, for pouncet server: in %s\n", made.KMSKey, made.TokenFile)
 		}
-		if made.Existing {
-			a.printf("The backend in %s is there already; nothing was changed.\n", made.Path)
-			return nil
-		}
-		a.printf("Made a backend in %s, with the project %q.\n", made.Path, backend.DefaultProject)
-		a.printf("KMS key: %s\nFirst admin token, for pouncet server: in %s\n", made.KMSKey, made.TokenFile)
 		return nil
 	}
 	return c
@@ -59,37 +64,49 @@ func (a *app) serverCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Serve the embedded backend over HTTP",
-		Long: "Serves the backend in $POUNCET_HOME, or the nearest .pouncet, over HTTP. Callers need a\n" +
-			"token (pouncet token create). It speaks plain HTTP: put TLS in front of it.\n" +
-			"An interrupt or SIGTERM lets running requests finish.",
+		Long: `Serves the embedded backend in the folder POUNCET_HOME, or in the nearest
+.pouncet folder, over HTTP. Callers need a token: see "pouncet token create".
+
+The server does not speak TLS. Put a reverse proxy with TLS in front of it.
+GET /healthz reports that the process lives, and GET /readyz that the database
+and the KMS answer. An interrupt or SIGTERM stops the server after the running
+requests have finished.`,
+		Example: `  pouncet server
+  pouncet server --listen 127.0.0.1:9000 --quiet`,
 		Args: arguments(0, 0, "no arguments"),
 	}
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "address and port to listen on")
-	c.Flags().BoolVar(&quiet, "quiet", false, "no line per request")
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "`address` and port to listen on")
+	c.Flags().BoolVar(&quiet, "quiet", false, "write no log line for a request")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		config := open.FromEnvironment(open.Config{})
-		if config.Endpoint != "" || a.endpoint != "" {
-			return usage(c, "server serves an embedded backend, and --endpoint or POUNCET_ENDPOINT names another server")
-		}
-		parts, err := open.Embedded(c.Context(), config)
+		config, err := a.embeddedConfig("server serves an embedded backend")
 		if err != nil {
 			return err
 		}
-		l, err := (&net.ListenConfig{}).Listen(c.Context(), "tcp", listen)
-		if err != nil {
-			_ = parts.Close()
-			return backend.Errorf(backend.CodeUnavailable, "listening on %s: %w", listen, err).WithHint("choose another address by --listen")
-		}
-		o := httpapi.Options{Ready: parts.Health}
-		if !quiet {
-			o.Log = slog.New(slog.NewJSONHandler(a.err, nil))
-		}
-		service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
-		handler := httpapi.NewServer(service, func(ctx context.Context, token string) (backend.Principal, error) {
-			return access.Authenticate(ctx, parts.Store, token, time.Now())
-		}, o)
-		fmt.Fprintf(a.err, "listening on http://%s, serving %s\n", l.Addr(), parts.Location)
-		return errors.Join(httpapi.Serve(c.Context(), l, handler, o), parts.Close())
+		return a.serve(c.Context(), config, listen, quiet)
 	}
 	return c
+}
+
+// serve serves an embedded backend until ctx ends.
+func (a *app) serve(ctx context.Context, config open.Config, address string, quiet bool) error {
+	parts, err := open.Embedded(ctx, config)
+	if err != nil {
+		return err
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		_ = parts.Close()
+		return backend.Errorf(backend.CodeUnavailable, "listening on %s: %w", address, err).
+			WithHint("choose another address with --listen")
+	}
+	o := httpapi.Options{Ready: parts.Health}
+	if !quiet {
+		o.Log = slog.New(slog.NewJSONHandler(a.err, nil))
+	}
+	service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
+	authenticate := func(ctx context.Context, token string) (backend.Principal, error) {
+		return access.Authenticate(ctx, parts.Store, token, time.Now())
+	}
+	fmt.Fprintf(a.err, "listening on http://%s, serving %s\n", l.Addr(), parts.Location)
+	return errors.Join(httpapi.Serve(ctx, l, httpapi.NewServer(service, authenticate, o), o), parts.Close())
 }

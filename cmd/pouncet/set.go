@@ -14,38 +14,53 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// setCommand is the set of a noun: it makes a change from flags and applies it.
-func (a *app) setCommand(n noun, use, short string, flags func(c *cobra.Command), fill func(c *cobra.Command, change *backend.Change) error) *cobra.Command {
-	c := &cobra.Command{Use: use, Short: short, Args: arguments(1, 1, "one name or id")}
+// setText is the help of a set command.
+type setText struct{ short, long, example string }
+
+// setCommand returns the set command of a kind of object. addFlags adds the
+// flags of the kind, and fill puts their values into the change.
+func (a *app) setCommand(
+	o objectCommand, text setText,
+	addFlags func(c *cobra.Command), fill func(c *cobra.Command, change *backend.Change) error,
+) *cobra.Command {
+	c := &cobra.Command{
+		Use: "set NAME-OR-ID", Short: text.short, Long: text.long, Example: text.example,
+		Args: arguments(1, 1, "one name or id"),
+	}
 	var description string
 	var labels []string
-	c.Flags().StringVar(&description, "description", "", "what it is for")
-	c.Flags().StringArrayVar(&labels, "label", nil, `a label, as key=value; repeat for more; replaces all that are there ("" for none)`)
-	if n.isEntry() {
+	c.Flags().StringVar(&description, "description", "", "`text` that says what the "+o.kind.String()+" is for")
+	c.Flags().StringArrayVar(&labels, "label", nil,
+		"`KEY=VALUE`; repeat for more labels; they replace all existing labels (\"\" removes them)")
+	if o.isEntry() {
 		a.placeFlags(c)
 	}
-	flags(c)
+	addFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		q := a.query(n, args[0])
-		change := backend.Change{Op: backend.OpSet, Kind: n.kind, ID: q.ID, Project: q.Project, Environment: q.Environment, Scope: q.Scope, Name: q.Name}
+		q := a.query(o, args[0])
+		change := backend.Change{
+			Op: backend.OpSet, Kind: o.kind, ID: q.ID,
+			Project: q.Project, Environment: q.Environment, Scope: q.Scope, Name: q.Name,
+		}
 		if change.ID != "" {
 			change.Op = backend.OpUpdate
-		} else if n.isEntry() && change.Environment == "" {
-			return usage(c, "say which environment by --env or POUNCET_ENV (--env '*' for all)")
+		} else if o.isEntry() && change.Environment == "" {
+			return usage(c, "an environment is required").
+				withHint("set --env or POUNCET_ENV; --env '*' means every environment")
 		}
-		change.Description = flag(c, "description", description)
+		change.Description = flagValue(c, "description", description)
 		if c.Flags().Changed("label") {
 			var ok bool
 			if change.Labels, ok = parseLabels(labels); !ok {
-				return usage(c, "a label is key=value")
+				return usage(c, "--label must be KEY=VALUE")
 			}
 		}
 		if err := fill(c, &change); err != nil {
 			return err
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
-			if n.kind == backend.KindSecret {
-				if err := a.promptIfNew(ctx, s, q, &change); err != nil {
+			if o.kind == backend.KindSecret {
+				if err := a.promptIfNeeded(ctx, s, q, &change); err != nil {
 					return err
 				}
 			}
@@ -55,7 +70,8 @@ func (a *app) setCommand(n noun, use, short string, flags func(c *cobra.Command)
 	return c
 }
 
-// parseLabels parses key=value. Only the first "=" and no comma separates anything.
+// parseLabels parses KEY=VALUE. Only the first "=" separates; a value may hold
+// any character.
 func parseLabels(given []string) (map[string]string, bool) {
 	labels := map[string]string{}
 	for _, l := range given {
@@ -71,8 +87,8 @@ func parseLabels(given []string) (map[string]string, bool) {
 	return labels, true
 }
 
-// flag is the value of a flag that was given, nil otherwise.
-func flag[T any](c *cobra.Command, name string, value T) *T {
+// flagValue returns the value of a flag, or nil if the flag was not given.
+func flagValue[T any](c *cobra.Command, name string, value T) *T {
 	if !c.Flags().Changed(name) {
 		return nil
 	}
@@ -80,33 +96,50 @@ func flag[T any](c *cobra.Command, name string, value T) *T {
 }
 
 func (a *app) projectCommand() *cobra.Command {
-	n := noun{backend.KindProject, "project", []string{"projects"}, "Projects: ownership, quota and naming policy", []column{
-		{"name", name}, {"secrets", quota}, {"description", description}, {"created", created}, {"id", id},
-	}}
+	o := objectCommand{
+		kind: backend.KindProject, command: "project", sample: "shop", aliases: []string{"projects"},
+		short: "Manage projects",
+		long: `A project is the unit of ownership, quota and naming policy. It holds
+environments, secrets and scoped values.`,
+		columns: []column{
+			{"name", name}, {"secrets", quotaText}, {"description", description}, {"created", created}, {"id", id},
+		},
+	}
+	text := setText{
+		short: "Create a project, or change its policy",
+		long: `Creates a project, or changes the policy of the one with this name or id. Flags
+that you leave out change nothing.`,
+		example: `  pouncet project set shop --max-secrets 500
+  pouncet project set shop --name-pattern '^[a-z_]+$' --immutable-names`,
+	}
 	var p struct {
 		maxSecrets, maxValueBytes, maxNameLength, recoveryDays int
 		namePattern, visibility                                string
 		immutable, forbidFingerprints                          bool
 	}
-	return a.group(n, a.setCommand(n, "set NAME-OR-ID", "Create a project, or change its policy", func(c *cobra.Command) {
-		c.Flags().IntVar(&p.maxSecrets, "max-secrets", 0, "quota of secrets, all environments together (default 100)")
-		c.Flags().IntVar(&p.maxValueBytes, "max-value-bytes", 0, "largest value (default and most 65536)")
-		c.Flags().IntVar(&p.maxNameLength, "max-name-length", 0, "longest name (default and most 256)")
-		c.Flags().StringVar(&p.namePattern, "name-pattern", "", "regular expression (RE2) that names must match as well")
-		c.Flags().BoolVar(&p.immutable, "immutable-names", false, "forbid renaming secrets and values")
-		c.Flags().IntVar(&p.recoveryDays, "recovery-days", 0, "how long deleted secrets and values can be restored (0 to 90; default 7)")
-		c.Flags().BoolVar(&p.forbidFingerprints, "forbid-fingerprints", false, "hand out no fingerprints of values: Terraform plans then ask about each")
-		c.Flags().StringVar(&p.visibility, "default-visibility", "", "of new secrets: masked or restricted")
+	return a.objectGroup(o, a.setCommand(o, text, func(c *cobra.Command) {
+		f := c.Flags()
+		f.IntVar(&p.maxSecrets, "max-secrets", 0, "highest `number` of secrets in all environments (default 100)")
+		f.IntVar(&p.maxValueBytes, "max-value-bytes", 0,
+			"size of the largest value in `bytes` (default and limit 65536)")
+		f.IntVar(&p.maxNameLength, "max-name-length", 0, "`length` of the longest name (default and limit 256)")
+		f.StringVar(&p.namePattern, "name-pattern", "", "regular `expression` (RE2) that every name must match")
+		f.BoolVar(&p.immutable, "immutable-names", false, "forbid renaming secrets and scoped values")
+		f.IntVar(&p.recoveryDays, "recovery-days", 0,
+			"recovery window in `days`, 0 to 90, in which a deleted entry can be restored (default 7)")
+		f.BoolVar(&p.forbidFingerprints, "forbid-fingerprints", false,
+			"give out no fingerprints of values; a Terraform plan then compares in the backend")
+		f.StringVar(&p.visibility, "default-visibility", "", "`visibility` of new secrets: masked or restricted")
 	}, func(c *cobra.Command, change *backend.Change) error {
 		policy := backend.PolicyChange{
-			MaxSecrets:         flag(c, "max-secrets", p.maxSecrets),
-			MaxValueBytes:      flag(c, "max-value-bytes", p.maxValueBytes),
-			MaxNameLength:      flag(c, "max-name-length", p.maxNameLength),
-			NamePattern:        flag(c, "name-pattern", p.namePattern),
-			ImmutableNames:     flag(c, "immutable-names", p.immutable),
-			DefaultVisibility:  flag(c, "default-visibility", backend.Visibility(p.visibility)),
-			RecoveryDays:       flag(c, "recovery-days", p.recoveryDays),
-			ForbidFingerprints: flag(c, "forbid-fingerprints", p.forbidFingerprints),
+			MaxSecrets:         flagValue(c, "max-secrets", p.maxSecrets),
+			MaxValueBytes:      flagValue(c, "max-value-bytes", p.maxValueBytes),
+			MaxNameLength:      flagValue(c, "max-name-length", p.maxNameLength),
+			NamePattern:        flagValue(c, "name-pattern", p.namePattern),
+			ImmutableNames:     flagValue(c, "immutable-names", p.immutable),
+			DefaultVisibility:  flagValue(c, "default-visibility", backend.Visibility(p.visibility)),
+			RecoveryDays:       flagValue(c, "recovery-days", p.recoveryDays),
+			ForbidFingerprints: flagValue(c, "forbid-fingerprints", p.forbidFingerprints),
 		}
 		if policy != (backend.PolicyChange{}) {
 			change.Policy = &policy
@@ -116,32 +149,59 @@ func (a *app) projectCommand() *cobra.Command {
 }
 
 func (a *app) environmentCommand() *cobra.Command {
-	n := noun{backend.KindEnvironment, "env", []string{"environment", "envs", "environments"}, "Environments of a project", []column{
-		{"name", name}, {"protected", func(o backend.Object) string { return map[bool]string{true: "yes"}[o.Protected] }},
-		{"description", description}, {"created", created}, {"id", id},
-	}}
+	o := objectCommand{
+		kind: backend.KindEnvironment, command: "env", sample: "staging",
+		aliases: []string{"environment", "envs", "environments"},
+		short:   "Manage environments",
+		long: `An environment, such as dev or prod, is a named part of a project. Secrets of
+different environments are encrypted under different keys.`,
+		columns: []column{
+			{"name", name}, {"protected", func(o backend.Object) string { return yesIf(o.Protected) }},
+			{"description", description}, {"created", created}, {"id", id},
+		},
+	}
+	text := setText{
+		short: "Create an environment, or change it",
+		long: `Creates an environment, or changes the one with this name or id. The KMS key of
+an environment cannot change after its creation.`,
+		example: `  pouncet env set dev
+  pouncet env set prod --protected --kms-key aws-kms:///alias/prod`,
+	}
 	var kmsKey string
 	var protected bool
-	return a.group(n, a.setCommand(n, "set NAME-OR-ID", "Create an environment, or change it", func(c *cobra.Command) {
-		c.Flags().StringVar(&kmsKey, "kms-key", "", "URI of a KMS key of its own, fixed at creation: aws-kms:///alias/NAME or file:///PATH")
-		c.Flags().BoolVar(&protected, "protected", false, "refuse to delete it")
+	return a.objectGroup(o, a.setCommand(o, text, func(c *cobra.Command) {
+		c.Flags().StringVar(&kmsKey, "kms-key", "",
+			"`URI` of the environment's own KMS key: aws-kms:///alias/NAME or file:///PATH")
+		c.Flags().BoolVar(&protected, "protected", false, "refuse to delete the environment")
 	}, func(c *cobra.Command, change *backend.Change) error {
-		change.KMSKey, change.Protected = flag(c, "kms-key", kmsKey), flag(c, "protected", protected)
+		change.KMSKey, change.Protected = flagValue(c, "kms-key", kmsKey), flagValue(c, "protected", protected)
 		return nil
 	}))
 }
 
 func (a *app) typeCommand() *cobra.Command {
-	n := noun{backend.KindSecretType, "type", []string{"types"}, "Secret types: a JSON Schema that values are held against", []column{
-		{"key", name}, {"display name", func(o backend.Object) string { return o.DisplayName }},
-		{"built in", func(o backend.Object) string { return map[bool]string{true: "yes"}[o.BuiltIn] }}, {"description", description},
-	}}
+	o := objectCommand{
+		kind: backend.KindSecretType, command: "type", sample: "pin", aliases: []string{"types"},
+		short: "Manage secret types",
+		long: `A secret type is a JSON Schema. The value of every secret of the type must be
+valid for the schema. Built-in types cannot be changed.`,
+		columns: []column{
+			{"key", name}, {"display name", func(o backend.Object) string { return o.DisplayName }},
+			{"built in", func(o backend.Object) string { return yesIf(o.BuiltIn) }}, {"description", description},
+		},
+	}
+	text := setText{
+		short: "Create a secret type, or change it",
+		long: `Creates a secret type, or changes the one with this key or id. Existing secrets
+must be valid for a changed schema.`,
+		example: `  pouncet type set pin --schema-file pin.json --display-name PIN`,
+	}
 	var schemaFile, displayName string
-	return a.group(n, a.setCommand(n, "set KEY-OR-ID", "Create a type, or change it", func(c *cobra.Command) {
-		c.Flags().StringVar(&schemaFile, "schema-file", "", "file with the JSON Schema (draft 2020-12)")
-		c.Flags().StringVar(&displayName, "display-name", "", "its name for people")
+	set := a.setCommand(o, text, func(c *cobra.Command) {
+		c.Flags().StringVar(&schemaFile, "schema-file", "", "`file` with the JSON Schema (draft 2020-12)")
+		c.Flags().StringVar(&displayName, "display-name", "", "`name` for people")
 	}, func(c *cobra.Command, change *backend.Change) error {
-		change.DisplayName = flag(c, "display-name", displayName)
+		change.DisplayName = flagValue(c, "display-name", displayName)
 		if schemaFile == "" {
 			return nil
 		}
@@ -151,25 +211,47 @@ func (a *app) typeCommand() *cobra.Command {
 		}
 		change.Schema = text
 		return nil
-	}))
+	})
+	set.Use = "set KEY-OR-ID"
+	return a.objectGroup(o, set)
 }
 
 func (a *app) valueCommand() *cobra.Command {
-	n := noun{backend.KindScopedValue, "value", []string{"values"}, "Scoped values: plain JSON, or a link to a secret", []column{
-		{"name", name}, {"environment", environment}, {"scope", scope},
-		{"value", func(o backend.Object) string {
-			if o.Link != nil {
-				return "→ " + linkText(o)
-			}
-			return shorten(string(o.JSON))
-		}}, {"updated", updated},
-	}}
-	var text, jsonText, secret, field string
-	return a.group(n, a.setCommand(n, "set NAME-OR-ID", "Create a scoped value, or change it (it is not secret)", func(c *cobra.Command) {
-		c.Flags().StringVar(&text, "string", "", "the value, a string")
-		c.Flags().StringVar(&jsonText, "json-value", "", "the value, as JSON")
-		c.Flags().StringVar(&secret, "from-secret", "", "link to the secret of this name, looked up where the value is used")
-		c.Flags().StringVar(&field, "field", "", "with --from-secret: only this field of it, as in a.b[0]")
+	o := objectCommand{
+		kind: backend.KindScopedValue, command: "value", sample: "region --env prod", aliases: []string{"values"},
+		short: "Manage scoped values",
+		long: `A scoped value is a plain JSON value or a link to a secret, in one environment and
+scope. A plain value is not secret: it is not encrypted, and lists show it.`,
+		columns: []column{
+			{"name", name}, {"environment", environment}, {"scope", scope},
+			{"value", func(o backend.Object) string {
+				if o.Link != nil {
+					return "→ " + linkText(o)
+				}
+				return shorten(string(o.JSON))
+			}}, {"updated", updated},
+		},
+	}
+	return a.objectGroup(o, a.setValueCommand(o), a.restoreCommand(o))
+}
+
+func (a *app) setValueCommand(o objectCommand) *cobra.Command {
+	text := setText{
+		short: "Create a scoped value, or change it",
+		long: `Creates a scoped value, or changes the one with this name or id. The value is a
+string, JSON, or a link to a secret. Use "pouncet secret set" for a secret.
+
+A link is looked up in the environment and scope of the reference that uses it.`,
+		example: `  pouncet value set region --env prod --string eu-west-1
+  pouncet value set limits --env '*' --json-value '{"rows": 1000}'
+  pouncet value set db_host --env prod --from-secret db --field host`,
+	}
+	var stringText, jsonText, secret, field string
+	return a.setCommand(o, text, func(c *cobra.Command) {
+		c.Flags().StringVar(&stringText, "string", "", "the value as a `string`")
+		c.Flags().StringVar(&jsonText, "json-value", "", "the value as `JSON`")
+		c.Flags().StringVar(&secret, "from-secret", "", "`name` of a secret to link to")
+		c.Flags().StringVar(&field, "field", "", "only this `field` of the linked secret, such as a.b[0]")
 	}, func(c *cobra.Command, change *backend.Change) error {
 		given := 0
 		for _, name := range []string{"string", "json-value", "from-secret"} {
@@ -179,11 +261,11 @@ func (a *app) valueCommand() *cobra.Command {
 		}
 		switch {
 		case given > 1:
-			return usage(c, "--string, --json-value and --from-secret exclude one another")
+			return exclusive(c, "--string, --json-value and --from-secret")
 		case field != "" && secret == "":
-			return usage(c, "--field goes with --from-secret")
+			return usage(c, "--field requires --from-secret")
 		case c.Flags().Changed("string"):
-			encoded, err := json.Marshal(text)
+			encoded, err := json.Marshal(stringText)
 			if err != nil {
 				return fmt.Errorf("encoding the value: %w", err)
 			}
@@ -194,13 +276,5 @@ func (a *app) valueCommand() *cobra.Command {
 			change.Link = &backend.Link{Secret: secret, Field: field}
 		}
 		return nil
-	}), a.restoreCommand(n))
-}
-
-func shorten(s string) string {
-	const most = 48
-	if r := []rune(s); len(r) > most {
-		return string(r[:most-1]) + "…"
-	}
-	return s
+	})
 }

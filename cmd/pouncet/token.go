@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,38 +15,53 @@ import (
 )
 
 func (a *app) tokenCommand() *cobra.Command {
-	n := noun{backend.KindToken, "token", []string{"tokens"}, "Tokens for pouncet server", []column{
-		{"name", name}, {"role", func(o backend.Object) string { return string(o.Role) }},
-		{"expires", func(o backend.Object) string { return date(o.ExpiresAt) }}, {"created", created}, {"id", id},
-	}}
+	o := objectCommand{
+		kind: backend.KindToken, command: "token", sample: "pipelines", aliases: []string{"tokens"},
+		short: "Manage tokens for pouncet server",
+		long: `A token lets a person or a program use a server. Each token has a role, which
+says what it may do. The backend stores only a hash of the token.`,
+		columns: []column{
+			{"name", name}, {"role", func(o backend.Object) string { return string(o.Role) }},
+			{"expires", func(o backend.Object) string { return formatTime(o.ExpiresAt) }},
+			{"created", created}, {"id", id},
+		},
+	}
 	var role, tokenName, description string
 	var expires time.Duration
 	create := &cobra.Command{
-		Use:   "create",
-		Short: "Make a token and print it, this once",
-		Long: "Makes a token and prints it to standard output; it cannot be shown again.\n\nRoles:\n" +
-			"  admin    everything: change objects, reveal masked secrets, make tokens\n" +
-			"  runtime  resolve references, and see metadata\n" +
-			"  viewer   see metadata",
+		Use:   "create --role ROLE",
+		Short: "Create a token and print it once",
+		Long: `Creates a token and prints it on standard output. It cannot be shown again.
+
+Roles:
+  admin    change objects, reveal masked secrets, create tokens
+  runtime  resolve references and read metadata
+  viewer   read metadata`,
+		Example: `  pouncet token create --role runtime --name pipelines > token
+  pouncet token create --role viewer --expires 720h --json`,
 		Args: arguments(0, 0, "no arguments"),
 	}
-	create.Flags().StringVar(&role, "role", "", "admin, runtime or viewer")
-	create.Flags().StringVar(&tokenName, "name", "", "what to call it (default: role and date)")
-	create.Flags().StringVar(&description, "description", "", "what it is for")
-	create.Flags().DurationVar(&expires, "expires", 0, "after this time it is not accepted, as in 720h (default never)")
+	create.Flags().StringVar(&role, "role", "", "`role`: admin, runtime or viewer")
+	create.Flags().StringVar(&tokenName, "name", "", "`name` of the token (default the role and the time)")
+	create.Flags().StringVar(&description, "description", "", "`text` that says what the token is for")
+	create.Flags().DurationVar(&expires, "expires", 0,
+		"`duration` after which the token expires, such as 720h (default never)")
 	create.RunE = func(c *cobra.Command, _ []string) error {
 		if role == "" {
-			return usage(c, "say which role by --role: admin, runtime or viewer")
+			return usage(c, "a role is required").withHint("set --role to admin, runtime or viewer")
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
 			now := time.Now().UTC()
 			if tokenName == "" {
-				tokenName = role + "-" + now.Format("20060102-150405.000000")
-				tokenName = tokenName[:len(tokenName)-7] + "-" + tokenName[len(tokenName)-6:]
+				// Names allow no dot. The microseconds keep two quick calls apart.
+				tokenName = strings.Replace(role+"-"+now.Format("20060102-150405.000000"), ".", "-", 1)
 			}
 			token, hash := access.NewToken()
 			r := backend.Role(role)
-			change := backend.Change{Op: backend.OpCreate, Kind: n.kind, Name: tokenName, Role: &r, TokenHash: hash, Description: &description}
+			change := backend.Change{
+				Op: backend.OpCreate, Kind: o.kind, Name: tokenName, Description: &description,
+				Role: &r, TokenHash: hash,
+			}
 			if expires != 0 {
 				at := now.Add(expires)
 				change.ExpiresAt = &at
@@ -59,9 +75,9 @@ func (a *app) tokenCommand() *cobra.Command {
 				return nil
 			}
 			a.println(token)
-			fmt.Fprintf(a.err, "created token %s with role %s; it is not shown again\n", tokenName, role)
+			fmt.Fprintf(a.err, "created token %s with role %s; it cannot be shown again\n", tokenName, role)
 			return nil
 		})(c, nil)
 	}
-	return a.group(n, create)
+	return a.objectGroup(o, create)
 }

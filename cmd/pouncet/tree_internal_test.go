@@ -17,13 +17,13 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// counting is a backend that resolves every secret to its name, and counts.
-type counting struct {
+// countingService resolves every secret to "value of" and its name, and counts the calls.
+type countingService struct {
 	backend.Service
 	calls, refs int
 }
 
-func (c *counting) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+func (c *countingService) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
 	c.calls++
 	c.refs += len(refs)
 	out := make([]backend.Resolution, len(refs))
@@ -33,40 +33,46 @@ func (c *counting) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Res
 	return out, nil
 }
 
-// TestRenderTree renders 10,000 files twice: each is written, what was there is
-// replaced, and all references go out in one call.
+// TestRenderTree renders 10,000 files twice. Each file is written, an existing
+// file is replaced, and all references go out in one call.
 func TestRenderTree(t *testing.T) {
 	const n, distinct = 10_000, 1000
-	in, into := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	in, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
+	path := func(i int) string {
+		return filepath.Join(fmt.Sprintf("team_%d", i%100), fmt.Sprintf("service_%d.yaml", i))
+	}
 	for i := range n {
-		name := filepath.Join(in, fmt.Sprintf("team_%d", i%100), fmt.Sprintf("service_%d.yaml", i))
+		name := filepath.Join(in, path(i))
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(name, fmt.Appendf(nil, "name: %d\npassword: {{ get_secret_value('s%d') }}\n", i, i%distinct), 0o600); err != nil {
+		text := fmt.Appendf(nil, "name: %d\npassword: {{ get_secret_value('s%d') }}\n", i, i%distinct)
+		if err := os.WriteFile(name, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+	to := destination{folder: out}
 	for range 2 {
 		var stderr bytes.Buffer
 		a := &app{out: &output{to: &bytes.Buffer{}}, err: &stderr}
-		sources, err := a.readSources(&cobra.Command{}, &readingFlags{}, []string{in}, destination{folder: into})
+		sources, err := a.readSources(&cobra.Command{}, &formatFlags{}, []string{in}, to)
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &counting{}
-		err = a.render(t.Context(), s, sources, interpolate.Options{Project: "p", Environment: "dev"}, destination{folder: into})
+		s := &countingService{}
+		err = a.render(t.Context(), s, sources, interpolate.Options{Project: "p", Environment: "dev"}, to)
 		if err != nil || s.calls != 1 || s.refs != distinct {
 			t.Fatalf("%d calls of Resolve for %d references, %v; want one for %d", s.calls, s.refs, err, distinct)
 		}
 		lines := strings.Split(strings.TrimSpace(stderr.String()), "\n")
-		if len(lines) != n || !strings.HasSuffix(lines[0], filepath.Join("team_0", "service_0.yaml")) || !strings.HasSuffix(lines[n-1], filepath.Join("team_99", "service_9999.yaml")) {
-			t.Fatalf("%d lines, from %q to %q; want one for each file, in order", len(lines), lines[0], lines[len(lines)-1])
+		if len(lines) != n || !strings.HasSuffix(lines[0], path(0)) || !strings.HasSuffix(lines[n-1], path(n-1)) {
+			t.Fatalf("%d lines, the first %q; want one for each file, in order", len(lines), lines[0])
 		}
 	}
 	for i := range n {
-		got, err := os.ReadFile(filepath.Join(into, fmt.Sprintf("team_%d", i%100), fmt.Sprintf("service_%d.yaml", i)))
-		if want := fmt.Sprintf("name: %d\npassword: \"value of s%d\"\n", i, i%distinct); err != nil || string(got) != want {
+		got, err := os.ReadFile(filepath.Join(out, path(i)))
+		want := fmt.Sprintf("name: %d\npassword: \"value of s%d\"\n", i, i%distinct)
+		if err != nil || string(got) != want {
 			t.Fatalf("got %q, %v; want %q", got, err, want)
 		}
 	}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/review"
+)
+
+// formatFlags are the flags that say how files are parsed.
+type formatFlags struct{ format, dialect string }
+
+func (f *formatFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.format, "file-format", "",
+		"the `format` of all files, whatever their names: "+joinWords(interpolate.Formats))
+	c.Flags().StringVar(&f.dialect, "dialect", "",
+		"accept the reference `syntax` of another tool too: "+joinWords(interpolate.Dialects))
+}
+
+func (f *formatFlags) check(c *cobra.Command) error {
+	if f.format != "" && !slices.Contains(interpolate.Formats, interpolate.Format(f.format)) {
+		return usage(c, "--file-format must be one of %s", joinWords(interpolate.Formats))
+	}
+	if f.dialect != "" && !slices.Contains(interpolate.Dialects, interpolate.Dialect(f.dialect)) {
+		return usage(c, "--dialect must be one of %s", joinWords(interpolate.Dialects))
+	}
+	return nil
+}
+
+// file returns a file in the format and dialect of the flags.
+func (f *formatFlags) file(name string, data []byte) interpolate.File {
+	return interpolate.File{
+		Name: name, Data: data, Format: interpolate.Format(f.format), Dialect: interpolate.Dialect(f.dialect),
+	}
+}
+
+func (f *formatFlags) reader(s review.Scanner) review.Reader {
+	return review.Reader{Format: interpolate.Format(f.format), Dialect: interpolate.Dialect(f.dialect), Scanner: s}
+}
+
+// fileFormatHelp is the part of a help text about the formats of files.
+const fileFormatHelp = `The name of a file says its format: .json, .toml, .properties, .env, or .txt for
+plain text. Any other file is YAML. A file that another tool has still to fill
+in (Helm, Jinja) is not valid in its format yet. Pouncet then treats it as a
+template: it fills in a value that means the same with any kind of quotes, and
+rejects any other value with the reason.`
+
+func joinWords[S ~string](list []S) string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return strings.Join(out, ", ")
+}

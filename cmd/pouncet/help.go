@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// The groups of commands in the help.
+const (
+	groupBackend = "backend"
+	groupObjects = "objects"
+	groupUse     = "use"
+	groupCheck   = "check"
+)
+
+func addGroups(root *cobra.Command) {
+	root.AddGroup(
+		&cobra.Group{ID: groupUse, Title: "Use secrets:"},
+		&cobra.Group{ID: groupCheck, Title: "Check files:"},
+		&cobra.Group{ID: groupObjects, Title: "Manage objects:"},
+		&cobra.Group{ID: groupBackend, Title: "Manage backends:"},
+	)
+}
+
+// grouped puts commands into a group of the help.
+func grouped(group string, commands ...*cobra.Command) []*cobra.Command {
+	for _, c := range commands {
+		c.GroupID = group
+	}
+	return commands
+}
+
+// helpCommand replaces the library's command, which prints an unknown topic
+// and exits with 0.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND...]",
+		Short: "Show the help of a command or a topic",
+		Long: `Shows the help of a command or a topic. "pouncet COMMAND --help" shows the same.
+An unknown command or topic ends with exit code 2.`,
+		Example: "  pouncet help secret set\n  pouncet help exit-codes",
+		RunE: func(c *cobra.Command, args []string) error {
+			about, rest, err := c.Root().Find(args)
+			if err != nil {
+				return usage(c, "%s has no such topic", c.CommandPath())
+			}
+			if len(rest) > 0 {
+				return onlyCommands(about, rest)
+			}
+			about.InitDefaultHelpFlag() // the help would not list --help otherwise
+			return about.Help()
+		},
+		ValidArgsFunction: func(c *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			about, rest, err := c.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return commandNames(about), cobra.ShellCompDirectiveNoFileComp
+		},
+	}
+}
+
+// topicCommands are pages of help without a command.
+func topicCommands() []*cobra.Command {
+	return []*cobra.Command{
+		{
+			Use:   "exit-codes",
+			Short: "List the exit codes",
+			Long: `Every command ends with one of these exit codes:
+
+` + exitCodeTable() + `
+A script can tell from exit code 3 that all that is wrong is a missing secret,
+value or field. If something else is wrong too, the exit code is 1 or 4.
+
+Exit code 5 belongs to commands that compare, such as "pouncet review".
+
+"pouncet run" ends with the exit code of the command that it runs. If the
+command cannot be started, the exit code is 126; if it does not exist, 127.`,
+		},
+		{
+			Use:   "settings",
+			Short: "List the settings and where they come from",
+			Long: `A setting comes from the first of these sources that has it:
+
+  1. a flag
+  2. an environment variable
+  3. for the embedded backend, the nearest .pouncet folder, from the working
+     folder upwards
+
+A source that names an endpoint or a folder decides which backend is used:
+--endpoint wins over POUNCET_HOME. If POUNCET_ENDPOINT and POUNCET_HOME are both
+set, Pouncet uses the server.
+
+  variable          flag          meaning
+` + settingsTable() + `
+No flag takes a token or a secret value, because every process on a machine can
+read the arguments of the others.`,
+		},
+	}
+}
+
+// wrap breaks a paragraph of help into lines for a terminal.
+func wrap(text string) string {
+	const width = 80
+	var b strings.Builder
+	column := 0
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case column+1+len(word) > width:
+			b.WriteString("\n")
+			column = 0
+		default:
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column += len(word)
+	}
+	return b.String()
+}

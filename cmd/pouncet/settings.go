@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+)
+
+// The settings, by the name of their environment variable. Every source of
+// settings uses these names.
+const (
+	settingEndpoint = "POUNCET_ENDPOINT"
+	settingToken    = "POUNCET_TOKEN"
+	settingCACert   = "POUNCET_CACERT"
+	settingHome     = "POUNCET_HOME"
+	settingKMSKey   = "POUNCET_KMS_KEY"
+	settingProject  = "POUNCET_PROJECT"
+	settingEnv      = "POUNCET_ENV"
+)
+
+// settings is the table of all settings, for the help. A test compares
+// docs/settings.md with it.
+var settings = []struct{ variable, flag, meaning string }{
+	{settingEndpoint, "--endpoint", "URL of a server"},
+	{settingToken, "--token-file", "token for the server; the flag names a file"},
+	{settingCACert, "", "file with the server's certificate authority"},
+	{settingHome, "", "folder of the embedded backend"},
+	{settingKMSKey, "--kms-key", "KMS key of the embedded backend"},
+	{settingProject, "--project", `project (default "default")`},
+	{settingEnv, "--env", `environment, "*" for every environment`},
+}
+
+// settingsTable returns the settings as lines of a help text.
+func settingsTable() string {
+	var b strings.Builder
+	for _, s := range settings {
+		fmt.Fprintf(&b, "  %-17s %-13s %s\n", s.variable, cmp.Or(s.flag, "-"), s.meaning)
+	}
+	return b.String()
+}
+
+// settingSource is one place that settings come from.
+type settingSource struct {
+	lookup func(variable string) string // "" if the source does not have the setting
+	origin func(variable string) string // what the user wrote there, for messages
+}
+
+// settingSources returns the sources in their order: the first that has a
+// setting wins. The whole order is flag, environment variable, profile,
+// repository file, and last the .pouncet folder that package open finds
+// upwards from the working folder. Profiles and repository files do not exist
+// yet; each is one more line here.
+func (a *app) settingSources() []settingSource {
+	return []settingSource{
+		{a.flagSetting, flagOfSetting},
+		{os.Getenv, func(variable string) string { return variable }},
+	}
+}
+
+// flagSetting returns the setting that a flag gives. The token is not among
+// them: connect reads its file.
+func (a *app) flagSetting(variable string) string {
+	switch variable {
+	case settingEndpoint:
+		return a.endpoint
+	case settingKMSKey:
+		return a.kmsKey
+	case settingProject:
+		return a.project
+	case settingEnv:
+		return a.env
+	}
+	return ""
+}
+
+func flagOfSetting(variable string) string {
+	for _, s := range settings {
+		if s.variable == variable {
+			return s.flag
+		}
+	}
+	return ""
+}
+
+// setting returns a setting and where it comes from, such as "--project" or
+// "POUNCET_PROJECT". Both are "" if no source has it.
+func (a *app) setting(variable string) (value, origin string) {
+	for _, s := range a.settingSources() {
+		if value := s.lookup(variable); value != "" {
+			return value, s.origin(variable)
+		}
+	}
+	return "", ""
+}
+
+// projectName returns the project of an object that is given by its name. An
+// id needs no project: settings do not say where an object with an id is.
+func (a *app) projectName() string {
+	value, _ := a.setting(settingProject)
+	return cmp.Or(value, backend.DefaultProject)
+}
+
+// environmentName returns the environment of an object that is given by its
+// name, "" if no source names one.
+func (a *app) environmentName() string {
+	value, _ := a.setting(settingEnv)
+	return value
+}
+
+// openConfig returns which backend the settings name. The source that names an
+// endpoint or a folder first decides, whatever later sources say.
+func (a *app) openConfig() (open.Config, error) {
+	c := open.Config{UserAgent: "pouncet/" + version}
+	if a.tokenFile != "" {
+		text, err := os.ReadFile(a.tokenFile)
+		if err != nil {
+			return c, backend.Errorf(backend.CodeInvalid, "reading the token: %w", err)
+		}
+		c.Token = strings.TrimSpace(string(text))
+	}
+	for _, s := range a.settingSources() {
+		c = open.From(c, s.lookup)
+	}
+	return c, nil
+}
+
+// embeddedConfig is openConfig for a command that works on an embedded backend
+// only. It rejects the endpoint of a server; purpose says what the command does.
+func (a *app) embeddedConfig(purpose string) (open.Config, error) {
+	c, err := a.openConfig()
+	if err == nil && c.Endpoint != "" {
+		_, origin := a.setting(settingEndpoint)
+		err = &usageError{backend.Errorf(backend.CodeInvalid, "%s, but %s names a server", purpose, origin).
+			WithHint("remove %s", origin)}
+	}
+	return c, err
+}

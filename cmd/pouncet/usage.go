@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
+)
+
+// usageError is the error of a command line that is not valid.
+type usageError struct{ err *backend.Error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// usage returns the error of a command line that is not valid, with a hint to
+// the help of the command.
+func usage(c *cobra.Command, format string, args ...any) *usageError {
+	return &usageError{backend.Errorf(backend.CodeInvalid, format, args...).
+		WithHint("read the help: %s --help", c.CommandPath())}
+}
+
+// withHint replaces the hint.
+func (e *usageError) withHint(format string, args ...any) *usageError {
+	_ = e.err.WithHint(format, args...)
+	return e
+}
+
+// environmentRequired returns the error of a command that was given no environment.
+func environmentRequired(c *cobra.Command) error {
+	return usage(c, "an environment is required").withHint("set --env or POUNCET_ENV")
+}
+
+// exclusive returns the error of flags that cannot be used together.
+func exclusive(c *cobra.Command, flags string) error {
+	return usage(c, "%s cannot be used together", flags)
+}
+
+// arguments rejects a wrong number of arguments. The error does not repeat
+// them, because a user may have given a secret by mistake. A negative maximum is no limit.
+func arguments(minimum, maximum int, names string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) < minimum || (maximum >= 0 && len(args) > maximum) {
+			return usage(c, "%s takes %s; %d were given", c.CommandPath(), names, len(args))
+		}
+		return nil
+	}
+}
+
+// onlyCommands rejects an argument where a command is expected. The error
+// suggests a command, but does not repeat the argument, which may be a secret.
+func onlyCommands(c *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := usage(c, "%s has no such command", c.CommandPath())
+	suggestion := suggest.Name(args[0], commandNames(c))
+	if suggestion != "" {
+		suggestion = c.CommandPath() + " " + suggestion
+	}
+	return err.withHint("%s", suggest.Hint(suggestion, err.err.Hint))
+}
+
+// commandNames returns the names and aliases of the commands below c.
+func commandNames(c *cobra.Command) []string {
+	var names []string
+	for _, sub := range c.Commands() {
+		if !sub.Hidden {
+			names = append(append(names, sub.Name()), sub.Aliases...)
+		}
+	}
+	return names
+}
+
+// flagError says which flag is wrong. Unlike the library's own message, it
+// repeats nothing that the user gave as a value.
+func flagError(c *cobra.Command, err error) error {
+	if c.HasSubCommands() && len(c.Flags().Args()) > 0 {
+		// The command before the flags is misspelt. The flags may be right.
+		return onlyCommands(c, c.Flags().Args())
+	}
+	var invalid interface{ GetValue() string }
+	var unknown interface{ GetSpecifiedName() string }
+	flag, known := flagOf(c.Flags().Lookup, err)
+	switch {
+	case known && errors.As(err, &invalid):
+		return usage(c, "the value of --%s must be %s", flag.Name, flagTypeText[flag.Value.Type()])
+	case known:
+		return usage(c, "--%s requires a value", flag.Name)
+	case errors.As(err, &unknown):
+		dashes := "--"
+		if len(unknown.GetSpecifiedName()) == 1 {
+			dashes = "-"
+		}
+		return usage(c, "%s has no flag %s%s", c.CommandPath(), dashes, unknown.GetSpecifiedName())
+	}
+	return usage(c, "the flags of %s cannot be parsed", c.CommandPath())
+}
+
+// flagOf returns the flag that an error of the flag library is about. The
+// parameter only brings the library's type along: this module does not import
+// the library, which belongs to cobra.
+func flagOf[F any](_ func(name string) F, err error) (flag F, ok bool) {
+	var about interface{ GetFlag() F }
+	if ok = errors.As(err, &about); ok {
+		flag = about.GetFlag()
+	}
+	return flag, ok
+}
+
+// flagTypeText describes the values of a flag, by the type name of the flag library.
+var flagTypeText = map[string]string{
+	"bool": "true or false", "int": "a number", "int64": "a number", "duration": "a duration, such as 90m or 720h",
+}
