@@ -60,7 +60,7 @@ func TestErrorsAreAboutTheArgument(t *testing.T) {
 	for _, c := range []struct{ name, argument, want string }{
 		{"parse_references", "a: \"{{ get_secret_value( }}\"\nb: \"{{ env_var('POUNCET_TOKEN') }}\"", "text:1:26: "},
 		{"parse_references", "a: \"{{ get_secret_value( }}\"\nb: \"{{ env_var('POUNCET_TOKEN') }}\"", "text:2:16: "},
-		{"parse_references", "a: {{ get_secret_value('x') }}\n  b: [", "not YAML"},
+		{"parse_references", "a: {{ get_secret_value('x') }}\n  b: [", "cannot be parsed as YAML"},
 		{"parse_uri", "https://example.com/x", "does not begin with pouncet://"},
 		{"parse_uri", "pouncet://a/b", "2 parts"},
 		{"parse_uri", "pouncet://-/-/db?version=0", "version"},
@@ -162,8 +162,8 @@ output "why"   { value = provider::pouncet::name_error("a.b") }`,
 				statecheck.ExpectKnownOutputValue("why", knownvalue.StringRegexp(regexp.MustCompile(`"a\.b" is not allowed; use 1 to 256`))),
 			},
 		},
-		refused(`provider::pouncet::parse_references("a: \"{{ get_secret_valeu(x) | get_secret_value }}\"\nb: \"{{ get_secret_value(x) }}\"")`, `(?s)text:2:25.*is\s+not\s+one\s+of\s+the\s+calls`),
-		refused(`provider::pouncet::parse_uri("pouncet://x")`, `(?s)1\s+parts`),
+		refused(`provider::pouncet::parse_references("a: \"{{ get_secret_valeu(x) | get_secret_value }}\"\nb: \"{{ get_secret_value(x) }}\"")`, `(?s)text:2:25.*is\s+not\s+a\s+valid\s+call`),
+		refused(`provider::pouncet::parse_uri("pouncet://x")`, `(?s)1\s+part;`),
 		refused(`provider::pouncet::valid_name(null)`, `(?s)null`),
 		resource.TestStep{
 			Config: `

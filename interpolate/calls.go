@@ -9,14 +9,14 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// What the calls take. Names, environments and the like must be literal: only
-// so can a reviewer, or a check without a backend, tell what a file refers to.
+// This file checks the arguments of calls. Names, environments and the like must be literal strings. Only then can a
+// reviewer, or a check without a backend, see what a file refers to.
 
-// entryKeywords are those of get_secret_value and get_value.
+// entryKeywords are the keywords of get_secret_value and get_value.
 var entryKeywords = []string{"env", "scope", "project", "field", "version", "default"}
 
 func (a *arguments) entry() (node, *syntaxError) {
-	if err := a.check(1, 1, "the name, in quotes: "+a.call.text+"('name')", entryKeywords...); err != nil {
+	if err := a.check(1, 1, "the name in quotes: "+a.call.text+"('name')", entryKeywords...); err != nil {
 		return nil, err
 	}
 	n := &entry{target: Reference{Call: a.call.text, Target: Target{Kind: backend.KindSecret}}}
@@ -30,19 +30,19 @@ func (a *arguments) entry() (node, *syntaxError) {
 	n.target.Name = name
 	for _, keyword := range entryKeywords {
 		arg, given := a.keyword[keyword]
-		into := n.target.fieldOf(keyword)
-		if !given || into == nil {
+		field := n.target.fieldOf(keyword)
+		if !given || field == nil {
 			continue
 		}
 		if l, ok := arg.value.(*literal); ok && keyword == "version" && l.typ == typeNumber {
-			*into = l.text
+			*field = l.text
 			continue
 		}
-		if *into, err = arg.literalString(keyword); err != nil {
+		if *field, err = arg.literalString(keyword + "="); err != nil {
 			return nil, err
 		}
-		if *into == "" {
-			return nil, syntaxErrorf(arg.at, "%s= is empty", keyword).hint("leave it out for the current one")
+		if *field == "" {
+			return nil, syntaxErrorf(arg.at, "%s= is empty", keyword).hint("remove %s= to use its default", keyword)
 		}
 	}
 	if d, given := a.keyword["default"]; given {
@@ -58,9 +58,9 @@ func (a *arguments) entry() (node, *syntaxError) {
 	return n, nil
 }
 
-// keyword is the field that a keyword of entryKeywords gives; nil for default=.
-func (t *Target) fieldOf(name string) *string {
-	switch name {
+// fieldOf returns the field of a target that a keyword sets, or nil for default=.
+func (t *Target) fieldOf(keyword string) *string {
+	switch keyword {
 	case "env":
 		return &t.Environment
 	case "scope":
@@ -76,7 +76,7 @@ func (t *Target) fieldOf(name string) *string {
 }
 
 func (a *arguments) variable() (node, *syntaxError) {
-	if err := a.check(1, 2, "a name and perhaps a default: env_var('NAME', 'default')", "default"); err != nil {
+	if err := a.check(1, 2, "a name and an optional default: env_var('NAME', 'default')", "default"); err != nil {
 		return nil, err
 	}
 	name, err := a.positional[0].literalString("the name")
@@ -85,10 +85,11 @@ func (a *arguments) variable() (node, *syntaxError) {
 	}
 	switch {
 	case name == "" || strings.ContainsAny(name, "=\x00"):
-		return nil, syntaxErrorf(a.positional[0].at, "%s is not the name of an environment variable", backend.Quote(name))
+		return nil, syntaxErrorf(a.positional[0].at, "environment variable name %s is not valid", backend.Quote(name))
 	case strings.HasPrefix(strings.ToUpper(name), "POUNCET_"):
-		return nil, syntaxErrorf(a.positional[0].at, "env_var does not give %s: variables that begin with POUNCET_ are Pouncet's own", backend.Quote(name)).
-			hint("name another variable")
+		return nil, syntaxErrorf(a.positional[0].at,
+			"env_var cannot read %s: the prefix POUNCET_ is reserved for settings of Pouncet", backend.Quote(name)).
+			hint("use a variable with another name")
 	}
 	n := &variable{name: name}
 	if d, given := a.keyword["default"]; given {
@@ -96,7 +97,7 @@ func (a *arguments) variable() (node, *syntaxError) {
 	}
 	if len(a.positional) == 2 {
 		if n.fallback != nil {
-			return nil, syntaxErrorf(a.positional[1].at, "the default is given twice")
+			return nil, syntaxErrorf(a.positional[1].at, "the default is given twice").hint("remove one of them")
 		}
 		n.fallback = a.positional[1].value
 	}
@@ -104,7 +105,8 @@ func (a *arguments) variable() (node, *syntaxError) {
 }
 
 func (a *arguments) jsonValue() (node, *syntaxError) {
-	if err := a.check(2, 2, "an expression and a path: json_value(get_secret_value('name'), 'a.b[0]')"); err != nil {
+	const usage = "an expression and a path: json_value(get_secret_value('name'), 'a.b[0]')"
+	if err := a.check(2, 2, usage); err != nil {
 		return nil, err
 	}
 	path, err := a.positional[1].literalString("the path")
@@ -114,20 +116,20 @@ func (a *arguments) jsonValue() (node, *syntaxError) {
 	return &pick{a.positional[0].value, path}, checkField(path, a.positional[1].at)
 }
 
-// allow checks how many positional arguments there are, and which keywords.
+// check checks the number of positional arguments, and the keywords.
 func (a *arguments) check(least, most int, usage string, keywords ...string) *syntaxError {
 	for keyword, arg := range a.keyword {
 		if slices.Contains(keywords, keyword) {
 			continue
 		}
-		e := syntaxErrorf(arg.at, "%s takes no %s=", a.call.text, keyword)
+		e := syntaxErrorf(arg.at, "%s has no argument %s=", a.call.text, keyword)
 		if strings.HasPrefix("environment", keyword) && slices.Contains(keywords, "env") {
 			return e.hint("did you mean env=?")
 		}
 		if len(keywords) == 0 {
 			return e.hint("%s takes %s", a.call.text, usage)
 		}
-		return e.hint("the keywords are %s", strings.Join(keywords, ", "))
+		return e.hint("use one of %s", strings.Join(keywords, ", "))
 	}
 	if n := len(a.positional); n < least || n > most {
 		return syntaxErrorf(a.call.at, "%s takes %s", a.call.text, usage)
@@ -135,17 +137,17 @@ func (a *arguments) check(least, most int, usage string, keywords ...string) *sy
 	return nil
 }
 
-// text is the argument as the literal string that it must be.
+// literalString returns the text of an argument that must be a literal string.
 func (a argument) literalString(what string) (string, *syntaxError) {
 	l, ok := a.value.(*literal)
 	if !ok || l.typ != typeText {
-		return "", syntaxErrorf(a.at, "%s is not a string in quotes", what).hint("write it in quotes: what a file refers to is known before it is rendered")
+		return "", syntaxErrorf(a.at, "%s must be a string in quotes", what).
+			hint("write it in quotes, so that the file shows what it refers to")
 	}
 	return l.text, nil
 }
 
-// check applies the rules for names, without a backend. The error's Attribute
-// is the keyword at fault.
+// check applies the rules for names, without a backend. The Attribute of the error is the keyword that is not valid.
 func (t Target) check() *backend.Error {
 	if err := backend.CheckName(t.Kind, t.Name); err != nil {
 		return err
@@ -168,10 +170,11 @@ func (t Target) check() *backend.Error {
 	if t.Version != "" {
 		switch {
 		case t.Kind != backend.KindSecret:
-			return backend.Errorf(backend.CodeInvalid, "a scoped value has no versions to choose from").At("version")
-		case t.Version != backend.PreviousVersion && (!digits(t.Version) || t.Version[0] == '0'):
-			return backend.Errorf(backend.CodeInvalid, "version %s is not one", backend.Quote(t.Version)).
-				WithHint("write a number from 1 on, or %q", backend.PreviousVersion).At("version")
+			return backend.Errorf(backend.CodeInvalid, "a scoped value has no versions").
+				WithHint("remove version=").At("version")
+		case t.Version != backend.PreviousVersion && (!isIndex(t.Version) || t.Version[0] == '0'):
+			return backend.Errorf(backend.CodeInvalid, "%s is not a valid version", backend.Quote(t.Version)).
+				WithHint("write a number from 1, or %q", backend.PreviousVersion).At("version")
 		}
 	}
 	if err := checkField(t.Field, 0); err != nil {
@@ -180,16 +183,15 @@ func (t Target) check() *backend.Error {
 	return nil
 }
 
-// checkField reports whether a path is one, by taking it to a value that has
-// no fields: then only the path itself can be invalid.
+// checkField checks the syntax of a field path.
 func checkField(path string, at int) *syntaxError {
-	if _, err := backend.Pick([]byte("null"), path); err != nil && err.Code == backend.CodeInvalid {
+	if _, err := backend.ParsePath(path); err != nil {
 		return &syntaxError{at, err}
 	}
 	return nil
 }
 
-// fieldStep writes one name as a step of a path; "" if no path can hold it.
+// fieldStep writes a name as a step of a field path. It returns "" if no path can hold the name.
 func fieldStep(name string) string {
 	switch {
 	case name != "" && !strings.ContainsAny(name, ".[]'\""):
@@ -200,11 +202,4 @@ func fieldStep(name string) string {
 		return `["` + name + `"]`
 	}
 	return ""
-}
-
-func joinPath(path, step string) string {
-	if path == "" || strings.HasPrefix(step, "[") {
-		return path + step
-	}
-	return path + "." + step
 }

@@ -11,61 +11,60 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Dialect is a way to write references, and to read what they stand for, that
-// comes from elsewhere. The language of this package is understood in every one.
+// Dialect makes Render follow the rules of another tool, so that files of that tool work unchanged. The language of
+// this package works in every dialect.
 type Dialect string
 
 // The dialects.
 const (
-	// DialectNone is the language alone.
+	// DialectNone is the language of this package alone.
 	DialectNone Dialect = ""
-	// DialectMage reads a file as Mage does, which fills in text before it
-	// parses YAML: in a plain scalar that is all one expression, a value that reads as a number, a
-	// boolean or null is one. A value is still never more than a scalar.
+	// DialectMage follows Mage, which fills in the text before it parses the YAML. If a plain scalar is one
+	// expression, a value that reads as a number, a boolean or null becomes one. A value still never becomes more
+	// than a scalar.
 	DialectMage Dialect = "mage"
-	// DialectAtlas adds what Atlas App Services has for values: a string that is
-	// %%values.NAME or %%environment.values.NAME as a whole stands for the scoped
-	// value of that name, with its type if that is a number, a boolean or null.
+	// DialectAtlas adds the references of Atlas App Services. A string that is %%values.NAME or
+	// %%environment.values.NAME stands for the scoped value of that name. It takes the type of the value if that is a
+	// number, a boolean or null.
 	DialectAtlas Dialect = "atlas"
 )
 
-// Dialects are those that a user may name.
+// Dialects lists the dialects that a user can choose.
 var Dialects = []Dialect{DialectMage, DialectAtlas}
 
 const atlasSign = "%%"
 
-// atlasValue matches the forms, and the names that Atlas allows.
+// atlasValue matches a reference of Atlas, with the names that Atlas allows.
 var atlasValue = regexp.MustCompile(`^(%%(?:environment\.)?values)\.([A-Za-z0-9_-]+)$`)
 
-// isBare reports whether a value begins like a reference that is written without
-// braces, as all of a value.
+// isUnbraced reports whether a value begins like a reference without braces, which must be a whole value.
 func (f File) isUnbraced(value string) bool {
 	if strings.HasPrefix(value, uriScheme) {
 		return true
 	}
-	return f.Dialect == DialectAtlas && (strings.HasPrefix(value, "%%values.") || strings.HasPrefix(value, "%%environment.values."))
+	return f.Dialect == DialectAtlas &&
+		(strings.HasPrefix(value, "%%values.") || strings.HasPrefix(value, "%%environment.values."))
 }
 
-// bare parses what isBare.
+// parseUnbraced parses a reference without braces.
 func parseUnbraced(value string) (Reference, error) {
 	if !strings.HasPrefix(value, atlasSign) {
 		return ParseURI(value)
 	}
 	m := atlasValue.FindStringSubmatch(value)
 	if m == nil {
-		return Reference{}, backend.Errorf(backend.CodeInvalid, "a name behind %%%%values has letters, digits, \"_\" and \"-\"").
-			WithHint("name a scoped value, as %%%%values.NAME")
+		return Reference{}, backend.Errorf(backend.CodeInvalid, "the name after %%%%values is not valid").
+			WithHint(`write %%%%values.NAME, where NAME has only letters, digits, "_" and "-"`)
 	}
 	return Reference{Call: m[1], Target: Target{Kind: backend.KindScopedValue, Name: m[2]}}, nil
 }
 
-// asRead is an outcome that is all of a value, in a place where the dialect has
-// the value's own type.
+// withTypeOf gives a replacement that is a whole value the type that the dialect gives its text.
 func (o replacement) withTypeOf(d Dialect) replacement {
 	var tag string
 	switch {
 	case o.kept || o.typ.hasOwnType(), d == DialectAtlas && o.typ != typeJSON:
-	case strings.ContainsAny(o.text, "\r\n#:{}[]\"'"): // it is none of these, whatever it is
+	case strings.ContainsAny(o.text, "\r\n#:{}[]\"'"): // no number, boolean or null holds one of these
 	default:
 		tag = plainTag(o.text)
 	}
@@ -82,7 +81,7 @@ func (o replacement) withTypeOf(d Dialect) replacement {
 	return o
 }
 
-// plainTag is the tag that a text has as a plain scalar, "" if it is none.
+// plainTag returns the YAML tag of a text as a plain scalar, or "" if it is not one.
 func plainTag(text string) string {
 	roots, err := parseYAML([]byte(text))
 	if err != nil || len(roots) != 1 || len(roots[0].Content) != 1 {

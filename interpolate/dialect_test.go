@@ -72,10 +72,10 @@ func TestAtlas(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		`{"a": "%%values.a b"}`:                          "",
-		`{"a": "%%values.a.b"}`:                          `in.json:1:8: %%values.a.b: a name behind %%values has letters, digits, "_" and "-"`,
-		`{"%%values.port": 1}`:                           "in.json:1:3: %%values.port: a name cannot hold a reference",
+		`{"a": "%%values.a.b"}`:                          `in.json:1:8: %%values.a.b: the name after %%values is not valid; write %%values.NAME, where NAME has only letters, digits, "_" and "-"`,
+		`{"%%values.port": 1}`:                           "in.json:1:3: %%values.port: a key cannot hold a reference",
 		`{"a": "%%values.absent"}`:                       `in.json:1:8: %%values.absent: scoped value "absent" does not exist`,
-		"{\"a\": 1,\n \"b\": \"%%values.port\",\n \"c\"": "is not JSON",
+		"{\"a\": 1,\n \"b\": \"%%values.port\",\n \"c\"": "cannot be parsed as JSON",
 	} {
 		f := interpolate.File{Name: "in.json", Data: []byte(text), Dialect: interpolate.DialectAtlas}
 		_, err := renderDialect(t, f, r, interpolate.MissingError)
@@ -83,7 +83,7 @@ func TestAtlas(t *testing.T) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
-	if _, err := renderDialect(t, interpolate.File{Name: "a", Dialect: "vault"}, r, interpolate.MissingError); err == nil || !strings.Contains(err.Error(), `"vault" is not a dialect`) {
+	if _, err := renderDialect(t, interpolate.File{Name: "a", Dialect: "vault"}, r, interpolate.MissingError); err == nil || !strings.Contains(err.Error(), `dialect "vault" is not supported`) {
 		t.Errorf("an unknown dialect: %v", err)
 	}
 }

@@ -12,11 +12,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// dotenvSyntax is a file of variables, as NAME=value. There is no standard, and
-// its readers disagree on nearly everything, so that a value is written in the
-// first style in which all of these read the same:
+// dotenvSyntax is the format of dotenv files: lines of the form NAME=value. It has no standard, and its readers
+// disagree on nearly everything. This is what they do:
 //
-//	                            'single'            "double"              bare
+//	                            'single'            "double"              unquoted
 //	Docker Compose              \' is a quote       escapes, $VAR, ${}    $VAR, ${}, " #"
 //	  (compose-go, dotenv/parser.go, template/template.go)
 //	bash and sh, by "."         as it is            \" \$ \\ \`, $, `     all of the shell
@@ -30,69 +29,76 @@ import (
 //	godotenv                    as it is            any \, $VAR, ${}      $VAR, ${}, " #"
 //	  (parser.go)
 //
-// For all of them, \' and \" may or may not end a string. Most make CR LF one
-// LF, or remove CR, also between quotes; no environment can hold NUL. So there are:
+// In addition, \' and \" end a string for some readers and not for others. Most readers turn CR LF into LF, or remove
+// CR, inside quotes too. No environment variable can hold NUL. So a value is written in the first of these styles
+// that fits:
 //
-//   - bare: letters, digits and some signs that mean nothing anywhere;
-//   - single quotes: without ' and CR, without \\ or \ at the end, and without ${…};
-//   - double quotes: without " $ ` \ and CR.
+//   - unquoted: letters, digits and some signs without a meaning;
+//   - single quotes: no ' and CR, no \\, no \ at the end, and no ${…};
+//   - double quotes: no " $ ` \ and CR.
 //
-// What fits none is refused, and so is what others wrote around a reference if
-// it can be read in two ways: with a tab before it, which to Node.js is a part of
-// the value, or a "#", or beside $NAME. Newlines can stand in both kinds of quotes.
+// Newlines can stand in both kinds of quotes. A value that fits no style is an error. So is text around a reference
+// that readers read in two ways: a tab before the reference, which Node.js takes as a part of the value, a "#", or
+// $NAME.
 type dotenvSyntax struct {
-	// own says that Variables alone will read the file, so that any value can
-	// be written, with the escapes of Docker Compose.
-	ownReader bool
+	// composeOnly says that only ParseVariables reads the file, and it reads like Docker Compose. With the escapes of
+	// Docker Compose, every value can be written.
+	composeOnly bool
 }
 
-// How a string of variables stands. A mixed one holds what readers expand or
-// read in different ways, so that it cannot be written in other quotes, and in
-// an open one this goes on up to a reference.
+// The styles of dotenv strings: a kind of quotes, and what the text around the references allows.
 const (
 	dotenvUnquoted = ""
 	dotenvSingle   = "'"
 	dotenvDouble   = `"`
 
-	dotenvMixed  = "$" // behind one of these
-	dotenvOpen   = "!" // behind that
-	dotenvSpaced = " " // bare, with blanks, so that to a shell a command stands behind them
+	// dotenvMixed is added to a kind of quotes if readers expand the text or read it differently. Such a string
+	// cannot be written in other quotes.
+	dotenvMixed = "$"
+	// dotenvOpen is added as well if such text ends only after a reference. No value can be written there.
+	dotenvOpen = "!"
+	// dotenvSpaced is an unquoted string with blanks. A shell takes the text after a blank as a command.
+	dotenvSpaced = " "
 )
 
 var (
-	// barely matches a value that no reader takes for more than it is.
+	// unquotedValue matches a value that every reader reads alike without quotes.
 	unquotedValue = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
-	// barelyAround matches bare text that may become a part of a quoted string,
-	// and expandedAround such as readers expand before they see a value in it.
+	// quotableText matches unquoted text that means the same in quotes. expandedText matches unquoted text that
+	// readers expand, so that it cannot be quoted.
 	quotableText = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,= \t-]|[^\x00-\xa0\pZ])*$`)
 	expandedText = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,=${}-]|[^\x00-\xa0\pZ])*$`)
-	// expands matches what python-dotenv expands in any quotes.
+	// bracedExpansion matches what python-dotenv expands in every kind of quotes.
 	bracedExpansion = regexp.MustCompile(`\$\{[^}]*\}`)
-	// unfinished matches text that goes on in what follows it: a name, an
-	// expansion, an escape.
+	// openEnd matches text that the following text can change: a name, an expansion or an escape.
 	openEnd = regexp.MustCompile("(?:\\$(?:\\w*|\\{[^}]*|\\([^)]*)|\\\\|`[^`]*)$")
 )
 
 func (s dotenvSyntax) findStrings(text []byte, m search) ([]fileString, error) {
-	found, err := readStatements(text, s.ownReader)
+	statements, err := readStatements(text, s.composeOnly)
 	if err != nil {
 		return nil, err
 	}
 	var out []fileString
-	for _, f := range found {
+	for _, f := range statements {
 		name, value := string(text[f.name.start:f.name.end]), string(text[f.inner.start:f.inner.end])
 		if m.containedIn(name) {
-			out = append(out, fileString{start: f.name.start, end: f.name.end, innerStart: f.name.start, innerEnd: f.name.end, value: name, isKey: true})
+			out = append(out, fileString{
+				start: f.name.start, end: f.name.end, innerStart: f.name.start, innerEnd: f.name.end,
+				value: name, isKey: true,
+			})
 		}
-		if m.holds(value) {
-			out = append(out, fileString{start: f.value.start, end: f.value.end, innerStart: f.inner.start, innerEnd: f.inner.end, value: value,
-				style: f.quotes + s.contextStyle(f.quotes, value, m.delimiters)})
+		if m.matches(value) {
+			out = append(out, fileString{
+				start: f.value.start, end: f.value.end, innerStart: f.inner.start, innerEnd: f.inner.end,
+				value: value, style: f.quotes + s.contextStyle(f.quotes, value, m.delimiters),
+			})
 		}
 	}
 	return out, nil
 }
 
-// around says whether a string is mixed or open.
+// contextStyle returns what the text of a string adds to its style.
 func (s dotenvSyntax) contextStyle(quotes, text string, m delimiters) string {
 	mixed := ""
 	switch quotes {
@@ -102,12 +108,12 @@ func (s dotenvSyntax) contextStyle(quotes, text string, m delimiters) string {
 		}
 	case dotenvUnquoted:
 		switch {
-		case !m.containedIn(text): // a URI, of which nothing will be left
+		case !m.containedIn(text): // a reference without braces, which is replaced as a whole
 			return ""
 		case quotableText.MatchString(text) && strings.ContainsAny(text, " \t"):
 			return dotenvSpaced
 		case quotableText.MatchString(text):
-		case expandedText.MatchString(text), s.ownReader:
+		case expandedText.MatchString(text), s.composeOnly:
 			mixed = dotenvMixed
 		default:
 			return dotenvMixed + dotenvOpen
@@ -116,7 +122,7 @@ func (s dotenvSyntax) contextStyle(quotes, text string, m delimiters) string {
 		if strings.ContainsAny(text, "$`\\") {
 			mixed = dotenvMixed
 		}
-		if strings.Contains(text, `\"`) && !s.ownReader {
+		if strings.Contains(text, `\"`) && !s.composeOnly {
 			return mixed + dotenvOpen
 		}
 	}
@@ -134,15 +140,15 @@ func (s dotenvSyntax) contextStyle(quotes, text string, m delimiters) string {
 
 func (dotenvSyntax) decode(raw string, _ fileString) string { return raw }
 
-func (s dotenvSyntax) escape(q fileString, value string) (string, bool) {
-	switch q.style {
+func (s dotenvSyntax) escape(str fileString, value string) (string, bool) {
+	switch str.style {
 	case dotenvUnquoted, dotenvMixed:
 		return value, unquotedValue.MatchString(value)
 	case dotenvSingle:
-		// Together with what stands beside it, a part of ${…} could become one.
+		// With the text next to it, a part of ${…} could become an expansion.
 		return value, !strings.ContainsAny(value, "'\\${}\r\x00")
 	case dotenvDouble, dotenvDouble + dotenvMixed:
-		if s.ownReader {
+		if s.composeOnly {
 			return escapeDotenv(value), !strings.Contains(value, "\x00")
 		}
 		return value, fitsDouble(value)
@@ -151,69 +157,73 @@ func (s dotenvSyntax) escape(q fileString, value string) (string, bool) {
 }
 
 func fitsSingle(s string) bool {
-	return !strings.ContainsAny(s, "'\r\x00") && !strings.Contains(s, `\\`) && !strings.HasSuffix(s, `\`) && !bracedExpansion.MatchString(s)
+	return !strings.ContainsAny(s, "'\r\x00") && !strings.Contains(s, `\\`) && !strings.HasSuffix(s, `\`) &&
+		!bracedExpansion.MatchString(s)
 }
 
 func fitsDouble(s string) bool { return !strings.ContainsAny(s, "\"$`\\\r\x00") }
 
-// escapeDotenv is a value as Docker Compose reads it between double quotes.
+// escapeDotenv escapes a value for double quotes, as Docker Compose reads them.
 func escapeDotenv(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(s)
 }
 
-func (s dotenvSyntax) rewrite(q fileString, value string) (string, *backend.Error) {
+func (s dotenvSyntax) rewrite(str fileString, value string) (string, *backend.Error) {
 	switch {
 	case strings.Contains(value, "\x00"):
-		return "", backend.Errorf(backend.CodeInvalid, "the value holds a NUL byte, which no environment can").
-			WithHint("write it in base64, with | b64encode")
-	case strings.HasSuffix(q.style, dotenvMixed), strings.HasSuffix(q.style, dotenvOpen) && !strings.HasPrefix(q.style, dotenvSingle):
-		return "", backend.Errorf(backend.CodeInvalid, "readers of such files read what stands beside the reference in different ways, so that the value cannot be written there").
-			WithHint("write all of the value in quotes, or keep the reference in a variable of its own")
+		return "", backend.Errorf(backend.CodeInvalid,
+			"the value has a NUL byte, which an environment variable cannot hold").
+			WithHint("encode the value with | b64encode")
+	case strings.HasSuffix(str.style, dotenvMixed),
+		strings.HasSuffix(str.style, dotenvOpen) && !strings.HasPrefix(str.style, dotenvSingle):
+		return "", backend.Errorf(backend.CodeInvalid,
+			"readers of dotenv files disagree on the text next to the reference").
+			WithHint("write the whole value in quotes, or give the reference its own variable")
 	case unquotedValue.MatchString(value):
 		return value, nil
-	case s.ownReader:
+	case s.composeOnly:
 		return dotenvDouble + escapeDotenv(value) + dotenvDouble, nil
 	case fitsSingle(value):
 		return dotenvSingle + value + dotenvSingle, nil
 	case fitsDouble(value):
 		return dotenvDouble + value + dotenvDouble, nil
 	}
-	return "", backend.Errorf(backend.CodeInvalid, "the value holds quotes, backslashes or signs that readers of such files read in different ways, in whatever quotes").
-		WithHint("give it to the command itself: pouncet run --file FILE -- COMMAND; or write it in base64, with | b64encode")
+	return "", backend.Errorf(backend.CodeInvalid,
+		"the value has characters that readers of dotenv files read differently in every kind of quotes").
+		WithHint("use pouncet run --file FILE -- COMMAND instead of a file, or encode the value with | b64encode")
 }
 
 func (dotenvSyntax) typedLiteral(typ resultType, text string) (string, any, *backend.Error) {
 	if typ == typeNull {
-		return "", nil, backend.Errorf(backend.CodeInvalid, "a file of variables has no null").
-			WithHint(`give a default, as in | default("")`)
+		return "", nil, errNoNull("dotenv files")
 	}
 	return text, text, nil
 }
 
-// dotenvName is a name in a tree.
+// dotenvName is the leaf for a name. Its type differs from string, so that a name is never filled in.
 type dotenvName string
 
-// tree is what the library reads, in the whole text and in each statement, so
-// that a name that is there twice does not go unseen. What it would expand it
-// shows as it was written.
+// parse returns what the library reads in each statement and in the whole text. The statements show duplicate names,
+// which the library drops. Expansions stay as they are written.
 func (s dotenvSyntax) parse(text []byte) (any, error) {
-	found, err := readStatements(text, s.ownReader)
+	statements, err := readStatements(text, s.composeOnly)
 	if err != nil {
 		return nil, err
 	}
 	unexpanded := func(name string) (string, bool) { return "${" + name + "}", true }
 	var order []any
-	for _, f := range found {
+	for _, f := range statements {
 		order = append(order, dotenvName(text[f.name.start:f.name.end]))
-		value, err := dotenv.ParseWithLookup(bytes.NewReader(append([]byte("V="), text[f.value.start:f.value.end]...)), unexpanded)
+		assignment := append([]byte("V="), text[f.value.start:f.value.end]...)
+		value, err := dotenv.ParseWithLookup(bytes.NewReader(assignment), unexpanded)
 		if err != nil {
-			return nil, &offsetError{f.value.start, "the value is not one that Docker Compose can read"}
+			return nil, &offsetError{f.value.start, "Docker Compose cannot parse this value"}
 		}
 		order = append(order, value["V"])
 	}
 	read, err := dotenv.ParseWithLookup(bytes.NewReader(text), unexpanded)
 	if err != nil {
-		return nil, &offsetError{0, "a line is not one that Docker Compose can read"}
+		return nil, &offsetError{0, "Docker Compose cannot parse one of the lines"}
 	}
 	values := map[string]any{}
 	for name, value := range read {
@@ -222,26 +232,27 @@ func (s dotenvSyntax) parse(text []byte) (any, error) {
 	return []any{order, values}, nil
 }
 
-// Variable is one of a file of variables.
+// Variable is one variable of a dotenv file.
 type Variable struct{ Name, Value string }
 
-// ParseVariables reads a file of variables that has been filled in, in its order, as
-// Docker Compose does; lookup tells what it expands. A name without "=" is none:
-// it is what the environment has. Its error never holds a value.
+// ParseVariables returns the variables of a rendered dotenv file in their order. It parses like Docker Compose, and
+// calls lookup for the variables that values refer to. It skips a name without "=", which stands for a variable that
+// the environment already has. Its error is Problems, and never holds a value.
 func ParseVariables(f File, lookup func(name string) (string, bool)) ([]Variable, error) {
 	d := &Document{file: f}
-	found, err := readStatements(f.Data, true)
+	statements, err := readStatements(f.Data, true)
 	if err != nil {
 		return nil, d.formatProblem(err)
 	}
-	read, err := dotenv.ParseWithLookup(bytes.NewReader(f.Data), lookup)
+	values, err := dotenv.ParseWithLookup(bytes.NewReader(f.Data), lookup)
 	if err != nil {
-		return nil, d.fileProblem(0, "what its values refer to cannot be expanded", `set what they need; where a "$" is meant as it is, use single quotes`)
+		return nil, d.fileProblem(0, "a variable that the file refers to cannot be expanded",
+			`set the variables that the file uses, or write values with "$" in single quotes`)
 	}
 	var out []Variable
-	for _, s := range found {
+	for _, s := range statements {
 		if name := string(f.Data[s.name.start:s.name.end]); s.assigned {
-			out = append(out, Variable{name, read[name]})
+			out = append(out, Variable{name, values[name]})
 		}
 	}
 	return out, nil

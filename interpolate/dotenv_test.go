@@ -32,7 +32,7 @@ func TestNastyDotenv(t *testing.T) {
 		for _, line := range lines {
 			out, err := renderAs(t, interpolate.FormatDotenv, line.text, value)
 			if err != nil {
-				if message := err.Error(); !strings.Contains(message, "read in different ways") && !strings.Contains(message, "NUL") || len(value) > 4 && strings.Contains(message, value) {
+				if message := err.Error(); !strings.Contains(message, "readers of dotenv files") && !strings.Contains(message, "NUL") || len(value) > 4 && strings.Contains(message, value) {
 					t.Errorf("%.40q: %.300v", value, err)
 				}
 				continue
@@ -65,7 +65,7 @@ func TestNastyDotenv(t *testing.T) {
 
 // TestDotenvStyles tells each style apart, and what is refused.
 func TestDotenvStyles(t *testing.T) {
-	const refused, beside, ends = "read in different ways, in whatever quotes", "read what stands beside the reference in different ways", "readers disagree on where this value ends"
+	const refused, beside, ends = "read differently in every kind of quotes", "disagree on the text next to the reference", "readers disagree on where this value ends"
 	for _, c := range []struct{ text, value, want string }{
 		{"A=CALL", "p4ss/w+x=", "A=p4ss/w+x="}, {"A='CALL'", "word", "A='word'"}, {"A=CALL # c\r\n", "", "A='' # c\r\n"},
 		{"A=CALL", "a b", "A='a b'"}, {"A=CALL", "~", "A='~'"}, {"A=CALL", `a\nb`, `A='a\nb'`}, {"A=\"CALL\"", "$x", "A='$x'"},
@@ -76,11 +76,11 @@ func TestDotenvStyles(t *testing.T) {
 		{"A=\"${HOME:-CALL}\"", "x", beside}, {"A=\"\\CALL\"", "x", beside}, {"A=\"\\\"CALL\\\"\"", "x", beside}, {"A=a;b=CALL", "a b", beside}, {"A=a\"b\"CALL", "'", beside},
 		{"A='x\\'\nB='CALL'", "x", ends}, {"A='x\\'y'\nB=CALL", "x", ends}, {"A=\"x\\\\\"\nB=CALL", "x", ends}, {"A=\"\\\"\n\"\nB=CALL", "x", ends}, {"A=it's\nB=CALL", "x", ends},
 		{"A=`x\nB=CALL", "x", ends}, {"A=<<E\nB=CALL", "x", ends}, {"A=x\\\nB=CALL", "x", ends}, {"A=(\nB=CALL", "x", ends}, {"A=\"$(\"\nB=CALL", "x", ends},
-		{"A=\"\\\"x\\\"\"\nB=CALL", "x", "A=\"\\\"x\\\"\"\nB=x"}, {"A='CALL", "x", "the quotes do not end"}, {"A='CALL'x", "x", "not of the form"}, {"A='CALL'#x", "x", "not of the form"},
-		{"ls CALL", "x", "not of the form"}, {"A: CALL", "x", "not of the form"}, {"CALL=1", "x", "a name cannot hold a reference"}, {"XCALL", "x", "a name cannot hold a reference"},
-		{"A={{ get_secret_value('s') | int }}", "042", "A=42"}, {"A='{{ get_secret_value(\"s\") | bool }}' # c", "yes", "A=true # c"}, {"A={{ get_value('n', default=none) }}", "", "has no null"},
+		{"A=\"\\\"x\\\"\"\nB=CALL", "x", "A=\"\\\"x\\\"\"\nB=x"}, {"A='CALL", "x", "the closing quote is missing"}, {"A='CALL'x", "x", "does not have the form"}, {"A='CALL'#x", "x", "does not have the form"},
+		{"ls CALL", "x", "does not have the form"}, {"A: CALL", "x", "does not have the form"}, {"CALL=1", "x", "a key cannot hold a reference"}, {"XCALL", "x", "a key cannot hold a reference"},
+		{"A={{ get_secret_value('s') | int }}", "042", "A=42"}, {"A='{{ get_secret_value(\"s\") | bool }}' # c", "yes", "A=true # c"}, {"A={{ get_value('n', default=none) }}", "", "have no null"},
 		{"A=a CALL", "reboot", "A='a reboot'"}, {"A=u?a&CALL", "reboot", beside}, {"A=x (CALL)", "reboot", beside}, {"A= #CALL", "x", beside}, {"A=x\t# CALL", "x", beside},
-		{"A=\tCALL", "x", "there is a tab before this value"}, {"A=x\u00a0CALL", "a b", beside},
+		{"A=\tCALL", "x", "the tab before this value"}, {"A=x\u00a0CALL", "a b", beside},
 		{"A=CALL\n" + strings.Repeat("#\n", 500_000), "x", "A=x\n" + strings.Repeat("#\n", 500_000)}, {"A=CALL\n" + strings.Repeat("#\n", 600_000), "x", "larger than 1 MiB"},
 		{"\ufeffA=CALL", "x", "\ufeffA=x"}, {"A=CALL\nA=2\nexport B\nC\n", "x", "A=x\nA=2\nexport B\nC\n"}, {"A=$(id)\nB=CALL", "x", "A=$(id)\nB=x"},
 	} {

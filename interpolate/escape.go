@@ -8,17 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// doubleQuote writes s, which is UTF-8, as a YAML scalar in double quotes, on
-// one line. Everything is escaped that a reader of any version of YAML might
-// take for a line break, not print, or refuse: JSON's rules are not enough,
-// since YAML excludes more control characters and the ends of every plane. The
-// escapes are JSON's as far as it has them, since YAML's readers include JSON's.
+// doubleQuote writes s, which must be UTF-8, as a YAML scalar in double quotes on one line. It escapes every
+// character that a reader of any version of YAML can take for a line break or refuse. The rules of JSON are not
+// enough: YAML also excludes other control characters, and the last two code points of every plane. Where JSON has an
+// escape, that one is used, so that readers of JSON can read the scalar too.
 func doubleQuote(s string) string { return `"` + escapeYAML(s) + `"` }
 
 func escapeYAML(s string) string { return escapeWith(s, writeYAMLEscape) }
 
-// escaped is s with write for every letter that is not written as it is between
-// double quotes.
+// escapeWith returns s, with write called for every character that cannot stand between double quotes as it is.
 func escapeWith(s string, write func(out *strings.Builder, r rune)) string {
 	var out strings.Builder
 	out.Grow(len(s))
@@ -39,12 +37,12 @@ func escapeWith(s string, write func(out *strings.Builder, r rune)) string {
 	return out.String()
 }
 
-// needsEscape reports whether r is not written as it is between double quotes.
+// needsEscape reports whether r must be escaped between double quotes.
 func needsEscape(r rune) bool {
 	return r == '"' || r == '\\' || !isPlainRune(r)
 }
 
-// isTame reports whether r is written as it is in every style, quotes aside.
+// isPlainRune reports whether r can stand as it is in every style of scalar, apart from quotes.
 func isPlainRune(r rune) bool {
 	switch {
 	case r < 0x20, r >= 0x7f && r <= 0xa0, r == 0x2028, r == 0x2029, r == 0xfeff, r&0xfffe == 0xfffe:
@@ -71,7 +69,7 @@ func writeYAMLEscape(out *strings.Builder, r rune) {
 	}
 }
 
-// isTameText reports whether s is written as it is in every style, quotes aside.
+// isPlainText reports whether s can stand as it is in every style of scalar, apart from quotes.
 func isPlainText(s string) bool {
 	for _, r := range s {
 		if !isPlainRune(r) {
@@ -81,9 +79,8 @@ func isPlainText(s string) bool {
 	return true
 }
 
-// fitsBlock reports whether a value can stand in a block scalar as it is, in
-// the place of an expression: on the expression's line, so that neither the
-// indentation nor the folding of lines changes.
+// fitsBlock reports whether a value can replace an expression in a block scalar. It must fit on the line of the
+// expression, so that the indentation and the folding of lines stay the same.
 func fitsBlock(s string) bool {
 	return s != "" && s[0] != ' ' && s[len(s)-1] != ' ' && isPlainText(s)
 }

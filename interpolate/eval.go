@@ -5,48 +5,69 @@ package interpolate
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// kind says what a result is written as, where it is the whole of a scalar.
-// Inside longer text everything is text.
+// resultType decides how a result is written if it is a whole scalar. Inside longer text, every result is text.
 type resultType int
 
 const (
-	typeText   resultType = iota // a string
-	typeJSON                     // JSON text that no filter gave a type: a string as well, but filters see its structure
-	typeNumber                   // a number as a literal of the language: a string like the two above
+	typeText   resultType = iota // written as a string
+	typeJSON                     // JSON text: also written as a string, but filters and paths see its structure
+	typeNumber                   // a number literal of the language: also written as a string
 	typeInt
 	typeFloat
 	typeBool
 	typeNull
 )
 
-// result is what an expression, or a part of it, stands for. Its bytes may be
-// secret: it never meets a formatting verb.
+// hasOwnType reports whether a result of this type is written without quotes if it is a whole scalar.
+func (t resultType) hasOwnType() bool {
+	return t == typeInt || t == typeFloat || t == typeBool || t == typeNull
+}
+
+// result is the value of an expression, or of a part of one. Its text may be secret: never format a result.
 type result struct {
 	typ  resultType
 	text []byte
 }
 
-// noneText is what null is inside longer text, where YAML has no null to offer:
-// the word that Mage's templates write there.
+// noneText is what null becomes inside longer text. Mage's templates write the same word.
 const noneText = "None"
 
-// evaluator evaluates expressions, once all references are resolved.
+// replacement is the text that replaces one expression.
+type replacement struct {
+	typ  resultType
+	text string
+	kept bool // the expression stays as it is
+}
+
+// evaluator evaluates expressions after all references are resolved.
 type evaluator struct {
 	options     Options
-	index       map[backend.Ref]int
+	index       map[backend.Ref]int // into resolutions
 	resolutions []backend.Resolution
 }
 
-// missing reports whether err says that an entry or a field is not there, so
-// that a default, or Options.Missing, may stand in. An environment or project
-// that does not exist is a mistake in the reference instead: a default that hid
-// it would hide a typing error in production.
-func missing(err *backend.Error) bool {
-	return err.Code == backend.CodeNotFound && err.Attribute != "environment" && err.Attribute != "project"
+// replacement evaluates the expression of a part.
+func (v *evaluator) replacement(p part) (replacement, *backend.Error) {
+	r, err := v.eval(p.expr.root)
+	switch {
+	case err == nil:
+	case !err.IsMissingReference(), v.options.Missing == MissingError:
+		return replacement{}, err
+	case v.options.Missing == MissingKeep:
+		return replacement{text: p.text, kept: true}, nil
+	default:
+		r = result{typ: typeNull}
+	}
+	b := r.bytes()
+	if !utf8.Valid(b) {
+		return replacement{}, errBinary()
+	}
+	return replacement{typ: r.typ, text: string(b)}, nil
 }
 
 func (v *evaluator) eval(n node) (result, *backend.Error) {
@@ -82,8 +103,9 @@ func (v *evaluator) eval(n node) (result, *backend.Error) {
 	panic("interpolate: unknown node")
 }
 
+// orElse evaluates the fallback if err is about a missing entry, and otherwise returns r and err.
 func (v *evaluator) orElse(r result, err *backend.Error, fallback node) (result, *backend.Error) {
-	if err != nil && fallback != nil && missing(err) {
+	if err != nil && fallback != nil && err.IsMissingReference() {
 		return v.eval(fallback)
 	}
 	return r, err
@@ -94,30 +116,31 @@ func (v *evaluator) entry(t Reference) (result, *backend.Error) {
 	if err != nil {
 		return result{}, err
 	}
-	found := v.resolutions[v.index[ref]]
+	resolution := v.resolutions[v.index[ref]]
 	switch {
-	case found.Err != nil:
-		return result{}, found.Err
-	case found.JSON:
-		return fromJSON(found.Value.Expose()), nil
+	case resolution.Err != nil:
+		return result{}, resolution.Err
+	case resolution.JSON:
+		return fromJSON(resolution.Value.Expose()), nil
 	}
-	return result{typeText, found.Value.Expose()}, nil
+	return result{typeText, resolution.Value.Expose()}, nil
 }
 
 func (v *evaluator) variable(name string) (result, *backend.Error) {
 	if v.options.LookupEnv == nil {
-		return result{}, backend.Errorf(backend.CodeDenied, "env_var is switched off here").
-			WithHint("keep the value as a secret or a scoped value")
+		return result{}, backend.Errorf(backend.CodeDenied, "env_var is disabled").
+			WithHint("store the value as a secret or a scoped value")
 	}
 	value, ok := v.options.LookupEnv(name)
 	if !ok {
-		return result{}, backend.Errorf(backend.CodeNotFound, "environment variable %s is not set", backend.Quote(name)).
-			WithHint("set it, or give a default: env_var('NAME', 'default')")
+		return result{},
+			backend.Errorf(backend.CodeNotFound, "environment variable %s is not set", backend.Quote(name)).
+				WithHint("set the variable, or add a default: env_var('NAME', 'default')")
 	}
 	return result{typeText, []byte(value)}, nil
 }
 
-// fromJSON takes JSON text; a JSON string stands for its text.
+// fromJSON returns the result for a JSON text. A JSON string becomes the text that it encodes.
 func fromJSON(text []byte) result {
 	text = bytes.TrimSpace(text)
 	if len(text) > 0 && text[0] == '"' {
@@ -127,30 +150,4 @@ func fromJSON(text []byte) result {
 		}
 	}
 	return result{typeJSON, text}
-}
-
-// ref fills in what a target leaves to the run.
-func (o Options) ref(t Target) (backend.Ref, *backend.Error) {
-	ref := backend.Ref{
-		Kind: t.Kind, Project: t.Project, Environment: t.Environment, Scope: t.Scope,
-		Name: t.Name, Field: t.Field, Version: t.Version,
-	}
-	if ref.Project == "" {
-		ref.Project = o.Project
-	}
-	if ref.Environment == "" {
-		ref.Environment = o.Environment
-	}
-	if ref.Scope == "" {
-		ref.Scope = o.Scope
-	}
-	switch {
-	case ref.Project == "":
-		return ref, backend.Errorf(backend.CodeInvalid, "no project is chosen").
-			WithHint("choose one, or write project= in the reference").At("project")
-	case ref.Environment == "":
-		return ref, backend.Errorf(backend.CodeInvalid, "no environment is chosen").
-			WithHint("choose one, or write env= in the reference").At("environment")
-	}
-	return ref, nil
 }

@@ -18,17 +18,16 @@ const (
 	callJSON       = "json_value"
 )
 
-// callNames are the calls that make an expression ours.
+// callNames lists all calls. An expression that holds one of them is a reference.
 var callNames = []string{callSecret, callMageSecret, callValue, callEnv, callJSON}
 
-// Expression is a parsed expression: what stands between "{{" and "}}", or a
-// URI by itself.
+// Expression is a parsed expression: the text between "{{" and "}}", or a reference URI.
 type Expression struct {
 	root node
 }
 
-// ParseExpression parses the text between "{{" and "}}", or a reference URI.
-// Its error names what is wrong, and never repeats the text of a string.
+// ParseExpression parses the text between "{{" and "}}", or a reference URI. Its error is ErrInvalid, and never
+// repeats the text of a string.
 func ParseExpression(text string) (*Expression, error) {
 	e, err := parseExpression(text)
 	if err != nil {
@@ -37,15 +36,14 @@ func ParseExpression(text string) (*Expression, error) {
 	return e, nil
 }
 
-// String is the canonical form: parsing it gives the same expression.
+// String returns the canonical form of the expression. Parsing it yields the same expression.
 func (e *Expression) String() string {
 	var b strings.Builder
 	e.root.print(&b)
 	return b.String()
 }
 
-// References are the entries and variables that the expression names, in the
-// order in which they stand. Their Pos is zero.
+// References returns the references of the expression, in the order of the text. Their Pos is zero.
 func (e *Expression) References() []Reference {
 	var out []Reference
 	walk(e.root, false, func(n node, hasDefault bool) {
@@ -63,56 +61,56 @@ func (e *Expression) References() []Reference {
 	return out
 }
 
-// Target is what a reference names, as far as it says so: an empty field was
-// not written, and is the run's to fill in.
+// Target is the part of a reference that says which entry it means. Options supply a Project, Environment or Scope
+// that is empty. An empty Field means the whole value, and an empty Version the current one.
 type Target struct {
-	Kind        backend.Kind // KindSecret or KindValue; "" for a variable of the process environment
-	Project     string
-	Environment string
+	Kind        backend.Kind // KindSecret or KindScopedValue; "" for an environment variable
+	Project     string       // a name or an id
+	Environment string       // a name or an id
 	Scope       string
 	Name        string
-	Field       string // a path as backend.Pick understands it
+	Field       string // a field path; see backend.ParsePath
 	Version     string // a number, or backend.PreviousVersion
 }
 
-// Reference is one place at which a configuration names an entry.
+// Reference is one position at which a file refers to an entry or an environment variable.
 type Reference struct {
 	Pos        Position
-	Expression string // as it is written, "{{" and "}}" included
-	Call       string // the call's name; "pouncet" for a URI
+	Expression string // as written, including "{{" and "}}"
+	Call       string // the name of the call; "pouncet" for a URI
 	Target
-	HasDefault bool // a default stands in where the entry is missing
+	HasDefault bool // a missing entry is replaced by a default
 }
 
-// callURI is the Call of a reference that is written as a URI.
+// callURI is the Call of a reference that is a URI.
 const callURI = "pouncet"
 
-// node is a part of an expression.
+// node is a node of the syntax tree of an expression.
 type node interface {
 	print(b *strings.Builder)
 }
 
 type (
-	// entry is a secret or a scoped value.
+	// entry is a reference to a secret or a scoped value.
 	entry struct {
 		target   Reference
-		fallback node // default=; nil without one
+		fallback node // default=, or nil
 	}
-	// variable is env_var(…).
+	// variable is a call of env_var.
 	variable struct {
 		name     string
 		fallback node
 	}
-	// pick is json_value(…), or a field of anything that is not an entry.
+	// pick is a call of json_value, or a field of a node that is not an entry.
 	pick struct {
 		in   node
 		path string
 	}
-	// filter is one step behind a bar.
+	// filter is one filter, with the node before the bar.
 	filter struct {
 		in   node
 		name string
-		arg  node // of default
+		arg  node // of the filter default; otherwise nil
 	}
 	// literal is a string, a number, a boolean or none.
 	literal struct {
@@ -121,8 +119,8 @@ type (
 	}
 )
 
-// walk visits n and everything below, in the order of the text. hasDefault is
-// whether a default stands in if what is visited is missing.
+// walk visits n and all nodes below it, in the order of the text. hasDefault says whether a default replaces the node
+// if it is missing.
 func walk(n node, hasDefault bool, visit func(n node, hasDefault bool)) {
 	visit(n, hasDefault)
 	switch n := n.(type) {
@@ -161,8 +159,7 @@ func (n *entry) print(b *strings.Builder) {
 	b.WriteByte(')')
 }
 
-// callName is the call that a reference prints as: a URI says the same as
-// get_secret_value does with keywords.
+// callName returns the call that a reference is printed as. A URI prints as a call of get_secret_value with keywords.
 func callName(t Reference) string {
 	if t.Call == callURI {
 		return callSecret

@@ -15,11 +15,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// filterDefault is the one filter that sees a missing entry, and so the one
-// that the evaluator applies itself.
+// filterDefault is the only filter that sees a missing entry, so the evaluator applies it itself.
 const filterDefault = "default"
 
-// filters are the others. Their errors never repeat what they were given.
+// filters are the other filters. Their errors never repeat a value.
 var filters = map[string]func(result) (result, *backend.Error){
 	"trim":      func(r result) (result, *backend.Error) { return textResult(bytes.TrimSpace(r.bytes())), nil },
 	"urlencode": func(r result) (result, *backend.Error) { return textResult(urlEncode(r.bytes())), nil },
@@ -44,7 +43,7 @@ func filterNames() []string {
 
 func textResult(b []byte) result { return result{typeText, b} }
 
-// bytes is the result as text.
+// bytes returns the result as text.
 func (r result) bytes() []byte {
 	if r.typ == typeNull {
 		return []byte(noneText)
@@ -52,9 +51,8 @@ func (r result) bytes() []byte {
 	return r.text
 }
 
-// unreserved are the characters that need no percent sign (RFC 3986, section
-// 2.3). A slash is not among them: in a password, it would end the authority
-// of a connection string.
+// unreserved are the characters that need no percent encoding (RFC 3986, section 2.3). The slash is not one of them:
+// in a password, it would end the authority of a connection string.
 const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 
 func urlEncode(b []byte) []byte {
@@ -70,8 +68,7 @@ func urlEncode(b []byte) []byte {
 	return out
 }
 
-// b64decode takes the standard alphabet or the one for URLs, with or without
-// padding, and across lines.
+// b64decode accepts the standard alphabet and the one for URLs, with or without padding, on one or more lines.
 func b64decode(r result) (result, *backend.Error) {
 	in := bytes.Map(func(c rune) rune {
 		switch c {
@@ -86,14 +83,14 @@ func b64decode(r result) (result, *backend.Error) {
 	}, r.bytes())
 	out, err := base64.RawStdEncoding.AppendDecode(nil, bytes.TrimRight(in, "="))
 	if err != nil {
-		return r, backend.Errorf(backend.CodeInvalid, "the value is not base64").WithHint("leave out b64decode if it is not encoded")
+		return r, backend.Errorf(backend.CodeInvalid, "the value is not valid base64").
+			WithHint("remove the filter b64decode")
 	}
 	return textResult(out), nil
 }
 
-// toJSON writes the value as JSON text: a string in quotes, for a place in a
-// JSON document. The result is text like any other, so that a scalar that is
-// nothing else holds that text and does not become a YAML structure.
+// toJSON writes the value as JSON text, for use inside a JSON document. The result is text: a YAML scalar that
+// consists of it holds that text, and does not become a structure.
 func toJSON(r result) (result, *backend.Error) {
 	switch r.typ {
 	case typeNull:
@@ -119,7 +116,8 @@ func toJSON(r result) (result, *backend.Error) {
 }
 
 func errBinary() *backend.Error {
-	return backend.Errorf(backend.CodeInvalid, "the value is binary, and the text of a file cannot hold it").WithHint("use | b64encode")
+	return backend.Errorf(backend.CodeInvalid, "the value is binary, and a text file cannot hold it").
+		WithHint("encode the value with | b64encode")
 }
 
 func toInt(r result) (result, *backend.Error) {
@@ -130,16 +128,18 @@ func toInt(r result) (result, *backend.Error) {
 	if n, err := strconv.ParseUint(strings.TrimPrefix(s, "+"), 10, 64); err == nil {
 		return result{typeInt, strconv.AppendUint(nil, n, 10)}, nil
 	}
-	return r, backend.Errorf(backend.CodeInvalid, "the value is not an integer of at most 64 bits").WithHint("leave out the filter int for text")
+	return r, backend.Errorf(backend.CodeInvalid, "the value is not a valid integer of at most 64 bits").
+		WithHint("remove the filter int to write the value as text")
 }
 
 func toFloat(r result) (result, *backend.Error) {
 	s := strings.TrimSpace(string(r.bytes()))
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil || math.IsInf(f, 0) || math.IsNaN(f) || strings.ContainsAny(s, "xX_") {
-		return r, backend.Errorf(backend.CodeInvalid, "the value is not a finite decimal number").WithHint("leave out the filter float for text")
+		return r, backend.Errorf(backend.CodeInvalid, "the value is not a valid decimal number").
+			WithHint("remove the filter float to write the value as text")
 	}
-	// YAML 1.1 takes only what has a point for a float.
+	// YAML 1.1 reads a number as a float only if it has a decimal point.
 	mantissa, exponent, scientific := strings.Cut(strconv.FormatFloat(f, 'g', -1, 64), "e")
 	if !strings.Contains(mantissa, ".") {
 		mantissa += ".0"
@@ -157,6 +157,6 @@ func toBool(r result) (result, *backend.Error) {
 	case "false", "no", "off", "0":
 		return result{typeBool, []byte("false")}, nil
 	}
-	return r, backend.Errorf(backend.CodeInvalid, "the value is neither true nor false").
-		WithHint("the filter bool knows true, yes, on, 1, false, no, off and 0")
+	return r, backend.Errorf(backend.CodeInvalid, "the value is not a valid boolean").
+		WithHint("use one of true, yes, on, 1, false, no, off, 0")
 }

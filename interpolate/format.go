@@ -7,39 +7,34 @@ import (
 	"strings"
 )
 
-// Format is the form of a file: it says where strings stand in it, and how a
-// value is written there so that it stays one.
+// Format is the format of a file. It decides where strings stand in the file, and how Render writes a value in them.
 type Format string
 
-// The formats. FormatTemplate is any of them before others have filled it in,
-// when it is none of them yet.
+// The formats.
 const (
-	FormatByName     Format = "" // as FormatOf says; where that is not so, a template
+	// FormatByName means the format that FormatOf returns. A file that cannot be parsed in it, and that holds foreign
+	// expressions, is read as FormatTemplate.
+	FormatByName Format = ""
+
 	FormatYAML       Format = "yaml"
-	FormatJSON       Format = "json"
+	FormatJSON       Format = "json" // one document or several
 	FormatTOML       Format = "toml"
-	FormatDotenv     Format = "dotenv"
+	FormatDotenv     Format = "dotenv" // NAME=value lines, for any reader
 	FormatProperties Format = "properties"
 	FormatText       Format = "text"
-	FormatTemplate   Format = "template"
 
-	// FormatVariables is FormatDotenv for ParseVariables to read, and for nobody
-	// else: then any value can be written.
+	// FormatTemplate is a file of any format that another tool still has to fill in, and that cannot be parsed
+	// before.
+	FormatTemplate Format = "template"
+
+	// FormatVariables is a dotenv file that only ParseVariables will read. It can hold every value except a NUL byte.
 	FormatVariables Format = "variables"
 )
 
-// Formats are those that a user may name.
+// Formats lists the formats that a user can choose.
 var Formats = []Format{FormatYAML, FormatJSON, FormatTOML, FormatDotenv, FormatProperties, FormatText, FormatTemplate}
 
-func formatNames() string {
-	names := make([]string, len(Formats))
-	for i, f := range Formats {
-		names[i] = string(f)
-	}
-	return strings.Join(names, ", ")
-}
-
-// FormatOf is the format that a file's name says. It is YAML where it says nothing.
+// FormatOf returns the format for a file name. It is FormatYAML if the name says nothing else.
 func FormatOf(name string) Format {
 	base := strings.ToLower(path.Base(strings.ReplaceAll(name, `\`, "/")))
 	switch ext := path.Ext(base); {
@@ -57,14 +52,14 @@ func FormatOf(name string) Format {
 	return FormatYAML
 }
 
-// IsConfigurationFile reports whether a file name has an extension of a configuration format. Names that end in .txt
+// IsConfigurationFile reports whether a file name has the extension of a configuration format. Names that end in .txt
 // and names without an extension do not.
 func IsConfigurationFile(name string) bool {
 	ext := strings.ToLower(path.Ext(name))
 	return ext == ".yaml" || ext == ".yml" || FormatOf(name) != FormatYAML && FormatOf(name) != FormatText
 }
 
-// format is what a file is read as.
+// format returns the format in which a file is read.
 func (f File) format() Format {
 	if f.Format != FormatByName {
 		return f.Format
@@ -72,15 +67,13 @@ func (f File) format() Format {
 	return FormatOf(f.Name)
 }
 
-// name is a format in words.
+// name returns the name of a format for messages.
 func (f Format) name() string {
 	switch f {
 	case FormatYAML, FormatJSON, FormatTOML:
 		return strings.ToUpper(string(f))
-	case FormatDotenv, FormatVariables:
-		return "a file of variables"
-	case FormatProperties:
-		return "a properties file"
+	case FormatVariables:
+		return string(FormatDotenv)
 	}
 	return string(f)
 }

@@ -95,7 +95,7 @@ func TestTypedJSON(t *testing.T) {
 // TestTemplates renders what is YAML only later: what means the same in all
 // places is filled in, and of the rest it is told why not.
 func TestTemplates(t *testing.T) {
-	const quotes, meaning = "could be taken for a number, a date or a keyword", "it has characters with a meaning in some of them"
+	const quotes, meaning = "can be read as a number, a date or a keyword", "has characters that mean something else in some of them"
 	for _, c := range []struct{ line, value, want string }{
 		{`a: "{{ get_secret_value('s') }}"`, "p4ss/word+x=", `a: "p4ss/word+x="`},
 		{`a: "{{ get_secret_value('s') }}"`, "0123", `a: "0123"`},
@@ -116,9 +116,9 @@ func TestTemplates(t *testing.T) {
 		{`a: "{{ get_secret_value('s') }}"`, "a:", meaning},
 		{`a: "{{ get_secret_value('s') }}"`, "{{x}}", meaning},
 		{`a: "{{ get_secret_value('s') }}"`, "é", meaning},
-		{`a: "{{ get_secret_value('s') }}"`, "", "it is empty"},
+		{`a: "{{ get_secret_value('s') }}"`, "", "is empty"},
 		{`  # {{ get_secret_value('s') }}`, "a b", `  # {{ get_secret_value('s') }}`},
-		{`a: pouncet://-/-/s`, "x", "write it in {{ }}"},
+		{`a: pouncet://-/-/s`, "x", "write {{ }} around the URI"},
 		{`a: "{{ pouncet://-/-/s }}"`, "x", `a: "x"`},
 	} {
 		// The condition on a line with other text makes this no YAML.
@@ -157,14 +157,14 @@ func TestBrokenIsNotTaken(t *testing.T) {
 		format     interpolate.Format
 		text, want string
 	}{
-		{interpolate.FormatByName, broken, "is not YAML"},
-		{interpolate.FormatYAML, broken + "{{ .Values.x }}\n", "is not YAML"},
-		{interpolate.FormatJSON, `{"a": "{{ get_secret_value('s') }}"`, "is not JSON"},
-		{interpolate.FormatJSON, `{"a": "{{ get_secret_value('s') }}",}`, "is not JSON"},
+		{interpolate.FormatByName, broken, "cannot be parsed as YAML"},
+		{interpolate.FormatYAML, broken + "{{ .Values.x }}\n", "cannot be parsed as YAML"},
+		{interpolate.FormatJSON, `{"a": "{{ get_secret_value('s') }}"`, "cannot be parsed as JSON"},
+		{interpolate.FormatJSON, `{"a": "{{ get_secret_value('s') }}",}`, "cannot be parsed as JSON"},
 		{interpolate.FormatJSON, "{\"a\": \"{{ get_secret_value('s') }}\",\n \"b\": nil}", "in:2:"},
-		{interpolate.FormatJSON, `{"{{ get_secret_value('s') }}": 1}`, "a name cannot hold a reference"},
-		{interpolate.FormatJSON, "{\"a\": \"{{ get_secret_value(\n's') }}\"}", "reaches across lines"},
-		{"xml", "{{ get_secret_value('s') }}", `"xml" is not a format`},
+		{interpolate.FormatJSON, `{"{{ get_secret_value('s') }}": 1}`, "a key cannot hold a reference"},
+		{interpolate.FormatJSON, "{\"a\": \"{{ get_secret_value(\n's') }}\"}", "spans lines"},
+		{"xml", "{{ get_secret_value('s') }}", `format "xml" is not supported`},
 	} {
 		if got, err := renderAs(t, c.format, c.text, "v"); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s:\n got %q, %v\nwant %s", c.text, got, err, c.want)

@@ -32,7 +32,7 @@ func formatLaws(t *testing.T, format interpolate.Format, text, v string, read fu
 	out, err := interpolate.Render(t.Context(), &resolver{secrets: map[string]string{"dev/s": v}}, file, o)
 	if err != nil {
 		var own *backend.Error
-		if !errors.As(err, &own) || errors.Is(err, backend.ErrInternal) || strings.Contains(err.Error(), "was not found") {
+		if !errors.As(err, &own) || errors.Is(err, backend.ErrInternal) || strings.Contains(err.Error(), "cannot be located") {
 			t.Fatalf("%v in %q with %q", err, text, v)
 		}
 		return

@@ -99,7 +99,7 @@ func FuzzSplice(f *testing.F) {
 		out, err := interpolate.Render(t.Context(), r, file, o)
 		if err != nil {
 			var own *backend.Error
-			if !errors.As(err, &own) || errors.Is(err, backend.ErrInternal) || strings.Contains(err.Error(), "was not found") {
+			if !errors.As(err, &own) || errors.Is(err, backend.ErrInternal) || strings.Contains(err.Error(), "cannot be located") {
 				t.Fatalf("%v in %q with %q", err, text, v)
 			}
 			return

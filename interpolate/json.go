@@ -14,30 +14,32 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// jsonSyntax is JSON (RFC 8259), also several documents in one file, one after
-// the other. A value is written between double quotes, in escapes where a
-// reader of anything might stumble: that is also JavaScript.
+// jsonSyntax is JSON (RFC 8259), with one document per file or several. A value is written between double quotes. It
+// escapes every character that a reader could take for something else, so that the result is valid JavaScript as
+// well.
 type jsonSyntax struct{}
 
 func (jsonSyntax) findStrings(text []byte, s search) ([]fileString, error) {
 	var out []fileString
 	err := walkTokens(text, func(t json.Token, key bool, start, end int) {
 		value, ok := t.(string)
-		if !ok || !s.holds(value) {
+		if !ok || !s.matches(value) {
 			return
 		}
 		start += bytes.IndexByte(text[start:end], '"')
-		out = append(out, fileString{start: start, end: end, innerStart: start + 1, innerEnd: end - 1, value: value, isKey: key})
+		out = append(out, fileString{
+			start: start, end: end, innerStart: start + 1, innerEnd: end - 1, value: value, isKey: key,
+		})
 	})
 	return out, err
 }
 
-// eachToken gives every token of a text, with whether it is a key, and the
-// stretch that it ends, which begins where the token before it ends.
-func walkTokens(text []byte, each func(t json.Token, key bool, start, end int)) error {
+// walkTokens calls visit with every token of a text, whether it is a key, the end of the previous token, and its own
+// end.
+func walkTokens(text []byte, visit func(t json.Token, key bool, start, end int)) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
-	var open []bool // whether each is an object
+	var open []bool // per open bracket: whether it is an object
 	atKey := false
 	for at := 0; ; {
 		t, err := dec.Token()
@@ -46,7 +48,7 @@ func walkTokens(text []byte, each func(t json.Token, key bool, start, end int)) 
 			return nil
 		}
 		if err != nil {
-			return &offsetError{end, "something here is not JSON"}
+			return &offsetError{end, "the syntax is not valid here"}
 		}
 		key := false
 		switch t {
@@ -60,7 +62,7 @@ func walkTokens(text []byte, each func(t json.Token, key bool, start, end int)) 
 			key = atKey
 			atKey = !atKey && len(open) > 0 && open[len(open)-1]
 		}
-		each(t, key, at, end)
+		visit(t, key, at, end)
 		at = end
 	}
 }
@@ -84,23 +86,22 @@ func (jsonSyntax) typedLiteral(typ resultType, text string) (string, any, *backe
 	case typ == typeNull:
 		return "null", nil, nil
 	case !json.Valid([]byte(text)):
-		return "", nil, backend.Errorf(backend.CodeInvalid, "the value is a number that JSON cannot write").WithHint("leave out the filter: it is then a string")
+		return "", nil, backend.Errorf(backend.CodeInvalid, "the value is not a valid JSON number").
+			WithHint("remove the filter to write the value as a string")
 	case typ == typeBool:
 		return text, text == "true", nil
 	}
 	return text, json.Number(text), nil
 }
 
-// tree is the sequence of tokens, so that neither the order of keys nor a key
-// that is there twice goes unseen.
+// parse returns the tokens, so that the check also compares the order of keys and duplicate keys.
 func (jsonSyntax) parse(text []byte) (any, error) {
 	var out []any
 	err := walkTokens(text, func(t json.Token, _ bool, _, _ int) { out = append(out, t) })
 	return out, err
 }
 
-// escapeJSON is a string as it is written between double quotes, in JSON and in
-// whatever has JSON's escapes.
+// escapeJSON escapes a string for double quotes in JSON.
 func escapeJSON(s string) string { return escapeWith(s, writeJSONEscape) }
 
 func writeJSONEscape(out *strings.Builder, r rune) {

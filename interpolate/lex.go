@@ -12,35 +12,36 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// tokenKind is a kind of token of the expression language.
+// tokenType is the type of a token of the expression language.
 type tokenType int
 
 const (
 	tokenEnd    tokenType = iota
 	tokenName             // an identifier
-	tokenString           // its text is unquoted
-	tokenNumber           //
+	tokenString           // the text is the string without quotes and escapes
+	tokenNumber           // not checked yet
 	tokenURI              // pouncet://…
 	tokenPunct            // one of ( ) [ ] . , | =
-	tokenBad              // what the language has no use for; text says what
+	tokenBad              // a character that is not part of the language
 )
 
-// token is one token, and where it begins in the expression's text.
+// token is a token, and its offset in the text of the expression.
 type token struct {
 	typ  tokenType
 	text string
 	at   int
 }
 
+// is reports whether t is the punctuation punct.
+
 // is reports whether t is this punctuation.
 func (t token) is(punct string) bool { return t.typ == tokenPunct && t.text == punct }
 
-// describe names t for a message. Expressions hold names of secrets, never
-// values, and what stands in a string may be a default: it is not repeated.
+// describe names t in an error. It does not repeat the text of a string, which may be a default value.
 func (t token) describe() string {
 	switch t.typ {
 	case tokenEnd:
-		return "the end"
+		return endOfExpression
 	case tokenString:
 		return "a string"
 	case tokenURI:
@@ -49,18 +50,19 @@ func (t token) describe() string {
 	return backend.Quote(t.text)
 }
 
-// uriScheme begins a reference that is written as a URI.
+const endOfExpression = "the end of the expression"
+
+// uriScheme is the beginning of every reference URI.
 const uriScheme = "pouncet://"
 
-// lexer cuts an expression into tokens. It never gives up: what it does not
-// know becomes a tokenBad, because it also reads the templates of others, to
-// see that they are others'.
+// lexer splits an expression into tokens. An unknown character becomes a tokenBad and not an error, because the lexer
+// also reads foreign expressions, in order to recognise them.
 type lexer struct {
 	text string
 	pos  int
 }
 
-// next returns the next token; at the end, tokenEnd again and again.
+// next returns the next token. At the end of the text, it returns tokenEnd on every call.
 func (l *lexer) next() (token, *syntaxError) {
 	l.pos += len(l.text[l.pos:]) - len(strings.TrimLeftFunc(l.text[l.pos:], unicode.IsSpace))
 	at, rest := l.pos, l.text[l.pos:]
@@ -97,8 +99,8 @@ func (l *lexer) next() (token, *syntaxError) {
 	return take(tokenBad, n)
 }
 
-// uriLength is how far a URI reaches: to white space or to the punctuation
-// that can follow an expression. Quotes in brackets belong to its field.
+// uriLength returns the length of the URI at the beginning of s. It ends at white space, or at punctuation that can
+// follow an expression. Quotes in brackets belong to its field.
 func uriLength(s string) int {
 	for i := len(uriScheme); i < len(s); i++ {
 		switch s[i] {
@@ -115,17 +117,16 @@ func isNameStart(c byte) bool {
 
 func isNamePart(c byte) bool { return isNameStart(c) || c >= '0' && c <= '9' }
 
-// simpleEscapes are the escapes of one letter, as Python has them.
+// simpleEscapes are the escapes of one letter, as in Python.
 var simpleEscapes = map[byte]byte{
 	'\\': '\\', '\'': '\'', '"': '"',
 	'a': '\a', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v',
 }
 
-// hexEscapes are the escapes that give a code point in this many digits.
+// hexEscapes are the escapes that hold a code point, with their number of hexadecimal digits.
 var hexEscapes = map[byte]int{'x': 2, 'u': 4, 'U': 8}
 
-// unquote reads the string that s begins with, and returns its text and the
-// length of its source.
+// unquote reads the string at the beginning of s. It returns the text of the string and the length of its source.
 func unquote(s string, at int) (string, int, *syntaxError) {
 	quote := s[0]
 	var text strings.Builder
@@ -142,18 +143,18 @@ func unquote(s string, at int) (string, int, *syntaxError) {
 		default:
 			r, n, ok := unescape(s[i+1:])
 			if !ok {
-				return "", len(s), syntaxErrorf(at+i, "the string holds an escape that is not one").
+				return "", len(s), syntaxErrorf(at+i, "the string has an unknown escape").
 					hint(`write a backslash as \\`)
 			}
 			text.WriteRune(r)
 			i += 1 + n
 		}
 	}
-	return "", len(s), syntaxErrorf(at, "the string does not end").
-		hint(`close it with the quote it began with; "}}" in a string is written as "}\x7d"`)
+	return "", len(s), syntaxErrorf(at, "the closing quote of the string is missing").
+		hint(`add the closing quote; to write "}}" in a string, use "}\x7d"`)
 }
 
-// unescape reads what follows a backslash.
+// unescape reads the escape at the beginning of s, without its backslash.
 func unescape(s string) (r rune, length int, ok bool) {
 	if c, ok := simpleEscapes[s[0]]; ok {
 		return rune(c), 1, true
@@ -169,8 +170,7 @@ func unescape(s string) (r rune, length int, ok bool) {
 	return rune(n), 1 + digits, true
 }
 
-// quote writes s as a string of the expression language, in a form that holds
-// neither a line break nor what would end an expression.
+// quote writes s as a string of the expression language. The result holds no line break and no "{{" or "}}".
 func quote(s string) string {
 	var out strings.Builder
 	out.WriteByte('\'')

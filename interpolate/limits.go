@@ -11,22 +11,22 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// More limits. What a file within them costs, in time and in memory, grows with
-// its length and not faster, whatever stands in it.
+// Limits of a file with references. Within them, time and memory grow linearly with the length of the file. Files
+// without references have no limits.
 const (
-	MaxNesting  = 10_000 // mappings and sequences within one another
-	MaxProblems = 1_000  // that are told of one file
+	MaxFileBytes       = 128 << 20 // the largest file
+	MaxExpressionBytes = 4096      // the longest expression, without braces
+	MaxNesting         = 10_000    // the deepest nesting of YAML mappings and sequences
+	MaxProblems        = 1_000     // the problems that are reported per file; one more says that there are others
 )
 
-// maxRounds bounds how often a view of a file is corrected. Two are enough for
-// any file that is not made to need more.
+// maxCorrections limits how often a file is read again in one view. Two are enough for every file that is not made to
+// need more.
 const maxCorrections = 10
 
-// errTooDeep is the error of a text that is nested too deeply.
 var errTooDeep = errors.New("nested too deeply")
 
-// nesting is a plug-in of the parser that refuses what is nested too deeply,
-// and remembers that it has.
+// nesting is a plug-in of the parser. It refuses a text that is nested too deeply, and records that it did.
 type nesting struct{ refused bool }
 
 // CheckDepth implements yaml.LoaderLimitsPlugin.
@@ -35,32 +35,32 @@ func (n *nesting) CheckDepth(depth int, _ *yaml.DepthContext) error {
 		return nil
 	}
 	n.refused = true
-	return fmt.Errorf("more than %d mappings and sequences stand within one another", MaxNesting)
+	return fmt.Errorf("more than %d nested mappings and sequences", MaxNesting)
 }
 
-// CheckAlias implements yaml.LoaderLimitsPlugin. Aliases are never followed, so
-// that it does not matter how many there are.
+// CheckAlias implements yaml.LoaderLimitsPlugin. It accepts any number of aliases, because they are never followed.
 func (n *nesting) CheckAlias(int, int) error { return nil }
 
-// limited cuts problems of one file off where there are too many. The last one
-// then says so, at the place of the first that is left out.
+// limited cuts the problems of one file off after MaxProblems. The last problem then says so, at the position of the
+// first one that is cut off.
 func (ps Problems) limited() Problems {
 	if len(ps) <= MaxProblems {
 		return ps
 	}
 	last := ps[MaxProblems]
-	err := *last.Err // it has the code, so that problems of one kind remain so
-	err.Message, err.Suggestion, err.Environments = fmt.Sprintf("from here on, more is wrong with the file than the %d problems that are told", MaxProblems), "", nil
-	last.Expression, last.Err = "", err.WithHint("mend these first")
+	err := *last.Err // keeps the code, so that problems of one code stay problems of one code
+	err.Message = fmt.Sprintf("the file has more than %d problems; the others are not listed", MaxProblems)
+	err.Suggestion, err.Environments = "", nil
+	last.Expression, last.Err = "", err.WithHint("correct the problems above first")
 	return append(ps[:MaxProblems:MaxProblems], last)
 }
 
-// full reports whether more problems need not be looked for.
+// full reports whether no more problems are needed.
 func (ps Problems) full() bool { return len(ps) > MaxProblems }
 
-// tooDeep is the problem of a file that is nested too deeply.
+// tooDeep returns the problem of a file that is nested too deeply.
 func tooDeep(pos Position) Problems {
 	return Problems{{Pos: pos, Err: backend.Errorf(backend.CodeTooLarge,
-		"the file holds references and more than %d mappings and sequences within one another", MaxNesting).
-		WithHint("this is the limit; keep such data in a file without references")}}
+		"the file has references and more than %d nested mappings and sequences", MaxNesting).
+		WithHint("move the nested data to a file without references")}}
 }

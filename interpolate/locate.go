@@ -10,13 +10,12 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// The parser says where a node begins, as a line and a column, and not where
-// it ends. Both ends are found here: the beginning by counting as the parser
-// counts, the end by the rules of the scalar's style, or, for a plain scalar,
-// by matching its known value against the text.
+// The parser reports the line and column at which a node begins, but not where the node ends. This file computes both
+// ends as offsets. It counts lines and columns as the parser does. The end follows from the style of the scalar. Only
+// the end of a plain scalar needs its value, which is matched against the text.
 
-// finder turns the parser's marks into offsets. Nodes come in the order of the
-// text, so it reads the text once.
+// locator turns the lines and columns of the parser into offsets. It reads the text once, because nodes come in the
+// order of the text.
 type locator struct {
 	text      []byte
 	at        int
@@ -31,7 +30,7 @@ func newLocator(text []byte) *locator {
 	return f
 }
 
-// offset is the offset of a mark; false if the text has no such place.
+// offset returns the offset of a line and column, or false if the text has no such position.
 func (f *locator) offset(line, col int) (int, bool) {
 	if line < f.line || line == f.line && col < f.col {
 		*f = *newLocator(f.text)
@@ -59,8 +58,8 @@ func (f *locator) offset(line, col int) (int, bool) {
 	return f.at, true
 }
 
-// breakLen is the length of the line break that b begins with, 0 without one.
-// The parser breaks lines where YAML 1.1 does.
+// breakLen returns the length of the line break at the beginning of b, or 0. Like the parser, it uses the line breaks
+// of YAML 1.1.
 func breakLen(b []byte) int {
 	switch {
 	case b[0] == '\r' && len(b) > 1 && b[1] == '\n':
@@ -76,18 +75,19 @@ func breakLen(b []byte) int {
 	return 0
 }
 
-// extent is where a scalar stands in the text, its anchor and tag excluded.
+// extent is the part of the text that a scalar takes up, without its anchor and tag.
 type extent struct {
-	start, end int  // what a replacement replaces
-	multiline  bool // it reaches across lines
-	// Of a block scalar alone: the indicator with its header, the end of the
-	// header's line, and the indentation of its content.
+	start, end int  // the part that a replacement replaces
+	multiline  bool // the scalar spans lines
+
+	// The following fields are only for block scalars: the ends of the indicator with its header, and of the line of
+	// the header; the beginning of the content, and its indentation.
 	block                   bool
 	headerEnd, contentStart int
 	headerLineEnd, indent   int
 }
 
-// extent finds where the scalar n stands.
+// extent returns the extent of the scalar n, or false if it cannot be located.
 func (f *locator) extent(n *yaml.Node) (extent, bool) {
 	at, ok := f.offset(n.Line, n.Column)
 	if !ok {
@@ -111,8 +111,7 @@ func (f *locator) extent(n *yaml.Node) (extent, bool) {
 	return e, ok
 }
 
-// skipProperties skips anchors and tags, and the white space and comments
-// between them and what they belong to.
+// skipProperties skips anchors and tags, and the white space and comments after them.
 func skipProperties(text []byte, at int) int {
 	for at < len(text) && (text[at] == '&' || text[at] == '!') {
 		if bytes.HasPrefix(text[at:], []byte("!<")) {
@@ -137,7 +136,7 @@ func skipProperties(text []byte, at int) int {
 	return at
 }
 
-// blankLen is the length of the space, tab or line break that b begins with.
+// blankLen returns the length of the space, tab or line break at the beginning of b, or 0.
 func blankLen(b []byte) int {
 	if b[0] == ' ' || b[0] == '\t' {
 		return 1
@@ -176,9 +175,8 @@ func singleQuotedEnd(text []byte, at int) (int, bool) {
 	return 0, false
 }
 
-// plainEnd matches a plain scalar's value against the text. A plain scalar has
-// no escapes: value and text differ in nothing but the white space at line
-// breaks, and the value neither begins nor ends with any.
+// plainEnd returns the end of a plain scalar with this value. A plain scalar has no escapes. Its value and its text
+// differ only in the white space around line breaks, and the value neither begins nor ends with white space.
 func plainEnd(text []byte, at int, value string) (int, bool) {
 	rest := []byte(value)
 	for len(rest) > 0 {
@@ -206,9 +204,8 @@ func plainEnd(text []byte, at int, value string) (int, bool) {
 	return at, true
 }
 
-// layBlock finds the parts of a block scalar: its header, and its content up to
-// the end of the last line that is not blank. The indentation is what the first
-// such line has in the text and does not have in the value.
+// locateBlock sets the fields of a block scalar. Its content ends at the end of the last line that is not blank. The
+// indentation is the number of spaces that the first such line has in the text and not in the value.
 func (e *extent) locateBlock(text []byte, value string) bool {
 	if c := text[e.start]; c != '|' && c != '>' {
 		return false
@@ -236,7 +233,7 @@ func (e *extent) locateBlock(text []byte, value string) bool {
 				break
 			}
 			if e.indent == 0 && isDocumentMarker(line) {
-				return false // the parser reads on, and others do not
+				return false // this parser continues the scalar here; other parsers end it
 			}
 			e.end = end
 		}
@@ -247,8 +244,8 @@ func (e *extent) locateBlock(text []byte, value string) bool {
 	return e.end > 0
 }
 
-// leadingSpaces counts the spaces at the beginning of the first line that is
-// not blank; false if all are.
+// leadingSpaces returns the number of spaces at the beginning of the first line of b that is not blank, or false if
+// all lines are blank.
 func leadingSpaces(b []byte) (int, bool) {
 	spaces := 0
 	for i := 0; i < len(b); {

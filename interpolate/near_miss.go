@@ -11,12 +11,12 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
-// farthest is how many letters a call may be wrong in.
+// maxEdits is the largest number of typing errors in a name that still yields a suggestion.
 const maxEdits = 2
 
-// nearMiss looks in somebody else's expression for a call that was probably
-// meant to be one of ours. It returns what stands there and what was meant.
-func nearMiss(text string) (found, meant string) {
+// nearMiss looks in a foreign expression for a probable misspelling of a call. It returns the name as written and the
+// suggestion, or empty strings.
+func nearMiss(text string) (written, suggestion string) {
 	l := lexer{text: text}
 	var before, previous token
 	for {
@@ -27,8 +27,8 @@ func nearMiss(text string) (found, meant string) {
 		if previous.typ == tokenName && !before.is(".") {
 			switch {
 			case t.is("("):
-				if meant := suggest.WithinDistance(maxEdits, previous.text, callNames); meant != "" {
-					return previous.text, meant
+				if s := suggest.WithinDistance(maxEdits, previous.text, callNames); s != "" {
+					return previous.text, s
 				}
 			case slices.Contains(callNames, previous.text):
 				return previous.text, previous.text + "('name')"
@@ -41,11 +41,9 @@ func nearMiss(text string) (found, meant string) {
 	}
 }
 
-// isOurs reports whether an expression calls one of ours, or holds one of our
-// URIs, outside its strings. A method of somebody's object that has the name of
-// one of our calls is not ours. Text that does not even have the form of tokens
-// is ours if it is spelled like a call: better an error than a secret's name
-// where its value should be.
+// isReference reports whether an expression calls a function of the language, or holds a reference URI, outside its
+// strings. A method of another object, as in x.get_value(1), does not count. Text that cannot be split into tokens
+// counts if it mentions a call: an error is better than a file that holds the name of a secret instead of its value.
 func isReference(text string) bool {
 	if !mentionsCall(text) {
 		return false
@@ -68,8 +66,8 @@ func isReference(text string) bool {
 	}
 }
 
-// spellsCall reports whether text holds the letters of one of our calls and an
-// opening parenthesis, or of a URI: whatever is ours does.
+// mentionsCall reports whether text holds the name of a call before an opening parenthesis, or the scheme of a URI.
+// This is true for every reference, and cheap to check.
 func mentionsCall(text string) bool {
 	if strings.Contains(text, uriScheme) {
 		return true
@@ -86,7 +84,7 @@ func mentionsCall(text string) bool {
 	}
 }
 
-// lastName is the identifier, if any, that text ends with.
+// trailingName returns the identifier at the end of text, or "".
 func trailingName(text string) string {
 	start := len(text)
 	for start > 0 && isNamePart(text[start-1]) {
@@ -95,11 +93,10 @@ func trailingName(text string) string {
 	return text[start:]
 }
 
-// inEveryCall is what the names of all our calls have in common.
+// commonToAllCalls is a part of the name of every call, so that one search covers all of them.
 const commonToAllCalls = "_va"
 
-// namesCall reports whether a file holds the name of one of our calls, be it
-// within a longer name.
+// hasCallName reports whether a file holds the name of a call, even as a part of a longer name.
 func hasCallName(data []byte) bool {
 	for i := 0; ; {
 		n := bytes.Index(data[i:], []byte(commonToAllCalls))
@@ -108,7 +105,8 @@ func hasCallName(data []byte) bool {
 		}
 		i += n
 		for _, name := range callNames {
-			if before := strings.Index(name, commonToAllCalls); i >= before && bytes.HasPrefix(data[i-before:], []byte(name)) {
+			if before := strings.Index(name, commonToAllCalls); i >= before &&
+				bytes.HasPrefix(data[i-before:], []byte(name)) {
 				return true
 			}
 		}
@@ -116,14 +114,13 @@ func hasCallName(data []byte) bool {
 	}
 }
 
-// resemblesCall reports whether a file holds anything that isOurs or nearMiss
-// could find, a URI aside: a call's exact name, or before a parenthesis one that
-// is near. Most templates of others are told from ours by these few searches.
+// mayHoldCall reports whether a file can hold a call for isReference or a misspelled call for nearMiss. It does not
+// look for URIs. For most templates of other tools it returns false, after a few fast searches.
 func mayHoldCall(data []byte) bool {
 	if hasCallName(data) {
 		return true
 	}
-	known := map[string]bool{} // names of others, of which a file has few
+	known := map[string]bool{} // names that are not close to a call; a file has few different ones
 	for i := 0; ; {
 		open := bytes.IndexByte(data[i:], '(')
 		if open < 0 {
@@ -134,7 +131,7 @@ func mayHoldCall(data []byte) bool {
 		for start > 0 && isNamePart(before[start-1]) {
 			start--
 		}
-		// No name of twice the length is near any of ours.
+		// A name of twice the length of a call cannot be a misspelling of it.
 		if name := before[start:]; len(name) > 0 && len(name) < 2*len(callSecret) && !known[string(name)] {
 			if suggest.WithinDistance(maxEdits, string(name), callNames) != "" {
 				return true

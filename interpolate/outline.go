@@ -10,62 +10,54 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Most files are of a kind for which YAML's rules are few: one entry a line,
-// keys without quotes, values that end where their line does. The outline of
-// such a file is found by looking at every line once, at a fraction of what
-// parsing it costs, and says as much: where each value stands, and what makes
-// up the structure around it. A file with a single line of any other form has
-// no outline, and is parsed.
+// Most YAML files use few of the rules of YAML: one entry per line, keys without quotes, and values that end on their
+// line. For such a file, a scan of its lines yields an outline: the position of every value, and the structure around
+// it. The scan costs a fraction of a parse. A file with one line of any other form has no outline, and is parsed.
 //
-// Why an outline is as good as a parse. The lines that it takes are
+// An outline is as good as a parse, for this reason. It accepts lines of the form
 //
 //	{ "- " } [ key ":" ] [ value ] [ " #" comment ]      "---"      blank      comment
 //
-// in characters that every version of YAML prints as they are. A key is a word.
-// A value is a plain scalar without ": " and " #", a quoted scalar that ends on
-// its line, a flow sequence of words, or a block scalar with all its lines. A
-// line stands at the column of a block that is open, or further right directly
-// below an entry without a value. So no value reaches into another line, since a
-// plain scalar is continued only by a line further right; no line belongs to
-// anything but the block at its column; and which blocks there are depends on
-// what stands before the values alone, the rows' heads. Two files with outlines
-// whose rows have equal heads are therefore the same tree but for their values,
-// each of which is compared in its turn.
+// that hold only characters which every version of YAML prints as they are. A key is a word. A value is a plain
+// scalar without ": " and " #", a quoted scalar that ends on its line, a flow sequence of words, or a block scalar
+// with all its lines. A line starts at the column of an open block, or further right if it directly follows an entry
+// without a value. It follows that no value reaches into another line, because only a line further right continues a
+// plain scalar. It follows that every line belongs to the block at its column. And the blocks depend only on the text
+// before the values, which is called the prefix of a row. So two files with outlines whose rows have equal prefixes
+// are the same tree, except for the values, and each pair of values is compared.
 //
-// That the parser sees it in the same way is what FuzzOutline is about.
+// FuzzOutline checks that the parser agrees. An outline counts only after the quoted scalars with a backslash are
+// decoded, because only the parser knows which escapes are valid.
 
-// An outline counts once the quoted scalars with a backslash are decoded: which
-// escapes there are is left to the parser.
-
-// outline is a text that has one, row by row.
+// outline is a text as a list of rows.
 type outline struct {
 	text []byte
 	rows []row
 }
 
-// row is an entry of an outline: a line, with the block scalar that begins on
-// it. Offsets are of 32 bits, since a file has at most MaxFileBytes.
+// row is one line with an entry, and the block scalar that begins on it. Its offsets have 32 bits, which is enough
+// for MaxFileBytes.
 type row struct {
-	lineStart, start, end int32 // where the line begins, where the value, and where that ends, comments excluded
+	lineStart, start, end int32 // offsets of the line, of its value, and of the end of the value without a comment
 	style                 yaml.Style
-	node                  *yaml.Node // of a value that holds marks or a URI: what it is, or is to be
+	node                  *yaml.Node // the scalar, if the value has a reference; after fill, the one in the result
 }
 
-// head is what stands before a row's value.
+// prefix returns the text before the value of a row.
 func (o *outline) prefix(r *row) []byte { return o.text[r.lineStart:r.start] }
 
-// value is a row's value as it is written; empty where there is none.
+// value returns the value of a row as it is written, or an empty slice.
 func (o *outline) value(r *row) []byte { return o.text[r.start:r.end] }
 
-// maxNesting and maxKeyBytes keep far away from the limits that the parser has.
+// maxOutlineDepth and maxOutlineKeyBytes are far below the limits of the parser.
 const maxOutlineDepth, maxOutlineKeyBytes = 64, 128
 
-// outliner makes an outline.
+// outliner builds an outline.
 type outliner struct {
 	outline
-	at          int         // the beginning of the next line
+	at          int         // the offset of the next line
 	blocks      []openBlock // outermost first
-	awaitsValue bool        // the last entry has no value, so that a block may stand below it
+	awaitsValue bool        // the last entry has no value, so a block can follow as its value
 }
 
 type openBlock struct {
@@ -73,13 +65,13 @@ type openBlock struct {
 	sequence bool
 }
 
-// outlineOf is the outline of a text; nil if it has none.
+// newOutline returns the outline of a text, or nil if it has none.
 func newOutline(text []byte) *outline {
 	if len(text) > MaxFileBytes || !isPlainFile(text) {
 		return nil
 	}
-	// A guess: lines of less than eight bytes on average are none, or a file
-	// that is made to need much memory.
+	// An estimate. A file whose lines have less than eight bytes on average is mostly blank, or made to use much
+	// memory.
 	rows := min(bytes.Count(text, []byte("\n")), len(text)/8) + 1
 	o := outliner{outline: outline{text, make([]row, 0, rows)}}
 	for o.at < len(text) {
@@ -90,13 +82,13 @@ func newOutline(text []byte) *outline {
 	return &o.outline
 }
 
-// add adds a row that has no value.
+// add adds a row without a value.
 func (o *outliner) add(line, end int) {
 	o.rows = append(o.rows, row{lineStart: int32(line), start: int32(end), end: int32(end)})
 }
 
-// isTameFile reports whether a text holds nothing but lines that end with LF,
-// and characters that are written as they are in every style.
+// isPlainFile reports whether all lines of a text end with LF, and hold only characters that can stand in every style
+// of scalar as they are.
 func isPlainFile(text []byte) bool {
 	for i := 0; i < len(text); {
 		if c := text[i]; c < utf8.RuneSelf {
@@ -115,7 +107,7 @@ func isPlainFile(text []byte) bool {
 	return true
 }
 
-// nextLine is the offset and the end of the next line, its break excluded.
+// nextLine returns the beginning and the end of the next line, without its line break.
 func (o *outliner) nextLine() (start, end int) {
 	start, end = o.at, len(o.text)
 	if n := bytes.IndexByte(o.text[start:], '\n'); n >= 0 {
@@ -125,7 +117,7 @@ func (o *outliner) nextLine() (start, end int) {
 	return start, end
 }
 
-// line takes one line; false if an outline has no place for it.
+// line adds one line, or returns false if the text has no outline.
 func (o *outliner) line(start, end int) bool {
 	line := o.text[start:end]
 	i := countSpaces(line)
@@ -166,9 +158,8 @@ func (o *outliner) line(start, end int) bool {
 	return !first && o.addValue(line, start, i, column)
 }
 
-// enter makes the block at this column the innermost, and opens it if it is
-// not. The first element of a line decides which blocks are over; those behind
-// it are within it.
+// enterBlock makes the block at this column the innermost one. It opens the block if necessary. The first element of
+// a line closes the blocks further right; the other elements are inside it.
 func (o *outliner) enterBlock(column int, sequence, first bool) bool {
 	below := o.awaitsValue
 	o.awaitsValue = false
@@ -184,9 +175,9 @@ func (o *outliner) enterBlock(column int, sequence, first bool) bool {
 		case top.sequence == sequence:
 			return true
 		case sequence && below:
-			// A sequence below its key may stand at the key's own column …
+			// A sequence can start at the column of its key …
 		case !sequence && n > 1 && o.blocks[n-2].column == column:
-			o.blocks = o.blocks[:n-1] // … and then ends at the next key.
+			o.blocks = o.blocks[:n-1] // … and ends at the next key.
 			return true
 		default:
 			return false
@@ -199,8 +190,7 @@ func (o *outliner) enterBlock(column int, sequence, first bool) bool {
 	return true
 }
 
-// valueAt takes the value that begins at i of the line that begins at start;
-// column is that of its entry.
+// addValue adds the value at index i of the line at offset start. The entry of the value is at this column.
 func (o *outliner) addValue(line []byte, start, i, column int) bool {
 	r := row{lineStart: int32(start), start: int32(start + i)}
 	end, ok := i, true
@@ -236,8 +226,8 @@ func (o *outliner) addValue(line []byte, start, i, column int) bool {
 	return true
 }
 
-// content takes the lines of a block scalar that belongs to an entry at this
-// column, empty lines behind it included.
+// skipBlockContent skips the lines of a block scalar, including the empty lines after it. The entry of the block
+// scalar is at this column.
 func (o *outliner) skipBlockContent(column int) bool {
 	for indent := -1; o.at < len(o.text); {
 		before := o.at
@@ -246,7 +236,7 @@ func (o *outliner) skipBlockContent(column int) bool {
 		n := countSpaces(line)
 		switch {
 		case len(line) == 0 && indent > 0:
-		case n == len(line): // spaces alone, or nothing where the indentation is not known yet
+		case n == len(line): // only spaces, or empty before the indentation is known
 			return false
 		case indent < 0 && n > column:
 			indent = n
@@ -271,7 +261,7 @@ func countSpaces(b []byte) int {
 	return n
 }
 
-// isRest reports whether nothing but a comment follows on the line.
+// endsLine reports whether b, the rest of a line, holds no more than a comment.
 func endsLine(b []byte) bool {
 	n := countSpaces(b)
 	return n == len(b) || n > 0 && b[n] == '#'
@@ -281,10 +271,11 @@ func isDash(b []byte) bool {
 	return len(b) > 0 && b[0] == '-' && (len(b) == 1 || b[1] == ' ')
 }
 
-// keyLen is the length of the key that b begins with; 0 if there is none.
+// keyLen returns the length of the key at the beginning of b, or 0.
 func keyLen(b []byte) int {
 	n := 0
-	for n < len(b) && n < maxOutlineKeyBytes && (isNamePart(b[n]) || n > 0 && (b[n] == '.' || b[n] == '-' || b[n] == '/')) {
+	for n < len(b) && n < maxOutlineKeyBytes &&
+		(isNamePart(b[n]) || n > 0 && (b[n] == '.' || b[n] == '-' || b[n] == '/')) {
 		n++
 	}
 	if n == len(b) || b[n] != ':' || n+1 < len(b) && b[n+1] != ' ' {
@@ -293,7 +284,7 @@ func keyLen(b []byte) int {
 	return n
 }
 
-// plainValueEnd is the end of the plain scalar that begins at i.
+// plainValueEnd returns the end of the plain scalar at index i.
 func plainValueEnd(line []byte, i int) (int, bool) {
 	c := line[i]
 	if c == '-' && i+1 < len(line) {
@@ -310,8 +301,8 @@ func plainValueEnd(line []byte, i int) (int, bool) {
 	return i + len(value), !bytes.Contains(value, []byte(": ")) && value[len(value)-1] != ':'
 }
 
-// wordsEnd is the end of the flow sequence of words, quoted or not, that begins
-// at i. What is quoted holds no escape and nothing of ours.
+// flowSequenceEnd returns the end of the flow sequence at index i. Its elements are words, or quoted text without
+// escapes and without references.
 func flowSequenceEnd(line []byte, i int) (int, bool) {
 	for i++; i < len(line); {
 		switch c := line[i]; {

@@ -10,9 +10,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// outlined finds the scalars that hold references by the outline of the file.
-// False means that it has none, or holds something that only the parser can
-// tell; the walker is then as it was before.
+// useOutline collects the scalars with references from the outline of the file. It returns false, and leaves the
+// walker as it was, if the file has no outline or if only the parser can read one of its values.
 func (w *walker) useOutline() bool {
 	d := w.doc
 	if d.alwaysParse {
@@ -59,21 +58,22 @@ func (w *walker) addRows(o *outline) bool {
 	return true
 }
 
-// mayHold reports whether a value can hold a mark or begin like a URI: in its
-// own letters, or in an escape's.
+// mayHoldReference reports whether a value can hold a delimiter or begin like a URI, written as it is or as an
+// escape.
 func (w *walker) mayHoldReference(style yaml.Style, value []byte) bool {
 	m := w.doc.delimiters
-	// Marks are letters that the file does not hold, of which few files hold any
-	// neighbour: it is enough to look for the first of their two bytes.
-	if bytes.IndexByte(value, m.open[0]) >= 0 || bytes.IndexByte(value, m.close[0]) >= 0 || bytes.IndexByte(value, m.unclosed[0]) >= 0 {
+	// The file holds no delimiter, and rarely another letter with the same first byte. So it is enough to search for
+	// that byte.
+	if bytes.IndexByte(value, m.open[0]) >= 0 || bytes.IndexByte(value, m.close[0]) >= 0 ||
+		bytes.IndexByte(value, m.unclosed[0]) >= 0 {
 		return true
 	}
-	return bytes.Contains(value, []byte(uriScheme)) || bytes.Contains(value, []byte(atlasSign)) || style == yaml.DoubleQuotedStyle && bytes.IndexByte(value, '\\') >= 0
+	return bytes.Contains(value, []byte(uriScheme)) || bytes.Contains(value, []byte(atlasSign)) ||
+		style == yaml.DoubleQuotedStyle && bytes.IndexByte(value, '\\') >= 0
 }
 
-// decode is what a row's value stands for, and its tag. What is written as it
-// is, is itself; the rest is told by the parser, to which a value is a file of
-// its own.
+// decode returns the value of a row without quotes and escapes, and its tag. It leaves every value that is not simple
+// to the parser, which reads it as if it were a file.
 func (o *outline) decode(r *row) (value, tag string, ok bool) {
 	text := o.value(r)
 	switch r.style {
@@ -91,7 +91,7 @@ func (o *outline) decode(r *row) (value, tag string, ok bool) {
 		if text[0] == '|' {
 			return literalValue(text), "!!str", true
 		}
-	default: // of plain scalars, only those in ASCII can be something else than text
+	default: // a plain scalar outside ASCII is always text
 		if !isASCII(text) || bytes.HasPrefix(text, []byte(uriScheme)) {
 			return string(text), "!!str", true
 		}
@@ -104,8 +104,8 @@ func (o *outline) decode(r *row) (value, tag string, ok bool) {
 	return n.Value, n.Tag, n.Kind == yaml.ScalarNode
 }
 
-// literalValue is the value of a literal block scalar in an outline: its lines
-// without their indentation, and of the breaks at its end as many as the header says.
+// literalValue returns the value of a literal block scalar: its lines without indentation, and as many line breaks at
+// the end as the header asks for.
 func literalValue(text []byte) string {
 	header, content, _ := bytes.Cut(text, []byte("\n"))
 	indent := countSpaces(content)
@@ -125,8 +125,7 @@ func literalValue(text []byte) string {
 	return value[:len(last)+1]
 }
 
-// sameOutline reports whether a result has the outline of the file, but for the
-// values that were filled in, and these are what they should be.
+// matchesOutline reports whether a result has the outline of the file, and every value is what it must be.
 func (d *Document) matchesOutline(result []byte) bool {
 	want, got := d.outline, newOutline(result)
 	if got == nil || len(got.rows) != len(want.rows) {

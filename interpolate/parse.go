@@ -13,7 +13,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
-// The grammar, with white space between tokens and strings as Python has them:
+// The grammar of expressions. White space can stand between tokens. Strings have the syntax of Python.
 //
 //	expression = primary { accessor } { "|" filter }
 //	primary    = call | URI | literal
@@ -23,7 +23,7 @@ import (
 //	filter     = name [ "(" expression ")" ]
 //	literal    = string | number | "true" | "false" | "none" | "null"
 
-// syntaxError is an error of the grammar, and how far into the text it is.
+// syntaxError is an error in an expression, with its offset in the text of the expression.
 type syntaxError struct {
 	at      int
 	problem *backend.Error
@@ -38,7 +38,7 @@ func (e *syntaxError) hint(format string, args ...any) *syntaxError {
 	return e
 }
 
-// parser is a recursive descent over the tokens, one ahead.
+// parser is a recursive descent parser with one token of look-ahead.
 type parser struct {
 	lexer lexer
 	tok   token
@@ -46,10 +46,10 @@ type parser struct {
 
 func parseExpression(text string) (*Expression, *syntaxError) {
 	if !utf8.ValidString(text) {
-		return nil, syntaxErrorf(0, "the expression is not UTF-8")
+		return nil, syntaxErrorf(0, "the expression is not valid UTF-8")
 	}
 	if len(text) > MaxExpressionBytes {
-		return nil, syntaxErrorf(0, "the expression has %d bytes, and the limit is %d", len(text), MaxExpressionBytes)
+		return nil, syntaxErrorf(0, "the expression has %d bytes; the limit is %d", len(text), MaxExpressionBytes)
 	}
 	p := &parser{lexer: lexer{text: text}}
 	if err := p.advance(); err != nil {
@@ -60,7 +60,7 @@ func parseExpression(text string) (*Expression, *syntaxError) {
 		return nil, err
 	}
 	if p.tok.typ != tokenEnd {
-		return nil, p.unexpected("the end")
+		return nil, p.unexpected(endOfExpression)
 	}
 	return &Expression{root}, nil
 }
@@ -71,14 +71,21 @@ func (p *parser) advance() (err *syntaxError) {
 }
 
 func (p *parser) unexpected(wanted string) *syntaxError {
-	e := syntaxErrorf(p.tok.at, "%s stands where %s should", p.tok.describe(), wanted)
+	e := syntaxErrorf(p.tok.at, "expected %s, got %s", wanted, p.tok.describe())
 	if p.tok.text == "-" {
-		return e.hint(`the white-space control of other template languages, "{{-" and "-}}", has no use in a scalar: write "{{" and "}}"`)
+		return e.hint(`write "{{" and "}}": white-space control ("{{-" and "-}}") is not supported`)
 	}
-	return e.hint("an expression is a call, then fields of it, then filters: get_secret_value('name').field | urlencode")
+	return e.hint("write a call, then fields, then filters: get_secret_value('name').field | urlencode")
 }
 
-// expect consumes this punctuation.
+// unknownName returns the error for a name that is none of the valid names.
+func unknownName(at int, what, name string, valid []string) *syntaxError {
+	suggestion := suggest.WithinDistance(maxEdits, name, valid)
+	return syntaxErrorf(at, "%s is not a valid %s", backend.Quote(name), what).
+		hint("%s", suggest.Hint(suggestion, "use one of "+strings.Join(valid, ", ")))
+}
+
+// expect consumes the punctuation punct.
 func (p *parser) expect(punct string) *syntaxError {
 	if !p.tok.is(punct) {
 		return p.unexpected(backend.Quote(punct))
@@ -113,7 +120,7 @@ func (p *parser) primary() (node, *syntaxError) {
 		n = &literal{typeText, t.text}
 	case tokenNumber:
 		if !numberPattern.MatchString(t.text) {
-			return nil, syntaxErrorf(t.at, "%s is not a number", backend.Quote(t.text))
+			return nil, syntaxErrorf(t.at, "%s is not a valid number", backend.Quote(t.text))
 		}
 		n = &literal{typeNumber, t.text}
 	case tokenURI:
@@ -137,15 +144,15 @@ func (p *parser) primary() (node, *syntaxError) {
 	return n, p.advance()
 }
 
-// A number is what JSON takes for one.
+// numberPattern matches the numbers of JSON.
 var numberPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][0-9]+)?$`)
 
-// constants are the names that stand for themselves, in Python's spelling or JSON's.
+// constants are the names of literals, in the spelling of Python and of JSON.
 var constants = map[string]literal{
 	"true": {typeBool, "true"}, "false": {typeBool, "false"}, "none": {typeNull, "none"}, "null": {typeNull, "none"},
 }
 
-// arguments are those of one call.
+// arguments are the arguments of one call.
 type arguments struct {
 	call       token
 	positional []argument
@@ -160,11 +167,7 @@ type argument struct {
 // call parses a call whose name is already consumed.
 func (p *parser) call(name token) (node, *syntaxError) {
 	if !slices.Contains(callNames, name.text) {
-		e := syntaxErrorf(name.at, "%s is not one of the calls", backend.Quote(name.text))
-		if meant := suggest.WithinDistance(maxEdits, name.text, callNames); meant != "" {
-			return nil, e.hint("did you mean %s?", meant)
-		}
-		return nil, e.hint("the calls are %s", strings.Join(callNames, ", "))
+		return nil, unknownName(name.at, "call", name.text, callNames)
 	}
 	args, err := p.arguments(name)
 	if err != nil {
@@ -204,14 +207,14 @@ func (p *parser) argument(args *arguments) *syntaxError {
 		ahead := p.lexer
 		if next, err := ahead.next(); err == nil && next.is("=") {
 			if _, again := args.keyword[start.text]; again {
-				return syntaxErrorf(start.at, "%s= is given twice", start.text)
+				return syntaxErrorf(start.at, "%s= is given twice", start.text).hint("remove one of them")
 			}
 			p.lexer = ahead
 			if err := p.advance(); err != nil {
 				return err
 			}
 			value, err := p.expression()
-			if args.keyword == nil { // most calls have none
+			if args.keyword == nil { // allocated here because most calls have no keywords
 				args.keyword = map[string]argument{}
 			}
 			args.keyword[start.text] = argument{start.at, value}
@@ -223,14 +226,15 @@ func (p *parser) argument(args *arguments) *syntaxError {
 		return err
 	}
 	if len(args.keyword) > 0 {
-		return syntaxErrorf(start.at, "an argument without a keyword stands behind one with a keyword")
+		return syntaxErrorf(start.at, "an argument without a keyword follows an argument with a keyword").
+			hint("write arguments without a keyword first")
 	}
 	args.positional = append(args.positional, argument{start.at, value})
 	return nil
 }
 
-// accessors parses the fields behind a primary, and gives them to the backend
-// as a field of the reference where they can be.
+// accessors parses the fields that follow a primary. If the primary is an entry, they become the field of its
+// reference, so that the backend sends only that field.
 func (p *parser) accessors(n node) (node, *syntaxError) {
 	start, path := p.tok.at, ""
 	for {
@@ -251,10 +255,10 @@ func (p *parser) accessors(n node) (node, *syntaxError) {
 			switch {
 			case p.tok.typ == tokenString:
 				step = fieldStep(p.tok.text)
-			case p.tok.typ == tokenNumber && digits(p.tok.text):
+			case p.tok.typ == tokenNumber && isIndex(p.tok.text):
 				step = "[" + p.tok.text + "]"
 			default:
-				return nil, p.unexpected("a string or an index from 0 on")
+				return nil, p.unexpected("a string or an index from 0")
 			}
 			if err := p.advance(); err != nil {
 				return nil, err
@@ -269,9 +273,10 @@ func (p *parser) accessors(n node) (node, *syntaxError) {
 			return access(n, path, start)
 		}
 		if step == "" {
-			return nil, syntaxErrorf(p.tok.at, "the field's name cannot be written as a path")
+			return nil, syntaxErrorf(p.tok.at, "a field path cannot hold this field name").
+				hint("rename the field, or refer to the whole value")
 		}
-		path = joinPath(path, step)
+		path = backend.JoinPath(path, step)
 		if err := p.advance(); err != nil {
 			return nil, err
 		}
@@ -280,7 +285,7 @@ func (p *parser) accessors(n node) (node, *syntaxError) {
 
 func access(n node, path string, at int) (node, *syntaxError) {
 	if e, ok := n.(*entry); ok && e.fallback == nil {
-		e.target.Field = joinPath(e.target.Field, path)
+		e.target.Field = backend.JoinPath(e.target.Field, path)
 		return e, checkField(e.target.Field, at)
 	}
 	return &pick{n, path}, checkField(path, at)
@@ -296,15 +301,11 @@ func (p *parser) filter(in node) (node, *syntaxError) {
 	}
 	_, known := filters[name.text]
 	if !known && name.text != filterDefault {
-		e := syntaxErrorf(name.at, "%s is not one of the filters", backend.Quote(name.text))
-		if meant := suggest.WithinDistance(maxEdits, name.text, filterNames()); meant != "" {
-			return nil, e.hint("did you mean %s?", meant)
-		}
-		return nil, e.hint("the filters are %s", strings.Join(filterNames(), ", "))
+		return nil, unknownName(name.at, "filter", name.text, filterNames())
 	}
 	if known {
 		if p.tok.is("(") {
-			return nil, syntaxErrorf(p.tok.at, "the filter %s takes no argument", name.text)
+			return nil, syntaxErrorf(p.tok.at, "filter %s takes no argument", name.text).hint("remove the parentheses")
 		}
 		return &filter{in: in, name: name.text}, nil
 	}
@@ -313,13 +314,13 @@ func (p *parser) filter(in node) (node, *syntaxError) {
 		return nil, err
 	}
 	if len(args.positional) != 1 || len(args.keyword) > 0 {
-		return nil, syntaxErrorf(name.at, "the filter default takes one argument").hint("write default('value')")
+		return nil, syntaxErrorf(name.at, "filter default takes one argument").hint("write default('value')")
 	}
 	return &filter{in: in, name: name.text, arg: args.positional[0].value}, nil
 }
 
-// digits reports whether s is a number of digits only.
-func digits(s string) bool {
+// isIndex reports whether s is a decimal number without a sign.
+func isIndex(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 31)
 	return err == nil
 }

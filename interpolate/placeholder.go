@@ -10,142 +10,32 @@ import (
 	"unicode/utf8"
 )
 
-// To YAML, an expression without quotes is a mapping within a mapping, and one
-// with quotes may end the string that it stands in. So the parser is shown a
-// copy of the file in which every expression is replaced by an inert word of
-// the same length: an opening mark, letters, a closing mark. Each mark is a
-// letter of two bytes, as long as the braces that it replaces, that the file
-// does not hold. Offsets in the copy are offsets in the file, and a scalar's
-// value shows where in it the expressions are.
+// A YAML parser reads an expression without quotes as a mapping in a mapping, and an expression with quotes can end
+// the string around it. So the parser reads a copy of the file, in which a placeholder of the same length replaces
+// every expression: an opening delimiter, letters, and a closing delimiter. A delimiter is a letter that does not
+// occur in the file. It has two bytes, like the braces that it replaces. So the offsets in the copy are the offsets
+// in the file, and the delimiters in the value of a scalar show where its expressions are.
 
-// region is a stretch of a file that begins with two braces.
-type region struct {
-	start, end   int  // offsets, braces included; an unclosed one has its opening braces alone
-	mentionsCall bool // it spells one of our calls, so that it may be ours
-	unclosed     bool // it spells one of our calls, and no braces close it
-	afterDollar  bool // it is written ${{ … }}
-	multiline    bool // it reaches across lines
-	control      bool // somebody's control statement on a line of its own: {{- if … }}, {% endfor %}
-	asComment    bool // the copy shows it as a comment
-}
-
-// findRegions finds the expressions of a file, ours and those of others. An
-// expression ends at the first closing braces, whatever quotes they stand in:
-// what quotes mean depends on the scalar, and the scalars are not known yet.
-// Only what may be ours can reach across lines.
-func findRegions(data []byte) []region {
-	var out []region
-	for i := 0; ; {
-		next := bytes.IndexByte(data[i:], '{')
-		if next < 0 || i+next+2 > len(data) {
-			return out
-		}
-		i += next
-		r, ok := regionAt(data, i)
-		switch {
-		case ok:
-			out = append(out, r)
-			i = r.end
-		default:
-			i++
-		}
-	}
-}
-
-// regionAt recognises the region that begins at i, where there is a brace.
-func regionAt(data []byte, i int) (region, bool) {
-	r := region{start: i, afterDollar: i > 0 && data[i-1] == '$'}
-	window := data[i+2 : min(len(data), i+2+MaxExpressionBytes+2)]
-	switch data[i+1] {
-	case '%':
-		end := bytes.Index(window, []byte("%}"))
-		if end < 0 || hasLineBreak(window[:end]) {
-			return r, false
-		}
-		r.end = i + 2 + end + 2
-		r.control = isAloneOnLine(data, r.start, r.end)
-	case '{':
-		if len(window) > 0 && window[0] == '{' {
-			return r, false // of more than two, the last two count
-		}
-		if again := bytes.Index(window, []byte("{{")); again >= 0 {
-			window = window[:again]
-		}
-		end := bytes.Index(window, []byte("}}"))
-		if end < 0 {
-			line, _, _ := bytes.Cut(window, []byte("\n"))
-			r.end, r.mentionsCall, r.unclosed = i+2, true, true
-			return r, mentionsCall(string(line))
-		}
-		body := window[:end]
-		r.end, r.mentionsCall, r.multiline = i+2+end+2, mentionsCall(string(body)), hasLineBreak(body)
-		if r.multiline && !r.mentionsCall {
-			return r, false
-		}
-		r.control = !r.mentionsCall && isAloneOnLine(data, r.start, r.end) && controlStatement.Match(body)
-	default:
-		return r, false
-	}
-	r.control = r.control && r.end-r.start >= len("#{{}}")
-	return r, true
-}
-
-// controlWords match how a control statement of Go's templates begins.
-var controlStatement = regexp.MustCompile(`^(-|/\*|\s*(if|else|end|range|with|define|block|template|include)\b)`)
-
-// hasBreak reports whether b holds what YAML takes for a line break.
-func hasLineBreak(b []byte) bool {
-	for _, c := range b {
-		switch {
-		case c == '\r' || c == '\n':
-			return true
-		case c >= utf8.RuneSelf:
-			return bytes.ContainsAny(b, "\r\n\u0085\u2028\u2029")
-		}
-	}
-	return false
-}
-
-// lineReach is how far away the ends of a line are looked for, so that a file
-// of one long line costs no more than any other.
-const lineContext = 1024
-
-// isAlone reports whether nothing but white space stands beside a stretch of
-// data on its lines.
-func isAloneOnLine(data []byte, start, end int) bool {
-	before, after := data[max(0, start-lineContext):start], data[end:min(len(data), end+lineContext)]
-	for len(before) > 0 && isSpaceOrTab(before[len(before)-1]) {
-		before = before[:len(before)-1]
-	}
-	for len(after) > 0 && isSpaceOrTab(after[0]) {
-		after = after[1:]
-	}
-	return (len(before) == 0 || isCRorLF(before[len(before)-1])) && (len(after) == 0 || isCRorLF(after[0]))
-}
-
-func isSpaceOrTab(c byte) bool { return c == ' ' || c == '\t' }
-
-func isCRorLF(c byte) bool { return c == '\n' || c == '\r' }
-
-// marks are the letters that stand in for braces.
+// delimiters are the letters that replace braces in the copy.
 type delimiters struct {
-	open, close, unclosed string
+	open, close string
+	unclosed    string // replaces opening braces without closing ones
 }
 
-// in reports whether s holds a mark.
+// containedIn reports whether s holds a delimiter.
 func (m delimiters) containedIn(s string) bool {
 	return strings.Contains(s, m.open) || strings.Contains(s, m.close) || strings.Contains(s, m.unclosed)
 }
 
-// next is the offset of the first mark in s, or -1.
+// index returns the offset of the first delimiter in s, or -1.
 func (m delimiters) index(s string) int { return strings.IndexAny(s, m.open+m.close+m.unclosed) }
 
-// The letters to choose from: Latin to Nko, all of two bytes in UTF-8, none of
-// them white space, a line break or anything else with a meaning to YAML.
+// Delimiters are chosen from these letters, Latin to Nko. All have two bytes in UTF-8. None of them is white space, a
+// line break or a special character of YAML.
 const firstDelimiter, lastDelimiter = 0x100, 0x7ff
 
-// chooseMarks chooses letters that the file holds neither as they are nor as
-// an escape in a double-quoted scalar.
+// chooseDelimiters chooses letters that the file does not hold, neither as they are nor as an escape in a
+// double-quoted scalar. It returns false if the file holds too many of them.
 func chooseDelimiters(data []byte) (delimiters, bool) {
 	var used [lastDelimiter + 1]bool
 	for i := 0; i < len(data); {
@@ -177,8 +67,8 @@ func chooseDelimiters(data []byte) (delimiters, bool) {
 	return delimiters{}, false
 }
 
-// escapedRune is the code point that a hexadecimal escape gives, without its
-// backslash; 0 if it is something else.
+// escapedRune returns the code point of the hexadecimal escape at the beginning of b, without its backslash. It
+// returns 0 for other text.
 func escapedRune(b []byte) uint64 {
 	digits := hexEscapes[b[0]]
 	if digits == 0 || len(b) < 1+digits {
@@ -191,11 +81,11 @@ func escapedRune(b []byte) uint64 {
 	return n
 }
 
-// yamlDirective matches a version directive that the parser does not know. YAML
-// 1.2 differs from 1.1, which it does know, in nothing that concerns a splice.
+// yamlDirective matches a version directive that the parser rejects. It knows YAML 1.1 only. The differences to YAML
+// 1.2 do not matter for a splice.
 var yamlDirective = regexp.MustCompile(`(?m)^%YAML[ \t]+1\.([02-9])[ \t]*\r?$`)
 
-// mask makes the copy that the parser is shown.
+// insertPlaceholders returns the copy of a file that the YAML parser reads.
 func insertPlaceholders(data []byte, regions []region, m delimiters) []byte {
 	out := bytes.Clone(data)
 	for _, r := range regions {
@@ -209,8 +99,8 @@ func insertPlaceholders(data []byte, regions []region, m delimiters) []byte {
 	return out
 }
 
-// hide replaces a region by marks and letters. Line breaks stay, and so does
-// the indentation behind them, since both are part of the structure.
+// writePlaceholder replaces a region with a placeholder. Line breaks and the indentation after them stay, because
+// they are part of the structure.
 func (m delimiters) writePlaceholder(out []byte, r region) {
 	if r.unclosed {
 		copy(out[r.start:], m.unclosed)
@@ -244,8 +134,8 @@ func isLineBreak(r rune) bool {
 	return r == '\n' || r == '\r' || r == 0x85 || r == 0x2028 || r == 0x2029
 }
 
-// looksUTF16 reports whether data is UTF-16 and holds double braces: a file
-// whose references a search for ASCII would never find.
+// looksUTF16 reports whether data is UTF-16 and holds double braces. The search for references reads UTF-8 only, and
+// would silently miss them.
 func looksUTF16(data []byte) bool {
 	if len(data) < 2 {
 		return false

@@ -11,24 +11,24 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Pos is a place in a file.
+// Position is a position in a file.
 type Position struct {
 	File   string
-	Line   int // from 1; lines end at LF, CR LF and CR
-	Column int // from 1, in characters; a byte order mark is none
+	Line   int // from 1; a line ends at LF, CR LF or CR
+	Column int // from 1, in characters; a byte order mark does not count
 }
 
-// String is the form that editors and terminals make a link of.
+// String returns the position as file:line:column, which editors and terminals turn into a link.
 func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
-// Problem is one thing that is wrong at one place.
+// Problem is one error or warning at one position in a file.
 type Problem struct {
 	Pos        Position
-	Expression string // as written; "" where the problem is with the file
+	Expression string // as written; "" if the problem is not about an expression
 	Err        *backend.Error
 }
 
-// Error is one line: the place, the expression, what is wrong, and the way out.
+// Error returns one line: the position, the expression, the error and the next step.
 func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.Pos.String())
@@ -50,17 +50,17 @@ func (p Problem) Error() string {
 	return b.String()
 }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the error of the problem.
 func (p Problem) Unwrap() error { return p.Err }
 
-// oneLine makes an expression that was written across lines fit into one.
+// oneLine joins the lines of an expression.
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// Problems is everything that is wrong with a run, in the order of the files
-// and of the places in them. errors.Is looks through it at each of them.
+// Problems lists the problems of all files of a call, in the order of the files and of the positions in them.
+// errors.Is reports whether any of them matches.
 type Problems []Problem
 
-// Error is one line for each.
+// Error returns one line per problem.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -69,7 +69,7 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap returns the problems.
+// Unwrap returns the problems as errors.
 func (ps Problems) Unwrap() []error {
 	errs := make([]error, len(ps))
 	for i, p := range ps {
@@ -78,14 +78,14 @@ func (ps Problems) Unwrap() []error {
 	return errs
 }
 
-// byteOrderMark may begin a UTF-8 file. It takes no column.
+// byteOrderMark can begin a UTF-8 file. It takes no column.
 const byteOrderMark = "\uFEFF"
 
-// ruler turns offsets into positions. Asked in rising order, which the callers
-// keep to, it reads the file once; a smaller offset makes it begin anew.
+// lineCounter turns offsets into positions. It reads the file once if the offsets rise, and starts again at a smaller
+// one.
 type lineCounter struct {
 	file File
-	at   int // the offset that pos is the position of
+	at   int // the offset of pos
 	pos  Position
 }
 

@@ -15,19 +15,16 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// propertiesSyntax is the format of Java's properties, as java.util.Properties.load
-// has it in the Java SE API: "key=value", "key: value" or "key value", with
-// comments behind "#" and "!", lines that go on behind a "\", and escapes.
+// propertiesSyntax is the format of Java properties, as java.util.Properties.load in the Java SE API describes it:
+// "key=value", "key: value" or "key value", comments after "#" and "!", a "\" at the end of a line that continues,
+// and escapes.
 //
-// A value is written in ASCII, and everything else as \u escapes (two of them beyond
-// the basic plane), so that it is the same to readers of ISO-8859-1, which the
-// API has for streams, and of UTF-8. Every value can be written. What others
-// make of values afterwards no escape can prevent: Spring replaces ${…} in
-// them, so that a value which holds that is not for a file that Spring reads.
+// A value is written in ASCII. Other characters become \u escapes, two of them outside the basic plane. So the file
+// means the same to readers of ISO-8859-1, which the API uses for streams, and of UTF-8. Every value can be written.
+// No escape prevents what a program does with the value later: Spring, for example, replaces ${…} in it.
 type propertiesSyntax struct{}
 
-// behindBackslash is the style of a value in which an expression stands behind
-// a backslash that escapes it.
+// afterBackslash is the style of a string in which a backslash stands before an expression, and escapes it.
 const afterBackslash = `\`
 
 func (propertiesSyntax) findStrings(text []byte, s search) ([]fileString, error) {
@@ -43,25 +40,27 @@ func (propertiesSyntax) findStrings(text []byte, s search) ([]fileString, error)
 			if !s.containedIn(value) && (key || !s.isUnbraced(value)) {
 				continue
 			}
-			q := fileString{start: at.start, end: at.end, innerStart: at.start, innerEnd: at.end, value: value, isKey: key}
-			if escapesPlaceholder(raw, s.delimiters) {
-				q.style = afterBackslash
+			str := fileString{
+				start: at.start, end: at.end, innerStart: at.start, innerEnd: at.end, value: value, isKey: key,
 			}
-			out = append(out, q)
+			if escapesPlaceholder(raw, s.delimiters) {
+				str.style = afterBackslash
+			}
+			out = append(out, str)
 		}
 	}
 	return out, nil
 }
 
-// stretch is a part of a text.
+// span is a part of a text.
 type span struct{ start, end int }
 
-// property is where a key and its value stand.
+// property is the position of a key and of its value.
 type property struct{ key, value span }
 
 const propertyBlanks = " \t\f"
 
-// readProperties finds the properties of a text. Every text is one of properties.
+// readProperties returns the properties of a text. Every text is valid.
 func readProperties(text []byte) []property {
 	var out []property
 	for at := 0; at < len(text); {
@@ -93,8 +92,7 @@ func propertyLineEnd(text []byte, at int) int {
 	return len(text)
 }
 
-// propertyEnd is where the next of some signs stands that is not escaped, or
-// the logical line ends.
+// propertyEnd returns the offset of the next of the signs that is not escaped, or the end of the logical line.
 func propertyEnd(text []byte, at int, signs string) int {
 	for at < len(text) && !isCRorLF(text[at]) && strings.IndexByte(signs, text[at]) < 0 {
 		switch next := continuationEnd(text, at); {
@@ -109,7 +107,8 @@ func propertyEnd(text []byte, at int, signs string) int {
 	return min(at, len(text))
 }
 
-// continued is where a logical line goes on that a backslash at offset at continues, or at.
+// continuationEnd returns the offset at which the logical line continues, if a backslash at offset at ends the line.
+// Otherwise it returns at.
 func continuationEnd(text []byte, at int) int {
 	match := continuation.Find(text[at:min(len(text), at+3)])
 	if match == nil {
@@ -135,8 +134,9 @@ func skipPropertyBlanks(text []byte, at int) int {
 	return at
 }
 
-// propertyEscape matches an escape, and a pair of them that is one character.
-var propertyEscape = regexp.MustCompile(`(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|\r?\n[ \t\f]*|\r[ \t\f]*|.)`)
+// propertyEscape matches an escape, or the two escapes of one character outside the basic plane.
+var propertyEscape = regexp.MustCompile(`(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|` +
+	`u[0-9a-fA-F]{4}|\r?\n[ \t\f]*|\r[ \t\f]*|.)`)
 
 func unescapeProperty(raw string) (string, error) {
 	var err error
@@ -160,7 +160,7 @@ func unescapeProperty(raw string) (string, error) {
 	}), err
 }
 
-// escapesWord reports whether a backslash escapes the first letter of a word.
+// escapesPlaceholder reports whether a backslash escapes the first letter of a placeholder.
 func escapesPlaceholder(raw string, m delimiters) bool {
 	for _, at := range propertyEscape.FindAllStringIndex(raw, -1) {
 		if escape := raw[at[0]:at[1]]; escape == `\`+m.open {
@@ -178,9 +178,9 @@ func (propertiesSyntax) decode(raw string, _ fileString) string {
 	return text
 }
 
-func (propertiesSyntax) escape(q fileString, value string) (string, bool) {
-	// Where nothing is put in, blanks behind it may come to begin the value.
-	return escapeProperty(value), value != "" && q.style != afterBackslash
+func (propertiesSyntax) escape(str fileString, value string) (string, bool) {
+	// If the value is empty, blanks after it could become the beginning of the string, which readers skip.
+	return escapeProperty(value), value != "" && str.style != afterBackslash
 }
 
 func (propertiesSyntax) rewrite(_ fileString, value string) (string, *backend.Error) {
@@ -189,17 +189,16 @@ func (propertiesSyntax) rewrite(_ fileString, value string) (string, *backend.Er
 
 func (propertiesSyntax) typedLiteral(typ resultType, text string) (string, any, *backend.Error) {
 	if typ == typeNull {
-		return "", nil, backend.Errorf(backend.CodeInvalid, "a properties file has no null").
-			WithHint(`give a default, as in | default("")`)
+		return "", nil, errNoNull("properties files")
 	}
 	return text, text, nil
 }
 
-// propertyKey is a key in a tree.
+// propertyKey is the leaf for a key. Its type differs from string, so that a key is never filled in.
 type propertyKey string
 
-// tree is what the library reads, and the properties in their order, so that a
-// key that is there twice does not go unseen.
+// parse returns the properties in their order, and what the library reads. The order shows duplicate keys, which the
+// library drops.
 func (propertiesSyntax) parse(text []byte) (any, error) {
 	var order []any
 	for _, p := range readProperties(text) {
@@ -210,7 +209,7 @@ func (propertiesSyntax) parse(text []byte) (any, error) {
 	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
 	read, err := loader.LoadBytes(normalizeForLibrary(text))
 	if err != nil {
-		return nil, &offsetError{0, "a line of it cannot be read"}
+		return nil, &offsetError{0, "a line is not valid"}
 	}
 	values := map[string]any{}
 	for key, value := range read.Map() {
@@ -219,8 +218,8 @@ func (propertiesSyntax) parse(text []byte) (any, error) {
 	return []any{order, values}, nil
 }
 
-// forLibrary is a text without what the library does not know: lines that go on
-// behind CR LF, and characters of two escapes.
+// normalizeForLibrary removes what the library does not support: lines that continue after CR LF, and characters of
+// two escapes.
 func normalizeForLibrary(text []byte) []byte {
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
@@ -233,7 +232,7 @@ func normalizeForLibrary(text []byte) []byte {
 	})
 }
 
-// escapeProperty is a value as it is written anywhere in one.
+// escapeProperty escapes a value for any position in a property.
 func escapeProperty(s string) string {
 	var out strings.Builder
 	out.Grow(len(s))
@@ -243,7 +242,7 @@ func escapeProperty(s string) string {
 		case short >= 0:
 			out.WriteByte('\\')
 			out.WriteByte(`\tnrf`[short])
-		case i == 0 && strings.ContainsRune(" =:#!", r): // it could be taken for what separates
+		case i == 0 && strings.ContainsRune(" =:#!", r): // it could be read as the separator
 			out.WriteByte('\\')
 			out.WriteRune(r)
 		case r >= 0x20 && r < 0x7f:

@@ -85,9 +85,9 @@ func TestTypedProperties(t *testing.T) {
 		"p=é {{ get_secret_value('s') }}\nq=ü\\u00FC":    "p=é 5432\nq=ü\\u00FC",
 		"p={{ get_secret_value('s') }}\np=1\n":           "p=5432\np=1\n",
 		"p=${{{ get_secret_value('s') }}}":               "p=${5432}",
-		"p={{ get_value('n', default=none) }}":           "has no null",
-		"{{ get_secret_value('s') }}=1":                  "a name cannot hold a reference",
-		"x{{ get_secret_value('s') }}":                   "a name cannot hold a reference",
+		"p={{ get_value('n', default=none) }}":           "have no null",
+		"{{ get_secret_value('s') }}=1":                  "a key cannot hold a reference",
+		"x{{ get_secret_value('s') }}":                   "a key cannot hold a reference",
 		"a=1\np={{ get_secret_value('s') }}\nq=x\\u00G0": "in:3:",
 	} {
 		got, err := renderAs(t, interpolate.FormatProperties, text, "5432")

@@ -51,36 +51,36 @@ func TestReferences(t *testing.T) {
 
 // TestProblems gives, for each text, the whole of the error's lines.
 func TestProblems(t *testing.T) {
-	const ws = `the white-space control of other template languages, "{{-" and "-}}", has no use in a scalar: write "{{" and "}}"`
+	const ws = `write "{{" and "}}": white-space control ("{{-" and "-}}") is not supported`
 	for _, c := range []struct{ name, text, want string }{
-		{"key", "{{ get_secret_value('plain') }}: 1\n", "1:1: {{ get_secret_value('plain') }}: a mapping key cannot hold a reference; use references in values alone"},
-		{"key in flow", "a: {\"x{{ get_value('limit') }}\": 1}\n", "1:7: {{ get_value('limit') }}: a mapping key cannot hold a reference; use references in values alone"},
-		{"complex key", "? [a, {b: \"{{ get_value('limit') }}\"}]\n: 1\n", "1:12: {{ get_value('limit') }}: a mapping key cannot hold a reference; use references in values alone"},
-		{"uri key", "pouncet://-/-/plain: 1\n", "1:1: pouncet://-/-/plain: a mapping key cannot hold a reference; use references in values alone"},
-		{"alias key", "a: &x {{ get_secret_value('plain') }}\n*x : 1\n", "2:1: a mapping key is an alias of a value with a reference; use references in values alone"},
-		{"trim marks", "a: {{- get_secret_value('plain') -}}\n", `1:6: {{- get_secret_value('plain') -}}: "-" stands where a call should; ` + ws},
-		{"trim mark behind", "a: {{ get_secret_value('plain') -}}\n", `1:33: {{ get_secret_value('plain') -}}: "-" stands where the end should; ` + ws},
-		{"github", "a: ${{ get_secret_value('plain') }}\n", `1:5: ${{ get_secret_value('plain') }}: "${{" begins an expression of GitHub Actions, which knows no such call; leave out the "$"; where one belongs to the text, write it as "\x24" in double quotes`},
-		{"unclosed", "a: \"{{ get_secret_value('plain') }\"\nb: 1\n", "1:5: {{: the expression does not end in the value that it begins in; close it with \"}}\", within 4096 bytes"},
-		{"across values", "a: {{ get_value('limit')\nb: x }}\n", "1:4: {{: the expression does not end in the value that it begins in; close it with \"}}\", within 4096 bytes"},
-		{"across a block", "a: |\n  {{ get_value('limit')\nb: x}}\n", "2:3: {{: the expression does not end in the value that it begins in; close it with \"}}\", within 4096 bytes"},
-		{"unknown filter", "a: \"é{{ get_secret_value('plain') | b64enc }}\"\n", `1:37: {{ get_secret_value('plain') | b64enc }}: "b64enc" is not one of the filters; the filters are b64decode, b64encode, bool, default, float, int, json, trim, urlencode`},
-		{"near filter", "a: {{ get_secret_value('plain') | trimm }}\n", `1:35: {{ get_secret_value('plain') | trimm }}: "trimm" is not one of the filters; did you mean trim?`},
-		{"wrapped", "a: {{ upper(get_secret_value('plain')) }}\n", `1:7: {{ upper(get_secret_value('plain')) }}: "upper" is not one of the calls; the calls are get_secret_value, mage_secret_var, get_value, env_var, json_value`},
-		{"keyword", "a: {{ get_secret_value('plain', environment='dev') }}\n", `1:33: {{ get_secret_value('plain', environment='dev') }}: get_secret_value takes no environment=; did you mean env=?`},
+		{"key", "{{ get_secret_value('plain') }}: 1\n", "1:1: {{ get_secret_value('plain') }}: a key cannot hold a reference; use references in values only"},
+		{"key in flow", "a: {\"x{{ get_value('limit') }}\": 1}\n", "1:7: {{ get_value('limit') }}: a key cannot hold a reference; use references in values only"},
+		{"complex key", "? [a, {b: \"{{ get_value('limit') }}\"}]\n: 1\n", "1:12: {{ get_value('limit') }}: a key cannot hold a reference; use references in values only"},
+		{"uri key", "pouncet://-/-/plain: 1\n", "1:1: pouncet://-/-/plain: a key cannot hold a reference; use references in values only"},
+		{"alias key", "a: &x {{ get_secret_value('plain') }}\n*x : 1\n", "2:1: a key is an alias of a value with a reference; use references in values only"},
+		{"trim marks", "a: {{- get_secret_value('plain') -}}\n", `1:6: {{- get_secret_value('plain') -}}: expected a call, got "-"; ` + ws},
+		{"trim mark behind", "a: {{ get_secret_value('plain') -}}\n", `1:33: {{ get_secret_value('plain') -}}: expected the end of the expression, got "-"; ` + ws},
+		{"github", "a: ${{ get_secret_value('plain') }}\n", `1:5: ${{ get_secret_value('plain') }}: "${{" begins an expression of GitHub Actions, which has no such call; remove the "$"; if it belongs to the text, write it as "\x24" in double quotes`},
+		{"unclosed", "a: \"{{ get_secret_value('plain') }\"\nb: 1\n", "1:5: {{: the expression has no closing braces in the same value; add \"}}\" within 4096 bytes"},
+		{"across values", "a: {{ get_value('limit')\nb: x }}\n", "1:4: {{: the expression has no closing braces in the same value; add \"}}\" within 4096 bytes"},
+		{"across a block", "a: |\n  {{ get_value('limit')\nb: x}}\n", "2:3: {{: the expression has no closing braces in the same value; add \"}}\" within 4096 bytes"},
+		{"unknown filter", "a: \"é{{ get_secret_value('plain') | b64enc }}\"\n", `1:37: {{ get_secret_value('plain') | b64enc }}: "b64enc" is not a valid filter; use one of b64decode, b64encode, bool, default, float, int, json, trim, urlencode`},
+		{"near filter", "a: {{ get_secret_value('plain') | trimm }}\n", `1:35: {{ get_secret_value('plain') | trimm }}: "trimm" is not a valid filter; did you mean trim?`},
+		{"wrapped", "a: {{ upper(get_secret_value('plain')) }}\n", `1:7: {{ upper(get_secret_value('plain')) }}: "upper" is not a valid call; use one of get_secret_value, mage_secret_var, get_value, env_var, json_value`},
+		{"keyword", "a: {{ get_secret_value('plain', environment='dev') }}\n", `1:33: {{ get_secret_value('plain', environment='dev') }}: get_secret_value has no argument environment=; did you mean env=?`},
 		{"any environment", "a: {{ get_secret_value('plain', env='*') }}\n", `1:33: {{ get_secret_value('plain', env='*') }}: environment name "*" is not allowed; use 1 to 256 letters, digits, "_" and "-", not beginning with "-"`},
 		{"name", "a: {{ get_secret_value('') }}\n", "1:24: {{ get_secret_value('') }}: Secret key is required"},
-		{"not literal", "a: {{ get_secret_value(get_value('limit')) }}\n", "1:24: {{ get_secret_value(get_value('limit')) }}: the name is not a string in quotes; write it in quotes: what a file refers to is known before it is rendered"},
-		{"version of value", "a: {{ get_value('limit', version=2) }}\n", "1:26: {{ get_value('limit', version=2) }}: a scoped value has no versions to choose from"},
-		{"bad uri", "a: pouncet://-/plain\n", "1:4: pouncet://-/plain: the URI has 2 parts where it should have a project, an environment and a name; write pouncet://project/environment/name, with - for the current project or environment"},
-		{"own variables", "a: {{ env_var('pouncet_token') }}\n", `1:15: {{ env_var('pouncet_token') }}: env_var does not give "pouncet_token": variables that begin with POUNCET_ are Pouncet's own; name another variable`},
-		{"not yaml", "a: {{ get_value('limit') }}\n b: [\n", "2:3: the file holds references and is not YAML: mapping values are not allowed in this context; mend it; or, if others fill it in later, read it as a template: --file-format template"},
-		{"control", "a: {{ get_value('limit') }}\nb: \x01\n", "2:4: the file holds references and a control character that YAML does not allow; write it as an escape in double quotes, as in \"\\x00\""},
-		{"latin 1", "a: {{ get_value('limit') }}\nb: \xe9\n", "2:4: the file holds references and is not UTF-8; save it as UTF-8"},
-		{"utf-16", "\xff\xfea\x00:\x00 \x00{\x00{\x00", "1:1: the file is UTF-16, in which references are not found; save it as UTF-8"},
+		{"not literal", "a: {{ get_secret_value(get_value('limit')) }}\n", "1:24: {{ get_secret_value(get_value('limit')) }}: the name must be a string in quotes; write it in quotes, so that the file shows what it refers to"},
+		{"version of value", "a: {{ get_value('limit', version=2) }}\n", "1:26: {{ get_value('limit', version=2) }}: a scoped value has no versions; remove version="},
+		{"bad uri", "a: pouncet://-/plain\n", "1:4: pouncet://-/plain: the URI has 2 parts; it needs a project, an environment and a name; write pouncet://project/environment/name, with - for the current project or environment"},
+		{"own variables", "a: {{ env_var('pouncet_token') }}\n", `1:15: {{ env_var('pouncet_token') }}: env_var cannot read "pouncet_token": the prefix POUNCET_ is reserved for settings of Pouncet; use a variable with another name`},
+		{"not yaml", "a: {{ get_value('limit') }}\n b: [\n", "2:3: the file has references and cannot be parsed as YAML: mapping values are not allowed in this context; correct the file; if another tool fills it in later, use --file-format template"},
+		{"control", "a: {{ get_value('limit') }}\nb: \x01\n", "2:4: the file has references and a control character that YAML does not allow; write the character as an escape in double quotes, such as \"\\x00\""},
+		{"latin 1", "a: {{ get_value('limit') }}\nb: \xe9\n", "2:4: the file has references and is not valid UTF-8; save the file as UTF-8"},
+		{"utf-16", "\xff\xfea\x00:\x00 \x00{\x00{\x00", "1:1: the file is UTF-16, which is not supported; save the file as UTF-8"},
 		{"byte order mark", "\ufeffé: {{ get_value('') }}\n", "1:17: {{ get_value('') }}: scoped value name is required"},
-		{"unindented block", "--- |\n{{ get_value('limit') }}\n...\n", "1:5: the place of a value with a reference was not found; write it on one line, in double quotes"},
-		{"several", "a: {{ get_value(1) }}\nb: {{ get_value('') }}\n", "1:17: {{ get_value(1) }}: the name is not a string in quotes; write it in quotes: what a file refers to is known before it is rendered\nin.yaml:2:17: {{ get_value('') }}: scoped value name is required"},
+		{"unindented block", "--- |\n{{ get_value('limit') }}\n...\n", "1:5: the value with the reference cannot be located; write it on one line, in double quotes"},
+		{"several", "a: {{ get_value(1) }}\nb: {{ get_value('') }}\n", "1:17: {{ get_value(1) }}: the name must be a string in quotes; write it in quotes, so that the file shows what it refers to\nin.yaml:2:17: {{ get_value('') }}: scoped value name is required"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := vault()
@@ -132,14 +132,14 @@ func TestOptions(t *testing.T) {
 	}
 	o = dev()
 	o.Environment = ""
-	if _, err := render(t, "a: {{ get_secret_value('plain') }}", o); err == nil || !strings.Contains(err.Error(), "no environment is chosen") {
+	if _, err := render(t, "a: {{ get_secret_value('plain') }}", o); err == nil || !strings.Contains(err.Error(), "an environment is required") {
 		t.Errorf("no environment: got %v", err)
 	}
 	if got, err := render(t, "a: {{ get_secret_value('plain', env='prod') }}", o); err != nil || got != "a: \"prod-s3cr3t\"" {
 		t.Errorf("an environment in the reference: got %q, %v", got, err)
 	}
 	o.Environment, o.Project = "dev", ""
-	if _, err := render(t, "a: {{ get_secret_value('plain') }}", o); err == nil || !strings.Contains(err.Error(), "no project is chosen") {
+	if _, err := render(t, "a: {{ get_secret_value('plain') }}", o); err == nil || !strings.Contains(err.Error(), "a project is required") {
 		t.Errorf("no project: got %v", err)
 	}
 }
@@ -296,9 +296,9 @@ func TestSuspects(t *testing.T) {
 		t.Errorf("Scan finds %v, %v, and Render %v", d.Warnings(), err, got)
 	}
 	want := []string{
-		"in.yaml:2:5: {{ get_secret_valeu('x') }}: \"get_secret_valeu\" is not one of the calls, and is left as it is; did you mean get_secret_value?",
-		"in.yaml:3:4: {{ get_secret_value 'x' }}: \"get_secret_value\" is not one of the calls, and is left as it is; did you mean get_secret_value('name')?",
-		"in.yaml:5:4: pouncet://-/-/plain and more: the text begins like a reference and is not one; write a URI alone, or in {{ }} inside other text",
+		"in.yaml:2:5: {{ get_secret_valeu('x') }}: \"get_secret_valeu\" is not a valid call, so the expression stays as it is; did you mean get_secret_value?",
+		"in.yaml:3:4: {{ get_secret_value 'x' }}: \"get_secret_value\" is not a valid call, so the expression stays as it is; did you mean get_secret_value('name')?",
+		"in.yaml:5:4: pouncet://-/-/plain and more: a reference without braces must be the whole value; write {{ }} around the reference",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -328,7 +328,7 @@ func TestDepth(t *testing.T) {
 	if _, err := render(t, deep(5_000), dev()); err != nil {
 		t.Error(err)
 	}
-	if _, err := render(t, deep(20_000), dev()); err == nil || !strings.Contains(err.Error(), "in.yaml:1:10001: the file holds references and more than 10000 mappings") {
+	if _, err := render(t, deep(20_000), dev()); err == nil || !strings.Contains(err.Error(), "in.yaml:1:10001: the file has references and more than 10000 nested mappings") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,9 +8,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// usualCall is the expression of the most usual form, a call with a name alone,
-// which needs no parser; nil for any other. FuzzUsualCall holds that the parser
-// makes the same of it.
+// parseSimpleCall parses the most common form of an expression, a call with only a name, without a parser. It returns
+// nil for every other form. FuzzSimpleCall checks that the parser returns the same.
 func parseSimpleCall(text string) *Expression {
 	text = strings.Trim(text, " ")
 	open := strings.IndexByte(text, '(')
@@ -31,12 +30,12 @@ func parseSimpleCall(text string) *Expression {
 		return nil
 	}
 	if target.Name = name; target.check() != nil {
-		return nil // the parser says what is wrong, and where
+		return nil // the parser reports the error with its position
 	}
 	return &Expression{&entry{target: target}}
 }
 
-// isSimpleName reports whether a name has letters, digits, "_" and "-" alone.
+// isSimpleName reports whether a name has only letters, digits, "_" and "-".
 func isSimpleName(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; !isNamePart(c) && c != '-' {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func FuzzUsualCall(f *testing.F) {
+func FuzzSimpleCall(f *testing.F) {
 	for _, text := range []string{
 		" get_secret_value('a') ", `mage_secret_var("a-b_1")`, "get_value('a')", "get_value('')", "get_value('a\")", "get_value(a)", "get_value('a', 'b')",
 		"get_value('a').b", "get_value(('a'))", " get_value ('a')", "get_value('a' )", "env_var('A')", "get_value(''')", "x.get_value('a')", "get_value('" + string(make([]byte, 300)) + "')",

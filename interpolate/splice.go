@@ -10,15 +10,14 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// edit replaces a stretch of a file. Edits come in the order of the file and
-// do not overlap.
+// edit replaces a part of a file. Edits are in the order of the file and do not overlap.
 type edit struct {
 	start, end int
 	text       string
 }
 
-// fill returns the file with its references filled in, or what is wrong. It
-// makes the document's trees those that the result must have, and so works once.
+// fill returns the file with its references replaced, or the problems. It turns the trees of the document into the
+// trees that the result must have, so it can be called only once.
 func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 	switch {
 	case len(d.scalars) == 0:
@@ -44,15 +43,14 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 	if len(problems) > 0 {
 		return nil, problems.limited()
 	}
-	// The copy that the parser saw takes the same edits as the file, so that
-	// what others wrote stays hidden when it is parsed again. What was filled
-	// in is not hidden: that is what the second parsing is about.
+	// The copy with placeholders takes the same edits as the file. When it is parsed again, the parser sees the
+	// values, but not the foreign expressions.
 	result := splice(d.parserInput, edits)
 	switch {
 	case d.outline == nil:
 	case d.matchesOutline(result):
 		return splice(d.file.Data, edits), nil
-	default: // the parser has the last word
+	default: // the outlines differ, so the parser decides
 		parsed := &Document{file: d.file, alwaysParse: true}
 		if problems := parsed.scan(); len(problems) > 0 {
 			return nil, problems
@@ -62,13 +60,20 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 	if at := d.firstDifference(result); at != nil {
 		return nil, Problems{{
 			Pos: Position{d.file.Name, max(1, at.Line), max(1, at.Column)},
-			Err: backend.Errorf(backend.CodeInternal, "filling in the values would change more than the values, so nothing is written").
-				WithHint("write the references of this place in double quotes, and report the file's form as a defect"),
+			Err: errChangesMore(),
 		}}
 	}
 	return splice(d.file.Data, edits), nil
 }
 
+// errChangesMore is the error of the check of a result. It means that this package has a bug.
+func errChangesMore() *backend.Error {
+	return backend.Errorf(backend.CodeInternal,
+		"the values would change other parts of the file, so nothing is written").
+		WithHint("write the reference as a whole value in double quotes, and report this bug")
+}
+
+// splice returns text with the edits applied.
 func splice(text []byte, edits []edit) []byte {
 	size := len(text)
 	for _, e := range edits {
@@ -84,7 +89,7 @@ func splice(text []byte, edits []edit) []byte {
 	return append(out, text[at:]...)
 }
 
-// outcomes evaluates the expressions of a scalar, by part.
+// evaluate returns one replacement per part of the scalar. Those of text parts are empty.
 func (s *scalar) evaluate(v *evaluator) ([]replacement, Problems) {
 	out := make([]replacement, len(s.parts))
 	var problems Problems
@@ -97,8 +102,9 @@ func (s *scalar) evaluate(v *evaluator) ([]replacement, Problems) {
 			o = o.withTypeOf(s.typedBy)
 		}
 		if err == nil && o.typ == typeNull && s.wholeExpression() != nil && s.tagged() {
-			err = backend.Errorf(backend.CodeInvalid, "a value with the tag %s cannot be null", backend.Quote(s.node.Tag)).
-				WithHint("remove the tag, or give a default")
+			err = backend.Errorf(backend.CodeInvalid, "a value with the tag %s cannot be null",
+				backend.Quote(s.node.Tag)).
+				WithHint("remove the tag, or add a default")
 		}
 		if err != nil {
 			problems = append(problems, Problem{p.pos, p.text, err})
@@ -108,13 +114,13 @@ func (s *scalar) evaluate(v *evaluator) ([]replacement, Problems) {
 	return out, problems
 }
 
-// tagged reports whether the scalar says its tag itself.
+// tagged reports whether the scalar has an explicit tag.
 func (s *scalar) tagged() bool {
 	return s.node != nil && (s.node.Style&yaml.TaggedStyle != 0 || s.node.Tag == "!")
 }
 
-// edits are what has to be done to the file for these outcomes. The scalar's
-// node becomes what the parser must see afterwards.
+// edits returns the edits for these replacements. It turns the node of the scalar into the node that the result must
+// have.
 func (s *scalar) edits(replacements []replacement) []edit {
 	if s.allKept(replacements) {
 		return nil
@@ -129,11 +135,11 @@ func (s *scalar) edits(replacements []replacement) []edit {
 	if !s.block {
 		return []edit{{s.start, s.end, text}}
 	}
-	// The rest of the header's line, which may be a comment, stays.
+	// The rest of the header line stays, because it can be a comment.
 	return []edit{{s.start, s.headerEnd, text}, {s.headerLineEnd, s.end, ""}}
 }
 
-// untouched reports whether every expression stays as it is.
+// allKept reports whether every expression stays as it is.
 func (s *scalar) allKept(replacements []replacement) bool {
 	for i, p := range s.parts {
 		if p.expr != nil && !replacements[i].kept {
@@ -143,9 +149,8 @@ func (s *scalar) allKept(replacements []replacement) bool {
 	return true
 }
 
-// inPlace replaces the expressions alone, where the scalar's style has a way to
-// write every value so that nothing else of the scalar changes: not a word of
-// what others wrote in it, nor the lines of a block.
+// editParts replaces only the expressions of the scalar, and leaves foreign text and the lines of a block as they
+// are. It returns false if the style of the scalar cannot hold every value that way.
 func (s *scalar) editParts(replacements []replacement) ([]edit, bool) {
 	var edits []edit
 	var value strings.Builder
@@ -166,11 +171,10 @@ func (s *scalar) editParts(replacements []replacement) ([]edit, bool) {
 	return edits, true
 }
 
-// insertion is a value as it is written within the scalar; false if the whole
-// scalar has to be written anew. That is so in a plain scalar and for a URI by
-// itself, whatever the value, and in a quoted scalar across lines, where white
-// space at the ends of a value would be folded. A single-quoted scalar is kept only for the sake of
-// others: their templates hold double quotes more often than single ones.
+// escapedPart returns a value as it is written inside the scalar, or false if the whole scalar must be rewritten. A
+// plain scalar and a reference without braces are always rewritten. So is a quoted scalar that spans lines, because
+// the parser would fold white space at the ends of a value. A single-quoted scalar is kept only if it holds foreign
+// expressions, which use double quotes more often than single quotes.
 func (s *scalar) escapedPart(value string) (string, bool) {
 	switch {
 	case s.unbraced:
@@ -187,7 +191,7 @@ func (s *scalar) escapedPart(value string) (string, bool) {
 	return "", false
 }
 
-// foreign is what others wrote in the scalar.
+// foreignText returns the foreign expressions in the scalar.
 func (s *scalar) foreignText() string {
 	var out strings.Builder
 	for _, p := range s.parts {
@@ -198,13 +202,7 @@ func (s *scalar) foreignText() string {
 	return out.String()
 }
 
-// typed reports whether a result of this kind is something else than a string
-// where it is all of a scalar.
-func (k resultType) hasOwnType() bool {
-	return k == typeInt || k == typeFloat || k == typeBool || k == typeNull
-}
-
-// replacement is the scalar that takes the place of this one, and its tag.
+// rewritten returns the text and the tag of the scalar that replaces this one.
 func (s *scalar) rewritten(replacements []replacement) (text, tag string) {
 	if s.wholeExpression() != nil {
 		o := replacements[0]
@@ -222,6 +220,16 @@ func (s *scalar) rewritten(replacements []replacement) (text, tag string) {
 		}
 		return doubleQuote(o.text), "!!str"
 	}
+	s.node.Value = s.newValue(replacements)
+	if strings.ContainsAny(s.foreignText(), `"\`) && isPlainText(s.node.Value) {
+		return "'" + strings.ReplaceAll(s.node.Value, "'", "''") + "'", "!!str"
+	}
+	return doubleQuote(s.node.Value), "!!str"
+}
+
+// newValue returns the value of the scalar with its references replaced. The text of a kept replacement is its
+// expression.
+func (s *scalar) newValue(replacements []replacement) string {
 	var value strings.Builder
 	for i, p := range s.parts {
 		if p.expr == nil {
@@ -230,16 +238,11 @@ func (s *scalar) rewritten(replacements []replacement) (text, tag string) {
 			value.WriteString(replacements[i].text)
 		}
 	}
-	s.node.Value = value.String()
-	if strings.ContainsAny(s.foreignText(), `"\`) && isPlainText(s.node.Value) {
-		return "'" + strings.ReplaceAll(s.node.Value, "'", "''") + "'", "!!str"
-	}
-	return doubleQuote(s.node.Value), "!!str"
+	return value.String()
 }
 
-// changed parses a result and returns the first node in which it is not what
-// it must be, or nil. The parser's own error is not passed on: it may hold text
-// that was filled in.
+// firstDifference parses a result, and returns the first node in which it differs from what it must be, or nil. It
+// drops the error of the parser, which can hold a part of a value.
 func (d *Document) firstDifference(result []byte) *yaml.Node {
 	roots, err := parseYAML(result)
 	if err != nil || len(roots) != len(d.roots) {
@@ -253,8 +256,8 @@ func (d *Document) firstDifference(result []byte) *yaml.Node {
 	return nil
 }
 
-// difference returns the first node of want that got does not have. Style and
-// comments do not count: comments are outside every edit.
+// nodeDifference returns the first node of want that differs from got, or nil. It ignores styles, and it ignores
+// comments because no edit touches one.
 func nodeDifference(want, got *yaml.Node) *yaml.Node {
 	if want.Kind != got.Kind || want.Tag != got.Tag || want.Anchor != got.Anchor || want.Value != got.Value ||
 		len(want.Content) != len(got.Content) {

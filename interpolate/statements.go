@@ -8,41 +8,42 @@ import (
 	"strings"
 )
 
-// statement is where a variable of a file and its value stand.
+// statement is the position of a variable in a dotenv file: its name, and its value with quotes and without them.
 type statement struct {
 	name         span
-	value, inner span // with quotes and without
+	value, inner span
 	quotes       string
-	assigned     bool // otherwise it is a name alone
+	assigned     bool // false if the statement is only a name
 }
 
-// mostVariables is the size of a file of variables. An environment holds no more,
-// and the library goes a level deeper with every line of comments.
+// maxVariablesBytes is the largest dotenv file. An environment cannot hold more, and the library recurses once per
+// comment line.
 const maxVariablesBytes = 1 << 20
 
 const (
 	statementBlanks = " \t\v\f\r"
-	notAssignment   = "a line is not of the form NAME=value"
-	ambiguousEnd    = "readers disagree on where this value ends; write it in quotes that it does not hold, without a backslash before the last one"
+	notAssignment   = "the line does not have the form NAME=value"
+	ambiguousEnd    = "readers disagree on where this value ends: use quotes that the value does not contain, " +
+		"without a backslash before the closing quote"
 )
 
 var (
-	// statementStart matches up to the value, and statementName the name.
+	// statementStart matches a statement up to its value. The first group is the name.
 	statementStart = regexp.MustCompile(`^(?:export[ \t]+)?((?:[A-Za-z0-9_.\[\]-]|[^\x00-\x7f])+)[ \t]*(=[ \t]*)?`)
-	// manyLines matches bare text that to a shell goes on in the next line.
+	// continuesOnNextLine matches unquoted text that a shell continues on the next line.
 	continuesOnNextLine = regexp.MustCompile(`<<|\\$|\([^)]*$|\{[^}]*$`)
-	// nested matches what a shell reads to its own end, past quotes.
+	// openExpansion matches an expansion that a shell reads to its end, past quotes.
 	openExpansion = regexp.MustCompile(`\$\([^)]*$|\$\{[^}]*$`)
 )
 
-// readStatements finds the variables of a text, as Docker Compose has it. It
-// refuses a text in which others see a value end in another place, since what is
-// written behind that could mean anything to them; unless they are not asked.
-func readStatements(text []byte, own bool) ([]statement, error) {
+// readStatements returns the statements of a text, as Docker Compose reads them. Unless composeOnly is set, it
+// rejects a text in which another reader sees a value end elsewhere: for that reader, the text after it could mean
+// anything.
+func readStatements(text []byte, composeOnly bool) ([]statement, error) {
 	var out []statement
 	at := 0
 	if len(text) > maxVariablesBytes {
-		return nil, &offsetError{0, "it is larger than 1 MiB"}
+		return nil, &offsetError{0, "the file is larger than 1 MiB"}
 	}
 	if bytes.HasPrefix(text, []byte(byteOrderMark)) {
 		at = len(byteOrderMark)
@@ -57,7 +58,7 @@ func readStatements(text []byte, own bool) ([]statement, error) {
 			at = nextLineFeed(text, at)
 			continue
 		}
-		s, end, err := readStatement(text, at, own)
+		s, end, err := readStatement(text, at, composeOnly)
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +68,7 @@ func readStatements(text []byte, own bool) ([]statement, error) {
 	return out, nil
 }
 
-// lineFeed is the end of a line, from at.
+// nextLineFeed returns the offset of the next line feed, or the end of the text.
 func nextLineFeed(text []byte, at int) int {
 	if i := bytes.IndexByte(text[at:], '\n'); i >= 0 {
 		return at + i
@@ -75,8 +76,8 @@ func nextLineFeed(text []byte, at int) int {
 	return len(text)
 }
 
-// readStatement reads what begins at offset at, and tells where it ends.
-func readStatement(text []byte, at int, own bool) (s statement, end int, _ error) {
+// readStatement returns the statement at offset at, and its end.
+func readStatement(text []byte, at int, composeOnly bool) (s statement, end int, _ error) {
 	m := statementStart.FindSubmatchIndex(text[at:nextLineFeed(text, at)])
 	if m == nil {
 		return s, 0, &offsetError{at, notAssignment}
@@ -87,20 +88,20 @@ func readStatement(text []byte, at int, own bool) (s statement, end int, _ error
 	if s.assigned = m[4] >= 0; !s.assigned {
 		return s, start, checkRestOfLine(text, start)
 	}
-	if !own && bytes.HasSuffix(text[:start], []byte("\t")) {
-		return s, 0, &offsetError{start, "there is a tab before this value, which is a part of it to some readers; write none"}
+	if !composeOnly && bytes.HasSuffix(text[:start], []byte("\t")) {
+		return s, 0, &offsetError{start, "some readers take the tab before this value as a part of it: remove the tab"}
 	}
 	if start < len(text) && (text[start] == '\'' || text[start] == '"') {
-		return quotedStatement(text, s, own)
+		return quotedStatement(text, s, composeOnly)
 	}
 	end = nextLineFeed(text, start)
 	line := bytes.TrimRight(text[start:end], statementBlanks)
 	if bytes.IndexByte(line, '\r') >= 0 {
-		return s, 0, &offsetError{start, "a carriage return ends no line"}
+		return s, 0, &offsetError{start, "a carriage return without a line feed does not end a line"}
 	}
-	line, _, _ = bytes.Cut(line, []byte(" #")) // and nothing else, to Docker Compose
+	line, _, _ = bytes.Cut(line, []byte(" #")) // Docker Compose knows no other comment
 	line = bytes.TrimRight(line, statementBlanks)
-	if !own && (continuesOnNextLine.Match(line) || oddQuotes(line)) {
+	if !composeOnly && (continuesOnNextLine.Match(line) || oddQuotes(line)) {
 		return s, 0, &offsetError{start, ambiguousEnd}
 	}
 	s.value = span{start, start + len(line)}
@@ -108,8 +109,7 @@ func readStatement(text []byte, at int, own bool) (s statement, end int, _ error
 	return s, end, nil
 }
 
-// oddQuotes reports whether bare text holds quotes that a shell, or Node.js,
-// would see end in another line.
+// oddQuotes reports whether unquoted text holds a quote that ends on another line for a shell or for Node.js.
 func oddQuotes(line []byte) bool {
 	for _, quote := range []string{`"`, `'`, "`"} {
 		if bytes.Count(line, []byte(quote))%2 == 1 {
@@ -119,7 +119,7 @@ func oddQuotes(line []byte) bool {
 	return false
 }
 
-func quotedStatement(text []byte, s statement, own bool) (_ statement, end int, _ error) {
+func quotedStatement(text []byte, s statement, composeOnly bool) (_ statement, end int, _ error) {
 	start := s.value.start
 	quote := text[start]
 	i, escaped := start+1, false
@@ -127,18 +127,18 @@ func quotedStatement(text []byte, s statement, own bool) (_ statement, end int, 
 		escaped = text[i] == '\\' && !escaped
 	}
 	if i >= len(text) {
-		return s, 0, &offsetError{start, "the quotes do not end"}
+		return s, 0, &offsetError{start, "the closing quote is missing"}
 	}
 	s.quotes = string(quote)
 	s.value, s.inner = span{start, i + 1}, span{start + 1, i}
-	if !own && hasAmbiguousEnd(text[start+1:i], quote) {
+	if !composeOnly && hasAmbiguousEnd(text[start+1:i], quote) {
 		return s, 0, &offsetError{start, ambiguousEnd}
 	}
 	return s, i + 1, checkRestOfLine(text, i+1)
 }
 
-// disputed reports whether readers disagree on where a quoted string ends. With
-// \" in a line by itself, all agree again in the next one.
+// hasAmbiguousEnd reports whether readers disagree on where a quoted string ends. A \" on a single line does not
+// count, because all readers agree again on the next line.
 func hasAmbiguousEnd(inner []byte, quote byte) bool {
 	escapes := bytes.Contains(inner, []byte{'\\', quote})
 	return bytes.HasSuffix(inner, []byte(`\`)) ||
@@ -146,7 +146,7 @@ func hasAmbiguousEnd(inner []byte, quote byte) bool {
 		quote == '"' && (openExpansion.Match(inner) || bytes.Count(inner, []byte("`"))%2 == 1)
 }
 
-// restOfLine is an error if there is more on a line than blanks and a comment.
+// checkRestOfLine returns an error if the rest of a line holds more than blanks and a comment.
 func checkRestOfLine(text []byte, at int) error {
 	rest := text[at:nextLineFeed(text, at)]
 	after := bytes.TrimLeft(rest, statementBlanks)

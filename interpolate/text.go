@@ -10,15 +10,13 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Plain text has no rules, so that a value is put in as it is, whatever it is.
+// Plain text has no syntax, so every value replaces its expression as it is.
 //
-// A template (a chart of Helm's, a file with Jinja in it) is YAML or another
-// format only once others have filled it in. Where a string begins and ends in it, nobody can tell now: a
-// line may stand in a block, in quotes, or in a comment of another language. So only such
-// values are put in as mean the same in every one of these places, and for any
-// other value it is told why not.
+// A template (a Helm chart, a file with Jinja) becomes YAML or another format only after its tool has filled it in.
+// Before that, nobody knows where its strings begin and end: a line can be in a block, in quotes, or in a comment. So
+// only values that mean the same in all these positions are allowed, and the error for other values says why.
 
-// readText finds the references of plain text, or of a template.
+// readText collects the references in plain text, or in a template.
 func (d *Document) readText(regions []region) Problems {
 	d.scalars, d.warnings, d.parserInput, d.roots, d.outline = nil, nil, nil, nil, nil
 	w := walker{doc: d, regions: regions, lines: newLineCounter(d.file)}
@@ -41,12 +39,12 @@ func (d *Document) readText(regions []region) Problems {
 	return w.problems
 }
 
-// comments tells which places of a template are in comments: on lines that begin
-// with "#", as YAML, TOML, shells and most others have it. Plain text has none.
+// comments recognises the comments of a template: lines that begin with "#", as in YAML, TOML, shells and most other
+// formats. Plain text has no comments.
 type comments struct {
 	data      []byte
-	at        int  // the offset last asked about
-	inComment bool // whether its line is a comment
+	at        int  // the offset of the last call
+	inComment bool // whether the line of that offset is a comment
 }
 
 func newComments(d *Document) *comments {
@@ -56,7 +54,7 @@ func newComments(d *Document) *comments {
 	return &comments{data: d.file.Data}
 }
 
-// hold is asked about offsets in rising order.
+// contain reports whether an offset is in a comment. The offsets of the calls must rise.
 func (c *comments) contain(offset int) bool {
 	if c.data == nil {
 		return false
@@ -69,8 +67,8 @@ func (c *comments) contain(offset int) bool {
 	return c.inComment
 }
 
-// bareURIs tells of URIs without braces, which are references only as whole
-// values: in a text, nothing is known to be one.
+// checkUnbracedURIs reports URIs without braces. They are references only if they are a whole value, and a text or
+// template does not show what a whole value is.
 func (w *walker) checkUnbracedURIs() {
 	data, regions, comments := w.doc.file.Data, w.regions, newComments(w.doc)
 	for at := 0; ; {
@@ -90,8 +88,8 @@ func (w *walker) checkUnbracedURIs() {
 		if end := bytes.IndexAny(data[at:], " \t\r\n\"'<>"); end >= 0 {
 			uri = string(data[start : at+end])
 		}
-		err := backend.Errorf(backend.CodeInvalid, "a URI without braces is a reference only where it is a whole value, which cannot be told here").
-			WithHint("write it in {{ }}")
+		err := backend.Errorf(backend.CodeInvalid, "a URI without braces is not supported in text and templates").
+			WithHint("write {{ }} around the URI")
 		if w.doc.isTemplate {
 			w.addProblem(start, uri, err)
 		} else {
@@ -100,7 +98,7 @@ func (w *walker) checkUnbracedURIs() {
 	}
 }
 
-// fillText returns the text with its references filled in, or what is wrong.
+// fillText returns the text with its references replaced, or the problems.
 func (d *Document) fillText(v *evaluator) ([]byte, Problems) {
 	var edits []edit
 	var problems Problems
@@ -127,25 +125,24 @@ func (d *Document) fillText(v *evaluator) ([]byte, Problems) {
 }
 
 var (
-	// inert matches a value that ends no string, adds no structure, and begins no
-	// comment, template or escape, whatever quotes it stands in, also in none.
+	// inertValue matches a value that ends no string, adds no structure, and begins no comment, template or escape,
+	// in any kind of quotes or without quotes.
 	inertValue = regexp.MustCompile(`^[A-Za-z0-9_/](?:[A-Za-z0-9_/.+=@~^:-]*[A-Za-z0-9_/.+=@~^-])?$`)
-	// likeAWord matches what is a string to every version of YAML, if it is not a keyword.
+	// wordStart matches what every version of YAML reads as a string, unless it is a keyword.
 	wordStart   = regexp.MustCompile(`^[A-Za-z_/]`)
 	yamlKeyword = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null|none|nan|inf)$`)
-	// unlikeANumber matches a text that no addition turns into a number or a date.
+	// neverNumber matches text that stays a string whatever is added to it, and never becomes a number or a date.
 	neverNumber = regexp.MustCompile(`[G-WYZg-wyz/@]`)
 )
 
-// longestKeyword is the length of "false".
+// longestKeyword is the length of the longest match of yamlKeyword, "false".
 const longestKeyword = 5
 
-// meansTheSame refuses a value that could mean something else in some of the
-// places in which a part of a template can be. A number, boolean or null
-// is written as what it is if nothing stands beside it.
+// checkTemplateValue returns an error for a value that could mean something else in one of the positions in which a
+// part of a template can be. A number, boolean or null keeps its type if it is the whole value.
 func (d *Document) checkTemplateValue(p part, o *replacement) *backend.Error {
 	if o.text == "" {
-		return d.refuseValue("it is empty")
+		return d.templateError("is empty")
 	}
 	beside, quoted := d.surrounding(p)
 	if o.typ.hasOwnType() && beside == "" && !quoted {
@@ -156,7 +153,7 @@ func (d *Document) checkTemplateValue(p part, o *replacement) *backend.Error {
 	}
 	switch {
 	case !inertValue.MatchString(o.text):
-		return d.refuseValue("it has characters with a meaning in some of them")
+		return d.templateError("has characters that mean something else in some of them")
 	case quoted:
 		return nil
 	case d.requiresQuotes():
@@ -165,25 +162,26 @@ func (d *Document) checkTemplateValue(p part, o *replacement) *backend.Error {
 	case beside == "" && wordStart.MatchString(o.text) && !yamlKeyword.MatchString(o.text):
 		return nil
 	}
-	return backend.Errorf(backend.CodeInvalid, "%s, and without quotes the value could be taken for a number, a date or a keyword", d.templateNotice).
+	return backend.Errorf(backend.CodeInvalid,
+		"%s, and without quotes the value can be read as a number, a date or a keyword", d.templateNotice).
 		WithHint(`write the expression in quotes: "{{ … }}"`)
 }
 
-// needsQuotes reports whether the file will be of a format in which no string is
-// without quotes.
+// requiresQuotes reports whether the file becomes a format in which every string has quotes.
 func (d *Document) requiresQuotes() bool {
 	f := FormatOf(d.file.Name)
 	return f == FormatJSON || f == FormatTOML
 }
 
-func (d *Document) refuseValue(why string) *backend.Error {
-	return backend.Errorf(backend.CodeInvalid, "%s, so that the value must mean the same in every kind of quotes, and %s", d.templateNotice, why).
-		WithHint("render the file after its templates are filled in, or keep the reference in a file of its own")
+// templateError is the error of a value that a template cannot hold.
+func (d *Document) templateError(reason string) *backend.Error {
+	return backend.Errorf(backend.CodeInvalid,
+		"%s, so a value must mean the same in every kind of quotes, and this value %s", d.templateNotice, reason).
+		WithHint("render the file after the other tool fills it in, or move the reference to its own file")
 }
 
-// beside is what stands beside an expression in the same value, as far as its
-// line tells; quoted says that this is in quotes. What other
-// expressions become is not known: it may be digits.
+// surrounding returns the text next to an expression in the same value, as far as its line shows it, or whether the
+// expression is in quotes. Other expressions count as digits, because they could become digits.
 func (d *Document) surrounding(p part) (beside string, quoted bool) {
 	data := d.file.Data
 	from := max(0, p.start-lineContext)
@@ -209,7 +207,7 @@ func (d *Document) surrounding(p part) (beside string, quoted bool) {
 	return strings.TrimSpace(string(before)) + strings.TrimSpace(string(after)), false
 }
 
-// lastAny is the end of the last of some signs in b, 0 without one.
+// afterLast returns the end of the last of the signs in b, or 0.
 func afterLast(b []byte, signs ...string) int {
 	end := 0
 	for _, s := range signs {
@@ -220,7 +218,7 @@ func afterLast(b []byte, signs ...string) int {
 	return end
 }
 
-// firstAny is the beginning of the first of some signs in b, its length without one.
+// beforeFirst returns the beginning of the first of the signs in b, or the length of b.
 func beforeFirst(b []byte, signs ...string) int {
 	start := len(b)
 	for _, s := range signs {

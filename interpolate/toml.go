@@ -14,13 +14,12 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// tomlSyntax is TOML 1.0. A value is written with the escapes of a basic string
-// (the one in double quotes) wherever there are escapes. In a literal string
-// there are none: it stays one if the value needs none, and otherwise becomes a
-// basic string. What TOML 1.1 adds is read and never written.
+// tomlSyntax is TOML 1.0. A value in a basic string (in double quotes) is written with its escapes. A literal string
+// (in single quotes) has no escapes: if the value needs one, the string becomes a basic string. The additions of TOML
+// 1.1 are read but never written.
 type tomlSyntax struct{}
 
-// How a string of TOML is quoted.
+// The styles of TOML strings.
 const (
 	tomlBasic        = `"`
 	tomlLiteral      = `'`
@@ -36,16 +35,16 @@ func (tomlSyntax) findStrings(text []byte, s search) ([]fileString, error) {
 		if closing || !key && n.Kind != unstable.String || !s.containedIn(value) && (key || !s.isUnbraced(value)) {
 			return
 		}
-		q := fileString{start: int(n.Raw.Offset), end: int(n.Raw.Offset + n.Raw.Length), value: value, isKey: key}
-		q.style = tomlQuotes(text[q.start:q.end])
-		q.innerStart, q.innerEnd = q.start+len(q.style), q.end-len(q.style)
-		out = append(out, q)
+		str := fileString{start: int(n.Raw.Offset), end: int(n.Raw.Offset + n.Raw.Length), value: value, isKey: key}
+		str.style = tomlQuotes(text[str.start:str.end])
+		str.innerStart, str.innerEnd = str.start+len(str.style), str.end-len(str.style)
+		out = append(out, str)
 	})
 	return out, err
 }
 
-// tomlQuotes are the quotes that a string or a key stands in. The empty string is no
-// longer one: nothing is looked for in it.
+// tomlQuotes returns the opening quotes of a string or key, or "". The empty string "" counts as """, which does not
+// matter, because it holds no reference.
 func tomlQuotes(raw []byte) string {
 	for _, quotes := range []string{tomlBasicLines, tomlLiteralLines, tomlBasic, tomlLiteral} {
 		if bytes.HasPrefix(raw, []byte(quotes)) {
@@ -55,13 +54,13 @@ func tomlQuotes(raw []byte) string {
 	return ""
 }
 
-// eachTOML gives the nodes of a text: tables and pairs, each with its key and
-// then its value, from its beginning to its closing, and what is in them.
-func walkTOML(text []byte, each func(n *unstable.Node, closing bool)) error {
+// walkTOML calls visit with every node of a text. It calls visit again, with closing set, after the children of a
+// node.
+func walkTOML(text []byte, visit func(n *unstable.Node, closing bool)) error {
 	var p unstable.Parser
 	p.Reset(text)
 	for p.NextExpression() {
-		walkTOMLNode(p.Expression(), each)
+		walkTOMLNode(p.Expression(), visit)
 	}
 	if p.Error() != nil {
 		return validTOML(text)
@@ -69,54 +68,54 @@ func walkTOML(text []byte, each func(n *unstable.Node, closing bool)) error {
 	return nil
 }
 
-func walkTOMLNode(n *unstable.Node, each func(n *unstable.Node, closing bool)) {
-	each(n, false)
+func walkTOMLNode(n *unstable.Node, visit func(n *unstable.Node, closing bool)) {
+	visit(n, false)
 	for children := n.Children(); children.Next(); {
-		walkTOMLNode(children.Node(), each)
+		walkTOMLNode(children.Node(), visit)
 	}
 	if n.Child() != nil {
-		each(n, true)
+		visit(n, true)
 	}
 }
 
-// validTOML is what the library says of a text, also of what it does not see in
-// a node alone: a key that is there twice, or a day that no month has.
+// validTOML returns the error of the library for a text. It covers errors that no single node shows, such as a
+// duplicate key or the 31st of February.
 func validTOML(text []byte) error {
 	var tree map[string]any
 	err := toml.Unmarshal(text, &tree)
-	var place *toml.DecodeError
-	if !errors.As(err, &place) {
+	var decodeErr *toml.DecodeError
+	if !errors.As(err, &decodeErr) {
 		return err
 	}
-	line, column := place.Position()
+	line, column := decodeErr.Position()
 	offset := 0
 	for ; line > 1; line-- {
 		offset += bytes.IndexByte(text[offset:], '\n') + 1
 	}
-	reason := strings.TrimPrefix(place.Error(), "toml: ")
-	if strings.Contains(reason, "U+") { // it may be of a word, which is not in the file
-		reason = "something here is not TOML"
+	reason := strings.TrimPrefix(decodeErr.Error(), "toml: ")
+	if strings.Contains(reason, "U+") { // the character can be a delimiter, which is not in the file
+		reason = "the syntax is not valid here"
 	}
 	return &offsetError{min(offset+max(column-1, 0), len(text)), reason}
 }
 
-func (tomlSyntax) decode(raw string, q fileString) string {
-	if q.style != tomlBasic && q.style != tomlBasicLines || !strings.Contains(raw, `\`) {
+func (tomlSyntax) decode(raw string, str fileString) string {
+	if str.style != tomlBasic && str.style != tomlBasicLines || !strings.Contains(raw, `\`) {
 		return raw
 	}
 	var tree struct{ V string }
-	if err := toml.Unmarshal([]byte("V = "+q.style+raw+q.style), &tree); err != nil {
+	if err := toml.Unmarshal([]byte("V = "+str.style+raw+str.style), &tree); err != nil {
 		return raw
 	}
 	return tree.V
 }
 
-func (tomlSyntax) escape(q fileString, value string) (string, bool) {
-	switch q.style {
+func (tomlSyntax) escape(str fileString, value string) (string, bool) {
+	switch str.style {
 	case tomlBasic:
 		return escapeTOML(value), true
 	case tomlBasicLines:
-		// A "\" at the end of a line takes the white space behind it away.
+		// A "\" at the end of the line before would remove white space at the beginning of the value.
 		if rest, ok := strings.CutPrefix(value, " "); ok {
 			return `\u0020` + escapeTOML(rest), true
 		}
@@ -132,12 +131,11 @@ func (tomlSyntax) rewrite(_ fileString, value string) (string, *backend.Error) {
 func (tomlSyntax) typedLiteral(typ resultType, text string) (string, any, *backend.Error) {
 	switch typ {
 	case typeNull:
-		return "", nil, backend.Errorf(backend.CodeInvalid, "TOML has no null").
-			WithHint(`give a default, as in | default("")`)
+		return "", nil, errNoNull("TOML files")
 	case typeInt:
 		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
-			return "", nil, backend.Errorf(backend.CodeInvalid, "the value is an integer that TOML cannot write").
-				WithHint("leave out the filter: it is then a string")
+			return "", nil, backend.Errorf(backend.CodeInvalid, "the value is not a valid TOML integer").
+				WithHint("remove the filter to write the value as a string")
 		}
 		return text, tomlNode{unstable.Integer, text, false}, nil
 	case typeFloat:
@@ -146,15 +144,14 @@ func (tomlSyntax) typedLiteral(typ resultType, text string) (string, any, *backe
 	return text, tomlNode{unstable.Bool, text, false}, nil
 }
 
-// tomlNode is what is no string in a text.
+// tomlNode is the leaf for a node that is not a string.
 type tomlNode struct {
 	typ     unstable.Kind
 	text    string
 	closing bool
 }
 
-// tree is the sequence of nodes, so that neither their order nor how a number is
-// written goes unseen.
+// parse returns the nodes, so that the check also compares their order and the spelling of numbers.
 func (tomlSyntax) parse(text []byte) (any, error) {
 	var out []any
 	err := walkTOML(text, func(n *unstable.Node, closing bool) {
@@ -170,6 +167,5 @@ func (tomlSyntax) parse(text []byte) (any, error) {
 	return out, validTOML(text)
 }
 
-// escapeTOML is a string as it is written between double quotes. Of the escapes
-// that YAML has, those that are used are TOML's as well.
+// escapeTOML escapes a string for double quotes in TOML. All escapes that escapeYAML writes are valid in TOML too.
 func escapeTOML(s string) string { return escapeYAML(s) }

@@ -20,7 +20,7 @@ func TestBareBesideQuoted(t *testing.T) {
 		{interpolate.FormatTOML, "a = \"\"\"x: CALL\n\"\"\"\nb = [CALL,\nCALL]\n", "a = \"\"\"x: v$\n\"\"\"\nb = [\"v$\",\n\"v$\"]\n"},
 		{interpolate.FormatTOML, "a = \"x: CALL, b\"\nb = {{x}}\nc = CALL", "a = \"x: v$, b\"\nb = {{x}}\nc = \"v$\""},
 		{interpolate.FormatJSON, `{"a": "x:CALL,y", "b": CALL, "c": [{{x}}]}`, `{"a": "x:v$,y", "b": "v$", "c": [{{x}}]}`},
-		{interpolate.FormatJSON, `{"a": "x:CALL,y", "b": CALL, "c": nil}`, "is not JSON"},
+		{interpolate.FormatJSON, `{"a": "x:CALL,y", "b": CALL, "c": nil}`, "cannot be parsed as JSON"},
 	} {
 		got, err := renderAs(t, c.format, strings.ReplaceAll(c.text, "CALL", secretCall), "v$")
 		if err != nil {

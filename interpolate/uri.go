@@ -9,12 +9,12 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// ParseURI parses a reference that is written as a URI:
+// ParseURI parses a reference URI:
 //
 //	pouncet://project/environment/[app/x/|pipeline/x/]name[#field][?version=3]
 //
-// "-" stands for the current project or environment. The query may also stand
-// before the field, as other URIs have it; percent signs escape in the field.
+// "-" means the current project or environment. The query can also stand before the field. The field is
+// percent-encoded. The error matches backend.ErrInvalid.
 func ParseURI(uri string) (Reference, error) {
 	ref := Reference{Expression: uri, Call: callURI}
 	rest, ok := strings.CutPrefix(uri, uriScheme)
@@ -27,29 +27,33 @@ func ParseURI(uri string) (Reference, error) {
 	case len(segments) == 5 && (segments[2] == "app" || segments[2] == "pipeline"):
 		ref.Scope = segments[2] + "/" + segments[3]
 	case len(segments) != 3:
-		return ref, uriError("the URI has %d parts where it should have a project, an environment and a name", len(segments))
+		return ref, uriError("the URI has %s; it needs a project, an environment and a name",
+			backend.Plural(len(segments), "part"))
 	}
 	ref.Kind, ref.Name = backend.KindSecret, segments[len(segments)-1]
 	for i, part := range []struct {
-		what string
-		into *string
+		what  string
+		field *string
 	}{{"project", &ref.Project}, {"environment", &ref.Environment}} {
 		switch segments[i] {
 		case "":
-			return ref, uriError("the URI names no %s", part.what).WithHint("write - for the current one").At(part.what)
+			return ref, uriError("the URI has no %s", part.what).
+				WithHint("write - for the current %s", part.what).At(part.what)
 		case "-":
 		default:
-			*part.into = segments[i]
+			*part.field = segments[i]
 		}
 	}
 	var err error
 	if ref.Field, err = url.PathUnescape(field); err != nil {
-		return ref, uriError("the URI's field holds a percent sign that escapes nothing").WithHint("write it as %%25")
+		return ref, uriError("the percent encoding in the field of the URI is not valid").
+			WithHint("write a percent sign as %%25")
 	}
 	if query != "" {
 		key, version, _ := strings.Cut(query, "=")
 		if key != "version" || version == "" {
-			return ref, uriError("the URI asks for %s", backend.Quote(query)).WithHint("only ?version= is known")
+			return ref, uriError("query %s of the URI is not valid", backend.Quote(query)).
+				WithHint("use ?version=NUMBER")
 		}
 		ref.Version = version
 	}
@@ -59,7 +63,7 @@ func ParseURI(uri string) (Reference, error) {
 	return ref, nil
 }
 
-// splitURI cuts off the field and the query, in whichever order they stand.
+// splitURI splits off the field and the query, in either order.
 func splitURI(s string) (path, field, query string) {
 	end := strings.IndexAny(s, "#?")
 	if end < 0 {

@@ -3,8 +3,6 @@
 package interpolate
 
 import (
-	"regexp"
-	"sort"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -12,26 +10,26 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// scalar is a scalar of the file that holds references.
+// scalar is a scalar that holds references: a YAML scalar, or a string of another format.
 type scalar struct {
 	node *yaml.Node // nil in other formats than YAML
 	extent
-	fileString fileString // in other formats than YAML
-	unbraced   bool       // a reference by itself, without braces
-	typedBy    Dialect    // by which a value that is all of the scalar has the type that it reads as
+	fileString fileString // only in other formats than YAML
+	unbraced   bool       // the scalar is one reference without braces
+	typedBy    Dialect    // the dialect that gives a whole value the type of its text, if any
 	parts      []part
 }
 
-// part is a stretch of a scalar's value: text, or an expression.
+// part is a part of the value of a scalar: text, or a reference.
 type part struct {
-	text       string      // decoded; of an expression, with its braces
-	parserText string      // what the parser saw of it
+	text       string      // decoded; for a reference, including the braces
+	parserText string      // the same part as the parser read it: a placeholder, or the text
 	expr       *Expression // nil for text
-	pos        Position    // of an expression
-	start, end int         // of an expression: offsets in the file
+	pos        Position    // of a reference
+	start, end int         // of a reference: offsets in the file
 }
 
-// whole is the expression that is all of the scalar, if one is.
+// wholeExpression returns the reference that is the whole scalar, or nil.
 func (s *scalar) wholeExpression() *part {
 	if len(s.parts) == 1 && s.parts[0].expr != nil {
 		return &s.parts[0]
@@ -39,16 +37,16 @@ func (s *scalar) wholeExpression() *part {
 	return nil
 }
 
-// walker goes through the trees of a file and finds the scalars with references.
+// walker collects the scalars with references from the trees of a file.
 type walker struct {
 	doc            *Document
 	regions        []region
 	locator        *locator
 	lines          *lineCounter
 	problems       Problems
-	referenceNodes map[*yaml.Node]bool // scalars with references, for aliases; nil where there can be none
-	foreign        map[int]bool        // offsets of regions across lines that are not ours
-	unpaired       bool                // something was hidden that is not within one value
+	referenceNodes map[*yaml.Node]bool // the scalars with references, for aliases; nil if the file has no aliases
+	foreign        map[int]bool        // the offsets of foreign regions that span lines
+	unpaired       bool                // a placeholder is not within one value
 }
 
 func (w *walker) walk() {
@@ -58,10 +56,9 @@ func (w *walker) walk() {
 	}
 }
 
-// visit visits a node and what is below it. Aliases are not followed: what
-// they stand for is visited where it stands, so no alias can make the walk
-// longer than the file. Anchors and tags are not looked at, since the parser
-// takes no marks in them: a reference there is an error of its own.
+// visit visits a node and all nodes below it. It does not follow aliases, so no alias can make the walk longer than
+// the file; the node that an alias stands for is visited at its own position. It does not look at anchors and tags:
+// the parser rejects delimiters in them, so a reference there is already an error.
 func (w *walker) visit(n *yaml.Node, key bool) {
 	switch n.Kind {
 	case yaml.ScalarNode:
@@ -70,7 +67,8 @@ func (w *walker) visit(n *yaml.Node, key bool) {
 		}
 	case yaml.AliasNode:
 		if key && w.referenceNodes[n.Alias] {
-			w.addNodeProblem(n, "a mapping key is an alias of a value with a reference", "use references in values alone")
+			w.addNodeProblem(n, "a key is an alias of a value with a reference",
+				"use references in values only")
 		}
 	case yaml.MappingNode:
 		for i, c := range n.Content {
@@ -83,7 +81,7 @@ func (w *walker) visit(n *yaml.Node, key bool) {
 	}
 }
 
-// refuse is a problem with a node that is no scalar with a place of its own.
+// addNodeProblem adds a problem with a node whose extent is not known.
 func (w *walker) addNodeProblem(n *yaml.Node, message, hint string) {
 	offset, _ := w.locator.offset(n.Line, n.Column)
 	w.addProblem(offset, "", backend.Errorf(backend.CodeInvalid, "%s", message).WithHint("%s", hint))
@@ -103,27 +101,29 @@ func (w *walker) addWarning(offset int, expression string, err *backend.Error) {
 	w.doc.warnings = append(w.doc.warnings, Problem{w.lines.position(offset), expression, err})
 }
 
-// scalar finds where a scalar stands, and takes it apart.
+// locateScalar locates a scalar in the text, and adds it.
 func (w *walker) locateScalar(n *yaml.Node, key bool) {
 	e, ok := w.locator.extent(n)
 	if !ok {
-		w.addNodeProblem(n, "the place of a value with a reference was not found", "write it on one line, in double quotes")
+		w.addNodeProblem(n, "the value with the reference cannot be located", "write it on one line, in double quotes")
 		return
 	}
 	w.addScalar(n, e, key)
 }
 
-// take takes apart a scalar that stands at e, and keeps it if something in it is ours.
+// addScalar splits the scalar at e into parts, and adds it to the document if it holds a reference.
 func (w *walker) addScalar(n *yaml.Node, e extent, key bool) {
 	s := scalar{node: n, extent: e, unbraced: !w.doc.delimiters.containedIn(n.Value)}
 	switch d := w.doc.file.Dialect; {
-	case d == DialectAtlas && s.unbraced && strings.HasPrefix(n.Value, atlasSign), d == DialectMage && !s.unbraced && n.Style&^yaml.TaggedStyle == 0:
+	case d == DialectAtlas && s.unbraced && strings.HasPrefix(n.Value, atlasSign),
+		d == DialectMage && !s.unbraced && n.Style&^yaml.TaggedStyle == 0:
 		s.typedBy = d
 	}
 	if s.unbraced {
 		s.parts = w.yamlURIParts(n, e)
 	} else {
-		parts, ok := w.splitValue(n.Value, max(e.start, e.contentStart), func(raw string, lines bool) string { return decodeRegion(raw, n.Style, lines) })
+		decode := func(raw string, multiline bool) string { return decodeRegion(raw, n.Style, multiline) }
+		parts, ok := w.splitValue(n.Value, max(e.start, e.contentStart), decode)
 		if !ok {
 			w.unpaired = true
 			return
@@ -141,11 +141,16 @@ func (w *walker) addScalar(n *yaml.Node, e extent, key bool) {
 			}
 			return
 		}
-		err := backend.Errorf(backend.CodeInvalid, "a mapping key cannot hold a reference").WithHint("use references in values alone")
 		if !w.problems.full() {
-			w.problems = append(w.problems, Problem{p.pos, p.text, err})
+			w.problems = append(w.problems, Problem{p.pos, p.text, errKey()})
 		}
 	}
+}
+
+// errKey is the error of a reference in a key.
+func errKey() *backend.Error {
+	return backend.Errorf(backend.CodeInvalid,
+		"a key cannot hold a reference").WithHint("use references in values only")
 }
 
 func (w *walker) yamlURIParts(n *yaml.Node, e extent) []part {
@@ -156,13 +161,14 @@ func (w *walker) yamlURIParts(n *yaml.Node, e extent) []part {
 	return w.uriParts(n.Value, at, e.start, e.end)
 }
 
-// uri reads a value that begins like a URI, and is one as a whole. It stands at
-// at, in a scalar from start to end.
+// uriParts parses a value that begins like a reference without braces. The value is at offset at, in a scalar from
+// start to end.
 func (w *walker) uriParts(value string, at, start, end int) []part {
 	if strings.ContainsAny(value, " \t\r\n") {
 		text, _, _ := strings.Cut(value, "\n")
-		w.addWarning(at, text, backend.Errorf(backend.CodeInvalid, "the text begins like a reference and is not one").
-			WithHint("write a URI alone, or in {{ }} inside other text"))
+		w.addWarning(at, text,
+			backend.Errorf(backend.CodeInvalid, "a reference without braces must be the whole value").
+				WithHint("write {{ }} around the reference"))
 		return nil
 	}
 	ref, err := parseUnbraced(value)
@@ -172,139 +178,4 @@ func (w *walker) uriParts(value string, at, start, end int) []part {
 	}
 	expr := &Expression{&entry{target: ref}}
 	return []part{{text: value, parserText: value, expr: expr, pos: w.lines.position(at), start: start, end: end}}
-}
-
-// parts cuts a scalar's value at the marks, each pair of which is one region
-// of the text between the scalar's ends, in the same order. It is false where
-// that is not so: a region begins in a comment, say, and ends in this value.
-//
-// The text begins at from; decode is what a region stands for there.
-func (w *walker) splitValue(value string, from int, decode decoder) ([]part, bool) {
-	first := sort.Search(len(w.regions), func(i int) bool { return w.regions[i].start >= from })
-	regions := w.regions[first:]
-	m := w.doc.delimiters
-	var out []part
-	for rest := value; rest != ""; {
-		at := m.index(rest)
-		if at < 0 {
-			return append(out, part{text: rest, parserText: rest}), true
-		}
-		if len(regions) == 0 || strings.HasPrefix(rest[at:], m.close) {
-			return nil, false
-		}
-		r := regions[0]
-		regions = regions[1:]
-		if r.asComment {
-			at-- // the "#" before the mark is not the text's
-		}
-		if at > 0 {
-			out = append(out, part{text: rest[:at], parserText: rest[:at]})
-			rest = rest[at:]
-		}
-		end := len(m.unclosed)
-		if !r.unclosed {
-			c := strings.Index(rest, m.close)
-			if c < 0 {
-				return nil, false
-			}
-			end = c + len(m.close)
-		}
-		p := w.parseRegion(r, decode)
-		p.parserText, p.start, p.end = rest[:end], r.start, r.end
-		out = append(out, p)
-		rest = rest[end:]
-	}
-	return out, true
-}
-
-// decoder is what a stretch of a scalar stands for, without escapes; lines says
-// that it reaches across lines.
-type decoder func(raw string, lines bool) string
-
-// region reads one region of a scalar: an expression of ours, or text.
-func (w *walker) parseRegion(r region, decode decoder) part {
-	raw := string(w.doc.file.Data[r.start:r.end])
-	if r.unclosed {
-		w.addProblem(r.start, "{{", backend.Errorf(backend.CodeInvalid, "the expression does not end in the value that it begins in").
-			WithHint(`close it with "}}", within %d bytes`, MaxExpressionBytes))
-		return part{text: raw}
-	}
-	text := decode(raw, r.multiline)
-	body := text[2 : len(text)-2]
-	if simple := parseSimpleCall(body); simple != nil && !r.afterDollar {
-		return part{text: text, expr: simple, pos: w.lines.position(r.start)}
-	}
-	if r.control || !isReference(body) {
-		if r.multiline {
-			w.foreign[r.start] = true
-		}
-		if found, meant := nearMiss(body); found != "" && !r.control {
-			w.addWarning(r.start, text, backend.Errorf(backend.CodeInvalid, "%s is not one of the calls, and is left as it is", backend.Quote(found)).
-				WithHint("did you mean %s?", meant))
-		}
-		return part{text: text}
-	}
-	if r.afterDollar {
-		w.addProblem(r.start, "$"+text, backend.Errorf(backend.CodeInvalid, `"${{" begins an expression of GitHub Actions, which knows no such call`).
-			WithHint(`leave out the "$"; where one belongs to the text, write it as "\x24" in double quotes`))
-		return part{text: text}
-	}
-	expr, err := parseExpression(body)
-	if err != nil && text != raw {
-		// Those who fill in templates before the file is YAML write the same
-		// quotes inside as around: '{{ get_value('x') }}'.
-		if e, rawErr := parseExpression(raw[2 : len(raw)-2]); rawErr == nil {
-			expr, err, text = e, nil, raw
-		}
-	}
-	if err != nil {
-		at := r.start
-		if text == raw {
-			at += 2 + err.at
-		}
-		w.addProblem(at, text, err.problem)
-		return part{text: text}
-	}
-	return part{text: text, expr: expr, pos: w.lines.position(r.start)}
-}
-
-// lineFold matches a line break with the indentation around it.
-var lineFold = regexp.MustCompile(`[ \t]*(?:\r\n|[\r\n\x{85}\x{2028}\x{2029}])[ \t\r\n]*`)
-
-// decodeRegion is the text of a region without the escapes and folds that the
-// scalar's style gives it. The parser itself decodes it, as a scalar of its
-// own; what is none was not written for YAML, and is taken as it stands.
-func decodeRegion(raw string, style yaml.Style, lines bool) string {
-	var scalar string
-	switch {
-	case style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
-		if lines {
-			return lineFold.ReplaceAllString(raw, " ")
-		}
-		return raw
-	case style&yaml.DoubleQuotedStyle != 0:
-		if !lines && !strings.Contains(raw, `\`) {
-			return raw
-		}
-		scalar = `"` + raw + `"`
-	case style&yaml.SingleQuotedStyle != 0:
-		if !lines && !strings.Contains(raw, `'`) {
-			return raw
-		}
-		scalar = `'` + raw + `'`
-	default:
-		if !lines {
-			return raw
-		}
-		scalar = `'` + strings.ReplaceAll(raw, `'`, `''`) + `'`
-	}
-	roots, err := parseYAML([]byte(scalar))
-	if err == nil && len(roots) == 1 && len(roots[0].Content) == 1 {
-		n := roots[0].Content[0]
-		// The braces at both ends tell that nothing in between ended it early.
-		if n.Kind == yaml.ScalarNode && len(n.Value) >= 4 && n.Value[:2] == raw[:2] && strings.HasSuffix(n.Value, raw[len(raw)-2:]) {
-			return n.Value
-		}
-	}
-	return lineFold.ReplaceAllString(raw, " ")
 }

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package interpolate
+
+import (
+	"context"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// resolveAll resolves the distinct references of all documents in one call.
+func resolveAll(ctx context.Context, r Resolver, docs []*Document, o Options) (*evaluator, error) {
+	most := 0
+	for _, d := range docs {
+		most += len(d.scalars)
+	}
+	v := &evaluator{options: o, index: make(map[backend.Ref]int, most)}
+	refs := make([]backend.Ref, 0, most)
+	var problems Problems
+	for _, d := range docs {
+		for p := range d.expressions() {
+			walk(p.expr.root, false, func(n node, _ bool) {
+				e, ok := n.(*entry)
+				if !ok {
+					return
+				}
+				ref, err := o.ref(e.target.Target)
+				if err != nil {
+					problems = append(problems, Problem{p.pos, p.text, err})
+					return
+				}
+				if _, known := v.index[ref]; !known {
+					v.index[ref] = len(refs)
+					refs = append(refs, ref)
+				}
+			})
+		}
+	}
+	switch {
+	case len(problems) > 0:
+		return nil, problems
+	case len(refs) > backend.MaxRefs:
+		return nil, backend.Errorf(backend.CodeTooLarge, "the files have %d distinct references; the limit is %d",
+			len(refs), backend.MaxRefs).WithHint("render the files in several runs")
+	case len(refs) == 0:
+		return v, nil
+	}
+	resolutions, err := r.Resolve(ctx, refs)
+	if err != nil {
+		return nil, err
+	}
+	if len(resolutions) != len(refs) {
+		return nil, backend.Errorf(backend.CodeInternal, "the resolver returned %d results for %d references",
+			len(resolutions), len(refs))
+	}
+	v.resolutions = resolutions
+	return v, nil
+}
+
+// ref completes a target with the project, environment and scope of the options.
+func (o Options) ref(t Target) (backend.Ref, *backend.Error) {
+	ref := backend.Ref{
+		Kind: t.Kind, Project: t.Project, Environment: t.Environment, Scope: t.Scope,
+		Name: t.Name, Field: t.Field, Version: t.Version,
+	}
+	if ref.Project == "" {
+		ref.Project = o.Project
+	}
+	if ref.Environment == "" {
+		ref.Environment = o.Environment
+	}
+	if ref.Scope == "" {
+		ref.Scope = o.Scope
+	}
+	switch {
+	case ref.Project == "":
+		return ref, backend.Errorf(backend.CodeInvalid, "a project is required").
+			WithHint("choose a project, or write project= in the reference").At("project")
+	case ref.Environment == "":
+		return ref, backend.Errorf(backend.CodeInvalid, "an environment is required").
+			WithHint("choose an environment, or write env= in the reference").At("environment")
+	}
+	return ref, nil
+}
