@@ -11,8 +11,6 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/docs/pagetest"
 )
 
-func TestMain(m *testing.M) { pagetest.Main(m) }
-
 // TestReadmeTour runs the tour of the README as printed.
 func TestReadmeTour(t *testing.T) {
 	s := pagetest.Run(t, "README.md", pagetest.Options{

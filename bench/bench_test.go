@@ -21,6 +21,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms/kmstest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
 // fill puts n secrets, s0 and on, into environment prod of the default project.
@@ -98,25 +99,12 @@ func BenchmarkResolve10000(b *testing.B) {
 	}
 }
 
-// pouncet is the built binary.
-func pouncet(b testing.TB) string {
-	b.Helper()
-	path, err := filepath.Abs("../bin/pouncet")
-	if err != nil {
-		b.Fatal(err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		b.Skipf("%s is not built: run make build", path)
-	}
-	return path
-}
-
 // BenchmarkRenderOverHTTP renders a file of 1,000 references as a whole
 // process against `pouncet server` on loopback, beside `pouncet version` of the
 // same binary. The requests are counted in a run of their own: what is timed
 // goes to the server directly.
 func BenchmarkRenderOverHTTP(b *testing.B) {
-	binary := pouncet(b)
+	binary := programtest.Pouncet(b)
 	home := filepath.Join(b.TempDir(), "data")
 	made, err := open.Init(context.Background(), open.Config{Path: home})
 	if err != nil {

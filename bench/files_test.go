@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
 // withSecrets makes an embedded backend with secrets s0 and on, and returns its folder.
@@ -64,7 +65,7 @@ func BenchmarkLargeFile(b *testing.B) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
 		b.Skip("the kernel does not tell: no /proc")
 	}
-	binary := pouncet(b)
+	binary := programtest.Pouncet(b)
 	home := withSecrets(b, 10)
 	run := func(args ...string) (memory, seconds float64) {
 		cmd := exec.Command(binary, args...)
@@ -117,7 +118,7 @@ func BenchmarkTree(b *testing.B) {
 	if runtime.NumCPU() < 2 {
 		b.Skip("there is one processor")
 	}
-	binary := pouncet(b)
+	binary := programtest.Pouncet(b)
 	home := withSecrets(b, 100)
 	in, out := filepath.Join(b.TempDir(), "in"), filepath.Join(b.TempDir(), "out")
 	for i := range 10_000 {

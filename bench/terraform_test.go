@@ -32,11 +32,24 @@ resource "pouncet_secret" "s" {
   value_wo    = "value ${count.index}"
 }`
 
+// stubProvider builds the stub as the provider pouncet, and returns its folder.
+func stubProvider(b *testing.B) string {
+	b.Helper()
+	dir := b.TempDir()
+	build := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w",
+		"-o", filepath.Join(dir, "terraform-provider-pouncet"), "./stub")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("building the stub: %v\n%s", err, out)
+	}
+	return dir
+}
+
 // workspaces are one with the provider, against an embedded backend or a
 // server with a latency, and one with the stub.
 func workspaces(b *testing.B, n int, remote bool, latency time.Duration) (ours, stub *acctest.Workspace) {
 	b.Helper()
-	ours, stub = acctest.NewWorkspace(b, ".."), acctest.NewWorkspace(b, "./stub")
+	ours, stub = acctest.NewWorkspace(b), acctest.NewWorkspaceWith(b, stubProvider(b))
 	for _, w := range []*acctest.Workspace{ours, stub} {
 		w.Write("main.tf", fmt.Sprintf(secretsConfig, n))
 	}

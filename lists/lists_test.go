@@ -132,7 +132,7 @@ func TestLists(t *testing.T) {
 // TestGeneratedConfiguration lets the installed CLI write the configuration of
 // what is imported, and expects it to be right as it is.
 func TestGeneratedConfiguration(t *testing.T) {
-	w := acctest.NewWorkspace(t, "..")
+	w := acctest.NewWorkspace(t)
 	path := filepath.Join(t.TempDir(), "data")
 	s, err := open.Open(context.Background(), open.Config{Path: path, CreateIfAbsent: true})
 	if err != nil {

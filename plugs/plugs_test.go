@@ -8,7 +8,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -16,35 +15,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
-
-// bin is the folder with the pouncet that was built for these tests.
-var bin string
-
-func TestMain(m *testing.M) {
-	code, err := runAll(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-func runAll(m *testing.M) (int, error) {
-	dir, err := os.MkdirTemp("", "pouncet-plugs-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	bin = dir
-	// As make build does it, so that either finds what the other compiled.
-	build := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(bin, "pouncet"), "../cmd/pouncet")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("building pouncet: %w\n%s", err, out)
-	}
-	return m.Run(), nil
-}
 
 // The secrets of every backend here. What they have in common must never be seen in an error.
 const (
@@ -68,7 +41,7 @@ func newWorld(t *testing.T) *world {
 			w.env = append(w.env, v)
 		}
 	}
-	w.env = append(w.env, "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"), "POUNCET_HOME="+w.home)
+	w.env = append(w.env, "PATH="+programtest.Dir(t)+string(os.PathListSeparator)+os.Getenv("PATH"), "POUNCET_HOME="+w.home)
 	w.must("", "pouncet", "init")
 	for _, e := range []string{"prod", "dev"} {
 		w.must("", "pouncet", "env", "set", e)
@@ -98,7 +71,7 @@ func (w *world) serve() (endpoint, token string) {
 	}
 	address := l.Addr().String()
 	_ = l.Close()
-	cmd := w.command("", filepath.Join(bin, "pouncet"), "server", "--quiet", "--listen", address)
+	cmd := w.command("", programtest.Pouncet(w.t), "server", "--quiet", "--listen", address)
 	if err := cmd.Start(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -129,7 +102,7 @@ type ran struct {
 
 func (w *world) command(dir, name string, args ...string) *exec.Cmd {
 	if name == "pouncet" {
-		name = filepath.Join(bin, name)
+		name = programtest.Pouncet(w.t)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	w.t.Cleanup(cancel)

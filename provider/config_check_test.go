@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
 // cli is the built provider and the real CLI in a copy of a folder of examples:
@@ -34,11 +36,7 @@ func newCLI(t *testing.T, example string) *cli {
 	if err := os.CopyFS(c.dir, os.DirFS(example)); err != nil {
 		t.Fatal(err)
 	}
-	bin := filepath.Join(filepath.Dir(c.dir), "bin")
-	if out, err := exec.Command("go", "build", "-o", filepath.Join(bin, "terraform-provider-pouncet"), "..").CombinedOutput(); err != nil {
-		t.Fatalf("building: %v\n%s", err, out)
-	}
-	c.write("../rc", fmt.Sprintf("provider_installation {\n  dev_overrides { \"pouncet/pouncet\" = %q }\n  direct {}\n}\n", bin))
+	c.write("../rc", fmt.Sprintf("provider_installation {\n  dev_overrides { \"pouncet/pouncet\" = %q }\n  direct {}\n}\n", programtest.Dir(t)))
 	return c
 }
 

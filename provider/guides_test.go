@@ -40,7 +40,7 @@ func TestGuides(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			w := acctest.NewWorkspace(t, "..")
+			w := acctest.NewWorkspace(t)
 			w.Write("main.tf", string(text))
 			w.Write("provider.tf", "terraform {\n  required_providers { pouncet = { source = \"pouncet/pouncet\" } }\n}\n")
 			w.Env = append(w.Env, "TF_VAR_db_password=correct horse", `TF_VAR_db_passwords={"staging":"one","production":"two"}`)

@@ -104,7 +104,7 @@ func behind(t *testing.T, path, value string) {
 // TestCanary drives the built provider with the real CLI as a user would, with
 // trace logs on, and looks for the values in everything that is left behind.
 func TestCanary(t *testing.T) {
-	w := acctest.NewWorkspace(t, "..")
+	w := acctest.NewWorkspace(t)
 	dir := w.Dir
 	w.Env = append(w.Env, "TF_LOG=TRACE", "TF_LOG_PATH="+filepath.Join(dir, "trace.log"))
 	const canary = "CANARY-7f3a9c1e"

@@ -119,7 +119,7 @@ resource "pouncet_secret" "s" {
 // TestACancelledApplyLeavesOldOrNew interrupts applies of many secrets at
 // different moments: each secret is then as before or as it should be, and the next apply completes it.
 func TestACancelledApplyLeavesOldOrNew(t *testing.T) {
-	w := acctest.NewWorkspace(t, "..")
+	w := acctest.NewWorkspace(t)
 	path := filepath.Join(t.TempDir(), "data")
 	acctest.New(t) // no variable of the caller's
 	const n = 60

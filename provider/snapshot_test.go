@@ -21,7 +21,7 @@ import (
 // secrets asks a real server, and what it asks where fingerprints are forbidden.
 func TestAPlanCostsAHandfulOfRequests(t *testing.T) {
 	const n = 1_000
-	w := acctest.NewWorkspace(t, "..")
+	w := acctest.NewWorkspace(t)
 	path := filepath.Join(t.TempDir(), "data")
 	most := 2 * n
 	apply := func(changes ...backend.Change) {

@@ -17,8 +17,8 @@
 //
 // # Limits
 //
-// The programs pouncet and terraform-provider-pouncet are built once for each test binary. A page that calls a program
-// that is absent runs up to the block that calls it; a subtest that skips names the program. The same happens to a page
+// The package programtest builds the programs pouncet and terraform-provider-pouncet. A page that calls an absent program
+// runs up to the block that calls it; a subtest that skips names the program. The same happens to a page
 // that calls terraform unless TF_ACC is set.
 package pagetest
 

@@ -5,7 +5,6 @@ package pagetest
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,65 +12,11 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
-
-// built is the folder with the programs, made at the first use in this process.
-var built struct {
-	sync.Once
-	dir string
-	err error
-}
-
-// Main runs the tests of a package that calls [Run], and removes the programs that were built for them.
-func Main(m *testing.M) {
-	code := m.Run()
-	if built.dir != "" {
-		_ = os.RemoveAll(built.dir)
-	}
-	os.Exit(code)
-}
-
-// programsDir returns a folder with pouncet and terraform-provider-pouncet.
-func programsDir(t *testing.T) string {
-	t.Helper()
-	built.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "pouncet-pages-"); built.err != nil {
-			return
-		}
-		root := ""
-		if root, built.err = moduleRoot(); built.err != nil {
-			return
-		}
-		// The flags of `make build`, so that each finds what the other compiled.
-		build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=0.1.0",
-			"-o", built.dir+string(filepath.Separator), ".", "./cmd/pouncet")
-		build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			built.err = fmt.Errorf("building the programs: %w\n%s", err, out)
-		}
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return built.dir
-}
-
-func moduleRoot() (string, error) {
-	dir, err := os.Getwd()
-	for err == nil {
-		if _, statErr := os.Stat(filepath.Join(dir, "go.mod")); statErr == nil {
-			return dir, nil
-		}
-		if filepath.Dir(dir) == dir {
-			err = errors.New("no go.mod in any folder above the test")
-		}
-		dir = filepath.Dir(dir)
-	}
-	return "", err
-}
 
 // Options say what a page finds on the reader's machine.
 type Options struct {
@@ -187,7 +132,7 @@ func onPath(program string, env []string) bool {
 // newSession makes the reader's machine: an empty folder, a home, and programs on PATH.
 func newSession(t *testing.T, o Options) *Session {
 	t.Helper()
-	root, programs := t.TempDir(), programsDir(t)
+	root, programs := t.TempDir(), programtest.Dir(t)
 	s := &Session{t: t, Dir: filepath.Join(root, "empty"), Home: filepath.Join(root, "home")}
 	tools := filepath.Join(root, "tools")
 	for _, dir := range []string{s.Dir, s.Home, tools} {
@@ -222,11 +167,11 @@ func newSession(t *testing.T, o Options) *Session {
 func (s *Session) installProvider(programs string) {
 	s.t.Helper()
 	for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
-		dir := filepath.Join(s.Home, ".terraform.d/plugins", host, "pouncet/pouncet/0.1.0", runtime.GOOS+"_"+runtime.GOARCH)
+		dir := filepath.Join(s.Home, ".terraform.d/plugins", host, "pouncet/pouncet", programtest.Version, runtime.GOOS+"_"+runtime.GOARCH)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			s.t.Fatal(err)
 		}
-		if err := os.Symlink(filepath.Join(programs, "terraform-provider-pouncet"), filepath.Join(dir, "terraform-provider-pouncet_v0.1.0")); err != nil {
+		if err := os.Symlink(filepath.Join(programs, "terraform-provider-pouncet"), filepath.Join(dir, "terraform-provider-pouncet_v"+programtest.Version)); err != nil {
 			s.t.Fatal(err)
 		}
 	}

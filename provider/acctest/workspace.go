@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
 // Workspace is a folder with a configuration, the built provider, and the real
@@ -21,9 +23,14 @@ type Workspace struct {
 	cli string
 }
 
-// NewWorkspace makes an empty one, or skips the test where there is no CLI.
-// The main package at program, a path or a folder, is built as the provider pouncet/pouncet.
-func NewWorkspace(t testing.TB, program string) *Workspace {
+// NewWorkspace makes an empty one with the provider of this repository, or skips the test where there is no CLI.
+func NewWorkspace(t testing.TB) *Workspace {
+	t.Helper()
+	return NewWorkspaceWith(t, programtest.Dir(t))
+}
+
+// NewWorkspaceWith makes a workspace with the provider in a folder.
+func NewWorkspaceWith(t testing.TB, bin string) *Workspace {
 	t.Helper()
 	if os.Getenv("TF_ACC") == "" {
 		t.Skip("TF_ACC is not set: this runs Terraform")
@@ -33,11 +40,7 @@ func NewWorkspace(t testing.TB, program string) *Workspace {
 		t.Skip("there is no terraform on PATH, nor at TF_ACC_TERRAFORM_PATH")
 	}
 	w := &Workspace{Dir: t.TempDir(), t: t, cli: cli}
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(w.Dir, "bin", "terraform-provider-pouncet"), program)
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building %s: %v\n%s", program, err, out)
-	}
-	w.Write("rc", fmt.Sprintf("provider_installation {\n  dev_overrides { \"pouncet/pouncet\" = %q }\n  direct {}\n}\n", filepath.Join(w.Dir, "bin")))
+	w.Write("rc", fmt.Sprintf("provider_installation {\n  dev_overrides { \"pouncet/pouncet\" = %q }\n  direct {}\n}\n", bin))
 	w.Env = []string{
 		"TF_CLI_CONFIG_FILE=" + filepath.Join(w.Dir, "rc"), "POUNCET_HOME=" + filepath.Join(w.Dir, "data"),
 		"POUNCET_ENDPOINT=", "POUNCET_TOKEN=", "POUNCET_PROJECT=", "POUNCET_KMS_KEY=", "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
