@@ -45,6 +45,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -157,13 +158,13 @@ func localPath(path string) string {
 
 // These patterns check the characters of key ids, aliases, ARNs and regions only. AWS checks the rest.
 var (
-	keyIDPattern  = regexp.MustCompile(`^[A-Za-z0-9:/_-]+$`)
-	regionPattern = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+	keyIDPattern  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9:/_-]+$`) })
+	regionPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9-]{1,64}$`) })
 )
 
 func parseAWS(keyID string, query url.Values) (parsedURI, error) {
 	r := parsedURI{keyID: keyID}
-	if !keyIDPattern.MatchString(keyID) {
+	if !keyIDPattern().MatchString(keyID) {
 		return parsedURI{}, invalid("the URI of the KMS key does not hold a valid key id, alias or ARN")
 	}
 	if service, region, ok := splitARN(keyID); ok {
@@ -190,7 +191,7 @@ func parseAWS(keyID string, query url.Values) (parsedURI, error) {
 				backend.Quote(name)).WithHint("use the parameters region and endpoint only")
 		}
 	}
-	if r.region != "" && !regionPattern.MatchString(r.region) {
+	if r.region != "" && !regionPattern().MatchString(r.region) {
 		return parsedURI{}, invalid("the region in the KMS key's URI is not valid").
 			WithHint("write it as ?region=eu-west-1")
 	}

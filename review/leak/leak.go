@@ -21,7 +21,6 @@ package leak
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -47,7 +46,7 @@ func New() (*Scanner, error) {
 }
 
 // templates match expressions, ours and others': names in them are no secrets.
-var templates = regexp.MustCompile(`\{\{[^\n]*?\}\}|pouncet://\S*`)
+var templates = compileOnce(`\{\{[^\n]*?\}\}|pouncet://\S*`)
 
 // Scan implements review.Scanner.
 func (s *Scanner) Scan(_ string, data []byte) []review.Leak {
@@ -56,7 +55,7 @@ func (s *Scanner) Scan(_ string, data []byte) []review.Leak {
 	}
 	text := string(data)
 	if bytes.Contains(data, []byte("{{")) || bytes.Contains(data, []byte("pouncet://")) {
-		text = templates.ReplaceAllStringFunc(text, func(m string) string { return strings.Repeat(" ", len(m)) })
+		text = templates().ReplaceAllStringFunc(text, func(m string) string { return strings.Repeat(" ", len(m)) })
 	}
 	matches := s.rules.scan(text)
 	if len(matches) == 0 {
@@ -88,11 +87,11 @@ func place(lines []string, from int, secret string) [2]int {
 	return [2]int{min(from, len(lines)-1) + 1, 1}
 }
 
-var keyName = regexp.MustCompile(`^[\s\-"']*([A-Za-z_][A-Za-z0-9_.-]{0,63})["']?\s*[:=]`)
+var keyName = compileOnce(`^[\s\-"']*([A-Za-z_][A-Za-z0-9_.-]{0,63})["']?\s*[:=]`)
 
 // key is the name that a line gives to its value.
 func key(line string) string {
-	if m := keyName.FindStringSubmatch(line); m != nil {
+	if m := keyName().FindStringSubmatch(line); m != nil {
 		return m[1]
 	}
 	return ""

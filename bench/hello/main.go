@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Command hello does nothing: it is what a Go program costs at the least.
+package main
+
+import "os"
+
+func main() { os.Stdout.WriteString("hello\n") }

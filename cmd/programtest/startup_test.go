@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package programtest_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
+)
+
+// initLine is a line of GODEBUG=inittrace=1: what one package does before main.
+var initLine = regexp.MustCompile(`(?m)^init (\S+) @.* clock, (\d+) bytes, (\d+) allocs$`)
+
+// Every command pays for what packages do before main. Memory allocations are
+// what can be asserted of it, because they are the same on every machine. Where
+// this test fails, load in the function that needs it what a package loads when
+// it is initialised (sync.OnceValue), or use a library that does. BenchmarkVersion
+// in bench/ measures the time.
+func TestStartUp(t *testing.T) {
+	for _, c := range []struct {
+		program                    string
+		allocations, bytes         int // of all packages
+		packageAllocs, packageSize int // of one package
+	}{
+		{programtest.Pouncet(t), 10_000, 1_400_000, 2_000, 350_000},
+		{filepath.Join(programtest.Dir(t), "terraform-provider-pouncet"), 20_000, 3_000_000, 4_000, 600_000},
+	} {
+		cmd := exec.Command(c.program, "version")
+		cmd.Env = append(os.Environ(), "GODEBUG=inittrace=1")
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		_ = cmd.Run() // the provider refuses to run without Terraform
+		name := filepath.Base(c.program)
+		allocations, size := 0, 0
+		lines := initLine.FindAllStringSubmatch(stderr.String(), -1)
+		for _, m := range lines {
+			b, _ := strconv.Atoi(m[2])
+			a, _ := strconv.Atoi(m[3])
+			size, allocations = size+b, allocations+a
+			if a > c.packageAllocs || b > c.packageSize {
+				t.Errorf("%s: package %s makes %d allocations of %d bytes before main; the limits are %d and %d", name, m[1], a, b, c.packageAllocs, c.packageSize)
+			}
+		}
+		if len(lines) < 50 {
+			t.Fatalf("%s: only %d packages are listed:\n%s", name, len(lines), stderr.String())
+		}
+		t.Logf("%s: %d packages make %d allocations of %d bytes before main", name, len(lines), allocations, size)
+		if allocations > c.allocations || size > c.bytes {
+			t.Errorf("%s: all packages make %d allocations of %d bytes before main; the limits are %d and %d", name, allocations, size, c.allocations, c.bytes)
+		}
+	}
+}
