@@ -52,7 +52,11 @@ type Service interface {
 	Resolve(ctx context.Context, refs []Ref) ([]Resolution, error)
 
 	// Apply makes all changes of a set, in one transaction, or none of them.
-	// They take effect in order: a later one may build on an earlier one.
+	// They take effect in order: a later one may build on an earlier one. A place
+	// is unique at the end of the set: an object may move to a place, or be
+	// created in it, that a later change of the set makes free, so two names can be
+	// swapped. Until then a change that names the place means the object that held
+	// it first. A place that is not free at the end is ErrExists.
 	//
 	// With DryRun it makes none, and says for each what it would do (create,
 	// update, unchanged, delete) or, in the outcome's Err, which rule it

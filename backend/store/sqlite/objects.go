@@ -26,7 +26,7 @@ func objectFrom(c *rowReader) store.Object {
 }
 
 // selection returns the WHERE clause of a filter and its arguments.
-func selection(f store.Filter) (string, []any) {
+func (t *tx) selection(f store.Filter) (string, []any) {
 	var where strings.Builder
 	where.WriteString("o.kind = ?")
 	args := []any{string(f.Kind)}
@@ -40,7 +40,11 @@ func selection(f store.Filter) (string, []any) {
 	add("o.id = ?", f.ID)
 	add("o.environment = ?", f.Environment)
 	add("o.scope = ?", f.Scope)
-	add("o.name = ?", f.Name)
+	if len(t.deferred) == 0 {
+		add("o.name = ?", f.Name)
+	} else if f.Name != "" {
+		add("o.name IN (SELECT value FROM json_each(?))", jsonArray(t.namesOf(f.Name)))
+	}
 	// SQLite uses a partial index only if the query repeats the condition of the index.
 	add("o.type = ? AND o.type <> ''", f.Type)
 	add("o.link = ? AND o.link <> ''", f.Link)
@@ -49,13 +53,13 @@ func selection(f store.Filter) (string, []any) {
 
 // Objects implements store.Tx.
 func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error) {
-	where, args := selection(f)
+	where, args := t.selection(f)
 	if f.AfterName != "" || f.AfterID != "" {
 		where += " AND (o.name, o.id) > (?, ?)"
 		args = append(args, f.AfterName, f.AfterID)
 	}
 	text := "SELECT " + objectColumns + " FROM objects o WHERE " + where + " ORDER BY o.name, o.id"
-	if f.Limit > 0 {
+	if f.Limit > 0 && len(t.deferred) == 0 {
 		text += " LIMIT ?"
 		args = append(args, f.Limit)
 	}
@@ -65,15 +69,20 @@ func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error
 		if err := c.read(row); err != nil {
 			return err
 		}
-		out = append(out, objectFrom(c))
+		o := objectFrom(c)
+		t.realName(&o)
+		out = append(out, o)
 		return c.err()
 	})
+	if len(t.deferred) > 0 {
+		out = inOrder(out, f)
+	}
 	return out, err
 }
 
 // Count implements store.Tx.
 func (t *tx) Count(ctx context.Context, f store.Filter) (int, error) {
-	where, args := selection(f)
+	where, args := t.selection(f)
 	var n int
 	_, err := t.queryFirst(ctx, "SELECT count(*) FROM objects o WHERE "+where, args, func(row scanner) error {
 		return row.Scan(&n)
@@ -102,7 +111,7 @@ func inCondition(column string, values []string) (condition string, args []any) 
 
 // Lookup implements store.Tx.
 func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
-	names := slices.Clone(l.Names)
+	names := t.namesOf(slices.Clone(l.Names)...)
 	slices.Sort(names) // SQLite sorts the JSON array, and a sorted array is the cheapest
 	inEnvironments, environments := inCondition("o.environment", l.Environments)
 	inScopes, scopes := inCondition("o.scope", l.Scopes)
@@ -117,6 +126,7 @@ func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry))
 			return err
 		}
 		e.Object.Kind, e.Object.Project = l.Kind, l.Project
+		t.realName(&e.Object)
 		each(e)
 		return nil
 	})
@@ -152,27 +162,28 @@ func entryFrom(c *rowReader) (store.Entry, error) {
 
 // InsertObject implements store.Tx.
 func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
-	_, err := t.exec(ctx, `INSERT INTO objects (kind, id, project, environment, scope, name, type, link,
-			version, revision, attributes, mac, created_at, updated_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		string(o.Kind), o.ID, o.Project, o.Environment, o.Scope, o.Name, o.Type, o.Link,
-		o.Version, o.Revision, blob(o.Attributes), blob(o.MAC), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro())
-	return withPlace(err, o)
+	return t.writeDeferred(o, func(o store.Object) error {
+		_, err := t.exec(ctx, `INSERT INTO objects (kind, id, project, environment, scope, name, type, link,
+			version, revision, attributes, mac, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			string(o.Kind), o.ID, o.Project, o.Environment, o.Scope, o.Name, o.Type, o.Link,
+			o.Version, o.Revision, blob(o.Attributes), blob(o.MAC), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro())
+		return err
+	})
 }
 
 // UpdateObject implements store.Tx.
 func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
-	n, err := t.exec(ctx, `UPDATE objects SET kind = ?, project = ?, environment = ?, scope = ?, name = ?,
-			type = ?, link = ?, version = ?, revision = ?, attributes = ?, mac = ?, created_at = ?, updated_at = ?
-		WHERE id = ? AND revision = ?`,
-		string(o.Kind), o.Project, o.Environment, o.Scope, o.Name, o.Type, o.Link,
-		o.Version, o.Revision, blob(o.Attributes), blob(o.MAC), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
-		o.ID, o.Revision-1)
-	if err == nil && n == 0 {
-		return backend.Errorf(backend.CodeNotFound, "%s %s does not exist at revision %d",
-			o.Kind, backend.Quote(o.Name), o.Revision-1)
-	}
-	return withPlace(err, o)
+	return t.writeDeferred(o, func(o store.Object) error {
+		n, err := t.exec(ctx, `UPDATE objects SET kind = ?, project = ?, environment = ?, scope = ?, name = ?, type = ?, link = ?,
+			version = ?, revision = ?, attributes = ?, mac = ?, created_at = ?, updated_at = ? WHERE id = ? AND revision = ?`,
+			string(o.Kind), o.Project, o.Environment, o.Scope, o.Name, o.Type, o.Link,
+			o.Version, o.Revision, blob(o.Attributes), blob(o.MAC), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
+			o.ID, o.Revision-1)
+		if err == nil && n == 0 {
+			return backend.Errorf(backend.CodeNotFound, "%s %s does not exist at revision %d", o.Kind, backend.Quote(o.Name), o.Revision-1)
+		}
+		return err
+	})
 }
 
 // withPlace names the object in ErrExists and returns other errors unchanged.
@@ -187,6 +198,7 @@ func withPlace(err error, o store.Object) error {
 // DeleteObject implements store.Tx. ON DELETE CASCADE deletes the versions.
 func (t *tx) DeleteObject(ctx context.Context, id string) error {
 	n, err := t.exec(ctx, "DELETE FROM objects WHERE id = ?", id)
+	delete(t.deferred, id)
 	if err == nil && n == 0 {
 		return backend.Errorf(backend.CodeNotFound, "an object with id %s does not exist", backend.Quote(id))
 	}

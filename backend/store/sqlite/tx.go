@@ -20,6 +20,8 @@ type tx struct {
 	ended    bool
 	// broken is an error after which SQLite may have rolled back.
 	broken error
+	// deferred are the objects with a temporary name, by id: see deferred.go.
+	deferred map[string]store.Object
 }
 
 var _ store.Tx = (*tx)(nil)
