@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -18,7 +19,7 @@ import (
 var errRollback = errors.New("rolled back on purpose")
 
 // rememberFor is how long the outcome of an idempotent call is kept.
-const rememberFor = 24 * time.Hour
+const idempotencyWindow = 24 * time.Hour
 
 // Apply implements backend.Service.
 func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
@@ -41,7 +42,7 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		err := e.store.Update(ctx, r.transaction)
 		switch {
 		case len(keys.missing) > 0:
-			if err := keys.obtain(ctx); err != nil {
+			if err := keys.fetch(ctx); err != nil {
 				return nil, err
 			}
 			continue
@@ -66,16 +67,19 @@ type run struct {
 
 	projects map[string]*project // by the name or id they were asked for
 	outcomes []backend.Outcome
+	index    int // of the change that is being made
+	places   places
 }
 
 func (r *run) transaction(tx store.Tx) error {
-	r.tx, r.projects = tx, map[string]*project{}
-	if done, err := r.recall(); done || err != nil {
+	r.tx, r.projects, r.places = tx, map[string]*project{}, newPlaces()
+	if done, err := r.replay(); done || err != nil {
 		return err
 	}
 	r.outcomes = make([]backend.Outcome, len(r.set.Changes))
 	broken := false
 	for i, c := range r.set.Changes {
+		r.index = i
 		out, err := r.change(c, r.ids[i])
 		switch {
 		case err == nil:
@@ -88,10 +92,14 @@ func (r *run) transaction(tx store.Tx) error {
 		}
 		r.outcomes[i] = out
 	}
-	if broken || r.set.DryRun || len(r.keys.missing) > 0 {
+	taken, err := r.checkPlaces()
+	if err != nil {
+		return err
+	}
+	if broken || taken || r.set.DryRun || len(r.keys.missing) > 0 {
 		return errRollback
 	}
-	return r.remember()
+	return r.saveOutcome()
 }
 
 // change does one change, which leaves nothing behind when it returns an error
@@ -117,44 +125,57 @@ func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 	return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "%q is not a kind of object", c.Kind)
 }
 
-// admit holds a change against what is there: its operation and the version or
-// revision that it expects.
-func admit(c backend.Change, there bool, id string, at int64) error {
+// checkOperation refuses a change whose operation or expected version does not
+// fit the object as it is now.
+func checkOperation(c backend.Change, exists bool, id string, at int64) error {
 	label := backend.Quote(c.Name)
 	if c.Name == "" {
 		label = c.ID
 	}
 	if c.Expect != nil && *c.Expect != at {
-		e := backend.Errorf(backend.CodeConflict, "%s %s is at version %d, not %d", c.Kind, label, at, *c.Expect).WithHint("read it again, and decide afresh")
 		if *c.Expect == 0 {
-			e = backend.Errorf(backend.CodeConflict, "%s %s exists already, at version %d", c.Kind, label, at).WithHint("read it, and decide afresh")
+			return backend.Errorf(backend.CodeConflict, "%s %s already exists, at version %d", c.Kind, label, at).
+				WithHint("read it before you decide what to change")
 		}
-		return e
+		return backend.Errorf(backend.CodeConflict, "%s %s is at version %d, not %d", c.Kind, label, at, *c.Expect).
+			WithHint("read it again before you decide what to change")
 	}
 	switch {
-	case there && c.Op == backend.OpCreate:
-		return backend.Errorf(backend.CodeExists, "%s %s exists already", c.Kind, label).
-			WithHint("its id is %s: import it, update it, or choose another name", id).At("name")
-	case !there && (c.Op == backend.OpUpdate || c.Op == backend.OpDelete):
+	case exists && c.Op == backend.OpCreate:
+		return alreadyExists(c.Kind, c.Name, id)
+	case !exists && (c.Op == backend.OpUpdate || c.Op == backend.OpDelete):
 		return backend.Errorf(backend.CodeNotFound, "%s %s does not exist", c.Kind, label).At("name")
 	case c.Op != backend.OpSet && c.Op != backend.OpCreate && c.Op != backend.OpUpdate && c.Op != backend.OpDelete:
-		return backend.Errorf(backend.CodeInvalid, "%q is not an operation", c.Op)
+		return backend.Errorf(backend.CodeInvalid, "operation %q is not supported", c.Op).
+			WithHint("use %q, %q, %q, %q or, for a secret or scoped value, %q",
+				backend.OpSet, backend.OpCreate, backend.OpUpdate, backend.OpDelete, backend.OpRestore)
 	}
 	return nil
 }
 
-// project finds a project once per transaction.
+// project reads a project once per transaction.
 func (r *run) project(nameOrID string) (*project, error) {
 	if p, ok := r.projects[nameOrID]; ok {
 		return p, nil
 	}
-	p, err := loadProject(r.ctx, r.tx, nameOrID)
+	id := nameOrID
+	if len(r.places.claims) > 0 && nameOrID != "" && !backend.IsID(nameOrID) {
+		row, exists, err := r.first(store.Filter{Kind: backend.KindProject, Name: nameOrID})
+		if err != nil {
+			return nil, err
+		}
+		if exists {
+			id = row.ID
+		}
+	}
+	p, err := loadProject(r.ctx, r.tx, id)
 	if err != nil {
 		return nil, err
 	}
 	if known, ok := r.projects[p.row.ID]; ok {
-		p = known // asked for before, by another name for it
+		p = known // read before, under another name
 	}
+	r.places.sort(p)
 	r.projects[nameOrID], r.projects[p.row.ID] = p, p
 	return p, nil
 }
@@ -162,14 +183,17 @@ func (r *run) project(nameOrID string) (*project, error) {
 // forget makes the next question about any project read it again.
 func (r *run) forget() { clear(r.projects) }
 
-// find returns the one object that f selects, or false.
-func (r *run) find(f store.Filter) (store.Object, bool, error) {
-	f.Limit = 1
+// first returns the object that f selects, and whether one exists. Of several
+// in one place, it is the one that held the place first.
+func (r *run) first(f store.Filter) (store.Object, bool, error) {
+	if len(r.places.claims) == 0 {
+		f.Limit = 1
+	}
 	rows, err := r.tx.Objects(r.ctx, f)
 	if err != nil || len(rows) == 0 {
 		return store.Object{}, false, err
 	}
-	return rows[0], true, nil
+	return slices.MinFunc(rows, r.places.compare), true, nil
 }
 
 // signingKey is the key that an environment's rows are signed and its new
@@ -234,7 +258,7 @@ func (r *run) principal() string {
 }
 
 // recall reports whether this very set was applied before, and gives its outcomes.
-func (r *run) recall() (bool, error) {
+func (r *run) replay() (bool, error) {
 	if r.set.IdempotencyKey == "" || r.set.DryRun {
 		return false, nil
 	}
@@ -252,7 +276,7 @@ func (r *run) recall() (bool, error) {
 	return true, json.Unmarshal(before.Outcome, &r.outcomes)
 }
 
-func (r *run) remember() error {
+func (r *run) saveOutcome() error {
 	if r.set.IdempotencyKey == "" {
 		return nil
 	}
@@ -260,7 +284,7 @@ func (r *run) remember() error {
 	if err != nil {
 		return err
 	}
-	return r.tx.SaveIdempotencyRecord(r.ctx, store.IdempotencyRecord{Key: r.set.IdempotencyKey, Request: r.digest(), Outcome: outcome, At: r.now}, r.now.Add(-rememberFor))
+	return r.tx.SaveIdempotencyRecord(r.ctx, store.IdempotencyRecord{Key: r.set.IdempotencyKey, Request: r.digest(), Outcome: outcome, At: r.now}, r.now.Add(-idempotencyWindow))
 }
 
 // digestFormat begins every digest. Digests of wire version 1 were the bare hash

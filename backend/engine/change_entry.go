@@ -12,11 +12,11 @@ import (
 
 // entry is a secret or scoped value that a change is about.
 type entry struct {
-	in    *project
-	row   store.Object
-	attr  attributes
-	there bool
-	diff  diff
+	in     *project
+	row    store.Object
+	attr   attributes
+	exists bool
+	diff   diff
 }
 
 func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) {
@@ -24,7 +24,7 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 		return r.restoreEntry(c)
 	}
 	e, err := r.entry(c, id)
-	if c.Op == backend.OpDelete && c.Purge && (errors.Is(err, backend.ErrNotFound) && c.ID != "" || err == nil && !e.there) {
+	if c.Op == backend.OpDelete && c.Purge && (errors.Is(err, backend.ErrNotFound) && c.ID != "" || err == nil && !e.exists) {
 		return r.purgeDeleted(c)
 	}
 	if err != nil {
@@ -34,28 +34,33 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	if c.Kind == backend.KindScopedValue {
 		at = e.row.Revision
 	}
-	if err := admit(c, e.there, e.row.ID, at); err != nil {
+	if err := checkOperation(c, e.exists, e.row.ID, at); err != nil {
 		return backend.Outcome{}, err
 	}
 	if c.Op == backend.OpDelete {
 		return r.deleteEntry(e, c)
 	}
 	before := e.row.Name
-	if e.there {
-		if err := r.verified(e.in, e.row); err != nil {
+	if e.exists {
+		if err := r.verifyRow(e.in, e.row); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
-	if !e.there && c.Kind == backend.KindSecret {
+	if !e.exists && c.Kind == backend.KindSecret {
 		e.attr.Visibility = e.in.policy.DefaultVisibility
 	}
 	e.diff.apply(c, &e.row.Name, &e.attr)
-	if err := e.in.policy.CheckEntryName(c.Kind, e.row.Name); err != nil && (!e.there || e.row.Name != before) {
+	if err := e.in.policy.CheckEntryName(c.Kind, e.row.Name); err != nil && (!e.exists || e.row.Name != before) {
 		return backend.Outcome{}, err
 	}
-	if e.there && e.row.Name != before && e.in.policy.ImmutableNames {
+	if e.exists && e.row.Name != before && e.in.policy.ImmutableNames {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "%s %q cannot be renamed: the project's policy has immutable_names", c.Kind, before).
 			WithHint("create a new one, or change the policy").At("name")
+	}
+	if e.exists && e.row.Name != before {
+		if err := r.takePlace(e.row, refuseExisting); err != nil {
+			return backend.Outcome{}, err
+		}
 	}
 	write := r.writeValue
 	if c.Kind == backend.KindSecret {
@@ -67,8 +72,8 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	}
 	out, err := write(c, e)
 	out.Fingerprint = fingerprint
-	if err == nil && e.there && e.row.Name != before && c.Kind == backend.KindSecret {
-		err = r.carryLinks(e.in, before, e.row.Name)
+	if err == nil && e.exists && e.row.Name != before && c.Kind == backend.KindSecret {
+		err = r.moveLinks(e.in, e.row, before)
 	}
 	return out, err
 }
@@ -79,16 +84,16 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 	e := &entry{}
 	var err error
 	if c.ID != "" {
-		if e.row, e.there, err = r.find(store.Filter{Kind: c.Kind, ID: c.ID}); err != nil {
+		if e.row, e.exists, err = r.first(store.Filter{Kind: c.Kind, ID: c.ID}); err != nil {
 			return nil, err
 		}
-		if !e.there {
-			return nil, admit(c, false, "", 0)
+		if !e.exists {
+			return nil, checkOperation(c, false, "", 0)
 		}
 		if e.in, err = r.project(e.row.Project); err != nil {
 			return nil, err
 		}
-		if err := r.stays(c, e); err != nil {
+		if err := r.checkSamePlace(c, e); err != nil {
 			return nil, err
 		}
 	} else {
@@ -99,21 +104,19 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		c.Scope = scopeOr(c.Scope)
+		c.Scope = scopeOrProject(c.Scope)
 		if err := backend.CheckScope(c.Scope); err != nil {
 			return nil, err
 		}
 		if err := backend.CheckName(c.Kind, c.Name); err != nil {
 			return nil, err
 		}
-		place := store.Object{Kind: c.Kind, ID: id, Project: e.in.row.ID, Environment: environment.ID, Scope: c.Scope, Name: c.Name}
-		e.row, e.there, err = r.find(store.Filter{Kind: c.Kind, Project: place.Project, Environment: place.Environment, Scope: place.Scope, Name: place.Name})
-		if err != nil {
-			return nil, err
+		created := store.Object{
+			Kind: c.Kind, ID: id, Project: e.in.row.ID, Environment: environment.ID, Scope: c.Scope, Name: c.Name,
+			Attributes: attributes{}.encode(),
 		}
-		if !e.there {
-			e.row = place
-			e.row.Attributes = attributes{}.encode()
+		if e.row, e.exists, err = r.orCreated(c, created); err != nil {
+			return nil, err
 		}
 	}
 	e.attr, err = decodeAttributes(e.row)
@@ -122,8 +125,8 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 
 // stays refuses a change by id that names another project, environment or
 // scope: an entry does not move, since its value is bound to where it is.
-func (r *run) stays(c backend.Change, e *entry) error {
-	if err := r.staysIn(c, e.in); err != nil {
+func (r *run) checkSamePlace(c backend.Change, e *entry) error {
+	if err := r.checkSameProject(c, e.in); err != nil {
 		return err
 	}
 	if c.Environment != "" {
@@ -142,7 +145,7 @@ func (r *run) stays(c backend.Change, e *entry) error {
 }
 
 // staysIn refuses a change by id that names another project than the object's.
-func (r *run) staysIn(c backend.Change, in *project) error {
+func (r *run) checkSameProject(c backend.Change, in *project) error {
 	if c.Project == "" {
 		return nil
 	}
@@ -180,7 +183,8 @@ func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 		if err := r.link(*c.Link, e); err != nil {
 			return backend.Outcome{}, err
 		}
-	case !e.there:
+		delete(r.places.follows, e.row.ID) // the link is what this change says
+	case !e.exists:
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "scoped value %q needs a value: JSON, or a link to a secret", e.row.Name).At("json")
 	}
 	return r.writeEntry(e, nil)
@@ -195,7 +199,7 @@ func (r *run) link(l backend.Link, e *entry) error {
 	if _, err := backend.Pick(json.RawMessage("null"), l.Field); err != nil && err.Code == backend.CodeInvalid {
 		return err.At("link")
 	}
-	_, exists, err := r.find(store.Filter{Kind: backend.KindSecret, Project: e.in.row.ID, Name: l.Secret})
+	_, exists, err := r.first(store.Filter{Kind: backend.KindSecret, Project: e.in.row.ID, Name: l.Secret})
 	if err != nil {
 		return err
 	}
@@ -226,7 +230,7 @@ func tooLarge(e *entry, n int) error {
 // writeEntry writes the row of an entry and, for a secret with a new value,
 // the version, sealed under the environment's key.
 func (r *run) writeEntry(e *entry, version *newVersion) (backend.Outcome, error) {
-	if e.there && len(e.diff.changed) == 0 {
+	if e.exists && len(e.diff.changed) == 0 {
 		return outcome(backend.ActionUnchanged, e.diff, e.row, e.in)
 	}
 	key, err := r.signingKey(e.in, e.row.Environment)
@@ -234,7 +238,7 @@ func (r *run) writeEntry(e *entry, version *newVersion) (backend.Outcome, error)
 		return backend.Outcome{}, err
 	}
 	action := backend.ActionUpdate
-	if e.there {
+	if e.exists {
 		e.row, err = r.update(e.row, e.attr, key, e.in)
 	} else {
 		action = backend.ActionCreate

@@ -7,55 +7,69 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// member finds, by id or by project and name, an object of a kind that a
-// project has directly: an environment or a type.
-func (r *run) member(c backend.Change) (*project, store.Object, bool, error) {
+// member returns an environment or a type, by id or by project and name. One
+// that does not exist is the row that creating it begins with.
+func (r *run) member(c backend.Change, id string) (p *project, row store.Object, exists bool, err error) {
 	if c.ID != "" {
-		row, there, err := r.find(store.Filter{Kind: c.Kind, ID: c.ID})
+		row, exists, err = r.first(store.Filter{Kind: c.Kind, ID: c.ID})
 		if err != nil {
 			return nil, row, false, err
 		}
-		if !there {
-			return nil, row, false, admit(c, false, "", 0)
+		if !exists {
+			return nil, row, false, checkOperation(c, false, "", 0)
 		}
-		p, err := r.project(row.Project)
-		if err == nil {
-			err = r.staysIn(c, p)
+		if p, err = r.project(row.Project); err == nil {
+			err = r.checkSameProject(c, p)
 		}
 		return p, row, true, err
 	}
 	if err := backend.CheckName(c.Kind, c.Name); err != nil {
-		return nil, store.Object{}, false, err
+		return nil, row, false, err
 	}
-	p, err := r.project(c.Project)
-	if err != nil {
-		return nil, store.Object{}, false, err
+	if p, err = r.project(c.Project); err != nil {
+		return nil, row, false, err
 	}
-	row, there, err := r.find(store.Filter{Kind: c.Kind, Project: p.row.ID, Name: c.Name})
-	return p, row, there, err
+	created := store.Object{Kind: c.Kind, ID: id, Project: p.row.ID, Name: c.Name, Attributes: attributes{}.encode()}
+	row, exists, err = r.orCreated(c, created)
+	return p, row, exists, err
+}
+
+// orCreated returns the object in the place of a row that a change by name may
+// create, and whether it exists; otherwise the row. An object whose place is to
+// be freed by a later change does not stop a creation.
+func (r *run) orCreated(c backend.Change, created store.Object) (store.Object, bool, error) {
+	row, exists, err := r.first(placeOf(created))
+	if err != nil || exists && !(c.Op == backend.OpCreate && r.canBeFreed(c.Kind)) {
+		return row, exists, err
+	}
+	if exists {
+		err = r.takePlace(created, refuseExisting)
+	}
+	return created, false, err
 }
 
 func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, error) {
-	p, row, there, err := r.member(c)
+	p, row, exists, err := r.member(c, id)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	if err := admit(c, there, row.ID, row.Revision); err != nil {
+	if err := checkOperation(c, exists, row.ID, row.Revision); err != nil {
 		return backend.Outcome{}, err
 	}
 	if c.Op == backend.OpDelete {
 		return r.deleteEnvironment(p, row, c.Force)
 	}
-	if !there {
-		row = store.Object{Kind: c.Kind, ID: id, Project: p.row.ID, Name: c.Name, Attributes: attributes{}.encode()}
-	} else if err := r.verified(p, row); err != nil {
-		return backend.Outcome{}, err
+	before := row.Name
+	if exists {
+		if err := r.verifyRow(p, row); err != nil {
+			return backend.Outcome{}, err
+		}
 	}
 	a, err := decodeAttributes(row)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	if there && c.KMSKey != nil && *c.KMSKey != a.KMSKey {
+	if exists && c.KMSKey != nil && *c.KMSKey != a.KMSKey {
 		return backend.Outcome{}, backend.Errorf(backend.CodeImmutable, "the KMS key of environment %q is fixed since its creation", row.Name).
 			WithHint("create another environment with the new key, and move its entries there").At("kms_key")
 	}
@@ -64,7 +78,7 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 	if err := backend.CheckName(c.Kind, row.Name); err != nil {
 		return backend.Outcome{}, err
 	}
-	if !there {
+	if !exists {
 		key, err := r.makeKey(p.row.ID, row.ID, a.KMSKey)
 		if err != nil {
 			return backend.Outcome{}, err
@@ -73,6 +87,11 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 	}
 	if len(d.changed) == 0 {
 		return outcome(backend.ActionUnchanged, d, row, p)
+	}
+	if row.Name != before {
+		if err := r.takePlace(row, refuseExisting); err != nil {
+			return backend.Outcome{}, err
+		}
 	}
 	key, err := r.signingKey(p, row.ID)
 	if err != nil {
@@ -95,11 +114,11 @@ func (r *run) finish(action backend.Action, d diff, p *project) func(store.Objec
 
 // verified refuses to build on a row that was changed behind the engine's
 // back: writing it again would sign what somebody else put there.
-func (r *run) verified(p *project, row store.Object) error {
+func (r *run) verifyRow(p *project, row store.Object) error {
 	if r.set.DryRun && len(row.MAC) == 0 && row.UpdatedAt.Equal(r.now) {
 		return nil // made earlier in this dry run, which signs nothing
 	}
-	return p.check(row, r.keys)
+	return p.verifyRow(row, r.keys)
 }
 
 func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backend.Outcome, error) {
@@ -123,12 +142,12 @@ func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backe
 		entries = append(entries, rows...)
 	}
 	for _, e := range entries {
-		if err := protects(e); err != nil {
+		if err := checkUnprotected(e); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
 	if len(entries) > 0 && !force {
-		users, err := p.users(entries)
+		users, err := p.asDependents(entries)
 		if err != nil {
 			return backend.Outcome{}, err
 		}

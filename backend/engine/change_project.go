@@ -13,26 +13,26 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 	if c.Project != "" && c.Name != "" && c.Project != c.Name {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a project is not in a project").At("project")
 	}
-	f := store.Filter{Kind: backend.KindProject, ID: c.ID, Name: c.Name}
-	if c.ID != "" {
-		f.Name = ""
-	} else if err := backend.CheckName(c.Kind, c.Name); err != nil {
-		return backend.Outcome{}, err
+	policy := backend.DefaultPolicy()
+	row := store.Object{Kind: c.Kind, ID: id, Name: c.Name, Attributes: attributes{Attributes: backend.Attributes{Policy: &policy}}.encode()}
+	var exists bool
+	var err error
+	if c.ID == "" {
+		if err := backend.CheckName(c.Kind, c.Name); err != nil {
+			return backend.Outcome{}, err
+		}
+		row, exists, err = r.orCreated(c, row)
+	} else {
+		row, exists, err = r.first(store.Filter{Kind: c.Kind, ID: c.ID})
 	}
-	row, there, err := r.find(f)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	if err := admit(c, there, row.ID, row.Revision); err != nil {
+	if err := checkOperation(c, exists, row.ID, row.Revision); err != nil {
 		return backend.Outcome{}, err
 	}
 	if c.Op == backend.OpDelete {
 		return r.deleteProject(row)
-	}
-	if !there {
-		row = store.Object{Kind: c.Kind, ID: id, Name: c.Name}
-		policy := backend.DefaultPolicy()
-		row.Attributes = attributes{Attributes: backend.Attributes{Policy: &policy}}.encode()
 	}
 	a, err := decodeAttributes(row)
 	if err != nil {
@@ -54,11 +54,16 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 	if err := backend.CheckName(c.Kind, row.Name); err != nil {
 		return backend.Outcome{}, err
 	}
-	if !there {
+	if !exists {
 		return r.createProject(row, a)
 	}
 	if len(d.changed) == 0 {
 		return outcome(backend.ActionUnchanged, d, row, nil)
+	}
+	if slices.Contains(d.changed, "name") {
+		if err := r.takePlace(row, refuseExisting); err != nil {
+			return backend.Outcome{}, err
+		}
 	}
 	if row, err = r.update(row, a, nil, nil); err != nil {
 		return backend.Outcome{}, err
@@ -133,7 +138,7 @@ func (r *run) deleteProject(row store.Object) (backend.Outcome, error) {
 	}
 	// Not even by force: a project is emptied before it goes.
 	if len(content) > 0 {
-		users, err := p.users(content)
+		users, err := p.asDependents(content)
 		if err != nil {
 			return backend.Outcome{}, err
 		}

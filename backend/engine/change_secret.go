@@ -31,7 +31,7 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	if !e.there {
+	if !e.exists {
 		if err := r.checkQuota(e.in); err != nil {
 			return backend.Outcome{}, err
 		}
@@ -45,7 +45,7 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 		e.diff.changed = append(e.diff.changed, "type")
 	}
 	out, err := r.writeEntry(e, version)
-	if err == nil && !e.there {
+	if err == nil && !e.exists {
 		e.in.secrets++
 	}
 	return out, err
@@ -67,14 +67,14 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		}
 	}
 	given := len(plaintext) > 0
-	if !e.there && !given {
+	if !e.exists && !given {
 		return nil, backend.Errorf(backend.CodeInvalid, "Secret value is required").
 			WithHint("give secret %q a value that is not empty", e.row.Name).At("value")
 	}
 	if n := len(plaintext); n > e.in.policy.MaxValueBytes {
 		return nil, tooLarge(e, n)
 	}
-	retyped := e.there && in.row.ID != e.row.Type
+	retyped := e.exists && in.row.ID != e.row.Type
 	if !given && !retyped {
 		return nil, nil
 	}
@@ -83,7 +83,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 			return nil, err
 		}
 	}
-	if e.there {
+	if e.exists {
 		present, known, err := r.presentValue(e)
 		if err != nil {
 			return nil, err
@@ -110,7 +110,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 // fingerprint is that of a secret's present value, nil where none was asked
 // for, or is allowed, or the value does not open.
 func (r *run) fingerprint(e *entry) ([]byte, error) {
-	if len(r.set.FingerprintKey) == 0 || !e.there || e.row.Kind != backend.KindSecret || e.in.policy.ForbidFingerprints {
+	if len(r.set.FingerprintKey) == 0 || !e.exists || e.row.Kind != backend.KindSecret || e.in.policy.ForbidFingerprints {
 		return nil, nil
 	}
 	value, known, err := r.presentValue(e)
@@ -158,25 +158,34 @@ func (r *run) checkQuota(p *project) error {
 		p.secrets = n
 	}
 	if p.secrets >= p.policy.MaxSecrets {
-		return backend.Errorf(backend.CodeQuota, "project %q has %s, which is its quota (max_secrets)", p.row.Name, plural(p.secrets, "secret")).
+		return backend.Errorf(backend.CodeQuota, "project %q has %s, which is its quota (max_secrets)", p.row.Name, backend.Plural(p.secrets, "secret")).
 			WithHint("delete some, or raise the quota: pouncet project set %s --max-secrets N", p.row.Name).At("name")
 	}
 	return nil
 }
 
-// carryLinks lets the scoped values that link to a secret follow its new name,
-// once no secret of the project bears the old one any more.
-func (r *run) carryLinks(p *project, before, after string) error {
-	_, another, err := r.find(store.Filter{Kind: backend.KindSecret, Project: p.row.ID, Name: before})
-	if err != nil || another {
+// moveLinks lets the scoped values that link to a secret follow its new name,
+// once no other secret of the project bears the old one. Secrets that came to
+// the old name in this set do not count, nor do the links that came with them.
+func (r *run) moveLinks(p *project, secret store.Object, before string) error {
+	bearers, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID, Name: before})
+	if err != nil {
 		return err
+	}
+	for _, o := range bearers {
+		if r.places.arrived[o.ID] == 0 {
+			return nil
+		}
 	}
 	linked, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindScopedValue, Project: p.row.ID, Link: before})
 	if err != nil {
 		return err
 	}
 	for _, row := range linked {
-		if err := r.verified(p, row); err != nil {
+		if along, ok := r.places.follows[row.ID]; ok && along != secret.ID {
+			continue
+		}
+		if err := r.verifyRow(p, row); err != nil {
 			return err
 		}
 		a, err := decodeAttributes(row)
@@ -187,10 +196,11 @@ func (r *run) carryLinks(p *project, before, after string) error {
 		if err != nil {
 			return err
 		}
-		row.Link = after
+		row.Link = secret.Name
 		if _, err := r.update(row, a, key, p); err != nil {
 			return err
 		}
+		r.places.follows[row.ID] = secret.ID
 	}
 	return nil
 }
@@ -203,12 +213,12 @@ func (r *run) linkedFrom(p *project, secret store.Object) ([]store.Object, error
 		return nil, err
 	}
 	return slices.DeleteFunc(linked, func(v store.Object) bool {
-		return !meet(v.Environment, secret.Environment, backend.AnyEnvironment) || !meet(v.Scope, secret.Scope, backend.ProjectScope)
+		return !overlap(v.Environment, secret.Environment, backend.AnyEnvironment) || !overlap(v.Scope, secret.Scope, backend.ProjectScope)
 	}), nil
 }
 
 // meet reports whether one request can see two places, given what stands for all of them.
-func meet(a, b, all string) bool { return a == b || a == all || b == all }
+func overlap(a, b, all string) bool { return a == b || a == all || b == all }
 
 const lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -216,7 +226,7 @@ const lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 // evenly (by rejection, crypto/rand.Int) from the alphabet.
 func generate(g backend.Generate, in secretType) ([]byte, error) {
 	if g.Length == 0 {
-		g.Length = in.usualLength()
+		g.Length = in.defaultLength()
 	}
 	if g.Alphabet == "" {
 		g.Alphabet = lettersAndDigits

@@ -27,15 +27,15 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 			present = t
 		}
 	}
-	there := present.ID != ""
+	exists := present.ID != ""
 	revision := int64(0)
-	if there {
+	if exists {
 		revision = 1
 		if c.Op == backend.OpSet {
 			c.Op = backend.OpCreate
 		}
 	}
-	if err := admit(c, there, present.ID, revision); err != nil {
+	if err := checkOperation(c, exists, present.ID, revision); err != nil {
 		return backend.Outcome{}, err
 	}
 	switch {

@@ -20,18 +20,15 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 				WithHint("choose another key").At("key")
 		}
 	}
-	p, row, there, err := r.member(c)
+	p, row, exists, err := r.member(c, id)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	if err := admit(c, there, row.ID, row.Revision); err != nil {
+	if err := checkOperation(c, exists, row.ID, row.Revision); err != nil {
 		return backend.Outcome{}, err
 	}
 	if c.Op == backend.OpDelete {
 		return r.deleteType(p, row)
-	}
-	if !there {
-		row = store.Object{Kind: c.Kind, ID: id, Project: p.row.ID, Name: c.Name, Attributes: attributes{}.encode()}
 	}
 	a, err := decodeAttributes(row)
 	if err != nil {
@@ -47,14 +44,19 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "secret type %q needs a schema", row.Name).
 			WithHint(`the least is {"type": "string"}`).At("schema")
 	}
-	if _, err := r.engine.schemas.get(a.Schema); err != nil {
+	if _, err := r.engine.schemas.compile(a.Schema); err != nil {
 		return backend.Outcome{}, err
 	}
-	if !there {
+	if !exists {
 		return r.finish(backend.ActionCreate, d, p)(r.insert(row, a, nil, p))
 	}
 	if len(d.changed) == 0 {
 		return outcome(backend.ActionUnchanged, d, row, p)
+	}
+	if row.Name != before.row.Name {
+		if err := r.takePlace(row, refuseExisting); err != nil {
+			return backend.Outcome{}, err
+		}
 	}
 	if after := (secretType{row: row, attr: a}); after.schemaHash() != before.schemaHash() {
 		if err := r.checkValues(p, before, after); err != nil {
@@ -72,7 +74,7 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 		return err
 	}
 	if len(rows) > 0 && before.isJSON() != after.isJSON() {
-		return backend.Errorf(backend.CodeInUse, "the new schema changes values of secret type %q between JSON and plain text, and %s has one", after.row.Name, plural(len(rows), "secret")).
+		return backend.Errorf(backend.CodeInUse, "the new schema changes values of secret type %q between JSON and plain text, and %s has one", after.row.Name, backend.Plural(len(rows), "secret")).
 			WithHint("make a new type, and move the secrets to it").At("schema")
 	}
 	keys := make([]store.VersionKey, len(rows))
@@ -105,11 +107,11 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 		return errKeyMissing
 	}
 	if len(broken) > 0 {
-		users, err := p.users(broken)
+		users, err := p.asDependents(broken)
 		if err != nil {
 			return err
 		}
-		e := backend.Errorf(backend.CodeInUse, "the new schema of secret type %q is broken by the present value of %s", after.row.Name, list(labels(users))).
+		e := backend.Errorf(backend.CodeInUse, "the new schema of secret type %q is broken by the present value of %s", after.row.Name, backend.Enumerate(labels(users))).
 			WithHint("change these values first, or make a new type").At("schema")
 		e.Dependents = users
 		return e
@@ -123,7 +125,7 @@ func (r *run) deleteType(p *project, row store.Object) (backend.Outcome, error) 
 		return backend.Outcome{}, err
 	}
 	if len(rows) > 0 {
-		users, err := p.users(rows)
+		users, err := p.asDependents(rows)
 		if err != nil {
 			return backend.Outcome{}, err
 		}

@@ -71,7 +71,7 @@ func (s *keyset) generate(project, environment, kmsKey string) (envelope.Wrapped
 }
 
 // obtain fetches what was noted, each by at most one KMS call.
-func (s *keyset) obtain(ctx context.Context) error {
+func (s *keyset) fetch(ctx context.Context) error {
 	for id, w := range s.missing {
 		if w.Blob == nil {
 			w, key, err := s.keyring.Generate(ctx, w)

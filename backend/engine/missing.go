@@ -21,7 +21,7 @@ func (r *resolver) explainMissing(ctx context.Context, tx store.Tx) error {
 	}
 	listed := map[source][]store.Object{}
 	for i, ref := range r.refs {
-		f := &r.finds[i]
+		f := &r.matches[i]
 		if f.err != nil {
 			continue
 		}
@@ -46,7 +46,7 @@ func (r *resolver) explainMissing(ctx context.Context, tx store.Tx) error {
 	return nil
 }
 
-func missing(f *find, ref backend.Ref, kind backend.Kind, name string, all []store.Object) error {
+func missing(f *match, ref backend.Ref, kind backend.Kind, name string, all []store.Object) error {
 	e := backend.Errorf(backend.CodeNotFound, "%s %q does not exist in environment %q", kind, name, f.environment.Name)
 	if kind != ref.Kind {
 		e = backend.Errorf(backend.CodeNotFound, "scoped value %q links to secret %q, which does not exist in environment %q", ref.Name, name, f.environment.Name)
@@ -70,7 +70,7 @@ func missing(f *find, ref backend.Ref, kind backend.Kind, name string, all []sto
 	}
 	switch {
 	case len(e.Environments) > 0:
-		e.Hint = "it exists in " + list(e.Environments)
+		e.Hint = "it exists in " + backend.Enumerate(e.Environments)
 	case e.Suggestion != "":
 		e.Hint = "did you mean " + e.Suggestion + "?"
 	default:

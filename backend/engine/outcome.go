@@ -21,7 +21,7 @@ func outcome(action backend.Action, d diff, row store.Object, in *project) (back
 
 // inUse is the error of a deletion that others depend on.
 func inUse(o store.Object, users []backend.Dependent, hint string) error {
-	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, o.Name, list(labels(users))).WithHint("%s", hint)
+	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, o.Name, backend.Enumerate(labels(users))).WithHint("%s", hint)
 	e.Dependents = users
 	return e
 }
@@ -35,7 +35,7 @@ func labels(users []backend.Dependent) []string {
 }
 
 // users is objects of a project as those that stand in the way of a deletion.
-func (p *project) users(rows []store.Object) ([]backend.Dependent, error) {
+func (p *project) asDependents(rows []store.Object) ([]backend.Dependent, error) {
 	out := make([]backend.Dependent, len(rows))
 	for i, o := range rows {
 		a, err := decodeAttributes(o)

@@ -5,7 +5,6 @@ package engine
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
@@ -60,7 +59,7 @@ func findProject(ctx context.Context, tx store.Tx, nameOrID string) (store.Objec
 	if err != nil {
 		return store.Object{}, err
 	}
-	if len(rows) == 1 {
+	if len(rows) > 0 {
 		return rows[0], nil
 	}
 	e := backend.Errorf(backend.CodeNotFound, "project %s does not exist", backend.Quote(nameOrID)).At("project")
@@ -69,7 +68,7 @@ func findProject(ctx context.Context, tx store.Tx, nameOrID string) (store.Objec
 		return store.Object{}, err
 	}
 	e.Suggestion = suggest.Name(nameOrID, names(all))
-	return store.Object{}, e.WithHint("there are: %s", list(names(all)))
+	return store.Object{}, e.WithHint("there are: %s", backend.Enumerate(names(all)))
 }
 
 // environment finds an environment by name or id; AnyEnvironment is one too.
@@ -91,7 +90,7 @@ func (p *project) environment(nameOrID string) (store.Object, error) {
 	if len(p.environments) == 0 {
 		return store.Object{}, e.WithHint("the project has none yet: create it with \"pouncet env set\" or a pouncet_environment")
 	}
-	return store.Object{}, e.WithHint("there are: %s", list(names(p.environments)))
+	return store.Object{}, e.WithHint("there are: %s", backend.Enumerate(names(p.environments)))
 }
 
 // environmentName is the name of an environment by id. A row that was left
@@ -134,16 +133,4 @@ func names(rows []store.Object) []string {
 		out[i] = r.Name
 	}
 	return out
-}
-
-// list joins names for a message, and says how many it leaves out.
-func list(names []string) string {
-	const most = 10
-	if len(names) == 0 {
-		return "none"
-	}
-	if len(names) <= most {
-		return strings.Join(names, ", ")
-	}
-	return strings.Join(names[:most], ", ") + " and " + plural(len(names)-most, "other")
 }

@@ -161,7 +161,7 @@ func (l listing) types(p *project) backend.Page {
 	for i, t := range p.types {
 		objects[i] = t.object(p)
 	}
-	return l.among(objects)
+	return l.pageOf(objects)
 }
 
 func (l listing) tokens() (backend.Page, error) {
@@ -170,10 +170,10 @@ func (l listing) tokens() (backend.Page, error) {
 	for i, t := range rows {
 		objects[i] = tokenObject(t)
 	}
-	return l.among(objects), err
+	return l.pageOf(objects), err
 }
 
-func (l listing) among(objects []backend.Object) backend.Page {
+func (l listing) pageOf(objects []backend.Object) backend.Page {
 	objects = slices.DeleteFunc(objects, func(o backend.Object) bool {
 		if l.q.ID != "" && o.ID != l.q.ID || l.q.Name != "" && o.Name != l.q.Name {
 			return true
@@ -183,10 +183,10 @@ func (l listing) among(objects []backend.Object) backend.Page {
 	slices.SortFunc(objects, func(a, b backend.Object) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
-	return l.cut(objects)
+	return l.cutToLimit(objects)
 }
 
-func (l listing) cut(objects []backend.Object) backend.Page {
+func (l listing) cutToLimit(objects []backend.Object) backend.Page {
 	if len(objects) <= l.q.Limit {
 		return backend.Page{Objects: objects}
 	}

@@ -36,11 +36,11 @@ func (p *project) restorable(deletedAt, now time.Time) bool {
 
 // deleteEntry deletes a secret or scoped value, unless something uses it.
 func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
-	if err := protects(e.row); err != nil {
+	if err := checkUnprotected(e.row); err != nil {
 		return backend.Outcome{}, err
 	}
 	if !c.Force {
-		users, err := r.users(e)
+		users, err := r.dependents(e)
 		if err != nil {
 			return backend.Outcome{}, err
 		}
@@ -52,7 +52,7 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 	keep := !c.Purge && e.in.policy.RecoveryDays > 0
 	if keep {
 		// What cannot be trusted now cannot be restored later.
-		err := r.verified(e.in, e.row)
+		err := r.verifyRow(e.in, e.row)
 		if err != nil && backend.AsError(err).Code != backend.CodeCorrupt {
 			return backend.Outcome{}, err
 		}
@@ -74,8 +74,8 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 
 // users is who uses an entry: the scoped values that link to it, and the
 // configuration files that are known to refer to it.
-func (r *run) users(e *entry) ([]backend.Dependent, error) {
-	places, err := r.usedIn(e.in, e.row)
+func (r *run) dependents(e *entry) ([]backend.Dependent, error) {
+	places, err := r.usagesOf(e.in, e.row)
 	if err != nil || e.row.Kind != backend.KindSecret {
 		return places, err
 	}
@@ -83,12 +83,12 @@ func (r *run) users(e *entry) ([]backend.Dependent, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := e.in.users(linked)
+	users, err := e.in.asDependents(linked)
 	return append(users, places...), err
 }
 
 // protects refuses the deletion of a secret that is protected.
-func protects(o store.Object) error {
+func checkUnprotected(o store.Object) error {
 	a, err := decodeAttributes(o)
 	if err != nil || !a.Protected {
 		return err
@@ -111,8 +111,8 @@ func (r *run) setAside(e *entry) error {
 // purgeOverdue deletes for good what can no longer be restored.
 func (r *run) purgeOverdue(p *project, kind backend.Kind) error {
 	for {
-		row, there, err := r.find(store.Filter{Kind: deletedAs(kind), Project: p.row.ID})
-		if err != nil || !there || p.restorable(row.UpdatedAt, r.now) {
+		row, exists, err := r.first(store.Filter{Kind: deletedAs(kind), Project: p.row.ID})
+		if err != nil || !exists || p.restorable(row.UpdatedAt, r.now) {
 			return err
 		}
 		if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil {
@@ -137,8 +137,8 @@ func (r *run) purge(p *project, kind backend.Kind, environment string) error {
 
 // deleted finds a deleted entry, by id or by the place that it had: there, the
 // one that was deleted last.
-func (r *run) deleted(c backend.Change) (*entry, error) {
-	e := &entry{there: true}
+func (r *run) deletedEntry(c backend.Change) (*entry, error) {
+	e := &entry{exists: true}
 	f := store.Filter{Kind: deletedAs(c.Kind), ID: c.ID}
 	var err error
 	if c.ID == "" {
@@ -149,7 +149,7 @@ func (r *run) deleted(c backend.Change) (*entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.Project, f.Environment, f.Scope = e.in.row.ID, environment.ID, scopeOr(c.Scope)
+		f.Project, f.Environment, f.Scope = e.in.row.ID, environment.ID, scopeOrProject(c.Scope)
 	}
 	rows, err := r.tx.Objects(r.ctx, f)
 	if err != nil {
@@ -181,7 +181,7 @@ func (r *run) deleted(c backend.Change) (*entry, error) {
 	return e, nil
 }
 
-func scopeOr(scope string) string {
+func scopeOrProject(scope string) string {
 	if scope == "" {
 		return backend.ProjectScope
 	}
@@ -190,11 +190,11 @@ func scopeOr(scope string) string {
 
 // restoreEntry brings a deleted entry back, with its id and all its versions.
 func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
-	e, err := r.deleted(c)
+	e, err := r.deletedEntry(c)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	if err := r.verified(e.in, e.row); err != nil {
+	if err := r.verifyRow(e.in, e.row); err != nil {
 		return backend.Outcome{}, err
 	}
 	e.row.Kind, e.row.Name = c.Kind, e.attr.Was
@@ -205,13 +205,12 @@ func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
 		}
 	}
 	e.attr.Was, e.attr.DeletedAt = "", time.Time{}
-	taken, there, err := r.find(store.Filter{Kind: c.Kind, Project: e.row.Project, Environment: e.row.Environment, Scope: e.row.Scope, Name: e.row.Name})
-	switch {
-	case err != nil:
-		return backend.Outcome{}, err
-	case there:
-		return backend.Outcome{}, backend.Errorf(backend.CodeExists, "%s %q exists again, with id %s", c.Kind, e.row.Name, taken.ID).
+	err = r.takePlace(e.row, func(holder store.Object) *backend.Error {
+		return backend.Errorf(backend.CodeExists, "%s %q exists again, with id %s", c.Kind, holder.Name, holder.ID).
 			WithHint("restore this one under another name: --as NAME").At("name")
+	})
+	if err != nil {
+		return backend.Outcome{}, err
 	}
 	if c.Kind == backend.KindSecret {
 		if err := r.checkQuota(e.in); err != nil {
@@ -235,7 +234,7 @@ func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
 
 // purgeDeleted deletes for good what was deleted before.
 func (r *run) purgeDeleted(c backend.Change) (backend.Outcome, error) {
-	e, err := r.deleted(c)
+	e, err := r.deletedEntry(c)
 	if err != nil {
 		return backend.Outcome{}, err
 	}

@@ -23,9 +23,9 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 		return nil, backend.Errorf(backend.CodeTooLarge, "%d references in one call; the limit is %d", len(refs), backend.MaxRefs).
 			WithHint("resolve them in several calls")
 	}
-	r := &resolver{now: e.now(), refs: refs, finds: make([]find, len(refs)), projects: map[string]*projectResult{}, early: e.startEarly(len(refs))}
+	r := &resolver{now: e.now(), refs: refs, matches: make([]match, len(refs)), projects: map[string]*projectResult{}, prefetcher: e.startPrefetch(len(refs))}
 	err := e.store.View(ctx, func(tx store.Tx) error { return r.read(ctx, tx) })
-	r.known = r.early.finish()
+	r.prefetched = r.prefetcher.finish()
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 	keys := newKeyset(e.keys)
 	out := r.open(keys)
 	for len(keys.missing) > 0 {
-		if err := keys.obtain(ctx); err != nil {
+		if err := keys.fetch(ctx); err != nil {
 			return nil, err
 		}
 		out = r.open(keys)
@@ -43,16 +43,16 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 
 // resolver is one Resolve call: what was asked, and what was found for each.
 type resolver struct {
-	now      time.Time
-	refs     []backend.Ref
-	finds    []find
-	projects map[string]*projectResult
-	early    *early
-	known    map[string]result // what early learned, by object id
+	now        time.Time
+	refs       []backend.Ref
+	matches    []match
+	projects   map[string]*projectResult
+	prefetcher *prefetcher
+	prefetched map[string]prefetched // what early learned, by object id
 }
 
 // find is what the rows say of one reference.
-type find struct {
+type match struct {
 	project     *project
 	environment store.Object
 	entry       store.Entry // the secret or the scoped value
@@ -76,8 +76,8 @@ type group struct {
 func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 	groups := map[group][]int{}
 	for i, ref := range r.refs {
-		f := &r.finds[i]
-		if err := r.place(ctx, tx, ref, f); err != nil {
+		f := &r.matches[i]
+		if err := r.locate(ctx, tx, ref, f); err != nil {
 			if isRule(err) {
 				f.err = err
 				continue
@@ -88,7 +88,7 @@ func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 		groups[g] = append(groups[g], i)
 	}
 	for g, members := range groups {
-		if err := r.lookup(ctx, tx, g, members, func(i int) (*store.Entry, string) { return &r.finds[i].entry, r.refs[i].Name }); err != nil {
+		if err := r.lookup(ctx, tx, g, members, func(i int) (*store.Entry, string) { return &r.matches[i].entry, r.refs[i].Name }); err != nil {
 			return err
 		}
 		if g.kind == backend.KindScopedValue {
@@ -104,7 +104,7 @@ func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 }
 
 // place finds the project and the environment of a reference.
-func (r *resolver) place(ctx context.Context, tx store.Tx, ref backend.Ref, f *find) error {
+func (r *resolver) locate(ctx context.Context, tx store.Tx, ref backend.Ref, f *match) error {
 	if ref.Kind != backend.KindSecret && ref.Kind != backend.KindScopedValue {
 		return backend.Errorf(backend.CodeInvalid, "a reference is to a secret or a scoped value, not to a %q", ref.Kind)
 	}
@@ -120,7 +120,7 @@ func (r *resolver) place(ctx context.Context, tx store.Tx, ref backend.Ref, f *f
 		loaded = &projectResult{p, err}
 		r.projects[ref.Project] = loaded
 		if err == nil {
-			r.early.use(p)
+			r.prefetcher.useKeys(p)
 		}
 	}
 	if loaded.err != nil {
@@ -136,7 +136,7 @@ func (r *resolver) place(ctx context.Context, tx store.Tx, ref backend.Ref, f *f
 	return err
 }
 
-func scopeOf(ref backend.Ref) string { return scopeOr(ref.Scope) }
+func scopeOf(ref backend.Ref) string { return scopeOrProject(ref.Scope) }
 
 // lookup finds, for every member of a group that asks for one, the entry of
 // that name which its place sees.
@@ -157,18 +157,18 @@ func (r *resolver) lookup(ctx context.Context, tx store.Tx, g group, members []i
 	for n := range names {
 		l.Names = append(l.Names, n)
 	}
-	in := r.finds[members[0]].project
+	in := r.matches[members[0]].project
 	candidates := make(map[string][]*store.Entry, len(names))
 	err := tx.Lookup(ctx, l, func(e store.Entry) {
 		candidates[e.Object.Name] = append(candidates[e.Object.Name], &e)
-		r.early.offer(in, &e)
+		r.prefetcher.offer(in, &e)
 	})
 	if err != nil {
 		return err
 	}
 	for _, i := range members {
 		if into, name := want(i); name != "" {
-			*into = choose(candidates[name], scopeOf(r.refs[i]), g.environment)
+			*into = nearest(candidates[name], scopeOf(r.refs[i]), g.environment)
 		}
 	}
 	return nil
@@ -176,7 +176,7 @@ func (r *resolver) lookup(ctx context.Context, tx store.Tx, g group, members []i
 
 // choose is the rule of lookup: among entries of one name, the nearest scope
 // wins and, within it, the exact environment. The zero Entry if none fits.
-func choose(candidates []*store.Entry, scope, environment string) store.Entry {
+func nearest(candidates []*store.Entry, scope, environment string) store.Entry {
 	best := &store.Entry{}
 	rank := 0
 	for _, c := range candidates {
@@ -207,13 +207,13 @@ func choose(candidates []*store.Entry, scope, environment string) store.Entry {
 func (r *resolver) follow(ctx context.Context, tx store.Tx, g group, members []int) error {
 	g.kind = backend.KindSecret
 	return r.lookup(ctx, tx, g, members, func(i int) (*store.Entry, string) {
-		return &r.finds[i].link, r.finds[i].entry.Object.Link
+		return &r.matches[i].link, r.matches[i].entry.Object.Link
 	})
 }
 
 // secret is the secret that a reference leads to, itself or by a link; its
 // Object.ID is "" if it leads to none.
-func (f *find) secret() store.Entry {
+func (f *match) secret() store.Entry {
 	if f.entry.Object.Kind == backend.KindSecret {
 		return f.entry
 	}
@@ -226,7 +226,7 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 	wanted := map[store.VersionKey][]int{}
 	var keys []store.VersionKey
 	for i, ref := range r.refs {
-		f := &r.finds[i]
+		f := &r.matches[i]
 		s := f.secret()
 		f.version = s.Current
 		if f.err != nil || ref.Version == "" || f.entry.Object.ID == "" {
@@ -253,12 +253,12 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 	}
 	for _, v := range found {
 		for _, i := range wanted[store.VersionKey{Object: v.Object, Version: v.Version}] {
-			r.finds[i].version = v
+			r.matches[i].version = v
 		}
 	}
 	for k, members := range wanted {
 		for _, i := range members {
-			if f := &r.finds[i]; f.version.Object == "" {
+			if f := &r.matches[i]; f.version.Object == "" {
 				f.err = backend.Errorf(backend.CodeNotFound, "secret %q has no version %d", r.refs[i].Name, k.Version).
 					WithHint("the current one is %d", f.secret().Object.Version).At("version")
 			}
@@ -289,16 +289,16 @@ func versionNumber(ref backend.Ref, secret store.Object) (int64, error) {
 // the keys that it misses are there.
 func (r *resolver) open(keys *keyset) []backend.Resolution {
 	trusted := map[string]error{} // environments, by id: what checking their row gave
-	for i := range r.finds {
-		if f := &r.finds[i]; f.err == nil {
+	for i := range r.matches {
+		if f := &r.matches[i]; f.err == nil {
 			if _, done := trusted[f.environment.ID]; !done {
-				trusted[f.environment.ID] = f.project.check(f.environment, keys)
+				trusted[f.environment.ID] = f.project.verifyRow(f.environment, keys)
 			}
 		}
 	}
 	out := make([]backend.Resolution, len(r.refs))
 	inParallel(len(r.refs), func(i int) {
-		resolution, err := r.openOne(r.refs[i], &r.finds[i], keys, trusted)
+		resolution, err := r.openOne(r.refs[i], &r.matches[i], keys, trusted)
 		if err != nil && !errors.Is(err, errKeyMissing) {
 			resolution = backend.Resolution{Err: backend.AsError(err)}
 		}
@@ -308,12 +308,12 @@ func (r *resolver) open(keys *keyset) []backend.Resolution {
 }
 
 // worthwhile is how many values it takes for another goroutine to pay.
-const worthwhile = 64
+const prefetchMinimum = 64
 
 // inParallel calls f for 0 to n-1, on all processors if that is worth it:
 // opening a value takes a few microseconds, as does starting a goroutine.
 func inParallel(n int, f func(i int)) {
-	workers := min(runtime.GOMAXPROCS(0), n/worthwhile+1)
+	workers := min(runtime.GOMAXPROCS(0), n/prefetchMinimum+1)
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
@@ -325,12 +325,12 @@ func inParallel(n int, f func(i int)) {
 	wg.Wait()
 }
 
-func (r *resolver) openOne(ref backend.Ref, f *find, keys *keyset, trusted map[string]error) (backend.Resolution, error) {
+func (r *resolver) openOne(ref backend.Ref, f *match, keys *keyset, trusted map[string]error) (backend.Resolution, error) {
 	var none backend.Resolution
 	if f.err != nil {
 		return none, f.err
 	}
-	if err := f.trust(keys, trusted, r.known); err != nil {
+	if err := f.trust(keys, trusted, r.prefetched); err != nil {
 		return none, err
 	}
 	out := backend.Resolution{
@@ -340,7 +340,7 @@ func (r *resolver) openOne(ref backend.Ref, f *find, keys *keyset, trusted map[s
 	if err := expired(f.secret().Object, r.now); err != nil {
 		return none, err
 	}
-	text, isJSON, err := f.value(ref, keys, r.known)
+	text, isJSON, err := f.value(ref, keys, r.prefetched)
 	if err != nil {
 		return none, err
 	}
@@ -350,7 +350,7 @@ func (r *resolver) openOne(ref backend.Ref, f *find, keys *keyset, trusted map[s
 	for _, field := range f.fields(ref) {
 		part, err := backend.Pick(text, field)
 		if err != nil {
-			return none, named(err, ref)
+			return none, aboutReference(err, ref)
 		}
 		text, isJSON = part, true
 	}
@@ -366,7 +366,7 @@ func (r *resolver) openOne(ref backend.Ref, f *find, keys *keyset, trusted map[s
 }
 
 // fields are the paths to pick, one inside the other: the link's, then the reference's.
-func (f *find) fields(ref backend.Ref) []string {
+func (f *match) fields(ref backend.Ref) []string {
 	var out []string
 	if f.link.Object.ID != "" {
 		if a, err := decodeAttributes(f.entry.Object); err == nil && a.LinkField != "" {
@@ -381,19 +381,19 @@ func (f *find) fields(ref backend.Ref) []string {
 
 // trust checks the rows that led here: the environment's, the entry's, the
 // link's. All of them are checked, so that all keys that are missing are noted.
-func (f *find) trust(keys *keyset, trusted map[string]error, known map[string]result) error {
+func (f *match) trust(keys *keyset, trusted map[string]error, known map[string]prefetched) error {
 	var entry, link error
 	if !known[f.entry.Object.ID].signed {
-		entry = f.project.check(f.entry.Object, keys)
+		entry = f.project.verifyRow(f.entry.Object, keys)
 	}
 	if f.link.Object.ID != "" && !known[f.link.Object.ID].signed {
-		link = f.project.check(f.link.Object, keys)
+		link = f.project.verifyRow(f.link.Object, keys)
 	}
 	return cmp.Or(trusted[f.environment.ID], entry, link)
 }
 
 // check verifies the MAC of a row under the environment key of the environment it belongs to.
-func (p *project) check(o store.Object, keys *keyset) error {
+func (p *project) verifyRow(o store.Object, keys *keyset) error {
 	id, err := signer(o)
 	if err != nil {
 		return err
@@ -428,7 +428,7 @@ func expired(secret store.Object, now time.Time) error {
 }
 
 // value is what the reference stands for, before any field is picked.
-func (f *find) value(ref backend.Ref, keys *keyset, known map[string]result) (text []byte, isJSON bool, err error) {
+func (f *match) value(ref backend.Ref, keys *keyset, known map[string]prefetched) (text []byte, isJSON bool, err error) {
 	s := f.secret()
 	if s.Object.ID == "" {
 		a, err := decodeAttributes(f.entry.Object)
@@ -463,7 +463,7 @@ func (f *find) value(ref backend.Ref, keys *keyset, known map[string]result) (te
 }
 
 // named says of which reference an error about its content speaks.
-func named(err *backend.Error, ref backend.Ref) *backend.Error {
+func aboutReference(err *backend.Error, ref backend.Ref) *backend.Error {
 	e := *err
 	e.Message = ref.Kind.String() + " " + strconv.Quote(ref.Name) + ": " + err.Message
 	return &e

@@ -28,7 +28,7 @@ type schemaCache struct {
 }
 
 // get compiles a schema, or returns it compiled. ErrInvalid says what is wrong with it.
-func (c *schemaCache) get(text json.RawMessage) (*jsonschema.Schema, error) {
+func (c *schemaCache) compile(text json.RawMessage) (*jsonschema.Schema, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s, ok := c.compiled[string(text)]; ok {
@@ -87,7 +87,7 @@ func (c *schemaCache) check(t secretType, value []byte) error {
 	if t.row.ID == "" {
 		return nil
 	}
-	compiled, err := c.get(t.attr.Schema)
+	compiled, err := c.compile(t.attr.Schema)
 	if err != nil {
 		return err
 	}
@@ -128,7 +128,7 @@ func explain(e *jsonschema.ValidationError, schema json.RawMessage) []string {
 	walk(e)
 	const most = 5
 	if len(out) > most {
-		out = append(out[:most], "and "+plural(len(out)-most, "more place"))
+		out = append(out[:most], "and "+backend.Plural(len(out)-most, "more place"))
 	}
 	return out
 }

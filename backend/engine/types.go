@@ -111,7 +111,7 @@ func (t secretType) isJSON() bool {
 
 // usualLength is how many characters a generated value has where nobody says:
 // 32, or as near to that as the schema allows.
-func (t secretType) usualLength() int {
+func (t secretType) defaultLength() int {
 	var limits struct{ MinLength, MaxLength *int }
 	if json.Unmarshal(t.attr.Schema, &limits) != nil {
 		limits.MinLength, limits.MaxLength = nil, nil
@@ -140,7 +140,7 @@ func (p *project) typeByKey(key string) (secretType, error) {
 	}
 	e := backend.Errorf(backend.CodeNotFound, "secret type %s does not exist in project %q", backend.Quote(key), p.row.Name).At("type")
 	e.Suggestion = suggest.Name(key, keys)
-	return secretType{}, e.WithHint("there are: %s", list(keys))
+	return secretType{}, e.WithHint("there are: %s", backend.Enumerate(keys))
 }
 
 func (p *project) typeByID(id string) secretType {

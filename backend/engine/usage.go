@@ -39,14 +39,14 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	there := map[string]store.Object{}
+	exists := map[string]store.Object{}
 	for _, row := range before {
-		there[usageKey(row)] = row
+		exists[usageKey(row)] = row
 	}
 	added := 0
 	for _, row := range rows {
-		if _, ok := there[usageKey(row)]; ok {
-			delete(there, usageKey(row))
+		if _, ok := exists[usageKey(row)]; ok {
+			delete(exists, usageKey(row))
 			continue
 		}
 		added++
@@ -54,7 +54,7 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 			return backend.Outcome{}, err
 		}
 	}
-	for _, row := range there {
+	for _, row := range exists {
 		if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil {
 			return backend.Outcome{}, err
 		}
@@ -66,7 +66,7 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 		out.Action = backend.ActionDelete
 	case len(before) == 0:
 		out.Action = backend.ActionCreate
-	case added+len(there) == 0:
+	case added+len(exists) == 0:
 		out.Action = backend.ActionUnchanged
 	default:
 		out.Changed = []string{"usages"}
@@ -101,7 +101,7 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 		if err := backend.CheckName(u.Kind, u.Name); err != nil {
 			return nil, err.At("usages")
 		}
-		u.Scope = scopeOr(u.Scope)
+		u.Scope = scopeOrProject(u.Scope)
 		if err := backend.CheckScope(u.Scope); err != nil {
 			return nil, err.At("usages")
 		}
@@ -151,7 +151,7 @@ func usage(o store.Object, in *project) (backend.Object, error) {
 }
 
 // usedIn names the places in configuration files whose reference leads to an entry.
-func (r *run) usedIn(p *project, o store.Object) ([]backend.Dependent, error) {
+func (r *run) usagesOf(p *project, o store.Object) ([]backend.Dependent, error) {
 	usages, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindUsage, Project: p.row.ID, Link: o.Name})
 	if err != nil || len(usages) == 0 {
 		return nil, err
@@ -170,7 +170,7 @@ func (r *run) usedIn(p *project, o store.Object) ([]backend.Dependent, error) {
 		if err != nil {
 			return nil, err
 		}
-		if u.Usage.Kind == o.Kind && choose(candidates, row.Scope, row.Environment).Object.ID == o.ID {
+		if u.Usage.Kind == o.Kind && nearest(candidates, row.Scope, row.Environment).Object.ID == o.ID {
 			users = append(users, backend.Dependent{Label: fmt.Sprintf("%s:%d of %s in %s", u.Usage.File, u.Usage.Line, u.Source, u.Environment)})
 		}
 	}

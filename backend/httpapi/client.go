@@ -116,7 +116,7 @@ func (c *client) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 		return nil, err
 	}
 	if len(out.Resolutions) != len(refs) {
-		return nil, c.strange("with %d resolutions for %d references", len(out.Resolutions), len(refs))
+		return nil, c.unexpected("with %d resolutions for %d references", len(out.Resolutions), len(refs))
 	}
 	return resolutionsFromWire(out), nil
 }
@@ -137,7 +137,7 @@ func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		return nil, err
 	}
 	if len(out.Outcomes) != len(set.Changes) {
-		return nil, c.strange("with %d outcomes for %d changes", len(out.Outcomes), len(set.Changes))
+		return nil, c.unexpected("with %d outcomes for %d changes", len(out.Outcomes), len(set.Changes))
 	}
 	if out.Err != nil {
 		return out.Outcomes, out.Err
@@ -186,15 +186,15 @@ func attempt(ctx context.Context, c *client, path string, in, out any) (again bo
 	text, err := readBody(resp)
 	switch {
 	case err != nil:
-		return true, c.strange("with half a body")
+		return true, c.unexpected("with half a body")
 	case len(text) > maxBody:
-		return false, c.strange("with more than %d bytes", maxBody)
+		return false, c.unexpected("with more than %d bytes", maxBody)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return false, c.refused(resp, text)
+		return false, c.failed(resp, text)
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return true, c.strange("with something that is not Pouncet's (status %d, %s)", resp.StatusCode, contentType(resp))
+		return true, c.unexpected("with something that is not Pouncet's (status %d, %s)", resp.StatusCode, contentType(resp))
 	}
 	return false, nil
 }
@@ -222,12 +222,12 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 		WithHint("is it running, and is POUNCET_ENDPOINT right?")
 }
 
-func (c *client) refused(resp *http.Response, text []byte) error {
+func (c *client) failed(resp *http.Response, text []byte) error {
 	var body envelope
 	if json.Unmarshal(text, &body) == nil && body.Error != nil && body.Error.Code != "" {
 		return body.Error
 	}
-	e := c.strange("with status %d and something that is not Pouncet's (%s)", resp.StatusCode, contentType(resp))
+	e := c.unexpected("with status %d and something that is not Pouncet's (%s)", resp.StatusCode, contentType(resp))
 	e.Code = codeOf(resp.StatusCode)
 	if e.Code == backend.CodeNotFound {
 		e.Code = backend.CodeUnavailable // a path that is missing is not an entry that is missing
@@ -235,7 +235,7 @@ func (c *client) refused(resp *http.Response, text []byte) error {
 	return e
 }
 
-func (c *client) strange(format string, args ...any) *backend.Error {
+func (c *client) unexpected(format string, args ...any) *backend.Error {
 	e := backend.Errorf(backend.CodeUnavailable, "the server "+c.base+" answered "+format, args...)
 	return e.WithHint("is there a proxy in between, and is POUNCET_ENDPOINT right?")
 }

@@ -82,7 +82,7 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, backend.Errorf(backend.CodeNotFound, "there is no %s %s here", r.Method, backend.Quote(r.URL.Path)).WithHint("see the API's description"))
 	})
-	return s.around(mux)
+	return s.guard(mux)
 }
 
 func (s *server) resolve(ctx context.Context, in resolveRequest) (resolveResponse, error) {
@@ -123,7 +123,7 @@ func handle[In, Out any](s *server, verb func(context.Context, In) (Out, error))
 			refuse(w, err)
 			return
 		}
-		noteFrom(r.Context()).principal = principal.Name
+		requestLogFrom(r.Context()).principal = principal.Name
 		var in In
 		if err := decode(w, r, &in); err != nil {
 			refuse(w, err)
@@ -191,18 +191,18 @@ func refuse(w http.ResponseWriter, err error) {
 }
 
 // note is what the access log wants to know from within a request.
-type note struct{ principal string }
+type requestLog struct{ principal string }
 
-type noteKey struct{}
+type requestLogKey struct{}
 
-func noteFrom(ctx context.Context) *note { return ctx.Value(noteKey{}).(*note) }
+func requestLogFrom(ctx context.Context) *requestLog { return ctx.Value(requestLogKey{}).(*requestLog) }
 
 // around limits, logs and survives every request. The log has no query, header or body.
-func (s *server) around(next http.Handler) http.Handler {
+func (s *server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start, id, n := time.Now(), rand.Text(), &note{}
+		start, id, n := time.Now(), rand.Text(), &requestLog{}
 		w.Header().Set("X-Request-Id", id)
-		counted := &counted{ResponseWriter: w, status: http.StatusOK}
+		counted := &responseRecorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			if p := recover(); p != nil {
 				// The stack shows addresses; what was panicked with may be a value.
@@ -222,17 +222,17 @@ func (s *server) around(next http.Handler) http.Handler {
 			answer(counted, http.StatusTooManyRequests, envelope{backend.Errorf(backend.CodeUnavailable, "the server has too many requests at once").WithHint("try again in a second")})
 			return
 		}
-		next.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), noteKey{}, n)))
+		next.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), requestLogKey{}, n)))
 	})
 }
 
-type counted struct {
+type responseRecorder struct {
 	http.ResponseWriter
 	status int
 	begun  bool
 }
 
-func (c *counted) WriteHeader(status int) {
+func (c *responseRecorder) WriteHeader(status int) {
 	c.status, c.begun = status, true
 	c.ResponseWriter.WriteHeader(status)
 }

@@ -28,11 +28,11 @@ func (s *server) value(ctx context.Context, in ref) (valueResponse, error) {
 	in.Kind = cmp.Or(in.Kind, backend.KindSecret)
 	out, err := s.service.Resolve(ctx, []backend.Ref{backend.Ref(in)})
 	if err != nil {
-		return valueResponse{}, mistaken(err)
+		return valueResponse{}, asInvalid(err)
 	}
 	r := out[0]
 	if r.Err != nil {
-		return valueResponse{}, mistaken(r.Err)
+		return valueResponse{}, asInvalid(r.Err)
 	}
 	bytes := r.Value.Expose()
 	answer := valueResponse{ValueBase64: bytes, JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version}
@@ -46,7 +46,7 @@ func (s *server) value(ctx context.Context, in ref) (valueResponse, error) {
 // mistaken makes a project or an environment that does not exist an invalid
 // call. The status says all that these callers look at, and one of them takes
 // 404 for a secret that was deleted, and deletes its copy.
-func mistaken(err error) error {
+func asInvalid(err error) error {
 	var e *backend.Error
 	if !errors.As(err, &e) || e.Code != backend.CodeNotFound || e.Attribute != "environment" && e.Attribute != "project" {
 		return err

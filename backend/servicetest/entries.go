@@ -35,7 +35,7 @@ var entryCases = []testCase{
 			return c
 		}
 		f.must(expect(0, "one"))
-		f.mentions(f.refused(backend.ErrConflict, expect(0, "again")), "exists already")
+		f.mentions(f.refused(backend.ErrConflict, expect(0, "again")), "already exists")
 		f.must(expect(1, "two"))
 		f.mentions(f.refused(backend.ErrConflict, expect(1, "lost update")), "version 2")
 		equal(f, "value", f.value(secretRef("dev", "s")), "two")

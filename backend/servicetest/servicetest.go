@@ -19,7 +19,7 @@ import (
 // Run runs the suite. Each case gets a Service of its own from open, which has
 // the project "default" and nothing else in it, and whose calls are an admin's.
 func Run(t *testing.T, open func(t *testing.T) backend.Service) {
-	for _, c := range slices.Concat(lookupCases, entryCases, ruleCases, applyCases, queryCases, lifecycleCases) {
+	for _, c := range slices.Concat(lookupCases, entryCases, ruleCases, applyCases, queryCases, lifecycleCases, placeCases) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.run(&fixture{T: t, Service: open(t)})

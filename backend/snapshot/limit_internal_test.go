@@ -42,7 +42,7 @@ func (m *many) Query(_ context.Context, q backend.Query) (backend.Page, error) {
 func TestTheLimit(t *testing.T) {
 	m := &many{}
 	s := New(m)
-	s.most = 30
+	s.limit = 30
 	for i := range 100 {
 		page, err := s.Query(context.Background(), backend.Query{Kind: backend.KindSecret, Project: "p", ID: fmt.Sprint(i)})
 		if err != nil || len(page.Objects) != 1 || page.Objects[0].Name != fmt.Sprint("s", i) {

@@ -41,29 +41,29 @@ const MaxObjects = 20_000
 
 // Snapshot is a Service over another. It is safe for concurrent use.
 type Snapshot struct {
-	next backend.Service
-	key  []byte
-	most int // MaxObjects
+	next  backend.Service
+	key   []byte
+	limit int // MaxObjects
 
-	mu      sync.Mutex
-	written bool                      // something was changed: what was seen may be no longer so
-	seen    map[string]backend.Object // by id
-	looks   map[look]*fetch
-	prints  map[string][]byte // fingerprints, by id
+	mu           sync.Mutex
+	written      bool                      // something was changed: what was seen may be no longer so
+	seen         map[string]backend.Object // by id
+	fetches      map[subset]*fetch
+	fingerprints map[string][]byte // fingerprints, by id
 }
 
-// look is what one fetch brings: the objects of a kind in a project, or the
+// subset is what one fetch brings: the objects of a kind in a project, or the
 // fingerprints of its secrets.
-type look struct {
-	project string
-	kind    backend.Kind
-	prints  bool
+type subset struct {
+	project      string
+	kind         backend.Kind
+	fingerprints bool
 }
 
 // fetch is done at most once, when a look is wanted for the second time.
 type fetch struct {
-	wanted int
-	once   sync.Once
+	uses int
+	once sync.Once
 }
 
 var _ backend.Service = (*Snapshot)(nil)
@@ -72,7 +72,7 @@ var _ backend.Service = (*Snapshot)(nil)
 func New(next backend.Service) *Snapshot {
 	key := make([]byte, backend.FingerprintKeySize)
 	_, _ = rand.Read(key) // never fails: it aborts the program instead
-	return &Snapshot{next: next, key: key, most: MaxObjects, seen: map[string]backend.Object{}, looks: map[look]*fetch{}, prints: map[string][]byte{}}
+	return &Snapshot{next: next, key: key, limit: MaxObjects, seen: map[string]backend.Object{}, fetches: map[subset]*fetch{}, fingerprints: map[string][]byte{}}
 }
 
 // Query implements backend.Service. Of a query by id, the project says where
@@ -87,7 +87,7 @@ func (s *Snapshot) Query(ctx context.Context, q backend.Query) (backend.Page, er
 	}
 	q.Project = ""
 	page, err := s.next.Query(ctx, q)
-	s.remember(page.Objects)
+	s.record(page.Objects)
 	return page, err
 }
 
@@ -99,7 +99,7 @@ func (s *Snapshot) object(ctx context.Context, q backend.Query) (backend.Object,
 	if q.Project == "" && q.Kind != backend.KindProject {
 		return backend.Object{}, false // nobody says where to look
 	}
-	s.look(look{project: q.Project, kind: q.Kind}, func() { s.fetchObjects(ctx, q.Project, q.Kind) })
+	s.fetchOnSecondUse(subset{project: q.Project, kind: q.Kind}, func() { s.fetchObjects(ctx, q.Project, q.Kind) })
 	return s.known(q)
 }
 
@@ -110,7 +110,7 @@ func (s *Snapshot) known(q backend.Query) (backend.Object, bool) {
 	return o, ok && o.Kind == q.Kind && !s.written
 }
 
-func (s *Snapshot) remember(objects []backend.Object) {
+func (s *Snapshot) record(objects []backend.Object) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range objects {
@@ -120,15 +120,15 @@ func (s *Snapshot) remember(objects []backend.Object) {
 
 // look fetches when something is wanted for the second time; the third and
 // later wait until that is done. For one object a look would be dearer than a question.
-func (s *Snapshot) look(l look, fetchIt func()) {
+func (s *Snapshot) fetchOnSecondUse(l subset, fetchIt func()) {
 	s.mu.Lock()
-	f := s.looks[l]
+	f := s.fetches[l]
 	if f == nil {
 		f = &fetch{}
-		s.looks[l] = f
+		s.fetches[l] = f
 	}
-	f.wanted++
-	first := f.wanted == 1 || s.written
+	f.uses++
+	first := f.uses == 1 || s.written
 	s.mu.Unlock()
 	if !first {
 		f.once.Do(fetchIt)
@@ -142,12 +142,12 @@ func (s *Snapshot) fetchObjects(ctx context.Context, project string, kind backen
 	if kind == backend.KindProject {
 		q.Project = ""
 	}
-	for fetched := 0; fetched < s.most; {
+	for fetched := 0; fetched < s.limit; {
 		page, err := s.next.Query(ctx, q)
 		if err != nil {
 			return
 		}
-		s.remember(page.Objects)
+		s.record(page.Objects)
 		fetched += len(page.Objects)
 		if q.Cursor = page.Next; q.Cursor == "" || len(page.Objects) == 0 {
 			return
@@ -185,17 +185,17 @@ func (s *Snapshot) unchanged(ctx context.Context, c backend.Change) (backend.Obj
 	if c.Value.Len() == 0 {
 		return o, true
 	}
-	s.look(look{project: o.Project, prints: true}, func() { s.fetchPrints(ctx, o.Project) })
+	s.fetchOnSecondUse(subset{project: o.Project, fingerprints: true}, func() { s.fetchFingerprints(ctx, o.Project) })
 	s.mu.Lock()
-	print := s.prints[o.ID]
+	print := s.fingerprints[o.ID]
 	s.mu.Unlock()
 	return o, print != nil && backend.HasFingerprint(s.key, c.Value.Expose(), print)
 }
 
 // fetchPrints gets fingerprints of all secrets of a project that were seen:
 // one comparison, recorded as such.
-func (s *Snapshot) fetchPrints(ctx context.Context, project string) {
-	s.look(look{project: project, kind: backend.KindSecret}, func() { s.fetchObjects(ctx, project, backend.KindSecret) })
+func (s *Snapshot) fetchFingerprints(ctx context.Context, project string) {
+	s.fetchOnSecondUse(subset{project: project, kind: backend.KindSecret}, func() { s.fetchObjects(ctx, project, backend.KindSecret) })
 	var changes []backend.Change
 	s.mu.Lock()
 	for _, o := range s.seen {
@@ -212,7 +212,7 @@ func (s *Snapshot) fetchPrints(ctx context.Context, project string) {
 		}
 		s.mu.Lock()
 		for i, o := range out {
-			s.prints[cmp.Or(o.Object.ID, changes[i].ID)] = o.Fingerprint
+			s.fingerprints[cmp.Or(o.Object.ID, changes[i].ID)] = o.Fingerprint
 			if o.Err == nil && o.Object.ID != "" {
 				s.seen[o.Object.ID] = o.Object // as it was when the fingerprint was made
 			}

@@ -12,21 +12,21 @@ import (
 //
 // It only ever saves work: what it did not do, or could not, is done later, and
 // it reports no error. What it opened and nobody asked for is dropped.
-type early struct {
+type prefetcher struct {
 	keys    *keyset
-	batch   []found // not sent yet
-	found   chan []found
+	batch   []candidate // not sent yet
+	queue   chan []candidate
 	done    chan struct{}
-	results map[string]result // by object id
+	results map[string]prefetched // by object id
 }
 
-type found struct {
+type candidate struct {
 	in    *project
 	entry *store.Entry
 }
 
 // result is what was learned of one entry.
-type result struct {
+type prefetched struct {
 	signed  bool // its row's MAC is right
 	version int64
 	text    []byte // the value of that version, nil if it was not opened
@@ -34,19 +34,19 @@ type result struct {
 
 // handful is how many entries are handed over at a time: to wake the other
 // goroutine costs as much as to open an entry.
-const handful = 64
+const prefetchBatch = 64
 
 // startEarly begins, if n references make it worthwhile. A nil early does nothing.
-func (e *Engine) startEarly(n int) *early {
-	if n < worthwhile {
+func (e *Engine) startPrefetch(n int) *prefetcher {
+	if n < prefetchMinimum {
 		return nil
 	}
-	y := &early{keys: newKeyset(e.keys), found: make(chan []found, n/handful+1), done: make(chan struct{}), results: make(map[string]result, n)}
+	y := &prefetcher{keys: newKeyset(e.keys), queue: make(chan []candidate, n/prefetchBatch+1), done: make(chan struct{}), results: make(map[string]prefetched, n)}
 	go func() {
 		defer close(y.done)
-		for batch := range y.found {
+		for batch := range y.queue {
 			for _, f := range batch {
-				y.results[f.entry.Object.ID] = y.look(f.in, f.entry)
+				y.results[f.entry.Object.ID] = y.open(f.in, f.entry)
 			}
 		}
 	}()
@@ -54,7 +54,7 @@ func (e *Engine) startEarly(n int) *early {
 }
 
 // use makes the keys of a project that are in memory available.
-func (y *early) use(p *project) {
+func (y *prefetcher) useKeys(p *project) {
 	if y == nil {
 		return
 	}
@@ -66,19 +66,19 @@ func (y *early) use(p *project) {
 }
 
 // offer gives an entry to be looked at.
-func (y *early) offer(p *project, e *store.Entry) {
+func (y *prefetcher) offer(p *project, e *store.Entry) {
 	if y == nil {
 		return
 	}
-	if y.batch = append(y.batch, found{p, e}); len(y.batch) == handful {
-		y.found <- y.batch
-		y.batch = make([]found, 0, handful)
+	if y.batch = append(y.batch, candidate{p, e}); len(y.batch) == prefetchBatch {
+		y.queue <- y.batch
+		y.batch = make([]candidate, 0, prefetchBatch)
 	}
 }
 
-func (y *early) look(p *project, e *store.Entry) result {
-	var r result
-	r.signed = p.check(e.Object, y.keys) == nil
+func (y *prefetcher) open(p *project, e *store.Entry) prefetched {
+	var r prefetched
+	r.signed = p.verifyRow(e.Object, y.keys) == nil
 	if w, ok := p.environmentKeyByID(e.Current.EnvironmentKey); ok && r.signed {
 		if key, err := y.keys.get(w); err == nil {
 			if text, err := openVersion(key, e.Object, e.Current); err == nil {
@@ -90,12 +90,12 @@ func (y *early) look(p *project, e *store.Entry) result {
 }
 
 // finish waits until everything offered was looked at.
-func (y *early) finish() map[string]result {
+func (y *prefetcher) finish() map[string]prefetched {
 	if y == nil {
 		return nil
 	}
-	y.found <- y.batch
-	close(y.found)
+	y.queue <- y.batch
+	close(y.queue)
 	<-y.done
 	return y.results
 }
