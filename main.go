@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Command terraform-provider-pouncet serves the Terraform provider. Terraform
-// starts it; to try it by hand, see the README.
+// Command terraform-provider-pouncet is the Terraform provider as a plugin. Terraform starts it. The README shows how
+// to use a provider that you built yourself.
 package main
 
 import (
@@ -17,13 +17,14 @@ import (
 var version = "dev"
 
 func main() {
-	debug := flag.Bool("debug", false, "serve to a debugger: see \"Debugging Providers\" in Terraform's documentation")
+	debug := flag.Bool("debug", false, `start for a debugger: see "Debugging Providers" in Terraform's documentation`)
 	flag.Parse()
 	var options []tf6server.ServeOpt
 	if *debug {
 		options = append(options, tf6server.WithManagedDebug())
 	}
-	if err := tf6server.Serve("registry.terraform.io/pouncet/pouncet", provider.NewServer(version), options...); err != nil {
+	err := tf6server.Serve("registry.terraform.io/pouncet/pouncet", provider.NewServer(version), options...)
+	if err != nil {
 		log.Fatal(err)
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package actions holds the provider's actions (Terraform 1.14 or later): what
-// is done once, when asked, and leaves nothing in the state.
+// Package actions holds the provider's actions (Terraform 1.14 or later). An action runs once when it is invoked, and
+// leaves nothing in the state.
 package actions
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/action"
 	"github.com/hashicorp/terraform-plugin-framework/action/schema"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -30,7 +31,7 @@ var (
 	_ action.ActionWithModifyPlan = (*rotateSecret)(nil)
 )
 
-// NewRotateSecret makes the action pouncet_rotate_secret.
+// NewRotateSecret returns the action pouncet_rotate_secret.
 func NewRotateSecret() action.Action { return &rotateSecret{} }
 
 type rotateSecretModel struct {
@@ -48,28 +49,45 @@ func (*rotateSecret) Metadata(_ context.Context, _ action.MetadataRequest, resp 
 }
 
 func (*rotateSecret) Schema(_ context.Context, _ action.SchemaRequest, resp *action.SchemaResponse) {
-	byID := stringvalidator.ConflictsWith(path.MatchRoot("project"), path.MatchRoot("environment"), path.MatchRoot("scope"), path.MatchRoot("name"))
+	idOnly := stringvalidator.ConflictsWith(
+		path.MatchRoot("project"), path.MatchRoot("environment"), path.MatchRoot("scope"), path.MatchRoot("name"))
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Makes a new value for a secret in the backend: random, and seen by nobody. The value before stays to be had as version `previous`, " +
-			"for a rotation with overlap. Terraform 1.14 or later.",
+		MarkdownDescription: "Lets the backend generate a new random value for a secret, which nobody sees. The " +
+			"value before remains available as version `previous`, so that both are accepted during a rotation. " +
+			"Requires Terraform 1.14 or later.",
 		Attributes: map[string]schema.Attribute{
 			"id": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "UUID of the secret. Either this, or `name` and `environment`.",
-				Validators: []validator.String{byID, stringvalidator.AtLeastOneOf(path.MatchRoot("id"), path.MatchRoot("name"))},
+				Optional: true, MarkdownDescription: "UUID of the secret. Either `id`, or `name` and `environment`, " +
+					"are required.",
+				Validators: []validator.String{
+					idOnly, stringvalidator.AtLeastOneOf(path.MatchRoot("id"), path.MatchRoot("name")),
+				},
 			},
-			"project":     schema.StringAttribute{Optional: true, MarkdownDescription: "Name of the project. Default: the provider's."},
-			"environment": schema.StringAttribute{Optional: true, MarkdownDescription: "Name of the environment, or `*`."},
-			"scope":       schema.StringAttribute{Optional: true, MarkdownDescription: "`project` (the default), `app/<name>` or `pipeline/<name>`."},
+			"project": schema.StringAttribute{
+				Optional: true, MarkdownDescription: "Name of the project. Defaults to the project of the provider.",
+			},
+			"environment": schema.StringAttribute{
+				Optional: true, MarkdownDescription: "Name of the environment, or `*`. Required with `name`.",
+			},
+			"scope": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Scope of the secret: `project`, `app/<name>` or `pipeline/<name>`. Defaults to " +
+					"`project`.",
+			},
 			"name": schema.StringAttribute{
 				Optional: true, MarkdownDescription: "Name of the secret.",
 				Validators: []validator.String{stringvalidator.AlsoRequires(path.MatchRoot("environment"))},
 			},
 			"length": schema.Int64Attribute{
-				Optional: true, MarkdownDescription: "Characters, 8 to 1024. Default: 32, or what the type's schema allows nearest to that.",
+				Optional: true,
+				MarkdownDescription: "Number of characters. Between 8 and 1024. Defaults to `32`, or to the nearest " +
+					"length that the schema of the type allows.",
 				Validators: []validator.Int64{int64validator.Between(8, 1024)},
 			},
 			"alphabet": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "Characters to draw from, 10 to 1024 different ones. Default: letters and digits.",
+				Optional: true,
+				MarkdownDescription: "Characters to choose from, 10 to 1024 different ones. Defaults to the letters " +
+					"and digits of ASCII.",
 				Validators: []validator.String{stringvalidator.LengthBetween(10, 4096)},
 			},
 		},
@@ -80,33 +98,41 @@ func (a *rotateSecret) Configure(_ context.Context, req action.ConfigureRequest,
 	a.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
-var paths = session.Paths{
-	"project": path.Root("project"), "environment": path.Root("environment"), "scope": path.Root("scope"), "name": path.Root("name"), "generate": path.Root("length"),
-}
-
-// change is what the action does; false while not all of it is known.
-func (a *rotateSecret) change(ctx context.Context, config tfsdk.Config, diags *diag.Diagnostics) (backend.Change, bool) {
+// change returns the change that the action makes, or false if an argument is not known yet.
+func (a *rotateSecret) change(
+	ctx context.Context, config tfsdk.Config, diags *diag.Diagnostics,
+) (backend.Change, bool) {
 	var m rotateSecretModel
 	diags.Append(config.Get(ctx, &m)...)
+	if diags.HasError() {
+		return backend.Change{}, false
+	}
+	for _, v := range []attr.Value{m.ID, m.Project, m.Environment, m.Scope, m.Name, m.Length, m.Alphabet} {
+		if v.IsUnknown() {
+			return backend.Change{}, false
+		}
+	}
 	c := backend.Change{
 		Op: backend.OpUpdate, Kind: backend.KindSecret, ID: m.ID.ValueString(),
 		Generate: &backend.Generate{Length: int(m.Length.ValueInt64()), Alphabet: m.Alphabet.ValueString()},
 	}
 	if c.ID == "" {
-		c.Project, c.Environment, c.Scope, c.Name = a.session.ProjectOr(m.Project.ValueString()), m.Environment.ValueString(), m.Scope.ValueString(), m.Name.ValueString()
+		c.Project, c.Environment = a.session.ProjectOr(m.Project.ValueString()), m.Environment.ValueString()
+		c.Scope, c.Name = m.Scope.ValueString(), m.Name.ValueString()
 	}
-	unknown := m.ID.IsUnknown() || m.Project.IsUnknown() || m.Environment.IsUnknown() || m.Scope.IsUnknown() || m.Name.IsUnknown() || m.Length.IsUnknown() || m.Alphabet.IsUnknown()
-	return c, !unknown && !diags.HasError()
+	return c, true
 }
 
-// ModifyPlan asks whether the action would be refused. A secret that is not
-// there yet may be made before the action is invoked.
-func (a *rotateSecret) ModifyPlan(ctx context.Context, req action.ModifyPlanRequest, resp *action.ModifyPlanResponse) {
+// ModifyPlan checks whether the backend would refuse the rotation. A missing secret is not an error, because the apply
+// may create it before it invokes the action.
+func (a *rotateSecret) ModifyPlan(
+	ctx context.Context, req action.ModifyPlanRequest, resp *action.ModifyPlanResponse,
+) {
 	if a.session == nil {
 		return
 	}
-	c, ok := a.change(ctx, req.Config, &resp.Diagnostics)
-	if !ok {
+	c, known := a.change(ctx, req.Config, &resp.Diagnostics)
+	if !known {
 		return
 	}
 	out, err := a.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, DryRun: true})
@@ -114,20 +140,29 @@ func (a *rotateSecret) ModifyPlan(ctx context.Context, req action.ModifyPlanRequ
 		err = out[0].Err
 	}
 	if err != nil {
-		session.Report(&resp.Diagnostics, "Rotating the secret", err, paths)
+		report(&resp.Diagnostics, err)
 	}
 }
 
 func (a *rotateSecret) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {
-	c, ok := a.change(ctx, req.Config, &resp.Diagnostics)
-	if !ok {
+	c, known := a.change(ctx, req.Config, &resp.Diagnostics)
+	if !known {
 		return
 	}
-	out, err := a.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, IdempotencyKey: rand.Text()})
+	out, err := a.session.Service.Apply(ctx, backend.ChangeSet{
+		Changes: []backend.Change{c}, IdempotencyKey: rand.Text(),
+	})
 	if err != nil {
-		session.Report(&resp.Diagnostics, "Rotating the secret", err, paths)
+		report(&resp.Diagnostics, err)
 		return
 	}
 	o := out[0].Object
-	resp.SendProgress(action.InvokeProgressEvent{Message: fmt.Sprintf("secret %s in %s is now at version %d", o.Name, o.Environment, o.Version)})
+	resp.SendProgress(action.InvokeProgressEvent{Message: fmt.Sprintf("secret %s in environment %s now has version %d",
+		backend.Quote(o.Name), backend.Quote(o.Environment), o.Version)})
+}
+
+func report(diags *diag.Diagnostics, err error) {
+	paths := session.RootPaths("project", "environment", "scope", "name")
+	paths["generate"] = path.Root("length")
+	session.Report(diags, "Rotating the secret", err, paths)
 }

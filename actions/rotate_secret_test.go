@@ -52,7 +52,7 @@ func TestRotateSecret(t *testing.T) {
 
 	progress, diags := run(t, p, map[string]string{"name": "db", "environment": "dev"})
 	after := b.Secret("dev", "db")
-	if len(diags) > 0 || len(progress) != 1 || !strings.Contains(progress[0], "db in dev is now at version 2") {
+	if len(diags) > 0 || len(progress) != 1 || !strings.Contains(progress[0], `secret "db" in environment "dev" now has version 2`) {
 		t.Errorf("%v, %v", progress, diags)
 	}
 	if len(after) != 32 || strings.Contains(after, "CANARY") || strings.Contains(strings.Join(progress, ""), after) {

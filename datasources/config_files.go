@@ -3,6 +3,7 @@
 package datasources
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,68 +14,78 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// What is looked for in a folder that no patterns were given for.
+// The patterns of a folder without patterns of its configuration.
 var (
 	defaultInclude = []string{"**/*.yaml", "**/*.yml"}
-	defaultExclude = []string{"**/.*/**"} // .git, .terraform and their like
+	defaultExclude = []string{"**/.*/**"} // .git, .terraform and other hidden folders
 )
 
-// filesIn are the files in a folder that match a pattern of include and none
-// of exclude, in the order of their names. A pattern is that of Terraform's
-// fileset. No file at all is an error: a check of nothing would always be fine.
+// pathHint is the hint of errors about files that cannot be read.
+const pathHint = "start the path with path.module; other paths are relative to the folder in which Terraform runs"
+
+// filesIn returns the sorted paths of the files in a folder that match a pattern of include and no pattern of exclude.
+// The patterns are those of Terraform's function fileset. A folder without a matching file is an error, because a check
+// of no files always passes.
 func filesIn(folder string, include, exclude []string) ([]string, error) {
 	for _, pattern := range slices.Concat(include, exclude) {
 		if !doublestar.ValidatePattern(pattern) {
-			return nil, backend.Errorf(backend.CodeInvalid, "%s is not a pattern", backend.Quote(pattern)).
-				WithHint(`write it as for fileset, as in "**/*.yaml"`).At("include")
+			return nil, backend.Errorf(backend.CodeInvalid, "%s is not a valid pattern", backend.Quote(pattern)).
+				WithHint(`use the syntax of fileset, for example "**/*.yaml"`).At("include")
 		}
 	}
 	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
-		return nil, backend.Errorf(backend.CodeNotFound, "there is no folder %s", backend.Quote(folder)).
-			WithHint("begin the path with path.module: otherwise it is relative to the folder that Terraform runs in").At("path")
+		return nil, backend.Errorf(backend.CodeNotFound, "folder %s does not exist", backend.Quote(folder)).
+			WithHint(pathHint).At("path")
 	}
-	var found []string
+	var names []string
 	for _, pattern := range include {
-		matches, err := doublestar.Glob(os.DirFS(folder), pattern, doublestar.WithFilesOnly(), doublestar.WithFailOnIOErrors())
+		matches, err := doublestar.Glob(os.DirFS(folder), pattern, doublestar.WithFilesOnly(),
+			doublestar.WithFailOnIOErrors())
 		if err != nil {
-			return nil, backend.Errorf(backend.CodeUnavailable, "looking for %s: %w", backend.Quote(pattern), err).At("path")
+			return nil, backend.Errorf(backend.CodeUnavailable, "matching pattern %s: %w", backend.Quote(pattern), err).
+				At("path")
 		}
-		found = append(found, matches...)
+		names = append(names, matches...)
 	}
-	found = slices.DeleteFunc(found, func(name string) bool {
-		return slices.ContainsFunc(exclude, func(pattern string) bool { return doublestar.MatchUnvalidated(pattern, name) })
+	names = slices.DeleteFunc(names, func(name string) bool {
+		return slices.ContainsFunc(exclude, func(pattern string) bool {
+			return doublestar.MatchUnvalidated(pattern, name)
+		})
 	})
-	if len(found) == 0 {
-		return nil, backend.Errorf(backend.CodeNotFound, "no file in %s matches", backend.Quote(folder)).
+	if len(names) == 0 {
+		return nil, backend.Errorf(backend.CodeNotFound, "no file in %s matches the patterns", backend.Quote(folder)).
 			WithHint("change path, include or exclude").At("path")
 	}
-	slices.Sort(found)
-	found = slices.Compact(found)
-	for i, name := range found {
-		found[i] = filepath.Join(folder, filepath.FromSlash(name))
+	slices.Sort(names)
+	names = slices.Compact(names)
+	for i, name := range names {
+		names[i] = filepath.Join(folder, filepath.FromSlash(name))
 	}
-	return found, nil
+	return names, nil
 }
 
-// scanFiles reads files for references. Everything that is wrong in any of
-// them is told at once, as interpolate.Problems.
-func scanFiles(names []string) (refs []interpolate.Reference, suspects []interpolate.Problem, err error) {
+// scanFiles returns the references in files, and warnings about expressions that are probably misspelled references.
+// Its error lists the problems of all files as interpolate.Problems, unless a file cannot be read.
+func scanFiles(names []string) (refs []interpolate.Reference, warnings []interpolate.Problem, err error) {
 	var problems interpolate.Problems
 	for _, name := range names {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return nil, nil, readError(name, err)
+			return nil, nil, backend.Errorf(backend.CodeNotFound, "reading %s: %w", backend.Quote(name), err).
+				WithHint(pathHint).At("paths")
 		}
 		doc, err := interpolate.Scan(interpolate.File{Name: filepath.ToSlash(name), Data: data})
 		if err != nil {
-			problems = append(problems, problemsOf(err)...)
+			var inFile interpolate.Problems
+			errors.As(err, &inFile)
+			problems = append(problems, inFile...)
 			continue
 		}
 		refs = append(refs, doc.References()...)
-		suspects = append(suspects, doc.Warnings()...)
+		warnings = append(warnings, doc.Warnings()...)
 	}
 	if len(problems) > 0 {
 		return nil, nil, problems
 	}
-	return refs, suspects, nil
+	return refs, warnings, nil
 }

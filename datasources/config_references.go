@@ -10,10 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -26,20 +24,20 @@ type configReferences struct{ session *session.Session }
 
 var _ datasource.DataSourceWithConfigure = (*configReferences)(nil)
 
-// NewConfigReferences makes the data source pouncet_config_references.
+// NewConfigReferences returns the data source pouncet_config_references.
 func NewConfigReferences() datasource.DataSource { return &configReferences{} }
 
 type configReferencesModel struct {
-	Project      types.String `tfsdk:"project"`
-	Scope        types.String `tfsdk:"scope"`
-	Environments []string     `tfsdk:"environments"`
-	Paths        []string     `tfsdk:"paths"`
-	Path         types.String `tfsdk:"path"`
-	Include      []string     `tfsdk:"include"`
-	Exclude      []string     `tfsdk:"exclude"`
-	MissingOK    []string     `tfsdk:"missing_ok"`
-	Declared     []declared   `tfsdk:"declared"`
-	DeclaredOnly types.Bool   `tfsdk:"declared_only"`
+	Project      types.String    `tfsdk:"project"`
+	Scope        types.String    `tfsdk:"scope"`
+	Environments []string        `tfsdk:"environments"`
+	Paths        []string        `tfsdk:"paths"`
+	Path         types.String    `tfsdk:"path"`
+	Include      []string        `tfsdk:"include"`
+	Exclude      []string        `tfsdk:"exclude"`
+	MissingOK    []string        `tfsdk:"missing_ok"`
+	Declared     []declaredEntry `tfsdk:"declared"`
+	DeclaredOnly types.Bool      `tfsdk:"declared_only"`
 
 	References types.List   `tfsdk:"references"`
 	Missing    types.List   `tfsdk:"missing"`
@@ -48,8 +46,8 @@ type configReferencesModel struct {
 	Summary    types.String `tfsdk:"summary"`
 }
 
-// declared is an entry that the configuration declares, applied or not.
-type declared struct {
+// declaredEntry is an entry that the configuration declares, whether it exists yet or not.
+type declaredEntry struct {
 	Kind        types.String `tfsdk:"kind"`
 	Name        types.String `tfsdk:"name"`
 	Environment types.String `tfsdk:"environment"`
@@ -57,22 +55,28 @@ type declared struct {
 	FromSecret  types.String `tfsdk:"from_secret"`
 }
 
-func (d declared) entry() review.Entry {
-	o := review.Entry{
-		Kind: backend.Kind(cmp.Or(d.Kind.ValueString(), string(backend.KindSecret))), Name: d.Name.ValueString(),
-		Environment: cmp.Or(d.Environment.ValueString(), backend.AnyEnvironment), Scope: cmp.Or(d.Scope.ValueString(), backend.ProjectScope),
+func (d declaredEntry) entry() review.Entry {
+	e := review.Entry{
+		Kind:        backend.Kind(cmp.Or(d.Kind.ValueString(), string(backend.KindSecret))),
+		Name:        d.Name.ValueString(),
+		Environment: cmp.Or(d.Environment.ValueString(), backend.AnyEnvironment),
+		Scope:       cmp.Or(d.Scope.ValueString(), backend.ProjectScope),
 	}
 	if secret := d.FromSecret.ValueString(); secret != "" {
-		o.Link = &backend.Link{Secret: secret}
+		e.Link = &backend.Link{Secret: secret}
 	}
-	return o
+	return e
 }
 
-func (*configReferences) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+func (*configReferences) Metadata(
+	_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse,
+) {
 	resp.TypeName = "pouncet_config_references"
 }
 
-func (d *configReferences) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+func (d *configReferences) Configure(
+	_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse,
+) {
 	d.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
@@ -86,20 +90,23 @@ func (d *configReferences) Read(ctx context.Context, req datasource.ReadRequest,
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	c := &configCheck{session: d.session, model: &m, project: d.session.ProjectOr(m.Project.ValueString()), defaults: review.Defaults{Scope: m.Scope.ValueString()}}
-	c.defaults.Project = c.project
+	project := d.session.ProjectOr(m.Project.ValueString())
+	c := &configCheck{
+		session: d.session, model: &m, project: project,
+		defaults: review.Defaults{Project: project, Scope: m.Scope.ValueString()},
+	}
 	if err := c.run(ctx, refs); err != nil {
-		session.Report(&resp.Diagnostics, "Checking the references", err, session.Paths{"project": path.Root("project"), "scope": path.Root("scope")})
+		session.Report(&resp.Diagnostics, "Checking the references", err, session.RootPaths("project", "scope"))
 		return
 	}
-	c.fill()
+	c.setResults()
 	resp.Diagnostics.Append(resp.State.Set(ctx, &m)...)
 }
 
-// scan reads the files for references.
+// scan returns the references in the configured files.
 func (m *configReferencesModel) scan(diags *diag.Diagnostics) []interpolate.Reference {
 	files := m.Paths
-	at := session.Paths{"path": path.Root("path"), "paths": path.Root("paths"), "include": path.Root("include")}
+	paths := session.RootPaths("path", "paths", "include")
 	if !m.Path.IsNull() {
 		include, exclude := m.Include, m.Exclude
 		if include == nil {
@@ -110,11 +117,11 @@ func (m *configReferencesModel) scan(diags *diag.Diagnostics) []interpolate.Refe
 		}
 		var err error
 		if files, err = filesIn(m.Path.ValueString(), include, exclude); err != nil {
-			session.Report(diags, "Looking for files", err, at)
+			session.Report(diags, "Searching for files", err, paths)
 			return nil
 		}
 	}
-	refs, suspects, err := scanFiles(files)
+	refs, warnings, err := scanFiles(files)
 	var problems interpolate.Problems
 	switch {
 	case errors.As(err, &problems):
@@ -122,68 +129,67 @@ func (m *configReferencesModel) scan(diags *diag.Diagnostics) []interpolate.Refe
 			diags.AddError("Reading the files: "+strings.ReplaceAll(string(p.Err.Code), "_", " "), p.Error()+".")
 		}
 	case err != nil:
-		session.Report(diags, "Reading the files", err, at)
+		session.Report(diags, "Reading the files", err, paths)
 	}
-	for _, s := range suspects {
-		diags.AddWarning("A reference that is none", s.Error())
+	for _, w := range warnings {
+		diags.AddWarning("Possibly misspelled reference", w.Error())
 	}
 	return refs
 }
 
-// configCheck is one check being made.
+// configCheck is one check of configuration files.
 type configCheck struct {
 	session  *session.Session
 	model    *configReferencesModel
 	project  string
 	defaults review.Defaults
 	catalog  *review.Catalog
-
-	rows                          []row
-	references, missing, unknowns []attr.Value
-	lines                         []string
+	results  []checkedReference
 }
 
-// row is one reference in one environment.
-type row struct {
+// checkedReference is one reference in one environment.
+type checkedReference struct {
 	interpolate.Reference
-	environment string // "" of a variable of the process environment
+	environment string // "" for a variable of the process environment
 	review.LookupResult
 }
 
+// run looks up every reference in its environment, or in all environments if it names none.
 func (c *configCheck) run(ctx context.Context, refs []interpolate.Reference) error {
 	if scope := c.model.Scope.ValueString(); scope != "" {
 		if err := backend.CheckScope(scope); err != nil {
 			return err
 		}
 	}
-	if err := c.fetch(ctx, refs); err != nil {
+	if err := c.fetchCatalog(ctx, refs); err != nil {
 		return err
 	}
-	environments := c.model.Environments
-	switch own := c.catalog.Project(c.project); {
-	case environments != nil:
-	case own != nil:
-		environments = own.EnvironmentNames()
-	default: // what cannot be seen is told as unknown, once
-		environments = []string{backend.AnyEnvironment}
+	all := c.model.Environments
+	project := c.catalog.Project(c.project)
+	switch {
+	case all != nil:
+	case project != nil:
+		all = project.EnvironmentNames()
+	default: // the project cannot be read, which is reported once per reference
+		all = []string{backend.AnyEnvironment}
 	}
 	for _, r := range refs {
-		in := environments
+		environments := all
 		switch {
 		case r.Kind == "":
-			in = []string{""} // only the process that renders knows its variables
+			environments = []string{""} // only the process that renders the file knows its variables
 		case r.Environment != "":
-			in = []string{r.Environment}
+			environments = []string{r.Environment}
 		}
-		for _, environment := range in {
-			c.rows = append(c.rows, row{r, environment, c.look(r, environment)})
+		for _, environment := range environments {
+			c.results = append(c.results, checkedReference{r, environment, c.lookup(r, environment)})
 		}
 	}
 	return nil
 }
 
-// fetch reads the metadata of the project, and of those that references name.
-func (c *configCheck) fetch(ctx context.Context, refs []interpolate.Reference) error {
+// fetchCatalog reads the metadata of the project, and of the projects that references name.
+func (c *configCheck) fetchCatalog(ctx context.Context, refs []interpolate.Reference) error {
 	projects := []string{c.project}
 	for _, r := range refs {
 		projects = append(projects, cmp.Or(r.Project, c.project))
@@ -195,33 +201,36 @@ func (c *configCheck) fetch(ctx context.Context, refs []interpolate.Reference) e
 	if err := c.catalog.Err(c.project); errors.Is(err, backend.ErrNotFound) {
 		return err
 	}
-	if own := c.catalog.Project(c.project); own != nil {
+	if project := c.catalog.Project(c.project); project != nil {
 		if c.model.DeclaredOnly.ValueBool() {
-			own.Entries = nil
+			project.Entries = nil
 		}
 		entries := make([]review.Entry, len(c.model.Declared))
 		for i, d := range c.model.Declared {
 			entries[i] = d.entry()
 		}
-		own.Declare(entries)
+		project.Declare(entries)
 	}
 	return nil
 }
 
-// look is what a reference leads to, as far as it matters here: whether a
-// secret has a field, only its value could tell, and that is let pass.
-func (c *configCheck) look(r interpolate.Reference, environment string) review.LookupResult {
+// lookup looks up a reference in an environment. A missing entry with a default, or one in missing_ok, is no result.
+// Nor is a field of a secret, because only the value shows whether it exists.
+func (c *configCheck) lookup(r interpolate.Reference, environment string) review.LookupResult {
 	if r.Kind == "" {
 		return review.LookupResult{}
 	}
 	if err := c.catalog.Err(r.Project); errors.Is(err, backend.ErrNotFound) {
-		return review.LookupResult{Rule: review.Missing, Reason: fmt.Sprintf("project %s does not exist", backend.Quote(r.Project))}
+		reason := fmt.Sprintf("project %s does not exist", backend.Quote(r.Project))
+		return review.LookupResult{Rule: review.Missing, Reason: reason}
 	}
-	a := c.catalog.Lookup(r, c.defaults, environment)
-	missing := a.Rule == review.Missing || a.Rule == review.MissingField
-	mayMiss := r.HasDefault || slices.Contains(c.model.MissingOK, r.Name) || slices.Contains(c.model.MissingOK, environment+"/"+r.Name)
-	if missing && mayMiss && !a.NoDefault || a.Rule == review.Unchecked && r.Version == "" {
+	result := c.catalog.Lookup(r, c.defaults, environment)
+	missing := result.Rule == review.Missing || result.Rule == review.MissingField
+	mayBeMissing := r.HasDefault || slices.Contains(c.model.MissingOK, r.Name) ||
+		slices.Contains(c.model.MissingOK, environment+"/"+r.Name)
+	fieldOnly := result.Rule == review.Unchecked && r.Version == ""
+	if missing && mayBeMissing && !result.NoDefault || fieldOnly {
 		return review.LookupResult{}
 	}
-	return a
+	return result
 }

@@ -12,90 +12,122 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// NewProject makes the data source pouncet_project.
+// NewProject returns the data source pouncet_project.
 func NewProject() datasource.DataSource { return projectSource() }
 
 func projectSource() *objectSource {
-	return &objectSource{kind: backend.KindProject, name: "pouncet_project", key: "name", description: "A project and its policy.", fields: common(
-		numberField("secrets", "How many secrets it holds, all environments together.", func(o backend.Object) int64 { return int64(*o.Secrets) }),
-		numberField("max_secrets", "Quota of secrets.", func(o backend.Object) int64 { return int64(o.Policy.MaxSecrets) }),
-		numberField("max_value_bytes", "Largest value, in bytes.", func(o backend.Object) int64 { return int64(o.Policy.MaxValueBytes) }),
-		numberField("max_name_length", "Longest name of a secret or scoped value.", func(o backend.Object) int64 { return int64(o.Policy.MaxNameLength) }),
-		stringField("name_pattern", "Regular expression that names must match.", func(o backend.Object) string { return o.Policy.NamePattern }),
-		boolField("immutable_names", "Whether renaming is forbidden.", func(o backend.Object) bool { return o.Policy.ImmutableNames }),
-		stringField("default_visibility", "Visibility of secrets that do not say.", func(o backend.Object) string { return string(o.Policy.DefaultVisibility) }),
-		numberField("recovery_days", "How many days a deleted secret or scoped value can be restored.", func(o backend.Object) int64 { return int64(o.Policy.RecoveryDays) }),
-		boolField("forbid_fingerprints", "Whether no fingerprints of values are handed out.", func(o backend.Object) bool { return o.Policy.ForbidFingerprints }),
-	)}
-}
-
-// NewEnvironment makes the data source pouncet_environment.
-func NewEnvironment() datasource.DataSource { return environmentSource() }
-
-func environmentSource() *objectSource {
-	return &objectSource{kind: backend.KindEnvironment, name: "pouncet_environment", key: "name", description: "An environment of a project.", fields: common(
-		stringField("kms_key", "URI of its own KMS key; null if it uses the backend's.", func(o backend.Object) string { return o.KMSKey }),
-		boolField("protected", "Whether deleting it is refused.", func(o backend.Object) bool { return o.Protected }),
-	)}
-}
-
-// NewSecretType makes the data source pouncet_secret_type.
-func NewSecretType() datasource.DataSource { return secretTypeSource() }
-
-func secretTypeSource() *objectSource {
-	return &objectSource{kind: backend.KindSecretType, name: "pouncet_secret_type", key: "key", description: "A secret type, built in or of the project's own.", fields: common(
-		stringField("display_name", "Its name for people.", func(o backend.Object) string { return o.DisplayName }),
-		stringField("schema", "JSON Schema (draft 2020-12) that values must satisfy.", func(o backend.Object) string { return string(o.Schema) }),
-		boolField("built_in", "Whether it is built in, and cannot be changed.", func(o backend.Object) bool { return o.BuiltIn }),
-	)}
-}
-
-// NewSecret makes the data source pouncet_secret.
-func NewSecret() datasource.DataSource { return secretSource() }
-
-func secretSource() *objectSource {
-	return &objectSource{kind: backend.KindSecret, name: "pouncet_secret", key: "name", placed: true,
-		description: "Metadata of a secret, never its value: for that, see the ephemeral resource `pouncet_secret_value`.", fields: common(
-			environmentID,
-			stringField("type", "Key of its secret type.", func(o backend.Object) string { return o.Type }),
-			stringField("visibility", "`masked` or `restricted`.", func(o backend.Object) string { return string(o.Visibility) }),
-			numberField("version", "Version of the value.", func(o backend.Object) int64 { return o.Version }),
-			stringField("value_at", "When the current value was written (RFC 3339, UTC).", func(o backend.Object) string { return o.ValueAt.Format(time.RFC3339) }),
-			stringField("expires_at", "When it stops to resolve (RFC 3339, UTC); null for never.", func(o backend.Object) string { return formatTime(o.ExpiresAt) }),
-			numberField("rotation_days", "Days after which a value should be replaced; 0 for none.", func(o backend.Object) int64 { return int64(o.RotationDays) }),
-			stringField("rotation_due_at", "When the current value should be replaced (RFC 3339, UTC); null without `rotation_days`.", func(o backend.Object) string { return formatTime(o.RotationDueAt) }),
-			boolField("deletion_protection", "Whether deleting it is refused.", func(o backend.Object) bool { return o.Protected }),
+	policy := func(value func(p *backend.Policy) int) func(o backend.Object) int64 {
+		return func(o backend.Object) int64 { return int64(value(o.Policy)) }
+	}
+	return &objectSource{
+		kind: backend.KindProject, name: "pouncet_project", key: "name",
+		description: "Reads a project and its policy.",
+		fields: withCommonFields(
+			numberField("secrets", "Number of secrets in all environments of the project together.",
+				func(o backend.Object) int64 { return int64(*o.Secrets) }),
+			numberField("max_secrets", "Quota: the largest number of secrets.",
+				policy(func(p *backend.Policy) int { return p.MaxSecrets })),
+			numberField("max_value_bytes", "Largest size of a value in bytes.",
+				policy(func(p *backend.Policy) int { return p.MaxValueBytes })),
+			numberField("max_name_length", "Largest length of the name of a secret or scoped value.",
+				policy(func(p *backend.Policy) int { return p.MaxNameLength })),
+			stringField("name_pattern", "Regular expression that the names of secrets and scoped values must match.",
+				func(o backend.Object) string { return o.Policy.NamePattern }),
+			boolField("immutable_names", "Whether the names of secrets and scoped values are fixed.",
+				func(o backend.Object) bool { return o.Policy.ImmutableNames }),
+			stringField("default_visibility", "Visibility of secrets that do not set `visibility`.",
+				func(o backend.Object) string { return string(o.Policy.DefaultVisibility) }),
+			numberField("recovery_days", "Number of days in which a deleted secret or scoped value can be restored.",
+				policy(func(p *backend.Policy) int { return p.RecoveryDays })),
+			boolField("forbid_fingerprints", "Whether the provider cannot get fingerprints of secret values.",
+				func(o backend.Object) bool { return o.Policy.ForbidFingerprints }),
 		)}
 }
 
-// NewScopedValue makes the data source pouncet_scoped_value.
+// NewEnvironment returns the data source pouncet_environment.
+func NewEnvironment() datasource.DataSource { return environmentSource() }
+
+func environmentSource() *objectSource {
+	return &objectSource{
+		kind: backend.KindEnvironment, name: "pouncet_environment", key: "name",
+		description: "Reads an environment of a project.",
+		fields: withCommonFields(
+			stringField("kms_key", "URI of the environment's own KMS key. Null if it uses the KMS key of the backend.",
+				func(o backend.Object) string { return o.KMSKey }),
+			boolField("protected", "Whether the environment is protected against deletion.",
+				func(o backend.Object) bool { return o.Protected }),
+		)}
+}
+
+// NewSecretType returns the data source pouncet_secret_type.
+func NewSecretType() datasource.DataSource { return secretTypeSource() }
+
+func secretTypeSource() *objectSource {
+	return &objectSource{
+		kind: backend.KindSecretType, name: "pouncet_secret_type", key: "key",
+		description: "Reads a secret type, either built in or created in the project.",
+		fields: withCommonFields(
+			stringField("display_name", "Name of the type for display.",
+				func(o backend.Object) string { return o.DisplayName }),
+			stringField("schema", "JSON Schema (draft 2020-12) that values must satisfy.",
+				func(o backend.Object) string { return string(o.Schema) }),
+			boolField("built_in", "Whether the type is built in. A built-in type cannot be changed.",
+				func(o backend.Object) bool { return o.BuiltIn }),
+		)}
+}
+
+// NewSecret returns the data source pouncet_secret.
+func NewSecret() datasource.DataSource { return secretSource() }
+
+func secretSource() *objectSource {
+	return &objectSource{
+		kind: backend.KindSecret, name: "pouncet_secret", key: "name", isEntry: true,
+		description: "Reads the metadata of a secret. To read its value, use the ephemeral resource " +
+			"`pouncet_secret_value`.",
+		fields: withCommonFields(
+			environmentID,
+			stringField("type", "Key of the secret type.", func(o backend.Object) string { return o.Type }),
+			stringField("visibility", "`masked` or `restricted`.",
+				func(o backend.Object) string { return string(o.Visibility) }),
+			numberField("version", "Number of the current version.", func(o backend.Object) int64 { return o.Version }),
+			timeField("value_at", "Time at which the current value was written (RFC 3339, UTC).",
+				func(o backend.Object) time.Time { return o.ValueAt }),
+			timeField("expires_at", "Time at which the secret expires (RFC 3339, UTC). Null if it does not expire.",
+				func(o backend.Object) time.Time { return o.ExpiresAt }),
+			numberField("rotation_days", "Number of days after which a value is due for rotation. `0` if it never is.",
+				func(o backend.Object) int64 { return int64(o.RotationDays) }),
+			timeField("rotation_due_at", "Time at which the current value is due for rotation (RFC 3339, UTC). Null "+
+				"without `rotation_days`.", func(o backend.Object) time.Time { return o.RotationDueAt }),
+			boolField("deletion_protection", "Whether the secret is protected against deletion.",
+				func(o backend.Object) bool { return o.Protected }),
+		)}
+}
+
+// NewScopedValue returns the data source pouncet_scoped_value.
 func NewScopedValue() datasource.DataSource { return scopedValueSource() }
 
 func scopedValueSource() *objectSource {
 	link := map[string]attr.Type{"name": types.StringType, "field": types.StringType}
-	return &objectSource{kind: backend.KindScopedValue, name: "pouncet_scoped_value", key: "name", placed: true,
-		description: "A scoped value as it is declared: plain JSON, or the secret that it links to (not that secret's value).", fields: common(
+	fromSecret := func(o backend.Object) attr.Value {
+		if o.Link == nil {
+			return types.ObjectNull(link)
+		}
+		return types.ObjectValueMust(link, map[string]attr.Value{
+			"name": types.StringValue(o.Link.Secret), "field": optionalString(o.Link.Field),
+		})
+	}
+	return &objectSource{
+		kind: backend.KindScopedValue, name: "pouncet_scoped_value", key: "name", isEntry: true,
+		description: "Reads a scoped value as it was declared: a plain JSON value, or a link to a secret. It does " +
+			"not read the value of the secret.",
+		fields: withCommonFields(
 			environmentID,
-			stringField("value_json", "The plain value, as JSON text; null if it links to a secret.", func(o backend.Object) string { return string(o.JSON) }),
-			field{"from_secret", "The link to a secret; null if the value is plain.", types.ObjectType{AttrTypes: link}, func(o backend.Object) attr.Value {
-				if o.Link == nil {
-					return types.ObjectNull(link)
-				}
-				part := types.StringNull()
-				if o.Link.Field != "" {
-					part = types.StringValue(o.Link.Field)
-				}
-				return types.ObjectValueMust(link, map[string]attr.Value{"name": types.StringValue(o.Link.Secret), "field": part})
-			}},
+			stringField("value_json", "Plain value as JSON text. Null if the scoped value links to a secret.",
+				func(o backend.Object) string { return string(o.JSON) }),
+			field{"from_secret", "Link to a secret. Null if the value is " +
+				"plain.", types.ObjectType{AttrTypes: link}, fromSecret},
 		)}
 }
 
-// moment is a time as text, "" for none.
-func formatTime(at time.Time) string {
-	if at.IsZero() {
-		return ""
-	}
-	return at.Format(time.RFC3339)
-}
-
-var environmentID = stringField("environment_id", "UUID of the environment, or `*`.", func(o backend.Object) string { return o.EnvironmentID })
+var environmentID = stringField("environment_id", "UUID of the environment, or `*`.",
+	func(o backend.Object) string { return o.EnvironmentID })

@@ -6,180 +6,173 @@ import (
 	"context"
 	"strings"
 
-	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
+	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
-// list is a data source of all objects of a kind that its filters leave: the
-// same attributes as the source of one has, once for each.
+// listSource is a data source of all objects of a kind that match its filters. Each object has the attributes of the
+// data source of a single object.
 type listSource struct {
 	single  *objectSource
-	plural  string // the attribute with the objects; behind "pouncet_", the data source's name
+	plural  string // the attribute with the objects; after "pouncet_", the name of the data source
 	session *session.Session
 }
 
 var _ datasource.DataSourceWithConfigure = (*listSource)(nil)
 
-// NewProjects makes the data source pouncet_projects.
+// NewProjects returns the data source pouncet_projects.
 func NewProjects() datasource.DataSource {
 	return &listSource{single: projectSource(), plural: "projects"}
 }
 
-// NewEnvironments makes the data source pouncet_environments.
+// NewEnvironments returns the data source pouncet_environments.
 func NewEnvironments() datasource.DataSource {
 	return &listSource{single: environmentSource(), plural: "environments"}
 }
 
-// NewSecretTypes makes the data source pouncet_secret_types.
+// NewSecretTypes returns the data source pouncet_secret_types.
 func NewSecretTypes() datasource.DataSource {
 	return &listSource{single: secretTypeSource(), plural: "secret_types"}
 }
 
-// NewSecrets makes the data source pouncet_secrets.
+// NewSecrets returns the data source pouncet_secrets.
 func NewSecrets() datasource.DataSource {
 	return &listSource{single: secretSource(), plural: "secrets"}
 }
 
-// NewScopedValues makes the data source pouncet_scoped_values.
+// NewScopedValues returns the data source pouncet_scoped_values.
 func NewScopedValues() datasource.DataSource {
 	return &listSource{single: scopedValueSource(), plural: "scoped_values"}
 }
 
-func (d *listSource) Metadata(_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse) {
+func (d *listSource) Metadata(
+	_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse,
+) {
 	resp.TypeName = "pouncet_" + d.plural
 }
 
-func (d *listSource) Configure(_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse) {
+func (d *listSource) Configure(
+	_ context.Context, req datasource.ConfigureRequest, resp *datasource.ConfigureResponse,
+) {
 	d.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
-// nouns is what the list holds, in words.
+// nouns returns the plural of the kind, for messages.
 func (d *listSource) nouns() string { return d.single.kind.String() + "s" }
 
 func (d *listSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
+	filter := func(description string) schema.StringAttribute {
+		return schema.StringAttribute{Optional: true, MarkdownDescription: description}
+	}
 	attributes := map[string]schema.Attribute{
 		d.plural: schema.ListNestedAttribute{
-			Computed: true, MarkdownDescription: "The " + d.nouns() + ", ordered by " + d.single.key + ".",
-			NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{}},
+			Computed: true, MarkdownDescription: "Matching " + d.nouns() + ", ordered by " + d.single.key + ".",
+			NestedObject: schema.NestedAttributeObject{Attributes: fieldAttributes(d.fields())},
 		},
-		"name_prefix": schema.StringAttribute{Optional: true, MarkdownDescription: "Only those whose " + d.single.key + " begins so."},
+		"name_prefix": filter("Returns only " + d.nouns() + " whose " + d.single.key + " starts with this text."),
 		"labels": schema.MapAttribute{
-			Optional: true, ElementType: types.StringType, MarkdownDescription: "Only those that have all of these labels.",
+			Optional: true, ElementType: types.StringType,
+			MarkdownDescription: "Returns only " + d.nouns() + " that have all of these labels.",
 		},
 	}
 	if d.single.kind != backend.KindProject {
-		attributes["project"] = schema.StringAttribute{Optional: true, MarkdownDescription: "Name of the project. Default: the provider's."}
+		attributes["project"] = filter("Name of the project. Defaults to the project of the provider.")
 	}
-	if d.single.placed {
-		attributes["environment"] = schema.StringAttribute{Optional: true, MarkdownDescription: "Only those of exactly this environment, or, with `*`, only those that all environments share."}
-		attributes["scope"] = schema.StringAttribute{Optional: true, MarkdownDescription: "Only those of exactly this scope: `project`, `app/<name>` or `pipeline/<name>`."}
+	if d.single.isEntry {
+		attributes["environment"] = filter("Returns only " + d.nouns() + " of exactly this environment. With `*`, " +
+			"returns only those that all environments share.")
+		attributes["scope"] = filter("Returns only " + d.nouns() + " of exactly this scope: `project`, `app/<name>` " +
+			"or `pipeline/<name>`.")
 	}
 	if d.single.kind == backend.KindSecret {
-		attributes["type"] = schema.StringAttribute{Optional: true, MarkdownDescription: "Only those of the secret type with this key."}
-	}
-	for _, f := range d.fields() {
-		attributes[d.plural].(schema.ListNestedAttribute).NestedObject.Attributes[f.name] = f.attribute()
+		attributes["type"] = filter("Returns only secrets of the secret type with this key.")
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "All " + d.nouns() + ", or those that the filters leave, however many there are. Metadata only.",
+		MarkdownDescription: "Lists the metadata of all " + d.nouns() + ", or of those that match the filters.",
 		Attributes:          attributes,
 	}
 }
 
-// fields are those of one object, where it is included: as a source of one has
-// them, for its arguments are results here.
+// fields returns the attributes of one object in the list. The arguments of the data source of a single object are
+// results here.
 func (d *listSource) fields() []field {
-	fields := []field{stringField(d.single.key, "Its "+d.single.key+".", func(o backend.Object) string { return o.Name })}
-	if d.single.kind != backend.KindProject {
-		fields = append(fields, stringField("project", "Name of its project.", func(o backend.Object) string { return o.Project }))
+	noun := d.single.kind.String()
+	key := strings.ToUpper(d.single.key[:1]) + d.single.key[1:]
+	fields := []field{
+		stringField(d.single.key, key+" of the "+noun+".", func(o backend.Object) string { return o.Name }),
 	}
-	if d.single.placed {
+	if d.single.kind != backend.KindProject {
 		fields = append(fields,
-			stringField("environment", "Name of its environment, or `*`.", func(o backend.Object) string { return o.Environment }),
-			stringField("scope", "`project`, `app/<name>` or `pipeline/<name>`.", func(o backend.Object) string { return o.Scope }))
+			stringField("project", "Name of the project.", func(o backend.Object) string { return o.Project }))
+	}
+	if d.single.isEntry {
+		fields = append(fields,
+			stringField("environment", "Name of the environment, or `*`.",
+				func(o backend.Object) string { return o.Environment }),
+			stringField("scope", "Scope of the entry: `project`, `app/<name>` or `pipeline/<name>`.",
+				func(o backend.Object) string { return o.Scope }))
 	}
 	return append(fields, d.single.fields...)
 }
 
 func (d *listSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
-	resp.State.Raw = req.Config.Raw // the filters, as they are
-	get := func(name string, into any) {
-		resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root(name), into)...)
-	}
-	var project, environment, scope, typeKey, prefix types.String
-	var labels map[string]string
-	get("name_prefix", &prefix)
-	get("labels", &labels)
-	q := backend.Query{Kind: d.single.kind}
-	if d.single.kind != backend.KindProject {
-		get("project", &project)
-		q.Project = d.session.ProjectOr(project.ValueString())
-	}
-	if d.single.placed {
-		get("environment", &environment)
-		get("scope", &scope)
-		q.Environment, q.Scope = environment.ValueString(), scope.ValueString()
-	}
-	if d.single.kind == backend.KindSecret {
-		get("type", &typeKey)
-		q.Type = typeKey.ValueString()
-	}
+	resp.State.Raw = req.Config.Raw // the filters stay as configured
+	q, matches := d.filters(ctx, req.Config, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	objects, err := queryAll(ctx, d.session.Service, q)
-	if err != nil {
-		session.Report(&resp.Diagnostics, "Listing "+d.nouns(), err, session.Paths{
-			"project": path.Root("project"), "environment": path.Root("environment"), "scope": path.Root("scope"), "type": path.Root("type"),
-		})
-		return
-	}
-	kind := types.ObjectType{AttrTypes: map[string]attr.Type{}}
-	fields := d.fields()
-	for _, f := range fields {
-		kind.AttrTypes[f.name] = f.kind
-	}
-	found := []attr.Value{}
-	for _, o := range objects {
-		if !strings.HasPrefix(o.Name, prefix.ValueString()) || !matchesLabels(o, labels) {
-			continue
+	var objects []backend.Object
+	for o, err := range backend.List(ctx, d.session.Service, q) {
+		if err != nil {
+			session.Report(&resp.Diagnostics, "Listing "+d.nouns(), err,
+				session.RootPaths("project", "environment", "scope", "type"))
+			return
 		}
-		values := make(map[string]attr.Value, len(fields))
-		for _, f := range fields {
-			values[f.name] = f.value(o)
+		if matches(o) {
+			objects = append(objects, o)
 		}
-		found = append(found, types.ObjectValueMust(kind.AttrTypes, values))
 	}
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(d.plural), types.ListValueMust(kind, found))...)
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(d.plural), objectValues(d.fields(), objects))...)
+}
+
+// filters returns the filters of a configuration: a query for those that the backend applies, and a function for the
+// others.
+func (d *listSource) filters(
+	ctx context.Context, config tfsdk.Config, diags *diag.Diagnostics,
+) (q backend.Query, matches func(o backend.Object) bool) {
+	argument := func(name string) string {
+		var v types.String
+		diags.Append(config.GetAttribute(ctx, path.Root(name), &v)...)
+		return v.ValueString()
+	}
+	q.Kind = d.single.kind
+	if d.single.kind != backend.KindProject {
+		q.Project = d.session.ProjectOr(argument("project"))
+	}
+	if d.single.isEntry {
+		q.Environment, q.Scope = argument("environment"), argument("scope")
+	}
+	if d.single.kind == backend.KindSecret {
+		q.Type = argument("type")
+	}
+	prefix := argument("name_prefix")
+	var labels map[string]string
+	diags.Append(config.GetAttribute(ctx, path.Root("labels"), &labels)...)
+	return q, func(o backend.Object) bool { return strings.HasPrefix(o.Name, prefix) && matchesLabels(o, labels) }
 }
 
 func matchesLabels(o backend.Object, labels map[string]string) bool {
 	for k, v := range labels {
-		if has, ok := o.Labels[k]; !ok || has != v {
+		if value, ok := o.Labels[k]; !ok || value != v {
 			return false
 		}
 	}
 	return true
-}
-
-// queryAll reads a listing to its end.
-func queryAll(ctx context.Context, s backend.Service, q backend.Query) ([]backend.Object, error) {
-	var objects []backend.Object
-	for {
-		page, err := s.Query(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		objects = append(objects, page.Objects...)
-		if page.Next == "" {
-			return objects, nil
-		}
-		q.Cursor = page.Next
-	}
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package lists holds the provider's list resources: what `terraform query`
-// (Terraform 1.14 or later) finds in the backend, to be taken under Terraform's
-// management. Metadata only, as everywhere.
+// Package lists holds the provider's list resources, which `terraform query` (Terraform 1.14 or later) uses to list
+// objects of the backend and to generate import blocks and configuration for them.
+//
+// A list resource returns metadata only, in the form of the resource that manages the object.
 package lists
 
 import (
@@ -22,25 +23,25 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/resources"
 )
 
-// objects lists the objects of a kind as the resource that manages them.
-type objects struct {
+// objectList lists the objects of a kind.
+type objectList struct {
 	kind     backend.Kind
 	name     string
 	resource describer
 	session  *session.Session
 }
 
-// describer is a resource that can say what one of its instances would look like.
+// describer is a resource that can represent an object of the backend.
 type describer interface {
 	Describe(ctx context.Context, o backend.Object, into *tfsdk.Resource, diags *diag.Diagnostics)
 }
 
-var _ list.ListResourceWithConfigure = (*objects)(nil)
+var _ list.ListResourceWithConfigure = (*objectList)(nil)
 
-// New makes all list resources.
+// New returns constructors of all list resources.
 func New() []func() list.ListResource {
 	of := func(kind backend.Kind, name string, r resource.Resource) func() list.ListResource {
-		return func() list.ListResource { return &objects{kind: kind, name: name, resource: r.(describer)} }
+		return func() list.ListResource { return &objectList{kind: kind, name: name, resource: r.(describer)} }
 	}
 	return []func() list.ListResource{
 		of(backend.KindProject, "pouncet_project", resources.NewProject()),
@@ -51,99 +52,109 @@ func New() []func() list.ListResource {
 	}
 }
 
-// Metadata implements list.ListResource.
-func (l *objects) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+func (l *objectList) Metadata(
+	_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse,
+) {
 	resp.TypeName = l.name
 }
 
-// Configure implements list.ListResourceWithConfigure.
-func (l *objects) Configure(_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse) {
+func (l *objectList) Configure(
+	_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse,
+) {
 	l.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
-func (l *objects) placed() bool {
+// isEntry reports whether the objects are in an environment and a scope.
+func (l *objectList) isEntry() bool {
 	return l.kind == backend.KindSecret || l.kind == backend.KindScopedValue
 }
 
-// ListResourceConfigSchema implements list.ListResource.
-func (l *objects) ListResourceConfigSchema(_ context.Context, _ list.ListResourceSchemaRequest, resp *list.ListResourceSchemaResponse) {
-	filter := func(what string) schema.StringAttribute {
-		return schema.StringAttribute{Optional: true, MarkdownDescription: what}
+func (l *objectList) ListResourceConfigSchema(
+	_ context.Context, _ list.ListResourceSchemaRequest, resp *list.ListResourceSchemaResponse,
+) {
+	filter := func(description string) schema.StringAttribute {
+		return schema.StringAttribute{Optional: true, MarkdownDescription: description}
 	}
-	attributes := map[string]schema.Attribute{"name_prefix": filter("Only those whose name begins so.")}
+	nouns := l.kind.String() + "s"
+	key := "name"
+	if l.kind == backend.KindSecretType {
+		key = "key"
+	}
+	attributes := map[string]schema.Attribute{
+		"name_prefix": filter("Lists only " + nouns + " whose " + key + " starts with this text."),
+	}
 	if l.kind != backend.KindProject {
-		attributes["project"] = filter("Name of the project. Default: the provider's.")
+		attributes["project"] = filter("Name of the project. Defaults to the project of the provider.")
 	}
-	if l.placed() {
-		attributes["environment"] = filter("Only those of exactly this environment, or, with `*`, only those that all environments share.")
-		attributes["scope"] = filter("Only those of exactly this scope: `project`, `app/<name>` or `pipeline/<name>`.")
+	if l.isEntry() {
+		attributes["environment"] = filter("Lists only " + nouns + " of exactly this environment. With `*`, lists " +
+			"only those that all environments share.")
+		attributes["scope"] = filter("Lists only " + nouns + " of exactly this scope: `project`, `app/<name>` or " +
+			"`pipeline/<name>`.")
 	}
 	if l.kind == backend.KindSecret {
-		attributes["type"] = filter("Only those of the secret type with this key.")
+		attributes["type"] = filter("Lists only secrets of the secret type with this key.")
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Finds every " + l.kind.String() + " that the filters leave, for `terraform query` and its generated configuration. Terraform 1.14 or later.",
-		Attributes:          attributes,
+		MarkdownDescription: "Lists all " + nouns + ", or those that match the filters, for `terraform query`. " +
+			"Requires Terraform 1.14 or later.",
+		Attributes: attributes,
 	}
 }
 
-// List implements list.ListResource.
-func (l *objects) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream) {
-	q, prefix, diags := l.query(ctx, req.Config)
+// List streams the objects that match the filters. It does not list built-in secret types, which cannot be managed.
+func (l *objectList) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream) {
+	q, prefix, diags := l.filters(ctx, req.Config)
 	if diags.HasError() {
 		stream.Results = list.ListResultsStreamDiagnostics(diags)
 		return
 	}
 	stream.Results = func(push func(list.ListResult) bool) {
-		left := req.Limit
-		for {
-			page, err := l.session.Service.Query(ctx, q)
-			if err != nil {
+		remaining := req.Limit
+		for o, err := range backend.List(ctx, l.session.Service, q) {
+			switch {
+			case err != nil:
 				var diags diag.Diagnostics
-				session.Report(&diags, "Listing every "+l.kind.String(), err, session.Paths{
-					"project": path.Root("project"), "environment": path.Root("environment"), "scope": path.Root("scope"), "type": path.Root("type"),
-				})
+				session.Report(&diags, "Listing "+l.kind.String()+"s", err,
+					session.RootPaths("project", "environment", "scope", "type"))
 				push(list.ListResult{Diagnostics: diags})
 				return
+			case o.BuiltIn || !strings.HasPrefix(o.Name, prefix):
+				continue
 			}
-			for _, o := range page.Objects {
-				if o.BuiltIn || !strings.HasPrefix(o.Name, prefix) {
-					continue
-				}
-				if !push(l.result(ctx, req, o)) {
-					return
-				}
-				if left--; left == 0 {
-					return
-				}
+			if !push(l.result(ctx, req, o)) {
+				return
 			}
-			if q.Cursor = page.Next; q.Cursor == "" {
+			if remaining--; remaining == 0 {
 				return
 			}
 		}
 	}
 }
 
-func (l *objects) query(ctx context.Context, config tfsdk.Config) (q backend.Query, prefix string, diags diag.Diagnostics) {
-	get := func(name string) string {
+// filters returns the query for the filters that the backend applies, and the prefix of names.
+func (l *objectList) filters(
+	ctx context.Context, config tfsdk.Config,
+) (q backend.Query, prefix string, diags diag.Diagnostics) {
+	argument := func(name string) string {
 		var v types.String
 		diags.Append(config.GetAttribute(ctx, path.Root(name), &v)...)
 		return v.ValueString()
 	}
-	q.Kind, prefix = l.kind, get("name_prefix")
+	q.Kind, prefix = l.kind, argument("name_prefix")
 	if l.kind != backend.KindProject {
-		q.Project = l.session.ProjectOr(get("project"))
+		q.Project = l.session.ProjectOr(argument("project"))
 	}
-	if l.placed() {
-		q.Environment, q.Scope = get("environment"), get("scope")
+	if l.isEntry() {
+		q.Environment, q.Scope = argument("environment"), argument("scope")
 	}
 	if l.kind == backend.KindSecret {
-		q.Type = get("type")
+		q.Type = argument("type")
 	}
 	return q, prefix, diags
 }
 
-func (l *objects) result(ctx context.Context, req list.ListRequest, o backend.Object) list.ListResult {
+func (l *objectList) result(ctx context.Context, req list.ListRequest, o backend.Object) list.ListResult {
 	r := req.NewListResult(ctx)
 	r.DisplayName = displayName(o)
 	r.Diagnostics.Append(r.Identity.SetAttribute(ctx, path.Root("id"), o.ID)...)
@@ -153,17 +164,17 @@ func (l *objects) result(ctx context.Context, req list.ListRequest, o backend.Ob
 	return r
 }
 
-// displayName is as the object is named for import.
+// displayName returns the import id of an object.
 func displayName(o backend.Object) string {
-	parts := []string{o.Project, o.Environment, o.Scope, o.Name}
-	if o.Scope == backend.ProjectScope {
-		parts[2] = ""
+	scope := o.Scope
+	if scope == backend.ProjectScope {
+		scope = ""
 	}
-	var named []string
-	for _, p := range parts {
+	var parts []string
+	for _, p := range []string{o.Project, o.Environment, scope, o.Name} {
 		if p != "" {
-			named = append(named, p)
+			parts = append(parts, p)
 		}
 	}
-	return strings.Join(named, "/")
+	return strings.Join(parts, "/")
 }

@@ -89,7 +89,7 @@ func TestServersThatDoNotAnswer(t *testing.T) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte(`{"objects":[{"name":"` + canary))
 		}, `half\s+a\s+body`},
-		"hangs": {func(http.ResponseWriter, *http.Request) { <-hang }, `time\s+allowed|cannot\s+be\s+reached`},
+		"hangs": {func(http.ResponseWriter, *http.Request) { <-hang }, `longer\s+than\s+its\s+timeout|cannot\s+be\s+reached`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			acctest.New(t)

@@ -11,18 +11,16 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 )
 
-// TestRequestsLeaveNothingBehind sends many requests, each with something
-// large in its context, and expects that to be gone.
-func TestRequestsLeaveNothingBehind(t *testing.T) {
+func TestServerReleasesTheContextOfAFinishedRequest(t *testing.T) {
 	s := NewServer("test")()
 	if _, ok := s.(*server); !ok {
-		t.Fatalf("the server is a %T: its requests are not lent", s)
+		t.Fatalf("the server is a %T, which keeps the contexts of its requests", s)
 	}
 	type key struct{}
-	freed := make(chan struct{}, 1)
+	released := make(chan struct{}, 1)
 	func() {
 		large := new([1 << 20]byte)
-		runtime.AddCleanup(large, func(int) { freed <- struct{}{} }, 0)
+		runtime.AddCleanup(large, func(int) { released <- struct{}{} }, 0)
 		ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, large))
 		defer cancel()
 		_, _ = s.ValidateResourceConfig(ctx, &tfprotov6.ValidateResourceConfigRequest{TypeName: "pouncet_secret"})
@@ -30,36 +28,36 @@ func TestRequestsLeaveNothingBehind(t *testing.T) {
 	for range 100 {
 		runtime.GC()
 		select {
-		case <-freed:
+		case <-released:
 			runtime.KeepAlive(s)
 			return
 		default:
 		}
 	}
-	t.Error("the server still holds the context of a request that is done")
+	t.Error("the server still refers to the context of a finished request")
 	runtime.KeepAlive(s)
 }
 
-func TestALoanIsTheContextWhileItLasts(t *testing.T) {
+func TestRequestContextIsTheOriginalUntilTheRequestEnds(t *testing.T) {
 	type key struct{}
-	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, "value"))
+	original, cancel := context.WithCancel(context.WithValue(context.Background(), key{}, "value"))
 	defer cancel()
 	var kept context.Context
-	_, _ = withRequestContext(ctx, 0, func(lent context.Context, _ int) (int, error) {
-		kept = lent
-		child, stop := context.WithCancel(lent)
+	_, _ = withRequestContext(original, 0, func(ctx context.Context, _ int) (int, error) {
+		kept = ctx
+		child, stop := context.WithCancel(ctx)
 		defer stop()
-		if lent.Value(key{}) != "value" || lent.Err() != nil || child.Err() != nil {
-			t.Errorf("lent: %v, %v", lent.Value(key{}), lent.Err())
+		if ctx.Value(key{}) != "value" || ctx.Err() != nil || child.Err() != nil {
+			t.Errorf("while the request runs: value %v, error %v", ctx.Value(key{}), ctx.Err())
 		}
 		cancel()
 		<-child.Done()
-		if !errors.Is(lent.Err(), context.Canceled) {
-			t.Errorf("cancelled: %v", lent.Err())
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			t.Errorf("after the original was cancelled: error %v", ctx.Err())
 		}
 		return 0, nil
 	})
 	if kept.Value(key{}) != nil || kept.Err() == nil {
-		t.Error("the loan outlives the request")
+		t.Error("the context still works after its request has ended")
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
 type environment struct {
@@ -29,11 +30,11 @@ var (
 	_ resource.ResourceWithModifyPlan  = (*environment)(nil)
 )
 
-// NewEnvironment makes the resource pouncet_environment.
+// NewEnvironment returns the resource pouncet_environment.
 func NewEnvironment() resource.Resource {
-	r := &environment{managedResource[environmentModel, *environmentModel]{}}
+	r := &environment{}
 	r.kind, r.inProject = backend.KindEnvironment, true
-	r.paths = rootPaths("project", "name", "description", "labels", "kms_key", "protected")
+	r.paths = session.RootPaths("project", "name", "description", "labels", "kms_key", "protected")
 	r.incompleteProject = func(m *environmentModel) string {
 		if m.Name.IsUnknown() {
 			return m.Project.ValueString()
@@ -61,21 +62,26 @@ func (*environment) Metadata(_ context.Context, _ resource.MetadataRequest, resp
 
 func (*environment) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "An environment of a project, as `dev` or `prod`: the same name can stand for another value in each. Each has an environment key of its own.",
+		MarkdownDescription: "Manages an environment of a project, such as `dev` or `prod`. A secret or scoped value " +
+			"can have a different value in each environment. Every environment has its own environment key, which " +
+			"encrypts its secrets.",
 		Attributes: map[string]schema.Attribute{
 			"id":          idAttribute(),
 			"project":     projectAttribute(),
-			"name":        nameAttribute("Name of the environment."),
+			"name":        nameAttribute(backend.KindEnvironment, "Name of the environment."),
 			"description": descriptionAttribute(),
 			"labels":      labelsAttribute(),
 			"kms_key": schema.StringAttribute{
-				Optional:            true,
-				MarkdownDescription: "URI of a KMS key of its own: `aws-kms:///alias/NAME`, `aws-kms:///ARN` or `file:///PATH`. Default: the backend's. A change makes a new environment.",
-				PlanModifiers:       []planmodifier.String{stringplanmodifier.RequiresReplace()},
+				Optional: true,
+				MarkdownDescription: "URI of the KMS key for this environment: `aws-kms:///alias/NAME`, " +
+					"`aws-kms:///ARN` or `file:///PATH`. Defaults to the KMS key of the backend. Changing it forces " +
+					"a new resource.",
+				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"protected": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-				MarkdownDescription: "Refuse to delete the environment while this is `true`. Default `false`.",
+				MarkdownDescription: "Whether the environment is protected against deletion. To delete a protected " +
+					"environment, apply `false` first. Defaults to `false`.",
 			},
 			"created_at": createdAtAttribute(),
 			"timeouts":   timeoutsAttribute(ctx),
@@ -91,23 +97,25 @@ func (m *environmentModel) complete(*environmentModel) bool {
 
 func (m *environmentModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
 	m.ID, m.Project, m.Name = types.StringValue(o.ID), types.StringValue(o.Project), types.StringValue(o.Name)
-	m.Description, m.KMSKey, m.Protected = optionalString(o.Description), optionalString(o.KMSKey), types.BoolValue(o.Protected)
+	m.Description, m.KMSKey = optionalString(o.Description), optionalString(o.KMSKey)
+	m.Protected = types.BoolValue(o.Protected)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
 func (m *environmentModel) change(_ context.Context, before, _ *environmentModel, _ *diag.Diagnostics) backend.Change {
 	c := backend.Change{
-		Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: m.Project.ValueString(), Name: m.Name.ValueString(),
+		Op: backend.OpCreate, Kind: backend.KindEnvironment,
+		Project: m.Project.ValueString(), Name: m.Name.ValueString(),
 		Description: changedString(before.Description, m.Description), Labels: changedLabels(before.Labels, m.Labels),
 		KMSKey: changedString(before.KMSKey, m.KMSKey), Protected: m.Protected.ValueBoolPointer(),
 	}
-	if !before.ID.IsNull() {
-		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changedString(before.Name, m.Name)
-	}
+	asUpdate(&c, before.ID, before.Name, m.Name)
 	return c
 }
 
-func (r *environment) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req, resp, r.namedQuery)
+func (r *environment) ImportState(
+	ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse,
+) {
+	r.importObject(ctx, req, resp, r.memberQuery)
 }

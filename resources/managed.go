@@ -18,46 +18,47 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// model is a resource's attributes, as a pointer to the struct M that the
-// framework fills.
+// model is a pointer to the struct M that holds the attributes of a resource.
 type model[M any] interface {
 	*M
-	// id is the object's, "" before it is made.
+	// id returns the id of the object, or "" before the object is created.
 	id() string
-	// complete reports whether all that a dry run needs is known.
+	// complete reports whether everything is known that a dry run needs.
 	complete(configured *M) bool
-	// change is what turns before into this plan; before has no id when it is to be made.
-	// Write-only arguments are in configured, and there alone.
+	// change returns the change that turns before into this model. If before has no id, the change creates the object.
+	// Write-only arguments are in configured only.
 	change(ctx context.Context, before, configured *M, diags *diag.Diagnostics) backend.Change
-	// set takes over what the backend says of the object.
+	// set copies the attributes of an object of the backend into the model.
 	set(ctx context.Context, o backend.Object, diags *diag.Diagnostics)
-	// limits are the times that operations may take.
 	operationTimeouts() timeouts.Value
 }
 
-// questioner is a model that asks about another change while planning than
-// the one that it makes when the plan is settled.
+// dryRunModel is a model whose dry run in a plan is another change than the one that the apply makes.
 type dryRunModel[M any] interface {
 	dryRunChange(ctx context.Context, before, configured *M, diags *diag.Diagnostics) backend.Change
 }
 
-// managed is the four operations, and the plan, of a resource with model M.
+// managedResource implements planning, reading, creating, updating and deleting for a resource with model M.
 type managedResource[M any, P model[M]] struct {
 	objectResource
-	inProject bool // it has a project attribute
-	// doubt, if set, names the project whose rules cannot be told before all
-	// of this plan is known, "" if they can.
+	inProject bool // the resource has a project attribute
+	// incompleteProject, if set, returns the name of the project whose rules a plan cannot check, because the resource
+	// has values that are not known yet. It returns "" if all of them are known.
 	incompleteProject func(plan *M) string
-	// planned, if set, adjusts the plan to what a dry run said; said is nil
-	// where it could not be asked.
-	adjustPlan func(ctx context.Context, m modelStates[M], said *backend.Outcome, resp *resource.ModifyPlanResponse)
+	// adjustPlan, if set, adjusts the plan to the outcome of the dry run. The outcome is nil if no dry run was
+	// possible.
+	adjustPlan func(
+		ctx context.Context, m modelStates[M], outcome *backend.Outcome, resp *resource.ModifyPlanResponse)
 }
 
-// plannedModels is a resource as it is (with no id before it is made), as it is
-// planned, and as it is configured.
+// modelStates are the attributes of a resource in the state (without an id before the object is created), in the plan
+// and in the configuration.
 type modelStates[M any] struct{ before, plan, configured M }
 
-func (r *managedResource[M, P]) ModifyPlan(ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse) {
+// ModifyPlan checks the planned change with a dry run.
+func (r *managedResource[M, P]) ModifyPlan(
+	ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
+) {
 	if r.session == nil {
 		return
 	}
@@ -90,34 +91,43 @@ func (r *managedResource[M, P]) ModifyPlan(ctx context.Context, req resource.Mod
 	}
 	if len(resp.RequiresReplace) > 0 {
 		r.checkChange(ctx, &resp.Diagnostics, r.deletion(P(&m.before).id()))
-		return // Terraform asks once more, about the new one
+		return // Terraform plans the creation of the new object in a second request
 	}
+	r.checkPlan(ctx, &m, resp)
+}
+
+// checkPlan checks the creation or the update of an object, and adjusts the plan to the outcome.
+func (r *managedResource[M, P]) checkPlan(
+	ctx context.Context, m *modelStates[M], resp *resource.ModifyPlanResponse,
+) {
 	if !P(&m.plan).complete(&m.configured) {
 		if r.adjustPlan != nil {
-			r.adjustPlan(ctx, m, nil, resp)
+			r.adjustPlan(ctx, *m, nil, resp)
 		}
 		return
 	}
-	question := P(&m.plan).change
-	if q, ok := any(&m.plan).(dryRunModel[M]); ok {
-		question = q.dryRunChange
+	dryRunChange := P(&m.plan).change
+	if d, ok := any(&m.plan).(dryRunModel[M]); ok {
+		dryRunChange = d.dryRunChange
 	}
-	c := question(ctx, &m.before, &m.configured, &resp.Diagnostics)
+	c := dryRunChange(ctx, &m.before, &m.configured, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	said, at := r.checkChange(ctx, &resp.Diagnostics, c)
+	outcome, replace := r.checkChange(ctx, &resp.Diagnostics, c)
 	switch {
-	case at != nil:
-		resp.RequiresReplace = append(resp.RequiresReplace, at...)
+	case replace != nil:
+		resp.RequiresReplace = append(resp.RequiresReplace, replace...)
 		r.checkChange(ctx, &resp.Diagnostics, r.deletion(P(&m.before).id()))
 	case r.adjustPlan != nil && !resp.Diagnostics.HasError():
-		r.adjustPlan(ctx, m, said, resp)
+		r.adjustPlan(ctx, *m, outcome, resp)
 	}
 }
 
-func (r *managedResource[M, P]) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
-	var none, plan, configured M
+func (r *managedResource[M, P]) Create(
+	ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse,
+) {
+	var before, plan, configured M
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &configured)...)
 	if resp.Diagnostics.HasError() {
@@ -125,7 +135,7 @@ func (r *managedResource[M, P]) Create(ctx context.Context, req resource.CreateR
 	}
 	ctx, cancel := withTimeout(ctx, P(&plan).operationTimeouts().Create, &resp.Diagnostics)
 	defer cancel()
-	c := P(&plan).change(ctx, &none, &configured, &resp.Diagnostics)
+	c := P(&plan).change(ctx, &before, &configured, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -149,11 +159,12 @@ func (r *managedResource[M, P]) Read(ctx context.Context, req resource.ReadReque
 	if r.inProject {
 		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("project"), &project)...)
 	}
-	o, ok := r.readObject(ctx, project.ValueString(), P(&state).id(), &resp.Diagnostics)
+	o, exists := r.readObject(ctx, project.ValueString(), P(&state).id(), &resp.Diagnostics)
 	switch {
 	case resp.Diagnostics.HasError():
-	case !ok:
-		setIdentity(ctx, resp.Identity, P(&state).id(), &resp.Diagnostics) // the framework wants it all the same
+	case !exists:
+		// The framework demands an identity even for a resource that leaves the state.
+		setIdentity(ctx, resp.Identity, P(&state).id(), &resp.Diagnostics)
 		resp.State.RemoveResource(ctx)
 	default:
 		P(&state).set(ctx, o, &resp.Diagnostics)
@@ -162,7 +173,9 @@ func (r *managedResource[M, P]) Read(ctx context.Context, req resource.ReadReque
 	}
 }
 
-func (r *managedResource[M, P]) Update(ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+func (r *managedResource[M, P]) Update(
+	ctx context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse,
+) {
 	var before, plan, configured M
 	resp.Diagnostics.Append(req.State.Get(ctx, &before)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
@@ -183,7 +196,9 @@ func (r *managedResource[M, P]) Update(ctx context.Context, req resource.UpdateR
 	}
 }
 
-func (r *managedResource[M, P]) Delete(ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse) {
+func (r *managedResource[M, P]) Delete(
+	ctx context.Context, req resource.DeleteRequest, resp *resource.DeleteResponse,
+) {
 	var state M
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	if resp.Diagnostics.HasError() {
@@ -194,19 +209,23 @@ func (r *managedResource[M, P]) Delete(ctx context.Context, req resource.DeleteR
 	r.deleteObject(ctx, P(&state).id(), &resp.Diagnostics)
 }
 
-// usualTime is what an operation may take where no timeout says.
+// defaultTimeout is the timeout of an operation that the timeouts block does not set.
 const defaultTimeout = 5 * time.Minute
 
-// within limits an operation to its timeout.
-func withTimeout(ctx context.Context, limit func(context.Context, time.Duration) (time.Duration, diag.Diagnostics), diags *diag.Diagnostics) (context.Context, context.CancelFunc) {
-	d, wrong := limit(ctx, defaultTimeout)
-	diags.Append(wrong...)
+// withTimeout limits an operation to the timeout that the configuration sets for it.
+func withTimeout(
+	ctx context.Context, timeout func(context.Context, time.Duration) (time.Duration, diag.Diagnostics),
+	diags *diag.Diagnostics,
+) (context.Context, context.CancelFunc) {
+	d, invalid := timeout(ctx, defaultTimeout)
+	diags.Append(invalid...)
 	return context.WithTimeout(ctx, d)
 }
 
-// Describe fills in the attributes of a resource as the backend has the object,
-// for who lists objects rather than manages one.
-func (r *managedResource[M, P]) Describe(ctx context.Context, o backend.Object, into *tfsdk.Resource, diags *diag.Diagnostics) {
+// Describe writes an object of the backend as this resource into a resource value. List resources use it.
+func (r *managedResource[M, P]) Describe(
+	ctx context.Context, o backend.Object, into *tfsdk.Resource, diags *diag.Diagnostics,
+) {
 	into.Raw = nullObject(into.Raw.Type())
 	var m M
 	diags.Append(into.Get(ctx, &m)...)
@@ -216,27 +235,31 @@ func (r *managedResource[M, P]) Describe(ctx context.Context, o backend.Object, 
 	}
 }
 
-// nothing is an object in which every attribute is null.
-func nullObject(kind tftypes.Type) tftypes.Value {
-	object, ok := kind.(tftypes.Object)
+// nullObject returns an object of a type in which every attribute is null.
+func nullObject(t tftypes.Type) tftypes.Value {
+	object, ok := t.(tftypes.Object)
 	if !ok {
-		return tftypes.NewValue(kind, nil)
+		return tftypes.NewValue(t, nil)
 	}
 	values := map[string]tftypes.Value{}
-	for name, t := range object.AttributeTypes {
-		values[name] = tftypes.NewValue(t, nil)
+	for name, attributeType := range object.AttributeTypes {
+		values[name] = tftypes.NewValue(attributeType, nil)
 	}
-	return tftypes.NewValue(kind, values)
+	return tftypes.NewValue(t, values)
 }
 
-// IdentitySchema implements resource.ResourceWithIdentity.
-func (r *managedResource[M, P]) IdentitySchema(_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse) {
+func (r *managedResource[M, P]) IdentitySchema(
+	_ context.Context, _ resource.IdentitySchemaRequest, resp *resource.IdentitySchemaResponse,
+) {
 	resp.IdentitySchema = identityschema.Schema{Attributes: map[string]identityschema.Attribute{
-		"id": identityschema.StringAttribute{RequiredForImport: true, Description: "UUID of the object. It survives a rename."},
+		"id": identityschema.StringAttribute{
+			RequiredForImport: true, Description: "UUID of the object. It does not change when the object is renamed.",
+		},
 	}}
 }
 
-// identify sets the identity, which CLIs before 1.12 do not know.
+// setIdentity sets the identity of a resource. The framework demands it even if Terraform is older than 1.12 and
+// ignores it.
 func setIdentity(ctx context.Context, identity *tfsdk.ResourceIdentity, id string, diags *diag.Diagnostics) {
 	if identity != nil {
 		diags.Append(identity.SetAttribute(ctx, path.Root("id"), id)...)

@@ -4,6 +4,7 @@ package resources
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -19,6 +20,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
 type project struct {
@@ -32,13 +34,15 @@ var (
 	_ resource.ResourceWithModifyPlan  = (*project)(nil)
 )
 
-// NewProject makes the resource pouncet_project.
+// NewProject returns the resource pouncet_project.
 func NewProject() resource.Resource {
-	r := &project{managedResource[projectModel, *projectModel]{}}
+	r := &project{}
 	r.kind = backend.KindProject
-	r.paths = rootPaths("name", "description", "labels", "max_secrets", "max_value_bytes", "max_name_length", "name_pattern", "default_visibility", "immutable_names", "recovery_days", "forbid_fingerprints")
+	r.paths = session.RootPaths("name", "description", "labels", "max_secrets", "max_value_bytes", "max_name_length",
+		"name_pattern", "default_visibility", "immutable_names", "recovery_days", "forbid_fingerprints")
 	r.incompleteProject = func(m *projectModel) string {
-		if m.MaxSecrets.IsUnknown() || m.MaxValueBytes.IsUnknown() || m.MaxNameLength.IsUnknown() || m.NamePattern.IsUnknown() {
+		if m.MaxSecrets.IsUnknown() || m.MaxValueBytes.IsUnknown() || m.MaxNameLength.IsUnknown() ||
+			m.NamePattern.IsUnknown() {
 			return m.Name.ValueString()
 		}
 		return ""
@@ -68,43 +72,63 @@ func (*project) Metadata(_ context.Context, _ resource.MetadataRequest, resp *re
 }
 
 func (*project) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
-	limit := func(what string, standard, least, most int64) schema.Int64Attribute {
+	attributes := policyAttributes()
+	attributes["id"] = idAttribute()
+	attributes["name"] = nameAttribute(backend.KindProject, "Name of the project.")
+	attributes["description"] = descriptionAttribute()
+	attributes["labels"] = labelsAttribute()
+	attributes["created_at"] = createdAtAttribute()
+	attributes["timeouts"] = timeoutsAttribute(ctx)
+	resp.Schema = schema.Schema{
+		MarkdownDescription: "Manages a project. A project contains environments, and sets the quota and the rules " +
+			"for the names and values in them. Every backend has the project `default` from the start. Import it to " +
+			"manage its policy.",
+		Attributes: attributes,
+	}
+}
+
+// policyAttributes are the attributes that make up the policy of a project.
+func policyAttributes() map[string]schema.Attribute {
+	number := func(byDefault, minimum, maximum int64, description string) schema.Int64Attribute {
 		return schema.Int64Attribute{
-			Optional: true, Computed: true, Default: int64default.StaticInt64(standard),
-			MarkdownDescription: what, Validators: []validator.Int64{int64validator.Between(least, most)},
+			Optional: true, Computed: true, Default: int64default.StaticInt64(byDefault),
+			MarkdownDescription: fmt.Sprintf("%s Between %d and %d. Defaults to `%d`.",
+				description, minimum, maximum, byDefault),
+			Validators: []validator.Int64{int64validator.Between(minimum, maximum)},
 		}
 	}
-	resp.Schema = schema.Schema{
-		MarkdownDescription: "A project: the unit of ownership, quota and naming policy. The project `default` exists from the start; import it to manage its policy.",
-		Attributes: map[string]schema.Attribute{
-			"id":              idAttribute(),
-			"name":            nameAttribute("Name of the project."),
-			"description":     descriptionAttribute(),
-			"labels":          labelsAttribute(),
-			"max_secrets":     limit("Quota of secrets, all environments together. Default 100.", backend.DefaultMaxSecrets, 1, backend.LargestMaxSecrets),
-			"max_value_bytes": limit("Largest value, in bytes. Default, and most, 65536.", backend.DefaultMaxValueBytes, 1, backend.DefaultMaxValueBytes),
-			"max_name_length": limit("Longest name of a secret or scoped value. Default, and most, 256.", backend.DefaultMaxNameLength, 1, backend.DefaultMaxNameLength),
-			"name_pattern": schema.StringAttribute{
-				Optional:            true,
-				MarkdownDescription: "Regular expression ([RE2](https://github.com/google/re2/wiki/Syntax)) that names of secrets and scoped values must match as a whole, besides the rule for all names.",
-			},
-			"immutable_names": schema.BoolAttribute{
-				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-				MarkdownDescription: "Whether renaming secrets and scoped values is forbidden. Default `false`.",
-			},
-			"default_visibility": schema.StringAttribute{
-				Optional: true, Computed: true, Default: stringdefault.StaticString(string(backend.Masked)),
-				MarkdownDescription: "Visibility of secrets that do not say: `masked` (the default) or `restricted`.",
-				Validators:          []validator.String{stringvalidator.OneOf(string(backend.Masked), string(backend.Restricted))},
-			},
-			"recovery_days": limit("How many days a deleted secret or scoped value can be restored. `0`: not at all. At most 90. Default 7.", backend.DefaultRecoveryDays, 0, backend.LargestRecoveryDays),
-			"forbid_fingerprints": schema.BoolAttribute{
-				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-				MarkdownDescription: "Whether the backend hands out no fingerprints of values, by which a plan compares write-only values locally. It then asks about each value, which takes longer. Default `false`.",
-			},
-			"created_at": createdAtAttribute(),
-			"timeouts":   timeoutsAttribute(ctx),
+	flag := func(description string) schema.BoolAttribute {
+		return schema.BoolAttribute{
+			Optional: true, Computed: true, Default: booldefault.StaticBool(false),
+			MarkdownDescription: description + " Defaults to `false`.",
+		}
+	}
+	return map[string]schema.Attribute{
+		"max_secrets": number(backend.DefaultMaxSecrets, 1, backend.LargestMaxSecrets,
+			"Quota: the largest number of secrets in all environments of the project together."),
+		"max_value_bytes": number(backend.DefaultMaxValueBytes, 1, backend.DefaultMaxValueBytes,
+			"Largest size of a value in bytes."),
+		"max_name_length": number(backend.DefaultMaxNameLength, 1, backend.DefaultMaxNameLength,
+			"Largest length of the name of a secret or scoped value."),
+		"name_pattern": schema.StringAttribute{
+			Optional: true,
+			MarkdownDescription: "Regular expression ([RE2 syntax](https://github.com/google/re2/wiki/Syntax)) that " +
+				"the whole name of every secret and scoped value must match, in addition to the rule for all names.",
 		},
+		"immutable_names": flag("Whether the names of secrets and scoped values are fixed, so that a rename is " +
+			"refused."),
+		"default_visibility": schema.StringAttribute{
+			Optional: true, Computed: true, Default: stringdefault.StaticString(string(backend.Masked)),
+			MarkdownDescription: "Visibility of secrets that do not set `visibility`: `masked` or `restricted`. " +
+				"Defaults to `masked`.",
+			Validators: []validator.String{stringvalidator.OneOf(string(backend.Masked), string(backend.Restricted))},
+		},
+		"recovery_days": number(backend.DefaultRecoveryDays, 0, backend.LargestRecoveryDays,
+			"Recovery window: the number of days in which a deleted secret or scoped value can be restored. With `0`, "+
+				"deletions are final."),
+		"forbid_fingerprints": flag("Whether the provider cannot get fingerprints (keyed hashes) of secret values. " +
+			"With fingerprints, a plan compares write-only values on the machine that runs Terraform. Without them, " +
+			"it asks the backend about each value, which takes longer."),
 	}
 }
 
@@ -139,20 +163,24 @@ func (m *projectModel) change(_ context.Context, before, _ *projectModel, _ *dia
 		Op: backend.OpCreate, Kind: backend.KindProject, Name: m.Name.ValueString(),
 		Description: changedString(before.Description, m.Description), Labels: changedLabels(before.Labels, m.Labels),
 		Policy: &backend.PolicyChange{
-			MaxSecrets: number(m.MaxSecrets), MaxValueBytes: number(m.MaxValueBytes), MaxNameLength: number(m.MaxNameLength),
-			NamePattern: changedString(before.NamePattern, m.NamePattern), ImmutableNames: m.ImmutableNames.ValueBoolPointer(),
-			RecoveryDays: number(m.RecoveryDays), ForbidFingerprints: m.ForbidFingerprints.ValueBoolPointer(),
+			MaxSecrets:         number(m.MaxSecrets),
+			MaxValueBytes:      number(m.MaxValueBytes),
+			MaxNameLength:      number(m.MaxNameLength),
+			NamePattern:        changedString(before.NamePattern, m.NamePattern),
+			ImmutableNames:     m.ImmutableNames.ValueBoolPointer(),
+			RecoveryDays:       number(m.RecoveryDays),
+			ForbidFingerprints: m.ForbidFingerprints.ValueBoolPointer(),
 		},
 	}
 	if visibility != "" {
 		c.Policy.DefaultVisibility = &visibility
 	}
-	if !before.ID.IsNull() {
-		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changedString(before.Name, m.Name)
-	}
+	asUpdate(&c, before.ID, before.Name, m.Name)
 	return c
 }
 
-func (r *project) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req, resp, func(given string) (backend.Query, error) { return backend.Query{Name: given}, nil })
+func (r *project) ImportState(
+	ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse,
+) {
+	r.importObject(ctx, req, resp, func(given string) (backend.Query, error) { return backend.Query{Name: given}, nil })
 }

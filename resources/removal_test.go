@@ -136,7 +136,7 @@ resource "pouncet_secret" "s" {
 	acctest.Run(t,
 		resource.TestStep{Config: config(25, ""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)would\s+have\s+25\s+secrets:.*this\s+plan\s+adds\s+25.*is\s+20.*--max-secrets\s+25`)},
 		resource.TestStep{Config: config(20, "")},
-		resource.TestStep{Config: config(21, ""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)would\s+have\s+21\s+secrets:\s+20\s+are\s+there`)},
+		resource.TestStep{Config: config(21, ""), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)would\s+have\s+21\s+secrets:\s+20\s+exist`)},
 		resource.TestStep{Config: config(20, `
 resource "pouncet_project" "p" {
   name        = "shop"

@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
 type scopedValue struct {
@@ -33,11 +34,11 @@ var (
 	_ resource.ResourceWithModifyPlan  = (*scopedValue)(nil)
 )
 
-// NewScopedValue makes the resource pouncet_scoped_value.
+// NewScopedValue returns the resource pouncet_scoped_value.
 func NewScopedValue() resource.Resource {
-	r := &scopedValue{managedResource[scopedValueModel, *scopedValueModel]{}}
+	r := &scopedValue{}
 	r.kind, r.inProject = backend.KindScopedValue, true
-	r.paths = rootPaths("project", "environment", "scope", "name", "description", "labels")
+	r.paths = session.RootPaths("project", "environment", "scope", "name", "description", "labels")
 	r.paths["json"], r.paths["link"] = path.Root("value_json"), path.Root("from_secret")
 	return r
 }
@@ -57,7 +58,8 @@ type scopedValueModel struct {
 	Timeouts      timeouts.Value       `tfsdk:"timeouts"`
 }
 
-// fromSecretModel is the attribute from_secret, which as a whole can be unknown.
+// fromSecretModel is the attribute from_secret. It cannot be a field of the model, because it can be unknown as a
+// whole.
 type fromSecretModel struct{ Name, Field types.String }
 
 var linkTypes = map[string]attr.Type{"name": types.StringType, "field": types.StringType}
@@ -68,32 +70,41 @@ func (*scopedValue) Metadata(_ context.Context, _ resource.MetadataRequest, resp
 
 func (*scopedValue) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A scoped value: a plain JSON value, which is not secret, or a link to a secret. " +
-			"A link is followed where the value is used, in the environment and scope of the request: a value that all environments share never carries the secret of one into another.",
+		MarkdownDescription: "Manages a scoped value: a plain JSON value, which is not secret, or a link to a " +
+			"secret. Pouncet looks up the linked secret in the environment and scope of the request, not of the " +
+			"scoped value. A scoped value that all environments share therefore resolves to a different secret in " +
+			"each of them.",
 		Attributes: map[string]schema.Attribute{
 			"id":             idAttribute(),
 			"project":        projectAttribute(),
 			"environment":    environmentAttribute(),
 			"environment_id": environmentIDAttribute(),
 			"scope":          scopeAttribute(),
-			"name":           nameAttribute("Name of the value, by which references name it."),
-			"description":    descriptionAttribute(),
-			"labels":         labelsAttribute(),
+			"name": nameAttribute(backend.KindScopedValue, "Name of the scoped value. References use this "+
+				"name."),
+			"description": descriptionAttribute(),
+			"labels":      labelsAttribute(),
 			"value_json": schema.StringAttribute{
-				Optional: true, CustomType: jsontypes.NormalizedType{}, PlanModifiers: []planmodifier.String{keepEquivalentJSON{}},
-				MarkdownDescription: "The value, as JSON text; `jsonencode` makes it. It is shown in plans and kept in the state: it is not for secrets. Either this or `from_secret`.",
-				Validators:          []validator.String{stringvalidator.ExactlyOneOf(path.MatchRoot("value_json"), path.MatchRoot("from_secret"))},
+				Optional: true, CustomType: jsontypes.NormalizedType{},
+				PlanModifiers: []planmodifier.String{keepEquivalentJSON{}},
+				MarkdownDescription: "Value as JSON text, for example from `jsonencode`. Plans show it and the state " +
+					"stores it, so do not use it for secrets. Exactly one of `value_json` and `from_secret` is " +
+					"required.",
+				Validators: []validator.String{
+					stringvalidator.ExactlyOneOf(path.MatchRoot("value_json"), path.MatchRoot("from_secret")),
+				},
 			},
 			"from_secret": schema.SingleNestedAttribute{
 				Optional:            true,
-				MarkdownDescription: "Link to a secret. Either this or `value_json`.",
+				MarkdownDescription: "Link to a secret. Exactly one of `value_json` and `from_secret` is required.",
 				Attributes: map[string]schema.Attribute{
 					"name": schema.StringAttribute{
 						Required: true, MarkdownDescription: "Name of the secret.",
 						Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
 					},
 					"field": schema.StringAttribute{
-						Optional: true, MarkdownDescription: "Path into a JSON secret, as `password` or `hosts[0].name`. Default: all of it.",
+						Optional: true, MarkdownDescription: "Path of a field in a JSON secret, for example " +
+							"`password` or `hosts[0].name`. Defaults to the whole value.",
 						Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
 					},
 				},
@@ -108,24 +119,28 @@ func (m *scopedValueModel) operationTimeouts() timeouts.Value { return m.Timeout
 func (m *scopedValueModel) id() string                        { return m.ID.ValueString() }
 
 func (m *scopedValueModel) complete(*scopedValueModel) bool {
-	return !m.Project.IsUnknown() && !m.Environment.IsUnknown() && !m.Scope.IsUnknown() && !m.Name.IsUnknown() && !m.ValueJSON.IsUnknown() &&
+	return !m.Project.IsUnknown() && !m.Environment.IsUnknown() && !m.Scope.IsUnknown() && !m.Name.IsUnknown() &&
+		!m.ValueJSON.IsUnknown() &&
 		!m.FromSecret.IsUnknown() && !m.link().Name.IsUnknown() && !m.link().Field.IsUnknown()
 }
 
 func (m *scopedValueModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
 	m.ID, m.Project, m.Name = types.StringValue(o.ID), types.StringValue(o.Project), types.StringValue(o.Name)
-	m.Environment, m.EnvironmentID, m.Scope = types.StringValue(o.Environment), types.StringValue(o.EnvironmentID), types.StringValue(o.Scope)
+	m.Environment, m.EnvironmentID = types.StringValue(o.Environment), types.StringValue(o.EnvironmentID)
+	m.Scope = types.StringValue(o.Scope)
 	m.Description = optionalString(o.Description)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
 	m.ValueJSON = jsonValue(ctx, m.ValueJSON, o.JSON, diags)
 	m.FromSecret = types.ObjectNull(linkTypes)
 	if o.Link != nil {
-		m.FromSecret = types.ObjectValueMust(linkTypes, map[string]attr.Value{"name": types.StringValue(o.Link.Secret), "field": optionalString(o.Link.Field)})
+		m.FromSecret = types.ObjectValueMust(linkTypes, map[string]attr.Value{
+			"name": types.StringValue(o.Link.Secret), "field": optionalString(o.Link.Field),
+		})
 	}
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
-// link is the attribute from_secret, of nothing where there is none.
+// link returns the attribute from_secret, or the zero value if it is not set.
 func (m *scopedValueModel) link() fromSecretModel {
 	var l fromSecretModel
 	if a := m.FromSecret.Attributes(); len(a) > 0 {
@@ -146,12 +161,12 @@ func (m *scopedValueModel) change(_ context.Context, before, _ *scopedValueModel
 		l := m.link()
 		c.Link = &backend.Link{Secret: l.Name.ValueString(), Field: l.Field.ValueString()}
 	}
-	if !before.ID.IsNull() {
-		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changedString(before.Name, m.Name)
-	}
+	asUpdate(&c, before.ID, before.Name, m.Name)
 	return c
 }
 
-func (r *scopedValue) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req, resp, r.entryQuery)
+func (r *scopedValue) ImportState(
+	ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse,
+) {
+	r.importObject(ctx, req, resp, r.entryQuery)
 }

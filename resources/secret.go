@@ -22,6 +22,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
 type secret struct {
@@ -35,11 +36,12 @@ var (
 	_ resource.ResourceWithModifyPlan  = (*secret)(nil)
 )
 
-// NewSecret makes the resource pouncet_secret.
+// NewSecret returns the resource pouncet_secret.
 func NewSecret() resource.Resource {
-	r := &secret{managedResource[secretModel, *secretModel]{}}
+	r := &secret{}
 	r.kind, r.inProject = backend.KindSecret, true
-	r.paths = rootPaths("project", "environment", "scope", "name", "description", "labels", "type", "visibility", "expires_at", "rotation_days", "generate")
+	r.paths = session.RootPaths("project", "environment", "scope", "name", "description", "labels", "type",
+		"visibility", "expires_at", "rotation_days", "generate")
 	r.paths["value"], r.paths["protected"] = path.Root("value_wo"), path.Root("deletion_protection")
 	r.adjustPlan = planVersion
 	return r
@@ -74,80 +76,65 @@ func (*secret) Metadata(_ context.Context, _ resource.MetadataRequest, resp *res
 
 func (*secret) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A secret. Its value enters by the write-only argument `value_wo` and is in neither plan nor state. " +
-			"While Terraform plans, the provider asks the backend whether the configured value differs from the one that is there; if so, " +
-			"the plan shows an update of `version`. There is no version argument to raise by hand, and a value changed behind Terraform's back shows as drift.",
+		MarkdownDescription: "Manages a secret. The write-only argument `value_wo` sets its value, which no plan and " +
+			"no state ever contains.\n\n" +
+			"While Terraform plans, the provider asks the backend whether the configured value differs from the " +
+			"current one. If it does, the plan shows an update of `version`. You do not need to raise a version " +
+			"argument, and a value that was changed outside Terraform shows as drift.",
 		Attributes: map[string]schema.Attribute{
 			"id":             idAttribute(),
 			"project":        projectAttribute(),
 			"environment":    environmentAttribute(),
 			"environment_id": environmentIDAttribute(),
 			"scope":          scopeAttribute(),
-			"name":           nameAttribute("Name of the secret, by which references name it."),
+			"name":           nameAttribute(backend.KindSecret, "Name of the secret. References use this name."),
 			"type": schema.StringAttribute{
-				Optional:            true,
-				MarkdownDescription: "Key of its secret type, whose schema the value is held against. A change of type checks the present value.",
-				Validators:          []validator.String{stringvalidator.LengthAtLeast(1)},
+				Optional: true,
+				MarkdownDescription: "Key of the secret type. Every value must satisfy the schema of the type. When " +
+					"the type changes, the current value must satisfy the schema of the new one.",
+				Validators: []validator.String{stringvalidator.LengthAtLeast(1)},
 			},
 			"description": descriptionAttribute(),
 			"labels":      labelsAttribute(),
 			"visibility": schema.StringAttribute{
 				Optional: true, Computed: true,
-				MarkdownDescription: "`masked`: a person with the permission can be shown the value, which is audited. `restricted`: no person ever is; only references resolve it. " +
-					"Default: the project's.",
-				Validators:    []validator.String{stringvalidator.OneOf(string(backend.Masked), string(backend.Restricted))},
+				MarkdownDescription: "`masked`: a person with the right to reveal values can see the value, and the " +
+					"audit log records it. `restricted`: no person can see the value; it only resolves for use. " +
+					"Defaults to the `default_visibility` of the project.",
+				Validators: []validator.String{
+					stringvalidator.OneOf(string(backend.Masked), string(backend.Restricted)),
+				},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 			},
-			"value_wo": schema.StringAttribute{
-				Optional: true, Sensitive: true, WriteOnly: true,
-				MarkdownDescription: "The value, 1 to 65536 bytes: a string or, if the type says so, a JSON document. Write-only: Terraform 1.11 or later. " +
-					"Needed to create the secret, unless `generate` is. Absent, or unknown while planning, it leaves the present value alone. " +
-					"A value that is drawn anew in every run, as those of some ephemeral resources, is new in every plan, unless `value_wo_version` says when to write it.",
-				Validators: []validator.String{stringvalidator.ConflictsWith(path.MatchRoot("generate"))},
-			},
-			"value_wo_version": schema.Int64Attribute{
-				Optional: true,
-				MarkdownDescription: "Not needed. When set, `value_wo` is written only when this number changes, whatever the value is: for values that are drawn anew on every run, " +
-					"as those of ephemeral resources.",
-			},
-			"generate": schema.SingleNestedAttribute{
-				Optional:            true,
-				MarkdownDescription: "Let the backend make the value: random, and seen by nobody. It is made when the secret is created without a value, and again only when `keepers` change. Excludes `value_wo`.",
-				Attributes: map[string]schema.Attribute{
-					"length": schema.Int64Attribute{
-						Optional: true, MarkdownDescription: "Characters, 8 to 1024. Default: 32, or what the type's schema allows nearest to that.",
-						Validators: []validator.Int64{int64validator.Between(8, 1024)},
-					},
-					"alphabet": schema.StringAttribute{
-						Optional: true, MarkdownDescription: "Characters to draw from, 10 to 1024 different ones. Default: letters and digits.",
-						Validators: []validator.String{stringvalidator.LengthBetween(10, 4096)},
-					},
-					"keepers": schema.MapAttribute{
-						Optional: true, ElementType: types.StringType,
-						MarkdownDescription: "Anything. When it changes, the value is made again.",
-					},
-				},
-			},
+			"value_wo":         valueAttribute(),
+			"value_wo_version": valueVersionAttribute(),
+			"generate":         generateAttribute(),
 			"expires_at": schema.StringAttribute{
 				Optional: true, CustomType: timetypes.RFC3339Type{},
-				MarkdownDescription: "When the secret stops to resolve (RFC 3339, as `2027-01-31T12:00:00Z`).",
+				MarkdownDescription: "Time at which the secret expires (RFC 3339), for example " +
+					"`2027-01-31T12:00:00Z`. An expired secret does not resolve.",
 			},
 			"rotation_days": schema.Int64Attribute{
-				Optional:            true,
-				MarkdownDescription: "Days after which a value should be replaced, 1 to 3650. It still resolves then, but shows as due.",
-				Validators:          []validator.Int64{int64validator.Between(1, backend.LargestRotationDays)},
+				Optional: true,
+				MarkdownDescription: "Number of days after which a value is due for rotation. Between 1 and 3650. A " +
+					"value that is due still resolves.",
+				Validators: []validator.Int64{int64validator.Between(1, backend.LargestRotationDays)},
 			},
 			"rotation_due_at": schema.StringAttribute{
-				Computed: true, MarkdownDescription: "When the present value should be replaced (RFC 3339, UTC); null without `rotation_days`.",
+				Computed: true,
+				MarkdownDescription: "Time at which the current value is due for rotation (RFC 3339, UTC). Null " +
+					"without `rotation_days`.",
 			},
 			"deletion_protection": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-				MarkdownDescription: "Refuse to delete the secret while this is `true`; it must be applied as `false` first. Default `false`.",
+				MarkdownDescription: "Whether the secret is protected against deletion. To delete a protected " +
+					"secret, apply `false` first. Defaults to `false`.",
 			},
 			"version": schema.Int64Attribute{
-				Computed:            true,
-				MarkdownDescription: "Version of the value: 1 at creation, and one more with every value written.",
-				PlanModifiers:       []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
+				Computed: true,
+				MarkdownDescription: "Number of the current version. It is 1 after the creation, and rises by 1 with " +
+					"every value that is written.",
+				PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 			},
 			"created_at": createdAtAttribute(),
 			"timeouts":   timeoutsAttribute(ctx),
@@ -160,12 +147,13 @@ func (m *secretModel) id() string                        { return m.ID.ValueStri
 
 func (m *secretModel) complete(*secretModel) bool {
 	return !m.Project.IsUnknown() && !m.Environment.IsUnknown() && !m.Scope.IsUnknown() && !m.Name.IsUnknown() &&
-		(m.ID.IsUnknown() || !m.Type.IsUnknown()) // the present value may not fit the new type
+		(m.ID.IsUnknown() || !m.Type.IsUnknown()) // the current value may not satisfy the new type
 }
 
 func (m *secretModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
 	m.ID, m.Project, m.Name = types.StringValue(o.ID), types.StringValue(o.Project), types.StringValue(o.Name)
-	m.Environment, m.EnvironmentID, m.Scope = types.StringValue(o.Environment), types.StringValue(o.EnvironmentID), types.StringValue(o.Scope)
+	m.Environment, m.EnvironmentID = types.StringValue(o.Environment), types.StringValue(o.EnvironmentID)
+	m.Scope = types.StringValue(o.Scope)
 	m.Type, m.Description = optionalString(o.Type), optionalString(o.Description)
 	m.Visibility, m.Version = types.StringValue(string(o.Visibility)), types.Int64Value(o.Version)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
@@ -173,52 +161,53 @@ func (m *secretModel) set(ctx context.Context, o backend.Object, diags *diag.Dia
 	m.DeletionProtection = types.BoolValue(o.Protected)
 	m.RotationDays, m.RotationDueAt = types.Int64Null(), types.StringNull()
 	if o.RotationDays > 0 {
-		m.RotationDays, m.RotationDueAt = types.Int64Value(int64(o.RotationDays)), types.StringValue(o.RotationDueAt.Format(time.RFC3339))
+		m.RotationDays = types.Int64Value(int64(o.RotationDays))
+		m.RotationDueAt = types.StringValue(o.RotationDueAt.Format(time.RFC3339))
 	}
 	if at, _ := m.ExpiresAt.ValueRFC3339Time(); o.ExpiresAt.IsZero() {
 		m.ExpiresAt = timetypes.NewRFC3339Null()
-	} else if !at.Equal(o.ExpiresAt) { // the same moment may be written in another zone
+	} else if !at.Equal(o.ExpiresAt) { // an equal time keeps the zone that the configuration uses
 		m.ExpiresAt = timetypes.NewRFC3339TimeValue(o.ExpiresAt)
 	}
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
-func (m *secretModel) change(_ context.Context, before, configured *secretModel, diags *diag.Diagnostics) backend.Change {
+func (m *secretModel) change(
+	_ context.Context, before, configured *secretModel, diags *diag.Diagnostics,
+) backend.Change {
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindSecret, Project: m.Project.ValueString(),
 		Environment: m.Environment.ValueString(), Scope: m.Scope.ValueString(), Name: m.Name.ValueString(),
 		Description: changedString(before.Description, m.Description), Labels: changedLabels(before.Labels, m.Labels),
 		Type: changedString(before.Type, m.Type), Protected: m.DeletionProtection.ValueBoolPointer(),
+		Visibility: (*backend.Visibility)(changedString(before.Visibility, m.Visibility)),
+		ExpiresAt:  m.changedExpiry(before, diags),
 	}
 	if !m.RotationDays.IsUnknown() && !m.RotationDays.Equal(before.RotationDays) {
 		days := int(m.RotationDays.ValueInt64())
 		c.RotationDays = &days
 	}
-	if !m.ExpiresAt.IsUnknown() && !m.ExpiresAt.Equal(before.ExpiresAt) {
-		var at time.Time
-		if !m.ExpiresAt.IsNull() {
-			var wrong diag.Diagnostics
-			at, wrong = m.ExpiresAt.ValueRFC3339Time()
-			diags.Append(wrong...)
-		}
-		c.ExpiresAt = &at
-	}
-	if v := changedString(before.Visibility, m.Visibility); v != nil {
-		c.Visibility = (*backend.Visibility)(v)
-	}
-	if !before.ID.IsNull() {
-		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changedString(before.Name, m.Name)
-	}
-	known := !configured.ValueWO.IsUnknown() && !configured.ValueWO.IsNull()
-	if known && (c.Op == backend.OpCreate || m.writesValue(before)) {
-		c.Value = backend.PlaintextString(configured.ValueWO.ValueString())
-	}
-	if c.Op == backend.OpCreate && configured.ValueWO.IsNull() || c.Op == backend.OpUpdate && m.regenerates(before) {
-		c.Generate = m.generateOptions()
-	}
+	asUpdate(&c, before.ID, before.Name, m.Name)
+	m.changeValue(&c, before, configured)
 	return c
 }
 
-func (r *secret) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req, resp, r.entryQuery)
+// changedExpiry returns the planned expiry if it differs from the old one. The zero time means that the secret does not
+// expire.
+func (m *secretModel) changedExpiry(before *secretModel, diags *diag.Diagnostics) *time.Time {
+	if m.ExpiresAt.IsUnknown() || m.ExpiresAt.Equal(before.ExpiresAt) {
+		return nil
+	}
+	if m.ExpiresAt.IsNull() {
+		return &time.Time{}
+	}
+	at, invalid := m.ExpiresAt.ValueRFC3339Time()
+	diags.Append(invalid...)
+	return &at
+}
+
+func (r *secret) ImportState(
+	ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse,
+) {
+	r.importObject(ctx, req, resp, r.entryQuery)
 }

@@ -191,7 +191,7 @@ func TestSecretImport(t *testing.T) {
 		resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateVerify: true}, // by id
 		resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateId: "default/dev/db_password", ImportStateVerify: true},
 		resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateId: "dev/nope", ExpectError: regexp.MustCompile(`(?s)nope.*does not\s+exist`)},
-		resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateId: "db_password", ExpectError: regexp.MustCompile(`neither\s+an\s+id`)},
+		resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateId: "db_password", ExpectError: regexp.MustCompile(`not\s+a\s+valid\s+import\s+id`)},
 		resource.TestStep{Config: config + `
 resource "pouncet_secret" "shared" {
   name        = "key"
@@ -216,8 +216,8 @@ func TestSecretPlanErrors(t *testing.T) {
 		return "resource \"pouncet_secret\" \"s\" {\n  environment = \"dev\"\n" + attributes + "\n}"
 	}
 	acctest.Run(t,
-		plan(one("name = \"has space\"\nvalue_wo = \"v\""), `must be 1 to 256 letters`),
-		plan(one("name = \"s\"\nvalue_wo = \"v\"\nscope = \"team/x\""), `must be project, app/<name>`),
+		plan(one("name = \"has space\"\nvalue_wo = \"v\""), `(?s)Invalid\s+name.*1\s+to\s+256\s+letters`),
+		plan(one("name = \"s\"\nvalue_wo = \"v\"\nscope = \"team/x\""), `(?s)Invalid\s+scope.*app/<name>`),
 		plan(one("name = \"s\""), `(?s)with pouncet_secret.s.*Secret value is required`),
 		plan(one("name = \"s\"\nvalue_wo = \"\""), `Secret value is required`),
 		plan(one("name = \"s\"\ntype = \"database_connection\"\nvalue_wo = jsonencode({ host = \"h\", username = \"u\" })"), `(?s)value_wo.*lacks\s+password`),

@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
 type secretType struct {
@@ -30,11 +31,11 @@ var (
 	_ resource.ResourceWithModifyPlan  = (*secretType)(nil)
 )
 
-// NewSecretType makes the resource pouncet_secret_type.
+// NewSecretType returns the resource pouncet_secret_type.
 func NewSecretType() resource.Resource {
-	r := &secretType{managedResource[secretTypeModel, *secretTypeModel]{}}
+	r := &secretType{}
 	r.kind, r.inProject = backend.KindSecretType, true
-	r.paths = rootPaths("project", "key", "description", "labels", "display_name", "schema")
+	r.paths = session.RootPaths("project", "key", "description", "labels", "display_name", "schema")
 	r.paths["name"] = path.Root("key")
 	r.incompleteProject = func(m *secretTypeModel) string {
 		if m.Key.IsUnknown() || m.Schema.IsUnknown() {
@@ -63,22 +64,27 @@ func (*secretType) Metadata(_ context.Context, _ resource.MetadataRequest, resp 
 
 func (*secretType) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A type of secrets: a JSON Schema that every value of a secret of this type must satisfy. " +
-			"A schema that present values break is refused, and so is deleting a type in use. Built-in types " +
-			"(`api_key`, `password`, `database_connection`, `aws_credentials`, `azure_service_principal`, `gcp_service_account`, `oauth_client`, `smtp`, `tls_key_pair`, `ssh_key`) exist in every project.",
+		MarkdownDescription: "Manages a secret type: a JSON Schema that every value of a secret of this type must " +
+			"satisfy. The backend refuses a schema that existing values do not satisfy, and it refuses to delete a " +
+			"type that a secret uses.\n\n" +
+			"The built-in types exist in every project and cannot be changed: `api_key`, `password`, " +
+			"`database_connection`, `aws_credentials`, `azure_service_principal`, `gcp_service_account`, " +
+			"`oauth_client`, `smtp`, `tls_key_pair` and `ssh_key`.",
 		Attributes: map[string]schema.Attribute{
 			"id":      idAttribute(),
 			"project": projectAttribute(),
-			"key":     nameAttribute("Key of the type, by which secrets name it."),
+			"key":     nameAttribute(backend.KindSecretType, "Key of the type. Secrets refer to the type by its key."),
 			"display_name": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "Its name for people.",
+				Optional: true, MarkdownDescription: "Name of the type for display.",
 			},
 			"description": descriptionAttribute(),
 			"labels":      labelsAttribute(),
 			"schema": schema.StringAttribute{
-				Required: true, CustomType: jsontypes.NormalizedType{}, PlanModifiers: []planmodifier.String{keepEquivalentJSON{}},
-				MarkdownDescription: "[JSON Schema](https://json-schema.org/draft/2020-12), draft 2020-12, as JSON text of at most 65536 bytes. " +
-					"If its top level has a `type` other than `string`, values are JSON documents; otherwise they are plain strings. References to other documents are not followed.",
+				Required: true, CustomType: jsontypes.NormalizedType{},
+				PlanModifiers: []planmodifier.String{keepEquivalentJSON{}},
+				MarkdownDescription: "[JSON Schema](https://json-schema.org/draft/2020-12) (draft 2020-12) as JSON " +
+					"text of at most 65536 bytes. If the `type` at its top level is not `string`, values are JSON " +
+					"documents. Otherwise they are plain strings. References to other documents are not supported.",
 			},
 			"created_at": createdAtAttribute(),
 			"timeouts":   timeoutsAttribute(ctx),
@@ -103,15 +109,16 @@ func (m *secretTypeModel) set(ctx context.Context, o backend.Object, diags *diag
 func (m *secretTypeModel) change(_ context.Context, before, _ *secretTypeModel, _ *diag.Diagnostics) backend.Change {
 	c := backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindSecretType, Project: m.Project.ValueString(), Name: m.Key.ValueString(),
-		DisplayName: changedString(before.DisplayName, m.DisplayName), Description: changedString(before.Description, m.Description),
-		Labels: changedLabels(before.Labels, m.Labels), Schema: json.RawMessage(m.Schema.ValueString()),
+		DisplayName: changedString(before.DisplayName, m.DisplayName),
+		Description: changedString(before.Description, m.Description), Labels: changedLabels(before.Labels, m.Labels),
+		Schema: json.RawMessage(m.Schema.ValueString()),
 	}
-	if !before.ID.IsNull() {
-		c.Op, c.ID, c.Name, c.Rename = backend.OpUpdate, before.ID.ValueString(), "", changedString(before.Key, m.Key)
-	}
+	asUpdate(&c, before.ID, before.Key, m.Key)
 	return c
 }
 
-func (r *secretType) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
-	r.importID(ctx, req, resp, r.namedQuery)
+func (r *secretType) ImportState(
+	ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse,
+) {
+	r.importObject(ctx, req, resp, r.memberQuery)
 }

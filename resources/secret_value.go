@@ -5,33 +5,97 @@ package resources
 import (
 	"context"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// When the value of a secret is written: as planned by a dry run, without
-// anything in the plan by which the value could be told.
+// This file decides when the value of a secret is written. A dry run compares the value while Terraform plans, and the
+// plan shows only that the version changes.
 
-// question asks about the value whatever the plan has so far: whether the
-// version changes is what the dry run is to say. A secret to be created with a value
-// that only the apply knows is asked about with another, and without its type.
-func (m *secretModel) dryRunChange(ctx context.Context, before, configured *secretModel, diags *diag.Diagnostics) backend.Change {
-	open := *m
-	open.Version = types.Int64Unknown()
-	c := open.change(ctx, before, configured, diags)
+func valueAttribute() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true, Sensitive: true, WriteOnly: true,
+		MarkdownDescription: "Value of the secret, 1 to 65536 bytes: a string, or a JSON document if the type " +
+			"requires one. Write-only: requires Terraform 1.11 or later. Required to create a secret, unless " +
+			"`generate` is set. Without it, an existing secret keeps its value. If the value becomes known only " +
+			"during the apply, an existing secret keeps its value, unless the plan updates the secret for another " +
+			"reason. A value that differs in every run, as the results of some ephemeral resources do, is an update " +
+			"in every plan; set `value_wo_version` to decide when to write it. Conflicts with `generate`.",
+		Validators: []validator.String{stringvalidator.ConflictsWith(path.MatchRoot("generate"))},
+	}
+}
+
+func valueVersionAttribute() schema.Int64Attribute {
+	return schema.Int64Attribute{
+		Optional: true,
+		MarkdownDescription: "Number that decides when `value_wo` is written: if it is set, the provider writes the " +
+			"value only when this number changes. Not needed, except for values that differ in every run, as the " +
+			"results of some ephemeral resources do.",
+	}
+}
+
+func generateAttribute() schema.SingleNestedAttribute {
+	return schema.SingleNestedAttribute{
+		Optional: true,
+		MarkdownDescription: "Lets the backend generate a random value that nobody sees. The backend generates the " +
+			"value when it creates the secret, and again only when `keepers` change. Conflicts with `value_wo`.",
+		Attributes: map[string]schema.Attribute{
+			"length": schema.Int64Attribute{
+				Optional: true,
+				MarkdownDescription: "Number of characters. Between 8 and 1024. Defaults to `32`, or to the nearest " +
+					"length that the schema of the type allows.",
+				Validators: []validator.Int64{int64validator.Between(8, 1024)},
+			},
+			"alphabet": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Characters to choose from, 10 to 1024 different ones. Defaults to the letters " +
+					"and digits of ASCII.",
+				Validators: []validator.String{stringvalidator.LengthBetween(10, 4096)},
+			},
+			"keepers": schema.MapAttribute{
+				Optional: true, ElementType: types.StringType,
+				MarkdownDescription: "Arbitrary strings. When they change, the backend generates a new value.",
+			},
+		},
+	}
+}
+
+// changeValue adds the configured value to a change, or the request to generate one.
+func (m *secretModel) changeValue(c *backend.Change, before, configured *secretModel) {
+	value := configured.ValueWO
+	if !value.IsUnknown() && !value.IsNull() && (c.Op == backend.OpCreate || m.writesValue(before)) {
+		c.Value = backend.PlaintextString(value.ValueString())
+	}
+	if c.Op == backend.OpCreate && value.IsNull() || c.Op == backend.OpUpdate && m.regenerates(before) {
+		c.Generate = m.generateOptions()
+	}
+}
+
+// dryRunChange always includes the value, because the dry run decides whether the version changes. A secret that is
+// created with a value that is not known yet is checked with another value, and without its type, which that value may
+// not satisfy.
+func (m *secretModel) dryRunChange(
+	ctx context.Context, before, configured *secretModel, diags *diag.Diagnostics,
+) backend.Change {
+	undecided := *m
+	undecided.Version = types.Int64Unknown()
+	c := undecided.change(ctx, before, configured, diags)
 	if c.Op == backend.OpCreate && configured.ValueWO.IsUnknown() {
 		c.Value, c.Type = backend.PlaintextString("not known yet"), nil
 	}
 	return c
 }
 
-// writes reports whether an update gives the configured value to the backend:
-// not if the plan has settled that the version stays, and with value_wo_version only
-// when that changes.
+// writesValue reports whether an update writes the configured value: not if the plan keeps the version, and with
+// value_wo_version only if that changes.
 func (m *secretModel) writesValue(before *secretModel) bool {
 	if !m.Version.IsUnknown() {
 		return false
@@ -39,38 +103,41 @@ func (m *secretModel) writesValue(before *secretModel) bool {
 	return m.ValueWOVersion.IsNull() || !m.ValueWOVersion.Equal(before.ValueWOVersion)
 }
 
-// planValue shows a new value as an update of version, and leaves room for one
-// where an update may write it.
-func planVersion(ctx context.Context, m modelStates[secretModel], said *backend.Outcome, resp *resource.ModifyPlanResponse) {
-	due := types.StringUnknown()
+// planVersion plans an unknown version if the value changes, or if an update may change it because the value is not
+// known yet.
+func planVersion(
+	ctx context.Context, m modelStates[secretModel], outcome *backend.Outcome, resp *resource.ModifyPlanResponse,
+) {
+	dueAt := types.StringUnknown()
 	if m.plan.RotationDays.IsNull() {
-		due = types.StringNull()
+		dueAt = types.StringNull()
 	}
-	if m.before.ID.IsNull() {
-		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("rotation_due_at"), due)...)
-		return
+	if !m.before.ID.IsNull() {
+		newVersion := outcome == nil || outcome.Object.Version != m.before.Version.ValueInt64() ||
+			m.plan.valueUncertain(&m.configured) && outcome.Action != backend.ActionUnchanged
+		if newVersion {
+			resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("version"), types.Int64Unknown())...)
+		}
+		if !newVersion && m.plan.RotationDays.Equal(m.before.RotationDays) {
+			dueAt = m.before.RotationDueAt
+		}
 	}
-	writes := said == nil || said.Object.Version != m.before.Version.ValueInt64() ||
-		m.plan.valueUncertain(&m.configured) && said.Action != backend.ActionUnchanged
-	if writes {
-		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("version"), types.Int64Unknown())...)
-	}
-	if !writes && m.plan.RotationDays.Equal(m.before.RotationDays) {
-		due = m.before.RotationDueAt
-	}
-	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("rotation_due_at"), due)...)
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("rotation_due_at"), dueAt)...)
 }
 
-// generation is what the attribute generate asks for, nil if it is not there.
+// generateOptions returns the options of the attribute generate, or nil if it is not set.
 func (m *secretModel) generateOptions() *backend.Generate {
 	if m.Generate.IsNull() || m.Generate.IsUnknown() {
 		return nil
 	}
 	a := m.Generate.Attributes()
-	return &backend.Generate{Length: int(a["length"].(types.Int64).ValueInt64()), Alphabet: a["alphabet"].(types.String).ValueString()}
+	return &backend.Generate{
+		Length:   int(a["length"].(types.Int64).ValueInt64()),
+		Alphabet: a["alphabet"].(types.String).ValueString(),
+	}
 }
 
-// keepers are what a generated value is kept by; null where none is generated.
+// keepers returns the keepers of a generated value, or null if the value is not generated.
 func (m *secretModel) keepers() types.Map {
 	if keepers, ok := m.Generate.Attributes()["keepers"].(types.Map); ok {
 		return keepers
@@ -78,13 +145,14 @@ func (m *secretModel) keepers() types.Map {
 	return types.MapNull(types.StringType)
 }
 
-// remakes reports whether an update makes a generated value again. A secret
-// that begins to be generated keeps the value that it has.
+// regenerates reports whether an update generates a new value. A secret that gets the attribute generate later keeps
+// its value.
 func (m *secretModel) regenerates(before *secretModel) bool {
-	return m.Version.IsUnknown() && !before.Generate.IsNull() && !m.Generate.IsNull() && !m.keepers().Equal(before.keepers())
+	return m.Version.IsUnknown() && !before.Generate.IsNull() && !m.Generate.IsNull() &&
+		!m.keepers().Equal(before.keepers())
 }
 
-// uncertain reports whether only the apply will know if there is a new value.
+// valueUncertain reports whether only the apply knows if there is a new value.
 func (m *secretModel) valueUncertain(configured *secretModel) bool {
 	if configured.ValueWO.IsUnknown() || m.Generate.IsUnknown() || m.keepers().IsUnknown() {
 		return true

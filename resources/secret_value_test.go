@@ -150,7 +150,7 @@ func TestExpiryRotationAndProtection(t *testing.T) {
 func TestTimeouts(t *testing.T) {
 	b := acctest.New(t)
 	acctest.Run(t,
-		resource.TestStep{Config: b.Config(secretConfig("v", `timeouts = { create = "1ns" }`)), ExpectError: regexp.MustCompile(`(?s)Creating the secret.*time\s+allowed`)},
+		resource.TestStep{Config: b.Config(secretConfig("v", `timeouts = { create = "1ns" }`)), ExpectError: regexp.MustCompile(`(?s)Creating the secret.*longer\s+than\s+its\s+timeout`)},
 		resource.TestStep{Config: b.Config(secretConfig("v", `timeouts = { create = "soon" }`)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Time\s+Duration`)},
 		resource.TestStep{Config: b.Config(secretConfig("v", `timeouts = { create = "1m" }`)), Check: check("version", "1")},
 	)

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package acctest is what acceptance tests of resources, data sources and
-// ephemeral resources share: a provider in this process, a backend of their
-// own, and a second way to look at that backend.
+// Package acctest has the common parts of the provider's acceptance tests: a backend for each test, direct access to that
+// backend, and the provider in this process or as a built plugin under a real Terraform.
 package acctest
 
 import (
@@ -28,7 +27,7 @@ type Backend struct {
 	t    *testing.T
 }
 
-// New makes a backend with the project "default" and environments dev and prod.
+// New creates a backend with the project "default" and the environments dev and prod.
 func New(t *testing.T) *Backend {
 	t.Helper()
 	for _, v := range []string{"POUNCET_ENDPOINT", "POUNCET_TOKEN", "POUNCET_HOME", "POUNCET_PROJECT", "POUNCET_KMS_KEY"} {
@@ -45,12 +44,13 @@ func New(t *testing.T) *Backend {
 	return b
 }
 
-// Config is a Terraform configuration for this backend.
+// Config returns a Terraform configuration that uses this backend.
 func (b *Backend) Config(body string) string {
 	return fmt.Sprintf("provider \"pouncet\" {\n  path = %q\n}\n%s", b.Path, body)
 }
 
-func (b *Backend) with(f func(s backend.Service)) {
+// withService opens the backend for a call of f.
+func (b *Backend) withService(f func(s backend.Service)) {
 	b.t.Helper()
 	o, err := open.Open(context.Background(), open.Config{Path: b.Path})
 	if err != nil {
@@ -62,27 +62,32 @@ func (b *Backend) with(f func(s backend.Service)) {
 	}
 }
 
-// Apply changes the backend behind Terraform's back.
+// Apply changes the backend without Terraform.
 func (b *Backend) Apply(changes ...backend.Change) {
 	b.t.Helper()
-	b.with(func(s backend.Service) {
+	b.withService(func(s backend.Service) {
 		if _, err := s.Apply(context.Background(), backend.ChangeSet{Changes: changes}); err != nil {
 			b.t.Fatal(err)
 		}
 	})
 }
 
-// SetSecret sets a secret behind Terraform's back.
+// SetSecret sets a secret without Terraform.
 func (b *Backend) SetSecret(env, name, value string) {
 	b.t.Helper()
-	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env, Name: name, Value: backend.PlaintextString(value)})
+	b.Apply(backend.Change{
+		Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env, Name: name,
+		Value: backend.PlaintextString(value),
+	})
 }
 
-// Secret is the value of a secret, or "" where there is none.
+// Secret returns the value of a secret, or "" if it does not exist.
 func (b *Backend) Secret(env, name string) (value string) {
 	b.t.Helper()
-	b.with(func(s backend.Service) {
-		out, err := s.Resolve(context.Background(), []backend.Ref{{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env, Name: name}})
+	b.withService(func(s backend.Service) {
+		out, err := s.Resolve(context.Background(), []backend.Ref{
+			{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env, Name: name},
+		})
 		if err != nil {
 			b.t.Fatal(err)
 		}
@@ -91,7 +96,7 @@ func (b *Backend) Secret(env, name string) (value string) {
 	return value
 }
 
-// Run runs the steps with real Terraform, which must be 1.11 or later.
+// Run runs the steps with a real Terraform, which must be 1.11 or later.
 func Run(t *testing.T, steps ...resource.TestStep) {
 	t.Helper()
 	resource.Test(t, resource.TestCase{

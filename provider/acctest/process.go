@@ -12,8 +12,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider"
 )
 
-// Process is a provider as Terraform drives it, without Terraform: for what
-// the CLI that is there does not do, or does not show.
+// Process is a configured provider that a test calls through the plugin protocol, as Terraform would. It is for features that
+// the installed Terraform does not support or does not show.
 type Process struct {
 	Server interface {
 		tfprotov6.ProviderServer
@@ -24,7 +24,7 @@ type Process struct {
 	t       *testing.T
 }
 
-// NewProcess starts one and configures it with strings.
+// NewProcess returns a provider with a configuration of strings.
 func NewProcess(t *testing.T, configuration map[string]string) *Process {
 	t.Helper()
 	p := &Process{t: t}
@@ -34,7 +34,7 @@ func NewProcess(t *testing.T, configuration map[string]string) *Process {
 		tfprotov6.ListResourceServer
 		tfprotov6.ActionServer
 	}); !ok {
-		t.Fatal("the provider serves no lists or no actions")
+		t.Fatal("the provider does not serve list resources and actions")
 	}
 	var err error
 	if p.Schemas, err = p.Server.GetProviderSchema(context.Background(), &tfprotov6.GetProviderSchemaRequest{}); err != nil {
@@ -48,17 +48,17 @@ func NewProcess(t *testing.T, configuration map[string]string) *Process {
 	return p
 }
 
-// Config is an object with strings in it, null where none is given.
-func (p *Process) Config(kind tftypes.Type, given map[string]string) *tfprotov6.DynamicValue {
+// Config returns an object of type t with the given strings. The other attributes are null.
+func (p *Process) Config(t tftypes.Type, given map[string]string) *tfprotov6.DynamicValue {
 	p.t.Helper()
 	values := map[string]tftypes.Value{}
-	for name, t := range kind.(tftypes.Object).AttributeTypes {
-		values[name] = tftypes.NewValue(t, nil)
+	for name, attributeType := range t.(tftypes.Object).AttributeTypes {
+		values[name] = tftypes.NewValue(attributeType, nil)
 		if s, ok := given[name]; ok {
-			values[name] = tftypes.NewValue(t, s)
+			values[name] = tftypes.NewValue(attributeType, s)
 		}
 	}
-	v, err := tfprotov6.NewDynamicValue(kind, tftypes.NewValue(kind, values))
+	v, err := tfprotov6.NewDynamicValue(t, tftypes.NewValue(t, values))
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -14,8 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 )
 
-// random is a provider with one ephemeral resource, random_value, which is
-// another value whenever it is opened: as those of real providers are.
+// random is a provider with one ephemeral resource, random_value, whose result differs every time that it is opened.
 type random struct{}
 
 func (random) Metadata(_ context.Context, _ provider.MetadataRequest, resp *provider.MetadataResponse) {

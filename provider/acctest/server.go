@@ -18,8 +18,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// Serve is a server of the embedded backend at path, whole but for the
-// listening, and a token for it.
+// Serve returns the HTTP handler of a server for the embedded backend at path, and a token for it.
 func Serve(t testing.TB, path string) (http.Handler, string) {
 	t.Helper()
 	parts, err := open.Embedded(context.Background(), open.Config{Path: path})
@@ -31,8 +30,9 @@ func Serve(t testing.TB, path string) (http.Handler, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	handler := httpapi.NewServer(access.Guard(audit.Log(parts.Engine, parts.Store, nil)), func(ctx context.Context, token string) (backend.Principal, error) {
+	authenticate := func(ctx context.Context, token string) (backend.Principal, error) {
 		return access.Authenticate(ctx, parts.Store, token, time.Now())
-	}, httpapi.Options{})
-	return handler, strings.TrimSpace(string(token))
+	}
+	service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
+	return httpapi.NewServer(service, authenticate, httpapi.Options{}), strings.TrimSpace(string(token))
 }

@@ -12,109 +12,118 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// How long questions are gathered: for a moment, once as many wait as Terraform
-// was seen to work on at a time; otherwise until there is a lull, and in any
-// case no longer than patience.
+// A batch is sent when as many dry runs wait as Terraform ever ran operations at the same time and none arrived for
+// pollInterval, when nothing happened for idleTimeout, or at the latest after maxWait.
 const (
 	pollInterval = 3 * time.Millisecond
 	idleTimeout  = 250 * time.Millisecond
 	maxWait      = 2 * time.Second
 )
 
-// gather is a Service that puts dry runs which arrive together into one.
-// Terraform plans several resources at a time, and where the snapshot
-// cannot tell, each of them asks.
+// dryRunBatcher is a Service that sends dry runs which arrive together as one request. Terraform plans several
+// resources at a time, and each of them needs a dry run if the snapshot cannot answer.
 //
-// It does so once something was read, which is what a plan of things that are
-// there begins with; an apply asks about single resources, and waits for nobody.
+// It batches only after an object was read by its id, which is how a plan of existing objects begins. An apply changes
+// resources one by one, and must not wait for others.
 type dryRunBatcher struct {
 	backend.Service
 	operations *operationTracker
 
 	mu          sync.Mutex
-	planning    bool
-	openBatches []*batch // being gathered
+	planning    bool // an object was read, and nothing was applied since
+	openBatches []*batch
 }
 
-// batch is questions that have the same changes before them.
+// batch is a set of dry runs that assume the same preceding changes.
 type batch struct {
 	preceding   []backend.Change
 	checked     []backend.Change
-	openedAt    time.Time // when the first one came
-	lastAddedAt time.Time // and when the last
-	done        chan struct{}
+	openedAt    time.Time
+	lastAddedAt time.Time
+	done        chan struct{} // closed when outcomes and err are set
 	outcomes    []backend.Outcome
 	err         error
 }
 
-func (g *dryRunBatcher) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+func (b *dryRunBatcher) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
 	if q.ID != "" {
-		g.mu.Lock()
-		g.planning = true
-		g.mu.Unlock()
+		b.setPlanning(true)
 	}
-	return g.Service.Query(ctx, q)
+	return b.Service.Query(ctx, q)
 }
 
-func (g *dryRunBatcher) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+// Apply returns the outcomes of set. Only the last change of a dry run is batched: the others are the preceding changes
+// that it assumes.
+func (b *dryRunBatcher) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
 	if !set.DryRun {
-		g.mu.Lock()
-		g.planning = false
-		g.mu.Unlock()
+		b.setPlanning(false)
 	}
-	n := len(set.Changes) - 1
-	b, at := g.join(set, n)
-	if b == nil {
-		return g.Service.Apply(ctx, set)
+	last := len(set.Changes) - 1
+	joined, index := b.join(set, last)
+	if joined == nil {
+		return b.Service.Apply(ctx, set)
 	}
-	defer g.operations.beginCheck()()
-	if at == 0 {
-		go g.send(context.WithoutCancel(ctx), b)
+	defer b.operations.beginCheck()()
+	if index == 0 {
+		go b.send(context.WithoutCancel(ctx), joined)
 	}
 	select {
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	case <-b.done:
+	case <-joined.done:
 	}
-	if b.err != nil {
-		return nil, b.err
+	if joined.err != nil {
+		return nil, joined.err
 	}
-	return append(slices.Clone(b.outcomes[:n]), b.outcomes[n+at]), nil
+	return append(slices.Clone(joined.outcomes[:last]), joined.outcomes[last+index]), nil
 }
 
-// join adds the last change of a set to the batch with the same changes before
-// it, and tells which it is there; nil if the set is to be asked by itself.
-func (g *dryRunBatcher) join(set backend.ChangeSet, n int) (*batch, int) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if !g.planning || !set.DryRun || set.FingerprintKey != nil || n < 0 {
+func (b *dryRunBatcher) setPlanning(planning bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.planning = planning
+}
+
+// join adds the last change of a set to the batch with the same preceding changes. It returns the batch and the index
+// of the change among those checked, or nil if the set must be sent by itself.
+func (b *dryRunBatcher) join(set backend.ChangeSet, last int) (*batch, int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.planning || !set.DryRun || set.FingerprintKey != nil || last < 0 {
 		return nil, 0
 	}
-	i := slices.IndexFunc(g.openBatches, func(b *batch) bool {
-		return len(b.preceding)+len(b.checked) < backend.MaxChanges && reflect.DeepEqual(b.preceding, set.Changes[:n])
+	i := slices.IndexFunc(b.openBatches, func(open *batch) bool {
+		return len(open.preceding)+len(open.checked) < backend.MaxChanges &&
+			reflect.DeepEqual(open.preceding, set.Changes[:last])
 	})
 	if i < 0 {
-		i = len(g.openBatches)
-		g.openBatches = append(g.openBatches, &batch{preceding: set.Changes[:n], openedAt: time.Now(), done: make(chan struct{})})
+		i = len(b.openBatches)
+		b.openBatches = append(b.openBatches,
+			&batch{preceding: set.Changes[:last], openedAt: time.Now(), done: make(chan struct{})})
 	}
-	b := g.openBatches[i]
-	b.checked, b.lastAddedAt = append(b.checked, set.Changes[n]), time.Now()
-	return b, len(b.checked) - 1
+	open := b.openBatches[i]
+	open.checked, open.lastAddedAt = append(open.checked, set.Changes[last]), time.Now()
+	return open, len(open.checked) - 1
 }
 
-// ask waits until a batch is complete, and asks for all in it.
-func (g *dryRunBatcher) send(ctx context.Context, b *batch) {
-	for {
+// send waits until a batch is complete and sends it.
+func (b *dryRunBatcher) send(ctx context.Context, complete *batch) {
+	for !b.closeIfComplete(complete) {
 		time.Sleep(pollInterval)
-		g.mu.Lock()
-		full := time.Since(b.lastAddedAt) >= pollInterval && g.operations.allBlocked()
-		if full || g.operations.idleTime() >= idleTimeout || time.Since(b.openedAt) >= maxWait {
-			g.openBatches = slices.DeleteFunc(g.openBatches, func(o *batch) bool { return o == b })
-			g.mu.Unlock()
-			break
-		}
-		g.mu.Unlock()
 	}
-	b.outcomes, b.err = g.Service.Apply(ctx, backend.ChangeSet{Changes: slices.Concat(b.preceding, b.checked), DryRun: true})
-	close(b.done)
+	changes := slices.Concat(complete.preceding, complete.checked)
+	complete.outcomes, complete.err = b.Service.Apply(ctx, backend.ChangeSet{Changes: changes, DryRun: true})
+	close(complete.done)
+}
+
+// closeIfComplete removes a complete batch from the open ones, so that nothing is added to it any more.
+func (b *dryRunBatcher) closeIfComplete(open *batch) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	nobodyElse := time.Since(open.lastAddedAt) >= pollInterval && b.operations.allBlocked()
+	if !nobodyElse && b.operations.idleTime() < idleTimeout && time.Since(open.openedAt) < maxWait {
+		return false
+	}
+	b.openBatches = slices.DeleteFunc(b.openBatches, func(o *batch) bool { return o == open })
+	return true
 }

@@ -14,40 +14,48 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Report adds an error of the backend to the diagnostics: on the attribute at
-// fault, where the schema has it under one of the names in paths, and on the
-// resource otherwise. doing says what was being done, as in "Creating the secret".
-func Report(diags *diag.Diagnostics, doing string, err error, paths Paths) {
-	e := backend.AsError(err)
-	if errors.Is(err, context.DeadlineExceeded) {
-		e = backend.Errorf(backend.CodeUnavailable, "it was not done in the time allowed for it").
-			WithHint("see whether the backend can be reached; if it only takes longer, raise timeouts of the resource")
-	}
-	diags.Append(diagnostic(e, diag.NewErrorDiagnostic(summary(doing, e), detail(e)), paths))
-}
-
-// Warn is Report for what may yet turn out right.
-func Warn(diags *diag.Diagnostics, doing string, err error, paths Paths) {
-	e := backend.AsError(err)
-	diags.Append(diagnostic(e, diag.NewWarningDiagnostic(summary(doing, e), detail(e)), paths))
-}
-
-// Paths maps the backend's names of attributes to those of a schema.
+// Paths maps the backend's names of attributes to the paths of a schema.
 type Paths map[string]path.Path
 
-func diagnostic(e *backend.Error, d diag.Diagnostic, paths Paths) diag.Diagnostic {
+// RootPaths returns the paths of top-level attributes that the backend and the schema call by the same name.
+func RootPaths(names ...string) Paths {
+	p := Paths{}
+	for _, name := range names {
+		p[name] = path.Root(name)
+	}
+	return p
+}
+
+// Report adds an error of the backend to the diagnostics. The diagnostic points at the attribute at fault if paths
+// contains it, and otherwise at the whole resource. The action says what failed, for example "Creating the secret".
+func Report(diags *diag.Diagnostics, action string, err error, paths Paths) {
+	e := backend.AsError(err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		e = backend.Errorf(backend.CodeUnavailable, "the operation took longer than its timeout").
+			WithHint("check that the backend can be reached, or raise the timeouts of the resource")
+	}
+	diags.Append(atAttribute(e, diag.NewErrorDiagnostic(summary(action, e), Detail(e)), paths))
+}
+
+// Warn is Report for an error that may not occur in the apply.
+func Warn(diags *diag.Diagnostics, action string, err error, paths Paths) {
+	e := backend.AsError(err)
+	diags.Append(atAttribute(e, diag.NewWarningDiagnostic(summary(action, e), Detail(e)), paths))
+}
+
+func atAttribute(e *backend.Error, d diag.Diagnostic, paths Paths) diag.Diagnostic {
 	if p, ok := paths[e.Attribute]; ok {
 		return diag.WithPath(p, d)
 	}
 	return d
 }
 
-// summary is short: the detail has the sentence.
-func summary(doing string, e *backend.Error) string {
-	return fmt.Sprintf("%s: %s", doing, strings.ReplaceAll(string(e.Code), "_", " "))
+func summary(action string, e *backend.Error) string {
+	return fmt.Sprintf("%s: %s", action, strings.ReplaceAll(string(e.Code), "_", " "))
 }
 
-func detail(e *backend.Error) string {
+// Detail returns the message and the hint of an error as the text of a diagnostic.
+func Detail(e *backend.Error) string {
 	text := sentence(e.Message)
 	if e.Hint != "" {
 		text += "\n\n" + sentence(e.Hint)
@@ -55,7 +63,7 @@ func detail(e *backend.Error) string {
 	return text
 }
 
-// sentence begins with a capital letter and ends with a full stop.
+// sentence returns s with a capital letter at its start and a full stop at its end, as Terraform's diagnostics have it.
 func sentence(s string) string {
 	if s == "" {
 		return s

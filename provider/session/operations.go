@@ -8,75 +8,74 @@ import (
 	"time"
 )
 
-// quiet is how long nothing must move before a plan is taken to have no more to
-// say. It is long, because Terraform may be busy with other providers, and
-// because only a plan that is about to fail waits for it.
+// planIdleTimeout is the time without any progress after which a plan counts as complete. It is long because Terraform
+// may be busy with other providers, and because only a plan that is about to fail waits for it.
 const planIdleTimeout = 10 * time.Second
 
-// activity knows how many resources Terraform is busy with, so that one of
-// them can wait for others without waiting for ever.
+// operationTracker counts the resources that Terraform reads or plans at the same time. It lets an operation wait until
+// the others make no progress any more.
 type operationTracker struct {
-	mu sync.Mutex
-	// Resources in work: now, at most so far, and of those now the waiting for
-	// others and those with a question.
-	active, maxActive, waiting, checking int
-	changed                              chan struct{} // closed, and made anew, when something moves
-	changedAt                            time.Time     // when something last moved
+	mu        sync.Mutex
+	active    int           // operations that run now
+	maxActive int           // the largest number of operations that ever ran at the same time
+	waiting   int           // of the active operations, those in waitUntilIdle
+	checking  int           // of the active operations, those whose dry run is in a batch
+	changed   chan struct{} // closed and replaced at every change
+	changedAt time.Time
 }
 
 func newOperationTracker() *operationTracker { return &operationTracker{changed: make(chan struct{})} }
 
-func (a *operationTracker) begin() func() {
-	a.add(&a.active, 1)
-	return func() { a.add(&a.active, -1) }
+// begin counts an operation until the caller calls end.
+func (t *operationTracker) begin() (end func()) {
+	t.add(&t.active, 1)
+	return func() { t.add(&t.active, -1) }
 }
 
-// asks says that a resource has a question that is being gathered, until the
-// function returned is called.
-func (a *operationTracker) beginCheck() func() {
-	a.add(&a.checking, 1)
-	return func() { a.add(&a.checking, -1) }
+// beginCheck counts an operation whose dry run waits in a batch, until the caller calls end.
+func (t *operationTracker) beginCheck() (end func()) {
+	t.add(&t.checking, 1)
+	return func() { t.add(&t.checking, -1) }
 }
 
-// allWait reports whether nobody can be on the way to another question: as many
-// wait as were ever worked on at a time.
-func (a *operationTracker) allBlocked() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.waiting+a.checking >= a.maxActive
+// allBlocked reports whether no further dry run can arrive: as many operations wait as ever ran at the same time.
+func (t *operationTracker) allBlocked() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.waiting+t.checking >= t.maxActive
 }
 
-func (a *operationTracker) add(of *int, by int) {
-	a.mu.Lock()
-	*of += by
-	a.maxActive = max(a.maxActive, a.active)
-	a.mu.Unlock()
-	a.notify()
+func (t *operationTracker) add(counter *int, n int) {
+	t.mu.Lock()
+	*counter += n
+	t.maxActive = max(t.maxActive, t.active)
+	t.mu.Unlock()
+	t.notify()
 }
 
-// stir wakes those who wait.
-func (a *operationTracker) notify() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	close(a.changed)
-	a.changed, a.changedAt = make(chan struct{}), time.Now()
+// notify wakes the operations in waitUntilIdle.
+func (t *operationTracker) notify() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	close(t.changed)
+	t.changed, t.changedAt = make(chan struct{}), time.Now()
 }
 
-// idle is how long nothing has moved.
-func (a *operationTracker) idleTime() time.Duration {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return time.Since(a.changedAt)
+// idleTime returns the time since the last change.
+func (t *operationTracker) idleTime() time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return time.Since(t.changedAt)
 }
 
-// settle returns when nothing moves any more.
-func (a *operationTracker) waitUntilIdle(ctx context.Context) {
-	a.add(&a.waiting, 1)
-	defer a.add(&a.waiting, -1)
+// waitUntilIdle returns when nothing has changed for planIdleTimeout and all active operations wait, or when ctx ends.
+func (t *operationTracker) waitUntilIdle(ctx context.Context) {
+	t.add(&t.waiting, 1)
+	defer t.add(&t.waiting, -1)
 	for {
-		a.mu.Lock()
-		changed, busy := a.changed, a.active > a.waiting
-		a.mu.Unlock()
+		t.mu.Lock()
+		changed, busy := t.changed, t.active > t.waiting
+		t.mu.Unlock()
 		timer := time.NewTimer(planIdleTimeout)
 		select {
 		case <-ctx.Done():

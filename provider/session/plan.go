@@ -4,211 +4,183 @@ package session
 
 import (
 	"context"
-	"math"
 	"slices"
 	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Plan is what this run has planned so far. A change that builds on another
-// one of the same plan (a secret in an environment that is about to be made, a
-// value that needs a schema which is about to change) is asked about together
-// with it: the backend does the one after the other in a dry run, as the apply will.
+// Plan is what this run has planned so far.
 //
-// Terraform plans a resource after those that it refers to. It does not order
-// what is removed from a configuration. So a deletion that something of
-// Terraform's stands in the way of holds until that is planned to stay, which is
-// then the error. A secret over the quota, which this plan may raise, waits
-// until nothing moves any more.
+// A change can build on another change of the same plan: a secret on the environment that will contain it, a value on
+// the schema that will accept it. Check sends both in one dry run, in which the backend makes one after the other, as
+// the apply will.
+//
+// Terraform plans a resource after the resources that it refers to. It plans deletions in any order. Plan therefore
+// accepts a deletion that dependents block, as long as this configuration may still delete these dependents, and
+// reports the error when it sees that one of them stays. A secret over the quota waits until the plan makes no progress
+// any more, because the plan may still raise the quota.
 type Plan struct {
 	service    backend.Service
 	operations *operationTracker
-	managedBy  string // the mark of what this configuration makes
+	managedBy  string // what this configuration records with its objects
 
 	mu               sync.Mutex
 	changes          []plannedChange
-	incomplete       map[string]bool           // projects with a planned change that is not wholly known
-	entries          map[place]bool            // secrets and values that this plan makes, or gives this name
-	growth           map[string]int            // how many secrets more a project will have, by its name
-	plannedProjects  map[string]backend.Object // as they will be, by name
-	currentProjects  map[string]backend.Object // projects as they are, by the name they will have
-	quotaReporters   map[string]bool           // projects for whose quota somebody waits
-	kept             map[string]bool           // objects that are planned, but not to go, by id
-	pendingDeletions []pendingDeletion         // that count on others to go
+	incomplete       map[string]bool           // projects with a planned change that is not fully known, by name
+	entries          map[entryKey]bool         // entries that this plan creates or renames
+	growth           map[string]int            // secrets created less secrets deleted, by name of the project
+	plannedProjects  map[string]backend.Object // projects as they will be, by the name that they will have
+	currentProjects  map[string]backend.Object // projects as they are, by the name that they will have
+	quotaReporters   map[string]bool           // projects for which one resource reports the quota, by name
+	kept             map[string]bool           // objects that are planned and not deleted, by id
+	pendingDeletions []pendingDeletion
 }
 
+// plannedChange is a change and the name that its project will have.
 type plannedChange struct {
 	change  backend.Change
-	project string // the name that it will have
+	project string
 }
 
-// place is where an entry is, by names.
-type place struct {
+// entryKey identifies a secret or scoped value by its kind and its place.
+type entryKey struct {
 	kind                              backend.Kind
 	project, environment, scope, name string
 }
 
-// newPlan is an empty plan over a backend.
-func newPlan(s backend.Service, a *operationTracker, managedBy string) *Plan {
+func newPlan(s backend.Service, operations *operationTracker, managedBy string) *Plan {
 	return &Plan{
-		service: s, operations: a, managedBy: managedBy, incomplete: map[string]bool{}, entries: map[place]bool{}, growth: map[string]int{},
-		plannedProjects: map[string]backend.Object{}, currentProjects: map[string]backend.Object{}, quotaReporters: map[string]bool{}, kept: map[string]bool{},
+		service: s, operations: operations, managedBy: managedBy,
+		incomplete: map[string]bool{}, entries: map[entryKey]bool{}, growth: map[string]int{},
+		plannedProjects: map[string]backend.Object{}, currentProjects: map[string]backend.Object{},
+		quotaReporters: map[string]bool{}, kept: map[string]bool{},
 	}
 }
 
-// Working says that a resource is being read or planned, until the function
-// returned is called.
-func (p *Plan) BeginOperation() func() { return p.operations.begin() }
+// BeginOperation records that a resource is being read or planned, until the caller calls end.
+func (p *Plan) BeginOperation() (end func()) { return p.operations.begin() }
 
-// Verdict is what the backend says of a planned change.
+// CheckResult is what the backend reports about a planned change.
 type CheckResult struct {
 	Outcome backend.Outcome
-	// Broken is the rules that the change breaks, and those that removals
-	// break which counted on it that this object goes.
+	// Errors are the rules that the change breaks, and the rules that earlier deletions break because the object of
+	// this change stays.
 	Errors []*backend.Error
-	// Doubtful says that this may turn out otherwise, since it depends on
-	// something in this plan that is not known yet.
+	// Uncertain means that the errors may not occur in the apply, because the plan contains values that are not known
+	// yet.
 	Uncertain bool
 }
 
-func (v *CheckResult) addError(e *backend.Error) {
-	if e != nil && !slices.ContainsFunc(v.Errors, func(b *backend.Error) bool { return b.Message == e.Message }) {
-		v.Errors = append(v.Errors, e)
+func (r *CheckResult) addError(e *backend.Error) {
+	if e != nil && !slices.ContainsFunc(r.Errors, func(b *backend.Error) bool { return b.Message == e.Message }) {
+		r.Errors = append(r.Errors, e)
 	}
 }
 
-// Ask tells what a change would do after all else that is planned, and adds
-// it to the plan. An error means that the backend could not be asked.
+// Check returns what a change would do after everything else that is planned, and adds the change to the plan. It
+// returns an error if the backend does not answer.
 func (p *Plan) Check(ctx context.Context, c backend.Change) (CheckResult, error) {
-	out, broken, err := p.dryRun(ctx, p.containerChanges(c.Project), c)
+	outcome, broken, err := p.dryRun(ctx, p.containerChanges(c.Project), c)
 	if err == nil && broken != nil && dependsOnOtherObjects(broken) {
-		out, broken, err = p.dryRun(ctx, p.otherChanges(c), c)
+		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c), c)
 	}
 	if err != nil {
 		return CheckResult{}, err
 	}
-	v := CheckResult{Outcome: out}
+	result := CheckResult{Outcome: outcome}
 	switch {
-	case broken == nil || broken.Code == backend.CodeQuota:
+	case broken == nil || broken.Code == backend.CodeQuota: // checkQuota counts the whole plan
 	case broken.Code == backend.CodeInUse && c.Op == backend.OpDelete && p.deferDeletion(c, broken.Dependents):
 	default:
-		v.addError(broken)
+		result.addError(broken)
 	}
-	v.Uncertain = len(v.Errors) > 0 && p.isUncertain(c.Project, v.Errors[0].Code)
-	p.add(out, c)
-	if replaced := broken != nil && broken.Code == backend.CodeImmutable; c.Op != backend.OpDelete && c.ID != "" && !replaced {
-		if err := p.recheckDeletions(ctx, c.ID, &v); err != nil {
-			return v, err
+	result.Uncertain = len(result.Errors) > 0 && p.isUncertain(c.Project, result.Errors[0].Code)
+	p.add(outcome, c)
+	replaced := broken != nil && broken.Code == backend.CodeImmutable
+	if c.Op != backend.OpDelete && c.ID != "" && !replaced {
+		if err := p.recheckDeletions(ctx, c.ID, &result); err != nil {
+			return result, err
 		}
 	}
-	if c.Kind == backend.KindSecret && c.Op == backend.OpCreate && len(v.Errors) == 0 {
+	if c.Kind == backend.KindSecret && c.Op == backend.OpCreate && len(result.Errors) == 0 {
 		e, err := p.checkQuota(ctx, c.Project)
 		if err != nil {
-			return v, err
+			return result, err
 		}
-		v.addError(e)
+		result.addError(e)
 	}
-	return v, nil
+	return result, nil
 }
 
-// rests reports whether a broken rule rests on what is there, which other
-// resources of the plan may remove, or make: a secret to link to.
+// dependsOnOtherObjects reports whether other resources of the plan can make an error go away: by deleting an object,
+// or by creating the secret to link to.
 func dependsOnOtherObjects(e *backend.Error) bool {
-	return e.Code == backend.CodeInUse || e.Code == backend.CodeExists || e.Code == backend.CodeNotFound && e.Attribute == "link"
+	return e.Code == backend.CodeInUse || e.Code == backend.CodeExists ||
+		e.Code == backend.CodeNotFound && e.Attribute == "link"
 }
 
-// removal is a planned deletion that holds only if its users go as well.
-type pendingDeletion struct {
-	change     backend.Change
-	dependents []backend.Dependent
-}
-
-// awaits notes a removal that holds if its users go, and reports whether they
-// may: those that this configuration manages, until it is seen that they stay.
-func (p *Plan) deferDeletion(c backend.Change, users []backend.Dependent) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	stays := func(u backend.Dependent) bool { return u.ManagedBy != p.managedBy || p.kept[u.ID] }
-	if len(users) == 0 || slices.ContainsFunc(users, stays) {
-		return false
-	}
-	p.pendingDeletions = append(p.pendingDeletions, pendingDeletion{c, users})
-	return true
-}
-
-// judgeRemovals asks again about the removals that count on it that an object
-// goes, now that it stays.
-func (p *Plan) recheckDeletions(ctx context.Context, id string, v *CheckResult) error {
-	p.mu.Lock()
-	p.kept[id] = true
-	var counting []backend.Change
-	for _, r := range p.pendingDeletions {
-		if slices.ContainsFunc(r.dependents, func(u backend.Dependent) bool { return u.ID == id }) {
-			counting = append(counting, r.change)
-		}
-	}
-	p.mu.Unlock()
-	for _, c := range counting {
-		_, broken, err := p.dryRun(ctx, p.otherChanges(c), c)
-		if err != nil {
-			return err
-		}
-		if broken != nil && slices.ContainsFunc(broken.Dependents, func(u backend.Dependent) bool { return u.ID == id }) {
-			told := *broken
-			told.Message += ", and this plan removes it"
-			v.addError(&told)
-		}
-	}
-	return nil
-}
-
-// dryRun asks about a change after others, and the rule that it breaks.
-func (p *Plan) dryRun(ctx context.Context, before []backend.Change, c backend.Change) (backend.Outcome, *backend.Error, error) {
-	set := append(slices.Clip(before), c)
+// dryRun returns the outcome of a change after other changes, and the rule that it breaks.
+func (p *Plan) dryRun(
+	ctx context.Context, preceding []backend.Change, c backend.Change,
+) (backend.Outcome, *backend.Error, error) {
+	set := append(slices.Clip(preceding), c)
 	if len(set) > backend.MaxChanges {
-		set = []backend.Change{c} // too many to be asked about at once: the apply will tell
+		set = []backend.Change{c} // too many for one request: the apply reports what this check misses
 	}
-	out, err := p.service.Apply(ctx, backend.ChangeSet{Changes: set, DryRun: true})
+	outcomes, err := p.service.Apply(ctx, backend.ChangeSet{Changes: set, DryRun: true})
 	if err != nil {
 		return backend.Outcome{}, nil, err
 	}
-	last := out[len(out)-1]
+	last := outcomes[len(outcomes)-1]
 	return last, last.Err, nil
 }
 
-// Doubt notes that something in a project is planned of which not all is known
-// yet: what breaks a rule now may be right when it is applied.
+// MarkIncomplete records that a planned change in a project contains values that are not known yet. A rule that another
+// change breaks now may hold in the apply.
 func (p *Plan) MarkIncomplete(project string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.incomplete[project] = true
 }
 
-func (p *Plan) add(out backend.Outcome, c backend.Change) {
+// isUncertain reports whether an error may not occur once all values in a project are known.
+func (p *Plan) isUncertain(project string, c backend.Code) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if out.Action != backend.ActionUnchanged {
-		project := projectNameAfter(c, out.Object)
-		p.changes = append(p.changes, plannedChange{withoutValue(c), project})
-		switch name := nameAfter(c); {
-		case name != "" && !isContainer(c.Kind):
-			p.entries[place{c.Kind, c.Project, c.Environment, c.Scope, name}] = true
-		case c.Kind == backend.KindProject && out.Object.ID != "":
-			p.plannedProjects[project] = out.Object
-		}
-		if c.Kind == backend.KindSecret && c.Op == backend.OpCreate {
-			p.growth[project]++
-		}
-		if c.Kind == backend.KindSecret && c.Op == backend.OpDelete {
-			p.growth[project]--
-		}
+	switch c {
+	case backend.CodeNotFound, backend.CodeInvalid, backend.CodeTooLarge, backend.CodeQuota:
+		return p.incomplete[project]
 	}
-	p.operations.notify()
+	return false
 }
 
-// withoutValue is a planned change as far as others build on it: that a secret
-// will be there matters to them; what it holds does not, unless its type changes.
+// add adds a change to the plan.
+func (p *Plan) add(outcome backend.Outcome, c backend.Change) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer p.operations.notify()
+	if outcome.Action == backend.ActionUnchanged {
+		return
+	}
+	project := projectNameAfter(c, outcome.Object)
+	p.changes = append(p.changes, plannedChange{withoutValue(c), project})
+	switch name := nameAfter(c); {
+	case name != "" && !isContainer(c.Kind):
+		p.entries[entryKey{c.Kind, c.Project, c.Environment, c.Scope, name}] = true
+	case c.Kind == backend.KindProject && outcome.Object.ID != "":
+		p.plannedProjects[project] = outcome.Object
+	}
+	if c.Kind == backend.KindSecret && c.Op == backend.OpCreate {
+		p.growth[project]++
+	}
+	if c.Kind == backend.KindSecret && c.Op == backend.OpDelete {
+		p.growth[project]--
+	}
+}
+
+// withoutValue returns a change without its secret value. Other changes depend on the existence of the secret. They do
+// not depend on its value, except for the change of its type.
 func withoutValue(c backend.Change) backend.Change {
 	switch {
 	case c.Kind != backend.KindSecret:
@@ -220,8 +192,7 @@ func withoutValue(c backend.Change) backend.Change {
 	return c
 }
 
-// projectOf is the name that the project of a change, or the project that it
-// is about, will have.
+// projectNameAfter returns the name that the project of a change has after it.
 func projectNameAfter(c backend.Change, o backend.Object) string {
 	switch {
 	case c.Kind != backend.KindProject && c.Project != "":
@@ -236,121 +207,7 @@ func projectNameAfter(c backend.Change, o backend.Object) string {
 	return o.Name
 }
 
-func isContainer(k backend.Kind) bool {
-	return k == backend.KindProject || k == backend.KindEnvironment || k == backend.KindSecretType
-}
-
-// containers are the planned changes of a project, its environments and its
-// types, but for those that go.
-func (p *Plan) containerChanges(project string) []backend.Change {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var out []backend.Change
-	for _, q := range p.changes {
-		if isContainer(q.change.Kind) && q.project == project && q.change.Op != backend.OpDelete {
-			out = append(out, q.change)
-		}
-	}
-	return out
-}
-
-// everything is the whole plan but for c: what is made or changed, in the order
-// in which it was planned, then what goes, contents before containers.
-func (p *Plan) otherChanges(c backend.Change) []backend.Change {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	rank := func(c backend.Change) int {
-		if c.Op != backend.OpDelete {
-			return 0
-		}
-		return 1 + slices.Index([]backend.Kind{backend.KindScopedValue, backend.KindSecret, backend.KindSecretType, backend.KindEnvironment, backend.KindProject}, c.Kind)
-	}
-	var out []backend.Change
-	for _, q := range p.changes {
-		if c.ID == "" || q.change.ID != c.ID || q.change.Op != c.Op {
-			out = append(out, q.change)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b backend.Change) int { return rank(a) - rank(b) })
-	return out
-}
-
-// inDoubt reports whether a rule may look otherwise once all is known.
-func (p *Plan) isUncertain(project string, c backend.Code) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	switch c {
-	case backend.CodeNotFound, backend.CodeInvalid, backend.CodeTooLarge, backend.CodeQuota:
-		return p.incomplete[project]
-	}
-	return false
-}
-
-// judgeQuota tells whether a project will have more secrets than its quota.
-// One resource waits to see how many they become, and speaks for all.
-func (p *Plan) checkQuota(ctx context.Context, project string) (*backend.Error, error) {
-	over, err := p.quotaError(ctx, project)
-	if over == nil || err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	judged := p.quotaReporters[project] || p.incomplete[project]
-	p.quotaReporters[project] = true
-	p.mu.Unlock()
-	if judged {
-		return nil, nil
-	}
-	p.operations.waitUntilIdle(ctx)
-	return p.quotaError(ctx, project)
-}
-
-func (p *Plan) quotaError(ctx context.Context, project string) (*backend.Error, error) {
-	is, err := p.currentProject(ctx, project)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	will, growth := p.plannedProjects[project], p.growth[project]
-	p.mu.Unlock()
-	there, limit := 0, math.MaxInt
-	if is.ID != "" {
-		there, limit = *is.Secrets, is.Policy.MaxSecrets
-	}
-	if will.Policy != nil {
-		limit = will.Policy.MaxSecrets
-	}
-	if there+growth <= limit {
-		return nil, nil
-	}
-	return backend.Errorf(backend.CodeQuota, "project %q would have %d secrets: %d are there, and this plan adds %d; its quota (max_secrets) is %d",
-		project, there+growth, there, growth, limit).
-		WithHint("raise max_secrets of the pouncet_project, or: pouncet project set %s --max-secrets %d", project, there+growth).At("name"), nil
-}
-
-// projectNow is the project that will have a name, as it is now; the zero
-// Object if this plan makes it.
-func (p *Plan) currentProject(ctx context.Context, name string) (backend.Object, error) {
-	p.mu.Lock()
-	will, is := p.plannedProjects[name], p.currentProjects[name]
-	p.mu.Unlock()
-	if is.ID != "" {
-		return is, nil
-	}
-	q := backend.Query{Kind: backend.KindProject, Name: name}
-	if will.ID != "" {
-		q = backend.Query{Kind: backend.KindProject, ID: will.ID}
-	}
-	page, err := p.service.Query(ctx, q)
-	if err != nil || len(page.Objects) == 0 {
-		return is, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.currentProjects[name] = page.Objects[0]
-	return page.Objects[0], nil
-}
-
-// newName is the name that a change gives to something, "" if none.
+// nameAfter returns the name that a change gives to its object, or "" if the object keeps its name.
 func nameAfter(c backend.Change) string {
 	switch {
 	case c.Op == backend.OpCreate:
@@ -361,18 +218,56 @@ func nameAfter(c backend.Change) string {
 	return ""
 }
 
-// Provides reports whether a reference would find what this plan makes or
-// renames. Terraform opens an ephemeral resource while it plans, if its
-// arguments are known, also when the entry is only about to be there.
+func isContainer(k backend.Kind) bool {
+	return k == backend.KindProject || k == backend.KindEnvironment || k == backend.KindSecretType
+}
+
+// containerChanges returns the planned changes of a project, of its environments and of its types, except deletions.
+func (p *Plan) containerChanges(project string) []backend.Change {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []backend.Change
+	for _, planned := range p.changes {
+		c := planned.change
+		if isContainer(c.Kind) && planned.project == project && c.Op != backend.OpDelete {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// otherChanges returns all planned changes except c: first what is created and updated, in the order in which it was
+// planned, then what is deleted, contents before containers.
+func (p *Plan) otherChanges(c backend.Change) []backend.Change {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []backend.Change
+	for _, planned := range p.changes {
+		if c.ID == "" || planned.change.ID != c.ID || planned.change.Op != c.Op {
+			out = append(out, planned.change)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b backend.Change) int { return deletionRank(a) - deletionRank(b) })
+	return out
+}
+
+// deletionRank is 0 for a change that deletes nothing, and rises from contents to containers.
+func deletionRank(c backend.Change) int {
+	if c.Op != backend.OpDelete {
+		return 0
+	}
+	return 1 + slices.Index([]backend.Kind{
+		backend.KindScopedValue, backend.KindSecret, backend.KindSecretType, backend.KindEnvironment,
+		backend.KindProject,
+	}, c.Kind)
+}
+
+// WillProvide reports whether a reference resolves to an entry that this plan creates or renames. Terraform opens an
+// ephemeral resource while it plans as soon as its arguments are known, even if the entry does not exist yet.
 func (p *Plan) WillProvide(r backend.Ref) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, scope := range []string{r.Scope, backend.ProjectScope} {
-		for _, environment := range []string{r.Environment, backend.AnyEnvironment} {
-			if p.entries[place{r.Kind, r.Project, environment, scope, r.Name}] {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(backend.LookupOrder(r.Scope, r.Environment), func(v backend.Visible) bool {
+		return p.entries[entryKey{r.Kind, r.Project, v.Environment, v.Scope, r.Name}]
+	})
 }

@@ -10,15 +10,15 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// linked refuses to delete a secret unless the value of the same number is
-// deleted before it in the same set.
-type dependentService struct {
+// linkedPairs is a Service with secrets s1, s2 … and scoped values v1, v2 …, in which each value links to the secret of
+// the same number. It refuses to delete a secret before its value.
+type linkedPairs struct {
 	backend.Service
-	managedBy string // who manages the values
+	managedBy string // of the values
 }
 
-func (s dependentService) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
-	gone := map[string]bool{}
+func (s linkedPairs) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+	deleted := map[string]bool{}
 	out := make([]backend.Outcome, len(set.Changes))
 	for i, c := range set.Changes {
 		out[i].Action = backend.ActionDelete
@@ -26,53 +26,58 @@ func (s dependentService) Apply(_ context.Context, set backend.ChangeSet) ([]bac
 			out[i].Action = backend.ActionUnchanged
 		}
 		if c.Environment != "" {
-			out[i].Err = backend.Errorf(backend.CodeImmutable, "it cannot move")
+			out[i].Err = backend.Errorf(backend.CodeImmutable, "the environment cannot change")
 		}
-		if user := "v" + strings.TrimPrefix(c.ID, "s"); c.Kind == backend.KindSecret && !gone[user] {
-			out[i].Err = backend.Errorf(backend.CodeInUse, "%s is in use by %s", c.ID, user)
-			out[i].Err.Dependents = []backend.Dependent{{Label: user, ID: user, ManagedBy: s.managedBy}}
+		if value := "v" + strings.TrimPrefix(c.ID, "s"); c.Kind == backend.KindSecret && !deleted[value] {
+			out[i].Err = backend.Errorf(backend.CodeInUse, "%s is used by %s", c.ID, value)
+			out[i].Err.Dependents = []backend.Dependent{{Label: value, ID: value, ManagedBy: s.managedBy}}
 		}
-		gone[c.ID] = gone[c.ID] || c.Op == backend.OpDelete
+		deleted[c.ID] = deleted[c.ID] || c.Op == backend.OpDelete
 	}
 	return out, nil
 }
 
-// TestRemovalOfWhatIsUsed plans the deletion of a secret and what becomes of its
-// user, in both orders, and expects the errors of each.
-func TestRemovalOfWhatIsUsed(t *testing.T) {
-	secret := backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: "s1"}
-	goes := backend.Change{Op: backend.OpDelete, Kind: backend.KindScopedValue, ID: "v1"}
-	replaced := backend.Change{Op: backend.OpUpdate, Kind: backend.KindScopedValue, ID: "v1", Environment: "elsewhere"}
-	other := secret
-	stays := backend.Change{Op: backend.OpUpdate, Kind: backend.KindScopedValue, ID: "v1"}
+func TestDeletionOfASecretInUse(t *testing.T) {
+	deleteSecret := backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: "s1"}
+	deleteValue := backend.Change{Op: backend.OpDelete, Kind: backend.KindScopedValue, ID: "v1"}
+	keepValue := backend.Change{Op: backend.OpUpdate, Kind: backend.KindScopedValue, ID: "v1"}
+	replaceValue := backend.Change{Op: backend.OpUpdate, Kind: backend.KindScopedValue, ID: "v1", Environment: "other"}
 	for _, test := range []struct {
 		name      string
 		managedBy string
-		asked     []backend.Change
-		broken    []int // how many rules each question is told to break
+		changes   []backend.Change
+		errors    []int // number of errors that each change reports
 	}{
-		{"the user goes later", backend.ManagedByTerraform, []backend.Change{secret, goes}, []int{0, 0}},
-		{"the user went before", backend.ManagedByTerraform, []backend.Change{goes, secret}, []int{0, 0}},
-		{"the user stays, seen later", backend.ManagedByTerraform, []backend.Change{secret, stays}, []int{0, 1}},
-		{"the user stays, seen before", backend.ManagedByTerraform, []backend.Change{stays, secret}, []int{0, 1}},
-		{"the user is replaced", backend.ManagedByTerraform, []backend.Change{secret, replaced, goes, other}, []int{0, 1, 0, 0}},
-		{"the user is nobody's", "", []backend.Change{secret, goes}, []int{1, 0}},
-		{"the user is another configuration's", "terraform:other", []backend.Change{secret, goes}, []int{1, 0}},
-		{"the user was nobody's and went before", "", []backend.Change{goes, secret}, []int{0, 0}},
+		{"accepted if the dependent is deleted later", backend.ManagedByTerraform,
+			[]backend.Change{deleteSecret, deleteValue}, []int{0, 0}},
+		{"accepted if the dependent was deleted before", backend.ManagedByTerraform,
+			[]backend.Change{deleteValue, deleteSecret}, []int{0, 0}},
+		{"refused when the dependent is planned to stay", backend.ManagedByTerraform,
+			[]backend.Change{deleteSecret, keepValue}, []int{0, 1}},
+		{"refused if the dependent was planned to stay", backend.ManagedByTerraform,
+			[]backend.Change{keepValue, deleteSecret}, []int{0, 1}},
+		{"accepted if the dependent is replaced", backend.ManagedByTerraform,
+			[]backend.Change{deleteSecret, replaceValue, deleteValue, deleteSecret}, []int{0, 1, 0, 0}},
+		{"refused if nothing manages the dependent", "",
+			[]backend.Change{deleteSecret, deleteValue}, []int{1, 0}},
+		{"refused if another configuration manages the dependent", "terraform:other",
+			[]backend.Change{deleteSecret, deleteValue}, []int{1, 0}},
+		{"accepted if an unmanaged dependent was deleted before", "",
+			[]backend.Change{deleteValue, deleteSecret}, []int{0, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := newPlan(dependentService{managedBy: test.managedBy}, newOperationTracker(), backend.ManagedByTerraform)
-			for i, c := range test.asked {
-				v, err := p.Check(context.Background(), c)
+			p := newPlan(linkedPairs{managedBy: test.managedBy}, newOperationTracker(), backend.ManagedByTerraform)
+			for i, c := range test.changes {
+				result, err := p.Check(context.Background(), c)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if len(v.Errors) != test.broken[i] {
-					t.Errorf("question %d: %v, want %d", i, v.Errors, test.broken[i])
+				if len(result.Errors) != test.errors[i] {
+					t.Errorf("change %d: %v, want %d errors", i, result.Errors, test.errors[i])
 				}
-				for _, e := range v.Errors {
-					if e.Code != backend.CodeImmutable && !strings.Contains(e.Message, "s1 is in use by v1") {
-						t.Errorf("told: %s", e.Message)
+				for _, e := range result.Errors {
+					if e.Code != backend.CodeImmutable && !strings.Contains(e.Message, "s1 is used by v1") {
+						t.Errorf("change %d: error %q does not name the dependent", i, e.Message)
 					}
 				}
 			}

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package session is what a configured provider hands to its resources, data
-// sources and ephemeral resources: a Service, and the few things about this
-// run that they share. It is a package of its own because they must not
-// import the provider, which registers them.
+// Package session is what a configured provider hands to its resources, data sources and ephemeral resources: a Service
+// with a snapshot for planning, the provider's settings, and the changes that this run has planned so far. It is a
+// package of its own because its users must not import the provider, which registers them.
 package session
 
 import (
@@ -18,42 +17,44 @@ import (
 // Session is one configured provider.
 type Session struct {
 	Service backend.Service
-	// Project is the provider's project, for resources that name none.
+	// Project is the provider's project, for resources without a project of their own.
 	Project string
-	// ManagedBy is the mark of what this configuration makes.
+	// ManagedBy is recorded with every object that this configuration creates or updates.
 	ManagedBy string
 	Plan      *Plan
 }
 
-// New is the session of a provider configured for a backend and a project, in a
-// configuration that has a name if there are several.
+// New returns the session of a provider that uses a backend and a project. The configuration is the provider's argument
+// of that name, or "".
 func New(s backend.Service, project, configuration string) *Session {
 	managedBy := backend.ManagedByTerraform
 	if configuration != "" {
 		managedBy += ":" + configuration
 	}
-	a := newOperationTracker()
-	seen := snapshot.New(&dryRunBatcher{Service: s, operations: a})
-	return &Session{Service: seen, Project: project, ManagedBy: managedBy, Plan: newPlan(seen, a, managedBy)}
+	operations := newOperationTracker()
+	service := snapshot.New(&dryRunBatcher{Service: s, operations: operations})
+	plan := newPlan(service, operations, managedBy)
+	return &Session{Service: service, Project: project, ManagedBy: managedBy, Plan: plan}
 }
 
-// From is the session in what the framework passes to Configure; nil before
-// the provider is configured, as during validation.
+// From returns the session from the provider data that the framework passes to Configure. It returns nil if the
+// provider is not configured yet, as during validation.
 func From(data any, diags *diag.Diagnostics) *Session {
 	if data == nil {
 		return nil
 	}
 	s, ok := data.(*Session)
 	if !ok {
-		diags.AddError("Defect in the provider", fmt.Sprintf("It was handed a %T instead of its session. Please report this.", data))
+		diags.AddError("Defect in the provider",
+			fmt.Sprintf("The provider passed a %T instead of its session. Please report this defect.", data))
 	}
 	return s
 }
 
-// ProjectOr is the project that a resource names, or else the provider's.
-func (s *Session) ProjectOr(own string) string {
-	if own != "" {
-		return own
+// ProjectOr returns the project that a resource names, or else the provider's.
+func (s *Session) ProjectOr(named string) string {
+	if named != "" {
+		return named
 	}
 	return s.Project
 }

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package datasources
+
+import (
+	"time"
+
+	"github.com/hashicorp/terraform-plugin-framework/attr"
+	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// field is one computed attribute of an object.
+type field struct {
+	name        string
+	description string
+	attrType    attr.Type
+	value       func(o backend.Object) attr.Value
+}
+
+// attribute returns the field as an attribute of a schema.
+func (f field) attribute() schema.Attribute {
+	switch t := f.attrType.(type) {
+	case types.MapType:
+		return schema.MapAttribute{Computed: true, ElementType: t.ElemType, MarkdownDescription: f.description}
+	case types.ObjectType:
+		return schema.ObjectAttribute{Computed: true, AttributeTypes: t.AttrTypes, MarkdownDescription: f.description}
+	}
+	switch f.attrType {
+	case types.Int64Type:
+		return schema.Int64Attribute{Computed: true, MarkdownDescription: f.description}
+	case types.BoolType:
+		return schema.BoolAttribute{Computed: true, MarkdownDescription: f.description}
+	}
+	return schema.StringAttribute{Computed: true, MarkdownDescription: f.description}
+}
+
+func fieldAttributes(fields []field) map[string]schema.Attribute {
+	attributes := map[string]schema.Attribute{}
+	for _, f := range fields {
+		attributes[f.name] = f.attribute()
+	}
+	return attributes
+}
+
+// objectValues returns the fields of each object as a list of objects.
+func objectValues(fields []field, objects []backend.Object) types.List {
+	objectType := types.ObjectType{AttrTypes: map[string]attr.Type{}}
+	for _, f := range fields {
+		objectType.AttrTypes[f.name] = f.attrType
+	}
+	list := make([]attr.Value, len(objects))
+	for i, o := range objects {
+		values := make(map[string]attr.Value, len(fields))
+		for _, f := range fields {
+			values[f.name] = f.value(o)
+		}
+		list[i] = types.ObjectValueMust(objectType.AttrTypes, values)
+	}
+	return types.ListValueMust(objectType, list)
+}
+
+// withCommonFields returns the fields that every object has, and then the others.
+func withCommonFields(others ...field) []field {
+	labels := field{
+		"labels", "Labels of the object.", types.MapType{ElemType: types.StringType},
+		func(o backend.Object) attr.Value {
+			elements := make(map[string]attr.Value, len(o.Labels))
+			for k, v := range o.Labels {
+				elements[k] = types.StringValue(v)
+			}
+			return types.MapValueMust(types.StringType, elements)
+		},
+	}
+	return append([]field{
+		stringField("id", "UUID of the object. It does not change when the object is renamed.",
+			func(o backend.Object) string { return o.ID }),
+		stringField("description", "Description of the object.",
+			func(o backend.Object) string { return o.Description }),
+		labels,
+		timeField("created_at", "Time at which the object was created (RFC 3339, UTC).",
+			func(o backend.Object) time.Time { return o.CreatedAt }),
+	}, others...)
+}
+
+// stringField returns a field that is null if the value is "".
+func stringField(name, description string, value func(o backend.Object) string) field {
+	return field{name, description, types.StringType, func(o backend.Object) attr.Value {
+		return optionalString(value(o))
+	}}
+}
+
+// timeField returns a field that is null if the value is the zero time.
+func timeField(name, description string, value func(o backend.Object) time.Time) field {
+	return stringField(name, description, func(o backend.Object) string {
+		if t := value(o); !t.IsZero() {
+			return t.Format(time.RFC3339)
+		}
+		return ""
+	})
+}
+
+func numberField(name, description string, value func(o backend.Object) int64) field {
+	return field{name, description, types.Int64Type, func(o backend.Object) attr.Value {
+		return types.Int64Value(value(o))
+	}}
+}
+
+func boolField(name, description string, value func(o backend.Object) bool) field {
+	return field{name, description, types.BoolType, func(o backend.Object) attr.Value {
+		return types.BoolValue(value(o))
+	}}
+}
+
+func optionalString(s string) types.String {
+	if s == "" {
+		return types.StringNull()
+	}
+	return types.StringValue(s)
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package resources
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// withTerraformHint replaces or extends the hint of an error whose next step is different in Terraform: creating an
+// object that already exists, and deleting an object in use.
+func withTerraformHint(err error, c backend.Change) error {
+	switch {
+	case errors.Is(err, backend.ErrExists) && c.Op == backend.OpCreate:
+		e := *backend.AsError(err)
+		return e.WithHint("import it: terraform import ADDRESS %q; or add a moved block if only its address changed; "+
+			"or choose another name", entryImportID(c))
+	case errors.Is(err, backend.ErrInUse) && c.Op == backend.OpDelete:
+		unmanaged := func(d backend.Dependent) bool { return d.ID != "" && d.ManagedBy == "" }
+		if !slices.ContainsFunc(backend.AsError(err).Dependents, unmanaged) {
+			return err
+		}
+		e := *backend.AsError(err)
+		e.Hint += "; delete the dependents that Terraform does not manage yet, such as imported ones without a later " +
+			"change, in an earlier apply"
+		return &e
+	}
+	return err
+}
