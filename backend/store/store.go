@@ -143,6 +143,7 @@ type Version struct {
 	Sealed         []byte
 	CreatedAt      time.Time
 	CreatedBy      string
+	Attributes     []byte // the engine's, opaque here; Lookup does not return them
 }
 
 // VersionKey identifies a version.

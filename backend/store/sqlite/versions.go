@@ -15,10 +15,10 @@ import (
 // because it is a defect of the caller.
 func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
 	_, err := t.exec(ctx, `INSERT INTO versions
-			(object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			(object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by, attributes)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		v.Object, v.Version, v.EnvironmentKey, v.Type, v.SchemaHash, v.JSON, blob(v.Sealed), v.CreatedAt.UnixMicro(),
-		v.CreatedBy)
+		v.CreatedBy, blob(v.Attributes))
 	if errors.Is(err, backend.ErrExists) {
 		return backend.Errorf(backend.CodeExists, "version %d of object %s already exists",
 			v.Version, backend.Quote(v.Object))
@@ -37,8 +37,8 @@ func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Ver
 		return nil, backend.Errorf(backend.CodeInternal, "encoding the requested versions: %w", err)
 	}
 	out := make([]store.Version, 0, len(keys))
-	c := newRowReader(9)
-	err = t.query(ctx, `SELECT object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by
+	c := newRowReader(10)
+	err = t.query(ctx, `SELECT object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by, attributes
 		FROM versions WHERE (object, version) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`,
 		[]any{string(requested)},
 		func(row scanner) error {
@@ -48,6 +48,7 @@ func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Ver
 			out = append(out, store.Version{
 				Object: c.text(), Version: c.number(), EnvironmentKey: c.text(), Type: c.text(), SchemaHash: c.text(),
 				JSON: c.flag(), Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: c.text(),
+				Attributes: c.bytes(),
 			})
 			return c.err()
 		})

@@ -181,6 +181,7 @@ func version(object string, n int64) store.Version {
 	return store.Version{
 		Object: object, Version: n, EnvironmentKey: "key-1", Type: "type-1", SchemaHash: "abc", JSON: n%2 == 0,
 		Sealed: []byte{byte(n), 0, 0xff}, CreatedAt: testTime.Add(time.Duration(n) * time.Microsecond),
-		CreatedBy: "someone",
+		CreatedBy:  "someone",
+		Attributes: []byte(`{"n":1}`),
 	}
 }

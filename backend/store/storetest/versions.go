@@ -81,6 +81,7 @@ var lookupTests = []test{
 			want := store.Version{}
 			if entry.Object.Name == "current" {
 				want = version(current.ID, 2)
+				want.Attributes = nil // Versions returns them, Lookup does not
 			}
 			if !sameVersion(entry.Current, want) {
 				e.Errorf("the version of %s is %+v, want %+v", entry.Object.Name, entry.Current, want)
@@ -246,5 +247,5 @@ func (e env) wantEntries(entries []store.Entry, want []store.Object) {
 func sameVersion(a, b store.Version) bool {
 	return a.Object == b.Object && a.Version == b.Version && a.EnvironmentKey == b.EnvironmentKey && a.Type == b.Type &&
 		a.SchemaHash == b.SchemaHash && a.JSON == b.JSON && bytes.Equal(a.Sealed, b.Sealed) &&
-		a.CreatedAt.Equal(b.CreatedAt) && a.CreatedBy == b.CreatedBy
+		a.CreatedAt.Equal(b.CreatedAt) && a.CreatedBy == b.CreatedBy && bytes.Equal(a.Attributes, b.Attributes)
 }
