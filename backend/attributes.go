@@ -135,6 +135,10 @@ var AttributeTable = []Attribute{
 		Name: "generate", Kinds: []Kind{KindSecret}, Doc: "Makes a random value in the backend; excludes value.",
 		given: func(c *Change) bool { return c.Generate != nil },
 	},
+	{
+		Name: "note", Kinds: []Kind{KindSecret}, Doc: "Why a value was written, at most 1,024 bytes; kept with the version.",
+		given: func(c *Change) bool { return c.Note != nil }, check: checkNote,
+	},
 	rawJSON("json", []Kind{KindScopedValue}, "The plain JSON value; excludes link.",
 		func(c *Change) json.RawMessage { return c.JSON }, func(a *Attributes) *json.RawMessage { return &a.JSON }).comparedOnly(),
 	{
@@ -226,6 +230,7 @@ func (a Attribute) comparedOnly() Attribute {
 const (
 	MaxDescriptionBytes = 4096
 	MaxManagedByBytes   = 64
+	MaxNoteBytes        = 1024
 	MaxLabels           = 64
 	MaxLabelBytes       = 256 // of a label's key, and of its value
 )
@@ -285,6 +290,17 @@ func checkLabels(c *Change) *Error {
 			return Errorf(CodeTooLarge, "label %s is not valid: a key has 1 to %d bytes, a value at most %d",
 				Quote(k), MaxLabelBytes, MaxLabelBytes).At("labels")
 		}
+	}
+	return nil
+}
+
+func checkNote(c *Change) *Error {
+	if n := len(*c.Note); n > MaxNoteBytes {
+		return Errorf(CodeTooLarge, "the note has %d bytes; the limit is %d", n, MaxNoteBytes).At("note")
+	}
+	if c.Value.Len() == 0 && c.Generate == nil {
+		return Errorf(CodeInvalid, "a note describes a new value, and no value is given").
+			WithHint("give a value, or generate one").At("note")
 	}
 	return nil
 }

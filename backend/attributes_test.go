@@ -26,7 +26,7 @@ func fullChange(t *testing.T) backend.Change {
 		Environment: "dev", Scope: "project", Purge: true,
 		Description: &text, Labels: map[string]string{"a": "b"}, ManagedBy: &text, Policy: &backend.PolicyChange{},
 		KMSKey: &text, Protected: &yes, DisplayName: &text, Schema: json.RawMessage("{}"), Type: &text, Visibility: &masked,
-		Value: backend.PlaintextString("v"), Generate: &backend.Generate{}, RotationDays: &number, JSON: json.RawMessage("1"),
+		Value: backend.PlaintextString("v"), Generate: &backend.Generate{}, RotationDays: &number, Note: &text, JSON: json.RawMessage("1"),
 		Link: &backend.Link{Secret: "s"}, Usages: []backend.Usage{}, Role: &role, TokenHash: []byte{1}, ExpiresAt: &at,
 	}
 	named := map[string]bool{"Op": true, "Kind": true, "ID": true, "Project": true, "Name": true, "Expect": true, "Force": true, "Rename": true}

@@ -222,6 +222,7 @@ type Change struct {
 	Value        Plaintext   `json:"-"`                  // an empty value keeps the present one
 	Generate     *Generate   `json:"generate,omitempty"` // makes the value in the backend; excludes Value
 	RotationDays *int        `json:"rotation_days,omitempty"`
+	Note         *string     `json:"note,omitempty"` // of the version that Value or Generate writes
 
 	// Scoped value: JSON or Link.
 	JSON json.RawMessage `json:"json,omitempty"`

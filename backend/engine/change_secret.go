@@ -4,6 +4,7 @@ package engine
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"math/big"
 	"slices"
 
@@ -16,6 +17,12 @@ import (
 type newVersion struct {
 	plaintext []byte
 	in        secretType
+	attr      versionAttributes
+}
+
+// versionAttributes is what the engine stores of a version beyond its columns.
+type versionAttributes struct {
+	Note string `json:"note,omitempty"`
 }
 
 // writeSecret creates or updates a secret.
@@ -104,7 +111,11 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 			e.diff.changed = append(e.diff.changed, "value")
 		}
 	}
-	return &newVersion{plaintext: plaintext, in: in}, nil
+	version := &newVersion{plaintext: plaintext, in: in}
+	if c.Note != nil {
+		version.attr.Note = *c.Note
+	}
+	return version, nil
 }
 
 // fingerprint is that of a secret's present value, nil where none was asked
@@ -142,6 +153,11 @@ func (r *run) insertVersion(key *envelope.Key, o store.Object, n newVersion) err
 	if n.in.row.ID != "" {
 		v.Type, v.SchemaHash = n.in.row.ID, n.in.schemaHash()
 	}
+	text, err := json.Marshal(n.attr)
+	if err != nil {
+		return err
+	}
+	v.Attributes = text
 	if err := seal(key, o, &v, n.plaintext); err != nil {
 		return err
 	}

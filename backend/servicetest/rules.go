@@ -11,6 +11,21 @@ import (
 )
 
 var ruleCases = []testCase{
+	{"a note goes with a new value", func(f *fixture) {
+		f.environments("dev")
+		note := func(text, value string) backend.Change {
+			c := secret("dev", "s", value)
+			c.Note = ptr(text)
+			return c
+		}
+		f.must(note("first value", "v"))
+		equal(f, "attribute", f.refused(backend.ErrInvalid, note("no value", "")).Attribute, "note")
+		equal(f, "attribute", f.refused(backend.ErrTooLarge, note(strings.Repeat("x", 1025), "w")).Attribute, "note")
+		equal(f, "same value", f.must(note("again", "v"))[0].Action, backend.ActionUnchanged)
+		c := plain("dev", "p", "text")
+		c.Note = ptr("a scoped value has no versions")
+		f.refused(backend.ErrInvalid, c)
+	}},
 	{"names that the rules refuse", func(f *fixture) {
 		f.environments("dev")
 		for _, bad := range []string{"-a", "a b", "a.b", "ä", "a/b", "*", "a\n", strings.Repeat("x", 257), "01890a5d-ac96-774b-bcce-b302099a8057"} {
