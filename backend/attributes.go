@@ -48,6 +48,7 @@ type Attribute struct {
 	check func(c *Change) *Error               // limits that need no stored data; may be nil
 	same  func(c *Change, o *Object) bool      // nil if only the engine can tell
 	set   func(c *Change, to *Attributes) bool // nil if it takes more than an assignment
+	get   func(o *Object) any                  // nil if it is not one field of Attributes
 }
 
 // Given reports whether a change sets the attribute.
@@ -62,6 +63,15 @@ func (a Attribute) Same(c *Change, o *Object) bool { return a.same != nil && a.s
 // other rows, which the engine does itself.
 func (a Attribute) Set(c *Change, to *Attributes) (changed bool) {
 	return a.set != nil && a.given(c) && a.set(c, to)
+}
+
+// Get returns what an object has, in the type of the field in Attributes. It
+// returns nil for an attribute that is not one such field, as labels.
+func (a Attribute) Get(o *Object) any {
+	if a.get == nil {
+		return nil
+	}
+	return a.get(o)
 }
 
 var (
@@ -114,6 +124,7 @@ var AttributeTable = []Attribute{
 		Name: "expires_at", Kinds: []Kind{KindToken, KindSecret}, Doc: "Time from which on it is refused (RFC 3339).",
 		given: func(c *Change) bool { return c.ExpiresAt != nil },
 		same:  func(c *Change, o *Object) bool { return c.ExpiresAt.Equal(o.ExpiresAt) },
+		get:   func(o *Object) any { return o.ExpiresAt },
 		set: func(c *Change, to *Attributes) bool {
 			changed := !c.ExpiresAt.Equal(to.ExpiresAt)
 			if changed {
@@ -182,6 +193,7 @@ func plain[T comparable](
 		Name: name, Kinds: kinds, Doc: doc,
 		given: func(c *Change) bool { return from(c) != nil },
 		same:  func(c *Change, o *Object) bool { return *from(c) == *at(&o.Attributes) },
+		get:   func(o *Object) any { return *at(&o.Attributes) },
 		set: func(c *Change, to *Attributes) bool {
 			changed := *from(c) != *at(to)
 			*at(to) = *from(c)
@@ -205,6 +217,7 @@ func rawJSON(
 			return nil
 		},
 		same: func(c *Change, o *Object) bool { return EqualJSON(from(c), *at(&o.Attributes)) },
+		get:  func(o *Object) any { return *at(&o.Attributes) },
 		set: func(c *Change, to *Attributes) bool {
 			if EqualJSON(from(c), *at(to)) {
 				return false

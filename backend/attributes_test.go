@@ -75,6 +75,11 @@ func TestAttributesAreComparedAndSet(t *testing.T) {
 			t.Errorf("setting %s twice makes a difference twice", a.Name)
 		}
 	}
+	for _, a := range backend.AttributeTable {
+		if got := a.Get(&o); a.Name == "rotation_days" && got != 1 || a.Name == "expires_at" && got != o.ExpiresAt {
+			t.Errorf("%s is %v", a.Name, got)
+		}
+	}
 	if o.Description != "x" || o.Labels["a"] != "b" || string(o.Schema) != "{}" || o.RotationDays != 1 || o.ExpiresAt.IsZero() {
 		t.Errorf("attributes were not set: %+v", o.Attributes)
 	}

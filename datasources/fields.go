@@ -3,6 +3,8 @@
 package datasources
 
 import (
+	"reflect"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -18,6 +20,42 @@ type field struct {
 	description string
 	attrType    attr.Type
 	value       func(o backend.Object) attr.Value
+}
+
+// attributeNames are the fields whose names differ from those in backend.AttributeTable.
+var attributeNames = map[string]string{"deletion_protection": "protected", "value_json": "json", "from_secret": "link"}
+
+// hiddenAttributes are the rows of backend.AttributeTable that data sources do not show.
+var hiddenAttributes = []string{"managed_by"}
+
+// withTableFields adds a field for every row of backend.AttributeTable that a kind has and that fields do not contain.
+// A new attribute therefore needs no field of its own here.
+func withTableFields(kind backend.Kind, fields []field) []field {
+	for _, a := range backend.AttributeTable {
+		present := slices.ContainsFunc(fields, func(f field) bool {
+			return f.name == a.Name || attributeNames[f.name] == a.Name
+		})
+		if present || !slices.Contains(a.Kinds, kind) || slices.Contains(hiddenAttributes, a.Name) {
+			continue
+		}
+		switch zero := reflect.ValueOf(a.Get(&backend.Object{})); zero.Kind() {
+		case reflect.String:
+			fields = append(fields, stringField(a.Name, a.Doc, func(o backend.Object) string {
+				return reflect.ValueOf(a.Get(&o)).String()
+			}))
+		case reflect.Bool:
+			fields = append(fields, boolField(a.Name, a.Doc, func(o backend.Object) bool { return a.Get(&o).(bool) }))
+		case reflect.Int:
+			fields = append(fields, numberField(a.Name, a.Doc, func(o backend.Object) int64 {
+				return int64(a.Get(&o).(int))
+			}))
+		case reflect.Struct:
+			fields = append(fields, timeField(a.Name, a.Doc, func(o backend.Object) time.Time {
+				return a.Get(&o).(time.Time)
+			}))
+		}
+	}
+	return fields
 }
 
 // attribute returns the field as an attribute of a schema.
@@ -62,8 +100,8 @@ func objectValues(fields []field, objects []backend.Object) types.List {
 	return types.ListValueMust(objectType, list)
 }
 
-// withCommonFields returns the fields that every object has, and then the others.
-func withCommonFields(others ...field) []field {
+// objectFields returns the fields that every object has, then the others, and then the rest of backend.AttributeTable.
+func objectFields(kind backend.Kind, others ...field) []field {
 	labels := field{
 		"labels", "Labels of the object.", types.MapType{ElemType: types.StringType},
 		func(o backend.Object) attr.Value {
@@ -74,7 +112,7 @@ func withCommonFields(others ...field) []field {
 			return types.MapValueMust(types.StringType, elements)
 		},
 	}
-	return append([]field{
+	common := []field{
 		stringField("id", "UUID of the object. It does not change when the object is renamed.",
 			func(o backend.Object) string { return o.ID }),
 		stringField("description", "Description of the object.",
@@ -82,7 +120,8 @@ func withCommonFields(others ...field) []field {
 		labels,
 		timeField("created_at", "Time at which the object was created (RFC 3339, UTC).",
 			func(o backend.Object) time.Time { return o.CreatedAt }),
-	}, others...)
+	}
+	return withTableFields(kind, append(common, others...))
 }
 
 // stringField returns a field that is null if the value is "".

@@ -22,7 +22,7 @@ func projectSource() *objectSource {
 	return &objectSource{
 		kind: backend.KindProject, name: "pouncet_project", key: "name",
 		description: "Reads a project and its policy.",
-		fields: withCommonFields(
+		fields: objectFields(backend.KindProject,
 			numberField("secrets", "Number of secrets in all environments of the project together.",
 				func(o backend.Object) int64 { return int64(*o.Secrets) }),
 			numberField("max_secrets", "Quota: the largest number of secrets.",
@@ -51,7 +51,7 @@ func environmentSource() *objectSource {
 	return &objectSource{
 		kind: backend.KindEnvironment, name: "pouncet_environment", key: "name",
 		description: "Reads an environment of a project.",
-		fields: withCommonFields(
+		fields: objectFields(backend.KindEnvironment,
 			stringField("kms_key", "URI of the environment's own KMS key. Null if it uses the KMS key of the backend.",
 				func(o backend.Object) string { return o.KMSKey }),
 			boolField("protected", "Whether the environment is protected against deletion.",
@@ -66,7 +66,7 @@ func secretTypeSource() *objectSource {
 	return &objectSource{
 		kind: backend.KindSecretType, name: "pouncet_secret_type", key: "key",
 		description: "Reads a secret type, either built in or created in the project.",
-		fields: withCommonFields(
+		fields: objectFields(backend.KindSecretType,
 			stringField("display_name", "Name of the type for display.",
 				func(o backend.Object) string { return o.DisplayName }),
 			stringField("schema", "JSON Schema (draft 2020-12) that values must satisfy.",
@@ -84,7 +84,7 @@ func secretSource() *objectSource {
 		kind: backend.KindSecret, name: "pouncet_secret", key: "name", isEntry: true,
 		description: "Reads the metadata of a secret. To read its value, use the ephemeral resource " +
 			"`pouncet_secret_value`.",
-		fields: withCommonFields(
+		fields: objectFields(backend.KindSecret,
 			environmentID,
 			stringField("type", "Key of the secret type.", func(o backend.Object) string { return o.Type }),
 			stringField("visibility", "`masked` or `restricted`.",
@@ -120,7 +120,7 @@ func scopedValueSource() *objectSource {
 		kind: backend.KindScopedValue, name: "pouncet_scoped_value", key: "name", isEntry: true,
 		description: "Reads a scoped value as it was declared: a plain JSON value, or a link to a secret. It does " +
 			"not read the value of the secret.",
-		fields: withCommonFields(
+		fields: objectFields(backend.KindScopedValue,
 			environmentID,
 			stringField("value_json", "Plain value as JSON text. Null if the scoped value links to a secret.",
 				func(o backend.Object) string { return string(o.JSON) }),

@@ -16,7 +16,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
 type environment struct {
@@ -34,7 +33,7 @@ var (
 func NewEnvironment() resource.Resource {
 	r := &environment{}
 	r.kind, r.inProject = backend.KindEnvironment, true
-	r.paths = session.RootPaths("project", "name", "description", "labels", "kms_key", "protected")
+	r.paths = attributePaths(backend.KindEnvironment)
 	r.incompleteProject = func(m *environmentModel) string {
 		if m.Name.IsUnknown() {
 			return m.Project.ValueString()

@@ -15,6 +15,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -36,6 +37,20 @@ func (o *objectResource) Configure(
 	_ context.Context, req resource.ConfigureRequest, resp *resource.ConfigureResponse,
 ) {
 	o.session = session.From(req.ProviderData, &resp.Diagnostics)
+}
+
+// attributePaths returns the paths of the attributes of a kind that the backend and the schema call by the same name.
+func attributePaths(kind backend.Kind) session.Paths {
+	names := []string{"name"}
+	if kind != backend.KindProject {
+		names = append(names, "project")
+	}
+	for _, a := range backend.AttributeTable {
+		if len(a.Kinds) == 0 || slices.Contains(a.Kinds, kind) {
+			names = append(names, a.Name)
+		}
+	}
+	return session.RootPaths(names...)
 }
 
 // readObject returns the object with an id, or false if it does not exist any more. The project that the object was

@@ -11,6 +11,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
@@ -20,7 +21,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
 type project struct {
@@ -38,8 +38,10 @@ var (
 func NewProject() resource.Resource {
 	r := &project{}
 	r.kind = backend.KindProject
-	r.paths = session.RootPaths("name", "description", "labels", "max_secrets", "max_value_bytes", "max_name_length",
-		"name_pattern", "default_visibility", "immutable_names", "recovery_days", "forbid_fingerprints")
+	r.paths = attributePaths(backend.KindProject)
+	for name := range policyAttributes() {
+		r.paths[name] = path.Root(name)
+	}
 	r.incompleteProject = func(m *projectModel) string {
 		if m.MaxSecrets.IsUnknown() || m.MaxValueBytes.IsUnknown() || m.MaxNameLength.IsUnknown() ||
 			m.NamePattern.IsUnknown() {

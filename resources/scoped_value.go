@@ -20,7 +20,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
 type scopedValue struct {
@@ -38,7 +37,7 @@ var (
 func NewScopedValue() resource.Resource {
 	r := &scopedValue{}
 	r.kind, r.inProject = backend.KindScopedValue, true
-	r.paths = session.RootPaths("project", "environment", "scope", "name", "description", "labels")
+	r.paths = attributePaths(backend.KindScopedValue)
 	r.paths["json"], r.paths["link"] = path.Root("value_json"), path.Root("from_secret")
 	return r
 }

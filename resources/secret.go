@@ -22,7 +22,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
 type secret struct {
@@ -40,8 +39,7 @@ var (
 func NewSecret() resource.Resource {
 	r := &secret{}
 	r.kind, r.inProject = backend.KindSecret, true
-	r.paths = session.RootPaths("project", "environment", "scope", "name", "description", "labels", "type",
-		"visibility", "expires_at", "rotation_days", "generate")
+	r.paths = attributePaths(backend.KindSecret)
 	r.paths["value"], r.paths["protected"] = path.Root("value_wo"), path.Root("deletion_protection")
 	r.adjustPlan = planVersion
 	return r

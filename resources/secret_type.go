@@ -17,7 +17,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
 type secretType struct {
@@ -35,7 +34,7 @@ var (
 func NewSecretType() resource.Resource {
 	r := &secretType{}
 	r.kind, r.inProject = backend.KindSecretType, true
-	r.paths = session.RootPaths("project", "key", "description", "labels", "display_name", "schema")
+	r.paths = attributePaths(backend.KindSecretType)
 	r.paths["name"] = path.Root("key")
 	r.incompleteProject = func(m *secretTypeModel) string {
 		if m.Key.IsUnknown() || m.Schema.IsUnknown() {
