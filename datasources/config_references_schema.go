@@ -182,7 +182,7 @@ func (c *configCheck) setResults() {
 				existsIn[i] = types.StringValue(e)
 			}
 			further["environments_that_have_it"] = types.ListValueMust(types.StringType, existsIn)
-			further["near"] = optionalString(r.Near)
+			further["near"] = optionalString(r.Suggestion)
 			missing = append(missing, types.ObjectValueMust(missingType.AttrTypes, r.values(further)))
 			lines = append(lines, r.line())
 		case review.Unknown, review.Unchecked:
@@ -217,8 +217,8 @@ func (r checkedReference) line() string {
 	switch {
 	case len(r.ExistsIn) > 0:
 		s += "; it exists in " + strings.Join(r.ExistsIn, ", ")
-	case r.Near != "":
-		s += "; did you mean " + r.Near + "?"
+	case r.Suggestion != "":
+		s += "; did you mean " + r.Suggestion + "?"
 	}
 	return s
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Baseline is the findings that were there when somebody began to review: they
-// are not reported until they change. It is a file under version control.
+// Baseline holds findings that are not reported, because they existed when the reviews began. It is a file under
+// version control.
 type Baseline struct {
 	Format   int             `json:"format"`
 	Findings []BaselineEntry `json:"findings"`
@@ -20,8 +20,7 @@ type Baseline struct {
 	known map[string]bool
 }
 
-// BaselineEntry is one of them. Its fingerprint alone counts; the rest is for
-// those who read the file.
+// BaselineEntry is one finding of a baseline. Only its fingerprint is compared; the other fields are for people.
 type BaselineEntry struct {
 	Fingerprint string `json:"fingerprint"`
 	Rule        string `json:"rule"`
@@ -38,20 +37,22 @@ func NewBaseline(findings []Finding) *Baseline {
 		b.Findings = append(b.Findings, BaselineEntry{f.Fingerprint, f.Rule, f.File, f.Reference})
 	}
 	slices.SortFunc(b.Findings, func(a, b BaselineEntry) int {
-		return cmp.Or(strings.Compare(a.File, b.File), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Reference, b.Reference), strings.Compare(a.Fingerprint, b.Fingerprint))
+		return cmp.Or(strings.Compare(a.File, b.File), strings.Compare(a.Rule, b.Rule),
+			strings.Compare(a.Reference, b.Reference), strings.Compare(a.Fingerprint, b.Fingerprint))
 	})
 	return b
 }
 
-// ParseBaseline reads a baseline file.
+// ParseBaseline parses a baseline file.
 func ParseBaseline(data []byte) (*Baseline, error) {
+	const hint = "write it again with --write-baseline"
 	var b Baseline
 	if err := json.Unmarshal(data, &b); err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the baseline is not JSON: %w", err).WithHint("make it anew by --write-baseline")
+		return nil, backend.Errorf(backend.CodeInvalid, "the baseline is invalid JSON: %w", err).WithHint(hint)
 	}
 	if b.Format != baselineFormat {
-		return nil, backend.Errorf(backend.CodeInvalid, "the baseline has format %d, and %d is known", b.Format, baselineFormat).
-			WithHint("make it anew by --write-baseline")
+		return nil, backend.Errorf(backend.CodeInvalid, "the baseline has format %d, which is not supported; use format %d",
+			b.Format, baselineFormat).WithHint(hint)
 	}
 	b.known = map[string]bool{}
 	for _, f := range b.Findings {

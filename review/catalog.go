@@ -11,28 +11,27 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Catalog is what exists, by name: environments, types, secrets and scoped
-// values of some projects. It holds no value, and nothing that a value could be
-// guessed from. Written to a file it is a manifest.
+// Catalog holds the names of existing environments, types, secrets and scoped values of some projects. It holds no
+// value and nothing that reveals one. As a file it is called a manifest.
 type Catalog struct {
 	Format   int        `json:"format"`
 	Projects []*Project `json:"projects"`
 
-	unseen map[string]error // why nothing is known of a project
+	errors map[string]error // why a project is unknown, by the name that Fetch got
 }
 
-// Project is what exists in one project.
+// Project holds the objects of one project.
 type Project struct {
 	Name         string        `json:"name"`
 	ID           string        `json:"id,omitempty"`
 	Environments []Environment `json:"environments"`
-	Types        []Type        `json:"types"` // those that its secrets have
+	Types        []Type        `json:"types"` // the types that its secrets have
 	Entries      []Entry       `json:"entries"`
 
-	whole   bool // an environment that is not listed does not exist
-	blurred bool // there are entries whose name or place is not known
-	index   map[entryKey][]*Entry
-	near    map[nameSought]string
+	complete    bool // an environment that is not listed does not exist
+	hasUnnamed  bool // a plan creates entries with names or places that are not known yet
+	index       map[entryKey][]*Entry
+	suggestions map[missingName]string
 }
 
 // Environment is an environment of a project.
@@ -57,13 +56,12 @@ type Entry struct {
 	Type        string        `json:"type,omitempty"`
 	Link        *backend.Link `json:"link,omitempty"`
 
-	// What a manifest leaves out, since it changes with every rotation: 0 and
-	// "" where it is not known.
+	// A manifest does not hold these, because they change with every rotation. They are 0 and "" if they are not known.
 	version    int64
 	visibility backend.Visibility
-	json       json.RawMessage // of a plain scoped value
+	json       json.RawMessage // the value of a plain scoped value
 
-	change *entryChange // what a plan does to it
+	change *entryChange // what a plan does to the entry
 }
 
 type entryKey struct {
@@ -71,25 +69,25 @@ type entryKey struct {
 	name string
 }
 
-// CatalogFormat is the format of manifests. A file of another is refused.
+// CatalogFormat is the format of manifests. ParseManifest refuses other formats.
 const CatalogFormat = 1
 
-// ParseManifest reads a manifest file.
+// ParseManifest parses a manifest file.
 func ParseManifest(data []byte) (*Catalog, error) {
+	const hint = "write it again with --write-manifest"
 	var c Catalog
 	if err := json.Unmarshal(data, &c); err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the manifest is not JSON: %w", err).
-			WithHint("make it anew by --write-manifest")
+		return nil, backend.Errorf(backend.CodeInvalid, "the manifest is invalid JSON: %w", err).WithHint(hint)
 	}
 	if c.Format != CatalogFormat {
-		return nil, backend.Errorf(backend.CodeInvalid, "the manifest has format %d, and %d is known", c.Format, CatalogFormat).
-			WithHint("make it anew by --write-manifest")
+		return nil, backend.Errorf(backend.CodeInvalid, "the manifest has format %d, which is not supported; use format %d",
+			c.Format, CatalogFormat).WithHint(hint)
 	}
 	return &c, nil
 }
 
-// Manifest is the catalog as a file: sorted, so that a change of it can be
-// reviewed, with the given environments alone, or with all if there are none.
+// Manifest returns the catalog as a file with the given environments, or with all if none is given. The file is sorted,
+// so that a change of it can be reviewed.
 func (c *Catalog) Manifest(environments []string) ([]byte, error) {
 	out := Catalog{Format: CatalogFormat, Projects: []*Project{}}
 	keep := func(environment string) bool {
@@ -131,7 +129,7 @@ func (p *Project) sort() {
 	})
 }
 
-// Project is a project by name or id, nil if nothing is known of it.
+// Project returns a project by name or id, or nil if the catalog does not have it.
 func (c *Catalog) Project(nameOrID string) *Project {
 	for _, p := range c.Projects {
 		if p.Name == nameOrID || p.ID != "" && p.ID == nameOrID {
@@ -141,21 +139,19 @@ func (c *Catalog) Project(nameOrID string) *Project {
 	return nil
 }
 
-// Err is the error that kept a project from being seen; nil if it was seen, or
-// a manifest does not cover it.
-func (c *Catalog) Err(project string) error { return c.unseen[project] }
+// Err returns the error of Fetch for an unknown project, or nil.
+func (c *Catalog) Err(project string) error { return c.errors[project] }
 
-// Unseen says why nothing is known of a project.
-func (c *Catalog) Unseen(project string) string {
-	if c.unseen[project] != nil {
-		return "project " + backend.Quote(project) + " does not exist, or cannot be seen from here"
+// UnknownReason says why the catalog does not have a project.
+func (c *Catalog) UnknownReason(project string) string {
+	if c.errors[project] != nil {
+		return "project " + backend.Quote(project) + " does not exist, or you may not see it"
 	}
 	return "the manifest does not cover project " + backend.Quote(project)
 }
 
-// Declare adds entries that are only planned or declared, and the environments
-// that they are in: these are declared beside them. What is there already takes
-// over the link.
+// Declare adds entries that a configuration declares, and their environments. If a scoped value exists, it gets the
+// declared link.
 func (p *Project) Declare(entries []Entry) {
 	for _, e := range entries {
 		same := func(o Entry) bool {
@@ -166,14 +162,14 @@ func (p *Project) Declare(entries []Entry) {
 		} else if e.Kind == backend.KindScopedValue {
 			p.Entries[i].Link = e.Link
 		}
-		if _, there := p.environment(e.Environment); !there && e.Environment != backend.AnyEnvironment {
+		if _, exists := p.environment(e.Environment); !exists && e.Environment != backend.AnyEnvironment {
 			p.Environments = append(p.Environments, Environment{Name: e.Environment})
 		}
 	}
-	p.index, p.near = nil, nil
+	p.index, p.suggestions = nil, nil
 }
 
-// EnvironmentNames are the names of a project's environments, sorted.
+// EnvironmentNames returns the names of the environments, sorted.
 func (p *Project) EnvironmentNames() []string {
 	var names []string
 	for _, e := range p.Environments {
@@ -183,7 +179,7 @@ func (p *Project) EnvironmentNames() []string {
 	return names
 }
 
-// environment is the name of an environment that is given by name or id.
+// environment returns the name of an environment that is given by name or id, and reports whether it exists.
 func (p *Project) environment(nameOrID string) (string, bool) {
 	for _, e := range p.Environments {
 		if e.Name == nameOrID || e.ID != "" && e.ID == nameOrID {
@@ -193,7 +189,7 @@ func (p *Project) environment(nameOrID string) (string, bool) {
 	return nameOrID, false
 }
 
-// named are the entries of a kind and a name, wherever they are.
+// named returns the entries of a kind and a name, in all environments and scopes.
 func (p *Project) named(kind backend.Kind, name string) []*Entry {
 	if p.index == nil {
 		p.index = make(map[entryKey][]*Entry, len(p.Entries))
@@ -206,35 +202,19 @@ func (p *Project) named(kind backend.Kind, name string) []*Entry {
 	return p.index[entryKey{kind, name}]
 }
 
-// choose is the rule of lookup: the nearest scope wins and, within it, the
-// exact environment. nil if there is none.
-func (p *Project) choose(kind backend.Kind, name, environment, scope string) *Entry {
-	var best *Entry
-	rank := 0
+// nearest returns the entry that a reference with this scope and environment resolves to, or nil.
+func (p *Project) nearest(kind backend.Kind, name, environment, scope string) *Entry {
+	var nearest *Entry
+	best := 0
 	for _, e := range p.named(kind, name) {
-		n := 1
-		switch e.Scope {
-		case scope:
-			n += 2
-		case backend.ProjectScope:
-		default:
-			continue
-		}
-		switch e.Environment {
-		case environment:
-			n++
-		case backend.AnyEnvironment:
-		default:
-			continue
-		}
-		if n > rank {
-			best, rank = e, n
+		if rank := backend.LookupRank(e.Scope, e.Environment, scope, environment); rank > best {
+			nearest, best = e, rank
 		}
 	}
-	return best
+	return nearest
 }
 
-// schema is a type's schema, nil if it is not known.
+// schema returns the schema of a type, or nil if it is not known.
 func (p *Project) schema(key string) json.RawMessage {
 	for _, t := range p.Types {
 		if t.Key == key {

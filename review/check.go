@@ -12,17 +12,16 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// CheckOptions say what is checked against what.
+// CheckOptions configure Check.
 type CheckOptions struct {
 	Defaults
-	Catalog      *Catalog // nil checks the files alone
+	Catalog      *Catalog // nil means that references are not looked up
 	Environments []string
-	Forbid       []PathRule // files that may not name environments
-	Only         []PathRule // files that may refer to nothing but names
+	Forbid       []PathRule // files that may not name some environments
+	Only         []PathRule // files that may refer to some names only
 }
 
-// PathRule ties files to names, both by a pattern: "*" stands for anything
-// within a name, "**" for any folders.
+// PathRule connects files and names. Both are patterns: "*" matches any part of a name, and "**" matches any folders.
 type PathRule struct {
 	Files string
 	Names string
@@ -33,18 +32,17 @@ func (p PathRule) Valid() bool {
 	return p.Files != "" && p.Names != "" && doublestar.ValidatePattern(p.Files) && doublestar.ValidatePattern(p.Names)
 }
 
-func (p PathRule) covers(file string) bool { return doublestar.MatchUnvalidated(p.Files, file) }
+func (p PathRule) matchesFile(file string) bool { return doublestar.MatchUnvalidated(p.Files, file) }
 
-func (p PathRule) matches(name string) bool { return doublestar.MatchUnvalidated(p.Names, name) }
+func (p PathRule) matchesName(name string) bool { return doublestar.MatchUnvalidated(p.Names, name) }
 
-// Check holds the references of files against what exists in environments, and
-// against the rules for paths.
+// Check checks the references of files against a catalog, in each environment, and against the rules for paths.
 func Check(sources []*Source, o CheckOptions) []Finding {
 	c := checker{CheckOptions: o}
 	for _, s := range sources {
 		c.file(s)
 		for _, r := range s.References {
-			c.paths(r)
+			c.pathRules(r)
 			if isEntry(r) && o.Catalog != nil {
 				c.environments(r)
 			}
@@ -60,86 +58,91 @@ type checker struct {
 
 func (c *checker) add(f Finding) { c.findings = append(c.findings, f) }
 
-// file finds what the file alone tells. What stands at these places is not
-// repeated: text that is no reference may be anything.
+// file adds the findings that need the file only. They do not quote the file, because text that is not a reference may
+// be a secret.
 func (c *checker) file(s *Source) {
-	for _, p := range s.Problems {
-		c.add(Finding{Rule: Invalid, File: s.Name, Line: p.Pos.Line, Column: p.Pos.Column, Message: p.Err.Message, Hint: p.Err.Hint, about: p.Err.Message})
+	problem := func(rule string, p interpolate.Problem) {
+		c.add(Finding{Rule: rule, File: s.Name, Line: p.Pos.Line, Column: p.Pos.Column,
+			Message: p.Err.Message, Hint: p.Err.Hint, subject: p.Err.Message})
 	}
-	for _, p := range s.Suspects {
-		c.add(Finding{Rule: NearMiss, File: s.Name, Line: p.Pos.Line, Column: p.Pos.Column, Message: p.Err.Message, Hint: p.Err.Hint, about: p.Err.Message})
+	for _, p := range s.Problems {
+		problem(Invalid, p)
+	}
+	for _, p := range s.NearMisses {
+		problem(NearMiss, p)
 	}
 	for _, pos := range s.comments {
 		c.add(Finding{Rule: InComment, File: s.Name, Line: pos.Line, Column: pos.Column,
-			Message: "a reference in a comment is not resolved", Hint: "take it away, or out of the comment"})
+			Message: "a reference in a comment is not resolved", Hint: "remove it, or move it out of the comment"})
 	}
 	for _, l := range s.Leaks {
-		c.add(Finding{Rule: HardCoded, File: s.Name, Line: l.Line, Column: l.Column, about: l.What + "\x00" + l.Key,
-			Message: "this looks like a secret in the clear (" + l.What + ")",
-			Hint:    "keep it as a secret and refer to it; what was committed is to be rotated"})
+		c.add(Finding{Rule: HardCoded, File: s.Name, Line: l.Line, Column: l.Column, subject: l.Rule + "\x00" + l.Key,
+			Message: "the text looks like a secret in plain text (" + l.Rule + ")",
+			Hint:    "store it as a secret and refer to it; rotate it if it was committed"})
 	}
 }
 
-// paths applies the rules that tie files to environments and names.
-func (c *checker) paths(r interpolate.Reference) {
+// pathRules applies Forbid and Only.
+func (c *checker) pathRules(r interpolate.Reference) {
 	if !isEntry(r) {
 		return
 	}
 	for _, rule := range c.Forbid {
-		if r.Environment != "" && rule.matches(r.Environment) && rule.covers(r.Pos.File) {
-			f := at(r, Forbidden)
-			f.Message = "files like " + rule.Files + " may not refer to environment " + backend.Quote(r.Environment)
-			f.Hint = "leave env= out, so that it is the environment that is rendered"
+		if r.Environment != "" && rule.matchesName(r.Environment) && rule.matchesFile(r.Pos.File) {
+			f := newFinding(r, Forbidden)
+			f.Message = "files that match " + rule.Files + " may not refer to environment " + backend.Quote(r.Environment)
+			f.Hint = removeEnvironment
 			c.add(f)
 		}
 	}
 	var allowed []string
 	for _, rule := range c.Only {
-		if !rule.covers(r.Pos.File) {
+		if !rule.matchesFile(r.Pos.File) {
 			continue
 		}
-		if rule.matches(r.Name) {
+		if rule.matchesName(r.Name) {
 			return
 		}
 		allowed = append(allowed, rule.Names)
 	}
 	if len(allowed) > 0 {
-		f := at(r, NotAllowed)
+		f := newFinding(r, NotAllowed)
 		f.Message = "this file may only refer to " + strings.Join(allowed, ", ")
-		f.Hint = "refer to another name, or widen --only"
+		f.Hint = "use one of these names, or add the name to --only"
 		c.add(f)
 	}
 }
 
-// environments looks the reference up in every environment, and gathers what is
-// the same in several into one finding.
+const removeEnvironment = "remove env=, so that the reference uses the environment that is rendered"
+
+// environments looks the reference up in every environment. Equal results for several environments become one finding.
 func (c *checker) environments(r interpolate.Reference) {
-	c.crossing(r)
-	checked := c.Environments
+	c.crossEnvironment(r)
+	environments := c.Environments
 	if r.Environment != "" {
-		checked = []string{r.Environment}
+		environments = []string{r.Environment}
 	}
-	var g gatherer
-	for _, environment := range checked {
-		a := c.Catalog.look(r, c.Defaults, environment)
+	var groups resultGroups
+	for _, environment := range environments {
+		found := c.Catalog.lookup(r, c.Defaults, environment)
 		switch {
-		case a.state == unknown:
-			g.add(Unknown, a, environment)
-		case a.state == missing && r.HasDefault && !a.noDefault:
-			g.add(DefaultUsed, a, environment)
-		case a.state == missing:
-			g.add(Missing, a, environment)
-		case a.detail == MissingField && r.HasDefault:
-			g.add(DefaultUsed, a, environment)
-		case a.detail != "":
-			g.add(a.detail, a, environment)
+		case found.state == unknown:
+			groups.add(Unknown, found, environment)
+		case found.state == missing && r.HasDefault && !found.noDefault:
+			groups.add(DefaultUsed, found, environment)
+		case found.state == missing:
+			groups.add(Missing, found, environment)
+		case found.rule == MissingField && r.HasDefault:
+			groups.add(DefaultUsed, found, environment)
+		case found.rule != "":
+			groups.add(found.rule, found, environment)
 		}
 	}
-	c.findings = append(c.findings, g.findings(r)...)
+	c.findings = append(c.findings, groups.findings(r)...)
 }
 
-// crossing finds a reference that names another environment than the checked.
-func (c *checker) crossing(r interpolate.Reference) {
+// crossEnvironment adds a finding if the reference names an environment other than the checked ones.
+func (c *checker) crossEnvironment(r interpolate.Reference) {
 	if r.Environment == "" {
 		return
 	}
@@ -154,43 +157,45 @@ func (c *checker) crossing(r interpolate.Reference) {
 		}
 	}
 	if len(others) > 0 {
-		f := at(r, CrossEnv)
+		f := newFinding(r, CrossEnv)
 		f.Environments = others
-		f.Message = "the reference is to environment " + named + " also in " + strings.Join(others, ", ")
-		f.Hint = "leave env= out, so that it is the environment that is rendered"
+		f.Message = "the reference uses environment " + named + " also in " + strings.Join(others, ", ")
+		f.Hint = removeEnvironment
 		c.add(f)
 	}
 }
 
-// gatherer joins the answers of several environments that say the same.
-type gatherer []gathered
+// resultGroups joins equal results of several environments.
+type resultGroups []resultGroup
 
-type gathered struct {
+type resultGroup struct {
 	rule         string
-	answer       answer
+	result       result
 	environments []string
 }
 
-func (g *gatherer) add(rule string, a answer, environment string) {
+func (g *resultGroups) add(rule string, found result, environment string) {
 	for i := range *g {
 		o := &(*g)[i]
-		if o.rule == rule && o.answer.before == a.before && o.answer.after == a.after && o.answer.hint == a.hint {
+		if o.rule == rule && o.result.messageStart == found.messageStart && o.result.messageEnd == found.messageEnd &&
+			o.result.hint == found.hint {
 			o.environments = append(o.environments, environment)
 			return
 		}
 	}
-	*g = append(*g, gathered{rule, a, []string{environment}})
+	*g = append(*g, resultGroup{rule, found, []string{environment}})
 }
 
-func (g gatherer) findings(r interpolate.Reference) []Finding {
+func (g resultGroups) findings(r interpolate.Reference) []Finding {
 	var out []Finding
-	for _, x := range g {
-		slices.Sort(x.environments)
-		f := at(r, x.rule)
-		f.Message = x.answer.before + strings.Join(x.environments, ", ") + x.answer.after
-		f.Hint, f.Near, f.ExistsIn, f.Environments = x.answer.hint, x.answer.near, x.answer.existsIn, x.environments
-		if x.rule == DefaultUsed {
-			f.Message += "; its default stands in"
+	for _, group := range g {
+		slices.Sort(group.environments)
+		f := newFinding(r, group.rule)
+		found := group.result
+		f.Message = found.messageStart + strings.Join(group.environments, ", ") + found.messageEnd
+		f.Hint, f.Suggestion, f.ExistsIn, f.Environments = found.hint, found.suggestion, found.existsIn, group.environments
+		if group.rule == DefaultUsed {
+			f.Message += "; the default is used"
 		}
 		out = append(out, f)
 	}

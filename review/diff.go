@@ -9,120 +9,118 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// Diff says which references a change adds, drops and alters, given the files
-// that it touches as they were and as they are. How a reference is written, by
-// call or by URI, is no difference. A dropped one stands at its former place. A
-// file that cannot be read as YAML any more is left out: what it refers to is
-// not known, and Check says so.
+// Diff returns the references that a change adds, removes and alters. base and head are the files that it touches,
+// before and after. To write a reference as a call instead of a URI is not a difference. A finding about a removed
+// reference has the old position. Diff skips a file that cannot be parsed after the change, because its references
+// are not known. Check reports such a file.
 func Diff(base, head []*Source) []Finding {
-	broken := map[string]bool{}
+	unparsed := map[string]bool{}
 	for _, s := range head {
-		broken[s.Name] = len(s.Problems) > 0
+		unparsed[s.Name] = len(s.Problems) > 0
 	}
-	count := func(sources []*Source) []interpolate.Reference {
+	references := func(sources []*Source) []interpolate.Reference {
 		var out []interpolate.Reference
 		for _, s := range sources {
-			if !broken[s.Name] {
+			if !unparsed[s.Name] {
 				out = append(out, s.References...)
 			}
 		}
 		return out
 	}
-	dropped, added := cancel(count(base), count(head), func(r interpolate.Reference) any {
+	// The same reference in the same file is not a difference.
+	removed, added := matchPairs(references(base), references(head), func(r interpolate.Reference) any {
 		return struct {
-			file string
-			what any
-		}{r.Pos.File, meaning(r)}
-	})
+			file   string
+			target any
+		}{r.Pos.File, targetOf(r)}
+	}, func(_, _ interpolate.Reference) {})
 	var out []Finding
-	// The same name in the same file, but of another place or part.
-	dropped, added = pair(dropped, added, func(r interpolate.Reference) any {
+	// The same name in the same file, but with another environment, field and so on.
+	removed, added = matchPairs(removed, added, func(r interpolate.Reference) any {
 		return [3]string{r.Pos.File, string(r.Kind), r.Name}
-	}, func(was, is interpolate.Reference) {
-		out = append(out, altered(was, is))
+	}, func(before, after interpolate.Reference) {
+		out = append(out, altered(before, after))
 	})
 	// The same reference in another file.
-	dropped, added = pair(dropped, added, meaning, func(was, is interpolate.Reference) {
-		f := at(is, Changed)
-		f.Message = "the reference moves here from " + was.Pos.File
+	removed, added = matchPairs(removed, added, targetOf, func(before, after interpolate.Reference) {
+		f := newFinding(after, Changed)
+		f.Message = "the reference was moved here from " + before.Pos.File
 		out = append(out, f)
 	})
 	for _, r := range added {
-		f := at(r, Added)
-		f.Message = "the change begins to use " + label(r)
+		f := newFinding(r, Added)
+		f.Message = "the change adds a reference to " + label(r)
 		out = append(out, f)
 	}
-	for _, r := range dropped {
-		f := at(r, Dropped)
-		f.Message = "the change ceases to use " + label(r)
+	for _, r := range removed {
+		f := newFinding(r, Dropped)
+		f.Message = "the change removes a reference to " + label(r)
 		out = append(out, f)
 	}
 	return out
 }
 
-// meaning is all of a reference but for its place and spelling.
-func meaning(r interpolate.Reference) any {
+// targetOf returns all of a reference but its position and spelling.
+func targetOf(r interpolate.Reference) any {
 	return struct {
 		interpolate.Target
 		hasDefault bool
 	}{r.Target, r.HasDefault}
 }
 
-func altered(was, is interpolate.Reference) Finding {
+func altered(before, after interpolate.Reference) Finding {
 	rule := Changed
-	if was.Environment != is.Environment || was.Project != is.Project {
+	if before.Environment != after.Environment || before.Project != after.Project {
 		rule = Moved
 	}
-	f := at(is, rule)
-	f.Message = "the reference was " + show(was)
-	f.about = show(was)
+	f := newFinding(after, rule)
+	f.Message = "the reference was changed from " + canonical(before)
+	f.subject = canonical(before)
 	return f
 }
 
 func label(r interpolate.Reference) string {
 	if !isEntry(r) {
-		return "the variable " + backend.Quote(r.Name)
+		return "environment variable " + backend.Quote(r.Name)
 	}
-	return r.Kind.String() + " " + backend.Quote(r.Name)
+	return entryLabel(r.Kind, r.Name)
 }
 
-// cancel takes away what is on both sides, one for one.
-func cancel(base, head []interpolate.Reference, key func(interpolate.Reference) any) (dropped, added []interpolate.Reference) {
-	return pair(base, head, key, func(_, _ interpolate.Reference) {})
-}
-
-// pair takes away the references of both sides that have a key in common, one
-// for one and in order, and tells of each such pair.
-func pair(base, head []interpolate.Reference, key func(interpolate.Reference) any, found func(was, is interpolate.Reference)) (restBase, restHead []interpolate.Reference) {
-	waiting := map[any][]int{}
+// matchPairs pairs the references of base and head that have the same key, in order, and calls matched for each pair.
+// It returns the references without a partner.
+func matchPairs(
+	base, head []interpolate.Reference, key func(interpolate.Reference) any,
+	matched func(before, after interpolate.Reference),
+) (restBase, restHead []interpolate.Reference) {
+	unmatched := map[any][]int{}
 	for i, r := range base {
-		waiting[key(r)] = append(waiting[key(r)], i)
+		unmatched[key(r)] = append(unmatched[key(r)], i)
 	}
-	taken := make([]bool, len(base))
+	isMatched := make([]bool, len(base))
 	for _, r := range head {
 		k := key(r)
-		if len(waiting[k]) == 0 {
+		if len(unmatched[k]) == 0 {
 			restHead = append(restHead, r)
 			continue
 		}
-		i := waiting[k][0]
-		waiting[k] = waiting[k][1:]
-		taken[i] = true
-		found(base[i], r)
+		i := unmatched[k][0]
+		unmatched[k] = unmatched[k][1:]
+		isMatched[i] = true
+		matched(base[i], r)
 	}
 	for i, r := range base {
-		if !taken[i] {
+		if !isMatched[i] {
 			restBase = append(restBase, r)
 		}
 	}
 	return restBase, restHead
 }
 
-// New are the findings of head that base does not have.
-func New(base, head []Finding) []Finding {
+// NewFindings returns the findings of head that base does not have.
+func NewFindings(base, head []Finding) []Finding {
 	base = slices.Clone(base)
-	identify(base)
-	identify(head)
+	setFingerprints(base)
+	setFingerprints(head)
 	known := map[string]bool{}
 	for _, f := range base {
 		known[f.Fingerprint] = true

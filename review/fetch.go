@@ -9,16 +9,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Querier lists metadata, as a backend.Service does.
-type Querier interface {
-	Query(ctx context.Context, q backend.Query) (backend.Page, error)
-}
-
-// Fetch makes a catalog of projects, given by name or id, with a few calls for
-// each. A project that cannot be seen is one of which nothing is known: whether
-// it exists is not the asker's to know.
-func Fetch(ctx context.Context, s Querier, projects []string) (*Catalog, error) {
-	c := &Catalog{Format: CatalogFormat, unseen: map[string]error{}}
+// Fetch reads a catalog of projects, given by name or id, with a few calls for each. A project that does not exist, or
+// that the caller may not see, is unknown in the catalog: the caller must not learn which of the two it is.
+func Fetch(ctx context.Context, s backend.Querier, projects []string) (*Catalog, error) {
+	c := &Catalog{Format: CatalogFormat, errors: map[string]error{}}
 	for _, name := range projects {
 		if c.Project(name) != nil {
 			continue
@@ -26,7 +20,7 @@ func Fetch(ctx context.Context, s Querier, projects []string) (*Catalog, error) 
 		p, err := fetchProject(ctx, s, name)
 		switch {
 		case errors.Is(err, backend.ErrNotFound), errors.Is(err, backend.ErrDenied):
-			c.unseen[name] = err
+			c.errors[name] = err
 		case err != nil:
 			return nil, err
 		case c.Project(p.Name) == nil:
@@ -36,58 +30,42 @@ func Fetch(ctx context.Context, s Querier, projects []string) (*Catalog, error) 
 	return c, nil
 }
 
-func fetchProject(ctx context.Context, s Querier, nameOrID string) (*Project, error) {
-	p := &Project{Name: nameOrID, whole: true}
+func fetchProject(ctx context.Context, s backend.Querier, nameOrID string) (*Project, error) {
+	p := &Project{Name: nameOrID, complete: true}
 	q := backend.Query{Kind: backend.KindProject, Name: nameOrID}
 	if backend.IsID(nameOrID) {
 		q.Name, q.ID = "", nameOrID
 	}
-	found, err := s.Query(ctx, q)
+	page, err := s.Query(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	for _, o := range found.Objects {
+	for _, o := range page.Objects {
 		p.Name, p.ID = o.Name, o.ID
 	}
-	err = each(ctx, s, backend.KindEnvironment, nameOrID, func(o backend.Object) {
-		p.Environments = append(p.Environments, Environment{o.Name, o.ID})
-	})
-	if err != nil {
-		return nil, err
-	}
-	err = each(ctx, s, backend.KindSecretType, nameOrID, func(o backend.Object) {
-		p.Types = append(p.Types, Type{o.Name, o.Schema})
-	})
-	if err != nil {
-		return nil, err
-	}
-	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
-		err := each(ctx, s, kind, nameOrID, func(o backend.Object) {
-			p.Entries = append(p.Entries, Entry{
-				Kind: kind, Name: o.Name, Environment: o.Environment, Scope: o.Scope, ID: o.ID,
-				Type: o.Type, Link: o.Link, version: o.Version, visibility: o.Visibility, json: o.JSON,
-			})
-		})
-		if err != nil {
-			return nil, err
+	for _, kind := range []backend.Kind{
+		backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue,
+	} {
+		for o, err := range backend.List(ctx, s, backend.Query{Kind: kind, Project: nameOrID}) {
+			if err != nil {
+				return nil, err
+			}
+			p.add(kind, o)
 		}
 	}
 	return p, nil
 }
 
-// each lists the objects of a kind, page by page.
-func each(ctx context.Context, s Querier, kind backend.Kind, project string, f func(backend.Object)) error {
-	q := backend.Query{Kind: kind, Project: project}
-	for {
-		page, err := s.Query(ctx, q)
-		if err != nil {
-			return err
-		}
-		for _, o := range page.Objects {
-			f(o)
-		}
-		if q.Cursor = page.Next; q.Cursor == "" {
-			return nil
-		}
+func (p *Project) add(kind backend.Kind, o backend.Object) {
+	switch kind {
+	case backend.KindEnvironment:
+		p.Environments = append(p.Environments, Environment{o.Name, o.ID})
+	case backend.KindSecretType:
+		p.Types = append(p.Types, Type{o.Name, o.Schema})
+	case backend.KindSecret, backend.KindScopedValue:
+		p.Entries = append(p.Entries, Entry{
+			Kind: kind, Name: o.Name, Environment: o.Environment, Scope: o.Scope, ID: o.ID,
+			Type: o.Type, Link: o.Link, version: o.Version, visibility: o.Visibility, json: o.JSON,
+		})
 	}
 }

@@ -4,93 +4,85 @@ package review
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
-	"strconv"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// certainty is what a schema says about a field of the values that it allows.
-type certainty int
+// fieldState is what a schema says about a field of its values.
+type fieldState int
 
 const (
-	undecided certainty = iota // the schema leaves it open
-	listed                     // the schema lists it
-	absent                     // no value can have it
+	fieldUnknown fieldState = iota // values may or may not have it
+	fieldDefined                   // the schema defines it
+	fieldAbsent                    // no value can have it
 )
 
-// pathStep matches one step of a path that backend.Pick understands: a quoted
-// name in brackets, an index, or a name.
-var pathStep = regexp.MustCompile(`\['(.*?)'\]|\["(.*?)"\]|\[(\d+)\]|\.?([^.\[]+)`)
-
-// hasField says whether values of a JSON Schema (draft 2020-12) can have what
-// path leads to. It reads what is said at the place itself; what a schema
-// composes (allOf, $ref and their kin) may add fields, never take away that
-// additionalProperties: false forbids them.
-func hasField(schema json.RawMessage, path string) certainty {
+// hasField says whether the values of a JSON Schema (draft 2020-12) can have the field at path. It reads only the
+// keywords at the place of the field itself. Composed schemas (allOf, $ref and others) may add fields, but they
+// cannot allow what additionalProperties: false forbids.
+func hasField(schema json.RawMessage, path string) fieldState {
+	steps, pathErr := backend.ParsePath(path)
 	var current any
-	if json.Unmarshal(schema, &current) != nil {
-		return undecided
+	if pathErr != nil || json.Unmarshal(schema, &current) != nil {
+		return fieldUnknown
 	}
-	for _, m := range pathStep.FindAllStringSubmatch(path, -1) {
-		s, ok := current.(map[string]any)
-		if !ok {
+	for _, step := range steps {
+		s, isObject := current.(map[string]any)
+		if !isObject {
 			if current == false {
-				return absent
+				return fieldAbsent
 			}
-			return undecided
+			return fieldUnknown
 		}
-		var answer certainty
-		if m[3] != "" {
-			current, answer = atIndex(s, m[3])
+		var state fieldState
+		if step.IsIndex {
+			current, state = atIndex(s, step.Index)
 		} else {
-			current, answer = atName(s, m[1]+m[2]+m[4])
+			current, state = atName(s, step.Name)
 		}
-		if answer != listed {
-			return answer
+		if state != fieldDefined {
+			return state
 		}
 	}
 	if current == false {
-		return absent
+		return fieldAbsent
 	}
-	return listed
+	return fieldDefined
 }
 
-func atName(s map[string]any, name string) (any, certainty) {
+func atName(s map[string]any, name string) (any, fieldState) {
 	if !allows(s, "object") {
-		return nil, absent
+		return nil, fieldAbsent
 	}
 	properties, _ := s["properties"].(map[string]any)
-	if below, ok := properties[name]; ok {
-		return below, listed
+	if property, exists := properties[name]; exists {
+		return property, fieldDefined
 	}
 	if _, patterns := s["patternProperties"]; !patterns && s["additionalProperties"] == false {
-		return nil, absent
+		return nil, fieldAbsent
 	}
-	return nil, undecided
+	return nil, fieldUnknown
 }
 
-func atIndex(s map[string]any, text string) (any, certainty) {
-	i, err := strconv.Atoi(text)
-	if err != nil {
-		return nil, undecided
+func atIndex(s map[string]any, index int) (any, fieldState) {
+	if limit, ok := s["maxItems"].(float64); !allows(s, "array") || ok && float64(index) >= limit {
+		return nil, fieldAbsent
 	}
-	if most, ok := s["maxItems"].(float64); !allows(s, "array") || ok && float64(i) >= most {
-		return nil, absent
+	if prefix, _ := s["prefixItems"].([]any); index < len(prefix) {
+		return prefix[index], fieldDefined
 	}
-	if prefix, _ := s["prefixItems"].([]any); i < len(prefix) {
-		return prefix[i], listed
-	}
-	items, ok := s["items"]
+	items, exists := s["items"]
 	switch {
-	case !ok:
-		return nil, undecided
+	case !exists:
+		return nil, fieldUnknown
 	case items == false:
-		return nil, absent
+		return nil, fieldAbsent
 	}
-	return items, listed
+	return items, fieldDefined
 }
 
-// allows reports whether a schema's type allows values of a type.
+// allows reports whether a schema allows values of a type.
 func allows(s map[string]any, want string) bool {
 	switch t := s["type"].(type) {
 	case string:

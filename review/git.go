@@ -19,22 +19,20 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// Revision is the files of a git revision, of which those are read that differ
-// from the working folder's.
+// Revision holds files of a git revision.
 type Revision struct {
-	Files     []string // all that paths select in the revision
-	Sources   []*Source
-	Unchanged map[string]bool // files that are as they were
+	Files     []string        // all files that the paths select in the revision
+	Sources   []*Source       // the files that differ from those of the working folder
+	Unchanged map[string]bool // the files that are the same in the working folder
 }
 
-// Revision reads, without a checkout, the files below paths as they are in
-// a revision. The paths are relative to the working folder, which is within the
-// repository; they select as Find does.
+// Revision reads files of a git revision without a checkout. The paths are relative to the working folder, which must
+// be in the repository. They select files as in ListFiles.
 func (r Reader) Revision(ctx context.Context, revision string, paths []string) (*Revision, error) {
 	commit, err := git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "%s is not a git revision of the repository that the working folder is in: %w", backend.Quote(revision), err).
-			WithHint("name a commit, a branch or a tag; a shallow clone may have to be deepened")
+		return nil, backend.Errorf(backend.CodeInvalid, "%s is not a valid git revision: %w", backend.Quote(revision), err).
+			WithHint("use a commit, a branch or a tag; in a shallow clone, run git fetch --unshallow first")
 	}
 	listing, err := git(ctx, append([]string{"ls-tree", "-r", "-z", strings.TrimSpace(string(commit)), "--"}, paths...)...)
 	if err != nil {
@@ -64,15 +62,15 @@ func (r Reader) Revision(ctx context.Context, revision string, paths []string) (
 	return out, err
 }
 
-// Changed are the sources of head that the revision does not have as they are.
+// Changed returns the sources of head that differ from the revision.
 func (r *Revision) Changed(head []*Source) []*Source {
 	return slices.DeleteFunc(slices.Clone(head), func(s *Source) bool { return r.Unchanged[s.Name] })
 }
 
 type blob struct{ name, id string }
 
-// selectBlobs picks from `git ls-tree -r -z`, whose names are relative to the
-// working folder, the files that Find would.
+// selectBlobs selects the files that ListFiles would from the output of `git ls-tree -r -z`. Its names are relative to
+// the working folder.
 func selectBlobs(listing []byte, paths []string) ([]blob, error) {
 	var out []blob
 	for line := range strings.SplitSeq(strings.TrimSuffix(string(listing), "\x00"), "\x00") {
@@ -82,14 +80,14 @@ func selectBlobs(listing []byte, paths []string) ([]blob, error) {
 		meta, name, ok := strings.Cut(line, "\t")
 		fields := strings.Fields(meta)
 		if !ok || len(fields) != 3 {
-			return nil, backend.Errorf(backend.CodeInternal, "git listed a file in a form that is not known")
+			return nil, backend.Errorf(backend.CodeInternal, "the output of git ls-tree cannot be parsed")
 		}
-		if !strings.HasPrefix(fields[0], "100") { // neither links nor other repositories
+		if !strings.HasPrefix(fields[0], "100") { // skip links and submodules
 			continue
 		}
 		name = filepath.Clean(filepath.FromSlash(name))
 		named := slices.ContainsFunc(paths, func(p string) bool { return filepath.Clean(p) == name })
-		inOwn := slices.ContainsFunc(strings.Split(filepath.ToSlash(name), "/"), isOwnFolder)
+		inOwn := slices.ContainsFunc(strings.Split(filepath.ToSlash(name), "/"), isExcludedFolder)
 		if named || interpolate.IsConfigurationFile(name) && !inOwn {
 			out = append(out, blob{name, fields[2]})
 		}
@@ -97,7 +95,7 @@ func selectBlobs(listing []byte, paths []string) ([]blob, error) {
 	return out, nil
 }
 
-// readBlobs hands over the contents of blobs, by one process of git.
+// readBlobs reads the contents of blobs with one git process, and calls f for each.
 func readBlobs(ctx context.Context, blobs []blob, f func(name string, data []byte)) error {
 	if len(blobs) == 0 {
 		return nil
@@ -124,7 +122,7 @@ func readBlobs(ctx context.Context, blobs []blob, f func(name string, data []byt
 		f(b.name, data)
 	}
 	if err != nil {
-		_ = cmd.Process.Kill() // it would wait for its output to be read
+		_ = cmd.Process.Kill() // otherwise it waits until its output is read
 		_ = cmd.Wait()
 		return err
 	}
@@ -136,10 +134,10 @@ func readBlob(r *bufio.Reader, id string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var got, kind string
+	var got, objectType string
 	var size int
-	if n, _ := fmt.Sscanf(header, "%s %s %d", &got, &kind, &size); n != 3 || got != id || kind != "blob" {
-		return nil, errors.New("git does not have object " + id)
+	if n, _ := fmt.Sscanf(header, "%s %s %d", &got, &objectType, &size); n != 3 || got != id || objectType != "blob" {
+		return nil, errors.New("git object " + id + " does not exist")
 	}
 	data := make([]byte, size+1) // and a line feed
 	if _, err := io.ReadFull(r, data); err != nil {
@@ -153,8 +151,8 @@ func git(ctx context.Context, args ...string) ([]byte, error) {
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	if said := strings.TrimSpace(stderr.String()); err != nil && said != "" {
-		err = errors.New(said)
+	if text := strings.TrimSpace(stderr.String()); err != nil && text != "" {
+		err = errors.New(text)
 	}
 	return out, err
 }

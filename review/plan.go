@@ -11,26 +11,25 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Plan is what a Terraform plan does to secrets, scoped values and
-// environments, as `terraform show -json` tells it. Of what is in the plan
-// nothing else is read, and no value is among it. Renamed and deleted projects
-// are not followed.
+// Plan holds what a Terraform plan does to secrets, scoped values and environments, from the output of
+// `terraform show -json`. It reads nothing else of the plan and no values. It does not follow renamed and deleted
+// projects.
 type Plan struct {
 	changes []planChange
 }
 
 type planChange struct {
-	Address string
-	Kind    backend.Kind
-	Before  *planned // nil where the plan makes it
-	After   *planned // nil where the plan removes it
-	Anew    bool     // deleted and made again
-	Rotates bool
-	Blurred bool // its name or its place is known only once the plan is applied
+	Address      string
+	Kind         backend.Kind
+	Before       *plannedObject // nil if the plan creates the object
+	After        *plannedObject // nil if the plan removes the object
+	Replaced     bool           // the plan deletes the object and creates it again
+	Rotated      bool
+	PlaceUnknown bool // Terraform knows the name or the place only after the apply
 }
 
-// planned is what a plan says of an object.
-type planned struct {
+// plannedObject holds the attributes of an object in a plan.
+type plannedObject struct {
 	ID          string             `json:"id"`
 	Project     string             `json:"project"`
 	Environment string             `json:"environment"`
@@ -46,33 +45,35 @@ type planned struct {
 	} `json:"from_secret"`
 }
 
-// changed is the part of a resource change (Terraform, JSON Output Format, 1.x)
-// that is read of our own resources.
-type changed struct {
+// resourceChange is the part of a resource change that Plan reads (Terraform, JSON Output Format, 1.x).
+type resourceChange struct {
 	Change struct {
 		Actions      []string                   `json:"actions"`
-		Before       *planned                   `json:"before"`
-		After        *planned                   `json:"after"`
+		Before       *plannedObject             `json:"before"`
+		After        *plannedObject             `json:"after"`
 		AfterUnknown map[string]json.RawMessage `json:"after_unknown"`
 	} `json:"change"`
 }
 
 var plannedKinds = map[string]backend.Kind{
-	"pouncet_secret": backend.KindSecret, "pouncet_scoped_value": backend.KindScopedValue, "pouncet_environment": backend.KindEnvironment,
+	"pouncet_secret":       backend.KindSecret,
+	"pouncet_scoped_value": backend.KindScopedValue,
+	"pouncet_environment":  backend.KindEnvironment,
 }
 
-// ParsePlan reads what `terraform show -json PLANFILE` prints.
+// ParsePlan parses the output of `terraform show -json PLANFILE`.
 func ParsePlan(data []byte) (*Plan, error) {
-	const hint = "make it by: terraform show -json PLANFILE"
+	const hint = "create it with: terraform show -json PLANFILE"
 	var f struct {
 		FormatVersion   string            `json:"format_version"`
 		ResourceChanges []json.RawMessage `json:"resource_changes"`
 	}
-	if json.Unmarshal(data, &f) != nil { // its error could quote the plan
-		return nil, backend.Errorf(backend.CodeInvalid, "the plan is not JSON").WithHint(hint)
+	if json.Unmarshal(data, &f) != nil { // the error may quote the plan
+		return nil, backend.Errorf(backend.CodeInvalid, "the plan is invalid JSON").WithHint(hint)
 	}
 	if major, _, _ := strings.Cut(f.FormatVersion, "."); major != "1" {
-		return nil, backend.Errorf(backend.CodeInvalid, "the plan has format %s, and 1.x is known", backend.Quote(f.FormatVersion)).WithHint(hint)
+		return nil, backend.Errorf(backend.CodeInvalid, "the plan has format %s, which is not supported; use format 1.x",
+			backend.Quote(f.FormatVersion)).WithHint(hint)
 	}
 	p := &Plan{}
 	for _, raw := range f.ResourceChanges {
@@ -83,127 +84,130 @@ func ParsePlan(data []byte) (*Plan, error) {
 	return p, nil
 }
 
-// add reads one resource change. Those of other resources are passed over
-// before anything in them is read: it may have any shape.
+// add reads one resource change. It skips other resources before it parses their attributes, which may have any form.
 func (p *Plan) add(raw json.RawMessage) error {
 	var head struct{ Address, Mode, Type string }
 	if json.Unmarshal(raw, &head) != nil {
-		return backend.Errorf(backend.CodeInvalid, "the plan holds a resource change that is none")
+		return backend.Errorf(backend.CodeInvalid, "the plan has a resource change that cannot be parsed")
 	}
 	kind, ours := plannedKinds[head.Type]
 	if !ours || head.Mode == "data" {
 		return nil
 	}
-	var own changed
+	var own resourceChange
 	if json.Unmarshal(raw, &own) != nil {
-		return backend.Errorf(backend.CodeInvalid, "what the plan says of %s cannot be read", head.Address).
-			WithHint("make it with the provider of the same version as this command")
+		return backend.Errorf(backend.CodeInvalid, "the change of resource %s in the plan cannot be parsed", head.Address).
+			WithHint("create the plan with a provider that has the version of this command")
 	}
 	r := own.Change
 	c := planChange{Address: head.Address, Kind: kind, Before: r.Before, After: r.After}
 	is := func(action string) bool { return slices.Contains(r.Actions, action) }
 	switch {
-	case is("forget"): // Terraform lets go of it, and it stays
+	case is("forget"): // Terraform removes it from the state, and the object stays
 		c.After = c.Before
 	case is("read"):
 		return nil
 	}
-	c.Anew = is("delete") && is("create")
+	c.Replaced = is("delete") && is("create")
 	unknown := func(attribute string) bool { return string(r.AfterUnknown[attribute]) == "true" }
 	if c.After != nil {
-		c.Blurred = unknown("name") || unknown("environment") || unknown("scope") || unknown("from_secret") ||
+		c.PlaceUnknown = unknown("name") || unknown("environment") || unknown("scope") || unknown("from_secret") ||
 			bytes.Contains(r.AfterUnknown["from_secret"], []byte("true"))
 	}
 	if is("update") {
-		c.Rotates = unknown("version") || c.Before.Version != c.After.Version || unknown("value_json") || !bytes.Equal(c.Before.ValueJSON, c.After.ValueJSON)
+		c.Rotated = unknown("version") || c.Before.Version != c.After.Version ||
+			unknown("value_json") || !bytes.Equal(c.Before.ValueJSON, c.After.ValueJSON)
 	}
 	p.changes = append(p.changes, c)
 	return nil
 }
 
-// entryChange is what a plan does to an entry that is there afterwards.
+// entryChange is what a plan does to an entry that exists after it.
 type entryChange struct {
-	address  string
-	anew     bool
-	rotates  bool
-	exposes  bool
-	identity string // the entry's before the plan
+	address      string
+	replaced     bool
+	rotated      bool
+	unrestricted bool   // its visibility changes from restricted to masked
+	oldID        string // the id of the entry before the plan
 }
 
-// fate is what a plan does to environments, by project and name.
-type fate struct {
-	removed map[[2]string]bool
-	renamed map[[2]string]string
+// environmentChanges holds the environments that a plan removes or renames.
+type environmentChanges struct {
+	removed map[environmentKey]bool
+	renamed map[environmentKey]string // to the new name
 }
 
-// Apply makes two catalogs: what exists before the plan, and what will after
-// it. The first is what base knows and, so far as that is less, what the plan
-// itself says; base may be nil.
+type environmentKey struct{ project, name string }
+
+// Apply returns two catalogs: the objects before the plan and the objects after it. The first is base, with the objects
+// that the plan itself mentions. base may be nil.
 func (p *Plan) Apply(base *Catalog, d Defaults) (before, after *Catalog) {
 	before, after, _ = p.apply(base, d)
 	return before, after
 }
 
-func (p *Plan) apply(base *Catalog, d Defaults) (before, after *Catalog, f fate) {
-	f = fate{map[[2]string]bool{}, map[[2]string]string{}}
+func (p *Plan) apply(base *Catalog, d Defaults) (before, after *Catalog, environments environmentChanges) {
+	environments = environmentChanges{map[environmentKey]bool{}, map[environmentKey]string{}}
 	before = base.clone()
 	for _, c := range p.changes {
 		if c.Before != nil {
-			before.put(c.Kind, c.Before, d)
+			before.upsert(c.Kind, c.Before, d)
 		}
 	}
 	after = before.clone()
 	for _, c := range p.changes {
-		if c.Before != nil && (c.After == nil || c.Anew || c.Kind != backend.KindEnvironment) {
-			after.take(c.Kind, c.Before, d)
+		if c.Before != nil && (c.After == nil || c.Replaced || c.Kind != backend.KindEnvironment) {
+			after.remove(c.Kind, c.Before, d)
 		}
 	}
 	for _, c := range p.changes {
-		p.settle(after, c, d, f)
+		p.applyChange(after, c, d, environments)
 	}
-	return before, after, f
+	return before, after, environments
 }
 
-// settle puts into the catalog what a change leaves there.
-func (p *Plan) settle(after *Catalog, c planChange, d Defaults, f fate) {
+// applyChange adds the result of a change to the catalog.
+func (p *Plan) applyChange(after *Catalog, c planChange, d Defaults, environments environmentChanges) {
 	if c.Kind == backend.KindEnvironment && c.Before != nil {
-		at := [2]string{c.Before.project(d), c.Before.Name}
+		key := environmentKey{c.Before.project(d), c.Before.Name}
 		switch {
 		case c.After == nil:
-			f.removed[at] = true
-		case c.After.Name != c.Before.Name && !c.Blurred:
-			f.renamed[at] = c.After.Name
-			after.project(at[0]).renameEnvironment(c.Before.Name, c.After.Name)
+			environments.removed[key] = true
+		case c.After.Name != c.Before.Name && !c.PlaceUnknown:
+			environments.renamed[key] = c.After.Name
+			after.project(key.project).renameEnvironment(c.Before.Name, c.After.Name)
 		}
 	}
 	if c.After == nil {
 		return
 	}
-	in := after.project(c.After.project(d))
-	if c.Blurred {
-		in.blurred = true
+	if project := after.project(c.After.project(d)); c.PlaceUnknown {
+		project.hasUnnamed = true
 		return
 	}
-	e := after.put(c.Kind, c.After, d)
+	e := after.upsert(c.Kind, c.After, d)
 	if e == nil {
 		return
 	}
-	e.change = &entryChange{address: c.Address, anew: c.Anew, rotates: c.Rotates}
+	e.change = &entryChange{address: c.Address, replaced: c.Replaced, rotated: c.Rotated}
 	if c.Before != nil {
-		e.change.identity = c.Before.ID
-		e.change.exposes = c.Before.Visibility == backend.Restricted && c.After.Visibility == backend.Masked
+		e.change.oldID = c.Before.ID
+		e.change.unrestricted = c.Before.Visibility == backend.Restricted && c.After.Visibility == backend.Masked
 	}
 }
 
-func (a *planned) project(d Defaults) string {
+func (a *plannedObject) project(d Defaults) string {
 	if a.Project == "" {
 		return d.Project
 	}
 	return a.Project
 }
 
-func (a *planned) entry(kind backend.Kind) Entry {
-	e := Entry{Kind: kind, Name: a.Name, Environment: a.Environment, Scope: a.Scope, ID: a.ID, Type: a.Type, version: a.Version, visibility: a.Visibility}
+func (a *plannedObject) entry(kind backend.Kind) Entry {
+	e := Entry{
+		Kind: kind, Name: a.Name, Environment: a.Environment, Scope: a.Scope, ID: a.ID, Type: a.Type,
+		version: a.Version, visibility: a.Visibility,
+	}
 	if e.Scope == "" {
 		e.Scope = backend.ProjectScope
 	}
@@ -218,16 +222,16 @@ func (c *Catalog) clone() *Catalog {
 	if c == nil {
 		return out
 	}
-	out.unseen = c.unseen
+	out.errors = c.errors
 	for _, p := range c.Projects {
 		q := *p
-		q.Environments, q.Entries, q.index, q.near = slices.Clone(p.Environments), slices.Clone(p.Entries), nil, nil
+		q.Environments, q.Entries, q.index, q.suggestions = slices.Clone(p.Environments), slices.Clone(p.Entries), nil, nil
 		out.Projects = append(out.Projects, &q)
 	}
 	return out
 }
 
-// project is a project of the catalog, made if it is not there.
+// project returns a project of the catalog. It adds the project if it is missing.
 func (c *Catalog) project(name string) *Project {
 	p := c.Project(name)
 	if p == nil {
@@ -237,8 +241,8 @@ func (c *Catalog) project(name string) *Project {
 	return p
 }
 
-// put makes sure that the catalog has an object, and returns it if it is an entry.
-func (c *Catalog) put(kind backend.Kind, a *planned, d Defaults) *Entry {
+// upsert adds or replaces an object, and returns it if it is an entry.
+func (c *Catalog) upsert(kind backend.Kind, a *plannedObject, d Defaults) *Entry {
 	p := c.project(a.project(d))
 	environment := a.Environment
 	if kind == backend.KindEnvironment {
@@ -253,7 +257,7 @@ func (c *Catalog) put(kind backend.Kind, a *planned, d Defaults) *Entry {
 	p.index = nil
 	e := a.entry(kind)
 	for i := range p.Entries {
-		if p.Entries[i].is(e) {
+		if p.Entries[i].same(e) {
 			p.Entries[i] = e
 			return &p.Entries[i]
 		}
@@ -262,8 +266,8 @@ func (c *Catalog) put(kind backend.Kind, a *planned, d Defaults) *Entry {
 	return &p.Entries[len(p.Entries)-1]
 }
 
-// take removes an object from the catalog, and with an environment all that is in it.
-func (c *Catalog) take(kind backend.Kind, a *planned, d Defaults) {
+// remove removes an object from the catalog, and all entries of a removed environment.
+func (c *Catalog) remove(kind backend.Kind, a *plannedObject, d Defaults) {
 	p := c.project(a.project(d))
 	p.index = nil
 	if kind == backend.KindEnvironment {
@@ -271,8 +275,7 @@ func (c *Catalog) take(kind backend.Kind, a *planned, d Defaults) {
 		p.Entries = slices.DeleteFunc(p.Entries, func(e Entry) bool { return e.Environment == a.Name })
 		return
 	}
-	gone := a.entry(kind)
-	p.Entries = slices.DeleteFunc(p.Entries, gone.is)
+	p.Entries = slices.DeleteFunc(p.Entries, a.entry(kind).same)
 }
 
 func (p *Project) renameEnvironment(from, to string) {
@@ -289,9 +292,9 @@ func (p *Project) renameEnvironment(from, to string) {
 	}
 }
 
-// is reports whether two entries are the same one: of one id or, where that is
-// not known, of one place and name.
-func (e Entry) is(o Entry) bool {
+// same reports whether two entries are the same object: they have the same id or, if an id is not known, the same
+// place.
+func (e Entry) same(o Entry) bool {
 	if e.ID != "" && o.ID != "" {
 		return e.ID == o.ID
 	}

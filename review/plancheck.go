@@ -10,11 +10,11 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// Check says what the plan does to the references of files, in the environments
-// of o or, if it names none, in all that the plan or the catalog knows.
+// Check returns what the plan does to the references of files. It checks the environments of o. If o has none, it
+// checks all environments of the plan and the catalog.
 func (p *Plan) Check(sources []*Source, o CheckOptions) []Finding {
 	c := planChecker{CheckOptions: o}
-	c.before, c.after, c.fate = p.apply(o.Catalog, o.Defaults)
+	c.before, c.after, c.environments = p.apply(o.Catalog, o.Defaults)
 	var findings []Finding
 	for _, s := range sources {
 		for _, r := range s.References {
@@ -29,86 +29,87 @@ func (p *Plan) Check(sources []*Source, o CheckOptions) []Finding {
 type planChecker struct {
 	CheckOptions
 	before, after *Catalog
-	fate          fate
+	environments  environmentChanges
 }
 
 func (c *planChecker) reference(r interpolate.Reference) []Finding {
-	in := c.before.Project(c.project(r))
-	if in == nil {
-		return nil // the plan does nothing to it
+	project := c.before.Project(c.project(r))
+	if project == nil {
+		return nil // the plan does not change this project
 	}
 	environments := c.Environments
 	switch {
 	case r.Environment != "":
-		name, _ := in.environment(r.Environment)
+		name, _ := project.environment(r.Environment)
 		environments = []string{name}
 	case len(environments) == 0:
-		environments = in.EnvironmentNames()
+		environments = project.EnvironmentNames()
 	}
-	var g gatherer
+	var groups resultGroups
 	for _, e := range environments {
-		if a := c.before.look(r, c.Defaults, e); a.state == present {
-			c.effects(&g, r, in.Name, e, a)
+		if before := c.before.lookup(r, c.Defaults, e); before.state == present {
+			c.effects(&groups, r, project.Name, e, before)
 		}
 	}
-	return g.findings(r)
+	return groups.findings(r)
 }
 
-// effects adds what the plan does to a reference that leads to something.
-func (c *planChecker) effects(g *gatherer, r interpolate.Reference, project, environment string, was answer) {
-	broken := func(rule, before, after string) {
+// effects adds what the plan does to a reference that resolves before the plan.
+func (c *planChecker) effects(
+	groups *resultGroups, r interpolate.Reference, project, environment string, before result,
+) {
+	breaks := func(rule, messageStart, messageEnd string) {
 		if r.HasDefault {
 			rule = DefaultUsed
 		}
-		g.add(rule, answer{before: before, after: after, hint: "change the reference along with the plan"}, environment)
+		groups.add(rule, result{
+			messageStart: messageStart, messageEnd: messageEnd, hint: "change the reference together with the plan",
+		}, environment)
 	}
-	at := [2]string{project, environment}
-	to, renamed := c.fate.renamed[at]
-	byName := r.Environment == environment // a reference by id follows a rename
+	key := environmentKey{project, environment}
+	newName, renamed := c.environments.renamed[key]
+	usesName := r.Environment == environment // a reference by id follows a rename
 	switch {
-	case c.fate.removed[at] && !byName && !slices.Contains(c.Environments, environment):
-		return // nothing is rendered there any more, unless somebody says so
-	case c.fate.removed[at]:
-		broken(PlanRemoves, "the plan removes the environment ", "")
+	case c.environments.removed[key] && !usesName && !slices.Contains(c.Environments, environment):
+		return // nothing is rendered for a removed environment, unless the caller asks for it
+	case c.environments.removed[key]:
+		breaks(PlanRemoves, "the plan removes environment ", "")
 		return
-	case renamed && byName:
-		broken(PlanRenames, "the plan renames the environment ", ", which the reference names, to "+to)
+	case renamed && usesName:
+		breaks(PlanRenames, "the plan renames environment ", " to "+newName+", but the reference uses the old name")
 		return
 	}
-	is := c.after.look(r, c.Defaults, cmp.Or(to, environment))
-	switch is.state {
+	after := c.after.lookup(r, c.Defaults, cmp.Or(newName, environment))
+	switch after.state {
 	case unknown:
-		g.add(Unknown, answer{before: is.before, after: is.after}, environment)
+		groups.add(Unknown, result{messageStart: after.messageStart, messageEnd: after.messageEnd}, environment)
 	case missing:
-		if name, address := c.newName(project, was); name != "" {
-			broken(PlanRenames, "the plan renames "+was.lost(is).label()+" in ", " to "+backend.Quote(name)+" ("+address+")")
+		lost := before.secret
+		if after.entry == nil {
+			lost = before.entry
+		}
+		if name, address := c.newName(project, before); name != "" {
+			breaks(PlanRenames, "the plan renames "+lost.label()+" in ", " to "+backend.Quote(name)+" ("+address+")")
 			return
 		}
-		broken(PlanRemoves, "the plan removes "+was.lost(is).label()+" from ", ", and nothing takes its place")
+		breaks(PlanRemoves, "the plan removes "+lost.label()+" from ", ", and no other entry replaces it")
 	case present:
-		c.changes(g, environment, was, is)
+		c.changes(groups, environment, before, after)
 	}
 }
 
-// lost is the entry that is there before and not after: the link, or what it links to.
-func (a answer) lost(after answer) *Entry {
-	if after.entry != nil {
-		return a.leaf
-	}
-	return a.entry
-}
+func (e *Entry) label() string { return entryLabel(e.Kind, e.Name) }
 
-func (e *Entry) label() string { return e.Kind.String() + " " + backend.Quote(e.Name) }
-
-// newName is what the plan calls the entry that is no longer found by its name.
-func (c *planChecker) newName(project string, was answer) (name, address string) {
+// newName returns the new name of an entry that the plan renames, and the address of its resource.
+func (c *planChecker) newName(project string, before result) (name, address string) {
 	after := c.after.Project(project)
 	if after == nil {
 		return "", ""
 	}
-	for _, old := range []*Entry{was.entry, was.leaf} {
+	for _, old := range []*Entry{before.entry, before.secret} {
 		for i := range after.Entries {
-			if e := &after.Entries[i]; old.ID != "" && e.ID == old.ID && e.Name != old.Name && e.change != nil {
+			e := &after.Entries[i]
+			if old.ID != "" && e.ID == old.ID && e.Name != old.Name && e.change != nil {
 				return e.Name, e.change.address
 			}
 		}
@@ -116,39 +117,42 @@ func (c *planChecker) newName(project string, was answer) (name, address string)
 	return "", ""
 }
 
-// changes adds what becomes of a reference that leads to something also after
-// the plan.
-func (c *planChecker) changes(g *gatherer, environment string, was, is answer) {
-	add := func(rule, before, after string) { g.add(rule, answer{before: before, after: after}, environment) }
-	for _, pair := range [][2]*Entry{{was.entry, is.entry}, {was.leaf, is.leaf}} {
+// changes adds what the plan does to a reference that resolves before and after it.
+func (c *planChecker) changes(groups *resultGroups, environment string, before, after result) {
+	report := func(rule, messageStart, messageEnd string) {
+		groups.add(rule, result{messageStart: messageStart, messageEnd: messageEnd}, environment)
+	}
+	for _, pair := range [][2]*Entry{{before.entry, after.entry}, {before.secret, after.secret}} {
 		old, now := pair[0], pair[1]
 		change := now.change
-		if change == nil || change.identity != old.ID || change.identity == "" {
-			if !old.is(*now) {
-				add(PlanRedirects, "after the plan the reference leads to "+now.place()+" instead of "+old.place()+" in ", "")
+		if change == nil || change.oldID != old.ID || change.oldID == "" {
+			if !old.same(*now) {
+				report(PlanRedirects, "after the plan the reference resolves to "+now.labelWithPlace()+
+					" instead of "+old.labelWithPlace()+" in ", "")
 				return
 			}
 			continue
 		}
-		if change.anew {
-			add(PlanReplaces, "the plan deletes "+old.label()+" and makes it anew in ", " ("+change.address+")")
+		resource := " (" + change.address + ")"
+		if change.replaced {
+			report(PlanReplaces, "the plan deletes "+old.label()+" and creates it again in ", resource)
 		}
-		if change.rotates {
-			add(PlanRotates, "the plan writes a new value of "+old.label()+" in ", " ("+change.address+")")
+		if change.rotated {
+			report(PlanRotates, "the plan changes the value of "+old.label()+" in ", resource)
 		}
-		if change.exposes {
-			add(PlanExposes, "the plan lets people be shown "+old.label()+", restricted so far, in ", " ("+change.address+")")
+		if change.unrestricted {
+			report(PlanExposes, "the plan changes "+old.label()+" from restricted to masked in ", resource)
 		}
-		if was.entry == was.leaf && is.entry == is.leaf {
+		if before.entry == before.secret && after.entry == after.secret {
 			return
 		}
 	}
 }
 
-func (e *Entry) place() string {
-	in := e.Environment
-	if in == backend.AnyEnvironment {
-		in = "all environments"
+func (e *Entry) labelWithPlace() string {
+	environment := e.Environment
+	if environment == backend.AnyEnvironment {
+		environment = "all environments"
 	}
-	return e.label() + " (" + in + ", scope " + e.Scope + ")"
+	return e.label() + " (" + environment + ", scope " + e.Scope + ")"
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// show writes a reference in its canonical form. A default's text is left out:
-// it may be a secret, and is nobody's to repeat.
-func show(r interpolate.Reference) string {
+// canonical returns a reference in its canonical form. It leaves out the text of a default, because that may be a
+// secret.
+func canonical(r interpolate.Reference) string {
 	if r.Call == "pouncet" {
-		return showURI(r)
+		return canonicalURI(r)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s('%s'", r.Call, r.Name)
@@ -31,7 +31,7 @@ func show(r interpolate.Reference) string {
 	return b.String() + ")"
 }
 
-func showURI(r interpolate.Reference) string {
+func canonicalURI(r interpolate.Reference) string {
 	current := func(s string) string {
 		if s == "" {
 			return "-"
@@ -55,13 +55,12 @@ func showURI(r interpolate.Reference) string {
 	return text
 }
 
-// isEntry reports whether a reference is to an entry, rather than to a variable
-// of the process environment.
+// isEntry reports whether a reference names a secret or scoped value, and not an environment variable.
 func isEntry(r interpolate.Reference) bool {
 	return r.Kind == backend.KindSecret || r.Kind == backend.KindScopedValue
 }
 
-// at begins a finding at a reference.
-func at(r interpolate.Reference, rule string) Finding {
-	return Finding{Rule: rule, File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Column, Reference: show(r)}
+// newFinding makes a finding at a reference.
+func newFinding(r interpolate.Reference, rule string) Finding {
+	return Finding{Rule: rule, File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Column, Reference: canonical(r)}
 }

@@ -1,36 +1,34 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package review tells, without access to any value, what is wrong with the
-// references of configuration files, and what a change does to them.
+// Package review checks the references of configuration files, and what a change does to them, without access to any
+// value.
 //
 // # The idea
 //
-// Four things are held against one another:
+// It compares four things:
 //
 //	files ──> references ─┐
 //	environments ─────────┼──> findings ──> text, JSON, SARIF, Markdown, …
 //	metadata (Catalog) ───┤
 //	a Terraform plan ─────┘
 //
-// Read finds the references. A Catalog knows the names that exist, from a
-// backend's Query or from a manifest file, so that a check also runs where no
-// backend can be reached. Check holds the one against the other, environment
-// by environment, by the rule of lookup that resolving follows. Diff compares
-// two revisions of the files, and a Plan says what Terraform is about to do to
-// what they refer to. Finish applies suppressions, a baseline and severities;
-// what is left is a Report, and Write puts it into one of the Formats.
+// A Reader reads the references. A Catalog holds the existing names. It comes from a backend's Query or from a
+// manifest file, so that a check can run without a backend. Check compares the two, environment by environment, with
+// the same lookup order as a backend. Diff compares two revisions of the files. A Plan says what Terraform will do to
+// the entries that they refer to. Finish applies suppressions, a baseline and severities and makes a Report. Package
+// report writes it.
 //
 // # Three states
 //
-// A reference is present, missing or unknown. What a token cannot see, a
-// manifest does not cover or a plan has not decided is unknown: it is reported
-// as that, never as missing and never as fine.
+// A reference is present, missing or unknown. It is unknown if the token may not see it, the manifest does not cover
+// it, or the plan does not know it yet. An unknown reference is reported as unknown, never as missing and never as
+// present.
 //
 // # Limits
 //
-// Nothing here opens a value, so whether one decrypts, or has a field that its
-// type's schema leaves open, is not known. A finding holds names and places,
-// never the text of a default, of a line or of a hard-coded secret.
+// This package opens no value. So it does not know whether a value can be decrypted, or has a field that the schema
+// of its type does not define. A finding holds names and positions. It never holds the text of a default, of a line
+// or of a hard-coded secret.
 package review
 
 import (
@@ -42,10 +40,10 @@ import (
 	"strings"
 )
 
-// Finding is one thing at one place.
+// Finding is one finding of a rule at one position.
 type Finding struct {
 	Rule     string   `json:"rule"`
-	Name     string   `json:"name"` // the rule's, in words
+	Name     string   `json:"name"` // the name of the rule
 	Severity Severity `json:"severity"`
 
 	File   string `json:"file"`
@@ -56,29 +54,28 @@ type Finding struct {
 	Hint      string `json:"hint,omitempty"`
 	Reference string `json:"reference,omitempty"` // in canonical form, without its default
 
-	Environments []string `json:"environments,omitempty"` // in which it is so
-	ExistsIn     []string `json:"exists_in,omitempty"`    // of what is missing: environments that do have it
-	Near         string   `json:"near,omitempty"`         // of what is missing: a name that is near
+	Environments []string `json:"environments,omitempty"` // the environments with this finding
+	ExistsIn     []string `json:"exists_in,omitempty"`    // for a missing name: the environments that have it
+	Suggestion   string   `json:"near,omitempty"`         // for a missing name: a name that is close to it
 
-	// Fingerprint says which finding it is, wherever its lines move to.
+	// Fingerprint identifies the finding. It does not change when lines move.
 	Fingerprint string `json:"fingerprint"`
 
-	about string // what the fingerprint is made of, beside rule and file
+	subject string // a part of the fingerprint, besides rule, file, reference and environments
 }
 
-// Report is the outcome of a review.
+// Report is the result of a review.
 type Report struct {
-	Files        int       `json:"files"` // that were looked at
+	Files        int       `json:"files"` // the number of files that were read
 	References   int       `json:"references"`
 	Environments []string  `json:"environments,omitempty"`
 	Findings     []Finding `json:"findings"`
-	Suppressed   int       `json:"suppressed"` // findings left out for a comment
-	Baselined    int       `json:"baselined"`  // findings left out for the baseline
+	Suppressed   int       `json:"suppressed"` // the number of findings that comments suppress
+	Baselined    int       `json:"baselined"`  // the number of findings that the baseline holds
 }
 
-// Worst counts the findings at or above a severity, and how many of them say
-// that a reference is missing.
-func (r *Report) Worst(least Severity) (findings, missing int) {
+// CountAtLeast counts the findings at or above a severity, and those of them that report a missing reference.
+func (r *Report) CountAtLeast(least Severity) (findings, missing int) {
 	for _, f := range r.Findings {
 		if f.Severity.rank() >= least.rank() {
 			findings++
@@ -90,7 +87,7 @@ func (r *Report) Worst(least Severity) (findings, missing int) {
 	return findings, missing
 }
 
-// Count says how many findings are of a severity.
+// Count counts the findings of a severity.
 func (r *Report) Count(s Severity) int {
 	n := 0
 	for _, f := range r.Findings {
@@ -101,18 +98,17 @@ func (r *Report) Count(s Severity) int {
 	return n
 }
 
-// FinishOptions say what becomes of findings.
+// FinishOptions configure Finish.
 type FinishOptions struct {
 	Severities Severities
-	Baseline   *Baseline // nil for none
+	Baseline   *Baseline // nil means no baseline
 
-	// Whole says that every rule ran in every environment, so that a
-	// suppression without effect has none at all.
-	Whole bool
+	// Complete says that every rule ran in every environment. Only then can Finish report a suppression without effect.
+	Complete bool
 }
 
-// Finish makes a report of findings: in order, without those that a comment or
-// the baseline leaves out, and with those about such comments.
+// Finish makes a report. It sorts the findings, removes those that a comment suppresses or the baseline holds, and adds
+// findings about suppressions that are not valid.
 func Finish(sources []*Source, findings []Finding, o FinishOptions) *Report {
 	r := &Report{Findings: []Finding{}}
 	for _, s := range sources {
@@ -121,9 +117,10 @@ func Finish(sources []*Source, findings []Finding, o FinishOptions) *Report {
 	findings = slices.DeleteFunc(findings, func(f Finding) bool { return o.Severities.of(f.Rule) == Off })
 	findings, r.Suppressed = suppress(sources, findings, o)
 	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Rule, b.Rule))
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			strings.Compare(a.Rule, b.Rule))
 	})
-	identify(findings)
+	setFingerprints(findings)
 	for _, f := range findings {
 		f.Severity, f.Name = o.Severities.of(f.Rule), ruleName(f.Rule)
 		if o.Baseline.has(f) {
@@ -135,15 +132,14 @@ func Finish(sources []*Source, findings []Finding, o FinishOptions) *Report {
 	return r
 }
 
-// identify gives every finding its fingerprint: the rule, the file, what it is
-// about, and the how manieth of these it is. No line goes into it, so that it
-// survives what is written above; and nothing secret, so that nothing can be
-// guessed from it.
-func identify(findings []Finding) {
+// setFingerprints computes the fingerprint of every finding from the rule, the file, the reference, the subject, the
+// environments, and a number that counts equal ones. It does not use the line, so that a fingerprint survives changes
+// above it, or anything secret, so that a fingerprint reveals nothing.
+func setFingerprints(findings []Finding) {
 	seen := map[string]int{}
 	for i := range findings {
 		f := &findings[i]
-		parts := []string{f.Rule, f.File, f.Reference, f.about, strings.Join(f.Environments, ",")}
+		parts := []string{f.Rule, f.File, f.Reference, f.subject, strings.Join(f.Environments, ",")}
 		key := strings.Join(parts, "\x00")
 		seen[key]++
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", key, seen[key]))

@@ -13,53 +13,60 @@ import (
 )
 
 func catalogOf(names ...string) *Catalog {
-	p := &Project{Name: "default", whole: true, Environments: []Environment{{Name: "dev"}, {Name: "prod", ID: "01890000-0000-7000-8000-000000000001"}}}
+	p := &Project{Name: "default", complete: true, Environments: []Environment{
+		{Name: "dev"}, {Name: "prod", ID: "01890000-0000-7000-8000-000000000001"},
+	}}
 	for _, n := range names {
 		p.Entries = append(p.Entries, Entry{Kind: "secret", Name: n, Environment: "*", Scope: "project", version: 3})
 	}
-	return &Catalog{Format: 1, Projects: []*Project{p}, unseen: map[string]error{}}
+	return &Catalog{Format: 1, Projects: []*Project{p}, errors: map[string]error{}}
 }
 
 func check(t *testing.T, text string, c *Catalog) ([]*Source, []Finding) {
 	t.Helper()
 	sources := scanText(t, "a.yaml", text)
-	return sources, Check(sources, CheckOptions{Defaults: Defaults{Project: "default"}, Catalog: c, Environments: []string{"dev", "prod"}})
+	o := CheckOptions{Defaults: Defaults{Project: "default"}, Catalog: c, Environments: []string{"dev", "prod"}}
+	return sources, Check(sources, o)
 }
 
-func TestARulesFinding(t *testing.T) {
+func TestFindings(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
 		want       []string
 	}{
-		{"fine", "a: \"{{ get_secret_value('db', version=3) }}\"", nil},
-		{"a version to come", "a: \"{{ get_secret_value('db', version=4) }}\"", []string{`POUNCET012 secret "db" has no version 4 in dev, prod: it is at 3`}},
-		{"an environment by id", "a: \"{{ get_secret_value('db', env='01890000-0000-7000-8000-000000000001') }}\"", []string{"POUNCET004 the reference is to environment prod also in dev"}},
-		{"a field that no type tells of", "a: \"{{ get_secret_value('db').x }}\"", []string{`POUNCET013 whether secret "db" has the field "x" in dev, prod cannot be told: no type says what it holds`}},
-		{"a default within", "a: \"{{ get_secret_value('db2', default=get_secret_value('db')) }}\"", []string{`POUNCET010 secret "db2" does not exist in dev, prod; its default stands in`}},
-		{"a key", "\"{{ get_secret_value('db') }}\": 1", []string{"POUNCET007 a key cannot hold a reference"}},
-		{"not YAML", "a: \"{{ get_secret_value('db') }}", []string{"POUNCET007 the file has references and cannot be parsed as YAML: found unexpected end of stream"}},
-		{"a comment in a value", "a: |\n  # {{ get_secret_value('db') }}\n", nil},
-		{"a comment of somebody else", "a: 1 # {{ .Values.x }}\n", nil},
-		{"a comment in quotes", "a: \"x # {{ get_secret_value('db') }}\"\n", nil},
-		{"a comment", "\ufeffa: ä # {{ get_secret_value('db') }}\n", []string{"POUNCET008 a reference in a comment is not resolved"}},
+		{"existing version", "a: \"{{ get_secret_value('db', version=3) }}\"", nil},
+		{"missing version", "a: \"{{ get_secret_value('db', version=4) }}\"",
+			[]string{`POUNCET012 secret "db" has no version 4 in dev, prod: its current version is 3`}},
+		{"environment by id", "a: \"{{ get_secret_value('db', env='01890000-0000-7000-8000-000000000001') }}\"",
+			[]string{"POUNCET004 the reference uses environment prod also in dev"}},
+		{"field of a secret without type", "a: \"{{ get_secret_value('db').x }}\"",
+			[]string{`POUNCET013 it is unknown whether secret "db" has field "x" in dev, prod: it has no type`}},
+		{"nested default", "a: \"{{ get_secret_value('db2', default=get_secret_value('db')) }}\"",
+			[]string{`POUNCET010 secret "db2" does not exist in dev, prod; the default is used`}},
+		{"mapping key", "\"{{ get_secret_value('db') }}\": 1", []string{"POUNCET007 a key cannot hold a reference"}},
+		{invalidYAML, "a: \"{{ get_secret_value('db') }}", nil},
+		{"# in a block scalar", "a: |\n  # {{ get_secret_value('db') }}\n", nil},
+		{"comment with an expression of another tool", "a: 1 # {{ .Values.x }}\n", nil},
+		{"# in quotes", "a: \"x # {{ get_secret_value('db') }}\"\n", nil},
+		{"comment", "\ufeffa: ä # {{ get_secret_value('db') }}\n",
+			[]string{"POUNCET008 a reference in a comment is not resolved"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, findings := check(t, c.text, catalogOf("db"))
-			if c.name == "not YAML" { // the parser's words are its own
+			if c.name == invalidYAML { // the message quotes the YAML parser
 				if len(findings) != 1 || findings[0].Rule != Invalid {
-					t.Error(brief(findings))
+					t.Error(messages(findings))
 				}
 				return
 			}
-			same(t, findings, c.want...)
+			wantMessages(t, findings, c.want...)
 		})
 	}
 }
 
-// A fingerprint stays when lines move, and two of a kind have two.
 func TestFingerprints(t *testing.T) {
-	const line = "k%d: \"{{ get_secret_value('gone') }}\"\n"
-	print := func(text string) string {
+	const line = "k%d: \"{{ get_secret_value('missing') }}\"\n"
+	fingerprints := func(text string) string {
 		sources, findings := check(t, text, catalogOf())
 		var out []string
 		for _, f := range Finish(sources, findings, FinishOptions{}).Findings {
@@ -67,22 +74,23 @@ func TestFingerprints(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
-	one := print(fmt.Sprintf(line, 1))
-	if moved := print("\n# above\n\n" + fmt.Sprintf(line, 2)); moved != one {
+	one := fingerprints(fmt.Sprintf(line, 1))
+	if moved := fingerprints("\n# above\n\n" + fmt.Sprintf(line, 2)); moved != one {
 		t.Error("a fingerprint changes with its line")
 	}
-	if two := print(fmt.Sprintf(line+line, 1, 2)); !strings.HasPrefix(two, one+" ") || two == one+" "+one {
-		t.Error("two findings of a kind are not told apart")
+	if two := fingerprints(fmt.Sprintf(line+line, 1, 2)); !strings.HasPrefix(two, one+" ") || two == one+" "+one {
+		t.Error("two equal findings do not have different fingerprints")
 	}
-	if other := print(strings.Replace(fmt.Sprintf(line, 1), "gone", "gone2", 1)); other == one {
-		t.Error("two names have one fingerprint")
+	if other := fingerprints(strings.Replace(fmt.Sprintf(line, 1), "missing", "missing2", 1)); other == one {
+		t.Error("findings about two names have the same fingerprint")
 	}
 }
 
 func TestSeverities(t *testing.T) {
 	s := Severities{}
 	for text, ok := range map[string]bool{
-		"POUNCET001=note": true, "near-miss=off": true, "POUNCET001=loud": false, "POUNCET999=note": false, "POUNCET001": false,
+		"POUNCET001=note": true, "near-miss=off": true,
+		"POUNCET001=loud": false, "POUNCET999=note": false, "POUNCET001": false,
 	} {
 		if err := s.Set(text); (err == nil) != ok {
 			t.Errorf("%s: %v", text, err)
@@ -94,12 +102,14 @@ func TestSeverities(t *testing.T) {
 	seen := map[string]bool{}
 	last := ""
 	for _, r := range Rules {
-		if seen[r.Name] || r.ID <= last || r.About == "" {
-			t.Errorf("%s is not a rule of its own, in order", r.ID)
+		if seen[r.Name] || r.ID <= last || r.Description == "" {
+			t.Errorf("rule %s has a name of another rule, no description, or an id out of order", r.ID)
 		}
 		seen[r.Name], last = true, r.ID
 	}
 }
+
+const invalidYAML = "invalid YAML"
 
 func TestTenThousandFiles(t *testing.T) {
 	dir := t.TempDir()
@@ -118,28 +128,27 @@ func TestTenThousandFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files, err := Find([]string{dir})
+	files, err := ListFiles([]string{dir})
 	if err != nil || len(files) != 10_000 {
 		t.Fatal(len(files), err)
 	}
 	sources, err := Reader{}.Read(context.Background(), files)
 	if err != nil || len(sources) != 1_000 {
-		t.Fatalf("%d files hold something: %v", len(sources), err)
+		t.Fatalf("%d sources, want 1000: %v", len(sources), err)
 	}
 	for i := 1; i < len(sources); i++ {
 		if sources[i-1].Name >= sources[i].Name {
-			t.Fatal("the order of files is not kept")
+			t.Fatal("the sources are not in the order of the files")
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := (Reader{}).Read(ctx, files); err == nil {
-		t.Error("reading goes on when nobody waits for it")
+		t.Error("Read with a cancelled context returned no error")
 	}
 }
 
-// No text of a file but names gets into a report, whatever is wrong with it.
-func TestAReportHoldsNoText(t *testing.T) {
+func TestAReportHoldsNoTextOfAFileExceptNames(t *testing.T) {
 	const canary = "CANARY"
 	for _, text := range []string{
 		"a: \"{{ get_secret_value('x', default='CANARY') }}\" # CANARY",
@@ -154,7 +163,7 @@ func TestAReportHoldsNoText(t *testing.T) {
 	} {
 		sources, findings := check(t, text+"\n", catalogOf())
 		if len(findings) == 0 {
-			t.Errorf("%s: nothing was found", text)
+			t.Errorf("%s: no findings", text)
 		}
 		out, err := json.Marshal(Finish(sources, findings, FinishOptions{}))
 		if err != nil || strings.Contains(string(out), canary) {
@@ -163,15 +172,15 @@ func TestAReportHoldsNoText(t *testing.T) {
 	}
 }
 
-// TestManyIgnores reads as many suppressions as would take hours if each looked
-// for its line anew.
-func TestManyIgnores(t *testing.T) {
+// This many suppressions would take hours if each searched for the line that it applies to.
+func TestManySuppressions(t *testing.T) {
 	const n = 300_000
 	text := strings.Repeat("# pouncet:ignore POUNCET004 a reason\n", n)
 	for end, want := range map[string]int{"a: 1\n": n + 1, "": 1} {
-		found := findIgnores([]byte(text + end))
-		if len(found) != n || found[0].target != want {
-			t.Errorf("%d suppressions, the first of line %d; want %d of line %d", len(found), found[0].target, n, want)
+		ignores := parseIgnores([]byte(text + end))
+		if len(ignores) != n || ignores[0].target != want {
+			t.Errorf("got %d suppressions, the first for line %d; want %d for line %d",
+				len(ignores), ignores[0].target, n, want)
 		}
 	}
 }

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Severity is how much a finding weighs.
+// Severity says how serious a finding is.
 type Severity string
 
-// The severities. A rule that is Off finds nothing.
+// The severities. A rule that is Off reports nothing.
 const (
 	Error   Severity = "error"
 	Warning Severity = "warning"
@@ -22,16 +22,16 @@ func (s Severity) rank() int {
 	return map[Severity]int{Note: 1, Warning: 2, Error: 3}[s]
 }
 
-// ParseSeverity reads a severity.
+// ParseSeverity parses the name of a severity.
 func ParseSeverity(text string) (Severity, error) {
 	switch s := Severity(text); s {
 	case Error, Warning, Note, Off:
 		return s, nil
 	}
-	return "", fmt.Errorf("a severity is error, warning, note or off")
+	return "", fmt.Errorf("severity %q is not valid; use error, warning, note or off", text)
 }
 
-// The ids of the rules. They are stable: baselines and suppressions name them.
+// The ids of the rules. They never change, because baselines and suppressions name them.
 const (
 	Missing       = "POUNCET001"
 	Unknown       = "POUNCET002"
@@ -58,41 +58,64 @@ const (
 	PlanRedirects = "POUNCET035"
 )
 
-// Rule is one kind of finding.
+// Rule describes what a finding is about.
 type Rule struct {
-	ID       string
-	Name     string
-	Severity Severity // unless set otherwise
-	About    string   // one sentence
+	ID          string
+	Name        string
+	Severity    Severity // the default
+	Description string   // one sentence
 
-	perEnvironment bool // what it finds depends on the environments checked
+	perEnvironment bool // the findings depend on the checked environments
 }
 
-// Rules are all rules, in the order of their ids.
+// Rules holds all rules, sorted by id.
 var Rules = []Rule{
-	{Missing, "missing-reference", Error, "The reference leads to nothing in an environment that was checked.", true},
-	{Unknown, "unknown-reference", Warning, "Whether the reference leads to anything cannot be told from here.", true},
-	{NearMiss, "near-miss", Warning, "The expression looks like a reference with a letter wrong, and is left as it is.", false},
-	{CrossEnv, "cross-environment", Warning, "The reference names another environment than the one that is checked.", true},
-	{Forbidden, "forbidden-environment", Error, "The file may not refer to this environment (--forbid).", false},
-	{NotAllowed, "name-not-allowed", Error, "The file may not refer to this name (--only).", false},
-	{Invalid, "invalid-reference", Error, "The reference does not parse, stands in a mapping key, or its file is not YAML.", false},
-	{InComment, "reference-in-comment", Note, "A reference in a comment is not resolved.", false},
-	{HardCoded, "hard-coded-secret", Error, "The file seems to hold a secret itself.", false},
-	{DefaultUsed, "default-used", Note, "The reference leads to nothing, and its default stands in.", true},
-	{BadIgnore, "bad-suppression", Warning, "A comment that suppresses findings gives no reason, names no rule, or suppresses nothing.", false},
-	{MissingField, "missing-field", Error, "The entry exists and cannot have the field or the version that is asked for.", true},
-	{Unchecked, "field-unchecked", Note, "The entry exists; whether it has the field or the version cannot be told from here.", true},
-	{Added, "reference-added", Note, "The change begins to use an entry at this place.", false},
-	{Dropped, "reference-dropped", Note, "The change ceases to use an entry at this place.", false},
-	{Moved, "reference-moved", Warning, "The change makes a reference name another environment or project.", false},
-	{Changed, "reference-changed", Note, "The change makes a reference ask for another scope, field or version, or moves it to another file.", false},
-	{PlanRemoves, "plan-removes", Error, "The plan removes what the reference leads to.", true},
-	{PlanRenames, "plan-renames", Error, "The plan renames what the reference leads to, which then leads to nothing.", true},
-	{PlanReplaces, "plan-replaces", Warning, "The plan deletes what the reference leads to and makes it anew, with a new identity.", true},
-	{PlanRotates, "plan-rotates", Note, "The plan writes a new value of what the reference leads to.", true},
-	{PlanExposes, "plan-exposes", Warning, "The plan makes a restricted secret one that people can be shown.", true},
-	{PlanRedirects, "plan-redirects", Warning, "After the plan the reference leads to another entry.", true},
+	{Missing, "missing-reference", Error,
+		"The reference names an entry that does not exist in a checked environment.", true},
+	{Unknown, "unknown-reference", Warning,
+		"It is unknown whether the reference names an existing entry.", true},
+	{NearMiss, "near-miss", Warning,
+		"The expression looks like a mistyped reference, and is not replaced.", false},
+	{CrossEnv, "cross-environment", Warning,
+		"The reference names an environment other than the checked one.", true},
+	{Forbidden, "forbidden-environment", Error,
+		"The file may not refer to this environment (--forbid).", false},
+	{NotAllowed, "name-not-allowed", Error,
+		"The file may not refer to this name (--only).", false},
+	{Invalid, "invalid-reference", Error,
+		"The reference cannot be parsed or is in a mapping key, or the file cannot be parsed.", false},
+	{InComment, "reference-in-comment", Note,
+		"A reference in a comment is not resolved.", false},
+	{HardCoded, "hard-coded-secret", Error,
+		"The file seems to contain a secret in plain text.", false},
+	{DefaultUsed, "default-used", Note,
+		"The reference names a missing entry, and the default is used.", true},
+	{BadIgnore, "bad-suppression", Warning,
+		"A comment that suppresses findings gives no reason, names no rule, or has no effect.", false},
+	{MissingField, "missing-field", Error,
+		"The entry exists, but it cannot have the field or version that the reference names.", true},
+	{Unchecked, "field-unchecked", Note,
+		"The entry exists, but it is unknown whether it has the field or version that the reference names.", true},
+	{Added, "reference-added", Note,
+		"The change adds a reference.", false},
+	{Dropped, "reference-dropped", Note,
+		"The change removes a reference.", false},
+	{Moved, "reference-moved", Warning,
+		"The change makes a reference use another environment or project.", false},
+	{Changed, "reference-changed", Note,
+		"The change makes a reference use another scope, field or version, or moves it to another file.", false},
+	{PlanRemoves, "plan-removes", Error,
+		"The plan removes the entry or environment of the reference.", true},
+	{PlanRenames, "plan-renames", Error,
+		"The plan renames the entry or environment of the reference, which then names a missing one.", true},
+	{PlanReplaces, "plan-replaces", Warning,
+		"The plan deletes the entry of the reference and creates it again with a new id.", true},
+	{PlanRotates, "plan-rotates", Note,
+		"The plan changes the value of the entry.", true},
+	{PlanExposes, "plan-exposes", Warning,
+		"The plan changes a restricted secret to a masked one, so that people can reveal it.", true},
+	{PlanRedirects, "plan-redirects", Warning,
+		"After the plan the reference resolves to another entry.", true},
 }
 
 func ruleOf(id string) *Rule {
@@ -106,7 +129,7 @@ func ruleOf(id string) *Rule {
 
 func ruleName(id string) string { return ruleOf(id).Name }
 
-// Severities are the rules' severities that differ from their own.
+// Severities holds the severities that differ from the default of their rule, by rule id.
 type Severities map[string]Severity
 
 func (s Severities) of(id string) Severity {
@@ -116,14 +139,14 @@ func (s Severities) of(id string) Severity {
 	return ruleOf(id).Severity
 }
 
-// Active reports whether a rule finds anything.
+// Active reports whether a rule is not Off.
 func (s Severities) Active(id string) bool { return s.of(id) != Off }
 
-// Set reads ID=severity. The rule may also be given by its name.
+// Set sets a severity from a text of the form ID=severity or NAME=severity.
 func (s Severities) Set(text string) error {
 	given, severity, ok := strings.Cut(text, "=")
 	if !ok {
-		return fmt.Errorf("a rule's severity is written ID=severity, as in POUNCET004=error")
+		return fmt.Errorf("%q is not a valid severity of a rule; write ID=severity, as in POUNCET004=error", text)
 	}
 	parsed, err := ParseSeverity(severity)
 	if err != nil {
@@ -135,5 +158,5 @@ func (s Severities) Set(text string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("there is no such rule; the ids are %s to %s", Rules[0].ID, Rules[len(Rules)-1].ID)
+	return fmt.Errorf("rule %q does not exist; the ids are %s to %s", given, Rules[0].ID, Rules[len(Rules)-1].ID)
 }

@@ -22,36 +22,35 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// Source is what was found in one file. Its text is not kept.
+// Source holds the references and problems of one file, without its text.
 type Source struct {
-	Name       string // with slashes, as the user named it
+	Name       string // the path as the user gave it, with slashes
 	References []interpolate.Reference
-	Suspects   []interpolate.Problem
-	Problems   []interpolate.Problem // with these there are no References
+	NearMisses []interpolate.Problem
+	Problems   []interpolate.Problem // a file with problems has no References
 	Leaks      []Leak
 
-	comments []interpolate.Position // of references in comments
+	comments []interpolate.Position // the positions of references in comments
 	ignores  []ignore
 }
 
-// Leak is a place that seems to hold a secret in the clear. What was found
-// there is not part of it, so that nothing can print it.
+// Leak is a position that seems to hold a secret in plain text. It does not hold the secret, so that nothing can print
+// it.
 type Leak struct {
 	Line, Column int
-	What         string // the kind of secret, by the scanner's rule
-	Key          string // what the line says before it, so far as that is a name
+	Rule         string // the name of the scanner's rule, which says what type of secret it is
+	Key          string // the name before the secret on the same line, if there is one
 }
 
-// Scanner finds secrets in the text of a file, from any number of goroutines.
+// Scanner detects secrets in the text of a file. It must be safe for concurrent use.
 type Scanner interface {
 	Scan(name string, data []byte) []Leak
 }
 
-// Find lists the files that paths mean: files as they are named, whatever they
-// are called, and the configuration files below folders, by their names. Version control's own
-// folder and the embedded backend's are left out, and so are links, which may
-// lead anywhere.
-func Find(paths []string) ([]string, error) {
+// ListFiles returns the files that paths select, sorted. A path of a file selects this file, whatever its name. A
+// path of a folder selects the configuration files below it, by their names. Below a folder, ListFiles skips .git and
+// .pouncet, and links, which may point anywhere.
+func ListFiles(paths []string) ([]string, error) {
 	var files []string
 	for _, p := range paths {
 		err := filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
@@ -59,14 +58,14 @@ func Find(paths []string) ([]string, error) {
 			case err != nil:
 				return err
 			case path == p && !d.IsDir():
-				info, err := os.Stat(path) // a file that was named may be a link
+				info, err := os.Stat(path) // follows a link that the user named
 				if err == nil && !info.Mode().IsRegular() {
-					err = errors.New("it is not a file")
+					err = errors.New("it is not a regular file")
 				}
 				files = append(files, path)
 				return err
 			case d.IsDir():
-				if path != p && isOwnFolder(d.Name()) {
+				if path != p && isExcludedFolder(d.Name()) {
 					return filepath.SkipDir
 				}
 			case d.Type().IsRegular() && interpolate.IsConfigurationFile(path):
@@ -85,10 +84,10 @@ func Find(paths []string) ([]string, error) {
 	return slices.Compact(files), nil
 }
 
-func isOwnFolder(name string) bool { return name == ".git" || name == ".pouncet" }
+func isExcludedFolder(name string) bool { return name == ".git" || name == ".pouncet" }
 
-// Reader says what files are read as. Without a Scanner no secrets are looked for.
-// It tells Step, if that is set, how many files are done, from several goroutines.
+// Reader reads files. Without a Scanner it does not look for secrets. It calls Step, if that is set, with the number of
+// files that are done; several goroutines may call it at the same time.
 type Reader struct {
 	Format  interpolate.Format
 	Dialect interpolate.Dialect
@@ -96,8 +95,7 @@ type Reader struct {
 	Step    func(done, files int)
 }
 
-// Read scans files on all processors. It returns a Source for each that holds
-// something to report on.
+// Read scans files on all processors. It returns a Source for each file that has references, problems or suppressions.
 func (r Reader) Read(ctx context.Context, files []string) ([]*Source, error) {
 	var done atomic.Int64
 	return r.scanAll(ctx, len(files), func(i int) (interpolate.File, error) {
@@ -139,37 +137,37 @@ func (r Reader) scanAll(ctx context.Context, n int, read func(i int) (interpolat
 
 func (r Reader) scan(f interpolate.File) *Source {
 	f.Format, f.Dialect = r.Format, r.Dialect
-	s := &Source{Name: f.Name, ignores: findIgnores(f.Data)}
+	s := &Source{Name: f.Name, ignores: parseIgnores(f.Data)}
 	doc, err := interpolate.Scan(f)
 	var problems interpolate.Problems
 	switch {
 	case errors.As(err, &problems):
 		s.Problems = problems
 	case err == nil:
-		s.References, s.Suspects = doc.References(), doc.Warnings()
-		s.comments = findInComments(f, s.References)
+		s.References, s.NearMisses = doc.References(), doc.Warnings()
+		s.comments = referencesInComments(f, s.References)
 	}
 	if r.Scanner != nil {
 		s.Leaks = r.Scanner.Scan(f.Name, f.Data)
 	}
-	if len(s.References)+len(s.Suspects)+len(s.Problems)+len(s.Leaks)+len(s.comments)+len(s.ignores) == 0 {
+	if len(s.References)+len(s.NearMisses)+len(s.Problems)+len(s.Leaks)+len(s.comments)+len(s.ignores) == 0 {
 		return nil
 	}
 	return s
 }
 
-// commentedCall matches a line that has, behind what may begin a comment, an
-// expression with one of our calls.
-var commentedCall = regexp.MustCompile(`(?:^|[ \t])#.*?(\{\{[^}\n]*\b(?:get_secret_value|mage_secret_var|get_value)\s*\()`)
+// commentedCall matches a line that has an expression with a call of Pouncet after a "#" that may start a comment.
+var commentedCall = regexp.MustCompile(
+	`(?:^|[ \t])#.*?(\{\{[^}\n]*\b(?:get_secret_value|mage_secret_var|get_value)\s*\()`)
 
-// findInComments finds references that are none, being in comments: spelled
-// like one, behind a "#", and not among those that were found.
-func findInComments(f interpolate.File, found []interpolate.Reference) []interpolate.Position {
+// referencesInComments returns the positions of references after a "#" that interpolate did not report, because they
+// are in a comment.
+func referencesInComments(f interpolate.File, reported []interpolate.Reference) []interpolate.Position {
 	if !bytes.Contains(f.Data, []byte("{{")) || !bytes.ContainsRune(f.Data, '#') {
 		return nil
 	}
 	known := map[interpolate.Position]bool{}
-	for _, r := range found {
+	for _, r := range reported {
 		known[r.Pos] = true
 	}
 	var out []interpolate.Position
@@ -193,10 +191,10 @@ func findInComments(f interpolate.File, found []interpolate.Reference) []interpo
 
 // ignore is a comment that suppresses findings of rules on a line.
 type ignore struct {
-	line, column int // of the comment
-	target       int // the line that it speaks of
+	line, column int // the position of the comment
+	target       int // the line that it applies to
 	rules        []string
-	wrong        string // what is wrong with it; it then suppresses nothing
+	problem      string // why the comment is not valid; it then suppresses nothing
 }
 
 var (
@@ -204,10 +202,9 @@ var (
 	ruleList      = regexp.MustCompile(`^([A-Za-z0-9,-]+)[ \t]*(.*)$`)
 )
 
-// findIgnores finds comments of the form "# pouncet:ignore POUNCET001 reason".
-// One behind something speaks of its own line, one that stands alone of the
-// next line that is neither empty nor a comment.
-func findIgnores(data []byte) []ignore {
+// parseIgnores returns the comments of the form "# pouncet:ignore POUNCET001 reason". A comment after other text
+// applies to its own line. A comment alone on a line applies to the next line that is neither empty nor a comment.
+func parseIgnores(data []byte) []ignore {
 	if !bytes.Contains(data, []byte("pouncet:ignore")) {
 		return nil
 	}
@@ -223,7 +220,7 @@ func findIgnores(data []byte) []ignore {
 		g := parseIgnore(strings.TrimSpace(text[m[2]:m[3]]))
 		g.line, g.column, g.target = i+1, utf8.RuneCountInString(text[:hash])+1, i+1
 		if strings.TrimSpace(text[:hash]) == "" {
-			if next <= i { // comments one below the other speak of the same line
+			if next <= i { // computed once for a block of comments, or many of them would take quadratic time
 				next = nextContent(lines, i+1)
 			}
 			if next < len(lines) {
@@ -235,8 +232,7 @@ func findIgnores(data []byte) []ignore {
 	return out
 }
 
-// nextContent is the index of the first line from i on that is neither empty
-// nor a comment; len(lines) if there is none.
+// nextContent returns the index of the first line from i on that is neither empty nor a comment, or len(lines).
 func nextContent(lines []string, i int) int {
 	for ; i < len(lines); i++ {
 		if t := strings.TrimSpace(lines[i]); t != "" && t[0] != '#' {
@@ -249,16 +245,16 @@ func nextContent(lines []string, i int) int {
 func parseIgnore(text string) ignore {
 	m := ruleList.FindStringSubmatch(text)
 	if m == nil {
-		return ignore{wrong: "the suppression names no rule"}
+		return ignore{problem: "the suppression names no rule"}
 	}
 	g := ignore{rules: strings.Split(m[1], ",")}
 	for _, id := range g.rules {
 		if ruleOf(id) == nil || id == BadIgnore {
-			return ignore{wrong: "the suppression names no rule: " + backend.Quote(id) + " is not one that can be suppressed"}
+			return ignore{problem: "the suppression names " + backend.Quote(id) + ", which is not a rule that can be suppressed"}
 		}
 	}
 	if m[2] == "" {
-		return ignore{wrong: "the suppression of " + m[1] + " gives no reason"}
+		return ignore{problem: "the suppression of " + m[1] + " gives no reason"}
 	}
 	return g
 }

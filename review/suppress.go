@@ -7,34 +7,34 @@ import (
 	"strings"
 )
 
-// suppress leaves out the findings that comments suppress, and adds those about
-// comments that suppress nothing or are not right.
+// suppress removes the findings that comments suppress. It adds a finding for each suppression that is not valid or has
+// no effect.
 func suppress(sources []*Source, findings []Finding, o FinishOptions) (rest []Finding, suppressed int) {
-	type place struct {
+	type fileLine struct {
 		file string
 		line int
 	}
-	type known struct {
+	type suppression struct {
 		*ignore
 		used bool
 	}
-	var all []*known
-	at := map[place][]*known{}
+	var all []*suppression
+	byLine := map[fileLine][]*suppression{}
 	for _, s := range sources {
 		for i := range s.ignores {
-			k := &known{ignore: &s.ignores[i]}
-			all = append(all, k)
-			at[place{s.Name, k.target}] = append(at[place{s.Name, k.target}], k)
+			g := &suppression{ignore: &s.ignores[i]}
+			all = append(all, g)
+			byLine[fileLine{s.Name, g.target}] = append(byLine[fileLine{s.Name, g.target}], g)
 		}
 	}
 	for _, f := range findings {
-		hit := false
-		for _, k := range at[place{f.File, f.Line}] {
-			if k.wrong == "" && slices.Contains(k.rules, f.Rule) {
-				k.used, hit = true, true
+		matched := false
+		for _, g := range byLine[fileLine{f.File, f.Line}] {
+			if g.problem == "" && slices.Contains(g.rules, f.Rule) {
+				g.used, matched = true, true
 			}
 		}
-		if hit {
+		if matched {
 			suppressed++
 			continue
 		}
@@ -46,12 +46,12 @@ func suppress(sources []*Source, findings []Finding, o FinishOptions) (rest []Fi
 	i := 0
 	for _, s := range sources {
 		for range s.ignores {
-			k := all[i]
+			g := all[i]
 			i++
-			if message, hint := k.complaint(k.used, o); message != "" {
+			if message, hint := g.check(g.used, o); message != "" {
 				rest = append(rest, Finding{
-					Rule: BadIgnore, File: s.Name, Line: k.line, Column: k.column,
-					Message: message, Hint: hint, about: strings.Join(k.rules, ","),
+					Rule: BadIgnore, File: s.Name, Line: g.line, Column: g.column,
+					Message: message, Hint: hint, subject: strings.Join(g.rules, ","),
 				})
 			}
 		}
@@ -59,11 +59,11 @@ func suppress(sources []*Source, findings []Finding, o FinishOptions) (rest []Fi
 	return rest, suppressed
 }
 
-// complaint is what is wrong with a suppression, "" if nothing is. That it has
-// no effect is only said where all that it could suppress was looked for.
-func (g *ignore) complaint(used bool, o FinishOptions) (message, hint string) {
-	if g.wrong != "" {
-		return g.wrong, "write: # pouncet:ignore POUNCET001 and the reason"
+// check returns what is wrong with a suppression, or "". A suppression is only reported as without effect if all its
+// rules ran.
+func (g *ignore) check(used bool, o FinishOptions) (message, hint string) {
+	if g.problem != "" {
+		return g.problem, "write: # pouncet:ignore POUNCET001 and the reason"
 	}
 	if used {
 		return "", ""
@@ -71,9 +71,9 @@ func (g *ignore) complaint(used bool, o FinishOptions) (message, hint string) {
 	for _, id := range g.rules {
 		rule := ruleOf(id)
 		ran := id < Added && o.Severities.Active(id)
-		if !ran || rule.perEnvironment && !o.Whole {
+		if !ran || rule.perEnvironment && !o.Complete {
 			return "", ""
 		}
 	}
-	return "nothing of " + strings.Join(g.rules, ", ") + " is here to be suppressed", "take the comment away"
+	return "the suppression of " + strings.Join(g.rules, ", ") + " has no effect", "remove the comment"
 }

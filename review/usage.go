@@ -6,10 +6,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Usages are the places that refer to entries, for each environment that they
-// are rendered for, by the project that the entries are in: what a backend is told so that
-// it knows who uses what. An environment that the catalog does not have is left
-// out: nothing in it is used.
+// Usages returns the positions that refer to entries, by the project of the entries, for a backend to register. Each
+// position is listed for every environment that the file is rendered for. Environments that the catalog does not have
+// are left out.
 func Usages(sources []*Source, o CheckOptions) map[string][]backend.Usage {
 	out := map[string][]backend.Usage{}
 	for _, s := range sources {
@@ -23,9 +22,10 @@ func Usages(sources []*Source, o CheckOptions) map[string][]backend.Usage {
 				environments = []string{r.Environment}
 			}
 			for _, e := range environments {
-				if name, ok := p.environment(e); ok {
+				if name, exists := p.environment(e); exists {
 					out[p.Name] = append(out[p.Name], backend.Usage{
-						Kind: r.Kind, Name: r.Name, Environment: name, Scope: o.scope(r), File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Column,
+						Kind: r.Kind, Name: r.Name, Environment: name, Scope: o.scope(r),
+						File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Column,
 					})
 				}
 			}

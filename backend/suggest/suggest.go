@@ -38,3 +38,12 @@ func Hint(suggestion, otherwise string) string {
 	}
 	return "did you mean " + suggestion + "?"
 }
+
+// MissingHint is the hint for a missing name: the environments that have it, or
+// else the suggestion, or else what to do.
+func MissingHint(environments []string, suggestion string) string {
+	if len(environments) > 0 {
+		return "it exists in " + strings.Join(environments, ", ")
+	}
+	return Hint(suggestion, "no environment has it: check the name, or create it")
+}

@@ -22,6 +22,18 @@ func TestName(t *testing.T) {
 	}
 }
 
+func TestMissingHint(t *testing.T) {
+	if got := suggest.MissingHint([]string{"dev", "prod"}, "db"); got != "it exists in dev, prod" {
+		t.Error(got)
+	}
+	if got := suggest.MissingHint(nil, "db"); got != "did you mean db?" {
+		t.Error(got)
+	}
+	if got := suggest.MissingHint(nil, ""); got != "no environment has it: check the name, or create it" {
+		t.Error(got)
+	}
+}
+
 func TestHint(t *testing.T) {
 	if got := suggest.Hint("db", "create it"); got != "did you mean db?" {
 		t.Error(got)

@@ -92,7 +92,7 @@ func (a *app) check(
 	if err != nil {
 		return err
 	}
-	files, err := review.Find(args)
+	files, err := review.ListFiles(args)
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (a *app) check(
 // writeManifest writes the metadata of the project, and of the projects that
 // the files refer to, if there are files.
 func (a *app) writeManifest(ctx context.Context, path string, f findingFlags, args []string) error {
-	files, err := review.Find(args)
+	files, err := review.ListFiles(args)
 	if err != nil {
 		return err
 	}

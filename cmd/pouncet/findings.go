@@ -159,7 +159,7 @@ func (f *findingFlags) chooseEnvironments() error {
 	project := f.options.Catalog.Project(f.options.Project)
 	if project == nil {
 		if f.all || f.manifest == "" {
-			return backend.Errorf(backend.CodeNotFound, "%s", f.options.Catalog.Unseen(f.options.Project)).
+			return backend.Errorf(backend.CodeNotFound, "%s", f.options.Catalog.UnknownReason(f.options.Project)).
 				At("project").WithHint("choose another project with --project")
 		}
 		return nil
@@ -208,7 +208,7 @@ func projects(sources []*review.Source) []string {
 func (f *findingFlags) finish(
 	a *app, title string, files int, sources []*review.Source, findings []review.Finding,
 ) error {
-	o := review.FinishOptions{Severities: f.severities, Whole: f.all && title == titleCheck}
+	o := review.FinishOptions{Severities: f.severities, Complete: f.all && title == titleCheck}
 	if f.baseline != "" {
 		text, err := os.ReadFile(f.baseline)
 		if err != nil {
@@ -248,8 +248,8 @@ func failingFindings(r *review.Report, failOn review.Severity) error {
 	mistakes := &review.Report{Findings: slices.DeleteFunc(slices.Clone(r.Findings), func(f review.Finding) bool {
 		return slices.Contains(differences, f.Rule)
 	})}
-	total, _ := r.Worst(failOn)
-	n, missing := mistakes.Worst(failOn)
+	total, _ := r.CountAtLeast(failOn)
+	n, missing := mistakes.CountAtLeast(failOn)
 	found := func(noun string) *backend.Error {
 		return backend.Errorf(backend.CodeInvalid, "%s of severity %s or above", backend.Plural(total, noun), failOn)
 	}

@@ -48,7 +48,7 @@ A reference that cannot be parsed is reported at the end, with exit code 1.
 			if err := formats.check(c); err != nil {
 				return err
 			}
-			files, err := review.Find(args)
+			files, err := review.ListFiles(args)
 			if err != nil {
 				return err
 			}

@@ -80,7 +80,7 @@ func (a *app) review(ctx context.Context, f *findingFlags, revision, planFile st
 	if err != nil {
 		return err
 	}
-	files, err := review.Find(remainingPaths(paths, base))
+	files, err := review.ListFiles(remainingPaths(paths, base))
 	if err != nil {
 		return err
 	}
@@ -100,7 +100,7 @@ func (a *app) review(ctx context.Context, f *findingFlags, revision, planFile st
 	if after.Catalog != nil {
 		_, after.Catalog = plan.Apply(f.options.Catalog, f.options.Defaults)
 	}
-	findings = append(findings, review.New(review.Check(base.Sources, after), review.Check(changed, after))...)
+	findings = append(findings, review.NewFindings(review.Check(base.Sources, after), review.Check(changed, after))...)
 	return f.finish(a, titleReview, len(files), sources, findings)
 }
 

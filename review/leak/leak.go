@@ -9,8 +9,8 @@
 // readers of archives, a configuration framework and a template engine, which
 // every start of the program pays for. The test in parity/ compares the two.
 //
-// What matches goes no further than this package: a review.Leak holds a place
-// and the name of a rule.
+// A matched text does not leave this package: a review.Leak holds a position and
+// the name of a rule.
 //
 // # Limits
 //
@@ -27,7 +27,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
-// MaxBytes is the largest file that is looked at.
+// MaxBytes is the size of the largest file that is scanned.
 const MaxBytes = 4 << 20
 
 // Scanner detects secrets. It is safe for concurrent use.
@@ -45,7 +45,7 @@ func New() (*Scanner, error) {
 	return &Scanner{rules}, nil
 }
 
-// templates match expressions, ours and others': names in them are no secrets.
+// templates matches expressions of Pouncet and of other tools. Names in them are not secrets.
 var templates = compileOnce(`\{\{[^\n]*?\}\}|pouncet://\S*`)
 
 // Scan implements review.Scanner.
@@ -65,19 +65,19 @@ func (s *Scanner) Scan(_ string, data []byte) []review.Leak {
 	var leaks []review.Leak
 	seen := map[[2]int]bool{}
 	for _, m := range matches {
-		at := place(lines, m.line, m.secret)
-		if seen[at] { // several rules for one secret
+		at := position(lines, m.line, m.secret)
+		if seen[at] { // several rules match the same secret
 			continue
 		}
 		seen[at] = true
-		leaks = append(leaks, review.Leak{Line: at[0], Column: at[1], What: m.rule, Key: key(lines[at[0]-1])})
+		leaks = append(leaks, review.Leak{Line: at[0], Column: at[1], Rule: m.rule, Key: key(lines[at[0]-1])})
 	}
 	return leaks
 }
 
-// place is the line and the column at which a secret begins. The match may
-// begin with the key, or on a line before it; its line counts from 0.
-func place(lines []string, from int, secret string) [2]int {
+// position returns the line and the column at which a secret begins. The match
+// may begin with the key, or on an earlier line; from counts lines from 0.
+func position(lines []string, from int, secret string) [2]int {
 	first, _, _ := strings.Cut(secret, "\n")
 	for i := from; i < len(lines) && i <= from+2; i++ {
 		if at := strings.Index(lines[i], first); at >= 0 && first != "" {
@@ -89,7 +89,7 @@ func place(lines []string, from int, secret string) [2]int {
 
 var keyName = compileOnce(`^[\s\-"']*([A-Za-z_][A-Za-z0-9_.-]{0,63})["']?\s*[:=]`)
 
-// key is the name that a line gives to its value.
+// key returns the name before the value on a line.
 func key(line string) string {
 	if m := keyName().FindStringSubmatch(line); m != nil {
 		return m[1]

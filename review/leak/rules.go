@@ -152,7 +152,8 @@ func (s *ruleSet) scan(text string) []match {
 	var found []match
 	for i := range s.Rules {
 		r := &s.Rules[i]
-		if len(r.Keywords) > 0 && !slices.ContainsFunc(r.Keywords, func(word string) bool { return strings.Contains(lower, word) }) {
+		contains := func(word string) bool { return strings.Contains(lower, word) }
+		if len(r.Keywords) > 0 && !slices.ContainsFunc(r.Keywords, contains) {
 			continue
 		}
 		found = s.apply(r, text, found)

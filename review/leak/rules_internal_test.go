@@ -76,7 +76,7 @@ func TestScanCompilesOnlyTheRulesOfItsKeywords(t *testing.T) {
 		compiled := rules.Rules[i].pattern
 		rules.Rules[i].pattern = func() *regexp.Regexp { used++; return compiled() }
 	}
-	rules.scan("aws: {access_key: " + pattern + "}\n")
+	rules.scan("aws: {access_key: " + secret + "}\n")
 	if used == 0 || used > 10 {
 		t.Errorf("%d rules were used for a text with one key", used)
 	}

@@ -11,13 +11,13 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
-// Of a workflow command of GitHub Actions, the text and the properties.
+// These escape the text and the properties of a workflow command of GitHub Actions.
 var (
 	commandText     = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	commandProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-// github writes workflow commands of GitHub Actions, which become annotations.
+// github writes workflow commands of GitHub Actions. GitHub shows them as annotations.
 func github(w io.Writer, r *review.Report, _ Options) error {
 	var b strings.Builder
 	for _, f := range r.Findings {
@@ -29,15 +29,15 @@ func github(w io.Writer, r *review.Report, _ Options) error {
 		if f.Reference != "" {
 			message = f.Reference + ": " + message
 		}
-		fmt.Fprintf(&b, "::%s file=%s,line=%d,col=%d,title=%s::%s\n", command, commandProperty.Replace(f.File), f.Line, f.Column,
-			commandProperty.Replace(f.Rule+" "+f.Name), commandText.Replace(message))
+		fmt.Fprintf(&b, "::%s file=%s,line=%d,col=%d,title=%s::%s\n", command, commandProperty.Replace(f.File),
+			f.Line, f.Column, commandProperty.Replace(f.Rule+" "+f.Name), commandText.Replace(message))
 	}
-	b.WriteString(line(summary(r)) + "\n")
+	b.WriteString(oneLine(summary(r)) + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
-// The part of JUnit's XML that continuous integration reads.
+// The part of JUnit's XML that CI systems read.
 type (
 	junitSuites struct {
 		XMLName  xml.Name     `xml:"testsuites"`
@@ -65,20 +65,22 @@ type (
 	}
 )
 
-// junit makes a test of every finding, which fails if the finding fails the
-// check, and one that passes where there is none: an empty file is an error to
-// many who read it.
+// junit writes every finding as a test case. The test case fails if the finding fails the check. Without findings it
+// writes one passing test case, because many CI systems report a file without test cases as an error.
 func junit(w io.Writer, r *review.Report, o Options) error {
 	all := junitSuites{Name: "pouncet"}
 	for _, f := range r.Findings {
-		if n := len(all.Suites); n == 0 || all.Suites[n-1].Name != line(f.File) {
-			all.Suites = append(all.Suites, junitSuite{Name: line(f.File)})
+		file := oneLine(f.File)
+		if n := len(all.Suites); n == 0 || all.Suites[n-1].Name != file {
+			all.Suites = append(all.Suites, junitSuite{Name: file})
 		}
 		suite := &all.Suites[len(all.Suites)-1]
-		c := junitCase{Name: fmt.Sprintf("%s %s %d:%d", f.Rule, f.Name, f.Line, f.Column), Class: line(f.File)}
-		message := line(sentence(f))
+		c := junitCase{Name: fmt.Sprintf("%s %s %d:%d", f.Rule, f.Name, f.Line, f.Column), Class: file}
+		message := oneLine(sentence(f))
 		if fails(f, o) {
-			c.Failure = &junitFailure{string(f.Severity), message, fmt.Sprintf("%s:%d:%d: %s", line(f.File), f.Line, f.Column, line(f.Reference))}
+			c.Failure = &junitFailure{
+				string(f.Severity), message, fmt.Sprintf("%s:%d:%d: %s", file, f.Line, f.Column, oneLine(f.Reference)),
+			}
 			suite.Failures++
 			all.Failures++
 		} else {
@@ -89,7 +91,8 @@ func junit(w io.Writer, r *review.Report, o Options) error {
 		all.Tests++
 	}
 	if len(all.Suites) == 0 {
-		all.Tests, all.Suites = 1, []junitSuite{{Name: "pouncet", Tests: 1, Cases: []junitCase{{Name: "no findings", Class: "pouncet"}}}}
+		passing := junitCase{Name: "no findings", Class: "pouncet"}
+		all.Tests, all.Suites = 1, []junitSuite{{Name: "pouncet", Tests: 1, Cases: []junitCase{passing}}}
 	}
 	text, err := xml.MarshalIndent(all, "", "  ")
 	if err != nil {

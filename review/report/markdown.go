@@ -10,10 +10,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
-// section is a part of the Markdown report: the rules from an id on, up to those
-// of the next section.
+// section is a part of the Markdown report. It holds the rules with ids from firstRule on, without those of the
+// sections before it.
 type section struct {
-	from, title string
+	firstRule, title string
 }
 
 var sections = []section{
@@ -22,16 +22,15 @@ var sections = []section{
 	{review.Missing, "Findings"},
 }
 
-// mostRows is how many rows a table has: a comment on a pull request holds
-// 65,536 characters on the hosts that we know.
-const mostRows = 100
+// maxRows is the maximum number of rows of a table. A comment on a pull request may have 65,536 characters on GitHub.
+const maxRows = 100
 
-// markdown is for a comment on a pull request.
+// markdown writes a comment for a pull request.
 func markdown(w io.Writer, r *review.Report, o Options) error {
 	parts := make([][]review.Finding, len(sections))
 	for _, f := range r.Findings {
 		for i, s := range sections {
-			if f.Rule >= s.from {
+			if f.Rule >= s.firstRule {
 				parts[i] = append(parts[i], f)
 				break
 			}
@@ -49,26 +48,30 @@ func markdown(w io.Writer, r *review.Report, o Options) error {
 }
 
 func table(b *strings.Builder, title string, findings []review.Finding) {
-	fmt.Fprintf(b, "\n#### %s\n\n| | Where | Reference | What |\n|---|---|---|---|\n", title)
+	fmt.Fprintf(b, "\n#### %s\n\n| | Position | Reference | Message |\n|---|---|---|---|\n", title)
 	for i, f := range findings {
-		if i == mostRows {
-			fmt.Fprintf(b, "\nAnd %d more.\n", len(findings)-mostRows)
+		if i == maxRows {
+			fmt.Fprintf(b, "\nAnd %d more.\n", len(findings)-maxRows)
 			return
 		}
 		reference := ""
 		if f.Reference != "" {
 			reference = code(f.Reference)
 		}
-		fmt.Fprintf(b, "| %s %s | %s | %s | %s |\n", f.Severity, f.Rule, code(fmt.Sprintf("%s:%d", f.File, f.Line)), reference, escapeMarkdown(sentence(f)))
+		fmt.Fprintf(b, "| %s %s | %s | %s | %s |\n",
+			f.Severity, f.Rule, code(fmt.Sprintf("%s:%d", f.File, f.Line)), reference, escapeMarkdown(sentence(f)))
 	}
 }
 
-// code is a code span within a table.
+// code returns a code span for a cell of a table.
 func code(s string) string {
-	s = strings.ReplaceAll(strings.ReplaceAll(line(s), "`", "'"), "|", `\|`)
+	s = strings.ReplaceAll(strings.ReplaceAll(oneLine(s), "`", "'"), "|", `\|`)
 	return "`" + s + "`"
 }
 
-var markdownEscapes = strings.NewReplacer("&", "&amp;", `\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "[", `\[`, "]", `\]`, "#", `\#`, "@", "&#64;", "~", `\~`)
+var markdownEscapes = strings.NewReplacer(
+	"&", "&amp;", `\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;",
+	"[", `\[`, "]", `\]`, "#", `\#`, "@", "&#64;", "~", `\~`,
+)
 
-func escapeMarkdown(s string) string { return markdownEscapes.Replace(line(s)) }
+func escapeMarkdown(s string) string { return markdownEscapes.Replace(oneLine(s)) }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package report writes a review for those who read it: people at a terminal,
-// in a pull request or in a code host's annotations, and programs.
+// Package report writes a review in several formats: for a terminal, a pull request, the annotations of a code host,
+// and programs.
 //
-// Everything that is written comes from a review.Report, which holds no value
-// and no text of a file but names.
+// It writes only what a review.Report holds, which has no secret value and no text of a file except names.
 package report
 
 import (
@@ -16,14 +15,15 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
-// Options say what a report tells beside its findings.
+// Options configure Write.
 type Options struct {
-	Version string          // of the program
-	FailOn  review.Severity // the least severity that fails a check
-	Title   string          // "Check", "Review"
+	Version string          // the version of the program
+	FailOn  review.Severity // the lowest severity that fails a check
+	Title   string          // "Check" or "Review"
 }
 
 type writer func(w io.Writer, r *review.Report, o Options) error
@@ -32,7 +32,7 @@ var writers = map[string]writer{
 	"text": text, "json": asJSON, "sarif": sarif, "markdown": markdown, "github": github, "junit": junit,
 }
 
-// Formats are the names of the formats, sorted.
+// Formats returns the names of the formats, sorted.
 func Formats() []string {
 	var names []string
 	for name := range writers {
@@ -61,7 +61,7 @@ func encode(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// text groups findings by file, and puts below each the reference it is about.
+// text groups the findings by file and writes the reference of a finding below it.
 func text(w io.Writer, r *review.Report, _ Options) error {
 	var b strings.Builder
 	file := ""
@@ -71,12 +71,12 @@ func text(w io.Writer, r *review.Report, _ Options) error {
 				b.WriteByte('\n')
 			}
 			file = f.File
-			b.WriteString(line(file) + "\n")
+			b.WriteString(oneLine(file) + "\n")
 		}
-		place := fmt.Sprintf("%d:%d", f.Line, f.Column)
-		fmt.Fprintf(&b, "  %-8s %-8s %s  %s\n", place, f.Severity, f.Rule, line(sentence(f)))
+		position := fmt.Sprintf("%d:%d", f.Line, f.Column)
+		fmt.Fprintf(&b, "  %-8s %-8s %s  %s\n", position, f.Severity, f.Rule, oneLine(sentence(f)))
 		if f.Reference != "" {
-			fmt.Fprintf(&b, "  %17s %s\n", "", line(f.Reference))
+			fmt.Fprintf(&b, "  %17s %s\n", "", oneLine(f.Reference))
 		}
 	}
 	if len(r.Findings) > 0 {
@@ -87,7 +87,7 @@ func text(w io.Writer, r *review.Report, _ Options) error {
 	return err
 }
 
-// sentence is a finding's message with the way out.
+// sentence returns the message of a finding with its hint.
 func sentence(f review.Finding) string {
 	if f.Hint == "" {
 		return f.Message
@@ -95,10 +95,11 @@ func sentence(f review.Finding) string {
 	return f.Message + "; " + f.Hint
 }
 
-// summary is one line.
+// summary returns one line about the whole report.
 func summary(r *review.Report) string {
-	s := fmt.Sprintf("%s, %s, %s; %s in %s", plural(r.Count(review.Error), "error"), plural(r.Count(review.Warning), "warning"),
-		plural(r.Count(review.Note), "note"), plural(r.References, "reference"), plural(r.Files, "file"))
+	s := fmt.Sprintf("%s, %s, %s; %s in %s", backend.Plural(r.Count(review.Error), "error"),
+		backend.Plural(r.Count(review.Warning), "warning"), backend.Plural(r.Count(review.Note), "note"),
+		backend.Plural(r.References, "reference"), backend.Plural(r.Files, "file"))
 	if len(r.Environments) > 0 {
 		s += ", checked for " + strings.Join(r.Environments, ", ")
 	}
@@ -111,15 +112,8 @@ func summary(r *review.Report) string {
 	return s
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// line keeps a name, of a file say, from breaking lines and steering terminals.
-func line(s string) string {
+// oneLine replaces control characters, so that a name cannot add lines or control the terminal.
+func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return unicode.ReplacementChar

@@ -13,16 +13,20 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/third_party/jsonschema"
 )
 
-// hostile is a report with names that mean something to each of the formats.
+// hostile returns a report with names that hold special characters of each format.
 func hostile() *review.Report {
 	f := func(rule string, s review.Severity, file string, line int) review.Finding {
-		return review.Finding{Rule: rule, Name: "a-name", Severity: s, File: file, Line: line, Column: 2, Message: "secret \"a|b\" <i> %0A\x1b[31m",
-			Hint: "it exists in dev, prod", Reference: "get_secret_value('a', field='`|`')", Environments: []string{"dev"}, Fingerprint: "00ff"}
+		return review.Finding{
+			Rule: rule, Name: "a-name", Severity: s, File: file, Line: line, Column: 2,
+			Message: "secret \"a|b\" <i> %0A\x1b[31m", Hint: "it exists in dev, prod",
+			Reference: "get_secret_value('a', field='`|`')", Environments: []string{"dev"}, Fingerprint: "00ff",
+		}
 	}
-	return &review.Report{Files: 3, References: 4, Environments: []string{"dev"}, Suppressed: 1, Findings: []review.Finding{
+	findings := []review.Finding{
 		f(review.Missing, review.Error, "a b/c:d,%.yaml", 1), f(review.Added, review.Note, "a b/c:d,%.yaml", 7),
 		f(review.PlanRemoves, review.Warning, "/abs/x\n::error::.yaml", 3),
-	}}
+	}
+	return &review.Report{Files: 3, References: 4, Environments: []string{"dev"}, Suppressed: 1, Findings: findings}
 }
 
 func write(t *testing.T, format string, r *review.Report) string {
@@ -49,7 +53,7 @@ func TestSARIFIsValid(t *testing.T) {
 		}
 	}
 	if schema.Validate(map[string]any{"version": "2.0.0", "runs": []any{}}) == nil {
-		t.Error("the schema takes anything")
+		t.Error("the schema accepts an invalid document")
 	}
 }
 
@@ -66,10 +70,10 @@ func TestJUnitIsXML(t *testing.T) {
 	}
 }
 
-// What stands in names ends no line, table or command.
-func TestNamesStayWithinTheirPlace(t *testing.T) {
+func TestNamesCannotEndALineATableOrACommand(t *testing.T) {
 	commands := strings.Split(strings.TrimSpace(write(t, "github", hostile())), "\n")
-	if len(commands) != 4 || !strings.HasPrefix(commands[0], "::error file=a b/c%3Ad%2C%25.yaml,line=1,col=2,title=POUNCET001 a-name::") {
+	const want = "::error file=a b/c%3Ad%2C%25.yaml,line=1,col=2,title=POUNCET001 a-name::"
+	if len(commands) != 4 || !strings.HasPrefix(commands[0], want) {
 		t.Error(strings.Join(commands, "\n"))
 	}
 	for _, row := range strings.Split(write(t, "markdown", hostile()), "\n") {
@@ -79,12 +83,12 @@ func TestNamesStayWithinTheirPlace(t *testing.T) {
 	}
 	for _, format := range []string{"text", "markdown", "junit"} {
 		if strings.Contains(write(t, format, hostile()), "\x1b") {
-			t.Errorf("%s lets a name steer the terminal", format)
+			t.Errorf("%s writes an escape sequence of a name", format)
 		}
 	}
 }
 
-func TestMarkdownIsAsGolden(t *testing.T) {
+func TestMarkdownMatchesTheGoldenFile(t *testing.T) {
 	want, err := os.ReadFile("testdata/report.md")
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +100,7 @@ func TestMarkdownIsAsGolden(t *testing.T) {
 
 func TestALongTableIsCut(t *testing.T) {
 	r := hostile()
-	for range 3 * mostRows {
+	for range 3 * maxRows {
 		r.Findings = append(r.Findings, r.Findings[0])
 	}
 	if text := write(t, "markdown", r); len(text) > 65_536 || !strings.Contains(text, "And 201 more.") {

@@ -10,8 +10,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
-// The part of SARIF 2.1.0 (OASIS, "Static Analysis Results Interchange Format")
-// that is written.
+// The part of SARIF 2.1.0 (OASIS, "Static Analysis Results Interchange Format") that this package writes.
 type (
 	sarifLog struct {
 		Schema  string     `json:"$schema"`
@@ -72,13 +71,19 @@ type (
 	}
 )
 
-// sarif's levels are called as our severities are.
+const (
+	sarifSchema    = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+	informationURI = "https://registry.terraform.io/providers/pouncet/pouncet/latest"
+)
+
+// sarif writes SARIF. Its levels have the same names as the severities.
 func sarif(w io.Writer, r *review.Report, o Options) error {
-	driver := sarifDriver{Name: "pouncet", Version: o.Version, InformationURI: "https://registry.terraform.io/providers/pouncet/pouncet/latest"}
+	driver := sarifDriver{Name: "pouncet", Version: o.Version, InformationURI: informationURI}
 	index := map[string]int{}
 	for i, rule := range review.Rules {
 		index[rule.ID] = i
-		driver.Rules = append(driver.Rules, sarifRule{rule.ID, rule.Name, sarifMessage{rule.About}, sarifConfig{rule.Severity}})
+		description, config := sarifMessage{rule.Description}, sarifConfig{rule.Severity}
+		driver.Rules = append(driver.Rules, sarifRule{rule.ID, rule.Name, description, config})
 	}
 	run := sarifRun{Tool: sarifTool{driver}, ColumnKind: "unicodeCodePoints", Results: []sarifResult{}}
 	for _, f := range r.Findings {
@@ -96,10 +101,10 @@ func sarif(w io.Writer, r *review.Report, o Options) error {
 		}
 		run.Results = append(run.Results, result)
 	}
-	return encode(w, sarifLog{"https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json", "2.1.0", []sarifRun{run}})
+	return encode(w, sarifLog{sarifSchema, "2.1.0", []sarifRun{run}})
 }
 
-// uri is a file's name as a URI reference.
+// uri returns the path of a file as a URI reference.
 func uri(file string) string {
 	u := url.URL{Path: file}
 	if path.IsAbs(file) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package parity compares review/leak with the library of Gitleaks. It is a
-// module of its own, so that the library is not a dependency of the program.
+// separate module, so that the library is not a dependency of the program.
 package parity

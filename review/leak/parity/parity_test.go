@@ -61,7 +61,7 @@ func TestGeneratedTexts(t *testing.T) {
 			}
 			b.WriteString("\nlast: plain\n")
 			data := b.String()
-			if r.IntN(4) == 0 { // almost
+			if r.IntN(4) == 0 { // a text that almost matches
 				at := r.IntN(len(data) - 1)
 				data = data[:at] + data[at+1:]
 			}
@@ -121,15 +121,15 @@ func (p *peer) compare(t *testing.T, name, text string) []string {
 	theirs := map[[2]int][]string{}
 	lines := strings.Split(text, "\n")
 	for _, f := range p.detector.DetectString(text) {
-		at := place(lines, f.StartLine, f.Secret)
+		at := position(lines, f.StartLine, f.Secret)
 		theirs[at] = append(theirs[at], f.RuleID)
 	}
 	var rules []string
 	var differences []string
 	for _, l := range p.ours.Scan("", []byte(text)) {
 		at := [2]int{l.Line, l.Column}
-		if !slices.Contains(theirs[at], l.What) {
-			differences = append(differences, fmt.Sprintf("only ours: %s at %v", l.What, at))
+		if !slices.Contains(theirs[at], l.Rule) {
+			differences = append(differences, fmt.Sprintf("only ours: %s at %v", l.Rule, at))
 		}
 		rules = append(rules, theirs[at]...)
 		delete(theirs, at)
@@ -143,8 +143,8 @@ func (p *peer) compare(t *testing.T, name, text string) []string {
 	return rules
 }
 
-// place is where a secret of Gitleaks begins, as review/leak reports it.
-func place(lines []string, from int, secret string) [2]int {
+// position returns where a secret of Gitleaks begins, as review/leak reports it.
+func position(lines []string, from int, secret string) [2]int {
 	first, _, _ := strings.Cut(secret, "\n")
 	for i := from; i < len(lines) && i <= from+2; i++ {
 		if at := strings.Index(lines[i], first); at >= 0 && first != "" {
@@ -154,7 +154,7 @@ func place(lines []string, from int, secret string) [2]int {
 	return [2]int{min(from, len(lines)-1) + 1, 1}
 }
 
-// text writes a random text that a pattern matches.
+// text writes a random text that the pattern e matches.
 func text(b *strings.Builder, r *rand.Rand, e *syntax.Regexp) {
 	repeat := func(least, most int) {
 		if most < 0 || most > least+6 {
@@ -190,7 +190,7 @@ func text(b *strings.Builder, r *rand.Rand, e *syntax.Regexp) {
 	}
 }
 
-// member is a random rune of a class; printable ASCII where the class has some.
+// member returns a random rune of a class; a printable ASCII one if the class has any.
 func member(r *rand.Rand, ranges []rune) rune {
 	var choice []rune
 	for i := 0; i < len(ranges); i += 2 {

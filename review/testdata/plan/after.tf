@@ -51,8 +51,8 @@ resource "pouncet_secret" "staged" {
   value_wo    = "v"
 }
 
-resource "pouncet_secret" "anew" {
-  name        = "anew"
+resource "pouncet_secret" "replaced" {
+  name        = "replaced"
   environment = pouncet_environment.this["prod"].name
   value_wo    = "v"
 }

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Makes plan.json by real Terraform: before.tf is applied to an embedded backend,
-# and after.tf planned on top of it. Run after `make build`, with TERRAFORM set
-# if it is not on PATH.
+# Creates plan.json with a real Terraform: it applies before.tf to an embedded backend and then plans after.tf.
+# Run it after `make build`. Set TERRAFORM if terraform is not on PATH.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "$here/../../../bin" && pwd)
@@ -21,5 +20,5 @@ RC
 cp "$here/before.tf" main.tf
 "$terraform" apply -auto-approve -input=false -no-color -var rotated=CANARY-before
 cp "$here/after.tf" main.tf
-"$terraform" plan -input=false -no-color -var rotated=CANARY-after -replace=pouncet_secret.anew -out=plan
+"$terraform" plan -input=false -no-color -var rotated=CANARY-after -replace=pouncet_secret.replaced -out=plan
 "$terraform" show -json plan > "$here/plan.json"

@@ -15,20 +15,19 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// counting counts the calls that a catalog takes.
-type counting struct {
+// countingService counts the calls of Query.
+type countingService struct {
 	backend.Service
 	calls int
 }
 
-func (c *counting) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+func (c *countingService) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
 	c.calls++
 	return c.Service.Query(ctx, q)
 }
 
-// The rule of lookup is here and in the engine: on entries that are drawn at
-// random, both must find the same one, or nothing.
-func TestLookupIsTheEngines(t *testing.T) {
+// The entries are random.
+func TestCatalogAndEngineResolveToTheSameEntry(t *testing.T) {
 	ctx := context.Background()
 	b, err := open.Open(ctx, open.Config{Path: t.TempDir() + "/.pouncet", CreateIfAbsent: true})
 	if err != nil {
@@ -38,21 +37,24 @@ func TestLookupIsTheEngines(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	environments := []string{"dev", "prod", backend.AnyEnvironment}
 	scopes := []string{backend.ProjectScope, "app/a", "pipeline/p"}
-	pick := func(from []string) string { return from[random.IntN(len(from))] }
+	choose := func(from []string) string { return from[random.IntN(len(from))] }
 	name := func() string { return fmt.Sprintf("n%d", random.IntN(12)) }
 	var changes []backend.Change
 	for _, e := range environments[:2] {
-		changes = append(changes, backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "default", Name: e})
+		changes = append(changes, backend.Change{
+			Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "default", Name: e,
+		})
 	}
 	for range 30 {
 		changes = append(changes, backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default",
-			Environment: pick(environments), Scope: pick(scopes), Name: name(), Value: backend.NewPlaintext([]byte("v"))})
+			Environment: choose(environments), Scope: choose(scopes), Name: name(), Value: backend.NewPlaintext([]byte("v"))})
 	}
 	if _, err := b.Apply(ctx, backend.ChangeSet{Changes: changes}); err != nil {
 		t.Fatal(err)
 	}
-	for range 30 { // a link to a secret that no environment has is refused: those are left out
-		c := backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: pick(environments), Scope: pick(scopes), Name: name()}
+	for range 30 { // the engine refuses a link to a secret that no environment has, so some of these fail
+		c := backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default",
+			Environment: choose(environments), Scope: choose(scopes), Name: name()}
 		if random.IntN(3) == 0 {
 			c.JSON = json.RawMessage("1")
 		} else {
@@ -60,17 +62,17 @@ func TestLookupIsTheEngines(t *testing.T) {
 		}
 		_, _ = b.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}})
 	}
-	counted := &counting{Service: b}
+	counted := &countingService{Service: b}
 	catalog, err := Fetch(ctx, counted, []string{"default", "default"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if counted.calls != 5 {
-		t.Errorf("a catalog took %d calls", counted.calls)
+		t.Errorf("Fetch made %d calls, want 5", counted.calls)
 	}
-	agree(t, b, catalog, environments[:2], scopes)
+	wantSameLookups(t, b, catalog, environments[:2], scopes)
 
-	// What is written as a manifest and read again knows as much.
+	// A manifest gives the same results.
 	text, err := catalog.Manifest(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -79,67 +81,73 @@ func TestLookupIsTheEngines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	agree(t, b, again, environments[:2], scopes)
+	wantSameLookups(t, b, again, environments[:2], scopes)
 }
 
-func agree(t *testing.T, b backend.Service, catalog *Catalog, environments, scopes []string) {
+// wantSameLookups checks that a catalog and a backend resolve all references to the same entries.
+func wantSameLookups(t *testing.T, b backend.Service, catalog *Catalog, environments, scopes []string) {
 	t.Helper()
-	found, missed := 0, 0
+	resolved, missed := 0, 0
 	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
 		for n := range 13 {
 			for _, e := range environments {
 				for _, s := range scopes {
 					r := interpolate.Reference{Target: interpolate.Target{Kind: kind, Name: fmt.Sprintf("n%d", n), Scope: s}}
-					got := catalog.look(r, Defaults{Project: "default"}, e)
-					want, err := b.Resolve(context.Background(), []backend.Ref{{Kind: kind, Project: "default", Environment: e, Scope: s, Name: r.Name}})
+					got := catalog.lookup(r, Defaults{Project: "default"}, e)
+					ref := backend.Ref{Kind: kind, Project: "default", Environment: e, Scope: s, Name: r.Name}
+					want, err := b.Resolve(context.Background(), []backend.Ref{ref})
 					if err != nil {
 						t.Fatal(err)
 					}
 					if (want[0].Err == nil) != (got.state == present) {
-						t.Errorf("%s %s in %s, %s: %v, the engine says %v", kind, r.Name, e, s, got.state, want[0].Err)
+						t.Errorf("%s %s in %s, %s: state %v, but the engine returns %v",
+							kind, r.Name, e, s, got.state, want[0].Err)
 					}
 					if want[0].Err != nil {
 						missed++
 						continue
 					}
-					found++
-					if got.leaf.ID != want[0].ID && got.entry.ID != want[0].ID {
-						t.Errorf("%s %s in %s, %s is another entry than the engine's", kind, r.Name, e, s)
+					resolved++
+					if got.secret.ID != want[0].ID && got.entry.ID != want[0].ID {
+						t.Errorf("%s %s in %s, %s is not the entry of the engine", kind, r.Name, e, s)
 					}
 				}
 			}
 		}
 	}
-	if found < 20 || missed < 20 {
-		t.Errorf("%d found and %d missed: too few to tell", found, missed)
+	if resolved < 20 || missed < 20 {
+		t.Errorf("%d references resolved and %d did not, want at least 20 of each", resolved, missed)
 	}
 }
 
 func TestHasField(t *testing.T) {
 	const schema = `{"type": "object", "additionalProperties": false, "properties": {
 		"host": {"type": "string"},
-		"list": {"type": "array", "maxItems": 2, "prefixItems": [{"type": "object", "properties": {"a": true}}], "items": {"type": "number"}},
+		"list": {"type": "array", "maxItems": 2, "items": {"type": "number"},
+			"prefixItems": [{"type": "object", "properties": {"a": true}}]},
 		"open": {"type": "object", "properties": {"x": {}}},
 		"a.b": {"type": ["object", "null"], "patternProperties": {"^x": {}}, "additionalProperties": false},
 		"never": false}}`
-	for path, want := range map[string]certainty{
-		"host": listed, "hst": absent, "host.x": absent, "host[0]": absent,
-		"list[0].a": listed, "list[0].b": undecided, "list[1]": listed, "list[2]": absent, "list.a": absent, "list[1].x": absent,
-		"open.x": listed, "open.y": undecided, "open.x.z": undecided,
-		"['a.b'].x": undecided, `["a.b"]`: listed, "a.b": absent, "never": absent,
+	for path, want := range map[string]fieldState{
+		"host": fieldDefined, "hst": fieldAbsent, "host.x": fieldAbsent, "host[0]": fieldAbsent,
+		"list[0].a": fieldDefined, "list[0].b": fieldUnknown, "list[1]": fieldDefined, "list[2]": fieldAbsent,
+		"list.a": fieldAbsent, "list[1].x": fieldAbsent,
+		"open.x": fieldDefined, "open.y": fieldUnknown, "open.x.z": fieldUnknown,
+		"['a.b'].x": fieldUnknown, `["a.b"]`: fieldDefined, "a.b": fieldAbsent, "never": fieldAbsent,
 	} {
 		if got := hasField(json.RawMessage(schema), path); got != want {
-			t.Errorf("%s: %d, not %d", path, got, want)
+			t.Errorf("%s: got %d, want %d", path, got, want)
 		}
 	}
-	if hasField(json.RawMessage(`true`), "x") != undecided || hasField(json.RawMessage(`{"type":"string"}`), "x") != absent {
-		t.Error("schemas without properties")
+	if got := hasField(json.RawMessage(`true`), "x"); got != fieldUnknown {
+		t.Errorf("schema true: got %d, want %d", got, fieldUnknown)
+	}
+	if got := hasField(json.RawMessage(`{"type":"string"}`), "x"); got != fieldAbsent {
+		t.Errorf("schema of a string: got %d, want %d", got, fieldAbsent)
 	}
 }
 
-// TestLook is about what is there, by name: which entry is nearest, what
-// metadata tells of fields and versions, and what may have been meant.
-func TestLook(t *testing.T) {
+func TestLookup(t *testing.T) {
 	secret := func(environment, scope, name string, version int64) Entry {
 		return Entry{Kind: backend.KindSecret, Environment: environment, Scope: scope, Name: name, version: version}
 	}
@@ -152,8 +160,8 @@ func TestLook(t *testing.T) {
 		}
 		return e
 	}
-	c := &Catalog{unseen: map[string]error{"hidden": backend.ErrDenied}, Projects: []*Project{{
-		Name: "p", whole: true, Environments: []Environment{{Name: "dev", ID: "id-of-dev"}, {Name: "prod"}},
+	c := &Catalog{errors: map[string]error{"hidden": backend.ErrDenied}, Projects: []*Project{{
+		Name: "p", complete: true, Environments: []Environment{{Name: "dev", ID: "id-of-dev"}, {Name: "prod"}},
 		Entries: []Entry{
 			secret("*", "project", "shared", 2),
 			secret("dev", "project", "only_dev", 2),
@@ -162,7 +170,7 @@ func TestLook(t *testing.T) {
 			value("*", "project", "plain", `{"a":{"b":1}}`, ""),
 			value("*", "project", "text", `"x"`, ""),
 			value("*", "project", "link", "", "only_dev"),
-			// The nearest is what a reference finds, though another would do.
+			// A reference resolves to the nearest entry, also if only another entry has the field.
 			value("*", "app/web", "nearest", `{}`, ""),
 			value("dev", "project", "nearest", `{"a":1}`, ""),
 			value("dev", "app/web", "exact", `{"a":1}`, ""),
@@ -185,7 +193,7 @@ func TestLook(t *testing.T) {
 		target      interpolate.Target
 		environment string
 		rule        string
-		want        string // of the reason, of where it exists, and of what is near
+		want        string // a prefix of the reason, the environments that have the name, and the suggestion
 	}{
 		{s("shared"), "prod", "", ""},
 		{s("only_dev"), "id-of-dev", "", ""},
@@ -200,39 +208,44 @@ func TestLook(t *testing.T) {
 		{v("shared", "", ""), "dev", Missing, `scoped value "shared"`},
 		{version("2", s("shared")), "dev", "", ""},
 		{version("previous", s("shared")), "dev", "", ""},
-		{version("3", s("shared")), "dev", MissingField, `secret "shared" has no version 3 in environment "dev": it is at 2`},
+		{version("3", s("shared")), "dev", MissingField,
+			`secret "shared" has no version 3 in environment "dev": its current version is 2`},
 		{s("declared"), "dev", "", ""},
-		{version("1", s("declared")), "dev", Unchecked, `whether secret "declared" has the version 1 in environment "dev" cannot be told`},
+		{version("1", s("declared")), "dev", Unchecked,
+			`it is unknown whether secret "declared" has version 1 in environment "dev": its current version is not known`},
 		{v("plain", "", "a.b"), "dev", "", ""},
-		{v("plain", "", "a.c"), "dev", MissingField, `scoped value "plain" does not have what is asked for in environment "dev": the value has no field "a.c"`},
+		{v("plain", "", "a.c"), "dev", MissingField, `scoped value "plain" has no field "a.c" in environment "dev"`},
 		{v("text", "", "a"), "dev", MissingField, `scoped value "text"`},
 		{v("link", "", ""), "dev", "", ""},
-		{v("link", "", ""), "prod", Missing, `scoped value "link" links to secret "only_dev", which does not exist in environment "prod" [dev]`},
+		{v("link", "", ""), "prod", Missing,
+			`scoped value "link" links to secret "only_dev", which does not exist in environment "prod" [dev]`},
 		{v("nearest", "app/web", "a"), "dev", MissingField, `scoped value "nearest"`},
 		{v("nearest", "", "a"), "dev", "", ""},
 		{v("exact", "app/web", "a"), "dev", "", ""},
 		{v("exact", "app/web", "a"), "prod", MissingField, `scoped value "exact"`},
-		{interpolate.Target{Kind: backend.KindSecret, Name: "x", Project: "hidden"}, "dev", Unknown, `whether secret "x" exists in environment "dev" cannot be told: project "hidden" does not exist, or cannot be seen`},
+		{interpolate.Target{Kind: backend.KindSecret, Name: "x", Project: "hidden"}, "dev", Unknown,
+			`it is unknown whether secret "x" exists in environment "dev": project "hidden" does not exist, or you may not`},
 	} {
 		a := c.Lookup(interpolate.Reference{Target: test.target}, Defaults{Project: "p"}, test.environment)
 		got := fmt.Sprint(a.Reason, " ", a.ExistsIn)
-		if a.Near != "" {
-			got += " near " + a.Near
+		if a.Suggestion != "" {
+			got += " near " + a.Suggestion
 		}
 		if a.NoDefault {
 			got += ", no default"
 		}
 		if a.Rule != test.rule || test.rule != "" && !strings.HasPrefix(got, test.want) {
-			t.Errorf("%+v in %s: %s %s\nwant %s %s", test.target, test.environment, a.Rule, got, test.rule, test.want)
+			t.Errorf("%+v in %s: got %s %s\nwant %s %s", test.target, test.environment, a.Rule, got, test.rule, test.want)
 		}
 	}
 }
 
-// TestDefaultsDoNotHideEnvironments: a default stands in for an entry alone.
-func TestDefaultsDoNotHideEnvironments(t *testing.T) {
-	c := &Catalog{Projects: []*Project{{Name: "p", whole: true, Environments: []Environment{{Name: "dev"}}}}}
-	source := Reader{}.scan(interpolate.File{Name: "a.yaml", Data: []byte("a: {{ get_secret_value('x', env='prd', default='y') }}\nb: {{ get_secret_value('x', default='y') }}\n")})
-	findings := Check([]*Source{source}, CheckOptions{Defaults: Defaults{Project: "p"}, Catalog: c, Environments: []string{"dev"}})
+func TestADefaultDoesNotReplaceAMissingEnvironment(t *testing.T) {
+	c := &Catalog{Projects: []*Project{{Name: "p", complete: true, Environments: []Environment{{Name: "dev"}}}}}
+	source := Reader{}.scan(interpolate.File{Name: "a.yaml", Data: []byte(
+		"a: {{ get_secret_value('x', env='prd', default='y') }}\nb: {{ get_secret_value('x', default='y') }}\n")})
+	findings := Check([]*Source{source},
+		CheckOptions{Defaults: Defaults{Project: "p"}, Catalog: c, Environments: []string{"dev"}})
 	var rules []string
 	for _, f := range findings {
 		rules = append(rules, fmt.Sprint(f.Line, f.Rule))
