@@ -90,17 +90,23 @@ func TestReleaseConfiguration(t *testing.T) {
 	if len(config.Builds) != len(binaries) {
 		t.Errorf("%d builds", len(config.Builds))
 	}
+	systems, processors := []string{"linux", "darwin", "windows"}, []string{"amd64", "arm64"}
 	for _, b := range config.Builds {
 		if b.Binary != binaries[b.ID] || !slices.Contains(b.Env, "CGO_ENABLED=0") ||
-			!slices.Equal(b.Goos, []string{"linux", "darwin", "windows"}) || !slices.Equal(b.Goarch, []string{"amd64", "arm64"}) ||
+			!slices.Equal(b.Goos, systems) || !slices.Equal(b.Goarch, processors) ||
 			!strings.Contains(strings.Join(b.Ldflags, " "), "-X main.version={{ .Version }}") {
 			t.Errorf("build %q: %+v", b.ID, b)
 		}
 	}
-	if len(config.Archives) != 2 || config.Archives[0].Name != "{{ .ProjectName }}_{{ .Version }}_{{ .Os }}_{{ .Arch }}" ||
-		!slices.Equal(config.Archives[0].Formats, []string{"zip"}) || !slices.Equal(config.Archives[0].Ids, []string{"provider"}) ||
-		!slices.Equal(config.Archives[1].Ids, []string{"pouncet"}) {
-		t.Errorf("the archives are %+v", config.Archives)
+	if len(config.Archives) != 2 {
+		t.Fatalf("the archives are %+v", config.Archives)
+	}
+	if a := config.Archives[0]; a.Name != "{{ .ProjectName }}_{{ .Version }}_{{ .Os }}_{{ .Arch }}" ||
+		!slices.Equal(a.Formats, []string{"zip"}) || !slices.Equal(a.Ids, []string{"provider"}) {
+		t.Errorf("the archive of the provider is %+v", a)
+	}
+	if a := config.Archives[1]; !slices.Equal(a.Ids, []string{"pouncet"}) {
+		t.Errorf("the archive of pouncet is %+v", a)
 	}
 	manifest := []releaseFile{{
 		Glob: "terraform-registry-manifest.json",

@@ -19,7 +19,8 @@ import (
 // code by others need no header.
 func TestSourceFilesNameTheirLicence(t *testing.T) {
 	const licence = "SPDX-License-Identifier: MPL-2.0\n"
-	skipped := []string{".git", ".terraform", ".terraform-mirror", "bin", "examples", "node_modules", "plugs/python", "testdata", "third_party"}
+	skipped := []string{".git", ".terraform", ".terraform-mirror", "bin", "examples", "node_modules", "plugs/python",
+		"testdata", "third_party"}
 	checked := 0
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		switch {

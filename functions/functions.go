@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package functions holds the provider's functions: the reference language, at
-// hand in any expression. They look at text alone. None of them resolves
-// anything or needs a backend, so they work before the provider is configured,
-// in a variable's validation as well as in a plan.
+// Package functions holds the provider's functions. They make the reference
+// language available in every Terraform expression. A function only reads its
+// argument. It resolves nothing and needs no backend, so it works before the
+// provider is configured, for example in the validation of a variable.
 //
 // # Limits
 //
-// A function cannot know what exists: parse_references says what a text refers
-// to, and the data source pouncet_config_references whether that is there.
+// A function does not know which secrets exist. parse_references lists the
+// references in a text; the data source pouncet_config_references checks them.
 package functions
 
 import (
@@ -20,16 +20,17 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// All are the functions that the provider registers.
+// All returns the functions that the provider registers.
 func All() []func() function.Function {
 	return []func() function.Function{newParseReferences, newParseURI, newValidName, newNameError}
 }
 
-// argumentError says what is wrong with the first argument, which is the only
-// one that any of them has.
+// argumentError returns an error about the first argument. Each function has
+// exactly one.
 func argumentError(text string) *function.FuncError { return function.NewArgumentFuncError(0, text) }
 
-// targetTypes are what parse_uri and parse_references both say of a reference.
+// targetTypes returns the attributes that parse_uri and parse_references both
+// have, and more.
 func targetTypes(more map[string]attr.Type) map[string]attr.Type {
 	out := map[string]attr.Type{
 		"project": types.StringType, "environment": types.StringType, "scope": types.StringType,
@@ -52,7 +53,8 @@ func targetValues(t interpolate.Target, more map[string]attr.Value) map[string]a
 	return out
 }
 
-// orNull is null for what a reference does not say, which is then the run's to choose.
+// orNull returns null for a part that the reference does not name. The command
+// that renders the file chooses it.
 func orNull(s string) types.String {
 	if s == "" {
 		return types.StringNull()
@@ -60,7 +62,7 @@ func orNull(s string) types.String {
 	return types.StringValue(s)
 }
 
-// kindName is the kind of a reference as its users see it.
+// kindName returns the kind of a reference as users see it.
 func kindName(k backend.Kind) string {
 	if k == "" {
 		return "environment_variable"

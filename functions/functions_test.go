@@ -19,7 +19,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// call calls a function of a provider that nobody has configured.
+// call calls a function of a provider that is not configured.
 func call(t *testing.T, name string, argument tftypes.Value) (*tfprotov6.CallFunctionResponse, *tfprotov6.Function) {
 	t.Helper()
 	server, err := providerserver.NewProtocol6WithError(provider.New("test")())()
@@ -32,13 +32,15 @@ func call(t *testing.T, name string, argument tftypes.Value) (*tfprotov6.CallFun
 	}
 	f := schema.Functions[name]
 	if f == nil {
-		t.Fatalf("there is no function %s", name)
+		t.Fatalf("the function %s does not exist", name)
 	}
 	dynamic, err := tfprotov6.NewDynamicValue(tftypes.String, argument)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := server.CallFunction(context.Background(), &tfprotov6.CallFunctionRequest{Name: name, Arguments: []*tfprotov6.DynamicValue{&dynamic}})
+	resp, err := server.CallFunction(context.Background(), &tfprotov6.CallFunctionRequest{
+		Name: name, Arguments: []*tfprotov6.DynamicValue{&dynamic},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,8 +56,8 @@ func TestFunctionsAreDescribed(t *testing.T) {
 	}
 }
 
-// TestErrorsAreAboutTheArgument looks at what the CLI prints only in part: which
-// argument it is that the error points at.
+// TestErrorsAreAboutTheArgument checks that an error names its argument, which
+// the output of the CLI does not show.
 func TestErrorsAreAboutTheArgument(t *testing.T) {
 	for _, c := range []struct{ name, argument, want string }{
 		{"parse_references", "a: \"{{ get_secret_value( }}\"\nb: \"{{ env_var('POUNCET_TOKEN') }}\"", "text:1:26: "},
@@ -103,16 +105,19 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestFunctionsInTerraform calls them as users do, without a provider block: no
-// backend is made or opened.
+// TestFunctionsInTerraform calls the functions as users do, without a provider
+// block. No backend is created or opened.
 func TestFunctionsInTerraform(t *testing.T) {
 	t.Setenv("POUNCET_HOME", "/nowhere/that/can/be/made")
 	null := knownvalue.Null()
 	is := knownvalue.StringExact
-	reference := func(expression, kind, name string, line, column int64, more map[string]knownvalue.Check) knownvalue.Check {
-		out := map[string]knownvalue.Check{
-			"expression": is(expression), "kind": is(kind), "name": is(name), "line": knownvalue.Int64Exact(line), "column": knownvalue.Int64Exact(column),
-			"project": null, "environment": null, "scope": null, "field": null, "version": null, "default": knownvalue.Bool(false),
+	type checks = map[string]knownvalue.Check
+	reference := func(expression, kind, name string, line, column int64, more checks) knownvalue.Check {
+		out := checks{
+			"expression": is(expression), "kind": is(kind), "name": is(name),
+			"line": knownvalue.Int64Exact(line), "column": knownvalue.Int64Exact(column),
+			"project": null, "environment": null, "scope": null, "field": null, "version": null,
+			"default": knownvalue.Bool(false),
 		}
 		for k, v := range more {
 			out[k] = v
@@ -142,27 +147,31 @@ output "ok"    { value = provider::pouncet::valid_name("a") }
 output "why"   { value = provider::pouncet::name_error("a.b") }`,
 			ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownOutputValue("references", knownvalue.ListExact([]knownvalue.Check{
-					reference("{{ get_secret_value('db', env='prod', version=3).password | default('none') }}", "secret", "db", 3, 5, map[string]knownvalue.Check{
-						"environment": is("prod"), "version": is("3"), "field": is("password"), "default": knownvalue.Bool(true),
-					}),
+					reference("{{ get_secret_value('db', env='prod', version=3).password | default('none') }}",
+						"secret", "db", 3, 5,
+						checks{"environment": is("prod"), "version": is("3"), "field": is("password"), "default": knownvalue.Bool(true)}),
 					reference("{{ get_value('region') }}", "scoped_value", "region", 4, 9, nil),
 					reference("{{ env_var('HOME') }}", "environment_variable", "HOME", 4, 39, nil),
-					reference("pouncet://shop/-/app/web/key#a", "secret", "key", 5, 4, map[string]knownvalue.Check{
+					reference("pouncet://shop/-/app/web/key#a", "secret", "key", 5, 4, checks{
 						"project": is("shop"), "scope": is("app/web"), "field": is("a"),
 					}),
 				})),
 				statecheck.ExpectKnownOutputValue("none", knownvalue.ListSizeExact(0)),
-				statecheck.ExpectKnownOutputValue("uri", knownvalue.ObjectExact(map[string]knownvalue.Check{
-					"project": is("shop"), "environment": is("prod"), "scope": is("pipeline/load"), "name": is("db"), "field": is("a.b"), "version": is("previous"),
+				statecheck.ExpectKnownOutputValue("uri", knownvalue.ObjectExact(checks{
+					"project": is("shop"), "environment": is("prod"), "scope": is("pipeline/load"),
+					"name": is("db"), "field": is("a.b"), "version": is("previous"),
 				})),
-				statecheck.ExpectKnownOutputValue("short", knownvalue.ObjectExact(map[string]knownvalue.Check{
+				statecheck.ExpectKnownOutputValue("short", knownvalue.ObjectExact(checks{
 					"project": null, "environment": null, "scope": null, "name": is("db"), "field": null, "version": null,
 				})),
 				statecheck.ExpectKnownOutputValue("ok", knownvalue.Bool(true)),
-				statecheck.ExpectKnownOutputValue("why", knownvalue.StringRegexp(regexp.MustCompile(`"a\.b" is not allowed; use 1 to 256`))),
+				statecheck.ExpectKnownOutputValue("why",
+					knownvalue.StringRegexp(regexp.MustCompile(`"a\.b" is not allowed; use 1 to 256`))),
 			},
 		},
-		refused(`provider::pouncet::parse_references("a: \"{{ get_secret_valeu(x) | get_secret_value }}\"\nb: \"{{ get_secret_value(x) }}\"")`, `(?s)text:2:25.*is\s+not\s+a\s+valid\s+call`),
+		refused(`provider::pouncet::parse_references(`+
+			`"a: \"{{ get_secret_valeu(x) | get_secret_value }}\"\nb: \"{{ get_secret_value(x) }}\"")`,
+			`(?s)text:2:25.*is\s+not\s+a\s+valid\s+call`),
 		refused(`provider::pouncet::parse_uri("pouncet://x")`, `(?s)1\s+part;`),
 		refused(`provider::pouncet::valid_name(null)`, `(?s)null`),
 		resource.TestStep{

@@ -10,9 +10,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// nameRule is the rule as both functions describe it.
-const nameRule = "A name has 1 to 256 letters, digits, `_` and `-`, does not begin with `-`, and does not have the form of an id (a UUID). " +
-	"A project's policy may ask for more, which only its backend knows."
+// nameRule describes the rule in the documentation of both functions.
+const nameRule = "A name has 1 to 256 letters, digits, `_` and `-`. It does not start with `-`, and it is not a " +
+	"UUID. The policy of a project can have further rules, which the function does not know."
 
 type validName struct{}
 
@@ -24,10 +24,11 @@ func (validName) Metadata(_ context.Context, _ function.MetadataRequest, resp *f
 
 func (validName) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
-		Summary:             "Whether a name is allowed",
-		MarkdownDescription: "Whether a secret or a scoped value may have this name: for the `condition` of a validation. " + nameRule,
-		Parameters:          []function.Parameter{function.StringParameter{Name: "name", MarkdownDescription: "The name."}},
-		Return:              function.BoolReturn{},
+		Summary: "Whether a name is allowed",
+		MarkdownDescription: "Returns whether a secret or a scoped value can have this name. " +
+			"Use it in the `condition` of a validation. " + nameRule,
+		Parameters: []function.Parameter{function.StringParameter{Name: "name", MarkdownDescription: "The name."}},
+		Return:     function.BoolReturn{},
 	}
 }
 
@@ -49,10 +50,12 @@ func (nameError) Metadata(_ context.Context, _ function.MetadataRequest, resp *f
 
 func (nameError) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
-		Summary:             "Why a name is not allowed",
-		MarkdownDescription: "Why no secret or scoped value may have this name, in a sentence that names the way out; empty if one may: for the `error_message` of a validation. " + nameRule,
-		Parameters:          []function.Parameter{function.StringParameter{Name: "name", MarkdownDescription: "The name."}},
-		Return:              function.StringReturn{},
+		Summary: "Why a name is not allowed",
+		MarkdownDescription: "Returns a sentence that says why no secret or scoped value can have this name, and which " +
+			"names are allowed. Returns an empty string if the name is allowed. Use it in the `error_message` of a " +
+			"validation. " + nameRule,
+		Parameters: []function.Parameter{function.StringParameter{Name: "name", MarkdownDescription: "The name."}},
+		Return:     function.StringReturn{},
 	}
 }
 

@@ -27,18 +27,20 @@ func (parseReferences) Metadata(_ context.Context, _ function.MetadataRequest, r
 
 func (parseReferences) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
-		Summary: "What a YAML text refers to",
-		MarkdownDescription: "Lists the references to secrets, scoped values and environment variables in a YAML text, in the order of the text, without resolving any. " +
-			"Each is an object:\n\n" +
-			"- `expression`: as it is written, braces included;\n" +
+		Summary: "The references in a YAML text",
+		MarkdownDescription: "Lists the references to secrets, scoped values and environment variables in a YAML text, in " +
+			"the order of the text. It does not resolve them. Each reference is an object:\n\n" +
+			"- `expression`: the text of the reference, with its braces;\n" +
 			"- `kind`: `secret`, `scoped_value` or `environment_variable`;\n" +
-			"- `name`;\n" +
-			"- `project`, `environment`, `scope`, `field`, `version`: null where the reference does not say, and leaves it to whoever renders;\n" +
-			"- `default`: whether it has one, which stands in when the entry is missing;\n" +
-			"- `line`, `column`: where the expression begins, from 1, in characters.\n\n" +
-			"Templates of others (Helm, Jinja, GitHub Actions) are passed over, and so are comments. A reference that is wrong is an error, and all that are wrong are told at once.",
+			"- `name`: the name of the secret, value or variable;\n" +
+			"- `project`, `environment`, `scope`, `field`, `version`: null if the reference does not name them, so that " +
+			"the command that renders the text chooses them;\n" +
+			"- `default`: whether the reference has a default for a missing entry;\n" +
+			"- `line`, `column`: the position of the expression, counted from 1, in characters.\n\n" +
+			"The function ignores comments and the templates of other tools, such as Helm, Jinja and GitHub Actions. " +
+			"References that are not valid are an error, which lists all of them.",
 		Parameters: []function.Parameter{function.StringParameter{
-			Name: "text", MarkdownDescription: "YAML text, as `file()` reads it; of one document or several.",
+			Name: "text", MarkdownDescription: "YAML text with one or more documents, for example from `file()`.",
 		}},
 		Return: function.ListReturn{ElementType: referenceType},
 	}
@@ -54,12 +56,14 @@ func (parseReferences) Run(ctx context.Context, req function.RunRequest, resp *f
 		resp.Error = argumentError(err.Error())
 		return
 	}
-	found := []attr.Value{}
+	references := []attr.Value{}
 	for _, r := range doc.References() {
-		found = append(found, types.ObjectValueMust(referenceType.AttrTypes, targetValues(r.Target, map[string]attr.Value{
-			"expression": types.StringValue(r.Expression), "kind": types.StringValue(kindName(r.Kind)), "default": types.BoolValue(r.HasDefault),
-			"line": types.Int64Value(int64(r.Pos.Line)), "column": types.Int64Value(int64(r.Pos.Column)),
-		})))
+		values := targetValues(r.Target, map[string]attr.Value{
+			"expression": types.StringValue(r.Expression), "kind": types.StringValue(kindName(r.Kind)),
+			"default": types.BoolValue(r.HasDefault),
+			"line":    types.Int64Value(int64(r.Pos.Line)), "column": types.Int64Value(int64(r.Pos.Column)),
+		})
+		references = append(references, types.ObjectValueMust(referenceType.AttrTypes, values))
 	}
-	resp.Error = resp.Result.Set(ctx, types.ListValueMust(referenceType, found))
+	resp.Error = resp.Result.Set(ctx, types.ListValueMust(referenceType, references))
 }

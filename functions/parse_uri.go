@@ -22,9 +22,10 @@ func (parseURI) Metadata(_ context.Context, _ function.MetadataRequest, resp *fu
 func (parseURI) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
 		Summary: "The parts of a reference URI",
-		MarkdownDescription: "Takes `pouncet://project/environment/[app/x/|pipeline/x/]name[#field][?version=3]` apart, without resolving it. " +
-			"The result is an object of `project`, `environment`, `scope`, `name`, `field` and `version`, null where the URI does not say: " +
-			"for a project or an environment it says `-`. A URI that is not one is an error.",
+		MarkdownDescription: "Splits a URI such as `pouncet://project/environment/[app/x/|pipeline/x/]name[#field]" +
+			"[?version=3]` into its parts. It does not resolve the URI. The result is an object with `project`, " +
+			"`environment`, `scope`, `name`, `field` and `version`. A part that the URI does not name is null; for the " +
+			"project and the environment the URI has `-` then. A URI that is not valid is an error.",
 		Parameters: []function.Parameter{function.StringParameter{
 			Name: "uri", MarkdownDescription: "The URI of a secret.",
 		}},

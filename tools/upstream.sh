@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MPL-2.0
 
-# Copies what Pouncet takes from the source of other projects, from the releases
-# named here. Called by `make generate`. To move to another release, change its
-# version here, and in the go.mod that the comment names.
+# Copies files from the source of other projects, in the versions that this
+# script names. `make generate` calls it. For another version, change it here and
+# in the go.mod that the comment names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,10 +24,12 @@ jsonschema=$(module github.com/santhosh-tekuri/jsonschema/v6@v6.0.3)
 into=third_party/jsonschema
 find "$into" -name "*.go" ! -name "*_test.go" -delete
 rm -rf "$into/metaschemas"
-(cd "$jsonschema" && find . -name '*.go' ! -name '*_test.go' -o -path './metaschemas/*' -type f) | grep -v '^./testdata/' | while read -r file; do
+(cd "$jsonschema" && find . -name '*.go' ! -name '*_test.go' -o -path './metaschemas/*' -type f) |
+  grep -v '^./testdata/' | while read -r file; do
   install -D -m 644 "$jsonschema/$file" "$into/$file"
 done
 install -m 644 "$jsonschema/LICENSE" "$into/LICENSE"
 patch --quiet --no-backup-if-mismatch -d "$into" -p1 < "$into/lazy.patch"
-sed -i 's|"github.com/santhosh-tekuri/jsonschema/v6/|"github.com/pouncet/terraform-provider-pouncet/third_party/jsonschema/|' "$into"/*.go "$into"/kind/*.go
+ours=github.com/pouncet/terraform-provider-pouncet/third_party/jsonschema
+sed -i "s|\"github.com/santhosh-tekuri/jsonschema/v6/|\"$ours/|" "$into"/*.go "$into"/kind/*.go
 gofmt -w "$into"

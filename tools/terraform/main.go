@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Command terraform installs a Terraform release into a folder, for machines
-// that have neither terraform nor tofu on PATH. hc-install downloads it from
-// HashiCorp and checks its signature.
+// that have neither terraform nor tofu on PATH. It downloads the release from
+// HashiCorp and verifies its signature.
 package main
 
 import (
@@ -17,14 +17,15 @@ import (
 	"github.com/hashicorp/hc-install/releases"
 )
 
-// release is what the tests were written against.
+// release is the version that the tests expect.
 const release = "1.11.4"
 
 func main() {
 	into := flag.String("into", "", "the folder to install into")
 	flag.Parse()
 	if err := install(*into); err != nil {
-		fmt.Fprintf(os.Stderr, "installing Terraform %s: %v\nInstall terraform or tofu by hand and put it on PATH.\n", release, err)
+		fmt.Fprintf(os.Stderr, "installing Terraform %s: %v\n", release, err)
+		fmt.Fprintln(os.Stderr, "hint: install terraform or tofu yourself, and put it on PATH")
 		os.Exit(1)
 	}
 }
