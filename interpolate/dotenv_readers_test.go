@@ -17,15 +17,19 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// dotenvReaders are those that a file of variables is written for and that can
-// be here: each reads texts, and says what is in each.
+// readDotenv returns the variables of each text.
+type readDotenv func(t *testing.T, texts []string) []map[string]string
+
+// dotenvReaders are the readers of dotenv files that can be installed here. Each one reads several texts, and returns
+// the variables of each text.
 var dotenvReaders = map[string]struct {
-	present []string
-	read    func(t *testing.T, texts []string) []map[string]string
+	present []string // a command that succeeds if the reader is installed
+	read    readDotenv
 }{
 	"Docker Compose": {[]string{"true"}, func(t *testing.T, texts []string) (out []map[string]string) {
 		for _, text := range texts {
-			read, err := dotenv.ParseWithLookup(strings.NewReader(text), func(string) (string, bool) { return "", true })
+			read, err := dotenv.ParseWithLookup(strings.NewReader(text),
+				func(string) (string, bool) { return "", true })
 			if err != nil {
 				t.Error(err)
 			}
@@ -40,10 +44,12 @@ var dotenvReaders = map[string]struct {
 				t.Fatal(err)
 			}
 		}
-		// No command is found, and each file has a shell of its own.
+		// PATH is empty, so that no command of a file runs. Each file gets its own shell.
 		c := exec.CommandContext(t.Context(), "bash", "-c", `cd "$0"; PATH=/none; for file in *; do (
 	before=$(compgen -v); . ./$file
-	for name in $(compgen -v); do [[ " ${before//$'\n'/ } before BASH_ARGC BASH_ARGV BASH_LINENO BASH_SOURCE FUNCNAME PIPESTATUS _ file name " = *" $name "* ]] || printf '%s=%s\0' $name "${!name}"; done
+	known=" ${before//$'\n'/ } before known file name _ FUNCNAME PIPESTATUS"
+	known+=" BASH_ARGC BASH_ARGV BASH_LINENO BASH_SOURCE "
+	for name in $(compgen -v); do [[ $known = *" $name "* ]] || printf '%s=%s\0' $name "${!name}"; done
 ) 2>/dev/null; printf '\0'; done`, dir)
 		c.Env = []string{}
 		answer, err := c.Output()
@@ -60,24 +66,40 @@ var dotenvReaders = map[string]struct {
 		}
 		return out
 	}},
-	"Node.js": {[]string{"node", "-e", "require('node:util').parseEnv.call"}, func(t *testing.T, texts []string) (out []map[string]string) {
-		readBy(t, &out, texts, "node", "-e", `const texts = JSON.parse(require("fs").readFileSync(0, "utf8"));
+	"Node.js": {[]string{"node", "-e", "require('node:util').parseEnv.call"},
+		func(t *testing.T, texts []string) (out []map[string]string) {
+			readBy(t, &out, texts, "node", "-e", `const texts = JSON.parse(require("fs").readFileSync(0, "utf8"));
 console.log(JSON.stringify(texts.map((t) => require("node:util").parseEnv(t))))`)
-		return out
-	}},
-	"python-dotenv": {[]string{"python3", "-c", "import dotenv"}, func(t *testing.T, texts []string) (out []map[string]string) {
-		readBy(t, &out, texts, "python3", "-c", `import sys, io, json, dotenv
+			return out
+		}},
+	"python-dotenv": {[]string{"python3", "-c", "import dotenv"},
+		func(t *testing.T, texts []string) (out []map[string]string) {
+			readBy(t, &out, texts, "python3", "-c", `import sys, io, json, dotenv
 json.dump([dotenv.dotenv_values(stream=io.StringIO(t, newline=None)) for t in json.load(sys.stdin)], sys.stdout)`)
-		return out
-	}},
+			return out
+		}},
 }
 
-// TestDotenvReadersAgree holds for texts and values of random pieces: where a
-// reader sees a reference in a value, it sees the value there when that is
-// filled in, and nothing else changes.
+// withDotenvReaders runs a subtest with each reader that is installed.
+func withDotenvReaders(t *testing.T, test func(t *testing.T, name string, read readDotenv)) {
+	for name, reader := range dotenvReaders {
+		t.Run(name, func(t *testing.T) {
+			if exec.CommandContext(t.Context(), reader.present[0], reader.present[1:]...).Run() != nil {
+				t.Skipf("SKIPPED: %s is not installed; CI has it", name)
+			}
+			test(t, name, reader.read)
+		})
+	}
+}
+
+// TestDotenvReadersAgree renders texts and values of random pieces. Every reader must see the value at the position
+// of the reference, and must see no other change.
 func TestDotenvReadersAgree(t *testing.T) {
-	pieces := strings.Split("CALL|CALL|'CALL'|\"CALL\"|'|\"|`|\\|$|{|}|(|)|x| |#|\n|=|~|:|;|HOME|-|a b|A=|\nB=|\nC='|\nD=\"|\t|é|<|&|!|*", "|")
-	values := []string{"x", "it's", "a b", `a"b`, "$x", "${x}", "}", "{x}", "-y", ":-z}", "`id`", "$(id)", `\`, `\n`, "n", "a\nB2=1", "#", " # x", "'\nZ=1\n'", "\"\nZ=1\n\"", "",
+	pieces := strings.Split(
+		"CALL|CALL|'CALL'|\"CALL\"|'|\"|`|\\|$|{|}|(|)|x| |#|\n|=|~|:|;|HOME|-|a b|A=|\nB=|\nC='|\nD=\"|\t|é|<|&|!|*",
+		"|")
+	values := []string{"x", "it's", "a b", `a"b`, "$x", "${x}", "}", "{x}", "-y", ":-z}", "`id`", "$(id)", `\`, `\n`,
+		"n", "a\nB2=1", "#", " # x", "'\nZ=1\n'", "\"\nZ=1\n\"", "",
 		"=", "~", "/root", `a\'b`, `x\"`, "\n", "; id", "é"}
 	random := rand.New(rand.NewPCG(1, 2))
 	var texts, before, after, filled []string
@@ -89,30 +111,26 @@ func TestDotenvReadersAgree(t *testing.T) {
 		value := values[random.IntN(len(values))]
 		out, err := renderAs(t, interpolate.FormatDotenv, strings.ReplaceAll(text, "CALL", secretCall), value)
 		if err != nil || !strings.Contains(text, "CALL") || strings.Contains(out, "{{") {
-			continue // refused, or in a comment
+			continue // an error, or the reference is in a comment
 		}
 		texts, filled, after = append(texts, text), append(filled, value), append(after, out)
-		before = append(before, strings.ReplaceAll(text, "CALL", standIn))
+		before = append(before, strings.ReplaceAll(text, "CALL", placeholder))
 	}
-	for name, reader := range dotenvReaders {
-		t.Run(name, func(t *testing.T) {
-			if exec.CommandContext(t.Context(), reader.present[0], reader.present[1:]...).Run() != nil {
-				t.Skipf("SKIPPED: %s is not here to read files of variables; install it, as CI has it", name)
+	withDotenvReaders(t, func(t *testing.T, name string, read readDotenv) {
+		was, is := read(t, before), read(t, after)
+		for i, want := range was {
+			// Without quotes, bash takes text after a blank as a command, and Node.js takes a tab as a part of
+			// the value. With quotes, they do not.
+			if name == "bash" && strings.ContainsAny(texts[i], " \t") ||
+				name == "Node.js" && strings.Contains(texts[i], "\t") {
+				continue
 			}
-			was, is := reader.read(t, before), reader.read(t, after)
-			for i, want := range was {
-				// Behind a blank, bash takes a reference without quotes for a command,
-				// and to Node.js, a tab is a part of one. Quotes mend that.
-				if name == "bash" && strings.ContainsAny(texts[i], " \t") || name == "Node.js" && strings.Contains(texts[i], "\t") {
-					continue
-				}
-				for k := range want {
-					want[k] = strings.ReplaceAll(want[k], standIn, filled[i])
-				}
-				if !maps.Equal(want, is[i]) {
-					t.Errorf("%q with %q is %q:\nread %q\nwant %q", texts[i], filled[i], after[i], is[i], want)
-				}
+			for k := range want {
+				want[k] = strings.ReplaceAll(want[k], placeholder, filled[i])
 			}
-		})
-	}
+			if !maps.Equal(want, is[i]) {
+				t.Errorf("%q with %q is %q:\nread %q\nwant %q", texts[i], filled[i], after[i], is[i], want)
+			}
+		}
+	})
 }

@@ -4,35 +4,38 @@ package interpolate_test
 
 import (
 	"maps"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// TestNastyDotenv fills values in everywhere in a file. Either all readers read
-// the value, or it is refused.
-func TestNastyDotenv(t *testing.T) {
+// TestDotenvHoldsOrRefusesEveryValue writes values at every position of a file. Either all readers read the value, or
+// it is an error.
+func TestDotenvHoldsOrRefusesEveryValue(t *testing.T) {
 	const call = "{{ get_secret_value('s') }}"
 	lines := []struct{ text, name, want string }{
 		{"BARE=" + call + "\n", "BARE", "VALUE"}, {"SINGLE='{{ get_secret_value(\"s\") }}'\n", "SINGLE", "VALUE"},
-		{"DOUBLE=\"{{ get_secret_value(\"s\") }}\" # c\n", "DOUBLE", "VALUE"}, {"  export IN_BARE=x" + call + "y # " + call + "\n", "IN_BARE", "xVALUEy"},
-		{"IN_SINGLE='a $b {" + call + "\n\"" + call + "'\n", "IN_SINGLE", "a $b {VALUE\n\"VALUE"}, {"IN_DOUBLE=\"'" + call + "\n" + call + "\"\n", "IN_DOUBLE", "'VALUE\nVALUE"},
-		{"FOREIGN='{{ .Values.x }}" + call + "'\n", "FOREIGN", "{{ .Values.x }}VALUE"}, {"\n# " + call + "\nURI=pouncet://-/-/s\n", "URI", "VALUE"},
+		{"DOUBLE=\"{{ get_secret_value(\"s\") }}\" # c\n", "DOUBLE", "VALUE"},
+		{"  export IN_BARE=x" + call + "y # " + call + "\n", "IN_BARE", "xVALUEy"},
+		{"IN_SINGLE='a $b {" + call + "\n\"" + call + "'\n", "IN_SINGLE", "a $b {VALUE\n\"VALUE"},
+		{"IN_DOUBLE=\"'" + call + "\n" + call + "\"\n", "IN_DOUBLE", "'VALUE\nVALUE"},
+		{"FOREIGN='{{ .Values.x }}" + call + "'\n", "FOREIGN", "{{ .Values.x }}VALUE"},
+		{"\n# " + call + "\nURI=pouncet://-/-/s\n", "URI", "VALUE"},
 		{"SAY='see pouncet://-/-/s'\nBRACES='${" + call + "'\n", "BRACES", "${VALUE"},
 	}
 	var texts []string
 	var wants []map[string]string
 	written := 0
-	for _, value := range nasty {
-		value = value[:min(len(value), 50_000)] // of what an environment can hold
+	for _, value := range trickyValues {
+		value = value[:min(len(value), 50_000)] // an environment cannot hold more
 		var text strings.Builder
 		want := map[string]string{}
 		for _, line := range lines {
 			out, err := renderAs(t, interpolate.FormatDotenv, line.text, value)
 			if err != nil {
-				if message := err.Error(); !strings.Contains(message, "readers of dotenv files") && !strings.Contains(message, "NUL") || len(value) > 4 && strings.Contains(message, value) {
+				if message := err.Error(); !strings.Contains(message, "readers of dotenv files") &&
+					!strings.Contains(message, "NUL") || len(value) > 4 && strings.Contains(message, value) {
 					t.Errorf("%.40q: %.300v", value, err)
 				}
 				continue
@@ -46,43 +49,54 @@ func TestNastyDotenv(t *testing.T) {
 		}
 		texts, wants = append(texts, text.String()), append(wants, want)
 	}
-	if all := len(nasty) * len(lines); written < all*3/4 {
-		t.Errorf("only %d of %d were written", written, all)
+	if all := len(trickyValues) * len(lines); written < all*3/4 {
+		t.Errorf("only %d of %d values were written", written, all)
 	}
-	for name, reader := range dotenvReaders {
-		t.Run(name, func(t *testing.T) {
-			if exec.CommandContext(t.Context(), reader.present[0], reader.present[1:]...).Run() != nil {
-				t.Skipf("SKIPPED: %s is not here to read files of variables; install it, as CI has it", name)
+	withDotenvReaders(t, func(t *testing.T, _ string, read readDotenv) {
+		for i, got := range read(t, texts) {
+			if !maps.Equal(got, wants[i]) {
+				t.Errorf("%.40q in\n%.900s\nread %.900q\nwant %.900q", trickyValues[i], texts[i], got, wants[i])
 			}
-			for i, got := range reader.read(t, texts) {
-				if !maps.Equal(got, wants[i]) {
-					t.Errorf("%.40q in\n%.900s\nread %.900q\nwant %.900q", nasty[i], texts[i], got, wants[i])
-				}
-			}
-		})
-	}
+		}
+	})
 }
 
-// TestDotenvStyles tells each style apart, and what is refused.
-func TestDotenvStyles(t *testing.T) {
-	const refused, beside, ends = "read differently in every kind of quotes", "disagree on the text next to the reference", "readers disagree on where this value ends"
+// TestDotenvChoosesQuotes checks the kind of quotes for each value, and the errors.
+func TestDotenvChoosesQuotes(t *testing.T) {
+	const refused, beside, ends = "read differently in every kind of quotes",
+		"disagree on the text next to the reference", "readers disagree on where this value ends"
 	for _, c := range []struct{ text, value, want string }{
-		{"A=CALL", "p4ss/w+x=", "A=p4ss/w+x="}, {"A='CALL'", "word", "A='word'"}, {"A=CALL # c\r\n", "", "A='' # c\r\n"},
-		{"A=CALL", "a b", "A='a b'"}, {"A=CALL", "~", "A='~'"}, {"A=CALL", `a\nb`, `A='a\nb'`}, {"A=\"CALL\"", "$x", "A='$x'"},
+		{"A=CALL", "p4ss/w+x=", "A=p4ss/w+x="}, {"A='CALL'", "word", "A='word'"},
+		{"A=CALL # c\r\n", "", "A='' # c\r\n"},
+		{"A=CALL", "a b", "A='a b'"}, {"A=CALL", "~", "A='~'"}, {"A=CALL", `a\nb`, `A='a\nb'`},
+		{"A=\"CALL\"", "$x", "A='$x'"},
 		{"A=CALL", "it's", `A="it's"`}, {"A='CALL'", "it's", `A="it's"`}, {"A=CALL", "it's\n#5", "A=\"it's\n#5\""},
-		{"A=CALL", `it's "so"`, refused}, {"A=CALL", `it's $5`, refused}, {"A=CALL", "it's `x`", refused}, {"A=CALL", `\\srv`, refused}, {"A=CALL", `C:\`, refused},
-		{"A='CALL'", "${HOME}", refused}, {"A=CALL", "a\r\nb", refused}, {"A='${CALL'", "x}", refused}, {"A=CALL", "a\x00", "NUL"},
-		{"A=\"$HOME/CALL\"", "x", "A=\"$HOME/x\""}, {"A=${HOME}/CALL", "x", "A=${HOME}/x"}, {"A=\"$HOME CALL\"", "$x", beside}, {"A=\"$HOMECALL\"", "x", beside}, {"A=${CALL", "x", ends},
-		{"A=\"${HOME:-CALL}\"", "x", beside}, {"A=\"\\CALL\"", "x", beside}, {"A=\"\\\"CALL\\\"\"", "x", beside}, {"A=a;b=CALL", "a b", beside}, {"A=a\"b\"CALL", "'", beside},
-		{"A='x\\'\nB='CALL'", "x", ends}, {"A='x\\'y'\nB=CALL", "x", ends}, {"A=\"x\\\\\"\nB=CALL", "x", ends}, {"A=\"\\\"\n\"\nB=CALL", "x", ends}, {"A=it's\nB=CALL", "x", ends},
-		{"A=`x\nB=CALL", "x", ends}, {"A=<<E\nB=CALL", "x", ends}, {"A=x\\\nB=CALL", "x", ends}, {"A=(\nB=CALL", "x", ends}, {"A=\"$(\"\nB=CALL", "x", ends},
-		{"A=\"\\\"x\\\"\"\nB=CALL", "x", "A=\"\\\"x\\\"\"\nB=x"}, {"A='CALL", "x", "the closing quote is missing"}, {"A='CALL'x", "x", "does not have the form"}, {"A='CALL'#x", "x", "does not have the form"},
-		{"ls CALL", "x", "does not have the form"}, {"A: CALL", "x", "does not have the form"}, {"CALL=1", "x", "a key cannot hold a reference"}, {"XCALL", "x", "a key cannot hold a reference"},
-		{"A={{ get_secret_value('s') | int }}", "042", "A=42"}, {"A='{{ get_secret_value(\"s\") | bool }}' # c", "yes", "A=true # c"}, {"A={{ get_value('n', default=none) }}", "", "have no null"},
-		{"A=a CALL", "reboot", "A='a reboot'"}, {"A=u?a&CALL", "reboot", beside}, {"A=x (CALL)", "reboot", beside}, {"A= #CALL", "x", beside}, {"A=x\t# CALL", "x", beside},
+		{"A=CALL", `it's "so"`, refused}, {"A=CALL", `it's $5`, refused}, {"A=CALL", "it's `x`", refused},
+		{"A=CALL", `\\srv`, refused}, {"A=CALL", `C:\`, refused},
+		{"A='CALL'", "${HOME}", refused}, {"A=CALL", "a\r\nb", refused}, {"A='${CALL'", "x}", refused},
+		{"A=CALL", "a\x00", "NUL"},
+		{"A=\"$HOME/CALL\"", "x", "A=\"$HOME/x\""}, {"A=${HOME}/CALL", "x", "A=${HOME}/x"},
+		{"A=\"$HOME CALL\"", "$x", beside}, {"A=\"$HOMECALL\"", "x", beside}, {"A=${CALL", "x", ends},
+		{"A=\"${HOME:-CALL}\"", "x", beside}, {"A=\"\\CALL\"", "x", beside}, {"A=\"\\\"CALL\\\"\"", "x", beside},
+		{"A=a;b=CALL", "a b", beside}, {"A=a\"b\"CALL", "'", beside},
+		{"A='x\\'\nB='CALL'", "x", ends}, {"A='x\\'y'\nB=CALL", "x", ends}, {"A=\"x\\\\\"\nB=CALL", "x", ends},
+		{"A=\"\\\"\n\"\nB=CALL", "x", ends}, {"A=it's\nB=CALL", "x", ends},
+		{"A=`x\nB=CALL", "x", ends}, {"A=<<E\nB=CALL", "x", ends}, {"A=x\\\nB=CALL", "x", ends},
+		{"A=(\nB=CALL", "x", ends}, {"A=\"$(\"\nB=CALL", "x", ends},
+		{"A=\"\\\"x\\\"\"\nB=CALL", "x", "A=\"\\\"x\\\"\"\nB=x"}, {"A='CALL", "x", "the closing quote is missing"},
+		{"A='CALL'x", "x", "does not have the form"}, {"A='CALL'#x", "x", "does not have the form"},
+		{"ls CALL", "x", "does not have the form"}, {"A: CALL", "x", "does not have the form"},
+		{"CALL=1", "x", "a key cannot hold a reference"}, {"XCALL", "x", "a key cannot hold a reference"},
+		{"A={{ get_secret_value('s') | int }}", "042", "A=42"},
+		{"A='{{ get_secret_value(\"s\") | bool }}' # c", "yes", "A=true # c"},
+		{"A={{ get_value('n', default=none) }}", "", "have no null"},
+		{"A=a CALL", "reboot", "A='a reboot'"}, {"A=u?a&CALL", "reboot", beside}, {"A=x (CALL)", "reboot", beside},
+		{"A= #CALL", "x", beside}, {"A=x\t# CALL", "x", beside},
 		{"A=\tCALL", "x", "the tab before this value"}, {"A=x\u00a0CALL", "a b", beside},
-		{"A=CALL\n" + strings.Repeat("#\n", 500_000), "x", "A=x\n" + strings.Repeat("#\n", 500_000)}, {"A=CALL\n" + strings.Repeat("#\n", 600_000), "x", "larger than 1 MiB"},
-		{"\ufeffA=CALL", "x", "\ufeffA=x"}, {"A=CALL\nA=2\nexport B\nC\n", "x", "A=x\nA=2\nexport B\nC\n"}, {"A=$(id)\nB=CALL", "x", "A=$(id)\nB=x"},
+		{"A=CALL\n" + strings.Repeat("#\n", 500_000), "x", "A=x\n" + strings.Repeat("#\n", 500_000)},
+		{"A=CALL\n" + strings.Repeat("#\n", 600_000), "x", "larger than 1 MiB"},
+		{"\ufeffA=CALL", "x", "\ufeffA=x"}, {"A=CALL\nA=2\nexport B\nC\n", "x", "A=x\nA=2\nexport B\nC\n"},
+		{"A=$(id)\nB=CALL", "x", "A=$(id)\nB=x"},
 	} {
 		text := strings.ReplaceAll(c.text, "CALL", secretCall)
 		got, err := renderAs(t, interpolate.FormatDotenv, text, c.value)
@@ -95,14 +109,14 @@ func TestDotenvStyles(t *testing.T) {
 	}
 }
 
-// TestVariables writes every value for its own reading, but NUL.
-func TestVariables(t *testing.T) {
+// TestParseVariablesReadsEveryValue checks that a file of FormatVariables holds every value except NUL.
+func TestParseVariablesReadsEveryValue(t *testing.T) {
 	const text = "A=CALL\nexport B='CALL' # CALL\nC=\"$HOME${N:-n}CALL\\$\"\nD='a\"$x CALL'\nE=\nF\nA2=xCALL"
-	for _, value := range nasty {
+	for _, value := range trickyValues {
 		out, err := renderAs(t, interpolate.FormatVariables, strings.ReplaceAll(text, "CALL", secretCall), value)
 		if strings.Contains(value, "\x00") {
 			if err == nil {
-				t.Error("NUL was written")
+				t.Error("a value with NUL is not refused")
 			}
 			continue
 		}
@@ -110,8 +124,10 @@ func TestVariables(t *testing.T) {
 			t.Errorf("%.40q: %v", value, err)
 			continue
 		}
-		got, err := interpolate.ParseVariables(interpolate.File{Data: []byte(out)}, func(name string) (string, bool) { return "/$h", name == "HOME" })
-		want := []interpolate.Variable{{"A", value}, {"B", value}, {"C", "/$hn" + value + "$"}, {"D", `a"$x ` + value}, {"E", ""}, {"A2", "x" + value}}
+		got, err := interpolate.ParseVariables(interpolate.File{Data: []byte(out)},
+			func(name string) (string, bool) { return "/$h", name == "HOME" })
+		want := []interpolate.Variable{{"A", value}, {"B", value}, {"C", "/$hn" + value + "$"}, {"D", `a"$x ` + value},
+			{"E", ""}, {"A2", "x" + value}}
 		if err != nil || len(got) != len(want) {
 			t.Fatalf("%.40q: %v %v", value, got, err)
 		}

@@ -11,16 +11,17 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// secrets is the least that a Resolver can be. A backend.Service is one too.
+// secrets is a minimal Resolver. A backend.Service is a Resolver too.
 type secrets map[string]string
 
 func (v secrets) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
 	out := make([]backend.Resolution, len(refs))
 	for i, ref := range refs {
 		if value, ok := v[ref.Environment+"/"+ref.Name]; ok {
-			out[i] = backend.Resolution{Value: backend.PlaintextString(value), Secret: true}
+			out[i].Value, out[i].Secret = backend.PlaintextString(value), true
 		} else {
-			out[i] = backend.Resolution{Err: backend.Errorf(backend.CodeNotFound, "secret %q does not exist in environment %q", ref.Name, ref.Environment)}
+			out[i].Err = backend.Errorf(backend.CodeNotFound, "secret %q does not exist in environment %q",
+				ref.Name, ref.Environment)
 		}
 	}
 	return out, nil
@@ -28,11 +29,12 @@ func (v secrets) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resol
 
 func ExampleRender() {
 	file := interpolate.File{Name: "pipeline.yaml", Data: []byte(`# comments stay
-password: "{{ get_secret_value('db_password') }}"   # quoted or not
-schedule: "{{ execution_date }}"                    # not ours
+password: "{{ get_secret_value('db_password') }}"   # with or without quotes
+schedule: "{{ execution_date }}"                    # foreign
 `)}
-	rendered, err := interpolate.Render(context.Background(), secrets{"prod/db_password": `s3"cret`}, []interpolate.File{file},
-		interpolate.Options{Project: "default", Environment: "prod"})
+	resolver := secrets{"prod/db_password": `s3"cret`}
+	options := interpolate.Options{Project: "default", Environment: "prod"}
+	rendered, err := interpolate.Render(context.Background(), resolver, []interpolate.File{file}, options)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -40,15 +42,16 @@ schedule: "{{ execution_date }}"                    # not ours
 	fmt.Print(string(rendered[0].Data))
 	// Output:
 	// # comments stay
-	// password: "s3\"cret"   # quoted or not
-	// schedule: "{{ execution_date }}"                    # not ours
+	// password: "s3\"cret"   # with or without quotes
+	// schedule: "{{ execution_date }}"                    # foreign
 }
 
-// Whatever is wrong is told at once, each with its place.
+// Render reports all problems at once, each with its position.
 func ExampleRender_missing() {
-	file := interpolate.File{Name: "pipeline.yaml", Data: []byte("a: \"{{ get_secret_value('x') }}\"\nb: \"{{ get_secret_value('y') }}\"\n")}
-	_, err := interpolate.Render(context.Background(), secrets{}, []interpolate.File{file},
-		interpolate.Options{Project: "default", Environment: "prod"})
+	const text = "a: \"{{ get_secret_value('x') }}\"\nb: \"{{ get_secret_value('y') }}\"\n"
+	file := interpolate.File{Name: "pipeline.yaml", Data: []byte(text)}
+	options := interpolate.Options{Project: "default", Environment: "prod"}
+	_, err := interpolate.Render(context.Background(), secrets{}, []interpolate.File{file}, options)
 	var problems interpolate.Problems
 	if errors.As(err, &problems) && errors.Is(err, backend.ErrNotFound) {
 		for _, p := range problems {
@@ -60,10 +63,11 @@ func ExampleRender_missing() {
 	// pipeline.yaml:2:5: {{ get_secret_value('y') }}: secret "y" does not exist in environment "prod"
 }
 
-// Scan reads references without a backend.
+// Scan lists references without a backend.
 func ExampleScan() {
 	document, err := interpolate.Scan(interpolate.File{Name: "pipeline.yaml", Data: []byte(
-		"url: postgres://{{ get_secret_value('db_password', env='prod') | urlencode }}@{{ get_value('db_host') }}/app\n")})
+		"url: postgres://{{ get_secret_value('db_password', env='prod') | urlencode }}" +
+			"@{{ get_value('db_host') }}/app\n")})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -14,21 +14,24 @@ import (
 func TestParseExpression(t *testing.T) {
 	for in, want := range map[string]string{
 		` get_secret_value("a") `: `get_secret_value('a')`,
-		`mage_secret_var ( 'a' , field = 'x', env='e',project='p', scope='app/s',version=3,)`: `mage_secret_var('a', project='p', env='e', scope='app/s', field='x', version='3')`,
-		`get_secret_value('a').b["c"][0]`:                         `get_secret_value('a', field='b.c[0]')`,
-		`get_secret_value('a')['b.c']["d'e"]`:                     `get_secret_value('a', field='[\'b.c\'][\'d\'e\']')`,
-		`get_secret_value('a', field="b").c`:                      `get_secret_value('a', field='b.c')`,
-		`get_secret_value('a', default='{}').c`:                   `json_value(get_secret_value('a', default='{}'), 'c')`,
-		`get_value('a')|default(None)|json`:                       `get_value('a') | default(none) | json`,
-		`get_value('a', default=-1.5e3)`:                          `get_value('a', default=-1.5e3)`,
-		`get_value('a', default=True)`:                            `get_value('a', default=true)`,
-		`env_var('A', "b\n\x41\u00e9\U0001F600\\\'")`:             `env_var('A', 'b\x0aAé😀\\\'')`,
-		`env_var('A', default='}\x7d')`:                           `env_var('A', '}\x7d')`,
-		`json_value(pouncet://-/-/app/x/n#a['b']?version=2, 'c')`: `json_value(get_secret_value('n', scope='app/x', field='a[\'b\']', version='2'), 'c')`,
-		`pouncet://p/e/n|urlencode`:                               `get_secret_value('n', project='p', env='e') | urlencode`,
-		`env_var('A').b`:                                          `json_value(env_var('A'), 'b')`,
-		`get_secret_value('a', version='previous')`:               `get_secret_value('a', version='previous')`,
-		`'text' | b64encode`:                                      `'text' | b64encode`,
+		`mage_secret_var ( 'a' , field = 'x', env='e',project='p', scope='app/s',version=3,)`: `mage_secret_var('a', ` +
+			`project='p', env='e', scope='app/s', field='x', version='3')`,
+		`get_secret_value('a').b["c"][0]`:     `get_secret_value('a', field='b.c[0]')`,
+		`get_secret_value('a')['b.c']["d'e"]`: `get_secret_value('a', field='[\'b.c\'][\'d\'e\']')`,
+		`get_secret_value('a', field="b").c`:  `get_secret_value('a', field='b.c')`,
+		`get_secret_value('a', default='{}').c`: `json_value(get_secret_value('a', default='{}'), ` +
+			`'c')`,
+		`get_value('a')|default(None)|json`:           `get_value('a') | default(none) | json`,
+		`get_value('a', default=-1.5e3)`:              `get_value('a', default=-1.5e3)`,
+		`get_value('a', default=True)`:                `get_value('a', default=true)`,
+		`env_var('A', "b\n\x41\u00e9\U0001F600\\\'")`: `env_var('A', 'b\x0aAé😀\\\'')`,
+		`env_var('A', default='}\x7d')`:               `env_var('A', '}\x7d')`,
+		`json_value(pouncet://-/-/app/x/n#a['b']?version=2, 'c')`: `json_value(get_secret_value('n', scope='app/x', ` +
+			`field='a[\'b\']', version='2'), 'c')`,
+		`pouncet://p/e/n|urlencode`:                 `get_secret_value('n', project='p', env='e') | urlencode`,
+		`env_var('A').b`:                            `json_value(env_var('A'), 'b')`,
+		`get_secret_value('a', version='previous')`: `get_secret_value('a', version='previous')`,
+		`'text' | b64encode`:                        `'text' | b64encode`,
 	} {
 		e, err := interpolate.ParseExpression(in)
 		if err != nil {
@@ -96,15 +99,17 @@ func TestParseExpressionErrors(t *testing.T) {
 
 func TestParseURI(t *testing.T) {
 	secret := func(project, environment, scope, name, field, version string) interpolate.Target {
-		return interpolate.Target{Kind: backend.KindSecret, Project: project, Environment: environment, Scope: scope, Name: name, Field: field, Version: version}
+		return interpolate.Target{Kind: backend.KindSecret, Project: project, Environment: environment, Scope: scope,
+			Name: name, Field: field, Version: version}
 	}
 	for in, want := range map[string]interpolate.Target{
-		"pouncet://-/-/n":                                    secret("", "", "", "n", "", ""),
-		"pouncet://p/e/n":                                    secret("p", "e", "", "n", "", ""),
-		"pouncet://p/-/app/a/n#f.g[0]?version=3":             secret("p", "", "app/a", "n", "f.g[0]", "3"),
-		"pouncet://-/e/pipeline/x/n?version=previous#f":      secret("", "e", "pipeline/x", "n", "f", "previous"),
-		"pouncet://-/-/n#a%3Fb%25":                           secret("", "", "", "n", "a?b%", ""),
-		"pouncet://0190a5c4-7d1e-7abc-8def-0123456789ab/-/n": secret("0190a5c4-7d1e-7abc-8def-0123456789ab", "", "", "n", "", ""),
+		"pouncet://-/-/n":                               secret("", "", "", "n", "", ""),
+		"pouncet://p/e/n":                               secret("p", "e", "", "n", "", ""),
+		"pouncet://p/-/app/a/n#f.g[0]?version=3":        secret("p", "", "app/a", "n", "f.g[0]", "3"),
+		"pouncet://-/e/pipeline/x/n?version=previous#f": secret("", "e", "pipeline/x", "n", "f", "previous"),
+		"pouncet://-/-/n#a%3Fb%25":                      secret("", "", "", "n", "a?b%", ""),
+		"pouncet://0190a5c4-7d1e-7abc-8def-0123456789ab/-/n": secret("0190a5c4-7d1e-7abc-8def-0123456789ab", "", "",
+			"n", "", ""),
 	} {
 		got, err := interpolate.ParseURI(in)
 		if err != nil || got.Target != want {
@@ -129,7 +134,8 @@ func TestParseURI(t *testing.T) {
 		"pouncet://-/-/n b":             "is not allowed",
 		"pouncet://-/-/n#f?version=1&x": "is not a valid version",
 	} {
-		if _, err := interpolate.ParseURI(in); !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), want) {
+		if _, err := interpolate.ParseURI(in); !errors.Is(err, backend.ErrInvalid) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", in, err, want)
 		}
 	}

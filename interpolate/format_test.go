@@ -14,9 +14,12 @@ import (
 
 func TestFormatOf(t *testing.T) {
 	for name, want := range map[string]interpolate.Format{
-		"a.yaml": interpolate.FormatYAML, "a": interpolate.FormatYAML, "-": interpolate.FormatYAML, "dir/a.JSON": interpolate.FormatJSON,
-		".env": interpolate.FormatDotenv, "dir/.env.prod": interpolate.FormatDotenv, `dir\prod.env`: interpolate.FormatDotenv,
-		"pyproject.toml": interpolate.FormatTOML, "application.properties": interpolate.FormatProperties, "notes.txt": interpolate.FormatText,
+		"a.yaml": interpolate.FormatYAML, "a": interpolate.FormatYAML, "-": interpolate.FormatYAML,
+		"dir/a.JSON": interpolate.FormatJSON,
+		".env":       interpolate.FormatDotenv, "dir/.env.prod": interpolate.FormatDotenv,
+		`dir\prod.env`:   interpolate.FormatDotenv,
+		"pyproject.toml": interpolate.FormatTOML, "application.properties": interpolate.FormatProperties,
+		"notes.txt":       interpolate.FormatText,
 		"environment.yml": interpolate.FormatYAML, "my.env.d/x": interpolate.FormatYAML,
 	} {
 		if got := interpolate.FormatOf(name); got != want {
@@ -25,16 +28,19 @@ func TestFormatOf(t *testing.T) {
 	}
 }
 
-// nasty are values that try to be more than a value somewhere.
-var nasty = []string{
-	"", " ", "plain", "0123", "yes", "null", "~", "1e3", "2001-01-01", `"`, `'`, `\`, `\\`, `\"`, `\n`, "a\nb", "a\r\nb", "\n", "\ta\t", " a ", "a: b", "a #b", "# a",
-	"${HOME}", "$HOME", "$(id)", "`id`", "%s", "a=b", "=", ":", "!a", "a,b", "]", "}", "{{ get_secret_value('other') }}", "}}", "{{", `"""`, "'''", `", "admin": true, "x": "`,
-	"\x00", "\x01", "\x1b[31m", "\x7f", "\u0080", "\u0085", "\u00a0", "\u2028", "\u2029", "\ufeff", "\ufffe", "é", "漢字", "😀", "it's $5 `now` \\ \"so\"",
+// trickyValues are values that have a meaning in one of the formats.
+var trickyValues = []string{
+	"", " ", "plain", "0123", "yes", "null", "~", "1e3", "2001-01-01", `"`, `'`, `\`, `\\`, `\"`, `\n`, "a\nb",
+	"a\r\nb", "\n", "\ta\t", " a ", "a: b", "a #b", "# a",
+	"${HOME}", "$HOME", "$(id)", "`id`", "%s", "a=b", "=", ":", "!a", "a,b", "]", "}",
+	"{{ get_secret_value('other') }}", "}}", "{{", `"""`, "'''", `", "admin": true, "x": "`,
+	"\x00", "\x01", "\x1b[31m", "\x7f", "\u0080", "\u0085", "\u00a0", "\u2028", "\u2029", "\ufeff", "\ufffe", "é", "漢字",
+	"😀", "it's $5 `now` \\ \"so\"",
 	strings.Repeat("x", 65_536), "ĀāĂ", "\u0100" + "0x" + "\u0101",
 }
 
-// one is a resolver with a single value under every name.
-func one(value string) *resolver {
+// everySecret returns a resolver that has the same value for every name.
+func everySecret(value string) *resolver {
 	r := &resolver{secrets: map[string]string{}}
 	for _, name := range []string{"s", "other"} {
 		r.secrets["dev/"+name] = value
@@ -44,19 +50,21 @@ func one(value string) *resolver {
 
 func renderAs(t *testing.T, format interpolate.Format, text, value string) (string, error) {
 	t.Helper()
-	out, err := interpolate.Render(t.Context(), one(value), []interpolate.File{{Name: "in", Data: []byte(text), Format: format}}, dev())
+	out, err := interpolate.Render(t.Context(), everySecret(value),
+		[]interpolate.File{{Name: "in", Data: []byte(text), Format: format}}, devOptions())
 	if err != nil {
 		return "", err
 	}
 	return string(out[0].Data), nil
 }
 
-// TestNastyJSON fills values in everywhere in a document and has another reader tell.
-func TestNastyJSON(t *testing.T) {
-	const text = `{"a": "{{ get_secret_value('s') }}", "b": ["x{{ get_secret_value(\"s\") }}y{{ get_secret_value('s') }}", {{ get_secret_value('s') }}],
- "uri" : "pouncet://-/-/s", "foreign": "{{ .Values.x }} {{ get_secret_value('s') }}", "n": {{ .Values.n }}, "say": "see pouncet://-/-/s", "k\"": 1.50}
-`
-	for _, value := range nasty {
+// TestJSONHoldsEveryValue writes values at every position of a document, and reads it with another library.
+func TestJSONHoldsEveryValue(t *testing.T) {
+	const text = `{"a": "{{ get_secret_value('s') }}",` +
+		` "b": ["x{{ get_secret_value(\"s\") }}y{{ get_secret_value('s') }}", {{ get_secret_value('s') }}],` + "\n" +
+		` "uri" : "pouncet://-/-/s", "foreign": "{{ .Values.x }} {{ get_secret_value('s') }}", "n": {{ .Values.n }},` +
+		` "say": "see pouncet://-/-/s", "k\"": 1.50}` + "\n"
+	for _, value := range trickyValues {
 		out, err := renderAs(t, interpolate.FormatJSON, text, value)
 		if err != nil {
 			t.Fatalf("%.40q: %v", value, err)
@@ -77,7 +85,7 @@ func TestNastyJSON(t *testing.T) {
 	}
 }
 
-func TestTypedJSON(t *testing.T) {
+func TestJSONWritesTypes(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"p": "{{ get_secret_value('s') | int }}"}`:       `{"p": 5432}`,
 		`{"p": {{ get_secret_value('s') | int }}}`:         `{"p": 5432}`,
@@ -92,10 +100,11 @@ func TestTypedJSON(t *testing.T) {
 	}
 }
 
-// TestTemplates renders what is YAML only later: what means the same in all
-// places is filled in, and of the rest it is told why not.
-func TestTemplates(t *testing.T) {
-	const quotes, meaning = "can be read as a number, a date or a keyword", "has characters that mean something else in some of them"
+// TestTemplateTakesOnlyInertValues renders files that become YAML later. A value that means the same in every
+// position is written, and every other value is an error with a reason.
+func TestTemplateTakesOnlyInertValues(t *testing.T) {
+	const quotes, meaning = "can be read as a number, a date or a keyword",
+		"has characters that mean something else in some of them"
 	for _, c := range []struct{ line, value, want string }{
 		{`a: "{{ get_secret_value('s') }}"`, "p4ss/word+x=", `a: "p4ss/word+x="`},
 		{`a: "{{ get_secret_value('s') }}"`, "0123", `a: "0123"`},
@@ -108,7 +117,7 @@ func TestTemplates(t *testing.T) {
 		{`a: {{ .Values.x }}{{ get_secret_value('s') }}`, "e5", quotes},
 		{`- {{ get_secret_value('s') }}`, "2001-01-01", quotes},
 		{`a: [1, {{ get_secret_value('s') }}, 2]`, "7", quotes},
-		{`a: "x, {{ get_secret_value('s') }}, y"`, "7", quotes}, // might be no string
+		{`a: "x, {{ get_secret_value('s') }}, y"`, "7", quotes}, // the quotes may not belong to a string
 		{`a: https://{{ get_secret_value('s') }}:80/x`, "10.0.0.1", `a: https://10.0.0.1:80/x`},
 		{`a: "{{ get_secret_value('s') }}"`, "a b", meaning},
 		{`a: "{{ get_secret_value('s') }}"`, `a"b`, meaning},
@@ -121,37 +130,39 @@ func TestTemplates(t *testing.T) {
 		{`a: pouncet://-/-/s`, "x", "write {{ }} around the URI"},
 		{`a: "{{ pouncet://-/-/s }}"`, "x", `a: "x"`},
 	} {
-		// The condition on a line with other text makes this no YAML.
+		// A condition on a line with other text cannot be parsed as YAML.
 		const head, tail = "x:\n{{ if .Values.on }} y: [\n", "\n{{ end }}\n"
 		got, err := renderAs(t, interpolate.FormatByName, head+c.line+tail, c.value)
 		switch {
 		case err != nil && !strings.Contains(err.Error(), c.want), err == nil && got != head+c.want+tail:
 			t.Errorf("%s with %q:\n got %q, %v\nwant %q", c.line, c.value, got, err, c.want)
 		case err != nil && !strings.HasPrefix(err.Error(), "in:3:"):
-			t.Errorf("%s: the place is wrong: %v", c.line, err)
+			t.Errorf("%s: wrong position: %v", c.line, err)
 		case err != nil && len(c.value) > 4 && strings.Contains(err.Error(), c.value):
 			t.Errorf("%s: the error holds the value: %v", c.line, err)
 		}
 	}
 }
 
-// TestTemplatesOfJSON has no strings without quotes.
-func TestTemplatesOfJSON(t *testing.T) {
+// TestJSONTemplateNeedsQuotes checks that a template of JSON accepts no expression without quotes.
+func TestJSONTemplateNeedsQuotes(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"a": {% if x %} "{{ get_secret_value('s') }}" {% endif %}}`:   `{"a": {% if x %} "word" {% endif %}}`,
 		`{"a": {% if x %} {{ get_secret_value('s') }} {% endif %}}`:     "write the expression in quotes",
 		`{"a": {% if x %} https://{{ get_secret_value('s') }} {% x %}}`: "write the expression in quotes",
-		"\ufeff# {{ get_secret_value('s') }}\n{{ .x }} {":               "\ufeff# {{ get_secret_value('s') }}\n{{ .x }} {",
+		"\ufeff# {{ get_secret_value('s') }}\n{{ .x }} {": "\ufeff# {{ get_secret_value('s') }}\n" +
+			"{{ .x }} {",
 	} {
-		out, err := interpolate.Render(t.Context(), one("word"), []interpolate.File{{Name: "a.json", Data: []byte(text)}}, dev())
+		out, err := interpolate.Render(t.Context(), everySecret("word"),
+			[]interpolate.File{{Name: "a.json", Data: []byte(text)}}, devOptions())
 		if err != nil && !strings.Contains(err.Error(), want) || err == nil && string(out[0].Data) != want {
 			t.Errorf("%s: %v, %v, want %s", text, out, err, want)
 		}
 	}
 }
 
-// TestBrokenIsNotTaken expects what is meant to be a format, and is broken, not to pass for a template.
-func TestBrokenIsNotTaken(t *testing.T) {
+// TestBrokenFileIsNotReadAsTemplate checks that a file with a syntax error is an error, and not read as a template.
+func TestBrokenFileIsNotReadAsTemplate(t *testing.T) {
 	const broken = "x: [\ny: \"{{ get_secret_value('s') }}\"\n"
 	for _, c := range []struct {
 		format     interpolate.Format
@@ -172,9 +183,9 @@ func TestBrokenIsNotTaken(t *testing.T) {
 	}
 }
 
-// TestText has no rules: a value is put in as it is.
-func TestText(t *testing.T) {
-	for _, value := range nasty {
+// TestTextHoldsEveryValue checks that plain text takes every value as it is.
+func TestTextHoldsEveryValue(t *testing.T) {
+	for _, value := range trickyValues {
 		got, err := renderAs(t, interpolate.FormatText, "# {{ get_secret_value('s') }}|{{ x }}", value)
 		if want := fmt.Sprintf("# %s|{{ x }}", value); err != nil || got != want {
 			t.Errorf("%.40q: %.80q, %v", value, got, err)

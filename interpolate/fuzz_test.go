@@ -16,7 +16,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// parseAll parses every document of a text, without any help of ours.
+// parseAll parses every document of a text.
 func parseAll(text []byte) ([]*yaml.Node, error) {
 	var roots []*yaml.Node
 	loader, err := yaml.NewLoader(strings.NewReader(string(text)))
@@ -32,37 +32,37 @@ func parseAll(text []byte) ([]*yaml.Node, error) {
 	return roots, err
 }
 
-// secretCall is the one expression that the laws below know how to check, and
-// standIn what shows the parser, and nobody else, where it is.
+// secretCall is the expression that the fuzz tests below check. The placeholder takes its place when a parser reads
+// the original text.
 const (
-	secretCall = "{{ get_secret_value('s') }}"
-	standIn    = "STANDIN"
+	secretCall  = "{{ get_secret_value('s') }}"
+	placeholder = "PLACEHOLDER"
 )
 
-// sameBut reports whether got is want with every call in a value filled in.
-func sameBut(want, got *yaml.Node, v string) bool {
-	text, tag := strings.ReplaceAll(want.Value, standIn, v), want.Tag
+// equalExceptValues reports whether got equals want with v for every placeholder and every URI.
+func equalExceptValues(want, got *yaml.Node, v string) bool {
+	text, tag := strings.ReplaceAll(want.Value, placeholder, v), want.Tag
 	if text == "pouncet://-/-/s" {
 		text = v
 	}
 	if want.Kind == yaml.ScalarNode && text != want.Value && want.Style&yaml.TaggedStyle == 0 && tag != "!" {
 		tag = "!!str"
 	}
-	if want.Kind != got.Kind || tag != got.Tag || text != got.Value || want.Anchor != got.Anchor || len(want.Content) != len(got.Content) {
+	if want.Kind != got.Kind || tag != got.Tag || text != got.Value || want.Anchor != got.Anchor ||
+		len(want.Content) != len(got.Content) {
 		return false
 	}
 	for i := range want.Content {
-		if !sameBut(want.Content[i], got.Content[i], v) {
+		if !equalExceptValues(want.Content[i], got.Content[i], v) {
 			return false
 		}
 	}
 	return true
 }
 
-// FuzzSplice holds three laws. A file in which everything is kept comes out
-// byte for byte. A file that is YAML without our help comes out as the same
-// tree, but for the values. And no file makes the check of the result fail: an
-// error is about what is in the file, not about what we did to it.
+// FuzzSplice checks three laws. A file whose expressions are all kept does not change. If a file is YAML with a
+// placeholder for every reference, the result has the same tree, except for the values. No file makes the check of
+// the result fail: every error is about the file, and not about an edit.
 func FuzzSplice(f *testing.F) {
 	inputs, _ := filepath.Glob("testdata/*.in.yaml")
 	for _, path := range inputs {
@@ -76,7 +76,8 @@ func FuzzSplice(f *testing.F) {
 		f.Add(c.text, hardValues[i])
 	}
 	for _, text := range []string{
-		"\ufeffa: \"" + secretCall + "\"\r\nb: &x !!str '" + secretCall + "'\u0085c: *x\u2028d: |\n  " + secretCall + "\n\n\n",
+		"\ufeffa: \"" + secretCall + "\"\r\nb: &x !!str '" + secretCall + "'\u0085c: *x\u2028d: |\n  " + secretCall +
+			"\n\n\n",
 		"- !<tag:x> " + secretCall + "\n- ! \"" + secretCall + "\"\n-\t" + secretCall + "\n",
 		"a: >1-\n   x " + secretCall + "\n\n    y\n  z\n# c\n...\n--- |\n " + secretCall + "\n---\n",
 		"%YAML 1.2\n--- >\n " + secretCall + "\n{{- if x }}\n",
@@ -90,8 +91,9 @@ func FuzzSplice(f *testing.F) {
 			LookupEnv: func(string) (string, bool) { return "", false }}
 
 		kept, err := interpolate.Render(t.Context(), &resolver{}, file, o)
-		if err == nil && string(kept[0].Data) != text && !strings.Contains(text, "default") && !strings.Contains(text, "'") {
-			t.Fatalf("kept, and changed:\n%q\n%q", text, kept[0].Data)
+		if err == nil && string(kept[0].Data) != text && !strings.Contains(text, "default") &&
+			!strings.Contains(text, "'") {
+			t.Fatalf("a kept file has changed:\n%q\n%q", text, kept[0].Data)
 		}
 
 		o.Missing = interpolate.MissingError
@@ -99,36 +101,41 @@ func FuzzSplice(f *testing.F) {
 		out, err := interpolate.Render(t.Context(), r, file, o)
 		if err != nil {
 			var own *backend.Error
-			if !errors.As(err, &own) || errors.Is(err, backend.ErrInternal) || strings.Contains(err.Error(), "cannot be located") {
+			if !errors.As(err, &own) || errors.Is(err, backend.ErrInternal) ||
+				strings.Contains(err.Error(), "cannot be located") {
 				t.Fatalf("%v in %q with %q", err, text, v)
 			}
 			return
 		}
-		plain := strings.ReplaceAll(text, secretCall, standIn)
+		plain := strings.ReplaceAll(text, secretCall, placeholder)
 		want, err := parseAll([]byte(plain))
-		if err != nil || strings.Contains(text, standIn) || strings.Contains(plain, "{{") || strings.Contains(plain, "{%") ||
-			strings.Count(text, "pouncet://") != strings.Count(text, "pouncet://-/-/s") || strings.Contains(v, standIn) {
-			return // no YAML without our help, or something in it that sameBut does not know
+		if err != nil || strings.Contains(text, placeholder) || strings.Contains(plain, "{{") ||
+			strings.Contains(plain, "{%") ||
+			strings.Count(text, "pouncet://") != strings.Count(text, "pouncet://-/-/s") ||
+			strings.Contains(v, placeholder) {
+			return // not YAML, or text that equalExceptValues does not support
 		}
 		got, err := parseAll(out[0].Data)
 		if err != nil || len(want) != len(got) {
-			t.Fatalf("%v: %d documents have become %d\n%q\n%q", err, len(want), len(got), text, out[0].Data)
+			t.Fatalf("%v: %d documents became %d\n%q\n%q", err, len(want), len(got), text, out[0].Data)
 		}
 		for i := range want {
-			if !sameBut(want[i], got[i], v) {
-				t.Fatalf("another tree:\n%q\n%q", text, out[0].Data)
+			if !equalExceptValues(want[i], got[i], v) {
+				t.Fatalf("the trees differ:\n%q\n%q", text, out[0].Data)
 			}
 		}
 	})
 }
 
-// FuzzExpression holds that parsing the canonical form gives the same
-// expression, and that this form can stand between braces.
+// FuzzExpression checks that parsing the canonical form yields the same expression, and that this form can stand
+// between braces.
 func FuzzExpression(f *testing.F) {
 	for _, text := range []string{
 		`get_secret_value('a', env="b", default='c').d[0]['e'] | urlencode | default("f\n")`,
-		`json_value(mage_secret_var('a'), 'b["c.d"]') | int`, `env_var('A', 'b}\x7d')`, `pouncet://-/-/app/x/n#f?version=3 | trim`,
-		`get_value('a', default=get_value('b', default=none)) | default(-1.5e3) | json`, `'a' | b64encode`, `{{`, `get_value('`,
+		`json_value(mage_secret_var('a'), 'b["c.d"]') | int`, `env_var('A', 'b}\x7d')`,
+		`pouncet://-/-/app/x/n#f?version=3 | trim`,
+		`get_value('a', default=get_value('b', default=none)) | default(-1.5e3) | json`, `'a' | b64encode`, `{{`,
+		`get_value('`,
 	} {
 		f.Add(text)
 	}
@@ -141,7 +148,8 @@ func FuzzExpression(f *testing.F) {
 			return
 		}
 		canonical := e.String()
-		if strings.ContainsAny(canonical, "\r\n") || strings.Contains(canonical, "}}") || strings.Contains(canonical, "{{") {
+		if strings.ContainsAny(canonical, "\r\n") || strings.Contains(canonical, "}}") ||
+			strings.Contains(canonical, "{{") {
 			t.Fatalf("%q: the canonical form %q cannot stand between braces", text, canonical)
 		}
 		if len(canonical) > interpolate.MaxExpressionBytes {

@@ -18,17 +18,26 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// lines are one line each of what an outline takes, and of what it must not.
-var lines = []string{
-	"a:", "a: b", "  b: 1 # c", "  c: 'it''s'", "- x", "-", "  - y: z", "    w: \"\\x70ouncet://-/-/s\"", "- - - x", "a: |", "    text", "  text", "a: >+ # c", "",
-	"  ", "# c", "   # c", "---", "--- # c", "...", "a: [x, 'y', \"z\"]", "a: []", "a: b: c", "a: 'b'c", "a: \"b\" \"c\"", "a: &x b", "a: *x", "? a", "a: -", "a: - b",
-	"a: b #", "a: b#c", "a: # c", "a:b", "\"a\": b", "<<: b", "a: |2-", "a: %b", "a: @b", "a: !x b", "a: {b: c}", "a: 'b", "  c'", "a: \"b", "a: ...", "a: ---",
-	"-  a: b", "   c: d", "- # c", "  a: b", " a: b", "%YAML 1.2", "a: é", "é: a", "a: \u2028", "a: b\r", "a:\tb", "a: $x", "a: ~", "a: [x, {{ y }}]", "a: :b", "a: b:",
-	"a: {{ get_secret_value('s') }}", "  a: \"x {{ get_secret_value('s') }} y\" # c", "- '{{ get_secret_value(''s'') }}'", "  text {{ get_secret_value('s') }}",
-	"a: pouncet://-/-/s", "- \"pouncet://-/-/s\"", "a: {{ get_secret_value('s') | int }}", "{{ get_secret_value('s') }}: a", "# {{ get_secret_value('s') }}",
-	"a: {{ GET_VALU\t\u00a0('s') }}", "a: {{ get_value }}", "a: {{ env_vra (x) }}", "a: {{ f(1) }} (", "a: {{ x.json_val('s') }}",
-	"a: {{ .Values.x }} {{ get_secret_value('s') }}", "a: {{ get_secret_valeu('s') }}", "{{- if x }}", "a: {{ get_secret_value('s'", "a: ${{ get_secret_value('s') }}",
-	"- \"{{ get_secret_value(\\\"s\\\") }}\"", "a: {{ get_secret_value('nobody') }}", "a: [\"{{ get_secret_value('s') }}\"]", "a: pouncet://-/-/s b", "a: '#{{ get_secret_value(''s'') }}'",
+// sampleLines are lines that an outline accepts, and lines that it must reject.
+var sampleLines = []string{
+	"a:", "a: b", "  b: 1 # c", "  c: 'it''s'", "- x", "-", "  - y: z", "    w: \"\\x70ouncet://-/-/s\"", "- - - x",
+	"a: |", "    text", "  text", "a: >+ # c", "",
+	"  ", "# c", "   # c", "---", "--- # c", "...", "a: [x, 'y', \"z\"]", "a: []", "a: b: c", "a: 'b'c",
+	"a: \"b\" \"c\"", "a: &x b", "a: *x", "? a", "a: -", "a: - b",
+	"a: b #", "a: b#c", "a: # c", "a:b", "\"a\": b", "<<: b", "a: |2-", "a: %b", "a: @b", "a: !x b", "a: {b: c}",
+	"a: 'b", "  c'", "a: \"b", "a: ...", "a: ---",
+	"-  a: b", "   c: d", "- # c", "  a: b", " a: b", "%YAML 1.2", "a: é", "é: a", "a: \u2028", "a: b\r", "a:\tb",
+	"a: $x", "a: ~", "a: [x, {{ y }}]", "a: :b", "a: b:",
+	"a: {{ get_secret_value('s') }}", "  a: \"x {{ get_secret_value('s') }} y\" # c",
+	"- '{{ get_secret_value(''s'') }}'", "  text {{ get_secret_value('s') }}",
+	"a: pouncet://-/-/s", "- \"pouncet://-/-/s\"", "a: {{ get_secret_value('s') | int }}",
+	"{{ get_secret_value('s') }}: a", "# {{ get_secret_value('s') }}",
+	"a: {{ GET_VALU\t\u00a0('s') }}", "a: {{ get_value }}", "a: {{ env_vra (x) }}", "a: {{ f(1) }} (",
+	"a: {{ x.json_val('s') }}",
+	"a: {{ .Values.x }} {{ get_secret_value('s') }}", "a: {{ get_secret_valeu('s') }}", "{{- if x }}",
+	"a: {{ get_secret_value('s'", "a: ${{ get_secret_value('s') }}",
+	"- \"{{ get_secret_value(\\\"s\\\") }}\"", "a: {{ get_secret_value('nobody') }}",
+	"a: [\"{{ get_secret_value('s') }}\"]", "a: pouncet://-/-/s b", "a: '#{{ get_secret_value(''s'') }}'",
 }
 
 func seedLines(f *testing.F, add func(text string)) {
@@ -41,24 +50,23 @@ func seedLines(f *testing.F, add func(text string)) {
 		}
 		add(string(data))
 	}
-	for _, line := range lines {
+	for _, line := range sampleLines {
 		add("a:\n" + line)
 	}
-	add(strings.Join(lines, "\n"))
+	add(strings.Join(sampleLines, "\n"))
 }
 
-// TestOutlineOfLines holds the laws of the two fuzz tests below for every line
-// beside every other.
-func TestOutlineOfLines(t *testing.T) {
+// TestOutlineOfLinePairs checks the laws of the two fuzz tests below for every pair of lines.
+func TestOutlineOfLinePairs(t *testing.T) {
 	outlined := 0
-	for i, first := range lines {
-		for j, second := range lines {
+	for i, first := range sampleLines {
+		for j, second := range sampleLines {
 			for _, text := range []string{first + "\n" + second + "\n", "a:\n" + first + "\n" + second + "\nb: c"} {
 				if newOutline([]byte(text)) != nil {
 					outlined++
 				}
 				checkOutline(t, text)
-				checkOutlined(t, text, hardInputs[(i+j)%len(hardInputs)], Missing((i+j)%3))
+				checkSameAsParser(t, text, hardInputs[(i+j)%len(hardInputs)], Missing((i+j)%3))
 			}
 		}
 	}
@@ -67,8 +75,8 @@ func TestOutlineOfLines(t *testing.T) {
 	}
 }
 
-// FuzzOutline holds that a text with an outline is YAML, with a value wherever
-// the outline has one and nowhere else, and blocks wherever a head opens them.
+// FuzzOutline checks that a text with an outline is YAML, and that the parser sees the same values and the same
+// blocks as the outline.
 func FuzzOutline(f *testing.F) {
 	seedLines(f, func(text string) { f.Add(text) })
 	f.Fuzz(checkOutline)
@@ -81,11 +89,11 @@ func checkOutline(t *testing.T, text string) {
 	}
 	want, ok := describeOutline(o)
 	if !ok {
-		return // an escape that is none
+		return // an escape is not valid
 	}
 	roots, err := parseYAML([]byte(text))
 	if err != nil {
-		t.Fatalf("%q has an outline and does not parse: %v", text, err)
+		t.Fatalf("%q has an outline and cannot be parsed: %v", text, err)
 	}
 	finder := newLocator([]byte(text))
 	var got []string
@@ -98,8 +106,7 @@ func checkOutline(t *testing.T, text string) {
 	}
 }
 
-// describe lists what the parser finds: documents, keys by column, dashes by
-// column, values by extent.
+// describe lists what the parser sees: documents, keys and items with their columns, and values with their extents.
 func describe(f *locator, n *yaml.Node, out *[]string) {
 	switch n.Kind {
 	case yaml.DocumentNode:
@@ -124,11 +131,11 @@ func describe(f *locator, n *yaml.Node, out *[]string) {
 		}
 	case yaml.ScalarNode:
 		if n.Value == "" && n.Style == 0 {
-			return // there is nothing
+			return // there is no value
 		}
 		e, ok := f.extent(n)
 		if n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 {
-			e.end = e.start // trailing lines belong to it or not, as the header has it
+			e.end = e.start // whether trailing lines belong to the scalar depends on its header
 		}
 		if !ok {
 			*out = append(*out, "a value without a place")
@@ -137,7 +144,7 @@ func describe(f *locator, n *yaml.Node, out *[]string) {
 	}
 }
 
-// describeOutline lists the same of an outline; false if a value is none after all.
+// describeOutline lists the same for an outline. It returns false if a value is not valid.
 func describeOutline(o *outline) ([]string, bool) {
 	var out []string
 	if len(o.rows) > 0 && string(o.prefix(&o.rows[0])) != "---" {
@@ -176,23 +183,24 @@ func describeOutline(o *outline) ([]string, bool) {
 	return out, true
 }
 
-// told is what a run of one file comes to, for comparison.
-type told struct {
+// runResult is everything that a run of one file returns.
+type runResult struct {
 	Data     string
 	Problems []string
-	Suspects []string
+	Warnings []string
 	Refs     []Reference
 }
 
-func runOne(text, value string, missing Missing, parse bool) (told, *Document) {
+func runFile(text, value string, missing Missing, parse bool) (runResult, *Document) {
 	d := &Document{file: File{Name: "f", Data: []byte(text)}, alwaysParse: parse}
-	var out told
+	var out runResult
 	problems := d.scan()
 	if len(problems) == 0 {
 		out.Refs = d.References()
-		v, err := resolveAll(context.Background(), onlyS(value), []*Document{d}, Options{Project: "p", Environment: "e", Missing: missing})
+		v, err := resolveAll(context.Background(), secretS(value), []*Document{d},
+			Options{Project: "p", Environment: "e", Missing: missing})
 		if err != nil {
-			return told{Data: err.Error()}, d
+			return runResult{Data: err.Error()}, d
 		}
 		var data []byte
 		data, problems = d.fill(v)
@@ -202,60 +210,62 @@ func runOne(text, value string, missing Missing, parse bool) (told, *Document) {
 		out.Problems = append(out.Problems, fmt.Sprintf("%s %+v", p.Error(), *p.Err))
 	}
 	for _, p := range d.warnings {
-		out.Suspects = append(out.Suspects, p.Error())
+		out.Warnings = append(out.Warnings, p.Error())
 	}
 	return out, d
 }
 
-// onlyS is a backend that holds one secret, s.
-type onlyS string
+// secretS is a resolver with one secret, named s.
+type secretS string
 
-func (o onlyS) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+func (o secretS) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
 	out := make([]backend.Resolution, len(refs))
 	for i, r := range refs {
 		if r.Name == "s" {
 			out[i].Value = backend.PlaintextString(string(o))
 		} else {
-			out[i].Err = backend.Errorf(backend.CodeNotFound, "there is none")
+			out[i].Err = backend.Errorf(backend.CodeNotFound, "the secret does not exist")
 		}
 	}
 	return out, nil
 }
 
-// FuzzOutlinedIsParsed holds that a file comes out the same, and that the same
-// is said of it, whether it is read by its outline or by the parser.
-func FuzzOutlinedIsParsed(f *testing.F) {
+// FuzzOutlineRendersLikeParser checks that a file has the same result, problems and warnings, whether it is read
+// through its outline or parsed.
+func FuzzOutlineRendersLikeParser(f *testing.F) {
 	n := 0
 	seedLines(f, func(text string) {
 		n++
 		f.Add(text, hardInputs[n%len(hardInputs)], uint8(n))
 	})
 	f.Fuzz(func(t *testing.T, text, value string, missing uint8) {
-		checkOutlined(t, text, value, Missing(missing%3))
+		checkSameAsParser(t, text, value, Missing(missing%3))
 	})
 }
 
-// hardInputs are values that would like to be something else.
+// hardInputs are values that have a meaning in YAML.
 var hardInputs = []string{"v", "1", "a: b # c", "\n", "'\"\\", " x ", "-", "|", "\u2028é\x00", "null", ""}
 
-func checkOutlined(t *testing.T, text, value string, missing Missing) {
-	fast, _ := runOne(text, value, missing, false)
-	slow, _ := runOne(text, value, missing, true)
+func checkSameAsParser(t *testing.T, text, value string, missing Missing) {
+	fast, _ := runFile(text, value, missing, false)
+	slow, _ := runFile(text, value, missing, true)
 	if !reflect.DeepEqual(fast, slow) {
 		t.Fatalf("%q with %q, %d:\nby its outline %+v\nby the parser  %+v", text, value, missing, fast, slow)
 	}
 }
 
-// TestUsualFilesHaveOutlines is about speed: what is usual is not parsed.
-func TestUsualFilesHaveOutlines(t *testing.T) {
+// TestCommonFilesHaveOutlines checks that common files are not parsed, for speed.
+func TestCommonFilesHaveOutlines(t *testing.T) {
 	for _, text := range []string{
 		"# c\nversion: 0.1.1\ndefault:\n  # PostgreSQL\n  HOST: \"{{ get_secret_value('s') }}\"\n  PORT: 5432\n",
-		"a:\n- b: {{ get_secret_value('s') }} # c\n  c: |-\n    x\n\n    y {{ get_secret_value('s') }}\n- d\ne: ['x', y]\n",
-		"---\na: '{{ get_secret_value(''s'') }}'\n---\n- pouncet://-/-/s\n- \"url: é {{ get_secret_value('s') | urlencode }}\\n\"\n",
+		"a:\n- b: {{ get_secret_value('s') }} # c\n  c: |-\n    x\n\n    y {{ get_secret_value('s') }}\n- d\ne: " +
+			"['x', y]\n",
+		"---\na: '{{ get_secret_value(''s'') }}'\n---\n- pouncet://-/-/s\n- \"url: é {{ get_secret_value('s') | " +
+			"urlencode }}\\n\"\n",
 		"a: {{ get_secret_value('s') | int }}\nb: ${{ github.token }}\nc: {{ .Values.x }}\n",
 	} {
 		for _, value := range []string{"12", "-1"} {
-			out, d := runOne(text, value, MissingError, false)
+			out, d := runFile(text, value, MissingError, false)
 			if d.outline == nil || d.roots != nil || len(out.Problems) > 0 || !strings.Contains(out.Data, value) {
 				t.Errorf("%q is parsed: %+v", text, out)
 			}
@@ -263,32 +273,32 @@ func TestUsualFilesHaveOutlines(t *testing.T) {
 	}
 }
 
-// TestWrongSpliceOfOutlineIsNoticed makes the splice of a file with an outline
-// go wrong, and expects that the parser's way is taken then: the file comes out
-// as it should.
-func TestWrongSpliceOfOutlineIsNoticed(t *testing.T) {
-	const text = "a: {{ get_secret_value('s') }}\nb: c\nd: |\n  e {{ get_secret_value('s') }}\nf: '{{ get_secret_value(''s'') }}'\ng: \"x{{ get_secret_value('s') }}\"\n"
+// TestWrongSpliceOfOutlineIsDetected breaks the splice of a file with an outline. Render must then parse the file,
+// and return the correct result.
+func TestWrongSpliceOfOutlineIsDetected(t *testing.T) {
+	const text = "a: {{ get_secret_value('s') }}\nb: c\nd: |\n  e {{ get_secret_value('s') }}\nf: '{{ " +
+		"get_secret_value(''s'') }}'\ng: \"x{{ get_secret_value('s') }}\"\n"
 	const value = "secret-canary: x"
-	want, _ := runOne(text, value, MissingError, true)
+	want, _ := runFile(text, value, MissingError, true)
 	for name, sabotage := range map[string]func(d *Document){
-		"begins early":    func(d *Document) { d.scalars[2].start-- },
-		"ends early":      func(d *Document) { d.scalars[2].end-- },
-		"ends late":       func(d *Document) { d.scalars[0].end++ },
-		"takes a line":    func(d *Document) { d.scalars[2].start -= len("f: ") },
-		"part ends early": func(d *Document) { d.scalars[3].parts[1].end-- },
-		"block ends late": func(d *Document) { d.scalars[1].parts[1].end++ },
-		"another value":   func(d *Document) { d.scalars[2].node = d.scalars[0].node },
-		"another style":   func(d *Document) { d.scalars[3].block = true },
-		"lost row":        func(d *Document) { d.outline.rows = d.outline.rows[:3] },
-		"becomes no YAML": func(d *Document) { d.parserInput = append(d.parserInput, "]: x"...) },
-		"becomes longer":  func(d *Document) { d.parserInput = append(d.parserInput, "h: x"...) },
+		"begins too soon":     func(d *Document) { d.scalars[2].start-- },
+		"ends too soon":       func(d *Document) { d.scalars[2].end-- },
+		"ends too late":       func(d *Document) { d.scalars[0].end++ },
+		"replaces a line":     func(d *Document) { d.scalars[2].start -= len("f: ") },
+		"part ends too soon":  func(d *Document) { d.scalars[3].parts[1].end-- },
+		"block ends too late": func(d *Document) { d.scalars[1].parts[1].end++ },
+		"wrong value":         func(d *Document) { d.scalars[2].node = d.scalars[0].node },
+		"wrong style":         func(d *Document) { d.scalars[3].block = true },
+		"lost row":            func(d *Document) { d.outline.rows = d.outline.rows[:3] },
+		"stops being YAML":    func(d *Document) { d.parserInput = append(d.parserInput, "]: x"...) },
+		"becomes longer":      func(d *Document) { d.parserInput = append(d.parserInput, "h: x"...) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &Document{file: File{Name: "f", Data: []byte(text)}}
 			if problems := d.scan(); len(problems) > 0 || d.outline == nil {
 				t.Fatal(problems)
 			}
-			v, err := resolveAll(t.Context(), onlyS(value), []*Document{d}, Options{Project: "p", Environment: "e"})
+			v, err := resolveAll(t.Context(), secretS(value), []*Document{d}, Options{Project: "p", Environment: "e"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,31 +15,30 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// The results must mean the same to every reader, not to the parser alone that
-// this package uses. So values that break templates are filled into every style
-// of scalar in many surroundings, and the results read by the parsers of Go,
-// Python and JavaScript, each of which is run once.
+// The results must mean the same to every parser, and not only to the one that this package uses. So this test writes
+// values into every style of scalar in many surroundings. Parsers in Go, Python and JavaScript then read the results.
 
-const call = "CALL" // in the styles below; a reference in the input, a word for those who read the template
+const call = "CALL" // marks the reference in the styles below
 
-// scalarStyles are scalars that hold one reference. Lines behind the first are
-// indented by what the surroundings have, and two.
+// scalarStyles are scalars that hold a reference. All lines after the first are indented two columns more than the
+// surroundings.
 var scalarStyles = []string{
 	`CALL`, `a CALL`, `CALL b`, `a CALL b`, "a\nCALL\nb", "a\n\n\nCALL",
 	`"CALL"`, `"a CALL b"`, `" \tCALL\u00e9\x41 "`, "\"a\nCALL\n\n  b\"", "\"a\\\n\\  CALL b\"",
 	`'CALL'`, `'it''s CALL "b"'`, "'a\nCALL\n\n  b'",
 	"|\nCALL", "|\na: CALL # b\n\nc\n\n", "|-\nCALL", "|-\n- CALL\n", "|+\nCALL\n\n", "|+\nb\n  CALL\n\n",
 	"|2\nCALL", "|2-\n   CALL b", "|-2\nCALL", "|2+\n a\nCALL\n\n", "|+2\nCALL",
-	">\nCALL", ">\na\nCALL\nb\n\nc\n", ">-\na CALL\nb", ">+\nCALL\n\n", ">2\n  a\n CALL\nb", ">2-\nCALL", ">-2\na\nCALL",
+	">\nCALL", ">\na\nCALL\nb\n\nc\n", ">-\na CALL\nb", ">+\nCALL\n\n", ">2\n  a\n CALL\nb", ">2-\nCALL",
+	">-2\na\nCALL",
 	"|\nCALL\nCALL and CALL", `CALLCALL`, `"CALL, CALL"`,
 	"pouncet://-/-/s", `"pouncet://-/-/s"`, `'pouncet://-/-/s'`, "|-\npouncet://-/-/s", ">-\npouncet://-/-/s",
 }
 
-// surroundings hold one scalar each, which is indented by indent.
+// surroundings are texts that hold one scalar, with its indentation.
 var surroundings = []struct {
 	name, text string
 	indent     int
-	flow       bool // no block scalar can stand here
+	flow       bool // block scalars are not allowed
 }{
 	{"mapping", "v: %s\nnext: 1\n", 0, false},
 	{"end of file", "before: [1, two]\nv: %s", 0, false},
@@ -60,8 +59,8 @@ var surroundings = []struct {
 	{"root", "--- %s\n", 0, false},
 }
 
-// inContext is a scalar in surroundings; false if it cannot stand there.
-func inContext(style string, s int) (string, bool) {
+// scalarIn returns a scalar in surroundings, or false if it is not allowed there.
+func scalarIn(style string, s int) (string, bool) {
 	around := surroundings[s]
 	header, content, _ := strings.Cut(style, "\n")
 	block := strings.ContainsAny(header[:1], "|>")
@@ -70,9 +69,9 @@ func inContext(style string, s int) (string, bool) {
 	case around.flow && (block || content != ""):
 		return "", false
 	case block && around.name == "root", numbered && (around.name == "nested sequence" || around.name == "complex key"):
-		return "", false // how far the content is indented is not what the parsers agree on
+		return "", false // the parsers disagree on the indentation of the content
 	case block && around.name == "end of file" && !strings.HasSuffix(style, "\n") && !strings.Contains(header, "-"):
-		return "", false // nor whether the last line of a file has an end
+		return "", false // the parsers disagree on the line break at the end of the file
 	}
 	lines := strings.Split(style, "\n")
 	for i := 1; i < len(lines); i++ {
@@ -90,21 +89,24 @@ type parserCase struct {
 	Value    string `json:"value"`
 }
 
-// parserCases renders every value in every style, and every style in all
-// surroundings with some of the values.
+// parserCases renders every value in every style, and every style with some values in all surroundings.
 func parserCases(t *testing.T) []parserCase {
 	values := append([]string{
-		`\ud800`, `\uD83D\uDE00`, `\x00`, "\ud7ff\ue000", "190:20:30", "685_230.15", "2001-12-14t21:59:43.10-05:00", "0b1010", "1e5", "0.", "+.inf",
-		"TRUE", "Yes", "Off", "N", "NULL", " ", "\t", "\t\t x", "x \t", "  ", " #", ": ", "a: b: c", "---\na", "a\n---\nb", "...\n", "%YAML 1.2\n---", "{{ x }}", "{%- x -%}",
-		"\u0085", "a\u0085b", "\ufeff---", "<<: *a", "&a *a", "!!binary x", "a\\", `\`, `"\`, "a\r\n", "\r", "\x1b[31m", "$&$1$$",
+		`\ud800`, `\uD83D\uDE00`, `\x00`, "\ud7ff\ue000", "190:20:30", "685_230.15", "2001-12-14t21:59:43.10-05:00",
+		"0b1010", "1e5", "0.", "+.inf",
+		"TRUE", "Yes", "Off", "N", "NULL", " ", "\t", "\t\t x", "x \t", "  ", " #", ": ", "a: b: c", "---\na",
+		"a\n---\nb", "...\n", "%YAML 1.2\n---", "{{ x }}", "{%- x -%}",
+		"\u0085", "a\u0085b", "\ufeff---", "<<: *a", "&a *a", "!!binary x", "a\\", `\`, `"\`, "a\r\n", "\r", "\x1b[31m",
+		"$&$1$$",
 	}, hardValues...)
 	var out []parserCase
 	add := func(style, s, v int, crlf bool) {
-		text, ok := inContext(scalarStyles[style], s)
+		text, ok := scalarIn(scalarStyles[style], s)
 		if !ok {
 			return
 		}
-		name := fmt.Sprintf("%q in %q, %s", values[v][:min(len(values[v]), 20)], scalarStyles[style], surroundings[s].name)
+		name := fmt.Sprintf("%q in %q, %s", values[v][:min(len(values[v]), 20)], scalarStyles[style],
+			surroundings[s].name)
 		if crlf {
 			name, text = name+", CR LF", strings.ReplaceAll(text, "\n", "\r\n")
 		}
@@ -114,12 +116,12 @@ func parserCases(t *testing.T) []parserCase {
 		}
 		r := &resolver{secrets: map[string]string{"dev/s": values[v]}}
 		in := []interpolate.File{{Name: "f", Data: []byte(strings.ReplaceAll(text, call, spelled))}}
-		rendered, err := interpolate.Render(t.Context(), r, in, dev())
+		rendered, err := interpolate.Render(t.Context(), r, in, devOptions())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			return
 		}
-		template := strings.ReplaceAll(strings.ReplaceAll(text, call, standIn), "pouncet://-/-/s", standIn)
+		template := strings.ReplaceAll(strings.ReplaceAll(text, call, placeholder), "pouncet://-/-/s", placeholder)
 		out = append(out, parserCase{name, template, string(rendered[0].Data), values[v]})
 	}
 	for style := range scalarStyles {
@@ -135,7 +137,7 @@ func parserCases(t *testing.T) []parserCase {
 	return out
 }
 
-func TestThreeParsers(t *testing.T) {
+func TestThreeParsersReadTheSame(t *testing.T) {
 	cases := parserCases(t)
 	if len(cases) < 5000 {
 		t.Fatalf("only %d cases", len(cases))
@@ -162,7 +164,7 @@ func TestThreeParsers(t *testing.T) {
 	t.Run("python", func(t *testing.T) {
 		t.Parallel()
 		if err := exec.Command("python3", "-c", "import yaml").Run(); err != nil {
-			t.Skip("NOT TESTED: PyYAML does not read the results, since it is absent: install python3-yaml")
+			t.Skip("NOT TESTED: PyYAML is not installed: install python3-yaml")
 		}
 		readByOthers(t, len(cases), exec.Command("python3", filepath.Join(folder, "check.py"), path))
 	})
@@ -170,7 +172,8 @@ func TestThreeParsers(t *testing.T) {
 		t.Parallel()
 		_, err := os.Stat(filepath.Join(folder, "node_modules", "yaml"))
 		if _, absent := exec.LookPath("node"); err != nil || absent != nil {
-			t.Skip("NOT TESTED: JavaScript does not read the results, since node or its package yaml is absent: run npm ci in interpolate/testdata/parsers")
+			t.Skip("NOT TESTED: JavaScript does not read the results, since node or its package yaml is absent: run " +
+				"npm ci in interpolate/testdata/parsers")
 		}
 		readByOthers(t, len(cases), exec.Command("node", filepath.Join(folder, "check.mjs"), path))
 	})
@@ -189,15 +192,15 @@ func readByGo(t *testing.T, cases []parserCase) {
 			continue
 		}
 		for i := range want {
-			if !sameBut(want[i], got[i], c.Value) {
-				t.Errorf("%s: another tree in %.200q", c.Name, c.Rendered)
+			if !equalExceptValues(want[i], got[i], c.Value) {
+				t.Errorf("%s: the trees differ in %.200q", c.Name, c.Rendered)
 			}
 		}
 	}
 }
 
-// readByOthers runs a parser over all cases. It prints a line for each that it
-// reads otherwise, and in the end how many it has read.
+// readByOthers runs a parser in another language over all cases. The parser prints one line per case that it reads
+// differently, and at the end the number of cases.
 func readByOthers(t *testing.T, cases int, parser *exec.Cmd) {
 	var stderr bytes.Buffer
 	parser.Stderr = &stderr
@@ -208,7 +211,7 @@ func readByOthers(t *testing.T, cases int, parser *exec.Cmd) {
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	last := lines[len(lines)-1]
 	if !strings.HasPrefix(last, fmt.Sprintf("read %d with ", cases)) {
-		t.Errorf("it did not read %d cases: %s", cases, last)
+		t.Errorf("the parser did not read %d cases: %s", cases, last)
 	}
 	t.Log(last)
 	for i, line := range lines[:len(lines)-1] {

@@ -15,11 +15,11 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// readProperties has Java itself read texts, each as ISO-8859-1 and as UTF-8.
+// readProperties reads texts with Java, each one as ISO-8859-1 and as UTF-8.
 func readProperties(t *testing.T, texts []string) []map[string]string {
 	t.Helper()
 	if exec.Command("java", "-version").Run() != nil {
-		t.Skip("SKIPPED: no java (17 or later) is here to read properties; install it, as CI has it")
+		t.Skip("SKIPPED: java 17 or later is not installed; CI has it")
 	}
 	args := []string{"testdata/java/Read.java"}
 	for i, text := range texts {
@@ -47,28 +47,33 @@ func readProperties(t *testing.T, texts []string) []map[string]string {
 	return out
 }
 
-// TestNastyProperties fills values in everywhere in a file and has Java tell.
-func TestNastyProperties(t *testing.T) {
+// TestPropertiesHoldEveryValue writes values at every position of a file, and reads it with Java.
+func TestPropertiesHoldEveryValue(t *testing.T) {
 	const call = "{{ get_secret_value('s') }}"
-	const text = "# " + call + "\n! " + call + " \\\nequals=" + call + "\r\n  colon : x" + call + "y" + call + "\nblank " + call + "\nspaces \t" + call + " \n" +
-		"lines = a\\\r\n   " + call + "\\\n\t b \\\n" + call + "\nuri:pouncet://-/-/s\nescaped=\\" + call + "\\ \\u0041\\\\" + call + "\n" +
-		"k\\ e\\=y\\\n   z \\\n  = " + call + "\nforeign = {{ .Values.x }} \"{{ get_secret_value(\"s\") }}\"\nsay=see pouncet://-/-/s\nempty\nlast=" + call
+	const text = "# " + call + "\n! " + call + " \\\nequals=" + call + "\r\n  colon : x" + call + "y" + call +
+		"\nblank " + call + "\nspaces \t" + call + " \n" +
+		"lines = a\\\r\n   " + call + "\\\n\t b \\\n" + call + "\nuri:pouncet://-/-/s\nescaped=\\" + call +
+		"\\ \\u0041\\\\" + call + "\n" +
+		"k\\ e\\=y\\\n   z \\\n  = " + call +
+		"\nforeign = {{ .Values.x }} \"{{ get_secret_value(\"s\") }}\"\nsay=see pouncet://-/-/s\nempty\nlast=" + call
 	var texts []string
-	for _, value := range nasty {
+	for _, value := range trickyValues {
 		out, err := renderAs(t, interpolate.FormatProperties, text, value)
 		if err != nil {
 			t.Fatalf("%.40q: %v", value, err)
 		}
-		for _, untouched := range []string{"# " + call + "\n! " + call + " \\\nequals=", "\r\n  colon : x", "\nlines = a\\\r\n   ", "\\\n\t b \\\n", "k\\ e\\=y\\\n   z \\\n  = ", "\nforeign = {{ .Values.x }} \""} {
+		for _, untouched := range []string{"# " + call + "\n! " + call + " \\\nequals=", "\r\n  colon : x",
+			"\nlines = a\\\r\n   ", "\\\n\t b \\\n", "k\\ e\\=y\\\n   z \\\n  = ", "\nforeign = {{ .Values.x }} \""} {
 			if !strings.Contains(out, untouched) && value != "" {
-				t.Errorf("%.40q: %q is gone: %.400s", value, untouched, out)
+				t.Errorf("%.40q: %q has changed: %.400s", value, untouched, out)
 			}
 		}
 		texts = append(texts, out)
 	}
 	for i, got := range readProperties(t, texts) {
-		v := nasty[i/2]
-		want := map[string]string{"equals": v, "colon": "x" + v + "y" + v, "blank": v, "spaces": v + " ", "lines": "a" + v + "b " + v, "uri": v, "escaped": v + " A\\" + v,
+		v := trickyValues[i/2]
+		want := map[string]string{"equals": v, "colon": "x" + v + "y" + v, "blank": v, "spaces": v + " ",
+			"lines": "a" + v + "b " + v, "uri": v, "escaped": v + " A\\" + v,
 			"k e=yz": v, "foreign": `{{ .Values.x }} "` + v + `"`, "say": "see pouncet://-/-/s", "empty": "", "last": v}
 		if !maps.Equal(got, want) {
 			t.Errorf("%.40q:\nread %.900q\nwant %.900q", v, got, want)
@@ -76,7 +81,7 @@ func TestNastyProperties(t *testing.T) {
 	}
 }
 
-func TestTypedProperties(t *testing.T) {
+func TestPropertiesWriteTypes(t *testing.T) {
 	for text, want := range map[string]string{
 		"p={{ get_secret_value('s') | int }}":            "p=5432",
 		"p: {{ get_secret_value('s') | float }} ":        "p: 5432.0 ",

@@ -20,8 +20,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// resolver answers from a map, by "environment/name", where a value of JSON is
-// picked from as the engine does. It counts its calls.
+// resolver resolves from maps, by "environment/name". It picks fields of JSON as the engine does, and counts its
+// calls.
 type resolver struct {
 	secrets map[string]string
 	json    map[string]string
@@ -35,12 +35,12 @@ func (r *resolver) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Res
 	r.asked = append(r.asked, refs...)
 	out := make([]backend.Resolution, len(refs))
 	for i, ref := range refs {
-		out[i] = r.one(ref)
+		out[i] = r.resolveOne(ref)
 	}
 	return out, nil
 }
 
-func (r *resolver) one(ref backend.Ref) backend.Resolution {
+func (r *resolver) resolveOne(ref backend.Ref) backend.Resolution {
 	key := ref.Environment + "/" + ref.Name
 	if err := r.errs[key]; err != nil {
 		return backend.Resolution{Err: err}
@@ -50,8 +50,9 @@ func (r *resolver) one(ref backend.Ref) backend.Resolution {
 	}
 	v, ok := r.json[key]
 	if !ok {
-		err := backend.Errorf(backend.CodeNotFound, "%s %q does not exist in environment %q", ref.Kind, ref.Name, ref.Environment).
-			WithHint("no environment has it: check the name, or create it")
+		err := backend.Errorf(backend.CodeNotFound, "%s %q does not exist in environment %q", ref.Kind, ref.Name,
+			ref.Environment).
+			WithHint("create the secret, or correct the name")
 		for other := range r.secrets {
 			if env, name, _ := strings.Cut(other, "/"); name == ref.Name {
 				err.Environments = append(err.Environments, env)
@@ -69,8 +70,8 @@ func (r *resolver) one(ref backend.Ref) backend.Resolution {
 
 const pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQ\n-----END PRIVATE KEY-----\n"
 
-// vault is what the golden files render with.
-func vault() *resolver {
+// testResolver returns the secrets and scoped values for the golden files.
+func testResolver() *resolver {
 	return &resolver{
 		secrets: map[string]string{
 			"dev/plain":     "s3cr3t",
@@ -98,7 +99,7 @@ func vault() *resolver {
 	}
 }
 
-func dev() interpolate.Options {
+func devOptions() interpolate.Options {
 	env := map[string]string{"HOME_REGION": "eu-central-1", "EMPTY": ""}
 	return interpolate.Options{
 		Project: "shop", Environment: "dev",
@@ -106,10 +107,11 @@ func dev() interpolate.Options {
 	}
 }
 
-// render renders one text.
+// render renders one YAML text.
 func render(t testing.TB, in string, o interpolate.Options) (string, error) {
 	t.Helper()
-	out, err := interpolate.Render(t.Context(), vault(), []interpolate.File{{Name: "in.yaml", Data: []byte(in)}}, o)
+	out, err := interpolate.Render(t.Context(), testResolver(), []interpolate.File{{Name: "in.yaml", Data: []byte(in)}},
+		o)
 	if err != nil {
 		return "", err
 	}
@@ -128,7 +130,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := dev()
+			o := devOptions()
 			switch {
 			case strings.HasSuffix(name, "_null"):
 				o.Missing = interpolate.MissingNull
@@ -156,7 +158,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// value decodes the YAML text and returns what stands under the key v.
+// value parses a YAML text, and returns the node of the key v.
 func value(t testing.TB, text string) *yaml.Node {
 	t.Helper()
 	var doc yaml.Node

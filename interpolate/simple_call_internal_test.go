@@ -7,10 +7,13 @@ import (
 	"testing"
 )
 
+// FuzzSimpleCall checks that parseSimpleCall returns what the parser returns.
 func FuzzSimpleCall(f *testing.F) {
 	for _, text := range []string{
-		" get_secret_value('a') ", `mage_secret_var("a-b_1")`, "get_value('a')", "get_value('')", "get_value('a\")", "get_value(a)", "get_value('a', 'b')",
-		"get_value('a').b", "get_value(('a'))", " get_value ('a')", "get_value('a' )", "env_var('A')", "get_value(''')", "x.get_value('a')", "get_value('" + string(make([]byte, 300)) + "')",
+		" get_secret_value('a') ", `mage_secret_var("a-b_1")`, "get_value('a')", "get_value('')", "get_value('a\")",
+		"get_value(a)", "get_value('a', 'b')",
+		"get_value('a').b", "get_value(('a'))", " get_value ('a')", "get_value('a' )", "env_var('A')", "get_value(''')",
+		"x.get_value('a')", "get_value('" + string(make([]byte, 300)) + "')",
 	} {
 		f.Add(text)
 	}
@@ -21,7 +24,7 @@ func FuzzSimpleCall(f *testing.F) {
 		}
 		parsed, err := parseExpression(text)
 		if err != nil || !isReference(text) || !reflect.DeepEqual(simple, parsed) {
-			t.Errorf("%q: %+v, and the parser makes %+v, %v", text, simple.References(), parsed, err)
+			t.Errorf("%q: got %+v, but the parser returns %+v, %v", text, simple.References(), parsed, err)
 		}
 	})
 }

@@ -17,29 +17,33 @@ func (o one) Resolve(context.Context, []backend.Ref) ([]backend.Resolution, erro
 	return []backend.Resolution{{Value: backend.PlaintextString(string(o))}}, nil
 }
 
-// TestWrongSpliceIsRefused makes the splice go wrong in every way that a defect
-// could, and expects that nothing is given out and no value is told.
+// TestWrongSpliceIsRefused breaks the splice in every way that a bug could. Render must then return no file, and an
+// error without a value.
 func TestWrongSpliceIsRefused(t *testing.T) {
 	const text = "a: {{ get_secret_value('s') }}\nb: c\nd: |\n  e\nf: '{{ get_secret_value(''s'') }}'\n"
 	for name, sabotage := range map[string]func(d *Document){
-		"nothing":         nil,
-		"begins early":    func(d *Document) { d.scalars[1].start-- },
-		"ends early":      func(d *Document) { d.scalars[1].end-- },
-		"ends late":       func(d *Document) { d.scalars[0].end++ },
-		"takes a line":    func(d *Document) { d.scalars[1].start -= len("f: ") },
-		"another value":   func(d *Document) { d.scalars[1].node.Value, d.scalars[1].node = "x", d.roots[0].Content[0].Content[3] },
-		"another tag":     func(d *Document) { d.roots[0].Content[0].Tag = "!x" },
-		"another anchor":  func(d *Document) { d.roots[0].Content[0].Anchor = "x" },
-		"lost node":       func(d *Document) { m := d.roots[0].Content[0]; m.Content = m.Content[:6] },
-		"lost document":   func(d *Document) { d.roots = append(d.roots, d.roots[0]) },
-		"becomes no YAML": func(d *Document) { d.parserInput = append(d.parserInput, "]: secret-canary"...) },
+		"no change":       nil,
+		"begins too soon": func(d *Document) { d.scalars[1].start-- },
+		"ends too soon":   func(d *Document) { d.scalars[1].end-- },
+		"ends too late":   func(d *Document) { d.scalars[0].end++ },
+		"replaces a line": func(d *Document) { d.scalars[1].start -= len("f: ") },
+		"wrong value": func(d *Document) {
+			d.scalars[1].node.Value, d.scalars[1].node = "x",
+				d.roots[0].Content[0].Content[3]
+		},
+		"wrong tag":        func(d *Document) { d.roots[0].Content[0].Tag = "!x" },
+		"wrong anchor":     func(d *Document) { d.roots[0].Content[0].Anchor = "x" },
+		"lost node":        func(d *Document) { m := d.roots[0].Content[0]; m.Content = m.Content[:6] },
+		"lost document":    func(d *Document) { d.roots = append(d.roots, d.roots[0]) },
+		"stops being YAML": func(d *Document) { d.parserInput = append(d.parserInput, "]: secret-canary"...) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := &Document{file: File{Name: "f", Data: []byte(text)}, alwaysParse: true}
 			if problems := d.scan(); len(problems) > 0 {
 				t.Fatal(problems)
 			}
-			v, err := resolveAll(t.Context(), one("secret-canary: x"), []*Document{d}, Options{Project: "p", Environment: "e"})
+			v, err := resolveAll(t.Context(), one("secret-canary: x"), []*Document{d},
+				Options{Project: "p", Environment: "e"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -53,7 +57,8 @@ func TestWrongSpliceIsRefused(t *testing.T) {
 				}
 				return
 			}
-			if data != nil || !errors.Is(problems, backend.ErrInternal) || strings.Contains(problems.Error(), "canary") {
+			if data != nil || !errors.Is(problems, backend.ErrInternal) ||
+				strings.Contains(problems.Error(), "canary") {
 				t.Errorf("got %s, %v", data, problems)
 			}
 		})

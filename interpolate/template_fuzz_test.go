@@ -12,18 +12,19 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// FuzzTemplate holds that what goes into a template would have gone into YAML
-// with the same meaning: where a text is YAML already, reading it as a template gives
-// the same tree, or an error. Braces of others are digits in the end, the worst
-// that they can become here.
+// FuzzTemplate checks that a value in a template has the meaning that it has in YAML. If a text is YAML, rendering it
+// as a template returns the same tree or an error.
 func FuzzTemplate(f *testing.F) {
 	for i, c := range contexts {
 		f.Add(c.text, hardValues[i])
 	}
 	for _, line := range []string{
-		`a: "x, ` + secretCall + `, y"`, `a: don't ` + secretCall + ` isn't`, `a: [1, ` + secretCall + `]`, `a: 0x` + secretCall, `? ` + secretCall,
-		"a: |\n  # " + secretCall + "\n", "a: 'it''s " + secretCall + " it''s'", "- " + secretCall + " # don't", "a: \"\n " + secretCall + "\"", "-" + secretCall, "a: " + secretCall + ":", "{" + secretCall + ": 1}",
-		"a: {{ x }}" + secretCall, secretCall + secretCall, "a: !!str " + secretCall, "a: &x" + secretCall, "a: 1" + secretCall + "e", "a: b " + secretCall + "\n  c",
+		`a: "x, ` + secretCall + `, y"`, `a: don't ` + secretCall + ` isn't`, `a: [1, ` + secretCall + `]`,
+		`a: 0x` + secretCall, `? ` + secretCall,
+		"a: |\n  # " + secretCall + "\n", "a: 'it''s " + secretCall + " it''s'", "- " + secretCall + " # don't",
+		"a: \"\n " + secretCall + "\"", "-" + secretCall, "a: " + secretCall + ":", "{" + secretCall + ": 1}",
+		"a: {{ x }}" + secretCall, secretCall + secretCall, "a: !!str " + secretCall, "a: &x" + secretCall,
+		"a: 1" + secretCall + "e", "a: b " + secretCall + "\n  c",
 	} {
 		for _, value := range []string{"word", "0123", "e5", "true", "x:", "/", "2001-01-01", "1:30", "no"} {
 			f.Add(line+"\n", value)
@@ -33,7 +34,7 @@ func FuzzTemplate(f *testing.F) {
 		lines := strings.Split(text, "\n")
 		for _, line := range lines {
 			if strings.HasPrefix(strings.TrimLeft(line, " \t"), "#") && strings.Contains(line, "{{") {
-				return // not a comment in a block, which a template cannot know
+				return // in a block scalar, this line is not a comment, but a template cannot know that
 			}
 		}
 		got, err := renderAs(t, interpolate.FormatTemplate, text, value)
@@ -44,15 +45,15 @@ func FuzzTemplate(f *testing.F) {
 		if err != nil {
 			return
 		}
-		a, b := trees(t, want), trees(t, got)
+		a, b := describeTrees(t, want), describeTrees(t, got)
 		if a != b {
 			t.Errorf("%q with %q\nas YAML:     %q\nas template: %q", text, value, want, got)
 		}
 	})
 }
 
-// trees is what the parser makes of a text, without styles, comments and places.
-func trees(t *testing.T, text string) string {
+// describeTrees describes the trees of a text without styles, comments and positions.
+func describeTrees(t *testing.T, text string) string {
 	t.Helper()
 	roots, err := parseAll([]byte(text))
 	if err != nil {

@@ -12,20 +12,20 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// readTOML has Python's own library read texts.
+// readTOML reads texts with the standard library of Python.
 func readTOML(t *testing.T, texts []string) []map[string]any {
 	t.Helper()
 	const program = `import sys, json, tomllib
 json.dump([tomllib.loads(text) for text in json.load(sys.stdin)], sys.stdout)`
 	if exec.Command("python3", "-c", "import tomllib").Run() != nil {
-		t.Skip("SKIPPED: no python3 with tomllib (3.11 or later) is here to read TOML; install it, as CI has it")
+		t.Skip("SKIPPED: python3 with tomllib (3.11 or later) is not installed; CI has it")
 	}
 	var out []map[string]any
 	readBy(t, &out, texts, "python3", "-c", program)
 	return out
 }
 
-// readBy has a program read the JSON of in and give back out.
+// readBy runs a program that reads in as JSON and prints out as JSON.
 func readBy(t *testing.T, out any, in any, program ...string) {
 	t.Helper()
 	data, err := json.Marshal(in)
@@ -45,8 +45,8 @@ func readBy(t *testing.T, out any, in any, program ...string) {
 	}
 }
 
-// TestNastyTOML fills values in everywhere in a document and has another reader tell.
-func TestNastyTOML(t *testing.T) {
+// TestTOMLHoldsEveryValue writes values at every position of a document, and reads it with another library.
+func TestTOMLHoldsEveryValue(t *testing.T) {
 	const call = "{{ get_secret_value('s') }}"
 	const text = "# " + call + "\n" +
 		`basic = "x{{ get_secret_value(\"s\") }}y` + call + `"` + " # c\r\n" +
@@ -59,22 +59,27 @@ func TestNastyTOML(t *testing.T) {
 		"uri = 'pouncet://-/-/s'\nsay = 'see pouncet://-/-/s'\n" +
 		"[[t]]\nv = \"" + call + "\"\n[[t]]\nd = 1979-05-27T07:32:00Z\n"
 	var texts []string
-	for _, value := range nasty {
+	for _, value := range trickyValues {
 		out, err := renderAs(t, interpolate.FormatTOML, text, value)
 		if err != nil {
 			t.Fatalf("%.40q: %v", value, err)
 		}
-		for _, untouched := range []string{"# " + call + "\nbasic = \"x", "\" # c\r\n", "\n {{ .Values.n }}"[2:], "# " + call + "\n 1_000, 0x1F, nan]}\n", "\nsay = 'see ", "\n[[t]]\nd = 1979-05-27T07:32:00Z\n"} {
+		for _, untouched := range []string{"# " + call + "\nbasic = \"x", "\" # c\r\n", "\n {{ .Values.n }}"[2:],
+			"# " + call + "\n 1_000, 0x1F, nan]}\n", "\nsay = 'see ", "\n[[t]]\nd = 1979-05-27T07:32:00Z\n"} {
 			if !strings.Contains(out, untouched) {
-				t.Errorf("%.40q: %q is gone: %.400s", value, untouched, out)
+				t.Errorf("%.40q: %q has changed: %.400s", value, untouched, out)
 			}
 		}
-		texts = append(texts, strings.NewReplacer("{{ .Values.n }}", "1", "1979-05-27T07:32:00Z", "1", "nan", "2.5").Replace(out))
+		texts = append(texts,
+			strings.NewReplacer("{{ .Values.n }}", "1", "1979-05-27T07:32:00Z", "1", "nan", "2.5").Replace(out))
 	}
 	for i, got := range readTOML(t, texts) {
-		v := nasty[i]
-		want := map[string]any{"basic": "x" + v + "y" + v, "literal": v, "both": `a"\b ` + v + ` {{ .Values.x }}`, "lines": " A " + v + "\"\n" + v, "lits": "\\d\n" + v + "'" + v,
-			"bare": v, "other": 1., "a": map[string]any{"b": map[string]any{"c d": map[string]any{"x": v, "y": []any{v, v, 1000., 31., 2.5}}}},
+		v := trickyValues[i]
+		want := map[string]any{"basic": "x" + v + "y" + v, "literal": v, "both": `a"\b ` + v + ` {{ .Values.x }}`,
+			"lines": " A " + v + "\"\n" + v, "lits": "\\d\n" + v + "'" + v,
+			"bare": v, "other": 1.,
+			"a": map[string]any{
+				"b": map[string]any{"c d": map[string]any{"x": v, "y": []any{v, v, 1000., 31., 2.5}}}},
 			"uri": v, "say": "see pouncet://-/-/s", "t": []any{map[string]any{"v": v}, map[string]any{"d": 1.}}}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%.40q:\nread %.900q\nwant %.900q", v, got, want)
@@ -82,7 +87,7 @@ func TestNastyTOML(t *testing.T) {
 	}
 }
 
-func TestTypedTOML(t *testing.T) {
+func TestTOMLWritesTypes(t *testing.T) {
 	for text, want := range map[string]string{
 		`p = "{{ get_secret_value('s') | int }}"`:                        `p = 5432`,
 		`p = {{ get_secret_value('s') | int }}`:                          `p = 5432`,

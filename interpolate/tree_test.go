@@ -14,8 +14,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// tree is many files, of which every third holds nothing of ours.
-func tree(n int) []interpolate.File {
+// manyFiles returns n files. Every third one has no references.
+func manyFiles(n int) []interpolate.File {
 	files := make([]interpolate.File, n)
 	for i := range files {
 		text := fmt.Sprintf("name: service-%d\nimage: {{ .Values.image }}\n", i)
@@ -27,14 +27,14 @@ func tree(n int) []interpolate.File {
 	return files
 }
 
-// TestTree renders 10,000 files: one call of Resolve, and everything in order.
-func TestTree(t *testing.T) {
-	files := tree(10_000)
+// TestRenderManyFiles renders 10,000 files with one call of Resolve, and checks their order.
+func TestRenderManyFiles(t *testing.T) {
+	files := manyFiles(10_000)
 	r := &resolver{secrets: map[string]string{}}
 	for i := range 10 {
 		r.secrets[fmt.Sprintf("dev/secret_%d", i)] = "v"
 	}
-	o := dev()
+	o := devOptions()
 	var steps [2]atomic.Int64
 	o.Progress = func(stage interpolate.Stage, done, of int) {
 		if of != len(files) || done < 1 || done > of {
@@ -47,33 +47,35 @@ func TestTree(t *testing.T) {
 		t.Fatalf("%d calls of Resolve for %d references, %v; want one for 10", r.calls, len(r.asked), err)
 	}
 	if steps[0].Load() != 10_000 || steps[1].Load() != 10_000 {
-		t.Errorf("told of %d and %d files", steps[0].Load(), steps[1].Load())
+		t.Errorf("progress reported %d and %d files", steps[0].Load(), steps[1].Load())
 	}
 	for i, f := range out {
-		if f.Name != files[i].Name || !strings.HasPrefix(string(f.Data), fmt.Sprintf("name: service-%d\n", i)) || strings.Contains(string(f.Data), "get_secret_value") {
+		if f.Name != files[i].Name || !strings.HasPrefix(string(f.Data), fmt.Sprintf("name: service-%d\n", i)) ||
+			strings.Contains(string(f.Data), "get_secret_value") {
 			t.Fatalf("file %d is %s: %.200s", i, f.Name, f.Data)
 		}
 	}
 }
 
-// TestTreeProblems renders 1,000 files with a problem and a suspect each: all
-// are told, in the order of the files.
-func TestTreeProblems(t *testing.T) {
+// TestProblemsKeepTheOrderOfFiles renders 1,000 files with a problem and a warning each.
+func TestProblemsKeepTheOrderOfFiles(t *testing.T) {
 	var files []interpolate.File
 	for i := range 1000 {
-		files = append(files, interpolate.File{Name: fmt.Sprint(i), Data: []byte("a: {{ get_secret_value(1) }}\nb: {{ get_secret_valeu('x') }}\n")})
+		files = append(files,
+			interpolate.File{Name: fmt.Sprint(i),
+				Data: []byte("a: {{ get_secret_value(1) }}\nb: {{ get_secret_valeu('x') }}\n")})
 	}
-	o := dev()
+	o := devOptions()
 	var warned []string
 	o.Warn = func(p interpolate.Problem) { warned = append(warned, p.Pos.File) }
-	_, err := interpolate.Render(t.Context(), vault(), files, o)
+	_, err := interpolate.Render(t.Context(), testResolver(), files, o)
 	ps := problems(t, err)
 	if len(ps) != 1000 || len(warned) != 1000 {
 		t.Fatalf("%d problems and %d warnings, want 1000 of each", len(ps), len(warned))
 	}
 	for i := range ps {
 		if ps[i].Pos.File != fmt.Sprint(i) || warned[i] != fmt.Sprint(i) {
-			t.Fatalf("number %d is of files %s and %s", i, ps[i].Pos.File, warned[i])
+			t.Fatalf("problem and warning %d are of files %s and %s", i, ps[i].Pos.File, warned[i])
 		}
 	}
 }
@@ -81,9 +83,9 @@ func TestTreeProblems(t *testing.T) {
 // BenchmarkTree renders 10,000 files on one processor and on two, in turn.
 func BenchmarkTree(b *testing.B) {
 	if runtime.NumCPU() < 2 {
-		b.Skip("there is one processor")
+		b.Skip("needs two processors")
 	}
-	files := tree(10_000)
+	files := manyFiles(10_000)
 	r := &resolver{secrets: map[string]string{}}
 	for i := range 10 {
 		r.secrets[fmt.Sprintf("dev/secret_%d", i)] = "v"
@@ -91,7 +93,7 @@ func BenchmarkTree(b *testing.B) {
 	on := func(processors int) float64 {
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(processors))
 		start := time.Now()
-		if _, err := interpolate.Render(b.Context(), r, files, dev()); err != nil {
+		if _, err := interpolate.Render(b.Context(), r, files, devOptions()); err != nil {
 			b.Fatal(err)
 		}
 		return time.Since(start).Seconds()

@@ -11,21 +11,27 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// hardValues are values that break a template that is filled in as text.
+// hardValues are values that break a tool which fills in text.
 var hardValues = []string{
-	"", " ", "x", " x ", "\tx\t", "x\n", "\nx", "\n\n", "a\nb: c\n", "a\r\nb", "a\rb", "a: b", "a #b", "# a", "- a", "-", "--- ", "---", "...",
-	"*a", "&a", "!a", "!!int 1", "%a", "@a", "`a", "|", ">-", "?", "? a", ":", "a:", "{", "}", "[", "]", ",", "{a: b}", "[a]",
+	"", " ", "x", " x ", "\tx\t", "x\n", "\nx", "\n\n", "a\nb: c\n", "a\r\nb", "a\rb", "a: b", "a #b", "# a", "- a",
+	"-", "--- ", "---", "...",
+	"*a", "&a", "!a", "!!int 1", "%a", "@a", "`a", "|", ">-", "?", "? a", ":", "a:", "{", "}", "[", "]", ",", "{a: b}",
+	"[a]",
 	`"`, `'`, `''`, `\`, `\n`, `\"`, `a"b'c\d`, `"; drop: table`, "'\nadmin: true\n'",
-	"0123", "0o17", "0x1F", "1e3", "1_000", "12:30:45", ".5", "-1", "+1", ".inf", ".nan", "2001-12-14", "yes", "no", "on", "off",
+	"0123", "0o17", "0x1F", "1e3", "1_000", "12:30:45", ".5", "-1", "+1", ".inf", ".nan", "2001-12-14", "yes", "no",
+	"on", "off",
 	"true", "null", "Null", "~", "<<", "=", "y", "n",
-	`{{ get_secret_value("x") }}`, "{{ get_secret_value('plain') }}", "pouncet://-/-/plain", "%%values.x", "${HOME}", "{{", "}}", "{% x %}",
-	"\x00", "\x01\x02\x1f", "\a\b\v\f\x1b", "\x7f", "\u0080\u0084\u0085\u0086\u009f", "\u00a0", "\u00ad", "a\u2028b\u2029c", "\ufeff", "a\ufeffb",
-	"\ufffd", "\ufffe", "\uffff", "\U0001fffe", "\U0010ffff", "\ufdd0", "\ue000", "é", "日本語", "😀", "a\u0301", "\u202e", "\u0100\u0101\u0102",
-	strings.Repeat("x", 64<<10), strings.Repeat("a b ", 16<<10), strings.Repeat("\"\n", 32<<10), strings.Repeat("\u2028", 1000),
+	`{{ get_secret_value("x") }}`, "{{ get_secret_value('plain') }}", "pouncet://-/-/plain", "%%values.x", "${HOME}",
+	"{{", "}}", "{% x %}",
+	"\x00", "\x01\x02\x1f", "\a\b\v\f\x1b", "\x7f", "\u0080\u0084\u0085\u0086\u009f", "\u00a0", "\u00ad",
+	"a\u2028b\u2029c", "\ufeff", "a\ufeffb",
+	"\ufffd", "\ufffe", "\uffff", "\U0001fffe", "\U0010ffff", "\ufdd0", "\ue000", "é", "日本語", "😀", "a\u0301", "\u202e",
+	"\u0100\u0101\u0102",
+	strings.Repeat("x", 64<<10), strings.Repeat("a b ", 16<<10), strings.Repeat("\"\n", 32<<10),
+	strings.Repeat("\u2028", 1000),
 }
 
-// contexts hold one reference each, to a value under the key v, which may be
-// between other text.
+// contexts are texts in which the value of the key v holds a reference, between the texts before and after.
 var contexts = []struct{ name, text, before, after string }{
 	{"plain", "v: {{ get_secret_value('s') }}\nnext: 1\n", "", ""},
 	{"plain comment", "v: {{ get_secret_value('s') }} # c\nnext: 1\n", "", ""},
@@ -55,13 +61,14 @@ var contexts = []struct{ name, text, before, after string }{
 	{"uri quoted", "v: \"pouncet://-/-/s\"\nnext: 1\n", "", ""},
 }
 
-// TestHardValues renders every value in every context, and reads it back.
-func TestHardValues(t *testing.T) {
+// TestYAMLHoldsEveryValue renders every value in every context, and parses the result.
+func TestYAMLHoldsEveryValue(t *testing.T) {
 	for _, c := range contexts {
 		t.Run(c.name, func(t *testing.T) {
 			for _, v := range hardValues {
 				r := &resolver{secrets: map[string]string{"dev/s": v}}
-				out, err := interpolate.Render(t.Context(), r, []interpolate.File{{Name: "in.yaml", Data: []byte(c.text)}}, dev())
+				out, err := interpolate.Render(t.Context(), r,
+					[]interpolate.File{{Name: "in.yaml", Data: []byte(c.text)}}, devOptions())
 				if err != nil {
 					t.Fatalf("%.40q: %v", v, err)
 				}
@@ -73,41 +80,45 @@ func TestHardValues(t *testing.T) {
 				if before, _, _ := strings.Cut(c.text, "v:"); !strings.HasPrefix(text, before) {
 					t.Errorf("%.40q: the text before has changed: %.80q", v, text)
 				}
-				if i := strings.LastIndex(c.text, "next"); i > strings.Index(c.text, "v:") && !strings.HasSuffix(text, c.text[i:]) {
-					t.Errorf("%.40q: the text behind has changed: %.80q", v, text)
+				if i := strings.LastIndex(c.text, "next"); i > strings.Index(c.text, "v:") &&
+					!strings.HasSuffix(text, c.text[i:]) {
+					t.Errorf("%.40q: the text after has changed: %.80q", v, text)
 				}
 			}
 		})
 	}
 }
 
-func TestBinaryValue(t *testing.T) {
+func TestBinaryValueNeedsBase64(t *testing.T) {
 	file := func(filter string) []interpolate.File {
 		return []interpolate.File{{Name: "in.yaml", Data: []byte("v: {{ get_secret_value('s')" + filter + " }}\n")}}
 	}
 	r := &resolver{secrets: map[string]string{"dev/s": "CANARY\xff\xfe"}}
 	for _, filter := range []string{"", " | trim", " | json"} {
-		_, err := interpolate.Render(t.Context(), r, file(filter), dev())
-		if ps := problems(t, err); !strings.Contains(ps.Error(), "is binary") || !strings.Contains(ps.Error(), "b64encode") {
+		_, err := interpolate.Render(t.Context(), r, file(filter), devOptions())
+		if ps := problems(t, err); !strings.Contains(ps.Error(), "is binary") ||
+			!strings.Contains(ps.Error(), "b64encode") {
 			t.Errorf("%s: got %v", filter, err)
 		}
 	}
-	out, err := interpolate.Render(t.Context(), r, file(" | b64encode"), dev())
+	out, err := interpolate.Render(t.Context(), r, file(" | b64encode"), devOptions())
 	if err != nil || string(out[0].Data) != "v: \"Q0FOQVJZ//4=\"\n" {
 		t.Errorf("got %v, %v", out, err)
 	}
 }
 
-// TestErrorsHoldNoValue lets every filter and path fail on a canary.
+// TestErrorsHoldNoValue makes every filter and path fail, and looks for the value in the error.
 func TestErrorsHoldNoValue(t *testing.T) {
 	const canary = "c4n4ry\xff: ["
 	for _, expr := range []string{
 		"| int", "| float", "| bool", "| b64decode", "| json", "| trim", ".field", "['f'][0]", "| urlencode | int",
 	} {
-		for _, form := range []string{"v: {{ get_secret_value('s') %s }}", "v: |\n  {{ json_value(get_secret_value('s'), 'a') %s }}", "v: !!int {{ get_secret_value('s') %s }}"} {
+		for _, form := range []string{"v: {{ get_secret_value('s') %s }}",
+			"v: |\n  {{ json_value(get_secret_value('s'), 'a') %s }}", "v: !!int {{ get_secret_value('s') %s }}"} {
 			r := &resolver{secrets: map[string]string{"dev/s": canary}, json: map[string]string{"dev/s": canary}}
 			text := fmt.Sprintf(form, expr)
-			_, err := interpolate.Render(t.Context(), r, []interpolate.File{{Name: "in.yaml", Data: []byte(text)}}, dev())
+			_, err := interpolate.Render(t.Context(), r, []interpolate.File{{Name: "in.yaml", Data: []byte(text)}},
+				devOptions())
 			if err == nil {
 				t.Errorf("%s: no error", text)
 				continue
@@ -119,7 +130,7 @@ func TestErrorsHoldNoValue(t *testing.T) {
 	}
 }
 
-func TestTypedValues(t *testing.T) {
+func TestFiltersSetTypes(t *testing.T) {
 	for _, c := range []struct{ value, filter, tag, want string }{
 		{"0123", "int", "!!int", "123"},
 		{" -7\n", "int", "!!int", "-7"},
@@ -136,9 +147,12 @@ func TestTypedValues(t *testing.T) {
 		{"5", "int | json", "!!str", "5"},
 		{"5", "int | default('x')", "!!int", "5"},
 	} {
-		for _, form := range []string{"v: {{ get_secret_value('s') | %s }}\n", "v: \"{{ get_secret_value('s') | %s }}\"\n", "v: >-\n  {{ get_secret_value('s') | %s }}\n", "v: [{{ get_secret_value('s') | %s }}]\n"} {
+		for _, form := range []string{"v: {{ get_secret_value('s') | %s }}\n",
+			"v: \"{{ get_secret_value('s') | %s }}\"\n", "v: >-\n  {{ get_secret_value('s') | %s }}\n",
+			"v: [{{ get_secret_value('s') | %s }}]\n"} {
 			r := &resolver{secrets: map[string]string{"dev/s": c.value}}
-			out, err := interpolate.Render(t.Context(), r, []interpolate.File{{Name: "in.yaml", Data: fmt.Appendf(nil, form, c.filter)}}, dev())
+			out, err := interpolate.Render(t.Context(), r,
+				[]interpolate.File{{Name: "in.yaml", Data: fmt.Appendf(nil, form, c.filter)}}, devOptions())
 			if err != nil {
 				t.Errorf("%q | %s: %v", c.value, c.filter, err)
 				continue
@@ -158,15 +172,18 @@ func TestTypedValues(t *testing.T) {
 		{"maybe", "bool"}, {"", "bool"}, {"%%%", "b64decode"},
 	} {
 		r := &resolver{secrets: map[string]string{"dev/s": c.value}}
-		_, err := interpolate.Render(t.Context(), r, []interpolate.File{{Name: "in.yaml", Data: fmt.Appendf(nil, "v: {{ get_secret_value('s') | %s }}", c.filter)}}, dev())
+		_, err := interpolate.Render(t.Context(), r,
+			[]interpolate.File{
+				{Name: "in.yaml", Data: fmt.Appendf(nil, "v: {{ get_secret_value('s') | %s }}", c.filter)}},
+			devOptions())
 		if ps := problems(t, err); len(ps) != 1 || ps[0].Err.Code != backend.CodeInvalid {
 			t.Errorf("%q | %s: got %v", c.value, c.filter, err)
 		}
 	}
 }
 
-func TestNullUnderTag(t *testing.T) {
-	o := dev()
+func TestTaggedValueCannotBeNull(t *testing.T) {
+	o := devOptions()
 	o.Missing = interpolate.MissingNull
 	_, err := render(t, "v: !!str {{ get_secret_value('absent') }}\n", o)
 	if ps := problems(t, err); !strings.Contains(ps.Error(), `the tag "!!str" cannot be null`) {

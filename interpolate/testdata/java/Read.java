@@ -2,7 +2,7 @@ import java.io.*;
 import java.nio.charset.StandardCharsets;
 import java.util.*;
 
-/** Reads the files that it is given, as a stream (ISO-8859-1) and as UTF-8, and writes all properties in hexadecimal. */
+/** Reads the given files, each as a stream (ISO-8859-1) and as UTF-8, and prints all properties in hexadecimal. */
 class Read {
     public static void main(String[] files) throws IOException {
         for (String file : files) {

@@ -1,9 +1,9 @@
 // Reads every case of the test with the npm package yaml, as YAML 1.2 and 1.1.
-// See check.py for what a case is.
+// check.py explains what a case is.
 import { readFileSync } from "node:fs";
 import { parseAllDocuments } from "yaml";
 
-const standIn = "STANDIN";
+const placeholder = "PLACEHOLDER";
 
 function read(text, version) {
   try {
@@ -16,9 +16,11 @@ function read(text, version) {
 }
 
 function fill(tree, value) {
-  if (typeof tree === "string") return tree.replaceAll(standIn, () => value);
+  if (typeof tree === "string") return tree.replaceAll(placeholder, () => value);
   if (Array.isArray(tree)) return tree.map((t) => fill(t, value));
-  if (tree && typeof tree === "object") return Object.fromEntries(Object.entries(tree).map(([k, v]) => [k, fill(v, value)]));
+  if (tree && typeof tree === "object") {
+    return Object.fromEntries(Object.entries(tree).map(([k, v]) => [k, fill(v, value)]));
+  }
   return tree;
 }
 
@@ -36,7 +38,8 @@ for (const line of readFileSync(process.argv[2], "utf8").split("\n")) {
     if (want.error) {
       console.log(`yaml ${version}: ${name}: the template: ${want.error}`);
     } else if (got.error || JSON.stringify(got.trees) !== JSON.stringify(fill(want.trees, value))) {
-      console.log(`yaml ${version}: ${name}: ${JSON.stringify(rendered).slice(0, 200)} is ${JSON.stringify(got).slice(0, 300)}`);
+      const result = JSON.stringify(got).slice(0, 300);
+      console.log(`yaml ${version}: ${name}: ${JSON.stringify(rendered).slice(0, 200)} is ${result}`);
     }
   }
 }

@@ -1,8 +1,7 @@
-"""Reads every case of the test with the YAML parsers of Python that are there.
+"""Reads every case of the test with the YAML parsers of Python that are installed.
 
-A case is a template with a stand-in word, a value, and what was rendered. The
-rendered text must be the tree of the template, with the value for the word:
-same kinds, same tags, same text.
+A case is a template with a placeholder, a value, and the rendered text. The tree of the rendered text must be the tree
+of the template, with the value instead of the placeholder: the same node types, tags and text.
 """
 
 import json
@@ -10,8 +9,8 @@ import sys
 
 import yaml
 
-STAND_IN = "STANDIN"
-SLOW = 4096  # characters above which the parsers written in Python are not asked
+PLACEHOLDER = "PLACEHOLDER"
+SLOW = 4096  # characters; the parser written in Python skips longer cases
 
 
 def pyyaml(loader):
@@ -28,12 +27,13 @@ def tree(node):
         return None
     if isinstance(node.value, str):
         return [str(node.tag), node.value]
-    return [str(node.tag), [tree(part) for child in node.value for part in (child if isinstance(child, tuple) else (child,))]]
+    children = [child if isinstance(child, tuple) else (child,) for child in node.value]
+    return [str(node.tag), [tree(part) for child in children for part in child]]
 
 
 def fill(node, value):
     if isinstance(node, str):
-        return node.replace(STAND_IN, value)
+        return node.replace(PLACEHOLDER, value)
     if isinstance(node, list):
         return [fill(child, value) for child in node]
     return node
@@ -42,7 +42,7 @@ def fill(node, value):
 def read(reader, text):
     try:
         return [tree(node) for node in reader(text.encode("utf-8"))]
-    except Exception as error:  # whatever it is, it is what the test is about
+    except Exception as error:  # the test reports every error
         return str(error)
 
 
