@@ -18,14 +18,14 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// bytes FILE TEXT writes exactly the text, in which Go's escapes stand for bytes.
+// writeBytes is the command bytes FILE TEXT: it writes the text, with the escapes of Go.
 func writeBytes(ts *testscript.TestScript, _ bool, args []string) {
 	text, err := strconv.Unquote(`"` + args[1] + `"`)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
-// mode OCTAL FILE checks a file's permissions.
+// mode is the command mode OCTAL FILE: it checks the permissions of a file.
 func mode(ts *testscript.TestScript, _ bool, args []string) {
 	info, err := os.Stat(ts.MkAbs(args[1]))
 	ts.Check(err)
@@ -34,15 +34,15 @@ func mode(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// size N FILE checks how many bytes a file, or stdout, has.
+// size is the command size N FILE: it checks how many bytes a file or stdout has.
 func size(ts *testscript.TestScript, _ bool, args []string) {
 	if got := strconv.Itoa(len(ts.ReadFile(args[1]))); got != args[0] {
 		ts.Fatalf("%s has %s bytes, want %s", args[1], got, args[0])
 	}
 }
 
-// setenv NAME FILE [FIELD] puts what a file, or stdout, holds into a variable:
-// all of it, or the first JSON field of that name.
+// setenv is the command setenv NAME FILE [FIELD]: it sets a variable to the
+// content of a file or stdout, or to its first JSON field of this name.
 func setenv(ts *testscript.TestScript, _ bool, args []string) {
 	text := strings.TrimSpace(ts.ReadFile(args[1]))
 	if len(args) > 2 {
@@ -55,7 +55,7 @@ func setenv(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], text)
 }
 
-// populate N ENVIRONMENT makes secrets s0000 and on, by one call.
+// populate is the command populate N ENVIRONMENT: it creates secrets s0000, s0001 and so on, in one call.
 func populate(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -73,7 +73,7 @@ func populate(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
-// get PATH prints status and body of what the server on $ADDRESS answers.
+// get is the command get PATH: it prints the status and body of an answer of the server on $ADDRESS.
 func get(ts *testscript.TestScript, _ bool, args []string) {
 	r, err := http.Get("http://" + ts.Getenv("ADDRESS") + args[0])
 	ts.Check(err)
@@ -83,7 +83,7 @@ func get(ts *testscript.TestScript, _ bool, args []string) {
 	fmt.Fprintf(ts.Stdout(), "%d %s", r.StatusCode, body)
 }
 
-// terminate sends SIGTERM to what runs in the background, as a service manager does.
+// terminate is the command terminate: it sends SIGTERM to all background commands.
 func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, c := range ts.BackgroundCmds() {
 		ts.Check(c.Process.Signal(syscall.SIGTERM))

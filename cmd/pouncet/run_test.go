@@ -5,10 +5,18 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
 // silentInput is an input that never gives data and never ends. It calls
@@ -33,6 +41,46 @@ func TestAnInterruptEndsTheWaitForInput(t *testing.T) {
 			t.Errorf("%v: exit code %d, %q", args, code, stderr.String())
 		}
 		cancel()
+	}
+}
+
+func TestAnInterruptEndsARequest(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // the server notices a closed connection only after this
+		cancel()
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	t.Setenv(settingToken, "pnct_"+strings.Repeat("0", 43)+"00000000")
+	var out, stderr bytes.Buffer
+	args := []string{"secret", "list", "--endpoint", server.URL}
+	code := run(ctx, args, streams{strings.NewReader(""), &out, &stderr})
+	if code != exitInterrupted || stderr.String() != "pouncet: interrupted\n" {
+		t.Errorf("exit code %d, %q", code, stderr.String())
+	}
+}
+
+func TestAnInterruptEndsTheWaitForTheDatabase(t *testing.T) {
+	t.Setenv(settingHome, filepath.Join(t.TempDir(), ".pouncet"))
+	run(context.Background(), []string{"init"}, streams{nil, io.Discard, io.Discard})
+	s, err := sqlite.Open(context.Background(), filepath.Join(os.Getenv(settingHome), "pouncet.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.Update(context.Background(), func(store.Tx) error {
+		ctx, cancel := context.WithCancel(context.Background())
+		time.AfterFunc(300*time.Millisecond, cancel)
+		var stderr bytes.Buffer
+		code := run(ctx, []string{"env", "set", "dev"}, streams{nil, io.Discard, &stderr})
+		if code != exitInterrupted || stderr.String() != "pouncet: interrupted\n" {
+			t.Errorf("exit code %d, %q", code, stderr.String())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -25,8 +25,9 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"pouncet": main})
 }
 
-// Each file in testdata/script is one behaviour of the command line. Those in
-// testdata/both run twice, embedded and against a server, with equal output.
+// Each file in testdata/script tests one behaviour of the command line. The
+// files in testdata/both run twice, on an embedded backend and against a server,
+// with the same output.
 
 func TestScripts(t *testing.T)         { scripts(t, "testdata/script", false) }
 func TestScriptsEmbedded(t *testing.T) { scripts(t, "testdata/both", false) }
@@ -62,8 +63,9 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// backend makes an embedded backend with environments dev and prod and, where
-// the script is to run over HTTP, serves it and points the variables at the server.
+// makeBackend is the command backend: it creates an embedded backend with the
+// environments dev and prod. If the script runs over HTTP, it also starts a server
+// and sets the environment variables for it.
 func makeBackend(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, args := range [][]string{{"init"}, {"env", "set", "dev"}, {"env", "set", "prod"}} {
 		ts.Check(ts.Exec("pouncet", args...))
@@ -91,7 +93,7 @@ func makeBackend(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Setenv("POUNCET_TOKEN", strings.TrimSpace(ts.ReadFile(".pouncet/first-token")))
 }
 
-// ready waits until something listens on $ADDRESS.
+// ready is the command ready: it waits until a server listens on $ADDRESS.
 func ready(ts *testscript.TestScript, _ bool, _ []string) {
 	for range 500 {
 		if c, err := net.Dial("tcp", ts.Getenv("ADDRESS")); err == nil {
@@ -100,10 +102,10 @@ func ready(ts *testscript.TestScript, _ bool, _ []string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	ts.Fatalf("nothing listens on %s", ts.Getenv("ADDRESS"))
+	ts.Fatalf("no server listens on %s", ts.Getenv("ADDRESS"))
 }
 
-// code CODE COMMAND runs a command that must end with that exit code.
+// exitCodeIs is the command code CODE COMMAND: it runs a command that must end with this exit code.
 func exitCodeIs(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) < 2 {
 		ts.Fatalf("usage: code CODE COMMAND ...")
@@ -123,30 +125,30 @@ func exitCodeIs(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// feed FILE TEXT writes exactly that text, with no newline but where it says \n.
+// feed is the command feed FILE TEXT: it writes the text, with a newline for \n and no other.
 func feed(ts *testscript.TestScript, _ bool, args []string) {
 	text := strings.ReplaceAll(strings.Join(args[1:], " "), `\n`, "\n")
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
-// fill FILE N writes a file of N bytes.
+// fill is the command fill FILE N: it writes a file of N bytes.
 func fill(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Repeat("x", n)), 0o600))
 }
 
-// hides TEXT fails if the output of the last command shows the text.
+// hides is the command hides TEXT: it fails if the output of the last command contains the text.
 func hides(ts *testscript.TestScript, _ bool, args []string) {
 	for _, stream := range []string{"stdout", "stderr"} {
 		if strings.Contains(ts.ReadFile(stream), args[0]) {
-			ts.Fatalf("%s shows what it should hide", stream)
+			ts.Fatalf("%s contains the text", stream)
 		}
 	}
 }
 
-// lock holds the database's write lock, from another process than those that
-// the script runs, until the script ends.
+// lock is the command lock: this process holds the write lock of the database
+// until the script ends.
 func lock(ts *testscript.TestScript, _ bool, _ []string) {
 	s, err := sqlite.Open(context.Background(), ts.MkAbs(".pouncet/pouncet.db"))
 	ts.Check(err)
@@ -167,7 +169,7 @@ func lock(ts *testscript.TestScript, _ bool, _ []string) {
 	})
 }
 
-// damage overwrites all of the database but its first page.
+// damage is the command damage: it overwrites the database except for its first page.
 func damage(ts *testscript.TestScript, _ bool, _ []string) {
 	path := ts.MkAbs(".pouncet/pouncet.db")
 	info, err := os.Stat(path)
