@@ -3,7 +3,6 @@
 package interpolate
 
 import (
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -35,7 +34,7 @@ var Dialects = []Dialect{DialectMage, DialectAtlas}
 const atlasSign = "%%"
 
 // atlasValue matches a reference of Atlas, with the names that Atlas allows.
-var atlasValue = regexp.MustCompile(`^(%%(?:environment\.)?values)\.([A-Za-z0-9_-]+)$`)
+var atlasValue = compileOnce(`^(%%(?:environment\.)?values)\.([A-Za-z0-9_-]+)$`)
 
 // isUnbraced reports whether a value begins like a reference without braces, which must be a whole value.
 func (f File) isUnbraced(value string) bool {
@@ -51,7 +50,7 @@ func parseUnbraced(value string) (Reference, error) {
 	if !strings.HasPrefix(value, atlasSign) {
 		return ParseURI(value)
 	}
-	m := atlasValue.FindStringSubmatch(value)
+	m := atlasValue().FindStringSubmatch(value)
 	if m == nil {
 		return Reference{}, backend.Errorf(backend.CodeInvalid, "the name after %%%%values is not valid").
 			WithHint(`write %%%%values.NAME, where NAME has only letters, digits, "_" and "-"`)

@@ -4,7 +4,6 @@ package interpolate
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
@@ -63,15 +62,15 @@ const (
 
 var (
 	// unquotedValue matches a value that every reader reads alike without quotes.
-	unquotedValue = regexp.MustCompile(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
+	unquotedValue = compileOnce(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
 	// quotableText matches unquoted text that means the same in quotes. expandedText matches unquoted text that
 	// readers expand, so that it cannot be quoted.
-	quotableText = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,= \t-]|[^\x00-\xa0\pZ])*$`)
-	expandedText = regexp.MustCompile(`^(?:[A-Za-z0-9_./:@%+,=${}-]|[^\x00-\xa0\pZ])*$`)
+	quotableText = compileOnce(`^(?:[A-Za-z0-9_./:@%+,= \t-]|[^\x00-\xa0\pZ])*$`)
+	expandedText = compileOnce(`^(?:[A-Za-z0-9_./:@%+,=${}-]|[^\x00-\xa0\pZ])*$`)
 	// bracedExpansion matches what python-dotenv expands in every kind of quotes.
-	bracedExpansion = regexp.MustCompile(`\$\{[^}]*\}`)
+	bracedExpansion = compileOnce(`\$\{[^}]*\}`)
 	// openEnd matches text that the following text can change: a name, an expansion or an escape.
-	openEnd = regexp.MustCompile("(?:\\$(?:\\w*|\\{[^}]*|\\([^)]*)|\\\\|`[^`]*)$")
+	openEnd = compileOnce("(?:\\$(?:\\w*|\\{[^}]*|\\([^)]*)|\\\\|`[^`]*)$")
 )
 
 func (s dotenvSyntax) findStrings(text []byte, m search) ([]fileString, error) {
@@ -110,10 +109,10 @@ func (s dotenvSyntax) contextStyle(quotes, text string, m delimiters) string {
 		switch {
 		case !m.containedIn(text): // a reference without braces, which is replaced as a whole
 			return ""
-		case quotableText.MatchString(text) && strings.ContainsAny(text, " \t"):
+		case quotableText().MatchString(text) && strings.ContainsAny(text, " \t"):
 			return dotenvSpaced
-		case quotableText.MatchString(text):
-		case expandedText.MatchString(text), s.composeOnly:
+		case quotableText().MatchString(text):
+		case expandedText().MatchString(text), s.composeOnly:
 			mixed = dotenvMixed
 		default:
 			return dotenvMixed + dotenvOpen
@@ -131,7 +130,7 @@ func (s dotenvSyntax) contextStyle(quotes, text string, m delimiters) string {
 		if next < 0 {
 			return mixed
 		}
-		if openEnd.MatchString(text[:at+next]) {
+		if openEnd().MatchString(text[:at+next]) {
 			return mixed + dotenvOpen
 		}
 		at += next + len(m.open)
@@ -143,7 +142,7 @@ func (dotenvSyntax) decode(raw string, _ fileString) string { return raw }
 func (s dotenvSyntax) escape(str fileString, value string) (string, bool) {
 	switch str.style {
 	case dotenvUnquoted, dotenvMixed:
-		return value, unquotedValue.MatchString(value)
+		return value, unquotedValue().MatchString(value)
 	case dotenvSingle:
 		// With the text next to it, a part of ${…} could become an expansion.
 		return value, !strings.ContainsAny(value, "'\\${}\r\x00")
@@ -158,7 +157,7 @@ func (s dotenvSyntax) escape(str fileString, value string) (string, bool) {
 
 func fitsSingle(s string) bool {
 	return !strings.ContainsAny(s, "'\r\x00") && !strings.Contains(s, `\\`) && !strings.HasSuffix(s, `\`) &&
-		!bracedExpansion.MatchString(s)
+		!bracedExpansion().MatchString(s)
 }
 
 func fitsDouble(s string) bool { return !strings.ContainsAny(s, "\"$`\\\r\x00") }
@@ -179,7 +178,7 @@ func (s dotenvSyntax) rewrite(str fileString, value string) (string, *backend.Er
 		return "", backend.Errorf(backend.CodeInvalid,
 			"readers of dotenv files disagree on the text next to the reference").
 			WithHint("write the whole value in quotes, or give the reference its own variable")
-	case unquotedValue.MatchString(value):
+	case unquotedValue().MatchString(value):
 		return value, nil
 	case s.composeOnly:
 		return dotenvDouble + escapeDotenv(value) + dotenvDouble, nil

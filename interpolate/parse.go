@@ -3,7 +3,6 @@
 package interpolate
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -119,7 +118,7 @@ func (p *parser) primary() (node, *syntaxError) {
 	case tokenString:
 		n = &literal{typeText, t.text}
 	case tokenNumber:
-		if !numberPattern.MatchString(t.text) {
+		if !numberPattern().MatchString(t.text) {
 			return nil, syntaxErrorf(t.at, "%s is not a valid number", backend.Quote(t.text))
 		}
 		n = &literal{typeNumber, t.text}
@@ -145,7 +144,7 @@ func (p *parser) primary() (node, *syntaxError) {
 }
 
 // numberPattern matches the numbers of JSON.
-var numberPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][0-9]+)?$`)
+var numberPattern = compileOnce(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][0-9]+)?$`)
 
 // constants are the names of literals, in the spelling of Python and of JSON.
 var constants = map[string]literal{

@@ -3,7 +3,6 @@
 package interpolate
 
 import (
-	"regexp"
 	"sort"
 	"strings"
 
@@ -108,7 +107,7 @@ func (w *walker) parseRegion(r region, decode decoder) part {
 }
 
 // lineFold matches a line break with the indentation around it.
-var lineFold = regexp.MustCompile(`[ \t]*(?:\r\n|[\r\n\x{85}\x{2028}\x{2029}])[ \t\r\n]*`)
+var lineFold = compileOnce(`[ \t]*(?:\r\n|[\r\n\x{85}\x{2028}\x{2029}])[ \t\r\n]*`)
 
 // decodeRegion removes the escapes and line folds from a region of a YAML scalar. The parser decodes the region as if
 // it were a scalar. A region that is not a valid scalar was not written for YAML, and is taken as it is.
@@ -117,7 +116,7 @@ func decodeRegion(raw string, style yaml.Style, multiline bool) string {
 	switch {
 	case style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		if multiline {
-			return lineFold.ReplaceAllString(raw, " ")
+			return lineFold().ReplaceAllString(raw, " ")
 		}
 		return raw
 	case style&yaml.DoubleQuotedStyle != 0:
@@ -145,5 +144,5 @@ func decodeRegion(raw string, style yaml.Style, multiline bool) string {
 			return n.Value
 		}
 	}
-	return lineFold.ReplaceAllString(raw, " ")
+	return lineFold().ReplaceAllString(raw, " ")
 }

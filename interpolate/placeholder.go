@@ -4,7 +4,6 @@ package interpolate
 
 import (
 	"bytes"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -83,7 +82,7 @@ func escapedRune(b []byte) uint64 {
 
 // yamlDirective matches a version directive that the parser rejects. It knows YAML 1.1 only. The differences to YAML
 // 1.2 do not matter for a splice.
-var yamlDirective = regexp.MustCompile(`(?m)^%YAML[ \t]+1\.([02-9])[ \t]*\r?$`)
+var yamlDirective = compileOnce(`(?m)^%YAML[ \t]+1\.([02-9])[ \t]*\r?$`)
 
 // insertPlaceholders returns the copy of a file that the YAML parser reads.
 func insertPlaceholders(data []byte, regions []region, m delimiters) []byte {
@@ -92,7 +91,7 @@ func insertPlaceholders(data []byte, regions []region, m delimiters) []byte {
 		m.writePlaceholder(out, r)
 	}
 	if bytes.Contains(out, []byte("%YAML")) {
-		for _, at := range yamlDirective.FindAllSubmatchIndex(out, -1) {
+		for _, at := range yamlDirective().FindAllSubmatchIndex(out, -1) {
 			out[at[2]] = '1'
 		}
 	}

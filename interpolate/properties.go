@@ -5,7 +5,6 @@ package interpolate
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -110,7 +109,7 @@ func propertyEnd(text []byte, at int, signs string) int {
 // continuationEnd returns the offset at which the logical line continues, if a backslash at offset at ends the line.
 // Otherwise it returns at.
 func continuationEnd(text []byte, at int) int {
-	match := continuation.Find(text[at:min(len(text), at+3)])
+	match := continuation().Find(text[at:min(len(text), at+3)])
 	if match == nil {
 		return at
 	}
@@ -118,7 +117,7 @@ func continuationEnd(text []byte, at int) int {
 	return at + len(text[at:]) - len(bytes.TrimLeft(text[at:], propertyBlanks))
 }
 
-var continuation = regexp.MustCompile(`^\\(?:\r\n|\r|\n)`)
+var continuation = compileOnce(`^\\(?:\r\n|\r|\n)`)
 
 func skipPropertyBlanks(text []byte, at int) int {
 	for at < len(text) {
@@ -135,12 +134,12 @@ func skipPropertyBlanks(text []byte, at int) int {
 }
 
 // propertyEscape matches an escape, or the two escapes of one character outside the basic plane.
-var propertyEscape = regexp.MustCompile(`(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|` +
+var propertyEscape = compileOnce(`(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|` +
 	`u[0-9a-fA-F]{4}|\r?\n[ \t\f]*|\r[ \t\f]*|.)`)
 
 func unescapeProperty(raw string) (string, error) {
 	var err error
-	return propertyEscape.ReplaceAllStringFunc(raw, func(escape string) string {
+	return propertyEscape().ReplaceAllStringFunc(raw, func(escape string) string {
 		switch c := escape[1]; {
 		case isCRorLF(c):
 			return ""
@@ -162,7 +161,7 @@ func unescapeProperty(raw string) (string, error) {
 
 // escapesPlaceholder reports whether a backslash escapes the first letter of a placeholder.
 func escapesPlaceholder(raw string, m delimiters) bool {
-	for _, at := range propertyEscape.FindAllStringIndex(raw, -1) {
+	for _, at := range propertyEscape().FindAllStringIndex(raw, -1) {
 		if escape := raw[at[0]:at[1]]; escape == `\`+m.open {
 			return true
 		}
@@ -223,7 +222,7 @@ func (propertiesSyntax) parse(text []byte) (any, error) {
 func normalizeForLibrary(text []byte) []byte {
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	text = bytes.ReplaceAll(text, []byte("\r"), []byte("\n"))
-	return propertyEscape.ReplaceAllFunc(text, func(escape []byte) []byte {
+	return propertyEscape().ReplaceAllFunc(text, func(escape []byte) []byte {
 		if len(escape) != len(`\ud83d\ude00`) {
 			return escape
 		}

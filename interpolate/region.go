@@ -4,7 +4,6 @@ package interpolate
 
 import (
 	"bytes"
-	"regexp"
 	"unicode/utf8"
 )
 
@@ -69,7 +68,7 @@ func regionAt(data []byte, i int) (region, bool) {
 		if r.multiline && !r.mentionsCall {
 			return r, false
 		}
-		r.control = !r.mentionsCall && isAloneOnLine(data, r.start, r.end) && controlStatement.Match(body)
+		r.control = !r.mentionsCall && isAloneOnLine(data, r.start, r.end) && controlStatement().Match(body)
 	default:
 		return r, false
 	}
@@ -78,7 +77,7 @@ func regionAt(data []byte, i int) (region, bool) {
 }
 
 // controlStatement matches the beginning of a control statement of Go templates.
-var controlStatement = regexp.MustCompile(`^(-|/\*|\s*(if|else|end|range|with|define|block|template|include)\b)`)
+var controlStatement = compileOnce(`^(-|/\*|\s*(if|else|end|range|with|define|block|template|include)\b)`)
 
 // hasLineBreak reports whether b holds a line break of YAML.
 func hasLineBreak(b []byte) bool {

@@ -4,7 +4,6 @@ package interpolate
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 )
 
@@ -29,11 +28,11 @@ const (
 
 var (
 	// statementStart matches a statement up to its value. The first group is the name.
-	statementStart = regexp.MustCompile(`^(?:export[ \t]+)?((?:[A-Za-z0-9_.\[\]-]|[^\x00-\x7f])+)[ \t]*(=[ \t]*)?`)
+	statementStart = compileOnce(`^(?:export[ \t]+)?((?:[A-Za-z0-9_.\[\]-]|[^\x00-\x7f])+)[ \t]*(=[ \t]*)?`)
 	// continuesOnNextLine matches unquoted text that a shell continues on the next line.
-	continuesOnNextLine = regexp.MustCompile(`<<|\\$|\([^)]*$|\{[^}]*$`)
+	continuesOnNextLine = compileOnce(`<<|\\$|\([^)]*$|\{[^}]*$`)
 	// openExpansion matches an expansion that a shell reads to its end, past quotes.
-	openExpansion = regexp.MustCompile(`\$\([^)]*$|\$\{[^}]*$`)
+	openExpansion = compileOnce(`\$\([^)]*$|\$\{[^}]*$`)
 )
 
 // readStatements returns the statements of a text, as Docker Compose reads them. Unless composeOnly is set, it
@@ -78,7 +77,7 @@ func nextLineFeed(text []byte, at int) int {
 
 // readStatement returns the statement at offset at, and its end.
 func readStatement(text []byte, at int, composeOnly bool) (s statement, end int, _ error) {
-	m := statementStart.FindSubmatchIndex(text[at:nextLineFeed(text, at)])
+	m := statementStart().FindSubmatchIndex(text[at:nextLineFeed(text, at)])
 	if m == nil {
 		return s, 0, &offsetError{at, notAssignment}
 	}
@@ -101,7 +100,7 @@ func readStatement(text []byte, at int, composeOnly bool) (s statement, end int,
 	}
 	line, _, _ = bytes.Cut(line, []byte(" #")) // Docker Compose knows no other comment
 	line = bytes.TrimRight(line, statementBlanks)
-	if !composeOnly && (continuesOnNextLine.Match(line) || oddQuotes(line)) {
+	if !composeOnly && (continuesOnNextLine().Match(line) || oddQuotes(line)) {
 		return s, 0, &offsetError{start, ambiguousEnd}
 	}
 	s.value = span{start, start + len(line)}
@@ -143,7 +142,7 @@ func hasAmbiguousEnd(inner []byte, quote byte) bool {
 	escapes := bytes.Contains(inner, []byte{'\\', quote})
 	return bytes.HasSuffix(inner, []byte(`\`)) ||
 		escapes && (quote == '\'' || bytes.IndexByte(inner, '\n') >= 0) ||
-		quote == '"' && (openExpansion.Match(inner) || bytes.Count(inner, []byte("`"))%2 == 1)
+		quote == '"' && (openExpansion().Match(inner) || bytes.Count(inner, []byte("`"))%2 == 1)
 }
 
 // checkRestOfLine returns an error if the rest of a line holds more than blanks and a comment.

@@ -4,7 +4,6 @@ package interpolate
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -127,12 +126,12 @@ func (d *Document) fillText(v *evaluator) ([]byte, Problems) {
 var (
 	// inertValue matches a value that ends no string, adds no structure, and begins no comment, template or escape,
 	// in any kind of quotes or without quotes.
-	inertValue = regexp.MustCompile(`^[A-Za-z0-9_/](?:[A-Za-z0-9_/.+=@~^:-]*[A-Za-z0-9_/.+=@~^-])?$`)
+	inertValue = compileOnce(`^[A-Za-z0-9_/](?:[A-Za-z0-9_/.+=@~^:-]*[A-Za-z0-9_/.+=@~^-])?$`)
 	// wordStart matches what every version of YAML reads as a string, unless it is a keyword.
-	wordStart   = regexp.MustCompile(`^[A-Za-z_/]`)
-	yamlKeyword = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null|none|nan|inf)$`)
+	wordStart   = compileOnce(`^[A-Za-z_/]`)
+	yamlKeyword = compileOnce(`^(?i:y|n|yes|no|on|off|true|false|null|none|nan|inf)$`)
 	// neverNumber matches text that stays a string whatever is added to it, and never becomes a number or a date.
-	neverNumber = regexp.MustCompile(`[G-WYZg-wyz/@]`)
+	neverNumber = compileOnce(`[G-WYZg-wyz/@]`)
 )
 
 // longestKeyword is the length of the longest match of yamlKeyword, "false".
@@ -152,14 +151,14 @@ func (d *Document) checkTemplateValue(p part, o *replacement) *backend.Error {
 		return nil
 	}
 	switch {
-	case !inertValue.MatchString(o.text):
+	case !inertValue().MatchString(o.text):
 		return d.templateError("has characters that mean something else in some of them")
 	case quoted:
 		return nil
 	case d.requiresQuotes():
-	case len(beside) > longestKeyword && neverNumber.MatchString(beside):
+	case len(beside) > longestKeyword && neverNumber().MatchString(beside):
 		return nil
-	case beside == "" && wordStart.MatchString(o.text) && !yamlKeyword.MatchString(o.text):
+	case beside == "" && wordStart().MatchString(o.text) && !yamlKeyword().MatchString(o.text):
 		return nil
 	}
 	return backend.Errorf(backend.CodeInvalid,
