@@ -34,6 +34,16 @@ func TestScriptsEmbedded(t *testing.T) { scripts(t, "testdata/both", false) }
 func TestScriptsOverHTTP(t *testing.T) { scripts(t, "testdata/both", true) }
 
 func scripts(t *testing.T, dir string, served bool) {
+	scriptsWith(t, dir, func(e *testscript.Env) error {
+		if served {
+			e.Setenv("SERVED", "1")
+		}
+		return nil
+	})
+}
+
+// scriptsWith runs the scripts in dir after setup, which may add variables and files.
+func scriptsWith(t *testing.T, dir string, setup func(e *testscript.Env) error) {
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Setup: func(e *testscript.Env) error {
@@ -41,10 +51,7 @@ func scripts(t *testing.T, dir string, served bool) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("USER", "tester")
 			e.Setenv("ADDRESS", freeAddress(t))
-			if served {
-				e.Setenv("SERVED", "1")
-			}
-			return nil
+			return setup(e)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"backend": makeBackend, "code": exitCodeIs, "feed": feed, "hides": hides, "fill": fill, "lock": lock,
