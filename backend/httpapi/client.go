@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -175,6 +176,7 @@ func attempt(ctx context.Context, c *client, path string, in, out any) (again bo
 	req.Header.Set("Authorization", "Bearer "+c.options.Token)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set(versionHeader, strconv.Itoa(WireVersion))
 	if c.options.UserAgent != "" {
 		req.Header.Set("User-Agent", c.options.UserAgent)
 	}

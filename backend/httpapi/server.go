@@ -5,7 +5,7 @@
 //
 //	POST /v1/query     {"kind", "project", …}           {"objects", "next"}
 //	POST /v1/resolve   {"refs"}                         {"resolutions"}
-//	POST /v1/value     {"environment", "name", …}       {"value", …}, or the error under its status
+//	POST /v1/resolve-one  {"environment", "name", …}    {"value", …}, or the error under its status
 //	POST /v1/apply     {"changes", "dry_run"}           {"outcomes"}
 //	GET  /healthz      the process lives
 //	GET  /readyz       the store and the KMS can be used
@@ -71,9 +71,10 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	}
 	s := &server{service, authenticate, o, make(chan struct{}, o.MaxRequests)}
 	mux := http.NewServeMux()
-	mux.Handle("POST /v1/query", handle(s, service.Query))
+	mux.Handle("POST /v1/query", handle(s, s.query))
 	mux.Handle("POST /v1/resolve", handle(s, s.resolve))
-	mux.Handle("POST /v1/value", handle(s, s.value))
+	mux.Handle("POST /v1/resolve-one", handle(s, s.resolveOne))
+	mux.Handle("POST /v1/value", handle(s, s.resolveOne)) // its name in earlier releases
 	mux.Handle("POST /v1/apply", handle(s, s.apply))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]string{"status": "ok"})
@@ -83,6 +84,10 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 		refuse(w, backend.Errorf(backend.CodeNotFound, "there is no %s %s here", r.Method, backend.Quote(r.URL.Path)).WithHint("see the API's description"))
 	})
 	return s.guard(mux)
+}
+
+func (s *server) query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	return s.service.Query(ctx, q)
 }
 
 func (s *server) resolve(ctx context.Context, in resolveRequest) (resolveResponse, error) {
@@ -114,6 +119,11 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 // handle is the one way from a request to a verb and back: who, what, call, answer.
 func handle[In, Out any](s *server, verb func(context.Context, In) (Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set(versionHeader, strconv.Itoa(WireVersion))
+		if err := checkWireVersion(WireVersion, r.Header.Get(versionHeader)); err != nil {
+			refuse(w, err)
+			return
+		}
 		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		if !strings.EqualFold(scheme, "Bearer") {
 			token = ""

@@ -310,7 +310,7 @@ func TestEveryFieldCounts(t *testing.T) {
 		"Description": &other, "ManagedBy": &other, "Labels": map[string]string{"a": "b"}, "Policy": &backend.PolicyChange{MaxSecrets: &days}, "KMSKey": &other,
 		"Protected": &yes, "DisplayName": &other, "Schema": schema, "Type": &other, "Visibility": &restricted, "Value": backend.PlaintextString("other"),
 		"Generate": &backend.Generate{}, "RotationDays": &days, "JSON": schema, "Link": &backend.Link{Secret: other}, "Role": &role,
-		"Usages": []backend.Usage{{}}, "TokenHash": []byte("x"), "ExpiresAt": &now, "Op": backend.OpSet,
+		"Usages": []backend.Usage{{}}, "TokenHash": []byte("x"), "ExpiresAt": &now, "Op": backend.OpSet, "Note": &other,
 	}
 	for _, o := range []backend.Object{objects[0], typed[0], typed[1]} {
 		base := backend.Change{Op: backend.OpUpdate, Kind: o.Kind, ID: o.ID}

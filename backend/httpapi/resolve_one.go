@@ -11,10 +11,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// valueResponse is one resolved reference, for callers who can pick a field of
+// resolveOneResponse is one resolved reference, for callers who can pick a field of
 // JSON and look at a status, and no more: a webhook of External Secrets, curl
 // and jq. They ask for a ref, whose kind may be left out for a secret.
-type valueResponse struct {
+type resolveOneResponse struct {
 	Value       *string `json:"value,omitempty"` // absent if the value is not text
 	ValueBase64 []byte  `json:"value_base64"`
 	JSON        bool    `json:"is_json"`
@@ -24,18 +24,18 @@ type valueResponse struct {
 	Version     int64   `json:"version"`
 }
 
-func (s *server) value(ctx context.Context, in ref) (valueResponse, error) {
+func (s *server) resolveOne(ctx context.Context, in ref) (resolveOneResponse, error) {
 	in.Kind = cmp.Or(in.Kind, backend.KindSecret)
 	out, err := s.service.Resolve(ctx, []backend.Ref{backend.Ref(in)})
 	if err != nil {
-		return valueResponse{}, asInvalid(err)
+		return resolveOneResponse{}, asInvalid(err)
 	}
 	r := out[0]
 	if r.Err != nil {
-		return valueResponse{}, asInvalid(r.Err)
+		return resolveOneResponse{}, asInvalid(r.Err)
 	}
 	bytes := r.Value.Expose()
-	answer := valueResponse{ValueBase64: bytes, JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version}
+	answer := resolveOneResponse{ValueBase64: bytes, JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version}
 	if utf8.Valid(bytes) {
 		text := string(bytes)
 		answer.Value = &text

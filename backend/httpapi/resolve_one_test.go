@@ -35,7 +35,7 @@ func TestValue(t *testing.T) {
 			service := &scripted{resolved: test.resolved}
 			server := httptest.NewServer(httpapi.NewServer(service, authenticate, httpapi.Options{}))
 			defer server.Close()
-			status, body := post(t, server.URL+"/v1/value", goodToken, "application/json", `{"project":"default","environment":"prod","name":"db","field":"a","version":"1"}`)
+			status, body := post(t, server.URL+"/v1/resolve-one", goodToken, "application/json", `{"project":"default","environment":"prod","name":"db","field":"a","version":"1"}`)
 			if status != test.status || body != test.body {
 				t.Errorf("%d %s\nwant %d %s", status, body, test.status, test.body)
 			}
@@ -47,7 +47,12 @@ func TestValue(t *testing.T) {
 	}
 	server := httptest.NewServer(httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{}))
 	defer server.Close()
-	if status, _ := post(t, server.URL+"/v1/value", "another", "application/json", `{}`); status != 401 {
-		t.Errorf("with a token that is none: %d", status)
+	for _, path := range []string{"/v1/resolve-one", "/v1/value"} { // the second is its name in earlier releases
+		if status, _ := post(t, server.URL+path, goodToken, "application/json", `{"nothing":1}`); status != 400 {
+			t.Errorf("%s with an unknown field: %d", path, status)
+		}
+	}
+	if status, _ := post(t, server.URL+"/v1/resolve-one", "another", "application/json", `{}`); status != 401 {
+		t.Errorf("with an unknown token: %d", status)
 	}
 }
