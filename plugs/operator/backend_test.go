@@ -20,32 +20,30 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// pouncet is the path of the program that TestMain builds.
+// pouncet is the path of the command line.
 var pouncet string
 
+// TestMain uses the programs that make built for all tests, or builds them into
+// the same folder with the same flags.
 func TestMain(m *testing.M) {
-	code, err := buildAndRun(m)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
+	dir := os.Getenv("POUNCET_TEST_PROGRAMS")
+	if dir == "" {
+		root, err := filepath.Abs("../..")
+		if err == nil {
+			dir = filepath.Join(root, "bin", "test")
+			build := exec.Command("go", "build", "-C", root, "-trimpath", "-ldflags", "-s -w -X main.version=0.1.0",
+				"-o", dir+string(filepath.Separator), ".", "./cmd/pouncet")
+			build.Env = append(os.Environ(), "CGO_ENABLED=0")
+			build.Stdout, build.Stderr = os.Stderr, os.Stderr
+			err = build.Run()
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "building the programs:", err)
+			os.Exit(1)
+		}
 	}
-	os.Exit(code)
-}
-
-func buildAndRun(m *testing.M) (int, error) {
-	dir, err := os.MkdirTemp("", "pouncet-operator-")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
 	pouncet = filepath.Join(dir, "pouncet")
-	// With the flags of make build, so that both share what the compiler made.
-	build := exec.Command("go", "build", "-C", "../..", "-trimpath", "-o", pouncet, "./cmd/pouncet")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 0, fmt.Errorf("building pouncet: %w\n%s", err, out)
-	}
-	return m.Run(), nil
+	os.Exit(m.Run())
 }
 
 // The values of the secrets. The canary must not be in any error.
