@@ -32,7 +32,7 @@ new value makes a new version. Lists never show values.`,
 
 func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
 	var from valueFlags
-	var typeKey, visibility, expires string
+	var typeKey, visibility, expires, note string
 	var expect int64
 	var rotationDays int
 	var protected bool
@@ -47,11 +47,12 @@ from a file (--file) or from the backend (--generate). Otherwise the command
 asks for it at the terminal.`,
 		example: `  pouncet secret set db_password --env prod
   printf %s "$PASSWORD" | pouncet secret set db_password --env prod --stdin
-  pouncet secret set api_key --env prod --generate --length 40 --rotation-days 90
+  pouncet secret set api_key --env prod --generate --note 'rotated after the incident'
   pouncet secret set db --env prod --type database_connection --file db.json`,
 	}
 	c := a.setCommand(o, text, func(c *cobra.Command) {
 		from.add(c)
+		c.Flags().StringVar(&note, "note", "", "`text` that says why the value changes; it is kept with the version")
 		c.Flags().StringVar(&typeKey, "type", "", "`key` of the secret type, \"\" for none")
 		c.Flags().StringVar(&visibility, "visibility", "",
 			"masked or restricted; nobody can reveal a restricted secret")
@@ -63,6 +64,7 @@ asks for it at the terminal.`,
 		c.Flags().Int64Var(&expect, "expect", 0,
 			"fail unless the secret is at this `version`; 0 means that it does not exist")
 	}, func(c *cobra.Command, change *backend.Change) error {
+		change.Note = flagValue(c, "note", note)
 		change.Type = flagValue(c, "type", typeKey)
 		change.Visibility = flagValue(c, "visibility", backend.Visibility(visibility))
 		change.Expect = flagValue(c, "expect", expect)
@@ -108,8 +110,8 @@ func parseExpiry(s string, now time.Time) (time.Time, bool) {
 }
 
 // promptIfNeeded asks for the value of a new secret if the flags name no source
-// of it. It also asks for the value of an existing one at a terminal, if
-// nothing else is to be changed.
+// of it. It also asks for the value of an existing one at a terminal, if there
+// is a note for a new value, or if nothing else is to be changed.
 func (a *app) promptIfNeeded(ctx context.Context, s backend.Service, q backend.Query, c *backend.Change) error {
 	if !c.Value.IsZero() || c.Generate != nil {
 		return nil
@@ -121,12 +123,12 @@ func (a *app) promptIfNeeded(ctx context.Context, s backend.Service, q backend.Q
 	if err != nil {
 		return err
 	}
-	changesNothing := c.Description == nil && c.Labels == nil && c.Type == nil && c.Visibility == nil &&
+	needsValue := c.Note != nil || c.Description == nil && c.Labels == nil && c.Type == nil && c.Visibility == nil &&
 		c.RotationDays == nil && c.ExpiresAt == nil && c.Protected == nil
 	switch {
 	case len(page.Objects) == 0 && q.ID != "":
 		return nil // the backend reports that the id does not exist
-	case len(page.Objects) > 0 && (!changesNothing || !isTerminal(a.in)):
+	case len(page.Objects) > 0 && (!needsValue || !isTerminal(a.in)):
 		return nil
 	case len(page.Objects) > 0:
 		q.Name = page.Objects[0].Name
