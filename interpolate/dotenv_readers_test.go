@@ -23,10 +23,10 @@ type readDotenv func(t *testing.T, texts []string) []map[string]string
 // dotenvReaders are the readers of dotenv files that can be installed here. Each one reads several texts, and returns
 // the variables of each text.
 var dotenvReaders = map[string]struct {
-	present []string // a command that succeeds if the reader is installed
+	present []string // a command that succeeds if the reader is installed; nil for a library
 	read    readDotenv
 }{
-	"Docker Compose": {[]string{"true"}, func(t *testing.T, texts []string) (out []map[string]string) {
+	"Docker Compose": {nil, func(t *testing.T, texts []string) (out []map[string]string) {
 		for _, text := range texts {
 			read, err := dotenv.ParseWithLookup(strings.NewReader(text),
 				func(string) (string, bool) { return "", true })
@@ -45,12 +45,14 @@ var dotenvReaders = map[string]struct {
 			}
 		}
 		// PATH is empty, so that no command of a file runs. Each file gets its own shell.
-		c := exec.CommandContext(t.Context(), "bash", "-c", `cd "$0"; PATH=/none; for file in *; do (
-	before=$(compgen -v); . ./$file
-	known=" ${before//$'\n'/ } before known file name _ FUNCNAME PIPESTATUS"
-	known+=" BASH_ARGC BASH_ARGV BASH_LINENO BASH_SOURCE "
-	for name in $(compgen -v); do [[ $known = *" $name "* ]] || printf '%s=%s\0' $name "${!name}"; done
-) 2>/dev/null; printf '\0'; done`, dir)
+		c := exec.CommandContext(t.Context(), "bash", "-c", `cd "$0"; PATH=/none; before=$(compgen -v)
+known=" ${before//$'\n'/ } before known file names name _ FUNCNAME PIPESTATUS"
+known+=" BASH_ARGC BASH_ARGV BASH_LINENO BASH_SOURCE BASH_REMATCH "
+for file in *; do (
+	. ./$file
+	compgen -v > "$1"; mapfile -t names < "$1"
+	for name in "${names[@]}"; do [[ $known = *" $name "* ]] || printf '%s=%s\0' $name "${!name}"; done
+) 2>/dev/null; printf '\0'; done`, dir, filepath.Join(t.TempDir(), "names"))
 		c.Env = []string{}
 		answer, err := c.Output()
 		if err != nil {
@@ -84,17 +86,17 @@ json.dump([dotenv.dotenv_values(stream=io.StringIO(t, newline=None)) for t in js
 func withDotenvReaders(t *testing.T, test func(t *testing.T, name string, read readDotenv)) {
 	for name, reader := range dotenvReaders {
 		t.Run(name, func(t *testing.T) {
-			if exec.CommandContext(t.Context(), reader.present[0], reader.present[1:]...).Run() != nil {
-				t.Skipf("SKIPPED: %s is not installed; CI has it", name)
+			if reader.present != nil {
+				needsReader(t, name, "see .ci/run", reader.present...)
 			}
 			test(t, name, reader.read)
 		})
 	}
 }
 
-// TestDotenvReadersAgree renders texts and values of random pieces. Every reader must see the value at the position
+// TestReadersOfDotenvAgree renders texts and values of random pieces. Every reader must see the value at the position
 // of the reference, and must see no other change.
-func TestDotenvReadersAgree(t *testing.T) {
+func TestReadersOfDotenvAgree(t *testing.T) {
 	pieces := strings.Split(
 		"CALL|CALL|'CALL'|\"CALL\"|'|\"|`|\\|$|{|}|(|)|x| |#|\n|=|~|:|;|HOME|-|a b|A=|\nB=|\nC='|\nD=\"|\t|é|<|&|!|*",
 		"|")

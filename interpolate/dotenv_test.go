@@ -10,9 +10,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// TestDotenvHoldsOrRefusesEveryValue writes values at every position of a file. Either all readers read the value, or
+// TestReadersOfDotenvSeeEveryValue writes values at every position of a file. Either all readers read the value, or
 // it is an error.
-func TestDotenvHoldsOrRefusesEveryValue(t *testing.T) {
+func TestReadersOfDotenvSeeEveryValue(t *testing.T) {
 	const call = "{{ get_secret_value('s') }}"
 	lines := []struct{ text, name, want string }{
 		{"BARE=" + call + "\n", "BARE", "VALUE"}, {"SINGLE='{{ get_secret_value(\"s\") }}'\n", "SINGLE", "VALUE"},

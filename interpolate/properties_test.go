@@ -18,9 +18,7 @@ import (
 // readProperties reads texts with Java, each one as ISO-8859-1 and as UTF-8.
 func readProperties(t *testing.T, texts []string) []map[string]string {
 	t.Helper()
-	if exec.Command("java", "-version").Run() != nil {
-		t.Skip("SKIPPED: java 17 or later is not installed; CI has it")
-	}
+	needsReader(t, "Java 17", "install default-jdk-headless", "java", "-version")
 	args := []string{"testdata/java/Read.java"}
 	for i, text := range texts {
 		name := filepath.Join(t.TempDir(), fmt.Sprint(i))
@@ -47,8 +45,8 @@ func readProperties(t *testing.T, texts []string) []map[string]string {
 	return out
 }
 
-// TestPropertiesHoldEveryValue writes values at every position of a file, and reads it with Java.
-func TestPropertiesHoldEveryValue(t *testing.T) {
+// TestReadersOfPropertiesSeeEveryValue writes values at every position of a file, and reads it with Java.
+func TestReadersOfPropertiesSeeEveryValue(t *testing.T) {
 	const call = "{{ get_secret_value('s') }}"
 	const text = "# " + call + "\n! " + call + " \\\nequals=" + call + "\r\n  colon : x" + call + "y" + call +
 		"\nblank " + call + "\nspaces \t" + call + " \n" +

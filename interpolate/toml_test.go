@@ -17,9 +17,7 @@ func readTOML(t *testing.T, texts []string) []map[string]any {
 	t.Helper()
 	const program = `import sys, json, tomllib
 json.dump([tomllib.loads(text) for text in json.load(sys.stdin)], sys.stdout)`
-	if exec.Command("python3", "-c", "import tomllib").Run() != nil {
-		t.Skip("SKIPPED: python3 with tomllib (3.11 or later) is not installed; CI has it")
-	}
+	needsReader(t, "Python 3.11", "install python3", "python3", "-c", "import tomllib")
 	var out []map[string]any
 	readBy(t, &out, texts, "python3", "-c", program)
 	return out
@@ -45,8 +43,8 @@ func readBy(t *testing.T, out any, in any, program ...string) {
 	}
 }
 
-// TestTOMLHoldsEveryValue writes values at every position of a document, and reads it with another library.
-func TestTOMLHoldsEveryValue(t *testing.T) {
+// TestReadersOfTOMLSeeEveryValue writes values at every position of a document, and reads it with another library.
+func TestReadersOfTOMLSeeEveryValue(t *testing.T) {
 	const call = "{{ get_secret_value('s') }}"
 	const text = "# " + call + "\n" +
 		`basic = "x{{ get_secret_value(\"s\") }}y` + call + `"` + " # c\r\n" +

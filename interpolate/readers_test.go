@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package interpolate_test
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// needsReader skips a test that needs a program of others: always in `make test`, and in `make test-parts` where probe
+// fails, which means that the program is not installed. `make test-parts` runs the tests that begin with TestReaders.
+func needsReader(t *testing.T, reader, install string, probe ...string) {
+	t.Helper()
+	if !strings.HasPrefix(t.Name(), "TestReaders") {
+		t.Fatal("a test that needs the programs of others has a name that begins with TestReaders")
+	}
+	if os.Getenv("POUNCET_TEST_PARTS") == "" {
+		t.Skipf("SKIPPED: needs %s: run make test-parts", reader)
+	}
+	if exec.CommandContext(t.Context(), probe[0], probe[1:]...).Run() != nil {
+		t.Skipf("SKIPPED: %s is not installed: %s", reader, install)
+	}
+}
