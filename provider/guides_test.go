@@ -3,68 +3,50 @@
 package provider_test
 
 import (
-	"context"
-	"encoding/json"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/open"
-	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
+	"github.com/pouncet/terraform-provider-pouncet/docs/pagetest"
 )
 
-// TestGuides applies the whole example of every guide with the real CLI, plans
-// it again without changes, and removes it.
+// TestGuides follows every guide as printed, from an empty folder and with the real CLI. Then it plans what the guide
+// left behind, which must show no changes, and destroys it.
 func TestGuides(t *testing.T) {
-	no := false
-	in := func(env, name string) backend.Change {
-		return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: env, Name: name}
+	const connection = `{"host":"db","username":"loader","password":"pw"}`
+	pages, err := filepath.Glob("../docs/guides/*.md")
+	if err != nil || len(pages) < 7 {
+		t.Fatal(err, pages)
 	}
-	byHand := in("dev", "db_password")
-	byHand.Value = backend.PlaintextString("by hand")
-	letGo := in("production", "db_password")
-	letGo.Protected = &no
-	for name, c := range map[string]struct{ before, after []backend.Change }{
-		"rotate":       {},
-		"environments": {after: []backend.Change{letGo}},
-		"import": {before: []backend.Change{
-			{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "default", Name: "dev"}, byHand,
-			{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "db_host", JSON: json.RawMessage(`"db.internal"`)},
-		}},
-		"pass-on": {},
-	} {
+	for _, page := range pages {
+		name := strings.TrimSuffix(filepath.Base(page), ".md")
 		t.Run(name, func(t *testing.T) {
-			text, err := os.ReadFile(filepath.Join("../examples/guides", name, "main.tf"))
-			if err != nil {
-				t.Fatal(err)
+			s := pagetest.Run(t, page, pagetest.Options{StandIns: map[string]string{
+				"vault":   `[ "$1 $2" = "kv get" ] && echo from-vault`,
+				"aws":     `[ "$1 $2" = "secretsmanager get-secret-value" ] && echo '` + connection + `'`,
+				"doppler": `[ "$1 $2" = "secrets get" ] && echo from-doppler`,
+			}})
+			if !s.Complete {
+				return
 			}
-			w := acctest.NewWorkspace(t)
-			w.Write("main.tf", string(text))
-			w.Write("provider.tf", "terraform {\n  required_providers { pouncet = { source = \"pouncet/pouncet\" } }\n}\n")
-			w.Env = append(w.Env, "TF_VAR_db_password=correct horse", `TF_VAR_db_passwords={"staging":"one","production":"two"}`)
-			path := filepath.Join(w.Dir, "data")
-			change(t, path, c.before)
-			w.Must("apply", "-input=false", "-auto-approve")
-			if out := w.Must("plan", "-input=false", "-no-color"); !strings.Contains(out, "No changes") {
+			terraform := "terraform"
+			destroy := ""
+			switch name {
+			case "opentofu":
+				terraform = "tofu"
+			case "environments":
+				destroy = "pouncet secret set db_password --env production --protected=false\n"
+			case "moving":
+				if got := s.Sh("pouncet resolve db_password --env prod; pouncet resolve api_key --env prod; pouncet resolve db --env prod"); got != "from-vaultfrom-doppler"+connection {
+					t.Errorf("the moved values are %q", got)
+				}
+				s.Sh("terraform fmt -check -recursive")
+				return
+			}
+			if out := s.Sh(terraform + " plan -input=false -no-color"); !strings.Contains(out, "No changes") {
 				t.Errorf("planned again:\n%s", out)
 			}
-			change(t, path, c.after)
-			w.Must("destroy", "-input=false", "-auto-approve")
+			s.Sh(destroy + terraform + " destroy -input=false -auto-approve")
 		})
-	}
-}
-
-// change changes the backend in a folder, which is made if need be.
-func change(t *testing.T, path string, changes []backend.Change) {
-	t.Helper()
-	b, err := open.Open(context.Background(), open.Config{Path: path, CreateIfAbsent: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	if _, err := b.Apply(context.Background(), backend.ChangeSet{Changes: changes}); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -121,9 +121,12 @@ func calls(script string) []string {
 	return out
 }
 
+// colours are the control sequences with which a program colours what it prints.
+var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
+
 // missingLine returns the first line of want that output does not have, in order; "" if it has them all.
 func missingLine(want, output string) string {
-	rest := strings.Split(output, "\n")
+	rest := strings.Split(colours.ReplaceAllString(output, ""), "\n")
 	for w := range strings.SplitSeq(want, "\n") {
 		w = strings.TrimSpace(w)
 		if w == "" || w == "…" {

@@ -75,6 +75,7 @@ func Run(t *testing.T, path string, o Options) *Session {
 	for i, st := range run {
 		fmt.Fprintf(&script, "printf '\\n%s\\n'\n%s", marker(i), st.script)
 	}
+	fmt.Fprintf(&script, "export -p > '%s'\n", s.exported())
 	out, runErr := s.bash(script.String())
 	s.Output = out
 	printed := strings.Split(out, "\n@@ block ")
@@ -187,10 +188,14 @@ func (s *Session) write(path, text string, mode os.FileMode) {
 	}
 }
 
-// Sh runs a script in the folder that the page left behind, and returns what it prints.
+// exported is the file with the variables that the page exported.
+func (s *Session) exported() string { return filepath.Join(filepath.Dir(s.Dir), "exported") }
+
+// Sh runs a script in the folder that the page left behind, with the variables that it exported, and returns what the
+// script prints.
 func (s *Session) Sh(script string) string {
 	s.t.Helper()
-	out, err := s.bash(script)
+	out, err := s.bash(". '" + s.exported() + "'\ncd '" + s.Dir + "'\n" + script)
 	if err != nil {
 		s.t.Fatalf("%s: %v\n%s", script, err, out)
 	}

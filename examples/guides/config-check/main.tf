@@ -1,10 +1,7 @@
-# A plan that fails when a pipeline refers to a secret that the plan does not
-# provide, or is about to remove. As it stands it does fail: api_key is declared
-# for dev, and pipelines/load.yaml needs it in prod as well.
-#
-#   terraform plan
-#   terraform plan -var 'api_key_environments=["dev","prod"]'
+# This plan fails when a pipeline refers to a secret that the plan does not declare, or that the plan removes. By default
+# it does fail: the configuration declares api_key for dev only, and pipelines/load.yaml needs it in prod as well.
 terraform {
+  required_version = ">= 1.11"
   required_providers {
     pouncet = { source = "pouncet/pouncet" }
   }
@@ -18,7 +15,7 @@ variable "api_key_environments" {
 }
 
 variable "value" {
-  description = "Stands for all values here."
+  description = "The value of every secret in this example."
   type        = string
   default     = "correct horse battery staple"
   ephemeral   = true
@@ -44,8 +41,8 @@ resource "pouncet_secret" "api_key" {
   value_wo    = var.value
 }
 
-# By way of locals: Terraform reads a data source only after everything is
-# applied if its arguments name resources that the plan changes.
+# The local values are necessary. If the arguments of a data source name resources with pending changes, Terraform reads
+# the data source only after the apply.
 locals {
   environments = keys(pouncet_environment.all)
   secrets      = concat(values(pouncet_secret.db), values(pouncet_secret.api_key))
@@ -59,12 +56,12 @@ data "pouncet_config_references" "pipelines" {
   declared_only = true
 }
 
-# The condition is here for the same reason: in the data block, it would wait.
+# The condition is in a resource for the same reason: a condition in the data block would delay the read.
 resource "terraform_data" "pipelines" {
   lifecycle {
     precondition {
       condition     = data.pouncet_config_references.pipelines.ok
-      error_message = "The pipelines refer to what is not there:\n${data.pouncet_config_references.pipelines.summary}"
+      error_message = "The pipelines refer to missing secrets:\n${data.pouncet_config_references.pipelines.summary}"
     }
   }
 }

@@ -1,3 +1,10 @@
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    pouncet = { source = "pouncet/pouncet" }
+  }
+}
+
 locals {
   environments = {
     staging    = { host = "db.staging.internal", protected = false }
@@ -17,18 +24,18 @@ resource "pouncet_environment" "each" {
   description = "The ${each.key} pipelines"
 }
 
-# One name, another value in each environment.
+# One name with a different value in each environment.
 resource "pouncet_secret" "db_password" {
   for_each    = local.environments
   name        = "db_password"
   environment = pouncet_environment.each[each.key].name
   value_wo    = var.db_passwords[each.key]
-  # A password of production is used, and shown to nobody.
+  # Nobody can reveal the password of production. Pipelines can use it.
   visibility          = each.value.protected ? "restricted" : "masked"
   deletion_protection = each.value.protected
 }
 
-# What is not secret stands beside it, under the same rules.
+# A value that is not secret. The same lookup order applies to it.
 resource "pouncet_scoped_value" "db_host" {
   for_each    = local.environments
   name        = "db_host"
@@ -36,14 +43,14 @@ resource "pouncet_scoped_value" "db_host" {
   value_json  = jsonencode(each.value.host)
 }
 
-# Shared by all environments; an environment's own entry of this name would win.
+# All environments share this secret. An environment's own secret of this name has priority.
 resource "pouncet_secret" "sentry_dsn" {
   name        = "sentry_dsn"
   environment = "*"
   generate    = {}
 }
 
-# Seen by one pipeline only.
+# Only one pipeline sees this secret.
 resource "pouncet_secret" "loader_key" {
   name        = "api_key"
   environment = "*"

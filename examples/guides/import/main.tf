@@ -1,4 +1,11 @@
-# The value stays where it is: an import reads metadata only.
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    pouncet = { source = "pouncet/pouncet" }
+  }
+}
+
+# An import reads metadata only. The value stays in the backend.
 import {
   to = pouncet_secret.db_password
   id = "dev/db_password"
@@ -7,7 +14,7 @@ import {
 resource "pouncet_secret" "db_password" {
   name        = "db_password"
   environment = "dev"
-  description = "Made by hand, long ago"
+  description = "Password of the warehouse"
 }
 
 import {

@@ -1,20 +1,27 @@
-resource "pouncet_environment" "here" {
-  name = "here"
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    pouncet = { source = "pouncet/pouncet" }
+  }
+}
+
+resource "pouncet_environment" "source" {
+  name = "source"
 }
 
 resource "pouncet_secret" "source" {
   name        = "db_password"
-  environment = pouncet_environment.here.name
+  environment = pouncet_environment.source.name
   generate    = { length = 40 }
 }
 
-# Read when it is needed, and kept nowhere.
+# Terraform reads this value when it needs it, and stores it nowhere.
 ephemeral "pouncet_secret_value" "db" {
   name        = pouncet_secret.source.name
-  environment = pouncet_environment.here.name
+  environment = pouncet_environment.source.name
 }
 
-# Any write-only argument of any provider takes it. With AWS it would be
+# Any write-only argument of any provider accepts the value. With AWS:
 #
 #   resource "aws_db_instance" "main" {
 #     password_wo         = ephemeral.pouncet_secret_value.db.value
@@ -22,13 +29,13 @@ ephemeral "pouncet_secret_value" "db" {
 #     …
 #   }
 #
-# Here the receiver is a secret of another project, which notices a change by itself.
-resource "pouncet_project" "there" {
+# In this example the receiver is a secret of another project. It detects a change without a version argument.
+resource "pouncet_project" "receiver" {
   name = "receiver"
 }
 
 resource "pouncet_secret" "copy" {
-  project     = pouncet_project.there.name
+  project     = pouncet_project.receiver.name
   environment = "*"
   name        = "db_password"
   value_wo    = ephemeral.pouncet_secret_value.db.value

@@ -1,19 +1,31 @@
+terraform {
+  required_version = ">= 1.11"
+  required_providers {
+    pouncet = { source = "pouncet/pouncet" }
+  }
+}
+
 resource "pouncet_environment" "prod" {
   name = "prod-eu"
 }
 
-# Made in the backend, and made again when a keeper changes: nobody ever sees it.
+variable "rotated" {
+  description = "Change this to give session_key a new value."
+  default     = "2026-11"
+}
+
+# The backend generates this value. It generates another one when a keeper changes.
 resource "pouncet_secret" "session_key" {
   name        = "session_key"
   environment = pouncet_environment.prod.name
   generate = {
     length  = 48
-    keepers = { rotated = "2026-11" } # change this to rotate
+    keepers = { rotated = var.rotated }
   }
-  rotation_days = 90 # from then on `pouncet secret list --due` shows it
+  rotation_days = 90 # after this time, `pouncet secret list --due` lists the secret
 }
 
-# A value of your own: when it changes, the plan shows a new version.
+# You supply this value. When it changes, the plan shows a new version.
 variable "db_password" {
   type      = string
   ephemeral = true
@@ -25,11 +37,4 @@ resource "pouncet_secret" "db_password" {
   environment   = pouncet_environment.prod.name
   value_wo      = var.db_password
   rotation_days = 30
-}
-
-output "due" {
-  value = {
-    (pouncet_secret.session_key.name) = pouncet_secret.session_key.rotation_due_at
-    (pouncet_secret.db_password.name) = pouncet_secret.db_password.rotation_due_at
-  }
 }
