@@ -4,12 +4,202 @@ package main
 
 import (
 	"io/fs"
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/docs/pagetest"
 )
+
+// pages returns the pages that a person wrote and that a test of this package runs. Guides of the provider are generated,
+// and provider.TestGuides runs them.
+func pages(t *testing.T) []string {
+	t.Helper()
+	out := []string{"docs/install.md"}
+	for _, folder := range []string{"tutorial", "howto", "explanation"} {
+		found, err := filepath.Glob("docs/" + folder + "/*.md")
+		if err != nil || len(found) < 4 {
+			t.Fatalf("docs/%s has %d pages: %v", folder, len(found), err)
+		}
+		out = append(out, found...)
+	}
+	return out
+}
+
+// TestPages runs the examples of every page as printed.
+func TestPages(t *testing.T) {
+	for _, page := range pages(t) {
+		name := strings.TrimSuffix(strings.TrimPrefix(page, "docs/"), ".md")
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(name, func(t *testing.T) {
+			// Pages with a server name its default address, so only one of them can run at a time.
+			if !strings.Contains(string(text), "127.0.0.1:8420") {
+				t.Parallel()
+			}
+			var o pagetest.Options
+			switch name {
+			case "install":
+				o.NotInstalled = true
+				o.StandIns = map[string]string{
+					// Both need the network or minutes.
+					"git":  `[ "$1" = clone ] && mkdir -p "$3"`,
+					"make": `[ "$1 $3" = "-C build" ] && mkdir -p "$2/bin" && cp "$BUILT"/* "$2/bin/"`,
+				}
+			case "howto/aws-kms":
+				if os.Getenv("POUNCET_TEST_PARTS") == "" {
+					t.Skip("SKIPPED: this page runs the AWS command line and moto_server: set POUNCET_TEST_PARTS, or make test-parts")
+				}
+				o.Env = localAWS(t)
+			}
+			pagetest.Run(t, page, o)
+		})
+	}
+}
+
+// localAWS starts a KMS that speaks the protocol of AWS, and returns the variables that point every AWS client at it.
+func localAWS(t *testing.T) []string {
+	t.Helper()
+	if _, err := exec.LookPath("moto_server"); err != nil {
+		t.Skip("SKIPPED: moto_server is not on PATH, so that there is no AWS KMS to use (pip install 'moto[server]')")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	_ = l.Close()
+	_, port, _ := net.SplitHostPort(address)
+	server := exec.CommandContext(t.Context(), "moto_server", "-H", "127.0.0.1", "-p", port)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
+	for range 600 {
+		if c, err := net.Dial("tcp", address); err == nil {
+			_ = c.Close()
+			return []string{
+				"AWS_ENDPOINT_URL=http://" + address, "AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-central-1",
+				"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+			}
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatal("moto_server does not listen")
+	return nil
+}
+
+// generated are the folders below docs/ that `make generate` writes.
+var generated = regexp.MustCompile(`^docs/(actions|data-sources|ephemeral-resources|functions|guides|list-resources|resources|index\.md)`)
+
+// markdown returns all Markdown files of the repository that a person wrote.
+func markdown(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		path = filepath.ToSlash(path)
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == "testdata" || d.Name() == ".git" || d.Name() == "bin"):
+			return fs.SkipDir
+		case d.IsDir() || (!strings.HasSuffix(path, ".md") && !strings.HasSuffix(path, ".md.tmpl")) || generated.MatchString(path):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		out[path] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out) < 40 {
+		t.Fatalf("only %d Markdown files were found", len(out))
+	}
+	return out
+}
+
+// TestPagesSayWhatTheReaderCanDo checks that a page starts with what the reader can do after reading it.
+func TestPagesSayWhatTheReaderCanDo(t *testing.T) {
+	guides, err := filepath.Glob("templates/guides/*.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range append(append(pages(t), guides...), "docs/README.md", "docs/settings.md", "docs/comparison.md", "docs/style.md", "docs/adr/README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if !regexp.MustCompile(`(?m)^# .+\n\nAfter reading `).Match(text) {
+			t.Errorf("%s: the first paragraph must start with \"After reading\"", page)
+		}
+	}
+}
+
+// TestLinksLeadToFiles checks every relative link of the pages that a person wrote, and every link to a file of this
+// repository on GitHub, with its anchor.
+func TestLinksLeadToFiles(t *testing.T) {
+	const here = "https://github.com/pouncet/terraform-provider-pouncet/blob/main/"
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
+	for path, text := range markdown(t) {
+		for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
+			target, anchor, _ := strings.Cut(m[1], "#")
+			switch {
+			case strings.HasPrefix(target, here):
+				target = strings.TrimPrefix(target, here)
+			case strings.Contains(target, "://"), strings.HasPrefix(target, "mailto:"):
+				continue
+			case target == "":
+				target = path
+			default:
+				target = filepath.ToSlash(filepath.Join(filepath.Dir(path), target))
+			}
+			aim, err := os.ReadFile(target)
+			if info, statErr := os.Stat(target); statErr != nil {
+				t.Errorf("%s: the link %s leads to no file", path, m[1])
+				continue
+			} else if info.IsDir() {
+				continue
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			if anchor != "" && !strings.Contains(anchors(string(aim)), "\n"+anchor+"\n") {
+				t.Errorf("%s: the link %s leads to no heading; the headings are:%s", path, m[1], anchors(string(aim)))
+			}
+		}
+	}
+}
+
+// anchors returns the anchors that GitHub makes of the headings of a page, one per line.
+func anchors(text string) string {
+	out := "\n"
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {
+		anchor := regexp.MustCompile(`[^a-z0-9 _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		out += strings.ReplaceAll(anchor, " ", "-") + "\n"
+	}
+	return out
+}
+
+// TestMarkdownLinesAreShort checks that no line of prose is longer than 120 characters, so that a diff can be read.
+func TestMarkdownLinesAreShort(t *testing.T) {
+	for path, text := range markdown(t) {
+		for i, line := range strings.Split(text, "\n") {
+			if n := len([]rune(line)); n > 120 && !strings.HasPrefix(strings.TrimSpace(line), "|") {
+				t.Errorf("%s:%d: the line has %d characters, and 120 are the limit", path, i+1, n)
+			}
+		}
+	}
+}
 
 // TestFeaturesNameWhatExists checks that every test, case, script and make target that the table of features names
 // exists.
@@ -43,6 +233,48 @@ func TestFeaturesNameWhatExists(t *testing.T) {
 	for _, name := range scripts {
 		if _, err := os.Stat(filepath.Join("cmd/pouncet/testdata", name+".txtar")); err != nil {
 			t.Errorf("docs/features.md names the script %s, which does not exist", name)
+		}
+	}
+}
+
+// TestSettingsNameEveryFlag checks that the tables of settings name every flag of the command line, and no other.
+func TestSettingsNameEveryFlag(t *testing.T) {
+	page, err := os.ReadFile("docs/settings.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags := map[string]bool{"--help": true}
+	sources, err := filepath.Glob("cmd/pouncet/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range sources {
+		source, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		for _, m := range regexp.MustCompile(`\.\w*VarP?\(&?[\w.]+, "([a-z][a-z0-9-]*)"`).FindAllStringSubmatch(string(source), -1) {
+			flags["--"+m[1]] = true
+		}
+	}
+	if len(flags) < 60 {
+		t.Fatalf("only %d flags were found: the pattern no longer fits", len(flags))
+	}
+	documented := map[string]bool{}
+	for _, f := range regexp.MustCompile("`(--[a-z][a-z0-9-]*)`").FindAllStringSubmatch(string(page), -1) {
+		documented[f[1]] = true
+	}
+	for f := range flags {
+		if !documented[f] {
+			t.Errorf("docs/settings.md does not name the flag %s", f)
+		}
+	}
+	for f := range documented {
+		if !flags[f] {
+			t.Errorf("docs/settings.md names the flag %s, which does not exist", f)
 		}
 	}
 }
