@@ -108,9 +108,9 @@ func markdown(t *testing.T) map[string]string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == "testdata" || d.Name() == ".git" || d.Name() == "bin"):
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == "testdata" || d.Name() == ".git" || d.Name() == "bin" || d.Name() == "third_party"):
 			return fs.SkipDir
-		case d.IsDir() || (!strings.HasSuffix(path, ".md") && !strings.HasSuffix(path, ".md.tmpl")) || generated.MatchString(path):
+		case d.IsDir() || (!strings.HasSuffix(path, ".md") && !strings.HasSuffix(path, ".md.tmpl")) || path == "CHANGELOG.md" || generated.MatchString(path):
 			return nil
 		}
 		text, err := os.ReadFile(path)
@@ -208,31 +208,55 @@ func TestFeaturesNameWhatExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sources strings.Builder
-	err = filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") {
+	var shown strings.Builder // the last column of all tables
+	for _, row := range regexp.MustCompile(`(?m)^\| [A-Z]\d+ \|.*\| ([^|]+) \|$`).FindAllStringSubmatch(string(text), -1) {
+		shown.WriteString(row[1] + "\n")
+	}
+	sources := func(dir, suffix string) string {
+		var out strings.Builder
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, suffix) {
+				return err
+			}
+			source, err := os.ReadFile(path)
+			out.Write(source)
 			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		source, err := os.ReadFile(path)
-		sources.Write(source)
-		return err
-	})
+		return out.String()
+	}
+	makefile, err := os.ReadFile("GNUmakefile")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tests := regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w+`).FindAllString(string(text), -1)
-	scripts := regexp.MustCompile(`\b(both|script)/\w+`).FindAllString(string(text), -1)
-	if len(tests) < 40 || len(scripts) < 15 {
-		t.Fatalf("%d tests and %d scripts are named: the pattern no longer fits", len(tests), len(scripts))
-	}
-	for _, name := range tests {
-		if !strings.Contains(sources.String(), "func "+name+"(") {
-			t.Errorf("docs/features.md names the test %s, which does not exist", name)
+	functions, cases := sources(".", "_test.go"), sources("backend/servicetest", ".go")
+	for _, c := range []struct {
+		what, pattern string
+		least         int
+		exists        func(name string) bool
+	}{
+		{"test", `\b((?:Test|Fuzz|Example)[A-Z]\w+)`, 60, func(name string) bool { return strings.Contains(functions, "\nfunc "+name+"(") }},
+		{"case", `"([^"]+)"`, 30, func(name string) bool { return strings.Contains(cases, "{\""+name+"\", func(") }},
+		{"script", "`((?:both|script)/\\w+)`", 20, func(name string) bool {
+			_, err := os.Stat(filepath.Join("cmd/pouncet/testdata", name+".txtar"))
+			return err == nil
+		}},
+		{"make target", "`make ([a-z-]+)`", 2, func(name string) bool { return strings.Contains(string(makefile), "\n"+name+":") }},
+		{"package", "`([a-z][a-z/]+)`? (?:Test|Fuzz|Example|tests|suite|torture|fault|golden)", 15, func(name string) bool {
+			info, err := os.Stat(name)
+			return err == nil && info.IsDir()
+		}},
+	} {
+		names := regexp.MustCompile(c.pattern).FindAllStringSubmatch(shown.String(), -1)
+		if len(names) < c.least {
+			t.Errorf("only %d names of the form %q are named: the pattern no longer fits", len(names), c.what)
 		}
-	}
-	for _, name := range scripts {
-		if _, err := os.Stat(filepath.Join("cmd/pouncet/testdata", name+".txtar")); err != nil {
-			t.Errorf("docs/features.md names the script %s, which does not exist", name)
+		for _, name := range names {
+			if !c.exists(name[1]) {
+				t.Errorf("docs/features.md names the %s %q, which does not exist", c.what, name[1])
+			}
 		}
 	}
 }
