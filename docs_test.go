@@ -212,26 +212,11 @@ func TestFeaturesNameWhatExists(t *testing.T) {
 	for _, row := range regexp.MustCompile(`(?m)^\| [A-Z]\d+ \|.*\| ([^|]+) \|$`).FindAllStringSubmatch(string(text), -1) {
 		shown.WriteString(row[1] + "\n")
 	}
-	sources := func(dir, suffix string) string {
-		var out strings.Builder
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() || !strings.HasSuffix(path, suffix) {
-				return err
-			}
-			source, err := os.ReadFile(path)
-			out.Write(source)
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out.String()
-	}
 	makefile, err := os.ReadFile("GNUmakefile")
 	if err != nil {
 		t.Fatal(err)
 	}
-	functions, cases := sources(".", "_test.go"), sources("backend/servicetest", ".go")
+	functions, cases := sources(t, ".", "_test.go"), sources(t, "backend/servicetest", ".go")
 	for _, c := range []struct {
 		what, pattern string
 		least         int
@@ -259,6 +244,44 @@ func TestFeaturesNameWhatExists(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestPagesNameTestsThatExist checks the names of tests on every page, such as the decisions.
+func TestPagesNameTestsThatExist(t *testing.T) {
+	functions := sources(t, ".", "_test.go")
+	found := 0
+	for path, text := range markdown(t) {
+		if path == "docs/style.md" { // its names are examples
+			continue
+		}
+		for _, m := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)`").FindAllStringSubmatch(text, -1) {
+			found++
+			if !strings.Contains(functions, "\nfunc "+m[1]+"(") {
+				t.Errorf("%s names %s, which does not exist", path, m[1])
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d names were found: the pattern no longer fits", found)
+	}
+}
+
+// sources returns all files below a folder whose names have a suffix, one after the other.
+func sources(t *testing.T, dir, suffix string) string {
+	t.Helper()
+	var out strings.Builder
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, suffix) {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		out.Write(source)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }
 
 // TestSettingsNameEveryFlag checks that the tables of settings name every flag of the command line, and no other.
