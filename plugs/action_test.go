@@ -27,16 +27,16 @@ type actionStep struct {
 
 var expression = regexp.MustCompile(`\$\{\{ *(.*?) *\}\}`)
 
-// runner does with the steps of action.yml what GitHub's does.
+// runner runs the steps of action.yml as GitHub's runner does.
 type runner struct {
-	w        *world
+	w        *testBackend
 	action   action
-	contexts map[string]string // what expressions stand for
+	contexts map[string]string // the values of expressions
 	folder   string
 	temp     string
 }
 
-func newRunner(t *testing.T, w *world, folder, temp string, inputs map[string]string) *runner {
+func newRunner(t *testing.T, w *testBackend, folder, temp string, inputs map[string]string) *runner {
 	t.Helper()
 	r := &runner{w: w, folder: folder, temp: temp}
 	decode(t, read(t, "../action.yml"), &r.action)
@@ -63,17 +63,17 @@ func newRunner(t *testing.T, w *world, folder, temp string, inputs map[string]st
 func (r *runner) evaluate(t *testing.T, text string) string {
 	t.Helper()
 	return expression.ReplaceAllStringFunc(text, func(e string) string {
-		value, ok := r.contexts[expression.FindStringSubmatch(e)[1]]
-		if !ok && !strings.HasPrefix(expression.FindStringSubmatch(e)[1], "steps.") { // of a step that set no such output: empty
-			t.Errorf("%s is nothing that GitHub has here", e)
+		name := expression.FindStringSubmatch(e)[1]
+		value, ok := r.contexts[name]
+		if !ok && !strings.HasPrefix(name, "steps.") { // an output that a step did not set is empty
+			t.Errorf("GitHub does not define %s", e)
 		}
 		return value
 	})
 }
 
-// run runs the steps up to the first that fails, and gives how that or the
-// last one ended, the action's output and the summary.
-func (r *runner) run(t *testing.T) (last ran, sarif, summary string) {
+// run runs the steps until one fails. It returns the result of the last step, the output of the action and the summary.
+func (r *runner) run(t *testing.T) (last result, sarif, summary string) {
 	t.Helper()
 	files := map[string]string{}
 	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY", "GITHUB_PATH"} {
@@ -110,11 +110,11 @@ func (r *runner) run(t *testing.T) (last ran, sarif, summary string) {
 	return last, r.evaluate(t, r.action.Outputs["sarif"].Value), read(t, files["GITHUB_STEP_SUMMARY"])
 }
 
-// TestAction runs the action's scripts as GitHub runs them.
+// TestAction runs the scripts of the action as GitHub does.
 func TestAction(t *testing.T) {
-	w := newWorld(t)
-	folder, temp := t.TempDir(), t.TempDir() // pouncet is built once
-	w.env = append(w.env, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@example.org", "GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@example.org")
+	w := newTestBackend(t)
+	folder, temp := t.TempDir(), t.TempDir() // all runs share temp, so that the action builds pouncet once
+	w.env = append(w.env, gitIdentity...)
 	git := func(args ...string) { t.Helper(); w.must("", "git", append([]string{"-C", folder}, args...)...) }
 	git("init", "--quiet", "--initial-branch=main")
 	pipeline := filepath.Join(folder, "pipelines", "a b.yaml")
@@ -122,9 +122,11 @@ func TestAction(t *testing.T) {
 	w.must("", "pouncet", "check", "--write-manifest", filepath.Join(folder, "pouncet.manifest.json"), "--env", "prod")
 	git("add", ".")
 	git("commit", "--quiet", "-m", "first")
-	w.env = append(w.env, "POUNCET_HOME=/nonexistent") // the manifest is enough
+	w.env = append(w.env, "POUNCET_HOME=/nonexistent") // the action needs only the manifest
 
-	inputs := map[string]string{"paths": "pipelines/a b.yaml\n\n", "manifest": "pouncet.manifest.json", "environments": "prod"}
+	inputs := map[string]string{
+		"paths": "pipelines/a b.yaml\n\n", "manifest": "pouncet.manifest.json", "environments": "prod",
+	}
 	r := newRunner(t, w, folder, temp, inputs)
 	ended, sarif, summary := r.run(t)
 	if ended.code != 0 || len(results(t, sarif)) != 0 || !strings.Contains(summary, "prod") {
@@ -137,35 +139,35 @@ func TestAction(t *testing.T) {
 	r = newRunner(t, w, folder, temp, inputs)
 	ended, sarif, summary = r.run(t)
 	ended.fails(t, "::error file=pipelines/a b.yaml,line=2")
-	if found := results(t, sarif); len(found) != 1 || !strings.Contains(found[0], "db_pasword") {
-		t.Errorf("SARIF: %q", found)
+	if messages := results(t, sarif); len(messages) != 1 || !strings.Contains(messages[0], "db_pasword") {
+		t.Errorf("SARIF: %q", messages)
 	}
 	if !strings.Contains(summary, "db_pasword") || strings.Contains(summary, "`db_password`") {
-		t.Errorf("the summary is not of the change:\n%s", summary)
+		t.Errorf("the summary is not about the change:\n%s", summary)
 	}
 
-	// Findings that are not to fail do not.
+	// With fail-on=off, a finding does not fail the action.
 	inputs["fail-on"] = "off"
 	if ended, sarif, _ = newRunner(t, w, folder, temp, inputs).run(t); ended.code != 0 || len(results(t, sarif)) != 1 {
 		t.Errorf("%+v", ended)
 	}
 
-	// What an attacker can name is never run.
+	// The action never runs a text that an attacker controls.
 	mark := filepath.Join(t.TempDir(), "mark")
 	for name := range r.action.Inputs {
 		evil := map[string]string{"paths": "pipelines", "manifest": "pouncet.manifest.json", "environments": "prod"}
 		evil[name] = `$(touch "` + mark + `"); "; touch "` + mark + `" #` + "`touch " + mark + "`"
 		ended, _, _ = newRunner(t, w, folder, temp, evil).run(t)
 		if _, err := os.Stat(mark); err == nil {
-			t.Errorf("input %s was run", name)
+			t.Errorf("the action ran the text of input %s", name)
 		}
 		if ended.code == 0 && name != "project" {
-			t.Errorf("input %s is not looked at", name)
+			t.Errorf("the action ignores input %s", name)
 		}
 	}
 }
 
-// results are the messages of the findings in a SARIF file.
+// results returns the messages of the findings in a SARIF file.
 func results(t *testing.T, path string) []string {
 	t.Helper()
 	var log struct {
@@ -175,7 +177,7 @@ func results(t *testing.T, path string) []string {
 		}
 	}
 	if err := json.Unmarshal([]byte(read(t, path)), &log); err != nil || log.Version != "2.1.0" {
-		t.Fatalf("%s is not SARIF: %v", path, err)
+		t.Fatalf("%s is not valid SARIF: %v", path, err)
 	}
 	var out []string
 	for _, r := range log.Runs[0].Results {
@@ -184,13 +186,13 @@ func results(t *testing.T, path string) []string {
 	return out
 }
 
-// TestActionKeepsInputsOutOfScripts: an expression in a script is put into it
-// as text, and whoever can choose the text chooses what is run.
-func TestActionKeepsInputsOutOfScripts(t *testing.T) {
+// GitHub inserts the value of an expression into a script as text, so an attacker who controls the value could run
+// commands.
+func TestActionHasNoExpressionsInScripts(t *testing.T) {
 	var a action
 	decode(t, read(t, "../action.yml"), &a)
 	if a.Runs.Using != "composite" || len(a.Runs.Steps) < 3 {
-		t.Fatalf("it has %d steps, and uses %s", len(a.Runs.Steps), a.Runs.Using)
+		t.Fatalf("the action has %d steps and uses %s", len(a.Runs.Steps), a.Runs.Using)
 	}
 	for _, step := range a.Runs.Steps {
 		if strings.Contains(step.Run, "${{") {

@@ -11,11 +11,10 @@ import (
 
 type argoCommand struct{ Command, Args []string }
 
-// TestArgoCD runs the plugin's commands as Argo CD's sidecar does: in the
-// folder of the Application's source, with what the Application sets under
-// ARGOCD_ENV_, and takes standard output for manifests.
+// TestArgoCD runs the commands of the plugin as Argo CD's sidecar does: in the source folder of the Application, and
+// with the variables of the Application under ARGOCD_ENV_. The manifests are the standard output.
 func TestArgoCD(t *testing.T) {
-	w := newWorld(t)
+	w := newTestBackend(t)
 	var plugin struct {
 		Kind string
 		Spec struct {
@@ -25,11 +24,11 @@ func TestArgoCD(t *testing.T) {
 	}
 	decode(t, read(t, "argocd/plugin.yaml"), &plugin)
 	if plugin.Kind != "ConfigManagementPlugin" {
-		t.Fatalf("it is a %s", plugin.Kind)
+		t.Fatalf("the kind is %s", plugin.Kind)
 	}
-	folder := copied(t, "argocd/example")
+	folder := copyFolder(t, "argocd/example")
 	w.env = append(w.env, "SIDECAR_VARIABLE="+canary)
-	argo := func(c argoCommand, env ...string) ran {
+	argo := func(c argoCommand, env ...string) result {
 		t.Helper()
 		all := append(c.Command[1:len(c.Command):len(c.Command)], c.Args...)
 		cmd := w.command(folder, c.Command[0], all...)
@@ -47,7 +46,7 @@ func TestArgoCD(t *testing.T) {
 	if deployment != read(t, "argocd/example/deployment.yaml") {
 		t.Errorf("a file without references changed:\n%s", deployment)
 	}
-	onlyReferences(t, read(t, "argocd/example/secret.yaml"), "---\n"+rest)
+	wantOnlyReferencesReplaced(t, read(t, "argocd/example/secret.yaml"), "---\n"+rest)
 	var secret struct{ StringData struct{ PASSWORD string } }
 	decode(t, rest, &secret)
 	if secret.StringData.PASSWORD != dbPassword {
@@ -55,9 +54,12 @@ func TestArgoCD(t *testing.T) {
 	}
 
 	argo(plugin.Spec.Generate).fails(t, "the Application has no plugin.env POUNCET_ENV")
-	argo(plugin.Spec.Generate, "ARGOCD_ENV_POUNCET_ENV=dev").fails(t, `secret.yaml:7:14: {{ get_secret_value('db_password') }}: secret "db_password" does not exist in environment "dev"; it exists in prod`)
-	// An Application must not get at what the sidecar has.
-	change(t, filepath.Join(folder, "secret.yaml"), "get_secret_value('db_password')", "env_var('SIDECAR_VARIABLE')")
+	argo(plugin.Spec.Generate, "ARGOCD_ENV_POUNCET_ENV=dev").fails(t,
+		`secret.yaml:7:14: {{ get_secret_value('db_password') }}: `+
+			`secret "db_password" does not exist in environment "dev"; it exists in prod`)
+	// An Application must not read the environment of the sidecar.
+	secretFile := filepath.Join(folder, "secret.yaml")
+	replaceInFile(t, secretFile, "get_secret_value('db_password')", "env_var('SIDECAR_VARIABLE')")
 	argo(plugin.Spec.Generate, "ARGOCD_ENV_POUNCET_ENV=prod").fails(t, "env_var")
 
 	if err := os.Remove(filepath.Join(folder, "secret.yaml")); err != nil {
@@ -68,9 +70,7 @@ func TestArgoCD(t *testing.T) {
 	}
 }
 
-// TestArgoCDApplication holds the example Application and sidecar against the
-// plugin: what one of them sets, the other must read.
-func TestArgoCDApplication(t *testing.T) {
+func TestArgoCDExamplesMatchThePlugin(t *testing.T) {
 	var application struct {
 		Spec struct {
 			Source struct {
@@ -93,7 +93,7 @@ func TestArgoCDApplication(t *testing.T) {
 		}
 	}
 	if !strings.Contains(read(t, "argocd/sidecar.yaml"), "/home/argocd/cmp-server/config/plugin.yaml") {
-		t.Error("the sidecar does not have the plugin where Argo CD looks for it")
+		t.Error("the sidecar does not mount the plugin where Argo CD looks for it")
 	}
 }
 

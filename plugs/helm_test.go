@@ -11,27 +11,28 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// TestHelm renders a chart with Helm 3 and Helm 4: the values are filled in, no
-// other line changes, and a missing reference fails Helm.
+// TestHelm renders a chart with Helm 3 and Helm 4: only references change, and a missing reference fails Helm.
 func TestHelm(t *testing.T) {
 	for name, test := range map[string]struct {
 		tool  string
 		flags []string
 	}{
-		"3": {"helm3", []string{"--post-renderer", "pouncet", "--post-renderer-args", "render", "--post-renderer-args", "-", "--post-renderer-args", "--env=prod"}},
+		"3": {"helm3", []string{"--post-renderer", "pouncet", "--post-renderer-args", "render",
+			"--post-renderer-args", "-", "--post-renderer-args", "--env=prod"}},
 		"4": {"helm4", []string{"--post-renderer", "pouncet", "--post-renderer-args", "--env=prod"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
+			w := newTestBackend(t)
 			helm := tool(t, test.tool)
 			homes := t.TempDir()
-			w.env = append(w.env, "HELM_CONFIG_HOME="+homes+"/config", "HELM_DATA_HOME="+homes+"/data", "HELM_CACHE_HOME="+homes+"/cache")
+			w.env = append(w.env,
+				"HELM_CONFIG_HOME="+homes+"/config", "HELM_DATA_HOME="+homes+"/data", "HELM_CACHE_HOME="+homes+"/cache")
 			if name == "4" {
 				w.must("", helm, "plugin", "install", "helm")
 			}
 			plain := w.must("", helm, "template", "app", "helm/chart").stdout
 			rendered := w.must("", helm, append([]string{"template", "app", "helm/chart"}, test.flags...)...).stdout
-			onlyReferences(t, plain, rendered)
+			wantOnlyReferencesReplaced(t, plain, rendered)
 			var secret struct {
 				StringData struct{ Password, URL, Replicas string }
 				Data       struct {
@@ -39,7 +40,8 @@ func TestHelm(t *testing.T) {
 				}
 			}
 			decode(t, rendered, &secret)
-			if secret.StringData.Password != dbPassword || string(secret.Data.Password) != dbPassword || secret.StringData.Replicas != "0123" {
+			if secret.StringData.Password != dbPassword || string(secret.Data.Password) != dbPassword ||
+				secret.StringData.Replicas != "0123" {
 				t.Errorf("rendered:\n%s", rendered)
 			}
 
@@ -51,29 +53,29 @@ func TestHelm(t *testing.T) {
 	}
 }
 
-// onlyReferences checks that lines without a reference are as they were.
-func onlyReferences(t *testing.T, before, after string) {
+// wantOnlyReferencesReplaced checks that exactly the lines with a reference have changed.
+func wantOnlyReferencesReplaced(t *testing.T, before, after string) {
 	t.Helper()
-	was, is := strings.Split(before, "\n"), strings.Split(after, "\n")
-	if len(was) != len(is) {
-		t.Fatalf("%d lines became %d:\n%s", len(was), len(is), after)
+	old, now := strings.Split(before, "\n"), strings.Split(after, "\n")
+	if len(old) != len(now) {
+		t.Fatalf("got %d lines, want %d:\n%s", len(now), len(old), after)
 	}
-	changed := 0
-	for i := range was {
-		held := strings.Contains(was[i], "get_secret_value")
-		if held == (was[i] == is[i]) {
-			t.Errorf("line %d: %q became %q", i+1, was[i], is[i])
+	references := 0
+	for i := range old {
+		hasReference := strings.Contains(old[i], "get_secret_value")
+		if hasReference == (old[i] == now[i]) {
+			t.Errorf("line %d: %q was changed to %q", i+1, old[i], now[i])
 		}
-		if held {
-			changed++
+		if hasReference {
+			references++
 		}
 	}
-	if changed == 0 {
-		t.Error("no line holds a reference")
+	if references == 0 {
+		t.Error("no line has a reference")
 	}
 }
 
-// decode reads YAML by way of JSON, as Kubernetes does.
+// decode reads YAML and converts it to JSON first, as Kubernetes does.
 func decode(t *testing.T, text string, into any) {
 	t.Helper()
 	var tree any

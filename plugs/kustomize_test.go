@@ -7,13 +7,12 @@ import (
 	"testing"
 )
 
-// TestKustomize builds the example with pouncet as a function: values that
-// look like numbers are still strings after kustomize wrote them, and a
-// missing reference fails the build and says in which field it is.
+// TestKustomize builds the example with pouncet as a function. Values that look like numbers stay strings, and a
+// missing reference fails the build with the name of its field.
 func TestKustomize(t *testing.T) {
-	w := newWorld(t)
+	w := newTestBackend(t)
 	kustomize := tool(t, "kustomize")
-	folder := copied(t, "kustomize")
+	folder := copyFolder(t, "kustomize")
 	build := []string{"build", "--enable-alpha-plugins", "--enable-exec", folder}
 	built := w.must("", kustomize, build...).stdout
 	var secret struct {
@@ -24,16 +23,19 @@ func TestKustomize(t *testing.T) {
 		}
 	}
 	decode(t, built, &secret)
-	if secret.Metadata.Name != "prod-db" || secret.StringData.Password != dbPassword || secret.StringData.Pin != pin || string(secret.Data.Password) != dbPassword {
+	if secret.Metadata.Name != "prod-db" || secret.StringData.Password != dbPassword ||
+		secret.StringData.Pin != pin || string(secret.Data.Password) != dbPassword {
 		t.Errorf("built:\n%s", built)
 	}
 
-	change(t, filepath.Join(folder, "secret.yaml"), "'pin'", "'pim'")
+	replaceInFile(t, filepath.Join(folder, "secret.yaml"), "'pin'", "'pim'")
 	r := w.run(w.command("", kustomize, build...))
-	r.fails(t, `Secret prod-db: stringData.pin: {{ get_secret_value('pim') }}: secret "pim" does not exist in environment "prod"; did you mean pin?`)
-	// With origins, kustomize says from which file a resource is.
-	write(t, filepath.Join(folder, "kustomization.yaml"), read(t, filepath.Join(folder, "kustomization.yaml"))+"buildMetadata: [originAnnotations]\n")
+	r.fails(t, `Secret prod-db: stringData.pin: {{ get_secret_value('pim') }}: `+
+		`secret "pim" does not exist in environment "prod"; did you mean pin?`)
+	// With originAnnotations, kustomize also passes the file of a resource.
+	file := filepath.Join(folder, "kustomization.yaml")
+	write(t, file, read(t, file)+"buildMetadata: [originAnnotations]\n")
 	w.run(w.command("", kustomize, build...)).fails(t, `secret.yaml: Secret prod-db: stringData.pin: `)
-	change(t, filepath.Join(folder, "pouncet.yaml"), "environment:", "environ:")
+	replaceInFile(t, filepath.Join(folder, "pouncet.yaml"), "environment:", "environ:")
 	w.run(w.command("", kustomize, build...)).fails(t, `functionConfig: spec has no "environ"`)
 }

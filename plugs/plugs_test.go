@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package plugs_test runs the examples of this folder as their readers would:
-// with the real tools, and a real backend behind them.
+// Package plugs_test runs the examples of this folder with the real tools and a real backend.
 package plugs_test
 
 import (
@@ -19,29 +18,36 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
-// The secrets of every backend here. What they have in common must never be seen in an error.
+// The values of the secrets. The canary must not be in any error.
 const (
 	canary     = "CANARY"
 	dbPassword = canary + ` "s3: #x'é`
 	pin        = "0123"
 )
 
-// world is a backend with an environment prod, and how programs get at it.
-type world struct {
+// testBackend is a backend with secrets in environment prod. It runs programs that use it.
+type testBackend struct {
 	t    *testing.T
 	home string
-	env  []string // for programs: no POUNCET_ variable but those of this backend
+	env  []string // the environment of the programs, with the POUNCET_ variables of this backend only
 }
 
-func newWorld(t *testing.T) *world {
+// gitIdentity holds the variables that a commit needs.
+var gitIdentity = []string{
+	"GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=t", "GIT_AUTHOR_EMAIL=t@example.org",
+	"GIT_COMMITTER_NAME=t", "GIT_COMMITTER_EMAIL=t@example.org",
+}
+
+func newTestBackend(t *testing.T) *testBackend {
 	t.Helper()
-	w := &world{t: t, home: filepath.Join(t.TempDir(), ".pouncet")}
+	w := &testBackend{t: t, home: filepath.Join(t.TempDir(), ".pouncet")}
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "POUNCET_") && !strings.HasPrefix(v, "PATH=") && !strings.HasPrefix(v, "GITHUB_") {
 			w.env = append(w.env, v)
 		}
 	}
-	w.env = append(w.env, "PATH="+programtest.Dir(t)+string(os.PathListSeparator)+os.Getenv("PATH"), "POUNCET_HOME="+w.home)
+	path := programtest.Dir(t) + string(os.PathListSeparator) + os.Getenv("PATH")
+	w.env = append(w.env, "PATH="+path, "POUNCET_HOME="+w.home)
 	w.must("", "pouncet", "init")
 	for _, e := range []string{"prod", "dev"} {
 		w.must("", "pouncet", "env", "set", e)
@@ -49,20 +55,20 @@ func newWorld(t *testing.T) *world {
 	w.secret("db_password", canary+"-before")
 	w.secret("db_password", dbPassword)
 	w.secret("pin", pin)
-	w.secret("warehouse", `{"host":"db","port":5432,"username":"loader","password":"`+canary+`-json"}`, "--type", "database_connection")
+	w.secret("warehouse", `{"host":"db","port":5432,"username":"loader","password":"`+canary+`-json"}`,
+		"--type", "database_connection")
 	w.secret("keystore", "\xff\xfe"+canary)
 	w.must("", "pouncet", "value", "set", "settings", "--env", "prod", "--json-value", `{"level":3}`)
 	return w
 }
 
-func (w *world) secret(name, value string, flags ...string) {
+func (w *testBackend) secret(name, value string, flags ...string) {
 	w.t.Helper()
 	w.must(value, "pouncet", append([]string{"secret", "set", name, "--env", "prod", "--stdin"}, flags...)...)
 }
 
-// serve starts a server in front of the backend, and lets w's programs know it
-// in place of the folder.
-func (w *world) serve() (endpoint, token string) {
+// serve starts a server for the backend. The programs of w then use the server instead of the folder.
+func (w *testBackend) serve() (endpoint, token string) {
 	w.t.Helper()
 	token = strings.TrimSpace(w.must("", "pouncet", "token", "create", "--role", "runtime", "--name", "plugs").stdout)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -85,22 +91,23 @@ func (w *world) serve() (endpoint, token string) {
 		if c, err := net.Dial("tcp", address); err == nil {
 			_ = c.Close()
 			endpoint = "http://" + address
-			w.env = append(w.env, "POUNCET_HOME=/nonexistent", "POUNCET_ENDPOINT="+endpoint, "POUNCET_TOKEN="+token)
+			w.env = append(w.env,
+				"POUNCET_HOME=/nonexistent", "POUNCET_ENDPOINT="+endpoint, "POUNCET_TOKEN="+token)
 			return endpoint, token
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	w.t.Fatal("the server does not listen")
+	w.t.Fatal("the server did not start to listen")
 	return "", ""
 }
 
-// ran is how a program ended.
-type ran struct {
+// result is the output and the exit code of a program.
+type result struct {
 	stdout, stderr string
 	code           int
 }
 
-func (w *world) command(dir, name string, args ...string) *exec.Cmd {
+func (w *testBackend) command(dir, name string, args ...string) *exec.Cmd {
 	if name == "pouncet" {
 		name = programtest.Pouncet(w.t)
 	}
@@ -111,7 +118,7 @@ func (w *world) command(dir, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-func (w *world) run(cmd *exec.Cmd) ran {
+func (w *testBackend) run(cmd *exec.Cmd) result {
 	w.t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -120,11 +127,11 @@ func (w *world) run(cmd *exec.Cmd) ran {
 	if err != nil && !errors.As(err, &exit) {
 		w.t.Fatalf("%s: %v", cmd, err)
 	}
-	return ran{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
-// must runs a program that must end well.
-func (w *world) must(stdin, name string, args ...string) ran {
+// must runs a program that must succeed.
+func (w *testBackend) must(stdin, name string, args ...string) result {
 	w.t.Helper()
 	cmd := w.command("", name, args...)
 	cmd.Stdin = strings.NewReader(stdin)
@@ -135,19 +142,18 @@ func (w *world) must(stdin, name string, args ...string) ran {
 	return r
 }
 
-// fails checks that a program failed, said why, and showed no value.
-func (r ran) fails(t *testing.T, says string) {
+// fails checks that a program failed, that its output contains a text, and that it shows no value.
+func (r result) fails(t *testing.T, want string) {
 	t.Helper()
-	if r.code == 0 || !strings.Contains(r.stdout+r.stderr, says) {
-		t.Errorf("exit code %d, and it does not say %q:\n%s%s", r.code, says, r.stdout, r.stderr)
+	if r.code == 0 || !strings.Contains(r.stdout+r.stderr, want) {
+		t.Errorf("exit code %d; the output does not contain %q:\n%s%s", r.code, want, r.stdout, r.stderr)
 	}
 	if strings.Contains(r.stdout+r.stderr, canary) {
-		t.Errorf("it shows a value:\n%s%s", r.stdout, r.stderr)
+		t.Errorf("the output shows a value:\n%s%s", r.stdout, r.stderr)
 	}
 }
 
-// tool is the path of a tool that make plugs-tools builds. On a developer's
-// machine it may be absent, in CI never.
+// tool returns the path of a tool that make plugs-tools builds. Without the tool it skips the test, or fails it in CI.
 func tool(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("..", "bin", name))
@@ -155,7 +161,7 @@ func tool(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		absent(t, name+" is not built: run make plugs-tools")
+		skipOrFail(t, name+" is not built: run make plugs-tools")
 	}
 	return path
 }
@@ -164,21 +170,22 @@ func onPath(t *testing.T, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		absent(t, name+" is not on PATH: install it")
+		skipOrFail(t, name+" is not on PATH: install it")
 	}
 	return path
 }
 
-func absent(t *testing.T, what string) {
+// skipOrFail skips a test, or fails it in CI.
+func skipOrFail(t *testing.T, reason string) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
-		t.Fatal(what)
+		t.Fatal(reason)
 	}
-	t.Skip(what)
+	t.Skip(reason)
 }
 
-// copied is a copy of a folder, to be changed.
-func copied(t *testing.T, folder string) string {
+// copyFolder copies a folder to a temporary one and returns its path.
+func copyFolder(t *testing.T, folder string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), filepath.Base(folder))
 	if err := os.CopyFS(to, os.DirFS(folder)); err != nil {
@@ -187,15 +194,15 @@ func copied(t *testing.T, folder string) string {
 	return to
 }
 
-// change replaces text in a file.
-func change(t *testing.T, path, old, text string) {
+// replaceInFile replaces text in a file.
+func replaceInFile(t *testing.T, path, old, text string) {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Contains(data, []byte(old)) {
-		t.Fatalf("%s has no %q", path, old)
+		t.Fatalf("%s does not contain %q", path, old)
 	}
 	write(t, path, strings.ReplaceAll(string(data), old, text))
 }

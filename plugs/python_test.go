@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// python runs a script with the helper to be imported, and gives what it prints.
-func (w *world) python(script string, env ...string) ran {
+// python runs a script that can import the helper.
+func (w *testBackend) python(script string, env ...string) result {
 	w.t.Helper()
 	folder, err := filepath.Abs("python")
 	if err != nil {
@@ -36,7 +36,7 @@ def error(f, *args, **kwargs):
     try:
         f(*args, **kwargs)
     except PouncetError as e:
-        assert e.__context__ is None and e.__cause__ is None, "an error that drags another along"
+        assert e.__context__ is None and e.__cause__ is None, "the error is chained to another one"
         return type(e).__name__ + ": " + str(e)
 
 print(json.dumps([
@@ -61,9 +61,9 @@ print(json.dumps([
 ], ensure_ascii=False))
 `
 
-// TestPython: the helper gives the same against a server and with the program.
+// The helper gives the same results with a server and with the program.
 func TestPython(t *testing.T) {
-	w := newWorld(t)
+	w := newTestBackend(t)
 	embedded := w.python(pythonScript, "POUNCET_ENV=prod")
 	endpoint, _ := w.serve()
 	served := w.python(pythonScript, "POUNCET_ENV=prod")
@@ -85,13 +85,14 @@ func TestPython(t *testing.T) {
 	decode(t, served.stdout, &got)
 	for i, want := range []any{
 		dbPassword, canary + "-before", canary + "-before", pin, "db",
-		[]any{[]any{"pin", pin}, []any{"db_password", dbPassword}}, map[string]any{}, map[string]any{"pin": pin, "absent": nil}, "3", nil, "d",
+		[]any{[]any{"pin", pin}, []any{"db_password", dbPassword}}, map[string]any{},
+		map[string]any{"pin": pin, "absent": nil}, "3", nil, "d",
 		`MissingError: secret "pim" does not exist in environment "prod"; did you mean pin?`,
 		`MissingError: secret "pin" does not exist in environment "dev"; it exists in prod`,
 		`PouncetError: environment "nowhere" does not exist in project "default"`,
 		`PouncetError: `,
-		`PouncetError: secret "keystore" is not text: use get_secret_bytes`,
-		`PouncetError: name of a reference is a string, not int`,
+		`PouncetError: secret "keystore" is not valid UTF-8; use get_secret_bytes`,
+		`PouncetError: name must be a string, not int`,
 		`MissingError: secret "pim" does not exist in environment "prod"; did you mean pin?`,
 	} {
 		text, isText := want.(string)
@@ -99,10 +100,10 @@ func TestPython(t *testing.T) {
 		case want == nil:
 		case isText && strings.Contains(text, "Error: "):
 			if s, _ := got[i].(string); !strings.HasPrefix(s, text) || strings.Contains(s, canary) {
-				t.Errorf("%d: %v, not %s", i, got[i], text)
+				t.Errorf("result %d: got %v, want %s", i, got[i], text)
 			}
 		case !reflect.DeepEqual(got[i], want):
-			t.Errorf("%d: %v, not %v", i, got[i], want)
+			t.Errorf("result %d: got %v, want %v", i, got[i], want)
 		}
 	}
 	if b := got[9].([]any); len(b) != 2+len(canary) || b[0] != 255. {
@@ -118,15 +119,18 @@ func TestPython(t *testing.T) {
 	}
 }
 
-// TestPythonRefuses: what the helper says when nothing can be had, and that it
-// keeps the token to itself.
-func TestPythonRefuses(t *testing.T) {
+// The errors of the helper show no token, and the token does not follow a redirect.
+func TestPythonErrors(t *testing.T) {
 	var stolen string
-	thief := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { stolen = r.Header.Get("Authorization") }))
-	defer thief.Close()
-	redirects := httptest.NewServer(http.RedirectHandler(thief.URL, http.StatusFound))
+	attacker := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		stolen = r.Header.Get("Authorization")
+	}))
+	defer attacker.Close()
+	redirects := httptest.NewServer(http.RedirectHandler(attacker.URL, http.StatusFound))
 	defer redirects.Close()
-	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"a": 1}`)) }))
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"a": 1}`))
+	}))
 	defer other.Close()
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	defer untrusted.Close()
@@ -137,24 +141,26 @@ func TestPythonRefuses(t *testing.T) {
 	closed := "http://" + l.Addr().String()
 	_ = l.Close()
 
-	w := newWorld(t)
+	w := newTestBackend(t)
 	const script = "import pouncet\npouncet.get_secret_value('pin', env='prod')"
 	token := "POUNCET_TOKEN=" + canary
-	for says, env := range map[string][]string{
-		"is not an https:// address":                {token, "POUNCET_ENDPOINT=http://pouncet.example.org"},
-		"is POUNCET_ENDPOINT right, and the server": {token, "POUNCET_ENDPOINT=" + closed},
-		"CERTIFICATE_VERIFY_FAILED":                 {token, "POUNCET_ENDPOINT=" + untrusted.URL},
-		"it answers 302":                            {token, "POUNCET_ENDPOINT=" + redirects.URL},
-		"does not answer as pouncet does":           {token, "POUNCET_ENDPOINT=" + other.URL},
-		"asking http://127":                         {token + "\nX: " + canary, "POUNCET_ENDPOINT=" + other.URL},
-		"POUNCET_CACERT names no file":              {token, "POUNCET_ENDPOINT=" + untrusted.URL, "POUNCET_CACERT=/nonexistent"},
-		"there is no program":                       {"POUNCET_BINARY=/nonexistent"},
-		"cannot be used":                            {"POUNCET_BINARY=/bin/true"},
-		"does not contain a backend":                {"POUNCET_HOME=" + t.TempDir()},
+	for want, env := range map[string][]string{
+		"must start with https://":   {token, "POUNCET_ENDPOINT=http://pouncet.example.org"},
+		"check that the server runs": {token, "POUNCET_ENDPOINT=" + closed},
+		"CERTIFICATE_VERIFY_FAILED":  {token, "POUNCET_ENDPOINT=" + untrusted.URL},
+		"returned status 302":        {token, "POUNCET_ENDPOINT=" + redirects.URL},
+		"is not a Pouncet server":    {token, "POUNCET_ENDPOINT=" + other.URL},
+		"calling http://127":         {token + "\nX: " + canary, "POUNCET_ENDPOINT=" + other.URL},
+		"POUNCET_CACERT is not a file of certificates": {
+			token, "POUNCET_ENDPOINT=" + untrusted.URL, "POUNCET_CACERT=/nonexistent"},
+		"does not exist; install it": {"POUNCET_BINARY=/nonexistent"},
+		"returned an invalid result": {"POUNCET_BINARY=/bin/true"},
+		"does not contain a backend": {"POUNCET_HOME=" + t.TempDir()},
 	} {
-		w.python(script, env...).fails(t, says)
+		w.python(script, env...).fails(t, want)
 	}
-	w.python("import pouncet\npouncet.get_secret_value('pin')").fails(t, "no environment for \"pin\": say env=, or set POUNCET_ENV")
+	w.python("import pouncet\npouncet.get_secret_value('pin')").fails(t,
+		"an environment is required for \"pin\"; pass env= or set POUNCET_ENV")
 	if stolen != "" {
 		t.Error("the token followed a redirect")
 	}
@@ -162,9 +168,10 @@ func TestPythonRefuses(t *testing.T) {
 	w.python(script, "POUNCET_ENDPOINT="+endpoint+"/", token).fails(t, "PouncetError: the token is not one of Pouncet's")
 }
 
-// TestPythonIsOldEnough compiles the helper for the oldest Python that it promises.
-func TestPythonIsOldEnough(t *testing.T) {
-	cmd := newWorld(t).command("", onPath(t, "python3"), "-c", "import ast, sys; ast.parse(sys.stdin.read(), feature_version=(3, 9))")
+// TestPythonSyntax parses the helper with the syntax of the oldest supported Python.
+func TestPythonSyntax(t *testing.T) {
+	cmd := newTestBackend(t).command("", onPath(t, "python3"), "-c",
+		"import ast, sys; ast.parse(sys.stdin.read(), feature_version=(3, 9))")
 	in, err := os.Open("python/pouncet.py")
 	if err != nil {
 		t.Fatal(err)

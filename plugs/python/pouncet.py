@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: MPL-2.0
-"""Secrets and values from Pouncet, by name.
+"""Reads secrets and scoped values from Pouncet by name.
 
     from pouncet import get_secret_value
     password = get_secret_value("db_password", env="prod")
 
-With POUNCET_ENDPOINT and POUNCET_TOKEN it asks that server; without, it runs
-the program ``pouncet`` (POUNCET_BINARY names another), which finds the embedded
-backend as it always does. POUNCET_ENV and POUNCET_PROJECT are used where a call
-does not say; POUNCET_CACERT names a PEM file of the certificate authorities to
-trust instead of the system's.
+If POUNCET_ENDPOINT is set, this module calls that server with POUNCET_TOKEN.
+Otherwise it runs the program ``pouncet``, or the one that POUNCET_BINARY names,
+which uses the embedded backend. POUNCET_ENV and POUNCET_PROJECT are the defaults
+of env and project. POUNCET_CACERT is a PEM file of certificate authorities that
+replace those of the system.
 
-A value is text. One that is not, or that is wanted as it is, comes as bytes from
-get_secret_bytes. No error holds a value or the token.
+A value is text in UTF-8. Use get_secret_bytes for other values. No error holds a
+value or the token.
 
-Python 3.9 or later, the standard library alone. Licence: MPL-2.0.
+This module needs Python 3.9 or later and only the standard library. Licence: MPL-2.0.
 """
 
 from __future__ import annotations
@@ -32,44 +32,44 @@ __all__ = [
     "PouncetError", "MissingError", "get_secret_value", "get_secret_values", "get_secret_bytes", "get_value",
 ]
 
-TIMEOUT = 30  # seconds, for the server's answer or the program's end
+TIMEOUT = 30  # seconds, for the response of the server or the end of the program
 
 _NO_DEFAULT = object()
-_MOST = 64 << 20  # bytes of an answer
+_MAX_RESPONSE = 64 << 20  # bytes
 
 
 class PouncetError(Exception):
-    """What went wrong, and the way out."""
+    """An error, with a hint."""
 
 
 class MissingError(PouncetError, LookupError):
-    """There is nothing under this name, in this environment."""
+    """The secret, the scoped value or its field does not exist in this environment."""
 
 
 def get_secret_value(name: str, env: Optional[str] = None, scope: Optional[str] = None, project: Optional[str] = None,
                      field: Optional[str] = None, version: Union[int, str, None] = None, default=_NO_DEFAULT):
-    """The secret's value as text; default, if given, where there is none."""
+    """Returns the value of a secret as text. If the secret does not exist, returns default, if it is given."""
     ref = _ref("secret", name, env, scope, project, field, version)
     return _text(ref, _resolve([ref])[0], default)
 
 
 def get_secret_bytes(name: str, env: Optional[str] = None, scope: Optional[str] = None, project: Optional[str] = None,
                      field: Optional[str] = None, version: Union[int, str, None] = None, default=_NO_DEFAULT):
-    """The same as bytes."""
-    return _given(_resolve([_ref("secret", name, env, scope, project, field, version)])[0], default)
+    """Returns the value of a secret as bytes. If the secret does not exist, returns default, if it is given."""
+    return _value_or_default(_resolve([_ref("secret", name, env, scope, project, field, version)])[0], default)
 
 
 def get_secret_values(names: Iterable[str], env: Optional[str] = None, scope: Optional[str] = None,
                       project: Optional[str] = None, default=_NO_DEFAULT) -> dict:
-    """Several secrets by their names; a server is asked for all of them at once."""
+    """Returns the values of several secrets by name. With a server it needs one request for all of them."""
     refs = [_ref("secret", name, env, scope, project, None, None) for name in dict.fromkeys(names)]
-    found = _resolve(refs) if refs else []
-    return {ref["name"]: _text(ref, f, default) for ref, f in zip(refs, found)}
+    results = _resolve(refs) if refs else []
+    return {ref["name"]: _text(ref, result, default) for ref, result in zip(refs, results)}
 
 
 def get_value(name: str, env: Optional[str] = None, scope: Optional[str] = None, project: Optional[str] = None,
               field: Optional[str] = None, default=_NO_DEFAULT):
-    """A scoped value, as text: a JSON value that is no string comes as JSON."""
+    """Returns a scoped value as text. A value that is not a string is returned as JSON."""
     ref = _ref("scoped_value", name, env, scope, project, field, None)
     return _text(ref, _resolve([ref])[0], default)
 
@@ -77,7 +77,7 @@ def get_value(name: str, env: Optional[str] = None, scope: Optional[str] = None,
 def _ref(kind, name, env, scope, project, field, version) -> dict:
     env = env or os.environ.get("POUNCET_ENV")
     if not env:
-        raise PouncetError("no environment for %s: say env=, or set POUNCET_ENV" % _quoted(name))
+        raise PouncetError("an environment is required for %s; pass env= or set POUNCET_ENV" % _quoted(name))
     ref = {
         "kind": kind, "name": name, "environment": env, "scope": scope, "field": field,
         "project": project or os.environ.get("POUNCET_PROJECT") or "default",
@@ -85,46 +85,47 @@ def _ref(kind, name, env, scope, project, field, version) -> dict:
     }
     for key, value in ref.items():
         if value is not None and not isinstance(value, str):
-            raise PouncetError("%s of a reference is a string, not %s" % (key, type(value).__name__))
+            raise PouncetError("%s must be a string, not %s" % (key, type(value).__name__))
     return {key: value for key, value in ref.items() if value}
 
 
-def _text(ref, found, default):
-    value = _given(found, default)
+def _text(ref, result, default):
+    value = _value_or_default(result, default)
     if not isinstance(value, bytes):
         return value
     try:
         return value.decode("utf-8")
     except UnicodeDecodeError:
-        # Not chained: that error holds the bytes.
-        error = PouncetError("%s %s is not text: use get_secret_bytes" % (ref["kind"].replace("_", " "), _quoted(ref["name"])))
+        # Raised below and not here, because a chained UnicodeDecodeError holds the bytes.
+        kind = ref["kind"].replace("_", " ")
+        error = PouncetError("%s %s is not valid UTF-8; use get_secret_bytes" % (kind, _quoted(ref["name"])))
     raise error
 
 
-def _given(found, default):
-    if isinstance(found, MissingError) and default is not _NO_DEFAULT:
+def _value_or_default(result, default):
+    if isinstance(result, MissingError) and default is not _NO_DEFAULT:
         return default
-    if isinstance(found, Exception):
-        raise found
-    return found
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def _resolve(refs: list) -> list:
-    """For each reference its bytes, or the error to raise."""
+    """Returns for each reference its bytes, or the error to raise."""
     endpoint = os.environ.get("POUNCET_ENDPOINT")
-    return _ask(endpoint, refs) if endpoint else [_run(ref) for ref in refs]
+    return _call(endpoint, refs) if endpoint else [_run(ref) for ref in refs]
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, *args, **kwargs):
-        return None  # the token goes to the endpoint and to nobody else
+        return None  # the token must go to the endpoint only
 
 
-def _ask(endpoint: str, refs: list) -> list:
+def _call(endpoint: str, refs: list) -> list:
     url = urllib.parse.urlsplit(endpoint)
     local = url.hostname in ("localhost", "127.0.0.1", "::1")
     if url.scheme != "https" and not (url.scheme == "http" and local):
-        raise PouncetError("POUNCET_ENDPOINT is not an https:// address: only this machine is spoken to without TLS")
+        raise PouncetError("POUNCET_ENDPOINT must start with https://; http:// is for servers on this machine")
     request = urllib.request.Request(
         endpoint.rstrip("/") + "/v1/resolve", method="POST", data=json.dumps({"refs": refs}).encode(),
         headers={"Content-Type": "application/json", "User-Agent": "pouncet-python"})
@@ -133,47 +134,48 @@ def _ask(endpoint: str, refs: list) -> list:
     try:
         handlers = [_NoRedirect(), urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=authorities))]
     except OSError:
-        raise PouncetError("POUNCET_CACERT names no file of certificates: %s" % _quoted(authorities)) from None
+        raise PouncetError("POUNCET_CACERT is not a file of certificates: %s" % _quoted(authorities)) from None
     if local:
         handlers.append(urllib.request.ProxyHandler({}))
-    where = "%s://%s" % (url.scheme, url.netloc.rpartition("@")[2])
+    server = "%s://%s" % (url.scheme, url.netloc.rpartition("@")[2])
     try:
         with urllib.request.build_opener(*handlers).open(request, timeout=TIMEOUT) as response:
-            answer = json.loads(response.read(_MOST))["resolutions"]
-        return [_found(resolution) for resolution in answer]
+            resolutions = json.loads(response.read(_MAX_RESPONSE))["resolutions"]
+        return [_result(resolution) for resolution in resolutions]
     except urllib.error.HTTPError as e:
-        error = _refusal(e, where)
+        error = _http_error(e, server)
     except (OSError, ValueError) as e:
         reason = getattr(e, "reason", e) if isinstance(e, OSError) else type(e).__name__
-        error = PouncetError("asking %s: %s; is POUNCET_ENDPOINT right, and the server up?" % (where, reason))
+        error = PouncetError("calling %s: %s; check that the server runs and that POUNCET_ENDPOINT is correct"
+                             % (server, reason))
     except (KeyError, TypeError):
-        error = PouncetError("%s does not answer as pouncet does; is POUNCET_ENDPOINT right?" % where)
+        error = PouncetError("%s is not a Pouncet server; correct POUNCET_ENDPOINT" % server)
     raise error from None
 
 
-def _found(resolution: dict):
+def _result(resolution: dict):
     if "error" in resolution:
         return _error(resolution["error"])
     return base64.b64decode(resolution["value"])
 
 
-def _refusal(e, where: str) -> PouncetError:
+def _http_error(e, server: str) -> PouncetError:
     try:
         return _error(json.loads(e.read(1 << 20))["error"])
     except (OSError, ValueError, KeyError, TypeError):
-        return PouncetError("asking %s: it answers %s; is POUNCET_ENDPOINT right?" % (where, e.code))
+        return PouncetError("%s returned status %s; check POUNCET_ENDPOINT" % (server, e.code))
 
 
-def _error(told: dict) -> PouncetError:
-    text = told["message"]
-    if told.get("environments"):
-        text += "; it exists in " + ", ".join(told["environments"])
-    if told.get("near"):
-        text += "; did you mean %s?" % told["near"]
-    elif told.get("hint") and not told.get("environments"):
-        text += "; " + told["hint"]
-    # That there is no such environment is a mistake in the call, and no default helps.
-    missing = told["code"] == "not_found" and told.get("attribute") not in ("environment", "project")
+def _error(error: dict) -> PouncetError:
+    text = error["message"]
+    if error.get("environments"):
+        text += "; it exists in " + ", ".join(error["environments"])
+    if error.get("near"):
+        text += "; did you mean %s?" % error["near"]
+    elif error.get("hint") and not error.get("environments"):
+        text += "; " + error["hint"]
+    # A missing environment or project is a mistake in the call, so a default does not hide it.
+    missing = error["code"] == "not_found" and error.get("attribute") not in ("environment", "project")
     return (MissingError if missing else PouncetError)(text)
 
 
@@ -184,17 +186,17 @@ def _run(ref: dict):
     command += ["--value"] * (ref["kind"] == "scoped_value") + ["--", ref["name"]]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT, check=False)
-        answer = json.loads(done.stdout if done.returncode == 0 else done.stderr)
+        output = json.loads(done.stdout if done.returncode == 0 else done.stderr)
         if done.returncode != 0:
-            return _error(answer["error"])
-        return answer["value"].encode() if "value" in answer else base64.b64decode(answer["value_base64"])
+            return _error(output["error"])
+        return output["value"].encode() if "value" in output else base64.b64decode(output["value_base64"])
     except FileNotFoundError:
-        error = PouncetError("there is no program %s: install it, name it by POUNCET_BINARY, "
-                             "or set POUNCET_ENDPOINT" % _quoted(binary))
+        error = PouncetError("program %s does not exist; install it, or set POUNCET_BINARY or POUNCET_ENDPOINT"
+                             % _quoted(binary))
     except subprocess.TimeoutExpired:
-        error = PouncetError("%s took more than %s s" % (binary, TIMEOUT))
+        error = PouncetError("program %s took more than %s seconds" % (_quoted(binary), TIMEOUT))
     except (OSError, ValueError, KeyError, TypeError) as e:
-        error = PouncetError("%s cannot be used: %s" % (binary, type(e).__name__))
+        error = PouncetError("program %s returned an invalid result: %s" % (_quoted(binary), type(e).__name__))
     raise error from None
 
 
