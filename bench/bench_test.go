@@ -24,12 +24,13 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
-// fill puts n secrets, s0 and on, into environment prod of the default project.
-func fill(b testing.TB, service backend.Service, n int) {
+// createSecrets creates n secrets (s0, s1, …) in environment prod of the default project.
+func createSecrets(b testing.TB, service backend.Service, n int) {
 	b.Helper()
 	quota := max(n, backend.DefaultMaxSecrets)
 	changes := []backend.Change{
-		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject, Policy: &backend.PolicyChange{MaxSecrets: &quota}},
+		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+			Policy: &backend.PolicyChange{MaxSecrets: &quota}},
 		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
 	}
 	for i := range n {
@@ -47,8 +48,8 @@ func fill(b testing.TB, service backend.Service, n int) {
 	}
 }
 
-// BenchmarkResolve10000 resolves 10,000 secrets of one environment with no key
-// in memory, and counts the calls that a KMS over HTTP gets.
+// BenchmarkResolve10000 resolves 10,000 secrets of one environment with no key in memory, and counts the calls to a KMS
+// over HTTP.
 func BenchmarkResolve10000(b *testing.B) {
 	const n = 10_000
 	server := kmstest.New(b)
@@ -60,13 +61,15 @@ func BenchmarkResolve10000(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fill(b, first, n)
+	createSecrets(b, first, n)
 	if err := first.Close(); err != nil {
 		b.Fatal(err)
 	}
 	refs := make([]backend.Ref, n)
 	for i := range refs {
-		refs[i] = backend.Ref{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: fmt.Sprintf("s%d", i)}
+		refs[i] = backend.Ref{
+			Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: fmt.Sprintf("s%d", i),
+		}
 	}
 	calls := 0
 	for b.Loop() {
@@ -95,14 +98,13 @@ func BenchmarkResolve10000(b *testing.B) {
 	}
 	b.ReportMetric(float64(calls), "KMS-calls/op")
 	if calls > 1 {
-		b.Errorf("%d KMS calls; the promise is at most 1", calls)
+		b.Errorf("%d KMS calls, want at most 1", calls)
 	}
 }
 
-// BenchmarkRenderOverHTTP renders a file of 1,000 references as a whole
-// process against `pouncet server` on loopback, beside `pouncet version` of the
-// same binary. The requests are counted in a run of their own: what is timed
-// goes to the server directly.
+// BenchmarkRenderOverHTTP runs `pouncet render` with a file of 1,000 references and a `pouncet server` on loopback. It
+// compares the time with `pouncet version`. It counts the requests in a separate run, because the timed runs connect to
+// the server directly.
 func BenchmarkRenderOverHTTP(b *testing.B) {
 	binary := programtest.Pouncet(b)
 	home := filepath.Join(b.TempDir(), "data")
@@ -114,7 +116,7 @@ func BenchmarkRenderOverHTTP(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fill(b, local, 1000)
+	createSecrets(b, local, 1000)
 	if err := local.Close(); err != nil {
 		b.Fatal(err)
 	}
@@ -124,7 +126,7 @@ func BenchmarkRenderOverHTTP(b *testing.B) {
 	}
 	var requests atomic.Int64
 	endpoint := serve(b, binary, home)
-	counted := counting(b, endpoint, &requests)
+	counted := countRequests(b, endpoint, &requests)
 
 	file := filepath.Join(b.TempDir(), "config.yaml")
 	var text strings.Builder
@@ -148,9 +150,9 @@ func BenchmarkRenderOverHTTP(b *testing.B) {
 		}
 		return took
 	}
-	run(counted, "render", "--env", "prod", file) // the server's key is cached then, as it is in daily use
+	run(counted, "render", "--env", "prod", file) // after this run, the server has the environment key in memory
 	if n := requests.Load(); n != 1 {
-		b.Fatalf("%d requests; the promise is 1", n)
+		b.Fatalf("%d requests, want 1", n)
 	}
 	const runs = 15
 	var ratios, versions []float64
@@ -199,8 +201,8 @@ func serve(b testing.TB, binary, home string) string {
 	return ""
 }
 
-// counting is a proxy before an endpoint that counts requests.
-func counting(b testing.TB, endpoint string, n *atomic.Int64) string {
+// countRequests starts a proxy that counts the requests to an endpoint, and returns its URL.
+func countRequests(b testing.TB, endpoint string, n *atomic.Int64) string {
 	b.Helper()
 	target, err := url.Parse(endpoint)
 	if err != nil {

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package bench measures Pouncet from outside, against its own baseline or its
-// peers, in one run on one machine: what it reports are ratios and counts,
-// which carry from machine to machine, beside the times, which do not.
+// Package bench measures Pouncet from the outside. It compares it with its own baseline or with other programs, in one
+// run on one machine. It reports ratios and counts, which are valid on other machines too, and times, which are not.
 //
-// What compares with the programs of others is in the module peers, below.
+// The module peers compares Pouncet with other programs.
 //
-// Run it by `make bench`, which builds the binaries first.
+// Run it with `make bench`, which builds the binaries first.
 package bench

@@ -18,7 +18,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
-// withSecrets makes an embedded backend with secrets s0 and on, and returns its folder.
+// withSecrets creates an embedded backend with n secrets (s0, s1, …) and returns its folder.
 func withSecrets(b *testing.B, n int) string {
 	b.Helper()
 	home := filepath.Join(b.TempDir(), "data")
@@ -30,15 +30,15 @@ func withSecrets(b *testing.B, n int) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	fill(b, local, n)
+	createSecrets(b, local, n)
 	if err := local.Close(); err != nil {
 		b.Fatal(err)
 	}
 	return home
 }
 
-// largeFile has a reference every hundred lines, and a line that the short cut
-// for files of the usual form does not take, if it is to be parsed.
+// largeFile writes a file with a reference in every hundredth line. If parsed is true, it also writes a line that needs
+// the YAML parser.
 func largeFile(b *testing.B, size int, parsed bool) string {
 	b.Helper()
 	var text bytes.Buffer
@@ -49,7 +49,7 @@ func largeFile(b *testing.B, size int, parsed bool) string {
 		if i%100 == 0 {
 			fmt.Fprintf(&text, "secret_%d: \"{{ get_secret_value('s%d') }}\"\n", i, i%1000/100)
 		}
-		fmt.Fprintf(&text, "key_%d: a value of the usual length # and a comment\n", i)
+		fmt.Fprintf(&text, "key_%d: a value of common length # and a comment\n", i)
 	}
 	path := filepath.Join(b.TempDir(), "large.yaml")
 	if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
@@ -58,12 +58,11 @@ func largeFile(b *testing.B, size int, parsed bool) string {
 	return path
 }
 
-// BenchmarkLargeFile renders a file of 10 MB and one of 100 MB, and compares
-// what each takes for a byte of it: in memory, at most, and in time. Both ratios
-// are near 1 where what it takes grows with the file and no faster.
+// BenchmarkLargeFile renders a file of 10 MB and one of 100 MB, and compares the peak memory and the time per byte.
+// Both ratios are near 1 if memory and time grow in proportion to the file.
 func BenchmarkLargeFile(b *testing.B) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
-		b.Skip("the kernel does not tell: no /proc")
+		b.Skip("this system has no /proc, which reports the peak memory")
 	}
 	binary := programtest.Pouncet(b)
 	home := withSecrets(b, 10)
@@ -84,45 +83,47 @@ func BenchmarkLargeFile(b *testing.B) {
 				}
 				return memory, time.Since(start).Seconds()
 			case <-time.After(2 * time.Millisecond):
-				memory = max(memory, 1024*float64(mostResident(b, cmd.Process.Pid)))
+				memory = max(memory, 1024*float64(peakMemory(b, cmd.Process.Pid)))
 			}
 		}
 	}
-	for name, parsed := range map[string]bool{"usual": false, "parsed": true} {
+	for name, parsed := range map[string]bool{"plain": false, "parsed": true} {
 		b.Run(name, func(b *testing.B) {
 			const small, large = 10 << 20, 100 << 20
-			none, ten, hundred := largeFile(b, 100, parsed), largeFile(b, small, parsed), largeFile(b, large, parsed)
-			var memory, times, most []float64
+			emptyFile, smallFile := largeFile(b, 100, parsed), largeFile(b, small, parsed)
+			bigFile := largeFile(b, large, parsed)
+			var memory, times, perByte []float64
 			for b.Loop() {
-				m0, t0 := run("render", none)
-				m1, t1 := run("render", ten)
-				m2, t2 := run("render", hundred)
+				m0, t0 := run("render", emptyFile)
+				m1, t1 := run("render", smallFile)
+				m2, t2 := run("render", bigFile)
 				memory = append(memory, (m2-m0)/large/((m1-m0)/small))
 				times = append(times, (t2-t0)/large/((t1-t0)/small))
-				most = append(most, (m2-m0)/large)
+				perByte = append(perByte, (m2-m0)/large)
 			}
-			b.ReportMetric(median(most), "memory-B/B")
+			b.ReportMetric(median(perByte), "memory-B/B")
 			b.ReportMetric(median(memory), "x-memory")
 			b.ReportMetric(median(times), "x-time")
 			b.ReportMetric(0, "ns/op")
 			if median(memory) > 1.5 || median(times) > 1.5 {
-				b.Errorf("a file ten times as large takes %.1f and %.1f times the memory and the time for each byte", median(memory), median(times))
+				b.Errorf("a file ten times as large takes %.1f times the memory and %.1f times the time per byte",
+					median(memory), median(times))
 			}
 		})
 	}
 }
 
-// BenchmarkTree lists, checks and renders 10,000 files as whole processes, with
-// one processor and with two in turn.
+// BenchmarkTree runs refs, check and render with 10,000 files, in turn with one processor and with two.
 func BenchmarkTree(b *testing.B) {
 	if runtime.NumCPU() < 2 {
-		b.Skip("there is one processor")
+		b.Skip("this machine has one processor")
 	}
 	binary := programtest.Pouncet(b)
 	home := withSecrets(b, 100)
 	in, out := filepath.Join(b.TempDir(), "in"), filepath.Join(b.TempDir(), "out")
 	for i := range 10_000 {
-		text := fmt.Sprintf("name: service-%d\nimage: {{ .Values.of.others }}\npassword: \"{{ get_secret_value('s%d') }}\"\n", i, i%100) +
+		text := fmt.Sprintf("name: service-%d\nimage: {{ .Values.image }}\n", i) +
+			fmt.Sprintf("password: \"{{ get_secret_value('s%d') }}\"\n", i%100) +
 			strings.Repeat("# some words\nkey: value\n", 200)
 		name := filepath.Join(in, fmt.Sprintf("team_%d", i%100), fmt.Sprintf("service_%d.yaml", i))
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
@@ -132,7 +133,9 @@ func BenchmarkTree(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for _, args := range [][]string{{"refs", in}, {"check", "--env", "prod", in}, {"render", "--env", "prod", "-o", out, in}} {
+	for _, args := range [][]string{
+		{"refs", in}, {"check", "--env", "prod", in}, {"render", "--env", "prod", "-o", out, in},
+	} {
 		b.Run(args[0], func(b *testing.B) {
 			on := func(processors int) float64 {
 				cmd := exec.Command(binary, args...)

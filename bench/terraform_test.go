@@ -45,8 +45,8 @@ func stubProvider(b *testing.B) string {
 	return dir
 }
 
-// workspaces are one with the provider, against an embedded backend or a
-// server with a latency, and one with the stub.
+// workspaces returns a workspace with the provider, with an embedded backend or a server with latency, and a workspace
+// with the stub.
 func workspaces(b *testing.B, n int, remote bool, latency time.Duration) (ours, stub *acctest.Workspace) {
 	b.Helper()
 	ours, stub = acctest.NewWorkspace(b), acctest.NewWorkspaceWith(b, stubProvider(b))
@@ -54,18 +54,19 @@ func workspaces(b *testing.B, n int, remote bool, latency time.Duration) (ours, 
 		w.Write("main.tf", fmt.Sprintf(secretsConfig, n))
 	}
 	path := filepath.Join(ours.Dir, "data")
-	backendOf, err := open.Open(context.Background(), open.Config{Path: path, CreateIfAbsent: true})
+	local, err := open.Open(context.Background(), open.Config{Path: path, CreateIfAbsent: true})
 	if err != nil {
 		b.Fatal(err)
 	}
 	quota := n + 1
-	_, err = backendOf.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
-		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject, Policy: &backend.PolicyChange{MaxSecrets: &quota}},
+	_, err = local.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
+		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+			Policy: &backend.PolicyChange{MaxSecrets: &quota}},
 	}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := backendOf.Close(); err != nil {
+	if err := local.Close(); err != nil {
 		b.Fatal(err)
 	}
 	if remote {
@@ -80,14 +81,15 @@ func workspaces(b *testing.B, n int, remote bool, latency time.Duration) (ours, 
 	return ours, stub
 }
 
-func timed(w *acctest.Workspace, args ...string) float64 {
+// seconds runs Terraform and returns the time that it takes.
+func seconds(w *acctest.Workspace, args ...string) float64 {
 	start := time.Now()
 	w.Must(args...)
 	return time.Since(start).Seconds()
 }
 
-// BenchmarkPlan plans 1,000 unchanged secrets with write-only values, beside
-// a provider of the same schemas that does nothing.
+// BenchmarkPlan plans 1,000 unchanged secrets with write-only values. It compares the time with a provider that has the
+// same schemas and does nothing.
 func BenchmarkPlan(b *testing.B) {
 	plan := []string{"plan", "-input=false", "-detailed-exitcode"}
 	for _, c := range []struct {
@@ -102,8 +104,8 @@ func BenchmarkPlan(b *testing.B) {
 			var ratios, more []float64
 			for b.Loop() {
 				for range 3 {
-					nothing, something := timed(stub, plan...), timed(ours, plan...)
-					ratios, more = append(ratios, something/nothing), append(more, something-nothing)
+					baseline, measured := seconds(stub, plan...), seconds(ours, plan...)
+					ratios, more = append(ratios, measured/baseline), append(more, measured-baseline)
 				}
 			}
 			b.ReportMetric(median(ratios), "x-of-stub")
@@ -113,16 +115,17 @@ func BenchmarkPlan(b *testing.B) {
 	}
 }
 
-// BenchmarkApply creates 1,000 secrets, beside the stub.
+// BenchmarkApply creates 1,000 secrets. It compares the time with the stub.
 func BenchmarkApply(b *testing.B) {
 	for name, remote := range map[string]bool{"embedded": false, "http": true} {
 		b.Run(name, func(b *testing.B) {
 			ours, stub := workspaces(b, 1_000, remote, 0)
-			apply, destroy := []string{"apply", "-input=false", "-auto-approve"}, []string{"destroy", "-input=false", "-auto-approve"}
+			apply := []string{"apply", "-input=false", "-auto-approve"}
+			destroy := []string{"destroy", "-input=false", "-auto-approve"}
 			var ratios []float64
 			for b.Loop() {
-				nothing, something := timed(stub, apply...), timed(ours, apply...)
-				ratios = append(ratios, something/nothing)
+				baseline, measured := seconds(stub, apply...), seconds(ours, apply...)
+				ratios = append(ratios, measured/baseline)
 				stub.Must(destroy...)
 				ours.Must(destroy...)
 			}
@@ -132,11 +135,10 @@ func BenchmarkApply(b *testing.B) {
 	}
 }
 
-// BenchmarkMemory plans 4,000 secrets and looks at the most memory that the
-// provider had, as the kernel tells it.
+// BenchmarkMemory plans 4,000 secrets and measures the peak memory of the provider.
 func BenchmarkMemory(b *testing.B) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {
-		b.Skip("the kernel does not tell: no /proc")
+		b.Skip("this system has no /proc, which reports the peak memory")
 	}
 	ours, _ := workspaces(b, 4_000, false, 0)
 	ours.Must("apply", "-input=false", "-auto-approve")
@@ -156,33 +158,32 @@ func BenchmarkMemory(b *testing.B) {
 				}
 				running = false
 			case <-time.After(20 * time.Millisecond):
-				most = max(most, peak(b, filepath.Join(ours.Dir, "bin")))
+				most = max(most, peakOf(b, filepath.Join(ours.Dir, "bin")))
 			}
 		}
 	}
 	b.ReportMetric(float64(most)/1024, "MB")
 	b.ReportMetric(0, "ns/op")
 	if most == 0 {
-		b.Error("the provider was not seen")
+		b.Error("no provider process was measured")
 	}
 }
 
-// peak is the largest resident size, in KiB, of a running program of a folder.
-func peak(b *testing.B, folder string) int {
+// peakOf returns the largest peak memory, in KiB, of the running programs of a folder.
+func peakOf(b *testing.B, folder string) int {
 	b.Helper()
 	most := 0
-	out, _ := exec.Command("pgrep", "-f", folder).Output() // nothing found is no output
+	out, _ := exec.Command("pgrep", "-f", folder).Output() // it fails if no program runs
 	for pid := range strings.FieldsSeq(string(out)) {
 		if n, err := strconv.Atoi(pid); err == nil {
-			most = max(most, mostResident(b, n))
+			most = max(most, peakMemory(b, n))
 		}
 	}
 	return most
 }
 
-// mostResident is the largest resident size, in KiB, that a process has had; 0
-// if it has ended.
-func mostResident(b *testing.B, pid int) int {
+// peakMemory returns the peak resident size of a process, in KiB, or 0 if it has ended.
+func peakMemory(b *testing.B, pid int) int {
 	b.Helper()
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
 	if err != nil {

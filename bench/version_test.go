@@ -12,9 +12,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
-// BenchmarkVersion runs `pouncet version` and a Go program that does nothing,
-// in turn: the ratio is what every command costs before it begins its work.
-// The promise is at most 5.
+// BenchmarkVersion runs `pouncet version` and a Go program that does nothing, in turn. The ratio shows how much the
+// start of every command costs. The target is at most 5.
 func BenchmarkVersion(b *testing.B) {
 	hello := filepath.Join(b.TempDir(), "hello")
 	build := exec.CommandContext(b.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", hello, "./hello")

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package peers measures Pouncet beside programs that do the same work:
-// helmfile/vals in process, and SOPS as a whole process. It is a module of its
-// own, so that what they depend on stays out of Pouncet's go.mod.
+// Package peers compares Pouncet with programs that do the same work: helmfile/vals in the same process, and SOPS as a
+// separate process. It is a separate module, so that their dependencies stay out of Pouncet's go.mod.
 //
-// # What is compared
+// # What it compares
 //
-// With vals, one YAML document of 1,000 distinct references among 4,000 other
-// lines, with the values at hand on both sides: a map here, vals' cheapest
-// provider ("echo", which gives back what the reference says) there. "file" is
-// what `vals eval` does, from the file to the bytes of the result. "decoded" is
-// the middle part of that alone: the document is there as Go values before, and
-// remains that. Ours is always from bytes to bytes, and checks that the result
-// is the same tree but for the values, which vals never does.
+// vals: Both render one YAML document of 1,000 different references and 4,000 other lines, with the values in memory.
+// Pouncet uses a map, and vals its cheapest provider ("echo", which returns the text of the reference). "file"
+// measures what `vals eval` does, from the file to the bytes of the result. "decoded" measures only the middle part
+// of that, from Go values to Go values. Pouncet always renders bytes to bytes, and checks that the result is the same
+// tree except for the values. vals does not check that.
 //
-// With SOPS, whole processes from start to end: `pouncet render` of 1,000
-// references, with a server on loopback that holds the values, and `sops -d` of
-// the same file with 1,000 values encrypted to an age key. Both are built with
-// the same linker flags, and the processes take turns, so that whatever else
-// the machine does disturbs both. The second number is what 20 ms of latency
-// before each answer of the server adds to the whole.
+// SOPS: Both run as processes. `pouncet render` renders 1,000 references with a server on loopback, and `sops -d`
+// decrypts the same file with 1,000 values encrypted to an age key. Both are built with the same linker flags, and
+// the processes run in turn, so that other load on the machine affects both. Another benchmark measures how much time
+// 20 ms of latency per response of the server adds.
 //
-// `make bench` runs both. What carries from machine to machine are the ratios;
-// a promise that is broken fails the benchmark.
+// `make bench` runs both. The ratios are valid on other machines too. A benchmark fails if it misses its target.
 package peers

@@ -4,8 +4,7 @@ package peers
 
 import "slices"
 
-// median is the middle of what was measured: a mean is at the mercy of the
-// slowest run.
+// median returns the middle value. On a shared machine a few slow runs distort the mean.
 func median(xs []float64) float64 {
 	sorted := slices.Sorted(slices.Values(xs))
 	return sorted[len(sorted)/2]

@@ -41,30 +41,30 @@ func BenchmarkSOPS(b *testing.B) {
 	b.ReportMetric(median(them), "sops-ms")
 	b.ReportMetric(0, "ns/op")
 	if x := median(ratios); x > 1.5 {
-		b.Errorf("%.2f times as long as SOPS; the promise is 1.5", x)
+		b.Errorf("pouncet takes %.2f times as long as SOPS, want at most 1.5", x)
 	}
 }
 
-// BenchmarkLatency fails if 20 ms of latency on every request cost more than 30.
+// BenchmarkLatency fails if 20 ms of latency per request add more than 30 ms.
 func BenchmarkLatency(b *testing.B) {
 	ours := newPouncet(b)
-	near, far := delaying(b, ours.endpoint, 0), delaying(b, ours.endpoint, 20*time.Millisecond)
-	ours.run(b, near)
+	direct, delayed := delay(b, ours.endpoint, 0), delay(b, ours.endpoint, 20*time.Millisecond)
+	ours.run(b, direct)
 	var more []float64
 	for b.Loop() {
 		for range 15 {
-			n, f := seconds(func() { ours.run(b, near) }), seconds(func() { ours.run(b, far) })
+			n, f := seconds(func() { ours.run(b, direct) }), seconds(func() { ours.run(b, delayed) })
 			more = append(more, 1000*(f-n))
 		}
 	}
 	b.ReportMetric(median(more), "ms-more")
 	b.ReportMetric(0, "ns/op")
 	if m := median(more); m > 30 {
-		b.Errorf("20 ms of latency cost %.0f ms; the promise is 30", m)
+		b.Errorf("20 ms of latency add %.0f ms, want at most 30", m)
 	}
 }
 
-// built is a program that `make bench` has built.
+// built returns the path of a program that `make bench` builds.
 func built(b testing.TB, name string) string {
 	b.Helper()
 	path, err := filepath.Abs("../../bin/" + name)
@@ -100,7 +100,7 @@ func output(b testing.TB, cmd *exec.Cmd) {
 		b.Fatalf("%s: %v\n%s", cmd.Path, err, stderr.String())
 	}
 	if !bytes.Contains(out, []byte(value(references-1))) {
-		b.Fatalf("%s: the values are not there: %.300s", cmd.Path, out)
+		b.Fatalf("%s: the output does not contain the values: %.300s", cmd.Path, out)
 	}
 }
 
@@ -128,7 +128,7 @@ func (s sops) run(b testing.TB) {
 
 type pouncet struct{ binary, file, endpoint, token string }
 
-// newPouncet starts a server that holds the values.
+// newPouncet starts a server that has the values.
 func newPouncet(b testing.TB) pouncet {
 	b.Helper()
 	home := filepath.Join(b.TempDir(), "data")
@@ -146,7 +146,8 @@ func newPouncet(b testing.TB) pouncet {
 	}
 	quota := references
 	changes := []backend.Change{
-		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject, Policy: &backend.PolicyChange{MaxSecrets: &quota}},
+		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+			Policy: &backend.PolicyChange{MaxSecrets: &quota}},
 		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
 	}
 	for i := range references {
@@ -207,8 +208,8 @@ func serve(b testing.TB, binary, home string) string {
 	return ""
 }
 
-// delaying is a proxy before an endpoint that lets every request wait.
-func delaying(b testing.TB, endpoint string, latency time.Duration) string {
+// delay starts a proxy that delays every request to an endpoint, and returns its URL.
+func delay(b testing.TB, endpoint string, latency time.Duration) string {
 	b.Helper()
 	target, err := url.Parse(endpoint)
 	if err != nil {

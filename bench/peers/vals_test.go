@@ -21,39 +21,40 @@ import (
 
 const references = 1000
 
-// document has one reference, as write puts it, in every five lines.
-func document(write func(i int) string) []byte {
+// document returns a document with one reference in every five lines.
+func document(reference func(i int) string) []byte {
 	var b bytes.Buffer
 	for i := range references {
-		fmt.Fprintf(&b, "service_%d:\n  host: db-%d.internal # the primary\n  port: 5432\n  options: [a, 'b', \"c\"]\n  password: %s\n", i, i, write(i))
+		fmt.Fprintf(&b, "service_%d:\n  host: db-%d.internal # the primary\n  port: 5432\n", i, i)
+		fmt.Fprintf(&b, "  options: [a, 'b', \"c\"]\n  password: %s\n", reference(i))
 	}
 	return b.Bytes()
 }
 
 func value(i int) string { return fmt.Sprintf("correct-horse-battery-%d", i) }
 
-// atHand is a resolver with all values in memory.
-type atHand map[string]backend.Value
+// memoryResolver resolves references from memory.
+type memoryResolver map[string]backend.Plaintext
 
-func (h atHand) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+func (m memoryResolver) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
 	out := make([]backend.Resolution, len(refs))
 	for i, ref := range refs {
-		out[i].Value = h[ref.Name]
+		out[i].Value = m[ref.Name]
 	}
 	return out, nil
 }
 
-// BenchmarkVals fails if ours has not three times the references per second of
-// vals from file to file, or is slower than vals' expansion by itself.
+// BenchmarkVals fails if Pouncet renders fewer references per second than three times those of `vals eval`, or fewer
+// than the expansion of vals alone.
 func BenchmarkVals(b *testing.B) {
 	ours := ourRender(b)
-	for _, way := range []struct {
-		name  string
-		run   func(testing.TB) func()
-		least float64
+	for _, c := range []struct {
+		name   string
+		run    func(testing.TB) func()
+		target float64
 	}{{"file", valsFile, 3}, {"decoded", valsDecoded, 1}} {
-		b.Run(way.name, func(b *testing.B) {
-			theirs := way.run(b)
+		b.Run(c.name, func(b *testing.B) {
+			theirs := c.run(b)
 			ours()
 			theirs()
 			var ratios, us, them []float64
@@ -67,8 +68,8 @@ func BenchmarkVals(b *testing.B) {
 			b.ReportMetric(median(us), "refs/s")
 			b.ReportMetric(median(them), "vals-refs/s")
 			b.ReportMetric(0, "ns/op")
-			if x := median(ratios); x < way.least {
-				b.Errorf("%.1f times the references per second of vals; the promise is %g", x, way.least)
+			if x := median(ratios); x < c.target {
+				b.Errorf("%.1f times the references per second of vals, want at least %g", x, c.target)
 			}
 		})
 	}
@@ -81,7 +82,7 @@ func seconds(f func()) float64 {
 }
 
 func ourRender(b testing.TB) func() {
-	values := atHand{}
+	values := memoryResolver{}
 	for i := range references {
 		values[fmt.Sprintf("secret_%d", i)] = backend.PlaintextString(value(i))
 	}
@@ -98,8 +99,9 @@ func check(b testing.TB, err error, out []byte) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if !bytes.Contains(out, []byte(value(references-1))) || bytes.Contains(out, []byte("{{")) || bytes.Contains(out, []byte("ref+echo")) {
-		b.Fatalf("it was not rendered: %.300s", out)
+	hasValue := bytes.Contains(out, []byte(value(references-1)))
+	if !hasValue || bytes.Contains(out, []byte("{{")) || bytes.Contains(out, []byte("ref+echo")) {
+		b.Fatalf("the document was not rendered: %.300s", out)
 	}
 }
 
@@ -107,8 +109,8 @@ func valsDocument() []byte {
 	return document(func(i int) string { return "ref+echo://" + value(i) })
 }
 
-// quiet are options with a cache that holds all values.
-func quiet() vals.Options { return vals.Options{CacheSize: 2 * references, LogOutput: io.Discard} }
+// options returns options with a cache for all values and no log.
+func options() vals.Options { return vals.Options{CacheSize: 2 * references, LogOutput: io.Discard} }
 
 func valsFile(b testing.TB) func() {
 	path := filepath.Join(b.TempDir(), "f.yaml")
@@ -120,7 +122,7 @@ func valsFile(b testing.TB) func() {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if nodes, err = vals.EvalNodes(nodes, quiet()); err != nil {
+		if nodes, err = vals.EvalNodes(nodes, options()); err != nil {
 			b.Fatal(err)
 		}
 		var out bytes.Buffer
@@ -128,14 +130,14 @@ func valsFile(b testing.TB) func() {
 	}
 }
 
-// valsDecoded begins with the document as Go values and ends with them.
+// valsDecoded evaluates Go values to Go values.
 func valsDecoded(b testing.TB) func() {
 	var document map[string]any
 	if err := yaml.Unmarshal(valsDocument(), &document); err != nil {
 		b.Fatal(err)
 	}
 	return func() {
-		runtime, err := vals.New(quiet())
+		runtime, err := vals.New(options())
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -145,7 +147,7 @@ func valsDecoded(b testing.TB) func() {
 		}
 		last, _ := out[fmt.Sprintf("service_%d", references-1)].(map[string]any)
 		if password, _ := last["password"].(string); password != value(references-1) {
-			b.Fatalf("it was not evaluated: %v", last)
+			b.Fatalf("the document was not evaluated: %v", last)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Command stub is a Terraform provider with the schemas of Pouncet's, behind
-// which there is nothing: what Terraform takes with it is what Terraform takes.
+// Command stub is a Terraform provider with the schemas of Pouncet that does nothing. It measures the time that
+// Terraform itself takes.
 package main
 
 import (
@@ -19,9 +19,9 @@ import (
 )
 
 func main() {
-	err := providerserver.Serve(context.Background(), func() provider.Provider { return stub{} }, providerserver.ServeOpts{
-		Address: "registry.terraform.io/pouncet/pouncet",
-	})
+	newProvider := func() provider.Provider { return stub{} }
+	options := providerserver.ServeOpts{Address: "registry.terraform.io/pouncet/pouncet"}
+	err := providerserver.Serve(context.Background(), newProvider, options)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -39,26 +39,27 @@ func (stub) DataSources(context.Context) []func() datasource.DataSource         
 
 func (stub) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
-		func() resource.Resource { return idle{resources.NewEnvironment(), "pouncet_environment"} },
-		func() resource.Resource { return idle{resources.NewSecret(), "pouncet_secret"} },
+		func() resource.Resource { return stubResource{resources.NewEnvironment(), "pouncet_environment"} },
+		func() resource.Resource { return stubResource{resources.NewSecret(), "pouncet_secret"} },
 	}
 }
 
-// idle has the schema of a resource, and does as it is told without doing it.
-type idle struct {
+// stubResource has the schema of a resource and writes the planned values to the state.
+type stubResource struct {
 	resource.Resource
 	name string
 }
 
-func (i idle) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
-	resp.TypeName = i.name
+func (r stubResource) Metadata(_ context.Context, _ resource.MetadataRequest, resp *resource.MetadataResponse) {
+	resp.TypeName = r.name
 }
 
-func (i idle) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
+func (r stubResource) Create(ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse) {
 	resp.State.Raw = req.Plan.Raw
-	computed := map[string]any{"id": "01890a5d-ac96-774b-bcce-b302099a8057", "created_at": "2026-01-01T00:00:00Z", "project": "default"}
-	if i.name == "pouncet_secret" {
-		computed["environment_id"], computed["visibility"], computed["version"] = "01890a5d-ac96-774b-bcce-b302099a8057", "masked", int64(1)
+	const id = "01890a5d-ac96-774b-bcce-b302099a8057"
+	computed := map[string]any{"id": id, "created_at": "2026-01-01T00:00:00Z", "project": "default"}
+	if r.name == "pouncet_secret" {
+		computed["environment_id"], computed["visibility"], computed["version"] = id, "masked", int64(1)
 		computed["rotation_due_at"], computed["value_wo"] = types.StringNull(), types.StringNull()
 	}
 	for name, value := range computed {
@@ -66,10 +67,10 @@ func (i idle) Create(ctx context.Context, req resource.CreateRequest, resp *reso
 	}
 }
 
-func (idle) Read(context.Context, resource.ReadRequest, *resource.ReadResponse) {}
+func (stubResource) Read(context.Context, resource.ReadRequest, *resource.ReadResponse) {}
 
-func (idle) Update(_ context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
+func (stubResource) Update(_ context.Context, req resource.UpdateRequest, resp *resource.UpdateResponse) {
 	resp.State.Raw = req.Plan.Raw
 }
 
-func (idle) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}
+func (stubResource) Delete(context.Context, resource.DeleteRequest, *resource.DeleteResponse) {}
