@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bufio"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// avoidedPhrases lists phrases that are hard to read, with what to write instead. docs/style.md explains the style. A
+// phrase is a regular expression that ignores case; (?-i) makes a part of it respect case.
+var avoidedPhrases = []struct{ phrase, instead string }{
+	{`as good as none`, `not useful; or say what is missing`},
+	{`makes? worthwhile`, `is worth; or say the benefit`},
+	{`in the clear`, `in plain text`},
+	{`no more than that`, `only this`},
+	{`how many-?eth|manieth`, `a counter; the n-th`},
+	{`scope keys?\b`, `environment key`},
+	{`failed to\b`, `name the operation: "reading record: …"`},
+}
+
+// avoidedNames lists names of Go identifiers that do not say what the thing is, with better ones.
+var avoidedNames = map[string]string{
+	"lane":       "connPool, queue",
+	"lanes":      "connPools, queues",
+	"cells":      "columns, row",
+	"loan":       "connection, lease",
+	"flight":     "call, request",
+	"tired":      "slow, timeout",
+	"tame":       "plain, safe",
+	"stirred":    "changed",
+	"lull":       "idleTimeout",
+	"patience":   "timeout",
+	"patiently":  "retryWhileBusy",
+	"afresh":     "again",
+	"anew":       "replaced, again",
+	"worthwhile": "needed",
+	"handful":    "a number",
+	"blurred":    "unknown",
+	"atHand":     "cached",
+}
+
+// TestAvoidedPhrases keeps phrases out of messages, documentation, templates, comments and scripts.
+func TestAvoidedPhrases(t *testing.T) {
+	var patterns []*regexp.Regexp
+	var all []string
+	for _, p := range avoidedPhrases {
+		patterns = append(patterns, regexp.MustCompile(`(?i)\b(?:`+p.phrase+`)`))
+		all = append(all, p.phrase)
+	}
+	any := regexp.MustCompile(`(?i)\b(?:` + strings.Join(all, "|") + `)`) // one search for all phrases is fast
+	forEachText(t, func(path string) {
+		file, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		lines := bufio.NewScanner(file)
+		lines.Buffer(nil, 1<<24)
+		before := ""
+		for n := 1; lines.Scan(); n++ {
+			// A phrase may be on two lines. The comment marks of the second line are removed.
+			line := strings.TrimLeft(lines.Text(), "\t #/>*-")
+			both := before + line
+			for i, p := range patterns {
+				if i == 0 && !any.MatchString(both) {
+					break
+				}
+				for _, at := range p.FindAllStringIndex(both, -1) {
+					if at[1] > len(before) {
+						t.Errorf("%s:%d: do not write %q; write: %s", path, n, both[at[0]:at[1]], avoidedPhrases[i].instead)
+					}
+				}
+			}
+			before = strings.TrimRight(line, " ") + " "
+		}
+		if err := lines.Err(); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	})
+}
+
+// TestAvoidedNames keeps names that do not say what the thing is out of the code.
+func TestAvoidedNames(t *testing.T) {
+	forEachText(t, func(path string) {
+		if filepath.Ext(path) != ".go" {
+			return
+		}
+		fset := token.NewFileSet()
+		file, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reported := map[string]bool{}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if id, ok := n.(*ast.Ident); ok && !reported[id.Name] {
+				if better, avoided := avoidedNames[id.Name]; avoided {
+					reported[id.Name] = true
+					t.Errorf("%s: do not name anything %q; write: %s", fset.Position(id.Pos()), id.Name, better)
+				}
+			}
+			return true
+		})
+	})
+}
+
+// forEachText calls f for each file of the project that people read or edit.
+func forEachText(t *testing.T, f func(path string)) {
+	t.Helper()
+	// Change entries may name old terms.
+	skipped := []string{
+		".git", ".terraform", ".changes", "CHANGELOG.md", "bin", "node_modules", "third_party",
+		"docs/style.md", "words_test.go",
+	}
+	read := []string{".go", ".md", ".tmpl", ".txtar", ".tf", ".tofu", ".py", ".sh", ".sql", ".yaml", ".yml", ".golden"}
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		path = filepath.ToSlash(path)
+		switch skip := slices.Contains(skipped, path) || slices.Contains(skipped, d.Name()); {
+		case d.IsDir() && skip:
+			return fs.SkipDir
+		case !d.IsDir() && !skip && slices.Contains(read, filepath.Ext(path)):
+			f(path)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
