@@ -7,8 +7,8 @@ terraform {
   }
 }
 
-# Embedded: the nearest .pouncet folder, or the one that POUNCET_HOME names.
-# For a server, set POUNCET_ENDPOINT and POUNCET_TOKEN, or endpoint and token.
+# Without an endpoint, the provider uses the embedded backend in the nearest
+# .pouncet folder. To use a server, set POUNCET_ENDPOINT and POUNCET_TOKEN.
 provider "pouncet" {
   project = "default"
 }

@@ -1,6 +1,6 @@
-# Six secrets in three environments, declared once. The values come in through
-# an ephemeral variable and a write-only argument: Terraform keeps them neither
-# in the plan nor in the state.
+# Six secrets in three environments. The values come from an ephemeral variable
+# and go to a write-only argument, so Terraform stores them neither in the plan
+# nor in the state.
 
 terraform {
   required_version = ">= 1.11"
@@ -11,7 +11,8 @@ terraform {
   }
 }
 
-# No endpoint: the embedded backend, in the nearest .pouncet folder.
+# Without an endpoint, the provider uses the embedded backend in the nearest
+# .pouncet folder.
 provider "pouncet" {
   project = "default"
 }
@@ -26,7 +27,7 @@ variable "values" {
 locals {
   environments = ["dev", "prod", "random"]
 
-  # Which secret is declared where. Nobody renders for "random".
+  # The secrets of each environment. Nothing is rendered for "random".
   secrets = {
     "dev/secret1"    = { environment = "dev", name = "secret1" }
     "dev/secret2"    = { environment = "dev", name = "secret2" }
@@ -58,7 +59,8 @@ resource "pouncet_secret" "this" {
   value_wo    = var.values[each.value.environment][each.value.name]
 }
 
-# One value for all environments that follows each environment's own secret.
+# One entry for all environments. In each environment it links to the secret of
+# that environment.
 resource "pouncet_scoped_value" "warehouse_password" {
   name        = "warehouse_password"
   environment = "*"
@@ -66,6 +68,6 @@ resource "pouncet_scoped_value" "warehouse_password" {
 }
 
 output "versions" {
-  description = "What Terraform knows of each secret: its version, not its value."
-  value       = { for place, s in pouncet_secret.this : place => s.version }
+  description = "The version of each secret. Terraform does not know the values."
+  value       = { for key, s in pouncet_secret.this : key => s.version }
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MPL-2.0
-# Pouncet from nothing to a rendered configuration: declare with Terraform,
-# keep in the embedded backend, refer to in YAML, render for two environments.
-# Run it by `make quickstart`. It can be run again.
+# Declares secrets with Terraform, stores them in the embedded backend, and
+# renders a YAML file that refers to them, for two environments.
+# Run it with `make quickstart`, as often as you like.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -13,7 +13,7 @@ out=out
 umask 077
 mkdir -p "$out"
 
-# This folder's own backend, whatever the shell is set up for.
+# Use the backend in this folder, whatever the shell is configured for.
 unset POUNCET_ENDPOINT POUNCET_TOKEN POUNCET_PROJECT POUNCET_ENV POUNCET_KMS_KEY
 export POUNCET_HOME=$PWD/.pouncet
 
@@ -21,8 +21,8 @@ bold='' plain=''
 if [ -t 1 ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
 step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 
-# Terraform takes the provider from bin/ by a mirror in the file system, as it
-# would from a registry.
+# Terraform installs the provider from a filesystem mirror, as it would from a
+# registry.
 mirror=$PWD/.terraform-mirror
 cat > "$out/terraformrc" <<RC
 provider_installation {
@@ -36,7 +36,7 @@ for host in registry.terraform.io registry.opentofu.org; do
   mkdir -p "$mirror/$host/pouncet/pouncet/0.0.1/$platform"
   cp "$bin/terraform-provider-pouncet" "$mirror/$host/pouncet/pouncet/0.0.1/$platform/terraform-provider-pouncet_v0.0.1"
 done
-rm -f .terraform.lock.hcl # the provider was built anew
+rm -f .terraform.lock.hcl # the provider may have been rebuilt
 
 step "1. An embedded backend: one folder, no server, no account"
 "$pouncet" init
@@ -56,36 +56,36 @@ echo "dev:  ok"
 code=0
 "$pouncet" render --env prod io_config.yaml > "$out/io_config.prod.yaml" 2> "$out/prod.err" || code=$?
 [ "$code" -eq 3 ] || { cat "$out/prod.err"; exit 1; }
-echo "prod: exit code 3, since secret3 is not there:"
+echo "prod: exit code 3, because secret3 does not exist in prod:"
 sed 's/^/      /' "$out/prod.err"
 "$pouncet" render --env prod --missing null io_config.yaml > "$out/io_config.prod.yaml"
 echo "prod: ok with --missing null"
 
-step "4. Side by side: the lines that held a reference, and nothing else has changed"
+step "4. Side by side: only the lines with a reference have changed"
 paste -d '\t' io_config.yaml "$out/io_config.dev.yaml" "$out/io_config.prod.yaml" | awk -F '\t' '
   function cut(s, n) { sub(/^ +/, "", s); return length(s) > n ? substr(s, 1, n - 1) "…" : s }
   BEGIN { printf "%-4s  %-58s  %s\n", "line", "dev", "prod" }
-  $1 != $2 || $1 != $3 { printf "%4d  %-58s  %s\n", NR, cut($2, 58), cut($3, 58); held++ }
-  $1 == $2 && $1 == $3 { same++ }
-  END { printf "%d lines held a reference, %d are byte for byte as they were\n", held, same }'
+  $1 != $2 || $1 != $3 { printf "%4d  %-58s  %s\n", NR, cut($2, 58), cut($3, 58); changed++ }
+  $1 == $2 && $1 == $3 { unchanged++ }
+  END { printf "%d lines with a reference, %d lines without any change\n", changed, unchanged }'
 
-step "5. No secret in the plan, the state, the logs, or the clear part of the database"
+step "5. No secret value in the plan, the state, the logs, or in plain text in the database"
 found=0
 while IFS= read -r value; do
   for file in "$out/plan.json" "$out"/*.log terraform.tfstate .pouncet/pouncet.db*; do
     if grep -qaF -- "$value" "$file"; then
-      echo "FOUND a secret in $file" >&2
+      echo "a secret value is in $file" >&2
       found=1
     fi
   done
 done < <(sed -n 's/.*"secret[0-9]": *"\(.*\)".*/\1/p' values.tfvars.json)
 [ "$found" -eq 0 ] || exit 1
-echo "searched plan.json, terraform.tfstate, $(cd "$out" && echo *.log | tr ' ' ',' | sed 's/,/, /g') and .pouncet/pouncet.db: none found"
+echo "searched plan.json, terraform.tfstate, $(cd "$out" && echo *.log | tr ' ' ',' | sed 's/,/, /g') and .pouncet/pouncet.db: no secret value"
 
 cat <<'NEXT'
 
 Next, in examples/quickstart, with bin/ on PATH:
-  change a value behind Terraform's back     printf %s 'another value' | pouncet secret set secret1 --env dev --stdin
-  and see it notice                          make quickstart
-  clean up                                   make quickstart-clean
+  change a value without Terraform     printf %s 'another value' | pouncet secret set secret1 --env dev --stdin
+  let Terraform change it back         make quickstart
+  clean up                             make quickstart-clean
 NEXT

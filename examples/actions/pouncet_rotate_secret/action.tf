@@ -4,7 +4,7 @@ resource "pouncet_secret" "session_key" {
   generate    = { length = 48 }
 }
 
-# terraform apply -invoke=action.pouncet_rotate_secret.session_key
+# Invoke it: terraform apply -invoke=action.pouncet_rotate_secret.session_key
 action "pouncet_rotate_secret" "session_key" {
   config {
     id     = pouncet_secret.session_key.id

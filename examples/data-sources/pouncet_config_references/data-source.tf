@@ -16,7 +16,7 @@ resource "pouncet_secret" "db" {
   value_wo    = var.db_password
 }
 
-# A local, so that the files are read while planning.
+# A local value, so that Terraform reads the files while it plans.
 locals {
   declared = [for s in pouncet_secret.db : { name = s.name, environment = s.environment }]
 }
@@ -27,7 +27,7 @@ data "pouncet_config_references" "pipelines" {
   declared     = local.declared
 }
 
-# Fails the plan. In the assertion of a check block, the same condition warns.
+# The precondition fails the plan. In a check block, the same condition warns.
 resource "terraform_data" "pipelines" {
   lifecycle {
     precondition {

@@ -2,6 +2,6 @@ data "pouncet_project" "default" {
   name = "default"
 }
 
-output "room_left" {
+output "remaining_secrets" {
   value = data.pouncet_project.default.max_secrets - data.pouncet_project.default.secrets
 }

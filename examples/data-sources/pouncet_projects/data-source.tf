@@ -1,6 +1,6 @@
 data "pouncet_projects" "all" {}
 
-# How much of each quota is used.
+# The used part of each quota.
 output "quotas" {
   value = { for p in data.pouncet_projects.all.projects : p.name => "${p.secrets} of ${p.max_secrets}" }
 }

@@ -16,7 +16,7 @@ data "pouncet_secret" "db" {
   depends_on  = [pouncet_secret.db]
 }
 
-# Metadata only: a change of the value can start something, without being seen.
+# A new version of the secret replaces this resource, which never sees the value.
 resource "terraform_data" "restart" {
   triggers_replace = data.pouncet_secret.db.version
 }

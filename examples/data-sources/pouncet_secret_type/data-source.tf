@@ -2,6 +2,6 @@ data "pouncet_secret_type" "smtp" {
   key = "smtp"
 }
 
-output "smtp_needs" {
+output "required_fields" {
   value = jsondecode(data.pouncet_secret_type.smtp.schema).required
 }

@@ -19,7 +19,7 @@ data "pouncet_secrets" "passwords" {
   depends_on  = [pouncet_secret.db]
 }
 
-# Metadata only: when each was last written, never what.
-output "written" {
+# The time at which each value was written.
+output "written_at" {
   value = { for s in data.pouncet_secrets.passwords.secrets : s.name => s.value_at }
 }

@@ -1,4 +1,4 @@
-# Which files would notice if this secret were gone?
+# The files that use this secret.
 data "pouncet_usages" "db" {
   name = "db_password"
 }

@@ -24,7 +24,7 @@ ephemeral "pouncet_rendered_configuration" "io" {
   depends_on  = [pouncet_secret.db]
 }
 
-# Wherever a write-only argument takes it; here, another secret.
+# Pass the result to a write-only argument, here of another secret.
 resource "pouncet_secret" "file" {
   name        = "io_config"
   environment = pouncet_environment.staging.name

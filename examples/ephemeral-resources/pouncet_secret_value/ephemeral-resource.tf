@@ -14,7 +14,8 @@ resource "pouncet_secret" "db" {
   value_wo    = jsonencode({ username = "loader", password = var.db_password })
 }
 
-# For another provider's configuration, or for a write-only argument.
+# One field of a JSON secret. Pass it to the configuration of another provider,
+# or to a write-only argument.
 ephemeral "pouncet_secret_value" "db" {
   name        = pouncet_secret.db.name
   environment = pouncet_environment.staging.name
@@ -27,7 +28,7 @@ resource "pouncet_secret" "copy" {
   value_wo    = ephemeral.pouncet_secret_value.db.value
 }
 
-# Of a JSON secret, all fields at once.
+# All fields of a JSON secret.
 ephemeral "pouncet_secret_value" "all" {
   name        = pouncet_secret.db.name
   environment = pouncet_environment.staging.name

@@ -20,14 +20,14 @@ resource "pouncet_secret" "queue" {
   value_wo    = jsonencode({ password = var.db_password })
 }
 
-# One request, whatever their number.
-ephemeral "pouncet_secret_values" "these" {
+# Several secrets with one request.
+ephemeral "pouncet_secret_values" "whole" {
   names       = [pouncet_secret.db.name, pouncet_secret.queue.name]
   environment = pouncet_environment.staging.name
 }
 
-# Fields, other environments and other versions, under keys of your own.
-ephemeral "pouncet_secret_values" "those" {
+# Fields of several secrets, under keys that you choose.
+ephemeral "pouncet_secret_values" "fields" {
   environment = pouncet_environment.staging.name
   secrets = {
     db_password    = { name = pouncet_secret.db.name, field = "password" }
@@ -38,5 +38,5 @@ ephemeral "pouncet_secret_values" "those" {
 resource "pouncet_secret" "copy" {
   name        = "db_password"
   environment = pouncet_environment.staging.name
-  value_wo    = ephemeral.pouncet_secret_values.those.values["db_password"]
+  value_wo    = ephemeral.pouncet_secret_values.fields.values["db_password"]
 }

@@ -5,7 +5,8 @@ ephemeral "pouncet_token" "deploy" {
   description = "Reads secrets while the deployment runs"
 }
 
-# For what runs within the apply, or for another provider's configuration.
+# Pass the token to a command that runs during the apply, or to the configuration
+# of another provider.
 resource "terraform_data" "deploy" {
   triggers_replace = ["v1"]
 

@@ -1,4 +1,4 @@
-# Secret name "db.password" is not allowed; use 1 to 256 letters, …
+# The error that the name breaks a rule, with a hint.
 output "why" {
   value = provider::pouncet::name_error("db.password")
 }

@@ -1,6 +1,6 @@
-# In a file that ends in .tfquery.hcl:
-#   terraform query -generate-config-out=found.tf
-list "pouncet_secret_type" "found" {
+# Write this to a file that ends in .tfquery.hcl, and run:
+#   terraform query -generate-config-out=generated.tf
+list "pouncet_secret_type" "all" {
   provider         = pouncet
   include_resource = true
 

@@ -1,2 +1,2 @@
-# As [project/]name, or by id.
+# By [project/]name, or by id.
 terraform import pouncet_environment.staging staging

@@ -1,10 +1,10 @@
 resource "pouncet_environment" "staging" {
   name        = "staging"
-  description = "What runs before production"
+  description = "Last test before production"
   labels      = { tier = "2" }
 }
 
-# With protected, the environment cannot be deleted by mistake.
+# Set protected to true to prevent a deletion by mistake.
 resource "pouncet_environment" "live" {
   name      = "live"
   protected = false

@@ -1,6 +1,6 @@
 resource "pouncet_project" "shop" {
   name        = "shop"
-  description = "Everything of the web shop"
+  description = "Secrets of the web shop"
 
   max_secrets        = 500
   name_pattern       = "[a-z][a-z0-9_]*"

@@ -1,2 +1,2 @@
-# As [project/]environment/[app/x/|pipeline/x/]name, or by id.
+# By [project/]environment/[app/<name>/|pipeline/<name>/]name, or by id.
 terraform import pouncet_scoped_value.limits "*/limits"

@@ -10,14 +10,14 @@ resource "pouncet_secret" "db" {
   value_wo    = jsonencode({ host = "warehouse.internal", password = var.db_password })
 }
 
-# Plain: it is shown in plans and kept in the state.
+# A plain value. Plans show it, and the state stores it.
 resource "pouncet_scoped_value" "limits" {
   name        = "limits"
   environment = "*"
   value_json  = jsonencode({ batch = 500, retries = 3 })
 }
 
-# A link: it follows each environment's own secret of that name.
+# A link. In each environment it resolves to the secret of that environment.
 resource "pouncet_scoped_value" "db_host" {
   name        = "db_host"
   environment = "*"

@@ -1,3 +1,3 @@
-# As [project/]environment/[app/x/|pipeline/x/]name, or by id.
+# By [project/]environment/[app/<name>/|pipeline/<name>/]name, or by id.
 terraform import pouncet_secret.db staging/db_password
 terraform import pouncet_secret.webhook "*/pipeline/orders/webhook_key"

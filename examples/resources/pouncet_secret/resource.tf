@@ -11,12 +11,12 @@ resource "pouncet_environment" "staging" {
 resource "pouncet_secret" "db" {
   name        = "db_password"
   environment = pouncet_environment.staging.name
-  description = "Login of the loader"
+  description = "Password of the loader"
   labels      = { team = "data" }
   value_wo    = var.db_password
 }
 
-# A JSON value, held against a built-in type, that only references resolve.
+# A JSON value that must satisfy a built-in type. No person can see it.
 resource "pouncet_secret" "warehouse" {
   name        = "warehouse"
   environment = pouncet_environment.staging.name
@@ -30,7 +30,7 @@ resource "pouncet_secret" "warehouse" {
   })
 }
 
-# Shared by all environments, seen by one pipeline alone.
+# Shared by all environments, visible to one pipeline.
 resource "pouncet_secret" "webhook" {
   name        = "webhook_key"
   environment = "*"

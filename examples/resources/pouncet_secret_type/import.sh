@@ -1,2 +1,2 @@
-# As [project/]key, or by id.
+# By [project/]key, or by id.
 terraform import pouncet_secret_type.kafka kafka_login
