@@ -53,7 +53,7 @@ func (*rotateSecret) Schema(_ context.Context, _ action.SchemaRequest, resp *act
 		path.MatchRoot("project"), path.MatchRoot("environment"), path.MatchRoot("scope"), path.MatchRoot("name"))
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Lets the backend generate a new random value for a secret, which nobody sees. The " +
-			"value before remains available as version `previous`, so that both are accepted during a rotation. " +
+			"previous value remains available as version `previous`, so that both are accepted during a rotation. " +
 			"Requires Terraform 1.14 or later.",
 		Attributes: map[string]schema.Attribute{
 			"id": schema.StringAttribute{

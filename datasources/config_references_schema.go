@@ -121,7 +121,9 @@ func referenceArguments() map[string]schema.Attribute {
 
 // The attributes of the results.
 var (
-	reasonAttribute     = schema.StringAttribute{Computed: true, MarkdownDescription: "Reason."}
+	reasonAttribute = schema.StringAttribute{
+		Computed: true, MarkdownDescription: "Reason why the reference is in this list.",
+	}
 	referenceAttributes = map[string]schema.Attribute{
 		"file": schema.StringAttribute{Computed: true, MarkdownDescription: "Path of the file."},
 		"line": schema.Int64Attribute{Computed: true, MarkdownDescription: "Line, starting at 1."},
