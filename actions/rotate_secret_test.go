@@ -15,14 +15,17 @@ import (
 
 const action = "pouncet_rotate_secret"
 
-// run validates, plans and invokes the action, as Terraform 1.14 does.
-func run(t *testing.T, p *acctest.Process, given map[string]string) (progress []string, diags []*tfprotov6.Diagnostic) {
+// run validates, plans and invokes the action, as Terraform 1.14 does. It stops at the first diagnostics.
+func run(
+	t *testing.T, p *acctest.Process, arguments map[string]string,
+) (progress []string, diags []*tfprotov6.Diagnostic) {
 	t.Helper()
 	ctx := context.Background()
-	config := p.Config(p.Schemas.ActionSchemas[action].Schema.ValueType(), given)
-	checked, err := p.Server.ValidateActionConfig(ctx, &tfprotov6.ValidateActionConfigRequest{ActionType: action, Config: config})
-	if err != nil || len(checked.Diagnostics) > 0 {
-		return nil, checked.Diagnostics
+	config := p.Config(p.Schemas.ActionSchemas[action].Schema.ValueType(), arguments)
+	valid, err := p.Server.ValidateActionConfig(ctx,
+		&tfprotov6.ValidateActionConfigRequest{ActionType: action, Config: config})
+	if err != nil || len(valid.Diagnostics) > 0 {
+		return nil, valid.Diagnostics
 	}
 	planned, err := p.Server.PlanAction(ctx, &tfprotov6.PlanActionRequest{ActionType: action, Config: config})
 	if err != nil || len(planned.Diagnostics) > 0 {
@@ -43,36 +46,49 @@ func run(t *testing.T, p *acctest.Process, given map[string]string) (progress []
 	return progress, diags
 }
 
-func TestRotateSecret(t *testing.T) {
+func TestRotationGeneratesANewVersion(t *testing.T) {
 	b := acctest.New(t)
 	smtp := "smtp"
 	b.SetSecret("dev", "db", "CANARY-before")
-	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "mail", Type: &smtp, Value: backend.PlaintextString(`{"host":"h","port":25}`)})
+	b.Apply(backend.Change{
+		Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "mail", Type: &smtp,
+		Value: backend.PlaintextString(`{"host":"h","port":25}`),
+	})
 	p := acctest.NewProcess(t, map[string]string{"path": b.Path})
 
 	progress, diags := run(t, p, map[string]string{"name": "db", "environment": "dev"})
 	after := b.Secret("dev", "db")
-	if len(diags) > 0 || len(progress) != 1 || !strings.Contains(progress[0], `secret "db" in environment "dev" now has version 2`) {
-		t.Errorf("%v, %v", progress, diags)
+	const done = `secret "db" in environment "dev" now has version 2`
+	if len(diags) > 0 || len(progress) != 1 || progress[0] != done {
+		t.Errorf("the rotation reports %v (%v)", progress, diags)
 	}
 	if len(after) != 32 || strings.Contains(after, "CANARY") || strings.Contains(strings.Join(progress, ""), after) {
-		t.Errorf("the new value has %d characters, or was shown", len(after))
+		t.Errorf("the new value has %d characters, or was printed", len(after))
 	}
 	for name, c := range map[string]struct {
-		given map[string]string
-		says  string
+		arguments map[string]string
+		message   string
 	}{
-		"neither name nor id":    {map[string]string{}, "id"},
-		"a name alone":           {map[string]string{"name": "db"}, "environment"},
-		"id and name":            {map[string]string{"id": "01890a5d-ac96-774b-bcce-b302099a8057", "name": "db", "environment": "dev"}, "cannot be specified"},
-		"not there":              {map[string]string{"name": "none", "environment": "dev"}, "does not exist"},
-		"a JSON type":            {map[string]string{"name": "mail", "environment": "dev"}, "JSON"},
-		"an alphabet too small":  {map[string]string{"name": "db", "environment": "dev", "alphabet": "abc"}, "alphabet"},
-		"characters given twice": {map[string]string{"name": "db", "environment": "dev", "alphabet": "aaaaaaaaaaaa"}, "twice"},
+		"neither name nor id":           {map[string]string{}, "id"},
+		"a name without an environment": {map[string]string{"name": "db"}, "environment"},
+		"id and name": {map[string]string{
+			"id": "01890a5d-ac96-774b-bcce-b302099a8057", "name": "db", "environment": "dev",
+		}, "cannot be specified"},
+		"a missing secret":      {map[string]string{"name": "none", "environment": "dev"}, "does not exist"},
+		"a JSON type":           {map[string]string{"name": "mail", "environment": "dev"}, "JSON"},
+		"an alphabet too small": {map[string]string{"name": "db", "environment": "dev", "alphabet": "abc"}, "alphabet"},
+		"a character given twice": {map[string]string{
+			"name": "db", "environment": "dev", "alphabet": "aaaaaaaaaaaa",
+		}, "twice"},
 	} {
-		_, diags := run(t, p, c.given)
-		if len(diags) == 0 || !strings.Contains(strings.ToLower(diags[0].Summary+diags[0].Detail), strings.ToLower(c.says)) {
-			t.Errorf("%s: %v", name, diags)
+		_, diags := run(t, p, c.arguments)
+		if len(diags) == 0 {
+			t.Errorf("%s is accepted", name)
+			continue
+		}
+		text := strings.ToLower(diags[0].Summary + diags[0].Detail)
+		if !strings.Contains(text, strings.ToLower(c.message)) {
+			t.Errorf("%s: the error is %q, want %q in it", name, text, c.message)
 		}
 	}
 	if b.Secret("dev", "db") != after {

@@ -17,15 +17,21 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-func TestConfigReferences(t *testing.T) {
+func TestConfigReferencesReportsMissingEntries(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("*", "shared", "CANARY")
 	b.SetSecret("dev", "only_dev", "CANARY")
 	b.Apply(
-		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "*", Name: "link", Link: &backend.Link{Secret: "only_dev"}},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "*", Name: "link",
+			Link: &backend.Link{Secret: "only_dev"},
+		},
 		backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop"},
 		backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "shop", Name: "dev"},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "dev", Name: "theirs", Value: backend.PlaintextString("CANARY")},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "dev", Name: "theirs",
+			Value: backend.PlaintextString("CANARY"),
+		},
 	)
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -40,63 +46,93 @@ func TestConfigReferences(t *testing.T) {
 		return path
 	}
 	a := write("a.yaml", "x: \"{{ get_secret_value('shared').field }}\"\ny: {{ get_secret_value('only_dev') }}\n")
-	deep := write("sub/b.yml", "x: {{ get_value('link') }} {{ env_var('HOME') }}\ny: {{ get_secret_value('gone', default='d') }}\nz: {{ get_secret_value('only_dev', env='dev') }}\n")
+	deep := write("sub/b.yml", `x: {{ get_value('link') }} {{ env_var('HOME') }}
+y: {{ get_secret_value('gone', default='d') }}
+z: {{ get_secret_value('only_dev', env='dev') }}
+`)
 	write(".git/c.yaml", "x: {{ get_secret_value('of_git') }}\n")
 	write("notes.txt", "{{ get_secret_value('of_text') }}")
-	theirs := write("theirs/t.yaml", "x: {{ get_secret_value('theirs', project='shop') }}\ny: {{ get_secret_value('theirs', project='nowhere', default='d') }}\n")
+	theirs := write("theirs/t.yaml", `x: {{ get_secret_value('theirs', project='shop') }}
+y: {{ get_secret_value('theirs', project='nowhere', default='d') }}
+`)
 	broken := write("broken/x.yaml", "x: {{ get_secret_value( }}\ny: {{ get_secret_value(name) }}\n")
 
 	n := 0
-	seen := func(body, expression string, want ...string) resource.TestStep {
+	outputs := func(body, expression string, want ...string) resource.TestStep {
 		n++
 		exact := make([]knownvalue.Check, len(want))
 		for i, w := range want {
 			exact[i] = knownvalue.StringExact(w)
 		}
 		return resource.TestStep{
-			Config: b.Config(fmt.Sprintf("data \"pouncet_config_references\" \"c\" {\n%s\n}\nlocals {\n  c = data.pouncet_config_references.c\n}\noutput \"o%d\" { value = %s }", body, n, expression)),
+			Config: b.Config(fmt.Sprintf(`
+data "pouncet_config_references" "c" {
+%s
+}
+locals {
+  c = data.pouncet_config_references.c
+}
+output "o%d" { value = %s }`, body, n, expression)),
 			ConfigStateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownOutputValue(fmt.Sprintf("o%d", n), knownvalue.ListExact(exact)),
 			},
 		}
 	}
-	refused := func(body, want string) resource.TestStep {
-		return resource.TestStep{Config: b.Config("data \"pouncet_config_references\" \"c\" {\n" + body + "\n}"), ExpectError: regexp.MustCompile(want)}
+	fails := func(body, want string) resource.TestStep {
+		return resource.TestStep{
+			Config:      b.Config("data \"pouncet_config_references\" \"c\" {\n" + body + "\n}"),
+			ExpectError: regexp.MustCompile(want),
+		}
 	}
 	folder := fmt.Sprintf("path = %q\nexclude = [\"**/.*/**\", \"broken/**\", \"theirs/**\"]\n", dir)
-	const missing = `[for m in local.c.missing : "${basename(m.file)}:${m.line}:${m.column} ${m.kind} ${m.name} ${m.environment} ${join(",", m.environments_that_have_it)}"]`
-	const all = `concat([for r in local.c.references : "${basename(r.file)} ${r.name} ${r.environment == null ? "-" : r.environment}"], [tostring(local.c.ok)])`
+	const missing = `[for m in local.c.missing : join(" ", ["${basename(m.file)}:${m.line}:${m.column}", m.kind, m.name,
+    m.environment, join(",", m.environments_that_have_it)])]`
+	const all = `concat([for r in local.c.references :
+    "${basename(r.file)} ${r.name} ${r.environment == null ? "-" : r.environment}"], [tostring(local.c.ok)])`
 	acctest.Run(t,
-		seen(folder, all,
+		outputs(folder, all,
 			"a.yaml shared dev", "a.yaml shared prod", "a.yaml only_dev dev", "a.yaml only_dev prod",
-			"b.yml link dev", "b.yml link prod", "b.yml HOME -", "b.yml gone dev", "b.yml gone prod", "b.yml only_dev dev", "false"),
-		seen(folder, missing, "a.yaml:2:4 secret only_dev prod dev", "b.yml:1:4 scoped_value link prod dev"),
-		seen(folder+`environments = ["dev"]`, "[tostring(local.c.ok), local.c.summary]", "true", "ok"),
-		seen(folder+`missing_ok = ["prod/only_dev"]`, missing, "b.yml:1:4 scoped_value link prod dev"),
-		seen(folder+`missing_ok = ["only_dev", "link"]`, missing),
-		seen(folder+`environments = ["nowhere"]`, `distinct([for m in local.c.missing : m.reason])`, `environment "nowhere" does not exist in project "default"`),
-		seen(fmt.Sprintf("paths = [%q]\n", deep), missing, "b.yml:1:4 scoped_value link prod dev"),
-		seen(fmt.Sprintf("path = %q\ninclude = [\"*.txt\"]\n", dir), `distinct([for r in local.c.references : r.name])`, "of_text"),
-		// What is declared counts, also before there is a backend's word on it.
-		seen(folder+`declared = [{ name = "only_dev", environment = "prod" }]`, missing),
-		seen(folder+`declared = [{ name = "shared" }]`+"\ndeclared_only = true\n", `distinct([for m in local.c.missing : m.name])`, "only_dev", "link"),
-		seen(folder+`declared = [{ name = "shared" }, { name = "only_dev" }, { kind = "scoped_value", name = "link", from_secret = "gone" }]`+"\ndeclared_only = true\nenvironments = [\"dev\"]\n",
-			`[for m in local.c.missing : m.reason]`, `scoped value "link" links to secret "gone", which does not exist in environment "dev"`),
-		seen(fmt.Sprintf("paths = [%q]\nenvironments = [\"dev\"]\n", theirs), `[for m in local.c.missing : m.reason]`, `project "nowhere" does not exist`),
-		refused(fmt.Sprintf("paths = [%q, %q]", a, broken), `(?s)x\.yaml:1:.*x\.yaml:2:`),
-		refused(`paths = ["/nowhere/x.yaml"]`, `(?s)/nowhere/x\.yaml.*path\.module`),
-		refused(`path = "/nowhere"`, `(?si)folder.*does\s+not\s+exist.*path\.module`),
-		refused(fmt.Sprintf("path = %q\ninclude = [\"*.toml\"]", dir), `(?s)No\s+file\s+in.*matches`),
-		refused(fmt.Sprintf("path = %q\ninclude = [\"[\"]", dir), `(?s)is\s+not\s+a\s+valid\s+pattern`),
-		refused(fmt.Sprintf("path = %q\nproject = \"nope\"", dir)+"\nexclude = [\"broken/**\"]", `(?s)nope`),
-		refused(folder+`scope = "web"`, `(?s)Scope\s+"web"\s+is\s+not\s+allowed`),
-		refused(`environments = ["dev"]`, `(?s)one \(and only one\)`),
+			"b.yml link dev", "b.yml link prod", "b.yml HOME -", "b.yml gone dev", "b.yml gone prod",
+			"b.yml only_dev dev", "false"),
+		outputs(folder, missing, "a.yaml:2:4 secret only_dev prod dev", "b.yml:1:4 scoped_value link prod dev"),
+		outputs(folder+`environments = ["dev"]`, "[tostring(local.c.ok), local.c.summary]", "true", "ok"),
+		outputs(folder+`missing_ok = ["prod/only_dev"]`, missing, "b.yml:1:4 scoped_value link prod dev"),
+		outputs(folder+`missing_ok = ["only_dev", "link"]`, missing),
+		outputs(folder+`environments = ["nowhere"]`, `distinct([for m in local.c.missing : m.reason])`,
+			`environment "nowhere" does not exist in project "default"`),
+		outputs(fmt.Sprintf("paths = [%q]\n", deep), missing, "b.yml:1:4 scoped_value link prod dev"),
+		outputs(fmt.Sprintf("path = %q\ninclude = [\"*.txt\"]\n", dir),
+			`distinct([for r in local.c.references : r.name])`, "of_text"),
+		// Declared entries count as existing.
+		outputs(folder+`declared = [{ name = "only_dev", environment = "prod" }]`, missing),
+		outputs(folder+`declared = [{ name = "shared" }]`+"\ndeclared_only = true\n",
+			`distinct([for m in local.c.missing : m.name])`, "only_dev", "link"),
+		outputs(folder+`
+declared = [
+  { name = "shared" }, { name = "only_dev" },
+  { kind = "scoped_value", name = "link", from_secret = "gone" },
+]
+declared_only = true
+environments  = ["dev"]
+`,
+			`[for m in local.c.missing : m.reason]`,
+			`scoped value "link" links to secret "gone", which does not exist in environment "dev"`),
+		outputs(fmt.Sprintf("paths = [%q]\nenvironments = [\"dev\"]\n", theirs),
+			`[for m in local.c.missing : m.reason]`, `project "nowhere" does not exist`),
+		fails(fmt.Sprintf("paths = [%q, %q]", a, broken), `(?s)x\.yaml:1:.*x\.yaml:2:`),
+		fails(`paths = ["/nowhere/x.yaml"]`, `(?s)/nowhere/x\.yaml.*path\.module`),
+		fails(`path = "/nowhere"`, `(?si)folder.*does\s+not\s+exist.*path\.module`),
+		fails(fmt.Sprintf("path = %q\ninclude = [\"*.toml\"]", dir), `(?s)No\s+file\s+in.*matches`),
+		fails(fmt.Sprintf("path = %q\ninclude = [\"[\"]", dir), `(?s)is\s+not\s+a\s+valid\s+pattern`),
+		fails(fmt.Sprintf("path = %q\nproject = \"nope\"", dir)+"\nexclude = [\"broken/**\"]", `(?s)nope`),
+		fails(folder+`scope = "web"`, `(?s)Scope\s+"web"\s+is\s+not\s+allowed`),
+		fails(`environments = ["dev"]`, `(?s)one \(and only one\)`),
 		resource.TestStep{Config: b.Config("")},
 	)
 }
 
-// TestConfigReferencesInACheck warns, and lets the run go on.
-func TestConfigReferencesInACheck(t *testing.T) {
+// The same condition in a precondition fails the plan.
+func TestConfigReferencesWarnsInACheckBlock(t *testing.T) {
 	b := acctest.New(t)
 	file := filepath.Join(t.TempDir(), "a.yaml")
 	if err := os.WriteFile(file, []byte("x: {{ get_secret_value('gone') }}\n"), 0o600); err != nil {

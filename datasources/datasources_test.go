@@ -13,14 +13,23 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-func TestDataSources(t *testing.T) {
+func TestDataSourcesReadMetadata(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "s", "CANARY")
 	key := "password"
 	b.Apply(
-		backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "*", Scope: "app/web", Name: "s", Type: &key, Value: backend.PlaintextString("CANARY"), Labels: map[string]string{"team": "data"}},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "v", JSON: json.RawMessage(`{"a":1}`)},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "l", Link: &backend.Link{Secret: "s", Field: "f"}},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "*", Scope: "app/web",
+			Name: "s", Type: &key, Value: backend.PlaintextString("CANARY"), Labels: map[string]string{"team": "data"},
+		},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "v",
+			JSON: json.RawMessage(`{"a":1}`),
+		},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "l",
+			Link: &backend.Link{Secret: "s", Field: "f"},
+		},
 	)
 	is := func(at, name, value string) resource.TestCheckFunc {
 		return resource.TestCheckResourceAttr("data.pouncet_"+at, name, value)
@@ -52,9 +61,11 @@ data "pouncet_scoped_value" "l" {
 				is("project.p", "secrets", "2"), is("project.p", "max_secrets", "100"),
 				is("environment.e", "protected", "false"), is("environment.e", "project", "default"),
 				is("secret_type.t", "built_in", "true"), is("secret_type.t", "display_name", "SMTP server"),
-				is("secret.s", "version", "1"), is("secret.s", "visibility", "masked"), is("secret.s", "scope", "project"),
+				is("secret.s", "version", "1"), is("secret.s", "visibility", "masked"),
+				is("secret.s", "scope", "project"),
 				is("secret.shared", "type", "password"), is("secret.shared", "labels.team", "data"),
-				is("scoped_value.v", "value_json", `{"a":1}`), is("scoped_value.l", "from_secret.name", "s"), is("scoped_value.l", "from_secret.field", "f"),
+				is("scoped_value.v", "value_json", `{"a":1}`),
+				is("scoped_value.l", "from_secret.name", "s"), is("scoped_value.l", "from_secret.field", "f"),
 			),
 		},
 		resource.TestStep{

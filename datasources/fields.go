@@ -29,7 +29,7 @@ var attributeNames = map[string]string{"deletion_protection": "protected", "valu
 var hiddenAttributes = []string{"managed_by"}
 
 // withTableFields adds a field for every row of backend.AttributeTable that a kind has and that fields do not contain.
-// A new attribute therefore needs no field of its own here.
+// A new attribute therefore appears in its data sources by itself.
 func withTableFields(kind backend.Kind, fields []field) []field {
 	for _, a := range backend.AttributeTable {
 		present := slices.ContainsFunc(fields, func(f field) bool {

@@ -22,7 +22,8 @@ func TestAttributeOfTheTableBecomesAField(t *testing.T) {
 		got[f.name] = f.value(o).String()
 	}
 	for name, want := range map[string]string{
-		"visibility": `"restricted"`, "protected": "true", "rotation_days": "30", "expires_at": `"1970-01-01T00:00:00Z"`,
+		"visibility": `"restricted"`, "protected": "true", "rotation_days": "30",
+		"expires_at": `"1970-01-01T00:00:00Z"`,
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %s, want %s", name, got[name], want)

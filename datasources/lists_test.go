@@ -16,11 +16,14 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-func TestLists(t *testing.T) {
+func TestListDataSourcesApplyFilters(t *testing.T) {
 	b := acctest.New(t)
 	key := "password"
 	secret := func(env, scope, name string, more func(c *backend.Change)) backend.Change {
-		c := backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: env, Scope: scope, Name: name, Value: backend.PlaintextString("CANARY")}
+		c := backend.Change{
+			Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: env, Scope: scope, Name: name,
+			Value: backend.PlaintextString("CANARY"),
+		}
 		if more != nil {
 			more(&c)
 		}
@@ -28,22 +31,43 @@ func TestLists(t *testing.T) {
 	}
 	b.Apply(
 		secret("dev", "project", "db", func(c *backend.Change) { c.Type = &key }),
-		secret("prod", "project", "db", func(c *backend.Change) { c.Labels = map[string]string{"team": "data", "tier": "1"} }),
+		secret("prod", "project", "db", func(c *backend.Change) {
+			c.Labels = map[string]string{"team": "data", "tier": "1"}
+		}),
 		secret("*", "app/web", "db_web", func(c *backend.Change) { c.Labels = map[string]string{"team": "web"} }),
 		secret("*", "project", "key", func(c *backend.Change) { c.Labels = map[string]string{"team": "data"} }),
-		backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop", Labels: map[string]string{"team": "data"}},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindProject, Name: "shop", Labels: map[string]string{"team": "data"},
+		},
 		backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "shop", Name: "live"},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "live", Name: "elsewhere", Value: backend.PlaintextString("CANARY")},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: "default", Name: "mine", Schema: json.RawMessage(`{"type":"object"}`)},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "v", JSON: json.RawMessage(`{"a":1}`)},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "*", Name: "l", Link: &backend.Link{Secret: "db"}},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "live", Name: "elsewhere",
+			Value: backend.PlaintextString("CANARY"),
+		},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindSecretType, Project: "default", Name: "mine",
+			Schema: json.RawMessage(`{"type":"object"}`),
+		},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "v",
+			JSON: json.RawMessage(`{"a":1}`),
+		},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "*", Name: "l",
+			Link: &backend.Link{Secret: "db"},
+		},
 	)
 	config := ""
 	var checks []statecheck.StateCheck
 	n := 0
 	lists := func(plural, body, each string, want ...string) {
 		n++
-		config += fmt.Sprintf("data \"pouncet_%[1]s\" \"d%[2]d\" {\n%[3]s\n}\noutput \"o%[2]d\" { value = [for x in data.pouncet_%[1]s.d%[2]d.%[1]s : \"%[4]s\"] }\n", plural, n, body, each)
+		config += fmt.Sprintf(`
+data "pouncet_%[1]s" "d%[2]d" {
+%[3]s
+}
+output "o%[2]d" { value = [for x in data.pouncet_%[1]s.d%[2]d.%[1]s : "%[4]s"] }
+`, plural, n, body, each)
 		exact := make([]knownvalue.Check, len(want))
 		for i, w := range want {
 			exact[i] = knownvalue.StringExact(w)
@@ -66,30 +90,39 @@ func TestLists(t *testing.T) {
 	lists("secrets", `labels = { team = "data", tier = "1" }`, place, "db prod project")
 	lists("secrets", "name_prefix = \"db\"\nenvironment = \"*\"", place, "db_web * app/web")
 	lists("secrets", `name_prefix = "nothing"`, place)
-	lists("scoped_values", "", "${x.name} ${x.environment} ${x.from_secret == null ? x.value_json : x.from_secret.name}", "l * db", `v dev {"a":1}`)
+	lists("scoped_values", "",
+		"${x.name} ${x.environment} ${x.from_secret == null ? x.value_json : x.from_secret.name}",
+		"l * db", `v dev {"a":1}`)
 	lists("scoped_values", `environment = "dev"`, "${x.name}", "v")
-	refused := func(body, want string) resource.TestStep {
-		return resource.TestStep{Config: b.Config("data \"pouncet_secrets\" \"d\" {\n" + body + "\n}"), ExpectError: regexp.MustCompile(want)}
+	fails := func(body, want string) resource.TestStep {
+		return resource.TestStep{
+			Config:      b.Config("data \"pouncet_secrets\" \"d\" {\n" + body + "\n}"),
+			ExpectError: regexp.MustCompile(want),
+		}
 	}
 	acctest.Run(t,
-		refused(`environment = "nowhere"`, `(?s)nowhere.*dev, prod`),
-		refused(`project = "nowhere"`, `(?s)nowhere`),
-		refused(`type = "nothing"`, `(?s)nothing`),
+		fails(`environment = "nowhere"`, `(?s)nowhere.*dev, prod`),
+		fails(`project = "nowhere"`, `(?s)nowhere`),
+		fails(`type = "nothing"`, `(?s)nothing`),
 		resource.TestStep{Config: b.Config(config), ConfigStateChecks: checks},
 	)
 }
 
-// TestListsReadToTheEnd has more objects than a page holds.
-func TestListsReadToTheEnd(t *testing.T) {
+func TestListsReadEveryPage(t *testing.T) {
 	b := acctest.New(t)
-	n := backend.MaxPage + 1
+	n := backend.MaxPage + 1 // two pages
 	changes := make([]backend.Change, n)
 	for i := range changes {
-		changes[i] = backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: fmt.Sprintf("v%04d", i), JSON: json.RawMessage(`1`)}
+		changes[i] = backend.Change{
+			Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev",
+			Name: fmt.Sprintf("v%04d", i), JSON: json.RawMessage(`1`),
+		}
 	}
 	b.Apply(changes...)
 	acctest.Run(t, resource.TestStep{
-		Config: b.Config("data \"pouncet_scoped_values\" \"d\" {}\noutput \"n\" { value = length(distinct(data.pouncet_scoped_values.d.scoped_values[*].name)) }"),
-		Check:  resource.TestCheckOutput("n", fmt.Sprint(n)),
+		Config: b.Config(`
+data "pouncet_scoped_values" "d" {}
+output "n" { value = length(distinct(data.pouncet_scoped_values.d.scoped_values[*].name)) }`),
+		Check: resource.TestCheckOutput("n", fmt.Sprint(n)),
 	})
 }

@@ -13,15 +13,16 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// TestUsages shows what was registered, and fails the plan that removes what
-// a file uses, with the place of the reference.
-func TestUsages(t *testing.T) {
+func TestUsagesAreListedAndBlockDeletion(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("prod", "db", "v")
-	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindUsage, Project: "default", Name: "github.com/acme/pipelines", Usages: []backend.Usage{
-		{Kind: backend.KindSecret, Name: "db", Environment: "prod", File: "io_config.yaml", Line: 12, Column: 5},
-		{Kind: backend.KindSecret, Name: "s", Environment: "dev", File: "io_config.yaml", Line: 13, Column: 5},
-	}})
+	const source = "github.com/acme/pipelines"
+	b.Apply(backend.Change{
+		Op: backend.OpSet, Kind: backend.KindUsage, Project: "default", Name: source, Usages: []backend.Usage{
+			{Kind: backend.KindSecret, Name: "db", Environment: "prod", File: "io_config.yaml", Line: 12, Column: 5},
+			{Kind: backend.KindSecret, Name: "s", Environment: "dev", File: "io_config.yaml", Line: 13, Column: 5},
+		},
+	})
 	data := `
 data "pouncet_usages" "all" {}
 data "pouncet_usages" "db" {
@@ -38,16 +39,21 @@ data "pouncet_usages" "none" { source = "elsewhere" }
 	}
 	acctest.Run(t,
 		resource.TestStep{Config: b.Config(data + secret), Check: resource.ComposeAggregateTestCheckFunc(
-			check("all.usages.#", "2"), check("db.usages.#", "1"), check("db.usages.0.file", "io_config.yaml"), check("db.usages.0.line", "12"),
-			check("db.usages.0.kind", "secret"), check("db.usages.0.source", "github.com/acme/pipelines"), check("none.usages.#", "0"),
+			check("all.usages.#", "2"), check("db.usages.#", "1"), check("db.usages.0.file", "io_config.yaml"),
+			check("db.usages.0.line", "12"), check("db.usages.0.kind", "secret"), check("db.usages.0.source", source),
+			check("none.usages.#", "0"),
 		)},
-		resource.TestStep{Config: b.Config(data), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)"s"\s+is\s+in\s+use\s+by\s+io_config.yaml:13\s+of\s+github.com/acme/pipelines\s+in\s+dev`)},
+		resource.TestStep{Config: b.Config(data), PlanOnly: true, ExpectError: regexp.MustCompile(
+			`(?s)"s"\s+is\s+in\s+use\s+by\s+io_config.yaml:13\s+of\s+github.com/acme/pipelines\s+in\s+dev`)},
 		resource.TestStep{
 			PreConfig: func() {
-				b.Apply(backend.Change{Op: backend.OpDelete, Kind: backend.KindUsage, Project: "default", Name: "github.com/acme/pipelines"})
+				b.Apply(backend.Change{Op: backend.OpDelete, Kind: backend.KindUsage, Project: "default", Name: source})
 			},
 			Config: b.Config(data), Check: check("all.usages.#", "0"),
 		},
-		resource.TestStep{Config: b.Config(`data "pouncet_usages" "x" { environment = "nowhere" }`), ExpectError: regexp.MustCompile(`(?s)environment.*nowhere`)},
+		resource.TestStep{
+			Config:      b.Config(`data "pouncet_usages" "x" { environment = "nowhere" }`),
+			ExpectError: regexp.MustCompile(`(?s)environment.*nowhere`),
+		},
 	)
 }

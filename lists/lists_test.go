@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,47 +16,57 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
+// lister runs list resources through the plugin protocol.
 type lister struct {
 	*acctest.Process
 	t *testing.T
 }
 
-// list returns the display names of what is found, and the resources if asked for.
-func (l *lister) list(kind string, filters map[string]string, limit int64, include bool) (names []string, resources []map[string]tftypes.Value, diags []*tfprotov6.Diagnostic) {
+// listResult is what a list resource returns.
+type listResult struct {
+	names     []string // display names
+	resources []map[string]tftypes.Value
+	diags     []*tfprotov6.Diagnostic
+}
+
+// list lists objects. The result contains the resources if include is set.
+func (l *lister) list(typeName string, filters map[string]string, limit int64, include bool) (result listResult) {
 	l.t.Helper()
-	schema := l.Schemas.ListResourceSchemas[kind]
+	schema := l.Schemas.ListResourceSchemas[typeName]
 	if schema == nil {
-		l.t.Fatalf("%s cannot be listed", kind)
+		l.t.Fatalf("the provider has no list resource %s", typeName)
 	}
 	config := l.Config(schema.ValueType(), filters)
-	checked, err := l.Server.ValidateListResourceConfig(context.Background(), &tfprotov6.ValidateListResourceConfigRequest{TypeName: kind, Config: config})
-	if err != nil || len(checked.Diagnostics) > 0 {
-		l.t.Fatal(err, checked)
+	ctx := context.Background()
+	valid, err := l.Server.ValidateListResourceConfig(ctx,
+		&tfprotov6.ValidateListResourceConfigRequest{TypeName: typeName, Config: config})
+	if err != nil || len(valid.Diagnostics) > 0 {
+		l.t.Fatal(err, valid)
 	}
-	stream, err := l.Server.ListResource(context.Background(), &tfprotov6.ListResourceRequest{TypeName: kind, Config: config, IncludeResource: include, Limit: limit})
+	stream, err := l.Server.ListResource(ctx,
+		&tfprotov6.ListResourceRequest{TypeName: typeName, Config: config, IncludeResource: include, Limit: limit})
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	for r := range stream.Results {
-		diags = append(diags, r.Diagnostics...)
+		result.diags = append(result.diags, r.Diagnostics...)
 		if r.Identity == nil {
 			continue
 		}
-		names = append(names, r.DisplayName)
+		result.names = append(result.names, r.DisplayName)
 		if include {
-			v, err := r.Resource.Unmarshal(l.Schemas.ResourceSchemas[kind].ValueType())
+			v, err := r.Resource.Unmarshal(l.Schemas.ResourceSchemas[typeName].ValueType())
 			var values map[string]tftypes.Value
 			if err != nil || v.As(&values) != nil {
 				l.t.Fatal(err)
 			}
-			resources = append(resources, values)
+			result.resources = append(result.resources, values)
 		}
 	}
-	return names, resources, diags
+	return result
 }
 
 func text(t *testing.T, v tftypes.Value) string {
@@ -72,31 +81,46 @@ func text(t *testing.T, v tftypes.Value) string {
 	return *s
 }
 
-func TestLists(t *testing.T) {
+func TestListResourcesApplyFiltersAndLimit(t *testing.T) {
 	b := acctest.New(t)
-	password, many := "password", 2_000
+	password, maxSecrets := "password", 2_000
 	changes := []backend.Change{
-		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: "default", Policy: &backend.PolicyChange{MaxSecrets: &many}},
+		{
+			Op: backend.OpUpdate, Kind: backend.KindProject, Name: "default",
+			Policy: &backend.PolicyChange{MaxSecrets: &maxSecrets},
+		},
 		{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop"},
-		{Op: backend.OpSet, Kind: backend.KindSecretType, Project: "default", Name: "mine", Schema: json.RawMessage(`{"type":"string"}`)},
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "*", Scope: "app/web", Name: "db", Type: &password, Value: backend.PlaintextString("CANARY-one")},
-		{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "v", Link: &backend.Link{Secret: "db", Field: "a"}},
+		{
+			Op: backend.OpSet, Kind: backend.KindSecretType, Project: "default", Name: "mine",
+			Schema: json.RawMessage(`{"type":"string"}`),
+		},
+		{
+			Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "*", Scope: "app/web",
+			Name: "db", Type: &password, Value: backend.PlaintextString("CANARY-one"),
+		},
+		{
+			Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "dev", Name: "v",
+			Link: &backend.Link{Secret: "db", Field: "a"},
+		},
 	}
 	for i := range 1_001 {
-		changes = append(changes, backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: fmt.Sprintf("s%04d", i), Value: backend.PlaintextString("CANARY")})
+		changes = append(changes, backend.Change{
+			Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev",
+			Name: fmt.Sprintf("s%04d", i), Value: backend.PlaintextString("CANARY"),
+		})
 	}
 	b.Apply(changes...)
 	l := &lister{acctest.NewProcess(t, map[string]string{"path": b.Path}), t}
 	for _, c := range []struct {
-		kind    string
-		filters map[string]string
-		limit   int64
-		want    []string
+		typeName string
+		filters  map[string]string
+		limit    int64
+		want     []string
 	}{
 		{"pouncet_project", nil, 0, []string{"default", "shop"}},
 		{"pouncet_environment", nil, 0, []string{"default/dev", "default/prod"}},
 		{"pouncet_environment", map[string]string{"name_prefix": "p"}, 0, []string{"default/prod"}},
-		{"pouncet_secret_type", nil, 0, []string{"default/mine"}}, // none that is built in
+		{"pouncet_secret_type", nil, 0, []string{"default/mine"}}, // no built-in types
 		{"pouncet_secret", map[string]string{"environment": "*"}, 0, []string{"default/*/app/web/db"}},
 		{"pouncet_secret", map[string]string{"type": "password"}, 0, []string{"default/*/app/web/db"}},
 		{"pouncet_secret", map[string]string{"scope": "app/web"}, 0, []string{"default/*/app/web/db"}},
@@ -104,78 +128,86 @@ func TestLists(t *testing.T) {
 		{"pouncet_secret", nil, 2, []string{"default/*/app/web/db", "default/dev/s0000"}},
 		{"pouncet_scoped_value", nil, 0, []string{"default/dev/v"}},
 	} {
-		names, resources, diags := l.list(c.kind, c.filters, c.limit, true)
-		if !slices.Equal(names, c.want) || len(diags) > 0 {
-			t.Errorf("%s %v: %v %v, want %v", c.kind, c.filters, names, diags, c.want)
+		got := l.list(c.typeName, c.filters, c.limit, true)
+		if !slices.Equal(got.names, c.want) || len(got.diags) > 0 {
+			t.Errorf("%s with filters %v returns %v (%v), want %v", c.typeName, c.filters, got.names, got.diags, c.want)
 		}
-		for _, r := range resources {
+		for _, r := range got.resources {
 			if strings.Contains(fmt.Sprint(r), "CANARY") {
-				t.Errorf("%s shows a value", c.kind)
+				t.Errorf("%s shows a secret value", c.typeName)
 			}
 		}
 	}
-	if names, _, diags := l.list("pouncet_secret", nil, 0, false); len(names) != 1_002 || len(diags) > 0 {
-		t.Errorf("%d of 1,002 secrets, %v", len(names), diags)
+	if got := l.list("pouncet_secret", nil, 0, false); len(got.names) != 1_002 || len(got.diags) > 0 {
+		t.Errorf("the list has %d of 1,002 secrets (%v)", len(got.names), got.diags)
 	}
-	_, secrets, _ := l.list("pouncet_secret", map[string]string{"environment": "*"}, 0, true)
-	for name, want := range map[string]string{"name": "db", "environment": "*", "scope": "app/web", "type": "password", "project": "default", "value_wo": "null", "description": "null"} {
-		if got := text(t, secrets[0][name]); got != want {
+	shared := l.list("pouncet_secret", map[string]string{"environment": "*"}, 0, true).resources[0]
+	for name, want := range map[string]string{
+		"name": "db", "environment": "*", "scope": "app/web", "type": "password", "project": "default",
+		"value_wo": "null", "description": "null",
+	} {
+		if got := text(t, shared[name]); got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
-	_, _, diags := l.list("pouncet_secret", map[string]string{"environment": "nowhere"}, 0, false)
+	diags := l.list("pouncet_secret", map[string]string{"environment": "nowhere"}, 0, false).diags
 	if len(diags) != 1 || !strings.Contains(diags[0].Detail, "nowhere") || diags[0].Attribute == nil {
-		t.Errorf("an unknown environment: %v", diags)
+		t.Errorf("the diagnostics of an unknown environment: %v", diags)
 	}
 }
 
-// TestGeneratedConfiguration lets the installed CLI write the configuration of
-// what is imported, and expects it to be right as it is.
-func TestGeneratedConfiguration(t *testing.T) {
-	w := acctest.NewWorkspace(t)
-	path := filepath.Join(t.TempDir(), "data")
-	s, err := open.Open(context.Background(), open.Config{Path: path, CreateIfAbsent: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+// Terraform generates the configuration of imported resources. The plan with that configuration has no changes.
+func TestGeneratedConfigurationNeedsNoChange(t *testing.T) {
+	w, b := acctest.NewWorkspace(t), acctest.New(t)
 	password, days := "password", 30
-	_, err = s.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
-		{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop"},
-		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "shop", Name: "live", Labels: map[string]string{"a": "b"}},
-		{Op: backend.OpSet, Kind: backend.KindSecretType, Project: "shop", Name: "mine", Schema: json.RawMessage(`{"type":"string","minLength":3}`)},
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "live", Name: "plain", Value: backend.PlaintextString("CANARY")},
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "shop", Environment: "*", Scope: "app/web", Name: "rich", Type: &password, RotationDays: &days, Value: backend.PlaintextString("CANARY")},
-		{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "shop", Environment: "live", Name: "linked", Link: &backend.Link{Secret: "plain"}},
-		{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "shop", Environment: "live", Name: "json", JSON: json.RawMessage(`{"a":[1,2]}`)},
-	}})
-	if err != nil {
-		t.Fatal(err)
+	entry := func(kind backend.Kind, environment, scope, name string) backend.Change {
+		return backend.Change{
+			Op: backend.OpSet, Kind: kind, Project: "shop", Environment: environment, Scope: scope, Name: name,
+		}
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	w.Env = append(w.Env, "POUNCET_HOME="+path)
-	config := "terraform {\n  required_providers { pouncet = { source = \"pouncet/pouncet\" } }\n}\n"
-	for i, c := range [][2]string{
-		{"pouncet_project", "shop"}, {"pouncet_environment", "shop/live"}, {"pouncet_secret_type", "shop/mine"}, {"pouncet_secret", "shop/live/plain"},
-		{"pouncet_secret", "shop/*/app/web/rich"}, {"pouncet_scoped_value", "shop/live/linked"}, {"pouncet_scoped_value", "shop/live/json"},
+	plain := entry(backend.KindSecret, "live", "project", "plain")
+	plain.Value = backend.PlaintextString("CANARY")
+	rich := entry(backend.KindSecret, "*", "app/web", "rich")
+	rich.Type, rich.RotationDays, rich.Value = &password, &days, backend.PlaintextString("CANARY")
+	linked := entry(backend.KindScopedValue, "live", "project", "linked")
+	linked.Link = &backend.Link{Secret: "plain"}
+	document := entry(backend.KindScopedValue, "live", "project", "json")
+	document.JSON = json.RawMessage(`{"a":[1,2]}`)
+	b.Apply(
+		backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop"},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindEnvironment, Project: "shop", Name: "live",
+			Labels: map[string]string{"a": "b"},
+		},
+		backend.Change{
+			Op: backend.OpSet, Kind: backend.KindSecretType, Project: "shop", Name: "mine",
+			Schema: json.RawMessage(`{"type":"string","minLength":3}`),
+		},
+		plain, rich, linked, document,
+	)
+	w.Env = append(w.Env, "POUNCET_HOME="+b.Path)
+	config := acctest.RequiredProviders
+	for i, imported := range []struct{ resource, id string }{
+		{"pouncet_project", "shop"}, {"pouncet_environment", "shop/live"}, {"pouncet_secret_type", "shop/mine"},
+		{"pouncet_secret", "shop/live/plain"}, {"pouncet_secret", "shop/*/app/web/rich"},
+		{"pouncet_scoped_value", "shop/live/linked"}, {"pouncet_scoped_value", "shop/live/json"},
 	} {
-		config += fmt.Sprintf("import {\n  to = %s.r%d\n  id = %q\n}\n", c[0], i, c[1])
+		config += fmt.Sprintf("import {\n  to = %s.r%d\n  id = %q\n}\n", imported.resource, i, imported.id)
 	}
 	w.Write("main.tf", config)
-	out, err := w.Command("plan", "-input=false", "-no-color", "-generate-config-out=generated.tf").CombinedOutput()
-	generated, readErr := os.ReadFile(filepath.Join(w.Dir, "generated.tf"))
-	if err != nil || readErr != nil {
-		t.Fatalf("%v %v\n%s\n%s", err, readErr, out, generated)
+	out := w.Must("plan", "-input=false", "-no-color", "-generate-config-out=generated.tf")
+	generated, err := os.ReadFile(filepath.Join(w.Dir, "generated.tf"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if !regexp.MustCompile(`7 to import, 0 to add, 0 to change, 0 to destroy`).Match(out) {
-		t.Errorf("the plan with generated configuration:\n%s\n%s", out, generated)
+	if !strings.Contains(out, "7 to import, 0 to add, 0 to change, 0 to destroy") {
+		t.Errorf("the plan with the generated configuration:\n%s\n%s", out, generated)
 	}
 	if strings.Contains(string(generated), "CANARY") {
-		t.Error("the generated configuration holds a value")
+		t.Error("the generated configuration contains a secret value")
 	}
 	w.Must("apply", "-input=false", "-auto-approve")
-	if again := w.Must("plan", "-input=false", "-no-color"); !strings.Contains(again, "No changes") {
-		t.Errorf("after the import:\n%s", again)
+	if out := w.Must("plan", "-input=false", "-no-color"); !strings.Contains(out, "No changes") {
+		t.Errorf("the plan after the import has changes:\n%s", out)
 	}
 }

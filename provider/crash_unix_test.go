@@ -9,8 +9,7 @@ import (
 	"syscall"
 )
 
-// startsTree lets killTree end the command together with what it starts. Call
-// it before the command starts.
+// startsTree lets killTree end the command together with what it starts. Call it before the command starts.
 func startsTree(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 func killTree(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -19,15 +19,15 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// TestExamples applies every example that the documentation shows.
-func TestExamples(t *testing.T) {
+// The second plan of every example has no changes.
+func TestExamplesApply(t *testing.T) {
 	var files []string
-	for _, kind := range []string{"resources", "data-sources", "ephemeral-resources"} {
-		found, err := filepath.Glob("../examples/" + kind + "/pouncet_*/*.tf")
-		if err != nil || len(found) < 4 {
-			t.Fatalf("%d examples of %s, %v", len(found), kind, err)
+	for _, category := range []string{"resources", "data-sources", "ephemeral-resources"} {
+		matches, err := filepath.Glob("../examples/" + category + "/pouncet_*/*.tf")
+		if err != nil || len(matches) < 4 {
+			t.Fatalf("%d examples of %s, %v", len(matches), category, err)
 		}
-		files = append(files, found...)
+		files = append(files, matches...)
 	}
 	functions, err := filepath.Glob("../examples/functions/*/*.tf")
 	if err != nil || len(functions) < 4 {
@@ -36,9 +36,10 @@ func TestExamples(t *testing.T) {
 	files = append(files, functions...)
 	for _, file := range files {
 		if strings.Contains(file, "pouncet_config_references") {
-			continue // it reads a file beside it: TestConfigReferencesExample
+			continue // it reads a file, see TestConfigReferencesExample
 		}
-		t.Run(filepath.Base(filepath.Dir(filepath.Dir(file)))+"/"+filepath.Base(filepath.Dir(file)), func(t *testing.T) {
+		folder := filepath.Dir(file)
+		t.Run(filepath.Base(filepath.Dir(folder))+"/"+filepath.Base(folder), func(t *testing.T) {
 			text, err := os.ReadFile(file)
 			if err != nil {
 				t.Fatal(err)
@@ -53,8 +54,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// TestImportExamples checks that each resource shows how to import it.
-func TestImportExamples(t *testing.T) {
+func TestEveryResourceShowsItsImport(t *testing.T) {
 	dirs, err := filepath.Glob("../examples/resources/pouncet_*")
 	if err != nil || len(dirs) != 5 {
 		t.Fatal(dirs, err)
@@ -67,15 +67,15 @@ func TestImportExamples(t *testing.T) {
 	}
 }
 
-// TestExamplesForNewerCLIs holds the examples of list resources and actions,
-// which Terraform has from 1.14 on, against their schemas: that they parse, and
-// that what they configure is there.
-func TestExamplesForNewerCLIs(t *testing.T) {
-	schemas, err := provider.NewServer("test")().GetProviderSchema(context.Background(), &tfprotov6.GetProviderSchemaRequest{})
+// Terraform before 1.14 cannot run list resources and actions. The test parses their examples and looks up each
+// attribute.
+func TestExamplesOfListsAndActionsMatchTheirSchemas(t *testing.T) {
+	server := provider.NewServer("test")()
+	schemas, err := server.GetProviderSchema(context.Background(), &tfprotov6.GetProviderSchemaRequest{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkExample := func(name, file, kind string, s *tfprotov6.Schema) {
+	checkExample := func(name, file, blockType string, s *tfprotov6.Schema) {
 		parsed, diags := hclparse.NewParser().ParseHCLFile(file)
 		if diags.HasErrors() {
 			t.Errorf("%s: %v", file, diags)
@@ -83,20 +83,21 @@ func TestExamplesForNewerCLIs(t *testing.T) {
 		}
 		seen := false
 		for _, block := range parsed.Body.(*hclsyntax.Body).Blocks {
-			if block.Type != kind || block.Labels[0] != name {
+			if block.Type != blockType || block.Labels[0] != name {
 				continue
 			}
 			for _, config := range block.Body.Blocks {
 				for attribute := range config.Body.Attributes {
 					seen = true
-					if !slices.ContainsFunc(s.Block.Attributes, func(a *tfprotov6.SchemaAttribute) bool { return a.Name == attribute }) {
-						t.Errorf("%s: %s has no %s", file, name, attribute)
+					named := func(a *tfprotov6.SchemaAttribute) bool { return a.Name == attribute }
+					if !slices.ContainsFunc(s.Block.Attributes, named) {
+						t.Errorf("%s: %s has no attribute %s", file, name, attribute)
 					}
 				}
 			}
 		}
 		if !seen {
-			t.Errorf("%s configures no %s", file, name)
+			t.Errorf("%s does not configure %s", file, name)
 		}
 	}
 	for name, s := range schemas.ListResourceSchemas {

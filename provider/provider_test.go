@@ -36,7 +36,8 @@ func TestSchemasAreValid(t *testing.T) {
 		t.Errorf("%s: %s", d.Summary, d.Detail)
 	}
 	if len(resp.ResourceSchemas) != 5 || len(resp.DataSourceSchemas) != 12 || len(resp.EphemeralResourceSchemas) != 4 {
-		t.Errorf("%d resources, %d data sources, %d ephemeral resources", len(resp.ResourceSchemas), len(resp.DataSourceSchemas), len(resp.EphemeralResourceSchemas))
+		t.Errorf("the provider has %d resources, %d data sources, %d ephemeral resources; want 5, 12, 4",
+			len(resp.ResourceSchemas), len(resp.DataSourceSchemas), len(resp.EphemeralResourceSchemas))
 	}
 	for name, s := range resp.ResourceSchemas {
 		for _, a := range s.Block.Attributes {
@@ -44,28 +45,30 @@ func TestSchemasAreValid(t *testing.T) {
 				t.Errorf("%s.%s has no description", name, a.Name)
 			}
 			if a.Sensitive && !a.WriteOnly {
-				t.Errorf("%s.%s is sensitive and would be in the state", name, a.Name)
+				t.Errorf("%s.%s is sensitive, and the state would contain it", name, a.Name)
 			}
 		}
 	}
 }
 
-func TestConfiguration(t *testing.T) {
+func TestProviderConfiguration(t *testing.T) {
 	b := acctest.New(t)
-	fresh := filepath.Join(t.TempDir(), "fresh")
-	refused := func(body, want string) resource.TestStep {
-		return resource.TestStep{
-			Config: "provider \"pouncet\" {\n" + body + "\n}\ndata \"pouncet_project\" \"p\" { name = \"default\" }", ExpectError: regexp.MustCompile(want),
-		}
+	newFolder := filepath.Join(t.TempDir(), "new")
+	const project = "data \"pouncet_project\" \"p\" {\n  name = \"default\"\n}\n"
+	fails := func(arguments []string, read, pattern string) resource.TestStep {
+		config := fmt.Sprintf("provider \"pouncet\" {\n  %s\n}\n%s", strings.Join(arguments, "\n  "), read)
+		return resource.TestStep{Config: config, ExpectError: regexp.MustCompile(pattern)}
 	}
+	const endpoint, token = `endpoint = "https://example.com"`, `token = "t"`
 	acctest.Run(t,
-		refused(`endpoint = "https://example.com"`, `(?s)token\s+is\s+required.*POUNCET_TOKEN`),
-		refused("endpoint = \"https://example.com\"\ntoken = \"t\"\npath = \"x\"", `(?s)path.*names\s+a\s+server`),
-		refused("endpoint = \"http://example.com\"\ntoken = \"t\"", `(?s)not\s+encrypted.*https`),
-		refused("endpoint = \"not a url\"\ntoken = \"t\"", `(?s)not\s+the\s+URL`),
-		refused(fmt.Sprintf("path = %q\nproject = \"nowhere\"", b.Path)+"\n}\ndata \"pouncet_environment\" \"e\" {\n name = \"dev\"", `(?s)nowhere.*default`),
+		fails([]string{endpoint}, project, `(?s)token\s+is\s+required.*POUNCET_TOKEN`),
+		fails([]string{endpoint, token, `path = "x"`}, project, `(?s)path.*names\s+a\s+server`),
+		fails([]string{`endpoint = "http://example.com"`, token}, project, `(?s)not\s+encrypted.*https`),
+		fails([]string{`endpoint = "not a url"`, token}, project, `(?s)not\s+the\s+URL`),
+		fails([]string{fmt.Sprintf("path = %q", b.Path), `project = "nowhere"`},
+			"data \"pouncet_environment\" \"e\" {\n  name = \"dev\"\n}\n", `(?s)nowhere.*default`),
 		resource.TestStep{
-			// Unknown while planning, which is not "none": nothing may be made or read.
+			// An unknown endpoint must not count as no endpoint: the provider would use the embedded backend.
 			Config: `
 resource "terraform_data" "later" { input = "https://example.com" }
 provider "pouncet" {
@@ -76,42 +79,25 @@ resource "pouncet_environment" "e" { name = "dev" }`,
 			ExpectError: regexp.MustCompile(`(?s)Unknown endpoint`),
 		},
 		resource.TestStep{
-			Config: fmt.Sprintf("provider \"pouncet\" {\n  path = %q\n}\nresource \"pouncet_environment\" \"e\" { name = \"dev\" }", fresh),
-			Check:  resource.TestCheckResourceAttr("pouncet_environment.e", "project", "default"),
+			Config: fmt.Sprintf(`
+provider "pouncet" { path = %q }
+resource "pouncet_environment" "e" { name = "dev" }`, newFolder),
+			Check: resource.TestCheckResourceAttr("pouncet_environment.e", "project", "default"),
 		},
 	)
-	if _, err := os.Stat(filepath.Join(fresh, "pouncet.db")); err != nil {
-		t.Errorf("the embedded backend was not made: %v", err)
+	if _, err := os.Stat(filepath.Join(newFolder, "pouncet.db")); err != nil {
+		t.Errorf("the provider did not create the embedded backend: %v", err)
 	}
 }
 
-// behind sets a secret behind Terraform's back.
-func behind(t *testing.T, path, value string) {
-	t.Helper()
-	b, err := open.Open(context.Background(), open.Config{Path: path})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	_, err = b.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
-		{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "plain", Value: backend.PlaintextString(value)},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// TestCanary drives the built provider with the real CLI as a user would, with
-// trace logs on, and looks for the values in everything that is left behind.
-func TestCanary(t *testing.T) {
+// The test runs the built provider under a real Terraform with trace logs, and searches everything that Terraform
+// writes.
+func TestNoSecretValueIsStoredOrPrinted(t *testing.T) {
 	w := acctest.NewWorkspace(t)
 	dir := w.Dir
 	w.Env = append(w.Env, "TF_LOG=TRACE", "TF_LOG_PATH="+filepath.Join(dir, "trace.log"))
 	const canary = "CANARY-7f3a9c1e"
-	w.Write("main.tf", `
-terraform {
-  required_providers { pouncet = { source = "pouncet/pouncet" } }
-}
+	w.Write("main.tf", acctest.RequiredProviders+`
 provider "pouncet" {}
 variable "values" {
   type      = map(string)
@@ -139,24 +125,29 @@ ephemeral "pouncet_secret_values" "all" {
 }
 ephemeral "pouncet_rendered_configuration" "r" {
   environment = "dev"
-  content     = "a: '{{ get_secret_value(\"plain\") }}'\nb: '{{ get_secret_value(\"odd\") | b64encode }} {{ get_secret_value(\"json\").password }}'"
+  content     = <<-YAML
+    a: '{{ get_secret_value("plain") }}'
+    b: '{{ get_secret_value("odd") | b64encode }} {{ get_secret_value("json").password }}'
+  YAML
   missing     = "keep"
   depends_on  = [pouncet_secret.s]
 }
 output "versions" { value = [for s in pouncet_secret.s : s.version] }
 `)
 	values := func(n int) string {
-		return fmt.Sprintf(`TF_VAR_values={"plain":"%[1]s-plain-%[2]d","json":"{\"password\":\"%[1]s-json-%[2]d\"}","odd":"%[1]s-odd-%[2]d\n: #'\"{{ }}"}`, canary, n)
+		return fmt.Sprintf(`TF_VAR_values={"plain":"%[1]s-plain-%[2]d",`+
+			`"json":"{\"password\":\"%[1]s-json-%[2]d\"}","odd":"%[1]s-odd-%[2]d\n: #'\"{{ }}"}`, canary, n)
 	}
 	logs := &bytes.Buffer{}
-	run := func(ok bool, env []string, args ...string) {
+	run := func(succeeds bool, env []string, args ...string) {
 		t.Helper()
 		cmd := w.Command(args...)
 		cmd.Env = append(cmd.Env, env...)
 		out, err := cmd.CombinedOutput()
 		logs.Write(out)
-		if (err == nil) != ok {
-			t.Fatalf("terraform %s: %v\n%s", strings.Join(args, " "), err, strings.ReplaceAll(string(out), canary, "(canary)"))
+		if (err == nil) != succeeds {
+			t.Fatalf("terraform %s: %v\n%s", strings.Join(args, " "), err,
+				strings.ReplaceAll(string(out), canary, "(canary)"))
 		}
 	}
 	show := func(args ...string) {
@@ -174,7 +165,10 @@ output "versions" { value = [for s in pouncet_secret.s : s.version] }
 	show("show", "-json", "plan2")
 	run(true, []string{values(2)}, "apply", "-input=false", "-auto-approve")
 	show("show", "-json")
-	behind(t, filepath.Join(dir, "data"), canary+"-drift")
+	change(t, w.Data(), backend.Change{
+		Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "plain",
+		Value: backend.PlaintextString(canary + "-drift"),
+	})
 	run(true, []string{values(2)}, "plan", "-input=false", "-out=plan3")
 	show("show", "-json", "plan3")
 	run(true, []string{values(2)}, "state", "rm", `pouncet_secret.s["plain"]`)
@@ -186,10 +180,10 @@ output "versions" { value = [for s in pouncet_secret.s : s.version] }
 	run(true, []string{values(2)}, "destroy", "-input=false", "-auto-approve")
 
 	if !strings.Contains(logs.String(), "version") || logs.Len() < 1000 {
-		t.Fatal("the run printed too little to be searched")
+		t.Fatal("Terraform printed too little for this test to be meaningful")
 	}
 	if strings.Contains(logs.String(), canary) {
-		t.Error("a value was printed")
+		t.Error("Terraform printed a secret value")
 	}
 	searched := 0
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -199,20 +193,20 @@ output "versions" { value = [for s in pouncet_secret.s : s.version] }
 		text, err := os.ReadFile(path)
 		searched++
 		if bytes.Contains(text, []byte(canary)) {
-			t.Errorf("a value is in %s", strings.TrimPrefix(path, dir))
+			t.Errorf("a secret value is in %s", strings.TrimPrefix(path, dir))
 		}
 		return err
 	})
 	if err != nil || searched < 8 {
 		t.Errorf("searched %d files, %v", searched, err)
 	}
-	if b, err := open.Embedded(context.Background(), open.Config{Path: filepath.Join(dir, "data")}); err != nil {
+	if b, err := open.Embedded(context.Background(), open.Config{Path: w.Data()}); err != nil {
 		t.Error(err)
 	} else {
 		defer b.Close()
 		page, err := b.Engine.Query(context.Background(), backend.Query{Kind: backend.KindSecret, Project: "default"})
 		if err != nil || len(page.Objects) != 0 {
-			t.Errorf("after destroy: %d secrets, %v", len(page.Objects), err)
+			t.Errorf("%d secrets exist after destroy (%v)", len(page.Objects), err)
 		}
 	}
 }

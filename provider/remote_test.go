@@ -23,11 +23,11 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// TestOverHTTP drives the provider against a server, one that every now and
-// then answers 503 or hangs up before it does what it was asked.
-func TestOverHTTP(t *testing.T) {
+// Of five requests, the server answers one with status 503, and closes the connection of another after it made the
+// change.
+func TestApplySucceedsOverAnUnreliableServer(t *testing.T) {
 	b := acctest.New(t)
-	proper, good := acctest.Serve(t, b.Path)
+	handler, token := acctest.Serve(t, b.Path)
 	var requests, faults atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch n := requests.Add(1); {
@@ -36,14 +36,14 @@ func TestOverHTTP(t *testing.T) {
 			w.Header().Set("Retry-After", "0")
 			http.Error(w, "later", http.StatusServiceUnavailable)
 		case n%5 == 4:
-			// The change is made, and the answer lost: the client asks again.
+			// The answer is lost, so that the client repeats a change that was already made.
 			faults.Add(1)
-			proper.ServeHTTP(httptest.NewRecorder(), r)
+			handler.ServeHTTP(httptest.NewRecorder(), r)
 			if c, _, err := w.(http.Hijacker).Hijack(); err == nil {
 				_ = c.Close()
 			}
 		default:
-			proper.ServeHTTP(w, r)
+			handler.ServeHTTP(w, r)
 		}
 	}))
 	defer server.Close()
@@ -61,41 +61,56 @@ resource "pouncet_secret" "s" {
   value_wo    = %q
 }`, server.URL, token, value)
 	}
+	version := func(v string) resource.TestCheckFunc {
+		return resource.TestCheckResourceAttr("pouncet_secret.s", "version", v)
+	}
 	acctest.Run(t,
-		resource.TestStep{Config: config(good, "one"), Check: resource.TestCheckResourceAttr("pouncet_secret.s", "version", "1")},
-		resource.TestStep{Config: config(good, "one"), ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}},
-		resource.TestStep{Config: config(good, "two"), Check: resource.TestCheckResourceAttr("pouncet_secret.s", "version", "2")},
-		resource.TestStep{Config: config("pnct_wrong", "two"), ExpectError: regexp.MustCompile(`(?s)unauthenticated.*cut\s+or\s+mistyped`)},
-		resource.TestStep{Config: config(good, "two")},
+		resource.TestStep{Config: config(token, "one"), Check: version("1")},
+		resource.TestStep{
+			Config:           config(token, "one"),
+			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+		},
+		resource.TestStep{Config: config(token, "two"), Check: version("2")},
+		resource.TestStep{
+			Config:      config("pnct_wrong", "two"),
+			ExpectError: regexp.MustCompile(`(?s)unauthenticated.*cut\s+or\s+mistyped`),
+		},
+		resource.TestStep{Config: config(token, "two")},
 	)
 	if faults.Load() < 5 {
-		t.Errorf("%d faults in %d requests: the test tested little", faults.Load(), requests.Load())
+		t.Errorf("only %d of %d requests had a fault", faults.Load(), requests.Load())
 	}
 }
 
-// TestServersThatDoNotAnswer names what a server does that does not do its
-// part, once the retries are used up, and shows nothing of what it was told.
-func TestServersThatDoNotAnswer(t *testing.T) {
+// After the retries, the error says what the server did. It contains nothing of the answer.
+func TestPlanReportsWhatTheServerDoesWrong(t *testing.T) {
 	const canary = "CANARY-e02b"
 	hang := make(chan struct{})
+	status := func(code int) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, code) }
+	}
 	for name, c := range map[string]struct {
-		answer http.HandlerFunc
-		says   string
+		answer  http.HandlerFunc
+		pattern string
 	}{
-		"429":     {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusTooManyRequests) }, `status\s+429`},
-		"500":     {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, canary, http.StatusInternalServerError) }, `status\s+500`},
-		"garbage": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("<html>" + canary)) }, `not\s+Pouncet's`},
+		"status 429": {status(http.StatusTooManyRequests), `status\s+429`},
+		"status 500": {status(http.StatusInternalServerError), `status\s+500`},
+		"an answer in HTML": {func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte("<html>" + canary))
+		}, `not\s+Pouncet's`},
 		"half a body": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte(`{"objects":[{"name":"` + canary))
 		}, `half\s+a\s+body`},
-		"hangs": {func(http.ResponseWriter, *http.Request) { <-hang }, `longer\s+than\s+its\s+timeout|cannot\s+be\s+reached`},
+		"no answer": {func(http.ResponseWriter, *http.Request) {
+			<-hang
+		}, `longer\s+than\s+its\s+timeout|cannot\s+be\s+reached`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			acctest.New(t)
 			server := httptest.NewServer(c.answer)
 			defer server.Close()
-			if name == "hangs" {
+			if name == "no answer" {
 				defer close(hang)
 			}
 			config := fmt.Sprintf(`
@@ -111,23 +126,22 @@ resource "pouncet_secret" "s" {
   value_wo    = "canary-value"
   timeouts    = { read = "5s", create = "5s" }
 }`, server.URL)
-			acctest.Run(t, resource.TestStep{Config: config, PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)Planning the secret.*(` + c.says + `)`)})
+			acctest.Run(t, resource.TestStep{
+				Config: config, PlanOnly: true,
+				ExpectError: regexp.MustCompile(`(?s)Planning the secret.*(` + c.pattern + `)`),
+			})
 		})
 	}
 }
 
-// TestACancelledApplyLeavesOldOrNew interrupts applies of many secrets at
-// different moments: each secret is then as before or as it should be, and the next apply completes it.
-func TestACancelledApplyLeavesOldOrNew(t *testing.T) {
+// The next apply completes what the interrupted ones left.
+func TestInterruptedApplyLeavesEachSecretOldOrNew(t *testing.T) {
 	w := acctest.NewWorkspace(t)
 	path := filepath.Join(t.TempDir(), "data")
-	acctest.New(t) // no variable of the caller's
+	acctest.New(t) // unsets the environment variables of the caller
 	const n = 60
 	config := func(value string) string {
-		return fmt.Sprintf(`
-terraform {
-  required_providers { pouncet = { source = "pouncet/pouncet" } }
-}
+		return acctest.RequiredProviders + fmt.Sprintf(`
 resource "pouncet_environment" "e" { name = "dev" }
 resource "pouncet_secret" "s" {
   count       = %d
@@ -140,7 +154,7 @@ resource "pouncet_secret" "s" {
 	apply := []string{"apply", "-input=false", "-auto-approve", "-no-color"}
 	w.Write("main.tf", config("old"))
 	w.Must(apply...)
-	cut := 0
+	interrupted := 0
 	for _, after := range []int{1, 20, 45} {
 		value := fmt.Sprintf("new%d", after)
 		w.Write("main.tf", config(value))
@@ -161,22 +175,23 @@ resource "pouncet_secret" "s" {
 			}
 		}
 		if err := cmd.Wait(); err != nil {
-			cut++
+			interrupted++
 		}
 		values := valuesOf(t, path, n)
 		for i, got := range values {
-			if !strings.HasPrefix(got, "old ") && !strings.HasPrefix(got, "new") || !strings.HasSuffix(got, fmt.Sprintf(" %d", i)) {
-				t.Errorf("after an interrupted apply s%d is neither old nor new", i)
+			isOldOrNew := strings.HasPrefix(got, "old ") || strings.HasPrefix(got, "new")
+			if !isOldOrNew || !strings.HasSuffix(got, fmt.Sprintf(" %d", i)) {
+				t.Errorf("after an interrupted apply, s%d has neither the old nor the new value", i)
 			}
 		}
 	}
-	if cut == 0 {
-		t.Error("no apply was interrupted: the test tested nothing")
+	if interrupted == 0 {
+		t.Error("no apply was interrupted")
 	}
 	w.Must(apply...)
 	for i, got := range valuesOf(t, path, n) {
 		if got != fmt.Sprintf("new45 %d", i) {
-			t.Errorf("after the last apply s%d is not what was configured", i)
+			t.Errorf("after the last apply, s%d does not have the configured value", i)
 		}
 	}
 }
@@ -190,7 +205,9 @@ func valuesOf(t *testing.T, path string, n int) []string {
 	defer b.Close()
 	refs := make([]backend.Ref, n)
 	for i := range refs {
-		refs[i] = backend.Ref{Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: fmt.Sprintf("s%d", i)}
+		refs[i] = backend.Ref{
+			Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: fmt.Sprintf("s%d", i),
+		}
 	}
 	out, err := b.Resolve(context.Background(), refs)
 	if err != nil {

@@ -3,7 +3,6 @@
 package provider_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -13,32 +12,19 @@ import (
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// TestAPlanCostsAHandfulOfRequests counts what a plan of a thousand unchanged
-// secrets asks a real server, and what it asks where fingerprints are forbidden.
-func TestAPlanCostsAHandfulOfRequests(t *testing.T) {
+// The test counts the requests to a real server, first with fingerprints and then without them.
+func TestPlanOfAThousandSecretsSendsFewRequests(t *testing.T) {
 	const n = 1_000
 	w := acctest.NewWorkspace(t)
 	path := filepath.Join(t.TempDir(), "data")
-	most := 2 * n
-	apply := func(changes ...backend.Change) {
-		t.Helper()
-		b, err := open.Open(context.Background(), open.Config{Path: path, CreateIfAbsent: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer b.Close()
-		if _, err := b.Apply(context.Background(), backend.ChangeSet{Changes: changes}); err != nil {
-			t.Fatal(err)
-		}
-	}
+	maxSecrets, forbid := 2*n, true
 	policy := func(p backend.PolicyChange) backend.Change {
 		return backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: "default", Policy: &p}
 	}
-	apply(policy(backend.PolicyChange{MaxSecrets: &most}))
+	change(t, path, policy(backend.PolicyChange{MaxSecrets: &maxSecrets}))
 	handler, token := acctest.Serve(t, path)
 	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -48,10 +34,7 @@ func TestAPlanCostsAHandfulOfRequests(t *testing.T) {
 	defer server.Close()
 	w.Env = append(w.Env, "POUNCET_HOME=", "POUNCET_ENDPOINT="+server.URL, "POUNCET_TOKEN="+token)
 	config := func(value string) string {
-		return fmt.Sprintf(`
-terraform {
-  required_providers { pouncet = { source = "pouncet/pouncet" } }
-}
+		return acctest.RequiredProviders + fmt.Sprintf(`
 resource "pouncet_environment" "e" { name = "dev" }
 resource "pouncet_secret" "s" {
   count       = %d
@@ -66,21 +49,20 @@ resource "pouncet_secret" "s" {
 		t.Helper()
 		requests.Store(0)
 		if out := w.Must("plan", "-input=false", "-no-color"); !strings.Contains(out, want) {
-			t.Fatalf("the plan does not say %q:\n%s", want, out[:min(len(out), 2000)])
+			t.Fatalf("the plan does not contain %q:\n%s", want, out[:min(len(out), 2000)])
 		}
 		return requests.Load()
 	}
-	// Beside the secrets there is the environment, which is read and asked about by itself.
-	if got := plan("No changes"); got > 5+2 {
-		t.Errorf("%d requests, want 5 at most, and 2 for the environment", got)
+	const environment = 2 // requests for the environment: one read and one dry run
+	if got := plan("No changes"); got > 5+environment {
+		t.Errorf("a plan with fingerprints sends %d requests, want at most %d", got, 5+environment)
 	}
-	yes := true
-	apply(policy(backend.PolicyChange{ForbidFingerprints: &yes}))
-	if got := plan("No changes"); got > n/10+5+2 {
-		t.Errorf("%d requests without fingerprints, want %d at most, and 2 for the environment", got, n/10+5)
+	change(t, path, policy(backend.PolicyChange{ForbidFingerprints: &forbid}))
+	if got := plan("No changes"); got > n/10+5+environment {
+		t.Errorf("a plan without fingerprints sends %d requests, want at most %d", got, n/10+5+environment)
 	}
 	w.Write("main.tf", config("another"))
-	if got := plan(fmt.Sprintf("%d to change", n)); got > n/10+5+2 {
-		t.Errorf("%d requests for %d new values, want %d at most", got, n, n/10+5)
+	if got := plan(fmt.Sprintf("%d to change", n)); got > n/10+5+environment {
+		t.Errorf("a plan of %d new values sends %d requests, want at most %d", n, got, n/10+5+environment)
 	}
 }

@@ -5,21 +5,21 @@ package resources_test
 import (
 	"fmt"
 	"path/filepath"
-	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 
-	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// Plans in which one change depends on another of the same plan.
+// Plans in which one change depends on another change of the same plan.
 
-// inside is a project, an environment, a type and what lives in them, by reference.
-func inside(project, environment, schema, value string) string {
+// contents is a project with an environment and a type, and a secret and a scoped value that refer to them. The schema
+// has the properties, and the value of the secret the fields, in HCL.
+func contents(project, environment, properties, fields string) string {
 	return fmt.Sprintf(`
 resource "pouncet_project" "p" { name = %q }
 resource "pouncet_environment" "e" {
@@ -43,65 +43,55 @@ resource "pouncet_scoped_value" "v" {
   environment = pouncet_environment.e.name
   name        = "v"
   from_secret = { name = pouncet_secret.s.name }
-}`, project, environment, schema, value)
+}`, project, environment, properties, fields)
 }
 
 const user, userAndPort = `user = { type = "string" }`, `user = { type = "string" }, port = { type = "integer" }`
 
-func TestRenamedContainersKeepWhatTheyHold(t *testing.T) {
+func TestRenameOfAContainerKeepsItsContents(t *testing.T) {
 	b := acctest.New(t)
-	updates := func(addresses ...string) resource.ConfigPlanChecks {
-		var c resource.ConfigPlanChecks
-		for _, a := range addresses {
-			c.PreApply = append(c.PreApply, plancheck.ExpectResourceAction(a, plancheck.ResourceActionUpdate))
-		}
-		return c
+	updatesAll := func(step resource.TestStep) resource.TestStep {
+		step.ConfigPlanChecks = planActions(plancheck.ResourceActionUpdate, "pouncet_project.p",
+			"pouncet_environment.e", "pouncet_secret_type.t", address, "pouncet_scoped_value.v")
+		return step
 	}
-	all := updates("pouncet_project.p", "pouncet_environment.e", "pouncet_secret_type.t", address, "pouncet_scoped_value.v")
 	acctest.Run(t,
-		resource.TestStep{Config: b.Config(inside("shop", "live", user, `user = "u"`)), Check: check("version", "1")},
-		resource.TestStep{
-			Config: b.Config(inside("store", "live", user, `user = "u"`)), ConfigPlanChecks: all,
-			Check: resource.ComposeAggregateTestCheckFunc(check("project", "store"), check("version", "1")),
-		},
-		resource.TestStep{ // both at once, and a new value
-			Config: b.Config(inside("market", "main", user, `user = "w"`)), ConfigPlanChecks: all,
-			Check: resource.ComposeAggregateTestCheckFunc(check("project", "market"), check("environment", "main"), check("version", "2")),
-		},
-		resource.TestStep{Config: b.Config(inside("market", "main", user, `user = "w"`)), ConfigPlanChecks: emptyPlan},
+		apply(b.Config(contents("shop", "live", user, `user = "u"`)), check("version", "1")),
+		updatesAll(apply(
+			b.Config(contents("store", "live", user, `user = "u"`)), check("project", "store"), check("version", "1"),
+		)),
+		// Both names and the value in one plan.
+		updatesAll(apply(
+			b.Config(contents("market", "main", user, `user = "w"`)), check("project", "market"),
+			check("environment", "main"), check("version", "2"),
+		)),
+		planIsEmpty(b.Config(contents("market", "main", user, `user = "w"`))),
 	)
 }
 
-// TestTheSchemaAndAValueThatNeedsItChangeTogether is refused if the value is
-// held against the schema of before the plan.
-func TestTheSchemaAndAValueThatNeedsItChangeTogether(t *testing.T) {
+// The value satisfies the planned schema, and not the current one.
+func TestSchemaAndValueChangeInOnePlan(t *testing.T) {
 	b := acctest.New(t)
 	acctest.Run(t,
-		resource.TestStep{Config: b.Config(inside("shop", "live", user, `user = "u"`))},
-		resource.TestStep{
-			Config: b.Config(inside("shop", "live", userAndPort, `user = "u", port = 1`)), ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate),
-			Check: check("version", "2"),
-		},
-		resource.TestStep{
-			Config: b.Config(inside("shop", "live", userAndPort, `user = "u", port = "one"`)), PlanOnly: true,
-			ExpectError: regexp.MustCompile(`(?s)value_wo.*port`),
-		},
+		apply(b.Config(contents("shop", "live", user, `user = "u"`))),
+		applyAs(
+			plancheck.ResourceActionUpdate, b.Config(contents("shop", "live", userAndPort, `user = "u", port = 1`)),
+			check("version", "2"),
+		),
+		planFails(b.Config(contents("shop", "live", userAndPort, `user = "u", port = "one"`)), `(?s)value_wo.*port`),
 	)
 }
 
-// TestRulesAreCheckedInAnEnvironmentThatIsOnlyPlanned expects the error in the
-// plan that creates all of it, before anything is there.
-func TestRulesAreCheckedInAnEnvironmentThatIsOnlyPlanned(t *testing.T) {
+// Nothing exists yet: the plan that fails is the one that creates the project.
+func TestRulesAreCheckedInAPlannedEnvironment(t *testing.T) {
 	b := acctest.New(t)
 	acctest.Run(t,
-		resource.TestStep{
-			Config: b.Config(inside("shop", "live", user, `port = 1`)), PlanOnly: true, ExpectError: regexp.MustCompile(`(?s)value_wo.*port`),
-		},
-		resource.TestStep{Config: b.Config("")},
+		planFails(b.Config(contents("shop", "live", user, `port = 1`)), `(?s)value_wo.*port`),
+		apply(b.Config("")),
 	)
 }
 
-func TestSecretMovesToAnEnvironmentMadeInTheSamePlan(t *testing.T) {
+func TestSecretMovesToAnEnvironmentOfTheSamePlan(t *testing.T) {
 	b := acctest.New(t)
 	body := `
 resource "pouncet_environment" "new" { name = "new" }
@@ -111,59 +101,53 @@ resource "pouncet_secret" "s" {
   value_wo    = "v"
 }`
 	acctest.Run(t,
-		resource.TestStep{Config: b.Config(secretConfig("v", ""))},
-		resource.TestStep{
-			Config: b.Config(body), ConfigPlanChecks: planAction(plancheck.ResourceActionDestroyBeforeCreate),
-			Check: resource.ComposeAggregateTestCheckFunc(hasValue(b, "new", "db_password", "v"), hasValue(b, "dev", "db_password", "")),
-		},
+		apply(b.Config(secretConfig("v", ""))),
+		applyAs(
+			plancheck.ResourceActionDestroyBeforeCreate, b.Config(body), hasValue(b, "new", "db_password", "v"),
+			hasValue(b, "dev", "db_password", ""),
+		),
 	)
 }
 
-// TestSecretIsNotDestroyedForAnEnvironmentThatIsNotThere keeps the secret: a
-// replacement would delete it and then have nowhere to create the new one.
-func TestSecretIsNotDestroyedForAnEnvironmentThatIsNotThere(t *testing.T) {
+// A replacement would delete the secret and then fail to create the new one.
+func TestSecretIsKeptIfItsNewEnvironmentDoesNotExist(t *testing.T) {
 	b := acctest.New(t)
+	elsewhere := strings.ReplaceAll(secretConfig("v", ""), `"dev"`, `"nowhere"`)
 	acctest.Run(t,
-		resource.TestStep{Config: b.Config(secretConfig("v", ""))},
-		resource.TestStep{
-			Config:      b.Config("resource \"pouncet_secret\" \"s\" {\n  name = \"db_password\"\n  environment = \"nowhere\"\n  value_wo = \"v\"\n}"),
-			ExpectError: regexp.MustCompile(`(?s)nowhere.*does\s+not\s+exist`),
-		},
-		resource.TestStep{Config: b.Config(secretConfig("v", "")), ConfigPlanChecks: emptyPlan, Check: hasValue(b, "dev", "db_password", "v")},
+		apply(b.Config(secretConfig("v", ""))),
+		applyFails(b.Config(elsewhere), `(?s)nowhere.*does\s+not\s+exist`),
+		planIsEmpty(b.Config(secretConfig("v", "")), hasValue(b, "dev", "db_password", "v")),
 	)
 }
 
 func TestSecretMovesWhenTheQuotaIsFull(t *testing.T) {
 	b := acctest.New(t)
-	quota := 1
 	acctest.Run(t,
-		resource.TestStep{Config: b.Config(secretConfig("v", ""))},
-		resource.TestStep{
-			PreConfig: func() {
-				b.Apply(backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: "default", Policy: &backend.PolicyChange{MaxSecrets: &quota}})
-			},
-			Config: b.Config(secretConfig("v", `scope = "app/web"`)), ConfigPlanChecks: planAction(plancheck.ResourceActionDestroyBeforeCreate),
-			Check: resource.ComposeAggregateTestCheckFunc(check("scope", "app/web"), check("version", "1")),
-		},
+		apply(b.Config(secretConfig("v", ""))),
+		after(func() { b.Apply(quota(1)) }, applyAs(
+			plancheck.ResourceActionDestroyBeforeCreate, b.Config(secretConfig("v", `scope = "app/web"`)),
+			check("scope", "app/web"), check("version", "1"),
+		)),
 	)
 }
 
-// TestSecretIsGivenATypeMadeInTheSamePlan writes the present value again under
-// the new type, which is another version.
-func TestSecretIsGivenATypeMadeInTheSamePlan(t *testing.T) {
+// The current value is written again under the new type, as a new version.
+func TestSecretGetsATypeOfTheSamePlan(t *testing.T) {
 	b := acctest.New(t)
 	acctest.Run(t,
-		resource.TestStep{Config: b.Config(secretConfig("1234", ""))},
-		resource.TestStep{
-			Config: b.Config(secretConfig("1234", "type = pouncet_secret_type.pin.key") + `
+		apply(b.Config(secretConfig("1234", ""))),
+		applyAs(
+			plancheck.ResourceActionUpdate,
+			b.Config(secretConfig("1234", "type = pouncet_secret_type.pin.key")+`
 resource "pouncet_secret_type" "pin" {
   key    = "pin"
   schema = jsonencode({ type = "string", maxLength = 4 })
 }`),
-			ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate), Check: resource.ComposeAggregateTestCheckFunc(check("type", "pin"), check("version", "2")),
-		},
-		resource.TestStep{ // as above, but the type's name is known only while applying
-			Config: b.Config(secretConfig("1234", "type = terraform_data.key.output") + `
+			check("type", "pin"), check("version", "2"),
+		),
+		// The key of the type is known only during the apply.
+		apply(
+			b.Config(secretConfig("1234", "type = terraform_data.key.output")+`
 resource "pouncet_secret_type" "pin" {
   key    = "pin"
   schema = jsonencode({ type = "string", maxLength = 4 })
@@ -173,14 +157,13 @@ resource "pouncet_secret_type" "code" {
   schema = jsonencode({ type = "string" })
 }
 resource "terraform_data" "key" { input = pouncet_secret_type.code.key }`),
-			Check: resource.ComposeAggregateTestCheckFunc(check("type", "code"), check("version", "3")),
-		},
+			check("type", "code"), check("version", "3"),
+		),
 	)
 }
 
-// TestSecretUnknownValueBesideAnotherChange updates the description with a
-// value that only the apply knows: the plan must leave room for it.
-func TestSecretUnknownValueBesideAnotherChange(t *testing.T) {
+// The plan updates the description, and the value becomes known only during the apply.
+func TestUnknownValueIsWrittenWithAnotherChange(t *testing.T) {
 	b := acctest.New(t)
 	config := func(seed, description string) string {
 		return b.Config(fmt.Sprintf(`
@@ -193,17 +176,16 @@ resource "pouncet_secret" "s" {
 }`, seed, description))
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: config("one", "a")},
-		resource.TestStep{
-			Config: config("two", "b"), ConfigPlanChecks: planAction(plancheck.ResourceActionUpdate),
-			Check: resource.ComposeAggregateTestCheckFunc(check("version", "2"), hasValue(b, "dev", "db_password", "two")),
-		},
-		resource.TestStep{Config: config("two", "c"), Check: check("version", "2")},
+		apply(config("one", "a")),
+		applyAs(
+			plancheck.ResourceActionUpdate, config("two", "b"), check("version", "2"),
+			hasValue(b, "dev", "db_password", "two"),
+		),
+		apply(config("two", "c"), check("version", "2")),
 	)
 }
 
-// TestLargerValueUnderALimitRaisedInTheSamePlan does so for a secret that exists.
-func TestLargerValueUnderALimitRaisedInTheSamePlan(t *testing.T) {
+func TestPlanCanRaiseTheValueLimitThatItNeeds(t *testing.T) {
 	b := acctest.New(t)
 	config := func(limit int, value string) string {
 		return b.Config(fmt.Sprintf(`
@@ -219,13 +201,13 @@ resource "pouncet_secret" "s" {
 }`, limit, value))
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: config(4, "1234")},
-		resource.TestStep{Config: config(4, "12345"), PlanOnly: true, ExpectError: regexp.MustCompile(`max_value_bytes`)},
-		resource.TestStep{Config: config(5, "12345"), Check: check("version", "2")},
+		apply(config(4, "1234")),
+		planFails(config(4, "12345"), `max_value_bytes`),
+		apply(config(5, "12345"), check("version", "2")),
 	)
 }
 
-func TestUnknownLabelsAndLinks(t *testing.T) {
+func TestLabelsAndLinksCanBeUnknown(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "db", "v")
 	body := func(team string) string {
@@ -246,16 +228,17 @@ resource "pouncet_scoped_value" "v" {
 }`, team))
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: body("data"), Check: resource.ComposeAggregateTestCheckFunc(
-			check("labels.team", "data"), resource.TestCheckResourceAttr("pouncet_scoped_value.v", "from_secret.name", "db"),
-		)},
-		resource.TestStep{Config: body("web"), Check: resource.ComposeAggregateTestCheckFunc(check("labels.team", "web"), check("version", "1"))},
-		resource.TestStep{Config: b.Config(secretConfig("v", "labels = { team = null }")), PlanOnly: true, ExpectError: regexp.MustCompile(`(?i)null`)},
-		resource.TestStep{Config: body("web"), ConfigPlanChecks: emptyPlan},
+		apply(
+			body("data"), check("labels.team", "data"),
+			resource.TestCheckResourceAttr("pouncet_scoped_value.v", "from_secret.name", "db"),
+		),
+		apply(body("web"), check("labels.team", "web"), check("version", "1")),
+		planFails(b.Config(secretConfig("v", "labels = { team = null }")), `(?i)null`),
+		planIsEmpty(body("web")),
 	)
 }
 
-func TestEnvironmentIsReplacedForAnotherKey(t *testing.T) {
+func TestAnotherKMSKeyReplacesTheEnvironment(t *testing.T) {
 	b := acctest.New(t)
 	uri := func(name string) string {
 		u := "file://" + filepath.Join(filepath.Dir(b.Path), name)
@@ -264,17 +247,16 @@ func TestEnvironmentIsReplacedForAnotherKey(t *testing.T) {
 		}
 		return u
 	}
-	at := "pouncet_environment.e"
+	const at = "pouncet_environment.e"
 	config := func(key string) string {
-		return b.Config(fmt.Sprintf("resource \"pouncet_environment\" \"e\" {\n  name = \"own\"\n  kms_key = %q\n}", key))
+		return b.Config(fmt.Sprintf("resource \"pouncet_environment\" \"e\" {\n  name = %q\n  kms_key = %q\n}",
+			"own", key))
 	}
 	one, two := uri("one"), uri("two")
+	replace := apply(config(two), resource.TestCheckResourceAttr(at, "kms_key", two))
+	replace.ConfigPlanChecks = planActions(plancheck.ResourceActionDestroyBeforeCreate, at)
 	acctest.Run(t,
-		resource.TestStep{Config: config(one), Check: resource.TestCheckResourceAttr(at, "kms_key", one)},
-		resource.TestStep{
-			Config:           config(two),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectResourceAction(at, plancheck.ResourceActionDestroyBeforeCreate)}},
-			Check:            resource.TestCheckResourceAttr(at, "kms_key", two),
-		},
+		apply(config(one), resource.TestCheckResourceAttr(at, "kms_key", one)),
+		replace,
 	)
 }

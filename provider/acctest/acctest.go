@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package acctest has the common parts of the provider's acceptance tests: a backend for each test, direct access to that
-// backend, and the provider in this process or as a built plugin under a real Terraform.
+// Package acctest has the common parts of the provider's acceptance tests: a backend for each test, direct access to
+// that backend, and the provider in this process or as a built plugin under a real Terraform.
 package acctest
 
 import (
@@ -30,7 +30,9 @@ type Backend struct {
 // New creates a backend with the project "default" and the environments dev and prod.
 func New(t *testing.T) *Backend {
 	t.Helper()
-	for _, v := range []string{"POUNCET_ENDPOINT", "POUNCET_TOKEN", "POUNCET_HOME", "POUNCET_PROJECT", "POUNCET_KMS_KEY"} {
+	for _, v := range []string{
+		"POUNCET_ENDPOINT", "POUNCET_TOKEN", "POUNCET_HOME", "POUNCET_PROJECT", "POUNCET_KMS_KEY",
+	} {
 		t.Setenv(v, "")
 	}
 	b := &Backend{Path: filepath.Join(t.TempDir(), "data"), t: t}

@@ -12,8 +12,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider"
 )
 
-// Process is a configured provider that a test calls through the plugin protocol, as Terraform would. It is for features that
-// the installed Terraform does not support or does not show.
+// Process is a configured provider that a test calls through the plugin protocol, as Terraform would. It is for
+// features that the installed Terraform does not support or does not show.
 type Process struct {
 	Server interface {
 		tfprotov6.ProviderServer
@@ -37,7 +37,8 @@ func NewProcess(t *testing.T, configuration map[string]string) *Process {
 		t.Fatal("the provider does not serve list resources and actions")
 	}
 	var err error
-	if p.Schemas, err = p.Server.GetProviderSchema(context.Background(), &tfprotov6.GetProviderSchemaRequest{}); err != nil {
+	p.Schemas, err = p.Server.GetProviderSchema(context.Background(), &tfprotov6.GetProviderSchemaRequest{})
+	if err != nil {
 		t.Fatal(err)
 	}
 	config := p.Config(p.Schemas.Provider.ValueType(), configuration)

@@ -40,7 +40,8 @@ func (randomValue) Metadata(_ context.Context, _ ephemeral.MetadataRequest, resp
 }
 
 func (randomValue) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
-	resp.Schema = schema.Schema{Attributes: map[string]schema.Attribute{"result": schema.StringAttribute{Computed: true}}}
+	result := schema.StringAttribute{Computed: true}
+	resp.Schema = schema.Schema{Attributes: map[string]schema.Attribute{"result": result}}
 }
 
 func (randomValue) Open(ctx context.Context, _ ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {

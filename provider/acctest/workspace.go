@@ -14,41 +14,62 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
-// Workspace is a folder with a configuration, the built provider, and the real
-// CLI to work on it, as a user has them.
+// Workspace is a folder with a Terraform configuration, in which a real Terraform runs with a built provider.
 type Workspace struct {
 	Dir string
-	Env []string // beside the process's own
+	Env []string // in addition to the environment of this process
 	t   testing.TB
 	cli string
 }
 
-// NewWorkspace makes an empty one with the provider of this repository, or skips the test where there is no CLI.
+// NewWorkspace returns an empty workspace with the provider of this repository. It skips the test if Terraform is
+// missing.
 func NewWorkspace(t testing.TB) *Workspace {
 	t.Helper()
 	return NewWorkspaceWith(t, programtest.Dir(t))
 }
 
-// NewWorkspaceWith makes a workspace with the provider in a folder.
+// NewWorkspaceWith is NewWorkspace with the provider in the folder bin.
 func NewWorkspaceWith(t testing.TB, bin string) *Workspace {
 	t.Helper()
 	if os.Getenv("TF_ACC") == "" {
-		t.Skip("TF_ACC is not set: this runs Terraform")
+		t.Skip("TF_ACC is not set, and this test runs Terraform")
 	}
 	cli, err := exec.LookPath(cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform"))
 	if err != nil {
-		t.Skip("there is no terraform on PATH, nor at TF_ACC_TERRAFORM_PATH")
+		t.Skip("terraform is neither on PATH nor at TF_ACC_TERRAFORM_PATH")
 	}
 	w := &Workspace{Dir: t.TempDir(), t: t, cli: cli}
-	w.Write("rc", fmt.Sprintf("provider_installation {\n  dev_overrides { \"pouncet/pouncet\" = %q }\n  direct {}\n}\n", bin))
+	w.Write("rc", fmt.Sprintf("provider_installation {\n  dev_overrides { %q = %q }\n  direct {}\n}\n",
+		"pouncet/pouncet", bin))
 	w.Env = []string{
-		"TF_CLI_CONFIG_FILE=" + filepath.Join(w.Dir, "rc"), "POUNCET_HOME=" + filepath.Join(w.Dir, "data"),
-		"POUNCET_ENDPOINT=", "POUNCET_TOKEN=", "POUNCET_PROJECT=", "POUNCET_KMS_KEY=", "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
+		"TF_CLI_CONFIG_FILE=" + filepath.Join(w.Dir, "rc"), "POUNCET_HOME=" + w.Data(), "POUNCET_ENDPOINT=",
+		"POUNCET_TOKEN=", "POUNCET_PROJECT=", "POUNCET_KMS_KEY=", "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1",
 	}
 	return w
 }
 
-// Write puts a file into the folder.
+// Data returns the folder of the embedded backend.
+func (w *Workspace) Data() string { return filepath.Join(w.Dir, "data") }
+
+// Copy copies the contents of a folder into the workspace.
+func (w *Workspace) Copy(folder string) {
+	w.t.Helper()
+	if err := os.CopyFS(w.Dir, os.DirFS(folder)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// RequiredProviders is the configuration block that requires the provider.
+const RequiredProviders = `
+terraform {
+  required_providers {
+    pouncet = { source = "pouncet/pouncet" }
+  }
+}
+`
+
+// Write writes a file into the workspace.
 func (w *Workspace) Write(name, text string) {
 	w.t.Helper()
 	if err := os.WriteFile(filepath.Join(w.Dir, name), []byte(text), 0o600); err != nil {
@@ -56,19 +77,35 @@ func (w *Workspace) Write(name, text string) {
 	}
 }
 
-// Command is a call of the CLI in the folder.
+// Command returns a call of Terraform in the workspace.
 func (w *Workspace) Command(args ...string) *exec.Cmd {
 	c := exec.CommandContext(w.t.Context(), w.cli, args...)
 	c.Dir, c.Env = w.Dir, append(os.Environ(), w.Env...)
 	return c
 }
 
-// Must runs the CLI and returns what it prints.
+// Must runs Terraform and returns its output. It fails the test if Terraform fails.
 func (w *Workspace) Must(args ...string) string {
 	w.t.Helper()
+	return w.run(true, args)
+}
+
+// Fails runs Terraform and returns its output. It fails the test if Terraform succeeds.
+func (w *Workspace) Fails(args ...string) string {
+	w.t.Helper()
+	return w.run(false, args)
+}
+
+func (w *Workspace) run(succeeds bool, args []string) string {
+	w.t.Helper()
 	out, err := w.Command(args...).CombinedOutput()
-	if err != nil {
+	if (err == nil) != succeeds {
 		w.t.Fatalf("terraform %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
 	return string(out)
+}
+
+// OneLine returns the output of Terraform in one line, without the frames and line breaks of its diagnostics.
+func OneLine(output string) string {
+	return strings.Join(strings.Fields(strings.NewReplacer("│", " ", "╷", " ", "╵", " ").Replace(output)), " ")
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package session is what a configured provider hands to its resources, data sources and ephemeral resources: a Service
-// with a snapshot for planning, the provider's settings, and the changes that this run has planned so far. It is a
-// package of its own because its users must not import the provider, which registers them.
+// with a snapshot for planning, the provider's settings, and the changes that this run has planned so far. It is
+// separate from package provider, which imports everything that uses a session.
 package session
 
 import (

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package resources_test
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
+)
+
+// address is the address of the secret in most configurations.
+const address = "pouncet_secret.s"
+
+// apply is a step that applies a configuration and then runs the checks.
+func apply(config string, checks ...resource.TestCheckFunc) resource.TestStep {
+	step := resource.TestStep{Config: config}
+	if len(checks) > 0 {
+		step.Check = resource.ComposeAggregateTestCheckFunc(checks...)
+	}
+	return step
+}
+
+// applyAs is apply of a plan with this action for the secret at address.
+func applyAs(
+	action plancheck.ResourceActionType, config string, checks ...resource.TestCheckFunc,
+) resource.TestStep {
+	step := apply(config, checks...)
+	step.ConfigPlanChecks = planAction(action)
+	return step
+}
+
+// planIsEmpty is a step whose plan has no changes.
+func planIsEmpty(config string, checks ...resource.TestCheckFunc) resource.TestStep {
+	step := apply(config, checks...)
+	step.ConfigPlanChecks = emptyPlan
+	return step
+}
+
+// planFails is a step whose plan fails with an error that matches a pattern.
+func planFails(config, pattern string) resource.TestStep {
+	return resource.TestStep{Config: config, PlanOnly: true, ExpectError: regexp.MustCompile(pattern)}
+}
+
+// applyFails is a step whose plan or apply fails with an error that matches a pattern.
+func applyFails(config, pattern string) resource.TestStep {
+	return resource.TestStep{Config: config, ExpectError: regexp.MustCompile(pattern)}
+}
+
+// after is a step that runs change before it.
+func after(change func(), step resource.TestStep) resource.TestStep {
+	step.PreConfig = change
+	return step
+}
+
+// planAction expects an action for the secret at address.
+func planAction(action plancheck.ResourceActionType) resource.ConfigPlanChecks {
+	return planActions(action, address)
+}
+
+// planActions expects an action for each of the resources.
+func planActions(action plancheck.ResourceActionType, addresses ...string) (checks resource.ConfigPlanChecks) {
+	for _, a := range addresses {
+		checks.PreApply = append(checks.PreApply, plancheck.ExpectResourceAction(a, action))
+	}
+	return checks
+}
+
+var emptyPlan = resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}
+
+// check expects an attribute of the secret at address.
+func check(name, value string) resource.TestCheckFunc {
+	return resource.TestCheckResourceAttr(address, name, value)
+}
+
+// hasValue expects the value of a secret in the backend. The value "" means that the secret does not exist.
+func hasValue(b *acctest.Backend, env, name, want string) resource.TestCheckFunc {
+	return func(*terraform.State) error {
+		if got := b.Secret(env, name); got != want {
+			return fmt.Errorf("secret %s in %s has value %q, want %q", name, env, got, want)
+		}
+		return nil
+	}
+}
+
+// secretConfig is the secret at address with a value, and with more attributes.
+func secretConfig(value, more string) string {
+	return secretWithoutValue(fmt.Sprintf("value_wo = %q\n  %s", value, more))
+}
+
+// secretWithoutValue is the secret at address with more attributes.
+func secretWithoutValue(more string) string {
+	return fmt.Sprintf(`
+resource "pouncet_secret" "s" {
+  name        = "db_password"
+  environment = "dev"
+  %s
+}
+`, more)
+}
