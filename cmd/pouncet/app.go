@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -95,13 +96,24 @@ Exit codes:
 	root.AddCommand(a.versionCommand())
 	root.AddCommand(topicCommands()...)
 	root.SetHelpCommand(helpCommand())
+	cobra.AddTemplateFunc("alignFlags", alignFlags)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsages | alignFlags "))
 	return root
 }
+
+const scopeUsage = "the `scope`: project, app/<name> or pipeline/<name> (default project)"
 
 // placeFlags adds the flags that say where an entry is.
 func (a *app) placeFlags(c *cobra.Command) {
 	c.Flags().StringVar(&a.env, "env", "", "the `environment`, \"*\" for every environment (POUNCET_ENV)")
-	c.Flags().StringVar(&a.scope, "scope", "", "the `scope`: project, app/<name> or pipeline/<name> (default project)")
+	c.Flags().StringVar(&a.scope, "scope", "", scopeUsage)
+}
+
+// resolveFlags adds the flags that say for which environment and scope
+// references are resolved.
+func (a *app) resolveFlags(c *cobra.Command) {
+	c.Flags().StringVar(&a.env, "env", "", "the `environment` whose values are used (POUNCET_ENV)")
+	c.Flags().StringVar(&a.scope, "scope", "", scopeUsage)
 }
 
 // connect opens the backend that the settings name.

@@ -49,7 +49,7 @@ it does not exist. The command does not get POUNCET_TOKEN without --keep-token.`
   pouncet run --env prod --file prod.env -- docker compose up`,
 		Args: arguments(1, -1, "a command"),
 	}
-	a.placeFlags(c)
+	a.resolveFlags(c)
 	c.Flags().StringArrayVar(&files, "file", nil, "`file` of variables; repeat for more files")
 	c.Flags().BoolVar(&vars.override, "override", false, "let files replace variables that already exist")
 	c.Flags().BoolVar(&noMask, "no-mask", false, "do not mask the output of the command")

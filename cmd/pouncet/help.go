@@ -122,3 +122,32 @@ func wrap(text string) string {
 	}
 	return b.String()
 }
+
+// alignFlags removes "[=true|false]" from the flags in a help text, which the
+// flag library appends to every switch, and aligns the usages again.
+func alignFlags(usages string) string {
+	const gap = "   "
+	lines := strings.Split(usages, "\n")
+	width := 0
+	for i, line := range lines {
+		lines[i] = strings.Replace(line, "[=true|false]", "", 1)
+		flag, _, _ := cutFlag(lines[i])
+		width = max(width, len(flag))
+	}
+	for i, line := range lines {
+		if flag, usage, ok := cutFlag(line); ok {
+			lines[i] = flag + strings.Repeat(" ", width-len(flag)) + gap + usage
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// cutFlag cuts a line of a help text into the flag and its usage.
+func cutFlag(line string) (flag, usage string, ok bool) {
+	start := strings.Index(line, "-")
+	if start < 0 {
+		return "", "", false
+	}
+	flag, usage, ok = strings.Cut(line[start:], "   ")
+	return line[:start] + flag, strings.TrimLeft(usage, " "), ok
+}

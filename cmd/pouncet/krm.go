@@ -37,7 +37,7 @@ results of the list and on standard error, with resource, field and file.`,
   kustomize build --enable-alpha-plugins --enable-exec overlays/prod`,
 		Args: arguments(0, 0, "no arguments"),
 	}
-	a.placeFlags(c)
+	a.resolveFlags(c)
 	c.Flags().StringVar(&missing, "missing", "error", missingFlagUsage)
 	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "reject env_var()")
 	c.RunE = func(c *cobra.Command, _ []string) error {

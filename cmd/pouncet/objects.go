@@ -66,15 +66,16 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 	}
 	if o.isEntry() {
 		a.placeFlags(c)
-		c.Long = wrap(c.Long + " Without --env or POUNCET_ENV, it lists all environments.")
+		c.Long += " Without --env or POUNCET_ENV, it lists all environments."
 		c.Flags().BoolVar(&deleted, "deleted", false, "list deleted "+o.plural()+" that can be restored")
 	}
 	if o.kind == backend.KindSecret {
-		c.Long += "\nIt never lists values."
+		c.Long += " It never lists values."
 		c.Example += "\n" + o.example("list", "--env prod --due")
 		c.Flags().StringVar(&typeKey, "type", "", "only secrets of this type, by its `key`")
 		c.Flags().BoolVar(&due, "due", false, "only secrets that have expired or whose rotation is due")
 	}
+	c.Long = wrap(c.Long)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, _ []string) error {
 		q := a.query(o, "")
 		q.Type, q.Deleted = typeKey, deleted

@@ -59,7 +59,7 @@ it stays as it is.
   helm template chart | pouncet render --env prod -`,
 		Args: arguments(1, -1, "files"),
 	}
-	a.placeFlags(c)
+	a.resolveFlags(c)
 	formats.add(c)
 	c.Flags().StringVarP(&to.folder, "output", "o", "", "`folder` to write to")
 	c.Flags().BoolVar(&to.inPlace, "in-place", false, "replace each file with its rendered form")

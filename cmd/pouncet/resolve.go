@@ -29,7 +29,7 @@ not exist, the exit code is 3.`,
   pouncet resolve region --env prod --value`,
 		Args: arguments(1, 1, "one name"),
 	}
-	a.placeFlags(c)
+	a.resolveFlags(c)
 	c.Flags().BoolVar(&value, "value", false, "resolve a scoped value instead of a secret")
 	c.Flags().StringVar(&ref.Field, "field", "", "only this `field` of a JSON value, such as a.b[0]")
 	c.Flags().StringVar(&ref.Version, "version", "", "`version` number, or \"previous\"")

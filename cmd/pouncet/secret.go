@@ -55,7 +55,7 @@ asks for it at the terminal.`,
 		c.Flags().StringVar(&note, "note", "", "`text` that says why the value changes; it is kept with the version")
 		c.Flags().StringVar(&typeKey, "type", "", "`key` of the secret type, \"\" for none")
 		c.Flags().StringVar(&visibility, "visibility", "",
-			"masked or restricted; nobody can reveal a restricted secret")
+			"`visibility`: masked or restricted; nobody can reveal a restricted secret")
 		c.Flags().IntVar(&rotationDays, "rotation-days", 0,
 			"`days` after which the value should be replaced, 0 for never (at most 3650)")
 		c.Flags().StringVar(&expires, "expires", "",
