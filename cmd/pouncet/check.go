@@ -12,14 +12,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
-func (a *app) checkCommand() *cobra.Command {
-	var f findingFlags
-	var writeManifest, source string
-	var register bool
-	c := &cobra.Command{
-		Use:   "check PATH...",
-		Short: "Check references without access to values",
-		Long: `Checks the references in files, and in the configuration files below folders,
+const checkHelp = `Checks the references in files, and in the configuration files below folders,
 for each environment. It reports missing secrets and fields, references to
 another environment or to a forbidden one, hard-coded secrets, and more. Use it
 in CI: it needs a token with the role viewer, or a manifest, and never a value.
@@ -34,7 +27,16 @@ rule and a reason:
 
 ` + findingExitCodes + `
 
-` + fileFormatHelp,
+` + fileFormatHelp
+
+func (a *app) checkCommand() *cobra.Command {
+	var f findingFlags
+	var writeManifest, source string
+	var register bool
+	c := &cobra.Command{
+		Use:   "check PATH...",
+		Short: "Check references without access to values",
+		Long:  checkHelp,
 		Example: `  pouncet check --all-envs pipelines
   pouncet check --env prod --format sarif . > pouncet.sarif
   pouncet check --write-manifest pouncet.manifest.json

@@ -23,14 +23,7 @@ const (
 	exitNoCommand  = 127
 )
 
-func (a *app) runCommand() *cobra.Command {
-	var files []string
-	var noMask, keepToken bool
-	var vars variables
-	c := &cobra.Command{
-		Use:   "run [flags] -- COMMAND [ARGUMENT...]",
-		Short: "Run a command with secrets in its environment",
-		Long: `Resolves the references in environment variables and in files of variables, in
+var runHelp = `Resolves the references in environment variables and in files of variables, in
 one request, and runs a command with the values. No value is written to disk.
 
 The output of the command is masked: a value of ` + fmt.Sprint(leastMasked) + ` bytes or more becomes
@@ -44,7 +37,16 @@ win.
 
 run passes signals to the command, and ends with the command's exit code: 128
 plus the number of the signal that ended it, 126 if it cannot be started, 127 if
-it does not exist. The command does not get POUNCET_TOKEN without --keep-token.`,
+it does not exist. The command does not get POUNCET_TOKEN without --keep-token.`
+
+func (a *app) runCommand() *cobra.Command {
+	var files []string
+	var noMask, keepToken bool
+	var vars variables
+	c := &cobra.Command{
+		Use:   "run [flags] -- COMMAND [ARGUMENT...]",
+		Short: "Run a command with secrets in its environment",
+		Long:  runHelp,
 		Example: `  DB_PASSWORD="{{ get_secret_value('db_password') }}" pouncet run --env prod -- ./load
   pouncet run --env prod --file prod.env -- docker compose up`,
 		Args: arguments(1, -1, "a command"),

@@ -28,15 +28,7 @@ type destination struct {
 	stream  bool // several files to standard output
 }
 
-func (a *app) renderCommand() *cobra.Command {
-	var missing string
-	var to destination
-	var noEnvVar bool
-	var formats formatFlags
-	c := &cobra.Command{
-		Use:   "render FILE...",
-		Short: "Fill references in configuration files",
-		Long: `Replaces the references in files with the values of one environment, and changes
+const renderHelp = `Replaces the references in files with the values of one environment, and changes
 no other byte. All references go to the backend in one request. If anything is
 wrong, render reports every problem with its position and writes nothing.
 
@@ -53,7 +45,17 @@ A missing reference is an error and ends with exit code 3. With --missing null
 it becomes null, which is the default of the dialect "mage". With --missing keep
 it stays as it is.
 
-` + fileFormatHelp,
+` + fileFormatHelp
+
+func (a *app) renderCommand() *cobra.Command {
+	var missing string
+	var to destination
+	var noEnvVar bool
+	var formats formatFlags
+	c := &cobra.Command{
+		Use:   "render FILE...",
+		Short: "Fill references in configuration files",
+		Long:  renderHelp,
 		Example: `  pouncet render --env prod io_config.yaml
   pouncet render --env prod pipelines -o rendered
   helm template chart | pouncet render --env prod -`,
@@ -67,22 +69,15 @@ it stays as it is.
 	c.Flags().StringVar(&missing, "missing", "error", missingFlagUsage)
 	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "reject env_var()")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		o := interpolate.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope}
 		if err := formats.check(c); err != nil {
 			return err
 		}
 		if formats.dialect == string(interpolate.DialectMage) && !c.Flags().Changed("missing") {
 			missing = "null"
 		}
-		var known bool
-		if o.Missing, known = missingModes[missing]; !known {
-			return usage(c, "--missing must be error, null or keep")
-		}
-		if o.Environment == "" {
-			return environmentRequired(c)
-		}
-		if !noEnvVar {
-			o.LookupEnv = os.LookupEnv
+		o, err := a.renderOptions(c, missing, noEnvVar)
+		if err != nil {
+			return err
 		}
 		sources, err := a.readSources(c, &formats, args, to)
 		if err != nil {
@@ -93,6 +88,21 @@ it stays as it is.
 		})(c, nil)
 	}
 	return c
+}
+
+func (a *app) renderOptions(c *cobra.Command, missing string, noEnvVar bool) (interpolate.Options, error) {
+	o := interpolate.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope}
+	var known bool
+	if o.Missing, known = missingModes[missing]; !known {
+		return o, usage(c, "--missing must be error, null or keep")
+	}
+	if o.Environment == "" {
+		return o, environmentRequired(c)
+	}
+	if !noEnvVar {
+		o.LookupEnv = os.LookupEnv
+	}
+	return o, nil
 }
 
 // render renders the sources and writes the results to their destination.

@@ -30,27 +30,28 @@ new value makes a new version. Lists never show values.`,
 	return a.objectGroup(o, a.setSecretCommand(o), a.revealCommand(o), a.restoreCommand(o))
 }
 
-func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
-	var from valueFlags
-	var typeKey, visibility, expires, note string
-	var expect int64
-	var rotationDays int
-	var protected bool
-	text := setText{
-		short: "Create a secret, or change its value or metadata",
-		long: `Creates a secret, or changes the one with this name or id. Flags that you leave
+var setSecretHelp = setText{
+	short: "Create a secret, or change its value or metadata",
+	long: `Creates a secret, or changes the one with this name or id. Flags that you leave
 out change nothing. A new value makes a new version; an equal value does not.
 
 No flag and no argument takes the value, because every process on a machine can
 read the arguments of the others. The value comes from standard input (--stdin),
 from a file (--file) or from the backend (--generate). Otherwise the command
 asks for it at the terminal.`,
-		example: `  pouncet secret set db_password --env prod
+	example: `  pouncet secret set db_password --env prod
   printf %s "$PASSWORD" | pouncet secret set db_password --env prod --stdin
   pouncet secret set api_key --env prod --generate --note 'rotated after the incident'
   pouncet secret set db --env prod --type database_connection --file db.json`,
-	}
-	c := a.setCommand(o, text, func(c *cobra.Command) {
+}
+
+func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
+	var from valueFlags
+	var typeKey, visibility, expires, note string
+	var expect int64
+	var rotationDays int
+	var protected bool
+	c := a.setCommand(o, setSecretHelp, func(c *cobra.Command) {
 		from.add(c)
 		c.Flags().StringVar(&note, "note", "", "`text` that says why the value changes; it is kept with the version")
 		c.Flags().StringVar(&typeKey, "type", "", "`key` of the secret type, \"\" for none")

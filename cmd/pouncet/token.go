@@ -26,9 +26,13 @@ says what it may do. The backend stores only a hash of the token.`,
 			{"created", created}, {"id", id},
 		},
 	}
+	return a.objectGroup(o, a.createTokenCommand())
+}
+
+func (a *app) createTokenCommand() *cobra.Command {
 	var role, tokenName, description string
 	var expires time.Duration
-	create := &cobra.Command{
+	c := &cobra.Command{
 		Use:   "create --role ROLE",
 		Short: "Create a token and print it once",
 		Long: `Creates a token and prints it on standard output. It cannot be shown again.
@@ -41,43 +45,48 @@ Roles:
   pouncet token create --role viewer --expires 720h --json`,
 		Args: arguments(0, 0, "no arguments"),
 	}
-	create.Flags().StringVar(&role, "role", "", "`role`: admin, runtime or viewer")
-	create.Flags().StringVar(&tokenName, "name", "", "`name` of the token (default the role and the time)")
-	create.Flags().StringVar(&description, "description", "", "`text` that says what the token is for")
-	create.Flags().DurationVar(&expires, "expires", 0,
+	c.Flags().StringVar(&role, "role", "", "`role`: admin, runtime or viewer")
+	c.Flags().StringVar(&tokenName, "name", "", "`name` of the token (default the role and the time)")
+	c.Flags().StringVar(&description, "description", "", "`text` that says what the token is for")
+	c.Flags().DurationVar(&expires, "expires", 0,
 		"`duration` after which the token expires, such as 720h (default never)")
-	create.RunE = func(c *cobra.Command, _ []string) error {
+	c.RunE = func(c *cobra.Command, _ []string) error {
 		if role == "" {
 			return usage(c, "a role is required").withHint("set --role to admin, runtime or viewer")
 		}
+		now := time.Now().UTC()
+		r := backend.Role(role)
+		change := backend.Change{
+			Op: backend.OpCreate, Kind: backend.KindToken, Name: tokenName, Description: &description, Role: &r,
+		}
+		if tokenName == "" {
+			// Names allow no dot. The microseconds keep two quick calls apart.
+			change.Name = strings.Replace(role+"-"+now.Format("20060102-150405.000000"), ".", "-", 1)
+		}
+		if expires != 0 {
+			at := now.Add(expires)
+			change.ExpiresAt = &at
+		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
-			now := time.Now().UTC()
-			if tokenName == "" {
-				// Names allow no dot. The microseconds keep two quick calls apart.
-				tokenName = strings.Replace(role+"-"+now.Format("20060102-150405.000000"), ".", "-", 1)
-			}
-			token, hash := access.NewToken()
-			r := backend.Role(role)
-			change := backend.Change{
-				Op: backend.OpCreate, Kind: o.kind, Name: tokenName, Description: &description,
-				Role: &r, TokenHash: hash,
-			}
-			if expires != 0 {
-				at := now.Add(expires)
-				change.ExpiresAt = &at
-			}
-			out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{change}})
-			if err != nil {
-				return err
-			}
-			if a.json {
-				a.printJSON(map[string]any{"token": token, "object": out[0].Object})
-				return nil
-			}
-			a.println(token)
-			fmt.Fprintf(a.err, "created token %s with role %s; it cannot be shown again\n", tokenName, role)
-			return nil
+			return a.createToken(ctx, s, change)
 		})(c, nil)
 	}
-	return a.objectGroup(o, create)
+	return c
+}
+
+// createToken creates a token with the metadata of a change, and prints it.
+func (a *app) createToken(ctx context.Context, s backend.Service, change backend.Change) error {
+	token, hash := access.NewToken()
+	change.TokenHash = hash
+	out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{change}})
+	if err != nil {
+		return err
+	}
+	if a.json {
+		a.printJSON(map[string]any{"token": token, "object": out[0].Object})
+		return nil
+	}
+	a.println(token)
+	fmt.Fprintf(a.err, "created token %s with role %s; it cannot be shown again\n", change.Name, *change.Role)
+	return nil
 }
