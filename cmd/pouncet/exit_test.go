@@ -72,15 +72,23 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// TestExitCodesAreDocumented compares README.md with the table of exit codes.
+// TestExitCodesAreDocumented compares README.md and docs/settings.md with the
+// table of exit codes.
 func TestExitCodesAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile("../../docs/settings.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var list []string
 	for _, c := range exitCodes {
 		list = append(list, fmt.Sprint(c.code, " ", c.meaning))
+		if row := fmt.Sprintf("\n| %d | %s", c.code, c.meaning); !strings.Contains(string(page), row) {
+			t.Errorf("docs/settings.md has no row %q", row)
+		}
 	}
 	want := "Exit codes: " + strings.Join(list, ", ") + "."
 	if !strings.Contains(strings.Join(strings.Fields(string(text)), " "), want) {

@@ -3,13 +3,15 @@
 package main
 
 import (
-	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
@@ -67,57 +69,78 @@ func TestTheFirstSourceOfABackendDecides(t *testing.T) {
 	}
 }
 
-// TestSettingsAreDocumented compares the environment variables in the code, in
-// the table of settings, and in docs/settings.md.
-func TestSettingsAreDocumented(t *testing.T) {
-	page, err := os.ReadFile("../../docs/settings.md")
-	if errors.Is(err, fs.ErrNotExist) {
-		t.Skip("docs/settings.md does not exist yet")
-	}
+func readSettingsPage(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/settings.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := regexp.MustCompile(`POUNCET_[A-Z][A-Z_]*`)
-	literal := regexp.MustCompile(`"(POUNCET_[A-Z][A-Z_]*)"`)
-	documented, used := map[string]bool{}, map[string]bool{}
-	for _, v := range name.FindAllString(string(page), -1) {
-		documented[v] = true
+	return string(text)
+}
+
+// namesIn returns the first group of every match of a pattern.
+func namesIn(text, pattern string) map[string]bool {
+	names := map[string]bool{}
+	for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+		names[m[1]] = true
 	}
-	err = filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+	return names
+}
+
+// checkDocumented compares names in the code with those in docs/settings.md.
+func checkDocumented(t *testing.T, code, documented map[string]bool) {
+	t.Helper()
+	for name := range code {
+		if !documented[name] {
+			t.Errorf("docs/settings.md does not name %s", name)
+		}
+	}
+	for name := range documented {
+		if !code[name] {
+			t.Errorf("docs/settings.md names %s, which the code does not use", name)
+		}
+	}
+}
+
+func TestEnvironmentVariablesAreDocumented(t *testing.T) {
+	var code strings.Builder
+	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && strings.HasPrefix(d.Name(), ".") && d.Name() != "..", d.Name() == "programtest": // for tests only
+		case d.IsDir() && strings.HasPrefix(d.Name(), ".") && d.Name() != "..":
 			return fs.SkipDir
 		case d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go"):
 			return nil
 		}
 		text, err := os.ReadFile(path)
-		for _, m := range literal.FindAllStringSubmatch(string(text), -1) {
-			used[m[1]] = true
-		}
+		code.Write(text)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for v := range used {
-		if !documented[v] {
-			t.Errorf("the code uses %s, but docs/settings.md does not name it", v)
-		}
-	}
-	for v := range documented {
-		if !used[v] {
-			t.Errorf("docs/settings.md names %s, but the code does not use it", v)
-		}
-	}
+	used := namesIn(code.String(), `"(POUNCET_[A-Z][A-Z_]*)"`)
+	maps.DeleteFunc(used, func(name string, _ bool) bool {
+		return strings.HasPrefix(name, "POUNCET_TEST_") // for the tests of this repository
+	})
+	checkDocumented(t, used, namesIn(readSettingsPage(t), `(POUNCET_[A-Z][A-Z_]*)`))
 	for _, s := range settings {
 		if !used[s.variable] {
-			t.Errorf("the help names %s, but the code does not use it", s.variable)
+			t.Errorf("the help names %s, which the code does not use", s.variable)
 		}
 		delete(used, s.variable)
 	}
 	for v := range used {
-		t.Errorf("the code uses %s, but the table of settings does not name it", v)
+		t.Errorf("the code uses %s, which the help does not name", v)
 	}
+}
+
+func TestFlagsAreDocumented(t *testing.T) {
+	flags := map[string]bool{}
+	for _, c := range allCommands() {
+		c.InitDefaultHelpFlag()
+		c.LocalFlags().VisitAll(func(f *pflag.Flag) { flags["--"+f.Name] = true })
+	}
+	checkDocumented(t, flags, namesIn(readSettingsPage(t), "`(--[a-z-]+)"))
 }
