@@ -112,7 +112,8 @@ func TestAPlanWithUnknownNames(t *testing.T) {
 			"after": {"id": "1", "project": "p", "environment": "*", "scope": "project", "version": 1},
 			"after_unknown": {"name": true}}},
 		{"address": "pouncet_environment.x", "mode": "managed", "type": "pouncet_environment", "change": {
-			"actions": ["no-op"], "before": {"id": "2", "project": "p", "name": "dev"}, "after": {"id": "2", "project": "p", "name": "dev"}}}]}`))
+			"actions": ["no-op"], "before": {"id": "2", "project": "p", "name": "dev"},
+			"after": {"id": "2", "project": "p", "name": "dev"}}}]}`))
 	if err != nil {
 		t.Fatal(err)
 	}

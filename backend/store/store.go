@@ -57,17 +57,15 @@ type Tx interface {
 	// Count counts the objects that f selects. It ignores Limit, AfterName and AfterID.
 	Count(ctx context.Context, f Filter) (int, error)
 
-	// InsertObject adds an object. ErrExists when its id is taken.
+	// InsertObject adds an object. ErrExists means that its id is taken.
 	//
-	// A place (kind, project, environment, scope, name) is unique at the end of
-	// the transaction: until then several objects may share one, and every
-	// question shows all of them. Update gives ErrExists, and changes nothing,
-	// when two objects share a place at its end.
+	// A place (kind, project, environment, scope, name) is unique at the end of the transaction. Until then, several
+	// objects may share a place, and every query returns all of them. If two objects share a place at the end, Update
+	// changes nothing and returns ErrExists.
 	InsertObject(ctx context.Context, o Object) error
 
-	// UpdateObject replaces all of the object with this id. ErrNotFound when
-	// no object has that id and revision o.Revision-1. Its place may be taken, as
-	// with InsertObject.
+	// UpdateObject replaces all fields of the object with id o.ID. ErrNotFound means that no such object has revision
+	// o.Revision-1. Its place may be taken, as for InsertObject.
 	UpdateObject(ctx context.Context, o Object) error
 
 	// DeleteObject deletes an object and its versions. ErrNotFound means that it does not exist.
@@ -143,7 +141,7 @@ type Version struct {
 	Sealed         []byte
 	CreatedAt      time.Time
 	CreatedBy      string
-	Attributes     []byte // the engine's, opaque here; Lookup does not return them
+	Attributes     []byte // written and read by the engine only; Lookup does not return them
 }
 
 // VersionKey identifies a version.

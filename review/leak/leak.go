@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package leak detects secrets that files hold in plain text, by the rules of
-// Gitleaks. It is a package of its own, so that only programs that scan carry
+// Gitleaks. It is a separate package, so that only programs that scan carry
 // the rules.
 //
 // The rules are data: gitleaks.toml is the default configuration of a release

@@ -14,17 +14,14 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// A place is unique at the end of a transaction. SQLite checks a unique
-// constraint at every statement and cannot defer it, so an object that moves to
-// a place which is still taken is stored under a temporary name. The
-// transaction shows it under its real name, and gives it that name before the
-// commit, where the constraint then holds as always.
+// A place is unique at the end of a transaction. SQLite checks a unique constraint at every statement and cannot defer
+// the check. So an object that moves to a taken place is stored with a temporary name. The transaction returns it with
+// its real name. Before the commit it stores the real name, and then SQLite checks the constraint.
 
-// temporaryName is a name that no object can have, for an object with this id.
+// temporaryName returns a name that no other object can have.
 func temporaryName(name, id string) string { return "\x01" + name + "\x01" + id }
 
-// writeDeferred calls write with the object as it is and, when its place is
-// taken, with a temporary name.
+// writeDeferred calls write with the object. If its place is taken, it calls write again with a temporary name.
 func (t *tx) writeDeferred(o store.Object, write func(store.Object) error) error {
 	err := write(o)
 	if err == nil {
@@ -37,7 +34,7 @@ func (t *tx) writeDeferred(o store.Object, write func(store.Object) error) error
 	moved := o
 	moved.Name = temporaryName(o.Name, o.ID)
 	if err := write(moved); err != nil {
-		return withPlace(err, o) // its id is taken, too
+		return withPlace(err, o) // the id is taken too
 	}
 	if t.deferred == nil {
 		t.deferred = map[string]store.Object{}
@@ -46,9 +43,9 @@ func (t *tx) writeDeferred(o store.Object, write func(store.Object) error) error
 	return nil
 }
 
-// settle gives every deferred object its real name. ErrExists names the first
-// place that two objects still share.
-func (t *tx) settle(ctx context.Context) error {
+// storeRealNames stores the real name of every deferred object. ErrExists names the first place that two objects still
+// share.
+func (t *tx) storeRealNames(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(t.deferred)) {
 		o := t.deferred[id]
 		if _, err := t.exec(ctx, "UPDATE objects SET name = ? WHERE id = ?", o.Name, id); err != nil {
@@ -59,8 +56,8 @@ func (t *tx) settle(ctx context.Context) error {
 	return nil
 }
 
-// namesOf adds the temporary names to the names that a question asks for.
-func (t *tx) namesOf(names ...string) []string {
+// withTemporaryNames adds the temporary names of deferred objects to the names of a query.
+func (t *tx) withTemporaryNames(names ...string) []string {
 	for id, o := range t.deferred {
 		if slices.Contains(names, o.Name) {
 			names = append(names, temporaryName(o.Name, id))
@@ -69,16 +66,16 @@ func (t *tx) namesOf(names ...string) []string {
 	return names
 }
 
-// realName undoes a temporary name.
-func (t *tx) realName(o *store.Object) {
+// setRealName replaces the temporary name of a deferred object with its real name.
+func (t *tx) setRealName(o *store.Object) {
 	if d, ok := t.deferred[o.ID]; ok {
 		o.Name = d.Name
 	}
 }
 
-// inOrder sorts and cuts a listing that holds deferred objects, which SQLite
-// sorts by their temporary names.
-func inOrder(rows []store.Object, f store.Filter) []store.Object {
+// sortAndLimit sorts a listing with deferred objects and applies the limit, because SQLite sorts them by their
+// temporary names.
+func sortAndLimit(rows []store.Object, f store.Filter) []store.Object {
 	slices.SortFunc(rows, func(a, b store.Object) int {
 		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})

@@ -43,7 +43,7 @@ func (t *tx) selection(f store.Filter) (string, []any) {
 	if len(t.deferred) == 0 {
 		add("o.name = ?", f.Name)
 	} else if f.Name != "" {
-		add("o.name IN (SELECT value FROM json_each(?))", jsonArray(t.namesOf(f.Name)))
+		add("o.name IN (SELECT value FROM json_each(?))", jsonArray(t.withTemporaryNames(f.Name)))
 	}
 	// SQLite uses a partial index only if the query repeats the condition of the index.
 	add("o.type = ? AND o.type <> ''", f.Type)
@@ -70,12 +70,12 @@ func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error
 			return err
 		}
 		o := objectFrom(c)
-		t.realName(&o)
+		t.setRealName(&o)
 		out = append(out, o)
 		return c.err()
 	})
 	if len(t.deferred) > 0 {
-		out = inOrder(out, f)
+		out = sortAndLimit(out, f)
 	}
 	return out, err
 }
@@ -111,7 +111,7 @@ func inCondition(column string, values []string) (condition string, args []any) 
 
 // Lookup implements store.Tx.
 func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
-	names := t.namesOf(slices.Clone(l.Names)...)
+	names := t.withTemporaryNames(slices.Clone(l.Names)...)
 	slices.Sort(names) // SQLite sorts the JSON array, and a sorted array is the cheapest
 	inEnvironments, environments := inCondition("o.environment", l.Environments)
 	inScopes, scopes := inCondition("o.scope", l.Scopes)
@@ -126,7 +126,7 @@ func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry))
 			return err
 		}
 		e.Object.Kind, e.Object.Project = l.Kind, l.Project
-		t.realName(&e.Object)
+		t.setRealName(&e.Object)
 		each(e)
 		return nil
 	})
@@ -164,7 +164,8 @@ func entryFrom(c *rowReader) (store.Entry, error) {
 func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
 	return t.writeDeferred(o, func(o store.Object) error {
 		_, err := t.exec(ctx, `INSERT INTO objects (kind, id, project, environment, scope, name, type, link,
-			version, revision, attributes, mac, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+				version, revision, attributes, mac, created_at, updated_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			string(o.Kind), o.ID, o.Project, o.Environment, o.Scope, o.Name, o.Type, o.Link,
 			o.Version, o.Revision, blob(o.Attributes), blob(o.MAC), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro())
 		return err
@@ -174,13 +175,15 @@ func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
 // UpdateObject implements store.Tx.
 func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
 	return t.writeDeferred(o, func(o store.Object) error {
-		n, err := t.exec(ctx, `UPDATE objects SET kind = ?, project = ?, environment = ?, scope = ?, name = ?, type = ?, link = ?,
-			version = ?, revision = ?, attributes = ?, mac = ?, created_at = ?, updated_at = ? WHERE id = ? AND revision = ?`,
+		n, err := t.exec(ctx, `UPDATE objects SET kind = ?, project = ?, environment = ?, scope = ?, name = ?,
+				type = ?, link = ?, version = ?, revision = ?, attributes = ?, mac = ?, created_at = ?, updated_at = ?
+			WHERE id = ? AND revision = ?`,
 			string(o.Kind), o.Project, o.Environment, o.Scope, o.Name, o.Type, o.Link,
 			o.Version, o.Revision, blob(o.Attributes), blob(o.MAC), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
 			o.ID, o.Revision-1)
 		if err == nil && n == 0 {
-			return backend.Errorf(backend.CodeNotFound, "%s %s does not exist at revision %d", o.Kind, backend.Quote(o.Name), o.Revision-1)
+			return backend.Errorf(backend.CodeNotFound, "%s %s does not exist at revision %d",
+				o.Kind, backend.Quote(o.Name), o.Revision-1)
 		}
 		return err
 	})

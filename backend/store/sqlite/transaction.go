@@ -53,7 +53,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	if t.broken != nil {
 		return t.broken
 	}
-	if err := t.settle(ctx); err != nil {
+	if err := t.storeRealNames(ctx); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {

@@ -20,7 +20,7 @@ type tx struct {
 	ended    bool
 	// broken is an error after which SQLite may have rolled back.
 	broken error
-	// deferred are the objects with a temporary name, by id: see deferred.go.
+	// deferred holds the objects with a temporary name, by id: see deferred.go.
 	deferred map[string]store.Object
 }
 

@@ -38,7 +38,8 @@ func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Ver
 	}
 	out := make([]store.Version, 0, len(keys))
 	c := newRowReader(10)
-	err = t.query(ctx, `SELECT object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by, attributes
+	err = t.query(ctx, `SELECT object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by,
+			attributes
 		FROM versions WHERE (object, version) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`,
 		[]any{string(requested)},
 		func(row scanner) error {

@@ -149,7 +149,7 @@ var objectTests = []test{
 			e.Errorf("the names are %q, want a and b", got)
 		}
 	}},
-	{"two objects swap their places in one transaction", func(e env) {
+	{"two objects can swap places in one transaction", func(e env) {
 		a, b := secret("p", "e", "project", "a"), secret("p", "e", "project", "b")
 		e.insert(a, b)
 		a.Name, a.Revision = "b", 2
@@ -160,27 +160,29 @@ var objectTests = []test{
 			}
 			rows, err := tx.Objects(ctx, store.Filter{Kind: a.Kind, Project: "p", Name: "b"})
 			if err != nil || len(rows) != 2 || rows[0].Name != "b" || rows[1].Name != "b" {
-				e.Errorf("while two objects share a place, a filter selects %+v (%v)", rows, err)
+				e.Errorf("while two objects share a place, Objects returns %+v (%v)", rows, err)
 			}
 			if n, err := tx.Count(ctx, store.Filter{Kind: a.Kind, Name: "b"}); err != nil || n != 2 {
-				e.Errorf("while two objects share a place, %d are counted (%v)", n, err)
+				e.Errorf("while two objects share a place, Count returns %d (%v)", n, err)
 			}
 			var ids []string
 			err = tx.Lookup(ctx, store.Lookup{
 				Kind: a.Kind, Project: "p", Environments: []string{"e"}, Scopes: []string{"project"}, Names: []string{"b"},
 			}, func(e store.Entry) { ids = append(ids, e.Object.ID+e.Object.Name) })
-			if slices.Sort(ids); err != nil || !slices.Equal(ids, slices.Sorted(slices.Values([]string{a.ID + "b", b.ID + "b"}))) {
-				e.Errorf("while two objects share a place, a lookup gives %v (%v)", ids, err)
+			slices.Sort(ids)
+			want := slices.Sorted(slices.Values([]string{a.ID + "b", b.ID + "b"}))
+			if err != nil || !slices.Equal(ids, want) {
+				e.Errorf("while two objects share a place, Lookup returns %v (%v)", ids, err)
 			}
 			return tx.UpdateObject(ctx, b)
 		})
 		for _, want := range []store.Object{a, b} {
 			if got, _ := e.get(want.Kind, want.ID); !sameObject(got, want) {
-				e.Errorf("found %+v, want %+v", got, want)
+				e.Errorf("got %+v, want %+v", got, want)
 			}
 		}
 	}},
-	{"a chain of moves is one transaction", func(e env) {
+	{"objects can move in a chain in one transaction", func(e env) {
 		a, b, c := secret("p", "e", "project", "a"), secret("p", "e", "project", "b"), secret("p", "e", "project", "c")
 		e.insert(a, b, c)
 		e.update(func(ctx context.Context, tx store.Tx) error {
@@ -191,7 +193,7 @@ var objectTests = []test{
 					return err
 				}
 			}
-			b.Revision = 3 // once more, in a place that is still taken
+			b.Revision = 3 // a second update while the place is still taken
 			if err := tx.UpdateObject(ctx, b); err != nil {
 				return err
 			}
@@ -201,10 +203,10 @@ var objectTests = []test{
 			return tx.InsertObject(ctx, secret("p", "e", "project", "a"))
 		})
 		if got := e.names(store.Filter{Kind: a.Kind}); !slices.Equal(got, []string{"a", "b", "c"}) {
-			e.Errorf("listed %q", got)
+			e.Errorf("the names are %q", got)
 		}
 		if got, _ := e.get(b.Kind, b.ID); !sameObject(got, b) {
-			e.Errorf("found %+v, want %+v", got, b)
+			e.Errorf("got %+v, want %+v", got, b)
 		}
 	}},
 	{"an insertion may come before the deletion that frees its place", func(e env) {
@@ -218,16 +220,16 @@ var objectTests = []test{
 			return tx.DeleteObject(ctx, old.ID)
 		})
 		if got, _ := e.get(next.Kind, next.ID); !sameObject(got, next) {
-			e.Errorf("found %+v, want %+v", got, next)
+			e.Errorf("got %+v, want %+v", got, next)
 		}
-		e.update(func(ctx context.Context, tx store.Tx) error { // and one that is taken back leaves nothing
+		e.update(func(ctx context.Context, tx store.Tx) error { // an insertion that the transaction deletes again
 			if err := tx.InsertObject(ctx, old); err != nil {
 				return err
 			}
 			return tx.DeleteObject(ctx, old.ID)
 		})
 		if got := e.names(store.Filter{Kind: old.Kind}); !slices.Equal(got, []string{"a"}) {
-			e.Errorf("listed %q", got)
+			e.Errorf("the names are %q", got)
 		}
 	}},
 	{"a deletion deletes the versions too", func(e env) {

@@ -81,7 +81,7 @@ var lookupTests = []test{
 			want := store.Version{}
 			if entry.Object.Name == "current" {
 				want = version(current.ID, 2)
-				want.Attributes = nil // Versions returns them, Lookup does not
+				want.Attributes = nil // Lookup does not return them
 			}
 			if !sameVersion(entry.Current, want) {
 				e.Errorf("the version of %s is %+v, want %+v", entry.Object.Name, entry.Current, want)
