@@ -8,30 +8,30 @@ import (
 	"strings"
 )
 
-// Code classifies an Error. Callers branch on it, by errors.Is with the
-// sentinels below; the wire carries it; nothing branches on a message.
+// Code classifies an Error. Callers compare it by errors.Is with the sentinels
+// below, and the wire carries it. No code depends on a message.
 type Code string
 
 // The codes.
 const (
 	CodeInvalid         Code = "invalid"         // breaks a rule: name, schema, argument
 	CodeTooLarge        Code = "too_large"       // a value or a request over its limit
-	CodeQuota           Code = "quota_exceeded"  // the one too many
+	CodeQuota           Code = "quota_exceeded"  // over the quota
 	CodeNotFound        Code = "not_found"       //
 	CodeExists          Code = "already_exists"  //
 	CodeConflict        Code = "conflict"        // not the expected version
 	CodeInUse           Code = "in_use"          // something depends on it
-	CodeImmutable       Code = "immutable"       // fixed when the object was made: only another one can have it otherwise
-	CodeDenied          Code = "denied"          // known, but may not
-	CodeUnauthenticated Code = "unauthenticated" // not known
-	CodeUnavailable     Code = "unavailable"     // store, KMS or server out of reach for now: worth a retry
-	CodeKeyUnusable     Code = "key_unusable"    // the KMS key is gone, disabled, or refused
+	CodeImmutable       Code = "immutable"       // fixed at creation; another value needs another object
+	CodeDenied          Code = "denied"          // the caller is known and lacks the permission
+	CodeUnauthenticated Code = "unauthenticated" // the caller is not known
+	CodeUnavailable     Code = "unavailable"     // store, KMS or server cannot be reached now; a retry may succeed
+	CodeKeyUnusable     Code = "key_unusable"    // the KMS key is deleted, disabled or refused
 	CodeStorageFull     Code = "storage_full"    //
-	CodeCorrupt         Code = "corrupt"         // stored data does not open or fails its check
+	CodeCorrupt         Code = "corrupt"         // stored data cannot be decrypted or fails its check
 	CodeInternal        Code = "internal"        // a defect
 )
 
-// Sentinels for errors.Is, which compares codes alone.
+// Sentinels for errors.Is, which compares only the code.
 var (
 	ErrInvalid         = &Error{Code: CodeInvalid}
 	ErrTooLarge        = &Error{Code: CodeTooLarge}
@@ -50,46 +50,45 @@ var (
 	ErrInternal        = &Error{Code: CodeInternal}
 )
 
-// Error is what goes wrong, in fields rather than sentences. It never holds a
-// secret value, and all its exported fields cross the wire.
+// Error says what went wrong, in fields. It never holds a secret value. All its
+// exported fields but Err cross the wire.
 type Error struct {
 	Code Code `json:"code"`
-	// Message is one sentence without a full stop that names the thing and
-	// the rule or limit.
+	// Message is one sentence without a full stop that names the object and the
+	// rule or limit.
 	Message string `json:"message"`
-	// Hint is the way out, as one sentence without a full stop; may be empty.
+	// Hint is the next step, as one sentence without a full stop; may be empty.
 	Hint string `json:"hint,omitempty"`
-	// Attribute is the field at fault, by its JSON name ("value", "type"),
-	// for a place to point at.
+	// Attribute is the JSON name of the attribute at fault ("value", "type"); may be empty.
 	Attribute string `json:"attribute,omitempty"`
 
-	// Of a missing reference: the environments that do have it, and a name
-	// that is near.
+	// Of a missing reference: the environments that have the name, and a similar
+	// name.
 	Environments []string `json:"environments,omitempty"`
 	Suggestion   string   `json:"near,omitempty"`
-	// Of a thing in use: who uses it.
+	// Dependents block the deletion of an object that is in use.
 	Dependents []Dependent `json:"users,omitempty"`
 
-	// Err is the cause. It stays in the process.
+	// Err is the cause. It does not cross the wire.
 	Err error `json:"-"`
 }
 
-// Dependent is what uses a thing: another object, or a place in a configuration file,
-// which has a label alone.
+// Dependent is what uses an object: another object, or a position in a
+// configuration file, which has only a label.
 type Dependent struct {
 	Label     string `json:"label"`
 	ID        string `json:"id,omitempty"`
 	ManagedBy string `json:"managed_by,omitempty"`
 }
 
-// Errorf makes an Error. The format may use %w once, for the cause, whose text
-// then belongs to the message.
+// Errorf returns an Error. The format may use %w once, for the cause, whose text
+// becomes part of the message.
 func Errorf(code Code, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
 	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
 }
 
-// WithHint adds the way out.
+// WithHint adds the next step.
 func (e *Error) WithHint(format string, args ...any) *Error {
 	e.Hint = fmt.Sprintf(format, args...)
 	return e
@@ -101,7 +100,7 @@ func (e *Error) At(attribute string) *Error {
 	return e
 }
 
-// Error is the message, with the hint after a semicolon.
+// Error returns the message, with the hint after a semicolon.
 func (e *Error) Error() string {
 	if e.Hint == "" {
 		return e.Message
@@ -125,8 +124,8 @@ func (e *Error) Is(target error) bool {
 	return ok && t.Message == "" && t.Code == e.Code
 }
 
-// AsError returns err as an *Error. What is none, which is a defect, becomes
-// CodeInternal around it; nil stays nil.
+// AsError returns err as an *Error. Any other error is a defect and is wrapped
+// with CodeInternal; nil stays nil.
 func AsError(err error) *Error {
 	if err == nil {
 		return nil
@@ -138,8 +137,8 @@ func AsError(err error) *Error {
 	return &Error{Code: CodeInternal, Message: err.Error(), Err: err}
 }
 
-// Rejected is the error of an Apply in which changes broke rules: the one
-// error, or one that lists them all. It is nil when none did.
+// Rejected returns the error of an Apply whose changes broke rules: the single
+// error, or one that lists all of them. It is nil if no change broke a rule.
 func Rejected(outcomes []Outcome) error {
 	var broken []*Error
 	for _, o := range outcomes {
@@ -159,7 +158,7 @@ func Rejected(outcomes []Outcome) error {
 	}
 	return &Error{
 		Code:    broken[0].Code,
-		Message: fmt.Sprintf("%d of %d changes were refused and none was made:\n  %s", len(broken), len(outcomes), strings.Join(lines, "\n  ")),
+		Message: fmt.Sprintf("%d of %d changes were refused, and nothing was changed:\n  %s", len(broken), len(outcomes), strings.Join(lines, "\n  ")),
 		Err:     broken[0],
 	}
 }

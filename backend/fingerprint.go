@@ -9,11 +9,12 @@ import (
 	"encoding/json"
 )
 
-// Fingerprint is HMAC-SHA256 (FIPS 198-1) of a value under a key: of the value's
-// canonical form where it is JSON, so that it says what sameness means.
+// Fingerprint returns the HMAC-SHA256 (FIPS 198-1) of a value under a key. A JSON
+// value is hashed in its canonical form, so that equal documents have equal
+// fingerprints.
 //
-// Whoever has both key and fingerprint can try values; so the key is made for
-// one session, and neither is ever stored.
+// With the key and a fingerprint, values can be guessed and checked. So the key
+// is made for one session, and neither is stored.
 func Fingerprint(key, value []byte, isJSON bool) []byte {
 	mac := hmac.New(sha256.New, key)
 	if text, ok := CanonicalJSON(value); isJSON && ok {
@@ -26,14 +27,14 @@ func Fingerprint(key, value []byte, isJSON bool) []byte {
 	return mac.Sum(nil)
 }
 
-// HasFingerprint reports whether a value is the one of which a fingerprint was
-// made, as text or as JSON.
+// HasFingerprint reports whether a fingerprint was made of this value, as text or
+// as JSON.
 func HasFingerprint(key, value, fingerprint []byte) bool {
 	return hmac.Equal(Fingerprint(key, value, false), fingerprint) || hmac.Equal(Fingerprint(key, value, true), fingerprint)
 }
 
-// CanonicalJSON is a JSON text with sorted members, without white space, and
-// with numbers as they are written; false if it is not JSON.
+// CanonicalJSON returns a JSON text with sorted members and without white space.
+// Numbers keep their digits. It returns false if the text is not JSON.
 func CanonicalJSON(text []byte) ([]byte, bool) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()

@@ -32,23 +32,23 @@ func (k Kind) String() string {
 // AnyEnvironment is the pseudo-environment of an entry that every environment shares.
 const AnyEnvironment = "*"
 
-// ManagedByTerraform is the ManagedBy of what a Terraform configuration makes. Others may
-// change it, and the next plan then shows that.
+// ManagedByTerraform is the ManagedBy of objects that Terraform creates. Others
+// may change such an object, and the next plan then shows the drift.
 const ManagedByTerraform = "terraform"
 
 // ProjectScope is the scope that all of a project sees. The others are
 // "app/<name>" and "pipeline/<name>".
 const ProjectScope = "project"
 
-// DefaultProject is the project that initialising a backend makes.
+// DefaultProject is the project that a new backend has.
 const DefaultProject = "default"
 
-// Object is the metadata of one thing: all that may be known of it without
-// opening it. Which fields are set depends on its kind.
+// Object is the metadata of one object: everything but secret values. Which
+// fields are set depends on its kind.
 type Object struct {
 	Kind Kind `json:"kind"`
-	// ID is a UUIDv7. It survives a rename; an object made anew under an old
-	// name has another.
+	// ID is a UUIDv7. A rename keeps it. An object that is created under the name
+	// of a deleted one has another id.
 	ID   string `json:"id"`
 	Name string `json:"name"` // of a secret type: its key
 
@@ -92,8 +92,8 @@ type Object struct {
 // Visibility says whether a person may be shown a secret's value.
 type Visibility string
 
-// A masked secret can be revealed to a person with the permission, which is
-// audited. A restricted one never is: only its use resolves it.
+// A masked secret can be revealed to a person with the permission; that is
+// audited. A restricted secret cannot be revealed, only used by a reference.
 const (
 	Masked     Visibility = "masked"
 	Restricted Visibility = "restricted"
@@ -101,15 +101,15 @@ const (
 
 // Link makes a scoped value stand for a secret, or for one field of it. The
 // secret is looked up in the environment and scope of the request, not of the
-// value: a value that all environments share never carries the secret of one
-// of them into another.
+// scoped value: an entry that all environments share never carries the secret of
+// one environment into another.
 type Link struct {
 	Secret string `json:"secret"`
 	Field  string `json:"field,omitempty"`
 }
 
-// Usage is a place in a configuration file that refers to a secret or scoped
-// value, rendered for one environment.
+// Usage is a position in a configuration file that refers to a secret or scoped
+// value in one environment.
 type Usage struct {
 	Kind        Kind   `json:"kind"`
 	Name        string `json:"name"`
@@ -120,16 +120,16 @@ type Usage struct {
 	Column      int    `json:"column,omitempty"`
 }
 
-// Generate asks the backend to make a value that nobody has seen.
+// Generate makes the backend draw a random value, which it never shows.
 type Generate struct {
-	Length   int    `json:"length,omitempty"`   // characters, 8 to 1024; 0 means 32, or what the type's schema allows nearest to that
+	Length   int    `json:"length,omitempty"`   // characters, 8 to 1024; 0 means 32, or the nearest length that the type's schema allows
 	Alphabet string `json:"alphabet,omitempty"` // the characters to draw from; "" means letters and digits
 }
 
-// Role is what a token's bearer may do.
+// Role says what the bearer of a token may do.
 type Role string
 
-// The roles, each of which may do all that those after it may.
+// The roles. Each one includes the permissions of those after it.
 const (
 	RoleAdmin   Role = "admin"   // everything: change objects, reveal masked secrets, make tokens
 	RoleRuntime Role = "runtime" // resolve references for use, and see metadata

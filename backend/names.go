@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// isName is the rule that every name obeys, whatever a policy adds:
-// ^[A-Za-z0-9_][A-Za-z0-9_-]{0,255}$. It is asked for every reference of every
-// file, where a regular expression would cost as much as all the rest.
+// isName is the rule that every name satisfies, whatever a policy adds:
+// ^[A-Za-z0-9_][A-Za-z0-9_-]{0,255}$. It runs for every reference of every file,
+// where a regular expression would take as long as all other work.
 func isName(s string) bool {
 	if s == "" || len(s) > DefaultMaxNameLength || s[0] == '-' {
 		return false
@@ -33,11 +33,11 @@ func CheckName(kind Kind, name string) *Error {
 		return Errorf(CodeInvalid, "%s name is required", kind).At("name")
 	}
 	if !isName(name) {
-		return Errorf(CodeInvalid, "%s name %s is not allowed", kind, Quote(name)).
+		return Errorf(CodeInvalid, "%s name %s is not valid", kind, Quote(name)).
 			WithHint("use 1 to 256 letters, digits, %q and %q, not beginning with %q", "_", "-", "-").At("name")
 	}
 	if IsID(name) {
-		return Errorf(CodeInvalid, "%s name %s is not allowed: it has the form of an id", kind, Quote(name)).
+		return Errorf(CodeInvalid, "%s name %s is not valid: it has the form of an id", kind, Quote(name)).
 			WithHint("choose another name").At("name")
 	}
 	return nil
@@ -50,7 +50,7 @@ func CheckScope(scope string) *Error {
 	}
 	kind, name, ok := strings.Cut(scope, "/")
 	if !ok || (kind != "app" && kind != "pipeline") || !isName(name) {
-		return Errorf(CodeInvalid, "scope %s is not allowed", Quote(scope)).
+		return Errorf(CodeInvalid, "scope %s is not valid", Quote(scope)).
 			WithHint(`use "project", "app/<name>" or "pipeline/<name>"`).At("scope")
 	}
 	return nil
@@ -63,18 +63,18 @@ func (p Policy) CheckEntryName(kind Kind, name string) *Error {
 		return err
 	}
 	if len(name) > p.MaxNameLength {
-		return Errorf(CodeInvalid, "%s name %s has %d characters; the project's policy allows %d", kind, Quote(name), len(name), p.MaxNameLength).
+		return Errorf(CodeInvalid, "%s name %s has %d characters; the policy of the project allows %d", kind, Quote(name), len(name), p.MaxNameLength).
 			WithHint("shorten it, or raise max_name_length").At("name")
 	}
 	if p.NamePattern != "" {
-		// Checked when the policy was set; anchored so that it speaks of the whole name.
+		// The pattern was checked when the policy was set. It must match the whole name.
 		re, err := regexp.Compile(`^(?:` + p.NamePattern + `)$`)
 		if err != nil {
-			return Errorf(CodeInvalid, "the project's name_pattern is not a regular expression: %w", err).At("name")
+			return Errorf(CodeInvalid, "the name_pattern of the project is not a valid regular expression: %w", err).At("name")
 		}
 		if !re.MatchString(name) {
-			return Errorf(CodeInvalid, "%s name %s does not match the project's name_pattern %s", kind, Quote(name), p.NamePattern).
-				WithHint("choose a name that does, or change name_pattern").At("name")
+			return Errorf(CodeInvalid, "%s name %s does not match the name_pattern %s of the project", kind, Quote(name), p.NamePattern).
+				WithHint("choose a name that matches, or change name_pattern").At("name")
 		}
 	}
 	return nil
@@ -99,8 +99,8 @@ func IsID(s string) bool {
 	return true
 }
 
-// Quote quotes a name for a message and cuts it where it is long: what was
-// given as a name may be a value pasted into the wrong place.
+// Quote quotes a name for a message. It cuts a long name, because a value may
+// have been pasted in place of a name.
 func Quote(name string) string {
 	const most = 64
 	runes := []rune(name)

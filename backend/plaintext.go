@@ -9,15 +9,15 @@ import (
 	"log/slog"
 )
 
-// redacted is what a Plaintext shows of itself.
+// redacted is what a Plaintext prints.
 const redacted = "[redacted]"
 
-// Plaintext is a secret value on its way through the program. It hides its bytes:
-// printing, logging or marshalling one gives "[redacted]", whatever the verb.
-// The bytes are behind a func because fmt follows unexported slices and
-// strings, but prints no more of a func than its address.
+// Plaintext holds a secret value and hides its bytes: printing, logging or
+// marshalling it gives "[redacted]", for every verb. A func holds the bytes,
+// because fmt prints the content of unexported slices and strings, but only the
+// address of a func.
 //
-// The zero Plaintext means "no value given", which is not the same as an empty one.
+// The zero Plaintext means that no value was given. An empty value is another one.
 type Plaintext struct {
 	expose func() []byte
 }
@@ -33,7 +33,7 @@ func NewPlaintext(b []byte) Plaintext {
 // PlaintextString wraps a string.
 func PlaintextString(s string) Plaintext { return NewPlaintext([]byte(s)) }
 
-// Expose is the one way to the bytes. The caller must not change them.
+// Expose returns the bytes; nothing else does. The caller must not change them.
 func (v Plaintext) Expose() []byte {
 	if v.expose == nil {
 		return nil
@@ -59,13 +59,13 @@ func (v Plaintext) GoString() string { return redacted }
 // LogValue returns "[redacted]".
 func (v Plaintext) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalJSON gives "[redacted]": a value crosses a wire only where code says so.
+// MarshalJSON gives "[redacted]", so that no value is encoded by accident.
 func (v Plaintext) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
 // MarshalText gives "[redacted]".
 func (v Plaintext) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// UnmarshalJSON refuses, since what MarshalJSON wrote is no value.
+// UnmarshalJSON always fails, because MarshalJSON does not write the value.
 func (v *Plaintext) UnmarshalJSON([]byte) error {
-	return errors.New("a secret value is not read from JSON implicitly")
+	return errors.New("a secret value cannot be decoded from JSON")
 }

@@ -4,7 +4,7 @@ package backend
 
 import "context"
 
-// Principal is who a call is made for.
+// Principal is the person or workload that a call is made for.
 type Principal struct {
 	ID   string // the token's id; empty for the local user of an embedded backend
 	Name string // the token's name, or the local user's
@@ -18,7 +18,7 @@ func WithPrincipal(ctx context.Context, p Principal) context.Context {
 	return context.WithValue(ctx, principalKey{}, p)
 }
 
-// PrincipalFrom returns who a call is made for, and whether anyone said.
+// PrincipalFrom returns the principal of a context, and whether it has one.
 func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(Principal)
 	return p, ok

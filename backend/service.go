@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package backend says what Pouncet is about: the objects it keeps, the rules
-// their names obey, the errors it gives, and the one interface through which
-// everything else reaches them.
+// Package backend defines the domain of Pouncet: its objects, the rules for their
+// names, its errors, and the interface through which all other code uses them.
 //
 // # One interface, three verbs
 //
-// Whatever holds secrets is a [Service]. The engine that owns the rules, the
-// HTTP client that forwards to a server, the access guard and the audit log
-// that wrap either of them: each is a Service. A feature is added by wrapping
-// one, and every caller (the Terraform provider, the command line, the server)
-// is written once, against the interface.
+// Everything that holds secrets is a [Service]: the engine that applies the
+// rules, the HTTP client that forwards to a server, and the access guard and the
+// audit log that wrap another Service. A feature is added by wrapping a Service,
+// and every caller (the Terraform provider, the command line, the server) is
+// written once, for the interface.
 //
 //	terraform, pouncet ──> HTTP client ──> server: access guard ──> audit log ─┐
 //	                                                                           ├──> engine: the rules
@@ -19,8 +18,8 @@
 //
 // # Limits of this package
 //
-// It holds no storage, no cryptography and no transport. It imports the
-// standard library only, so that anything may import it.
+// It has no storage, cryptography or transport. It imports only the standard
+// library, so that every package can import it.
 package backend
 
 import (
@@ -29,26 +28,25 @@ import (
 	"time"
 )
 
-// Service is everything that holds secrets.
+// Service stores secrets and gives access to them.
 //
-// All three verbs are batches; one is a batch of one. Implementations are safe
-// for concurrent use. An error that concerns a single item travels in that
-// item's own result, so that one missing reference never hides another; the
-// error returned beside the results is about the call as a whole, and then the
-// results may be nil. Every error is, or wraps, an [*Error], and none holds a
-// secret value.
+// All three verbs take batches. Implementations are safe for concurrent use. An
+// error about a single item is part of that item's result, so that one missing
+// reference does not hide another. An error beside the results is about the call
+// as a whole, and the results may then be nil. Every error is, or wraps, an
+// [*Error], and none holds a secret value.
 type Service interface {
-	// Query lists objects of one kind by selector, page by page, ordered by
-	// name and id. Metadata only: it never decrypts and needs no KMS. A
-	// selector that matches nothing gives an empty page; a project or an
-	// environment that does not exist gives ErrNotFound.
+	// Query lists objects of one kind, page by page, sorted by name and id. It
+	// returns metadata only, decrypts nothing and needs no KMS. A selector that
+	// matches nothing gives an empty page; a project or environment that does not
+	// exist gives ErrNotFound.
 	Query(ctx context.Context, q Query) (Page, error)
 
-	// Resolve returns what refs stand for: one Resolution per Ref, in their
-	// order. A reference that cannot be resolved carries its own error:
-	// ErrNotFound where nothing is there, ErrCorrupt where something is there
-	// but does not open (never ErrNotFound), ErrDenied where the principal may
-	// not have it. The call's own error means that nothing was resolved.
+	// Resolve returns the values of references: one Resolution per Ref, in their
+	// order. A reference that cannot be resolved has its own error: ErrNotFound if
+	// the entry does not exist, ErrCorrupt (never ErrNotFound) if it exists and
+	// cannot be decrypted, ErrDenied if the principal may not have it. An error of
+	// the call means that nothing was resolved.
 	Resolve(ctx context.Context, refs []Ref) ([]Resolution, error)
 
 	// Apply makes all changes of a set, in one transaction, or none of them.
@@ -58,10 +56,10 @@ type Service interface {
 	// swapped. Until then a change that names the place means the object that held
 	// it first. A place that is not free at the end is ErrExists.
 	//
-	// With DryRun it makes none, and says for each what it would do (create,
-	// update, unchanged, delete) or, in the outcome's Err, which rule it
-	// breaks. Without DryRun a broken rule is also the call's own error, as
-	// [Rejected] makes it, and then nothing was changed.
+	// With DryRun it changes nothing, and each outcome says what the change would
+	// do (create, update, unchanged, delete) or, in Err, which rule it breaks.
+	// Without DryRun a broken rule is also the error of the call, as [Rejected]
+	// makes it, and nothing is changed.
 	Apply(ctx context.Context, set ChangeSet) ([]Outcome, error)
 }
 
@@ -83,10 +81,10 @@ type Query struct {
 	Scope       string `json:"scope,omitempty"`       // exact
 	Type        string `json:"type,omitempty"`        // secrets of this type key; usages of this source
 
-	// Deleted selects, of secrets or scoped values, those that can be restored instead of those that are there.
+	// Deleted selects the secrets or scoped values that can be restored, instead of the existing ones.
 	Deleted bool `json:"deleted,omitempty"`
 
-	Cursor string `json:"cursor,omitempty"` // the Next of the page before
+	Cursor string `json:"cursor,omitempty"` // the Next of the previous page
 	Limit  int    `json:"limit,omitempty"`  // at most MaxPage; 0 means MaxPage
 }
 
@@ -96,35 +94,35 @@ type Page struct {
 	Next    string   `json:"next,omitempty"`
 }
 
-// Ref names one thing to be resolved, as a configuration file does.
+// Ref is one reference, as a configuration file has it.
 type Ref struct {
-	Kind        Kind   `json:"kind"`        // KindSecret or KindValue
+	Kind        Kind   `json:"kind"`        // KindSecret or KindScopedValue
 	Project     string `json:"project"`     // name or id
 	Environment string `json:"environment"` // name or id of a real environment, never AnyEnvironment
 	Scope       string `json:"scope,omitempty"`
 	Name        string `json:"name"`
 
-	// Field is a path into a JSON value, as Pick understands it; "" is all of it.
+	// Field is a field path into a JSON value (see ParsePath); "" is the whole value.
 	Field string `json:"field,omitempty"`
-	// Version is "" for the current one, a number, or PreviousVersion. Secrets only.
+	// Version is "" for the current version, a number, or PreviousVersion. Secrets only.
 	Version string `json:"version,omitempty"`
-	// Reveal says that a person asks, to look at the value: a restricted
-	// secret then refuses. It is audited as what it is.
+	// Reveal says that the value is shown to a person. A restricted secret then
+	// gives ErrDenied. The audit log records it as "reveal".
 	Reveal bool `json:"reveal,omitempty"`
 }
 
-// PreviousVersion, as a Ref's Version, is the one before the current: what a
-// rotation with overlap still accepts.
+// PreviousVersion, as a Ref's Version, means the version before the current one,
+// which a rotation with overlap still accepts.
 const PreviousVersion = "previous"
 
-// Resolution is what one Ref stands for.
+// Resolution is the value of one Ref.
 type Resolution struct {
 	Value Plaintext
 	JSON  bool // the value is JSON text; otherwise it is the string itself
-	// Secret says that the value is, or is part of, a secret's; a plain scoped value's is not.
+	// Secret says that the value is that of a secret, or a field of it; it is false for a plain scoped value.
 	Secret bool
 
-	// Where it was found: the nearest scope wins and, within it, the exact environment.
+	// The entry that the reference means, and where it is: see LookupOrder.
 	ID          string
 	Environment string // the environment's name, or AnyEnvironment
 	Scope       string
@@ -136,15 +134,14 @@ type Resolution struct {
 // Op is what a Change does.
 type Op string
 
-// OpSet creates an object or updates the one that is there. OpCreate and
-// OpUpdate insist on one of the two: an existing object is then ErrExists, an
-// absent one ErrNotFound.
+// OpSet creates an object or updates the existing one. OpCreate gives ErrExists
+// if the object exists, OpUpdate ErrNotFound if it does not.
 //
-// OpDelete leaves a secret or scoped value restorable for as long as the
-// project's policy says, in nobody's way: its name is free. OpRestore, by id or
-// by place, where it means what was deleted last, brings it back with all its
-// versions. ErrExists says that its name was taken meanwhile; with Rename it
-// comes back under another.
+// After OpDelete, a secret or scoped value can be restored during the recovery
+// window of the project's policy; its name is free at once. OpRestore restores
+// it with all its versions, by id or by place; of several from one place it
+// restores the one that was deleted last. It gives ErrExists if the name is
+// taken; Rename then restores it under another name.
 const (
 	OpSet     Op = "set"
 	OpCreate  Op = "create"
@@ -153,19 +150,17 @@ const (
 	OpRestore Op = "restore"
 )
 
-// ChangeSet is a number of changes to be made together.
+// ChangeSet is a list of changes that are made together or not at all.
 type ChangeSet struct {
 	Changes []Change
 	DryRun  bool
-	// IdempotencyKey, when set, makes a repetition of the set within a day
-	// return the first one's outcomes instead of applying it again. The same
-	// key on another set is ErrConflict.
+	// IdempotencyKey makes a repetition of the set within a day return the first
+	// outcomes instead of applying it again. The same key on another set is
+	// ErrConflict.
 	IdempotencyKey string
-	// FingerprintKey, 32 random bytes, asks a dry run for a fingerprint of the
-	// present value of each secret: HMAC-SHA256 under this key of the value, or
-	// of its canonical form if it is JSON. The caller can then tell locally
-	// whether a value that it has is the one that is there. A project's policy
-	// can forbid it: then there are none.
+	// FingerprintKey, 32 random bytes, makes a dry run return a Fingerprint of the
+	// current value of each secret under this key. The caller can then compare
+	// values locally. The outcomes have none if the project's policy forbids it.
 	FingerprintKey []byte
 }
 
@@ -240,7 +235,7 @@ type Change struct {
 	ExpiresAt *time.Time `json:"expires_at,omitempty"` // zero for never
 }
 
-// Action is what a Change did, or would do.
+// Action is what a Change did or, in a dry run, would do.
 type Action string
 
 // The actions.
@@ -252,13 +247,13 @@ const (
 	ActionRestore   Action = "restore"
 )
 
-// Outcome says what one Change did or, after a dry run, would do.
+// Outcome is the result of one Change.
 type Outcome struct {
 	Action  Action   `json:"action,omitempty"`
 	Changed []string `json:"changed,omitempty"` // the attributes that differ, by their JSON names
-	Object  Object   `json:"object"`            // as it is afterwards; as it was, for a deletion
+	Object  Object   `json:"object"`            // after the change; before it, for a deletion
 	Err     *Error   `json:"error,omitempty"`   // the rule that the change breaks
 
-	// Fingerprint of the secret's value before the change, if it was asked for and is allowed.
+	// Fingerprint of the secret's value before the change, if it was requested and is allowed.
 	Fingerprint []byte `json:"fingerprint,omitempty"`
 }

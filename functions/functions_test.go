@@ -166,7 +166,7 @@ output "why"   { value = provider::pouncet::name_error("a.b") }`,
 				})),
 				statecheck.ExpectKnownOutputValue("ok", knownvalue.Bool(true)),
 				statecheck.ExpectKnownOutputValue("why",
-					knownvalue.StringRegexp(regexp.MustCompile(`"a\.b" is not allowed; use 1 to 256`))),
+					knownvalue.StringRegexp(regexp.MustCompile(`"a\.b" is not valid; use 1 to 256`))),
 			},
 		},
 		refused(`provider::pouncet::parse_references(`+

@@ -50,7 +50,7 @@ func (nameError) Metadata(_ context.Context, _ function.MetadataRequest, resp *f
 
 func (nameError) Definition(_ context.Context, _ function.DefinitionRequest, resp *function.DefinitionResponse) {
 	resp.Definition = function.Definition{
-		Summary: "Why a name is not allowed",
+		Summary: "Why a name is not valid",
 		MarkdownDescription: "Returns a sentence that says why no secret or scoped value can have this name, and which " +
 			"names are allowed. Returns an empty string if the name is allowed. Use it in the `error_message` of a " +
 			"validation. " + nameRule,

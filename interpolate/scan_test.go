@@ -90,7 +90,7 @@ func TestProblemTexts(t *testing.T) {
 			`1:33: {{ get_secret_value('plain', environment='dev') }}: get_secret_value has no argument ` +
 				`environment=; did you mean env=?`},
 		{"any environment", "a: {{ get_secret_value('plain', env='*') }}\n",
-			`1:33: {{ get_secret_value('plain', env='*') }}: environment name "*" is not allowed; use 1 to 256 ` +
+			`1:33: {{ get_secret_value('plain', env='*') }}: environment name "*" is not valid; use 1 to 256 ` +
 				`letters, digits, "_" and "-", not beginning with "-"`},
 		{"name", "a: {{ get_secret_value('') }}\n", "1:24: {{ get_secret_value('') }}: Secret key is required"},
 		{"not literal", "a: {{ get_secret_value(get_value('limit')) }}\n",

@@ -165,7 +165,7 @@ func TestPythonErrors(t *testing.T) {
 		t.Error("the token followed a redirect")
 	}
 	endpoint, _ := w.serve()
-	w.python(script, "POUNCET_ENDPOINT="+endpoint+"/", token).fails(t, "PouncetError: the token is not one of Pouncet's")
+	w.python(script, "POUNCET_ENDPOINT="+endpoint+"/", token).fails(t, "PouncetError: the token is not valid")
 }
 
 // TestPythonSyntax parses the helper with the syntax of the oldest supported Python.

@@ -8,7 +8,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// act is what a role may or may not do.
+// act is what a role can be allowed to do.
 type act string
 
 const (
@@ -20,26 +20,27 @@ const (
 	register    act = "register usages"
 )
 
-// allowed is the whole of what roles mean.
+// allowed defines what each role may do.
 var allowed = map[backend.Role]map[act]bool{
 	backend.RoleAdmin:   {seeMetadata: true, useValues: true, reveal: true, change: true, seeTokens: true, register: true},
 	backend.RoleRuntime: {seeMetadata: true, useValues: true, register: true},
 	backend.RoleViewer:  {seeMetadata: true},
 }
 
-// guard is a Service that asks the table first.
+// guard is a Service that checks the table before each call.
 type guard struct{ next backend.Service }
 
 var _ backend.Service = (*guard)(nil)
 
-// Guard passes on what the principal of the context may do. A call without a
-// principal is ErrUnauthenticated; one that its role does not allow is ErrDenied.
+// Guard returns a Service that passes on the calls which the role of the
+// context's principal allows. A call without a principal gives
+// ErrUnauthenticated, a call that the role does not allow ErrDenied.
 func Guard(next backend.Service) backend.Service { return &guard{next} }
 
 func check(ctx context.Context, a act) error {
 	p, ok := backend.PrincipalFrom(ctx)
 	if !ok {
-		return backend.Errorf(backend.CodeUnauthenticated, "nobody has said who asks").WithHint("set POUNCET_TOKEN")
+		return backend.Errorf(backend.CodeUnauthenticated, "no credentials were supplied").WithHint("set POUNCET_TOKEN")
 	}
 	if !allowed[p.Role][a] {
 		return denied(p, a)
@@ -48,8 +49,8 @@ func check(ctx context.Context, a act) error {
 }
 
 func denied(p backend.Principal, a act) *backend.Error {
-	return backend.Errorf(backend.CodeDenied, "token %q has role %q, which may not %s", p.Name, p.Role, a).
-		WithHint("use a token of a role that may: pouncet token create --role admin")
+	return backend.Errorf(backend.CodeDenied, "permission denied: token %q has role %q, which may not %s", p.Name, p.Role, a).
+		WithHint("use a token whose role allows it, or create one: pouncet token create --role admin")
 }
 
 func (g *guard) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
@@ -63,8 +64,8 @@ func (g *guard) Query(ctx context.Context, q backend.Query) (backend.Page, error
 	return g.next.Query(ctx, q)
 }
 
-// Resolve refuses single references where only these are not allowed: the
-// others are resolved.
+// Resolve refuses the single references that are not allowed, and resolves the
+// others.
 func (g *guard) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
 	if err := check(ctx, useValues); err != nil {
 		return nil, err

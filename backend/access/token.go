@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package access decides who may come in, and what they may do.
+// Package access authenticates callers and checks their permissions.
 //
-// A token is drawn by whoever makes it and known to the backend by its SHA-256
-// hash alone; [Authenticate] turns one into a principal. [Guard] is a Service
-// that holds every call of a principal against the table of roles before it
-// passes it on.
+// The client draws a token, and the backend stores only its SHA-256 hash.
+// Authenticate returns the principal of a token. Guard is a Service that checks
+// every call against the table of roles before it passes the call on.
 //
 // # Limits
 //
-// A role holds for the whole backend: it does not know projects or
-// environments.
+// A role applies to the whole backend, not to one project or environment.
 package access
 
 import (
@@ -28,26 +26,26 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// Prefix begins every token, so that scanners for leaked secrets can tell one.
+// Prefix begins every token, so that secret scanners can detect it.
 const Prefix = stored.TokenPrefix
 
 const (
-	randomBytes = 32 // 256 bits: nothing to guess, so that a fast hash is enough
+	randomBytes = 32 // 256 bits cannot be guessed, so a fast hash is enough
 	checkDigits = 8
 )
 
-// NewToken draws a token: Prefix, 32 random bytes in base64url, and eight hex
-// digits of a checksum, by which a token that was cut or mistyped is told from
-// one that is not known. hash is what the backend keeps.
+// NewToken returns a new random token and the hash that the backend stores. The
+// token is Prefix, 32 random bytes in base64url and a checksum of eight hex
+// digits, which detects a token that was cut off or mistyped.
 func NewToken() (token string, hash []byte) {
 	random := make([]byte, randomBytes)
-	_, _ = rand.Read(random) // never fails: it aborts the program instead
+	_, _ = rand.Read(random) // aborts the program rather than fail
 	body := base64.RawURLEncoding.EncodeToString(random)
 	token = Prefix + body + checksum(body)
 	return token, HashToken(token)
 }
 
-// HashToken is the SHA-256 of a token.
+// HashToken returns the SHA-256 of a token.
 func HashToken(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
@@ -58,7 +56,7 @@ func checksum(body string) string {
 	return hex.EncodeToString(sum[:])[:checkDigits]
 }
 
-// WellFormed reports whether a token has the form of one, checksum included.
+// WellFormed reports whether a token has the right form and checksum.
 func WellFormed(token string) bool {
 	rest, ok := strings.CutPrefix(token, Prefix)
 	if !ok || len(rest) <= checkDigits {
@@ -68,23 +66,23 @@ func WellFormed(token string) bool {
 	return checksum(body) == rest[len(body):]
 }
 
-// Authenticate returns the principal whose token it is. ErrUnauthenticated is the same for a token that is
-// unknown and for one that has expired.
+// Authenticate returns the principal of a token. An unknown token and an expired
+// one give the same ErrUnauthenticated.
 func Authenticate(ctx context.Context, s store.Store, token string, now time.Time) (backend.Principal, error) {
 	if token == "" {
 		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated, "a token is required").WithHint("set POUNCET_TOKEN")
 	}
 	if !WellFormed(token) {
-		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated, "the token is not one of Pouncet's, or was cut or mistyped").
-			WithHint("tokens begin with %s; copy it again", Prefix)
+		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated, "the token is not valid: it was cut off or mistyped, or is not a Pouncet token").
+			WithHint("copy it again; a token begins with %s", Prefix)
 	}
 	var found store.Token
 	err := s.View(ctx, func(tx store.Tx) (err error) {
 		found, err = tx.TokenByHash(ctx, HashToken(token))
 		return err
 	})
-	unknown := backend.Errorf(backend.CodeUnauthenticated, "the token is not known: it was revoked, has expired, or belongs to another backend").
-		WithHint("make another with \"pouncet token create\"")
+	unknown := backend.Errorf(backend.CodeUnauthenticated, "the token is unknown: it was revoked, has expired, or belongs to another backend").
+		WithHint("create a new token with \"pouncet token create\"")
 	switch {
 	case errors.Is(err, backend.ErrNotFound):
 		return backend.Principal{}, unknown

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package audit is a Service that leaves a record of every Resolve and Apply,
-// and fails closed: what cannot be recorded does not happen.
+// Package audit is a Service that records every Resolve and Apply. It fails
+// closed: a call that cannot be recorded returns no values and changes nothing.
 //
-// A Resolve is recorded once, when its values are at hand and before they are
-// returned; without the record they are withheld. An Apply is recorded twice:
-// its intent, without which nothing is applied, and its outcome. A crash
-// between the two leaves a question on record rather than a silence. A dry run
-// compares values, and is recorded as that; so is handing out fingerprints.
+// A Resolve has one record, written before its values are returned. An Apply has
+// two: the intent, without which nothing is applied, and the outcome. After a
+// crash between the two, the intent shows that a change may have been made. A
+// dry run compares values and is recorded as "compare"; a dry run that returns
+// fingerprints as "fingerprint".
 //
-// Records hold names, ids, versions and error codes, never values. Queries,
-// which see metadata only, are not recorded.
+// Records hold names, ids, versions and error codes, never values. Queries are
+// not recorded, because they return metadata only.
 package audit
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// Sink is where records go. *sqlite.Store is one.
+// Sink stores records durably, as store.Store does.
 type Sink interface {
 	AppendRecord(ctx context.Context, r store.Record) error
 }
@@ -35,7 +35,8 @@ type log struct {
 
 var _ backend.Service = (*log)(nil)
 
-// Log records what passes through it to next. A nil now means time.Now.
+// Log returns a Service that records calls and passes them to next. A nil now
+// means time.Now.
 func Log(next backend.Service, sink Sink, now func() time.Time) backend.Service {
 	if now == nil {
 		now = time.Now
@@ -57,8 +58,8 @@ func (l *log) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolu
 		}
 	}
 	if recordErr := l.record(ctx, verb, "", err, detail); recordErr != nil {
-		return nil, backend.Errorf(backend.CodeUnavailable, "the audit log cannot be written, so that nothing was resolved: %w", recordErr).
-			WithHint("see to the backend's storage")
+		return nil, backend.Errorf(backend.CodeUnavailable, "the audit log cannot be written, so nothing was resolved: %w", recordErr).
+			WithHint("check the storage of the backend")
 	}
 	return out, err
 }
@@ -72,13 +73,13 @@ func (l *log) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outco
 		verb, phase = "compare", ""
 	}
 	if err := l.record(ctx, verb, phase, nil, intended(set)); err != nil {
-		return nil, backend.Errorf(backend.CodeUnavailable, "the audit log cannot be written, so that nothing was applied: %w", err).
-			WithHint("see to the backend's storage")
+		return nil, backend.Errorf(backend.CodeUnavailable, "the audit log cannot be written, so nothing was applied: %w", err).
+			WithHint("check the storage of the backend")
 	}
 	out, err := l.next.Apply(ctx, set)
 	if !set.DryRun {
-		// The change is made, whether or not this succeeds and the caller still
-		// listens; the intent is on record.
+		// The change is already made. A failure to record it must not report it as
+		// failed; the intent is on record.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		_ = l.record(ctx, verb, "outcome", err, done(out))

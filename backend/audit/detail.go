@@ -4,9 +4,9 @@ package audit
 
 import "github.com/pouncet/terraform-provider-pouncet/backend"
 
-// place groups what was asked for in one environment: a thousand references
-// of one file share it, and the record stays small.
-type place struct {
+// group holds the items of one project, environment and scope. A thousand
+// references of one file share it, which keeps the record small.
+type group struct {
 	Project     string `json:"project,omitempty"`
 	Environment string `json:"environment,omitempty"`
 	Scope       string `json:"scope,omitempty"`
@@ -30,13 +30,13 @@ type item struct {
 	Code    backend.Code   `json:"code,omitempty"` // of the item's own error
 }
 
-// places collects items by place, in the order in which places first appear.
-type places struct {
-	list  []place
+// groups collects items by group, in the order of their first item.
+type groups struct {
+	list  []group
 	index map[[3]string]int
 }
 
-func (p *places) add(project, environment, scope string, i item) {
+func (p *groups) add(project, environment, scope string, i item) {
 	key := [3]string{project, environment, scope}
 	at, ok := p.index[key]
 	if !ok {
@@ -45,13 +45,13 @@ func (p *places) add(project, environment, scope string, i item) {
 		}
 		at = len(p.list)
 		p.index[key] = at
-		p.list = append(p.list, place{Project: project, Environment: environment, Scope: scope})
+		p.list = append(p.list, group{Project: project, Environment: environment, Scope: scope})
 	}
 	p.list[at].Items = append(p.list[at].Items, i)
 }
 
-func resolved(refs []backend.Ref, out []backend.Resolution) []place {
-	var p places
+func resolved(refs []backend.Ref, out []backend.Resolution) []group {
+	var p groups
 	for n, r := range refs {
 		i := item{Kind: r.Kind, Name: r.Name, Field: r.Field, Asked: r.Version, Reveal: r.Reveal}
 		if n < len(out) {
@@ -65,16 +65,16 @@ func resolved(refs []backend.Ref, out []backend.Resolution) []place {
 	return p.list
 }
 
-func intended(set backend.ChangeSet) []place {
-	var p places
+func intended(set backend.ChangeSet) []group {
+	var p groups
 	for _, c := range set.Changes {
 		p.add(c.Project, c.Environment, c.Scope, item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force, Purge: c.Purge})
 	}
 	return p.list
 }
 
-func done(out []backend.Outcome) []place {
-	var p places
+func done(out []backend.Outcome) []group {
+	var p groups
 	for _, o := range out {
 		i := item{Kind: o.Object.Kind, Name: o.Object.Name, ID: o.Object.ID, Version: o.Object.Version, Action: o.Action, Changed: o.Changed}
 		if o.Err != nil {

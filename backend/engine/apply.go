@@ -15,7 +15,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// errRollback ends a transaction whose outcome is known but must not stay.
+// errRollback ends a transaction whose outcomes are known and must not be kept.
 var errRollback = errors.New("rolled back on purpose")
 
 // rememberFor is how long the outcome of an idempotent call is kept.
@@ -24,14 +24,15 @@ const idempotencyWindow = 24 * time.Hour
 // Apply implements backend.Service.
 func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
 	if len(set.Changes) > backend.MaxChanges {
-		return nil, backend.Errorf(backend.CodeTooLarge, "%d changes in one call; the limit is %d", len(set.Changes), backend.MaxChanges).
+		return nil, backend.Errorf(backend.CodeTooLarge, "%d changes are in one call; the limit is %d", len(set.Changes), backend.MaxChanges).
 			WithHint("apply them in several calls")
 	}
 	if n := len(set.FingerprintKey); n > 0 && (!set.DryRun || n != backend.FingerprintKeySize) {
-		return nil, backend.Errorf(backend.CodeInvalid, "a fingerprint key has %d bytes, and goes with a dry run", backend.FingerprintKeySize).At("fingerprint_key")
+		return nil, backend.Errorf(backend.CodeInvalid, "the fingerprint key is not valid: it has %d bytes and requires a dry run",
+			backend.FingerprintKeySize).At("fingerprint_key")
 	}
-	// Made before the first attempt: a key fetched for a new environment must
-	// find it under the same id when the set runs again.
+	// The ids are the same in each attempt, because a key that was fetched for a
+	// new environment belongs to its id.
 	ids := make([]string, len(set.Changes))
 	for i := range ids {
 		ids[i] = newID()
@@ -102,8 +103,8 @@ func (r *run) transaction(tx store.Tx) error {
 	return r.saveOutcome()
 }
 
-// change does one change, which leaves nothing behind when it returns an error
-// only because the whole transaction is then rolled back.
+// change makes one change. After an error the caller rolls the whole
+// transaction back, so a change may fail halfway.
 func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 	if err := c.Check(); err != nil {
 		return backend.Outcome{}, err
@@ -122,7 +123,7 @@ func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 	case backend.KindUsage:
 		return r.changeUsages(c)
 	}
-	return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "%q is not a kind of object", c.Kind)
+	return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "kind %q is not supported", c.Kind)
 }
 
 // checkOperation refuses a change whose operation or expected version does not
@@ -180,7 +181,7 @@ func (r *run) project(nameOrID string) (*project, error) {
 	return p, nil
 }
 
-// forget makes the next question about any project read it again.
+// forget makes the next use of any project read it again.
 func (r *run) forget() { clear(r.projects) }
 
 // first returns the object that f selects, and whether one exists. Of several
@@ -196,8 +197,8 @@ func (r *run) first(f store.Filter) (store.Object, bool, error) {
 	return slices.MinFunc(rows, r.places.compare), true, nil
 }
 
-// signingKey is the key that an environment's rows are signed and its new
-// values sealed with. A dry run signs and seals nothing: it gets nil.
+// signingKey returns the key that signs the rows of an environment and seals
+// its new values. It is nil in a dry run, which signs and seals nothing.
 func (r *run) signingKey(p *project, environment string) (*envelope.Key, error) {
 	if r.set.DryRun {
 		return nil, nil
@@ -210,8 +211,8 @@ func (r *run) signingKey(p *project, environment string) (*envelope.Key, error) 
 	return r.keys.get(w)
 }
 
-// makeKey makes and stores the environment key of an environment that is being
-// created. A dry run makes none, and gets nil.
+// makeKey makes and stores the environment key of a new environment. It is nil
+// in a dry run, which makes none.
 func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error) {
 	if r.set.DryRun {
 		return nil, nil
@@ -231,7 +232,8 @@ func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error
 	})
 }
 
-// insert and update write a row as it now is, signed with the key if there is one.
+// insert and update write a row with its new attributes. They sign it unless
+// the key is nil.
 func (r *run) insert(o store.Object, a attributes, key *envelope.Key, in *project) (store.Object, error) {
 	o.Revision, o.CreatedAt, o.UpdatedAt, o.Attributes = 1, r.now, r.now, a.encode()
 	signWith(key, &o, in)
@@ -251,13 +253,14 @@ func signWith(key *envelope.Key, o *store.Object, in *project) {
 	}
 }
 
-// principal is the name that a version is written under.
+// principal returns the name that a version is written under.
 func (r *run) principal() string {
 	p, _ := backend.PrincipalFrom(r.ctx)
 	return p.Name
 }
 
-// recall reports whether this very set was applied before, and gives its outcomes.
+// replay reports whether the set was applied before under its idempotency key,
+// and takes over the outcomes.
 func (r *run) replay() (bool, error) {
 	if r.set.IdempotencyKey == "" || r.set.DryRun {
 		return false, nil
@@ -270,7 +273,7 @@ func (r *run) replay() (bool, error) {
 		return false, err
 	}
 	if len(before.Request) != sha256.Size && string(before.Request) != string(r.digest()) {
-		return false, backend.Errorf(backend.CodeConflict, "this idempotency key was used for another set of changes").
+		return false, backend.Errorf(backend.CodeConflict, "the idempotency key was already used for another change set").
 			WithHint("make a new key for each set")
 	}
 	return true, json.Unmarshal(before.Outcome, &r.outcomes)

@@ -10,7 +10,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// entry is a secret or scoped value that a change is about.
+// entry is the secret or scoped value that a change names.
 type entry struct {
 	in     *project
 	row    store.Object
@@ -54,8 +54,8 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 		return backend.Outcome{}, err
 	}
 	if e.exists && e.row.Name != before && e.in.policy.ImmutableNames {
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "%s %q cannot be renamed: the project's policy has immutable_names", c.Kind, before).
-			WithHint("create a new one, or change the policy").At("name")
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "%s %q cannot be renamed: the policy of the project has immutable_names", c.Kind, before).
+			WithHint("create another one, or change the policy").At("name")
 	}
 	if e.exists && e.row.Name != before {
 		if err := r.takePlace(e.row, refuseExisting); err != nil {
@@ -78,8 +78,8 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	return out, err
 }
 
-// entry finds the secret or scoped value of a change, or makes the row that
-// creating it would begin with.
+// entry returns the secret or scoped value that a change names, or the row that
+// creating it begins with.
 func (r *run) entry(c backend.Change, id string) (*entry, error) {
 	e := &entry{}
 	var err error
@@ -123,8 +123,8 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 	return e, err
 }
 
-// stays refuses a change by id that names another project, environment or
-// scope: an entry does not move, since its value is bound to where it is.
+// checkSamePlace refuses a change by id that names another project, environment
+// or scope. An entry cannot move, because its value is bound to its place.
 func (r *run) checkSamePlace(c backend.Change, e *entry) error {
 	if err := r.checkSameProject(c, e.in); err != nil {
 		return err
@@ -144,7 +144,7 @@ func (r *run) checkSamePlace(c backend.Change, e *entry) error {
 	return nil
 }
 
-// staysIn refuses a change by id that names another project than the object's.
+// checkSameProject refuses a change by id that names another project.
 func (r *run) checkSameProject(c backend.Change, in *project) error {
 	if c.Project == "" {
 		return nil
@@ -161,13 +161,13 @@ func immutable(c backend.Change, name, attribute string) error {
 		name = c.ID
 	}
 	return backend.Errorf(backend.CodeImmutable, "%s %q cannot move to another %s", c.Kind, name, attribute).
-		WithHint("create it there, and delete it here").At(attribute)
+		WithHint("create it in the other %s, and delete this one", attribute).At(attribute)
 }
 
 // writeValue creates or updates a scoped value.
 func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 	if c.JSON != nil && c.Link != nil {
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "scoped value %q is either a plain value or a link to a secret, not both", e.row.Name).At("link")
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "scoped value %q is given both a plain value and a link to a secret", e.row.Name).At("link")
 	}
 	switch {
 	case c.JSON != nil:
@@ -185,13 +185,13 @@ func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 		}
 		delete(r.places.follows, e.row.ID) // the link is what this change says
 	case !e.exists:
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "scoped value %q needs a value: JSON, or a link to a secret", e.row.Name).At("json")
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "scoped value %q has no value: JSON or a link to a secret is required", e.row.Name).At("json")
 	}
 	return r.writeEntry(e, nil)
 }
 
-// link makes a scoped value stand for a secret, which must exist somewhere in
-// the project: a mistyped name is better found now than by the first pipeline.
+// link makes a scoped value stand for a secret. The secret must exist in some
+// environment, so that a mistyped name is an error now and not in a pipeline.
 func (r *run) link(l backend.Link, e *entry) error {
 	if err := backend.CheckName(backend.KindSecret, l.Secret); err != nil {
 		return err.At("link")
@@ -224,11 +224,11 @@ func tooLarge(e *entry, n int) error {
 		attribute = "json"
 	}
 	return backend.Errorf(backend.CodeTooLarge, "the value of %s %q has %d bytes; the limit of project %q is %d (max_value_bytes)", e.row.Kind, e.row.Name, n, e.in.row.Name, e.in.policy.MaxValueBytes).
-		WithHint("shorten it, or keep the bulk elsewhere and its key here").At(attribute)
+		WithHint("shorten it, or store the data elsewhere and only its key here").At(attribute)
 }
 
-// writeEntry writes the row of an entry and, for a secret with a new value,
-// the version, sealed under the environment's key.
+// writeEntry writes the row of an entry. For a secret with a new value it also
+// writes the version, sealed under the environment key.
 func (r *run) writeEntry(e *entry, version *newVersion) (backend.Outcome, error) {
 	if e.exists && len(e.diff.changed) == 0 {
 		return outcome(backend.ActionUnchanged, e.diff, e.row, e.in)

@@ -70,8 +70,8 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 		return backend.Outcome{}, err
 	}
 	if exists && c.KMSKey != nil && *c.KMSKey != a.KMSKey {
-		return backend.Outcome{}, backend.Errorf(backend.CodeImmutable, "the KMS key of environment %q is fixed since its creation", row.Name).
-			WithHint("create another environment with the new key, and move its entries there").At("kms_key")
+		return backend.Outcome{}, backend.Errorf(backend.CodeImmutable, "the KMS key of environment %q cannot change: it is fixed at creation", row.Name).
+			WithHint("create another environment with the new key, and set its entries there").At("kms_key")
 	}
 	var d diff
 	d.apply(c, &row.Name, &a)
@@ -100,8 +100,8 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 	return r.finish(backend.ActionUpdate, d, p)(r.update(row, a, key, p))
 }
 
-// finish turns a written row of a project's member into the change's outcome,
-// and makes what comes later in the set read the project again.
+// finish turns the written row of an environment or type into an outcome, and
+// makes later changes of the set read the project again.
 func (r *run) finish(action backend.Action, d diff, p *project) func(store.Object, error) (backend.Outcome, error) {
 	return func(row store.Object, err error) (backend.Outcome, error) {
 		if err != nil {
@@ -112,11 +112,11 @@ func (r *run) finish(action backend.Action, d diff, p *project) func(store.Objec
 	}
 }
 
-// verified refuses to build on a row that was changed behind the engine's
-// back: writing it again would sign what somebody else put there.
+// verifyRow refuses a row that was changed outside the engine: writing it again
+// would sign the change.
 func (r *run) verifyRow(p *project, row store.Object) error {
 	if r.set.DryRun && len(row.MAC) == 0 && row.UpdatedAt.Equal(r.now) {
-		return nil // made earlier in this dry run, which signs nothing
+		return nil // written earlier in this dry run, which signs nothing
 	}
 	return p.verifyRow(row, r.keys)
 }
@@ -151,7 +151,7 @@ func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backe
 		if err != nil {
 			return backend.Outcome{}, err
 		}
-		return backend.Outcome{}, inUse(row, users, "delete these first, or force the deletion of all that the environment holds")
+		return backend.Outcome{}, inUse(row, users, "delete these first, or force the deletion of the environment with all its entries")
 	}
 	for _, e := range entries {
 		if err := r.tx.DeleteObject(r.ctx, e.ID); err != nil {

@@ -11,7 +11,7 @@ import (
 
 func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error) {
 	if c.Project != "" && c.Name != "" && c.Project != c.Name {
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a project is not in a project").At("project")
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a project cannot belong to a project").At("project")
 	}
 	policy := backend.DefaultPolicy()
 	row := store.Object{Kind: c.Kind, ID: id, Name: c.Name, Attributes: attributes{Attributes: backend.Attributes{Policy: &policy}}.encode()}
@@ -77,8 +77,8 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 	return outcome(backend.ActionUpdate, d, row, nil)
 }
 
-// createProject makes a project, and the environment key of what all its
-// environments share.
+// createProject creates a project and the environment key for the entries that
+// all its environments share.
 func (r *run) createProject(row store.Object, a attributes) (backend.Outcome, error) {
 	if _, err := r.makeKey(row.ID, backend.AnyEnvironment, ""); err != nil {
 		return backend.Outcome{}, err
@@ -91,8 +91,8 @@ func (r *run) createProject(row store.Object, a attributes) (backend.Outcome, er
 	return outcome(backend.ActionCreate, diff{}, row, nil)
 }
 
-// resignEnvironments signs the environments of a renamed project again, since
-// their MACs hold its name: all their keys are needed, which a rename is worth.
+// resignEnvironments signs the environments of a renamed project again, because
+// their MACs cover its name. It needs the keys of all its environments.
 func (r *run) resignEnvironments(row store.Object) error {
 	p, err := r.project(row.ID)
 	if err != nil {
@@ -136,7 +136,7 @@ func (r *run) deleteProject(row store.Object) (backend.Outcome, error) {
 			return backend.Outcome{}, err
 		}
 	}
-	// Not even by force: a project is emptied before it goes.
+	// Force does not apply: a project must be empty to be deleted.
 	if len(content) > 0 {
 		users, err := p.asDependents(content)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// newVersion is a value to be sealed.
+// newVersion is a value that is to be sealed.
 type newVersion struct {
 	plaintext []byte
 	in        secretType
@@ -58,13 +58,13 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 	return out, err
 }
 
-// newValue is the value that a change writes, checked against its type; nil
-// if the present one stays. A change of type alone writes the present value again, since a
-// version is bound to the type it was checked against.
+// newValue returns the value that a change writes, checked against its type, or
+// nil if the current value stays. A change of the type alone writes the current
+// value again, because a version is bound to its type.
 func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, error) {
 	if c.Generate != nil && c.Value.Len() > 0 {
-		return nil, backend.Errorf(backend.CodeInvalid, "secret %q is given a value and asked to generate one", e.row.Name).
-			WithHint("do the one or the other").At("generate")
+		return nil, backend.Errorf(backend.CodeInvalid, "secret %q is given both a value and generate", e.row.Name).
+			WithHint("give one of the two").At("generate")
 	}
 	plaintext := c.Value.Expose()
 	if c.Generate != nil {
@@ -100,7 +100,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		case same && !retyped:
 			return nil, nil
 		case !given && !known:
-			return nil, corrupt(e.row, "its value does not open, so it cannot be checked against another type")
+			return nil, corrupt(e.row, "its value cannot be decrypted, so it cannot be checked against another type")
 		case !given:
 			plaintext = present
 			if err := r.engine.schemas.check(in, plaintext); err != nil {
@@ -118,8 +118,9 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 	return version, nil
 }
 
-// fingerprint is that of a secret's present value, nil where none was asked
-// for, or is allowed, or the value does not open.
+// fingerprint returns the fingerprint of a secret's current value. It is nil if
+// none was requested, if the policy forbids it, or if the value cannot be
+// decrypted.
 func (r *run) fingerprint(e *entry) ([]byte, error) {
 	if len(r.set.FingerprintKey) == 0 || !e.exists || e.row.Kind != backend.KindSecret || e.in.policy.ForbidFingerprints {
 		return nil, nil
@@ -131,8 +132,9 @@ func (r *run) fingerprint(e *entry) ([]byte, error) {
 	return backend.Fingerprint(r.set.FingerprintKey, value, e.in.typeByID(e.row.Type).isJSON()), nil
 }
 
-// presentValue is the current value of a secret that exists; not known where it
-// does not open, which a new value may then mend, or was set earlier in a dry run.
+// presentValue returns the current value of a secret. The value is not known if
+// it cannot be decrypted, which a new value then repairs, or if it was set
+// earlier in a dry run.
 func (r *run) presentValue(e *entry) (value []byte, known bool, err error) {
 	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{{Object: e.row.ID, Version: e.row.Version}})
 	if err != nil || len(versions) == 0 {
@@ -164,7 +166,7 @@ func (r *run) insertVersion(key *envelope.Key, o store.Object, n newVersion) err
 	return r.tx.InsertVersion(r.ctx, v)
 }
 
-// checkQuota refuses the one secret too many.
+// checkQuota refuses a secret beyond the quota of its project.
 func (r *run) checkQuota(p *project) error {
 	if p.secrets < 0 {
 		n, err := r.tx.Count(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID})
@@ -174,7 +176,7 @@ func (r *run) checkQuota(p *project) error {
 		p.secrets = n
 	}
 	if p.secrets >= p.policy.MaxSecrets {
-		return backend.Errorf(backend.CodeQuota, "project %q has %s, which is its quota (max_secrets)", p.row.Name, backend.Plural(p.secrets, "secret")).
+		return backend.Errorf(backend.CodeQuota, "project %q already has %s, the limit of its quota (max_secrets)", p.row.Name, backend.Plural(p.secrets, "secret")).
 			WithHint("delete some, or raise the quota: pouncet project set %s --max-secrets N", p.row.Name).At("name")
 	}
 	return nil
@@ -221,8 +223,8 @@ func (r *run) moveLinks(p *project, secret store.Object, before string) error {
 	return nil
 }
 
-// linkedFrom is the scoped values whose link can lead to a secret: those of
-// its name for which there is a request that sees both.
+// linkedFrom returns the scoped values whose link can mean a secret: they link
+// to its name, and a request exists that sees both.
 func (r *run) linkedFrom(p *project, secret store.Object) ([]store.Object, error) {
 	linked, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindScopedValue, Project: p.row.ID, Link: secret.Name})
 	if err != nil {
@@ -233,13 +235,14 @@ func (r *run) linkedFrom(p *project, secret store.Object) ([]store.Object, error
 	}), nil
 }
 
-// meet reports whether one request can see two places, given what stands for all of them.
+// overlap reports whether one request can see both a and b, where all stands
+// for every environment or scope.
 func overlap(a, b, all string) bool { return a == b || a == all || b == all }
 
 const lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-// generate makes a random value: each character drawn independently and
-// evenly (by rejection, crypto/rand.Int) from the alphabet.
+// generate makes a random value. Each character is drawn independently and
+// uniformly from the alphabet (crypto/rand.Int, by rejection).
 func generate(g backend.Generate, in secretType) ([]byte, error) {
 	if g.Length == 0 {
 		g.Length = in.defaultLength()
@@ -249,7 +252,7 @@ func generate(g backend.Generate, in secretType) ([]byte, error) {
 	}
 	alphabet := []rune(g.Alphabet)
 	if g.Length < 8 || g.Length > 1024 {
-		return nil, backend.Errorf(backend.CodeInvalid, "a generated value cannot have %d characters", g.Length).
+		return nil, backend.Errorf(backend.CodeInvalid, "a generated value of %d characters is not supported", g.Length).
 			WithHint("choose a length from 8 to 1024").At("generate")
 	}
 	seen := map[rune]bool{}
@@ -257,10 +260,10 @@ func generate(g backend.Generate, in secretType) ([]byte, error) {
 		seen[c] = true
 	}
 	if len(seen) != len(alphabet) || len(alphabet) < 10 || len(alphabet) > 1024 {
-		return nil, backend.Errorf(backend.CodeInvalid, "the alphabet of a generated value has 10 to 1024 characters, none of them twice").At("generate")
+		return nil, backend.Errorf(backend.CodeInvalid, "the alphabet of a generated value is not valid: it has 10 to 1024 characters, each once").At("generate")
 	}
 	if in.isJSON() {
-		return nil, backend.Errorf(backend.CodeInvalid, "values of secret type %q are JSON, which is not generated", in.row.Name).
+		return nil, backend.Errorf(backend.CodeInvalid, "values of secret type %q are JSON and cannot be generated", in.row.Name).
 			WithHint("give a value").At("generate")
 	}
 	out := make([]rune, g.Length)

@@ -9,8 +9,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// changeToken makes or revokes a token. A token is not changed: another role
-// or another expiry is another token.
+// changeToken creates or revokes a token. A token cannot be changed: another
+// role or expiry is another token.
 func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) {
 	if c.ID == "" {
 		if err := backend.CheckName(c.Kind, c.Name); err != nil {
@@ -42,12 +42,12 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 	case c.Op == backend.OpDelete:
 		return backend.Outcome{Action: backend.ActionDelete, Object: tokenObject(present)}, r.tx.DeleteToken(r.ctx, present.ID)
 	case c.Op == backend.OpUpdate:
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a token is not changed").WithHint("make another, and delete this one")
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a token cannot be changed").WithHint("create another one, and delete this one")
 	case c.Role == nil || (*c.Role != backend.RoleAdmin && *c.Role != backend.RoleRuntime && *c.Role != backend.RoleViewer):
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a token needs a role").
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a role is required for a token").
 			WithHint("use %q, %q or %q", backend.RoleAdmin, backend.RoleRuntime, backend.RoleViewer).At("role")
 	case len(c.TokenHash) != sha256.Size:
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a token needs its SHA-256 hash, of %d bytes", sha256.Size).At("token_hash")
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "the SHA-256 hash of the token is required, with %d bytes", sha256.Size).At("token_hash")
 	}
 	t := store.Token{ID: id, Name: c.Name, Role: *c.Role, Hash: c.TokenHash, CreatedAt: r.now}
 	if c.Description != nil {
@@ -56,7 +56,7 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 	if c.ExpiresAt != nil {
 		t.ExpiresAt = c.ExpiresAt.UTC()
 		if !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(r.now) {
-			return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "the token would expire before it is made").At("expires_at")
+			return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "the token would already be expired").At("expires_at")
 		}
 	}
 	return backend.Outcome{Action: backend.ActionCreate, Object: tokenObject(t)}, r.tx.InsertToken(r.ctx, t)

@@ -13,7 +13,7 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 	for _, t := range builtInTypes() {
 		if c.Name == t.row.Name || c.ID == t.row.ID {
 			return backend.Outcome{}, backend.Errorf(backend.CodeDenied, "secret type %q is built in and cannot be changed", t.row.Name).
-				WithHint("make a type of your own under another key").At("key")
+				WithHint("create another type under another key").At("key")
 		}
 		if c.Rename != nil && *c.Rename == t.row.Name {
 			return backend.Outcome{}, backend.Errorf(backend.CodeExists, "secret type %q is built in", t.row.Name).
@@ -41,8 +41,8 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 		return backend.Outcome{}, err
 	}
 	if a.Schema == nil {
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "secret type %q needs a schema", row.Name).
-			WithHint(`the least is {"type": "string"}`).At("schema")
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a schema is required for secret type %q", row.Name).
+			WithHint(`the simplest schema is {"type": "string"}`).At("schema")
 	}
 	if _, err := r.engine.schemas.compile(a.Schema); err != nil {
 		return backend.Outcome{}, err
@@ -66,16 +66,16 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 	return r.finish(backend.ActionUpdate, d, p)(r.update(row, a, nil, p))
 }
 
-// checkValues holds the current value of every secret of a type against its
-// new schema. ErrInUse names those that would break it.
+// checkValues checks the current value of every secret of a type against the
+// new schema. ErrInUse names the secrets whose value is not valid.
 func (r *run) checkValues(p *project, before, after secretType) error {
 	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID, Type: after.row.ID})
 	if err != nil {
 		return err
 	}
 	if len(rows) > 0 && before.isJSON() != after.isJSON() {
-		return backend.Errorf(backend.CodeInUse, "the new schema changes values of secret type %q between JSON and plain text, and %s has one", after.row.Name, backend.Plural(len(rows), "secret")).
-			WithHint("make a new type, and move the secrets to it").At("schema")
+		return backend.Errorf(backend.CodeInUse, "the new schema changes values of secret type %q between JSON and plain text, and %s of the type already exist", after.row.Name, backend.Plural(len(rows), "secret")).
+			WithHint("create another type, and give it to the secrets").At("schema")
 	}
 	keys := make([]store.VersionKey, len(rows))
 	byID := map[string]store.Object{}
@@ -93,7 +93,7 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 		row := byID[v.Object]
 		value, err := r.openValue(p, row, v)
 		if errors.Is(err, errKeyMissing) {
-			missing = true // go on, so that all the keys are fetched at once
+			missing = true // continue, so that all missing keys are fetched together
 			continue
 		}
 		if err != nil {
@@ -111,8 +111,8 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 		if err != nil {
 			return err
 		}
-		e := backend.Errorf(backend.CodeInUse, "the new schema of secret type %q is broken by the present value of %s", after.row.Name, backend.Enumerate(labels(users))).
-			WithHint("change these values first, or make a new type").At("schema")
+		e := backend.Errorf(backend.CodeInUse, "the new schema of secret type %q does not allow the current value of %s", after.row.Name, backend.Enumerate(labels(users))).
+			WithHint("change these values first, or create another type").At("schema")
 		e.Dependents = users
 		return e
 	}
@@ -134,11 +134,11 @@ func (r *run) deleteType(p *project, row store.Object) (backend.Outcome, error) 
 	return r.finish(backend.ActionDelete, diff{}, p)(row, r.tx.DeleteObject(r.ctx, row.ID))
 }
 
-// openValue opens one version of a secret's value inside the transaction.
+// openValue decrypts one version of a secret's value.
 func (r *run) openValue(p *project, row store.Object, v store.Version) ([]byte, error) {
 	w, ok := p.environmentKeyByID(v.EnvironmentKey)
 	if !ok {
-		return nil, corrupt(row, "the environment key of version %d is gone", v.Version)
+		return nil, corrupt(row, "the environment key of version %d does not exist", v.Version)
 	}
 	key, err := r.keys.get(w)
 	if err != nil {

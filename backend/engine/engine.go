@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package engine is the rules: what may be where, what a reference stands for,
-// and what a change does. It is the Service that all others wrap.
+// Package engine holds the rules: which objects may exist, what a reference
+// stands for, and what a change does. It is the Service that all others wrap.
 //
 // # How a reference is resolved
 //
-// Of name N in environment E and scope S, the first that exists of (S, E),
-// (S, *), (project, E) and (project, *): the nearest scope, and within it the
-// exact environment. One statement fetches the candidates of all references;
-// the choice among them is made in [choose]. A scoped value that links to a
-// secret is followed by the same rule in the environment and scope of the
-// request. Then the keys are fetched (one KMS call per environment key that is not
-// cached), each row's MAC is checked, and the values are opened.
+// A reference to name N in environment E and scope S means the first entry that
+// exists in backend.LookupOrder: the nearest scope and, within it, the exact
+// environment. One statement fetches the candidates of all references, and
+// nearest chooses among them. The secret that a scoped value links to is looked
+// up by the same rule, in the environment and scope of the request. Then the
+// engine fetches the keys (one KMS call for each environment key that is not
+// cached), checks the MAC of each row, and opens the values.
 //
 // # How a change is applied
 //
-// One write transaction per set; a dry run is the same transaction, rolled
-// back, so that a plan cannot disagree with what is then done. Nothing inside
-// a transaction waits for the KMS: a key that is not at hand is noted, the
-// transaction is rolled back, the key is fetched, and the set runs again (see
-// [keyset]).
+// One write transaction applies one set. A dry run is the same transaction,
+// rolled back, so a plan and its apply cannot disagree. No transaction waits for
+// the KMS: when a key is missing, the engine rolls the transaction back, fetches
+// the key and runs the set again (see keyset).
 //
 // # Limits
 //
-// A MAC shows that a row was changed or moved, not that one was deleted, nor
-// that the whole database was set back to an earlier day. The rows of projects and of
-// types carry none: whoever can write to the database can loosen a quota or a
-// schema, but can neither read a value nor pass one off for another.
+// A MAC shows that a row was changed or moved. It does not show that a row was
+// deleted, or that the whole database was replaced by an older copy. The rows of
+// projects and types have no MAC: someone who can write to the database can
+// change a quota or a schema, but can neither read a value nor replace one by
+// another.
 package engine
 
 import (
@@ -41,7 +41,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// Engine is the Service that owns the rules.
+// Engine is the Service that applies the rules.
 type Engine struct {
 	store   store.Store
 	keys    *envelope.Keyring
@@ -58,8 +58,8 @@ type Options struct {
 	// KMSKey is the URI of the KMS key for environment keys of environments that
 	// name none of their own.
 	KMSKey string
-	// Trust is told the URI of a KMS key before it wraps a new environment key, and
-	// may refuse it. Nil means that every key will do.
+	// Trust may refuse a KMS key before it wraps a new environment key. Nil
+	// accepts every key.
 	Trust func(uri string) error
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -76,11 +76,11 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	return &Engine{store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, now: o.Now}
 }
 
-// newID makes a UUIDv7 (RFC 9562): ids sort by the time of their making.
+// newID makes a UUIDv7 (RFC 9562), so ids sort by the time of creation.
 func newID() string {
 	id, err := uuid.NewV7FromReader(rand.Reader)
 	if err != nil {
-		panic(err) // crypto/rand does not fail: it aborts the program instead
+		panic(err) // crypto/rand aborts the program rather than fail
 	}
 	return id.String()
 }
@@ -110,9 +110,8 @@ func decodeAttributes(o store.Object) (attributes, error) {
 	return a, nil
 }
 
-// object is a row as the world sees it. What needs other rows (names of
-// environments and types) comes from the project it is in, which is nil for a
-// project itself.
+// object converts a row to a backend.Object. The names of its environment and
+// type come from its project, which is nil for a project itself.
 func object(o store.Object, in *project) (backend.Object, error) {
 	if o.Kind == backend.KindUsage {
 		return usage(o, in)

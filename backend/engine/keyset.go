@@ -17,12 +17,12 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// errKeyMissing ends a transaction that needs a key which is not at hand.
-var errKeyMissing = errors.New("an environment key has to be fetched first")
+// errKeyMissing ends a transaction that needs a key which is not in memory.
+var errKeyMissing = errors.New("an environment key must be fetched first")
 
-// keyset is the environment keys of one call. Within a transaction nothing waits for
-// the KMS: a key that is not at hand is noted and errKeyMissing returned; the
-// caller leaves the transaction, calls obtain, and begins again.
+// keyset holds the environment keys of one call. No transaction waits for the
+// KMS: get records a missing key and returns errKeyMissing; the caller leaves the
+// transaction, calls fetch, and begins again.
 type keyset struct {
 	keyring *envelope.Keyring
 	mu      sync.Mutex                     // values are opened in parallel
@@ -40,7 +40,7 @@ func newKeyset(k *envelope.Keyring) *keyset {
 	}
 }
 
-// get returns the unwrapped key, or notes it and returns errKeyMissing.
+// get returns the unwrapped key, or records it as missing and returns errKeyMissing.
 func (s *keyset) get(w envelope.WrappedKey) (*envelope.Key, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,16 +51,16 @@ func (s *keyset) get(w envelope.WrappedKey) (*envelope.Key, error) {
 	return nil, errKeyMissing
 }
 
-// hold adds a key that is at hand.
+// hold adds an unwrapped key.
 func (s *keyset) hold(id string, key *envelope.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held[id] = key
 }
 
-// generate returns the new key of an environment that has none, to be stored
-// by the caller, or notes it and returns errKeyMissing. The environment's name
-// in the map is project and id, since the shared one is called the same everywhere.
+// generate returns a new key for an environment, which the caller stores, or
+// records that one is needed and returns errKeyMissing. The map's keys include
+// the project, because AnyEnvironment has the same id in each.
 func (s *keyset) generate(project, environment, kmsKey string) (envelope.WrappedKey, *envelope.Key, error) {
 	if w, ok := s.made[project+"/"+environment]; ok {
 		return w, s.held[w.ID], nil
@@ -70,7 +70,7 @@ func (s *keyset) generate(project, environment, kmsKey string) (envelope.Wrapped
 	return envelope.WrappedKey{}, nil, errKeyMissing
 }
 
-// obtain fetches what was noted, each by at most one KMS call.
+// fetch unwraps or generates the missing keys, with one KMS call each.
 func (s *keyset) fetch(ctx context.Context) error {
 	for id, w := range s.missing {
 		if w.Blob == nil {
@@ -102,12 +102,12 @@ func seal(key *envelope.Key, o store.Object, v *store.Version, plaintext []byte)
 func openVersion(key *envelope.Key, o store.Object, v store.Version) ([]byte, error) {
 	plaintext, err := key.Open(binding(o, v), v.Sealed)
 	if err != nil {
-		return nil, corrupt(o, "version %d does not open: it was changed or moved outside Pouncet", v.Version)
+		return nil, corrupt(o, "version %d cannot be decrypted: it was changed or moved outside Pouncet", v.Version)
 	}
 	return plaintext, nil
 }
 
-// binding is what a sealed value is tied to, beyond what the key itself adds.
+// binding is what a sealed value is bound to, beyond what the key itself adds.
 func binding(o store.Object, v store.Version) envelope.Binding {
 	return envelope.Binding{
 		Project: o.Project, Environment: o.Environment, Scope: o.Scope, Object: o.ID,
@@ -122,7 +122,7 @@ func sign(key *envelope.Key, o *store.Object, projectName string) {
 	o.MAC = append(id[:], key.MAC(rowFields(*o, projectName)...)...)
 }
 
-// signer is the id of the environment key that a row says it is signed with.
+// signer returns the id of the environment key that signed a row, as the row says.
 func signer(o store.Object) (string, error) {
 	if len(o.MAC) < 16 {
 		return "", corrupt(o, "its row is not signed")
@@ -130,7 +130,7 @@ func signer(o store.Object) (string, error) {
 	return uuid.UUID(o.MAC[:16]).String(), nil
 }
 
-// verify checks the MAC of a row: ErrCorrupt when it is not what was written.
+// verify checks the MAC of a row. ErrCorrupt means that the row was changed.
 func verify(key *envelope.Key, o store.Object, projectName string) error {
 	if len(o.MAC) < 16 || !key.VerifyMAC(o.MAC[16:], rowFields(o, projectName)...) {
 		return corrupt(o, "its row was changed or moved outside Pouncet")
@@ -138,9 +138,9 @@ func verify(key *envelope.Key, o store.Object, projectName string) error {
 	return nil
 }
 
-// rowFields is everything in a row that must not change behind the engine's
-// back. The row of an environment includes its project's name, so that two projects'
-// names cannot be swapped either; times do not matter.
+// rowFields lists what the MAC of a row covers: all but its times. For an
+// environment that includes the name of its project, so that the names of two
+// projects cannot be swapped in the database.
 func rowFields(o store.Object, projectName string) [][]byte {
 	number := func(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 	fields := [][]byte{
@@ -156,5 +156,5 @@ func rowFields(o store.Object, projectName string) [][]byte {
 func corrupt(o store.Object, format string, args ...any) error {
 	args = append([]any{o.Kind, o.Name, o.ID}, args...)
 	return backend.Errorf(backend.CodeCorrupt, "%s %q (%s) cannot be trusted: "+format, args...).
-		WithHint("restore the database from a backup; or delete the entry and set it anew")
+		WithHint("restore the database from a backup, or delete the entry and set it again")
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
-// explainMissing gives every reference that leads nowhere an error that helps:
-// the environments that do have the name, and a name that is near. It reads
-// the names of a project once, and only if something is missing.
+// explainMissing gives every missing reference an error with the environments
+// that have the name, or with a suggestion. It reads the names of a project
+// once, and only if a reference is missing.
 func (r *resolver) explainMissing(ctx context.Context, tx store.Tx) error {
 	type source struct {
 		project string
@@ -65,22 +65,17 @@ func missing(f *match, ref backend.Ref, kind backend.Kind, name string, all []st
 	}
 	slices.Sort(e.Environments)
 	e.Environments = slices.Compact(e.Environments)
-	if len(e.Environments) == 0 { // a name that exists somewhere was not mistyped
+	if len(e.Environments) == 0 { // a name that exists elsewhere was not mistyped
 		e.Suggestion = suggest.Name(name, visible)
 	}
-	switch {
-	case len(e.Environments) > 0:
-		e.Hint = "it exists in " + backend.Enumerate(e.Environments)
-	case e.Suggestion != "":
-		e.Hint = "did you mean " + e.Suggestion + "?"
-	default:
-		e.Hint = "no environment has it: check the name, or create it"
+	if len(e.Environments) > 0 {
+		return e.WithHint("it exists in %s", backend.Enumerate(e.Environments))
 	}
-	return e
+	return e.WithHint("%s", suggest.Hint(e.Suggestion, "no environment has it: check the name, or create it"))
 }
 
-// isRule reports whether an error says that a request breaks a rule, which
-// concerns that one item, rather than that the backend cannot work.
+// isRule reports whether an error concerns one item that breaks a rule, rather
+// than the backend as a whole.
 func isRule(err error) bool {
 	switch backend.AsError(err).Code {
 	case backend.CodeInvalid, backend.CodeTooLarge, backend.CodeQuota, backend.CodeNotFound, backend.CodeExists,

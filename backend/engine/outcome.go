@@ -9,7 +9,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// outcome is what a change did to a row, which is in the project given, or is one.
+// outcome reports what a change did to a row of a project. The project is nil
+// for a row that is a project itself.
 func outcome(action backend.Action, d diff, row store.Object, in *project) (backend.Outcome, error) {
 	o, err := object(row, in)
 	out := backend.Outcome{Action: action, Object: o}
@@ -19,7 +20,7 @@ func outcome(action backend.Action, d diff, row store.Object, in *project) (back
 	return out, err
 }
 
-// inUse is the error of a deletion that others depend on.
+// inUse is the error of a deletion that the dependents block.
 func inUse(o store.Object, users []backend.Dependent, hint string) error {
 	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, o.Name, backend.Enumerate(labels(users))).WithHint("%s", hint)
 	e.Dependents = users
@@ -34,7 +35,7 @@ func labels(users []backend.Dependent) []string {
 	return out
 }
 
-// users is objects of a project as those that stand in the way of a deletion.
+// asDependents converts the objects of a project to dependents.
 func (p *project) asDependents(rows []store.Object) ([]backend.Dependent, error) {
 	out := make([]backend.Dependent, len(rows))
 	for i, o := range rows {

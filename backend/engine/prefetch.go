@@ -6,15 +6,15 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// early checks and opens entries beside the transaction that is still looking
-// for the rest of them, with the keys that are at hand. For a thousand
-// references the one takes as long as the other.
+// prefetcher verifies and decrypts entries with the cached keys while the
+// transaction still reads further entries. For a thousand references both take
+// equally long.
 //
-// It only ever saves work: what it did not do, or could not, is done later, and
-// it reports no error. What it opened and nobody asked for is dropped.
+// It only saves work and reports no error: the resolver does what the
+// prefetcher did not do, and ignores results that it does not need.
 type prefetcher struct {
 	keys    *keyset
-	batch   []candidate // not sent yet
+	batch   []candidate // not queued yet
 	queue   chan []candidate
 	done    chan struct{}
 	results map[string]prefetched // by object id
@@ -25,18 +25,19 @@ type candidate struct {
 	entry *store.Entry
 }
 
-// result is what was learned of one entry.
+// prefetched is the result for one entry.
 type prefetched struct {
-	signed  bool // its row's MAC is right
+	signed  bool // the MAC of its row is valid
 	version int64
-	text    []byte // the value of that version, nil if it was not opened
+	text    []byte // the value of that version; nil if it was not decrypted
 }
 
-// handful is how many entries are handed over at a time: to wake the other
-// goroutine costs as much as to open an entry.
+// prefetchBatch is the number of entries that are queued together: waking the
+// other goroutine costs as much as decrypting one entry.
 const prefetchBatch = 64
 
-// startEarly begins, if n references make it worthwhile. A nil early does nothing.
+// startPrefetch starts a prefetcher for n references. It returns nil, which does
+// nothing, for fewer than prefetchMinimum.
 func (e *Engine) startPrefetch(n int) *prefetcher {
 	if n < prefetchMinimum {
 		return nil
@@ -53,7 +54,7 @@ func (e *Engine) startPrefetch(n int) *prefetcher {
 	return y
 }
 
-// use makes the keys of a project that are in memory available.
+// useKeys makes the cached keys of a project available.
 func (y *prefetcher) useKeys(p *project) {
 	if y == nil {
 		return
@@ -65,7 +66,7 @@ func (y *prefetcher) useKeys(p *project) {
 	}
 }
 
-// offer gives an entry to be looked at.
+// offer queues an entry.
 func (y *prefetcher) offer(p *project, e *store.Entry) {
 	if y == nil {
 		return
@@ -89,7 +90,7 @@ func (y *prefetcher) open(p *project, e *store.Entry) prefetched {
 	return r
 }
 
-// finish waits until everything offered was looked at.
+// finish waits until all queued entries are done, and returns the results by id.
 func (y *prefetcher) finish() map[string]prefetched {
 	if y == nil {
 		return nil

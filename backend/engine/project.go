@@ -12,18 +12,18 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
-// project is a project with what every question about its entries needs: a
-// few rows, read once per transaction.
+// project is a project with the rows that every change and lookup needs. They
+// are few, and read once per transaction.
 type project struct {
 	row             store.Object
 	policy          backend.Policy
 	environments    []store.Object
 	types           []secretType // stored and built-in, by key
 	environmentKeys []store.EnvironmentKey
-	secrets         int // how many there are; counted by whoever needs it, -1 before
+	secrets         int // the number of secrets; -1 until checkQuota counts them
 }
 
-// loadProject reads a project by name or id. ErrNotFound names those there are.
+// loadProject reads a project by name or id. ErrNotFound lists the existing projects.
 func loadProject(ctx context.Context, tx store.Tx, nameOrID string) (*project, error) {
 	row, err := findProject(ctx, tx, nameOrID)
 	if err != nil {
@@ -68,17 +68,17 @@ func findProject(ctx context.Context, tx store.Tx, nameOrID string) (store.Objec
 		return store.Object{}, err
 	}
 	e.Suggestion = suggest.Name(nameOrID, names(all))
-	return store.Object{}, e.WithHint("there are: %s", backend.Enumerate(names(all)))
+	return store.Object{}, e.WithHint("existing projects: %s", backend.Enumerate(names(all)))
 }
 
-// environment finds an environment by name or id; AnyEnvironment is one too.
+// environment returns an environment by name or id, or AnyEnvironment as one.
 func (p *project) environment(nameOrID string) (store.Object, error) {
 	if nameOrID == backend.AnyEnvironment {
 		return store.Object{Kind: backend.KindEnvironment, ID: backend.AnyEnvironment, Name: backend.AnyEnvironment, Project: p.row.ID}, nil
 	}
 	if nameOrID == "" {
 		return store.Object{}, backend.Errorf(backend.CodeInvalid, "an environment is required").
-			WithHint("name one, or %q for what all environments share", backend.AnyEnvironment).At("environment")
+			WithHint("name one, or use %q for entries that all environments share", backend.AnyEnvironment).At("environment")
 	}
 	for _, e := range p.environments {
 		if e.Name == nameOrID || e.ID == nameOrID {
@@ -88,13 +88,13 @@ func (p *project) environment(nameOrID string) (store.Object, error) {
 	e := backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %q", backend.Quote(nameOrID), p.row.Name).At("environment")
 	e.Suggestion = suggest.Name(nameOrID, names(p.environments))
 	if len(p.environments) == 0 {
-		return store.Object{}, e.WithHint("the project has none yet: create it with \"pouncet env set\" or a pouncet_environment")
+		return store.Object{}, e.WithHint("the project has no environments: create one with \"pouncet env set\" or a pouncet_environment")
 	}
-	return store.Object{}, e.WithHint("there are: %s", backend.Enumerate(names(p.environments)))
+	return store.Object{}, e.WithHint("existing environments: %s", backend.Enumerate(names(p.environments)))
 }
 
-// environmentName is the name of an environment by id. A row that was left
-// behind by an environment that is gone keeps showing its id.
+// environmentName returns the name of an environment by id, or the id if the
+// environment no longer exists.
 func (p *project) environmentName(id string) string {
 	for _, e := range p.environments {
 		if e.ID == id {
@@ -104,7 +104,7 @@ func (p *project) environmentName(id string) string {
 	return id
 }
 
-// environmentKey is the key that new values of an environment are sealed with: the newest.
+// environmentKey returns the newest key of an environment, which seals its new values.
 func (p *project) environmentKey(environment string) (envelope.WrappedKey, bool) {
 	for _, k := range slices.Backward(p.environmentKeys) {
 		if k.Environment == environment {

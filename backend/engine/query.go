@@ -18,7 +18,7 @@ import (
 // Query implements backend.Service.
 func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
 	if q.Limit < 0 || q.Limit > backend.MaxPage {
-		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a page of %d objects; the limit is %d", q.Limit, backend.MaxPage).At("limit")
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a page of %d objects is not supported; the limit is %d", q.Limit, backend.MaxPage).At("limit")
 	}
 	if q.Limit == 0 {
 		q.Limit = backend.MaxPage
@@ -36,7 +36,7 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 	return page, err
 }
 
-// listing is one page being made.
+// listing makes one page.
 type listing struct {
 	ctx                context.Context
 	tx                 store.Tx
@@ -53,10 +53,10 @@ func (l listing) page() (backend.Page, error) {
 		return l.tokens()
 	case backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue, backend.KindUsage:
 	default:
-		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "%s is not a kind of object", backend.Quote(string(l.q.Kind))).At("kind")
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "kind %s is not supported", backend.Quote(string(l.q.Kind))).At("kind")
 	}
 	if l.q.Deleted && !isEntry(l.q.Kind) {
-		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored", l.q.Kind).At("deleted")
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).At("deleted")
 	}
 	p, err := l.project()
 	if err != nil {
@@ -86,7 +86,8 @@ func (l listing) page() (backend.Page, error) {
 	return l.rows(f, p)
 }
 
-// project is the one that the listing is of; by the object's id alone, it is the object's.
+// project returns the project that is listed. A query by id alone means the
+// project of that object.
 func (l listing) project() (*project, error) {
 	if l.q.Project != "" || l.q.ID == "" || strings.HasPrefix(l.q.ID, stored.BuiltInType) {
 		return loadProject(l.ctx, l.tx, l.q.Project)
@@ -101,7 +102,8 @@ func (l listing) project() (*project, error) {
 	return loadProject(l.ctx, l.tx, rows[0].Project)
 }
 
-// filter is what the store can select by; one row more than the page tells whether there is another.
+// filter returns what the store can select by. It asks for one row more than the
+// page has, which tells whether another page follows.
 func (l listing) filter() store.Filter {
 	if l.q.Deleted {
 		return store.Filter{
@@ -133,7 +135,7 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 			return backend.Page{}, err
 		}
 		if l.q.Deleted && (!in.restorable(o.DeletedAt, l.now) || l.q.Name != "" && l.q.Name != o.Name) {
-			continue // the store does not know what it was called
+			continue // the store does not know the former name
 		}
 		page.Objects = append(page.Objects, o)
 	}
@@ -152,7 +154,7 @@ func (l listing) projects() (backend.Page, error) {
 	return page, err
 }
 
-// types and tokens are few: they are listed whole, and cut to the page here.
+// types and tokens are few: the store lists all of them, and pageOf selects.
 func (l listing) types(p *project) backend.Page {
 	if p.row.ID == "" {
 		return backend.Page{Objects: []backend.Object{}}
@@ -206,7 +208,7 @@ func decodeCursor(cursor string) (name, id string, err error) {
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	name, id, ok := strings.Cut(string(text), "\x00")
 	if err != nil || !ok {
-		return "", "", backend.Errorf(backend.CodeInvalid, "the cursor is not one").WithHint("begin the listing again").At("cursor")
+		return "", "", backend.Errorf(backend.CodeInvalid, "the cursor is not valid").WithHint("start the listing again").At("cursor")
 	}
 	return name, id, nil
 }

@@ -11,14 +11,15 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// A deleted entry that can be restored keeps its row and its versions, under a
-// kind of its own: so that no lookup, count or check of dependencies sees it,
-// and its name is free. Its row is named by the time of its deletion, which
-// puts those whose time is over first.
+// A deleted entry keeps its row and its versions while it can be restored. Its
+// row has another kind, so that no lookup, count or dependency check sees it and
+// its name is free. The name of the row is the time of its deletion, which sorts
+// the oldest deletions first.
 
 func deletedAs(k backend.Kind) backend.Kind { return stored.DeletedKind + k }
 
-// deletedKind is what a deleted row was; false if it is not one.
+// deletedKind returns the former kind of a deleted row, and whether the row is a
+// deleted one.
 func deletedKind(k backend.Kind) (backend.Kind, bool) {
 	was, ok := strings.CutPrefix(string(k), stored.DeletedKind)
 	return backend.Kind(was), ok
@@ -29,12 +30,12 @@ func deletedName(at time.Time, id string) string {
 	return at.UTC().Format("20060102T150405.000000") + "/" + id
 }
 
-// restorable reports whether what was deleted at a time can still be restored.
+// restorable reports whether the recovery window of a deletion is still open.
 func (p *project) restorable(deletedAt, now time.Time) bool {
 	return deletedAt.AddDate(0, 0, p.policy.RecoveryDays).After(now)
 }
 
-// deleteEntry deletes a secret or scoped value, unless something uses it.
+// deleteEntry deletes a secret or scoped value that has no dependents.
 func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 	if err := checkUnprotected(e.row); err != nil {
 		return backend.Outcome{}, err
@@ -51,7 +52,7 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 	before := e.row
 	keep := !c.Purge && e.in.policy.RecoveryDays > 0
 	if keep {
-		// What cannot be trusted now cannot be restored later.
+		// A row that fails its check now could not be restored later.
 		err := r.verifyRow(e.in, e.row)
 		if err != nil && backend.AsError(err).Code != backend.CodeCorrupt {
 			return backend.Outcome{}, err
@@ -72,8 +73,8 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 	return outcome(backend.ActionDelete, e.diff, before, e.in)
 }
 
-// users is who uses an entry: the scoped values that link to it, and the
-// configuration files that are known to refer to it.
+// dependents returns the scoped values that link to an entry and the registered
+// usages in configuration files.
 func (r *run) dependents(e *entry) ([]backend.Dependent, error) {
 	places, err := r.usagesOf(e.in, e.row)
 	if err != nil || e.row.Kind != backend.KindSecret {
@@ -87,14 +88,14 @@ func (r *run) dependents(e *entry) ([]backend.Dependent, error) {
 	return append(users, places...), err
 }
 
-// protects refuses the deletion of a secret that is protected.
+// checkUnprotected refuses the deletion of a protected secret.
 func checkUnprotected(o store.Object) error {
 	a, err := decodeAttributes(o)
 	if err != nil || !a.Protected {
 		return err
 	}
 	return backend.Errorf(backend.CodeDenied, "%s %q is protected against deletion", o.Kind, o.Name).
-		WithHint("switch its protection off first").At("protected")
+		WithHint("set protected to false first").At("protected")
 }
 
 func (r *run) setAside(e *entry) error {
@@ -108,7 +109,7 @@ func (r *run) setAside(e *entry) error {
 	return err
 }
 
-// purgeOverdue deletes for good what can no longer be restored.
+// purgeOverdue deletes the entries whose recovery window is over.
 func (r *run) purgeOverdue(p *project, kind backend.Kind) error {
 	for {
 		row, exists, err := r.first(store.Filter{Kind: deletedAs(kind), Project: p.row.ID})
@@ -121,7 +122,7 @@ func (r *run) purgeOverdue(p *project, kind backend.Kind) error {
 	}
 }
 
-// purge deletes for good all that was deleted in an environment.
+// purge deletes the entries of an environment that are in their recovery window.
 func (r *run) purge(p *project, kind backend.Kind, environment string) error {
 	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: deletedAs(kind), Project: p.row.ID, Environment: environment})
 	if err != nil {
@@ -135,8 +136,8 @@ func (r *run) purge(p *project, kind backend.Kind, environment string) error {
 	return nil
 }
 
-// deleted finds a deleted entry, by id or by the place that it had: there, the
-// one that was deleted last.
+// deletedEntry returns a deleted entry by id or by its former place. Of several
+// from one place it is the one that was deleted last.
 func (r *run) deletedEntry(c backend.Change) (*entry, error) {
 	e := &entry{exists: true}
 	f := store.Filter{Kind: deletedAs(c.Kind), ID: c.ID}
@@ -175,7 +176,7 @@ func (r *run) deletedEntry(c backend.Change) (*entry, error) {
 		if c.ID != "" {
 			label = c.ID
 		}
-		return nil, backend.Errorf(backend.CodeNotFound, "no deleted %s %s can be restored", c.Kind, label).
+		return nil, backend.Errorf(backend.CodeNotFound, "a deleted %s %s that can be restored does not exist", c.Kind, label).
 			WithHint("see: pouncet %s list --deleted", map[backend.Kind]string{backend.KindSecret: "secret", backend.KindScopedValue: "value"}[c.Kind]).At("name")
 	}
 	return e, nil
@@ -188,7 +189,7 @@ func scopeOrProject(scope string) string {
 	return scope
 }
 
-// restoreEntry brings a deleted entry back, with its id and all its versions.
+// restoreEntry restores a deleted entry with its id and all its versions.
 func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
 	e, err := r.deletedEntry(c)
 	if err != nil {
@@ -206,7 +207,7 @@ func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
 	}
 	e.attr.Was, e.attr.DeletedAt = "", time.Time{}
 	err = r.takePlace(e.row, func(holder store.Object) *backend.Error {
-		return backend.Errorf(backend.CodeExists, "%s %q exists again, with id %s", c.Kind, holder.Name, holder.ID).
+		return backend.Errorf(backend.CodeExists, "%s %q exists again, with the id %s", c.Kind, holder.Name, holder.ID).
 			WithHint("restore this one under another name: --as NAME").At("name")
 	})
 	if err != nil {
@@ -218,7 +219,7 @@ func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
 		}
 		e.in.secrets = -1
 		if e.in.typeKey(e.row.Type) == "" {
-			e.row.Type = "" // its type was deleted meanwhile
+			e.row.Type = "" // its type has been deleted since
 		}
 	}
 	key, err := r.signingKey(e.in, e.row.Environment)
@@ -232,7 +233,7 @@ func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
 	return outcome(backend.ActionRestore, e.diff, row, e.in)
 }
 
-// purgeDeleted deletes for good what was deleted before.
+// purgeDeleted deletes an entry that is in its recovery window.
 func (r *run) purgeDeleted(c backend.Change) (backend.Outcome, error) {
 	e, err := r.deletedEntry(c)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 // Resolve implements backend.Service.
 func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
 	if len(refs) > backend.MaxRefs {
-		return nil, backend.Errorf(backend.CodeTooLarge, "%d references in one call; the limit is %d", len(refs), backend.MaxRefs).
+		return nil, backend.Errorf(backend.CodeTooLarge, "%d references are in one call; the limit is %d", len(refs), backend.MaxRefs).
 			WithHint("resolve them in several calls")
 	}
 	r := &resolver{now: e.now(), refs: refs, matches: make([]match, len(refs)), projects: map[string]*projectResult{}, prefetcher: e.startPrefetch(len(refs))}
@@ -29,7 +29,7 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 	if err != nil {
 		return nil, err
 	}
-	// Once all rows are read, so that no transaction waits for the KMS.
+	// The rows are read first, so that no transaction waits for the KMS.
 	keys := newKeyset(e.keys)
 	out := r.open(keys)
 	for len(keys.missing) > 0 {
@@ -41,17 +41,17 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 	return out, nil
 }
 
-// resolver is one Resolve call: what was asked, and what was found for each.
+// resolver is one Resolve call: its references, and the rows that match each.
 type resolver struct {
 	now        time.Time
 	refs       []backend.Ref
 	matches    []match
 	projects   map[string]*projectResult
 	prefetcher *prefetcher
-	prefetched map[string]prefetched // what early learned, by object id
+	prefetched map[string]prefetched // results of the prefetcher, by object id
 }
 
-// find is what the rows say of one reference.
+// match holds the rows that one reference means.
 type match struct {
 	project     *project
 	environment store.Object
@@ -66,7 +66,7 @@ type projectResult struct {
 	err     error
 }
 
-// group is the references that one lookup answers.
+// group identifies the references that one lookup can answer.
 type group struct {
 	project     string // id
 	environment string // id
@@ -103,10 +103,10 @@ func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 	return r.explainMissing(ctx, tx)
 }
 
-// place finds the project and the environment of a reference.
+// locate sets the project and the environment of a reference.
 func (r *resolver) locate(ctx context.Context, tx store.Tx, ref backend.Ref, f *match) error {
 	if ref.Kind != backend.KindSecret && ref.Kind != backend.KindScopedValue {
-		return backend.Errorf(backend.CodeInvalid, "a reference is to a secret or a scoped value, not to a %q", ref.Kind)
+		return backend.Errorf(backend.CodeInvalid, "a reference of kind %q is not supported: it means a secret or a scoped value", ref.Kind)
 	}
 	if err := backend.CheckName(ref.Kind, ref.Name); err != nil {
 		return err
@@ -128,7 +128,7 @@ func (r *resolver) locate(ctx context.Context, tx store.Tx, ref backend.Ref, f *
 	}
 	f.project = loaded.project
 	if ref.Environment == backend.AnyEnvironment {
-		return backend.Errorf(backend.CodeInvalid, "references are resolved in one environment, not in %q", backend.AnyEnvironment).
+		return backend.Errorf(backend.CodeInvalid, "environment %q is not valid for a reference: it is resolved in one environment", backend.AnyEnvironment).
 			WithHint("name the environment").At("environment")
 	}
 	var err error
@@ -138,8 +138,8 @@ func (r *resolver) locate(ctx context.Context, tx store.Tx, ref backend.Ref, f *
 
 func scopeOf(ref backend.Ref) string { return scopeOrProject(ref.Scope) }
 
-// lookup finds, for every member of a group that asks for one, the entry of
-// that name which its place sees.
+// lookup sets, for every member of a group that wants one, the entry of the
+// wanted name that is nearest in the lookup order.
 func (r *resolver) lookup(ctx context.Context, tx store.Tx, g group, members []int, want func(i int) (into *store.Entry, name string)) error {
 	l := store.Lookup{Kind: g.kind, Project: g.project, Environments: []string{g.environment, backend.AnyEnvironment}}
 	scopes, names := map[string]bool{backend.ProjectScope: true}, map[string]bool{}
@@ -174,36 +174,21 @@ func (r *resolver) lookup(ctx context.Context, tx store.Tx, g group, members []i
 	return nil
 }
 
-// choose is the rule of lookup: among entries of one name, the nearest scope
-// wins and, within it, the exact environment. The zero Entry if none fits.
+// nearest returns the first of the candidates in the lookup order, or the zero
+// Entry if the reference can see none.
 func nearest(candidates []*store.Entry, scope, environment string) store.Entry {
 	best := &store.Entry{}
 	rank := 0
 	for _, c := range candidates {
-		n := 1
-		switch c.Object.Scope {
-		case scope:
-			n += 2
-		case backend.ProjectScope:
-		default:
-			continue
-		}
-		switch c.Object.Environment {
-		case environment:
-			n++
-		case backend.AnyEnvironment:
-		default:
-			continue
-		}
-		if n > rank {
+		if n := backend.LookupRank(c.Object.Scope, c.Object.Environment, scope, environment); n > rank {
 			best, rank = c, n
 		}
 	}
 	return *best
 }
 
-// follow looks up the secrets that scoped values link to, afresh in the
-// environment and scope of each request.
+// follow looks up the secrets that scoped values link to, in the environment and
+// scope of each reference.
 func (r *resolver) follow(ctx context.Context, tx store.Tx, g group, members []int) error {
 	g.kind = backend.KindSecret
 	return r.lookup(ctx, tx, g, members, func(i int) (*store.Entry, string) {
@@ -211,8 +196,8 @@ func (r *resolver) follow(ctx context.Context, tx store.Tx, g group, members []i
 	})
 }
 
-// secret is the secret that a reference leads to, itself or by a link; its
-// Object.ID is "" if it leads to none.
+// secret returns the secret that a reference means, directly or by a link. Its
+// Object.ID is "" if it means none.
 func (f *match) secret() store.Entry {
 	if f.entry.Object.Kind == backend.KindSecret {
 		return f.entry
@@ -220,7 +205,7 @@ func (f *match) secret() store.Entry {
 	return f.link
 }
 
-// versions settles which version each reference means and reads, in one
+// versions determines the version that each reference means and reads, in one
 // statement, those that are not current.
 func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 	wanted := map[store.VersionKey][]int{}
@@ -260,7 +245,7 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 		for _, i := range members {
 			if f := &r.matches[i]; f.version.Object == "" {
 				f.err = backend.Errorf(backend.CodeNotFound, "secret %q has no version %d", r.refs[i].Name, k.Version).
-					WithHint("the current one is %d", f.secret().Object.Version).At("version")
+					WithHint("the current version is %d", f.secret().Object.Version).At("version")
 			}
 		}
 	}
@@ -269,26 +254,25 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 
 func versionNumber(ref backend.Ref, secret store.Object) (int64, error) {
 	if secret.Kind != backend.KindSecret {
-		return 0, backend.Errorf(backend.CodeInvalid, "scoped value %q is not linked to a secret, so it has no versions", ref.Name).At("version")
+		return 0, backend.Errorf(backend.CodeInvalid, "scoped value %q has no versions: it does not link to a secret", ref.Name).At("version")
 	}
 	if ref.Version == backend.PreviousVersion {
 		if secret.Version < 2 {
-			return 0, backend.Errorf(backend.CodeNotFound, "secret %q has no previous version: it was written once", ref.Name).At("version")
+			return 0, backend.Errorf(backend.CodeNotFound, "secret %q has no previous version: its value was written once", ref.Name).At("version")
 		}
 		return secret.Version - 1, nil
 	}
 	n, err := strconv.ParseInt(ref.Version, 10, 64)
 	if err != nil || n < 1 {
-		return 0, backend.Errorf(backend.CodeInvalid, "version %s is not one", backend.Quote(ref.Version)).
-			WithHint("write a number from 1, or %q", backend.PreviousVersion).At("version")
+		return 0, backend.Errorf(backend.CodeInvalid, "version %s is not valid", backend.Quote(ref.Version)).
+			WithHint("use a number from 1, or %q", backend.PreviousVersion).At("version")
 	}
 	return n, nil
 }
 
-// open turns what was found into resolutions. It may be called again once
-// the keys that it misses are there.
+// open decrypts the matches. It is called again after missing keys were fetched.
 func (r *resolver) open(keys *keyset) []backend.Resolution {
-	trusted := map[string]error{} // environments, by id: what checking their row gave
+	trusted := map[string]error{} // result of checking the row of an environment, by its id
 	for i := range r.matches {
 		if f := &r.matches[i]; f.err == nil {
 			if _, done := trusted[f.environment.ID]; !done {
@@ -307,11 +291,11 @@ func (r *resolver) open(keys *keyset) []backend.Resolution {
 	return out
 }
 
-// worthwhile is how many values it takes for another goroutine to pay.
+// prefetchMinimum is the number of values from which another goroutine saves time.
 const prefetchMinimum = 64
 
-// inParallel calls f for 0 to n-1, on all processors if that is worth it:
-// opening a value takes a few microseconds, as does starting a goroutine.
+// inParallel calls f for 0 to n-1, on all processors if n is large enough:
+// decrypting a value takes a few microseconds, as does starting a goroutine.
 func inParallel(n int, f func(i int)) {
 	workers := min(runtime.GOMAXPROCS(0), n/prefetchMinimum+1)
 	var wg sync.WaitGroup
@@ -355,7 +339,7 @@ func (r *resolver) openOne(ref backend.Ref, f *match, keys *keyset, trusted map[
 		text, isJSON = part, true
 	}
 	if isJSON {
-		// A JSON string, picked or plain, stands for its text.
+		// A JSON string means its text.
 		var s string
 		if text[0] == '"' && json.Unmarshal(text, &s) == nil {
 			text, isJSON = []byte(s), false
@@ -365,7 +349,8 @@ func (r *resolver) openOne(ref backend.Ref, f *match, keys *keyset, trusted map[
 	return out, nil
 }
 
-// fields are the paths to pick, one inside the other: the link's, then the reference's.
+// fields returns the paths to select, one inside the other: first the path of
+// the link, then the path of the reference.
 func (f *match) fields(ref backend.Ref) []string {
 	var out []string
 	if f.link.Object.ID != "" {
@@ -379,8 +364,8 @@ func (f *match) fields(ref backend.Ref) []string {
 	return out
 }
 
-// trust checks the rows that led here: the environment's, the entry's, the
-// link's. All of them are checked, so that all keys that are missing are noted.
+// trust checks the rows that a value depends on: those of the environment, the
+// entry and the link. It checks all three, so that every missing key is recorded.
 func (f *match) trust(keys *keyset, trusted map[string]error, known map[string]prefetched) error {
 	var entry, link error
 	if !known[f.entry.Object.ID].signed {
@@ -392,7 +377,8 @@ func (f *match) trust(keys *keyset, trusted map[string]error, known map[string]p
 	return cmp.Or(trusted[f.environment.ID], entry, link)
 }
 
-// check verifies the MAC of a row under the environment key of the environment it belongs to.
+// verifyRow checks the MAC of a row under a key of the environment that the row
+// belongs to.
 func (p *project) verifyRow(o store.Object, keys *keyset) error {
 	id, err := signer(o)
 	if err != nil {
@@ -404,7 +390,7 @@ func (p *project) verifyRow(o store.Object, keys *keyset) error {
 	}
 	w, ok := p.environmentKeyByID(id)
 	if !ok || w.Environment != home {
-		return corrupt(o, "its row is signed with a key of another environment, or one that is gone")
+		return corrupt(o, "its row is signed with a key of another environment, or one that does not exist")
 	}
 	key, err := keys.get(w)
 	if err != nil {
@@ -413,8 +399,8 @@ func (p *project) verifyRow(o store.Object, keys *keyset) error {
 	return verify(key, o, p.row.Name)
 }
 
-// expired refuses a secret whose time is over. Few have one: the attributes of
-// the others are not decoded for it.
+// expired refuses an expired secret. Few secrets have an expiry, so it decodes
+// the attributes only if they name one.
 func expired(secret store.Object, now time.Time) error {
 	if !bytes.Contains(secret.Attributes, []byte(`"expires_at"`)) {
 		return nil
@@ -427,7 +413,7 @@ func expired(secret store.Object, now time.Time) error {
 		WithHint("set a new value and a later expiry").At("expires_at")
 }
 
-// value is what the reference stands for, before any field is picked.
+// value returns what a reference means, before any field is selected.
 func (f *match) value(ref backend.Ref, keys *keyset, known map[string]prefetched) (text []byte, isJSON bool, err error) {
 	s := f.secret()
 	if s.Object.ID == "" {
@@ -440,19 +426,19 @@ func (f *match) value(ref backend.Ref, keys *keyset, known map[string]prefetched
 			return nil, false, err
 		}
 		if a.Visibility == backend.Restricted {
-			return nil, false, backend.Errorf(backend.CodeDenied, "secret %q is restricted: its value is never shown to a person", s.Object.Name).
-				WithHint("use it by a reference, or set a new value")
+			return nil, false, backend.Errorf(backend.CodeDenied, "secret %q is restricted: its value cannot be shown to a person", s.Object.Name).
+				WithHint("refer to it in a configuration, or set a new value")
 		}
 	}
 	if f.version.Object != s.Object.ID {
-		return nil, false, corrupt(s.Object, "its version %d is gone", s.Object.Version)
+		return nil, false, corrupt(s.Object, "its version %d does not exist", s.Object.Version)
 	}
 	if k := known[s.Object.ID]; k.text != nil && k.version == f.version.Version {
 		return k.text, f.version.JSON, nil
 	}
 	w, ok := f.project.environmentKeyByID(f.version.EnvironmentKey)
 	if !ok {
-		return nil, false, corrupt(s.Object, "the environment key of version %d is gone", f.version.Version)
+		return nil, false, corrupt(s.Object, "the environment key of version %d does not exist", f.version.Version)
 	}
 	key, err := keys.get(w)
 	if err != nil {
@@ -462,7 +448,7 @@ func (f *match) value(ref backend.Ref, keys *keyset, known map[string]prefetched
 	return text, f.version.JSON, err
 }
 
-// named says of which reference an error about its content speaks.
+// aboutReference adds the reference to an error about its content.
 func aboutReference(err *backend.Error, ref backend.Ref) *backend.Error {
 	e := *err
 	e.Message = ref.Kind.String() + " " + strconv.Quote(ref.Name) + ": " + err.Message

@@ -27,7 +27,8 @@ type schemaCache struct {
 	compiled map[string]*jsonschema.Schema
 }
 
-// get compiles a schema, or returns it compiled. ErrInvalid says what is wrong with it.
+// compile returns a compiled schema, from the cache if it is there. ErrInvalid
+// says why the schema is not valid.
 func (c *schemaCache) compile(text json.RawMessage) (*jsonschema.Schema, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -38,7 +39,7 @@ func (c *schemaCache) compile(text json.RawMessage) (*jsonschema.Schema, error) 
 	if err != nil {
 		return nil, err
 	}
-	const most = 1000 // types in use at once; past that, start afresh
+	const most = 1000 // compiled schemas; beyond that the cache is emptied
 	if c.compiled == nil || len(c.compiled) >= most {
 		c.compiled = map[string]*jsonschema.Schema{}
 	}
@@ -46,12 +47,12 @@ func (c *schemaCache) compile(text json.RawMessage) (*jsonschema.Schema, error) 
 	return s, nil
 }
 
-// noLoader refuses every schema that is somewhere else: a "$ref" must not read
-// files of the server or call hosts for it.
+// noLoader refuses every other document: a "$ref" must not read files of the
+// server or make requests.
 type noLoader struct{}
 
 func (noLoader) Load(url string) (any, error) {
-	return nil, fmt.Errorf("%q is not part of this schema: references to other documents are not followed", url)
+	return nil, fmt.Errorf("%q is not part of the schema: references to other documents are not supported", url)
 }
 
 func compileSchema(text json.RawMessage) (*jsonschema.Schema, error) {
@@ -60,11 +61,11 @@ func compileSchema(text json.RawMessage) (*jsonschema.Schema, error) {
 	}
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not JSON: %w", err).At("schema")
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema is invalid JSON: %w", err).At("schema")
 	}
 	if _, ok := document.(map[string]any); !ok {
 		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a JSON object").
-			WithHint(`the least is {"type": "string"}`).At("schema")
+			WithHint(`the simplest schema is {"type": "string"}`).At("schema")
 	}
 	const url = "schema.json"
 	c := jsonschema.NewCompiler()
@@ -72,17 +73,17 @@ func compileSchema(text json.RawMessage) (*jsonschema.Schema, error) {
 	c.UseLoader(noLoader{})
 	c.AssertFormat()
 	if err := c.AddResource(url, document); err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a JSON Schema (draft 2020-12): %w", err).At("schema")
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a valid JSON Schema (draft 2020-12): %w", err).At("schema")
 	}
 	s, err := c.Compile(url)
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a JSON Schema (draft 2020-12): %w", err).At("schema")
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a valid JSON Schema (draft 2020-12): %w", err).At("schema")
 	}
 	return s, nil
 }
 
-// check holds a value against a type. The error names the place inside the
-// value and the rule it breaks, and nothing of the value.
+// check validates a value against a type. The error names the fields and the
+// rules that they break, and nothing of the value.
 func (c *schemaCache) check(t secretType, value []byte) error {
 	if t.row.ID == "" {
 		return nil
@@ -94,8 +95,8 @@ func (c *schemaCache) check(t secretType, value []byte) error {
 	var instance any = string(value)
 	if t.isJSON() {
 		if instance, err = jsonschema.UnmarshalJSON(bytes.NewReader(value)); err != nil {
-			return backend.Errorf(backend.CodeInvalid, "the value is not JSON, which secret type %q asks for", t.row.Name).
-				WithHint("give a JSON document that its schema allows").At("value")
+			return backend.Errorf(backend.CodeInvalid, "the value is invalid JSON, and secret type %q requires JSON", t.row.Name).
+				WithHint("give a JSON document that the schema of the type allows").At("value")
 		}
 	}
 	err = compiled.Validate(instance)
@@ -103,13 +104,13 @@ func (c *schemaCache) check(t secretType, value []byte) error {
 	if !errors.As(err, &broken) {
 		return err
 	}
-	return backend.Errorf(backend.CodeInvalid, "the value breaks the schema of secret type %q: %s", t.row.Name, strings.Join(explain(broken, t.attr.Schema), "; ")).
+	return backend.Errorf(backend.CodeInvalid, "the value does not match the schema of secret type %q: %s", t.row.Name, strings.Join(explain(broken, t.attr.Schema), "; ")).
 		WithHint("correct the value, or choose another type").At("value")
 }
 
-// explain tells what a value breaks, at most a few places. The library's own
-// sentences quote the value, so these are ours; and a property's name is
-// told only where the schema itself has it, since the value's may be secret.
+// explain lists the rules that a value breaks, five at most. The library's own
+// messages quote the value, so explain writes its own. It shows the name of a
+// property only if the schema has it, because other names may be secret.
 func explain(e *jsonschema.ValidationError, schema json.RawMessage) []string {
 	known := schemaWords(schema)
 	var out []string
@@ -121,25 +122,25 @@ func explain(e *jsonschema.ValidationError, schema json.RawMessage) []string {
 		if len(e.Causes) > 0 {
 			return
 		}
-		if line := place(e.InstanceLocation, known) + " " + rule(e.ErrorKind, known); !slices.Contains(out, line) {
+		if line := location(e.InstanceLocation, known) + " " + rule(e.ErrorKind, known); !slices.Contains(out, line) {
 			out = append(out, line)
 		}
 	}
 	walk(e)
 	const most = 5
 	if len(out) > most {
-		out = append(out[:most], "and "+backend.Plural(len(out)-most, "more place"))
+		out = append(out[:most], "and "+backend.Plural(len(out)-most, "more rule"))
 	}
 	return out
 }
 
-// place is a JSON Pointer (RFC 6901) into the value.
-func place(location []string, known map[string]bool) string {
-	if len(location) == 0 {
-		return "the whole"
+// location is a JSON Pointer (RFC 6901) into the value.
+func location(tokens []string, known map[string]bool) string {
+	if len(tokens) == 0 {
+		return "the value"
 	}
 	var b strings.Builder
-	for _, token := range location {
+	for _, token := range tokens {
 		if _, err := strconv.ParseUint(token, 10, 16); err != nil && !known[token] {
 			token = "*"
 		}
@@ -151,7 +152,7 @@ func place(location []string, known map[string]bool) string {
 func rule(k jsonschema.ErrorKind, known map[string]bool) string {
 	switch k := k.(type) {
 	case *kind.Required:
-		return "lacks " + strings.Join(k.Missing, ", ")
+		return "is missing the required fields: " + strings.Join(k.Missing, ", ")
 	case *kind.Type:
 		return "must be of type " + strings.Join(k.Want, " or ")
 	case *kind.MinLength:
@@ -165,7 +166,7 @@ func rule(k jsonschema.ErrorKind, known map[string]bool) string {
 	case *kind.Enum:
 		return "must be one of the values that the schema lists"
 	case *kind.Const:
-		return "must be the value that the schema gives"
+		return "must be the constant of the schema"
 	case *kind.Minimum:
 		return "must be at least " + k.Want.RatString()
 	case *kind.Maximum:
@@ -173,15 +174,15 @@ func rule(k jsonschema.ErrorKind, known map[string]bool) string {
 	case *kind.AdditionalProperties:
 		for _, p := range k.Properties {
 			if meant := suggest.Name(p, wordsOf(known)); meant != "" {
-				return "has a property that the schema does not know; did you mean " + meant + "?"
+				return "has a property that the schema does not allow; did you mean " + meant + "?"
 			}
 		}
-		return "has properties that the schema does not know"
+		return "has properties that the schema does not allow"
 	}
 	return "breaks the rule " + strings.Join(k.KeywordPath(), "/")
 }
 
-// schemaWords is every name that the schema itself gives to a property.
+// schemaWords returns the names of all properties in a schema.
 func schemaWords(schema json.RawMessage) map[string]bool {
 	known := map[string]bool{}
 	var walk func(v any)
@@ -218,9 +219,9 @@ func wordsOf(known map[string]bool) []string {
 	return out
 }
 
-// sameValue reports whether two values mean the same: equal bytes or, where
-// both are JSON, equal documents (member order and white space aside, numbers
-// by their digits).
+// sameValue reports whether two values are equal: by their bytes or, for JSON, as
+// documents, whatever their white space and the order of members. Numbers are
+// compared by their digits.
 func sameValue(a, b []byte, isJSON bool) bool {
 	return bytes.Equal(a, b) || isJSON && backend.EqualJSON(a, b)
 }

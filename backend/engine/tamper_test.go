@@ -16,9 +16,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// TestTampering changes the database behind the engine's back, as somebody
-// with its file but without the KMS key could, and expects that nothing opens
-// which is not what was written.
+// TestTampering changes the database as an attacker with the file and without
+// the KMS key can. No value may then open that is not the one that was written.
 func TestTampering(t *testing.T) {
 	const dev, prod = "CANARY value of dev", "CANARY value of prod"
 	for name, c := range map[string]struct {
@@ -115,7 +114,7 @@ func TestTampering(t *testing.T) {
 					t.Errorf("%s in %s: %q, %v", r.Name, r.Environment, got, out[i].Err)
 				}
 			}
-			// What was tampered with must not be made good by an innocent change.
+			// A legitimate change must not sign a row that was tampered with.
 			if name == "a restricted secret made masked" {
 				description := "innocent"
 				_, err := reopened.Engine.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{

@@ -18,8 +18,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
-// secretType is a secret type ready for use. Those that are built in have an
-// id of their own form, and no row.
+// secretType is a secret type that is ready for use. A built-in type has no row,
+// and its id begins with stored.BuiltInType.
 type secretType struct {
 	row     store.Object
 	attr    attributes
@@ -32,7 +32,7 @@ type secretType struct {
 //go:embed types/*.json
 var builtInFiles embed.FS
 
-// builtInTypes reads them, once.
+// builtInTypes returns the built-in types; it reads their files once.
 var builtInTypes = sync.OnceValue(func() []secretType {
 	entries, err := builtInFiles.ReadDir("types")
 	if err != nil {
@@ -60,7 +60,7 @@ var builtInTypes = sync.OnceValue(func() []secretType {
 	return types
 })
 
-// loadTypes returns the types of a project, built-in ones among them, by key.
+// loadTypes returns the types of a project and the built-in types, sorted by key.
 func loadTypes(ctx context.Context, tx store.Tx, projectID string) ([]secretType, error) {
 	rows, err := tx.Objects(ctx, store.Filter{Kind: backend.KindSecretType, Project: projectID})
 	if err != nil {
@@ -78,7 +78,7 @@ func loadTypes(ctx context.Context, tx store.Tx, projectID string) ([]secretType
 	return types, nil
 }
 
-// object is a type as the world sees it.
+// object converts a type to a backend.Object.
 func (t secretType) object(in *project) backend.Object {
 	return backend.Object{
 		Kind: backend.KindSecretType, ID: t.row.ID, Name: t.row.Name, Project: in.row.Name, Attributes: t.attr.Attributes,
@@ -91,8 +91,8 @@ func (t secretType) schemaHash() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// isJSON reports whether values of the type are JSON rather than plain
-// strings: when the schema's top level names a type, and it is not "string".
+// isJSON reports whether values of the type are JSON documents rather than plain
+// strings: the top level of the schema names a type other than "string".
 func (t secretType) isJSON() bool {
 	var head struct {
 		Type any `json:"type"`
@@ -109,8 +109,8 @@ func (t secretType) isJSON() bool {
 	return false
 }
 
-// usualLength is how many characters a generated value has where nobody says:
-// 32, or as near to that as the schema allows.
+// defaultLength is the number of characters of a generated value: 32, or the
+// nearest number that the schema allows.
 func (t secretType) defaultLength() int {
 	var limits struct{ MinLength, MaxLength *int }
 	if json.Unmarshal(t.attr.Schema, &limits) != nil {
@@ -126,7 +126,8 @@ func (t secretType) defaultLength() int {
 	return n
 }
 
-// typeByKey finds a type by key or id. The key "" is no type, the zero secretType.
+// typeByKey returns a type by key or id. The key "" means no type and gives the
+// zero secretType.
 func (p *project) typeByKey(key string) (secretType, error) {
 	if key == "" {
 		return secretType{}, nil
@@ -140,7 +141,7 @@ func (p *project) typeByKey(key string) (secretType, error) {
 	}
 	e := backend.Errorf(backend.CodeNotFound, "secret type %s does not exist in project %q", backend.Quote(key), p.row.Name).At("type")
 	e.Suggestion = suggest.Name(key, keys)
-	return secretType{}, e.WithHint("there are: %s", backend.Enumerate(keys))
+	return secretType{}, e.WithHint("existing types: %s", backend.Enumerate(keys))
 }
 
 func (p *project) typeByID(id string) secretType {

@@ -12,14 +12,14 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// A usage is a row of its own: its link is the name that it refers to, by which
-// a deletion finds it, and its type the source that registered it, by which the next
-// registration replaces it. It carries no MAC: whoever can write to the database
-// can make a deletion harder or easier, and no more.
+// A usage has its own row. Its link is the name that it refers to, by which a
+// deletion looks it up; its type is the source that registered it, by which the
+// next registration replaces it. It has no MAC: someone who can write to the
+// database can block or allow a deletion with it, and nothing else.
 
 const maxSource = 256 // bytes of a source's name
 
-// changeUsages replaces what a source has registered in a project.
+// changeUsages replaces the usages that a source has registered in a project.
 func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 	p, err := r.project(c.Project)
 	if err != nil {
@@ -33,7 +33,7 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 		return backend.Outcome{}, err
 	}
 	if c.Op == backend.OpDelete && len(before) == 0 {
-		return backend.Outcome{}, backend.Errorf(backend.CodeNotFound, "source %s has registered nothing in project %q", backend.Quote(c.Name), p.row.Name).At("name")
+		return backend.Outcome{}, backend.Errorf(backend.CodeNotFound, "source %s has no registered usages in project %q", backend.Quote(c.Name), p.row.Name).At("name")
 	}
 	rows, err := r.usageRows(c, p)
 	if err != nil {
@@ -79,24 +79,24 @@ func usageKey(o store.Object) string { return o.Environment + "\x00" + o.Scope +
 func checkSource(c backend.Change) error {
 	switch {
 	case c.Op != backend.OpSet && c.Op != backend.OpDelete:
-		return backend.Errorf(backend.CodeInvalid, "usages are set as a whole, or deleted").At("op")
+		return backend.Errorf(backend.CodeInvalid, "operation %q is not supported for usages", c.Op).WithHint("use %q or %q", backend.OpSet, backend.OpDelete).At("op")
 	case c.Name == "" || len(c.Name) > maxSource || strings.ContainsFunc(c.Name, unicode.IsControl):
-		return backend.Errorf(backend.CodeInvalid, "a source of usages has a name of 1 to %d printable bytes", maxSource).
+		return backend.Errorf(backend.CodeInvalid, "the name of the source is not valid: it has 1 to %d bytes, all printable", maxSource).
 			WithHint("name the repository, as github.com/acme/pipelines").At("name")
 	case len(c.Usages) > backend.MaxRefs:
-		return backend.Errorf(backend.CodeTooLarge, "%d usages of one source; the limit is %d", len(c.Usages), backend.MaxRefs).
-			WithHint("register parts of the repository as sources of their own").At("usages")
+		return backend.Errorf(backend.CodeTooLarge, "the source has %d usages; the limit is %d", len(c.Usages), backend.MaxRefs).
+			WithHint("register parts of the repository as separate sources").At("usages")
 	}
 	return nil
 }
 
-// usageRows are the rows of a registration, each place once.
+// usageRows returns the rows of a registration, without duplicates.
 func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 	var rows []store.Object
 	seen := map[string]bool{}
 	for _, u := range c.Usages {
 		if u.Kind != backend.KindSecret && u.Kind != backend.KindScopedValue {
-			return nil, backend.Errorf(backend.CodeInvalid, "a usage is of a secret or a scoped value, not of a %q", u.Kind).At("usages")
+			return nil, backend.Errorf(backend.CodeInvalid, "a usage of kind %q is not supported: it refers to a secret or a scoped value", u.Kind).At("usages")
 		}
 		if err := backend.CheckName(u.Kind, u.Name); err != nil {
 			return nil, err.At("usages")
@@ -110,7 +110,7 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 			return nil, err
 		}
 		if environment.ID == backend.AnyEnvironment {
-			return nil, backend.Errorf(backend.CodeInvalid, "a usage is in one environment, not in %q", backend.AnyEnvironment).At("usages")
+			return nil, backend.Errorf(backend.CodeInvalid, "environment %q is not valid for a usage: it belongs to one environment", backend.AnyEnvironment).At("usages")
 		}
 		text, err := json.Marshal(usageAttributes{Kind: u.Kind, File: u.File, Line: u.Line, Column: u.Column, Source: c.Name})
 		if err != nil {
@@ -137,11 +137,11 @@ type usageAttributes struct {
 	Source string       `json:"source"`
 }
 
-// usage is a row of a usage as the world sees it.
+// usage converts the row of a usage to a backend.Object.
 func usage(o store.Object, in *project) (backend.Object, error) {
 	var a usageAttributes
 	if json.Unmarshal(o.Attributes, &a) != nil {
-		return backend.Object{}, backend.Errorf(backend.CodeCorrupt, "usage %s has attributes that do not read", o.ID).WithHint("register its source again")
+		return backend.Object{}, backend.Errorf(backend.CodeCorrupt, "the attributes of usage %s cannot be parsed", o.ID).WithHint("register its source again")
 	}
 	return backend.Object{
 		Kind: o.Kind, ID: o.ID, Name: o.Link, Project: in.row.Name, CreatedAt: o.CreatedAt,
@@ -150,7 +150,8 @@ func usage(o store.Object, in *project) (backend.Object, error) {
 	}, nil
 }
 
-// usedIn names the places in configuration files whose reference leads to an entry.
+// usagesOf returns the positions in configuration files whose reference means
+// the entry.
 func (r *run) usagesOf(p *project, o store.Object) ([]backend.Dependent, error) {
 	usages, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindUsage, Project: p.row.ID, Link: o.Name})
 	if err != nil || len(usages) == 0 {
@@ -177,7 +178,7 @@ func (r *run) usagesOf(p *project, o store.Object) ([]backend.Dependent, error) 
 	return users, nil
 }
 
-// dropUsages forgets the usages of an environment, or of a whole project.
+// dropUsages deletes the usages of an environment.
 func (r *run) dropUsages(project, environment string) error {
 	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindUsage, Project: project, Environment: environment})
 	if err != nil {

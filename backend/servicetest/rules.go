@@ -93,11 +93,11 @@ var ruleCases = []testCase{
 		f.must(typed("pin", secret("dev", "ok", `{"code":"1234","tries":3}`)))
 		for value, says := range map[string]string{
 			`{"code":"CANARY"}`:                "/code must match the pattern",
-			`{"tries":1}`:                      "lacks code",
+			`{"tries":1}`:                      "required fields: code",
 			`{"code":"1234","tries":99}`:       "/tries must be at most 3",
 			`{"code":"1234","CANARY":1}`:       "has properties",
 			`{"code":"1234","tries":"CANARY"}`: "/tries must be of type integer",
-			`CANARY`:                           "not JSON",
+			`CANARY`:                           "invalid JSON",
 			`["CANARY"]`:                       "must be of type object",
 		} {
 			err := f.refused(backend.ErrInvalid, typed("pin", secret("dev", "s", value)))
@@ -154,7 +154,7 @@ var ruleCases = []testCase{
 			err := f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t", Schema: json.RawMessage(bad)})
 			equal(f, "attribute", err.Attribute, "schema")
 		}
-		f.mentions(f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t"}), "needs a schema")
+		f.mentions(f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t"}), "schema is required")
 	}},
 	{"a secret that a scoped value links to cannot be deleted, but by force", func(f *fixture) {
 		f.environments("dev", "prod")
