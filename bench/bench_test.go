@@ -5,7 +5,6 @@ package bench
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -125,7 +124,7 @@ func BenchmarkRenderOverHTTP(b *testing.B) {
 		b.Fatal(err)
 	}
 	var requests atomic.Int64
-	endpoint := serve(b, binary, home)
+	endpoint := programtest.Serve(b, append(os.Environ(), "POUNCET_HOME="+home))
 	counted := countRequests(b, endpoint, &requests)
 
 	file := filepath.Join(b.TempDir(), "config.yaml")
@@ -168,37 +167,6 @@ func BenchmarkRenderOverHTTP(b *testing.B) {
 	b.ReportMetric(median(versions), "version-ms")
 	b.ReportMetric(1, "requests/op")
 	b.ReportMetric(0, "ns/op")
-}
-
-// serve starts `pouncet server` on a free port and waits until it is ready.
-func serve(b testing.TB, binary, home string) string {
-	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	cmd := exec.Command(binary, "server", "--listen", address)
-	cmd.Env = append(os.Environ(), "POUNCET_HOME="+home)
-	if err := cmd.Start(); err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
-	})
-	for range 100 {
-		if resp, err := http.Get("http://" + address + "/readyz"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return "http://" + address
-			}
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	b.Fatal("the server did not become ready")
-	return ""
 }
 
 // countRequests starts a proxy that counts the requests to an endpoint, and returns its URL.

@@ -7,7 +7,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,34 +70,9 @@ func (w *testBackend) secret(name, value string, flags ...string) {
 func (w *testBackend) serve() (endpoint, token string) {
 	w.t.Helper()
 	token = strings.TrimSpace(w.must("", "pouncet", "token", "create", "--role", "runtime", "--name", "plugs").stdout)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
-	cmd := w.command("", programtest.Pouncet(w.t), "server", "--quiet", "--listen", address)
-	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		if err := cmd.Wait(); err != nil {
-			w.t.Errorf("the server ended with %v", err)
-		}
-	})
-	for range 1000 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			_ = c.Close()
-			endpoint = "http://" + address
-			w.env = append(w.env,
-				"POUNCET_HOME=/nonexistent", "POUNCET_ENDPOINT="+endpoint, "POUNCET_TOKEN="+token)
-			return endpoint, token
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	w.t.Fatal("the server did not start to listen")
-	return "", ""
+	endpoint = programtest.Serve(w.t, w.env)
+	w.env = append(w.env, "POUNCET_HOME=/nonexistent", "POUNCET_ENDPOINT="+endpoint, "POUNCET_TOKEN="+token)
+	return endpoint, token
 }
 
 // result is the output and the exit code of a program.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
 func TestMain(m *testing.M) {
@@ -88,6 +89,8 @@ func makeBackend(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 	cmd := exec.Command(binary, "server", "--quiet", "--listen", ts.Getenv("ADDRESS"))
 	cmd.Env = append(os.Environ(), "POUNCET_HOME="+ts.MkAbs(".pouncet"))
+	stderr, err := cmd.StderrPipe()
+	ts.Check(err)
 	ts.Check(cmd.Start())
 	ts.Defer(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
@@ -95,21 +98,22 @@ func makeBackend(ts *testscript.TestScript, _ bool, _ []string) {
 			ts.Logf("server: %v", err)
 		}
 	})
-	ready(ts, false, nil)
-	ts.Setenv("POUNCET_ENDPOINT", "http://"+ts.Getenv("ADDRESS"))
+	endpoint, err := programtest.Endpoint(stderr)
+	ts.Check(err)
+	ts.Setenv("POUNCET_ENDPOINT", endpoint)
 	ts.Setenv("POUNCET_TOKEN", strings.TrimSpace(ts.ReadFile(".pouncet/first-token")))
 }
 
-// ready is the command ready: it waits until a server listens on $ADDRESS.
+// ready is the command ready: it waits until a server that the script runs in the background listens on $ADDRESS. The
+// timeout of go test ends the wait for a server that does not start.
 func ready(ts *testscript.TestScript, _ bool, _ []string) {
-	for range 500 {
+	for {
 		if c, err := net.Dial("tcp", ts.Getenv("ADDRESS")); err == nil {
 			_ = c.Close()
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	ts.Fatalf("no server listens on %s", ts.Getenv("ADDRESS"))
 }
 
 // exitCodeIs is the command code CODE COMMAND: it runs a command that must end with this exit code.

@@ -7,15 +7,15 @@
 package operator_test
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
-	"net"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -87,14 +87,12 @@ func serve(t *testing.T) (endpoint, token string) {
 	secret("keystore", "\xff\xfe"+canary)
 	token = strings.TrimSpace(run("", "token", "create", "--role", "runtime", "--name", "operator"))
 
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	server := exec.Command(pouncet, "server", "--quiet", "--listen", "127.0.0.1:0")
+	server.Env = env
+	stderr, err := server.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	_ = listener.Close()
-	server := exec.Command(pouncet, "server", "--quiet", "--listen", address)
-	server.Env = env
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -104,15 +102,14 @@ func serve(t *testing.T) (endpoint, token string) {
 			t.Errorf("the server ended with %v", err)
 		}
 	})
-	for range 1000 {
-		if connection, err := net.Dial("tcp", address); err == nil {
-			_ = connection.Close()
-			return "http://" + address, token
-		}
-		time.Sleep(10 * time.Millisecond)
+	// The first line of a server says where it listens.
+	line, err := bufio.NewReader(stderr).ReadString('\n')
+	endpoint, _, listens := strings.Cut(strings.TrimPrefix(line, "listening on "), ", ")
+	if !listens {
+		t.Fatalf("the server does not listen: %v\n%s", err, line)
 	}
-	t.Fatal("the server does not listen")
-	return "", ""
+	go func() { _, _ = io.Copy(io.Discard, stderr) }()
+	return endpoint, token
 }
 
 // decode reads a file of the example, by the JSON names of the target's fields.
