@@ -23,12 +23,12 @@ const (
 	exitNoCommand  = 127
 )
 
-var runHelp = `Resolves the references in environment variables and in files of variables, in
+const runHelp = `Resolves the references in environment variables and in files of variables, in
 one request, and runs a command with the values. No value is written to disk.
 
-The output of the command is masked: a value of ` + fmt.Sprint(leastMasked) + ` bytes or more becomes
-` + maskText + `, also line by line, in base64, in URLs and in JSON. --no-mask passes the
-output through, for a program that needs a terminal.
+The output of the command is masked: a value of 4 bytes or more becomes ` + maskText + `,
+also line by line, in base64, in URLs and in JSON. --no-mask passes the output
+through, for a program that needs a terminal.
 
 A file of variables is a YAML or JSON mapping of names to scalars. A file called
 .env or prod.env has lines NAME=value, which Pouncet parses as Docker Compose

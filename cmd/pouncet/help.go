@@ -72,10 +72,11 @@ func topicCommands() []*cobra.Command {
 			Long: `Every command ends with one of these exit codes:
 
 ` + exitCodeTable() + `
-A script can tell from exit code 3 that all that is wrong is a missing secret,
-value or field. If something else is wrong too, the exit code is 1 or 4.
+Exit code 3 means that a secret, a scoped value, a field or a version is
+missing, and that nothing else is wrong. Otherwise the exit code is 1 or 4.
 
-Exit code 5 belongs to commands that compare, such as "pouncet review".
+Exit code 5 means that a command that compares, such as "pouncet review", has
+found a difference, and that nothing is wrong.
 
 "pouncet run" ends with the exit code of the command that it runs. If the
 command cannot be started, the exit code is 126; if it does not exist, 127.`,

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -136,6 +137,12 @@ func TestHelp(t *testing.T) {
 		if code != c.code || !strings.Contains(out.String(), c.out) || strings.Contains(stderr.String(), "nonsense") {
 			t.Errorf("%s: exit code %d\n%s%s", c.args, code, out.String(), stderr.String())
 		}
+	}
+}
+
+func TestRunHelpNamesTheShortestMaskedValue(t *testing.T) {
+	if want := fmt.Sprintf("a value of %d bytes or more", leastMasked); !strings.Contains(runHelp, want) {
+		t.Errorf("the help does not say %q", want)
 	}
 }
 

@@ -145,7 +145,8 @@ func (a *app) prompt(ctx context.Context, name string) (backend.Plaintext, error
 		return none, err
 	}
 	if !bytes.Equal(first, second) {
-		return none, backend.Errorf(backend.CodeInvalid, "the two values differ; nothing was changed").At("value")
+		return none, backend.Errorf(backend.CodeInvalid, "the two values differ; nothing was changed").
+			WithHint("run the command again").At("value")
 	}
 	if len(first) == 0 {
 		return none, errValueRequired()

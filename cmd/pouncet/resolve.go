@@ -21,8 +21,8 @@ func (a *app) resolveCommand() *cobra.Command {
 output is exactly the value, without a newline, except at a terminal. With
 --json it is an object with the value and its version.
 
-resolve is for programs and gives restricted secrets too. A person who wants to
-see a value uses "pouncet secret reveal". If the secret, field or version does
+resolve is for programs, and prints restricted secrets too. A person who wants
+to see a value uses "pouncet secret reveal". If the secret, field or version does
 not exist, the exit code is 3.`,
 		Example: `  pouncet resolve db_password --env prod
   pouncet resolve db --env prod --field password

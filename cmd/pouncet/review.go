@@ -27,16 +27,16 @@ revision. It reports the references that the change adds, removes or moves to
 another environment, and the findings of "pouncet check" that the change adds.
 Use it in CI on a pull request, with --format markdown for a comment.
 
-With --plan, review also reports what a Terraform plan does to the references:
-it removes, renames or replaces what they lead to, or writes a new value. The
-file is the output of "terraform show -json".
+With --plan, review also reports what a Terraform plan does to secrets and
+values that the files refer to: it removes, renames or replaces them, or writes
+a new value. The file is the output of "terraform show -json".
 
-With --env or --all-envs, from the backend or from --manifest, it also reports
-an added reference that will lead to nothing after the plan is applied.
+With --env or --all-envs, review also checks that each added reference exists
+after the plan is applied. It asks the backend, or reads --manifest.
 
 ` + findingExitCodes + ` It is 5 if all such findings are
-differences between the revisions (POUNCET020 to POUNCET023), which fail only
-with --fail-on note or warning.
+differences between the revisions (POUNCET020 to POUNCET023). By default, no
+difference fails.
 
 ` + fileFormatHelp,
 		Example: `  pouncet review --base origin/main pipelines
