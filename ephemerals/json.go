@@ -14,9 +14,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// decoded is the value in Terraform's types, as jsondecode gives it, where it
-// is JSON: an object or a list, or anything that the backend says is JSON. A
-// password of digits is a string that only looks like a number: it gives null.
+// decoded returns a JSON value as a Terraform value, as jsondecode does. A value counts as JSON if it is an object or
+// a list, or if the backend says so. Everything else is null: a password of digits is a string that only looks like a
+// number.
 func decoded(ctx context.Context, r backend.Resolution) types.Dynamic {
 	text := bytes.TrimSpace(r.Value.Expose())
 	structured := len(text) > 0 && (text[0] == '{' || text[0] == '[')
@@ -32,8 +32,8 @@ func decoded(ctx context.Context, r backend.Resolution) types.Dynamic {
 	return types.DynamicValue(terraformValue(ctx, v))
 }
 
-// terraformValue has lists become tuples and objects keep a type for each of
-// their attributes: their elements need not be alike.
+// terraformValue converts a decoded JSON value. A list becomes a tuple, and an object keeps the type of each
+// attribute, because their elements can have different types.
 func terraformValue(ctx context.Context, v any) attr.Value {
 	switch v := v.(type) {
 	case string:
@@ -41,25 +41,25 @@ func terraformValue(ctx context.Context, v any) attr.Value {
 	case bool:
 		return types.BoolValue(v)
 	case json.Number:
-		// The precision is Terraform's own.
+		// Terraform computes with 512 bits.
 		if f, _, err := big.ParseFloat(v.String(), 10, 512, big.ToNearestEven); err == nil {
 			return types.NumberValue(f)
 		}
 		return types.StringValue(v.String())
 	case []any:
-		elements, kinds := make([]attr.Value, len(v)), make([]attr.Type, len(v))
+		elements, elementTypes := make([]attr.Value, len(v)), make([]attr.Type, len(v))
 		for i, e := range v {
 			elements[i] = terraformValue(ctx, e)
-			kinds[i] = elements[i].Type(ctx)
+			elementTypes[i] = elements[i].Type(ctx)
 		}
-		return types.TupleValueMust(kinds, elements)
+		return types.TupleValueMust(elementTypes, elements)
 	case map[string]any:
-		attributes, kinds := make(map[string]attr.Value, len(v)), make(map[string]attr.Type, len(v))
+		attributes, attributeTypes := make(map[string]attr.Value, len(v)), make(map[string]attr.Type, len(v))
 		for name, e := range v {
 			attributes[name] = terraformValue(ctx, e)
-			kinds[name] = attributes[name].Type(ctx)
+			attributeTypes[name] = attributes[name].Type(ctx)
 		}
-		return types.ObjectValueMust(kinds, attributes)
+		return types.ObjectValueMust(attributeTypes, attributes)
 	}
 	return types.DynamicNull()
 }

@@ -5,7 +5,6 @@ package ephemerals
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strings"
 
@@ -26,7 +25,7 @@ type renderedConfiguration struct{ session *session.Session }
 
 var _ ephemeral.EphemeralResourceWithConfigure = (*renderedConfiguration)(nil)
 
-// NewRenderedConfiguration makes the ephemeral resource pouncet_rendered_configuration.
+// NewRenderedConfiguration returns the ephemeral resource pouncet_rendered_configuration.
 func NewRenderedConfiguration() ephemeral.EphemeralResource { return &renderedConfiguration{} }
 
 type renderedConfigurationModel struct {
@@ -43,58 +42,72 @@ type renderedConfigurationModel struct {
 }
 
 var missingChoices = map[string]interpolate.Missing{
-	"": interpolate.MissingError, "error": interpolate.MissingError, "null": interpolate.MissingNull, "keep": interpolate.MissingKeep,
+	"":      interpolate.MissingError,
+	"error": interpolate.MissingError,
+	"null":  interpolate.MissingNull,
+	"keep":  interpolate.MissingKeep,
 }
 
-func (*renderedConfiguration) Metadata(_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse) {
+const renderedConfigurationDescription = "Replaces the references in a configuration with their values, for one " +
+	"environment and for the length of one Terraform run, as `pouncet render` does. Use the result in a write-only " +
+	"argument, such as that of a Kubernetes secret or a parameter store. All references are resolved in one request, " +
+	"and all problems are reported at once.\n\n" +
+	"Terraform cannot see which secrets a text refers to. Name the resources that create them in `depends_on`, so " +
+	"that Terraform creates them first. While they are only planned, `rendered` is unknown."
+
+func (*renderedConfiguration) Metadata(
+	_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse,
+) {
 	resp.TypeName = "pouncet_rendered_configuration"
 }
 
-func (*renderedConfiguration) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
-	resp.Schema = schema.Schema{
-		MarkdownDescription: "A configuration with its references filled in for one environment, as `pouncet render` does it, for the length of one Terraform run: " +
-			"for a write-only argument, as that of a Kubernetes secret or of a parameter store. All references of the text are resolved in one request, and everything that is wrong is told at once.\n\n" +
-			"A text names its secrets without Terraform noticing. Name the resources that make them in `depends_on`, so that they are made first: while they are only planned, `rendered` is unknown.",
-		Attributes: map[string]schema.Attribute{
-			"project":     schema.StringAttribute{Optional: true, MarkdownDescription: "Project of references that name none. Default: the provider's."},
-			"environment": schema.StringAttribute{Required: true, MarkdownDescription: "Environment of references that name none."},
-			"scope":       schema.StringAttribute{Optional: true, MarkdownDescription: "Scope of references that name none: `project` (the default), `app/<name>` or `pipeline/<name>`."},
-			"content": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "The text. Exactly one of `content` and `path` is needed.",
-				Validators: []validator.String{stringvalidator.ExactlyOneOf(path.MatchRoot("path"))},
-			},
-			"path": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "Path of a file. Begin it with `path.module`: otherwise it is relative to the folder that Terraform runs in.",
-				Validators: []validator.String{stringvalidator.ExactlyOneOf(path.MatchRoot("content"))},
-			},
-			"format": schema.StringAttribute{
-				Optional: true,
-				MarkdownDescription: "What the text is: " + choices(interpolate.Formats) + ". Default: what the name of the file says, and YAML for `content`; " +
-					"what is not that yet, since others fill it in later, is read as a `template`.",
-				Validators: []validator.String{stringvalidator.OneOf(words(interpolate.Formats)...)},
-			},
-			"dialect": schema.StringAttribute{
-				Optional:            true,
-				MarkdownDescription: "Read the text as another tool does: " + choices(interpolate.Dialects) + ". Default: as `pouncet render` does.",
-				Validators:          []validator.String{stringvalidator.OneOf(words(interpolate.Dialects)...)},
-			},
-			"missing": schema.StringAttribute{
-				Optional: true,
-				MarkdownDescription: "What becomes of a reference to an entry that does not exist and has no default: `error` (the default), `null` (the default of the dialect `mage`), " +
-					"or `keep`, which leaves the expression in the text.",
-				Validators: []validator.String{stringvalidator.OneOf("error", "null", "keep")},
-			},
-			"env_var": schema.BoolAttribute{
-				Optional: true,
-				MarkdownDescription: "Whether `env_var('NAME')` gives the environment variables of the process that runs Terraform. Default: false, which makes it an error. " +
-					"Variables that begin with `POUNCET_` are never given.",
-			},
-			"rendered": schema.StringAttribute{Computed: true, Sensitive: true, MarkdownDescription: "The text with its references filled in. Everything else in it keeps its bytes."},
+func (*renderedConfiguration) Schema(
+	_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse,
+) {
+	attributes := map[string]schema.Attribute{
+		"project": optionalString("Project of references that name no project. Defaults to the project of the " +
+			"provider."),
+		"environment": schema.StringAttribute{
+			Required: true, MarkdownDescription: "Environment of references that name no environment.",
+		},
+		"scope": optionalString("Scope of references that name no scope: `project`, `app/<name>` or " +
+			"`pipeline/<name>`. Defaults to `project`."),
+		"content": optionalString("Text to render. Exactly one of `content` and `path` is required.",
+			stringvalidator.ExactlyOneOf(path.MatchRoot("path"))),
+		"path": optionalString("Path of a file to render. Start it with `path.module`; otherwise it is relative to "+
+			"the folder in which Terraform runs. Exactly one of `content` and `path` is required.",
+			stringvalidator.ExactlyOneOf(path.MatchRoot("content"))),
+		"format": optionalString("Format of the text: "+quotedList(interpolate.Formats)+". Defaults to the format "+
+			"that the name of the file says, and to `yaml` for `content`. A text that cannot be parsed because "+
+			"another tool fills it in later is read as a `template`.",
+			stringvalidator.OneOf(toStrings(interpolate.Formats)...)),
+		"dialect": optionalString("Rules of another tool to follow: "+quotedList(interpolate.Dialects)+". Defaults "+
+			"to the rules of `pouncet render`.",
+			stringvalidator.OneOf(toStrings(interpolate.Dialects)...)),
+		"missing": optionalString("What replaces a reference to an entry that does not exist and has no default: "+
+			"`error` reports it, `null` writes null, and `keep` leaves the expression in the text. Defaults to "+
+			"`error`, and to `null` in the dialect `mage`.",
+			stringvalidator.OneOf("error", "null", "keep")),
+		"env_var": schema.BoolAttribute{
+			Optional: true,
+			MarkdownDescription: "Whether `env_var('NAME')` reads the environment variables of the Terraform " +
+				"process. Defaults to `false`, which makes it an error. It never " +
+				"reads variables that start with `POUNCET_`.",
+		},
+		"rendered": schema.StringAttribute{
+			Computed: true, Sensitive: true,
+			MarkdownDescription: "The text with its references replaced. All other bytes are unchanged.",
 		},
 	}
+	resp.Schema = schema.Schema{MarkdownDescription: renderedConfigurationDescription, Attributes: attributes}
 }
 
-func (e *renderedConfiguration) Configure(_ context.Context, req ephemeral.ConfigureRequest, resp *ephemeral.ConfigureResponse) {
+func optionalString(description string, validators ...validator.String) schema.StringAttribute {
+	return schema.StringAttribute{Optional: true, MarkdownDescription: description, Validators: validators}
+}
+
+func (e *renderedConfiguration) Configure(_ context.Context, req ephemeral.ConfigureRequest,
+	resp *ephemeral.ConfigureResponse) {
 	e.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
@@ -112,15 +125,17 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 		at, file.Name = path.Root("path"), m.Path.ValueString()
 		var err error
 		if file.Data, err = os.ReadFile(file.Name); err != nil {
-			resp.Diagnostics.AddAttributeError(at, "Reading the configuration", sentence(err.Error()))
+			resp.Diagnostics.AddAttributeError(at, "Reading the configuration", withFullStop(err.Error()))
 			return
 		}
 	}
 	o := interpolate.Options{
-		Project: e.session.ProjectOr(m.Project.ValueString()), Environment: m.Environment.ValueString(), Scope: m.Scope.ValueString(),
-		Missing: missingChoices[m.Missing.ValueString()],
+		Project:     e.session.ProjectOr(m.Project.ValueString()),
+		Environment: m.Environment.ValueString(),
+		Scope:       m.Scope.ValueString(),
+		Missing:     missingChoices[m.Missing.ValueString()],
 		Warn: func(p interpolate.Problem) {
-			resp.Diagnostics.AddAttributeWarning(at, "A reference that is none", sentence(p.Error()))
+			resp.Diagnostics.AddAttributeWarning(at, "Possibly misspelled reference", withFullStop(p.Error()))
 		},
 	}
 	if m.Missing.IsNull() && file.Dialect == interpolate.DialectMage {
@@ -143,7 +158,7 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 }
 
-func words[S ~string](list []S) []string {
+func toStrings[S ~string](list []S) []string {
 	out := make([]string, len(list))
 	for i, s := range list {
 		out[i] = string(s)
@@ -151,42 +166,47 @@ func words[S ~string](list []S) []string {
 	return out
 }
 
-// choices are words for a description.
-func choices[S ~string](list []S) string { return "`" + strings.Join(words(list), "`, `") + "`" }
+// quotedList returns a list for a description in Markdown.
+func quotedList[S ~string](list []S) string { return "`" + strings.Join(toStrings(list), "`, `") + "`" }
 
-// planningResolver resolves, and keeps apart what is missing only because this
-// plan is about to make it.
+// planningResolver resolves references, and records the errors of entries that are missing only because this
+// Terraform plan creates them.
 type planningResolver struct {
 	session *session.Session
 	planned map[*backend.Error]bool
 }
 
 func (r *planningResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
-	found, err := r.session.Service.Resolve(ctx, refs)
-	for i, f := range found {
-		if isPlanned(r.session, refs[i], f) {
-			r.planned[f.Err] = true
+	resolutions, err := r.session.Service.Resolve(ctx, refs)
+	for i, resolution := range resolutions {
+		if isPlanned(r.session, refs[i], resolution) {
+			r.planned[resolution.Err] = true
 		}
 	}
-	return found, err
+	return resolutions, err
 }
 
-// report adds what is wrong, each with its place in the text. What is only
-// planned is not wrong.
+// report adds the error of Render to the diagnostics, except for planned entries.
 func (r *planningResolver) report(diags *diag.Diagnostics, at path.Path, err error) {
+	const action = "Rendering the configuration"
 	var problems interpolate.Problems
 	if err != nil && !errors.As(err, &problems) {
-		session.Report(diags, "Rendering the configuration", err, session.Paths{"project": path.Root("project"), "environment": path.Root("environment")})
+		session.Report(diags, action, err, session.Paths{
+			"project": path.Root("project"), "environment": path.Root("environment"),
+		})
 		return
 	}
 	for _, p := range problems {
 		if !r.planned[p.Err] {
-			diags.AddAttributeError(at, fmt.Sprintf("Rendering the configuration: %s", strings.ReplaceAll(string(p.Err.Code), "_", " ")), sentence(p.Error()))
+			code := strings.ReplaceAll(string(p.Err.Code), "_", " ")
+			diags.AddAttributeError(at, action+": "+code, withFullStop(p.Error()))
 		}
 	}
 }
 
-func sentence(s string) string {
+// withFullStop ends a text as Terraform ends the text of a diagnostic. It keeps the first letter, which belongs to a
+// position in a file.
+func withFullStop(s string) string {
 	if strings.HasSuffix(s, "?") || strings.HasSuffix(s, ".") {
 		return s
 	}

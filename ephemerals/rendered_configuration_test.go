@@ -21,7 +21,8 @@ import (
 func TestRenderedConfiguration(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "db", `{"password":"p: #\"x"}`)
-	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "*", Name: "region", JSON: json.RawMessage(`"eu"`)})
+	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "*",
+		Name: "region", JSON: json.RawMessage(`"eu"`)})
 	t.Setenv("HOSTNAME_OF_TEST", "h1")
 	file := filepath.Join(t.TempDir(), "io.yaml")
 	const text = "# kept\na:   {{ get_secret_value('db').password }} # and this\nb: '{{ get_value(\"region\") }}'\n"
@@ -42,26 +43,31 @@ func TestRenderedConfiguration(t *testing.T) {
 		step(1, fmt.Sprintf("environment = \"dev\"\npath = %q", file), want),
 		step(2, body(strings.TrimSuffix(text, "\n"), ""), want),
 		step(3, body("a: \"{{ get_secret_value('gone') }}\"", "missing = \"null\""), "a: null\n"),
-		step(4, body("a: \"{{ get_secret_value('gone') }}\"", "missing = \"keep\""), "a: \"{{ get_secret_value('gone') }}\"\n"),
+		step(4, body("a: \"{{ get_secret_value('gone') }}\"", "missing = \"keep\""),
+			"a: \"{{ get_secret_value('gone') }}\"\n"),
 		step(5, body("a: \"{{ env_var('HOSTNAME_OF_TEST') }}\"", "env_var = true"), "a: \"h1\"\n"),
 		step(6, body("a: \"{{ get_secret_value('gone', default='d') }}\"", ""), "a: \"d\"\n"),
 		refused(body("a: \"{{ env_var('HOSTNAME_OF_TEST') }}\"", ""), `(?s)content:1:5.*disabled`),
-		refused(body("a: \"{{ env_var('POUNCET_TOKEN') }}\"", "env_var = true"), `(?s)reserved\s+for\s+settings\s+of\s+Pouncet`),
-		refused(body("a: \"{{ get_secret_value('one') }}\"\nb: \"{{ get_secret_value('two') }}\"", ""), `(?s)content:1:5.*content:2:5`),
+		refused(body("a: \"{{ env_var('POUNCET_TOKEN') }}\"", "env_var = true"),
+			`(?s)reserved\s+for\s+settings\s+of\s+Pouncet`),
+		refused(body("a: \"{{ get_secret_value('one') }}\"\nb: \"{{ get_secret_value('two') }}\"", ""),
+			`(?s)content:1:5.*content:2:5`),
 		refused(body("a: \"{{ get_secret_value('db', env='nowhere') }}\"", "missing = \"null\""), `(?s)nowhere`),
 		refused("environment = \"dev\"\npath = \"/nowhere/io.yaml\"", `(?s)/nowhere/io\.yaml.*no\s+such\s+file`),
 		refused("environment = \"dev\"", `(?s)one \(and only one\) of \[path\]`),
 		refused("environment = \"dev\"\ncontent = \"a: 1\"\nmissing = \"maybe\"", `(?s)missing.*maybe`),
 		refused("environment = \"dev\"\nformat = \"xml\"\ncontent = \"\"", `(?s)format.*xml`),
 		step(7, body("a: 1", ""), "a: 1\n"),
-		step(8, "environment = \"dev\"\nformat = \"json\"\ncontent = jsonencode({ a = \"{{ get_secret_value('db').password }}\" })", `{"a":"p: #\"x"}`),
-		step(9, body("a: {{ get_value('region') }}\nb: {{ get_secret_value('gone') }}", "dialect = \"mage\""), "a: \"eu\"\nb: null\n"),
+		step(8, "environment = \"dev\"\nformat = \"json\"\ncontent = jsonencode({ a = \"{{ "+
+			"get_secret_value('db').password }}\" })", `{"a":"p: #\"x"}`),
+		step(9, body("a: {{ get_value('region') }}\nb: {{ get_secret_value('gone') }}", "dialect = \"mage\""),
+			"a: \"eu\"\nb: null\n"),
 		step(10, "environment = \"dev\"\ndialect = \"atlas\"\ncontent = \"a: '%%values.region'\"", `a: "eu"`),
 	)
 }
 
-// TestRenderedConfigurationOfTheSamePlan renders a secret that is only about to
-// be made. It must not become null on the way, nor hide what is really missing.
+// TestRenderedConfigurationOfTheSamePlan renders a secret that the same plan creates. The secret must not become
+// null, and it must not hide a secret that is missing.
 func TestRenderedConfigurationOfTheSamePlan(t *testing.T) {
 	b := acctest.New(t)
 	config := func(step int, missing, more string) string {
@@ -69,24 +75,30 @@ func TestRenderedConfigurationOfTheSamePlan(t *testing.T) {
 resource "pouncet_secret" "s%[1]d" {
   name        = "fresh%[1]d"
   environment = "dev"
-  value_wo    = "made just now"
+  value_wo    = "new value"
+}
+locals {
+  call = "get_secret_value(\"fresh%[1]d\")"
 }
 ephemeral "pouncet_rendered_configuration" "v" {
   environment = "dev"
   missing     = %[2]q
-  content     = "a: '{{ get_secret_value(\"fresh%[1]d\") }}'\nb: '{{ get_secret_value(\"fresh%[1]d\") | int | default(1) }}'%[3]s"
+  content     = "a: '{{ ${local.call} }}'\nb: '{{ ${local.call} | int | default(1) }}'%[3]s"
   depends_on  = [pouncet_secret.s%[1]d]
 }
 `, step, missing, more) + echoOf("{ it = ephemeral.pouncet_rendered_configuration.v.rendered }", step))
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: config(1, "error", `\nc: \"{{ get_secret_value('gone') }}\"`), ExpectError: regexp.MustCompile(`(?s)Error running pre-apply plan.*content:3:5.*gone`)},
+		resource.TestStep{Config: config(1, "error", `\nc: \"{{ get_secret_value('gone') }}\"`),
+			ExpectError: regexp.MustCompile(`(?s)Error running pre-apply plan.*content:3:5.*gone`)},
 		resource.TestStep{
 			Config: strings.Replace(config(2, "null", ""), ` | int | default(1)`, "", 1),
-			Check:  resource.TestCheckResourceAttr("echo.seen_2", "data.it", "a: \"made just now\"\nb: \"made just now\""),
+			Check: resource.TestCheckResourceAttr("echo.seen_2", "data.it",
+				"a: \"new value\"\nb: \"new value\""),
 		},
-		// Right while it is planned, and wrong once the value is there.
-		resource.TestStep{Config: config(3, "error", ""), ExpectError: regexp.MustCompile(`(?s)Error running apply.*content:2:5`)},
+		// Valid in the plan, and invalid in the apply, when the value is known.
+		resource.TestStep{Config: config(3, "error", ""),
+			ExpectError: regexp.MustCompile(`(?s)Error running apply.*content:2:5`)},
 		resource.TestStep{Config: b.Config("")},
 	)
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package ephemerals holds the provider's ephemeral resources: values that
-// Terraform has for the length of a run, and keeps in neither plan nor state.
+// Package ephemerals holds the ephemeral resources of the provider. Terraform keeps the values of an ephemeral
+// resource for the length of a run, and writes them neither to a plan nor to a state.
+//
+// A secret that the same plan creates has no value while Terraform plans. Its value is then unknown, and not an
+// error.
 package ephemerals
 
 import (
@@ -20,50 +23,68 @@ type secretValue struct{ session *session.Session }
 
 var _ ephemeral.EphemeralResourceWithConfigure = (*secretValue)(nil)
 
-// NewSecretValue makes the ephemeral resource pouncet_secret_value.
+// NewSecretValue returns the ephemeral resource pouncet_secret_value.
 func NewSecretValue() ephemeral.EphemeralResource { return &secretValue{} }
 
 type secretValueModel struct {
-	Project      types.String  `tfsdk:"project"`
-	Environment  types.String  `tfsdk:"environment"`
-	Scope        types.String  `tfsdk:"scope"`
-	Name         types.String  `tfsdk:"name"`
-	Field        types.String  `tfsdk:"field"`
-	AtVersion    types.String  `tfsdk:"at_version"`
-	Value        types.String  `tfsdk:"value"`
-	JSON         types.Dynamic `tfsdk:"json"`
-	SecretID     types.String  `tfsdk:"secret_id"`
-	FoundIn      types.String  `tfsdk:"found_in"`
-	FoundVersion types.Int64   `tfsdk:"version"`
+	Project     types.String  `tfsdk:"project"`
+	Environment types.String  `tfsdk:"environment"`
+	Scope       types.String  `tfsdk:"scope"`
+	Name        types.String  `tfsdk:"name"`
+	Field       types.String  `tfsdk:"field"`
+	AtVersion   types.String  `tfsdk:"at_version"`
+	Value       types.String  `tfsdk:"value"`
+	JSON        types.Dynamic `tfsdk:"json"`
+	SecretID    types.String  `tfsdk:"secret_id"`
+	FoundIn     types.String  `tfsdk:"found_in"`
+	Version     types.Int64   `tfsdk:"version"`
 }
 
-func (*secretValue) Metadata(_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse) {
+func (*secretValue) Metadata(
+	_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse,
+) {
 	resp.TypeName = "pouncet_secret_value"
 }
 
+// Descriptions of the arguments of both secret_value and secret_values.
+const (
+	projectDescription = "Name of the project. Defaults to the project of the provider."
+	fieldDescription   = "Field of a JSON secret, as a path such as `password` or `hosts[0].name`. Defaults to the " +
+		"whole value."
+	versionDescription = "Number of a version, or `previous`. Defaults to the current version."
+)
+
 func (*secretValue) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "The value of a secret, for the length of one Terraform run: to configure another provider, or for a write-only argument. " +
-			"It is looked up as a reference is: the nearest scope first and, within it, the exact environment before what all environments share.",
+		MarkdownDescription: "The value of a secret, for the length of one Terraform run. Use it to configure " +
+			"another provider, or in a write-only argument. The lookup order is that of a reference: scope before " +
+			"project, exact environment before `*`.",
 		Attributes: map[string]schema.Attribute{
-			"project":     schema.StringAttribute{Optional: true, MarkdownDescription: "Name of the project. Default: the provider's."},
-			"environment": schema.StringAttribute{Required: true, MarkdownDescription: "Name of the environment to look it up in."},
-			"scope":       schema.StringAttribute{Optional: true, MarkdownDescription: "Scope to look it up in: `project` (the default), `app/<name>` or `pipeline/<name>`."},
-			"name":        schema.StringAttribute{Required: true, MarkdownDescription: "Name of the secret."},
-			"field":       schema.StringAttribute{Optional: true, MarkdownDescription: "Path into a JSON secret, as `password` or `hosts[0].name`. Default: all of it."},
-			"at_version":  schema.StringAttribute{Optional: true, MarkdownDescription: "A version's number, or `previous`. Default: the current one."},
+			"project": optionalString(projectDescription),
+			"environment": schema.StringAttribute{
+				Required: true, MarkdownDescription: "Name of the environment in which the secret is looked up.",
+			},
+			"scope": optionalString("Scope in which the secret is looked up: `project`, `app/<name>` or " +
+				"`pipeline/<name>`. Defaults to `project`."),
+			"name":       schema.StringAttribute{Required: true, MarkdownDescription: "Name of the secret."},
+			"field":      optionalString(fieldDescription),
+			"at_version": optionalString(versionDescription),
 			"value": schema.StringAttribute{
 				Computed: true, Sensitive: true,
-				MarkdownDescription: "The value: a string, or JSON text where the secret, or the field of it, is another kind of JSON. A value that is not UTF-8 is an error.",
+				MarkdownDescription: "The value: a string, or JSON text if the secret or its field is not a JSON " +
+					"string. A value that is not UTF-8 is an error.",
 			},
 			"json": schema.DynamicAttribute{
 				Computed: true, Sensitive: true,
-				MarkdownDescription: "The value decoded, as `jsondecode` does it, where it is a JSON object or list (or, of a secret with a type, or with `field`, any JSON): " +
-					"`json.password`, `json.hosts[0].port`. Null where it is a string.",
+				MarkdownDescription: "The decoded value, as `jsondecode` returns it: `json.password`, " +
+					"`json.hosts[0].port`. It is set if the value is a JSON object or list, and also for other JSON " +
+					"if the secret has a type or `field` is set. Otherwise it is null.",
 			},
-			"secret_id": schema.StringAttribute{Computed: true, MarkdownDescription: "UUID of the secret that was found."},
-			"found_in":  schema.StringAttribute{Computed: true, MarkdownDescription: "Environment that it was found in: the one asked for, or `*`."},
-			"version":   schema.Int64Attribute{Computed: true, MarkdownDescription: "Version of the value."},
+			"secret_id": schema.StringAttribute{Computed: true, MarkdownDescription: "UUID of the secret."},
+			"found_in": schema.StringAttribute{
+				Computed: true, MarkdownDescription: "Environment of the secret: the given one, or `*`.",
+			},
+			"version": schema.Int64Attribute{Computed: true, MarkdownDescription: "Version of the value."},
 		},
 	}
 }
@@ -79,8 +100,13 @@ func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp 
 		return
 	}
 	ref := backend.Ref{
-		Kind: backend.KindSecret, Project: e.session.ProjectOr(m.Project.ValueString()), Environment: m.Environment.ValueString(),
-		Scope: m.Scope.ValueString(), Name: m.Name.ValueString(), Field: m.Field.ValueString(), Version: m.AtVersion.ValueString(),
+		Kind:        backend.KindSecret,
+		Project:     e.session.ProjectOr(m.Project.ValueString()),
+		Environment: m.Environment.ValueString(),
+		Scope:       m.Scope.ValueString(),
+		Name:        m.Name.ValueString(),
+		Field:       m.Field.ValueString(),
+		Version:     m.AtVersion.ValueString(),
 	}
 	out, err := resolve(ctx, e.session, []backend.Ref{ref})
 	if err == nil && out[0].Err != nil {
@@ -88,8 +114,8 @@ func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp 
 	}
 	if err != nil {
 		session.Report(&resp.Diagnostics, "Resolving the secret", err, session.Paths{
-			"name": path.Root("name"), "environment": path.Root("environment"), "project": path.Root("project"), "scope": path.Root("scope"),
-			"field": path.Root("field"), "version": path.Root("at_version"),
+			"project": path.Root("project"), "environment": path.Root("environment"), "scope": path.Root("scope"),
+			"name": path.Root("name"), "field": path.Root("field"), "version": path.Root("at_version"),
 		})
 		return
 	}
@@ -97,12 +123,14 @@ func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp 
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 }
 
+// set sets the computed attributes.
 func (m *secretValueModel) set(ctx context.Context, r resolved) {
 	if r.planned {
 		m.Value, m.JSON = types.StringUnknown(), types.DynamicUnknown()
-		m.SecretID, m.FoundIn, m.FoundVersion = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
+		m.SecretID, m.FoundIn, m.Version = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
 		return
 	}
 	m.Value, m.JSON = types.StringValue(string(r.Value.Expose())), decoded(ctx, r.Resolution)
-	m.SecretID, m.FoundIn, m.FoundVersion = types.StringValue(r.ID), types.StringValue(r.Environment), types.Int64Value(r.Version)
+	m.SecretID, m.FoundIn = types.StringValue(r.ID), types.StringValue(r.Environment)
+	m.Version = types.Int64Value(r.Version)
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// echo keeps an ephemeral value in the state, where a test can see it. It does so
-// once for each of its resources: every step wants one of another name.
+// echo stores an ephemeral value in the state, where a test can see it. It stores one value per resource, so every
+// step needs its own resource.
 func echo(step int) string { return echoOf("ephemeral.pouncet_secret_value.v", step) }
 
 func echoOf(expression string, step int) string {
@@ -45,7 +45,8 @@ func TestSecretValue(t *testing.T) {
 		c := config(body)
 		var checks []resource.TestCheckFunc
 		for _, w := range wants {
-			checks = append(checks, resource.TestCheckResourceAttr(fmt.Sprintf("echo.seen_%d", steps), "data."+w.name, w.value))
+			checks = append(checks,
+				resource.TestCheckResourceAttr(fmt.Sprintf("echo.seen_%d", steps), "data."+w.name, w.value))
 		}
 		return resource.TestStep{Config: c, Check: resource.ComposeAggregateTestCheckFunc(checks...)}
 	}
@@ -53,11 +54,15 @@ func TestSecretValue(t *testing.T) {
 		return resource.TestStep{Config: config(body), ExpectError: regexp.MustCompile(want)}
 	}
 	acctest.Run(t,
-		step("name = \"token\"\nenvironment = \"dev\"", seen("value", "second"), seen("version", "2"), seen("found_in", "dev")),
-		step("name = \"token\"\nenvironment = \"dev\"\nat_version = \"previous\"", seen("value", "first"), seen("version", "1")),
-		step("name = \"db\"\nenvironment = \"dev\"\nfield = \"hosts[0].name\"", seen("value", "h1"), seen("found_in", "*")),
+		step("name = \"token\"\nenvironment = \"dev\"", seen("value", "second"), seen("version", "2"),
+			seen("found_in", "dev")),
+		step("name = \"token\"\nenvironment = \"dev\"\nat_version = \"previous\"", seen("value", "first"),
+			seen("version", "1")),
+		step("name = \"db\"\nenvironment = \"dev\"\nfield = \"hosts[0].name\"", seen("value", "h1"),
+			seen("found_in", "*")),
 		step("name = \"db\"\nenvironment = \"prod\"\nfield = \"port\"", seen("value", "5432")),
-		refused("name = \"token\"\nenvironment = \"prod\"", `(?s)does not exist in\s+environment\s+"prod".*exists in dev`),
+		refused("name = \"token\"\nenvironment = \"prod\"",
+			`(?s)does not exist in\s+environment\s+"prod".*exists in dev`),
 		refused("name = \"tokne\"\nenvironment = \"dev\"", `(?i)did\s+you\s+mean\s+token`),
 		refused("name = \"token\"\nenvironment = \"nowhere\"", `(?s)nowhere.*dev, prod`),
 		refused("name = \"db\"\nenvironment = \"dev\"\nfield = \"nope\"", `(?s)no\s+field`),
@@ -67,19 +72,25 @@ func TestSecretValue(t *testing.T) {
 
 func TestSecretValueDecoded(t *testing.T) {
 	b := acctest.New(t)
-	b.SetSecret("dev", "db", `{"user":"u","hosts":[{"name":"h1","up":true},"h2"],"port":9007199254740993,"none":null,"a.b":{}}`)
+	b.SetSecret("dev", "db",
+		`{"user":"u","hosts":[{"name":"h1","up":true},"h2"],"port":9007199254740993,"none":null,"a.b":{}}`)
 	b.SetSecret("dev", "list", ` [1, "two"] `)
 	b.SetSecret("dev", "digits", "0123")
 	b.SetSecret("dev", "braces", "{not json")
 	smtp := "smtp"
-	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "typed", Type: &smtp, Value: backend.PlaintextString(`{"host":"h","port":25,"username":"u","password":"p"}`)})
+	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev",
+		Name: "typed", Type: &smtp,
+		Value: backend.PlaintextString(`{"host":"h","port":25,"username":"u","password":"p"}`)})
 	steps := 0
 	step := func(name, expression string, want knownvalue.Check) resource.TestStep {
 		steps++
 		return resource.TestStep{
-			Config: b.Config(fmt.Sprintf("ephemeral \"pouncet_secret_value\" \"v\" {\n  name = %q\n  environment = \"dev\"\n}\n", name) + echoOf("{ it = "+expression+" }", steps)),
+			Config: b.Config(
+				fmt.Sprintf("ephemeral \"pouncet_secret_value\" \"v\" {\n  name = %q\n  environment = \"dev\"\n}\n",
+					name) + echoOf("{ it = "+expression+" }", steps)),
 			ConfigStateChecks: []statecheck.StateCheck{
-				statecheck.ExpectKnownValue(fmt.Sprintf("echo.seen_%d", steps), tfjsonpath.New("data").AtMapKey("it"), want),
+				statecheck.ExpectKnownValue(fmt.Sprintf("echo.seen_%d", steps), tfjsonpath.New("data").AtMapKey("it"),
+					want),
 			},
 		}
 	}
@@ -89,11 +100,13 @@ func TestSecretValueDecoded(t *testing.T) {
 		step("db", json+".user", is("u")),
 		step("db", json+".hosts[0].name", is("h1")),
 		step("db", json+".hosts[0].up", knownvalue.Bool(true)),
-		step("db", "[for h in "+json+".hosts : try(h.name, h)]", knownvalue.ListExact([]knownvalue.Check{is("h1"), is("h2")})),
+		step("db", "[for h in "+json+".hosts : try(h.name, h)]",
+			knownvalue.ListExact([]knownvalue.Check{is("h1"), is("h2")})),
 		step("db", "tostring("+json+".port)", is("9007199254740993")),
 		step("db", json+".none == null", knownvalue.Bool(true)),
 		step("db", json+"[\"a.b\"] == {}", knownvalue.Bool(true)),
-		step("db", "jsonencode("+json+") == jsonencode(jsondecode(ephemeral.pouncet_secret_value.v.value))", knownvalue.Bool(true)),
+		step("db", "jsonencode("+json+") == jsonencode(jsondecode(ephemeral.pouncet_secret_value.v.value))",
+			knownvalue.Bool(true)),
 		step("list", json+"[1]", is("two")),
 		step("typed", json+".port", knownvalue.Int64Exact(25)),
 		step("digits", json+" == null", knownvalue.Bool(true)),
@@ -101,18 +114,20 @@ func TestSecretValueDecoded(t *testing.T) {
 	)
 }
 
-func TestSecretValueThatIsNotText(t *testing.T) {
+func TestSecretValueOutsideUTF8IsRefused(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "keystore", "\xff\xfe\x00")
 	acctest.Run(t, resource.TestStep{
-		Config:      b.Config("ephemeral \"pouncet_secret_value\" \"v\" {\n  name = \"keystore\"\n  environment = \"dev\"\n}\n" + echo(1)),
-		ExpectError: regexp.MustCompile(`not\s+text`),
+		Config: b.Config(
+			"ephemeral \"pouncet_secret_value\" \"v\" {\n  name = \"keystore\"\n  environment = \"dev\"\n}\n" +
+				echo(1)),
+		ExpectError: regexp.MustCompile(`not\s+valid\s+UTF-8`),
 	})
 }
 
-// TestSecretValueOfASecretInTheSamePlan makes a secret and uses it at once:
-// Terraform asks for the value while it plans, when there is none yet.
-func TestSecretValueOfASecretInTheSamePlan(t *testing.T) {
+// TestSecretValueOfTheSamePlan creates a secret and uses it in the same plan. Terraform opens the ephemeral resource
+// before the secret exists.
+func TestSecretValueOfTheSamePlan(t *testing.T) {
 	b := acctest.New(t)
 	acctest.Run(t, resource.TestStep{
 		Config: b.Config(`
@@ -120,13 +135,13 @@ resource "pouncet_environment" "e" { name = "staging" }
 resource "pouncet_secret" "s" {
   name        = "fresh"
   environment = pouncet_environment.e.name
-  value_wo    = "made just now"
+  value_wo    = "new value"
 }
 ephemeral "pouncet_secret_value" "v" {
   name        = pouncet_secret.s.name
   environment = "staging"
 }
 ` + echo(1)),
-		Check: resource.TestCheckResourceAttr("echo.seen_1", "data.value", "made just now"),
+		Check: resource.TestCheckResourceAttr("echo.seen_1", "data.value", "new value"),
 	})
 }

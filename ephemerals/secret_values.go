@@ -25,19 +25,20 @@ type secretValues struct{ session *session.Session }
 
 var _ ephemeral.EphemeralResourceWithConfigure = (*secretValues)(nil)
 
-// NewSecretValues makes the ephemeral resource pouncet_secret_values.
+// NewSecretValues returns the ephemeral resource pouncet_secret_values.
 func NewSecretValues() ephemeral.EphemeralResource { return &secretValues{} }
 
 type secretValuesModel struct {
-	Project     types.String         `tfsdk:"project"`
-	Environment types.String         `tfsdk:"environment"`
-	Scope       types.String         `tfsdk:"scope"`
-	Names       types.Set            `tfsdk:"names"`
-	Secrets     map[string]oneSecret `tfsdk:"secrets"`
-	Values      types.Map            `tfsdk:"values"`
+	Project     types.String              `tfsdk:"project"`
+	Environment types.String              `tfsdk:"environment"`
+	Scope       types.String              `tfsdk:"scope"`
+	Names       types.Set                 `tfsdk:"names"`
+	Secrets     map[string]secretSelector `tfsdk:"secrets"`
+	Values      types.Map                 `tfsdk:"values"`
 }
 
-type oneSecret struct {
+// secretSelector selects one secret. Its unset attributes have defaults.
+type secretSelector struct {
 	Name        types.String `tfsdk:"name"`
 	Field       types.String `tfsdk:"field"`
 	Environment types.String `tfsdk:"environment"`
@@ -45,39 +46,49 @@ type oneSecret struct {
 	Version     types.String `tfsdk:"version"`
 }
 
-func (*secretValues) Metadata(_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse) {
+func (*secretValues) Metadata(
+	_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse,
+) {
 	resp.TypeName = "pouncet_secret_values"
 }
 
 func (*secretValues) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "The values of any number of secrets, for the length of one Terraform run. They are resolved in one request, " +
-			"where as many `pouncet_secret_value` would take one each. All that are missing are told at once.",
+		MarkdownDescription: "The values of several secrets, for the length of one Terraform run. They are resolved " +
+			"in one request, while each `pouncet_secret_value` needs its own. All missing secrets are reported " +
+			"at once.",
 		Attributes: map[string]schema.Attribute{
-			"project":     schema.StringAttribute{Optional: true, MarkdownDescription: "Name of the project. Default: the provider's."},
-			"environment": schema.StringAttribute{Required: true, MarkdownDescription: "Name of the environment to look them up in."},
-			"scope":       schema.StringAttribute{Optional: true, MarkdownDescription: "Scope to look them up in: `project` (the default), `app/<name>` or `pipeline/<name>`."},
+			"project": optionalString(projectDescription),
+			"environment": schema.StringAttribute{
+				Required: true, MarkdownDescription: "Name of the environment in which the secrets are looked up.",
+			},
+			"scope": optionalString("Scope in which the secrets are looked up: `project`, `app/<name>` or " +
+				"`pipeline/<name>`. Defaults to `project`."),
 			"names": schema.SetAttribute{
 				Optional: true, ElementType: types.StringType,
-				MarkdownDescription: "Names of secrets. Each is a key of `values`. Exactly one of `names` and `secrets` is needed.",
-				Validators:          []validator.Set{setvalidator.ExactlyOneOf(path.MatchRoot("secrets"))},
+				MarkdownDescription: "Names of secrets. Each name is a key of `values`. Exactly one of `names` and " +
+					"`secrets` is required.",
+				Validators: []validator.Set{setvalidator.ExactlyOneOf(path.MatchRoot("secrets"))},
 			},
 			"secrets": schema.MapNestedAttribute{
-				Optional:            true,
-				MarkdownDescription: "Secrets, or fields of them, by the keys that `values` gives them.",
-				Validators:          []validator.Map{mapvalidator.ExactlyOneOf(path.MatchRoot("names"))},
+				Optional: true,
+				MarkdownDescription: "Secrets or fields of secrets. Each key is a key of `values`. Exactly one of " +
+					"`names` and `secrets` is required.",
+				Validators: []validator.Map{mapvalidator.ExactlyOneOf(path.MatchRoot("names"))},
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
-					"name":        schema.StringAttribute{Optional: true, MarkdownDescription: "Name of the secret. Default: the key."},
-					"field":       schema.StringAttribute{Optional: true, MarkdownDescription: "Path into a JSON secret, as `password` or `hosts[0].name`. Default: all of it."},
-					"environment": schema.StringAttribute{Optional: true, MarkdownDescription: "Environment to look it up in. Default: that of the others."},
-					"scope":       schema.StringAttribute{Optional: true, MarkdownDescription: "Scope to look it up in. Default: that of the others."},
-					"version":     schema.StringAttribute{Optional: true, MarkdownDescription: "A version's number, or `previous`. Default: the current one."},
+					"name":  optionalString("Name of the secret. Defaults to the key."),
+					"field": optionalString(fieldDescription),
+					"environment": optionalString("Environment in which the secret is looked up. Defaults to " +
+						"`environment` of the ephemeral resource."),
+					"scope": optionalString("Scope in which the secret is looked up. Defaults to `scope` of the " +
+						"ephemeral resource."),
+					"version": optionalString(versionDescription),
 				}},
 			},
 			"values": schema.MapAttribute{
 				Computed: true, Sensitive: true, ElementType: types.StringType,
-				MarkdownDescription: "The values: each a string, or JSON text where the secret, or the field of it, is another kind of JSON. " +
-					"A value that this same plan is about to make is unknown until it is applied; the others are not.",
+				MarkdownDescription: "The values. Each is a string, or JSON text if the secret or its field is not a " +
+					"JSON string. The value of a secret that the same plan creates is unknown until the apply.",
 			},
 		},
 	}
@@ -97,24 +108,30 @@ func (e *secretValues) Open(ctx context.Context, req ephemeral.OpenRequest, resp
 	}
 	wanted := maps.Clone(m.Secrets)
 	if wanted == nil {
-		wanted = map[string]oneSecret{}
+		wanted = map[string]secretSelector{}
 	}
 	for _, name := range names {
-		wanted[name] = oneSecret{}
+		wanted[name] = secretSelector{}
 	}
 	keys := slices.Sorted(maps.Keys(wanted))
 	refs := make([]backend.Ref, len(keys))
 	for i, key := range keys {
 		w := wanted[key]
 		refs[i] = backend.Ref{
-			Kind: backend.KindSecret, Project: e.session.ProjectOr(m.Project.ValueString()),
-			Environment: cmp.Or(w.Environment.ValueString(), m.Environment.ValueString()), Scope: cmp.Or(w.Scope.ValueString(), m.Scope.ValueString()),
-			Name: cmp.Or(w.Name.ValueString(), key), Field: w.Field.ValueString(), Version: w.Version.ValueString(),
+			Kind:        backend.KindSecret,
+			Project:     e.session.ProjectOr(m.Project.ValueString()),
+			Environment: cmp.Or(w.Environment.ValueString(), m.Environment.ValueString()),
+			Scope:       cmp.Or(w.Scope.ValueString(), m.Scope.ValueString()),
+			Name:        cmp.Or(w.Name.ValueString(), key),
+			Field:       w.Field.ValueString(),
+			Version:     w.Version.ValueString(),
 		}
 	}
 	out, err := resolve(ctx, e.session, refs)
 	if err != nil {
-		session.Report(&resp.Diagnostics, "Resolving the secrets", err, session.Paths{"project": path.Root("project"), "environment": path.Root("environment")})
+		session.Report(&resp.Diagnostics, "Resolving the secrets", err, session.Paths{
+			"project": path.Root("project"), "environment": path.Root("environment"),
+		})
 		return
 	}
 	values := make(map[string]attr.Value, len(keys))
@@ -137,10 +154,12 @@ func (e *secretValues) Open(ctx context.Context, req ephemeral.OpenRequest, resp
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 }
 
-// paths are the attributes that say where the secret with this key is looked
-// up: its own, where it has them.
+// paths returns the attributes that an error of the secret with this key is about. An attribute of the secret itself
+// comes before one of the ephemeral resource.
 func (m *secretValuesModel) paths(key string) session.Paths {
-	out := session.Paths{"project": path.Root("project"), "environment": path.Root("environment"), "scope": path.Root("scope")}
+	out := session.Paths{
+		"project": path.Root("project"), "environment": path.Root("environment"), "scope": path.Root("scope"),
+	}
 	own, ok := m.Secrets[key]
 	if !ok {
 		out["name"] = path.Root("names").AtSetValue(types.StringValue(key))
@@ -149,7 +168,8 @@ func (m *secretValuesModel) paths(key string) session.Paths {
 	at := path.Root("secrets").AtMapKey(key)
 	out["name"] = at
 	for name, value := range map[string]types.String{
-		"name": own.Name, "field": own.Field, "environment": own.Environment, "scope": own.Scope, "version": own.Version,
+		"name": own.Name, "field": own.Field, "environment": own.Environment, "scope": own.Scope,
+		"version": own.Version,
 	} {
 		if !value.IsNull() {
 			out[name] = at.AtName(name)

@@ -15,21 +15,22 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// opened is a step that opens an ephemeral resource named v, and looks at an
-// expression about it.
-func opened(b *acctest.Backend, step int, kind, body, expression string, want knownvalue.Check) resource.TestStep {
+// opened is a step that opens an ephemeral resource named v, and checks an expression that uses it.
+func opened(b *acctest.Backend, step int, typeName, body, expression string, want knownvalue.Check) resource.TestStep {
 	return resource.TestStep{
-		Config: b.Config(fmt.Sprintf("ephemeral \"pouncet_%s\" \"v\" {\n%s\n}\n", kind, body) + echoOf("{ it = "+expression+" }", step)),
+		Config: b.Config(fmt.Sprintf("ephemeral \"pouncet_%s\" \"v\" {\n%s\n}\n", typeName, body) +
+			echoOf("{ it = "+expression+" }", step)),
 		ConfigStateChecks: []statecheck.StateCheck{
 			statecheck.ExpectKnownValue(fmt.Sprintf("echo.seen_%d", step), tfjsonpath.New("data").AtMapKey("it"), want),
 		},
 	}
 }
 
-// refusedBy is a step whose ephemeral resource gives an error.
-func refusedBy(b *acctest.Backend, kind, body, want string) resource.TestStep {
+// refusedBy is a step whose ephemeral resource returns an error.
+func refusedBy(b *acctest.Backend, typeName, body, want string) resource.TestStep {
 	return resource.TestStep{
-		Config:      b.Config(fmt.Sprintf("ephemeral \"pouncet_%[1]s\" \"v\" {\n%[2]s\n}\n", kind, body) + echoOf("ephemeral.pouncet_"+kind+".v", 0)),
+		Config: b.Config(fmt.Sprintf("ephemeral \"pouncet_%[1]s\" \"v\" {\n%[2]s\n}\n", typeName, body) +
+			echoOf("ephemeral.pouncet_"+typeName+".v", 0)),
 		ExpectError: regexp.MustCompile(want),
 	}
 }
@@ -44,9 +45,10 @@ func TestSecretValues(t *testing.T) {
 	const values = "ephemeral.pouncet_secret_values.v.values"
 	is := knownvalue.StringExact
 	acctest.Run(t,
-		opened(b, 1, "secret_values", "names = [\"db\", \"token\"]\nenvironment = \"dev\"", values, knownvalue.ObjectExact(map[string]knownvalue.Check{
-			"db": is(`{"user":"u","port":5432}`), "token": is("second"),
-		})),
+		opened(b, 1, "secret_values", "names = [\"db\", \"token\"]\nenvironment = \"dev\"", values,
+			knownvalue.ObjectExact(map[string]knownvalue.Check{
+				"db": is(`{"user":"u","port":5432}`), "token": is("second"),
+			})),
 		opened(b, 2, "secret_values", `
 environment = "dev"
 secrets = {
@@ -58,30 +60,35 @@ secrets = {
 }`, values, knownvalue.ObjectExact(map[string]knownvalue.Check{
 			"token": is("second"), "old": is("first"), "prod": is("of prod"), "user": is("u"), "port": is("5432"),
 		})),
-		opened(b, 3, "secret_values", "names = []\nenvironment = \"dev\"", "length("+values+")", knownvalue.Int64Exact(0)),
-		// Everything that is missing, each by its name.
-		refusedBy(b, "secret_values", "names = [\"one\", \"token\", \"two\"]\nenvironment = \"dev\"", `(?s)"one".*"two"`),
-		refusedBy(b, "secret_values", "secrets = { a = { name = \"db\", field = \"nope\" } }\nenvironment = \"dev\"", `(?s)"db".*no\s+field`),
-		refusedBy(b, "secret_values", "secrets = { a = { name = \"db\", version = \"9\" } }\nenvironment = \"dev\"", `(?s)"db".*version\s+9`),
+		opened(b, 3, "secret_values", "names = []\nenvironment = \"dev\"", "length("+values+")",
+			knownvalue.Int64Exact(0)),
+		// All missing secrets are reported by name.
+		refusedBy(b, "secret_values", "names = [\"one\", \"token\", \"two\"]\nenvironment = \"dev\"",
+			`(?s)"one".*"two"`),
+		refusedBy(b, "secret_values", "secrets = { a = { name = \"db\", field = \"nope\" } }\nenvironment = \"dev\"",
+			`(?s)"db".*no\s+field`),
+		refusedBy(b, "secret_values", "secrets = { a = { name = \"db\", version = \"9\" } }\nenvironment = \"dev\"",
+			`(?s)"db".*version\s+9`),
 		refusedBy(b, "secret_values", "names = [\"keystore\"]\nenvironment = \"dev\"", `(?s)keystore.*base64`),
 		refusedBy(b, "secret_values", "names = [\"db\"]\nenvironment = \"nowhere\"", `(?s)nowhere.*dev, prod`),
 		refusedBy(b, "secret_values", "environment = \"dev\"", `(?s)one \(and only one\) of \[secrets\]`),
 		refusedBy(b, "secret_values", "names = [\"db\"]\nsecrets = {}\nenvironment = \"dev\"", `(?s)2\s+attributes`),
-		opened(b, 4, "secret_values", "names = [\"db\"]\nenvironment = \"dev\"", "length("+values+")", knownvalue.Int64Exact(1)),
+		opened(b, 4, "secret_values", "names = [\"db\"]\nenvironment = \"dev\"", "length("+values+")",
+			knownvalue.Int64Exact(1)),
 	)
 }
 
-// TestSecretValuesOfTheSamePlan asks for a secret that is there and for one that
-// is about to be made: only the second is unknown while Terraform plans.
+// TestSecretValuesOfTheSamePlan resolves an existing secret and one that the same plan creates. Only the second value
+// is unknown in the plan.
 func TestSecretValuesOfTheSamePlan(t *testing.T) {
 	b := acctest.New(t)
-	b.SetSecret("dev", "old", "was there")
+	b.SetSecret("dev", "old", "old value")
 	config := func(more string) string {
 		return b.Config(`
 resource "pouncet_secret" "s" {
   name        = "fresh"
   environment = "dev"
-  value_wo    = "made just now"
+  value_wo    = "new value"
 }
 ephemeral "pouncet_secret_values" "v" {
   names       = ["old", pouncet_secret.s.name]
@@ -96,12 +103,13 @@ ephemeral "pouncet_secret_values" "v" {
   lifecycle {
     postcondition {
       condition     = self.values["old"] == "something else"
-      error_message = "what was there is known while planning"
+      error_message = "the value of an existing secret is known in the plan"
     }
-  }`), ExpectError: regexp.MustCompile(`(?s)what was there is known`),
+  }`), ExpectError: regexp.MustCompile(`(?s)the value of an existing secret is known`),
 		},
 		resource.TestStep{Config: config(""), Check: resource.ComposeAggregateTestCheckFunc(
-			resource.TestCheckResourceAttr("echo.seen_1", "data.fresh", "made just now"), resource.TestCheckResourceAttr("echo.seen_1", "data.old", "was there"),
+			resource.TestCheckResourceAttr("echo.seen_1", "data.fresh", "new value"),
+			resource.TestCheckResourceAttr("echo.seen_1", "data.old", "old value"),
 		)},
 	)
 }

@@ -31,7 +31,7 @@ var (
 	_ ephemeral.EphemeralResourceWithClose     = (*token)(nil)
 )
 
-// NewToken makes the ephemeral resource pouncet_token.
+// NewToken returns the ephemeral resource pouncet_token.
 func NewToken() ephemeral.EphemeralResource { return &token{} }
 
 type tokenModel struct {
@@ -56,31 +56,39 @@ func (*token) Metadata(_ context.Context, _ ephemeral.MetadataRequest, resp *eph
 	resp.TypeName = "pouncet_token"
 }
 
+const tokenDescription = "A token for a Pouncet server that lives as long as a Terraform run. Terraform creates the " +
+	"token when it first needs it, and revokes it when it is done. If Terraform is killed before that, the token " +
+	"expires by itself. The token of the provider needs the role `admin`.\n\n" +
+	"A lifetime is never extended, so it must be longer than the run. `terraform apply` creates two tokens, one for " +
+	"the plan and one for the apply, unless it applies a saved plan."
+
 func (*token) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemeral.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "A token for a Pouncet server that lives as long as a Terraform run: it is made when Terraform first needs it and revoked when Terraform is done with it. " +
-			"Should Terraform be killed before that, it expires by itself. The provider's own token needs the role `admin`.\n\n" +
-			"A lifetime is not extended, so it must be longer than the run. `terraform apply` makes two tokens, one for the plan and one for what follows, unless it is given a saved plan.",
+		MarkdownDescription: tokenDescription,
 		Attributes: map[string]schema.Attribute{
 			"role": schema.StringAttribute{
-				Required:            true,
-				MarkdownDescription: "What its bearer may do: `viewer` (see metadata), `runtime` (resolve references as well) or `admin` (everything).",
-				Validators:          []validator.String{stringvalidator.OneOf(string(backend.RoleViewer), string(backend.RoleRuntime), string(backend.RoleAdmin))},
+				Required: true,
+				MarkdownDescription: "What the token allows: `viewer` (read metadata), `runtime` (also resolve " +
+					"references) or `admin` (everything).",
+				Validators: []validator.String{stringvalidator.OneOf(
+					string(backend.RoleViewer), string(backend.RoleRuntime), string(backend.RoleAdmin))},
 			},
-			"lifetime": schema.StringAttribute{
-				Optional: true, MarkdownDescription: "After this time it is not accepted any more, as in `30m` or `2h`: from `1m` to `24h`. Default: `1h`.",
-				Validators: []validator.String{lifetimeValidator{}},
+			"lifetime": optionalString("Time after which the token expires, such as `30m` or `2h`. From `1m` to "+
+				"`24h`. Defaults to `1h`.", lifetimeValidator{}),
+			"name_prefix": optionalString(
+				"Beginning of the name of the token. Random characters follow. The audit log "+
+					"shows the name with everything that the token is used for. Defaults to `"+defaultPrefix+"`.",
+				prefixValidator{}),
+			"description": optionalString("What the token is for."),
+			"token": schema.StringAttribute{
+				Computed: true, Sensitive: true,
+				MarkdownDescription: "The token. The backend stores only its hash.",
 			},
-			"name_prefix": schema.StringAttribute{
-				Optional:            true,
-				MarkdownDescription: "How its name begins, which the audit log shows for whatever it is used for. Random characters follow. Default: `" + defaultPrefix + "`.",
-				Validators:          []validator.String{prefixValidator{}},
+			"token_id": schema.StringAttribute{Computed: true, MarkdownDescription: "UUID of the token."},
+			"name":     schema.StringAttribute{Computed: true, MarkdownDescription: "Name of the token."},
+			"expires_at": schema.StringAttribute{
+				Computed: true, MarkdownDescription: "Time at which the token expires (RFC 3339, UTC).",
 			},
-			"description": schema.StringAttribute{Optional: true, MarkdownDescription: "What it is for."},
-			"token":       schema.StringAttribute{Computed: true, Sensitive: true, MarkdownDescription: "The token. The backend keeps nothing but its hash."},
-			"token_id":    schema.StringAttribute{Computed: true, MarkdownDescription: "UUID of the token."},
-			"name":        schema.StringAttribute{Computed: true, MarkdownDescription: "Its name."},
-			"expires_at":  schema.StringAttribute{Computed: true, MarkdownDescription: "When it expires (RFC 3339, UTC)."},
 		},
 	}
 }
@@ -89,7 +97,7 @@ func (e *token) Configure(_ context.Context, req ephemeral.ConfigureRequest, res
 	e.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
-// privateToken is what Close is told of Open, under privateKey: never the token itself.
+// privateToken is what Open stores for Close, under privateKey. It never holds the token itself.
 type privateToken struct {
 	ID        string `json:"id"`
 	Name      string `json:"name"`
@@ -114,34 +122,38 @@ func (e *token) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephem
 	name := cmp.Or(m.NamePrefix.ValueString(), defaultPrefix) + strings.ToLower(rand.Text())
 	out, err := e.session.Service.Apply(ctx, backend.ChangeSet{
 		Changes: []backend.Change{{
-			Op: backend.OpCreate, Kind: backend.KindToken, Name: name, Role: &role, TokenHash: hash, Description: &description, ExpiresAt: &expires,
+			Op: backend.OpCreate, Kind: backend.KindToken, Name: name, Role: &role, TokenHash: hash,
+			Description: &description, ExpiresAt: &expires,
 		}},
 		IdempotencyKey: rand.Text(),
 	})
 	if err != nil {
-		session.Report(&resp.Diagnostics, "Making the token", err, session.Paths{
-			"name": path.Root("name_prefix"), "role": path.Root("role"), "expires_at": path.Root("lifetime"), "description": path.Root("description"),
+		session.Report(&resp.Diagnostics, "Creating the token", err, session.Paths{
+			"name": path.Root("name_prefix"), "role": path.Root("role"), "expires_at": path.Root("lifetime"),
+			"description": path.Root("description"),
 		})
 		return
 	}
-	m.Token, m.TokenID, m.Name, m.ExpiresAt = types.StringValue(secret), types.StringValue(out[0].Object.ID), types.StringValue(name), types.StringValue(expires.Format(time.RFC3339))
+	m.Token, m.TokenID = types.StringValue(secret), types.StringValue(out[0].Object.ID)
+	m.Name, m.ExpiresAt = types.StringValue(name), types.StringValue(expires.Format(time.RFC3339))
 	private, err := json.Marshal(privateToken{m.TokenID.ValueString(), name, m.ExpiresAt.ValueString()})
 	if err != nil {
-		session.Report(&resp.Diagnostics, "Making the token", err, nil)
+		session.Report(&resp.Diagnostics, "Creating the token", err, nil)
 		return
 	}
 	resp.Diagnostics.Append(resp.Private.SetKey(ctx, privateKey, private)...)
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 }
 
-// Close revokes the token. That it cannot is a warning: what the run was for
-// is done, and the token ends by itself.
+// Close revokes the token. A failure is only a warning, because the run is already done, and the token expires by
+// itself.
 func (e *token) Close(ctx context.Context, req ephemeral.CloseRequest, resp *ephemeral.CloseResponse) {
 	text, diags := req.Private.GetKey(ctx, privateKey)
 	resp.Diagnostics.Append(diags...)
 	var p privateToken
 	if len(text) == 0 || json.Unmarshal(text, &p) != nil {
-		resp.Diagnostics.AddError("Defect in the provider", "It was not told which token to revoke. Please report this.")
+		resp.Diagnostics.AddError("Bug in the provider",
+			"The private data of the ephemeral resource does not name the token to revoke. Please report this bug.")
 		return
 	}
 	_, err := e.session.Service.Apply(ctx, backend.ChangeSet{
@@ -149,29 +161,32 @@ func (e *token) Close(ctx context.Context, req ephemeral.CloseRequest, resp *eph
 		IdempotencyKey: rand.Text(),
 	})
 	if err != nil && !errors.Is(err, backend.ErrNotFound) {
-		resp.Diagnostics.AddWarning("The token was not revoked", fmt.Sprintf("Token %s is accepted until %s: %s.\n\n"+
-			"To revoke it before: pouncet token delete %s", p.Name, p.ExpiresAt, backend.AsError(err).Error(), p.Name))
+		resp.Diagnostics.AddWarning("Revoking the token failed", fmt.Sprintf("Token %s is valid until %s: %s.\n\n"+
+			"Revoke it: pouncet token delete %s", p.Name, p.ExpiresAt, backend.AsError(err).Error(), p.Name))
 	}
 }
 
-// lifetimeValidator accepts durations of a token's lifetime.
+// lifetimeValidator accepts the lifetimes of a token.
 type lifetimeValidator struct{}
 
 func (lifetimeValidator) Description(context.Context) string { return "a duration from 1m to 24h" }
 
 func (v lifetimeValidator) MarkdownDescription(ctx context.Context) string { return v.Description(ctx) }
 
-func (v lifetimeValidator) ValidateString(ctx context.Context, req validator.StringRequest, resp *validator.StringResponse) {
+func (v lifetimeValidator) ValidateString(ctx context.Context, req validator.StringRequest,
+	resp *validator.StringResponse) {
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	if d, err := time.ParseDuration(req.ConfigValue.ValueString()); err != nil || d < shortestLifetime || d > longestLifetime {
+	if d, err := time.ParseDuration(req.ConfigValue.ValueString()); err != nil || d < shortestLifetime ||
+		d > longestLifetime {
 		resp.Diagnostics.AddAttributeError(req.Path, "Invalid lifetime",
-			fmt.Sprintf("%s is not %s: write it as in 30m or 2h.", backend.Quote(req.ConfigValue.ValueString()), v.Description(ctx)))
+			fmt.Sprintf("%s is not a valid lifetime. Write %s, such as 30m or 2h.",
+				backend.Quote(req.ConfigValue.ValueString()), v.Description(ctx)))
 	}
 }
 
-// prefixValidator accepts what a token's name can begin with.
+// prefixValidator accepts the beginning of a token name.
 type prefixValidator struct{}
 
 func (prefixValidator) Description(context.Context) string { return "the beginning of a name" }
@@ -182,9 +197,10 @@ func (prefixValidator) ValidateString(_ context.Context, req validator.StringReq
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	// As long as the random part, so that the whole name is what is checked.
-	if err := backend.CheckName(backend.KindToken, req.ConfigValue.ValueString()+strings.Repeat("x", len(rand.Text()))); err != nil {
+	prefix := req.ConfigValue.ValueString()
+	name := prefix + strings.Repeat("x", len(rand.Text())) // has the length of a complete name
+	if err := backend.CheckName(backend.KindToken, name); err != nil {
 		resp.Diagnostics.AddAttributeError(req.Path, "Invalid name_prefix",
-			fmt.Sprintf("No name can begin with %s: %s.", backend.Quote(req.ConfigValue.ValueString()), err.Hint))
+			fmt.Sprintf("A token name cannot begin with %s. Hint: %s.", backend.Quote(prefix), err.Hint))
 	}
 }

@@ -47,9 +47,9 @@
 //
 // In JSON, TOML and properties, a value replaces its expression, with the escapes of the string around it. A literal
 // string in TOML becomes a basic string if the value needs escapes. The readers of dotenv files do not agree on
-// escapes. There, a value is written in the first kind of quotes that all of them read alike, and a value without
-// such quotes is an error; dotenv.go has the table. Plain text takes every value as it is. A template of another tool
-// takes only values that mean the same in every kind of quotes.
+// escapes. There, a value is written in the first quoting style that all of them read alike, and a value without such
+// a style is an error; dotenv.go has the table. Plain text takes every value as it is. A template of another tool
+// takes only values that mean the same in every quoting style.
 //
 // If an expression is a whole scalar, the filters int, float and bool write a number or a boolean, and a missing
 // entry under MissingNull becomes null. TOML, dotenv files and properties have no null: there it is an error. Inside

@@ -45,13 +45,13 @@ type dotenvSyntax struct {
 	composeOnly bool
 }
 
-// The styles of dotenv strings: a kind of quotes, and what the text around the references allows.
+// The styles of dotenv strings: a quoting style, and what the text around the references allows.
 const (
 	dotenvUnquoted = ""
 	dotenvSingle   = "'"
 	dotenvDouble   = `"`
 
-	// dotenvMixed is added to a kind of quotes if readers expand the text or read it differently. Such a string
+	// dotenvMixed is added to a quoting style if readers expand the text or read it differently. Such a string
 	// cannot be written in other quotes.
 	dotenvMixed = "$"
 	// dotenvOpen is added as well if such text ends only after a reference. No value can be written there.
@@ -67,7 +67,7 @@ var (
 	// readers expand, so that it cannot be quoted.
 	quotableText = compileOnce(`^(?:[A-Za-z0-9_./:@%+,= \t-]|[^\x00-\xa0\pZ])*$`)
 	expandedText = compileOnce(`^(?:[A-Za-z0-9_./:@%+,=${}-]|[^\x00-\xa0\pZ])*$`)
-	// bracedExpansion matches what python-dotenv expands in every kind of quotes.
+	// bracedExpansion matches what python-dotenv expands in every quoting style.
 	bracedExpansion = compileOnce(`\$\{[^}]*\}`)
 	// openEnd matches text that the following text can change: a name, an expansion or an escape.
 	openEnd = compileOnce("(?:\\$(?:\\w*|\\{[^}]*|\\([^)]*)|\\\\|`[^`]*)$")
@@ -188,7 +188,7 @@ func (s dotenvSyntax) rewrite(str fileString, value string) (string, *backend.Er
 		return dotenvDouble + value + dotenvDouble, nil
 	}
 	return "", backend.Errorf(backend.CodeInvalid,
-		"the value has characters that readers of dotenv files read differently in every kind of quotes").
+		"the value has characters that readers of dotenv files read differently in every quoting style").
 		WithHint("use pouncet run --file FILE -- COMMAND instead of a file, or encode the value with | b64encode")
 }
 

@@ -61,9 +61,9 @@ func TestReadersOfDotenvSeeEveryValue(t *testing.T) {
 	})
 }
 
-// TestDotenvChoosesQuotes checks the kind of quotes for each value, and the errors.
+// TestDotenvChoosesQuotes checks the quoting style for each value, and the errors.
 func TestDotenvChoosesQuotes(t *testing.T) {
-	const refused, beside, ends = "read differently in every kind of quotes",
+	const refused, beside, ends = "read differently in every quoting style",
 		"disagree on the text next to the reference", "readers disagree on where this value ends"
 	for _, c := range []struct{ text, value, want string }{
 		{"A=CALL", "p4ss/w+x=", "A=p4ss/w+x="}, {"A='CALL'", "word", "A='word'"},

@@ -14,7 +14,7 @@ import (
 // line. For such a file, a scan of its lines yields an outline: the position of every value, and the structure around
 // it. The scan costs a fraction of a parse. A file with one line of any other form has no outline, and is parsed.
 //
-// An outline is as good as a parse, for this reason. It accepts lines of the form
+// An outline is equivalent to a parse, for this reason. It accepts lines of the form
 //
 //	{ "- " } [ key ":" ] [ value ] [ " #" comment ]      "---"      blank      comment
 //

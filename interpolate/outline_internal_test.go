@@ -138,7 +138,7 @@ func describe(f *locator, n *yaml.Node, out *[]string) {
 			e.end = e.start // whether trailing lines belong to the scalar depends on its header
 		}
 		if !ok {
-			*out = append(*out, "a value without a place")
+			*out = append(*out, "a value that cannot be located")
 		}
 		*out = append(*out, fmt.Sprintf("value at %d to %d %s %q", e.start, e.end, n.Tag, n.Value))
 	}

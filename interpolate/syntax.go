@@ -43,12 +43,12 @@ type search struct {
 
 func (s search) matches(value string) bool { return s.containedIn(value) || s.isUnbraced(value) }
 
-// fileString is a string of a file, in any kind of quotes or without quotes.
+// fileString is a string of a file, in any quoting style or without quotes.
 type fileString struct {
 	start, end           int // offsets, including the quotes
 	innerStart, innerEnd int // offsets without the quotes
 	value                string
-	style                string // the kind of quotes; each format has its own styles
+	style                string // the quoting style; each format has its own styles
 	isKey                bool   // the string is a key; references are not allowed there
 	unquoted             bool   // the string is an expression without quotes
 }

@@ -125,7 +125,7 @@ func (d *Document) fillText(v *evaluator) ([]byte, Problems) {
 
 var (
 	// inertValue matches a value that ends no string, adds no structure, and begins no comment, template or escape,
-	// in any kind of quotes or without quotes.
+	// in any quoting style or without quotes.
 	inertValue = compileOnce(`^[A-Za-z0-9_/](?:[A-Za-z0-9_/.+=@~^:-]*[A-Za-z0-9_/.+=@~^-])?$`)
 	// wordStart matches what every version of YAML reads as a string, unless it is a keyword.
 	wordStart   = compileOnce(`^[A-Za-z_/]`)
@@ -175,7 +175,7 @@ func (d *Document) requiresQuotes() bool {
 // templateError is the error of a value that a template cannot hold.
 func (d *Document) templateError(reason string) *backend.Error {
 	return backend.Errorf(backend.CodeInvalid,
-		"%s, so a value must mean the same in every kind of quotes, and this value %s", d.templateNotice, reason).
+		"%s, so a value must mean the same in every quoting style, and this value %s", d.templateNotice, reason).
 		WithHint("render the file after the other tool fills it in, or move the reference to its own file")
 }
 
