@@ -33,7 +33,6 @@ var (
 func NewEnvironment() resource.Resource {
 	r := &environment{}
 	r.kind, r.inProject = backend.KindEnvironment, true
-	r.paths = attributePaths(backend.KindEnvironment)
 	r.incompleteProject = func(m *environmentModel) string {
 		if m.Name.IsUnknown() {
 			return m.Project.ValueString()

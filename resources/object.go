@@ -15,6 +15,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -28,9 +29,9 @@ import (
 
 // objectResource is the part of every resource that does not depend on its schema.
 type objectResource struct {
-	kind    backend.Kind
-	paths   session.Paths // the schema's attributes by the backend's names
-	session *session.Session
+	kind        backend.Kind
+	schemaNames map[string]string // attributes that the schema and the backend call by different names
+	session     *session.Session
 }
 
 func (o *objectResource) Configure(
@@ -39,18 +40,24 @@ func (o *objectResource) Configure(
 	o.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
-// attributePaths returns the paths of the attributes of a kind that the backend and the schema call by the same name.
-func attributePaths(kind backend.Kind) session.Paths {
+// paths returns the paths of the schema's attributes by the backend's names, for errors that name an attribute.
+func (o *objectResource) paths() session.Paths {
 	names := []string{"name"}
-	if kind != backend.KindProject {
+	if o.kind == backend.KindProject {
+		names = slices.AppendSeq(names, maps.Keys(policyAttributes()))
+	} else {
 		names = append(names, "project")
 	}
 	for _, a := range backend.AttributeTable {
-		if len(a.Kinds) == 0 || slices.Contains(a.Kinds, kind) {
+		if len(a.Kinds) == 0 || slices.Contains(a.Kinds, o.kind) {
 			names = append(names, a.Name)
 		}
 	}
-	return session.RootPaths(names...)
+	paths := session.RootPaths(names...)
+	for name, schemaName := range o.schemaNames {
+		paths[name] = path.Root(schemaName)
+	}
+	return paths
 }
 
 // readObject returns the object with an id, or false if it does not exist any more. The project that the object was
@@ -78,7 +85,7 @@ func (o *objectResource) applyChange(
 		Changes: []backend.Change{c}, IdempotencyKey: rand.Text(),
 	})
 	if err != nil {
-		session.Report(diags, action+" the "+o.kind.String(), withTerraformHint(err, c), o.paths)
+		session.Report(diags, action+" the "+o.kind.String(), withTerraformHint(err, c), o.paths())
 		return backend.Outcome{}, false
 	}
 	return out[0], true
@@ -108,19 +115,19 @@ func (o *objectResource) checkChange(
 	action := "Planning the " + o.kind.String()
 	result, err := o.session.Plan.Check(ctx, c)
 	if err != nil {
-		session.Report(diags, action, err, o.paths)
+		session.Report(diags, action, err, o.paths())
 		return nil, nil
 	}
 	for _, e := range result.Errors {
 		switch {
 		case e.Code == backend.CodeImmutable:
-			return nil, path.Paths{o.paths[e.Attribute]}
+			return nil, path.Paths{o.paths()[e.Attribute]}
 		case e.Code == backend.CodeNotFound && c.Op == backend.OpDelete:
 			// The object does not exist any more, which is what the plan wants.
 		case result.Uncertain:
-			session.Warn(diags, action, e, o.paths)
+			session.Warn(diags, action, e, o.paths())
 		default:
-			session.Report(diags, action, withTerraformHint(e, c), o.paths)
+			session.Report(diags, action, withTerraformHint(e, c), o.paths())
 		}
 	}
 	if len(result.Errors) > 0 {

@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
@@ -38,10 +37,6 @@ var (
 func NewProject() resource.Resource {
 	r := &project{}
 	r.kind = backend.KindProject
-	r.paths = attributePaths(backend.KindProject)
-	for name := range policyAttributes() {
-		r.paths[name] = path.Root(name)
-	}
 	r.incompleteProject = func(m *projectModel) string {
 		if m.MaxSecrets.IsUnknown() || m.MaxValueBytes.IsUnknown() || m.MaxNameLength.IsUnknown() ||
 			m.NamePattern.IsUnknown() {

@@ -37,8 +37,7 @@ var (
 func NewScopedValue() resource.Resource {
 	r := &scopedValue{}
 	r.kind, r.inProject = backend.KindScopedValue, true
-	r.paths = attributePaths(backend.KindScopedValue)
-	r.paths["json"], r.paths["link"] = path.Root("value_json"), path.Root("from_secret")
+	r.schemaNames = map[string]string{"json": "value_json", "link": "from_secret"}
 	return r
 }
 
@@ -71,7 +70,7 @@ func (*scopedValue) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Manages a scoped value: a plain JSON value, which is not secret, or a link to a " +
 			"secret. Pouncet looks up the linked secret in the environment and scope of the request, not of the " +
-			"scoped value. A scoped value that all environments share therefore resolves to a different secret in " +
+			"scoped value. A scoped value that all environments share can therefore resolve to a different secret in " +
 			"each of them.",
 		Attributes: map[string]schema.Attribute{
 			"id":             idAttribute(),

@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
@@ -39,8 +38,7 @@ var (
 func NewSecret() resource.Resource {
 	r := &secret{}
 	r.kind, r.inProject = backend.KindSecret, true
-	r.paths = attributePaths(backend.KindSecret)
-	r.paths["value"], r.paths["protected"] = path.Root("value_wo"), path.Root("deletion_protection")
+	r.schemaNames = map[string]string{"value": "value_wo", "protected": "deletion_protection"}
 	r.adjustPlan = planVersion
 	return r
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework-jsontypes/jsontypes"
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
@@ -34,8 +33,7 @@ var (
 func NewSecretType() resource.Resource {
 	r := &secretType{}
 	r.kind, r.inProject = backend.KindSecretType, true
-	r.paths = attributePaths(backend.KindSecretType)
-	r.paths["name"] = path.Root("key")
+	r.schemaNames = map[string]string{"name": "key"}
 	r.incompleteProject = func(m *secretTypeModel) string {
 		if m.Key.IsUnknown() || m.Schema.IsUnknown() {
 			return m.Project.ValueString()

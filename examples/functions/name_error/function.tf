@@ -1,4 +1,4 @@
-# The error that the name breaks a rule, with a hint.
+# A sentence that says why the name is not valid.
 output "why" {
   value = provider::pouncet::name_error("db.password")
 }
