@@ -79,7 +79,7 @@ func TestRotationGeneratesANewVersion(t *testing.T) {
 		"an alphabet too small": {map[string]string{"name": "db", "environment": "dev", "alphabet": "abc"}, "alphabet"},
 		"a character given twice": {map[string]string{
 			"name": "db", "environment": "dev", "alphabet": "aaaaaaaaaaaa",
-		}, "twice"},
+		}, "each once"},
 	} {
 		_, diags := run(t, p, c.arguments)
 		if len(diags) == 0 {
