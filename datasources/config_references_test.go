@@ -125,7 +125,7 @@ environments  = ["dev"]
 		fails(fmt.Sprintf("path = %q\ninclude = [\"*.toml\"]", dir), `(?s)No\s+file\s+in.*matches`),
 		fails(fmt.Sprintf("path = %q\ninclude = [\"[\"]", dir), `(?s)is\s+not\s+a\s+valid\s+pattern`),
 		fails(fmt.Sprintf("path = %q\nproject = \"nope\"", dir)+"\nexclude = [\"broken/**\"]", `(?s)nope`),
-		fails(folder+`scope = "web"`, `(?s)Scope\s+"web"\s+is\s+not\s+allowed`),
+		fails(folder+`scope = "web"`, `(?s)Scope\s+"web"\s+is\s+not\s+valid`),
 		fails(`environments = ["dev"]`, `(?s)one \(and only one\)`),
 		resource.TestStep{Config: b.Config("")},
 	)

@@ -183,7 +183,7 @@ variable "n" {
     error_message = provider::pouncet::name_error(var.n)
   }
 }`,
-			ExpectError: regexp.MustCompile(`(?s)"a b"\s+is\s+not\s+allowed`),
+			ExpectError: regexp.MustCompile(`(?s)"a b"\s+is\s+not\s+valid`),
 		},
 	)
 }

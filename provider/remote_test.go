@@ -73,7 +73,7 @@ resource "pouncet_secret" "s" {
 		resource.TestStep{Config: config(token, "two"), Check: version("2")},
 		resource.TestStep{
 			Config:      config("pnct_wrong", "two"),
-			ExpectError: regexp.MustCompile(`(?s)unauthenticated.*cut\s+or\s+mistyped`),
+			ExpectError: regexp.MustCompile(`(?s)unauthenticated.*cut\s+off\s+or\s+mistyped`),
 		},
 		resource.TestStep{Config: config(token, "two")},
 	)

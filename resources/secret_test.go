@@ -210,7 +210,7 @@ func TestBrokenRulesFailThePlan(t *testing.T) {
 		planFails(config(name), `(?s)with pouncet_secret.s.*Secret value is required`),
 		planFails(config(name, `value_wo = ""`), `Secret value is required`),
 		planFails(config(name, `type = "database_connection"`, `value_wo = jsonencode({ host = "h", username = "u" })`),
-			`(?s)value_wo.*lacks\s+password`),
+			`(?s)value_wo.*required\s+fields:\s+password`),
 		planFails(config(name, `type = "api_key"`, `value_wo = "CANARY"`),
 			`(?s)value_wo.*must\s+have\s+at\s+least\s+8\s+characters`),
 		planFails(config(name, fmt.Sprintf("value_wo = %q", strings.Repeat("x", 65537))), `(?s)value_wo.*65537.*65536`),

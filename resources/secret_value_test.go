@@ -62,7 +62,7 @@ func TestValueIsGeneratedOnce(t *testing.T) {
 		),
 		planFails(
 			b.Config(secretWithoutValue("generate = { alphabet = \"aaaaaaaaaaaa\", keepers = { a = \"b\" } }")),
-			`(?s)generate.*none of them\s+twice`,
+			`(?s)generate.*each\s+once`,
 		),
 		apply(b.Config(secretWithoutValue("")), check("version", "4")),
 	)
