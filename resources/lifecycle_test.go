@@ -155,7 +155,7 @@ resource "pouncet_secret_type" "b" {
 		apply(config("pin4", digits(4), "1234"), check("type", "pin4"), check("version", "1")),
 		importsAs(config("pin4", digits(4), "1234"), at, "pin4"),
 		planFails(config("pin4", `"{"`, "1234"), `(?i)json`),
-		planFails(config("pin4", `jsonencode({ type = "strange" })`, "1234"), `not\s+a\s+JSON\s+Schema`),
+		planFails(config("pin4", `jsonencode({ type = "strange" })`, "1234"), `not\s+a\s+valid\s+JSON\s+Schema`),
 		planFails(config("pin4", digits(4), "1234")+builtIn, `built\s+in`),
 		apply(config("pin4", digits(4), "1234")),
 	)
