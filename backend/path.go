@@ -24,12 +24,11 @@ func ParsePath(path string) ([]PathStep, *Error) {
 	var steps []PathStep
 	for rest := path; rest != ""; {
 		var step PathStep
-		ok := true
+		var ok bool
 		switch {
 		case rest[0] == '[':
 			step, rest, ok = parseBracket(rest[1:])
-		case len(steps) > 0 && rest[0] != '.':
-			ok = false
+		case len(steps) > 0 && rest[0] != '.': // not ok: steps are separated by dots
 		default:
 			if len(steps) > 0 {
 				rest = rest[1:]

@@ -3,6 +3,7 @@
 package programtest
 
 import (
+	"context"
 	"bufio"
 	"fmt"
 	"io"
@@ -16,7 +17,7 @@ import (
 // environment of the server. The server stops when the test ends, and fails the test if it ends with an error.
 func Serve(t testing.TB, env []string) string {
 	t.Helper()
-	server := exec.Command(Pouncet(t), "server", "--quiet", "--listen", "127.0.0.1:0")
+	server := exec.CommandContext(context.WithoutCancel(t.Context()), Pouncet(t), "server", "--quiet", "--listen", "127.0.0.1:0")
 	server.Env = env
 	stderr, err := server.StderrPipe()
 	if err != nil {
