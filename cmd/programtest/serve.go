@@ -3,8 +3,8 @@
 package programtest
 
 import (
-	"context"
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -17,7 +17,8 @@ import (
 // environment of the server. The server stops when the test ends, and fails the test if it ends with an error.
 func Serve(t testing.TB, env []string) string {
 	t.Helper()
-	server := exec.CommandContext(context.WithoutCancel(t.Context()), Pouncet(t), "server", "--quiet", "--listen", "127.0.0.1:0")
+	ctx := context.WithoutCancel(t.Context()) // the cleanup stops the server
+	server := exec.CommandContext(ctx, Pouncet(t), "server", "--quiet", "--listen", "127.0.0.1:0")
 	server.Env = env
 	stderr, err := server.StderrPipe()
 	if err != nil {
