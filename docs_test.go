@@ -116,7 +116,7 @@ func markdown(t *testing.T) map[string]string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == "testdata" || d.Name() == ".git" || d.Name() == "bin" || d.Name() == "third_party"):
+		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == "testdata" || d.Name() == ".git" || d.Name() == "bin"):
 			return fs.SkipDir
 		case d.IsDir() || (!strings.HasSuffix(path, ".md") && !strings.HasSuffix(path, ".md.tmpl")) || path == "CHANGELOG.md" || generated.MatchString(path):
 			return nil

@@ -96,9 +96,9 @@ var messageReturns = map[string][]string{
 	"review.unknownExistence":     {"message"},
 }
 
-// skippedForMessages lists folders without messages for users: tests, tools and code of others.
+// skippedForMessages lists folders without messages for users: tests and tools.
 var skippedForMessages = []string{
-	"bench", "bin", "docs", "examples", "plugs", "third_party", "tools", "testdata",
+	"bench", "bin", "docs", "examples", "plugs", "tools", "testdata",
 	"backend/kms/kmstest", "backend/servicetest", "backend/store/storetest", "provider/acctest", "provider/pages",
 	"review/leak/parity",
 }

@@ -20,7 +20,7 @@ import (
 func TestSourceFilesNameTheirLicence(t *testing.T) {
 	const licence = "SPDX-License-Identifier: MPL-2.0\n"
 	skipped := []string{".git", ".terraform", ".terraform-mirror", "bin", "examples", "node_modules", "plugs/python",
-		"testdata", "third_party"}
+		"testdata"}
 	checked := 0
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
 		switch {

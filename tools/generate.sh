@@ -5,7 +5,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 terraform=${TERRAFORM:?path of terraform; "make generate" sets it}
-tools/upstream.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cat > "$work/rc" <<RC

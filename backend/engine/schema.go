@@ -14,8 +14,8 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
-	"github.com/pouncet/terraform-provider-pouncet/third_party/jsonschema"
-	"github.com/pouncet/terraform-provider-pouncet/third_party/jsonschema/kind"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
 // maxSchemaBytes is the largest JSON Schema of a type.

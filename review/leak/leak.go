@@ -4,10 +4,10 @@
 // Gitleaks. It is a separate package, so that only programs that scan carry
 // the rules.
 //
-// The rules are data: gitleaks.toml is the default configuration of a release
-// of Gitleaks. This package applies them itself. The library of Gitleaks links
-// readers of archives, a configuration framework and a template engine, which
-// every start of the program pays for. The test in parity/ compares the two.
+// The rules are data: the default configuration of the release of Gitleaks that
+// go.mod names. This package applies them itself, because the package detect of
+// Gitleaks links readers of archives and a template engine, which every start
+// of the program would pay for. The test in parity/ compares the two.
 //
 // A matched text does not leave this package: a review.Leak holds a position and
 // the name of a rule.
@@ -24,6 +24,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/zricethezav/gitleaks/v8/config"
+
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
@@ -38,7 +40,7 @@ var _ review.Scanner = (*Scanner)(nil)
 // New makes a scanner. A scanner compiles a rule when a text needs it first, so
 // use one scanner for many texts.
 func New() (*Scanner, error) {
-	rules, err := parseRules(gitleaksRules)
+	rules, err := parseRules([]byte(config.DefaultConfig))
 	if err != nil {
 		return nil, err
 	}

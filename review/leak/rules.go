@@ -14,12 +14,6 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// gitleaksRules is the default configuration of Gitleaks, byte for byte.
-// update.sh copies it; LICENSE.gitleaks is its license.
-//
-//go:embed gitleaks.toml
-var gitleaksRules []byte
-
 // ruleSet is what Scan uses of a Gitleaks configuration.
 type ruleSet struct {
 	Rules     []rule

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/review"
-	"github.com/pouncet/terraform-provider-pouncet/third_party/jsonschema"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // hostile returns a report with names that hold special characters of each format.
