@@ -59,6 +59,6 @@ func TestAValueHides(t *testing.T) {
 		t.Error("a redacted value was read as a value")
 	}
 	if !(backend.Plaintext{}).IsZero() || backend.PlaintextString("").IsZero() || backend.NewPlaintext(nil).IsZero() {
-		t.Error("no value and an empty one are not told apart")
+		t.Error("IsZero does not distinguish no value from an empty one")
 	}
 }

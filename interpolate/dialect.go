@@ -80,7 +80,7 @@ func (o replacement) withTypeOf(d Dialect) replacement {
 	return o
 }
 
-// plainTag returns the YAML tag of a text as a plain scalar, or "" if it is not one.
+// plainTag returns the YAML tag of a text as a plain scalar, or "" if the text is not a plain scalar.
 func plainTag(text string) string {
 	roots, err := parseYAML([]byte(text))
 	if err != nil || len(roots) != 1 || len(roots[0].Content) != 1 {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MPL-2.0
 # Runs every fuzz target of the module for FUZZTIME (60s unless set), one after the other: go test fuzzes one target at
 # a time. An input that fails is written to testdata/fuzz of its package. Commit it with the correction, because
-# `go test` runs what is there.
+# `go test` runs the inputs in that folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 failed=0

@@ -92,7 +92,7 @@ func TestAuthenticate(t *testing.T) {
 	_, expired := access.Authenticate(ctx, s, short, now.Add(2*time.Hour))
 	_, never := access.Authenticate(ctx, s, unknown, now)
 	if expired.Error() != never.Error() {
-		t.Error("an expired token is told apart from an unknown one")
+		t.Error("the errors for an expired and an unknown token differ")
 	}
 }
 

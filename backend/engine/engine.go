@@ -55,8 +55,8 @@ var _ backend.Service = (*Engine)(nil)
 
 // Options configure an Engine.
 type Options struct {
-	// KMSKey is the URI of the KMS key for environment keys of environments that
-	// name none of their own.
+	// KMSKey is the URI of the KMS key for the environments that do not name their
+	// own.
 	KMSKey string
 	// Trust may refuse a KMS key before it wraps a new environment key. Nil
 	// accepts every key.

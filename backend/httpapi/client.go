@@ -167,7 +167,7 @@ func call(ctx context.Context, c *client, path string, in, out any) error {
 func attempt(ctx context.Context, c *client, path string, in, out any) (again bool, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {
-		return false, backend.Errorf(backend.CodeInvalid, "the request holds JSON that is none")
+		return false, backend.Errorf(backend.CodeInvalid, "the request has a field with invalid JSON")
 	}
 	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, c.base+"/"+path, bytes.NewReader(body))
 	if err != nil {

@@ -25,8 +25,7 @@ func TestConformance(t *testing.T) {
 	servicetest.Run(t, func(t *testing.T) backend.Service { return stack(t) })
 }
 
-// stack is everything from a client to a backend of its own: client, HTTP,
-// access guard, audit log, engine.
+// stack returns a client of a new backend, with HTTP, access guard, audit log and engine between them.
 func stack(t testing.TB) backend.Service {
 	t.Helper()
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}

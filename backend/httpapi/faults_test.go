@@ -115,7 +115,7 @@ func TestFaultsThatStay(t *testing.T) {
 	}
 }
 
-// TestCertificates trusts the authority that it is told to, and only that.
+// The client trusts the certificate authority of its options and no other.
 func TestCertificates(t *testing.T) {
 	server := httptest.NewTLSServer(httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{}))
 	t.Cleanup(server.Close)

@@ -98,8 +98,8 @@ func (s *server) resolve(ctx context.Context, in resolveRequest) (resolveRespons
 func (s *server) apply(ctx context.Context, in applyRequest) (applyResponse, error) {
 	out, err := s.service.Apply(ctx, backend.ChangeSet{Changes: convert(in.Changes, fromWire), DryRun: in.DryRun, IdempotencyKey: in.IdempotencyKey, FingerprintKey: in.FingerprintKey})
 	if out != nil && err != nil {
-		// What was refused is told change by change, and the client makes the
-		// call's error of it again.
+		// The outcomes hold the error of each change. The client makes the error
+		// of the call from them.
 		return applyResponse{Outcomes: out, Err: backend.AsError(err)}, nil
 	}
 	return applyResponse{Outcomes: out}, err

@@ -21,7 +21,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 )
 
-// scripted answers with what it is told, and keeps what it was asked.
+// scripted returns fixed results and records its arguments.
 type scripted struct {
 	query    backend.Query
 	refs     []backend.Ref
@@ -207,7 +207,7 @@ func TestEveryFieldCrosses(t *testing.T) {
 	}
 	same(t, "empty change set", s.set, set)
 	if s.set.Changes[0].Labels != nil || s.set.Changes[1].Labels == nil {
-		t.Error("no labels and empty labels are not told apart")
+		t.Error("missing labels and empty labels are not distinguished")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 )
 
 var applyCases = []testCase{
-	{"all of a set or none of it, and every refusal is told", func(f *fixture) {
+	{"a set with a refused change changes nothing and reports every refusal", func(f *fixture) {
 		f.environments("dev")
 		out, err := f.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
 			secret("dev", "good", "v"), secret("dev", "-bad", "v"), secret("nowhere", "s", "v"), secret("dev", "also-good", "v"),

@@ -34,7 +34,7 @@ var lifecycleCases = []testCase{
 		equal(f, "history", f.value(old), "one")
 		f.refused(backend.ErrNotFound, restore(backend.KindSecret, "dev", "s"))
 	}},
-	{"a deletion stands in nobody's way", func(f *fixture) {
+	{"a deleted secret does not block its name and quota", func(f *fixture) {
 		f.environments("dev")
 		f.must(policy(backend.PolicyChange{MaxSecrets: ptr(1)}))
 		old := f.must(secret("dev", "s", "old"))[0].Object

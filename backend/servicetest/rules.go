@@ -149,7 +149,7 @@ var ruleCases = []testCase{
 			f.refused(backend.ErrDenied, remove(backend.KindSecretType, "", t.Name))
 		}
 	}},
-	{"schemas that are none", func(f *fixture) {
+	{"invalid schemas are refused", func(f *fixture) {
 		for _, bad := range []string{`{"type":"strange"}`, `[]`, `{"$ref":"file:///etc/passwd"}`, `{"$ref":"https://example.com/x.json"}`, `{"pattern":"("}`, `{"type":"string",`} {
 			err := f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t", Schema: json.RawMessage(bad)})
 			equal(f, "attribute", err.Attribute, "schema")

@@ -16,8 +16,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Run runs the suite. Each case gets a Service of its own from open, which has
-// the project "default" and nothing else in it, and whose calls are an admin's.
+// Run runs the suite. For each case, open returns a new Service, which has only
+// the project "default", and whose calls have the admin role.
 func Run(t *testing.T, open func(t *testing.T) backend.Service) {
 	for _, c := range slices.Concat(lookupCases, entryCases, ruleCases, applyCases, queryCases, lifecycleCases, placeCases) {
 		t.Run(c.name, func(t *testing.T) {

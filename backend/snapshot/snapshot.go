@@ -21,9 +21,9 @@
 //
 // What was seen is as old as the plan, which is what a plan is: the apply asks
 // again. With the first change that is made through it, a Snapshot forgets all
-// it saw and from then on passes everything on. Whoever has its memory can try
-// values against fingerprints; a project's policy can forbid them, and then every
-// comparison is asked for.
+// it saw and from then on passes everything on. Someone who can read its memory
+// can test values against fingerprints. A project's policy can forbid fingerprints;
+// then the backend makes every comparison.
 package snapshot
 
 import (
@@ -135,8 +135,8 @@ func (s *Snapshot) fetchOnSecondUse(l subset, fetchIt func()) {
 	}
 }
 
-// fetchObjects sees all of a kind. An error leaves what was not seen to be
-// asked for directly, where it is told if it is still there.
+// fetchObjects lists all objects of a kind. After an error, the objects that it
+// did not list are queried directly, and that query reports the error if it stays.
 func (s *Snapshot) fetchObjects(ctx context.Context, project string, kind backend.Kind) {
 	q := backend.Query{Kind: kind, Project: project}
 	if kind == backend.KindProject {

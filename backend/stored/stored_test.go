@@ -11,8 +11,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// Whoever changes a string on the right makes every existing database
-// unreadable. Add a new label instead.
+// A change of a string on the right makes every existing database unreadable.
+// Add a new label instead.
 func TestLabelsNeverChange(t *testing.T) {
 	for _, l := range []struct{ name, got, want string }{
 		{"SealedValue", stored.SealedValue, "pouncet sealed value v1"},

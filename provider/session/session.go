@@ -17,7 +17,7 @@ import (
 // Session is one configured provider.
 type Session struct {
 	Service backend.Service
-	// Project is the provider's project, for resources without a project of their own.
+	// Project is the provider's project, for resources that do not name their project.
 	Project string
 	// ManagedBy is recorded with every object that this configuration creates or updates.
 	ManagedBy string

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MPL-2.0
-# Makes the fixture in this folder anew with the programs of one version:
+# Creates the fixture in this folder again with the programs of one version:
 #
 #   testdata/v1/make.sh POUNCET PROVIDER COMMIT
 #
