@@ -84,9 +84,8 @@ func (p page) text(example string) string {
 	fmt.Fprintf(&b, "description: |-\n  %s\n---\n\n", description)
 	fmt.Fprintf(&b, "# %s (%s)\n\n%s\n\n", p.name, p.category, description)
 	fmt.Fprintf(&b, "## Example Usage\n\n```terraform\n%s```\n\n## Schema\n", example)
-	attributes := slices.SortedFunc(slices.Values(p.schema.Block.Attributes), func(a, b *tfprotov6.SchemaAttribute) int {
-		return strings.Compare(a.Name, b.Name)
-	})
+	byName := func(a, b *tfprotov6.SchemaAttribute) int { return strings.Compare(a.Name, b.Name) }
+	attributes := slices.SortedFunc(slices.Values(p.schema.Block.Attributes), byName)
 	for _, required := range []bool{true, false} {
 		heading := map[bool]string{true: "\n### Required\n\n", false: "\n### Optional\n\n"}[required]
 		for _, a := range attributes {
