@@ -19,7 +19,7 @@ import (
 )
 
 func TestRenderedConfiguration(t *testing.T) {
-	b := acctest.New(t)
+	b := acctest.NewAlone(t)
 	b.SetSecret("dev", "db", `{"password":"p: #\"x"}`)
 	b.Apply(backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: "default", Environment: "*",
 		Name: "region", JSON: json.RawMessage(`"eu"`)})

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-testing/config"
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/pouncet/terraform-provider-pouncet/provider"
@@ -45,10 +46,13 @@ func TestExamplesApply(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := acctest.New(t)
-			t.Setenv("TF_VAR_db_password", "correct horse battery staple")
+			variables := config.Variables{}
+			if strings.Contains(string(text), `variable "db_password"`) {
+				variables["db_password"] = config.StringVariable("correct horse battery staple")
+			}
 			acctest.Run(t,
-				resource.TestStep{Config: b.Config(string(text))},
-				resource.TestStep{Config: b.Config(string(text)), PlanOnly: true},
+				resource.TestStep{Config: b.Config(string(text)), ConfigVariables: variables},
+				resource.TestStep{Config: b.Config(string(text)), ConfigVariables: variables, PlanOnly: true},
 			)
 		})
 	}

@@ -112,6 +112,9 @@ func TestSeverities(t *testing.T) {
 const invalidYAML = "invalid YAML"
 
 func TestTenThousandFiles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: reads 10,000 files: run without -short")
+	}
 	dir := t.TempDir()
 	for i := range 10_000 {
 		text := "a: 1\n"

@@ -36,6 +36,9 @@ func (c *countingService) Resolve(_ context.Context, refs []backend.Ref) ([]back
 // TestRenderTree renders 10,000 files twice. Each file is written, an existing
 // file is replaced, and all references go out in one call.
 func TestRenderTree(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: renders 10,000 files: run without -short")
+	}
 	const n, distinct = 10_000, 1000
 	in, out := t.TempDir(), filepath.Join(t.TempDir(), "out")
 	path := func(i int) string {

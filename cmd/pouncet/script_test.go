@@ -35,6 +35,9 @@ func TestScriptsEmbedded(t *testing.T) { scripts(t, "testdata/both", false) }
 func TestScriptsOverHTTP(t *testing.T) { scripts(t, "testdata/both", true) }
 
 func scripts(t *testing.T, dir string, served bool) {
+	if testing.Short() && served {
+		t.Skip("SKIPPED: runs again what TestScriptsEmbedded runs: run without -short")
+	}
 	scriptsWith(t, dir, func(e *testscript.Env) error {
 		if served {
 			e.Setenv("SERVED", "1")

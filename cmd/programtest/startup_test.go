@@ -23,6 +23,9 @@ var initLine = regexp.MustCompile(`(?m)^init (\S+) @.* clock, (\d+) bytes, (\d+)
 // it is initialised (sync.OnceValue), or use a library that does. BenchmarkVersion
 // in bench/ measures the time.
 func TestStartUp(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: builds the programs: run without -short")
+	}
 	for _, c := range []struct {
 		program                    string
 		allocations, bytes         int // of all packages

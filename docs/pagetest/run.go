@@ -50,6 +50,9 @@ type Session struct {
 // page says. Where a program is absent, it runs what comes before, and a subtest that skips names the program.
 func Run(t *testing.T, path string, o Options) *Session {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED: builds the programs and runs a page: run without -short")
+	}
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("SKIPPED: bash is not on PATH, so that no page can run")
 	}

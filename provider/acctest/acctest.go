@@ -7,7 +7,9 @@ package acctest
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -27,14 +29,27 @@ type Backend struct {
 	t    *testing.T
 }
 
-// New creates a backend with the project "default" and the environments dev and prod.
-func New(t *testing.T) *Backend {
-	t.Helper()
+// unsetVariables makes sure that the developer's own settings do not reach a test.
+var unsetVariables = sync.OnceFunc(func() {
 	for _, v := range []string{
 		"POUNCET_ENDPOINT", "POUNCET_TOKEN", "POUNCET_HOME", "POUNCET_PROJECT", "POUNCET_KMS_KEY",
 	} {
-		t.Setenv(v, "")
+		_ = os.Unsetenv(v)
 	}
+})
+
+// New creates a backend with the project "default" and the environments dev and prod. The test runs in parallel with
+// others.
+func New(t *testing.T) *Backend {
+	t.Helper()
+	t.Parallel()
+	return NewAlone(t)
+}
+
+// NewAlone is New for a test that changes the environment variables of the process. It does not run in parallel.
+func NewAlone(t *testing.T) *Backend {
+	t.Helper()
+	unsetVariables()
 	b := &Backend{Path: filepath.Join(t.TempDir(), "data"), t: t}
 	if _, err := open.Init(context.Background(), open.Config{Path: b.Path}); err != nil {
 		t.Fatal(err)

@@ -23,22 +23,36 @@ type Workspace struct {
 }
 
 // NewWorkspace returns an empty workspace with the provider of this repository. It skips the test if Terraform is
-// missing.
+// missing. The test runs in parallel with others.
 func NewWorkspace(t testing.TB) *Workspace {
 	t.Helper()
-	return NewWorkspaceWith(t, programtest.Dir(t))
+	cli := terraform(t)
+	return newWorkspace(t, cli, programtest.Dir(t))
 }
 
 // NewWorkspaceWith is NewWorkspace with the provider in the folder bin.
 func NewWorkspaceWith(t testing.TB, bin string) *Workspace {
 	t.Helper()
+	return newWorkspace(t, terraform(t), bin)
+}
+
+func terraform(t testing.TB) string {
+	t.Helper()
+	if t, ok := t.(*testing.T); ok {
+		t.Parallel()
+	}
 	if os.Getenv("TF_ACC") == "" {
-		t.Skip("TF_ACC is not set, and this test runs Terraform")
+		t.Skip("SKIPPED: this test runs Terraform: set TF_ACC=1, or run make test")
 	}
 	cli, err := exec.LookPath(cmp.Or(os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform"))
 	if err != nil {
-		t.Skip("terraform is neither on PATH nor at TF_ACC_TERRAFORM_PATH")
+		t.Skip("SKIPPED: there is no terraform on PATH or at TF_ACC_TERRAFORM_PATH: run make terraform")
 	}
+	return cli
+}
+
+func newWorkspace(t testing.TB, cli, bin string) *Workspace {
+	t.Helper()
 	w := &Workspace{Dir: t.TempDir(), t: t, cli: cli}
 	w.Write("rc", fmt.Sprintf("provider_installation {\n  dev_overrides { %q = %q }\n  direct {}\n}\n",
 		"pouncet/pouncet", bin))
