@@ -37,5 +37,5 @@ func TestKustomize(t *testing.T) {
 	write(t, file, read(t, file)+"buildMetadata: [originAnnotations]\n")
 	w.run(w.command("", kustomize, build...)).fails(t, `secret.yaml: Secret prod-db: stringData.pin: `)
 	replaceInFile(t, filepath.Join(folder, "pouncet.yaml"), "environment:", "environ:")
-	w.run(w.command("", kustomize, build...)).fails(t, `functionConfig: spec has no "environ"`)
+	w.run(w.command("", kustomize, build...)).fails(t, `functionConfig: field "spec.environ" is not supported`)
 }
