@@ -37,7 +37,8 @@ func TestGuides(t *testing.T) {
 			case "environments":
 				destroy = "pouncet secret set db_password --env production --protected=false\n"
 			case "moving":
-				if got := s.Sh("pouncet resolve db_password --env prod; pouncet resolve api_key --env prod; pouncet resolve db --env prod"); got != "from-vaultfrom-doppler"+connection {
+				if got := s.Sh("pouncet resolve db_password --env prod; pouncet resolve api_key --env prod; pouncet resolve db " +
+					"--env prod"); got != "from-vaultfrom-doppler"+connection {
 					t.Errorf("the moved values are %q", got)
 				}
 				s.Sh("terraform fmt -check -recursive")
