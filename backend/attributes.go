@@ -139,7 +139,8 @@ var AttributeTable = []Attribute{
 		same:  func(c *Change, o *Object) bool { return *c.Type == o.Type },
 	},
 	{
-		Name: "value", Kinds: []Kind{KindSecret}, Doc: "The secret value, at most 65,536 bytes; an empty one keeps the present value.",
+		Name: "value", Kinds: []Kind{KindSecret},
+		Doc:   "The secret value, at most 65,536 bytes; an empty one keeps the present value.",
 		given: func(c *Change) bool { return !c.Value.IsZero() },
 	},
 	{
@@ -151,14 +152,16 @@ var AttributeTable = []Attribute{
 		given: func(c *Change) bool { return c.Note != nil }, check: checkNote,
 	},
 	rawJSON("json", []Kind{KindScopedValue}, "The plain JSON value; excludes link.",
-		func(c *Change) json.RawMessage { return c.JSON }, func(a *Attributes) *json.RawMessage { return &a.JSON }).comparedOnly(),
+		func(c *Change) json.RawMessage { return c.JSON },
+		func(a *Attributes) *json.RawMessage { return &a.JSON }).comparedOnly(),
 	{
 		Name: "link", Kinds: []Kind{KindScopedValue}, Doc: "The secret that the value stands for; excludes json.",
 		given: func(c *Change) bool { return c.Link != nil },
 		same:  func(c *Change, o *Object) bool { return o.Link != nil && *c.Link == *o.Link },
 	},
 	{
-		Name: "usages", Kinds: []Kind{KindUsage}, Doc: "Every reference that a source has; they replace what it registered before.",
+		Name: "usages", Kinds: []Kind{KindUsage},
+		Doc:   "Every reference that a source has; they replace what it registered before.",
 		given: func(c *Change) bool { return c.Usages != nil },
 	},
 	{

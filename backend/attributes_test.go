@@ -26,10 +26,12 @@ func fullChange(t *testing.T) backend.Change {
 		Environment: "dev", Scope: "project", Purge: true,
 		Description: &text, Labels: map[string]string{"a": "b"}, ManagedBy: &text, Policy: &backend.PolicyChange{},
 		KMSKey: &text, Protected: &yes, DisplayName: &text, Schema: json.RawMessage("{}"), Type: &text, Visibility: &masked,
-		Value: backend.PlaintextString("v"), Generate: &backend.Generate{}, RotationDays: &number, Note: &text, JSON: json.RawMessage("1"),
+		Value: backend.PlaintextString("v"), Generate: &backend.Generate{}, RotationDays: &number, Note: &text,
+		JSON: json.RawMessage("1"),
 		Link: &backend.Link{Secret: "s"}, Usages: []backend.Usage{}, Role: &role, TokenHash: []byte{1}, ExpiresAt: &at,
 	}
-	named := map[string]bool{"Op": true, "Kind": true, "ID": true, "Project": true, "Name": true, "Expect": true, "Force": true, "Rename": true}
+	named := map[string]bool{"Op": true, "Kind": true, "ID": true, "Project": true, "Name": true, "Expect": true,
+		"Force": true, "Rename": true}
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {
 		if name := v.Type().Field(i).Name; !named[name] && v.Field(i).IsZero() {
@@ -80,7 +82,8 @@ func TestAttributesAreComparedAndSet(t *testing.T) {
 			t.Errorf("%s is %v", a.Name, got)
 		}
 	}
-	if o.Description != "x" || o.Labels["a"] != "b" || string(o.Schema) != "{}" || o.RotationDays != 1 || o.ExpiresAt.IsZero() {
+	if o.Description != "x" || o.Labels["a"] != "b" || string(o.Schema) != "{}" || o.RotationDays != 1 ||
+		o.ExpiresAt.IsZero() {
 		t.Errorf("attributes were not set: %+v", o.Attributes)
 	}
 }
@@ -124,8 +127,9 @@ func TestPolicySetNamesWhatDiffers(t *testing.T) {
 func TestAttributePage(t *testing.T) {
 	const page = "../docs/explanation/attributes.md"
 	var b strings.Builder
-	b.WriteString("# Attributes\n\nAfter reading this page you know which attributes each kind of object has, by the names that " +
-		"the HTTP API,\n`--json` output and error messages use. The page is generated from the table in `backend/attributes.go`.\n\n" +
+	b.WriteString("# Attributes\n\n" +
+		"After reading this page you know which attributes each kind of object has, by the names that the HTTP API,\n" +
+		"`--json` output and error messages use. The page is generated from the table in `backend/attributes.go`.\n\n" +
 		"| attribute | kinds | meaning |\n|---|---|---|\n")
 	for _, a := range backend.AttributeTable {
 		kinds := make([]string, len(a.Kinds))

@@ -157,8 +157,9 @@ func Rejected(outcomes []Outcome) error {
 		lines[i] = e.Error()
 	}
 	return &Error{
-		Code:    broken[0].Code,
-		Message: fmt.Sprintf("%d of %d changes were refused, and nothing was changed:\n  %s", len(broken), len(outcomes), strings.Join(lines, "\n  ")),
-		Err:     broken[0],
+		Code: broken[0].Code,
+		Message: fmt.Sprintf("%d of %d changes were refused, and nothing was changed:\n  %s", len(broken), len(outcomes),
+			strings.Join(lines, "\n  ")),
+		Err: broken[0],
 	}
 }

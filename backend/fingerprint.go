@@ -30,7 +30,8 @@ func Fingerprint(key, value []byte, isJSON bool) []byte {
 // HasFingerprint reports whether a fingerprint was made of this value, as text or
 // as JSON.
 func HasFingerprint(key, value, fingerprint []byte) bool {
-	return hmac.Equal(Fingerprint(key, value, false), fingerprint) || hmac.Equal(Fingerprint(key, value, true), fingerprint)
+	return hmac.Equal(Fingerprint(key, value, false), fingerprint) ||
+		hmac.Equal(Fingerprint(key, value, true), fingerprint)
 }
 
 // CanonicalJSON returns a JSON text with sorted members and without white space.

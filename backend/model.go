@@ -122,7 +122,8 @@ type Usage struct {
 
 // Generate makes the backend draw a random value, which it never shows.
 type Generate struct {
-	Length   int    `json:"length,omitempty"`   // characters, 8 to 1024; 0 means 32, or the nearest length that the type's schema allows
+	// Length is the number of characters, 8 to 1024. 0 means 32, or the nearest length that the type's schema allows.
+	Length   int    `json:"length,omitempty"`
 	Alphabet string `json:"alphabet,omitempty"` // the characters to draw from; "" means letters and digits
 }
 

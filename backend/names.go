@@ -63,7 +63,8 @@ func (p Policy) CheckEntryName(kind Kind, name string) *Error {
 		return err
 	}
 	if len(name) > p.MaxNameLength {
-		return Errorf(CodeInvalid, "%s name %s has %d characters; the policy of the project allows %d", kind, Quote(name), len(name), p.MaxNameLength).
+		return Errorf(CodeInvalid, "%s name %s has %d characters; the policy of the project allows %d", kind, Quote(name),
+			len(name), p.MaxNameLength).
 			WithHint("shorten it, or raise max_name_length").At("name")
 	}
 	if p.NamePattern != "" {
@@ -73,7 +74,8 @@ func (p Policy) CheckEntryName(kind Kind, name string) *Error {
 			return Errorf(CodeInvalid, "the name_pattern of the project is not a valid regular expression: %w", err).At("name")
 		}
 		if !re.MatchString(name) {
-			return Errorf(CodeInvalid, "%s name %s does not match the name_pattern %s of the project", kind, Quote(name), p.NamePattern).
+			return Errorf(CodeInvalid, "%s name %s does not match the name_pattern %s of the project", kind, Quote(name),
+				p.NamePattern).
 				WithHint("choose a name that matches, or change name_pattern").At("name")
 		}
 	}

@@ -17,7 +17,8 @@ func FuzzNames(f *testing.F) {
 	id := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
 	for _, s := range []string{
 		"", "a", "-a", "a-", "_", "0", "ä", "a b", "a\n", "\n", "a/b", strings.Repeat("x", 256), strings.Repeat("x", 257),
-		"01890a5d-ac96-774b-bcce-b302099a8057", "01890A5D-ac96-774b-bcce-b302099a8057", "01890a5d-ac96-774b-bcce-b302099a805g", "01890a5dxac96-774b-bcce-b302099a8057",
+		"01890a5d-ac96-774b-bcce-b302099a8057", "01890A5D-ac96-774b-bcce-b302099a8057",
+		"01890a5d-ac96-774b-bcce-b302099a805g", "01890a5dxac96-774b-bcce-b302099a8057",
 	} {
 		f.Add(s)
 	}
@@ -56,15 +57,19 @@ func TestPick(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]*backend.Error{
-		"a.c": backend.ErrNotFound, "a.b[2]": backend.ErrNotFound, "a[0]": backend.ErrNotFound, "n.x": backend.ErrNotFound, "a.b.c": backend.ErrNotFound,
-		".a": backend.ErrInvalid, "a.": backend.ErrInvalid, "a..b": backend.ErrInvalid, "a[": backend.ErrInvalid, "a[x]": backend.ErrInvalid,
-		"a[-1]": backend.ErrInvalid, "a[+1]": backend.ErrInvalid, "a['b]": backend.ErrInvalid, "a]b": backend.ErrNotFound, "a[0]b": backend.ErrInvalid, "[]": backend.ErrInvalid,
+		"a.c": backend.ErrNotFound, "a.b[2]": backend.ErrNotFound, "a[0]": backend.ErrNotFound, "n.x": backend.ErrNotFound,
+		"a.b.c": backend.ErrNotFound,
+		".a":    backend.ErrInvalid, "a.": backend.ErrInvalid, "a..b": backend.ErrInvalid, "a[": backend.ErrInvalid,
+		"a[x]":  backend.ErrInvalid,
+		"a[-1]": backend.ErrInvalid, "a[+1]": backend.ErrInvalid, "a['b]": backend.ErrInvalid, "a]b": backend.ErrNotFound,
+		"a[0]b": backend.ErrInvalid, "[]": backend.ErrInvalid,
 	} {
 		if _, err := backend.Pick([]byte(text), path); err == nil || !err.Is(want) {
 			t.Errorf("%q: %v, want %s", path, err, want.Code)
 		}
 	}
-	if _, err := backend.Pick([]byte("CANARY"), "a"); err == nil || !err.Is(backend.ErrInvalid) || strings.Contains(err.Error(), "CANARY") {
+	if _, err := backend.Pick([]byte("CANARY"), "a"); err == nil || !err.Is(backend.ErrInvalid) ||
+		strings.Contains(err.Error(), "CANARY") {
 		t.Errorf("what is not JSON: %v", err)
 	}
 }

@@ -31,7 +31,8 @@ func TestAValueHides(t *testing.T) {
 			fmt.Fprintf(&shown, verb+"\n", x)
 		}
 	}
-	for _, x := range []any{v, inside, backend.Resolution{Value: v}, backend.ChangeSet{Changes: []backend.Change{{Value: v}}}} {
+	for _, x := range []any{v, inside, backend.Resolution{Value: v},
+		backend.ChangeSet{Changes: []backend.Change{{Value: v}}}} {
 		text, err := json.Marshal(x)
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +44,8 @@ func TestAValueHides(t *testing.T) {
 		slog.New(h).Info("x", "v", v, "p", &v, "inside", inside)
 	}
 	shown.Write(log.Bytes())
-	for _, form := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprint([]byte(canary)), "Q0FOQVJZ"} {
+	for _, form := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprint([]byte(canary)),
+		"Q0FOQVJZ"} {
 		if strings.Contains(shown.String(), form) {
 			t.Errorf("shown as %s", form)
 		}

@@ -9,10 +9,10 @@ type Policy struct {
 	MaxSecrets        int        `json:"max_secrets"`               // all environments together
 	MaxValueBytes     int        `json:"max_value_bytes"`           // of the value of a secret or scoped value
 	MaxNameLength     int        `json:"max_name_length"`           // of the name of a secret or scoped value
-	NamePattern       string     `json:"name_pattern,omitempty"`    // a regular expression (RE2) that names must match as well
+	NamePattern       string     `json:"name_pattern,omitempty"`    // a regular expression (RE2) that names match too
 	ImmutableNames    bool       `json:"immutable_names,omitempty"` // entries cannot be renamed
 	DefaultVisibility Visibility `json:"default_visibility"`        // of a secret that is created without one
-	RecoveryDays      int        `json:"recovery_days"`             // how long a deleted entry can be restored; 0 for not at all
+	RecoveryDays      int        `json:"recovery_days"`             // days to restore a deleted entry; 0 for none
 	// ForbidFingerprints makes the backend hand out no fingerprints of values: see ChangeSet.FingerprintKey.
 	ForbidFingerprints bool `json:"forbid_fingerprints,omitempty"`
 }

@@ -51,7 +51,8 @@ func TestAuthenticate(t *testing.T) {
 	add := func(id string, expires time.Time) string {
 		token, hash := access.NewToken()
 		err := s.Update(ctx, func(tx store.Tx) error {
-			return tx.InsertToken(ctx, store.Token{ID: id, Name: id, Role: backend.RoleRuntime, Hash: hash, CreatedAt: now, ExpiresAt: expires})
+			return tx.InsertToken(ctx, store.Token{ID: id, Name: id, Role: backend.RoleRuntime, Hash: hash, CreatedAt: now,
+				ExpiresAt: expires})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -158,7 +159,8 @@ func TestGuard(t *testing.T) {
 	} {
 		for verb, call := range verbs {
 			next := &yes{}
-			err := call(backend.WithPrincipal(context.Background(), backend.Principal{Name: "p", Role: role}), access.Guard(next))
+			err := call(backend.WithPrincipal(context.Background(), backend.Principal{Name: "p", Role: role}),
+				access.Guard(next))
 			allowed := strings.Contains(" "+may+" ", " "+verb+" ")
 			if allowed && err != nil || !allowed && !errors.Is(err, backend.ErrDenied) {
 				t.Errorf("%q, %s: %v", role, verb, err)
@@ -178,7 +180,8 @@ func TestGuard(t *testing.T) {
 func TestGuardRefusesSingleReferences(t *testing.T) {
 	next := &yes{}
 	ctx := backend.WithPrincipal(context.Background(), backend.Principal{Name: "p", Role: backend.RoleRuntime})
-	out, err := access.Guard(next).Resolve(ctx, []backend.Ref{{Name: "a", Reveal: true}, {Name: "b"}, {Name: "c", Reveal: true}, {Name: "d"}})
+	out, err := access.Guard(next).
+		Resolve(ctx, []backend.Ref{{Name: "a", Reveal: true}, {Name: "b"}, {Name: "c", Reveal: true}, {Name: "d"}})
 	if err != nil || len(out) != 4 {
 		t.Fatal(len(out), err)
 	}

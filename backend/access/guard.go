@@ -49,7 +49,8 @@ func check(ctx context.Context, a act) error {
 }
 
 func denied(p backend.Principal, a act) *backend.Error {
-	return backend.Errorf(backend.CodeDenied, "permission denied: token %q has role %q, which may not %s", p.Name, p.Role, a).
+	return backend.Errorf(backend.CodeDenied, "permission denied: token %q has role %q, which may not %s", p.Name, p.Role,
+		a).
 		WithHint("use a token whose role allows it, or create one: pouncet token create --role admin")
 }
 

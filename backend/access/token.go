@@ -70,10 +70,12 @@ func WellFormed(token string) bool {
 // one give the same ErrUnauthenticated.
 func Authenticate(ctx context.Context, s store.Store, token string, now time.Time) (backend.Principal, error) {
 	if token == "" {
-		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated, "a token is required").WithHint("set POUNCET_TOKEN")
+		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated, "a token is required").
+			WithHint("set POUNCET_TOKEN")
 	}
 	if !WellFormed(token) {
-		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated, "the token is not valid: it was cut off or mistyped, or is not a Pouncet token").
+		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated,
+			"the token is not valid: it was cut off or mistyped, or is not a Pouncet token").
 			WithHint("copy it again; a token begins with %s", Prefix)
 	}
 	var found store.Token
@@ -81,7 +83,8 @@ func Authenticate(ctx context.Context, s store.Store, token string, now time.Tim
 		found, err = tx.TokenByHash(ctx, HashToken(token))
 		return err
 	})
-	unknown := backend.Errorf(backend.CodeUnauthenticated, "the token is unknown: it was revoked, has expired, or belongs to another backend").
+	unknown := backend.Errorf(backend.CodeUnauthenticated,
+		"the token is unknown: it was revoked, has expired, or belongs to another backend").
 		WithHint("create a new token with \"pouncet token create\"")
 	switch {
 	case errors.Is(err, backend.ErrNotFound):

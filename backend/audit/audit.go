@@ -58,7 +58,8 @@ func (l *log) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolu
 		}
 	}
 	if recordErr := l.record(ctx, verb, "", err, detail); recordErr != nil {
-		return nil, backend.Errorf(backend.CodeUnavailable, "the audit log cannot be written, so nothing was resolved: %w", recordErr).
+		return nil, backend.Errorf(backend.CodeUnavailable, "the audit log cannot be written, so nothing was resolved: %w",
+			recordErr).
 			WithHint("check the storage of the backend")
 	}
 	return out, err
@@ -73,7 +74,8 @@ func (l *log) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outco
 		verb, phase = "compare", ""
 	}
 	if err := l.record(ctx, verb, phase, nil, intended(set)); err != nil {
-		return nil, backend.Errorf(backend.CodeUnavailable, "the audit log cannot be written, so nothing was applied: %w", err).
+		return nil, backend.Errorf(backend.CodeUnavailable, "the audit log cannot be written, so nothing was applied: %w",
+			err).
 			WithHint("check the storage of the backend")
 	}
 	out, err := l.next.Apply(ctx, set)

@@ -65,7 +65,8 @@ func (s *service) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Out
 	}
 	out := make([]backend.Outcome, len(set.Changes))
 	for i, c := range set.Changes {
-		out[i] = backend.Outcome{Action: backend.ActionUpdate, Changed: []string{"value"}, Object: backend.Object{Kind: c.Kind, ID: "id-" + c.Name, Name: c.Name, Version: 8}}
+		out[i] = backend.Outcome{Action: backend.ActionUpdate, Changed: []string{"value"},
+			Object: backend.Object{Kind: c.Kind, ID: "id-" + c.Name, Name: c.Name, Version: 8}}
 	}
 	return out, nil
 }
@@ -91,7 +92,9 @@ func TestReadsAreRecordedBeforeTheyAreAnswered(t *testing.T) {
 	if r.Principal != "ci" || r.Role != backend.RoleAdmin || r.Verb != "resolve" || r.Code != "ok" || !r.At.Equal(at) {
 		t.Errorf("record %+v", r)
 	}
-	const want = `[{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","field":"f","id":"id-a","version":7},{"kind":"secret","name":"gone","code":"not_found"}]},` +
+	const want = `[{"project":"p","environment":"dev","items":[` +
+		`{"kind":"secret","name":"a","field":"f","id":"id-a","version":7},` +
+		`{"kind":"secret","name":"gone","code":"not_found"}]},` +
 		`{"project":"p","environment":"prod","items":[{"kind":"scoped_value","name":"b","id":"id-b","version":7}]}]`
 	if string(r.Detail) != want {
 		t.Errorf("detail\n%s\nwant\n%s", r.Detail, want)
@@ -112,10 +115,12 @@ func TestWhatCannotBeRecordedDoesNotHappen(t *testing.T) {
 	if out != nil || !errors.Is(err, backend.ErrUnavailable) || !errors.Is(err, errFull) {
 		t.Errorf("resolving: %v, %v", out, err)
 	}
-	if _, err := log.Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}}); !errors.Is(err, backend.ErrUnavailable) || next.applied != 0 {
+	if _, err := log.Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}}); !errors.Is(err,
+		backend.ErrUnavailable) || next.applied != 0 {
 		t.Errorf("applying: %v, applied %d times", err, next.applied)
 	}
-	if _, err := log.Apply(who, backend.ChangeSet{DryRun: true, Changes: []backend.Change{{Name: "a"}}}); err == nil || next.applied != 0 {
+	if _, err := log.Apply(who, backend.ChangeSet{DryRun: true, Changes: []backend.Change{{Name: "a"}}}); err == nil ||
+		next.applied != 0 {
 		t.Errorf("comparing: %v", err)
 	}
 }
@@ -124,7 +129,8 @@ func TestChangesAreRecordedBeforeAndAfter(t *testing.T) {
 	s := &sink{}
 	log := audit.Log(&service{}, s, nil)
 	set := backend.ChangeSet{Changes: []backend.Change{
-		{Op: backend.OpDelete, Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "a", Force: true, Value: backend.PlaintextString("CANARY")},
+		{Op: backend.OpDelete, Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "a", Force: true,
+			Value: backend.PlaintextString("CANARY")},
 	}}
 	if _, err := log.Apply(who, set); err != nil {
 		t.Fatal(err)
@@ -142,10 +148,12 @@ func TestChangesAreRecordedBeforeAndAfter(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("%s/%s %s", r.Verb, r.Phase, r.Detail))
 	}
 	got := strings.Join(lines, "\n")
-	want := `apply/intent [{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","op":"delete","force":true}]}]
+	const deletion = `[{"project":"p","environment":"dev",` +
+		`"items":[{"kind":"secret","name":"a","op":"delete","force":true}]}]`
+	want := "apply/intent " + deletion + `
 apply/outcome [{"items":[{"kind":"secret","name":"a","action":"update","changed":["value"],"id":"id-a","version":8}]}]
-compare/ [{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","op":"delete","force":true}]}]
-fingerprint/ [{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","op":"delete","force":true}]}]`
+compare/ ` + deletion + `
+fingerprint/ ` + deletion
 	if got != want {
 		t.Errorf("records\n%s\nwant\n%s", got, want)
 	}
@@ -154,7 +162,8 @@ fingerprint/ [{"project":"p","environment":"dev","items":[{"kind":"secret","name
 func TestTheOutcomeIsRecordedWhenTheCallerHasGone(t *testing.T) {
 	ctx, cancel := context.WithCancel(who)
 	s := &sink{}
-	if _, err := audit.Log(&service{cancel: cancel}, s, nil).Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}}); err != nil {
+	if _, err := audit.Log(&service{cancel: cancel}, s, nil).
+		Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}}); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.records) != 2 || s.records[1].Phase != "outcome" {
@@ -163,7 +172,8 @@ func TestTheOutcomeIsRecordedWhenTheCallerHasGone(t *testing.T) {
 }
 
 func TestAnOutcomeThatCannotBeRecordedIsStillReturned(t *testing.T) {
-	out, err := audit.Log(&service{}, &sink{refuse: true, after: 1}, nil).Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}})
+	out, err := audit.Log(&service{}, &sink{refuse: true, after: 1}, nil).
+		Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}})
 	if err != nil || len(out) != 1 {
 		t.Errorf("%v, %v: the change was made, and its intent is on record", out, err)
 	}
@@ -175,7 +185,8 @@ func TestNoRecordHoldsAValue(t *testing.T) {
 	if _, err := log.Resolve(who, []backend.Ref{{Name: "a"}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := log.Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a", Value: backend.PlaintextString("CANARY")}}}); err != nil {
+	if _, err := log.Apply(who,
+		backend.ChangeSet{Changes: []backend.Change{{Name: "a", Value: backend.PlaintextString("CANARY")}}}); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(s.records)

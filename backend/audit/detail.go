@@ -68,7 +68,8 @@ func resolved(refs []backend.Ref, out []backend.Resolution) []group {
 func intended(set backend.ChangeSet) []group {
 	var p groups
 	for _, c := range set.Changes {
-		p.add(c.Project, c.Environment, c.Scope, item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force, Purge: c.Purge})
+		p.add(c.Project, c.Environment, c.Scope,
+			item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force, Purge: c.Purge})
 	}
 	return p.list
 }
@@ -76,7 +77,8 @@ func intended(set backend.ChangeSet) []group {
 func done(out []backend.Outcome) []group {
 	var p groups
 	for _, o := range out {
-		i := item{Kind: o.Object.Kind, Name: o.Object.Name, ID: o.Object.ID, Version: o.Object.Version, Action: o.Action, Changed: o.Changed}
+		i := item{Kind: o.Object.Kind, Name: o.Object.Name, ID: o.Object.ID, Version: o.Object.Version, Action: o.Action,
+			Changed: o.Changed}
 		if o.Err != nil {
 			i.Code = o.Err.Code
 		}

@@ -24,11 +24,13 @@ const idempotencyWindow = 24 * time.Hour
 // Apply implements backend.Service.
 func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
 	if len(set.Changes) > backend.MaxChanges {
-		return nil, backend.Errorf(backend.CodeTooLarge, "%d changes are in one call; the limit is %d", len(set.Changes), backend.MaxChanges).
+		return nil, backend.Errorf(backend.CodeTooLarge, "%d changes are in one call; the limit is %d", len(set.Changes),
+			backend.MaxChanges).
 			WithHint("apply them in several calls")
 	}
 	if n := len(set.FingerprintKey); n > 0 && (!set.DryRun || n != backend.FingerprintKeySize) {
-		return nil, backend.Errorf(backend.CodeInvalid, "the fingerprint key is not valid: it has %d bytes and requires a dry run",
+		return nil, backend.Errorf(backend.CodeInvalid,
+			"the fingerprint key is not valid: it has %d bytes and requires a dry run",
 			backend.FingerprintKeySize).At("fingerprint_key")
 	}
 	// The ids are the same in each attempt, because a key that was fetched for a
@@ -205,7 +207,8 @@ func (r *run) signingKey(p *project, environment string) (*envelope.Key, error) 
 	}
 	w, ok := p.environmentKey(environment)
 	if !ok {
-		return nil, backend.Errorf(backend.CodeCorrupt, "environment %q of project %q has no environment key", p.environmentName(environment), p.row.Name).
+		return nil, backend.Errorf(backend.CodeCorrupt, "environment %q of project %q has no environment key",
+			p.environmentName(environment), p.row.Name).
 			WithHint("restore the database from a backup")
 	}
 	return r.keys.get(w)
@@ -287,7 +290,9 @@ func (r *run) saveOutcome() error {
 	if err != nil {
 		return err
 	}
-	return r.tx.SaveIdempotencyRecord(r.ctx, store.IdempotencyRecord{Key: r.set.IdempotencyKey, Request: r.digest(), Outcome: outcome, At: r.now}, r.now.Add(-idempotencyWindow))
+	return r.tx.SaveIdempotencyRecord(r.ctx,
+		store.IdempotencyRecord{Key: r.set.IdempotencyKey, Request: r.digest(), Outcome: outcome, At: r.now},
+		r.now.Add(-idempotencyWindow))
 }
 
 // digestFormat begins every digest. Digests of wire version 1 were the bare hash

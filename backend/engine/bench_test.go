@@ -17,7 +17,8 @@ func filled(b *testing.B, n int) (backend.Service, []backend.Ref) {
 	e := embedded(b, open.Config{}).Engine
 	quota := max(n, backend.DefaultMaxSecrets)
 	changes := []backend.Change{
-		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject, Policy: &backend.PolicyChange{MaxSecrets: &quota}},
+		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+			Policy: &backend.PolicyChange{MaxSecrets: &quota}},
 		environment("dev"),
 	}
 	refs := make([]backend.Ref, n)

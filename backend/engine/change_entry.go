@@ -24,7 +24,8 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 		return r.restoreEntry(c)
 	}
 	e, err := r.entry(c, id)
-	if c.Op == backend.OpDelete && c.Purge && (errors.Is(err, backend.ErrNotFound) && c.ID != "" || err == nil && !e.exists) {
+	if c.Op == backend.OpDelete && c.Purge &&
+		(errors.Is(err, backend.ErrNotFound) && c.ID != "" || err == nil && !e.exists) {
 		return r.purgeDeleted(c)
 	}
 	if err != nil {
@@ -54,7 +55,8 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 		return backend.Outcome{}, err
 	}
 	if e.exists && e.row.Name != before && e.in.policy.ImmutableNames {
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "%s %q cannot be renamed: the policy of the project has immutable_names", c.Kind, before).
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
+			"%s %q cannot be renamed: the policy of the project has immutable_names", c.Kind, before).
 			WithHint("create another one, or change the policy").At("name")
 	}
 	if e.exists && e.row.Name != before {
@@ -167,7 +169,8 @@ func immutable(c backend.Change, name, attribute string) error {
 // writeValue creates or updates a scoped value.
 func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 	if c.JSON != nil && c.Link != nil {
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "scoped value %q is given both a plain value and a link to a secret", e.row.Name).At("link")
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
+			"scoped value %q is given both a plain value and a link to a secret", e.row.Name).At("link")
 	}
 	switch {
 	case c.JSON != nil:
@@ -185,7 +188,8 @@ func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 		}
 		delete(r.places.follows, e.row.ID) // the link is what this change says
 	case !e.exists:
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "scoped value %q has no value: JSON or a link to a secret is required", e.row.Name).At("json")
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
+			"scoped value %q has no value: JSON or a link to a secret is required", e.row.Name).At("json")
 	}
 	return r.writeEntry(e, nil)
 }
@@ -204,7 +208,8 @@ func (r *run) link(l backend.Link, e *entry) error {
 		return err
 	}
 	if !exists && l.Secret != e.row.Link {
-		return backend.Errorf(backend.CodeNotFound, "scoped value %q links to secret %q, which does not exist in any environment", e.row.Name, l.Secret).
+		return backend.Errorf(backend.CodeNotFound,
+			"scoped value %q links to secret %q, which does not exist in any environment", e.row.Name, l.Secret).
 			WithHint("create the secret first, or correct the name").At("link")
 	}
 	if l.Secret != e.row.Link || l.Field != e.attr.LinkField {
@@ -223,7 +228,9 @@ func tooLarge(e *entry, n int) error {
 	if e.row.Kind == backend.KindScopedValue {
 		attribute = "json"
 	}
-	return backend.Errorf(backend.CodeTooLarge, "the value of %s %q has %d bytes; the limit of project %q is %d (max_value_bytes)", e.row.Kind, e.row.Name, n, e.in.row.Name, e.in.policy.MaxValueBytes).
+	return backend.Errorf(backend.CodeTooLarge,
+		"the value of %s %q has %d bytes; the limit of project %q is %d (max_value_bytes)", e.row.Kind, e.row.Name, n,
+		e.in.row.Name, e.in.policy.MaxValueBytes).
 		WithHint("shorten it, or store the data elsewhere and only its key here").At(attribute)
 }
 

@@ -70,7 +70,8 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 		return backend.Outcome{}, err
 	}
 	if exists && c.KMSKey != nil && *c.KMSKey != a.KMSKey {
-		return backend.Outcome{}, backend.Errorf(backend.CodeImmutable, "the KMS key of environment %q cannot change: it is fixed at creation", row.Name).
+		return backend.Outcome{}, backend.Errorf(backend.CodeImmutable,
+			"the KMS key of environment %q cannot change: it is fixed at creation", row.Name).
 			WithHint("create another environment with the new key, and set its entries there").At("kms_key")
 	}
 	var d diff
@@ -151,7 +152,8 @@ func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backe
 		if err != nil {
 			return backend.Outcome{}, err
 		}
-		return backend.Outcome{}, inUse(row, users, "delete these first, or force the deletion of the environment with all its entries")
+		return backend.Outcome{}, inUse(row, users, "delete these first, or force the deletion of the environment with "+
+			"all its entries")
 	}
 	for _, e := range entries {
 		if err := r.tx.DeleteObject(r.ctx, e.ID); err != nil {

@@ -14,7 +14,8 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a project cannot belong to a project").At("project")
 	}
 	policy := backend.DefaultPolicy()
-	row := store.Object{Kind: c.Kind, ID: id, Name: c.Name, Attributes: attributes{Attributes: backend.Attributes{Policy: &policy}}.encode()}
+	row := store.Object{Kind: c.Kind, ID: id, Name: c.Name,
+		Attributes: attributes{Attributes: backend.Attributes{Policy: &policy}}.encode()}
 	var exists bool
 	var err error
 	if c.ID == "" {

@@ -176,7 +176,8 @@ func (r *run) checkQuota(p *project) error {
 		p.secrets = n
 	}
 	if p.secrets >= p.policy.MaxSecrets {
-		return backend.Errorf(backend.CodeQuota, "project %q already has %s, the limit of its quota (max_secrets)", p.row.Name, backend.Plural(p.secrets, "secret")).
+		return backend.Errorf(backend.CodeQuota, "project %q already has %s, the limit of its quota (max_secrets)",
+			p.row.Name, backend.Plural(p.secrets, "secret")).
 			WithHint("delete some, or raise the quota: pouncet project set %s --max-secrets N", p.row.Name).At("name")
 	}
 	return nil
@@ -231,7 +232,8 @@ func (r *run) linkedFrom(p *project, secret store.Object) ([]store.Object, error
 		return nil, err
 	}
 	return slices.DeleteFunc(linked, func(v store.Object) bool {
-		return !overlap(v.Environment, secret.Environment, backend.AnyEnvironment) || !overlap(v.Scope, secret.Scope, backend.ProjectScope)
+		return !overlap(v.Environment, secret.Environment, backend.AnyEnvironment) ||
+			!overlap(v.Scope, secret.Scope, backend.ProjectScope)
 	}), nil
 }
 
@@ -260,10 +262,12 @@ func generate(g backend.Generate, in secretType) ([]byte, error) {
 		seen[c] = true
 	}
 	if len(seen) != len(alphabet) || len(alphabet) < 10 || len(alphabet) > 1024 {
-		return nil, backend.Errorf(backend.CodeInvalid, "the alphabet of a generated value is not valid: it has 10 to 1024 characters, each once").At("generate")
+		return nil, backend.Errorf(backend.CodeInvalid,
+			"the alphabet of a generated value is not valid: it has 10 to 1024 characters, each once").At("generate")
 	}
 	if in.isJSON() {
-		return nil, backend.Errorf(backend.CodeInvalid, "values of secret type %q are JSON and cannot be generated", in.row.Name).
+		return nil, backend.Errorf(backend.CodeInvalid, "values of secret type %q are JSON and cannot be generated",
+			in.row.Name).
 			WithHint("give a value").At("generate")
 	}
 	out := make([]rune, g.Length)

@@ -40,14 +40,18 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 	}
 	switch {
 	case c.Op == backend.OpDelete:
-		return backend.Outcome{Action: backend.ActionDelete, Object: tokenObject(present)}, r.tx.DeleteToken(r.ctx, present.ID)
+		return backend.Outcome{Action: backend.ActionDelete, Object: tokenObject(present)},
+			r.tx.DeleteToken(r.ctx, present.ID)
 	case c.Op == backend.OpUpdate:
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a token cannot be changed").WithHint("create another one, and delete this one")
-	case c.Role == nil || (*c.Role != backend.RoleAdmin && *c.Role != backend.RoleRuntime && *c.Role != backend.RoleViewer):
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a token cannot be changed").
+			WithHint("create another one, and delete this one")
+	case c.Role == nil || (*c.Role != backend.RoleAdmin && *c.Role != backend.RoleRuntime &&
+		*c.Role != backend.RoleViewer):
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a role is required for a token").
 			WithHint("use %q, %q or %q", backend.RoleAdmin, backend.RoleRuntime, backend.RoleViewer).At("role")
 	case len(c.TokenHash) != sha256.Size:
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "the SHA-256 hash of the token is required, with %d bytes", sha256.Size).At("token_hash")
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
+			"the SHA-256 hash of the token is required, with %d bytes", sha256.Size).At("token_hash")
 	}
 	t := store.Token{ID: id, Name: c.Name, Role: *c.Role, Hash: c.TokenHash, CreatedAt: r.now}
 	if c.Description != nil {

@@ -12,7 +12,8 @@ import (
 func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 	for _, t := range builtInTypes() {
 		if c.Name == t.row.Name || c.ID == t.row.ID {
-			return backend.Outcome{}, backend.Errorf(backend.CodeDenied, "secret type %q is built in and cannot be changed", t.row.Name).
+			return backend.Outcome{}, backend.Errorf(backend.CodeDenied, "secret type %q is built in and cannot be changed",
+				t.row.Name).
 				WithHint("create another type under another key").At("key")
 		}
 		if c.Rename != nil && *c.Rename == t.row.Name {
@@ -74,7 +75,9 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 		return err
 	}
 	if len(rows) > 0 && before.isJSON() != after.isJSON() {
-		return backend.Errorf(backend.CodeInUse, "the new schema changes values of secret type %q between JSON and plain text, and %s of the type already exist", after.row.Name, backend.Plural(len(rows), "secret")).
+		return backend.Errorf(backend.CodeInUse,
+			"the new schema changes values of secret type %q between JSON and plain text, and %s of the type already exist",
+			after.row.Name, backend.Plural(len(rows), "secret")).
 			WithHint("create another type, and give it to the secrets").At("schema")
 	}
 	keys := make([]store.VersionKey, len(rows))
@@ -111,7 +114,8 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 		if err != nil {
 			return err
 		}
-		e := backend.Errorf(backend.CodeInUse, "the new schema of secret type %q does not allow the current value of %s", after.row.Name, backend.Enumerate(labels(users))).
+		e := backend.Errorf(backend.CodeInUse, "the new schema of secret type %q does not allow the current value of %s",
+			after.row.Name, backend.Enumerate(labels(users))).
 			WithHint("change these values first, or create another type").At("schema")
 		e.Dependents = users
 		return e

@@ -144,7 +144,8 @@ func verify(key *envelope.Key, o store.Object, projectName string) error {
 func rowFields(o store.Object, projectName string) [][]byte {
 	number := func(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
 	fields := [][]byte{
-		[]byte(stored.Row), []byte(o.Kind), []byte(o.ID), []byte(o.Project), []byte(o.Environment), []byte(o.Scope), []byte(o.Name),
+		[]byte(stored.Row), []byte(o.Kind), []byte(o.ID), []byte(o.Project), []byte(o.Environment), []byte(o.Scope),
+		[]byte(o.Name),
 		[]byte(o.Type), []byte(o.Link), number(o.Version), number(o.Revision), bytes.Clone(o.Attributes),
 	}
 	if o.Kind == backend.KindEnvironment {

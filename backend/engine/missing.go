@@ -49,7 +49,8 @@ func (r *resolver) explainMissing(ctx context.Context, tx store.Tx) error {
 func missing(f *match, ref backend.Ref, kind backend.Kind, name string, all []store.Object) error {
 	e := backend.Errorf(backend.CodeNotFound, "%s %q does not exist in environment %q", kind, name, f.environment.Name)
 	if kind != ref.Kind {
-		e = backend.Errorf(backend.CodeNotFound, "scoped value %q links to secret %q, which does not exist in environment %q", ref.Name, name, f.environment.Name)
+		e = backend.Errorf(backend.CodeNotFound, "scoped value %q links to secret %q, which does not exist in environment %q",
+			ref.Name, name, f.environment.Name)
 	}
 	var visible []string
 	for _, o := range all {

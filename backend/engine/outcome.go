@@ -22,7 +22,8 @@ func outcome(action backend.Action, d diff, row store.Object, in *project) (back
 
 // inUse is the error of a deletion that the dependents block.
 func inUse(o store.Object, users []backend.Dependent, hint string) error {
-	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, o.Name, backend.Enumerate(labels(users))).WithHint("%s", hint)
+	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, o.Name, backend.Enumerate(labels(users))).
+		WithHint("%s", hint)
 	e.Dependents = users
 	return e
 }

@@ -42,7 +42,8 @@ func (e *Engine) startPrefetch(n int) *prefetcher {
 	if n < prefetchMinimum {
 		return nil
 	}
-	y := &prefetcher{keys: newKeyset(e.keys), queue: make(chan []candidate, n/prefetchBatch+1), done: make(chan struct{}), results: make(map[string]prefetched, n)}
+	y := &prefetcher{keys: newKeyset(e.keys), queue: make(chan []candidate, n/prefetchBatch+1), done: make(chan struct{}),
+		results: make(map[string]prefetched, n)}
 	go func() {
 		defer close(y.done)
 		for batch := range y.queue {

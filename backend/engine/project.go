@@ -74,7 +74,8 @@ func findProject(ctx context.Context, tx store.Tx, nameOrID string) (store.Objec
 // environment returns an environment by name or id, or AnyEnvironment as one.
 func (p *project) environment(nameOrID string) (store.Object, error) {
 	if nameOrID == backend.AnyEnvironment {
-		return store.Object{Kind: backend.KindEnvironment, ID: backend.AnyEnvironment, Name: backend.AnyEnvironment, Project: p.row.ID}, nil
+		return store.Object{Kind: backend.KindEnvironment, ID: backend.AnyEnvironment, Name: backend.AnyEnvironment,
+			Project: p.row.ID}, nil
 	}
 	if nameOrID == "" {
 		return store.Object{}, backend.Errorf(backend.CodeInvalid, "an environment is required").
@@ -85,10 +86,12 @@ func (p *project) environment(nameOrID string) (store.Object, error) {
 			return e, nil
 		}
 	}
-	e := backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %q", backend.Quote(nameOrID), p.row.Name).At("environment")
+	e := backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %q", backend.Quote(nameOrID),
+		p.row.Name).At("environment")
 	e.Suggestion = suggest.Name(nameOrID, names(p.environments))
 	if len(p.environments) == 0 {
-		return store.Object{}, e.WithHint("the project has no environments: create one with \"pouncet env set\" or a pouncet_environment")
+		return store.Object{}, e.WithHint("the project has no environments: create one with \"pouncet env set\" or a " +
+			"pouncet_environment")
 	}
 	return store.Object{}, e.WithHint("existing environments: %s", backend.Enumerate(names(p.environments)))
 }

@@ -18,7 +18,8 @@ import (
 // Query implements backend.Service.
 func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
 	if q.Limit < 0 || q.Limit > backend.MaxPage {
-		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a page of %d objects is not supported; the limit is %d", q.Limit, backend.MaxPage).At("limit")
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a page of %d objects is not supported; the limit is %d",
+			q.Limit, backend.MaxPage).At("limit")
 	}
 	if q.Limit == 0 {
 		q.Limit = backend.MaxPage
@@ -53,10 +54,12 @@ func (l listing) page() (backend.Page, error) {
 		return l.tokens()
 	case backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue, backend.KindUsage:
 	default:
-		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "kind %s is not supported", backend.Quote(string(l.q.Kind))).At("kind")
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "kind %s is not supported",
+			backend.Quote(string(l.q.Kind))).At("kind")
 	}
 	if l.q.Deleted && !isEntry(l.q.Kind) {
-		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).At("deleted")
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).
+			At("deleted")
 	}
 	p, err := l.project()
 	if err != nil {
@@ -208,7 +211,8 @@ func decodeCursor(cursor string) (name, id string, err error) {
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	name, id, ok := strings.Cut(string(text), "\x00")
 	if err != nil || !ok {
-		return "", "", backend.Errorf(backend.CodeInvalid, "the cursor is not valid").WithHint("start the listing again").At("cursor")
+		return "", "", backend.Errorf(backend.CodeInvalid, "the cursor is not valid").WithHint("start the listing again").
+			At("cursor")
 	}
 	return name, id, nil
 }

@@ -176,8 +176,10 @@ func (r *run) deletedEntry(c backend.Change) (*entry, error) {
 		if c.ID != "" {
 			label = c.ID
 		}
-		return nil, backend.Errorf(backend.CodeNotFound, "a deleted %s %s that can be restored does not exist", c.Kind, label).
-			WithHint("see: pouncet %s list --deleted", map[backend.Kind]string{backend.KindSecret: "secret", backend.KindScopedValue: "value"}[c.Kind]).At("name")
+		return nil, backend.Errorf(backend.CodeNotFound, "a deleted %s %s that can be restored does not exist", c.Kind,
+			label).
+			WithHint("see: pouncet %s list --deleted",
+				map[backend.Kind]string{backend.KindSecret: "secret", backend.KindScopedValue: "value"}[c.Kind]).At("name")
 	}
 	return e, nil
 }

@@ -20,10 +20,12 @@ import (
 // Resolve implements backend.Service.
 func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
 	if len(refs) > backend.MaxRefs {
-		return nil, backend.Errorf(backend.CodeTooLarge, "%d references are in one call; the limit is %d", len(refs), backend.MaxRefs).
+		return nil, backend.Errorf(backend.CodeTooLarge, "%d references are in one call; the limit is %d", len(refs),
+			backend.MaxRefs).
 			WithHint("resolve them in several calls")
 	}
-	r := &resolver{now: e.now(), refs: refs, matches: make([]match, len(refs)), projects: map[string]*projectResult{}, prefetcher: e.startPrefetch(len(refs))}
+	r := &resolver{now: e.now(), refs: refs, matches: make([]match, len(refs)), projects: map[string]*projectResult{},
+		prefetcher: e.startPrefetch(len(refs))}
 	err := e.store.View(ctx, func(tx store.Tx) error { return r.read(ctx, tx) })
 	r.prefetched = r.prefetcher.finish()
 	if err != nil {
@@ -88,7 +90,8 @@ func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 		groups[g] = append(groups[g], i)
 	}
 	for g, members := range groups {
-		if err := r.lookup(ctx, tx, g, members, func(i int) (*store.Entry, string) { return &r.matches[i].entry, r.refs[i].Name }); err != nil {
+		if err := r.lookup(ctx, tx, g, members,
+			func(i int) (*store.Entry, string) { return &r.matches[i].entry, r.refs[i].Name }); err != nil {
 			return err
 		}
 		if g.kind == backend.KindScopedValue {
@@ -106,7 +109,8 @@ func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 // locate sets the project and the environment of a reference.
 func (r *resolver) locate(ctx context.Context, tx store.Tx, ref backend.Ref, f *match) error {
 	if ref.Kind != backend.KindSecret && ref.Kind != backend.KindScopedValue {
-		return backend.Errorf(backend.CodeInvalid, "a reference of kind %q is not supported: it means a secret or a scoped value", ref.Kind)
+		return backend.Errorf(backend.CodeInvalid,
+			"a reference of kind %q is not supported: it means a secret or a scoped value", ref.Kind)
 	}
 	if err := backend.CheckName(ref.Kind, ref.Name); err != nil {
 		return err
@@ -128,7 +132,8 @@ func (r *resolver) locate(ctx context.Context, tx store.Tx, ref backend.Ref, f *
 	}
 	f.project = loaded.project
 	if ref.Environment == backend.AnyEnvironment {
-		return backend.Errorf(backend.CodeInvalid, "environment %q is not valid for a reference: it is resolved in one environment", backend.AnyEnvironment).
+		return backend.Errorf(backend.CodeInvalid,
+			"environment %q is not valid for a reference: it is resolved in one environment", backend.AnyEnvironment).
 			WithHint("name the environment").At("environment")
 	}
 	var err error
@@ -140,7 +145,9 @@ func scopeOf(ref backend.Ref) string { return scopeOrProject(ref.Scope) }
 
 // lookup sets, for every member of a group that wants one, the entry of the
 // wanted name that is nearest in the lookup order.
-func (r *resolver) lookup(ctx context.Context, tx store.Tx, g group, members []int, want func(i int) (into *store.Entry, name string)) error {
+func (r *resolver) lookup(
+	ctx context.Context, tx store.Tx, g group, members []int, want func(i int) (into *store.Entry, name string),
+) error {
 	l := store.Lookup{Kind: g.kind, Project: g.project, Environments: []string{g.environment, backend.AnyEnvironment}}
 	scopes, names := map[string]bool{backend.ProjectScope: true}, map[string]bool{}
 	for _, i := range members {
@@ -254,11 +261,13 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 
 func versionNumber(ref backend.Ref, secret store.Object) (int64, error) {
 	if secret.Kind != backend.KindSecret {
-		return 0, backend.Errorf(backend.CodeInvalid, "scoped value %q has no versions: it does not link to a secret", ref.Name).At("version")
+		return 0, backend.Errorf(backend.CodeInvalid, "scoped value %q has no versions: it does not link to a secret",
+			ref.Name).At("version")
 	}
 	if ref.Version == backend.PreviousVersion {
 		if secret.Version < 2 {
-			return 0, backend.Errorf(backend.CodeNotFound, "secret %q has no previous version: its value was written once", ref.Name).At("version")
+			return 0, backend.Errorf(backend.CodeNotFound, "secret %q has no previous version: its value was written once",
+				ref.Name).At("version")
 		}
 		return secret.Version - 1, nil
 	}
@@ -309,7 +318,9 @@ func inParallel(n int, f func(i int)) {
 	wg.Wait()
 }
 
-func (r *resolver) openOne(ref backend.Ref, f *match, keys *keyset, trusted map[string]error) (backend.Resolution, error) {
+func (r *resolver) openOne(
+	ref backend.Ref, f *match, keys *keyset, trusted map[string]error,
+) (backend.Resolution, error) {
 	var none backend.Resolution
 	if f.err != nil {
 		return none, f.err
@@ -414,7 +425,9 @@ func expired(secret store.Object, now time.Time) error {
 }
 
 // value returns what a reference means, before any field is selected.
-func (f *match) value(ref backend.Ref, keys *keyset, known map[string]prefetched) (text []byte, isJSON bool, err error) {
+func (f *match) value(
+	ref backend.Ref, keys *keyset, known map[string]prefetched,
+) (text []byte, isJSON bool, err error) {
 	s := f.secret()
 	if s.Object.ID == "" {
 		a, err := decodeAttributes(f.entry.Object)
@@ -426,7 +439,8 @@ func (f *match) value(ref backend.Ref, keys *keyset, known map[string]prefetched
 			return nil, false, err
 		}
 		if a.Visibility == backend.Restricted {
-			return nil, false, backend.Errorf(backend.CodeDenied, "secret %q is restricted: its value cannot be shown to a person", s.Object.Name).
+			return nil, false, backend.Errorf(backend.CodeDenied,
+				"secret %q is restricted: its value cannot be shown to a person", s.Object.Name).
 				WithHint("refer to it in a configuration, or set a new value")
 		}
 	}

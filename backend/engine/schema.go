@@ -57,7 +57,8 @@ func (noLoader) Load(url string) (any, error) {
 
 func compileSchema(text json.RawMessage) (*jsonschema.Schema, error) {
 	if len(text) > maxSchemaBytes {
-		return nil, backend.Errorf(backend.CodeTooLarge, "the schema has %d bytes; the limit is %d", len(text), maxSchemaBytes).At("schema")
+		return nil, backend.Errorf(backend.CodeTooLarge, "the schema has %d bytes; the limit is %d", len(text),
+			maxSchemaBytes).At("schema")
 	}
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
@@ -73,11 +74,13 @@ func compileSchema(text json.RawMessage) (*jsonschema.Schema, error) {
 	c.UseLoader(noLoader{})
 	c.AssertFormat()
 	if err := c.AddResource(url, document); err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a valid JSON Schema (draft 2020-12): %w", err).At("schema")
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a valid JSON Schema (draft 2020-12): %w", err).
+			At("schema")
 	}
 	s, err := c.Compile(url)
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a valid JSON Schema (draft 2020-12): %w", err).At("schema")
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a valid JSON Schema (draft 2020-12): %w", err).
+			At("schema")
 	}
 	return s, nil
 }
@@ -95,7 +98,8 @@ func (c *schemaCache) check(t secretType, value []byte) error {
 	var instance any = string(value)
 	if t.isJSON() {
 		if instance, err = jsonschema.UnmarshalJSON(bytes.NewReader(value)); err != nil {
-			return backend.Errorf(backend.CodeInvalid, "the value is invalid JSON, and secret type %q requires JSON", t.row.Name).
+			return backend.Errorf(backend.CodeInvalid, "the value is invalid JSON, and secret type %q requires JSON",
+				t.row.Name).
 				WithHint("give a JSON document that the schema of the type allows").At("value")
 		}
 	}
@@ -104,7 +108,8 @@ func (c *schemaCache) check(t secretType, value []byte) error {
 	if !errors.As(err, &broken) {
 		return err
 	}
-	return backend.Errorf(backend.CodeInvalid, "the value does not match the schema of secret type %q: %s", t.row.Name, strings.Join(explain(broken, t.attr.Schema), "; ")).
+	return backend.Errorf(backend.CodeInvalid, "the value does not match the schema of secret type %q: %s", t.row.Name,
+		strings.Join(explain(broken, t.attr.Schema), "; ")).
 		WithHint("correct the value, or choose another type").At("value")
 }
 

@@ -26,8 +26,10 @@ func TestTampering(t *testing.T) {
 		broken []backend.Ref
 	}{
 		"the names of two secrets swapped": {
-			`UPDATE objects SET name='swap' WHERE kind='secret' AND name='a' AND environment IN (SELECT id FROM objects WHERE name='dev');
-			 UPDATE objects SET name='a' WHERE kind='secret' AND name='b' AND environment IN (SELECT id FROM objects WHERE name='dev');
+			`UPDATE objects SET name='swap' WHERE kind='secret' AND name='a'
+			   AND environment IN (SELECT id FROM objects WHERE name='dev');
+			 UPDATE objects SET name='a' WHERE kind='secret' AND name='b'
+			   AND environment IN (SELECT id FROM objects WHERE name='dev');
 			 UPDATE objects SET name='b' WHERE name='swap';`,
 			[]backend.Ref{ref("dev", "a"), ref("dev", "b")},
 		},
@@ -42,16 +44,20 @@ func TestTampering(t *testing.T) {
 			[]backend.Ref{ref("dev", "a"), ref("prod", "a")},
 		},
 		"a ciphertext moved to another row": {
-			`UPDATE versions SET sealed=(SELECT v.sealed FROM versions v JOIN objects o ON o.id=v.object JOIN objects e ON e.id=o.environment WHERE o.name='b' AND e.name='dev')
+			`UPDATE versions SET sealed=(
+			   SELECT v.sealed FROM versions v JOIN objects o ON o.id=v.object JOIN objects e ON e.id=o.environment
+			   WHERE o.name='b' AND e.name='dev')
 			 WHERE object=(SELECT o.id FROM objects o JOIN objects e ON e.id=o.environment WHERE o.name='a' AND e.name='dev');`,
 			[]backend.Ref{ref("dev", "a")},
 		},
 		"a secret moved to another environment": {
-			`UPDATE objects SET environment=(SELECT id FROM objects WHERE kind='environment' AND name='prod'), name='c' WHERE kind='secret' AND name='a' AND environment=(SELECT id FROM objects WHERE name='dev');`,
+			`UPDATE objects SET environment=(SELECT id FROM objects WHERE kind='environment' AND name='prod'), name='c'
+			 WHERE kind='secret' AND name='a' AND environment=(SELECT id FROM objects WHERE name='dev');`,
 			[]backend.Ref{ref("prod", "c"), ref("dev", "a")},
 		},
 		"a restricted secret made masked": {
-			`UPDATE objects SET attributes=CAST(replace(CAST(attributes AS TEXT), 'restricted', 'masked') AS BLOB) WHERE kind='secret' AND name='b';`,
+			`UPDATE objects SET attributes=CAST(replace(CAST(attributes AS TEXT), 'restricted', 'masked') AS BLOB)
+			 WHERE kind='secret' AND name='b';`,
 			[]backend.Ref{ref("dev", "b"), ref("prod", "b")},
 		},
 		"signatures removed": {
@@ -59,7 +65,8 @@ func TestTampering(t *testing.T) {
 			[]backend.Ref{ref("dev", "a"), ref("dev", "b"), ref("prod", "a"), ref("prod", "b")},
 		},
 		"an environment key given to another environment": {
-			`UPDATE scope_keys SET environment=(SELECT id FROM objects WHERE kind='environment' AND name='prod') WHERE environment=(SELECT id FROM objects WHERE kind='environment' AND name='dev');`,
+			`UPDATE scope_keys SET environment=(SELECT id FROM objects WHERE kind='environment' AND name='prod')
+			 WHERE environment=(SELECT id FROM objects WHERE kind='environment' AND name='dev');`,
 			[]backend.Ref{ref("dev", "a"), ref("dev", "b")},
 		},
 	} {
@@ -118,7 +125,8 @@ func TestTampering(t *testing.T) {
 			if name == "a restricted secret made masked" {
 				description := "innocent"
 				_, err := reopened.Engine.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
-					{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: "b", Description: &description},
+					{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: "b",
+						Description: &description},
 				}})
 				if !errors.Is(err, backend.ErrCorrupt) {
 					t.Errorf("changing a tampered row: %v", err)
@@ -153,5 +161,6 @@ func environment(name string) backend.Change {
 }
 
 func secret(env, name, value string) backend.Change {
-	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env, Name: name, Value: backend.PlaintextString(value)}
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: env,
+		Name: name, Value: backend.PlaintextString(value)}
 }

@@ -139,7 +139,8 @@ func (p *project) typeByKey(key string) (secretType, error) {
 		}
 		keys[i] = t.row.Name
 	}
-	e := backend.Errorf(backend.CodeNotFound, "secret type %s does not exist in project %q", backend.Quote(key), p.row.Name).At("type")
+	e := backend.Errorf(backend.CodeNotFound, "secret type %s does not exist in project %q", backend.Quote(key),
+		p.row.Name).At("type")
 	e.Suggestion = suggest.Name(key, keys)
 	return secretType{}, e.WithHint("existing types: %s", backend.Enumerate(keys))
 }

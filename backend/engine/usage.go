@@ -33,7 +33,8 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 		return backend.Outcome{}, err
 	}
 	if c.Op == backend.OpDelete && len(before) == 0 {
-		return backend.Outcome{}, backend.Errorf(backend.CodeNotFound, "source %s has no registered usages in project %q", backend.Quote(c.Name), p.row.Name).At("name")
+		return backend.Outcome{}, backend.Errorf(backend.CodeNotFound, "source %s has no registered usages in project %q",
+			backend.Quote(c.Name), p.row.Name).At("name")
 	}
 	rows, err := r.usageRows(c, p)
 	if err != nil {
@@ -60,7 +61,8 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 		}
 	}
 	n := len(rows)
-	out := backend.Outcome{Action: backend.ActionUpdate, Object: backend.Object{Kind: c.Kind, Name: c.Name, Project: p.row.Name, Usages: &n}}
+	out := backend.Outcome{Action: backend.ActionUpdate,
+		Object: backend.Object{Kind: c.Kind, Name: c.Name, Project: p.row.Name, Usages: &n}}
 	switch {
 	case c.Op == backend.OpDelete:
 		out.Action = backend.ActionDelete
@@ -79,12 +81,15 @@ func usageKey(o store.Object) string { return o.Environment + "\x00" + o.Scope +
 func checkSource(c backend.Change) error {
 	switch {
 	case c.Op != backend.OpSet && c.Op != backend.OpDelete:
-		return backend.Errorf(backend.CodeInvalid, "operation %q is not supported for usages", c.Op).WithHint("use %q or %q", backend.OpSet, backend.OpDelete).At("op")
+		return backend.Errorf(backend.CodeInvalid, "operation %q is not supported for usages", c.Op).
+			WithHint("use %q or %q", backend.OpSet, backend.OpDelete).At("op")
 	case c.Name == "" || len(c.Name) > maxSource || strings.ContainsFunc(c.Name, unicode.IsControl):
-		return backend.Errorf(backend.CodeInvalid, "the name of the source is not valid: it has 1 to %d bytes, all printable", maxSource).
+		return backend.Errorf(backend.CodeInvalid, "the name of the source is not valid: it has 1 to %d bytes, all printable",
+			maxSource).
 			WithHint("name the repository, as github.com/acme/pipelines").At("name")
 	case len(c.Usages) > backend.MaxRefs:
-		return backend.Errorf(backend.CodeTooLarge, "the source has %d usages; the limit is %d", len(c.Usages), backend.MaxRefs).
+		return backend.Errorf(backend.CodeTooLarge, "the source has %d usages; the limit is %d", len(c.Usages),
+			backend.MaxRefs).
 			WithHint("register parts of the repository as separate sources").At("usages")
 	}
 	return nil
@@ -96,7 +101,8 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 	seen := map[string]bool{}
 	for _, u := range c.Usages {
 		if u.Kind != backend.KindSecret && u.Kind != backend.KindScopedValue {
-			return nil, backend.Errorf(backend.CodeInvalid, "a usage of kind %q is not supported: it refers to a secret or a scoped value", u.Kind).At("usages")
+			return nil, backend.Errorf(backend.CodeInvalid,
+				"a usage of kind %q is not supported: it refers to a secret or a scoped value", u.Kind).At("usages")
 		}
 		if err := backend.CheckName(u.Kind, u.Name); err != nil {
 			return nil, err.At("usages")
@@ -110,14 +116,16 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 			return nil, err
 		}
 		if environment.ID == backend.AnyEnvironment {
-			return nil, backend.Errorf(backend.CodeInvalid, "environment %q is not valid for a usage: it belongs to one environment", backend.AnyEnvironment).At("usages")
+			return nil, backend.Errorf(backend.CodeInvalid,
+				"environment %q is not valid for a usage: it belongs to one environment", backend.AnyEnvironment).At("usages")
 		}
 		text, err := json.Marshal(usageAttributes{Kind: u.Kind, File: u.File, Line: u.Line, Column: u.Column, Source: c.Name})
 		if err != nil {
 			return nil, err
 		}
 		row := store.Object{
-			Kind: c.Kind, ID: newID(), Project: p.row.ID, Environment: environment.ID, Scope: u.Scope, Type: c.Name, Link: u.Name,
+			Kind: c.Kind, ID: newID(), Project: p.row.ID, Environment: environment.ID, Scope: u.Scope, Type: c.Name,
+			Link:     u.Name,
 			Name:     fmt.Sprintf("%s %s %s:%d:%d %s", u.Name, u.Kind, u.File, u.Line, u.Column, c.Name),
 			Revision: 1, Attributes: text, CreatedAt: r.now, UpdatedAt: r.now,
 		}
@@ -141,12 +149,14 @@ type usageAttributes struct {
 func usage(o store.Object, in *project) (backend.Object, error) {
 	var a usageAttributes
 	if json.Unmarshal(o.Attributes, &a) != nil {
-		return backend.Object{}, backend.Errorf(backend.CodeCorrupt, "the attributes of usage %s cannot be parsed", o.ID).WithHint("register its source again")
+		return backend.Object{}, backend.Errorf(backend.CodeCorrupt, "the attributes of usage %s cannot be parsed", o.ID).
+			WithHint("register its source again")
 	}
 	return backend.Object{
 		Kind: o.Kind, ID: o.ID, Name: o.Link, Project: in.row.Name, CreatedAt: o.CreatedAt,
 		Environment: in.environmentName(o.Environment), EnvironmentID: o.Environment, Scope: o.Scope, Source: a.Source,
-		Usage: &backend.Usage{Kind: a.Kind, Name: o.Link, Environment: in.environmentName(o.Environment), Scope: o.Scope, File: a.File, Line: a.Line, Column: a.Column},
+		Usage: &backend.Usage{Kind: a.Kind, Name: o.Link, Environment: in.environmentName(o.Environment), Scope: o.Scope,
+			File: a.File, Line: a.Line, Column: a.Column},
 	}, nil
 }
 
@@ -172,7 +182,8 @@ func (r *run) usagesOf(p *project, o store.Object) ([]backend.Dependent, error) 
 			return nil, err
 		}
 		if u.Usage.Kind == o.Kind && nearest(candidates, row.Scope, row.Environment).Object.ID == o.ID {
-			users = append(users, backend.Dependent{Label: fmt.Sprintf("%s:%d of %s in %s", u.Usage.File, u.Usage.Line, u.Source, u.Environment)})
+			users = append(users,
+				backend.Dependent{Label: fmt.Sprintf("%s:%d of %s in %s", u.Usage.File, u.Usage.Line, u.Source, u.Environment)})
 		}
 	}
 	return users, nil

@@ -58,7 +58,8 @@ func NewClient(o ClientOptions) (backend.Service, error) {
 			WithHint("use https").At("endpoint")
 	}
 	if o.Token == "" {
-		return nil, backend.Errorf(backend.CodeUnauthenticated, "a token is required for %s", u.Host).WithHint("set POUNCET_TOKEN").At("token")
+		return nil, backend.Errorf(backend.CodeUnauthenticated, "a token is required for %s", u.Host).
+			WithHint("set POUNCET_TOKEN").At("token")
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
@@ -92,7 +93,8 @@ func trustOnly(c *http.Client, file string) error {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return backend.Errorf(backend.CodeInvalid, "%s holds no certificate", file).WithHint("it must be a PEM file").At("ca_cert_file")
+		return backend.Errorf(backend.CodeInvalid, "%s holds no certificate", file).WithHint("it must be a PEM file").
+			At("ca_cert_file")
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
@@ -134,7 +136,8 @@ func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		set.IdempotencyKey = rand.Text()
 	}
 	var out applyResponse
-	if err := call(ctx, c, "v1/apply", applyRequest{convert(set.Changes, toWire), set.DryRun, set.IdempotencyKey, set.FingerprintKey}, &out); err != nil {
+	if err := call(ctx, c, "v1/apply", applyRequest{convert(set.Changes, toWire), set.DryRun, set.IdempotencyKey,
+		set.FingerprintKey}, &out); err != nil {
 		return nil, err
 	}
 	if len(out.Outcomes) != len(set.Changes) {

@@ -43,9 +43,10 @@ func stack(t testing.TB) backend.Service {
 	}
 	t.Cleanup(func() { _ = parts.Close() })
 	service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
-	server := httptest.NewServer(httpapi.NewServer(service, func(ctx context.Context, token string) (backend.Principal, error) {
-		return access.Authenticate(ctx, parts.Store, token, time.Now())
-	}, httpapi.Options{}))
+	server := httptest.NewServer(httpapi.NewServer(service,
+		func(ctx context.Context, token string) (backend.Principal, error) {
+			return access.Authenticate(ctx, parts.Store, token, time.Now())
+		}, httpapi.Options{}))
 	t.Cleanup(server.Close)
 	return client(t, server.URL, strings.TrimSpace(string(token)))
 }

@@ -72,7 +72,8 @@ func TestFaultsThatPass(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &scripted{outcomes: []backend.Outcome{{Action: backend.ActionCreate}}}
 			endpoint, requests := flaky(t, 2, fault, s)
-			out, err := client(t, endpoint, goodToken).Apply(context.Background(), backend.ChangeSet{Changes: make([]backend.Change, 1)})
+			out, err := client(t, endpoint, goodToken).
+				Apply(context.Background(), backend.ChangeSet{Changes: make([]backend.Change, 1)})
 			if err != nil || len(out) != 1 {
 				t.Fatalf("%v, %v", out, err)
 			}
@@ -92,14 +93,16 @@ func TestFaultsThatStay(t *testing.T) {
 		code  backend.Code
 		says  string
 	}{
-		"garbage":             {status(200, "", "not JSON"), backend.CodeUnavailable, "not Pouncet's"},
-		"a login page":        {status(200, "Content-Type: text/html", "<html>CANARY</html>"), backend.CodeUnavailable, "text/html"},
-		"half a body":         {status(200, "Content-Length: 100", `{"resol`), backend.CodeUnavailable, "half a body"},
-		"too few resolutions": {status(200, "", `{"resolutions":[]}`), backend.CodeUnavailable, "0 resolutions for 1 references"},
-		"a redirect":          {status(302, "Location: http://127.0.0.1:1/", ""), backend.CodeInternal, "302"},
-		"another server":      {status(404, "", "404 page not found"), backend.CodeUnavailable, "404"},
-		"500 for ever":        {status(500, "", "CANARY"), backend.CodeInternal, "500"},
-		"closed sockets":      {hangUp, backend.CodeUnavailable, "cannot be reached"},
+		"garbage": {status(200, "", "not JSON"), backend.CodeUnavailable, "not Pouncet's"},
+		"a login page": {status(200, "Content-Type: text/html", "<html>CANARY</html>"), backend.CodeUnavailable,
+			"text/html"},
+		"half a body": {status(200, "Content-Length: 100", `{"resol`), backend.CodeUnavailable, "half a body"},
+		"too few resolutions": {status(200, "", `{"resolutions":[]}`), backend.CodeUnavailable,
+			"0 resolutions for 1 references"},
+		"a redirect":     {status(302, "Location: http://127.0.0.1:1/", ""), backend.CodeInternal, "302"},
+		"another server": {status(404, "", "404 page not found"), backend.CodeUnavailable, "404"},
+		"500 for ever":   {status(500, "", "CANARY"), backend.CodeInternal, "500"},
+		"closed sockets": {hangUp, backend.CodeUnavailable, "cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			endpoint, _ := flaky(t, 1000, c.fault, &scripted{})
@@ -129,7 +132,8 @@ func TestCertificates(t *testing.T) {
 		return err
 	}
 	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600); err != nil {
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	if err := ask(httpapi.ClientOptions{CACertFile: file}); err != nil {
@@ -139,7 +143,8 @@ func TestCertificates(t *testing.T) {
 		t.Errorf("an unknown authority: %v", err)
 	}
 	for _, bad := range []string{filepath.Join(t.TempDir(), "absent.pem"), "faults_test.go"} {
-		if err := ask(httpapi.ClientOptions{CACertFile: bad}); !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), filepath.Base(bad)) {
+		if err := ask(httpapi.ClientOptions{CACertFile: bad}); !errors.Is(err, backend.ErrInvalid) ||
+			!strings.Contains(err.Error(), filepath.Base(bad)) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -149,7 +154,8 @@ func TestAServerThatHangs(t *testing.T) {
 	release := make(chan struct{})
 	endpoint, _ := flaky(t, 1000, func(http.ResponseWriter, *http.Request) { <-release }, &scripted{})
 	t.Cleanup(func() { close(release) })
-	c, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: goodToken, Timeout: 50 * time.Millisecond, RetryWait: time.Millisecond, RetryMax: 1})
+	c, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: goodToken, Timeout: 50 * time.Millisecond,
+		RetryWait: time.Millisecond, RetryMax: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,18 +170,22 @@ func TestAServerThatHangs(t *testing.T) {
 }
 
 func TestEndpointsThatAreRefused(t *testing.T) {
-	for _, endpoint := range []string{"", "example.com", "ftp://example.com", "https://", "https://user:CANARY@example.com", "https://example.com?token=CANARY", "http://example.com", "http://10.0.0.1", "://CANARY"} {
+	for _, endpoint := range []string{"", "example.com", "ftp://example.com", "https://",
+		"https://user:CANARY@example.com", "https://example.com?token=CANARY", "http://example.com", "http://10.0.0.1",
+		"://CANARY"} {
 		_, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: "t"})
 		if !errors.Is(err, backend.ErrInvalid) || strings.Contains(err.Error(), "CANARY") {
 			t.Errorf("%q: %v", endpoint, err)
 		}
 	}
-	for _, endpoint := range []string{"https://example.com", "https://example.com/base/", "http://127.0.0.1:8420", "http://localhost:1", "http://[::1]:1"} {
+	for _, endpoint := range []string{"https://example.com", "https://example.com/base/", "http://127.0.0.1:8420",
+		"http://localhost:1", "http://[::1]:1"} {
 		if _, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: "t"}); err != nil {
 			t.Errorf("%q: %v", endpoint, err)
 		}
 	}
-	if _, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: "https://example.com"}); !errors.Is(err, backend.ErrUnauthenticated) {
+	if _, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: "https://example.com"}); !errors.Is(err,
+		backend.ErrUnauthenticated) {
 		t.Errorf("without a token: %v", err)
 	}
 }
@@ -238,10 +248,12 @@ func (*panics) Query(context.Context, backend.Query) (backend.Page, error) { pan
 
 func TestADefectIsTold(t *testing.T) {
 	var log bytes.Buffer
-	server := httptest.NewServer(httpapi.NewServer(&panics{}, authenticate, httpapi.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}))
+	server := httptest.NewServer(httpapi.NewServer(&panics{}, authenticate,
+		httpapi.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}))
 	defer server.Close()
 	code, text := post(t, server.URL+"/v1/query", goodToken, "application/json", "{}")
-	if code != 500 || !strings.Contains(text, `"code":"internal"`) || strings.Contains(text, "CANARY") || strings.Contains(text, "goroutine") {
+	if code != 500 || !strings.Contains(text, `"code":"internal"`) || strings.Contains(text, "CANARY") ||
+		strings.Contains(text, "goroutine") {
 		t.Errorf("%d %s", code, text)
 	}
 }
@@ -257,7 +269,8 @@ func TestTheLogHasNoSecrets(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	text := log.String()
-	if !strings.Contains(text, "path=/v1/resolve") || !strings.Contains(text, "status=200") || !strings.Contains(text, "principal=p") {
+	if !strings.Contains(text, "path=/v1/resolve") || !strings.Contains(text, "status=200") ||
+		!strings.Contains(text, "principal=p") {
 		t.Errorf("log %s", text)
 	}
 	for _, secret := range []string{"CANARY", "Q0FOQVJZ", goodToken, "SECRET-NAME"} {
@@ -345,12 +358,13 @@ func TestTooManyAtOnce(t *testing.T) {
 
 func TestHealthAndReadiness(t *testing.T) {
 	var broken atomic.Bool
-	server := httptest.NewServer(httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{Ready: func(context.Context) error {
-		if broken.Load() {
-			return backend.Errorf(backend.CodeUnavailable, "the database is away")
-		}
-		return nil
-	}}))
+	server := httptest.NewServer(httpapi.NewServer(&scripted{}, authenticate,
+		httpapi.Options{Ready: func(context.Context) error {
+			if broken.Load() {
+				return backend.Errorf(backend.CodeUnavailable, "the database is away")
+			}
+			return nil
+		}}))
 	defer server.Close()
 	get := func(path string) (int, string) {
 		resp, err := http.Get(server.URL + path)
@@ -376,11 +390,13 @@ func TestHealthAndReadiness(t *testing.T) {
 func BenchmarkResolve1000(b *testing.B) {
 	s := &scripted{resolved: make([]backend.Resolution, 1000)}
 	for i := range s.resolved {
-		s.resolved[i] = backend.Resolution{Value: backend.PlaintextString("a value of the usual length"), ID: "01890a5d-ac96-774b-bcce-b302099a8057", Environment: "prod", Scope: "project", Version: 3}
+		s.resolved[i] = backend.Resolution{Value: backend.PlaintextString("a value of the usual length"),
+			ID: "01890a5d-ac96-774b-bcce-b302099a8057", Environment: "prod", Scope: "project", Version: 3}
 	}
 	refs := make([]backend.Ref, 1000)
 	for i := range refs {
-		refs[i] = backend.Ref{Kind: backend.KindSecret, Project: "default", Environment: "prod", Name: fmt.Sprint("secret_", i)}
+		refs[i] = backend.Ref{Kind: backend.KindSecret, Project: "default", Environment: "prod",
+			Name: fmt.Sprint("secret_", i)}
 	}
 	c := connect(b, s, httpapi.Options{})
 	for b.Loop() {

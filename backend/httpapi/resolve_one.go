@@ -35,7 +35,8 @@ func (s *server) resolveOne(ctx context.Context, in ref) (resolveOneResponse, er
 		return resolveOneResponse{}, asInvalid(r.Err)
 	}
 	bytes := r.Value.Expose()
-	answer := resolveOneResponse{ValueBase64: bytes, JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version}
+	answer := resolveOneResponse{ValueBase64: bytes, JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope,
+		Version: r.Version}
 	if utf8.Valid(bytes) {
 		text := string(bytes)
 		answer.Value = &text

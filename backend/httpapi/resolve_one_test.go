@@ -13,7 +13,8 @@ import (
 // TestValue: one reference in, one value out, and an error's status is the answer's.
 func TestValue(t *testing.T) {
 	found := func(v []byte, json bool) []backend.Resolution {
-		return []backend.Resolution{{Value: backend.NewPlaintext(v), JSON: json, Secret: true, ID: "1", Environment: "prod", Scope: "project", Version: 2}}
+		return []backend.Resolution{{Value: backend.NewPlaintext(v), JSON: json, Secret: true, ID: "1", Environment: "prod",
+			Scope: "project", Version: 2}}
 	}
 	refused := func(e *backend.Error) []backend.Resolution { return []backend.Resolution{{Err: e}} }
 	for name, test := range map[string]struct {
@@ -21,25 +22,34 @@ func TestValue(t *testing.T) {
 		status   int
 		body     string
 	}{
-		"text":  {found([]byte("a\"b"), false), 200, `{"value":"a\"b","value_base64":"YSJi","is_json":false,"id":"1","environment":"prod","scope":"project","version":2}`},
-		"empty": {found(nil, false), 200, `{"value":"","value_base64":"","is_json":false,"id":"1","environment":"prod","scope":"project","version":2}`},
-		"json":  {found([]byte("{}"), true), 200, `{"value":"{}","value_base64":"e30=","is_json":true,"id":"1","environment":"prod","scope":"project","version":2}`},
-		"bytes": {found([]byte{0xff}, false), 200, `{"value_base64":"/w==","is_json":false,"id":"1","environment":"prod","scope":"project","version":2}`},
+		"text": {found([]byte("a\"b"), false), 200,
+			`{"value":"a\"b","value_base64":"YSJi","is_json":false,"id":"1","environment":"prod",` +
+				`"scope":"project","version":2}`},
+		"empty": {found(nil, false), 200,
+			`{"value":"","value_base64":"","is_json":false,"id":"1","environment":"prod","scope":"project","version":2}`},
+		"json": {found([]byte("{}"), true), 200,
+			`{"value":"{}","value_base64":"e30=","is_json":true,"id":"1","environment":"prod","scope":"project","version":2}`},
+		"bytes": {found([]byte{0xff}, false), 200,
+			`{"value_base64":"/w==","is_json":false,"id":"1","environment":"prod","scope":"project","version":2}`},
 		"missing": {refused(backend.Errorf(backend.CodeNotFound, "no such secret")), 404,
 			`{"error":{"code":"not_found","message":"no such secret"}}`},
-		"a mistaken environment": {refused(backend.Errorf(backend.CodeNotFound, "no such environment").At("environment")), 400,
+		"a mistaken environment": {refused(backend.Errorf(backend.CodeNotFound, "no such environment").At("environment")),
+			400,
 			`{"error":{"code":"invalid","message":"no such environment","attribute":"environment"}}`},
-		"denied": {refused(backend.Errorf(backend.CodeDenied, "you may not")), 403, `{"error":{"code":"denied","message":"you may not"}}`},
+		"denied": {refused(backend.Errorf(backend.CodeDenied, "you may not")), 403,
+			`{"error":{"code":"denied","message":"you may not"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service := &scripted{resolved: test.resolved}
 			server := httptest.NewServer(httpapi.NewServer(service, authenticate, httpapi.Options{}))
 			defer server.Close()
-			status, body := post(t, server.URL+"/v1/resolve-one", goodToken, "application/json", `{"project":"default","environment":"prod","name":"db","field":"a","version":"1"}`)
+			status, body := post(t, server.URL+"/v1/resolve-one", goodToken, "application/json",
+				`{"project":"default","environment":"prod","name":"db","field":"a","version":"1"}`)
 			if status != test.status || body != test.body {
 				t.Errorf("%d %s\nwant %d %s", status, body, test.status, test.body)
 			}
-			want := backend.Ref{Kind: backend.KindSecret, Project: "default", Environment: "prod", Name: "db", Field: "a", Version: "1"}
+			want := backend.Ref{Kind: backend.KindSecret, Project: "default", Environment: "prod", Name: "db", Field: "a",
+				Version: "1"}
 			if len(service.refs) != 1 || service.refs[0] != want {
 				t.Errorf("asked for %v", service.refs)
 			}

@@ -81,7 +81,8 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	})
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, backend.Errorf(backend.CodeNotFound, "there is no %s %s here", r.Method, backend.Quote(r.URL.Path)).WithHint("see the API's description"))
+		refuse(w, backend.Errorf(backend.CodeNotFound, "there is no %s %s here", r.Method, backend.Quote(r.URL.Path)).
+			WithHint("see the API's description"))
 	})
 	return s.guard(mux)
 }
@@ -96,7 +97,8 @@ func (s *server) resolve(ctx context.Context, in resolveRequest) (resolveRespons
 }
 
 func (s *server) apply(ctx context.Context, in applyRequest) (applyResponse, error) {
-	out, err := s.service.Apply(ctx, backend.ChangeSet{Changes: convert(in.Changes, fromWire), DryRun: in.DryRun, IdempotencyKey: in.IdempotencyKey, FingerprintKey: in.FingerprintKey})
+	out, err := s.service.Apply(ctx, backend.ChangeSet{Changes: convert(in.Changes, fromWire), DryRun: in.DryRun,
+		IdempotencyKey: in.IdempotencyKey, FingerprintKey: in.FingerprintKey})
 	if out != nil && err != nil {
 		// The outcomes hold the error of each change. The client makes the error
 		// of the call from them.
@@ -150,7 +152,8 @@ func handle[In, Out any](s *server, verb func(context.Context, In) (Out, error))
 
 func decode(w http.ResponseWriter, r *http.Request, in any) error {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		return backend.Errorf(backend.CodeInvalid, "the request's content type is %s", backend.Quote(kind)).WithHint("send application/json")
+		return backend.Errorf(backend.CodeInvalid, "the request's content type is %s", backend.Quote(kind)).
+			WithHint("send application/json")
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
 	d.DisallowUnknownFields()
@@ -158,7 +161,8 @@ func decode(w http.ResponseWriter, r *http.Request, in any) error {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return backend.Errorf(backend.CodeTooLarge, "the request has more than %d bytes", tooLarge.Limit).WithHint("send it in several")
+		return backend.Errorf(backend.CodeTooLarge, "the request has more than %d bytes", tooLarge.Limit).
+			WithHint("send it in several")
 	case err != nil:
 		// The decoder's own message may quote what was sent.
 		return backend.Errorf(backend.CodeInvalid, "the request is not the JSON that this server understands").
@@ -218,7 +222,8 @@ func (s *server) guard(next http.Handler) http.Handler {
 				// The stack shows addresses; what was panicked with may be a value.
 				s.options.Log.Error("panic", "request_id", id, "path", r.URL.Path, "stack", string(debug.Stack()))
 				if !counted.begun {
-					refuse(counted, backend.Errorf(backend.CodeInternal, "the server met a defect; its log has it under request %s", id))
+					refuse(counted, backend.Errorf(backend.CodeInternal, "the server met a defect; its log has it under request %s",
+						id))
 				}
 			}
 			s.options.Log.Info("request", "request_id", id, "method", r.Method, "path", r.URL.Path, "status", counted.status,
@@ -229,7 +234,9 @@ func (s *server) guard(next http.Handler) http.Handler {
 			defer func() { <-s.slots }()
 		default:
 			w.Header().Set("Retry-After", "1")
-			answer(counted, http.StatusTooManyRequests, envelope{backend.Errorf(backend.CodeUnavailable, "the server has too many requests at once").WithHint("try again in a second")})
+			answer(counted, http.StatusTooManyRequests,
+				envelope{backend.Errorf(backend.CodeUnavailable, "the server has too many requests at once").
+					WithHint("try again in a second")})
 			return
 		}
 		next.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), requestLogKey{}, n)))

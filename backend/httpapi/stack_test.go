@@ -16,13 +16,17 @@ func BenchmarkStack1000(b *testing.B) {
 	c := stack(b)
 	quota := 1000
 	changes := []backend.Change{
-		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject, Policy: &backend.PolicyChange{MaxSecrets: &quota}},
+		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+			Policy: &backend.PolicyChange{MaxSecrets: &quota}},
 		{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
 	}
 	refs := make([]backend.Ref, quota)
 	for i := range refs {
-		refs[i] = backend.Ref{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: fmt.Sprint("secret_", i)}
-		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod", Name: refs[i].Name, Value: backend.PlaintextString("a value of the usual length")})
+		refs[i] = backend.Ref{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "prod",
+			Name: fmt.Sprint("secret_", i)}
+		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret,
+			Project: backend.DefaultProject, Environment: "prod", Name: refs[i].Name,
+			Value: backend.PlaintextString("a value of the usual length")})
 	}
 	if _, err := c.Apply(context.Background(), backend.ChangeSet{Changes: changes}); err != nil {
 		b.Fatal(err)

@@ -33,7 +33,8 @@ func checkWireVersion(own int, header string) *backend.Error {
 		return backend.Errorf(backend.CodeInvalid, "the client speaks wire version %d and the server only %d", version, own).
 			WithHint("upgrade the server")
 	case version < own-1:
-		return backend.Errorf(backend.CodeInvalid, "the client speaks wire version %d; the server speaks %d and %d", version, own-1, own).
+		return backend.Errorf(backend.CodeInvalid, "the client speaks wire version %d; the server speaks %d and %d", version,
+			own-1, own).
 			WithHint("upgrade pouncet and the provider on the client's side")
 	}
 	return nil

@@ -132,11 +132,13 @@ func resolutionsFromWire(in resolveResponse) []backend.Resolution {
 }
 
 func resolutionToWire(r backend.Resolution) resolution {
-	return resolution{Value: bytesOf(r.Value), JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version, Secret: r.Secret, Err: r.Err}
+	return resolution{Value: bytesOf(r.Value), JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope,
+		Version: r.Version, Secret: r.Secret, Err: r.Err}
 }
 
 func resolutionFromWire(r resolution) backend.Resolution {
-	return backend.Resolution{Value: valueOf(r.Value), JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope, Version: r.Version, Secret: r.Secret, Err: r.Err}
+	return backend.Resolution{Value: valueOf(r.Value), JSON: r.JSON, ID: r.ID, Environment: r.Environment, Scope: r.Scope,
+		Version: r.Version, Secret: r.Secret, Err: r.Err}
 }
 
 func bytesOf(v backend.Plaintext) *[]byte {

@@ -67,7 +67,8 @@ func connect(t testing.TB, s backend.Service, o httpapi.Options) backend.Service
 
 func client(t testing.TB, endpoint, token string) backend.Service {
 	t.Helper()
-	c, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: token, RetryWait: time.Millisecond, Timeout: 2 * time.Second})
+	c, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: token, RetryWait: time.Millisecond,
+		Timeout: 2 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,7 +151,8 @@ func plain(v reflect.Value) any {
 	case reflect.Struct:
 		out := map[string]any{}
 		for i := range v.NumField() {
-			if f := v.Type().Field(i); f.IsExported() && f.Name != "Err" || f.IsExported() && f.Type == reflect.TypeFor[*backend.Error]() {
+			if f := v.Type().Field(i); f.IsExported() && f.Name != "Err" || f.IsExported() &&
+				f.Type == reflect.TypeFor[*backend.Error]() {
 				out[f.Name] = plain(v.Field(i))
 			}
 		}
@@ -172,7 +174,9 @@ func plain(v reflect.Value) any {
 
 func TestEveryFieldCrosses(t *testing.T) {
 	ctx := context.Background()
-	s := &scripted{page: full[backend.Page](), resolved: []backend.Resolution{full[backend.Resolution](), {}, {Value: backend.PlaintextString("")}}, outcomes: []backend.Outcome{full[backend.Outcome](), {}}}
+	s := &scripted{page: full[backend.Page](),
+		resolved: []backend.Resolution{full[backend.Resolution](), {}, {Value: backend.PlaintextString("")}},
+		outcomes: []backend.Outcome{full[backend.Outcome](), {}}}
 	c := connect(t, s, httpapi.Options{})
 
 	q := full[backend.Query]()
@@ -201,7 +205,8 @@ func TestEveryFieldCrosses(t *testing.T) {
 	same(t, "outcomes", outcomes, s.outcomes)
 
 	// What is not given stays not given: no labels and empty ones, no value and an empty one.
-	set = backend.ChangeSet{IdempotencyKey: "k", Changes: []backend.Change{{}, {Labels: map[string]string{}, Value: backend.PlaintextString("")}}}
+	set = backend.ChangeSet{IdempotencyKey: "k",
+		Changes: []backend.Change{{}, {Labels: map[string]string{}, Value: backend.PlaintextString("")}}}
 	if _, err := c.Apply(ctx, set); err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +267,8 @@ func TestRefusedSetsCross(t *testing.T) {
 	broken := backend.Errorf(backend.CodeQuota, "one too many").At("name")
 	s := &scripted{outcomes: []backend.Outcome{{Action: backend.ActionCreate}, {Err: broken}}}
 	s.err = backend.Rejected(s.outcomes)
-	out, err := connect(t, s, httpapi.Options{}).Apply(context.Background(), backend.ChangeSet{Changes: make([]backend.Change, 2)})
+	out, err := connect(t, s, httpapi.Options{}).
+		Apply(context.Background(), backend.ChangeSet{Changes: make([]backend.Change, 2)})
 	if !errors.Is(err, backend.ErrQuota) || err.Error() != s.err.Error() {
 		t.Errorf("error %v, want %v", err, s.err)
 	}

@@ -33,7 +33,8 @@ var applyCases = []testCase{
 		set := []backend.Change{
 			{Op: backend.OpCreate, Kind: backend.KindProject, Name: "shop", Description: ptr("the shop")},
 			inside(environment("prod")),
-			inside(backend.Change{Op: backend.OpCreate, Kind: backend.KindSecretType, Name: "word", Schema: []byte(`{"type":"string","minLength":2}`)}),
+			inside(backend.Change{Op: backend.OpCreate, Kind: backend.KindSecretType, Name: "word",
+				Schema: []byte(`{"type":"string","minLength":2}`)}),
 			inside(typed("word", secret("prod", "a", "aa"))),
 			inside(secret("*", "b", "bb")),
 			inside(link("prod", "l", "a", "")),
@@ -55,8 +56,10 @@ var applyCases = []testCase{
 		f.environments("dev")
 		f.must(secret("dev", "same", "v"), secret("dev", "other", "v"), secret("dev", "gone", "v"))
 		before := show(f.list(backend.Query{Kind: backend.KindSecret, Project: project}))
-		out := f.dry(secret("dev", "same", "v"), secret("dev", "other", "w"), secret("dev", "new", "v"), remove(backend.KindSecret, "dev", "gone"), secret("dev", "-bad", "v"), secret("dev", "other", "x"))
-		for i, want := range []backend.Action{backend.ActionUnchanged, backend.ActionUpdate, backend.ActionCreate, backend.ActionDelete, "", backend.ActionUpdate} {
+		out := f.dry(secret("dev", "same", "v"), secret("dev", "other", "w"), secret("dev", "new", "v"),
+			remove(backend.KindSecret, "dev", "gone"), secret("dev", "-bad", "v"), secret("dev", "other", "x"))
+		for i, want := range []backend.Action{backend.ActionUnchanged, backend.ActionUpdate, backend.ActionCreate,
+			backend.ActionDelete, "", backend.ActionUpdate} {
 			equal(f, fmt.Sprintf("action %d", i), out[i].Action, want)
 		}
 		equal(f, "changed", strings.Join(out[1].Changed, ","), "value")
@@ -75,22 +78,27 @@ var applyCases = []testCase{
 		o := f.must(c)[0].Object
 		f.mentions(f.refused(backend.ErrExists, c), o.ID)
 		f.refused(backend.ErrNotFound, remove(backend.KindSecret, "dev", "t"))
-		f.refused(backend.ErrNotFound, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: "01890a5d-ac96-774b-bcce-b302099a8057"})
+		f.refused(backend.ErrNotFound, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret,
+			ID: "01890a5d-ac96-774b-bcce-b302099a8057"})
 	}},
 	{"nothing moves, but what it is in may be renamed", func(f *fixture) {
 		f.environments("dev", "prod")
 		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "other"})
 		o := f.must(secret("dev", "s", "v"))[0].Object
 		at := func(p, environment, scope string) backend.Change {
-			return backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Project: p, Environment: environment, Scope: scope}
+			return backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Project: p, Environment: environment,
+				Scope: scope}
 		}
 		equal(f, "attribute", f.refused(backend.ErrImmutable, at(project, "dev", "app/x")).Attribute, "scope")
 		equal(f, "attribute", f.refused(backend.ErrImmutable, at(project, "prod", "")).Attribute, "environment")
 		equal(f, "attribute", f.refused(backend.ErrImmutable, at("other", "", "")).Attribute, "project")
 		f.refused(backend.ErrNotFound, at("nowhere", "", ""))
 		e := f.must(environment("dev"))[0].Object
-		equal(f, "attribute", f.refused(backend.ErrImmutable, backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, ID: e.ID, Project: "other"}).Attribute, "project")
-		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, ID: e.ID, Rename: ptr("live")}, at(project, "live", backend.ProjectScope))
+		equal(f, "attribute",
+			f.refused(backend.ErrImmutable, backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, ID: e.ID,
+				Project: "other"}).Attribute, "project")
+		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, ID: e.ID, Rename: ptr("live")},
+			at(project, "live", backend.ProjectScope))
 	}},
 	{"a repeated set is applied once", func(f *fixture) {
 		f.environments("dev")
@@ -132,7 +140,8 @@ var applyCases = []testCase{
 		}
 	}},
 	{"tokens are made by their hash, and revoked", func(f *fixture) {
-		c := backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "ci", Role: ptr(backend.RoleRuntime), TokenHash: bytes.Repeat([]byte{7}, 32)}
+		c := backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "ci", Role: ptr(backend.RoleRuntime),
+			TokenHash: bytes.Repeat([]byte{7}, 32)}
 		o := f.must(c)[0].Object
 		equal(f, "role", o.Role, backend.RoleRuntime)
 		f.refused(backend.ErrExists, c)
@@ -144,10 +153,12 @@ var applyCases = []testCase{
 		equal(f, "left", len(f.list(backend.Query{Kind: backend.KindToken, Name: "ci"})), 0)
 	}},
 	{"too many at once", func(f *fixture) {
-		if _, err := f.Apply(context.Background(), backend.ChangeSet{Changes: make([]backend.Change, backend.MaxChanges+1)}); !errors.Is(err, backend.ErrTooLarge) {
+		if _, err := f.Apply(context.Background(),
+			backend.ChangeSet{Changes: make([]backend.Change, backend.MaxChanges+1)}); !errors.Is(err, backend.ErrTooLarge) {
 			f.Errorf("changes: %v", err)
 		}
-		if _, err := f.Resolve(context.Background(), make([]backend.Ref, backend.MaxRefs+1)); !errors.Is(err, backend.ErrTooLarge) {
+		if _, err := f.Resolve(context.Background(), make([]backend.Ref, backend.MaxRefs+1)); !errors.Is(err,
+			backend.ErrTooLarge) {
 			f.Errorf("references: %v", err)
 		}
 	}},

@@ -88,7 +88,8 @@ var entryCases = []testCase{
 	{"environments and projects can be renamed, with all that is in them", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "s", "v"))
-		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, Project: project, Name: "dev", Rename: ptr("development")})
+		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, Project: project, Name: "dev",
+			Rename: ptr("development")})
 		equal(f, "value", f.value(secretRef("development", "s")), "v")
 		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: project, Rename: ptr("main")})
 		ref := secretRef("development", "s")
@@ -100,7 +101,8 @@ var entryCases = []testCase{
 		f.environments("dev", "prod")
 		f.must(secret("dev", "db", "dev's"), secret("prod", "db", "prod's"), link("*", "dsn", "db", ""))
 		rename := func(env string) backend.Change {
-			return backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: project, Environment: env, Name: "db", Rename: ptr("database")}
+			return backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: project, Environment: env, Name: "db",
+				Rename: ptr("database")}
 		}
 		f.must(rename("dev"))
 		equal(f, "prod while only dev's is renamed", f.value(valueRef("prod", "dsn")), "prod's")
@@ -143,7 +145,8 @@ var entryCases = []testCase{
 	}},
 	{"bytes of every kind come back as they were", func(f *fixture) {
 		f.environments("dev")
-		for i, v := range []string{"\x00\xff\xfe", "line\r\nline\n", " ", "\u2028\ufeff😀", strings.Repeat("x", backend.DefaultMaxValueBytes)} {
+		for i, v := range []string{"\x00\xff\xfe", "line\r\nline\n", " ", "\u2028\ufeff😀",
+			strings.Repeat("x", backend.DefaultMaxValueBytes)} {
 			f.must(secret("dev", "s", v))
 			if f.value(secretRef("dev", "s")) != v {
 				f.Errorf("value %d came back changed", i)

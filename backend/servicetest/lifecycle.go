@@ -40,7 +40,8 @@ var lifecycleCases = []testCase{
 		old := f.must(secret("dev", "s", "old"))[0].Object
 		f.must(remove(backend.KindSecret, "dev", "s"), secret("dev", "s", "new"))
 		equal(f, "value", f.value(secretRef("dev", "s")), "new")
-		f.mentions(f.refused(backend.ErrExists, backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, ID: old.ID}), "exists again")
+		f.mentions(f.refused(backend.ErrExists, backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, ID: old.ID}),
+			"exists again")
 		as := backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, ID: old.ID, Rename: ptr("s_old")}
 		f.refused(backend.ErrQuota, as)
 		f.must(policy(backend.PolicyChange{MaxSecrets: ptr(2)}))
@@ -77,7 +78,8 @@ var lifecycleCases = []testCase{
 	}},
 	{"deleted entries keep neither type nor environment nor project", func(f *fixture) {
 		f.environments("dev")
-		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "word", Schema: json.RawMessage(`{"type":"string"}`)},
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "word",
+			Schema: json.RawMessage(`{"type":"string"}`)},
 			typed("word", secret("dev", "s", "v")))
 		f.must(remove(backend.KindSecret, "dev", "s"), remove(backend.KindSecretType, "", "word"))
 		f.must(restore(backend.KindSecret, "dev", "s"))
@@ -142,7 +144,8 @@ var lifecycleCases = []testCase{
 	}},
 	{"a generated value fits its type", func(f *fixture) {
 		f.environments("dev")
-		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "pin", Schema: json.RawMessage(`{"type":"string","maxLength":12}`)})
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "pin",
+			Schema: json.RawMessage(`{"type":"string","maxLength":12}`)})
 		c := typed("pin", secret("dev", "s", ""))
 		c.Generate = &backend.Generate{Alphabet: "0123456789"}
 		f.must(c)
@@ -152,12 +155,14 @@ var lifecycleCases = []testCase{
 	}},
 	{"fingerprints are of values, under a key of the moment", func(f *fixture) {
 		f.environments("dev", "prod")
-		f.must(secret("dev", "a", "same"), secret("prod", "a", "same"), typed("smtp", secret("dev", "j", `{"host":"h","port":25}`)), plain("dev", "v", "1"))
+		f.must(secret("dev", "a", "same"), secret("prod", "a", "same"),
+			typed("smtp", secret("dev", "j", `{"host":"h","port":25}`)), plain("dev", "v", "1"))
 		key := make([]byte, backend.FingerprintKeySize)
 		ask := func(changes ...backend.Change) []backend.Outcome {
 			return f.apply(backend.ChangeSet{Changes: changes, DryRun: true, FingerprintKey: key})
 		}
-		out := ask(secret("dev", "a", ""), secret("prod", "a", "other"), secret("dev", "j", ""), secret("dev", "new", "v"), plain("dev", "v", "1"))
+		out := ask(secret("dev", "a", ""), secret("prod", "a", "other"), secret("dev", "j", ""), secret("dev", "new", "v"),
+			plain("dev", "v", "1"))
 		equal(f, "the value", backend.HasFingerprint(key, []byte("same"), out[0].Fingerprint), true)
 		equal(f, "another value", backend.HasFingerprint(key, []byte("other"), out[0].Fingerprint), false)
 		equal(f, "before the change", string(out[1].Fingerprint), string(out[0].Fingerprint))
@@ -165,8 +170,10 @@ var lifecycleCases = []testCase{
 		equal(f, "none of what is not there, or is no secret", len(out[3].Fingerprint)+len(out[4].Fingerprint), 0)
 		key[0]++
 		equal(f, "another key", string(ask(secret("dev", "a", ""))[0].Fingerprint) == string(out[0].Fingerprint), false)
-		f.rejects(backend.ErrInvalid, backend.ChangeSet{Changes: []backend.Change{secret("dev", "a", "x")}, FingerprintKey: key})
-		f.rejects(backend.ErrInvalid, backend.ChangeSet{Changes: []backend.Change{secret("dev", "a", "x")}, DryRun: true, FingerprintKey: key[:16]})
+		f.rejects(backend.ErrInvalid, backend.ChangeSet{Changes: []backend.Change{secret("dev", "a", "x")},
+			FingerprintKey: key})
+		f.rejects(backend.ErrInvalid, backend.ChangeSet{Changes: []backend.Change{secret("dev", "a", "x")}, DryRun: true,
+			FingerprintKey: key[:16]})
 		f.must(policy(backend.PolicyChange{ForbidFingerprints: ptr(true)}))
 		equal(f, "forbidden", len(ask(secret("dev", "a", ""))[0].Fingerprint), 0)
 	}},
@@ -179,19 +186,22 @@ var lifecycleCases = []testCase{
 		register := func(source string, usages ...backend.Usage) backend.Change {
 			return backend.Change{Op: backend.OpSet, Kind: backend.KindUsage, Project: project, Name: source, Usages: usages}
 		}
-		usages := []backend.Usage{at(backend.KindSecret, "dev", "a", 1), at(backend.KindSecret, "dev", "a", 1), at(backend.KindSecret, "prod", "missing", 2), at(backend.KindScopedValue, "dev", "v", 4)}
+		usages := []backend.Usage{at(backend.KindSecret, "dev", "a", 1), at(backend.KindSecret, "dev", "a", 1),
+			at(backend.KindSecret, "prod", "missing", 2), at(backend.KindScopedValue, "dev", "v", 4)}
 		out := f.must(register("github.com/acme/pipelines", usages...))[0]
 		equal(f, "action", out.Action, backend.ActionCreate)
 		equal(f, "usages, each once", *out.Object.Usages, 3)
 		equal(f, "again", f.must(register("github.com/acme/pipelines", usages...))[0].Action, backend.ActionUnchanged)
-		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindSecret, "dev", "a")), "io_config.yaml:1 of github.com/acme/pipelines in dev")
+		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindSecret, "dev", "a")),
+			"io_config.yaml:1 of github.com/acme/pipelines in dev")
 		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindScopedValue, "dev", "v")), "io_config.yaml:4")
 		f.must(remove(backend.KindSecret, "*", "a")) // dev has its own
 		listed := f.list(backend.Query{Kind: backend.KindUsage, Project: project})
 		equal(f, "listed", len(listed), 3)
 		equal(f, "of a name", len(f.list(backend.Query{Kind: backend.KindUsage, Project: project, Name: "a"})), 1)
 		equal(f, "of a source", len(f.list(backend.Query{Kind: backend.KindUsage, Project: project, Type: "another"})), 0)
-		equal(f, "place", *listed[0].Usage, backend.Usage{Kind: backend.KindSecret, Name: "a", Environment: "dev", Scope: "project", File: "io_config.yaml", Line: 1, Column: 3})
+		equal(f, "place", *listed[0].Usage, backend.Usage{Kind: backend.KindSecret, Name: "a", Environment: "dev",
+			Scope: "project", File: "io_config.yaml", Line: 1, Column: 3})
 		equal(f, "source", listed[0].Source, "github.com/acme/pipelines")
 		f.must(register("another", at(backend.KindSecret, "prod", "b", 9)))
 		equal(f, "changed", f.must(register("github.com/acme/pipelines", usages[2]))[0].Action, backend.ActionUpdate)
@@ -201,7 +211,8 @@ var lifecycleCases = []testCase{
 		forced.Force = true
 		f.must(forced)
 		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindUsage, Project: project, Name: "another"})
-		for _, bad := range []backend.Change{register(""), register("a\nb"), register("x", backend.Usage{Kind: backend.KindSecretType, Name: "t", Environment: "dev"}),
+		for _, bad := range []backend.Change{register(""), register("a\nb"),
+			register("x", backend.Usage{Kind: backend.KindSecretType, Name: "t", Environment: "dev"}),
 			register("x", at(backend.KindSecret, "*", "a", 1)), register("x", at(backend.KindSecret, "dev", "a b", 1))} {
 			f.refused(backend.ErrInvalid, bad)
 		}

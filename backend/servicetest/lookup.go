@@ -64,7 +64,8 @@ var lookupCases = []testCase{
 		f.must(secret("dev", "a", "1"), secret("*", "b", "2"), plain("dev", "a", `{"x":[10,20]}`))
 		refs := []backend.Ref{
 			secretRef("dev", "b"), secretRef("dev", "nope"), valueRef("dev", "a"), secretRef("dev", "a"),
-			secretRef("staging", "a"), secretRef("*", "a"), {Kind: backend.KindProject, Project: project, Environment: "dev", Name: "a"},
+			secretRef("staging", "a"), secretRef("*", "a"),
+			{Kind: backend.KindProject, Project: project, Environment: "dev", Name: "a"},
 			{Kind: backend.KindSecret, Project: "nowhere", Environment: "dev", Name: "a"},
 		}
 		out := f.resolve(refs...)
@@ -72,7 +73,8 @@ var lookupCases = []testCase{
 		equal(f, "third", string(out[2].Value.Expose()), `{"x":[10,20]}`)
 		equal(f, "third is JSON", out[2].JSON, true)
 		equal(f, "fourth", string(out[3].Value.Expose()), "1")
-		for i, code := range map[int]backend.Code{1: backend.CodeNotFound, 4: backend.CodeNotFound, 5: backend.CodeInvalid, 6: backend.CodeInvalid, 7: backend.CodeNotFound} {
+		for i, code := range map[int]backend.Code{1: backend.CodeNotFound, 4: backend.CodeNotFound, 5: backend.CodeInvalid,
+			6: backend.CodeInvalid, 7: backend.CodeNotFound} {
 			if out[i].Err == nil || out[i].Err.Code != code {
 				f.Errorf("reference %d: error %v, want %s", i, out[i].Err, code)
 			}
@@ -110,7 +112,8 @@ var lookupCases = []testCase{
 	}},
 	{"a shared link is looked up in the environment and scope of the request", func(f *fixture) {
 		f.environments("dev", "prod", "test")
-		f.must(secret("dev", "db", "dev's"), secret("prod", "db", "prod's"), in("app/web", secret("prod", "db", "web's in prod")))
+		f.must(secret("dev", "db", "dev's"), secret("prod", "db", "prod's"),
+			in("app/web", secret("prod", "db", "web's in prod")))
 		f.must(link("*", "dsn", "db", ""))
 		equal(f, "dev", f.value(valueRef("dev", "dsn")), "dev's")
 		equal(f, "prod", f.value(valueRef("prod", "dsn")), "prod's")

@@ -18,7 +18,8 @@ func renamed(o backend.Object, name string) backend.Change {
 var placeCases = []testCase{
 	{"two secrets swap their names in one set, and their links follow", func(f *fixture) {
 		f.environments("dev")
-		out := f.must(secret("dev", "a", "value of a"), secret("dev", "b", "value of b"), link("dev", "to-a", "a", ""), link("dev", "to-b", "b", ""))
+		out := f.must(secret("dev", "a", "value of a"), secret("dev", "b", "value of b"), link("dev", "to-a", "a", ""),
+			link("dev", "to-b", "b", ""))
 		a, b := out[0].Object, out[1].Object
 		swap := []backend.Change{renamed(a, "b"), renamed(b, "a")}
 		for i, o := range f.dry(swap...) {
@@ -36,7 +37,8 @@ var placeCases = []testCase{
 	{"a chain of renames works in any order, also by name", func(f *fixture) {
 		f.environments("dev")
 		byName := func(from, to string) backend.Change {
-			return backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: from, Rename: ptr(to)}
+			return backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: project, Environment: "dev",
+				Name: from, Rename: ptr(to)}
 		}
 		f.must(secret("dev", "a", "1"), secret("dev", "b", "2"), secret("dev", "c", "3"))
 		f.must(byName("a", "b"), byName("b", "c"), byName("c", "d")) // the last place is freed last
@@ -109,7 +111,8 @@ var placeCases = []testCase{
 		equal(f, "dev", f.value(secretRef("dev", "s")), "in prod")
 		equal(f, "prod", f.value(secretRef("prod", "s")), "in dev")
 		f.must(renamed(types[0].Object, "long"), renamed(types[1].Object, "short"))
-		equal(f, "type", f.list(backend.Query{Kind: backend.KindSecret, Project: project, Environment: "prod"})[0].Type, "long")
+		equal(f, "type", f.list(backend.Query{Kind: backend.KindSecret, Project: project, Environment: "prod"})[0].Type,
+			"long")
 
 		other := f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "other"})[0].Object
 		this := f.list(backend.Query{Kind: backend.KindProject, Name: project})[0]

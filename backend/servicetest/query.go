@@ -24,7 +24,8 @@ var queryCases = []testCase{
 		equal(f, "as created", show(o), show(made))
 		equal(f, "place", o.Project+"/"+o.Environment+"/"+o.Scope+"/"+o.Name, "default/dev/app/web/s")
 		equal(f, "type", o.Type, "password")
-		equal(f, "rest", fmt.Sprint(o.Description, o.Labels, o.Visibility, o.Version, o.Revision), fmt.Sprint("d", map[string]string{"k": "v"}, backend.Restricted, 1, 1))
+		equal(f, "rest", fmt.Sprint(o.Description, o.Labels, o.Visibility, o.Version, o.Revision),
+			fmt.Sprint("d", map[string]string{"k": "v"}, backend.Restricted, 1, 1))
 		if o.CreatedAt.IsZero() || o.ValueAt.IsZero() || !backend.IsID(o.ID) || !backend.IsID(o.EnvironmentID) {
 			f.Errorf("incomplete: %+v", o)
 		}
@@ -33,7 +34,8 @@ var queryCases = []testCase{
 	}},
 	{"selectors select", func(f *fixture) {
 		f.environments("dev", "prod")
-		f.must(secret("dev", "a", "v"), secret("prod", "a", "v"), secret("*", "b", "v"), in("app/web", secret("dev", "a", "v")), typed("password", secret("prod", "c", "v")))
+		f.must(secret("dev", "a", "v"), secret("prod", "a", "v"), secret("*", "b", "v"),
+			in("app/web", secret("dev", "a", "v")), typed("password", secret("prod", "c", "v")))
 		for want, qs := range map[int][]backend.Query{
 			5: {{}},
 			3: {{Name: "a"}},
@@ -55,7 +57,8 @@ var queryCases = []testCase{
 			}
 		}
 		for _, q := range []backend.Query{
-			{Kind: "gizmo", Project: project}, {Kind: backend.KindSecret}, {Kind: backend.KindSecret, Project: project, Cursor: "!"},
+			{Kind: "gizmo", Project: project}, {Kind: backend.KindSecret},
+			{Kind: backend.KindSecret, Project: project, Cursor: "!"},
 			{Kind: backend.KindSecret, Project: project, Limit: backend.MaxPage + 1},
 		} {
 			if _, err := f.Query(context.Background(), q); !errors.Is(err, backend.ErrInvalid) {
@@ -68,7 +71,8 @@ var queryCases = []testCase{
 		for i := range 12 {
 			f.must(secret("dev", fmt.Sprintf("s%02d", i), "v"), secret("prod", fmt.Sprintf("s%02d", i), "v"))
 		}
-		for _, kind := range []backend.Kind{backend.KindSecret, backend.KindSecretType, backend.KindEnvironment, backend.KindProject, backend.KindToken} {
+		for _, kind := range []backend.Kind{backend.KindSecret, backend.KindSecretType, backend.KindEnvironment,
+			backend.KindProject, backend.KindToken} {
 			all := f.list(backend.Query{Kind: kind, Project: project})
 			var paged []backend.Object
 			q := backend.Query{Kind: kind, Project: project, Limit: 5}

@@ -28,7 +28,8 @@ var ruleCases = []testCase{
 	}},
 	{"names that the rules refuse", func(f *fixture) {
 		f.environments("dev")
-		for _, bad := range []string{"-a", "a b", "a.b", "ä", "a/b", "*", "a\n", strings.Repeat("x", 257), "01890a5d-ac96-774b-bcce-b302099a8057"} {
+		for _, bad := range []string{"-a", "a b", "a.b", "ä", "a/b", "*", "a\n", strings.Repeat("x", 257),
+			"01890a5d-ac96-774b-bcce-b302099a8057"} {
 			err := f.refused(backend.ErrInvalid, secret("dev", bad, "v"))
 			equal(f, "attribute", err.Attribute, "name")
 			f.refused(backend.ErrInvalid, environment(bad))
@@ -44,7 +45,8 @@ var ruleCases = []testCase{
 	{"a policy narrows names and values", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "lower_already_there", "v"))
-		f.must(policy(backend.PolicyChange{NamePattern: ptr("[A-Z][A-Z0-9_]*"), MaxNameLength: ptr(8), MaxValueBytes: ptr(10)}))
+		f.must(policy(backend.PolicyChange{NamePattern: ptr("[A-Z][A-Z0-9_]*"), MaxNameLength: ptr(8),
+			MaxValueBytes: ptr(10)}))
 		f.must(secret("dev", "GOOD", "0123456789"))
 		f.mentions(f.refused(backend.ErrInvalid, secret("dev", "bad", "v")), "name_pattern")
 		f.mentions(f.refused(backend.ErrInvalid, secret("dev", "TOO_LONG_", "v")), "8")
@@ -55,7 +57,8 @@ var ruleCases = []testCase{
 		f.refused(backend.ErrTooLarge, plain("dev", "LARGE", `"0123456789"`))
 		f.must(secret("dev", "lower_already_there", "new"))
 		for _, bad := range []backend.PolicyChange{
-			{NamePattern: ptr("(")}, {MaxSecrets: ptr(0)}, {MaxSecrets: ptr(1_000_001)}, {MaxValueBytes: ptr(65_537)}, {MaxNameLength: ptr(-1)},
+			{NamePattern: ptr("(")}, {MaxSecrets: ptr(0)}, {MaxSecrets: ptr(1_000_001)}, {MaxValueBytes: ptr(65_537)},
+			{MaxNameLength: ptr(-1)},
 			{DefaultVisibility: ptr(backend.Visibility("open"))},
 		} {
 			f.refused(backend.ErrInvalid, policy(bad))
@@ -63,7 +66,8 @@ var ruleCases = []testCase{
 	}},
 	{"an oversized value is refused with its limit", func(f *fixture) {
 		f.environments("dev")
-		f.mentions(f.refused(backend.ErrTooLarge, secret("dev", "s", strings.Repeat("x", 65_537))), "65537", "65536", "max_value_bytes")
+		f.mentions(f.refused(backend.ErrTooLarge, secret("dev", "s", strings.Repeat("x", 65_537))), "65537", "65536",
+			"max_value_bytes")
 	}},
 	{"the one secret too many", func(f *fixture) {
 		f.environments("dev", "prod")
@@ -88,8 +92,11 @@ var ruleCases = []testCase{
 	}},
 	{"a type's schema is held against every value, which stays hidden", func(f *fixture) {
 		f.environments("dev")
-		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "pin", DisplayName: ptr("PIN"),
-			Schema: json.RawMessage(`{"type":"object","required":["code"],"properties":{"code":{"type":"string","pattern":"^[0-9]{4}$"},"tries":{"type":"integer","maximum":3}},"additionalProperties":false}`)})
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "pin",
+			DisplayName: ptr("PIN"),
+			Schema: json.RawMessage(`{"type":"object","required":["code"],"properties":{` +
+				`"code":{"type":"string","pattern":"^[0-9]{4}$"},"tries":{"type":"integer","maximum":3}},` +
+				`"additionalProperties":false}`)})
 		f.must(typed("pin", secret("dev", "ok", `{"code":"1234","tries":3}`)))
 		for value, says := range map[string]string{
 			`{"code":"CANARY"}`:                "/code must match the pattern",
@@ -112,9 +119,11 @@ var ruleCases = []testCase{
 	{"a type in use stays, and a schema that values break is refused", func(f *fixture) {
 		f.environments("dev", "prod")
 		schema := func(text string) backend.Change {
-			return backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "word", Schema: json.RawMessage(text)}
+			return backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "word",
+				Schema: json.RawMessage(text)}
 		}
-		f.must(schema(`{"type":"string"}`), typed("word", secret("dev", "long", "CANARY-long")), typed("word", secret("prod", "short", "x")))
+		f.must(schema(`{"type":"string"}`), typed("word", secret("dev", "long", "CANARY-long")),
+			typed("word", secret("prod", "short", "x")))
 		err := f.refused(backend.ErrInUse, schema(`{"type":"string","maxLength":5}`))
 		f.mentions(err, "secret long in dev")
 		f.conceals(err, "CANARY")
@@ -123,8 +132,10 @@ var ruleCases = []testCase{
 		}
 		f.must(schema(`{"type":"string","maxLength":50}`))
 		f.refused(backend.ErrInUse, schema(`{"type":"object"}`))
-		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindSecretType, "", "word")), "secret long in dev", "secret short in prod")
-		f.must(typed("", secret("dev", "long", "")), remove(backend.KindSecret, "prod", "short"), remove(backend.KindSecretType, "", "word"))
+		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindSecretType, "", "word")), "secret long in dev",
+			"secret short in prod")
+		f.must(typed("", secret("dev", "long", "")), remove(backend.KindSecret, "prod", "short"),
+			remove(backend.KindSecretType, "", "word"))
 		equal(f, "value after losing its type", f.value(secretRef("dev", "long")), "CANARY-long")
 	}},
 	{"giving a type to a present value checks it", func(f *fixture) {
@@ -145,16 +156,20 @@ var ruleCases = []testCase{
 			if !t.BuiltIn || t.DisplayName == "" || t.Description == "" || !json.Valid(t.Schema) {
 				f.Errorf("type %q is incomplete", t.Name)
 			}
-			f.refused(backend.ErrDenied, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: t.Name, Description: ptr("mine")})
+			f.refused(backend.ErrDenied, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project,
+				Name: t.Name, Description: ptr("mine")})
 			f.refused(backend.ErrDenied, remove(backend.KindSecretType, "", t.Name))
 		}
 	}},
 	{"invalid schemas are refused", func(f *fixture) {
-		for _, bad := range []string{`{"type":"strange"}`, `[]`, `{"$ref":"file:///etc/passwd"}`, `{"$ref":"https://example.com/x.json"}`, `{"pattern":"("}`, `{"type":"string",`} {
-			err := f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t", Schema: json.RawMessage(bad)})
+		for _, bad := range []string{`{"type":"strange"}`, `[]`, `{"$ref":"file:///etc/passwd"}`,
+			`{"$ref":"https://example.com/x.json"}`, `{"pattern":"("}`, `{"type":"string",`} {
+			err := f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType,
+				Project: project, Name: "t", Schema: json.RawMessage(bad)})
 			equal(f, "attribute", err.Attribute, "schema")
 		}
-		f.mentions(f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t"}), "schema is required")
+		f.mentions(f.refused(backend.ErrInvalid,
+			backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t"}), "schema is required")
 	}},
 	{"a secret that a scoped value links to cannot be deleted, but by force", func(f *fixture) {
 		f.environments("dev", "prod")
@@ -162,14 +177,19 @@ var ruleCases = []testCase{
 		err := f.refused(backend.ErrInUse, remove(backend.KindSecret, "dev", "db"))
 		f.mentions(err, "scoped value dsn in dev")
 		equal(f, "managed by", err.Dependents[0].ManagedBy, "")
-		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindScopedValue, ID: err.Dependents[0].ID, ManagedBy: ptr(backend.ManagedByTerraform)})
+		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindScopedValue, ID: err.Dependents[0].ID,
+			ManagedBy: ptr(backend.ManagedByTerraform)})
 		err = f.refused(backend.ErrInUse, remove(backend.KindSecret, "dev", "db"))
 		equal(f, "managed by", err.Dependents[0].ManagedBy, backend.ManagedByTerraform)
-		equal(f, "managed by", f.list(backend.Query{Kind: backend.KindScopedValue, Project: project, Name: "dsn"})[0].ManagedBy, backend.ManagedByTerraform)
+		equal(f, "managed by",
+			f.list(backend.Query{Kind: backend.KindScopedValue, Project: project, Name: "dsn"})[0].ManagedBy,
+			backend.ManagedByTerraform)
 		long := strings.Repeat("x", 65)
-		f.refused(backend.ErrTooLarge, backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: "db", ManagedBy: &long})
+		f.refused(backend.ErrTooLarge, backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: project,
+			Environment: "dev", Name: "db", ManagedBy: &long})
 		f.must(remove(backend.KindSecret, "prod", "db"))
-		f.refused(backend.ErrInUse, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: f.list(backend.Query{Kind: backend.KindSecret, Project: project, Name: "db"})[0].ID})
+		f.refused(backend.ErrInUse, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret,
+			ID: f.list(backend.Query{Kind: backend.KindSecret, Project: project, Name: "db"})[0].ID})
 		forced := remove(backend.KindSecret, "dev", "db")
 		forced.Force = true
 		f.must(forced)
@@ -184,7 +204,8 @@ var ruleCases = []testCase{
 	{"an environment goes when it is empty, or by force, unless protected", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "s", "v"), plain("dev", "v", "1"))
-		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindEnvironment, "", "dev")), "secret s in dev", "scoped value v in dev")
+		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindEnvironment, "", "dev")), "secret s in dev",
+			"scoped value v in dev")
 		c := environment("dev")
 		c.Protected = ptr(true)
 		f.must(c)

@@ -19,7 +19,8 @@ import (
 // Run runs the suite. For each case, open returns a new Service, which has only
 // the project "default", and whose calls have the admin role.
 func Run(t *testing.T, open func(t *testing.T) backend.Service) {
-	for _, c := range slices.Concat(lookupCases, entryCases, ruleCases, applyCases, queryCases, lifecycleCases, placeCases) {
+	for _, c := range slices.Concat(lookupCases, entryCases, ruleCases, applyCases, queryCases, lifecycleCases,
+		placeCases) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.run(&fixture{T: t, Service: open(t)})
@@ -143,15 +144,18 @@ func environment(name string) backend.Change {
 
 // secret sets a secret in the project scope.
 func secret(env, name, value string) backend.Change {
-	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: env, Name: name, Value: backend.PlaintextString(value)}
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: env, Name: name,
+		Value: backend.PlaintextString(value)}
 }
 
 func plain(env, name, text string) backend.Change {
-	return backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: project, Environment: env, Name: name, JSON: json.RawMessage(text)}
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: project, Environment: env, Name: name,
+		JSON: json.RawMessage(text)}
 }
 
 func link(env, name, to, field string) backend.Change {
-	return backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: project, Environment: env, Name: name, Link: &backend.Link{Secret: to, Field: field}}
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: project, Environment: env, Name: name,
+		Link: &backend.Link{Secret: to, Field: field}}
 }
 
 func in(scope string, c backend.Change) backend.Change {

@@ -72,7 +72,8 @@ var _ backend.Service = (*Snapshot)(nil)
 func New(next backend.Service) *Snapshot {
 	key := make([]byte, backend.FingerprintKeySize)
 	_, _ = rand.Read(key) // never fails: it aborts the program instead
-	return &Snapshot{next: next, key: key, limit: MaxObjects, seen: map[string]backend.Object{}, fetches: map[subset]*fetch{}, fingerprints: map[string][]byte{}}
+	return &Snapshot{next: next, key: key, limit: MaxObjects, seen: map[string]backend.Object{},
+		fetches: map[subset]*fetch{}, fingerprints: map[string][]byte{}}
 }
 
 // Query implements backend.Service. Of a query by id, the project says where
@@ -195,7 +196,8 @@ func (s *Snapshot) unchanged(ctx context.Context, c backend.Change) (backend.Obj
 // fetchPrints gets fingerprints of all secrets of a project that were seen:
 // one comparison, recorded as such.
 func (s *Snapshot) fetchFingerprints(ctx context.Context, project string) {
-	s.fetchOnSecondUse(subset{project: project, kind: backend.KindSecret}, func() { s.fetchObjects(ctx, project, backend.KindSecret) })
+	s.fetchOnSecondUse(subset{project: project, kind: backend.KindSecret},
+		func() { s.fetchObjects(ctx, project, backend.KindSecret) })
 	var changes []backend.Change
 	s.mu.Lock()
 	for _, o := range s.seen {

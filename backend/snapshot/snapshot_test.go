@@ -95,7 +95,8 @@ func must(t *testing.T, s backend.Service, changes ...backend.Change) []backend.
 }
 
 func secret(project, name, value string) backend.Change {
-	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: name, Value: backend.PlaintextString(value)}
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: name,
+		Value: backend.PlaintextString(value)}
 }
 
 func environment(project string) backend.Change {
@@ -107,7 +108,8 @@ func prepare(t *testing.T, n int) (*counter, *snapshot.Snapshot, []backend.Objec
 	t.Helper()
 	e := engine(t)
 	most := n + 10
-	changes := []backend.Change{{Op: backend.OpUpdate, Kind: backend.KindProject, Name: project, Policy: &backend.PolicyChange{MaxSecrets: &most}}, environment(project)}
+	changes := []backend.Change{{Op: backend.OpUpdate, Kind: backend.KindProject, Name: project,
+		Policy: &backend.PolicyChange{MaxSecrets: &most}}, environment(project)}
 	for i := range n {
 		name := fmt.Sprintf("s%04d", i)
 		changes = append(changes, secret(project, name, name))
@@ -132,7 +134,8 @@ func read(t *testing.T, s backend.Service, o backend.Object) (backend.Object, bo
 func compare(t *testing.T, s backend.Service, o backend.Object, value string) backend.Outcome {
 	t.Helper()
 	out, err := s.Apply(context.Background(), backend.ChangeSet{DryRun: true, Changes: []backend.Change{
-		{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Project: o.Project, Environment: o.Environment, Scope: o.Scope, Value: backend.PlaintextString(value)},
+		{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Project: o.Project, Environment: o.Environment,
+			Scope: o.Scope, Value: backend.PlaintextString(value)},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +265,8 @@ func TestSomebodyElseWrites(t *testing.T) {
 func TestForbiddenFingerprints(t *testing.T) {
 	c, s, objects := prepare(t, 30)
 	yes := true
-	must(t, c.Service, backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: project, Policy: &backend.PolicyChange{ForbidFingerprints: &yes}})
+	must(t, c.Service, backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: project,
+		Policy: &backend.PolicyChange{ForbidFingerprints: &yes}})
 	plan(t, s, objects)
 	if n := c.spent(); n < 30 {
 		t.Errorf("%d calls for 30 comparisons: who answered them?", n)
@@ -298,18 +302,24 @@ func TestPermissionForSomeThings(t *testing.T) {
 func TestEveryFieldCounts(t *testing.T) {
 	c, s, objects := prepare(t, 3)
 	typed := must(t, c.Service,
-		backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t", Schema: json.RawMessage(`{"type":"string"}`)},
-		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: project, Environment: "dev", Name: "v", JSON: json.RawMessage(`1`)})
+		backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t",
+			Schema: json.RawMessage(`{"type":"string"}`)},
+		backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: project, Environment: "dev", Name: "v",
+			JSON: json.RawMessage(`1`)})
 	for _, o := range append(objects, typed...) {
 		read(t, s, o)
 	}
 	other, now, yes, no, role, restricted := "other", time.Now(), true, int64(9), backend.RoleAdmin, backend.Restricted
 	days, schema := 3, json.RawMessage(`{"type":"integer"}`)
 	fields := map[string]any{
-		"Project": other, "Environment": other, "Scope": other, "Name": other, "Expect": &no, "Force": true, "Purge": true, "Rename": &other,
-		"Description": &other, "ManagedBy": &other, "Labels": map[string]string{"a": "b"}, "Policy": &backend.PolicyChange{MaxSecrets: &days}, "KMSKey": &other,
-		"Protected": &yes, "DisplayName": &other, "Schema": schema, "Type": &other, "Visibility": &restricted, "Value": backend.PlaintextString("other"),
-		"Generate": &backend.Generate{}, "RotationDays": &days, "JSON": schema, "Link": &backend.Link{Secret: other}, "Role": &role,
+		"Project": other, "Environment": other, "Scope": other, "Name": other, "Expect": &no, "Force": true, "Purge": true,
+		"Rename":      &other,
+		"Description": &other, "ManagedBy": &other, "Labels": map[string]string{"a": "b"},
+		"Policy": &backend.PolicyChange{MaxSecrets: &days}, "KMSKey": &other,
+		"Protected": &yes, "DisplayName": &other, "Schema": schema, "Type": &other, "Visibility": &restricted,
+		"Value":    backend.PlaintextString("other"),
+		"Generate": &backend.Generate{}, "RotationDays": &days, "JSON": schema, "Link": &backend.Link{Secret: other},
+		"Role":   &role,
 		"Usages": []backend.Usage{{}}, "TokenHash": []byte("x"), "ExpiresAt": &now, "Op": backend.OpSet, "Note": &other,
 	}
 	for _, o := range []backend.Object{objects[0], typed[0], typed[1]} {

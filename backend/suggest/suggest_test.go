@@ -11,13 +11,15 @@ import (
 func TestName(t *testing.T) {
 	names := []string{"db_password", "api_key", "x"}
 	for name, want := range map[string]string{
-		"db_pasword": "db_password", "API_KEY": "api_key", "unrelated": "", "db_password_of_all": "", "api_key": "", "": "x", "y": "x", "db_passwrod": "db_password",
+		"db_pasword": "db_password", "API_KEY": "api_key", "unrelated": "", "db_password_of_all": "", "api_key": "", "": "x",
+		"y": "x", "db_passwrod": "db_password",
 	} {
 		if got := suggest.Name(name, names); got != want {
 			t.Errorf("the suggestion for %q is %q, want %q", name, got, want)
 		}
 	}
-	if got := suggest.WithinDistance(2, "get_secret_valeu", []string{"get_value", "get_secret_value"}); got != "get_secret_value" {
+	if got := suggest.WithinDistance(2, "get_secret_valeu",
+		[]string{"get_value", "get_secret_value"}); got != "get_secret_value" {
 		t.Error(got)
 	}
 }

@@ -52,7 +52,8 @@ var built = sync.OnceValues(func() (string, error) {
 	}
 	dir := filepath.Join(root, "bin", "test")
 	// The flags of `make build`, so that each uses what the other compiled.
-	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version="+Version,
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags",
+		"-s -w -X main.version="+Version,
 		"-o", dir+string(filepath.Separator), ".", "./cmd/pouncet")
 	build.Dir, build.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

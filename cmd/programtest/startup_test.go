@@ -50,7 +50,8 @@ func TestStartUp(t *testing.T) {
 			a, _ := strconv.Atoi(m[3])
 			size, allocations = size+b, allocations+a
 			if a > c.packageAllocs || b > c.packageSize {
-				t.Errorf("%s: package %s makes %d allocations of %d bytes before main; the limits are %d and %d", name, m[1], a, b, c.packageAllocs, c.packageSize)
+				t.Errorf("%s: package %s makes %d allocations of %d bytes before main; the limits are %d and %d", name, m[1], a, b,
+					c.packageAllocs, c.packageSize)
 			}
 		}
 		if len(lines) < 50 {
@@ -58,7 +59,8 @@ func TestStartUp(t *testing.T) {
 		}
 		t.Logf("%s: %d packages make %d allocations of %d bytes before main", name, len(lines), allocations, size)
 		if allocations > c.allocations || size > c.bytes {
-			t.Errorf("%s: all packages make %d allocations of %d bytes before main; the limits are %d and %d", name, allocations, size, c.allocations, c.bytes)
+			t.Errorf("%s: all packages make %d allocations of %d bytes before main; the limits are %d and %d", name, allocations,
+				size, c.allocations, c.bytes)
 		}
 	}
 }

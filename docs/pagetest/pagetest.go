@@ -17,9 +17,9 @@
 //
 // # Limits
 //
-// The package programtest builds the programs pouncet and terraform-provider-pouncet. A page that calls an absent program
-// runs up to the block that calls it; a subtest that skips names the program. The same happens to a page
-// that calls terraform unless TF_ACC is set.
+// The package programtest builds the programs pouncet and terraform-provider-pouncet. A page that calls an absent
+// program runs up to the block that calls it; a subtest that skips names the program. The same happens to a page that
+// calls terraform unless TF_ACC is set.
 package pagetest
 
 import (
@@ -73,7 +73,8 @@ func blocks(text string) ([]block, error) {
 		case b.language == "sh", b.language == "mermaid", b.file != "":
 		case b.language == "text" && i > 0 && found[i-1].language == "sh":
 		default:
-			return nil, fmt.Errorf("line %d: no test can run this block of %q: it is neither sh, nor a file, nor output", b.line, b.language)
+			return nil, fmt.Errorf("line %d: no test can run this block of %q: it is neither sh, nor a file, nor output",
+				b.line, b.language)
 		}
 	}
 	return found, nil
@@ -106,15 +107,17 @@ func steps(all []block) []step {
 
 // A program is one that a page may call and that a machine may lack.
 var programs = []string{
-	"terraform", "tofu", "curl", "git", "jq", "aws", "vault", "doppler", "openssl", "python3", "docker", "kubectl", "moto_server",
+	"terraform", "tofu", "curl", "git", "jq", "aws", "vault", "doppler", "openssl", "python3", "docker", "kubectl",
+	"moto_server",
 }
 
 // calls returns those of the programs that a script calls.
 func calls(script string) []string {
 	var out []string
 	for _, p := range programs {
-		if regexp.MustCompile(`(?m)(^\s*|[|&;({]\s*|\$\(|\b(?:if|until|while|then|do|else|!) |\b\w+=\S* )`+regexp.QuoteMeta(p)+`(\s|$)`).MatchString(script) &&
-			!slices.Contains(out, p) {
+		call := regexp.MustCompile(`(?m)(^\s*|[|&;({]\s*|\$\(|\b(?:if|until|while|then|do|else|!) |\b\w+=\S* )` +
+			regexp.QuoteMeta(p) + `(\s|$)`)
+		if call.MatchString(script) && !slices.Contains(out, p) {
 			out = append(out, p)
 		}
 	}
@@ -152,7 +155,8 @@ func environ() []string {
 	var out []string
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		if !slices.ContainsFunc([]string{"POUNCET_", "TF_", "AWS_", "GITHUB_", "HOME=", "PATH="}, func(p string) bool { return strings.HasPrefix(name+"=", p) }) {
+		changes := func(prefix string) bool { return strings.HasPrefix(name+"=", prefix) }
+		if !slices.ContainsFunc([]string{"POUNCET_", "TF_", "AWS_", "GITHUB_", "HOME=", "PATH="}, changes) {
 			out = append(out, v)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 )
 
 func TestBlocks(t *testing.T) {
-	got, err := blocks("# Title\n\nWrite `a/main.tf`:\n\n```terraform\nx = 1\n```\n\nThen:\n\n```sh\ntrue\n```\n\nIt prints:\n\n```text\nok\n```\n")
+	got, err := blocks("# Title\n\nWrite `a/main.tf`:\n\n```terraform\nx = 1\n```\n\nThen:\n\n```sh\ntrue\n```\n\nIt " +
+		"prints:\n\n```text\nok\n```\n")
 	if err != nil {
 		t.Fatal(err)
 	}

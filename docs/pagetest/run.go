@@ -149,7 +149,8 @@ func newSession(t *testing.T, o Options) *Session {
 		path = append(path, programs)
 		s.installProvider(programs)
 	}
-	if cli, err := exec.LookPath(cmp.Or(os.Getenv("TERRAFORM"), os.Getenv("TF_ACC_TERRAFORM_PATH"), "terraform")); err == nil {
+	if cli, err := exec.LookPath(cmp.Or(os.Getenv("TERRAFORM"), os.Getenv("TF_ACC_TERRAFORM_PATH"),
+		"terraform")); err == nil {
 		if cli, err = filepath.Abs(cli); err != nil {
 			t.Fatal(err)
 		}
@@ -171,11 +172,13 @@ func newSession(t *testing.T, o Options) *Session {
 func (s *Session) installProvider(programs string) {
 	s.t.Helper()
 	for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
-		dir := filepath.Join(s.Home, ".terraform.d/plugins", host, "pouncet/pouncet", programtest.Version, runtime.GOOS+"_"+runtime.GOARCH)
+		dir := filepath.Join(s.Home, ".terraform.d/plugins", host, "pouncet/pouncet", programtest.Version,
+			runtime.GOOS+"_"+runtime.GOARCH)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			s.t.Fatal(err)
 		}
-		if err := os.Symlink(filepath.Join(programs, "terraform-provider-pouncet"), filepath.Join(dir, "terraform-provider-pouncet_v"+programtest.Version)); err != nil {
+		if err := os.Symlink(filepath.Join(programs, "terraform-provider-pouncet"),
+			filepath.Join(dir, "terraform-provider-pouncet_v"+programtest.Version)); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -209,7 +212,8 @@ func (s *Session) Sh(script string) string {
 func (s *Session) bash(script string) (string, error) {
 	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n"+script)
+	cmd := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c",
+		"trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n"+script)
 	cmd.Dir, cmd.Env, cmd.WaitDelay = s.Dir, s.env, 10*time.Second
 	out, err := cmd.CombinedOutput()
 	return string(out), err
