@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,7 +106,8 @@ func localAWS(t *testing.T) []string {
 }
 
 // generated are the folders below docs/ that `make generate` writes.
-var generated = regexp.MustCompile(`^docs/(actions|data-sources|ephemeral-resources|functions|guides|list-resources|resources|index\.md)`)
+var generated = regexp.MustCompile(
+	`^docs/(actions|data-sources|ephemeral-resources|functions|guides|list-resources|resources|index\.md)`)
 
 // markdown returns all Markdown files of the repository that a person wrote.
 func markdown(t *testing.T) map[string]string {
@@ -116,9 +118,11 @@ func markdown(t *testing.T) map[string]string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && (d.Name() == "node_modules" || d.Name() == "testdata" || d.Name() == ".git" || d.Name() == "bin"):
+		case d.IsDir() && slices.Contains([]string{"node_modules", "testdata", ".git", "bin"}, d.Name()):
 			return fs.SkipDir
-		case d.IsDir() || (!strings.HasSuffix(path, ".md") && !strings.HasSuffix(path, ".md.tmpl")) || path == "CHANGELOG.md" || generated.MatchString(path):
+		case d.IsDir() || (!strings.HasSuffix(path, ".md") && !strings.HasSuffix(path, ".md.tmpl")):
+			return nil
+		case path == "CHANGELOG.md" || generated.MatchString(path):
 			return nil
 		}
 		text, err := os.ReadFile(path)
@@ -140,7 +144,8 @@ func TestPagesSayWhatTheReaderCanDo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, page := range append(append(pages(t), guides...), "docs/README.md", "docs/settings.md", "docs/comparison.md", "docs/style.md", "docs/adr/README.md") {
+	others := []string{"docs/README.md", "docs/settings.md", "docs/comparison.md", "docs/style.md", "docs/adr/README.md"}
+	for _, page := range slices.Concat(pages(t), guides, others) {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Error(err)
@@ -224,19 +229,22 @@ func TestFeaturesNameWhatExists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	contains := func(text, before, after string) func(name string) bool {
+		return func(name string) bool { return strings.Contains(text, before+name+after) }
+	}
 	functions, cases := sources(t, ".", "_test.go"), sources(t, "backend/servicetest", ".go")
 	for _, c := range []struct {
 		what, pattern string
 		least         int
 		exists        func(name string) bool
 	}{
-		{"test", `\b((?:Test|Fuzz|Example)[A-Z]\w+)`, 60, func(name string) bool { return strings.Contains(functions, "\nfunc "+name+"(") }},
-		{"case", `"([^"]+)"`, 30, func(name string) bool { return strings.Contains(cases, "{\""+name+"\", func(") }},
+		{"test", `\b((?:Test|Fuzz|Example)[A-Z]\w+)`, 60, contains(functions, "\nfunc ", "(")},
+		{"case", `"([^"]+)"`, 30, contains(cases, "{\"", "\", func(")},
 		{"script", "`((?:both|script)/\\w+)`", 20, func(name string) bool {
 			_, err := os.Stat(filepath.Join("cmd/pouncet/testdata", name+".txtar"))
 			return err == nil
 		}},
-		{"make target", "`make ([a-z-]+)`", 2, func(name string) bool { return strings.Contains(string(makefile), "\n"+name+":") }},
+		{"make target", "`make ([a-z-]+)`", 2, contains(string(makefile), "\n", ":")},
 		{"package", "`([a-z][a-z/]+)`? (?:Test|Fuzz|Example|tests|suite|torture|fault|golden)", 15, func(name string) bool {
 			info, err := os.Stat(name)
 			return err == nil && info.IsDir()
