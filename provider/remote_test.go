@@ -110,7 +110,9 @@ func TestPlanReportsWhatTheServerDoesWrong(t *testing.T) {
 			acctest.New(t)
 			server := httptest.NewServer(c.answer)
 			defer server.Close()
+			timeout := "30s"
 			if name == "no answer" {
+				timeout = "300ms"
 				defer close(hang)
 			}
 			config := fmt.Sprintf(`
@@ -118,14 +120,14 @@ provider "pouncet" {
   endpoint        = %q
   token           = "pnct_x"
   max_retries     = 1
-  request_timeout = "300ms"
+  request_timeout = %q
 }
 resource "pouncet_secret" "s" {
   name        = "s"
   environment = "dev"
   value_wo    = "canary-value"
-  timeouts    = { read = "5s", create = "5s" }
-}`, server.URL)
+  timeouts    = { read = "60s", create = "60s" }
+}`, server.URL, timeout)
 			acctest.Run(t, resource.TestStep{
 				Config: config, PlanOnly: true,
 				ExpectError: regexp.MustCompile(`(?s)Planning the secret.*(` + c.pattern + `)`),

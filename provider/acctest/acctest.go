@@ -42,8 +42,18 @@ var unsetVariables = sync.OnceFunc(func() {
 // others.
 func New(t *testing.T) *Backend {
 	t.Helper()
-	t.Parallel()
+	parallel(t)
 	return NewAlone(t)
+}
+
+// parallelTests holds the tests that run in parallel already: a test that has a backend and a workspace asks twice.
+var parallelTests sync.Map
+
+func parallel(t *testing.T) {
+	if _, already := parallelTests.LoadOrStore(t, true); !already {
+		t.Cleanup(func() { parallelTests.Delete(t) })
+		t.Parallel()
+	}
 }
 
 // NewAlone is New for a test that changes the environment variables of the process. It does not run in parallel.

@@ -39,7 +39,7 @@ func NewWorkspaceWith(t testing.TB, bin string) *Workspace {
 func terraform(t testing.TB) string {
 	t.Helper()
 	if t, ok := t.(*testing.T); ok {
-		t.Parallel()
+		parallel(t)
 	}
 	if os.Getenv("TF_ACC") == "" {
 		t.Skip("SKIPPED: this test runs Terraform: set TF_ACC=1, or run make test")
