@@ -265,12 +265,13 @@ func TestFeaturesNameWhatExists(t *testing.T) {
 // TestPagesNameTestsThatExist checks the names of tests on every page, such as the decisions.
 func TestPagesNameTestsThatExist(t *testing.T) {
 	functions := sources(t, ".", "_test.go")
+	pattern := regexp.MustCompile("`(?:[a-z][a-z/]* )?((?:Test|Fuzz|Benchmark)[A-Z]\\w+)`") // the package may precede
 	found := 0
 	for path, text := range markdown(t) {
 		if path == "docs/style.md" { // its names are examples
 			continue
 		}
-		for _, m := range regexp.MustCompile("`((?:Test|Fuzz|Benchmark)[A-Z]\\w+)`").FindAllStringSubmatch(text, -1) {
+		for _, m := range pattern.FindAllStringSubmatch(text, -1) {
 			found++
 			if !strings.Contains(functions, "\nfunc "+m[1]+"(") {
 				t.Errorf("%s names %s, which does not exist", path, m[1])

@@ -89,6 +89,9 @@ func TestAvoidedPhrases(t *testing.T) {
 		for n := 1; lines.Scan(); n++ {
 			// A phrase may be on two lines. The comment marks of the second line are removed.
 			line := strings.TrimLeft(lines.Text(), "\t #/>*-")
+			if strings.HasPrefix(lines.Text(), "<<<<<<< ") {
+				t.Errorf("%s:%d: a mark of a merge conflict", path, n)
+			}
 			both := before + line
 			for i, p := range patterns {
 				if i == 0 && !any.MatchString(both) {

@@ -14,7 +14,7 @@ import (
 )
 
 var applyCases = []testCase{
-	{"a set with a refused change changes nothing and reports every refusal", func(f *fixture) {
+	{"if one change of a set is refused, nothing changes and every refusal is reported", func(f *fixture) {
 		f.environments("dev")
 		out, err := f.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
 			secret("dev", "good", "v"), secret("dev", "-bad", "v"), secret("nowhere", "s", "v"), secret("dev", "also-good", "v"),
@@ -26,9 +26,9 @@ var applyCases = []testCase{
 		for i, broken := range []bool{false, true, true, false} {
 			equal(f, fmt.Sprintf("change %d refused", i), out[i].Err != nil, broken)
 		}
-		equal(f, "left behind", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), 0)
+		equal(f, "secrets after the refusal", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), 0)
 	}},
-	{"later changes build on earlier ones, whole projects at once", func(f *fixture) {
+	{"one set creates a project and everything in it", func(f *fixture) {
 		inside := func(c backend.Change) backend.Change { c.Project = "shop"; return c }
 		set := []backend.Change{
 			{Op: backend.OpCreate, Kind: backend.KindProject, Name: "shop", Description: ptr("the shop")},
@@ -52,7 +52,7 @@ var applyCases = []testCase{
 		ref.Project = "shop"
 		equal(f, "shared", f.value(ref), "bb")
 	}},
-	{"a dry run says what would be done, and does nothing", func(f *fixture) {
+	{"a dry run returns the outcomes and changes nothing", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "same", "v"), secret("dev", "other", "v"), secret("dev", "gone", "v"))
 		before := show(f.list(backend.Query{Kind: backend.KindSecret, Project: project}))
@@ -64,12 +64,12 @@ var applyCases = []testCase{
 		}
 		equal(f, "changed", strings.Join(out[1].Changed, ","), "value")
 		if out[4].Err == nil || !errors.Is(out[4].Err, backend.ErrInvalid) {
-			f.Errorf("broken rule: %v", out[4].Err)
+			f.Errorf("change 4: error %v, want code invalid", out[4].Err)
 		}
-		equal(f, "after", show(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), before)
+		equal(f, "objects after the dry run", show(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), before)
 		equal(f, "value", f.value(secretRef("dev", "other")), "v")
 	}},
-	{"operations insist", func(f *fixture) {
+	{"create fails for an existing object; update and delete fail for a missing one", func(f *fixture) {
 		f.environments("dev")
 		c := secret("dev", "s", "v")
 		c.Op = backend.OpUpdate
@@ -81,7 +81,7 @@ var applyCases = []testCase{
 		f.refused(backend.ErrNotFound, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret,
 			ID: "01890a5d-ac96-774b-bcce-b302099a8057"})
 	}},
-	{"nothing moves, but what it is in may be renamed", func(f *fixture) {
+	{"an entry cannot move, but its project and environment can be renamed", func(f *fixture) {
 		f.environments("dev", "prod")
 		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "other"})
 		o := f.must(secret("dev", "s", "v"))[0].Object
@@ -100,7 +100,7 @@ var applyCases = []testCase{
 		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, ID: e.ID, Rename: ptr("live")},
 			at(project, "live", backend.ProjectScope))
 	}},
-	{"a repeated set is applied once", func(f *fixture) {
+	{"a repeated set with the same idempotency key is applied once", func(f *fixture) {
 		f.environments("dev")
 		set := backend.ChangeSet{Changes: []backend.Change{secret("dev", "s", "v")}, IdempotencyKey: "key-1"}
 		set.Changes[0].Op = backend.OpCreate
@@ -110,15 +110,15 @@ var applyCases = []testCase{
 		}
 		again, err := f.Apply(context.Background(), set)
 		if err != nil {
-			f.Fatalf("repeating: %v", err)
+			f.Fatalf("repeating the set: %v", err)
 		}
 		equal(f, "outcome", show(again), show(first))
 		set.Changes[0].Name = "t"
 		if _, err := f.Apply(context.Background(), set); !errors.Is(err, backend.ErrConflict) {
-			f.Errorf("another set under the same key: %v", err)
+			f.Errorf("another set with the same key: %v", err)
 		}
 	}},
-	{"concurrent writers lose nothing", func(f *fixture) {
+	{"no write of concurrent writers is lost", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "counter", "0"))
 		var wg sync.WaitGroup
@@ -136,10 +136,10 @@ var applyCases = []testCase{
 		wg.Wait()
 		equal(f, "version", f.list(backend.Query{Kind: backend.KindSecret, Project: project, Name: "counter"})[0].Version, 21)
 		for w := range 4 {
-			equal(f, "last", f.value(secretRef("dev", fmt.Sprintf("own-%d", w))), "4")
+			equal(f, "last value of the writer", f.value(secretRef("dev", fmt.Sprintf("own-%d", w))), "4")
 		}
 	}},
-	{"tokens are made by their hash, and revoked", func(f *fixture) {
+	{"a token is created from its hash and can be deleted", func(f *fixture) {
 		c := backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "ci", Role: ptr(backend.RoleRuntime),
 			TokenHash: bytes.Repeat([]byte{7}, 32)}
 		o := f.must(c)[0].Object
@@ -150,9 +150,9 @@ var applyCases = []testCase{
 		c.TokenHash, c.Role = make([]byte, 32), ptr(backend.Role("god"))
 		f.refused(backend.ErrInvalid, c)
 		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "ci"})
-		equal(f, "left", len(f.list(backend.Query{Kind: backend.KindToken, Name: "ci"})), 0)
+		equal(f, "tokens after the deletion", len(f.list(backend.Query{Kind: backend.KindToken, Name: "ci"})), 0)
 	}},
-	{"too many at once", func(f *fixture) {
+	{"too many changes or references in one call are refused", func(f *fixture) {
 		if _, err := f.Apply(context.Background(),
 			backend.ChangeSet{Changes: make([]backend.Change, backend.MaxChanges+1)}); !errors.Is(err, backend.ErrTooLarge) {
 			f.Errorf("changes: %v", err)

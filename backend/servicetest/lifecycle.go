@@ -19,19 +19,19 @@ var lifecycleCases = []testCase{
 		equal(f, "listed", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), 0)
 		deleted := f.list(backend.Query{Kind: backend.KindSecret, Project: project, Deleted: true, Environment: "dev"})
 		equal(f, "deleted", len(deleted), 1)
-		equal(f, "its name", deleted[0].Name, "s")
-		equal(f, "its kind", deleted[0].Kind, backend.KindSecret)
-		equal(f, "its id", deleted[0].ID, o.ID)
-		equal(f, "has a time", deleted[0].DeletedAt.IsZero(), false)
+		equal(f, "name", deleted[0].Name, "s")
+		equal(f, "kind", deleted[0].Kind, backend.KindSecret)
+		equal(f, "id", deleted[0].ID, o.ID)
+		equal(f, "has no time of deletion", deleted[0].DeletedAt.IsZero(), false)
 		out := f.must(restore(backend.KindSecret, "dev", "s"))[0]
 		equal(f, "action", out.Action, backend.ActionRestore)
-		equal(f, "the same", out.Object.ID, o.ID)
-		equal(f, "typed", out.Object.Type, "password")
-		equal(f, "no longer deleted", out.Object.DeletedAt.IsZero(), true)
+		equal(f, "id", out.Object.ID, o.ID)
+		equal(f, "type", out.Object.Type, "password")
+		equal(f, "has no time of deletion", out.Object.DeletedAt.IsZero(), true)
 		equal(f, "value", f.value(secretRef("dev", "s")), "two")
 		old := secretRef("dev", "s")
 		old.Version = "1"
-		equal(f, "history", f.value(old), "one")
+		equal(f, "value of version 1", f.value(old), "one")
 		f.refused(backend.ErrNotFound, restore(backend.KindSecret, "dev", "s"))
 	}},
 	{"a deleted secret does not block its name and quota", func(f *fixture) {
@@ -50,13 +50,13 @@ var lifecycleCases = []testCase{
 		f.refused(backend.ErrInvalid, bad)
 		f.must(as)
 		equal(f, "value", f.value(secretRef("dev", "s_old")), "old")
-		// Deleted twice under one name: the last one comes back.
+		// Two secrets of the same name are deleted. The restore takes the last one.
 		f.must(remove(backend.KindSecret, "dev", "s"))
 		f.must(secret("dev", "s", "newer"))
 		f.must(remove(backend.KindSecret, "dev", "s"), restore(backend.KindSecret, "dev", "s"))
 		equal(f, "value", f.value(secretRef("dev", "s")), "newer")
 	}},
-	{"what is purged is gone", func(f *fixture) {
+	{"a purged entry cannot be restored", func(f *fixture) {
 		f.environments("dev")
 		o := f.must(secret("dev", "a", "v"), secret("dev", "b", "v"), plain("dev", "v", "1"))
 		now := remove(backend.KindSecret, "dev", "a")
@@ -76,7 +76,7 @@ var lifecycleCases = []testCase{
 		f.refused(backend.ErrInvalid, policy(backend.PolicyChange{RecoveryDays: ptr(91)}))
 		f.refused(backend.ErrInvalid, policy(backend.PolicyChange{RecoveryDays: ptr(-1)}))
 	}},
-	{"deleted entries keep neither type nor environment nor project", func(f *fixture) {
+	{"a deleted entry does not block the deletion of its type and environment", func(f *fixture) {
 		f.environments("dev")
 		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "word",
 			Schema: json.RawMessage(`{"type":"string"}`)},
@@ -88,7 +88,7 @@ var lifecycleCases = []testCase{
 		f.environments("dev")
 		f.refused(backend.ErrNotFound, restore(backend.KindSecret, "dev", "s"))
 	}},
-	{"a protected secret is not deleted, not even by force", func(f *fixture) {
+	{"a protected secret cannot be deleted, even with force", func(f *fixture) {
 		f.environments("dev")
 		c := secret("dev", "s", "v")
 		c.Protected = ptr(true)
@@ -102,7 +102,7 @@ var lifecycleCases = []testCase{
 		c.Protected = ptr(false)
 		f.must(c, forced)
 	}},
-	{"an expired secret is refused, and says so", func(f *fixture) {
+	{"an expired secret is refused, and the error says when it expired", func(f *fixture) {
 		f.environments("dev")
 		c := secret("dev", "s", "CANARY")
 		past, future := time.Now().Add(-time.Hour).UTC().Truncate(time.Second), time.Now().Add(time.Hour)
@@ -112,7 +112,7 @@ var lifecycleCases = []testCase{
 		c.ExpiresAt = &past
 		out := f.must(c)[0]
 		equal(f, "changed", len(out.Changed), 1)
-		equal(f, "told", out.Object.ExpiresAt.Equal(past), true)
+		equal(f, "expiry is returned", out.Object.ExpiresAt.Equal(past), true)
 		err := f.unresolved(backend.ErrDenied, secretRef("dev", "s"))
 		f.mentions(err, "expired", past.Format(time.RFC3339))
 		f.conceals(err, "CANARY")
@@ -121,7 +121,7 @@ var lifecycleCases = []testCase{
 		f.must(c)
 		equal(f, "value", f.value(secretRef("dev", "s")), "CANARY")
 	}},
-	{"what is resolved says whether it is secret", func(f *fixture) {
+	{"a resolution says whether its value is secret", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "s", `{"a":"b"}`), plain("dev", "v", "1"), link("dev", "l", "s", "a"))
 		for name, want := range map[string]bool{"v": false, "l": true} {
@@ -129,14 +129,14 @@ var lifecycleCases = []testCase{
 		}
 		equal(f, "s", f.resolve(secretRef("dev", "s"))[0].Secret, true)
 	}},
-	{"rotation is due so many days after the value was written", func(f *fixture) {
+	{"rotation is due the given number of days after the value was written", func(f *fixture) {
 		f.environments("dev")
 		c := secret("dev", "s", "v")
 		c.RotationDays = ptr(30)
 		o := f.must(c)[0].Object
 		equal(f, "due", o.RotationDueAt.Equal(o.ValueAt.AddDate(0, 0, 30)), true)
 		c.RotationDays = ptr(0)
-		equal(f, "none", f.must(c)[0].Object.RotationDueAt.IsZero(), true)
+		equal(f, "due time is unset", f.must(c)[0].Object.RotationDueAt.IsZero(), true)
 		for _, bad := range []int{-1, 3_651} {
 			c.RotationDays = ptr(bad)
 			equal(f, "attribute", f.refused(backend.ErrInvalid, c).Attribute, "rotation_days")
@@ -153,7 +153,7 @@ var lifecycleCases = []testCase{
 		c.Generate.Length = 13
 		f.refused(backend.ErrInvalid, c)
 	}},
-	{"fingerprints are of values, under a key of the moment", func(f *fixture) {
+	{"a fingerprint depends on the value and on the key of the call", func(f *fixture) {
 		f.environments("dev", "prod")
 		f.must(secret("dev", "a", "same"), secret("prod", "a", "same"),
 			typed("smtp", secret("dev", "j", `{"host":"h","port":25}`)), plain("dev", "v", "1"))
@@ -165,9 +165,9 @@ var lifecycleCases = []testCase{
 			plain("dev", "v", "1"))
 		equal(f, "the value", backend.HasFingerprint(key, []byte("same"), out[0].Fingerprint), true)
 		equal(f, "another value", backend.HasFingerprint(key, []byte("other"), out[0].Fingerprint), false)
-		equal(f, "before the change", string(out[1].Fingerprint), string(out[0].Fingerprint))
+		equal(f, "fingerprint of the value before the change", string(out[1].Fingerprint), string(out[0].Fingerprint))
 		equal(f, "JSON", backend.HasFingerprint(key, []byte(`{ "port": 25, "host": "h" }`), out[2].Fingerprint), true)
-		equal(f, "none of what is not there, or is no secret", len(out[3].Fingerprint)+len(out[4].Fingerprint), 0)
+		equal(f, "fingerprints of a missing secret and of a scoped value", len(out[3].Fingerprint)+len(out[4].Fingerprint), 0)
 		key[0]++
 		equal(f, "another key", string(ask(secret("dev", "a", ""))[0].Fingerprint) == string(out[0].Fingerprint), false)
 		f.rejects(backend.ErrInvalid, backend.ChangeSet{Changes: []backend.Change{secret("dev", "a", "x")},
@@ -177,7 +177,7 @@ var lifecycleCases = []testCase{
 		f.must(policy(backend.PolicyChange{ForbidFingerprints: ptr(true)}))
 		equal(f, "forbidden", len(ask(secret("dev", "a", ""))[0].Fingerprint), 0)
 	}},
-	{"what configuration files use is not deleted", func(f *fixture) {
+	{"an entry that a registered file uses cannot be deleted", func(f *fixture) {
 		f.environments("dev", "prod")
 		f.must(secret("dev", "a", "v"), secret("*", "a", "shared"), secret("prod", "b", "v"), plain("dev", "v", "1"))
 		at := func(kind backend.Kind, env, name string, line int) backend.Usage {
@@ -190,16 +190,17 @@ var lifecycleCases = []testCase{
 			at(backend.KindSecret, "prod", "missing", 2), at(backend.KindScopedValue, "dev", "v", 4)}
 		out := f.must(register("github.com/acme/pipelines", usages...))[0]
 		equal(f, "action", out.Action, backend.ActionCreate)
-		equal(f, "usages, each once", *out.Object.Usages, 3)
+		equal(f, "usages without duplicates", *out.Object.Usages, 3)
 		equal(f, "again", f.must(register("github.com/acme/pipelines", usages...))[0].Action, backend.ActionUnchanged)
 		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindSecret, "dev", "a")),
 			"io_config.yaml:1 of github.com/acme/pipelines in dev")
 		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindScopedValue, "dev", "v")), "io_config.yaml:4")
-		f.must(remove(backend.KindSecret, "*", "a")) // dev has its own
+		f.must(remove(backend.KindSecret, "*", "a")) // dev uses its own secret
 		listed := f.list(backend.Query{Kind: backend.KindUsage, Project: project})
 		equal(f, "listed", len(listed), 3)
-		equal(f, "of a name", len(f.list(backend.Query{Kind: backend.KindUsage, Project: project, Name: "a"})), 1)
-		equal(f, "of a source", len(f.list(backend.Query{Kind: backend.KindUsage, Project: project, Type: "another"})), 0)
+		equal(f, "usages of a name", len(f.list(backend.Query{Kind: backend.KindUsage, Project: project, Name: "a"})), 1)
+		equal(f, "usages of another source",
+			len(f.list(backend.Query{Kind: backend.KindUsage, Project: project, Type: "another"})), 0)
 		equal(f, "place", *listed[0].Usage, backend.Usage{Kind: backend.KindSecret, Name: "a", Environment: "dev",
 			Scope: "project", File: "io_config.yaml", Line: 1, Column: 3})
 		equal(f, "source", listed[0].Source, "github.com/acme/pipelines")

@@ -9,7 +9,7 @@ import (
 )
 
 var lookupCases = []testCase{
-	{"the reference table comes out exactly", func(f *fixture) {
+	{"every row of the example resolves to its documented value", func(f *fixture) {
 		f.environments("dev", "prod", "random")
 		f.must(
 			secret("dev", "secret1", "sooper dooper secret string"),
@@ -29,12 +29,12 @@ var lookupCases = []testCase{
 		equal(f, "secret3 in dev", f.value(secretRef("dev", "secret3")), "dev only secret")
 		err := f.unresolved(backend.ErrNotFound, secretRef("prod", "secret3"))
 		if !slices.Equal(err.Environments, []string{"dev"}) {
-			f.Errorf("environments that have it: %v", err.Environments)
+			f.Errorf("the error names the environments %v, want dev", err.Environments)
 		}
 	}},
-	{"the nearest scope wins, then the exact environment", func(f *fixture) {
+	{"the nearest scope has priority, then the exact environment", func(f *fixture) {
 		f.environments("dev", "prod")
-		// From the last choice to the first: each takes over from the one before.
+		// Each step adds a secret that has priority over the one of the step before.
 		ref := backend.Ref{Kind: backend.KindSecret, Project: project, Environment: "dev", Scope: "pipeline/etl", Name: "s"}
 		other := ref
 		other.Scope = "app/web"
@@ -54,12 +54,12 @@ var lookupCases = []testCase{
 				f.Fatal(r.Err)
 			}
 			equal(f, "value", string(r.Value.Expose()), step.value)
-			equal(f, "scope found", r.Scope, step.scope)
-			equal(f, "environment found", r.Environment, step.env)
+			equal(f, "scope of the secret", r.Scope, step.scope)
+			equal(f, "environment of the secret", r.Environment, step.env)
 		}
-		equal(f, "the other scope's", f.value(other), "another scope's")
+		equal(f, "value in another scope", f.value(other), "another scope's")
 	}},
-	{"a mixed batch comes back in order, each with its own error", func(f *fixture) {
+	{"resolutions have the order of the references, each with its own error", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "a", "1"), secret("*", "b", "2"), plain("dev", "a", `{"x":[10,20]}`))
 		refs := []backend.Ref{
@@ -80,20 +80,21 @@ var lookupCases = []testCase{
 			}
 		}
 	}},
-	{"a missing reference says where it is and what is near", func(f *fixture) {
+	{"the error of a missing reference names other environments or a similar name", func(f *fixture) {
 		f.environments("dev", "prod")
 		f.must(secret("prod", "db_password", "x"), secret("dev", "db_pasword", "y"))
 		err := f.unresolved(backend.ErrNotFound, secretRef("dev", "db_password"))
 		if !slices.Equal(err.Environments, []string{"prod"}) || err.Suggestion != "" {
-			f.Errorf("environments %v, near %q: a name that exists somewhere was not mistyped", err.Environments, err.Suggestion)
+			f.Errorf("environments %v, suggestion %q; want prod and no suggestion, because the name exists",
+				err.Environments, err.Suggestion)
 		}
 		err = f.unresolved(backend.ErrNotFound, secretRef("dev", "db_passwort"))
 		if len(err.Environments) != 0 || err.Suggestion != "db_pasword" {
-			f.Errorf("environments %v, near %q", err.Environments, err.Suggestion)
+			f.Errorf("environments %v, suggestion %q", err.Environments, err.Suggestion)
 		}
 		f.mentions(f.unresolved(backend.ErrNotFound, secretRef("prd", "db_password")), "prd", "dev, prod")
 	}},
-	{"fields of JSON are picked, by reference and by link", func(f *fixture) {
+	{"a reference or a link can name a field of a JSON value", func(f *fixture) {
 		f.environments("dev")
 		f.must(typed("database_connection", secret("dev", "db", `{"host":"h","username":"u","password":"p\"w","port":5432}`)))
 		f.must(secret("dev", "loose", `{"a":{"b":["zero","one"]},"n":12345678901234567890}`))
@@ -122,7 +123,7 @@ var lookupCases = []testCase{
 		equal(f, "scope", f.value(ref), "web's in prod")
 		f.mentions(f.unresolved(backend.ErrNotFound, valueRef("test", "dsn")), "dsn", "db", "test")
 	}},
-	{"secrets and scoped values are two namespaces", func(f *fixture) {
+	{"a secret and a scoped value can have the same name", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "x", "secret"), plain("dev", "x", `"value"`))
 		equal(f, "secret", f.value(secretRef("dev", "x")), "secret")

@@ -9,14 +9,14 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// renamed renames an object, by its id.
+// renamed returns a change that renames an object. It names the object by its id.
 func renamed(o backend.Object, name string) backend.Change {
 	return backend.Change{Op: backend.OpUpdate, Kind: o.Kind, ID: o.ID, Rename: ptr(name)}
 }
 
-// placeCases hold that a place is unique at the end of a change set.
+// placeCases test that a place is unique at the end of a change set.
 var placeCases = []testCase{
-	{"two secrets swap their names in one set, and their links follow", func(f *fixture) {
+	{"two secrets can swap their names in one set, and their links follow", func(f *fixture) {
 		f.environments("dev")
 		out := f.must(secret("dev", "a", "value of a"), secret("dev", "b", "value of b"), link("dev", "to-a", "a", ""),
 			link("dev", "to-b", "b", ""))
@@ -41,7 +41,7 @@ var placeCases = []testCase{
 				Name: from, Rename: ptr(to)}
 		}
 		f.must(secret("dev", "a", "1"), secret("dev", "b", "2"), secret("dev", "c", "3"))
-		f.must(byName("a", "b"), byName("b", "c"), byName("c", "d")) // the last place is freed last
+		f.must(byName("a", "b"), byName("b", "c"), byName("c", "d")) // the last change frees the last place
 		for name, want := range map[string]string{"b": "1", "c": "2", "d": "3"} {
 			equal(f, name, f.value(secretRef("dev", name)), want)
 		}
@@ -51,7 +51,7 @@ var placeCases = []testCase{
 		}
 		f.unresolved(backend.ErrNotFound, secretRef("dev", "b"))
 	}},
-	{"names shift along a list", func(f *fixture) {
+	{"names can shift in a set that deletes the last object", func(f *fixture) {
 		f.environments("dev")
 		out := f.must(secret("dev", "a", "1"), secret("dev", "b", "2"), secret("dev", "c", "3"))
 		f.must(
@@ -62,7 +62,7 @@ var placeCases = []testCase{
 		equal(f, "c", f.value(secretRef("dev", "c")), "2")
 		equal(f, "objects", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), 2)
 	}},
-	{"a creation may come before the deletion of the same name", func(f *fixture) {
+	{"an object can be created before the deletion of the object with the same name", func(f *fixture) {
 		f.environments("dev")
 		old := f.must(secret("dev", "s", "old"))[0].Object
 		next := secret("dev", "s", "new")
@@ -73,7 +73,7 @@ var placeCases = []testCase{
 		if id := f.resolve(secretRef("dev", "s"))[0].ID; id != out[0].Object.ID || id == old.ID {
 			f.Errorf("the id is %s, want the new object's %s", id, out[0].Object.ID)
 		}
-		// By name, the deletion means the object that held the place first.
+		// A deletion by name deletes the object that had the name before the set.
 		out = f.must(next, remove(backend.KindSecret, "dev", "s"))
 		equal(f, "id", f.resolve(secretRef("dev", "s"))[0].ID, out[0].Object.ID)
 	}},
@@ -96,7 +96,7 @@ var placeCases = []testCase{
 			equal(f, name, f.value(secretRef("dev", name)), want)
 		}
 	}},
-	{"environments, secret types and projects swap their names", func(f *fixture) {
+	{"environments, secret types and projects can swap their names", func(f *fixture) {
 		f.environments("dev", "prod")
 		schema := func(key, shortest string) backend.Change {
 			return backend.Change{
@@ -121,7 +121,7 @@ var placeCases = []testCase{
 		ref.Project = "other"
 		equal(f, "in the renamed project", f.value(ref), "in prod")
 	}},
-	{"a long list of names shifts in one set", func(f *fixture) {
+	{"forty names can rotate in one set", func(f *fixture) {
 		f.environments("dev")
 		const n = 40
 		var create []backend.Change
@@ -137,7 +137,7 @@ var placeCases = []testCase{
 			equal(f, "value", f.value(secretRef("dev", fmt.Sprintf("s%d", (i+1)%n))), fmt.Sprint(i))
 		}
 	}},
-	{"a restored entry may take a place that a later change frees", func(f *fixture) {
+	{"an entry can be restored to a place that a later change frees", func(f *fixture) {
 		f.environments("dev")
 		old := f.must(secret("dev", "s", "old"))[0].Object
 		f.must(remove(backend.KindSecret, "dev", "s"))

@@ -11,7 +11,7 @@ import (
 )
 
 var queryCases = []testCase{
-	{"an object's metadata is whole", func(f *fixture) {
+	{"a query returns all metadata of an object", func(f *fixture) {
 		f.environments("dev")
 		c := in("app/web", typed("password", secret("dev", "s", "v")))
 		c.Description, c.Labels, c.Visibility = ptr("d"), map[string]string{"k": "v"}, ptr(backend.Restricted)
@@ -24,15 +24,15 @@ var queryCases = []testCase{
 		equal(f, "as created", show(o), show(made))
 		equal(f, "place", o.Project+"/"+o.Environment+"/"+o.Scope+"/"+o.Name, "default/dev/app/web/s")
 		equal(f, "type", o.Type, "password")
-		equal(f, "rest", fmt.Sprint(o.Description, o.Labels, o.Visibility, o.Version, o.Revision),
+		equal(f, "other metadata", fmt.Sprint(o.Description, o.Labels, o.Visibility, o.Version, o.Revision),
 			fmt.Sprint("d", map[string]string{"k": "v"}, backend.Restricted, 1, 1))
 		if o.CreatedAt.IsZero() || o.ValueAt.IsZero() || !backend.IsID(o.ID) || !backend.IsID(o.EnvironmentID) {
 			f.Errorf("incomplete: %+v", o)
 		}
 		byID := f.list(backend.Query{Kind: backend.KindSecret, ID: o.ID})
-		equal(f, "by id alone", show(byID), show(got))
+		equal(f, "query with only an id", show(byID), show(got))
 	}},
-	{"selectors select", func(f *fixture) {
+	{"a query selects by name, environment, scope, type and id", func(f *fixture) {
 		f.environments("dev", "prod")
 		f.must(secret("dev", "a", "v"), secret("prod", "a", "v"), secret("*", "b", "v"),
 			in("app/web", secret("dev", "a", "v")), typed("password", secret("prod", "c", "v")))
@@ -66,7 +66,7 @@ var queryCases = []testCase{
 			}
 		}
 	}},
-	{"pages join without a gap or a repetition", func(f *fixture) {
+	{"pages have no gaps and no repetitions", func(f *fixture) {
 		f.environments("dev", "prod")
 		for i := range 12 {
 			f.must(secret("dev", fmt.Sprintf("s%02d", i), "v"), secret("prod", fmt.Sprintf("s%02d", i), "v"))
@@ -89,7 +89,7 @@ var queryCases = []testCase{
 			equal(f, string(kind), show(paged), show(all))
 		}
 	}},
-	{"a project tells how full it is", func(f *fixture) {
+	{"a project reports its number of secrets and its policy", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "a", "v"), secret("*", "b", "v"))
 		o := f.list(backend.Query{Kind: backend.KindProject, Name: project})[0]

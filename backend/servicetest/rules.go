@@ -11,7 +11,7 @@ import (
 )
 
 var ruleCases = []testCase{
-	{"a note goes with a new value", func(f *fixture) {
+	{"a note requires a new value", func(f *fixture) {
 		f.environments("dev")
 		note := func(text, value string) backend.Change {
 			c := secret("dev", "s", value)
@@ -26,7 +26,7 @@ var ruleCases = []testCase{
 		c.Note = ptr("a scoped value has no versions")
 		f.refused(backend.ErrInvalid, c)
 	}},
-	{"names that the rules refuse", func(f *fixture) {
+	{"invalid names and scopes are refused", func(f *fixture) {
 		f.environments("dev")
 		for _, bad := range []string{"-a", "a b", "a.b", "ä", "a/b", "*", "a\n", strings.Repeat("x", 257),
 			"01890a5d-ac96-774b-bcce-b302099a8057"} {
@@ -42,9 +42,9 @@ var ruleCases = []testCase{
 			f.refused(backend.ErrInvalid, in(bad, secret("dev", "s", "v")))
 		}
 	}},
-	{"a policy narrows names and values", func(f *fixture) {
+	{"a policy can restrict names and the size of values", func(f *fixture) {
 		f.environments("dev")
-		f.must(secret("dev", "lower_already_there", "v"))
+		f.must(secret("dev", "lower_existing", "v"))
 		f.must(policy(backend.PolicyChange{NamePattern: ptr("[A-Z][A-Z0-9_]*"), MaxNameLength: ptr(8),
 			MaxValueBytes: ptr(10)}))
 		f.must(secret("dev", "GOOD", "0123456789"))
@@ -55,7 +55,7 @@ var ruleCases = []testCase{
 		f.mentions(err, "13 bytes", "10", "max_value_bytes")
 		f.conceals(err, "CANARY")
 		f.refused(backend.ErrTooLarge, plain("dev", "LARGE", `"0123456789"`))
-		f.must(secret("dev", "lower_already_there", "new"))
+		f.must(secret("dev", "lower_existing", "new"))
 		for _, bad := range []backend.PolicyChange{
 			{NamePattern: ptr("(")}, {MaxSecrets: ptr(0)}, {MaxSecrets: ptr(1_000_001)}, {MaxValueBytes: ptr(65_537)},
 			{MaxNameLength: ptr(-1)},
@@ -64,12 +64,12 @@ var ruleCases = []testCase{
 			f.refused(backend.ErrInvalid, policy(bad))
 		}
 	}},
-	{"an oversized value is refused with its limit", func(f *fixture) {
+	{"a value that is too large is refused, and the error names the limit", func(f *fixture) {
 		f.environments("dev")
 		f.mentions(f.refused(backend.ErrTooLarge, secret("dev", "s", strings.Repeat("x", 65_537))), "65537", "65536",
 			"max_value_bytes")
 	}},
-	{"the one secret too many", func(f *fixture) {
+	{"a secret over the quota is refused", func(f *fixture) {
 		f.environments("dev", "prod")
 		f.must(policy(backend.PolicyChange{MaxSecrets: ptr(3)}))
 		f.must(secret("dev", "a", "v"), secret("prod", "a", "v"), secret("*", "b", "v"))
@@ -80,17 +80,17 @@ var ruleCases = []testCase{
 		f.refused(backend.ErrQuota, secret("dev", "d", "v"), secret("dev", "e", "v"))
 		f.must(policy(backend.PolicyChange{MaxSecrets: ptr(4)}), secret("dev", "d", "v"))
 	}},
-	{"the default quota is a hundred", func(f *fixture) {
+	{"the default quota is 100 secrets", func(f *fixture) {
 		f.environments("dev")
 		changes := make([]backend.Change, 101)
 		for i := range changes {
 			changes[i] = secret("dev", fmt.Sprintf("s%d", i), "v")
 		}
 		f.mentions(f.refused(backend.ErrQuota, changes...), "100 secrets")
-		equal(f, "left", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), 0)
+		equal(f, "secrets after the refusal", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), 0)
 		f.must(changes[:100]...)
 	}},
-	{"a type's schema is held against every value, which stays hidden", func(f *fixture) {
+	{"a value must satisfy the schema of its type, and errors never show the value", func(f *fixture) {
 		f.environments("dev")
 		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "pin",
 			DisplayName: ptr("PIN"),
@@ -112,11 +112,11 @@ var ruleCases = []testCase{
 			f.conceals(err, "CANARY")
 			equal(f, "attribute", err.Attribute, "value")
 		}
-		// An update without a type is still held to it.
+		// The schema also applies to an update that does not set the type.
 		f.refused(backend.ErrInvalid, secret("dev", "ok", "CANARY"))
 		f.mentions(f.refused(backend.ErrNotFound, typed("pni", secret("dev", "s", "v"))), "pni", "pin")
 	}},
-	{"a type in use stays, and a schema that values break is refused", func(f *fixture) {
+	{"a type in use cannot be deleted, and its new schema must accept all existing values", func(f *fixture) {
 		f.environments("dev", "prod")
 		schema := func(text string) backend.Change {
 			return backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "word",
@@ -128,7 +128,7 @@ var ruleCases = []testCase{
 		f.mentions(err, "secret long in dev")
 		f.conceals(err, "CANARY")
 		if len(err.Dependents) != 1 {
-			f.Errorf("users: %v", err.Dependents)
+			f.Errorf("dependents: %v", err.Dependents)
 		}
 		f.must(schema(`{"type":"string","maxLength":50}`))
 		f.refused(backend.ErrInUse, schema(`{"type":"object"}`))
@@ -138,16 +138,16 @@ var ruleCases = []testCase{
 			remove(backend.KindSecretType, "", "word"))
 		equal(f, "value after losing its type", f.value(secretRef("dev", "long")), "CANARY-long")
 	}},
-	{"giving a type to a present value checks it", func(f *fixture) {
+	{"a new type of a secret checks the existing value", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "s", "not an object"))
 		f.refused(backend.ErrInvalid, typed("smtp", secret("dev", "s", "")))
 		f.must(secret("dev", "s", `{"host":"h","port":25}`))
 		out := f.must(typed("smtp", secret("dev", "s", "")))[0]
 		equal(f, "version", out.Object.Version, 3)
-		equal(f, "JSON now", f.resolve(secretRef("dev", "s"))[0].JSON, true)
+		equal(f, "value is JSON", f.resolve(secretRef("dev", "s"))[0].JSON, true)
 	}},
-	{"built-in types are there and cannot be changed", func(f *fixture) {
+	{"built-in types exist and cannot be changed", func(f *fixture) {
 		types := f.list(backend.Query{Kind: backend.KindSecretType, Project: project})
 		if len(types) < 8 {
 			f.Errorf("%d built-in types", len(types))
@@ -171,7 +171,7 @@ var ruleCases = []testCase{
 		f.mentions(f.refused(backend.ErrInvalid,
 			backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t"}), "schema is required")
 	}},
-	{"a secret that a scoped value links to cannot be deleted, but by force", func(f *fixture) {
+	{"a secret that a scoped value links to can be deleted only with force", func(f *fixture) {
 		f.environments("dev", "prod")
 		f.must(secret("dev", "db", "v"), secret("prod", "db", "v"), link("dev", "dsn", "db", ""))
 		err := f.refused(backend.ErrInUse, remove(backend.KindSecret, "dev", "db"))
@@ -196,12 +196,12 @@ var ruleCases = []testCase{
 		f.unresolved(backend.ErrNotFound, valueRef("dev", "dsn"))
 		f.refused(backend.ErrNotFound, link("dev", "dsn2", "db", ""))
 	}},
-	{"both may go in one set, in either order of need", func(f *fixture) {
+	{"a secret and the scoped value that links to it can be deleted in one set", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "db", "v"), link("dev", "dsn", "db", ""))
 		f.must(remove(backend.KindScopedValue, "dev", "dsn"), remove(backend.KindSecret, "dev", "db"))
 	}},
-	{"an environment goes when it is empty, or by force, unless protected", func(f *fixture) {
+	{"an environment with entries can be deleted only with force, and not if it is protected", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "s", "v"), plain("dev", "v", "1"))
 		f.mentions(f.refused(backend.ErrInUse, remove(backend.KindEnvironment, "", "dev")), "secret s in dev",
@@ -219,7 +219,7 @@ var ruleCases = []testCase{
 		f.unresolved(backend.ErrNotFound, secretRef("dev", "s"))
 		f.refused(backend.ErrInUse, remove(backend.KindProject, "", project))
 	}},
-	{"fields that a kind does not have are refused", func(f *fixture) {
+	{"invalid fields, kinds and operations are refused", func(f *fixture) {
 		f.environments("dev")
 		c := environment("dev")
 		c.Value = backend.PlaintextString("CANARY")
@@ -239,7 +239,7 @@ var ruleCases = []testCase{
 		f.refused(backend.ErrInvalid, c)
 		f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: "gizmo", Name: "x"})
 	}},
-	{"the KMS key of an environment is fixed", func(f *fixture) {
+	{"the KMS key of an environment cannot be changed", func(f *fixture) {
 		f.environments("dev")
 		c := environment("dev")
 		c.KMSKey = ptr("aws-kms:///alias/other")

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package servicetest is the one meaning of backend.Service: a suite that
-// every implementation passes with the same results and the same errors,
-// whether the engine is called in-process or across a network.
+// Package servicetest tests what every backend.Service must do. Each implementation passes the same suite with the same
+// results and the same errors, in the same process and across a network.
 package servicetest
 
 import (
@@ -16,8 +15,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Run runs the suite. For each case, open returns a new Service, which has only
-// the project "default", and whose calls have the admin role.
+// Run runs the suite. For each case, open returns a new Service. It has only the project "default", and its calls have
+// the role admin.
 func Run(t *testing.T, open func(t *testing.T) backend.Service) {
 	for _, c := range slices.Concat(lookupCases, entryCases, ruleCases, applyCases, queryCases, lifecycleCases,
 		placeCases) {
@@ -33,7 +32,7 @@ type testCase struct {
 	run  func(f *fixture)
 }
 
-// fixture is a Service with short ways to say what a case does.
+// fixture is a testing.T and a Service, with short methods for common calls and checks.
 type fixture struct {
 	*testing.T
 	backend.Service
@@ -54,7 +53,7 @@ func (f *fixture) must(changes ...backend.Change) []backend.Outcome {
 	return out
 }
 
-// refused applies changes, one of which must break a rule; it returns that error.
+// refused applies changes that must give the error want, and returns the error.
 func (f *fixture) refused(want *backend.Error, changes ...backend.Change) *backend.Error {
 	f.Helper()
 	_, err := f.Apply(context.Background(), backend.ChangeSet{Changes: changes})
@@ -64,13 +63,13 @@ func (f *fixture) refused(want *backend.Error, changes ...backend.Change) *backe
 	return backend.AsError(err)
 }
 
-// dry asks what changes would do.
+// dry applies changes as a dry run and returns the outcomes.
 func (f *fixture) dry(changes ...backend.Change) []backend.Outcome {
 	f.Helper()
 	return f.apply(backend.ChangeSet{Changes: changes, DryRun: true})
 }
 
-// apply applies a set as it is; rejects expects the call as a whole to fail.
+// apply applies a set, which must succeed.
 func (f *fixture) apply(set backend.ChangeSet) []backend.Outcome {
 	f.Helper()
 	out, err := f.Apply(context.Background(), set)
@@ -80,6 +79,7 @@ func (f *fixture) apply(set backend.ChangeSet) []backend.Outcome {
 	return out
 }
 
+// rejects applies a set, which must give the error want for the whole call.
 func (f *fixture) rejects(want *backend.Error, set backend.ChangeSet) {
 	f.Helper()
 	if _, err := f.Apply(context.Background(), set); !errors.Is(err, want) {
@@ -99,7 +99,7 @@ func (f *fixture) resolve(refs ...backend.Ref) []backend.Resolution {
 	return out
 }
 
-// value resolves one reference to its text.
+// value resolves one reference and returns its value.
 func (f *fixture) value(ref backend.Ref) string {
 	f.Helper()
 	r := f.resolve(ref)[0]
@@ -109,7 +109,7 @@ func (f *fixture) value(ref backend.Ref) string {
 	return string(r.Value.Expose())
 }
 
-// unresolved resolves one reference, which must fail; it returns its error.
+// unresolved resolves one reference, which must give the error want, and returns the error.
 func (f *fixture) unresolved(want *backend.Error, ref backend.Ref) *backend.Error {
 	f.Helper()
 	r := f.resolve(ref)[0]
@@ -117,7 +117,7 @@ func (f *fixture) unresolved(want *backend.Error, ref backend.Ref) *backend.Erro
 		f.Fatalf("resolving %s in %s: error is %v, want code %s", ref.Name, ref.Environment, r.Err, want.Code)
 	}
 	if !r.Value.IsZero() {
-		f.Errorf("resolving %s: a value beside an error", ref.Name)
+		f.Errorf("resolving %s: got an error and a value", ref.Name)
 	}
 	return r.Err
 }
@@ -186,7 +186,7 @@ func valueRef(env, name string) backend.Ref {
 
 func ptr[T any](v T) *T { return &v }
 
-// mentions checks that an error says something, and that it keeps a value to itself.
+// mentions checks that the text of an error contains all parts.
 func (f *fixture) mentions(err *backend.Error, parts ...string) {
 	f.Helper()
 	for _, p := range parts {
@@ -196,6 +196,7 @@ func (f *fixture) mentions(err *backend.Error, parts ...string) {
 	}
 }
 
+// conceals checks that an error does not contain a value.
 func (f *fixture) conceals(err *backend.Error, value string) {
 	f.Helper()
 	text, marshalErr := json.Marshal(err)
@@ -214,7 +215,7 @@ func equal[T comparable](f *fixture, what string, got, want T) {
 	}
 }
 
-// show is all that v says of itself, for comparing.
+// show returns v as JSON, to compare it.
 func show(v any) string {
 	text, err := json.Marshal(v)
 	if err != nil {
