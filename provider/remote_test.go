@@ -82,7 +82,7 @@ resource "pouncet_secret" "s" {
 	}
 }
 
-// After the retries, the error says what the server did. It contains nothing of the answer.
+// After the retries, the error says what the server did. It contains nothing of the response.
 func TestPlanReportsWhatTheServerDoesWrong(t *testing.T) {
 	const canary = "CANARY-e02b"
 	hang := make(chan struct{})
@@ -97,11 +97,11 @@ func TestPlanReportsWhatTheServerDoesWrong(t *testing.T) {
 		"status 500": {status(http.StatusInternalServerError), `status\s+500`},
 		"an answer in HTML": {func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte("<html>" + canary))
-		}, `not\s+Pouncet's`},
-		"half a body": {func(w http.ResponseWriter, _ *http.Request) {
+		}, `not\s+from\s+Pouncet`},
+		"incomplete body": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte(`{"objects":[{"name":"` + canary))
-		}, `half\s+a\s+body`},
+		}, `incomplete\s+body`},
 		"no answer": {func(http.ResponseWriter, *http.Request) {
 			<-hang
 		}, `longer\s+than\s+its\s+timeout|cannot\s+be\s+reached`},

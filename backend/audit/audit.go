@@ -6,8 +6,7 @@
 // A Resolve has one record, written before its values are returned. An Apply has
 // two: the intent, without which nothing is applied, and the outcome. After a
 // crash between the two, the intent shows that a change may have been made. A
-// dry run compares values and is recorded as "compare"; a dry run that returns
-// fingerprints as "fingerprint".
+// dry run has one record: "compare", or "fingerprint" if it returns fingerprints.
 //
 // Records hold names, ids, versions and error codes, never values. Queries are
 // not recorded, because they return metadata only.
@@ -80,8 +79,7 @@ func (l *log) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outco
 	}
 	out, err := l.next.Apply(ctx, set)
 	if !set.DryRun {
-		// The change is already made. A failure to record it must not report it as
-		// failed; the intent is on record.
+		// The change is made, so a failure to record it must not make the call fail. The intent is already on record.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		_ = l.record(ctx, verb, "outcome", err, done(out))

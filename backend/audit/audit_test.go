@@ -16,7 +16,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// sink keeps records, or refuses those after the first n.
+// sink keeps records. If refuse is set, it fails after the first records.
 type sink struct {
 	records []store.Record
 	refuse  bool
@@ -36,7 +36,7 @@ func (s *sink) AppendRecord(ctx context.Context, r store.Record) error {
 	return nil
 }
 
-// service resolves everything to a canary, and counts what is applied.
+// service resolves every reference to a canary and counts the calls of Apply.
 type service struct {
 	applied int
 	cancel  context.CancelFunc
@@ -73,7 +73,7 @@ func (s *service) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Out
 
 var who = backend.WithPrincipal(context.Background(), backend.Principal{Name: "ci", Role: backend.RoleAdmin})
 
-func TestReadsAreRecordedBeforeTheyAreAnswered(t *testing.T) {
+func TestResolveIsRecordedBeforeItReturns(t *testing.T) {
 	s := &sink{}
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	log := audit.Log(&service{}, s, func() time.Time { return at })
@@ -108,7 +108,7 @@ func TestReadsAreRecordedBeforeTheyAreAnswered(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeRecordedDoesNotHappen(t *testing.T) {
+func TestCallThatCannotBeRecordedFails(t *testing.T) {
 	next := &service{}
 	log := audit.Log(next, &sink{refuse: true}, nil)
 	out, err := log.Resolve(who, []backend.Ref{{Name: "a"}})
@@ -159,7 +159,7 @@ fingerprint/ ` + deletion
 	}
 }
 
-func TestTheOutcomeIsRecordedWhenTheCallerHasGone(t *testing.T) {
+func TestOutcomeIsRecordedAfterTheCallerCancels(t *testing.T) {
 	ctx, cancel := context.WithCancel(who)
 	s := &sink{}
 	if _, err := audit.Log(&service{cancel: cancel}, s, nil).
@@ -171,15 +171,15 @@ func TestTheOutcomeIsRecordedWhenTheCallerHasGone(t *testing.T) {
 	}
 }
 
-func TestAnOutcomeThatCannotBeRecordedIsStillReturned(t *testing.T) {
+func TestOutcomeThatCannotBeRecordedIsReturned(t *testing.T) {
 	out, err := audit.Log(&service{}, &sink{refuse: true, after: 1}, nil).
 		Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}})
 	if err != nil || len(out) != 1 {
-		t.Errorf("%v, %v: the change was made, and its intent is on record", out, err)
+		t.Errorf("got %v, %v; want the outcome, because the change was made and its intent is on record", out, err)
 	}
 }
 
-func TestNoRecordHoldsAValue(t *testing.T) {
+func TestRecordsHoldNoValues(t *testing.T) {
 	s := &sink{}
 	log := audit.Log(&service{}, s, nil)
 	if _, err := log.Resolve(who, []backend.Ref{{Name: "a"}}); err != nil {

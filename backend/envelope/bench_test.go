@@ -4,7 +4,7 @@ package envelope_test
 
 import "testing"
 
-const benchmarkValue = "a value of some forty bytes, as most are" // 40 bytes
+const benchmarkValue = "a value of 40 bytes, as most values have" // 40 bytes
 
 func BenchmarkSeal(b *testing.B) {
 	k := newKey(b)

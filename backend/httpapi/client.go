@@ -25,19 +25,19 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// ClientOptions say which server, and as whom.
+// ClientOptions configure a client.
 type ClientOptions struct {
 	Endpoint  string // base URL
 	Token     string
 	UserAgent string
-	Timeout   time.Duration // of one attempt; 0 means 30 s
+	Timeout   time.Duration // limits one attempt; 0 means 30 s
 	RetryMax  int           // attempts after the first; 0 means 4, negative none
 	// CACertFile is a PEM file of certificate authorities to trust instead of the system's.
 	CACertFile string
 	RetryWait  time.Duration // the shortest wait between attempts, doubled each time up to 10 s; 0 means 200 ms
 }
 
-// client is a Service somewhere else.
+// client is a Service that calls a server.
 type client struct {
 	options ClientOptions
 	base    string
@@ -81,7 +81,7 @@ func NewClient(o ClientOptions) (backend.Service, error) {
 		}
 	}
 	h.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	h.ErrorHandler = retryablehttp.PassthroughErrorHandler // the last answer says more than "giving up"
+	h.ErrorHandler = retryablehttp.PassthroughErrorHandler // the last response says more than "giving up"
 	return &client{options: o, base: strings.TrimRight(u.String(), "/"), http: h}, nil
 }
 
@@ -124,8 +124,8 @@ func (c *client) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 	return resolutionsFromWire(out), nil
 }
 
-// Apply gives every set an idempotency key, because an answer may be lost after
-// the change was made, and the request is then sent again.
+// Apply gives every set an idempotency key: if the response is lost after the change was made, the client sends the
+// request again.
 func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
 	for _, change := range set.Changes {
 		if err := change.CheckJSON(); err != nil {
@@ -149,9 +149,8 @@ func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	return out.Outcomes, nil
 }
 
-// call posts a request and reads the answer into out; both bodies are JSON. An
-// answer that breaks off, or is not Pouncet's, may be a proxy's, or a server's in
-// its last moment: then it asks again, a few times.
+// call posts a request and decodes the response into out; both bodies are JSON. If the response is incomplete or not
+// from Pouncet, a proxy may have sent it or the server may have stopped, so call sends the request again a few times.
 func call(ctx context.Context, c *client, path string, in, out any) error {
 	const most = 2
 	for n := 0; ; n++ {
@@ -191,7 +190,7 @@ func attempt(ctx context.Context, c *client, path string, in, out any) (again bo
 	text, err := readBody(resp)
 	switch {
 	case err != nil:
-		return true, c.unexpected("with half a body")
+		return true, c.unexpected("with an incomplete body")
 	case len(text) > maxBody:
 		return false, c.unexpected("with more than %d bytes", maxBody)
 	}
@@ -199,12 +198,13 @@ func attempt(ctx context.Context, c *client, path string, in, out any) (again bo
 		return false, c.failed(resp, text)
 	}
 	if err := json.Unmarshal(text, out); err != nil {
-		return true, c.unexpected("with something that is not Pouncet's (status %d, %s)", resp.StatusCode, contentType(resp))
+		return true, c.unexpected("with a response that is not from Pouncet (status %d, %s)", resp.StatusCode,
+			contentType(resp))
 	}
 	return false, nil
 }
 
-// readBody reads a body, and one byte more than maxBody of one that is too large.
+// readBody reads a body. It returns maxBody+1 bytes if the body is larger than maxBody.
 func readBody(resp *http.Response) ([]byte, error) {
 	if n := resp.ContentLength; n >= 0 && n <= maxBody {
 		text := make([]byte, n)
@@ -218,13 +218,13 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	// The library's error repeats the URL; the cause beneath it is enough.
+	// The library's error repeats the URL; its cause is enough.
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
 	return backend.Errorf(backend.CodeUnavailable, "the server %s cannot be reached: %w", c.base, err).
-		WithHint("is it running, and is POUNCET_ENDPOINT right?")
+		WithHint("check that it is running and that POUNCET_ENDPOINT is correct")
 }
 
 func (c *client) failed(resp *http.Response, text []byte) error {
@@ -232,17 +232,17 @@ func (c *client) failed(resp *http.Response, text []byte) error {
 	if json.Unmarshal(text, &body) == nil && body.Error != nil && body.Error.Code != "" {
 		return body.Error
 	}
-	e := c.unexpected("with status %d and something that is not Pouncet's (%s)", resp.StatusCode, contentType(resp))
+	e := c.unexpected("with status %d and a response that is not from Pouncet (%s)", resp.StatusCode, contentType(resp))
 	e.Code = codeOf(resp.StatusCode)
 	if e.Code == backend.CodeNotFound {
-		e.Code = backend.CodeUnavailable // a path that is missing is not an entry that is missing
+		e.Code = backend.CodeUnavailable // a missing path says nothing about entries
 	}
 	return e
 }
 
 func (c *client) unexpected(format string, args ...any) *backend.Error {
 	e := backend.Errorf(backend.CodeUnavailable, "the server "+c.base+" answered "+format, args...)
-	return e.WithHint("is there a proxy in between, and is POUNCET_ENDPOINT right?")
+	return e.WithHint("check POUNCET_ENDPOINT and any proxy before the server")
 }
 
 func contentType(resp *http.Response) string {

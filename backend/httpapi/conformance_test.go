@@ -19,8 +19,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
 )
 
-// TestConformance runs the suite that the engine passes in-process across the
-// whole stack.
+// TestConformance runs the suite of Service across client, server, access guard, audit log and engine.
 func TestConformance(t *testing.T) {
 	servicetest.Run(t, func(t *testing.T) backend.Service { return stack(t) })
 }

@@ -8,9 +8,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// statuses is the one table of errors on the wire, read in both directions.
-// The body carries the code itself, so that two codes may share a status; the
-// first row of a status is what an answer without a body of ours is taken for.
+// statuses maps the codes of errors to HTTP statuses, for server and client. Two codes can share a status, because the
+// body of a response holds the code. For a response without such a body, the first row of its status gives the code.
 var statuses = []struct {
 	code   backend.Code
 	status int
@@ -32,7 +31,7 @@ var statuses = []struct {
 	{backend.CodeStorageFull, http.StatusInsufficientStorage},
 }
 
-// statusOf is the HTTP status of a code.
+// statusOf returns the HTTP status of a code.
 func statusOf(code backend.Code) int {
 	for _, row := range statuses {
 		if row.code == code {
@@ -42,7 +41,7 @@ func statusOf(code backend.Code) int {
 	return http.StatusInternalServerError
 }
 
-// codeOf is what a status means where the body says nothing.
+// codeOf returns the code of a response whose body holds none.
 func codeOf(status int) backend.Code {
 	for _, row := range statuses {
 		if row.status == status {

@@ -4,7 +4,7 @@ package httpapi
 
 import "github.com/pouncet/terraform-provider-pouncet/backend"
 
-// StatusOf and Listed show the table to the test of it.
+// StatusOf and Listed give the test access to the table of statuses.
 func StatusOf(code backend.Code) int { return statusOf(code) }
 
 func Listed(code backend.Code) bool {

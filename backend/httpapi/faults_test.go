@@ -26,7 +26,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 )
 
-// flaky answers the first n requests by a fault, and then properly.
+// flaky starts a server that answers the first n requests with a fault, and later ones correctly.
 func flaky(t *testing.T, n int64, fault http.HandlerFunc, s backend.Service) (endpoint string, requests *atomic.Int64) {
 	t.Helper()
 	requests = &atomic.Int64{}
@@ -59,15 +59,15 @@ func status(code int, header, text string) http.HandlerFunc {
 	}
 }
 
-func TestFaultsThatPass(t *testing.T) {
+func TestClientRetriesTemporaryFaults(t *testing.T) {
 	for name, fault := range map[string]http.HandlerFunc{
 		"429":             status(429, "Retry-After: 0", "slow down"),
 		"500":             status(500, "", "<html>oops</html>"),
 		"502 of a proxy":  status(502, "Content-Type: text/html", "<html>"),
 		"503":             status(503, "", ""),
-		"a closed socket": hangUp,
-		"half a body":     status(200, "Content-Length: 100", `{"outco`),
-		"garbage":         status(200, "Content-Type: text/html", "<html>"),
+		"closed socket":   hangUp,
+		"incomplete body": status(200, "Content-Length: 100", `{"outco`),
+		"not JSON":        status(200, "Content-Type: text/html", "<html>"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &scripted{outcomes: []backend.Outcome{{Action: backend.ActionCreate}}}
@@ -87,22 +87,22 @@ func TestFaultsThatPass(t *testing.T) {
 	}
 }
 
-func TestFaultsThatStay(t *testing.T) {
+func TestErrorOfAPermanentFaultNamesTheEndpoint(t *testing.T) {
 	for name, c := range map[string]struct {
 		fault http.HandlerFunc
 		code  backend.Code
 		says  string
 	}{
-		"garbage": {status(200, "", "not JSON"), backend.CodeUnavailable, "not Pouncet's"},
-		"a login page": {status(200, "Content-Type: text/html", "<html>CANARY</html>"), backend.CodeUnavailable,
+		"not JSON": {status(200, "", "not JSON"), backend.CodeUnavailable, "not from Pouncet"},
+		"login page": {status(200, "Content-Type: text/html", "<html>CANARY</html>"), backend.CodeUnavailable,
 			"text/html"},
-		"half a body": {status(200, "Content-Length: 100", `{"resol`), backend.CodeUnavailable, "half a body"},
+		"incomplete body": {status(200, "Content-Length: 100", `{"resol`), backend.CodeUnavailable, "incomplete body"},
 		"too few resolutions": {status(200, "", `{"resolutions":[]}`), backend.CodeUnavailable,
 			"0 resolutions for 1 references"},
-		"a redirect":     {status(302, "Location: http://127.0.0.1:1/", ""), backend.CodeInternal, "302"},
-		"another server": {status(404, "", "404 page not found"), backend.CodeUnavailable, "404"},
-		"500 for ever":   {status(500, "", "CANARY"), backend.CodeInternal, "500"},
-		"closed sockets": {hangUp, backend.CodeUnavailable, "cannot be reached"},
+		"redirect":                      {status(302, "Location: http://127.0.0.1:1/", ""), backend.CodeInternal, "302"},
+		"another server":                {status(404, "", "404 page not found"), backend.CodeUnavailable, "404"},
+		"every response has status 500": {status(500, "", "CANARY"), backend.CodeInternal, "500"},
+		"closed sockets":                {hangUp, backend.CodeUnavailable, "cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			endpoint, _ := flaky(t, 1000, c.fault, &scripted{})
@@ -118,11 +118,11 @@ func TestFaultsThatStay(t *testing.T) {
 	}
 }
 
-// The client trusts the certificate authority of its options and no other.
-func TestCertificates(t *testing.T) {
+// TestClientTrustsOnlyItsCertificateAuthority gives the client the authority in its options.
+func TestClientTrustsOnlyItsCertificateAuthority(t *testing.T) {
 	server := httptest.NewTLSServer(httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{}))
 	t.Cleanup(server.Close)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the failed handshakes are expected
 	ask := func(o httpapi.ClientOptions) error {
 		o.Endpoint, o.Token, o.RetryMax = server.URL, goodToken, -1
 		c, err := httpapi.NewClient(o)
@@ -140,7 +140,7 @@ func TestCertificates(t *testing.T) {
 		t.Error(err)
 	}
 	if err := ask(httpapi.ClientOptions{}); !errors.Is(err, backend.ErrUnavailable) {
-		t.Errorf("an unknown authority: %v", err)
+		t.Errorf("without the authority: %v", err)
 	}
 	for _, bad := range []string{filepath.Join(t.TempDir(), "absent.pem"), "faults_test.go"} {
 		if err := ask(httpapi.ClientOptions{CACertFile: bad}); !errors.Is(err, backend.ErrInvalid) ||
@@ -150,7 +150,7 @@ func TestCertificates(t *testing.T) {
 	}
 }
 
-func TestAServerThatHangs(t *testing.T) {
+func TestClientStopsAtItsTimeoutOrWhenCancelled(t *testing.T) {
 	release := make(chan struct{})
 	endpoint, _ := flaky(t, 1000, func(http.ResponseWriter, *http.Request) { <-release }, &scripted{})
 	t.Cleanup(func() { close(release) })
@@ -160,7 +160,7 @@ func TestAServerThatHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := c.Resolve(context.Background(), nil); !errors.Is(err, backend.ErrUnavailable) {
-		t.Errorf("after the time limit: %v", err)
+		t.Errorf("after the timeout: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(20*time.Millisecond, cancel)
@@ -169,7 +169,7 @@ func TestAServerThatHangs(t *testing.T) {
 	}
 }
 
-func TestEndpointsThatAreRefused(t *testing.T) {
+func TestUnsafeEndpointsAreRefused(t *testing.T) {
 	for _, endpoint := range []string{"", "example.com", "ftp://example.com", "https://",
 		"https://user:CANARY@example.com", "https://example.com?token=CANARY", "http://example.com", "http://10.0.0.1",
 		"://CANARY"} {
@@ -208,12 +208,12 @@ func post(t *testing.T, url, token, kind, body string) (int, string) {
 		t.Fatal(err)
 	}
 	if resp.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("an answer that may be cached")
+		t.Errorf("the response can be cached")
 	}
 	return resp.StatusCode, string(text)
 }
 
-func TestRequestsThatAreRefused(t *testing.T) {
+func TestInvalidRequestsAreRefused(t *testing.T) {
 	server := httptest.NewServer(httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{}))
 	defer server.Close()
 	const kind = "application/json"
@@ -222,31 +222,31 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		status                  int
 		says                    string
 	}{
-		"no token":       {"/v1/query", "", kind, "{}", 401, "unauthenticated"},
-		"wrong token":    {"/v1/query", "CANARY", kind, "{}", 401, "unauthenticated"},
-		"no JSON":        {"/v1/query", goodToken, kind, "CANARY", 400, "not the JSON"},
-		"unknown field":  {"/v1/resolve", goodToken, kind, `{"refs":[{"CANARY":1}]}`, 400, "newer than the server"},
-		"something more": {"/v1/query", goodToken, kind, `{} {}`, 400, "follows"},
-		"content type":   {"/v1/query", goodToken, "text/plain", "{}", 400, "application/json"},
-		"another path":   {"/v1/CANARY", goodToken, kind, "{}", 404, "not_found"},
-		"too large":      {"/v1/query", goodToken, kind, `{"name":"` + strings.Repeat("x", 64<<20) + `"}`, 413, "67108864"},
+		"no token":      {"/v1/query", "", kind, "{}", 401, "unauthenticated"},
+		"wrong token":   {"/v1/query", "CANARY", kind, "{}", 401, "unauthenticated"},
+		"invalid JSON":  {"/v1/query", goodToken, kind, "CANARY", 400, "not the JSON"},
+		"unknown field": {"/v1/resolve", goodToken, kind, `{"refs":[{"CANARY":1}]}`, 400, "newer than the server"},
+		"more text":     {"/v1/query", goodToken, kind, `{} {}`, 400, "after its JSON"},
+		"content type":  {"/v1/query", goodToken, "text/plain", "{}", 400, "application/json"},
+		"another path":  {"/v1/CANARY", goodToken, kind, "{}", 404, "not_found"},
+		"too large":     {"/v1/query", goodToken, kind, `{"name":"` + strings.Repeat("x", 64<<20) + `"}`, 413, "67108864"},
 	} {
 		code, text := post(t, server.URL+c.path, c.token, c.kind, c.body)
 		if code != c.status || !strings.Contains(text, c.says) {
 			t.Errorf("%s: %d %s", name, code, text)
 		}
 		if strings.Contains(text, "CANARY") && name != "another path" {
-			t.Errorf("%s: the answer repeats the request: %s", name, text)
+			t.Errorf("%s: the response repeats the request: %s", name, text)
 		}
 	}
 }
 
-// panics is a Service with a defect.
+// panics is a Service that panics.
 type panics struct{ scripted }
 
 func (*panics) Query(context.Context, backend.Query) (backend.Page, error) { panic("CANARY") }
 
-func TestADefectIsTold(t *testing.T) {
+func TestPanicGivesAnErrorWithoutDetails(t *testing.T) {
 	var log bytes.Buffer
 	server := httptest.NewServer(httpapi.NewServer(&panics{}, authenticate,
 		httpapi.Options{Log: slog.New(slog.NewTextHandler(&log, nil))}))
@@ -258,7 +258,7 @@ func TestADefectIsTold(t *testing.T) {
 	}
 }
 
-func TestTheLogHasNoSecrets(t *testing.T) {
+func TestAccessLogHasNoSecrets(t *testing.T) {
 	var log bytes.Buffer
 	var mu sync.Mutex
 	s := &scripted{resolved: []backend.Resolution{{Value: backend.PlaintextString("CANARY")}}}
@@ -275,7 +275,7 @@ func TestTheLogHasNoSecrets(t *testing.T) {
 	}
 	for _, secret := range []string{"CANARY", "Q0FOQVJZ", goodToken, "SECRET-NAME"} {
 		if strings.Contains(text, secret) {
-			t.Errorf("the log has %s", secret)
+			t.Errorf("the log contains %s", secret)
 		}
 	}
 }
@@ -291,7 +291,7 @@ func (w writer) Write(p []byte) (int, error) {
 	return w.b.Write(p)
 }
 
-// slow answers when it is let.
+// slow is a Service that waits for release before it answers.
 type slow struct {
 	scripted
 	begun, release chan struct{}
@@ -303,7 +303,7 @@ func (s *slow) Query(context.Context, backend.Query) (backend.Page, error) {
 	return backend.Page{Next: "done"}, nil
 }
 
-func TestAGracefulStopFinishesWhatRuns(t *testing.T) {
+func TestRunningRequestsFinishAfterAStop(t *testing.T) {
 	s := &slow{begun: make(chan struct{}), release: make(chan struct{})}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -326,7 +326,7 @@ func TestAGracefulStopFinishesWhatRuns(t *testing.T) {
 	stop()
 	close(s.release)
 	if err := <-answered; err != nil {
-		t.Errorf("the request that ran: %v", err)
+		t.Errorf("the running request: %v", err)
 	}
 	if err := <-served; err != nil {
 		t.Errorf("serving: %v", err)
@@ -336,7 +336,7 @@ func TestAGracefulStopFinishesWhatRuns(t *testing.T) {
 	}
 }
 
-func TestTooManyAtOnce(t *testing.T) {
+func TestRequestsOverTheLimitGetStatus429(t *testing.T) {
 	s := &slow{begun: make(chan struct{}), release: make(chan struct{})}
 	server := httptest.NewServer(httpapi.NewServer(s, authenticate, httpapi.Options{MaxRequests: 1}))
 	defer server.Close()
@@ -348,11 +348,11 @@ func TestTooManyAtOnce(t *testing.T) {
 	<-s.begun
 	code, text := post(t, server.URL+"/v1/query", goodToken, "application/json", "{}")
 	if code != 429 || !strings.Contains(text, "too many requests") {
-		t.Errorf("the second: %d %s", code, text)
+		t.Errorf("the second request: %d %s", code, text)
 	}
 	close(s.release)
 	if code := <-first; code != 200 {
-		t.Errorf("the first: %d", code)
+		t.Errorf("the first request: %d", code)
 	}
 }
 
@@ -361,7 +361,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	server := httptest.NewServer(httpapi.NewServer(&scripted{}, authenticate,
 		httpapi.Options{Ready: func(context.Context) error {
 			if broken.Load() {
-				return backend.Errorf(backend.CodeUnavailable, "the database is away")
+				return backend.Errorf(backend.CodeUnavailable, "the database cannot be reached")
 			}
 			return nil
 		}}))
@@ -390,7 +390,7 @@ func TestHealthAndReadiness(t *testing.T) {
 func BenchmarkResolve1000(b *testing.B) {
 	s := &scripted{resolved: make([]backend.Resolution, 1000)}
 	for i := range s.resolved {
-		s.resolved[i] = backend.Resolution{Value: backend.PlaintextString("a value of the usual length"),
+		s.resolved[i] = backend.Resolution{Value: backend.PlaintextString("a value of average length"),
 			ID: "01890a5d-ac96-774b-bcce-b302099a8057", Environment: "prod", Scope: "project", Version: 3}
 	}
 	refs := make([]backend.Ref, 1000)

@@ -11,9 +11,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// resolveOneResponse is one resolved reference, for callers who can pick a field of
-// JSON and look at a status, and no more: a webhook of External Secrets, curl
-// and jq. They ask for a ref, whose kind may be left out for a secret.
+// resolveOneResponse is one resolved reference, for clients that can only check a status and read a field of JSON: the
+// webhook provider of External Secrets, or curl with jq. They send a ref. If it has no kind, it means a secret.
 type resolveOneResponse struct {
 	Value       *string `json:"value,omitempty"` // absent if the value is not text
 	ValueBase64 []byte  `json:"value_base64"`
@@ -44,9 +43,8 @@ func (s *server) resolveOne(ctx context.Context, in ref) (resolveOneResponse, er
 	return answer, nil
 }
 
-// mistaken makes a project or an environment that does not exist an invalid
-// call. The status says all that these callers look at, and one of them takes
-// 404 for a secret that was deleted, and deletes its copy.
+// asInvalid returns ErrInvalid instead of ErrNotFound if the project or the environment does not exist. These clients
+// only check the status, and External Secrets can delete its copy of a secret after a 404.
 func asInvalid(err error) error {
 	var e *backend.Error
 	if !errors.As(err, &e) || e.Code != backend.CodeNotFound || e.Attribute != "environment" && e.Attribute != "project" {

@@ -10,8 +10,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 )
 
-// TestValue: one reference in, one value out, and an error's status is the answer's.
-func TestValue(t *testing.T) {
+// TestResolveOne also checks that an error gives its status to the response.
+func TestResolveOne(t *testing.T) {
 	found := func(v []byte, json bool) []backend.Resolution {
 		return []backend.Resolution{{Value: backend.NewPlaintext(v), JSON: json, Secret: true, ID: "1", Environment: "prod",
 			Scope: "project", Version: 2}}
@@ -31,13 +31,13 @@ func TestValue(t *testing.T) {
 			`{"value":"{}","value_base64":"e30=","is_json":true,"id":"1","environment":"prod","scope":"project","version":2}`},
 		"bytes": {found([]byte{0xff}, false), 200,
 			`{"value_base64":"/w==","is_json":false,"id":"1","environment":"prod","scope":"project","version":2}`},
-		"missing": {refused(backend.Errorf(backend.CodeNotFound, "no such secret")), 404,
-			`{"error":{"code":"not_found","message":"no such secret"}}`},
-		"a mistaken environment": {refused(backend.Errorf(backend.CodeNotFound, "no such environment").At("environment")),
+		"missing": {refused(backend.Errorf(backend.CodeNotFound, "does not exist")), 404,
+			`{"error":{"code":"not_found","message":"does not exist"}}`},
+		"missing environment": {refused(backend.Errorf(backend.CodeNotFound, "does not exist").At("environment")),
 			400,
-			`{"error":{"code":"invalid","message":"no such environment","attribute":"environment"}}`},
-		"denied": {refused(backend.Errorf(backend.CodeDenied, "you may not")), 403,
-			`{"error":{"code":"denied","message":"you may not"}}`},
+			`{"error":{"code":"invalid","message":"does not exist","attribute":"environment"}}`},
+		"denied": {refused(backend.Errorf(backend.CodeDenied, "no permission")), 403,
+			`{"error":{"code":"denied","message":"no permission"}}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			service := &scripted{resolved: test.resolved}
@@ -51,13 +51,13 @@ func TestValue(t *testing.T) {
 			want := backend.Ref{Kind: backend.KindSecret, Project: "default", Environment: "prod", Name: "db", Field: "a",
 				Version: "1"}
 			if len(service.refs) != 1 || service.refs[0] != want {
-				t.Errorf("asked for %v", service.refs)
+				t.Errorf("resolved %v", service.refs)
 			}
 		})
 	}
 	server := httptest.NewServer(httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{}))
 	defer server.Close()
-	for _, path := range []string{"/v1/resolve-one", "/v1/value"} { // the second is its name in earlier releases
+	for _, path := range []string{"/v1/resolve-one", "/v1/value"} { // earlier releases used the second path
 		if status, _ := post(t, server.URL+path, goodToken, "application/json", `{"nothing":1}`); status != 400 {
 			t.Errorf("%s with an unknown field: %d", path, status)
 		}

@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package httpapi carries backend.Service over HTTP: a handler in front of one,
-// and a client that is one.
+// Package httpapi carries backend.Service over HTTP. It has a handler that serves a Service and a client that is one.
 //
 //	POST /v1/query     {"kind", "project", …}           {"objects", "next"}
 //	POST /v1/resolve   {"refs"}                         {"resolutions"}
 //	POST /v1/resolve-one  {"environment", "name", …}    {"value", …}, or the error under its status
 //	POST /v1/apply     {"changes", "dry_run"}           {"outcomes"}
-//	GET  /healthz      the process lives
+//	GET  /healthz      the process runs
 //	GET  /readyz       the store and the KMS can be used
 //
-// Every verb is a POST with a JSON body: names of secrets stay out of URLs and
-// with that out of every log on the way. The token is a bearer token (RFC
-// 6750). An error is {"error": {"code", "message", "hint", …}} under a status from
-// one table, which both sides read. An unknown field is refused: a server that
-// is older than its client says so instead of dropping what it does not know.
+// Every verb is a POST with a JSON body, so that no URL and no log on the way holds the name of a secret. The token is a
+// bearer token (RFC 6750). An error is {"error": {"code", "message", "hint", …}}, with a status from a table that
+// server and client share. A request with an unknown field is refused, so that an older server does not ignore a field
+// of a newer client.
 //
 // # Limits
 //
-// A request has at most 64 MiB; a server answers 429 above a number of
-// requests at once. It speaks plain HTTP: TLS belongs in front of it, and the
-// client refuses plain HTTP to any other machine.
+// A request has at most 64 MiB. A server with too many requests at the same time answers with status 429. The server
+// speaks plain HTTP, so a proxy must add TLS. The client refuses plain HTTP to another machine.
 package httpapi
 
 import (
@@ -45,13 +42,13 @@ const maxBody = 64 << 20 // bytes, of a request and of a response
 
 // Options configure a server.
 type Options struct {
-	Log         *slog.Logger                    // nil discards
+	Log         *slog.Logger                    // nil means no log
 	Ready       func(ctx context.Context) error // nil means always ready
-	MaxRequests int                             // at once; 0 means 256
-	Grace       time.Duration                   // for running requests at the stop; 0 means 15 s
+	MaxRequests int                             // at the same time; 0 means 256
+	Grace       time.Duration                   // for running requests after a stop; 0 means 15 s
 }
 
-// Authenticate says whose token it is, or gives ErrUnauthenticated.
+// Authenticate returns the principal of a token, or ErrUnauthenticated.
 type Authenticate func(ctx context.Context, token string) (backend.Principal, error)
 
 type server struct {
@@ -61,7 +58,7 @@ type server struct {
 	slots        chan struct{}
 }
 
-// NewServer is the handler of all routes.
+// NewServer returns the handler of all routes.
 func NewServer(service backend.Service, authenticate Authenticate, o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -74,15 +71,15 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	mux.Handle("POST /v1/query", handle(s, s.query))
 	mux.Handle("POST /v1/resolve", handle(s, s.resolve))
 	mux.Handle("POST /v1/resolve-one", handle(s, s.resolveOne))
-	mux.Handle("POST /v1/value", handle(s, s.resolveOne)) // its name in earlier releases
+	mux.Handle("POST /v1/value", handle(s, s.resolveOne)) // the path in earlier releases
 	mux.Handle("POST /v1/apply", handle(s, s.apply))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, http.StatusOK, map[string]string{"status": "ok"})
 	})
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, backend.Errorf(backend.CodeNotFound, "there is no %s %s here", r.Method, backend.Quote(r.URL.Path)).
-			WithHint("see the API's description"))
+		refuse(w, backend.Errorf(backend.CodeNotFound, "the route %s %s does not exist", r.Method, backend.Quote(r.URL.Path)).
+			WithHint("check POUNCET_ENDPOINT, and that the server is not older than its client"))
 	})
 	return s.guard(mux)
 }
@@ -118,7 +115,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
-// handle is the one way from a request to a verb and back: who, what, call, answer.
+// handle authenticates and decodes a request, calls the verb and writes its result. All verbs use it.
 func handle[In, Out any](s *server, verb func(context.Context, In) (Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(versionHeader, strconv.Itoa(WireVersion))
@@ -162,14 +159,14 @@ func decode(w http.ResponseWriter, r *http.Request, in any) error {
 	switch {
 	case errors.As(err, &tooLarge):
 		return backend.Errorf(backend.CodeTooLarge, "the request has more than %d bytes", tooLarge.Limit).
-			WithHint("send it in several")
+			WithHint("send several smaller requests")
 	case err != nil:
-		// The decoder's own message may quote what was sent.
+		// The message of the decoder may quote the request.
 		return backend.Errorf(backend.CodeInvalid, "the request is not the JSON that this server understands").
 			WithHint("is the client newer than the server?")
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return backend.Errorf(backend.CodeInvalid, "something follows the request's JSON")
+		return backend.Errorf(backend.CodeInvalid, "the request has text after its JSON")
 	}
 	return nil
 }
@@ -180,15 +177,15 @@ func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	text, err := json.Marshal(body)
 	if err != nil {
-		panic(err) // a defect: it is logged, and answered if that can be done
+		panic(err) // this is a defect: guard logs it and answers with an error
 	}
-	// With its length, a client reads the body in one piece.
+	// With a known length, the client reads the body at once.
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // an error means that the client is gone: there is nobody to tell
+	_, _ = w.Write(text) // an error means that the client has disconnected
 }
 
-// envelope is the body of an error.
+// envelope is the body of an error response.
 type envelope struct {
 	Error *backend.Error `json:"error"`
 }
@@ -197,21 +194,22 @@ func refuse(w http.ResponseWriter, err error) {
 	e := backend.AsError(err)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		e = backend.Errorf(backend.CodeUnavailable, "the request was given up before it was done")
+		e = backend.Errorf(backend.CodeUnavailable, "the request was cancelled or took too long")
 	case e.Code == backend.CodeUnauthenticated:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="pouncet"`)
 	}
 	answer(w, statusOf(e.Code), envelope{e})
 }
 
-// note is what the access log wants to know from within a request.
+// requestLog holds what the handler of a request adds to the access log.
 type requestLog struct{ principal string }
 
 type requestLogKey struct{}
 
 func requestLogFrom(ctx context.Context) *requestLog { return ctx.Value(requestLogKey{}).(*requestLog) }
 
-// around limits, logs and survives every request. The log has no query, header or body.
+// guard limits the number of requests, logs each request and recovers from panics. The log has no query, header or
+// body.
 func (s *server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, id, n := time.Now(), rand.Text(), &requestLog{}
@@ -219,10 +217,10 @@ func (s *server) guard(next http.Handler) http.Handler {
 		counted := &responseRecorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			if p := recover(); p != nil {
-				// The stack shows addresses; what was panicked with may be a value.
+				// Only the stack is logged: the argument of panic may hold a value.
 				s.options.Log.Error("panic", "request_id", id, "path", r.URL.Path, "stack", string(debug.Stack()))
 				if !counted.begun {
-					refuse(counted, backend.Errorf(backend.CodeInternal, "the server met a defect; its log has it under request %s",
+					refuse(counted, backend.Errorf(backend.CodeInternal, "the server has a defect; see request %s in its log",
 						id))
 				}
 			}
@@ -254,8 +252,7 @@ func (c *responseRecorder) WriteHeader(status int) {
 	c.ResponseWriter.WriteHeader(status)
 }
 
-// Serve answers on l until ctx is done, and then finishes what is running,
-// for Options.Grace at most.
+// Serve answers requests on l until ctx is done. Then it waits for running requests, for Options.Grace at most.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, o Options) error {
 	if o.Grace == 0 {
 		o.Grace = 15 * time.Second

@@ -26,7 +26,7 @@ func BenchmarkStack1000(b *testing.B) {
 			Name: fmt.Sprint("secret_", i)}
 		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret,
 			Project: backend.DefaultProject, Environment: "prod", Name: refs[i].Name,
-			Value: backend.PlaintextString("a value of the usual length")})
+			Value: backend.PlaintextString("a value of average length")})
 	}
 	if _, err := c.Apply(context.Background(), backend.ChangeSet{Changes: changes}); err != nil {
 		b.Fatal(err)

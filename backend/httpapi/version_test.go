@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestAServerSpeaksItsOwnWireVersionAndThePreviousOne(t *testing.T) {
+func TestServerAcceptsItsOwnAndThePreviousWireVersion(t *testing.T) {
 	for _, c := range []struct {
 		own    int
 		header string
@@ -28,8 +28,8 @@ func TestAServerSpeaksItsOwnWireVersionAndThePreviousOne(t *testing.T) {
 	}
 }
 
-func TestAnUnsupportedWireVersionIsRefusedBeforeAnythingElse(t *testing.T) {
-	handler := NewServer(nil, nil, Options{}) // neither service nor authentication is reached
+func TestUnsupportedWireVersionIsRefusedFirst(t *testing.T) {
+	handler := NewServer(nil, nil, Options{}) // nil fails if the service or the authentication is called
 	for _, path := range []string{"/v1/query", "/v1/resolve", "/v1/value", "/v1/apply"} {
 		request := httptest.NewRequest(http.MethodPost, path, strings.NewReader("{}"))
 		request.Header.Set(versionHeader, "99")

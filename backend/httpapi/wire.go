@@ -8,19 +8,18 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// The wire types mirror backend's where those hide values or carry no JSON
-// names. A value crosses as base64, in these types and nowhere else.
+// The wire types replace types of package backend that hide values or have no JSON names. Only these types hold a value
+// on the wire, as base64.
 
-// resolveRequest says once what its references have in common: a thousand
-// references of one file differ in their names alone.
+// resolveRequest holds what its references have in common only once, because the references of one file often differ
+// only in their names.
 type resolveRequest struct {
 	Common ref   `json:"common"`
 	Refs   []ref `json:"refs"`
 }
 
-// ref is a backend.Ref in which a field that is absent is as in
-// resolveRequest.Common; for a field that is empty while the common one is
-// not, there is no common one.
+// ref is a backend.Ref whose absent fields have the value of resolveRequest.Common. If a field is empty in one of the
+// references, Common has no value for it.
 type ref struct {
 	Kind        backend.Kind `json:"kind,omitempty"`
 	Project     string       `json:"project,omitempty"`
@@ -41,9 +40,8 @@ func refsToWire(refs []backend.Ref) resolveRequest {
 	return out
 }
 
-// factorOut moves a field's first value into common, and out of every item
-// that has the same. It does nothing if the field is empty anywhere: empty
-// stands for "as in common" from then on.
+// factorOut copies the field of the first item to common, and empties the field of all items with the same value. It
+// does nothing if the field of any item is already empty, because an empty field then means the value of common.
 func factorOut[T any](common *T, items []T, field func(*T) *string) {
 	for i := range items {
 		if *field(&items[i]) == "" {
@@ -72,15 +70,14 @@ func refsFromWire(in resolveRequest) []backend.Ref {
 	})
 }
 
-// resolveResponse says once where things were found, if that is the same for
-// the first and others, as resolveRequest does.
+// resolveResponse holds what its resolutions have in common only once, like resolveRequest.
 type resolveResponse struct {
 	Common      resolution   `json:"common"`
 	Resolutions []resolution `json:"resolutions"`
 }
 
 type resolution struct {
-	Value       *[]byte        `json:"value,omitempty"` // base64; absent beside an error
+	Value       *[]byte        `json:"value,omitempty"` // base64; absent if there is an error
 	JSON        bool           `json:"json,omitempty"`
 	ID          string         `json:"id,omitempty"`
 	Environment string         `json:"environment,omitempty"`
@@ -99,7 +96,7 @@ type applyRequest struct {
 
 type applyResponse struct {
 	Outcomes []backend.Outcome `json:"outcomes"`
-	// Err is an error of the call that came beside its outcomes.
+	// Err is the error of a call that also returned outcomes.
 	Err *backend.Error `json:"error,omitempty"`
 }
 
@@ -156,7 +153,7 @@ func valueOf(b *[]byte) backend.Plaintext {
 	return backend.NewPlaintext(*b)
 }
 
-// convert applies f to each of a batch.
+// convert returns the results of f for all items.
 func convert[A, B any](in []A, f func(A) B) []B {
 	out := make([]B, len(in))
 	for i, x := range in {

@@ -53,7 +53,7 @@ const goodToken = "a token"
 
 func authenticate(_ context.Context, token string) (backend.Principal, error) {
 	if token != goodToken {
-		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated, "who are you").WithHint("say")
+		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated, "no token").WithHint("send a token")
 	}
 	return backend.Principal{ID: "1", Name: "p", Role: backend.RoleAdmin}, nil
 }
@@ -75,8 +75,8 @@ func client(t testing.TB, endpoint, token string) backend.Service {
 	return c
 }
 
-// filled sets every exported field of v, however deep, to something that is
-// not its zero value: a field that the wire forgets then shows.
+// filled sets every exported field of v, at any depth, to a value other than zero, so that a field that is not sent
+// makes the test fail.
 func filled(v reflect.Value, seed *int) {
 	*seed++
 	switch {
@@ -116,9 +116,9 @@ func filled(v reflect.Value, seed *int) {
 		v.SetUint(uint64(*seed % 256))
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(*seed))
-	case reflect.Interface: // Error.Err does not travel
+	case reflect.Interface: // Error.Err is not sent
 	default:
-		panic("no way to fill " + v.Type().String())
+		panic("no value for type " + v.Type().String())
 	}
 }
 
@@ -129,7 +129,7 @@ func full[T any]() T {
 	return v
 }
 
-// same compares deeply; values by their bytes.
+// same compares two values deeply. It compares secret values by their bytes.
 func same(t *testing.T, what string, got, want any) {
 	t.Helper()
 	if g, w := plain(reflect.ValueOf(got)), plain(reflect.ValueOf(want)); !reflect.DeepEqual(g, w) {
@@ -172,7 +172,7 @@ func plain(v reflect.Value) any {
 	return v.Interface()
 }
 
-func TestEveryFieldCrosses(t *testing.T) {
+func TestEveryFieldIsSent(t *testing.T) {
 	ctx := context.Background()
 	s := &scripted{page: full[backend.Page](),
 		resolved: []backend.Resolution{full[backend.Resolution](), {}, {Value: backend.PlaintextString("")}},
@@ -204,7 +204,7 @@ func TestEveryFieldCrosses(t *testing.T) {
 	same(t, "change set", s.set, set)
 	same(t, "outcomes", outcomes, s.outcomes)
 
-	// What is not given stays not given: no labels and empty ones, no value and an empty one.
+	// An absent field stays absent: missing labels differ from empty ones, and a missing value from an empty one.
 	set = backend.ChangeSet{IdempotencyKey: "k",
 		Changes: []backend.Change{{}, {Labels: map[string]string{}, Value: backend.PlaintextString("")}}}
 	if _, err := c.Apply(ctx, set); err != nil {
@@ -216,8 +216,7 @@ func TestEveryFieldCrosses(t *testing.T) {
 	}
 }
 
-// codes are all error codes that backend declares, from its source: a new one
-// is tested without anybody having to think of it.
+// codes returns all error codes in the source of package backend, so that the test includes new codes.
 func codes(t *testing.T) []backend.Code {
 	t.Helper()
 	f, err := parser.ParseFile(token.NewFileSet(), "../errors.go", nil, 0)
@@ -243,7 +242,7 @@ func codes(t *testing.T) []backend.Code {
 	return out
 }
 
-func TestEveryErrorCrosses(t *testing.T) {
+func TestEveryErrorIsSent(t *testing.T) {
 	for _, code := range codes(t) {
 		e := full[backend.Error]()
 		e.Code = code
@@ -262,9 +261,9 @@ func TestEveryErrorCrosses(t *testing.T) {
 	}
 }
 
-// TestRefusedSetsCross has outcomes and an error at once.
-func TestRefusedSetsCross(t *testing.T) {
-	broken := backend.Errorf(backend.CodeQuota, "one too many").At("name")
+// TestOutcomesAreSentWithTheErrorOfASet has a Service that returns outcomes and an error.
+func TestOutcomesAreSentWithTheErrorOfASet(t *testing.T) {
+	broken := backend.Errorf(backend.CodeQuota, "over the quota").At("name")
 	s := &scripted{outcomes: []backend.Outcome{{Action: backend.ActionCreate}, {Err: broken}}}
 	s.err = backend.Rejected(s.outcomes)
 	out, err := connect(t, s, httpapi.Options{}).

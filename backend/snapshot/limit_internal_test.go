@@ -10,7 +10,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// many is a project of a hundred secrets, in pages of ten.
+// many is a Service with a project of 100 secrets, in pages of 10.
 type many struct {
 	backend.Service
 	pages, direct int
@@ -38,8 +38,8 @@ func (m *many) Query(_ context.Context, q backend.Query) (backend.Page, error) {
 	return page, nil
 }
 
-// TestTheLimit stops looking at so many objects, and asks for the rest directly.
-func TestTheLimit(t *testing.T) {
+// TestObjectsOverTheLimitAreQueriedDirectly sets the limit to 30 of 100 objects.
+func TestObjectsOverTheLimitAreQueriedDirectly(t *testing.T) {
 	m := &many{}
 	s := New(m)
 	s.limit = 30
@@ -50,6 +50,7 @@ func TestTheLimit(t *testing.T) {
 		}
 	}
 	if m.pages != 3 || m.direct != 71 {
-		t.Errorf("%d pages and %d direct reads, want 3, and 71: the first one, and those beyond the limit", m.pages, m.direct)
+		t.Errorf("%d pages and %d direct reads, want 3 and 71: the first read, and the 70 objects over the limit",
+			m.pages, m.direct)
 	}
 }

@@ -1,29 +1,25 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package snapshot is a Service that answers what a Terraform plan asks from
-// one look at a project.
+// Package snapshot is a Service that answers most calls of a Terraform plan from a copy of the project's metadata.
 //
-// A plan reads every resource by its id and then asks, in a dry run, whether
-// the configuration would change it: two requests for each of a thousand secrets,
-// nearly all of which are as they were. So the second question about a project
-// and a kind fetches all of that kind, and the second comparison of a value
-// fetches a fingerprint of every value of the project, under a key that this
-// process has just made and keeps in memory. After that, an object that is
-// as the configuration says costs nothing.
+// A plan reads every resource by its id, and then asks in a dry run whether the configuration would change it. That is
+// two requests per secret, and nearly all secrets are unchanged. A Snapshot therefore fetches many objects at once. The
+// second read of a project and kind fetches all objects of that kind. The second comparison of a value fetches the
+// fingerprints of all values of the project, under a key that this process generates and keeps in memory. After that,
+// an unchanged object needs no request.
 //
-//	read by id ──> seen? ──yes──> answered here
-//	                └──no──────> asked directly: nothing is taken for gone on
-//	                             a snapshot's word
-//	dry run ─────> all as seen, value of the same fingerprint? ──> unchanged
-//	                └──no──────> asked directly: the engine knows the rules
+//	read by id ──> is it in the snapshot?
+//	                ├──yes─────> the snapshot answers
+//	                └──no──────> the backend answers: a missing object may be new
+//	dry run ─────> does the change equal the object, and the value its fingerprint?
+//	                ├──yes─────> unchanged
+//	                └──no──────> the backend answers: it knows the rules
 //
 // # Limits
 //
-// What was seen is as old as the plan, which is what a plan is: the apply asks
-// again. With the first change that is made through it, a Snapshot forgets all
-// it saw and from then on passes everything on. Someone who can read its memory
-// can test values against fingerprints. A project's policy can forbid fingerprints;
-// then the backend makes every comparison.
+// A snapshot is as old as the plan; the apply compares again. After the first change that is applied through it, a
+// Snapshot passes every call on. Someone who can read its memory can test guesses of a value against the fingerprints.
+// The policy of a project can forbid fingerprints; then the backend makes every comparison.
 package snapshot
 
 import (
@@ -35,8 +31,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// MaxObjects is how many objects of one kind and project are fetched at most.
-// Those beyond are asked for one by one.
+// MaxObjects is the largest number of objects of one kind and project that are fetched. Others are queried one by one.
 const MaxObjects = 20_000
 
 // Snapshot is a Service over another. It is safe for concurrent use.
@@ -46,21 +41,20 @@ type Snapshot struct {
 	limit int // MaxObjects
 
 	mu           sync.Mutex
-	written      bool                      // something was changed: what was seen may be no longer so
+	written      bool                      // a change was applied, so seen may be out of date
 	seen         map[string]backend.Object // by id
 	fetches      map[subset]*fetch
 	fingerprints map[string][]byte // fingerprints, by id
 }
 
-// subset is what one fetch brings: the objects of a kind in a project, or the
-// fingerprints of its secrets.
+// subset says what one fetch returns: the objects of a kind in a project, or the fingerprints of its secrets.
 type subset struct {
 	project      string
 	kind         backend.Kind
 	fingerprints bool
 }
 
-// fetch is done at most once, when a look is wanted for the second time.
+// fetch is a fetch that is made at most once, at the second use of its subset.
 type fetch struct {
 	uses int
 	once sync.Once
@@ -68,16 +62,16 @@ type fetch struct {
 
 var _ backend.Service = (*Snapshot)(nil)
 
-// New is a Snapshot that has seen nothing yet.
+// New returns an empty Snapshot over a Service.
 func New(next backend.Service) *Snapshot {
 	key := make([]byte, backend.FingerprintKeySize)
-	_, _ = rand.Read(key) // never fails: it aborts the program instead
+	_, _ = rand.Read(key) // crypto/rand aborts the program rather than fail
 	return &Snapshot{next: next, key: key, limit: MaxObjects, seen: map[string]backend.Object{},
 		fetches: map[subset]*fetch{}, fingerprints: map[string][]byte{}}
 }
 
-// Query implements backend.Service. Of a query by id, the project says where
-// to look; the object is found wherever it is.
+// Query implements backend.Service. The project of a query by id only says which objects to fetch: an object of another
+// project is returned too.
 func (s *Snapshot) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
 	byID := backend.Query{Kind: q.Kind, Project: q.Project, ID: q.ID}
 	if q.ID == "" || q != byID || q.Kind == backend.KindToken {
@@ -92,13 +86,13 @@ func (s *Snapshot) Query(ctx context.Context, q backend.Query) (backend.Page, er
 	return page, err
 }
 
-// object is one that was seen, or is seen by looking now.
+// object returns the object of a query by id from the snapshot, after a fetch if necessary.
 func (s *Snapshot) object(ctx context.Context, q backend.Query) (backend.Object, bool) {
 	if o, ok := s.known(q); ok {
 		return o, true
 	}
 	if q.Project == "" && q.Kind != backend.KindProject {
-		return backend.Object{}, false // nobody says where to look
+		return backend.Object{}, false // the project to fetch is not known
 	}
 	s.fetchOnSecondUse(subset{project: q.Project, kind: q.Kind}, func() { s.fetchObjects(ctx, q.Project, q.Kind) })
 	return s.known(q)
@@ -119,8 +113,8 @@ func (s *Snapshot) record(objects []backend.Object) {
 	}
 }
 
-// look fetches when something is wanted for the second time; the third and
-// later wait until that is done. For one object a look would be dearer than a question.
+// fetchOnSecondUse calls fetchIt at the second use of a subset. Later uses wait until it returns. The first use fetches
+// nothing, because for one object a direct query is cheaper.
 func (s *Snapshot) fetchOnSecondUse(l subset, fetchIt func()) {
 	s.mu.Lock()
 	f := s.fetches[l]
@@ -156,7 +150,7 @@ func (s *Snapshot) fetchObjects(ctx context.Context, project string, kind backen
 	}
 }
 
-// Resolve implements backend.Service: it passes everything on.
+// Resolve implements backend.Service. It passes every call on.
 func (s *Snapshot) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
 	return s.next.Resolve(ctx, refs)
 }
@@ -177,7 +171,7 @@ func (s *Snapshot) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.
 	return s.next.Apply(ctx, set)
 }
 
-// unchanged reports whether a change would change nothing, as far as was seen.
+// unchanged reports whether a change would change nothing, compared with the snapshot.
 func (s *Snapshot) unchanged(ctx context.Context, c backend.Change) (backend.Object, bool) {
 	o, ok := s.known(backend.Query{Kind: c.Kind, ID: c.ID})
 	if !ok || !isUpToDate(c, o) {
@@ -193,8 +187,8 @@ func (s *Snapshot) unchanged(ctx context.Context, c backend.Change) (backend.Obj
 	return o, print != nil && backend.HasFingerprint(s.key, c.Value.Expose(), print)
 }
 
-// fetchPrints gets fingerprints of all secrets of a project that were seen:
-// one comparison, recorded as such.
+// fetchFingerprints fetches the fingerprints of all secrets of a project that are in the snapshot. The audit log
+// records this as one comparison.
 func (s *Snapshot) fetchFingerprints(ctx context.Context, project string) {
 	s.fetchOnSecondUse(subset{project: project, kind: backend.KindSecret},
 		func() { s.fetchObjects(ctx, project, backend.KindSecret) })

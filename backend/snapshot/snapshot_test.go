@@ -33,12 +33,12 @@ func engine(t *testing.T) backend.Service {
 	return parts.Engine
 }
 
-// TestConformance holds it to what every Service is held to.
+// TestConformance checks that a Snapshot does what every Service must do.
 func TestConformance(t *testing.T) {
 	servicetest.Run(t, func(t *testing.T) backend.Service { return snapshot.New(engine(t)) })
 }
 
-// counter counts what passes, and can refuse.
+// counter is a Service that counts calls and can refuse them.
 type counter struct {
 	backend.Service
 	mu     sync.Mutex
@@ -70,7 +70,7 @@ func (c *counter) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.O
 	return c.Service.Apply(ctx, set)
 }
 
-// spent is the calls since it was last asked.
+// spent returns the number of calls since the previous use of spent.
 func (c *counter) spent() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,7 +103,7 @@ func environment(project string) backend.Change {
 	return backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Project: project, Name: "dev"}
 }
 
-// prepare makes n secrets with the value of their name.
+// prepare creates n secrets, each with its name as its value.
 func prepare(t *testing.T, n int) (*counter, *snapshot.Snapshot, []backend.Object) {
 	t.Helper()
 	e := engine(t)
@@ -143,7 +143,7 @@ func compare(t *testing.T, s backend.Service, o backend.Object, value string) ba
 	return out[0]
 }
 
-// plan reads and compares all, ten at a time as Terraform does.
+// plan reads and compares all objects, ten at the same time as Terraform does.
 func plan(t *testing.T, s backend.Service, objects []backend.Object) {
 	t.Helper()
 	var wg sync.WaitGroup
@@ -163,7 +163,7 @@ func plan(t *testing.T, s backend.Service, objects []backend.Object) {
 	wg.Wait()
 }
 
-func TestAThousandCostAHandful(t *testing.T) {
+func TestPlanOfAThousandSecretsTakesAtMostFiveCalls(t *testing.T) {
 	c, s, objects := prepare(t, 1_000)
 	plan(t, s, objects)
 	if n := c.spent(); n > 5 {
@@ -177,7 +177,7 @@ func TestAThousandCostAHandful(t *testing.T) {
 	}
 }
 
-func TestOneIsAskedForByItself(t *testing.T) {
+func TestPlanOfOneSecretFetchesNoOthers(t *testing.T) {
 	c, s, objects := prepare(t, 50)
 	o, _ := read(t, s, objects[3])
 	compare(t, s, o, o.Name)
@@ -186,24 +186,24 @@ func TestOneIsAskedForByItself(t *testing.T) {
 	}
 }
 
-func TestWhatWasNotSeenIsAskedFor(t *testing.T) {
+func TestUnknownObjectsAreQueriedDirectly(t *testing.T) {
 	c, s, objects := prepare(t, 5)
 	for _, o := range objects {
 		read(t, s, o)
 	}
 	later := must(t, c.Service, secret(project, "later", "v"))[0]
 	if o, ok := read(t, s, later); !ok || o.Name != "later" {
-		t.Error("what was made after the look is taken for gone")
+		t.Error("an object that was created after the fetch is missing")
 	}
 	must(t, c.Service, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: later.ID})
 	gone := objects[0]
 	gone.ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 	if _, ok := read(t, s, gone); ok {
-		t.Error("an id that does not exist is found")
+		t.Error("an id that does not exist has an object")
 	}
 }
 
-func TestASecondProject(t *testing.T) {
+func TestProjectsAreFetchedSeparately(t *testing.T) {
 	c, s, objects := prepare(t, 20)
 	changes := []backend.Change{{Op: backend.OpSet, Kind: backend.KindProject, Name: "other"}, environment("other")}
 	for _, o := range objects {
@@ -214,18 +214,18 @@ func TestASecondProject(t *testing.T) {
 	if n := c.spent(); n > 10 {
 		t.Errorf("%d calls for two projects, want 10 at most", n)
 	}
-	// A hint that is no longer right: the project has another name now.
+	// The query still names the old project, which has another name now.
 	name := "renamed"
 	must(t, c.Service, backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: "other", Rename: &name})
 	fresh := snapshot.New(c)
 	for _, o := range others[:3] {
 		if got, ok := read(t, fresh, o); !ok || got.Project != name {
-			t.Errorf("after the project's rename: %q, %v", got.Project, ok)
+			t.Errorf("after the rename of the project: project %q, exists: %v", got.Project, ok)
 		}
 	}
 }
 
-func TestAWriteForgetsEverything(t *testing.T) {
+func TestAnApplyEndsTheSnapshot(t *testing.T) {
 	c, s, objects := prepare(t, 10)
 	plan(t, s, objects)
 	must(t, s, secret(project, objects[0].Name, "new"))
@@ -234,15 +234,15 @@ func TestAWriteForgetsEverything(t *testing.T) {
 		t.Errorf("version %d after a write, want 2", o.Version)
 	}
 	if out := compare(t, s, objects[0], objects[0].Name); out.Action != backend.ActionUpdate {
-		t.Errorf("the old value is %v, want an update", out.Action)
+		t.Errorf("the old value gives %v, want an update", out.Action)
 	}
 	if n := c.spent(); n != 2 {
-		t.Errorf("%d calls, want 2: nothing is from the snapshot", n)
+		t.Errorf("%d calls, want 2: the snapshot must answer none", n)
 	}
 }
 
-// TestSomebodyElseWrites sees the value at one moment with its metadata.
-func TestSomebodyElseWrites(t *testing.T) {
+// TestFingerprintsComeWithCurrentMetadata changes a secret behind the snapshot, between the read and the comparison.
+func TestFingerprintsComeWithCurrentMetadata(t *testing.T) {
 	c, s, objects := prepare(t, 10)
 	for _, o := range objects {
 		read(t, s, o)
@@ -258,24 +258,23 @@ func TestSomebodyElseWrites(t *testing.T) {
 		}
 	}
 	if out := compare(t, s, objects[4], "theirs"); out.Object.Version != 2 {
-		t.Errorf("version %d, want theirs", out.Object.Version)
+		t.Errorf("version %d, want 2", out.Object.Version)
 	}
 }
 
-func TestForbiddenFingerprints(t *testing.T) {
+func TestForbiddenFingerprintsAreComparedByTheBackend(t *testing.T) {
 	c, s, objects := prepare(t, 30)
 	yes := true
 	must(t, c.Service, backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: project,
 		Policy: &backend.PolicyChange{ForbidFingerprints: &yes}})
 	plan(t, s, objects)
 	if n := c.spent(); n < 30 {
-		t.Errorf("%d calls for 30 comparisons: who answered them?", n)
+		t.Errorf("%d calls for 30 comparisons, want at least 30", n)
 	}
 }
 
-// TestPermissionForSomeThings lets reads pass but no comparison, and one read
-// of many but not the listing.
-func TestPermissionForSomeThings(t *testing.T) {
+// TestObjectsCanBeReadWithoutPermissionToList refuses lists and comparisons, and permits reads by id.
+func TestObjectsCanBeReadWithoutPermissionToList(t *testing.T) {
 	c, s, objects := prepare(t, 10)
 	denied := backend.Errorf(backend.CodeDenied, "no")
 	c.refuse = func(set *backend.ChangeSet, q *backend.Query) error {
@@ -286,7 +285,7 @@ func TestPermissionForSomeThings(t *testing.T) {
 	}
 	for _, o := range objects {
 		if got, ok := read(t, s, o); !ok || got.ID != o.ID {
-			t.Errorf("reading %s one by one: %v", o.Name, ok)
+			t.Errorf("reading %s by id: exists: %v", o.Name, ok)
 		}
 	}
 	_, err := s.Apply(context.Background(), backend.ChangeSet{DryRun: true, Changes: []backend.Change{
@@ -297,9 +296,9 @@ func TestPermissionForSomeThings(t *testing.T) {
 	}
 }
 
-// TestEveryFieldCounts changes one field of a change at a time to something
-// else: the engine must be asked. A field that is forgotten fails here.
-func TestEveryFieldCounts(t *testing.T) {
+// TestEveryFieldOfAChangeIsCompared changes one field of a change at a time. The snapshot must then pass the change on.
+// A new field that the comparison ignores fails here.
+func TestEveryFieldOfAChangeIsCompared(t *testing.T) {
 	c, s, objects := prepare(t, 3)
 	typed := must(t, c.Service,
 		backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t",
@@ -330,7 +329,7 @@ func TestEveryFieldCounts(t *testing.T) {
 			return c.spent()
 		}
 		if n := ask(base); n != 0 {
-			t.Errorf("a change of nothing in a %s asks %d times", o.Kind, n)
+			t.Errorf("a change of a %s without fields makes %d calls, want 0", o.Kind, n)
 		}
 		for f := range reflect.TypeFor[backend.Change]().Fields() {
 			if f.Name == "Kind" || f.Name == "ID" {
@@ -344,29 +343,29 @@ func TestEveryFieldCounts(t *testing.T) {
 			change := base
 			reflect.ValueOf(&change).Elem().FieldByName(f.Name).Set(reflect.ValueOf(value))
 			if ask(change) == 0 {
-				t.Errorf("a change of %s in a %s is taken for none", f.Name, o.Kind)
+				t.Errorf("a change of %s in a %s is reported as unchanged", f.Name, o.Kind)
 			}
 		}
 	}
 }
 
-func TestBeyondTheLimitIsAskedFor(t *testing.T) {
+func TestObjectsOfMissingPagesAreQueriedDirectly(t *testing.T) {
 	c, s, objects := prepare(t, 3)
 	c.refuse = func(set *backend.ChangeSet, q *backend.Query) error {
 		if q != nil && q.Cursor != "" {
-			return backend.Errorf(backend.CodeUnavailable, "later pages do not come")
+			return backend.Errorf(backend.CodeUnavailable, "later pages are not available")
 		}
 		return nil
 	}
 	c.Service = paged{c.Service}
 	for _, o := range objects {
 		if got, ok := read(t, s, o); !ok || got.ID != o.ID {
-			t.Errorf("%s of a listing that broke off: %v", o.Name, ok)
+			t.Errorf("%s of a list without its later pages: exists: %v", o.Name, ok)
 		}
 	}
 }
 
-// paged gives pages of one object.
+// paged is a Service that returns pages of one object.
 type paged struct{ backend.Service }
 
 func (p paged) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
