@@ -33,6 +33,7 @@ var messageFuncs = map[string][]textArg{
 	"backend/store/sqlite.corruptError": {{0, "error"}},
 	"cmd/pouncet.usage":                 {{1, "error"}},
 	"cmd/pouncet.withHint":              {{0, "hint"}},
+	"backend/suggest.MissingHint":       {{2, "hint"}},
 	"functions.argumentError":           {{0, "error"}},
 	"interpolate.hint":                  {{0, "hint"}},
 	"interpolate.syntaxErrorf":          {{1, "error"}},

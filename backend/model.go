@@ -29,6 +29,9 @@ func (k Kind) String() string {
 	return string(k)
 }
 
+// Plural returns the kind in a sentence about several objects: "secret types".
+func (k Kind) Plural() string { return k.String() + "s" }
+
 // AnyEnvironment is the pseudo-environment of an entry that every environment shares.
 const AnyEnvironment = "*"
 

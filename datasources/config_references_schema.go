@@ -20,6 +20,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
@@ -216,11 +217,8 @@ func (r checkedReference) values(further map[string]attr.Value) map[string]attr.
 // line returns the line of the summary: the position, the reason, and a hint.
 func (r checkedReference) line() string {
 	s := fmt.Sprintf("%s: %s", r.Pos, r.Reason)
-	switch {
-	case len(r.ExistsIn) > 0:
-		s += "; it exists in " + strings.Join(r.ExistsIn, ", ")
-	case r.Suggestion != "":
-		s += "; did you mean " + r.Suggestion + "?"
+	if hint := suggest.MissingHint(r.ExistsIn, r.Suggestion, ""); hint != "" {
+		s += "; " + hint
 	}
 	return s
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
@@ -138,5 +139,5 @@ func (d *objectSource) notFound(ctx context.Context, q backend.Query) error {
 	for _, o := range page.Objects {
 		existsIn[o.Environment+" ("+o.Scope+")"] = true
 	}
-	return e.WithHint("it exists in %s", backend.Enumerate(slices.Sorted(maps.Keys(existsIn))))
+	return e.WithHint("%s", suggest.MissingHint(slices.Sorted(maps.Keys(existsIn)), "", ""))
 }

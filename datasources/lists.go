@@ -64,38 +64,35 @@ func (d *listSource) Configure(
 	d.session = session.From(req.ProviderData, &resp.Diagnostics)
 }
 
-// nouns returns the plural of the kind, for messages.
-func (d *listSource) nouns() string { return d.single.kind.String() + "s" }
-
 func (d *listSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
 	filter := func(description string) schema.StringAttribute {
 		return schema.StringAttribute{Optional: true, MarkdownDescription: description}
 	}
 	attributes := map[string]schema.Attribute{
 		d.plural: schema.ListNestedAttribute{
-			Computed: true, MarkdownDescription: "Matching " + d.nouns() + ", ordered by " + d.single.key + ".",
+			Computed: true, MarkdownDescription: "Matching " + d.single.kind.Plural() + ", ordered by " + d.single.key + ".",
 			NestedObject: schema.NestedAttributeObject{Attributes: fieldAttributes(d.fields())},
 		},
-		"name_prefix": filter("Returns only " + d.nouns() + " whose " + d.single.key + " starts with this text."),
+		"name_prefix": filter("Returns only " + d.single.kind.Plural() + " whose " + d.single.key + " starts with this text."),
 		"labels": schema.MapAttribute{
 			Optional: true, ElementType: types.StringType,
-			MarkdownDescription: "Returns only " + d.nouns() + " that have all of these labels.",
+			MarkdownDescription: "Returns only " + d.single.kind.Plural() + " that have all of these labels.",
 		},
 	}
 	if d.single.kind != backend.KindProject {
 		attributes["project"] = filter("Name of the project. Defaults to the project of the provider.")
 	}
 	if d.single.isEntry {
-		attributes["environment"] = filter("Returns only " + d.nouns() + " of exactly this environment. With `*`, " +
+		attributes["environment"] = filter("Returns only " + d.single.kind.Plural() + " of exactly this environment. With `*`, " +
 			"returns only those that all environments share.")
-		attributes["scope"] = filter("Returns only " + d.nouns() + " of exactly this scope: `project`, `app/<name>` " +
+		attributes["scope"] = filter("Returns only " + d.single.kind.Plural() + " of exactly this scope: `project`, `app/<name>` " +
 			"or `pipeline/<name>`.")
 	}
 	if d.single.kind == backend.KindSecret {
 		attributes["type"] = filter("Returns only secrets of the secret type with this key.")
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Lists the metadata of all " + d.nouns() + ", or of those that match the filters.",
+		MarkdownDescription: "Lists the metadata of all " + d.single.kind.Plural() + ", or of those that match the filters.",
 		Attributes:          attributes,
 	}
 }
@@ -131,7 +128,7 @@ func (d *listSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	var objects []backend.Object
 	for o, err := range backend.List(ctx, d.session.Service, q) {
 		if err != nil {
-			session.Report(&resp.Diagnostics, "Listing "+d.nouns(), err,
+			session.Report(&resp.Diagnostics, "Listing "+d.single.kind.Plural(), err,
 				session.RootPaths("project", "environment", "scope", "type"))
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
 // Position is a position in a file.
@@ -38,14 +39,8 @@ func (p Problem) Error() string {
 		b.WriteString(": ")
 	}
 	b.WriteString(p.Err.Message)
-	if len(p.Err.Environments) > 0 {
-		b.WriteString("; it exists in " + strings.Join(p.Err.Environments, ", "))
-	}
-	switch {
-	case p.Err.Suggestion != "":
-		fmt.Fprintf(&b, "; did you mean %s?", p.Err.Suggestion)
-	case len(p.Err.Environments) == 0 && p.Err.Hint != "":
-		b.WriteString("; " + p.Err.Hint)
+	if hint := suggest.MissingHint(p.Err.Environments, p.Err.Suggestion, p.Err.Hint); hint != "" {
+		b.WriteString("; " + hint)
 	}
 	return b.String()
 }

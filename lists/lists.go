@@ -75,7 +75,7 @@ func (l *objectList) ListResourceConfigSchema(
 	filter := func(description string) schema.StringAttribute {
 		return schema.StringAttribute{Optional: true, MarkdownDescription: description}
 	}
-	nouns := l.kind.String() + "s"
+	nouns := l.kind.Plural()
 	key := "name"
 	if l.kind == backend.KindSecretType {
 		key = "key"
@@ -115,7 +115,7 @@ func (l *objectList) List(ctx context.Context, req list.ListRequest, stream *lis
 			switch {
 			case err != nil:
 				var diags diag.Diagnostics
-				session.Report(&diags, "Listing "+l.kind.String()+"s", err,
+				session.Report(&diags, "Listing "+l.kind.Plural(), err,
 					session.RootPaths("project", "environment", "scope", "type"))
 				push(list.ListResult{Diagnostics: diags})
 				return

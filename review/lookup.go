@@ -5,7 +5,6 @@ package review
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -228,17 +227,15 @@ func (p *Project) missing(kind backend.Kind, name, environment, scope, messageSt
 		}
 	}
 	found := result{state: missing, messageStart: messageStart}
-	for _, e := range p.named(kind, name) {
-		if e.Scope == scope || e.Scope == backend.ProjectScope {
-			found.existsIn = append(found.existsIn, e.Environment)
+	var existsIn []string
+	for _, e := range p.named(kind, name) { // a reference in the environment of the entry would see it
+		if backend.LookupRank(e.Scope, e.Environment, scope, e.Environment) > 0 {
+			existsIn = append(existsIn, e.Environment)
 		}
 	}
-	slices.Sort(found.existsIn)
-	found.existsIn = slices.Compact(found.existsIn)
-	if len(found.existsIn) == 0 { // a name that exists in another environment is not a typing error
-		found.suggestion = p.suggestion(missingName{kind, name, environment, scope})
-	}
-	found.hint = suggest.MissingHint(found.existsIn, found.suggestion)
+	found.existsIn, found.suggestion, found.hint = suggest.Missing(existsIn, func() string {
+		return p.suggestion(missingName{kind, name, environment, scope})
+	})
 	return found
 }
 

@@ -4,7 +4,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -52,27 +51,19 @@ func missing(f *match, ref backend.Ref, kind backend.Kind, name string, all []st
 		e = backend.Errorf(backend.CodeNotFound, "scoped value %q links to secret %q, which does not exist in environment %q",
 			ref.Name, name, f.environment.Name)
 	}
-	var visible []string
+	var existsIn, visible []string
+	scope := scopeOf(ref)
 	for _, o := range all {
-		fits := o.Scope == backend.ProjectScope || o.Scope == scopeOf(ref)
-		if !fits {
-			continue
-		}
-		if o.Name == name {
-			e.Environments = append(e.Environments, f.project.environmentName(o.Environment))
-		} else if o.Environment == f.environment.ID || o.Environment == backend.AnyEnvironment {
+		switch {
+		case backend.LookupRank(o.Scope, o.Environment, scope, f.environment.ID) > 0:
 			visible = append(visible, o.Name)
+		// a reference in the environment of the entry would see it
+		case o.Name == name && backend.LookupRank(o.Scope, o.Environment, scope, o.Environment) > 0:
+			existsIn = append(existsIn, f.project.environmentName(o.Environment))
 		}
 	}
-	slices.Sort(e.Environments)
-	e.Environments = slices.Compact(e.Environments)
-	if len(e.Environments) == 0 { // a name that exists elsewhere was not mistyped
-		e.Suggestion = suggest.Name(name, visible)
-	}
-	if len(e.Environments) > 0 {
-		return e.WithHint("it exists in %s", backend.Enumerate(e.Environments))
-	}
-	return e.WithHint("%s", suggest.Hint(e.Suggestion, "no environment has it: check the name, or create it"))
+	e.Environments, e.Suggestion, e.Hint = suggest.Missing(existsIn, func() string { return suggest.Name(name, visible) })
+	return e
 }
 
 // isRule reports whether an error concerns one item that breaks a rule, rather

@@ -179,7 +179,7 @@ func rule(k jsonschema.ErrorKind, known map[string]bool) string {
 	case *kind.AdditionalProperties:
 		for _, p := range k.Properties {
 			if meant := suggest.Name(p, wordsOf(known)); meant != "" {
-				return "has a property that the schema does not allow; did you mean " + meant + "?"
+				return "has a property that the schema does not allow; " + suggest.Hint(meant, "")
 			}
 		}
 		return "has properties that the schema does not allow"

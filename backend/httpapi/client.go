@@ -12,7 +12,6 @@ import (
 	"errors"
 	"io"
 	"mime"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -53,7 +52,7 @@ func NewClient(o ClientOptions) (backend.Service, error) {
 		return nil, backend.Errorf(backend.CodeInvalid, "the endpoint is not the URL of a server").
 			WithHint("write it as https://pouncet.example.com, without user, password or query").At("endpoint")
 	}
-	if u.Scheme == "http" && !loopback(u.Hostname()) {
+	if u.Scheme == "http" && !backend.IsLoopback(u.Hostname()) {
 		return nil, backend.Errorf(backend.CodeInvalid, "the endpoint %s is on another machine and not encrypted", u.Host).
 			WithHint("use https").At("endpoint")
 	}
@@ -100,11 +99,6 @@ func trustOnly(c *http.Client, file string) error {
 	transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	c.Transport = transport
 	return nil
-}
-
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }
 
 func (c *client) Query(ctx context.Context, q backend.Query) (backend.Page, error) {

@@ -137,17 +137,16 @@ func (s *Snapshot) fetchObjects(ctx context.Context, project string, kind backen
 	if kind == backend.KindProject {
 		q.Project = ""
 	}
-	for fetched := 0; fetched < s.limit; {
-		page, err := s.next.Query(ctx, q)
+	var objects []backend.Object
+	for o, err := range backend.List(ctx, s.next, q) {
 		if err != nil {
-			return
+			break
 		}
-		s.record(page.Objects)
-		fetched += len(page.Objects)
-		if q.Cursor = page.Next; q.Cursor == "" || len(page.Objects) == 0 {
-			return
+		if objects = append(objects, o); len(objects) == s.limit {
+			break
 		}
 	}
+	s.record(objects)
 }
 
 // Resolve implements backend.Service. It passes every call on.

@@ -4,9 +4,12 @@
 package suggest
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/agext/levenshtein"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
 // Name is the candidate that somebody who wrote name may have meant: at most
@@ -39,11 +42,24 @@ func Hint(suggestion, otherwise string) string {
 	return "did you mean " + suggestion + "?"
 }
 
-// MissingHint is the hint for a missing name: the environments that have it, or
-// else the suggestion, or else what to do.
-func MissingHint(environments []string, suggestion string) string {
-	if len(environments) > 0 {
-		return "it exists in " + strings.Join(environments, ", ")
+// Missing explains a missing name. It sorts the environments that have the name.
+// Only if there are none, it calls suggest for the name that was meant: a name
+// that another environment has was not mistyped.
+func Missing(existsIn []string, suggest func() string) (environments []string, suggestion, hint string) {
+	slices.Sort(existsIn)
+	environments = slices.Compact(existsIn)
+	if len(environments) == 0 {
+		suggestion = suggest()
 	}
-	return Hint(suggestion, "no environment has it: check the name, or create it")
+	hint = MissingHint(environments, suggestion, "no environment has it: check the name, or create it")
+	return environments, suggestion, hint
+}
+
+// MissingHint is the hint for a missing name: the environments that have it, or
+// else the suggestion. If there is neither, it is otherwise.
+func MissingHint(environments []string, suggestion, otherwise string) string {
+	if len(environments) > 0 {
+		return "it exists in " + backend.Enumerate(environments)
+	}
+	return Hint(suggestion, otherwise)
 }

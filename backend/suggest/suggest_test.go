@@ -3,6 +3,7 @@
 package suggest_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
@@ -25,14 +26,30 @@ func TestName(t *testing.T) {
 }
 
 func TestMissingHint(t *testing.T) {
-	if got := suggest.MissingHint([]string{"dev", "prod"}, "db"); got != "it exists in dev, prod" {
+	if got := suggest.MissingHint([]string{"dev", "prod"}, "db", "create it"); got != "it exists in dev, prod" {
 		t.Error(got)
 	}
-	if got := suggest.MissingHint(nil, "db"); got != "did you mean db?" {
+	if got := suggest.MissingHint(nil, "db", "create it"); got != "did you mean db?" {
 		t.Error(got)
 	}
-	if got := suggest.MissingHint(nil, ""); got != "no environment has it: check the name, or create it" {
+	if got := suggest.MissingHint(nil, "", "create it"); got != "create it" {
 		t.Error(got)
+	}
+}
+
+func TestMissing(t *testing.T) {
+	never := func() string { t.Error("a name that exists elsewhere gets a suggestion"); return "" }
+	environments, suggestion, hint := suggest.Missing([]string{"prod", "dev", "prod"}, never)
+	if !slices.Equal(environments, []string{"dev", "prod"}) || suggestion != "" || hint != "it exists in dev, prod" {
+		t.Error(environments, suggestion, hint)
+	}
+	for meant, want := range map[string]string{
+		"db": "did you mean db?", "": "no environment has it: check the name, or create it",
+	} {
+		environments, suggestion, hint := suggest.Missing(nil, func() string { return meant })
+		if len(environments) != 0 || suggestion != meant || hint != want {
+			t.Error(environments, suggestion, hint)
+		}
 	}
 }
 

@@ -36,9 +36,6 @@ func (o objectCommand) example(verb, flags string) string {
 	return strings.TrimRight("  pouncet "+o.command+" "+verb+" "+flags, " ")
 }
 
-// plural returns the kind in a sentence about several objects.
-func (o objectCommand) plural() string { return o.kind.String() + "s" }
-
 // objectGroup returns the command of a kind of object, with its own commands
 // and the shared ones.
 func (a *app) objectGroup(o objectCommand, own ...*cobra.Command) *cobra.Command {
@@ -59,15 +56,15 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 	var deleted, due bool
 	c := &cobra.Command{
 		Use:     "list",
-		Short:   "List " + o.plural(),
-		Long:    "Lists " + o.plural() + " with their metadata.",
+		Short:   "List " + o.kind.Plural(),
+		Long:    "Lists " + o.kind.Plural() + " with their metadata.",
 		Example: o.example("list", "") + "\n" + o.example("list", "--json"),
 		Args:    arguments(0, 0, "no arguments"),
 	}
 	if o.isEntry() {
 		a.placeFlags(c)
 		c.Long += " Without --env or POUNCET_ENV, it lists all environments."
-		c.Flags().BoolVar(&deleted, "deleted", false, "list deleted "+o.plural()+" that can be restored")
+		c.Flags().BoolVar(&deleted, "deleted", false, "list deleted "+o.kind.Plural()+" that can be restored")
 	}
 	if o.kind == backend.KindSecret {
 		c.Long += " It never lists values."
@@ -139,7 +136,7 @@ func (a *app) findAll(
 	objects, err := backend.ListAll(ctx, s, a.query(o, nameOrID))
 	if err == nil && len(objects) == 0 {
 		err = backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind, backend.Quote(nameOrID)).
-			WithHint("list the %s: pouncet %s list", o.plural(), o.command)
+			WithHint("list the %s: pouncet %s list", o.kind.Plural(), o.command)
 	}
 	return objects, err
 }
@@ -229,8 +226,8 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 	var force, purge bool
 	c := &cobra.Command{
 		Use:   "delete NAME-OR-ID...",
-		Short: "Delete " + o.plural(),
-		Long: wrap("Deletes the " + o.plural() + " with these names or ids, one after the other. " +
+		Short: "Delete " + o.kind.Plural(),
+		Long: wrap("Deletes the " + o.kind.Plural() + " with these names or ids, one after the other. " +
 			"If one cannot be deleted, the others still are, and the command fails."),
 		Example: o.example("delete", o.sample),
 		Args:    arguments(1, -1, "names or ids"),
