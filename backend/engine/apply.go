@@ -18,7 +18,7 @@ import (
 // errRollback ends a transaction whose outcomes are known and must not be kept.
 var errRollback = errors.New("rolled back on purpose")
 
-// rememberFor is how long the outcome of an idempotent call is kept.
+// idempotencyWindow is how long the engine keeps the outcomes of a set with an idempotency key.
 const idempotencyWindow = 24 * time.Hour
 
 // Apply implements backend.Service.
@@ -186,8 +186,8 @@ func (r *run) project(nameOrID string) (*project, error) {
 // forget makes the next use of any project read it again.
 func (r *run) forget() { clear(r.projects) }
 
-// first returns the object that f selects, and whether one exists. Of several
-// in one place, it is the one that held the place first.
+// first returns the object that f selects, and whether one exists. If several objects are in one place, it returns the
+// one that came there first.
 func (r *run) first(f store.Filter) (store.Object, bool, error) {
 	if len(r.places.claims) == 0 {
 		f.Limit = 1
@@ -214,8 +214,7 @@ func (r *run) signingKey(p *project, environment string) (*envelope.Key, error) 
 	return r.keys.get(w)
 }
 
-// makeKey makes and stores the environment key of a new environment. It is nil
-// in a dry run, which makes none.
+// makeKey generates and stores the environment key of a new environment. In a dry run it returns nil.
 func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error) {
 	if r.set.DryRun {
 		return nil, nil
@@ -262,8 +261,7 @@ func (r *run) principal() string {
 	return p.Name
 }
 
-// replay reports whether the set was applied before under its idempotency key,
-// and takes over the outcomes.
+// replay reports whether the set was applied before with its idempotency key, and then uses the outcomes of that time.
 func (r *run) replay() (bool, error) {
 	if r.set.IdempotencyKey == "" || r.set.DryRun {
 		return false, nil
@@ -295,13 +293,12 @@ func (r *run) saveOutcome() error {
 		r.now.Add(-idempotencyWindow))
 }
 
-// digestFormat begins every digest. Digests of wire version 1 were the bare hash
-// of another encoding: a key that was stored with one is trusted to name its set.
+// digestFormat begins every digest. A digest of wire version 1 has no such start and cannot be compared: a key that was
+// stored with one is accepted for any set.
 const digestFormat = 2
 
-// digest tells one set of changes from another for idempotency. Values are not
-// part of it: a plain hash of a secret is an oracle for guessing it. Keys are
-// random, so the rest is enough to catch a mistake.
+// digest identifies a set of changes for idempotency. It leaves out values, because someone who guesses a value could
+// check it against a plain hash. The rest is enough to detect that a key is used for two sets by mistake.
 func (r *run) digest() []byte {
 	text, err := json.Marshal(r.set.Changes)
 	if err != nil {

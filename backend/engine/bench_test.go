@@ -11,7 +11,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// filled is an engine with n secrets in environment dev, and references to all.
+// filled returns an engine with n secrets in environment dev, and references to all of them.
 func filled(b *testing.B, n int) (backend.Service, []backend.Ref) {
 	b.Helper()
 	e := embedded(b, open.Config{}).Engine
@@ -25,7 +25,7 @@ func filled(b *testing.B, n int) (backend.Service, []backend.Ref) {
 	for i := range n {
 		name := fmt.Sprintf("secret_%d", i)
 		refs[i] = ref("dev", name)
-		changes = append(changes, secret("dev", name, "a value of the usual length"))
+		changes = append(changes, secret("dev", name, "a value of average length"))
 	}
 	for len(changes) > 0 {
 		part := changes[:min(len(changes), backend.MaxChanges)]

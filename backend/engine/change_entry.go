@@ -80,8 +80,7 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	return out, err
 }
 
-// entry returns the secret or scoped value that a change names, or the row that
-// creating it begins with.
+// entry returns the secret or scoped value that a change names, or a row to create it from.
 func (r *run) entry(c backend.Change, id string) (*entry, error) {
 	e := &entry{}
 	var err error
@@ -194,8 +193,8 @@ func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 	return r.writeEntry(e, nil)
 }
 
-// link makes a scoped value stand for a secret. The secret must exist in some
-// environment, so that a mistyped name is an error now and not in a pipeline.
+// link makes a scoped value a link to a secret. The secret must exist in some environment, so that a mistyped name is
+// an error now and not in a pipeline.
 func (r *run) link(l backend.Link, e *entry) error {
 	if err := backend.CheckName(backend.KindSecret, l.Secret); err != nil {
 		return err.At("link")

@@ -7,8 +7,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// member returns an environment or a type, by id or by project and name. One
-// that does not exist is the row that creating it begins with.
+// member returns an environment or a type, by id or by project and name. If the object does not exist, member returns a
+// row to create it from.
 func (r *run) member(c backend.Change, id string) (p *project, row store.Object, exists bool, err error) {
 	if c.ID != "" {
 		row, exists, err = r.first(store.Filter{Kind: c.Kind, ID: c.ID})
@@ -34,9 +34,8 @@ func (r *run) member(c backend.Change, id string) (p *project, row store.Object,
 	return p, row, exists, err
 }
 
-// orCreated returns the object in the place of a row that a change by name may
-// create, and whether it exists; otherwise the row. An object whose place is to
-// be freed by a later change does not stop a creation.
+// orCreated returns the object in the place of row, and whether one exists. If none exists it returns row, from which
+// the change creates the object. An object whose place a later change frees does not prevent the creation.
 func (r *run) orCreated(c backend.Change, created store.Object) (store.Object, bool, error) {
 	row, exists, err := r.first(placeOf(created))
 	if err != nil || exists && !(c.Op == backend.OpCreate && r.canBeFreed(c.Kind)) {
@@ -101,8 +100,7 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 	return r.finish(backend.ActionUpdate, d, p)(r.update(row, a, key, p))
 }
 
-// finish turns the written row of an environment or type into an outcome, and
-// makes later changes of the set read the project again.
+// finish returns the outcome of a written environment or type. Later changes of the set read the project again.
 func (r *run) finish(action backend.Action, d diff, p *project) func(store.Object, error) (backend.Outcome, error) {
 	return func(row store.Object, err error) (backend.Outcome, error) {
 		if err != nil {
@@ -113,8 +111,8 @@ func (r *run) finish(action backend.Action, d diff, p *project) func(store.Objec
 	}
 }
 
-// verifyRow refuses a row that was changed outside the engine: writing it again
-// would sign the change.
+// verifyRow refuses a row that was changed outside the engine. Otherwise the engine would sign that change when it
+// writes the row.
 func (r *run) verifyRow(p *project, row store.Object) error {
 	if r.set.DryRun && len(row.MAC) == 0 && row.UpdatedAt.Equal(r.now) {
 		return nil // written earlier in this dry run, which signs nothing

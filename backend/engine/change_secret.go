@@ -13,7 +13,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// newVersion is a value that is to be sealed.
+// newVersion is a value that the engine will seal as a new version.
 type newVersion struct {
 	plaintext []byte
 	in        secretType
@@ -183,9 +183,8 @@ func (r *run) checkQuota(p *project) error {
 	return nil
 }
 
-// moveLinks lets the scoped values that link to a secret follow its new name,
-// once no other secret of the project bears the old one. Secrets that came to
-// the old name in this set do not count, nor do the links that came with them.
+// moveLinks changes the links to a renamed secret to its new name, if no other secret of the project has the old name.
+// It ignores secrets that this set renamed to the old name, and the links that followed them.
 func (r *run) moveLinks(p *project, secret store.Object, before string) error {
 	bearers, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID, Name: before})
 	if err != nil {

@@ -51,7 +51,7 @@ func (s *keyset) get(w envelope.WrappedKey) (*envelope.Key, error) {
 	return nil, errKeyMissing
 }
 
-// hold adds an unwrapped key.
+// hold adds an unwrapped key to the set.
 func (s *keyset) hold(id string, key *envelope.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,20 +10,19 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// A place is unique at the end of a change set. A change may put an object into
-// a place that another object still holds if a later change of the set can free
-// it; checkPlaces then makes sure that it did. Where no later change can, the
-// error comes at once, and nothing is done that would only be rolled back.
+// A place is unique at the end of a change set. A change can move an object to a taken place if a later change of the
+// set can free the place. At the end, checkPlaces checks that it is free. If no later change can free the place, the
+// change fails at once.
 
-// places records, for one change set, which objects came to a taken place.
+// places records which objects a change set moved to a taken place.
 type places struct {
 	claims  []claim
 	arrived map[string]int // order of arrival, from 1, by the object's id
-	// follows says which secret a link was moved along with, by the scoped value's id.
+	// follows holds the secret that a link followed to its new name, by the id of the scoped value.
 	follows map[string]string
 }
 
-// claim is a place that has to be free of other objects at the end.
+// claim is a place that only one object may have at the end of the set.
 type claim struct {
 	change int
 	place  store.Object
@@ -32,13 +31,13 @@ type claim struct {
 
 func newPlaces() places { return places{arrived: map[string]int{}, follows: map[string]string{}} }
 
-// compare orders the objects of one place: those that held it before the set,
-// then the others as they arrived. Objects of other places keep their order.
+// compare orders the objects of one place: first those that were there before the set, then the others in their order
+// of arrival. Objects of different places keep their order.
 func (p *places) compare(a, b store.Object) int {
 	return cmp.Compare(p.arrived[a.ID], p.arrived[b.ID])
 }
 
-// sort makes a lookup by name in a project see the first holder of a place first.
+// sort orders the rows of a project, so that a lookup by name returns the object that came to its place first.
 func (p *places) sort(in *project) {
 	if len(p.claims) > 0 {
 		slices.SortStableFunc(in.environments, p.compare)
@@ -54,7 +53,7 @@ func (r *run) canBeFreed(kind backend.Kind) bool {
 	})
 }
 
-// takePlace lets an object have the place that it says, or refuses it.
+// takePlace gives an object the place in its row, or refuses it.
 func (r *run) takePlace(o store.Object, refuse func(holder store.Object) *backend.Error) error {
 	holder, taken, err := r.first(placeOf(o))
 	if err != nil || !taken || holder.ID == o.ID {
@@ -93,7 +92,7 @@ func placeOf(o store.Object) store.Filter {
 	return store.Filter{Kind: o.Kind, Project: o.Project, Environment: o.Environment, Scope: o.Scope, Name: o.Name}
 }
 
-// alreadyExists is the error of an object that would come to a taken place.
+// alreadyExists returns the error of an object whose place is taken.
 func alreadyExists(kind backend.Kind, name, id string) *backend.Error {
 	return backend.Errorf(backend.CodeExists, "%s %s already exists", kind, backend.Quote(name)).
 		WithHint("its id is %s: import it, update it, or choose another name", id).At("name")

@@ -8,7 +8,7 @@ import (
 
 // prefetcher verifies and decrypts entries with the cached keys while the
 // transaction still reads further entries. For a thousand references both take
-// equally long.
+// the same time.
 //
 // It only saves work and reports no error: the resolver does what the
 // prefetcher did not do, and ignores results that it does not need.

@@ -138,7 +138,7 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 			return backend.Page{}, err
 		}
 		if l.q.Deleted && (!in.restorable(o.DeletedAt, l.now) || l.q.Name != "" && l.q.Name != o.Name) {
-			continue // the store does not know the former name
+			continue // the store cannot select by the former name
 		}
 		page.Objects = append(page.Objects, o)
 	}

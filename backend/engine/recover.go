@@ -52,7 +52,7 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 	before := e.row
 	keep := !c.Purge && e.in.policy.RecoveryDays > 0
 	if keep {
-		// A row that fails its check now could not be restored later.
+		// A row that fails its check now cannot be restored later.
 		err := r.verifyRow(e.in, e.row)
 		if err != nil && backend.AsError(err).Code != backend.CodeCorrupt {
 			return backend.Outcome{}, err

@@ -16,13 +16,13 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// TestTampering changes the database as an attacker with the file and without
-// the KMS key can. No value may then open that is not the one that was written.
+// TestTampering changes the database as an attacker can who has the file but not the KMS key. After that, a reference
+// must give its own value or an error, and never another value.
 func TestTampering(t *testing.T) {
 	const dev, prod = "CANARY value of dev", "CANARY value of prod"
 	for name, c := range map[string]struct {
 		statements string
-		// refs that must be refused; all others of the four must still be right
+		// broken holds the references that must fail. The others must give the right value.
 		broken []backend.Ref
 	}{
 		"the names of two secrets swapped": {
@@ -103,7 +103,7 @@ func TestTampering(t *testing.T) {
 				if !errors.Is(err, backend.ErrCorrupt) && !errors.Is(err, backend.ErrKeyUnusable) {
 					t.Fatalf("resolving: %v", err)
 				}
-				return // refused as a whole
+				return // the whole call is refused
 			}
 			for i, r := range asked {
 				got := string(out[i].Value.Expose())
@@ -148,7 +148,7 @@ func alter(t *testing.T, path, statements string) {
 		t.Fatal(err)
 	}
 	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		t.Fatalf("%d rows changed, %v: the test tampers with nothing", n, err)
+		t.Fatalf("%d rows changed, %v: the statement of the test has no effect", n, err)
 	}
 }
 

@@ -29,7 +29,7 @@ type webhookStore struct {
 
 type remoteRef struct{ Key, Property, Version string }
 
-// errNoSecret is how the operator understands a 404: the secret was deleted.
+// errNoSecret is the provider's error for status 404. It means that the secret was deleted.
 var errNoSecret = errors.New("no such secret")
 
 // get reads one secret as the provider does: it fills the templates with
