@@ -62,9 +62,18 @@ type Object struct {
 
 	Attributes
 
-	Revision  int64     `json:"revision,omitempty"` // counts every change of the object
+	Revision int64 `json:"revision,omitempty"` // counts every change of the object
+	// Edition counts the changes of what the owner of the object decides: its name, attributes, value, type and link.
+	// A change that the backend makes on its own, as when it displaces the object, does not count.
+	Edition   int64     `json:"edition,omitempty"`
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
+
+	// Held says why the object does not have its name: HeldDisplaced, HeldReplaced or HeldInUse; "" if it has. Name is
+	// then a reserved name, which begins with "~", and Was is the former name. A held object keeps its id. It does not
+	// count for the quota, no name means it, and nothing can begin to use it.
+	Held string `json:"held,omitempty"`
+	Was  string `json:"was,omitempty"`
 
 	// Project: the number of secrets that it holds, which Policy.MaxSecrets limits.
 	Secrets *int `json:"secrets,omitempty"`
@@ -91,6 +100,20 @@ type Object struct {
 	// Token.
 	Role Role `json:"role,omitempty"`
 }
+
+// Why an object is held. A Change with SameOwner or CreationFollows brings it there.
+const (
+	// HeldDisplaced: another object of the same owner took its place. It keeps its value and waits for its own rename
+	// or deletion, by id.
+	HeldDisplaced = "displaced"
+	// HeldReplaced: a project, environment or secret type that was deleted, with its contents, in favour of a creation
+	// that has not come yet. A creation of its name by the same owner, with SameOwner, takes it back with its id, its
+	// contents and its keys.
+	HeldReplaced = "replaced"
+	// HeldInUse: it was deleted while objects of the same owner used it. They use it further, and it is removed with
+	// the last of them that lets go of it.
+	HeldInUse = "in use"
+)
 
 // Visibility says whether a person may be shown a secret's value.
 type Visibility string

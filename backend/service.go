@@ -83,6 +83,9 @@ type Query struct {
 
 	// Deleted selects the secrets or scoped values that can be restored, instead of the existing ones.
 	Deleted bool `json:"deleted,omitempty"`
+	// Held selects the held objects (see Object.Held), instead of those that have their name. Without it, only a query
+	// by ID returns a held object.
+	Held bool `json:"held,omitempty"`
 
 	Cursor string `json:"cursor,omitempty"` // the Next of the previous page
 	Limit  int    `json:"limit,omitempty"`  // at most MaxPage; 0 means MaxPage
@@ -191,6 +194,26 @@ type Change struct {
 	Force bool `json:"force,omitempty"`
 	// Purge deletes for good, and also what was deleted before.
 	Purge bool `json:"purge,omitempty"`
+
+	// Edition, when set, is the edition that the object must have (see Object.Edition), else ErrConflict.
+	Edition *int64 `json:"edition,omitempty"`
+	// SameOwner says that the objects of one owner do not block each other, whatever the order of their changes. Two
+	// objects have the same owner if they have the same ManagedBy, which is not empty; that of a creation is the
+	// ManagedBy of the change.
+	//
+	//   - A creation (OpCreate) of a secret or scoped value, and a rename of any kind, takes its place from an object of
+	//     the same owner. That object is displaced: see HeldDisplaced.
+	//   - A creation of a project, environment or secret type takes over the object of the same owner that has the
+	//     name: it becomes an update that keeps the id, the contents and the keys. The action is ActionCreate all the
+	//     same. A deletion with the Edition that the object had before is ActionUnchanged and changes nothing.
+	//   - A deletion of an object whose dependents all have the same owner sets it aside: see HeldInUse. Dependents of
+	//     another owner and registered usages give ErrInUse.
+	//   - A creation of a secret may exceed the quota while the secrets of other owners alone do not reach it.
+	SameOwner bool `json:"same_owner,omitempty"`
+	// CreationFollows, with OpDelete of a project, environment or secret type, says that the caller will create an
+	// object of the same name. The object is set aside with its contents, whatever depends on it: see HeldReplaced. It
+	// has no effect on a secret or scoped value.
+	CreationFollows bool `json:"creation_follows,omitempty"`
 
 	// Any kind.
 	Rename      *string           `json:"rename,omitempty"` // the new name; the id stays

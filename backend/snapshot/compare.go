@@ -11,6 +11,9 @@ func isUpToDate(c backend.Change, o backend.Object) bool {
 	if c.Op != backend.OpUpdate || c.Name != "" || c.Expect != nil || c.Force {
 		return false
 	}
+	if c.Edition != nil && *c.Edition != o.Edition {
+		return false
+	}
 	if c.Project != "" && c.Project != o.Project || c.Rename != nil && *c.Rename != o.Name {
 		return false
 	}
