@@ -54,11 +54,30 @@ func ParseBaseline(data []byte) (*Baseline, error) {
 		return nil, backend.Errorf(backend.CodeInvalid, "the baseline has format %d, which is not supported; use format %d",
 			b.Format, baselineFormat).WithHint(hint)
 	}
+	b.renewFingerprints()
 	b.known = map[string]bool{}
 	for _, f := range b.Findings {
 		b.known[f.Fingerprint] = true
 	}
 	return &b, nil
+}
+
+// renewFingerprints computes the fingerprints of problems in files again. The first version of Pouncet computed them
+// from messages, which have changed. These findings have neither a reference nor environments, so that the rule and
+// the file of an entry are enough.
+func (b *Baseline) renewFingerprints() {
+	var problems []Finding
+	var entries []*BaselineEntry
+	for i := range b.Findings {
+		if e := &b.Findings[i]; e.Rule == Invalid || e.Rule == NearMiss {
+			problems = append(problems, Finding{Rule: e.Rule, File: e.File})
+			entries = append(entries, e)
+		}
+	}
+	setFingerprints(problems)
+	for i, f := range problems {
+		entries[i].Fingerprint = f.Fingerprint
+	}
 }
 
 func (b *Baseline) has(f Finding) bool { return b != nil && b.known[f.Fingerprint] }

@@ -63,7 +63,7 @@ func (c *checker) add(f Finding) { c.findings = append(c.findings, f) }
 func (c *checker) file(s *Source) {
 	problem := func(rule string, p interpolate.Problem) {
 		c.add(Finding{Rule: rule, File: s.Name, Line: p.Pos.Line, Column: p.Pos.Column,
-			Message: p.Err.Message, Hint: p.Err.Hint, subject: p.Err.Message})
+			Message: p.Err.Message, Hint: p.Err.Hint})
 	}
 	for _, p := range s.Problems {
 		problem(Invalid, p)

@@ -116,14 +116,16 @@ func matchPairs(
 	return restBase, restHead
 }
 
-// NewFindings returns the findings of head that base does not have.
+// NewFindings returns the findings of head that base does not have. It also compares their messages: both lists come
+// from one version of Pouncet, and only the message tells two problems without a reference in one file apart.
 func NewFindings(base, head []Finding) []Finding {
-	base = slices.Clone(base)
-	setFingerprints(base)
-	setFingerprints(head)
-	known := map[string]bool{}
+	key := func(f Finding) string { return f.identity() + "\x00" + f.Message }
+	known := map[string]int{}
 	for _, f := range base {
-		known[f.Fingerprint] = true
+		known[key(f)]++
 	}
-	return slices.DeleteFunc(slices.Clone(head), func(f Finding) bool { return known[f.Fingerprint] })
+	return slices.DeleteFunc(slices.Clone(head), func(f Finding) bool {
+		known[key(f)]--
+		return known[key(f)] >= 0
+	})
 }

@@ -61,7 +61,7 @@ type Finding struct {
 	// Fingerprint identifies the finding. It does not change when lines move.
 	Fingerprint string `json:"fingerprint"`
 
-	subject string // a part of the fingerprint, besides rule, file, reference and environments
+	subject string // a part of the fingerprint, besides rule, file, reference and environments; never a sentence
 }
 
 // Report is the result of a review.
@@ -132,17 +132,21 @@ func Finish(sources []*Source, findings []Finding, o FinishOptions) *Report {
 	return r
 }
 
-// setFingerprints computes the fingerprint of every finding from the rule, the file, the reference, the subject, the
-// environments, and a number that counts equal ones. It does not use the line, so that a fingerprint survives changes
-// above it, or anything secret, so that a fingerprint reveals nothing.
+// setFingerprints computes the fingerprint of every finding from its identity and a number that counts equal ones.
 func setFingerprints(findings []Finding) {
 	seen := map[string]int{}
 	for i := range findings {
 		f := &findings[i]
-		parts := []string{f.Rule, f.File, f.Reference, f.subject, strings.Join(f.Environments, ",")}
-		key := strings.Join(parts, "\x00")
+		key := f.identity()
 		seen[key]++
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", key, seen[key]))
 		f.Fingerprint = hex.EncodeToString(sum[:12])
 	}
+}
+
+// identity joins the rule, the file, the reference, the subject and the environments. It holds no line, so that a
+// fingerprint survives changes above it, no message, so that it survives a new version of Pouncet, and nothing secret,
+// so that it reveals nothing.
+func (f Finding) identity() string {
+	return strings.Join([]string{f.Rule, f.File, f.Reference, f.subject, strings.Join(f.Environments, ",")}, "\x00")
 }

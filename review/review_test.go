@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -83,6 +84,42 @@ func TestFingerprints(t *testing.T) {
 	}
 	if other := fingerprints(strings.Replace(fmt.Sprintf(line, 1), "missing", "missing2", 1)); other == one {
 		t.Error("findings about two names have the same fingerprint")
+	}
+}
+
+// A new version of Pouncet may change a message.
+func TestAFingerprintDoesNotDependOnMessages(t *testing.T) {
+	for _, text := range []string{
+		"a: \"{{ get_secret_valeu('db') }}\"", "a: \"{{ get_secret_value('db2') }}\"", "a: \"{{ get_secret_value() }}\"",
+		"a: \"{{ get_secret_value('db').x }}\"", "a: 1 # {{ get_secret_value('db') }}\n", "a: 1 # pouncet:ignore\n",
+	} {
+		sources, findings := check(t, text, catalogOf("db"))
+		before := Finish(sources, findings, FinishOptions{}).Findings
+		after := slices.Clone(before)
+		if len(before) == 0 {
+			t.Errorf("%s has no findings", text)
+		}
+		for i := range after {
+			after[i].Message, after[i].Hint, after[i].Fingerprint = "another message", "another hint", ""
+		}
+		setFingerprints(after)
+		for i := range after {
+			if after[i].Fingerprint != before[i].Fingerprint {
+				t.Errorf("%s: the fingerprint of %s changes with its message", text, after[i].Rule)
+			}
+		}
+	}
+}
+
+func TestNewFindingsHasAProblemThatReplacesAnother(t *testing.T) {
+	const old, other = "a: \"{{ get_secret_valeu('db') }}\"\n", "b: \"{{ get_secret_vale('db') }}\"\n"
+	_, base := check(t, old+old, catalogOf("db"))
+	_, head := check(t, other+old, catalogOf("db"))
+	if got := NewFindings(base, head); len(got) != 1 || got[0].Line != 1 {
+		t.Errorf("got %v, want the first line", got)
+	}
+	if got := NewFindings(head, base); len(got) != 1 || got[0].Line != 2 {
+		t.Errorf("got %v, want the second of two equal problems", got)
 	}
 }
 
