@@ -14,9 +14,8 @@ import (
 	"testing"
 )
 
-// TestSourceFilesNameTheirLicence fails for every source file of ours whose
-// header does not name the licence. Test data, examples, which readers copy, and
-// code by others need no header.
+// TestSourceFilesNameTheirLicence fails for every source file whose header does not name the licence. Test data,
+// examples (which readers copy) and code from other projects need no header.
 func TestSourceFilesNameTheirLicence(t *testing.T) {
 	const licence = "SPDX-License-Identifier: MPL-2.0\n"
 	skipped := []string{".git", ".terraform", ".terraform-mirror", "bin", "examples", "node_modules", "plugs/python",
@@ -57,7 +56,7 @@ func TestSourceFilesNameTheirLicence(t *testing.T) {
 		t.Fatal(err)
 	}
 	if checked < 300 {
-		t.Fatalf("only %d files were checked: the test no longer looks at all of them", checked)
+		t.Fatalf("only %d files were checked: the test no longer sees all of them", checked)
 	}
 }
 

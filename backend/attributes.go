@@ -183,7 +183,7 @@ var AttributeTable = []Attribute{
 		same:  func(c *Change, o *Object) bool { return c.Scope == o.Scope },
 	},
 	{
-		Name: "purge", Kinds: entryKinds, Doc: "Deletes for good, without a recovery window.",
+		Name: "purge", Kinds: entryKinds, Doc: "Deletes permanently, without a recovery window.",
 		given: func(c *Change) bool { return c.Purge },
 	},
 }
@@ -251,8 +251,8 @@ const (
 	MaxLabelBytes       = 256 // of a label's key, and of its value
 )
 
-// Check refuses a change that no backend can make, whatever it holds: one that
-// gives an attribute which the kind does not have, or one over its limit.
+// Check refuses a change that is not valid in any backend: it has an attribute that the kind does not have, or an
+// attribute over its limit.
 func (c Change) Check() *Error {
 	for _, a := range AttributeTable {
 		if !a.given(&c) {
@@ -337,8 +337,8 @@ func (v Visibility) check(attribute string) *Error {
 	return nil
 }
 
-// EqualJSON reports whether two texts are the same JSON document, whatever
-// their white space and the order of their members.
+// EqualJSON reports whether two texts are the same JSON document. White space and the order of members make no
+// difference.
 func EqualJSON(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true

@@ -7,9 +7,8 @@ import (
 	"strings"
 )
 
-// isName is the rule that every name satisfies, whatever a policy adds:
-// ^[A-Za-z0-9_][A-Za-z0-9_-]{0,255}$. It runs for every reference of every file,
-// where a regular expression would take as long as all other work.
+// isName reports whether s matches ^[A-Za-z0-9_][A-Za-z0-9_-]{0,255}$, the rule for all names. A policy can add to it.
+// isName runs for every reference of every file, and a regular expression would take as long as all other work.
 func isName(s string) bool {
 	if s == "" || len(s) > DefaultMaxNameLength || s[0] == '-' {
 		return false
@@ -23,7 +22,7 @@ func isName(s string) bool {
 	return true
 }
 
-// CheckName applies the rule for names of any kind: 1 to 256 ASCII letters,
+// CheckName applies the rule for names of every kind: 1 to 256 ASCII letters,
 // digits, "_" and "-", case-sensitive, not beginning with "-".
 func CheckName(kind Kind, name string) *Error {
 	if name == "" {

@@ -13,7 +13,7 @@ type Policy struct {
 	ImmutableNames    bool       `json:"immutable_names,omitempty"` // entries cannot be renamed
 	DefaultVisibility Visibility `json:"default_visibility"`        // of a secret that is created without one
 	RecoveryDays      int        `json:"recovery_days"`             // days to restore a deleted entry; 0 for none
-	// ForbidFingerprints makes the backend hand out no fingerprints of values: see ChangeSet.FingerprintKey.
+	// ForbidFingerprints makes the backend return no fingerprints of values: see ChangeSet.FingerprintKey.
 	ForbidFingerprints bool `json:"forbid_fingerprints,omitempty"`
 }
 

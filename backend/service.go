@@ -192,7 +192,7 @@ type Change struct {
 	Expect *int64 `json:"expect,omitempty"`
 	// Force deletes an object that has dependents. It is audited.
 	Force bool `json:"force,omitempty"`
-	// Purge deletes for good, and also what was deleted before.
+	// Purge deletes an entry permanently, also one that is in its recovery window.
 	Purge bool `json:"purge,omitempty"`
 
 	// Edition, when set, is the edition that the object must have (see Object.Edition), else ErrConflict.

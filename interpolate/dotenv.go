@@ -36,9 +36,9 @@ import (
 //   - single quotes: no ' and CR, no \\, no \ at the end, and no ${…};
 //   - double quotes: no " $ ` \ and CR.
 //
-// Newlines can stand in both kinds of quotes. A value that fits no style is an error. So is text around a reference
-// that readers read in two ways: a tab before the reference, which Node.js takes as a part of the value, a "#", or
-// $NAME.
+// Newlines can stand in single and in double quotes. A value that fits no style is an error. So is text around a
+// reference that readers read in two ways: a tab before the reference, which Node.js takes as a part of the value, a
+// "#", or $NAME.
 type dotenvSyntax struct {
 	// composeOnly says that only ParseVariables reads the file, and it reads like Docker Compose. With the escapes of
 	// Docker Compose, every value can be written.

@@ -9,12 +9,13 @@ import (
 	"testing"
 )
 
-// needsReader skips a test that needs a program of others: always in `make test`, and in `make test-parts` where probe
-// fails, which means that the program is not installed. `make test-parts` runs the tests that begin with TestReaders.
+// needsReader skips a test that needs another program as a reader: always in `make test`, and in `make test-parts`
+// where probe fails, which means that the program is not installed. `make test-parts` runs the tests that begin with
+// TestReaders.
 func needsReader(t *testing.T, reader, install string, probe ...string) {
 	t.Helper()
 	if !strings.HasPrefix(t.Name(), "TestReaders") {
-		t.Fatal("a test that needs the programs of others has a name that begins with TestReaders")
+		t.Fatal("the name of a test that needs another program must begin with TestReaders")
 	}
 	if os.Getenv("POUNCET_TEST_PARTS") == "" {
 		t.Skipf("SKIPPED: needs %s: run make test-parts", reader)

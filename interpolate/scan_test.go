@@ -259,7 +259,7 @@ func TestRenderReturnsErrorsOfTheCall(t *testing.T) {
 	}
 }
 
-// TestFilesWithoutReferencesStayUnchanged checks that a file without references does not change, whatever it holds,
+// TestFilesWithoutReferencesStayUnchanged checks that a file without references does not change, whatever it contains,
 // and that Render does not call the resolver.
 func TestFilesWithoutReferencesStayUnchanged(t *testing.T) {
 	for _, text := range []string{

@@ -198,9 +198,9 @@ func TestLookup(t *testing.T) {
 		{s("shared"), "prod", "", ""},
 		{s("only_dev"), "id-of-dev", "", ""},
 		{s("only_dev"), "prod", Missing, `secret "only_dev" does not exist in environment "prod" [dev]`},
-		{s("shraed"), "prod", Missing, `secret "shraed" does not exist in environment "prod" [] near shared`},
+		{s("shraed"), "prod", Missing, `secret "shraed" does not exist in environment "prod" [] suggestion shared`},
 		{s("only_dve"), "prod", Missing, `secret "only_dve" does not exist in environment "prod" []`},
-		{s("shared"), "prd", Missing, `environment "prd" does not exist in project "p" [] near prod, no default`},
+		{s("shared"), "prd", Missing, `environment "prd" does not exist in project "p" [] suggestion prod, no default`},
 		{s("of_web"), "dev", Missing, `secret "of_web"`},
 		{in("app/web", s("of_web")), "dev", "", ""},
 		{in("app/other", s("of_web")), "dev", Missing, `secret "of_web"`},
@@ -229,7 +229,7 @@ func TestLookup(t *testing.T) {
 		a := c.Lookup(interpolate.Reference{Target: test.target}, Defaults{Project: "p"}, test.environment)
 		got := fmt.Sprint(a.Reason, " ", a.ExistsIn)
 		if a.Suggestion != "" {
-			got += " near " + a.Suggestion
+			got += " suggestion " + a.Suggestion
 		}
 		if a.NoDefault {
 			got += ", no default"

@@ -225,7 +225,7 @@ func wordsOf(known map[string]bool) []string {
 }
 
 // sameValue reports whether two values are equal: by their bytes or, for JSON, as
-// documents, whatever their white space and the order of members. Numbers are
+// documents, regardless of white space and the order of members. Numbers are
 // compared by their digits.
 func sameValue(a, b []byte, isJSON bool) bool {
 	return bytes.Equal(a, b) || isJSON && backend.EqualJSON(a, b)

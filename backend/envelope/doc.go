@@ -39,8 +39,8 @@
 //
 // Sealing does not hide the length of a value: a sealed value is Overhead bytes longer than the value.
 //
-// This package cannot notice a deleted row, or a database that was set back as a whole to an earlier day. To detect
-// these takes an anchor outside of the database.
+// This package cannot detect a deleted row, or a database that was replaced by an older copy. Only a record outside of
+// the database could show either.
 //
 // Someone who can write to the database can put their own environment key there, wrapped by their own KMS key and
 // stored with its URI. That key opens nothing that was sealed before, but they could read values that are sealed after

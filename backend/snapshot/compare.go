@@ -4,10 +4,10 @@ package snapshot
 
 import "github.com/pouncet/terraform-provider-pouncet/backend"
 
-// isUpToDate reports whether an object is known to have everything that a change
-// gives, its value aside. False also means that only the engine can tell.
+// isUpToDate reports whether an object is known to have all attributes that a change gives, except for the value. False
+// can also mean that only the engine can decide it.
 func isUpToDate(c backend.Change, o backend.Object) bool {
-	// Anything but a plain update of an existing object is the engine's to judge.
+	// Only the engine can decide about a change that is not a simple update of an existing object.
 	if c.Op != backend.OpUpdate || c.Name != "" || c.Expect != nil || c.Force {
 		return false
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package suggest finds the name that was meant when another one was written.
+// Package suggest finds the existing name that is closest to a mistyped one.
 package suggest
 
 import (
@@ -12,14 +12,14 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Name is the candidate that somebody who wrote name may have meant: at most
-// about a third of its letters away, letter case aside; "" if there is none.
+// Name returns the candidate that is closest to a mistyped name, or "". At most about a third of the letters may
+// differ. Upper and lower case are equal.
 func Name(name string, candidates []string) string {
 	return WithinDistance(max(1, (len(name)+1)/3), name, candidates)
 }
 
-// WithinDistance is the candidate other than name that is nearest to it, letter case
-// aside; "" if none is at most so many letters away.
+// WithinDistance returns the candidate other than name that is closest to it, or "". At most most letters may differ.
+// Upper and lower case are equal.
 func WithinDistance(most int, name string, candidates []string) string {
 	best, distance := "", most+1
 	lower := strings.ToLower(name)
@@ -34,7 +34,7 @@ func WithinDistance(most int, name string, candidates []string) string {
 	return best
 }
 
-// Hint asks whether the suggestion was meant; without one it is otherwise.
+// Hint returns the hint "did you mean …?" for a suggestion, or otherwise if the suggestion is "".
 func Hint(suggestion, otherwise string) string {
 	if suggestion == "" {
 		return otherwise
@@ -42,9 +42,8 @@ func Hint(suggestion, otherwise string) string {
 	return "did you mean " + suggestion + "?"
 }
 
-// Missing explains a missing name. It sorts the environments that have the name.
-// Only if there are none, it calls suggest for the name that was meant: a name
-// that another environment has was not mistyped.
+// Missing explains a missing name. It sorts the environments that have the name. Only if no environment has it, Missing
+// calls suggest, because a name that exists somewhere is not mistyped.
 func Missing(existsIn []string, suggest func() string) (environments []string, suggestion, hint string) {
 	slices.Sort(existsIn)
 	environments = slices.Compact(existsIn)
@@ -55,8 +54,8 @@ func Missing(existsIn []string, suggest func() string) (environments []string, s
 	return environments, suggestion, hint
 }
 
-// MissingHint is the hint for a missing name: the environments that have it, or
-// else the suggestion. If there is neither, it is otherwise.
+// MissingHint returns the hint for a missing name: the environments that have it, or else the suggestion, or else
+// otherwise.
 func MissingHint(environments []string, suggestion, otherwise string) string {
 	if len(environments) > 0 {
 		return "it exists in " + backend.Enumerate(environments)

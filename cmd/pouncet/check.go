@@ -85,8 +85,7 @@ func (a *app) checkCommand() *cobra.Command {
 	return c
 }
 
-// check checks the files at args. It calls then before it reports the
-// findings, whatever they are.
+// check checks the files at args. Before it reports the findings, it calls then, even if a finding fails the check.
 func (a *app) check(
 	ctx context.Context, f *findingFlags, args []string, then func(context.Context, []*review.Source) error,
 ) error {

@@ -199,8 +199,8 @@ func checkContains(t *testing.T, what string, want any, got []byte) {
 	}
 }
 
-// free are the fields that may hold any other text: words for people, and the
-// cursor of the next page, which means nothing to a client.
+// free names the fields whose text may differ: messages for people, and the cursor of the next page, which a client
+// does not interpret.
 var free = map[string]bool{"message": true, "hint": true, "next": true}
 
 // isNewBuiltIn reports whether item is a built-in type that want does not list.
@@ -212,9 +212,8 @@ func isNewBuiltIn(item any, want []any) bool {
 	})
 }
 
-// lacks says what of want is absent from got, or different there. An object
-// may have more fields than want; an array has the same items, but for new
-// built-in types.
+// lacks returns what got lacks or has different from want. An object may have more fields than want. An array must have
+// the same items, except for new built-in types.
 func lacks(at string, want, got any) (out []string) {
 	switch w := want.(type) {
 	case map[string]any:

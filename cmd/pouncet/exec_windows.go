@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// passedOn are the console events that this program outlives while a command
-// runs: Ctrl-C and Ctrl-Break (os.Interrupt), and closing the console, logging
-// off and shutting down (SIGTERM). It ends when the command does.
+// passedOn are the console events that do not end this program while a command runs: Ctrl-C and Ctrl-Break
+// (os.Interrupt), and closing the console, logging off and shutting down (SIGTERM). The program ends when the command
+// does.
 var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
 // passOn does nothing: Windows sends a console event to every process of the

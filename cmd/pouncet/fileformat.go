@@ -17,7 +17,7 @@ type formatFlags struct{ format, dialect string }
 
 func (f *formatFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.format, "file-format", "",
-		"the `format` of all files, whatever their names: "+joinWords(interpolate.Formats))
+		"the `format` of all files, regardless of their names: "+joinWords(interpolate.Formats))
 	c.Flags().StringVar(&f.dialect, "dialect", "",
 		"accept the reference `syntax` of another tool too: "+joinWords(interpolate.Dialects))
 }
@@ -47,7 +47,7 @@ func (f *formatFlags) reader(s review.Scanner) review.Reader {
 const fileFormatHelp = `The name of a file says its format: .json, .toml, .properties, .env, or .txt for
 plain text. Any other file is YAML. A file that another tool has still to fill
 in (Helm, Jinja) is not valid in its format yet. Pouncet then treats it as a
-template: it fills in a value that means the same with any kind of quotes, and
+template: it fills in a value that means the same with and without quotes, and
 rejects any other value with the reason.`
 
 func joinWords[S ~string](list []S) string {

@@ -55,8 +55,8 @@ func encode(w io.Writer, v any) {
 	}
 }
 
-// printable replaces control characters, so that a text that somebody else
-// wrote, such as a description, cannot control the terminal of its reader.
+// printable replaces control characters, so that a text from another person, such as a description, cannot control the
+// terminal of its reader.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) && r != '\n' && r != '\t' {

@@ -113,8 +113,8 @@ func (a *app) environmentName() string {
 	return value
 }
 
-// openConfig returns which backend the settings name. The source that names an
-// endpoint or a folder first decides, whatever later sources say.
+// openConfig returns which backend the settings name. The first
+// source that names an endpoint or a folder decides, and later sources are ignored.
 func (a *app) openConfig() (open.Config, error) {
 	c := open.Config{UserAgent: "pouncet/" + version}
 	if a.tokenFile != "" {

@@ -101,9 +101,8 @@ func flagError(c *cobra.Command, err error) error {
 	return usage(c, "the flags of %s cannot be parsed", c.CommandPath())
 }
 
-// flagOf returns the flag that an error of the flag library is about. The
-// parameter only brings the library's type along: this module does not import
-// the library, which belongs to cobra.
+// flagOf returns the flag that an error of the flag library is about. The parameter is only there so that the compiler
+// can infer F, because this package does not import the flag library.
 func flagOf[F any](_ func(name string) F, err error) (flag F, ok bool) {
 	var about interface{ GetFlag() F }
 	if ok = errors.As(err, &about); ok {

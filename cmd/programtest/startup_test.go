@@ -17,11 +17,9 @@ import (
 // initLine is a line of GODEBUG=inittrace=1: what one package does before main.
 var initLine = regexp.MustCompile(`(?m)^init (\S+) @.* clock, (\d+) bytes, (\d+) allocs$`)
 
-// Every command pays for what packages do before main. Memory allocations are
-// what can be asserted of it, because they are the same on every machine. Where
-// this test fails, load in the function that needs it what a package loads when
-// it is initialised (sync.OnceValue), or use a library that does. BenchmarkVersion
-// in bench/ measures the time.
+// TestStartUp limits what packages do before main, because every command waits for it. It counts memory allocations,
+// which are the same on every machine. If it fails, move the work of the package's initialisation to the function that
+// needs it (sync.OnceValue), or use a library that does so. BenchmarkVersion in bench/ measures the time.
 func TestStartUp(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: builds the programs: run without -short")

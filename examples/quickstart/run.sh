@@ -13,7 +13,7 @@ out=out
 umask 077
 mkdir -p "$out"
 
-# Use the backend in this folder, whatever the shell is configured for.
+# Use the backend in this folder, even if the shell is configured for another one.
 unset POUNCET_ENDPOINT POUNCET_TOKEN POUNCET_PROJECT POUNCET_ENV POUNCET_KMS_KEY
 export POUNCET_HOME=$PWD/.pouncet
 

@@ -110,8 +110,8 @@ func (a *allowlist) allows(secret, match string, around *lines) bool {
 	return byPattern || byWord
 }
 
-// lines is the line, or the lines, that hold one match. It remembers which
-// patterns match them, because a long line may hold thousands of matches.
+// lines holds the lines of one match. It keeps the results of patterns for these lines, because a long line can hold
+// thousands of matches.
 type lines struct {
 	text       string
 	start, end int

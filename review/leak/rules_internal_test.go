@@ -66,7 +66,7 @@ func TestEveryPatternCompiles(t *testing.T) {
 	rules.Allowlist.pattern()
 }
 
-// A text costs the patterns of the rules whose keywords it contains.
+// Scan compiles a pattern only if the text contains a keyword of its rule.
 func TestScanCompilesOnlyTheRulesOfItsKeywords(t *testing.T) {
 	rules, err := parseRules([]byte(config.DefaultConfig))
 	if err != nil {

@@ -79,7 +79,7 @@ func TestGeneratedTexts(t *testing.T) {
 			}
 		}
 	}
-	// The rules for certain files match nothing without a path.
+	// Some rules are for certain files only, and the test gives no path.
 	if n := len(peer.detector.Config.Rules) - len(reported); n > 20 {
 		t.Errorf("%d rules matched none of the texts", n)
 	}
@@ -138,13 +138,13 @@ func (p *peer) compare(t *testing.T, name, text string) []string {
 	for _, l := range p.ours.Scan("", []byte(text)) {
 		at := [2]int{l.Line, l.Column}
 		if !slices.Contains(theirs[at], l.Rule) {
-			differences = append(differences, fmt.Sprintf("only ours: %s at %v", l.Rule, at))
+			differences = append(differences, fmt.Sprintf("only Pouncet: %s at %v", l.Rule, at))
 		}
 		rules = append(rules, theirs[at]...)
 		delete(theirs, at)
 	}
 	for at, rules := range theirs {
-		differences = append(differences, fmt.Sprintf("only theirs: %v at %v", rules, at))
+		differences = append(differences, fmt.Sprintf("only Gitleaks: %v at %v", rules, at))
 	}
 	if len(differences) > 0 {
 		t.Errorf("%s: %s\n%q", name, strings.Join(differences, "; "), text)
