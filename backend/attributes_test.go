@@ -31,7 +31,8 @@ func fullChange(t *testing.T) backend.Change {
 		Link: &backend.Link{Secret: "s"}, Usages: []backend.Usage{}, Role: &role, TokenHash: []byte{1}, ExpiresAt: &at,
 	}
 	named := map[string]bool{"Op": true, "Kind": true, "ID": true, "Project": true, "Name": true, "Expect": true,
-		"Force": true, "Rename": true, "Edition": true, "SameOwner": true, "CreationFollows": true}
+		"Force": true, "Rename": true, "Edition": true, "Incarnation": true, "SameOwner": true,
+		"CreationFollows": true}
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {
 		if name := v.Type().Field(i).Name; !named[name] && v.Field(i).IsZero() {
@@ -50,8 +51,8 @@ func TestEveryFieldOfAChangeHasARow(t *testing.T) {
 		}
 		given++
 	}
-	// Op, kind, id, project, name, expect, force, rename, edition, same_owner and creation_follows.
-	const identity = 11
+	// Op, kind, id, project, name, expect, force, rename, edition, incarnation, same_owner and creation_follows.
+	const identity = 12
 	if fields := reflect.TypeOf(c).NumField(); given != fields-identity {
 		t.Errorf("the table has %d rows for %d fields", given, fields-identity)
 	}

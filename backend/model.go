@@ -65,9 +65,12 @@ type Object struct {
 	Revision int64 `json:"revision,omitempty"` // counts every change of the object
 	// Edition counts the changes of what the owner of the object decides: its name, attributes, value, type and link.
 	// A change that the backend makes on its own, as when it displaces the object, does not count.
-	Edition   int64     `json:"edition,omitempty"`
-	CreatedAt time.Time `json:"created_at,omitzero"`
-	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	Edition int64 `json:"edition,omitempty"`
+	// Incarnation counts how often a creation took over or took back the object, which kept its id; see
+	// Change.SameOwner.
+	Incarnation int64     `json:"incarnation,omitempty"`
+	CreatedAt   time.Time `json:"created_at,omitzero"`
+	UpdatedAt   time.Time `json:"updated_at,omitzero"`
 
 	// Held says why the object does not have its name: HeldDisplaced, HeldReplaced or HeldInUse; "" if it has. Name is
 	// then a reserved name, which begins with "~", and Was is the former name. A held object keeps its id. It does not
@@ -107,7 +110,7 @@ const (
 	// or deletion, by id.
 	HeldDisplaced = "displaced"
 	// HeldReplaced: a project, environment or secret type that was deleted, with its contents, in favour of a creation
-	// that has not come yet. A creation of its name by the same owner, with SameOwner, takes it back with its id, its
+	// that has not come yet. A creation (OpCreate) of its name with the same ManagedBy takes it back, with its id, its
 	// contents and its keys.
 	HeldReplaced = "replaced"
 	// HeldInUse: it was deleted while objects of the same owner used it. They use it further, and it is removed with

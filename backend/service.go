@@ -197,22 +197,26 @@ type Change struct {
 
 	// Edition, when set, is the edition that the object must have (see Object.Edition), else ErrConflict.
 	Edition *int64 `json:"edition,omitempty"`
-	// SameOwner says that the objects of one owner do not block each other, whatever the order of their changes. Two
-	// objects have the same owner if they have the same ManagedBy, which is not empty; that of a creation is the
-	// ManagedBy of the change.
+	// Incarnation, when set, is the one in which the caller knows the object (see Object.Incarnation). An object whose
+	// incarnation is newer belongs to another creation: a deletion leaves it as it is, with ActionUnchanged, and any
+	// other change is ErrConflict.
+	Incarnation *int64 `json:"incarnation,omitempty"`
+	// SameOwner says that objects of one owner do not block each other, whatever the order of their changes. The owner
+	// of the change is its ManagedBy or, if it has none, that of the object. It owns the objects with the same
+	// ManagedBy; an empty one owns nothing.
 	//
 	//   - A creation (OpCreate) of a secret or scoped value, and a rename of any kind, takes its place from an object of
-	//     the same owner. That object is displaced: see HeldDisplaced.
+	//     the same owner. That object is displaced (HeldDisplaced).
 	//   - A creation of a project, environment or secret type takes over the object of the same owner that has the
-	//     name: it becomes an update that keeps the id, the contents and the keys. The action is ActionCreate all the
-	//     same. A deletion with the Edition that the object had before is ActionUnchanged and changes nothing.
-	//   - A deletion of an object whose dependents all have the same owner sets it aside: see HeldInUse. Dependents of
-	//     another owner and registered usages give ErrInUse.
+	//     name. The object gets the attributes of the change, and keeps its id, its contents and its keys. The action
+	//     is ActionCreate.
+	//   - A deletion of an object sets it aside (HeldInUse) if all its dependents have the same owner. Other dependents,
+	//     and registered usages, give ErrInUse.
 	//   - A creation of a secret may exceed the quota while the secrets of other owners alone do not reach it.
 	SameOwner bool `json:"same_owner,omitempty"`
 	// CreationFollows, with OpDelete of a project, environment or secret type, says that the caller will create an
-	// object of the same name. The object is set aside with its contents, whatever depends on it: see HeldReplaced. It
-	// has no effect on a secret or scoped value.
+	// object of the same name. The object is set aside with its contents, whatever depends on it (HeldReplaced), and the
+	// ManagedBy of the change becomes its own. It has no effect on a secret or scoped value.
 	CreationFollows bool `json:"creation_follows,omitempty"`
 
 	// Any kind.
@@ -276,6 +280,11 @@ type Outcome struct {
 	Changed []string `json:"changed,omitempty"` // the attributes that differ, by their JSON names
 	Object  Object   `json:"object"`            // after the change; before it, for a deletion
 	Err     *Error   `json:"error,omitempty"`   // the rule that the change breaks
+
+	// Displaced is the object that the change displaced or took over, as it was before; see Change.SameOwner.
+	Displaced *Object `json:"displaced,omitempty"`
+	// Dependents still use an object that a deletion set aside.
+	Dependents []Dependent `json:"dependents,omitempty"`
 
 	// Fingerprint of the secret's value before the change, if it was requested and is allowed.
 	Fingerprint []byte `json:"fingerprint,omitempty"`

@@ -11,7 +11,7 @@ func isUpToDate(c backend.Change, o backend.Object) bool {
 	if c.Op != backend.OpUpdate || c.Name != "" || c.Expect != nil || c.Force {
 		return false
 	}
-	if c.Edition != nil && *c.Edition != o.Edition {
+	if c.Edition != nil && *c.Edition != o.Edition || c.Incarnation != nil && *c.Incarnation != o.Incarnation {
 		return false
 	}
 	if c.Project != "" && c.Project != o.Project || c.Rename != nil && *c.Rename != o.Name {

@@ -320,7 +320,7 @@ func TestEveryFieldOfAChangeIsCompared(t *testing.T) {
 		"Generate": &backend.Generate{}, "RotationDays": &days, "JSON": schema, "Link": &backend.Link{Secret: other},
 		"Role":   &role,
 		"Usages": []backend.Usage{{}}, "TokenHash": []byte("x"), "ExpiresAt": &now, "Op": backend.OpSet, "Note": &other,
-		"Edition": &no,
+		"Edition": &no, "Incarnation": &no,
 	}
 	for _, o := range []backend.Object{objects[0], typed[0], typed[1]} {
 		base := backend.Change{Op: backend.OpUpdate, Kind: o.Kind, ID: o.ID}
