@@ -45,7 +45,7 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a schema is required for secret type %q", row.Name).
 			WithHint(`the simplest schema is {"type": "string"}`).At("schema")
 	}
-	if _, err := r.engine.schemas.compile(a.Schema); err != nil {
+	if _, err := r.engine.schemas.compile(row.Name, a.Schema); err != nil {
 		return backend.Outcome{}, err
 	}
 	if !exists {

@@ -27,15 +27,15 @@ type schemaCache struct {
 	compiled map[string]*jsonschema.Schema
 }
 
-// compile returns a compiled schema, from the cache if it is there. ErrInvalid
-// says why the schema is not valid.
-func (c *schemaCache) compile(text json.RawMessage) (*jsonschema.Schema, error) {
+// compile returns the compiled schema of a type, from the cache if it is there.
+// ErrInvalid says why the schema is not valid.
+func (c *schemaCache) compile(typeName string, text json.RawMessage) (*jsonschema.Schema, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s, ok := c.compiled[string(text)]; ok {
 		return s, nil
 	}
-	s, err := compileSchema(text)
+	s, err := compileSchema(typeName, text)
 	if err != nil {
 		return nil, err
 	}
@@ -51,36 +51,34 @@ func (c *schemaCache) compile(text json.RawMessage) (*jsonschema.Schema, error) 
 // server or make requests.
 type noLoader struct{}
 
-func (noLoader) Load(url string) (any, error) {
-	return nil, fmt.Errorf("%q is not part of the schema: references to other documents are not supported", url)
-}
+func (noLoader) Load(string) (any, error) { return nil, errOtherDocument }
 
-func compileSchema(text json.RawMessage) (*jsonschema.Schema, error) {
+var errOtherDocument = errors.New("references to other documents are not supported")
+
+func compileSchema(typeName string, text json.RawMessage) (*jsonschema.Schema, error) {
 	if len(text) > maxSchemaBytes {
-		return nil, backend.Errorf(backend.CodeTooLarge, "the schema has %d bytes; the limit is %d", len(text),
-			maxSchemaBytes).At("schema")
+		return nil, backend.Errorf(backend.CodeTooLarge, "the schema of secret type %q has %d bytes; the limit is %d",
+			typeName, len(text), maxSchemaBytes).At("schema")
 	}
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the schema is invalid JSON: %w", err).At("schema")
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema of secret type %q is invalid JSON: %w", typeName, err).
+			At("schema")
 	}
 	if _, ok := document.(map[string]any); !ok {
-		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a JSON object").
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema of secret type %q is not a JSON object", typeName).
 			WithHint(`the simplest schema is {"type": "string"}`).At("schema")
 	}
-	const url = "schema.json"
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(noLoader{})
 	c.AssertFormat()
-	if err := c.AddResource(url, document); err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a valid JSON Schema (draft 2020-12): %w", err).
-			At("schema")
+	if err := c.AddResource(schemaURL, document); err != nil {
+		return nil, invalidSchema(typeName, document, err)
 	}
-	s, err := c.Compile(url)
+	s, err := c.Compile(schemaURL)
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the schema is not a valid JSON Schema (draft 2020-12): %w", err).
-			At("schema")
+		return nil, invalidSchema(typeName, document, err)
 	}
 	return s, nil
 }
@@ -91,7 +89,7 @@ func (c *schemaCache) check(t secretType, value []byte) error {
 	if t.row.ID == "" {
 		return nil
 	}
-	compiled, err := c.compile(t.attr.Schema)
+	compiled, err := c.compile(t.row.Name, t.attr.Schema)
 	if err != nil {
 		return err
 	}
@@ -109,34 +107,45 @@ func (c *schemaCache) check(t secretType, value []byte) error {
 		return err
 	}
 	return backend.Errorf(backend.CodeInvalid, "the value does not match the schema of secret type %q: %s", t.row.Name,
-		strings.Join(explain(broken, t.attr.Schema), "; ")).
+		explain(broken, t.attr.Schema)).
 		WithHint("correct the value, or choose another type").At("value")
 }
 
-// explain lists the rules that a value breaks, five at most. The library's own
-// messages quote the value, so explain writes its own. It shows the name of a
-// property only if the schema has it, because other names may be secret.
-func explain(e *jsonschema.ValidationError, schema json.RawMessage) []string {
+// explain lists the rules that a value breaks. The library's own messages quote
+// the value, so explain writes its own. It shows the name of a property only if
+// the schema has it, because other names may be secret.
+func explain(e *jsonschema.ValidationError, schema json.RawMessage) string {
 	known := schemaWords(schema)
+	return brokenRules(e, func(e *jsonschema.ValidationError) string {
+		return location(e.InstanceLocation, known) + " " + rule(e.ErrorKind, known)
+	})
+}
+
+// brokenRules describes the rules that a document breaks, five at most.
+func brokenRules(e *jsonschema.ValidationError, describe func(*jsonschema.ValidationError) string) string {
 	var out []string
-	var walk func(e *jsonschema.ValidationError)
-	walk = func(e *jsonschema.ValidationError) {
+	var walk func(e *jsonschema.ValidationError, parent []string)
+	walk = func(e *jsonschema.ValidationError, parent []string) {
+		leaf := *e
+		if len(leaf.InstanceLocation) == 0 { // as below the error about the name of a property
+			leaf.InstanceLocation = parent
+		}
 		for _, c := range e.Causes {
-			walk(c)
+			walk(c, leaf.InstanceLocation)
 		}
 		if len(e.Causes) > 0 {
 			return
 		}
-		if line := location(e.InstanceLocation, known) + " " + rule(e.ErrorKind, known); !slices.Contains(out, line) {
+		if line := describe(&leaf); !slices.Contains(out, line) {
 			out = append(out, line)
 		}
 	}
-	walk(e)
+	walk(e, nil)
 	const most = 5
 	if len(out) > most {
 		out = append(out[:most], "and "+backend.Plural(len(out)-most, "more rule"))
 	}
-	return out
+	return strings.Join(out, "; ")
 }
 
 // location is a JSON Pointer (RFC 6901) into the value.

@@ -162,12 +162,37 @@ var ruleCases = []testCase{
 		}
 	}},
 	{"invalid schemas are refused", func(f *fixture) {
-		for _, bad := range []string{`{"type":"strange"}`, `[]`, `{"$ref":"file:///etc/passwd"}`,
-			`{"$ref":"https://example.com/x.json"}`, `{"pattern":"("}`, `{"type":"string",`} {
+		for bad, problem := range map[string]string{
+			`[]`:                   "is not a JSON object",
+			`{"type":"strange"}`:   "at '/type': value must be one of 'array', ",
+			`{"pattern":"("}`:      "at '/pattern': '(' is not valid regex",
+			`{"$id":"::"}`:         `error in parsing id at "#"`,
+			`{"$schema":"x"}`:      `at '/$schema': "x" is another document`,
+			`{"$ref":"a.json"}`:    `at '/$ref': "a.json" is another document`,
+			`{"$ref":"../a#/b"}`:   `at '/$ref': "../a#/b" is another document`,
+			`{"$ref":"#/$defs/a"}`: `at '/$ref': "#/$defs/a" does not exist in the schema`,
+			`{"$ref":"#a"}`:        `at '/$ref': "#a" does not exist in the schema`,
+
+			`{"allOf":[{}, {"$ref":"file:///etc/passwd"}]}`:        `at '/allOf/1/$ref': "file:///etc/passwd" is`,
+			`{"properties":{"a/b":{"$ref":"https://a.org/b#/c"}}}`: `at '/properties/a~1b/$ref': "https://a.org/b#/c" is`,
+			`{"properties":{"a":{"$id":"b","$ref":"c"}}}`:          `at '/properties/a/$ref': "c" is another document`,
+			`{"properties":{"a":{"type":"strange"}}}`:              "at '/properties/a/type': value must be one of ",
+			`{"properties":{"a":{"patternProperties":{"(":{}}}}}`:  "at '/properties/a/patternProperties': '(' is not",
+			`{"properties":{"a":{"$id":"c"},"b":{"$id":"c"}}}`:     "'/properties/a' and '/properties/b' have the same $id",
+			`{"$defs":{"a":{"$anchor":"c"},"b":{"$anchor":"c"}}}`:  "'/$defs/a' and '/$defs/b' have the same $anchor",
+		} {
 			err := f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType,
 				Project: project, Name: "t", Schema: json.RawMessage(bad)})
 			equal(f, "attribute", err.Attribute, "schema")
+			f.mentions(err, `the schema of secret type "t" `, problem)
+			for _, private := range []string{"\n", "schema:", "schema.json", "file:///"} { // of this machine and the code
+				if strings.Contains(strings.ReplaceAll(err.Message, "file:///etc/passwd", ""), private) {
+					f.Errorf("the error for %s contains %q: %q", bad, private, err.Message)
+				}
+			}
 		}
+		f.mentions(f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType,
+			Project: project, Name: "t", Schema: json.RawMessage(`{"type":"string",`)}), "schema is invalid JSON")
 		f.mentions(f.refused(backend.ErrInvalid,
 			backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t"}), "schema is required")
 	}},
