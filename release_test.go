@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// TestRegistryManifest holds the manifest at the protocol that main.go serves.
+// TestRegistryManifest checks that the manifest names the protocol that main.go serves.
 // Without a manifest the registry assumes protocol 5.
 func TestRegistryManifest(t *testing.T) {
 	text, err := os.ReadFile("terraform-registry-manifest.json")

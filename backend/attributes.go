@@ -54,19 +54,18 @@ type Attribute struct {
 // Given reports whether a change sets the attribute.
 func (a Attribute) Given(c *Change) bool { return a.given(c) }
 
-// Same reports whether an object is known to have what a change gives the
-// attribute. False also means that only the engine can tell.
+// Same reports whether the attribute of an object is known to equal the one in a change. False can also mean that only
+// the engine can decide it.
 func (a Attribute) Same(c *Change, o *Object) bool { return a.same != nil && a.same(c, o) }
 
-// Set assigns what a change gives to the attribute and reports whether that
-// made a difference. It does nothing for an attribute whose assignment needs
-// other rows, which the engine does itself.
+// Set copies the attribute from a change and reports whether it differed. It does nothing for an attribute that the
+// engine must set itself, because the assignment needs other rows.
 func (a Attribute) Set(c *Change, to *Attributes) (changed bool) {
 	return a.set != nil && a.given(c) && a.set(c, to)
 }
 
-// Get returns what an object has, in the type of the field in Attributes. It
-// returns nil for an attribute that is not one such field, as labels.
+// Get returns the attribute of an object, in the type of its field in Attributes. It returns nil for an attribute
+// without its own field, such as labels.
 func (a Attribute) Get(o *Object) any {
 	if a.get == nil {
 		return nil
@@ -188,7 +187,7 @@ var AttributeTable = []Attribute{
 	},
 }
 
-// plain makes the row of an attribute that is one comparable field.
+// plain returns the row of an attribute with one comparable field.
 func plain[T comparable](
 	name string, kinds []Kind, doc string, from func(*Change) *T, at func(*Attributes) *T,
 ) Attribute {
@@ -205,8 +204,7 @@ func plain[T comparable](
 	}
 }
 
-// rawJSON makes the row of an attribute that is a JSON text, which differs
-// where its meaning does.
+// rawJSON returns the row of an attribute with JSON text. Two texts are the same if they are the same JSON document.
 func rawJSON(
 	name string, kinds []Kind, doc string, from func(*Change) json.RawMessage, at func(*Attributes) *json.RawMessage,
 ) Attribute {
@@ -242,7 +240,7 @@ func (a Attribute) comparedOnly() Attribute {
 	return a
 }
 
-// Limits of what describes an object.
+// Limits of the metadata of an object.
 const (
 	MaxDescriptionBytes = 4096
 	MaxManagedByBytes   = 64
@@ -271,7 +269,7 @@ func (c Change) Check() *Error {
 	return nil
 }
 
-// CheckJSON refuses invalid JSON in a change, which could not even be sent.
+// CheckJSON refuses invalid JSON in a change, which cannot be encoded for the wire.
 func (c Change) CheckJSON() *Error {
 	for _, a := range AttributeTable {
 		if (a.Name == "schema" || a.Name == "json") && a.given(&c) {
@@ -348,8 +346,7 @@ func EqualJSON(a, b []byte) bool {
 	return okX && okY && bytes.Equal(x, y)
 }
 
-// CompactJSON is a JSON text without its white space; a text that is not JSON
-// stays as it is.
+// CompactJSON returns a JSON text without its white space. It returns a text that is not JSON unchanged.
 func CompactJSON(text []byte) json.RawMessage {
 	var b bytes.Buffer
 	if json.Compact(&b, bytes.TrimSpace(text)) != nil {

@@ -17,7 +17,7 @@ import (
 
 var update = flag.Bool("update", false, "write the reference page of attributes")
 
-// fullChange gives every field of a Change that is not nil by default.
+// fullChange returns a change with a value for every field.
 func fullChange(t *testing.T) backend.Change {
 	t.Helper()
 	text, number, yes := "x", 1, true
@@ -36,7 +36,7 @@ func fullChange(t *testing.T) backend.Change {
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {
 		if name := v.Type().Field(i).Name; !named[name] && v.Field(i).IsZero() {
-			t.Errorf("the test gives no %s: add it, and a row to AttributeTable", name)
+			t.Errorf("fullChange has no value for %s: add one, and a row to AttributeTable", name)
 		}
 	}
 	return c
@@ -47,7 +47,7 @@ func TestEveryFieldOfAChangeHasARow(t *testing.T) {
 	given := 0
 	for _, a := range backend.AttributeTable {
 		if !a.Given(&c) {
-			t.Errorf("%s is not seen as given", a.Name)
+			t.Errorf("Given is false for %s", a.Name)
 		}
 		given++
 	}
@@ -59,7 +59,7 @@ func TestEveryFieldOfAChangeHasARow(t *testing.T) {
 	empty := backend.Change{}
 	for _, a := range backend.AttributeTable {
 		if a.Given(&empty) {
-			t.Errorf("an empty change is seen to give %s", a.Name)
+			t.Errorf("Given is true for %s of an empty change", a.Name)
 		}
 	}
 }
@@ -72,11 +72,11 @@ func TestAttributesAreComparedAndSet(t *testing.T) {
 		changed := a.Set(&c, &o.Attributes)
 		switch {
 		case changed && before:
-			t.Errorf("%s differed, yet was reported as the same", a.Name)
+			t.Errorf("Same is true for %s before Set changes it", a.Name)
 		case changed && !a.Same(&c, &o):
-			t.Errorf("%s was set, yet is not reported as the same", a.Name)
+			t.Errorf("Same is false for %s after Set", a.Name)
 		case changed && a.Set(&c, &o.Attributes):
-			t.Errorf("setting %s twice makes a difference twice", a.Name)
+			t.Errorf("a second Set of %s reports a change", a.Name)
 		}
 	}
 	for _, a := range backend.AttributeTable {
@@ -90,7 +90,7 @@ func TestAttributesAreComparedAndSet(t *testing.T) {
 	}
 }
 
-func TestACheckRefusesWhatAKindDoesNotHave(t *testing.T) {
+func TestCheckRefusesAttributesOfOtherKinds(t *testing.T) {
 	visibility := backend.Visibility("open")
 	for name, c := range map[string]backend.Change{
 		"kms_key":    {Kind: backend.KindSecret, KMSKey: new(string)},
@@ -113,7 +113,7 @@ func TestPolicySetNamesWhatDiffers(t *testing.T) {
 	p, most, pattern := backend.DefaultPolicy(), 5, "[a-z]+"
 	c := backend.PolicyChange{MaxSecrets: &most, NamePattern: &pattern}
 	if c.Holds(p) {
-		t.Error("the change is reported to hold already")
+		t.Error("Holds is true before Set")
 	}
 	changed, err := p.Set(c)
 	if err != nil || strings.Join(changed, " ") != "max_secrets name_pattern" || !c.Holds(p) {

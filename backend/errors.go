@@ -108,9 +108,8 @@ func (e *Error) Error() string {
 	return e.Message + "; " + e.Hint
 }
 
-// IsMissingReference reports whether the error says that an entry does not
-// exist, as opposed to the project or environment that was named: a reference
-// to the first may have a default, the second is a mistake.
+// IsMissingReference reports whether the error says that an entry does not exist. It is false if the project or the
+// environment does not exist: a default can replace a missing entry, but not hide a mistyped environment.
 func (e *Error) IsMissingReference() bool {
 	return e.Code == CodeNotFound && e.Attribute != "environment" && e.Attribute != "project"
 }

@@ -44,7 +44,7 @@ func TestListStopsAtAnError(t *testing.T) {
 	}
 }
 
-func TestListAsksForNoPageThatIsNotConsumed(t *testing.T) {
+func TestListFetchesOnlyConsumedPages(t *testing.T) {
 	p := &pages{count: 3}
 	for range backend.List(context.Background(), p, backend.Query{}) {
 		break

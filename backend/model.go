@@ -18,7 +18,7 @@ const (
 	KindUsage       Kind = "usage"
 )
 
-// String is the kind in words, for messages.
+// String returns the kind in words, for messages.
 func (k Kind) String() string {
 	switch k {
 	case KindSecretType:

@@ -10,8 +10,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// FuzzNames holds the rules for names and ids against the patterns that the
-// documentation gives.
+// FuzzNames compares the rules for names and ids with the patterns in the documentation.
 func FuzzNames(f *testing.F) {
 	name := regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,255}$`)
 	id := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
@@ -39,7 +38,7 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-func TestPick(t *testing.T) {
+func TestPickReturnsFields(t *testing.T) {
 	const text = ` {"a": {"b": ["zero", {"c": 12345678901234567890}]}, "x.y": 1, "q'": 2, "n": null, "": 3} `
 	for path, want := range map[string]string{
 		"":               strings.TrimSpace(text),
@@ -70,6 +69,6 @@ func TestPick(t *testing.T) {
 	}
 	if _, err := backend.Pick([]byte("CANARY"), "a"); err == nil || !err.Is(backend.ErrInvalid) ||
 		strings.Contains(err.Error(), "CANARY") {
-		t.Errorf("what is not JSON: %v", err)
+		t.Errorf("invalid JSON: %v", err)
 	}
 }

@@ -48,7 +48,7 @@ func ParsePath(path string) ([]PathStep, *Error) {
 	return steps, nil
 }
 
-// JoinPath is the path that leads first along a, then along b.
+// JoinPath returns the path that follows first a and then b.
 func JoinPath(a, b string) string {
 	if a == "" || b == "" || b[0] == '[' {
 		return a + b

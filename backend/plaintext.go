@@ -17,7 +17,7 @@ const redacted = "[redacted]"
 // because fmt prints the content of unexported slices and strings, but only the
 // address of a func.
 //
-// The zero Plaintext means that no value was given. An empty value is another one.
+// The zero Plaintext means that there is no value. It differs from an empty value.
 type Plaintext struct {
 	expose func() []byte
 }
@@ -44,7 +44,7 @@ func (v Plaintext) Expose() []byte {
 // IsZero reports whether no value was given.
 func (v Plaintext) IsZero() bool { return v.expose == nil }
 
-// Len is the length of the value in bytes.
+// Len returns the length of the value in bytes.
 func (v Plaintext) Len() int { return len(v.Expose()) }
 
 // Format writes "[redacted]" for every verb and flag.

@@ -13,9 +13,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// TestAValueHides prints, logs and marshals a value in every way that shows
+// TestPlaintextHidesItsBytes prints, logs and marshals a value in every way that shows
 // what is inside of other types.
-func TestAValueHides(t *testing.T) {
+func TestPlaintextHidesItsBytes(t *testing.T) {
 	const canary = "CANARY"
 	v := backend.PlaintextString(canary)
 	inside := struct {
@@ -47,20 +47,20 @@ func TestAValueHides(t *testing.T) {
 	for _, form := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprint([]byte(canary)),
 		"Q0FOQVJZ"} {
 		if strings.Contains(shown.String(), form) {
-			t.Errorf("shown as %s", form)
+			t.Errorf("the output contains the value as %s", form)
 		}
 	}
 	if !strings.Contains(shown.String(), "[redacted]") {
-		t.Error("nothing says that something is hidden")
+		t.Error("the output does not contain [redacted]")
 	}
 	if string(v.Expose()) != canary || string(inside.un.Expose()) != canary {
-		t.Error("the one way to the bytes does not lead there")
+		t.Error("Expose does not return the bytes")
 	}
 	var back backend.Plaintext
 	if json.Unmarshal([]byte(`"[redacted]"`), &back) == nil {
-		t.Error("a redacted value was read as a value")
+		t.Error("[redacted] was decoded as a value")
 	}
 	if !(backend.Plaintext{}).IsZero() || backend.PlaintextString("").IsZero() || backend.NewPlaintext(nil).IsZero() {
-		t.Error("IsZero does not distinguish no value from an empty one")
+		t.Error("IsZero does not distinguish an absent value from an empty one")
 	}
 }

@@ -4,7 +4,7 @@ package backend
 
 import "regexp"
 
-// Policy is what a project demands of its entries.
+// Policy holds the rules and limits of a project for its entries.
 type Policy struct {
 	MaxSecrets        int        `json:"max_secrets"`               // all environments together
 	MaxValueBytes     int        `json:"max_value_bytes"`           // of the value of a secret or scoped value
@@ -28,7 +28,7 @@ const (
 	LargestRotationDays  = 3_650
 )
 
-// DefaultPolicy is the policy of a project that sets none.
+// DefaultPolicy returns the policy of a project that sets none.
 func DefaultPolicy() Policy {
 	return Policy{
 		MaxSecrets:        DefaultMaxSecrets,
@@ -54,7 +54,7 @@ type PolicyChange struct {
 // policyField is one field of a Policy and of a PolicyChange.
 type policyField struct {
 	name string
-	set  func(c *PolicyChange, p *Policy) (changed bool) // nothing where the change does not give it
+	set  func(c *PolicyChange, p *Policy) (changed bool) // does nothing if the change does not have the field
 }
 
 var policyFields = []policyField{
@@ -98,7 +98,7 @@ func (p *Policy) Set(c PolicyChange) (changed []string, err *Error) {
 	return changed, p.check()
 }
 
-// Holds reports whether a policy is already as the change wants it.
+// Holds reports whether the change would change nothing in a policy.
 func (c PolicyChange) Holds(p Policy) bool {
 	for _, f := range policyFields {
 		if f.set(&c, &p) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Plural is a count with its noun: "1 secret", "2 secrets", "2 entries".
+// Plural returns a count with its noun: "1 secret", "2 secrets", "2 entries".
 func Plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

@@ -59,7 +59,7 @@ func stringList(description string, validators ...validator.List) schema.ListAtt
 	}
 }
 
-// fileArguments are the arguments that select the files.
+// fileArguments returns the arguments that select the files.
 func fileArguments() map[string]schema.Attribute {
 	onlyWithPath := listvalidator.AlsoRequires(path.MatchRoot("path"))
 	return map[string]schema.Attribute{
@@ -80,7 +80,7 @@ func fileArguments() map[string]schema.Attribute {
 	}
 }
 
-// referenceArguments are the arguments that say how to look up the references.
+// referenceArguments returns the arguments that say how to look up the references.
 func referenceArguments() map[string]schema.Attribute {
 	optional := func(description string) schema.StringAttribute {
 		return schema.StringAttribute{Optional: true, MarkdownDescription: description}

@@ -15,7 +15,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// opened is a step that opens an ephemeral resource named v, and checks an expression that uses it.
+// opened returns a step that opens an ephemeral resource named v, and checks an expression that uses it.
 func opened(b *acctest.Backend, step int, typeName, body, expression string, want knownvalue.Check) resource.TestStep {
 	return resource.TestStep{
 		Config: b.Config(fmt.Sprintf("ephemeral \"pouncet_%s\" \"v\" {\n%s\n}\n", typeName, body) +
@@ -26,7 +26,7 @@ func opened(b *acctest.Backend, step int, typeName, body, expression string, wan
 	}
 }
 
-// refusedBy is a step whose ephemeral resource returns an error.
+// refusedBy returns a step whose ephemeral resource returns an error.
 func refusedBy(b *acctest.Backend, typeName, body, want string) resource.TestStep {
 	return resource.TestStep{
 		Config: b.Config(fmt.Sprintf("ephemeral \"pouncet_%[1]s\" \"v\" {\n%[2]s\n}\n", typeName, body) +

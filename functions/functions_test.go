@@ -56,9 +56,9 @@ func TestFunctionsAreDescribed(t *testing.T) {
 	}
 }
 
-// TestErrorsAreAboutTheArgument checks that an error names its argument, which
+// TestErrorsNameTheArgument checks that an error names its argument, which
 // the output of the CLI does not show.
-func TestErrorsAreAboutTheArgument(t *testing.T) {
+func TestErrorsNameTheArgument(t *testing.T) {
 	for _, c := range []struct{ name, argument, want string }{
 		{"parse_references", "a: \"{{ get_secret_value( }}\"\nb: \"{{ env_var('POUNCET_TOKEN') }}\"", "text:1:26: "},
 		{"parse_references", "a: \"{{ get_secret_value( }}\"\nb: \"{{ env_var('POUNCET_TOKEN') }}\"", "text:2:16: "},

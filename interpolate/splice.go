@@ -66,7 +66,7 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 	return splice(d.file.Data, edits), nil
 }
 
-// errChangesMore is the error of the check of a result. It means that this package has a bug.
+// errChangesMore returns the error of the check of a result. It means that this package has a bug.
 func errChangesMore() *backend.Error {
 	return backend.Errorf(backend.CodeInternal,
 		"the values would change other parts of the file, so nothing is written").

@@ -86,7 +86,7 @@ func (d *Document) formatProblem(err error) Problems {
 		"the file has references and cannot be parsed as "+d.file.format().name()+reason, hintParse)
 }
 
-// errNoNull is the error of a format that cannot write null.
+// errNoNull returns the error of a format that cannot write null.
 func errNoNull(format string) *backend.Error {
 	return backend.Errorf(backend.CodeInvalid, "%s have no null", format).
 		WithHint(`add a default, such as | default("")`)

@@ -172,7 +172,7 @@ func (d *Document) requiresQuotes() bool {
 	return f == FormatJSON || f == FormatTOML
 }
 
-// templateError is the error of a value that a template cannot hold.
+// templateError returns the error of a value that a template cannot hold.
 func (d *Document) templateError(reason string) *backend.Error {
 	return backend.Errorf(backend.CodeInvalid,
 		"%s, so a value must mean the same in every quoting style, and this value %s", d.templateNotice, reason).

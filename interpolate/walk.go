@@ -147,7 +147,7 @@ func (w *walker) addScalar(n *yaml.Node, e extent, key bool) {
 	}
 }
 
-// errKey is the error of a reference in a key.
+// errKey returns the error of a reference in a key.
 func errKey() *backend.Error {
 	return backend.Errorf(backend.CodeInvalid,
 		"a key cannot hold a reference").WithHint("use references in values only")

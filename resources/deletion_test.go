@@ -65,7 +65,8 @@ func TestNamedConfigurationDeletesItsObjects(t *testing.T) {
 	)
 }
 
-// linked is n secrets in an environment, each with a scoped value that links to it by reference.
+// linked returns the configuration of n secrets in an environment, each with a scoped value that links to it by
+// reference.
 func linked(n int) string {
 	return fmt.Sprintf(`
 resource "pouncet_environment" "e" { name = "own" }
@@ -110,7 +111,7 @@ resource "pouncet_scoped_value" "v" {
 	)
 }
 
-// numberedSecrets is n secrets named s0, s1 and so on.
+// numberedSecrets returns the configuration of n secrets named s0, s1 and so on.
 func numberedSecrets(n int) string {
 	return fmt.Sprintf(`
 resource "pouncet_secret" "s" {

@@ -17,8 +17,8 @@ import (
 
 // Plans in which one change depends on another change of the same plan.
 
-// contents is a project with an environment and a type, and a secret and a scoped value that refer to them. The schema
-// has the properties, and the value of the secret the fields, in HCL.
+// contents returns the configuration of a project with an environment and a type, and a secret and a scoped value that
+// refer to them. The schema has the properties, and the value of the secret the fields, in HCL.
 func contents(project, environment, properties, fields string) string {
 	return fmt.Sprintf(`
 resource "pouncet_project" "p" { name = %q }

@@ -84,7 +84,7 @@ func (*project) Schema(ctx context.Context, _ resource.SchemaRequest, resp *reso
 	}
 }
 
-// policyAttributes are the attributes that make up the policy of a project.
+// policyAttributes returns the attributes that make up the policy of a project.
 func policyAttributes() map[string]schema.Attribute {
 	number := func(byDefault, minimum, maximum int64, description string) schema.Int64Attribute {
 		return schema.Int64Attribute{

@@ -94,7 +94,7 @@ func TestImportedSecretKeepsItsValueWithGenerate(t *testing.T) {
 	)
 }
 
-// randomValue is the secret with a value that differs in every run.
+// randomValue returns the configuration of the secret with a value that differs in every run.
 func randomValue(more string) string {
 	return "ephemeral \"random_value\" \"r\" {}\n" +
 		secretWithoutValue("value_wo = ephemeral.random_value.r.result\n  "+more)

@@ -16,7 +16,7 @@ import (
 // address is the address of the secret in most configurations.
 const address = "pouncet_secret.s"
 
-// apply is a step that applies a configuration and then runs the checks.
+// apply returns a step that applies a configuration and then runs the checks.
 func apply(config string, checks ...resource.TestCheckFunc) resource.TestStep {
 	step := resource.TestStep{Config: config}
 	if len(checks) > 0 {
@@ -25,7 +25,7 @@ func apply(config string, checks ...resource.TestCheckFunc) resource.TestStep {
 	return step
 }
 
-// applyAs is apply of a plan with this action for the secret at address.
+// applyAs returns the step of apply, whose plan has this action for the secret at address.
 func applyAs(
 	action plancheck.ResourceActionType, config string, checks ...resource.TestCheckFunc,
 ) resource.TestStep {
@@ -34,24 +34,24 @@ func applyAs(
 	return step
 }
 
-// planIsEmpty is a step whose plan has no changes.
+// planIsEmpty returns a step whose plan has no changes.
 func planIsEmpty(config string, checks ...resource.TestCheckFunc) resource.TestStep {
 	step := apply(config, checks...)
 	step.ConfigPlanChecks = emptyPlan
 	return step
 }
 
-// planFails is a step whose plan fails with an error that matches a pattern.
+// planFails returns a step whose plan fails with an error that matches a pattern.
 func planFails(config, pattern string) resource.TestStep {
 	return resource.TestStep{Config: config, PlanOnly: true, ExpectError: regexp.MustCompile(pattern)}
 }
 
-// applyFails is a step whose plan or apply fails with an error that matches a pattern.
+// applyFails returns a step whose plan or apply fails with an error that matches a pattern.
 func applyFails(config, pattern string) resource.TestStep {
 	return resource.TestStep{Config: config, ExpectError: regexp.MustCompile(pattern)}
 }
 
-// after is a step that runs change before it.
+// after returns a step that runs change before it.
 func after(change func(), step resource.TestStep) resource.TestStep {
 	step.PreConfig = change
 	return step
@@ -87,12 +87,12 @@ func hasValue(b *acctest.Backend, env, name, want string) resource.TestCheckFunc
 	}
 }
 
-// secretConfig is the secret at address with a value, and with more attributes.
+// secretConfig returns the configuration of the secret at address with a value, and with more attributes.
 func secretConfig(value, more string) string {
 	return secretWithoutValue(fmt.Sprintf("value_wo = %q\n  %s", value, more))
 }
 
-// secretWithoutValue is the secret at address with more attributes.
+// secretWithoutValue returns the configuration of the secret at address with more attributes.
 func secretWithoutValue(more string) string {
 	return fmt.Sprintf(`
 resource "pouncet_secret" "s" {

@@ -30,7 +30,7 @@ type BaselineEntry struct {
 
 const baselineFormat = 1
 
-// NewBaseline makes a baseline of findings.
+// NewBaseline returns a baseline of findings.
 func NewBaseline(findings []Finding) *Baseline {
 	b := &Baseline{Format: baselineFormat, Findings: []BaselineEntry{}}
 	for _, f := range findings {

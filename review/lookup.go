@@ -218,7 +218,7 @@ func checkVersion(found *result, subject, version string) {
 	}
 }
 
-// missing is the result for a name that is not visible.
+// missing returns the result for a name that is not visible.
 func (p *Project) missing(kind backend.Kind, name, environment, scope, messageStart string) result {
 	if p.hasUnnamed {
 		return result{

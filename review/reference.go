@@ -60,7 +60,7 @@ func isEntry(r interpolate.Reference) bool {
 	return r.Kind == backend.KindSecret || r.Kind == backend.KindScopedValue
 }
 
-// newFinding makes a finding at a reference.
+// newFinding returns a finding at a reference.
 func newFinding(r interpolate.Reference, rule string) Finding {
 	return Finding{Rule: rule, File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Column, Reference: canonical(r)}
 }

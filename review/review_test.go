@@ -213,7 +213,7 @@ func TestAReportHoldsNoTextOfAFileExceptNames(t *testing.T) {
 }
 
 // This many suppressions would take hours if each searched for the line that it applies to.
-func TestManySuppressions(t *testing.T) {
+func TestSuppressionsAreParsedInLinearTime(t *testing.T) {
 	const n = 300_000
 	text := strings.Repeat("# pouncet:ignore POUNCET004 a reason\n", n)
 	for end, want := range map[string]int{"a: 1\n": n + 1, "": 1} {

@@ -31,10 +31,10 @@ func TestTokensAreLongDifferentAndChecked(t *testing.T) {
 			mistyped := []byte(token)
 			mistyped[i] ^= 1
 			if access.WellFormed(string(mistyped)) {
-				t.Fatalf("mistyped at %d, and not noticed", i)
+				t.Fatalf("a change at %d is not detected", i)
 			}
 			if access.WellFormed(token[:i]) {
-				t.Fatalf("cut at %d, and not noticed", i)
+				t.Fatalf("a cut at %d is not detected", i)
 			}
 		}
 	}
@@ -67,14 +67,14 @@ func TestAuthenticate(t *testing.T) {
 		at    time.Time
 		want  string // the principal's name; "" for refused
 	}{
-		"no expiry":          {forever, now.AddDate(10, 0, 0), "forever"},
-		"before it expires":  {short, now.Add(time.Hour - time.Second), "short"},
-		"the moment it does": {short, now.Add(time.Hour), ""},
-		"unknown":            {unknown, now, ""},
-		"none":               {"", now, ""},
-		"something else":     {"Bearer x", now, ""},
-		"cut":                {forever[:len(forever)-1], now, ""},
-		"with a line's end":  {forever + "\n", now, ""},
+		"no expiry":         {forever, now.AddDate(10, 0, 0), "forever"},
+		"before it expires": {short, now.Add(time.Hour - time.Second), "short"},
+		"at its expiry":     {short, now.Add(time.Hour), ""},
+		"unknown":           {unknown, now, ""},
+		"none":              {"", now, ""},
+		"another scheme":    {"Bearer x", now, ""},
+		"cut off":           {forever[:len(forever)-1], now, ""},
+		"with a newline":    {forever + "\n", now, ""},
 	} {
 		p, err := access.Authenticate(ctx, s, c.token, c.at)
 		if c.want == "" {
@@ -97,7 +97,7 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
-// yes answers every call, and counts them.
+// yes is a Service that accepts and counts all calls.
 type yes struct{ calls, refs int }
 
 func (y *yes) Query(context.Context, backend.Query) (backend.Page, error) {
@@ -166,13 +166,13 @@ func TestGuard(t *testing.T) {
 				t.Errorf("%q, %s: %v", role, verb, err)
 			}
 			if !allowed && next.calls > 0 {
-				t.Errorf("%q, %s: was refused, and passed on", role, verb)
+				t.Errorf("%q, %s: the guard refused the call and passed it on", role, verb)
 			}
 		}
 	}
 	for verb, call := range verbs {
 		if err := call(context.Background(), access.Guard(&yes{})); !errors.Is(err, backend.ErrUnauthenticated) {
-			t.Errorf("nobody, %s: %v", verb, err)
+			t.Errorf("without a principal, %s: %v", verb, err)
 		}
 	}
 }

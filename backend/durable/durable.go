@@ -47,7 +47,7 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// ReplaceIn is Replace below a root, which no link leads out of. It does not
+// ReplaceIn does what Replace does, below a root. No link leads out of the root. It does not
 // sync the folder: a caller that writes many files syncs each folder once, with
 // SyncDirIn.
 func ReplaceIn(root *os.Root, name string, data []byte, mode fs.FileMode) error {

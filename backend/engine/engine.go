@@ -65,7 +65,7 @@ type Options struct {
 	Now func() time.Time
 }
 
-// New makes an Engine over a store and a keyring, which it does not close.
+// New returns an Engine over a store and a keyring, which it does not close.
 func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	if o.Now == nil {
 		o.Now = time.Now
@@ -76,7 +76,7 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	return &Engine{store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, now: o.Now}
 }
 
-// newID makes a UUIDv7 (RFC 9562), so ids sort by the time of creation.
+// newID returns a UUIDv7 (RFC 9562), so ids sort by the time of creation.
 func newID() string {
 	id, err := uuid.NewV7FromReader(rand.Reader)
 	if err != nil {

@@ -107,7 +107,7 @@ func openVersion(key *envelope.Key, o store.Object, v store.Version) ([]byte, er
 	return plaintext, nil
 }
 
-// binding is what a sealed value is bound to, beyond what the key itself adds.
+// binding returns what a sealed value is bound to, in addition to what the key adds.
 func binding(o store.Object, v store.Version) envelope.Binding {
 	return envelope.Binding{
 		Project: o.Project, Environment: o.Environment, Scope: o.Scope, Object: o.ID,

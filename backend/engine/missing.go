@@ -10,7 +10,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
-// explainMissing gives every missing reference an error with the environments
+// explainMissing sets the error of every missing reference, with the environments
 // that have the name, or with a suggestion. It reads the names of a project
 // once, and only if a reference is missing.
 func (r *resolver) explainMissing(ctx context.Context, tx store.Tx) error {

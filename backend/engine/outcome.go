@@ -20,7 +20,7 @@ func outcome(action backend.Action, d diff, row store.Object, in *project) (back
 	return out, err
 }
 
-// inUse is the error of a deletion that the dependents block.
+// inUse returns the error of a deletion that the dependents block.
 func inUse(o store.Object, users []backend.Dependent, hint string) error {
 	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, o.Name, backend.Enumerate(labels(users))).
 		WithHint("%s", hint)

@@ -148,7 +148,7 @@ func brokenRules(e *jsonschema.ValidationError, describe func(*jsonschema.Valida
 	return strings.Join(out, "; ")
 }
 
-// location is a JSON Pointer (RFC 6901) into the value.
+// location returns a JSON Pointer (RFC 6901) into the value.
 func location(tokens []string, known map[string]bool) string {
 	if len(tokens) == 0 {
 		return "the value"

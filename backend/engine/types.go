@@ -109,7 +109,7 @@ func (t secretType) isJSON() bool {
 	return false
 }
 
-// defaultLength is the number of characters of a generated value: 32, or the
+// defaultLength returns the number of characters of a generated value: 32, or the
 // nearest number that the schema allows.
 func (t secretType) defaultLength() int {
 	var limits struct{ MinLength, MaxLength *int }

@@ -32,7 +32,7 @@ func wrap(t testing.TB, s *kmstest.Server) (k kms.Key, plaintext, wrapped []byte
 	return k, plaintext, wrapped
 }
 
-func TestOpenDoesNotCall(t *testing.T) {
+func TestOpenDoesNotCallTheKMS(t *testing.T) {
 	s := kmstest.New(t)
 	s.Down(true)
 	open(t, s.URI(t))

@@ -82,7 +82,7 @@ func (k *awsKey) translate(ctx context.Context, err error) *backend.Error {
 	return k.refused(code, err)
 }
 
-// refused makes the error of a KMS that refused.
+// refused returns the error of a KMS that refused.
 func (k *awsKey) refused(code string, cause error) *backend.Error {
 	e := unusable(cause, "KMS key %s cannot be used: AWS KMS returned %s", k.uri, backend.Quote(code))
 	if hint, ok := refusalHints[code]; ok {
@@ -91,14 +91,14 @@ func (k *awsKey) refused(code string, cause error) *backend.Error {
 	return e.WithHint(checkKeyID)
 }
 
-// unavailable makes the error of a KMS that gave no answer.
+// unavailable returns the error of a KMS that gave no answer.
 func (k *awsKey) unavailable(reason string, cause error) *backend.Error {
 	e := unavailable(k.uri, cause)
 	e.Message += ": " + reason
 	return e.WithHint("try again; if the error stays, check the network, the endpoint and the region")
 }
 
-// noDataKey makes the error of a success without a data key. The endpoint is probably not AWS KMS.
+// noDataKey returns the error of a success without a data key. The endpoint is probably not AWS KMS.
 func (k *awsKey) noDataKey() *backend.Error {
 	return unusable(nil, "KMS key %s cannot be used: the response holds no data key of %d bytes", k.uri, DataKeySize).
 		WithHint("check the endpoint in the URI")

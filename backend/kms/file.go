@@ -146,8 +146,8 @@ func (k *fileKey) readFile() ([]byte, error) {
 	return text, nil
 }
 
-// fileError makes the error of a key file that cannot be read. A missing or forbidden file is a refusal; another error,
-// for example of a network share, may pass.
+// fileError returns the error of a key file that cannot be read. A missing or forbidden file is a refusal; another
+// error, for example of a network share, may pass.
 func (k *fileKey) fileError(cause error) *backend.Error {
 	switch {
 	case errors.Is(cause, fs.ErrNotExist), isAny(cause, notAFolder):

@@ -241,14 +241,14 @@ func encodeContext(encryptionContext map[string]string) []byte {
 // restoreWrapped is the hint for a wrapped key that was changed.
 const restoreWrapped = "restore the database from a backup"
 
-// unavailable makes the error of a KMS or key file that gave no answer.
+// unavailable returns the error of a KMS or key file that gave no answer.
 func unavailable(uri string, cause error) *backend.Error {
 	e := backend.Errorf(backend.CodeUnavailable, "KMS key %s cannot be reached", uri)
 	e.Err = cause
 	return e
 }
 
-// unusable makes the error of a KMS or key file that refused.
+// unusable returns the error of a KMS or key file that refused.
 func unusable(cause error, format string, args ...any) *backend.Error {
 	e := backend.Errorf(backend.CodeKeyUnusable, format, args...)
 	e.Err = cause

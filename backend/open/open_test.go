@@ -136,7 +136,7 @@ func TestConcurrentInitsCreateOneBackend(t *testing.T) {
 	}
 }
 
-func TestTheFolderCanBeMoved(t *testing.T) {
+func TestFolderCanBeMoved(t *testing.T) {
 	dir := t.TempDir()
 	c := open.Config{Path: filepath.Join(dir, "before")}
 	initialise(t, c)
@@ -290,7 +290,7 @@ func TestAnEnvironmentCanUseItsOwnKMSKey(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNotADatabase(t *testing.T) {
+func TestOpenRefusesAFileThatIsNotADatabase(t *testing.T) {
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
 	initialise(t, c)
 	text := strings.Repeat("not a database ", 1000)

@@ -62,9 +62,9 @@ func TestExitCodes(t *testing.T) {
 		"only differences are 5": {
 			findings(review.Note, review.Added, review.Dropped, review.Moved, review.Changed), exitDiffers,
 		},
-		"a difference and a missing one are 3": {findings(review.Note, review.Added, review.Missing), exitMissing},
-		"a difference and another are 1":       {findings(review.Note, review.Added, review.CrossEnv), exitFailure},
-		"a plan that removes a secret is 1":    {findings(review.Note, review.PlanRemoves), exitFailure},
+		"a difference and a missing reference are 3": {findings(review.Note, review.Added, review.Missing), exitMissing},
+		"a difference and another finding are 1":     {findings(review.Note, review.Added, review.CrossEnv), exitFailure},
+		"a plan that removes a secret is 1":          {findings(review.Note, review.PlanRemoves), exitFailure},
 	} {
 		if got := exitCode(c.err); got != c.want {
 			t.Errorf("%s: got exit code %d", name, got)

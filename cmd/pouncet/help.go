@@ -63,7 +63,7 @@ An unknown command or topic ends with exit code 2.`,
 	}
 }
 
-// topicCommands are pages of help without a command.
+// topicCommands returns pages of help without a command.
 func topicCommands() []*cobra.Command {
 	return []*cobra.Command{
 		{

@@ -31,7 +31,7 @@ func TestSettingsHaveOneOrder(t *testing.T) {
 	}
 }
 
-func TestTheFirstSourceOfABackendDecides(t *testing.T) {
+func TestFirstSourceDecidesTheBackend(t *testing.T) {
 	variables := map[string]string{
 		settingEndpoint: "http://variable", settingToken: "token",
 		settingHome: "/variable", settingKMSKey: "file:///key",

@@ -194,7 +194,7 @@ func (s *Session) write(path, text string, mode os.FileMode) {
 	}
 }
 
-// exported is the file with the variables that the page exported.
+// exported returns the file with the variables that the page exported.
 func (s *Session) exported() string { return filepath.Join(filepath.Dir(s.Dir), "exported") }
 
 // Sh runs a script in the folder that the page left behind, with the variables that it exported, and returns what the

@@ -37,7 +37,7 @@ func Report(diags *diag.Diagnostics, action string, err error, paths Paths) {
 	diags.Append(atAttribute(e, diag.NewErrorDiagnostic(summary(action, e), Detail(e)), paths))
 }
 
-// Warn is Report for an error that may not occur in the apply.
+// Warn does what Report does, with a warning, for an error that may not occur in the apply.
 func Warn(diags *diag.Diagnostics, action string, err error, paths Paths) {
 	e := backend.AsError(err)
 	diags.Append(atAttribute(e, diag.NewWarningDiagnostic(summary(action, e), Detail(e)), paths))

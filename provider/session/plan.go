@@ -251,7 +251,7 @@ func (p *Plan) otherChanges(c backend.Change) []backend.Change {
 	return out
 }
 
-// deletionRank is 0 for a change that deletes nothing, and rises from contents to containers.
+// deletionRank returns 0 for a change that deletes nothing, and a higher number for a container than for its contents.
 func deletionRank(c backend.Change) int {
 	if c.Op != backend.OpDelete {
 		return 0

@@ -37,7 +37,7 @@ type Scanner struct{ rules *ruleSet }
 
 var _ review.Scanner = (*Scanner)(nil)
 
-// New makes a scanner. A scanner compiles a rule when a text needs it first, so
+// New returns a scanner. A scanner compiles a rule when a text needs it first, so
 // use one scanner for many texts.
 func New() (*Scanner, error) {
 	rules, err := parseRules([]byte(config.DefaultConfig))

@@ -70,7 +70,7 @@ func TestJUnitIsXML(t *testing.T) {
 	}
 }
 
-func TestNamesCannotEndALineATableOrACommand(t *testing.T) {
+func TestNamesAreEscapedInEveryFormat(t *testing.T) {
 	commands := strings.Split(strings.TrimSpace(write(t, "github", hostile())), "\n")
 	const want = "::error file=a b/c%3Ad%2C%25.yaml,line=1,col=2,title=POUNCET001 a-name::"
 	if len(commands) != 4 || !strings.HasPrefix(commands[0], want) {

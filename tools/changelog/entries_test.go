@@ -56,7 +56,7 @@ func TestRender(t *testing.T) {
 	}
 }
 
-func TestEntriesThatAreNotValid(t *testing.T) {
+func TestInvalidEntriesAreRefused(t *testing.T) {
 	for _, c := range []struct{ file, text, says string }{
 		{"7-short.md", "## Added\n\n- Text.\n", "is not four digits and a name"},
 		{"0007-name.txt", "## Added\n\n- Text.\n", "is not four digits and a name"},

@@ -94,7 +94,7 @@ func (s *Store) classify(code int, cause error) *backend.Error {
 	return backend.Errorf(backend.CodeInternal, "database %s: %w", s.path, cause)
 }
 
-// fileError makes the error of a failed file operation.
+// fileError returns the error of a failed file operation.
 func fileError(doing, path string, err error) error {
 	code := backend.CodeUnavailable
 	if errors.Is(err, fs.ErrPermission) {

@@ -296,7 +296,7 @@ func overwrite(b []byte) {
 	}
 }
 
-func TestRemovedWhileOpen(t *testing.T) {
+func TestRemovedDatabaseIsAnError(t *testing.T) {
 	for name, remove := range map[string]func(path string) error{
 		"removed":  os.Remove,
 		"replaced": func(path string) error { return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600)) },
@@ -316,7 +316,7 @@ func TestRemovedWhileOpen(t *testing.T) {
 	}
 }
 
-func TestClassify(t *testing.T) {
+func TestResultCodesBecomeErrors(t *testing.T) {
 	s := create(t)
 	for code, want := range map[int]error{
 		lib.SQLITE_BUSY:                  backend.ErrUnavailable,

@@ -94,7 +94,7 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	return s, nil
 }
 
-// newStore makes a Store and does not access the disk.
+// newStore returns a Store. It does not access the disk.
 func newStore(path string, options []Option) (*Store, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
