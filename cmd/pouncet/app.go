@@ -78,7 +78,9 @@ Exit codes:
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          onlyCommands,
-		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
+		// No other command may have this function: the library would call only that one.
+		PersistentPreRunE: checkInput,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.endpoint, "endpoint", "",
@@ -101,12 +103,21 @@ Exit codes:
 	return root
 }
 
-const scopeUsage = "the `scope`: project, app/<name> or pipeline/<name> (default project)"
+const (
+	scopeUsage       = "the `scope`: project, app/<name> or pipeline/<name> (default project)"
+	scopeFilterUsage = "only this `scope`: project, app/<name> or pipeline/<name> (default all scopes)"
+)
 
 // placeFlags adds the flags that say where an entry is.
 func (a *app) placeFlags(c *cobra.Command) {
 	c.Flags().StringVar(&a.env, "env", "", "the `environment`, \"*\" for every environment (POUNCET_ENV)")
 	c.Flags().StringVar(&a.scope, "scope", "", scopeUsage)
+}
+
+// filterFlags adds the flags that restrict the places of entries.
+func (a *app) filterFlags(c *cobra.Command) {
+	c.Flags().StringVar(&a.env, "env", "", "only this `environment`, \"*\" for shared entries (POUNCET_ENV)")
+	c.Flags().StringVar(&a.scope, "scope", "", scopeFilterUsage)
 }
 
 // resolveFlags adds the flags that say for which environment and scope

@@ -49,7 +49,8 @@ func (a *app) runCommand() *cobra.Command {
 		Long:  runHelp,
 		Example: `  DB_PASSWORD="{{ get_secret_value('db_password') }}" pouncet run --env prod -- ./load
   pouncet run --env prod --file prod.env -- docker compose up`,
-		Args: arguments(1, -1, "a command"),
+		Args:        arguments(1, -1, "a command"),
+		Annotations: map[string]string{annotationForeign: ""},
 	}
 	a.resolveFlags(c)
 	c.Flags().StringArrayVar(&files, "file", nil, "`file` of variables; repeat for more files")

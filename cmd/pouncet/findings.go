@@ -46,7 +46,7 @@ type findingFlags struct {
 func (f *findingFlags) add(c *cobra.Command) {
 	f.formats.add(c)
 	flags := c.Flags()
-	flags.StringSliceVar(&f.environments, "env", nil,
+	flags.Var((*nameList)(&f.environments), "env",
 		"an `environment` to check; repeat for more environments (POUNCET_ENV)")
 	flags.BoolVar(&f.all, "all-envs", false, "check every environment of the project")
 	flags.StringVar(&f.scope, "scope", "", "the `scope` of references without a scope (default project)")
@@ -64,6 +64,23 @@ func (f *findingFlags) add(c *cobra.Command) {
 	flags.StringVar(&f.writeBaseline, "write-baseline", "",
 		"write all current findings to this `file`, and do not fail")
 }
+
+// nameList is a flag with names, separated by commas or in several flags. The
+// library's own list forgets an empty name.
+type nameList []string
+
+func (l *nameList) Set(s string) error {
+	*l = append(*l, strings.Split(s, ",")...)
+	return nil
+}
+
+func (l *nameList) String() string     { return strings.Join(*l, ",") }
+func (l *nameList) Type() string       { return "strings" }
+func (l *nameList) GetSlice() []string { return *l }
+
+// Append and Replace complete the library's interface of lists.
+func (l *nameList) Append(s string) error      { return l.Set(s) }
+func (l *nameList) Replace(all []string) error { *l = all; return nil }
 
 // parse checks the flags before any file is read.
 func (f *findingFlags) parse(c *cobra.Command, a *app) error {
@@ -89,11 +106,6 @@ func (f *findingFlags) parse(c *cobra.Command, a *app) error {
 	for _, r := range f.rules {
 		if err := f.severities.Set(r); err != nil {
 			return usage(c, "--rule: %w", err)
-		}
-	}
-	if f.scope != "" {
-		if err := backend.CheckScope(f.scope); err != nil {
-			return err
 		}
 	}
 	f.options.Defaults = review.Defaults{Project: a.projectName(), Scope: f.scope}

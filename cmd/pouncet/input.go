@@ -10,7 +10,6 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -76,26 +75,34 @@ func (v *valueFlags) read(a *app, c *cobra.Command, into *backend.Change) error 
 }
 
 func (v *valueFlags) readAll(ctx context.Context, a *app, r io.Reader, into *backend.Change) error {
-	value, err := interruptible(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(r, maxInput+1)) })
+	value, err := a.readValue(ctx, r, v.trim)
 	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
 	case err != nil:
-		return backend.Errorf(backend.CodeInvalid, "reading the value: %w", err)
-	}
-	if len(value) > maxInput {
-		return backend.Errorf(backend.CodeTooLarge, "the input has more than %d bytes", maxInput).At("value")
-	}
-	if v.trim {
-		value = bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r"))
-	} else if bytes.HasSuffix(value, []byte("\n")) && bytes.Count(value, []byte("\n")) == 1 {
-		fmt.Fprintln(a.err, "pouncet: the value ends with a newline, which is kept; use --trim-newline to remove it")
-	}
-	if len(value) == 0 {
+		return err
+	case len(value) == 0:
 		return errValueRequired()
 	}
 	into.Value = backend.NewPlaintext(value)
 	return nil
+}
+
+// readValue reads all bytes of r, without the newline at the end if trim is set.
+func (a *app) readValue(ctx context.Context, r io.Reader, trim bool) ([]byte, error) {
+	value, err := interruptible(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(r, maxInput+1)) })
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, backend.Errorf(backend.CodeInvalid, "reading the value: %w", err)
+	case len(value) > maxInput:
+		return nil, backend.Errorf(backend.CodeTooLarge, "the input has more than %d bytes", maxInput).At("value")
+	}
+	if trim {
+		value = bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r"))
+	} else if bytes.HasSuffix(value, []byte("\n")) && bytes.Count(value, []byte("\n")) == 1 {
+		fmt.Fprintln(a.err, "pouncet: the value ends with a newline, which is kept; use --trim-newline to remove it")
+	}
+	return value, nil
 }
 
 func errValueRequired() error {
@@ -121,55 +128,4 @@ func interruptible[T any](ctx context.Context, read func() (T, error)) (T, error
 		var zero T
 		return zero, ctx.Err()
 	}
-}
-
-// prompt asks for the value of a secret at the terminal, twice and hidden.
-func (a *app) prompt(ctx context.Context, name string) (backend.Plaintext, error) {
-	var none backend.Plaintext
-	if err := backend.CheckName(backend.KindSecret, name); err != nil {
-		return none, err // before the user types a value
-	}
-	secret := "secret " + backend.Quote(name)
-	f, ok := a.in.(*os.File)
-	if !ok || !isTerminal(a.in) {
-		return none, backend.Errorf(backend.CodeInvalid,
-			"a value for %s is required, and there is no terminal to ask for it", secret).
-			WithHint("use --stdin, --file or --generate").At("value")
-	}
-	first, err := a.readHidden(ctx, f, "Value of "+secret+" (hidden): ")
-	if err != nil {
-		return none, err
-	}
-	second, err := a.readHidden(ctx, f, "Repeat the value: ")
-	if err != nil {
-		return none, err
-	}
-	if !bytes.Equal(first, second) {
-		return none, backend.Errorf(backend.CodeInvalid, "the two values differ; nothing was changed").
-			WithHint("run the command again").At("value")
-	}
-	if len(first) == 0 {
-		return none, errValueRequired()
-	}
-	return backend.NewPlaintext(first), nil
-}
-
-// readHidden asks a question at a terminal and returns the answer, which the
-// terminal does not show.
-func (a *app) readHidden(ctx context.Context, f *os.File, question string) ([]byte, error) {
-	before, err := term.GetState(int(f.Fd()))
-	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "asking the terminal: %w", err)
-	}
-	fmt.Fprint(a.err, question)
-	text, err := interruptible(ctx, func() ([]byte, error) { return term.ReadPassword(int(f.Fd())) })
-	fmt.Fprintln(a.err)
-	switch {
-	case ctx.Err() != nil:
-		_ = term.Restore(int(f.Fd()), before) // otherwise the shell would hide what the user types next
-		return nil, ctx.Err()
-	case err != nil:
-		return nil, backend.Errorf(backend.CodeInvalid, "reading from the terminal: %w", err)
-	}
-	return text, nil
 }

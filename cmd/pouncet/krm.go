@@ -74,6 +74,11 @@ func (a *app) krmOptions(
 		Environment: cmp.Or(s.environment, a.environmentName()),
 		Scope:       cmp.Or(s.scope, a.scope),
 	}
+	if s.scope != "" {
+		if err := backend.CheckScope(s.scope); err != nil {
+			return o, err
+		}
+	}
 	if o.Environment == "" {
 		return o, usage(c, "an environment is required").
 			withHint("set spec.environment of functionConfig, --env or POUNCET_ENV")

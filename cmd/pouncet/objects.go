@@ -62,7 +62,7 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 		Args:    arguments(0, 0, "no arguments"),
 	}
 	if o.isEntry() {
-		a.placeFlags(c)
+		a.filterFlags(c)
 		c.Long += " Without --env or POUNCET_ENV, it lists all environments."
 		c.Flags().BoolVar(&deleted, "deleted", false, "list deleted "+o.kind.Plural()+" that can be restored")
 	}
@@ -141,11 +141,15 @@ func (a *app) findAll(
 	return objects, err
 }
 
-// findOne is findAll for a command that needs exactly one object.
+// findOne is findAll for a command that needs exactly one object. Without
+// --scope, the name of an entry means the entry of the project scope.
 func (a *app) findOne(
 	ctx context.Context, s backend.Service, o objectCommand, nameOrID string,
 ) (backend.Object, error) {
 	objects, err := a.findAll(ctx, s, o, nameOrID)
+	if err == nil && o.isEntry() && a.scope == "" && !backend.IsID(nameOrID) {
+		objects, err = inProjectScope(o, nameOrID, objects)
+	}
 	if err != nil {
 		return backend.Object{}, err
 	}
@@ -164,6 +168,26 @@ func (a *app) findOne(
 	return objects[0], nil
 }
 
+// inProjectScope returns the objects of the project scope. The error of a name
+// that only other scopes have names these scopes.
+func inProjectScope(o objectCommand, name string, objects []backend.Object) ([]backend.Object, error) {
+	var out []backend.Object
+	var others []string
+	for _, x := range objects {
+		if x.Scope == backend.ProjectScope {
+			out = append(out, x)
+		} else if !slices.Contains(others, x.Scope) {
+			others = append(others, x.Scope)
+		}
+	}
+	if len(out) == 0 {
+		return nil, backend.Errorf(backend.CodeNotFound, "%s %s does not exist in scope %s",
+			o.kind, backend.Quote(name), backend.ProjectScope).
+			WithHint("it exists in %s; choose the scope with --scope", backend.Enumerate(others))
+	}
+	return out, nil
+}
+
 func (a *app) showCommand(o objectCommand) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "show NAME-OR-ID",
@@ -173,7 +197,7 @@ func (a *app) showCommand(o objectCommand) *cobra.Command {
 		Args:    arguments(1, 1, "one name or id"),
 	}
 	if o.isEntry() {
-		a.placeFlags(c)
+		a.filterFlags(c)
 		c.Long += "\nA name can exist in several environments and scopes; show shows all of them."
 	}
 	if o.kind == backend.KindSecret {
@@ -235,7 +259,8 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 	c.Flags().BoolVar(&force, "force", false, "delete even if it has dependents")
 	if o.isEntry() {
 		a.placeFlags(c)
-		c.Long += "\n\n" + wrap("A deleted "+o.kind.String()+" can be restored until the recovery window "+
+		c.Long += "\n\n" + wrap("Without --scope, a name means the "+o.kind.String()+" of the project scope. "+
+			"A deleted "+o.kind.String()+" can be restored until the recovery window "+
 			"of the project ends. With --purge it cannot.")
 		c.Flags().BoolVar(&purge, "purge", false, "delete permanently; with an id, also one that was deleted before")
 	}

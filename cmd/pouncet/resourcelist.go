@@ -60,6 +60,9 @@ func (l *resourceList) settings() (krmSettings, error) {
 				WithHint("use environment, project, scope, missing or noEnvVar")
 		case value.Kind != yaml.ScalarNode:
 			return s, backend.Errorf(backend.CodeInvalid, "functionConfig: %s.%s must be a string", section, key.Value)
+		case value.Value == "":
+			return s, backend.Errorf(backend.CodeInvalid, "functionConfig: %s.%s is empty", section, key.Value).
+				WithHint("give it a value, or remove it")
 		}
 		*field = value.Value
 	}

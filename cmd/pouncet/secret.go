@@ -64,6 +64,7 @@ func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
 		c.Flags().BoolVar(&protected, "protected", false, "refuse to delete the secret")
 		c.Flags().Int64Var(&expect, "expect", 0,
 			"fail unless the secret is at this `version`; 0 means that it does not exist")
+		mayBeEmpty(c, "note", "type")
 	}, func(c *cobra.Command, change *backend.Change) error {
 		change.Note = flagValue(c, "note", note)
 		change.Type = flagValue(c, "type", typeKey)
@@ -125,7 +126,7 @@ func (a *app) promptIfNeeded(ctx context.Context, s backend.Service, q backend.Q
 		return err
 	}
 	needsValue := c.Note != nil || c.Description == nil && c.Labels == nil && c.Type == nil && c.Visibility == nil &&
-		c.RotationDays == nil && c.ExpiresAt == nil && c.Protected == nil
+		c.RotationDays == nil && c.ExpiresAt == nil && c.Protected == nil && c.ManagedBy == nil
 	switch {
 	case len(page.Objects) == 0 && q.ID != "":
 		return nil // the backend reports that the id does not exist

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -27,11 +28,14 @@ func (a *app) setCommand(
 		Use: "set NAME-OR-ID", Short: text.short, Long: text.long, Example: text.example,
 		Args: arguments(1, 1, "one name or id"),
 	}
-	var description string
+	var description, managedBy string
 	var labels []string
 	c.Flags().StringVar(&description, "description", "", "`text` that says what the "+o.kind.String()+" is for")
 	c.Flags().StringArrayVar(&labels, "label", nil,
 		"`KEY=VALUE`; repeat for more labels; they replace all existing labels (\"\" removes them)")
+	c.Flags().StringVar(&managedBy, "managed-by", "",
+		"`name` of the tool that manages the "+o.kind.String()+", such as terraform (\"\" for none)")
+	mayBeEmpty(c, "description", "label", "managed-by")
 	if o.isEntry() {
 		a.placeFlags(c)
 	}
@@ -49,6 +53,7 @@ func (a *app) setCommand(
 				withHint("set --env or POUNCET_ENV; --env '*' means every environment")
 		}
 		change.Description = flagValue(c, "description", description)
+		change.ManagedBy = flagValue(c, "managed-by", managedBy)
 		if c.Flags().Changed("label") {
 			var ok bool
 			if change.Labels, ok = parseLabels(labels); !ok {
@@ -130,6 +135,7 @@ that you leave out change nothing.`,
 		f.BoolVar(&p.forbidFingerprints, "forbid-fingerprints", false,
 			"give out no fingerprints of values; a Terraform plan then compares in the backend")
 		f.StringVar(&p.visibility, "default-visibility", "", "`visibility` of new secrets: masked or restricted")
+		mayBeEmpty(c, "name-pattern")
 	}, func(c *cobra.Command, change *backend.Change) error {
 		policy := backend.PolicyChange{
 			MaxSecrets:         flagValue(c, "max-secrets", p.maxSecrets),
@@ -200,6 +206,7 @@ must be valid for a changed schema.`,
 	set := a.setCommand(o, text, func(c *cobra.Command) {
 		c.Flags().StringVar(&schemaFile, "schema-file", "", "`file` with the JSON Schema (draft 2020-12)")
 		c.Flags().StringVar(&displayName, "display-name", "", "`name` for people")
+		mayBeEmpty(c, "display-name")
 	}, func(c *cobra.Command, change *backend.Change) error {
 		change.DisplayName = flagValue(c, "display-name", displayName)
 		if schemaFile == "" {
@@ -244,37 +251,72 @@ string, JSON, or a link to a secret. Use "pouncet secret set" for a secret.
 A link is looked up in the environment and scope of the reference that uses it.`,
 		example: `  pouncet value set region --env prod --string eu-west-1
   pouncet value set limits --env '*' --json-value '{"rows": 1000}'
+  pouncet value set banner --env prod --stdin < banner.txt
   pouncet value set db_host --env prod --from-secret db --field host`,
 	}
-	var stringText, jsonText, secret, field string
-	return a.setCommand(o, text, func(c *cobra.Command) {
-		c.Flags().StringVar(&stringText, "string", "", "the value as a `string`")
-		c.Flags().StringVar(&jsonText, "json-value", "", "the value as `JSON`")
-		c.Flags().StringVar(&secret, "from-secret", "", "`name` of a secret to link to")
-		c.Flags().StringVar(&field, "field", "", "only this `field` of the linked secret, such as a.b[0]")
-	}, func(c *cobra.Command, change *backend.Change) error {
-		given := 0
-		for _, name := range []string{"string", "json-value", "from-secret"} {
-			if c.Flags().Changed(name) {
-				given++
-			}
-		}
-		switch {
-		case given > 1:
-			return exclusive(c, "--string, --json-value and --from-secret")
-		case field != "" && secret == "":
-			return usage(c, "--field requires --from-secret")
-		case c.Flags().Changed("string"):
-			encoded, err := json.Marshal(stringText)
-			if err != nil {
-				return fmt.Errorf("encoding the value: %w", err)
-			}
-			change.JSON = encoded
-		case c.Flags().Changed("json-value"):
-			change.JSON = json.RawMessage(jsonText)
-		case secret != "":
-			change.Link = &backend.Link{Secret: secret, Field: field}
-		}
-		return nil
+	var v scopedValueFlags
+	return a.setCommand(o, text, v.add, func(c *cobra.Command, change *backend.Change) error {
+		return v.read(a, c, change)
 	})
+}
+
+// scopedValueFlags are the flags that say what a scoped value is.
+type scopedValueFlags struct {
+	text, json, secret, field string
+	stdin, trim               bool
+}
+
+func (v *scopedValueFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&v.text, "string", "", "the value as a `string`")
+	f.BoolVar(&v.stdin, "stdin", false, "read the value, a string, from standard input")
+	f.BoolVar(&v.trim, "trim-newline", false, "remove one newline from the end of the input")
+	f.StringVar(&v.json, "json-value", "", "the value as `JSON`")
+	f.StringVar(&v.secret, "from-secret", "", "`name` of a secret to link to")
+	f.StringVar(&v.field, "field", "", "only this `field` of the linked secret, such as a.b[0]")
+	mayBeEmpty(c, "string")
+}
+
+// read sets the value of a change, if the flags name one.
+func (v *scopedValueFlags) read(a *app, c *cobra.Command, change *backend.Change) error {
+	hasText, text := c.Flags().Changed("string"), v.text
+	sources := 0
+	for _, given := range []bool{hasText, v.stdin, v.json != "", v.secret != ""} {
+		if given {
+			sources++
+		}
+	}
+	switch {
+	case sources > 1:
+		return exclusive(c, "--string, --stdin, --json-value and --from-secret")
+	case v.field != "" && v.secret == "":
+		return usage(c, "--field requires --from-secret")
+	case v.trim && !v.stdin:
+		return usage(c, "--trim-newline requires --stdin")
+	case v.json != "":
+		change.JSON = json.RawMessage(v.json)
+	case v.secret != "":
+		change.Link = &backend.Link{Secret: v.secret, Field: v.field}
+	case v.stdin:
+		input, err := a.readValue(c.Context(), a.in, v.trim)
+		switch {
+		case err != nil:
+			return err
+		case len(input) == 0:
+			return backend.Errorf(backend.CodeInvalid, "standard input is empty").
+				WithHint("use --string '' for an empty string").At("json")
+		case !utf8.Valid(input):
+			return backend.Errorf(backend.CodeInvalid, "standard input is not UTF-8, so it cannot be a JSON string").
+				WithHint("encode it, for example in base64").At("json")
+		}
+		hasText, text = true, string(input)
+	}
+	if hasText {
+		encoded, err := json.Marshal(text)
+		if err != nil {
+			return fmt.Errorf("encoding the value: %w", err)
+		}
+		change.JSON = encoded
+	}
+	return nil
 }

@@ -48,6 +48,7 @@ Roles:
 	c.Flags().StringVar(&role, "role", "", "`role`: admin, runtime or viewer")
 	c.Flags().StringVar(&tokenName, "name", "", "`name` of the token (default the role and the time)")
 	c.Flags().StringVar(&description, "description", "", "`text` that says what the token is for")
+	mayBeEmpty(c, "description")
 	c.Flags().DurationVar(&expires, "expires", 0,
 		"`duration` after which the token expires, such as 720h (default never)")
 	c.RunE = func(c *cobra.Command, _ []string) error {

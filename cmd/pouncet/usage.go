@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
@@ -85,7 +86,7 @@ func flagError(c *cobra.Command, err error) error {
 	}
 	var invalid interface{ GetValue() string }
 	var unknown interface{ GetSpecifiedName() string }
-	flag, known := flagOf(c.Flags().Lookup, err)
+	flag, known := flagOf(err)
 	switch {
 	case known && errors.As(err, &invalid):
 		return usage(c, "the value of --%s must be %s", flag.Name, flagTypeText[flag.Value.Type()])
@@ -101,10 +102,9 @@ func flagError(c *cobra.Command, err error) error {
 	return usage(c, "the flags of %s cannot be parsed", c.CommandPath())
 }
 
-// flagOf returns the flag that an error of the flag library is about. The parameter is only there so that the compiler
-// can infer F, because this package does not import the flag library.
-func flagOf[F any](_ func(name string) F, err error) (flag F, ok bool) {
-	var about interface{ GetFlag() F }
+// flagOf returns the flag that an error of the flag library is about.
+func flagOf(err error) (flag *pflag.Flag, ok bool) {
+	var about interface{ GetFlag() *pflag.Flag }
 	if ok = errors.As(err, &about); ok {
 		flag = about.GetFlag()
 	}

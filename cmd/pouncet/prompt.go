@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"unicode/utf8"
+
+	"golang.org/x/term"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// prompt asks for the value of a secret at the terminal, twice and hidden.
+func (a *app) prompt(ctx context.Context, name string) (backend.Plaintext, error) {
+	var none backend.Plaintext
+	if err := backend.CheckName(backend.KindSecret, name); err != nil {
+		return none, err // before the user types a value
+	}
+	secret := "secret " + backend.Quote(name)
+	f, ok := a.in.(*os.File)
+	if !ok || !isTerminal(a.in) {
+		return none, backend.Errorf(backend.CodeInvalid,
+			"a value for %s is required, and there is no terminal to ask for it", secret).
+			WithHint("use --stdin, --file or --generate").At("value")
+	}
+	first, err := a.readHidden(ctx, f, "Value of "+secret+" (hidden): ")
+	if err != nil {
+		return none, err
+	}
+	second, err := a.readHidden(ctx, f, "Repeat the value: ")
+	if err != nil {
+		return none, err
+	}
+	if !bytes.Equal(first, second) {
+		return none, backend.Errorf(backend.CodeInvalid, "the two values differ; nothing was changed").
+			WithHint("run the command again").At("value")
+	}
+	if len(first) == 0 {
+		return none, errValueRequired()
+	}
+	return backend.NewPlaintext(first), nil
+}
+
+// readHidden asks a question at a terminal and returns the answer, which the
+// terminal does not show.
+//
+// It reads single keys. The terminal's own editing of lines, which
+// term.ReadPassword uses, cuts a line at 4095 bytes without an error and does
+// not report Ctrl-D.
+func (a *app) readHidden(ctx context.Context, f *os.File, question string) ([]byte, error) {
+	before, err := term.MakeRaw(int(f.Fd()))
+	if err != nil {
+		return nil, backend.Errorf(backend.CodeInvalid, "asking the terminal: %w", err)
+	}
+	fmt.Fprint(a.err, question)
+	text, err := interruptible(ctx, func() ([]byte, error) { return readLine(f) })
+	_ = term.Restore(int(f.Fd()), before) // otherwise the shell would hide what the user types next
+	fmt.Fprintln(a.err)
+	return text, err
+}
+
+// The keys with a meaning, as a terminal in raw mode sends them.
+const (
+	keyNUL       = 0x00 // on Linux also a Ctrl-D that was typed before the prompt
+	keyCtrlC     = 0x03
+	keyCtrlD     = 0x04
+	keyBackspace = 0x08
+	keyCtrlU     = 0x15
+	keyDelete    = 0x7f
+)
+
+// readLine reads what is typed up to Enter or Ctrl-D. Backspace deletes the last
+// character, and Ctrl-U all of them. A key that is no character, such as an
+// arrow, makes the answer invalid, because its bytes would be part of a value
+// that nobody sees.
+func readLine(r io.Reader) ([]byte, error) {
+	var line []byte
+	noCharacter := false
+	for key := make([]byte, 1); ; {
+		_, err := r.Read(key)
+		switch {
+		case errors.Is(err, io.EOF), err == nil && (key[0] == keyCtrlD || key[0] == keyNUL):
+			if len(line) == 0 {
+				return nil, backend.Errorf(backend.CodeInvalid, "the input ended before a value; nothing was changed").
+					WithHint("type the value, or use --stdin, --file or --generate").At("value")
+			}
+		case err != nil:
+			return nil, backend.Errorf(backend.CodeInvalid, "reading from the terminal: %w", err)
+		case key[0] == keyCtrlC:
+			return nil, context.Canceled
+		case key[0] == keyBackspace, key[0] == keyDelete:
+			_, size := utf8.DecodeLastRune(line)
+			line = line[:len(line)-size]
+			continue
+		case key[0] == keyCtrlU:
+			line = line[:0]
+			continue
+		case key[0] != '\r' && key[0] != '\n':
+			noCharacter = noCharacter || key[0] < ' ' && key[0] != '\t'
+			line = append(line, key[0])
+			if len(line) > maxInput {
+				return nil, backend.Errorf(backend.CodeTooLarge, "the input has more than %d bytes", maxInput).At("value")
+			}
+			continue
+		}
+		if noCharacter {
+			return nil, backend.Errorf(backend.CodeInvalid, "a key was pressed that is no character; nothing was changed").
+				WithHint("type the value again, or use --stdin or --file for a value with control characters").At("value")
+		}
+		return line, nil
+	}
+}
