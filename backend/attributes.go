@@ -87,7 +87,7 @@ var AttributeTable = []Attribute{
 		func(c *Change) *string { return c.ManagedBy },
 		func(a *Attributes) *string { return &a.ManagedBy }).limited(checkManagedBy),
 	{
-		Name: "labels", Doc: "At most 64 keys and values of at most 256 bytes each; given labels replace all labels.",
+		Name: "labels", Doc: "At most 64 labels, with keys and values of at most 256 bytes. A change replaces all labels.",
 		given: func(c *Change) bool { return c.Labels != nil }, check: checkLabels,
 		same: func(c *Change, o *Object) bool { return maps.Equal(c.Labels, o.Labels) },
 		set: func(c *Change, to *Attributes) bool {
@@ -108,7 +108,7 @@ var AttributeTable = []Attribute{
 		func(a *Attributes) *Visibility { return &a.Visibility }).limited(func(c *Change) *Error {
 		return c.Visibility.check("visibility")
 	}),
-	plain("protected", []Kind{KindEnvironment, KindSecret}, "Refuses deletion, also by force.",
+	plain("protected", []Kind{KindEnvironment, KindSecret}, "Prevents deletion, also with force.",
 		func(c *Change) *bool { return c.Protected }, func(a *Attributes) *bool { return &a.Protected }),
 	plain("kms_key", []Kind{KindEnvironment}, "URI of the KMS key that wraps the environment key; fixed at creation.",
 		func(c *Change) *string { return c.KMSKey }, func(a *Attributes) *string { return &a.KMSKey }),
@@ -120,7 +120,7 @@ var AttributeTable = []Attribute{
 		func(c *Change) *int { return c.RotationDays },
 		func(a *Attributes) *int { return &a.RotationDays }).limited(checkRotationDays),
 	{
-		Name: "expires_at", Kinds: []Kind{KindToken, KindSecret}, Doc: "Time from which on it is refused (RFC 3339).",
+		Name: "expires_at", Kinds: []Kind{KindToken, KindSecret}, Doc: "Time of expiry (RFC 3339). From then on, the object is refused.",
 		given: func(c *Change) bool { return c.ExpiresAt != nil },
 		same:  func(c *Change, o *Object) bool { return c.ExpiresAt.Equal(o.ExpiresAt) },
 		get:   func(o *Object) any { return o.ExpiresAt },
@@ -139,11 +139,11 @@ var AttributeTable = []Attribute{
 	},
 	{
 		Name: "value", Kinds: []Kind{KindSecret},
-		Doc:   "The secret value, at most 65,536 bytes; an empty one keeps the present value.",
+		Doc:   "The secret value, at most 65,536 bytes. An empty value keeps the current one.",
 		given: func(c *Change) bool { return !c.Value.IsZero() },
 	},
 	{
-		Name: "generate", Kinds: []Kind{KindSecret}, Doc: "Makes a random value in the backend; excludes value.",
+		Name: "generate", Kinds: []Kind{KindSecret}, Doc: "Generates a random value in the backend. It excludes value.",
 		given: func(c *Change) bool { return c.Generate != nil },
 	},
 	{
@@ -160,7 +160,7 @@ var AttributeTable = []Attribute{
 	},
 	{
 		Name: "usages", Kinds: []Kind{KindUsage},
-		Doc:   "Every reference that a source has; they replace what it registered before.",
+		Doc:   "All references of a source. A change replaces those that the source registered before.",
 		given: func(c *Change) bool { return c.Usages != nil },
 	},
 	{

@@ -125,7 +125,7 @@ func TestPolicySetNamesWhatDiffers(t *testing.T) {
 	}
 }
 
-// The page docs/explanation/attributes.md is the table; -update writes it.
+// TestAttributePage compares docs/explanation/attributes.md with the table. With -update it writes the page.
 func TestAttributePage(t *testing.T) {
 	const page = "../docs/explanation/attributes.md"
 	var b strings.Builder

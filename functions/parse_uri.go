@@ -24,8 +24,8 @@ func (parseURI) Definition(_ context.Context, _ function.DefinitionRequest, resp
 		Summary: "The parts of a reference URI",
 		MarkdownDescription: "Splits a URI such as `pouncet://project/environment/[app/x/|pipeline/x/]name[#field]" +
 			"[?version=3]` into its parts. It does not resolve the URI. The result is an object with `project`, " +
-			"`environment`, `scope`, `name`, `field` and `version`. A part that the URI does not name is null; for the " +
-			"project and the environment the URI has `-` then. A URI that is not valid is an error.",
+			"`environment`, `scope`, `name`, `field` and `version`. A part that the URI does not name is null. The " +
+			"project and the environment can be `-`, which also gives null. A URI that is not valid is an error.",
 		Parameters: []function.Parameter{function.StringParameter{
 			Name: "uri", MarkdownDescription: "The URI of a secret.",
 		}},

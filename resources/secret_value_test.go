@@ -100,8 +100,8 @@ func randomValue(more string) string {
 		secretWithoutValue("value_wo = ephemeral.random_value.r.result\n  "+more)
 }
 
-// A random value is an update in every plan, until value_wo_version decides.
-func TestRandomValueIsWrittenByItsVersion(t *testing.T) {
+// Without value_wo_version, a random value is an update in every plan.
+func TestRandomValueIsWrittenWhenItsVersionChanges(t *testing.T) {
 	b := acctest.New(t)
 	config := func(more string) string { return b.Config(randomValue(more)) }
 	const update = plancheck.ResourceActionUpdate

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Package durable writes files that survive a crash: a file is complete or
-// absent, and what was written is on the disk when a function returns.
+// Package durable writes files that survive a crash. A file is complete or absent, and its content is on the disk when
+// the function returns.
 //
-// A new name in a folder is durable only once the folder itself is synced.
-// Windows does that by itself and has no such call, so syncing a folder does
-// nothing there. Some network file systems refuse it; SyncDir then fails.
+// A new name in a folder survives a crash only after the folder is synced. On Windows the functions do not sync
+// folders, because Windows does this without a call. Some network file systems cannot sync a folder; SyncDir then
+// fails.
 package durable
 
 import (
@@ -47,9 +47,8 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 	return SyncDir(filepath.Dir(path))
 }
 
-// ReplaceIn does what Replace does, below a root. No link leads out of the root. It does not
-// sync the folder: a caller that writes many files syncs each folder once, with
-// SyncDirIn.
+// ReplaceIn does what Replace does, below a root. No link leads out of the root. ReplaceIn does not sync the folder: a
+// caller that writes many files syncs each folder once, with SyncDirIn.
 func ReplaceIn(root *os.Root, name string, data []byte, mode fs.FileMode) error {
 	draft := draftOf(name)
 	err := write(root.OpenFile, draft, data, mode)
@@ -75,7 +74,7 @@ func SyncDir(path string) error {
 	return syncDir(func() (*os.File, error) { return os.Open(path) })
 }
 
-// SyncDirIn is SyncDir below a root.
+// SyncDirIn does what SyncDir does, below a root.
 func SyncDirIn(root *os.Root, name string) error {
 	return syncDir(func() (*os.File, error) { return root.Open(name) })
 }

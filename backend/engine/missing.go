@@ -10,9 +10,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
-// explainMissing sets the error of every missing reference, with the environments
-// that have the name, or with a suggestion. It reads the names of a project
-// once, and only if a reference is missing.
+// explainMissing sets the error of every missing reference. The error names the environments that have the name, or a
+// suggestion. explainMissing reads the names of a project once, and only if a reference is missing.
 func (r *resolver) explainMissing(ctx context.Context, tx store.Tx) error {
 	type source struct {
 		project string
