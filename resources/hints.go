@@ -23,8 +23,8 @@ func withTerraformHint(err error, c backend.Change) error {
 			return err
 		}
 		e := *backend.AsError(err)
-		e.Hint += "; delete the dependents that Terraform does not manage yet, such as imported ones without a later " +
-			"change, in an earlier apply"
+		e.Hint += "; if Terraform does not manage a dependent yet, for example after an import, delete it in an " +
+			"earlier apply"
 		return &e
 	}
 	return err

@@ -30,7 +30,7 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	}
 	if n := len(set.FingerprintKey); n > 0 && (!set.DryRun || n != backend.FingerprintKeySize) {
 		return nil, backend.Errorf(backend.CodeInvalid,
-			"the fingerprint key is not valid: it has %d bytes and requires a dry run",
+			"the fingerprint key is not valid: it must have %d bytes, and requires a dry run",
 			backend.FingerprintKeySize).At("fingerprint_key")
 	}
 	// The ids are the same in each attempt, because a key that was fetched for a

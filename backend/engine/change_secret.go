@@ -262,7 +262,7 @@ func generate(g backend.Generate, in secretType) ([]byte, error) {
 	}
 	if len(seen) != len(alphabet) || len(alphabet) < 10 || len(alphabet) > 1024 {
 		return nil, backend.Errorf(backend.CodeInvalid,
-			"the alphabet of a generated value is not valid: it has 10 to 1024 characters, each once").At("generate")
+			"the alphabet of a generated value is not valid: it must have 10 to 1024 characters, each once").At("generate")
 	}
 	if in.isJSON() {
 		return nil, backend.Errorf(backend.CodeInvalid, "values of secret type %q are JSON and cannot be generated",

@@ -110,7 +110,7 @@ func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 func (r *resolver) locate(ctx context.Context, tx store.Tx, ref backend.Ref, f *match) error {
 	if ref.Kind != backend.KindSecret && ref.Kind != backend.KindScopedValue {
 		return backend.Errorf(backend.CodeInvalid,
-			"a reference of kind %q is not supported: it means a secret or a scoped value", ref.Kind)
+			"a reference of kind %q is not supported: a reference names a secret or a scoped value", ref.Kind)
 	}
 	if err := backend.CheckName(ref.Kind, ref.Name); err != nil {
 		return err
@@ -133,7 +133,7 @@ func (r *resolver) locate(ctx context.Context, tx store.Tx, ref backend.Ref, f *
 	f.project = loaded.project
 	if ref.Environment == backend.AnyEnvironment {
 		return backend.Errorf(backend.CodeInvalid,
-			"environment %q is not valid for a reference: it is resolved in one environment", backend.AnyEnvironment).
+			"environment %q is not valid for a reference: a reference needs one environment", backend.AnyEnvironment).
 			WithHint("name the environment").At("environment")
 	}
 	var err error
@@ -401,7 +401,7 @@ func (p *project) verifyRow(o store.Object, keys *keyset) error {
 	}
 	w, ok := p.environmentKeyByID(id)
 	if !ok || w.Environment != home {
-		return corrupt(o, "its row is signed with a key of another environment, or one that does not exist")
+		return corrupt(o, "its row is signed with a key of another environment, or with a missing key")
 	}
 	key, err := keys.get(w)
 	if err != nil {

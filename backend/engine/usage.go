@@ -84,8 +84,8 @@ func checkSource(c backend.Change) error {
 		return backend.Errorf(backend.CodeInvalid, "operation %q is not supported for usages", c.Op).
 			WithHint("use %q or %q", backend.OpSet, backend.OpDelete).At("op")
 	case c.Name == "" || len(c.Name) > maxSource || strings.ContainsFunc(c.Name, unicode.IsControl):
-		return backend.Errorf(backend.CodeInvalid, "the name of the source is not valid: it has 1 to %d bytes, all printable",
-			maxSource).
+		return backend.Errorf(backend.CodeInvalid,
+			"the name of the source is not valid: it must have 1 to %d printable bytes", maxSource).
 			WithHint("name the repository, as github.com/acme/pipelines").At("name")
 	case len(c.Usages) > backend.MaxRefs:
 		return backend.Errorf(backend.CodeTooLarge, "the source has %d usages; the limit is %d", len(c.Usages),
@@ -102,7 +102,7 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 	for _, u := range c.Usages {
 		if u.Kind != backend.KindSecret && u.Kind != backend.KindScopedValue {
 			return nil, backend.Errorf(backend.CodeInvalid,
-				"a usage of kind %q is not supported: it refers to a secret or a scoped value", u.Kind).At("usages")
+				"a usage of kind %q is not supported: a usage refers to a secret or a scoped value", u.Kind).At("usages")
 		}
 		if err := backend.CheckName(u.Kind, u.Name); err != nil {
 			return nil, err.At("usages")
@@ -117,7 +117,7 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 		}
 		if environment.ID == backend.AnyEnvironment {
 			return nil, backend.Errorf(backend.CodeInvalid,
-				"environment %q is not valid for a usage: it belongs to one environment", backend.AnyEnvironment).At("usages")
+				"environment %q is not valid for a usage: a usage belongs to one environment", backend.AnyEnvironment).At("usages")
 		}
 		text, err := json.Marshal(usageAttributes{Kind: u.Kind, File: u.File, Line: u.Line, Column: u.Column, Source: c.Name})
 		if err != nil {

@@ -149,7 +149,7 @@ func handle[In, Out any](s *server, verb func(context.Context, In) (Out, error))
 
 func decode(w http.ResponseWriter, r *http.Request, in any) error {
 	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		return backend.Errorf(backend.CodeInvalid, "the request's content type is %s", backend.Quote(kind)).
+		return backend.Errorf(backend.CodeInvalid, "content type %s is not supported", backend.Quote(kind)).
 			WithHint("send application/json")
 	}
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))

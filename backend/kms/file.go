@@ -84,7 +84,7 @@ func (k *fileKey) Decrypt(ctx context.Context, wrapped []byte, encryptionContext
 		return nil, err
 	}
 	if len(wrapped) < wrapHeader || wrapped[0] != wrapVersion {
-		return nil, unusable(nil, "key file %s did not wrap this key: its format is another one", k.path).
+		return nil, unusable(nil, "key file %s did not wrap this key: the wrapped key has another format", k.path).
 			WithHint(restoreWrapped)
 	}
 	header := wrapped[:wrapHeader:wrapHeader]

@@ -169,7 +169,7 @@ func parseAWS(keyID string, query url.Values) (parsedURI, error) {
 	}
 	if service, region, ok := splitARN(keyID); ok {
 		if service != "kms" {
-			return parsedURI{}, invalid("the URI of the KMS key holds an ARN of another AWS service than kms")
+			return parsedURI{}, invalid("the ARN in the URI of the KMS key does not belong to the service kms")
 		}
 		r.region = region
 	}

@@ -68,7 +68,7 @@ func (a *app) serverCommand() *cobra.Command {
 .pouncet folder, over HTTP. Callers need a token: see "pouncet token create".
 
 The server does not speak TLS. Put a reverse proxy with TLS in front of it.
-GET /healthz reports that the process lives, and GET /readyz that the database
+GET /healthz reports that the process runs, and GET /readyz that the database
 and the KMS answer. An interrupt or SIGTERM stops the server after the running
 requests have finished.`,
 		Example: `  pouncet server

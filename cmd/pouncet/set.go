@@ -133,7 +133,7 @@ that you leave out change nothing.`,
 		f.IntVar(&p.recoveryDays, "recovery-days", 0,
 			"recovery window in `days`, 0 to 90, in which a deleted entry can be restored (default 7)")
 		f.BoolVar(&p.forbidFingerprints, "forbid-fingerprints", false,
-			"give out no fingerprints of values; a Terraform plan then compares in the backend")
+			"return no fingerprints of values; the backend then makes all comparisons of a Terraform plan")
 		f.StringVar(&p.visibility, "default-visibility", "", "`visibility` of new secrets: masked or restricted")
 		mayBeEmpty(c, "name-pattern")
 	}, func(c *cobra.Command, change *backend.Change) error {
