@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-// Command hello does nothing: it is what a Go program costs at the least.
+// Command hello only prints a word. It measures the least time that a Go program takes.
 package main
 
 import "os"

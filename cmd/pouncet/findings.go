@@ -26,7 +26,7 @@ const (
 const findingExitCodes = `The exit code is 1 if a finding has the severity of --fail-on or above. It is 3
 if all such findings are missing references.`
 
-// findingFlags are the flags that check and review share, and what they lead to.
+// findingFlags holds the flags that check and review share, and what parse makes of them.
 type findingFlags struct {
 	environments []string
 	all          bool
