@@ -23,7 +23,7 @@ func NewServer(version string) func() tfprotov6.ProviderServer {
 		if !ok {
 			return framework // a framework with other interfaces works too, and uses more memory
 		}
-		return &server{complete}
+		return &server{protocolServer: complete}
 	}
 }
 
@@ -34,13 +34,11 @@ type protocolServer interface {
 	tfprotov6.ActionServer
 }
 
-// server replaces the context of the requests that Terraform sends once or more per resource.
-type server struct{ protocolServer }
-
-func (s *server) ValidateResourceConfig(
-	ctx context.Context, req *tfprotov6.ValidateResourceConfigRequest,
-) (*tfprotov6.ValidateResourceConfigResponse, error) {
-	return withRequestContext(ctx, req, s.protocolServer.ValidateResourceConfig)
+// server replaces the context of the requests that Terraform sends once or more per resource, and checks the
+// configuration before the framework does.
+type server struct {
+	protocolServer
+	cachedSchema
 }
 
 func (s *server) UpgradeResourceState(

@@ -3,11 +3,14 @@
 package resources
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
@@ -24,34 +27,63 @@ func (o *objectResource) importObject(
 	ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse,
 	parse func(importID string) (backend.Query, error),
 ) {
-	action := "Importing the " + o.kind.String()
-	importID := req.ID
-	if importID == "" && req.Identity != nil {
-		resp.Diagnostics.Append(req.Identity.GetAttribute(ctx, path.Root("id"), &importID)...)
+	q, err := o.importQuery(ctx, req, parse, &resp.Diagnostics)
+	var object backend.Object
+	if err == nil && !resp.Diagnostics.HasError() {
+		object, err = o.importedObject(ctx, q, cmp.Or(req.ID, q.ID))
+	}
+	if err != nil {
+		session.Report(&resp.Diagnostics, "Importing the "+o.kind.String(), err, nil)
 	}
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	q := backend.Query{ID: importID}
-	if !backend.IsID(importID) {
-		var err error
-		if q, err = parse(importID); err != nil {
-			session.Report(&resp.Diagnostics, action, err, nil)
-			return
+	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), object.ID)...)
+	setIdentity(ctx, resp.Identity, object.ID, &resp.Diagnostics)
+}
+
+// importQuery returns the query for the object to import. It never selects more than an object's id or place.
+func (o *objectResource) importQuery(
+	ctx context.Context, req resource.ImportStateRequest, parse func(importID string) (backend.Query, error),
+	diags *diag.Diagnostics,
+) (backend.Query, error) {
+	if req.ID == "" && req.Identity != nil && !req.Identity.Raw.IsNull() {
+		var id types.String
+		diags.Append(req.Identity.GetAttribute(ctx, path.Root("id"), &id)...)
+		if !diags.HasError() && !backend.IsID(id.ValueString()) {
+			return backend.Query{}, backend.Errorf(backend.CodeInvalid, "the id of the identity is %s, which is not valid",
+				backend.Quote(id.ValueString())).
+				WithHint("use the id of an existing %s, or import it by name with the argument id", o.kind)
 		}
+		return backend.Query{ID: id.ValueString()}, nil
 	}
+	if backend.IsID(req.ID) {
+		return backend.Query{ID: req.ID}, nil
+	}
+	return parse(req.ID)
+}
+
+// importedObject returns the only object that matches a query. Its errors name what the configuration has given.
+func (o *objectResource) importedObject(ctx context.Context, q backend.Query, given string) (backend.Object, error) {
 	q.Kind = o.kind
 	page, err := o.session.Service.Query(ctx, q)
-	if err == nil && len(page.Objects) != 1 {
-		err = backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind, backend.Quote(importID)).
+	switch {
+	case err != nil:
+		return backend.Object{}, err
+	case len(page.Objects) == 0:
+		return backend.Object{}, backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind,
+			backend.Quote(given)).
 			WithHint("list the existing ones: pouncet %s list", commands[o.kind])
+	case len(page.Objects) > 1:
+		ids := make([]string, len(page.Objects))
+		for i, x := range page.Objects {
+			ids[i] = x.ID
+		}
+		return backend.Object{}, backend.Errorf(backend.CodeConflict, "%s %s exists %d times: %s", o.kind,
+			backend.Quote(given), len(ids), backend.Enumerate(ids)).
+			WithHint("import it by its id")
 	}
-	if err != nil {
-		session.Report(&resp.Diagnostics, action, err, nil)
-		return
-	}
-	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("id"), page.Objects[0].ID)...)
-	setIdentity(ctx, resp.Identity, page.Objects[0].ID, &resp.Diagnostics)
+	return page.Objects[0], nil
 }
 
 // commands are the commands of the command line for each kind.
@@ -60,15 +92,24 @@ var commands = map[backend.Kind]string{
 	backend.KindSecret: "secret", backend.KindScopedValue: "value",
 }
 
+// projectQuery parses the import id of a project.
+func (o *objectResource) projectQuery(importID string) (backend.Query, error) {
+	q := backend.Query{Name: importID}
+	return q, checkImportID(importID, "name", part{"name", importID})
+}
+
 // memberQuery parses the import id of an environment or a secret type.
 func (o *objectResource) memberQuery(importID string) (backend.Query, error) {
+	q := backend.Query{Project: o.session.Project}
 	switch parts := strings.Split(importID, "/"); len(parts) {
 	case 1:
-		return backend.Query{Project: o.session.Project, Name: parts[0]}, nil
+		q.Name = parts[0]
 	case 2:
-		return backend.Query{Project: parts[0], Name: parts[1]}, nil
+		q.Project, q.Name = parts[0], parts[1]
+	default:
+		return q, importIDError(importID, memberForm)
 	}
-	return backend.Query{}, importIDError(importID, memberForm)
+	return q, checkImportID(importID, memberForm, part{"project", q.Project}, part{"name", q.Name})
 }
 
 // entryQuery parses the import id of a secret or a scoped value.
@@ -88,7 +129,32 @@ func (o *objectResource) entryQuery(importID string) (backend.Query, error) {
 	default:
 		return q, importIDError(importID, entryForm)
 	}
+	if err := checkImportID(importID, entryForm, part{"project", q.Project}, part{"environment", q.Environment},
+		part{"name", q.Name}); err != nil {
+		return q, err
+	}
+	if err := backend.CheckScope(q.Scope); err != nil {
+		return q, err
+	}
 	return q, nil
+}
+
+// part is a part of an import id.
+type part struct{ name, value string }
+
+// checkImportID rejects an import id with an empty part, which would match every object.
+func checkImportID(importID, form string, parts ...part) error {
+	if importID == "" {
+		return importIDError(importID, form)
+	}
+	for _, p := range parts {
+		if p.value == "" {
+			return backend.Errorf(backend.CodeInvalid, "the %s in the import id %s is empty", p.name,
+				backend.Quote(importID)).
+				WithHint("use the id of the object, or the form %s", form)
+		}
+	}
+	return nil
 }
 
 // entryImportID returns the import id of the object that a change creates.
@@ -107,6 +173,9 @@ func entryImportID(c backend.Change) string {
 }
 
 func importIDError(importID, form string) error {
-	return backend.Errorf(backend.CodeInvalid, "%s is not a valid import id", backend.Quote(importID)).
-		WithHint("use the id of the object, or the form %s", form)
+	e := backend.Errorf(backend.CodeInvalid, "%s is not a valid import id", backend.Quote(importID))
+	if importID == "" {
+		e = backend.Errorf(backend.CodeInvalid, "the import id is empty")
+	}
+	return e.WithHint("use the id of the object, or the form %s", form)
 }

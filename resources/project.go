@@ -179,5 +179,5 @@ func (m *projectModel) change(_ context.Context, before, _ *projectModel, _ *dia
 func (r *project) ImportState(
 	ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse,
 ) {
-	r.importObject(ctx, req, resp, func(given string) (backend.Query, error) { return backend.Query{Name: given}, nil })
+	r.importObject(ctx, req, resp, r.projectQuery)
 }

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"sync"
+
+	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
+)
+
+// This file checks two rules in every block of every configuration, before the framework validates it:
+//
+//   - A string is not empty. A selector that is given and empty must not select everything or the default, and a text
+//     that is empty is written as null. Values of maps, such as labels, may be empty.
+//   - A number is a whole number. The framework reports 1.5 as a defect in the provider.
+//
+// Terraform validates a block again whenever more of its values are known, always before it plans, reads or opens it.
+
+// contentAttributes are the strings that may be empty because they are data, besides write-only ones.
+var contentAttributes = map[string]bool{"content": true}
+
+// schemas returns the schemas of the provider, which do not change. Its request is not part of another one, because
+// the framework would keep the context of that one.
+func (s *server) schemas() (*tfprotov6.GetProviderSchemaResponse, error) {
+	s.schemaOnce.Do(func() {
+		s.schema, s.schemaErr = s.protocolServer.GetProviderSchema(context.Background(),
+			&tfprotov6.GetProviderSchemaRequest{})
+	})
+	return s.schema, s.schemaErr
+}
+
+// cachedSchema is part of server.
+type cachedSchema struct {
+	schemaOnce sync.Once
+	schema     *tfprotov6.GetProviderSchemaResponse
+	schemaErr  error
+}
+
+// checkConfig returns the diagnostics of a configuration that breaks a rule.
+func (s *server) checkConfig(
+	config *tfprotov6.DynamicValue, schemaOf func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema,
+) []*tfprotov6.Diagnostic {
+	all, err := s.schemas()
+	if err != nil || config == nil {
+		return nil // the framework reports it
+	}
+	schema := schemaOf(all)
+	if schema == nil {
+		return nil // an unknown type, which the framework reports
+	}
+	root, err := config.Unmarshal(schema.ValueType())
+	if err != nil {
+		return nil
+	}
+	writeOnly := map[string]bool{}
+	for _, a := range schema.Block.Attributes {
+		writeOnly[a.Name] = a.WriteOnly
+	}
+	var diags []*tfprotov6.Diagnostic
+	_ = tftypes.Walk(root, func(at *tftypes.AttributePath, v tftypes.Value) (bool, error) {
+		if d := checkValue(at, v, writeOnly); d != nil {
+			diags = append(diags, d)
+		}
+		return true, nil
+	})
+	return diags
+}
+
+// checkValue returns the diagnostic of a value that breaks a rule, or nil.
+func checkValue(at *tftypes.AttributePath, v tftypes.Value, writeOnly map[string]bool) *tfprotov6.Diagnostic {
+	if v.IsNull() || !v.IsKnown() {
+		return nil
+	}
+	name, isMapValue := nameOf(at)
+	d := &tfprotov6.Diagnostic{Severity: tfprotov6.DiagnosticSeverityError, Attribute: at}
+	switch {
+	case v.Type().Is(tftypes.String):
+		var s string
+		if v.As(&s) != nil || s != "" || isMapValue || writeOnly[name] || contentAttributes[name] {
+			return nil
+		}
+		d.Summary = "Empty " + name
+		d.Detail = fmt.Sprintf("The value of %s is empty.\n\nSet a value. For an optional argument, null means that it "+
+			"is not set.", name)
+	case v.Type().Is(tftypes.Number):
+		var n big.Float
+		if v.As(&n) != nil || n.IsInt() {
+			return nil
+		}
+		d.Summary = "Invalid " + name
+		d.Detail = fmt.Sprintf("The value of %s is %s, but it must be a whole number.", name, n.Text('g', 10))
+	default:
+		return nil
+	}
+	return d
+}
+
+// nameOf returns the name of the innermost attribute of a path, and whether the path ends in a value of a map.
+func nameOf(at *tftypes.AttributePath) (name string, isMapValue bool) {
+	steps := at.Steps()
+	for i, step := range steps {
+		switch step := step.(type) {
+		case tftypes.AttributeName:
+			name = string(step)
+		case tftypes.ElementKeyString:
+			isMapValue = i == len(steps)-1
+		}
+	}
+	return name, isMapValue
+}
+
+func (s *server) ValidateProviderConfig(
+	ctx context.Context, req *tfprotov6.ValidateProviderConfigRequest,
+) (*tfprotov6.ValidateProviderConfigResponse, error) {
+	diags := s.checkConfig(req.Config, func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema {
+		return all.Provider
+	})
+	if len(diags) > 0 {
+		return &tfprotov6.ValidateProviderConfigResponse{PreparedConfig: req.Config, Diagnostics: diags}, nil
+	}
+	return s.protocolServer.ValidateProviderConfig(ctx, req)
+}
+
+func (s *server) ValidateResourceConfig(
+	ctx context.Context, req *tfprotov6.ValidateResourceConfigRequest,
+) (*tfprotov6.ValidateResourceConfigResponse, error) {
+	diags := s.checkConfig(req.Config, func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema {
+		return all.ResourceSchemas[req.TypeName]
+	})
+	if len(diags) > 0 {
+		return &tfprotov6.ValidateResourceConfigResponse{Diagnostics: diags}, nil
+	}
+	return withRequestContext(ctx, req, s.protocolServer.ValidateResourceConfig)
+}
+
+func (s *server) ValidateDataResourceConfig(
+	ctx context.Context, req *tfprotov6.ValidateDataResourceConfigRequest,
+) (*tfprotov6.ValidateDataResourceConfigResponse, error) {
+	diags := s.checkConfig(req.Config, func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema {
+		return all.DataSourceSchemas[req.TypeName]
+	})
+	if len(diags) > 0 {
+		return &tfprotov6.ValidateDataResourceConfigResponse{Diagnostics: diags}, nil
+	}
+	return s.protocolServer.ValidateDataResourceConfig(ctx, req)
+}
+
+func (s *server) ValidateEphemeralResourceConfig(
+	ctx context.Context, req *tfprotov6.ValidateEphemeralResourceConfigRequest,
+) (*tfprotov6.ValidateEphemeralResourceConfigResponse, error) {
+	diags := s.checkConfig(req.Config, func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema {
+		return all.EphemeralResourceSchemas[req.TypeName]
+	})
+	if len(diags) > 0 {
+		return &tfprotov6.ValidateEphemeralResourceConfigResponse{Diagnostics: diags}, nil
+	}
+	return s.protocolServer.ValidateEphemeralResourceConfig(ctx, req)
+}
+
+func (s *server) ValidateListResourceConfig(
+	ctx context.Context, req *tfprotov6.ValidateListResourceConfigRequest,
+) (*tfprotov6.ValidateListResourceConfigResponse, error) {
+	diags := s.checkConfig(req.Config, func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema {
+		return all.ListResourceSchemas[req.TypeName]
+	})
+	if len(diags) > 0 {
+		return &tfprotov6.ValidateListResourceConfigResponse{Diagnostics: diags}, nil
+	}
+	return s.protocolServer.ValidateListResourceConfig(ctx, req)
+}
+
+func (s *server) ValidateActionConfig(
+	ctx context.Context, req *tfprotov6.ValidateActionConfigRequest,
+) (*tfprotov6.ValidateActionConfigResponse, error) {
+	diags := s.checkConfig(req.Config, func(all *tfprotov6.GetProviderSchemaResponse) *tfprotov6.Schema {
+		if action := all.ActionSchemas[req.ActionType]; action != nil {
+			return action.Schema
+		}
+		return nil
+	})
+	if len(diags) > 0 {
+		return &tfprotov6.ValidateActionConfigResponse{Diagnostics: diags}, nil
+	}
+	return s.protocolServer.ValidateActionConfig(ctx, req)
+}
