@@ -4,16 +4,14 @@ package main
 
 import (
 	"io/fs"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms/kmstest"
 	"github.com/pouncet/terraform-provider-pouncet/docs/pagetest"
 )
 
@@ -76,33 +74,10 @@ func TestPages(t *testing.T) {
 // localAWS starts a KMS that speaks the protocol of AWS, and returns the variables that point every AWS client at it.
 func localAWS(t *testing.T) []string {
 	t.Helper()
-	if _, err := exec.LookPath("moto_server"); err != nil {
-		t.Skip("SKIPPED: moto_server is not on PATH, so that there is no AWS KMS to use (pip install 'moto[server]')")
+	return []string{
+		"AWS_ENDPOINT_URL=" + kmstest.StartMoto(t), "AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-central-1",
+		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
-	_, port, _ := net.SplitHostPort(address)
-	server := exec.CommandContext(t.Context(), "moto_server", "-H", "127.0.0.1", "-p", port)
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Process.Kill(); _ = server.Wait() })
-	for range 600 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			_ = c.Close()
-			return []string{
-				"AWS_ENDPOINT_URL=http://" + address, "AWS_REGION=eu-central-1", "AWS_DEFAULT_REGION=eu-central-1",
-				"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
-			}
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	t.Fatal("moto_server does not listen")
-	return nil
 }
 
 // generated are the folders below docs/ that `make generate` writes.

@@ -151,21 +151,28 @@ func TestClientTrustsOnlyItsCertificateAuthority(t *testing.T) {
 }
 
 func TestClientStopsAtItsTimeoutOrWhenCancelled(t *testing.T) {
-	release := make(chan struct{})
-	endpoint, _ := flaky(t, 1000, func(http.ResponseWriter, *http.Request) { <-release }, &scripted{})
+	release, arrived := make(chan struct{}), make(chan struct{}, 1000)
+	endpoint, _ := flaky(t, 1000, func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-release
+	}, &scripted{})
 	t.Cleanup(func() { close(release) })
-	c, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: goodToken, Timeout: 50 * time.Millisecond,
-		RetryWait: time.Millisecond, RetryMax: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := c.Resolve(context.Background(), nil); !errors.Is(err, backend.ErrUnavailable) {
-		t.Errorf("after the timeout: %v", err)
+	resolve := func(ctx context.Context, timeout time.Duration) error {
+		c, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: endpoint, Token: goodToken, Timeout: timeout,
+			RetryWait: time.Millisecond, RetryMax: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = c.Resolve(ctx, nil)
+		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	time.AfterFunc(20*time.Millisecond, cancel)
-	if _, err := c.Resolve(ctx, nil); !errors.Is(err, context.Canceled) {
+	go func() { <-arrived; cancel() }()
+	if err := resolve(ctx, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
+	}
+	if err := resolve(context.Background(), 50*time.Millisecond); !errors.Is(err, backend.ErrUnavailable) {
+		t.Errorf("after the timeout: %v", err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -22,6 +21,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
 // BenchmarkSOPS fails if rendering takes more than 1.5 times as long as SOPS.
@@ -177,17 +177,15 @@ func (p pouncet) run(b testing.TB, endpoint string) {
 	output(b, cmd)
 }
 
-// serve starts `pouncet server` on a free port and waits until it is ready.
+// serve starts `pouncet server` on a free port and waits until it listens.
 func serve(b testing.TB, binary, home string) string {
 	b.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	cmd := exec.Command(binary, "server", "--quiet", "--listen", "127.0.0.1:0")
+	cmd.Env = append(os.Environ(), "POUNCET_HOME="+home)
+	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		b.Fatal(err)
 	}
-	address := l.Addr().String()
-	l.Close()
-	cmd := exec.Command(binary, "server", "--listen", address)
-	cmd.Env = append(os.Environ(), "POUNCET_HOME="+home)
 	if err := cmd.Start(); err != nil {
 		b.Fatal(err)
 	}
@@ -195,17 +193,11 @@ func serve(b testing.TB, binary, home string) string {
 		_ = cmd.Process.Signal(os.Interrupt)
 		_ = cmd.Wait()
 	})
-	for range 100 {
-		if resp, err := http.Get("http://" + address + "/readyz"); err == nil {
-			resp.Body.Close()
-			if resp.StatusCode == http.StatusOK {
-				return "http://" + address
-			}
-		}
-		time.Sleep(50 * time.Millisecond)
+	endpoint, err := programtest.Endpoint(stderr)
+	if err != nil {
+		b.Fatal(err)
 	}
-	b.Fatal("the server did not become ready")
-	return ""
+	return endpoint
 }
 
 // delay starts a proxy that delays every request to an endpoint, and returns its URL.

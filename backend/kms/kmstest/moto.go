@@ -3,74 +3,66 @@
 package kmstest
 
 import (
-	"bytes"
+	"bufio"
 	"context"
-	"net"
-	"net/http"
+	"io"
 	"os/exec"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 )
 
-// Moto starts moto_server on a free port, makes two keys in it, and returns the URI of the first. Other returns the URI
-// of the second. Moto sets the environment as Server.URI does and stops the server when the test ends. It skips the
-// test if moto_server is not on PATH.
+// Moto starts moto_server, makes two keys in it, and returns the URI of the first. Other returns the URI of the second.
+// Moto sets the environment as Server.URI does.
 func Moto(t testing.TB) string {
+	t.Helper()
+	endpoint := StartMoto(t)
+	setEnvironment(t)
+	if err := createKeys(t.Context(), endpoint); err != nil {
+		t.Fatalf("making keys in moto_server: %v", err)
+	}
+	return uri(endpoint)
+}
+
+// StartMoto starts moto_server on a free port and returns its URL. The server stops when the test ends. StartMoto skips
+// the test if moto_server is not on PATH.
+func StartMoto(t testing.TB) (endpoint string) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("SKIPPED: starts moto_server: run without -short")
 	}
 	path, err := exec.LookPath("moto_server")
 	if err != nil {
-		t.Skip("moto_server is not on PATH (pip install 'moto[server,kms]')")
+		t.Skip("SKIPPED: moto_server is not on PATH, so that there is no AWS KMS to use (pip install 'moto[server,kms]')")
 	}
-	setEnvironment(t)
-	address := freeAddress(t)
-	host, port, _ := net.SplitHostPort(address)
-
-	var output bytes.Buffer
-	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, path, "-H", host, "-p", port)
-	cmd.Stdout, cmd.Stderr = &output, &output
+	ctx := context.WithoutCancel(t.Context()) // the cleanup stops the server
+	cmd := exec.CommandContext(ctx, path, "-H", "127.0.0.1", "-p", "0")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout = cmd.Stderr
 	if err := cmd.Start(); err != nil {
-		cancel()
 		t.Fatalf("starting moto_server: %v", err)
 	}
-	exited := make(chan struct{})
-	go func() {
-		defer close(exited)
-		_ = cmd.Wait()
-	}()
 	t.Cleanup(func() {
-		cancel()
-		<-exited
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
 	})
-
-	// The timeout of go test ends the wait for a server that neither answers nor ends.
-	endpoint := "http://" + address
-	for !answers(endpoint) {
-		select {
-		case <-exited:
-			t.Fatalf("moto_server ended: %s", output.Bytes())
-		case <-time.After(50 * time.Millisecond):
+	lines, before := bufio.NewReader(stderr), ""
+	for {
+		line, err := lines.ReadString('\n')
+		if _, endpoint, ok := strings.Cut(line, "Running on "); ok {
+			go func() { _, _ = io.Copy(io.Discard, lines) }() // or it stops when the pipe is full
+			return strings.TrimSpace(endpoint)
+		}
+		before += line
+		if err != nil {
+			t.Fatalf("moto_server does not listen: %v\n%s", err, before)
 		}
 	}
-	if err := createKeys(ctx, endpoint); err != nil {
-		t.Fatalf("making keys in moto_server: %v", err)
-	}
-	return uri(endpoint)
-}
-
-func answers(endpoint string) bool {
-	response, err := http.Get(endpoint + "/moto-api/data.json")
-	if err != nil {
-		return false
-	}
-	_ = response.Body.Close()
-	return response.StatusCode == http.StatusOK
 }
 
 func createKeys(ctx context.Context, endpoint string) error {
@@ -92,14 +84,4 @@ func createKeys(ctx context.Context, endpoint string) error {
 		}
 	}
 	return nil
-}
-
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

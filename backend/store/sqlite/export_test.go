@@ -11,6 +11,19 @@ import (
 // WithMigrations replaces the migrations.
 func WithMigrations(steps fs.FS) Option { return func(s *Store) { s.migrations = steps } }
 
+// OnBusy returns an option and a channel that receives while a transaction waits for another process.
+func OnBusy() (Option, <-chan struct{}) {
+	busy := make(chan struct{}, 1)
+	return func(s *Store) {
+		s.onBusy = func() {
+			select {
+			case busy <- struct{}{}:
+			default:
+			}
+		}
+	}, busy
+}
+
 // Migrations holds the real migrations.
 var Migrations fs.FS = migrations
 

@@ -51,6 +51,7 @@ type Store struct {
 	path        string // absolute
 	file        fs.FileInfo
 	busyTimeout time.Duration
+	onBusy      func() // tests set it, to learn that a transaction waits for another process
 	migrations  fs.FS
 	deployment  string
 

@@ -105,5 +105,8 @@ func (s *Store) retryWhileBusy(ctx context.Context, f func() error) error {
 		if !isBusy(err) || !time.Now().Before(deadline) {
 			return s.translate(err)
 		}
+		if s.onBusy != nil {
+			s.onBusy()
+		}
 	}
 }
