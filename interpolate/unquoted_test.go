@@ -9,7 +9,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// TestUnquotedExpressionBesideStrings has expressions without quotes, and similar ones in strings and comments.
+// TestUnquotedExpressionBesideStrings renders expressions without quotes beside similar ones in strings and comments.
 func TestUnquotedExpressionBesideStrings(t *testing.T) {
 	for _, c := range []struct {
 		format     interpolate.Format

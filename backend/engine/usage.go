@@ -12,10 +12,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// A usage has its own row. Its link is the name that it refers to, by which a
-// deletion looks it up; its type is the source that registered it, by which the
-// next registration replaces it. It has no MAC: someone who can write to the
-// database can block or allow a deletion with it, and nothing else.
+// A usage has its own row. The field Link holds the name that the usage refers to, so that a deletion can look it up.
+// The field Type holds the source that registered it, so that the next registration can replace it. The row has no MAC:
+// someone who can write to the database can use it to block or allow a deletion, and for nothing else.
 
 const maxSource = 256 // bytes of a source's name
 

@@ -111,7 +111,7 @@ var programs = []string{
 	"moto_server",
 }
 
-// calls returns those of the programs that a script calls.
+// calls returns the programs that a script calls.
 func calls(script string) []string {
 	var out []string
 	for _, p := range programs {
@@ -124,10 +124,10 @@ func calls(script string) []string {
 	return out
 }
 
-// colours are the control sequences with which a program colours what it prints.
+// colours matches the control sequences that colour the output of a program.
 var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// missingLine returns the first line of want that output does not have, in order; "" if it has them all.
+// missingLine returns the first line of want that output does not have in this order, or "" if it has all of them.
 func missingLine(want, output string) string {
 	rest := strings.Split(colours.ReplaceAllString(output, ""), "\n")
 	for w := range strings.SplitSeq(want, "\n") {

@@ -18,7 +18,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
-// Options say what a page finds on the reader's machine.
+// Options describe the machine of the reader.
 type Options struct {
 	// Env are variables, as NAME=value, besides those of this process.
 	Env []string
@@ -34,7 +34,7 @@ type Options struct {
 	Section string
 }
 
-// A Session is a page that ran: the folder and the environment that it left behind.
+// A Session holds what a page left behind when it ran: its folder and its environment.
 type Session struct {
 	Dir    string
 	Home   string
@@ -46,8 +46,9 @@ type Session struct {
 	env []string
 }
 
-// Run runs the blocks of the page at path, and fails the test where a command fails or prints something else than the
-// page says. Where a program is absent, it runs what comes before, and a subtest that skips names the program.
+// Run runs the blocks of the page at path. It fails the test if a command fails or prints something else than the page
+// says. If a program is absent, it runs the blocks before the first call of the program, and a subtest that skips names
+// the program.
 func Run(t *testing.T, path string, o Options) *Session {
 	t.Helper()
 	if testing.Short() {
@@ -133,7 +134,7 @@ func onPath(program string, env []string) bool {
 	return false
 }
 
-// newSession makes the reader's machine: an empty folder, a home, and programs on PATH.
+// newSession prepares the machine of the reader: an empty folder, a home, and programs on PATH.
 func newSession(t *testing.T, o Options) *Session {
 	t.Helper()
 	root, programs := t.TempDir(), programtest.Dir(t)

@@ -58,7 +58,7 @@ func parseRules(text []byte) (*ruleSet, error) {
 	if err := toml.Unmarshal(text, &s); err != nil {
 		return nil, fmt.Errorf("reading the rules of Gitleaks: %w", err)
 	}
-	// Scan is not given paths, so a rule for certain files cannot match.
+	// Scan has no paths, so a rule for certain files cannot match.
 	s.Rules = slices.DeleteFunc(s.Rules, func(r rule) bool { return r.Path != "" || r.Regex == "" })
 	for i := range s.Rules {
 		r := &s.Rules[i]
@@ -104,7 +104,7 @@ func (a *allowlist) allows(secret, match string, around *lines) bool {
 	lower := strings.ToLower(secret)
 	byWord := slices.ContainsFunc(a.Stopwords, func(word string) bool { return strings.Contains(lower, word) })
 	if strings.EqualFold(a.Condition, "AND") || a.Condition == "&&" {
-		// Scan is not given paths, so a list that also requires one allows nothing.
+		// Scan has no paths, so an allowlist that also requires a path allows nothing.
 		return len(a.Paths) == 0 && (a.pattern == nil || byPattern) && (len(a.Stopwords) == 0 || byWord)
 	}
 	return byPattern || byWord
@@ -118,7 +118,7 @@ type lines struct {
 	matched    map[*regexp.Regexp]bool
 }
 
-// move goes on to the match text[start:end].
+// move makes l hold the lines of the match text[start:end].
 func (l *lines) move(start, end int) {
 	if l.matched != nil && l.start <= start && end <= l.end {
 		return
@@ -155,7 +155,7 @@ func (s *ruleSet) scan(text string) []match {
 	return withoutGeneric(found)
 }
 
-// apply appends what one rule matches.
+// apply appends the matches of one rule.
 func (s *ruleSet) apply(r *rule, text string, found []match) []match {
 	line, counted := 0, 0 // text[:counted] holds this many newlines
 	around := &lines{text: text}
@@ -179,8 +179,8 @@ func (s *ruleSet) apply(r *rule, text string, found []match) []match {
 	return found
 }
 
-// secret is the part of a match that is secret. The pattern is applied to the
-// match alone, as Gitleaks does; it may not match without its surroundings.
+// secret returns the secret part of a match. It applies the pattern to the match alone, as Gitleaks does, although the
+// match may depend on the text around it.
 func (r *rule) secret(match string) string {
 	groups := r.pattern().FindStringSubmatch(match)
 	if len(groups) < 2 {
@@ -212,7 +212,7 @@ func withoutGeneric(found []match) []match {
 	})
 }
 
-// entropy is Shannon's, in bits a byte.
+// entropy returns the Shannon entropy of a text, in bits per byte.
 func entropy(s string) float64 {
 	counts := map[rune]int{}
 	for _, r := range s {

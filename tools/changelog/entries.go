@@ -23,14 +23,14 @@ var (
 )
 
 // release holds the lists of one version, by category and in the order of
-// their file names. The version of what is not released yet is empty.
+// their file names. The version is "" for entries that are not released yet.
 type release struct {
 	version string
 	entries map[string][]string
 }
 
-// read returns all releases, the newest first: what is not released yet, from
-// the files of the folder itself, and the versions, each from its folder.
+// read returns all releases, the newest first. The entries that are not released yet are in the folder itself, and each
+// version has its own folder.
 func read(changes fs.FS) ([]release, error) {
 	unreleased, err := readRelease(changes, "")
 	if err != nil {

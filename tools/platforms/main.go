@@ -92,7 +92,7 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// check returns what does not compile for a platform, or is suspicious there.
+// check returns what does not compile for a platform, and what vet reports there.
 func check(root, platform string) ([]string, error) {
 	goos, goarch, ok := strings.Cut(platform, "/")
 	if !ok {
@@ -110,7 +110,7 @@ func check(root, platform string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The main packages that `go test` generates lie outside this repository, and are of no interest.
+	// The main packages that `go test` generates are not in this repository, so they are not checked.
 	own := slices.DeleteFunc(loaded, func(p *packages.Package) bool { return strings.HasSuffix(p.ID, ".test") })
 	if len(own) == 0 {
 		return nil, errors.New("no packages")
@@ -120,7 +120,7 @@ func check(root, platform string) ([]string, error) {
 		for _, e := range p.Errors {
 			out = append(out, e.Error())
 		}
-		p.IllTyped = false // it counts dependencies, which have imports that no body uses now
+		p.IllTyped = false // dependencies count as ill-typed: without bodies, some of their imports are unused
 	}
 	if len(out) > 0 {
 		return compact(out), nil
@@ -140,13 +140,13 @@ func check(root, platform string) ([]string, error) {
 	return compact(out), nil
 }
 
-// compact sorts and removes what the test variant of a package says again.
+// compact sorts the reports and removes those that the test variant of a package repeats.
 func compact(lines []string) []string {
 	slices.Sort(lines)
 	return slices.Compact(lines)
 }
 
-// parse leaves the bodies of functions out of dependencies. Their types are all that matters here.
+// parse leaves out the bodies of functions in dependencies, because only their types are needed.
 func parse(root string, fset *token.FileSet, name string, text []byte) (*ast.File, error) {
 	if below, err := filepath.Rel(root, name); err == nil && filepath.IsLocal(below) {
 		return parser.ParseFile(fset, name, text, parser.ParseComments|parser.SkipObjectResolution)
