@@ -96,8 +96,13 @@ func (r *run) transaction(tx store.Tx) error {
 		r.outcomes[i] = out
 	}
 	taken, err := r.checkPlaces()
-	if err != nil {
+	if err != nil && !errors.Is(err, errKeyMissing) {
 		return err
+	}
+	for i, o := range r.places.displaced {
+		if r.outcomes[i].Err == nil {
+			r.outcomes[i].Displaced = o
+		}
 	}
 	if broken || taken || r.set.DryRun || len(r.keys.missing) > 0 {
 		return errRollback
@@ -162,7 +167,7 @@ func (r *run) project(nameOrID string) (*project, error) {
 		return p, nil
 	}
 	id := nameOrID
-	if len(r.places.claims) > 0 && nameOrID != "" && !backend.IsID(nameOrID) {
+	if len(r.places.claims) > 0 && nameOrID != "" && !backend.IsID(nameOrID) && !isReserved(nameOrID) {
 		row, exists, err := r.first(store.Filter{Kind: backend.KindProject, Name: nameOrID})
 		if err != nil {
 			return nil, err
@@ -237,6 +242,7 @@ func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error
 // insert and update write a row with its new attributes. They sign it unless
 // the key is nil.
 func (r *run) insert(o store.Object, a attributes, key *envelope.Key, in *project) (store.Object, error) {
+	r.places.came[o.ID] = true
 	o.Revision, o.CreatedAt, o.UpdatedAt, o.Attributes = 1, r.now, r.now, a.encode()
 	signWith(key, &o, in)
 	return o, r.tx.InsertObject(r.ctx, o)

@@ -14,6 +14,7 @@ import (
 type entry struct {
 	in     *project
 	row    store.Object
+	before store.Object // the row as it is stored
 	attr   attributes
 	exists bool
 	diff   diff
@@ -38,9 +39,17 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	if err := checkOperation(c, e.exists, e.row.ID, at); err != nil {
 		return backend.Outcome{}, err
 	}
+	outdated, err := checkKnown(c, e.row)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if outdated {
+		return outcome(backend.ActionUnchanged, e.diff, e.row, e.in)
+	}
 	if c.Op == backend.OpDelete {
 		return r.deleteEntry(e, c)
 	}
+	e.before = e.row
 	before := e.row.Name
 	if e.exists {
 		if err := r.verifyRow(e.in, e.row); err != nil {
@@ -54,13 +63,14 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	if err := e.in.policy.CheckEntryName(c.Kind, e.row.Name); err != nil && (!e.exists || e.row.Name != before) {
 		return backend.Outcome{}, err
 	}
-	if e.exists && e.row.Name != before && e.in.policy.ImmutableNames {
+	if e.exists && e.row.Name != before && e.row.Name != shownName(e.before) && e.in.policy.ImmutableNames {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
 			"%s %q cannot be renamed: the policy of the project has immutable_names", c.Kind, before).
 			WithHint("create another one, or change the policy").At("name")
 	}
 	if e.exists && e.row.Name != before {
-		if err := r.takePlace(e.row, refuseExisting); err != nil {
+		e.attr.release()
+		if err := r.takePlace(e.row, owner(c, e.attr), refuseExisting); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
@@ -74,10 +84,15 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	}
 	out, err := write(c, e)
 	out.Fingerprint = fingerprint
-	if err == nil && e.exists && e.row.Name != before && c.Kind == backend.KindSecret {
-		err = r.moveLinks(e.in, e.row, before)
+	if err != nil || c.Kind != backend.KindSecret || e.exists && e.row.Name == before {
+		return out, err
 	}
-	return out, err
+	if e.exists && !isReserved(before) {
+		if err := r.moveLinks(e.in, e.row, before); err != nil {
+			return out, err
+		}
+	}
+	return out, r.supersede(e.in, e.row)
 }
 
 // entry returns the secret or scoped value that a change names, or a row to create it from.
@@ -116,8 +131,11 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 			Kind: c.Kind, ID: id, Project: e.in.row.ID, Environment: environment.ID, Scope: c.Scope, Name: c.Name,
 			Attributes: attributes{}.encode(),
 		}
-		if e.row, e.exists, err = r.orCreated(c, created); err != nil {
+		if e.row, e.exists, _, err = r.orCreated(c, created); err != nil {
 			return nil, err
+		}
+		if !e.exists && isDeleted(environment) {
+			return nil, errDeletedEnvironment(environment)
 		}
 	}
 	e.attr, err = decodeAttributes(e.row)
@@ -130,7 +148,7 @@ func (r *run) checkSamePlace(c backend.Change, e *entry) error {
 	if err := r.checkSameProject(c, e.in); err != nil {
 		return err
 	}
-	if c.Environment != "" {
+	if c.Environment != "" && c.Environment != e.in.environmentName(e.row.Environment) {
 		environment, err := e.in.environment(c.Environment)
 		if err != nil {
 			return err
@@ -147,7 +165,7 @@ func (r *run) checkSamePlace(c backend.Change, e *entry) error {
 
 // checkSameProject refuses a change by id that names another project.
 func (r *run) checkSameProject(c backend.Change, in *project) error {
-	if c.Project == "" {
+	if c.Project == "" || c.Project == shownName(in.row) {
 		return nil
 	}
 	p, err := r.project(c.Project)
@@ -174,7 +192,7 @@ func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 	switch {
 	case c.JSON != nil:
 		if e.row.Link != "" {
-			e.row.Link, e.attr.LinkField = "", ""
+			e.row.Link, e.attr.LinkField, e.attr.LinkHeld = "", "", false
 			e.diff.changed = append(e.diff.changed, "link")
 		}
 		e.diff.setJSON("json", &e.attr.JSON, c.JSON)
@@ -218,6 +236,9 @@ func (r *run) link(l backend.Link, e *entry) error {
 		e.attr.JSON = nil
 		e.diff.changed = append(e.diff.changed, "json")
 	}
+	if exists || l.Secret != e.row.Link {
+		e.attr.LinkHeld = false // the link means the name, and no longer what was set aside
+	}
 	e.row.Link, e.attr.LinkField = l.Secret, l.Field
 	return nil
 }
@@ -236,7 +257,10 @@ func tooLarge(e *entry, n int) error {
 // writeEntry writes the row of an entry. For a secret with a new value it also
 // writes the version, sealed under the environment key.
 func (r *run) writeEntry(e *entry, version *newVersion) (backend.Outcome, error) {
-	if e.exists && len(e.diff.changed) == 0 {
+	released := linkIsHeld(e.before) && !e.attr.LinkHeld
+	if e.exists && len(e.diff.changed) == 0 && released {
+		e.attr.Quiet++ // the link has the same name, and another meaning
+	} else if e.exists && len(e.diff.changed) == 0 {
 		return outcome(backend.ActionUnchanged, e.diff, e.row, e.in)
 	}
 	key, err := r.signingKey(e.in, e.row.Environment)
@@ -255,6 +279,11 @@ func (r *run) writeEntry(e *entry, version *newVersion) (backend.Outcome, error)
 	}
 	if version != nil && !r.set.DryRun {
 		if err := r.insertVersion(key, e.row, *version); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	if e.exists && (released || e.row.Type != e.before.Type) {
+		if err := r.letGo(e.in.row.ID, e.before); err != nil {
 			return backend.Outcome{}, err
 		}
 	}

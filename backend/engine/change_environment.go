@@ -7,59 +7,93 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// member returns an environment or a type, by id or by project and name. If the object does not exist, member returns a
-// row to create it from.
-func (r *run) member(c backend.Change, id string) (p *project, row store.Object, exists bool, err error) {
-	if c.ID != "" {
-		row, exists, err = r.first(store.Filter{Kind: c.Kind, ID: c.ID})
-		if err != nil {
-			return nil, row, false, err
-		}
-		if !exists {
-			return nil, row, false, checkOperation(c, false, "", 0)
-		}
-		if p, err = r.project(row.Project); err == nil {
-			err = r.checkSameProject(c, p)
-		}
-		return p, row, true, err
-	}
-	if err := backend.CheckName(c.Kind, c.Name); err != nil {
-		return nil, row, false, err
-	}
-	if p, err = r.project(c.Project); err != nil {
-		return nil, row, false, err
-	}
-	created := store.Object{Kind: c.Kind, ID: id, Project: p.row.ID, Name: c.Name, Attributes: attributes{}.encode()}
-	row, exists, err = r.orCreated(c, created)
-	return p, row, exists, err
+// member is the environment or type that a change names.
+type member struct {
+	in     *project
+	row    store.Object // one that does not exist is the row that creating it begins with
+	exists bool
+	taken  bool // a creation takes it over or takes it back: see held.go
 }
 
-// orCreated returns the object in the place of row, and whether one exists. If none exists it returns row, from which
-// the change creates the object. An object whose place a later change frees does not prevent the creation.
-func (r *run) orCreated(c backend.Change, created store.Object) (store.Object, bool, error) {
-	row, exists, err := r.first(placeOf(created))
-	if err != nil || exists && !(c.Op == backend.OpCreate && r.canBeFreed(c.Kind)) {
-		return row, exists, err
+// member returns an environment or a type, by id or by project and name.
+func (r *run) member(c backend.Change, id string) (m member, err error) {
+	if c.ID != "" {
+		if m.row, m.exists, err = r.first(store.Filter{Kind: c.Kind, ID: c.ID}); err != nil {
+			return m, err
+		}
+		if !m.exists {
+			return m, checkOperation(c, false, "", 0)
+		}
+		if m.in, err = r.project(m.row.Project); err == nil {
+			err = r.checkSameProject(c, m.in)
+		}
+		return m, err
 	}
-	if exists {
-		err = r.takePlace(created, refuseExisting)
+	if err := backend.CheckName(c.Kind, c.Name); err != nil {
+		return m, err
 	}
-	return created, false, err
+	if m.in, err = r.project(c.Project); err != nil {
+		return m, err
+	}
+	created := store.Object{Kind: c.Kind, ID: id, Project: m.in.row.ID, Name: c.Name, Attributes: attributes{}.encode()}
+	if m.row, m.exists, m.taken, err = r.orCreated(c, created); err != nil || m.exists {
+		return m, err
+	}
+	rows := m.in.environments
+	if c.Kind == backend.KindSecretType {
+		rows = nil
+		for _, t := range m.in.types {
+			rows = append(rows, t.row)
+		}
+	}
+	row, back, err := takenBack(c, rows)
+	if back {
+		m.row, m.exists, m.taken = row, true, true
+	}
+	return m, err
+}
+
+// orCreated returns the object in the place of a row that a change by name may
+// create, and whether it exists; otherwise the row. An object whose place is to
+// be freed by a later change does not stop a creation, nor does one of the same
+// owner: the creation displaces it or, as taken says, takes it over.
+func (r *run) orCreated(c backend.Change, created store.Object) (row store.Object, exists, taken bool, err error) {
+	row, exists, err = r.first(placeOf(created))
+	if err != nil || !exists || c.Op != backend.OpCreate {
+		if !exists {
+			row = created
+		}
+		return row, exists, false, err
+	}
+	if taken, err = r.takesOver(c, row); err != nil || taken {
+		return row, true, taken, err
+	}
+	mark := owner(c, attributes{})
+	mine, err := areOwnedBy(mark, row)
+	if err != nil || !mine && !r.canBeFreed(c.Kind) {
+		return row, true, false, err
+	}
+	return created, false, false, r.takePlace(created, mark, refuseExisting)
 }
 
 func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, error) {
-	p, row, exists, err := r.member(c, id)
+	m, err := r.member(c, id)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	if err := checkOperation(c, exists, row.ID, row.Revision); err != nil {
-		return backend.Outcome{}, err
+	p, row := m.in, m.row
+	if !m.taken {
+		if err := checkOperation(c, m.exists, row.ID, row.Revision); err != nil {
+			return backend.Outcome{}, err
+		}
+		if outdated, err := checkKnown(c, row); outdated || err != nil {
+			return r.unchanged(row, err)
+		}
 	}
 	if c.Op == backend.OpDelete {
-		return r.deleteEnvironment(p, row, c.Force)
+		return r.deleteEnvironment(p, row, c)
 	}
-	before := row.Name
-	if exists {
+	if m.exists {
 		if err := r.verifyRow(p, row); err != nil {
 			return backend.Outcome{}, err
 		}
@@ -68,36 +102,68 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	if exists && c.KMSKey != nil && *c.KMSKey != a.KMSKey {
+	before := a
+	if m.taken {
+		a = a.retake()
+		a.KMSKey, row.Name = before.KMSKey, c.Name
+	}
+	if m.exists && c.KMSKey != nil && *c.KMSKey != a.KMSKey {
 		return backend.Outcome{}, backend.Errorf(backend.CodeImmutable,
 			"the KMS key of environment %q cannot change: it is fixed at creation", row.Name).
 			WithHint("create another environment with the new key, and set its entries there").At("kms_key")
 	}
 	var d diff
 	d.apply(c, &row.Name, &a)
-	if err := backend.CheckName(c.Kind, row.Name); err != nil {
-		return backend.Outcome{}, err
-	}
-	if !exists {
+	if !m.exists {
+		if err := backend.CheckName(c.Kind, row.Name); err != nil {
+			return backend.Outcome{}, err
+		}
 		key, err := r.makeKey(p.row.ID, row.ID, a.KMSKey)
 		if err != nil {
 			return backend.Outcome{}, err
 		}
 		return r.finish(backend.ActionCreate, d, p)(r.insert(row, a, key, p))
 	}
-	if len(d.changed) == 0 {
-		return outcome(backend.ActionUnchanged, d, row, p)
-	}
-	if row.Name != before {
-		if err := r.takePlace(row, refuseExisting); err != nil {
-			return backend.Outcome{}, err
-		}
-	}
-	key, err := r.signingKey(p, row.ID)
+	return r.writeMember(c, m, row, before, a, d)
+}
+
+// unchanged is the outcome of a change that leaves a row as it is.
+func (r *run) unchanged(row store.Object, err error) (backend.Outcome, error) {
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	return r.finish(backend.ActionUpdate, d, p)(r.update(row, a, key, p))
+	o, err := r.objectOf(row)
+	return backend.Outcome{Action: backend.ActionUnchanged, Object: o}, err
+}
+
+// writeMember writes the changed row of an environment, type or project, which
+// has the attributes a and had those before.
+func (r *run) writeMember(
+	c backend.Change, m member, row store.Object, before, a attributes, d diff,
+) (backend.Outcome, error) {
+	if len(d.changed) == 0 && !m.taken {
+		return r.unchanged(m.row, nil)
+	}
+	if row.Name != m.row.Name {
+		if err := backend.CheckName(c.Kind, row.Name); err != nil {
+			return backend.Outcome{}, err
+		}
+		a.release()
+		if err := r.takePlace(row, owner(c, a), refuseExisting); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	action := backend.ActionUpdate
+	if m.taken {
+		action = backend.ActionCreate
+		a.countRetaken(before)
+	}
+	row, err := r.rewrite(m.row, row, a)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	r.forget()
+	return outcome(action, d, row, m.in)
 }
 
 // finish returns the outcome of a written environment or type. Later changes of the set read the project again.
@@ -120,32 +186,33 @@ func (r *run) verifyRow(p *project, row store.Object) error {
 	return p.verifyRow(row, r.keys)
 }
 
-func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backend.Outcome, error) {
+func (r *run) deleteEnvironment(p *project, row store.Object, c backend.Change) (backend.Outcome, error) {
 	a, err := decodeAttributes(row)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
 	if a.Protected {
-		return backend.Outcome{}, backend.Errorf(backend.CodeDenied, "environment %q is protected", row.Name).
+		return backend.Outcome{}, backend.Errorf(backend.CodeDenied, "environment %q is protected", shownName(row)).
 			WithHint("set protected to false first").At("protected")
 	}
-	var entries []store.Object
-	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
-		rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: p.row.ID, Environment: row.ID})
-		if err != nil {
-			return backend.Outcome{}, err
+	if c.CreationFollows {
+		return r.setAside(c, row, backend.HeldReplaced, nil)
+	}
+	entries, err := r.entriesOf(p, row.ID)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if len(entries) > 0 && !c.Force {
+		if out, done, err := r.setAsideOwned(c, row, entries); done || err != nil {
+			return out, err
 		}
-		if err := r.purge(p, kind, row.ID); err != nil {
-			return backend.Outcome{}, err
-		}
-		entries = append(entries, rows...)
 	}
 	for _, e := range entries {
 		if err := checkUnprotected(e); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
-	if len(entries) > 0 && !force {
+	if len(entries) > 0 && !c.Force {
 		users, err := p.asDependents(entries)
 		if err != nil {
 			return backend.Outcome{}, err
@@ -153,16 +220,49 @@ func (r *run) deleteEnvironment(p *project, row store.Object, force bool) (backe
 		return backend.Outcome{}, inUse(row, users, "delete these first, or force the deletion of the environment with "+
 			"all its entries")
 	}
+	out, err := outcome(backend.ActionDelete, diff{}, row, p)
+	if err != nil {
+		return out, err
+	}
 	for _, e := range entries {
 		if err := r.tx.DeleteObject(r.ctx, e.ID); err != nil {
-			return backend.Outcome{}, err
+			return out, err
+		}
+	}
+	p.secretsChanged()
+	if err := r.removeEnvironment(p, row); err != nil || len(entries) == 0 && !isHeldInUse(p.row) {
+		return out, err
+	}
+	return out, r.letGo(p.row.ID, entries...)
+}
+
+// entriesOf returns the secrets and scoped values of an environment.
+func (r *run) entriesOf(p *project, environment string) ([]store.Object, error) {
+	var entries []store.Object
+	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
+		rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: p.row.ID, Environment: environment})
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, rows...)
+	}
+	return entries, nil
+}
+
+// removeEnvironment deletes an environment without entries, with its keys and
+// the entries that are in their recovery window.
+func (r *run) removeEnvironment(p *project, row store.Object) error {
+	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
+		if err := r.purge(p, kind, row.ID); err != nil {
+			return err
 		}
 	}
 	if err := r.dropUsages(p.row.ID, row.ID); err != nil {
-		return backend.Outcome{}, err
+		return err
 	}
 	if err := r.tx.DeleteEnvironmentKeys(r.ctx, p.row.ID, row.ID); err != nil {
-		return backend.Outcome{}, err
+		return err
 	}
-	return r.finish(backend.ActionDelete, diff{}, p)(row, r.tx.DeleteObject(r.ctx, row.ID))
+	r.forget()
+	return r.tx.DeleteObject(r.ctx, row.ID)
 }

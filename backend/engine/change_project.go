@@ -16,31 +16,43 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 	policy := backend.DefaultPolicy()
 	row := store.Object{Kind: c.Kind, ID: id, Name: c.Name,
 		Attributes: attributes{Attributes: backend.Attributes{Policy: &policy}}.encode()}
-	var exists bool
+	m := member{row: row}
 	var err error
 	if c.ID == "" {
 		if err := backend.CheckName(c.Kind, c.Name); err != nil {
 			return backend.Outcome{}, err
 		}
-		row, exists, err = r.orCreated(c, row)
+		m.row, m.exists, m.taken, err = r.orCreated(c, row)
+		if err == nil && !m.exists {
+			err = r.takeProjectBack(c, &m)
+		}
 	} else {
-		row, exists, err = r.first(store.Filter{Kind: c.Kind, ID: c.ID})
+		m.row, m.exists, err = r.first(store.Filter{Kind: c.Kind, ID: c.ID})
 	}
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	if err := checkOperation(c, exists, row.ID, row.Revision); err != nil {
-		return backend.Outcome{}, err
+	row = m.row
+	if !m.taken {
+		if err := checkOperation(c, m.exists, row.ID, row.Revision); err != nil {
+			return backend.Outcome{}, err
+		}
+		if outdated, err := checkKnown(c, row); outdated || err != nil {
+			return r.unchanged(row, err)
+		}
 	}
 	if c.Op == backend.OpDelete {
-		return r.deleteProject(row)
+		return r.deleteProject(row, c)
 	}
 	a, err := decodeAttributes(row)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
+	before := a
+	if m.taken {
+		a, row.Name = a.retake(), c.Name
+	}
 	if a.Policy == nil {
-		policy := backend.DefaultPolicy()
 		a.Policy = &policy
 	}
 	var d diff
@@ -52,30 +64,26 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 		}
 		d.changed = append(d.changed, changed...)
 	}
-	if err := backend.CheckName(c.Kind, row.Name); err != nil {
-		return backend.Outcome{}, err
-	}
-	if !exists {
+	if !m.exists {
+		if err := backend.CheckName(c.Kind, row.Name); err != nil {
+			return backend.Outcome{}, err
+		}
 		return r.createProject(row, a)
 	}
-	if len(d.changed) == 0 {
-		return outcome(backend.ActionUnchanged, d, row, nil)
+	return r.writeMember(c, m, row, before, a, d)
+}
+
+// takeProjectBack takes back the project that a creation replaces.
+func (r *run) takeProjectBack(c backend.Change, m *member) error {
+	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: c.Kind, AfterName: afterNames})
+	if err != nil {
+		return err
 	}
-	if slices.Contains(d.changed, "name") {
-		if err := r.takePlace(row, refuseExisting); err != nil {
-			return backend.Outcome{}, err
-		}
+	row, back, err := takenBack(c, rows)
+	if back {
+		m.row, m.exists, m.taken = row, true, true
 	}
-	if row, err = r.update(row, a, nil, nil); err != nil {
-		return backend.Outcome{}, err
-	}
-	r.forget()
-	if slices.Contains(d.changed, "name") {
-		if err := r.resignEnvironments(row); err != nil {
-			return backend.Outcome{}, err
-		}
-	}
-	return outcome(backend.ActionUpdate, d, row, nil)
+	return err
 }
 
 // createProject creates a project and the environment key for the entries that
@@ -108,6 +116,7 @@ func (r *run) resignEnvironments(row store.Object) error {
 		if err != nil {
 			return err
 		}
+		a.Quiet++
 		if _, err := r.update(e, a, key, p); err != nil {
 			return err
 		}
@@ -116,41 +125,58 @@ func (r *run) resignEnvironments(row store.Object) error {
 	return nil
 }
 
-func (r *run) deleteProject(row store.Object) (backend.Outcome, error) {
+func (r *run) deleteProject(row store.Object, c backend.Change) (backend.Outcome, error) {
 	p, err := r.project(row.ID)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	content := slices.Clone(p.environments)
-	for _, t := range p.types {
-		if !t.builtIn {
-			content = append(content, t.row)
-		}
+	if c.CreationFollows {
+		return r.setAside(c, row, backend.HeldReplaced, nil)
 	}
-	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
-		entries, err := r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: row.ID, Environment: backend.AnyEnvironment})
-		if err != nil {
-			return backend.Outcome{}, err
-		}
-		content = append(content, entries...)
-		if err := r.purge(p, kind, backend.AnyEnvironment); err != nil {
-			return backend.Outcome{}, err
-		}
+	content, err := r.contentsOf(p)
+	if err != nil {
+		return backend.Outcome{}, err
 	}
 	// Force does not apply: a project must be empty to be deleted.
 	if len(content) > 0 {
+		if out, done, err := r.setAsideOwned(c, row, content); done || err != nil {
+			return out, err
+		}
 		users, err := p.asDependents(content)
 		if err != nil {
 			return backend.Outcome{}, err
 		}
 		return backend.Outcome{}, inUse(row, users, "delete these first")
 	}
-	if err := r.tx.DeleteEnvironmentKeys(r.ctx, row.ID, backend.AnyEnvironment); err != nil {
-		return backend.Outcome{}, err
+	out, err := outcome(backend.ActionDelete, diff{}, row, nil)
+	if err != nil {
+		return out, err
 	}
-	if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil {
-		return backend.Outcome{}, err
+	return out, r.removeProject(p)
+}
+
+// contentsOf returns what a project must not have when it is removed.
+func (r *run) contentsOf(p *project) ([]store.Object, error) {
+	contents := slices.Clone(p.environments)
+	for _, t := range p.types {
+		if !t.builtIn {
+			contents = append(contents, t.row)
+		}
+	}
+	entries, err := r.entriesOf(p, backend.AnyEnvironment)
+	return append(contents, entries...), err
+}
+
+// removeProject deletes a project without contents.
+func (r *run) removeProject(p *project) error {
+	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
+		if err := r.purge(p, kind, backend.AnyEnvironment); err != nil {
+			return err
+		}
+	}
+	if err := r.tx.DeleteEnvironmentKeys(r.ctx, p.row.ID, backend.AnyEnvironment); err != nil {
+		return err
 	}
 	r.forget()
-	return outcome(backend.ActionDelete, diff{}, row, nil)
+	return r.tx.DeleteObject(r.ctx, p.row.ID)
 }

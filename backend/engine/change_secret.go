@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"math/big"
 	"slices"
+	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
@@ -29,9 +30,17 @@ type versionAttributes struct {
 func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 	in := e.in.typeByID(e.row.Type)
 	if c.Type != nil {
-		var err error
-		if in, err = e.in.typeByKey(*c.Type); err != nil {
+		next, err := e.in.typeByKey(*c.Type)
+		switch {
+		case err != nil && *c.Type == shownName(in.row): // its type was set aside, and it keeps it
+		case err != nil:
 			return backend.Outcome{}, err
+		case isDeleted(next.row) && next.row.ID != in.row.ID:
+			return backend.Outcome{}, backend.Errorf(backend.CodeNotFound, "secret type %q was deleted and is only held",
+				shownName(next.row)).
+				WithHint("see: pouncet doctor").At("type")
+		default:
+			in = next
 		}
 	}
 	version, err := r.newValue(c, e, in)
@@ -39,7 +48,7 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 		return backend.Outcome{}, err
 	}
 	if !e.exists {
-		if err := r.checkQuota(e.in); err != nil {
+		if err := r.checkQuota(e.in, owner(c, e.attr)); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
@@ -166,14 +175,34 @@ func (r *run) insertVersion(key *envelope.Key, o store.Object, n newVersion) err
 	return r.tx.InsertVersion(r.ctx, v)
 }
 
-// checkQuota refuses a secret beyond the quota of its project.
-func (r *run) checkQuota(p *project) error {
+// checkQuota refuses a secret beyond the quota of its project. An owner may
+// exceed it while the secrets of others alone do not reach it, because the owner's
+// deletions may come later.
+func (r *run) checkQuota(p *project, owner string) error {
+	counted := store.Filter{Kind: backend.KindSecret, Project: p.row.ID, BeforeName: reserved}
 	if p.secrets < 0 {
-		n, err := r.tx.Count(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID})
+		n, err := r.tx.Count(r.ctx, counted)
 		if err != nil {
 			return err
 		}
 		p.secrets = n
+	}
+	if p.secrets >= p.policy.MaxSecrets && owner != "" {
+		rows, err := r.tx.Objects(r.ctx, counted)
+		if err != nil {
+			return err
+		}
+		others := 0
+		for _, o := range rows {
+			if mine, err := areOwnedBy(owner, o); err != nil {
+				return err
+			} else if !mine {
+				others++
+			}
+		}
+		if others < p.policy.MaxSecrets {
+			return nil
+		}
 	}
 	if p.secrets >= p.policy.MaxSecrets {
 		return backend.Errorf(backend.CodeQuota, "project %q already has %s, the limit of its quota (max_secrets)",
@@ -214,26 +243,39 @@ func (r *run) moveLinks(p *project, secret store.Object, before string) error {
 		if err != nil {
 			return err
 		}
-		row.Link = secret.Name
+		before := row
+		row.Link, a.LinkHeld = secret.Name, false
+		a.Quiet++
 		if _, err := r.update(row, a, key, p); err != nil {
 			return err
 		}
 		r.places.follows[row.ID] = secret.ID
+		if linkIsHeld(before) {
+			if err := r.letGo(p.row.ID, before); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// linkedFrom returns the scoped values whose link can mean a secret: they link
-// to its name, and a request exists that sees both.
+// linkedFrom returns the scoped values whose link can mean a secret. The
+// reserved name of a displaced secret is its id, to which nothing links.
 func (r *run) linkedFrom(p *project, secret store.Object) ([]store.Object, error) {
-	linked, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindScopedValue, Project: p.row.ID, Link: secret.Name})
+	linked, err := r.tx.Objects(r.ctx, store.Filter{
+		Kind: backend.KindScopedValue, Project: p.row.ID, Link: strings.TrimPrefix(secret.Name, reserved),
+	})
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(linked, func(v store.Object) bool {
-		return !overlap(v.Environment, secret.Environment, backend.AnyEnvironment) ||
-			!overlap(v.Scope, secret.Scope, backend.ProjectScope)
-	}), nil
+	return slices.DeleteFunc(linked, func(v store.Object) bool { return !canMean(v, secret) }), nil
+}
+
+// canMean reports whether the link of a scoped value can mean a secret of the
+// name: a request exists that sees both.
+func canMean(v, secret store.Object) bool {
+	return overlap(v.Environment, secret.Environment, backend.AnyEnvironment) &&
+		overlap(v.Scope, secret.Scope, backend.ProjectScope) && (!isReserved(secret.Name) || linkIsHeld(v))
 }
 
 // overlap reports whether one request can see both a and b, where all stands

@@ -21,26 +21,32 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 				WithHint("choose another key").At("key")
 		}
 	}
-	p, row, exists, err := r.member(c, id)
+	m, err := r.member(c, id)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	if err := checkOperation(c, exists, row.ID, row.Revision); err != nil {
-		return backend.Outcome{}, err
+	p, row := m.in, m.row
+	if !m.taken {
+		if err := checkOperation(c, m.exists, row.ID, row.Revision); err != nil {
+			return backend.Outcome{}, err
+		}
+		if outdated, err := checkKnown(c, row); outdated || err != nil {
+			return r.unchanged(row, err)
+		}
 	}
 	if c.Op == backend.OpDelete {
-		return r.deleteType(p, row)
+		return r.deleteType(p, row, c)
 	}
 	a, err := decodeAttributes(row)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
 	before := secretType{row: row, attr: a}
+	if m.taken {
+		a, row.Name = a.retake(), c.Name
+	}
 	var d diff
 	d.apply(c, &row.Name, &a)
-	if err := backend.CheckName(c.Kind, row.Name); err != nil {
-		return backend.Outcome{}, err
-	}
 	if a.Schema == nil {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a schema is required for secret type %q", row.Name).
 			WithHint(`the simplest schema is {"type": "string"}`).At("schema")
@@ -48,23 +54,18 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 	if _, err := r.engine.schemas.compile(row.Name, a.Schema); err != nil {
 		return backend.Outcome{}, err
 	}
-	if !exists {
-		return r.finish(backend.ActionCreate, d, p)(r.insert(row, a, nil, p))
-	}
-	if len(d.changed) == 0 {
-		return outcome(backend.ActionUnchanged, d, row, p)
-	}
-	if row.Name != before.row.Name {
-		if err := r.takePlace(row, refuseExisting); err != nil {
+	if !m.exists {
+		if err := backend.CheckName(c.Kind, row.Name); err != nil {
 			return backend.Outcome{}, err
 		}
+		return r.finish(backend.ActionCreate, d, p)(r.insert(row, a, nil, p))
 	}
 	if after := (secretType{row: row, attr: a}); after.schemaHash() != before.schemaHash() {
 		if err := r.checkValues(p, before, after); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
-	return r.finish(backend.ActionUpdate, d, p)(r.update(row, a, nil, p))
+	return r.writeMember(c, m, row, before.attr, a, d)
 }
 
 // checkValues checks the current value of every secret of a type against the
@@ -123,19 +124,38 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 	return nil
 }
 
-func (r *run) deleteType(p *project, row store.Object) (backend.Outcome, error) {
+func (r *run) deleteType(p *project, row store.Object, c backend.Change) (backend.Outcome, error) {
+	if c.CreationFollows {
+		return r.setAside(c, row, backend.HeldReplaced, nil)
+	}
 	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID, Type: row.ID})
 	if err != nil {
 		return backend.Outcome{}, err
 	}
 	if len(rows) > 0 {
+		if out, done, err := r.setAsideOwned(c, row, rows); done || err != nil {
+			return out, err
+		}
 		users, err := p.asDependents(rows)
 		if err != nil {
 			return backend.Outcome{}, err
 		}
 		return backend.Outcome{}, inUse(row, users, "give these another type first")
 	}
-	return r.finish(backend.ActionDelete, diff{}, p)(row, r.tx.DeleteObject(r.ctx, row.ID))
+	out, err := outcome(backend.ActionDelete, diff{}, row, p)
+	if err != nil {
+		return out, err
+	}
+	if err := r.removeType(row); err != nil || !isHeldInUse(p.row) {
+		return out, err
+	}
+	return out, r.letGo(p.row.ID)
+}
+
+// removeType deletes a type that no secret has.
+func (r *run) removeType(row store.Object) error {
+	r.forget()
+	return r.tx.DeleteObject(r.ctx, row.ID)
 }
 
 // openValue decrypts one version of a secret's value.

@@ -90,7 +90,9 @@ type attributes struct {
 	backend.Attributes
 
 	LinkField string `json:"link_field,omitempty"` // scoped value
-	Was       string `json:"was,omitempty"`        // deleted entry: its name
+	Was       string `json:"was,omitempty"`        // deleted entry, or held object: its name
+
+	held
 }
 
 func (a attributes) encode() []byte {
@@ -125,10 +127,14 @@ func object(o store.Object, in *project) (backend.Object, error) {
 	}
 	out := backend.Object{
 		Kind: o.Kind, ID: o.ID, Name: o.Name, Attributes: a.Attributes,
-		Revision: o.Revision, CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+		Revision: o.Revision, Edition: o.Revision - a.Quiet, Incarnation: a.Incarnation,
+		CreatedAt: o.CreatedAt, UpdatedAt: o.UpdatedAt,
+	}
+	if a.Held != "" {
+		out.Held, out.Was = a.Held, a.Was
 	}
 	if in != nil {
-		out.Project = in.row.Name
+		out.Project = shownName(in.row)
 	}
 	switch {
 	case o.Kind == backend.KindSecret:

@@ -33,7 +33,7 @@ func (r *resolver) explainMissing(ctx context.Context, tx store.Tx) error {
 		}
 		s := source{f.project.row.ID, kind}
 		if listed[s] == nil {
-			rows, err := tx.Objects(ctx, store.Filter{Kind: kind, Project: s.project})
+			rows, err := tx.Objects(ctx, store.Filter{Kind: kind, Project: s.project, BeforeName: reserved})
 			if err != nil {
 				return err
 			}

@@ -20,16 +20,24 @@ type places struct {
 	arrived map[string]int // order of arrival, from 1, by the object's id
 	// follows holds the secret that a link followed to its new name, by the id of the scoped value.
 	follows map[string]string
+	// came holds the objects that this set has brought to their place, by id. No change displaces them.
+	came map[string]bool
+	// displaced holds what each change displaced or took over, by the index of the change.
+	displaced map[int]*backend.Object
 }
 
 // claim is a place that only one object may have at the end of the set.
 type claim struct {
 	change int
 	place  store.Object
+	owner  string // may displace objects of this owner; see displace
 	refuse func(holder store.Object) *backend.Error
 }
 
-func newPlaces() places { return places{arrived: map[string]int{}, follows: map[string]string{}} }
+func newPlaces() places {
+	return places{arrived: map[string]int{}, follows: map[string]string{}, came: map[string]bool{},
+		displaced: map[int]*backend.Object{}}
+}
 
 // compare orders the objects of one place: first those that were there before the set, then the others in their order
 // of arrival. Objects of different places keep their order.
@@ -53,16 +61,21 @@ func (r *run) canBeFreed(kind backend.Kind) bool {
 	})
 }
 
-// takePlace gives an object the place in its row, or refuses it.
-func (r *run) takePlace(o store.Object, refuse func(holder store.Object) *backend.Error) error {
+// takePlace gives an object the place in its row, or refuses it. An object of
+// the owner that has the place is displaced.
+func (r *run) takePlace(o store.Object, owner string, refuse func(holder store.Object) *backend.Error) error {
+	r.places.came[o.ID] = true
 	holder, taken, err := r.first(placeOf(o))
 	if err != nil || !taken || holder.ID == o.ID {
 		return err
 	}
 	if !r.canBeFreed(o.Kind) {
+		if displaced, err := r.displace(holder, owner, r.index); displaced || err != nil {
+			return err
+		}
 		return refuse(holder)
 	}
-	r.places.claims = append(r.places.claims, claim{r.index, o, refuse})
+	r.places.claims = append(r.places.claims, claim{r.index, o, owner, refuse})
 	r.places.arrived[o.ID] = len(r.places.claims)
 	return nil
 }
@@ -75,8 +88,18 @@ func (r *run) checkPlaces() (refused bool, err error) {
 		if err != nil {
 			return false, err
 		}
+		stays := slices.ContainsFunc(rows, func(o store.Object) bool { return o.ID == c.place.ID })
 		for _, holder := range rows {
 			if holder.ID != c.place.ID {
+				if stays {
+					displaced, err := r.displace(holder, c.owner, c.change)
+					if err != nil {
+						return false, err
+					}
+					if displaced {
+						continue
+					}
+				}
 				r.outcomes[c.change] = backend.Outcome{Err: c.refuse(holder)}
 				refused = true
 				break

@@ -20,8 +20,13 @@ type project struct {
 	environments    []store.Object
 	types           []secretType // stored and built-in, by key
 	environmentKeys []store.EnvironmentKey
-	secrets         int // the number of secrets; -1 until checkQuota counts them
+	secrets         int            // the number of secrets; -1 until checkQuota counts them
+	setAside        []store.Object // the secrets that were set aside, if setAsideKnown
+	setAsideKnown   bool
 }
+
+// secretsChanged makes the next use of what is known about the secrets read it again.
+func (p *project) secretsChanged() { p.secrets, p.setAside, p.setAsideKnown = -1, nil, false }
 
 // loadProject reads a project by name or id. ErrNotFound lists the existing projects.
 func loadProject(ctx context.Context, tx store.Tx, nameOrID string) (*project, error) {
@@ -55,15 +60,17 @@ func findProject(ctx context.Context, tx store.Tx, nameOrID string) (store.Objec
 	if backend.IsID(nameOrID) {
 		f = store.Filter{Kind: backend.KindProject, ID: nameOrID}
 	}
-	rows, err := tx.Objects(ctx, f)
-	if err != nil {
-		return store.Object{}, err
-	}
-	if len(rows) > 0 {
-		return rows[0], nil
+	if !isReserved(nameOrID) {
+		rows, err := tx.Objects(ctx, f)
+		if err != nil {
+			return store.Object{}, err
+		}
+		if len(rows) > 0 {
+			return rows[0], nil
+		}
 	}
 	e := backend.Errorf(backend.CodeNotFound, "project %s does not exist", backend.Quote(nameOrID)).At("project")
-	all, err := tx.Objects(ctx, store.Filter{Kind: backend.KindProject})
+	all, err := tx.Objects(ctx, store.Filter{Kind: backend.KindProject, BeforeName: reserved})
 	if err != nil {
 		return store.Object{}, err
 	}
@@ -82,29 +89,51 @@ func (p *project) environment(nameOrID string) (store.Object, error) {
 			WithHint("name one, or use %q for entries that all environments share", backend.AnyEnvironment).At("environment")
 	}
 	for _, e := range p.environments {
-		if e.Name == nameOrID || e.ID == nameOrID {
+		if e.Name == nameOrID && !isReserved(nameOrID) || e.ID == nameOrID {
 			return e, nil
 		}
 	}
 	e := backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %q", backend.Quote(nameOrID),
 		p.row.Name).At("environment")
-	e.Suggestion = suggest.Name(nameOrID, names(p.environments))
-	if len(p.environments) == 0 {
+	existing := names(p.environments)
+	e.Suggestion = suggest.Name(nameOrID, existing)
+	if len(existing) == 0 {
 		return store.Object{}, e.WithHint("the project has no environments: create one with \"pouncet env set\" or a " +
 			"pouncet_environment")
 	}
-	return store.Object{}, e.WithHint("existing environments: %s", backend.Enumerate(names(p.environments)))
+	return store.Object{}, e.WithHint("existing environments: %s", backend.Enumerate(existing))
+}
+
+// environmentForNew returns an environment that a new object can be in.
+func (p *project) environmentForNew(nameOrID string) (store.Object, error) {
+	e, err := p.environment(nameOrID)
+	if err == nil && isDeleted(e) {
+		err = errDeletedEnvironment(e)
+	}
+	return e, err
+}
+
+func errDeletedEnvironment(e store.Object) error {
+	return backend.Errorf(backend.CodeNotFound, "environment %q was deleted and is only held", shownName(e)).
+		WithHint("see: pouncet doctor").At("environment")
 }
 
 // environmentName returns the name of an environment by id, or the id if the
 // environment no longer exists.
 func (p *project) environmentName(id string) string {
-	for _, e := range p.environments {
-		if e.ID == id {
-			return e.Name
-		}
+	if e, ok := p.environmentByID(id); ok {
+		return shownName(e)
 	}
 	return id
+}
+
+func (p *project) environmentByID(id string) (store.Object, bool) {
+	for _, e := range p.environments {
+		if e.ID == id {
+			return e, true
+		}
+	}
+	return store.Object{}, false
 }
 
 // environmentKey returns the newest key of an environment, which seals its new values.
@@ -130,10 +159,13 @@ func wrapped(k store.EnvironmentKey) envelope.WrappedKey {
 	return envelope.WrappedKey{ID: k.ID, Project: k.Project, Environment: k.Environment, KMSKey: k.KMSKey, Blob: k.Wrapped}
 }
 
+// names lists the names of rows; a held object has none.
 func names(rows []store.Object) []string {
-	out := make([]string, len(rows))
-	for i, r := range rows {
-		out[i] = r.Name
+	var out []string
+	for _, r := range rows {
+		if !isReserved(r.Name) {
+			out = append(out, r.Name)
+		}
 	}
 	return out
 }

@@ -61,6 +61,10 @@ func (l listing) page() (backend.Page, error) {
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).
 			At("deleted")
 	}
+	if l.q.Held && (l.q.Deleted || l.q.Kind == backend.KindUsage) {
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "held objects are neither deleted entries nor usages").
+			At("held")
+	}
 	p, err := l.project()
 	if err != nil {
 		return backend.Page{}, err
@@ -114,10 +118,17 @@ func (l listing) filter() store.Filter {
 			AfterName: l.afterName, AfterID: l.afterID, Limit: l.q.Limit + 1,
 		}
 	}
-	return store.Filter{
+	f := store.Filter{
 		Kind: l.q.Kind, ID: l.q.ID, Name: l.q.Name, Scope: l.q.Scope,
 		AfterName: l.afterName, AfterID: l.afterID, Limit: l.q.Limit + 1,
 	}
+	switch {
+	case l.q.Held && f.AfterName == "":
+		f.AfterName = afterNames
+	case !l.q.Held && l.q.ID == "" && l.q.Kind != backend.KindUsage:
+		f.BeforeName = reserved
+	}
+	return f
 }
 
 func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
@@ -148,7 +159,8 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 func (l listing) projects() (backend.Page, error) {
 	page, err := l.rows(l.filter(), nil)
 	for i := range page.Objects {
-		n, err := l.tx.Count(l.ctx, store.Filter{Kind: backend.KindSecret, Project: page.Objects[i].ID})
+		n, err := l.tx.Count(l.ctx, store.Filter{Kind: backend.KindSecret, Project: page.Objects[i].ID,
+			BeforeName: reserved})
 		if err != nil {
 			return backend.Page{}, err
 		}
@@ -181,6 +193,9 @@ func (l listing) tokens() (backend.Page, error) {
 func (l listing) pageOf(objects []backend.Object) backend.Page {
 	objects = slices.DeleteFunc(objects, func(o backend.Object) bool {
 		if l.q.ID != "" && o.ID != l.q.ID || l.q.Name != "" && o.Name != l.q.Name {
+			return true
+		}
+		if l.q.Held != (o.Held != "") && (l.q.Held || l.q.ID == "") {
 			return true
 		}
 		return l.q.Cursor != "" && cmp.Or(strings.Compare(o.Name, l.afterName), strings.Compare(o.ID, l.afterID)) <= 0

@@ -41,51 +41,66 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 		return backend.Outcome{}, err
 	}
 	if !c.Force {
-		users, err := r.dependents(e)
+		linked, usages, err := r.dependents(e)
 		if err != nil {
 			return backend.Outcome{}, err
 		}
-		if len(users) > 0 {
+		if len(linked) > 0 && len(usages) == 0 && !c.Purge {
+			if out, done, err := r.setAsideOwned(c, e.row, linked); done || err != nil {
+				return out, err
+			}
+		}
+		users, err := e.in.asDependents(linked)
+		if err != nil {
+			return backend.Outcome{}, err
+		}
+		if users = append(users, usages...); len(users) > 0 {
 			return backend.Outcome{}, inUse(e.row, users, "change or delete these first, or force the deletion")
 		}
 	}
 	before := e.row
-	keep := !c.Purge && e.in.policy.RecoveryDays > 0
+	out, err := outcome(backend.ActionDelete, e.diff, before, e.in)
+	if err != nil {
+		return out, err
+	}
+	if err := r.removeEntry(e, c.Purge); err != nil {
+		return out, err
+	}
+	return out, r.letGo(e.in.row.ID, before)
+}
+
+// removeEntry deletes an entry, for good or into its recovery window.
+func (r *run) removeEntry(e *entry, purge bool) error {
+	kind := e.row.Kind
+	keep := !purge && e.in.policy.RecoveryDays > 0
 	if keep {
 		// A row that fails its check now cannot be restored later.
 		err := r.verifyRow(e.in, e.row)
 		if err != nil && backend.AsError(err).Code != backend.CodeCorrupt {
-			return backend.Outcome{}, err
+			return err
 		}
 		keep = err == nil
 	}
 	remove := func() error { return r.tx.DeleteObject(r.ctx, e.row.ID) }
 	if keep {
-		remove = func() error { return r.setAside(e) }
+		remove = func() error { return r.moveToRecovery(e) }
 	}
 	if err := remove(); err != nil {
-		return backend.Outcome{}, err
+		return err
 	}
-	e.in.secrets = -1
-	if err := r.purgeOverdue(e.in, before.Kind); err != nil {
-		return backend.Outcome{}, err
-	}
-	return outcome(backend.ActionDelete, e.diff, before, e.in)
+	e.in.secretsChanged()
+	return r.purgeOverdue(e.in, kind)
 }
 
 // dependents returns the scoped values that link to an entry and the registered
 // usages in configuration files.
-func (r *run) dependents(e *entry) ([]backend.Dependent, error) {
-	places, err := r.usagesOf(e.in, e.row)
+func (r *run) dependents(e *entry) (linked []store.Object, usages []backend.Dependent, err error) {
+	usages, err = r.usagesOf(e.in, e.row)
 	if err != nil || e.row.Kind != backend.KindSecret {
-		return places, err
+		return nil, usages, err
 	}
-	linked, err := r.linkedFrom(e.in, e.row)
-	if err != nil {
-		return nil, err
-	}
-	users, err := e.in.asDependents(linked)
-	return append(users, places...), err
+	linked, err = r.linkedFrom(e.in, e.row)
+	return linked, usages, err
 }
 
 // checkUnprotected refuses the deletion of a protected secret.
@@ -98,12 +113,14 @@ func checkUnprotected(o store.Object) error {
 		WithHint("set protected to false first").At("protected")
 }
 
-func (r *run) setAside(e *entry) error {
+func (r *run) moveToRecovery(e *entry) error {
 	key, err := r.signingKey(e.in, e.row.Environment)
 	if err != nil {
 		return err
 	}
-	e.attr.Was, e.attr.DeletedAt = e.row.Name, r.now
+	was := shownName(e.row)
+	e.attr.release()
+	e.attr.Was, e.attr.DeletedAt = was, r.now
 	e.row.Kind, e.row.Name = deletedAs(e.row.Kind), deletedName(r.now, e.row.ID)
 	_, err = r.update(e.row, e.attr, key, e.in)
 	return err
@@ -208,7 +225,10 @@ func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
 		}
 	}
 	e.attr.Was, e.attr.DeletedAt = "", time.Time{}
-	err = r.takePlace(e.row, func(holder store.Object) *backend.Error {
+	if environment, ok := e.in.environmentByID(e.row.Environment); ok && isDeleted(environment) {
+		return backend.Outcome{}, errDeletedEnvironment(environment)
+	}
+	err = r.takePlace(e.row, "", func(holder store.Object) *backend.Error {
 		return backend.Errorf(backend.CodeExists, "%s %q exists again, with the id %s", c.Kind, holder.Name, holder.ID).
 			WithHint("restore this one under another name: --as NAME").At("name")
 	})
@@ -216,12 +236,15 @@ func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
 		return backend.Outcome{}, err
 	}
 	if c.Kind == backend.KindSecret {
-		if err := r.checkQuota(e.in); err != nil {
+		if err := r.checkQuota(e.in, ""); err != nil {
 			return backend.Outcome{}, err
 		}
 		e.in.secrets = -1
-		if e.in.typeKey(e.row.Type) == "" {
+		if t := e.in.typeByID(e.row.Type); t.row.ID == "" || isDeleted(t.row) {
 			e.row.Type = "" // its type has been deleted since
+		}
+		if err := r.supersede(e.in, e.row); err != nil {
+			return backend.Outcome{}, err
 		}
 	}
 	key, err := r.signingKey(e.in, e.row.Environment)

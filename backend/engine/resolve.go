@@ -198,9 +198,32 @@ func nearest(candidates []*store.Entry, scope, environment string) store.Entry {
 // scope of each reference.
 func (r *resolver) follow(ctx context.Context, tx store.Tx, g group, members []int) error {
 	g.kind = backend.KindSecret
-	return r.lookup(ctx, tx, g, members, func(i int) (*store.Entry, string) {
+	err := r.lookup(ctx, tx, g, members, func(i int) (*store.Entry, string) {
 		return &r.matches[i].link, r.matches[i].entry.Object.Link
 	})
+	if err != nil {
+		return err
+	}
+	setAside := map[int]*store.Entry{} // the secrets that a link means before those with the name: see held.go
+	for _, i := range members {
+		if linkIsHeld(r.matches[i].entry.Object) {
+			setAside[i] = &store.Entry{}
+		}
+	}
+	if len(setAside) == 0 {
+		return nil
+	}
+	err = r.lookup(ctx, tx, g, members, func(i int) (*store.Entry, string) {
+		if setAside[i] == nil {
+			return nil, ""
+		}
+		return setAside[i], reserved + r.matches[i].entry.Object.Link
+	})
+	for i, s := range setAside {
+		f := &r.matches[i]
+		f.link = nearest([]*store.Entry{s, &f.link}, scopeOf(r.refs[i]), g.environment)
+	}
+	return err
 }
 
 // secret returns the secret that a reference means, directly or by a link. Its
@@ -420,7 +443,7 @@ func expired(secret store.Object, now time.Time) error {
 	if err != nil || a.ExpiresAt.IsZero() || now.Before(a.ExpiresAt) {
 		return err
 	}
-	return backend.Errorf(backend.CodeDenied, "secret %q expired at %s", secret.Name, a.ExpiresAt.Format(time.RFC3339)).
+	return backend.Errorf(backend.CodeDenied, "secret %q expired at %s", shownName(secret), a.ExpiresAt.Format(time.RFC3339)).
 		WithHint("set a new value and a later expiry").At("expires_at")
 }
 

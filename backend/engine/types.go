@@ -81,8 +81,10 @@ func loadTypes(ctx context.Context, tx store.Tx, projectID string) ([]secretType
 // object converts a type to a backend.Object.
 func (t secretType) object(in *project) backend.Object {
 	return backend.Object{
-		Kind: backend.KindSecretType, ID: t.row.ID, Name: t.row.Name, Project: in.row.Name, Attributes: t.attr.Attributes,
-		Revision: t.row.Revision, CreatedAt: t.row.CreatedAt, UpdatedAt: t.row.UpdatedAt, BuiltIn: t.builtIn,
+		Kind: backend.KindSecretType, ID: t.row.ID, Name: t.row.Name, Project: shownName(in.row),
+		Attributes: t.attr.Attributes, Revision: t.row.Revision, Edition: t.row.Revision - t.attr.Quiet,
+		Incarnation: t.attr.Incarnation, Held: t.attr.Held, Was: t.attr.Was,
+		CreatedAt: t.row.CreatedAt, UpdatedAt: t.row.UpdatedAt, BuiltIn: t.builtIn,
 	}
 }
 
@@ -132,12 +134,14 @@ func (p *project) typeByKey(key string) (secretType, error) {
 	if key == "" {
 		return secretType{}, nil
 	}
-	keys := make([]string, len(p.types))
-	for i, t := range p.types {
-		if t.row.Name == key || t.row.ID == key {
+	var keys []string
+	for _, t := range p.types {
+		if t.row.Name == key && !isReserved(key) || t.row.ID == key {
 			return t, nil
 		}
-		keys[i] = t.row.Name
+		if !isReserved(t.row.Name) {
+			keys = append(keys, t.row.Name)
+		}
 	}
 	e := backend.Errorf(backend.CodeNotFound, "secret type %s does not exist in project %q", backend.Quote(key),
 		p.row.Name).At("type")
@@ -154,4 +158,4 @@ func (p *project) typeByID(id string) secretType {
 	return secretType{}
 }
 
-func (p *project) typeKey(id string) string { return p.typeByID(id).row.Name }
+func (p *project) typeKey(id string) string { return shownName(p.typeByID(id).row) }

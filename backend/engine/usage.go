@@ -110,7 +110,7 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 		if err := backend.CheckScope(u.Scope); err != nil {
 			return nil, err.At("usages")
 		}
-		environment, err := p.environment(u.Environment)
+		environment, err := p.environmentForNew(u.Environment)
 		if err != nil {
 			return nil, err
 		}
@@ -152,7 +152,7 @@ func usage(o store.Object, in *project) (backend.Object, error) {
 			WithHint("register its source again")
 	}
 	return backend.Object{
-		Kind: o.Kind, ID: o.ID, Name: o.Link, Project: in.row.Name, CreatedAt: o.CreatedAt,
+		Kind: o.Kind, ID: o.ID, Name: o.Link, Project: shownName(in.row), CreatedAt: o.CreatedAt,
 		Environment: in.environmentName(o.Environment), EnvironmentID: o.Environment, Scope: o.Scope, Source: a.Source,
 		Usage: &backend.Usage{Kind: a.Kind, Name: o.Link, Environment: in.environmentName(o.Environment), Scope: o.Scope,
 			File: a.File, Line: a.Line, Column: a.Column},

@@ -176,6 +176,8 @@ type Filter struct {
 	Type        string
 	Link        string
 
+	BeforeName string // selects the names that sort before it
+
 	// AfterName and AfterID continue a listing after the object with this name and id.
 	AfterName, AfterID string
 	Limit              int // 0 means no limit

@@ -45,6 +45,7 @@ func (t *tx) selection(f store.Filter) (string, []any) {
 	} else if f.Name != "" {
 		add("o.name IN (SELECT value FROM json_each(?))", jsonArray(t.withTemporaryNames(f.Name)))
 	}
+	add("o.name < ?", f.BeforeName)
 	// SQLite uses a partial index only if the query repeats the condition of the index.
 	add("o.type = ? AND o.type <> ''", f.Type)
 	add("o.link = ? AND o.link <> ''", f.Link)

@@ -279,6 +279,8 @@ var objectTests = []test{
 			{store.Filter{Kind: backend.KindSecret, Project: "p1", Environment: "dev", Scope: "project"}, 2},
 			{store.Filter{Kind: backend.KindSecret, Scope: "app/x"}, 1},
 			{store.Filter{Kind: backend.KindSecret, Project: "p1", Name: "a"}, 3},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Name: "a", BeforeName: "a"}, 0},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Name: "a", BeforeName: "b"}, 3},
 			{store.Filter{Kind: backend.KindSecret, Name: "A"}, 0},
 			{store.Filter{Kind: backend.KindSecret, Name: "%"}, 0},
 			{store.Filter{Kind: backend.KindSecret, Type: "type-2"}, 1},

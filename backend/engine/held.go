@@ -1,0 +1,535 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// A tool as Terraform makes the changes of one configuration one by one, in an
+// order that it does not choose: it can rename one object to a name before it
+// renames the object that has the name, and delete a secret before it changes
+// the value that links to it. A change with SameOwner or CreationFollows comes
+// through in any such order. What would block it is moved out of the way, in the
+// same transaction, and waits there for its own change:
+//
+//	held       how it comes there                       how it leaves
+//	displaced  another object takes its place           its own rename or deletion, by id
+//	replaced   a deletion that a creation follows       that creation takes it back
+//	in use     a deletion, while others depend on it    the last dependent lets go: it is removed
+//
+// A held object keeps its row, its id, its versions and its keys. Its row has a
+// reserved name, which begins with "~" as no other name can. So no lookup by
+// name means it, and its name is free. Its attributes say why it is held, and
+// its former name, which its contents continue to show.
+//
+// # Taking over
+//
+// A project, environment or secret type has contents, which must not get lost
+// when it is replaced. A creation by the same owner therefore takes over the
+// object that has the name, before or after its deletion: the id stays. The
+// incarnation counts that. A deletion that arrives with an older incarnation was
+// meant for what the object was before, and changes nothing.
+//
+// # Links
+//
+// The dependents of a secret are the scoped values that link to its name. When
+// a secret is set aside, it gets the name "~<name>" at its place, and each
+// dependent is marked with LinkHeld. A marked link means, in each place of the
+// lookup order, the secret that was set aside there and then the one with the
+// name. A secret that comes to the name in that place ends this: the one that
+// was set aside is removed.
+//
+// # Editions
+//
+// The engine writes rows that no owner has changed: the moves above, the links
+// that follow a renamed secret, and the environments of a renamed project, which
+// are signed again. Quiet counts these revisions, and the edition leaves them
+// out. An owner whose object was displaced still knows its edition.
+
+// reserved begins the name of every held object.
+const reserved = "~"
+
+// afterNames sorts after every name and before every reserved name.
+const afterNames = "}"
+
+func isReserved(name string) bool { return strings.HasPrefix(name, reserved) }
+
+// held is the part of the attributes that this file writes.
+type held struct {
+	Held        string `json:"held,omitempty"`
+	LinkHeld    bool   `json:"link_held,omitempty"` // scoped value: its link also means secrets that were set aside
+	Quiet       int64  `json:"quiet,omitempty"`
+	Incarnation int64  `json:"incarnation,omitempty"`
+}
+
+// deleted reports whether an object was deleted and only waits.
+func (h held) deleted() bool { return h.Held == backend.HeldInUse || h.Held == backend.HeldReplaced }
+
+// isDeleted reports whether the row is that of an object which was set aside.
+func isDeleted(o store.Object) bool {
+	if !isReserved(o.Name) {
+		return false
+	}
+	a, err := decodeAttributes(o)
+	return err == nil && a.deleted()
+}
+
+// shownName is the name that the contents of an object show: its own or, while
+// it is held, the former one.
+func shownName(o store.Object) string {
+	if isReserved(o.Name) {
+		if a, err := decodeAttributes(o); err == nil {
+			return a.Was
+		}
+	}
+	return o.Name
+}
+
+// hold gives a row a reserved name.
+func (a *attributes) hold(o *store.Object, why, name string) {
+	if a.Was == "" {
+		a.Was = o.Name
+	}
+	a.Held, o.Name = why, reserved+name
+}
+
+// release ends the hold of an object that has a name again.
+func (a *attributes) release() { a.Held, a.Was = "", "" }
+
+// owner returns the mark of the objects that must not block a change; "" if all
+// of them do.
+func owner(c backend.Change, a attributes) string {
+	switch {
+	case !c.SameOwner:
+		return ""
+	case c.ManagedBy != nil:
+		return *c.ManagedBy
+	}
+	return a.ManagedBy
+}
+
+// areOwnedBy reports whether all rows have the mark of the owner.
+func areOwnedBy(owner string, rows ...store.Object) (bool, error) {
+	for _, o := range rows {
+		a, err := decodeAttributes(o)
+		if err != nil || a.ManagedBy != owner {
+			return false, err
+		}
+	}
+	return owner != "", nil
+}
+
+// checkKnown refuses a change to an object that is not as the caller knows it.
+// It reports a deletion that was meant for an earlier incarnation.
+func checkKnown(c backend.Change, o store.Object) (outdated bool, err error) {
+	if c.Edition == nil && c.Incarnation == nil && !isReserved(o.Name) {
+		return false, nil
+	}
+	a, err := decodeAttributes(o)
+	if err != nil {
+		return false, err
+	}
+	name := shownName(o)
+	if c.Incarnation != nil && *c.Incarnation < a.Incarnation {
+		if c.Op == backend.OpDelete {
+			return true, nil
+		}
+		return false, backend.Errorf(backend.CodeConflict, "%s %q was taken over by a later creation of its name", c.Kind, name).
+			WithHint("read it again before you decide what to change")
+	}
+	if edition := o.Revision - a.Quiet; c.Edition != nil && *c.Edition != edition {
+		return false, backend.Errorf(backend.CodeConflict, "%s %q was changed since edition %d: it is at edition %d", c.Kind, name,
+			*c.Edition, edition).
+			WithHint("read it again before you decide what to change")
+	}
+	if a.deleted() && c.Op != backend.OpDelete {
+		return false, backend.Errorf(backend.CodeConflict, "%s %q was deleted and is only held (%s)", c.Kind, name, a.Held).
+			WithHint("see: pouncet doctor")
+	}
+	return false, nil
+}
+
+// move makes a change to a row that no owner has asked for: a revision, but not
+// an edition. It returns the new row.
+func (r *run) move(o store.Object, change func(o *store.Object, a *attributes)) (store.Object, error) {
+	a, err := decodeAttributes(o)
+	if err != nil {
+		return o, err
+	}
+	before := o
+	change(&o, &a)
+	a.Quiet++
+	return r.rewrite(before, o, a)
+}
+
+// rewrite writes a row of any kind whose name may have changed, signed as its
+// kind requires.
+func (r *run) rewrite(before, o store.Object, a attributes) (store.Object, error) {
+	if o.Kind == backend.KindProject {
+		o, err := r.update(o, a, nil, nil)
+		if err != nil {
+			return o, err
+		}
+		r.forget()
+		if o.Name != before.Name {
+			err = r.resignEnvironments(o)
+		}
+		return o, err
+	}
+	p, err := r.project(o.Project)
+	if err != nil {
+		return o, err
+	}
+	if o.Kind == backend.KindSecretType {
+		r.forget()
+		return r.update(o, a, nil, p)
+	}
+	if err := r.verifyRow(p, before); err != nil {
+		return o, err
+	}
+	home := o.Environment
+	if o.Kind == backend.KindEnvironment {
+		home = o.ID
+		r.forget()
+	}
+	key, err := r.signingKey(p, home)
+	if err != nil {
+		return o, err
+	}
+	p.secretsChanged()
+	return r.update(o, a, key, p)
+}
+
+// objectOf converts a row of any kind.
+func (r *run) objectOf(o store.Object) (backend.Object, error) {
+	if o.Kind == backend.KindProject {
+		return object(o, nil)
+	}
+	p, err := r.project(o.Project)
+	if err != nil {
+		return backend.Object{}, err
+	}
+	return object(o, p)
+}
+
+// displace moves an object of the owner out of its place, for the change with
+// the index by, and reports whether it did. It does not displace what the same
+// set has brought there.
+func (r *run) displace(o store.Object, owner string, by int) (bool, error) {
+	if mine, err := areOwnedBy(owner, o); !mine || err != nil || r.places.came[o.ID] {
+		return false, err
+	}
+	before, err := r.objectOf(o)
+	if err != nil {
+		return false, err
+	}
+	_, err = r.move(o, func(o *store.Object, a *attributes) { a.hold(o, backend.HeldDisplaced, o.ID) })
+	if err == nil {
+		r.places.displaced[by] = &before
+	}
+	return true, err
+}
+
+// takesOver reports whether a creation takes over the object that has its name:
+// it has the same owner, contents, and no later change of the set renames it.
+func (r *run) takesOver(c backend.Change, holder store.Object) (bool, error) {
+	if isEntry(holder.Kind) || r.places.came[holder.ID] {
+		return false, nil
+	}
+	mine, err := areOwnedBy(owner(c, attributes{}), holder)
+	if !mine || err != nil {
+		return false, err
+	}
+	renamed := slices.ContainsFunc(r.set.Changes[r.index+1:], func(later backend.Change) bool {
+		return later.Kind == c.Kind && later.Rename != nil && *later.Rename != holder.Name &&
+			(later.ID == holder.ID || later.ID == "" && later.Name == holder.Name)
+	})
+	if renamed {
+		return false, nil
+	}
+	before, err := r.objectOf(holder)
+	r.places.displaced[r.index] = &before
+	return true, err
+}
+
+// takenBack returns the replaced object that a creation of its name takes back.
+// Nobody else can create an object of the name.
+func takenBack(c backend.Change, rows []store.Object) (store.Object, bool, error) {
+	if c.Op != backend.OpCreate && c.Op != backend.OpSet {
+		return store.Object{}, false, nil
+	}
+	for _, o := range rows {
+		if !isReserved(o.Name) {
+			continue
+		}
+		a, err := decodeAttributes(o)
+		if err != nil {
+			return o, false, err
+		}
+		if a.Held != backend.HeldReplaced || a.Was != c.Name {
+			continue
+		}
+		if c.Op == backend.OpCreate && c.ManagedBy != nil && *c.ManagedBy == a.ManagedBy && a.ManagedBy != "" {
+			return o, true, nil
+		}
+		return o, false, backend.Errorf(backend.CodeExists, "%s %s waits for its replacement by %q, with its contents", c.Kind,
+			backend.Quote(c.Name), a.ManagedBy).
+			WithHint("its id is %s: apply the configuration again, or delete it by its id; see: pouncet doctor", o.ID).At("name")
+	}
+	return store.Object{}, false, nil
+}
+
+// retake returns the attributes with which an object is created again, before
+// those of the change are set.
+func (a attributes) retake() attributes {
+	return attributes{held: held{Quiet: a.Quiet, Incarnation: a.Incarnation + 1}}
+}
+
+// countRetaken leaves an edition out if a creation changed nothing that an owner
+// decides.
+func (a *attributes) countRetaken(before attributes) {
+	old, now := attributes{Attributes: before.Attributes}, attributes{Attributes: a.Attributes}
+	if bytes.Equal(old.encode(), now.encode()) {
+		a.Quiet++
+	}
+}
+
+// setAside holds an object that a deletion cannot remove, and returns the
+// outcome of the deletion.
+func (r *run) setAside(c backend.Change, o store.Object, why string, users []store.Object) (backend.Outcome, error) {
+	before, err := r.objectOf(o)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	out := backend.Outcome{Action: backend.ActionDelete, Object: before}
+	if len(users) > 0 {
+		p, err := r.projectWith(o)
+		if err != nil {
+			return out, err
+		}
+		if out.Dependents, err = p.asDependents(users); err != nil {
+			return out, err
+		}
+	}
+	if before.Held == why {
+		return out, nil // deleted again
+	}
+	if o.Kind == backend.KindSecret {
+		for _, v := range users {
+			_, err := r.move(v, func(_ *store.Object, a *attributes) { a.LinkHeld = true })
+			if err != nil {
+				return out, err
+			}
+		}
+	}
+	_, err = r.move(o, func(o *store.Object, a *attributes) {
+		name := o.ID
+		if o.Kind == backend.KindSecret {
+			name = o.Name
+		}
+		a.hold(o, why, name)
+		if why == backend.HeldReplaced && c.ManagedBy != nil {
+			a.ManagedBy = *c.ManagedBy
+		}
+	})
+	return out, err
+}
+
+// setAsideOwned sets an object aside if all its dependents have the owner of the
+// change, and reports whether it did.
+func (r *run) setAsideOwned(c backend.Change, o store.Object, users []store.Object) (backend.Outcome, bool, error) {
+	a, err := decodeAttributes(o)
+	if err != nil {
+		return backend.Outcome{}, false, err
+	}
+	mine, err := areOwnedBy(owner(c, a), users...)
+	if !mine || err != nil {
+		return backend.Outcome{}, false, err
+	}
+	out, err := r.setAside(c, o, backend.HeldInUse, users)
+	return out, true, err
+}
+
+// projectWith returns the project that an object is in, or that it is.
+func (r *run) projectWith(o store.Object) (*project, error) {
+	if o.Kind == backend.KindProject {
+		return r.project(o.ID)
+	}
+	return r.project(o.Project)
+}
+
+// letGo removes what was set aside and has no dependents left, after rows of the
+// project were deleted or changed. The rows are as they were before.
+func (r *run) letGo(project string, rows ...store.Object) error {
+	for i := 0; i < len(rows); i++ { // a secret that is removed lets go, too
+		removed, err := r.letSecretsGo(project, rows[i])
+		if err != nil {
+			return err
+		}
+		rows = append(rows, removed...)
+	}
+	p, err := r.project(project)
+	if err != nil {
+		return err
+	}
+	for _, t := range p.types {
+		if !isHeldInUse(t.row) || !slices.ContainsFunc(rows, func(o store.Object) bool { return o.Type == t.row.ID }) {
+			continue
+		}
+		users, err := r.tx.Count(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID, Type: t.row.ID})
+		if err != nil {
+			return err
+		}
+		if users == 0 {
+			if err := r.removeType(t.row); err != nil {
+				return err
+			}
+		}
+	}
+	for _, e := range p.environments {
+		if !isHeldInUse(e) || !slices.ContainsFunc(rows, func(o store.Object) bool { return o.Environment == e.ID }) {
+			continue
+		}
+		users, err := r.entriesOf(p, e.ID)
+		if err != nil {
+			return err
+		}
+		if len(users) == 0 {
+			if err := r.removeEnvironment(p, e); err != nil {
+				return err
+			}
+		}
+	}
+	if !isHeldInUse(p.row) {
+		return nil
+	}
+	if p, err = r.project(project); err != nil { // without what was removed above
+		return err
+	}
+	users, err := r.contentsOf(p)
+	if err != nil || len(users) > 0 {
+		return err
+	}
+	return r.removeProject(p)
+}
+
+// letSecretsGo removes the secrets that were set aside and that only the link of
+// a scoped value used. It returns them.
+func (r *run) letSecretsGo(project string, value store.Object) ([]store.Object, error) {
+	if value.Link == "" || !linkIsHeld(value) {
+		return nil, nil
+	}
+	p, err := r.project(project)
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := r.setAsideSecrets(p)
+	if err != nil {
+		return nil, err
+	}
+	var removed []store.Object
+	for _, s := range secrets {
+		if s.Name != reserved+value.Link {
+			continue
+		}
+		users, err := r.linkedFrom(p, s)
+		if err != nil {
+			return nil, err
+		}
+		if len(users) > 0 {
+			continue
+		}
+		if err := r.removeSetAside(p, s); err != nil {
+			return nil, err
+		}
+		removed = append(removed, s)
+	}
+	return removed, nil
+}
+
+func isHeldInUse(o store.Object) bool {
+	if !isReserved(o.Name) {
+		return false
+	}
+	a, err := decodeAttributes(o)
+	return err == nil && a.Held == backend.HeldInUse
+}
+
+// linkIsHeld reports whether the link of a scoped value also means secrets that
+// were set aside. Few do, so it decodes the attributes only if they name it.
+func linkIsHeld(o store.Object) bool {
+	if !bytes.Contains(o.Attributes, []byte(`"link_held"`)) {
+		return false
+	}
+	a, err := decodeAttributes(o)
+	return err == nil && a.LinkHeld
+}
+
+// setAsideSecrets returns the secrets of a project that were set aside. It reads
+// them once.
+func (r *run) setAsideSecrets(p *project) ([]store.Object, error) {
+	if p.setAsideKnown {
+		return p.setAside, nil
+	}
+	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID, AfterName: afterNames})
+	if err != nil {
+		return nil, err
+	}
+	p.setAside = slices.DeleteFunc(rows, func(o store.Object) bool { return !isHeldInUse(o) })
+	p.setAsideKnown = true
+	return p.setAside, nil
+}
+
+// removeSetAside removes a secret that nothing uses any more, as its deletion
+// would have done.
+func (r *run) removeSetAside(p *project, o store.Object) error {
+	a, err := decodeAttributes(o)
+	if err != nil {
+		return err
+	}
+	return r.removeEntry(&entry{in: p, row: o, attr: a, exists: true}, false)
+}
+
+// supersede removes the secret that was set aside in the place of another one,
+// which has come to the name. The links then mean the name again.
+func (r *run) supersede(p *project, o store.Object) error {
+	if o.Kind != backend.KindSecret {
+		return nil
+	}
+	secrets, err := r.setAsideSecrets(p)
+	if err != nil {
+		return err
+	}
+	for _, s := range secrets {
+		if s.Name != reserved+o.Name || s.Environment != o.Environment || s.Scope != o.Scope {
+			continue
+		}
+		users, err := r.linkedFrom(p, s)
+		if err != nil {
+			return err
+		}
+		if err := r.removeSetAside(p, s); err != nil {
+			return err
+		}
+		others := slices.DeleteFunc(slices.Clone(secrets), func(other store.Object) bool {
+			return other.ID == s.ID || other.Name != s.Name
+		})
+		for _, v := range users {
+			if slices.ContainsFunc(others, func(other store.Object) bool { return canMean(v, other) }) {
+				continue
+			}
+			_, err := r.move(v, func(_ *store.Object, a *attributes) { a.LinkHeld = false })
+			if err != nil {
+				return err
+			}
+		}
+		return r.letGo(p.row.ID, s)
+	}
+	return nil
+}
