@@ -140,16 +140,18 @@ func checkKnown(c backend.Change, o store.Object) (outdated bool, err error) {
 		if c.Op == backend.OpDelete {
 			return true, nil
 		}
-		return false, backend.Errorf(backend.CodeConflict, "%s %q was taken over by a later creation of its name", c.Kind, name).
+		return false, backend.Errorf(backend.CodeConflict, "%s %q was taken over by a later creation of its name",
+			c.Kind, name).
 			WithHint("read it again before you decide what to change")
 	}
 	if edition := o.Revision - a.Quiet; c.Edition != nil && *c.Edition != edition {
-		return false, backend.Errorf(backend.CodeConflict, "%s %q was changed since edition %d: it is at edition %d", c.Kind, name,
-			*c.Edition, edition).
+		return false, backend.Errorf(backend.CodeConflict, "%s %q was changed since edition %d: it is at edition %d",
+			c.Kind, name, *c.Edition, edition).
 			WithHint("read it again before you decide what to change")
 	}
 	if a.deleted() && c.Op != backend.OpDelete {
-		return false, backend.Errorf(backend.CodeConflict, "%s %q was deleted and is only held (%s)", c.Kind, name, a.Held).
+		return false, backend.Errorf(backend.CodeConflict, "%s %q was deleted and cannot be changed; others still use it",
+			c.Kind, name).
 			WithHint("see: pouncet doctor")
 	}
 	return false, nil
@@ -278,9 +280,9 @@ func takenBack(c backend.Change, rows []store.Object) (store.Object, bool, error
 		if c.Op == backend.OpCreate && c.ManagedBy != nil && *c.ManagedBy == a.ManagedBy && a.ManagedBy != "" {
 			return o, true, nil
 		}
-		return o, false, backend.Errorf(backend.CodeExists, "%s %s waits for its replacement by %q, with its contents", c.Kind,
-			backend.Quote(c.Name), a.ManagedBy).
-			WithHint("its id is %s: apply the configuration again, or delete it by its id; see: pouncet doctor", o.ID).At("name")
+		return o, false, backend.Errorf(backend.CodeExists, "%s %s waits for its replacement by %q, with its contents",
+			c.Kind, backend.Quote(c.Name), a.ManagedBy).
+			WithHint("apply that configuration again, or delete the object by its id %s; see: pouncet doctor", o.ID).At("name")
 	}
 	return store.Object{}, false, nil
 }
