@@ -240,7 +240,7 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-func TestADefaultDoesNotReplaceAMissingEnvironment(t *testing.T) {
+func TestDefaultDoesNotReplaceAMissingEnvironment(t *testing.T) {
 	c := &Catalog{Projects: []*Project{{Name: "p", complete: true, Environments: []Environment{{Name: "dev"}}}}}
 	source := Reader{}.scan(interpolate.File{Name: "a.yaml", Data: []byte(
 		"a: {{ get_secret_value('x', env='prd', default='y') }}\nb: {{ get_secret_value('x', default='y') }}\n")})

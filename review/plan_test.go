@@ -104,7 +104,7 @@ func TestCheckWithTheCatalogAfterAPlan(t *testing.T) {
 	}
 }
 
-func TestAPlanWithUnknownNames(t *testing.T) {
+func TestUnknownNamesInAPlanAreReported(t *testing.T) {
 	plan, err := ParsePlan([]byte(`{"format_version": "1.2", "resource_changes": [
 		{"address": "other.x", "mode": "managed", "type": "other", "change": {"before": 7, "after": [1]}},
 		{"address": "pouncet_secret.x", "mode": "managed", "type": "pouncet_secret", "change": {"actions": ["update"],
@@ -123,7 +123,7 @@ func TestAPlanWithUnknownNames(t *testing.T) {
 			`the plan creates entries with names or places that are not known yet`)
 }
 
-func TestInvalidPlans(t *testing.T) {
+func TestInvalidPlansAreRefused(t *testing.T) {
 	for text, want := range map[string]string{
 		"CANARY":                     "the plan is invalid JSON",
 		`{"format_version": "2.0"}`:  "use format 1.x",

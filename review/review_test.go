@@ -148,7 +148,7 @@ func TestSeverities(t *testing.T) {
 
 const invalidYAML = "invalid YAML"
 
-func TestTenThousandFiles(t *testing.T) {
+func TestReadKeepsTheOrderOfTenThousandFiles(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: reads 10,000 files: run without -short")
 	}
@@ -188,7 +188,7 @@ func TestTenThousandFiles(t *testing.T) {
 	}
 }
 
-func TestAReportHoldsNoTextOfAFileExceptNames(t *testing.T) {
+func TestReportsHoldNoTextOfFilesExceptNames(t *testing.T) {
 	const canary = "CANARY"
 	for _, text := range []string{
 		"a: \"{{ get_secret_value('x', default='CANARY') }}\" # CANARY",

@@ -9,8 +9,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// changeToken creates or revokes a token. A token cannot be changed: another
-// role or expiry is another token.
+// changeToken creates or revokes a token. A token cannot be changed: another role or expiry needs another token.
 func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) {
 	if c.ID == "" {
 		if err := backend.CheckName(c.Kind, c.Name); err != nil {

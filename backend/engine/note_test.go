@@ -11,7 +11,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-func TestANoteIsKeptWithItsVersion(t *testing.T) {
+func TestNoteIsStoredWithItsVersion(t *testing.T) {
 	parts := embedded(t, open.Config{})
 	note := "rotated after the incident"
 	noted := secret("dev", "s", "two")

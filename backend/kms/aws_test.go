@@ -62,7 +62,7 @@ func TestTransientErrorsAreRetried(t *testing.T) {
 	}
 }
 
-func TestPermanentErrors(t *testing.T) {
+func TestPermanentErrorsNameTheNextStep(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		trouble func(s *kmstest.Server)
@@ -187,7 +187,7 @@ func withEndpoint(t testing.TB, uri, endpoint string) string {
 	return u.String()
 }
 
-func TestNoCredentials(t *testing.T) {
+func TestMissingCredentialsAreAnError(t *testing.T) {
 	s := kmstest.New(t)
 	uri := s.URI(t)
 	t.Setenv("AWS_ACCESS_KEY_ID", "")

@@ -114,7 +114,7 @@ func TestMissingKeyFileIsNotCreatedAgain(t *testing.T) {
 	}
 }
 
-func TestKeyFilePermissions(t *testing.T) {
+func TestKeyFileOpenToOtherUsersIsRefused(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no permission bits")
 	}
@@ -136,7 +136,7 @@ func TestKeyFilePermissions(t *testing.T) {
 	}
 }
 
-func TestMalformedKeyFile(t *testing.T) {
+func TestMalformedKeyFileIsRefused(t *testing.T) {
 	uri, path := newKeyFile(t)
 	good, err := os.ReadFile(path)
 	if err != nil {
@@ -194,7 +194,7 @@ func TestMalformedKeyFile(t *testing.T) {
 	}
 }
 
-func TestKeyFileThatIsAFolder(t *testing.T) {
+func TestFolderAsAKeyFileIsRefused(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "key")
 	if err := os.Mkdir(folder, 0o700); err != nil {
 		t.Fatal(err)

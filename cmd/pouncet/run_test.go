@@ -28,7 +28,7 @@ func (s silentInput) Read([]byte) (int, error) {
 	select {}
 }
 
-func TestAnInterruptEndsTheWaitForInput(t *testing.T) {
+func TestInterruptEndsTheWaitForInput(t *testing.T) {
 	for _, args := range [][]string{
 		{"secret", "set", "s", "--env", "prod", "--stdin"},
 		{"render", "--env", "prod", "-"},
@@ -44,7 +44,7 @@ func TestAnInterruptEndsTheWaitForInput(t *testing.T) {
 	}
 }
 
-func TestAnInterruptEndsARequest(t *testing.T) {
+func TestInterruptEndsARequest(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // the server notices a closed connection only after this
@@ -61,7 +61,7 @@ func TestAnInterruptEndsARequest(t *testing.T) {
 	}
 }
 
-func TestAnInterruptEndsTheWaitForTheDatabase(t *testing.T) {
+func TestInterruptEndsTheWaitForTheDatabase(t *testing.T) {
 	t.Setenv(settingHome, filepath.Join(t.TempDir(), ".pouncet"))
 	run(context.Background(), []string{"init"}, streams{nil, io.Discard, io.Discard})
 	s, err := sqlite.Open(context.Background(), filepath.Join(os.Getenv(settingHome), "pouncet.db"))

@@ -98,7 +98,7 @@ func TestMarkdownMatchesTheGoldenFile(t *testing.T) {
 	}
 }
 
-func TestALongTableIsCut(t *testing.T) {
+func TestLongTablesAreCut(t *testing.T) {
 	r := hostile()
 	for range 3 * maxRows {
 		r.Findings = append(r.Findings, r.Findings[0])

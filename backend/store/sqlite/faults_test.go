@@ -29,7 +29,7 @@ func insertUntilError(ctx context.Context, tx store.Tx) error {
 	return nil
 }
 
-func TestFullDatabase(t *testing.T) {
+func TestFullDatabaseLosesNoCommit(t *testing.T) {
 	s := create(t)
 	if err := add(t.Context(), s, "before"); err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestTransactionContinuesAfterAViolatedConstraint(t *testing.T) {
 }
 
 // On a full file system the log cannot grow.
-func TestFullDisk(t *testing.T) {
+func TestFullDiskLosesNoCommit(t *testing.T) {
 	dir, remount := mountTmpfs(t, "size=1m")
 	s, err := sqlite.Create(t.Context(), filepath.Join(dir, "pouncet.db"))
 	if err != nil {
@@ -130,7 +130,7 @@ func TestFullDisk(t *testing.T) {
 	wantFiles(t, small)
 }
 
-func TestReadOnlyDisk(t *testing.T) {
+func TestOpenOnAReadOnlyDiskIsAnError(t *testing.T) {
 	dir, remount := mountTmpfs(t, "size=8m")
 	path := filepath.Join(dir, "pouncet.db")
 	s, err := sqlite.Create(t.Context(), path)
@@ -153,7 +153,7 @@ func TestReadOnlyDisk(t *testing.T) {
 	}
 }
 
-func TestLockedDatabase(t *testing.T) {
+func TestLockedDatabaseCanBeReadButNotWritten(t *testing.T) {
 	const wait = 150 * time.Millisecond
 	s := create(t, sqlite.WithBusyTimeout(wait))
 	if err := add(t.Context(), s, "a"); err != nil {
@@ -243,7 +243,7 @@ func TestWaitForALockEndsWithTheContextOrTheLock(t *testing.T) {
 	wantIntact(t, s, 1)
 }
 
-func TestDamagedDatabase(t *testing.T) {
+func TestDamagedDatabaseIsAnError(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		damage func(content []byte) []byte

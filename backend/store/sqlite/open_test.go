@@ -232,7 +232,7 @@ func TestOnlyTheOwnerCanReadTheFiles(t *testing.T) {
 	}
 }
 
-func TestPathsWithSpecialCharacters(t *testing.T) {
+func TestPathsCanHaveSpecialCharacters(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	for _, name := range []string{
@@ -293,7 +293,7 @@ func TestOpenRestoresTheWALModeOfABackup(t *testing.T) {
 	}
 }
 
-func TestPendingMigrations(t *testing.T) {
+func TestOpenRunsPendingMigrations(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pouncet.db")
 	s, err := sqlite.Create(t.Context(), path)
 	if err != nil {
