@@ -87,8 +87,8 @@ type Object struct {
 	// Secret.
 	Type    string `json:"type,omitempty"`
 	Version int64  `json:"version,omitempty"` // counts the values written
-	// RotationDueAt is when the current value has been used for RotationDays. Nothing
-	// happens then; it only shows.
+	// RotationDueAt is when the current value has been used for RotationDays. The value stays valid; the time is only
+	// shown.
 	RotationDueAt time.Time `json:"rotation_due_at,omitzero"`
 
 	// Scoped value.

@@ -49,12 +49,10 @@ type Service interface {
 	// the call means that nothing was resolved.
 	Resolve(ctx context.Context, refs []Ref) ([]Resolution, error)
 
-	// Apply makes all changes of a set, in one transaction, or none of them.
-	// They take effect in order: a later one may build on an earlier one. A place
-	// is unique at the end of the set: an object may move to a place, or be
-	// created in it, that a later change of the set makes free, so two names can be
-	// swapped. Until then a change that names the place means the object that held
-	// it first. A place that is not free at the end is ErrExists.
+	// Apply makes all changes of a set, in one transaction, or none of them. They take effect in order, so a later change
+	// can build on an earlier one. A place is unique at the end of the set: a change can move an object to a taken place,
+	// or create it there, if a later change of the set frees the place. So two names can be swapped. Until then, a change
+	// that names the place means the object that had it first. A place that is not free at the end gives ErrExists.
 	//
 	// With DryRun it changes nothing, and each outcome says what the change would
 	// do (create, update, unchanged, delete) or, in Err, which rule it breaks.
