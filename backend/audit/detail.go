@@ -27,7 +27,9 @@ type item struct {
 	Changed []string       `json:"changed,omitempty"`
 	ID      string         `json:"id,omitempty"`
 	Version int64          `json:"version,omitempty"`
-	Code    backend.Code   `json:"code,omitempty"` // of the item's own error
+	// Displaced is the id of the object that a change displaced or took over.
+	Displaced string       `json:"displaced,omitempty"`
+	Code      backend.Code `json:"code,omitempty"` // of the item's own error
 }
 
 // groups collects items by group, in the order of their first item.
@@ -81,6 +83,9 @@ func done(out []backend.Outcome) []group {
 			Changed: o.Changed}
 		if o.Err != nil {
 			i.Code = o.Err.Code
+		}
+		if o.Displaced != nil {
+			i.Displaced = o.Displaced.ID
 		}
 		p.add(o.Object.Project, o.Object.Environment, o.Object.Scope, i)
 	}

@@ -36,8 +36,8 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 		case err != nil:
 			return backend.Outcome{}, err
 		case isDeleted(next.row) && next.row.ID != in.row.ID:
-			return backend.Outcome{}, backend.Errorf(backend.CodeNotFound, "secret type %q was deleted; only the secrets that have it keep it",
-				shownName(next.row)).
+			return backend.Outcome{}, backend.Errorf(backend.CodeNotFound,
+				"secret type %q was deleted; only the secrets that have it keep it", shownName(next.row)).
 				WithHint("see: pouncet doctor").At("type")
 		default:
 			in = next

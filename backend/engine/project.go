@@ -114,7 +114,8 @@ func (p *project) environmentForNew(nameOrID string) (store.Object, error) {
 }
 
 func errDeletedEnvironment(e store.Object) error {
-	return backend.Errorf(backend.CodeNotFound, "environment %q was deleted; it remains for its entries alone", shownName(e)).
+	return backend.Errorf(backend.CodeNotFound, "environment %q was deleted; it remains for its entries alone",
+		shownName(e)).
 		WithHint("see: pouncet doctor").At("environment")
 }
 

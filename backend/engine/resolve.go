@@ -443,7 +443,8 @@ func expired(secret store.Object, now time.Time) error {
 	if err != nil || a.ExpiresAt.IsZero() || now.Before(a.ExpiresAt) {
 		return err
 	}
-	return backend.Errorf(backend.CodeDenied, "secret %q expired at %s", shownName(secret), a.ExpiresAt.Format(time.RFC3339)).
+	return backend.Errorf(backend.CodeDenied, "secret %q expired at %s", shownName(secret),
+		a.ExpiresAt.Format(time.RFC3339)).
 		WithHint("set a new value and a later expiry").At("expires_at")
 }
 

@@ -427,7 +427,7 @@ var ownerCases = []testCase{
 		equal(f, "dependents", len(err.Dependents), 2)
 		b := f.one(mine(secret("dev", "b", "v"))).Object
 		f.must(mine(link("dev", "l", "b", "")), backend.Change{Op: backend.OpSet, Kind: backend.KindUsage, Project: project,
-			Name: "repo", Usages: []backend.Usage{{Kind: backend.KindSecret, Name: "b", Environment: "dev", File: "f", Line: 1}}})
+			Name: "repo", Usages: []backend.Usage{{Kind: backend.KindSecret, Name: "b", Environment: "dev", File: "f"}}})
 		f.refused(backend.ErrInUse, gone(b))
 		c := f.one(mine(secret("dev", "c", "v"))).Object
 		f.must(mine(link("dev", "lc", "c", "")))

@@ -73,6 +73,22 @@ func populate(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 }
 
+// replace is the command replace NAME ENVIRONMENT: it makes a secret take the name from another of the same owner.
+func replace(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := open.Open(context.Background(), open.Config{Path: ts.MkAbs(open.Folder)})
+	ts.Check(err)
+	defer b.Close()
+	owner := "terraform:shop"
+	c := backend.Change{
+		Op: backend.OpCreate, Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: args[1],
+		Name: args[0], Generate: &backend.Generate{}, ManagedBy: &owner, SameOwner: true,
+	}
+	for range 2 {
+		_, err = b.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{c}})
+		ts.Check(err)
+	}
+}
+
 // get is the command get PATH: it prints the status and body of an answer of the server on $ADDRESS.
 func get(ts *testscript.TestScript, _ bool, args []string) {
 	r, err := http.Get("http://" + ts.Getenv("ADDRESS") + args[0])

@@ -70,6 +70,8 @@ func (a *app) printDetails(o backend.Object) {
 	}
 	field("name", o.Name)
 	field("id", o.ID)
+	field("held", o.Held)
+	field("former name", o.Was)
 	field("project", o.Project)
 	field("environment", o.Environment)
 	field("scope", o.Scope)

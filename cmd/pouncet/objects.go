@@ -77,6 +77,9 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 		q := a.query(o, "")
 		q.Type, q.Deleted = typeKey, deleted
 		objects, err := backend.ListAll(ctx, s, q)
+		if err == nil && a.json && !deleted && o.kind != backend.KindToken {
+			objects, err = withHeld(ctx, s, q, objects)
+		}
 		if err != nil {
 			return err
 		}

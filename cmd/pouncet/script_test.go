@@ -60,7 +60,7 @@ func scriptsWith(t *testing.T, dir string, setup func(e *testscript.Env) error) 
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"backend": makeBackend, "code": exitCodeIs, "feed": feed, "hides": hides, "fill": fill, "lock": lock,
 			"damage": damage, "ready": ready, "bytes": writeBytes, "mode": mode, "size": size, "setenv": setenv,
-			"populate": populate, "get": get, "terminate": terminate,
+			"populate": populate, "replace": replace, "get": get, "terminate": terminate,
 		},
 	})
 }

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Report objects that wait for a change",
+		Long: wrap("Reports the objects that do not have their name, because a change of the same configuration took it "+
+			"or deleted them while others still use them. Terraform leaves such objects when an apply is interrupted, "+
+			"and its next apply completes the change. Each line says what the object waits for.") + "\n\n" +
+			wrap("To remove an object by hand, delete it by its id."),
+		Example: "  pouncet doctor\n  pouncet doctor --project shop --json",
+		Args:    arguments(0, 0, "no arguments"),
+		RunE: a.with(func(ctx context.Context, s backend.Service, _ []string) error {
+			held, err := a.held(ctx, s)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				a.printJSON(map[string]any{"held": held})
+				return nil
+			}
+			if len(held) == 0 {
+				a.println("No object waits for a change.")
+			}
+			for _, o := range held {
+				a.println(printable(heldText(o)))
+			}
+			return nil
+		}),
+	}
+}
+
+// held returns the held objects of the project that --project names, or of all
+// projects.
+func (a *app) held(ctx context.Context, s backend.Service) ([]backend.Object, error) {
+	held := []backend.Object{}
+	var projects []backend.Object
+	for _, q := range []backend.Query{{Kind: backend.KindProject}, {Kind: backend.KindProject, Held: true}} {
+		rows, err := backend.ListAll(ctx, s, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range rows {
+			if a.project != "" && a.project != p.ID && a.project != p.Name {
+				continue
+			}
+			projects = append(projects, p)
+			if p.Held != "" {
+				held = append(held, p)
+			}
+		}
+	}
+	if a.project != "" && len(projects) == 0 {
+		return nil, backend.Errorf(backend.CodeNotFound, "project %s does not exist", backend.Quote(a.project)).
+			WithHint("list the projects: pouncet project list")
+	}
+	for _, p := range projects {
+		for _, kind := range []backend.Kind{
+			backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue,
+		} {
+			rows, err := backend.ListAll(ctx, s, backend.Query{Kind: kind, Project: p.ID, Held: true})
+			if err != nil {
+				return nil, err
+			}
+			held = append(held, rows...)
+		}
+	}
+	return held, nil
+}
+
+// withHeld adds the held objects that a query selects. A server of an earlier
+// release has none.
+func withHeld(ctx context.Context, s backend.Service, q backend.Query, to []backend.Object) ([]backend.Object, error) {
+	q.Held = true
+	held, err := backend.ListAll(ctx, s, q)
+	if errors.Is(err, backend.ErrInvalid) {
+		return to, nil
+	}
+	return append(to, held...), err
+}
+
+// heldText says in one line what a held object waits for.
+func heldText(o backend.Object) string {
+	object := o.Kind.String() + " " + backend.Quote(o.Was)
+	var places []string
+	if o.Environment != "" {
+		places = append(places, "environment "+o.Environment)
+	}
+	if o.Scope != "" && o.Scope != backend.ProjectScope {
+		places = append(places, "scope "+o.Scope)
+	}
+	if o.Project != "" {
+		places = append(places, "project "+o.Project)
+	}
+	if len(places) > 0 {
+		object += " (" + strings.Join(places, ", ") + ")"
+	}
+	owner := backend.Quote(o.ManagedBy)
+	waits := map[string]string{
+		backend.HeldDisplaced: "another object of " + owner + " took its name: it waits for its own rename or deletion",
+		backend.HeldReplaced: "it was deleted to be replaced: it waits, with its contents, until " + owner +
+			" creates it again",
+		backend.HeldInUse: "it was deleted while objects of " + owner + " use it: it is removed when none does",
+	}[o.Held]
+	if waits == "" {
+		waits = o.Held
+	}
+	return fmt.Sprintf("%s: %s; id %s", object, waits, o.ID)
+}
