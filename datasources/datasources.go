@@ -95,17 +95,13 @@ func (d *objectSource) Read(ctx context.Context, req datasource.ReadRequest, res
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	page, err := d.session.Service.Query(ctx, q)
-	if err == nil && len(page.Objects) == 0 {
-		err = d.notFound(ctx, q)
-	}
+	o, err := d.object(ctx, q)
 	if err != nil {
-		paths := session.RootPaths("environment", "project")
+		paths := session.RootPaths("environment", "project", "scope")
 		paths["name"] = path.Root(d.key)
 		session.Report(&resp.Diagnostics, "Reading the "+d.kind.String(), err, paths)
 		return
 	}
-	o := page.Objects[0]
 	set := func(name string, value any) {
 		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(name), value)...)
 	}
@@ -120,6 +116,30 @@ func (d *objectSource) Read(ctx context.Context, req datasource.ReadRequest, res
 	for _, f := range d.fields {
 		set(f.name, f.value(o))
 	}
+}
+
+// object returns the only object that a query selects.
+func (d *objectSource) object(ctx context.Context, q backend.Query) (backend.Object, error) {
+	if d.isEntry {
+		if err := backend.CheckScope(q.Scope); err != nil {
+			return backend.Object{}, err
+		}
+	}
+	page, err := d.session.Service.Query(ctx, q)
+	switch {
+	case err != nil:
+		return backend.Object{}, err
+	case len(page.Objects) == 0:
+		return backend.Object{}, d.notFound(ctx, q)
+	case len(page.Objects) > 1:
+		ids := make([]string, len(page.Objects))
+		for i, o := range page.Objects {
+			ids[i] = o.ID
+		}
+		return backend.Object{}, backend.Errorf(backend.CodeConflict, "%s %s exists %d times: %s", d.kind,
+			backend.Quote(q.Name), len(ids), backend.Enumerate(ids)).At("name")
+	}
+	return page.Objects[0], nil
 }
 
 // notFound returns the error of an object that does not exist. The hint names the environments and scopes that have an

@@ -72,5 +72,40 @@ data "pouncet_scoped_value" "l" {
 			Config:      b.Config("data \"pouncet_secret\" \"s\" {\n  name = \"s\"\n  environment = \"prod\"\n}"),
 			ExpectError: regexp.MustCompile(`(?s)does\s+not\s+exist\s+in\s+environment\s+"prod".*dev`),
 		},
+		resource.TestStep{
+			Config: b.Config(
+				"data \"pouncet_secret\" \"s\" {\n  name = \"s\"\n  environment = \"dev\"\n  scope = \"foo\"\n}"),
+			ExpectError: regexp.MustCompile(`(?s)scope = "foo".*Scope\s+"foo"\s+is\s+not\s+valid`),
+		},
+	)
+}
+
+// Empty never means any: the backend has one object that an empty name or environment would match.
+func TestDataSourcesRejectEmptyArguments(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("dev", "only", "CANARY")
+	empty := func(source, arguments, attribute string) resource.TestStep {
+		return resource.TestStep{
+			Config:      b.Config("data \"pouncet_" + source + "\" \"d\" {\n" + arguments + "\n}"),
+			ExpectError: regexp.MustCompile(`(?s)Empty ` + attribute + `.*` + attribute + ` += ""`),
+		}
+	}
+	acctest.Run(t,
+		empty("project", `name = ""`, "name"),
+		empty("environment", `name = ""`, "name"),
+		empty("secret_type", `key = ""`, "key"),
+		empty("secret", "name = \"\"\nenvironment = \"dev\"", "name"),
+		empty("secret", "name = \"only\"\nenvironment = \"\"", "environment"),
+		empty("secret", "name = \"only\"\nenvironment = \"dev\"\nproject = \"\"", "project"),
+		empty("secret", "name = \"only\"\nenvironment = \"dev\"\nscope = \"\"", "scope"),
+		empty("usages", `source = ""`, "source"),
+		// An argument that becomes known while Terraform applies is checked then.
+		resource.TestStep{
+			Config: b.Config(`
+resource "terraform_data" "late" { input = "" }
+data "pouncet_environment" "d" { name = terraform_data.late.output }
+`),
+			ExpectError: regexp.MustCompile(`Empty name`),
+		},
 	)
 }

@@ -6,14 +6,15 @@ import (
 	"context"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
-	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
-	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/filter"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
@@ -65,7 +66,7 @@ func (d *listSource) Configure(
 }
 
 func (d *listSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datasource.SchemaResponse) {
-	filter := func(description string) schema.StringAttribute {
+	text := func(description string) schema.StringAttribute {
 		return schema.StringAttribute{Optional: true, MarkdownDescription: description}
 	}
 	attributes := map[string]schema.Attribute{
@@ -73,23 +74,30 @@ func (d *listSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 			Computed: true, MarkdownDescription: "Matching " + d.single.kind.Plural() + ", ordered by " + d.single.key + ".",
 			NestedObject: schema.NestedAttributeObject{Attributes: fieldAttributes(d.fields())},
 		},
-		"name_prefix": filter("Returns only " + d.single.kind.Plural() + " whose " + d.single.key + " starts with this text."),
+		"name_prefix": text("Returns only " + d.single.kind.Plural() + " whose " + d.single.key + " starts with this text."),
 		"labels": schema.MapAttribute{
 			Optional: true, ElementType: types.StringType,
 			MarkdownDescription: "Returns only " + d.single.kind.Plural() + " that have all of these labels.",
 		},
 	}
 	if d.single.kind != backend.KindProject {
-		attributes["project"] = filter("Name of the project. Defaults to the project of the provider.")
+		attributes["project"] = text("Name of the project. Defaults to the project of the provider.")
 	}
 	if d.single.isEntry {
-		attributes["environment"] = filter("Returns only " + d.single.kind.Plural() + " of exactly this environment. With `*`, " +
+		attributes["environment"] = text("Returns only " + d.single.kind.Plural() + " of exactly this environment. With `*`, " +
 			"returns only those that all environments share.")
-		attributes["scope"] = filter("Returns only " + d.single.kind.Plural() + " of exactly this scope: `project`, `app/<name>` " +
+		attributes["scope"] = text("Returns only " + d.single.kind.Plural() + " of exactly this scope: `project`, `app/<name>` " +
 			"or `pipeline/<name>`.")
 	}
 	if d.single.kind == backend.KindSecret {
-		attributes["type"] = filter("Returns only secrets of the secret type with this key.")
+		attributes["type"] = text("Returns only secrets of the secret type with this key.")
+		days := func(description string) schema.Int64Attribute {
+			return schema.Int64Attribute{
+				Optional: true, MarkdownDescription: "Returns only " + description,
+				Validators: []validator.Int64{int64validator.Between(0, filter.MaxDays)},
+			}
+		}
+		attributes[filter.RotationDue], attributes[filter.Expiring] = days(filter.RotationDueDoc), days(filter.ExpiringDoc)
 	}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Lists the metadata of all " + d.single.kind.Plural() + ", or of those that match the filters.",
@@ -121,48 +129,23 @@ func (d *listSource) fields() []field {
 
 func (d *listSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	resp.State.Raw = req.Config.Raw // the filters stay as configured
-	q, matches := d.filters(ctx, req.Config, &resp.Diagnostics)
+	q, matches := filter.Read(ctx, req.Config, d.single.kind, d.session, &resp.Diagnostics)
+	var labels map[string]string
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("labels"), &labels)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	var objects []backend.Object
 	for o, err := range backend.List(ctx, d.session.Service, q) {
 		if err != nil {
-			session.Report(&resp.Diagnostics, "Listing "+d.single.kind.Plural(), err,
-				session.RootPaths("project", "environment", "scope", "type"))
+			session.Report(&resp.Diagnostics, "Listing "+d.single.kind.Plural(), err, filter.Paths)
 			return
 		}
-		if matches(o) {
+		if matches(o) && matchesLabels(o, labels) {
 			objects = append(objects, o)
 		}
 	}
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(d.plural), objectValues(d.fields(), objects))...)
-}
-
-// filters returns the filters of a configuration: a query for those that the backend applies, and a function for the
-// others.
-func (d *listSource) filters(
-	ctx context.Context, config tfsdk.Config, diags *diag.Diagnostics,
-) (q backend.Query, matches func(o backend.Object) bool) {
-	argument := func(name string) string {
-		var v types.String
-		diags.Append(config.GetAttribute(ctx, path.Root(name), &v)...)
-		return v.ValueString()
-	}
-	q.Kind = d.single.kind
-	if d.single.kind != backend.KindProject {
-		q.Project = d.session.ProjectOr(argument("project"))
-	}
-	if d.single.isEntry {
-		q.Environment, q.Scope = argument("environment"), argument("scope")
-	}
-	if d.single.kind == backend.KindSecret {
-		q.Type = argument("type")
-	}
-	prefix := argument("name_prefix")
-	var labels map[string]string
-	diags.Append(config.GetAttribute(ctx, path.Root("labels"), &labels)...)
-	return q, func(o backend.Object) bool { return strings.HasPrefix(o.Name, prefix) && matchesLabels(o, labels) }
 }
 
 func matchesLabels(o backend.Object, labels map[string]string) bool {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
@@ -18,7 +19,7 @@ import (
 
 func TestListDataSourcesApplyFilters(t *testing.T) {
 	b := acctest.New(t)
-	key := "password"
+	key, days, expires := "password", 30, time.Now().AddDate(0, 0, 30).UTC()
 	secret := func(env, scope, name string, more func(c *backend.Change)) backend.Change {
 		c := backend.Change{
 			Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: env, Scope: scope, Name: name,
@@ -34,8 +35,12 @@ func TestListDataSourcesApplyFilters(t *testing.T) {
 		secret("prod", "project", "db", func(c *backend.Change) {
 			c.Labels = map[string]string{"team": "data", "tier": "1"}
 		}),
-		secret("*", "app/web", "db_web", func(c *backend.Change) { c.Labels = map[string]string{"team": "web"} }),
-		secret("*", "project", "key", func(c *backend.Change) { c.Labels = map[string]string{"team": "data"} }),
+		secret("*", "app/web", "db_web", func(c *backend.Change) {
+			c.Labels, c.RotationDays = map[string]string{"team": "web"}, &days
+		}),
+		secret("*", "project", "key", func(c *backend.Change) {
+			c.Labels, c.ExpiresAt = map[string]string{"team": "data"}, &expires
+		}),
 		backend.Change{
 			Op: backend.OpSet, Kind: backend.KindProject, Name: "shop", Labels: map[string]string{"team": "data"},
 		},
@@ -90,6 +95,9 @@ output "o%[2]d" { value = [for x in data.pouncet_%[1]s.d%[2]d.%[1]s : "%[4]s"] }
 	lists("secrets", `labels = { team = "data", tier = "1" }`, place, "db prod project")
 	lists("secrets", "name_prefix = \"db\"\nenvironment = \"*\"", place, "db_web * app/web")
 	lists("secrets", `name_prefix = "nothing"`, place)
+	lists("secrets", "expires_within_days = 31", place, "key * project")
+	lists("secrets", "expires_within_days = 1", place)
+	lists("secrets", "rotation_due_within_days = 31", place, "db_web * app/web")
 	lists("scoped_values", "",
 		"${x.name} ${x.environment} ${x.from_secret == null ? x.value_json : x.from_secret.name}",
 		"l * db", `v dev {"a":1}`)
@@ -104,6 +112,10 @@ output "o%[2]d" { value = [for x in data.pouncet_%[1]s.d%[2]d.%[1]s : "%[4]s"] }
 		fails(`environment = "nowhere"`, `(?s)nowhere.*dev, prod`),
 		fails(`project = "nowhere"`, `(?s)nowhere`),
 		fails(`type = "nothing"`, `(?s)nothing`),
+		fails(`scope = "foo"`, `(?s)scope = "foo".*Scope\s+"foo"\s+is\s+not\s+valid`),
+		fails(`name_prefix = "a b"`, `(?s)name_prefix = "a b".*is\s+not\s+valid`),
+		fails(`name_prefix = ""`, `(?s)The\s+value\s+of\s+name_prefix\s+is\s+empty`),
+		fails(`expires_within_days = -1`, `(?s)expires_within_days`),
 		resource.TestStep{Config: b.Config(config), ConfigStateChecks: checks},
 	)
 }

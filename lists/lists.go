@@ -8,17 +8,20 @@ package lists
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/list"
 	"github.com/hashicorp/terraform-plugin-framework/list/schema"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/tfsdk"
-	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/filter"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 	"github.com/pouncet/terraform-provider-pouncet/resources"
 )
@@ -72,7 +75,7 @@ func (l *objectList) isEntry() bool {
 func (l *objectList) ListResourceConfigSchema(
 	_ context.Context, _ list.ListResourceSchemaRequest, resp *list.ListResourceSchemaResponse,
 ) {
-	filter := func(description string) schema.StringAttribute {
+	text := func(description string) schema.StringAttribute {
 		return schema.StringAttribute{Optional: true, MarkdownDescription: description}
 	}
 	nouns := l.kind.Plural()
@@ -81,19 +84,26 @@ func (l *objectList) ListResourceConfigSchema(
 		key = "key"
 	}
 	attributes := map[string]schema.Attribute{
-		"name_prefix": filter("Lists only " + nouns + " whose " + key + " starts with this text."),
+		"name_prefix": text("Lists only " + nouns + " whose " + key + " starts with this text."),
 	}
 	if l.kind != backend.KindProject {
-		attributes["project"] = filter("Name of the project. Defaults to the project of the provider.")
+		attributes["project"] = text("Name of the project. Defaults to the project of the provider.")
 	}
 	if l.isEntry() {
-		attributes["environment"] = filter("Lists only " + nouns + " of exactly this environment. With `*`, lists " +
+		attributes["environment"] = text("Lists only " + nouns + " of exactly this environment. With `*`, lists " +
 			"only those that all environments share.")
-		attributes["scope"] = filter("Lists only " + nouns + " of exactly this scope: `project`, `app/<name>` or " +
+		attributes["scope"] = text("Lists only " + nouns + " of exactly this scope: `project`, `app/<name>` or " +
 			"`pipeline/<name>`.")
 	}
 	if l.kind == backend.KindSecret {
-		attributes["type"] = filter("Lists only secrets of the secret type with this key.")
+		attributes["type"] = text("Lists only secrets of the secret type with this key.")
+		days := func(description string) schema.Int64Attribute {
+			return schema.Int64Attribute{
+				Optional: true, MarkdownDescription: "Lists only " + description,
+				Validators: []validator.Int64{int64validator.Between(0, filter.MaxDays)},
+			}
+		}
+		attributes[filter.RotationDue], attributes[filter.Expiring] = days(filter.RotationDueDoc), days(filter.ExpiringDoc)
 	}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Lists all " + nouns + ", or those that match the filters, for `terraform query`. " +
@@ -103,55 +113,47 @@ func (l *objectList) ListResourceConfigSchema(
 }
 
 // List streams the objects that match the filters. It does not list built-in secret types, which cannot be managed.
+//
+// The last result of a list that the limit cuts has a warning. It cannot be a result without an object, because
+// Terraform stops to receive when it has as many results as the limit.
 func (l *objectList) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream) {
-	q, prefix, diags := l.filters(ctx, req.Config)
+	var diags diag.Diagnostics
+	q, matches := filter.Read(ctx, req.Config, l.kind, l.session, &diags)
 	if diags.HasError() {
 		stream.Results = list.ListResultsStreamDiagnostics(diags)
 		return
 	}
 	stream.Results = func(push func(list.ListResult) bool) {
+		var last *backend.Object // pushed when it is known whether another one follows
 		remaining := req.Limit
 		for o, err := range backend.List(ctx, l.session.Service, q) {
 			switch {
 			case err != nil:
 				var diags diag.Diagnostics
-				session.Report(&diags, "Listing "+l.kind.Plural(), err,
-					session.RootPaths("project", "environment", "scope", "type"))
+				session.Report(&diags, "Listing "+l.kind.Plural(), err, filter.Paths)
 				push(list.ListResult{Diagnostics: diags})
 				return
-			case o.BuiltIn || !strings.HasPrefix(o.Name, prefix):
+			case o.BuiltIn || !matches(o):
 				continue
-			}
-			if !push(l.result(ctx, req, o)) {
+			case last != nil && remaining == 1:
+				result := l.result(ctx, req, *last)
+				result.Diagnostics.AddWarning("The list is not complete", fmt.Sprintf(
+					"More %s match the filters than the limit of %d allows.\n\nRaise limit, or narrow the filters.",
+					l.kind.Plural(), req.Limit))
+				push(result)
 				return
+			case last != nil:
+				remaining--
+				if !push(l.result(ctx, req, *last)) {
+					return
+				}
 			}
-			if remaining--; remaining == 0 {
-				return
-			}
+			last = &o
+		}
+		if last != nil {
+			push(l.result(ctx, req, *last))
 		}
 	}
-}
-
-// filters returns the query for the filters that the backend applies, and the prefix of names.
-func (l *objectList) filters(
-	ctx context.Context, config tfsdk.Config,
-) (q backend.Query, prefix string, diags diag.Diagnostics) {
-	argument := func(name string) string {
-		var v types.String
-		diags.Append(config.GetAttribute(ctx, path.Root(name), &v)...)
-		return v.ValueString()
-	}
-	q.Kind, prefix = l.kind, argument("name_prefix")
-	if l.kind != backend.KindProject {
-		q.Project = l.session.ProjectOr(argument("project"))
-	}
-	if l.isEntry() {
-		q.Environment, q.Scope = argument("environment"), argument("scope")
-	}
-	if l.kind == backend.KindSecret {
-		q.Type = argument("type")
-	}
-	return q, prefix, diags
 }
 
 func (l *objectList) result(ctx context.Context, req list.ListRequest, o backend.Object) list.ListResult {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
@@ -129,7 +130,7 @@ func TestListResourcesApplyFiltersAndLimit(t *testing.T) {
 		{"pouncet_scoped_value", nil, 0, []string{"default/dev/v"}},
 	} {
 		got := l.list(c.typeName, c.filters, c.limit, true)
-		if !slices.Equal(got.names, c.want) || len(got.diags) > 0 {
+		if !slices.Equal(got.names, c.want) || (len(got.diags) > 0) != (c.limit > 0) {
 			t.Errorf("%s with filters %v returns %v (%v), want %v", c.typeName, c.filters, got.names, got.diags, c.want)
 		}
 		for _, r := range got.resources {
@@ -153,6 +154,78 @@ func TestListResourcesApplyFiltersAndLimit(t *testing.T) {
 	diags := l.list("pouncet_secret", map[string]string{"environment": "nowhere"}, 0, false).diags
 	if len(diags) != 1 || !strings.Contains(diags[0].Detail, "nowhere") || diags[0].Attribute == nil {
 		t.Errorf("the diagnostics of an unknown environment: %v", diags)
+	}
+}
+
+func TestListThatTheLimitCutsHasAWarning(t *testing.T) {
+	b := acctest.New(t)
+	for _, name := range []string{"a", "b", "c"} {
+		b.SetSecret("dev", name, "CANARY")
+	}
+	b.SetSecret("prod", "d", "CANARY")
+	l := &lister{acctest.NewProcess(t, map[string]string{"path": b.Path}), t}
+	for limit, want := range map[int64]string{
+		1: "More secrets match the filters than the limit of 1 allows.",
+		2: "More secrets match the filters than the limit of 2 allows.",
+		3: "", // all secrets of dev
+		4: "",
+		0: "",
+	} {
+		got := l.list("pouncet_secret", map[string]string{"environment": "dev"}, limit, false)
+		if n := len(got.names); n != 3 && n != int(limit) {
+			t.Errorf("with limit %d, the list has %d secrets", limit, n)
+		}
+		switch {
+		case want == "" && len(got.diags) == 0:
+		case want != "" && len(got.diags) == 1 && got.diags[0].Severity == tfprotov6.DiagnosticSeverityWarning &&
+			strings.HasPrefix(got.diags[0].Detail, want):
+		default:
+			t.Errorf("with limit %d, the diagnostics are %v, want %q", limit, got.diags, want)
+		}
+	}
+}
+
+func TestFiltersOfListsThatNothingCanMatchAreErrors(t *testing.T) {
+	b := acctest.New(t)
+	l := &lister{acctest.NewProcess(t, map[string]string{"path": b.Path}), t}
+	for attribute, given := range map[string]string{
+		"environment": "nowhere", "scope": "foo", "type": "nothing", "project": "nowhere", "name_prefix": "a b",
+	} {
+		got := l.list("pouncet_secret", map[string]string{attribute: given}, 0, false)
+		if len(got.diags) != 1 || !strings.Contains(got.diags[0].Detail, `"`+given+`"`) ||
+			!strings.Contains(got.diags[0].Attribute.String(), attribute) {
+			t.Errorf("%s = %q: %v", attribute, given, got.diags)
+		}
+	}
+}
+
+func TestListsOfDueAndExpiringSecrets(t *testing.T) {
+	b := acctest.New(t)
+	days, soon, later := 10, time.Now().AddDate(0, 0, 5).UTC(), time.Now().AddDate(0, 0, 40).UTC()
+	secret := func(name string, rotationDays *int, expires *time.Time) backend.Change {
+		return backend.Change{
+			Op: backend.OpSet, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: name,
+			Value: backend.PlaintextString("CANARY"), RotationDays: rotationDays, ExpiresAt: expires,
+		}
+	}
+	b.Apply(secret("plain", nil, nil), secret("rotates", &days, nil), secret("expires", nil, &soon),
+		secret("expires_later", nil, &later), secret("both", &days, &soon))
+	l := &lister{acctest.NewProcess(t, map[string]string{"path": b.Path}), t}
+	for _, c := range []struct {
+		filters map[string]string
+		want    []string
+	}{
+		{map[string]string{"expires_within_days": "0"}, nil},
+		{map[string]string{"expires_within_days": "6"}, []string{"default/dev/both", "default/dev/expires"}},
+		{map[string]string{"expires_within_days": "60"},
+			[]string{"default/dev/both", "default/dev/expires", "default/dev/expires_later"}},
+		{map[string]string{"rotation_due_within_days": "9"}, nil},
+		{map[string]string{"rotation_due_within_days": "11"}, []string{"default/dev/both", "default/dev/rotates"}},
+		{map[string]string{"rotation_due_within_days": "11", "expires_within_days": "6"}, []string{"default/dev/both"}},
+	} {
+		if got := l.list("pouncet_secret", c.filters, 0, false); !slices.Equal(got.names, c.want) || len(got.diags) > 0 {
+			t.Errorf("filters %v: %v (%v), want %v", c.filters, got.names, got.diags, c.want)
+		}
 	}
 }
 

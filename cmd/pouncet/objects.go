@@ -88,7 +88,10 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 				strings.Compare(x.Scope, y.Scope))
 		})
 		if due {
-			objects = slices.DeleteFunc(objects, func(o backend.Object) bool { return !isDue(o, time.Now()) })
+			now := time.Now()
+			objects = slices.DeleteFunc(objects, func(o backend.Object) bool {
+				return !o.RotationDueBy(now) && !o.ExpiresBy(now)
+			})
 		}
 		if deleted {
 			deletedAt := func(o backend.Object) string { return formatTime(o.DeletedAt) }
@@ -98,11 +101,6 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 		return nil
 	})
 	return c
-}
-
-func isDue(o backend.Object, now time.Time) bool {
-	past := func(t time.Time) bool { return !t.IsZero() && !t.After(now) }
-	return past(o.RotationDueAt) || past(o.ExpiresAt)
 }
 
 // query selects the objects with a name or an id, or all of the kind if it is

@@ -4,6 +4,7 @@ package acctest
 
 import (
 	"context"
+	"strconv"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
@@ -49,13 +50,21 @@ func NewProcess(t *testing.T, configuration map[string]string) *Process {
 	return p
 }
 
-// Config returns an object of type t with the given strings. The other attributes are null.
+// Config returns an object of type t with the given strings and numbers. The other attributes are null.
 func (p *Process) Config(t tftypes.Type, given map[string]string) *tfprotov6.DynamicValue {
 	p.t.Helper()
 	values := map[string]tftypes.Value{}
 	for name, attributeType := range t.(tftypes.Object).AttributeTypes {
 		values[name] = tftypes.NewValue(attributeType, nil)
-		if s, ok := given[name]; ok {
+		s, ok := given[name]
+		switch {
+		case ok && attributeType.Is(tftypes.Number):
+			n, err := strconv.Atoi(s)
+			if err != nil {
+				p.t.Fatal(err)
+			}
+			values[name] = tftypes.NewValue(attributeType, n)
+		case ok:
 			values[name] = tftypes.NewValue(attributeType, s)
 		}
 	}
