@@ -115,7 +115,7 @@ func (l *objectList) ListResourceConfigSchema(
 // List streams the objects that match the filters. It does not list built-in secret types, which cannot be managed.
 //
 // The last result of a list that the limit cuts has a warning. It cannot be a result without an object, because
-// Terraform stops to receive when it has as many results as the limit.
+// Terraform reads no further result after the limit.
 func (l *objectList) List(ctx context.Context, req list.ListRequest, stream *list.ListResultsStream) {
 	var diags diag.Diagnostics
 	q, matches := filter.Read(ctx, req.Config, l.kind, l.session, &diags)

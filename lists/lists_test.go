@@ -245,7 +245,7 @@ func TestGeneratedConfigurationNeedsNoChange(t *testing.T) {
 	linked := entry(backend.KindScopedValue, "live", "project", "linked")
 	linked.Link = &backend.Link{Secret: "plain"}
 	document := entry(backend.KindScopedValue, "live", "project", "json")
-	document.JSON = json.RawMessage(`{"a":[1,2]}`)
+	document.JSON = json.RawMessage(`{"a":[1,2e3,0.10]}`)
 	b.Apply(
 		backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop"},
 		backend.Change{

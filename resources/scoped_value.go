@@ -128,7 +128,7 @@ func (m *scopedValueModel) set(ctx context.Context, o backend.Object, diags *dia
 	m.Scope = types.StringValue(o.Scope)
 	m.Description = optionalString(o.Description)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
-	m.ValueJSON = jsonValue(ctx, m.ValueJSON, o.JSON, diags)
+	m.ValueJSON = jsonValue(m.ValueJSON, o.JSON)
 	m.FromSecret = types.ObjectNull(linkTypes)
 	if o.Link != nil {
 		m.FromSecret = types.ObjectValueMust(linkTypes, map[string]attr.Value{

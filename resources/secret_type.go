@@ -98,7 +98,7 @@ func (m *secretTypeModel) complete(*secretTypeModel) bool {
 func (m *secretTypeModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
 	m.ID, m.Project, m.Key = types.StringValue(o.ID), types.StringValue(o.Project), types.StringValue(o.Name)
 	m.DisplayName, m.Description = optionalString(o.DisplayName), optionalString(o.Description)
-	m.Schema = jsonValue(ctx, m.Schema, o.Schema, diags)
+	m.Schema = jsonValue(m.Schema, o.Schema)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
 	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }

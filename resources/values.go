@@ -3,9 +3,13 @@
 package resources
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
+	"strconv"
+	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-jsontypes/jsontypes"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -73,22 +77,14 @@ func labelsValue(ctx context.Context, labels map[string]string, old types.Map, d
 
 // jsonValue returns the attribute for a JSON text of the backend. It keeps the old text if both mean the same, so that
 // different white space is not drift.
-func jsonValue(
-	ctx context.Context, old jsontypes.Normalized, text json.RawMessage, diags *diag.Diagnostics,
-) jsontypes.Normalized {
+func jsonValue(old jsontypes.Normalized, text json.RawMessage) jsontypes.Normalized {
 	if text == nil {
 		return jsontypes.NewNormalizedNull()
 	}
-	value := jsontypes.NewNormalizedValue(string(text))
-	if old.IsNull() || old.IsUnknown() {
-		return value
-	}
-	equal, d := old.StringSemanticEquals(ctx, value)
-	diags.Append(d...)
-	if equal {
+	if !old.IsNull() && !old.IsUnknown() && equalJSON(old.ValueString(), string(text)) {
 		return old
 	}
-	return value
+	return jsontypes.NewNormalizedValue(string(text))
 }
 
 // keepEquivalentJSON plans the JSON text of the state if the configured text means the same.
@@ -103,16 +99,71 @@ func (m keepEquivalentJSON) MarkdownDescription(ctx context.Context) string {
 }
 
 func (keepEquivalentJSON) PlanModifyString(
-	ctx context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse,
+	_ context.Context, req planmodifier.StringRequest, resp *planmodifier.StringResponse,
 ) {
 	if req.StateValue.IsNull() || req.PlanValue.IsNull() || req.PlanValue.IsUnknown() {
 		return
 	}
-	state := jsontypes.NewNormalizedValue(req.StateValue.ValueString())
-	planned := jsontypes.NewNormalizedValue(req.PlanValue.ValueString())
-	equal, diags := state.StringSemanticEquals(ctx, planned)
-	resp.Diagnostics.Append(diags...)
-	if equal {
+	if equalJSON(req.StateValue.ValueString(), req.PlanValue.ValueString()) {
 		resp.PlanValue = req.StateValue
 	}
+}
+
+// equalJSON reports whether two JSON texts mean the same. White space, the order of keys and the form of numbers do not
+// matter: Terraform writes 1e3 as 1000 when it generates a configuration.
+func equalJSON(a, b string) bool {
+	x, okX := canonicalJSON(a)
+	y, okY := canonicalJSON(b)
+	return okX && okY && x == y
+}
+
+// canonicalJSON returns a text that is equal for equal documents.
+func canonicalJSON(text string) (string, bool) {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber() // a float64 would make large numbers equal that are not
+	var document any
+	if decoder.Decode(&document) != nil {
+		return "", false
+	}
+	out, err := json.Marshal(canonicalNumbers(document))
+	return string(out), err == nil
+}
+
+func canonicalNumbers(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for key, element := range v {
+			v[key] = canonicalNumbers(element)
+		}
+	case []any:
+		for i, element := range v {
+			v[i] = canonicalNumbers(element)
+		}
+	case json.Number:
+		return canonicalNumber(v)
+	}
+	return v
+}
+
+// canonicalNumber returns a number as an integer without zeros at its end, and an exponent. It does not compute the
+// number, which could have a million digits.
+func canonicalNumber(n json.Number) json.Number {
+	mantissa, exponentText, _ := strings.Cut(strings.ToLower(n.String()), "e")
+	sign := ""
+	if strings.HasPrefix(mantissa, "-") {
+		sign, mantissa = "-", mantissa[1:]
+	}
+	whole, fraction, _ := strings.Cut(mantissa, ".")
+	exponent, err := strconv.ParseInt(cmp.Or(exponentText, "0"), 10, 32)
+	if err != nil {
+		return n // beyond any use: only an equal text is equal
+	}
+	exponent -= int64(len(fraction))
+	digits := strings.TrimLeft(whole+fraction, "0")
+	if digits == "" {
+		return "0"
+	}
+	significant := strings.TrimRight(digits, "0")
+	exponent += int64(len(digits) - len(significant))
+	return json.Number(fmt.Sprintf("%s%se%d", sign, significant, exponent))
 }
