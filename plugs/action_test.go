@@ -155,13 +155,14 @@ func TestAction(t *testing.T) {
 	// The action never runs a text that an attacker controls.
 	mark := filepath.Join(t.TempDir(), "mark")
 	for name := range r.action.Inputs {
-		evil := map[string]string{"paths": "pipelines", "manifest": "pouncet.manifest.json", "environments": "prod"}
+		evil := map[string]string{"paths": "pipelines", "manifest": "pouncet.manifest.json", "environments": "prod",
+			"fail-on": "warning"} // an unknown environment or project is a warning
 		evil[name] = `$(touch "` + mark + `"); "; touch "` + mark + `" #` + "`touch " + mark + "`"
 		ended, _, _ = newRunner(t, w, folder, temp, evil).run(t)
 		if _, err := os.Stat(mark); err == nil {
 			t.Errorf("the action ran the text of input %s", name)
 		}
-		if ended.code == 0 && name != "project" {
+		if ended.code == 0 {
 			t.Errorf("the action ignores input %s", name)
 		}
 	}
