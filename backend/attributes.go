@@ -110,7 +110,7 @@ var AttributeTable = []Attribute{
 	}),
 	plain("protected", []Kind{KindEnvironment, KindSecret}, "Prevents deletion, also with force.",
 		func(c *Change) *bool { return c.Protected }, func(a *Attributes) *bool { return &a.Protected }),
-	plain("kms_key", []Kind{KindEnvironment}, "URI of the KMS key that wraps the environment key; fixed at creation.",
+	plain("kms_key", []Kind{KindEnvironment}, "URI of the KMS key that wraps the environment key; \"\" for that of the backend.",
 		func(c *Change) *string { return c.KMSKey }, func(a *Attributes) *string { return &a.KMSKey }),
 	plain("display_name", []Kind{KindSecretType}, "The type's name for people.",
 		func(c *Change) *string { return c.DisplayName }, func(a *Attributes) *string { return &a.DisplayName }),

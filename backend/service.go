@@ -227,7 +227,7 @@ type Change struct {
 	Policy *PolicyChange `json:"policy,omitempty"`
 
 	// Environment.
-	KMSKey *string `json:"kms_key,omitempty"` // fixed at creation
+	KMSKey *string `json:"kms_key,omitempty"` // another one wraps the environment's keys again; "" is that of the backend
 
 	// Environment, secret.
 	Protected *bool `json:"protected,omitempty"`

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -44,7 +45,7 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		r := &run{engine: e, ctx: ctx, set: set, ids: ids, keys: keys, now: e.now().UTC().Truncate(time.Microsecond)}
 		err := e.store.Update(ctx, r.transaction)
 		switch {
-		case len(keys.missing) > 0:
+		case keys.incomplete():
 			if err := keys.fetch(ctx); err != nil {
 				return nil, err
 			}
@@ -104,7 +105,7 @@ func (r *run) transaction(tx store.Tx) error {
 			r.outcomes[i].Displaced = o
 		}
 	}
-	if broken || taken || r.set.DryRun || len(r.keys.missing) > 0 {
+	if broken || taken || r.set.DryRun || r.keys.incomplete() {
 		return errRollback
 	}
 	return r.saveOutcome()
@@ -237,6 +238,38 @@ func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error
 	return key, r.tx.InsertEnvironmentKey(r.ctx, store.EnvironmentKey{
 		ID: w.ID, Project: w.Project, Environment: w.Environment, KMSKey: w.KMSKey, Wrapped: w.Blob, CreatedAt: r.now,
 	})
+}
+
+// rewrap wraps the keys of an environment under another KMS key; "" means that of
+// the backend. A dry run wraps nothing. The environment key stays the same, so
+// no value and no signature changes.
+func (r *run) rewrap(p *project, environment, kmsKey string) error {
+	if r.set.DryRun {
+		return nil
+	}
+	kmsKey = cmp.Or(kmsKey, r.engine.kmsKey)
+	if err := r.engine.trust(kmsKey); err != nil {
+		return err
+	}
+	var missing error
+	for _, k := range p.environmentKeys {
+		if k.Environment != environment || k.KMSKey == kmsKey {
+			continue
+		}
+		w, err := r.keys.rewrap(wrapped(k), kmsKey)
+		if errors.Is(err, errKeyMissing) {
+			missing = err // continue, so that all keys are wrapped together
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		k.KMSKey, k.Wrapped = w.KMSKey, w.Blob
+		if err := r.tx.UpdateEnvironmentKey(r.ctx, k); err != nil {
+			return err
+		}
+	}
+	return missing
 }
 
 // insert and update write a row with its new attributes. They sign it unless

@@ -104,13 +104,7 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 	}
 	before := a
 	if m.taken {
-		a = a.retake()
-		a.KMSKey, row.Name = before.KMSKey, c.Name
-	}
-	if m.exists && c.KMSKey != nil && *c.KMSKey != a.KMSKey {
-		return backend.Outcome{}, backend.Errorf(backend.CodeImmutable,
-			"the KMS key of environment %q cannot change: it is fixed at creation", row.Name).
-			WithHint("create another environment with the new key, and set its entries there").At("kms_key")
+		a, row.Name = a.retake(), c.Name
 	}
 	var d diff
 	d.apply(c, &row.Name, &a)
@@ -124,7 +118,11 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 		}
 		return r.finish(backend.ActionCreate, d, p)(r.insert(row, a, key, p))
 	}
-	return r.writeMember(c, m, row, before, a, d)
+	out, err := r.writeMember(c, m, row, before, a, d)
+	if err == nil && a.KMSKey != before.KMSKey {
+		err = r.rewrap(p, row.ID, a.KMSKey)
+	}
+	return out, err
 }
 
 // unchanged is the outcome of a change that leaves a row as it is.

@@ -20,6 +20,8 @@
 // the KMS: when a key is missing, the engine rolls the transaction back, fetches
 // the key and runs the set again (see keyset).
 //
+// Changes of one owner do not depend on their order: held.go explains how.
+//
 // # Limits
 //
 // A MAC shows that a row was changed or moved. It does not show that a row was

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"sync"
 
 	"github.com/google/uuid"
@@ -29,6 +30,16 @@ type keyset struct {
 	held    map[string]*envelope.Key       // by id of the environment key
 	made    map[string]envelope.WrappedKey // by environment: generated, not stored yet
 	missing map[string]envelope.WrappedKey // by id: to be unwrapped or, without a blob, generated
+
+	rewraps map[string]*rewrap // by id and blob of the stored key, and new KMS key
+}
+
+// rewrap wraps an environment key under another KMS key. It is done when again
+// has a blob.
+type rewrap struct {
+	stored envelope.WrappedKey
+	kmsKey string
+	again  envelope.WrappedKey
 }
 
 func newKeyset(k *envelope.Keyring) *keyset {
@@ -37,7 +48,19 @@ func newKeyset(k *envelope.Keyring) *keyset {
 		held:    map[string]*envelope.Key{},
 		made:    map[string]envelope.WrappedKey{},
 		missing: map[string]envelope.WrappedKey{},
+
+		rewraps: map[string]*rewrap{},
 	}
+}
+
+// incomplete reports whether fetch has something to do.
+func (s *keyset) incomplete() bool {
+	for _, w := range s.rewraps {
+		if w.again.Blob == nil {
+			return true
+		}
+	}
+	return len(s.missing) > 0
 }
 
 // get returns the unwrapped key, or records it as missing and returns errKeyMissing.
@@ -70,7 +93,21 @@ func (s *keyset) generate(project, environment, kmsKey string) (envelope.Wrapped
 	return envelope.WrappedKey{}, nil, errKeyMissing
 }
 
-// fetch unwraps or generates the missing keys, with one KMS call each.
+// rewrap returns a key wrapped under another KMS key, which the caller stores, or
+// records that it is needed and returns errKeyMissing.
+func (s *keyset) rewrap(w envelope.WrappedKey, kmsKey string) (envelope.WrappedKey, error) {
+	name := fmt.Sprintf("%q %q %q", w.ID, w.Blob, kmsKey)
+	if s.rewraps[name] == nil {
+		s.rewraps[name] = &rewrap{stored: w, kmsKey: kmsKey}
+	}
+	if again := s.rewraps[name].again; again.Blob != nil {
+		return again, nil
+	}
+	return envelope.WrappedKey{}, errKeyMissing
+}
+
+// fetch unwraps, generates or wraps the missing keys, with one or two KMS calls
+// each.
 func (s *keyset) fetch(ctx context.Context) error {
 	for id, w := range s.missing {
 		if w.Blob == nil {
@@ -87,6 +124,16 @@ func (s *keyset) fetch(ctx context.Context) error {
 			s.held[id] = key
 		}
 		delete(s.missing, id)
+	}
+	for _, w := range s.rewraps {
+		if w.again.Blob != nil {
+			continue
+		}
+		again, err := s.keyring.Rewrap(ctx, w.stored, w.kmsKey)
+		if err != nil {
+			return err
+		}
+		w.again = again
 	}
 	return nil
 }

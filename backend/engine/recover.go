@@ -120,6 +120,7 @@ func (r *run) moveToRecovery(e *entry) error {
 	}
 	was := shownName(e.row)
 	e.attr.release()
+	e.attr.LinkHeld = false
 	e.attr.Was, e.attr.DeletedAt = was, r.now
 	e.row.Kind, e.row.Name = deletedAs(e.row.Kind), deletedName(r.now, e.row.ID)
 	_, err = r.update(e.row, e.attr, key, e.in)

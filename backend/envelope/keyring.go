@@ -139,6 +139,29 @@ func (r *Keyring) Generate(ctx context.Context, w WrappedKey) (WrappedKey, *Key,
 	return w, key, nil
 }
 
+// Rewrap wraps the environment key of w under another KMS key. It returns the wrapped key, for the caller to store. The
+// environment key stays the same, and so does everything that it seals and signs. The errors are those of Key.
+func (r *Keyring) Rewrap(ctx context.Context, w WrappedKey, kmsKey string) (WrappedKey, error) {
+	key, err := r.Key(ctx, w)
+	if err != nil {
+		return WrappedKey{}, err
+	}
+	root, err := r.kmsKey(ctx, kmsKey)
+	if err != nil {
+		return WrappedKey{}, err
+	}
+	w.KMSKey = kmsKey
+	w.Blob, err = root.Encrypt(ctx, key.environmentKey(), r.encryptionContext(w))
+	if ctx.Err() == nil {
+		r.recordHealth(kmsKey, err)
+	}
+	if err != nil {
+		return WrappedKey{}, err
+	}
+	_, err = r.cache(w, key.environmentKey())
+	return w, err
+}
+
 // Key returns the environment key that w wraps, from memory where the rules of Keyring allow it. ErrKeyUnusable and
 // ErrUnavailable mean the same as in kms.Key. ErrCorrupt means that w has no Blob. ErrInternal means that another field
 // is missing. When ctx ends first, the error is ErrUnavailable and wraps ctx's error; other callers are not affected.

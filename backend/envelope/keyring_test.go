@@ -39,6 +39,11 @@ func (f *fakeKMS) GenerateDataKey(ctx context.Context, c map[string]string) (pla
 	return plaintext, []byte("wrapped"), err
 }
 
+func (f *fakeKMS) Encrypt(ctx context.Context, _ []byte, c map[string]string) ([]byte, error) {
+	_, err := f.Decrypt(ctx, nil, c)
+	return []byte("wrapped again"), err
+}
+
 func (f *fakeKMS) Decrypt(ctx context.Context, _ []byte, _ map[string]string) ([]byte, error) {
 	f.calls.Add(1)
 	if f.block != nil {

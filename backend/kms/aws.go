@@ -66,6 +66,27 @@ func (k *awsKey) GenerateDataKey(
 	return out.Plaintext, out.CiphertextBlob, nil
 }
 
+func (k *awsKey) Encrypt(ctx context.Context, plaintext []byte, encryptionContext map[string]string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, awsCallTimeout)
+	defer cancel()
+	client, err := k.connect(ctx)
+	if err != nil {
+		return nil, k.translate(ctx, err)
+	}
+	out, err := client.Encrypt(ctx, &awskms.EncryptInput{
+		KeyId:             &k.keyID,
+		Plaintext:         plaintext,
+		EncryptionContext: encryptionContext,
+	})
+	if err != nil {
+		return nil, k.translate(ctx, err)
+	}
+	if len(out.CiphertextBlob) == 0 {
+		return nil, k.noDataKey()
+	}
+	return out.CiphertextBlob, nil
+}
+
 // Decrypt names the key in its request, although the wrapped key names it too. Without the name, AWS would use any key
 // that these credentials may use. Then someone who can write to the database could insert their own data key.
 func (k *awsKey) Decrypt(ctx context.Context, wrapped []byte, encryptionContext map[string]string) ([]byte, error) {

@@ -29,7 +29,8 @@ var refusalHints = map[string]string{
 	"DisabledException":        "enable the key again: aws kms enable-key",
 	"KMSInvalidStateException": "cancel the deletion (aws kms cancel-key-deletion) and enable it, or finish the import",
 	"InvalidKeyUsageException": "use a symmetric KMS key for encryption and decryption",
-	"AccessDeniedException":    "allow this process kms:GenerateDataKey and kms:Decrypt, in the key policy or in IAM",
+	"AccessDeniedException": "allow this process kms:GenerateDataKey, kms:Encrypt and kms:Decrypt, in the key policy " +
+		"or in IAM",
 	"InvalidCiphertextException": "the wrapped key was changed or belongs to another environment or deployment; " +
 		restoreWrapped,
 	"IncorrectKeyException": "another KMS key wrapped this key; point the alias back to it",

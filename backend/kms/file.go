@@ -67,15 +67,22 @@ func (k *fileKey) URI() string { return k.uri }
 func (k *fileKey) GenerateDataKey(
 	ctx context.Context, encryptionContext map[string]string,
 ) (plaintext, wrapped []byte, err error) {
-	id, aead, err := k.read(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
 	plaintext = make([]byte, DataKeySize)
 	_, _ = rand.Read(plaintext) // never returns an error: it crashes the program instead
+	if wrapped, err = k.Encrypt(ctx, plaintext, encryptionContext); err != nil {
+		return nil, nil, err
+	}
+	return plaintext, wrapped, nil
+}
+
+func (k *fileKey) Encrypt(ctx context.Context, plaintext []byte, encryptionContext map[string]string) ([]byte, error) {
+	id, aead, err := k.read(ctx)
+	if err != nil {
+		return nil, err
+	}
 	header := append([]byte{wrapVersion}, id[:]...)
 	additionalData := append(bytes.Clone(header), encodeContext(encryptionContext)...)
-	return plaintext, aead.Seal(header, nil, plaintext, additionalData), nil
+	return aead.Seal(header, nil, plaintext, additionalData), nil
 }
 
 func (k *fileKey) Decrypt(ctx context.Context, wrapped []byte, encryptionContext map[string]string) ([]byte, error) {

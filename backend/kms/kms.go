@@ -4,16 +4,17 @@
 //
 // # What a KMS key does
 //
-// A KMS key never sees a secret. It does two things with data keys of 32 bytes:
+// A KMS key never sees a secret. It does three things with data keys of 32 bytes:
 //
 //	GenerateDataKey   makes a data key and returns it in plain text and wrapped
+//	Encrypt           wraps a data key that another KMS key has made
 //	Decrypt           unwraps a wrapped data key
 //
 // Package envelope stores the wrapped data key with the data and keeps the plain one in memory for minutes. So one KMS
 // call is enough for thousands of secrets. To disable the KMS key makes every copy of the database unreadable.
 //
-// Both calls take an encryption context: names and values that are not secret, that the KMS writes to its log, and that
-// must be equal in both calls. A wrapped key that is moved to another place cannot be unwrapped there.
+// All calls take an encryption context: names and values that are not secret, that the KMS writes to its log, and that
+// must be equal for wrapping and unwrapping. A wrapped key that is moved to another place cannot be unwrapped there.
 //
 // # Two types of key
 //
@@ -55,7 +56,7 @@ const DataKeySize = 32
 
 // Key makes and unwraps data keys with one KMS key. It is safe for concurrent use and keeps no data key.
 //
-// The errors of both methods are *backend.Error. ErrUnavailable means that the KMS gave no answer: it throttles, fails
+// The errors of all methods are *backend.Error. ErrUnavailable means that the KMS gave no answer: it throttles, fails
 // or cannot be reached, or ctx ended. The same call may succeed later. ErrKeyUnusable means that the KMS refused: the
 // key does not exist, is disabled or is a different key, the credentials may not use it, or the wrapped key or its
 // encryption context was changed.
@@ -65,6 +66,9 @@ type Key interface {
 
 	// GenerateDataKey makes a data key of DataKeySize bytes. It returns the key in plain text and wrapped.
 	GenerateDataKey(ctx context.Context, encryptionContext map[string]string) (plaintext, wrapped []byte, err error)
+
+	// Encrypt wraps a data key of DataKeySize bytes.
+	Encrypt(ctx context.Context, plaintext []byte, encryptionContext map[string]string) (wrapped []byte, err error)
 
 	// Decrypt unwraps a data key that this KMS key wrapped with an equal encryption context.
 	Decrypt(ctx context.Context, wrapped []byte, encryptionContext map[string]string) ([]byte, error)

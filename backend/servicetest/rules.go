@@ -264,11 +264,13 @@ var ruleCases = []testCase{
 		f.refused(backend.ErrInvalid, c)
 		f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: "gizmo", Name: "x"})
 	}},
-	{"the KMS key of an environment cannot be changed", func(f *fixture) {
+	{"the KMS key of an environment cannot change to an invalid one", func(f *fixture) {
 		f.environments("dev")
+		f.must(secret("dev", "s", "v"))
 		c := environment("dev")
-		c.KMSKey = ptr("aws-kms:///alias/other")
-		err := f.refused(backend.ErrImmutable, c)
-		equal(f, "attribute", err.Attribute, "kms_key")
+		c.KMSKey = ptr("not a URI")
+		f.refused(backend.ErrInvalid, c)
+		equal(f, "value", f.value(secretRef("dev", "s")), "v")
+		equal(f, "KMS key", f.list(backend.Query{Kind: backend.KindEnvironment, Project: project})[0].KMSKey, "")
 	}},
 }

@@ -84,6 +84,10 @@ type Tx interface {
 	// InsertEnvironmentKey adds an environment key.
 	InsertEnvironmentKey(ctx context.Context, k EnvironmentKey) error
 
+	// UpdateEnvironmentKey replaces the KMS key and the wrapped bytes of the environment key with id k.ID. ErrNotFound
+	// means that it does not exist.
+	UpdateEnvironmentKey(ctx context.Context, k EnvironmentKey) error
+
 	// DeleteEnvironmentKeys deletes the environment keys of a deleted environment.
 	DeleteEnvironmentKeys(ctx context.Context, project, environment string) error
 

@@ -198,9 +198,10 @@ type request struct {
 	KeyID             string `json:"KeyId"`
 	EncryptionContext map[string]string
 	CiphertextBlob    []byte
+	Plaintext         []byte
 }
 
-// response holds the fields of both operations.
+// response holds the fields of all operations.
 type response struct {
 	KeyID          string `json:"KeyId,omitempty"`
 	Plaintext      []byte `json:",omitempty"`
@@ -281,6 +282,8 @@ func (s *Server) respond(operation string, r *http.Request) (*response, error) {
 	switch operation {
 	case "GenerateDataKey":
 		return s.generateDataKey(in)
+	case "Encrypt":
+		return s.encrypt(in)
 	case "Decrypt":
 		return s.decrypt(in)
 	}
@@ -312,8 +315,19 @@ func (s *Server) generateDataKey(in request) (*response, error) {
 	}
 	plaintext := make([]byte, 32)
 	_, _ = rand.Read(plaintext)
-	blob := k.aead.Seal([]byte(k.id), nil, plaintext, additionalData(in.EncryptionContext))
-	return &response{KeyID: k.arn(), Plaintext: plaintext, CiphertextBlob: blob}, nil
+	return &response{KeyID: k.arn(), Plaintext: plaintext, CiphertextBlob: k.wrap(plaintext, in)}, nil
+}
+
+func (s *Server) encrypt(in request) (*response, error) {
+	k, err := s.keyByID(in.KeyID)
+	if err != nil {
+		return nil, err
+	}
+	return &response{KeyID: k.arn(), CiphertextBlob: k.wrap(in.Plaintext, in)}, nil
+}
+
+func (k *key) wrap(plaintext []byte, in request) []byte {
+	return k.aead.Seal([]byte(k.id), nil, plaintext, additionalData(in.EncryptionContext))
 }
 
 func (s *Server) decrypt(in request) (*response, error) {

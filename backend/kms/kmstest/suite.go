@@ -66,6 +66,20 @@ func RunSuite(t *testing.T, uri, other string) {
 			t.Fatalf("Decrypt returned another key, or an error: %v", err)
 		}
 	})
+	t.Run("Encrypt wraps a data key that another key has made", func(t *testing.T) {
+		plaintext := bytes.Repeat([]byte{7}, kms.DataKeySize)
+		wrapped, err := open(t, uri).Encrypt(ctx, plaintext, keyContext)
+		if err != nil || bytes.Contains(wrapped, plaintext) {
+			t.Fatalf("Encrypt returned %d bytes, or the data key in plain text: %v", len(wrapped), err)
+		}
+		got, err := open(t, uri).Decrypt(ctx, wrapped, maps.Clone(keyContext))
+		if err != nil || !bytes.Equal(got, plaintext) {
+			t.Fatalf("Decrypt returned another key, or an error: %v", err)
+		}
+		elsewhere := maps.Clone(keyContext)
+		elsewhere["pouncet:environment"] = "another"
+		refuses(t, open(t, uri), wrapped, elsewhere)
+	})
 	t.Run("every data key is different", func(t *testing.T) {
 		p1, w1 := generate(t)
 		p2, w2 := generate(t)

@@ -86,6 +86,15 @@ func (t *tx) InsertEnvironmentKey(ctx context.Context, k store.EnvironmentKey) e
 	return err
 }
 
+// UpdateEnvironmentKey implements store.Tx.
+func (t *tx) UpdateEnvironmentKey(ctx context.Context, k store.EnvironmentKey) error {
+	n, err := t.exec(ctx, "UPDATE scope_keys SET kms_key = ?, wrapped = ? WHERE id = ?", k.KMSKey, blob(k.Wrapped), k.ID)
+	if err == nil && n == 0 {
+		return backend.Errorf(backend.CodeNotFound, "environment key %s does not exist", backend.Quote(k.ID))
+	}
+	return err
+}
+
 // DeleteEnvironmentKeys implements store.Tx.
 func (t *tx) DeleteEnvironmentKeys(ctx context.Context, project, environment string) error {
 	_, err := t.exec(ctx, "DELETE FROM scope_keys WHERE project = ? AND environment = ?", project, environment)

@@ -47,6 +47,13 @@ var keyTests = []test{
 			return tx.InsertEnvironmentKey(ctx, newer)
 		})
 
+		older.KMSKey, older.Wrapped = "file:///another", []byte{1, 2, 3}
+		e.update(func(ctx context.Context, tx store.Tx) error { return tx.UpdateEnvironmentKey(ctx, older) })
+		e.wantEnvironmentKeys("p", older, otherEnvironment, newer)
+		e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error {
+			return tx.UpdateEnvironmentKey(ctx, key("absent", "p", "dev", testTime))
+		})
+
 		e.update(func(ctx context.Context, tx store.Tx) error { return tx.DeleteEnvironmentKeys(ctx, "p", "dev") })
 		e.wantEnvironmentKeys("p", otherEnvironment)
 		e.wantEnvironmentKeys("q", otherProject)
