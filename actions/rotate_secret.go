@@ -22,6 +22,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
+	"github.com/pouncet/terraform-provider-pouncet/resources"
 )
 
 type rotateSecret struct{ session *session.Session }
@@ -88,7 +89,7 @@ func (*rotateSecret) Schema(_ context.Context, _ action.SchemaRequest, resp *act
 				Optional: true,
 				MarkdownDescription: "Characters to choose from, 10 to 1024 different ones. Defaults to the letters " +
 					"and digits of ASCII.",
-				Validators: []validator.String{stringvalidator.LengthBetween(10, 4096)},
+				Validators: []validator.String{resources.ValidAlphabet},
 			},
 		},
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -74,6 +75,7 @@ func (*environment) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 				MarkdownDescription: "URI of the KMS key for this environment: `aws-kms:///alias/NAME`, " +
 					"`aws-kms:///ARN` or `file:///PATH`. Defaults to the KMS key of the backend. Changing it forces " +
 					"a new resource.",
+				Validators:    []validator.String{validKMSKey},
 				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
 			},
 			"protected": schema.BoolAttribute{

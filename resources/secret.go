@@ -108,7 +108,8 @@ func (*secret) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resou
 			"expires_at": schema.StringAttribute{
 				Optional: true, CustomType: timetypes.RFC3339Type{},
 				MarkdownDescription: "Time at which the secret expires (RFC 3339), for example " +
-					"`2027-01-31T12:00:00Z`. An expired secret does not resolve.",
+					"`2027-01-31T12:00:00Z`. An expired secret does not resolve. A new time must not be in the past.",
+				PlanModifiers: []planmodifier.String{notInThePast{}},
 			},
 			"rotation_days": schema.Int64Attribute{
 				Optional: true,

@@ -58,7 +58,7 @@ func generateAttribute() schema.SingleNestedAttribute {
 				Optional: true,
 				MarkdownDescription: "Characters to choose from, 10 to 1024 different ones. Defaults to the letters " +
 					"and digits of ASCII.",
-				Validators: []validator.String{stringvalidator.LengthBetween(10, 4096)},
+				Validators: []validator.String{ValidAlphabet},
 			},
 			"keepers": schema.MapAttribute{
 				Optional: true, ElementType: types.StringType,

@@ -10,6 +10,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
@@ -33,6 +34,25 @@ var validScope = ruleValidator{
 	description: "must be project, app/<name> or pipeline/<name>",
 	summary:     "Invalid scope",
 	check:       backend.CheckScope,
+}
+
+// ValidAlphabet accepts the alphabet of a generated value.
+var ValidAlphabet validator.String = ruleValidator{
+	description: "must be 10 to 1024 characters, each once",
+	summary:     "Invalid alphabet",
+	check:       backend.CheckAlphabet,
+}
+
+// validKMSKey accepts the URI of a KMS key. It does not call the KMS.
+var validKMSKey = ruleValidator{
+	description: "must be the URI of a KMS key",
+	summary:     "Invalid kms_key",
+	check: func(s string) *backend.Error {
+		if _, err := kms.Open(context.Background(), s); err != nil {
+			return backend.AsError(err)
+		}
+		return nil
+	},
 }
 
 // nameOf accepts the name of another object, or one of the other values. It says so if the configuration has the

@@ -298,13 +298,8 @@ func generate(g backend.Generate, in secretType) ([]byte, error) {
 		return nil, backend.Errorf(backend.CodeInvalid, "a generated value of %d characters is not supported", g.Length).
 			WithHint("choose a length from 8 to 1024").At("generate")
 	}
-	seen := map[rune]bool{}
-	for _, c := range alphabet {
-		seen[c] = true
-	}
-	if len(seen) != len(alphabet) || len(alphabet) < 10 || len(alphabet) > 1024 {
-		return nil, backend.Errorf(backend.CodeInvalid,
-			"the alphabet of a generated value is not valid: it must have 10 to 1024 characters, each once").At("generate")
+	if err := backend.CheckAlphabet(g.Alphabet); err != nil {
+		return nil, err
 	}
 	if in.isJSON() {
 		return nil, backend.Errorf(backend.CodeInvalid, "values of secret type %q are JSON and cannot be generated",
