@@ -88,11 +88,14 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 		return out, err
 	}
 	if e.exists && !isReserved(before) {
-		if err := r.moveLinks(e.in, e.row, before); err != nil {
+		if err := r.moveLinks(e.in, e.row, before, owner(c, e.attr)); err != nil {
 			return out, err
 		}
 	}
-	return out, r.supersede(e.in, e.row)
+	if err := r.supersede(e.in, e.row); err != nil {
+		return out, err
+	}
+	return out, r.returnLinks(e.in, e.row, owner(c, e.attr))
 }
 
 // entry returns the secret or scoped value that a change names, or a row to create it from.
@@ -192,7 +195,7 @@ func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 	switch {
 	case c.JSON != nil:
 		if e.row.Link != "" {
-			e.row.Link, e.attr.LinkField, e.attr.LinkHeld = "", "", false
+			e.row.Link, e.row.Type, e.attr.LinkField, e.attr.LinkHeld = "", "", "", false
 			e.diff.changed = append(e.diff.changed, "link")
 		}
 		e.diff.setJSON("json", &e.attr.JSON, c.JSON)
@@ -239,6 +242,7 @@ func (r *run) link(l backend.Link, e *entry) error {
 	if exists || l.Secret != e.row.Link {
 		e.attr.LinkHeld = false // the link means the name, and no longer what was set aside
 	}
+	e.row.Type = "" // nor does it return to a former name
 	e.row.Link, e.attr.LinkField = l.Secret, l.Field
 	return nil
 }
@@ -258,9 +262,10 @@ func tooLarge(e *entry, n int) error {
 // writes the version, sealed under the environment key.
 func (r *run) writeEntry(e *entry, version *newVersion) (backend.Outcome, error) {
 	released := linkIsHeld(e.before) && !e.attr.LinkHeld
-	if e.exists && len(e.diff.changed) == 0 && released {
+	quiet := e.exists && len(e.diff.changed) == 0
+	if quiet && (released || e.row.Type != e.before.Type) {
 		e.attr.Quiet++ // the link has the same name, and another meaning
-	} else if e.exists && len(e.diff.changed) == 0 {
+	} else if quiet {
 		return outcome(backend.ActionUnchanged, e.diff, e.row, e.in)
 	}
 	key, err := r.signingKey(e.in, e.row.Environment)
@@ -281,6 +286,9 @@ func (r *run) writeEntry(e *entry, version *newVersion) (backend.Outcome, error)
 		if err := r.insertVersion(key, e.row, *version); err != nil {
 			return backend.Outcome{}, err
 		}
+	}
+	if quiet {
+		action = backend.ActionUnchanged
 	}
 	if e.exists && (released || e.row.Type != e.before.Type) {
 		if err := r.letGo(e.in.row.ID, e.before); err != nil {

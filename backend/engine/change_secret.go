@@ -214,7 +214,9 @@ func (r *run) checkQuota(p *project, owner string) error {
 
 // moveLinks changes the links to a renamed secret to its new name, if no other secret of the project has the old name.
 // It ignores secrets that this set renamed to the old name, and the links that followed them.
-func (r *run) moveLinks(p *project, secret store.Object, before string) error {
+//
+// The values of the owner of the rename remember the old name: see returnLinks.
+func (r *run) moveLinks(p *project, secret store.Object, before, owner string) error {
 	bearers, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindSecret, Project: p.row.ID, Name: before})
 	if err != nil {
 		return err
@@ -243,18 +245,55 @@ func (r *run) moveLinks(p *project, secret store.Object, before string) error {
 		if err != nil {
 			return err
 		}
-		before := row
+		was := row
+		if owner != "" && a.ManagedBy == owner && row.Type == "" {
+			row.Type = formerLink + row.Link
+		}
 		row.Link, a.LinkHeld = secret.Name, false
 		a.Quiet++
 		if _, err := r.update(row, a, key, p); err != nil {
 			return err
 		}
 		r.places.follows[row.ID] = secret.ID
-		if linkIsHeld(before) {
-			if err := r.letGo(p.row.ID, before); err != nil {
+		if linkIsHeld(was) {
+			if err := r.letGo(p.row.ID, was); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// formerLink begins the type of a scoped value whose link followed a secret that
+// its owner renamed. The name that the link had comes after it.
+const formerLink = "link:"
+
+// returnLinks lets the links that followed another secret away from a name return
+// to it, once the owner of both brings a secret there. An owner that says nothing
+// about a link means that its name stays, whichever secret has the name, and in
+// whichever order the secrets change their names.
+func (r *run) returnLinks(p *project, secret store.Object, owner string) error {
+	if owner == "" {
+		return nil
+	}
+	followed, err := r.tx.Objects(r.ctx, store.Filter{
+		Kind: backend.KindScopedValue, Project: p.row.ID, Type: formerLink + secret.Name,
+	})
+	if err != nil {
+		return err
+	}
+	for _, v := range followed {
+		mine, err := areOwnedBy(owner, v)
+		if err != nil {
+			return err
+		}
+		if !mine || !canMean(v, secret) {
+			continue
+		}
+		if _, err := r.move(v, func(o *store.Object, _ *attributes) { o.Link, o.Type = secret.Name, "" }); err != nil {
+			return err
+		}
+		delete(r.places.follows, v.ID)
 	}
 	return nil
 }

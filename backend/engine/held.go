@@ -45,6 +45,11 @@ import (
 // name. A secret that comes to the name in that place ends this: the one that
 // was set aside is removed.
 //
+// Links follow a secret that is renamed, but a displacement is no rename: the
+// links to a displaced secret mean the secret that took its name. A link that
+// followed returns when the same owner brings a secret to the name that it had
+// (returnLinks).
+//
 // # Editions
 //
 // The engine writes rows that no owner has changed: the moves above, the links

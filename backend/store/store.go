@@ -123,7 +123,7 @@ type Object struct {
 	Scope       string
 	Name        string
 
-	Type    string // the id of a secret's type
+	Type    string // the id of a secret's type; of a scoped value, the name that its link followed a secret from
 	Link    string // the name of the secret that a scoped value links to
 	Version int64  // the current version of a secret; 0 for other kinds
 
