@@ -222,9 +222,8 @@ func derive(key []byte, label string, size int) []byte {
 	return out
 }
 
-// CreateFile creates the key file that uri names, with a new key and mode 0600, and syncs it to disk. Only the
-// initialisation of a backend calls it. Later a missing key file is an error, because a new one could not decrypt
-// anything.
+// CreateFile creates the key file that uri names, with a new key and mode 0600, and syncs it to disk. Only the first
+// use of a key calls it. Later a missing key file is an error, because a new one could not decrypt anything.
 //
 // ErrExists means that the file exists, ErrNotFound that its folder does not exist, and ErrInvalid that uri does not
 // name a file.
@@ -245,6 +244,15 @@ func CreateFile(uri string) error {
 		return createError(r.path, err)
 	}
 	return nil
+}
+
+// CreateFolder creates the folder of the key file that uri names, for this user only. The folder above it must exist.
+func CreateFolder(uri string) error {
+	r, err := parseURI(uri)
+	if err != nil {
+		return err
+	}
+	return os.Mkdir(filepath.Dir(r.path), 0o700)
 }
 
 // isAny reports whether err is one of the targets.

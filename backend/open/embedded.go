@@ -58,7 +58,14 @@ func (p *Parts) Close() error { return p.Store.Close() }
 
 // Embedded opens the backend in c.Path. If that is "", it opens the nearest .pouncet folder, from the working folder
 // upwards. ErrNotFound means that there is no backend; Embedded does not create one.
+//
+// It creates no key file either, because the caller of a server must not write to the disk of the server.
 func Embedded(ctx context.Context, c Config) (*Parts, error) {
+	return embedded(ctx, c, false)
+}
+
+// embedded is Embedded, and creates key files at their first use if createKeys is set.
+func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
 	path := c.Path
 	if path == "" {
 		found, err := findFolder()
@@ -79,14 +86,16 @@ func Embedded(ctx context.Context, c Config) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.KMSKey != "" {
-		s.KMSKey = c.KMSKey
-	}
 	database, err := sqlite.Open(ctx, filepath.Join(path, databaseFile))
 	if err != nil {
 		return nil, err
 	}
 	trusted := newTrustedKeys(path, s)
+	trusted.createFiles = createKeys
+	if c.KMSKey != "" {
+		s.KMSKey = c.KMSKey
+		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
+	}
 	keys := keyring(database, path, trusted)
 	return &Parts{
 		Engine: engine.New(database, keys, engine.Options{KMSKey: s.KMSKey, Trust: trusted.add}),
@@ -215,10 +224,8 @@ func initFolder(ctx context.Context, dir, kmsKey string) error {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return backend.Errorf(backend.CodeUnavailable, "creating the backend's folder: %w", err)
 	}
-	if kmsKey == defaultKMSKey {
-		if err := kms.CreateFile(resolveURI(dir, kmsKey)); err != nil {
-			return err
-		}
+	if err := createKeyFile(dir, kmsKey); err != nil {
+		return err
 	}
 	s := settings{KMSKey: kmsKey}
 	if err := writeSettings(dir, s); err != nil {

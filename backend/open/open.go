@@ -107,7 +107,7 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 		}
 		c.Path, created = result.Path, !result.Existing
 	}
-	parts, err := Embedded(ctx, c)
+	parts, err := embedded(ctx, c, true)
 	if err != nil {
 		return nil, err
 	}

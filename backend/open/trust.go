@@ -4,13 +4,16 @@ package open
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 )
 
 // settings is the content of config.json.
@@ -25,9 +28,10 @@ type settings struct {
 // that the database names: someone who can write to the database could insert an environment key that is wrapped by
 // their own KMS key, and then read every value written after that.
 type trustedKeys struct {
-	folder string
-	mu     sync.Mutex
-	keys   []string
+	folder      string
+	createFiles bool // add creates key files
+	mu          sync.Mutex
+	keys        []string
 }
 
 func newTrustedKeys(folder string, s settings) *trustedKeys {
@@ -55,16 +59,20 @@ func (t *trustedKeys) check(uri string) error {
 	return nil
 }
 
-// add adds the KMS key of a new environment to config.json.
+// add adds the KMS key that wraps a new environment key to config.json. A key that is not there is used for the first
+// time: if it is a key file, add creates it. Later, a missing key file is an error, because a new one could not decrypt
+// anything.
 func (t *trustedKeys) add(uri string) error {
-	if t.check(uri) == nil {
-		return nil
-	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s, err := readSettings(t.folder)
-	if err != nil {
+	if err != nil || uri == s.KMSKey || slices.Contains(s.OtherKMSKeys, uri) {
 		return err
+	}
+	if t.createFiles {
+		if err := createKeyFile(t.folder, uri); err != nil {
+			return err
+		}
 	}
 	s.OtherKMSKeys = append(s.OtherKMSKeys, uri)
 	if err := writeSettings(t.folder, s); err != nil {
@@ -72,6 +80,23 @@ func (t *trustedKeys) add(uri string) error {
 	}
 	t.keys = append(t.keys, uri)
 	return nil
+}
+
+// createKeyFile creates the key file that a URI names, unless it exists or the URI names another type of key. It also
+// creates the folder of the file, for this user only, if the folder above it exists.
+func createKeyFile(folder, uri string) error {
+	if !strings.HasPrefix(uri, "file:") {
+		return nil
+	}
+	uri = resolveURI(folder, uri)
+	err := kms.CreateFile(uri)
+	if errors.Is(err, backend.ErrNotFound) && kms.CreateFolder(uri) == nil {
+		err = kms.CreateFile(uri)
+	}
+	if errors.Is(err, backend.ErrExists) {
+		return nil
+	}
+	return err
 }
 
 func readSettings(folder string) (settings, error) {

@@ -28,7 +28,8 @@ POUNCET_HOME or in .pouncet in the working folder. If the folder already holds a
 backend, nothing changes.
 
 By default, the KMS key is a file in the same folder. Anyone who can read the
-folder can then read the values. Use --kms-key to keep the key elsewhere.`,
+folder can then read the values. Use --kms-key to keep the key elsewhere. A key
+file that does not exist is created, for this user only.`,
 		Example: `  pouncet init
   pouncet init --kms-key aws-kms:///alias/pouncet`,
 		Args: arguments(0, 0, "no arguments"),
