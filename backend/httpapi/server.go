@@ -84,7 +84,11 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	return s.guard(mux)
 }
 
-func (s *server) query(ctx context.Context, q backend.Query) (backend.Page, error) {
+func (s *server) query(ctx context.Context, in queryRequest) (backend.Page, error) {
+	q, err := in.query()
+	if err != nil {
+		return backend.Page{}, err
+	}
 	return s.service.Query(ctx, q)
 }
 

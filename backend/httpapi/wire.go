@@ -11,6 +11,40 @@ import (
 // The wire types replace types of package backend that hide values or have no JSON names. Only these types hold a value
 // on the wire, as base64.
 
+// queryRequest is a backend.Query that distinguishes a selector that is empty from one that is absent. An absent one
+// selects everything. An empty one is an error, because its sender probably meant something else.
+type queryRequest struct {
+	backend.Query // the fields below hide its selectors from the JSON decoder
+
+	Project     *string `json:"project"`
+	ID          *string `json:"id"`
+	Name        *string `json:"name"`
+	Environment *string `json:"environment"`
+	Scope       *string `json:"scope"`
+	Type        *string `json:"type"`
+}
+
+func (in queryRequest) query() (backend.Query, error) {
+	q := in.Query
+	for _, s := range []struct {
+		name         string
+		given, field *string
+	}{
+		{"project", in.Project, &q.Project}, {"id", in.ID, &q.ID}, {"name", in.Name, &q.Name},
+		{"environment", in.Environment, &q.Environment}, {"scope", in.Scope, &q.Scope}, {"type", in.Type, &q.Type},
+	} {
+		switch {
+		case s.given == nil:
+		case *s.given == "":
+			return q, backend.Errorf(backend.CodeInvalid, "selector %s is empty", s.name).
+				WithHint("leave it out to select everything").At(s.name)
+		default:
+			*s.field = *s.given
+		}
+	}
+	return q, nil
+}
+
 // resolveRequest holds what its references have in common only once, because the references of one file often differ
 // only in their names.
 type resolveRequest struct {

@@ -10,6 +10,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"strconv"
@@ -272,4 +273,39 @@ func TestOutcomesAreSentWithTheErrorOfASet(t *testing.T) {
 		t.Errorf("error %v, want %v", err, s.err)
 	}
 	same(t, "outcomes", out, s.outcomes)
+}
+
+// Empty never means any: an absent selector selects everything, and an empty one is an error.
+func TestEmptySelectorsOfAQueryAreRejected(t *testing.T) {
+	query := reflect.TypeFor[backend.Query]()
+	n := 0
+	for i := range query.NumField() {
+		if query.Field(i).Type.Kind() != reflect.String {
+			continue
+		}
+		name, _, _ := strings.Cut(query.Field(i).Tag.Get("json"), ",")
+		if name == "kind" || name == "cursor" { // they select nothing
+			continue
+		}
+		n++
+		for given, want := range map[string]int{"": http.StatusBadRequest, "x": http.StatusOK} {
+			s := &scripted{}
+			body := fmt.Sprintf(`{"kind": "secret", %q: %q}`, name, given)
+			r := httptest.NewRequest(http.MethodPost, "/v1/query", strings.NewReader(body))
+			r.Header.Set("Authorization", "Bearer "+goodToken)
+			r.Header.Set("Content-Type", "application/json")
+			r.Header.Set("Pouncet-Wire-Version", strconv.Itoa(httpapi.WireVersion))
+			w := httptest.NewRecorder()
+			httpapi.NewServer(s, authenticate, httpapi.Options{}).ServeHTTP(w, r)
+			if w.Code != want || given == "" && !strings.Contains(w.Body.String(), "selector "+name+" is empty") {
+				t.Errorf("%s: status %d: %s", body, w.Code, w.Body)
+			}
+			if got := reflect.ValueOf(s.query).Field(i).String(); got != given {
+				t.Errorf("%s: the service gets %q", body, got)
+			}
+		}
+	}
+	if n != 6 {
+		t.Errorf("%d selectors were checked", n)
+	}
 }
