@@ -147,6 +147,9 @@ func (r *run) writeMember(
 			return backend.Outcome{}, err
 		}
 		a.release()
+		if err := r.checkNotWaiting(row, owner(c, a)); err != nil {
+			return backend.Outcome{}, err
+		}
 		if err := r.takePlace(row, owner(c, a), refuseExisting); err != nil {
 			return backend.Outcome{}, err
 		}

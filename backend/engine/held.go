@@ -271,25 +271,52 @@ func takenBack(c backend.Change, rows []store.Object) (store.Object, bool, error
 	if c.Op != backend.OpCreate && c.Op != backend.OpSet {
 		return store.Object{}, false, nil
 	}
+	o, owner, waits, err := waiting(rows, c.Name)
+	if err != nil || !waits {
+		return o, false, err
+	}
+	if c.Op == backend.OpCreate && c.ManagedBy != nil && *c.ManagedBy == owner && owner != "" {
+		return o, true, nil
+	}
+	return o, false, refuseWaiting(o, owner)
+}
+
+// waiting returns the replaced object that waits for a creation of its name, and
+// its owner.
+func waiting(rows []store.Object, name string) (o store.Object, owner string, waits bool, err error) {
 	for _, o := range rows {
 		if !isReserved(o.Name) {
 			continue
 		}
 		a, err := decodeAttributes(o)
 		if err != nil {
-			return o, false, err
+			return o, "", false, err
 		}
-		if a.Held != backend.HeldReplaced || a.Was != c.Name {
-			continue
+		if a.Held == backend.HeldReplaced && a.Was == name {
+			return o, a.ManagedBy, true, nil
 		}
-		if c.Op == backend.OpCreate && c.ManagedBy != nil && *c.ManagedBy == a.ManagedBy && a.ManagedBy != "" {
-			return o, true, nil
-		}
-		return o, false, backend.Errorf(backend.CodeExists, "%s %s waits for its replacement by %q, with its contents",
-			c.Kind, backend.Quote(c.Name), a.ManagedBy).
-			WithHint("apply that configuration again, or delete the object by its id %s; see: pouncet doctor", o.ID).At("name")
 	}
-	return store.Object{}, false, nil
+	return store.Object{}, "", false, nil
+}
+
+func refuseWaiting(o store.Object, owner string) *backend.Error {
+	return backend.Errorf(backend.CodeExists, "%s %s waits for its replacement by %q, with its contents",
+		o.Kind, backend.Quote(shownName(o)), owner).
+		WithHint("apply that configuration again, or delete the object by its id %s; see: pouncet doctor", o.ID).At("name")
+}
+
+// checkNotWaiting refuses a rename to a name that a replaced object of another
+// owner waits for.
+func (r *run) checkNotWaiting(o store.Object, owner string) error {
+	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: o.Kind, Project: o.Project, AfterName: afterNames})
+	if err != nil {
+		return err
+	}
+	held, by, waits, err := waiting(rows, o.Name)
+	if err == nil && waits && held.ID != o.ID && by != owner {
+		return refuseWaiting(held, by)
+	}
+	return err
 }
 
 // retake returns the attributes with which an object is created again, before

@@ -253,6 +253,8 @@ var ownerCases = []testCase{
 			created(of(other, environment("dev"))), word("pin")} {
 			f.mentions(f.refused(backend.ErrExists, c), "waits for its replacement", shop, "pouncet doctor")
 		}
+		stage := f.one(environment("stage")).Object
+		f.mentions(f.refused(backend.ErrExists, renamed(stage, "dev")), "waits for its replacement", dev.ID)
 		again := mine(environment("dev"))
 		again.Description, again.SameOwner = ptr("again"), false
 		out := f.one(again)

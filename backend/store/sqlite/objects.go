@@ -59,7 +59,12 @@ func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error
 		where += " AND (o.name, o.id) > (?, ?)"
 		args = append(args, f.AfterName, f.AfterID)
 	}
-	text := "SELECT " + objectColumns + " FROM objects o WHERE " + where + " ORDER BY o.name, o.id"
+	text := "SELECT " + objectColumns + " FROM objects o WHERE " + where + " ORDER BY "
+	if f.Type != "" || f.Link != "" {
+		// The unary plus keeps SQLite from reading all objects of a project in the order of their names.
+		text += "+"
+	}
+	text += "o.name, o.id"
 	if f.Limit > 0 && len(t.deferred) == 0 {
 		text += " LIMIT ?"
 		args = append(args, f.Limit)
