@@ -556,6 +556,34 @@ var ownerCases = []testCase{
 		f.one(moved(a, "b"))
 		equal(f, "link", f.value(valueRef("dev", "l")), "new")
 	}},
+	{"a link that does not change keeps its name, in whichever order secrets leave it and come to it", func(f *fixture) {
+		f.environments("dev")
+		orders(2, func(order []int) {
+			name := fmt.Sprint("a", order[0])
+			a := f.one(mine(secret("dev", name, "old"))).Object
+			kept := f.one(mine(link("dev", name, name, ""))).Object
+			theirs := f.one(of(other, link("dev", name+"-theirs", name, ""))).Object
+			follows := f.one(mine(link("dev", name+"-follows", name, ""))).Object
+			changes := []backend.Change{moved(a, name+"-b"), mine(secret("dev", name, "new"))}
+			for i, at := range order {
+				f.one(changes[at])
+				if i == 0 {
+					equal(f, "value before the second change", f.value(valueRef("dev", name)),
+						[]string{"old", "new"}[order[0]])
+				}
+			}
+			equal(f, "link that keeps its name", f.value(valueRef("dev", name)), "new")
+			equal(f, "its edition", f.object(kept).Edition, kept.Edition)
+			if order[0] == 0 {
+				equal(f, "link of another owner", f.object(theirs).Link.Secret, name+"-b")
+			}
+			f.one(backend.Change{Op: backend.OpUpdate, Kind: follows.Kind, ID: follows.ID, Edition: ptr(follows.Edition),
+				Link: &backend.Link{Secret: name + "-b"}})
+			equal(f, "link that changes", f.value(valueRef("dev", name+"-follows")), "old")
+			f.one(mine(secret("dev", name, "newer")))
+			equal(f, "link that changed", f.value(valueRef("dev", name+"-follows")), "old")
+		})
+	}},
 	{"a displaced object can be changed and used by id alone", func(f *fixture) {
 		f.environments("dev")
 		f.must(policy(backend.PolicyChange{ImmutableNames: ptr(true), NamePattern: ptr("[a-z]+")}))
