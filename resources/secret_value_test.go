@@ -56,13 +56,14 @@ func TestValueIsGeneratedOnce(t *testing.T) {
 		apply(b.Config(secretWithoutValue("")), check("version", "4")),
 		planFails(b.Config(secretConfig("own", `generate = {}`)), `(?s)value_wo.*generate`),
 		planFails(b.Config(secretWithoutValue(`generate = { length = 5 }`)), `(?s)length.*between 8 and`),
-		apply(
+		// An alphabet that is not valid is an error, also if the plan generates no value.
+		planFails(
 			b.Config(secretWithoutValue(`generate = { alphabet = "aaaaaaaaaaaa", keepers = {} }`)),
-			check("version", "4"),
+			`(?s)Invalid alphabet.*each\s+once`,
 		),
 		planFails(
 			b.Config(secretWithoutValue("generate = { alphabet = \"aaaaaaaaaaaa\", keepers = { a = \"b\" } }")),
-			`(?s)generate.*each\s+once`,
+			`(?s)Invalid alphabet.*each\s+once`,
 		),
 		apply(b.Config(secretWithoutValue("")), check("version", "4")),
 	)
