@@ -275,7 +275,7 @@ func (r *run) rewrap(p *project, environment, kmsKey string) error {
 // insert and update write a row with its new attributes. They sign it unless
 // the key is nil.
 func (r *run) insert(o store.Object, a attributes, key *envelope.Key, in *project) (store.Object, error) {
-	r.places.came[o.ID] = true
+	r.places.placed[o.ID] = true
 	o.Revision, o.CreatedAt, o.UpdatedAt, o.Attributes = 1, r.now, r.now, a.encode()
 	signWith(key, &o, in)
 	return o, r.tx.InsertObject(r.ctx, o)

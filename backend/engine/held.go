@@ -229,7 +229,7 @@ func (r *run) objectOf(o store.Object) (backend.Object, error) {
 // the index by, and reports whether it did. It does not displace what the same
 // set has brought there.
 func (r *run) displace(o store.Object, owner string, by int) (bool, error) {
-	if mine, err := areOwnedBy(owner, o); !mine || err != nil || r.places.came[o.ID] {
+	if mine, err := areOwnedBy(owner, o); !mine || err != nil || r.places.placed[o.ID] {
 		return false, err
 	}
 	before, err := r.objectOf(o)
@@ -246,7 +246,7 @@ func (r *run) displace(o store.Object, owner string, by int) (bool, error) {
 // takesOver reports whether a creation takes over the object that has its name:
 // it has the same owner, contents, and no later change of the set renames it.
 func (r *run) takesOver(c backend.Change, holder store.Object) (bool, error) {
-	if isEntry(holder.Kind) || r.places.came[holder.ID] {
+	if isEntry(holder.Kind) || r.places.placed[holder.ID] {
 		return false, nil
 	}
 	mine, err := areOwnedBy(owner(c, attributes{}), holder)

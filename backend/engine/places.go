@@ -20,8 +20,8 @@ type places struct {
 	arrived map[string]int // order of arrival, from 1, by the object's id
 	// follows holds the secret that a link followed to its new name, by the id of the scoped value.
 	follows map[string]string
-	// came holds the objects that this set has brought to their place, by id. No change displaces them.
-	came map[string]bool
+	// placed holds the objects that this set has brought to their place, by id. No change displaces them.
+	placed map[string]bool
 	// displaced holds what each change displaced or took over, by the index of the change.
 	displaced map[int]*backend.Object
 }
@@ -35,7 +35,7 @@ type claim struct {
 }
 
 func newPlaces() places {
-	return places{arrived: map[string]int{}, follows: map[string]string{}, came: map[string]bool{},
+	return places{arrived: map[string]int{}, follows: map[string]string{}, placed: map[string]bool{},
 		displaced: map[int]*backend.Object{}}
 }
 
@@ -64,7 +64,7 @@ func (r *run) canBeFreed(kind backend.Kind) bool {
 // takePlace gives an object the place in its row, or refuses it. An object of
 // the owner that has the place is displaced.
 func (r *run) takePlace(o store.Object, owner string, refuse func(holder store.Object) *backend.Error) error {
-	r.places.came[o.ID] = true
+	r.places.placed[o.ID] = true
 	holder, taken, err := r.first(placeOf(o))
 	if err != nil || !taken || holder.ID == o.ID {
 		return err
