@@ -150,6 +150,7 @@ func (a *rotateSecret) Invoke(ctx context.Context, req action.InvokeRequest, res
 	if !known {
 		return
 	}
+	a.session.Plan.BeginApply()
 	out, err := a.session.Service.Apply(ctx, backend.ChangeSet{
 		Changes: []backend.Change{c}, IdempotencyKey: rand.Text(),
 	})
@@ -158,6 +159,7 @@ func (a *rotateSecret) Invoke(ctx context.Context, req action.InvokeRequest, res
 		return
 	}
 	o := out[0].Object
+	a.session.RecordOwnWrite(o.ID, o.Edition)
 	resp.SendProgress(action.InvokeProgressEvent{Message: fmt.Sprintf("secret %s in environment %s now has version %d",
 		backend.Quote(o.Name), backend.Quote(o.Environment), o.Version)})
 }

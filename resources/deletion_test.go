@@ -148,10 +148,10 @@ resource "pouncet_secret" "t" {
 }`
 	acctest.Run(t,
 		planFails(b.Config(numberedSecrets(25)),
-			`(?s)would\s+have\s+25\s+secrets:.*this\s+plan\s+adds\s+25.*is\s+20.*--max-secrets\s+25`),
+			`(?s)would\s+have\s+at\s+least\s+21\s+secrets.*is\s+20.*--max-secrets`),
 		apply(b.Config(numberedSecrets(20))),
-		planFails(b.Config(numberedSecrets(21)), `(?s)would\s+have\s+21\s+secrets:\s+20\s+exist`),
-		planFails(b.Config(numberedSecrets(20)+otherProject), `(?s)"shop"\s+would\s+have\s+3\s+secrets`),
+		planFails(b.Config(numberedSecrets(21)), `(?s)would\s+have\s+at\s+least\s+21\s+secrets`),
+		planFails(b.Config(numberedSecrets(20)+otherProject), `(?s)"shop"\s+would\s+have\s+at\s+least\s+3\s+secrets`),
 		apply(b.Config(numberedSecrets(0))),
 	)
 }
@@ -159,16 +159,23 @@ resource "pouncet_secret" "t" {
 // Nothing refers to the project, so that Terraform may plan the new quota after the secrets.
 func TestQuotaRaisedByAnUnrelatedResource(t *testing.T) {
 	b := acctest.New(t)
-	b.Apply(quota(2))
-	config := b.Config(`
-import {
-  to = pouncet_project.p
-  id = "default"
-}
+	config := func(quota, n int) string {
+		return b.Config(fmt.Sprintf(`
 resource "pouncet_project" "p" {
-  name        = "default"
-  max_secrets = 30
+  name        = "shop"
+  max_secrets = %d
 }
-` + numberedSecrets(25))
-	acctest.Run(t, resource.TestStep{Config: config, PlanOnly: true, ExpectNonEmptyPlan: true})
+resource "pouncet_secret" "s" {
+  count       = %d
+  project     = "shop"
+  environment = "*"
+  name        = "s${count.index}"
+  value_wo    = "v"
+}`, quota, n))
+	}
+	acctest.Run(t,
+		apply(config(2, 0)),
+		resource.TestStep{Config: config(30, 25), PlanOnly: true, ExpectNonEmptyPlan: true},
+		planFails(config(20, 25), `(?s)"shop"\s+would\s+have\s+at\s+least`),
+	)
 }

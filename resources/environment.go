@@ -11,8 +11,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/booldefault"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
-	"github.com/hashicorp/terraform-plugin-framework/resource/schema/stringplanmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
@@ -73,10 +71,9 @@ func (*environment) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 			"kms_key": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "URI of the KMS key for this environment: `aws-kms:///alias/NAME`, " +
-					"`aws-kms:///ARN` or `file:///PATH`. Defaults to the KMS key of the backend. Changing it forces " +
-					"a new resource.",
-				Validators:    []validator.String{validKMSKey},
-				PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()},
+					"`aws-kms:///ARN` or `file:///PATH`. Defaults to the KMS key of the backend. Changing it wraps " +
+					"the environment key again in place. No secret value is touched.",
+				Validators: []validator.String{validKMSKey},
 			},
 			"protected": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),

@@ -4,9 +4,12 @@ package resources
 
 import (
 	"context"
+	"errors"
+	"reflect"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
@@ -16,6 +19,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/planning"
+	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
 // model is a pointer to the struct M that holds the attributes of a resource.
@@ -55,14 +60,13 @@ type managedResource[M any, P model[M]] struct {
 // and in the configuration.
 type modelStates[M any] struct{ before, plan, configured M }
 
-// ModifyPlan checks the planned change with a dry run.
+// ModifyPlan checks the planned change with a dry run, and leaves in private state what the apply must know.
 func (r *managedResource[M, P]) ModifyPlan(
 	ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
 ) {
 	if r.session == nil {
 		return
 	}
-	defer r.session.Plan.BeginOperation()()
 	var m modelStates[M]
 	if !req.State.Raw.IsNull() {
 		resp.Diagnostics.Append(req.State.Get(ctx, &m.before)...)
@@ -71,7 +75,7 @@ func (r *managedResource[M, P]) ModifyPlan(
 		return
 	}
 	if req.Plan.Raw.IsNull() {
-		r.checkChange(ctx, &resp.Diagnostics, r.deletion(P(&m.before).id()))
+		r.planDeletion(ctx, &m.before, req, resp)
 		return
 	}
 	if r.inProject {
@@ -89,39 +93,120 @@ func (r *managedResource[M, P]) ModifyPlan(
 			r.session.Plan.MarkIncomplete(project)
 		}
 	}
+	object := readPrivate[seen](ctx, req.Private, seenKey, &resp.Diagnostics)
+	if req.State.Raw.IsNull() {
+		// If this creation replaces an object, Terraform hands the private state on to the deletion.
+		writePrivate(ctx, resp.Private, replacementKey, r.placeOf(ctx, &m.plan), &resp.Diagnostics)
+	} else {
+		object.ID = P(&m.before).id()
+		writePrivate(ctx, resp.Private, seenKey, object, &resp.Diagnostics)
+		r.session.Plan.Know(object.ID)
+		r.requireReplaceIfUnknown(ctx, resp)
+	}
 	if len(resp.RequiresReplace) > 0 {
-		r.checkChange(ctx, &resp.Diagnostics, r.deletion(P(&m.before).id()))
+		r.checkDeletion(ctx, &resp.Diagnostics, object)
 		return // Terraform plans the creation of the new object in a second request
 	}
-	r.checkPlan(ctx, &m, resp)
+	r.checkPlan(ctx, &m, object, resp)
+}
+
+// requireReplaceIfUnknown plans a replacement if the project or the environment is not known yet: an object cannot move.
+func (r *managedResource[M, P]) requireReplaceIfUnknown(ctx context.Context, resp *resource.ModifyPlanResponse) {
+	names := []string{"environment", "project"}
+	if r.kind != backend.KindSecret && r.kind != backend.KindScopedValue {
+		names = names[1:]
+	}
+	for _, name := range names {
+		var value types.String
+		if !r.inProject {
+			return
+		}
+		resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root(name), &value)...)
+		if value.IsUnknown() {
+			resp.RequiresReplace = append(resp.RequiresReplace, path.Root(name))
+		}
+	}
+}
+
+// placeOf returns the place of an object as its model has it, or the zero place if it is not known yet.
+func (r *managedResource[M, P]) placeOf(ctx context.Context, m *M) place {
+	var none M
+	var ignored diag.Diagnostics
+	if !P(m).complete(&none) {
+		return place{}
+	}
+	c := P(m).change(ctx, &none, &none, &ignored)
+	return place{Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name}
+}
+
+// planDeletion checks a deletion, and leaves in private state which object the plan has seen.
+func (r *managedResource[M, P]) planDeletion(
+	ctx context.Context, before *M, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
+) {
+	writePrivate(ctx, resp.Private, replacementKey, place{}, &resp.Diagnostics)
+	if r.session.Plan.Applying() {
+		return
+	}
+	object := readPrivate[seen](ctx, req.Private, seenKey, &resp.Diagnostics)
+	var project types.String
+	if r.inProject {
+		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("project"), &project)...)
+	}
+	// Terraform 1.11 plans the deletion before it refreshes the object, so the state may be older than the plan.
+	now, exists := r.readObject(ctx, project.ValueString(), P(before).id(), &resp.Diagnostics)
+	if resp.Diagnostics.HasError() || !exists {
+		return
+	}
+	r.session.Plan.Know(now.ID)
+	object = object.refreshed(now)
+	writePrivate(ctx, resp.Private, seenKey, object, &resp.Diagnostics)
+	r.checkDeletion(ctx, &resp.Diagnostics, object)
 }
 
 // checkPlan checks the creation or the update of an object, and adjusts the plan to the outcome.
 func (r *managedResource[M, P]) checkPlan(
-	ctx context.Context, m *modelStates[M], resp *resource.ModifyPlanResponse,
+	ctx context.Context, m *modelStates[M], object seen, resp *resource.ModifyPlanResponse,
 ) {
-	if !P(&m.plan).complete(&m.configured) {
-		if r.adjustPlan != nil {
-			r.adjustPlan(ctx, *m, nil, resp)
+	var outcome *backend.Outcome
+	if P(&m.plan).complete(&m.configured) {
+		dryRunChange := P(&m.plan).change
+		if d, ok := any(&m.plan).(dryRunModel[M]); ok {
+			dryRunChange = d.dryRunChange
 		}
-		return
+		c := dryRunChange(ctx, &m.before, &m.configured, &resp.Diagnostics)
+		if resp.Diagnostics.HasError() {
+			return
+		}
+		if r.session.Plan.Applying() {
+			outcome = r.compare(ctx, c)
+		} else {
+			check := planning.Check{Change: c}
+			if c.Op == backend.OpCreate {
+				check.Replaces = object.ID
+			}
+			var replace path.Paths
+			if outcome, replace = r.checkChange(ctx, &resp.Diagnostics, check); replace != nil {
+				resp.RequiresReplace = append(resp.RequiresReplace, replace...)
+				r.checkDeletion(ctx, &resp.Diagnostics, object)
+				return
+			}
+		}
 	}
-	dryRunChange := P(&m.plan).change
-	if d, ok := any(&m.plan).(dryRunModel[M]); ok {
-		dryRunChange = d.dryRunChange
-	}
-	c := dryRunChange(ctx, &m.before, &m.configured, &resp.Diagnostics)
-	if resp.Diagnostics.HasError() {
-		return
-	}
-	outcome, replace := r.checkChange(ctx, &resp.Diagnostics, c)
-	switch {
-	case replace != nil:
-		resp.RequiresReplace = append(resp.RequiresReplace, replace...)
-		r.checkChange(ctx, &resp.Diagnostics, r.deletion(P(&m.before).id()))
-	case r.adjustPlan != nil && !resp.Diagnostics.HasError():
+	if r.adjustPlan != nil && !resp.Diagnostics.HasError() {
 		r.adjustPlan(ctx, *m, outcome, resp)
 	}
+}
+
+// compare returns what an update would do while Terraform applies. It judges no rule: the update itself does.
+func (r *managedResource[M, P]) compare(ctx context.Context, c backend.Change) *backend.Outcome {
+	if r.adjustPlan == nil || c.Op != backend.OpUpdate {
+		return nil
+	}
+	out, err := r.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, DryRun: true})
+	if err != nil || out[0].Err != nil {
+		return nil
+	}
+	return &out[0]
 }
 
 func (r *managedResource[M, P]) Create(
@@ -139,15 +224,18 @@ func (r *managedResource[M, P]) Create(
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if out, ok := r.applyChange(ctx, "Creating", c, &resp.Diagnostics); ok {
-		P(&plan).set(ctx, out.Object, &resp.Diagnostics)
-		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-		setIdentity(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
+	out, err := r.applyChange(ctx, c)
+	if err != nil {
+		session.Report(&resp.Diagnostics, "Creating the "+r.kind.String(), withTerraformHint(err, c), r.paths())
+		return
 	}
+	P(&plan).set(ctx, out.Object, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	writePrivate(ctx, resp.Private, seenKey, seenOf(out.Object), &resp.Diagnostics)
+	setIdentity(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
 }
 
 func (r *managedResource[M, P]) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
-	defer r.session.Plan.BeginOperation()()
 	var state M
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
 	if resp.Diagnostics.HasError() {
@@ -159,16 +247,19 @@ func (r *managedResource[M, P]) Read(ctx context.Context, req resource.ReadReque
 	if r.inProject {
 		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("project"), &project)...)
 	}
+	object := readPrivate[seen](ctx, req.Private, seenKey, &resp.Diagnostics)
 	o, exists := r.readObject(ctx, project.ValueString(), P(&state).id(), &resp.Diagnostics)
 	switch {
 	case resp.Diagnostics.HasError():
-	case !exists:
+	case !exists || object.isOf(o) && object.Incarnation < o.Incarnation:
 		// The framework demands an identity even for a resource that leaves the state.
 		setIdentity(ctx, resp.Identity, P(&state).id(), &resp.Diagnostics)
 		resp.State.RemoveResource(ctx)
 	default:
+		r.session.Plan.Know(o.ID)
 		P(&state).set(ctx, o, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
+		writePrivate(ctx, resp.Private, seenKey, object.refreshed(o), &resp.Diagnostics)
 		setIdentity(ctx, resp.Identity, o.ID, &resp.Diagnostics)
 	}
 }
@@ -180,6 +271,7 @@ func (r *managedResource[M, P]) Update(
 	resp.Diagnostics.Append(req.State.Get(ctx, &before)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &configured)...)
+	object := readPrivate[seen](ctx, req.Private, seenKey, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -189,11 +281,17 @@ func (r *managedResource[M, P]) Update(
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if out, ok := r.applyChange(ctx, "Updating", c, &resp.Diagnostics); ok {
-		P(&plan).set(ctx, out.Object, &resp.Diagnostics)
-		resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-		setIdentity(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
+	c.Edition, c.Incarnation = r.expected(object)
+	out, err := r.applyChange(ctx, c)
+	if err != nil {
+		err = r.explainConflict(ctx, err, &before)
+		session.Report(&resp.Diagnostics, "Updating the "+r.kind.String(), withTerraformHint(err, c), r.paths())
+		return
 	}
+	P(&plan).set(ctx, out.Object, &resp.Diagnostics)
+	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
+	writePrivate(ctx, resp.Private, seenKey, seenOf(out.Object), &resp.Diagnostics)
+	setIdentity(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
 }
 
 func (r *managedResource[M, P]) Delete(
@@ -201,12 +299,59 @@ func (r *managedResource[M, P]) Delete(
 ) {
 	var state M
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
+	object := readPrivate[seen](ctx, req.Private, seenKey, &resp.Diagnostics)
+	created := readPrivate[place](ctx, req.Private, replacementKey, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
 	ctx, cancel := withTimeout(ctx, P(&state).operationTimeouts().Delete, &resp.Diagnostics)
 	defer cancel()
-	r.deleteObject(ctx, P(&state).id(), &resp.Diagnostics)
+	object.ID = P(&state).id()
+	c := r.deletion(object)
+	c.Edition, c.Incarnation = r.expected(object)
+	if created == r.placeOf(ctx, &state) && created != (place{}) {
+		c.CreationFollows = true
+		// The replacement takes the place at once, for those who use it too.
+		c.Force = r.kind == backend.KindSecret || r.kind == backend.KindScopedValue
+	}
+	if _, err := r.applyChange(ctx, c); err != nil && !errors.Is(err, backend.ErrNotFound) {
+		err = r.explainConflict(ctx, err, &state)
+		session.Report(&resp.Diagnostics, "Deleting the "+r.kind.String(), withTerraformHint(err, c), nil)
+	}
+}
+
+// explainConflict names the attributes that somebody changed after the plan, if that is what err means.
+func (r *managedResource[M, P]) explainConflict(ctx context.Context, err error, before *M) error {
+	if !errors.Is(err, backend.ErrConflict) {
+		return err
+	}
+	var ignored diag.Diagnostics
+	o, exists := r.readObject(ctx, "", P(before).id(), &ignored)
+	if !exists || ignored.HasError() {
+		return err
+	}
+	now := *before
+	P(&now).set(ctx, o, &ignored)
+	changed := differences(before, &now)
+	if len(changed) == 0 {
+		return err
+	}
+	return backend.Errorf(backend.CodeConflict, "%s %s was changed after the plan: %s", r.kind, backend.Quote(o.Name),
+		backend.Enumerate(changed)).
+		WithHint("nothing was overwritten; run terraform plan again, and apply the new plan")
+}
+
+// differences returns the names of the attributes in which two models differ.
+func differences[M any](a, b *M) []string {
+	var names []string
+	x, y := reflect.ValueOf(a).Elem(), reflect.ValueOf(b).Elem()
+	for i := range x.NumField() {
+		v, ok := x.Field(i).Interface().(attr.Value)
+		if ok && !v.Equal(y.Field(i).Interface().(attr.Value)) {
+			names = append(names, x.Type().Field(i).Tag.Get("tfsdk"))
+		}
+	}
+	return names
 }
 
 // defaultTimeout is the timeout of an operation that the timeouts block does not set.

@@ -14,7 +14,6 @@ package resources
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"maps"
 	"slices"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/provider/planning"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
@@ -73,36 +73,44 @@ func (o *objectResource) readObject(
 	if len(page.Objects) == 0 {
 		return backend.Object{}, false
 	}
-	return page.Objects[0], true
+	found := page.Objects[0]
+	// An object that was set aside counts as deleted. One that was displaced waits for its own name.
+	return found, found.Held == "" || found.Held == backend.HeldDisplaced
 }
 
 // applyChange makes one change. The idempotency key lets the client repeat a request whose answer was lost.
-func (o *objectResource) applyChange(
-	ctx context.Context, action string, c backend.Change, diags *diag.Diagnostics,
-) (backend.Outcome, bool) {
+func (o *objectResource) applyChange(ctx context.Context, c backend.Change) (backend.Outcome, error) {
+	o.session.Plan.BeginApply()
 	c.ManagedBy = &o.session.ManagedBy
+	c.SameOwner = o.session.Named || c.Op == backend.OpDelete
 	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{
 		Changes: []backend.Change{c}, IdempotencyKey: rand.Text(),
 	})
 	if err != nil {
-		session.Report(diags, action+" the "+o.kind.String(), withTerraformHint(err, c), o.paths())
-		return backend.Outcome{}, false
+		return backend.Outcome{}, err
 	}
-	return out[0], true
+	return out[0], nil
 }
 
-// deletion returns the change that deletes the object with an id.
-func (o *objectResource) deletion(id string) backend.Change {
-	return backend.Change{Op: backend.OpDelete, Kind: o.kind, ID: id}
+// deletion returns the change that deletes an object.
+func (o *objectResource) deletion(object seen) backend.Change {
+	return backend.Change{Op: backend.OpDelete, Kind: o.kind, ID: object.ID, Incarnation: &object.Incarnation}
 }
 
-// deleteObject deletes the object with an id, if it exists.
-func (o *objectResource) deleteObject(ctx context.Context, id string, diags *diag.Diagnostics) {
-	_, err := o.session.Service.Apply(ctx, backend.ChangeSet{
-		Changes: []backend.Change{o.deletion(id)}, IdempotencyKey: rand.Text(),
-	})
-	if err != nil && !errors.Is(err, backend.ErrNotFound) {
-		session.Report(diags, "Deleting the "+o.kind.String(), err, nil)
+// expected returns the edition and the incarnation that an object must have, as far as the plan has seen them. What this
+// apply itself did to the object does not count.
+func (o *objectResource) expected(object seen) (edition, incarnation *int64) {
+	if object.Edition == 0 {
+		return nil, nil // the state is of an older provider, and was not refreshed
+	}
+	e := o.session.EditionAfterOwnWrites(object.ID, object.Edition)
+	return &e, &object.Incarnation
+}
+
+// checkDeletion checks a deletion while Terraform plans.
+func (o *objectResource) checkDeletion(ctx context.Context, diags *diag.Diagnostics, object seen) {
+	if !o.session.Plan.Applying() {
+		o.checkChange(ctx, diags, planning.Check{Change: o.deletion(object)})
 	}
 }
 
@@ -110,24 +118,27 @@ func (o *objectResource) deleteObject(ctx context.Context, id string, diags *dia
 // the outcome is then nil. An attribute that the existing object cannot change is not an error: checkChange returns its
 // path in replace, and Terraform replaces the object.
 func (o *objectResource) checkChange(
-	ctx context.Context, diags *diag.Diagnostics, c backend.Change,
+	ctx context.Context, diags *diag.Diagnostics, check planning.Check,
 ) (outcome *backend.Outcome, replace path.Paths) {
 	action := "Planning the " + o.kind.String()
-	result, err := o.session.Plan.Check(ctx, c)
+	result, err := o.session.Plan.Check(ctx, check)
 	if err != nil {
 		session.Report(diags, action, err, o.paths())
 		return nil, nil
+	}
+	for _, e := range result.Warnings {
+		session.Warn(diags, action, e, o.paths())
 	}
 	for _, e := range result.Errors {
 		switch {
 		case e.Code == backend.CodeImmutable:
 			return nil, path.Paths{o.paths()[e.Attribute]}
-		case e.Code == backend.CodeNotFound && c.Op == backend.OpDelete:
+		case e.Code == backend.CodeNotFound && check.Change.Op == backend.OpDelete:
 			// The object does not exist any more, which is what the plan wants.
 		case result.Uncertain:
 			session.Warn(diags, action, e, o.paths())
 		default:
-			session.Report(diags, action, withTerraformHint(e, c), o.paths())
+			session.Report(diags, action, withTerraformHint(e, check.Change), o.paths())
 		}
 	}
 	if len(result.Errors) > 0 {

@@ -4,14 +4,12 @@ package resources_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 
-	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
@@ -235,28 +233,5 @@ resource "pouncet_scoped_value" "v" {
 		apply(body("web"), check("labels.team", "web"), check("version", "1")),
 		planFails(b.Config(secretConfig("v", "labels = { team = null }")), `(?i)null`),
 		planIsEmpty(body("web")),
-	)
-}
-
-func TestAnotherKMSKeyReplacesTheEnvironment(t *testing.T) {
-	b := acctest.New(t)
-	uri := func(name string) string {
-		u := "file://" + filepath.Join(filepath.Dir(b.Path), name)
-		if err := kms.CreateFile(u); err != nil {
-			t.Fatal(err)
-		}
-		return u
-	}
-	const at = "pouncet_environment.e"
-	config := func(key string) string {
-		return b.Config(fmt.Sprintf("resource \"pouncet_environment\" \"e\" {\n  name = %q\n  kms_key = %q\n}",
-			"own", key))
-	}
-	one, two := uri("one"), uri("two")
-	replace := apply(config(two), resource.TestCheckResourceAttr(at, "kms_key", two))
-	replace.ConfigPlanChecks = planActions(plancheck.ResourceActionDestroyBeforeCreate, at)
-	acctest.Run(t,
-		apply(config(one), resource.TestCheckResourceAttr(at, "kms_key", one)),
-		replace,
 	)
 }

@@ -131,7 +131,7 @@ func TestValueVersionDecidesWhenTheValueIsWritten(t *testing.T) {
 	)
 }
 
-func TestUnknownValueLeavesAnExistingSecretUnchanged(t *testing.T) {
+func TestUnknownValueIsWrittenInTheSameApply(t *testing.T) {
 	b := acctest.New(t)
 	config := func(seed string) string {
 		return b.Config(fmt.Sprintf(`
@@ -145,11 +145,10 @@ resource "pouncet_secret" "s" {
 	acctest.Run(t,
 		apply(config("one"), check("version", "1"), hasValue(b, "dev", "db_password", "one")),
 		planIsEmpty(config("one")),
-		// The plan does not know the value and keeps the old one. The next plan knows it.
-		resource.TestStep{
-			Config: config("two"), Check: hasValue(b, "dev", "db_password", "one"), ExpectNonEmptyPlan: true,
-		},
-		apply(config("two"), check("version", "2"), hasValue(b, "dev", "db_password", "two")),
+		// The plan does not know the value, and the apply writes it.
+		applyAs(plancheck.ResourceActionUpdate, config("two"), check("version", "2"),
+			hasValue(b, "dev", "db_password", "two")),
+		planIsEmpty(config("two")),
 	)
 }
 

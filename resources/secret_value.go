@@ -26,8 +26,8 @@ func valueAttribute() schema.StringAttribute {
 		MarkdownDescription: "Value of the secret, 1 to 65536 bytes: a string, or a JSON document if the type " +
 			"requires one. Write-only: requires Terraform 1.11 or later. Required to create a secret, unless " +
 			"`generate` is set. Without it, an existing secret keeps its value. If the value becomes known only " +
-			"during the apply, an existing secret keeps its value, unless the plan updates the secret for another " +
-			"reason. A value that differs in every run, as the results of some ephemeral resources do, is an update " +
+			"during the apply, the plan shows an update of `version`, and the apply writes the value if it differs. A " +
+			"value that differs in every run, as the results of some ephemeral resources do, is an update " +
 			"in every plan; set `value_wo_version` to decide when to write it. Conflicts with `generate`.",
 		Validators: []validator.String{stringvalidator.ConflictsWith(path.MatchRoot("generate"))},
 	}
@@ -103,8 +103,9 @@ func (m *secretModel) writesValue(before *secretModel) bool {
 	return m.ValueWOVersion.IsNull() || !m.ValueWOVersion.Equal(before.ValueWOVersion)
 }
 
-// planVersion plans an unknown version if the value changes, or if an update may change it because the value is not
-// known yet.
+// planVersion plans an unknown version if the apply may write a value. What it plans as known depends on the configuration
+// and the state only, except for the value of a secret that is otherwise unchanged: the apply plans such a secret again
+// only if the version is unknown.
 func planVersion(
 	ctx context.Context, m modelStates[secretModel], outcome *backend.Outcome, resp *resource.ModifyPlanResponse,
 ) {
@@ -113,16 +114,35 @@ func planVersion(
 		dueAt = types.StringNull()
 	}
 	if !m.before.ID.IsNull() {
-		newVersion := outcome == nil || outcome.Object.Version != m.before.Version.ValueInt64() ||
-			m.plan.valueUncertain(&m.configured) && outcome.Action != backend.ActionUnchanged
-		if newVersion {
-			resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("version"), types.Int64Unknown())...)
+		version := m.before.Version
+		switch {
+		case !m.plan.mayWriteValue(&m.before, &m.configured):
+		case m.plan.changesOtherwise(&m.before), outcome == nil, m.plan.valueUncertain(&m.configured),
+			outcome.Object.Version != m.before.Version.ValueInt64():
+			version = types.Int64Unknown()
 		}
-		if !newVersion && m.plan.RotationDays.Equal(m.before.RotationDays) {
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("version"), version)...)
+		if !version.IsUnknown() && m.plan.RotationDays.Equal(m.before.RotationDays) {
 			dueAt = m.before.RotationDueAt
 		}
 	}
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("rotation_due_at"), dueAt)...)
+}
+
+// mayWriteValue reports whether an update may write a value, as far as configuration and state tell.
+func (m *secretModel) mayWriteValue(before, configured *secretModel) bool {
+	undecided := *m
+	undecided.Version = types.Int64Unknown()
+	generates := undecided.regenerates(before) || m.Generate.IsUnknown() && !before.Generate.IsNull()
+	return generates || !configured.ValueWO.IsNull() && undecided.writesValue(before) ||
+		!m.Type.Equal(before.Type) // the current value is written again under another type
+}
+
+// changesOtherwise reports whether an update changes anything but the value.
+func (m *secretModel) changesOtherwise(before *secretModel) bool {
+	a, b := *m, *before
+	a.Version, a.RotationDueAt, a.ValueWO, a.Timeouts = b.Version, b.RotationDueAt, b.ValueWO, b.Timeouts
+	return len(differences(&a, &b)) > 0
 }
 
 // generateOptions returns the options of the attribute generate, or nil if it is not set.

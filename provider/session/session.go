@@ -11,7 +11,9 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/gather"
 	"github.com/pouncet/terraform-provider-pouncet/backend/snapshot"
+	"github.com/pouncet/terraform-provider-pouncet/provider/planning"
 )
 
 // Session is one configured provider.
@@ -21,7 +23,11 @@ type Session struct {
 	Project string
 	// ManagedBy is recorded with every object that this configuration creates or updates.
 	ManagedBy string
-	Plan      *Plan
+	// Named means that ManagedBy contains the name of this configuration, so that no other configuration has it.
+	Named bool
+	Plan  *planning.Plan
+
+	ownWrites ownWrites
 }
 
 // New returns the session of a provider that uses a backend and a project. The configuration is the provider's argument
@@ -31,10 +37,12 @@ func New(s backend.Service, project, configuration string) *Session {
 	if configuration != "" {
 		managedBy += ":" + configuration
 	}
-	operations := newOperationTracker()
-	service := snapshot.New(&dryRunBatcher{Service: s, operations: operations})
-	plan := newPlan(service, operations, managedBy)
-	return &Session{Service: service, Project: project, ManagedBy: managedBy, Plan: plan}
+	named := configuration != ""
+	service := snapshot.New(gather.New(s))
+	return &Session{
+		Service: service, Project: project, ManagedBy: managedBy, Named: named,
+		Plan: planning.New(service, managedBy, named),
+	}
 }
 
 // From returns the session from the provider data that the framework passes to Configure. It returns nil if the

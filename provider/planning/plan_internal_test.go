@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package session
+package planning
 
 import (
 	"context"
@@ -66,9 +66,9 @@ func TestDeletionOfASecretInUse(t *testing.T) {
 			[]backend.Change{deleteValue, deleteSecret}, []int{0, 0}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p := newPlan(linkedPairs{managedBy: test.managedBy}, newOperationTracker(), backend.ManagedByTerraform)
+			p := New(linkedPairs{managedBy: test.managedBy}, backend.ManagedByTerraform, false)
 			for i, c := range test.changes {
-				result, err := p.Check(context.Background(), c)
+				result, err := p.Check(context.Background(), Check{Change: c})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package planning
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// pendingDeletion is a planned deletion that succeeds only if the dependents are deleted too.
+type pendingDeletion struct {
+	change     backend.Change
+	dependents []backend.Dependent
+}
+
+// checkDeletion checks a deletion and adds it to the plan. Only objects that stay can block it. Of those of this
+// configuration, the plan may still move them away or delete them: recheckDeletions judges them when it sees them.
+func (p *Plan) checkDeletion(ctx context.Context, c backend.Change) (Result, error) {
+	c.ManagedBy = &p.owner
+	outcome, broken, err := p.dryRun(ctx, nil, c)
+	if err != nil {
+		return Result{}, err
+	}
+	if broken != nil && broken.Code == backend.CodeInUse {
+		// The deletion is registered before the rest of the plan is read, so that each dependent is either in what is read
+		// or sees the deletion itself.
+		p.deferDeletion(pendingDeletion{c, broken.Dependents})
+		kept := p.keptNow()
+		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c), c)
+		if err != nil {
+			return Result{}, err
+		}
+		if broken != nil && broken.Code == backend.CodeInUse && p.allMayGo(broken.Dependents, kept) {
+			broken = nil
+		}
+	}
+	result := Result{Outcome: outcome}
+	result.addError(broken)
+	p.add(outcome, c)
+	return result, nil
+}
+
+// deferDeletion records a deletion that dependents block.
+func (p *Plan) deferDeletion(pending pendingDeletion) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.pendingDeletions = append(p.pendingDeletions, pending)
+}
+
+// keptNow returns the objects that are planned to stay so far.
+func (p *Plan) keptNow() map[string]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.kept)
+}
+
+// allMayGo reports whether this configuration has all dependents, and has not planned to keep one of them as it is.
+func (p *Plan) allMayGo(dependents []backend.Dependent, kept map[string]bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	stays := func(d backend.Dependent) bool { return d.ManagedBy != p.owner && !p.known[d.ID] || kept[d.ID] }
+	return len(dependents) > 0 && !slices.ContainsFunc(dependents, stays)
+}
+
+// recheckDeletions records that the plan keeps an object, and checks again the deletions that the object blocks.
+func (p *Plan) recheckDeletions(ctx context.Context, id string, result *Result) error {
+	isKept := func(d backend.Dependent) bool { return d.ID == id }
+	p.mu.Lock()
+	p.kept[id] = true
+	var blocked []backend.Change
+	for _, pending := range p.pendingDeletions {
+		if slices.ContainsFunc(pending.dependents, isKept) {
+			blocked = append(blocked, pending.change)
+		}
+	}
+	p.mu.Unlock()
+	for _, c := range blocked {
+		_, broken, err := p.dryRun(ctx, p.otherChanges(c), c)
+		if err != nil {
+			return err
+		}
+		if broken != nil && slices.ContainsFunc(broken.Dependents, isKept) {
+			e := *broken
+			e.Message += ", and this plan deletes it"
+			result.addError(&e)
+		}
+	}
+	return nil
+}

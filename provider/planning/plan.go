@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package planning knows what one Terraform plan has planned so far, and judges each change against it.
+//
+// Terraform plans and applies resources in an order that a provider cannot know: only references between resources give
+// one. Three laws hold nevertheless (ADR 21): a plan that succeeds can be applied, the plan after it is empty, and equal
+// inputs give equal plans. So this package never waits, and what it accepts does not depend on what came first:
+//
+//   - A rule about one object, and about what the object refers to, is a dry run in the backend. It assumes the planned
+//     changes of the containers (project, environment, type), which Terraform plans before by reference.
+//   - Objects of this configuration do not block each other. Whether two of them want one place, and whether one that is
+//     deleted stays in use, is judged when the second of the two is planned, whichever that is.
+//   - What only the apply knows is left to the apply, whose order does not matter: the backend moves an object of this
+//     configuration out of the way until its own step comes (backend.Change.SameOwner).
+//
+// After the first change of an apply there is nothing to judge any more: what Terraform still plans then (deposed objects)
+// was accepted before.
+package planning
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// Plan is what this run has planned so far.
+type Plan struct {
+	service backend.Service
+	owner   string // what this configuration records with its objects (ManagedBy)
+	named   bool   // the owner is a configuration with a name, so that no other one has the same
+
+	applying atomic.Bool
+
+	mu               sync.Mutex
+	changes          []plannedChange
+	incomplete       map[string]bool // projects with a planned change that is not fully known, by name
+	entries          map[place]bool  // places of entries that this plan creates or renames
+	claims           map[place]claim
+	known            map[string]bool // ids of objects in the state, as far as Terraform has asked about them
+	kept             map[string]bool // ids of objects that are planned and not deleted
+	pendingDeletions []pendingDeletion
+	quotas           map[string]*projectQuota  // by the name that the project will have
+	projects         map[string]backend.Object // projects as they are, by the name that they will have
+	projectIDs       map[string]string         // ids of planned projects, by the name that they will have
+}
+
+// plannedChange is a change and the name that its project will have.
+type plannedChange struct {
+	change  backend.Change
+	project string
+}
+
+// New returns an empty plan of the configuration that records owner with its objects. If the owner is not named, other
+// configurations may record the same.
+func New(s backend.Service, owner string, named bool) *Plan {
+	return &Plan{
+		service: s, owner: owner, named: named,
+		incomplete: map[string]bool{}, entries: map[place]bool{}, claims: map[place]claim{},
+		known: map[string]bool{}, kept: map[string]bool{}, quotas: map[string]*projectQuota{}, projects: map[string]backend.Object{},
+		projectIDs: map[string]string{},
+	}
+}
+
+// BeginApply records that this run changes something, so that it is an apply.
+func (p *Plan) BeginApply() { p.applying.Store(true) }
+
+// Applying reports whether this run has changed something.
+func (p *Plan) Applying() bool { return p.applying.Load() }
+
+// Know records that an object is in the state.
+func (p *Plan) Know(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known[id] = true
+}
+
+// Check is a planned change.
+type Check struct {
+	Change backend.Change
+	// Replaces is the id of the object that Terraform deletes before or after this creation, or "".
+	Replaces string
+}
+
+// Result is what the backend and the rest of the plan say about a change.
+type Result struct {
+	Outcome backend.Outcome
+	// Errors are the rules that the change breaks, alone or together with another change of the plan.
+	Errors []*backend.Error
+	// Warnings are reasons for which the apply may stop.
+	Warnings []*backend.Error
+	// Uncertain means that the errors may not occur in the apply, because the plan contains values that are not known
+	// yet.
+	Uncertain bool
+}
+
+// addError adds an error once. A nil error is none.
+func (r *Result) addError(e *backend.Error) {
+	if e != nil && !slices.ContainsFunc(r.Errors, func(b *backend.Error) bool { return b.Message == e.Message }) {
+		r.Errors = append(r.Errors, e)
+	}
+}
+
+// Check returns what a change would do, and adds the change to the plan. It returns an error if the backend does not
+// answer.
+func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
+	if check.Change.Op == backend.OpDelete {
+		return p.checkDeletion(ctx, check.Change)
+	}
+	c := check.Change
+	if c.Op == backend.OpCreate || c.Rename != nil {
+		c.ManagedBy, c.SameOwner = &p.owner, true
+	}
+	preceding := p.containerChanges(c.Project)
+	if check.Replaces != "" {
+		preceding = append(preceding, p.deletionBefore(c, check.Replaces))
+	}
+	outcome, broken, err := p.dryRun(ctx, preceding, c)
+	if err == nil && broken != nil && broken.Code == backend.CodeNotFound && broken.Attribute == "link" {
+		// The plan may create the secret.
+		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c), c)
+	}
+	if err == nil && broken != nil && broken.Code == backend.CodeExists {
+		outcome, broken, err = p.dryRunWithoutHolder(ctx, preceding, c, outcome, broken)
+	}
+	if err != nil {
+		return Result{}, err
+	}
+	result := Result{Outcome: outcome}
+	if broken != nil && broken.Code != backend.CodeQuota { // checkQuota counts the whole plan
+		result.addError(broken)
+	}
+	if broken == nil {
+		result.addError(p.claim(check, outcome))
+		p.warnOfGuess(check, outcome, &result)
+	}
+	result.Uncertain = len(result.Errors) > 0 && p.isUncertain(c.Project, result.Errors[0].Code)
+	p.add(outcome, c)
+	if c.ID != "" && !(broken != nil && broken.Code == backend.CodeImmutable) { // an object that cannot change is replaced
+		if err := p.recheckDeletions(ctx, c.ID, &result); err != nil {
+			return result, err
+		}
+	}
+	if len(result.Errors) == 0 {
+		e, err := p.checkQuota(ctx, check, outcome)
+		if err != nil {
+			return result, err
+		}
+		result.addError(e)
+	}
+	return result, nil
+}
+
+// deletionBefore is the deletion of the object that a creation replaces.
+func (p *Plan) deletionBefore(c backend.Change, id string) backend.Change {
+	return backend.Change{
+		Op: backend.OpDelete, Kind: c.Kind, ID: id, ManagedBy: &p.owner, SameOwner: true, CreationFollows: true,
+		Force: c.Kind == backend.KindSecret || c.Kind == backend.KindScopedValue,
+	}
+}
+
+// dryRunWithoutHolder repeats the dry run of a change whose place is taken by an object that is in the state but does not
+// carry the mark of this configuration, because it was imported and has not changed since.
+func (p *Plan) dryRunWithoutHolder(
+	ctx context.Context, preceding []backend.Change, c backend.Change, outcome backend.Outcome, broken *backend.Error,
+) (backend.Outcome, *backend.Error, error) {
+	if c.Op != backend.OpCreate {
+		return outcome, broken, nil
+	}
+	page, err := p.service.Query(ctx, backend.Query{
+		Kind: c.Kind, Project: c.Project, Environment: c.Environment, Scope: scopeOf(c), Name: c.Name,
+	})
+	if err != nil || len(page.Objects) != 1 || !p.isKnown(page.Objects[0].ID) {
+		return outcome, broken, nil //nolint:nilerr // the rule that the change breaks is the better answer
+	}
+	return p.dryRun(ctx, append(preceding, p.deletionBefore(c, page.Objects[0].ID)), c)
+}
+
+func scopeOf(c backend.Change) string {
+	if c.Scope == "" && (c.Kind == backend.KindSecret || c.Kind == backend.KindScopedValue) {
+		return backend.ProjectScope
+	}
+	return c.Scope
+}
+
+func (p *Plan) isKnown(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.known[id]
+}
+
+// dryRun returns the outcome of a change after other changes, and the rule that it breaks.
+func (p *Plan) dryRun(
+	ctx context.Context, preceding []backend.Change, c backend.Change,
+) (backend.Outcome, *backend.Error, error) {
+	set := append(slices.Clip(preceding), c)
+	if len(set) > backend.MaxChanges {
+		set = []backend.Change{c} // too many for one request: the apply reports what this check misses
+	}
+	outcomes, err := p.service.Apply(ctx, backend.ChangeSet{Changes: set, DryRun: true})
+	if err != nil {
+		return backend.Outcome{}, nil, err
+	}
+	last := outcomes[len(outcomes)-1]
+	return last, last.Err, nil
+}
+
+// MarkIncomplete records that a planned change in a project contains values that are not known yet. A rule that another
+// change breaks now may hold in the apply.
+func (p *Plan) MarkIncomplete(project string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.incomplete[project] = true
+}
+
+// isUncertain reports whether an error may not occur once all values in a project are known.
+func (p *Plan) isUncertain(project string, c backend.Code) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch c {
+	case backend.CodeNotFound, backend.CodeInvalid, backend.CodeTooLarge, backend.CodeQuota:
+		return p.incomplete[project]
+	}
+	return false
+}
+
+// add adds a change to the plan.
+func (p *Plan) add(outcome backend.Outcome, c backend.Change) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if outcome.Action == backend.ActionUnchanged {
+		return
+	}
+	p.changes = append(p.changes, plannedChange{withoutValue(c), projectNameAfter(c, outcome.Object)})
+	if name := nameAfter(c); name != "" && !isContainer(c.Kind) {
+		p.entries[place{c.Kind, c.Project, c.Environment, scopeOf(c), name}] = true
+	}
+}
+
+// withoutValue returns a change without its secret value. Other changes depend on the existence of the secret. They do
+// not depend on its value, except for the change of its type.
+func withoutValue(c backend.Change) backend.Change {
+	switch {
+	case c.Kind != backend.KindSecret:
+	case c.Op == backend.OpCreate:
+		c.Value, c.Generate, c.Type = backend.PlaintextString("to be set"), nil, nil
+	case c.Type == nil:
+		c.Value, c.Generate = backend.Plaintext{}, nil
+	}
+	return c
+}
+
+// projectNameAfter returns the name that the project of a change has after it.
+func projectNameAfter(c backend.Change, o backend.Object) string {
+	switch {
+	case c.Kind != backend.KindProject && c.Project != "":
+		return c.Project
+	case c.Kind != backend.KindProject:
+		return o.Project
+	case c.Rename != nil:
+		return *c.Rename
+	case c.Name != "":
+		return c.Name
+	}
+	return o.Name
+}
+
+// nameAfter returns the name that a change gives to its object, or "" if the object keeps its name.
+func nameAfter(c backend.Change) string {
+	switch {
+	case c.Op == backend.OpCreate:
+		return c.Name
+	case c.Rename != nil:
+		return *c.Rename
+	}
+	return ""
+}
+
+func isContainer(k backend.Kind) bool {
+	return k == backend.KindProject || k == backend.KindEnvironment || k == backend.KindSecretType
+}
+
+// containerChanges returns the planned changes of a project, of its environments and of its types, except deletions.
+func (p *Plan) containerChanges(project string) []backend.Change {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []backend.Change
+	for _, planned := range p.changes {
+		c := planned.change
+		if isContainer(c.Kind) && planned.project == project && c.Op != backend.OpDelete {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// otherChanges returns all planned changes except c: first what is created and updated, in the order in which it was
+// planned, then what is deleted, contents before containers.
+func (p *Plan) otherChanges(c backend.Change) []backend.Change {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []backend.Change
+	for _, planned := range p.changes {
+		if c.ID == "" || planned.change.ID != c.ID || planned.change.Op != c.Op {
+			out = append(out, planned.change)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b backend.Change) int { return deletionRank(a) - deletionRank(b) })
+	return out
+}
+
+// deletionRank is 0 for a change that deletes nothing, and rises from contents to containers.
+func deletionRank(c backend.Change) int {
+	if c.Op != backend.OpDelete {
+		return 0
+	}
+	return 1 + slices.Index([]backend.Kind{
+		backend.KindScopedValue, backend.KindSecret, backend.KindSecretType, backend.KindEnvironment,
+		backend.KindProject,
+	}, c.Kind)
+}
+
+// WillProvide reports whether a reference resolves to an entry that this plan creates or renames. Terraform opens an
+// ephemeral resource while it plans as soon as its arguments are known, even if the entry does not exist yet.
+func (p *Plan) WillProvide(r backend.Ref) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(backend.LookupOrder(r.Scope, r.Environment), func(v backend.Visible) bool {
+		return p.entries[place{r.Kind, r.Project, v.Environment, v.Scope, r.Name}]
+	})
+}

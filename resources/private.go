@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package resources
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// What the provider keeps in private state, which Terraform stores beside the state and hands from a plan to its apply.
+
+const (
+	// seenKey holds what the provider has seen of the object: see seen.
+	seenKey = "seen"
+	// replacementKey holds the place of the object that Terraform creates after a deletion: see place. Only a planned
+	// deletion carries it.
+	replacementKey = "replacement"
+)
+
+// seen is the object as Terraform knows it. An apply sends the edition, so that it does not overwrite what somebody else
+// changed after the plan.
+type seen struct {
+	ID          string `json:"id"`
+	Edition     int64  `json:"edition"`
+	Incarnation int64  `json:"incarnation"`
+}
+
+// place is where an object is. Terraform deletes an object and creates its replacement in two steps, of which the first
+// must know of the second: a deletion whose object comes back in the same place keeps its contents.
+type place struct {
+	Project     string `json:"project,omitempty"`
+	Environment string `json:"environment,omitempty"`
+	Scope       string `json:"scope,omitempty"`
+	Name        string `json:"name,omitempty"`
+}
+
+// privateReader and privateWriter are the private state of a request and of a response.
+type privateReader interface {
+	GetKey(ctx context.Context, key string) ([]byte, diag.Diagnostics)
+}
+type privateWriter interface {
+	SetKey(ctx context.Context, key string, value []byte) diag.Diagnostics
+}
+
+// readPrivate returns the value of a key, or the zero value.
+func readPrivate[T any](ctx context.Context, from privateReader, key string, diags *diag.Diagnostics) T {
+	var value T
+	text, d := from.GetKey(ctx, key)
+	diags.Append(d...)
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, &value); err != nil {
+			diags.AddError("Invalid private state", "The private state that Terraform stores for the provider cannot be "+
+				"parsed: "+err.Error())
+		}
+	}
+	return value
+}
+
+func writePrivate[T any](ctx context.Context, to privateWriter, key string, value T, diags *diag.Diagnostics) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		diags.AddError("Invalid private state", err.Error())
+		return
+	}
+	diags.Append(to.SetKey(ctx, key, text)...)
+}
+
+// seenOf is what the provider sees of an object that it has just written.
+func seenOf(o backend.Object) seen {
+	return seen{ID: o.ID, Edition: o.Edition, Incarnation: o.Incarnation}
+}
+
+// isOf reports whether an object was seen before.
+func (s seen) isOf(o backend.Object) bool { return s.ID == o.ID && s.Edition > 0 }
+
+// refreshed is what the provider sees of an object that it has read. The incarnation stays: if another resource has taken
+// the object over, this one must not follow.
+func (s seen) refreshed(o backend.Object) seen {
+	now := seenOf(o)
+	if s.isOf(o) {
+		now.Incarnation = s.Incarnation
+	}
+	return now
+}
