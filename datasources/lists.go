@@ -84,10 +84,10 @@ func (d *listSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 		attributes["project"] = text("Name of the project. Defaults to the project of the provider.")
 	}
 	if d.single.isEntry {
-		attributes["environment"] = text("Returns only " + d.single.kind.Plural() + " of exactly this environment. With `*`, " +
-			"returns only those that all environments share.")
-		attributes["scope"] = text("Returns only " + d.single.kind.Plural() + " of exactly this scope: `project`, `app/<name>` " +
-			"or `pipeline/<name>`.")
+		attributes["environment"] = text("Returns only " + d.single.kind.Plural() + " of exactly this environment. With " +
+			"`*`, returns only those that all environments share.")
+		attributes["scope"] = text("Returns only " + d.single.kind.Plural() + " of exactly this scope: `project`, " +
+			"`app/<name>` or `pipeline/<name>`.")
 	}
 	if d.single.kind == backend.KindSecret {
 		attributes["type"] = text("Returns only secrets of the secret type with this key.")

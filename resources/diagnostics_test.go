@@ -29,7 +29,8 @@ func TestPlanReportsInvalidValuesOnTheirAttribute(t *testing.T) {
 		apply(secret(fmt.Sprintf("%s\n  expires_at = %q", generated, later))),
 		planFails(secret(generated+"\n  expires_at = \"2020-01-01T00:00:00Z\""),
 			`(?s)expires_at = "2020-01-01T00:00:00Z".*in\s+the\s+past`),
-		planFails(secret(`generate = { alphabet = "aaaaaaaaaaaaaaaaaa" }`), `(?s)Invalid alphabet.*10\s+to\s+1024\s+characters`),
+		planFails(secret(`generate = { alphabet = "aaaaaaaaaaaaaaaaaa" }`),
+			`(?s)Invalid alphabet.*10\s+to\s+1024\s+characters`),
 		planFails(b.Config(`
 resource "pouncet_secret" "s" {
   name        = "db_password"
