@@ -15,8 +15,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/docs/pagetest"
 )
 
-// pages returns the pages that a person wrote and that a test of this package runs. Guides of the provider are generated,
-// and provider.TestGuides runs them.
+// pages returns the pages that a person wrote and that a test of this package runs. Guides of the provider are
+// generated, and provider.TestGuides runs them.
 func pages(t *testing.T) []string {
 	t.Helper()
 	out := []string{"docs/install.md"}

@@ -7,6 +7,7 @@ package actions
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -124,8 +125,8 @@ func (a *rotateSecret) change(
 	return c, true
 }
 
-// ModifyPlan checks whether the backend would refuse the rotation. A missing secret is not an error, because the apply
-// may create it before it invokes the action.
+// ModifyPlan checks whether the backend would refuse the rotation. A missing secret is only a warning, because
+// the apply may create it before it invokes the action.
 func (a *rotateSecret) ModifyPlan(
 	ctx context.Context, req action.ModifyPlanRequest, resp *action.ModifyPlanResponse,
 ) {
@@ -137,12 +138,35 @@ func (a *rotateSecret) ModifyPlan(
 		return
 	}
 	out, err := a.session.Service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}, DryRun: true})
-	if err == nil && out[0].Err != nil && out[0].Err.Code != backend.CodeNotFound {
+	if err == nil && out[0].Err != nil {
 		err = out[0].Err
 	}
-	if err != nil {
+	switch {
+	case err == nil:
+		a.warnOfLoop(out[0].Object, &resp.Diagnostics)
+	case errors.Is(err, backend.ErrNotFound):
+		ref := backend.Ref{
+			Kind: backend.KindSecret, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
+		}
+		if c.ID != "" || !a.session.Plan.WillProvide(ref) {
+			session.Warn(&resp.Diagnostics, "Rotating the secret", err,
+				session.RootPaths("project", "environment", "scope", "name"))
+		}
+	default:
 		report(&resp.Diagnostics, err)
 	}
+}
+
+// warnOfLoop warns if the next plan would set the rotated value back.
+func (a *rotateSecret) warnOfLoop(o backend.Object, diags *diag.Diagnostics) {
+	if !a.session.Plan.HasConfiguredValue(o.ID) {
+		return
+	}
+	diags.AddWarning("Rotated value does not last", fmt.Sprintf(
+		"The configuration sets the value of secret %s with value_wo. The next plan finds the rotated value different, and "+
+			"sets it back. An action that this update triggers then rotates it again, in every apply.\n\n"+
+			"Let the backend generate the value (generate instead of value_wo), or set value_wo_version.",
+		backend.Quote(o.Name)))
 }
 
 func (a *rotateSecret) Invoke(ctx context.Context, req action.InvokeRequest, resp *action.InvokeResponse) {

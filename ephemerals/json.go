@@ -19,8 +19,7 @@ import (
 // number.
 func decoded(ctx context.Context, r backend.Resolution) types.Dynamic {
 	text := bytes.TrimSpace(r.Value.Expose())
-	structured := len(text) > 0 && (text[0] == '{' || text[0] == '[')
-	if !structured && !r.JSON {
+	if !isStructured(text) && !r.JSON {
 		return types.DynamicNull()
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -30,6 +29,12 @@ func decoded(ctx context.Context, r backend.Resolution) types.Dynamic {
 		return types.DynamicNull()
 	}
 	return types.DynamicValue(terraformValue(ctx, v))
+}
+
+// isStructured reports whether a text looks like a JSON object or list.
+func isStructured(text []byte) bool {
+	text = bytes.TrimSpace(text)
+	return len(text) > 0 && (text[0] == '{' || text[0] == '[')
 }
 
 // terraformValue converts a decoded JSON value. A list becomes a tuple, and an object keeps the type of each

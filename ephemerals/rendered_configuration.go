@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
@@ -148,6 +149,12 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 	rendered, err := interpolate.Render(ctx, r, []interpolate.File{file}, o)
 	r.report(&resp.Diagnostics, at, err)
 	if resp.Diagnostics.HasError() {
+		return
+	}
+	if len(r.planned) == 0 && !norm.NFC.IsNormal(rendered[0].Data) {
+		resp.Diagnostics.AddAttributeError(at, "Rendering the configuration: invalid",
+			"The result is not in the Unicode normalization form C (NFC), and Terraform would change it.\n\n"+
+				"Render the file with pouncet render instead.")
 		return
 	}
 	if len(r.planned) > 0 {

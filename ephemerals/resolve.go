@@ -3,9 +3,16 @@
 package ephemerals
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"unicode/utf8"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
+	"golang.org/x/text/unicode/norm"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
@@ -18,8 +25,8 @@ type resolved struct {
 	planned bool
 }
 
-// resolve resolves references in one call. A value that is not UTF-8 is an error, because Terraform's strings cannot
-// hold it.
+// resolve resolves references in one call. A value that Terraform's strings cannot hold as it is, is an
+// error.
 func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]resolved, error) {
 	resolutions, err := s.Service.Resolve(ctx, refs)
 	if err != nil {
@@ -30,16 +37,58 @@ func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]res
 		switch {
 		case isPlanned(s, refs[i], r):
 			out[i].planned = true
-		case r.Err == nil && !utf8.Valid(r.Value.Expose()):
-			out[i].Err = backend.Errorf(backend.CodeInvalid,
-				"the value of secret %s is not valid UTF-8, and a Terraform string cannot hold it",
-				backend.Quote(refs[i].Name)).
+		case r.Err == nil && refusedByTerraform(r) != "":
+			out[i].Err = backend.Errorf(backend.CodeInvalid, "the value of secret %s %s",
+				backend.Quote(refs[i].Name), refusedByTerraform(r)).
 				WithHint("store the value in base64, and decode it where it is used")
 		default:
 			out[i].Resolution = r
 		}
 	}
 	return out, nil
+}
+
+// refusedByTerraform says why a Terraform string cannot hold a value as it is, or returns "". Terraform changes the
+// text of every string to the Unicode normalization form C.
+func refusedByTerraform(r backend.Resolution) string {
+	text := r.Value.Expose()
+	switch {
+	case !utf8.Valid(text):
+		return "is not valid UTF-8, and a Terraform string cannot hold it"
+	case !norm.NFC.IsNormal(text), (r.JSON || isStructured(text)) && !normalJSON(text):
+		return "is not in the Unicode normalization form C (NFC), and Terraform would change it"
+	}
+	return ""
+}
+
+// normalJSON reports whether the decoded strings of a JSON text are in normalization form C. An escape such as \u0301
+// can hide that one is not.
+func normalJSON(text []byte) bool {
+	if !bytes.Contains(text, []byte(`\u`)) {
+		return true // the text itself was checked
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return true
+		}
+		if s, ok := token.(string); ok && !norm.NFC.IsNormalString(s) {
+			return false
+		}
+	}
+}
+
+// warnIfChanging warns if this plan changes the value that it has just read: a copy of the value would stay old until
+// the next apply.
+func warnIfChanging(s *session.Session, ref backend.Ref, r resolved, at path.Path, diags *diag.Diagnostics) {
+	if r.Err != nil || r.planned || ref.Version != "" || !s.Plan.ChangesValue(r.ID) {
+		return
+	}
+	diags.AddAttributeWarning(at, "Value changes in this plan", fmt.Sprintf(
+		"This plan changes the value of secret %s, and this ephemeral resource has read the value before the change.\n\n"+
+			"Set at_version to the version of the resource, for example at_version = pouncet_secret.example.version. "+
+			"Terraform then reads the value after the change.", backend.Quote(ref.Name)))
 }
 
 // isPlanned reports whether an entry, or its environment, does not exist yet because this Terraform plan creates it.

@@ -72,7 +72,8 @@ func (*secretValue) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *e
 			"value": schema.StringAttribute{
 				Computed: true, Sensitive: true,
 				MarkdownDescription: "The value: a string, or JSON text if the secret or its field is not a JSON " +
-					"string. A value that is not UTF-8 is an error.",
+					"string. A value that is not UTF-8, or not in the Unicode normalization form C, " +
+					"is an error: Terraform would change it.",
 			},
 			"json": schema.DynamicAttribute{
 				Computed: true, Sensitive: true,
@@ -119,6 +120,7 @@ func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp 
 		})
 		return
 	}
+	warnIfChanging(e.session, ref, out[0], path.Root("name"), &resp.Diagnostics)
 	m.set(ctx, out[0])
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 }

@@ -145,3 +145,29 @@ ephemeral "pouncet_secret_value" "v" {
 		Check: resource.TestCheckResourceAttr("echo.seen_1", "data.value", "new value"),
 	})
 }
+
+// Terraform changes the text of every string to the normalization form C, so it would hand on another value.
+func TestValueThatTerraformWouldNormalizeIsAnError(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("dev", "plain", "caf\u0065\u0301")
+	b.SetSecret("dev", "escaped", `{"password":"caf\u0065\u0301"}`)
+	b.SetSecret("dev", "fine", "caf\u00e9")
+	config := func(name string) string {
+		return b.Config(fmt.Sprintf(`
+ephemeral "pouncet_secret_value" "v" {
+  name        = %q
+  environment = "dev"
+}
+resource "pouncet_secret" "copy" {
+  name        = "copy"
+  environment = "dev"
+  value_wo    = ephemeral.pouncet_secret_value.v.value
+}`, name))
+	}
+	refused := regexp.MustCompile(`(?s)normalization\s+form\s+C`)
+	acctest.Run(t,
+		resource.TestStep{Config: config("plain"), ExpectError: refused},
+		resource.TestStep{Config: config("escaped"), ExpectError: refused},
+		resource.TestStep{Config: config("fine")},
+	)
+}

@@ -144,6 +144,7 @@ func (e *secretValues) Open(ctx context.Context, req ephemeral.OpenRequest, resp
 		case r.planned:
 			values[keys[i]] = types.StringUnknown()
 		default:
+			warnIfChanging(e.session, refs[i], r, path.Root("environment"), &resp.Diagnostics)
 			values[keys[i]] = types.StringValue(string(r.Value.Expose()))
 		}
 	}

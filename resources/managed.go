@@ -110,7 +110,8 @@ func (r *managedResource[M, P]) ModifyPlan(
 	r.checkPlan(ctx, &m, object, resp)
 }
 
-// requireReplaceIfUnknown plans a replacement if the project or the environment is not known yet: an object cannot move.
+// requireReplaceIfUnknown plans a replacement if the project or the environment is not known yet: an object cannot
+// move.
 func (r *managedResource[M, P]) requireReplaceIfUnknown(ctx context.Context, resp *resource.ModifyPlanResponse) {
 	names := []string{"environment", "project"}
 	if r.kind != backend.KindSecret && r.kind != backend.KindScopedValue {

@@ -17,9 +17,9 @@ import (
 )
 
 // A model of small worlds: two environments, two types, up to five secrets and two scoped values, one of the secrets
-// through a second provider block. Random steps change the world, and a real Terraform follows. After each step the laws
-// must hold: the plan succeeds and is the same with one resource at a time and with ten, its apply succeeds, the next plan
-// is empty, and the backend holds what the model says.
+// through a second provider block. Random steps change the world, and a real Terraform follows. After each step the
+// laws must hold: the plan succeeds and is the same with one resource at a time and with ten, its apply succeeds, the
+// next plan is empty, and the backend holds what the model says.
 
 // modelSecret is a secret of the model. Its label is its address in Terraform, which a step can change.
 type modelSecret struct {
@@ -48,7 +48,9 @@ func newModel(seed uint64) *model {
 	for range 3 {
 		m.add()
 	}
-	m.values = []modelValue{{label: "v0", name: "v0", link: m.target(), plain: "q"}, {label: "v1", name: "v1", link: -1, plain: "p"}}
+	m.values = []modelValue{
+		{label: "v0", name: "v0", link: m.target(), plain: "q"}, {label: "v1", name: "v1", link: -1, plain: "p"},
+	}
 	return m
 }
 
@@ -102,7 +104,8 @@ func (m *model) config() string {
 	return b.String()
 }
 
-// step changes the world. It returns what it did, further arguments of the plan, and a command of Terraform to run before.
+// step changes the world. It returns what it did, further arguments of the plan, and a command of Terraform to run
+// before.
 func (m *model) step() (did string, planArgs, before []string) {
 	i := m.r.IntN(len(m.secrets))
 	s := &m.secrets[i]
@@ -180,8 +183,8 @@ func (m *model) step() (did string, planArgs, before []string) {
 	}
 }
 
-// target chooses the secret of a link, or -1 for a plain value. The provider block of the scoped values does not know what
-// the other one plans.
+// target chooses the secret of a link, or -1 for a plain value. The provider block of the scoped values does not know
+// what the other one plans.
 func (m *model) target() int {
 	i := m.r.IntN(len(m.secrets)+1) - 1
 	if i >= 0 && m.secrets[i].alias {

@@ -97,8 +97,8 @@ func (o *objectResource) deletion(object seen) backend.Change {
 	return backend.Change{Op: backend.OpDelete, Kind: o.kind, ID: object.ID, Incarnation: &object.Incarnation}
 }
 
-// expected returns the edition and the incarnation that an object must have, as far as the plan has seen them. What this
-// apply itself did to the object does not count.
+// expected returns the edition and the incarnation that an object must have, as far as the plan has seen them. What
+// this apply itself did to the object does not count.
 func (o *objectResource) expected(object seen) (edition, incarnation *int64) {
 	if object.Edition == 0 {
 		return nil, nil // the state is of an older provider, and was not refreshed
@@ -135,6 +135,9 @@ func (o *objectResource) checkChange(
 			return nil, path.Paths{o.paths()[e.Attribute]}
 		case e.Code == backend.CodeNotFound && check.Change.Op == backend.OpDelete:
 			// The object does not exist any more, which is what the plan wants.
+		case e.Code == backend.CodeNotFound && e.Attribute == "project" && check.Change.Project == o.session.Project:
+			// The provider block names a project that another provider block of the configuration may create.
+			session.Warn(diags, action, e, o.paths())
 		case result.Uncertain:
 			session.Warn(diags, action, e, o.paths())
 		default:

@@ -12,9 +12,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// Ordinary life: what every provider is expected to do with every verb, in whatever order Terraform applies it. Each case
-// applies one configuration and then another. The second plan must succeed, its apply too, with one resource at a time and
-// with ten, and the plan after it must be empty.
+// Ordinary life: what every provider is expected to do with every verb, in whatever order Terraform applies it. Each
+// case applies one configuration and then another. The second plan must succeed, its apply too, with one resource at a
+// time and with ten, and the plan after it must be empty.
 
 type ordinary struct {
 	*acctest.Workspace
@@ -106,7 +106,10 @@ func TestNamesMoveInOneChange(t *testing.T) {
 		gone          []string
 	}{
 		{"a list shifts", numbered("a", "b", "c"), numbered("b", "c"), map[string]string{"b": "b", "c": "c"}, []string{"a"}},
-		{"a list shifts up", numbered("b", "c"), numbered("a", "b", "c"), map[string]string{"a": "a", "b": "b", "c": "c"}, nil},
+		{
+			"a list shifts up", numbered("b", "c"), numbered("a", "b", "c"),
+			map[string]string{"a": "a", "b": "b", "c": "c"}, nil,
+		},
 		{"a chain of renames", two("a", "b"), two("b", "c"), map[string]string{"b": "x", "c": "y"}, []string{"a"}},
 		{"a swap", two("a", "b"), two("b", "a"), map[string]string{"b": "x", "a": "y"}, nil},
 		{
@@ -377,4 +380,52 @@ resource "pouncet_secret" "s" {
 	if got := w.pouncet("resolve", "s", "--env", "stage"); got != "v" {
 		t.Errorf("the secret is %q", got)
 	}
+}
+
+// An ephemeral resource that reads a value which the same plan changes would hand on the old value.
+func TestReadingAChangingValueWarns(t *testing.T) {
+	w := newOrdinary(t)
+	config := func(value, atVersion string) string {
+		return secretNamed("src", "src", value) + fmt.Sprintf(`
+ephemeral "pouncet_secret_value" "src" {
+  name        = pouncet_secret.src.name
+  environment = "dev"
+  %s
+}`, atVersion)
+	}
+	const warning = "Set at_version to the version of the resource"
+	plan := func(body string) string {
+		w.config(body)
+		return acctest.OneLine(w.Must("plan", "-input=false", "-no-color"))
+	}
+	w.config(config("1", ""))
+	w.converges(10)
+	if out := plan(config("1", "")); strings.Contains(out, warning) {
+		t.Errorf("a plan that changes nothing warns:\n%s", out)
+	}
+	if out := plan(config("2", "")); !strings.Contains(out, warning) {
+		t.Errorf("the plan does not warn:\n%s", out)
+	}
+	if out := plan(config("2", "at_version = pouncet_secret.src.version")); strings.Contains(out, warning) {
+		t.Errorf("a plan that reads the new value warns:\n%s", out)
+	}
+}
+
+// A provider block can name a project that the same configuration creates.
+func TestProviderBlockOfAPlannedProject(t *testing.T) {
+	w := newOrdinary(t)
+	w.config(`
+resource "pouncet_project" "shop" { name = "shop" }
+provider "pouncet" {
+  alias         = "shop"
+  project       = pouncet_project.shop.name
+  configuration = "shop"
+}
+resource "pouncet_secret" "s" {
+  provider    = pouncet.shop
+  environment = "*"
+  name        = "s"
+  value_wo    = "v"
+}`)
+	w.converges(10)
 }

@@ -21,8 +21,8 @@ const (
 	replacementKey = "replacement"
 )
 
-// seen is the object as Terraform knows it. An apply sends the edition, so that it does not overwrite what somebody else
-// changed after the plan.
+// seen is the object as Terraform knows it. An apply sends the edition, so that it does not overwrite what somebody
+// else changed after the plan.
 type seen struct {
 	ID          string `json:"id"`
 	Edition     int64  `json:"edition"`
@@ -77,8 +77,8 @@ func seenOf(o backend.Object) seen {
 // isOf reports whether an object was seen before.
 func (s seen) isOf(o backend.Object) bool { return s.ID == o.ID && s.Edition > 0 }
 
-// refreshed is what the provider sees of an object that it has read. The incarnation stays: if another resource has taken
-// the object over, this one must not follow.
+// refreshed is what the provider sees of an object that it has read. The incarnation stays: if another resource has
+// taken the object over, this one must not follow.
 func (s seen) refreshed(o backend.Object) seen {
 	now := seenOf(o)
 	if s.isOf(o) {

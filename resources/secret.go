@@ -39,7 +39,7 @@ func NewSecret() resource.Resource {
 	r := &secret{}
 	r.kind, r.inProject = backend.KindSecret, true
 	r.schemaNames = map[string]string{"value": "value_wo", "protected": "deletion_protection"}
-	r.adjustPlan = planVersion
+	r.adjustPlan = r.planValue
 	return r
 }
 

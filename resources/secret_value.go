@@ -103,9 +103,22 @@ func (m *secretModel) writesValue(before *secretModel) bool {
 	return m.ValueWOVersion.IsNull() || !m.ValueWOVersion.Equal(before.ValueWOVersion)
 }
 
-// planVersion plans an unknown version if the apply may write a value. What it plans as known depends on the configuration
-// and the state only, except for the value of a secret that is otherwise unchanged: the apply plans such a secret again
-// only if the version is unknown.
+// planValue plans the version, and records what the plan does to the value for those who read or rotate it.
+func (r *secret) planValue(
+	ctx context.Context, m modelStates[secretModel], outcome *backend.Outcome, resp *resource.ModifyPlanResponse,
+) {
+	planVersion(ctx, m, outcome, resp)
+	var version types.Int64
+	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("version"), &version)...)
+	if !m.before.ID.IsNull() {
+		configured := !m.configured.ValueWO.IsNull() && m.plan.ValueWOVersion.IsNull()
+		r.session.Plan.RecordValue(m.before.ID.ValueString(), version.IsUnknown(), configured)
+	}
+}
+
+// planVersion plans an unknown version if the apply may write a value. What it plans as known depends on the
+// configuration and the state only, except for the value of a secret that is otherwise unchanged: the apply plans such
+// a secret again only if the version is unknown.
 func planVersion(
 	ctx context.Context, m modelStates[secretModel], outcome *backend.Outcome, resp *resource.ModifyPlanResponse,
 ) {

@@ -16,8 +16,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// TestChangedRowsNeverGiveAnotherValue changes the database as an attacker can who has the file but not the KMS key. After that, a reference
-// must give its own value or an error, and never another value.
+// TestChangedRowsNeverGiveAnotherValue changes the database as an attacker can who has the file but not the KMS key.
+// After that, a reference must give its own value or an error, and never another value.
 func TestChangedRowsNeverGiveAnotherValue(t *testing.T) {
 	const dev, prod = "CANARY value of dev", "CANARY value of prod"
 	for name, c := range map[string]struct {

@@ -3,8 +3,8 @@
 // Package gather makes one request of dry runs that are asked for at the same time.
 //
 // Terraform plans several resources at a time, and each of them asks the backend what its change would do. While one
-// request is on its way, the dry runs that arrive meanwhile wait, and the next request carries all of them. Nothing waits
-// for a time, so one caller alone is never slower, and the cost of many falls with their number.
+// request is on its way, the dry runs that arrive meanwhile wait, and the next request carries all of them. Nothing
+// waits for a time, so one caller alone is never slower, and the cost of many falls with their number.
 package gather
 
 import (
@@ -36,8 +36,8 @@ type request struct {
 // New returns a Service that gathers the dry runs for s.
 func New(s backend.Service) *Service { return &Service{Service: s} }
 
-// Apply returns the outcomes of a set. Dry runs whose changes before the last one are equal share a request: these changes
-// are what the last one assumes.
+// Apply returns the outcomes of a set. Dry runs whose changes before the last one are equal share a request: these
+// changes are what the last one assumes.
 func (s *Service) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
 	if !set.DryRun || set.FingerprintKey != nil || len(set.Changes) == 0 {
 		return s.Service.Apply(ctx, set)

@@ -9,8 +9,8 @@
 //	GET  /healthz      the process runs
 //	GET  /readyz       the store and the KMS can be used
 //
-// Every verb is a POST with a JSON body, so that no URL and no log on the way holds the name of a secret. The token is a
-// bearer token (RFC 6750). An error is {"error": {"code", "message", "hint", …}}, with a status from a table that
+// Every verb is a POST with a JSON body, so that no URL and no log on the way holds the name of a secret. The token is
+// a bearer token (RFC 6750). An error is {"error": {"code", "message", "hint", …}}, with a status from a table that
 // server and client share. A request with an unknown field is refused, so that an older server does not ignore a field
 // of a newer client.
 //

@@ -16,15 +16,15 @@ type claim struct {
 	replaces string // id of the object that the creation replaces, or ""
 }
 
-// sameResource reports whether two claims can be of one resource: Terraform plans a resource that is replaced twice, first
-// as it is and then as a creation.
+// sameResource reports whether two claims can be of one resource: Terraform plans a resource that is replaced twice,
+// first as it is and then as a creation.
 func (a claim) sameResource(b claim) bool {
 	return a.id != "" && (a.id == b.id || a.id == b.replaces) || b.id != "" && b.id == a.replaces ||
 		a.replaces != "" && a.replaces == b.replaces
 }
 
-// claim records the place that an object will have. It returns an error if another resource of the plan will have it too,
-// whichever of the two Terraform plans first.
+// claim records the place that an object will have. It returns an error if another resource of the plan will have it
+// too, whichever of the two Terraform plans first.
 func (p *Plan) claim(check Check, outcome backend.Outcome) *backend.Error {
 	o, c := outcome.Object, claim{id: check.Change.ID, replaces: check.Replaces}
 	at := place{o.Kind, o.Project, o.Environment, o.Scope, o.Name}

@@ -3,18 +3,18 @@
 // Package planning knows what one Terraform plan has planned so far, and judges each change against it.
 //
 // Terraform plans and applies resources in an order that a provider cannot know: only references between resources give
-// one. Three laws hold nevertheless (ADR 21): a plan that succeeds can be applied, the plan after it is empty, and equal
-// inputs give equal plans. So this package never waits, and what it accepts does not depend on what came first:
+// one. Three laws hold nevertheless (ADR 21): a plan that succeeds can be applied, the plan after it is empty, and
+// equal inputs give equal plans. So this package never waits, and what it accepts does not depend on what came first:
 //
 //   - A rule about one object, and about what the object refers to, is a dry run in the backend. It assumes the planned
 //     changes of the containers (project, environment, type), which Terraform plans before by reference.
-//   - Objects of this configuration do not block each other. Whether two of them want one place, and whether one that is
-//     deleted stays in use, is judged when the second of the two is planned, whichever that is.
+//   - Objects of this configuration do not block each other. Whether two of them want one place, and whether one that
+//     is deleted stays in use, is judged when the second of the two is planned, whichever that is.
 //   - What only the apply knows is left to the apply, whose order does not matter: the backend moves an object of this
 //     configuration out of the way until its own step comes (backend.Change.SameOwner).
 //
-// After the first change of an apply there is nothing to judge any more: what Terraform still plans then (deposed objects)
-// was accepted before.
+// After the first change of an apply there is nothing to judge any more: what Terraform still plans then (deposed
+// objects) was accepted before.
 package planning
 
 import (
@@ -39,6 +39,8 @@ type Plan struct {
 	incomplete       map[string]bool // projects with a planned change that is not fully known, by name
 	entries          map[place]bool  // places of entries that this plan creates or renames
 	claims           map[place]claim
+	newValues        map[string]bool // ids of secrets whose value this plan changes, as far as it knows
+	configured       map[string]bool // ids of secrets whose value is in the configuration
 	known            map[string]bool // ids of objects in the state, as far as Terraform has asked about them
 	kept             map[string]bool // ids of objects that are planned and not deleted
 	pendingDeletions []pendingDeletion
@@ -59,7 +61,8 @@ func New(s backend.Service, owner string, named bool) *Plan {
 	return &Plan{
 		service: s, owner: owner, named: named,
 		incomplete: map[string]bool{}, entries: map[place]bool{}, claims: map[place]claim{},
-		known: map[string]bool{}, kept: map[string]bool{}, quotas: map[string]*projectQuota{}, projects: map[string]backend.Object{},
+		newValues: map[string]bool{}, configured: map[string]bool{}, known: map[string]bool{}, kept: map[string]bool{},
+		quotas: map[string]*projectQuota{}, projects: map[string]backend.Object{},
 		projectIDs: map[string]string{},
 	}
 }
@@ -75,6 +78,28 @@ func (p *Plan) Know(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.known[id] = true
+}
+
+// RecordValue records what the plan does to the value of an existing secret: whether it may write a new one, and
+// whether each plan compares the value with the configuration.
+func (p *Plan) RecordValue(id string, isNew, configured bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.newValues[id], p.configured[id] = isNew, configured
+}
+
+// ChangesValue reports whether this plan may write a new value to a secret. It is false in an apply.
+func (p *Plan) ChangesValue(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.newValues[id] && !p.applying.Load()
+}
+
+// HasConfiguredValue reports whether a plan would set the value of a secret back to the one in the configuration.
+func (p *Plan) HasConfiguredValue(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.configured[id]
 }
 
 // Check is a planned change.
@@ -161,8 +186,8 @@ func (p *Plan) deletionBefore(c backend.Change, id string) backend.Change {
 	}
 }
 
-// dryRunWithoutHolder repeats the dry run of a change whose place is taken by an object that is in the state but does not
-// carry the mark of this configuration, because it was imported and has not changed since.
+// dryRunWithoutHolder repeats the dry run of a change whose place is taken by an object that is in the state but does
+// not carry the mark of this configuration, because it was imported and has not changed since.
 func (p *Plan) dryRunWithoutHolder(
 	ctx context.Context, preceding []backend.Change, c backend.Change, outcome backend.Outcome, broken *backend.Error,
 ) (backend.Outcome, *backend.Error, error) {

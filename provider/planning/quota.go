@@ -9,9 +9,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// projectQuota counts the secrets that a project will have. A secret of this configuration counts once it is planned, and
-// a secret of others from the start. What this configuration has not planned yet does not count, because the plan may
-// delete it. So the count only rises, and it is over the quota at the end or never, in whatever order Terraform plans.
+// projectQuota counts the secrets that a project will have. A secret of this configuration counts once it is planned,
+// and a secret of others from the start. What this configuration has not planned yet does not count, because the plan
+// may delete it. So the count only rises, and it is over the quota at the end or never, in whatever order Terraform
+// plans.
 type projectQuota struct {
 	planned   map[string]bool // secrets that the plan leaves, by id; those that it creates have a separate key
 	creations int             // of those in planned, how many the plan creates
@@ -100,8 +101,8 @@ func (p *Plan) count(project string, check Check, outcome backend.Outcome) bool 
 	return !p.incomplete[project]
 }
 
-// othersSecrets returns the ids of the secrets in a project that this configuration does not own. It does not list them if
-// the project has room for all that the plan creates.
+// othersSecrets returns the ids of the secrets in a project that this configuration does not own. It does not list them
+// if the project has room for all that the plan creates.
 func (p *Plan) othersSecrets(ctx context.Context, project backend.Object, name string) (map[string]bool, error) {
 	if project.ID == "" || project.Secrets == nil {
 		return nil, nil
