@@ -93,6 +93,8 @@ type Query struct {
 type Page struct {
 	Objects []Object `json:"objects"`
 	Next    string   `json:"next,omitempty"`
+	// Deployment is the id of the backend that answered. A backend has it from its creation on.
+	Deployment string `json:"deployment,omitempty"`
 }
 
 // Ref is one reference, as a configuration file has it.

@@ -154,12 +154,12 @@ func (r *managedResource[M, P]) planDeletion(
 		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("project"), &project)...)
 	}
 	// Terraform 1.11 plans the deletion before it refreshes the object, so the state may be older than the plan.
-	now, exists := r.readObject(ctx, project.ValueString(), P(before).id(), &resp.Diagnostics)
+	object.ID = P(before).id()
+	_, object, exists := r.readObject(ctx, project.ValueString(), object, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || !exists {
 		return
 	}
-	r.session.Plan.Know(now.ID)
-	object = object.refreshed(now)
+	r.session.Plan.Know(object.ID)
 	writePrivate(ctx, resp.Private, seenKey, object, &resp.Diagnostics)
 	r.checkDeletion(ctx, &resp.Diagnostics, object)
 }
@@ -232,7 +232,7 @@ func (r *managedResource[M, P]) Create(
 	}
 	P(&plan).set(ctx, out.Object, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-	writePrivate(ctx, resp.Private, seenKey, seenOf(out.Object), &resp.Diagnostics)
+	writePrivate(ctx, resp.Private, seenKey, seen{Deployment: r.session.Deployment(ctx)}.written(out.Object), &resp.Diagnostics)
 	setIdentity(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
 }
 
@@ -249,10 +249,11 @@ func (r *managedResource[M, P]) Read(ctx context.Context, req resource.ReadReque
 		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("project"), &project)...)
 	}
 	object := readPrivate[seen](ctx, req.Private, seenKey, &resp.Diagnostics)
-	o, exists := r.readObject(ctx, project.ValueString(), P(&state).id(), &resp.Diagnostics)
+	object.ID = P(&state).id()
+	o, now, exists := r.readObject(ctx, project.ValueString(), object, &resp.Diagnostics)
 	switch {
 	case resp.Diagnostics.HasError():
-	case !exists || object.isOf(o) && object.Incarnation < o.Incarnation:
+	case !exists || now.Incarnation < o.Incarnation: // another resource has taken the object over
 		// The framework demands an identity even for a resource that leaves the state.
 		setIdentity(ctx, resp.Identity, P(&state).id(), &resp.Diagnostics)
 		resp.State.RemoveResource(ctx)
@@ -260,7 +261,7 @@ func (r *managedResource[M, P]) Read(ctx context.Context, req resource.ReadReque
 		r.session.Plan.Know(o.ID)
 		P(&state).set(ctx, o, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
-		writePrivate(ctx, resp.Private, seenKey, object.refreshed(o), &resp.Diagnostics)
+		writePrivate(ctx, resp.Private, seenKey, now, &resp.Diagnostics)
 		setIdentity(ctx, resp.Identity, o.ID, &resp.Diagnostics)
 	}
 }
@@ -291,7 +292,7 @@ func (r *managedResource[M, P]) Update(
 	}
 	P(&plan).set(ctx, out.Object, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-	writePrivate(ctx, resp.Private, seenKey, seenOf(out.Object), &resp.Diagnostics)
+	writePrivate(ctx, resp.Private, seenKey, object.written(out.Object), &resp.Diagnostics)
 	setIdentity(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
 }
 
@@ -327,7 +328,7 @@ func (r *managedResource[M, P]) explainConflict(ctx context.Context, err error, 
 		return err
 	}
 	var ignored diag.Diagnostics
-	o, exists := r.readObject(ctx, "", P(before).id(), &ignored)
+	o, _, exists := r.readObject(ctx, "", seen{ID: P(before).id()}, &ignored)
 	if !exists || ignored.HasError() {
 		return err
 	}

@@ -4,7 +4,9 @@ package resources_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -428,4 +430,29 @@ resource "pouncet_secret" "s" {
   value_wo    = "v"
 }`)
 	w.converges(10)
+}
+
+// A state that meets another backend, or an empty one, is an error, and not a plan to create everything.
+func TestAnotherBackendIsAnError(t *testing.T) {
+	w := newOrdinary(t)
+	w.config(secretNamed("s", "s", "v"))
+	w.Must("apply", "-auto-approve", "-input=false", "-no-color")
+	if err := os.Rename(w.Data(), w.Data()+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	w.pouncet("init")
+	w.pouncet("env", "set", "dev")
+	for _, args := range [][]string{{"plan"}, {"plan", "-destroy"}, {"apply", "-auto-approve"}} {
+		out := acctest.OneLine(w.Fails(append(args, "-input=false", "-no-color")...))
+		if !strings.Contains(out, "The state belongs to deployment") {
+			t.Fatalf("terraform %v does not name the deployments:\n%s", args, out)
+		}
+	}
+	out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
+	accept := regexp.MustCompile(`POUNCET_ACCEPT_DEPLOYMENT=[0-9a-f-]{36}`).FindString(out)
+	w.Env = append(w.Env, accept)
+	w.Must("apply", "-auto-approve", "-input=false", "-no-color")
+	w.Env = w.Env[:len(w.Env)-1]
+	w.isDone()
+	w.has("s", "v")
 }

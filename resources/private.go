@@ -27,6 +27,9 @@ type seen struct {
 	ID          string `json:"id"`
 	Edition     int64  `json:"edition"`
 	Incarnation int64  `json:"incarnation"`
+	// Deployment is the id of the backend that has the object. Another backend does not lack the object: it is the wrong
+	// one.
+	Deployment string `json:"deployment,omitempty"`
 }
 
 // place is where an object is. Terraform deletes an object and creates its replacement in two steps, of which the first
@@ -69,9 +72,9 @@ func writePrivate[T any](ctx context.Context, to privateWriter, key string, valu
 	diags.Append(to.SetKey(ctx, key, text)...)
 }
 
-// seenOf is what the provider sees of an object that it has just written.
-func seenOf(o backend.Object) seen {
-	return seen{ID: o.ID, Edition: o.Edition, Incarnation: o.Incarnation}
+// written is what the provider sees of an object that it has just written.
+func (s seen) written(o backend.Object) seen {
+	return seen{ID: o.ID, Edition: o.Edition, Incarnation: o.Incarnation, Deployment: s.Deployment}
 }
 
 // isOf reports whether an object was seen before.
@@ -79,8 +82,11 @@ func (s seen) isOf(o backend.Object) bool { return s.ID == o.ID && s.Edition > 0
 
 // refreshed is what the provider sees of an object that it has read. The incarnation stays: if another resource has
 // taken the object over, this one must not follow.
-func (s seen) refreshed(o backend.Object) seen {
-	now := seenOf(o)
+func (s seen) refreshed(o backend.Object, deployment string) seen {
+	now := s.written(o)
+	if deployment != "" {
+		now.Deployment = deployment
+	}
 	if s.isOf(o) {
 		now.Incarnation = s.Incarnation
 	}

@@ -34,6 +34,7 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 		page, err = l.page()
 		return err
 	})
+	page.Deployment = e.store.Deployment()
 	return page, err
 }
 

@@ -11,6 +11,21 @@ import (
 )
 
 var queryCases = []testCase{
+	{"every page names the deployment, also an empty one", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "s", "v"))
+		want := ""
+		for _, q := range []backend.Query{
+			{Kind: backend.KindProject}, {Kind: backend.KindSecret, Project: project},
+			{Kind: backend.KindSecret, Project: project, Name: "none"},
+		} {
+			page, err := f.Query(context.Background(), q)
+			if err != nil || page.Deployment == "" || want != "" && page.Deployment != want {
+				f.Errorf("the page of %s names the deployment %q, want %q (%v)", q.Kind, page.Deployment, want, err)
+			}
+			want = page.Deployment
+		}
+	}},
 	{"a query returns all metadata of an object", func(f *fixture) {
 		f.environments("dev")
 		c := in("app/web", typed("password", secret("dev", "s", "v")))

@@ -41,6 +41,7 @@ type Snapshot struct {
 	limit int // MaxObjects
 
 	mu           sync.Mutex
+	deployment   string                    // of the Service, once it has answered
 	written      bool                      // a change was applied, so seen may be out of date
 	seen         map[string]backend.Object // by id
 	fetches      map[subset]*fetch
@@ -78,11 +79,11 @@ func (s *Snapshot) Query(ctx context.Context, q backend.Query) (backend.Page, er
 		return s.next.Query(ctx, q)
 	}
 	if o, ok := s.object(ctx, q); ok {
-		return backend.Page{Objects: []backend.Object{o}}, nil
+		return backend.Page{Objects: []backend.Object{o}, Deployment: s.knownDeployment()}, nil
 	}
 	q.Project = ""
 	page, err := s.next.Query(ctx, q)
-	s.record(page.Objects)
+	s.record(page)
 	return page, err
 }
 
@@ -105,10 +106,19 @@ func (s *Snapshot) known(q backend.Query) (backend.Object, bool) {
 	return o, ok && o.Kind == q.Kind && !s.written
 }
 
-func (s *Snapshot) record(objects []backend.Object) {
+func (s *Snapshot) knownDeployment() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, o := range objects {
+	return s.deployment
+}
+
+func (s *Snapshot) record(page backend.Page) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if page.Deployment != "" {
+		s.deployment = page.Deployment
+	}
+	for _, o := range page.Objects {
 		s.seen[o.ID] = o
 	}
 }
@@ -146,7 +156,7 @@ func (s *Snapshot) fetchObjects(ctx context.Context, project string, kind backen
 			break
 		}
 	}
-	s.record(objects)
+	s.record(backend.Page{Objects: objects})
 }
 
 // Resolve implements backend.Service. It passes every call on.

@@ -6,7 +6,9 @@
 package session
 
 import (
+	"context"
 	"fmt"
+	"sync"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 
@@ -28,6 +30,24 @@ type Session struct {
 	Plan  *planning.Plan
 
 	ownWrites ownWrites
+
+	mu         sync.Mutex
+	deployment string // the id of the backend, once it has answered
+}
+
+// Deployment returns the id of the backend, or "" if it does not tell. The first call asks the backend.
+func (s *Session) Deployment(ctx context.Context) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.deployment != "" {
+		return s.deployment
+	}
+	page, err := s.Service.Query(ctx, backend.Query{Kind: backend.KindProject, Limit: 1})
+	if err != nil {
+		return "" // the call that follows reports why
+	}
+	s.deployment = page.Deployment
+	return s.deployment
 }
 
 // New returns the session of a provider that uses a backend and a project. The configuration is the provider's argument
