@@ -10,5 +10,6 @@ terraform {
 # Without an endpoint, the provider uses the embedded backend in the nearest
 # .pouncet folder. To use a server, set POUNCET_ENDPOINT and POUNCET_TOKEN.
 provider "pouncet" {
-  project = "default"
+  project       = "default"
+  configuration = "shop" # a name of this configuration: its objects then never block each other
 }

@@ -14,7 +14,8 @@ terraform {
 # Without an endpoint, the provider uses the embedded backend in the nearest
 # .pouncet folder.
 provider "pouncet" {
-  project = "default"
+  project       = "default"
+  configuration = "quickstart" # recorded with every object, so that they never block each other
 }
 
 variable "values" {
