@@ -17,6 +17,16 @@ func withTerraformHint(err error, c backend.Change) error {
 		e := *backend.AsError(err)
 		return e.WithHint("import it: terraform import ADDRESS %q; or add a moved block if only its address changed; "+
 			"or choose another name", entryImportID(c))
+	case errors.Is(err, backend.ErrExists) && c.Rename != nil:
+		e := *backend.AsError(err)
+		return e.WithHint("if another resource of this configuration gives up the name in the same apply, set the argument " +
+			"configuration of the provider, which every object must carry (managed_by); or apply again; or choose another name")
+	case errors.Is(err, backend.ErrDenied) && backend.AsError(err).Attribute == "protected":
+		e := *backend.AsError(err)
+		if c.Kind == backend.KindSecret {
+			return e.WithHint("set deletion_protection = false, and apply that first")
+		}
+		return e.WithHint("set protected = false, and apply that first")
 	case errors.Is(err, backend.ErrInUse) && c.Op == backend.OpDelete:
 		unmanaged := func(d backend.Dependent) bool { return d.ID != "" && d.ManagedBy == "" }
 		if !slices.ContainsFunc(backend.AsError(err).Dependents, unmanaged) {

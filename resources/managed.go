@@ -184,6 +184,8 @@ func (r *managedResource[M, P]) checkPlan(
 			check := planning.Check{Change: c}
 			if c.Op == backend.OpCreate {
 				check.Replaces = object.ID
+			} else {
+				check.Name = r.placeOf(ctx, &m.before).Name
 			}
 			var replace path.Paths
 			if outcome, replace = r.checkChange(ctx, &resp.Diagnostics, check); replace != nil {

@@ -456,3 +456,42 @@ func TestAnotherBackendIsAnError(t *testing.T) {
 	w.isDone()
 	w.has("s", "v")
 }
+
+// A project, environment or type has contents. A plan that could lose them, depending on the order in which Terraform
+// applies it, fails.
+func TestPlanThatCouldLoseContentsFails(t *testing.T) {
+	body := func(address, name, more string) string {
+		return fmt.Sprintf(`
+resource "pouncet_environment" %q { name = %q }
+resource "pouncet_secret" "s" {
+  environment = pouncet_environment.%s.name
+  name        = "s"
+  generate    = {}
+}
+%s`, address, name, address, more)
+	}
+	for name, c := range map[string]struct{ after, message string }{
+		"another address without moved": {body("b", "two", ""), `Environment "two" is in use by secret s`},
+		"a rename and a new one of the old name": {
+			body("a", "old", `resource "pouncet_environment" "new" { name = "two" }`), "creates another one of that name",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newOrdinary(t)
+			w.config(body("a", "two", ""))
+			w.converges(10)
+			value := w.pouncet("resolve", "s", "--env", "two")
+			w.config(c.after)
+			for _, parallelism := range []string{"-parallelism=1", "-parallelism=10"} {
+				out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color", parallelism))
+				if !strings.Contains(out, c.message) {
+					t.Errorf("the error does not contain %q:\n%s", c.message, out)
+				}
+			}
+			if got := w.pouncet("resolve", "s", "--env", "two"); got != value {
+				t.Error("the secret has another value")
+			}
+			w.Must("destroy", "-refresh=false", "-auto-approve", "-input=false", "-no-color")
+		})
+	}
+}

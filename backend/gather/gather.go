@@ -106,8 +106,14 @@ func (s *Service) sendBatch(ctx context.Context, batch []*request) {
 	}
 	outcomes, err := s.Service.Apply(ctx, backend.ChangeSet{Changes: changes, DryRun: true})
 	for i, r := range batch {
-		if r.err = err; err == nil {
-			r.outcomes = append(slices.Clone(outcomes[:last]), outcomes[last+i])
+		if r.err = err; err != nil {
+			continue
+		}
+		r.outcomes = append(slices.Clone(outcomes[:last]), outcomes[last+i])
+		if len(batch) > 1 && outcomes[last+i].Err != nil {
+			// The changes of a request take effect one after the other, so another dry run can be the reason. Alone, the answer
+			// does not depend on who asked at the same time.
+			r.outcomes, r.err = s.Service.Apply(ctx, backend.ChangeSet{Changes: r.changes, DryRun: true})
 		}
 	}
 }

@@ -36,8 +36,41 @@ func (p *Plan) claim(check Check, outcome backend.Outcome) *backend.Error {
 	if other, taken := p.claims[at]; taken && !other.sameResource(c) {
 		return wantedTwice(o)
 	}
+	if c.id != "" && p.replaced[c.id] {
+		return backend.Errorf(backend.CodeExists,
+			"%s %s is not marked as an object of this configuration, and another resource takes its name in this plan",
+			o.Kind, backend.Quote(o.Name)).
+			WithHint("mark it in an earlier apply: change its description, or run: pouncet … set … --managed-by %s", p.owner).
+			At("name")
+	}
 	p.claims[at] = c
-	return nil
+	return p.claimVacated(check, at, outcome)
+}
+
+// claimVacated refuses to create a container under the name that another one leaves in the same plan. In the apply, the
+// creation can come first, and would take over the container with its contents.
+func (p *Plan) claimVacated(check Check, at place, outcome backend.Outcome) *backend.Error {
+	c := check.Change
+	if !isContainer(c.Kind) {
+		return nil
+	}
+	left := at
+	switch {
+	case c.Op == backend.OpCreate && p.vacated[at] != "" && p.vacated[at] != check.Replaces:
+	case c.Op == backend.OpCreate:
+		return nil
+	case c.Rename != nil:
+		left.name = check.Name
+		p.vacated[left] = c.ID
+		if other, taken := p.claims[left]; !taken || other.id != "" || other.replaces == c.ID {
+			return nil
+		}
+	default:
+		return nil
+	}
+	return backend.Errorf(backend.CodeExists, "this plan renames %s %s, and creates another one of that name",
+		outcome.Object.Kind, backend.Quote(left.name)).
+		WithHint("rename in one apply, and create in the next; or add a moved block if only the address changed").At("name")
 }
 
 func wantedTwice(o backend.Object) *backend.Error {
@@ -54,7 +87,8 @@ func wantedTwice(o backend.Object) *backend.Error {
 // name, all configurations record the same owner.
 func (p *Plan) warnOfGuess(check Check, outcome backend.Outcome, result *Result) {
 	holder := outcome.Displaced
-	if holder == nil || p.named || holder.ID == check.Replaces || p.isKnown(holder.ID) {
+	if holder == nil || p.named || holder.ID == check.Replaces ||
+		check.Change.Op == backend.OpCreate && p.isKnown(holder.ID) { // it can be a tainted one
 		return
 	}
 	result.Warnings = append(result.Warnings, backend.Errorf(backend.CodeExists,

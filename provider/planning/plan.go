@@ -19,6 +19,7 @@ package planning
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -39,10 +40,12 @@ type Plan struct {
 	incomplete       map[string]bool // projects with a planned change that is not fully known, by name
 	entries          map[place]bool  // places of entries that this plan creates or renames
 	claims           map[place]claim
-	newValues        map[string]bool // ids of secrets whose value this plan changes, as far as it knows
-	configured       map[string]bool // ids of secrets whose value is in the configuration
-	known            map[string]bool // ids of objects in the state, as far as Terraform has asked about them
-	kept             map[string]bool // ids of objects that are planned and not deleted
+	vacated          map[place]string // places that a container leaves in this plan, with its id
+	replaced         map[string]bool  // ids of objects without a mark, which a creation seems to replace
+	newValues        map[string]bool  // ids of secrets whose value this plan changes, as far as it knows
+	configured       map[string]bool  // ids of secrets whose value is in the configuration
+	known            map[string]bool  // ids of objects in the state, as far as Terraform has asked about them
+	kept             map[string]bool  // ids of objects that are planned and not deleted
 	pendingDeletions []pendingDeletion
 	quotas           map[string]*projectQuota  // by the name that the project will have
 	projects         map[string]backend.Object // projects as they are, by the name that they will have
@@ -61,6 +64,7 @@ func New(s backend.Service, owner string, named bool) *Plan {
 	return &Plan{
 		service: s, owner: owner, named: named,
 		incomplete: map[string]bool{}, entries: map[place]bool{}, claims: map[place]claim{},
+		vacated: map[place]string{}, replaced: map[string]bool{},
 		newValues: map[string]bool{}, configured: map[string]bool{}, known: map[string]bool{}, kept: map[string]bool{},
 		quotas: map[string]*projectQuota{}, projects: map[string]backend.Object{},
 		projectIDs: map[string]string{},
@@ -107,6 +111,8 @@ type Check struct {
 	Change backend.Change
 	// Replaces is the id of the object that Terraform deletes before or after this creation, or "".
 	Replaces string
+	// Name is the name of an existing object before the change.
+	Name string
 }
 
 // Result is what the backend and the rest of the plan say about a change.
@@ -135,6 +141,9 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 		return p.checkDeletion(ctx, check.Change)
 	}
 	c := check.Change
+	if check.Replaces != "" {
+		p.forget(check.Replaces)
+	}
 	if c.Op == backend.OpCreate || c.Rename != nil {
 		c.ManagedBy, c.SameOwner = &p.owner, true
 	}
@@ -178,6 +187,15 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	return result, nil
 }
 
+// forget removes what the plan knows of an object as an update: Terraform plans a replaced object as it is first.
+func (p *Plan) forget(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changes = slices.DeleteFunc(p.changes, func(planned plannedChange) bool { return planned.change.ID == id })
+	maps.DeleteFunc(p.claims, func(_ place, c claim) bool { return c.id == id })
+	maps.DeleteFunc(p.vacated, func(_ place, other string) bool { return other == id })
+}
+
 // deletionBefore is the deletion of the object that a creation replaces.
 func (p *Plan) deletionBefore(c backend.Change, id string) backend.Change {
 	return backend.Change{
@@ -197,10 +215,22 @@ func (p *Plan) dryRunWithoutHolder(
 	page, err := p.service.Query(ctx, backend.Query{
 		Kind: c.Kind, Project: c.Project, Environment: c.Environment, Scope: scopeOf(c), Name: c.Name,
 	})
-	if err != nil || len(page.Objects) != 1 || !p.isKnown(page.Objects[0].ID) {
+	if err != nil || len(page.Objects) != 1 || !p.assumeReplaced(page.Objects[0].ID) {
 		return outcome, broken, nil //nolint:nilerr // the rule that the change breaks is the better answer
 	}
 	return p.dryRun(ctx, append(preceding, p.deletionBefore(c, page.Objects[0].ID)), c)
+}
+
+// assumeReplaced reports whether an object of the state can be the one that a creation replaces: a tainted object is read,
+// and never planned.
+func (p *Plan) assumeReplaced(id string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	possible := p.known[id] && !p.kept[id]
+	if possible {
+		p.replaced[id] = true
+	}
+	return possible
 }
 
 func scopeOf(c backend.Change) string {
@@ -328,7 +358,12 @@ func (p *Plan) otherChanges(c backend.Change) []backend.Change {
 	defer p.mu.Unlock()
 	var out []backend.Change
 	for _, planned := range p.changes {
-		if c.ID == "" || planned.change.ID != c.ID || planned.change.Op != c.Op {
+		itself := c.ID != "" && planned.change.ID == c.ID && planned.change.Op == c.Op
+		// A creation takes over the container of its name. The deletion of that container must not rely on it: if the deletion
+		// comes first, the contents are lost.
+		takesOver := c.Op == backend.OpDelete && isContainer(c.Kind) && planned.change.Op == backend.OpCreate &&
+			planned.change.Kind == c.Kind
+		if !itself && !takesOver {
 			out = append(out, planned.change)
 		}
 	}

@@ -123,7 +123,7 @@ func (p *Plan) othersSecrets(ctx context.Context, project backend.Object, name s
 		if err != nil {
 			return nil, err
 		}
-		if o.ManagedBy != p.owner {
+		if o.ManagedBy != p.owner && !p.isKnown(o.ID) {
 			ids[o.ID] = true
 		}
 	}

@@ -20,6 +20,7 @@ ephemeral "pouncet_secret_value" "db" {
   name        = pouncet_secret.db.name
   environment = pouncet_environment.staging.name
   field       = "password"
+  at_version  = pouncet_secret.db.version # read the value after a change of it, in the same apply
 }
 
 resource "pouncet_secret" "copy" {
@@ -32,6 +33,7 @@ resource "pouncet_secret" "copy" {
 ephemeral "pouncet_secret_value" "all" {
   name        = pouncet_secret.db.name
   environment = pouncet_environment.staging.name
+  at_version  = pouncet_secret.db.version
 }
 
 resource "pouncet_secret" "dsn" {

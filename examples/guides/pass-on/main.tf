@@ -15,10 +15,12 @@ resource "pouncet_secret" "source" {
   generate    = { length = 40 }
 }
 
-# Terraform reads this value when it needs it, and stores it nowhere.
+# Terraform reads this value when it needs it, and stores it nowhere. With at_version, it reads a new value after the
+# change that sets it, so that one apply rotates the secret and its copies.
 ephemeral "pouncet_secret_value" "db" {
   name        = pouncet_secret.source.name
   environment = pouncet_environment.source.name
+  at_version  = pouncet_secret.source.version
 }
 
 # Any write-only argument of any provider accepts the value. With AWS:
