@@ -252,14 +252,13 @@ func (w *ordinary) plannedChanges(file string) []byte {
 }
 
 func TestModelTorture(t *testing.T) {
-	steps, lasts := 400, 150*time.Second
+	seed, steps, lasts := uint64(1), 400, 150*time.Second // make test-parts repeats the same worlds
 	switch {
 	case os.Getenv("POUNCET_TORTURE") != "":
-		steps, lasts = 1_000_000, 45*time.Minute
+		seed, steps, lasts = uint64(time.Now().UnixNano()), 1_000_000, 45*time.Minute
 	case os.Getenv("POUNCET_TEST_PARTS") == "":
 		t.Skip("SKIPPED: random worlds in a real Terraform: run make test-parts or make torture")
 	}
-	seed := uint64(time.Now().UnixNano())
 	if given := os.Getenv("POUNCET_SEED"); given != "" {
 		var err error
 		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {
