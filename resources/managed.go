@@ -234,7 +234,8 @@ func (r *managedResource[M, P]) Create(
 	}
 	P(&plan).set(ctx, out.Object, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
-	writePrivate(ctx, resp.Private, seenKey, seen{Deployment: r.session.Deployment(ctx)}.written(out.Object), &resp.Diagnostics)
+	created := seen{Deployment: r.session.Deployment(ctx)}.written(out.Object)
+	writePrivate(ctx, resp.Private, seenKey, created, &resp.Diagnostics)
 	setIdentity(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
 }
 

@@ -62,8 +62,8 @@ func (o *objectResource) paths() session.Paths {
 }
 
 // readObject returns an object that the provider has seen before, as it sees it now, or false if it does not exist any
-// more. The project that the object was last in says which snapshot to use. A backend of another deployment is an error:
-// to Terraform, all its objects would seem to be deleted.
+// more. The project that the object was last in says which snapshot to use. A backend of another deployment is an
+// error: to Terraform, all its objects would seem to be deleted.
 func (o *objectResource) readObject(
 	ctx context.Context, project string, object seen, diags *diag.Diagnostics,
 ) (found backend.Object, now seen, exists bool) {

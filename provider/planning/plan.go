@@ -221,8 +221,8 @@ func (p *Plan) dryRunWithoutHolder(
 	return p.dryRun(ctx, append(preceding, p.deletionBefore(c, page.Objects[0].ID)), c)
 }
 
-// assumeReplaced reports whether an object of the state can be the one that a creation replaces: a tainted object is read,
-// and never planned.
+// assumeReplaced reports whether an object of the state can be the one that a creation replaces: a tainted object is
+// read, and never planned.
 func (p *Plan) assumeReplaced(id string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -359,8 +359,8 @@ func (p *Plan) otherChanges(c backend.Change) []backend.Change {
 	var out []backend.Change
 	for _, planned := range p.changes {
 		itself := c.ID != "" && planned.change.ID == c.ID && planned.change.Op == c.Op
-		// A creation takes over the container of its name. The deletion of that container must not rely on it: if the deletion
-		// comes first, the contents are lost.
+		// A creation takes over the container of its name. The deletion of that container must not rely on it: if the
+		// deletion comes first, the contents are lost.
 		takesOver := c.Op == backend.OpDelete && isContainer(c.Kind) && planned.change.Op == backend.OpCreate &&
 			planned.change.Kind == c.Kind
 		if !itself && !takesOver {
