@@ -120,13 +120,13 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 }
 
 const configurationDescription = "Name of this Terraform configuration (root module), for example `shop`. " +
-	"Recommended. 1 to 50 letters, digits, `_` and `-`. The provider records the name with every object that it creates or updates. " +
-	"Objects with one name do not block each other, in whatever order Terraform applies them: names can move from one " +
-	"to another, and a secret can be deleted before its link changes. A plan that deletes an object fails if another " +
-	"configuration still uses it. Without a name, the provider warns where it would have to guess, and an apply can " +
-	"stop and need a second run. Set the name before the first apply, because the recorded name of an existing object " +
-	"changes only with the next update of that object. Workspaces need different names: " +
-	"`shop-${terraform.workspace}`."
+	"Recommended. 1 to 50 letters, digits, `_` and `-`. The provider records the name with every object that it " +
+	"creates or updates. Objects with one name do not block each other, in whatever order Terraform applies them: " +
+	"names can move from one to another, and a secret can be deleted before its link changes. A plan that deletes " +
+	"an object fails if another configuration still uses it. Without a name, the provider warns where it would " +
+	"have to guess, and an apply can stop and need a second run. Set the name before the first apply, because the " +
+	"recorded name of an existing object changes only with the next update of that object. Workspaces need " +
+	"different names: `shop-${terraform.workspace}`."
 
 func (p *pouncet) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
