@@ -17,7 +17,7 @@ const redacted = "[redacted]"
 // because fmt prints the content of unexported slices and strings, but only the
 // address of a func.
 //
-// The zero Plaintext means that there is no value. It differs from an empty value.
+// The zero Plaintext holds no value, which is not the same as an empty value.
 type Plaintext struct {
 	expose func() []byte
 }

@@ -15,6 +15,18 @@ type member struct {
 	taken  bool // a creation takes it over or takes it back: see held.go
 }
 
+// check refuses a change that does not fit the member as it is now. It reports a
+// deletion that was meant for an earlier incarnation.
+func (m member) check(c backend.Change) (outdated bool, err error) {
+	if m.taken {
+		return false, nil
+	}
+	if err := checkOperation(c, m.exists, m.row.ID, m.row.Revision); err != nil {
+		return false, err
+	}
+	return checkKnown(c, m.row)
+}
+
 // member returns an environment or a type, by id or by project and name.
 func (r *run) member(c backend.Change, id string) (m member, err error) {
 	if c.ID != "" {
@@ -82,13 +94,8 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 		return backend.Outcome{}, err
 	}
 	p, row := m.in, m.row
-	if !m.taken {
-		if err := checkOperation(c, m.exists, row.ID, row.Revision); err != nil {
-			return backend.Outcome{}, err
-		}
-		if outdated, err := checkKnown(c, row); outdated || err != nil {
-			return r.unchanged(row, err)
-		}
+	if outdated, err := m.check(c); outdated || err != nil {
+		return r.unchanged(row, err)
 	}
 	if c.Op == backend.OpDelete {
 		return r.deleteEnvironment(p, row, c)

@@ -26,13 +26,8 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 		return backend.Outcome{}, err
 	}
 	p, row := m.in, m.row
-	if !m.taken {
-		if err := checkOperation(c, m.exists, row.ID, row.Revision); err != nil {
-			return backend.Outcome{}, err
-		}
-		if outdated, err := checkKnown(c, row); outdated || err != nil {
-			return r.unchanged(row, err)
-		}
+	if outdated, err := m.check(c); outdated || err != nil {
+		return r.unchanged(row, err)
 	}
 	if c.Op == backend.OpDelete {
 		return r.deleteType(p, row, c)

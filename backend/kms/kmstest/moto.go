@@ -35,7 +35,7 @@ func StartMoto(t testing.TB) (endpoint string) {
 	}
 	path, err := exec.LookPath("moto_server")
 	if err != nil {
-		t.Skip("SKIPPED: moto_server is not on PATH, so that there is no AWS KMS to use (pip install 'moto[server,kms]')")
+		t.Skip("SKIPPED: this test needs AWS KMS, and moto_server is not on PATH: pip install 'moto[server,kms]'")
 	}
 	ctx := context.WithoutCancel(t.Context()) // the cleanup stops the server
 	cmd := exec.CommandContext(ctx, path, "-H", "127.0.0.1", "-p", "0")
