@@ -166,7 +166,7 @@ var AttributeTable = []Attribute{
 		given: func(c *Change) bool { return c.Usages != nil },
 	},
 	{
-		Name: "role", Kinds: []Kind{KindToken}, Doc: `"admin", "runtime" or "viewer".`,
+		Name: "role", Kinds: []Kind{KindToken}, Doc: `"admin", "runtime", "planner" or "viewer".`,
 		given: func(c *Change) bool { return c.Role != nil },
 	},
 	{

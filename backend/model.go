@@ -2,7 +2,10 @@
 
 package backend
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Kind is a kind of object.
 type Kind string
@@ -159,9 +162,18 @@ type Generate struct {
 // Role says what the bearer of a token may do.
 type Role string
 
-// The roles. Each one includes the permissions of those after it.
+// The roles. Package access defines what each of them may do.
 const (
 	RoleAdmin   Role = "admin"   // everything: change objects, reveal masked secrets, make tokens
-	RoleRuntime Role = "runtime" // resolve references for use, and see metadata
+	RoleRuntime Role = "runtime" // resolve references for use, register usages, and see metadata
+	RolePlanner Role = "planner" // try changes in dry runs, which compare values, and see metadata
 	RoleViewer  Role = "viewer"  // see metadata
 )
+
+// Roles lists the roles, the one with the most permissions first.
+var Roles = []Role{RoleAdmin, RoleRuntime, RolePlanner, RoleViewer}
+
+// RoleNames returns the roles in words, for messages.
+func RoleNames() string {
+	return fmt.Sprintf("%q, %q, %q or %q", RoleAdmin, RoleRuntime, RolePlanner, RoleViewer)
+}

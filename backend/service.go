@@ -165,6 +165,11 @@ type ChangeSet struct {
 	// current value of each secret under this key. The caller can then compare
 	// values locally. The outcomes have none if the project's policy forbids it.
 	FingerprintKey []byte
+	// CompareOnly makes a dry run tell nothing of a stored value but whether it equals a given one. A rule that needs the
+	// stored value itself is not checked (see Outcome.Unchecked). A set with a FingerprintKey may then change nothing, and
+	// restricted secrets have no fingerprint. CompareOnly does not cross the wire: package access sets it for a principal
+	// that may not change anything.
+	CompareOnly bool
 }
 
 // FingerprintKeySize is the size of a ChangeSet's FingerprintKey, in bytes.
@@ -286,6 +291,9 @@ type Outcome struct {
 	// Dependents still use an object that a deletion set aside.
 	Dependents []Dependent `json:"dependents,omitempty"`
 
+	// Unchecked is the attribute with a rule for stored values that a dry run with CompareOnly did not check: the type of
+	// a secret, or the schema of a secret type. "" if every rule was checked.
+	Unchecked string `json:"unchecked,omitempty"`
 	// Fingerprint of the secret's value before the change, if it was requested and is allowed.
 	Fingerprint []byte `json:"fingerprint,omitempty"`
 }

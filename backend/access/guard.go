@@ -4,6 +4,7 @@ package access
 
 import (
 	"context"
+	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -12,19 +13,33 @@ import (
 type act string
 
 const (
-	seeMetadata act = "see metadata"
-	useValues   act = "resolve references"
-	reveal      act = "reveal values to a person"
-	change      act = "change anything"
-	seeTokens   act = "see tokens"
-	register    act = "register usages"
+	seeMetadata  act = "see metadata"
+	useValues    act = "resolve references"
+	reveal       act = "reveal values to a person"
+	compare      act = "compare values and try changes"
+	change       act = "change anything"
+	manageTokens act = "see, create or revoke tokens"
+	register     act = "register usages"
 )
 
 // allowed defines what each role may do.
 var allowed = map[backend.Role]map[act]bool{
-	backend.RoleAdmin:   {seeMetadata: true, useValues: true, reveal: true, change: true, seeTokens: true, register: true},
+	backend.RoleAdmin: {
+		seeMetadata: true, useValues: true, reveal: true, compare: true, change: true, manageTokens: true, register: true,
+	},
 	backend.RoleRuntime: {seeMetadata: true, useValues: true, register: true},
+	backend.RolePlanner: {seeMetadata: true, compare: true},
 	backend.RoleViewer:  {seeMetadata: true},
+}
+
+// smallestRole returns the role with the fewest permissions that may do something.
+func smallestRole(a act) backend.Role {
+	for _, r := range slices.Backward(backend.Roles) {
+		if allowed[r][a] {
+			return r
+		}
+	}
+	return backend.RoleAdmin
 }
 
 // guard is a Service that checks the table before each call.
@@ -51,13 +66,13 @@ func check(ctx context.Context, a act) error {
 func denied(p backend.Principal, a act) *backend.Error {
 	return backend.Errorf(backend.CodeDenied, "permission denied: token %q has role %q, which may not %s", p.Name, p.Role,
 		a).
-		WithHint("use a token whose role allows it, or create one: pouncet token create --role admin")
+		WithHint("use a token whose role allows it, or create one: pouncet token create --role %s", smallestRole(a))
 }
 
 func (g *guard) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
 	a := seeMetadata
 	if q.Kind == backend.KindToken {
-		a = seeTokens
+		a = manageTokens
 	}
 	if err := check(ctx, a); err != nil {
 		return backend.Page{}, err
@@ -98,18 +113,32 @@ func (g *guard) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Reso
 	return out, nil
 }
 
+// Apply refuses a set if any of its changes is not allowed. A dry run by a role that may not change anything tells of a
+// stored value only whether it equals a given one.
 func (g *guard) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
-	a := register
-	for _, c := range set.Changes {
-		if c.Kind != backend.KindUsage {
-			a = change
+	changes := set.Changes
+	if len(changes) == 0 {
+		changes = []backend.Change{{}} // an empty set needs a permission too
+	}
+	for _, c := range changes {
+		if err := check(ctx, actOf(c, set.DryRun)); err != nil {
+			return nil, err
 		}
 	}
-	if len(set.Changes) == 0 {
-		a = change
-	}
-	if err := check(ctx, a); err != nil {
-		return nil, err
-	}
+	p, _ := backend.PrincipalFrom(ctx)
+	set.CompareOnly = set.DryRun && !allowed[p.Role][change]
 	return g.next.Apply(ctx, set)
+}
+
+// actOf returns what a change needs, or a dry run of it.
+func actOf(c backend.Change, dryRun bool) act {
+	switch {
+	case c.Kind == backend.KindToken:
+		return manageTokens
+	case c.Kind == backend.KindUsage:
+		return register
+	case dryRun:
+		return compare
+	}
+	return change
 }

@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"time"
 
@@ -33,6 +34,9 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		return nil, backend.Errorf(backend.CodeInvalid,
 			"the fingerprint key is not valid: it must have %d bytes, and requires a dry run",
 			backend.FingerprintKeySize).At("fingerprint_key")
+	}
+	if err := checkCompareOnly(set); err != nil {
+		return nil, err
 	}
 	// The ids are the same in each attempt, because a key that was fetched for a
 	// new environment belongs to its id.
@@ -73,6 +77,8 @@ type run struct {
 	outcomes []backend.Outcome
 	index    int // of the change that is being made
 	places   places
+	// unchecked is the attribute of the change that is being made whose rule was not checked: see ChangeSet.CompareOnly.
+	unchecked string
 }
 
 func (r *run) transaction(tx store.Tx) error {
@@ -83,8 +89,9 @@ func (r *run) transaction(tx store.Tx) error {
 	r.outcomes = make([]backend.Outcome, len(r.set.Changes))
 	broken := false
 	for i, c := range r.set.Changes {
-		r.index = i
+		r.index, r.unchecked = i, ""
 		out, err := r.change(c, r.ids[i])
+		out.Unchecked = r.unchecked
 		switch {
 		case err == nil:
 		case errors.Is(err, errKeyMissing):
@@ -346,4 +353,23 @@ func (r *run) digest() []byte {
 	p, _ := backend.PrincipalFrom(r.ctx)
 	sum := sha256.Sum256(append([]byte(p.ID+"\x00"), text...))
 	return append([]byte{digestFormat}, sum[:]...)
+}
+
+// checkCompareOnly refuses a request for fingerprints that changes anything, from a caller that may only compare. A
+// change could lift what withholds the fingerprint of a secret: its visibility, or the policy of its project.
+func checkCompareOnly(set backend.ChangeSet) error {
+	if !set.CompareOnly {
+		return nil
+	}
+	if !set.DryRun {
+		return backend.Errorf(backend.CodeDenied, "a set that only compares requires a dry run")
+	}
+	for _, c := range set.Changes {
+		plain := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: c.ID}
+		if len(set.FingerprintKey) > 0 && !reflect.DeepEqual(c, plain) {
+			return backend.Errorf(backend.CodeDenied, "a request for fingerprints may not change anything").
+				WithHint("send changes with the operation, the kind and the id of a secret only")
+		}
+	}
+	return nil
 }

@@ -99,6 +99,10 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 			return nil, err
 		}
 	}
+	if !given && r.set.CompareOnly {
+		r.unchecked = "type" // whether a value fits a type can tell all of it, one pattern after the other
+		return &newVersion{in: in}, nil
+	}
 	if e.exists {
 		present, known, err := r.presentValue(e)
 		if err != nil {
@@ -128,11 +132,14 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 }
 
 // fingerprint returns the fingerprint of a secret's current value. It is nil if
-// none was requested, if the policy forbids it, or if the value cannot be
-// decrypted.
+// none was requested, if the policy or CompareOnly forbids it, or if the value
+// cannot be decrypted.
 func (r *run) fingerprint(e *entry) ([]byte, error) {
 	if len(r.set.FingerprintKey) == 0 || !e.exists || e.row.Kind != backend.KindSecret || e.in.policy.ForbidFingerprints {
 		return nil, nil
+	}
+	if r.set.CompareOnly && e.attr.Visibility == backend.Restricted {
+		return nil, nil // with a fingerprint, guesses can be tried without a request for each
 	}
 	value, known, err := r.presentValue(e)
 	if err != nil || !known {

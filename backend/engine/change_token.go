@@ -4,6 +4,7 @@ package engine
 
 import (
 	"crypto/sha256"
+	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -44,10 +45,12 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 	case c.Op == backend.OpUpdate:
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a token cannot be changed").
 			WithHint("create another one, and delete this one")
-	case c.Role == nil || (*c.Role != backend.RoleAdmin && *c.Role != backend.RoleRuntime &&
-		*c.Role != backend.RoleViewer):
+	case c.Role == nil:
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a role is required for a token").
-			WithHint("use %q, %q or %q", backend.RoleAdmin, backend.RoleRuntime, backend.RoleViewer).At("role")
+			WithHint("use %s", backend.RoleNames()).At("role")
+	case !slices.Contains(backend.Roles, *c.Role):
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "role %s is not supported",
+			backend.Quote(string(*c.Role))).WithHint("use %s", backend.RoleNames()).At("role")
 	case len(c.TokenHash) != sha256.Size:
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
 			"the SHA-256 hash of the token is required, with %d bytes", sha256.Size).At("token_hash")

@@ -40,12 +40,13 @@ func (a *app) createTokenCommand() *cobra.Command {
 Roles:
   admin    change objects, reveal masked secrets, create tokens
   runtime  resolve references and read metadata
+  planner  plan: compare values, try changes without making them, read metadata
   viewer   read metadata`,
 		Example: `  pouncet token create --role runtime --name pipelines > token
   pouncet token create --role viewer --expires 720h --json`,
 		Args: arguments(0, 0, "no arguments"),
 	}
-	c.Flags().StringVar(&role, "role", "", "`role`: admin, runtime or viewer")
+	c.Flags().StringVar(&role, "role", "", "`role`: admin, runtime, planner or viewer")
 	c.Flags().StringVar(&tokenName, "name", "", "`name` of the token (default the role and the time)")
 	c.Flags().StringVar(&description, "description", "", "`text` that says what the token is for")
 	mayBeEmpty(c, "description")
@@ -53,7 +54,7 @@ Roles:
 		"`duration` after which the token expires, such as 720h (default never)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if role == "" {
-			return usage(c, "a role is required").withHint("set --role to admin, runtime or viewer")
+			return usage(c, "a role is required").withHint("set --role to admin, runtime, planner or viewer")
 		}
 		now := time.Now().UTC()
 		r := backend.Role(role)
