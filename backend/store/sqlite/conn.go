@@ -21,6 +21,15 @@ var errClosed = errors.New("closed")
 // dsn returns the address of a connection with its settings. It does not set journal_mode, because that would change a
 // file that may not be a Pouncet database.
 func dsn(path string, wait time.Duration, readOnly bool) string {
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") {
+		slashed = "/" + slashed // the path starts with a drive letter
+	}
+	query := connectionSettings(wait, readOnly).Encode()
+	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: query}).String()
+}
+
+func connectionSettings(wait time.Duration, readOnly bool) url.Values {
 	pragmas := []string{
 		fmt.Sprintf("busy_timeout(%d)", wait.Milliseconds()),
 		"synchronous(FULL)",
@@ -33,18 +42,13 @@ func dsn(path string, wait time.Duration, readOnly bool) string {
 	if readOnly {
 		pragmas = append(pragmas, "query_only(ON)")
 	}
-	settings := url.Values{
+	return url.Values{
 		"mode":       {"rw"}, // do not create the file
 		"_pragma":    pragmas,
 		"_defensive": {"1"},
 		"_dqs":       {"0"},
 		"_error_rc":  {"1"},
 	}
-	slashed := filepath.ToSlash(path)
-	if !strings.HasPrefix(slashed, "/") {
-		slashed = "/" + slashed // the path starts with a drive letter
-	}
-	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: settings.Encode()}).String()
 }
 
 // connPool lends a fixed number of connections in the order of the requests. It opens a connection when it is first

@@ -187,6 +187,9 @@ func (s *Store) Check(ctx context.Context) error {
 // checkFile returns an error if the open file is no longer the one at the path. On Unix, a process can still write to a
 // removed file that it has open, and all these commits are lost.
 func (s *Store) checkFile() error {
+	if s.file == nil {
+		return nil // the database is in memory
+	}
 	now, err := os.Stat(s.path)
 	if err == nil && os.SameFile(now, s.file) {
 		return nil
