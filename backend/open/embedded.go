@@ -78,7 +78,7 @@ func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
 	if err != nil {
 		return nil, absolutePathError(path, err)
 	}
-	if _, err := os.Stat(filepath.Join(path, databaseFile)); errors.Is(err, fs.ErrNotExist) {
+	if !Exists(path) {
 		return nil, backend.Errorf(backend.CodeNotFound, "folder %s does not contain a backend", path).
 			WithHint("create one with pouncet init, or correct the path")
 	}
@@ -156,27 +156,64 @@ type Initialised struct {
 	Existing  bool   `json:"existing"`   // the backend already existed and was not changed
 }
 
+// Locate returns the folder of the embedded backend that c names, whether or not the backend exists. Without a path, it
+// is the nearest existing .pouncet folder upwards, or else .pouncet in the working folder.
+func Locate(c Config) (string, error) {
+	path := c.Path
+	if path == "" {
+		path = Folder
+		if found, err := findFolder(); err == nil {
+			path = found
+		}
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", absolutePathError(path, err)
+	}
+	return absolute, nil
+}
+
+// Exists reports whether a folder contains an embedded backend. One that this user may not read exists.
+func Exists(path string) bool {
+	_, err := os.Stat(filepath.Join(path, databaseFile))
+	return err == nil || errors.Is(err, fs.ErrPermission)
+}
+
+// checkFolder returns an error if a backend cannot be created in a folder, as far as that is known without writing.
+func checkFolder(path string) error {
+	if left, err := os.ReadDir(path); err == nil && len(left) > 0 {
+		return backend.Errorf(backend.CodeConflict, "folder %s is not empty and contains no backend", path).
+			WithHint("choose another folder, or restore %s there from a backup", databaseFile)
+	}
+	for existing := path; ; existing = filepath.Dir(existing) {
+		info, err := os.Stat(existing)
+		if err == nil && !info.IsDir() {
+			return backend.Errorf(backend.CodeConflict, "%s is not a folder", existing).
+				WithHint("choose another folder for the backend")
+		}
+		if err == nil || existing == filepath.Dir(existing) {
+			return nil
+		}
+	}
+}
+
 // Init creates an embedded backend with the project "default" in c.Path. If that is "", the folder is .pouncet in the
 // working folder; with CreateIfAbsent, it is the nearest existing .pouncet folder upwards if there is one. Init does
 // not change an existing backend. It creates the backend under another name and renames the folder at the end, so
 // that no reader sees a part of it.
 func Init(ctx context.Context, c Config) (Initialised, error) {
-	path := c.Path
-	if path == "" {
-		path = Folder
-		if found, err := findFolder(); err == nil && c.CreateIfAbsent {
-			path = found
-		}
+	if c.Path == "" && !c.CreateIfAbsent {
+		c.Path = Folder
 	}
-	path, err := filepath.Abs(path)
+	path, err := Locate(c)
 	if err != nil {
-		return Initialised{}, absolutePathError(path, err)
+		return Initialised{}, err
 	}
 	result := Initialised{Path: path, KMSKey: c.KMSKey, TokenFile: filepath.Join(path, tokenFile)}
 	if result.KMSKey == "" {
 		result.KMSKey = defaultKMSKey
 	}
-	if _, err := os.Stat(filepath.Join(path, databaseFile)); err == nil {
+	if Exists(path) {
 		s, err := readSettings(path)
 		if _, absent := os.Stat(result.TokenFile); absent != nil {
 			result.TokenFile = ""
@@ -184,9 +221,8 @@ func Init(ctx context.Context, c Config) (Initialised, error) {
 		result.KMSKey, result.Existing = s.KMSKey, true
 		return result, err
 	}
-	if left, err := os.ReadDir(path); err == nil && len(left) > 0 {
-		return Initialised{}, backend.Errorf(backend.CodeConflict, "folder %s is not empty and contains no backend", path).
-			WithHint("choose another folder, or restore %s there from a backup", databaseFile)
+	if err := checkFolder(path); err != nil {
+		return Initialised{}, err
 	}
 	staging, err := os.MkdirTemp(mkdirParent(path), "."+filepath.Base(path)+"-new-*")
 	if err != nil {
@@ -199,7 +235,7 @@ func Init(ctx context.Context, c Config) (Initialised, error) {
 	}
 	_ = os.Remove(path) // removes an empty folder; if another one is there, the rename below reports it
 	if err := os.Rename(staging, path); err != nil {
-		if _, err := os.Stat(filepath.Join(path, databaseFile)); err == nil {
+		if Exists(path) {
 			result.Existing = true // another process initialised it at the same time
 			return result, nil
 		}
@@ -231,27 +267,35 @@ func initFolder(ctx context.Context, dir, kmsKey string) error {
 	if err := writeSettings(dir, s); err != nil {
 		return err
 	}
-	token, hash := access.NewToken()
-	for name, content := range map[string]string{
-		tokenFile:     token + "\n",
-		gitignoreFile: "*\n",
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			return backend.Errorf(backend.CodeUnavailable, "writing %s: %w", name, err)
-		}
+	if err := writeFile(dir, gitignoreFile, "*\n"); err != nil {
+		return err
 	}
 	database, err := sqlite.Create(ctx, filepath.Join(dir, databaseFile))
 	if err != nil {
 		return err
 	}
-	role := backend.RoleAdmin
 	e := engine.New(database, keyring(database, dir, newTrustedKeys(dir, s)), engine.Options{KMSKey: kmsKey})
+	token, err := createContents(ctx, e)
+	if err := errors.Join(err, database.Close()); err != nil {
+		return fmt.Errorf("creating the backend: %w", err)
+	}
+	return writeFile(dir, tokenFile, token+"\n")
+}
+
+func writeFile(dir, name, content string) error {
+	if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+		return backend.Errorf(backend.CodeUnavailable, "writing %s: %w", name, err)
+	}
+	return nil
+}
+
+// createContents creates what every new backend contains, and returns the first admin token.
+func createContents(ctx context.Context, e *engine.Engine) (token string, err error) {
+	token, hash := access.NewToken()
+	role := backend.RoleAdmin
 	_, err = e.Apply(withLocalUser(ctx), backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpCreate, Kind: backend.KindProject, Name: backend.DefaultProject},
 		{Op: backend.OpCreate, Kind: backend.KindToken, Name: tokenFile, Role: &role, TokenHash: hash},
 	}})
-	if err := errors.Join(err, database.Close()); err != nil {
-		return fmt.Errorf("creating the backend: %w", err)
-	}
-	return nil
+	return token, err
 }
