@@ -96,6 +96,9 @@ func (d *objectSource) Read(ctx context.Context, req datasource.ReadRequest, res
 		return
 	}
 	o, err := d.object(ctx, q)
+	if err == nil {
+		err = d.session.CheckExists(o)
+	}
 	if err != nil {
 		paths := session.RootPaths("environment", "project", "scope")
 		paths["name"] = path.Root(d.key)

@@ -137,6 +137,9 @@ func (d *listSource) Read(ctx context.Context, req datasource.ReadRequest, resp 
 	}
 	var objects []backend.Object
 	for o, err := range backend.List(ctx, d.session.Service, q) {
+		if err == nil {
+			err = d.session.CheckExists(o)
+		}
 		if err != nil {
 			session.Report(&resp.Diagnostics, "Listing "+d.single.kind.Plural(), err, filter.Paths)
 			return

@@ -159,6 +159,10 @@ func (l *objectList) List(ctx context.Context, req list.ListRequest, stream *lis
 func (l *objectList) result(ctx context.Context, req list.ListRequest, o backend.Object) list.ListResult {
 	r := req.NewListResult(ctx)
 	r.DisplayName = displayName(o)
+	if err := l.session.CheckExists(o); err != nil {
+		session.Report(&r.Diagnostics, "Listing "+l.kind.Plural(), err, nil)
+		return r
+	}
 	r.Diagnostics.Append(r.Identity.SetAttribute(ctx, path.Root("id"), o.ID)...)
 	if req.IncludeResource {
 		l.resource.Describe(ctx, o, r.Resource, &r.Diagnostics)

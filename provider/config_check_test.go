@@ -13,6 +13,7 @@ import (
 func exampleWorkspace(t *testing.T, example string) *acctest.Workspace {
 	t.Helper()
 	w := acctest.NewWorkspace(t)
+	w.Init()
 	w.Env = append(w.Env, "TF_VAR_db_password=correct horse")
 	w.Copy(example)
 	return w

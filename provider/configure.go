@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -31,7 +32,14 @@ type providerModel struct {
 	MaxRetries     types.Int64  `tfsdk:"max_retries"`
 	RequestTimeout types.String `tfsdk:"request_timeout"`
 	Path           types.String `tfsdk:"path"`
+	Create         types.Bool   `tfsdk:"create"`
 	KMSKey         types.String `tfsdk:"kms_key"`
+}
+
+// argument is an argument of the provider block.
+type argument struct {
+	name  string
+	value attr.Value
 }
 
 // Configure opens the backend that the provider block and the environment variables name.
@@ -53,25 +61,19 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 				"variable.",
 			name, name))
 	}
-	m.checkConflicts(&resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	b, err := open.Open(ctx, m.backendConfig(p.version, req.TerraformVersion))
-	if err != nil {
-		paths := session.RootPaths("endpoint", "token", "ca_cert_file")
-		session.Report(&resp.Diagnostics, "Opening the backend", err, paths)
+	c := m.backendConfig(p.version, req.TerraformVersion)
+	m.checkConflicts(c, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
 		return
 	}
-	if b.Created {
-		resp.Diagnostics.AddWarning("Created an embedded backend", fmt.Sprintf(
-			"The provider created an embedded backend in %s because none existed. The folder contains the secrets "+
-				"and, unless "+
-				"kms_key names another key, the key that encrypts them. Keep the folder, and keep it out of version "+
-				"control.\n\n"+
-				""+
-				"If you expected existing secrets, this is the wrong folder: set path or POUNCET_HOME, or set "+
-				"endpoint.", b.Location))
+	b, err := m.openBackend(ctx, c, &resp.Diagnostics)
+	if err != nil {
+		paths := session.RootPaths("endpoint", "token", "ca_cert_file", "path")
+		session.Report(&resp.Diagnostics, "Opening the backend", err, paths)
+		return
 	}
 	project := cmp.Or(m.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject)
 	s := session.New(b, project, m.Configuration.ValueString())
@@ -83,40 +85,100 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 // the provider would then plan against, or write to, a backend that the user did not mean.
 func (m *providerModel) unknownArguments() []string {
 	var unknown []string
-	for _, argument := range []struct {
-		name  string
-		value attr.Value
-	}{
+	for _, a := range []argument{
 		{"endpoint", m.Endpoint}, {"token", m.Token}, {"project", m.Project}, {"configuration", m.Configuration},
 		{"ca_cert_file", m.CACertFile}, {"max_retries", m.MaxRetries}, {"request_timeout", m.RequestTimeout},
-		{"path", m.Path}, {"kms_key", m.KMSKey},
+		{"path", m.Path}, {"create", m.Create}, {"kms_key", m.KMSKey},
 	} {
-		if argument.value.IsUnknown() {
-			unknown = append(unknown, argument.name)
+		if a.value.IsUnknown() {
+			unknown = append(unknown, a.name)
 		}
 	}
 	return unknown
 }
 
-// checkConflicts reports arguments of the embedded backend beside the endpoint of a server.
-func (m *providerModel) checkConflicts(diags *diag.Diagnostics) {
-	if m.Endpoint.ValueString() == "" {
-		return
-	}
-	for name, value := range map[string]types.String{"path": m.Path, "kms_key": m.KMSKey} {
-		if value.ValueString() != "" {
-			diags.AddAttributeError(path.Root(name), "Conflicting arguments", fmt.Sprintf(
-				"%s belongs to the embedded backend, but endpoint names a server.\n\n"+
-					"Remove %s or endpoint.", name, name))
+// checkConflicts reports arguments of the embedded backend beside the endpoint of a server, and the token or the
+// certificate authorities of a server without its endpoint, which would silently use an embedded backend instead.
+func (m *providerModel) checkConflicts(c open.Config, diags *diag.Diagnostics) {
+	if m.Endpoint.ValueString() != "" {
+		for _, a := range []argument{{"path", m.Path}, {"create", m.Create}, {"kms_key", m.KMSKey}} {
+			if !a.value.IsNull() && !a.value.Equal(types.BoolValue(false)) {
+				diags.AddAttributeError(path.Root(a.name), "Conflicting arguments", fmt.Sprintf(
+					"%s belongs to the embedded backend, but endpoint names a server.\n\n"+
+						"Remove %s or endpoint.", a.name, a.name))
+			}
 		}
 	}
+	if c.Endpoint != "" {
+		return
+	}
+	for _, a := range []argument{{"token", m.Token}, {"ca_cert_file", m.CACertFile}} {
+		if !a.value.IsNull() {
+			diags.AddAttributeError(path.Root(a.name), "Missing endpoint", fmt.Sprintf(
+				"%s belongs to a server, but no endpoint is set.\n\n"+
+					"Set endpoint or POUNCET_ENDPOINT. For the embedded backend, remove %s.", a.name, a.name))
+		}
+	}
+	for _, name := range []string{"POUNCET_TOKEN", "POUNCET_CACERT"} {
+		if os.Getenv(name) != "" && c.Path == "" {
+			diags.AddError("Missing endpoint", fmt.Sprintf(
+				"%s belongs to a server, but no endpoint is set.\n\n"+
+					"Set endpoint or POUNCET_ENDPOINT. For the embedded backend, unset %s, or name the folder with path or "+
+					"POUNCET_HOME.", name, name))
+		}
+	}
+}
+
+// openBackend opens the backend. If it is an embedded one that does not exist, openBackend returns an error or, with
+// the argument create, a backend that the apply creates.
+func (m *providerModel) openBackend(
+	ctx context.Context, c open.Config, diags *diag.Diagnostics,
+) (backend.Service, error) {
+	if c.Endpoint != "" {
+		return open.Open(ctx, c)
+	}
+	folder, err := open.Locate(c)
+	switch {
+	case err != nil:
+		return nil, err
+	case open.Exists(folder):
+		return open.Open(ctx, c)
+	case !m.Create.ValueBool():
+		return nil, m.missingBackend(c, folder)
+	}
+	diags.AddWarning("The embedded backend does not exist yet", fmt.Sprintf(
+		"Folder %s does not contain a backend, and create is set. The first resource that an apply creates also creates "+
+			"the backend. The folder will hold the secrets and, unless kms_key names another key, the key that encrypts "+
+			"them. Keep the folder, and keep it out of version control.\n\n"+
+			"If you expected existing secrets, this is the wrong folder: correct path or POUNCET_HOME, or set endpoint.",
+		folder))
+	return open.NewUncreated(c)
+}
+
+// missingBackend is the error of an embedded backend that does not exist.
+func (m *providerModel) missingBackend(c open.Config, folder string) error {
+	command := "pouncet init"
+	if c.KMSKey != "" {
+		command += " --kms-key " + c.KMSKey
+	}
+	where := "with POUNCET_HOME=" + folder
+	if filepath.Base(folder) == open.Folder {
+		where = "in " + filepath.Dir(folder)
+	}
+	e := backend.Errorf(backend.CodeNotFound, "folder %s does not contain a backend", folder).
+		WithHint("if one should exist, correct path or POUNCET_HOME, or set endpoint; to create one, run %s %s, or set "+
+			"create = true in the provider block", command, where)
+	if !m.Path.IsNull() {
+		return e.At("path")
+	}
+	return e
 }
 
 // backendConfig combines the provider block with the environment variables.
 func (m *providerModel) backendConfig(version, terraformVersion string) open.Config {
 	return open.FromEnvironment(open.Config{
 		Endpoint: m.Endpoint.ValueString(), Token: m.Token.ValueString(), CACertFile: m.CACertFile.ValueString(),
-		Path: m.Path.ValueString(), KMSKey: m.KMSKey.ValueString(), CreateIfAbsent: true,
+		Path: m.Path.ValueString(), KMSKey: m.KMSKey.ValueString(),
 		UserAgent: "terraform-provider-pouncet/" + version + " terraform/" + terraformVersion,
 		Retries:   retryCount(m.MaxRetries), Timeout: requestTimeout(m.RequestTimeout),
 	})

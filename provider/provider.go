@@ -105,8 +105,18 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 			"path": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "Folder of the embedded backend. Can also be set with the environment variable " +
-					"`POUNCET_HOME`. Defaults to the nearest folder `.pouncet` in the working folder or above it. If " +
-					"the folder does not exist, the provider creates it and warns. Conflicts with `endpoint`.",
+					"`POUNCET_HOME`. Defaults to the nearest folder `.pouncet` in the working folder or above it. " +
+					"The command `pouncet init` creates the backend, or the provider does with `create`. Conflicts " +
+					"with `endpoint`.",
+			},
+			"create": schema.BoolAttribute{
+				Optional: true,
+				MarkdownDescription: "Whether an apply creates the embedded backend if it does not exist. A plan " +
+					"creates nothing: it shows what an apply on a new backend does. The apply creates the backend " +
+					"before its first new resource. If the state already has objects of a backend, the plan fails, and " +
+					"the provider creates nothing. If there are several `provider` blocks, set it in each of them. " +
+					"Where a plan is saved and applied elsewhere, run `pouncet init` instead. Defaults to `false`: a " +
+					"backend that does not exist is an error. Conflicts with `endpoint`.",
 			},
 			"kms_key": schema.StringAttribute{
 				Optional: true,

@@ -53,7 +53,6 @@ func TestSchemasAreValid(t *testing.T) {
 
 func TestProviderConfiguration(t *testing.T) {
 	b := acctest.New(t)
-	newFolder := filepath.Join(t.TempDir(), "new")
 	const project = "data \"pouncet_project\" \"p\" {\n  name = \"default\"\n}\n"
 	fails := func(arguments []string, read, pattern string) resource.TestStep {
 		config := fmt.Sprintf("provider \"pouncet\" {\n  %s\n}\n%s", strings.Join(arguments, "\n  "), read)
@@ -78,22 +77,14 @@ provider "pouncet" {
 resource "pouncet_environment" "e" { name = "dev" }`,
 			ExpectError: regexp.MustCompile(`(?s)Unknown endpoint`),
 		},
-		resource.TestStep{
-			Config: fmt.Sprintf(`
-provider "pouncet" { path = %q }
-resource "pouncet_environment" "e" { name = "dev" }`, newFolder),
-			Check: resource.TestCheckResourceAttr("pouncet_environment.e", "project", "default"),
-		},
 	)
-	if _, err := os.Stat(filepath.Join(newFolder, "pouncet.db")); err != nil {
-		t.Errorf("the provider did not create the embedded backend: %v", err)
-	}
 }
 
 // The test runs the built provider under a real Terraform with trace logs, and searches everything that Terraform
 // writes.
 func TestNoSecretValueIsStoredOrPrinted(t *testing.T) {
 	w := acctest.NewWorkspace(t)
+	w.Init()
 	dir := w.Dir
 	w.Env = append(w.Env, "TF_LOG=TRACE", "TF_LOG_PATH="+filepath.Join(dir, "trace.log"))
 	const canary = "CANARY-7f3a9c1e"

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -139,7 +138,8 @@ resource "pouncet_secret" "s" {
 // The next apply completes what the interrupted ones left.
 func TestInterruptedApplyLeavesEachSecretOldOrNew(t *testing.T) {
 	w := acctest.NewWorkspace(t)
-	path := filepath.Join(t.TempDir(), "data")
+	w.Init()
+	path := w.Data()
 	acctest.New(t) // unsets the environment variables of the caller
 	const n = 60
 	config := func(value string) string {
@@ -152,7 +152,6 @@ resource "pouncet_secret" "s" {
   value_wo    = "%s ${count.index}"
 }`, n, value)
 	}
-	w.Env = append(w.Env, "POUNCET_HOME="+path)
 	apply := []string{"apply", "-input=false", "-auto-approve", "-no-color"}
 	w.Write("main.tf", config("old"))
 	w.Must(apply...)

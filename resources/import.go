@@ -83,7 +83,7 @@ func (o *objectResource) importedObject(ctx context.Context, q backend.Query, gi
 			backend.Quote(given), len(ids), backend.Enumerate(ids)).
 			WithHint("import it by its id")
 	}
-	return page.Objects[0], nil
+	return page.Objects[0], o.session.CheckExists(page.Objects[0])
 }
 
 // commands are the commands of the command line for each kind.

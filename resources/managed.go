@@ -93,7 +93,10 @@ func (r *managedResource[M, P]) ModifyPlan(
 			r.session.Plan.MarkIncomplete(project)
 		}
 	}
-	object := readPrivate[seen](ctx, req.Private, seenKey, &resp.Diagnostics)
+	object := r.readSeen(ctx, req.Private, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	if req.State.Raw.IsNull() {
 		// If this creation replaces an object, Terraform hands the private state on to the deletion.
 		writePrivate(ctx, resp.Private, replacementKey, r.placeOf(ctx, &m.plan), &resp.Diagnostics)
@@ -148,7 +151,10 @@ func (r *managedResource[M, P]) planDeletion(
 	if r.session.Plan.Applying() {
 		return
 	}
-	object := readPrivate[seen](ctx, req.Private, seenKey, &resp.Diagnostics)
+	object := r.readSeen(ctx, req.Private, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	var project types.String
 	if r.inProject {
 		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("project"), &project)...)
@@ -227,7 +233,11 @@ func (r *managedResource[M, P]) Create(
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	out, err := r.applyChange(ctx, c)
+	var out backend.Outcome
+	err := r.session.CreateBackend(ctx)
+	if err == nil {
+		out, err = r.applyChange(ctx, c)
+	}
 	if err != nil {
 		session.Report(&resp.Diagnostics, "Creating the "+r.kind.String(), withTerraformHint(err, c), r.paths())
 		return
@@ -251,7 +261,10 @@ func (r *managedResource[M, P]) Read(ctx context.Context, req resource.ReadReque
 	if r.inProject {
 		resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("project"), &project)...)
 	}
-	object := readPrivate[seen](ctx, req.Private, seenKey, &resp.Diagnostics)
+	object := r.readSeen(ctx, req.Private, &resp.Diagnostics)
+	if resp.Diagnostics.HasError() {
+		return
+	}
 	object.ID = P(&state).id()
 	o, now, exists := r.readObject(ctx, project.ValueString(), object, &resp.Diagnostics)
 	switch {
@@ -276,7 +289,7 @@ func (r *managedResource[M, P]) Update(
 	resp.Diagnostics.Append(req.State.Get(ctx, &before)...)
 	resp.Diagnostics.Append(req.Plan.Get(ctx, &plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &configured)...)
-	object := readPrivate[seen](ctx, req.Private, seenKey, &resp.Diagnostics)
+	object := r.readSeen(ctx, req.Private, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -304,7 +317,7 @@ func (r *managedResource[M, P]) Delete(
 ) {
 	var state M
 	resp.Diagnostics.Append(req.State.Get(ctx, &state)...)
-	object := readPrivate[seen](ctx, req.Private, seenKey, &resp.Diagnostics)
+	object := r.readSeen(ctx, req.Private, &resp.Diagnostics)
 	created := readPrivate[place](ctx, req.Private, replacementKey, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() {
 		return

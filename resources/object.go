@@ -15,7 +15,6 @@ import (
 	"context"
 	"crypto/rand"
 	"maps"
-	"os"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -61,6 +60,16 @@ func (o *objectResource) paths() session.Paths {
 	return paths
 }
 
+// readSeen returns what the provider has seen of the object in the state. It is an error if the object belongs to a
+// backend that does not exist.
+func (o *objectResource) readSeen(ctx context.Context, private privateReader, diags *diag.Diagnostics) seen {
+	object := readPrivate[seen](ctx, private, seenKey, diags)
+	if err := o.session.Expect(ctx, object.Deployment); err != nil {
+		session.Report(diags, "Reading the "+o.kind.String(), err, nil)
+	}
+	return object
+}
+
 // readObject returns an object that the provider has seen before, as it sees it now, or false if it does not exist any
 // more. The project that the object was last in says which snapshot to use. A backend of another deployment is an
 // error: to Terraform, all its objects would seem to be deleted.
@@ -70,7 +79,7 @@ func (o *objectResource) readObject(
 	action := "Reading the " + o.kind.String()
 	page, err := o.session.Service.Query(ctx, backend.Query{Kind: o.kind, Project: project, ID: object.ID})
 	if err == nil {
-		err = checkDeployment(object.Deployment, page.Deployment)
+		err = session.CheckDeployment(object.Deployment, page.Deployment)
 	}
 	if err != nil {
 		session.Report(diags, action, err, nil)
@@ -82,20 +91,6 @@ func (o *objectResource) readObject(
 	found = page.Objects[0]
 	// An object that was set aside counts as deleted. One that was displaced waits for its own name.
 	return found, object.refreshed(found, page.Deployment), found.Held == "" || found.Held == backend.HeldDisplaced
-}
-
-// acceptDeployment is the environment variable that lets one run go on with another backend than the state has.
-const acceptDeployment = "POUNCET_ACCEPT_DEPLOYMENT"
-
-// checkDeployment refuses a backend that is not the one of the state.
-func checkDeployment(ofState, ofBackend string) error {
-	if ofState == "" || ofBackend == "" || ofState == ofBackend || os.Getenv(acceptDeployment) == ofBackend {
-		return nil
-	}
-	return backend.Errorf(backend.CodeConflict, "the state belongs to deployment %s, but the backend is deployment %s",
-		ofState, ofBackend).
-		WithHint("check path, POUNCET_HOME and endpoint; if the backend was replaced on purpose, set %s=%s for one run",
-			acceptDeployment, ofBackend)
 }
 
 // applyChange makes one change. The idempotency key lets the client repeat a request whose answer was lost.

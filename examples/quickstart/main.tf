@@ -12,7 +12,7 @@ terraform {
 }
 
 # Without an endpoint, the provider uses the embedded backend in the nearest
-# .pouncet folder.
+# .pouncet folder, which "pouncet init" creates.
 provider "pouncet" {
   project       = "default"
   configuration = "quickstart" # recorded with every object, so that they never block each other

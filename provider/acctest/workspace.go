@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
@@ -65,6 +66,14 @@ func newWorkspace(t testing.TB, cli, bin string) *Workspace {
 
 // Data returns the folder of the embedded backend.
 func (w *Workspace) Data() string { return filepath.Join(w.Dir, "data") }
+
+// Init creates the embedded backend in Data, as pouncet init does.
+func (w *Workspace) Init() {
+	w.t.Helper()
+	if _, err := open.Init(w.t.Context(), open.Config{Path: w.Data()}); err != nil {
+		w.t.Fatal(err)
+	}
+}
 
 // Copy copies the contents of a folder into the workspace.
 func (w *Workspace) Copy(folder string) {

@@ -6,7 +6,6 @@
 package session
 
 import (
-	"context"
 	"fmt"
 	"sync"
 
@@ -30,28 +29,15 @@ type Session struct {
 	Plan  *planning.Plan
 
 	ownWrites ownWrites
+	uncreated Uncreated // nil if the backend existed when the provider was configured
 
 	mu         sync.Mutex
 	deployment string // the id of the backend, once it has answered
+	expected   string // a deployment that the state records, if the backend does not exist
 }
 
-// Deployment returns the id of the backend, or "" if it does not tell. The first call asks the backend.
-func (s *Session) Deployment(ctx context.Context) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.deployment != "" {
-		return s.deployment
-	}
-	page, err := s.Service.Query(ctx, backend.Query{Kind: backend.KindProject, Limit: 1})
-	if err != nil {
-		return "" // the call that follows reports why
-	}
-	s.deployment = page.Deployment
-	return s.deployment
-}
-
-// New returns the session of a provider that uses a backend and a project. The configuration is the provider's argument
-// of that name, or "".
+// New returns the session of a provider that uses a backend and a project. The backend may be an Uncreated. The
+// configuration is the provider's argument of that name, or "".
 func New(s backend.Service, project, configuration string) *Session {
 	managedBy := backend.ManagedByTerraform
 	if configuration != "" {
@@ -59,9 +45,10 @@ func New(s backend.Service, project, configuration string) *Session {
 	}
 	named := configuration != ""
 	service := snapshot.New(gather.New(s))
+	uncreated, _ := s.(Uncreated)
 	return &Session{
 		Service: service, Project: project, ManagedBy: managedBy, Named: named,
-		Plan: planning.New(service, managedBy, named),
+		Plan: planning.New(service, managedBy, named), uncreated: uncreated,
 	}
 }
 
