@@ -33,7 +33,7 @@ type Attributes struct {
 
 	JSON json.RawMessage `json:"json,omitempty"` // scoped value
 
-	DeletedAt time.Time `json:"deleted_at,omitzero"` // secret, scoped value in its recovery window
+	DeletedAt time.Time `json:"deleted_at,omitzero"` // object in its recovery window
 }
 
 // Attribute is one row of the table that says what a Change can set: on which
@@ -184,7 +184,8 @@ var AttributeTable = []Attribute{
 		same:  func(c *Change, o *Object) bool { return c.Scope == o.Scope },
 	},
 	{
-		Name: "purge", Kinds: entryKinds, Doc: "Deletes permanently, without a recovery window.",
+		Name: "purge", Kinds: append([]Kind{KindProject, KindEnvironment}, entryKinds...),
+		Doc:   "Deletes permanently, without a recovery window.",
 		given: func(c *Change) bool { return c.Purge },
 	},
 }

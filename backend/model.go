@@ -75,13 +75,18 @@ type Object struct {
 	CreatedAt   time.Time `json:"created_at,omitzero"`
 	UpdatedAt   time.Time `json:"updated_at,omitzero"`
 
+	// RestorableUntil is when the recovery window of a deleted object ends. The deletion of a project or environment
+	// reports it too.
+	RestorableUntil time.Time `json:"restorable_until,omitzero"`
+
 	// Held says why the object does not have its name: HeldDisplaced, HeldReplaced or HeldInUse; "" if it has. Name is
 	// then a reserved name, which begins with "~", and Was is the former name. A held object keeps its id. It does not
 	// count for the quota, no name means it, and nothing can begin to use it.
 	Held string `json:"held,omitempty"`
 	Was  string `json:"was,omitempty"`
 
-	// Project: the number of secrets that it holds, which Policy.MaxSecrets limits.
+	// Project: the number of secrets that it holds, which Policy.MaxSecrets limits. Deleted environment: the number that
+	// comes back with it.
 	Secrets *int `json:"secrets,omitempty"`
 
 	// Secret type: it belongs to Pouncet and cannot be changed.

@@ -79,7 +79,8 @@ type Query struct {
 	Scope       string `json:"scope,omitempty"`       // exact
 	Type        string `json:"type,omitempty"`        // secrets of this type key; usages of this source
 
-	// Deleted selects the secrets or scoped values that can be restored, instead of the existing ones.
+	// Deleted selects the objects that can be restored, instead of the existing ones. What is in a deleted environment
+	// is not listed: it comes back with the environment.
 	Deleted bool `json:"deleted,omitempty"`
 	// Held selects the held objects (see Object.Held), instead of those that have their name. Without it, only a query
 	// by ID returns a held object.
@@ -140,11 +141,12 @@ type Op string
 // OpSet creates an object or updates the existing one. OpCreate gives ErrExists
 // if the object exists, OpUpdate ErrNotFound if it does not.
 //
-// After OpDelete, a secret or scoped value can be restored during the recovery
-// window of the project's policy; its name is free at once. OpRestore restores
-// it with all its versions, by id or by place; of several from one place it
-// restores the one that was deleted last. It gives ErrExists if the name is
-// taken; Rename then restores it under another name.
+// After OpDelete, a project, environment, secret or scoped value can be restored
+// during the recovery window of the project's policy; its name is free at once.
+// OpRestore restores it, by id or by place; of several from one place it restores
+// the one that was deleted last. A secret comes back with all its versions, and an
+// environment with its keys and everything that was in it. ErrExists says that the
+// name is taken; Rename then restores the object under another name.
 const (
 	OpSet     Op = "set"
 	OpCreate  Op = "create"
@@ -197,7 +199,7 @@ type Change struct {
 	Expect *int64 `json:"expect,omitempty"`
 	// Force deletes an object that has dependents. It is audited.
 	Force bool `json:"force,omitempty"`
-	// Purge deletes an entry permanently, also one that is in its recovery window.
+	// Purge deletes permanently, with the keys of an environment. It also deletes what is in its recovery window.
 	Purge bool `json:"purge,omitempty"`
 
 	// Edition, when set, is the edition that the object must have (see Object.Edition), else ErrConflict.

@@ -59,7 +59,11 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		case set.DryRun:
 			return r.outcomes, nil
 		}
-		return r.outcomes, backend.Rejected(r.outcomes)
+		rejected := backend.Rejected(r.outcomes)
+		if rejected == nil {
+			e.sweepSometimes(ctx)
+		}
+		return r.outcomes, rejected
 	}
 }
 
@@ -163,7 +167,7 @@ func checkOperation(c backend.Change, exists bool, id string, at int64) error {
 		return backend.Errorf(backend.CodeNotFound, "%s %s does not exist", c.Kind, label).At("name")
 	case c.Op != backend.OpSet && c.Op != backend.OpCreate && c.Op != backend.OpUpdate && c.Op != backend.OpDelete:
 		return backend.Errorf(backend.CodeInvalid, "operation %q is not supported", c.Op).
-			WithHint("use %q, %q, %q, %q or, for a secret or scoped value, %q",
+			WithHint("use %q, %q, %q or %q; %q restores a project, environment, secret or scoped value",
 				backend.OpSet, backend.OpCreate, backend.OpUpdate, backend.OpDelete, backend.OpRestore)
 	}
 	return nil

@@ -4,7 +4,6 @@ package engine
 
 import (
 	"encoding/json"
-	"errors"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -25,8 +24,7 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 		return r.restoreEntry(c)
 	}
 	e, err := r.entry(c, id)
-	if c.Op == backend.OpDelete && c.Purge &&
-		(errors.Is(err, backend.ErrNotFound) && c.ID != "" || err == nil && !e.exists) {
+	if wasDeleted(c, e != nil && e.exists, err) {
 		return r.purgeDeleted(c)
 	}
 	if err != nil {

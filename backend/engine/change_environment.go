@@ -3,6 +3,8 @@
 package engine
 
 import (
+	"errors"
+
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
@@ -89,7 +91,13 @@ func (r *run) orCreated(c backend.Change, created store.Object) (row store.Objec
 }
 
 func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, error) {
+	if c.Op == backend.OpRestore {
+		return r.restoreEnvironment(c)
+	}
 	m, err := r.member(c, id)
+	if wasDeleted(c, m.exists, err) {
+		return r.purgeEnvironment(c)
+	}
 	if err != nil {
 		return backend.Outcome{}, err
 	}
@@ -228,17 +236,11 @@ func (r *run) deleteEnvironment(p *project, row store.Object, c backend.Change) 
 		return backend.Outcome{}, inUse(row, users, "delete these first, or force the deletion of the environment with "+
 			"all its entries")
 	}
-	out, err := outcome(backend.ActionDelete, diff{}, row, p)
+	out, err := r.deletion(c, row, p)
 	if err != nil {
 		return out, err
 	}
-	for _, e := range entries {
-		if err := r.tx.DeleteObject(r.ctx, e.ID); err != nil {
-			return out, err
-		}
-	}
-	p.secretsChanged()
-	if err := r.removeEnvironment(p, row); err != nil || len(entries) == 0 && !isHeldInUse(p.row) {
+	if err := r.removeEnvironment(p, row, c.Purge); err != nil || len(entries) == 0 && !isHeldInUse(p.row) {
 		return out, err
 	}
 	return out, r.letGo(p.row.ID, entries...)
@@ -257,20 +259,9 @@ func (r *run) entriesOf(p *project, environment string) ([]store.Object, error) 
 	return entries, nil
 }
 
-// removeEnvironment deletes an environment without entries, with its keys and
-// the entries that are in their recovery window.
-func (r *run) removeEnvironment(p *project, row store.Object) error {
-	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
-		if err := r.purge(p, kind, row.ID); err != nil {
-			return err
-		}
-	}
-	if err := r.dropUsages(p.row.ID, row.ID); err != nil {
-		return err
-	}
-	if err := r.tx.DeleteEnvironmentKeys(r.ctx, p.row.ID, row.ID); err != nil {
-		return err
-	}
-	r.forget()
-	return r.tx.DeleteObject(r.ctx, row.ID)
+// wasDeleted reports whether a deletion names an object that does not exist, so
+// that it means one that was deleted before.
+func wasDeleted(c backend.Change, exists bool, err error) bool {
+	return c.Op == backend.OpDelete && c.Purge &&
+		(errors.Is(err, backend.ErrNotFound) && c.ID != "" || err == nil && !exists)
 }

@@ -13,6 +13,9 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 	if c.Project != "" && c.Name != "" && c.Project != c.Name {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a project cannot belong to a project").At("project")
 	}
+	if c.Op == backend.OpRestore {
+		return r.restoreProject(c)
+	}
 	policy := backend.DefaultPolicy()
 	row := store.Object{Kind: c.Kind, ID: id, Name: c.Name,
 		Attributes: attributes{Attributes: backend.Attributes{Policy: &policy}}.encode()}
@@ -31,6 +34,9 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 	}
 	if err != nil {
 		return backend.Outcome{}, err
+	}
+	if wasDeleted(c, m.exists, nil) {
+		return r.purgeProject(c)
 	}
 	row = m.row
 	if !m.taken {
@@ -100,14 +106,24 @@ func (r *run) createProject(row store.Object, a attributes) (backend.Outcome, er
 	return outcome(backend.ActionCreate, diff{}, row, nil)
 }
 
-// resignEnvironments signs the environments of a renamed project again, because
-// their MACs cover its name. It needs the keys of all its environments.
-func (r *run) resignEnvironments(row store.Object) error {
+// resignEnvironments signs the environments of a renamed project again, also the
+// deleted ones, because their MACs cover its name, which was another. It needs the
+// keys of all its environments.
+func (r *run) resignEnvironments(row store.Object, was string) error {
 	p, err := r.project(row.ID)
 	if err != nil {
 		return err
 	}
-	for _, e := range p.environments {
+	deleted, err := r.tx.Objects(r.ctx, store.Filter{Kind: deletedAs(backend.KindEnvironment), Project: row.ID})
+	if err != nil {
+		return err
+	}
+	before := *p
+	before.row.Name = was
+	for _, e := range slices.Concat(p.environments, deleted) {
+		if err := r.verifyRow(&before, e); err != nil {
+			return err
+		}
 		a, err := decodeAttributes(e)
 		if err != nil {
 			return err
@@ -148,11 +164,11 @@ func (r *run) deleteProject(row store.Object, c backend.Change) (backend.Outcome
 		}
 		return backend.Outcome{}, inUse(row, users, "delete these first")
 	}
-	out, err := outcome(backend.ActionDelete, diff{}, row, nil)
+	out, err := r.deletion(c, row, nil)
 	if err != nil {
 		return out, err
 	}
-	return out, r.removeProject(p)
+	return out, r.removeProject(p, c.Purge)
 }
 
 // contentsOf returns what a project must not have when it is removed.
@@ -165,18 +181,4 @@ func (r *run) contentsOf(p *project) ([]store.Object, error) {
 	}
 	entries, err := r.entriesOf(p, backend.AnyEnvironment)
 	return append(contents, entries...), err
-}
-
-// removeProject deletes a project without contents.
-func (r *run) removeProject(p *project) error {
-	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
-		if err := r.purge(p, kind, backend.AnyEnvironment); err != nil {
-			return err
-		}
-	}
-	if err := r.tx.DeleteEnvironmentKeys(r.ctx, p.row.ID, backend.AnyEnvironment); err != nil {
-		return err
-	}
-	r.forget()
-	return r.tx.DeleteObject(r.ctx, p.row.ID)
 }

@@ -34,6 +34,7 @@ package engine
 import (
 	"crypto/rand"
 	"encoding/json"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -51,6 +52,7 @@ type Engine struct {
 	trust   func(uri string) error
 	now     func() time.Time
 	schemas schemaCache
+	swept   atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
 }
 
 var _ backend.Service = (*Engine)(nil)
@@ -92,9 +94,17 @@ type attributes struct {
 	backend.Attributes
 
 	LinkField string `json:"link_field,omitempty"` // scoped value
-	Was       string `json:"was,omitempty"`        // deleted entry, or held object: its name
+	Was       string `json:"was,omitempty"`        // deleted or held object: its name
 
 	held
+}
+
+// policy returns the policy of a project.
+func (a attributes) policy() backend.Policy {
+	if a.Policy == nil {
+		return backend.DefaultPolicy()
+	}
+	return *a.Policy
 }
 
 func (a attributes) encode() []byte {
@@ -124,9 +134,11 @@ func object(o store.Object, in *project) (backend.Object, error) {
 	if err != nil {
 		return backend.Object{}, err
 	}
-	if kind, deleted := deletedKind(o.Kind); deleted {
-		o.Kind, o.Name = kind, a.Was
+	_, deleted := deletedKind(o.Kind)
+	if deleted {
+		o.Name = a.Was
 	}
+	o.Kind = formerKind(o.Kind)
 	out := backend.Object{
 		Kind: o.Kind, ID: o.ID, Name: o.Name, Attributes: a.Attributes,
 		Revision: o.Revision, Edition: o.Revision - a.Quiet, Incarnation: a.Incarnation,
@@ -135,8 +147,13 @@ func object(o store.Object, in *project) (backend.Object, error) {
 	if a.Held != "" {
 		out.Held, out.Was = a.Held, a.Was
 	}
+	policy := a.policy()
 	if in != nil {
 		out.Project = shownName(in.row)
+		policy = in.policy
+	}
+	if deleted {
+		out.RestorableUntil = restorableUntil(policy, a.DeletedAt)
 	}
 	switch {
 	case o.Kind == backend.KindSecret:
@@ -152,6 +169,10 @@ func object(o store.Object, in *project) (backend.Object, error) {
 	}
 	return out, nil
 }
+
+// isEnvironment reports whether a row is that of an environment, also of a deleted
+// one. Its MAC covers the name of its project.
+func isEnvironment(k backend.Kind) bool { return formerKind(k) == backend.KindEnvironment }
 
 // isEntry reports whether objects of the kind have an environment and a scope.
 func isEntry(k backend.Kind) bool { return k == backend.KindSecret || k == backend.KindScopedValue }

@@ -86,9 +86,9 @@ func isDeleted(o store.Object) bool {
 }
 
 // shownName is the name that the contents of an object show: its own or, while
-// it is held, the former one.
+// it is held or deleted, the former one.
 func shownName(o store.Object) string {
-	if isReserved(o.Name) {
+	if _, deleted := deletedKind(o.Kind); deleted || isReserved(o.Name) {
 		if a, err := decodeAttributes(o); err == nil {
 			return a.Was
 		}
@@ -185,7 +185,7 @@ func (r *run) rewrite(before, o store.Object, a attributes) (store.Object, error
 		}
 		r.forget()
 		if o.Name != before.Name {
-			err = r.resignEnvironments(o)
+			err = r.resignEnvironments(o, before.Name)
 		}
 		return o, err
 	}

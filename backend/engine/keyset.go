@@ -195,14 +195,14 @@ func rowFields(o store.Object, projectName string) [][]byte {
 		[]byte(o.Name),
 		[]byte(o.Type), []byte(o.Link), number(o.Version), number(o.Revision), bytes.Clone(o.Attributes),
 	}
-	if o.Kind == backend.KindEnvironment {
+	if isEnvironment(o.Kind) {
 		fields = append(fields, []byte(projectName))
 	}
 	return fields
 }
 
 func corrupt(o store.Object, format string, args ...any) error {
-	args = append([]any{o.Kind, o.Name, o.ID}, args...)
+	args = append([]any{formerKind(o.Kind), shownName(o), o.ID}, args...)
 	return backend.Errorf(backend.CodeCorrupt, "%s %q (%s) cannot be trusted: "+format, args...).
 		WithHint("restore the database from a backup, or delete the entry and set it again")
 }

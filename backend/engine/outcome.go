@@ -20,6 +20,19 @@ func outcome(action backend.Action, d diff, row store.Object, in *project) (back
 	return out, err
 }
 
+// deletion returns the outcome of the deletion of an environment or project.
+func (r *run) deletion(c backend.Change, row store.Object, in *project) (backend.Outcome, error) {
+	out, err := outcome(backend.ActionDelete, diff{}, row, in)
+	policy := attributes{Attributes: out.Object.Attributes}.policy()
+	if in != nil {
+		policy = in.policy
+	}
+	if err == nil && !c.Purge && policy.RecoveryDays > 0 {
+		out.Object.RestorableUntil = restorableUntil(policy, r.now)
+	}
+	return out, err
+}
+
 // inUse returns the error of a deletion that the dependents block.
 func inUse(o store.Object, users []backend.Dependent, hint string) error {
 	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, o.Name, backend.Enumerate(labels(users))).

@@ -38,10 +38,7 @@ func loadProject(ctx context.Context, tx store.Tx, nameOrID string) (*project, e
 	if err != nil {
 		return nil, err
 	}
-	p := &project{row: row, policy: backend.DefaultPolicy(), secrets: -1}
-	if a.Policy != nil {
-		p.policy = *a.Policy
-	}
+	p := &project{row: row, policy: a.policy(), secrets: -1}
 	if p.environments, err = tx.Objects(ctx, store.Filter{Kind: backend.KindEnvironment, Project: row.ID}); err != nil {
 		return nil, err
 	}
@@ -126,6 +123,13 @@ func (p *project) environmentName(id string) string {
 		return shownName(e)
 	}
 	return id
+}
+
+// has reports whether an id is that of an environment of the project, or
+// AnyEnvironment.
+func (p *project) has(environment string) bool {
+	_, ok := p.environmentByID(environment)
+	return ok || environment == backend.AnyEnvironment
 }
 
 func (p *project) environmentByID(id string) (store.Object, bool) {

@@ -50,6 +50,9 @@ type listing struct {
 func (l listing) page() (backend.Page, error) {
 	switch l.q.Kind {
 	case backend.KindProject:
+		if l.q.Held && l.q.Deleted {
+			return backend.Page{}, errHeldDeleted()
+		}
 		return l.projects()
 	case backend.KindToken:
 		return l.tokens()
@@ -58,13 +61,12 @@ func (l listing) page() (backend.Page, error) {
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "kind %s is not supported",
 			backend.Quote(string(l.q.Kind))).At("kind")
 	}
-	if l.q.Deleted && !isEntry(l.q.Kind) {
+	if l.q.Deleted && !isEntry(l.q.Kind) && l.q.Kind != backend.KindEnvironment {
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).
 			At("deleted")
 	}
 	if l.q.Held && (l.q.Deleted || l.q.Kind == backend.KindUsage) {
-		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "held objects are neither deleted entries nor usages").
-			At("held")
+		return backend.Page{}, errHeldDeleted()
 	}
 	p, err := l.project()
 	if err != nil {
@@ -92,6 +94,10 @@ func (l listing) page() (backend.Page, error) {
 		f.Type = t.row.ID
 	}
 	return l.rows(f, p)
+}
+
+func errHeldDeleted() *backend.Error {
+	return backend.Errorf(backend.CodeInvalid, "held objects are neither deleted objects nor usages").At("held")
 }
 
 // project returns the project that is listed. A query by id alone means the
@@ -149,8 +155,19 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 		if err != nil {
 			return backend.Page{}, err
 		}
-		if l.q.Deleted && (!in.restorable(o.DeletedAt, l.now) || l.q.Name != "" && l.q.Name != o.Name) {
+		if l.q.Deleted && (!o.RestorableUntil.After(l.now) || l.q.Name != "" && l.q.Name != o.Name) {
 			continue // the store cannot select by the former name
+		}
+		if l.q.Deleted && isEntry(o.Kind) && !in.has(row.Environment) {
+			continue // it is restored with its environment, or after that
+		}
+		if l.q.Deleted && o.Kind == backend.KindEnvironment {
+			n, err := l.tx.Count(l.ctx, store.Filter{Kind: keptAs(backend.KindSecret), Project: row.Project,
+				Environment: row.ID, BeforeName: reserved})
+			if err != nil {
+				return backend.Page{}, err
+			}
+			o.Secrets = &n
 		}
 		page.Objects = append(page.Objects, o)
 	}

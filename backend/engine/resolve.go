@@ -419,7 +419,7 @@ func (p *project) verifyRow(o store.Object, keys *keyset) error {
 		return err
 	}
 	home := o.Environment
-	if o.Kind == backend.KindEnvironment {
+	if isEnvironment(o.Kind) {
 		home = o.ID
 	}
 	w, ok := p.environmentKeyByID(id)

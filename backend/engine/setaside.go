@@ -114,7 +114,7 @@ func (r *run) letGo(project string, rows ...store.Object) error {
 			return err
 		}
 		if len(users) == 0 {
-			if err := r.removeEnvironment(p, e); err != nil {
+			if err := r.removeEnvironment(p, e, false); err != nil {
 				return err
 			}
 		}
@@ -129,7 +129,7 @@ func (r *run) letGo(project string, rows ...store.Object) error {
 	if err != nil || len(users) > 0 {
 		return err
 	}
-	return r.removeProject(p)
+	return r.removeProject(p, false)
 }
 
 // letSecretsGo removes the secrets that were set aside and that only the link of

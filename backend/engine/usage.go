@@ -187,17 +187,3 @@ func (r *run) usagesOf(p *project, o store.Object) ([]backend.Dependent, error) 
 	}
 	return users, nil
 }
-
-// dropUsages deletes the usages of an environment.
-func (r *run) dropUsages(project, environment string) error {
-	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindUsage, Project: project, Environment: environment})
-	if err != nil {
-		return err
-	}
-	for _, row := range rows {
-		if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil {
-			return err
-		}
-	}
-	return nil
-}

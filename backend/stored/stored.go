@@ -47,6 +47,9 @@ const (
 	Row = "row"
 	// DeletedKind begins the kind of a deleted row that can be restored.
 	DeletedKind = "deleted_"
+	// KeptKind begins the kind of a row in a deleted environment, with which it can
+	// be restored.
+	KeptKind = "kept_"
 	// BuiltInType begins the id of a built-in secret type.
 	BuiltInType = "builtin:"
 )

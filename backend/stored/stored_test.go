@@ -27,6 +27,7 @@ func TestLabelsNeverChange(t *testing.T) {
 		{"KeyFileWrap", stored.KeyFileWrap, "pouncet-file-key-v1 wrap"},
 		{"Row", stored.Row, "row"},
 		{"DeletedKind", stored.DeletedKind, "deleted_"},
+		{"KeptKind", stored.KeptKind, "kept_"},
 		{"BuiltInType", stored.BuiltInType, "builtin:"},
 		{"TokenPrefix", stored.TokenPrefix, "pnct_"},
 

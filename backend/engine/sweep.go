@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// sweepBatch is the largest number of rows that one sweep removes.
+const sweepBatch = 500
+
+// sweepInterval is the time after which a change sweeps again.
+const sweepInterval = time.Hour
+
+// Sweep removes objects whose recovery window is over, with the keys of
+// environments. Until then nobody can restore them either. One call removes a
+// limited number of rows, and reports whether more are due. Several processes can
+// sweep one database at the same time.
+func (e *Engine) Sweep(ctx context.Context) (more bool, err error) {
+	e.swept.Store(e.now().UnixMicro())
+	// Most sweeps have nothing to do. A read transaction finds that out without blocking a writer.
+	s := &sweep{ctx: ctx, now: e.now(), left: 1, dry: true}
+	if err := e.store.View(ctx, s.run); err != nil || s.left > 0 {
+		return false, err
+	}
+	s = &sweep{ctx: ctx, now: e.now(), left: sweepBatch}
+	err = e.store.Update(ctx, s.run)
+	return s.left == 0, err
+}
+
+// sweepSometimes sweeps after a change, once in a while. It reports no error,
+// because the change is made: a later call sweeps again.
+func (e *Engine) sweepSometimes(ctx context.Context) {
+	if last := time.UnixMicro(e.swept.Load()); e.now().Sub(last) >= sweepInterval {
+		_, _ = e.Sweep(ctx)
+	}
+}
+
+// sweep is one sweep, inside one transaction.
+type sweep struct {
+	ctx  context.Context
+	tx   store.Tx
+	now  time.Time
+	left int  // rows that it may still remove
+	dry  bool // count, and remove nothing
+}
+
+func (s *sweep) run(tx store.Tx) error {
+	s.tx = tx
+	for _, kind := range []backend.Kind{backend.KindProject, deletedAs(backend.KindProject)} {
+		projects, err := tx.Objects(s.ctx, store.Filter{Kind: kind})
+		if err != nil {
+			return err
+		}
+		for _, p := range projects {
+			if err := s.project(p); err != nil || s.left == 0 {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// project removes what is due in a project, and the project itself if that is due.
+func (s *sweep) project(row store.Object) error {
+	a, err := decodeAttributes(row)
+	if err != nil {
+		return err
+	}
+	_, deleted := deletedKind(row.Kind)
+	all := deleted && !restorableUntil(a.policy(), a.DeletedAt).After(s.now)
+	due := store.Filter{Project: row.ID}
+	if !all {
+		// The name of a deleted row is the time of its deletion.
+		due.BeforeName = deletionTime(s.now.AddDate(0, 0, -a.policy().RecoveryDays))
+	}
+	due.Kind = deletedAs(backend.KindEnvironment)
+	if err := s.each(due, func(e store.Object) error { return s.environment(row.ID, e.ID) }); err != nil {
+		return err
+	}
+	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
+		due.Kind = deletedAs(kind)
+		if err := s.each(due, s.remove); err != nil {
+			return err
+		}
+	}
+	if !all || s.left == 0 {
+		return nil
+	}
+	if !s.dry {
+		if err := s.tx.DeleteEnvironmentKeys(s.ctx, row.ID, backend.AnyEnvironment); err != nil {
+			return err
+		}
+	}
+	return s.remove(row)
+}
+
+// environment removes a deleted environment: first its keys, so that no copy of a
+// value can be decrypted, then its contents and, when none is left, its row.
+func (s *sweep) environment(project, id string) error {
+	if s.dry {
+		s.left--
+		return nil
+	}
+	if err := s.tx.DeleteEnvironmentKeys(s.ctx, project, id); err != nil {
+		return err
+	}
+	for _, kind := range contentKinds() {
+		if err := s.each(store.Filter{Kind: kind, Project: project, Environment: id}, s.remove); err != nil {
+			return err
+		}
+	}
+	if s.left == 0 {
+		return nil
+	}
+	return s.remove(store.Object{ID: id})
+}
+
+// each calls f for the objects of a filter, as long as rows may be removed.
+func (s *sweep) each(f store.Filter, do func(o store.Object) error) error {
+	if s.left == 0 {
+		return nil
+	}
+	f.Limit = s.left
+	rows, err := s.tx.Objects(s.ctx, f)
+	if err != nil {
+		return err
+	}
+	for _, o := range rows {
+		if s.left == 0 {
+			return nil
+		}
+		if err := do(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *sweep) remove(o store.Object) error {
+	s.left--
+	if s.dry {
+		return nil
+	}
+	return s.tx.DeleteObject(s.ctx, o.ID)
+}
