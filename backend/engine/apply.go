@@ -51,7 +51,7 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		switch {
 		case keys.incomplete():
 			if err := keys.fetch(ctx); err != nil {
-				return nil, err
+				return nil, orPurge(err, set)
 			}
 			continue
 		case err != nil && !errors.Is(err, errRollback):
@@ -65,6 +65,24 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		}
 		return r.outcomes, rejected
 	}
+}
+
+// orPurge adds to the error of an unusable KMS key that a deletion without a
+// recovery window does not need the key.
+func orPurge(err error, set backend.ChangeSet) error {
+	deletes := slices.ContainsFunc(set.Changes, func(c backend.Change) bool {
+		return c.Op == backend.OpDelete && !c.Purge && (isEntry(c.Kind) || c.Kind == backend.KindEnvironment)
+	})
+	if !deletes || !errors.Is(err, backend.ErrKeyUnusable) {
+		return err
+	}
+	e := *backend.AsError(err)
+	hint := "without the KMS key, an object can only be deleted permanently, with --purge"
+	if e.Hint != "" {
+		hint = e.Hint + "; " + hint
+	}
+	e.Hint = hint
+	return &e
 }
 
 // run is one attempt at a change set, inside one transaction.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
@@ -38,6 +39,31 @@ type Parts struct {
 	Store    store.Store
 	Keys     *envelope.Keyring
 	Location string // the folder
+
+	engine *engine.Engine
+}
+
+// sweepPause is the time between two sweeps that both remove something.
+const sweepPause = time.Second
+
+// KeepSwept removes what can no longer be restored, at once and then after every
+// interval, until ctx ends. It reports errors and continues.
+func (p *Parts) KeepSwept(ctx context.Context, interval time.Duration, report func(error)) {
+	for {
+		more, err := p.engine.Sweep(ctx)
+		if err != nil && ctx.Err() == nil {
+			report(err)
+		}
+		wait := interval
+		if more && err == nil {
+			wait = min(sweepPause, interval)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
 }
 
 // Health returns an error if the database cannot be read, or if the last call to a KMS key failed.
@@ -97,10 +123,8 @@ func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
 	keys := keyring(database, path, trusted)
-	return &Parts{
-		Engine: engine.New(database, keys, engine.Options{KMSKey: s.KMSKey, Trust: trusted.add}),
-		Store:  database, Keys: keys, Location: path,
-	}, nil
+	e := engine.New(database, keys, engine.Options{KMSKey: s.KMSKey, Trust: trusted.add})
+	return &Parts{Engine: e, Store: database, Keys: keys, Location: path, engine: e}, nil
 }
 
 // defaultKMSKey is the URI of the key file in the backend's folder. It is relative, so that the folder can be moved.

@@ -94,6 +94,7 @@ func (a *app) printDetails(o backend.Object) {
 		field("rotation", "every "+backend.Plural(o.RotationDays, "day")+", due "+formatTime(o.RotationDueAt))
 	}
 	field("deleted", formatTime(o.DeletedAt))
+	field("restorable until", formatTime(o.RestorableUntil))
 	if p := o.Policy; p != nil {
 		field("secrets", quotaText(o))
 		field("largest value", strconv.Itoa(p.MaxValueBytes)+" bytes")
@@ -179,5 +180,9 @@ func outcomeText(o backend.Outcome) string {
 	case backend.ActionUnchanged:
 		return "No changes to save: " + object + version
 	}
-	return string(o.Action) + "d " + object // deleted, restored
+	text := string(o.Action) + "d " + object // deleted, restored
+	if !o.Object.RestorableUntil.IsZero() && o.Object.DeletedAt.IsZero() {
+		text += "; it can be restored until " + formatTime(o.Object.RestorableUntil) + " UTC"
+	}
+	return text
 }

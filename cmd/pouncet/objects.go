@@ -5,8 +5,10 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -31,6 +33,11 @@ func (o objectCommand) isEntry() bool {
 	return o.kind == backend.KindSecret || o.kind == backend.KindScopedValue
 }
 
+// isRestorable reports whether a deleted object of the kind can be restored.
+func (o objectCommand) isRestorable() bool {
+	return o.isEntry() || o.kind == backend.KindEnvironment || o.kind == backend.KindProject
+}
+
 // example returns the line of an example.
 func (o objectCommand) example(verb, flags string) string {
 	return strings.TrimRight("  pouncet "+o.command+" "+verb+" "+flags, " ")
@@ -45,6 +52,9 @@ func (a *app) objectGroup(o objectCommand, own ...*cobra.Command) *cobra.Command
 	}
 	c.AddCommand(own...)
 	c.AddCommand(a.listCommand(o), a.showCommand(o), a.deleteCommand(o))
+	if o.isRestorable() {
+		c.AddCommand(a.restoreCommand(o))
+	}
 	if o.kind != backend.KindToken {
 		c.AddCommand(a.renameCommand(o))
 	}
@@ -64,6 +74,8 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 	if o.isEntry() {
 		a.filterFlags(c)
 		c.Long += " Without --env or POUNCET_ENV, it lists all environments."
+	}
+	if o.isRestorable() {
 		c.Flags().BoolVar(&deleted, "deleted", false, "list deleted "+o.kind.Plural()+" that can be restored")
 	}
 	if o.kind == backend.KindSecret {
@@ -94,13 +106,48 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 			})
 		}
 		if deleted {
-			deletedAt := func(o backend.Object) string { return formatTime(o.DeletedAt) }
-			o.columns = append(slices.Clip(o.columns), column{"deleted", deletedAt})
+			o.columns = deletedColumns(o)
 		}
 		a.print(o, objects)
+		if deleted && o.isEntry() && !a.json {
+			return a.noteDeletedEnvironments(ctx, s, q.Project)
+		}
 		return nil
 	})
 	return c
+}
+
+// deletedColumns returns the columns of a list of deleted objects. Their time of
+// deletion replaces the other times.
+func deletedColumns(o objectCommand) []column {
+	columns := slices.DeleteFunc(slices.Clone(o.columns), func(c column) bool {
+		return c.title == "updated" || c.title == "created"
+	})
+	if o.kind == backend.KindEnvironment {
+		columns = append(columns, column{"secrets", func(o backend.Object) string {
+			if o.Secrets == nil {
+				return ""
+			}
+			return strconv.Itoa(*o.Secrets)
+		}})
+	}
+	return append(columns,
+		column{"deleted", func(o backend.Object) string { return formatTime(o.DeletedAt) }},
+		column{"restorable until", func(o backend.Object) string { return formatTime(o.RestorableUntil) }})
+}
+
+// noteDeletedEnvironments says that a list of deleted entries leaves out those in
+// deleted environments, if there are any. A server of an earlier release has none.
+func (a *app) noteDeletedEnvironments(ctx context.Context, s backend.Service, project string) error {
+	page, err := s.Query(ctx, backend.Query{Kind: backend.KindEnvironment, Project: project, Deleted: true, Limit: 1})
+	if errors.Is(err, backend.ErrInvalid) {
+		return nil
+	}
+	if err == nil && (len(page.Objects) > 0 || page.Next != "") {
+		fmt.Fprintln(a.err, "pouncet: the list leaves out what is in a deleted environment, "+
+			"which comes back with it; see: pouncet env list --deleted")
+	}
+	return err
 }
 
 // query selects the objects with a name or an id, or all of the kind if it is
@@ -260,9 +307,9 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 	c.Flags().BoolVar(&force, "force", false, "delete even if it has dependents")
 	if o.isEntry() {
 		a.placeFlags(c)
-		c.Long += "\n\n" + wrap("Without --scope, a name means the "+o.kind.String()+" of the project scope. "+
-			"A deleted "+o.kind.String()+" can be restored until the recovery window "+
-			"of the project ends. With --purge it cannot.")
+	}
+	if o.isRestorable() {
+		c.Long += "\n\n" + wrap(deletionHelp[o.kind])
 		c.Flags().BoolVar(&purge, "purge", false, "delete permanently; with an id, also one that was deleted before")
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
@@ -293,14 +340,30 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 	return c
 }
 
+// deletionHelp says what can be undone.
+var deletionHelp = map[backend.Kind]string{
+	backend.KindSecret: "Without --scope, a name means the secret of the project scope. A deleted secret can be " +
+		"restored until the recovery window of the project ends. With --purge it cannot.",
+	backend.KindScopedValue: "Without --scope, a name means the scoped value of the project scope. A deleted scoped " +
+		"value can be restored until the recovery window of the project ends. With --purge it cannot.",
+	backend.KindEnvironment: "A deleted environment can be restored with everything in it until the recovery window " +
+		"of the project ends. With --purge it cannot: its keys are destroyed at once. At a terminal, --force and " +
+		"--purge ask for the name of the environment.",
+	backend.KindProject: "A project must be empty. A deleted project can be restored until its recovery window ends, " +
+		"and after it the environments that were deleted before. With --purge neither can.",
+}
+
 // delete deletes the object with a name or id. The outcome of a failure names
 // the object too.
 func (a *app) delete(
 	ctx context.Context, s backend.Service, o objectCommand, nameOrID string, c backend.Change,
 ) (backend.Outcome, error) {
 	x, err := a.findOne(ctx, s, o, nameOrID)
-	if err != nil && c.Purge && backend.IsID(nameOrID) {
-		x, err = backend.Object{Kind: o.kind, ID: nameOrID}, nil // it may have been deleted before
+	if err != nil && c.Purge {
+		x, err = a.findDeleted(ctx, s, o, nameOrID, err)
+	}
+	if err == nil && o.kind == backend.KindEnvironment && (c.Force || c.Purge) && isTerminal(a.in) {
+		err = a.confirm(ctx, x, c.Purge)
 	}
 	if err != nil {
 		return backend.Outcome{Object: backend.Object{Kind: o.kind, Name: nameOrID}}, err
@@ -313,18 +376,58 @@ func (a *app) delete(
 	return out[0], nil
 }
 
+// findDeleted returns a deleted object that is to be purged. A deleted entry must
+// be named by its id. If there is none, it returns the error of the search for an
+// existing one.
+func (a *app) findDeleted(
+	ctx context.Context, s backend.Service, o objectCommand, nameOrID string, otherwise error,
+) (backend.Object, error) {
+	if o.isEntry() {
+		if backend.IsID(nameOrID) {
+			return backend.Object{Kind: o.kind, ID: nameOrID}, nil
+		}
+		return backend.Object{}, otherwise
+	}
+	q := a.query(o, nameOrID)
+	q.Deleted = true
+	objects, err := backend.ListAll(ctx, s, q)
+	switch {
+	case err != nil && !errors.Is(err, backend.ErrInvalid): // a server of an earlier release lists none
+		return backend.Object{}, err
+	case len(objects) == 0:
+		return backend.Object{}, otherwise
+	case len(objects) > 1:
+		times := make([]string, len(objects))
+		for i, x := range objects {
+			times[i] = x.ID + " (" + formatTime(x.DeletedAt) + ")"
+		}
+		return backend.Object{}, backend.Errorf(backend.CodeInvalid, "%s %s was deleted %d times: %s", o.kind,
+			backend.Quote(nameOrID), len(objects), strings.Join(times, ", ")).WithHint("choose one by its id")
+	}
+	return objects[0], nil
+}
+
 func (a *app) restoreCommand(o objectCommand) *cobra.Command {
 	var as string
+	what := map[backend.Kind]string{
+		backend.KindProject:     "with its id and its policy. Restore its environments after it. ",
+		backend.KindEnvironment: "with its id, its keys and everything that was in it. ",
+	}[o.kind]
+	if what == "" {
+		what = "with its id and its history. "
+	}
 	c := &cobra.Command{
 		Use:   "restore NAME-OR-ID",
 		Short: "Restore one deleted " + o.kind.String(),
-		Long: wrap("Restores a deleted " + o.kind.String() + ", with its id and its history. " +
+		Long: wrap("Restores a deleted " + o.kind.String() + ", " + what +
 			"A name means the last one that was deleted under it. " +
 			"\"pouncet " + o.command + " list --deleted\" shows which can be restored."),
 		Example: o.example("restore", o.sample) + "\n" + o.example("restore", o.sample+" --as old_name"),
 		Args:    arguments(1, 1, "one name or id"),
 	}
-	a.placeFlags(c)
+	if o.isEntry() {
+		a.placeFlags(c)
+	}
 	c.Flags().StringVar(&as, "as", "", "restore it under this `name`")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		q := a.query(o, args[0])
@@ -333,7 +436,7 @@ func (a *app) restoreCommand(o objectCommand) *cobra.Command {
 		}
 		if change.ID == "" {
 			change.Project, change.Environment, change.Scope = q.Project, q.Environment, q.Scope
-			if change.Environment == "" {
+			if o.isEntry() && change.Environment == "" {
 				return environmentRequired(c)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -45,6 +46,44 @@ func (a *app) prompt(ctx context.Context, name string) (backend.Plaintext, error
 		return none, errValueRequired()
 	}
 	return backend.NewPlaintext(first), nil
+}
+
+// confirm asks at the terminal for the name of an environment that is about to be
+// deleted with everything in it.
+func (a *app) confirm(ctx context.Context, x backend.Object, purge bool) error {
+	name, how := backend.Quote(x.Name), "deleted"
+	if purge {
+		how = "deleted permanently"
+	}
+	fmt.Fprintf(a.err, "Environment %s will be %s, with everything in it. Type its name to confirm: ", name, how)
+	typed, err := interruptible(ctx, func() (string, error) { return readAnswer(a.in) })
+	if err != nil {
+		return err
+	}
+	if typed != x.Name {
+		return backend.Errorf(backend.CodeInvalid, "environment %s was not deleted: its name was not typed", name).
+			WithHint("run the command again, and type the name")
+	}
+	return nil
+}
+
+// maxAnswer is the longest line that is read as an answer, in bytes.
+const maxAnswer = 1024
+
+// readAnswer reads one line without white space around it. It reads single bytes,
+// because the next line may be the answer to another question.
+func readAnswer(r io.Reader) (string, error) {
+	var line []byte
+	for key := make([]byte, 1); len(line) < maxAnswer; line = append(line, key[0]) {
+		_, err := r.Read(key)
+		if errors.Is(err, io.EOF) || err == nil && key[0] == '\n' {
+			break
+		}
+		if err != nil {
+			return "", backend.Errorf(backend.CodeInvalid, "reading from the terminal: %w", err)
+		}
+	}
+	return strings.TrimSpace(string(line)), nil
 }
 
 // readHidden asks a question at a terminal and returns the answer, which the

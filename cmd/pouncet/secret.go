@@ -27,7 +27,7 @@ new value makes a new version. Lists never show values.`,
 			{"updated", updated}, {"id", id},
 		},
 	}
-	return a.objectGroup(o, a.setSecretCommand(o), a.revealCommand(o), a.restoreCommand(o))
+	return a.objectGroup(o, a.setSecretCommand(o), a.revealCommand(o))
 }
 
 var setSecretHelp = setText{

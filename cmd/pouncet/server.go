@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -88,6 +89,9 @@ requests have finished.`,
 	return c
 }
 
+// sweepInterval is how often a server removes what can no longer be restored.
+const sweepInterval = time.Hour
+
 // serve serves an embedded backend until ctx ends.
 func (a *app) serve(ctx context.Context, config open.Config, address string, quiet bool) error {
 	parts, err := open.Embedded(ctx, config)
@@ -109,5 +113,17 @@ func (a *app) serve(ctx context.Context, config open.Config, address string, qui
 		return access.Authenticate(ctx, parts.Store, token, time.Now())
 	}
 	fmt.Fprintf(a.err, "listening on http://%s, serving %s\n", l.Addr(), parts.Location)
-	return errors.Join(httpapi.Serve(ctx, l, httpapi.NewServer(service, authenticate, o), o), parts.Close())
+	sweeping, stop := context.WithCancel(ctx)
+	var sweeper sync.WaitGroup
+	sweeper.Go(func() {
+		parts.KeepSwept(sweeping, sweepInterval, func(err error) {
+			if o.Log != nil {
+				o.Log.Error("removing what can no longer be restored", "error", err.Error())
+			}
+		})
+	})
+	err = httpapi.Serve(ctx, l, httpapi.NewServer(service, authenticate, o), o)
+	stop()
+	sweeper.Wait()
+	return errors.Join(err, parts.Close())
 }

@@ -131,7 +131,7 @@ that you leave out change nothing.`,
 		f.StringVar(&p.namePattern, "name-pattern", "", "regular `expression` (RE2) that every name must match")
 		f.BoolVar(&p.immutable, "immutable-names", false, "forbid renaming secrets and scoped values")
 		f.IntVar(&p.recoveryDays, "recovery-days", 0,
-			"recovery window in `days`, 0 to 90, in which a deleted entry can be restored (default 7)")
+			"recovery window in `days`, 0 to 90, in which a deletion can be undone (default 7)")
 		f.BoolVar(&p.forbidFingerprints, "forbid-fingerprints", false,
 			"return no fingerprints of values; the backend then makes all comparisons of a Terraform plan")
 		f.StringVar(&p.visibility, "default-visibility", "", "`visibility` of new secrets: masked or restricted")
@@ -239,7 +239,7 @@ scope. A plain value is not secret: it is not encrypted, and lists show it.`,
 			}}, {"updated", updated},
 		},
 	}
-	return a.objectGroup(o, a.setValueCommand(o), a.restoreCommand(o))
+	return a.objectGroup(o, a.setValueCommand(o))
 }
 
 func (a *app) setValueCommand(o objectCommand) *cobra.Command {
