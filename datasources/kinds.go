@@ -37,7 +37,7 @@ func projectSource() *objectSource {
 				func(o backend.Object) bool { return o.Policy.ImmutableNames }),
 			stringField("default_visibility", "Visibility of secrets that do not set `visibility`.",
 				func(o backend.Object) string { return string(o.Policy.DefaultVisibility) }),
-			numberField("recovery_days", "Number of days in which a deleted secret or scoped value can be restored.",
+			numberField("recovery_days", "Number of days in which a deletion can be undone.",
 				policy(func(p *backend.Policy) int { return p.RecoveryDays })),
 			boolField("forbid_fingerprints", "Whether the provider cannot get fingerprints of secret values.",
 				func(o backend.Object) bool { return o.Policy.ForbidFingerprints }),

@@ -121,7 +121,7 @@ func policyAttributes() map[string]schema.Attribute {
 			Validators: []validator.String{stringvalidator.OneOf(string(backend.Masked), string(backend.Restricted))},
 		},
 		"recovery_days": number(backend.DefaultRecoveryDays, 0, backend.LargestRecoveryDays,
-			"Recovery window: the number of days in which a deleted secret or scoped value can be restored. With `0`, "+
+			"Recovery window: the number of days in which a deletion can be undone. With `0`, "+
 				"deletions are final."),
 		"forbid_fingerprints": flag("Whether the provider cannot get fingerprints (keyed hashes) of secret values. " +
 			"With fingerprints, a plan compares write-only values on the machine that runs Terraform. Without them, " +

@@ -170,7 +170,7 @@ func (r *run) checkRestoredValues(p *project, secrets ...store.Object) error {
 		}
 		if v.JSON != t.isJSON() || r.engine.schemas.check(t, value) != nil {
 			return backend.Errorf(backend.CodeInvalid,
-				"the schema of secret type %q changed since, and does not allow the value of secret %q", t.row.Name,
+				"the schema of secret type %q has changed and does not allow the value of deleted secret %q", t.row.Name,
 				row.Name).
 				WithHint("change the schema before you restore, or remove the secret: pouncet secret delete --purge %s", row.ID).
 				At("type")
@@ -382,7 +382,7 @@ func (r *run) deletedEnvironment(c backend.Change) (*project, store.Object, attr
 func (r *run) chosen(c backend.Change, f store.Filter) (store.Object, attributes, error) {
 	row, a, others, err := r.deletedRow(c, f)
 	if err == nil && others > 0 && c.Op == backend.OpDelete {
-		err = backend.Errorf(backend.CodeInvalid, "%s of the name %q were deleted",
+		err = backend.Errorf(backend.CodeInvalid, "%s with the name %q were deleted",
 			backend.Plural(others+1, c.Kind.String()), c.Name).
 			WithHint("choose one by its id; see: pouncet %s list --deleted", commandOf(c.Kind)).At("name")
 	}

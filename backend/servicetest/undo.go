@@ -126,7 +126,7 @@ var undoCases = []testCase{
 		}
 		f.must(schema(`{"type":"string","maxLength":3}`))
 		err := f.refused(backend.ErrInvalid, restoreEnvironment("dev"))
-		f.mentions(err, `secret type "w"`, `secret "a"`)
+		f.mentions(err, `secret type "w"`, `deleted secret "a"`)
 		f.conceals(err, "word")
 		f.must(schema(`{"type":"object"}`))
 		f.refused(backend.ErrInvalid, restoreEnvironment("dev"))
