@@ -7,9 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
@@ -57,29 +57,20 @@ y: {{ get_secret_value('theirs', project='nowhere', default='d') }}
 `)
 	broken := write("broken/x.yaml", "x: {{ get_secret_value( }}\ny: {{ get_secret_value(name) }}\n")
 
-	n := 0
-	outputs := func(body, expression string, want ...string) resource.TestStep {
-		n++
+	config := ""
+	var checks []statecheck.StateCheck
+	outputs := func(body, expression string, want ...string) {
+		n := len(checks)
 		exact := make([]knownvalue.Check, len(want))
 		for i, w := range want {
 			exact[i] = knownvalue.StringExact(w)
 		}
-		return resource.TestStep{
-			Config: b.Config(fmt.Sprintf(`
-data "pouncet_config_references" "c" {
-%s
-}
-locals {
-  c = data.pouncet_config_references.c
-}
-output "o%d" { value = %s }`, body, n, expression)),
-			ConfigStateChecks: []statecheck.StateCheck{
-				statecheck.ExpectKnownOutputValue(fmt.Sprintf("o%d", n), knownvalue.ListExact(exact)),
-			},
-		}
+		config += fmt.Sprintf("data \"pouncet_config_references\" \"c%d\" {\n%s\n}\noutput \"o%d\" { value = %s }\n",
+			n, body, n, strings.ReplaceAll(expression, "local.c.", fmt.Sprintf("data.pouncet_config_references.c%d.", n)))
+		checks = append(checks, statecheck.ExpectKnownOutputValue(fmt.Sprintf("o%d", n), knownvalue.ListExact(exact)))
 	}
-	fails := func(body, want string) resource.TestStep {
-		return resource.TestStep{
+	fails := func(body, want string) acctest.Step {
+		return acctest.Step{
 			Config:      b.Config("data \"pouncet_config_references\" \"c\" {\n" + body + "\n}"),
 			ExpectError: regexp.MustCompile(want),
 		}
@@ -89,25 +80,24 @@ output "o%d" { value = %s }`, body, n, expression)),
     m.environment, join(",", m.environments_that_have_it)])]`
 	const all = `concat([for r in local.c.references :
     "${basename(r.file)} ${r.name} ${r.environment == null ? "-" : r.environment}"], [tostring(local.c.ok)])`
-	acctest.Run(t,
-		outputs(folder, all,
-			"a.yaml shared dev", "a.yaml shared prod", "a.yaml only_dev dev", "a.yaml only_dev prod",
-			"b.yml link dev", "b.yml link prod", "b.yml HOME -", "b.yml gone dev", "b.yml gone prod",
-			"b.yml only_dev dev", "false"),
-		outputs(folder, missing, "a.yaml:2:4 secret only_dev prod dev", "b.yml:1:4 scoped_value link prod dev"),
-		outputs(folder+`environments = ["dev"]`, "[tostring(local.c.ok), local.c.summary]", "true", "ok"),
-		outputs(folder+`missing_ok = ["prod/only_dev"]`, missing, "b.yml:1:4 scoped_value link prod dev"),
-		outputs(folder+`missing_ok = ["only_dev", "link"]`, missing),
-		outputs(folder+`environments = ["nowhere"]`, `distinct([for m in local.c.missing : m.reason])`,
-			`environment "nowhere" does not exist in project "default"`),
-		outputs(fmt.Sprintf("paths = [%q]\n", deep), missing, "b.yml:1:4 scoped_value link prod dev"),
-		outputs(fmt.Sprintf("path = %q\ninclude = [\"*.txt\"]\n", dir),
-			`distinct([for r in local.c.references : r.name])`, "of_text"),
-		// Declared entries count as existing.
-		outputs(folder+`declared = [{ name = "only_dev", environment = "prod" }]`, missing),
-		outputs(folder+`declared = [{ name = "shared" }]`+"\ndeclared_only = true\n",
-			`distinct([for m in local.c.missing : m.name])`, "only_dev", "link"),
-		outputs(folder+`
+	outputs(folder, all,
+		"a.yaml shared dev", "a.yaml shared prod", "a.yaml only_dev dev", "a.yaml only_dev prod",
+		"b.yml link dev", "b.yml link prod", "b.yml HOME -", "b.yml gone dev", "b.yml gone prod",
+		"b.yml only_dev dev", "false")
+	outputs(folder, missing, "a.yaml:2:4 secret only_dev prod dev", "b.yml:1:4 scoped_value link prod dev")
+	outputs(folder+`environments = ["dev"]`, "[tostring(local.c.ok), local.c.summary]", "true", "ok")
+	outputs(folder+`missing_ok = ["prod/only_dev"]`, missing, "b.yml:1:4 scoped_value link prod dev")
+	outputs(folder+`missing_ok = ["only_dev", "link"]`, missing)
+	outputs(folder+`environments = ["nowhere"]`, `distinct([for m in local.c.missing : m.reason])`,
+		`environment "nowhere" does not exist in project "default"`)
+	outputs(fmt.Sprintf("paths = [%q]\n", deep), missing, "b.yml:1:4 scoped_value link prod dev")
+	outputs(fmt.Sprintf("path = %q\ninclude = [\"*.txt\"]\n", dir),
+		`distinct([for r in local.c.references : r.name])`, "of_text")
+	// Declared entries count as existing.
+	outputs(folder+`declared = [{ name = "only_dev", environment = "prod" }]`, missing)
+	outputs(folder+`declared = [{ name = "shared" }]`+"\ndeclared_only = true\n",
+		`distinct([for m in local.c.missing : m.name])`, "only_dev", "link")
+	outputs(folder+`
 declared = [
   { name = "shared" }, { name = "only_dev" },
   { kind = "scoped_value", name = "link", from_secret = "gone" },
@@ -115,10 +105,12 @@ declared = [
 declared_only = true
 environments  = ["dev"]
 `,
-			`[for m in local.c.missing : m.reason]`,
-			`scoped value "link" links to secret "gone", which does not exist in environment "dev"`),
-		outputs(fmt.Sprintf("paths = [%q]\nenvironments = [\"dev\"]\n", theirs),
-			`[for m in local.c.missing : m.reason]`, `project "nowhere" does not exist`),
+		`[for m in local.c.missing : m.reason]`,
+		`scoped value "link" links to secret "gone", which does not exist in environment "dev"`)
+	outputs(fmt.Sprintf("paths = [%q]\nenvironments = [\"dev\"]\n", theirs),
+		`[for m in local.c.missing : m.reason]`, `project "nowhere" does not exist`)
+	acctest.Run(t,
+		acctest.Step{Config: b.Config(config), StateChecks: checks},
 		fails(fmt.Sprintf("paths = [%q, %q]", a, broken), `(?s)x\.yaml:1:.*x\.yaml:2:`),
 		fails(`paths = ["/nowhere/x.yaml"]`, `(?s)/nowhere/x\.yaml.*path\.module`),
 		fails(`path = "/nowhere"`, `(?si)folder.*does\s+not\s+exist.*path\.module`),
@@ -127,7 +119,7 @@ environments  = ["dev"]
 		fails(fmt.Sprintf("path = %q\nproject = \"nope\"", dir)+"\nexclude = [\"broken/**\"]", `(?s)nope`),
 		fails(folder+`scope = "web"`, `(?s)Scope\s+"web"\s+is\s+not\s+valid`),
 		fails(`environments = ["dev"]`, `(?s)one \(and only one\)`),
-		resource.TestStep{Config: b.Config("")},
+		acctest.Step{Config: b.Config("")},
 	)
 }
 
@@ -144,15 +136,18 @@ data "pouncet_config_references" "c" { paths = [%q] }
 %s`, file, block))
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: config(`
+		acctest.Step{
+			Config: config(`
 check "pipelines" {
   assert {
     condition     = data.pouncet_config_references.c.ok
     error_message = data.pouncet_config_references.c.summary
   }
 }
-output "ok" { value = data.pouncet_config_references.c.ok }`), Check: resource.TestCheckOutput("ok", "false")},
-		resource.TestStep{Config: config(`
+output "ok" { value = data.pouncet_config_references.c.ok }`),
+			StateChecks: acctest.Checks(acctest.Output("ok", "false")),
+		},
+		acctest.Step{Config: config(`
 resource "terraform_data" "deploy" {
   lifecycle {
     precondition {
@@ -160,7 +155,7 @@ resource "terraform_data" "deploy" {
       error_message = data.pouncet_config_references.c.summary
     }
   }
-}`), ExpectError: regexp.MustCompile(`(?s)pre-apply plan.*a\.yaml:1:4:.*"gone"\s+does\s+not\s+exist`)},
-		resource.TestStep{Config: b.Config("")},
+}`), ExpectError: regexp.MustCompile(`(?s)terraform plan.*a\.yaml:1:4:.*"gone"\s+does\s+not\s+exist`)},
+		acctest.Step{Config: b.Config("")},
 	)
 }

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
@@ -31,11 +31,11 @@ func TestDataSourcesReadMetadata(t *testing.T) {
 			Link: &backend.Link{Secret: "s", Field: "f"},
 		},
 	)
-	is := func(at, name, value string) resource.TestCheckFunc {
-		return resource.TestCheckResourceAttr("data.pouncet_"+at, name, value)
+	is := func(at, name, value string) statecheck.StateCheck {
+		return acctest.Attr("data.pouncet_"+at, name, value)
 	}
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: b.Config(`
 data "pouncet_project" "p"      { name = "default" }
 data "pouncet_environment" "e"  { name = "dev" }
@@ -57,7 +57,7 @@ data "pouncet_scoped_value" "l" {
   name        = "l"
   environment = "dev"
 }`),
-			Check: resource.ComposeAggregateTestCheckFunc(
+			StateChecks: acctest.Checks(
 				is("project.p", "secrets", "2"), is("project.p", "max_secrets", "100"),
 				is("environment.e", "protected", "false"), is("environment.e", "project", "default"),
 				is("secret_type.t", "built_in", "true"), is("secret_type.t", "display_name", "SMTP server"),
@@ -68,11 +68,11 @@ data "pouncet_scoped_value" "l" {
 				is("scoped_value.l", "from_secret.name", "s"), is("scoped_value.l", "from_secret.field", "f"),
 			),
 		},
-		resource.TestStep{
+		acctest.Step{
 			Config:      b.Config("data \"pouncet_secret\" \"s\" {\n  name = \"s\"\n  environment = \"prod\"\n}"),
 			ExpectError: regexp.MustCompile(`(?s)does\s+not\s+exist\s+in\s+environment\s+"prod".*dev`),
 		},
-		resource.TestStep{
+		acctest.Step{
 			Config: b.Config(
 				"data \"pouncet_secret\" \"s\" {\n  name = \"s\"\n  environment = \"dev\"\n  scope = \"foo\"\n}"),
 			ExpectError: regexp.MustCompile(`(?s)scope = "foo".*Scope\s+"foo"\s+is\s+not\s+valid`),
@@ -84,8 +84,8 @@ data "pouncet_scoped_value" "l" {
 func TestDataSourcesRejectEmptyArguments(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "only", "CANARY")
-	empty := func(source, arguments, attribute string) resource.TestStep {
-		return resource.TestStep{
+	empty := func(source, arguments, attribute string) acctest.Step {
+		return acctest.Step{
 			Config:      b.Config("data \"pouncet_" + source + "\" \"d\" {\n" + arguments + "\n}"),
 			ExpectError: regexp.MustCompile(`(?s)Empty ` + attribute + `.*` + attribute + ` += ""`),
 		}
@@ -100,7 +100,7 @@ func TestDataSourcesRejectEmptyArguments(t *testing.T) {
 		empty("secret", "name = \"only\"\nenvironment = \"dev\"\nscope = \"\"", "scope"),
 		empty("usages", `source = ""`, "source"),
 		// An argument that becomes known while Terraform applies is checked then.
-		resource.TestStep{
+		acctest.Step{
 			Config: b.Config(`
 resource "terraform_data" "late" { input = "" }
 data "pouncet_environment" "d" { name = terraform_data.late.output }

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
@@ -102,8 +101,8 @@ output "o%[2]d" { value = [for x in data.pouncet_%[1]s.d%[2]d.%[1]s : "%[4]s"] }
 		"${x.name} ${x.environment} ${x.from_secret == null ? x.value_json : x.from_secret.name}",
 		"l * db", `v dev {"a":1}`)
 	lists("scoped_values", `environment = "dev"`, "${x.name}", "v")
-	fails := func(body, want string) resource.TestStep {
-		return resource.TestStep{
+	fails := func(body, want string) acctest.Step {
+		return acctest.Step{
 			Config:      b.Config("data \"pouncet_secrets\" \"d\" {\n" + body + "\n}"),
 			ExpectError: regexp.MustCompile(want),
 		}
@@ -116,7 +115,7 @@ output "o%[2]d" { value = [for x in data.pouncet_%[1]s.d%[2]d.%[1]s : "%[4]s"] }
 		fails(`name_prefix = "a b"`, `(?s)name_prefix = "a b".*is\s+not\s+valid`),
 		fails(`name_prefix = ""`, `(?s)The\s+value\s+of\s+name_prefix\s+is\s+empty`),
 		fails(`expires_within_days = -1`, `(?s)expires_within_days`),
-		resource.TestStep{Config: b.Config(config), ConfigStateChecks: checks},
+		acctest.Step{Config: b.Config(config), StateChecks: checks},
 	)
 }
 
@@ -131,10 +130,10 @@ func TestListsReadEveryPage(t *testing.T) {
 		}
 	}
 	b.Apply(changes...)
-	acctest.Run(t, resource.TestStep{
+	acctest.Run(t, acctest.Step{
 		Config: b.Config(`
 data "pouncet_scoped_values" "d" {}
 output "n" { value = length(distinct(data.pouncet_scoped_values.d.scoped_values[*].name)) }`),
-		Check: resource.TestCheckOutput("n", fmt.Sprint(n)),
+		StateChecks: acctest.Checks(acctest.Output("n", fmt.Sprint(n))),
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
@@ -33,25 +33,25 @@ data "pouncet_usages" "db" {
 data "pouncet_usages" "none" { source = "elsewhere" }
 `
 	secret := "resource \"pouncet_secret\" \"s\" {\n  name = \"s\"\n  environment = \"dev\"\n  value_wo = \"v\"\n}\n"
-	check := func(name, value string) resource.TestCheckFunc {
+	check := func(name, value string) statecheck.StateCheck {
 		of, attribute, _ := strings.Cut(name, ".")
-		return resource.TestCheckResourceAttr("data.pouncet_usages."+of, attribute, value)
+		return acctest.Attr("data.pouncet_usages."+of, attribute, value)
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: b.Config(data + secret), Check: resource.ComposeAggregateTestCheckFunc(
+		acctest.Step{Config: b.Config(data + secret), StateChecks: acctest.Checks(
 			check("all.usages.#", "2"), check("db.usages.#", "1"), check("db.usages.0.file", "io_config.yaml"),
 			check("db.usages.0.line", "12"), check("db.usages.0.kind", "secret"), check("db.usages.0.source", source),
 			check("none.usages.#", "0"),
 		)},
-		resource.TestStep{Config: b.Config(data), PlanOnly: true, ExpectError: regexp.MustCompile(
+		acctest.Step{Config: b.Config(data), PlanOnly: true, ExpectError: regexp.MustCompile(
 			`(?s)"s"\s+is\s+in\s+use\s+by\s+io_config.yaml:13\s+of\s+github.com/acme/pipelines\s+in\s+dev`)},
-		resource.TestStep{
+		acctest.Step{
 			PreConfig: func() {
 				b.Apply(backend.Change{Op: backend.OpDelete, Kind: backend.KindUsage, Project: "default", Name: source})
 			},
-			Config: b.Config(data), Check: check("all.usages.#", "0"),
+			Config: b.Config(data), StateChecks: acctest.Checks(check("all.usages.#", "0")),
 		},
-		resource.TestStep{
+		acctest.Step{
 			Config:      b.Config(`data "pouncet_usages" "x" { environment = "nowhere" }`),
 			ExpectError: regexp.MustCompile(`(?s)environment.*nowhere`),
 		},

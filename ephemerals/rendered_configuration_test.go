@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -35,10 +34,10 @@ func TestRenderedConfiguration(t *testing.T) {
 		return "environment = \"dev\"\ncontent = <<-YAML\n" + content + "\nYAML\n" + more
 	}
 	is := knownvalue.StringExact
-	step := func(n int, body, want string) resource.TestStep {
+	step := func(n int, body, want string) acctest.Step {
 		return opened(b, n, "rendered_configuration", body, rendered, is(want))
 	}
-	refused := func(body, want string) resource.TestStep { return refusedBy(b, "rendered_configuration", body, want) }
+	refused := func(body, want string) acctest.Step { return refusedBy(b, "rendered_configuration", body, want) }
 	acctest.Run(t,
 		step(1, fmt.Sprintf("environment = \"dev\"\npath = %q", file), want),
 		step(2, body(strings.TrimSuffix(text, "\n"), ""), want),
@@ -89,16 +88,16 @@ ephemeral "pouncet_rendered_configuration" "v" {
 `, step, missing, more) + echoOf("{ it = ephemeral.pouncet_rendered_configuration.v.rendered }", step))
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: config(1, "error", `\nc: \"{{ get_secret_value('gone') }}\"`),
-			ExpectError: regexp.MustCompile(`(?s)Error running pre-apply plan.*content:3:5.*gone`)},
-		resource.TestStep{
+		acctest.Step{Config: config(1, "error", `\nc: \"{{ get_secret_value('gone') }}\"`),
+			ExpectError: regexp.MustCompile(`(?s)terraform plan.*content:3:5.*gone`)},
+		acctest.Step{
 			Config: strings.Replace(config(2, "null", ""), ` | int | default(1)`, "", 1),
-			Check: resource.TestCheckResourceAttr("echo.seen_2", "data.it",
-				"a: \"new value\"\nb: \"new value\""),
+			StateChecks: acctest.Checks(acctest.Attr("echo.seen_2", "data.it",
+				"a: \"new value\"\nb: \"new value\"")),
 		},
 		// Valid in the plan, and invalid in the apply, when the value is known.
-		resource.TestStep{Config: config(3, "error", ""),
-			ExpectError: regexp.MustCompile(`(?s)Error running apply.*content:2:5`)},
-		resource.TestStep{Config: b.Config("")},
+		acctest.Step{Config: config(3, "error", ""),
+			ExpectError: regexp.MustCompile(`(?s)terraform apply.*content:2:5`)},
+		acctest.Step{Config: b.Config("")},
 	)
 }

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
@@ -41,17 +40,17 @@ func TestSecretValue(t *testing.T) {
 	}
 	type want struct{ name, value string }
 	seen := func(name, value string) want { return want{name, value} }
-	step := func(body string, wants ...want) resource.TestStep {
+	step := func(body string, wants ...want) acctest.Step {
 		c := config(body)
-		var checks []resource.TestCheckFunc
+		var checks []statecheck.StateCheck
 		for _, w := range wants {
 			checks = append(checks,
-				resource.TestCheckResourceAttr(fmt.Sprintf("echo.seen_%d", steps), "data."+w.name, w.value))
+				acctest.Attr(fmt.Sprintf("echo.seen_%d", steps), "data."+w.name, w.value))
 		}
-		return resource.TestStep{Config: c, Check: resource.ComposeAggregateTestCheckFunc(checks...)}
+		return acctest.Step{Config: c, StateChecks: checks}
 	}
-	refused := func(body, want string) resource.TestStep {
-		return resource.TestStep{Config: config(body), ExpectError: regexp.MustCompile(want)}
+	refused := func(body, want string) acctest.Step {
+		return acctest.Step{Config: config(body), ExpectError: regexp.MustCompile(want)}
 	}
 	acctest.Run(t,
 		step("name = \"token\"\nenvironment = \"dev\"", seen("value", "second"), seen("version", "2"),
@@ -82,13 +81,13 @@ func TestSecretValueDecoded(t *testing.T) {
 		Name: "typed", Type: &smtp,
 		Value: backend.PlaintextString(`{"host":"h","port":25,"username":"u","password":"p"}`)})
 	steps := 0
-	step := func(name, expression string, want knownvalue.Check) resource.TestStep {
+	step := func(name, expression string, want knownvalue.Check) acctest.Step {
 		steps++
-		return resource.TestStep{
+		return acctest.Step{
 			Config: b.Config(
 				fmt.Sprintf("ephemeral \"pouncet_secret_value\" \"v\" {\n  name = %q\n  environment = \"dev\"\n}\n",
 					name) + echoOf("{ it = "+expression+" }", steps)),
-			ConfigStateChecks: []statecheck.StateCheck{
+			StateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownValue(fmt.Sprintf("echo.seen_%d", steps), tfjsonpath.New("data").AtMapKey("it"),
 					want),
 			},
@@ -117,7 +116,7 @@ func TestSecretValueDecoded(t *testing.T) {
 func TestSecretValueOutsideUTF8IsRefused(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "keystore", "\xff\xfe\x00")
-	acctest.Run(t, resource.TestStep{
+	acctest.Run(t, acctest.Step{
 		Config: b.Config(
 			"ephemeral \"pouncet_secret_value\" \"v\" {\n  name = \"keystore\"\n  environment = \"dev\"\n}\n" +
 				echo(1)),
@@ -129,7 +128,7 @@ func TestSecretValueOutsideUTF8IsRefused(t *testing.T) {
 // before the secret exists.
 func TestSecretValueOfTheSamePlan(t *testing.T) {
 	b := acctest.New(t)
-	acctest.Run(t, resource.TestStep{
+	acctest.Run(t, acctest.Step{
 		Config: b.Config(`
 resource "pouncet_environment" "e" { name = "staging" }
 resource "pouncet_secret" "s" {
@@ -142,7 +141,7 @@ ephemeral "pouncet_secret_value" "v" {
   environment = "staging"
 }
 ` + echo(1)),
-		Check: resource.TestCheckResourceAttr("echo.seen_1", "data.value", "new value"),
+		StateChecks: acctest.Checks(acctest.Attr("echo.seen_1", "data.value", "new value")),
 	})
 }
 
@@ -166,8 +165,8 @@ resource "pouncet_secret" "copy" {
 	}
 	refused := regexp.MustCompile(`(?s)normalization\s+form\s+C`)
 	acctest.Run(t,
-		resource.TestStep{Config: config("plain"), ExpectError: refused},
-		resource.TestStep{Config: config("escaped"), ExpectError: refused},
-		resource.TestStep{Config: config("fine")},
+		acctest.Step{Config: config("plain"), ExpectError: refused},
+		acctest.Step{Config: config("escaped"), ExpectError: refused},
+		acctest.Step{Config: config("fine")},
 	)
 }

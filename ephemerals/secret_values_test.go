@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
@@ -16,19 +15,19 @@ import (
 )
 
 // opened returns a step that opens an ephemeral resource named v, and checks an expression that uses it.
-func opened(b *acctest.Backend, step int, typeName, body, expression string, want knownvalue.Check) resource.TestStep {
-	return resource.TestStep{
+func opened(b *acctest.Backend, step int, typeName, body, expression string, want knownvalue.Check) acctest.Step {
+	return acctest.Step{
 		Config: b.Config(fmt.Sprintf("ephemeral \"pouncet_%s\" \"v\" {\n%s\n}\n", typeName, body) +
 			echoOf("{ it = "+expression+" }", step)),
-		ConfigStateChecks: []statecheck.StateCheck{
+		StateChecks: []statecheck.StateCheck{
 			statecheck.ExpectKnownValue(fmt.Sprintf("echo.seen_%d", step), tfjsonpath.New("data").AtMapKey("it"), want),
 		},
 	}
 }
 
 // refusedBy returns a step whose ephemeral resource returns an error.
-func refusedBy(b *acctest.Backend, typeName, body, want string) resource.TestStep {
-	return resource.TestStep{
+func refusedBy(b *acctest.Backend, typeName, body, want string) acctest.Step {
+	return acctest.Step{
 		Config: b.Config(fmt.Sprintf("ephemeral \"pouncet_%[1]s\" \"v\" {\n%[2]s\n}\n", typeName, body) +
 			echoOf("ephemeral.pouncet_"+typeName+".v", 0)),
 		ExpectError: regexp.MustCompile(want),
@@ -98,7 +97,7 @@ ephemeral "pouncet_secret_values" "v" {
 ` + echoOf("ephemeral.pouncet_secret_values.v.values", 1))
 	}
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: config(`
   lifecycle {
     postcondition {
@@ -107,9 +106,9 @@ ephemeral "pouncet_secret_values" "v" {
     }
   }`), ExpectError: regexp.MustCompile(`(?s)the value of an existing secret is known`),
 		},
-		resource.TestStep{Config: config(""), Check: resource.ComposeAggregateTestCheckFunc(
-			resource.TestCheckResourceAttr("echo.seen_1", "data.fresh", "new value"),
-			resource.TestCheckResourceAttr("echo.seen_1", "data.old", "old value"),
+		acctest.Step{Config: config(""), StateChecks: acctest.Checks(
+			acctest.Attr("echo.seen_1", "data.fresh", "new value"),
+			acctest.Attr("echo.seen_1", "data.old", "old value"),
 		)},
 	)
 }

@@ -17,9 +17,7 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
@@ -50,18 +48,18 @@ func tokens(t *testing.T, b *acctest.Backend) (names []string) {
 
 func TestToken(t *testing.T) {
 	b := acctest.New(t)
-	step := func(n int, body, expression string, want knownvalue.Check) resource.TestStep {
+	step := func(n int, body, expression string, want knownvalue.Check) acctest.Step {
 		return opened(b, n, "token", body, expression, want)
 	}
 	const token = "ephemeral.pouncet_token.v"
 	yes := knownvalue.Bool(true)
-	revoked := func(s resource.TestStep) resource.TestStep {
-		s.Check = func(*terraform.State) error {
+	revoked := func(s acctest.Step) acctest.Step {
+		s.StateChecks = append(s.StateChecks, acctest.Check(func() error {
 			if left := tokens(t, b); len(left) > 0 {
 				return fmt.Errorf("tokens that are not revoked: %v", left)
 			}
 			return nil
-		}
+		}))
 		return s
 	}
 	expiresBetween := func(low, high string) string {

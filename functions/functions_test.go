@@ -11,7 +11,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/knownvalue"
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
@@ -124,11 +123,11 @@ func TestFunctionsInTerraform(t *testing.T) {
 		}
 		return knownvalue.ObjectExact(out)
 	}
-	refused := func(expression, want string) resource.TestStep {
-		return resource.TestStep{Config: "output \"o\" { value = " + expression + " }", ExpectError: regexp.MustCompile(want)}
+	refused := func(expression, want string) acctest.Step {
+		return acctest.Step{Config: "output \"o\" { value = " + expression + " }", ExpectError: regexp.MustCompile(want)}
 	}
 	acctest.Run(t,
-		resource.TestStep{
+		acctest.Step{
 			Config: `
 output "references" {
   value = provider::pouncet::parse_references(<<-YAML
@@ -145,7 +144,7 @@ output "uri"   { value = provider::pouncet::parse_uri("pouncet://shop/prod/pipel
 output "short" { value = provider::pouncet::parse_uri("pouncet://-/-/db") }
 output "ok"    { value = provider::pouncet::valid_name("a") }
 output "why"   { value = provider::pouncet::name_error("a.b") }`,
-			ConfigStateChecks: []statecheck.StateCheck{
+			StateChecks: []statecheck.StateCheck{
 				statecheck.ExpectKnownOutputValue("references", knownvalue.ListExact([]knownvalue.Check{
 					reference("{{ get_secret_value('db', env='prod', version=3).password | default('none') }}",
 						"secret", "db", 3, 5,
@@ -174,7 +173,7 @@ output "why"   { value = provider::pouncet::name_error("a.b") }`,
 			`(?s)text:2:25.*is\s+not\s+a\s+valid\s+call`),
 		refused(`provider::pouncet::parse_uri("pouncet://x")`, `(?s)1\s+part;`),
 		refused(`provider::pouncet::valid_name(null)`, `(?s)null`),
-		resource.TestStep{
+		acctest.Step{
 			Config: `
 variable "n" {
   default = "a b"

@@ -13,8 +13,6 @@ import (
 	"github.com/hashicorp/hcl/v2/hclparse"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
-	"github.com/hashicorp/terraform-plugin-testing/config"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/pouncet/terraform-provider-pouncet/provider"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
@@ -46,13 +44,13 @@ func TestExamplesApply(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := acctest.New(t)
-			variables := config.Variables{}
+			variables := map[string]string{}
 			if strings.Contains(string(text), `variable "db_password"`) {
-				variables["db_password"] = config.StringVariable("correct horse battery staple")
+				variables["db_password"] = "correct horse battery staple"
 			}
 			acctest.Run(t,
-				resource.TestStep{Config: b.Config(string(text)), ConfigVariables: variables},
-				resource.TestStep{Config: b.Config(string(text)), ConfigVariables: variables, PlanOnly: true},
+				acctest.Step{Config: b.Config(string(text)), Variables: variables},
+				acctest.Step{Config: b.Config(string(text)), Variables: variables, PlanOnly: true},
 			)
 		})
 	}

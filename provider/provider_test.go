@@ -15,7 +15,6 @@ import (
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
@@ -54,9 +53,9 @@ func TestSchemasAreValid(t *testing.T) {
 func TestProviderConfiguration(t *testing.T) {
 	b := acctest.New(t)
 	const project = "data \"pouncet_project\" \"p\" {\n  name = \"default\"\n}\n"
-	fails := func(arguments []string, read, pattern string) resource.TestStep {
+	fails := func(arguments []string, read, pattern string) acctest.Step {
 		config := fmt.Sprintf("provider \"pouncet\" {\n  %s\n}\n%s", strings.Join(arguments, "\n  "), read)
-		return resource.TestStep{Config: config, ExpectError: regexp.MustCompile(pattern)}
+		return acctest.Step{Config: config, ExpectError: regexp.MustCompile(pattern)}
 	}
 	const endpoint, token = `endpoint = "https://example.com"`, `token = "t"`
 	acctest.Run(t,
@@ -66,7 +65,7 @@ func TestProviderConfiguration(t *testing.T) {
 		fails([]string{`endpoint = "not a url"`, token}, project, `(?s)not\s+the\s+URL`),
 		fails([]string{fmt.Sprintf("path = %q", b.Path), `project = "nowhere"`},
 			"data \"pouncet_environment\" \"e\" {\n  name = \"dev\"\n}\n", `(?s)nowhere.*default`),
-		resource.TestStep{
+		acctest.Step{
 			// An unknown endpoint must not count as no endpoint: the provider would use the embedded backend.
 			Config: `
 resource "terraform_data" "later" { input = "https://example.com" }

@@ -14,8 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
-	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
@@ -60,21 +59,20 @@ resource "pouncet_secret" "s" {
   value_wo    = %q
 }`, server.URL, token, value)
 	}
-	version := func(v string) resource.TestCheckFunc {
-		return resource.TestCheckResourceAttr("pouncet_secret.s", "version", v)
+	version := func(v string) statecheck.StateCheck {
+		return acctest.Attr("pouncet_secret.s", "version", v)
 	}
 	acctest.Run(t,
-		resource.TestStep{Config: config(token, "one"), Check: version("1")},
-		resource.TestStep{
-			Config:           config(token, "one"),
-			ConfigPlanChecks: resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}},
+		acctest.Step{Config: config(token, "one"), StateChecks: acctest.Checks(version("1"))},
+		acctest.Step{
+			Config: config(token, "one"), PlanOnly: true,
 		},
-		resource.TestStep{Config: config(token, "two"), Check: version("2")},
-		resource.TestStep{
+		acctest.Step{Config: config(token, "two"), StateChecks: acctest.Checks(version("2"))},
+		acctest.Step{
 			Config:      config("pnct_wrong", "two"),
 			ExpectError: regexp.MustCompile(`(?s)unauthenticated.*cut\s+off\s+or\s+mistyped`),
 		},
-		resource.TestStep{Config: config(token, "two")},
+		acctest.Step{Config: config(token, "two")},
 	)
 	if faults.Load() < 5 {
 		t.Errorf("only %d of %d requests had a fault", faults.Load(), requests.Load())
@@ -127,7 +125,7 @@ resource "pouncet_secret" "s" {
   value_wo    = "canary-value"
   timeouts    = { read = "60s", create = "60s" }
 }`, server.URL, timeout)
-			acctest.Run(t, resource.TestStep{
+			acctest.Run(t, acctest.Step{
 				Config: config, PlanOnly: true,
 				ExpectError: regexp.MustCompile(`(?s)Planning the secret.*(` + c.pattern + `)`),
 			})

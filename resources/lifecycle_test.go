@@ -6,24 +6,25 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
+
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
 // importsAs imports a resource by an id, and compares the result with its state.
-func importsAs(config, address, importID string) resource.TestStep {
-	return resource.TestStep{
-		Config: config, ResourceName: address, ImportState: true, ImportStateId: importID, ImportStateVerify: true,
+func importsAs(config, address, importID string) acctest.Step {
+	return acctest.Step{
+		Config: config, Import: &acctest.Import{Address: address, ID: importID},
 	}
 }
 
 func TestProjectLifecycle(t *testing.T) {
 	b := acctest.New(t)
 	const at = "pouncet_project.p"
-	attribute := func(name, value string) resource.TestCheckFunc {
-		return resource.TestCheckResourceAttr(at, name, value)
+	attribute := func(name, value string) statecheck.StateCheck {
+		return acctest.Attr(at, name, value)
 	}
 	config := func(name, more string) string {
 		return b.Config(fmt.Sprintf("resource \"pouncet_project\" \"p\" {\n  name = %q\n%s\n}", name, more))
@@ -34,7 +35,7 @@ func TestProjectLifecycle(t *testing.T) {
   immutable_names = true
   description     = "d"
 `), attribute("max_secrets", "5000"), attribute("name", "store"))
-	rename.ConfigPlanChecks = planActions(plancheck.ResourceActionUpdate, at)
+	rename.PlanChecks = planActions(plancheck.ResourceActionUpdate, at)
 	acctest.Run(t,
 		apply(
 			config("shop", ""), attribute("max_secrets", "100"), attribute("max_value_bytes", "65536"),
@@ -44,7 +45,7 @@ func TestProjectLifecycle(t *testing.T) {
 		importsAs(config("store", ""), at, "store"),
 		apply(
 			config("store", ""), attribute("max_secrets", "100"), attribute("immutable_names", "false"),
-			resource.TestCheckNoResourceAttr(at, "name_pattern"),
+			acctest.NoAttr(at, "name_pattern"),
 		),
 		planFails(config("store", "name_pattern = \"(\""), `not\s+a\s+valid\s+regular\s+expression`),
 		planFails(config("store", "max_secrets = 0"), `max_secrets`),
@@ -108,13 +109,13 @@ resource "pouncet_scoped_value" "v" {
 	// The contents of the environment follow the rename. Nothing is replaced.
 	rename := apply(renamed,
 		hasValue(b, "stage", "inside", "kept"), check("version", "1"), check("environment", "stage"))
-	rename.ConfigPlanChecks = planActions(plancheck.ResourceActionUpdate, at, address)
+	rename.PlanChecks = planActions(plancheck.ResourceActionUpdate, at, address)
 	acctest.Run(t,
 		apply(config("staging", ""), hasValue(b, "staging", "inside", "kept")),
 		rename,
 		planIsEmpty(renamed),
 		importsAs(renamed, at, "stage"),
-		apply(config("stage", "protected = true"), resource.TestCheckResourceAttr(at, "protected", "true")),
+		apply(config("stage", "protected = true"), acctest.Attr(at, "protected", "true")),
 		applyFails(b.Config(""), `protected`),
 		apply(config("stage", "")),
 	)
@@ -172,16 +173,16 @@ func TestScopedValueLifecycle(t *testing.T) {
 	acctest.Run(t,
 		apply(
 			config(`value_json = jsonencode({ b = 1, a = [1, 2] })`),
-			resource.TestCheckResourceAttr(at, "value_json", `{"a":[1,2],"b":1}`),
+			acctest.Attr(at, "value_json", `{"a":[1,2],"b":1}`),
 		),
 		planIsEmpty(config(`value_json = "{ \"b\": 1, \"a\": [1,2] }"`)),
 		apply(
-			config(`from_secret = { name = "db" }`), resource.TestCheckResourceAttr(at, "from_secret.name", "db"),
-			resource.TestCheckNoResourceAttr(at, "value_json"),
+			config(`from_secret = { name = "db" }`), acctest.Attr(at, "from_secret.name", "db"),
+			acctest.NoAttr(at, "value_json"),
 		),
 		apply(
 			config(`from_secret = { name = "db", field = "a.b" }`),
-			resource.TestCheckResourceAttr(at, "from_secret.field", "a.b"),
+			acctest.Attr(at, "from_secret.field", "a.b"),
 		),
 		importsAs(config(`from_secret = { name = "db", field = "a.b" }`), at, "dev/v"),
 		apply(config(`value_json = "null"`)),

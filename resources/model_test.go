@@ -63,9 +63,10 @@ func (m *model) add() {
 	})
 }
 
-func (m *model) config() string {
+func (m *model) config(path string) string {
 	var b strings.Builder
-	b.WriteString("provider \"pouncet\" {\n  alias         = \"second\"\n  configuration = \"shop\"\n}\n")
+	fmt.Fprintf(&b, "provider \"pouncet\" {\n  alias         = \"second\"\n  configuration = \"shop\"\n  path = %q\n}\n",
+		path)
 	for i, name := range m.environments {
 		fmt.Fprintf(&b, "resource \"pouncet_environment\" \"e%d\" { name = %q }\n", i, name)
 	}
@@ -242,14 +243,11 @@ func (m *model) check(w *ordinary) {
 // plannedChanges returns the changes of a saved plan, without what differs in every run.
 func (w *ordinary) plannedChanges(file string) []byte {
 	w.t.Helper()
-	out, err := w.Command("show", "-json", file).Output()
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	out := w.Must("show", "-json", file)
 	var plan struct {
 		Changes json.RawMessage `json:"resource_changes"`
 	}
-	if err := json.Unmarshal(out, &plan); err != nil {
+	if err := json.Unmarshal([]byte(out), &plan); err != nil {
 		w.t.Fatal(err)
 	}
 	return plan.Changes
@@ -280,7 +278,7 @@ func TestModelTorture(t *testing.T) {
 func runWorld(t *testing.T, seed uint64, steps int, end time.Time) {
 	w := newOrdinary(t)
 	m := newModel(seed)
-	w.config(m.config())
+	w.config(m.config(w.Data()))
 	w.converges(10)
 	for step := 0; step < steps && time.Now().Before(end) && !t.Failed(); step++ {
 		did, planArgs, before := m.step()
@@ -288,7 +286,7 @@ func runWorld(t *testing.T, seed uint64, steps int, end time.Time) {
 		if before != nil {
 			w.Must(before...)
 		}
-		w.config(m.config())
+		w.config(m.config(w.Data()))
 		plan := append([]string{"plan", "-input=false", "-no-color"}, planArgs...)
 		w.Must(append(plan, "-parallelism=1", "-out=one")...)
 		w.Must(append(plan, "-parallelism=10", "-out=ten")...)

@@ -4,9 +4,11 @@ package resources_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,7 +18,8 @@ import (
 
 // Ordinary life: what every provider is expected to do with every verb, in whatever order Terraform applies it. Each
 // case applies one configuration and then another. The second plan must succeed, its apply too, with one resource at a
-// time and with ten, and the plan after it must be empty.
+// time and with ten, and the plan after it must be empty. The cases of a test share a run of Terraform, each with an
+// environment that it alone uses, because most of the time of such a test is the start of Terraform.
 
 type ordinary struct {
 	*acctest.Workspace
@@ -24,7 +27,12 @@ type ordinary struct {
 }
 
 func newOrdinary(t *testing.T) *ordinary {
-	w := &ordinary{acctest.NewWorkspace(t), t}
+	return newOrdinaryIn(t, acctest.InProcess(t))
+}
+
+func newOrdinaryIn(t *testing.T, workspace *acctest.Workspace) *ordinary {
+	w := &ordinary{workspace, t}
+	w.Env = append(w.Env, "POUNCET_HOME="+w.Data())
 	w.pouncet("init")
 	w.pouncet("env", "set", "dev")
 	w.pouncet("env", "set", "prod")
@@ -44,164 +52,219 @@ func (w *ordinary) pouncet(args ...string) string {
 }
 
 func (w *ordinary) config(body string) {
-	w.Write("main.tf", acctest.RequiredProviders+"provider \"pouncet\" { configuration = \"shop\" }\n"+body)
+	provider := fmt.Sprintf("provider \"pouncet\" {\n  path          = %q\n  configuration = \"shop\"\n}\n", w.Data())
+	w.Write("main.tf", acctest.RequiredProviders+provider+body)
 }
 
-// converges applies the configuration, with further arguments for the plan, and expects the next plan to be empty.
-func (w *ordinary) converges(parallelism int, planArgs ...string) {
+// applies applies the configuration.
+func (w *ordinary) applies(args ...string) {
 	w.t.Helper()
-	w.Must(append([]string{"plan", "-input=false", "-no-color", "-out=plan"}, planArgs...)...)
-	w.Must("apply", "-input=false", "-no-color", fmt.Sprintf("-parallelism=%d", parallelism), "plan")
+	w.Must(append([]string{"apply", "-auto-approve", "-input=false", "-no-color"}, args...)...)
+}
+
+// converges applies the configuration, and expects the next plan to be empty.
+func (w *ordinary) converges(parallelism int, args ...string) {
+	w.t.Helper()
+	w.applies(append(args, fmt.Sprintf("-parallelism=%d", parallelism))...)
 	w.isDone()
 }
 
 func (w *ordinary) isDone() {
 	w.t.Helper()
-	if out, err := w.Command("plan", "-input=false", "-no-color", "-detailed-exitcode").CombinedOutput(); err != nil {
-		w.t.Fatalf("the next plan is not empty: %v\n%s", err, out)
+	w.Must("plan", "-input=false", "-no-color", "-detailed-exitcode")
+}
+
+// has compares the value of a secret or, with the flag --value, of a scoped value.
+func (w *ordinary) has(environment, name, want string, flags ...string) {
+	w.t.Helper()
+	if got := w.pouncet(append([]string{"resolve", name, "--env", environment}, flags...)...); got != want {
+		w.t.Errorf("%s in %s is %q, want %q", name, environment, got, want)
 	}
 }
 
-// has compares the value of a secret in dev or, with the flag --value, of a scoped value.
-func (w *ordinary) has(name, want string, flags ...string) {
+// lacks expects that an environment has no secret of a name.
+func (w *ordinary) lacks(environment, name string) {
 	w.t.Helper()
-	if got := w.pouncet(append([]string{"resolve", name, "--env", "dev"}, flags...)...); got != want {
-		w.t.Errorf("%s is %q, want %q", name, got, want)
+	list := w.pouncet("secret", "list", "--env", environment, "--json")
+	if strings.Contains(list, fmt.Sprintf("%q", name)) {
+		w.t.Errorf("secret %s still exists in %s:\n%s", name, environment, list)
 	}
 }
 
-// lacks expects that dev has no secret of a name.
-func (w *ordinary) lacks(name string) {
+// holdsNothing expects that no object is displaced or set aside.
+func (w *ordinary) holdsNothing() {
 	w.t.Helper()
-	if list := w.pouncet("secret", "list", "--env", "dev", "--json"); strings.Contains(list, fmt.Sprintf("%q", name)) {
-		w.t.Errorf("secret %s still exists:\n%s", name, list)
+	if list := w.pouncet("secret", "list", "--json"); strings.Contains(list, `"held"`) {
+		w.t.Errorf("an object is still set aside:\n%s", list)
+	}
+}
+
+// transition is one case of a test: the configurations before and after, in which ENV is its environment, and what that
+// has at the end.
+type transition struct {
+	name          string
+	before, after string
+	secrets       map[string]string
+	gone          []string
+	values        map[string]string // scoped values
+}
+
+// run applies all cases together, with one resource at a time and with ten.
+func runTransitions(t *testing.T, cases []transition) {
+	for _, parallelism := range []int{1, 10} {
+		t.Run(fmt.Sprintf("parallelism %d", parallelism), func(t *testing.T) {
+			w := newOrdinary(t)
+			environment := func(i int) string { return fmt.Sprintf("case%d", i) }
+			config := func(body func(transition) string) {
+				var all strings.Builder
+				for i, c := range cases {
+					fmt.Fprintf(&all, "\n# %s\n%s", c.name, strings.ReplaceAll(body(c), "ENV", environment(i)))
+				}
+				w.config(all.String())
+			}
+			for i := range cases {
+				w.pouncet("env", "set", environment(i))
+			}
+			config(func(c transition) string { return c.before })
+			w.applies()
+			config(func(c transition) string { return c.after })
+			w.converges(parallelism)
+			for i, c := range cases {
+				for name, value := range c.secrets {
+					w.has(environment(i), name, value)
+				}
+				for name, value := range c.values {
+					w.has(environment(i), name, value, "--value")
+				}
+				for _, name := range c.gone {
+					w.lacks(environment(i), name)
+				}
+			}
+			w.holdsNothing()
+		})
 	}
 }
 
 // numbered is a list of secrets, whose values are their names.
 func numbered(names ...string) string {
 	return fmt.Sprintf(`
-locals { names = ["%s"] }
-resource "pouncet_secret" "s" {
-  count       = length(local.names)
-  name        = local.names[count.index]
-  environment = "dev"
-  value_wo    = local.names[count.index]
+locals { ENV = ["%s"] }
+resource "pouncet_secret" "s_ENV" {
+  count       = length(local.ENV)
+  name        = local.ENV[count.index]
+  environment = "ENV"
+  value_wo    = local.ENV[count.index]
 }`, strings.Join(names, `", "`))
 }
 
 func secretNamed(address, name, value string) string {
 	return fmt.Sprintf(`
-resource "pouncet_secret" "%s" {
+resource "pouncet_secret" "%s_ENV" {
   name        = %q
-  environment = "dev"
+  environment = "ENV"
   value_wo    = %q
 }`, address, name, value)
 }
 
+// inDev is a configuration with the environment dev.
+func inDev(config string) string { return strings.ReplaceAll(config, "ENV", "dev") }
+
 func TestNamesMoveInOneChange(t *testing.T) {
 	two := func(a, b string) string { return secretNamed("x", a, "x") + secretNamed("y", b, "y") }
-	for _, c := range []struct {
-		name          string
-		before, after string
-		values        map[string]string
-		gone          []string
-	}{
-		{"a list shifts", numbered("a", "b", "c"), numbered("b", "c"), map[string]string{"b": "b", "c": "c"}, []string{"a"}},
+	type m = map[string]string
+	runTransitions(t, []transition{
 		{
-			"a list shifts up", numbered("b", "c"), numbered("a", "b", "c"),
-			map[string]string{"a": "a", "b": "b", "c": "c"}, nil,
-		},
-		{"a chain of renames", two("a", "b"), two("b", "c"), map[string]string{"b": "x", "c": "y"}, []string{"a"}},
-		{"a swap", two("a", "b"), two("b", "a"), map[string]string{"b": "x", "a": "y"}, nil},
-		{
-			"another address without moved", secretNamed("old", "a", "1"), secretNamed("new", "a", "2"),
-			map[string]string{"a": "2"}, nil,
+			name:   "a list shifts",
+			before: numbered("a", "b", "c"), after: numbered("b", "c"), secrets: m{"b": "b", "c": "c"}, gone: []string{"a"},
 		},
 		{
-			"a name that a deleted secret had", two("a", "b"), secretNamed("x", "b", "x"),
-			map[string]string{"b": "x"}, []string{"a"},
+			name:   "a list shifts up",
+			before: numbered("b", "c"), after: numbered("a", "b", "c"), secrets: m{"a": "a", "b": "b", "c": "c"},
 		},
-	} {
-		for _, parallelism := range []int{1, 10} {
-			t.Run(fmt.Sprintf("%s, parallelism %d", c.name, parallelism), func(t *testing.T) {
-				w := newOrdinary(t)
-				w.config(c.before)
-				w.converges(10)
-				w.config(c.after)
-				w.converges(parallelism)
-				for name, value := range c.values {
-					w.has(name, value)
-				}
-				for _, name := range c.gone {
-					w.lacks(name)
-				}
-			})
-		}
-	}
+		{
+			name:   "a chain of renames",
+			before: two("a", "b"), after: two("b", "c"), secrets: m{"b": "x", "c": "y"}, gone: []string{"a"},
+		},
+		{name: "a swap", before: two("a", "b"), after: two("b", "a"), secrets: m{"b": "x", "a": "y"}},
+		{
+			name:   "another address without moved",
+			before: secretNamed("old", "a", "1"), after: secretNamed("new", "a", "2"), secrets: m{"a": "2"},
+		},
+		{
+			name:   "a name that a deleted secret had",
+			before: two("a", "b"), after: secretNamed("x", "b", "x"), secrets: m{"b": "x"}, gone: []string{"a"},
+		},
+	})
 }
 
-// everyKind is one resource of each kind, with a secret and a scoped value in the environment.
-func everyKind(lifecycle string) string {
-	return strings.ReplaceAll(`
-resource "pouncet_project" "r" {
-  name = "shop"
+// everyKind is one resource of each kind in a project, with a secret and a scoped value in the environment.
+func everyKind(project, lifecycle string) string {
+	return strings.NewReplacer("PROJECT", project, "LIFECYCLE", lifecycle).Replace(`
+resource "pouncet_project" "PROJECT" {
+  name = "PROJECT"
   LIFECYCLE
 }
-resource "pouncet_environment" "r" {
-  project = pouncet_project.r.name
+resource "pouncet_environment" "PROJECT" {
+  project = pouncet_project.PROJECT.name
   name    = "stage"
   LIFECYCLE
 }
-resource "pouncet_secret_type" "r" {
-  project = pouncet_project.r.name
+resource "pouncet_secret_type" "PROJECT" {
+  project = pouncet_project.PROJECT.name
   key     = "word"
   schema  = jsonencode({ type = "string" })
   LIFECYCLE
 }
-resource "pouncet_secret" "r" {
-  project     = pouncet_project.r.name
-  environment = pouncet_environment.r.name
+resource "pouncet_secret" "PROJECT" {
+  project     = pouncet_project.PROJECT.name
+  environment = pouncet_environment.PROJECT.name
   name        = "db"
-  type        = pouncet_secret_type.r.key
+  type        = pouncet_secret_type.PROJECT.key
   value_wo    = "value"
   LIFECYCLE
 }
-resource "pouncet_scoped_value" "r" {
-  project     = pouncet_project.r.name
-  environment = pouncet_environment.r.name
+resource "pouncet_scoped_value" "PROJECT" {
+  project     = pouncet_project.PROJECT.name
+  environment = pouncet_environment.PROJECT.name
   name        = "link"
-  from_secret = { name = pouncet_secret.r.name }
+  from_secret = { name = pouncet_secret.PROJECT.name }
   LIFECYCLE
-}`, "LIFECYCLE", lifecycle)
+}`)
 }
 
-// A replaced object keeps its name. A project, environment or type also keeps its id and its contents.
+// A replaced object keeps its name. A project, environment or type also keeps its id and its contents. Each project of
+// the configuration has one resource replaced, of another kind.
 func TestReplacementKeepsTheName(t *testing.T) {
-	addresses := map[string]string{
-		"project": "pouncet_project.r", "environment": "pouncet_environment.r", "secret type": "pouncet_secret_type.r",
-		"secret": "pouncet_secret.r", "scoped value": "pouncet_scoped_value.r",
-	}
-	for kind, address := range addresses {
-		for verb, lifecycle := range map[string]string{
-			"replace": "", "taint": "", "create_before_destroy": "lifecycle { create_before_destroy = true }",
-		} {
-			t.Run(kind+", "+verb, func(t *testing.T) {
-				w := newOrdinary(t)
-				w.config(everyKind(lifecycle))
-				w.converges(10)
-				args := []string{"-replace=" + address}
+	kinds := []string{"project", "environment", "secret_type", "secret", "scoped_value"}
+	for verb, lifecycle := range map[string]string{
+		"replace": "", "taint": "", "create_before_destroy": "lifecycle { create_before_destroy = true }",
+	} {
+		t.Run(verb, func(t *testing.T) {
+			w := newOrdinary(t)
+			config := ""
+			for i := range kinds {
+				config += everyKind(fmt.Sprintf("p%d", i), lifecycle)
+			}
+			w.config(config)
+			w.applies()
+			var args []string
+			for i, kind := range kinds {
+				address := fmt.Sprintf("pouncet_%s.p%d", kind, i)
 				if verb == "taint" {
 					w.Must("taint", "-no-color", address)
-					args = nil
+				} else {
+					args = append(args, "-replace="+address)
 				}
-				w.converges(10, args...)
-				if got := w.pouncet("resolve", "link", "--value", "--project", "shop", "--env", "stage"); got != "value" {
-					t.Errorf("the linked value is %q", got)
+			}
+			w.converges(10, args...)
+			for i, kind := range kinds {
+				project := fmt.Sprintf("p%d", i)
+				if got := w.pouncet("resolve", "link", "--value", "--project", project, "--env", "stage"); got != "value" {
+					t.Errorf("after the %s is replaced, the linked value is %q", kind, got)
 				}
-				w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
-			})
-		}
+			}
+			w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
+		})
 	}
 }
 
@@ -221,12 +284,12 @@ resource "pouncet_secret" "d" {
 	w.Fails("apply", "-auto-approve", "-input=false", "-no-color")
 	w.config(body("true"))
 	w.converges(10)
-	w.has("d", "v1")
+	w.has("dev", "d", "v1")
 	w.config(body("false"))
 	w.Must("taint", "-no-color", "pouncet_secret.d")
 	w.Fails("apply", "-auto-approve", "-input=false", "-no-color")
 	w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
-	w.lacks("d")
+	w.lacks("dev", "d")
 }
 
 func TestRelinkedWhileTheOldTargetGoes(t *testing.T) {
@@ -236,9 +299,9 @@ func TestRelinkedWhileTheOldTargetGoes(t *testing.T) {
 			out += secretNamed("a", "a", "x")
 		}
 		return out + fmt.Sprintf(`
-resource "pouncet_scoped_value" "l" {
+resource "pouncet_scoped_value" "l_ENV" {
   name        = "l"
-  environment = "dev"
+  environment = "ENV"
   %s
 }`, link)
 	}
@@ -247,122 +310,120 @@ resource "pouncet_scoped_value" "l" {
 			return secretNamed("s", "s", "v")
 		}
 		return `
-resource "pouncet_secret_type" "t" {
+resource "pouncet_secret_type" "t_ENV" {
   key    = "word"
   schema = jsonencode({ type = "string" })
 }
-` + strings.Replace(secretNamed("s", "s", "v"), "value_wo", "type = pouncet_secret_type.t.key\n  value_wo", 1)
+` + strings.Replace(secretNamed("s", "s", "v"), "value_wo", "type = pouncet_secret_type.t_ENV.key\n  value_wo", 1)
 	}
-	for _, c := range []struct{ name, before, after, entry, value string }{
+	type m = map[string]string
+	toA, toB := `from_secret = { name = pouncet_secret.a_ENV.name }`, `from_secret = { name = pouncet_secret.b_ENV.name }`
+	runTransitions(t, []transition{
+		{name: "by reference", before: target(true, toA), after: target(false, toB), values: m{"l": "y"}},
 		{
-			"by reference", target(true, `from_secret = { name = pouncet_secret.a.name }`),
-			target(false, `from_secret = { name = pouncet_secret.b.name }`), "l", "y",
+			name: "by name",
+			before: target(true, `from_secret = { name = "a" }
+  depends_on = [pouncet_secret.a_ENV]`),
+			after: target(false, `from_secret = { name = "b" }`), values: m{"l": "y"},
 		},
-		{"by name", target(true, `from_secret = { name = "a" }
-  depends_on = [pouncet_secret.a]`), target(false, `from_secret = { name = "b" }`), "l", "y"},
 		{
-			"a link becomes a plain value", target(true, `from_secret = { name = pouncet_secret.a.name }`),
-			target(false, `value_json = jsonencode("plain")`), "l", "plain",
+			name:   "a link becomes a plain value",
+			before: target(true, toA), after: target(false, `value_json = jsonencode("plain")`), values: m{"l": "plain"},
 		},
-		{"a type goes together with its use", typed(true), typed(false), "s", "v"},
-	} {
-		for _, parallelism := range []int{1, 10} {
-			t.Run(fmt.Sprintf("%s, parallelism %d", c.name, parallelism), func(t *testing.T) {
-				w := newOrdinary(t)
-				w.config(c.before)
-				w.converges(10)
-				w.config(c.after)
-				w.converges(parallelism)
-				var flags []string
-				if c.entry == "l" {
-					flags = []string{"--value"}
-				}
-				w.has(c.entry, c.value, flags...)
-				if held := w.pouncet("secret", "list", "--env", "dev", "--json"); strings.Contains(held, `"held"`) {
-					t.Errorf("an object is still set aside:\n%s", held)
-				}
-			})
-		}
-	}
+		{name: "a type goes together with its use", before: typed(true), after: typed(false), secrets: m{"s": "v"}},
+	})
 }
 
 // A change by somebody else after the plan stops the apply, which then overwrites nothing.
 func TestStalePlan(t *testing.T) {
-	config := `
-resource "pouncet_secret" "s" {
-  name        = "s"
-  environment = "dev"
-  description = "%s"
-  value_wo    = "v"
-}`
-	for change, args := range map[string][]string{
-		"labels":        {"secret", "set", "s", "--env", "dev", "--label", "z=1"},
-		"version":       {"secret", "set", "s", "--env", "dev", "--generate"},
-		"description":   {"secret", "set", "s", "--env", "dev", "--description", "theirs"},
-		"rotation_days": {"secret", "set", "s", "--env", "dev", "--rotation-days", "9"},
-		"name":          {"secret", "rename", "s", "theirs", "--env", "dev"},
-	} {
-		t.Run(change, func(t *testing.T) {
-			w := newOrdinary(t)
-			w.config(fmt.Sprintf(config, "one"))
-			w.converges(10)
-			w.config(fmt.Sprintf(config, "two"))
-			w.Must("plan", "-input=false", "-no-color", "-out=plan")
-			w.pouncet(args...)
-			out := acctest.OneLine(w.Fails("apply", "-input=false", "-no-color", "plan"))
-			if !strings.Contains(out, "was changed after the plan") || !strings.Contains(out, change) {
-				t.Errorf("the error does not name %s:\n%s", change, out)
-			}
-			if strings.Contains(w.pouncet("secret", "list", "--env", "dev", "--json"), `"two"`) {
-				t.Error("the apply overwrote the secret")
-			}
-			w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
-		})
+	changes := map[string][]string{ // by what the error names
+		"labels":        {"secret", "set", "labels", "--env", "dev", "--label", "z=1"},
+		"version":       {"secret", "set", "version", "--env", "dev", "--generate"},
+		"description":   {"secret", "set", "description", "--env", "dev", "--description", "theirs"},
+		"rotation_days": {"secret", "set", "rotation_days", "--env", "dev", "--rotation-days", "9"},
+		"name":          {"secret", "rename", "name", "theirs", "--env", "dev"},
 	}
+	names := slices.Sorted(maps.Keys(changes))
+	w := newOrdinary(t)
+	config := func(description string) {
+		w.config(fmt.Sprintf(`
+resource "pouncet_secret" "s" {
+  for_each    = toset(["%s"])
+  name        = each.key
+  environment = "dev"
+  description = %q
+  value_wo    = "v"
+}`, strings.Join(names, `", "`), description))
+	}
+	config("one")
+	w.applies()
+	config("two")
+	w.Must("plan", "-input=false", "-no-color", "-out=plan")
+	for _, args := range changes {
+		w.pouncet(args...)
+	}
+	out := acctest.OneLine(w.Fails("apply", "-input=false", "-no-color", "plan"))
+	for _, name := range names {
+		secret := strings.Replace(name, "name", "theirs", 1) // the new name of the renamed one
+		if want := fmt.Sprintf("Secret %q was changed after the plan: %s", secret, name); !strings.Contains(out, want) {
+			t.Errorf("the errors do not have %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(w.pouncet("secret", "list", "--env", "dev", "--json"), `"two"`) {
+		t.Error("the apply overwrote a secret")
+	}
+	w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
 }
 
 // A rotation reaches the copies in the same apply.
 func TestCopiesOfAValueFollow(t *testing.T) {
-	source := `
-resource "pouncet_secret" "src" {
+	body := `
+resource "pouncet_secret" "src_ENV" {
   name        = "src"
-  environment = "dev"
+  environment = "ENV"
   %s
 }
-ephemeral "pouncet_secret_value" "src" {
-  name        = pouncet_secret.src.name
-  environment = "dev"
-  at_version  = pouncet_secret.src.version
+ephemeral "pouncet_secret_value" "src_ENV" {
+  name        = pouncet_secret.src_ENV.name
+  environment = "ENV"
+  at_version  = pouncet_secret.src_ENV.version
 }
-resource "pouncet_secret" "copy" {
+resource "pouncet_secret" "copy_ENV" {
   name        = "copy"
-  environment = "dev"
-  value_wo    = ephemeral.pouncet_secret_value.src.value
+  environment = "ENV"
+  value_wo    = ephemeral.pouncet_secret_value.src_ENV.value
   %s
 }`
-	given := `value_wo = "v%d"`
-	generated := `generate = { keepers = { i = "%d" } }`
+	given, generated := `value_wo = "v%d"`, `generate = { keepers = { i = "%d" } }`
+	number, label := `value_wo_version = pouncet_secret.src_ENV.version`, `labels = { v = pouncet_secret.src_ENV.version }`
+	var cases []transition
 	for _, c := range []struct{ name, source, copy1, copy2 string }{
 		{"alone", given, "", ""},
 		{"with a description", given, `description = "d1"`, `description = "d2"`},
-		{"with the version of the source", given, `value_wo_version = pouncet_secret.src.version`,
-			`value_wo_version = pouncet_secret.src.version`},
+		{"with the version of the source", given, number, number},
 		{"with a number that rises", given, `value_wo_version = 1`, `value_wo_version = 2`},
 		{"with a number that is new", given, ``, `value_wo_version = 2`},
 		{"with a number that goes", given, `value_wo_version = 2`, ``},
-		{"with a label", given, `labels = { v = pouncet_secret.src.version }`, `labels = { v = pouncet_secret.src.version }`},
-		{"of a generated value", generated, ``, ``},
+		{"with a label", given, label, label},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := newOrdinary(t)
-			w.config(fmt.Sprintf(source, fmt.Sprintf(c.source, 1), c.copy1))
-			w.converges(10)
-			w.config(fmt.Sprintf(source, fmt.Sprintf(c.source, 2), c.copy2))
-			w.converges(10)
-			w.has("copy", w.pouncet("resolve", "src", "--env", "dev"))
+		cases = append(cases, transition{
+			name:   c.name,
+			before: fmt.Sprintf(body, fmt.Sprintf(c.source, 1), c.copy1),
+			after:  fmt.Sprintf(body, fmt.Sprintf(c.source, 2), c.copy2), secrets: map[string]string{"copy": "v2"},
 		})
 	}
+	runTransitions(t, cases)
+
+	t.Run("of a generated value", func(t *testing.T) {
+		w := newOrdinary(t)
+		for i := range 2 {
+			w.config(strings.ReplaceAll(fmt.Sprintf(body, fmt.Sprintf(generated, i), ""), "ENV", "dev"))
+			w.converges(10)
+			w.has("dev", "copy", w.pouncet("resolve", "src", "--env", "dev"))
+		}
+	})
 }
+
 func TestAnotherKMSKeyKeepsTheEnvironment(t *testing.T) {
 	w := newOrdinary(t)
 	config := `
@@ -388,9 +449,9 @@ resource "pouncet_secret" "s" {
 func TestReadingAChangingValueWarns(t *testing.T) {
 	w := newOrdinary(t)
 	config := func(value, atVersion string) string {
-		return secretNamed("src", "src", value) + fmt.Sprintf(`
+		return inDev(secretNamed("src", "src", value)) + fmt.Sprintf(`
 ephemeral "pouncet_secret_value" "src" {
-  name        = pouncet_secret.src.name
+  name        = pouncet_secret.src_dev.name
   environment = "dev"
   %s
 }`, atVersion)
@@ -408,7 +469,7 @@ ephemeral "pouncet_secret_value" "src" {
 	if out := plan(config("2", "")); !strings.Contains(out, warning) {
 		t.Errorf("the plan does not warn:\n%s", out)
 	}
-	if out := plan(config("2", "at_version = pouncet_secret.src.version")); strings.Contains(out, warning) {
+	if out := plan(config("2", "at_version = pouncet_secret.src_dev.version")); strings.Contains(out, warning) {
 		t.Errorf("a plan that reads the new value warns:\n%s", out)
 	}
 }
@@ -416,10 +477,11 @@ ephemeral "pouncet_secret_value" "src" {
 // A provider block can name a project that the same configuration creates.
 func TestProviderBlockOfAPlannedProject(t *testing.T) {
 	w := newOrdinary(t)
-	w.config(`
+	w.config(fmt.Sprintf(`
 resource "pouncet_project" "shop" { name = "shop" }
 provider "pouncet" {
   alias         = "shop"
+  path          = %q
   project       = pouncet_project.shop.name
   configuration = "shop"
 }
@@ -428,14 +490,14 @@ resource "pouncet_secret" "s" {
   environment = "*"
   name        = "s"
   value_wo    = "v"
-}`)
+}`, w.Data()))
 	w.converges(10)
 }
 
 // A state that meets another backend, or an empty one, is an error, and not a plan to create everything.
 func TestAnotherBackendIsAnError(t *testing.T) {
-	w := newOrdinary(t)
-	w.config(secretNamed("s", "s", "v"))
+	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // a provider with variables of its own
+	w.config(inDev(secretNamed("s", "s", "v")))
 	w.Must("apply", "-auto-approve", "-input=false", "-no-color")
 	if err := os.Rename(w.Data(), w.Data()+".moved"); err != nil {
 		t.Fatal(err)
@@ -454,7 +516,7 @@ func TestAnotherBackendIsAnError(t *testing.T) {
 	w.Must("apply", "-auto-approve", "-input=false", "-no-color")
 	w.Env = w.Env[:len(w.Env)-1]
 	w.isDone()
-	w.has("s", "v")
+	w.has("dev", "s", "v")
 }
 
 // A project, environment or type has contents. A plan that could lose them, depending on the order in which Terraform

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
@@ -48,8 +47,8 @@ const user, userAndPort = `user = { type = "string" }`, `user = { type = "string
 
 func TestRenameOfAContainerKeepsItsContents(t *testing.T) {
 	b := acctest.New(t)
-	updatesAll := func(step resource.TestStep) resource.TestStep {
-		step.ConfigPlanChecks = planActions(plancheck.ResourceActionUpdate, "pouncet_project.p",
+	updatesAll := func(step acctest.Step) acctest.Step {
+		step.PlanChecks = planActions(plancheck.ResourceActionUpdate, "pouncet_project.p",
 			"pouncet_environment.e", "pouncet_secret_type.t", address, "pouncet_scoped_value.v")
 		return step
 	}
@@ -228,7 +227,7 @@ resource "pouncet_scoped_value" "v" {
 	acctest.Run(t,
 		apply(
 			body("data"), check("labels.team", "data"),
-			resource.TestCheckResourceAttr("pouncet_scoped_value.v", "from_secret.name", "db"),
+			acctest.Attr("pouncet_scoped_value.v", "from_secret.name", "db"),
 		),
 		apply(body("web"), check("labels.team", "web"), check("version", "1")),
 		planFails(b.Config(secretConfig("v", "labels = { team = null }")), `(?i)null`),

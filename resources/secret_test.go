@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -18,7 +17,7 @@ import (
 func TestSecretLifecycle(t *testing.T) {
 	b := acctest.New(t)
 	var id string
-	sameID := resource.TestCheckResourceAttrWith(address, "id", func(v string) error {
+	sameID := acctest.AttrWith(address, "id", func(v string) error {
 		if id == "" {
 			id = v
 		}
@@ -31,7 +30,7 @@ func TestSecretLifecycle(t *testing.T) {
 		apply(
 			b.Config(secretConfig("first", "")), sameID, check("version", "1"), check("scope", "project"),
 			check("project", "default"), check("visibility", "masked"),
-			resource.TestCheckNoResourceAttr(address, "value_wo"), hasValue(b, "dev", "db_password", "first"),
+			acctest.NoAttr(address, "value_wo"), hasValue(b, "dev", "db_password", "first"),
 		),
 		planIsEmpty(b.Config(secretConfig("first", ""))),
 		// Only the write-only value changes.
@@ -52,8 +51,8 @@ func TestSecretLifecycle(t *testing.T) {
 		),
 		apply(
 			b.Config(secretConfig("second", `visibility = "masked"`)), sameID, check("version", "2"),
-			resource.TestCheckNoResourceAttr(address, "description"),
-			resource.TestCheckNoResourceAttr(address, "labels"),
+			acctest.NoAttr(address, "description"),
+			acctest.NoAttr(address, "labels"),
 		),
 		// A rename and a new value in one plan.
 		applyAs(
@@ -160,19 +159,18 @@ func TestSecretImport(t *testing.T) {
 		Name: "key", Value: backend.PlaintextString("shared"),
 	})
 	config := b.Config(secretConfig("existing", ""))
-	importFails := func(importID, pattern string) resource.TestStep {
-		return resource.TestStep{
-			Config: config, ResourceName: address, ImportState: true, ImportStateId: importID,
+	importFails := func(importID, pattern string) acctest.Step {
+		return acctest.Step{
+			Config: config, Import: &acctest.Import{Address: address, ID: importID},
 			ExpectError: regexp.MustCompile(pattern),
 		}
 	}
 	acctest.Run(t,
-		resource.TestStep{
-			Config: config, ResourceName: address, ImportState: true, ImportStateId: "dev/db_password",
-			ImportStatePersist: true,
+		acctest.Step{
+			Config: config, Import: &acctest.Import{Address: address, ID: "dev/db_password", Persist: true},
 		},
 		planIsEmpty(config),
-		resource.TestStep{Config: config, ResourceName: address, ImportState: true, ImportStateVerify: true}, // by id
+		acctest.Step{Config: config, Import: &acctest.Import{Address: address}}, // by id
 		importsAs(config, address, "default/dev/db_password"),
 		importFails("dev/nope", `(?s)nope.*does not\s+exist`),
 		importFails("db_password", `not\s+a\s+valid\s+import\s+id`),
@@ -187,7 +185,7 @@ import {
   to = pouncet_secret.shared
   id = "*/app/web/key"
 }`,
-			resource.TestCheckResourceAttr("pouncet_secret.shared", "environment", "*"),
+			acctest.Attr("pouncet_secret.shared", "environment", "*"),
 		),
 	)
 }

@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
@@ -18,17 +18,17 @@ import (
 func TestValueIsGeneratedOnce(t *testing.T) {
 	b := acctest.New(t)
 	var value string
-	keepsValue := func(keeps bool) resource.TestCheckFunc {
-		return func(*terraform.State) error {
+	keepsValue := func(keeps bool) statecheck.StateCheck {
+		return acctest.Check(func() error {
 			current := b.Secret("dev", "db_password")
 			if value != "" && (current == value) != keeps {
 				return fmt.Errorf("the secret keeps its value: %v, want %v", current == value, keeps)
 			}
 			value = current
 			return nil
-		}
+		})
 	}
-	step := func(more, version string, keeps bool) resource.TestStep {
+	step := func(more, version string, keeps bool) acctest.Step {
 		return apply(b.Config(secretWithoutValue(more)), check("version", version), keepsValue(keeps))
 	}
 	acctest.Run(t,
@@ -40,12 +40,12 @@ func TestValueIsGeneratedOnce(t *testing.T) {
 		step(`generate = { length = 12, keepers = { year = "2027" } }`, "3", false),
 		planIsEmpty(
 			b.Config(secretWithoutValue(`generate = { length = 12, keepers = { year = "2027" } }`)),
-			func(*terraform.State) error {
+			acctest.Check(func() error {
 				if len(value) != 12 {
 					return fmt.Errorf("the value has %d characters, want 12", len(value))
 				}
 				return nil
-			},
+			}),
 		),
 		// A configured value replaces the generated one. With generate again, it stays until keepers change.
 		applyAs(plancheck.ResourceActionUpdate, b.Config(secretConfig("own", "")), check("version", "4")),
@@ -107,7 +107,7 @@ func TestRandomValueIsWrittenWhenItsVersionChanges(t *testing.T) {
 	config := func(more string) string { return b.Config(randomValue(more)) }
 	const update = plancheck.ResourceActionUpdate
 	acctest.Run(t,
-		resource.TestStep{Config: config(""), ExpectNonEmptyPlan: true, Check: check("version", "1")},
+		acctest.Step{Config: config(""), ExpectNonEmptyPlan: true, StateChecks: acctest.Checks(check("version", "1"))},
 		applyAs(update, config(`value_wo_version = 1`), check("version", "2")),
 		planIsEmpty(config(`value_wo_version = 1`)),
 		applyAs(update, config("value_wo_version = 1\n  description = \"keeps the value\""), check("version", "2")),
@@ -126,7 +126,7 @@ func TestValueVersionAtCreationWritesOnce(t *testing.T) {
 
 func TestExpiryRotationAndProtection(t *testing.T) {
 	b := acctest.New(t)
-	due := resource.TestCheckResourceAttrSet(address, "rotation_due_at")
+	due := acctest.AttrSet(address, "rotation_due_at")
 	days := 7
 	rotateWeekly := backend.Change{
 		Op: backend.OpUpdate, Kind: backend.KindSecret, Project: "default", Environment: "dev", Name: "db_password",
@@ -148,9 +148,9 @@ func TestExpiryRotationAndProtection(t *testing.T) {
 		planFails(b.Config(""), `(?s)protected against\s+deletion`),
 		apply(
 			b.Config(secretConfig("w", `rotation_days = 60`)), due,
-			resource.TestCheckNoResourceAttr(address, "expires_at"), check("deletion_protection", "false"),
+			acctest.NoAttr(address, "expires_at"), check("deletion_protection", "false"),
 		),
-		apply(b.Config(secretConfig("w", "")), resource.TestCheckNoResourceAttr(address, "rotation_due_at")),
+		apply(b.Config(secretConfig("w", "")), acctest.NoAttr(address, "rotation_due_at")),
 		planFails(b.Config(secretConfig("w", `expires_at = "tomorrow"`)), `(?s)expires_at.*RFC`),
 		planFails(b.Config(secretConfig("w", `rotation_days = 0`)), `rotation_days`),
 		// A change outside Terraform is drift.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"regexp"
 
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
 	"github.com/hashicorp/terraform-plugin-testing/plancheck"
-	"github.com/hashicorp/terraform-plugin-testing/terraform"
+
+	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
@@ -17,74 +17,66 @@ import (
 const address = "pouncet_secret.s"
 
 // apply returns a step that applies a configuration and then runs the checks.
-func apply(config string, checks ...resource.TestCheckFunc) resource.TestStep {
-	step := resource.TestStep{Config: config}
-	if len(checks) > 0 {
-		step.Check = resource.ComposeAggregateTestCheckFunc(checks...)
-	}
-	return step
+func apply(config string, checks ...statecheck.StateCheck) acctest.Step {
+	return acctest.Step{Config: config, StateChecks: checks}
 }
 
 // applyAs returns the step of apply, whose plan has this action for the secret at address.
 func applyAs(
-	action plancheck.ResourceActionType, config string, checks ...resource.TestCheckFunc,
-) resource.TestStep {
+	action plancheck.ResourceActionType, config string, checks ...statecheck.StateCheck,
+) acctest.Step {
 	step := apply(config, checks...)
-	step.ConfigPlanChecks = planAction(action)
+	step.PlanChecks = planAction(action)
 	return step
 }
 
 // planIsEmpty returns a step whose plan has no changes.
-func planIsEmpty(config string, checks ...resource.TestCheckFunc) resource.TestStep {
-	step := apply(config, checks...)
-	step.ConfigPlanChecks = emptyPlan
-	return step
+func planIsEmpty(config string, checks ...statecheck.StateCheck) acctest.Step {
+	return acctest.Step{Config: config, PlanOnly: true, StateChecks: checks}
 }
 
 // planFails returns a step whose plan fails with an error that matches a pattern.
-func planFails(config, pattern string) resource.TestStep {
-	return resource.TestStep{Config: config, PlanOnly: true, ExpectError: regexp.MustCompile(pattern)}
+func planFails(config, pattern string) acctest.Step {
+	return acctest.Step{Config: config, PlanOnly: true, ExpectError: regexp.MustCompile(pattern)}
 }
 
 // applyFails returns a step whose plan or apply fails with an error that matches a pattern.
-func applyFails(config, pattern string) resource.TestStep {
-	return resource.TestStep{Config: config, ExpectError: regexp.MustCompile(pattern)}
+func applyFails(config, pattern string) acctest.Step {
+	return acctest.Step{Config: config, ExpectError: regexp.MustCompile(pattern)}
 }
 
 // after returns a step that runs change before it.
-func after(change func(), step resource.TestStep) resource.TestStep {
+func after(change func(), step acctest.Step) acctest.Step {
 	step.PreConfig = change
 	return step
 }
 
 // planAction expects an action for the secret at address.
-func planAction(action plancheck.ResourceActionType) resource.ConfigPlanChecks {
+func planAction(action plancheck.ResourceActionType) []plancheck.PlanCheck {
 	return planActions(action, address)
 }
 
 // planActions expects an action for each of the resources.
-func planActions(action plancheck.ResourceActionType, addresses ...string) (checks resource.ConfigPlanChecks) {
+func planActions(action plancheck.ResourceActionType, addresses ...string) (checks []plancheck.PlanCheck) {
 	for _, a := range addresses {
-		checks.PreApply = append(checks.PreApply, plancheck.ExpectResourceAction(a, action))
+		checks = append(checks, plancheck.ExpectResourceAction(a, action))
 	}
 	return checks
 }
 
-var emptyPlan = resource.ConfigPlanChecks{PreApply: []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}}
-
 // check expects an attribute of the secret at address.
-func check(name, value string) resource.TestCheckFunc {
-	return resource.TestCheckResourceAttr(address, name, value)
+func check(name, value string) statecheck.StateCheck {
+	return acctest.Attr(address, name, value)
 }
 
 // hasValue expects the value of a secret in the backend. The value "" means that the secret does not exist.
-func hasValue(b *acctest.Backend, env, name, want string) resource.TestCheckFunc {
-	return func(*terraform.State) error {
+func hasValue(b *acctest.Backend, env, name, want string) statecheck.StateCheck {
+	return acctest.Check(func() error {
 		if got := b.Secret(env, name); got != want {
 			return fmt.Errorf("secret %s in %s has value %q, want %q", name, env, got, want)
 		}
 		return nil
-	}
+	})
 }
 
 // secretConfig returns the configuration of the secret at address with a value, and with more attributes.

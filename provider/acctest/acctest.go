@@ -12,15 +12,8 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/hashicorp/terraform-plugin-framework/providerserver"
-	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
-	"github.com/hashicorp/terraform-plugin-testing/echoprovider"
-	"github.com/hashicorp/terraform-plugin-testing/helper/resource"
-	"github.com/hashicorp/terraform-plugin-testing/tfversion"
-
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
-	"github.com/pouncet/terraform-provider-pouncet/provider"
 )
 
 // Backend is the embedded backend of one test.
@@ -121,18 +114,4 @@ func (b *Backend) Secret(env, name string) (value string) {
 		value = string(out[0].Value.Expose())
 	})
 	return value
-}
-
-// Run runs the steps with a real Terraform, which must be 1.11 or later.
-func Run(t *testing.T, steps ...resource.TestStep) {
-	t.Helper()
-	resource.Test(t, resource.TestCase{
-		TerraformVersionChecks: []tfversion.TerraformVersionCheck{tfversion.SkipBelow(tfversion.Version1_11_0)},
-		ProtoV6ProviderFactories: map[string]func() (tfprotov6.ProviderServer, error){
-			"pouncet": func() (tfprotov6.ProviderServer, error) { return provider.NewServer("test")(), nil },
-			"echo":    echoprovider.NewProviderServer(),
-			"random":  providerserver.NewProtocol6WithError(random{}),
-		},
-		Steps: steps,
-	})
 }

@@ -3,8 +3,10 @@
 package acctest
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,17 +19,37 @@ import (
 
 // Workspace is a folder with a Terraform configuration, in which a real Terraform runs with a built provider.
 type Workspace struct {
-	Dir string
-	Env []string // in addition to the environment of this process
-	t   testing.TB
-	cli string
+	Dir       string
+	Env       []string // in addition to the environment of this process
+	t         testing.TB
+	cli       string
+	inProcess *testing.T // the test whose process serves the provider, or nil for the built one
 }
 
-// NewWorkspace returns an empty workspace with the provider of this repository. It skips the test if Terraform is
-// missing. The test runs in parallel with others.
+// InProcess returns an empty workspace whose provider runs in the process of the test. It skips the test if Terraform
+// is missing. The test runs in parallel with others.
+func InProcess(t *testing.T) *Workspace {
+	t.Helper()
+	parallel(t)
+	return inProcess(t)
+}
+
+func inProcess(t *testing.T) *Workspace {
+	t.Helper()
+	return &Workspace{
+		Dir: t.TempDir(), t: t, cli: terraform(t), inProcess: t,
+		Env: []string{"CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1", "TF_CLI_CONFIG_FILE=" + os.DevNull},
+	}
+}
+
+// NewWorkspace returns an empty workspace with the built provider, which Terraform starts. It skips the test if
+// Terraform is missing. The test runs in parallel with others.
 func NewWorkspace(t testing.TB) *Workspace {
 	t.Helper()
 	cli := terraform(t)
+	if t, ok := t.(*testing.T); ok {
+		parallel(t)
+	}
 	return newWorkspace(t, cli, programtest.Dir(t))
 }
 
@@ -39,9 +61,6 @@ func NewWorkspaceWith(t testing.TB, bin string) *Workspace {
 
 func terraform(t testing.TB) string {
 	t.Helper()
-	if t, ok := t.(*testing.T); ok {
-		parallel(t)
-	}
 	if os.Getenv("TF_ACC") == "" {
 		t.Skip("SKIPPED: this test runs Terraform: set TF_ACC=1, or run make test")
 	}
@@ -121,11 +140,42 @@ func (w *Workspace) Fails(args ...string) string {
 
 func (w *Workspace) run(succeeds bool, args []string) string {
 	w.t.Helper()
-	out, err := w.Command(args...).CombinedOutput()
+	out, err := w.try(args...)
 	if (err == nil) != succeeds {
 		w.t.Fatalf("terraform %s: %v\n%s", strings.Join(args, " "), err, out)
 	}
-	return string(out)
+	return out
+}
+
+// try runs Terraform and returns its output. An error contains what Terraform printed as its errors.
+func (w *Workspace) try(args ...string) (string, error) {
+	w.t.Helper()
+	c := w.Command(args...)
+	if w.inProcess != nil {
+		config, _ := os.ReadFile(filepath.Join(w.Dir, "main.tf"))
+		state, _ := os.ReadFile(filepath.Join(w.Dir, stateFile)) // a resource that goes needs its provider, too
+		variable, stop := serve(w.inProcess, string(config)+string(state))
+		defer stop()
+		c.Env = append(c.Env, variable)
+	}
+	var stdout, stderr, both bytes.Buffer
+	c.Stdout, c.Stderr = io.MultiWriter(&stdout, &both), io.MultiWriter(&stderr, &both)
+	if err := c.Run(); err != nil {
+		return both.String(), fmt.Errorf("terraform %s: %w\n%s", args[0], err, stderr.String())
+	}
+	if args[0] == "show" {
+		return stdout.String(), nil // without warnings, so that it is JSON
+	}
+	return both.String(), nil
+}
+
+// stateFile is where Terraform keeps the state of a workspace.
+const stateFile = "terraform.tfstate"
+
+// hasState reports whether Terraform has written a state.
+func (w *Workspace) hasState() bool {
+	_, err := os.Stat(filepath.Join(w.Dir, stateFile))
+	return err == nil
 }
 
 // OneLine returns the output of Terraform in one line, without the frames and line breaks of its diagnostics.

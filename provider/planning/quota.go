@@ -64,9 +64,9 @@ func (p *Plan) checkQuota(ctx context.Context, check Check, outcome backend.Outc
 		return nil, nil
 	}
 	q.reported = true
+	// The message does not say how many more: that depends on how far Terraform has come.
 	return backend.Errorf(backend.CodeQuota,
-		"project %s would have at least %s, and its quota (max_secrets) is %d",
-		backend.Quote(name), backend.Plural(total, "secret"), *limit).
+		"project %s would have more secrets than its quota (max_secrets), which is %d", backend.Quote(name), *limit).
 		WithHint("delete some, or raise max_secrets of the pouncet_project, or run: pouncet project set %s --max-secrets N",
 			name).At(attribute), nil
 }
