@@ -95,3 +95,17 @@ func TestRotationGeneratesANewVersion(t *testing.T) {
 		t.Error("a refused rotation changed the value")
 	}
 }
+
+func TestRotationIsRefusedInAPlanWithoutValues(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("dev", "db", "CANARY-before")
+	p := acctest.NewProcess(t, map[string]string{"path": b.Path, "ephemeral_values": "unknown"})
+	progress, diags := run(t, p, map[string]string{"name": "db", "environment": "dev"})
+	if len(progress) > 0 || len(diags) != 1 || !strings.Contains(diags[0].Detail, `ephemeral_values = "unknown"`) ||
+		!strings.Contains(diags[0].Detail, `set it to "resolve"`) {
+		t.Errorf("the rotation reports %v and %v", progress, diags)
+	}
+	if b.Secret("dev", "db") != "CANARY-before" {
+		t.Error("the rotation changed the value")
+	}
+}

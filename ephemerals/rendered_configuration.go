@@ -151,13 +151,13 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	if len(r.planned) == 0 && !norm.NFC.IsNormal(rendered[0].Data) {
+	if len(r.unknown) == 0 && !norm.NFC.IsNormal(rendered[0].Data) {
 		resp.Diagnostics.AddAttributeError(at, "Rendering the configuration: invalid",
 			"The result is not in the Unicode normalization form C (NFC), and Terraform would change it.\n\n"+
 				"Render the file with pouncet render instead.")
 		return
 	}
-	if len(r.planned) > 0 {
+	if len(r.unknown) > 0 {
 		m.Rendered = types.StringUnknown()
 	} else {
 		m.Rendered = types.StringValue(string(rendered[0].Data))
@@ -176,24 +176,28 @@ func toStrings[S ~string](list []S) []string {
 // quotedList returns a list for a description in Markdown.
 func quotedList[S ~string](list []S) string { return "`" + strings.Join(toStrings(list), "`, `") + "`" }
 
-// planningResolver resolves references, and records the errors of entries that are missing only because this
-// Terraform plan creates them.
+// planningResolver resolves references, and records the errors of entries that have no value yet: this Terraform plan
+// creates them, or the session has no values.
 type planningResolver struct {
 	session *session.Session
-	planned map[*backend.Error]bool
+	unknown map[*backend.Error]bool
 }
 
 func (r *planningResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
-	resolutions, err := r.session.Service.Resolve(ctx, refs)
-	for i, resolution := range resolutions {
-		if isPlanned(r.session, refs[i], resolution) {
-			r.planned[resolution.Err] = true
+	resolutions, err := resolveOrLookUp(ctx, r.session, refs)
+	for i := range resolutions {
+		if resolutions[i].Err == nil && r.session.ValuesUnknown {
+			resolutions[i].Err = backend.Errorf(backend.CodeUnavailable, "the value is not known")
+			r.unknown[resolutions[i].Err] = true
+		}
+		if isPlanned(r.session, refs[i], resolutions[i]) {
+			r.unknown[resolutions[i].Err] = true
 		}
 	}
 	return resolutions, err
 }
 
-// report adds the error of Render to the diagnostics, except for planned entries.
+// report adds the error of Render to the diagnostics, except for entries without a value.
 func (r *planningResolver) report(diags *diag.Diagnostics, at path.Path, err error) {
 	const action = "Rendering the configuration"
 	var problems interpolate.Problems
@@ -204,7 +208,7 @@ func (r *planningResolver) report(diags *diag.Diagnostics, at path.Path, err err
 		return
 	}
 	for _, p := range problems {
-		if !r.planned[p.Err] {
+		if !r.unknown[p.Err] {
 			code := strings.ReplaceAll(string(p.Err.Code), "_", " ")
 			diags.AddAttributeError(at, action+": "+code, withFullStop(p.Error()))
 		}

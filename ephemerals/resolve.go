@@ -19,16 +19,16 @@ import (
 )
 
 // resolved is the result for one reference. If planned is set, this Terraform plan creates the secret, and there is
-// no value and no error yet.
+// no value and no error yet. If valueless is set, the provider does not read values.
 type resolved struct {
 	backend.Resolution
-	planned bool
+	planned, valueless bool
 }
 
 // resolve resolves references in one call. A value that Terraform's strings cannot hold as it is, is an
 // error.
 func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]resolved, error) {
-	resolutions, err := s.Service.Resolve(ctx, refs)
+	resolutions, err := resolveOrLookUp(ctx, s, refs)
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +37,8 @@ func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]res
 		switch {
 		case isPlanned(s, refs[i], r):
 			out[i].planned = true
+		case r.Err == nil && s.ValuesUnknown:
+			out[i].Resolution, out[i].valueless = r, true
 		case r.Err == nil && refusedByTerraform(r) != "":
 			out[i].Err = backend.Errorf(backend.CodeInvalid, "the value of secret %s %s",
 				backend.Quote(refs[i].Name), refusedByTerraform(r)).
@@ -46,6 +48,34 @@ func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]res
 		}
 	}
 	return out, nil
+}
+
+// resolveOrLookUp resolves references or, if the session has no values, looks up the entries that they mean. It leaves
+// the version open then: it is that of the value.
+func resolveOrLookUp(ctx context.Context, s *session.Session, refs []backend.Ref) ([]backend.Resolution, error) {
+	if !s.ValuesUnknown {
+		resolutions, err := s.Service.Resolve(ctx, refs)
+		return resolutions, explainDenial(err)
+	}
+	out := make([]backend.Resolution, len(refs))
+	for i, ref := range refs {
+		entry, err := s.LookUp(ctx, ref)
+		out[i] = backend.Resolution{ID: entry.ID, Environment: entry.Environment, Scope: entry.Scope}
+		if err != nil {
+			out[i].Err = backend.AsError(err)
+		}
+	}
+	return out, nil
+}
+
+// explainDenial adds to the error of a call that the token does not allow how to plan without it.
+func explainDenial(err error) error {
+	if !errors.Is(err, backend.ErrDenied) {
+		return err
+	}
+	e := *backend.AsError(err)
+	return e.WithHint("%s; for a plan that is never applied, as in a pull request, set ephemeral_values = %q in the "+
+		"provider block instead", e.Hint, session.UnknownValues)
 }
 
 // refusedByTerraform says why a Terraform string cannot hold a value as it is, or returns "". Terraform changes the

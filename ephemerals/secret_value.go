@@ -4,7 +4,7 @@
 // resource for the length of a run, and writes them neither to a plan nor to a state.
 //
 // A secret that the same plan creates has no value while Terraform plans. Its value is then unknown, and not an
-// error.
+// error. All values are unknown if the provider has ephemeral_values = "unknown".
 package ephemerals
 
 import (
@@ -129,12 +129,14 @@ func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp 
 
 // set sets the computed attributes.
 func (m *secretValueModel) set(ctx context.Context, r resolved) {
+	m.SecretID, m.FoundIn = types.StringValue(r.ID), types.StringValue(r.Environment)
 	if r.planned {
-		m.Value, m.JSON = types.StringUnknown(), types.DynamicUnknown()
-		m.SecretID, m.FoundIn, m.Version = types.StringUnknown(), types.StringUnknown(), types.Int64Unknown()
+		m.SecretID, m.FoundIn = types.StringUnknown(), types.StringUnknown()
+	}
+	if r.planned || r.valueless {
+		m.Value, m.JSON, m.Version = types.StringUnknown(), types.DynamicUnknown(), types.Int64Unknown()
 		return
 	}
 	m.Value, m.JSON = types.StringValue(string(r.Value.Expose())), decoded(ctx, r.Resolution)
-	m.SecretID, m.FoundIn = types.StringValue(r.ID), types.StringValue(r.Environment)
 	m.Version = types.Int64Value(r.Version)
 }

@@ -68,10 +68,9 @@ func (*token) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemer
 		Attributes: map[string]schema.Attribute{
 			"role": schema.StringAttribute{
 				Required: true,
-				MarkdownDescription: "What the token allows: `viewer` (read metadata), `runtime` (also resolve " +
-					"references) or `admin` (everything).",
-				Validators: []validator.String{stringvalidator.OneOf(
-					string(backend.RoleViewer), string(backend.RoleRuntime), string(backend.RoleAdmin))},
+				MarkdownDescription: "What the token allows: `viewer` (read metadata), `planner` (also plan, and compare " +
+					"values), `runtime` (read metadata and resolve references) or `admin` (everything).",
+				Validators: []validator.String{stringvalidator.OneOf(toStrings(backend.Roles)...)},
 			},
 			"lifetime": optionalString("Time after which the token expires, such as `30m` or `2h`. From `1m` to "+
 				"`24h`. Defaults to `1h`.", lifetimeValidator{}),
@@ -112,6 +111,12 @@ func (e *token) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephem
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if e.session.ValuesUnknown {
+		m.Token, m.TokenID = types.StringUnknown(), types.StringUnknown()
+		m.Name, m.ExpiresAt = types.StringUnknown(), types.StringUnknown()
+		resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
+		return
+	}
 	lifetime := defaultLifetime
 	if given := m.Lifetime.ValueString(); given != "" {
 		lifetime, _ = time.ParseDuration(given) // checked by lifetimeValidator
@@ -128,7 +133,7 @@ func (e *token) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephem
 		IdempotencyKey: rand.Text(),
 	})
 	if err != nil {
-		session.Report(&resp.Diagnostics, "Creating the token", err, session.Paths{
+		session.Report(&resp.Diagnostics, "Creating the token", explainDenial(err), session.Paths{
 			"name": path.Root("name_prefix"), "role": path.Root("role"), "expires_at": path.Root("lifetime"),
 			"description": path.Root("description"),
 		})
@@ -148,6 +153,9 @@ func (e *token) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephem
 // Close revokes the token. A failure is only a warning, because the run is already done, and the token expires by
 // itself.
 func (e *token) Close(ctx context.Context, req ephemeral.CloseRequest, resp *ephemeral.CloseResponse) {
+	if e.session.ValuesUnknown {
+		return // Open has created no token
+	}
 	text, diags := req.Private.GetKey(ctx, privateKey)
 	resp.Diagnostics.Append(diags...)
 	var p privateToken

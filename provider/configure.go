@@ -24,16 +24,17 @@ import (
 
 // providerModel is the provider block.
 type providerModel struct {
-	Endpoint       types.String `tfsdk:"endpoint"`
-	Token          types.String `tfsdk:"token"`
-	Project        types.String `tfsdk:"project"`
-	Configuration  types.String `tfsdk:"configuration"`
-	CACertFile     types.String `tfsdk:"ca_cert_file"`
-	MaxRetries     types.Int64  `tfsdk:"max_retries"`
-	RequestTimeout types.String `tfsdk:"request_timeout"`
-	Path           types.String `tfsdk:"path"`
-	Create         types.Bool   `tfsdk:"create"`
-	KMSKey         types.String `tfsdk:"kms_key"`
+	Endpoint        types.String `tfsdk:"endpoint"`
+	Token           types.String `tfsdk:"token"`
+	Project         types.String `tfsdk:"project"`
+	Configuration   types.String `tfsdk:"configuration"`
+	EphemeralValues types.String `tfsdk:"ephemeral_values"`
+	CACertFile      types.String `tfsdk:"ca_cert_file"`
+	MaxRetries      types.Int64  `tfsdk:"max_retries"`
+	RequestTimeout  types.String `tfsdk:"request_timeout"`
+	Path            types.String `tfsdk:"path"`
+	Create          types.Bool   `tfsdk:"create"`
+	KMSKey          types.String `tfsdk:"kms_key"`
 }
 
 // argument is an argument of the provider block.
@@ -77,6 +78,9 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	}
 	project := cmp.Or(m.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject)
 	s := session.New(b, project, m.Configuration.ValueString())
+	if m.EphemeralValues.ValueString() == session.UnknownValues {
+		s.LeaveValuesUnknown(&resp.Diagnostics)
+	}
 	resp.ResourceData, resp.DataSourceData, resp.EphemeralResourceData = s, s, s
 	resp.ListResourceData, resp.ActionData = s, s
 }
@@ -87,8 +91,8 @@ func (m *providerModel) unknownArguments() []string {
 	var unknown []string
 	for _, a := range []argument{
 		{"endpoint", m.Endpoint}, {"token", m.Token}, {"project", m.Project}, {"configuration", m.Configuration},
-		{"ca_cert_file", m.CACertFile}, {"max_retries", m.MaxRetries}, {"request_timeout", m.RequestTimeout},
-		{"path", m.Path}, {"create", m.Create}, {"kms_key", m.KMSKey},
+		{"ephemeral_values", m.EphemeralValues}, {"ca_cert_file", m.CACertFile}, {"max_retries", m.MaxRetries},
+		{"request_timeout", m.RequestTimeout}, {"path", m.Path}, {"create", m.Create}, {"kms_key", m.KMSKey},
 	} {
 		if a.value.IsUnknown() {
 			unknown = append(unknown, a.name)

@@ -15,7 +15,7 @@ import (
 func TestGuides(t *testing.T) {
 	const connection = `{"host":"db","username":"loader","password":"pw"}`
 	pages, err := filepath.Glob("../docs/guides/*.md")
-	if err != nil || len(pages) < 7 {
+	if err != nil || len(pages) < 8 {
 		t.Fatal(err, pages)
 	}
 	for _, page := range pages {

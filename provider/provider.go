@@ -29,6 +29,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/ephemerals"
 	"github.com/pouncet/terraform-provider-pouncet/functions"
 	"github.com/pouncet/terraform-provider-pouncet/lists"
+	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 	"github.com/pouncet/terraform-provider-pouncet/resources"
 )
 
@@ -82,6 +83,11 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 				MarkdownDescription: configurationDescription,
 				Validators: []validator.String{stringvalidator.RegexMatches(
 					regexp.MustCompile(`^[A-Za-z0-9_-]{1,50}$`), "must be 1 to 50 letters, digits, _ and -")},
+			},
+			"ephemeral_values": schema.StringAttribute{
+				Optional:            true,
+				MarkdownDescription: ephemeralValuesDescription,
+				Validators:          []validator.String{stringvalidator.OneOf(session.ResolvedValues, session.UnknownValues)},
 			},
 			"ca_cert_file": schema.StringAttribute{
 				Optional: true,
@@ -137,6 +143,12 @@ const configurationDescription = "Name of this Terraform configuration (root mod
 	"have to guess, and an apply can stop and need a second run. Set the name before the first apply, because the " +
 	"recorded name of an existing object changes only with the next update of that object. Workspaces need " +
 	"different names: `shop-${terraform.workspace}`."
+
+const ephemeralValuesDescription = "What the ephemeral resources return: `resolve` (the values) or `unknown`. With " +
+	"`unknown` they resolve nothing and check only that the references exist, so a token with the role `planner` is " +
+	"sufficient for a plan. What depends on an ephemeral value is planned as known after apply, and every change is " +
+	"refused: set it in plans that are never applied, such as those of pull requests. Requires Terraform; OpenTofu " +
+	"rejects unknown results. Defaults to `resolve`."
 
 func (p *pouncet) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{

@@ -43,6 +43,7 @@ type result struct {
 // Unchecked, or "" if the reference resolves.
 type LookupResult struct {
 	Rule       string
+	Entry      *Entry // the entry that the reference names, or nil
 	Reason     string // a sentence without a full stop
 	ExistsIn   []string
 	Suggestion string
@@ -60,7 +61,7 @@ func (c *Catalog) Lookup(r interpolate.Reference, d Defaults, environment string
 		rule = Unknown
 	}
 	if rule == "" {
-		return LookupResult{}
+		return LookupResult{Entry: found.entry}
 	}
 	if r.Environment != "" {
 		environment = r.Environment
@@ -73,7 +74,7 @@ func (c *Catalog) Lookup(r interpolate.Reference, d Defaults, environment string
 		word = ""
 	}
 	return LookupResult{
-		Rule:     rule,
+		Rule: rule, Entry: found.entry,
 		Reason:   found.messageStart + word + backend.Quote(environment) + found.messageEnd,
 		ExistsIn: found.existsIn, Suggestion: found.suggestion, NoDefault: found.noDefault,
 	}

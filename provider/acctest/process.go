@@ -44,8 +44,13 @@ func NewProcess(t *testing.T, configuration map[string]string) *Process {
 	}
 	config := p.Config(p.Schemas.Provider.ValueType(), configuration)
 	resp, err := p.Server.ConfigureProvider(context.Background(), &tfprotov6.ConfigureProviderRequest{Config: config})
-	if err != nil || len(resp.Diagnostics) > 0 {
-		t.Fatal(err, resp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range resp.Diagnostics {
+		if d.Severity == tfprotov6.DiagnosticSeverityError {
+			t.Fatal(d.Summary, d.Detail)
+		}
 	}
 	return p
 }

@@ -18,6 +18,16 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
+// Token creates a token with a role, and returns it.
+func (b *Backend) Token(role backend.Role) string {
+	b.t.Helper()
+	token, hash := access.NewToken()
+	b.Apply(backend.Change{
+		Op: backend.OpCreate, Kind: backend.KindToken, Name: "test-" + string(role), Role: &role, TokenHash: hash,
+	})
+	return token
+}
+
 // Serve returns the HTTP handler of a server for the embedded backend at path, and a token for it.
 func Serve(t testing.TB, path string) (http.Handler, string) {
 	t.Helper()

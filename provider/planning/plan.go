@@ -166,6 +166,11 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	if broken != nil && broken.Code != backend.CodeQuota { // checkQuota counts the whole plan
 		result.addError(broken)
 	}
+	if outcome.Unchecked != "" {
+		result.Warnings = append(result.Warnings, backend.Errorf(backend.CodeDenied,
+			"the role of the token may not check stored values against a schema, so the plan did not check them").
+			WithHint("the apply checks them, and changes nothing if a value breaks the schema").At(outcome.Unchecked))
+	}
 	if broken == nil {
 		result.addError(p.claim(check, outcome))
 		p.warnOfGuess(check, outcome, &result)

@@ -74,6 +74,9 @@ func (s *Session) CreateBackend(ctx context.Context) error {
 	if s.uncreated == nil {
 		return nil
 	}
+	if s.ValuesUnknown {
+		return refusal("nothing is changed")
+	}
 	s.mu.Lock()
 	expected := s.expected
 	s.mu.Unlock()

@@ -27,6 +27,9 @@ type Session struct {
 	// Named means that ManagedBy contains the name of this configuration, so that no other configuration has it.
 	Named bool
 	Plan  *planning.Plan
+	// ValuesUnknown means that no ephemeral resource has a value: see LeaveValuesUnknown.
+	ValuesUnknown bool
+	catalogs      catalogs
 
 	ownWrites ownWrites
 	uncreated Uncreated // nil if the backend existed when the provider was configured
