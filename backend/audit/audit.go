@@ -7,6 +7,7 @@
 // two: the intent, without which nothing is applied, and the outcome. After a
 // crash between the two, the intent shows that a change may have been made. A
 // dry run has one record: "compare", or "fingerprint" if it returns fingerprints.
+// The end of a recovery window has one, "sweep", after it.
 //
 // Records hold names, ids, versions and error codes, never values. Queries are
 // not recorded, because they return metadata only.

@@ -199,3 +199,20 @@ func TestRecordsHoldNoValues(t *testing.T) {
 		}
 	}
 }
+
+func TestASweepIsRecorded(t *testing.T) {
+	s := &sink{}
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	audit.Swept(s, func() time.Time { return at })(who, []backend.Object{
+		{Kind: backend.KindEnvironment, ID: "e", Name: "dev", Project: "p"},
+		{Kind: backend.KindSecret, ID: "s", Name: "a", Project: "p"},
+		{Kind: backend.KindProject, ID: "q", Name: "q"},
+	})
+	const want = `[{"project":"p","items":[{"kind":"environment","name":"dev","action":"delete","id":"e"},` +
+		`{"kind":"secret","name":"a","action":"delete","id":"s"}]},` +
+		`{"items":[{"kind":"project","name":"q","action":"delete","id":"q"}]}]`
+	if len(s.records) != 1 || s.records[0].Verb != "sweep" || s.records[0].Principal != "pouncet" ||
+		!s.records[0].At.Equal(at) || string(s.records[0].Detail) != want {
+		t.Errorf("records %+v, want one with the detail\n%s", s.records, want)
+	}
+}

@@ -32,6 +32,7 @@
 package engine
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"sync/atomic"
@@ -52,6 +53,7 @@ type Engine struct {
 	trust   func(uri string) error
 	now     func() time.Time
 	schemas schemaCache
+	onSwept func(ctx context.Context, removed []backend.Object)
 	swept   atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
 }
 
@@ -65,6 +67,9 @@ type Options struct {
 	// Trust may refuse a KMS key before it wraps a new environment key. Nil
 	// accepts every key.
 	Trust func(uri string) error
+	// Swept is called after a sweep with the deleted objects that it has removed for
+	// good. Nil ignores them.
+	Swept func(ctx context.Context, removed []backend.Object)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -77,7 +82,10 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	if o.Trust == nil {
 		o.Trust = func(string) error { return nil }
 	}
-	return &Engine{store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, now: o.Now}
+	if o.Swept == nil {
+		o.Swept = func(context.Context, []backend.Object) {}
+	}
+	return &Engine{store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, now: o.Now, onSwept: o.Swept}
 }
 
 // newID returns a UUIDv7 (RFC 9562), so ids sort by the time of creation.

@@ -23,13 +23,18 @@ const sweepInterval = time.Hour
 func (e *Engine) Sweep(ctx context.Context) (more bool, err error) {
 	e.swept.Store(e.now().UnixMicro())
 	// Most sweeps have nothing to do. A read transaction finds that out without blocking a writer.
-	s := &sweep{ctx: ctx, now: e.now(), left: 1, dry: true}
+	s := sweep{ctx: ctx, now: e.now(), left: 1, dry: true}
 	if err := e.store.View(ctx, s.run); err != nil || s.left > 0 {
 		return false, err
 	}
-	s = &sweep{ctx: ctx, now: e.now(), left: sweepBatch}
-	err = e.store.Update(ctx, s.run)
-	return s.left == 0, err
+	err = e.store.Update(ctx, func(tx store.Tx) error {
+		s = sweep{ctx: ctx, now: e.now(), left: sweepBatch}
+		return s.run(tx)
+	})
+	if err == nil && len(s.removed) > 0 {
+		e.onSwept(ctx, s.removed)
+	}
+	return err == nil && s.left == 0, err
 }
 
 // sweepSometimes sweeps after a change, once in a while. It reports no error,
@@ -47,6 +52,8 @@ type sweep struct {
 	now  time.Time
 	left int  // rows that it may still remove
 	dry  bool // count, and remove nothing
+
+	removed []backend.Object // without what was in a removed environment
 }
 
 func (s *sweep) run(tx store.Tx) error {
@@ -79,12 +86,12 @@ func (s *sweep) project(row store.Object) error {
 		due.BeforeName = deletionTime(s.now.AddDate(0, 0, -a.policy().RecoveryDays))
 	}
 	due.Kind = deletedAs(backend.KindEnvironment)
-	if err := s.each(due, func(e store.Object) error { return s.environment(row.ID, e.ID) }); err != nil {
+	if err := s.each(due, func(e store.Object) error { return s.environment(row, e) }); err != nil {
 		return err
 	}
 	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
 		due.Kind = deletedAs(kind)
-		if err := s.each(due, s.remove); err != nil {
+		if err := s.each(due, func(o store.Object) error { return s.end(row, o) }); err != nil {
 			return err
 		}
 	}
@@ -96,28 +103,28 @@ func (s *sweep) project(row store.Object) error {
 			return err
 		}
 	}
-	return s.remove(row)
+	return s.end(store.Object{}, row)
 }
 
 // environment removes a deleted environment: first its keys, so that no copy of a
 // value can be decrypted, then its contents and, when none is left, its row.
-func (s *sweep) environment(project, id string) error {
+func (s *sweep) environment(in, row store.Object) error {
 	if s.dry {
 		s.left--
 		return nil
 	}
-	if err := s.tx.DeleteEnvironmentKeys(s.ctx, project, id); err != nil {
+	if err := s.tx.DeleteEnvironmentKeys(s.ctx, in.ID, row.ID); err != nil {
 		return err
 	}
 	for _, kind := range contentKinds() {
-		if err := s.each(store.Filter{Kind: kind, Project: project, Environment: id}, s.remove); err != nil {
+		if err := s.each(store.Filter{Kind: kind, Project: in.ID, Environment: row.ID}, s.remove); err != nil {
 			return err
 		}
 	}
 	if s.left == 0 {
 		return nil
 	}
-	return s.remove(store.Object{ID: id})
+	return s.end(in, row)
 }
 
 // each calls f for the objects of a filter, as long as rows may be removed.
@@ -139,6 +146,13 @@ func (s *sweep) each(f store.Filter, do func(o store.Object) error) error {
 		}
 	}
 	return nil
+}
+
+// end removes a deleted object of a project, and reports it.
+func (s *sweep) end(in, o store.Object) error {
+	s.removed = append(s.removed,
+		backend.Object{Kind: formerKind(o.Kind), ID: o.ID, Name: shownName(o), Project: shownName(in)})
+	return s.remove(o)
 }
 
 func (s *sweep) remove(o store.Object) error {

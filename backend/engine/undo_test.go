@@ -15,6 +15,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms/kmstest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
@@ -153,7 +154,15 @@ func TestSweep(t *testing.T) {
 		t.Errorf("the sweep within the window took %d calls and left %d of %d rows", calls,
 			f.count(`SELECT count(*) FROM objects`), rows)
 	}
-	late := f.at(8)
+	var removed []string
+	late := engine.New(f.Store, f.Keys, engine.Options{
+		Now: func() time.Time { return time.Now().AddDate(0, 0, 8) },
+		Swept: func(_ context.Context, objects []backend.Object) {
+			for _, o := range objects {
+				removed = append(removed, fmt.Sprintf("%s %s of %s", o.Kind, o.Name, o.Project))
+			}
+		},
+	})
 	restored := backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, Project: backend.DefaultProject,
 		Environment: "prod", Name: "s"}
 	dry := backend.ChangeSet{Changes: []backend.Change{restoration("dev"), restored}, DryRun: true}
@@ -170,6 +179,12 @@ func TestSweep(t *testing.T) {
 	}
 	if n := f.count(`SELECT count(*) FROM scope_keys`); n != 3 {
 		t.Errorf("the first sweep left %d environment keys", n)
+	}
+	if _, err := late.Sweep(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(removed, ", "); got != "environment dev of default, secret s of default" {
+		t.Errorf("the sweeps report %q", got)
 	}
 	var processes sync.WaitGroup
 	for range 4 {
@@ -266,6 +281,39 @@ func TestAnEnvironmentCanBeRestoredWithoutATamperedSecret(t *testing.T) {
 	out, err := f.Engine.Resolve(context.Background(), []backend.Ref{ref("dev", "a"), ref("dev", "b")})
 	if err != nil || !errors.Is(out[0].Err, backend.ErrNotFound) || out[1].Err != nil {
 		t.Errorf("after the restoration: %v (%v)", out, err)
+	}
+}
+
+// A deletion signs what it keeps. Without the KMS key, an environment can be purged, and the error says so.
+func TestDeletionWithoutTheKMSKey(t *testing.T) {
+	ctx, server := context.Background(), kmstest.New(t)
+	uri, path := server.URI(t), filepath.Join(t.TempDir(), "data")
+	parts := embedded(t, open.Config{Path: path})
+	dev := environment("dev")
+	dev.KMSKey = &uri
+	set := backend.ChangeSet{Changes: []backend.Change{dev, secret("dev", "a", "v")}}
+	if _, err := parts.Engine.Apply(ctx, set); err != nil {
+		t.Fatal(err)
+	}
+	_ = parts.Close()
+	server.DropKey()
+	parts, err := open.Embedded(ctx, open.Config{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = parts.Close() })
+	set.Changes, set.DryRun = []backend.Change{deletion("dev", false)}, true
+	if out, err := parts.Engine.Apply(ctx, set); err != nil || out[0].Err != nil {
+		t.Errorf("the dry run gives %v (%v)", out, err)
+	}
+	set.DryRun = false
+	_, err = parts.Engine.Apply(ctx, set)
+	if !errors.Is(err, backend.ErrKeyUnusable) || !strings.Contains(backend.AsError(err).Hint, "--purge") {
+		t.Errorf("the deletion gives %v", err)
+	}
+	set.Changes = []backend.Change{deletion("dev", true)}
+	if _, err := parts.Engine.Apply(ctx, set); err != nil {
+		t.Errorf("the purge gives %v", err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
@@ -123,7 +124,9 @@ func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
 	keys := keyring(database, path, trusted)
-	e := engine.New(database, keys, engine.Options{KMSKey: s.KMSKey, Trust: trusted.add})
+	e := engine.New(database, keys, engine.Options{
+		KMSKey: s.KMSKey, Trust: trusted.add, Swept: audit.Swept(database, nil),
+	})
 	return &Parts{Engine: e, Store: database, Keys: keys, Location: path, engine: e}, nil
 }
 

@@ -213,7 +213,7 @@ type Record struct {
 	At        time.Time
 	Principal string
 	Role      backend.Role
-	Verb      string // "resolve", "reveal", "apply", "compare", "fingerprint"
+	Verb      string // "resolve", "reveal", "apply", "compare", "fingerprint", "sweep"
 	Phase     string // "intent" before an apply, "outcome" after it, and "" for other verbs
 	Code      string // "ok", or the code of the error
 	Detail    []byte // JSON with ids and names, never values
