@@ -445,6 +445,34 @@ resource "pouncet_secret" "s" {
 	}
 }
 
+// A destroyed environment can be restored with its secrets, and managed again.
+func TestDestroyCanBeUndone(t *testing.T) {
+	w := newOrdinary(t)
+	w.config(`
+resource "pouncet_environment" "e" { name = "stage" }
+resource "pouncet_secret" "s" {
+  environment = pouncet_environment.e.name
+  name        = "s"
+  value_wo    = "v"
+}`)
+	w.converges(10)
+	w.Must("destroy", "-input=false", "-no-color", "-auto-approve")
+	w.pouncet("env", "set", "stage")
+	c := exec.CommandContext(t.Context(), programtest.Pouncet(t), "secret", "restore", "s", "--env", "stage")
+	c.Env = append(c.Environ(), w.Env...)
+	out, err := c.CombinedOutput()
+	const hint = "pouncet env restore stage --as stage-old; then: pouncet secret restore s --env stage-old"
+	if err == nil || !strings.Contains(string(out), hint) {
+		t.Fatalf("the secret was restored, or the error lacks %q: %v\n%s", hint, err, out)
+	}
+	w.pouncet("env", "delete", "stage", "--purge")
+	w.pouncet("env", "restore", "stage")
+	w.pouncet("secret", "restore", "s", "--env", "stage")
+	w.Must("import", "-input=false", "-no-color", "pouncet_environment.e", "stage")
+	w.Must("import", "-input=false", "-no-color", "pouncet_secret.s", "stage/s")
+	w.converges(10)
+}
+
 // An ephemeral resource that reads a value which the same plan changes would hand on the old value.
 func TestReadingAChangingValueWarns(t *testing.T) {
 	w := newOrdinary(t)
