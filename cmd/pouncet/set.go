@@ -168,8 +168,8 @@ different environments are encrypted under different keys.`,
 	}
 	text := setText{
 		short: "Create an environment, or change it",
-		long: `Creates an environment, or changes the one with this name or id. The KMS key of
-an environment cannot change after its creation.`,
+		long: `Creates an environment, or changes the one with this name or id. Another KMS key
+wraps the keys of the environment again, and changes no value.`,
 		example: `  pouncet env set dev
   pouncet env set prod --protected --kms-key aws-kms:///alias/prod`,
 	}
