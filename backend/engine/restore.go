@@ -77,10 +77,16 @@ func commandOf(k backend.Kind) string {
 
 func scopeOrProject(scope string) string { return cmp.Or(scope, backend.ProjectScope) }
 
-// refuseRestored refuses a restoration whose name is taken.
-func refuseRestored(holder store.Object) *backend.Error {
-	return backend.Errorf(backend.CodeExists, "%s %q exists again, with the id %s", holder.Kind, holder.Name, holder.ID).
-		WithHint("restore the deleted one under another name: --as NAME").At("name")
+// refuseRestored returns the error of a restoration whose name is taken.
+func refuseRestored(c backend.Change) func(holder store.Object) *backend.Error {
+	return func(holder store.Object) *backend.Error {
+		exists := "exists again"
+		if c.Rename != nil {
+			exists = "already exists"
+		}
+		return backend.Errorf(backend.CodeExists, "%s %q %s, with the id %s", holder.Kind, holder.Name, exists, holder.ID).
+			WithHint("restore the deleted one under another name: --as NAME").At("name")
+	}
 }
 
 // restoreEntry restores a deleted secret or scoped value with its id and all its
@@ -104,7 +110,7 @@ func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
 	if environment, ok := e.in.environmentByID(e.row.Environment); ok && isDeleted(environment) {
 		return backend.Outcome{}, errDeletedEnvironment(environment)
 	}
-	if err := r.takePlace(e.row, "", refuseRestored); err != nil {
+	if err := r.takePlace(e.row, "", refuseRestored(c)); err != nil {
 		return backend.Outcome{}, err
 	}
 	if c.Kind == backend.KindSecret {
@@ -353,7 +359,7 @@ func (r *run) restored(c backend.Change, row store.Object, a attributes) (store.
 	if err := r.checkNotWaiting(row, ""); err != nil {
 		return row, a, err
 	}
-	return row, a, r.takePlace(row, "", refuseRestored)
+	return row, a, r.takePlace(row, "", refuseRestored(c))
 }
 
 // deletedEnvironment returns a deleted environment by id, or by project and name.

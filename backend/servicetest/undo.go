@@ -96,6 +96,8 @@ var undoCases = []testCase{
 			value := []string{"first", "second"}[i]
 			c := backend.Change{Op: backend.OpRestore, Kind: backend.KindEnvironment, ID: deleted.ID, Rename: ptr("not a name")}
 			f.refused(backend.ErrInvalid, c)
+			c.Rename = ptr("dev")
+			f.mentions(f.refused(backend.ErrExists, c), `environment "dev" already exists`)
 			c.Rename = &value
 			f.one(c)
 			equal(f, value, f.value(secretRef(value, "s")), value)
