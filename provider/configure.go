@@ -67,6 +67,9 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	}
 	c := m.backendConfig(p.version, req.TerraformVersion)
 	m.checkConflicts(c, &resp.Diagnostics)
+	if m.EphemeralValues.ValueString() == session.UnknownValues {
+		refuseApply(ctx, &resp.Diagnostics)
+	}
 	if resp.Diagnostics.HasError() {
 		return
 	}

@@ -64,7 +64,38 @@ func TestOpenTofu(t *testing.T) {
 			if out := s.Sh(commands + " plan -input=false -no-color"); !strings.Contains(out, "No changes") {
 				t.Errorf("planned again:\n%s", out)
 			}
+			if guide == "opentofu" {
+				wantUnknownRejected(t, s)
+			}
 			s.Sh(commands + " destroy -input=false -auto-approve")
 		})
 	}
+}
+
+// wantUnknownRejected checks what the documentation says about ephemeral_values = "unknown": OpenTofu rejects the
+// results of ephemeral resources, and plans everything else.
+func wantUnknownRejected(t *testing.T, s *pagetest.Session) {
+	t.Helper()
+	const plan = "tofu plan -input=false -no-color 2>&1 || true"
+	s.Sh(`
+pouncet secret set unread --env dev --generate
+echo 'provider "pouncet" { ephemeral_values = "unknown" }' > unknown.tf`)
+	if out := s.Sh(plan); !strings.Contains(out, "No changes") {
+		t.Errorf("without ephemeral resources, the plan is:\n%s", out)
+	}
+	s.Sh(`cat >> unknown.tf <<'TF'
+ephemeral "pouncet_secret_value" "v" {
+  environment = "dev"
+  name        = "unread"
+}
+resource "pouncet_secret" "copy" {
+  environment = "dev"
+  name        = "copy"
+  value_wo    = ephemeral.pouncet_secret_value.v.value
+}
+TF`)
+	if out := s.Sh(plan); !strings.Contains(out, "not wholly known") {
+		t.Errorf("with an ephemeral resource, the plan is:\n%s", out)
+	}
+	s.Sh("rm unknown.tf; pouncet secret delete unread")
 }

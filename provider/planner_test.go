@@ -4,10 +4,13 @@ package provider_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -259,17 +262,37 @@ func TestPlanWithoutEphemeralValues(t *testing.T) {
 		t.Errorf("with the argument, the plan of a planner is:\n%s", out)
 	}
 
-	// Nothing is written, also not what does not depend on an ephemeral value.
-	w.write("two", "^[0-9]{4}$", consumers)
+	// Nothing is written, and the state keeps the copy.
 	w.use(backend.RoleAdmin, "unknown")
-	out = acctest.OneLine(w.Fails(apply...))
-	if !strings.Contains(out, `Updating the project: denied`) || strings.Contains(out, "Modifications complete") ||
-		!strings.Contains(out, `Remove ephemeral_values, or set it to "resolve", then plan and apply again`) {
-		t.Errorf("with the argument, an apply fails with:\n%s", out)
+	w.Must("plan", "-input=false", "-no-color", "-out=plan")
+	for _, arguments := range [][]string{apply, {"apply", "-input=false", "-no-color", "plan"}} {
+		out = acctest.OneLine(w.Fails(arguments...))
+		if strings.Count(out, "Error: ") != 1 ||
+			!strings.Contains(out, `The provider block has ephemeral_values = "unknown"`) ||
+			!strings.Contains(out, `set it to "resolve", then run terraform apply again`) {
+			t.Errorf("with the argument, %v fails with:\n%s", arguments, out)
+		}
 	}
-	w.write("one", "^[0-9]{4}$", consumers)
 	w.use(backend.RoleAdmin, "resolve")
 	if out := w.Must(plan...); !strings.Contains(out, "No changes") {
 		t.Errorf("after the refused apply, the plan is:\n%s", out)
+	}
+}
+
+func TestRefusedApplyCreatesNoBackend(t *testing.T) {
+	w := acctest.NewWorkspace(t)
+	w.Write("main.tf", acctest.RequiredProviders+`
+provider "pouncet" {
+  create           = true
+  ephemeral_values = "unknown"
+}
+resource "pouncet_environment" "e" { name = "dev" }
+`)
+	out := acctest.OneLine(w.Fails("apply", "-input=false", "-no-color", "-auto-approve"))
+	if !strings.Contains(out, `The provider block has ephemeral_values = "unknown"`) {
+		t.Errorf("the apply fails with:\n%s", out)
+	}
+	if _, err := os.Stat(w.Data()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the refused apply left a folder: %v", err)
 	}
 }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider
+
+import (
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestSubcommand(t *testing.T) {
+	for line, want := range map[string]string{
+		"terraform plan -out=apply":        "plan",
+		"terraform apply plan":             "apply",
+		"/opt/tofu -chdir=x apply -lock=f": "apply",
+		"terraform destroy":                "destroy",
+		"terraform -version":               "",
+		"terraform":                        "",
+		"":                                 "",
+	} {
+		if got := subcommand(strings.Fields(line)); got != want {
+			t.Errorf("%q: %q, want %q", line, got, want)
+		}
+	}
+}
+
+func TestParentArguments(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("SKIPPED: Windows does not tell the command line of the parent")
+	}
+	if got := parentArguments(t.Context()); len(got) == 0 || got[0] == "" {
+		t.Errorf("the command line of the parent is %q", got)
+	}
+}
