@@ -294,7 +294,7 @@ type Outcome struct {
 	Dependents []Dependent `json:"dependents,omitempty"`
 
 	// Unchecked is the attribute with a rule for stored values that a dry run with CompareOnly did not check: the type of
-	// a secret, or the schema of a secret type. "" if every rule was checked.
+	// a secret (or of one that is restored), or the schema of a secret type. "" if every rule was checked.
 	Unchecked string `json:"unchecked,omitempty"`
 	// Fingerprint of the secret's value before the change, if it was requested and is allowed.
 	Fingerprint []byte `json:"fingerprint,omitempty"`

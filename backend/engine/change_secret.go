@@ -156,7 +156,7 @@ func (r *run) presentValue(e *entry) (value []byte, known bool, err error) {
 	if err != nil || len(versions) == 0 {
 		return nil, false, err
 	}
-	value, err = r.openValue(e.in, e.row, versions[0])
+	value, err = r.openForComparison(e.in, e.row, versions[0])
 	if err != nil && backend.AsError(err).Code == backend.CodeCorrupt {
 		return nil, false, nil
 	}

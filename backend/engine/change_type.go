@@ -157,8 +157,17 @@ func (r *run) removeType(row store.Object) error {
 	return r.tx.DeleteObject(r.ctx, row.ID)
 }
 
-// openValue decrypts one version of a secret's value.
+// openValue decrypts one version of a secret's value. A set that only compares gets an error: what the outcome says of
+// the value must be decided first.
 func (r *run) openValue(p *project, row store.Object, v store.Version) ([]byte, error) {
+	if r.set.CompareOnly {
+		return nil, backend.Errorf(backend.CodeDenied, "the value of %s %q is only compared", row.Kind, shownName(row))
+	}
+	return r.openForComparison(p, row, v)
+}
+
+// openForComparison decrypts one version of a secret's value, of which the outcome says whether it equals another one.
+func (r *run) openForComparison(p *project, row store.Object, v store.Version) ([]byte, error) {
 	w, ok := p.environmentKeyByID(v.EnvironmentKey)
 	if !ok {
 		return nil, corrupt(row, "the environment key of version %d does not exist", v.Version)

@@ -100,10 +100,15 @@ func TestPlannerLearnsNothingFromSchemas(t *testing.T) {
 		c.Type = &typeKey
 		return c
 	}
+	deleted, restored := p.update("pin"), p.update("pin")
+	deleted.Op, restored.Op = backend.OpDelete, backend.OpRestore
 	for name, c := range map[string]struct {
 		unchecked string
 		set       func(pattern string) []backend.Change
 	}{
+		"a restoration": {"type", func(pattern string) []backend.Change {
+			return []backend.Change{deleted, pinType(pattern), restored}
+		}},
 		"a new type in the same set": {"type", func(pattern string) []backend.Change {
 			created := pinType(pattern)
 			created.Name = "other"
@@ -122,12 +127,14 @@ func TestPlannerLearnsNothingFromSchemas(t *testing.T) {
 	} {
 		matching, failing := p.lastOutcome(c.set("^[h1]")...), p.lastOutcome(c.set("^x")...)
 		for _, out := range []backend.Outcome{matching, failing} {
-			if out.Err != nil || out.Action != backend.ActionUpdate || out.Unchecked != c.unchecked {
+			wanted := out.Action == backend.ActionUpdate || out.Action == backend.ActionRestore
+			if out.Err != nil || !wanted || out.Unchecked != c.unchecked {
 				t.Errorf("%s: %s, unchecked %q, %v", name, out.Action, out.Unchecked, out.Err)
 			}
 		}
-		if fmt.Sprint(matching.Changed, matching.Object.Version) != fmt.Sprint(failing.Changed, failing.Object.Version) {
-			t.Errorf("%s: %v and %v", name, matching, failing)
+		told := func(o backend.Outcome) string { return fmt.Sprint(o.Action, o.Changed, o.Object.Version) }
+		if told(matching) != told(failing) {
+			t.Errorf("%s: %s and %s", name, told(matching), told(failing))
 		}
 	}
 	// A given value is checked, because the schema tells the planner only about its own value.
