@@ -25,9 +25,6 @@ type field struct {
 // attributeNames are the fields whose names differ from those in backend.AttributeTable.
 var attributeNames = map[string]string{"deletion_protection": "protected", "value_json": "json", "from_secret": "link"}
 
-// hiddenAttributes are the rows of backend.AttributeTable that data sources do not show.
-var hiddenAttributes = []string{"managed_by"}
-
 // withTableFields adds a field for every row of backend.AttributeTable that a kind has and that fields do not contain.
 // A new attribute therefore appears in its data sources by itself.
 func withTableFields(kind backend.Kind, fields []field) []field {
@@ -35,7 +32,7 @@ func withTableFields(kind backend.Kind, fields []field) []field {
 		present := slices.ContainsFunc(fields, func(f field) bool {
 			return f.name == a.Name || attributeNames[f.name] == a.Name
 		})
-		if present || !slices.Contains(a.Kinds, kind) || slices.Contains(hiddenAttributes, a.Name) {
+		if present || !slices.Contains(a.Kinds, kind) {
 			continue
 		}
 		switch zero := reflect.ValueOf(a.Get(&backend.Object{})); zero.Kind() {

@@ -29,7 +29,7 @@ func TestAttributeOfTheTableBecomesAField(t *testing.T) {
 			t.Errorf("%s is %s, want %s", name, got[name], want)
 		}
 	}
-	for _, name := range append(hiddenAttributes, "value", "generate", "kms_key") {
+	for _, name := range []string{"value", "generate", "kms_key"} {
 		if _, ok := got[name]; ok {
 			t.Errorf("the data source of secrets shows %s", name)
 		}

@@ -36,6 +36,15 @@ func createdAtAttribute() schema.StringAttribute {
 	}
 }
 
+func managedByAttribute() schema.StringAttribute {
+	return schema.StringAttribute{
+		Computed: true,
+		MarkdownDescription: "What owns the object: `terraform`, or `terraform:NAME` with the provider's `configuration`. " +
+			"Every change of the object sets it. With `configuration`, the plan takes over an imported object by changing it.",
+		PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
+	}
+}
+
 func timeoutsAttribute(ctx context.Context) schema.Attribute {
 	const description = "Time that the operation may take, including retries, for example `30s` or `2m`. Defaults to " +
 		"`5m`."

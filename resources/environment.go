@@ -50,6 +50,7 @@ type environmentModel struct {
 	KMSKey      types.String   `tfsdk:"kms_key"`
 	Protected   types.Bool     `tfsdk:"protected"`
 	CreatedAt   types.String   `tfsdk:"created_at"`
+	ManagedBy   types.String   `tfsdk:"managed_by"`
 	Timeouts    timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -81,6 +82,7 @@ func (*environment) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 					"environment, apply `false` first. Defaults to `false`.",
 			},
 			"created_at": createdAtAttribute(),
+			"managed_by": managedByAttribute(),
 			"timeouts":   timeoutsAttribute(ctx),
 		},
 	}
@@ -97,7 +99,7 @@ func (m *environmentModel) set(ctx context.Context, o backend.Object, diags *dia
 	m.Description, m.KMSKey = optionalString(o.Description), optionalString(o.KMSKey)
 	m.Protected = types.BoolValue(o.Protected)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
-	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
+	m.ManagedBy, m.CreatedAt = optionalString(o.ManagedBy), types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
 func (m *environmentModel) change(_ context.Context, before, _ *environmentModel, _ *diag.Diagnostics) backend.Change {

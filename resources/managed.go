@@ -111,6 +111,34 @@ func (r *managedResource[M, P]) ModifyPlan(
 		return // Terraform plans the creation of the new object in a second request
 	}
 	r.checkPlan(ctx, &m, object, resp)
+	if !resp.Diagnostics.HasError() {
+		r.planOwner(ctx, req, resp)
+	}
+}
+
+// planOwner plans managed_by, which every change sets. An object that does not carry the name of this configuration
+// yet, for example after an import, changes for that alone.
+func (r *managedResource[M, P]) planOwner(
+	ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
+) {
+	owner := types.StringValue(r.session.ManagedBy)
+	if req.State.Raw.IsNull() {
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("managed_by"), owner)...)
+		return
+	}
+	var current types.String
+	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("managed_by"), &current)...)
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("managed_by"), current)...)
+	switch {
+	case current.Equal(owner):
+		return
+	case r.session.Named:
+	case resp.Plan.Raw.Equal(req.State.Raw):
+		return
+	default:
+		owner = types.StringUnknown() // the apply may still find that nothing changes
+	}
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("managed_by"), owner)...)
 }
 
 // requireReplaceIfUnknown plans a replacement if the project or the environment is not known yet: an object cannot

@@ -269,20 +269,24 @@ func TestModelTorture(t *testing.T) {
 	}
 	t.Logf("POUNCET_SEED=%d repeats this run", seed)
 	end := time.Now().Add(lasts)
-	for n := uint64(0); steps > 0 && time.Now().Before(end) && !t.Failed(); n++ {
-		t.Run(fmt.Sprintf("world %d", n), func(t *testing.T) { runWorld(t, seed+n, min(20, steps), end) })
-		steps -= 20
+	for worker := range uint64(2) {
+		t.Run(fmt.Sprintf("worker %d", worker), func(t *testing.T) {
+			w := newOrdinary(t)
+			for n := worker; int(n)*20 < steps && time.Now().Before(end) && !t.Failed(); n += 2 {
+				runWorld(w, seed+n, end)
+			}
+		})
 	}
 }
 
-func runWorld(t *testing.T, seed uint64, steps int, end time.Time) {
-	w := newOrdinary(t)
+// runWorld makes a world, changes it in up to 20 steps, and destroys it.
+func runWorld(w *ordinary, seed uint64, end time.Time) {
 	m := newModel(seed)
 	w.config(m.config(w.Data()))
 	w.converges(10)
-	for step := 0; step < steps && time.Now().Before(end) && !t.Failed(); step++ {
+	for step := 0; step < 20 && time.Now().Before(end) && !w.t.Failed(); step++ {
 		did, planArgs, before := m.step()
-		t.Logf("seed %d, step %d: %s", seed, step, did)
+		w.t.Logf("seed %d, step %d: %s", seed, step, did)
 		if before != nil {
 			w.Must(before...)
 		}
@@ -291,7 +295,7 @@ func runWorld(t *testing.T, seed uint64, steps int, end time.Time) {
 		w.Must(append(plan, "-parallelism=1", "-out=one")...)
 		w.Must(append(plan, "-parallelism=10", "-out=ten")...)
 		if one, ten := w.plannedChanges("one"), w.plannedChanges("ten"); !bytes.Equal(one, ten) {
-			t.Errorf("two plans of one configuration differ:\n%s\n%s", one, ten)
+			w.t.Errorf("two plans of one configuration differ:\n%s\n%s", one, ten)
 		}
 		parallelism := []string{"-parallelism=1", "-parallelism=10"}[m.r.IntN(2)]
 		w.Must("apply", "-input=false", "-no-color", parallelism, "ten")

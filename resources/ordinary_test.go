@@ -502,6 +502,47 @@ ephemeral "pouncet_secret_value" "src" {
 	}
 }
 
+// An import plans to take the object over. After that, its name can move like that of any other.
+func TestImportedObjectIsTakenOver(t *testing.T) {
+	w := newOrdinary(t)
+	w.pouncet("secret", "set", "a", "--env", "dev", "--generate")
+	value := w.pouncet("resolve", "a", "--env", "dev")
+	body := func(x, y string) string {
+		return fmt.Sprintf(`
+resource "pouncet_secret" "x" {
+  name        = %q
+  environment = "dev"
+}
+resource "pouncet_secret" "y" {
+  name        = %q
+  environment = "dev"
+  value_wo    = "y"
+}`, x, y)
+	}
+	w.config(body("a", "b") + `
+import {
+  to = pouncet_secret.x
+  id = "dev/a"
+}`)
+	out := acctest.OneLine(w.Must("plan", "-input=false", "-no-color"))
+	for _, want := range []string{`+ managed_by = "terraform:shop"`, "1 to import, 1 to add, 1 to change"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the plan does not have %q:\n%s", want, out)
+		}
+	}
+	w.converges(10)
+	w.config(body("b", "a"))
+	w.converges(10)
+	w.has("dev", "b", value)
+	w.has("dev", "a", "y")
+	// Another configuration takes the objects over, and shows that.
+	w.pouncet("configuration", "adopt", "other", "--from", "shop")
+	if out := acctest.OneLine(w.Must("plan", "-input=false", "-no-color")); !strings.Contains(out,
+		`~ managed_by = "terraform:other" -> "terraform:shop"`) {
+		t.Errorf("the plan does not show the other owner:\n%s", out)
+	}
+}
+
 // A provider block can name a project that the same configuration creates.
 func TestProviderBlockOfAPlannedProject(t *testing.T) {
 	w := newOrdinary(t)

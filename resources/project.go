@@ -61,6 +61,7 @@ type projectModel struct {
 	RecoveryDays       types.Int64    `tfsdk:"recovery_days"`
 	ForbidFingerprints types.Bool     `tfsdk:"forbid_fingerprints"`
 	CreatedAt          types.String   `tfsdk:"created_at"`
+	ManagedBy          types.String   `tfsdk:"managed_by"`
 	Timeouts           timeouts.Value `tfsdk:"timeouts"`
 }
 
@@ -75,6 +76,7 @@ func (*project) Schema(ctx context.Context, _ resource.SchemaRequest, resp *reso
 	attributes["description"] = descriptionAttribute()
 	attributes["labels"] = labelsAttribute()
 	attributes["created_at"] = createdAtAttribute()
+	attributes["managed_by"] = managedByAttribute()
 	attributes["timeouts"] = timeoutsAttribute(ctx)
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Manages a project. A project contains environments, and sets the quota and the rules " +
@@ -140,7 +142,7 @@ func (m *projectModel) set(ctx context.Context, o backend.Object, diags *diag.Di
 	m.RecoveryDays = types.Int64Value(int64(o.Policy.RecoveryDays))
 	m.ForbidFingerprints = types.BoolValue(o.Policy.ForbidFingerprints)
 	m.DefaultVisibility = types.StringValue(string(o.Policy.DefaultVisibility))
-	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
+	m.ManagedBy, m.CreatedAt = optionalString(o.ManagedBy), types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
 func (m *projectModel) operationTimeouts() timeouts.Value { return m.Timeouts }

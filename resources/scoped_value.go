@@ -53,6 +53,7 @@ type scopedValueModel struct {
 	ValueJSON     jsontypes.Normalized `tfsdk:"value_json"`
 	FromSecret    types.Object         `tfsdk:"from_secret"`
 	CreatedAt     types.String         `tfsdk:"created_at"`
+	ManagedBy     types.String         `tfsdk:"managed_by"`
 	Timeouts      timeouts.Value       `tfsdk:"timeouts"`
 }
 
@@ -108,6 +109,7 @@ func (*scopedValue) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 				},
 			},
 			"created_at": createdAtAttribute(),
+			"managed_by": managedByAttribute(),
 			"timeouts":   timeoutsAttribute(ctx),
 		},
 	}
@@ -135,7 +137,7 @@ func (m *scopedValueModel) set(ctx context.Context, o backend.Object, diags *dia
 			"name": types.StringValue(o.Link.Secret), "field": optionalString(o.Link.Field),
 		})
 	}
-	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
+	m.ManagedBy, m.CreatedAt = optionalString(o.ManagedBy), types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
 // link returns the attribute from_secret, or the zero value if it is not set.

@@ -63,6 +63,7 @@ type secretModel struct {
 	RotationDueAt      types.String      `tfsdk:"rotation_due_at"`
 	DeletionProtection types.Bool        `tfsdk:"deletion_protection"`
 	CreatedAt          types.String      `tfsdk:"created_at"`
+	ManagedBy          types.String      `tfsdk:"managed_by"`
 	Timeouts           timeouts.Value    `tfsdk:"timeouts"`
 }
 
@@ -134,6 +135,7 @@ func (*secret) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resou
 				PlanModifiers: []planmodifier.Int64{int64planmodifier.UseStateForUnknown()},
 			},
 			"created_at": createdAtAttribute(),
+			"managed_by": managedByAttribute(),
 			"timeouts":   timeoutsAttribute(ctx),
 		},
 	}
@@ -166,7 +168,7 @@ func (m *secretModel) set(ctx context.Context, o backend.Object, diags *diag.Dia
 	} else if !at.Equal(o.ExpiresAt) { // an equal time keeps the zone that the configuration uses
 		m.ExpiresAt = timetypes.NewRFC3339TimeValue(o.ExpiresAt)
 	}
-	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
+	m.ManagedBy, m.CreatedAt = optionalString(o.ManagedBy), types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
 func (m *secretModel) change(

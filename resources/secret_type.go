@@ -52,6 +52,7 @@ type secretTypeModel struct {
 	Labels      types.Map            `tfsdk:"labels"`
 	Schema      jsontypes.Normalized `tfsdk:"schema"`
 	CreatedAt   types.String         `tfsdk:"created_at"`
+	ManagedBy   types.String         `tfsdk:"managed_by"`
 	Timeouts    timeouts.Value       `tfsdk:"timeouts"`
 }
 
@@ -84,6 +85,7 @@ func (*secretType) Schema(ctx context.Context, _ resource.SchemaRequest, resp *r
 					"documents. Otherwise they are plain strings. References to other documents are not supported.",
 			},
 			"created_at": createdAtAttribute(),
+			"managed_by": managedByAttribute(),
 			"timeouts":   timeoutsAttribute(ctx),
 		},
 	}
@@ -100,7 +102,7 @@ func (m *secretTypeModel) set(ctx context.Context, o backend.Object, diags *diag
 	m.DisplayName, m.Description = optionalString(o.DisplayName), optionalString(o.Description)
 	m.Schema = jsonValue(m.Schema, o.Schema)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
-	m.CreatedAt = types.StringValue(o.CreatedAt.Format(time.RFC3339))
+	m.ManagedBy, m.CreatedAt = optionalString(o.ManagedBy), types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
 
 func (m *secretTypeModel) change(_ context.Context, before, _ *secretTypeModel, _ *diag.Diagnostics) backend.Change {

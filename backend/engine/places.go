@@ -109,6 +109,18 @@ func (r *run) checkPlaces() (refused bool, err error) {
 	return refused, nil
 }
 
+// replacedInPlace reports whether a change of the set has brought another object to the place of o, so that everything
+// that refers to the name of o means the other one.
+func (r *run) replacedInPlace(o store.Object) (bool, error) {
+	if len(r.places.claims) == 0 {
+		return false, nil
+	}
+	rows, err := r.tx.Objects(r.ctx, placeOf(o))
+	return slices.ContainsFunc(rows, func(other store.Object) bool {
+		return other.ID != o.ID && r.places.arrived[other.ID] > 0
+	}), err
+}
+
 // placeOf selects the objects in the place of o. Where a kind has no
 // environment or scope, neither selects anything else.
 func placeOf(o store.Object) store.Filter {

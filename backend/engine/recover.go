@@ -124,6 +124,9 @@ func (r *run) intact(p *project, row store.Object) (bool, error) {
 // dependents returns the scoped values that link to an entry and the registered
 // usages in configuration files.
 func (r *run) dependents(e *entry) (linked []store.Object, usages []backend.Dependent, err error) {
+	if replaced, err := r.replacedInPlace(e.row); replaced || err != nil {
+		return nil, nil, err
+	}
 	usages, err = r.usagesOf(e.in, e.row)
 	if err != nil || e.row.Kind != backend.KindSecret {
 		return nil, usages, err

@@ -77,6 +77,26 @@ var placeCases = []testCase{
 		out = f.must(next, remove(backend.KindSecret, "dev", "s"))
 		equal(f, "id", f.resolve(secretRef("dev", "s"))[0].ID, out[0].Object.ID)
 	}},
+	{"links mean the object that a set creates in the place of one that it deletes", func(f *fixture) {
+		f.environments("dev")
+		old := f.must(secret("dev", "s", "old"))[0].Object
+		f.must(link("dev", "l", "s", ""))
+		deletion := backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: old.ID}
+		f.refused(backend.ErrInUse, deletion)
+		next := secret("dev", "s", "new")
+		next.Op = backend.OpCreate
+		for i, o := range f.dry(next, deletion) {
+			if o.Err != nil {
+				f.Errorf("dry run of change %d: %v", i, o.Err)
+			}
+		}
+		f.must(next, deletion)
+		equal(f, "linked value", f.value(valueRef("dev", "l")), "new")
+		other := f.must(secret("dev", "other", "third"))[0].Object
+		current := f.list(backend.Query{Kind: backend.KindSecret, Project: project, Environment: "dev", Name: "s"})[0]
+		f.must(renamed(other, "s"), backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: current.ID})
+		equal(f, "linked value after a rename", f.value(valueRef("dev", "l")), "third")
+	}},
 	{"a place that is not free at the end is refused, and nothing changes", func(f *fixture) {
 		f.environments("dev")
 		out := f.must(secret("dev", "a", "1"), secret("dev", "b", "2"), secret("dev", "c", "3"))

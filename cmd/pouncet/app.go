@@ -95,7 +95,7 @@ Exit codes:
 	root.AddCommand(grouped(groupObjects, a.projectCommand(), a.environmentCommand(), a.typeCommand(),
 		a.secretCommand(), a.valueCommand())...)
 	root.AddCommand(grouped(groupBackend, a.initCommand(), a.serverCommand(), a.tokenCommand(),
-		a.doctorCommand())...)
+		a.configurationCommand(), a.doctorCommand())...)
 	root.AddCommand(a.versionCommand())
 	root.AddCommand(topicCommands()...)
 	root.SetHelpCommand(helpCommand())

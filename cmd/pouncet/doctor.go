@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -43,42 +44,58 @@ func (a *app) doctorCommand() *cobra.Command {
 	}
 }
 
-// held returns the held objects of the project that --project names, or of all
-// projects.
+// held returns the held objects of the project that --project names, or of all projects.
 func (a *app) held(ctx context.Context, s backend.Service) ([]backend.Object, error) {
 	held := []backend.Object{}
-	var projects []backend.Object
-	for _, q := range []backend.Query{{Kind: backend.KindProject}, {Kind: backend.KindProject, Held: true}} {
-		rows, err := backend.ListAll(ctx, s, q)
+	projects, err := a.allProjects(ctx, s, true)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range projects {
+		if p.Held != "" {
+			held = append(held, p)
+		}
+	}
+	for _, p := range projects {
+		rows, err := contents(ctx, s, p, true)
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range rows {
-			if a.project != "" && a.project != p.ID && a.project != p.Name {
-				continue
-			}
-			projects = append(projects, p)
-			if p.Held != "" {
-				held = append(held, p)
-			}
-		}
+		held = append(held, rows...)
 	}
-	if a.project != "" && len(projects) == 0 {
+	return held, nil
+}
+
+// allProjects returns the project that --project names, or all projects. With heldToo, these include the held ones.
+func (a *app) allProjects(ctx context.Context, s backend.Service, heldToo bool) ([]backend.Object, error) {
+	projects, err := backend.ListAll(ctx, s, backend.Query{Kind: backend.KindProject})
+	if err == nil && heldToo {
+		projects, err = withHeld(ctx, s, backend.Query{Kind: backend.KindProject}, projects)
+	}
+	if err != nil || a.project == "" {
+		return projects, err
+	}
+	projects = slices.DeleteFunc(projects, func(p backend.Object) bool { return a.project != p.ID && a.project != p.Name })
+	if len(projects) == 0 {
 		return nil, backend.Errorf(backend.CodeNotFound, "project %s does not exist", backend.Quote(a.project)).
 			WithHint("list the projects: pouncet project list")
 	}
-	for _, p := range projects {
-		for _, kind := range []backend.Kind{
-			backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue,
-		} {
-			rows, err := backend.ListAll(ctx, s, backend.Query{Kind: kind, Project: p.ID, Held: true})
-			if err != nil {
-				return nil, err
-			}
-			held = append(held, rows...)
+	return projects, nil
+}
+
+// contents returns the objects in a project, either the held ones or the others.
+func contents(ctx context.Context, s backend.Service, project backend.Object, held bool) ([]backend.Object, error) {
+	var objects []backend.Object
+	for _, kind := range []backend.Kind{
+		backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue,
+	} {
+		rows, err := backend.ListAll(ctx, s, backend.Query{Kind: kind, Project: project.ID, Held: held})
+		if err != nil {
+			return nil, err
 		}
+		objects = append(objects, rows...)
 	}
-	return held, nil
+	return objects, nil
 }
 
 // withHeld adds the held objects that a query selects. A server of an earlier
