@@ -22,8 +22,8 @@ const (
 )
 
 // LeaveValuesUnknown makes this a session for a plan that is never applied: ephemeral resources have no values, and
-// every change is refused. It warns, because a provider cannot tell a plan from an apply, and Terraform refuses on its
-// own to apply a resource whose configuration contains an unknown value, with an error that does not name the reason.
+// every change is refused. It warns, because the provider does not know on every system whether Terraform applies, and
+// Terraform's own error about a configuration with an unknown value does not name the reason.
 func (s *Session) LeaveValuesUnknown(diags *diag.Diagnostics) {
 	s.ValuesUnknown, s.Service = true, planOnly{s.Service}
 	diags.AddWarning("Plan without ephemeral values", fmt.Sprintf(
