@@ -81,6 +81,7 @@ func (r *managedResource[M, P]) ModifyPlan(
 	if r.inProject {
 		r.planDefaultProject(ctx, req, resp)
 	}
+	r.planOwner(ctx, req, resp)
 	resp.Diagnostics.Append(resp.Plan.Get(ctx, &m.plan)...)
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m.configured)...)
 	if resp.Diagnostics.HasError() {
@@ -112,33 +113,34 @@ func (r *managedResource[M, P]) ModifyPlan(
 	}
 	r.checkPlan(ctx, &m, object, resp)
 	if !resp.Diagnostics.HasError() {
-		r.planOwner(ctx, req, resp)
+		r.planOwnerOfUpdate(ctx, req, resp)
 	}
 }
 
-// planOwner plans managed_by, which every change sets. An object that does not carry the name of this configuration
-// yet, for example after an import, changes for that alone.
+// planOwner plans managed_by of a new object, and of an object that does not carry the name of this configuration yet,
+// for example after an import: it changes for that alone.
 func (r *managedResource[M, P]) planOwner(
 	ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
 ) {
-	owner := types.StringValue(r.session.ManagedBy)
-	if req.State.Raw.IsNull() {
-		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("managed_by"), owner)...)
+	if req.State.Raw.IsNull() || r.session.Named {
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("managed_by"), r.session.ManagedBy)...)
+	}
+}
+
+// planOwnerOfUpdate plans managed_by of an object that changes anyway, for a configuration without a name. The owner is
+// not known, because the apply may still find that nothing changes.
+func (r *managedResource[M, P]) planOwnerOfUpdate(
+	ctx context.Context, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
+) {
+	if req.State.Raw.IsNull() || r.session.Named {
 		return
 	}
 	var current types.String
 	resp.Diagnostics.Append(req.State.GetAttribute(ctx, path.Root("managed_by"), &current)...)
 	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("managed_by"), current)...)
-	switch {
-	case current.Equal(owner):
-		return
-	case r.session.Named:
-	case resp.Plan.Raw.Equal(req.State.Raw):
-		return
-	default:
-		owner = types.StringUnknown() // the apply may still find that nothing changes
+	if current.ValueString() != r.session.ManagedBy && !resp.Plan.Raw.Equal(req.State.Raw) {
+		resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("managed_by"), types.StringUnknown())...)
 	}
-	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("managed_by"), owner)...)
 }
 
 // requireReplaceIfUnknown plans a replacement if the project or the environment is not known yet: an object cannot

@@ -116,9 +116,8 @@ func (r *secret) planValue(
 	}
 }
 
-// planVersion plans an unknown version if the apply may write a value. What it plans as known depends on the
-// configuration and the state only, except for the value of a secret that is otherwise unchanged: the apply plans such
-// a secret again only if the version is unknown.
+// planVersion plans an unknown version for every update: it may write a value, and an action may rotate the secret in
+// the same apply before it. Whether a secret that is otherwise unchanged gets a new value is what the dry run says.
 func planVersion(
 	ctx context.Context, m modelStates[secretModel], outcome *backend.Outcome, resp *resource.ModifyPlanResponse,
 ) {
@@ -129,8 +128,10 @@ func planVersion(
 	if !m.before.ID.IsNull() {
 		version := m.before.Version
 		switch {
+		case m.plan.changesOtherwise(&m.before):
+			version = types.Int64Unknown()
 		case !m.plan.mayWriteValue(&m.before, &m.configured):
-		case m.plan.changesOtherwise(&m.before), outcome == nil, m.plan.valueUncertain(&m.configured),
+		case outcome == nil, m.plan.valueUncertain(&m.configured),
 			outcome.Object.Version != m.before.Version.ValueInt64():
 			version = types.Int64Unknown()
 		}
