@@ -48,10 +48,7 @@ func TestExamplesApply(t *testing.T) {
 			if strings.Contains(string(text), `variable "db_password"`) {
 				variables["db_password"] = "correct horse battery staple"
 			}
-			acctest.Run(t,
-				acctest.Step{Config: b.Config(string(text)), Variables: variables},
-				acctest.Step{Config: b.Config(string(text)), Variables: variables, PlanOnly: true},
-			)
+			acctest.Run(t, acctest.Step{Config: b.Config(string(text)), Variables: variables})
 		})
 	}
 }
