@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,6 +44,12 @@ func parentArguments(ctx context.Context) []string {
 		return nil
 	}
 	return strings.Fields(string(out))
+}
+
+// destroys reports whether a command line of Terraform destroys everything.
+func destroys(arguments []string) bool {
+	isDestroy := func(a string) bool { return a == "-destroy" || a == "--destroy" || a == "-destroy=true" }
+	return subcommand(arguments) == "destroy" || slices.ContainsFunc(arguments, isDestroy)
 }
 
 // subcommand returns the first argument of a command line that is not an option.

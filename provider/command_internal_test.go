@@ -24,6 +24,22 @@ func TestSubcommand(t *testing.T) {
 	}
 }
 
+func TestDestroys(t *testing.T) {
+	for line, want := range map[string]bool{
+		"terraform destroy -auto-approve":     true,
+		"terraform apply -destroy":            true,
+		"terraform plan -destroy=true -out=p": true,
+		"terraform apply destroy":             false,
+		"terraform plan":                      false,
+		"terraform plan -destroy=false":       false,
+		"":                                    false,
+	} {
+		if got := destroys(strings.Fields(line)); got != want {
+			t.Errorf("%q: %v, want %v", line, got, want)
+		}
+	}
+}
+
 func TestParentArguments(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("SKIPPED: Windows does not tell the command line of the parent")

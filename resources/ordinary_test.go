@@ -543,6 +543,19 @@ import {
 	}
 }
 
+// Terraform plans the configuration before it destroys everything. An error of that plan does not stop it.
+func TestErrorOfThePlanDoesNotStopADestroy(t *testing.T) {
+	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // a provider that Terraform starts sees how Terraform was called
+	w.pouncet("secret", "set", "taken", "--env", "dev", "--generate")
+	w.config(inDev(secretNamed("a", "a", "1") + secretNamed("b", "b", "1")))
+	w.applies()
+	w.config(inDev(secretNamed("a", "taken", "1") + secretNamed("b", "b", "1") + secretNamed("c", "b", "1")))
+	w.Fails("plan", "-input=false", "-no-color")
+	w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
+	w.lacks("dev", "a")
+	w.lacks("dev", "b")
+}
+
 // A provider block can name a project that the same configuration creates.
 func TestProviderBlockOfAPlannedProject(t *testing.T) {
 	w := newOrdinary(t)

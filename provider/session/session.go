@@ -29,7 +29,9 @@ type Session struct {
 	Plan  *planning.Plan
 	// ValuesUnknown means that no ephemeral resource has a value: see LeaveValuesUnknown.
 	ValuesUnknown bool
-	catalogs      catalogs
+	// Destroys means that Terraform destroys everything, as far as its command line tells.
+	Destroys bool
+	catalogs catalogs
 
 	ownWrites ownWrites
 	uncreated Uncreated // nil if the backend existed when the provider was configured
