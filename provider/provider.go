@@ -140,9 +140,9 @@ const configurationDescription = "Name of this Terraform configuration (root mod
 	"creates or updates. Objects with one name do not block each other, in whatever order Terraform applies them: " +
 	"names can move from one to another, and a secret can be deleted before its link changes. A plan that deletes " +
 	"an object fails if another configuration still uses it. Without a name, the provider warns where it would " +
-	"have to guess, and an apply can stop and need a second run. Set the name before the first apply, because the " +
-	"recorded name of an existing object changes only with the next update of that object. Workspaces need " +
-	"different names: `shop-${terraform.workspace}`."
+	"have to guess, and an apply can stop and need a second run. Set the name before the first apply. Otherwise " +
+	"the next plan shows an update of `managed_by` for each existing object: apply it before names move. " +
+	"Workspaces need different names: `shop-${terraform.workspace}`."
 
 const ephemeralValuesDescription = "What the ephemeral resources return: `resolve` (the values) or `unknown`. With " +
 	"`unknown` they resolve nothing and check only that the references exist, so a token with the role `planner` is " +

@@ -51,12 +51,27 @@ func TestPlanRefusesToDeleteWhatAnotherConfigurationUses(t *testing.T) {
 	)
 }
 
+// named returns a configuration with a name.
+func named(b *acctest.Backend, name, body string) string {
+	return fmt.Sprintf("provider \"pouncet\" {\n  path          = %q\n  configuration = %q\n}\n%s", b.Path, name, body)
+}
+
+// The other configuration can be this one, before it was renamed.
+func TestDeletionOfWhatAnotherConfigurationUsesNamesTheWayToAdoptIt(t *testing.T) {
+	b := acctest.New(t)
+	other := backend.ManagedByTerraform + ":store"
+	create, remove := dependent(&other)
+	acctest.Run(t,
+		apply(named(b, "shop", secretConfig("v", ""))),
+		after(func() { b.Apply(create) },
+			planFails(named(b, "shop", ""), `(?s)configuration\s+adopt\s+shop\s+--from\s+store`)),
+		after(func() { b.Apply(remove) }, apply(named(b, "shop", ""))),
+	)
+}
+
 func TestNamedConfigurationDeletesItsObjects(t *testing.T) {
 	b := acctest.New(t)
-	config := func(name, body string) string {
-		return fmt.Sprintf("provider \"pouncet\" {\n  path          = %q\n  configuration = %q\n}\n%s",
-			b.Path, name, body)
-	}
+	config := func(name, body string) string { return named(b, name, body) }
 	acctest.Run(t,
 		apply(config("web", linked(3))),
 		apply(config("web", "")),

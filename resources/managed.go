@@ -286,7 +286,7 @@ func (r *managedResource[M, P]) Create(
 		out, err = r.applyChange(ctx, c)
 	}
 	if err != nil {
-		session.Report(&resp.Diagnostics, "Creating the "+r.kind.String(), withTerraformHint(err, c), r.paths())
+		session.Report(&resp.Diagnostics, "Creating the "+r.kind.String(), r.withTerraformHint(err, c), r.paths())
 		return
 	}
 	P(&plan).set(ctx, out.Object, &resp.Diagnostics)
@@ -350,7 +350,7 @@ func (r *managedResource[M, P]) Update(
 	out, err := r.applyChange(ctx, c)
 	if err != nil {
 		err = r.explainConflict(ctx, err, &before)
-		session.Report(&resp.Diagnostics, "Updating the "+r.kind.String(), withTerraformHint(err, c), r.paths())
+		session.Report(&resp.Diagnostics, "Updating the "+r.kind.String(), r.withTerraformHint(err, c), r.paths())
 		return
 	}
 	P(&plan).set(ctx, out.Object, &resp.Diagnostics)
@@ -381,7 +381,7 @@ func (r *managedResource[M, P]) Delete(
 	}
 	if _, err := r.applyChange(ctx, c); err != nil && !errors.Is(err, backend.ErrNotFound) {
 		err = r.explainConflict(ctx, err, &state)
-		session.Report(&resp.Diagnostics, "Deleting the "+r.kind.String(), withTerraformHint(err, c), nil)
+		session.Report(&resp.Diagnostics, "Deleting the "+r.kind.String(), r.withTerraformHint(err, c), nil)
 	}
 }
 

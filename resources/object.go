@@ -156,7 +156,7 @@ func (o *objectResource) checkChange(
 		case result.Uncertain:
 			session.Warn(diags, action, e, o.paths())
 		default:
-			session.Report(diags, action, withTerraformHint(e, check.Change), o.paths())
+			session.Report(diags, action, o.withTerraformHint(e, check.Change), o.paths())
 		}
 	}
 	if len(result.Errors) > 0 {

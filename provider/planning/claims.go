@@ -40,7 +40,8 @@ func (p *Plan) claim(check Check, outcome backend.Outcome) *backend.Error {
 		return backend.Errorf(backend.CodeExists,
 			"%s %s is not marked as an object of this configuration, and another resource takes its name in this plan",
 			o.Kind, backend.Quote(o.Name)).
-			WithHint("mark it in an earlier apply: change its description, or run: pouncet … set … --managed-by %s", p.owner).
+			WithHint("leave the names as they are in one apply, whose plan shows managed_by as an update, " +
+				"and move them in the next").
 			At("name")
 	}
 	p.claims[at] = c
