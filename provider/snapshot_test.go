@@ -61,6 +61,27 @@ resource "pouncet_secret" "s" {
 	if got := plan("No changes"); got > 5+environment {
 		t.Errorf("a plan with fingerprints sends %d requests, want at most %d", got, 5+environment)
 	}
+	state := filepath.Join(w.Dir, "terraform.tfstate")
+	if err := os.Rename(state, state+".away"); err != nil {
+		t.Fatal(err)
+	}
+	w.Write("import.tf", fmt.Sprintf(`
+import {
+  to = pouncet_environment.e
+  id = "dev"
+}
+import {
+  for_each = range(%d)
+  to       = pouncet_secret.s[each.key]
+  id       = "dev/s${each.key}"
+}`, n))
+	if got := plan(fmt.Sprintf("%d to import", n+1)); got > 10 {
+		t.Errorf("importing %d secrets sends %d requests, want at most 10", n, got)
+	}
+	if err := os.Rename(state+".away", state); err != nil {
+		t.Fatal(err)
+	}
+	w.Write("import.tf", "")
 	change(t, path, policy(backend.PolicyChange{ForbidFingerprints: &forbid}))
 	if got := plan("No changes"); got > int64(n)+5+environment {
 		t.Errorf("a plan without fingerprints sends %d requests, want at most %d", got, n+5+environment)

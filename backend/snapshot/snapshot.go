@@ -8,7 +8,7 @@
 // fingerprints of all values of the project, under a key that this process generates and keeps in memory. After that,
 // an unchanged object needs no request.
 //
-//	read by id ──> is it in the snapshot?
+//	read by id or place ──> is it in the snapshot?
 //	                ├──yes─────> the snapshot answers
 //	                └──no──────> the backend answers: a missing object may be new
 //	dry run ─────> does the change equal the object, and the value its fingerprint?
@@ -44,6 +44,7 @@ type Snapshot struct {
 	deployment   string                    // of the Service, once it has answered
 	written      bool                      // a change was applied, so seen may be out of date
 	seen         map[string]backend.Object // by id
+	places       map[backend.Query]string  // ids, by place
 	fetches      map[subset]*fetch
 	fingerprints map[string][]byte // fingerprints, by id
 }
@@ -68,14 +69,19 @@ func New(next backend.Service) *Snapshot {
 	key := make([]byte, backend.FingerprintKeySize)
 	_, _ = rand.Read(key) // crypto/rand aborts the program rather than fail
 	return &Snapshot{next: next, key: key, limit: MaxObjects, seen: map[string]backend.Object{},
-		fetches: map[subset]*fetch{}, fingerprints: map[string][]byte{}}
+		places: map[backend.Query]string{}, fetches: map[subset]*fetch{}, fingerprints: map[string][]byte{}}
 }
 
 // Query implements backend.Service. The project of a query by id only says which objects to fetch: an object of another
 // project is returned too.
 func (s *Snapshot) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
 	byID := backend.Query{Kind: q.Kind, Project: q.Project, ID: q.ID}
-	if q.ID == "" || q != byID || q.Kind == backend.KindToken {
+	switch {
+	case q.Kind == backend.KindToken:
+		return s.next.Query(ctx, q)
+	case isPlace(q):
+		return s.queryPlace(ctx, q)
+	case q.ID == "" || q != byID:
 		return s.next.Query(ctx, q)
 	}
 	if o, ok := s.object(ctx, q); ok {
@@ -85,6 +91,40 @@ func (s *Snapshot) Query(ctx context.Context, q backend.Query) (backend.Page, er
 	page, err := s.next.Query(ctx, q)
 	s.record(page)
 	return page, err
+}
+
+// isPlace reports whether a query names one place, as an import does.
+func isPlace(q backend.Query) bool {
+	place := backend.Query{Kind: q.Kind, Project: q.Project, Environment: q.Environment, Scope: q.Scope, Name: q.Name}
+	if q != place || q.Project == "" || q.Name == "" {
+		return false
+	}
+	isEntry := q.Kind == backend.KindSecret || q.Kind == backend.KindScopedValue
+	return !isEntry || q.Environment != "" && q.Scope != ""
+}
+
+// queryPlace returns the object in a place from the snapshot, after a fetch if necessary. The backend answers if the
+// snapshot has none, because it may be new, or several.
+func (s *Snapshot) queryPlace(ctx context.Context, q backend.Query) (backend.Page, error) {
+	s.fetchOnSecondUse(subset{project: q.Project, kind: q.Kind}, func() { s.fetchObjects(ctx, q.Project, q.Kind) })
+	if o, ok := s.inPlace(q); ok {
+		return backend.Page{Objects: []backend.Object{o}, Deployment: s.knownDeployment()}, nil
+	}
+	page, err := s.next.Query(ctx, q)
+	s.record(page)
+	return page, err
+}
+
+func (s *Snapshot) inPlace(q backend.Query) (backend.Object, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, ok := s.seen[s.places[q]]
+	return o, ok && !s.written
+}
+
+// placeOf returns the query that names the place of an object.
+func placeOf(o backend.Object) backend.Query {
+	return backend.Query{Kind: o.Kind, Project: o.Project, Environment: o.Environment, Scope: o.Scope, Name: o.Name}
 }
 
 // object returns the object of a query by id from the snapshot, after a fetch if necessary.
@@ -120,6 +160,9 @@ func (s *Snapshot) record(page backend.Page) {
 	}
 	for _, o := range page.Objects {
 		s.seen[o.ID] = o
+		if o.Held == "" {
+			s.places[placeOf(o)] = o.ID
+		}
 	}
 }
 

@@ -177,6 +177,43 @@ func TestPlanOfAThousandSecretsTakesAtMostFiveCalls(t *testing.T) {
 	}
 }
 
+// An import names each object by its place, and then reads it by its id.
+func TestImportOfAThousandSecretsTakesAFewCalls(t *testing.T) {
+	c, s, objects := prepare(t, 1_000)
+	place := func(o backend.Object) []backend.Object {
+		page, err := s.Query(context.Background(), backend.Query{
+			Kind: o.Kind, Project: o.Project, Environment: o.Environment, Scope: o.Scope, Name: o.Name,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return page.Objects
+	}
+	for _, o := range objects {
+		found := place(o)
+		if len(found) != 1 || found[0].ID != o.ID {
+			t.Fatalf("the place of %s has %d objects", o.Name, len(found))
+		}
+		unnamed := o
+		unnamed.Project = "" // Terraform knows only the id
+		if _, ok := read(t, s, unnamed); !ok {
+			t.Fatalf("%s is missing", o.Name)
+		}
+	}
+	if n := c.spent(); n > 4 {
+		t.Errorf("%d calls, want 4 at most", n)
+	}
+	later := must(t, c.Service, secret(project, "later", "v"))[0]
+	if found := place(later); len(found) != 1 {
+		t.Error("an object that was created after the fetch is missing")
+	}
+	must(t, s, secret(project, "later", "w"))
+	must(t, c.Service, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: later.ID})
+	if found := place(later); len(found) != 0 {
+		t.Error("after an apply, the snapshot still answers")
+	}
+}
+
 func TestPlanOfOneSecretFetchesNoOthers(t *testing.T) {
 	c, s, objects := prepare(t, 50)
 	o, _ := read(t, s, objects[3])
