@@ -18,7 +18,8 @@ func (o *objectResource) withTerraformHint(err error, c backend.Change) error {
 	case errors.Is(err, backend.ErrExists) && c.Op == backend.OpCreate:
 		e := *backend.AsError(err)
 		return e.WithHint("import it: terraform import ADDRESS %q; or add a moved block if only its address changed; "+
-			"or choose another name", entryImportID(c))
+			"or, if its managed_by is another configuration, run: pouncet configuration adopt; or choose another name",
+			entryImportID(c))
 	case errors.Is(err, backend.ErrExists) && c.Rename != nil:
 		e := *backend.AsError(err)
 		return e.WithHint("if another resource of this configuration gives up the name, apply without the rename first, " +

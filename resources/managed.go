@@ -403,7 +403,7 @@ func (r *managedResource[M, P]) explainConflict(ctx context.Context, err error, 
 	}
 	return backend.Errorf(backend.CodeConflict, "%s %s was changed after the plan: %s", r.kind, backend.Quote(o.Name),
 		backend.Enumerate(changed)).
-		WithHint("nothing was overwritten; run terraform plan again, and apply the new plan")
+		WithHint("nothing was overwritten; run terraform plan again, without -refresh=false, and apply the new plan")
 }
 
 // differences returns the names of the attributes in which two models differ.
