@@ -26,7 +26,8 @@ func dependent(managedBy *string) (create, remove backend.Change) {
 }
 
 // namesDependent matches the error that names the dependent.
-const namesDependent = `(?s)in\s+use\s+by\s+scoped\s+value\s+user`
+const namesDependent = `(?s)in\s+use\s+by\s+scoped\s+value\s+user.*Remove\s+or\s+change\s+the\s+dependents\s+in` +
+	`\s+the\s+same\s+apply.*pouncet\s+secret\s+delete\s+--force\s+[0-9a-f]`
 
 func TestPlanRefusesToDeleteASecretInUse(t *testing.T) {
 	b := acctest.New(t)

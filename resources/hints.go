@@ -11,8 +11,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// withTerraformHint replaces or extends the hint of an error whose next step is different in Terraform: creating an
-// object that already exists, and deleting an object in use.
+// withTerraformHint replaces the hint of an error whose next step is different in Terraform: creating an object that
+// already exists or without a value, and deleting an object in use.
 func (o *objectResource) withTerraformHint(err error, c backend.Change) error {
 	switch {
 	case errors.Is(err, backend.ErrExists) && c.Op == backend.OpCreate:
@@ -32,27 +32,39 @@ func (o *objectResource) withTerraformHint(err error, c backend.Change) error {
 		}
 		return e.WithHint("set protected = false, and apply that first")
 	case errors.Is(err, backend.ErrInUse) && c.Op == backend.OpDelete:
-		return withDependentsHint(*backend.AsError(err), o.session.ManagedBy)
+		e := *backend.AsError(err)
+		return e.WithHint("%s", deletionHint(e.Dependents, c, o.session.ManagedBy))
+	case errors.Is(err, backend.ErrInvalid) && c.Kind == backend.KindSecret && c.Op == backend.OpCreate &&
+		backend.AsError(err).Attribute == "value" && c.Value.Len() == 0 && c.Generate == nil:
+		e := *backend.AsError(err)
+		return e.WithHint("set value_wo to a value that is not empty, or set generate = {}")
 	}
 	return err
 }
 
-// withDependentsHint extends the hint of an object in use with what helps if this configuration has a dependent that
-// does not carry its mark.
-func withDependentsHint(e backend.Error, owner string) *backend.Error {
-	if slices.ContainsFunc(e.Dependents, func(d backend.Dependent) bool { return d.ID != "" && d.ManagedBy == "" }) {
-		e.Hint += "; if Terraform does not manage a dependent yet, for example after an import, delete it in an " +
-			"earlier apply"
+// deletionHint says how a Terraform user can delete an object that has dependents: Terraform cannot force a deletion.
+// It also says what helps if this configuration has a dependent that does not carry its mark, which is owner.
+func deletionHint(dependents []backend.Dependent, c backend.Change, owner string) string {
+	isObject := func(d backend.Dependent) bool { return d.ID != "" }
+	hint := "remove or change the dependents in the same apply"
+	if len(dependents) > 0 && !slices.ContainsFunc(dependents, isObject) {
+		hint = "remove the references from these files and register the files again"
+	}
+	if slices.ContainsFunc(dependents, func(d backend.Dependent) bool { return isObject(d) && d.ManagedBy == "" }) {
+		hint += "; if Terraform does not manage a dependent yet, for example after an import, delete it in an earlier apply"
 	}
 	name, named := configurationName(owner)
-	for _, d := range e.Dependents {
+	for _, d := range dependents {
 		if other, ok := configurationName(d.ManagedBy); named && ok && other != name {
-			e.Hint += fmt.Sprintf("; if %q is the name that this configuration had before, run: "+
+			hint += fmt.Sprintf("; if %q is the name that this configuration had before, run: "+
 				"pouncet configuration adopt %s --from %s", other, name, other)
 			break
 		}
 	}
-	return &e
+	if c.Kind == backend.KindProject || c.Kind == backend.KindSecretType || c.ID == "" {
+		return hint
+	}
+	return hint + "; or force it outside Terraform: pouncet " + commands[c.Kind] + " delete --force " + c.ID
 }
 
 // configurationName returns the name of the configuration that an owner contains, and whether it contains one.

@@ -5,6 +5,8 @@ package resources
 import (
 	"cmp"
 	"context"
+	"errors"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -31,6 +33,11 @@ func (o *objectResource) importObject(
 	var object backend.Object
 	if err == nil && !resp.Diagnostics.HasError() {
 		object, err = o.importedObject(ctx, q, cmp.Or(req.ID, q.ID))
+	}
+	isEntry := o.kind == backend.KindSecret || o.kind == backend.KindScopedValue
+	if form := completeEntryID(strings.Split(req.ID, "/")); errors.Is(err, backend.ErrNotFound) && isEntry && form != "" {
+		e := *backend.AsError(err)
+		err = e.WithHint("if you mean a scope, the import id has the form %s", form)
 	}
 	if err != nil {
 		session.Report(&resp.Diagnostics, "Importing the "+o.kind.String(), err, nil)
@@ -137,6 +144,25 @@ func (o *objectResource) entryQuery(importID string) (backend.Query, error) {
 		return q, err
 	}
 	return q, nil
+}
+
+// completeEntryID completes an import id that names a scope without an environment before it or a name after it. It
+// returns "" for other import ids.
+func completeEntryID(parts []string) string {
+	i := slices.IndexFunc(parts, func(p string) bool { return p == "app" || p == "pipeline" })
+	if i < 0 || slices.Contains(parts, "") || i > 2 || len(parts) > i+3 {
+		return ""
+	}
+	after := parts[i+1:]
+	if i > 0 && len(after) == 2 {
+		return ""
+	}
+	before := parts[:i]
+	if i == 0 {
+		before = []string{"ENVIRONMENT"}
+	}
+	missing := []string{"SCOPE", "NAME"}
+	return strings.Join(slices.Concat(before, parts[i:i+1], after, missing[len(after):]), "/")
 }
 
 // part is a part of an import id.

@@ -42,6 +42,20 @@ func TestImportIDsWithEmptyPartsAreRejected(t *testing.T) {
 		{"pouncet_secret", "prod/app//only_prod", `Scope "app/" is not valid.`},
 		{"pouncet_secret", "only_prod", `"only_prod" is not a valid import id.`},
 		{"pouncet_secret", "prod/nothing", `Secret "prod/nothing" does not exist.`},
+		{
+			"pouncet_secret", "dev/app/web",
+			"Project \"dev\" does not exist.\n\nIf you mean a scope, the import id has the form dev/app/web/NAME.",
+		},
+		{
+			"pouncet_scoped_value", "pipeline/daily/v",
+			"Project \"pipeline\" does not exist.\n\nIf you mean a scope, the import id has the form " +
+				"ENVIRONMENT/pipeline/daily/v.",
+		},
+		{
+			"pouncet_secret", "app/web",
+			"Environment \"app\" does not exist in project \"default\".\n\nIf you mean a scope, the import id has the form " +
+				"ENVIRONMENT/app/web/NAME.",
+		},
 		{"pouncet_scoped_value", "/v", `The environment in the import id "/v" is empty.`},
 	} {
 		resp, err := p.Server.ImportResourceState(context.Background(),

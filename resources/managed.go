@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -349,7 +350,7 @@ func (r *managedResource[M, P]) Update(
 	c.Edition, c.Incarnation = r.expected(object)
 	out, err := r.applyChange(ctx, c)
 	if err != nil {
-		err = r.explainConflict(ctx, err, &before)
+		err = r.explainConflict(ctx, err, &before, &plan)
 		session.Report(&resp.Diagnostics, "Updating the "+r.kind.String(), r.withTerraformHint(err, c), r.paths())
 		return
 	}
@@ -380,13 +381,14 @@ func (r *managedResource[M, P]) Delete(
 		c.Force = r.kind == backend.KindSecret || r.kind == backend.KindScopedValue
 	}
 	if _, err := r.applyChange(ctx, c); err != nil && !errors.Is(err, backend.ErrNotFound) {
-		err = r.explainConflict(ctx, err, &state)
+		err = r.explainConflict(ctx, err, &state, &state)
 		session.Report(&resp.Diagnostics, "Deleting the "+r.kind.String(), r.withTerraformHint(err, c), nil)
 	}
 }
 
-// explainConflict names the attributes that somebody changed after the plan, if that is what err means.
-func (r *managedResource[M, P]) explainConflict(ctx context.Context, err error, before *M) error {
+// explainConflict names the attributes that somebody changed after the plan, if that is what err means. It leaves out
+// those that are as planned, because another step of the same apply may have changed them: a link follows a rename.
+func (r *managedResource[M, P]) explainConflict(ctx context.Context, err error, before, planned *M) error {
 	if !errors.Is(err, backend.ErrConflict) {
 		return err
 	}
@@ -397,7 +399,10 @@ func (r *managedResource[M, P]) explainConflict(ctx context.Context, err error, 
 	}
 	now := *before
 	P(&now).set(ctx, o, &ignored)
-	changed := differences(before, &now)
+	unplanned := differences(planned, &now)
+	changed := slices.DeleteFunc(differences(before, &now), func(name string) bool {
+		return !slices.Contains(unplanned, name)
+	})
 	if len(changed) == 0 {
 		return err
 	}

@@ -375,6 +375,49 @@ resource "pouncet_secret" "s" {
 	w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
 }
 
+// A link that follows a rename in the same apply is not named as a change by somebody else.
+func TestStalePlanOfALinkThatFollowed(t *testing.T) {
+	w := newOrdinary(t)
+	config := func(name, description string) {
+		w.config(fmt.Sprintf(`
+resource "pouncet_secret" "s" {
+  name        = %q
+  environment = "dev"
+  value_wo    = "v"
+}
+resource "pouncet_scoped_value" "l" {
+  name        = "l"
+  environment = "dev"
+  description = %q
+  from_secret = { name = pouncet_secret.s.name }
+}`, name, description))
+	}
+	config("old", "one")
+	w.applies()
+	config("new", "two")
+	w.Must("plan", "-input=false", "-no-color", "-out=plan")
+	w.pouncet("value", "set", "l", "--env", "dev", "--description", "theirs")
+	out := acctest.OneLine(w.Fails("apply", "-input=false", "-no-color", "plan"))
+	if want := `Scoped value "l" was changed after the plan: description.`; !strings.Contains(out, want) {
+		t.Errorf("the error does not have %q:\n%s", want, out)
+	}
+}
+
+// Terraform plans the configuration before a destroy. A provider that cannot read the command line of Terraform, as in
+// this process, fails the destroy if the configuration breaks a rule. Without the refresh there is no such plan.
+func TestDestroyOfABrokenConfiguration(t *testing.T) {
+	w := newOrdinary(t)
+	w.config(inDev(secretNamed("s", "s", "v")))
+	w.applies()
+	w.config(inDev(secretNamed("s", "s", "v") + secretNamed("broken", "broken", "")))
+	out := acctest.OneLine(w.Fails("destroy", "-auto-approve", "-input=false", "-no-color"))
+	if want := "Secret value is required"; !strings.Contains(out, want) {
+		t.Errorf("the error does not have %q:\n%s", want, out)
+	}
+	w.Must("destroy", "-refresh=false", "-auto-approve", "-input=false", "-no-color")
+	w.lacks("dev", "s")
+}
+
 // A rotation reaches the copies in the same apply.
 func TestCopiesOfAValueFollow(t *testing.T) {
 	body := `

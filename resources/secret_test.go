@@ -204,7 +204,7 @@ func TestBrokenRulesFailThePlan(t *testing.T) {
 	acctest.Run(t,
 		planFails(config(`name = "has space"`, value), `(?s)Invalid\s+name.*1\s+to\s+256\s+letters`),
 		planFails(config(name, value, `scope = "team/x"`), `(?s)Invalid\s+scope.*app/<name>`),
-		planFails(config(name), `(?s)with pouncet_secret.s.*Secret value is required`),
+		planFails(config(name), `(?s)with pouncet_secret.s.*Secret value is required.*value_wo.*generate\s+=\s+\{\}`),
 		planFails(config(name, `value_wo = ""`), `Secret value is required`),
 		planFails(config(name, `type = "database_connection"`, `value_wo = jsonencode({ host = "h", username = "u" })`),
 			`(?s)value_wo.*required\s+fields:\s+password`),

@@ -123,7 +123,7 @@ func (c *Catalog) lookup(r interpolate.Reference, d Defaults, environment string
 		return result{
 			state: missing, noDefault: true,
 			messageStart: "environment ", messageEnd: " does not exist in project " + backend.Quote(p.Name),
-			suggestion: suggestion, hint: suggest.Hint(suggestion, "the environments are: "+backend.Enumerate(names)),
+			suggestion: suggestion, hint: suggest.Hint(suggestion, "existing environments: "+backend.Enumerate(names)),
 		}
 	case !exists:
 		return result{

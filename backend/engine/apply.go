@@ -118,7 +118,7 @@ func (r *run) transaction(tx store.Tx) error {
 		case err == nil:
 		case errors.Is(err, errKeyMissing):
 			continue // noted; the others may need more
-		case isRule(err):
+		case isRule(err), r.set.DryRun && backend.AsError(err).Code == backend.CodeKeyUnusable: // see Options.CheckKey
 			out.Err, broken = backend.AsError(err), true
 		default:
 			return err
@@ -251,11 +251,9 @@ func (r *run) signingKey(p *project, environment string) (*envelope.Key, error) 
 
 // makeKey generates and stores the environment key of a new environment. In a dry run it returns nil.
 func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error) {
+	kmsKey = cmp.Or(kmsKey, r.engine.kmsKey)
 	if r.set.DryRun {
-		return nil, nil
-	}
-	if kmsKey == "" {
-		kmsKey = r.engine.kmsKey
+		return nil, r.engine.checkKey(kmsKey)
 	}
 	if err := r.engine.trust(kmsKey); err != nil {
 		return nil, err
@@ -273,10 +271,10 @@ func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error
 // the backend. A dry run wraps nothing. The environment key stays the same, so
 // no value and no signature changes.
 func (r *run) rewrap(p *project, environment, kmsKey string) error {
-	if r.set.DryRun {
-		return nil
-	}
 	kmsKey = cmp.Or(kmsKey, r.engine.kmsKey)
+	if r.set.DryRun {
+		return r.engine.checkKey(kmsKey)
+	}
 	if err := r.engine.trust(kmsKey); err != nil {
 		return err
 	}

@@ -233,8 +233,8 @@ func (r *run) deleteEnvironment(p *project, row store.Object, c backend.Change) 
 		if err != nil {
 			return backend.Outcome{}, err
 		}
-		return backend.Outcome{}, inUse(row, users, "delete these first, or force the deletion of the environment with "+
-			"all its entries")
+		return backend.Outcome{}, inUse(row, users, "delete these first, or delete the environment with all its entries: "+
+			forcedDeletion(row))
 	}
 	out, err := r.deletion(c, row, p)
 	if err != nil {

@@ -78,14 +78,14 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 	plaintext := c.Value.Expose()
 	if c.Generate != nil {
 		var err error
-		if plaintext, err = generate(*c.Generate, in); err != nil {
+		if plaintext, err = r.engine.generate(*c.Generate, in); err != nil {
 			return nil, err
 		}
 	}
 	given := len(plaintext) > 0
 	if !e.exists && !given {
 		return nil, backend.Errorf(backend.CodeInvalid, "Secret value is required").
-			WithHint("give secret %q a value that is not empty", e.row.Name).At("value")
+			WithHint("give secret %q a value that is not empty, or let the backend generate one", e.row.Name).At("value")
 	}
 	if n := len(plaintext); n > e.in.policy.MaxValueBytes {
 		return nil, tooLarge(e, n)
@@ -95,7 +95,12 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		return nil, nil
 	}
 	if given {
-		if err := r.engine.schemas.check(in, plaintext); err != nil {
+		err := r.engine.schemas.check(in, plaintext)
+		if err != nil && c.Generate != nil {
+			e := *backend.AsError(err)
+			return nil, e.WithHint("choose an alphabet that the schema allows, or give a value").At("generate")
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -330,19 +335,40 @@ func overlap(a, b, all string) bool { return a == b || a == all || b == all }
 
 const lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
+// The lengths of a generated value, in characters.
+const (
+	leastGenerated   = 8
+	mostGenerated    = 1024
+	defaultGenerated = 32
+)
+
 // generate makes a random value. Each character is drawn independently and
-// uniformly from the alphabet (crypto/rand.Int, by rejection).
-func generate(g backend.Generate, in secretType) ([]byte, error) {
+// uniformly from the alphabet (crypto/rand.Int, by rejection). Without a length,
+// it takes the default, or the nearest length that the schema of the type allows.
+func (e *Engine) generate(g backend.Generate, in secretType) ([]byte, error) {
+	least, most, err := e.schemas.lengths(in)
+	if err != nil {
+		return nil, err
+	}
+	if most < 0 {
+		most = mostGenerated
+	}
+	least, most = max(least, leastGenerated), min(most, mostGenerated)
+	if least > most && !in.isJSON() {
+		return nil, backend.Errorf(backend.CodeInvalid, "a value of secret type %q cannot be generated: its schema "+
+			"allows no length from %d to %d characters", in.row.Name, leastGenerated, mostGenerated).
+			WithHint("give a value").At("generate")
+	}
 	if g.Length == 0 {
-		g.Length = in.defaultLength()
+		g.Length = min(max(defaultGenerated, least), most)
 	}
 	if g.Alphabet == "" {
 		g.Alphabet = lettersAndDigits
 	}
 	alphabet := []rune(g.Alphabet)
-	if g.Length < 8 || g.Length > 1024 {
+	if g.Length < leastGenerated || g.Length > mostGenerated {
 		return nil, backend.Errorf(backend.CodeInvalid, "a generated value of %d characters is not supported", g.Length).
-			WithHint("choose a length from 8 to 1024").At("generate")
+			WithHint("choose a length from %d to %d", least, most).At("generate")
 	}
 	if err := backend.CheckAlphabet(g.Alphabet); err != nil {
 		return nil, err
@@ -351,6 +377,11 @@ func generate(g backend.Generate, in secretType) ([]byte, error) {
 		return nil, backend.Errorf(backend.CodeInvalid, "values of secret type %q are JSON and cannot be generated",
 			in.row.Name).
 			WithHint("give a value").At("generate")
+	}
+	if g.Length < least || g.Length > most {
+		return nil, backend.Errorf(backend.CodeInvalid, "a generated value of %d characters does not match the schema of "+
+			"secret type %q", g.Length, in.row.Name).
+			WithHint("choose a length from %d to %d", least, most).At("generate")
 	}
 	out := make([]rune, g.Length)
 	size := big.NewInt(int64(len(alphabet)))

@@ -47,14 +47,15 @@ import (
 
 // Engine is the Service that applies the rules.
 type Engine struct {
-	store   store.Store
-	keys    *envelope.Keyring
-	kmsKey  string
-	trust   func(uri string) error
-	now     func() time.Time
-	schemas schemaCache
-	onSwept func(ctx context.Context, removed []backend.Object)
-	swept   atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
+	store    store.Store
+	keys     *envelope.Keyring
+	kmsKey   string
+	trust    func(uri string) error
+	checkKey func(uri string) error
+	now      func() time.Time
+	schemas  schemaCache
+	onSwept  func(ctx context.Context, removed []backend.Object)
+	swept    atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
 }
 
 var _ backend.Service = (*Engine)(nil)
@@ -67,6 +68,8 @@ type Options struct {
 	// Trust may refuse a KMS key before it wraps a new environment key. Nil
 	// accepts every key.
 	Trust func(uri string) error
+	// CheckKey reports in a dry run why a KMS key could not wrap a key. Nil checks nothing.
+	CheckKey func(uri string) error
 	// Swept is called after a sweep with the deleted objects that it has removed for
 	// good. Nil ignores them.
 	Swept func(ctx context.Context, removed []backend.Object)
@@ -82,10 +85,15 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	if o.Trust == nil {
 		o.Trust = func(string) error { return nil }
 	}
+	if o.CheckKey == nil {
+		o.CheckKey = func(string) error { return nil }
+	}
 	if o.Swept == nil {
 		o.Swept = func(context.Context, []backend.Object) {}
 	}
-	return &Engine{store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, now: o.Now, onSwept: o.Swept}
+	return &Engine{
+		store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, checkKey: o.CheckKey, now: o.Now, onSwept: o.Swept,
+	}
 }
 
 // newID returns a UUIDv7 (RFC 9562), so ids sort by the time of creation.

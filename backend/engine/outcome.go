@@ -41,6 +41,11 @@ func inUse(o store.Object, users []backend.Dependent, hint string) error {
 	return e
 }
 
+// forcedDeletion returns the command that deletes an object even if it has dependents.
+func forcedDeletion(o store.Object) string {
+	return "pouncet " + commandOf(o.Kind) + " delete --force " + o.ID
+}
+
 func labels(users []backend.Dependent) []string {
 	out := make([]string, len(users))
 	for i, u := range users {

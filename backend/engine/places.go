@@ -130,7 +130,7 @@ func placeOf(o store.Object) store.Filter {
 // alreadyExists returns the error of an object whose place is taken.
 func alreadyExists(kind backend.Kind, name, id string) *backend.Error {
 	return backend.Errorf(backend.CodeExists, "%s %s already exists", kind, backend.Quote(name)).
-		WithHint("its id is %s: import it, update it, or choose another name", id).At("name")
+		WithHint("its id is %s: rename or delete it first, or choose another name", id).At("name")
 }
 
 func refuseExisting(holder store.Object) *backend.Error {

@@ -77,7 +77,8 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 			return backend.Outcome{}, err
 		}
 		if users = append(users, usages...); len(users) > 0 {
-			return backend.Outcome{}, inUse(e.row, users, "change or delete these first, or force the deletion")
+			return backend.Outcome{}, inUse(e.row, users, "change or delete these first, or force it: "+
+				forcedDeletion(e.row))
 		}
 	}
 	before := e.row

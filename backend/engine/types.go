@@ -16,6 +16,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // secretType is a secret type that is ready for use. A built-in type has no row,
@@ -111,21 +112,37 @@ func (t secretType) isJSON() bool {
 	return false
 }
 
-// defaultLength returns the number of characters of a generated value: 32, or the
-// nearest number that the schema allows.
-func (t secretType) defaultLength() int {
-	var limits struct{ MinLength, MaxLength *int }
-	if json.Unmarshal(t.attr.Schema, &limits) != nil {
-		limits.MinLength, limits.MaxLength = nil, nil
+// lengths returns the least and the most characters that the schema of a type allows, as far as minLength and maxLength
+// say, also in allOf and $ref. The most is -1 if it is not limited.
+func (c *schemaCache) lengths(t secretType) (least, most int, err error) {
+	if t.row.ID == "" {
+		return 0, -1, nil
 	}
-	n := 32
-	if limits.MaxLength != nil {
-		n = min(n, *limits.MaxLength)
+	root, err := c.compile(t.row.Name, t.attr.Schema)
+	if err != nil {
+		return 0, -1, err
 	}
-	if limits.MinLength != nil {
-		n = max(n, *limits.MinLength)
+	most = -1
+	seen := map[*jsonschema.Schema]bool{nil: true}
+	var walk func(s *jsonschema.Schema)
+	walk = func(s *jsonschema.Schema) {
+		if seen[s] {
+			return
+		}
+		seen[s] = true
+		if s.MinLength != nil {
+			least = max(least, *s.MinLength)
+		}
+		if s.MaxLength != nil && (most < 0 || *s.MaxLength < most) {
+			most = *s.MaxLength
+		}
+		walk(s.Ref)
+		for _, part := range s.AllOf {
+			walk(part)
+		}
 	}
-	return n
+	walk(root)
+	return least, most, nil
 }
 
 // typeByKey returns a type by key or id. The key "" means no type and gives the

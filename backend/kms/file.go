@@ -246,6 +246,20 @@ func CreateFile(uri string) error {
 	return nil
 }
 
+// CheckFile returns the error that the first use of a key file would return. It is nil if the file does not exist, or
+// if uri names another type of key.
+func CheckFile(ctx context.Context, uri string) error {
+	r, err := parseURI(uri)
+	if err != nil || r.path == "" {
+		return err
+	}
+	if _, err := os.Stat(r.path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	_, _, err = (&fileKey{uri: uri, path: r.path}).read(ctx)
+	return err
+}
+
 // CreateFolder creates the folder of the key file that uri names, for this user only. The folder above it must exist.
 func CreateFolder(uri string) error {
 	r, err := parseURI(uri)

@@ -124,9 +124,11 @@ func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
 	keys := keyring(database, path, trusted)
-	e := engine.New(database, keys, engine.Options{
-		KMSKey: s.KMSKey, Trust: trusted.add, Swept: audit.Swept(database, nil),
-	})
+	o := engine.Options{KMSKey: s.KMSKey, Trust: trusted.add, Swept: audit.Swept(database, nil)}
+	if createKeys { // only for a local user: a caller of a server must not learn about the files of the server
+		o.CheckKey = func(uri string) error { return checkKeyFile(path, uri) }
+	}
+	e := engine.New(database, keys, o)
 	return &Parts{Engine: e, Store: database, Keys: keys, Location: path, engine: e}, nil
 }
 

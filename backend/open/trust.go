@@ -3,6 +3,7 @@
 package open
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -79,6 +80,15 @@ func (t *trustedKeys) add(uri string) error {
 		return err
 	}
 	t.keys = append(t.keys, uri)
+	return nil
+}
+
+// checkKeyFile returns the error of a key that a new environment cannot use: at the attribute that names the key.
+func checkKeyFile(folder, uri string) error {
+	if err := kms.CheckFile(context.Background(), resolveURI(folder, uri)); err != nil {
+		e := *backend.AsError(err)
+		return e.At("kms_key")
+	}
 	return nil
 }
 

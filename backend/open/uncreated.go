@@ -142,13 +142,19 @@ func newBlank(ctx context.Context, c Config) (backend.Service, error) {
 	keys := envelope.New(envelope.Options{
 		Deployment: database.Deployment(),
 		OpenKey: func(ctx context.Context, uri string) (kms.Key, error) {
-			if _, err := kms.Open(ctx, resolveURI(c.Path, uri)); err != nil {
+			resolved := resolveURI(c.Path, uri)
+			if _, err := kms.Open(ctx, resolved); err != nil {
+				return nil, err
+			}
+			if err := kms.CheckFile(ctx, resolved); err != nil {
 				return nil, err
 			}
 			return memoryKey{uri}, nil
 		},
 	})
-	e := engine.New(database, keys, engine.Options{KMSKey: kmsKey})
+	e := engine.New(database, keys, engine.Options{
+		KMSKey: kmsKey, CheckKey: func(uri string) error { return checkKeyFile(c.Path, uri) },
+	})
 	if _, err := createContents(ctx, e); err != nil {
 		return nil, err
 	}

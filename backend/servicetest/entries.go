@@ -64,7 +64,8 @@ var entryCases = []testCase{
 		equal(f, "version", out.Object.Version, 1)
 		equal(f, "value", f.value(secretRef("dev", "s")), "kept")
 		equal(f, "no description and no value", f.must(secret("dev", "s", ""))[0].Action, backend.ActionUnchanged)
-		f.mentions(f.refused(backend.ErrInvalid, secret("dev", "new", "")), "Secret value is required")
+		f.mentions(f.refused(backend.ErrInvalid, secret("dev", "new", "")), "Secret value is required",
+			"let the backend generate one")
 		f.mentions(f.refused(backend.ErrInvalid, secret("dev", "", "v")), "Secret key is required")
 	}},
 	{"a rename keeps the id, and a new object with the old name has another id", func(f *fixture) {

@@ -151,7 +151,29 @@ var lifecycleCases = []testCase{
 		f.must(c)
 		equal(f, "characters", len(f.value(secretRef("dev", "s"))), 12)
 		c.Generate.Length = 13
-		f.refused(backend.ErrInvalid, c)
+		f.mentions(f.refused(backend.ErrInvalid, c), "choose a length from 8 to 12")
+		for schema, want := range map[string]int{
+			`{"type":"string","allOf":[{"minLength":64}]}`:                        64,
+			`{"$ref":"#/$defs/long","$defs":{"long":{"minLength":41}}}`:           41,
+			`{"type":"string","minLength":4,"maxLength":50,"pattern":"^[0-9]*$"}`: 32,
+		} {
+			f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "sized",
+				Schema: json.RawMessage(schema)})
+			c := typed("sized", secret("dev", "sized", ""))
+			c.Generate = &backend.Generate{Alphabet: "0123456789"}
+			f.must(c)
+			equal(f, "characters for "+schema, len(f.value(secretRef("dev", "sized"))), want)
+			f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, Project: project, Environment: "dev",
+				Name: "sized"})
+		}
+		c = typed("sized", secret("dev", "sized", ""))
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "sized",
+			Schema: json.RawMessage(`{"type":"string","pattern":"^[0-9]+$"}`)})
+		c.Generate = &backend.Generate{}
+		f.mentions(f.refused(backend.ErrInvalid, c), "choose an alphabet that the schema allows, or give a value")
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "sized",
+			Schema: json.RawMessage(`{"type":"string","maxLength":7}`)})
+		f.mentions(f.refused(backend.ErrInvalid, c), "allows no length from 8 to 1024", "give a value")
 	}},
 	{"a fingerprint depends on the value and on the key of the call", func(f *fixture) {
 		f.environments("dev", "prod")

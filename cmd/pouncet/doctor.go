@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,8 +21,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short: "Report objects that wait for a change",
 		Long: wrap("Reports the objects that do not have their name, because a change of the same configuration took it "+
 			"or deleted them while others still use them. Terraform leaves such objects when an apply is interrupted, "+
-			"and its next apply completes the change. Each line says what the object waits for.") + "\n\n" +
-			wrap("To remove an object by hand, delete it by its id."),
+			"and its next apply completes the change. Each line says what the object waits for, and what to run.") +
+			"\n\n" + wrap("The exit code is 0 if no object waits, and 5 if one does."),
 		Example: "  pouncet doctor\n  pouncet doctor --project shop --json",
 		Args:    arguments(0, 0, "no arguments"),
 		RunE: a.with(func(ctx context.Context, s backend.Service, _ []string) error {
@@ -29,17 +30,23 @@ func (a *app) doctorCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json {
+			switch {
+			case a.json:
 				a.printJSON(map[string]any{"held": held})
-				return nil
-			}
-			if len(held) == 0 {
+			case len(held) == 0:
 				a.println("No object waits for a change.")
 			}
-			for _, o := range held {
-				a.println(printable(heldText(o)))
+			if len(held) == 0 {
+				return nil
 			}
-			return nil
+			if !a.json {
+				for _, o := range held {
+					a.println(printable(heldText(o)))
+				}
+			}
+			return differsError{backend.Errorf(backend.CodeConflict, "%s waiting for a change",
+				backend.Plural(len(held), "object")).
+				WithHint("apply the configuration that manages the object again, or delete the object by its id")}
 		}),
 	}
 }
@@ -109,7 +116,7 @@ func withHeld(ctx context.Context, s backend.Service, q backend.Query, to []back
 	return append(to, held...), err
 }
 
-// heldText says in one line what a held object waits for.
+// heldText says in one line what a held object waits for, and what to run.
 func heldText(o backend.Object) string {
 	object := o.Kind.String() + " " + backend.Quote(o.Was)
 	var places []string
@@ -135,5 +142,18 @@ func heldText(o backend.Object) string {
 	if waits == "" {
 		waits = o.Held
 	}
-	return fmt.Sprintf("%s: %s; id %s", object, waits, o.ID)
+	return fmt.Sprintf("%s: %s; apply configuration %s again, or %s %s", object, waits, owner, removal(o), o.ID)
+}
+
+// removal returns what removes a held object by hand, without its id.
+func removal(o backend.Object) string {
+	command := map[backend.Kind]string{backend.KindEnvironment: "env", backend.KindScopedValue: "value"}[o.Kind]
+	command = "pouncet " + cmp.Or(command, string(o.Kind)) + " delete"
+	switch {
+	case o.Held == backend.HeldDisplaced:
+		return "run " + command
+	case o.Kind == backend.KindProject, o.Kind == backend.KindSecretType:
+		return "delete its dependents and run " + command
+	}
+	return "run " + command + " --force"
 }

@@ -6,9 +6,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
@@ -132,9 +134,16 @@ func (a *app) report(err error) {
 		return
 	}
 	fmt.Fprintf(a.err, "pouncet: %s\n", printable(e.Message))
-	if e.Hint != "" {
-		fmt.Fprintf(a.err, "  %s\n", printable(e.Hint))
+	if hint := suggest.MissingHint(e.Environments, e.Suggestion, e.Hint); hint != "" {
+		fmt.Fprintf(a.err, "  %s\n", printable(hint))
 	}
+}
+
+// missingPlace reports whether all problems are one missing environment or project, as a mistyped --env makes them.
+func missingPlace(problems interpolate.Problems) bool {
+	first := problems[0].Err
+	return first.Code == backend.CodeNotFound && (first.Attribute == "environment" || first.Attribute == "project") &&
+		!slices.ContainsFunc(problems, func(p interpolate.Problem) bool { return p.Err.Message != first.Message })
 }
 
 // reportProblems prints the problems in files, one on each line, in the form
@@ -142,7 +151,12 @@ func (a *app) report(err error) {
 func (a *app) reportProblems(code backend.Code, problems interpolate.Problems) {
 	summary := &backend.Error{Code: code, Message: backend.Plural(len(problems), "problem") + "; no file was written"}
 	if !a.json {
-		fmt.Fprintln(a.err, printable(problems.Error()))
+		if missingPlace(problems) {
+			summary.Message = backend.Plural(len(problems), "problem") + " with the same cause; no file was written"
+			fmt.Fprintln(a.err, printable(problems[0].Error()))
+		} else {
+			fmt.Fprintln(a.err, printable(problems.Error()))
+		}
 		if len(problems) > 1 {
 			fmt.Fprintf(a.err, "pouncet: %s\n", summary.Message)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 	"github.com/pouncet/terraform-provider-pouncet/review"
 	"github.com/pouncet/terraform-provider-pouncet/review/leak"
 	"github.com/pouncet/terraform-provider-pouncet/review/report"
@@ -184,10 +185,11 @@ func (f *findingFlags) chooseEnvironments() error {
 		return nil
 	}
 	for _, e := range f.environments {
-		if !slices.Contains(project.EnvironmentNames(), e) {
-			return backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %s",
-				backend.Quote(e), backend.Quote(project.Name)).
-				At("environment").WithHint("the environments are: %s", strings.Join(project.EnvironmentNames(), ", "))
+		if names := project.EnvironmentNames(); !slices.Contains(names, e) {
+			err := backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %s",
+				backend.Quote(e), backend.Quote(project.Name)).At("environment")
+			err.Suggestion = suggest.Name(e, names)
+			return err.WithHint("existing environments: %s", backend.Enumerate(names))
 		}
 	}
 	return nil

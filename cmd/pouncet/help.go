@@ -73,10 +73,13 @@ func topicCommands() []*cobra.Command {
 
 ` + exitCodeTable() + `
 Exit code 3 means that a secret, a scoped value, a field or a version is
-missing, and that nothing else is wrong. Otherwise the exit code is 1 or 4.
+missing, and that nothing else is wrong. Otherwise the exit code is 1 or 4. A
+project or an environment that does not exist is exit code 1, also where a
+reference is resolved: no reference in it can exist.
 
 Exit code 5 means that a command that compares, such as "pouncet review", has
-found a difference, and that nothing is wrong.
+found a difference, and that nothing is wrong. "pouncet doctor" ends with 5 if
+an object waits for a change, and with 0 if none does.
 
 "pouncet run" ends with the exit code of the command that it runs. If the
 command cannot be started, the exit code is 126; if it does not exist, 127.`,

@@ -34,7 +34,8 @@ func (v *valueFlags) add(c *cobra.Command) {
 	f.BoolVar(&v.trim, "trim-newline", false, "remove one newline from the end of the input")
 	f.StringVar(&v.file, "file", "", "read the value from this `file`, all bytes of it")
 	f.BoolVar(&v.generate, "generate", false, "let the backend generate a random value that nobody sees")
-	f.IntVar(&v.length, "length", 0, "`number` of characters of a generated value, 8 to 1024 (default 32)")
+	f.IntVar(&v.length, "length", 0, "`number` of characters of a generated value, 8 to 1024 "+
+		"(default 32, or the nearest that the type allows)")
 	f.StringVar(&v.alphabet, "alphabet", "", "`characters` of a generated value (default letters and digits)")
 }
 
@@ -106,7 +107,8 @@ func (a *app) readValue(ctx context.Context, r io.Reader, trim bool) ([]byte, er
 }
 
 func errValueRequired() error {
-	return backend.Errorf(backend.CodeInvalid, "Secret value is required").WithHint("the input is empty").At("value")
+	return backend.Errorf(backend.CodeInvalid, "Secret value is required").
+		WithHint("the input is empty: give a value with --stdin or --file, or use --generate").At("value")
 }
 
 // interruptible calls read, which takes no context, and returns early if ctx
