@@ -42,6 +42,10 @@ const AnyEnvironment = "*"
 // may change such an object, and the next plan then shows the drift.
 const ManagedByTerraform = "terraform"
 
+// ConfigurationPattern is the pattern of the name of a Terraform configuration, which follows ManagedByTerraform and a
+// colon.
+const ConfigurationPattern = `^[A-Za-z0-9_-]{1,50}$`
+
 // ProjectScope is the scope that all of a project sees. The others are
 // "app/<name>" and "pipeline/<name>".
 const ProjectScope = "project"

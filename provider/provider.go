@@ -25,6 +25,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 
 	"github.com/pouncet/terraform-provider-pouncet/actions"
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/datasources"
 	"github.com/pouncet/terraform-provider-pouncet/ephemerals"
 	"github.com/pouncet/terraform-provider-pouncet/functions"
@@ -82,7 +83,7 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 				Optional:            true,
 				MarkdownDescription: configurationDescription,
 				Validators: []validator.String{stringvalidator.RegexMatches(
-					regexp.MustCompile(`^[A-Za-z0-9_-]{1,50}$`), "must be 1 to 50 letters, digits, _ and -")},
+					regexp.MustCompile(backend.ConfigurationPattern), "must be 1 to 50 letters, digits, _ and -")},
 			},
 			"ephemeral_values": schema.StringAttribute{
 				Optional:            true,

@@ -68,9 +68,6 @@ func (a *app) configurationListCommand() *cobra.Command {
 	}
 }
 
-// configurationName is what the provider accepts as its argument configuration.
-var configurationName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,50}$`)
-
 func (a *app) configurationAdoptCommand() *cobra.Command {
 	var from string
 	var unnamed bool
@@ -89,10 +86,8 @@ func (a *app) configurationAdoptCommand() *cobra.Command {
 	c.Flags().StringVar(&from, "from", "", "the `name` of the configuration that has the objects")
 	c.Flags().BoolVar(&unnamed, "unnamed", false, "adopt the objects of configurations without a name")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		for _, name := range args {
-			if !configurationName.MatchString(name) {
-				return usage(c, "the name of a configuration has 1 to 50 letters, digits, _ and -")
-			}
+		if valid, _ := regexp.MatchString(backend.ConfigurationPattern, args[0]); !valid {
+			return usage(c, "the name of a configuration has 1 to 50 letters, digits, _ and -")
 		}
 		switch given := c.Flags().Changed("from"); {
 		case given && unnamed:
