@@ -175,5 +175,5 @@ func TestFixturePlansEmpty(t *testing.T) {
 	w.Env = append(w.Env, "POUNCET_HOME="+filepath.Join(dir, "backend"))
 	w.Dir = filepath.Join(dir, "terraform")
 	w.Must("init", "-input=false", "-upgrade", "-no-color")
-	w.Must("plan", "-input=false", "-detailed-exitcode", "-no-color") // exit code 2 says that there are changes
+	w.Must("plan", "-input=false", "-detailed-exitcode", "-no-color") // fails if the plan has changes
 }

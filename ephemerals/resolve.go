@@ -18,11 +18,11 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
-// resolved is the result for one reference. If planned is set, this Terraform plan creates the secret, and there is
-// no value and no error yet. If valueless is set, the provider does not read values.
+// resolved is the result for one reference.
 type resolved struct {
 	backend.Resolution
-	planned, valueless bool
+	planned  bool // this Terraform plan creates the secret, which has no value yet
+	withheld bool // ephemeral_values is "unknown", so the provider has not read the value
 }
 
 // resolve resolves references in one call. A value that Terraform's strings cannot hold as it is, is an
@@ -38,7 +38,7 @@ func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]res
 		case isPlanned(s, refs[i], r):
 			out[i].planned = true
 		case r.Err == nil && s.ValuesUnknown:
-			out[i].Resolution, out[i].valueless = r, true
+			out[i].Resolution, out[i].withheld = r, true
 		case r.Err == nil && refusedByTerraform(r) != "":
 			out[i].Err = backend.Errorf(backend.CodeInvalid, "the value of secret %s %s",
 				backend.Quote(refs[i].Name), refusedByTerraform(r)).

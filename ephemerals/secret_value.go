@@ -133,7 +133,7 @@ func (m *secretValueModel) set(ctx context.Context, r resolved) {
 	if r.planned {
 		m.SecretID, m.FoundIn = types.StringUnknown(), types.StringUnknown()
 	}
-	if r.planned || r.valueless {
+	if r.planned || r.withheld {
 		m.Value, m.JSON, m.Version = types.StringUnknown(), types.DynamicUnknown(), types.Int64Unknown()
 		return
 	}

@@ -141,7 +141,7 @@ func (e *secretValues) Open(ctx context.Context, req ephemeral.OpenRequest, resp
 			e := *r.Err
 			e.Attribute = cmp.Or(e.Attribute, "name")
 			session.Report(&resp.Diagnostics, "Resolving a secret", &e, m.paths(keys[i]))
-		case r.planned || r.valueless:
+		case r.planned || r.withheld:
 			values[keys[i]] = types.StringUnknown()
 		default:
 			warnIfChanging(e.session, refs[i], r, path.Root("environment"), &resp.Diagnostics)

@@ -145,7 +145,7 @@ func TestOnlyAnApplyCreatesTheBackend(t *testing.T) {
 	if got := environments(t, w); len(got) != 10 {
 		t.Errorf("the environments are %v", got)
 	}
-	w.Must("plan", "-input=false", "-no-color", "-detailed-exitcode") // exit code 2 says that there are changes
+	w.Must("plan", "-input=false", "-no-color", "-detailed-exitcode") // fails if the plan has changes
 }
 
 // One plan reports what is wrong with several provider blocks.
