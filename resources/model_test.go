@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
 // A model of small worlds: two environments, two types, up to five secrets and two scoped values, one of the secrets
@@ -271,7 +273,7 @@ func TestModelTorture(t *testing.T) {
 	end := time.Now().Add(lasts)
 	for worker := range uint64(2) {
 		t.Run(fmt.Sprintf("worker %d", worker), func(t *testing.T) {
-			w := newOrdinary(t)
+			w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // one process for each provider block
 			for n := worker; int(n)*20 < steps && time.Now().Before(end) && !t.Failed(); n += 2 {
 				runWorld(w, seed+n, end)
 			}

@@ -601,7 +601,7 @@ func TestErrorOfThePlanDoesNotStopADestroy(t *testing.T) {
 
 // A provider block can name a project that the same configuration creates.
 func TestProviderBlockOfAPlannedProject(t *testing.T) {
-	w := newOrdinary(t)
+	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // one process for each provider block
 	w.config(fmt.Sprintf(`
 resource "pouncet_project" "shop" { name = "shop" }
 provider "pouncet" {

@@ -27,7 +27,8 @@ type Workspace struct {
 }
 
 // InProcess returns an empty workspace whose provider runs in the process of the test. It skips the test if Terraform
-// is missing. The test runs in parallel with others.
+// is missing. The test runs in parallel with others. The configuration has one provider block at most: Terraform starts
+// a process for each block, but connects all of them to a provider that runs already.
 func InProcess(t *testing.T) *Workspace {
 	t.Helper()
 	parallel(t)
@@ -153,6 +154,9 @@ func (w *Workspace) try(args ...string) (string, error) {
 	c := w.Command(args...)
 	if w.inProcess != nil {
 		config, _ := os.ReadFile(filepath.Join(w.Dir, "main.tf"))
+		if bytes.Count(config, []byte(`provider "pouncet"`)) > 1 {
+			w.t.Fatal("a configuration with two provider blocks needs acctest.NewWorkspace")
+		}
 		state, _ := os.ReadFile(filepath.Join(w.Dir, stateFile)) // a resource that goes needs its provider, too
 		variable, stop := serve(w.inProcess, string(config)+string(state))
 		defer stop()
