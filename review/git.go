@@ -38,7 +38,7 @@ func (r Reader) Revision(ctx context.Context, revision string, paths []string) (
 	if err != nil {
 		return nil, backend.Errorf(backend.CodeInvalid, "listing the files of %s: %w", backend.Quote(revision), err)
 	}
-	blobs, err := selectBlobs(listing, paths)
+	blobs, err := r.selectBlobs(listing, paths)
 	if err != nil {
 		return nil, err
 	}
@@ -67,11 +67,17 @@ func (r *Revision) Changed(head []*Source) []*Source {
 	return slices.DeleteFunc(slices.Clone(head), func(s *Source) bool { return r.Unchanged[s.Name] })
 }
 
+// All returns the sources of the whole revision, if head has those of the working folder.
+func (r *Revision) All(head []*Source) []*Source {
+	unchanged := slices.DeleteFunc(slices.Clone(head), func(s *Source) bool { return !r.Unchanged[s.Name] })
+	return append(unchanged, r.Sources...)
+}
+
 type blob struct{ name, id string }
 
 // selectBlobs selects the files that ListFiles would from the output of `git ls-tree -r -z`. Its names are relative to
 // the working folder.
-func selectBlobs(listing []byte, paths []string) ([]blob, error) {
+func (r Reader) selectBlobs(listing []byte, paths []string) ([]blob, error) {
 	var out []blob
 	for line := range strings.SplitSeq(strings.TrimSuffix(string(listing), "\x00"), "\x00") {
 		if line == "" {
@@ -88,7 +94,7 @@ func selectBlobs(listing []byte, paths []string) ([]blob, error) {
 		name = filepath.Clean(filepath.FromSlash(name))
 		named := slices.ContainsFunc(paths, func(p string) bool { return filepath.Clean(p) == name })
 		inOwn := slices.ContainsFunc(strings.Split(filepath.ToSlash(name), "/"), isExcludedFolder)
-		if named || interpolate.IsConfigurationFile(name) && !inOwn {
+		if named || r.selects(name) && !inOwn {
 			out = append(out, blob{name, fields[2]})
 		}
 	}

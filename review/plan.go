@@ -11,11 +11,13 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Plan holds what a Terraform plan does to secrets, scoped values and environments, from the output of
-// `terraform show -json`. It reads nothing else of the plan and no values. It does not follow renamed and deleted
-// projects.
+// Plan holds what a Terraform plan does to secrets, scoped values and environments, and which of their names are
+// literal, from the output of `terraform show -json`. It reads nothing else of the plan and no values. It does not
+// follow renamed and deleted projects.
 type Plan struct {
-	changes []planChange
+	changes       []planChange
+	instances     []planInstance
+	configuration planConfiguration
 }
 
 type planChange struct {
@@ -35,6 +37,7 @@ type plannedObject struct {
 	Environment string             `json:"environment"`
 	Scope       string             `json:"scope"`
 	Name        string             `json:"name"`
+	Key         string             `json:"key"` // of a secret type
 	Type        string             `json:"type"`
 	Visibility  backend.Visibility `json:"visibility"`
 	Version     int64              `json:"version"`
@@ -67,6 +70,15 @@ func ParsePlan(data []byte) (*Plan, error) {
 	var f struct {
 		FormatVersion   string            `json:"format_version"`
 		ResourceChanges []json.RawMessage `json:"resource_changes"`
+		PriorState      struct {
+			Values struct {
+				RootModule planStateModule `json:"root_module"`
+			} `json:"values"`
+		} `json:"prior_state"`
+		Configuration struct {
+			ProviderConfig map[string]json.RawMessage `json:"provider_config"`
+			RootModule     planModule                 `json:"root_module"`
+		} `json:"configuration"`
 	}
 	if json.Unmarshal(data, &f) != nil { // the error may quote the plan
 		return nil, backend.Errorf(backend.CodeInvalid, "the plan is invalid JSON").WithHint(hint)
@@ -75,12 +87,14 @@ func ParsePlan(data []byte) (*Plan, error) {
 		return nil, backend.Errorf(backend.CodeInvalid, "the plan has format %s, which is not supported; use format 1.x",
 			backend.Quote(f.FormatVersion)).WithHint(hint)
 	}
-	p := &Plan{}
+	p := &Plan{configuration: newPlanConfiguration(f.Configuration.RootModule, f.Configuration.ProviderConfig)}
 	for _, raw := range f.ResourceChanges {
 		if err := p.add(raw); err != nil {
 			return nil, err
 		}
+		p.addInstance(raw)
 	}
+	p.addDataSources(f.PriorState.Values.RootModule)
 	return p, nil
 }
 

@@ -105,6 +105,9 @@ type FinishOptions struct {
 
 	// Complete says that every rule ran in every environment. Only then can Finish report a suppression without effect.
 	Complete bool
+
+	// NewOnly says that only new findings are here. A suppression without effect can then belong to an old one.
+	NewOnly bool
 }
 
 // Finish makes a report. It sorts the findings, removes those that a comment suppresses or the baseline holds, and adds

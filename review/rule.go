@@ -46,6 +46,7 @@ const (
 	BadIgnore     = "POUNCET011"
 	MissingField  = "POUNCET012"
 	Unchecked     = "POUNCET013"
+	LiteralName   = "POUNCET014"
 	Added         = "POUNCET020"
 	Dropped       = "POUNCET021"
 	Moved         = "POUNCET022"
@@ -56,6 +57,7 @@ const (
 	PlanRotates   = "POUNCET033"
 	PlanExposes   = "POUNCET034"
 	PlanRedirects = "POUNCET035"
+	PlanLiteral   = "POUNCET036"
 )
 
 // Rule describes what a finding is about.
@@ -96,6 +98,8 @@ var Rules = []Rule{
 		Description: "The entry exists, but it cannot have the field or version that the reference names."},
 	{ID: Unchecked, Name: "field-unchecked", Severity: Note, perEnvironment: true,
 		Description: "The entry exists, but it is unknown whether it has the field or version that the reference names."},
+	{ID: LiteralName, Name: "literal-name", Severity: Warning,
+		Description: "A Terraform block holds the name of an object that the module declares, without a reference to it."},
 	{ID: Added, Name: "reference-added", Severity: Note,
 		Description: "The change adds a reference."},
 	{ID: Dropped, Name: "reference-dropped", Severity: Note,
@@ -116,6 +120,8 @@ var Rules = []Rule{
 		Description: "The plan changes a restricted secret to a masked one, so that people can reveal it."},
 	{ID: PlanRedirects, Name: "plan-redirects", Severity: Warning, perEnvironment: true,
 		Description: "After the plan the reference resolves to another entry."},
+	{ID: PlanLiteral, Name: "plan-literal-name", Severity: Warning,
+		Description: "A Terraform block holds the name of an object that the plan changes, without a reference to it."},
 }
 
 func ruleOf(id string) *Rule {

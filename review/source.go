@@ -30,8 +30,9 @@ type Source struct {
 	Problems   []interpolate.Problem // a file with problems has no References
 	Leaks      []Leak
 
-	comments []interpolate.Position // the positions of references in comments
-	ignores  []ignore
+	comments  []interpolate.Position // the positions of references in comments
+	ignores   []ignore
+	terraform *terraformFile // of a Terraform file, which has no References
 }
 
 // Leak is a position that seems to hold a secret in plain text. It does not hold the secret, so that nothing can print
@@ -47,10 +48,13 @@ type Scanner interface {
 	Scan(name string, data []byte) []Leak
 }
 
+// ListFiles calls Reader.ListFiles for a Reader of configuration files.
+func ListFiles(paths []string) ([]string, error) { return Reader{}.ListFiles(paths) }
+
 // ListFiles returns the files that paths select, sorted. A path of a file selects this file, whatever its name. A
 // path of a folder selects the configuration files below it, by their names. Below a folder, ListFiles skips .git and
 // .pouncet, and links, which may point anywhere.
-func ListFiles(paths []string) ([]string, error) {
+func (r Reader) ListFiles(paths []string) ([]string, error) {
 	var files []string
 	for _, p := range paths {
 		err := filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
@@ -68,7 +72,7 @@ func ListFiles(paths []string) ([]string, error) {
 				if path != p && isExcludedFolder(d.Name()) {
 					return filepath.SkipDir
 				}
-			case d.Type().IsRegular() && interpolate.IsConfigurationFile(path):
+			case d.Type().IsRegular() && r.selects(path):
 				files = append(files, path)
 			}
 			return nil
@@ -86,13 +90,20 @@ func ListFiles(paths []string) ([]string, error) {
 
 func isExcludedFolder(name string) bool { return name == ".git" || name == ".pouncet" }
 
-// Reader reads files. Without a Scanner it does not look for secrets. It calls Step, if that is set, with the number of
-// files that are done; several goroutines may call it at the same time.
+// selects reports whether a Reader reads a file below a folder that the user named.
+func (r Reader) selects(name string) bool {
+	return interpolate.IsConfigurationFile(name) || r.Terraform && isTerraformFile(name)
+}
+
+// Reader reads files. With Terraform, it reads the names of objects in Terraform files. Without a Scanner it does not
+// look for secrets. It calls Step, if that is set, with the number of files that are done; several goroutines may call
+// it at the same time.
 type Reader struct {
-	Format  interpolate.Format
-	Dialect interpolate.Dialect
-	Scanner Scanner
-	Step    func(done, files int)
+	Format    interpolate.Format
+	Dialect   interpolate.Dialect
+	Terraform bool
+	Scanner   Scanner
+	Step      func(done, files int)
 }
 
 // Read scans files on all processors. It returns a Source for each file that has references, problems or suppressions.
@@ -138,6 +149,10 @@ func (r Reader) scanAll(ctx context.Context, n int, read func(i int) (interpolat
 func (r Reader) scan(f interpolate.File) *Source {
 	f.Format, f.Dialect = r.Format, r.Dialect
 	s := &Source{Name: f.Name, ignores: parseIgnores(f.Data)}
+	if r.Terraform && isTerraformFile(f.Name) {
+		s.terraform = parseTerraform(f)
+		return s
+	}
 	doc, err := interpolate.Scan(f)
 	var problems interpolate.Problems
 	switch {

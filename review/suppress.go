@@ -65,7 +65,7 @@ func (g *ignore) check(used bool, o FinishOptions) (message, hint string) {
 	if g.problem != "" {
 		return g.problem, "write: # pouncet:ignore POUNCET001 and the reason"
 	}
-	if used {
+	if used || o.NewOnly {
 		return "", ""
 	}
 	for _, id := range g.rules {

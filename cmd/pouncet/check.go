@@ -17,6 +17,11 @@ for each environment. It reports missing secrets and fields, references to
 another environment or to a forbidden one, hard-coded secrets, and more. Use it
 in CI: it needs a token with the role viewer, or a manifest, and never a value.
 
+In Terraform files (.tf, .tofu), check reports one thing: the literal name of an
+object that the same module declares, such as environment = "stage" instead of
+environment = pouncet_environment.stage.name. Terraform knows no order for them.
+Terraform files alone need no backend and no environment.
+
 A manifest is a file with the names, ids and types of secrets. --write-manifest
 writes it, and --manifest reads it. What a manifest or a token does not show is
 unknown: a warning, or an error with --strict.
@@ -71,7 +76,12 @@ func (a *app) checkCommand() *cobra.Command {
 		if e := a.environmentName(); e != "" && !f.all && len(f.environments) == 0 {
 			f.environments = []string{e}
 		}
-		if !f.all && len(f.environments) == 0 {
+		files, err := f.formats.findingReader(nil).ListFiles(args)
+		if err != nil {
+			return err
+		}
+		terraformOnly := f.formats.format == "" && !register && review.AreTerraform(files)
+		if !f.all && len(f.environments) == 0 && !terraformOnly {
 			return usage(c, "an environment is required").withHint("set --env, --all-envs or POUNCET_ENV")
 		}
 		then := func(context.Context, []*review.Source) error { return nil }
@@ -80,34 +90,35 @@ func (a *app) checkCommand() *cobra.Command {
 				return a.register(ctx, &f, sources, source)
 			}
 		}
-		return a.check(c.Context(), &f, args, then)
+		return a.check(c.Context(), &f, files, terraformOnly, then)
 	}
 	return c
 }
 
-// check checks the files at args. Before it reports the findings, it calls then, even if a finding fails the check.
+// check checks files. If all are Terraform files, it needs no catalog. Before it reports the findings, it calls then,
+// even if a finding fails the check.
 func (a *app) check(
-	ctx context.Context, f *findingFlags, args []string, then func(context.Context, []*review.Source) error,
+	ctx context.Context, f *findingFlags, files []string, terraformOnly bool,
+	then func(context.Context, []*review.Source) error,
 ) error {
 	scanner, err := f.scanner()
 	if err != nil {
 		return err
 	}
-	files, err := review.ListFiles(args)
+	sources, err := a.readAll(ctx, f.formats.findingReader(scanner), files)
 	if err != nil {
 		return err
 	}
-	sources, err := a.readAll(ctx, f.formats.reader(scanner), files)
-	if err != nil {
-		return err
-	}
-	if err := f.readCatalog(ctx, a, sources); err != nil {
-		return err
+	if !terraformOnly {
+		if err := f.readCatalog(ctx, a, sources); err != nil {
+			return err
+		}
 	}
 	if err := then(ctx, sources); err != nil {
 		return err
 	}
-	return f.finish(a, titleCheck, len(files), sources, review.Check(sources, f.options))
+	findings := append(review.Check(sources, f.options), review.LiteralNames(sources)...)
+	return f.finish(a, titleCheck, len(files), sources, findings)
 }
 
 // writeManifest writes the metadata of the project, and of the projects that

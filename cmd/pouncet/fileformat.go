@@ -43,6 +43,14 @@ func (f *formatFlags) reader(s review.Scanner) review.Reader {
 	return review.Reader{Format: interpolate.Format(f.format), Dialect: interpolate.Dialect(f.dialect), Scanner: s}
 }
 
+// findingReader returns a reader that reads Terraform files as well, unless all
+// files have one format.
+func (f *formatFlags) findingReader(s review.Scanner) review.Reader {
+	r := f.reader(s)
+	r.Terraform = f.format == ""
+	return r
+}
+
 // fileFormatHelp is the part of a help text about the formats of files.
 const fileFormatHelp = `The name of a file says its format: .json, .toml, .properties, .env, or .txt for
 plain text. Any other file is YAML. A file that another tool has still to fill

@@ -222,7 +222,9 @@ func projects(sources []*review.Source) []string {
 func (f *findingFlags) finish(
 	a *app, title string, files int, sources []*review.Source, findings []review.Finding,
 ) error {
-	o := review.FinishOptions{Severities: f.severities, Complete: f.all && title == titleCheck}
+	o := review.FinishOptions{
+		Severities: f.severities, Complete: f.all && title == titleCheck, NewOnly: title == titleReview,
+	}
 	if f.baseline != "" {
 		text, err := os.ReadFile(f.baseline)
 		if err != nil {

@@ -29,7 +29,9 @@ Use it in CI on a pull request, with --format markdown for a comment.
 
 With --plan, review also reports what a Terraform plan does to secrets and
 values that the files refer to: it removes, renames or replaces them, or writes
-a new value. The file is the output of "terraform show -json".
+a new value. The file is the output of "terraform show -json". It also reports
+the literal names of objects that the plan creates, renames, replaces or
+deletes: Terraform knows no order for them.
 
 With --env or --all-envs, review also checks that each added reference exists
 after the plan is applied. It asks the backend, or reads --manifest.
@@ -71,7 +73,7 @@ func (a *app) review(ctx context.Context, f *findingFlags, revision, planFile st
 	if err != nil {
 		return err
 	}
-	reader := f.formats.reader(scanner)
+	reader := f.formats.findingReader(scanner)
 	paths, err := relativePaths(args)
 	if err != nil {
 		return err
@@ -80,7 +82,7 @@ func (a *app) review(ctx context.Context, f *findingFlags, revision, planFile st
 	if err != nil {
 		return err
 	}
-	files, err := review.ListFiles(remainingPaths(paths, base))
+	files, err := reader.ListFiles(remainingPaths(paths, base))
 	if err != nil {
 		return err
 	}
@@ -96,6 +98,9 @@ func (a *app) review(ctx context.Context, f *findingFlags, revision, planFile st
 	changed := base.Changed(sources)
 	findings := review.Diff(base.Sources, changed)
 	findings = append(findings, plan.Check(sources, f.options)...)
+	findings = append(findings, plan.LiteralNames(filepath.ToSlash(planFile))...)
+	findings = append(findings, review.NewFindings(
+		review.LiteralNames(base.All(sources)), review.LiteralNames(sources))...)
 	after := f.options
 	if after.Catalog != nil {
 		_, after.Catalog = plan.Apply(f.options.Catalog, f.options.Defaults)

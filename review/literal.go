@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package review
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// A literal name of an object that the same configuration declares gives Terraform no order between the two.
+// LiteralNames finds such names in the files of a module, and Plan.LiteralNames finds those whose object a plan
+// changes. This file has what both share.
+
+// nameArgument is an argument that names another object.
+type nameArgument struct {
+	path string // the argument, with "*" for any key or index
+	kind backend.Kind
+}
+
+// label returns the argument as a message names it.
+func (a nameArgument) label() string {
+	label, _, _ := strings.Cut(a.path, ".*")
+	return label
+}
+
+// first returns the name of the argument itself, without the path in it.
+func (a nameArgument) first() string {
+	first, _, _ := strings.Cut(a.path, ".")
+	return first
+}
+
+// declaringTypes lists the types of the resources that declare an object.
+var declaringTypes = map[string]backend.Kind{
+	"pouncet_project":      backend.KindProject,
+	"pouncet_environment":  backend.KindEnvironment,
+	"pouncet_secret_type":  backend.KindSecretType,
+	"pouncet_secret":       backend.KindSecret,
+	"pouncet_scoped_value": backend.KindScopedValue,
+}
+
+// nameOf returns the argument that has the name of an object of a kind.
+func nameOf(kind backend.Kind) string {
+	if kind == backend.KindSecretType {
+		return "key"
+	}
+	return "name"
+}
+
+var (
+	projectArgument     = nameArgument{"project", backend.KindProject}
+	environmentArgument = nameArgument{"environment", backend.KindEnvironment}
+	typeArgument        = nameArgument{"type", backend.KindSecretType}
+)
+
+// nameArguments lists the arguments that name another object, by mode and type of their block. The arguments of
+// pouncet_config_references are not in the list: it reads files while Terraform plans, which a reference can delay.
+var nameArguments = map[string][]nameArgument{
+	"managed pouncet_environment": {projectArgument},
+	"managed pouncet_secret_type": {projectArgument},
+	"managed pouncet_secret":      {projectArgument, environmentArgument, typeArgument},
+	"managed pouncet_scoped_value": {projectArgument, environmentArgument,
+		{"from_secret.name", backend.KindSecret}},
+
+	"data pouncet_project":       {{"name", backend.KindProject}},
+	"data pouncet_environment":   {projectArgument, {"name", backend.KindEnvironment}},
+	"data pouncet_environments":  {projectArgument},
+	"data pouncet_secret_type":   {projectArgument, {"key", backend.KindSecretType}},
+	"data pouncet_secret_types":  {projectArgument},
+	"data pouncet_secret":        {projectArgument, environmentArgument, {"name", backend.KindSecret}},
+	"data pouncet_secrets":       {projectArgument, environmentArgument, typeArgument},
+	"data pouncet_scoped_value":  {projectArgument, environmentArgument, {"name", backend.KindScopedValue}},
+	"data pouncet_scoped_values": {projectArgument, environmentArgument},
+	"data pouncet_usages":        {projectArgument, environmentArgument},
+
+	"ephemeral pouncet_secret_value": {projectArgument, environmentArgument, {"name", backend.KindSecret}},
+	"ephemeral pouncet_secret_values": {projectArgument, environmentArgument,
+		{"names.*", backend.KindSecret}, {"secrets.*.name", backend.KindSecret}},
+	"ephemeral pouncet_rendered_configuration": {projectArgument, environmentArgument},
+}
+
+// isExact reports whether a block names an entry by its exact place, and not by the lookup order.
+func isExact(mode string) bool { return mode == "data" }
+
+// literalHint returns the hint for a literal name at path of an argument that can refer to reference instead.
+func literalHint(path, reference string) string {
+	first, _, nested := strings.Cut(path, ".")
+	switch {
+	case !nested:
+		return "write " + path + " = " + reference
+	case path == "from_secret.name":
+		return "write " + first + " = { name = " + reference + " }"
+	}
+	return "write " + reference + " in " + first
+}
+
+// references is a graph of what the blocks of a configuration refer to: the names of nodes, by the name of a node.
+type references map[string][]string
+
+// ordered reports whether Terraform knows an order between two blocks, because one refers to the other, directly or
+// through other blocks.
+func (r references) ordered(a, b string) bool { return r.reaches(a, b) || r.reaches(b, a) }
+
+func (r references) reaches(from, to string) bool {
+	seen := map[string]bool{from: true}
+	for next := []string{from}; len(next) > 0; {
+		node := next[len(next)-1]
+		next = next[:len(next)-1]
+		for _, n := range r[node] {
+			if n == to {
+				return true
+			}
+			if !seen[n] {
+				seen[n] = true
+				next = append(next, n)
+			}
+		}
+	}
+	return false
+}
+
+// sortedKeys returns the keys of a map, sorted, so that equal inputs give equal findings.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
