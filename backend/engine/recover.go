@@ -68,6 +68,9 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 			return backend.Outcome{}, err
 		}
 		if len(linked) > 0 && len(usages) == 0 && !c.Purge {
+			if linked, err = r.withoutOther(e.row, owner(c, e.attr), linked); err != nil {
+				return backend.Outcome{}, err
+			}
 			if out, done, err := r.setAsideOwned(c, e.row, linked); done || err != nil {
 				return out, err
 			}

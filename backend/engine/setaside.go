@@ -62,11 +62,31 @@ func (r *run) setAsideOwned(c backend.Change, o store.Object, users []store.Obje
 		return backend.Outcome{}, false, err
 	}
 	mine, err := areOwnedBy(owner(c, a), users...)
-	if !mine || err != nil {
+	if len(users) == 0 || !mine || err != nil {
 		return backend.Outcome{}, false, err
 	}
 	out, err := r.setAside(c, o, backend.HeldInUse, users)
 	return out, true, err
+}
+
+// withoutOther returns the dependents of a secret that need it. A link of the
+// owner that can also mean another secret of the owner does not: it can have come
+// to the name for that one, in a step before, and would hold this one for ever.
+func (r *run) withoutOther(secret store.Object, owner string, linked []store.Object) ([]store.Object, error) {
+	if mine, err := areOwnedBy(owner, linked...); !mine || err != nil || isReserved(secret.Name) {
+		return linked, err
+	}
+	f := store.Filter{Kind: backend.KindSecret, Project: secret.Project, Name: secret.Name}
+	others, err := r.tx.Objects(r.ctx, f)
+	if err != nil {
+		return linked, err
+	}
+	return slices.DeleteFunc(linked, func(v store.Object) bool {
+		return slices.ContainsFunc(others, func(other store.Object) bool {
+			mine, err := areOwnedBy(owner, other)
+			return err == nil && mine && other.ID != secret.ID && canMean(v, other)
+		})
+	}), nil
 }
 
 // projectWith returns the project that an object is in, or that it is.

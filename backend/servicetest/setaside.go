@@ -5,6 +5,7 @@ package servicetest
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -92,6 +93,28 @@ var setAsideCases = []testCase{
 			equal(f, "held objects", f.held(backend.KindSecret), "")
 			f.one(backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, ID: old.ID, Rename: ptr(name + "-old")})
 		}
+	}},
+	{"a link that came to the name for another secret does not hold the one that is deleted", func(f *fixture) {
+		f.environments("dev", "prod")
+		n := 0
+		orders(3, func(order []int) { // one secret goes, another one takes its name elsewhere, and a link follows that one
+			if slices.Index(order, 2) < slices.Index(order, 1) {
+				return // the link refers to the secret that takes the name
+			}
+			n++
+			name := fmt.Sprintf("n%d", n)
+			out := f.must(mine(secret("prod", name, "old")), mine(secret("dev", name+"-2", "new")),
+				mine(link("*", name, name+"-2", "")))
+			v := out[2].Object
+			relinked := backend.Change{Op: backend.OpUpdate, Kind: v.Kind, ID: v.ID, SameOwner: true, Edition: ptr(v.Edition),
+				Link: &backend.Link{Secret: name}}
+			changes := []backend.Change{gone(out[0].Object), moved(out[1].Object, name), relinked}
+			for _, i := range order {
+				f.one(changes[i])
+			}
+			equal(f, "held objects", f.held(backend.KindSecret), "")
+			equal(f, "value", f.value(valueRef("dev", name)), "new")
+		})
 	}},
 	{"dependents of another owner and registered usages still refuse a deletion", func(f *fixture) {
 		f.environments("dev")
