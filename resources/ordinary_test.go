@@ -516,6 +516,40 @@ resource "pouncet_secret" "s" {
 	w.converges(10)
 }
 
+// An environment whose replacement was interrupted, and that the configuration then gives up, is not lost: others can
+// have secrets in it.
+func TestInterruptedReplacementCanBeUndone(t *testing.T) {
+	w := newOrdinary(t)
+	config := func(more string) {
+		w.config(fmt.Sprintf(`
+resource "pouncet_environment" "e" {
+  name = "stage"
+  %s
+}`, more))
+	}
+	config("")
+	w.converges(10)
+	w.pouncet("secret", "set", "s", "--env", "stage", "--generate")
+	value := w.pouncet("resolve", "s", "--env", "stage")
+	config(`depends_on = [terraform_data.fails]
+}
+resource "terraform_data" "fails" {
+  provisioner "local-exec" { command = "false" }`)
+	w.Fails("apply", "-auto-approve", "-input=false", "-no-color", "-replace=pouncet_environment.e")
+	w.config("")
+	w.converges(10)
+	for _, args := range [][]string{{"env", "list", "--json"}, {"env", "list", "--deleted", "--json"}} {
+		if list := w.pouncet(args...); !strings.Contains(list, `"held": "replaced"`) {
+			t.Errorf("pouncet %s does not show the replaced environment:\n%s", strings.Join(args, " "), list)
+		}
+	}
+	w.pouncet("env", "restore", "stage")
+	w.has("stage", "s", value)
+	config("")
+	w.Must("import", "-input=false", "-no-color", "pouncet_environment.e", "stage")
+	w.converges(10)
+}
+
 // An ephemeral resource that reads a value which the same plan changes would hand on the old value.
 func TestReadingAChangingValueWarns(t *testing.T) {
 	w := newOrdinary(t)

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -23,6 +24,13 @@ func (r *run) deletedRow(c backend.Change, f store.Filter) (row store.Object, a 
 	if err != nil {
 		return row, a, 0, err
 	}
+	if c.Op == backend.OpRestore && !isEntry(c.Kind) {
+		replaced, err := replacedRows(r.ctx, r.tx, store.Filter{Kind: c.Kind, Project: f.Project, ID: f.ID})
+		if err != nil {
+			return row, a, 0, err
+		}
+		rows = append(rows, replaced...)
+	}
 	matches := 0
 	for _, o := range rows {
 		attr, err := decodeAttributes(o)
@@ -33,15 +41,28 @@ func (r *run) deletedRow(c backend.Change, f store.Filter) (row store.Object, a 
 		if err != nil {
 			return row, a, 0, err
 		}
-		if open && (c.ID != "" || attr.Was == c.Name) {
+		if !open || c.ID == "" && attr.Was != c.Name {
+			continue
+		}
+		if matches++; !attr.DeletedAt.Before(a.DeletedAt) {
 			row, a = o, attr
-			matches++
 		}
 	}
 	if matches == 0 {
 		return row, a, 0, errNotRestorable(c)
 	}
 	return row, a, matches - 1, nil
+}
+
+// replacedRows returns the rows of a filter that wait for the creation which
+// replaces them.
+func replacedRows(ctx context.Context, tx store.Tx, f store.Filter) ([]store.Object, error) {
+	f.AfterName = afterNames
+	rows, err := tx.Objects(ctx, f)
+	return slices.DeleteFunc(rows, func(o store.Object) bool {
+		_, replaced := isReplaced(o)
+		return !replaced
+	}), err
 }
 
 // chosen is deletedRow. To remove one of several for good, the change must name
@@ -57,8 +78,11 @@ func (r *run) chosen(c backend.Change, f store.Filter) (store.Object, attributes
 }
 
 // windowIsOpen reports whether a deleted row can still be restored. What is in a
-// deleted project cannot.
+// deleted project cannot. What was replaced can, until the sweep ends it.
 func (r *run) windowIsOpen(o store.Object, a attributes) (bool, error) {
+	if a.Held == backend.HeldReplaced {
+		return true, nil
+	}
 	if formerKind(o.Kind) == backend.KindProject {
 		return restorableUntil(a.policy(), a.DeletedAt).After(r.now), nil
 	}

@@ -168,8 +168,8 @@ func object(o store.Object, in *project) (backend.Object, error) {
 		out.Project = shownName(in.row)
 		policy = in.policy
 	}
-	if deleted {
-		out.RestorableUntil = restorableUntil(policy, a.DeletedAt)
+	if replaced := a.Held == backend.HeldReplaced && o.Kind != backend.KindSecretType; deleted || replaced {
+		out.RestorableUntil = a.endsAt(policy)
 	}
 	switch {
 	case o.Kind == backend.KindSecret:

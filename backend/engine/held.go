@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -35,6 +36,10 @@ import (
 // object that has the name, before or after its deletion: the id stays. The
 // incarnation counts that. A deletion that arrives with an older incarnation was
 // meant for what the object was before, and changes nothing.
+//
+// If the creation never comes, as when an apply is interrupted and not repeated,
+// the replaced object can be restored like one that was deleted, and its window
+// ends the same way: see endsAt.
 //
 // # Links
 //
@@ -101,11 +106,11 @@ func (a *attributes) hold(o *store.Object, why, name string) {
 	if a.Was == "" {
 		a.Was = o.Name
 	}
-	a.Held, o.Name = why, reserved+name
+	a.Held, a.DeletedAt, o.Name = why, time.Time{}, reserved+name
 }
 
 // release ends the hold of an object that has a name again.
-func (a *attributes) release() { a.Held, a.Was = "", "" }
+func (a *attributes) release() { a.Held, a.Was, a.DeletedAt = "", "", time.Time{} }
 
 // owner returns the mark of the objects that must not block a change; "" if all
 // of them do.
@@ -328,6 +333,7 @@ func (a attributes) retake() attributes {
 // countRetaken leaves an edition out if a creation changed nothing that an owner
 // decides.
 func (a *attributes) countRetaken(before attributes) {
+	before.DeletedAt = time.Time{}
 	old, now := attributes{Attributes: before.Attributes}, attributes{Attributes: a.Attributes}
 	if bytes.Equal(old.encode(), now.encode()) {
 		a.Quiet++

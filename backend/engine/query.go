@@ -138,8 +138,26 @@ func (l listing) filter() store.Filter {
 	return f
 }
 
+// withReplaced adds the replaced rows of a kind to those that were deleted: they
+// can be restored, too. Like those, they have their time as a name.
+func (l listing) withReplaced(deleted []store.Object, f store.Filter) ([]store.Object, error) {
+	replaced, err := replacedRows(l.ctx, l.tx, store.Filter{Kind: l.q.Kind, Project: f.Project, ID: f.ID})
+	for _, o := range replaced {
+		a, _ := isReplaced(o)
+		o.Kind, o.Name = f.Kind, deletedName(a.DeletedAt, o.ID)
+		if o.Name > f.AfterName {
+			deleted = append(deleted, o)
+		}
+	}
+	slices.SortFunc(deleted, func(a, b store.Object) int { return strings.Compare(a.Name, b.Name) })
+	return deleted, err
+}
+
 func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 	rows, err := l.tx.Objects(l.ctx, f)
+	if err == nil && l.q.Deleted && !isEntry(l.q.Kind) {
+		rows, err = l.withReplaced(rows, f)
+	}
 	if err != nil {
 		return backend.Page{}, err
 	}
@@ -155,15 +173,19 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 		if err != nil {
 			return backend.Page{}, err
 		}
-		if l.q.Deleted && (!o.RestorableUntil.After(l.now) || l.q.Name != "" && l.q.Name != o.Name) {
+		if l.q.Deleted && (o.Held == "" && !o.RestorableUntil.After(l.now) || l.q.Name != "" && l.q.Name != o.Name) {
 			continue // the store cannot select by the former name
 		}
 		if l.q.Deleted && isEntry(o.Kind) && !in.has(row.Environment) {
 			continue // it is restored with its environment, or after that
 		}
 		if l.q.Deleted && o.Kind == backend.KindEnvironment {
-			n, err := l.tx.Count(l.ctx, store.Filter{Kind: keptAs(backend.KindSecret), Project: row.Project,
-				Environment: row.ID, BeforeName: reserved})
+			contents := store.Filter{Kind: keptAs(backend.KindSecret), Project: row.Project, Environment: row.ID,
+				BeforeName: reserved}
+			if o.Held != "" {
+				contents.Kind = backend.KindSecret
+			}
+			n, err := l.tx.Count(l.ctx, contents)
 			if err != nil {
 				return backend.Page{}, err
 			}

@@ -23,6 +23,9 @@ import (
 //
 // What had been deleted in an environment before stays as it is, and cannot be
 // restored before the environment is. Sweep ends the recovery window.
+//
+// An environment or project that was replaced and waits for its creation (see
+// held.go) can be restored and ends in the same way.
 
 func deletedAs(k backend.Kind) backend.Kind { return stored.DeletedKind + k }
 
@@ -55,6 +58,26 @@ func restorableUntil(policy backend.Policy, deletedAt time.Time) time.Time {
 // restorable reports whether the recovery window of a deletion is still open.
 func (p *project) restorable(deletedAt, now time.Time) bool {
 	return restorableUntil(p.policy, deletedAt).After(now)
+}
+
+// endsAt returns when a deleted or replaced object ends, with its contents. A
+// replaced one waits for its creation for a week at least, also where deletions
+// have no recovery window: nobody has asked to lose its contents.
+func (a attributes) endsAt(policy backend.Policy) time.Time {
+	if a.Held == backend.HeldReplaced {
+		policy.RecoveryDays = max(policy.RecoveryDays, backend.DefaultRecoveryDays)
+	}
+	return restorableUntil(policy, a.DeletedAt)
+}
+
+// isReplaced reports whether the row is that of an object which waits for the
+// creation that replaces it.
+func isReplaced(o store.Object) (attributes, bool) {
+	if !isReserved(o.Name) {
+		return attributes{}, false
+	}
+	a, err := decodeAttributes(o)
+	return a, err == nil && a.Held == backend.HeldReplaced && !a.DeletedAt.IsZero()
 }
 
 // deleteEntry deletes a secret or scoped value that has no dependents.

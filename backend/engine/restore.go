@@ -134,8 +134,12 @@ func (r *run) restoreEnvironment(c backend.Change) (backend.Outcome, error) {
 	if err := r.verifyRow(p, row); err != nil {
 		return backend.Outcome{}, err
 	}
+	before := row
 	if row, a, err = r.restored(c, row, a); err != nil {
 		return backend.Outcome{}, err
+	}
+	if isReserved(before.Name) { // it was replaced: its contents are in it
+		return r.finish(backend.ActionRestore, diff{}, p)(r.rewrite(before, row, a))
 	}
 	if err := r.restoreContents(p, row); err != nil {
 		return backend.Outcome{}, err
@@ -157,7 +161,7 @@ func (r *run) restored(c backend.Change, row store.Object, a attributes) (store.
 			return row, a, err
 		}
 	}
-	a.Was, a.DeletedAt = "", time.Time{}
+	a.release()
 	if err := r.checkNotWaiting(row, ""); err != nil {
 		return row, a, err
 	}
@@ -237,9 +241,12 @@ func (r *run) restoreProject(c backend.Change) (backend.Outcome, error) {
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	was := a.Was
+	was, before := a.Was, row
 	if row, a, err = r.restored(c, row, a); err != nil {
 		return backend.Outcome{}, err
+	}
+	if isReserved(before.Name) {
+		return r.finish(backend.ActionRestore, diff{}, nil)(r.rewrite(before, row, a))
 	}
 	if row, err = r.update(row, a, nil, nil); err != nil {
 		return backend.Outcome{}, err

@@ -47,7 +47,11 @@ func (r *run) setAside(c backend.Change, o store.Object, why string, users []sto
 			name = o.Name
 		}
 		a.hold(o, why, name)
-		if why == backend.HeldReplaced && c.ManagedBy != nil {
+		if why != backend.HeldReplaced {
+			return
+		}
+		a.DeletedAt = r.now
+		if c.ManagedBy != nil {
 			a.ManagedBy = *c.ManagedBy
 		}
 	})

@@ -217,6 +217,71 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// What was replaced, and whose creation does not come, ends like what was deleted. Within a week nothing is lost, and
+// never what is protected.
+func TestSweepOfReplacedObjects(t *testing.T) {
+	for _, days := range []int{0, 7, 30} {
+		t.Run(fmt.Sprintf("recovery_days %d", days), func(t *testing.T) {
+			f := newUndoFixture(t)
+			mine := func(c backend.Change) backend.Change {
+				c.ManagedBy = ptrTo("terraform:shop")
+				return c
+			}
+			replaced := func(kind backend.Kind, project, name string) backend.Change {
+				return mine(backend.Change{Op: backend.OpDelete, Kind: kind, Project: project, Name: name,
+					CreationFollows: true})
+			}
+			typ := func(name string) backend.Change {
+				return mine(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: backend.DefaultProject,
+					Name: name, Schema: []byte(`{"type":"string"}`)})
+			}
+			kept := secret("kept", "s", "v")
+			kept.Protected = ptrTo(true)
+			typed := secret("prod", "s", "v")
+			typed.Type = ptrTo("used")
+			empty := mine(backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "empty",
+				Policy: &backend.PolicyChange{RecoveryDays: &days}})
+			full := mine(backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "full"})
+			inFull := environment("dev")
+			inFull.Project = "full"
+			f.must(window(days), mine(environment("dev")), mine(environment("kept")), environment("prod"), typ("used"),
+				typ("unused"), secret("dev", "a", "v"), kept, typed, empty, full, inFull)
+			f.must(replaced(backend.KindEnvironment, backend.DefaultProject, "dev"),
+				replaced(backend.KindEnvironment, backend.DefaultProject, "kept"),
+				replaced(backend.KindSecretType, backend.DefaultProject, "used"),
+				replaced(backend.KindSecretType, backend.DefaultProject, "unused"),
+				replaced(backend.KindProject, "", "empty"), replaced(backend.KindProject, "", "full"))
+			rows, keys := f.count(`SELECT count(*) FROM objects`), f.count(`SELECT count(*) FROM scope_keys`)
+			f.sweep(max(days, 7) - 1)
+			if n := f.count(`SELECT count(*) FROM objects`); n != rows {
+				t.Errorf("%d of %d rows are left within the window", n, rows)
+			}
+			out, err := f.at(max(days, 7)-1).Apply(context.Background(),
+				backend.ChangeSet{Changes: []backend.Change{restoration("dev")}, DryRun: true})
+			if err != nil || out[0].Err != nil {
+				t.Errorf("within the window, a restoration gives %v (%v)", out, err)
+			}
+			f.sweep(max(days, 7) + 1)
+			if n := f.count(`SELECT count(*) FROM objects`); n != rows-4 { // dev with its secret, a type, a project
+				t.Errorf("%d of %d rows are left after the window", n, rows)
+			}
+			if n := f.count(`SELECT count(*) FROM scope_keys`); n != keys-2 {
+				t.Errorf("%d of %d environment keys are left after the window", n, keys)
+			}
+			f.must(restoration("kept")) // it can still be restored
+			value, err := f.Engine.Resolve(context.Background(), []backend.Ref{ref("kept", "s"), ref("prod", "s")})
+			if err != nil || value[0].Err != nil || value[1].Err != nil {
+				t.Errorf("what stays gives %v (%v)", value, err)
+			}
+			if calls := f.sweep(100); calls != 1 {
+				t.Errorf("a sweep with nothing to do took %d calls", calls)
+			}
+		})
+	}
+}
+
+func ptrTo[T any](v T) *T { return &v }
+
 // A deleted environment that was changed in the database is refused, and stays as it is.
 func TestChangedDeletedRowsAreRefused(t *testing.T) {
 	for name, statements := range map[string]string{

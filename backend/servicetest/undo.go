@@ -3,6 +3,7 @@
 package servicetest
 
 import (
+	"context"
 	"encoding/json"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -81,6 +82,71 @@ var undoCases = []testCase{
 		f.refused(backend.ErrNotFound, restoreEnvironment("dev"))
 		f.must(secret("dev", "s", "three"))
 		equal(f, "value", f.value(secretRef("dev", "s")), "three")
+	}},
+	{"a replaced environment whose creation does not come can be restored whole", func(f *fixture) {
+		dev := f.one(mine(environment("dev"))).Object
+		before := f.must(mine(secret("dev", "s", "kept")), mine(link("dev", "l", "s", "")))
+		f.environments("prod")
+		f.one(deleteEnvironment("prod"))
+		f.one(replaced(dev))
+		o := f.object(dev)
+		equal(f, "held", o.Held, backend.HeldReplaced)
+		equal(f, "end of the window", o.RestorableUntil, o.DeletedAt.AddDate(0, 0, 7))
+		deleted := f.deleted(backend.KindEnvironment)
+		equal(f, "deleted", len(deleted), 2)
+		equal(f, "name", deleted[1].Name, "dev")
+		equal(f, "id", deleted[1].ID, dev.ID)
+		equal(f, "held", deleted[1].Held, backend.HeldReplaced)
+		equal(f, "end of the window", deleted[1].RestorableUntil, o.RestorableUntil)
+		equal(f, "secrets that come back", *deleted[1].Secrets, 1)
+		equal(f, "deleted by name", len(f.list(backend.Query{Kind: backend.KindEnvironment, Project: project, Deleted: true,
+			Name: "dev"})), 1)
+		page, err := f.Service.Query(context.Background(), backend.Query{Kind: backend.KindEnvironment, Project: project,
+			Deleted: true, Limit: 1})
+		equal(f, "error", err, nil)
+		equal(f, "first page", page.Objects[0].Name, "prod")
+		page, err = f.Service.Query(context.Background(), backend.Query{Kind: backend.KindEnvironment, Project: project,
+			Deleted: true, Limit: 1, Cursor: page.Next})
+		equal(f, "error", err, nil)
+		equal(f, "second page", page.Objects[0].Name+page.Next, "dev")
+
+		equal(f, "action of a dry run", f.dry(restoreEnvironment("dev"))[0].Action, backend.ActionRestore)
+		out := f.one(restoreEnvironment("dev"))
+		equal(f, "action", out.Action, backend.ActionRestore)
+		equal(f, "id", out.Object.ID, dev.ID)
+		equal(f, "held", out.Object.Held+out.Object.Was, "")
+		equal(f, "has no time of deletion", out.Object.DeletedAt.IsZero() && out.Object.RestorableUntil.IsZero(), true)
+		equal(f, "held objects", f.held(backend.KindEnvironment), "")
+		equal(f, "deleted", len(f.deleted(backend.KindEnvironment)), 1)
+		equal(f, "value", f.value(secretRef("dev", "s")), "kept")
+		equal(f, "value through the link", f.value(valueRef("dev", "l")), "kept")
+		equal(f, "edition of the contents", f.object(before[0].Object).Edition, before[0].Object.Edition)
+		f.refused(backend.ErrNotFound, restoreEnvironment("dev"))
+
+		// It can be replaced again, or restored under another name.
+		f.one(replaced(f.object(dev)))
+		as := restoreEnvironment("dev")
+		as.Rename = ptr("prod")
+		f.one(as)
+		equal(f, "value", f.value(secretRef("prod", "s")), "kept")
+		f.one(replaced(f.object(dev)))
+		f.one(mine(environment("prod")))
+		equal(f, "has no time of deletion", f.object(dev).DeletedAt.IsZero(), true)
+	}},
+	{"a replaced project whose creation does not come can be restored whole", func(f *fixture) {
+		p := f.one(mine(backend.Change{Kind: backend.KindProject, Name: "p"})).Object
+		in := func(c backend.Change) backend.Change { c.Project = "p"; return c }
+		f.must(in(environment("dev")), in(secret("dev", "s", "in p")))
+		f.one(replaced(p))
+		deleted := f.list(backend.Query{Kind: backend.KindProject, Deleted: true})
+		equal(f, "deleted", len(deleted), 1)
+		equal(f, "name", deleted[0].Name+deleted[0].Held, "p"+backend.HeldReplaced)
+		out := f.one(backend.Change{Op: backend.OpRestore, Kind: backend.KindProject, Name: "p"})
+		equal(f, "id", out.Object.ID, p.ID)
+		equal(f, "held objects", f.held(backend.KindProject), "")
+		ref := secretRef("dev", "s")
+		ref.Project = "p"
+		equal(f, "value", f.value(ref), "in p")
 	}},
 	{"a deleted environment can be restored under another name", func(f *fixture) {
 		f.environments("dev")

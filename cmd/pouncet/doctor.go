@@ -142,13 +142,23 @@ func heldText(o backend.Object) string {
 	if waits == "" {
 		waits = o.Held
 	}
-	return fmt.Sprintf("%s: %s; apply configuration %s again, or %s %s", object, waits, owner, removal(o), o.ID)
+	restore := ""
+	if !o.RestorableUntil.IsZero() {
+		restore = fmt.Sprintf("restore it before %s UTC with pouncet %s restore %s, ", formatTime(o.RestorableUntil),
+			commandOf(o.Kind), o.ID)
+	}
+	return fmt.Sprintf("%s: %s; apply configuration %s again, %sor %s %s", object, waits, owner, restore, removal(o), o.ID)
+}
+
+// commandOf returns the command of a kind of object.
+func commandOf(k backend.Kind) string {
+	command := map[backend.Kind]string{backend.KindEnvironment: "env", backend.KindScopedValue: "value"}[k]
+	return cmp.Or(command, string(k))
 }
 
 // removal returns what removes a held object by hand, without its id.
 func removal(o backend.Object) string {
-	command := map[backend.Kind]string{backend.KindEnvironment: "env", backend.KindScopedValue: "value"}[o.Kind]
-	command = "pouncet " + cmp.Or(command, string(o.Kind)) + " delete"
+	command := "pouncet " + commandOf(o.Kind) + " delete"
 	switch {
 	case o.Held == backend.HeldDisplaced:
 		return "run " + command
