@@ -220,11 +220,28 @@ func checkFolder(path string) error {
 			return backend.Errorf(backend.CodeConflict, "%s is not a folder", existing).
 				WithHint("choose another folder for the backend")
 		}
-		if err == nil || existing == filepath.Dir(existing) {
+		parent := filepath.Dir(existing)
+		if errors.Is(err, fs.ErrPermission) {
+			return backend.Errorf(backend.CodeDenied, "a backend cannot be created in %s: %w", parent, fs.ErrPermission).
+				WithHint("%s", otherFolder)
+		}
+		if err == nil && existing == path && parent != path {
+			continue // the backend is made in the parent folder, and replaces this empty one
+		}
+		if err == nil {
+			if err := writable(existing); err != nil {
+				return backend.Errorf(backend.CodeDenied, "a backend cannot be created in %s: %w", existing, err).
+					WithHint("%s", otherFolder)
+			}
+			return nil
+		}
+		if parent == existing {
 			return nil
 		}
 	}
 }
+
+const otherFolder = "choose another folder for the backend, or let this user write there"
 
 // Init creates an embedded backend with the project "default" in c.Path. If that is "", the folder is .pouncet in the
 // working folder; with CreateIfAbsent, it is the nearest existing .pouncet folder upwards if there is one. Init does
