@@ -107,8 +107,8 @@ var hostile = []struct {
 }
 
 func TestHostileFiles(t *testing.T) {
-	if testing.Short() {
-		t.Skip("SKIPPED: files of up to 10 MB: run without -short")
+	if os.Getenv("POUNCET_TEST_PARTS") == "" {
+		t.Skip("SKIPPED: hostile files of up to 10 MB: run make test-parts")
 	}
 	for _, c := range hostile {
 		t.Run(c.name, func(t *testing.T) {

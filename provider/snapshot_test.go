@@ -18,7 +18,7 @@ import (
 
 // The test counts the requests to a real server, first with fingerprints and then without them.
 func TestPlanSendsFewRequests(t *testing.T) {
-	n := 250
+	n := 100
 	if os.Getenv("POUNCET_TEST_PARTS") != "" {
 		n = 1_000
 	}
