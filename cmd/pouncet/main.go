@@ -24,17 +24,15 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
+
+	_ "github.com/pouncet/terraform-provider-pouncet/cmd/gcpercent" // fewer garbage collections
 )
 
 // version is set by the linker.
 var version = "dev"
 
 func main() {
-	// A command runs for milliseconds, and a server keeps little memory between
-	// requests. With the default, a tenth of the time would go to collecting garbage.
-	debug.SetGCPercent(400)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends the context. After it, stop makes the second signal end the process.
 	context.AfterFunc(ctx, stop)
