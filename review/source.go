@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unicode/utf8"
 
@@ -172,8 +173,13 @@ func (r Reader) scan(f interpolate.File) *Source {
 }
 
 // commentedCall matches a line that has an expression with a call of Pouncet after a "#" that may start a comment.
-var commentedCall = regexp.MustCompile(
+var commentedCall = compileOnce(
 	`(?:^|[ \t])#.*?(\{\{[^}\n]*\b(?:get_secret_value|mage_secret_var|get_value)\s*\()`)
+
+// compileOnce compiles a pattern when it is used first, so that the other commands do not wait for it.
+func compileOnce(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // referencesInComments returns the positions of references after a "#" that interpolate did not report, because they
 // are in a comment.
@@ -192,7 +198,7 @@ func referencesInComments(f interpolate.File, reported []interpolate.Reference) 
 		if !bytes.Contains(text, []byte("{{")) {
 			continue
 		}
-		m := commentedCall.FindSubmatchIndex(text)
+		m := commentedCall().FindSubmatchIndex(text)
 		if m == nil {
 			continue
 		}
@@ -213,8 +219,8 @@ type ignore struct {
 }
 
 var (
-	ignoreComment = regexp.MustCompile(`(?:^|[ \t])#[ \t]*pouncet:ignore\b[ \t]*(.*)`)
-	ruleList      = regexp.MustCompile(`^([A-Za-z0-9,-]+)[ \t]*(.*)$`)
+	ignoreComment = compileOnce(`(?:^|[ \t])#[ \t]*pouncet:ignore\b[ \t]*(.*)`)
+	ruleList      = compileOnce(`^([A-Za-z0-9,-]+)[ \t]*(.*)$`)
 )
 
 // parseIgnores returns the comments of the form "# pouncet:ignore POUNCET001 reason". A comment after other text
@@ -227,7 +233,7 @@ func parseIgnores(data []byte) []ignore {
 	var out []ignore
 	next := 0
 	for i, text := range lines {
-		m := ignoreComment.FindStringSubmatchIndex(text)
+		m := ignoreComment().FindStringSubmatchIndex(text)
 		if m == nil {
 			continue
 		}
@@ -258,7 +264,7 @@ func nextContent(lines []string, i int) int {
 }
 
 func parseIgnore(text string) ignore {
-	m := ruleList.FindStringSubmatch(text)
+	m := ruleList().FindStringSubmatch(text)
 	if m == nil {
 		return ignore{problem: "the suppression names no rule"}
 	}

@@ -3,7 +3,6 @@
 package leak
 
 import (
-	_ "embed"
 	"fmt"
 	"math"
 	"regexp"
