@@ -72,7 +72,7 @@ func (r *run) chosen(c backend.Change, f store.Filter) (store.Object, attributes
 	if err == nil && others > 0 && c.Op == backend.OpDelete {
 		err = backend.Errorf(backend.CodeInvalid, "%s with the name %q were deleted",
 			backend.Plural(others+1, c.Kind.String()), c.Name).
-			WithHint("choose one by its id; see: pouncet %s list --deleted", commandOf(c.Kind)).At("name")
+			WithHint("choose one by its id; see: pouncet %s list --deleted%s", commandOf(c.Kind), projectFlag(c)).At("name")
 	}
 	return row, a, err
 }
@@ -99,7 +99,30 @@ func errNotRestorable(c backend.Change) *backend.Error {
 		label = c.ID
 	}
 	return backend.Errorf(backend.CodeNotFound, "a deleted %s %s that can be restored does not exist", c.Kind, label).
-		WithHint("see: pouncet %s list --deleted", commandOf(c.Kind)).At("name")
+		WithHint("see: pouncet %s list --deleted%s", commandOf(c.Kind), projectFlag(c)).At("name")
+}
+
+// projectFlag returns the flag that names the project of a change, for the
+// command of a hint.
+func projectFlag(c backend.Change) string {
+	if c.Project == "" || c.Project == backend.DefaultProject {
+		return ""
+	}
+	return " --project " + c.Project
+}
+
+// orDeletedProject returns err, or the next step if err is that the project of a
+// change does not exist, and a deleted one with its name can be restored.
+func (r *run) orDeletedProject(err error, c backend.Change) error {
+	if c.Op != backend.OpRestore || !errors.Is(err, backend.ErrNotFound) {
+		return err
+	}
+	deleted := backend.Change{Kind: backend.KindProject, Name: c.Project}
+	if _, _, _, other := r.deletedRow(deleted, store.Filter{Kind: deletedAs(backend.KindProject)}); other != nil {
+		return err
+	}
+	return backend.Errorf(backend.CodeNotFound, "project %s was deleted", backend.Quote(c.Project)).
+		WithHint("restore the project first: pouncet project restore %s", c.Project).At("project")
 }
 
 // commandOf returns the command of a kind of object, for hints.
@@ -122,7 +145,7 @@ func (r *run) deletedEntry(c backend.Change) (*entry, error) {
 	if c.ID == "" {
 		var err error
 		if in, err = r.project(c.Project); err != nil {
-			return nil, err
+			return nil, r.orDeletedProject(err, c)
 		}
 		environment, err := in.environment(c.Environment)
 		if err != nil {
@@ -149,7 +172,7 @@ func (r *run) deletedEnvironment(c backend.Change) (*project, store.Object, attr
 	if c.ID == "" {
 		p, err := r.project(c.Project)
 		if err != nil {
-			return nil, store.Object{}, attributes{}, err
+			return nil, store.Object{}, attributes{}, r.orDeletedProject(err, c)
 		}
 		f.Project = p.row.ID
 	}

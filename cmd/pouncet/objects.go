@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
 // objectCommand describes the command of one kind of object. The commands below
@@ -182,11 +183,35 @@ func (a *app) findAll(
 	ctx context.Context, s backend.Service, o objectCommand, nameOrID string,
 ) ([]backend.Object, error) {
 	objects, err := backend.ListAll(ctx, s, a.query(o, nameOrID))
-	if err == nil && len(objects) == 0 {
-		err = backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind, backend.Quote(nameOrID)).
-			WithHint("list the %s: pouncet %s list", o.kind.Plural(), o.command)
+	if err != nil || len(objects) > 0 {
+		return objects, err
 	}
-	return objects, err
+	missing := backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind, backend.Quote(nameOrID)).
+		WithHint("list the %s: pouncet %s list%s", o.kind.Plural(), o.command, a.projectFlag())
+	if !backend.IsID(nameOrID) {
+		existing, err := backend.ListAll(ctx, s, a.query(o, ""))
+		if err != nil {
+			return nil, err
+		}
+		missing.Suggestion = suggest.Name(nameOrID, objectNames(existing))
+	}
+	return nil, missing
+}
+
+func objectNames(objects []backend.Object) []string {
+	names := make([]string, len(objects))
+	for i, o := range objects {
+		names[i] = o.Name
+	}
+	return names
+}
+
+// projectFlag returns the flag --project as the user gave it, for the command of a hint.
+func (a *app) projectFlag() string {
+	if a.project == "" {
+		return ""
+	}
+	return " --project " + a.project
 }
 
 // findOne is findAll for a command that needs exactly one object. Without
@@ -371,9 +396,42 @@ func (a *app) delete(
 	c.ID = x.ID
 	out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}})
 	if err != nil {
-		return backend.Outcome{Object: x}, err
+		return backend.Outcome{Object: x}, withProtectionHint(err, x)
 	}
 	return out[0], nil
+}
+
+// withProtectionHint names the command that removes the protection, if that is
+// why x cannot be deleted.
+func withProtectionHint(err error, x backend.Object) error {
+	e := backend.AsError(err)
+	if !errors.Is(err, backend.ErrDenied) || e.Attribute != "protected" {
+		return err
+	}
+	command := "env set " + x.Name
+	switch {
+	case x.Kind == backend.KindSecret:
+		command = "secret set " + x.Name + placeFlags(x.Environment, x.Scope)
+	case x.Kind == backend.KindEnvironment && !x.Protected: // a secret in it is
+		command = "secret set NAME" + placeFlags(x.Name, backend.ProjectScope)
+	}
+	if x.Project != backend.DefaultProject {
+		command += " --project " + x.Project
+	}
+	withHint := *e
+	return withHint.WithHint("remove the protection first: pouncet %s --protected=false", command)
+}
+
+// placeFlags returns the flags that name the place of an entry.
+func placeFlags(environment, scope string) string {
+	if environment == backend.AnyEnvironment {
+		environment = "'*'" // a shell would replace it by the names of files
+	}
+	flags := " --env " + environment
+	if scope != backend.ProjectScope {
+		flags += " --scope " + scope
+	}
+	return flags
 }
 
 // findDeleted returns a deleted object that is to be purged. A deleted entry must
