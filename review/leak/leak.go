@@ -4,11 +4,10 @@
 // Gitleaks. It is a separate package, so that only programs that scan carry
 // the rules.
 //
-// The rules are data: gitleaks/ holds a copy of the default configuration of
-// Gitleaks. This package applies them itself, because the packages of Gitleaks
-// link readers of archives and of configurations, and a template engine, which
-// every start of the program would pay for. The tests in parity/ compare the
-// copy and the results with the library.
+// The rules are data: the default configuration of the release of Gitleaks that
+// go.mod names. This package applies them itself, because the package detect of
+// Gitleaks links readers of archives and a template engine, which every start
+// of the program would pay for. The test in parity/ compares the two.
 //
 // A matched text does not leave this package: a review.Leak holds a position and
 // the name of a rule.
@@ -22,18 +21,16 @@ package leak
 
 import (
 	"bytes"
-	_ "embed"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/zricethezav/gitleaks/v8/config"
 
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
 // MaxBytes is the size of the largest file that is scanned.
 const MaxBytes = 4 << 20
-
-//go:embed gitleaks/gitleaks.toml
-var rulesOfGitleaks []byte
 
 // Scanner detects secrets. It is safe for concurrent use.
 type Scanner struct{ rules *ruleSet }
@@ -43,7 +40,7 @@ var _ review.Scanner = (*Scanner)(nil)
 // New returns a scanner. A scanner compiles a rule when a text needs it first, so
 // use one scanner for many texts.
 func New() (*Scanner, error) {
-	rules, err := parseRules(rulesOfGitleaks)
+	rules, err := parseRules([]byte(config.DefaultConfig))
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@
 package leak
 
 import (
+	_ "embed"
 	"fmt"
 	"math"
 	"regexp"

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pelletier/go-toml/v2"
+	"github.com/zricethezav/gitleaks/v8/config"
 )
 
 // A newer release of Gitleaks may give its rules a field that this package does
@@ -28,7 +29,7 @@ func TestEveryFieldOfTheRulesIsApplied(t *testing.T) {
 			Allowlists                   []list
 		}
 	}
-	d := toml.NewDecoder(bytes.NewReader(rulesOfGitleaks)).DisallowUnknownFields()
+	d := toml.NewDecoder(bytes.NewReader([]byte(config.DefaultConfig))).DisallowUnknownFields()
 	if err := d.Decode(&known); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +46,7 @@ func TestEveryFieldOfTheRulesIsApplied(t *testing.T) {
 }
 
 func TestEveryPatternCompiles(t *testing.T) {
-	rules, err := parseRules(rulesOfGitleaks)
+	rules, err := parseRules([]byte(config.DefaultConfig))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestEveryPatternCompiles(t *testing.T) {
 
 // Scan compiles a pattern only if the text contains a keyword of its rule.
 func TestScanCompilesOnlyTheRulesOfItsKeywords(t *testing.T) {
-	rules, err := parseRules(rulesOfGitleaks)
+	rules, err := parseRules([]byte(config.DefaultConfig))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,40 +3,41 @@
 package parity
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
-	"github.com/zricethezav/gitleaks/v8/config"
 	"github.com/zricethezav/gitleaks/v8/detect"
 	"github.com/zricethezav/gitleaks/v8/logging"
 
 	"github.com/pouncet/terraform-provider-pouncet/review/leak"
 )
 
-var update = flag.Bool("update", false, "write the copy of the rules")
-
-func TestTheCopyOfTheRulesIsThatOfTheLibrary(t *testing.T) {
-	const file = "../gitleaks/gitleaks.toml"
-	if *update {
-		if err := os.WriteFile(file, []byte(config.DefaultConfig), 0o644); err != nil {
+// The program gets the rules of the release that its own go.mod names.
+func TestBothModulesNameOneRelease(t *testing.T) {
+	release := regexp.MustCompile(`github.com/zricethezav/gitleaks/v8 (v\S+)`)
+	var names []string
+	for _, file := range []string{"go.mod", "../../../go.mod"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
 			t.Fatal(err)
 		}
+		m := release.FindSubmatch(text)
+		if m == nil {
+			t.Fatalf("%s names no release of Gitleaks", file)
+		}
+		names = append(names, string(m[1]))
 	}
-	copied, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(copied) != config.DefaultConfig {
-		t.Errorf("%s differs from the rules of the release that go.mod names: run go test -run Copy -update", file)
+	if names[0] != names[1] {
+		t.Errorf("go.mod names %s, that of Pouncet %s: use one release of Gitleaks", names[0], names[1])
 	}
 }
 
