@@ -156,7 +156,11 @@ func (o *objectResource) checkChange(
 		case result.Uncertain:
 			session.Warn(diags, action, e, o.paths())
 		default:
-			session.Report(diags, action, o.withTerraformHint(e, check.Change), o.paths())
+			var err error = e
+			if !slices.Contains(result.Judged, e) {
+				err = o.withTerraformHint(e, check.Change)
+			}
+			session.Report(diags, action, err, o.paths())
 		}
 	}
 	if len(result.Errors) > 0 {

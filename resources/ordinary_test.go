@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -617,6 +618,54 @@ import {
 	if out := acctest.OneLine(w.Must("plan", "-input=false", "-no-color")); !strings.Contains(out,
 		`~ managed_by = "terraform:other" -> "terraform:shop"`) {
 		t.Errorf("the plan does not show the other owner:\n%s", out)
+	}
+}
+
+// The mark of an object decides whether a creation may take its name before it is deleted. After the configuration was
+// renamed, the plan says how to mark the objects. It fails with and without create_before_destroy, which it cannot see.
+func TestReplacementAfterTheConfigurationWasRenamed(t *testing.T) {
+	w := newOrdinary(t)
+	addresses := []string{"-replace=pouncet_secret.a_dev", "-replace=pouncet_secret.b_dev",
+		"-replace=pouncet_environment.e"}
+	config := func(name string) {
+		w.config(inDev(secretNamed("a", "a", "1")+strings.Replace(secretNamed("b", "b", "2"), "value_wo",
+			"lifecycle { create_before_destroy = true }\n  value_wo", 1)) + `
+resource "pouncet_environment" "e" {
+  name = "stage"
+  lifecycle { create_before_destroy = true }
+}`)
+		text, err := os.ReadFile(filepath.Join(w.Dir, "main.tf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		const argument = "configuration = %q"
+		w.Write("main.tf", strings.Replace(string(text), fmt.Sprintf(argument, "shop"), fmt.Sprintf(argument, name), 1))
+	}
+	config("shop")
+	w.converges(10)
+	config("store")
+	out := acctest.OneLine(w.Fails(append([]string{"plan", "-input=false", "-no-color"}, addresses...)...))
+	if n := strings.Count(out, "pouncet configuration adopt store --from shop"); n != len(addresses) {
+		t.Errorf("%d of %d errors name the command:\n%s", n, len(addresses), out)
+	}
+	w.Must("taint", "-no-color", "pouncet_secret.a_dev")
+	out = acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
+	if !strings.Contains(out, "pouncet configuration adopt store --from shop") {
+		t.Errorf("the plan of a tainted secret does not name the command:\n%s", out)
+	}
+	w.pouncet("configuration", "adopt", "store", "--from", "shop")
+	w.converges(10, addresses...)
+	w.has("dev", "b", "2")
+}
+
+// Terraform plans the deletion of a replaced object without asking the provider.
+func TestReplacementOfAProtectedSecretFailsInThePlan(t *testing.T) {
+	w := newOrdinary(t)
+	w.config(inDev(strings.Replace(secretNamed("s", "s", "v"), "value_wo", "deletion_protection = true\n  value_wo", 1)))
+	w.converges(10)
+	out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color", "-replace=pouncet_secret.s_dev"))
+	if !strings.Contains(out, "Set deletion_protection = false") {
+		t.Errorf("the error does not say what to do:\n%s", out)
 	}
 }
 

@@ -2,7 +2,12 @@
 
 package planning
 
-import "github.com/pouncet/terraform-provider-pouncet/backend"
+import (
+	"context"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
 
 // place is where an object is: its kind and what makes it unique.
 type place struct {
@@ -72,6 +77,44 @@ func (p *Plan) claimVacated(check Check, at place, outcome backend.Outcome) *bac
 	return backend.Errorf(backend.CodeExists, "this plan renames %s %s, and creates another one of that name",
 		outcome.Object.Kind, backend.Quote(left.name)).
 		WithHint("rename in one apply, and create in the next; or add a moved block if only the address changed").At("name")
+}
+
+// checkReplaced judges the deletion of the object that a creation replaces. Terraform plans it without asking. If the
+// object is protected, the deletion fails. If it does not carry the mark of this configuration, a creation that comes
+// before the deletion fails (create_before_destroy), and no plan shows which comes first.
+func (p *Plan) checkReplaced(ctx context.Context, c backend.Change, id string) (*backend.Error, error) {
+	outcome, broken, err := p.dryRun(ctx, nil, p.deletionBefore(c, id))
+	if err != nil || broken != nil && broken.Code == backend.CodeDenied {
+		return broken, err
+	}
+	o := outcome.Object
+	samePlace := o.Project == c.Project && o.Environment == c.Environment && o.Scope == scopeOf(c) && o.Name == c.Name
+	if c.Kind == backend.KindProject {
+		samePlace = o.Name == c.Name
+	}
+	if broken != nil || !samePlace || !p.named || o.ManagedBy == p.owner {
+		return nil, nil
+	}
+	return p.errNotMarked(o), nil
+}
+
+// errNotMarked refuses the replacement of an object that another configuration, or none, has marked.
+func (p *Plan) errNotMarked(o backend.Object) *backend.Error {
+	e := backend.Errorf(backend.CodeConflict,
+		"%s %s is not marked as an object of this configuration: its managed_by is %q, so its replacement could fail in "+
+			"the apply", o.Kind, backend.Quote(o.Name), o.ManagedBy).At("name")
+	name, _ := strings.CutPrefix(p.owner, backend.ManagedByTerraform+":")
+	first := "leave it as it is in one apply, which sets managed_by, and replace it in the next; if it is tainted, run: " +
+		"terraform untaint ADDRESS"
+	old, named := strings.CutPrefix(o.ManagedBy, backend.ManagedByTerraform+":")
+	switch {
+	case named:
+		return e.WithHint("if %q is the name that this configuration had before, run: pouncet configuration adopt %s "+
+			"--from %s; or %s", old, name, old, first)
+	case o.ManagedBy == backend.ManagedByTerraform:
+		return e.WithHint("run: pouncet configuration adopt %s --unnamed; or %s", name, first)
+	}
+	return e.WithHint("%s", first)
 }
 
 func wantedTwice(o backend.Object) *backend.Error {

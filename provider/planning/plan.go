@@ -120,6 +120,8 @@ type Result struct {
 	Outcome backend.Outcome
 	// Errors are the rules that the change breaks, alone or together with another change of the plan.
 	Errors []*backend.Error
+	// Judged are those of the errors that another resource of the plan causes.
+	Judged []*backend.Error
 	// Warnings are reasons for which the apply may stop.
 	Warnings []*backend.Error
 	// Uncertain means that the errors may not occur in the apply, because the plan contains values that are not known
@@ -132,6 +134,12 @@ func (r *Result) addError(e *backend.Error) {
 	if e != nil && !slices.ContainsFunc(r.Errors, func(b *backend.Error) bool { return b.Message == e.Message }) {
 		r.Errors = append(r.Errors, e)
 	}
+}
+
+// judge adds an error that another resource of the plan causes. A nil error is none.
+func (r *Result) judge(e *backend.Error) {
+	r.addError(e)
+	r.Judged = append(r.Judged, e)
 }
 
 // Check returns what a change would do, and adds the change to the plan. It returns an error if the backend does not
@@ -159,10 +167,15 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	if err == nil && broken != nil && broken.Code == backend.CodeExists {
 		outcome, broken, err = p.dryRunWithoutHolder(ctx, preceding, c, outcome, broken)
 	}
+	var unreplaceable *backend.Error
+	if err == nil && check.Replaces != "" {
+		unreplaceable, err = p.checkReplaced(ctx, c, check.Replaces)
+	}
 	if err != nil {
 		return Result{}, err
 	}
 	result := Result{Outcome: outcome}
+	result.addError(unreplaceable)
 	if broken != nil && broken.Code != backend.CodeQuota { // checkQuota counts the whole plan
 		result.addError(broken)
 	}
@@ -172,7 +185,7 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 			WithHint("the apply checks them, and changes nothing if a value breaks the schema").At(outcome.Unchecked))
 	}
 	if broken == nil {
-		result.addError(p.claim(check, outcome))
+		result.judge(p.claim(check, outcome))
 		p.warnOfGuess(check, outcome, &result)
 	}
 	result.Uncertain = len(result.Errors) > 0 && p.isUncertain(c.Project, result.Errors[0].Code)
@@ -222,6 +235,9 @@ func (p *Plan) dryRunWithoutHolder(
 	})
 	if err != nil || len(page.Objects) != 1 || !p.assumeReplaced(page.Objects[0].ID) {
 		return outcome, broken, nil //nolint:nilerr // the rule that the change breaks is the better answer
+	}
+	if p.named {
+		return outcome, p.errNotMarked(page.Objects[0]), nil
 	}
 	return p.dryRun(ctx, append(preceding, p.deletionBefore(c, page.Objects[0].ID)), c)
 }
