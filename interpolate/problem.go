@@ -15,12 +15,17 @@ import (
 // Position is a position in a file.
 type Position struct {
 	File   string
-	Line   int // from 1; a line ends at LF, CR LF or CR
+	Line   int // from 1; a line ends at LF, CR LF or CR; 0 means the whole file
 	Column int // from 1, in characters; a byte order mark does not count
 }
 
 // String returns the position as file:line:column, which editors and terminals turn into a link.
-func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+func (p Position) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
 
 // Problem is one error or warning at one position in a file.
 type Problem struct {

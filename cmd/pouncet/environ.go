@@ -6,7 +6,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -74,7 +76,16 @@ func (v *variables) read(path string) error {
 // NAME=value.
 func (v *variables) resolve(ctx context.Context, r interpolate.Resolver, o interpolate.Options) ([]string, error) {
 	all := append(v.templated[:len(v.templated):len(v.templated)], v.files...)
+	if warn := o.Warn; warn != nil {
+		o.Warn = func(p interpolate.Problem) { warn(v.withoutPosition(p)) }
+	}
 	rendered, err := interpolate.Render(ctx, r, all, o)
+	var problems interpolate.Problems
+	if errors.As(err, &problems) {
+		for i, p := range problems {
+			problems[i] = v.withoutPosition(p)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +111,16 @@ func (v *variables) resolve(ctx context.Context, r interpolate.Resolver, o inter
 		out = append(out, x.Name+"="+x.Value)
 	}
 	return out, nil
+}
+
+// withoutPosition removes the line and column of a problem in an inherited
+// variable: they count in a file that the user does not see.
+func (v *variables) withoutPosition(p interpolate.Problem) interpolate.Problem {
+	isTemplated := func(f interpolate.File) bool { return f.Name == p.Pos.File }
+	if slices.ContainsFunc(v.templated, isTemplated) {
+		p.Pos.Line, p.Pos.Column = 0, 0
+	}
+	return p
 }
 
 // setInherited sets the inherited variable that the rendered file f stands for.

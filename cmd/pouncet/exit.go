@@ -108,8 +108,8 @@ func markAllMissing(err error) error {
 // problem is the JSON form of an interpolate.Problem.
 type problem struct {
 	File       string         `json:"file"`
-	Line       int            `json:"line"`
-	Column     int            `json:"column"`
+	Line       int            `json:"line,omitempty"`
+	Column     int            `json:"column,omitempty"`
 	Expression string         `json:"expression,omitempty"`
 	Error      *backend.Error `json:"error"`
 }
