@@ -14,6 +14,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
+	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/pouncet/terraform-provider-pouncet/resources"
 )
@@ -65,6 +66,17 @@ func (r stubResource) Create(ctx context.Context, req resource.CreateRequest, re
 	for name, value := range computed {
 		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(name), value)...)
 	}
+	known, err := tftypes.Transform(resp.State.Raw, func(_ *tftypes.AttributePath, v tftypes.Value) (tftypes.Value, error) {
+		if !v.IsKnown() {
+			return tftypes.NewValue(v.Type(), nil), nil
+		}
+		return v, nil
+	})
+	if err != nil {
+		resp.Diagnostics.AddError("reading the plan", err.Error())
+		return
+	}
+	resp.State.Raw = known // the other computed attributes are null
 }
 
 func (stubResource) Read(context.Context, resource.ReadRequest, *resource.ReadResponse) {}
