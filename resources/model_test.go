@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,35 +19,55 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// A model of small worlds: two environments, two types, up to five secrets and two scoped values, one of the secrets
-// through a second provider block. Random steps change the world, and a real Terraform follows. After each step the
-// laws must hold: the plan succeeds and is the same with one resource at a time and with ten, its apply succeeds, the
-// next plan is empty, and the backend holds what the model says.
+// A model of small worlds: up to three environments, two types, five secrets, two scoped values and a copy of a secret.
+// Some of the secrets are of a second provider block. Random steps change the world (model_steps_test.go), and a real
+// Terraform follows. After each step the laws must hold: the plan succeeds and is the same with one resource at a time
+// and with ten, its apply succeeds, the next plan is empty, and the backend holds what the model says.
 
 // modelSecret is a secret of the model. Its label is its address in Terraform, which a step can change.
 type modelSecret struct {
-	label, name, environment, typ, value, description string
-	alias                                             bool
+	label, name, typ, value, description string
+	environment                          int
+	alias, createFirst                   bool // of the second provider block; with create_before_destroy
+}
+
+// inEnvironment is the configuration of the environment of a secret. Each provider block plans in its own process and
+// knows nothing of the others, so a secret of the second one is in an environment that no step changes.
+func (s modelSecret) inEnvironment() string {
+	if s.alias {
+		return `"dev"`
+	}
+	return fmt.Sprintf("pouncet_environment.e%d.name", s.environment)
 }
 
 // modelValue is a scoped value, which links to the secret at an index or, with -1, is a plain value.
 type modelValue struct {
 	label, name string
 	link        int
+	literal     string // the name of the secret, if the link does not refer to it
 	plain       string
+}
+
+// modelEnvironment is an environment, or none if it has no name.
+type modelEnvironment struct {
+	name, key   string // the key is the number of a file
+	createFirst bool
 }
 
 type model struct {
 	r            *rand.Rand
 	secrets      []modelSecret
 	values       []modelValue
-	environments [2]string
-	types        [2]string // keys; "" for a type that does not exist
-	next         int       // numbers names, labels and values
+	environments [3]modelEnvironment // the last one comes and goes
+	types        [2]string           // keys; "" for a type that does not exist
+	next         int                 // numbers names, labels and values
 }
 
 func newModel(seed uint64) *model {
-	m := &model{r: rand.New(rand.NewPCG(seed, seed)), environments: [2]string{"one", "two"}, types: [2]string{"word", ""}}
+	m := &model{r: rand.New(rand.NewPCG(seed, seed)), types: [2]string{"word", ""}}
+	for i, name := range []string{"one", "two"} {
+		m.environments[i] = modelEnvironment{name: name, createFirst: m.r.IntN(4) == 0}
+	}
 	for range 3 {
 		m.add()
 	}
@@ -58,158 +79,86 @@ func newModel(seed uint64) *model {
 
 func (m *model) number() string { m.next++; return strconv.Itoa(m.next) }
 
-func (m *model) add() {
-	n := m.number()
-	m.secrets = append(m.secrets, modelSecret{
-		label: "k" + n, name: "n" + n, value: "w" + n, environment: strconv.Itoa(m.r.IntN(2)), alias: m.r.IntN(4) == 0,
-	})
-}
-
-func (m *model) config(path string) string {
+// config is the configuration of the world. The creation of the resource at blocked waits for one that fails.
+func (m *model) config(dir, blocked string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "provider \"pouncet\" {\n  alias         = \"second\"\n  configuration = \"shop\"\n  path = %q\n}\n",
-		path)
-	for i, name := range m.environments {
-		fmt.Fprintf(&b, "resource \"pouncet_environment\" \"e%d\" { name = %q }\n", i, name)
+		filepath.Join(dir, "data"))
+	resource := func(kind, label string, createFirst bool, arguments ...string) {
+		if createFirst {
+			arguments = append(arguments, "lifecycle { create_before_destroy = true }")
+		}
+		if blocked == kind+"."+label {
+			arguments = append(arguments, "depends_on = [terraform_data.fails]")
+		}
+		fmt.Fprintf(&b, "resource %q %q {\n  %s\n}\n", kind, label, strings.Join(arguments, "\n  "))
+	}
+	if blocked != "" {
+		b.WriteString("resource \"terraform_data\" \"fails\" {\n  provisioner \"local-exec\" { command = \"false\" }\n}\n")
+	}
+	for i, e := range m.environments {
+		arguments := []string{fmt.Sprintf("name = %q", e.name)}
+		if e.key != "" {
+			arguments = append(arguments, fmt.Sprintf("kms_key = \"file://%s/key%s\"", dir, e.key))
+		}
+		if e.name != "" {
+			resource("pouncet_environment", fmt.Sprintf("e%d", i), e.createFirst, arguments...)
+		}
 	}
 	for i, key := range m.types {
 		if key != "" {
-			fmt.Fprintf(&b, "resource \"pouncet_secret_type\" \"t%d\" {\n  key    = %q\n  schema = jsonencode({ type = "+
-				"\"string\" })\n}\n", i, key)
+			resource("pouncet_secret_type", fmt.Sprintf("t%d", i), false,
+				fmt.Sprintf("key = %q", key), `schema = jsonencode({ type = "string" })`)
 		}
 	}
 	for _, s := range m.secrets {
-		environment := "pouncet_environment.e" + s.environment + ".name"
-		if s.alias {
-			environment = `"dev"` // each provider block plans in its own process, and knows nothing of the others
+		arguments := []string{
+			fmt.Sprintf("name = %q", s.name), "environment = " + s.inEnvironment(), fmt.Sprintf("value_wo = %q", s.value),
 		}
-		fmt.Fprintf(&b, "resource \"pouncet_secret\" \"%s\" {\n  name = %q\n  environment = %s\n  value_wo = %q\n",
-			s.label, s.name, environment, s.value)
 		if s.typ != "" {
-			fmt.Fprintf(&b, "  type = pouncet_secret_type.t%s.key\n", s.typ)
+			arguments = append(arguments, fmt.Sprintf("type = pouncet_secret_type.t%s.key", s.typ))
 		}
 		if s.description != "" {
-			fmt.Fprintf(&b, "  description = %q\n", s.description)
+			arguments = append(arguments, fmt.Sprintf("description = %q", s.description))
 		}
 		if s.alias {
-			b.WriteString("  provider = pouncet.second\n")
+			arguments = append(arguments, "provider = pouncet.second")
 		}
-		b.WriteString("}\n")
+		resource("pouncet_secret", s.label, s.createFirst, arguments...)
 	}
 	for _, v := range m.values {
 		source := fmt.Sprintf("value_json = jsonencode(%q)", v.plain)
-		if v.link >= 0 {
+		switch {
+		case v.literal != "":
+			source = fmt.Sprintf("from_secret = { name = %q }", v.literal)
+		case v.link >= 0:
 			source = fmt.Sprintf("from_secret = { name = pouncet_secret.%s.name }", m.secrets[v.link].label)
 		}
-		fmt.Fprintf(&b, "resource \"pouncet_scoped_value\" %q {\n  name = %q\n  environment = %q\n  %s\n}\n",
-			v.label, v.name, "*", source)
+		resource("pouncet_scoped_value", v.label, false,
+			fmt.Sprintf("name = %q", v.name), `environment = "*"`, source)
+	}
+	if source := m.copied(); source >= 0 {
+		fmt.Fprintf(&b, "ephemeral \"pouncet_secret_value\" \"source\" {\n  name = pouncet_secret.%[1]s.name\n  "+
+			"environment = pouncet_secret.%[1]s.environment\n  at_version = pouncet_secret.%[1]s.version\n}\n",
+			m.secrets[source].label)
+		resource("pouncet_secret", "copy", false, `name = "copy"`, `environment = "dev"`,
+			"value_wo = ephemeral.pouncet_secret_value.source.value",
+			fmt.Sprintf("description = %q", "copy "+m.secrets[source].description))
 	}
 	return b.String()
 }
 
-// step changes the world. It returns what it did, further arguments of the plan, and a command of Terraform to run
-// before.
-func (m *model) step() (did string, planArgs, before []string) {
-	i := m.r.IntN(len(m.secrets))
-	s := &m.secrets[i]
-	addresses := []string{"pouncet_environment.e" + strconv.Itoa(m.r.IntN(2)), "pouncet_secret." + s.label,
-		"pouncet_scoped_value.v" + strconv.Itoa(m.r.IntN(2))}
-	if m.types[0] != "" {
-		addresses = append(addresses, "pouncet_secret_type.t0")
-	}
-	address := addresses[m.r.IntN(len(addresses))]
-	switch k := m.r.IntN(14); k {
-	case 0:
-		if len(m.secrets) < 5 {
-			m.add()
-			return "add a secret", nil, nil
-		}
-		fallthrough
-	case 1: // the links move away from it in the same step
-		if len(m.secrets) < 3 {
-			m.add()
-			return "add a secret", nil, nil
-		}
-		m.remove(i)
-		return "remove a secret", nil, nil
-	case 2:
-		s.name = "n" + m.number()
-		return "rename a secret", nil, nil
-	case 3: // every secret gets the name of the next
-		first := m.secrets[0].name
-		for j := range m.secrets[1:] {
-			m.secrets[j].name = m.secrets[j+1].name
-		}
-		m.secrets[len(m.secrets)-1].name = first
-		return "shift the names of all secrets", nil, nil
-	case 4:
-		j := m.r.IntN(len(m.secrets))
-		s.name, m.secrets[j].name = m.secrets[j].name, s.name
-		return "swap two names", nil, nil
-	case 5:
-		s.label = "k" + m.number()
-		return "change an address without moved", nil, nil
-	case 6: // a secret that a value links to stays: the value would not resolve any more
-		if slices.ContainsFunc(m.values, func(v modelValue) bool { return v.link == i }) {
-			s.value = "w" + m.number()
-			return "rotate a value", nil, nil
-		}
-		s.environment = strconv.Itoa(1 - int(s.environment[0]-'0'))
-		return "move a secret to the other environment", nil, nil
-	case 7:
-		v := &m.values[m.r.IntN(2)]
-		v.link = m.target()
-		return "relink a scoped value", nil, nil
-	case 8: // the type comes and goes with its use
-		if s.alias {
-			s.value = "w" + m.number()
-			return "rotate a value", nil, nil
-		}
-		if s.typ == "" {
-			s.typ, m.types[1] = "1", "kind"+m.number()
-		} else {
-			for j := range m.secrets {
-				m.secrets[j].typ = ""
-			}
-			m.types[1] = ""
-		}
-		return "change the type of a secret", nil, nil
-	case 9, 10:
-		return "replace " + address, []string{"-replace=" + address}, nil
-	case 11:
-		return "taint " + address, nil, []string{"taint", "-no-color", address}
-	case 12:
-		s.value = "w" + m.number()
-		if m.r.IntN(2) == 0 {
-			s.description = "d" + m.number()
-		}
-		return "rotate a value", nil, nil
-	default:
-		m.environments[0], m.environments[1] = m.environments[1], m.environments[0]
-		return "swap the names of the environments", nil, nil
-	}
+// copied returns the index of the secret that another one is a copy of, or -1.
+func (m *model) copied() int {
+	return slices.IndexFunc(m.secrets, func(s modelSecret) bool { return !s.alias })
 }
 
-// target chooses the secret of a link, or -1 for a plain value. The provider block of the scoped values does not know
-// what the other one plans.
-func (m *model) target() int {
-	i := m.r.IntN(len(m.secrets)+1) - 1
-	if i >= 0 && m.secrets[i].alias {
-		return -1
+// environmentOf returns the name of the environment of a secret.
+func (m *model) environmentOf(s modelSecret) string {
+	if s.alias {
+		return "dev"
 	}
-	return i
-}
-
-func (m *model) remove(i int) {
-	m.secrets = slices.Delete(m.secrets, i, i+1)
-	for j := range m.values {
-		switch v := &m.values[j]; {
-		case v.link == i:
-			v.link = m.target()
-		case v.link > i:
-			v.link--
-		}
-	}
+	return m.environments[s.environment].name
 }
 
 // check compares the backend with the model.
@@ -217,20 +166,13 @@ func (m *model) check(w *ordinary) {
 	w.t.Helper()
 	want := map[string]string{}
 	for _, s := range m.secrets {
-		environment := m.environments[s.environment[0]-'0']
-		if s.alias {
-			environment = "dev"
-		}
-		want[environment+"/"+s.name] = s.value
+		want[m.environmentOf(s)+"/"+s.name] = s.value
 	}
-	var list struct {
-		Objects []struct{ Environment, Name, Held string }
-	}
-	if err := json.Unmarshal([]byte(w.pouncet("secret", "list", "--json")), &list); err != nil {
-		w.t.Fatal(err)
+	if source := m.copied(); source >= 0 {
+		want["dev/copy"] = m.secrets[source].value
 	}
 	got := map[string]string{}
-	for _, s := range list.Objects {
+	for _, s := range w.listed("secret") {
 		if s.Held != "" {
 			w.t.Errorf("secret %s is still held: %s", s.Name, s.Held)
 			continue
@@ -239,6 +181,57 @@ func (m *model) check(w *ordinary) {
 	}
 	if !maps.Equal(got, want) {
 		w.t.Errorf("the backend has %v, want %v", got, want)
+	}
+	for _, v := range m.values {
+		environment, want := "dev", v.plain
+		if v.link >= 0 {
+			environment, want = m.environmentOf(m.secrets[v.link]), m.secrets[v.link].value
+		}
+		w.has(environment, v.name, want, "--value")
+	}
+	for _, kind := range []string{"env", "type"} {
+		for _, o := range w.listed(kind) {
+			if o.Held != "" {
+				w.t.Errorf("%s %s is still held: %s", kind, o.Name, o.Held)
+			}
+		}
+	}
+}
+
+type listedObject struct{ Environment, Name, Held string }
+
+// listed returns the objects that a command lists.
+func (w *ordinary) listed(command string) []listedObject {
+	w.t.Helper()
+	var list struct{ Objects []listedObject }
+	if err := json.Unmarshal([]byte(w.pouncet(command, "list", "--json")), &list); err != nil {
+		w.t.Fatal(err)
+	}
+	return list.Objects
+}
+
+// removeOldKeys removes the files of KMS keys that no environment has any more. Those that one has must exist.
+func (m *model) removeOldKeys(w *ordinary) {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.Dir, "key*"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i, e := range m.environments {
+		if e.key != "" && !slices.Contains(files, filepath.Join(w.Dir, "key"+e.key)) {
+			w.t.Errorf("the KMS key of environment %d was never used", i)
+		}
+	}
+	for _, file := range files {
+		used := slices.ContainsFunc(m.environments[:], func(e modelEnvironment) bool {
+			return e.key != "" && filepath.Base(file) == "key"+e.key
+		})
+		if used {
+			continue
+		}
+		if err := os.Remove(file); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 
@@ -271,38 +264,77 @@ func TestModelTorture(t *testing.T) {
 	}
 	t.Logf("POUNCET_SEED=%d repeats this run", seed)
 	end := time.Now().Add(lasts)
+	running := func() bool { return time.Now().Before(end) && !t.Failed() } // t fails with either worker
 	for worker := range uint64(2) {
 		t.Run(fmt.Sprintf("worker %d", worker), func(t *testing.T) {
 			w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // one process for each provider block
-			for n := worker; int(n)*20 < steps && time.Now().Before(end) && !t.Failed(); n += 2 {
-				runWorld(w, seed+n, end)
+			for n := worker; int(n)*20 < steps && running(); n += 2 {
+				runWorld(w, seed+n, running)
 			}
 		})
 	}
 }
 
 // runWorld makes a world, changes it in up to 20 steps, and destroys it.
-func runWorld(w *ordinary, seed uint64, end time.Time) {
+func runWorld(w *ordinary, seed uint64, running func() bool) {
+	w.pouncet("project", "set", "default", "--max-secrets", strconv.Itoa(largestWorld+1)) // and the copy
 	m := newModel(seed)
-	w.config(m.config(w.Data()))
+	w.config(m.config(w.Dir, ""))
 	w.converges(10)
-	for step := 0; step < 20 && time.Now().Before(end) && !w.t.Failed(); step++ {
-		did, planArgs, before := m.step()
-		w.t.Logf("seed %d, step %d: %s", seed, step, did)
-		if before != nil {
-			w.Must(before...)
-		}
-		w.config(m.config(w.Data()))
-		plan := append([]string{"plan", "-input=false", "-no-color"}, planArgs...)
-		w.Must(append(plan, "-parallelism=1", "-out=one")...)
-		w.Must(append(plan, "-parallelism=10", "-out=ten")...)
-		if one, ten := w.plannedChanges("one"), w.plannedChanges("ten"); !bytes.Equal(one, ten) {
-			w.t.Errorf("two plans of one configuration differ:\n%s\n%s", one, ten)
-		}
-		parallelism := []string{"-parallelism=1", "-parallelism=10"}[m.r.IntN(2)]
-		w.Must("apply", "-input=false", "-no-color", parallelism, "ten")
-		w.isDone()
-		m.check(w)
+	for number := 0; number < 20 && running(); number++ {
+		s := m.step()
+		w.t.Logf("seed %d, step %d: %s", seed, number, strings.Join(s.did, ", "))
+		runStep(w, m, s)
 	}
 	w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
+	for _, kind := range []string{"secret", "value", "type"} {
+		if list := w.pouncet(kind, "list", "--json"); strings.Contains(list, `"managed_by"`) {
+			w.t.Errorf("after the destroy, the backend has a %s:\n%s", kind, list)
+		}
+	}
+}
+
+func runStep(w *ordinary, m *model, s *modelStep) {
+	w.t.Helper()
+	for _, address := range s.taints {
+		w.Must("taint", "-no-color", address)
+	}
+	if s.refused != nil {
+		w.config(s.refused.config(w.Dir, ""))
+		for _, parallelism := range []string{"-parallelism=1", "-parallelism=10"} {
+			out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color", parallelism))
+			if !strings.Contains(out, s.message) {
+				w.t.Errorf("the plan does not fail with %q:\n%s", s.message, out)
+			}
+		}
+		return
+	}
+	if s.blocked != "" {
+		w.config(m.config(w.Dir, s.blocked))
+		w.Fails(append([]string{"apply", "-auto-approve", "-input=false", "-no-color"}, s.replaces...)...)
+		s.replaces = nil // the next apply ends what this one began
+	}
+	w.config(m.config(w.Dir, ""))
+	plan := append([]string{"plan", "-input=false", "-no-color"}, s.replaces...)
+	w.Must(append(plan, "-parallelism=1", "-out=one")...)
+	w.Must(append(plan, "-parallelism=10", "-out=ten")...)
+	if one, ten := w.plannedChanges("one"), w.plannedChanges("ten"); !bytes.Equal(one, ten) {
+		w.t.Errorf("two plans of one configuration differ:\n%s\n%s", one, ten)
+	}
+	parallelism := []string{"-parallelism=1", "-parallelism=10"}[m.r.IntN(2)]
+	if s.theirs != nil {
+		w.pouncet("secret", "set", s.theirs.name, "--env", m.environmentOf(*s.theirs), "--description", "theirs")
+		out := acctest.OneLine(w.Fails("apply", "-input=false", "-no-color", parallelism, "ten"))
+		if want := fmt.Sprintf("Secret %q was changed after the plan: description", s.theirs.name); !strings.Contains(out,
+			want) {
+			w.t.Errorf("the apply does not fail with %q:\n%s", want, out)
+		}
+		w.has(m.environmentOf(*s.theirs), s.theirs.name, s.theirs.value)
+		w.applies(parallelism)
+	} else {
+		w.Must("apply", "-input=false", "-no-color", parallelism, "ten")
+	}
+	w.isDone()
+	m.check(w)
+	m.removeOldKeys(w)
 }
