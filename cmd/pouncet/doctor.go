@@ -134,7 +134,8 @@ func heldText(o backend.Object) string {
 	}
 	owner := backend.Quote(o.ManagedBy)
 	waits := map[string]string{
-		backend.HeldDisplaced: "another object of " + owner + " took its name: it waits for its own rename or deletion",
+		backend.HeldDisplaced: "another object of " + owner + " took its name: it waits for its own rename or deletion; " +
+			"if it is in no state, import it: terraform import ADDRESS " + o.ID,
 		backend.HeldReplaced: "it was deleted to be replaced: it waits, with its contents, until " + owner +
 			" creates it again",
 		backend.HeldInUse: "it was deleted while objects of " + owner + " use it: it is removed when none does",
