@@ -25,6 +25,9 @@ func (o *objectResource) withTerraformHint(err error, c backend.Change) error {
 		return e.WithHint("if another resource of this configuration gives up the name, apply without the rename first, " +
 			"with the argument configuration of the provider, so that both objects carry it (managed_by); if an apply " +
 			"stopped here, apply again; or choose another name")
+	case errors.Is(err, backend.ErrNotFound) && c.Op == backend.OpUpdate && backend.AsError(err).Attribute == "name":
+		e := *backend.AsError(err)
+		return e.WithHint("it was deleted outside Terraform; run terraform plan without -refresh=false")
 	case errors.Is(err, backend.ErrDenied) && backend.AsError(err).Attribute == "protected":
 		e := *backend.AsError(err)
 		if c.Kind == backend.KindSecret {

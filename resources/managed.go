@@ -113,11 +113,23 @@ func (r *managedResource[M, P]) ModifyPlan(
 	}
 	if len(resp.RequiresReplace) > 0 {
 		r.checkDeletion(ctx, &resp.Diagnostics, object)
+		r.checkDeployment(ctx, object, resp)
 		return // Terraform plans the creation of the new object in a second request
 	}
 	r.checkPlan(ctx, &m, object, resp)
-	if !resp.Diagnostics.HasError() {
-		r.planOwnerOfUpdate(ctx, req, resp)
+	if resp.Diagnostics.HasError() || len(resp.RequiresReplace) > 0 {
+		r.checkDeployment(ctx, object, resp)
+		return
+	}
+	r.planOwnerOfUpdate(ctx, req, resp)
+}
+
+// checkDeployment replaces what the plan says about an object by the error that its backend is another one. A plan
+// without refresh has not compared them yet.
+func (r *managedResource[M, P]) checkDeployment(ctx context.Context, object seen, resp *resource.ModifyPlanResponse) {
+	if err := session.CheckDeployment(object.Deployment, r.session.Deployment(ctx)); err != nil {
+		resp.Diagnostics = nil
+		session.Report(&resp.Diagnostics, "Reading the "+r.kind.String(), err, nil)
 	}
 }
 

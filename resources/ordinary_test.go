@@ -712,7 +712,10 @@ func TestAnotherBackendIsAnError(t *testing.T) {
 	}
 	w.pouncet("init")
 	w.pouncet("env", "set", "dev")
-	for _, args := range [][]string{{"plan"}, {"plan", "-destroy"}, {"apply", "-auto-approve"}} {
+	for _, args := range [][]string{
+		{"plan"}, {"plan", "-destroy"}, {"apply", "-auto-approve"}, {"plan", "-refresh=false"},
+		{"plan", "-refresh=false", "-replace=pouncet_secret.s"},
+	} {
 		out := acctest.OneLine(w.Fails(append(args, "-input=false", "-no-color")...))
 		if !strings.Contains(out, "The state belongs to deployment") {
 			t.Fatalf("terraform %v does not name the deployments:\n%s", args, out)
@@ -721,6 +724,10 @@ func TestAnotherBackendIsAnError(t *testing.T) {
 	out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
 	accept := regexp.MustCompile(`POUNCET_ACCEPT_DEPLOYMENT=[0-9a-f-]{36}`).FindString(out)
 	w.Env = append(w.Env, accept)
+	if out := acctest.OneLine(w.Fails("plan", "-refresh=false", "-input=false", "-no-color")); !strings.Contains(out,
+		"run terraform plan without -refresh=false") {
+		t.Errorf("the plan without refresh has no way out:\n%s", out)
+	}
 	w.Must("apply", "-auto-approve", "-input=false", "-no-color")
 	w.Env = w.Env[:len(w.Env)-1]
 	w.isDone()

@@ -83,10 +83,13 @@ func (g *guard) Query(ctx context.Context, q backend.Query) (backend.Page, error
 // Resolve refuses the single references that are not allowed, and resolves the
 // others.
 func (g *guard) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	p, known := backend.PrincipalFrom(ctx)
 	if err := check(ctx, useValues); err != nil {
+		if known && slices.ContainsFunc(refs, func(r backend.Ref) bool { return r.Reveal }) {
+			err = denied(p, reveal) // the hint names a role that is enough
+		}
 		return nil, err
 	}
-	p, _ := backend.PrincipalFrom(ctx)
 	if allowed[p.Role][reveal] {
 		return g.next.Resolve(ctx, refs)
 	}

@@ -131,6 +131,9 @@ func (a *app) resolveFlags(c *cobra.Command) {
 // connect opens the backend that the settings name.
 func (a *app) connect(ctx context.Context) (*open.Backend, error) {
 	c, err := a.openConfig()
+	if err == nil {
+		err = a.checkServerSettings(c)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -329,13 +329,17 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 		Example: o.example("delete", o.sample),
 		Args:    arguments(1, -1, "names or ids"),
 	}
-	c.Flags().BoolVar(&force, "force", false, "delete even if it has dependents")
+	if o.kind != backend.KindProject {
+		c.Flags().BoolVar(&force, "force", false, "delete even if it has dependents")
+	}
+	purged := "delete permanently, also one that was deleted before"
 	if o.isEntry() {
 		a.placeFlags(c)
+		purged = "delete permanently; with an id, also one that was deleted before"
 	}
 	if o.isRestorable() {
 		c.Long += "\n\n" + wrap(deletionHelp[o.kind])
-		c.Flags().BoolVar(&purge, "purge", false, "delete permanently; with an id, also one that was deleted before")
+		c.Flags().BoolVar(&purge, "purge", false, purged)
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		outcomes := make([]backend.Outcome, len(args))
@@ -350,6 +354,9 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 			outcomes[i] = outcome
 			switch {
 			case a.json:
+			case err == nil && purge:
+				a.println(outcomeText(outcome) + " permanently")
+				a.warnManaged(outcome)
 			case err == nil:
 				a.println(outcomeText(outcome))
 				a.warnManaged(outcome)

@@ -130,6 +130,29 @@ func (a *app) openConfig() (open.Config, error) {
 	return c, nil
 }
 
+// checkServerSettings refuses the token or the certificate authority of a server without its endpoint: the command
+// would work on an embedded backend instead, with all rights. A variable is ignored if another one names the folder.
+func (a *app) checkServerSettings(c open.Config) error {
+	if c.Endpoint != "" {
+		return nil
+	}
+	origin := ""
+	switch {
+	case a.tokenFile != "":
+		origin = flagOfSetting(settingToken)
+	case c.Path != "":
+	case os.Getenv(settingToken) != "":
+		origin = settingToken
+	case os.Getenv(settingCACert) != "":
+		origin = settingCACert
+	}
+	if origin == "" {
+		return nil
+	}
+	return &usageError{backend.Errorf(backend.CodeInvalid, "%s belongs to a server, but no endpoint is set", origin).
+		WithHint("set --endpoint or %s; for an embedded backend, remove %s", settingEndpoint, origin)}
+}
+
 // embeddedConfig is openConfig for a command that works on an embedded backend
 // only. It rejects the endpoint of a server; purpose says what the command does.
 func (a *app) embeddedConfig(purpose string) (open.Config, error) {
