@@ -155,8 +155,9 @@ func (m *providerModel) openBackend(
 		return nil, m.missingBackend(c, folder)
 	}
 	diags.AddWarning("The embedded backend does not exist yet", fmt.Sprintf(
-		"Folder %s does not contain a backend, and create is set. The first resource that an apply creates also creates "+
-			"the backend. The folder will hold the secrets and, unless kms_key names another key, the key that encrypts "+
+		"Folder %s does not contain a backend, and create is set. If the state has no objects yet, the first resource "+
+			"that an apply creates also creates the backend. If it has some, nothing is created, and an error names the "+
+			"missing backend. The folder will hold the secrets and, unless kms_key names another key, the key that encrypts "+
 			"them. Keep the folder, and keep it out of version control.\n\n"+
 			"If you expected existing secrets, this is the wrong folder: correct path or POUNCET_HOME, or set endpoint.",
 		folder))

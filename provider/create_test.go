@@ -212,7 +212,8 @@ import {
 	before := tree(t, w.Dir)
 	out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
 	for want, count := range map[string]int{
-		`Project "default" has no id yet, because folder ` + w.Data() + " does not contain a backend": 3,
+		`Project "default" has no id yet, because folder ` + w.Data() + " does not contain a backend": 2,
+		"Nothing can be imported, because folder " + w.Data() + " does not contain a backend":         1,
 		`Environment "dev" does not exist`:                            1,
 		"The embedded backend in " + w.Data() + " does not exist yet": 1,
 		`Project "default" already exists`:                            1,

@@ -143,6 +143,7 @@ const configurationDescription = "Name of this Terraform configuration (root mod
 	"an object fails if another configuration still uses it. Without a name, the provider warns where it would " +
 	"have to guess, and an apply can stop and need a second run. Set the name before the first apply. Otherwise " +
 	"the next plan shows an update of `managed_by` for each existing object: apply it before names move. " +
+	"If you remove the argument, each object keeps the name in `managed_by` until its next update. " +
 	"Workspaces need different names: `shop-${terraform.workspace}`."
 
 const ephemeralValuesDescription = "What the ephemeral resources return: `resolve` (the values) or `unknown`. With " +

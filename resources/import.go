@@ -72,6 +72,9 @@ func (o *objectResource) importQuery(
 
 // importedObject returns the only object that matches a query. Its errors name what the configuration has given.
 func (o *objectResource) importedObject(ctx context.Context, q backend.Query, given string) (backend.Object, error) {
+	if err := o.session.CheckImport(); err != nil {
+		return backend.Object{}, err
+	}
 	q.Kind = o.kind
 	page, err := o.session.Service.Query(ctx, q)
 	switch {
@@ -90,7 +93,7 @@ func (o *objectResource) importedObject(ctx context.Context, q backend.Query, gi
 			backend.Quote(given), len(ids), backend.Enumerate(ids)).
 			WithHint("import it by its id")
 	}
-	return page.Objects[0], o.session.CheckExists(page.Objects[0])
+	return page.Objects[0], nil
 }
 
 // commands are the commands of the command line for each kind.

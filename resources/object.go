@@ -14,6 +14,7 @@ package resources
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -152,7 +153,10 @@ func (o *objectResource) checkChange(
 			// The object does not exist any more, which is what the plan wants.
 		case e.Code == backend.CodeNotFound && e.Attribute == "project" && check.Change.Project == o.session.Project:
 			// The provider block names a project that another provider block of the configuration may create.
-			session.Warn(diags, action, e, o.paths())
+			diags.AddWarning("The project does not exist yet", fmt.Sprintf("Project %s, which the provider block names, "+
+				"does not exist yet. So this plan does not check the rules and the quota of the project.\n\n"+
+				"If this configuration creates the project, no action is necessary: the apply checks them. Otherwise "+
+				"correct project in the provider block, or create the project.", backend.Quote(o.session.Project)))
 		case result.Uncertain:
 			session.Warn(diags, action, e, o.paths())
 		default:

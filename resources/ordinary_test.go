@@ -699,6 +699,15 @@ resource "pouncet_secret" "s" {
   name        = "s"
   value_wo    = "v"
 }`, w.Data()))
+	out := acctest.OneLine(w.Must("plan", "-input=false", "-no-color"))
+	for _, want := range []string{
+		"Warning: The project does not exist yet", `Project "shop", which the provider block names`,
+		"If this configuration creates the project, no action is necessary",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the plan does not print %q:\n%s", want, out)
+		}
+	}
 	w.converges(10)
 }
 

@@ -86,6 +86,16 @@ func (s *Session) CreateBackend(ctx context.Context) error {
 	return s.uncreated.Create(ctx)
 }
 
+// CheckImport is an error if the backend does not exist yet: there is nothing to import.
+func (s *Session) CheckImport() error {
+	if s.uncreated == nil || s.uncreated.Exists() {
+		return nil
+	}
+	return backend.Errorf(backend.CodeNotFound, "nothing can be imported, because folder %s does not contain a backend",
+		s.uncreated.Location()).
+		WithHint("correct path or POUNCET_HOME, or set endpoint; in a new backend, create the object with an apply instead")
+}
+
 // CheckExists is an error for an object of a backend that does not exist yet. A plan must not use it, because the apply
 // gives it another id. Built-in types are the same in every backend.
 func (s *Session) CheckExists(o backend.Object) error {
