@@ -81,6 +81,7 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	}
 	project := cmp.Or(m.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject)
 	s := session.New(b, project, m.Configuration.ValueString())
+	s.ProjectInBlock = m.Project.ValueString() != ""
 	s.Destroys = destroys(parentArguments(ctx))
 	if m.EphemeralValues.ValueString() == session.UnknownValues {
 		s.LeaveValuesUnknown(&resp.Diagnostics)

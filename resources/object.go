@@ -151,7 +151,8 @@ func (o *objectResource) checkChange(
 			return nil, path.Paths{o.paths()[e.Attribute]}
 		case e.Code == backend.CodeNotFound && check.Change.Op == backend.OpDelete:
 			// The object does not exist any more, which is what the plan wants.
-		case e.Code == backend.CodeNotFound && e.Attribute == "project" && check.Change.Project == o.session.Project:
+		case e.Code == backend.CodeNotFound && e.Attribute == "project" && o.session.ProjectInBlock &&
+			check.Change.Project == o.session.Project:
 			// The provider block names a project that another provider block of the configuration may create.
 			diags.AddWarning("The project does not exist yet", fmt.Sprintf("Project %s, which the provider block names, "+
 				"does not exist yet. So this plan does not check the rules and the quota of the project.\n\n"+

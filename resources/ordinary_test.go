@@ -609,6 +609,13 @@ import {
 		}
 	}
 	w.converges(10)
+	// A variable cannot refer to a project of the configuration.
+	w.config(inDev(secretNamed("s", "s", "v")))
+	w.Env = append(w.Env, "POUNCET_PROJECT=absent")
+	out = acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
+	if !strings.Contains(out, `Project "absent" does not exist`) || !strings.Contains(out, "Error: Planning the secret") {
+		t.Errorf("the plan does not report the project of the variable:\n%s", out)
+	}
 	w.config(body("b", "a"))
 	w.converges(10)
 	w.has("dev", "b", value)

@@ -22,6 +22,9 @@ type Session struct {
 	Service backend.Service
 	// Project is the provider's project, for resources that do not name their project.
 	Project string
+	// ProjectInBlock says that the provider block names the project. It can do so by a reference to a project that another
+	// provider block of the configuration creates.
+	ProjectInBlock bool
 	// ManagedBy is recorded with every object that this configuration creates or updates.
 	ManagedBy string
 	// Named means that ManagedBy contains the name of this configuration, so that no other configuration has it.
