@@ -25,8 +25,7 @@ func main() {
 	var options []tf6server.ServeOpt
 	if *debug {
 		options = append(options, tf6server.WithManagedDebug())
-	}
-	if !*debug {
+	} else {
 		withoutDiscardedLogs()
 	}
 	err := tf6server.Serve("registry.terraform.io/pouncet/pouncet", provider.NewServer(version), options...)
