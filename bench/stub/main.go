@@ -66,12 +66,13 @@ func (r stubResource) Create(ctx context.Context, req resource.CreateRequest, re
 	for name, value := range computed {
 		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(name), value)...)
 	}
-	known, err := tftypes.Transform(resp.State.Raw, func(_ *tftypes.AttributePath, v tftypes.Value) (tftypes.Value, error) {
+	nullIfUnknown := func(_ *tftypes.AttributePath, v tftypes.Value) (tftypes.Value, error) {
 		if !v.IsKnown() {
 			return tftypes.NewValue(v.Type(), nil), nil
 		}
 		return v, nil
-	})
+	}
+	known, err := tftypes.Transform(resp.State.Raw, nullIfUnknown)
 	if err != nil {
 		resp.Diagnostics.AddError("reading the plan", err.Error())
 		return
