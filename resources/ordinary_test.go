@@ -609,13 +609,6 @@ import {
 		}
 	}
 	w.converges(10)
-	// A variable cannot refer to a project of the configuration.
-	w.config(inDev(secretNamed("s", "s", "v")))
-	w.Env = append(w.Env, "POUNCET_PROJECT=absent")
-	out = acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
-	if !strings.Contains(out, `Project "absent" does not exist`) || !strings.Contains(out, "Error: Planning the secret") {
-		t.Errorf("the plan does not report the project of the variable:\n%s", out)
-	}
 	w.config(body("b", "a"))
 	w.converges(10)
 	w.has("dev", "b", value)
@@ -716,6 +709,17 @@ resource "pouncet_secret" "s" {
 		}
 	}
 	w.converges(10)
+}
+
+// A variable, unlike a provider block, cannot refer to a project that the configuration creates.
+func TestProjectOfAVariableMustExist(t *testing.T) {
+	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // a provider with variables of its own
+	w.config(inDev(secretNamed("s", "s", "v")))
+	w.Env = append(w.Env, "POUNCET_PROJECT=absent")
+	out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
+	if !strings.Contains(out, `Project "absent" does not exist`) || !strings.Contains(out, "Error: Planning the secret") {
+		t.Errorf("the plan does not report the project of the variable:\n%s", out)
+	}
 }
 
 // A state that meets another backend, or an empty one, is an error, and not a plan to create everything.
