@@ -39,6 +39,9 @@ func copyFixture(dir string) error {
 
 // TestFixtureScripts runs the fixture's scripts, each on a copy of its backend.
 func TestFixtureScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: runs what an earlier version wrote: run without -short")
+	}
 	scriptsWith(t, fixtureV1+"/script", func(e *testscript.Env) error {
 		e.Setenv("POUNCET_HOME", filepath.Join(e.WorkDir, "backend"))
 		return copyFixture(e.WorkDir)
@@ -48,6 +51,9 @@ func TestFixtureScripts(t *testing.T) {
 // TestFixtureCommands runs the commands that the fixture recorded. Exit codes
 // are equal, and the JSON output contains all that was recorded.
 func TestFixtureCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: runs what an earlier version wrote: run without -short")
+	}
 	var commands []struct {
 		Args           []string
 		Exit           int
