@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// How objects are deleted, and how deleted ones are restored or removed for good.
+
+func (a *app) deleteCommand(o objectCommand) *cobra.Command {
+	var force, purge bool
+	c := &cobra.Command{
+		Use:   "delete NAME-OR-ID...",
+		Short: "Delete " + o.kind.Plural(),
+		Long: wrap("Deletes the " + o.kind.Plural() + " with these names or ids, one after the other. " +
+			"If one cannot be deleted, the others still are, and the command fails."),
+		Example: o.example("delete", o.sample),
+		Args:    arguments(1, -1, "names or ids"),
+	}
+	if o.kind != backend.KindProject {
+		c.Flags().BoolVar(&force, "force", false, "delete even if it has dependents")
+	}
+	purged := "delete permanently, also one that was deleted before"
+	if o.isEntry() {
+		a.placeFlags(c)
+		purged = "delete permanently; with an id, also one that was deleted before"
+	}
+	if o.isRestorable() {
+		c.Long += "\n\n" + wrap(deletionHelp[o.kind])
+		c.Flags().BoolVar(&purge, "purge", false, purged)
+	}
+	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+		outcomes := make([]backend.Outcome, len(args))
+		var first error
+		for i, arg := range args {
+			change := backend.Change{Op: backend.OpDelete, Kind: o.kind, Force: force, Purge: purge}
+			outcome, err := a.delete(ctx, s, o, arg, change)
+			if err != nil {
+				outcome.Err = backend.AsError(err)
+				first = cmp.Or(first, err)
+			}
+			outcomes[i] = outcome
+			switch {
+			case a.json:
+			case err == nil && purge:
+				a.println(outcomeText(outcome) + " permanently")
+				a.warnManaged(outcome)
+			case err == nil:
+				a.println(outcomeText(outcome))
+				a.warnManaged(outcome)
+			case len(args) > 1:
+				a.printf("did not delete %s %s: %s\n", o.kind, backend.Quote(arg), printable(outcome.Err.Message))
+			}
+		}
+		if a.json {
+			a.printJSON(map[string]any{"outcomes": outcomes})
+		}
+		return first
+	})
+	return c
+}
+
+// deletionHelp says what can be undone.
+var deletionHelp = map[backend.Kind]string{
+	backend.KindSecret: "Without --scope, a name means the secret of the project scope. A deleted secret can be " +
+		"restored until the recovery window of the project ends. With --purge it cannot.",
+	backend.KindScopedValue: "Without --scope, a name means the scoped value of the project scope. A deleted scoped " +
+		"value can be restored until the recovery window of the project ends. With --purge it cannot.",
+	backend.KindEnvironment: "A deleted environment can be restored with everything in it until the recovery window " +
+		"of the project ends. With --purge it cannot: its keys are destroyed at once. At a terminal, --force and " +
+		"--purge ask for the name of the environment.",
+	backend.KindProject: "A project must be empty. A deleted project can be restored until its recovery window ends, " +
+		"and after it the environments that were deleted before. With --purge neither can.",
+}
+
+// delete deletes the object with a name or id. The outcome of a failure names
+// the object too.
+func (a *app) delete(
+	ctx context.Context, s backend.Service, o objectCommand, nameOrID string, c backend.Change,
+) (backend.Outcome, error) {
+	x, err := a.findOne(ctx, s, o, nameOrID)
+	if err != nil && c.Purge {
+		x, err = a.findDeleted(ctx, s, o, nameOrID, err)
+	}
+	if err == nil && o.kind == backend.KindEnvironment && (c.Force || c.Purge) && isTerminal(a.in) {
+		err = a.confirm(ctx, x, c.Purge)
+	}
+	if err != nil {
+		return backend.Outcome{Object: backend.Object{Kind: o.kind, Name: nameOrID}}, err
+	}
+	c.ID = x.ID
+	out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}})
+	if err != nil {
+		return backend.Outcome{Object: x}, withProtectionHint(err, x)
+	}
+	return out[0], nil
+}
+
+// withProtectionHint names the command that removes the protection, if that is
+// why x cannot be deleted.
+func withProtectionHint(err error, x backend.Object) error {
+	e := backend.AsError(err)
+	if !errors.Is(err, backend.ErrDenied) || e.Attribute != "protected" {
+		return err
+	}
+	command := "env set " + x.Name
+	switch {
+	case x.Kind == backend.KindSecret:
+		command = "secret set " + x.Name + placeFlags(x.Environment, x.Scope)
+	case x.Kind == backend.KindEnvironment && !x.Protected: // a secret in it is
+		command = "secret set NAME" + placeFlags(x.Name, backend.ProjectScope)
+	}
+	if x.Project != backend.DefaultProject {
+		command += " --project " + x.Project
+	}
+	withHint := *e
+	return withHint.WithHint("remove the protection first: pouncet %s --protected=false", command)
+}
+
+// placeFlags returns the flags that name the place of an entry.
+func placeFlags(environment, scope string) string {
+	if environment == backend.AnyEnvironment {
+		environment = "'*'" // a shell would replace it by the names of files
+	}
+	flags := " --env " + environment
+	if scope != backend.ProjectScope {
+		flags += " --scope " + scope
+	}
+	return flags
+}
+
+// findDeleted returns a deleted object that is to be purged. A deleted entry must
+// be named by its id. If there is none, it returns the error of the search for an
+// existing one.
+func (a *app) findDeleted(
+	ctx context.Context, s backend.Service, o objectCommand, nameOrID string, otherwise error,
+) (backend.Object, error) {
+	if o.isEntry() {
+		if backend.IsID(nameOrID) {
+			return backend.Object{Kind: o.kind, ID: nameOrID}, nil
+		}
+		return backend.Object{}, otherwise
+	}
+	q := a.query(o, nameOrID)
+	q.Deleted = true
+	objects, err := backend.ListAll(ctx, s, q)
+	switch {
+	case err != nil && !errors.Is(err, backend.ErrInvalid): // a server of an earlier release lists none
+		return backend.Object{}, err
+	case len(objects) == 0:
+		return backend.Object{}, otherwise
+	case len(objects) > 1:
+		times := make([]string, len(objects))
+		for i, x := range objects {
+			times[i] = x.ID + " (" + formatTime(x.DeletedAt) + ")"
+		}
+		return backend.Object{}, backend.Errorf(backend.CodeInvalid, "%s %s was deleted %d times: %s", o.kind,
+			backend.Quote(nameOrID), len(objects), strings.Join(times, ", ")).WithHint("choose one by its id")
+	}
+	return objects[0], nil
+}
+
+func (a *app) restoreCommand(o objectCommand) *cobra.Command {
+	var as string
+	what := map[backend.Kind]string{
+		backend.KindProject:     "with its id and its policy. Restore its environments after it. ",
+		backend.KindEnvironment: "with its id, its keys and everything that was in it. ",
+	}[o.kind]
+	if what == "" {
+		what = "with its id and its history. "
+	}
+	c := &cobra.Command{
+		Use:   "restore NAME-OR-ID",
+		Short: "Restore one deleted " + o.kind.String(),
+		Long: wrap("Restores a deleted " + o.kind.String() + ", " + what +
+			"A name means the last one that was deleted under it. " +
+			"\"pouncet " + o.command + " list --deleted\" shows which can be restored."),
+		Example: o.example("restore", o.sample) + "\n" + o.example("restore", o.sample+" --as old_name"),
+		Args:    arguments(1, 1, "one name or id"),
+	}
+	if o.isEntry() {
+		a.placeFlags(c)
+	}
+	c.Flags().StringVar(&as, "as", "", "restore it under this `name`")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		q := a.query(o, args[0])
+		change := backend.Change{
+			Op: backend.OpRestore, Kind: o.kind, ID: q.ID, Name: q.Name, Rename: flagValue(c, "as", as),
+		}
+		if change.ID == "" {
+			change.Project, change.Environment, change.Scope = q.Project, q.Environment, q.Scope
+			if o.isEntry() && change.Environment == "" {
+				return environmentRequired(c)
+			}
+		}
+		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
+			return a.apply(ctx, s, change)
+		})(c, nil)
+	}
+	return c
+}
