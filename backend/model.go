@@ -35,6 +35,19 @@ func (k Kind) String() string {
 // Plural returns the kind in a sentence about several objects: "secret types".
 func (k Kind) Plural() string { return k.String() + "s" }
 
+// Command returns the command of the command line for objects of the kind, for hints: "env" in "pouncet env list".
+func (k Kind) Command() string {
+	switch k {
+	case KindEnvironment:
+		return "env"
+	case KindSecretType:
+		return "type"
+	case KindScopedValue:
+		return "value"
+	}
+	return string(k)
+}
+
 // AnyEnvironment is the pseudo-environment of an entry that every environment shares.
 const AnyEnvironment = "*"
 

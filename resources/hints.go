@@ -67,7 +67,7 @@ func deletionHint(dependents []backend.Dependent, c backend.Change, owner string
 	if c.Kind == backend.KindProject || c.Kind == backend.KindSecretType || c.ID == "" {
 		return hint
 	}
-	return hint + "; or force it outside Terraform: pouncet " + commands[c.Kind] + " delete --force " + c.ID
+	return hint + "; or force it outside Terraform: pouncet " + c.Kind.Command() + " delete --force " + c.ID
 }
 
 // configurationName returns the name of the configuration that an owner contains, and whether it contains one.

@@ -83,7 +83,7 @@ func (o *objectResource) importedObject(ctx context.Context, q backend.Query, gi
 	case len(page.Objects) == 0:
 		return backend.Object{}, backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind,
 			backend.Quote(given)).
-			WithHint("list the existing ones: pouncet %s list", commands[o.kind])
+			WithHint("list the existing ones: pouncet %s list", o.kind.Command())
 	case len(page.Objects) > 1:
 		ids := make([]string, len(page.Objects))
 		for i, x := range page.Objects {
@@ -94,12 +94,6 @@ func (o *objectResource) importedObject(ctx context.Context, q backend.Query, gi
 			WithHint("import it by its id")
 	}
 	return page.Objects[0], nil
-}
-
-// commands are the commands of the command line for each kind.
-var commands = map[backend.Kind]string{
-	backend.KindProject: "project", backend.KindEnvironment: "env", backend.KindSecretType: "type",
-	backend.KindSecret: "secret", backend.KindScopedValue: "value",
 }
 
 // projectQuery parses the import id of a project.

@@ -72,7 +72,8 @@ func (r *run) chosen(c backend.Change, f store.Filter) (store.Object, attributes
 	if err == nil && others > 0 && c.Op == backend.OpDelete {
 		err = backend.Errorf(backend.CodeInvalid, "%s with the name %q were deleted",
 			backend.Plural(others+1, c.Kind.String()), c.Name).
-			WithHint("choose one by its id; see: pouncet %s list --deleted%s", commandOf(c.Kind), projectFlag(c)).At("name")
+			WithHint("choose one by its id; see: pouncet %s list --deleted%s", c.Kind.Command(), projectFlag(c.Project)).
+			At("name")
 	}
 	return row, a, err
 }
@@ -99,16 +100,15 @@ func errNotRestorable(c backend.Change) *backend.Error {
 		label = c.ID
 	}
 	return backend.Errorf(backend.CodeNotFound, "a deleted %s %s that can be restored does not exist", c.Kind, label).
-		WithHint("see: pouncet %s list --deleted%s", commandOf(c.Kind), projectFlag(c)).At("name")
+		WithHint("see: pouncet %s list --deleted%s", c.Kind.Command(), projectFlag(c.Project)).At("name")
 }
 
-// projectFlag returns the flag that names the project of a change, for the
-// command of a hint.
-func projectFlag(c backend.Change) string {
-	if c.Project == "" || c.Project == backend.DefaultProject {
+// projectFlag returns the flag that names a project, for the command of a hint.
+func projectFlag(project string) string {
+	if project == "" || project == backend.DefaultProject {
 		return ""
 	}
-	return " --project " + c.Project
+	return " --project " + project
 }
 
 // orDeletedProject returns err, or the next step if err is that the project of a
@@ -123,17 +123,6 @@ func (r *run) orDeletedProject(err error, c backend.Change) error {
 	}
 	return backend.Errorf(backend.CodeNotFound, "project %s was deleted", backend.Quote(c.Project)).
 		WithHint("restore the project first: pouncet project restore %s", c.Project).At("project")
-}
-
-// commandOf returns the command of a kind of object, for hints.
-func commandOf(k backend.Kind) string {
-	switch k {
-	case backend.KindEnvironment:
-		return "env"
-	case backend.KindScopedValue:
-		return "value"
-	}
-	return string(k)
 }
 
 func scopeOrProject(scope string) string { return cmp.Or(scope, backend.ProjectScope) }
@@ -255,17 +244,14 @@ func (r *run) errInDeletedEnvironment(o store.Object, name string, alone bool, o
 		to = a.Was + "-old"
 		flags = " --as " + to
 	}
-	inProject := ""
-	if p.row.Name != backend.DefaultProject {
-		inProject = " --project " + p.row.Name
-	}
+	inProject := projectFlag(p.row.Name)
 	kind := formerKind(o.Kind)
 	hint := fmt.Sprintf("restore the environment: pouncet env restore %s%s%s", which, flags, inProject)
 	if alone {
 		if o.Scope != backend.ProjectScope {
 			inProject = " --scope " + o.Scope + inProject
 		}
-		hint = fmt.Sprintf("%s; then: pouncet %s restore %s --env %s%s", hint, commandOf(kind), name, to, inProject)
+		hint = fmt.Sprintf("%s; then: pouncet %s restore %s --env %s%s", hint, kind.Command(), name, to, inProject)
 	}
 	return backend.Errorf(backend.CodeNotFound, "%s %q was in environment %q, which was deleted at %s", kind, name,
 		a.Was, a.DeletedAt.Format(time.RFC3339)).WithHint("%s", hint).At("environment")

@@ -43,7 +43,7 @@ func inUse(o store.Object, users []backend.Dependent, hint string) error {
 
 // forcedDeletion returns the command that deletes an object even if it has dependents.
 func forcedDeletion(o store.Object) string {
-	return "pouncet " + commandOf(o.Kind) + " delete --force " + o.ID
+	return "pouncet " + o.Kind.Command() + " delete --force " + o.ID
 }
 
 func labels(users []backend.Dependent) []string {

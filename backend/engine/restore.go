@@ -206,7 +206,7 @@ func (r *run) verifyKept(p *project, o store.Object) error {
 	if e := backend.AsError(err); err != nil && e.Code == backend.CodeCorrupt {
 		kind := formerKind(o.Kind)
 		return e.WithHint("restore the database from a backup, or remove the %s first: pouncet %s delete --purge %s", kind,
-			commandOf(kind), o.ID)
+			kind.Command(), o.ID)
 	}
 	return err
 }

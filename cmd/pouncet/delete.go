@@ -182,7 +182,7 @@ func (a *app) restoreCommand(o objectCommand) *cobra.Command {
 		Short: "Restore one deleted " + o.kind.String(),
 		Long: wrap("Restores a deleted " + o.kind.String() + ", " + what +
 			"A name means the last one that was deleted under it. " +
-			"\"pouncet " + o.command + " list --deleted\" shows which can be restored."),
+			"\"pouncet " + o.kind.Command() + " list --deleted\" shows which can be restored."),
 		Example: o.example("restore", o.sample) + "\n" + o.example("restore", o.sample+" --as old_name"),
 		Args:    arguments(1, 1, "one name or id"),
 	}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -146,20 +145,14 @@ func heldText(o backend.Object) string {
 	restore := ""
 	if !o.RestorableUntil.IsZero() {
 		restore = fmt.Sprintf("restore it before %s UTC with pouncet %s restore %s, ", formatTime(o.RestorableUntil),
-			commandOf(o.Kind), o.ID)
+			o.Kind.Command(), o.ID)
 	}
 	return fmt.Sprintf("%s: %s; apply configuration %s again, %sor %s %s", object, waits, owner, restore, removal(o), o.ID)
 }
 
-// commandOf returns the command of a kind of object.
-func commandOf(k backend.Kind) string {
-	command := map[backend.Kind]string{backend.KindEnvironment: "env", backend.KindScopedValue: "value"}[k]
-	return cmp.Or(command, string(k))
-}
-
 // removal returns what removes a held object by hand, without its id.
 func removal(o backend.Object) string {
-	command := "pouncet " + commandOf(o.Kind) + " delete"
+	command := "pouncet " + o.Kind.Command() + " delete"
 	switch {
 	case o.Held == backend.HeldDisplaced:
 		return "run " + command

@@ -19,10 +19,10 @@ import (
 )
 
 // objectCommand describes the command of one kind of object. The commands below
-// it that all kinds share (list, show, rename, delete) are in this file.
+// it that all kinds share (list, show, rename) are in this file, and delete and
+// restore in delete.go.
 type objectCommand struct {
 	kind    backend.Kind
-	command string
 	aliases []string
 	sample  string // name and flags of one object, for examples
 	short   string
@@ -41,14 +41,14 @@ func (o objectCommand) isRestorable() bool {
 
 // example returns the line of an example.
 func (o objectCommand) example(verb, flags string) string {
-	return strings.TrimRight("  pouncet "+o.command+" "+verb+" "+flags, " ")
+	return strings.TrimRight("  pouncet "+o.kind.Command()+" "+verb+" "+flags, " ")
 }
 
 // objectGroup returns the command of a kind of object, with its own commands
 // and the shared ones.
 func (a *app) objectGroup(o objectCommand, own ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{
-		Use: o.command, Aliases: o.aliases, Short: o.short, Long: o.long, Args: onlyCommands,
+		Use: o.kind.Command(), Aliases: o.aliases, Short: o.short, Long: o.long, Args: onlyCommands,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(own...)
@@ -187,7 +187,7 @@ func (a *app) findAll(
 		return objects, err
 	}
 	missing := backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind, backend.Quote(nameOrID)).
-		WithHint("list the %s: pouncet %s list%s", o.kind.Plural(), o.command, a.projectFlag())
+		WithHint("list the %s: pouncet %s list%s", o.kind.Plural(), o.kind.Command(), a.projectFlag())
 	if !backend.IsID(nameOrID) {
 		existing, err := backend.ListAll(ctx, s, a.query(o, ""))
 		if err != nil {

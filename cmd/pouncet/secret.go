@@ -15,7 +15,7 @@ import (
 
 func (a *app) secretCommand() *cobra.Command {
 	o := objectCommand{
-		kind: backend.KindSecret, command: "secret", sample: "db_password --env prod", aliases: []string{"secrets"},
+		kind: backend.KindSecret, sample: "db_password --env prod", aliases: []string{"secrets"},
 		short: "Manage secrets",
 		long: `A secret is an encrypted value with a name, in one environment and scope. Every
 new value makes a new version. Lists never show values.`,

@@ -102,7 +102,7 @@ func flagValue[T any](c *cobra.Command, name string, value T) *T {
 
 func (a *app) projectCommand() *cobra.Command {
 	o := objectCommand{
-		kind: backend.KindProject, command: "project", sample: "shop", aliases: []string{"projects"},
+		kind: backend.KindProject, sample: "shop", aliases: []string{"projects"},
 		short: "Manage projects",
 		long: `A project is the unit of ownership, quota and naming policy. It holds
 environments, secrets and scoped values.`,
@@ -156,7 +156,7 @@ that you leave out change nothing.`,
 
 func (a *app) environmentCommand() *cobra.Command {
 	o := objectCommand{
-		kind: backend.KindEnvironment, command: "env", sample: "staging",
+		kind: backend.KindEnvironment, sample: "staging",
 		aliases: []string{"environment", "envs", "environments"},
 		short:   "Manage environments",
 		long: `An environment, such as dev or prod, is a named part of a project. Secrets of
@@ -187,7 +187,7 @@ wraps the keys of the environment again, and changes no value.`,
 
 func (a *app) typeCommand() *cobra.Command {
 	o := objectCommand{
-		kind: backend.KindSecretType, command: "type", sample: "pin", aliases: []string{"types"},
+		kind: backend.KindSecretType, sample: "pin", aliases: []string{"types"},
 		short: "Manage secret types",
 		long: `A secret type is a JSON Schema. The value of every secret of the type must be
 valid for the schema. Built-in types cannot be changed.`,
@@ -225,7 +225,7 @@ must be valid for a changed schema.`,
 
 func (a *app) valueCommand() *cobra.Command {
 	o := objectCommand{
-		kind: backend.KindScopedValue, command: "value", sample: "region --env prod", aliases: []string{"values"},
+		kind: backend.KindScopedValue, sample: "region --env prod", aliases: []string{"values"},
 		short: "Manage scoped values",
 		long: `A scoped value is a plain JSON value or a link to a secret, in one environment and
 scope. A plain value is not secret: it is not encrypted, and lists show it.`,

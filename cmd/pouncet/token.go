@@ -16,7 +16,7 @@ import (
 
 func (a *app) tokenCommand() *cobra.Command {
 	o := objectCommand{
-		kind: backend.KindToken, command: "token", sample: "pipelines", aliases: []string{"tokens"},
+		kind: backend.KindToken, sample: "pipelines", aliases: []string{"tokens"},
 		short: "Manage tokens for pouncet server",
 		long: `A token lets a person or a program use a server. Each token has a role, which
 says what it may do. The backend stores only a hash of the token.`,
