@@ -148,7 +148,7 @@ func (a *rotateSecret) ModifyPlan(
 		ref := backend.Ref{
 			Kind: backend.KindSecret, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
 		}
-		if c.ID != "" || !a.session.Plan.WillProvide(ref) {
+		if c.ID != "" || !a.session.Plan.WillProvide(ctx, ref) {
 			session.Warn(&resp.Diagnostics, "Rotating the secret", err,
 				session.RootPaths("project", "environment", "scope", "name"))
 		}

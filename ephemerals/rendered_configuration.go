@@ -190,7 +190,7 @@ func (r *planningResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]b
 			resolutions[i].Err = backend.Errorf(backend.CodeUnavailable, "the value is not known")
 			r.unknown[resolutions[i].Err] = true
 		}
-		if isPlanned(r.session, refs[i], resolutions[i]) {
+		if isPlanned(ctx, r.session, refs[i], resolutions[i]) {
 			r.unknown[resolutions[i].Err] = true
 		}
 	}

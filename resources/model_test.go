@@ -249,7 +249,7 @@ func (w *ordinary) plannedChanges(file string) []byte {
 }
 
 func TestModelTorture(t *testing.T) {
-	seed, steps, lasts := uint64(1), 60, 150*time.Second // with POUNCET_TEST_PARTS, the same worlds in every run
+	seed, steps, lasts := uint64(1), 80, 150*time.Second // with POUNCET_TEST_PARTS, the same worlds in every run
 	switch {
 	case os.Getenv("POUNCET_TORTURE") != "":
 		seed, steps, lasts = uint64(time.Now().UnixNano()), 1_000_000, 45*time.Minute

@@ -792,3 +792,60 @@ resource "pouncet_secret" "s" {
 		})
 	}
 }
+
+// An ephemeral resource reads a secret that exists already, in an environment whose name comes with the same plan.
+func TestEphemeralResourceInAnEnvironmentThatGetsItsName(t *testing.T) {
+	config := func(name, more string) string {
+		return fmt.Sprintf(`
+resource "pouncet_environment" "e" {
+  name = %q
+  %s
+}
+resource "pouncet_secret" "source" {
+  name        = "source"
+  environment = pouncet_environment.e.name
+  value_wo    = "v"
+}
+ephemeral "pouncet_secret_value" "source" {
+  name        = pouncet_secret.source.name
+  environment = pouncet_secret.source.environment
+  at_version  = pouncet_secret.source.version
+}
+resource "pouncet_secret" "copy" {
+  name        = "copy"
+  environment = "prod"
+  value_wo    = ephemeral.pouncet_secret_value.source.value
+}
+`, name, more)
+	}
+	w := newOrdinary(t)
+	w.config(config("one", ""))
+	w.converges(10)
+	w.config(config("two", ""))
+	w.converges(1)
+	w.config(config("three", ""))
+	w.converges(10)
+	w.config(config("three", "depends_on = [terraform_data.fails]") + `
+resource "terraform_data" "fails" {
+  provisioner "local-exec" { command = "false" }
+}`)
+	w.Fails("apply", "-auto-approve", "-input=false", "-no-color", "-replace=pouncet_environment.e")
+	w.config(config("three", ""))
+	w.converges(10)
+	w.has("three", "source", "v")
+	w.has("prod", "copy", "v")
+	// Without at_version, Terraform opens the ephemeral resource also in the plan that renames the environment. That
+	// plan still reports a name that does not exist there.
+	ephemeral := `
+ephemeral "pouncet_secret_value" "read" {
+  name        = "source"
+  environment = pouncet_environment.e.name
+}
+`
+	w.config(config("four", "") + ephemeral)
+	w.converges(10)
+	w.config(config("five", "") + strings.Replace(ephemeral, `"source"`, `"absent"`, 1))
+	if out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color")); !strings.Contains(out, "not found") {
+		t.Errorf("the plan does not report the missing secret:\n%s", out)
+	}
+}

@@ -37,8 +37,9 @@ type Plan struct {
 
 	mu               sync.Mutex
 	changes          []plannedChange
-	incomplete       map[string]bool // projects with a planned change that is not fully known, by name
-	entries          map[place]bool  // places of entries that this plan creates or renames
+	incomplete       map[string]bool  // projects with a planned change that is not fully known, by name
+	entries          map[place]bool   // places of entries that this plan creates or renames
+	containers       map[place]string // ids of containers that this plan creates or renames
 	claims           map[place]claim
 	vacated          map[place]string // places that a container leaves in this plan, with its id
 	replaced         map[string]bool  // ids of objects without a mark, which a creation seems to replace
@@ -63,7 +64,7 @@ type plannedChange struct {
 func New(s backend.Service, owner string, named bool) *Plan {
 	return &Plan{
 		service: s, owner: owner, named: named,
-		incomplete: map[string]bool{}, entries: map[place]bool{}, claims: map[place]claim{},
+		incomplete: map[string]bool{}, entries: map[place]bool{}, containers: map[place]string{}, claims: map[place]claim{},
 		vacated: map[place]string{}, replaced: map[string]bool{},
 		newValues: map[string]bool{}, configured: map[string]bool{}, known: map[string]bool{}, kept: map[string]bool{},
 		quotas: map[string]*projectQuota{}, projects: map[string]backend.Object{},
@@ -310,7 +311,11 @@ func (p *Plan) add(outcome backend.Outcome, c backend.Change) {
 		return
 	}
 	p.changes = append(p.changes, plannedChange{withoutValue(c), projectNameAfter(c, outcome.Object)})
-	if name := nameAfter(c); name != "" && !isContainer(c.Kind) {
+	switch name := nameAfter(c); {
+	case name == "":
+	case isContainer(c.Kind):
+		p.containers[place{kind: c.Kind, project: outcome.Object.Project, name: name}] = outcome.Object.ID
+	default:
 		p.entries[place{c.Kind, c.Project, c.Environment, scopeOf(c), name}] = true
 	}
 }
@@ -403,12 +408,41 @@ func deletionRank(c backend.Change) int {
 	}, c.Kind)
 }
 
-// WillProvide reports whether a reference resolves to an entry that this plan creates or renames. Terraform opens an
-// ephemeral resource while it plans as soon as its arguments are known, even if the entry does not exist yet.
-func (p *Plan) WillProvide(r backend.Ref) bool {
+// WillProvide reports whether a reference resolves to an entry that this plan creates or renames, or that is in a
+// project or environment for which this plan does so. Terraform opens an ephemeral resource while it plans as soon as
+// its arguments are known, even if the entry does not exist yet.
+func (p *Plan) WillProvide(ctx context.Context, r backend.Ref) bool {
+	project, inProject := p.container(place{kind: backend.KindProject, name: r.Project})
+	return slices.ContainsFunc(backend.LookupOrder(r.Scope, r.Environment), func(v backend.Visible) bool {
+		if p.plansEntry(place{r.Kind, r.Project, v.Environment, v.Scope, r.Name}) {
+			return true
+		}
+		environment, inEnvironment := p.container(
+			place{kind: backend.KindEnvironment, project: r.Project, name: v.Environment})
+		if !inProject && !inEnvironment {
+			return false
+		}
+		// The entry may exist already: a container keeps its contents when it is renamed, and a creation takes back
+		// one whose replacement was interrupted.
+		page, err := p.service.Query(ctx, backend.Query{
+			Kind: r.Kind, Project: project, Environment: environment, Scope: v.Scope, Name: r.Name,
+		})
+		return err == nil && len(page.Objects) > 0
+	})
+}
+
+func (p *Plan) plansEntry(at place) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.ContainsFunc(backend.LookupOrder(r.Scope, r.Environment), func(v backend.Visible) bool {
-		return p.entries[place{r.Kind, r.Project, v.Environment, v.Scope, r.Name}]
-	})
+	return p.entries[at]
+}
+
+// container returns the id of a container that this plan creates or renames. Otherwise it returns its name, and false.
+func (p *Plan) container(at place) (nameOrID string, planned bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if id, ok := p.containers[at]; ok {
+		return id, true
+	}
+	return at.name, false
 }
