@@ -793,7 +793,7 @@ resource "pouncet_secret" "s" {
 	}
 }
 
-// An ephemeral resource reads a secret that exists already, in an environment whose name comes with the same plan.
+// An ephemeral resource reads a secret that already exists, in an environment whose name comes with the same plan.
 func TestEphemeralResourceInAnEnvironmentThatGetsItsName(t *testing.T) {
 	config := func(name, more string) string {
 		return fmt.Sprintf(`

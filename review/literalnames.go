@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
 // LiteralNames returns a finding for each literal name in Terraform files of an object that a resource in the same
@@ -50,14 +51,13 @@ func (m *terraformModule) literalNames() []Finding {
 	for i := range m.blocks {
 		b := &m.blocks[i]
 		for _, argument := range nameArguments[b.mode+" "+b.blockType] {
-			reported := map[int]bool{} // by line and column: one finding for an argument with several values
+			reported := map[interpolate.Position]bool{} // one finding for an argument with several values
 			for _, a := range b.arguments[argument.path] {
-				position := a.position.Line<<16 + a.position.Column
 				declared, reference := m.declaration(b, argument, a)
-				if declared == nil || reported[position] {
+				if declared == nil || reported[a.position] {
 					continue
 				}
-				reported[position] = true
+				reported[a.position] = true
 				findings = append(findings, Finding{
 					Rule: LiteralName, File: a.position.File, Line: a.position.Line, Column: a.position.Column,
 					Reference: b.address + "." + argument.label(),

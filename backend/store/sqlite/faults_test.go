@@ -187,18 +187,11 @@ func TestLockedDatabaseCanBeReadButNotWritten(t *testing.T) {
 }
 
 func TestOpenWaitsForExclusiveLock(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "pouncet.db")
-	s, err := sqlite.Create(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	path := newDatabase(t)
 	other := raw(t, path)
 	mustExec(t, other, "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "DELETE FROM tokens")
 
-	_, err = sqlite.Open(t.Context(), path, sqlite.WithBusyTimeout(150*time.Millisecond))
+	_, err := sqlite.Open(t.Context(), path, sqlite.WithBusyTimeout(150*time.Millisecond))
 	wantError(t, err, backend.ErrUnavailable, path)
 
 	opened := make(chan error)

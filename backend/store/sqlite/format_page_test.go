@@ -3,28 +3,17 @@
 package sqlite_test
 
 import (
-	"database/sql"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-
-	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
 // The page docs/format.md has a section for each table, with a row for each column. A column that is not there has not
 // been thought about: what binds it, and what a change of it means.
 func TestFormatPageListsEveryColumn(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "pouncet.db")
-	s, err := sqlite.Create(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	path := newDatabase(t)
 	stored, listed := storedColumns(t, path), listedColumns(t, "../../../docs/format.md")
 	for _, column := range stored {
 		if !slices.Contains(listed, column) {
@@ -41,12 +30,7 @@ func TestFormatPageListsEveryColumn(t *testing.T) {
 // storedColumns returns the columns of a database, as table.column.
 func storedColumns(t *testing.T, path string) []string {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	rows, err := db.QueryContext(t.Context(),
+	rows, err := raw(t, path).QueryContext(t.Context(),
 		"SELECT t.name || '.' || c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'")
 	if err != nil {
 		t.Fatal(err)

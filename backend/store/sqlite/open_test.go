@@ -39,6 +39,20 @@ func wantError(t *testing.T, err, want error, path string) {
 	}
 }
 
+// newDatabase creates a database, and returns its path.
+func newDatabase(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pouncet.db")
+	s, err := sqlite.Create(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // raw opens a database with database/sql.
 func raw(t testing.TB, path string) *sql.DB {
 	t.Helper()

@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -74,14 +73,7 @@ func TestCommitsSurviveAKilledProcess(t *testing.T) {
 	if os.Getenv("POUNCET_TORTURE") == "1" {
 		rounds = 300
 	}
-	path := filepath.Join(t.TempDir(), "pouncet.db")
-	s, err := sqlite.Create(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	path := newDatabase(t)
 	acknowledged := map[string]bool{}
 	for round := range rounds {
 		const children = 2
