@@ -104,7 +104,11 @@ func (r *managedResource[M, P]) ModifyPlan(
 	}
 	if req.State.Raw.IsNull() {
 		// If this creation replaces an object, Terraform hands the private state on to the deletion.
-		writePrivate(ctx, resp.Private, replacementKey, r.placeOf(ctx, &m.plan), &resp.Diagnostics)
+		created := r.placeOf(ctx, &m.plan)
+		if object.Leaves {
+			created = place{}
+		}
+		writePrivate(ctx, resp.Private, replacementKey, created, &resp.Diagnostics)
 	} else {
 		object.ID = P(&m.before).id()
 		writePrivate(ctx, resp.Private, seenKey, object, &resp.Diagnostics)
@@ -255,7 +259,7 @@ func (r *managedResource[M, P]) checkPlan(
 			}
 			var replace path.Paths
 			if outcome, replace = r.checkChange(ctx, &resp.Diagnostics, check); replace != nil {
-				resp.RequiresReplace = append(resp.RequiresReplace, replace...)
+				r.requireReplace(ctx, m, replace, object, resp)
 				r.checkDeletion(ctx, &resp.Diagnostics, object)
 				return
 			}
@@ -263,6 +267,24 @@ func (r *managedResource[M, P]) checkPlan(
 	}
 	if r.adjustPlan != nil && !resp.Diagnostics.HasError() {
 		r.adjustPlan(ctx, *m, outcome, resp)
+	}
+}
+
+// requireReplace plans a replacement because of attributes that the object cannot change. Terraform ignores an
+// attribute that keeps its text, as the name of an environment does if another environment takes it in the same apply.
+// So then the id forces the replacement, and the deletion must not expect the new object in the place of the old one.
+func (r *managedResource[M, P]) requireReplace(
+	ctx context.Context, m *modelStates[M], attributes path.Paths, object seen, resp *resource.ModifyPlanResponse,
+) {
+	changed := differences(&m.before, &m.plan)
+	for _, at := range attributes {
+		if !slices.Contains(changed, at.String()) {
+			at = path.Root("id")
+			resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, at, types.StringUnknown())...)
+			object.Leaves = true
+			writePrivate(ctx, resp.Private, seenKey, object, &resp.Diagnostics)
+		}
+		resp.RequiresReplace = append(resp.RequiresReplace, at)
 	}
 }
 

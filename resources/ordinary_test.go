@@ -849,3 +849,83 @@ ephemeral "pouncet_secret_value" "read" {
 		t.Errorf("the plan does not report the missing secret:\n%s", out)
 	}
 }
+
+// An entry moves to another environment or project, which takes the name of the old one in the same apply. No argument
+// of the entry changes, but the entry must be replaced.
+func TestMoveToAContainerThatTakesTheName(t *testing.T) {
+	environments := func(a, b, blue, green string) string {
+		return fmt.Sprintf(`
+resource "pouncet_environment" "a" { name = %q }
+resource "pouncet_environment" "b" { name = %q }
+resource "pouncet_secret" "blue" {
+  environment = pouncet_environment.%s.name
+  name        = "blue"
+  value_wo    = "1"
+}
+resource "pouncet_scoped_value" "green" {
+  environment = pouncet_environment.%s.name
+  name        = "green"
+  value_json  = jsonencode("2")
+}
+`, a, b, blue, green)
+	}
+	projects := func(x, y, in string) string {
+		return strings.NewReplacer("IN", "pouncet_project."+in+".name").Replace(fmt.Sprintf(`
+resource "pouncet_project" "x" { name = %q }
+resource "pouncet_project" "y" { name = %q }
+resource "pouncet_environment" "e" {
+  project = IN
+  name    = "e"
+}
+resource "pouncet_secret_type" "t" {
+  project = IN
+  key     = "t"
+  schema  = jsonencode({ type = "string" })
+}
+resource "pouncet_secret" "s" {
+  project     = IN
+  environment = pouncet_environment.e.name
+  name        = "s"
+  type        = pouncet_secret_type.t.key
+  value_wo    = "3"
+}
+`, x, y))
+	}
+	types := func(u, v, of, value string) string {
+		return fmt.Sprintf(`
+resource "pouncet_secret_type" "u" {
+  key    = %q
+  schema = jsonencode({ type = "string", maxLength = 3 })
+}
+resource "pouncet_secret_type" "v" {
+  key    = %q
+  schema = jsonencode({ type = "string", minLength = 3 })
+}
+resource "pouncet_secret" "typed" {
+  environment = "dev"
+  name        = "typed"
+  type        = pouncet_secret_type.%s.key
+  value_wo    = %q
+}
+`, u, v, of, value)
+	}
+	for _, parallelism := range []int{1, 10} {
+		t.Run(fmt.Sprintf("parallelism %d", parallelism), func(t *testing.T) {
+			w := newOrdinary(t)
+			w.config(environments("one", "two", "a", "b") + projects("p", "q", "x") + types("short", "long", "u", "abc"))
+			w.converges(parallelism)
+			w.config(environments("two", "one", "b", "a") + projects("q", "p", "y") + types("long", "short", "v", "abc"))
+			w.converges(parallelism)
+			w.config(environments("two", "one", "b", "a") + projects("q", "p", "y") + types("long", "short", "v", "abcd"))
+			w.converges(parallelism)
+			w.has("one", "blue", "1")
+			w.has("two", "green", "2", "--value")
+			w.holdsNothing()
+			for _, kind := range []string{"env", "type"} {
+				if list := w.pouncet(kind, "list", "--project", "q", "--json"); strings.Contains(list, `"managed_by"`) {
+					t.Errorf("project q, which was p, has something:\n%s", list)
+				}
+			}
+		})
+	}
+}

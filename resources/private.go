@@ -30,6 +30,9 @@ type seen struct {
 	// Deployment is the id of the backend that has the object. Another backend does not lack the object: it is the wrong
 	// one.
 	Deployment string `json:"deployment,omitempty"`
+	// Leaves means that the plan replaces the object by one in another project or environment, which takes the name of the
+	// present one. So the names of the two places are equal.
+	Leaves bool `json:"leaves,omitempty"`
 }
 
 // place is where an object is. Terraform deletes an object and creates its replacement in two steps, of which the first

@@ -178,7 +178,7 @@ func (m *secretModel) change(
 		Op: backend.OpCreate, Kind: backend.KindSecret, Project: m.Project.ValueString(),
 		Environment: m.Environment.ValueString(), Scope: m.Scope.ValueString(), Name: m.Name.ValueString(),
 		Description: changedString(before.Description, m.Description), Labels: changedLabels(before.Labels, m.Labels),
-		Type: changedString(before.Type, m.Type), Protected: m.DeletionProtection.ValueBoolPointer(),
+		Type: m.typeToSet(before), Protected: m.DeletionProtection.ValueBoolPointer(),
 		Visibility: (*backend.Visibility)(changedString(before.Visibility, m.Visibility)),
 		ExpiresAt:  m.changedExpiry(before, diags),
 	}
@@ -189,6 +189,15 @@ func (m *secretModel) change(
 	asUpdate(&c, before.ID, before.Name, m.Name)
 	m.changeValue(&c, before, configured)
 	return c
+}
+
+// typeToSet returns the planned type, if there is one or the secret loses its type. It includes a key that does not
+// change: another type can take it in the same apply.
+func (m *secretModel) typeToSet(before *secretModel) *string {
+	if m.Type.ValueString() == "" {
+		return changedString(before.Type, m.Type)
+	}
+	return m.Type.ValueStringPointer()
 }
 
 // changedExpiry returns the planned expiry if it differs from the old one. The zero time means that the secret does not

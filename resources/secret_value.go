@@ -4,6 +4,7 @@ package resources
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -128,7 +129,7 @@ func planVersion(
 	if !m.before.ID.IsNull() {
 		version := m.before.Version
 		switch {
-		case m.plan.changesOtherwise(&m.before):
+		case m.plan.changesOtherwise(&m.before), outcome != nil && slices.Contains(outcome.Changed, "type"):
 			version = types.Int64Unknown()
 		case !m.plan.mayWriteValue(&m.before, &m.configured):
 		case outcome == nil, m.plan.valueUncertain(&m.configured),

@@ -23,7 +23,7 @@ for patch in "$root"/resources/testdata/faults/*.patch; do
     exit 1
   fi
   if (cd "$copy" && POUNCET_TEST_PROGRAMS='' POUNCET_TEST_PARTS=1 POUNCET_SEED=${seed:-1} \
-    go test -vet=off -count 1 -run "^$test\$" "$package" > log 2>&1); then
+    go test -vet=off -count 1 -timeout 60m -run "^$test\$" "$package" > log 2>&1); then
     echo "$name: $test of $package does not find it"
     failed=1
   else

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"encoding/json"
+	"errors"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -149,12 +150,13 @@ func (r *run) checkSamePlace(c backend.Change, e *entry) error {
 	if err := r.checkSameProject(c, e.in); err != nil {
 		return err
 	}
-	if c.Environment != "" && c.Environment != e.in.environmentName(e.row.Environment) {
+	if c.Environment != "" {
 		environment, err := e.in.environment(c.Environment)
-		if err != nil {
+		switch {
+		case err != nil && c.Environment == e.in.environmentName(e.row.Environment): // displaced or set aside
+		case err != nil:
 			return err
-		}
-		if environment.ID != e.row.Environment {
+		case environment.ID != e.row.Environment:
 			return immutable(c, e.row.Name, "environment")
 		}
 	}
@@ -166,14 +168,18 @@ func (r *run) checkSamePlace(c backend.Change, e *entry) error {
 
 // checkSameProject refuses a change by id that names another project.
 func (r *run) checkSameProject(c backend.Change, in *project) error {
-	if c.Project == "" || c.Project == shownName(in.row) {
+	if c.Project == "" || c.Project == in.row.Name {
 		return nil
 	}
 	p, err := r.project(c.Project)
-	if err == nil && p.row.ID != in.row.ID {
-		err = immutable(c, c.Name, "project")
+	switch {
+	case errors.Is(err, backend.ErrNotFound) && c.Project == shownName(in.row): // it was displaced or set aside
+	case err != nil:
+		return err
+	case p.row.ID != in.row.ID:
+		return immutable(c, c.Name, "project")
 	}
-	return err
+	return nil
 }
 
 func immutable(c backend.Change, name, attribute string) error {

@@ -246,18 +246,30 @@ func CreateFile(uri string) error {
 	return nil
 }
 
-// CheckFile returns the error that the first use of a key file would return. It is nil if the file does not exist, or
-// if uri names another type of key.
-func CheckFile(ctx context.Context, uri string) error {
+// CheckFile returns the error that the use of a key file would return. If it is the first use, the file may be missing.
+// The result is nil if uri names another type of key.
+func CheckFile(ctx context.Context, uri string, firstUse bool) error {
 	r, err := parseURI(uri)
 	if err != nil || r.path == "" {
 		return err
 	}
-	if _, err := os.Stat(r.path); errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(r.path); firstUse && errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	_, _, err = (&fileKey{uri: uri, path: r.path}).read(ctx)
 	return err
+}
+
+// CheckFolder returns the error of CreateFile and CreateFolder if the folder above that of a key file is missing, too.
+func CheckFolder(uri string) error {
+	r, err := parseURI(uri)
+	if err != nil || r.path == "" {
+		return err
+	}
+	if _, err := os.Stat(filepath.Dir(filepath.Dir(r.path))); errors.Is(err, fs.ErrNotExist) {
+		return createError(r.path, err)
+	}
+	return nil
 }
 
 // CreateFolder creates the folder of the key file that uri names, for this user only. The folder above it must exist.

@@ -126,7 +126,7 @@ func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
 	keys := keyring(database, path, trusted)
 	o := engine.Options{KMSKey: s.KMSKey, Trust: trusted.add, Swept: audit.Swept(database, nil)}
 	if createKeys { // only for a local user: a caller of a server must not learn about the files of the server
-		o.CheckKey = func(uri string) error { return checkKeyFile(path, uri) }
+		o.CheckKey = trusted.checkUse
 	}
 	e := engine.New(database, keys, o)
 	return &Parts{Engine: e, Store: database, Keys: keys, Location: path, engine: e}, nil

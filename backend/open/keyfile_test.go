@@ -32,7 +32,10 @@ func createEnvironment(s backend.Service, name, kmsKey string, dryRun bool) erro
 	if kmsKey != "" {
 		c.KMSKey = &kmsKey
 	}
-	_, err := s.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{c}, DryRun: dryRun})
+	out, err := s.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{c}, DryRun: dryRun})
+	if err == nil && out[0].Err != nil { // the answer of a dry run
+		return out[0].Err
+	}
 	return err
 }
 
@@ -97,8 +100,16 @@ func TestTheFirstUseOfAKeyFileCreatesIt(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	if err := createEnvironment(b, "more", keyURI(path), false); !errors.Is(err, backend.ErrKeyUnusable) {
-		t.Errorf("the key file is lost: %v", err)
+	for _, dryRun := range []bool{true, false} {
+		if err := createEnvironment(b, "more", keyURI(path), dryRun); !errors.Is(err, backend.ErrKeyUnusable) {
+			t.Errorf("the key file is lost (dry run: %v): %v", dryRun, err)
+		}
+	}
+	deep := keyURI(filepath.Join(dir, "a", "b", "key")) // two folders are missing
+	for _, dryRun := range []bool{true, false} {
+		if err := createEnvironment(b, "deep", deep, dryRun); !errors.Is(err, backend.ErrNotFound) {
+			t.Errorf("the folder does not exist (dry run: %v): %v", dryRun, err)
+		}
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a lost key file was created again: %v", err)

@@ -83,13 +83,33 @@ func (t *trustedKeys) add(uri string) error {
 	return nil
 }
 
-// checkKeyFile returns the error of a key that a new environment cannot use: at the attribute that names the key.
-func checkKeyFile(folder, uri string) error {
-	if err := kms.CheckFile(context.Background(), resolveURI(folder, uri)); err != nil {
-		e := *backend.AsError(err)
-		return e.At("kms_key")
+// checkUse returns the error that the use of a KMS key would return, as far as a dry run can know it.
+func (t *trustedKeys) checkUse(uri string) error {
+	s, err := readSettings(t.folder)
+	if err != nil {
+		return err
+	}
+	firstUse := uri != s.KMSKey && !slices.Contains(s.OtherKMSKeys, uri)
+	if firstUse {
+		if err := kms.CheckFolder(resolveURI(t.folder, uri)); err != nil {
+			return atKMSKey(err)
+		}
+	}
+	return checkKeyFile(t.folder, uri, firstUse)
+}
+
+// checkKeyFile returns the error of a key that an environment cannot use.
+func checkKeyFile(folder, uri string, firstUse bool) error {
+	if err := kms.CheckFile(context.Background(), resolveURI(folder, uri), firstUse); err != nil {
+		return atKMSKey(err)
 	}
 	return nil
+}
+
+// atKMSKey returns err at the attribute that names the key.
+func atKMSKey(err error) error {
+	e := *backend.AsError(err)
+	return e.At("kms_key")
 }
 
 // createKeyFile creates the key file that a URI names, unless it exists or the URI names another type of key. It also

@@ -146,14 +146,14 @@ func newBlank(ctx context.Context, c Config) (backend.Service, error) {
 			if _, err := kms.Open(ctx, resolved); err != nil {
 				return nil, err
 			}
-			if err := kms.CheckFile(ctx, resolved); err != nil {
+			if err := kms.CheckFile(ctx, resolved, true); err != nil {
 				return nil, err
 			}
 			return memoryKey{uri}, nil
 		},
 	})
 	e := engine.New(database, keys, engine.Options{
-		KMSKey: kmsKey, CheckKey: func(uri string) error { return checkKeyFile(c.Path, uri) },
+		KMSKey: kmsKey, CheckKey: func(uri string) error { return checkKeyFile(c.Path, uri, true) },
 	})
 	if _, err := createContents(ctx, e); err != nil {
 		return nil, err

@@ -173,8 +173,8 @@ func TestUncreatedUsesABackendThatAppears(t *testing.T) {
 	if err := createEnvironment(u, "dev", "", false); err != nil {
 		t.Error(err)
 	}
-	if err := createEnvironment(opened(t, c), "dev", "", true); err != nil {
-		t.Error(err)
+	if err := createEnvironment(opened(t, c), "dev", "", true); !errors.Is(err, backend.ErrExists) {
+		t.Errorf("the environment is not in the folder: %v", err)
 	}
 }
 
