@@ -70,6 +70,18 @@ func (v *evaluator) replacement(p part) (replacement, *backend.Error) {
 	return replacement{typ: r.typ, text: string(b)}, nil
 }
 
+// usesSecret reports whether an expression refers to a secret that exists, even if the result is a default.
+func (v *evaluator) usesSecret(e *Expression) bool {
+	secret := false
+	walk(e.root, false, func(n node, _ bool) {
+		if n, ok := n.(*entry); ok {
+			ref, err := v.options.ref(n.target.Target)
+			secret = secret || err == nil && v.resolutions[v.index[ref]].Secret
+		}
+	})
+	return secret
+}
+
 func (v *evaluator) eval(n node) (result, *backend.Error) {
 	switch n := n.(type) {
 	case *literal:

@@ -45,9 +45,21 @@ type Options struct {
 	// Warn, if it is set, receives the warnings of every file, in the order of the files. See Document.Warnings.
 	Warn func(Problem)
 
+	// Filled, if it is set, receives the scalars that Render fills secrets into, to hide them later. Several goroutines
+	// call it at the same time, and a scalar can be passed twice. Scalars of a file with a problem can be missing.
+	Filled func(Filled)
+
 	// Progress, if it is set, receives the number of files that Render has scanned, and then the number of files that
 	// it has filled in. Several goroutines call it at the same time.
 	Progress func(stage Stage, done, files int)
+}
+
+// Filled is a scalar with secrets in it. In plain text and templates, each expression is a scalar.
+type Filled struct {
+	Pos        Position // of the first expression with a secret
+	Expression string   // as written
+	Secrets    []string // what replaces each expression with a secret: after fields, json_value and filters
+	Value      string   // of the whole scalar
 }
 
 // Stage is a step of Render that Options.Progress counts.

@@ -111,7 +111,28 @@ func (s *scalar) evaluate(v *evaluator) ([]replacement, Problems) {
 		}
 		out[i] = o
 	}
+	if v.options.Filled != nil && len(problems) == 0 {
+		s.reportSecrets(v, out)
+	}
 	return out, problems
+}
+
+// reportSecrets passes the scalar to Options.Filled if secrets are in it.
+func (s *scalar) reportSecrets(v *evaluator, replacements []replacement) {
+	var f Filled
+	for i, p := range s.parts {
+		if p.expr == nil || replacements[i].kept || !v.usesSecret(p.expr) {
+			continue
+		}
+		if len(f.Secrets) == 0 {
+			f.Pos, f.Expression = p.pos, p.text
+		}
+		f.Secrets = append(f.Secrets, replacements[i].text)
+	}
+	if len(f.Secrets) > 0 {
+		f.Value = s.newValue(replacements)
+		v.options.Filled(f)
+	}
 }
 
 // tagged reports whether the scalar has an explicit tag.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,10 +11,13 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
+	"sync"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/cmd/mask"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
@@ -26,9 +30,11 @@ const (
 const runHelp = `Resolves the references in environment variables and in files of variables, in
 one request, and runs a command with the values. No value is written to disk.
 
-The output of the command is masked: a value of 4 bytes or more becomes ` + maskText + `,
-also line by line, in base64, in URLs and in JSON. --no-mask passes the output
-through, for a program that needs a terminal.
+The output of the command is masked: a value of 4 bytes or more becomes ` + mask.Text + `,
+also if a program prints only a line or a JSON field of it, or prints it as
+JSON, in a URL, in base64, in hexadecimal or in quotes. A program that changes
+the value in another way shows it. --no-mask passes the output through, for a
+program that needs a terminal.
 
 A file of variables is a YAML or JSON mapping of names to scalars. A file called
 .env or prod.env has lines NAME=value, which Pouncet parses as Docker Compose
@@ -66,6 +72,8 @@ func (a *app) runCommand() *cobra.Command {
 		if o.Environment == "" {
 			return environmentRequired(c)
 		}
+		recorder := &secretRecorder{app: a}
+		o.Filled = recorder.filled
 		if err := vars.inherit(os.Environ(), keepToken); err != nil {
 			return err
 		}
@@ -74,25 +82,36 @@ func (a *app) runCommand() *cobra.Command {
 				return err
 			}
 		}
-		resolver := &recordingResolver{app: a}
-		environment, err := vars.resolve(c.Context(), resolver, o)
+		environment, err := vars.resolve(c.Context(), recorder, o)
 		if err != nil {
 			return markAllMissing(err)
 		}
-		return a.execute(args, environment, resolver.values, noMask)
+		if noMask {
+			return a.execute(args, environment, nil)
+		}
+		if token, ok := os.LookupEnv(settingToken); ok && keepToken {
+			recorder.values = append(recorder.values, token)
+		}
+		for _, p := range recorder.tooShort() {
+			a.warn(vars.withoutPosition(p))
+		}
+		return a.execute(args, environment, recorder.values)
 	}
 	return c
 }
 
-// recordingResolver keeps the secret values that it resolves, so that they can
-// be masked. It opens the backend only if there is a reference to resolve.
-type recordingResolver struct {
-	app    *app
-	values [][]byte
+// secretRecorder keeps the secrets that it resolves, and the texts that they become in variables, so that they can be
+// masked. It opens the backend only if there is a reference to resolve.
+type secretRecorder struct {
+	app *app
+
+	mu     sync.Mutex
+	values []string
+	short  []interpolate.Problem
 }
 
 // Resolve implements interpolate.Resolver.
-func (r *recordingResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+func (r *secretRecorder) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
 	b, err := r.app.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -100,10 +119,32 @@ func (r *recordingResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]
 	out, err := b.Resolve(ctx, refs)
 	for _, x := range out {
 		if x.Secret {
-			r.values = append(r.values, x.Value.Expose())
+			r.values = append(r.values, string(x.Value.Expose()))
 		}
 	}
 	return out, errors.Join(err, b.Close())
+}
+
+// filled is the function for interpolate.Options.Filled. The text around a secret is not masked, unless the secret is
+// too short to be masked alone.
+func (r *secretRecorder) filled(f interpolate.Filled) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.values = append(r.values, f.Secrets...)
+	if slices.ContainsFunc(f.Secrets, mask.TooShort) {
+		r.values = append(r.values, f.Value)
+		r.short = append(r.short, interpolate.Problem{Pos: f.Pos, Expression: f.Expression, Err: backend.Errorf(
+			backend.CodeInvalid, "the value, or a string in it, is shorter than %d bytes and is not masked", mask.Least)})
+	}
+}
+
+// tooShort returns a warning for each scalar with a secret that is too short to be masked, in the order of the files.
+func (r *secretRecorder) tooShort() []interpolate.Problem {
+	slices.SortFunc(r.short, func(a, b interpolate.Problem) int {
+		return cmp.Or(cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line),
+			cmp.Compare(a.Pos.Column, b.Pos.Column))
+	})
+	return slices.CompactFunc(r.short, func(a, b interpolate.Problem) bool { return a.Pos == b.Pos })
 }
 
 // childError ends this program with the exit code of the command that it ran.
@@ -112,8 +153,8 @@ type childError struct{ code int }
 
 func (e childError) Error() string { return fmt.Sprintf("the command ended with exit code %d", e.code) }
 
-// execute runs a command, passes signals to it, and masks its output.
-func (a *app) execute(args, environment []string, secrets [][]byte, noMask bool) error {
+// execute runs a command, passes signals to it, and masks secrets in its output.
+func (a *app) execute(args, environment, secrets []string) error {
 	path, err := exec.LookPath(args[0])
 	if err != nil {
 		fmt.Fprintf(a.err, "pouncet: command %s does not exist\n", backend.Quote(args[0]))
@@ -122,8 +163,9 @@ func (a *app) execute(args, environment []string, secrets [][]byte, noMask bool)
 	cmd := exec.Command(path, args[1:]...) //nolint:noctx // the command gets the signals; nothing kills it
 	cmd.Args[0], cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = args[0], environment, a.in, a.out.to, a.err
 	var masks []io.Closer
-	if !noMask && len(secrets) > 0 {
-		out, stderr := newMask(a.out.to, secrets), newMask(a.err, secrets)
+	if len(secrets) > 0 {
+		set := mask.New(secrets)
+		out, stderr := set.Writer(a.out.to), set.Writer(a.err)
 		cmd.Stdout, cmd.Stderr = out, stderr
 		masks = append(masks, out, stderr)
 	}

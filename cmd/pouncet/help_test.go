@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/pouncet/terraform-provider-pouncet/cmd/mask"
 )
 
 // allCommands returns every command of a new program, the root first.
@@ -141,7 +143,7 @@ func TestHelp(t *testing.T) {
 }
 
 func TestRunHelpNamesTheShortestMaskedValue(t *testing.T) {
-	if want := fmt.Sprintf("a value of %d bytes or more", leastMasked); !strings.Contains(runHelp, want) {
+	if want := fmt.Sprintf("a value of %d bytes or more", mask.Least); !strings.Contains(runHelp, want) {
 		t.Errorf("the help does not say %q", want)
 	}
 }
