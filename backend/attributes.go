@@ -112,9 +112,11 @@ var AttributeTable = []Attribute{
 		func(c *Change) *bool { return c.Protected }, func(a *Attributes) *bool { return &a.Protected }),
 	plain("kms_key", []Kind{KindEnvironment},
 		"URI of the KMS key that wraps the environment key; \"\" for that of the backend.",
-		func(c *Change) *string { return c.KMSKey }, func(a *Attributes) *string { return &a.KMSKey }),
-	plain("display_name", []Kind{KindSecretType}, "The type's name for people.",
-		func(c *Change) *string { return c.DisplayName }, func(a *Attributes) *string { return &a.DisplayName }),
+		func(c *Change) *string { return c.KMSKey }, func(a *Attributes) *string { return &a.KMSKey }).limited(
+		func(c *Change) *Error { return checkLength("kms_key", *c.KMSKey, MaxKMSKeyBytes) }),
+	plain("display_name", []Kind{KindSecretType}, "The type's name for people, at most 256 bytes.",
+		func(c *Change) *string { return c.DisplayName }, func(a *Attributes) *string { return &a.DisplayName }).limited(
+		func(c *Change) *Error { return checkLength("display_name", *c.DisplayName, MaxDisplayNameBytes) }),
 	rawJSON("schema", []Kind{KindSecretType}, "JSON Schema (draft 2020-12) that values of the type satisfy.",
 		func(c *Change) json.RawMessage { return c.Schema }, func(a *Attributes) *json.RawMessage { return &a.Schema }),
 	plain("rotation_days", []Kind{KindSecret}, "Days after which a value is due for rotation, 0 to 3,650; 0 for never.",
@@ -218,6 +220,9 @@ func rawJSON(
 			if !json.Valid(from(c)) {
 				return Errorf(CodeInvalid, "%s is invalid JSON", name).At(name)
 			}
+			if err := CheckDepth(from(c)); err != nil {
+				return err.At(name)
+			}
 			return nil
 		},
 		same: func(c *Change, o *Object) bool { return EqualJSON(from(c), *at(&o.Attributes)) },
@@ -292,8 +297,12 @@ func checkDescription(c *Change) *Error {
 }
 
 func checkManagedBy(c *Change) *Error {
-	if n := len(*c.ManagedBy); n > MaxManagedByBytes {
-		return Errorf(CodeTooLarge, "managed_by has %d bytes; the limit is %d", n, MaxManagedByBytes).At("managed_by")
+	return checkLength("managed_by", *c.ManagedBy, MaxManagedByBytes)
+}
+
+func checkLength(name, text string, most int) *Error {
+	if len(text) > most {
+		return Errorf(CodeTooLarge, "%s has %d bytes; the limit is %d", name, len(text), most).At(name)
 	}
 	return nil
 }

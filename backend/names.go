@@ -5,6 +5,7 @@ package backend
 import (
 	"regexp"
 	"strings"
+	"sync/atomic"
 )
 
 // isName reports whether s matches ^[A-Za-z0-9_][A-Za-z0-9_-]{0,255}$, the rule for all names. A policy can add to it.
@@ -68,9 +69,10 @@ func (p Policy) CheckEntryName(kind Kind, name string) *Error {
 	}
 	if p.NamePattern != "" {
 		// The pattern was checked when the policy was set. It must match the whole name.
-		re, err := regexp.Compile(`^(?:` + p.NamePattern + `)$`)
+		re, err := namePattern(p.NamePattern)
 		if err != nil {
-			return Errorf(CodeInvalid, "the name_pattern of the project is not a valid regular expression: %w", err).At("name")
+			return Errorf(err.Code, "the name_pattern of the project is not valid: %s", err.Message).
+				WithHint("change name_pattern").At("name")
 		}
 		if !re.MatchString(name) {
 			return Errorf(CodeInvalid, "%s name %s does not match the name_pattern %s of the project", kind, Quote(name),
@@ -79,6 +81,28 @@ func (p Policy) CheckEntryName(kind Kind, name string) *Error {
 		}
 	}
 	return nil
+}
+
+// lastPattern is the pattern that namePattern compiled last. A set of changes checks each of its names, mostly in one
+// project.
+var lastPattern atomic.Pointer[compiledPattern]
+
+type compiledPattern struct {
+	text string
+	re   *regexp.Regexp
+}
+
+// namePattern compiles a name_pattern so that it matches whole names.
+func namePattern(text string) (*regexp.Regexp, *Error) {
+	if last := lastPattern.Load(); last != nil && last.text == text {
+		return last.re, nil
+	}
+	re, _, err := CompilePattern(`^(?:` + text + `)$`)
+	if err != nil {
+		return nil, err
+	}
+	lastPattern.Store(&compiledPattern{text, re})
+	return re, nil
 }
 
 // IsID reports whether s has the form of an object's id, a UUID. No name may

@@ -21,6 +21,10 @@ type PathStep struct {
 // brackets, `a["b.c"]` or `a['b.c']`. The empty path has no steps and means the
 // whole value. ErrInvalid when the path is not valid.
 func ParsePath(path string) ([]PathStep, *Error) {
+	if len(path) > MaxFieldPathBytes {
+		return nil, Errorf(CodeTooLarge, "the field path has %d bytes; the limit is %d", len(path), MaxFieldPathBytes).
+			At("field")
+	}
 	var steps []PathStep
 	for rest := path; rest != ""; {
 		var step PathStep
@@ -42,6 +46,9 @@ func ParsePath(path string) ([]PathStep, *Error) {
 		if !ok {
 			return nil, Errorf(CodeInvalid, "field path %s is not valid", Quote(path)).
 				WithHint(`write names separated by dots and indexes in brackets, as in "a.b[0]"`).At("field")
+		}
+		if len(steps) == MaxFieldPathSteps {
+			return nil, Errorf(CodeTooLarge, "field path %s has more than %d steps", Quote(path), MaxFieldPathSteps).At("field")
 		}
 		steps = append(steps, step)
 	}

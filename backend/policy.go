@@ -2,8 +2,6 @@
 
 package backend
 
-import "regexp"
-
 // Policy holds the rules and limits of a project for its entries.
 type Policy struct {
 	MaxSecrets        int        `json:"max_secrets"`               // all environments together
@@ -125,8 +123,10 @@ func (p *Policy) check() *Error {
 				At(limit.name)
 		}
 	}
-	if _, err := regexp.Compile(p.NamePattern); err != nil {
-		return Errorf(CodeInvalid, "name_pattern is not a valid regular expression: %w", err).At("name_pattern")
+	if _, _, err := CompilePattern(p.NamePattern); err != nil {
+		e := *err
+		e.Message = "name_pattern is not valid: " + err.Message
+		return e.At("name_pattern")
 	}
 	return p.DefaultVisibility.check("default_visibility")
 }

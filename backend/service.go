@@ -61,13 +61,6 @@ type Service interface {
 	Apply(ctx context.Context, set ChangeSet) ([]Outcome, error)
 }
 
-// Limits of one call, the same in-process and over HTTP.
-const (
-	MaxPage    = 1_000  // objects in one Page
-	MaxRefs    = 20_000 // references in one Resolve
-	MaxChanges = 10_000 // changes in one Apply
-)
-
 // Query selects objects of one kind. Empty fields select everything.
 type Query struct {
 	Kind    Kind   `json:"kind"`

@@ -30,6 +30,19 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 			backend.MaxChanges).
 			WithHint("apply them in several calls")
 	}
+	if n := len(set.IdempotencyKey); n > backend.MaxIdempotencyKeyBytes {
+		return nil, backend.Errorf(backend.CodeTooLarge, "the idempotency key has %d bytes; the limit is %d", n,
+			backend.MaxIdempotencyKeyBytes).At("idempotency_key")
+	}
+	usages := 0
+	for _, c := range set.Changes {
+		usages += len(c.Usages)
+	}
+	if usages > backend.MaxUsages {
+		return nil, backend.Errorf(backend.CodeTooLarge, "%d usages are in one call; the limit is %d", usages,
+			backend.MaxUsages).
+			WithHint("register parts of the repository as separate sources, in several calls").At("usages")
+	}
 	if n := len(set.FingerprintKey); n > 0 && (!set.DryRun || n != backend.FingerprintKeySize) {
 		return nil, backend.Errorf(backend.CodeInvalid,
 			"the fingerprint key is not valid: it must have %d bytes, and requires a dry run",
@@ -46,7 +59,8 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	}
 	keys := newKeyset(e.keys)
 	for {
-		r := &run{engine: e, ctx: ctx, set: set, ids: ids, keys: keys, now: e.now().UTC().Truncate(time.Microsecond)}
+		r := &run{engine: e, ctx: ctx, set: set, ids: ids, keys: keys, budget: newBudget(),
+			now: e.now().UTC().Truncate(time.Microsecond)}
 		err := e.store.Update(ctx, r.transaction)
 		switch {
 		case keys.incomplete():
@@ -93,11 +107,15 @@ type run struct {
 	set    backend.ChangeSet
 	ids    []string // of the objects that the changes may create
 	keys   *keyset
+	budget *budget // for the checks of values against schemas
 	now    time.Time
 
 	projects map[string]*project // by the name or id they were asked for
 	outcomes []backend.Outcome
-	index    int // of the change that is being made
+	size     int   // of the outcomes, in bytes
+	read     int   // of projects, in bytes
+	over     error // a limit that the whole call exceeds
+	index    int   // of the change that is being made
 	places   places
 	// unchecked is the attribute of the change that is being made whose rule was not checked: see ChangeSet.CompareOnly.
 	unchecked string
@@ -108,13 +126,18 @@ func (r *run) transaction(tx store.Tx) error {
 	if done, err := r.replay(); done || err != nil {
 		return err
 	}
-	r.outcomes = make([]backend.Outcome, len(r.set.Changes))
+	r.outcomes, r.size = make([]backend.Outcome, len(r.set.Changes)), 0
 	broken := false
 	for i, c := range r.set.Changes {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
 		r.index, r.unchecked = i, ""
 		out, err := r.change(c, r.ids[i])
 		out.Unchecked = r.unchecked
 		switch {
+		case r.over != nil:
+			return r.over
 		case err == nil:
 		case errors.Is(err, errKeyMissing):
 			continue // noted; the others may need more
@@ -124,6 +147,10 @@ func (r *run) transaction(tx store.Tx) error {
 			return err
 		}
 		r.outcomes[i] = out
+		if r.size += outcomeSize(out); r.size > backend.MaxOutcomeBytes {
+			return backend.Errorf(backend.CodeTooLarge, "the outcomes of the call have more than %d bytes",
+				backend.MaxOutcomeBytes).WithHint("send fewer changes in one call")
+		}
 	}
 	taken, err := r.checkPlaces()
 	if err != nil && !errors.Is(err, errKeyMissing) {
@@ -163,6 +190,11 @@ func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 	return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "kind %q is not supported", c.Kind)
 }
 
+// check validates a value against a type.
+func (r *run) check(t secretType, value []byte) error {
+	return r.engine.schemas.check(r.ctx, t, value, r.budget)
+}
+
 // checkOperation refuses a change whose operation or expected version does not
 // fit the object as it is now.
 func checkOperation(c backend.Change, exists bool, id string, at int64) error {
@@ -191,6 +223,10 @@ func checkOperation(c backend.Change, exists bool, id string, at int64) error {
 	return nil
 }
 
+// maxProjectReads limits the bytes that a call reads of projects: their environments and types are read again after
+// each change of one.
+const maxProjectReads = 256 << 20
+
 // project reads a project once per transaction.
 func (r *run) project(nameOrID string) (*project, error) {
 	if p, ok := r.projects[nameOrID]; ok {
@@ -212,6 +248,17 @@ func (r *run) project(nameOrID string) (*project, error) {
 	}
 	if known, ok := r.projects[p.row.ID]; ok {
 		p = known // read before, under another name
+	}
+	for _, o := range p.environments {
+		r.read += len(o.Attributes)
+	}
+	for _, t := range p.types {
+		r.read += len(t.row.Attributes)
+	}
+	if r.read > maxProjectReads {
+		r.over = backend.Errorf(backend.CodeTooLarge, "the changes of the call read more than %d bytes", maxProjectReads).
+			WithHint("send fewer changes in one call")
+		return nil, r.over
 	}
 	r.places.sort(p)
 	r.projects[nameOrID], r.projects[p.row.ID] = p, p

@@ -3,7 +3,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"errors"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -224,7 +223,7 @@ func (r *run) link(l backend.Link, e *entry) error {
 	if err := backend.CheckName(backend.KindSecret, l.Secret); err != nil {
 		return err.At("link")
 	}
-	if _, err := backend.Pick(json.RawMessage("null"), l.Field); err != nil && err.Code == backend.CodeInvalid {
+	if _, err := backend.ParsePath(l.Field); err != nil {
 		return err.At("link")
 	}
 	_, exists, err := r.first(store.Filter{Kind: backend.KindSecret, Project: e.in.row.ID, Name: l.Secret})

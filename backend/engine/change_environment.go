@@ -127,6 +127,9 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 		if err := backend.CheckName(c.Kind, row.Name); err != nil {
 			return backend.Outcome{}, err
 		}
+		if err := checkCount(p, c.Kind, len(p.environments), backend.MaxEnvironments); err != nil {
+			return backend.Outcome{}, err
+		}
 		key, err := r.makeKey(p.row.ID, row.ID, a.KMSKey)
 		if err != nil {
 			return backend.Outcome{}, err

@@ -78,7 +78,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 	plaintext := c.Value.Expose()
 	if c.Generate != nil {
 		var err error
-		if plaintext, err = r.engine.generate(*c.Generate, in); err != nil {
+		if plaintext, err = r.engine.generate(*c.Generate, in, r.budget); err != nil {
 			return nil, err
 		}
 	}
@@ -95,7 +95,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		return nil, nil
 	}
 	if given {
-		err := r.engine.schemas.check(in, plaintext)
+		err := r.check(in, plaintext)
 		if err != nil && c.Generate != nil {
 			e := *backend.AsError(err)
 			return nil, e.WithHint("choose an alphabet that the schema allows, or give a value").At("generate")
@@ -121,7 +121,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 			return nil, corrupt(e.row, "its value cannot be decrypted, so it cannot be checked against another type")
 		case !given:
 			plaintext = present
-			if err := r.engine.schemas.check(in, plaintext); err != nil {
+			if err := r.check(in, plaintext); err != nil {
 				return nil, err
 			}
 		}
@@ -345,8 +345,8 @@ const (
 // generate makes a random value. Each character is drawn independently and
 // uniformly from the alphabet (crypto/rand.Int, by rejection). Without a length,
 // it takes the default, or the nearest length that the schema of the type allows.
-func (e *Engine) generate(g backend.Generate, in secretType) ([]byte, error) {
-	least, most, err := e.schemas.lengths(in)
+func (e *Engine) generate(g backend.Generate, in secretType, b *budget) ([]byte, error) {
+	least, most, err := e.schemas.lengths(in, b)
 	if err != nil {
 		return nil, err
 	}

@@ -46,16 +46,25 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a schema is required for secret type %q", row.Name).
 			WithHint(`the simplest schema is {"type": "string"}`).At("schema")
 	}
-	if _, err := r.engine.schemas.compile(row.Name, a.Schema); err != nil {
+	if _, err := r.engine.schemas.compile(row.Name, a.Schema, r.budget); err != nil {
 		return backend.Outcome{}, err
 	}
 	if !m.exists {
 		if err := backend.CheckName(c.Kind, row.Name); err != nil {
 			return backend.Outcome{}, err
 		}
+		if err := checkCount(p, c.Kind, len(p.types)-len(builtInTypes()), backend.MaxTypes); err != nil {
+			return backend.Outcome{}, err
+		}
+		if err := checkSchemas(p, row.ID, a.Schema); err != nil {
+			return backend.Outcome{}, err
+		}
 		return r.finish(backend.ActionCreate, d, p)(r.insert(row, a, nil, p))
 	}
 	if after := (secretType{row: row, attr: a}); after.schemaHash() != before.schemaHash() {
+		if err := checkSchemas(p, row.ID, a.Schema); err != nil {
+			return backend.Outcome{}, err
+		}
 		if err := r.checkValues(p, before, after); err != nil {
 			return backend.Outcome{}, err
 		}
@@ -102,7 +111,7 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 		if err != nil {
 			return err
 		}
-		if err := r.engine.schemas.check(after, value); err != nil {
+		if err := r.check(after, value); err != nil {
 			broken = append(broken, row)
 		}
 	}

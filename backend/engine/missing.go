@@ -17,7 +17,7 @@ func (r *resolver) explainMissing(ctx context.Context, tx store.Tx) error {
 		project string
 		kind    backend.Kind
 	}
-	listed := map[source][]store.Object{}
+	listed := map[source]*entryNames{}
 	for i, ref := range r.refs {
 		f := &r.matches[i]
 		if f.err != nil {
@@ -37,31 +37,56 @@ func (r *resolver) explainMissing(ctx context.Context, tx store.Tx) error {
 			if err != nil {
 				return err
 			}
-			listed[s] = append([]store.Object{}, rows...)
+			listed[s] = &entryNames{all: rows, byName: map[string][]store.Object{}, suggestions: mostSuggestions}
+			for _, o := range rows {
+				listed[s].byName[o.Name] = append(listed[s].byName[o.Name], o)
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		f.err = missing(f, ref, kind, name, listed[s])
 	}
 	return nil
 }
 
-func missing(f *match, ref backend.Ref, kind backend.Kind, name string, all []store.Object) error {
+// mostSuggestions is for how many missing names of a call a similar name is searched. A search compares all names.
+const mostSuggestions = 100
+
+// entryNames holds the entries of one kind in a project.
+type entryNames struct {
+	all         []store.Object
+	byName      map[string][]store.Object
+	suggestions int // how many more may be searched
+}
+
+func missing(f *match, ref backend.Ref, kind backend.Kind, name string, entries *entryNames) error {
 	e := backend.Errorf(backend.CodeNotFound, "%s %q does not exist in environment %q", kind, name, f.environment.Name)
 	if kind != ref.Kind {
 		e = backend.Errorf(backend.CodeNotFound, "scoped value %q links to secret %q, which does not exist in environment %q",
 			ref.Name, name, f.environment.Name)
 	}
-	var existsIn, visible []string
+	var existsIn []string
 	scope := scopeOf(ref)
-	for _, o := range all {
-		switch {
-		case backend.LookupRank(o.Scope, o.Environment, scope, f.environment.ID) > 0:
-			visible = append(visible, o.Name)
+	for _, o := range entries.byName[name] {
 		// a reference in the environment of the entry would see it
-		case o.Name == name && backend.LookupRank(o.Scope, o.Environment, scope, o.Environment) > 0:
+		if backend.LookupRank(o.Scope, o.Environment, scope, o.Environment) > 0 {
 			existsIn = append(existsIn, f.project.environmentName(o.Environment))
 		}
 	}
-	e.Environments, e.Suggestion, e.Hint = suggest.Missing(existsIn, func() string { return suggest.Name(name, visible) })
+	e.Environments, e.Suggestion, e.Hint = suggest.Missing(existsIn, func() string {
+		if entries.suggestions == 0 {
+			return ""
+		}
+		entries.suggestions--
+		var visible []string
+		for _, o := range entries.all {
+			if backend.LookupRank(o.Scope, o.Environment, scope, f.environment.ID) > 0 {
+				visible = append(visible, o.Name)
+			}
+		}
+		return suggest.Name(name, visible)
+	})
 	return e
 }
 

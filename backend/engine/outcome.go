@@ -20,6 +20,38 @@ func outcome(action backend.Action, d diff, row store.Object, in *project) (back
 	return out, err
 }
 
+// outcomeSize estimates the size of an outcome, in bytes.
+func outcomeSize(o backend.Outcome) int {
+	n := 256 + objectSize(o.Object) + dependentsSize(o.Dependents)
+	if o.Displaced != nil {
+		n += objectSize(*o.Displaced)
+	}
+	if o.Err != nil {
+		n += len(o.Err.Message) + len(o.Err.Hint) + dependentsSize(o.Err.Dependents)
+		for _, e := range o.Err.Environments {
+			n += len(e)
+		}
+	}
+	return n
+}
+
+func dependentsSize(users []backend.Dependent) int {
+	n := 0
+	for _, u := range users {
+		n += 64 + len(u.Label) + len(u.ID) + len(u.ManagedBy)
+	}
+	return n
+}
+
+func objectSize(o backend.Object) int {
+	n := 512 + len(o.Name) + len(o.Scope) + len(o.Description) + len(o.Schema) + len(o.JSON) + len(o.DisplayName) +
+		len(o.KMSKey)
+	for k, v := range o.Labels {
+		n += len(k) + len(v)
+	}
+	return n
+}
+
 // deletion returns the outcome of the deletion of an environment or project.
 func (r *run) deletion(c backend.Change, row store.Object, in *project) (backend.Outcome, error) {
 	out, err := outcome(backend.ActionDelete, diff{}, row, in)

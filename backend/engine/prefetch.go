@@ -48,7 +48,7 @@ func (e *Engine) startPrefetch(n int) *prefetcher {
 		defer close(y.done)
 		for batch := range y.queue {
 			for _, f := range batch {
-				y.results[f.entry.Object.ID] = y.open(f.in, f.entry)
+				y.add(f)
 			}
 		}
 	}()
@@ -76,6 +76,13 @@ func (y *prefetcher) offer(p *project, e *store.Entry) {
 		y.queue <- y.batch
 		y.batch = make([]candidate, 0, prefetchBatch)
 	}
+}
+
+// add opens an entry. After a panic there is no result, and the resolver, which does the same in the goroutine of the
+// call, panics there.
+func (y *prefetcher) add(f candidate) {
+	defer func() { _ = recover() }()
+	y.results[f.entry.Object.ID] = y.open(f.in, f.entry)
 }
 
 func (y *prefetcher) open(p *project, e *store.Entry) prefetched {

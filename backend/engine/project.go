@@ -174,3 +174,12 @@ func names(rows []store.Object) []string {
 	}
 	return out
 }
+
+// checkCount refuses another object of a kind in a project that has n of them. Every call reads all of them.
+func checkCount(p *project, kind backend.Kind, n, most int) error {
+	if n < most {
+		return nil
+	}
+	return backend.Errorf(backend.CodeQuota, "project %q already has %d %s; the limit is %d", p.row.Name, n, kind.Plural(),
+		most).WithHint("delete some, or use another project").At("name")
+}

@@ -153,8 +153,35 @@ func (l listing) withReplaced(deleted []store.Object, f store.Filter) ([]store.O
 	return deleted, err
 }
 
+// readStep is how many rows a listing reads at a time, until it has a page. A row can have 100 kB.
+const readStep = 100
+
+// read returns the rows that f selects, up to the size of a page, and whether there are more.
+func (l listing) read(f store.Filter) (rows []store.Object, more bool, err error) {
+	size := 0
+	for len(rows) < l.q.Limit {
+		f.Limit = min(readStep, l.q.Limit+1-len(rows))
+		step, err := l.tx.Objects(l.ctx, f)
+		if err != nil {
+			return nil, false, err
+		}
+		for i, row := range step {
+			if size += len(row.Attributes); size > backend.MaxPageBytes && len(rows)+i > 0 {
+				return append(rows, step[:i]...), true, nil
+			}
+		}
+		rows = append(rows, step...)
+		if len(step) < f.Limit {
+			return rows, false, nil
+		}
+		last := rows[len(rows)-1]
+		f.AfterName, f.AfterID = last.Name, last.ID
+	}
+	return rows[:l.q.Limit], len(rows) > l.q.Limit, nil
+}
+
 func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
-	rows, err := l.tx.Objects(l.ctx, f)
+	rows, more, err := l.read(f)
 	if err == nil && l.q.Deleted && !isEntry(l.q.Kind) {
 		rows, err = l.withReplaced(rows, f)
 	}
@@ -162,8 +189,10 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 		return backend.Page{}, err
 	}
 	var page backend.Page
-	if len(rows) > l.q.Limit {
-		rows = rows[:l.q.Limit]
+	if len(rows) > l.q.Limit { // with those that were replaced
+		rows, more = rows[:l.q.Limit], true
+	}
+	if more {
 		last := rows[len(rows)-1]
 		page.Next = encodeCursor(last.Name, last.ID)
 	}
@@ -247,10 +276,17 @@ func (l listing) pageOf(objects []backend.Object) backend.Page {
 }
 
 func (l listing) cutToLimit(objects []backend.Object) backend.Page {
-	if len(objects) <= l.q.Limit {
+	n, size := 0, 0
+	for n < min(len(objects), l.q.Limit) {
+		if size += objectSize(objects[n]); size > backend.MaxPageBytes && n > 0 {
+			break
+		}
+		n++
+	}
+	if n == len(objects) {
 		return backend.Page{Objects: objects}
 	}
-	objects = objects[:l.q.Limit]
+	objects = objects[:n]
 	last := objects[len(objects)-1]
 	return backend.Page{Objects: objects, Next: encodeCursor(last.Name, last.ID)}
 }

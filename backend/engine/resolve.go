@@ -9,8 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -33,12 +35,15 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 	}
 	// The rows are read first, so that no transaction waits for the KMS.
 	keys := newKeyset(e.keys)
-	out := r.open(keys)
-	for len(keys.missing) > 0 {
+	out := r.open(ctx, keys)
+	for len(keys.missing) > 0 && ctx.Err() == nil {
 		if err := keys.fetch(ctx); err != nil {
 			return nil, err
 		}
-		out = r.open(keys)
+		out = r.open(ctx, keys)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	return out, nil
 }
@@ -51,6 +56,7 @@ type resolver struct {
 	projects   map[string]*projectResult
 	prefetcher *prefetcher
 	prefetched map[string]prefetched // results of the prefetcher, by object id
+	readBytes  int                   // the size of the entries that were read
 }
 
 // match holds the rows that one reference means.
@@ -101,6 +107,9 @@ func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 		}
 	}
 	if err := r.versions(ctx, tx); err != nil {
+		return err
+	}
+	if err := r.checkSize(); err != nil {
 		return err
 	}
 	return r.explainMissing(ctx, tx)
@@ -166,10 +175,19 @@ func (r *resolver) lookup(
 	}
 	in := r.matches[members[0]].project
 	candidates := make(map[string][]*store.Entry, len(names))
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	err := tx.Lookup(ctx, l, func(e store.Entry) {
+		if r.readBytes += entrySize(e); r.readBytes > mostReadBytes {
+			stop() // and forget the rows that the query still gives
+			return
+		}
 		candidates[e.Object.Name] = append(candidates[e.Object.Name], &e)
 		r.prefetcher.offer(in, &e)
 	})
+	if r.readBytes > mostReadBytes {
+		return errManyBytes()
+	}
 	if err != nil {
 		return err
 	}
@@ -177,6 +195,33 @@ func (r *resolver) lookup(
 		if into, name := want(i); name != "" {
 			*into = nearest(candidates[name], scopeOf(r.refs[i]), g.environment)
 		}
+	}
+	return nil
+}
+
+// mostReadBytes limits the entries that a call reads. Those of all scopes and environments with a name are read.
+const mostReadBytes = 2 * backend.MaxResolveBytes
+
+func entrySize(e store.Entry) int { return len(e.Object.Attributes) + len(e.Current.Sealed) }
+
+func errManyBytes() error {
+	return backend.Errorf(backend.CodeTooLarge, "the references of the call read values of more than %d bytes",
+		backend.MaxResolveBytes).WithHint("resolve them in several calls")
+}
+
+// checkSize refuses references whose values are too large together. Each reference reads, decrypts and returns its own
+// copy.
+func (r *resolver) checkSize() error {
+	total := 0
+	for i := range r.matches {
+		f := &r.matches[i]
+		total += len(f.version.Sealed)
+		if f.secret().Object.ID == "" {
+			total += len(f.entry.Object.Attributes)
+		}
+	}
+	if total > backend.MaxResolveBytes {
+		return errManyBytes()
 	}
 	return nil
 }
@@ -262,13 +307,18 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	found, err := tx.Versions(ctx, keys)
-	if err != nil {
-		return err
-	}
-	for _, v := range found {
-		for _, i := range wanted[store.VersionKey{Object: v.Object, Version: v.Version}] {
-			r.matches[i].version = v
+	for step := range slices.Chunk(keys, versionsStep) {
+		versions, err := tx.Versions(ctx, step)
+		if err != nil {
+			return err
+		}
+		for _, v := range versions {
+			if r.readBytes += len(v.Sealed); r.readBytes > mostReadBytes {
+				return errManyBytes()
+			}
+			for _, i := range wanted[store.VersionKey{Object: v.Object, Version: v.Version}] {
+				r.matches[i].version = v
+			}
 		}
 	}
 	for k, members := range wanted {
@@ -281,6 +331,9 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 	}
 	return nil
 }
+
+// versionsStep is how many versions are read at a time.
+const versionsStep = 200
 
 func versionNumber(ref backend.Ref, secret store.Object) (int64, error) {
 	if secret.Kind != backend.KindSecret {
@@ -302,8 +355,8 @@ func versionNumber(ref backend.Ref, secret store.Object) (int64, error) {
 	return n, nil
 }
 
-// open decrypts the matches. It is called again after missing keys were fetched.
-func (r *resolver) open(keys *keyset) []backend.Resolution {
+// open decrypts the matches, until ctx ends. It is called again after missing keys were fetched.
+func (r *resolver) open(ctx context.Context, keys *keyset) []backend.Resolution {
 	trusted := map[string]error{} // result of checking the row of an environment, by its id
 	for i := range r.matches {
 		if f := &r.matches[i]; f.err == nil {
@@ -314,6 +367,9 @@ func (r *resolver) open(keys *keyset) []backend.Resolution {
 	}
 	out := make([]backend.Resolution, len(r.refs))
 	inParallel(len(r.refs), func(i int) {
+		if ctx.Err() != nil {
+			return
+		}
 		resolution, err := r.openOne(r.refs[i], &r.matches[i], keys, trusted)
 		if err != nil && !errors.Is(err, errKeyMissing) {
 			resolution = backend.Resolution{Err: backend.AsError(err)}
@@ -327,18 +383,28 @@ func (r *resolver) open(keys *keyset) []backend.Resolution {
 const prefetchMinimum = 64
 
 // inParallel calls f for 0 to n-1, on all processors if n is large enough:
-// decrypting a value takes a few microseconds, as does starting a goroutine.
+// decrypting a value takes a few microseconds, as does starting a goroutine. A panic of f ends the caller, as without
+// goroutines, and not the process.
 func inParallel(n int, f func(i int)) {
 	workers := min(runtime.GOMAXPROCS(0), n/prefetchMinimum+1)
 	var wg sync.WaitGroup
+	var panicked atomic.Pointer[any]
 	for w := range workers {
 		wg.Go(func() {
+			defer func() {
+				if p := recover(); p != nil {
+					panicked.Store(&p)
+				}
+			}()
 			for i := w * n / workers; i < (w+1)*n/workers; i++ {
 				f(i)
 			}
 		})
 	}
 	wg.Wait()
+	if p := panicked.Load(); p != nil {
+		panic(*p)
+	}
 }
 
 func (r *resolver) openOne(

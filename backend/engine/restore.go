@@ -113,7 +113,7 @@ func (r *run) checkRestoredValues(p *project, secrets ...store.Object) error {
 		if err != nil {
 			return err
 		}
-		if v.JSON != t.isJSON() || r.engine.schemas.check(t, value) != nil {
+		if v.JSON != t.isJSON() || r.check(t, value) != nil {
 			return backend.Errorf(backend.CodeInvalid,
 				"the schema of secret type %q has changed and does not allow the value of deleted secret %q", t.row.Name,
 				row.Name).

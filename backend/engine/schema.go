@@ -4,6 +4,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,26 +25,33 @@ const maxSchemaBytes = 65_536
 // schemaCache keeps compiled schemas by their text.
 type schemaCache struct {
 	mu       sync.Mutex
-	compiled map[string]*jsonschema.Schema
+	compiled map[string]*compiledSchema
+	size     int // of all of them, in subschemas
 }
 
-// compile returns the compiled schema of a type, from the cache if it is there.
-// ErrInvalid says why the schema is not valid.
-func (c *schemaCache) compile(typeName string, text json.RawMessage) (*jsonschema.Schema, error) {
+// maxCached is the size of the cache, in subschemas. Beyond that it is emptied.
+const maxCached = 50_000
+
+// compile returns the compiled schema of a type, from the cache if it is there; otherwise it compiles it with the
+// steps of b. ErrInvalid says why the schema is not valid.
+func (c *schemaCache) compile(typeName string, text json.RawMessage, b *budget) (*compiledSchema, error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if s, ok := c.compiled[string(text)]; ok {
+	s, ok := c.compiled[string(text)]
+	c.mu.Unlock()
+	if ok {
 		return s, nil
 	}
-	s, err := compileSchema(typeName, text)
+	s, err := compileSchema(typeName, text, b)
 	if err != nil {
 		return nil, err
 	}
-	const most = 1000 // compiled schemas; beyond that the cache is emptied
-	if c.compiled == nil || len(c.compiled) >= most {
-		c.compiled = map[string]*jsonschema.Schema{}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.compiled == nil || c.size+s.size > maxCached {
+		c.compiled, c.size = map[string]*compiledSchema{}, 0
 	}
 	c.compiled[string(text)] = s
+	c.size += s.size
 	return s, nil
 }
 
@@ -55,12 +63,15 @@ func (noLoader) Load(string) (any, error) { return nil, errOtherDocument }
 
 var errOtherDocument = errors.New("references to other documents are not supported")
 
-func compileSchema(typeName string, text json.RawMessage) (*jsonschema.Schema, error) {
+func compileSchema(typeName string, text json.RawMessage, b *budget) (*compiledSchema, error) {
 	if len(text) > maxSchemaBytes {
 		return nil, backend.Errorf(backend.CodeTooLarge, "the schema of secret type %q has %d bytes; the limit is %d",
 			typeName, len(text), maxSchemaBytes).At("schema")
 	}
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	document, err := parseJSON(text)
+	if errors.Is(err, backend.ErrTooLarge) {
+		return nil, about(err, "the schema of secret type %q", typeName).At("schema")
+	}
 	if err != nil {
 		return nil, backend.Errorf(backend.CodeInvalid, "the schema of secret type %q is invalid JSON: %w", typeName, err).
 			At("schema")
@@ -69,9 +80,18 @@ func compileSchema(typeName string, text json.RawMessage) (*jsonschema.Schema, e
 		return nil, backend.Errorf(backend.CodeInvalid, "the schema of secret type %q is not a JSON object", typeName).
 			WithHint(`the simplest schema is {"type": "string"}`).At("schema")
 	}
+	n := countSubschemas(document)
+	if n > maxSubschemas {
+		return nil, backend.Errorf(backend.CodeTooLarge,
+			"the schema of secret type %q has %d objects and booleans; the limit is %d", typeName, n, maxSubschemas).At("schema")
+	}
+	if b.left -= compileSteps(n); b.left < 0 {
+		return nil, tooManySteps(typeName)
+	}
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft2020)
 	c.UseLoader(noLoader{})
+	c.UseRegexpEngine(compilePattern)
 	c.AssertFormat()
 	if err := c.AddResource(schemaURL, document); err != nil {
 		return nil, invalidSchema(typeName, document, err)
@@ -80,30 +100,58 @@ func compileSchema(typeName string, text json.RawMessage) (*jsonschema.Schema, e
 	if err != nil {
 		return nil, invalidSchema(typeName, document, err)
 	}
-	return s, nil
+	return measured(s, anchorsOf(c, document)), nil
 }
 
-// check validates a value against a type. The error names the fields and the
-// rules that they break, and nothing of the value.
-func (c *schemaCache) check(t secretType, value []byte) error {
+// tooManySteps is the error of a call whose budget is used up.
+func tooManySteps(typeName string) *backend.Error {
+	return backend.Errorf(backend.CodeTooLarge, "the checks of all values and schemas of the call take more than %d steps",
+		maxCallSteps).
+		WithHint("send fewer changes in one call, or simplify the schema of secret type %q", typeName).At("schema")
+}
+
+// about adds what an error is about to its message.
+func about(err error, format string, args ...any) *backend.Error {
+	e := *backend.AsError(err)
+	e.Message = fmt.Sprintf(format, args...) + ": " + e.Message
+	return &e
+}
+
+// check validates a value against a type, with the steps of b. The error names
+// the fields and the rules that they break, and nothing of the value.
+func (c *schemaCache) check(ctx context.Context, t secretType, value []byte, b *budget) error {
 	if t.row.ID == "" {
 		return nil
 	}
-	compiled, err := c.compile(t.row.Name, t.attr.Schema)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	compiled, err := c.compile(t.row.Name, t.attr.Schema, b)
 	if err != nil {
 		return err
 	}
 	var instance any = string(value)
 	if t.isJSON() {
-		if instance, err = jsonschema.UnmarshalJSON(bytes.NewReader(value)); err != nil {
+		instance, err = parseJSON(value)
+		if errors.Is(err, backend.ErrTooLarge) {
+			return about(err, "the value").At("value")
+		}
+		if err != nil {
 			return backend.Errorf(backend.CodeInvalid, "the value is invalid JSON, and secret type %q requires JSON",
 				t.row.Name).
 				WithHint("give a JSON document that the schema of the type allows").At("value")
 		}
 	}
-	err = compiled.Validate(instance)
+	err, complete := compiled.validate(instance, b)
 	var broken *jsonschema.ValidationError
-	if !errors.As(err, &broken) {
+	switch {
+	case !complete && b.left > 0:
+		return backend.Errorf(backend.CodeTooLarge, "the check of the value against the schema of secret type %q takes more "+
+			"than %d steps", t.row.Name, maxValueSteps).
+			WithHint("simplify the schema: fewer nested references, and patterns with smaller repetition counts").At("value")
+	case !complete:
+		return tooManySteps(t.row.Name)
+	case !errors.As(err, &broken):
 		return err
 	}
 	return backend.Errorf(backend.CodeInvalid, "the value does not match the schema of secret type %q: %s", t.row.Name,
@@ -123,7 +171,9 @@ func explain(e *jsonschema.ValidationError, schema json.RawMessage) string {
 
 // brokenRules describes the rules that a document breaks, five at most.
 func brokenRules(e *jsonschema.ValidationError, describe func(*jsonschema.ValidationError) string) string {
+	const most = 5
 	var out []string
+	seen := map[string]bool{}
 	var walk func(e *jsonschema.ValidationError, parent []string)
 	walk = func(e *jsonschema.ValidationError, parent []string) {
 		leaf := *e
@@ -136,14 +186,15 @@ func brokenRules(e *jsonschema.ValidationError, describe func(*jsonschema.Valida
 		if len(e.Causes) > 0 {
 			return
 		}
-		if line := describe(&leaf); !slices.Contains(out, line) {
+		line := describe(&leaf)
+		if !seen[line] && len(out) < most {
 			out = append(out, line)
 		}
+		seen[line] = true
 	}
 	walk(e, nil)
-	const most = 5
-	if len(out) > most {
-		out = append(out[:most], "and "+backend.Plural(len(out)-most, "more rule"))
+	if more := len(seen) - most; more > 0 {
+		out = append(out, "and "+backend.Plural(more, "more rule"))
 	}
 	return strings.Join(out, "; ")
 }
@@ -162,6 +213,9 @@ func location(tokens []string, known map[string]bool) string {
 	}
 	return b.String()
 }
+
+// mostSuggested is how many unknown properties are compared with those of the schema.
+const mostSuggested = 10
 
 func rule(k jsonschema.ErrorKind, known map[string]bool) string {
 	switch k := k.(type) {
@@ -186,7 +240,10 @@ func rule(k jsonschema.ErrorKind, known map[string]bool) string {
 	case *kind.Maximum:
 		return "must be at most " + k.Want.RatString()
 	case *kind.AdditionalProperties:
-		for _, p := range k.Properties {
+		for i, p := range k.Properties {
+			if i == mostSuggested || len(p) > backend.DefaultMaxNameLength {
+				break
+			}
 			if meant := suggest.Name(p, wordsOf(known)); meant != "" {
 				return "has a property that the schema does not allow; " + suggest.Hint(meant, "")
 			}

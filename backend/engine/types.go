@@ -114,11 +114,11 @@ func (t secretType) isJSON() bool {
 
 // lengths returns the least and the most characters that the schema of a type allows, as far as minLength and maxLength
 // say, also in allOf and $ref. The most is -1 if it is not limited.
-func (c *schemaCache) lengths(t secretType) (least, most int, err error) {
+func (c *schemaCache) lengths(t secretType, b *budget) (least, most int, err error) {
 	if t.row.ID == "" {
 		return 0, -1, nil
 	}
-	root, err := c.compile(t.row.Name, t.attr.Schema)
+	compiled, err := c.compile(t.row.Name, t.attr.Schema, b)
 	if err != nil {
 		return 0, -1, err
 	}
@@ -141,7 +141,7 @@ func (c *schemaCache) lengths(t secretType) (least, most int, err error) {
 			walk(part)
 		}
 	}
-	walk(root)
+	walk(compiled.root)
 	return least, most, nil
 }
 
@@ -176,3 +176,21 @@ func (p *project) typeByID(id string) secretType {
 }
 
 func (p *project) typeKey(id string) string { return shownName(p.typeByID(id).row) }
+
+// checkSchemas refuses a schema of a type with which the schemas of a project are too large. Every call reads them.
+func checkSchemas(p *project, id string, schema json.RawMessage) error {
+	total := len(schema)
+	for _, t := range p.types {
+		if t.row.ID != id && !t.builtIn {
+			total += len(t.attr.Schema)
+		}
+		if t.row.ID == id && len(schema) <= len(t.attr.Schema) {
+			return nil // it does not grow
+		}
+	}
+	if total <= backend.MaxSchemasBytes {
+		return nil
+	}
+	return backend.Errorf(backend.CodeQuota, "the schemas of project %q would have %d bytes; the limit is %d", p.row.Name,
+		total, backend.MaxSchemasBytes).WithHint("shorten schemas, or delete types that nothing uses").At("schema")
+}

@@ -39,6 +39,11 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 	if err != nil {
 		return backend.Outcome{}, err
 	}
+	if n := len(rows) - len(before); n > 0 {
+		if err := r.checkUsages(p, n); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
 	exists := map[string]store.Object{}
 	for _, row := range before {
 		exists[usageKey(row)] = row
@@ -75,6 +80,17 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 	return out, nil
 }
 
+// checkUsages refuses a registration that adds n usages over the limit of the project.
+func (r *run) checkUsages(p *project, n int) error {
+	present, err := r.tx.Count(r.ctx, store.Filter{Kind: backend.KindUsage, Project: p.row.ID})
+	if err == nil && present+n > backend.MaxProjectUsages {
+		return backend.Errorf(backend.CodeQuota, "project %q would have %d registered usages; the limit is %d", p.row.Name,
+			present+n, backend.MaxProjectUsages).
+			WithHint("delete the usages of sources that no longer exist").At("usages")
+	}
+	return err
+}
+
 func usageKey(o store.Object) string { return o.Environment + "\x00" + o.Scope + "\x00" + o.Name }
 
 func checkSource(c backend.Change) error {
@@ -86,10 +102,6 @@ func checkSource(c backend.Change) error {
 		return backend.Errorf(backend.CodeInvalid,
 			"the name of the source is not valid: it must have 1 to %d printable bytes", maxSource).
 			WithHint("name the repository, as github.com/acme/pipelines").At("name")
-	case len(c.Usages) > backend.MaxRefs:
-		return backend.Errorf(backend.CodeTooLarge, "the source has %d usages; the limit is %d", len(c.Usages),
-			backend.MaxRefs).
-			WithHint("register parts of the repository as separate sources").At("usages")
 	}
 	return nil
 }
@@ -105,6 +117,10 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 		}
 		if err := backend.CheckName(u.Kind, u.Name); err != nil {
 			return nil, err.At("usages")
+		}
+		if len(u.File) > backend.MaxFileBytes {
+			return nil, backend.Errorf(backend.CodeTooLarge, "the name of file %s has %d bytes; the limit is %d",
+				backend.Quote(u.File), len(u.File), backend.MaxFileBytes).At("usages")
 		}
 		u.Scope = scopeOrProject(u.Scope)
 		if err := backend.CheckScope(u.Scope); err != nil {
@@ -160,30 +176,42 @@ func usage(o store.Object, in *project) (backend.Object, error) {
 }
 
 // usagesOf returns the positions in configuration files whose reference means
-// the entry.
+// the entry, MaxDependents at most.
 func (r *run) usagesOf(p *project, o store.Object) ([]backend.Dependent, error) {
-	usages, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindUsage, Project: p.row.ID, Link: o.Name})
-	if err != nil || len(usages) == 0 {
-		return nil, err
-	}
-	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: o.Kind, Project: p.row.ID, Name: o.Name})
-	if err != nil {
-		return nil, err
-	}
-	candidates := make([]*store.Entry, len(rows))
-	for i, row := range rows {
-		candidates[i] = &store.Entry{Object: row}
-	}
+	f := store.Filter{Kind: backend.KindUsage, Project: p.row.ID, Link: o.Name, Limit: backend.MaxPage}
+	var candidates []*store.Entry
 	var users []backend.Dependent
-	for _, row := range usages {
-		u, err := usage(row, p)
-		if err != nil {
-			return nil, err
+	for {
+		usages, err := r.tx.Objects(r.ctx, f)
+		if err != nil || len(usages) == 0 {
+			return users, err
 		}
-		if u.Usage.Kind == o.Kind && nearest(candidates, row.Scope, row.Environment).Object.ID == o.ID {
-			users = append(users,
-				backend.Dependent{Label: fmt.Sprintf("%s:%d of %s in %s", u.Usage.File, u.Usage.Line, u.Source, u.Environment)})
+		if candidates == nil {
+			rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: o.Kind, Project: p.row.ID, Name: o.Name})
+			if err != nil {
+				return nil, err
+			}
+			for _, row := range rows {
+				candidates = append(candidates, &store.Entry{Object: row})
+			}
 		}
+		for _, row := range usages {
+			u, err := usage(row, p)
+			if err != nil {
+				return nil, err
+			}
+			if u.Usage.Kind == o.Kind && nearest(candidates, row.Scope, row.Environment).Object.ID == o.ID {
+				users = append(users,
+					backend.Dependent{Label: fmt.Sprintf("%s:%d of %s in %s", u.Usage.File, u.Usage.Line, u.Source, u.Environment)})
+			}
+			if len(users) == backend.MaxDependents {
+				return users, nil
+			}
+		}
+		if len(usages) < f.Limit {
+			return users, nil
+		}
+		last := usages[len(usages)-1]
+		f.AfterName, f.AfterID = last.Name, last.ID
 	}
-	return users, nil
 }

@@ -22,6 +22,9 @@ func Name(name string, candidates []string) string {
 // Upper and lower case are equal.
 func WithinDistance(most int, name string, candidates []string) string {
 	best, distance := "", most+1
+	if len(name) > backend.DefaultMaxNameLength { // no name is so long, and the comparison takes the square of the time
+		return ""
+	}
 	lower := strings.ToLower(name)
 	for _, c := range candidates {
 		if c == name || len(c)-len(name) >= distance || len(name)-len(c) >= distance {

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package backend
+
+// Limits of one call, the same in-process and over HTTP. docs/limits.md lists all limits.
+const (
+	MaxPage    = 1_000  // objects in one Page
+	MaxRefs    = 20_000 // references in one Resolve
+	MaxChanges = 10_000 // changes in one Apply
+	MaxUsages  = 20_000 // usages in one Apply, and of one source
+
+	MaxDependents = 1_000 // positions in files that an error lists as dependents
+
+	MaxResolveBytes = 16 << 20 // of the values that the references of one Resolve read, each counted with each reference
+	MaxOutcomeBytes = 16 << 20 // of the metadata in the outcomes of one Apply
+	MaxPageBytes    = 4 << 20  // of the metadata in one Page, after which the next page begins
+)
+
+// Limits of what a project holds. What exists beyond a limit stays usable.
+const (
+	MaxTypes         = 500     // secret types of a project
+	MaxSchemasBytes  = 4 << 20 // of the schemas of these
+	MaxEnvironments  = 500     // environments of a project
+	MaxProjectUsages = 200_000 // registered usages of a project
+)
+
+// Limits of single texts, in bytes.
+const (
+	MaxFieldPathBytes      = 1_024 // of a field path
+	MaxFieldPathSteps      = 64
+	MaxFileBytes           = 1_024 // of the file name of a usage
+	MaxKMSKeyBytes         = 2_048 // of the URI of a KMS key
+	MaxDisplayNameBytes    = 256
+	MaxIdempotencyKeyBytes = 256
+)
+
+// MaxJSONDepth is how deep JSON may nest, in a value, a schema and a request.
+const MaxJSONDepth = 100
+
+// CheckDepth refuses JSON that nests deeper than MaxJSONDepth. It does not check that the text is JSON.
+func CheckDepth(text []byte) *Error {
+	depth, inString := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '{' || c == '[':
+			if depth++; depth > MaxJSONDepth {
+				return Errorf(CodeTooLarge, "the JSON nests deeper than %d levels", MaxJSONDepth)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}
