@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,6 +49,7 @@ func scripts(t *testing.T, dir string, served bool) {
 
 // scriptsWith runs the scripts in dir after setup, which may add variables and files.
 func scriptsWith(t *testing.T, dir string, setup func(e *testscript.Env) error) {
+	prepared := &preparedBackend{folder: t.TempDir()}
 	testscript.Run(t, testscript.Params{
 		Dir: dir,
 		Setup: func(e *testscript.Env) error {
@@ -58,7 +60,7 @@ func scriptsWith(t *testing.T, dir string, setup func(e *testscript.Env) error) 
 			return setup(e)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"backend": makeBackend, "code": exitCodeIs, "feed": feed, "hides": hides, "fill": fill, "lock": lock,
+			"backend": prepared.make, "code": exitCodeIs, "feed": feed, "hides": hides, "fill": fill, "lock": lock,
 			"damage": damage, "ready": ready, "bytes": writeBytes, "mode": mode, "size": size, "setenv": setenv,
 			"populate": populate, "replace": replace, "get": get, "terminate": terminate,
 		},
@@ -74,13 +76,26 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// makeBackend is the command backend: it creates an embedded backend with the
-// environments dev and prod. If the script runs over HTTP, it also starts a server
-// and sets the environment variables for it.
-func makeBackend(ts *testscript.TestScript, _ bool, _ []string) {
-	for _, args := range [][]string{{"init"}, {"env", "set", "dev"}, {"env", "set", "prod"}} {
-		ts.Check(ts.Exec("pouncet", args...))
-	}
+// preparedBackend is a backend with the environments dev and prod that the scripts of a test copy. To make one takes
+// three processes.
+type preparedBackend struct {
+	folder string
+	once   sync.Once
+}
+
+// make is the command backend: the script gets an embedded backend. If the script runs over HTTP, it also starts a
+// server and sets the environment variables for it.
+func (p *preparedBackend) make(ts *testscript.TestScript, _ bool, _ []string) {
+	home := ts.MkAbs(".pouncet")
+	p.once.Do(func() {
+		for _, args := range [][]string{{"init"}, {"env", "set", "dev"}, {"env", "set", "prod"}} {
+			ts.Check(ts.Exec("pouncet", args...))
+		}
+		ts.Check(copyFiles(p.folder, home))
+		ts.Check(os.RemoveAll(home))
+	})
+	ts.Check(os.Mkdir(home, 0o700))
+	ts.Check(copyFiles(home, p.folder))
 	if ts.Getenv("SERVED") == "" {
 		return
 	}
@@ -105,6 +120,28 @@ func makeBackend(ts *testscript.TestScript, _ bool, _ []string) {
 	ts.Check(err)
 	ts.Setenv("POUNCET_ENDPOINT", endpoint)
 	ts.Setenv("POUNCET_TOKEN", strings.TrimSpace(ts.ReadFile(".pouncet/first-token")))
+}
+
+// copyFiles copies the files of a folder with their modes.
+func copyFiles(to, from string) error {
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		content, err := os.ReadFile(filepath.Join(from, e.Name()))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(to, e.Name()), content, info.Mode()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ready is the command ready: it waits until a server that the script runs in the background listens on $ADDRESS. The
