@@ -42,7 +42,7 @@ func TestFixtureScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: runs what an earlier version wrote: run without -short")
 	}
-	scriptsWith(t, fixtureV1+"/script", func(e *testscript.Env) error {
+	scriptsWith(t, allFiles(t, fixtureV1+"/script"), func(e *testscript.Env) error {
 		e.Setenv("POUNCET_HOME", filepath.Join(e.WorkDir, "backend"))
 		return copyFixture(e.WorkDir)
 	})
