@@ -77,7 +77,8 @@ var nameArguments = map[string][]nameArgument{
 
 	"ephemeral pouncet_secret_value": {projectArgument, environmentArgument, {"name", backend.KindSecret}},
 	"ephemeral pouncet_secret_values": {projectArgument, environmentArgument,
-		{"names.*", backend.KindSecret}, {"secrets.*.name", backend.KindSecret}},
+		{"names.*", backend.KindSecret}, {"secrets.*.name", backend.KindSecret},
+		{"secrets.*.environment", backend.KindEnvironment}},
 	"ephemeral pouncet_rendered_configuration": {projectArgument, environmentArgument},
 }
 

@@ -85,6 +85,9 @@ func TestLiteralNames(t *testing.T) {
 			" environment = pouncet_environment.all[\"dev\"].name\n secrets = { a = { name = \"db\" } }\n}",
 			[]string{"ephemeral.pouncet_secret_values.x.names: write pouncet_secret.db.name in names",
 				"ephemeral.pouncet_secret_values.x.secrets: write pouncet_secret.db.name in secrets"}},
+		{"an environment of one of several secrets", "ephemeral \"pouncet_secret_values\" \"x\" {\n environment = \"*\"\n" +
+			" secrets = { a = { name = \"none\", environment = \"dev\" } }\n}",
+			[]string{"ephemeral.pouncet_secret_values.x.secrets: write pouncet_environment.all[\"dev\"].name in secrets"}},
 
 		{"reference", `resource "pouncet_secret" "s" { environment = pouncet_environment.e.name }`, nil},
 		{"every environment", `resource "pouncet_secret" "s" { environment = "*" }`, nil},
