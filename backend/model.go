@@ -93,7 +93,7 @@ type Object struct {
 	UpdatedAt   time.Time `json:"updated_at,omitzero"`
 
 	// RestorableUntil is when the recovery window of a deleted object ends. The deletion of a project or environment
-	// reports it too.
+	// reports it too. It is zero for a replaced one (HeldReplaced), which can be restored without limit.
 	RestorableUntil time.Time `json:"restorable_until,omitzero"`
 
 	// Held says why the object does not have its name: HeldDisplaced, HeldReplaced or HeldInUse; "" if it has. Name is

@@ -168,8 +168,8 @@ func object(o store.Object, in *project) (backend.Object, error) {
 		out.Project = shownName(in.row)
 		policy = in.policy
 	}
-	if replaced := a.Held == backend.HeldReplaced && o.Kind != backend.KindSecretType; deleted || replaced {
-		out.RestorableUntil = a.endsAt(policy)
+	if deleted && a.Held == "" { // what was replaced never ends by itself
+		out.RestorableUntil = restorableUntil(policy, a.DeletedAt)
 	}
 	switch {
 	case o.Kind == backend.KindSecret:

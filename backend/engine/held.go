@@ -38,8 +38,8 @@ import (
 // meant for what the object was before, and changes nothing.
 //
 // If the creation never comes, as when an apply is interrupted and not repeated,
-// the replaced object can be restored like one that was deleted, and its window
-// ends the same way: see endsAt.
+// the replaced object can be restored like one that was deleted. It stays until
+// somebody restores or deletes it. Only a type that no secret has ends by itself.
 //
 // # Links
 //

@@ -25,7 +25,8 @@ import (
 // restored before the environment is. Sweep ends the recovery window.
 //
 // An environment or project that was replaced and waits for its creation (see
-// held.go) can be restored and ends in the same way.
+// held.go) can be restored in the same way. It never ends by itself: nobody has
+// asked to lose its contents.
 
 func deletedAs(k backend.Kind) backend.Kind { return stored.DeletedKind + k }
 
@@ -58,16 +59,6 @@ func restorableUntil(policy backend.Policy, deletedAt time.Time) time.Time {
 // restorable reports whether the recovery window of a deletion is still open.
 func (p *project) restorable(deletedAt, now time.Time) bool {
 	return restorableUntil(p.policy, deletedAt).After(now)
-}
-
-// endsAt returns when a deleted or replaced object ends, with its contents. A
-// replaced one waits for its creation for a week at least, also where deletions
-// have no recovery window: nobody has asked to lose its contents.
-func (a attributes) endsAt(policy backend.Policy) time.Time {
-	if a.Held == backend.HeldReplaced {
-		policy.RecoveryDays = max(policy.RecoveryDays, backend.DefaultRecoveryDays)
-	}
-	return restorableUntil(policy, a.DeletedAt)
 }
 
 // isReplaced reports whether the row is that of an object which waits for the

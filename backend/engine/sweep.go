@@ -4,7 +4,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -79,16 +78,13 @@ func (s *sweep) project(row store.Object) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.isOver(row, a)
-	if err != nil {
-		return err
-	}
+	all := s.isOver(row, a)
 	due := store.Filter{Project: row.ID}
 	if !all {
 		// The name of a deleted row is the time of its deletion.
 		due.BeforeName = deletionTime(s.now.AddDate(0, 0, -a.policy().RecoveryDays))
 	}
-	if err := s.replaced(row, a.policy()); err != nil {
+	if err := s.replacedTypes(row, a.policy()); err != nil {
 		return err
 	}
 	due.Kind = deletedAs(backend.KindEnvironment)
@@ -113,80 +109,35 @@ func (s *sweep) project(row store.Object) error {
 }
 
 // isOver reports whether the project itself is to be removed.
-func (s *sweep) isOver(row store.Object, a attributes) (bool, error) {
+func (s *sweep) isOver(row store.Object, a attributes) bool {
 	_, deleted := deletedKind(row.Kind)
-	_, replaced := isReplaced(row)
-	if !deleted && !replaced || a.endsAt(a.policy()).After(s.now) {
-		return false, nil
-	}
-	if deleted {
-		return true, nil
-	}
-	stays, err := s.stays(row)
-	return !stays, err
+	return deleted && !restorableUntil(a.policy(), a.DeletedAt).After(s.now)
 }
 
-// replaced ends what waits in a project for a creation that did not come in time.
-// An environment becomes a deleted one whose window is over. A type stays as long
-// as secrets have it.
-func (s *sweep) replaced(project store.Object, policy backend.Policy) error {
-	for _, kind := range []backend.Kind{backend.KindEnvironment, backend.KindSecretType} {
-		rows, err := replacedRows(s.ctx, s.tx, store.Filter{Kind: kind, Project: project.ID})
+// replacedTypes ends the types that wait in a project for a creation that did not
+// come in time, unless secrets have them. A type cannot be restored. An
+// environment or project stays until somebody restores or deletes it, because
+// nobody has asked to lose its contents.
+func (s *sweep) replacedTypes(project store.Object, policy backend.Policy) error {
+	rows, err := replacedRows(s.ctx, s.tx, store.Filter{Kind: backend.KindSecretType, Project: project.ID})
+	if err != nil {
+		return err
+	}
+	policy.RecoveryDays = max(policy.RecoveryDays, backend.DefaultRecoveryDays) // also where deletions have no window
+	for _, o := range rows {
+		a, _ := isReplaced(o)
+		if s.left == 0 || restorableUntil(policy, a.DeletedAt).After(s.now) {
+			continue
+		}
+		n, err := s.tx.Count(s.ctx, store.Filter{Kind: backend.KindSecret, Project: o.Project, Type: o.ID})
+		if err == nil && n == 0 {
+			err = s.end(project, o)
+		}
 		if err != nil {
 			return err
 		}
-		for _, o := range rows {
-			a, _ := isReplaced(o)
-			if s.left == 0 || a.endsAt(policy).After(s.now) {
-				continue
-			}
-			stays, err := s.stays(o)
-			switch {
-			case err != nil:
-				return err
-			case stays:
-			case kind == backend.KindSecretType:
-				err = s.end(project, o)
-			case s.dry:
-				s.left--
-			default:
-				was, at := a.Was, a.DeletedAt
-				a.release()
-				a.Was, a.DeletedAt = was, at
-				o.Kind, o.Name, o.Attributes, o.MAC = deletedAs(kind), deletedName(at, o.ID), a.encode(), nil
-				o.Revision++
-				err = s.tx.UpdateObject(s.ctx, o)
-			}
-			if err != nil {
-				return err
-			}
-		}
 	}
 	return nil
-}
-
-// stays reports whether a replaced object stays after its time: a type that a
-// secret has, an environment with a protected secret, and a project with contents.
-func (s *sweep) stays(o store.Object) (bool, error) {
-	secrets := store.Filter{Kind: backend.KindSecret, Project: o.Project}
-	switch o.Kind {
-	case backend.KindSecretType:
-		secrets.Type = o.ID
-		n, err := s.tx.Count(s.ctx, secrets)
-		return n > 0, err
-	case backend.KindEnvironment:
-		secrets.Environment = o.ID
-		rows, err := s.tx.Objects(s.ctx, secrets)
-		return slices.ContainsFunc(rows, func(o store.Object) bool { return checkUnprotected(o) != nil }), err
-	}
-	for _, kind := range []backend.Kind{
-		backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue,
-	} {
-		if n, err := s.tx.Count(s.ctx, store.Filter{Kind: kind, Project: o.ID}); n > 0 || err != nil {
-			return true, err
-		}
-	}
-	return false, nil
 }
 
 // environment removes a deleted environment: first its keys, so that no copy of a

@@ -217,8 +217,8 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// What was replaced, and whose creation does not come, ends like what was deleted. Within a week nothing is lost, and
-// never what is protected.
+// What was replaced, and whose creation does not come, stays until somebody restores or deletes it. Only a type that no
+// secret has ends, after a week or the window.
 func TestSweepOfReplacedObjects(t *testing.T) {
 	for _, days := range []int{0, 7, 30} {
 		t.Run(fmt.Sprintf("recovery_days %d", days), func(t *testing.T) {
@@ -235,8 +235,6 @@ func TestSweepOfReplacedObjects(t *testing.T) {
 				return mine(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: backend.DefaultProject,
 					Name: name, Schema: []byte(`{"type":"string"}`)})
 			}
-			kept := secret("kept", "s", "v")
-			kept.Protected = ptrTo(true)
 			typed := secret("prod", "s", "v")
 			typed.Type = ptrTo("used")
 			empty := mine(backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "empty",
@@ -244,10 +242,10 @@ func TestSweepOfReplacedObjects(t *testing.T) {
 			full := mine(backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "full"})
 			inFull := environment("dev")
 			inFull.Project = "full"
-			f.must(window(days), mine(environment("dev")), mine(environment("kept")), environment("prod"), typ("used"),
-				typ("unused"), secret("dev", "a", "v"), kept, typed, empty, full, inFull)
+			f.must(window(days), mine(environment("dev")), mine(environment("bare")), environment("prod"), typ("used"),
+				typ("unused"), secret("dev", "a", "v"), typed, empty, full, inFull)
 			f.must(replaced(backend.KindEnvironment, backend.DefaultProject, "dev"),
-				replaced(backend.KindEnvironment, backend.DefaultProject, "kept"),
+				replaced(backend.KindEnvironment, backend.DefaultProject, "bare"),
 				replaced(backend.KindSecretType, backend.DefaultProject, "used"),
 				replaced(backend.KindSecretType, backend.DefaultProject, "unused"),
 				replaced(backend.KindProject, "", "empty"), replaced(backend.KindProject, "", "full"))
@@ -262,14 +260,15 @@ func TestSweepOfReplacedObjects(t *testing.T) {
 				t.Errorf("within the window, a restoration gives %v (%v)", out, err)
 			}
 			f.sweep(max(days, 7) + 1)
-			if n := f.count(`SELECT count(*) FROM objects`); n != rows-4 { // dev with its secret, a type, a project
+			if n := f.count(`SELECT count(*) FROM objects`); n != rows-1 { // the type
 				t.Errorf("%d of %d rows are left after the window", n, rows)
 			}
-			if n := f.count(`SELECT count(*) FROM scope_keys`); n != keys-2 {
+			if n := f.count(`SELECT count(*) FROM scope_keys`); n != keys {
 				t.Errorf("%d of %d environment keys are left after the window", n, keys)
 			}
-			f.must(restoration("kept")) // it can still be restored
-			value, err := f.Engine.Resolve(context.Background(), []backend.Ref{ref("kept", "s"), ref("prod", "s")})
+			f.must(restoration("dev"), restoration("bare"), backend.Change{Op: backend.OpRestore, Kind: backend.KindProject,
+				Name: "empty"})
+			value, err := f.Engine.Resolve(context.Background(), []backend.Ref{ref("dev", "a"), ref("prod", "s")})
 			if err != nil || value[0].Err != nil || value[1].Err != nil {
 				t.Errorf("what stays gives %v (%v)", value, err)
 			}

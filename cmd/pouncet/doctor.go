@@ -143,9 +143,8 @@ func heldText(o backend.Object) string {
 		waits = o.Held
 	}
 	restore := ""
-	if !o.RestorableUntil.IsZero() {
-		restore = fmt.Sprintf("restore it before %s UTC with pouncet %s restore %s, ", formatTime(o.RestorableUntil),
-			o.Kind.Command(), o.ID)
+	if o.Held == backend.HeldReplaced && o.Kind != backend.KindSecretType {
+		restore = fmt.Sprintf("restore it with pouncet %s restore %s, ", o.Kind.Command(), o.ID)
 	}
 	return fmt.Sprintf("%s: %s; apply configuration %s again, %sor %s %s", object, waits, owner, restore, removal(o), o.ID)
 }
