@@ -52,6 +52,18 @@ var _ backend.Service = (*guard)(nil)
 // ErrUnauthenticated, a call that the role does not allow ErrDenied.
 func Guard(next backend.Service) backend.Service { return &guard{next} }
 
+// Allow returns ErrDenied if a principal may not make any call of a verb: "query", "resolve" or "apply".
+func Allow(p backend.Principal, verb string) error {
+	acts := map[string][]act{"query": {seeMetadata, manageTokens}, "resolve": {useValues, reveal},
+		"apply": {change, compare, register, manageTokens}}[verb]
+	for _, a := range acts {
+		if allowed[p.Role][a] {
+			return nil
+		}
+	}
+	return denied(p, acts[0])
+}
+
 func check(ctx context.Context, a act) error {
 	p, ok := backend.PrincipalFrom(ctx)
 	if !ok {

@@ -33,8 +33,13 @@ type ClientOptions struct {
 	RetryMax  int           // attempts after the first; 0 means 4, negative none
 	// CACertFile is a PEM file of certificate authorities to trust instead of the system's.
 	CACertFile string
-	RetryWait  time.Duration // the shortest wait between attempts, doubled each time up to 10 s; 0 means 200 ms
+	// Waiting is called before a wait that the server asks for. Nil ignores it.
+	Waiting   func(time.Duration)
+	RetryWait time.Duration // the shortest wait between attempts, doubled each time up to 10 s; 0 means 200 ms
 }
+
+// maxRetryAfter is the longest wait that a server can ask for.
+const maxRetryAfter = 30 * time.Second
 
 // client is a Service that calls a server.
 type client struct {
@@ -73,6 +78,14 @@ func NewClient(o ClientOptions) (backend.Service, error) {
 	h.Logger = nil // it would write URLs and errors to standard error
 	h.RetryMax = max(o.RetryMax, 0)
 	h.RetryWaitMin, h.RetryWaitMax = o.RetryWait, 10*time.Second
+	h.Backoff = func(least, most time.Duration, n int, resp *http.Response) time.Duration {
+		// A server, or a proxy before it, can ask for any time.
+		wait := min(retryablehttp.DefaultBackoff(least, most, n, resp), maxRetryAfter)
+		if o.Waiting != nil && resp != nil && resp.Header.Get("Retry-After") != "" {
+			o.Waiting(wait)
+		}
+		return wait
+	}
 	h.HTTPClient.Timeout = o.Timeout
 	if o.CACertFile != "" {
 		if err := trustOnly(h.HTTPClient, o.CACertFile); err != nil {
@@ -189,6 +202,9 @@ func attempt(ctx context.Context, c *client, path string, in, out any) (again bo
 		return false, c.unexpected("with more than %d bytes", maxBody)
 	}
 	if resp.StatusCode != http.StatusOK {
+		if refused, ok := out.(*applyResponse); ok && json.Unmarshal(text, refused) == nil && refused.Outcomes != nil {
+			return false, nil // the outcomes say which changes were refused
+		}
 		return false, c.failed(resp, text)
 	}
 	if err := json.Unmarshal(text, out); err != nil {

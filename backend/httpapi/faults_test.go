@@ -236,7 +236,7 @@ func TestInvalidRequestsAreRefused(t *testing.T) {
 		"more text":     {"/v1/query", goodToken, kind, `{} {}`, 400, "after its JSON"},
 		"content type":  {"/v1/query", goodToken, "text/plain", "{}", 400, "application/json"},
 		"another path":  {"/v1/CANARY", goodToken, kind, "{}", 404, "not_found"},
-		"too large":     {"/v1/query", goodToken, kind, `{"name":"` + strings.Repeat("x", 64<<20) + `"}`, 413, "67108864"},
+		"too large":     {"/v1/query", goodToken, kind, `{"name":"` + strings.Repeat("x", 33<<20) + `"}`, 413, "33554432"},
 	} {
 		code, text := post(t, server.URL+c.path, c.token, c.kind, c.body)
 		if code != c.status || !strings.Contains(text, c.says) {

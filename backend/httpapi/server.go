@@ -16,37 +16,52 @@
 //
 // # Limits
 //
-// A request has at most 64 MiB. A server with too many requests at the same time answers with status 429. The server
-// speaks plain HTTP, so a proxy must add TLS. The client refuses plain HTTP to another machine.
+// A request has at most 32 MiB and 10,000 changes or 20,000 references; see body.go. A server with too many requests at
+// the same time answers with status 429, except for /healthz and /readyz. The server speaks plain HTTP, so a proxy must
+// add TLS. The client refuses plain HTTP to another machine.
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
-	"mime"
 	"net"
 	"net/http"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-const maxBody = 64 << 20 // bytes, of a request and of a response
+const maxBody = 64 << 20 // bytes of a response that the client reads
 
 // Options configure a server.
 type Options struct {
 	Log         *slog.Logger                    // nil means no log
 	Ready       func(ctx context.Context) error // nil means always ready
 	MaxRequests int                             // at the same time; 0 means 256
+	MaxCaller   int                             // of one principal at the same time; 0 means half of MaxRequests
 	Grace       time.Duration                   // for running requests after a stop; 0 means 15 s
+	CallTimeout time.Duration                   // for one call; 0 means 30 s
+	// Allow returns an error if a principal may not use a verb at all. The server then does not read its request. Nil
+	// allows all; the Service decides in any case.
+	Allow func(p backend.Principal, verb string) error
 }
+
+// The verbs, as Options.Allow gets them.
+const (
+	VerbQuery   = "query"
+	VerbResolve = "resolve"
+	VerbApply   = "apply"
+)
 
 // Authenticate returns the principal of a token, or ErrUnauthenticated.
 type Authenticate func(ctx context.Context, token string) (backend.Principal, error)
@@ -55,7 +70,10 @@ type server struct {
 	service      backend.Service
 	authenticate Authenticate
 	options      Options
-	slots        chan struct{}
+	slots        chan struct{} // of the calls that run
+	callers      callers
+	inFlight     atomic.Int64 // bytes of the bodies of all requests
+	memory       *semaphore.Weighted
 }
 
 // NewServer returns the handler of all routes.
@@ -66,17 +84,38 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	if o.MaxRequests == 0 {
 		o.MaxRequests = 256
 	}
-	s := &server{service, authenticate, o, make(chan struct{}, o.MaxRequests)}
+	if o.CallTimeout == 0 {
+		o.CallTimeout = 30 * time.Second
+	}
+	if o.Allow == nil {
+		o.Allow = func(backend.Principal, string) error { return nil }
+	}
+	o.MaxCaller = cmp.Or(o.MaxCaller, max(o.MaxRequests/2, 1))
+	s := &server{service: service, authenticate: authenticate, options: o, slots: make(chan struct{}, o.MaxRequests),
+		callers: callers{most: o.MaxCaller, n: map[string]int{}}, memory: semaphore.NewWeighted(maxMemory)}
 	mux := http.NewServeMux()
-	mux.Handle("POST /v1/query", handle(s, s.query))
-	mux.Handle("POST /v1/resolve", handle(s, s.resolve))
-	mux.Handle("POST /v1/resolve-one", handle(s, s.resolveOne))
-	mux.Handle("POST /v1/value", handle(s, s.resolveOne)) // the path in earlier releases
-	mux.Handle("POST /v1/apply", handle(s, s.apply))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, http.StatusOK, map[string]string{"status": "ok"})
-	})
-	mux.HandleFunc("GET /readyz", s.ready)
+	one := handle(s, route{verb: VerbResolve}, s.resolveOne)
+	for _, r := range []struct {
+		method, path string
+		handler      http.Handler
+	}{
+		{http.MethodPost, "/v1/query", handle(s, route{verb: VerbQuery}, s.query)},
+		{http.MethodPost, "/v1/resolve", handle(s, route{VerbResolve, backend.MaxRefs}, s.resolve)},
+		{http.MethodPost, "/v1/resolve-one", one},
+		{http.MethodPost, "/v1/value", one}, // the path in earlier releases
+		{http.MethodPost, "/v1/apply", handle(s, route{VerbApply, backend.MaxChanges}, s.apply)},
+		{http.MethodGet, "/healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, http.StatusOK, map[string]string{"status": "ok"})
+		})},
+		{http.MethodGet, "/readyz", http.HandlerFunc(s.ready)},
+	} {
+		mux.Handle(r.method+" "+r.path, r.handler)
+		mux.HandleFunc(r.path, func(w http.ResponseWriter, got *http.Request) {
+			w.Header().Set("Allow", r.method)
+			answer(w, http.StatusMethodNotAllowed, envelope{backend.Errorf(backend.CodeInvalid,
+				"method %s is not supported for %s", backend.Quote(got.Method), r.path).WithHint("use %s", r.method)})
+		})
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, backend.Errorf(backend.CodeNotFound, "the route %s %s does not exist", r.Method, backend.Quote(r.URL.Path)).
 			WithHint("check POUNCET_ENDPOINT, and that the server is not older than its client"))
@@ -101,8 +140,7 @@ func (s *server) apply(ctx context.Context, in applyRequest) (applyResponse, err
 	out, err := s.service.Apply(ctx, backend.ChangeSet{Changes: convert(in.Changes, fromWire), DryRun: in.DryRun,
 		IdempotencyKey: in.IdempotencyKey, FingerprintKey: in.FingerprintKey})
 	if out != nil && err != nil {
-		// The outcomes hold the error of each change. The client makes the error
-		// of the call from them.
+		// The outcomes hold the error of each change.
 		return applyResponse{Outcomes: out, Err: backend.AsError(err)}, nil
 	}
 	return applyResponse{Outcomes: out}, err
@@ -119,61 +157,107 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
-// handle authenticates and decodes a request, calls the verb and writes its result. All verbs use it.
-func handle[In, Out any](s *server, verb func(context.Context, In) (Out, error)) http.Handler {
+// maxMemory limits what the calls that run at the same time may need, in bytes, as weightOf estimates it.
+const maxMemory = 192 << 20
+
+// weigher is a request that can say how many bytes its call may need.
+type weigher interface{ weight() int64 }
+
+func (in queryRequest) weight() int64 { return 2 * backend.MaxPageBytes }
+
+// A reference reads up to 64 kB, which are decrypted and encoded.
+func (in resolveRequest) weight() int64 {
+	return 3 * min(int64(len(in.Refs))*backend.DefaultMaxValueBytes, backend.MaxResolveBytes)
+}
+
+func (in ref) weight() int64 { return 3 * backend.DefaultMaxValueBytes }
+
+func (in applyRequest) weight() int64 {
+	return 2 * min(int64(len(in.Changes))*backend.DefaultMaxValueBytes, backend.MaxOutcomeBytes)
+}
+
+// withStatus is a response whose status is not 200.
+type withStatus interface{ status() int }
+
+// route is how handle serves one verb.
+type route struct {
+	verb    string // as Options.Allow gets it
+	maxList int    // items of the list in a request
+}
+
+// handle authenticates and decodes a request, calls the verb and writes its result. All verbs use it. It does not read
+// the body of a caller that may not use the verb at all.
+func handle[In weigher, Out any](s *server, to route, verb func(context.Context, In) (Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(versionHeader, strconv.Itoa(WireVersion))
 		if err := checkWireVersion(WireVersion, r.Header.Get(versionHeader)); err != nil {
 			refuse(w, err)
 			return
 		}
-		scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		if !strings.EqualFold(scheme, "Bearer") {
-			token = ""
+		ctx, cancel := context.WithTimeout(r.Context(), s.options.CallTimeout)
+		defer cancel()
+		principal, err := s.principal(ctx, r)
+		if err == nil {
+			requestLogFrom(ctx).principal = principal.Name
+			err = s.options.Allow(principal, to.verb)
 		}
-		principal, err := s.authenticate(r.Context(), token)
 		if err != nil {
 			refuse(w, err)
 			return
 		}
-		requestLogFrom(r.Context()).principal = principal.Name
+		if !s.callers.enter(principal.ID) {
+			busy(w, "token %q has too many requests at once", principal.Name)
+			return
+		}
+		defer s.callers.leave(principal.ID)
+		body := &limitedBody{from: r.Body, control: http.NewResponseController(w), start: time.Now(), inFlight: &s.inFlight,
+			maxList: to.maxList}
+		defer body.release()
 		var in In
-		if err := decode(w, r, &in); err != nil {
+		if err := decode(body, r.Header.Get("Content-Type"), &in); err != nil {
 			refuse(w, err)
 			return
 		}
-		out, err := verb(backend.WithPrincipal(r.Context(), principal), in)
+		select { // a request whose body arrives slowly has no slot
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+		default:
+			busy(w, "the server has too many requests at once")
+			return
+		}
+		weight := min(in.weight()+3*body.read, maxMemory)
+		if err := s.memory.Acquire(ctx, weight); err != nil {
+			refuse(w, err)
+			return
+		}
+		defer s.memory.Release(weight)
+		out, err := verb(backend.WithPrincipal(ctx, principal), in)
 		if err != nil {
 			refuse(w, err)
 			return
 		}
-		answer(w, http.StatusOK, out)
+		status := http.StatusOK
+		if c, ok := any(out).(withStatus); ok {
+			status = c.status()
+		}
+		answer(w, status, out)
 	})
 }
 
-func decode(w http.ResponseWriter, r *http.Request, in any) error {
-	if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/json" {
-		return backend.Errorf(backend.CodeInvalid, "content type %s is not supported", backend.Quote(kind)).
-			WithHint("send application/json")
+// principal returns who sends a request.
+func (s *server) principal(ctx context.Context, r *http.Request) (backend.Principal, error) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		token = ""
 	}
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
-	d.DisallowUnknownFields()
-	err := d.Decode(in)
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
-		return backend.Errorf(backend.CodeTooLarge, "the request has more than %d bytes", tooLarge.Limit).
-			WithHint("send several smaller requests")
-	case err != nil:
-		// The message of the decoder may quote the request.
-		return backend.Errorf(backend.CodeInvalid, "the request is not the JSON that this server understands").
-			WithHint("is the client newer than the server?")
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return backend.Errorf(backend.CodeInvalid, "the request has text after its JSON")
-	}
-	return nil
+	return s.authenticate(ctx, token)
 }
+
+// A response must be read within writeTime, and one second more for each writeRate bytes.
+const (
+	writeTime = 15 * time.Second
+	writeRate = 1 << 20
+)
 
 func answer(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/json")
@@ -185,6 +269,9 @@ func answer(w http.ResponseWriter, status int, body any) {
 	}
 	// With a known length, the client reads the body at once.
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	// A client that reads slowly would keep the text in memory.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime + time.Duration(len(text)/writeRate)*
+		time.Second))
 	w.WriteHeader(status)
 	_, _ = w.Write(text) // an error means that the client has disconnected
 }
@@ -198,7 +285,8 @@ func refuse(w http.ResponseWriter, err error) {
 	e := backend.AsError(err)
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		e = backend.Errorf(backend.CodeUnavailable, "the request was cancelled or took too long")
+		e = backend.Errorf(backend.CodeUnavailable, "the request was cancelled or took too long").
+			WithHint("send fewer references or changes in one request")
 	case e.Code == backend.CodeUnauthenticated:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="pouncet"`)
 	}
@@ -212,8 +300,7 @@ type requestLogKey struct{}
 
 func requestLogFrom(ctx context.Context) *requestLog { return ctx.Value(requestLogKey{}).(*requestLog) }
 
-// guard limits the number of requests, logs each request and recovers from panics. The log has no query, header or
-// body.
+// guard logs each request and recovers from panics. The log has no query, header or body.
 func (s *server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, id, n := time.Now(), rand.Text(), &requestLog{}
@@ -228,22 +315,25 @@ func (s *server) guard(next http.Handler) http.Handler {
 						id))
 				}
 			}
-			s.options.Log.Info("request", "request_id", id, "method", r.Method, "path", r.URL.Path, "status", counted.status,
-				"duration_ms", time.Since(start).Milliseconds(), "principal", n.principal)
+			s.options.Log.Info("request", "request_id", id, "method", r.Method, "path", short(r.URL.Path),
+				"status", counted.status, "duration_ms", time.Since(start).Milliseconds(), "principal", n.principal)
 		}()
-		select {
-		case s.slots <- struct{}{}:
-			defer func() { <-s.slots }()
-		default:
-			w.Header().Set("Retry-After", "1")
-			answer(counted, http.StatusTooManyRequests,
-				envelope{backend.Errorf(backend.CodeUnavailable, "the server has too many requests at once").
-					WithHint("try again in a second")})
-			return
-		}
 		next.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), requestLogKey{}, n)))
 	})
 }
+
+// short cuts a path for the log, because its length is the caller's choice.
+func short(path string) string { return path[:min(len(path), 200)] }
+
+// busy refuses a request that the server may be able to serve later.
+func busy(w http.ResponseWriter, format string, args ...any) {
+	w.Header().Set("Retry-After", "1")
+	answer(w, http.StatusTooManyRequests,
+		envelope{backend.Errorf(backend.CodeUnavailable, format, args...).WithHint("try again in a second")})
+}
+
+// Unwrap lets http.ResponseController set deadlines.
+func (c *responseRecorder) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 type responseRecorder struct {
 	http.ResponseWriter
@@ -256,13 +346,17 @@ func (c *responseRecorder) WriteHeader(status int) {
 	c.ResponseWriter.WriteHeader(status)
 }
 
-// Serve answers requests on l until ctx is done. Then it waits for running requests, for Options.Grace at most.
+// Serve answers requests on l until ctx is done. Then it waits for running requests, for Options.Grace at most, also if
+// one of them is stuck.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, o Options) error {
 	if o.Grace == 0 {
 		o.Grace = 15 * time.Second
 	}
+	calls, endCalls := context.WithCancel(context.WithoutCancel(ctx))
+	defer endCalls()
 	s := &http.Server{
 		Handler:           h,
+		BaseContext:       func(net.Listener) context.Context { return calls },
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       60 * time.Second,
 		WriteTimeout:      120 * time.Second,
@@ -277,10 +371,16 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler, o Options) error
 		return backend.Errorf(backend.CodeUnavailable, "serving on %s: %w", l.Addr(), err)
 	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), o.Grace)
-	defer cancel()
-	if err := s.Shutdown(ctx); err != nil {
-		return backend.Errorf(backend.CodeUnavailable, "requests were still running %s after the stop: %w", o.Grace, err)
+	// Most of the time is for the calls to finish, and the rest for them to notice that their context has ended.
+	for _, part := range []time.Duration{o.Grace * 4 / 5, o.Grace / 5} {
+		waiting, cancel := context.WithTimeout(context.WithoutCancel(ctx), part)
+		err := s.Shutdown(waiting)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		endCalls()
 	}
-	return nil
+	_ = s.Close() // ends the connections of the calls that are stuck
+	return backend.Errorf(backend.CodeUnavailable, "requests were still running %s after the stop", o.Grace)
 }

@@ -4,6 +4,7 @@ package httpapi
 
 import (
 	"cmp"
+	"net/http"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -132,6 +133,14 @@ type applyResponse struct {
 	Outcomes []backend.Outcome `json:"outcomes"`
 	// Err is the error of a call that also returned outcomes.
 	Err *backend.Error `json:"error,omitempty"`
+}
+
+// status is that of the error of a refused set. The body has the outcomes too.
+func (r applyResponse) status() int {
+	if r.Err == nil {
+		return http.StatusOK
+	}
+	return statusOf(r.Err.Code)
 }
 
 // change is a backend.Change with its value, which backend.Change never marshals.

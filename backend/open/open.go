@@ -36,6 +36,7 @@ type Config struct {
 	CACertFile string
 	Retries    int
 	Timeout    time.Duration
+	Waiting    Waiting
 
 	// For the embedded backend, which Open opens if Endpoint is "".
 	Path   string // the data folder; "" means the nearest .pouncet folder, from the working folder upwards
@@ -82,6 +83,16 @@ type Backend struct {
 	close func() error
 }
 
+// Waiting receives each wait that a server asks for.
+type Waiting interface{ Waiting(d time.Duration) }
+
+func (c Config) waiting() func(time.Duration) {
+	if c.Waiting == nil {
+		return nil
+	}
+	return c.Waiting.Waiting
+}
+
 // Close closes the backend.
 func (b *Backend) Close() error { return b.close() }
 
@@ -92,7 +103,7 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	if c.Endpoint != "" {
 		client, err := httpapi.NewClient(httpapi.ClientOptions{
 			Endpoint: c.Endpoint, Token: c.Token, UserAgent: c.UserAgent, CACertFile: c.CACertFile,
-			RetryMax: c.Retries, Timeout: c.Timeout,
+			RetryMax: c.Retries, Timeout: c.Timeout, Waiting: c.waiting(),
 		})
 		if err != nil {
 			return nil, err

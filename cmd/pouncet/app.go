@@ -5,10 +5,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -137,6 +139,9 @@ func (a *app) connect(ctx context.Context) (*open.Backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	if isTerminal(a.err) {
+		c.Waiting = waits{a.err}
+	}
 	return open.Open(ctx, c)
 }
 
@@ -152,6 +157,13 @@ func (a *app) with(
 		}
 		return errors.Join(f(c.Context(), b, args), b.Close())
 	}
+}
+
+// waits reports the waits that a server asks for.
+type waits struct{ to io.Writer }
+
+func (w waits) Waiting(d time.Duration) {
+	fmt.Fprintf(w.to, "pouncet: the server is busy; trying again in %s\n", d)
 }
 
 // isTerminal reports whether a stream is a terminal.

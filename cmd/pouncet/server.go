@@ -104,7 +104,8 @@ func (a *app) serve(ctx context.Context, config open.Config, address string, qui
 		return backend.Errorf(backend.CodeUnavailable, "listening on %s: %w", address, err).
 			WithHint("choose another address with --listen")
 	}
-	o := httpapi.Options{Ready: parts.Health}
+	health := httpapi.NewHealth(ctx, parts.Health)
+	o := httpapi.Options{Ready: health.Ready, Allow: access.Allow}
 	if !quiet {
 		o.Log = slog.New(slog.NewJSONHandler(a.err, nil))
 	}
@@ -122,8 +123,21 @@ func (a *app) serve(ctx context.Context, config open.Config, address string, qui
 			}
 		})
 	})
+	sweeper.Go(func() { health.Keep(sweeping, httpapi.HealthInterval) })
 	err = httpapi.Serve(ctx, l, httpapi.NewServer(service, authenticate, o), o)
 	stop()
-	sweeper.Wait()
-	return errors.Join(err, parts.Close())
+	closed := make(chan error, 1)
+	go func() {
+		sweeper.Wait()
+		closed <- parts.Close()
+	}()
+	select {
+	case closing := <-closed:
+		return errors.Join(err, closing)
+	case <-time.After(closeTime): // a call is stuck and has not returned its connection
+		return errors.Join(err, backend.Errorf(backend.CodeUnavailable, "the database is still in use"))
+	}
 }
+
+// closeTime is how long a stopping server waits for the end of all work after the last request.
+const closeTime = 2 * time.Second

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// The limits of a request, checked while its body is read. A few bytes of JSON can need a hundred times their size in
+// memory, so the number of values is limited too. docs/limits.md lists the limits.
+const (
+	maxRequestBytes  = 32 << 20
+	maxInFlightBytes = 64 << 20  // of the bodies of all requests that the server reads or serves
+	maxTokens        = 1_000_000 // names and values in a request
+	maxItems         = 250_000   // items of lists, at any depth
+	maxDepth         = backend.MaxJSONDepth + 10
+
+	// A body must arrive within bodyTime, and one second more for each bodyRate bytes.
+	bodyTime = 10 * time.Second
+	bodyRate = 64 << 10
+)
+
+// limitedBody reads the body of a request, up to the limits. It counts the JSON without decoding it.
+type limitedBody struct {
+	from     io.Reader
+	control  *http.ResponseController
+	start    time.Time
+	inFlight *atomic.Int64
+	maxList  int // items of a list in the top-level object
+	read     int64
+	err      error // the limit that was exceeded
+
+	depth, tokens, items, listed int
+	lists                        [maxDepth + 1]bool // whether the value at a depth is a list
+	inString, escaped, inWord    bool
+}
+
+func (b *limitedBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	_ = b.control.SetReadDeadline(b.start.Add(bodyTime + time.Duration(b.read/bodyRate)*time.Second)) // tests have none
+	n, err := b.from.Read(p)
+	b.read += int64(n)
+	switch {
+	case b.read > maxRequestBytes:
+		b.err = backend.Errorf(backend.CodeTooLarge, "the request has more than %d bytes", maxRequestBytes).
+			WithHint("send several smaller requests")
+	case b.inFlight.Add(int64(n)) > maxInFlightBytes:
+		b.err = backend.Errorf(backend.CodeUnavailable, "the server reads too many large requests at once").
+			WithHint("try again in a second")
+	default:
+		b.err = b.count(p[:n])
+	}
+	if b.err != nil {
+		return 0, b.err
+	}
+	return n, err
+}
+
+// release returns the bytes to those that other requests may have.
+func (b *limitedBody) release() { b.inFlight.Add(-b.read) }
+
+// count counts the values of a part of the body.
+func (b *limitedBody) count(part []byte) error {
+	for _, c := range part {
+		if b.inString {
+			switch {
+			case b.escaped:
+				b.escaped = false
+			case c == '\\':
+				b.escaped = true
+			case c == '"':
+				b.inString = false
+			}
+			continue
+		}
+		word := false
+		switch c {
+		case '"':
+			b.inString = true
+			b.tokens++
+		case '{', '[':
+			b.tokens++
+			if b.depth++; b.depth > maxDepth {
+				return backend.Errorf(backend.CodeTooLarge, "the request nests deeper than %d levels", maxDepth)
+			}
+			if b.lists[b.depth] = c == '['; c == '[' {
+				b.item()
+			}
+		case '}', ']':
+			b.depth = max(b.depth-1, 0)
+		case ',':
+			if b.lists[b.depth] {
+				b.item()
+			}
+		case ':', ' ', '\t', '\r', '\n':
+		default:
+			if word = true; !b.inWord {
+				b.tokens++
+			}
+		}
+		b.inWord = word
+		if b.listed > b.maxList || b.tokens > maxTokens || b.items > maxItems {
+			return b.tooMany()
+		}
+	}
+	return nil
+}
+
+// item counts an item of the present list. An empty list counts as one item.
+func (b *limitedBody) item() {
+	b.items++
+	if b.depth == 2 {
+		b.listed++
+	}
+}
+
+func (b *limitedBody) tooMany() error {
+	e := backend.Errorf(backend.CodeTooLarge, "the request has more than %d names and values, or %d items of lists",
+		maxTokens, maxItems)
+	if b.listed > b.maxList {
+		e = backend.Errorf(backend.CodeTooLarge, "the request has more than %d changes or references", b.maxList)
+	}
+	return e.WithHint("send several smaller requests")
+}
+
+// decode decodes the body of a request. The caller releases it when the request is done.
+func decode(b *limitedBody, contentType string, in any) error {
+	if kind, _, _ := mime.ParseMediaType(contentType); kind != "application/json" {
+		return backend.Errorf(backend.CodeInvalid, "content type %s is not supported", backend.Quote(kind)).
+			WithHint("send application/json")
+	}
+	d := json.NewDecoder(b)
+	d.DisallowUnknownFields()
+	err := d.Decode(in)
+	if err == nil {
+		if _, err := d.Token(); !errors.Is(err, io.EOF) && b.err == nil {
+			return backend.Errorf(backend.CodeInvalid, "the request has text after its JSON")
+		}
+	}
+	if b.err != nil {
+		return b.err
+	}
+	if err != nil {
+		// The message of the decoder may quote the request.
+		return backend.Errorf(backend.CodeInvalid, "the request is not the JSON that this server understands").
+			WithHint("is the client newer than the server?")
+	}
+	return nil
+}
+
+// callers counts the requests of each principal that the server reads or serves, so that one cannot use all slots.
+type callers struct {
+	mu   sync.Mutex
+	most int
+	n    map[string]int
+}
+
+// enter reports whether the principal may have another request. The caller calls leave afterwards.
+func (c *callers) enter(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n[id] >= c.most {
+		return false
+	}
+	c.n[id]++
+	return true
+}
+
+func (c *callers) leave(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n[id]--; c.n[id] == 0 {
+		delete(c.n, id)
+	}
+}
