@@ -223,6 +223,15 @@ func checkOperation(c backend.Change, exists bool, id string, at int64) error {
 	return nil
 }
 
+// unknownID is the error of a change whose id no object has. An id cannot be chosen, so a creation has none.
+func unknownID(c backend.Change) error {
+	if err := checkOperation(c, false, "", 0); err != nil {
+		return err
+	}
+	return backend.Errorf(backend.CodeNotFound, "%s %s does not exist", c.Kind, backend.Quote(c.ID)).
+		WithHint("leave out the id to create an object").At("id")
+}
+
 // maxProjectReads limits the bytes that a call reads of projects: their environments and types are read again after
 // each change of one.
 const maxProjectReads = 256 << 20
@@ -387,10 +396,63 @@ func (r *run) replay() (bool, error) {
 		return false, err
 	}
 	if len(before.Request) != sha256.Size && string(before.Request) != string(r.digest()) {
-		return false, backend.Errorf(backend.CodeConflict, "the idempotency key was already used for another change set").
-			WithHint("make a new key for each set")
+		return false, errKeyReused()
 	}
-	return true, json.Unmarshal(before.Outcome, &r.outcomes)
+	if err := json.Unmarshal(before.Outcome, &r.outcomes); err != nil {
+		return false, err
+	}
+	return true, r.checkReplayed()
+}
+
+// checkReplayed refuses a set whose values differ from those that it wrote before. Their versions tell it, as long as
+// they exist; a stored hash of the values could be used to guess them.
+func (r *run) checkReplayed() error {
+	missing := false
+	for i, c := range r.set.Changes {
+		if c.Value.Len() == 0 || i >= len(r.outcomes) {
+			continue
+		}
+		o := r.outcomes[i].Object
+		same, err := r.wrote(o.ID, o.Version, c.Value.Expose())
+		switch {
+		case errors.Is(err, errKeyMissing):
+			missing = true // continue, so that all missing keys are fetched together
+		case err != nil:
+			return err
+		case !same:
+			return errKeyReused()
+		}
+	}
+	if missing {
+		return errKeyMissing
+	}
+	return nil
+}
+
+// wrote reports whether a version of a secret has the value. It reports true if the version cannot be read any more.
+func (r *run) wrote(id string, version int64, value []byte) (bool, error) {
+	row, exists, err := r.first(store.Filter{Kind: backend.KindSecret, ID: id})
+	if err != nil || !exists {
+		return true, err
+	}
+	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{{Object: id, Version: version}})
+	if err != nil || len(versions) == 0 {
+		return true, err
+	}
+	p, err := r.project(row.Project)
+	if err != nil {
+		return true, err
+	}
+	written, err := r.openForComparison(p, row, versions[0])
+	if errors.Is(err, backend.ErrCorrupt) {
+		return true, nil
+	}
+	return sameValue(written, value, versions[0].JSON), err
+}
+
+func errKeyReused() error {
+	return backend.Errorf(backend.CodeConflict, "the idempotency key was already used for another change set").
+		WithHint("make a new key for each set").At("idempotency_key")
 }
 
 func (r *run) saveOutcome() error {

@@ -105,7 +105,7 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 			return nil, err
 		}
 		if !e.exists {
-			return nil, checkOperation(c, false, "", 0)
+			return nil, unknownID(c)
 		}
 		if e.in, err = r.project(e.row.Project); err != nil {
 			return nil, err

@@ -36,7 +36,7 @@ func (r *run) member(c backend.Change, id string) (m member, err error) {
 			return m, err
 		}
 		if !m.exists {
-			return m, checkOperation(c, false, "", 0)
+			return m, unknownID(c)
 		}
 		if m.in, err = r.project(m.row.Project); err == nil {
 			err = r.checkSameProject(c, m.in)

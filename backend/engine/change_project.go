@@ -38,6 +38,9 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 	if wasDeleted(c, m.exists, nil) {
 		return r.purgeProject(c)
 	}
+	if c.ID != "" && !m.exists {
+		return backend.Outcome{}, unknownID(c)
+	}
 	row = m.row
 	if !m.taken {
 		if err := checkOperation(c, m.exists, row.ID, row.Revision); err != nil {

@@ -5,6 +5,7 @@ package engine
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"math/big"
 	"slices"
 	"strings"
@@ -184,7 +185,14 @@ func (r *run) insertVersion(key *envelope.Key, o store.Object, n newVersion) err
 	if err := seal(key, o, &v, n.plaintext); err != nil {
 		return err
 	}
-	return r.tx.InsertVersion(r.ctx, v)
+	err = r.tx.InsertVersion(r.ctx, v)
+	if errors.Is(err, backend.ErrExists) {
+		return backend.Errorf(backend.CodeCorrupt, "secret %q already has a version %d: its row was put back to an older "+
+			"state outside Pouncet", shownName(o), v.Version).
+			WithHint("restore the database from a backup, or delete the secret permanently and set it again: "+
+				"pouncet secret delete --purge %s", o.ID).At("value")
+	}
+	return err
 }
 
 // checkQuota refuses a secret beyond the quota of its project. An owner may

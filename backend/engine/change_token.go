@@ -28,6 +28,9 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		}
 	}
 	exists := present.ID != ""
+	if c.ID != "" && !exists {
+		return backend.Outcome{}, unknownID(c)
+	}
 	revision := int64(0)
 	if exists {
 		revision = 1

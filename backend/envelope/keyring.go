@@ -179,7 +179,13 @@ func (r *Keyring) Key(ctx context.Context, w WrappedKey) (*Key, error) {
 		return fresh, nil
 	}
 	// Other callers may wait for the same call, so it does not end with the context of the caller that starts it.
-	call := r.unwraps.DoChan(id.callKey(), func() (any, error) {
+	call := r.unwraps.DoChan(id.callKey(), func() (key any, err error) {
+		// A panic in this goroutine would end the process.
+		defer func() {
+			if p := recover(); p != nil {
+				err = backend.Errorf(backend.CodeInternal, "unwrapping environment key %s ended in a defect", w.ID)
+			}
+		}()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
 		defer cancel()
 		return r.fetch(ctx, w)

@@ -206,7 +206,7 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 			return
 		}
 		if !s.callers.enter(principal.ID) {
-			busy(w, "token %q has too many requests at once", principal.Name)
+			busy(w, backend.Errorf(backend.CodeUnavailable, "token %q has too many requests at once", principal.Name))
 			return
 		}
 		defer s.callers.leave(principal.ID)
@@ -222,7 +222,7 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 		case s.slots <- struct{}{}:
 			defer func() { <-s.slots }()
 		default:
-			busy(w, "the server has too many requests at once")
+			busy(w, backend.Errorf(backend.CodeUnavailable, "the server has too many requests at once"))
 			return
 		}
 		weight := min(in.weight()+3*body.read, maxMemory)
@@ -326,10 +326,10 @@ func (s *server) guard(next http.Handler) http.Handler {
 func short(path string) string { return path[:min(len(path), 200)] }
 
 // busy refuses a request that the server may be able to serve later.
-func busy(w http.ResponseWriter, format string, args ...any) {
+func busy(w http.ResponseWriter, err *backend.Error) {
 	w.Header().Set("Retry-After", "1")
 	answer(w, http.StatusTooManyRequests,
-		envelope{backend.Errorf(backend.CodeUnavailable, format, args...).WithHint("try again in a second")})
+		envelope{err.WithHint("try again in a second")})
 }
 
 // Unwrap lets http.ResponseController set deadlines.

@@ -4,6 +4,7 @@ package kms
 
 import (
 	"context"
+	"crypto/fips140"
 	"errors"
 	"math/rand/v2"
 	"sync"
@@ -46,6 +47,7 @@ func (k *awsKey) URI() string { return k.uri }
 func (k *awsKey) GenerateDataKey(
 	ctx context.Context, encryptionContext map[string]string,
 ) (plaintext, wrapped []byte, err error) {
+	defer k.recovered(&err)
 	ctx, cancel := context.WithTimeout(ctx, awsCallTimeout)
 	defer cancel()
 	client, err := k.connect(ctx)
@@ -66,7 +68,10 @@ func (k *awsKey) GenerateDataKey(
 	return out.Plaintext, out.CiphertextBlob, nil
 }
 
-func (k *awsKey) Encrypt(ctx context.Context, plaintext []byte, encryptionContext map[string]string) ([]byte, error) {
+func (k *awsKey) Encrypt(
+	ctx context.Context, plaintext []byte, encryptionContext map[string]string,
+) (wrapped []byte, err error) {
+	defer k.recovered(&err)
 	ctx, cancel := context.WithTimeout(ctx, awsCallTimeout)
 	defer cancel()
 	client, err := k.connect(ctx)
@@ -89,7 +94,10 @@ func (k *awsKey) Encrypt(ctx context.Context, plaintext []byte, encryptionContex
 
 // Decrypt names the key in its request, although the wrapped key names it too. Without the name, AWS would use any key
 // that these credentials may use. Then someone who can write to the database could insert their own data key.
-func (k *awsKey) Decrypt(ctx context.Context, wrapped []byte, encryptionContext map[string]string) ([]byte, error) {
+func (k *awsKey) Decrypt(
+	ctx context.Context, wrapped []byte, encryptionContext map[string]string,
+) (plaintext []byte, err error) {
+	defer k.recovered(&err)
 	if len(wrapped) == 0 { // AWS would report a malformed request instead
 		return nil, unusable(nil, "KMS key %s cannot unwrap a key: the wrapped key is empty", k.uri).
 			WithHint(restoreWrapped)
@@ -112,6 +120,18 @@ func (k *awsKey) Decrypt(ctx context.Context, wrapped []byte, encryptionContext 
 		return nil, k.noDataKey()
 	}
 	return out.Plaintext, nil
+}
+
+// recovered makes an error of a panic of the SDK. The argument of the panic is not shown, because it may hold
+// credentials. The next call makes another client, because a panic can leave a lock of this one locked.
+func (k *awsKey) recovered(err *error) {
+	if p := recover(); p != nil {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.client = nil
+		*err = unusable(nil, "the AWS library failed while it called KMS key %s", k.uri).
+			WithHint("check the AWS credentials and the endpoint of the key")
+	}
 }
 
 // connect makes the client once. It does not remember a failure, because the user may correct the AWS configuration
@@ -178,6 +198,9 @@ type credentials struct {
 
 func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	got, err := c.source.Retrieve(ctx)
+	if err == nil && fips140.Enforced() && len(got.SecretAccessKey) < leastFIPSSecret {
+		return aws.Credentials{}, &credentialsError{cause: errShortSecret, final: true}
+	}
 	if err == nil {
 		c.retrieved.Store(true)
 		return got, nil
@@ -185,6 +208,12 @@ func (c *credentials) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	// To have credentials and fail to renew them is an outage. To have none from the start is a configuration error.
 	return got, &credentialsError{cause: err, final: !c.retrieved.Load() && ctx.Err() == nil}
 }
+
+// leastFIPSSecret is the shortest secret access key that FIPS mode allows, in bytes. The SDK signs with "AWS4" and this
+// key, and HMAC with a key of less than 14 bytes panics. This panic would also leave the SDK locked.
+const leastFIPSSecret = 10
+
+var errShortSecret = errors.New("the secret access key is too short")
 
 // credentialsError says that there are no AWS credentials.
 type credentialsError struct {

@@ -61,6 +61,10 @@ func (k *awsKey) translate(ctx context.Context, err error) *backend.Error {
 	if ctx.Err() != nil {
 		return k.unavailable(contextReason(ctx.Err()), errors.Join(ctx.Err(), err))
 	}
+	if errors.Is(err, errShortSecret) {
+		return unusable(err, "KMS key %s cannot be used: in FIPS mode, an AWS secret access key needs at least %d bytes",
+			k.uri, leastFIPSSecret).WithHint("check AWS_SECRET_ACCESS_KEY, or the profile")
+	}
 	if missing, ok := errors.AsType[*credentialsError](err); ok {
 		if !missing.final {
 			return k.unavailable("the AWS credentials cannot be renewed", err)
