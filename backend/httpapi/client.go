@@ -61,7 +61,13 @@ func NewClient(o ClientOptions) (backend.Service, error) {
 		return nil, backend.Errorf(backend.CodeInvalid, "the endpoint %s is on another machine and not encrypted", u.Host).
 			WithHint("use https").At("endpoint")
 	}
-	if o.Token == "" {
+	o.Token = strings.TrimSpace(o.Token) // a file or a variable often ends with a newline
+	switch {
+	case strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return nil, backend.Errorf(backend.CodeUnauthenticated,
+			"the token for %s is not valid: it has white space or another character that no token has", u.Host).
+			WithHint("set POUNCET_TOKEN to one token, without quotes").At("token")
+	case o.Token == "":
 		return nil, backend.Errorf(backend.CodeUnauthenticated, "a token is required for %s", u.Host).
 			WithHint("set POUNCET_TOKEN").At("token")
 	}

@@ -129,17 +129,21 @@ func (k *fileKey) read(ctx context.Context) (id [fileIDSize]byte, aead cipher.AE
 }
 
 func (k *fileKey) readFile() ([]byte, error) {
-	f, err := os.Open(k.path)
-	if err != nil {
-		return nil, k.fileError(err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
+	// Opening a pipe would wait for a writer.
+	info, err := os.Stat(k.path)
 	if err != nil {
 		return nil, k.fileError(err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, unusable(nil, "key file %s is not a regular file", k.path).WithHint("correct the path in %s", k.uri)
+	}
+	f, err := os.Open(k.path)
+	if err != nil {
+		return nil, k.fileError(err)
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil {
+		return nil, k.fileError(err)
 	}
 	// Windows has no mode bits. Go invents the mode there.
 	if perm := info.Mode().Perm(); runtime.GOOS != "windows" && perm&forbiddenMode != 0 {

@@ -132,7 +132,7 @@ func (a *app) resolveFlags(c *cobra.Command) {
 
 // connect opens the backend that the settings name.
 func (a *app) connect(ctx context.Context) (*open.Backend, error) {
-	c, err := a.openConfig()
+	c, err := a.openConfig(ctx)
 	if err == nil {
 		err = a.checkServerSettings(c)
 	}

@@ -3,15 +3,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
-
-	"go.yaml.in/yaml/v4"
+	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
@@ -46,22 +44,23 @@ func (v *variables) inherit(environ []string, keepToken bool) error {
 			v.plain = append(v.plain, e)
 			continue
 		}
-		var quoted bytes.Buffer
-		encoder := json.NewEncoder(&quoted)
-		encoder.SetEscapeHTML(false)
-		if err := encoder.Encode(value); err != nil {
-			return err
+		// YAML cannot hold bytes that are not UTF-8, and plain text has no references without braces.
+		f := interpolate.File{Name: "$" + name, Data: []byte(value), Format: interpolate.FormatText}
+		if utf8.ValidString(value) {
+			f.Data, f.Format = []byte("value: "+strconv.QuoteToASCII(value)), interpolate.FormatYAML
 		}
-		data := append([]byte("value: "), quoted.Bytes()...)
-		v.templated = append(v.templated, interpolate.File{Name: "$" + name, Data: data})
+		v.templated = append(v.templated, f)
 	}
 	return nil
 }
 
 // read adds a file of variables.
-func (v *variables) read(path string) error {
-	text, err := os.ReadFile(path)
-	if err != nil {
+func (v *variables) read(ctx context.Context, path string) error {
+	text, err := interruptible(ctx, func() ([]byte, error) { return os.ReadFile(path) })
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
 		return backend.Errorf(backend.CodeInvalid, "reading the variables: %w", err)
 	}
 	file := interpolate.File{Name: path, Data: text}
@@ -92,7 +91,7 @@ func (v *variables) resolve(ctx context.Context, r interpolate.Resolver, o inter
 	set := map[string]interpolate.Variable{} // by variableKey
 	for i, f := range rendered {
 		if i < len(v.templated) {
-			err = v.setInherited(set, f)
+			err = v.setInherited(set, f, v.templated[i].Format)
 		} else {
 			err = v.setFromFile(set, f, v.files[i-len(v.templated)].Format)
 		}
@@ -124,10 +123,15 @@ func (v *variables) withoutPosition(p interpolate.Problem) interpolate.Problem {
 }
 
 // setInherited sets the inherited variable that the rendered file f stands for.
-func (v *variables) setInherited(set map[string]interpolate.Variable, f interpolate.File) error {
-	parsed, err := parseMapping(f)
-	if err != nil {
-		return err
+func (v *variables) setInherited(
+	set map[string]interpolate.Variable, f interpolate.File, format interpolate.Format,
+) error {
+	parsed := []interpolate.Variable{{Value: string(f.Data)}}
+	if format != interpolate.FormatText {
+		var err error
+		if parsed, err = parseMapping(f); err != nil {
+			return err
+		}
 	}
 	for _, x := range parsed {
 		x.Name = strings.TrimPrefix(f.Name, "$")
@@ -218,39 +222,4 @@ func isVariableName(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		return r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9')
 	})
-}
-
-// parseMapping parses a rendered YAML file of names and scalars. It skips a
-// name whose value is null.
-func parseMapping(f interpolate.File) ([]interpolate.Variable, error) {
-	invalid := func(line int, reason string) error {
-		return backend.Errorf(backend.CodeInvalid, "%s:%d: %s", f.Name, line, reason).
-			WithHint("write a mapping of names to scalars, such as NAME: value")
-	}
-	var document yaml.Node
-	if err := yaml.Unmarshal(f.Data, &document); err != nil {
-		return nil, invalid(1, "invalid YAML")
-	}
-	if len(document.Content) == 0 {
-		return nil, nil
-	}
-	root := document.Content[0]
-	if root.Kind != yaml.MappingNode {
-		return nil, invalid(root.Line, "a file of variables must be a mapping")
-	}
-	var variables []interpolate.Variable
-	for i := 0; i+1 < len(root.Content); i += 2 {
-		key, value := root.Content[i], root.Content[i+1]
-		for value.Kind == yaml.AliasNode {
-			value = value.Alias
-		}
-		switch {
-		case key.Kind != yaml.ScalarNode || value.Kind != yaml.ScalarNode:
-			return nil, invalid(key.Line, "a variable must be a scalar")
-		case value.Tag == "!!null":
-			continue
-		}
-		variables = append(variables, interpolate.Variable{Name: key.Value, Value: value.Value})
-	}
-	return variables, nil
 }

@@ -7,12 +7,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -41,9 +43,10 @@ A file of variables is a YAML or JSON mapping of names to scalars. A file called
 does. A name that already exists is an error, unless --override lets the file
 win.
 
-run passes signals to the command, and ends with the command's exit code: 128
-plus the number of the signal that ended it, 126 if it cannot be started, 127 if
-it does not exist. The command does not get POUNCET_TOKEN without --keep-token.`
+run passes signals to the command, each of them once, and ends when the command
+does, with its exit code: 128 plus the number of the signal that ended it, 126 if
+it cannot be started, 127 if it does not exist. The command does not get
+POUNCET_TOKEN without --keep-token.`
 
 func (a *app) runCommand() *cobra.Command {
 	var files []string
@@ -78,7 +81,7 @@ func (a *app) runCommand() *cobra.Command {
 			return err
 		}
 		for _, f := range files {
-			if err := vars.read(f); err != nil {
+			if err := vars.read(c.Context(), f); err != nil {
 				return err
 			}
 		}
@@ -87,7 +90,7 @@ func (a *app) runCommand() *cobra.Command {
 			return markAllMissing(err)
 		}
 		if noMask {
-			return a.execute(args, environment, nil)
+			return a.execute(c.Context(), args, environment, nil)
 		}
 		if token, ok := os.LookupEnv(settingToken); ok && keepToken {
 			recorder.values = append(recorder.values, token)
@@ -95,7 +98,7 @@ func (a *app) runCommand() *cobra.Command {
 		for _, p := range recorder.tooShort() {
 			a.warn(vars.withoutPosition(p))
 		}
-		return a.execute(args, environment, recorder.values)
+		return a.execute(c.Context(), args, environment, recorder.values)
 	}
 	return c
 }
@@ -154,48 +157,84 @@ type childError struct{ code int }
 func (e childError) Error() string { return fmt.Sprintf("the command ended with exit code %d", e.code) }
 
 // execute runs a command, passes signals to it, and masks secrets in its output.
-func (a *app) execute(args, environment, secrets []string) error {
-	path, err := exec.LookPath(args[0])
-	if err != nil {
-		fmt.Fprintf(a.err, "pouncet: command %s does not exist\n", backend.Quote(args[0]))
-		return childError{exitNoCommand}
+func (a *app) execute(ctx context.Context, args, environment, secrets []string) error {
+	path, code, reason := findCommand(args[0])
+	if code != 0 {
+		fmt.Fprintf(a.err, "pouncet: command %s %s\n", backend.Quote(args[0]), reason)
+		return childError{code}
 	}
 	cmd := exec.Command(path, args[1:]...) //nolint:noctx // the command gets the signals; nothing kills it
 	cmd.Args[0], cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = args[0], environment, a.in, a.out.to, a.err
-	var masks []io.Closer
+	masked := func() {}
 	if len(secrets) > 0 {
 		set := mask.New(secrets)
-		out, stderr := set.Writer(a.out.to), set.Writer(a.err)
-		cmd.Stdout, cmd.Stderr = out, stderr
-		masks = append(masks, out, stderr)
+		var err error
+		if masked, err = maskOutput(cmd, set.Writer(a.out.to), set.Writer(a.err)); err != nil {
+			return backend.Errorf(backend.CodeUnavailable, "making a pipe for the output of the command: %w", err)
+		}
 	}
 	signals := make(chan os.Signal, 16)
 	signal.Notify(signals, passedOn...)
 	defer signal.Stop(signals)
+	if ctx.Err() != nil {
+		return ctx.Err() // a signal from now on is for the command
+	}
 	defer bindChildren()()
+	witness := newWitness()
 	if err := cmd.Start(); err != nil {
-		fmt.Fprintf(a.err, "pouncet: command %s cannot be started\n", backend.Quote(args[0]))
+		witness.sawGroupSignal()
+		masked()
+		fmt.Fprintf(a.err, "pouncet: command %s cannot be started: %s\n", backend.Quote(args[0]), startFailure(err))
 		return childError{exitNotStarted}
 	}
-	done := make(chan struct{})
+	done, passed := make(chan struct{}), make(chan struct{})
 	go func() {
-		for {
-			select {
-			case s := <-signals:
-				a.passOn(cmd.Process, s)
-			case <-done:
-				return
-			}
-		}
+		defer close(passed)
+		passOn(cmd.Process, witness, signals, done)
 	}()
-	err = cmd.Wait()
+	err := cmd.Wait()
 	close(done)
-	for _, m := range masks {
-		_ = m.Close()
-	}
+	<-passed
+	masked()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	switch {
+	case errors.As(err, &exit):
 		return childError{exitCodeOf(exit)}
+	case errors.Is(err, exec.ErrWaitDelay):
+		return nil // a process in the background still has the output
 	}
 	return err
+}
+
+// findCommand returns the path of a command as a shell finds it, or the exit code and the reason why it cannot run.
+func findCommand(name string) (path string, code int, reason string) {
+	path, err := exec.LookPath(name)
+	switch {
+	case err == nil:
+		return path, 0, ""
+	case errors.Is(err, exec.ErrDot):
+		return "", exitNoCommand, "is in the working folder only, where run does not look; write ./ in front of it"
+	case errors.Is(err, fs.ErrNotExist):
+		return "", exitNoCommand, "does not exist"
+	case !errors.Is(err, exec.ErrNotFound):
+		return "", exitNotStarted, "cannot be executed: " + startFailure(err)
+	}
+	for _, folder := range filepath.SplitList(os.Getenv("PATH")) {
+		if info, err := os.Stat(filepath.Join(folder, name)); err == nil && info.Mode().IsRegular() {
+			return "", exitNotStarted, "cannot be executed: " + startFailure(fs.ErrPermission)
+		}
+	}
+	return "", exitNoCommand, "does not exist"
+}
+
+// startFailure returns the reason of an error of package exec. The error also holds the path, which is an argument.
+func startFailure(err error) string {
+	var number syscall.Errno
+	switch {
+	case errors.As(err, &number):
+		return number.Error()
+	case errors.Is(err, fs.ErrPermission):
+		return fs.ErrPermission.Error()
+	}
+	return "the system refuses to run it"
 }

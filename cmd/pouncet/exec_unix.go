@@ -5,9 +5,12 @@
 package main
 
 import (
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // passedOn are the signals that a command gets. This program ends when the command does.
@@ -15,11 +18,124 @@ var passedOn = []os.Signal{
 	os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
 }
 
-// passOn sends a signal to a running command.
-func (a *app) passOn(p *os.Process, s os.Signal) {
-	// The terminal sends a typed interrupt to the whole process group.
-	if s != os.Interrupt || !isTerminal(a.in) {
-		_ = p.Signal(s) // the command may have ended already
+// passOn sends signals to a running command until done is closed. A signal that the whole process group gets, such as
+// Ctrl-C at a terminal, reaches the command without help, and must not reach it twice.
+// The witness must have been started before the command.
+func passOn(p *os.Process, w *witness, signals <-chan os.Signal, done <-chan struct{}) {
+	for len(signals) > 0 {
+		_ = p.Signal(<-signals) // it came before the command
+	}
+	for {
+		select {
+		case s := <-signals:
+			if !w.sawGroupSignal() {
+				_ = p.Signal(s) // the command may have ended already
+			}
+			w = newWitness()
+		case <-done:
+			w.sawGroupSignal()
+			return
+		}
+	}
+}
+
+// witness is a process in the same process group that does nothing: cat with an input that never gives data. Go does
+// not say who sent a signal, and to whom. But a signal to the group ends the witness, and a signal to this process does
+// not.
+type witness struct {
+	cmd   *exec.Cmd
+	input io.Closer
+}
+
+// newWitness starts a witness. It returns nil if there is no cat, as in an image that holds only this program.
+func newWitness() *witness {
+	for _, path := range []string{"/bin/cat", "/usr/bin/cat"} {
+		cmd := exec.Command(path) //nolint:noctx // it ends with its input
+		cmd.Env, cmd.Dir = []string{}, "/"
+		input, err := cmd.StdinPipe()
+		if err == nil && cmd.Start() == nil {
+			return &witness{cmd, input}
+		}
+	}
+	return nil
+}
+
+// sawGroupSignal ends the witness, and reports whether a signal to the group has ended it before. A pending signal
+// comes before the end of the input, so the answer does not depend on time.
+func (w *witness) sawGroupSignal() bool {
+	if w == nil {
+		return false
+	}
+	_ = w.input.Close()
+	var exit *exec.ExitError
+	return errors.As(w.cmd.Wait(), &exit) && !exit.Exited()
+}
+
+// largestPipe limits what is read from a pipe after the command has ended: a process in the background may write
+// forever. Linux allows no larger pipe without privileges.
+const largestPipe = 1 << 20
+
+// maskOutput lets a command write into two writers. Call the returned function when the command has ended: it writes
+// the rest of its output, and closes the writers.
+//
+// A pipe ends when the last process has closed it. A process that the command has left in the background must not keep
+// this program alive, so the rest of the output is what is in the pipe when the command ends.
+func maskOutput(cmd *exec.Cmd, stdout, stderr io.WriteCloser) (finish func(), err error) {
+	var steps []func()
+	finish = func() {
+		for _, step := range steps {
+			step()
+		}
+	}
+	for _, stream := range []struct {
+		of *io.Writer
+		to io.WriteCloser
+	}{{&cmd.Stdout, stdout}, {&cmd.Stderr, stderr}} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		*stream.of = w
+		copied := make(chan struct{})
+		go func() {
+			defer close(copied)
+			if _, err := io.Copy(stream.to, r); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+				_ = r.Close() // the command learns that nobody reads its output
+			}
+		}()
+		steps = append(steps, func() {
+			_ = w.Close()
+			_ = r.SetReadDeadline(time.Now())
+			<-copied
+			_ = r.SetReadDeadline(time.Time{})
+			copyPending(stream.to, r)
+			_ = r.Close()
+			_ = stream.to.Close()
+		})
+	}
+	return finish, nil
+}
+
+// copyPending copies what is in a pipe now.
+func copyPending(to io.Writer, pipe *os.File) {
+	raw, err := pipe.SyscallConn()
+	if err != nil {
+		return
+	}
+	buffer := make([]byte, 64<<10)
+	for total := 0; total < largestPipe; {
+		n := 0
+		err := raw.Read(func(fd uintptr) bool {
+			n, _ = syscall.Read(int(fd), buffer)
+			return true // also if there is no data
+		})
+		if err != nil || n <= 0 {
+			return
+		}
+		if _, err := to.Write(buffer[:n]); err != nil {
+			return
+		}
+		total += n
 	}
 }
 
@@ -37,3 +153,12 @@ func exitCodeOf(e *exec.ExitError) int {
 
 // variableKey returns the same key for all names of one environment variable.
 func variableKey(name string) string { return name }
+
+// fileSizeLimit returns the size of the largest file that this process may write, if there is a limit. A write beyond
+// it fails as on a full disk or with an error that names no reason.
+func fileSizeLimit() (bytes uint64, limited bool) {
+	var limit syscall.Rlimit
+	err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit)
+	bytes = uint64(limit.Cur) //nolint:unconvert // FreeBSD has another type
+	return bytes, err == nil && bytes < 1<<62
+}

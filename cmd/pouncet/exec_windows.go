@@ -3,10 +3,12 @@
 package main
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -17,9 +19,28 @@ import (
 // does.
 var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
-// passOn does nothing: Windows sends a console event to every process of the
-// console, and so to the command too.
-func (a *app) passOn(*os.Process, os.Signal) {}
+// passOn does nothing until the command has ended: Windows sends a console event to every process of the console, and so
+// to the command too.
+func passOn(_ *os.Process, _ *witness, _ <-chan os.Signal, done <-chan struct{}) { <-done }
+
+// witness does nothing.
+type witness struct{}
+
+func newWitness() *witness { return nil }
+
+func (*witness) sawGroupSignal() bool { return false }
+
+// restOfOutput is how long the output of a command that has ended is read if a process in the background keeps it open.
+const restOfOutput = 2 * time.Second
+
+// maskOutput lets a command write into two writers. Call the returned function when the command has ended.
+func maskOutput(cmd *exec.Cmd, stdout, stderr io.WriteCloser) (finish func(), err error) {
+	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = stdout, stderr, restOfOutput
+	return func() {
+		_ = stdout.Close()
+		_ = stderr.Close()
+	}, nil
+}
 
 // bindChildren puts this process, and with it every process that it starts,
 // into a job object. Windows has no signal that asks a process to end, so a CI
@@ -67,3 +88,6 @@ func exitCodeOf(e *exec.ExitError) int { return e.ExitCode() }
 // variableKey returns the same key for all names of one environment variable.
 // Windows ignores the case of these names.
 func variableKey(name string) string { return strings.ToUpper(name) }
+
+// fileSizeLimit returns false: Windows has no limit for the files of a process.
+func fileSizeLimit() (bytes uint64, limited bool) { return 0, false }

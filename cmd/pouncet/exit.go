@@ -134,6 +134,12 @@ func (a *app) report(err error) {
 		return
 	}
 	fmt.Fprintf(a.err, "pouncet: %s\n", printable(e.Message))
+	if limit, ok := fileSizeLimit(); ok && (e.Code == backend.CodeStorageFull || e.Code == backend.CodeUnavailable) {
+		if endpoint, _ := a.setting(settingEndpoint); endpoint == "" {
+			fmt.Fprintf(a.err, "  this process may write files of at most %d bytes: raise the limit with ulimit -f\n", limit)
+			return
+		}
+	}
 	if hint := suggest.MissingHint(e.Environments, e.Suggestion, e.Hint); hint != "" {
 		fmt.Fprintf(a.err, "  %s\n", printable(hint))
 	}

@@ -63,8 +63,11 @@ func (v *valueFlags) read(a *app, c *cobra.Command, into *backend.Change) error 
 		into.Generate = &backend.Generate{Length: v.length, Alphabet: v.alphabet}
 		return nil
 	case v.file != "":
-		f, err := os.Open(v.file)
-		if err != nil {
+		f, err := interruptible(c.Context(), func() (*os.File, error) { return os.Open(v.file) })
+		switch {
+		case c.Context().Err() != nil:
+			return c.Context().Err()
+		case err != nil:
 			return backend.Errorf(backend.CodeInvalid, "reading the value: %w", err)
 		}
 		defer f.Close()

@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"pouncet": main})
+	testscript.Main(m, map[string]func(){"pouncet": main, "print-signals": printSignals})
 }
 
 // Each file in testdata/script tests one behaviour of the command line. The

@@ -38,7 +38,7 @@ file that does not exist is created, for this user only.`,
 	c.Flags().StringVar(&a.kmsKey, "kms-key", "",
 		"`URI` of the KMS key: aws-kms:///alias/NAME or file:///PATH (POUNCET_KMS_KEY; default a file in the folder)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		config, err := a.embeddedConfig("init creates an embedded backend")
+		config, err := a.embeddedConfig(c.Context(), "init creates an embedded backend")
 		if err != nil {
 			return err
 		}
@@ -80,7 +80,7 @@ requests have finished.`,
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "`address` and port to listen on")
 	c.Flags().BoolVar(&quiet, "quiet", false, "write no log line for a request")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		config, err := a.embeddedConfig("server serves an embedded backend")
+		config, err := a.embeddedConfig(c.Context(), "server serves an embedded backend")
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"strings"
@@ -115,11 +116,15 @@ func (a *app) environmentName() string {
 
 // openConfig returns which backend the settings name. The first
 // source that names an endpoint or a folder decides, and later sources are ignored.
-func (a *app) openConfig() (open.Config, error) {
+func (a *app) openConfig(ctx context.Context) (open.Config, error) {
 	c := open.Config{UserAgent: "pouncet/" + version}
 	if a.tokenFile != "" {
-		text, err := os.ReadFile(a.tokenFile)
-		if err != nil {
+		// The file can be a pipe, into which nobody may ever write.
+		text, err := interruptible(ctx, func() ([]byte, error) { return os.ReadFile(a.tokenFile) })
+		switch {
+		case ctx.Err() != nil:
+			return c, ctx.Err()
+		case err != nil:
 			return c, backend.Errorf(backend.CodeInvalid, "reading the token: %w", err)
 		}
 		c.Token = strings.TrimSpace(string(text))
@@ -155,8 +160,8 @@ func (a *app) checkServerSettings(c open.Config) error {
 
 // embeddedConfig is openConfig for a command that works on an embedded backend
 // only. It rejects the endpoint of a server; purpose says what the command does.
-func (a *app) embeddedConfig(purpose string) (open.Config, error) {
-	c, err := a.openConfig()
+func (a *app) embeddedConfig(ctx context.Context, purpose string) (open.Config, error) {
+	c, err := a.openConfig(ctx)
 	if err == nil && c.Endpoint != "" {
 		_, origin := a.setting(settingEndpoint)
 		err = &usageError{backend.Errorf(backend.CodeInvalid, "%s, but %s names a server", purpose, origin).

@@ -60,7 +60,7 @@ func TestFirstSourceDecidesTheBackend(t *testing.T) {
 				}
 				t.Setenv(variable, value)
 			}
-			got, err := c.app.openConfig()
+			got, err := c.app.openConfig(t.Context())
 			c.want.UserAgent = got.UserAgent
 			if err != nil || got != c.want {
 				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
