@@ -2,7 +2,12 @@
 
 package httpapi
 
-import "github.com/pouncet/terraform-provider-pouncet/backend"
+import (
+	"net/http"
+	"reflect"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
 
 // StatusOf and Listed give the test access to the table of statuses.
 func StatusOf(code backend.Code) int { return statusOf(code) }
@@ -14,4 +19,20 @@ func Listed(code backend.Code) bool {
 		}
 	}
 	return false
+}
+
+// RequestType is a route with the type of its request.
+type RequestType struct {
+	Method, Path string
+	Body         reflect.Type // nil without a body
+}
+
+// Requests returns the routes of a server, with the types that the handlers decode.
+func Requests() []RequestType {
+	var all []RequestType
+	for _, r := range routes(&server{}) {
+		all = append(all, RequestType{r.method, r.path, r.body})
+	}
+	all = append(all, RequestType{Method: http.MethodPost, Path: "/v1/unknown"})
+	return all
 }

@@ -30,6 +30,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -94,21 +95,7 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	s := &server{service: service, authenticate: authenticate, options: o, slots: make(chan struct{}, o.MaxRequests),
 		callers: callers{most: o.MaxCaller, n: map[string]int{}}, memory: semaphore.NewWeighted(maxMemory)}
 	mux := http.NewServeMux()
-	one := handle(s, route{verb: VerbResolve}, s.resolveOne)
-	for _, r := range []struct {
-		method, path string
-		handler      http.Handler
-	}{
-		{http.MethodPost, "/v1/query", handle(s, route{verb: VerbQuery}, s.query)},
-		{http.MethodPost, "/v1/resolve", handle(s, route{VerbResolve, backend.MaxRefs}, s.resolve)},
-		{http.MethodPost, "/v1/resolve-one", one},
-		{http.MethodPost, "/v1/value", one}, // the path in earlier releases
-		{http.MethodPost, "/v1/apply", handle(s, route{VerbApply, backend.MaxChanges}, s.apply)},
-		{http.MethodGet, "/healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			answer(w, http.StatusOK, map[string]string{"status": "ok"})
-		})},
-		{http.MethodGet, "/readyz", http.HandlerFunc(s.ready)},
-	} {
+	for _, r := range routes(s) {
 		mux.Handle(r.method+" "+r.path, r.handler)
 		mux.HandleFunc(r.path, func(w http.ResponseWriter, got *http.Request) {
 			w.Header().Set("Allow", r.method)
@@ -121,6 +108,33 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 			WithHint("check POUNCET_ENDPOINT, and that the server is not older than its client"))
 	})
 	return s.guard(mux)
+}
+
+// endpoint is one route with the type of its request, or nil.
+type endpoint struct {
+	method, path string
+	handler      http.Handler
+	body         reflect.Type
+}
+
+func routes(s *server) []endpoint {
+	return []endpoint{
+		post(s, "/v1/query", route{verb: VerbQuery}, s.query),
+		post(s, "/v1/resolve", route{VerbResolve, backend.MaxRefs}, s.resolve),
+		post(s, "/v1/resolve-one", route{verb: VerbResolve}, s.resolveOne),
+		post(s, "/v1/value", route{verb: VerbResolve}, s.resolveOne), // the path in earlier releases
+		post(s, "/v1/apply", route{VerbApply, backend.MaxChanges}, s.apply),
+		{http.MethodGet, "/healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, http.StatusOK, map[string]string{"status": "ok"})
+		}), nil},
+		{http.MethodGet, "/readyz", http.HandlerFunc(s.ready), nil},
+	}
+}
+
+func post[In weigher, Out any](
+	s *server, path string, to route, verb func(context.Context, In) (Out, error),
+) endpoint {
+	return endpoint{http.MethodPost, path, handle(s, to, verb), reflect.TypeFor[In]()}
 }
 
 func (s *server) query(ctx context.Context, in queryRequest) (backend.Page, error) {
