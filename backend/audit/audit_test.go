@@ -216,3 +216,27 @@ func TestASweepIsRecorded(t *testing.T) {
 		t.Errorf("records %+v, want one with the detail\n%s", s.records, want)
 	}
 }
+
+// TestLongTextsAreCutInRecords sends texts of a megabyte in every field that a caller chooses.
+func TestLongTextsAreCutInRecords(t *testing.T) {
+	s := &sink{}
+	log := audit.Log(&service{}, s, nil)
+	long := strings.Repeat("ä", 1<<19)
+	if _, err := log.Resolve(who, []backend.Ref{{Kind: backend.Kind(long), Project: long, Environment: long, Scope: long,
+		Name: long, Field: long, Version: long}}); err != nil {
+		t.Fatal(err)
+	}
+	change := backend.Change{Op: backend.Op(long), Kind: backend.Kind(long), Project: long, Environment: long, Scope: long,
+		Name: long, ID: long}
+	if _, err := log.Apply(who, backend.ChangeSet{Changes: []backend.Change{change}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.records) != 3 {
+		t.Fatalf("%d records, want 3", len(s.records))
+	}
+	for _, r := range s.records {
+		if len(r.Detail) > 4096 || !strings.Contains(string(r.Detail), "ää…") {
+			t.Errorf("%s %s: a record of %d bytes: %.300s", r.Verb, r.Phase, len(r.Detail), r.Detail)
+		}
+	}
+}

@@ -2,7 +2,11 @@
 
 package audit
 
-import "github.com/pouncet/terraform-provider-pouncet/backend"
+import (
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
 
 // group holds the items of one project, environment and scope. A thousand
 // references of one file share it, which keeps the record small.
@@ -39,6 +43,10 @@ type groups struct {
 }
 
 func (p *groups) add(project, environment, scope string, i item) {
+	for _, text := range []*string{&project, &environment, &scope, (*string)(&i.Kind), &i.Name, &i.Field, &i.Asked,
+		(*string)(&i.Op), &i.ID} {
+		*text = short(*text)
+	}
 	key := [3]string{project, environment, scope}
 	at, ok := p.index[key]
 	if !ok {
@@ -50,6 +58,17 @@ func (p *groups) add(project, environment, scope string, i item) {
 		p.list = append(p.list, group{Project: project, Environment: environment, Scope: scope})
 	}
 	p.list[at].Items = append(p.list[at].Items, i)
+}
+
+// mostRecorded is how many bytes of a text a record holds. A name has 256 at most, but a refused call can have any
+// text, which would fill the disk.
+const mostRecorded = 300
+
+func short(text string) string {
+	if len(text) <= mostRecorded {
+		return text
+	}
+	return strings.ToValidUTF8(text[:mostRecorded], "") + "…"
 }
 
 func resolved(refs []backend.Ref, out []backend.Resolution) []group {

@@ -179,8 +179,8 @@ func startHostile(t *testing.T) *hostileServer {
 	return h
 }
 
-// send sends a request and returns the status and the start of the answer. A server may end a request before it has read
-// all of it, and then there is no status.
+// send sends a request and returns the status and the start of the answer. A server may end a request before it has
+// read all of it, and then there is no status.
 func (h *hostileServer) send(t *testing.T, to httpapi.RequestType, token string, body []byte) (int, string) {
 	t.Helper()
 	r, err := http.NewRequest(to.Method, h.url+to.Path, bytes.NewReader(body))
@@ -237,7 +237,8 @@ func mutated(body reflect.Type, random *rand.Rand) []byte {
 
 // texts are the values of text fields: names that exist, the words of the wire, and hostile ones.
 var texts = []string{"", backend.DefaultProject, "dev", "kept", "other", "a", "b", "~a", "*", "project", "app/x",
-	"previous", "1", "9999999999999999999", "set", "create", "update", "delete", "restore", "secret", "scoped_value", "environment",
+	"previous", "1", "9999999999999999999", "set", "create", "update", "delete", "restore", "secret", "scoped_value",
+	"environment",
 	"secret_type", "token", "usage", "admin", "viewer", "masked", "restricted", "builtin:password", "password",
 	"00000000-0000-7000-8000-000000000000", "file:///etc/shadow", "aws-kms:///alias/x", "file:kms.key",
 	strings.Repeat("x", 300), strings.Repeat("[0]", 500), "a\x00b", "\u202e", "../../x", "(a{1000}){1000}",
