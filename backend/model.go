@@ -127,6 +127,9 @@ type Object struct {
 
 	// Token.
 	Role Role `json:"role,omitempty"`
+	// Migrated says that the token is from a database without signed rows. Anyone who could write that database could
+	// add a token.
+	Migrated bool `json:"migrated,omitempty"`
 }
 
 // Why an object is held. A Change with SameOwner or CreationFollows brings it there.

@@ -151,7 +151,7 @@ func (m *providerModel) openBackend(
 	case err != nil:
 		return nil, err
 	case open.Exists(folder):
-		return open.Open(ctx, c)
+		return openExisting(ctx, c, diags)
 	case !m.Create.ValueBool():
 		return nil, m.missingBackend(c, folder)
 	}
@@ -163,6 +163,18 @@ func (m *providerModel) openBackend(
 			"If you expected existing secrets, this is the wrong folder: correct path or POUNCET_HOME, or set endpoint.",
 		folder))
 	return open.NewUncreated(c)
+}
+
+// openExisting opens an embedded backend. It warns if that upgraded the database, because nothing repeats the warning.
+func openExisting(ctx context.Context, c open.Config, diags *diag.Diagnostics) (backend.Service, error) {
+	b, err := open.Open(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if b.Upgrade != nil {
+		diags.AddWarning("Database upgraded", b.Upgrade.Notice())
+	}
+	return b, nil
 }
 
 // missingBackend is the error of an embedded backend that does not exist.

@@ -66,3 +66,31 @@ func TestVariablesOfAServerNeedAnEndpoint(t *testing.T) {
 		t.Errorf("the provider wrote %v (%v)", left, err)
 	}
 }
+
+// The first run of a new version warns that it upgraded the database, and the second does not.
+func TestUpgradeIsAWarning(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "backend")
+	if err := os.CopyFS(folder, os.DirFS("../testdata/v1/backend")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"kms.key", "eu.key"} { // git does not keep the mode
+		if err := os.Chmod(filepath.Join(folder, name), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	diags := configure(t, map[string]any{"path": folder})
+	if len(diags) != 1 || !strings.HasPrefix(diags[0], "WARNING") {
+		t.Fatalf("the first run: %q", diags)
+	}
+	for _, want := range []string{
+		"Its rows are signed from now on.", filepath.Join(folder, "pouncet.db.schema-2"), "pouncet token delete ID",
+		`"job", role "runtime", id "`,
+	} {
+		if !strings.Contains(diags[0], want) {
+			t.Errorf("the warning has no %q: %s", want, diags[0])
+		}
+	}
+	if diags := configure(t, map[string]any{"path": folder}); len(diags) > 0 {
+		t.Errorf("the second run: %q", diags)
+	}
+}

@@ -9,6 +9,9 @@
 // dry run has one record: "compare", or "fingerprint" if it returns fingerprints.
 // The end of a recovery window has one, "sweep", after it.
 //
+// Rows that were changed outside Pouncet: a server that finds some makes one
+// record, "verify". To sign them as they are has two, "accept", as an Apply has.
+//
 // Records hold names, ids, versions and error codes, never values. Queries are
 // not recorded, because they return metadata only.
 package audit
@@ -38,10 +41,16 @@ var _ backend.Service = (*log)(nil)
 // Log returns a Service that records calls and passes them to next. A nil now
 // means time.Now.
 func Log(next backend.Service, sink Sink, now func() time.Time) backend.Service {
+	l := newLog(sink, now)
+	l.next = next
+	return l
+}
+
+func newLog(sink Sink, now func() time.Time) *log {
 	if now == nil {
 		now = time.Now
 	}
-	return &log{next, sink, now}
+	return &log{sink: sink, now: now}
 }
 
 func (l *log) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
@@ -80,12 +89,17 @@ func (l *log) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outco
 	}
 	out, err := l.next.Apply(ctx, set)
 	if !set.DryRun {
-		// The change is made, so a failure to record it must not make the call fail. The intent is already on record.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		_ = l.record(ctx, verb, "outcome", err, done(out))
+		l.recordOutcome(ctx, verb, err, done(out))
 	}
 	return out, err
+}
+
+// recordOutcome records what a change did. It is made, so a failure to record it must not make the call fail. The
+// intent is already on record.
+func (l *log) recordOutcome(ctx context.Context, verb string, outcome error, detail any) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = l.record(ctx, verb, "outcome", outcome, detail)
 }
 
 func (l *log) record(ctx context.Context, verb, phase string, outcome error, detail any) error {

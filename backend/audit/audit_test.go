@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
+	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
@@ -213,6 +215,50 @@ func TestASweepIsRecorded(t *testing.T) {
 		`{"items":[{"kind":"project","name":"q","action":"delete","id":"q"}]}]`
 	if len(s.records) != 1 || s.records[0].Verb != "sweep" || s.records[0].Principal != "pouncet" ||
 		!s.records[0].At.Equal(at) || string(s.records[0].Detail) != want {
+		t.Errorf("records %+v, want one with the detail\n%s", s.records, want)
+	}
+}
+
+func TestAnAcceptanceIsRecordedBeforeAnythingIsSigned(t *testing.T) {
+	found := []signed.Finding{{Kind: "token", Name: "a", ID: "1", Problem: "changed"}}
+	more := append(slices.Clone(found),
+		signed.Finding{Kind: "secret", Name: "b", ID: "2", Project: "p", Problem: "changed"})
+	s := &sink{}
+	accepted, err := audit.Accept(who, s, nil, found, func(context.Context) ([]signed.Finding, error) {
+		if len(s.records) != 1 {
+			t.Errorf("%d records before the rows are signed", len(s.records))
+		}
+		return more, nil
+	})
+	if err != nil || len(accepted) != 2 {
+		t.Fatal(accepted, err)
+	}
+	const intent = `[{"items":[{"kind":"token","name":"a","id":"1","problem":"changed"}]}]`
+	const outcome = `[{"items":[{"kind":"token","name":"a","id":"1","problem":"changed"}]},` +
+		`{"project":"p","items":[{"kind":"secret","name":"b","id":"2","problem":"changed"}]}]`
+	if len(s.records) != 2 || s.records[0].Verb != "accept" || s.records[0].Phase != "intent" ||
+		string(s.records[0].Detail) != intent || s.records[1].Phase != "outcome" || string(s.records[1].Detail) != outcome {
+		t.Errorf("records %+v", s.records)
+	}
+	s = &sink{refuse: true}
+	_, err = audit.Accept(who, s, nil, found, func(context.Context) ([]signed.Finding, error) {
+		t.Error("rows were signed without a record")
+		return nil, nil
+	})
+	if !errors.Is(err, backend.ErrUnavailable) {
+		t.Errorf("without the record: %v", err)
+	}
+}
+
+func TestFindingsAreRecorded(t *testing.T) {
+	s := &sink{}
+	found := []signed.Finding{{Kind: "state", Name: "p", Project: "p", Problem: "removed"}}
+	if err := audit.Found(context.Background(), s, nil, found); err != nil {
+		t.Fatal(err)
+	}
+	const want = `[{"project":"p","items":[{"kind":"state","name":"p","problem":"removed"}]}]`
+	if len(s.records) != 1 || s.records[0].Verb != "verify" || s.records[0].Code != "corrupt" ||
+		s.records[0].Principal != "pouncet" || string(s.records[0].Detail) != want {
 		t.Errorf("records %+v, want one with the detail\n%s", s.records, want)
 	}
 }

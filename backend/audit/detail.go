@@ -33,7 +33,8 @@ type item struct {
 	Version int64          `json:"version,omitempty"`
 	// Displaced is the id of the object that a change displaced or took over.
 	Displaced string       `json:"displaced,omitempty"`
-	Code      backend.Code `json:"code,omitempty"` // of the item's own error
+	Code      backend.Code `json:"code,omitempty"`    // of the item's own error
+	Problem   string       `json:"problem,omitempty"` // of a row that was changed outside Pouncet
 }
 
 // groups collects items by group, in the order of their first item.

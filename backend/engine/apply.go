@@ -395,6 +395,9 @@ func (r *run) replay() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if r.now.Sub(before.At) > idempotencyWindow {
+		return false, nil // it would have been deleted by the next record
+	}
 	if len(before.Request) != sha256.Size && string(before.Request) != string(r.digest()) {
 		return false, errKeyReused()
 	}
@@ -435,7 +438,7 @@ func (r *run) wrote(id string, version int64, value []byte) (bool, error) {
 	if err != nil || !exists {
 		return true, err
 	}
-	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{{Object: id, Version: version}})
+	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{{Project: row.Project, Object: id, Version: version}})
 	if err != nil || len(versions) == 0 {
 		return true, err
 	}
@@ -447,7 +450,7 @@ func (r *run) wrote(id string, version int64, value []byte) (bool, error) {
 	if errors.Is(err, backend.ErrCorrupt) {
 		return true, nil
 	}
-	return sameValue(written, value, versions[0].JSON), err
+	return sameValue(written, value, versions[0].IsJSON()), err
 }
 
 func errKeyReused() error {

@@ -158,7 +158,7 @@ func (r *run) fingerprint(e *entry) ([]byte, error) {
 // it cannot be decrypted, which a new value then repairs, or if it was set
 // earlier in a dry run.
 func (r *run) presentValue(e *entry) (value []byte, known bool, err error) {
-	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{{Object: e.row.ID, Version: e.row.Version}})
+	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{keyOf(e.row)})
 	if err != nil || len(versions) == 0 {
 		return nil, false, err
 	}
@@ -171,7 +171,7 @@ func (r *run) presentValue(e *entry) (value []byte, known bool, err error) {
 
 func (r *run) insertVersion(key *envelope.Key, o store.Object, n newVersion) error {
 	v := store.Version{
-		Object: o.ID, Version: o.Version, EnvironmentKey: key.ID(), JSON: n.in.isJSON(),
+		Project: o.Project, Object: o.ID, Version: o.Version, EnvironmentKey: key.ID(), Form: store.FormOf(n.in.isJSON()),
 		CreatedAt: r.now, CreatedBy: r.principal(),
 	}
 	if n.in.row.ID != "" {

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -26,6 +27,9 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		if (c.ID != "" && t.ID == c.ID) || (c.ID == "" && t.Name == c.Name) {
 			present = t
 		}
+	}
+	if present.Untrusted != nil && c.ID == "" {
+		return backend.Outcome{}, present.Untrusted // its name may be that of another token
 	}
 	exists := present.ID != ""
 	if c.ID != "" && !exists {
@@ -58,7 +62,10 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
 			"the SHA-256 hash of the token is required, with %d bytes", sha256.Size).At("token_hash")
 	}
-	t := store.Token{ID: id, Name: c.Name, Role: *c.Role, Hash: c.TokenHash, CreatedAt: r.now}
+	t := store.Token{
+		ID: id, Name: c.Name, Role: *c.Role, Principal: principalOf(*c.Role), Hash: c.TokenHash, Attributes: []byte("{}"),
+		Revision: 1, CreatedAt: r.now,
+	}
 	if c.Description != nil {
 		t.Description = *c.Description
 	}
@@ -71,9 +78,24 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 	return backend.Outcome{Action: backend.ActionCreate, Object: tokenObject(t)}, r.tx.InsertToken(r.ctx, t)
 }
 
+// principalOf returns what holds a token with a role: a program, or a person.
+func principalOf(role backend.Role) string {
+	if role == backend.RoleRuntime {
+		return store.Workload
+	}
+	return store.Person
+}
+
+// tokenAttributes are what store.Token.Attributes hold.
+type tokenAttributes struct {
+	Migrated bool `json:"migrated"`
+}
+
 func tokenObject(t store.Token) backend.Object {
+	var a tokenAttributes
+	_ = json.Unmarshal(t.Attributes, &a) // they are signed
 	return backend.Object{
-		Kind: backend.KindToken, ID: t.ID, Name: t.Name, Role: t.Role,
+		Kind: backend.KindToken, ID: t.ID, Name: t.Name, Role: t.Role, Migrated: a.Migrated,
 		Attributes: backend.Attributes{Description: t.Description, ExpiresAt: t.ExpiresAt},
 		Revision:   1, CreatedAt: t.CreatedAt, UpdatedAt: t.CreatedAt,
 	}

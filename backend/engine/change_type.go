@@ -92,7 +92,7 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 	keys := make([]store.VersionKey, len(rows))
 	byID := map[string]store.Object{}
 	for i, row := range rows {
-		keys[i] = store.VersionKey{Object: row.ID, Version: row.Version}
+		keys[i] = keyOf(row)
 		byID[row.ID] = row
 	}
 	versions, err := r.tx.Versions(r.ctx, keys)

@@ -24,11 +24,9 @@
 //
 // # Limits
 //
-// A MAC shows that a row was changed or moved. It does not show that a row was
-// deleted, or that the whole database was replaced by an older copy. The rows of
-// projects and types have no MAC: someone who can write to the database can
-// change a quota or a schema, but can neither read a value nor replace one by
-// another.
+// The MAC of an environment, secret or scoped value is made with the key of its
+// environment: it shows that someone without that key changed or moved the row.
+// Package signed protects all rows with the deployment key.
 package engine
 
 import (

@@ -63,11 +63,16 @@ func (s *keyset) incomplete() bool {
 	return len(s.missing) > 0
 }
 
-// get returns the unwrapped key, or records it as missing and returns errKeyMissing.
+// get returns the unwrapped key, or records it as missing and returns errKeyMissing. A key that the keyring has in
+// memory is not missing.
 func (s *keyset) get(w envelope.WrappedKey) (*envelope.Key, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if k, ok := s.held[w.ID]; ok {
+		return k, nil
+	}
+	if k := s.keyring.Cached(w); k != nil {
+		s.held[w.ID] = k
 		return k, nil
 	}
 	s.missing[w.ID] = w
@@ -145,8 +150,16 @@ func seal(key *envelope.Key, o store.Object, v *store.Version, plaintext []byte)
 	return err
 }
 
+// keyOf identifies the current version of a secret.
+func keyOf(o store.Object) store.VersionKey {
+	return store.VersionKey{Project: o.Project, Object: o.ID, Version: o.Version}
+}
+
 // openVersion decrypts one version of an object. ErrCorrupt names the object.
 func openVersion(key *envelope.Key, o store.Object, v store.Version) ([]byte, error) {
+	if v.Untrusted != nil {
+		return nil, v.Untrusted
+	}
 	plaintext, err := key.Open(binding(o, v), v.Sealed)
 	if err != nil {
 		return nil, corrupt(o, "version %d cannot be decrypted: it was changed or moved outside Pouncet", v.Version)
@@ -159,6 +172,9 @@ func binding(o store.Object, v store.Version) envelope.Binding {
 	return envelope.Binding{
 		Project: o.Project, Environment: o.Environment, Scope: o.Scope, Object: o.ID,
 		Version: v.Version, Type: v.Type, SchemaHash: v.SchemaHash,
+		Metadata: envelope.Metadata{
+			Form: v.Form, CreatedAt: v.CreatedAt.UnixMicro(), CreatedBy: v.CreatedBy, Attributes: string(v.Attributes),
+		},
 	}
 }
 

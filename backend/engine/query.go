@@ -159,7 +159,7 @@ const readStep = 100
 // read returns the rows that f selects, up to the size of a page, and whether there are more.
 func (l listing) read(f store.Filter) (rows []store.Object, more bool, err error) {
 	size := 0
-	for len(rows) < l.q.Limit {
+	for len(rows) <= l.q.Limit { // one more row than the page has tells that there is another page
 		f.Limit = min(readStep, l.q.Limit+1-len(rows))
 		step, err := l.tx.Objects(l.ctx, f)
 		if err != nil {
@@ -198,6 +198,9 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 	}
 	page.Objects = make([]backend.Object, 0, len(rows))
 	for _, row := range rows {
+		if row.Untrusted != nil {
+			return backend.Page{}, row.Untrusted
+		}
 		o, err := object(row, in)
 		if err != nil {
 			return backend.Page{}, err
@@ -254,6 +257,9 @@ func (l listing) tokens() (backend.Page, error) {
 	rows, err := l.tx.Tokens(l.ctx)
 	objects := make([]backend.Object, len(rows))
 	for i, t := range rows {
+		if t.Untrusted != nil {
+			return backend.Page{}, t.Untrusted
+		}
 		objects[i] = tokenObject(t)
 	}
 	return l.pageOf(objects), err

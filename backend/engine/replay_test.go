@@ -88,9 +88,9 @@ func TestARepeatedVersionNumberHasAWayOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data")
 	s := embedded(t, open.Config{Path: path}).Engine
 	apply(t, s, environment("dev"), secret("dev", "a", "one"))
-	alter(t, path, "CREATE TABLE was AS SELECT * FROM objects WHERE name = 'a'; UPDATE was SET name = name")
+	alter(t, path, "CREATE TABLE was AS SELECT * FROM object WHERE name = 'a'; UPDATE was SET name = name")
 	apply(t, s, secret("dev", "a", "two"))
-	alter(t, path, "DELETE FROM objects WHERE name = 'never'; INSERT OR REPLACE INTO objects SELECT * FROM was")
+	alter(t, path, "DELETE FROM object WHERE name = 'never'; INSERT OR REPLACE INTO object SELECT * FROM was")
 	_, err := s.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{secret("dev", "a", "three")}})
 	if !errors.Is(err, backend.ErrCorrupt) || !strings.Contains(err.Error(), "delete --purge") {
 		t.Fatalf("a repeated version number: %v", err)

@@ -297,7 +297,7 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 			f.err = err
 			continue
 		}
-		k := store.VersionKey{Object: s.Object.ID, Version: n}
+		k := store.VersionKey{Project: s.Object.Project, Object: s.Object.ID, Version: n}
 		if wanted[k] == nil {
 			keys = append(keys, k)
 		}
@@ -316,7 +316,7 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 			if r.readBytes += len(v.Sealed); r.readBytes > mostReadBytes {
 				return errManyBytes()
 			}
-			for _, i := range wanted[store.VersionKey{Object: v.Object, Version: v.Version}] {
+			for _, i := range wanted[store.VersionKey{Project: v.Project, Object: v.Object, Version: v.Version}] {
 				r.matches[i].version = v
 			}
 		}
@@ -467,6 +467,9 @@ func (f *match) fields(ref backend.Ref) []string {
 // trust checks the rows that a value depends on: those of the environment, the
 // entry and the link. It checks all three, so that every missing key is recorded.
 func (f *match) trust(keys *keyset, trusted map[string]error, known map[string]prefetched) error {
+	if err := cmp.Or(f.entry.Object.Untrusted, f.link.Object.Untrusted); err != nil {
+		return err
+	}
 	var entry, link error
 	if !known[f.entry.Object.ID].signed {
 		entry = f.project.verifyRow(f.entry.Object, keys)
@@ -480,6 +483,9 @@ func (f *match) trust(keys *keyset, trusted map[string]error, known map[string]p
 // verifyRow checks the MAC of a row under a key of the environment that the row
 // belongs to.
 func (p *project) verifyRow(o store.Object, keys *keyset) error {
+	if o.Untrusted != nil {
+		return o.Untrusted
+	}
 	id, err := signer(o)
 	if err != nil {
 		return err
@@ -537,8 +543,11 @@ func (f *match) value(
 	if f.version.Object != s.Object.ID {
 		return nil, false, corrupt(s.Object, "its version %d does not exist", s.Object.Version)
 	}
+	if f.version.Untrusted != nil {
+		return nil, false, f.version.Untrusted
+	}
 	if k := known[s.Object.ID]; k.text != nil && k.version == f.version.Version {
-		return k.text, f.version.JSON, nil
+		return k.text, f.version.IsJSON(), nil
 	}
 	w, ok := f.project.environmentKeyByID(f.version.EnvironmentKey)
 	if !ok {
@@ -549,7 +558,7 @@ func (f *match) value(
 		return nil, false, err
 	}
 	text, err = openVersion(key, s.Object, f.version)
-	return text, f.version.JSON, err
+	return text, f.version.IsJSON(), err
 }
 
 // aboutReference adds the reference to an error about its content.

@@ -89,7 +89,7 @@ func (r *run) checkRestoredValues(p *project, secrets ...store.Object) error {
 	for _, o := range secrets {
 		if o.Type != "" {
 			byID[o.ID] = o
-			keys = append(keys, store.VersionKey{Object: o.ID, Version: o.Version})
+			keys = append(keys, keyOf(o))
 		}
 	}
 	if len(keys) == 0 {
@@ -113,7 +113,7 @@ func (r *run) checkRestoredValues(p *project, secrets ...store.Object) error {
 		if err != nil {
 			return err
 		}
-		if v.JSON != t.isJSON() || r.check(t, value) != nil {
+		if v.IsJSON() != t.isJSON() || r.check(t, value) != nil {
 			return backend.Errorf(backend.CodeInvalid,
 				"the schema of secret type %q has changed and does not allow the value of deleted secret %q", t.row.Name,
 				row.Name).
@@ -154,6 +154,9 @@ func (r *run) restoreEnvironment(c backend.Change) (backend.Outcome, error) {
 // restored returns the row of a deleted environment or project as it is restored,
 // at a place that is free.
 func (r *run) restored(c backend.Change, row store.Object, a attributes) (store.Object, attributes, error) {
+	if row.Untrusted != nil {
+		return row, a, row.Untrusted
+	}
 	row.Kind, row.Name = c.Kind, a.Was
 	if c.Rename != nil {
 		row.Name = *c.Rename

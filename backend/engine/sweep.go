@@ -52,6 +52,8 @@ type sweep struct {
 	now  time.Time
 	left int  // rows that it may still remove
 	dry  bool // count, and remove nothing
+	// untrusted is set if a row was left that was changed outside Pouncet.
+	untrusted bool
 
 	removed []backend.Object // without what was in a removed environment
 }
@@ -64,6 +66,9 @@ func (s *sweep) run(tx store.Tx) error {
 			return err
 		}
 		for _, p := range projects {
+			if s.untrusted = false; p.Untrusted != nil {
+				continue
+			}
 			if err := s.project(p); err != nil || s.left == 0 {
 				return err
 			}
@@ -97,7 +102,7 @@ func (s *sweep) project(row store.Object) error {
 			return err
 		}
 	}
-	if !all || s.left == 0 {
+	if !all || s.left == 0 || s.untrusted {
 		return nil
 	}
 	if !s.dry {
@@ -155,7 +160,7 @@ func (s *sweep) environment(in, row store.Object) error {
 			return err
 		}
 	}
-	if s.left == 0 {
+	if s.left == 0 || s.untrusted {
 		return nil
 	}
 	return s.end(in, row)
@@ -174,6 +179,10 @@ func (s *sweep) each(f store.Filter, do func(o store.Object) error) error {
 	for _, o := range rows {
 		if s.left == 0 {
 			return nil
+		}
+		if o.Untrusted != nil {
+			s.untrusted = true // somebody may have made it look like an object that can go
+			continue
 		}
 		if err := do(o); err != nil {
 			return err

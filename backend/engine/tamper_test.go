@@ -26,47 +26,47 @@ func TestChangedRowsNeverGiveAnotherValue(t *testing.T) {
 		broken []backend.Ref
 	}{
 		"the names of two secrets swapped": {
-			`UPDATE objects SET name='swap' WHERE kind='secret' AND name='a'
-			   AND environment IN (SELECT id FROM objects WHERE name='dev');
-			 UPDATE objects SET name='a' WHERE kind='secret' AND name='b'
-			   AND environment IN (SELECT id FROM objects WHERE name='dev');
-			 UPDATE objects SET name='b' WHERE name='swap';`,
+			`UPDATE object SET name='swap' WHERE kind='secret' AND name='a'
+			   AND environment IN (SELECT id FROM object WHERE name='dev');
+			 UPDATE object SET name='a' WHERE kind='secret' AND name='b'
+			   AND environment IN (SELECT id FROM object WHERE name='dev');
+			 UPDATE object SET name='b' WHERE name='swap';`,
 			[]backend.Ref{ref("dev", "a"), ref("dev", "b")},
 		},
 		"the names of two environments swapped": {
-			`UPDATE objects SET name='swap' WHERE kind='environment' AND name='dev';
-			 UPDATE objects SET name='dev' WHERE kind='environment' AND name='prod';
-			 UPDATE objects SET name='prod' WHERE name='swap';`,
+			`UPDATE object SET name='swap' WHERE kind='environment' AND name='dev';
+			 UPDATE object SET name='dev' WHERE kind='environment' AND name='prod';
+			 UPDATE object SET name='prod' WHERE name='swap';`,
 			[]backend.Ref{ref("dev", "a"), ref("dev", "b"), ref("prod", "a"), ref("prod", "b")},
 		},
 		"an old version made current": {
-			`UPDATE objects SET version=1 WHERE kind='secret' AND name='a';`,
+			`UPDATE object SET version=1 WHERE kind='secret' AND name='a';`,
 			[]backend.Ref{ref("dev", "a"), ref("prod", "a")},
 		},
 		"a ciphertext moved to another row": {
-			`UPDATE versions SET sealed=(
-			   SELECT v.sealed FROM versions v JOIN objects o ON o.id=v.object JOIN objects e ON e.id=o.environment
+			`UPDATE version SET sealed=(
+			   SELECT v.sealed FROM version v JOIN object o ON o.id=v.object JOIN object e ON e.id=o.environment
 			   WHERE o.name='b' AND e.name='dev')
-			 WHERE object=(SELECT o.id FROM objects o JOIN objects e ON e.id=o.environment WHERE o.name='a' AND e.name='dev');`,
+			 WHERE object=(SELECT o.id FROM object o JOIN object e ON e.id=o.environment WHERE o.name='a' AND e.name='dev');`,
 			[]backend.Ref{ref("dev", "a")},
 		},
 		"a secret moved to another environment": {
-			`UPDATE objects SET environment=(SELECT id FROM objects WHERE kind='environment' AND name='prod'), name='c'
-			 WHERE kind='secret' AND name='a' AND environment=(SELECT id FROM objects WHERE name='dev');`,
+			`UPDATE object SET environment=(SELECT id FROM object WHERE kind='environment' AND name='prod'), name='c'
+			 WHERE kind='secret' AND name='a' AND environment=(SELECT id FROM object WHERE name='dev');`,
 			[]backend.Ref{ref("prod", "c"), ref("dev", "a")},
 		},
 		"a restricted secret made masked": {
-			`UPDATE objects SET attributes=CAST(replace(CAST(attributes AS TEXT), 'restricted', 'masked') AS BLOB)
+			`UPDATE object SET attributes=CAST(replace(CAST(attributes AS TEXT), 'restricted', 'masked') AS BLOB)
 			 WHERE kind='secret' AND name='b';`,
 			[]backend.Ref{ref("dev", "b"), ref("prod", "b")},
 		},
 		"signatures removed": {
-			`UPDATE objects SET mac=x'';`,
+			`UPDATE object SET mac=x'';`,
 			[]backend.Ref{ref("dev", "a"), ref("dev", "b"), ref("prod", "a"), ref("prod", "b")},
 		},
 		"an environment key given to another environment": {
-			`UPDATE scope_keys SET environment=(SELECT id FROM objects WHERE kind='environment' AND name='prod')
-			 WHERE environment=(SELECT id FROM objects WHERE kind='environment' AND name='dev');`,
+			`UPDATE environment_key SET environment=(SELECT id FROM object WHERE kind='environment' AND name='prod')
+			 WHERE environment=(SELECT id FROM object WHERE kind='environment' AND name='dev');`,
 			[]backend.Ref{ref("dev", "a"), ref("dev", "b")},
 		},
 	} {

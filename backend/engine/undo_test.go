@@ -88,20 +88,20 @@ func TestPurgeDestroysKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newUndoFixture(t)
 			f.must(environment("dev"), environment("prod"), secret("dev", "a", "CANARY"), secret("prod", "a", "stays"))
-			alter(t, f.path, `CREATE TABLE copied_objects AS SELECT * FROM objects WHERE kind IN ('secret', 'environment');
-				CREATE TABLE copied_versions AS SELECT * FROM versions;`+noEffect)
-			if n := f.count(`SELECT count(*) FROM scope_keys`); n != 3 {
+			alter(t, f.path, `CREATE TABLE copied_objects AS SELECT * FROM object WHERE kind IN ('secret', 'environment');
+				CREATE TABLE copied_versions AS SELECT * FROM version;`+noEffect)
+			if n := f.count(`SELECT count(*) FROM environment_key WHERE project <> 'deployment'`); n != 3 {
 				t.Fatalf("%d environment keys are stored before", n)
 			}
 			end(f)
-			if n := f.count(`SELECT count(*) FROM scope_keys`); n != 2 {
+			if n := f.count(`SELECT count(*) FROM environment_key WHERE project <> 'deployment'`); n != 2 {
 				t.Errorf("%d environment keys are left", n)
 			}
-			if n := f.count(`SELECT count(*) FROM versions`); n != 1 {
+			if n := f.count(`SELECT count(*) FROM version`); n != 1 {
 				t.Errorf("%d versions are left", n)
 			}
-			alter(t, f.path, `INSERT OR IGNORE INTO objects SELECT * FROM copied_objects;
-				INSERT OR IGNORE INTO versions SELECT * FROM copied_versions;`)
+			alter(t, f.path, `INSERT OR IGNORE INTO object SELECT * FROM copied_objects;
+				INSERT OR IGNORE INTO version SELECT * FROM copied_versions;`)
 			out, err := f.Engine.Resolve(context.Background(), []backend.Ref{ref("dev", "a"), ref("prod", "a")})
 			if err != nil || !errors.Is(out[0].Err, backend.ErrCorrupt) || string(out[1].Value.Expose()) != "stays" {
 				t.Errorf("the copied rows resolve to %v (%v)", out, err)
@@ -149,10 +149,10 @@ func TestSweep(t *testing.T) {
 			Environment: env, Name: name}
 	}
 	f.must(remove("dev", "before"), remove("prod", "s"), deletion("dev", false))
-	rows := f.count(`SELECT count(*) FROM objects`)
-	if calls := f.sweep(6); calls != 1 || f.count(`SELECT count(*) FROM objects`) != rows {
+	rows := f.count(`SELECT count(*) FROM object`)
+	if calls := f.sweep(6); calls != 1 || f.count(`SELECT count(*) FROM object`) != rows {
 		t.Errorf("the sweep within the window took %d calls and left %d of %d rows", calls,
-			f.count(`SELECT count(*) FROM objects`), rows)
+			f.count(`SELECT count(*) FROM object`), rows)
 	}
 	var removed []string
 	late := engine.New(f.Store, f.Keys, engine.Options{
@@ -174,10 +174,10 @@ func TestSweep(t *testing.T) {
 	if err != nil || !more {
 		t.Errorf("the first sweep reports %v (%v), want more", more, err)
 	}
-	if n := f.count(`SELECT count(*) FROM objects`); n != rows-500 {
+	if n := f.count(`SELECT count(*) FROM object`); n != rows-500 {
 		t.Errorf("the first sweep left %d of %d rows", n, rows)
 	}
-	if n := f.count(`SELECT count(*) FROM scope_keys`); n != 3 {
+	if n := f.count(`SELECT count(*) FROM environment_key WHERE project <> 'deployment'`); n != 3 {
 		t.Errorf("the first sweep left %d environment keys", n)
 	}
 	if _, err := late.Sweep(context.Background()); err != nil {
@@ -191,7 +191,7 @@ func TestSweep(t *testing.T) {
 		processes.Go(func() { f.sweep(8) })
 	}
 	processes.Wait()
-	if n := f.count(`SELECT count(*) FROM objects`); n != 5 { // the project, prod with a secret, kept with a secret
+	if n := f.count(`SELECT count(*) FROM object`); n != 5 { // the project, prod with a secret, kept with a secret
 		t.Errorf("%d rows are left", n)
 	}
 	// What is deleted within a deleted project is due with it.
@@ -203,11 +203,12 @@ func TestSweep(t *testing.T) {
 	s.Value = backend.Plaintext{}
 	f.must(dev, s, shop)
 	f.sweep(6)
-	if n := f.count(`SELECT count(*) FROM objects`); n != 8 {
+	if n := f.count(`SELECT count(*) FROM object`); n != 8 {
 		t.Errorf("%d rows are left within the window of the project", n)
 	}
 	f.sweep(8)
-	objects, keys := f.count(`SELECT count(*) FROM objects`), f.count(`SELECT count(*) FROM scope_keys`)
+	objects := f.count(`SELECT count(*) FROM object`)
+	keys := f.count(`SELECT count(*) FROM environment_key WHERE project <> 'deployment'`)
 	if objects != 5 || keys != 3 {
 		t.Errorf("%d rows and %d keys are left after the window of the project", objects, keys)
 	}
@@ -249,9 +250,10 @@ func TestSweepOfReplacedObjects(t *testing.T) {
 				replaced(backend.KindSecretType, backend.DefaultProject, "used"),
 				replaced(backend.KindSecretType, backend.DefaultProject, "unused"),
 				replaced(backend.KindProject, "", "empty"), replaced(backend.KindProject, "", "full"))
-			rows, keys := f.count(`SELECT count(*) FROM objects`), f.count(`SELECT count(*) FROM scope_keys`)
+			rows := f.count(`SELECT count(*) FROM object`)
+			keys := f.count(`SELECT count(*) FROM environment_key WHERE project <> 'deployment'`)
 			f.sweep(max(days, 7) - 1)
-			if n := f.count(`SELECT count(*) FROM objects`); n != rows {
+			if n := f.count(`SELECT count(*) FROM object`); n != rows {
 				t.Errorf("%d of %d rows are left within the window", n, rows)
 			}
 			out, err := f.at(max(days, 7)-1).Apply(context.Background(),
@@ -260,10 +262,10 @@ func TestSweepOfReplacedObjects(t *testing.T) {
 				t.Errorf("within the window, a restoration gives %v (%v)", out, err)
 			}
 			f.sweep(max(days, 7) + 1)
-			if n := f.count(`SELECT count(*) FROM objects`); n != rows-1 { // the type
+			if n := f.count(`SELECT count(*) FROM object`); n != rows-1 { // the type
 				t.Errorf("%d of %d rows are left after the window", n, rows)
 			}
-			if n := f.count(`SELECT count(*) FROM scope_keys`); n != keys {
+			if n := f.count(`SELECT count(*) FROM environment_key WHERE project <> 'deployment'`); n != keys {
 				t.Errorf("%d of %d environment keys are left after the window", n, keys)
 			}
 			f.must(restoration("dev"), restoration("bare"), backend.Change{Op: backend.OpRestore, Kind: backend.KindProject,
@@ -284,23 +286,23 @@ func ptrTo[T any](v T) *T { return &v }
 // A deleted environment that was changed in the database is refused, and stays as it is.
 func TestChangedDeletedRowsAreRefused(t *testing.T) {
 	for name, statements := range map[string]string{
-		"another former name": `UPDATE objects SET attributes = CAST(replace(CAST(attributes AS TEXT), '"dev"', '"prod"')
+		"another former name": `UPDATE object SET attributes = CAST(replace(CAST(attributes AS TEXT), '"dev"', '"prod"')
 			AS BLOB) WHERE kind = 'deleted_environment';`,
-		"a later time of deletion": `UPDATE objects SET attributes = CAST(replace(CAST(attributes AS TEXT),
+		"a later time of deletion": `UPDATE object SET attributes = CAST(replace(CAST(attributes AS TEXT),
 			'"deleted_at":"20', '"deleted_at":"21') AS BLOB), name = '21' || substr(name, 3)
 			WHERE kind = 'deleted_environment';`,
-		"the kind of the environment": `UPDATE objects SET kind = 'environment', name = 'dev'
+		"the kind of the environment": `UPDATE object SET kind = 'environment', name = 'dev'
 			WHERE kind = 'deleted_environment';`,
-		"the names of two secrets swapped": `UPDATE objects SET name = 'swap' WHERE kind = 'kept_secret' AND name = 'a';
-			UPDATE objects SET name = 'a' WHERE kind = 'kept_secret' AND name = 'b';
-			UPDATE objects SET name = 'b' WHERE name = 'swap';`,
-		"a signature removed": `UPDATE objects SET mac = x'' WHERE kind = 'kept_secret' AND name = 'a';`,
-		"a secret from another environment": `UPDATE objects SET kind = 'kept_secret', environment = (SELECT id FROM objects
+		"the names of two secrets swapped": `UPDATE object SET name = 'swap' WHERE kind = 'kept_secret' AND name = 'a';
+			UPDATE object SET name = 'a' WHERE kind = 'kept_secret' AND name = 'b';
+			UPDATE object SET name = 'b' WHERE name = 'swap';`,
+		"a signature removed": `UPDATE object SET mac = x'' WHERE kind = 'kept_secret' AND name = 'a';`,
+		"a secret from another environment": `UPDATE object SET kind = 'kept_secret', environment = (SELECT id FROM object
 			WHERE kind = 'deleted_environment') WHERE kind = 'secret';`,
-		"the kind of a secret": `UPDATE objects SET kind = 'secret' WHERE kind = 'kept_secret' AND name = 'a';`,
-		"the names of two projects swapped": `UPDATE objects SET name = 'swap' WHERE kind = 'project' AND name = 'default';
-			UPDATE objects SET name = 'default' WHERE kind = 'project' AND name = 'other';
-			UPDATE objects SET name = 'other' WHERE name = 'swap';`,
+		"the kind of a secret": `UPDATE object SET kind = 'secret' WHERE kind = 'kept_secret' AND name = 'a';`,
+		"the names of two projects swapped": `UPDATE object SET name = 'swap' WHERE kind = 'project' AND name = 'default';
+			UPDATE object SET name = 'default' WHERE kind = 'project' AND name = 'other';
+			UPDATE object SET name = 'other' WHERE name = 'swap';`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newUndoFixture(t)
@@ -323,7 +325,7 @@ func TestChangedDeletedRowsAreRefused(t *testing.T) {
 			if !errors.Is(err, backend.ErrCorrupt) {
 				t.Errorf("the restoration gives %v", err)
 			}
-			if n := f.count(`SELECT count(*) FROM objects WHERE kind = 'deleted_environment'`); n != 1 {
+			if n := f.count(`SELECT count(*) FROM object WHERE kind = 'deleted_environment'`); n != 1 {
 				t.Errorf("%d deleted environments are left", n)
 			}
 		})
@@ -335,7 +337,7 @@ func TestAnEnvironmentCanBeRestoredWithoutATamperedSecret(t *testing.T) {
 	f := newUndoFixture(t)
 	a := f.must(environment("dev"), secret("dev", "a", "v"), secret("dev", "b", "v"))[1].Object
 	f.must(deletion("dev", false))
-	alter(t, f.path, `UPDATE objects SET version = 2 WHERE name = 'a';`)
+	alter(t, f.path, `UPDATE object SET version = 2 WHERE name = 'a';`)
 	_, err := f.Engine.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{restoration("dev")}})
 	want := "pouncet secret delete --purge " + a.ID
 	if !errors.Is(err, backend.ErrCorrupt) || !strings.Contains(backend.AsError(err).Hint, want) {
@@ -385,9 +387,9 @@ func TestDeletionWithoutTheKMSKey(t *testing.T) {
 func TestRenamingAProjectSignsNoChangedEnvironment(t *testing.T) {
 	f := newUndoFixture(t)
 	f.must(environment("dev"), environment("prod"))
-	alter(t, f.path, `UPDATE objects SET name = 'swap' WHERE kind = 'environment' AND name = 'dev';
-		UPDATE objects SET name = 'dev' WHERE kind = 'environment' AND name = 'prod';
-		UPDATE objects SET name = 'prod' WHERE name = 'swap';`)
+	alter(t, f.path, `UPDATE object SET name = 'swap' WHERE kind = 'environment' AND name = 'dev';
+		UPDATE object SET name = 'dev' WHERE kind = 'environment' AND name = 'prod';
+		UPDATE object SET name = 'prod' WHERE name = 'swap';`)
 	to := "shop"
 	_, err := f.Engine.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject, Rename: &to}}})

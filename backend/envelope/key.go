@@ -28,9 +28,13 @@ const (
 	Overhead = headerSize + nonceSize + tagSize
 )
 
-// formatVersion is the first byte of a sealed value. Each format has its own labels, so that a changed first byte
-// cannot turn a sealed value of one format into a valid one of another.
-const formatVersion = 1
+// The formats of a sealed value; its first byte says which it has. Each has its own labels, so that a changed first
+// byte cannot turn a sealed value of one format into a valid one of another. Seal writes format 2. Values of earlier
+// versions have format 1, which does not bind the Metadata.
+const (
+	format1 = 1
+	format2 = 2
+)
 
 // Binding says what a sealed value belongs to. Its fields are ids, not names, so that a rename does not affect the
 // value. Environment may be backend.AnyEnvironment. The Key adds the deployment and its own id, so that no caller can
@@ -43,6 +47,16 @@ type Binding struct {
 	Version     int64
 	Type        string // "" if the secret has no type
 	SchemaHash  string // the hash of the schema that the value was checked against
+
+	Metadata
+}
+
+// Metadata is the part of a Binding that only format 2 binds.
+type Metadata struct {
+	Form       string // the form of the value: text, JSON or bytes
+	CreatedAt  int64  // in microseconds since 1970
+	CreatedBy  string
+	Attributes string
 }
 
 // Key is an unwrapped environment key. It seals and opens values and signs rows. It is safe for concurrent use.
@@ -87,31 +101,32 @@ func (k *Key) Seal(b Binding, plaintext []byte) ([]byte, error) {
 			k, b.Environment, b.Project)
 	}
 	sealed := make([]byte, headerSize, Overhead+len(plaintext))
-	sealed[0] = formatVersion
+	sealed[0] = format2
 	salt := sealed[1 : 1+saltSize]
 	_, _ = rand.Read(salt) // never returns an error: it crashes the program instead
-	aead, commitment, err := k.derive(salt)
+	aead, commitment, err := k.derive(format2, salt)
 	if err != nil {
 		return nil, err
 	}
 	copy(sealed[1+saltSize:], commitment)
-	return aead.Seal(sealed, nil, plaintext, k.additionalData(b)), nil
+	return aead.Seal(sealed, nil, plaintext, k.additionalData(format2, b)), nil
 }
 
 // Open decrypts what Seal returned for an equal Binding. Anything else gives ErrCorrupt. The error does not say what
 // differs.
 func (k *Key) Open(b Binding, sealed []byte) ([]byte, error) {
-	if len(sealed) < Overhead || sealed[0] != formatVersion {
+	if len(sealed) < Overhead || sealed[0] != format1 && sealed[0] != format2 {
 		return nil, k.corrupt(b)
 	}
-	aead, commitment, err := k.derive(sealed[1 : 1+saltSize])
+	format := sealed[0]
+	aead, commitment, err := k.derive(format, sealed[1:1+saltSize])
 	if err != nil {
 		return nil, err
 	}
 	if subtle.ConstantTimeCompare(commitment, sealed[1+saltSize:headerSize]) != 1 {
 		return nil, k.corrupt(b)
 	}
-	plaintext, err := aead.Open(nil, nil, sealed[headerSize:], k.additionalData(b))
+	plaintext, err := aead.Open(nil, nil, sealed[headerSize:], k.additionalData(format, b))
 	if err != nil {
 		return nil, k.corrupt(b)
 	}
@@ -119,13 +134,17 @@ func (k *Key) Open(b Binding, sealed []byte) ([]byte, error) {
 }
 
 // derive returns the cipher of one value and the commitment to the environment key.
-func (k *Key) derive(salt []byte) (cipher.AEAD, []byte, error) {
+func (k *Key) derive(format byte, salt []byte) (cipher.AEAD, []byte, error) {
+	label := stored.ValueKey2
+	if format == format1 {
+		label = stored.ValueKey
+	}
 	pseudorandom, err := hkdf.Extract(sha256.New, k.environmentKey(), salt)
 	if err != nil {
 		return nil, nil, cryptoError("deriving a value's key", err)
 	}
 	// Two blocks of one expansion are as independent as two expansions, and cost less.
-	derived, err := hkdf.Expand(sha256.New, pseudorandom, stored.ValueKey, keySize+commitmentSize)
+	derived, err := hkdf.Expand(sha256.New, pseudorandom, label, keySize+commitmentSize)
 	if err != nil {
 		return nil, nil, cryptoError("deriving a value's key", err)
 	}
@@ -142,15 +161,25 @@ func (k *Key) derive(salt []byte) (cipher.AEAD, []byte, error) {
 
 // additionalData writes the format and every field with its length before it, so that no two bindings give the same
 // bytes.
-func (k *Key) additionalData(b Binding) []byte {
-	out := make([]byte, 0, 512) // enough for ten fields of common lengths
-	for _, field := range [...]string{
-		stored.SealedValue, k.deployment, b.Project, b.Environment, b.Scope, b.Object,
-	} {
+func (k *Key) additionalData(format byte, b Binding) []byte {
+	label := stored.SealedValue2
+	if format == format1 {
+		label = stored.SealedValue
+	}
+	out := make([]byte, 0, 640) // enough for fields of common lengths
+	for _, field := range [...]string{label, k.deployment, b.Project, b.Environment, b.Scope, b.Object} {
 		out = appendField(out, field)
 	}
 	out = binary.BigEndian.AppendUint64(out, uint64(b.Version))
 	for _, field := range [...]string{b.Type, b.SchemaHash, k.id} {
+		out = appendField(out, field)
+	}
+	if format == format1 {
+		return out
+	}
+	out = appendField(out, b.Form)
+	out = binary.BigEndian.AppendUint64(out, uint64(b.CreatedAt))
+	for _, field := range [...]string{b.CreatedBy, b.Attributes} {
 		out = appendField(out, field)
 	}
 	return out

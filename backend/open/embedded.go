@@ -19,6 +19,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
+	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
@@ -39,9 +40,11 @@ type Parts struct {
 	Engine   backend.Service
 	Store    store.Store
 	Keys     *envelope.Keyring
-	Location string // the folder
+	Location string   // the folder
+	Upgrade  *Upgrade // the upgrade that Embedded made; nil for none
 
 	engine *engine.Engine
+	signed *signed.Store
 }
 
 // sweepPause is the time between two sweeps that both remove something.
@@ -113,37 +116,39 @@ func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
-	database, err := sqlite.Open(ctx, filepath.Join(path, databaseFile))
+	trusted := newTrustedKeys(path, s)
+	trusted.createFiles = createKeys
+	database, keys, upgrade, err := openDatabase(ctx, path, s, trusted)
 	if err != nil {
 		return nil, err
 	}
-	trusted := newTrustedKeys(path, s)
-	trusted.createFiles = createKeys
+	removeExpiredCopy(path, time.Now())
 	if c.KMSKey != "" {
 		s.KMSKey = c.KMSKey
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
-	keys := keyring(database, path, trusted)
 	o := engine.Options{KMSKey: s.KMSKey, Trust: trusted.add, Swept: audit.Swept(database, nil)}
 	if createKeys { // only for a local user: a caller of a server must not learn about the files of the server
 		o.CheckKey = trusted.checkUse
 	}
 	e := engine.New(database, keys, o)
-	return &Parts{Engine: e, Store: database, Keys: keys, Location: path, engine: e}, nil
+	return &Parts{
+		Engine: e, Store: database, Keys: keys, Location: path, Upgrade: upgrade, engine: e, signed: database,
+	}, nil
 }
 
 // defaultKMSKey is the URI of the key file in the backend's folder. It is relative, so that the folder can be moved.
 const defaultKMSKey = "file:" + keyFile
 
 // keyring returns a Keyring that opens trusted KMS keys only.
-func keyring(database store.Store, folder string, trusted *trustedKeys) *envelope.Keyring {
+func keyring(deployment, folder string, trusted *trustedKeys) *envelope.Keyring {
 	openKey := func(ctx context.Context, uri string) (kms.Key, error) {
 		if err := trusted.check(uri); err != nil {
 			return nil, err
 		}
 		return kms.Open(ctx, resolveURI(folder, uri))
 	}
-	return envelope.New(envelope.Options{Deployment: database.Deployment(), OpenKey: openKey})
+	return envelope.New(envelope.Options{Deployment: deployment, OpenKey: openKey})
 }
 
 // resolveURI makes the URI of a key file absolute.
@@ -320,12 +325,27 @@ func initFolder(ctx context.Context, dir, kmsKey string) error {
 	if err != nil {
 		return err
 	}
-	e := engine.New(database, keyring(database, dir, newTrustedKeys(dir, s)), engine.Options{KMSKey: kmsKey})
-	token, err := createContents(ctx, e)
+	token, err := createSigned(ctx, database, dir, s)
 	if err := errors.Join(err, database.Close()); err != nil {
 		return fmt.Errorf("creating the backend: %w", err)
 	}
 	return writeFile(dir, tokenFile, token+"\n")
+}
+
+// createSigned makes the deployment key of a new database, names it in the settings and creates the first contents. It
+// returns the first token.
+func createSigned(ctx context.Context, database *sqlite.Store, dir string, s settings) (token string, err error) {
+	keys := keyring(database.Deployment(), dir, newTrustedKeys(dir, s))
+	w, err := signed.Initialise(ctx, database, keys, s.KMSKey)
+	if err != nil {
+		return "", err
+	}
+	s.Deployment = pinned(database, w)
+	if err := writeSettings(dir, s); err != nil {
+		return "", err
+	}
+	e := engine.New(signed.New(database, keys, w), keys, engine.Options{KMSKey: s.KMSKey})
+	return createContents(ctx, e)
 }
 
 func writeFile(dir, name, content string) error {

@@ -79,8 +79,11 @@ type Backend struct {
 	backend.Service
 	Location string // the endpoint or the folder, for messages
 	Created  bool   // Open initialised the backend
+	// Upgrade describes the upgrade that Open made; nil for none.
+	Upgrade *Upgrade
 
-	close func() error
+	folder string // of an embedded backend
+	close  func() error
 }
 
 // Waiting receives each wait that a server asks for.
@@ -123,7 +126,10 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 		return nil, err
 	}
 	service := asLocalUser{audit.Log(parts.Engine, parts.Store, nil)}
-	return &Backend{Service: service, Location: parts.Location, Created: created, close: parts.Close}, nil
+	return &Backend{
+		Service: service, Location: parts.Location, Created: created, Upgrade: parts.Upgrade, folder: parts.Location,
+		close: parts.Close,
+	}, nil
 }
 
 // asLocalUser adds the local user as the principal of calls that have none.

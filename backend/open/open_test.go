@@ -234,7 +234,7 @@ func TestMissingKeyFileIsAnErrorAndIsNotCreatedAgain(t *testing.T) {
 	}
 }
 
-func TestMetadataCanBeReadWithoutTheKMSKey(t *testing.T) {
+func TestMetadataIsNotReadWithoutTheKMSKey(t *testing.T) {
 	server := kmstest.New(t)
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data"), KMSKey: server.URI(t)}
 	initialise(t, c)
@@ -256,8 +256,8 @@ func TestMetadataCanBeReadWithoutTheKMSKey(t *testing.T) {
 		t.Errorf("creating an environment without the key: %v", err)
 	}
 	environments := backend.Query{Kind: backend.KindEnvironment, Project: backend.DefaultProject}
-	page, err := b.Query(context.Background(), environments)
-	if err != nil || len(page.Objects) != 1 {
+	// Nothing shows whether the rows are genuine.
+	if page, err := b.Query(context.Background(), environments); !errors.Is(err, backend.ErrKeyUnusable) {
 		t.Errorf("reading metadata without the key: %d environments, %v", len(page.Objects), err)
 	}
 }

@@ -23,6 +23,18 @@ type settings struct {
 	KMSKey string `json:"kms_key"`
 	// OtherKMSKeys holds the KMS keys that environments name. Creating such an environment adds its key.
 	OtherKMSKeys []string `json:"other_kms_keys,omitempty"`
+	// Deployment says which database belongs to this file. It is nil until the rows of the database are signed.
+	Deployment *deployment `json:"deployment,omitempty"`
+}
+
+// deployment pins the database outside of it: someone who can write to the database only cannot put another one in its
+// place.
+type deployment struct {
+	ID  string `json:"id"`
+	Key string `json:"key"` // the id of the deployment key
+	// KMSKey is the only KMS key that may unwrap the deployment key. Nothing adds to it.
+	KMSKey string `json:"kms_key"`
+	Schema int    `json:"schema"` // the lowest schema that the database may have
 }
 
 // trustedKeys holds the KMS keys that may unwrap environment keys of the database. It does not trust the KMS keys
@@ -36,7 +48,11 @@ type trustedKeys struct {
 }
 
 func newTrustedKeys(folder string, s settings) *trustedKeys {
-	return &trustedKeys{folder: folder, keys: append([]string{s.KMSKey}, s.OtherKMSKeys...)}
+	keys := append([]string{s.KMSKey}, s.OtherKMSKeys...)
+	if s.Deployment != nil {
+		keys = append(keys, s.Deployment.KMSKey)
+	}
+	return &trustedKeys{folder: folder, keys: keys}
 }
 
 // check refuses a KMS key that config.json does not name. It reads the file again before it refuses, because another

@@ -12,6 +12,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
+	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
@@ -152,7 +153,11 @@ func newBlank(ctx context.Context, c Config) (backend.Service, error) {
 			return memoryKey{uri}, nil
 		},
 	})
-	e := engine.New(database, keys, engine.Options{
+	w, err := signed.Initialise(ctx, database, keys, kmsKey)
+	if err != nil {
+		return nil, err
+	}
+	e := engine.New(signed.New(database, keys, w), keys, engine.Options{
 		KMSKey: kmsKey, CheckKey: func(uri string) error { return checkKeyFile(c.Path, uri, true) },
 	})
 	if _, err := createContents(ctx, e); err != nil {

@@ -3,11 +3,14 @@
 // Package store stores rows. The engine decides what they mean: a Store knows neither rules nor keys, and it never
 // sees a secret value in plain text.
 //
-// There are six types of row. An [Object] is the row of a project, environment, secret type, secret or scoped value,
+// There are seven types of row. An [Object] is the row of a project, environment, secret type, secret or scoped value,
 // and says which version is current. A [Version] is one sealed value and never changes. An [EnvironmentKey] is a
 // wrapped key. A [Token] lets a caller in. A [Record] is a line of the audit log. An [IdempotencyRecord] is the
-// outcome of a call. Several databases can implement the interface; package storetest tests that they behave the
-// same.
+// outcome of a call. A [State] sums up the rows of a project. Several databases can implement the interface; package
+// storetest tests that they behave the same.
+//
+// A Store does not know which rows are genuine. Package signed wraps a Store: it signs what is written and verifies
+// what is read. Only it uses the fields DeploymentMAC and Untrusted.
 //
 // # Errors
 //
@@ -68,6 +71,9 @@ type Tx interface {
 	// o.Revision-1. Its place may be taken, as for InsertObject.
 	UpdateObject(ctx context.Context, o Object) error
 
+	// ObjectByID returns the object with this id, of any kind. ErrNotFound means that it does not exist.
+	ObjectByID(ctx context.Context, id string) (Object, error)
+
 	// DeleteObject deletes an object and its versions. ErrNotFound means that it does not exist.
 	DeleteObject(ctx context.Context, id string) error
 
@@ -78,14 +84,17 @@ type Tx interface {
 	// keys.
 	Versions(ctx context.Context, keys []VersionKey) ([]Version, error)
 
+	// VersionsOf returns the versions of an object, oldest first, without their sealed bytes unless withSealed is set.
+	VersionsOf(ctx context.Context, project, object string, withSealed bool) ([]Version, error)
+
 	// EnvironmentKeys returns the environment keys of a project, oldest first.
 	EnvironmentKeys(ctx context.Context, project string) ([]EnvironmentKey, error)
 
 	// InsertEnvironmentKey adds an environment key.
 	InsertEnvironmentKey(ctx context.Context, k EnvironmentKey) error
 
-	// UpdateEnvironmentKey replaces the KMS key and the wrapped bytes of the environment key with id k.ID. ErrNotFound
-	// means that it does not exist.
+	// UpdateEnvironmentKey replaces the KMS key, the wrapped bytes and the MAC of the environment key with id k.ID.
+	// ErrNotFound means that it does not exist.
 	UpdateEnvironmentKey(ctx context.Context, k EnvironmentKey) error
 
 	// DeleteEnvironmentKeys deletes the environment keys of a deleted environment.
@@ -100,6 +109,9 @@ type Tx interface {
 	// InsertToken adds a token. ErrExists means that its id or its hash is taken.
 	InsertToken(ctx context.Context, t Token) error
 
+	// UpdateToken replaces all fields of the token with id t.ID. ErrNotFound means that it does not exist.
+	UpdateToken(ctx context.Context, t Token) error
+
 	// DeleteToken deletes a token, if it exists.
 	DeleteToken(ctx context.Context, id string) error
 
@@ -109,6 +121,28 @@ type Tx interface {
 
 	// IdempotencyRecord returns the record with this key. ErrNotFound means that there is none.
 	IdempotencyRecord(ctx context.Context, key string) (IdempotencyRecord, error)
+
+	// State returns the sealed state with this name, or nil if there is none.
+	State(ctx context.Context, name string) ([]byte, error)
+
+	// States returns all states, sorted by name.
+	States(ctx context.Context) ([]State, error)
+
+	// SaveState stores a state. It replaces a state with the same name.
+	SaveState(ctx context.Context, s State) error
+
+	// DeleteState deletes a state, if it exists.
+	DeleteState(ctx context.Context, name string) error
+
+	// ProjectIDs lists the projects that objects or environment keys name. That of a project's own row is "".
+	ProjectIDs(ctx context.Context) ([]string, error)
+
+	// SetObjectMAC and SetVersionMAC replace the DeploymentMAC of a row, and nothing else.
+	SetObjectMAC(ctx context.Context, id string, mac []byte) error
+	SetVersionMAC(ctx context.Context, key VersionKey, mac []byte) error
+
+	// ScanObjects lists the objects of a project, of all kinds, sorted by id. It begins after an id.
+	ScanObjects(ctx context.Context, project, afterID string, limit int) ([]Object, error)
 }
 
 // Object is the row of a project, environment, secret type, secret or scoped value.
@@ -132,24 +166,52 @@ type Object struct {
 	MAC        []byte // written and verified by the engine only
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
+
+	DeploymentMAC []byte
+	// Untrusted says why the row is not genuine. It is not stored.
+	Untrusted error
 }
+
+// The forms of a value.
+const (
+	FormText  = "text"
+	FormJSON  = "json"
+	FormBytes = "bytes"
+)
 
 // Version is one sealed value. It is written once and never changed.
 type Version struct {
+	Project        string
 	Object         string
 	Version        int64
 	EnvironmentKey string // the id of the environment key that sealed the value
 	Type           string // the id of the type that the value was checked against
 	SchemaHash     string
-	JSON           bool // the value is JSON text
+	Form           string // FormText, FormJSON or FormBytes
 	Sealed         []byte
 	CreatedAt      time.Time
 	CreatedBy      string
-	Attributes     []byte // written and read by the engine only; Lookup does not return them
+	Attributes     []byte // written and read by the engine only
+
+	DeploymentMAC []byte
+	// Untrusted says why the row is not genuine. It is not stored.
+	Untrusted error
+}
+
+// IsJSON reports whether the value is JSON text.
+func (v Version) IsJSON() bool { return v.Form == FormJSON }
+
+// FormOf returns the form of a value that is JSON or text.
+func FormOf(isJSON bool) string {
+	if isJSON {
+		return FormJSON
+	}
+	return FormText
 }
 
 // VersionKey identifies a version.
 type VersionKey struct {
+	Project string
 	Object  string
 	Version int64
 }
@@ -195,7 +257,15 @@ type EnvironmentKey struct {
 	KMSKey      string // the URI of the KMS key that wrapped it
 	Wrapped     []byte
 	CreatedAt   time.Time
+
+	DeploymentMAC []byte
 }
+
+// The principals that a token is for.
+const (
+	Person   = "person"
+	Workload = "workload"
+)
 
 // Token is a bearer token. Only its hash is stored.
 type Token struct {
@@ -203,9 +273,16 @@ type Token struct {
 	Name        string
 	Description string
 	Role        backend.Role
+	Principal   string // Person or Workload
 	Hash        []byte // the SHA-256 of the token
+	Attributes  []byte // written and read by the engine only
+	Revision    int64
 	CreatedAt   time.Time
 	ExpiresAt   time.Time // zero means never
+
+	DeploymentMAC []byte
+	// Untrusted says why the row is not genuine. It is not stored.
+	Untrusted error
 }
 
 // Record is one line of the audit log.
@@ -213,8 +290,8 @@ type Record struct {
 	At        time.Time
 	Principal string
 	Role      backend.Role
-	Verb      string // "resolve", "reveal", "apply", "compare", "fingerprint", "sweep"
-	Phase     string // "intent" before an apply, "outcome" after it, and "" for other verbs
+	Verb      string // "resolve", "reveal", "apply", "compare", "fingerprint", "sweep", "verify", "accept"
+	Phase     string // "intent" before an apply or accept, "outcome" after it, and "" for other verbs
 	Code      string // "ok", or the code of the error
 	Detail    []byte // JSON with ids and names, never values
 }
@@ -225,4 +302,12 @@ type IdempotencyRecord struct {
 	Request []byte // a hash of the request
 	Outcome []byte // written and read by the engine only
 	At      time.Time
+
+	DeploymentMAC []byte
+}
+
+// State sums up the rows of a project, or of the deployment. Its content belongs to package signed.
+type State struct {
+	Name   string
+	Sealed []byte
 }

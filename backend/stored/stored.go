@@ -18,9 +18,31 @@ const (
 	SealedValue = "pouncet sealed value v1"
 	// ValueKey is the HKDF info of a value's key and commitment.
 	ValueKey = SealedValue + " key and commitment"
-	// RowKey is the HKDF info of the key that signs rows.
+	// SealedValue2 and ValueKey2 are the same for format 2.
+	SealedValue2 = "pouncet sealed value v2"
+	ValueKey2    = SealedValue2 + " key and commitment"
+	// RowKey is the HKDF info of the key that signs rows with an environment key.
 	RowKey = "pouncet row mac v1"
 )
+
+// Package signed derives keys from the deployment key with these, and begins the bytes of a row with the others.
+const (
+	// DeploymentRowKey is the HKDF info of the key that signs rows of any kind.
+	DeploymentRowKey = "pouncet deployment row mac v2"
+	// StateSummand is the HKDF info of the key that maps rows to the summands of a state.
+	StateSummand = "pouncet state summand v2"
+
+	ObjectRow         = "object v2"
+	VersionRow        = "version v2"
+	EnvironmentKeyRow = "environment key v2"
+	TokenRow          = "token v2"
+	IdempotencyRow    = "idempotency record v2"
+	StateRow          = "state v2"
+)
+
+// DeploymentKey is the project and the environment in the encryption context of the deployment key. Neither can be the
+// id of a project or an environment.
+const DeploymentKey = "deployment"
 
 // The names in the encryption context of an environment key. The KMS checks
 // them, and its policies and logs show them.

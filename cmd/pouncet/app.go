@@ -142,7 +142,11 @@ func (a *app) connect(ctx context.Context) (*open.Backend, error) {
 	if isTerminal(a.err) {
 		c.Waiting = waits{a.err}
 	}
-	return open.Open(ctx, c)
+	b, err := open.Open(ctx, c)
+	if err == nil {
+		a.reportUpgrade(b.Upgrade)
+	}
+	return b, err
 }
 
 // with returns the function of a command that opens the backend, calls f, and

@@ -4,13 +4,17 @@ package main
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -89,6 +93,47 @@ func replace(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// fixture is the command fixture: it copies the backend that an earlier version made to .pouncet.
+func fixture(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Check(copyFixture(ts.MkAbs("fixture")))
+	ts.Check(os.Rename(ts.MkAbs("fixture/backend"), ts.MkAbs(open.Folder)))
+	ts.Check(os.RemoveAll(ts.MkAbs("fixture")))
+}
+
+// runSQL is the command sql FILE: it changes the database outside Pouncet with the statements in a file.
+func runSQL(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(filepath.Join(open.Folder, "pouncet.db")))
+	ts.Check(err)
+	db.SetMaxOpenConns(1) // a pragma is for its connection only
+	_, err = db.ExecContext(context.Background(), ts.ReadFile(args[0]))
+	ts.Check(errors.Join(err, db.Close()))
+}
+
+// records is the command records: it prints the audit log, with the verbs of changes left out.
+func records(ts *testscript.TestScript, _ bool, _ []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(filepath.Join(open.Folder, "pouncet.db")))
+	ts.Check(err)
+	defer db.Close()
+	rows, err := db.QueryContext(context.Background(),
+		"SELECT principal, verb, phase, code, detail FROM record WHERE verb <> 'apply' ORDER BY rowid")
+	ts.Check(err)
+	defer rows.Close()
+	for rows.Next() {
+		var principal, verb, phase, code, detail string
+		ts.Check(rows.Scan(&principal, &verb, &phase, &code, &detail))
+		fmt.Fprintln(ts.Stdout(), principal, verb, phase, code, detail)
+	}
+	ts.Check(rows.Err())
+}
+
+// makeOld is the command old FILE DAYS: it makes a file older.
+func makeOld(ts *testscript.TestScript, _ bool, args []string) {
+	days, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	at := time.Now().AddDate(0, 0, -days)
+	ts.Check(os.Chtimes(ts.MkAbs(args[0]), at, at))
+}
+
 // get is the command get PATH: it prints the status and body of an answer of the server on $ADDRESS.
 func get(ts *testscript.TestScript, _ bool, args []string) {
 	r, err := http.Get("http://" + ts.Getenv("ADDRESS") + args[0])
@@ -103,5 +148,16 @@ func get(ts *testscript.TestScript, _ bool, args []string) {
 func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 	for _, c := range ts.BackgroundCmds() {
 		ts.Check(c.Process.Signal(syscall.SIGTERM))
+	}
+}
+
+// await is the command await VERB: it waits until the audit log has a record of this verb. The timeout of go test ends
+// the wait for a record that nobody makes.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	db, err := sql.Open("sqlite", ts.MkAbs(filepath.Join(open.Folder, "pouncet.db")))
+	ts.Check(err)
+	defer db.Close()
+	for n := 0; n == 0; time.Sleep(10 * time.Millisecond) {
+		ts.Check(db.QueryRowContext(context.Background(), "SELECT count(*) FROM record WHERE verb = ?", args[0]).Scan(&n))
 	}
 }

@@ -40,6 +40,7 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		outcomes := make([]backend.Outcome, len(args))
 		var first error
+		withKey := "" // the copy that still has the key of what was purged
 		for i, arg := range args {
 			change := backend.Change{Op: backend.OpDelete, Kind: o.kind, Force: force, Purge: purge}
 			outcome, err := a.delete(ctx, s, o, arg, change)
@@ -48,11 +49,17 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 				first = cmp.Or(first, err)
 			}
 			outcomes[i] = outcome
+			copyPath := ""
+			if purge && err == nil {
+				copyPath = copyWithKey(s, outcome)
+				withKey = cmp.Or(withKey, copyPath)
+			}
 			switch {
 			case a.json:
 			case err == nil && purge:
 				a.println(outcomeText(outcome) + " permanently")
 				a.warnManaged(outcome)
+				a.noteCopy(outcome, copyPath)
 			case err == nil:
 				a.println(outcomeText(outcome))
 				a.warnManaged(outcome)
@@ -61,7 +68,11 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 			}
 		}
 		if a.json {
-			a.printJSON(map[string]any{"outcomes": outcomes})
+			answer := map[string]any{"outcomes": outcomes}
+			if withKey != "" {
+				answer["copy"] = withKey
+			}
+			a.printJSON(answer)
 		}
 		return first
 	})

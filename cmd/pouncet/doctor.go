@@ -15,39 +15,64 @@ import (
 )
 
 func (a *app) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var storage, accept, deleteCopy bool
+	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Report objects that wait for a change",
+		Short: "Report objects that wait for a change, or check the database",
 		Long: wrap("Reports the objects that do not have their name, because a change of the same configuration took it "+
 			"or deleted them while others still use them. Terraform leaves such objects when an apply is interrupted, "+
 			"and its next apply completes the change. Each line says what the object waits for, and what to run.") +
-			"\n\n" + wrap("The exit code is 0 if no object waits, and 5 if one does."),
-		Example: "  pouncet doctor\n  pouncet doctor --project shop --json",
+			"\n\n" + wrap(storageHelp) +
+			"\n\n" + wrap("The exit code is 0 if there is nothing to report, and 5 otherwise."),
+		Example: "  pouncet doctor\n  pouncet doctor --project shop --json\n  pouncet doctor --storage",
 		Args:    arguments(0, 0, "no arguments"),
-		RunE: a.with(func(ctx context.Context, s backend.Service, _ []string) error {
-			held, err := a.held(ctx, s)
-			if err != nil {
-				return err
-			}
-			switch {
-			case a.json:
-				a.printJSON(map[string]any{"held": held})
-			case len(held) == 0:
-				a.println("No object waits for a change.")
-			}
-			if len(held) == 0 {
-				return nil
-			}
-			if !a.json {
-				for _, o := range held {
-					a.println(printable(heldText(o)))
-				}
-			}
-			return differsError{backend.Errorf(backend.CodeConflict, "%s waiting for a change",
-				backend.Plural(len(held), "object")).
-				WithHint("apply the configuration that manages the object again, or delete the object by its id")}
-		}),
 	}
+	c.Flags().BoolVar(&storage, "storage", false, "check the database of the embedded backend")
+	c.Flags().BoolVar(&accept, "accept", false, "with --storage: sign the rows as they are")
+	c.Flags().BoolVar(&deleteCopy, "delete-copy", false, "with --storage: delete the copy that an upgrade made")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		switch {
+		case !storage && accept:
+			return usage(c, "--accept requires --storage")
+		case !storage && deleteCopy:
+			return usage(c, "--delete-copy requires --storage")
+		case accept && deleteCopy:
+			return exclusive(c, "--accept and --delete-copy")
+		case storage && a.project != "":
+			return exclusive(c, "--storage and --project")
+		case deleteCopy:
+			return a.deleteCopy(c.Context())
+		case storage:
+			return a.checkStorage(c.Context(), accept)
+		}
+		return a.with(a.reportHeld)(c, args)
+	}
+	return c
+}
+
+// reportHeld is doctor without --storage.
+func (a *app) reportHeld(ctx context.Context, s backend.Service, _ []string) error {
+	held, err := a.held(ctx, s)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.json:
+		a.printJSON(map[string]any{"held": held})
+	case len(held) == 0:
+		a.println("No object waits for a change.")
+	}
+	if len(held) == 0 {
+		return nil
+	}
+	if !a.json {
+		for _, o := range held {
+			a.println(printable(heldText(o)))
+		}
+	}
+	return differsError{backend.Errorf(backend.CodeConflict, "%s waiting for a change",
+		backend.Plural(len(held), "object")).
+		WithHint("apply the configuration that manages the object again, or delete the object by its id")}
 }
 
 // held returns the held objects of the project that --project names, or of all projects.

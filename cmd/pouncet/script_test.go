@@ -83,6 +83,7 @@ func scriptsWith(t *testing.T, files []string, setup func(e *testscript.Env) err
 			"backend": prepared.make, "code": exitCodeIs, "feed": feed, "hides": hides, "fill": fill, "lock": lock,
 			"damage": damage, "ready": ready, "bytes": writeBytes, "mode": mode, "size": size, "setenv": setenv,
 			"populate": populate, "replace": replace, "get": get, "terminate": terminate,
+			"fixture": fixture, "sql": runSQL, "records": records, "await": await, "old": makeOld,
 		},
 	})
 }

@@ -98,8 +98,10 @@ func (a *app) serve(ctx context.Context, config open.Config, address string, qui
 	if err != nil {
 		return err
 	}
+	log := slog.New(slog.NewJSONHandler(a.err, nil))
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
+		logUpgrade(log, parts.Upgrade) // no later start reports it
 		_ = parts.Close()
 		return backend.Errorf(backend.CodeUnavailable, "listening on %s: %w", address, err).
 			WithHint("choose another address with --listen")
@@ -107,28 +109,31 @@ func (a *app) serve(ctx context.Context, config open.Config, address string, qui
 	health := httpapi.NewHealth(ctx, parts.Health)
 	o := httpapi.Options{Ready: health.Ready, Allow: access.Allow}
 	if !quiet {
-		o.Log = slog.New(slog.NewJSONHandler(a.err, nil))
+		o.Log = log
 	}
+	parts.ReportUntrusted(atMostOnceAMinute(func(err error) {
+		log.Error("untrusted token", "error", err.Error())
+	}, time.Now))
 	service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
 	authenticate := func(ctx context.Context, token string) (backend.Principal, error) {
 		return access.Authenticate(ctx, parts.Store, token, time.Now())
 	}
 	fmt.Fprintf(a.err, "listening on http://%s, serving %s\n", l.Addr(), parts.Location)
-	sweeping, stop := context.WithCancel(ctx)
-	var sweeper sync.WaitGroup
-	sweeper.Go(func() {
-		parts.KeepSwept(sweeping, sweepInterval, func(err error) {
-			if o.Log != nil {
-				o.Log.Error("removing what can no longer be restored", "error", err.Error())
-			}
+	logUpgrade(log, parts.Upgrade)
+	serving, stop := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	background.Go(func() { verifyRows(serving, parts, log) })
+	background.Go(func() {
+		parts.KeepSwept(serving, sweepInterval, func(err error) {
+			log.Error("removing what can no longer be restored", "error", err.Error())
 		})
 	})
-	sweeper.Go(func() { health.Keep(sweeping, httpapi.HealthInterval) })
+	background.Go(func() { health.Keep(serving, httpapi.HealthInterval) })
 	err = httpapi.Serve(ctx, l, httpapi.NewServer(service, authenticate, o), o)
 	stop()
 	closed := make(chan error, 1)
 	go func() {
-		sweeper.Wait()
+		background.Wait()
 		closed <- parts.Close()
 	}()
 	select {
@@ -141,3 +146,54 @@ func (a *app) serve(ctx context.Context, config open.Config, address string, qui
 
 // closeTime is how long a stopping server waits for the end of all work after the last request.
 const closeTime = 2 * time.Second
+
+// logUpgrade logs what the person at the terminal of another command would read.
+func logUpgrade(log *slog.Logger, u *open.Upgrade) {
+	if u == nil {
+		return
+	}
+	log.Warn("the database was upgraded, and its rows are signed from now on", "copy", u.Copy,
+		"copy_kept_days", int(open.CopyKept/(24*time.Hour)), "delete_copy", open.DeleteCopyCommand)
+	for _, t := range upgradeTokens(u) {
+		log.Warn("the upgrade signed a token; delete it if nobody knows it: pouncet token delete ID", "id", t.ID,
+			"name", t.Name, "role", t.Role)
+	}
+}
+
+// verifyRows reports rows that were changed, removed or put back outside Pouncet. Such a row does not stop the server:
+// each call that reads one fails.
+func verifyRows(ctx context.Context, parts *open.Parts, log *slog.Logger) {
+	found, err := parts.Verify(ctx)
+	for _, f := range found {
+		log.Error("untrusted row", "kind", f.Kind, "name", f.Name, "id", f.ID, "project", f.Project, "problem", f.Problem)
+	}
+	if len(found) > 0 {
+		err = parts.RecordFindings(ctx, found)
+	}
+	if err != nil && ctx.Err() == nil {
+		log.Error("verifying the rows", "error", err.Error())
+	}
+}
+
+// maxUntrusted is how many errors atMostOnceAMinute remembers.
+const maxUntrusted = 1000
+
+// atMostOnceAMinute returns a function that reports an error, unless it has reported the same one in the last minute:
+// every request can meet it.
+func atMostOnceAMinute(report func(error), now func() time.Time) func(error) {
+	var mu sync.Mutex
+	reported := map[string]time.Time{}
+	return func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		text, at := err.Error(), now()
+		if last, ok := reported[text]; ok && at.Sub(last) < time.Minute {
+			return
+		}
+		if len(reported) >= maxUntrusted {
+			clear(reported)
+		}
+		reported[text] = at
+		report(err)
+	}
+}

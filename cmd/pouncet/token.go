@@ -23,7 +23,7 @@ says what it may do. The backend stores only a hash of the token.`,
 		columns: []column{
 			{"name", name}, {"role", func(o backend.Object) string { return string(o.Role) }},
 			{"expires", func(o backend.Object) string { return formatTime(o.ExpiresAt) }},
-			{"created", created}, {"id", id},
+			{"created", created}, {"migrated", func(o backend.Object) string { return yesIf(o.Migrated) }}, {"id", id},
 		},
 	}
 	return a.objectGroup(o, a.createTokenCommand())

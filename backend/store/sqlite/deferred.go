@@ -48,7 +48,7 @@ func (t *tx) writeDeferred(o store.Object, write func(store.Object) error) error
 func (t *tx) storeRealNames(ctx context.Context) error {
 	for _, id := range slices.Sorted(maps.Keys(t.deferred)) {
 		o := t.deferred[id]
-		if _, err := t.exec(ctx, "UPDATE objects SET name = ? WHERE id = ?", o.Name, id); err != nil {
+		if _, err := t.exec(ctx, "UPDATE object SET name = ? WHERE id = ?", o.Name, id); err != nil {
 			return withPlace(err, o)
 		}
 	}

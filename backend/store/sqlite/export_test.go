@@ -9,7 +9,16 @@ import (
 )
 
 // WithMigrations replaces the migrations.
-func WithMigrations(steps fs.FS) Option { return func(s *Store) { s.migrations = steps } }
+func WithMigrations(steps fs.FS) Option { return func(s *Store) { s.migrations, s.schema = steps, "" } }
+
+// ReleasedSchemaHash returns the hash of the schema that the migrations make.
+func ReleasedSchemaHash(ctx context.Context) (string, error) {
+	objects, err := releasedSchema(ctx)
+	return hashSchema(objects), err
+}
+
+// SchemaHash is the hash that Open expects.
+const SchemaHash = schemaHash
 
 // OnBusy returns an option and a channel that receives while a transaction waits for another process.
 func OnBusy() (Option, <-chan struct{}) {

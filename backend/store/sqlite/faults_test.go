@@ -189,7 +189,7 @@ func TestLockedDatabaseCanBeReadButNotWritten(t *testing.T) {
 func TestOpenWaitsForExclusiveLock(t *testing.T) {
 	path := newDatabase(t)
 	other := raw(t, path)
-	mustExec(t, other, "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "DELETE FROM tokens")
+	mustExec(t, other, "PRAGMA locking_mode = EXCLUSIVE", "BEGIN EXCLUSIVE", "DELETE FROM token")
 
 	_, err := sqlite.Open(t.Context(), path, sqlite.WithBusyTimeout(150*time.Millisecond))
 	wantError(t, err, backend.ErrUnavailable, path)

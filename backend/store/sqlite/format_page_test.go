@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
 // The page docs/format.md has a section for each table, with a row for each column. A column that is not there has not
@@ -23,6 +26,35 @@ func TestFormatPageListsEveryColumn(t *testing.T) {
 	for _, column := range listed {
 		if !slices.Contains(stored, column) {
 			t.Errorf("the page lists column %s, which does not exist", column)
+		}
+	}
+}
+
+// A trigger could undo a change, and an index could hide a row from a lookup.
+func TestOpenRefusesAChangedSchema(t *testing.T) {
+	if got, err := sqlite.ReleasedSchemaHash(t.Context()); err != nil || got != sqlite.SchemaHash {
+		t.Fatalf("the migrations make a schema with the hash %s (%v); schema.go expects %s", got, err, sqlite.SchemaHash)
+	}
+	for name, statements := range map[string]string{
+		"trigger undo": `CREATE TRIGGER undo AFTER DELETE ON token BEGIN INSERT INTO token VALUES ('x', old.name, '', 'admin',
+			'person', old.hash, x'', 1, 0, 0, x''); END`,
+		"index hidden":           "CREATE INDEX hidden ON object (name) WHERE name <> 'x'",
+		"view everything":        "CREATE VIEW everything AS SELECT * FROM version",
+		"table extra":            "CREATE TABLE extra (x TEXT)",
+		"index object_by_type":   "DROP INDEX object_by_type; CREATE INDEX object_by_type ON object (project, type)",
+		"a table or an index is": "DROP INDEX object_by_link",
+	} {
+		path := newDatabase(t)
+		db := raw(t, path)
+		mustExec(t, db, statements)
+		_ = db.Close()
+		s, err := sqlite.Open(t.Context(), path)
+		if err == nil {
+			_ = s.Close()
+		}
+		wantError(t, err, backend.ErrCorrupt, path)
+		if !strings.Contains(err.Error(), name) {
+			t.Errorf("the error does not name the %s: %v", name, err)
 		}
 	}
 }

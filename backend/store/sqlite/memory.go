@@ -13,7 +13,7 @@ import (
 // InMemory creates a database in the memory of this process. It writes nothing to disk, and its content ends with the
 // Store.
 func InMemory(ctx context.Context) (*Store, error) {
-	s := &Store{path: "in memory", busyTimeout: DefaultBusyTimeout, migrations: migrations}
+	s := &Store{path: "in memory", busyTimeout: DefaultBusyTimeout, migrations: migrations, schema: schemaHash}
 	// One connection both reads and writes: an in-memory database has no log that keeps readers and writers apart.
 	address := memoryAddress()
 	s.writer = newConnPool(address, 1)

@@ -3,12 +3,18 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
 // migrations holds the steps from an empty file to the current schema, in the order of their names. The statements of a
@@ -19,6 +25,19 @@ var migrations embed.FS
 
 // applicationID marks a file as a Pouncet database, in the header of the SQLite file. It is "Poun" in ASCII.
 const applicationID = 0x506f756e
+
+// SignedSchema is the first schema whose rows are signed. The step to it runs the Upgrade of the caller.
+const SignedSchema = 3
+
+// Upgrade prepares the step of an existing database to the schema with signed rows. It runs before the transaction of
+// the step, so that it may call a KMS. The returned function signs the rows in that transaction.
+type Upgrade func(ctx context.Context, deployment string) (sign func(context.Context, store.Tx) error, err error)
+
+// WithUpgrade allows Open to upgrade a database without signed rows. Open refuses such a database otherwise.
+func WithUpgrade(u Upgrade) Option { return func(s *Store) { s.upgrade = u } }
+
+// CopyPath returns the path of the copy of a database that Open makes before it signs the rows.
+func CopyPath(path string) string { return fmt.Sprintf("%s.schema-%d", path, SignedSchema-1) }
 
 var setApplicationID = fmt.Sprintf("PRAGMA application_id = %d", applicationID)
 
@@ -70,15 +89,86 @@ func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error 
 		if version >= len(steps) {
 			return nil
 		}
-		if err := s.step(ctx, c, steps, first); err != nil {
+		upgrade := noUpgrade
+		if version+1 == SignedSchema && len(first) == 0 {
+			if upgrade, err = s.prepareUpgrade(ctx, c); err != nil {
+				return err
+			}
+		}
+		if err := s.step(ctx, c, steps, first, upgrade); err != nil {
 			return err
 		}
 	}
 }
 
+// upgrade holds what a step does before and after its statements, in its transaction.
+type upgrade struct {
+	before, after func(context.Context, *conn) error
+}
+
+func nothing(context.Context, *conn) error { return nil }
+
+var noUpgrade = upgrade{nothing, nothing}
+
+// prepareUpgrade returns what the step to signed rows does besides its statements: it copies the database, and signs
+// the rows.
+func (s *Store) prepareUpgrade(ctx context.Context, c *conn) (upgrade, error) {
+	if s.upgrade == nil {
+		return noUpgrade, backend.Errorf(backend.CodeInvalid, "database %s was written by an earlier version of pouncet",
+			s.path).WithHint("open it with pouncet, which upgrades it")
+	}
+	if err := s.readDeployment(ctx, c); err != nil {
+		return noUpgrade, err
+	}
+	sign, err := s.upgrade(ctx, s.deployment)
+	if err != nil {
+		return noUpgrade, err
+	}
+	return upgrade{
+		// The write lock is held, so nothing is written between the copy and the commit.
+		before: func(ctx context.Context, _ *conn) error { return s.copyTo(ctx, CopyPath(s.path)) },
+		after: func(ctx context.Context, c *conn) error {
+			t := &tx{store: s, conn: c, writable: true}
+			defer func() { t.ended = true }()
+			return cmp.Or(sign(ctx, t), t.broken)
+		},
+	}, nil
+}
+
+// copyTo copies the database to a file with mode 0600. It replaces an earlier copy, which a failed upgrade has left.
+func (s *Store) copyTo(ctx context.Context, path string) error {
+	draft, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.new") // mode 0600
+	if err != nil {
+		return fileError("copying", s.path, err)
+	}
+	name := draft.Name()
+	defer removeDraft(name)
+	if err := draft.Close(); err != nil {
+		return fileError("copying", s.path, err)
+	}
+	c, err := s.readers.acquire(ctx)
+	if err != nil {
+		return s.translate(err)
+	}
+	// A reader may not write, not even to another file. It is closed afterwards.
+	defer s.readers.release(c, false)
+	if err := c.exec(ctx, "PRAGMA query_only = 0"); err != nil {
+		return s.translate(err)
+	}
+	_, err = c.c.ExecContext(ctx, "VACUUM INTO ?", name)
+	if err != nil {
+		return s.translate(fmt.Errorf("copying the database: %w", err))
+	}
+	err = errors.Join(durable.SyncFile(name), os.Rename(name, path), durable.SyncDir(filepath.Dir(path)))
+	if err != nil {
+		return fileError("copying", s.path, err)
+	}
+	return nil
+}
+
 // step runs the next step. It reads the version again in its transaction, because another process may migrate at the
 // same time.
-func (s *Store) step(ctx context.Context, c *conn, steps []string, first []statement) error {
+func (s *Store) step(ctx context.Context, c *conn, steps []string, first []statement, u upgrade) error {
 	if err := s.begin(ctx, c); err != nil {
 		return err
 	}
@@ -87,6 +177,9 @@ func (s *Store) step(ctx context.Context, c *conn, steps []string, first []state
 		return err
 	}
 	if version < len(steps) {
+		if err := u.before(ctx, c); err != nil {
+			return err
+		}
 		todo := []statement{{text: steps[version]}, {text: fmt.Sprintf("PRAGMA user_version = %d", version+1)}}
 		if version == 0 {
 			todo = append(todo, first...)
@@ -96,6 +189,9 @@ func (s *Store) step(ctx context.Context, c *conn, steps []string, first []state
 			if _, err := c.c.ExecContext(ctx, st.text, st.args...); err != nil {
 				return s.translate(fmt.Errorf("migrating to schema %d: %w", version+1, err))
 			}
+		}
+		if err := u.after(ctx, c); err != nil {
+			return err
 		}
 	}
 	// On an error the caller closes the connection, which rolls back.

@@ -13,7 +13,10 @@ import (
 )
 
 const objectColumns = `o.kind, o.id, o.project, o.environment, o.scope, o.name, o.type, o.link,
-	o.version, o.revision, o.attributes, o.mac, o.created_at, o.updated_at`
+	o.version, o.revision, o.attributes, o.mac, o.created_at, o.updated_at, o.deployment_mac`
+
+// objectColumnCount is the number of columns in objectColumns.
+const objectColumnCount = 15
 
 // objectFrom reads objectColumns.
 func objectFrom(c *rowReader) store.Object {
@@ -21,7 +24,7 @@ func objectFrom(c *rowReader) store.Object {
 		Kind: backend.Kind(c.text()), ID: c.text(),
 		Project: c.text(), Environment: c.text(), Scope: c.text(), Name: c.text(), Type: c.text(), Link: c.text(),
 		Version: c.number(), Revision: c.number(), Attributes: c.bytes(), MAC: c.bytes(),
-		CreatedAt: c.time(), UpdatedAt: c.time(),
+		CreatedAt: c.time(), UpdatedAt: c.time(), DeploymentMAC: c.bytes(),
 	}
 }
 
@@ -59,7 +62,7 @@ func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error
 		where += " AND (o.name, o.id) > (?, ?)"
 		args = append(args, f.AfterName, f.AfterID)
 	}
-	text := "SELECT " + objectColumns + " FROM objects o WHERE " + where + " ORDER BY "
+	text := "SELECT " + objectColumns + " FROM object o WHERE " + where + " ORDER BY "
 	if f.Type != "" || f.Link != "" {
 		// The unary plus keeps SQLite from reading all objects of a project in the order of their names.
 		text += "+"
@@ -69,8 +72,17 @@ func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error
 		text += " LIMIT ?"
 		args = append(args, f.Limit)
 	}
+	out, err := t.objects(ctx, text, args...)
+	if len(t.deferred) > 0 {
+		out = sortAndLimit(out, f)
+	}
+	return out, err
+}
+
+// objects runs a query for objectColumns.
+func (t *tx) objects(ctx context.Context, text string, args ...any) ([]store.Object, error) {
 	var out []store.Object
-	c := newRowReader(14)
+	c := newRowReader(objectColumnCount)
 	err := t.query(ctx, text, args, func(row scanner) error {
 		if err := c.read(row); err != nil {
 			return err
@@ -80,17 +92,41 @@ func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error
 		out = append(out, o)
 		return c.err()
 	})
-	if len(t.deferred) > 0 {
-		out = sortAndLimit(out, f)
-	}
 	return out, err
+}
+
+// ObjectByID implements store.Tx.
+func (t *tx) ObjectByID(ctx context.Context, id string) (store.Object, error) {
+	rows, err := t.objects(ctx, "SELECT "+objectColumns+" FROM object o WHERE o.id = ?", id)
+	if err != nil {
+		return store.Object{}, err
+	}
+	if len(rows) == 0 {
+		return store.Object{}, noObject(id)
+	}
+	return rows[0], nil
+}
+
+func noObject(id string) error {
+	return backend.Errorf(backend.CodeNotFound, "an object with id %s does not exist", backend.Quote(id))
+}
+
+// ProjectIDs implements store.Tx.
+func (t *tx) ProjectIDs(ctx context.Context) ([]string, error) {
+	return t.texts(ctx, "SELECT project FROM object UNION SELECT project FROM environment_key ORDER BY project")
+}
+
+// ScanObjects implements store.Tx.
+func (t *tx) ScanObjects(ctx context.Context, project, afterID string, limit int) ([]store.Object, error) {
+	return t.objects(ctx, "SELECT "+objectColumns+` FROM object o WHERE o.project = ? AND o.id > ?
+		ORDER BY o.id LIMIT ?`, project, afterID, limit)
 }
 
 // Count implements store.Tx.
 func (t *tx) Count(ctx context.Context, f store.Filter) (int, error) {
 	where, args := t.selection(f)
 	var n int
-	_, err := t.queryFirst(ctx, "SELECT count(*) FROM objects o WHERE "+where, args, func(row scanner) error {
+	_, err := t.queryFirst(ctx, "SELECT count(*) FROM object o WHERE "+where, args, func(row scanner) error {
 		return row.Scan(&n)
 	})
 	return n, err
@@ -101,9 +137,10 @@ func (t *tx) Count(ctx context.Context, f store.Filter) (int, error) {
 // not fetch columns that the caller knows, and it fetches the texts as one column: every column costs 0.1 µs, half as
 // much as the row itself.
 const lookup = `SELECT concat_ws(char(31), o.id, o.environment, o.scope, o.name, o.type, o.link,
-		v.scope_key, v.type, v.schema_hash, v.created_by),
-	o.version, o.revision, o.attributes, o.mac, o.created_at, o.updated_at, v.json, v.sealed, v.created_at
-	FROM objects o LEFT JOIN versions v ON v.object = o.id AND v.version = o.version
+		v.project, v.environment_key, v.type, v.schema_hash, v.form, v.created_by),
+	o.version, o.revision, o.attributes, o.mac, o.created_at, o.updated_at, o.deployment_mac,
+	v.sealed, v.created_at, v.attributes, v.deployment_mac
+	FROM object o LEFT JOIN version v ON v.object = o.id AND v.version = o.version
 	WHERE o.kind = ? AND o.project = ? AND o.name IN (SELECT value FROM json_each(?))`
 
 // inCondition returns a condition that holds if the column has one of the values. SQLite compares one or two values,
@@ -122,7 +159,7 @@ func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry))
 	inEnvironments, environments := inCondition("o.environment", l.Environments)
 	inScopes, scopes := inCondition("o.scope", l.Scopes)
 	args := slices.Concat([]any{string(l.Kind), l.Project, jsonArray(names)}, environments, scopes)
-	c := newRowReader(10)
+	c := newRowReader(12)
 	return t.query(ctx, lookup+inEnvironments+inScopes, args, func(row scanner) error {
 		if err := c.read(row); err != nil {
 			return err
@@ -141,39 +178,43 @@ func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry))
 // entryFrom reads the columns of lookup. The texts are separated by the unit separator. Ids, names and hashes do not
 // contain it. created_by may contain it, so it is the last text.
 func entryFrom(c *rowReader) (store.Entry, error) {
-	const objectTexts, allTexts = 6, 10
+	const objectTexts, allTexts = 6, 12
 	texts := strings.SplitN(c.text(), "\x1f", allTexts)
 	if len(texts) != objectTexts && len(texts) != allTexts {
-		c.mistyped = true
-		return store.Entry{}, c.err()
+		return store.Entry{}, errSeparator()
 	}
 	e := store.Entry{Object: store.Object{
 		ID: texts[0], Environment: texts[1], Scope: texts[2], Name: texts[3], Type: texts[4], Link: texts[5],
 		Version: c.number(), Revision: c.number(), Attributes: c.bytes(), MAC: c.bytes(),
-		CreatedAt: c.time(), UpdatedAt: c.time(),
+		CreatedAt: c.time(), UpdatedAt: c.time(), DeploymentMAC: c.bytes(),
 	}}
-	if !c.isNull() { // the object has a version
-		if len(texts) != allTexts {
-			c.mistyped = true
-			return e, c.err()
-		}
+	if hasVersion := !c.isNull(); hasVersion != (len(texts) == allTexts) {
+		return e, errSeparator()
+	} else if hasVersion {
 		e.Current = store.Version{
-			Object: e.Object.ID, Version: e.Object.Version,
-			EnvironmentKey: texts[6], Type: texts[7], SchemaHash: texts[8],
-			JSON: c.flag(), Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: texts[9],
+			Project: texts[6], Object: e.Object.ID, Version: e.Object.Version,
+			EnvironmentKey: texts[7], Type: texts[8], SchemaHash: texts[9],
+			Form: texts[10], Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: texts[11],
+			Attributes: c.bytes(), DeploymentMAC: c.bytes(),
 		}
 	}
 	return e, c.err()
 }
 
+func errSeparator() error {
+	return backend.Errorf(backend.CodeCorrupt, "a text in the database contains the control character U+001F").
+		WithHint("restore the database from a backup")
+}
+
 // InsertObject implements store.Tx.
 func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
 	return t.writeDeferred(o, func(o store.Object) error {
-		_, err := t.exec(ctx, `INSERT INTO objects (kind, id, project, environment, scope, name, type, link,
-				version, revision, attributes, mac, created_at, updated_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		_, err := t.exec(ctx, `INSERT INTO object (kind, id, project, environment, scope, name, type, link,
+				version, revision, attributes, mac, created_at, updated_at, deployment_mac)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			string(o.Kind), o.ID, o.Project, o.Environment, o.Scope, o.Name, o.Type, o.Link,
-			o.Version, o.Revision, blob(o.Attributes), blob(o.MAC), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro())
+			o.Version, o.Revision, blob(o.Attributes), blob(o.MAC), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
+			blob(o.DeploymentMAC))
 		return err
 	})
 }
@@ -181,12 +222,13 @@ func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
 // UpdateObject implements store.Tx.
 func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
 	return t.writeDeferred(o, func(o store.Object) error {
-		n, err := t.exec(ctx, `UPDATE objects SET kind = ?, project = ?, environment = ?, scope = ?, name = ?,
-				type = ?, link = ?, version = ?, revision = ?, attributes = ?, mac = ?, created_at = ?, updated_at = ?
+		n, err := t.exec(ctx, `UPDATE object SET kind = ?, project = ?, environment = ?, scope = ?, name = ?,
+				type = ?, link = ?, version = ?, revision = ?, attributes = ?, mac = ?, created_at = ?, updated_at = ?,
+				deployment_mac = ?
 			WHERE id = ? AND revision = ?`,
 			string(o.Kind), o.Project, o.Environment, o.Scope, o.Name, o.Type, o.Link,
 			o.Version, o.Revision, blob(o.Attributes), blob(o.MAC), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(),
-			o.ID, o.Revision-1)
+			blob(o.DeploymentMAC), o.ID, o.Revision-1)
 		if err == nil && n == 0 {
 			return backend.Errorf(backend.CodeNotFound, "%s %s does not exist at revision %d",
 				o.Kind, backend.Quote(o.Name), o.Revision-1)
@@ -204,12 +246,15 @@ func withPlace(err error, o store.Object) error {
 		o.Kind, backend.Quote(o.Name))
 }
 
-// DeleteObject implements store.Tx. ON DELETE CASCADE deletes the versions.
+// DeleteObject implements store.Tx.
 func (t *tx) DeleteObject(ctx context.Context, id string) error {
-	n, err := t.exec(ctx, "DELETE FROM objects WHERE id = ?", id)
+	if _, err := t.exec(ctx, "DELETE FROM version WHERE object = ?", id); err != nil {
+		return err
+	}
+	n, err := t.exec(ctx, "DELETE FROM object WHERE id = ?", id)
 	delete(t.deferred, id)
 	if err == nil && n == 0 {
-		return backend.Errorf(backend.CodeNotFound, "an object with id %s does not exist", backend.Quote(id))
+		return noObject(id)
 	}
 	return err
 }

@@ -52,7 +52,6 @@ func column[T any](c *rowReader) T {
 
 func (c *rowReader) text() string    { return column[string](c) }
 func (c *rowReader) number() int64   { return column[int64](c) }
-func (c *rowReader) flag() bool      { return column[int64](c) != 0 }
 func (c *rowReader) bytes() []byte   { return column[[]byte](c) }
 func (c *rowReader) time() time.Time { return time.UnixMicro(column[int64](c)).UTC() }
 

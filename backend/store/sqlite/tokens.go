@@ -11,10 +11,12 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-const selectTokens = "SELECT id, name, description, role, hash, created_at, expires_at FROM tokens"
+const selectTokens = `SELECT id, name, description, role, principal, hash, attributes, revision, created_at, expires_at,
+	deployment_mac FROM token`
 
 func scanToken(row scanner, k *store.Token) error {
-	return row.Scan(&k.ID, &k.Name, &k.Description, &k.Role, &k.Hash, micros{&k.CreatedAt}, micros{&k.ExpiresAt})
+	return row.Scan(&k.ID, &k.Name, &k.Description, &k.Role, &k.Principal, &k.Hash, &k.Attributes, &k.Revision,
+		micros{&k.CreatedAt}, micros{&k.ExpiresAt}, &k.DeploymentMAC)
 }
 
 // Tokens implements store.Tx.
@@ -45,37 +47,56 @@ func (t *tx) TokenByHash(ctx context.Context, hash []byte) (store.Token, error) 
 
 // InsertToken implements store.Tx.
 func (t *tx) InsertToken(ctx context.Context, k store.Token) error {
-	_, err := t.exec(ctx, `INSERT INTO tokens (id, name, description, role, hash, created_at, expires_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		k.ID, k.Name, k.Description, string(k.Role), blob(k.Hash), k.CreatedAt.UnixMicro(), k.ExpiresAt.UnixMicro())
+	_, err := t.exec(ctx, `INSERT INTO token (name, description, role, principal, hash, attributes, revision, created_at,
+			expires_at, deployment_mac, id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, tokenValues(k)...)
 	if errors.Is(err, backend.ErrExists) {
 		return backend.Errorf(backend.CodeExists, "another token has the id or the hash of token %s", backend.Quote(k.Name))
 	}
 	return err
 }
 
+// tokenValues returns the columns of a token, the id last.
+func tokenValues(k store.Token) []any {
+	return []any{
+		k.Name, k.Description, string(k.Role), k.Principal, blob(k.Hash), blob(k.Attributes), k.Revision,
+		k.CreatedAt.UnixMicro(), k.ExpiresAt.UnixMicro(), blob(k.DeploymentMAC), k.ID,
+	}
+}
+
+// UpdateToken implements store.Tx.
+func (t *tx) UpdateToken(ctx context.Context, k store.Token) error {
+	n, err := t.exec(ctx, `UPDATE token SET name = ?, description = ?, role = ?, principal = ?, hash = ?, attributes = ?,
+			revision = ?, created_at = ?, expires_at = ?, deployment_mac = ?
+		WHERE id = ?`, tokenValues(k)...)
+	if err == nil && n == 0 {
+		return backend.Errorf(backend.CodeNotFound, "token %s does not exist", backend.Quote(k.Name))
+	}
+	return err
+}
+
 // DeleteToken implements store.Tx.
 func (t *tx) DeleteToken(ctx context.Context, id string) error {
-	_, err := t.exec(ctx, "DELETE FROM tokens WHERE id = ?", id)
+	_, err := t.exec(ctx, "DELETE FROM token WHERE id = ?", id)
 	return err
 }
 
 // SaveIdempotencyRecord implements store.Tx.
 func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecord, olderThan time.Time) error {
-	if _, err := t.exec(ctx, "DELETE FROM remembered WHERE at < ?", olderThan.UnixMicro()); err != nil {
+	if _, err := t.exec(ctx, "DELETE FROM idempotency_record WHERE at < ?", olderThan.UnixMicro()); err != nil {
 		return err
 	}
-	_, err := t.exec(ctx, "INSERT OR REPLACE INTO remembered (key, request, outcome, at) VALUES (?, ?, ?, ?)",
-		r.Key, blob(r.Request), blob(r.Outcome), r.At.UnixMicro())
+	_, err := t.exec(ctx, `INSERT OR REPLACE INTO idempotency_record (key, request, outcome, at, deployment_mac)
+		VALUES (?, ?, ?, ?, ?)`, r.Key, blob(r.Request), blob(r.Outcome), r.At.UnixMicro(), blob(r.DeploymentMAC))
 	return err
 }
 
 // IdempotencyRecord implements store.Tx.
 func (t *tx) IdempotencyRecord(ctx context.Context, key string) (store.IdempotencyRecord, error) {
 	r := store.IdempotencyRecord{Key: key}
-	const text = "SELECT request, outcome, at FROM remembered WHERE key = ?"
+	const text = "SELECT request, outcome, at, deployment_mac FROM idempotency_record WHERE key = ?"
 	found, err := t.queryFirst(ctx, text, []any{key}, func(row scanner) error {
-		return row.Scan(&r.Request, &r.Outcome, micros{&r.At})
+		return row.Scan(&r.Request, &r.Outcome, micros{&r.At}, &r.DeploymentMAC)
 	})
 	if err == nil && !found {
 		return store.IdempotencyRecord{}, backend.Errorf(backend.CodeNotFound,

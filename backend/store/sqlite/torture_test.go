@@ -151,7 +151,7 @@ func wantAcknowledged(t *testing.T, path string, acknowledged map[string]bool, u
 		t.Fatal(err)
 	}
 	wantIntact(t, s, secrets)
-	rows, err := raw(t, path).QueryContext(t.Context(), "SELECT principal FROM records")
+	rows, err := raw(t, path).QueryContext(t.Context(), "SELECT principal FROM record")
 	if err != nil {
 		t.Fatal(err)
 	}

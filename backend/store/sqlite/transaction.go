@@ -81,7 +81,7 @@ func (s *Store) AppendRecord(ctx context.Context, r store.Record) error {
 		return err
 	}
 	err = s.retryWhileBusy(ctx, func() error {
-		return c.exec(ctx, `INSERT INTO records (at, principal, role, verb, phase, code, detail)
+		return c.exec(ctx, `INSERT INTO record (at, principal, role, verb, phase, code, detail)
 			VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			r.At.UnixMicro(), r.Principal, string(r.Role), r.Verb, r.Phase, r.Code, blob(r.Detail))
 	})

@@ -14,11 +14,11 @@ import (
 // InsertVersion implements store.Tx. A version of a missing object violates a foreign key and gives ErrInternal,
 // because it is a defect of the caller.
 func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
-	_, err := t.exec(ctx, `INSERT INTO versions
-			(object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by, attributes)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		v.Object, v.Version, v.EnvironmentKey, v.Type, v.SchemaHash, v.JSON, blob(v.Sealed), v.CreatedAt.UnixMicro(),
-		v.CreatedBy, blob(v.Attributes))
+	_, err := t.exec(ctx, `INSERT INTO version (project, object, version, environment_key, type, schema_hash, form,
+			sealed, created_at, created_by, attributes, deployment_mac)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		v.Project, v.Object, v.Version, v.EnvironmentKey, v.Type, v.SchemaHash, v.Form, blob(v.Sealed),
+		v.CreatedAt.UnixMicro(), v.CreatedBy, blob(v.Attributes), blob(v.DeploymentMAC))
 	if errors.Is(err, backend.ErrExists) {
 		return backend.Errorf(backend.CodeExists, "version %d of object %s already exists",
 			v.Version, backend.Quote(v.Object))
@@ -26,47 +26,62 @@ func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
 	return err
 }
 
-// Versions implements store.Tx.
-func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Version, error) {
-	pairs := make([][2]any, len(keys))
-	for i, k := range keys {
-		pairs[i] = [2]any{k.Object, k.Version}
-	}
-	requested, err := json.Marshal(pairs)
-	if err != nil {
-		return nil, backend.Errorf(backend.CodeInternal, "encoding the requested versions: %w", err)
-	}
-	out := make([]store.Version, 0, len(keys))
-	c := newRowReader(10)
-	err = t.query(ctx, `SELECT object, version, scope_key, type, schema_hash, json, sealed, created_at, created_by,
-			attributes
-		FROM versions WHERE (object, version) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`,
-		[]any{string(requested)},
-		func(row scanner) error {
-			if err := c.read(row); err != nil {
-				return err
-			}
-			out = append(out, store.Version{
-				Object: c.text(), Version: c.number(), EnvironmentKey: c.text(), Type: c.text(), SchemaHash: c.text(),
-				JSON: c.flag(), Sealed: c.bytes(), CreatedAt: c.time(), CreatedBy: c.text(),
-				Attributes: c.bytes(),
-			})
-			return c.err()
+const versionColumns = `project, object, version, environment_key, type, schema_hash, form, created_at, created_by,
+	attributes, deployment_mac, `
+
+// versions runs a query for versionColumns and the sealed bytes.
+func (t *tx) versions(ctx context.Context, text string, args ...any) ([]store.Version, error) {
+	out := []store.Version{}
+	c := newRowReader(12)
+	err := t.query(ctx, text, args, func(row scanner) error {
+		if err := c.read(row); err != nil {
+			return err
+		}
+		out = append(out, store.Version{
+			Project: c.text(), Object: c.text(), Version: c.number(), EnvironmentKey: c.text(), Type: c.text(),
+			SchemaHash: c.text(), Form: c.text(), CreatedAt: c.time(), CreatedBy: c.text(), Attributes: c.bytes(),
+			DeploymentMAC: c.bytes(), Sealed: c.bytes(),
 		})
+		return c.err()
+	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
+// Versions implements store.Tx.
+func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Version, error) {
+	requested := make([][2]any, len(keys))
+	for i, k := range keys {
+		requested[i] = [2]any{k.Object, k.Version}
+	}
+	list, err := json.Marshal(requested)
+	if err != nil {
+		return nil, backend.Errorf(backend.CodeInternal, "encoding the requested versions: %w", err)
+	}
+	return t.versions(ctx, "SELECT "+versionColumns+`sealed FROM version
+		WHERE (object, version) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?))`, string(list))
+}
+
+// VersionsOf implements store.Tx.
+func (t *tx) VersionsOf(ctx context.Context, _, object string, withSealed bool) ([]store.Version, error) {
+	sealed := "x''"
+	if withSealed {
+		sealed = "sealed"
+	}
+	return t.versions(ctx, "SELECT "+versionColumns+sealed+" FROM version WHERE object = ? ORDER BY version", object)
+}
+
 // EnvironmentKeys implements store.Tx.
 func (t *tx) EnvironmentKeys(ctx context.Context, project string) ([]store.EnvironmentKey, error) {
 	var out []store.EnvironmentKey
-	err := t.query(ctx, `SELECT id, project, environment, kms_key, wrapped, created_at FROM scope_keys
-		WHERE project = ? ORDER BY created_at, id`, []any{project},
+	err := t.query(ctx, `SELECT id, project, environment, kms_key, wrapped, created_at, deployment_mac
+		FROM environment_key WHERE project = ? ORDER BY created_at, id`, []any{project},
 		func(row scanner) error {
 			var k store.EnvironmentKey
-			if err := row.Scan(&k.ID, &k.Project, &k.Environment, &k.KMSKey, &k.Wrapped, micros{&k.CreatedAt}); err != nil {
+			err := row.Scan(&k.ID, &k.Project, &k.Environment, &k.KMSKey, &k.Wrapped, micros{&k.CreatedAt}, &k.DeploymentMAC)
+			if err != nil {
 				return err
 			}
 			out = append(out, k)
@@ -77,9 +92,10 @@ func (t *tx) EnvironmentKeys(ctx context.Context, project string) ([]store.Envir
 
 // InsertEnvironmentKey implements store.Tx.
 func (t *tx) InsertEnvironmentKey(ctx context.Context, k store.EnvironmentKey) error {
-	_, err := t.exec(ctx, `INSERT INTO scope_keys (id, project, environment, kms_key, wrapped, created_at)
-		VALUES (?, ?, ?, ?, ?, ?)`,
-		k.ID, k.Project, k.Environment, k.KMSKey, blob(k.Wrapped), k.CreatedAt.UnixMicro())
+	_, err := t.exec(ctx, `INSERT INTO environment_key
+			(id, project, environment, kms_key, wrapped, created_at, deployment_mac)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		k.ID, k.Project, k.Environment, k.KMSKey, blob(k.Wrapped), k.CreatedAt.UnixMicro(), blob(k.DeploymentMAC))
 	if errors.Is(err, backend.ErrExists) {
 		return backend.Errorf(backend.CodeExists, "environment key %s already exists", backend.Quote(k.ID))
 	}
@@ -88,7 +104,8 @@ func (t *tx) InsertEnvironmentKey(ctx context.Context, k store.EnvironmentKey) e
 
 // UpdateEnvironmentKey implements store.Tx.
 func (t *tx) UpdateEnvironmentKey(ctx context.Context, k store.EnvironmentKey) error {
-	n, err := t.exec(ctx, "UPDATE scope_keys SET kms_key = ?, wrapped = ? WHERE id = ?", k.KMSKey, blob(k.Wrapped), k.ID)
+	n, err := t.exec(ctx, "UPDATE environment_key SET kms_key = ?, wrapped = ?, deployment_mac = ? WHERE id = ?",
+		k.KMSKey, blob(k.Wrapped), blob(k.DeploymentMAC), k.ID)
 	if err == nil && n == 0 {
 		return backend.Errorf(backend.CodeNotFound, "environment key %s does not exist", backend.Quote(k.ID))
 	}
@@ -97,6 +114,6 @@ func (t *tx) UpdateEnvironmentKey(ctx context.Context, k store.EnvironmentKey) e
 
 // DeleteEnvironmentKeys implements store.Tx.
 func (t *tx) DeleteEnvironmentKeys(ctx context.Context, project, environment string) error {
-	_, err := t.exec(ctx, "DELETE FROM scope_keys WHERE project = ? AND environment = ?", project, environment)
+	_, err := t.exec(ctx, "DELETE FROM environment_key WHERE project = ? AND environment = ?", project, environment)
 	return err
 }

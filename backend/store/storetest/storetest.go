@@ -172,16 +172,17 @@ func secret(project, environment, scope, name string) store.Object {
 		Project: project, Environment: environment, Scope: scope, Name: name,
 		Type: "type-1", Version: 1, Revision: 1,
 		Attributes: []byte(fmt.Sprintf(`{"description":%q}`, name)), MAC: []byte{0, 1, 2, 0xff},
-		CreatedAt: testTime, UpdatedAt: testTime.Add(time.Hour),
+		CreatedAt: testTime, UpdatedAt: testTime.Add(time.Hour), DeploymentMAC: []byte{0xff, 0},
 	}
 }
 
 // version returns the row of a version. All its fields are set.
 func version(object string, n int64) store.Version {
 	return store.Version{
-		Object: object, Version: n, EnvironmentKey: "key-1", Type: "type-1", SchemaHash: "abc", JSON: n%2 == 0,
+		Project: "p", Object: object, Version: n, EnvironmentKey: "key-1", Type: "type-1", SchemaHash: "abc",
+		Form:   store.FormOf(n%2 == 0),
 		Sealed: []byte{byte(n), 0, 0xff}, CreatedAt: testTime.Add(time.Duration(n) * time.Microsecond),
 		CreatedBy:  "someone",
-		Attributes: []byte(`{"n":1}`),
+		Attributes: []byte(`{"n":1}`), DeploymentMAC: []byte{9, byte(n)},
 	}
 }

@@ -81,7 +81,6 @@ var lookupTests = []test{
 			want := store.Version{}
 			if entry.Object.Name == "current" {
 				want = version(current.ID, 2)
-				want.Attributes = nil // Lookup does not return them
 			}
 			if !sameVersion(entry.Current, want) {
 				e.Errorf("the version of %s is %+v, want %+v", entry.Object.Name, entry.Current, want)
@@ -121,7 +120,9 @@ var versionTests = []test{
 	{"a version is returned unchanged", func(e env) {
 		o := secret("p", "e", "project", "a")
 		e.insert(o)
-		want := []store.Version{version(o.ID, 1), version(o.ID, 2), {Object: o.ID, Version: 1 << 62, CreatedAt: testTime}}
+		want := []store.Version{version(o.ID, 1), version(o.ID, 2), {
+			Project: "p", Object: o.ID, Version: 1 << 62, CreatedAt: testTime,
+		}}
 		want[1].Sealed = bytes.Repeat([]byte{0, 0xff}, 50_000)
 		e.update(func(ctx context.Context, tx store.Tx) error {
 			for _, v := range want {
@@ -246,6 +247,7 @@ func (e env) wantEntries(entries []store.Entry, want []store.Object) {
 // equal.
 func sameVersion(a, b store.Version) bool {
 	return a.Object == b.Object && a.Version == b.Version && a.EnvironmentKey == b.EnvironmentKey && a.Type == b.Type &&
-		a.SchemaHash == b.SchemaHash && a.JSON == b.JSON && bytes.Equal(a.Sealed, b.Sealed) &&
-		a.CreatedAt.Equal(b.CreatedAt) && a.CreatedBy == b.CreatedBy && bytes.Equal(a.Attributes, b.Attributes)
+		a.SchemaHash == b.SchemaHash && a.Form == b.Form && bytes.Equal(a.Sealed, b.Sealed) &&
+		a.CreatedAt.Equal(b.CreatedAt) && a.CreatedBy == b.CreatedBy && bytes.Equal(a.Attributes, b.Attributes) &&
+		a.Project == b.Project
 }

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package open
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
+	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
+)
+
+// Upgrade describes how a database got signed rows.
+type Upgrade struct {
+	Copy   string        // the path of the copy that was made before
+	Tokens []store.Token // the tokens that were signed
+}
+
+// openDatabase opens the database of a folder, with signed rows. It upgrades an older one, and then names its
+// deployment in the settings.
+func openDatabase(
+	ctx context.Context, folder string, s settings, trusted *trustedKeys,
+) (*signed.Store, *envelope.Keyring, *Upgrade, error) {
+	path := filepath.Join(folder, databaseFile)
+	upgrade := func(ctx context.Context, id string) (func(context.Context, store.Tx) error, error) {
+		if s.Deployment != nil {
+			return nil, otherDatabase(folder, "its rows are not signed, and %s says that they are", configFile)
+		}
+		_, sign, err := signed.Prepare(ctx, id, keyring(id, folder, trusted), s.KMSKey)
+		return sign, err
+	}
+	database, err := sqlite.Open(ctx, path, sqlite.WithUpgrade(upgrade))
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	keys := keyring(database.Deployment(), folder, trusted)
+	w, err := deploymentKey(ctx, folder, s, database, keys)
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, database.Close())
+	}
+	out := signed.New(database, keys, w)
+	if s.Deployment != nil {
+		return out, keys, nil, nil
+	}
+	// The upgrade may have been made by a process that ended before it wrote the settings. Then this one reports it.
+	made := &Upgrade{}
+	if _, err := os.Stat(sqlite.CopyPath(path)); err == nil {
+		made.Copy = sqlite.CopyPath(path)
+	}
+	err = out.View(ctx, func(tx store.Tx) (err error) {
+		made.Tokens, err = tx.Tokens(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, nil, nil, errors.Join(err, out.Close())
+	}
+	return out, keys, made, nil
+}
+
+// deploymentKey returns the deployment key that the settings name. If they name none, which is so after an upgrade, it
+// returns the key in the database and writes the settings.
+func deploymentKey(
+	ctx context.Context, folder string, s settings, database *sqlite.Store, keys *envelope.Keyring,
+) (envelope.WrappedKey, error) {
+	stored, err := signed.DeploymentKeys(ctx, database)
+	if err != nil {
+		return envelope.WrappedKey{}, err
+	}
+	if s.Deployment != nil {
+		if s.Deployment.ID != database.Deployment() {
+			return envelope.WrappedKey{}, otherDatabase(folder, "it has the id %s, and %s says %s", database.Deployment(),
+				configFile, s.Deployment.ID)
+		}
+		for _, w := range stored {
+			if w.ID == s.Deployment.Key && w.KMSKey == s.Deployment.KMSKey {
+				return w, nil
+			}
+		}
+		return envelope.WrappedKey{}, otherDatabase(folder,
+			"it does not have the deployment key %s under KMS key %s, which %s names",
+			s.Deployment.Key, s.Deployment.KMSKey, configFile)
+	}
+	if len(stored) != 1 || stored[0].KMSKey != s.KMSKey {
+		return envelope.WrappedKey{}, otherDatabase(folder, "it has %s under KMS key %s",
+			backend.Plural(len(stored), "deployment key"), s.KMSKey)
+	}
+	if _, err := keys.Key(ctx, stored[0]); err != nil {
+		return envelope.WrappedKey{}, err
+	}
+	// Another process may have written the settings since.
+	now, err := readSettings(folder)
+	if err != nil {
+		return envelope.WrappedKey{}, err
+	}
+	now.Deployment = pinned(database, stored[0])
+	return stored[0], writeSettings(folder, now)
+}
+
+func pinned(database *sqlite.Store, w envelope.WrappedKey) *deployment {
+	return &deployment{ID: database.Deployment(), Key: w.ID, KMSKey: w.KMSKey, Schema: sqlite.SignedSchema}
+}
+
+func otherDatabase(folder, format string, args ...any) error {
+	return backend.Errorf(backend.CodeCorrupt, "%s is not the database that belongs to this folder: "+format,
+		append([]any{filepath.Join(folder, databaseFile)}, args...)...).
+		WithHint("restore %s and %s from the same backup", databaseFile, configFile)
+}

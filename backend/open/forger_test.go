@@ -1,0 +1,500 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package open_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
+)
+
+// A forger can write the database, and has neither a key nor a token. These tests change each column of each type of
+// row. Afterwards a caller must get the answer that they got before, or an error, and the check of the storage must
+// report the row. They read tables and columns from the database, so that a new column is tested without a line here.
+
+// unprotected lists what a forger can change without notice, and why that is accepted.
+var unprotected = map[string]string{
+	"record.":         "the audit log is not signed yet",
+	"deployment.only": "a constraint allows one value only",
+	"environment_key.created_at of deployment":     "config.json names the deployment key, so its time decides nothing",
+	"environment_key.deployment_mac of deployment": "config.json names the deployment key: it has no MAC",
+	"idempotency_record.":                          "the check of the storage does not read them: they live for a day",
+}
+
+// forgery is a database that holds at least one row of each type, as a file.
+type forgery struct {
+	folder   string
+	tokens   map[string]string // by name
+	original []byte
+}
+
+const forgeryKey = "the idempotency key of the forger's world"
+
+func newForgery(t *testing.T) *forgery {
+	t.Helper()
+	f := &forgery{folder: filepath.Join(t.TempDir(), "data"), tokens: map[string]string{}}
+	c := open.Config{Path: f.folder}
+	initialise(t, c)
+	first, err := os.ReadFile(filepath.Join(f.folder, "first-token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.tokens["first-token"] = strings.TrimSpace(string(first))
+	b := opened(t, c)
+	viewer, hash := access.NewToken()
+	f.tokens["viewer"] = viewer
+	role, quota, restricted, schema := backend.RoleViewer, 50, backend.Restricted, `{"type":"object"}`
+	link, typeKey, source := backend.Link{Secret: "s"}, "login", "config.yaml"
+	in := func(c backend.Change) backend.Change {
+		c.Project = backend.DefaultProject
+		return c
+	}
+	value := func(env, name, text string) backend.Change {
+		return in(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Environment: env, Name: name,
+			Value: backend.PlaintextString(text)})
+	}
+	typed, hidden := value("dev", "typed", `{"user":"u"}`), value("prod", "hidden", "restricted value")
+	typed.Type, hidden.Visibility = &typeKey, &restricted
+	f.apply(t, b, "",
+		backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+			Policy: &backend.PolicyChange{MaxSecrets: &quota}},
+		in(backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Name: "dev"}),
+		in(backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Name: "prod"}),
+		in(backend.Change{Op: backend.OpSet, Kind: backend.KindEnvironment, Name: "gone"}),
+		in(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Name: "login", Schema: json.RawMessage(schema)}),
+		value("dev", "s", "first"), value("dev", "s", "second"), value("prod", "s", "s of prod"), typed, hidden,
+		value("dev", "deleted", "of dev"), value("gone", "kept", "of gone"),
+		in(backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Environment: "dev", Name: "v",
+			JSON: json.RawMessage(`{"a":1}`)}),
+		in(backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Environment: "dev", Name: "l", Link: &link}),
+		in(backend.Change{Op: backend.OpSet, Kind: backend.KindUsage, Name: source,
+			Usages: []backend.Usage{{Kind: backend.KindSecret, Name: "s", Environment: "dev", File: source, Line: 1}}}),
+		backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "viewer", Role: &role, TokenHash: hash})
+	description := "set with an idempotency key"
+	f.apply(t, b, forgeryKey,
+		in(backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Environment: "dev", Name: "s",
+			Description: &description}))
+	f.apply(t, b, "",
+		in(backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, Environment: "dev", Name: "deleted"}),
+		in(backend.Change{Op: backend.OpDelete, Kind: backend.KindEnvironment, Name: "gone", Force: true}))
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f.original = f.read(t)
+	return f
+}
+
+func (f *forgery) apply(t *testing.T, s backend.Service, key string, changes ...backend.Change) {
+	t.Helper()
+	if _, err := s.Apply(context.Background(), backend.ChangeSet{Changes: changes, IdempotencyKey: key}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (f *forgery) path() string { return filepath.Join(f.folder, "pouncet.db") }
+
+func (f *forgery) read(t *testing.T) []byte {
+	t.Helper()
+	b, err := os.ReadFile(f.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// restore replaces the database by a copy of an earlier one.
+func (f *forgery) restore(t *testing.T, content []byte) {
+	t.Helper()
+	for _, suffix := range []string{"-wal", "-shm"} {
+		if err := os.Remove(f.path() + suffix); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(f.path(), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// forge runs statements on the database. It reports whether they changed a row: a constraint may refuse them.
+func (f *forgery) forge(t *testing.T, text string, args ...any) bool {
+	t.Helper()
+	db, err := sql.Open("sqlite", f.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	result, err := db.ExecContext(context.Background(), text, args...)
+	if err != nil {
+		if strings.Contains(err.Error(), "constraint") {
+			return false
+		}
+		t.Fatalf("%s: %v", text, err)
+	}
+	n, err := result.RowsAffected()
+	return err == nil && n > 0
+}
+
+// answers asks for everything that the database decides. An answer is a text; one that begins with "error" refuses.
+func (f *forgery) answers(t *testing.T) (map[string]string, []signed.Finding, error) {
+	t.Helper()
+	ctx := backend.WithPrincipal(context.Background(), backend.Principal{Name: "test", Role: backend.RoleAdmin})
+	parts, err := open.Embedded(ctx, open.Config{Path: f.folder})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer parts.Close()
+	out := map[string]string{}
+	note := func(what string, answer any, err error) {
+		if err != nil {
+			out[what] = "error " + string(backend.AsError(err).Code)
+			return
+		}
+		text, err := json.Marshal(answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[what] = string(text)
+	}
+	for _, env := range []string{"dev", "prod"} {
+		for _, name := range []string{"s", "s@1", "typed", "hidden", "v", "l", "deleted"} {
+			name, version, _ := strings.Cut(name, "@")
+			kind := backend.KindSecret
+			if name == "v" || name == "l" {
+				kind = backend.KindScopedValue
+			}
+			for _, reveal := range []bool{false, true} {
+				ref := backend.Ref{Kind: kind, Project: backend.DefaultProject, Environment: env, Name: name, Version: version,
+					Reveal: reveal}
+				r, err := parts.Engine.Resolve(ctx, []backend.Ref{ref})
+				answer := ""
+				if err == nil && r[0].Err != nil {
+					err = r[0].Err
+				} else if err == nil {
+					answer = fmt.Sprint(string(r[0].Value.Expose()), r[0].JSON, r[0].Version)
+				}
+				note(fmt.Sprint("resolve ", env, name, version, reveal), answer, err)
+			}
+		}
+	}
+	for _, kind := range []backend.Kind{
+		backend.KindProject, backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue,
+		backend.KindUsage, backend.KindToken,
+	} {
+		for _, deleted := range []bool{false, true} {
+			q := backend.Query{Kind: kind, Deleted: deleted}
+			if kind != backend.KindProject && kind != backend.KindToken {
+				q.Project = backend.DefaultProject
+			}
+			page, err := parts.Engine.Query(ctx, q)
+			note(fmt.Sprint("list ", kind, deleted), page.Objects, err)
+		}
+	}
+	for name, token := range f.tokens {
+		p, err := access.Authenticate(ctx, parts.Store, token, time.Now())
+		note("token "+name, p, err)
+	}
+	found, err := parts.Verify(ctx)
+	return out, found, err
+}
+
+// forgedRow is a row of a table that a forger changes.
+type forgedRow struct {
+	table, kind string
+	rowid       int64
+}
+
+// rows returns one row of each table, and of each kind of object.
+func (f *forgery) rows(t *testing.T) (rows []forgedRow, columns map[string][]string) {
+	t.Helper()
+	f.restore(t, f.original)
+	db, err := sql.Open("sqlite", f.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	columns = map[string][]string{}
+	for _, c := range query2(t, db, `SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c
+		WHERE t.type = 'table'`) {
+		columns[c[0]] = append(columns[c[0]], c[1])
+	}
+	for _, table := range slices.Sorted(maps.Keys(columns)) {
+		kind := map[string]string{"object": "kind", "environment_key": "iif(project = 'deployment', 'deployment', '')",
+			"token": "role", "state": "iif(length(name) < 20, name, '')", "version": "form"}[table]
+		if kind == "" {
+			kind = "''"
+		}
+		found := query2(t, db, "SELECT "+kind+", max(rowid) FROM "+table+" GROUP BY 1")
+		if len(found) == 0 {
+			t.Errorf("the database has no row of %s", table)
+		}
+		for _, r := range found {
+			var id int64
+			if _, err := fmt.Sscan(r[1], &id); err != nil {
+				t.Fatal(err)
+			}
+			rows = append(rows, forgedRow{table, r[0], id})
+		}
+	}
+	return rows, columns
+}
+
+// query2 returns the rows of a query for two columns.
+func query2(t *testing.T, db *sql.DB, text string) (out [][2]string) {
+	t.Helper()
+	rows, err := db.QueryContext(context.Background(), text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var r [2]string
+		if err := rows.Scan(&r[0], &r[1]); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, r)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// ofAnotherRow is the value of the same column in another row.
+const ofAnotherRow = "(SELECT o.%[1]s FROM %[2]s o WHERE o.rowid <> %[2]s.rowid " +
+	"ORDER BY o.%[1]s = %[2]s.%[1]s LIMIT 1)"
+
+// The SQL expressions that a forger puts into a column, by its type.
+var forgeries = map[string][]string{
+	"text":    {"%[1]s || 'x'", "''", ofAnotherRow},
+	"integer": {"%[1]s + 1", "0", ofAnotherRow},
+	"blob": {"CAST(replace(CAST(%[1]s AS TEXT), '}', ' }') || 'x' AS BLOB)", "x''",
+		ofAnotherRow,
+		"CAST(substr(%[1]s, 1, length(%[1]s) - 1) AS BLOB) || x'55'"},
+}
+
+func TestForger(t *testing.T) {
+	f := newForgery(t)
+	before, found, err := f.answers(t)
+	if err != nil || len(found) > 0 {
+		t.Fatalf("before any change: %v, %v", found, err)
+	}
+	refused := 0
+	for what, answer := range before {
+		if strings.HasPrefix(answer, "error corrupt") {
+			t.Fatalf("before any change: %s: %s", what, answer)
+		}
+		if !strings.HasPrefix(answer, "error") {
+			refused++
+		}
+	}
+	if refused < 20 {
+		t.Fatalf("the forger's world gives %d answers only: %v", refused, before)
+	}
+	every := os.Getenv("POUNCET_TEST_PARTS") != ""
+	rows, columns := f.rows(t)
+	tried, seen := 0, map[string]bool{}
+	for _, row := range rows {
+		for _, column := range columns[row.table] {
+			for _, to := range f.expressions(t, row, column) {
+				// make test tries each column once, make test-parts everything
+				if seen[row.table+"."+column] && !every {
+					continue
+				}
+				seen[row.table+"."+column] = true
+				if f.tryForgery(t, before, row, column, to) {
+					tried++
+				}
+			}
+		}
+	}
+	t.Logf("%d forgeries of %d rows", tried, len(rows))
+	if tried < 50 {
+		t.Errorf("only %d forgeries changed the database", tried)
+	}
+}
+
+// expressions returns what a forger puts into a column of a row.
+func (f *forgery) expressions(t *testing.T, row forgedRow, column string) []string {
+	t.Helper()
+	db, err := sql.Open("sqlite", f.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var kind string
+	if err := db.QueryRowContext(context.Background(),
+		fmt.Sprintf("SELECT typeof(%s) FROM %s WHERE rowid = %d", column, row.table, row.rowid)).Scan(&kind); err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, e := range forgeries[kind] {
+		out = append(out, strings.NewReplacer("%[1]s", column, "%[2]s", row.table).Replace(e))
+	}
+	return out
+}
+
+// tryForgery changes one column, compares the answers, and restores the database. It reports whether the database
+// allowed the change.
+func (f *forgery) tryForgery(t *testing.T, before map[string]string, row forgedRow, column, to string) bool {
+	t.Helper()
+	defer f.restore(t, f.original)
+	what := fmt.Sprintf("%s.%s of %s = %s", row.table, column, row.kind, to)
+	statement := fmt.Sprintf("UPDATE %[1]s SET %[2]s = %[3]s WHERE rowid = ? AND %[2]s IS NOT %[3]s",
+		row.table, column, to)
+	if !f.forge(t, statement, row.rowid) {
+		return false
+	}
+	after, found, err := f.answers(t)
+	if err != nil {
+		return true // the database is refused as a whole
+	}
+	for name, answer := range before {
+		now := after[name]
+		if hides := slices.Contains([]string{"kind", "project", "environment"}, column); hides && len(found) > 0 &&
+			strings.HasPrefix(name, "list") {
+			continue // a row that a listing does not select any more is like one that was removed: the check reports it
+		}
+		if now != answer && !strings.HasPrefix(now, "error") {
+			t.Errorf("%s: %s answers %s, and was %s", what, name, now, answer)
+		}
+	}
+	if len(found) == 0 && !isUnprotected(row, column) {
+		t.Errorf("%s: the check of the storage reports nothing", what)
+	}
+	return true
+}
+
+func isUnprotected(row forgedRow, column string) bool {
+	full := row.table + "." + column
+	for _, name := range []string{row.table + ".", full, full + " of " + row.kind} {
+		if _, ok := unprotected[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+// Each row is put back as it was before a change, removed, or copied from another database. The check reports that, and
+// a token that was put back lets nobody in.
+func TestForgerPutsRowsBack(t *testing.T) {
+	f := newForgery(t)
+	b := opened(t, open.Config{Path: f.folder})
+	text, quota := "changed", 60
+	in := func(c backend.Change) backend.Change {
+		c.Op, c.Project = backend.OpUpdate, backend.DefaultProject
+		return c
+	}
+	f.apply(t, b, "",
+		backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+			Policy: &backend.PolicyChange{MaxSecrets: &quota}},
+		in(backend.Change{Kind: backend.KindEnvironment, Name: "dev", Description: &text}),
+		in(backend.Change{Kind: backend.KindSecretType, Name: "login", Description: &text}),
+		in(backend.Change{Kind: backend.KindSecret, Environment: "dev", Name: "s", Value: backend.PlaintextString("third")}),
+		in(backend.Change{Kind: backend.KindScopedValue, Environment: "dev", Name: "v", JSON: json.RawMessage(`2`)}),
+		backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "viewer"})
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	changed := f.read(t)
+	old := filepath.Join(t.TempDir(), "old.db")
+	if err := os.WriteFile(old, f.original, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	try := func(name, statements string, wantAccess bool) {
+		t.Run(name, func(t *testing.T) {
+			f.restore(t, changed)
+			if !f.forge(t, fmt.Sprintf("ATTACH '%s' AS old; %s", old, statements)) {
+				t.Fatal("the forger changed nothing")
+			}
+			answers, found, err := f.answers(t)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(found) == 0 {
+				t.Error("the check of the storage reports nothing")
+			}
+			for name := range f.tokens {
+				if in := !strings.HasPrefix(answers["token "+name], "error"); in && (!wantAccess || name == "viewer") {
+					t.Errorf("token %s lets its bearer in: %s", name, answers["token "+name])
+				}
+			}
+		})
+	}
+	for _, kind := range []string{"project", "environment", "secret_type", "secret", "scoped_value"} {
+		try("an older "+kind, `INSERT OR REPLACE INTO object SELECT * FROM old.object
+			WHERE kind = '`+kind+`' AND (id, revision) NOT IN (SELECT id, revision FROM object);`, true)
+		try("a missing "+kind, `PRAGMA foreign_keys = 0; DELETE FROM object WHERE rowid IN (SELECT max(rowid) FROM object
+			WHERE kind = '`+kind+`')`, true)
+	}
+	try("a missing version", `DELETE FROM version WHERE version = 1 AND object IN (SELECT object FROM version
+		WHERE version = 2)`, true)
+	try("a missing environment key", `DELETE FROM environment_key WHERE rowid IN (SELECT max(rowid) FROM environment_key
+		WHERE project <> 'deployment')`, true)
+	try("a missing usage", `DELETE FROM object WHERE kind = 'usage'`, true)
+	try("a revoked token", `INSERT INTO token SELECT * FROM old.token WHERE name = 'viewer'`, false)
+	try("a missing token", `DELETE FROM token`, false)
+	try("no state", `DELETE FROM state`, false)
+	try("all states", `INSERT OR REPLACE INTO state SELECT * FROM old.state`, false)
+	try("a project with its state", `INSERT OR REPLACE INTO object SELECT * FROM old.object;
+		DELETE FROM version; INSERT INTO version SELECT * FROM old.version;
+		INSERT OR REPLACE INTO state SELECT * FROM old.state WHERE length(name) > 20`, true)
+}
+
+// Somebody who can write the database puts an own row into it.
+func TestForgerAddsRows(t *testing.T) {
+	f := newForgery(t)
+	token, hash := access.NewToken()
+	f.tokens["forged"] = token
+	if !f.forge(t, `INSERT INTO token SELECT 'forged', 'forged', '', 'admin', principal, ?, attributes, revision,
+		created_at, 0, deployment_mac FROM token WHERE role = 'admin'`, hash) {
+		t.Fatal("the forger changed nothing")
+	}
+	answers, found, err := f.answers(t)
+	if err != nil || len(found) != 1 || found[0].Name != "forged" {
+		t.Errorf("the check of the storage reports %v, %v", found, err)
+	}
+	if got := answers["token forged"]; got != "error unauthenticated" {
+		t.Errorf("the forged token: %s", got)
+	}
+	if got := answers["token first-token"]; strings.HasPrefix(got, "error") {
+		t.Errorf("the other tokens do not work any more: %s", got)
+	}
+}
+
+// A database of another deployment under the same KMS key does not open in this folder.
+func TestForgerReplacesTheDatabase(t *testing.T) {
+	f, other := newForgery(t), newForgery(t)
+	key, err := os.ReadFile(filepath.Join(f.folder, "kms.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(other.folder, "kms.key"), key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.restore(t, other.original)
+	if _, err := open.Embedded(context.Background(), open.Config{Path: f.folder}); err == nil ||
+		!strings.Contains(err.Error(), "is not the database that belongs to this folder") {
+		t.Errorf("the database of another deployment: %v", err)
+	}
+	entries, err := os.ReadDir(f.folder)
+	isCopy := func(e fs.DirEntry) bool { return strings.Contains(e.Name(), "schema") }
+	if err != nil || slices.ContainsFunc(entries, isCopy) {
+		t.Errorf("the folder has %v, %v", entries, err)
+	}
+}

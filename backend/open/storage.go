@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package open
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
+	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
+)
+
+// CheckIntegrity returns an error if the file of the database is damaged. It reads the whole file, and compares each
+// index with its table.
+func (p *Parts) CheckIntegrity(ctx context.Context) error {
+	return p.signed.Store.(*sqlite.Store).CheckIntegrity(ctx)
+}
+
+// Verify compares all rows of the database with their MACs and with the sums of each project. It returns what was
+// changed, removed or put back outside Pouncet.
+func (p *Parts) Verify(ctx context.Context) ([]signed.Finding, error) { return p.signed.Verify(ctx) }
+
+// Accept signs all rows as they are now, for the local user. found is what Verify has found. The audit log gets it
+// before anything is signed. Accept returns what it signed, which is more if rows were changed since.
+func (p *Parts) Accept(ctx context.Context, found []signed.Finding) ([]signed.Finding, error) {
+	return audit.Accept(withLocalUser(ctx), p.Store, nil, found, p.signed.Accept)
+}
+
+// RecordFindings records in the audit log what Verify has found.
+func (p *Parts) RecordFindings(ctx context.Context, found []signed.Finding) error {
+	return audit.Found(ctx, p.Store, nil, found)
+}
+
+// ReportUntrusted sets what is called with the error of a token that was changed outside Pouncet. Call it before the
+// first request.
+func (p *Parts) ReportUntrusted(report func(error)) { p.signed.Report(report) }
+
+// CopyKept is how long the copy of an upgraded database is kept. The first opening after it removes the copy.
+const CopyKept = 30 * 24 * time.Hour
+
+// Copy is the copy of a database that an upgrade made. It has the keys of environments that were purged since.
+type Copy struct {
+	Path   string
+	MadeAt time.Time
+}
+
+// copyIn returns the copy in a folder. Its path is "" if there is none.
+func copyIn(folder string) Copy {
+	path := sqlite.CopyPath(filepath.Join(folder, databaseFile))
+	info, err := os.Stat(path)
+	if err != nil {
+		return Copy{}
+	}
+	return Copy{path, info.ModTime()}
+}
+
+// removeExpiredCopy removes the copy in a folder after CopyKept. If that fails, the next opening tries it again.
+func removeExpiredCopy(folder string, now time.Time) {
+	if c := copyIn(folder); c.Path != "" && now.Sub(c.MadeAt) > CopyKept {
+		_ = os.Remove(c.Path)
+	}
+}
+
+// Copy returns the copy of the database that an upgrade made. Its path is "" if there is none.
+func (p *Parts) Copy() Copy { return copyIn(p.Location) }
+
+// DeleteCopy deletes the copy of the database that an upgrade made. It returns its path, or "" if there was none.
+func (p *Parts) DeleteCopy() (string, error) {
+	path := sqlite.CopyPath(filepath.Join(p.Location, databaseFile))
+	err := os.Remove(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", nil
+	case err != nil:
+		return "", backend.Errorf(backend.CodeUnavailable, "deleting the copy of the database: %w", err).
+			WithHint("delete the file %s", path)
+	}
+	return path, nil
+}
+
+// Copy returns the copy of the database that an upgrade made. Its path is "" if there is none, or if a server has the
+// database.
+func (b *Backend) Copy() Copy {
+	if b.folder == "" {
+		return Copy{}
+	}
+	return copyIn(b.folder)
+}
+
+// Notice says in several lines what the upgrade did, for the person who runs the program. Rows without a signature may
+// have any name, so the lines have no control characters.
+func (u *Upgrade) Notice() string {
+	var b strings.Builder
+	b.WriteString("The database was upgraded. Its rows are signed from now on.\n")
+	if u.Copy != "" {
+		fmt.Fprintf(&b, "A copy of the old database is in %s. It is removed after %d days, or with: %s\n", u.Copy,
+			CopyKept/(24*time.Hour), DeleteCopyCommand)
+	}
+	if len(u.Tokens) == 0 {
+		b.WriteString("The database has no tokens.")
+		return b.String()
+	}
+	fmt.Fprintf(&b, "%s signed as found. Delete each token that nobody knows: pouncet token delete ID",
+		backend.Plural(len(u.Tokens), "token"))
+	for _, t := range u.Tokens {
+		fmt.Fprintf(&b, "\n  %s, role %s, id %s", backend.Quote(t.Name), backend.Quote(string(t.Role)), backend.Quote(t.ID))
+	}
+	return b.String()
+}
+
+// DeleteCopyCommand is the command that deletes the copy of an upgraded database.
+const DeleteCopyCommand = "pouncet doctor --storage --delete-copy"

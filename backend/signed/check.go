@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package signed
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// Finding is a row that cannot be trusted, or a project whose rows do not fit its state.
+type Finding struct {
+	Kind    string `json:"kind"` // of the row; "state" for a state
+	Name    string `json:"name"`
+	ID      string `json:"id,omitempty"`
+	Project string `json:"project,omitempty"`
+	Problem string `json:"problem"`
+}
+
+// The problems of a Finding.
+const (
+	rowChanged    = "its row was changed outside Pouncet"
+	rowsMissing   = "a row was removed or put back outside Pouncet"
+	stateMissing  = "its state was removed outside Pouncet"
+	stateChanged  = "its state was changed outside Pouncet"
+	stateReplaced = "its state was replaced by an older one"
+	stateOrphaned = "it does not exist, but its state does"
+)
+
+// Verify compares all rows with their MACs and with the states, in one read transaction. It takes about 10 µs for each
+// row, and does not block other calls.
+func (s *Store) Verify(ctx context.Context) ([]Finding, error) {
+	keys, err := s.unlock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := s.seenCounters()
+	var c *checker
+	err = s.Store.View(ctx, func(inner store.Tx) (err error) {
+		c, err = check(ctx, inner, keys, seen)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(c.found) == 0 {
+		s.raiseCounters(c.counters)
+	}
+	return c.found, nil
+}
+
+// accepted holds the rows that are to be signed as they are.
+type accepted struct {
+	objects  []store.Object // without attributes
+	versions []store.Version
+	keys     []store.EnvironmentKey
+	tokens   []store.Token
+}
+
+// checker collects what is wrong.
+type checker struct {
+	signers  *signers
+	stored   map[string]sum    // of the rows with the MACs that they have, by state
+	right    map[string]sum    // of the rows with the MACs that they should have
+	names    map[string]string // of projects, by id
+	counters map[string]uint64 // by state
+	tokens   []store.Token
+	found    []Finding
+	accept   accepted
+}
+
+// check reads all rows and states. inner does not verify them.
+func check(ctx context.Context, inner store.Tx, keys *signers, seen map[string]uint64) (*checker, error) {
+	c := &checker{
+		signers: keys, stored: map[string]sum{}, right: map[string]sum{accessState: {}}, names: map[string]string{},
+		counters: map[string]uint64{},
+	}
+	err := walk(ctx, inner, visitor{object: c.object, version: c.version, key: c.key, token: c.token})
+	if err != nil {
+		return nil, err
+	}
+	states, err := inner.States(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.checkStates(states, seen)
+	slices.SortFunc(c.found, func(a, b Finding) int {
+		return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name),
+			strings.Compare(a.ID, b.ID))
+	})
+	return c, nil
+}
+
+// add counts a row, with the summand of the MAC that it has and of the one that it should have.
+func (c *checker) add(name string, stored, right sum) {
+	c.stored[name], c.right[name] = c.stored[name].plus(stored), c.right[name].plus(right)
+}
+
+// changed notes a row whose MAC is wrong.
+func (c *checker) changed(kind, name, id, project string) {
+	c.found = append(c.found,
+		Finding{Kind: kind, Name: name, ID: id, Project: c.projectName(project), Problem: rowChanged})
+}
+
+func (c *checker) projectName(id string) string {
+	if name, ok := c.names[id]; ok {
+		return name
+	}
+	return id
+}
+
+func (c *checker) object(o store.Object) error {
+	project := o.Project
+	if project == "" {
+		project = o.ID
+		c.names[o.ID] = o.Name
+	}
+	stored := c.signers.objectSummand(o)
+	if !c.signers.isGenuine(c.signers.object(o), o.DeploymentMAC) {
+		c.changed(string(o.Kind), o.Name, o.ID, project)
+		o.DeploymentMAC = c.signers.sign(c.signers.object(o))
+		o.Attributes = nil
+		c.accept.objects = append(c.accept.objects, o)
+	}
+	c.add(stateOf(o), stored, c.signers.objectSummand(o))
+	return nil
+}
+
+func (c *checker) version(v store.Version) error {
+	stored := c.signers.versionSummand(v)
+	if !c.signers.isGenuine(c.signers.version(v), v.DeploymentMAC) {
+		c.changed("version", strconv.FormatInt(v.Version, 10), v.Object, v.Project)
+		v.DeploymentMAC = c.signers.sign(c.signers.version(v))
+		v.Sealed = nil
+		c.accept.versions = append(c.accept.versions, v)
+	}
+	c.add(projectState(v.Project), stored, c.signers.versionSummand(v))
+	return nil
+}
+
+func (c *checker) key(k store.EnvironmentKey) error {
+	stored := c.signers.keySummand(k)
+	if !c.signers.isGenuine(c.signers.environmentKey(k), k.DeploymentMAC) {
+		c.changed("environment key", k.Environment, k.ID, k.Project)
+		k.DeploymentMAC = c.signers.sign(c.signers.environmentKey(k))
+		c.accept.keys = append(c.accept.keys, k)
+	}
+	c.add(projectState(k.Project), stored, c.signers.keySummand(k))
+	return nil
+}
+
+func (c *checker) token(k store.Token) error {
+	stored := c.signers.tokenSummand(k)
+	if !c.signers.isGenuine(c.signers.token(k), k.DeploymentMAC) {
+		c.changed(string(backend.KindToken), k.Name, k.ID, "")
+		signed := k
+		signed.DeploymentMAC = c.signers.sign(c.signers.token(k))
+		c.accept.tokens = append(c.accept.tokens, signed)
+		k.Untrusted = errors.New(rowChanged)
+		c.tokens = append(c.tokens, k)
+		c.add(accessState, stored, c.signers.tokenSummand(signed))
+		return nil
+	}
+	c.tokens = append(c.tokens, k)
+	c.add(accessState, stored, stored)
+	return nil
+}
+
+// checkStates compares the states with the sums of the rows, and the state of the projects with the other states.
+func (c *checker) checkStates(states []store.State, seen map[string]uint64) {
+	sealed := map[string][]byte{}
+	var all sum
+	for _, st := range states {
+		sealed[st.Name] = st.Sealed
+		if st.Name == projectsState {
+			continue
+		}
+		all = all.plus(c.signers.stateSummand(st))
+		if _, ok := c.right[st.Name]; !ok {
+			c.note(st.Name, stateOrphaned)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.right)) {
+		c.checkState(name, sealed[name], seen, rowsMissing, func(want sum) bool {
+			if name == accessState {
+				fits, _ := tokensFit(c.signers, c.tokens, want)
+				return fits
+			}
+			return want == c.stored[name]
+		})
+	}
+	c.checkState(projectsState, sealed[projectsState], seen, stateReplaced, func(want sum) bool { return want == all })
+}
+
+func (c *checker) checkState(
+	name string, sealed []byte, seen map[string]uint64, differs string, fits func(want sum) bool,
+) {
+	st, err := c.signers.openState(name, sealed)
+	c.counters[name] = st.counter
+	switch {
+	case sealed == nil:
+		c.note(name, stateMissing)
+	case err != nil:
+		c.note(name, stateChanged)
+	case st.counter < seen[name]:
+		c.note(name, stateReplaced)
+	case !fits(st.sum):
+		c.note(name, differs)
+	}
+}
+
+func (c *checker) note(name, problem string) {
+	f := Finding{Kind: "state", Name: stateLabel(name), Problem: problem}
+	if id, ok := strings.CutPrefix(name, projectPrefix); ok {
+		f.Name, f.ID, f.Project = c.projectName(id), id, c.projectName(id)
+	}
+	c.found = append(c.found, f)
+}
+
+// Accept signs all rows as they are now and writes new states. It returns what Verify would have found. It is for an
+// owner who has restored a backup, or has looked at the findings.
+func (s *Store) Accept(ctx context.Context) ([]Finding, error) {
+	keys, err := s.unlock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	seen := s.seenCounters()
+	var c *checker
+	var saved map[string]uint64
+	err = s.Store.Update(ctx, func(inner store.Tx) (err error) {
+		if c, err = check(ctx, inner, keys, seen); err != nil || len(c.found) == 0 {
+			return err
+		}
+		saved, err = c.write(ctx, inner, seen)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.raiseCounters(saved)
+	return c.found, nil
+}
+
+// write signs the rows whose MAC is wrong, and writes new states. It returns their counters.
+func (c *checker) write(ctx context.Context, inner store.Tx, seen map[string]uint64) (map[string]uint64, error) {
+	if err := c.accept.write(ctx, inner); err != nil {
+		return nil, err
+	}
+	states, err := inner.States(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range states {
+		if err := inner.DeleteState(ctx, st.Name); err != nil {
+			return nil, err
+		}
+	}
+	t := newWriter(inner, nil, c.signers, seen)
+	// Another process may have seen a higher counter than that of a state that was put back. None is as high as the time.
+	now := uint64(time.Now().UnixMicro())
+	save := func(name string, total sum) (store.State, error) {
+		return t.writeState(ctx, name, state{counter: max(c.counters[name], seen[name], now) + 1, sum: total})
+	}
+	var all sum
+	for _, name := range slices.Sorted(maps.Keys(c.right)) {
+		sealed, err := save(name, c.right[name])
+		if err != nil {
+			return nil, err
+		}
+		all = all.plus(c.signers.stateSummand(sealed))
+	}
+	_, err = save(projectsState, all)
+	return t.counters, err
+}
+
+// write stores the new MACs.
+func (a accepted) write(ctx context.Context, inner store.Tx) error {
+	var errs []error
+	for _, o := range a.objects {
+		errs = append(errs, inner.SetObjectMAC(ctx, o.ID, o.DeploymentMAC))
+	}
+	for _, v := range a.versions {
+		key := store.VersionKey{Project: v.Project, Object: v.Object, Version: v.Version}
+		errs = append(errs, inner.SetVersionMAC(ctx, key, v.DeploymentMAC))
+	}
+	for _, k := range a.keys {
+		errs = append(errs, inner.UpdateEnvironmentKey(ctx, k))
+	}
+	for _, k := range a.tokens {
+		errs = append(errs, inner.UpdateToken(ctx, k))
+	}
+	return errors.Join(errs...)
+}

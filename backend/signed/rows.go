@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package signed
+
+import (
+	"encoding/binary"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
+)
+
+// The bytes of a row are its label, the deployment, and all its columns but the MAC. A column is a byte for its type,
+// and for texts and bytes the length in 8 bytes. The lists below never change: a new column needs a new label, and a
+// new format byte, with which a MAC begins.
+
+// macFormat is the first byte of a MAC.
+const macFormat = 2
+
+const (
+	typeText   = 't'
+	typeBytes  = 'b'
+	typeNumber = 'n'
+)
+
+// row builds the bytes of a row. sign, isGenuine and summand take the row over.
+type row []byte
+
+// rows holds the memory of rows: a lookup may verify thousands of them.
+var rows = sync.Pool{New: func() any { return new(row) }}
+
+func (s *signers) newRow(label string) row {
+	return (*rows.Get().(*row))[:0].text(label).text(s.deployment)
+}
+
+func (r row) release() { rows.Put(&r) }
+
+func (r row) text(s string) row {
+	return append(binary.BigEndian.AppendUint64(append(r, typeText), uint64(len(s))), s...)
+}
+
+func (r row) bytes(b []byte) row {
+	return append(binary.BigEndian.AppendUint64(append(r, typeBytes), uint64(len(b))), b...)
+}
+
+func (r row) number(n int64) row {
+	return binary.BigEndian.AppendUint64(append(r, typeNumber), uint64(n))
+}
+
+func (r row) time(t time.Time) row { return r.number(t.UnixMicro()) }
+
+func (s *signers) object(o store.Object) row {
+	return s.newRow(stored.ObjectRow).
+		text(string(o.Kind)).text(o.ID).text(o.Project).text(o.Environment).text(o.Scope).text(o.Name).text(o.Type).
+		text(o.Link).number(o.Version).number(o.Revision).bytes(o.Attributes).bytes(o.MAC).time(o.CreatedAt).
+		time(o.UpdatedAt)
+}
+
+func (s *signers) version(v store.Version) row {
+	return s.newRow(stored.VersionRow).
+		text(v.Project).text(v.Object).number(v.Version).text(v.EnvironmentKey).text(v.Type).text(v.SchemaHash).
+		text(v.Form).bytes(v.Sealed).time(v.CreatedAt).text(v.CreatedBy).bytes(v.Attributes)
+}
+
+func (s *signers) environmentKey(k store.EnvironmentKey) row {
+	return s.newRow(stored.EnvironmentKeyRow).
+		text(k.ID).text(k.Project).text(k.Environment).text(k.KMSKey).bytes(k.Wrapped).time(k.CreatedAt)
+}
+
+func (s *signers) token(t store.Token) row {
+	return s.newRow(stored.TokenRow).
+		text(t.ID).text(t.Name).text(t.Description).text(string(t.Role)).text(t.Principal).bytes(t.Hash).
+		bytes(t.Attributes).number(t.Revision).time(t.CreatedAt).time(t.ExpiresAt)
+}
+
+func (s *signers) idempotencyRecord(r store.IdempotencyRecord) row {
+	return s.newRow(stored.IdempotencyRow).text(r.Key).bytes(r.Request).bytes(r.Outcome).time(r.At)
+}
+
+// sign returns the MAC of a row.
+func (s *signers) sign(r row) []byte {
+	defer r.release()
+	return s.rows.MAC(append(make([]byte, 0, 33), macFormat), r)
+}
+
+func (s *signers) isGenuine(r row, mac []byte) bool {
+	defer r.release()
+	return len(mac) > 0 && mac[0] == macFormat && s.rows.Verify(mac[1:], r)
+}
+
+const restoreOrAccept = "restore the database from a backup, or see what was changed: pouncet doctor --storage"
+
+// untrustedObject says that a row was changed.
+func untrustedObject(o store.Object) error {
+	kind := strings.TrimPrefix(strings.TrimPrefix(string(o.Kind), stored.DeletedKind), stored.KeptKind)
+	err := backend.Errorf(backend.CodeCorrupt, "%s %s (%s) cannot be trusted: its row was changed outside Pouncet",
+		backend.Kind(kind), backend.Quote(o.Name), o.ID)
+	if isEntry(o.Kind) {
+		return err.WithHint("restore the database from a backup, or delete the entry by its id and set it again")
+	}
+	return err.WithHint(restoreOrAccept)
+}
+
+func untrusted(format string, args ...any) error {
+	return backend.Errorf(backend.CodeCorrupt, format+" cannot be trusted: its row was changed outside Pouncet", args...).
+		WithHint(restoreOrAccept)
+}
+
+func isEntry(k backend.Kind) bool { return k == backend.KindSecret || k == backend.KindScopedValue }
+
+// refusedByEngine reports whether the engine itself refuses an object whose Untrusted is set, so that it can delete it.
+func refusedByEngine(k backend.Kind) bool {
+	return isEntry(k) || strings.HasPrefix(string(k), stored.DeletedKind) || strings.HasPrefix(string(k), stored.KeptKind)
+}

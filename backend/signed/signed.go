@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package signed wraps a [store.Store] whose file others can write. It signs every row that decides something, verifies
+// each row that a transaction reads, and keeps a sum of the rows of each project, which shows that a row was removed or
+// put back.
+//
+// # Rows
+//
+// A row has a MAC under a key that is derived from the deployment key. The MAC covers all columns: see rows.go. A row
+// without a valid MAC has Untrusted set. For secrets, scoped values and deleted objects that is all, so that the engine
+// can still delete them; it refuses every other use. Any other such row is an error of the call. A token without a
+// valid MAC does not exist for its bearer.
+//
+// # States
+//
+// The state of a project holds a counter and the sum of its rows, and the state "access" those of the tokens: see
+// state.go. The state "projects" sums up the other states. A write updates them in its transaction. TokenByHash
+// compares the sum of the tokens; Verify compares all sums.
+//
+// # Limits
+//
+// A MAC is symmetric: who can verify a row can sign it. Count is not verified. Sums do not show that the whole database
+// was replaced by an older copy, except to a process that has it open.
+package signed
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
+)
+
+// Store is a store.Store whose rows are signed. It is safe for concurrent use.
+type Store struct {
+	store.Store
+	keys    *envelope.Keyring
+	wrapped envelope.WrappedKey
+	report  func(error)
+
+	signers atomic.Pointer[signers]
+	tokens  atomic.Pointer[trustedTokens]
+
+	raising  sync.Mutex
+	counters atomic.Pointer[map[string]uint64] // the highest counter that this process has seen, by the name of the state
+}
+
+var _ store.Store = (*Store)(nil)
+
+// New returns a Store over a database whose rows are signed under the deployment key that w wraps.
+func New(s store.Store, keys *envelope.Keyring, w envelope.WrappedKey) *Store {
+	out := &Store{Store: s, keys: keys, wrapped: w, report: func(error) {}}
+	out.counters.Store(&map[string]uint64{})
+	return out
+}
+
+// Report sets what is called with the error of a token that was changed outside Pouncet. Call it before the first
+// transaction.
+func (s *Store) Report(report func(error)) { s.report = report }
+
+// DeploymentKey returns what a deployment key is wrapped for.
+func DeploymentKey(id, kmsKey string, blob []byte) envelope.WrappedKey {
+	return envelope.WrappedKey{
+		ID: id, Project: stored.DeploymentKey, Environment: stored.DeploymentKey, KMSKey: kmsKey, Blob: blob,
+	}
+}
+
+// signers are what is derived from the deployment key.
+type signers struct {
+	deployment     string
+	key            *envelope.Key
+	rows, summands *envelope.Signer
+}
+
+func newSigners(deployment string, key *envelope.Key) (*signers, error) {
+	rows, err := key.Signer(stored.DeploymentRowKey)
+	if err != nil {
+		return nil, err
+	}
+	summands, err := key.Signer(stored.StateSummand)
+	if err != nil {
+		return nil, err
+	}
+	return &signers{deployment: deployment, key: key, rows: rows, summands: summands}, nil
+}
+
+// unlock returns the signers. It calls the KMS if the deployment key is not in memory.
+func (s *Store) unlock(ctx context.Context) (*signers, error) {
+	key, err := s.keys.Key(ctx, s.wrapped)
+	if err != nil {
+		return nil, err
+	}
+	if known := s.signers.Load(); known != nil && known.key == key {
+		return known, nil
+	}
+	made, err := newSigners(s.Deployment(), key)
+	if err == nil {
+		s.signers.Store(made)
+	}
+	return made, err
+}
+
+// View implements store.Store.
+func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
+	keys, err := s.unlock(ctx)
+	if err != nil {
+		return err
+	}
+	seen := s.seenCounters()
+	return s.Store.View(ctx, func(inner store.Tx) error { return f(&tx{Tx: inner, store: s, signers: keys, seen: seen}) })
+}
+
+// Update implements store.Store. It updates the states of the projects that f has changed.
+func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
+	keys, err := s.unlock(ctx)
+	if err != nil {
+		return err
+	}
+	var t *tx
+	seen := s.seenCounters()
+	err = s.Store.Update(ctx, func(inner store.Tx) error {
+		t = newWriter(inner, s, keys, seen)
+		if err := f(t); err != nil {
+			return err
+		}
+		return t.saveStates(ctx)
+	})
+	if err == nil {
+		s.raiseCounters(t.counters)
+	}
+	return err
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package signed
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// trustedTokens holds the tokens that a state sums up, by their hash. They are valid as long as the state has the same
+// bytes, so that a request reads one row.
+type trustedTokens struct {
+	signers *signers
+	sealed  []byte
+	byHash  map[string]store.Token
+}
+
+func (t *tx) verifyToken(k *store.Token) {
+	if !t.signers.isGenuine(t.signers.token(*k), k.DeploymentMAC) {
+		k.Untrusted = backend.Errorf(backend.CodeCorrupt,
+			"token %s (%s) cannot be trusted: its row was changed outside Pouncet", backend.Quote(k.Name), k.ID).
+			WithHint("delete it: pouncet token delete %s; see what else was changed: pouncet doctor --storage", k.ID)
+	}
+}
+
+// Tokens implements store.Tx.
+func (t *tx) Tokens(ctx context.Context) ([]store.Token, error) {
+	tokens, err := t.Tx.Tokens(ctx)
+	for i := range tokens {
+		t.verifyToken(&tokens[i])
+	}
+	return tokens, err
+}
+
+// TokenByHash implements store.Tx. A token that cannot be trusted does not exist. ErrCorrupt means that a token was
+// removed or put back outside Pouncet: then nobody gets in, because a revoked token may have been put back.
+func (t *tx) TokenByHash(ctx context.Context, hash []byte) (store.Token, error) {
+	tokens, err := t.trusted(ctx)
+	if err != nil {
+		return store.Token{}, err
+	}
+	k, ok := tokens.byHash[string(hash)]
+	if !ok {
+		return store.Token{}, backend.Errorf(backend.CodeNotFound, "the token does not exist")
+	}
+	return k, nil
+}
+
+func (t *tx) trusted(ctx context.Context) (*trustedTokens, error) {
+	st, sealed, err := t.readState(ctx, accessState)
+	if err != nil {
+		return nil, err
+	}
+	known := t.store.tokens.Load()
+	if known != nil && known.signers == t.signers && bytes.Equal(known.sealed, sealed.Sealed) {
+		return known, nil
+	}
+	tokens, err := t.Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	loaded := &trustedTokens{signers: t.signers, sealed: sealed.Sealed, byHash: make(map[string]store.Token, len(tokens))}
+	for _, k := range tokens {
+		if k.Untrusted != nil {
+			t.store.report(k.Untrusted)
+			continue
+		}
+		loaded.byHash[string(k.Hash)] = k
+	}
+	if fits, _ := tokensFit(t.signers, tokens, st.sum.plus(t.deltas[accessState])); !fits {
+		return nil, stateError(accessState, "does not fit them: a token was removed or put back outside Pouncet")
+	}
+	if err := t.checkStates(ctx); err != nil {
+		return nil, err
+	}
+	if t.known == nil { // a transaction that writes may not commit its tokens
+		t.store.tokens.Store(loaded)
+		t.store.raiseCounters(map[string]uint64{accessState: st.counter})
+	}
+	return loaded, nil
+}
+
+// tokensFit reports whether the tokens fit a sum. They do if the trusted ones are all that the sum has: then the others
+// were added outside Pouncet, and are foreign. They also do if all together are what it has: then the others are tokens
+// that were changed. In both cases no trusted token was removed or put back.
+func tokensFit(s *signers, tokens []store.Token, want sum) (fits, foreign bool) {
+	var trusted, all sum
+	for _, k := range tokens {
+		one := s.tokenSummand(k)
+		all = all.plus(one)
+		if k.Untrusted == nil {
+			trusted = trusted.plus(one)
+		}
+	}
+	return trusted == want || all == want, trusted == want
+}
+
+// InsertToken implements store.Tx.
+func (t *tx) InsertToken(ctx context.Context, k store.Token) error {
+	k.DeploymentMAC = t.signers.sign(t.signers.token(k))
+	if err := t.Tx.InsertToken(ctx, k); err != nil {
+		return err
+	}
+	t.add(accessState, t.signers.tokenSummand(k))
+	return nil
+}
+
+// UpdateToken implements store.Tx. A token that cannot be trusted is not updated.
+func (t *tx) UpdateToken(ctx context.Context, k store.Token) error {
+	before, err := t.token(ctx, k.ID)
+	if err != nil {
+		return err
+	}
+	if before.Untrusted != nil {
+		return before.Untrusted
+	}
+	k.DeploymentMAC = t.signers.sign(t.signers.token(k))
+	if err := t.Tx.UpdateToken(ctx, k); err != nil {
+		return err
+	}
+	if before.ID != "" {
+		t.subtract(accessState, t.signers.tokenSummand(before))
+	}
+	t.add(accessState, t.signers.tokenSummand(k))
+	return nil
+}
+
+// DeleteToken implements store.Tx. Deleting a token that was added outside Pouncet changes no sum.
+func (t *tx) DeleteToken(ctx context.Context, id string) error {
+	tokens, err := t.Tokens(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(tokens, func(k store.Token) bool { return k.ID == id })
+	if err := t.Tx.DeleteToken(ctx, id); err != nil || i < 0 {
+		return err
+	}
+	if tokens[i].Untrusted == nil {
+		t.subtract(accessState, t.signers.tokenSummand(tokens[i]))
+		return nil
+	}
+	st, _, err := t.readState(ctx, accessState)
+	if err != nil {
+		return err
+	}
+	switch fits, foreign := tokensFit(t.signers, tokens, st.sum.plus(t.deltas[accessState])); {
+	case foreign:
+	case fits:
+		t.subtract(accessState, t.signers.tokenSummand(tokens[i]))
+	default:
+		t.spoil(accessState)
+	}
+	return nil
+}
+
+// token returns the token with an id, or an empty one if it does not exist.
+func (t *tx) token(ctx context.Context, id string) (store.Token, error) {
+	tokens, err := t.Tokens(ctx)
+	for _, k := range tokens {
+		if k.ID == id {
+			return k, err
+		}
+	}
+	return store.Token{}, err
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package signed
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
+)
+
+// tx is a transaction. The maps are nil in a View.
+type tx struct {
+	store.Tx
+	store   *Store
+	signers *signers
+
+	known    map[string]knownObject // the objects that were read or written, by id
+	deltas   map[string]sum         // what to add to a state, by its name
+	created  map[string]bool        // states that did not exist before
+	ended    map[string]bool        // states of projects whose row was deleted
+	counters map[string]uint64      // of the states that were saved
+	seen     map[string]uint64      // the counters that this process had seen before the transaction began
+}
+
+var _ store.Tx = (*tx)(nil)
+
+func newWriter(inner store.Tx, s *Store, keys *signers, seen map[string]uint64) *tx {
+	return &tx{
+		Tx: inner, store: s, signers: keys, seen: seen,
+		known: map[string]knownObject{}, deltas: map[string]sum{}, created: map[string]bool{}, ended: map[string]bool{},
+		counters: map[string]uint64{},
+	}
+}
+
+// knownObject is what a write needs to know of the row that it replaces.
+type knownObject struct {
+	row       store.Object
+	untrusted bool
+}
+
+// stateOf returns the name of the state that sums up an object: that of its project, or of the object itself if it is a
+// project.
+func stateOf(o store.Object) string {
+	if o.Project == "" {
+		return projectState(o.ID)
+	}
+	return projectState(o.Project)
+}
+
+// verify sets Untrusted, and returns it as an error unless the engine refuses the object itself.
+func (t *tx) verify(o *store.Object) error {
+	if !t.signers.isGenuine(t.signers.object(*o), o.DeploymentMAC) {
+		o.Untrusted = untrustedObject(*o)
+	}
+	if t.known != nil {
+		t.known[o.ID] = knownObject{*o, o.Untrusted != nil}
+	}
+	if o.Untrusted != nil && !refusedByEngine(o.Kind) {
+		return o.Untrusted
+	}
+	return nil
+}
+
+func (t *tx) verifyAll(rows []store.Object, err error) ([]store.Object, error) {
+	if err != nil {
+		return nil, err
+	}
+	for i := range rows {
+		if err := t.verify(&rows[i]); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// Objects implements store.Tx.
+func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error) {
+	return t.verifyAll(t.Tx.Objects(ctx, f))
+}
+
+// ScanObjects implements store.Tx.
+func (t *tx) ScanObjects(ctx context.Context, project, afterID string, limit int) ([]store.Object, error) {
+	return t.verifyAll(t.Tx.ScanObjects(ctx, project, afterID, limit))
+}
+
+// ObjectByID implements store.Tx.
+func (t *tx) ObjectByID(ctx context.Context, id string) (store.Object, error) {
+	o, err := t.Tx.ObjectByID(ctx, id)
+	if err == nil {
+		err = t.verify(&o)
+	}
+	return o, err
+}
+
+// Lookup implements store.Tx.
+func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
+	var refused error
+	err := t.Tx.Lookup(ctx, l, func(e store.Entry) {
+		if err := t.verify(&e.Object); err != nil && refused == nil {
+			refused = err
+		}
+		if e.Current.Object != "" {
+			t.verifyVersion(&e.Current)
+		}
+		each(e)
+	})
+	if err != nil {
+		return err
+	}
+	return refused
+}
+
+func (t *tx) verifyVersion(v *store.Version) {
+	if !t.signers.isGenuine(t.signers.version(*v), v.DeploymentMAC) {
+		v.Untrusted = backend.Errorf(backend.CodeCorrupt,
+			"version %d of secret %s cannot be trusted: its row was changed outside Pouncet", v.Version, v.Object).
+			WithHint("restore the database from a backup, or set a new value")
+	}
+}
+
+// Versions implements store.Tx.
+func (t *tx) Versions(ctx context.Context, keys []store.VersionKey) ([]store.Version, error) {
+	rows, err := t.Tx.Versions(ctx, keys)
+	for i := range rows {
+		t.verifyVersion(&rows[i])
+	}
+	return rows, err
+}
+
+// VersionsOf implements store.Tx. It verifies the versions only with their sealed bytes.
+func (t *tx) VersionsOf(ctx context.Context, project, object string, withSealed bool) ([]store.Version, error) {
+	rows, err := t.Tx.VersionsOf(ctx, project, object, withSealed)
+	for i := range rows {
+		if withSealed {
+			t.verifyVersion(&rows[i])
+		}
+	}
+	return rows, err
+}
+
+// add and subtract change the sum of a state at the end of the transaction.
+func (t *tx) add(name string, s sum)      { t.deltas[name] = t.deltas[name].plus(s) }
+func (t *tx) subtract(name string, s sum) { t.deltas[name] = t.deltas[name].minus(s) }
+
+// spoil makes a sum that never fits again, until an owner accepts the rows. It is for a write to a row that cannot be
+// trusted: nobody knows which row was there before, and that one may be put back.
+func (t *tx) spoil(name string) {
+	t.add(name, t.signers.summand(stored.StateRow, name, 0, []byte(rand.Text())))
+}
+
+// present returns an object as it is stored.
+func (t *tx) present(ctx context.Context, id string) (knownObject, error) {
+	if k, ok := t.known[id]; ok {
+		return k, nil
+	}
+	o, err := t.Tx.ObjectByID(ctx, id)
+	if err != nil {
+		return knownObject{}, err
+	}
+	_ = t.verify(&o) // the caller replaces or deletes the row
+	return t.known[id], nil
+}
+
+// InsertObject implements store.Tx.
+func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
+	o.DeploymentMAC = t.signers.sign(t.signers.object(o))
+	if err := t.Tx.InsertObject(ctx, o); err != nil {
+		return err
+	}
+	t.known[o.ID] = knownObject{row: o}
+	t.add(stateOf(o), t.signers.objectSummand(o))
+	if o.Project == "" {
+		t.created[stateOf(o)] = true
+	}
+	return nil
+}
+
+// UpdateObject implements store.Tx. A row that cannot be trusted stays so.
+func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
+	before, err := t.present(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	o.DeploymentMAC = nil
+	if !before.untrusted {
+		o.DeploymentMAC = t.signers.sign(t.signers.object(o))
+	}
+	if err := t.Tx.UpdateObject(ctx, o); err != nil {
+		return err
+	}
+	t.known[o.ID] = knownObject{o, before.untrusted}
+	if before.untrusted {
+		t.spoil(stateOf(before.row))
+		return nil
+	}
+	t.subtract(stateOf(before.row), t.signers.objectSummand(before.row))
+	t.add(stateOf(o), t.signers.objectSummand(o))
+	return nil
+}
+
+// DeleteObject implements store.Tx.
+func (t *tx) DeleteObject(ctx context.Context, id string) error {
+	before, err := t.present(ctx, id)
+	if err != nil {
+		return err
+	}
+	name := stateOf(before.row)
+	versions, err := t.Tx.VersionsOf(ctx, before.row.Project, id, false)
+	if err != nil {
+		return err
+	}
+	if err := t.Tx.DeleteObject(ctx, id); err != nil {
+		return err
+	}
+	delete(t.known, id)
+	if before.untrusted {
+		t.spoil(name)
+		return nil
+	}
+	for _, v := range versions {
+		t.subtract(name, t.signers.versionSummand(v))
+	}
+	t.subtract(name, t.signers.objectSummand(before.row))
+	if before.row.Project == "" {
+		t.ended[name] = true
+	}
+	return nil
+}
+
+// InsertVersion implements store.Tx.
+func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
+	v.DeploymentMAC = t.signers.sign(t.signers.version(v))
+	if err := t.Tx.InsertVersion(ctx, v); err != nil {
+		return err
+	}
+	t.add(projectState(v.Project), t.signers.versionSummand(v))
+	return nil
+}
+
+// EnvironmentKeys implements store.Tx. It leaves out keys that cannot be trusted, so that what they seal and sign is
+// refused. The deployment key is not signed: the settings say which one it is.
+func (t *tx) EnvironmentKeys(ctx context.Context, project string) ([]store.EnvironmentKey, error) {
+	keys, err := t.Tx.EnvironmentKeys(ctx, project)
+	if err != nil || project == stored.DeploymentKey {
+		return keys, err
+	}
+	return slices.DeleteFunc(keys, func(k store.EnvironmentKey) bool {
+		return !t.signers.isGenuine(t.signers.environmentKey(k), k.DeploymentMAC)
+	}), nil
+}
+
+// InsertEnvironmentKey implements store.Tx.
+func (t *tx) InsertEnvironmentKey(ctx context.Context, k store.EnvironmentKey) error {
+	k.DeploymentMAC = t.signers.sign(t.signers.environmentKey(k))
+	if err := t.Tx.InsertEnvironmentKey(ctx, k); err != nil {
+		return err
+	}
+	t.add(projectState(k.Project), t.signers.keySummand(k))
+	return nil
+}
+
+// UpdateEnvironmentKey implements store.Tx.
+func (t *tx) UpdateEnvironmentKey(ctx context.Context, k store.EnvironmentKey) error {
+	before, err := t.Tx.EnvironmentKeys(ctx, k.Project)
+	if err != nil {
+		return err
+	}
+	k.DeploymentMAC = t.signers.sign(t.signers.environmentKey(k))
+	if err := t.Tx.UpdateEnvironmentKey(ctx, k); err != nil {
+		return err
+	}
+	for _, b := range before {
+		if b.ID == k.ID {
+			t.removeKey(b)
+		}
+	}
+	t.add(projectState(k.Project), t.signers.keySummand(k))
+	return nil
+}
+
+// DeleteEnvironmentKeys implements store.Tx.
+func (t *tx) DeleteEnvironmentKeys(ctx context.Context, project, environment string) error {
+	before, err := t.Tx.EnvironmentKeys(ctx, project)
+	if err != nil {
+		return err
+	}
+	if err := t.Tx.DeleteEnvironmentKeys(ctx, project, environment); err != nil {
+		return err
+	}
+	for _, k := range before {
+		if k.Environment == environment {
+			t.removeKey(k)
+		}
+	}
+	return nil
+}
+
+// removeKey subtracts an environment key that is deleted or replaced.
+func (t *tx) removeKey(k store.EnvironmentKey) {
+	name := projectState(k.Project)
+	if !t.signers.isGenuine(t.signers.environmentKey(k), k.DeploymentMAC) {
+		t.spoil(name)
+		return
+	}
+	t.subtract(name, t.signers.keySummand(k))
+}
+
+// SaveIdempotencyRecord implements store.Tx. The records are in no sum: they are many, and live for a day.
+func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecord, olderThan time.Time) error {
+	r.DeploymentMAC = t.signers.sign(t.signers.idempotencyRecord(r))
+	return t.Tx.SaveIdempotencyRecord(ctx, r, olderThan)
+}
+
+// IdempotencyRecord implements store.Tx.
+func (t *tx) IdempotencyRecord(ctx context.Context, key string) (store.IdempotencyRecord, error) {
+	r, err := t.Tx.IdempotencyRecord(ctx, key)
+	if err == nil && !t.signers.isGenuine(t.signers.idempotencyRecord(r), r.DeploymentMAC) {
+		err = untrusted("the record of idempotency key %s", backend.Quote(key))
+	}
+	return r, err
+}

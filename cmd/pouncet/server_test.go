@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+)
+
+func TestTheSameErrorIsReportedOnceAMinute(t *testing.T) {
+	var reported []string
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	report := atMostOnceAMinute(func(err error) { reported = append(reported, err.Error()) },
+		func() time.Time { return at })
+	for range 3 {
+		report(errors.New("a"))
+	}
+	report(errors.New("b"))
+	at = at.Add(time.Minute - 1)
+	report(errors.New("a"))
+	at = at.Add(1)
+	report(errors.New("a"))
+	if want := []string{"a", "b", "a"}; !slices.Equal(reported, want) {
+		t.Errorf("reported %q, want %q", reported, want)
+	}
+	for i := range 2 * maxUntrusted { // the memory has a limit
+		report(errors.New(strconv.Itoa(i)))
+	}
+	if len(reported) != 3+2*maxUntrusted {
+		t.Errorf("%d different errors are reported %d times", 2*maxUntrusted, len(reported)-3)
+	}
+}

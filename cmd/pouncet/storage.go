@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
+)
+
+// How doctor --storage checks the database of an embedded backend, and what an upgrade of it reports.
+
+// storageHelp is the help of doctor --storage.
+const storageHelp = "--storage checks the database of the embedded backend instead: the file with its indexes, and " +
+	"the signature of every row. It reports what was changed, removed or put back outside Pouncet. After you restored a " +
+	"backup or looked at each finding, --accept signs the rows as they are. At a terminal, it asks first. " +
+	"--delete-copy deletes the copy of the database that an upgrade made."
+
+// openEmbedded opens the embedded backend of a command that needs its parts.
+func (a *app) openEmbedded(ctx context.Context, purpose string) (*open.Parts, error) {
+	config, err := a.embeddedConfig(ctx, purpose)
+	if wrong := (*usageError)(nil); errors.As(err, &wrong) {
+		return nil, wrong.withHint("run it on the machine of the server")
+	}
+	if err != nil {
+		return nil, err
+	}
+	parts, err := open.Embedded(ctx, config)
+	if err == nil {
+		a.reportUpgrade(parts.Upgrade)
+	}
+	return parts, err
+}
+
+// reportUpgrade says on standard error that this command upgraded the database. It does so once, so that JSON is no
+// reason to be silent.
+func (a *app) reportUpgrade(u *open.Upgrade) {
+	switch {
+	case u == nil:
+	case a.json:
+		encode(a.err, map[string]any{"upgrade": upgradeJSON(u)})
+	default:
+		fmt.Fprintf(a.err, "pouncet: %s\n", printable(u.Notice()))
+	}
+}
+
+// upgradeToken is the JSON form of a token that an upgrade signed.
+type upgradeToken struct {
+	ID   string       `json:"id"`
+	Name string       `json:"name"`
+	Role backend.Role `json:"role"`
+}
+
+func upgradeTokens(u *open.Upgrade) []upgradeToken {
+	tokens := make([]upgradeToken, len(u.Tokens))
+	for i, t := range u.Tokens {
+		tokens[i] = upgradeToken{t.ID, t.Name, t.Role}
+	}
+	return tokens
+}
+
+func upgradeJSON(u *open.Upgrade) map[string]any {
+	return map[string]any{"copy": u.Copy, "tokens": upgradeTokens(u)}
+}
+
+// checkStorage is doctor --storage.
+func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
+	parts, err := a.openEmbedded(ctx, "doctor --storage checks a database on this machine")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	damage := parts.CheckIntegrity(ctx)
+	if damage != nil && !errors.Is(damage, backend.ErrCorrupt) {
+		return damage
+	}
+	found, err := parts.Verify(ctx)
+	if err != nil {
+		return errors.Join(damage, err)
+	}
+	switch {
+	case accept && damage != nil:
+		return damage // to sign the rows would hide those that the damage hides
+	case accept && len(found) > 0:
+		return a.acceptFindings(ctx, parts, found)
+	}
+	if damage != nil {
+		found = append([]signed.Finding{{Kind: damagedFile, Problem: backend.AsError(damage).Message}}, found...)
+	}
+	if a.json {
+		a.printJSON(map[string]any{"findings": append([]signed.Finding{}, found...)})
+	} else {
+		a.printFindings("", found)
+	}
+	if len(found) > 0 {
+		return differsError{backend.Errorf(backend.CodeCorrupt, "%s in the database that Pouncet did not write",
+			backend.Plural(len(found), "change")).
+			WithHint("restore the database from a backup; if you know each change, accept them: " +
+				"pouncet doctor --storage --accept")}
+	}
+	if !a.json {
+		a.println("Every row is as Pouncet wrote it.")
+	}
+	return nil
+}
+
+// acceptFindings signs the rows as they are, after a question at a terminal.
+func (a *app) acceptFindings(ctx context.Context, parts *open.Parts, found []signed.Finding) error {
+	if isTerminal(a.in) {
+		if !a.json {
+			a.printFindings("", found)
+		}
+		fmt.Fprint(a.err, "These rows will be signed as they are. Type accept to confirm: ")
+		typed, err := interruptible(ctx, func() (string, error) { return readAnswer(a.in) })
+		if err != nil {
+			return err
+		}
+		if typed != "accept" {
+			return backend.Errorf(backend.CodeInvalid, "nothing was accepted: the word accept was not typed").
+				WithHint("run the command again, and type accept")
+		}
+	}
+	accepted, err := parts.Accept(ctx, found)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		a.printJSON(map[string]any{"accepted": accepted})
+	} else {
+		a.printFindings("accepted: ", accepted)
+	}
+	return nil
+}
+
+// damagedFile is the kind of a finding about the file as a whole.
+const damagedFile = "database"
+
+func (a *app) printFindings(prefix string, found []signed.Finding) {
+	for _, f := range found {
+		// A row may have any text in it, and each finding is one line.
+		a.println(strings.Join(strings.Fields(printable(prefix+findingText(f))), " "))
+	}
+}
+
+func findingText(f signed.Finding) string {
+	if f.Kind == damagedFile {
+		return f.Problem
+	}
+	var places []string
+	if f.ID != "" {
+		places = append(places, f.ID)
+	}
+	if f.Project != "" && f.Kind != string(backend.KindProject) {
+		places = append(places, "project "+f.Project)
+	}
+	text := backend.Kind(f.Kind).String() + " " + backend.Quote(f.Name)
+	if len(places) > 0 {
+		text += " (" + strings.Join(places, ", ") + ")"
+	}
+	return text + ": " + f.Problem
+}
+
+// deleteCopy is doctor --storage --delete-copy.
+func (a *app) deleteCopy(ctx context.Context) (err error) {
+	parts, err := a.openEmbedded(ctx, "doctor --storage --delete-copy deletes a file on this machine")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, parts.Close()) }()
+	path, err := parts.DeleteCopy()
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.json:
+		a.printJSON(map[string]any{"deleted": path})
+	case path == "":
+		a.println("There is no copy.")
+	default:
+		a.printf("deleted %s\n", path)
+	}
+	return nil
+}
+
+// copyWithKey returns the path of the copy that an upgrade made, if it has the keys of an environment or project that
+// was purged.
+func copyWithKey(s backend.Service, purged backend.Outcome) string {
+	b, ok := s.(*open.Backend)
+	if !ok || purged.Object.Kind != backend.KindEnvironment && purged.Object.Kind != backend.KindProject {
+		return ""
+	}
+	c := b.Copy()
+	if !purged.Object.CreatedAt.Before(c.MadeAt) {
+		return ""
+	}
+	return c.Path
+}
+
+// noteCopy says that the copy with this path, if there is one, still has the keys of a purged object.
+func (a *app) noteCopy(purged backend.Outcome, path string) {
+	if path == "" {
+		return
+	}
+	fmt.Fprintf(a.err, "pouncet: the copy %s still has the keys of %s %s; delete it: %s\n", path,
+		purged.Object.Kind, backend.Quote(purged.Object.Name), open.DeleteCopyCommand)
+}
