@@ -55,6 +55,18 @@ var (
 	typeArgument        = nameArgument{"type", backend.KindSecretType}
 )
 
+// NameArgumentPaths returns the paths of the arguments that name another object, by mode and type of their block. A
+// test compares them with the schemas of the provider, on which this package does not depend.
+func NameArgumentPaths() map[string][]string {
+	paths := map[string][]string{}
+	for block, arguments := range nameArguments {
+		for _, a := range arguments {
+			paths[block] = append(paths[block], a.path)
+		}
+	}
+	return paths
+}
+
 // nameArguments lists the arguments that name another object, by mode and type of their block. The arguments of
 // pouncet_config_references are not in the list: it reads files while Terraform plans, which a reference can delay.
 var nameArguments = map[string][]nameArgument{

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package review_test
+package main
 
 import (
 	"context"
