@@ -130,6 +130,9 @@ func TestAPageHasALimitOfBytes(t *testing.T) {
 		values = append(values, backend.Change{Op: backend.OpCreate, Kind: backend.KindScopedValue, Project: project,
 			Environment: "dev", Name: fmt.Sprintf("v%03d", i), JSON: []byte(`"` + strings.Repeat("x", 60_000) + `"`)})
 	}
+	for i := range 250 {
+		values = append(values, secretOf(fmt.Sprint("s", i), 1))
+	}
 	apply(t, s, values...)
 	q := backend.Query{Kind: backend.KindScopedValue, Project: project}
 	page, err := s.Query(context.Background(), q)
@@ -140,10 +143,14 @@ func TestAPageHasALimitOfBytes(t *testing.T) {
 	if err != nil || len(all) != 250 || all[249].Name != "v249" {
 		t.Errorf("all pages have %d objects: %v", len(all), err)
 	}
-	q.Limit = 7
-	all, err = backend.ListAll(context.Background(), s, q)
-	if err != nil || len(all) != 250 {
-		t.Errorf("all pages of 7 have %d objects: %v", len(all), err)
+	for _, q.Limit = range []int{7, 99, 100, 101, 200} { // the rows are read in steps of 100
+		for _, kind := range []backend.Kind{backend.KindScopedValue, backend.KindSecret} {
+			q.Kind = kind
+			all, err = backend.ListAll(context.Background(), s, q)
+			if err != nil || len(all) != 250 {
+				t.Errorf("all pages of %d of %s have %d objects: %v", q.Limit, kind.Plural(), len(all), err)
+			}
+		}
 	}
 }
 
