@@ -52,9 +52,9 @@ var _ backend.Service = (*guard)(nil)
 // ErrUnauthenticated, a call that the role does not allow ErrDenied.
 func Guard(next backend.Service) backend.Service { return &guard{next} }
 
-// Allow returns ErrDenied if a principal may not make any call of a verb: "query", "resolve" or "apply".
+// Allow returns ErrDenied if a principal may not make any call of a verb: "query", "resolve", "reveal" or "apply".
 func Allow(p backend.Principal, verb string) error {
-	acts := map[string][]act{"query": {seeMetadata, manageTokens}, "resolve": {useValues, reveal},
+	acts := map[string][]act{"query": {seeMetadata, manageTokens}, "resolve": {useValues, reveal}, "reveal": {reveal},
 		"apply": {change, compare, register, manageTokens}}[verb]
 	for _, a := range acts {
 		if allowed[p.Role][a] {

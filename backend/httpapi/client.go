@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -192,6 +193,9 @@ func attempt(ctx context.Context, c *client, path string, in, out any) (again bo
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set(versionHeader, strconv.Itoa(WireVersion))
+	if refs, ok := in.(resolveRequest); ok && slices.ContainsFunc(refs.Refs, func(r ref) bool { return r.Reveal }) {
+		req.Header.Set(revealHeader, "1")
+	}
 	if c.options.UserAgent != "" {
 		req.Header.Set("User-Agent", c.options.UserAgent)
 	}

@@ -61,6 +61,7 @@ type Options struct {
 const (
 	VerbQuery   = "query"
 	VerbResolve = "resolve"
+	VerbReveal  = "reveal"
 	VerbApply   = "apply"
 )
 
@@ -213,7 +214,7 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 		principal, err := s.principal(ctx, r)
 		if err == nil {
 			requestLogFrom(ctx).principal = principal.Name
-			err = s.options.Allow(principal, to.verb)
+			err = s.allow(principal, to.verb, r)
 		}
 		if err != nil {
 			refuse(w, err)
@@ -256,6 +257,16 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 		}
 		answer(w, status, out)
 	})
+}
+
+// allow refuses a principal that may not use a verb at all. The error is about revealing values if the client says that
+// the request does, because the request itself is not read.
+func (s *server) allow(p backend.Principal, verb string, r *http.Request) error {
+	err := s.options.Allow(p, verb)
+	if err != nil && r.Header.Get(revealHeader) != "" {
+		return cmp.Or(s.options.Allow(p, VerbReveal), err)
+	}
+	return err
 }
 
 // principal returns who sends a request.

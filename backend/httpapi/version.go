@@ -18,6 +18,9 @@ const WireVersion = 1
 // without it is version 1, whose first clients did not send it.
 const versionHeader = "Pouncet-Wire-Version"
 
+// revealHeader is in a request whose references reveal values. It only chooses the error of a refusal.
+const revealHeader = "Pouncet-Reveal"
+
 // checkWireVersion refuses a request of a version that a server with the
 // version own does not speak. It speaks its own and the previous one.
 func checkWireVersion(own int, header string) *backend.Error {
