@@ -50,7 +50,7 @@ func (s *scripted) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Ou
 	return s.outcomes, s.err
 }
 
-const goodToken = "a token"
+const goodToken = "a-token"
 
 func authenticate(_ context.Context, token string) (backend.Principal, error) {
 	if token != goodToken {
