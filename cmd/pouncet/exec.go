@@ -182,7 +182,7 @@ func (a *app) execute(ctx context.Context, args, environment, secrets []string) 
 	defer bindChildren()()
 	witness := newWitness()
 	if err := cmd.Start(); err != nil {
-		witness.sawGroupSignal()
+		witness.end()
 		masked()
 		fmt.Fprintf(a.err, "pouncet: command %s cannot be started: %s\n", backend.Quote(args[0]), startFailure(err))
 		return childError{exitNotStarted}

@@ -25,15 +25,22 @@ func passOn(p *os.Process, w *witness, signals <-chan os.Signal, done <-chan str
 	for len(signals) > 0 {
 		_ = p.Signal(<-signals) // it came before the command
 	}
+	// Signals that are close together do not arrive in the order in which they were sent. So the witness may have been
+	// ended by one that is still to come.
+	toGroup := map[os.Signal]bool{}
 	for {
 		select {
 		case s := <-signals:
-			if !w.sawGroupSignal() {
-				_ = p.Signal(s) // the command may have ended already
+			if by := w.end(); by != nil {
+				toGroup[by] = true
 			}
 			w = newWitness()
+			if !toGroup[s] {
+				_ = p.Signal(s) // the command may have ended already
+			}
+			delete(toGroup, s)
 		case <-done:
-			w.sawGroupSignal()
+			w.end()
 			return
 		}
 	}
@@ -60,15 +67,21 @@ func newWitness() *witness {
 	return nil
 }
 
-// sawGroupSignal ends the witness, and reports whether a signal to the group has ended it before. A pending signal
-// comes before the end of the input, so the answer does not depend on time.
-func (w *witness) sawGroupSignal() bool {
+// end ends the witness. It returns the signal to the group that has ended it before, or nil. A pending signal comes
+// before the end of the input, so the answer does not depend on time.
+func (w *witness) end() os.Signal {
 	if w == nil {
-		return false
+		return nil
 	}
 	_ = w.input.Close()
 	var exit *exec.ExitError
-	return errors.As(w.cmd.Wait(), &exit) && !exit.Exited()
+	if !errors.As(w.cmd.Wait(), &exit) {
+		return nil
+	}
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return status.Signal()
+	}
+	return nil
 }
 
 // largestPipe limits what is read from a pipe after the command has ended: a process in the background may write

@@ -28,7 +28,7 @@ type witness struct{}
 
 func newWitness() *witness { return nil }
 
-func (*witness) sawGroupSignal() bool { return false }
+func (*witness) end() os.Signal { return nil }
 
 // restOfOutput is how long the output of a command that has ended is read if a process in the background keeps it open.
 const restOfOutput = 2 * time.Second
