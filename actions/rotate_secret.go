@@ -148,7 +148,15 @@ func (a *rotateSecret) ModifyPlan(
 		ref := backend.Ref{
 			Kind: backend.KindSecret, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
 		}
-		if c.ID != "" || !a.session.Plan.WillProvide(ctx, ref) {
+		planned := false
+		if c.ID == "" {
+			var outage error
+			if planned, outage = a.session.Plan.WillProvide(ctx, ref); outage != nil {
+				report(&resp.Diagnostics, outage)
+				return
+			}
+		}
+		if !planned {
 			session.Warn(&resp.Diagnostics, "Rotating the secret", err,
 				session.RootPaths("project", "environment", "scope", "name"))
 		}

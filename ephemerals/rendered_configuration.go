@@ -190,7 +190,11 @@ func (r *planningResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]b
 			resolutions[i].Err = backend.Errorf(backend.CodeUnavailable, "the value is not known")
 			r.unknown[resolutions[i].Err] = true
 		}
-		if isPlanned(ctx, r.session, refs[i], resolutions[i]) {
+		planned, err := isPlanned(ctx, r.session, refs[i], resolutions[i])
+		if err != nil {
+			return nil, err
+		}
+		if planned {
 			r.unknown[resolutions[i].Err] = true
 		}
 	}

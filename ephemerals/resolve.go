@@ -34,8 +34,12 @@ func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]res
 	}
 	out := make([]resolved, len(resolutions))
 	for i, r := range resolutions {
+		planned, err := isPlanned(ctx, s, refs[i], r)
+		if err != nil {
+			return nil, err
+		}
 		switch {
-		case isPlanned(ctx, s, refs[i], r):
+		case planned:
 			out[i].planned = true
 		case r.Err == nil && s.ValuesUnknown:
 			out[i].Resolution, out[i].withheld = r, true
@@ -122,6 +126,9 @@ func warnIfChanging(s *session.Session, ref backend.Ref, r resolved, at path.Pat
 }
 
 // isPlanned reports whether an entry, or its environment, does not exist yet because this Terraform plan creates it.
-func isPlanned(ctx context.Context, s *session.Session, ref backend.Ref, r backend.Resolution) bool {
-	return r.Err != nil && errors.Is(r.Err, backend.ErrNotFound) && s.Plan.WillProvide(ctx, ref)
+func isPlanned(ctx context.Context, s *session.Session, ref backend.Ref, r backend.Resolution) (bool, error) {
+	if r.Err == nil || !errors.Is(r.Err, backend.ErrNotFound) {
+		return false, nil
+	}
+	return s.Plan.WillProvide(ctx, ref)
 }

@@ -19,6 +19,7 @@ package planning
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"sync"
@@ -408,27 +409,33 @@ func deletionRank(c backend.Change) int {
 	}, c.Kind)
 }
 
-// WillProvide reports whether a reference resolves to an entry that this plan creates or renames, or that is in a
-// project or environment for which this plan does so. Terraform opens an ephemeral resource while it plans as soon as
+// WillProvide reports whether a reference resolves to an entry that this plan creates or renames, or that exists in a
+// project or environment that this plan creates or renames. Terraform opens an ephemeral resource while it plans as soon as
 // its arguments are known, even if the entry does not exist yet.
-func (p *Plan) WillProvide(ctx context.Context, r backend.Ref) bool {
+func (p *Plan) WillProvide(ctx context.Context, r backend.Ref) (bool, error) {
 	project, inProject := p.container(place{kind: backend.KindProject, name: r.Project})
-	return slices.ContainsFunc(backend.LookupOrder(r.Scope, r.Environment), func(v backend.Visible) bool {
+	for _, v := range backend.LookupOrder(r.Scope, r.Environment) {
 		if p.plansEntry(place{r.Kind, r.Project, v.Environment, v.Scope, r.Name}) {
-			return true
+			return true, nil
 		}
 		environment, inEnvironment := p.container(
 			place{kind: backend.KindEnvironment, project: r.Project, name: v.Environment})
 		if !inProject && !inEnvironment {
-			return false
+			continue
 		}
 		// The entry may exist already: a container keeps its contents when it is renamed, and a creation takes back
 		// one whose replacement was interrupted.
 		page, err := p.service.Query(ctx, backend.Query{
 			Kind: r.Kind, Project: project, Environment: environment, Scope: v.Scope, Name: r.Name,
 		})
-		return err == nil && len(page.Objects) > 0
-	})
+		switch {
+		case err == nil && len(page.Objects) > 0:
+			return true, nil
+		case err != nil && !errors.Is(err, backend.ErrNotFound):
+			return false, err
+		}
+	}
+	return false, nil
 }
 
 func (p *Plan) plansEntry(at place) bool {

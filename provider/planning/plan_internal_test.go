@@ -4,6 +4,7 @@ package planning
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -82,5 +83,36 @@ func TestDeletionOfASecretInUse(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// outage is a Service that can create objects but not query them.
+type outage struct {
+	backend.Service
+	err error // of each query
+}
+
+func (outage) Apply(context.Context, backend.ChangeSet) ([]backend.Outcome, error) {
+	return []backend.Outcome{{Action: backend.ActionCreate, Object: backend.Object{Name: "dev"}}}, nil
+}
+
+func (s outage) Query(context.Context, backend.Query) (backend.Page, error) {
+	return backend.Page{}, s.err
+}
+
+func TestOutageIsNotAMissingEntry(t *testing.T) {
+	unavailable := backend.Errorf(backend.CodeUnavailable, "the server does not answer")
+	missing := backend.Errorf(backend.CodeNotFound, "the environment does not exist")
+	for _, c := range []struct{ query, want error }{{unavailable, unavailable}, {missing, nil}, {nil, nil}} {
+		p := New(outage{err: c.query}, backend.ManagedByTerraform, false)
+		create := backend.Change{Op: backend.OpCreate, Kind: backend.KindEnvironment, Name: "dev"}
+		if _, err := p.Check(t.Context(), Check{Change: create}); err != nil {
+			t.Fatal(err)
+		}
+		planned, err := p.WillProvide(t.Context(),
+			backend.Ref{Kind: backend.KindSecret, Environment: "dev", Scope: "project", Name: "s"})
+		if planned || !errors.Is(err, c.want) {
+			t.Errorf("WillProvide with the error %v of Query: %t, %v", c.query, planned, err)
+		}
 	}
 }
