@@ -265,6 +265,21 @@ func TestPanicGivesAnErrorWithoutDetails(t *testing.T) {
 	}
 }
 
+func TestQuietServerLogsPanicsOnly(t *testing.T) {
+	var log bytes.Buffer
+	var mu sync.Mutex
+	server := httptest.NewServer(httpapi.NewServer(&panics{}, authenticate,
+		httpapi.Options{Log: slog.New(slog.NewTextHandler(writer{&mu, &log}, nil)), Quiet: true}))
+	post(t, server.URL+"/v1/query", goodToken, "application/json", "{}")
+	post(t, server.URL+"/v1/resolve", goodToken, "application/json", "{}")
+	server.Close()
+	mu.Lock()
+	defer mu.Unlock()
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, "msg=panic") {
+		t.Errorf("the log is %s", text)
+	}
+}
+
 func TestAccessLogHasNoSecrets(t *testing.T) {
 	var log bytes.Buffer
 	var mu sync.Mutex

@@ -47,6 +47,7 @@ const maxBody = 64 << 20 // bytes of a response that the client reads
 // Options configure a server.
 type Options struct {
 	Log         *slog.Logger                    // nil means no log
+	Quiet       bool                            // log no line for a request, only defects of the server
 	Ready       func(ctx context.Context) error // nil means always ready
 	MaxRequests int                             // at the same time; 0 means 256
 	MaxCaller   int                             // of one principal at the same time; 0 means half of MaxRequests
@@ -340,8 +341,10 @@ func (s *server) guard(next http.Handler) http.Handler {
 						id))
 				}
 			}
-			s.options.Log.Info("request", "request_id", id, "method", r.Method, "path", short(r.URL.Path),
-				"status", counted.status, "duration_ms", time.Since(start).Milliseconds(), "principal", n.principal)
+			if !s.options.Quiet {
+				s.options.Log.Info("request", "request_id", id, "method", r.Method, "path", short(r.URL.Path),
+					"status", counted.status, "duration_ms", time.Since(start).Milliseconds(), "principal", n.principal)
+			}
 		}()
 		next.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), requestLogKey{}, n)))
 	})

@@ -167,7 +167,7 @@ func (a *app) with(
 type waits struct{ to io.Writer }
 
 func (w waits) Waiting(d time.Duration) {
-	fmt.Fprintf(w.to, "pouncet: the server is busy; trying again in %s\n", d)
+	fmt.Fprintf(w.to, "pouncet: the server is busy; trying again in %s\n", d.Round(time.Second))
 }
 
 // isTerminal reports whether a stream is a terminal.

@@ -107,10 +107,7 @@ func (a *app) serve(ctx context.Context, config open.Config, address string, qui
 			WithHint("choose another address with --listen")
 	}
 	health := httpapi.NewHealth(ctx, parts.Health)
-	o := httpapi.Options{Ready: health.Ready, Allow: access.Allow}
-	if !quiet {
-		o.Log = log
-	}
+	o := httpapi.Options{Ready: health.Ready, Allow: access.Allow, Log: log, Quiet: quiet}
 	parts.ReportUntrusted(atMostOnceAMinute(func(err error) {
 		log.Error("untrusted token", "error", err.Error())
 	}, time.Now))
@@ -140,14 +137,15 @@ func (a *app) serve(ctx context.Context, config open.Config, address string, qui
 	case closing := <-closed:
 		return errors.Join(err, closing)
 	case <-time.After(closeTime): // a call is stuck and has not returned its connection
-		return errors.Join(err, backend.Errorf(backend.CodeUnavailable, "the database is still in use"))
+		return errors.Join(err, backend.Errorf(backend.CodeUnavailable,
+			"stopping the server: the database was still in use after %s", closeTime))
 	}
 }
 
 // closeTime is how long a stopping server waits for the end of all work after the last request.
 const closeTime = 2 * time.Second
 
-// logUpgrade logs what the person at the terminal of another command would read.
+// logUpgrade logs the notice that other commands print.
 func logUpgrade(log *slog.Logger, u *open.Upgrade) {
 	if u == nil {
 		return
@@ -160,8 +158,8 @@ func logUpgrade(log *slog.Logger, u *open.Upgrade) {
 	}
 }
 
-// verifyRows reports rows that were changed, removed or put back outside Pouncet. Such a row does not stop the server:
-// each call that reads one fails.
+// verifyRows reports rows that another program changed, removed or restored from an older copy. Such a row does not stop
+// the server: each call that reads one fails.
 func verifyRows(ctx context.Context, parts *open.Parts, log *slog.Logger) {
 	found, err := parts.Verify(ctx)
 	for _, f := range found {

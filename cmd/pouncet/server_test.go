@@ -6,9 +6,18 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
+
+func TestWaitIsReportedInSeconds(t *testing.T) {
+	var text strings.Builder
+	waits{&text}.Waiting(1234567891 * time.Nanosecond)
+	if want := "pouncet: the server is busy; trying again in 1s\n"; text.String() != want {
+		t.Errorf("%q, want %q", text.String(), want)
+	}
+}
 
 func TestTheSameErrorIsReportedOnceAMinute(t *testing.T) {
 	var reported []string
