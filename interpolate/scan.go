@@ -189,7 +189,7 @@ func (d *Document) checkCharacters() Problems {
 		}
 		switch {
 		case r == utf8.RuneError && n == 1:
-			return d.fileProblem(i, "the file has references and is not valid UTF-8", "save the file as UTF-8")
+			return d.fileProblem(i, "the text has references and is not valid UTF-8", "convert it to UTF-8")
 		case isYAML && (r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff):
 			return d.fileProblem(i, "the file has references and a control character that YAML does not allow",
 				`write the character as an escape in double quotes, such as "\x00"`)

@@ -111,7 +111,7 @@ func TestProblemTexts(t *testing.T) {
 			"2:4: the file has references and a control character that YAML does not allow; write the character as " +
 				"an escape in double quotes, such as \"\\x00\""},
 		{"latin 1", "a: {{ get_value('limit') }}\nb: \xe9\n",
-			"2:4: the file has references and is not valid UTF-8; save the file as UTF-8"},
+			"2:4: the text has references and is not valid UTF-8; convert it to UTF-8"},
 		{"utf-16", "\xff\xfea\x00:\x00 \x00{\x00{\x00",
 			"1:1: the file is UTF-16, which is not supported; save the file as UTF-8"},
 		{"byte order mark", "\ufeffé: {{ get_value('') }}\n",

@@ -257,7 +257,7 @@ func TestModelTorture(t *testing.T) {
 	case os.Getenv("POUNCET_TEST_PARTS") == "":
 		t.Skip("SKIPPED: random worlds in a real Terraform: run make torture")
 	}
-	if given := os.Getenv("POUNCET_SEED"); given != "" { // a run that is repeated is as long as on the faster machine
+	if given := os.Getenv("POUNCET_SEED"); given != "" { // a given seed runs all its steps, however slow the machine is
 		var err error
 		lasts = 45 * time.Minute
 		if seed, err = strconv.ParseUint(given, 10, 64); err != nil {

@@ -17,9 +17,9 @@ import (
 
 // storageHelp is the help of doctor --storage.
 const storageHelp = "--storage checks the database of the embedded backend instead: the file with its indexes, and " +
-	"the signature of every row. It reports what was changed, removed or put back outside Pouncet. After you restored a " +
-	"backup or looked at each finding, --accept signs the rows as they are. At a terminal, it asks first. " +
-	"--delete-copy deletes the copy of the database that an upgrade made."
+	"the signature of every row. It reports rows that another program changed, removed or restored from an " +
+	"older copy. After you restored a backup or looked at each finding, --accept signs the rows as they are. At a " +
+	"terminal, it asks first. --delete-copy deletes the copy of the database that an upgrade made."
 
 // openEmbedded opens the embedded backend of a command that needs its parts.
 func (a *app) openEmbedded(ctx context.Context, purpose string) (*open.Parts, error) {
@@ -37,8 +37,8 @@ func (a *app) openEmbedded(ctx context.Context, purpose string) (*open.Parts, er
 	return parts, err
 }
 
-// reportUpgrade says on standard error that this command upgraded the database. It does so once, so that JSON is no
-// reason to be silent.
+// reportUpgrade says on standard error that this command upgraded the database. No later command repeats it, so --json
+// prints it too.
 func (a *app) reportUpgrade(u *open.Upgrade) {
 	switch {
 	case u == nil:
@@ -85,7 +85,7 @@ func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
 	}
 	switch {
 	case accept && damage != nil:
-		return damage // to sign the rows would hide those that the damage hides
+		return damage // damage can hide rows; accepting now would sign the table without them
 	case accept && len(found) > 0:
 		return a.acceptFindings(ctx, parts, found)
 	}
@@ -98,7 +98,7 @@ func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
 		a.printFindings("", found)
 	}
 	if len(found) > 0 {
-		return differsError{backend.Errorf(backend.CodeCorrupt, "%s in the database that Pouncet did not write",
+		return differsError{backend.Errorf(backend.CodeCorrupt, "%s not made by Pouncet in the database",
 			backend.Plural(len(found), "change")).
 			WithHint("restore the database from a backup; if you know each change, accept them: " +
 				"pouncet doctor --storage --accept")}
