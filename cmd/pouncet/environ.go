@@ -32,7 +32,7 @@ type variables struct {
 }
 
 // inherit adds the environment of this process.
-func (v *variables) inherit(environ []string, keepToken bool) error {
+func (v *variables) inherit(environ []string, keepToken bool) {
 	v.sources = map[string]string{}
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
@@ -44,14 +44,13 @@ func (v *variables) inherit(environ []string, keepToken bool) error {
 			v.plain = append(v.plain, e)
 			continue
 		}
-		// YAML cannot hold bytes that are not UTF-8, and plain text has no references without braces.
+		// YAML must be UTF-8. Other values are rendered as plain text, in which only {{ }} is a reference.
 		f := interpolate.File{Name: "$" + name, Data: []byte(value), Format: interpolate.FormatText}
 		if utf8.ValidString(value) {
 			f.Data, f.Format = []byte("value: "+strconv.QuoteToASCII(value)), interpolate.FormatYAML
 		}
 		v.templated = append(v.templated, f)
 	}
-	return nil
 }
 
 // read adds a file of variables.

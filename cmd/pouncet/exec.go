@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"syscall"
@@ -32,16 +33,15 @@ const (
 const runHelp = `Resolves the references in environment variables and in files of variables, in
 one request, and runs a command with the values. No value is written to disk.
 
-The output of the command is masked: a value of 4 bytes or more becomes ` + mask.Text + `,
-also if a program prints only a line or a JSON field of it, or prints it as
-JSON, in a URL, in base64, in hexadecimal or in quotes. A program that changes
-the value in another way shows it. --no-mask passes the output through, for a
-program that needs a terminal.
+The output of the command is masked: a value of 4 bytes or more becomes ` + mask.Text + `.
+So does a line or a JSON field of it, and its form in JSON, a URL, base64,
+hexadecimal or quotes. Any other form is shown, such as an encrypted or
+shortened one. --no-mask passes the output through, for a program that needs a
+terminal.
 
 A file of variables is a YAML or JSON mapping of names to scalars. A file called
 .env or prod.env has lines NAME=value, which Pouncet parses as Docker Compose
-does. A name that already exists is an error, unless --override lets the file
-win.
+does. A variable that already exists is an error; --override replaces it.
 
 run passes signals to the command, each of them once, and ends when the command
 does, with its exit code: 128 plus the number of the signal that ended it, 126 if
@@ -77,9 +77,7 @@ func (a *app) runCommand() *cobra.Command {
 		}
 		recorder := &secretRecorder{app: a}
 		o.Filled = recorder.filled
-		if err := vars.inherit(os.Environ(), keepToken); err != nil {
-			return err
-		}
+		vars.inherit(os.Environ(), keepToken)
 		for _, f := range files {
 			if err := vars.read(c.Context(), f); err != nil {
 				return err
@@ -120,6 +118,8 @@ func (r *secretRecorder) Resolve(ctx context.Context, refs []backend.Ref) ([]bac
 		return nil, err
 	}
 	out, err := b.Resolve(ctx, refs)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, x := range out {
 		if x.Secret {
 			r.values = append(r.values, string(x.Value.Expose()))
@@ -165,17 +165,19 @@ func (a *app) execute(ctx context.Context, args, environment, secrets []string) 
 	}
 	cmd := exec.Command(path, args[1:]...) //nolint:noctx // the command gets the signals; nothing kills it
 	cmd.Args[0], cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = args[0], environment, a.in, a.out.to, a.err
-	masked := func() {}
+	finish := func() error { return nil }
 	if len(secrets) > 0 {
 		set := mask.New(secrets)
 		var err error
-		if masked, err = maskOutput(cmd, set.Writer(a.out.to), set.Writer(a.err)); err != nil {
+		if finish, err = maskOutput(cmd, set.Writer(a.out.to), set.Writer(a.err)); err != nil {
 			return backend.Errorf(backend.CodeUnavailable, "making a pipe for the output of the command: %w", err)
 		}
 	}
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, passedOn...)
-	defer signal.Stop(signals)
+	if passed := notIgnored(passedOn...); len(passed) > 0 {
+		signal.Notify(signals, passed...)
+		defer signal.Stop(signals)
+	}
 	if ctx.Err() != nil {
 		return ctx.Err() // a signal from now on is for the command
 	}
@@ -183,7 +185,7 @@ func (a *app) execute(ctx context.Context, args, environment, secrets []string) 
 	witness := newWitness()
 	if err := cmd.Start(); err != nil {
 		witness.end()
-		masked()
+		_ = finish()
 		fmt.Fprintf(a.err, "pouncet: command %s cannot be started: %s\n", backend.Quote(args[0]), startFailure(err))
 		return childError{exitNotStarted}
 	}
@@ -195,15 +197,19 @@ func (a *app) execute(ctx context.Context, args, environment, secrets []string) 
 	err := cmd.Wait()
 	close(done)
 	<-passed
-	masked()
+	written := finish()
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit):
 		return childError{exitCodeOf(exit)}
-	case errors.Is(err, exec.ErrWaitDelay):
-		return nil // a process in the background still has the output
+	case errors.Is(err, exec.ErrWaitDelay): // a process in the background still has the output
+	case err != nil:
+		written = err // Wait returns no other error
 	}
-	return err
+	if written != nil {
+		return backend.Errorf(backend.CodeUnavailable, "writing the output of the command: %w", written)
+	}
+	return nil
 }
 
 // findCommand returns the path of a command as a shell finds it, or the exit code and the reason why it cannot run.
@@ -218,6 +224,9 @@ func findCommand(name string) (path string, code int, reason string) {
 		return "", exitNoCommand, "does not exist"
 	case !errors.Is(err, exec.ErrNotFound):
 		return "", exitNotStarted, "cannot be executed: " + startFailure(err)
+	}
+	if runtime.GOOS == "windows" { // it runs no file without an extension, and has no permission for it
+		return "", exitNoCommand, "does not exist"
 	}
 	for _, folder := range filepath.SplitList(os.Getenv("PATH")) {
 		if info, err := os.Stat(filepath.Join(folder, name)); err == nil && info.Mode().IsRegular() {

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -50,24 +52,40 @@ func TestSignalsArriveOnce(t *testing.T) {
 	toGroup := func(s syscall.Signal) func(pid int, _ io.Writer) {
 		return func(pid int, _ io.Writer) { _ = syscall.Kill(-pid, s) }
 	}
-	for name, c := range map[string]struct {
+	type test struct {
 		terminal, piped bool
 		send            func(pid int, keyboard io.Writer)
 		want            string
-	}{
-		"Ctrl-C at a terminal":           {true, false, func(_ int, k io.Writer) { _, _ = k.Write([]byte{3}) }, "interrupt"},
-		"Ctrl-C with another input":      {true, true, func(_ int, k io.Writer) { _, _ = k.Write([]byte{3}) }, "interrupt"},
-		"Ctrl-\\ at a terminal":          {true, false, func(_ int, k io.Writer) { _, _ = k.Write([]byte{28}) }, "quit"},
-		"kill -INT at a terminal":        {true, false, toProgram(syscall.SIGINT), "interrupt"},
-		"kill -HUP at a terminal":        {true, true, toProgram(syscall.SIGHUP), "hangup"},
-		"kill -INT without a terminal":   {false, true, toProgram(syscall.SIGINT), "interrupt"},
-		"kill -TERM without a terminal":  {false, true, toProgram(syscall.SIGTERM), "terminated"},
-		"kill -TERM for the whole group": {false, true, toGroup(syscall.SIGTERM), "terminated"},
-		"kill -USR1 for the whole group": {true, true, toGroup(syscall.SIGUSR1), "user defined signal 1"},
-		"kill -QUIT for the whole group": {false, true, toGroup(syscall.SIGQUIT), "quit"},
-	} {
+		before          []string // the words before the command
+	}
+	cases := map[string]test{
+		"Ctrl-C at a terminal":           {true, false, func(_ int, k io.Writer) { _, _ = k.Write([]byte{3}) }, "interrupt", nil},
+		"Ctrl-C with another input":      {true, true, func(_ int, k io.Writer) { _, _ = k.Write([]byte{3}) }, "interrupt", nil},
+		"Ctrl-\\ at a terminal":          {true, false, func(_ int, k io.Writer) { _, _ = k.Write([]byte{28}) }, "quit", nil},
+		"kill -INT at a terminal":        {true, false, toProgram(syscall.SIGINT), "interrupt", nil},
+		"kill -HUP at a terminal":        {true, true, toProgram(syscall.SIGHUP), "hangup", nil},
+		"kill -INT without a terminal":   {false, true, toProgram(syscall.SIGINT), "interrupt", nil},
+		"kill -TERM without a terminal":  {false, true, toProgram(syscall.SIGTERM), "terminated", nil},
+		"kill -TERM for the whole group": {false, true, toGroup(syscall.SIGTERM), "terminated", nil},
+		"kill -USR1 for the whole group": {true, true, toGroup(syscall.SIGUSR1), "user defined signal 1", nil},
+		"kill -QUIT for the whole group": {false, true, toGroup(syscall.SIGQUIT), "quit", nil},
+	}
+	if _, err := exec.LookPath("setsid"); err == nil { // then the command gets no signal for the group
+		cases["kill -TERM for the group without the command"] = test{false, true, toGroup(syscall.SIGTERM), "terminated",
+			[]string{"setsid"}}
+		cases["Ctrl-C with a command in another session"] = test{true, true,
+			func(_ int, k io.Writer) { _, _ = k.Write([]byte{3}) }, "interrupt", []string{"setsid"}}
+	} else {
+		t.Log("SKIPPED: a command in its own process group: no setsid on PATH")
+	}
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command("pouncet", "run", "--env", "dev", "--", "print-signals")
+			// A lost signal must not keep this test waiting, or leave processes behind.
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, "pouncet",
+				slices.Concat([]string{"run", "--env", "dev", "--"}, c.before, []string{"print-signals"})...)
+			cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 			output, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -89,6 +107,7 @@ func TestSignalsArriveOnce(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
+			t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 			var got []string
 			lines := bufio.NewScanner(output)
 			for lines.Scan() {
@@ -108,6 +127,64 @@ func TestSignalsArriveOnce(t *testing.T) {
 		})
 	}
 }
+
+// TestStoppedWitnessEnds checks that a witness that somebody has stopped does not keep run waiting.
+func TestStoppedWitnessEnds(t *testing.T) {
+	w := newWitness()
+	if w == nil {
+		t.Skip("SKIPPED: no cat")
+	}
+	if err := w.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	guard := time.AfterFunc(time.Minute, func() { _ = w.cmd.Process.Kill() })
+	defer guard.Stop()
+	if s := w.end(); s != nil {
+		t.Errorf("the witness was ended by the signal %q", s)
+	}
+}
+
+// TestFailedPipeLeavesNoneOpen checks that the pipe for the standard output is closed if there is none for the standard
+// error.
+func TestFailedPipeLeavesNoneOpen(t *testing.T) {
+	r, w, err := os.Pipe() // the first pipe of a process also opens the files with which the runtime waits
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = r.Close(), w.Close()
+	var before syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before) })
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 200, Max: before.Max}); err != nil {
+		t.Fatal(err)
+	}
+	fill := func() (files []int) {
+		for {
+			fd, err := syscall.Open("/dev/null", syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
+			if err != nil {
+				return files
+			}
+			t.Cleanup(func() { _ = syscall.Close(fd) })
+			files = append(files, fd)
+		}
+	}
+	for _, fd := range fill()[:3] {
+		_ = syscall.Close(fd)
+	}
+	if _, err := maskOutput(&exec.Cmd{}, closer{}, closer{}); !errors.Is(err, syscall.EMFILE) {
+		t.Errorf("maskOutput with 3 free files returns %v", err)
+	}
+	if n := len(fill()); n != 3 {
+		t.Errorf("%d of 3 files are free after the error", n)
+	}
+}
+
+type closer struct{}
+
+func (closer) Write(b []byte) (int, error) { return len(b), nil }
+func (closer) Close() error                { return nil }
 
 func TestInterruptEndsTheWaitForAPipe(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")

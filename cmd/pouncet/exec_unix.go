@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -35,7 +36,7 @@ func passOn(p *os.Process, w *witness, signals <-chan os.Signal, done <-chan str
 				toGroup[by] = true
 			}
 			w = newWitness()
-			if !toGroup[s] {
+			if !toGroup[s] || !inOwnGroup(p.Pid) {
 				_ = p.Signal(s) // the command may have ended already
 			}
 			delete(toGroup, s)
@@ -44,6 +45,13 @@ func passOn(p *os.Process, w *witness, signals <-chan os.Signal, done <-chan str
 			return
 		}
 	}
+}
+
+// inOwnGroup reports whether a process is in the process group of this program. A command can leave it, as setsid does,
+// and then gets no signal that is sent to the group.
+func inOwnGroup(pid int) bool {
+	group, err := syscall.Getpgid(pid)
+	return err == nil && group == syscall.Getpgrp()
 }
 
 // witness is a process in the same process group that does nothing: cat with an input that never gives data. Go does
@@ -68,12 +76,13 @@ func newWitness() *witness {
 }
 
 // end ends the witness. It returns the signal to the group that has ended it before, or nil. A pending signal comes
-// before the end of the input, so the answer does not depend on time.
+// before the end of the input, so the answer does not depend on time. A stopped witness would not end.
 func (w *witness) end() os.Signal {
 	if w == nil {
 		return nil
 	}
 	_ = w.input.Close()
+	_ = w.cmd.Process.Signal(syscall.SIGCONT)
 	var exit *exec.ExitError
 	if !errors.As(w.cmd.Wait(), &exit) {
 		return nil
@@ -89,16 +98,18 @@ func (w *witness) end() os.Signal {
 const largestPipe = 1 << 20
 
 // maskOutput lets a command write into two writers. Call the returned function when the command has ended: it writes
-// the rest of its output, and closes the writers.
+// the rest of its output, closes the writers, and returns the first error.
 //
 // A pipe ends when the last process has closed it. A process that the command has left in the background must not keep
 // this program alive, so the rest of the output is what is in the pipe when the command ends.
-func maskOutput(cmd *exec.Cmd, stdout, stderr io.WriteCloser) (finish func(), err error) {
-	var steps []func()
-	finish = func() {
-		for _, step := range steps {
-			step()
+func maskOutput(cmd *exec.Cmd, stdout, stderr io.WriteCloser) (finish func() error, err error) {
+	var outputs []*maskedOutput
+	finish = func() error {
+		var first error
+		for _, o := range outputs {
+			first = cmp.Or(first, o.finish())
 		}
+		return first
 	}
 	for _, stream := range []struct {
 		of *io.Writer
@@ -106,34 +117,53 @@ func maskOutput(cmd *exec.Cmd, stdout, stderr io.WriteCloser) (finish func(), er
 	}{{&cmd.Stdout, stdout}, {&cmd.Stderr, stderr}} {
 		r, w, err := os.Pipe()
 		if err != nil {
+			_ = finish()
 			return nil, err
 		}
 		*stream.of = w
-		copied := make(chan struct{})
-		go func() {
-			defer close(copied)
-			if _, err := io.Copy(stream.to, r); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-				_ = r.Close() // the command learns that nobody reads its output
-			}
-		}()
-		steps = append(steps, func() {
-			_ = w.Close()
-			_ = r.SetReadDeadline(time.Now())
-			<-copied
-			_ = r.SetReadDeadline(time.Time{})
-			copyPending(stream.to, r)
-			_ = r.Close()
-			_ = stream.to.Close()
-		})
+		o := &maskedOutput{to: stream.to, r: r, w: w, copied: make(chan error, 1)}
+		go o.copy()
+		outputs = append(outputs, o)
 	}
 	return finish, nil
 }
 
+// maskedOutput is one output of a command: a pipe whose content is copied to a writer.
+type maskedOutput struct {
+	to     io.WriteCloser
+	r, w   *os.File
+	copied chan error
+}
+
+func (o *maskedOutput) copy() {
+	_, err := io.Copy(o.to, o.r)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = nil
+	}
+	if err != nil {
+		_ = o.r.Close() // the command learns that nobody reads its output
+	}
+	o.copied <- err
+}
+
+// finish writes the rest of the output, and returns the first error.
+func (o *maskedOutput) finish() error {
+	_ = o.w.Close()
+	_ = o.r.SetReadDeadline(time.Now())
+	err := <-o.copied
+	if err == nil {
+		_ = o.r.SetReadDeadline(time.Time{})
+		err = copyPending(o.to, o.r)
+		_ = o.r.Close()
+	}
+	return cmp.Or(err, o.to.Close())
+}
+
 // copyPending copies what is in a pipe now.
-func copyPending(to io.Writer, pipe *os.File) {
+func copyPending(to io.Writer, pipe *os.File) error {
 	raw, err := pipe.SyscallConn()
 	if err != nil {
-		return
+		return err
 	}
 	buffer := make([]byte, 64<<10)
 	for total := 0; total < largestPipe; {
@@ -143,13 +173,14 @@ func copyPending(to io.Writer, pipe *os.File) {
 			return true // also if there is no data
 		})
 		if err != nil || n <= 0 {
-			return
+			return err
 		}
 		if _, err := to.Write(buffer[:n]); err != nil {
-			return
+			return err
 		}
 		total += n
 	}
+	return nil
 }
 
 // bindChildren does nothing: this program passes a signal on before it ends.

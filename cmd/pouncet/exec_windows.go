@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"os/exec"
@@ -33,13 +34,11 @@ func (*witness) end() os.Signal { return nil }
 // restOfOutput is how long the output of a command that has ended is read if a process in the background keeps it open.
 const restOfOutput = 2 * time.Second
 
-// maskOutput lets a command write into two writers. Call the returned function when the command has ended.
-func maskOutput(cmd *exec.Cmd, stdout, stderr io.WriteCloser) (finish func(), err error) {
+// maskOutput lets a command write into two writers. Call the returned function when the command has ended: it closes the
+// writers, and returns the first error.
+func maskOutput(cmd *exec.Cmd, stdout, stderr io.WriteCloser) (finish func() error, err error) {
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = stdout, stderr, restOfOutput
-	return func() {
-		_ = stdout.Close()
-		_ = stderr.Close()
-	}, nil
+	return func() error { return cmp.Or(stdout.Close(), stderr.Close()) }, nil
 }
 
 // bindChildren puts this process, and with it every process that it starts,

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
@@ -134,15 +136,22 @@ func (a *app) report(err error) {
 		return
 	}
 	fmt.Fprintf(a.err, "pouncet: %s\n", printable(e.Message))
-	if limit, ok := fileSizeLimit(); ok && (e.Code == backend.CodeStorageFull || e.Code == backend.CodeUnavailable) {
-		if endpoint, _ := a.setting(settingEndpoint); endpoint == "" {
-			fmt.Fprintf(a.err, "  this process may write files of at most %d bytes: raise the limit with ulimit -f\n", limit)
-			return
-		}
+	if limit, ok := fileSizeLimit(); ok && a.isFailedWrite(err) {
+		fmt.Fprintf(a.err, "  this process may write files of at most %d bytes: raise the limit with ulimit -f\n", limit)
+		return
 	}
 	if hint := suggest.MissingHint(e.Environments, e.Suggestion, e.Hint); hint != "" {
 		fmt.Fprintf(a.err, "  %s\n", printable(hint))
 	}
+}
+
+// isFailedWrite reports whether err is the error of a write to a file that the limit for the size of files can explain.
+func (a *app) isFailedWrite(err error) bool {
+	if errors.Is(err, syscall.EFBIG) {
+		return true
+	}
+	endpoint, _ := a.setting(settingEndpoint) // with a server, the file is on its machine
+	return endpoint == "" && (errors.Is(err, backend.ErrStorageFull) || sqlite.IsFailedWrite(err))
 }
 
 // missingPlace reports whether all problems are one missing environment or project, as a mistyped --env makes them.

@@ -24,6 +24,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	_ "github.com/pouncet/terraform-provider-pouncet/cmd/gcpercent" // fewer garbage collections
@@ -33,10 +34,20 @@ import (
 var version = "dev"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
+	if signals := notIgnored(os.Interrupt, syscall.SIGTERM); len(signals) > 0 {
+		ctx, stop = signal.NotifyContext(ctx, signals...)
+	}
 	// The first signal ends the context. After it, stop makes the second signal end the process.
 	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
+}
+
+// notIgnored returns those of some signals that this process does not ignore. Notify for another one would end the
+// ignoring, also for a command that this process starts: nohup, and a shell for a job in the background, rely on it.
+// Notify for no signal means all signals.
+func notIgnored(signals ...os.Signal) []os.Signal {
+	return slices.DeleteFunc(slices.Clone(signals), signal.Ignored)
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -78,6 +79,13 @@ func scriptsWith(t *testing.T, files []string, setup func(e *testscript.Env) err
 			e.Setenv("USER", "tester")
 			e.Setenv("ADDRESS", freeAddress(t))
 			return setup(e)
+		},
+		Condition: func(condition string) (bool, error) {
+			if condition != "base64-w" {
+				return false, fmt.Errorf("the condition %q does not exist", condition)
+			}
+			// An old base64 of macOS has no -w.
+			return exec.Command("base64", "-w", "64", os.DevNull).Run() == nil, nil
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"backend": prepared.make, "code": exitCodeIs, "feed": feed, "hides": hides, "fill": fill, "lock": lock,

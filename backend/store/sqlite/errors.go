@@ -30,6 +30,10 @@ func isBusy(err error) bool {
 	return primary == lib.SQLITE_BUSY || primary == lib.SQLITE_LOCKED
 }
 
+// IsFailedWrite reports whether the system has refused a write to a file of a database, other than for a full disk. The
+// driver does not say why: the reason can be a limit for the size of files.
+func IsFailedWrite(err error) bool { return resultCode(err) == lib.SQLITE_IOERR_WRITE }
+
 // translate turns an error of the driver into a *backend.Error. It returns a *backend.Error unchanged.
 func (s *Store) translate(err error) error {
 	var known *backend.Error
