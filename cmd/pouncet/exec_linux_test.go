@@ -52,6 +52,10 @@ func TestSignalsArriveOnce(t *testing.T) {
 	toGroup := func(s syscall.Signal) func(pid int, _ io.Writer) {
 		return func(pid int, _ io.Writer) { _ = syscall.Kill(-pid, s) }
 	}
+	const ctrlC, ctrlBackslash = 3, 28
+	press := func(key byte) func(_ int, k io.Writer) {
+		return func(_ int, k io.Writer) { _, _ = k.Write([]byte{key}) }
+	}
 	type test struct {
 		terminal, piped bool
 		send            func(pid int, keyboard io.Writer)
@@ -59,9 +63,9 @@ func TestSignalsArriveOnce(t *testing.T) {
 		before          []string // the words before the command
 	}
 	cases := map[string]test{
-		"Ctrl-C at a terminal":           {true, false, func(_ int, k io.Writer) { _, _ = k.Write([]byte{3}) }, "interrupt", nil},
-		"Ctrl-C with another input":      {true, true, func(_ int, k io.Writer) { _, _ = k.Write([]byte{3}) }, "interrupt", nil},
-		"Ctrl-\\ at a terminal":          {true, false, func(_ int, k io.Writer) { _, _ = k.Write([]byte{28}) }, "quit", nil},
+		"Ctrl-C at a terminal":           {true, false, press(ctrlC), "interrupt", nil},
+		"Ctrl-C with another input":      {true, true, press(ctrlC), "interrupt", nil},
+		"Ctrl-\\ at a terminal":          {true, false, press(ctrlBackslash), "quit", nil},
 		"kill -INT at a terminal":        {true, false, toProgram(syscall.SIGINT), "interrupt", nil},
 		"kill -HUP at a terminal":        {true, true, toProgram(syscall.SIGHUP), "hangup", nil},
 		"kill -INT without a terminal":   {false, true, toProgram(syscall.SIGINT), "interrupt", nil},
@@ -74,7 +78,7 @@ func TestSignalsArriveOnce(t *testing.T) {
 		cases["kill -TERM for the group without the command"] = test{false, true, toGroup(syscall.SIGTERM), "terminated",
 			[]string{"setsid"}}
 		cases["Ctrl-C with a command in another session"] = test{true, true,
-			func(_ int, k io.Writer) { _, _ = k.Write([]byte{3}) }, "interrupt", []string{"setsid"}}
+			press(ctrlC), "interrupt", []string{"setsid"}}
 	} else {
 		t.Log("SKIPPED: a command in its own process group: no setsid on PATH")
 	}

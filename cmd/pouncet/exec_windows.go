@@ -20,8 +20,8 @@ import (
 // does.
 var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
-// passOn does nothing until the command has ended: Windows sends a console event to every process of the console, and so
-// to the command too.
+// passOn does nothing until the command has ended: Windows sends a console event to every process of the console, and
+// so to the command too.
 func passOn(_ *os.Process, _ *witness, _ <-chan os.Signal, done <-chan struct{}) { <-done }
 
 // witness does nothing.
@@ -34,8 +34,8 @@ func (*witness) end() os.Signal { return nil }
 // restOfOutput is how long the output of a command that has ended is read if a process in the background keeps it open.
 const restOfOutput = 2 * time.Second
 
-// maskOutput lets a command write into two writers. Call the returned function when the command has ended: it closes the
-// writers, and returns the first error.
+// maskOutput lets a command write into two writers. Call the returned function when the command has ended: it closes
+// the writers, and returns the first error.
 func maskOutput(cmd *exec.Cmd, stdout, stderr io.WriteCloser) (finish func() error, err error) {
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = stdout, stderr, restOfOutput
 	return func() error { return cmp.Or(stdout.Close(), stderr.Close()) }, nil

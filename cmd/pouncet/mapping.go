@@ -131,8 +131,8 @@ func parseJSONMapping(file string, text []byte) ([]interpolate.Variable, error) 
 	}
 }
 
-// isHalfCharacter reports whether U+FFFD in a decoded JSON string comes from half of a surrogate pair. A string that also
-// contains U+FFFD itself is accepted.
+// isHalfCharacter reports whether U+FFFD in a decoded JSON string comes from half of a surrogate pair. A string that
+// also contains U+FFFD itself is accepted.
 func isHalfCharacter(quoted []byte) bool {
 	return !bytes.Contains(quoted, []byte("\ufffd")) && !bytes.Contains(bytes.ToLower(quoted), []byte(`\ufffd`))
 }

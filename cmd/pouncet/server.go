@@ -158,8 +158,8 @@ func logUpgrade(log *slog.Logger, u *open.Upgrade) {
 	}
 }
 
-// verifyRows reports rows that another program changed, removed or restored from an older copy. Such a row does not stop
-// the server: each call that reads one fails.
+// verifyRows reports rows that another program changed, removed or restored from an older copy. Such a row does not
+// stop the server: each call that reads one fails.
 func verifyRows(ctx context.Context, parts *open.Parts, log *slog.Logger) {
 	found, err := parts.Verify(ctx)
 	for _, f := range found {

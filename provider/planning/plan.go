@@ -410,8 +410,8 @@ func deletionRank(c backend.Change) int {
 }
 
 // WillProvide reports whether a reference resolves to an entry that this plan creates or renames, or that exists in a
-// project or environment that this plan creates or renames. Terraform opens an ephemeral resource while it plans as soon as
-// its arguments are known, even if the entry does not exist yet.
+// project or environment that this plan creates or renames. Terraform opens an ephemeral resource while it plans as
+// soon as its arguments are known, even if the entry does not exist yet.
 func (p *Plan) WillProvide(ctx context.Context, r backend.Ref) (bool, error) {
 	project, inProject := p.container(place{kind: backend.KindProject, name: r.Project})
 	for _, v := range backend.LookupOrder(r.Scope, r.Environment) {
