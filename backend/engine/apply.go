@@ -5,8 +5,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"reflect"
 	"slices"
@@ -19,9 +17,6 @@ import (
 
 // errRollback ends a transaction whose outcomes are known and must not be kept.
 var errRollback = errors.New("rolled back on purpose")
-
-// idempotencyWindow is how long the engine keeps the outcomes of a set with an idempotency key.
-const idempotencyWindow = 24 * time.Hour
 
 // Apply implements backend.Service.
 func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
@@ -381,110 +376,6 @@ func signWith(key *envelope.Key, o *store.Object, in *project) {
 func (r *run) principal() string {
 	p, _ := backend.PrincipalFrom(r.ctx)
 	return p.Name
-}
-
-// replay reports whether the set was applied before with its idempotency key, and then uses the outcomes of that time.
-func (r *run) replay() (bool, error) {
-	if r.set.IdempotencyKey == "" || r.set.DryRun {
-		return false, nil
-	}
-	before, err := r.tx.IdempotencyRecord(r.ctx, r.set.IdempotencyKey)
-	if errors.Is(err, backend.ErrNotFound) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if r.now.Sub(before.At) > idempotencyWindow {
-		return false, nil // it would have been deleted by the next record
-	}
-	if len(before.Request) != sha256.Size && string(before.Request) != string(r.digest()) {
-		return false, errKeyReused()
-	}
-	if err := json.Unmarshal(before.Outcome, &r.outcomes); err != nil {
-		return false, err
-	}
-	return true, r.checkReplayed()
-}
-
-// checkReplayed refuses a set whose values differ from those that it wrote before. Their versions tell it, as long as
-// they exist; a stored hash of the values could be used to guess them.
-func (r *run) checkReplayed() error {
-	missing := false
-	for i, c := range r.set.Changes {
-		if c.Value.Len() == 0 || i >= len(r.outcomes) {
-			continue
-		}
-		o := r.outcomes[i].Object
-		same, err := r.wrote(o.ID, o.Version, c.Value.Expose())
-		switch {
-		case errors.Is(err, errKeyMissing):
-			missing = true // continue, so that all missing keys are fetched together
-		case err != nil:
-			return err
-		case !same:
-			return errKeyReused()
-		}
-	}
-	if missing {
-		return errKeyMissing
-	}
-	return nil
-}
-
-// wrote reports whether a version of a secret has the value. It reports true if the version cannot be read any more.
-func (r *run) wrote(id string, version int64, value []byte) (bool, error) {
-	row, exists, err := r.first(store.Filter{Kind: backend.KindSecret, ID: id})
-	if err != nil || !exists {
-		return true, err
-	}
-	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{{Project: row.Project, Object: id, Version: version}})
-	if err != nil || len(versions) == 0 {
-		return true, err
-	}
-	p, err := r.project(row.Project)
-	if err != nil {
-		return true, err
-	}
-	written, err := r.openForComparison(p, row, versions[0])
-	if errors.Is(err, backend.ErrCorrupt) {
-		return true, nil
-	}
-	return sameValue(written, value, versions[0].IsJSON()), err
-}
-
-func errKeyReused() error {
-	return backend.Errorf(backend.CodeConflict, "the idempotency key was already used for another change set").
-		WithHint("make a new key for each set").At("idempotency_key")
-}
-
-func (r *run) saveOutcome() error {
-	if r.set.IdempotencyKey == "" {
-		return nil
-	}
-	outcome, err := json.Marshal(r.outcomes)
-	if err != nil {
-		return err
-	}
-	return r.tx.SaveIdempotencyRecord(r.ctx,
-		store.IdempotencyRecord{Key: r.set.IdempotencyKey, Request: r.digest(), Outcome: outcome, At: r.now},
-		r.now.Add(-idempotencyWindow))
-}
-
-// digestFormat begins every digest. A digest of wire version 1 has no such start and cannot be compared: a key that was
-// stored with one is accepted for any set.
-const digestFormat = 2
-
-// digest identifies a set of changes for idempotency. It leaves out values, because someone who guesses a value could
-// check it against a plain hash. The rest is enough to detect that a key is used for two sets by mistake.
-func (r *run) digest() []byte {
-	text, err := json.Marshal(r.set.Changes)
-	if err != nil {
-		panic(err) // plain data; raw JSON was checked
-	}
-	p, _ := backend.PrincipalFrom(r.ctx)
-	sum := sha256.Sum256(append([]byte(p.ID+"\x00"), text...))
-	return append([]byte{digestFormat}, sum[:]...)
 }
 
 // checkCompareOnly refuses a request for fingerprints that changes anything, from a caller that may only compare. A

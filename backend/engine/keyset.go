@@ -201,6 +201,31 @@ func verify(key *envelope.Key, o store.Object, projectName string) error {
 	return nil
 }
 
+// verifyRow checks the MAC of a row under a key of the environment that the row
+// belongs to.
+func (p *project) verifyRow(o store.Object, keys *keyset) error {
+	if o.Untrusted != nil {
+		return o.Untrusted
+	}
+	id, err := signer(o)
+	if err != nil {
+		return err
+	}
+	home := o.Environment
+	if isEnvironment(o.Kind) {
+		home = o.ID
+	}
+	w, ok := p.environmentKeyByID(id)
+	if !ok || w.Environment != home {
+		return corrupt(o, "its row is signed with a key of another environment, or with a missing key")
+	}
+	key, err := keys.get(w)
+	if err != nil {
+		return err
+	}
+	return verify(key, o, p.row.Name)
+}
+
 // rowFields lists what the MAC of a row covers: all but its times. For an
 // environment that includes the name of its project, so that the names of two
 // projects cannot be swapped in the database.

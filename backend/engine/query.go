@@ -159,7 +159,8 @@ const readStep = 100
 // read returns the rows that f selects, up to the size of a page, and whether there are more.
 func (l listing) read(f store.Filter) (rows []store.Object, more bool, err error) {
 	size := 0
-	for len(rows) <= l.q.Limit { // one more row than the page has tells that there is another page
+	// A row beyond the page shows that another page follows.
+	for len(rows) <= l.q.Limit {
 		f.Limit = min(readStep, l.q.Limit+1-len(rows))
 		step, err := l.tx.Objects(l.ctx, f)
 		if err != nil {

@@ -53,8 +53,8 @@ type Options struct {
 	MaxCaller   int                             // of one principal at the same time; 0 means half of MaxRequests
 	Grace       time.Duration                   // for running requests after a stop; 0 means 15 s
 	CallTimeout time.Duration                   // for one call; 0 means 30 s
-	// Allow returns an error if a principal may not use a verb at all. The server then does not read its request. Nil
-	// allows all; the Service decides in any case.
+	// Allow returns an error if a principal may not use a verb. Then the server does not read the body of the request.
+	// Without Allow, the server reads every body. In both cases the Service checks each call.
 	Allow func(p backend.Principal, verb string) error
 }
 
@@ -201,8 +201,8 @@ type route struct {
 	maxList int    // items of the list in a request
 }
 
-// handle authenticates and decodes a request, calls the verb and writes its result. All verbs use it. It does not read
-// the body of a caller that may not use the verb at all.
+// handle is the handler of every verb. It authenticates the caller, decodes the request, calls the verb and writes the
+// result. If the caller may not use the verb, handle does not read the body.
 func handle[In weigher, Out any](s *server, to route, verb func(context.Context, In) (Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(versionHeader, strconv.Itoa(WireVersion))

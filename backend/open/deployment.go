@@ -5,7 +5,6 @@ package open
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -48,10 +47,7 @@ func openDatabase(
 		return out, keys, nil, nil
 	}
 	// The upgrade may have been made by a process that ended before it wrote the settings. Then this one reports it.
-	made := &Upgrade{}
-	if _, err := os.Stat(sqlite.CopyPath(path)); err == nil {
-		made.Copy = sqlite.CopyPath(path)
-	}
+	made := &Upgrade{Copy: copyIn(folder).Path}
 	err = out.View(ctx, func(tx store.Tx) (err error) {
 		made.Tokens, err = tx.Tokens(ctx)
 		return err
@@ -102,7 +98,7 @@ func deploymentKey(
 }
 
 func pinned(database *sqlite.Store, w envelope.WrappedKey) *deployment {
-	return &deployment{ID: database.Deployment(), Key: w.ID, KMSKey: w.KMSKey, Schema: sqlite.SignedSchema}
+	return &deployment{ID: database.Deployment(), Key: w.ID, KMSKey: w.KMSKey}
 }
 
 func otherDatabase(folder, format string, args ...any) error {

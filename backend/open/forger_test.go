@@ -34,7 +34,7 @@ var unprotected = map[string]string{
 	"deployment.only": "a constraint allows one value only",
 	"environment_key.created_at of deployment":     "config.json names the deployment key, so its time decides nothing",
 	"environment_key.deployment_mac of deployment": "config.json names the deployment key: it has no MAC",
-	"idempotency_record.":                          "the check of the storage does not read them: they live for a day",
+	"idempotency_record.":                          "doctor --storage does not check them; each is deleted after a day",
 }
 
 // forgery is a database that holds at least one row of each type, as a file.

@@ -34,7 +34,6 @@ type deployment struct {
 	Key string `json:"key"` // the id of the deployment key
 	// KMSKey is the only KMS key that may unwrap the deployment key. Nothing adds to it.
 	KMSKey string `json:"kms_key"`
-	Schema int    `json:"schema"` // the lowest schema that the database may have
 }
 
 // trustedKeys holds the KMS keys that may unwrap environment keys of the database. It does not trust the KMS keys

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package signed wraps a [store.Store] whose file others can write. It signs every row that decides something, verifies
-// each row that a transaction reads, and keeps a sum of the rows of each project, which shows that a row was removed or
-// put back.
+// each row that a transaction reads, and keeps a sum of the rows of each project. The sum no longer fits if somebody
+// removes a row or puts an older one back.
 //
 // # Rows
 //
 // A row has a MAC under a key that is derived from the deployment key. The MAC covers all columns: see rows.go. A row
-// without a valid MAC has Untrusted set. For secrets, scoped values and deleted objects that is all, so that the engine
-// can still delete them; it refuses every other use. Any other such row is an error of the call. A token without a
-// valid MAC does not exist for its bearer.
+// without a valid MAC is returned with Untrusted set if it is a secret, a scoped value or a deleted object: the engine can
+// delete it, and refuses every other use. Otherwise the call returns an error. A token without a valid MAC lets nobody in.
 //
 // # States
 //
@@ -19,8 +18,8 @@
 //
 // # Limits
 //
-// A MAC is symmetric: who can verify a row can sign it. Count is not verified. Sums do not show that the whole database
-// was replaced by an older copy, except to a process that has it open.
+// A MAC is symmetric: someone who can verify a row can also sign it. Count counts rows without verifying them. If an older copy
+// replaces the whole database, its sums fit. Only a process that has seen higher counters refuses it.
 package signed
 
 import (

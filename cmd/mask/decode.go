@@ -78,8 +78,9 @@ var controls = [][]byte{
 	[]byte("\u0085"), []byte("\u2028"), []byte("\u2029"), []byte("\u00a0"),
 }
 
-// unicodeEscape decodes \uXXXX, with a surrogate pair, \UXXXXXXXX and \u{X}. Python writes a byte that is not UTF-8 as
-// a surrogate between U+DC80 and U+DCFF (PEP 383).
+// unicodeEscape decodes a character that is written as hexadecimal digits: four after \u, or four twice for a surrogate
+// pair; eight after \U; any number in \u{ }. Python writes a byte that is not UTF-8 as a surrogate between U+DC80 and
+// U+DCFF (PEP 383).
 func unicodeEscape(b []byte, atEnd bool) (int, []byte) {
 	digits, from := 4, 2
 	switch {

@@ -26,8 +26,8 @@ var migrations embed.FS
 // applicationID marks a file as a Pouncet database, in the header of the SQLite file. It is "Poun" in ASCII.
 const applicationID = 0x506f756e
 
-// SignedSchema is the first schema whose rows are signed. The step to it runs the Upgrade of the caller.
-const SignedSchema = 3
+// signedSchema is the first schema whose rows are signed. The step to it runs the Upgrade of the caller.
+const signedSchema = 3
 
 // Upgrade prepares the step of an existing database to the schema with signed rows. It runs before the transaction of
 // the step, so that it may call a KMS. The returned function signs the rows in that transaction.
@@ -37,7 +37,7 @@ type Upgrade func(ctx context.Context, deployment string) (sign func(context.Con
 func WithUpgrade(u Upgrade) Option { return func(s *Store) { s.upgrade = u } }
 
 // CopyPath returns the path of the copy of a database that Open makes before it signs the rows.
-func CopyPath(path string) string { return fmt.Sprintf("%s.schema-%d", path, SignedSchema-1) }
+func CopyPath(path string) string { return fmt.Sprintf("%s.schema-%d", path, signedSchema-1) }
 
 var setApplicationID = fmt.Sprintf("PRAGMA application_id = %d", applicationID)
 
@@ -90,7 +90,7 @@ func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error 
 			return nil
 		}
 		upgrade := noUpgrade
-		if version+1 == SignedSchema && len(first) == 0 {
+		if version+1 == signedSchema && len(first) == 0 {
 			if upgrade, err = s.prepareUpgrade(ctx, c); err != nil {
 				return err
 			}
