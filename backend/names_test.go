@@ -72,3 +72,23 @@ func TestPickReturnsFields(t *testing.T) {
 		t.Errorf("invalid JSON: %v", err)
 	}
 }
+
+// A pattern that the policy accepts can be used for names.
+func TestLargestNamePattern(t *testing.T) {
+	accepted := 0
+	for size := backend.MaxPatternSize - 10; size <= backend.MaxPatternSize; size++ {
+		p := backend.DefaultPolicy()
+		pattern := strings.Repeat("x", size-2)
+		if _, err := p.Set(backend.PolicyChange{NamePattern: &pattern}); err != nil {
+			continue
+		}
+		accepted++
+		err := p.CheckEntryName(backend.KindSecret, "a")
+		if err != nil && err.Code == backend.CodeTooLarge {
+			t.Errorf("the policy accepts a pattern of size %d, and a name gives %v", size, err)
+		}
+	}
+	if accepted == 0 || accepted == 11 {
+		t.Errorf("%d of 11 patterns are accepted: none is at the limit", accepted)
+	}
+}

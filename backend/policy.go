@@ -123,10 +123,12 @@ func (p *Policy) check() *Error {
 				At(limit.name)
 		}
 	}
-	if _, _, err := CompilePattern(p.NamePattern); err != nil {
-		e := *err
-		e.Message = "name_pattern is not valid: " + err.Message
-		return e.At("name_pattern")
+	if p.NamePattern != "" {
+		if _, err := namePattern(p.NamePattern); err != nil {
+			e := *err
+			e.Message = "name_pattern is not valid: " + err.Message
+			return e.At("name_pattern")
+		}
 	}
 	return p.DefaultVisibility.check("default_visibility")
 }

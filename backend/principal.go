@@ -23,3 +23,14 @@ func PrincipalFrom(ctx context.Context) (Principal, bool) {
 	p, ok := ctx.Value(principalKey{}).(Principal)
 	return p, ok
 }
+
+// Verb is what a caller can ask of a Service. A reveal is a Resolve for a person.
+type Verb string
+
+// The verbs.
+const (
+	VerbQuery   Verb = "query"
+	VerbResolve Verb = "resolve"
+	VerbReveal  Verb = "reveal"
+	VerbApply   Verb = "apply"
+)

@@ -52,10 +52,20 @@ var _ backend.Service = (*guard)(nil)
 // ErrUnauthenticated, a call that the role does not allow ErrDenied.
 func Guard(next backend.Service) backend.Service { return &guard{next} }
 
-// Allow returns ErrDenied if a principal may not make any call of a verb: "query", "resolve", "reveal" or "apply".
-func Allow(p backend.Principal, verb string) error {
-	acts := map[string][]act{"query": {seeMetadata, manageTokens}, "resolve": {useValues, reveal}, "reveal": {reveal},
-		"apply": {change, compare, register, manageTokens}}[verb]
+// actsOf lists what the calls of a verb can be.
+var actsOf = map[backend.Verb][]act{
+	backend.VerbQuery:   {seeMetadata, manageTokens},
+	backend.VerbResolve: {useValues, reveal},
+	backend.VerbReveal:  {reveal},
+	backend.VerbApply:   {change, compare, register, manageTokens},
+}
+
+// Allow returns ErrDenied if a principal may make no call of a verb.
+func Allow(p backend.Principal, verb backend.Verb) error {
+	acts := actsOf[verb]
+	if len(acts) == 0 {
+		return denied(p, change)
+	}
 	for _, a := range acts {
 		if allowed[p.Role][a] {
 			return nil

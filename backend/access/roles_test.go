@@ -270,3 +270,12 @@ func rolesIn(message string) []string {
 	}
 	return out
 }
+
+// An unknown verb is for those who may change anything.
+func TestUnknownVerbIsDenied(t *testing.T) {
+	for _, role := range backend.Roles {
+		if err := access.Allow(backend.Principal{Role: role}, "unknown"); !errors.Is(err, backend.ErrDenied) {
+			t.Errorf("role %s: %v", role, err)
+		}
+	}
+}

@@ -9,8 +9,8 @@
 // dry run has one record: "compare", or "fingerprint" if it returns fingerprints.
 // The end of a recovery window has one, "sweep", after it.
 //
-// Rows that were changed outside Pouncet: a server that finds some makes one
-// record, "verify". To sign them as they are has two, "accept", as an Apply has.
+// A server that finds rows changed outside Pouncet writes one record, "verify".
+// Accepting such rows writes two, "accept": the intent and the outcome.
 //
 // Records hold names, ids, versions and error codes, never values. Queries are
 // not recorded, because they return metadata only.

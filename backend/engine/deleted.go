@@ -79,7 +79,7 @@ func (r *run) chosen(c backend.Change, f store.Filter) (store.Object, attributes
 }
 
 // windowIsOpen reports whether a deleted row can still be restored. What is in a
-// deleted project cannot. What was replaced can, for ever.
+// deleted project cannot. A replaced object can be restored at any time.
 func (r *run) windowIsOpen(o store.Object, a attributes) (bool, error) {
 	if a.Held == backend.HeldReplaced {
 		return true, nil

@@ -41,8 +41,8 @@ func (r *run) replay() (bool, error) {
 	return true, r.checkReplayed()
 }
 
-// checkReplayed refuses a set whose values differ from those that it wrote before. Their versions tell it, as long as
-// they exist; a stored hash of the values could be used to guess them.
+// checkReplayed refuses a set whose values differ from those that it wrote before. The stored versions show what it
+// wrote, as long as they exist. A stored hash of the values could be used to guess them.
 func (r *run) checkReplayed() error {
 	missing := false
 	for i, c := range r.set.Changes {

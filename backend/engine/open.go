@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -53,12 +54,12 @@ const prefetchMinimum = 64
 func inParallel(n int, f func(i int)) {
 	workers := min(runtime.GOMAXPROCS(0), n/prefetchMinimum+1)
 	var wg sync.WaitGroup
-	var panicked atomic.Pointer[any]
+	var panicked atomic.Pointer[workerPanic]
 	for w := range workers {
 		wg.Go(func() {
 			defer func() {
-				if p := recover(); p != nil {
-					panicked.Store(&p)
+				if recover() != nil {
+					panicked.Store(&workerPanic{debug.Stack()})
 				}
 			}()
 			for i := w * n / workers; i < (w+1)*n/workers; i++ {
@@ -68,9 +69,18 @@ func inParallel(n int, f func(i int)) {
 	}
 	wg.Wait()
 	if p := panicked.Load(); p != nil {
-		panic(*p)
+		panic(p)
 	}
 }
+
+// workerPanic is a panic of another goroutine. It keeps the stack and not the argument, which may hold a value.
+type workerPanic struct{ stack []byte }
+
+// Error implements error, so that a program that ends by the panic shows where it began.
+func (p *workerPanic) Error() string { return "panic in another goroutine:\n" + string(p.stack) }
+
+// Stack returns the stack of the other goroutine.
+func (p *workerPanic) Stack() []byte { return p.stack }
 
 func (r *resolver) openOne(
 	ref backend.Ref, f *match, keys *keyset, trusted map[string]error,

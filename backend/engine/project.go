@@ -34,6 +34,11 @@ func loadProject(ctx context.Context, tx store.Tx, nameOrID string) (*project, e
 	if err != nil {
 		return nil, err
 	}
+	return loadRows(ctx, tx, row)
+}
+
+// loadRows reads what belongs to the row of a project.
+func loadRows(ctx context.Context, tx store.Tx, row store.Object) (*project, error) {
 	a, err := decodeAttributes(row)
 	if err != nil {
 		return nil, err

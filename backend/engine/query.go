@@ -139,13 +139,18 @@ func (l listing) filter() store.Filter {
 }
 
 // withReplaced adds the replaced rows of a kind to those that were deleted: they
-// can be restored, too. Like those, they have their time as a name.
-func (l listing) withReplaced(deleted []store.Object, f store.Filter) ([]store.Object, error) {
+// can be restored, too. Like those, they have their time as a name. If more deleted rows follow, a replaced one that
+// sorts after the last row belongs to a later page.
+func (l listing) withReplaced(deleted []store.Object, f store.Filter, more bool) ([]store.Object, error) {
+	last := ""
+	if more {
+		last = deleted[len(deleted)-1].Name
+	}
 	replaced, err := replacedRows(l.ctx, l.tx, store.Filter{Kind: l.q.Kind, Project: f.Project, ID: f.ID})
 	for _, o := range replaced {
 		a, _ := isReplaced(o)
 		o.Kind, o.Name = f.Kind, deletedName(a.DeletedAt, o.ID)
-		if o.Name > f.AfterName {
+		if o.Name > f.AfterName && (!more || o.Name < last) {
 			deleted = append(deleted, o)
 		}
 	}
@@ -184,7 +189,7 @@ func (l listing) read(f store.Filter) (rows []store.Object, more bool, err error
 func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 	rows, more, err := l.read(f)
 	if err == nil && l.q.Deleted && !isEntry(l.q.Kind) {
-		rows, err = l.withReplaced(rows, f)
+		rows, err = l.withReplaced(rows, f, more)
 	}
 	if err != nil {
 		return backend.Page{}, err

@@ -179,7 +179,7 @@ func (r *resolver) lookup(
 		r.prefetcher.offer(in, &e)
 	})
 	if r.readBytes > mostReadBytes {
-		return errManyBytes()
+		return errManyBytes(mostReadBytes)
 	}
 	if err != nil {
 		return err
@@ -197,9 +197,9 @@ const mostReadBytes = 2 * backend.MaxResolveBytes
 
 func entrySize(e store.Entry) int { return len(e.Object.Attributes) + len(e.Current.Sealed) }
 
-func errManyBytes() error {
-	return backend.Errorf(backend.CodeTooLarge, "the references of the call read values of more than %d bytes",
-		backend.MaxResolveBytes).WithHint("resolve them in several calls")
+func errManyBytes(limit int) error {
+	return backend.Errorf(backend.CodeTooLarge, "the references of the call read values of more than %d bytes", limit).
+		WithHint("resolve them in several calls")
 }
 
 // checkSize refuses references whose values are too large together. Each reference reads, decrypts and returns its own
@@ -214,7 +214,7 @@ func (r *resolver) checkSize() error {
 		}
 	}
 	if total > backend.MaxResolveBytes {
-		return errManyBytes()
+		return errManyBytes(backend.MaxResolveBytes)
 	}
 	return nil
 }
@@ -307,7 +307,7 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 		}
 		for _, v := range versions {
 			if r.readBytes += len(v.Sealed); r.readBytes > mostReadBytes {
-				return errManyBytes()
+				return errManyBytes(mostReadBytes)
 			}
 			for _, i := range wanted[store.VersionKey{Project: v.Project, Object: v.Object, Version: v.Version}] {
 				r.matches[i].version = v

@@ -183,7 +183,7 @@ func (r *Keyring) Key(ctx context.Context, w WrappedKey) (*Key, error) {
 		// A panic in this goroutine would end the process.
 		defer func() {
 			if p := recover(); p != nil {
-				err = backend.Errorf(backend.CodeInternal, "unwrapping environment key %s ended in a defect", w.ID)
+				err = backend.Errorf(backend.CodeInternal, "unwrapping environment key %s: internal error", w.ID)
 			}
 		}()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)

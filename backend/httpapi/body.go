@@ -51,11 +51,12 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	_ = b.control.SetReadDeadline(b.start.Add(bodyTime + time.Duration(b.read/bodyRate)*time.Second)) // tests have none
 	n, err := b.from.Read(p)
 	b.read += int64(n)
+	total := b.inFlight.Add(int64(n)) // release subtracts all that was read
 	switch {
 	case b.read > maxRequestBytes:
 		b.err = backend.Errorf(backend.CodeTooLarge, "the request has more than %d bytes", maxRequestBytes).
 			WithHint("send several smaller requests")
-	case b.inFlight.Add(int64(n)) > maxInFlightBytes:
+	case total > maxInFlightBytes:
 		b.err = backend.Errorf(backend.CodeUnavailable, "the server reads too many large requests at once").
 			WithHint("try again in a second")
 	default:
@@ -67,7 +68,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// release returns the bytes to those that other requests may have.
+// release lets other requests have the bytes.
 func (b *limitedBody) release() { b.inFlight.Add(-b.read) }
 
 // count counts the values of a part of the body.
@@ -128,7 +129,11 @@ func (b *limitedBody) item() {
 func (b *limitedBody) tooMany() error {
 	e := backend.Errorf(backend.CodeTooLarge, "the request has more than %d names and values, or %d items of lists",
 		maxTokens, maxItems)
-	if b.listed > b.maxList {
+	switch {
+	case b.listed > 0 && b.maxList == 0:
+		return backend.Errorf(backend.CodeTooLarge, "the request has a list where none is supported").
+			WithHint("update the server if its client is newer")
+	case b.listed > b.maxList:
 		e = backend.Errorf(backend.CodeTooLarge, "the request has more than %d changes or references", b.maxList)
 	}
 	return e.WithHint("send several smaller requests")
@@ -153,8 +158,8 @@ func decode(b *limitedBody, contentType string, in any) error {
 	}
 	if err != nil {
 		// The message of the decoder may quote the request.
-		return backend.Errorf(backend.CodeInvalid, "the request is not the JSON that this server understands").
-			WithHint("is the client newer than the server?")
+		return backend.Errorf(backend.CodeInvalid, "the request cannot be parsed as the JSON of this route").
+			WithHint("check for an unknown field or a wrong type; update the server if its client is newer")
 	}
 	return nil
 }

@@ -3,8 +3,12 @@
 package httpapi
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"reflect"
+	"sync/atomic"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -36,3 +40,16 @@ func Requests() []RequestType {
 	all = append(all, RequestType{Method: http.MethodPost, Path: "/v1/unknown"})
 	return all
 }
+
+// InFlightAfter reads a body up to its limits and releases it. It returns the number of bytes that still count.
+func InFlightAfter(body io.Reader) int64 {
+	var counter atomic.Int64
+	b := &limitedBody{from: body, control: http.NewResponseController(httptest.NewRecorder()), start: time.Now(),
+		inFlight: &counter}
+	_, _ = io.Copy(io.Discard, b)
+	b.release()
+	return counter.Load()
+}
+
+// Age makes the last result of h older.
+func (h *Health) Age(d time.Duration) { h.at = h.at.Add(-d) }

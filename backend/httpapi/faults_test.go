@@ -231,8 +231,8 @@ func TestInvalidRequestsAreRefused(t *testing.T) {
 	}{
 		"no token":      {"/v1/query", "", kind, "{}", 401, "unauthenticated"},
 		"wrong token":   {"/v1/query", "CANARY", kind, "{}", 401, "unauthenticated"},
-		"invalid JSON":  {"/v1/query", goodToken, kind, "CANARY", 400, "not the JSON"},
-		"unknown field": {"/v1/resolve", goodToken, kind, `{"refs":[{"CANARY":1}]}`, 400, "newer than the server"},
+		"invalid JSON":  {"/v1/query", goodToken, kind, "CANARY", 400, "cannot be parsed"},
+		"unknown field": {"/v1/resolve", goodToken, kind, `{"refs":[{"CANARY":1}]}`, 400, "unknown field"},
 		"more text":     {"/v1/query", goodToken, kind, `{} {}`, 400, "after its JSON"},
 		"content type":  {"/v1/query", goodToken, "text/plain", "{}", 400, "application/json"},
 		"another path":  {"/v1/CANARY", goodToken, kind, "{}", 404, "not_found"},

@@ -6,6 +6,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
 // Health is the last result of a check that runs in the background. So a request for it costs nothing.
@@ -13,6 +15,7 @@ type Health struct {
 	check func(ctx context.Context) error
 	mu    sync.Mutex
 	err   error
+	at    time.Time // when the check ended
 }
 
 // HealthInterval is how often a server checks its health.
@@ -37,19 +40,26 @@ func (h *Health) Keep(ctx context.Context, interval time.Duration) {
 	}
 }
 
-// refresh runs the check. A check that takes longer than an interval has failed.
+// refresh runs the check, with a deadline of one interval.
 func (h *Health) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, HealthInterval)
 	defer cancel()
 	err := h.check(ctx)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.err = err
+	h.err, h.at = err, time.Now()
 }
+
+// staleAfter is the age from which a result counts no longer: the check hangs.
+const staleAfter = 3 * HealthInterval
 
 // Ready returns the last result, as Options.Ready does.
 func (h *Health) Ready(context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if age := time.Since(h.at); h.err == nil && age > staleAfter {
+		return backend.Errorf(backend.CodeUnavailable, "the last health check ended %d s ago", int(age.Seconds())).
+			WithHint("look at the disk and the KMS, then restart the server")
+	}
 	return h.err
 }

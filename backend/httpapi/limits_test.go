@@ -35,7 +35,7 @@ func TestALargeRequestEndsEarly(t *testing.T) {
 		"labels": {"apply", `{"changes":[{"labels":{` + strings.Repeat(`"":"",`, 8<<20/6) + `"":""}}]}`,
 			"1000000 names"},
 		"deep":              {"apply", `{"changes":[{"json":` + strings.Repeat("[", 8<<20), "nests deeper than 110"},
-		"a list in a query": {"query", `{"name":[` + strings.Repeat("1,", 8<<20/2) + "1]}", "more than"},
+		"a list in a query": {"query", `{"name":[` + strings.Repeat("1,", 8<<20/2) + "1]}", "a list where none"},
 		"a long name":       {"query", `{"name":"` + strings.Repeat("x", 40<<20) + `"}`, "33554432 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,6 +52,62 @@ func TestALargeRequestEndsEarly(t *testing.T) {
 				t.Errorf("the refused request allocated %d MB", n>>20)
 			}
 		})
+	}
+}
+
+// A body that was refused no longer counts as one that is read.
+func TestARefusedBodyIsReleased(t *testing.T) {
+	for name, body := range map[string]string{
+		"too large": `{"name":"` + strings.Repeat("x", 40<<20) + `"}`, "too deep": strings.Repeat("[", 1000), "small": "{}",
+	} {
+		if n := httpapi.InFlightAfter(strings.NewReader(body)); n != 0 {
+			t.Errorf("a %s body leaves %d bytes", name, n)
+		}
+	}
+}
+
+// Callers without a valid token queue nowhere: each check of a token reads the database.
+func TestManyTokenChecksAreRefused(t *testing.T) {
+	entered, leave := make(chan struct{}), make(chan struct{})
+	slow := func(ctx context.Context, token string) (backend.Principal, error) {
+		entered <- struct{}{}
+		<-leave
+		return authenticate(ctx, token)
+	}
+	server := httptest.NewServer(httpapi.NewServer(&scripted{}, slow, httpapi.Options{MaxRequests: 1}))
+	defer server.Close()
+	first := make(chan int)
+	send := func() int {
+		r := request("query", strings.NewReader("{}"))
+		r.RequestURI, r.URL.Scheme, r.URL.Host = "", "http", server.Listener.Addr().String()
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		response.Body.Close()
+		return response.StatusCode
+	}
+	go func() { first <- send() }()
+	<-entered
+	if status := send(); status != http.StatusTooManyRequests {
+		t.Errorf("the second request has status %d", status)
+	}
+	close(leave)
+	if status := <-first; status != http.StatusOK {
+		t.Errorf("the first request has status %d", status)
+	}
+}
+
+// A check that hangs is not healthy.
+func TestAnOldHealthCheckIsNotReady(t *testing.T) {
+	h := httpapi.NewHealth(context.Background(), func(context.Context) error { return nil })
+	if err := h.Ready(context.Background()); err != nil {
+		t.Error(err)
+	}
+	h.Age(time.Minute)
+	if err := h.Ready(context.Background()); !errors.Is(err, backend.ErrUnavailable) {
+		t.Errorf("an old result: %v", err)
 	}
 }
 

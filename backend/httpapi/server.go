@@ -55,16 +55,8 @@ type Options struct {
 	CallTimeout time.Duration                   // for one call; 0 means 30 s
 	// Allow returns an error if a principal may not use a verb. Then the server does not read the body of the request.
 	// Without Allow, the server reads every body. In both cases the Service checks each call.
-	Allow func(p backend.Principal, verb string) error
+	Allow func(p backend.Principal, verb backend.Verb) error
 }
-
-// The verbs, as Options.Allow gets them.
-const (
-	VerbQuery   = "query"
-	VerbResolve = "resolve"
-	VerbReveal  = "reveal"
-	VerbApply   = "apply"
-)
 
 // Authenticate returns the principal of a token, or ErrUnauthenticated.
 type Authenticate func(ctx context.Context, token string) (backend.Principal, error)
@@ -74,6 +66,7 @@ type server struct {
 	authenticate Authenticate
 	options      Options
 	slots        chan struct{} // of the calls that run
+	logins       chan struct{} // of the requests whose token is checked
 	callers      callers
 	inFlight     atomic.Int64 // bytes of the bodies of all requests
 	memory       *semaphore.Weighted
@@ -91,10 +84,11 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 		o.CallTimeout = 30 * time.Second
 	}
 	if o.Allow == nil {
-		o.Allow = func(backend.Principal, string) error { return nil }
+		o.Allow = func(backend.Principal, backend.Verb) error { return nil }
 	}
 	o.MaxCaller = cmp.Or(o.MaxCaller, max(o.MaxRequests/2, 1))
 	s := &server{service: service, authenticate: authenticate, options: o, slots: make(chan struct{}, o.MaxRequests),
+		logins:  make(chan struct{}, o.MaxRequests),
 		callers: callers{most: o.MaxCaller, n: map[string]int{}}, memory: semaphore.NewWeighted(maxMemory)}
 	mux := http.NewServeMux()
 	for _, r := range routes(s) {
@@ -121,11 +115,11 @@ type endpoint struct {
 
 func routes(s *server) []endpoint {
 	return []endpoint{
-		post(s, "/v1/query", route{verb: VerbQuery}, s.query),
-		post(s, "/v1/resolve", route{VerbResolve, backend.MaxRefs}, s.resolve),
-		post(s, "/v1/resolve-one", route{verb: VerbResolve}, s.resolveOne),
-		post(s, "/v1/value", route{verb: VerbResolve}, s.resolveOne), // the path in earlier releases
-		post(s, "/v1/apply", route{VerbApply, backend.MaxChanges}, s.apply),
+		post(s, "/v1/query", route{verb: backend.VerbQuery}, s.query),
+		post(s, "/v1/resolve", route{backend.VerbResolve, backend.MaxRefs}, s.resolve),
+		post(s, "/v1/resolve-one", route{verb: backend.VerbResolve}, s.resolveOne),
+		post(s, "/v1/value", route{verb: backend.VerbResolve}, s.resolveOne), // the path in earlier releases
+		post(s, "/v1/apply", route{backend.VerbApply, backend.MaxChanges}, s.apply),
 		{http.MethodGet, "/healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, http.StatusOK, map[string]string{"status": "ok"})
 		}), nil},
@@ -173,7 +167,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, map[string]string{"status": "ready"})
 }
 
-// maxMemory limits what the calls that run at the same time may need, in bytes, as weightOf estimates it.
+// maxMemory limits what the calls that run at the same time may need, in bytes, as weigher estimates it.
 const maxMemory = 192 << 20
 
 // weigher is a request that can say how many bytes its call may need.
@@ -197,8 +191,8 @@ type withStatus interface{ status() int }
 
 // route is how handle serves one verb.
 type route struct {
-	verb    string // as Options.Allow gets it
-	maxList int    // items of the list in a request
+	verb    backend.Verb
+	maxList int // items of the list in a request
 }
 
 // handle is the handler of every verb. It authenticates the caller, decodes the request, calls the verb and writes the
@@ -213,6 +207,10 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 		ctx, cancel := context.WithTimeout(r.Context(), s.options.CallTimeout)
 		defer cancel()
 		principal, err := s.principal(ctx, r)
+		if errors.Is(err, errManyLogins) {
+			busy(w, errManyLogins)
+			return
+		}
 		if err == nil {
 			requestLogFrom(ctx).principal = principal.Name
 			err = s.allow(principal, to.verb, r)
@@ -234,19 +232,20 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 			refuse(w, err)
 			return
 		}
-		select { // a request whose body arrives slowly has no slot
+		// A request whose body arrives slowly, or that waits for memory, has no slot.
+		weight := min(in.weight()+3*body.read, maxMemory)
+		if err := s.memory.Acquire(ctx, weight); err != nil {
+			busy(w, backend.Errorf(backend.CodeUnavailable, "the server has too many large calls at once"))
+			return
+		}
+		defer s.memory.Release(weight)
+		select {
 		case s.slots <- struct{}{}:
 			defer func() { <-s.slots }()
 		default:
 			busy(w, backend.Errorf(backend.CodeUnavailable, "the server has too many requests at once"))
 			return
 		}
-		weight := min(in.weight()+3*body.read, maxMemory)
-		if err := s.memory.Acquire(ctx, weight); err != nil {
-			refuse(w, err)
-			return
-		}
-		defer s.memory.Release(weight)
 		out, err := verb(backend.WithPrincipal(ctx, principal), in)
 		if err != nil {
 			refuse(w, err)
@@ -262,16 +261,25 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 
 // allow refuses a principal that may not use a verb at all. The error is about revealing values if the client says that
 // the request does, because the request itself is not read.
-func (s *server) allow(p backend.Principal, verb string, r *http.Request) error {
+func (s *server) allow(p backend.Principal, verb backend.Verb, r *http.Request) error {
 	err := s.options.Allow(p, verb)
 	if err != nil && r.Header.Get(revealHeader) != "" {
-		return cmp.Or(s.options.Allow(p, VerbReveal), err)
+		return cmp.Or(s.options.Allow(p, backend.VerbReveal), err)
 	}
 	return err
 }
 
-// principal returns who sends a request.
+// errManyLogins refuses a request whose token could not be checked, because so many others are being checked.
+var errManyLogins = backend.Errorf(backend.CodeUnavailable, "the server checks too many tokens at once")
+
+// principal returns who sends a request. Callers without a valid token cannot queue up: each check reads the database.
 func (s *server) principal(ctx context.Context, r *http.Request) (backend.Principal, error) {
+	select {
+	case s.logins <- struct{}{}:
+		defer func() { <-s.logins }()
+	default:
+		return backend.Principal{}, errManyLogins
+	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		token = ""
@@ -335,23 +343,27 @@ func (s *server) guard(next http.Handler) http.Handler {
 		defer func() {
 			if p := recover(); p != nil {
 				// Only the stack is logged: the argument of panic may hold a value.
-				s.options.Log.Error("panic", "request_id", id, "path", r.URL.Path, "stack", string(debug.Stack()))
+				stack := debug.Stack()
+				if other, ok := p.(interface{ Stack() []byte }); ok {
+					stack = other.Stack() // of the goroutine in which it began
+				}
+				s.options.Log.Error("panic", "request_id", id, "path", short(r.URL.Path), "stack", string(stack))
 				if !counted.begun {
-					refuse(counted, backend.Errorf(backend.CodeInternal, "the server has a defect; see request %s in its log",
+					refuse(counted, backend.Errorf(backend.CodeInternal, "internal error; see request %s in the log of the server",
 						id))
 				}
 			}
 			if !s.options.Quiet {
-				s.options.Log.Info("request", "request_id", id, "method", r.Method, "path", short(r.URL.Path),
-					"status", counted.status, "duration_ms", time.Since(start).Milliseconds(), "principal", n.principal)
+				s.options.Log.Info("request", "request_id", id, "method", short(r.Method), "path",
+					short(r.URL.Path), "status", counted.status, "duration_ms", time.Since(start).Milliseconds(), "principal", n.principal)
 			}
 		}()
 		next.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), requestLogKey{}, n)))
 	})
 }
 
-// short cuts a path for the log, because its length is the caller's choice.
-func short(path string) string { return path[:min(len(path), 200)] }
+// short cuts a text for the log: the caller chooses its length.
+func short(text string) string { return text[:min(len(text), 200)] }
 
 // busy refuses a request that the server may be able to serve later.
 func busy(w http.ResponseWriter, err *backend.Error) {

@@ -128,6 +128,10 @@ func (k *fileKey) read(ctx context.Context) (id [fileIDSize]byte, aead cipher.AE
 	return fileKeyID(key), aead, nil
 }
 
+func (k *fileKey) notRegular() error {
+	return unusable(nil, "key file %s is not a regular file", k.path).WithHint("correct the path in %s", k.uri)
+}
+
 func (k *fileKey) readFile() ([]byte, error) {
 	// Opening a pipe would wait for a writer.
 	info, err := os.Stat(k.path)
@@ -135,7 +139,7 @@ func (k *fileKey) readFile() ([]byte, error) {
 		return nil, k.fileError(err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, unusable(nil, "key file %s is not a regular file", k.path).WithHint("correct the path in %s", k.uri)
+		return nil, k.notRegular()
 	}
 	f, err := os.Open(k.path)
 	if err != nil {
@@ -144,6 +148,9 @@ func (k *fileKey) readFile() ([]byte, error) {
 	defer f.Close()
 	if info, err = f.Stat(); err != nil {
 		return nil, k.fileError(err)
+	}
+	if !info.Mode().IsRegular() { // it was replaced since
+		return nil, k.notRegular()
 	}
 	// Windows has no mode bits. Go invents the mode there.
 	if perm := info.Mode().Perm(); runtime.GOOS != "windows" && perm&forbiddenMode != 0 {
@@ -264,7 +271,7 @@ func CheckFile(ctx context.Context, uri string, firstUse bool) error {
 	return err
 }
 
-// CheckFolder returns the error of CreateFile and CreateFolder if the folder above that of a key file is missing, too.
+// CheckFolder returns the error that CreateFolder would return because the folder above that of the key file is missing.
 func CheckFolder(uri string) error {
 	r, err := parseURI(uri)
 	if err != nil || r.path == "" {

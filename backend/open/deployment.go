@@ -14,10 +14,12 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
-// Upgrade describes how a database got signed rows.
+// Upgrade describes how a database got signed rows, or a place in the settings.
 type Upgrade struct {
 	Copy   string        // the path of the copy that was made before
-	Tokens []store.Token // the tokens that were signed
+	Tokens []store.Token // the tokens of the database
+
+	made bool // by this process; otherwise it only wrote the settings
 }
 
 // openDatabase opens the database of a folder, with signed rows. It upgrades an older one, and then names its
@@ -25,13 +27,16 @@ type Upgrade struct {
 func openDatabase(
 	ctx context.Context, folder string, s settings, trusted *trustedKeys,
 ) (*signed.Store, *envelope.Keyring, *Upgrade, error) {
-	path := filepath.Join(folder, databaseFile)
+	path, made := filepath.Join(folder, databaseFile), false
 	upgrade := func(ctx context.Context, id string) (func(context.Context, store.Tx) error, error) {
 		if s.Deployment != nil {
 			return nil, otherDatabase(folder, "its rows are not signed, and %s says that they are", configFile)
 		}
 		_, sign, err := signed.Prepare(ctx, id, keyring(id, folder, trusted), s.KMSKey)
-		return sign, err
+		return func(ctx context.Context, tx store.Tx) error {
+			made = true // not called if another process has upgraded the database since
+			return sign(ctx, tx)
+		}, err
 	}
 	database, err := sqlite.Open(ctx, path, sqlite.WithUpgrade(upgrade))
 	if err != nil {
@@ -47,15 +52,15 @@ func openDatabase(
 		return out, keys, nil, nil
 	}
 	// The upgrade may have been made by a process that ended before it wrote the settings. Then this one reports it.
-	made := &Upgrade{Copy: copyIn(folder).Path}
+	report := &Upgrade{Copy: copyIn(folder).Path, made: made}
 	err = out.View(ctx, func(tx store.Tx) (err error) {
-		made.Tokens, err = tx.Tokens(ctx)
+		report.Tokens, err = tx.Tokens(ctx)
 		return err
 	})
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, out.Close())
 	}
-	return out, keys, made, nil
+	return out, keys, report, nil
 }
 
 // deploymentKey returns the deployment key that the settings name. If they name none, which is so after an upgrade, it
@@ -81,9 +86,13 @@ func deploymentKey(
 			"it does not have the deployment key %s under KMS key %s, which %s names",
 			s.Deployment.Key, s.Deployment.KMSKey, configFile)
 	}
-	if len(stored) != 1 || stored[0].KMSKey != s.KMSKey {
-		return envelope.WrappedKey{}, otherDatabase(folder, "it has %s under KMS key %s",
-			backend.Plural(len(stored), "deployment key"), s.KMSKey)
+	if len(stored) != 1 {
+		return envelope.WrappedKey{}, otherDatabase(folder, "it has %s instead of one",
+			backend.Plural(len(stored), "deployment key"))
+	}
+	if stored[0].KMSKey != s.KMSKey {
+		return envelope.WrappedKey{}, otherDatabase(folder, "KMS key %s wraps its deployment key, and %s names %s",
+			stored[0].KMSKey, configFile, s.KMSKey)
 	}
 	if _, err := keys.Key(ctx, stored[0]); err != nil {
 		return envelope.WrappedKey{}, err

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,13 +25,32 @@ func (p *Parts) CheckIntegrity(ctx context.Context) error {
 	return p.signed.Store.(*sqlite.Store).CheckIntegrity(ctx)
 }
 
-// Verify compares all rows of the database with their MACs and with the sums of each project. It returns what was
-// changed, removed or put back outside Pouncet.
-func (p *Parts) Verify(ctx context.Context) ([]signed.Finding, error) { return p.signed.Verify(ctx) }
+// Verify compares all rows of the database with their MACs and with the sums of each project, and decrypts the current
+// version of each secret. It returns what was changed, removed or put back outside Pouncet.
+func (p *Parts) Verify(ctx context.Context) ([]signed.Finding, error) {
+	found, err := p.signed.Verify(ctx)
+	if err != nil {
+		return nil, err
+	}
+	faults, err := p.engine.Faults(ctx)
+	if errors.Is(err, backend.ErrCorrupt) {
+		return found, nil // a row that every call reads was changed: it is among the findings
+	}
+	for _, f := range faults {
+		found = append(found, signed.Finding{Kind: string(f.Object.Kind), Name: f.Object.Name, ID: f.Object.ID,
+			Project: f.Object.Project, Environment: f.Object.Environment, Problem: f.Problem, Damaged: true})
+	}
+	return found, err
+}
 
 // Accept signs all rows as they are now, for the local user. found is what Verify has found. The audit log gets it
-// before anything is signed. Accept returns what it signed, which is more if rows were changed since.
+// before anything is signed. Accept returns what it signed, which is more if rows were changed since. What is damaged
+// stays damaged.
 func (p *Parts) Accept(ctx context.Context, found []signed.Finding) ([]signed.Finding, error) {
+	found = slices.DeleteFunc(slices.Clone(found), func(f signed.Finding) bool { return f.Damaged })
+	if len(found) == 0 {
+		return nil, nil
+	}
 	return audit.Accept(withLocalUser(ctx), p.Store, nil, found, p.signed.Accept)
 }
 
@@ -99,7 +119,11 @@ func (b *Backend) Copy() Copy {
 // have any name, so the lines have no control characters.
 func (u *Upgrade) Notice() string {
 	var b strings.Builder
-	b.WriteString("The database was upgraded. Its rows are signed from now on.\n")
+	if u.made {
+		b.WriteString("The database was upgraded. Its rows are signed from now on.\n")
+	} else {
+		fmt.Fprintf(&b, "%s did not name the database of its folder, and does now.\n", configFile)
+	}
 	if u.Copy != "" {
 		fmt.Fprintf(&b, "A copy of the old database is in %s. It is removed after %d days, or with: %s\n", u.Copy,
 			CopyKept/(24*time.Hour), DeleteCopyCommand)
@@ -108,10 +132,13 @@ func (u *Upgrade) Notice() string {
 		b.WriteString("The database has no tokens.")
 		return b.String()
 	}
-	fmt.Fprintf(&b, "%s signed as found. Delete each token that nobody knows: pouncet token delete ID",
+	fmt.Fprintf(&b, "It has %s. Delete each that nobody knows: pouncet token delete ID",
 		backend.Plural(len(u.Tokens), "token"))
 	for _, t := range u.Tokens {
 		fmt.Fprintf(&b, "\n  %s, role %s, id %s", backend.Quote(t.Name), backend.Quote(string(t.Role)), backend.Quote(t.ID))
+		if t.Untrusted != nil {
+			b.WriteString(", changed outside Pouncet")
+		}
 	}
 	return b.String()
 }

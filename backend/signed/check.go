@@ -6,9 +6,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,11 +18,15 @@ import (
 
 // Finding is a row that cannot be trusted, or a project whose rows do not fit its state.
 type Finding struct {
-	Kind    string `json:"kind"` // of the row; "state" for a state
-	Name    string `json:"name"`
-	ID      string `json:"id,omitempty"`
-	Project string `json:"project,omitempty"`
-	Problem string `json:"problem"`
+	Kind        string `json:"kind"` // of the row; "state" for a state
+	Name        string `json:"name"` // of a version, the name of its secret
+	ID          string `json:"id,omitempty"`
+	Project     string `json:"project,omitempty"`
+	Environment string `json:"environment,omitempty"`
+	Detail      string `json:"detail,omitempty"` // what else the row says: the number of a version, the role of a token
+	Problem     string `json:"problem"`
+	// Damaged is set if Accept does not help: only a backup does, or deleting the object by its id.
+	Damaged bool `json:"damaged,omitempty"`
 }
 
 // The problems of a Finding.
@@ -70,7 +74,8 @@ type checker struct {
 	signers  *signers
 	stored   map[string]sum    // of the rows with the MACs that they have, by state
 	right    map[string]sum    // of the rows with the MACs that they should have
-	names    map[string]string // of projects, by id
+	names    map[string]string // of projects and environments, by id
+	owner    store.Object      // the object whose versions are visited
 	counters map[string]uint64 // by state
 	tokens   []store.Token
 	found    []Finding
@@ -105,9 +110,12 @@ func (c *checker) add(name string, stored, right sum) {
 }
 
 // changed notes a row whose MAC is wrong.
-func (c *checker) changed(kind, name, id, project string) {
-	c.found = append(c.found,
-		Finding{Kind: kind, Name: name, ID: id, Project: c.projectName(project), Problem: rowChanged})
+func (c *checker) changed(f Finding) {
+	f.Project, f.Problem = c.projectName(f.Project), rowChanged
+	if name, ok := c.names[f.Environment]; ok {
+		f.Environment = name
+	}
+	c.found = append(c.found, f)
 }
 
 func (c *checker) projectName(id string) string {
@@ -123,9 +131,13 @@ func (c *checker) object(o store.Object) error {
 		project = o.ID
 		c.names[o.ID] = o.Name
 	}
+	if o.Kind == backend.KindEnvironment {
+		c.names[o.ID] = o.Name // ids sort by time, so an environment comes before its entries
+	}
+	c.owner = o
 	stored := c.signers.objectSummand(o)
 	if !c.signers.isGenuine(c.signers.object(o), o.DeploymentMAC) {
-		c.changed(string(o.Kind), o.Name, o.ID, project)
+		c.changed(Finding{Kind: string(o.Kind), Name: o.Name, ID: o.ID, Project: project, Environment: o.Environment})
 		o.DeploymentMAC = c.signers.sign(c.signers.object(o))
 		o.Attributes = nil
 		c.accept.objects = append(c.accept.objects, o)
@@ -137,7 +149,8 @@ func (c *checker) object(o store.Object) error {
 func (c *checker) version(v store.Version) error {
 	stored := c.signers.versionSummand(v)
 	if !c.signers.isGenuine(c.signers.version(v), v.DeploymentMAC) {
-		c.changed("version", strconv.FormatInt(v.Version, 10), v.Object, v.Project)
+		c.changed(Finding{Kind: "version", Name: c.owner.Name, ID: v.Object, Project: v.Project,
+			Environment: c.owner.Environment, Detail: fmt.Sprintf("version %d", v.Version)})
 		v.DeploymentMAC = c.signers.sign(c.signers.version(v))
 		v.Sealed = nil
 		c.accept.versions = append(c.accept.versions, v)
@@ -149,7 +162,7 @@ func (c *checker) version(v store.Version) error {
 func (c *checker) key(k store.EnvironmentKey) error {
 	stored := c.signers.keySummand(k)
 	if !c.signers.isGenuine(c.signers.environmentKey(k), k.DeploymentMAC) {
-		c.changed("environment key", k.Environment, k.ID, k.Project)
+		c.changed(Finding{Kind: "environment key", Name: k.ID, Project: k.Project, Environment: k.Environment})
 		k.DeploymentMAC = c.signers.sign(c.signers.environmentKey(k))
 		c.accept.keys = append(c.accept.keys, k)
 	}
@@ -160,7 +173,7 @@ func (c *checker) key(k store.EnvironmentKey) error {
 func (c *checker) token(k store.Token) error {
 	stored := c.signers.tokenSummand(k)
 	if !c.signers.isGenuine(c.signers.token(k), k.DeploymentMAC) {
-		c.changed(string(backend.KindToken), k.Name, k.ID, "")
+		c.changed(Finding{Kind: string(backend.KindToken), Name: k.Name, ID: k.ID, Detail: "role " + string(k.Role)})
 		signed := k
 		signed.DeploymentMAC = c.signers.sign(c.signers.token(k))
 		c.accept.tokens = append(c.accept.tokens, signed)
@@ -283,19 +296,26 @@ func (c *checker) write(ctx context.Context, inner store.Tx, seen map[string]uin
 
 // write stores the new MACs.
 func (a accepted) write(ctx context.Context, inner store.Tx) error {
-	var errs []error
 	for _, o := range a.objects {
-		errs = append(errs, inner.SetObjectMAC(ctx, o.ID, o.DeploymentMAC))
+		if err := inner.SetObjectMAC(ctx, o.ID, o.DeploymentMAC); err != nil {
+			return err
+		}
 	}
 	for _, v := range a.versions {
 		key := store.VersionKey{Project: v.Project, Object: v.Object, Version: v.Version}
-		errs = append(errs, inner.SetVersionMAC(ctx, key, v.DeploymentMAC))
+		if err := inner.SetVersionMAC(ctx, key, v.DeploymentMAC); err != nil {
+			return err
+		}
 	}
 	for _, k := range a.keys {
-		errs = append(errs, inner.UpdateEnvironmentKey(ctx, k))
+		if err := inner.UpdateEnvironmentKey(ctx, k); err != nil {
+			return err
+		}
 	}
 	for _, k := range a.tokens {
-		errs = append(errs, inner.UpdateToken(ctx, k))
+		if err := inner.UpdateToken(ctx, k); err != nil {
+			return err
+		}
 	}
-	return errors.Join(errs...)
+	return nil
 }

@@ -26,7 +26,7 @@ const (
 	typeNumber = 'n'
 )
 
-// row builds the bytes of a row. sign, isGenuine and summand take the row over.
+// row builds the bytes of a row. sign and isGenuine release it: do not use it afterwards.
 type row []byte
 
 // rows holds the memory of rows: a lookup may verify thousands of them.
@@ -99,7 +99,8 @@ func untrustedObject(o store.Object) error {
 	err := backend.Errorf(backend.CodeCorrupt, "%s %s (%s) cannot be trusted: its row was changed outside Pouncet",
 		backend.Kind(kind), backend.Quote(o.Name), o.ID)
 	if isEntry(o.Kind) {
-		return err.WithHint("restore the database from a backup, or delete the entry by its id and set it again")
+		return err.WithHint("restore the database from a backup, or delete the entry by its id and set it again; to list all " +
+			"such rows: pouncet doctor --storage")
 	}
 	return err.WithHint(restoreOrAccept)
 }

@@ -111,6 +111,18 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	return s.Store.View(ctx, func(inner store.Tx) error { return f(&tx{Tx: inner, store: s, signers: keys, seen: seen}) })
 }
 
+// CheckStates returns an error if the deployment key is unavailable, or if a state is missing, changed or older than one
+// that this process has seen. It does not read the rows that the states sum up.
+func (s *Store) CheckStates(ctx context.Context) error {
+	return s.View(ctx, func(inner store.Tx) error {
+		t := inner.(*tx)
+		if _, _, err := t.readState(ctx, accessState); err != nil {
+			return err
+		}
+		return t.checkStates(ctx)
+	})
+}
+
 // Update implements store.Store. It updates the states of the projects that f has changed.
 func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	keys, err := s.unlock(ctx)

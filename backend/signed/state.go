@@ -87,7 +87,7 @@ func (s *signers) stateSummand(st store.State) sum {
 // state is the content of a state. It is sealed, because someone who saw the sum after each write could learn the
 // summands and look for other rows with the same sum.
 type state struct {
-	counter uint64 // the number of writes
+	counter uint64 // rises with each write
 	sum     sum
 }
 
@@ -144,7 +144,9 @@ func (t *tx) readState(ctx context.Context, name string) (state, store.State, er
 	}
 	st, err := t.signers.openState(name, sealed)
 	if err == nil && st.counter < t.seen[name] {
-		err = stateError(name, "was replaced by an older one")
+		err = backend.Errorf(backend.CodeCorrupt, "the database cannot be trusted: an older copy replaced the state of %s "+
+			"while this process had it open", stateLabel(name)).
+			WithHint("if you restored a backup, start the process again; otherwise restore the newer database")
 	}
 	return st, store.State{Name: name, Sealed: sealed}, err
 }

@@ -118,7 +118,7 @@ func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry))
 func (t *tx) verifyVersion(v *store.Version) {
 	if !t.signers.isGenuine(t.signers.version(*v), v.DeploymentMAC) {
 		v.Untrusted = backend.Errorf(backend.CodeCorrupt,
-			"version %d of secret %s cannot be trusted: its row was changed outside Pouncet", v.Version, v.Object).
+			"version %d of the secret with id %s cannot be trusted: its row was changed outside Pouncet", v.Version, v.Object).
 			WithHint("restore the database from a backup, or set a new value")
 	}
 }

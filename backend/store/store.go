@@ -134,7 +134,7 @@ type Tx interface {
 	// DeleteState deletes a state, if it exists.
 	DeleteState(ctx context.Context, name string) error
 
-	// ProjectIDs lists the projects that objects or environment keys name. That of a project's own row is "".
+	// ProjectIDs lists the ids in the column project of objects and environment keys. It is "" in the row of a project.
 	ProjectIDs(ctx context.Context) ([]string, error)
 
 	// SetObjectMAC and SetVersionMAC replace the DeploymentMAC of a row, and nothing else.

@@ -36,7 +36,7 @@ func connectionSettings(wait time.Duration, readOnly bool) url.Values {
 		"foreign_keys(ON)",
 		"trusted_schema(OFF)",
 		"secure_delete(ON)",
-		"cache_size(-4000)",            // in kibibytes
+		"cache_size(-8000)",            // in kibibytes
 		"journal_size_limit(16777216)", // the size in bytes of the log after a checkpoint
 	}
 	if readOnly {

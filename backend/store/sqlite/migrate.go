@@ -3,10 +3,8 @@
 package sqlite
 
 import (
-	"cmp"
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -115,7 +113,7 @@ var noUpgrade = upgrade{nothing, nothing}
 func (s *Store) prepareUpgrade(ctx context.Context, c *conn) (upgrade, error) {
 	if s.upgrade == nil {
 		return noUpgrade, backend.Errorf(backend.CodeInvalid, "database %s was written by an earlier version of pouncet",
-			s.path).WithHint("open it with pouncet, which upgrades it")
+			s.path).WithHint("run any pouncet command on the folder: the first one upgrades the database")
 	}
 	if err := s.readDeployment(ctx, c); err != nil {
 		return noUpgrade, err
@@ -130,7 +128,10 @@ func (s *Store) prepareUpgrade(ctx context.Context, c *conn) (upgrade, error) {
 		after: func(ctx context.Context, c *conn) error {
 			t := &tx{store: s, conn: c, writable: true}
 			defer func() { t.ended = true }()
-			return cmp.Or(sign(ctx, t), t.broken)
+			if err := sign(ctx, t); err != nil {
+				return err
+			}
+			return t.broken
 		},
 	}, nil
 }
@@ -159,7 +160,12 @@ func (s *Store) copyTo(ctx context.Context, path string) error {
 	if err != nil {
 		return s.translate(fmt.Errorf("copying the database: %w", err))
 	}
-	err = errors.Join(durable.SyncFile(name), os.Rename(name, path), durable.SyncDir(filepath.Dir(path)))
+	if err = durable.SyncFile(name); err == nil {
+		err = os.Rename(name, path)
+	}
+	if err == nil {
+		err = durable.SyncDir(filepath.Dir(path))
+	}
 	if err != nil {
 		return fileError("copying", s.path, err)
 	}
