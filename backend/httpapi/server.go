@@ -355,7 +355,8 @@ func (s *server) guard(next http.Handler) http.Handler {
 			}
 			if !s.options.Quiet {
 				s.options.Log.Info("request", "request_id", id, "method", short(r.Method), "path",
-					short(r.URL.Path), "status", counted.status, "duration_ms", time.Since(start).Milliseconds(), "principal", n.principal)
+					short(r.URL.Path), "status", counted.status, "duration_ms", time.Since(start).Milliseconds(),
+					"principal", n.principal)
 			}
 		}()
 		next.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), requestLogKey{}, n)))

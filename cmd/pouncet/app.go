@@ -193,3 +193,13 @@ func (a *app) versionCommand() *cobra.Command {
 		},
 	}
 }
+
+// isPiped reports whether an input is a pipe or a file, so that somebody has given it on purpose.
+func isPiped(in any) bool {
+	f, ok := in.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && (info.Mode()&os.ModeNamedPipe != 0 || info.Mode().IsRegular())
+}

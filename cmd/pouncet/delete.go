@@ -98,6 +98,9 @@ func (a *app) delete(
 	ctx context.Context, s backend.Service, o objectCommand, nameOrID string, c backend.Change,
 ) (backend.Outcome, error) {
 	x, err := a.findOne(ctx, s, o, nameOrID)
+	if errors.Is(err, backend.ErrCorrupt) && backend.IsID(nameOrID) {
+		x, err = backend.Object{Kind: o.kind, ID: nameOrID}, nil // a row that no list shows can still be deleted
+	}
 	if err != nil && c.Purge {
 		x, err = a.findDeleted(ctx, s, o, nameOrID, err)
 	}

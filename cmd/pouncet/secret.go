@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -130,6 +131,9 @@ func (a *app) promptIfNeeded(ctx context.Context, s backend.Service, q backend.Q
 	switch {
 	case len(page.Objects) == 0 && q.ID != "":
 		return nil // the backend reports that the id does not exist
+	case len(page.Objects) > 0 && needsValue && isPiped(a.in):
+		fmt.Fprintln(a.err, "pouncet: standard input was not read: to read the value from it, add --stdin")
+		return nil
 	case len(page.Objects) > 0 && (!needsValue || !isTerminal(a.in)):
 		return nil
 	case len(page.Objects) > 0:

@@ -129,10 +129,20 @@ func (a *app) acceptFindings(ctx context.Context, parts *open.Parts, found []sig
 	if err != nil {
 		return err
 	}
+	left, err := parts.Verify(ctx)
+	if err != nil {
+		return err
+	}
 	if a.json {
-		a.printJSON(map[string]any{"accepted": accepted})
+		a.printJSON(map[string]any{"accepted": append([]signed.Finding{}, accepted...),
+			"findings": append([]signed.Finding{}, left...)})
 	} else {
 		a.printFindings("accepted: ", accepted)
+		a.printFindings("", left)
+	}
+	if len(left) > 0 {
+		return differsError{backend.Errorf(backend.CodeCorrupt, "%s cannot be accepted", backend.Plural(len(left), "row")).
+			WithHint("restore the database from a backup, or delete each object by its id and set it again")}
 	}
 	return nil
 }
@@ -154,6 +164,12 @@ func findingText(f signed.Finding) string {
 	var places []string
 	if f.ID != "" {
 		places = append(places, f.ID)
+	}
+	if f.Detail != "" {
+		places = append(places, f.Detail)
+	}
+	if f.Environment != "" {
+		places = append(places, "environment "+f.Environment)
 	}
 	if f.Project != "" && f.Kind != string(backend.KindProject) {
 		places = append(places, "project "+f.Project)

@@ -4,11 +4,13 @@ package main
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
@@ -47,6 +49,9 @@ func arguments(minimum, maximum int, names string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		if len(args) < minimum || (maximum >= 0 && len(args) > maximum) {
 			return usage(c, "%s takes %s; %d were given", c.CommandPath(), names, len(args))
+		}
+		if _, foreign := c.Annotations[annotationForeign]; !foreign && slices.ContainsFunc(args, access.WellFormed) {
+			return usage(c, "%s takes %s; a token was given, which this message does not repeat", c.CommandPath(), names)
 		}
 		return nil
 	}

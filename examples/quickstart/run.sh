@@ -84,8 +84,8 @@ echo "searched plan.json, terraform.tfstate, $(cd "$out" && echo *.log | tr ' ' 
 
 cat <<'NEXT'
 
-Next, in examples/quickstart, with bin/ on PATH:
-  change a value without Terraform     printf %s 'another value' | pouncet secret set secret1 --env dev --stdin
+Next, in the folder of the clone:
+  change a value without Terraform     (cd examples/quickstart && printf %s 'another value' | ../../bin/pouncet secret set secret1 --env dev --stdin)
   let Terraform change it back         make quickstart
   clean up                             make quickstart-clean
 NEXT
