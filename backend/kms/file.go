@@ -271,7 +271,8 @@ func CheckFile(ctx context.Context, uri string, firstUse bool) error {
 	return err
 }
 
-// CheckFolder returns the error that CreateFolder would return because the folder above that of the key file is missing.
+// CheckFolder returns the error that CreateFolder would return because the folder above that of the key file is
+// missing.
 func CheckFolder(uri string) error {
 	r, err := parseURI(uri)
 	if err != nil || r.path == "" {

@@ -86,7 +86,8 @@ type Backend struct {
 	close  func() error
 }
 
-// Waiting receives each wait that a server asks for. It is an interface and not a func, so that Configs can be compared.
+// Waiting receives each wait that a server asks for. It is an interface and not a func, so that Configs can be
+// compared.
 type Waiting interface{ Waiting(d time.Duration) }
 
 func (c Config) waiting() func(time.Duration) {

@@ -7,8 +7,9 @@
 // # Rows
 //
 // A row has a MAC under a key that is derived from the deployment key. The MAC covers all columns: see rows.go. A row
-// without a valid MAC is returned with Untrusted set if it is a secret, a scoped value or a deleted object: the engine can
-// delete it, and refuses every other use. Otherwise the call returns an error. A token without a valid MAC lets nobody in.
+// without a valid MAC is returned with Untrusted set if it is a secret, a scoped value or a deleted object: the engine
+// can delete it, and refuses every other use. Otherwise the call returns an error. A token without a valid MAC lets
+// nobody in.
 //
 // # States
 //
@@ -18,8 +19,8 @@
 //
 // # Limits
 //
-// A MAC is symmetric: someone who can verify a row can also sign it. Count counts rows without verifying them. If an older copy
-// replaces the whole database, its sums fit. Only a process that has seen higher counters refuses it.
+// A MAC is symmetric: someone who can verify a row can also sign it. Count counts rows without verifying them. If an
+// older copy replaces the whole database, its sums fit. Only a process that has seen higher counters refuses it.
 package signed
 
 import (
@@ -111,8 +112,8 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	return s.Store.View(ctx, func(inner store.Tx) error { return f(&tx{Tx: inner, store: s, signers: keys, seen: seen}) })
 }
 
-// CheckStates returns an error if the deployment key is unavailable, or if a state is missing, changed or older than one
-// that this process has seen. It does not read the rows that the states sum up.
+// CheckStates returns an error if the deployment key is unavailable, or if a state is missing, changed or older than
+// one that this process has seen. It does not read the rows that the states sum up.
 func (s *Store) CheckStates(ctx context.Context) error {
 	return s.View(ctx, func(inner store.Tx) error {
 		t := inner.(*tx)
