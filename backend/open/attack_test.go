@@ -230,7 +230,8 @@ func TestDamageIsReportedAfterAccept(t *testing.T) {
 	for name, statements := range map[string]string{
 		"another name":      `UPDATE object SET name = 'other' WHERE name = 'typed'`,
 		"a missing version": `DELETE FROM version WHERE object = (SELECT id FROM object WHERE name = 'typed')`,
-		"another value":     `UPDATE version SET sealed = zeroblob(200) WHERE object = (SELECT id FROM object WHERE name = 'typed')`,
+		"another value": `UPDATE version SET sealed = zeroblob(200)
+			WHERE object = (SELECT id FROM object WHERE name = 'typed')`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newForgery(t)

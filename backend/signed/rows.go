@@ -99,8 +99,8 @@ func untrustedObject(o store.Object) error {
 	err := backend.Errorf(backend.CodeCorrupt, "%s %s (%s) cannot be trusted: its row was changed outside Pouncet",
 		backend.Kind(kind), backend.Quote(o.Name), o.ID)
 	if isEntry(o.Kind) {
-		return err.WithHint("restore the database from a backup, or delete the entry by its id and set it again; to list all " +
-			"such rows: pouncet doctor --storage")
+		return err.WithHint("restore the database from a backup, or delete the entry by its id and set it again; to list " +
+			"all such rows: pouncet doctor --storage")
 	}
 	return err.WithHint(restoreOrAccept)
 }
