@@ -238,6 +238,7 @@ type Variable struct{ Name, Value string }
 // calls lookup for the variables that values refer to. It skips a name without "=", which stands for a variable that
 // the environment already has. Its error is Problems, and never holds a value.
 func ParseVariables(f File, lookup func(name string) (string, bool)) ([]Variable, error) {
+	f.Format = FormatVariables
 	d := &Document{file: f}
 	statements, err := readStatements(f.Data, true)
 	if err != nil {

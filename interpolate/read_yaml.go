@@ -110,7 +110,7 @@ func (d *Document) yamlProblem(err error) Problems {
 		return tooDeep(pos)
 	}
 	return Problems{{Pos: pos, Err: backend.Errorf(backend.CodeInvalid,
-		"the file has references and cannot be parsed as YAML%s", reason).WithHint("%s", hintParse)}}
+		"the file has references and cannot be parsed as YAML%s", reason).WithHint("%s", HintParse)}}
 }
 
 // parseYAML parses every document of a text to nodes. It does not decode to Go values: that would follow aliases, and

@@ -156,8 +156,8 @@ func (d *Document) retryAsTemplate(regions []region, problems Problems) Problems
 	return d.readText(regions)
 }
 
-// hintParse is the hint for a file that cannot be parsed.
-const hintParse = "correct the file; if another tool fills it in later, use --file-format template"
+// HintParse is the hint for a file that cannot be parsed. It names a flag that not every caller has.
+const HintParse = "correct the file; if another tool fills it in later, use --file-format template"
 
 // fileProblem returns a problem that is not about an expression.
 func (d *Document) fileProblem(offset int, message, hint string) Problems {

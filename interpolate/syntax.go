@@ -75,15 +75,18 @@ type offsetError struct {
 
 func (e *offsetError) Error() string { return e.reason }
 
-// formatProblem returns the problem of a file that has references and cannot be parsed.
+// formatProblem returns the problem of a file that cannot be parsed.
 func (d *Document) formatProblem(err error) Problems {
 	offset, reason := 0, ""
 	var at *offsetError
 	if errors.As(err, &at) {
 		offset, reason = at.offset, ": "+at.reason
 	}
-	return d.fileProblem(offset,
-		"the file has references and cannot be parsed as "+d.file.format().name()+reason, hintParse)
+	message := "the file has references and cannot be parsed as "
+	if d.file.Format == FormatVariables {
+		message = "the file cannot be parsed as " // ParseVariables refuses it also without references
+	}
+	return d.fileProblem(offset, message+d.file.format().name()+reason, HintParse)
 }
 
 // errNoNull returns the error of a format that cannot write null.

@@ -253,8 +253,8 @@ const otherFolder = "choose another folder for the backend, or let this user wri
 
 // Init creates an embedded backend with the project "default" in c.Path. If that is "", the folder is .pouncet in the
 // working folder; with CreateIfAbsent, it is the nearest existing .pouncet folder upwards if there is one. Init does
-// not change an existing backend. It creates the backend under another name and renames the folder at the end, so
-// that no reader sees a part of it.
+// not change an existing backend. Without CreateIfAbsent, it reports one whose key file cannot be used. It creates the
+// backend under another name and renames the folder at the end, so that no reader sees a part of it.
 func Init(ctx context.Context, c Config) (Initialised, error) {
 	if c.Path == "" && !c.CreateIfAbsent {
 		c.Path = Folder
@@ -273,6 +273,9 @@ func Init(ctx context.Context, c Config) (Initialised, error) {
 			result.TokenFile = ""
 		}
 		result.KMSKey, result.Existing = s.KMSKey, true
+		if err == nil && !c.CreateIfAbsent {
+			err = checkKeyFile(path, s.KMSKey, false)
+		}
 		return result, err
 	}
 	if err := checkFolder(path); err != nil {

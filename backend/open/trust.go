@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -149,7 +150,11 @@ func readSettings(folder string) (settings, error) {
 	path := filepath.Join(folder, configFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return s, backend.Errorf(backend.CodeUnavailable, "reading the backend's settings: %w", err)
+		e := backend.Errorf(backend.CodeUnavailable, "reading the backend's settings: %w", err)
+		if errors.Is(err, fs.ErrNotExist) {
+			e = e.WithHint("restore the file from a backup")
+		}
+		return s, e
 	}
 	if err := json.Unmarshal(text, &s); err != nil {
 		return s, backend.Errorf(backend.CodeCorrupt, "%s cannot be parsed: %w", path, err).

@@ -85,7 +85,7 @@ func (v *variables) resolve(ctx context.Context, r interpolate.Resolver, o inter
 		}
 	}
 	if err != nil {
-		return nil, err
+		return nil, withoutFormatFlag(err)
 	}
 	set := map[string]interpolate.Variable{} // by variableKey
 	for i, f := range rendered {
@@ -95,7 +95,7 @@ func (v *variables) resolve(ctx context.Context, r interpolate.Resolver, o inter
 			err = v.setFromFile(set, f, v.files[i-len(v.templated)].Format)
 		}
 		if err != nil {
-			return nil, err
+			return nil, withoutFormatFlag(err)
 		}
 	}
 	out := make([]string, 0, len(v.plain)+len(set))
@@ -119,6 +119,19 @@ func (v *variables) withoutPosition(p interpolate.Problem) interpolate.Problem {
 		p.Pos.Line, p.Pos.Column = 0, 0
 	}
 	return p
+}
+
+// withoutFormatFlag removes --file-format from the hints of err: run has no such flag, and cannot use a template.
+func withoutFormatFlag(err error) error {
+	var problems interpolate.Problems
+	if errors.As(err, &problems) {
+		for _, p := range problems {
+			if p.Err.Hint == interpolate.HintParse {
+				p.Err.Hint = "correct the file"
+			}
+		}
+	}
+	return err
 }
 
 // setInherited sets the inherited variable that the rendered file f stands for.

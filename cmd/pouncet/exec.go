@@ -85,7 +85,7 @@ func (a *app) runCommand() *cobra.Command {
 		}
 		environment, err := vars.resolve(c.Context(), recorder, o)
 		if err != nil {
-			return markAllMissing(err)
+			return notRunError{markAllMissing(err)}
 		}
 		if noMask {
 			return a.execute(c.Context(), args, environment, nil)
@@ -155,6 +155,11 @@ func (r *secretRecorder) tooShort() []interpolate.Problem {
 type childError struct{ code int }
 
 func (e childError) Error() string { return fmt.Sprintf("the command ended with exit code %d", e.code) }
+
+// notRunError is the error of run for which it did not run the command.
+type notRunError struct{ error }
+
+func (e notRunError) Unwrap() error { return e.error }
 
 // execute runs a command, passes signals to it, and masks secrets in its output.
 func (a *app) execute(ctx context.Context, args, environment, secrets []string) error {

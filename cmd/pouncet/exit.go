@@ -125,7 +125,11 @@ func (a *app) report(err error) {
 	case errors.Is(err, context.Canceled):
 		e = backend.Errorf(backend.CodeUnavailable, "interrupted")
 	case errors.As(err, &problems):
-		a.reportProblems(e.Code, problems)
+		outcome := "no file was written"
+		if errors.As(err, new(notRunError)) {
+			outcome = "the command was not run"
+		}
+		a.reportProblems(e.Code, problems, outcome)
 		return
 	case err.Error() != e.Error():
 		// An error around e has more text. The code is still that of e.
@@ -162,12 +166,13 @@ func missingPlace(problems interpolate.Problems) bool {
 }
 
 // reportProblems prints the problems in files, one on each line, in the form
-// file:line:column that editors and terminals can follow.
-func (a *app) reportProblems(code backend.Code, problems interpolate.Problems) {
-	summary := &backend.Error{Code: code, Message: backend.Plural(len(problems), "problem") + "; no file was written"}
+// file:line:column that editors and terminals can follow. The summary ends with
+// the outcome.
+func (a *app) reportProblems(code backend.Code, problems interpolate.Problems, outcome string) {
+	summary := &backend.Error{Code: code, Message: backend.Plural(len(problems), "problem") + "; " + outcome}
 	if !a.json {
 		if missingPlace(problems) {
-			summary.Message = backend.Plural(len(problems), "problem") + " with the same cause; no file was written"
+			summary.Message = backend.Plural(len(problems), "problem") + " with the same cause; " + outcome
 			fmt.Fprintln(a.err, printable(problems[0].Error()))
 		} else {
 			fmt.Fprintln(a.err, printable(problems.Error()))

@@ -77,7 +77,9 @@ func scriptsWith(t *testing.T, files []string, setup func(e *testscript.Env) err
 			e.Setenv("CANARY", "CANARY-"+rand.Text())
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("USER", "tester")
-			e.Setenv("ADDRESS", freeAddress(t))
+			address := freeAddress(t)
+			e.Setenv("ADDRESS", address)
+			e.Setenv("EVERYWHERE", strings.Replace(address, "127.0.0.1", "0.0.0.0", 1))
 			return setup(e)
 		},
 		Condition: func(condition string) (bool, error) {

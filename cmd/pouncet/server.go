@@ -117,6 +117,10 @@ func (a *app) serve(ctx context.Context, config open.Config, address string, qui
 	}
 	fmt.Fprintf(a.err, "listening on http://%s, serving %s\n", l.Addr(), parts.Location)
 	logUpgrade(log, parts.Upgrade)
+	if at, ok := l.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
+		log.Warn("the server does not speak TLS, and other machines can reach it; " +
+			"put a reverse proxy with TLS in front of it")
+	}
 	serving, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() { verifyRows(serving, parts, log) })
