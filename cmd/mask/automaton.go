@@ -23,10 +23,11 @@ func (p pattern) at(i int) byte {
 }
 
 func comparePatterns(a, b pattern) int {
-	if len(a.text) == len(b.text) {
-		return cmp.Or(strings.Compare(a.text, b.text), strings.Compare(a.tail, b.tail))
+	n := min(len(a.text), len(b.text))
+	if c := strings.Compare(a.text[:n], b.text[:n]); c != 0 {
+		return c
 	}
-	for i := range min(a.len(), b.len()) {
+	for i := n; i < min(a.len(), b.len()); i++ {
 		if c := cmp.Compare(a.at(i), b.at(i)); c != 0 {
 			return c
 		}
@@ -71,45 +72,42 @@ func newAutomaton(patterns []pattern) *automaton {
 	slices.SortFunc(patterns, comparePatterns)
 	patterns = slices.CompactFunc(patterns, func(a, b pattern) bool { return comparePatterns(a, b) == 0 })
 
-	a := &automaton{labels: []byte{0}, depth: []int32{0}}
+	a := &automaton{labels: []byte{0}, fail: []int32{0}, depth: []int32{0}}
 	for _, p := range patterns {
 		h := hash([]byte{p.at(0), p.at(1), p.at(2), p.at(3)})
 		a.beginnings[h/64] |= 1 << (h % 64)
 	}
-	type group struct{ from, to int } // the patterns that begin with the text of a state
-	groups := []group{{0, len(patterns)}}
-	parents := []int32{0}
-	for s := 0; s < len(groups); s++ {
-		g, depth := groups[s], int(a.depth[s])
-		groups[s] = group{}
-		ends := int32(0)
-		for g.from < g.to && patterns[g.from].len() == depth {
-			g.from, ends = g.from+1, int32(depth)
-		}
-		a.matched = append(a.matched, ends)
-		a.children = append(a.children, int32(len(groups)))
-		for i := g.from; i < g.to; {
-			c, first := patterns[i].at(depth), i
-			for i < g.to && patterns[i].at(depth) == c {
-				i++
+	type group struct{ from, to int32 } // the patterns that begin with the text of a state
+	level, next := []group{{0, int32(len(patterns))}}, []group{}
+	for depth := int32(0); len(level) > 0; depth++ {
+		for _, g := range level {
+			s, matched := len(a.matched), int32(0)
+			if s > 0 {
+				matched = a.matched[a.fail[s]]
 			}
-			groups = append(groups, group{first, i})
-			parents = append(parents, int32(s))
-			a.labels = append(a.labels, c)
-			a.depth = append(a.depth, int32(depth+1))
+			if g.from < g.to && patterns[g.from].len() == int(depth) {
+				g.from, matched = g.from+1, depth
+			}
+			a.matched = append(a.matched, matched)
+			a.children = append(a.children, int32(len(a.labels)))
+			for i := g.from; i < g.to; {
+				c, first, fail := patterns[i].at(int(depth)), i, int32(0)
+				for i < g.to && patterns[i].at(int(depth)) == c {
+					i++
+				}
+				if s > 0 {
+					fail = a.step(a.fail[s], c)
+				}
+				next = append(next, group{first, i})
+				a.labels, a.fail, a.depth = append(a.labels, c), append(a.fail, fail), append(a.depth, depth+1)
+			}
 		}
+		level, next = next, level[:0]
 	}
-	a.children = append(a.children, int32(len(groups)))
+	a.children = append(a.children, int32(len(a.labels)))
 	a.shallow = int32(sort.Search(len(a.depth), func(i int) bool { return a.depth[i] >= Least }))
 
-	a.fail = make([]int32, len(groups))
-	for s := 1; s < len(groups); s++ {
-		if p := parents[s]; p != 0 {
-			a.fail[s] = a.step(a.fail[p], a.labels[s])
-		}
-		a.matched[s] = max(a.matched[s], a.matched[a.fail[s]])
-	}
-	dense := make([][256]int32, min(denseStates, len(groups)))
+	dense := make([][256]int32, min(denseStates, len(a.labels)))
 	for s := range dense {
 		if s > 0 {
 			dense[s] = dense[a.fail[s]]

@@ -41,8 +41,18 @@ func outputs() map[string][]byte {
 }
 
 // BenchmarkMask masks 1,000 secrets with 32 bytes in 1 MiB of output.
-func BenchmarkMask(b *testing.B) {
-	set := New(manySecrets(1000))
+func BenchmarkMask(b *testing.B) { benchmarkMask(b, manySecrets(1000)) }
+
+// BenchmarkMaskSigns masks secrets with signs as well. They need all decoders.
+func BenchmarkMaskSigns(b *testing.B) {
+	benchmarkMask(b, append(manySecrets(1000),
+		"-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQDabcdefghijklmnop\n-----END KEY-----\n",
+		`{"username":"loader","password":"p@ss\"w0rd$%'é","url":"postgres://a:b%20@c/x y"}`,
+		`it's a "secret" $HOME 100%`))
+}
+
+func benchmarkMask(b *testing.B, secrets []string) {
+	set := New(secrets)
 	for name, output := range outputs() {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(output)))

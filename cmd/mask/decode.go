@@ -4,6 +4,7 @@ package mask
 
 import (
 	"bytes"
+	"html"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -15,6 +16,16 @@ import (
 //
 // It returns 0 if b is the beginning of an escape and the next bytes decide. With atEnd, there are no next bytes.
 type decoder func(b []byte, atEnd bool) (n int, decoded []byte)
+
+// decodeAll decodes a whole text.
+func decodeAll(decode decoder, text string) string {
+	var out []byte
+	for b := []byte(text); len(b) > 0; {
+		n, decoded := decode(b, true)
+		out, b = append(out, decoded...), b[n:]
+	}
+	return string(out)
+}
 
 // backslash returns the decoder for escapes with a backslash: those of JSON, YAML, C, Python, JavaScript and Go, and of
 // shells, as in 'printf %q'. An escape that they all lack, such as \q, is text. codePoints says what \xe9 is: the byte,
@@ -59,7 +70,10 @@ func backslash(codePoints bool) decoder {
 			for n < len(b) && (b[n] == ' ' || b[n] == '\t') {
 				n++
 			}
-			if n == len(b) && !atEnd {
+			switch {
+			case n > maxIndent:
+				return 2, nil
+			case n == len(b) && !atEnd:
 				return 0, nil
 			}
 			return n, nil
@@ -140,15 +154,16 @@ func percent(plusIsSpace bool) decoder {
 	}
 }
 
-// entities decodes the references to characters that programs write in HTML and XML.
+const longestEntity = len("&CounterClockwiseContourIntegral;")
+
+// entities decodes references to characters in HTML and XML.
 func entities(b []byte, atEnd bool) (int, []byte) {
-	const longest = len("&#x10ffff;")
 	if b[0] != '&' {
 		return 1, b[:1]
 	}
-	name, _, complete := bytes.Cut(b[1:min(len(b), longest)], []byte(";"))
+	name, _, complete := bytes.Cut(b[1:min(len(b), longestEntity)], []byte(";"))
 	switch {
-	case !complete && len(b) < longest && !bytes.ContainsFunc(name, func(r rune) bool {
+	case !complete && len(b) < longestEntity && !bytes.ContainsFunc(name, func(r rune) bool {
 		return r != '#' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
 	}):
 		return incomplete(b, atEnd)
@@ -166,13 +181,14 @@ func entities(b []byte, atEnd bool) (int, []byte) {
 		}
 		return 1, b[:1]
 	}
-	if c, ok := namedEntities[string(name)]; ok {
-		return n, []byte(c)
+	reference := string(b[:n])
+	decoded := html.UnescapeString(reference)
+	// Of an unknown name, UnescapeString decodes the beginning: &ampx; becomes &x;.
+	if decoded == reference || strings.HasSuffix(decoded, ";") && reference != "&semi;" {
+		return 1, b[:1]
 	}
-	return 1, b[:1]
+	return n, []byte(decoded)
 }
-
-var namedEntities = map[string]string{"amp": "&", "lt": "<", "gt": ">", "quot": `"`, "apos": "'"}
 
 // shellQuotes decodes a single quote in a single-quoted word of a shell. The word ends, the quote follows after a
 // backslash or in double quotes (Python's shlex.quote; dash, with several quotes), and the word goes on:
@@ -206,7 +222,8 @@ func shellQuotes(b []byte, atEnd bool) (int, []byte) {
 // maxQuotes limits how many bytes an undecided escape can take.
 const maxQuotes = 16
 
-// doubled returns the decoder for a quote that is written twice: a single one in YAML and SQL, a double one in CSV.
+// doubled returns the decoder for a character that is written twice, such as a single quote in YAML and SQL, and a
+// double one in CSV.
 func doubled(quote byte) decoder {
 	return func(b []byte, atEnd bool) (int, []byte) {
 		switch {
@@ -239,7 +256,7 @@ func lineBreak(into string) decoder {
 		}
 		switch {
 		case n > maxIndent:
-			return 1, b[:1]
+			return n, b[:n]
 		case n == len(b) && !atEnd:
 			return 0, nil
 		}
@@ -252,8 +269,10 @@ func foldedLines(b []byte, atEnd bool) (int, []byte) {
 	rest := bytes.TrimLeft(b, " \t\r\n")
 	n := len(b) - len(rest)
 	switch breaks := bytes.Count(b[:n], []byte("\n")); {
-	case n == 0 || n > maxIndent || b[0] == ' ' || b[0] == '\t':
+	case n == 0 || b[0] == ' ' || b[0] == '\t':
 		return 1, b[:1]
+	case n > maxIndent:
+		return n, b[:n]
 	case len(rest) == 0 && !atEnd:
 		return 0, nil
 	case breaks == 0:
@@ -265,8 +284,8 @@ func foldedLines(b []byte, atEnd bool) (int, []byte) {
 	}
 }
 
-// maxIndent limits how many bytes an undecided line break can take.
-const maxIndent = 256
+// maxIndent limits how many bytes an undecided line break can take. A decoder looks at all of them again for each.
+const maxIndent = 64
 
 // incomplete is the answer for the beginning of an escape. At the end of the text it is no escape.
 func incomplete(b []byte, atEnd bool) (int, []byte) {

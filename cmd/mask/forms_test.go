@@ -102,6 +102,46 @@ var writers = map[string]func(r *rand.Rand, v string) written{
 		}
 		return written{"", b.String(), ""}
 	},
+	"query of a query": func(_ *rand.Rand, v string) written {
+		return written{"x=", url.QueryEscape(url.QueryEscape(v)), "&y="}
+	},
+	"query of JSON": func(_ *rand.Rand, v string) written {
+		return written{"x=%22", url.QueryEscape(inQuotes(jsonText(v, false)).secret), "%22"}
+	},
+	"HTML of JSON": func(_ *rand.Rand, v string) written {
+		return written{"&#34;", html.EscapeString(inQuotes(jsonText(v, false)).secret), "&#34;"}
+	},
+	"JSON of HTML": func(_ *rand.Rand, v string) written { return inQuotes(jsonText(html.EscapeString(v), true)) },
+	"JSON of a query": func(_ *rand.Rand, v string) written {
+		return inQuotes(jsonText("?x="+url.QueryEscape(v)+"; ", true)).cut(3)
+	},
+	"JSON in JSON in JSON": func(_ *rand.Rand, v string) written {
+		thrice := jsonText(jsonText(jsonText(v, false), false), false)
+		return written{`"\"\\\"`, thrice[7 : len(thrice)-7], `\\\"\""`}
+	},
+	"JSON of a shell command": func(_ *rand.Rand, v string) written {
+		return inQuotes(jsonText("x '"+strings.ReplaceAll(v, `'`, `'\''`)+"' ", false)).cut(3)
+	},
+	"shell command with JSON": func(_ *rand.Rand, v string) written {
+		return written{`'"`, strings.ReplaceAll(inQuotes(jsonText(v, false)).secret, `'`, `'\''`), `"' `}
+	},
+	"JSON of SQL": func(_ *rand.Rand, v string) written {
+		return inQuotes(jsonText("x '"+strings.ReplaceAll(v, `'`, `''`)+"' ", false)).cut(3)
+	},
+	"CSV of JSON": func(_ *rand.Rand, v string) written {
+		return written{`"""`, strings.ReplaceAll(inQuotes(jsonText(v, false)).secret, `"`, `""`), `""",`}
+	},
+	"Docker Compose": func(_ *rand.Rand, v string) written {
+		return written{": ", strings.ReplaceAll(v, `$`, `$$`), ";"}
+	},
+	"Terraform": func(_ *rand.Rand, v string) written {
+		return inQuotes(strings.NewReplacer(`${`, `$${`, `%{`, `%%{`).Replace(jsonText(v, false)))
+	},
+	"HTML with names": func(_ *rand.Rand, v string) written {
+		names := strings.NewReplacer("é", "&eacute;", "ß", "&szlig;", "$", "&dollar;", "/", "&sol;", ";", "&semi;",
+			"&", "&amp;", "<", "&lt;")
+		return written{"<p>", names.Replace(v), "</p>"}
+	},
 	"HTML": func(_ *rand.Rand, v string) written { return written{"<p>", html.EscapeString(v), "</p>"} },
 	"hex":  func(_ *rand.Rand, v string) written { return written{"0x", hex.EncodeToString([]byte(v)), "\n"} },
 	"HEX":  func(_ *rand.Rand, v string) written { return written{"", fmt.Sprintf("%X", v), "\n"} },
@@ -116,17 +156,24 @@ var writers = map[string]func(r *rand.Rand, v string) written{
 	"terminal": func(_ *rand.Rand, v string) written {
 		return written{"", strings.ReplaceAll(strings.ReplaceAll(v, "\r\n", "\n"), "\n", "\r\n"), ""}
 	},
-	"base64":              base64Writer(base64.StdEncoding, 0, ""),
-	"base64, no padding":  base64Writer(base64.RawStdEncoding, 0, ""),
-	"base64 for URLs":     base64Writer(base64.URLEncoding, 0, ""),
-	"base64 in 64":        base64Writer(base64.StdEncoding, 64, "\n"),
-	"base64 in 76":        base64Writer(base64.StdEncoding, 76, "\r\n"),
-	"base64 in YAML":      base64Writer(base64.StdEncoding, 76, "\n    "),
-	"base64 in JSON":      base64Writer(base64.StdEncoding, 76, `\n`),
-	"base64 in the query": base64Writer(base64.StdEncoding, 0, "%"),
+	"base64":                       base64Writer(base64.StdEncoding, 0, ""),
+	"base64, no padding":           base64Writer(base64.RawStdEncoding, 0, ""),
+	"base64 for URLs":              base64Writer(base64.URLEncoding, 0, ""),
+	"base64 in 64":                 base64Writer(base64.StdEncoding, 64, "\n"),
+	"base64 in 76":                 base64Writer(base64.StdEncoding, 76, "\r\n"),
+	"base64 in YAML":               base64Writer(base64.StdEncoding, 76, "\n    "),
+	"base64 in JSON":               base64Writer(base64.StdEncoding, 76, `\n`),
+	"base64 in lines in the query": base64Writer(base64.StdEncoding, 76, "%0A"),
+	"base64 in the query":          base64Writer(base64.StdEncoding, 0, "%"),
 }
 
 func inQuotes(quoted string) written { return written{`"`, quoted[1 : len(quoted)-1], `"`} }
+
+// cut moves the first n bytes of the secret, and the last n-1 bytes, to what is around it.
+func (w written) cut(n int) written {
+	last := len(w.secret) - n + 1
+	return written{w.before + w.secret[:n], w.secret[n:last], w.secret[last:] + w.after}
+}
 
 func jsonText(v string, escapeHTML bool) string {
 	var b bytes.Buffer

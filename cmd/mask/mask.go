@@ -7,20 +7,20 @@
 // One automaton searches for all texts of all values in one pass. A text is the value, the value without white space
 // at its ends, one of its lines, or a string or number in a value that is JSON. Hexadecimal and base64 text has no
 // escapes, so the automaton searches for the encoded texts: a text in base64 has three forms, one for each number of
-// bytes in front of it, modulo three.
+// bytes in front of it, modulo three. A long text is cut into parts of about 100 bytes, and all parts are masked.
 //
 // The other forms can write one text in very many ways: JSON may escape each letter or not. So a text is not encoded.
 // The output is decoded instead, once for each form, and the same automaton searches in the result. Each decoded byte
 // knows where it begins and ends in the output. A decoder works only from an escape until its search is in the same
 // state again as the search in the output itself, which is a few bytes later. So output without escapes costs one
-// search, and forms that contain one another need no code, such as base64 in JSON.
+// search. What one decoder returns, others decode once more, such as JSON in a URL.
 //
 // Everything that a search matches is masked: a byte of the output is masked if it belongs to any text. Texts that
 // overlap leave no rest. Masked bytes in a row become one [Text].
 //
-// A search knows how many bytes of the output may be the beginning of a secret. They wait for the next write. All
-// others are written at once, so that a prompt appears. So memory is bounded: by about 500 bytes for each byte of the
-// values, and by the length of the longest form of a value.
+// A search knows how many bytes of the output may be the beginning of a secret. They wait for the next write, and at
+// most 8 KiB wait. All others are written at once, so that a prompt appears. A set takes 200 to 800 bytes of memory for
+// each byte of the values. A writer takes less than 1 MB.
 //
 // # Limits
 //
@@ -32,7 +32,6 @@ package mask
 
 import (
 	"io"
-	"math/bits"
 	"sync"
 )
 
@@ -42,36 +41,37 @@ const Text = "***"
 // Set is a set of values to mask. It does not change, and several writers can use it.
 type Set struct {
 	automaton *automaton
-	forms     []*form
-	triggers  [256]uint32 // a bit for each form that an escape with this byte belongs to
+	readings  *readings
 }
 
 // New returns a set of values. A value that is shorter than [Least] is not masked.
 func New(values []string) *Set {
-	s := &Set{}
+	seen := map[text]bool{}
 	var all []string
-	var encoded []pattern
-	seen := map[string]bool{}
+	var searched []pattern
 	for _, v := range values {
 		for _, t := range texts(v) {
-			if !seen[t] {
-				seen[t] = true
-				all = append(all, t)
-				encoded = append(encoded, patterns(t)...)
+			if seen[t] {
+				continue
+			}
+			seen[t] = true
+			all = append(all, t.string)
+			for _, p := range parts(t.string) {
+				searched = append(searched, pattern{text: p})
+				if t.encoded {
+					searched = append(append(searched, hexPatterns(p)...), base64Patterns(p)...)
+				}
+			}
+			if t.inJSON {
+				for _, spelling := range inJSON(t.string) {
+					for _, p := range parts(spelling) {
+						searched = append(searched, base64Patterns(p)...)
+					}
+				}
 			}
 		}
 	}
-	s.automaton = newAutomaton(encoded)
-	for _, f := range forms {
-		if f.needed != nil && !f.needed(all) {
-			continue
-		}
-		for _, c := range []byte(f.escapes) {
-			s.triggers[c] |= 1 << len(s.forms)
-		}
-		s.forms = append(s.forms, f)
-	}
-	return s
+	return &Set{newAutomaton(searched), newReadings(nil, all)}
 }
 
 // span is a part of the output that is masked. Offsets count from the beginning of the output.
@@ -84,22 +84,22 @@ type Writer struct {
 
 	mu    sync.Mutex
 	state int32 // of the search in the output itself
-	views []view
-	busy  uint32 // a bit for each active view
+	views group
 
 	text  []byte // the last bytes of the output
 	first int64  // offset of text[0]
 	done  int64  // all bytes before this offset are written
 	end   int64  // all bytes before this offset are searched
-	spans []span // in the output from done, in order, without a byte between that is not masked
+	spans []span // in the output from done, sorted; between two is at least one byte that is not masked
 	inner bool   // the last byte before done is masked
 	out   []byte
+	steps int64 // the searches, the bytes that decoders looked at, and the copies, for tests
 }
 
 // Writer returns a writer that masks the values in what it writes to another one.
 func (s *Set) Writer(to io.Writer) *Writer {
 	w := &Writer{set: s, to: to}
-	w.views = newViews(w, nil, s.forms)
+	w.views = newGroup(w, nil, s.readings)
 	return w
 }
 
@@ -123,9 +123,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 func (w *Writer) Close() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for i := range w.views {
-		w.views[i].close()
-	}
+	w.views.close()
 	return w.flush(w.end)
 }
 
@@ -135,18 +133,14 @@ func (w *Writer) search(p []byte) {
 	w.text = append(w.text, p...)
 	a := w.set.automaton
 	for i < len(w.text) {
-		if w.busy == 0 && w.state < a.shallow {
+		if w.views.busy == 0 && w.state < a.shallow {
 			i = w.skip(i)
 		}
 		c, before := w.text[i], w.state
 		w.state = a.step(before, c)
-		for reading := w.busy | w.set.triggers[c]; reading != 0; reading &= reading - 1 {
-			v, bit := &w.views[bits.TrailingZeros32(reading)], reading&-reading
-			v.read(c, span{w.first + int64(i), w.first + int64(i) + 1}, before, w.state)
-			w.busy &^= bit
-			if v.active {
-				w.busy |= bit
-			}
+		w.steps++
+		if w.views.busy|w.views.triggers[c] != 0 {
+			w.views.read(c, span{w.first + int64(i), w.first + int64(i) + 1}, before, w.state)
 		}
 		i++
 		if n := a.matched[w.state]; n > 0 {
@@ -162,12 +156,12 @@ func (w *Writer) skip(i int) int {
 	a, text := w.set.automaton, w.text
 	start := i - int(a.depth[w.state])
 	for at := i; at < min(start+Least-1, len(text)); at++ {
-		if w.set.triggers[text[at]] != 0 {
+		if w.views.triggers[text[at]] != 0 {
 			return i
 		}
 	}
 	at := start
-	for at+Least <= len(text) && w.set.triggers[text[at+Least-1]] == 0 && !a.mayBegin(text[at:]) {
+	for at+Least <= len(text) && w.views.triggers[text[at+Least-1]] == 0 && !a.mayBegin(text[at:]) {
 		at++
 	}
 	if at == start {
@@ -209,13 +203,12 @@ func (w *Writer) mark(start, end int64) {
 // pending returns where the text begins that may be the beginning of a secret.
 func (w *Writer) pending() int64 {
 	start := w.end - int64(w.set.automaton.depth[w.state])
-	for i := range w.views {
-		if v := &w.views[i]; v.active {
-			start = min(start, v.pending(w.end))
-		}
-	}
-	return max(start, w.done)
+	return max(w.views.pending(start), w.end-maxPending, w.done)
 }
+
+// maxPending limits how many bytes wait for the rest of a secret. The texts in the search are short, see parts. So no
+// form of one is as long, except with very many line breaks in it.
+const maxPending = 8 << 10
 
 // flush writes the bytes before an offset.
 func (w *Writer) flush(limit int64) error {
@@ -240,9 +233,11 @@ func (w *Writer) flush(limit int64) error {
 			w.spans[0].start = w.done
 		}
 	}
-	if keep := w.done - shortestLine - w.first; keep > 0 {
-		w.text = shift(w.text, int(keep))
-		w.first += keep
+	// This copies the bytes that wait seldom, not in each small write.
+	if n := w.done - shortestLine - w.first; n > int64(len(w.text))/2 {
+		w.text = shift(w.text, int(n))
+		w.first += n
+		w.steps += int64(len(w.text))
 	}
 	if len(w.out) == 0 {
 		return nil
