@@ -99,10 +99,11 @@ func TestErrorOfAPermanentFaultNamesTheEndpoint(t *testing.T) {
 		"incomplete body": {status(200, "Content-Length: 100", `{"resol`), backend.CodeUnavailable, "incomplete body"},
 		"too few resolutions": {status(200, "", `{"resolutions":[]}`), backend.CodeUnavailable,
 			"0 resolutions for 1 references"},
-		"redirect":                      {status(302, "Location: http://127.0.0.1:1/", ""), backend.CodeInternal, "302"},
-		"another server":                {status(404, "", "404 page not found"), backend.CodeUnavailable, "404"},
-		"every response has status 500": {status(500, "", "CANARY"), backend.CodeInternal, "500"},
-		"closed sockets":                {hangUp, backend.CodeUnavailable, "cannot be reached"},
+		"redirect":                       {status(302, "Location: http://127.0.0.1:1/", ""), backend.CodeInternal, "302"},
+		"redirect that keeps the method": {status(307, "Location: http://127.0.0.1:1/", ""), backend.CodeInternal, "307"},
+		"another server":                 {status(404, "", "404 page not found"), backend.CodeUnavailable, "404"},
+		"every response has status 500":  {status(500, "", "CANARY"), backend.CodeInternal, "500"},
+		"closed sockets":                 {hangUp, backend.CodeUnavailable, "cannot be reached"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			endpoint, _ := flaky(t, 1000, c.fault, &scripted{})

@@ -257,6 +257,15 @@ func CreateFile(uri string) error {
 	return nil
 }
 
+// FilePath returns the path of the key file that uri names, or "" if uri names another type of key or is not valid.
+func FilePath(uri string) string {
+	r, err := parseURI(uri)
+	if err != nil {
+		return ""
+	}
+	return r.path
+}
+
 // CheckFile returns the error that the use of a key file would return. If it is the first use, the file may be missing.
 // The result is nil if uri names another type of key.
 func CheckFile(ctx context.Context, uri string, firstUse bool) error {

@@ -90,7 +90,8 @@ func (p *Parts) Health(ctx context.Context) error {
 func (p *Parts) Close() error { return p.Store.Close() }
 
 // Embedded opens the backend in c.Path. If that is "", it opens the nearest .pouncet folder, from the working folder
-// upwards. ErrNotFound means that there is no backend; Embedded does not create one.
+// upwards. ErrNotFound means that there is no backend; Embedded does not create one. ErrDenied means that the search
+// found a folder that another user owns or can change.
 //
 // It creates no key file either, because the caller of a server must not write to the disk of the server.
 func Embedded(ctx context.Context, c Config) (*Parts, error) {
@@ -105,11 +106,16 @@ func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
 		if err != nil {
 			return nil, err
 		}
-		path = found
+		path, c.searched = found, true
 	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, absolutePathError(path, err)
+	}
+	if c.searched {
+		if err := checkFound(path); err != nil {
+			return nil, err
+		}
 	}
 	if !Exists(path) {
 		return nil, backend.Errorf(backend.CodeNotFound, "folder %s does not contain a backend", path).
@@ -194,12 +200,16 @@ type Initialised struct {
 }
 
 // Locate returns the folder of the embedded backend that c names, whether or not the backend exists. Without a path, it
-// is the nearest existing .pouncet folder upwards, or else .pouncet in the working folder.
+// is the nearest existing .pouncet folder upwards, or else .pouncet in the working folder. ErrDenied means that another
+// user owns or can change the folder that exists.
 func Locate(c Config) (string, error) {
 	path := c.Path
 	if path == "" {
 		path = Folder
 		if found, err := findFolder(); err == nil {
+			if err := checkFound(found); err != nil {
+				return "", err
+			}
 			path = found
 		}
 	}

@@ -39,11 +39,15 @@ type Config struct {
 	Waiting    Waiting
 
 	// For the embedded backend, which Open opens if Endpoint is "".
-	Path   string // the data folder; "" means the nearest .pouncet folder, from the working folder upwards
+	// Path is the data folder. "" means the nearest .pouncet folder, from the working folder upwards. If another user owns
+	// or can change that one, Open returns ErrDenied. A folder that Path names is trusted.
+	Path   string
 	KMSKey string // URI of the KMS key for new environment keys; "" means the one chosen at initialisation
 
 	// CreateIfAbsent makes Open initialise the embedded backend if it does not exist.
 	CreateIfAbsent bool
+
+	searched bool // Path is the result of a search, so that its owner is checked
 }
 
 // FromEnvironment is From with the environment of this process.
@@ -120,6 +124,7 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 		if err != nil {
 			return nil, err
 		}
+		c.searched = c.searched || c.Path == ""
 		c.Path, created = result.Path, !result.Existing
 	}
 	parts, err := embedded(ctx, c, true)

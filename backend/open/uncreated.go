@@ -41,6 +41,7 @@ func NewUncreated(c Config) (*Uncreated, error) {
 	if err := checkFolder(path); err != nil {
 		return nil, err
 	}
+	c.searched = c.searched || c.Path == ""
 	c.Path = path
 	return &Uncreated{config: c}, nil
 }

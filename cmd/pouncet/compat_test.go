@@ -30,9 +30,9 @@ func copyFixture(dir string) error {
 	if err := os.CopyFS(dir, os.DirFS(fixtureV1)); err != nil {
 		return err
 	}
-	keys, err := filepath.Glob(filepath.Join(dir, "backend", "*.key"))
-	for _, k := range keys { // git does not keep the mode
-		err = errors.Join(err, os.Chmod(k, 0o600))
+	files, err := filepath.Glob(filepath.Join(dir, "backend", "*"))
+	for _, f := range files { // git does not keep the mode
+		err = errors.Join(err, os.Chmod(f, 0o600))
 	}
 	return err
 }

@@ -28,12 +28,13 @@ type variables struct {
 	templated []interpolate.File // inherited variables with a reference; the file name is "$" and the variable's
 	files     []interpolate.File
 	override  bool              // a file may replace an inherited variable
+	keepToken bool              // the command gets the token of this process
 	sources   map[string]string // file or inherited, by variableKey
 }
 
 // inherit adds the environment of this process.
 func (v *variables) inherit(environ []string, keepToken bool) {
-	v.sources = map[string]string{}
+	v.sources, v.keepToken = map[string]string{}, keepToken
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
 		if variableKey(name) == settingToken && !keepToken {
@@ -210,6 +211,10 @@ func (v *variables) claim(name, file string) error {
 		return backend.Errorf(backend.CodeInvalid, "%s: %s is not a valid name of a variable",
 			file, backend.Quote(name)).
 			WithHint("use letters, digits and _, and do not start with a digit")
+	}
+	if key := variableKey(name); v.keepToken && (key == settingEndpoint || key == settingCACert) {
+		return backend.Errorf(backend.CodeDenied, "%s: with --keep-token, a file may not set %s", file, key).
+			WithHint("set %s in the environment; a file must not choose which server gets the token", key)
 	}
 	source, taken := v.sources[variableKey(name)]
 	switch {

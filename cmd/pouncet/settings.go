@@ -56,7 +56,9 @@ type settingSource struct {
 // setting wins. The whole order is flag, environment variable, profile,
 // repository file, and last the .pouncet folder that package open finds
 // upwards from the working folder. Profiles and repository files do not exist
-// yet; each is one more line here.
+// yet; each is one more line here. A repository file may name no endpoint and
+// no token: who can change the repository would choose which server gets the
+// token. A profile has the token for its own endpoint only.
 func (a *app) settingSources() []settingSource {
 	return []settingSource{
 		{a.flagSetting, flagOfSetting},

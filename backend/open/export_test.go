@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package open
+
+import (
+	"os"
+	"testing"
+)
+
+// RunAs makes the rest of a test run as another user, as far as the owner of a folder is concerned.
+func RunAs(t *testing.T, user int) {
+	effectiveUser = func() int { return user }
+	t.Cleanup(func() { effectiveUser = os.Geteuid })
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package open
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
+)
+
+// Who can change a folder that a search finds decides where values go. So such a folder must belong to this user, as
+// git requires for a repository. A path that the user names is trusted.
+
+// effectiveUser is os.Geteuid, and something else in tests.
+var effectiveUser = os.Geteuid
+
+// The permissions that other users must not have. The group may read a secret file, as it may read a key file.
+const (
+	writableByOthers  = 0o022
+	usableByOthers    = 0o037
+	modeOfFolder      = 0o700
+	modeOfFile        = 0o600
+	nameTheFolderHint = "POUNCET_HOME=%s, or path in the provider block"
+)
+
+// guarded is a part of an embedded backend that other users must not change. It need not exist.
+type guarded struct {
+	path      string
+	forbidden fs.FileMode // permissions
+}
+
+// checkFound refuses a folder that a search found, if another user owns or may change a part of it. The settings are
+// checked before they are read.
+func checkFound(folder string) error {
+	for _, parts := range []func(string) []guarded{guardedFiles, guardedKeys} {
+		for _, g := range parts(folder) {
+			if err := g.checkOwner(folder); err != nil {
+				return err
+			}
+			if err := g.checkMode(folder); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// guardedFiles returns the folder of an embedded backend and the files in it that Pouncet makes.
+func guardedFiles(folder string) []guarded {
+	parts := []guarded{
+		{path: folder, forbidden: writableByOthers}, {path: filepath.Join(folder, configFile), forbidden: writableByOthers},
+		{path: filepath.Join(folder, tokenFile), forbidden: usableByOthers},
+	}
+	database := filepath.Join(folder, databaseFile)
+	for _, path := range []string{
+		database, database + "-wal", database + "-shm", database + "-journal", sqlite.CopyPath(database),
+	} {
+		parts = append(parts, guarded{path: path, forbidden: usableByOthers})
+	}
+	return parts
+}
+
+// guardedKeys returns the key files that the settings of an embedded backend name, also outside its folder. Package kms
+// checks the mode of a key file at each use.
+func guardedKeys(folder string) []guarded {
+	s, err := readSettings(folder)
+	if err != nil {
+		return nil // opening the backend reports the error
+	}
+	var parts []guarded
+	for _, uri := range newTrustedKeys(folder, s).keys {
+		path := kms.FilePath(resolveURI(folder, uri))
+		if path != "" && !slices.ContainsFunc(parts, func(g guarded) bool { return g.path == path }) {
+			parts = append(parts, guarded{path: path})
+		}
+	}
+	return parts
+}
+
+// checkOwner refuses a file or folder of another user, and a symbolic link of another user to one.
+func (g guarded) checkOwner(folder string) error {
+	for _, stat := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
+		info, err := stat(g.path)
+		if err != nil {
+			continue // it does not exist, or opening the backend reports the error
+		}
+		if owner, other := otherOwner(info); other {
+			return backend.Errorf(backend.CodeDenied, "%s belongs to user %d, and this process runs as user %d", g.path,
+				owner, effectiveUser()).WithHint("if you trust that user, set "+nameTheFolderHint+"; if it is yours, run "+
+				"sudo chown -R %d %s", folder, effectiveUser(), g.path)
+		}
+	}
+	return nil
+}
+
+// checkMode refuses permissions of other users.
+func (g guarded) checkMode(folder string) error {
+	info, err := os.Stat(g.path)
+	if err != nil || runtime.GOOS == "windows" { // Windows has no mode bits. Go invents the mode there.
+		return nil
+	}
+	perm, mode, can := info.Mode().Perm(), modeOfFile, "access"
+	if perm&g.forbidden == 0 {
+		return nil
+	}
+	if info.IsDir() {
+		mode = modeOfFolder
+	}
+	if g.forbidden == writableByOthers {
+		can = "change"
+	}
+	return backend.Errorf(backend.CodeDenied, "other users can %s %s: its mode is %04o", can, g.path, perm).
+		WithHint("restrict it: chmod %o %s; or, if you trust these users, set "+nameTheFolderHint, mode, g.path, folder)
+}
