@@ -72,7 +72,11 @@ func newAutomaton(patterns []pattern) *automaton {
 	slices.SortFunc(patterns, comparePatterns)
 	patterns = slices.CompactFunc(patterns, func(a, b pattern) bool { return comparePatterns(a, b) == 0 })
 
-	a := &automaton{labels: []byte{0}, fail: []int32{0}, depth: []int32{0}}
+	n := countStates(patterns)
+	a := &automaton{
+		children: make([]int32, 0, n+1), labels: make([]byte, 1, n), fail: make([]int32, 1, n), depth: make([]int32, 1, n),
+		matched: make([]int32, 0, n),
+	}
 	for _, p := range patterns {
 		h := hash([]byte{p.at(0), p.at(1), p.at(2), p.at(3)})
 		a.beginnings[h/64] |= 1 << (h % 64)
@@ -118,6 +122,19 @@ func newAutomaton(patterns []pattern) *automaton {
 	}
 	a.dense = dense
 	return a
+}
+
+// countStates returns the number of different beginnings of sorted patterns. So no list grows, which would copy it and
+// take twice the memory.
+func countStates(patterns []pattern) int {
+	n := 1
+	for i, p := range patterns {
+		n += p.len()
+		for j := 0; i > 0 && j < min(p.len(), patterns[i-1].len()) && p.at(j) == patterns[i-1].at(j); j++ {
+			n--
+		}
+	}
+	return n
 }
 
 // step returns the state after the byte c.

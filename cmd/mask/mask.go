@@ -19,7 +19,7 @@
 // overlap leave no rest. Masked bytes in a row become one [Text].
 //
 // A search knows how many bytes of the output may be the beginning of a secret. They wait for the next write, and at
-// most 8 KiB wait. All others are written at once, so that a prompt appears. A set takes 200 to 800 bytes of memory for
+// most 8 KiB wait. All others are written at once, so that a prompt appears. A set takes 150 to 600 bytes of memory for
 // each byte of the values. A writer takes less than 1 MB.
 //
 // # Limits
