@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
@@ -74,7 +75,10 @@ func checkValues(t *testing.T, s backend.Service, values []fixtureValue) {
 	for i, v := range values {
 		refs[i] = v.Ref
 	}
-	out, err := s.Resolve(t.Context(), refs)
+	ctx := backend.WithPrincipal(t.Context(), backend.Principal{
+		Name: "test", Role: backend.RoleAdmin, Kind: backend.Workload,
+	})
+	out, err := s.Resolve(ctx, refs)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +139,8 @@ func TestFixtureRestores(t *testing.T) {
 	}
 	var made struct{ At time.Time }
 	readFixture(t, "made.json", &made)
-	s := engine.New(parts.Store, parts.Keys, engine.Options{Now: func() time.Time { return made.At.Add(time.Hour) }})
-	ctx := backend.WithPrincipal(t.Context(), backend.Principal{Name: "test", Role: backend.RoleAdmin})
+	s := engine.New(parts.Store, parts.Keys, engine.Options{Authorizer: access.Rights{}, Now: func() time.Time { return made.At.Add(time.Hour) }})
+	ctx := backend.WithPrincipal(t.Context(), backend.Principal{Name: "test", Role: backend.RoleAdmin, Kind: backend.Workload})
 	for ref := range deleted {
 		page, err := s.Query(ctx, backend.Query{Kind: ref.Kind, Project: ref.Project, Deleted: true})
 		if err != nil || len(page.Objects) != 1 || page.Objects[0].Name != ref.Name {

@@ -172,6 +172,12 @@ var AttributeTable = []Attribute{
 		given: func(c *Change) bool { return c.Role != nil },
 	},
 	{
+		Name: "principal", Kinds: []Kind{KindToken}, Doc: `Who has the token: a "person" or a "workload".`,
+		given: func(c *Change) bool { return c.Principal != nil },
+		check: func(c *Change) *Error { return c.Principal.check("principal") },
+		same:  func(c *Change, o *Object) bool { return *c.Principal == o.Principal },
+	},
+	{
 		Name: "token_hash", Kinds: []Kind{KindToken}, Doc: "SHA-256 of the token.",
 		given: func(c *Change) bool { return c.TokenHash != nil },
 	},

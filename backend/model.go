@@ -126,7 +126,8 @@ type Object struct {
 	Usages *int   `json:"usages,omitempty"`
 
 	// Token.
-	Role Role `json:"role,omitempty"`
+	Role      Role          `json:"role,omitempty"`
+	Principal PrincipalKind `json:"principal,omitempty"` // who has the token
 	// Migrated says that the token is from a database without signed rows. Anyone who could write that database could
 	// add a token.
 	Migrated bool `json:"migrated,omitempty"`
@@ -150,7 +151,8 @@ const (
 type Visibility string
 
 // A masked secret can be revealed to a person with the permission; that is
-// audited. A restricted secret cannot be revealed, only used by a reference.
+// audited. A restricted secret is for workloads: no person gets its value, and only
+// a workload can make it masked.
 const (
 	Masked     Visibility = "masked"
 	Restricted Visibility = "restricted"

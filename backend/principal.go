@@ -2,13 +2,37 @@
 
 package backend
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Principal is the person or workload that a call is made for.
 type Principal struct {
 	ID   string // the token's id; empty for the local user of an embedded backend
 	Name string // the token's name, or the local user's
 	Role Role
+	Kind PrincipalKind // an unknown one has the permissions of a person
+}
+
+// PrincipalKind says who acts.
+type PrincipalKind string
+
+// The kinds of principals. The value of a restricted secret is for workloads only.
+const (
+	Person   PrincipalKind = "person"
+	Workload PrincipalKind = "workload"
+)
+
+// PrincipalKinds lists the kinds.
+var PrincipalKinds = []PrincipalKind{Person, Workload}
+
+func (k PrincipalKind) check(attribute string) *Error {
+	if !slices.Contains(PrincipalKinds, k) {
+		return Errorf(CodeInvalid, "%s %s is not supported", attribute, Quote(string(k))).
+			WithHint("use %q or %q", Person, Workload).At(attribute)
+	}
+	return nil
 }
 
 type principalKey struct{}

@@ -255,8 +255,9 @@ type Change struct {
 	Usages []Usage `json:"usages,omitempty"`
 
 	// Token.
-	Role      *Role  `json:"role,omitempty"`
-	TokenHash []byte `json:"token_hash,omitempty"` // SHA-256 of the token: the backend never sees the token itself
+	Role      *Role          `json:"role,omitempty"`
+	Principal *PrincipalKind `json:"principal,omitempty"`  // nil, when it is created: a workload for RoleRuntime, else a person
+	TokenHash []byte         `json:"token_hash,omitempty"` // SHA-256 of the token: the backend never sees the token itself
 
 	// Token, secret.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"` // zero for never

@@ -36,6 +36,7 @@ func NewToken() ephemeral.EphemeralResource { return &token{} }
 
 type tokenModel struct {
 	Role        types.String `tfsdk:"role"`
+	Principal   types.String `tfsdk:"principal"`
 	Lifetime    types.String `tfsdk:"lifetime"`
 	NamePrefix  types.String `tfsdk:"name_prefix"`
 	Description types.String `tfsdk:"description"`
@@ -71,6 +72,12 @@ func (*token) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemer
 				MarkdownDescription: "What the token allows: `viewer` (read metadata), `planner` (also plan, and compare " +
 					"values), `runtime` (read metadata and resolve references) or `admin` (everything).",
 				Validators: []validator.String{stringvalidator.OneOf(toStrings(backend.Roles)...)},
+			},
+			"principal": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Who has the token: a `person` or a `workload`, which is a program. Only a workload gets " +
+					"the values of restricted secrets. Defaults to `workload` for the role `runtime`, otherwise to `person`.",
+				Validators: []validator.String{stringvalidator.OneOf(toStrings(backend.PrincipalKinds)...)},
 			},
 			"lifetime": optionalString("Time after which the token expires, such as `30m` or `2h`. From `1m` to "+
 				"`24h`. Defaults to `1h`.", lifetimeValidator{}),
@@ -125,17 +132,20 @@ func (e *token) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephem
 	role, description := backend.Role(m.Role.ValueString()), m.Description.ValueString()
 	expires := time.Now().UTC().Add(lifetime)
 	name := cmp.Or(m.NamePrefix.ValueString(), defaultPrefix) + strings.ToLower(rand.Text())
+	creation := backend.Change{
+		Op: backend.OpCreate, Kind: backend.KindToken, Name: name, Role: &role, TokenHash: hash,
+		Description: &description, ExpiresAt: &expires,
+	}
+	if principal := backend.PrincipalKind(m.Principal.ValueString()); principal != "" {
+		creation.Principal = &principal
+	}
 	out, err := e.session.Service.Apply(ctx, backend.ChangeSet{
-		Changes: []backend.Change{{
-			Op: backend.OpCreate, Kind: backend.KindToken, Name: name, Role: &role, TokenHash: hash,
-			Description: &description, ExpiresAt: &expires,
-		}},
-		IdempotencyKey: rand.Text(),
+		Changes: []backend.Change{creation}, IdempotencyKey: rand.Text(),
 	})
 	if err != nil {
 		session.Report(&resp.Diagnostics, "Creating the token", explainDenial(err), session.Paths{
 			"name": path.Root("name_prefix"), "role": path.Root("role"), "expires_at": path.Root("lifetime"),
-			"description": path.Root("description"),
+			"description": path.Root("description"), "principal": path.Root("principal"),
 		})
 		return
 	}

@@ -42,6 +42,21 @@ func smallestRole(a act) backend.Role {
 	return backend.RoleAdmin
 }
 
+// Rights answers for the engine who may have a value (see engine.Authorizer).
+type Rights struct{}
+
+// MayHave reports whether a principal may have the values of secrets with a visibility: to use them or, with revealed,
+// to show them to a person. Only a workload may use restricted secrets, and no person sees their values.
+func (Rights) MayHave(p backend.Principal, v backend.Visibility, revealed bool) bool {
+	if v != backend.Masked {
+		return !revealed && p.Kind == backend.Workload && allowed[p.Role][useValues]
+	}
+	if revealed {
+		return allowed[p.Role][reveal]
+	}
+	return allowed[p.Role][useValues]
+}
+
 // guard is a Service that checks the table before each call.
 type guard struct{ next backend.Service }
 

@@ -94,5 +94,5 @@ func Authenticate(ctx context.Context, s store.Store, token string, now time.Tim
 	case !found.ExpiresAt.IsZero() && !now.Before(found.ExpiresAt):
 		return backend.Principal{}, unknown
 	}
-	return backend.Principal{ID: found.ID, Name: found.Name, Role: found.Role}, nil
+	return backend.Principal{ID: found.ID, Name: found.Name, Role: found.Role, Kind: found.Principal}, nil
 }

@@ -19,18 +19,21 @@ type group struct {
 
 // item is one reference, or one change.
 type item struct {
-	Kind    backend.Kind   `json:"kind"`
-	Name    string         `json:"name,omitempty"`
-	Field   string         `json:"field,omitempty"`
-	Asked   string         `json:"asked_version,omitempty"`
-	Reveal  bool           `json:"reveal,omitempty"`
-	Op      backend.Op     `json:"op,omitempty"`
-	Force   bool           `json:"force,omitempty"`
-	Purge   bool           `json:"purge,omitempty"`
-	Action  backend.Action `json:"action,omitempty"`
-	Changed []string       `json:"changed,omitempty"`
-	ID      string         `json:"id,omitempty"`
-	Version int64          `json:"version,omitempty"`
+	Kind   backend.Kind `json:"kind"`
+	Name   string       `json:"name,omitempty"`
+	Field  string       `json:"field,omitempty"`
+	Asked  string       `json:"asked_version,omitempty"`
+	Reveal bool         `json:"reveal,omitempty"`
+	Op     backend.Op   `json:"op,omitempty"`
+	Force  bool         `json:"force,omitempty"`
+	Purge  bool         `json:"purge,omitempty"`
+	// Role and Principal are those that a change gives a token.
+	Role      backend.Role          `json:"role,omitempty"`
+	Principal backend.PrincipalKind `json:"principal,omitempty"`
+	Action    backend.Action        `json:"action,omitempty"`
+	Changed   []string              `json:"changed,omitempty"`
+	ID        string                `json:"id,omitempty"`
+	Version   int64                 `json:"version,omitempty"`
 	// Displaced is the id of the object that a change displaced or took over.
 	Displaced string       `json:"displaced,omitempty"`
 	Code      backend.Code `json:"code,omitempty"`    // of the item's own error
@@ -45,7 +48,7 @@ type groups struct {
 
 func (p *groups) add(project, environment, scope string, i item) {
 	for _, text := range []*string{&project, &environment, &scope, (*string)(&i.Kind), &i.Name, &i.Field, &i.Asked,
-		(*string)(&i.Op), &i.ID} {
+		(*string)(&i.Op), &i.ID, (*string)(&i.Role), (*string)(&i.Principal)} {
 		*text = short(*text)
 	}
 	key := [3]string{project, environment, scope}
@@ -90,8 +93,14 @@ func resolved(refs []backend.Ref, out []backend.Resolution) []group {
 func intended(set backend.ChangeSet) []group {
 	var p groups
 	for _, c := range set.Changes {
-		p.add(c.Project, c.Environment, c.Scope,
-			item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force, Purge: c.Purge})
+		i := item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force, Purge: c.Purge}
+		if c.Role != nil {
+			i.Role = *c.Role
+		}
+		if c.Principal != nil {
+			i.Principal = *c.Principal
+		}
+		p.add(c.Project, c.Environment, c.Scope, i)
 	}
 	return p.list
 }

@@ -54,7 +54,7 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	}
 	keys := newKeyset(e.keys)
 	for {
-		r := &run{engine: e, ctx: ctx, set: set, ids: ids, keys: keys, budget: newBudget(),
+		r := &run{engine: e, ctx: ctx, set: set, ids: ids, keys: keys, access: e.accessOf(ctx), budget: newBudget(),
 			now: e.now().UTC().Truncate(time.Microsecond)}
 		err := e.store.Update(ctx, r.transaction)
 		switch {
@@ -102,6 +102,7 @@ type run struct {
 	set    backend.ChangeSet
 	ids    []string // of the objects that the changes may create
 	keys   *keyset
+	access principalAccess
 	budget *budget // for the checks of values against schemas
 	now    time.Time
 

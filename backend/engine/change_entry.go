@@ -16,6 +16,7 @@ type entry struct {
 	before store.Object // the row as it is stored
 	attr   attributes
 	exists bool
+	known  bool // the principal of the call may have the present value of the secret
 	diff   diff
 }
 
@@ -51,6 +52,12 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	before := e.row.Name
 	if e.exists {
 		if err := r.verifyRow(e.in, e.row); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	if c.Kind == backend.KindSecret && e.exists {
+		e.known = r.access.knows(e.attr.Visibility)
+		if err := r.checkVisibility(c, e); err != nil {
 			return backend.Outcome{}, err
 		}
 	}

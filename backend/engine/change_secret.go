@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -25,6 +26,8 @@ type newVersion struct {
 // versionAttributes is what the engine stores of a version beyond its columns.
 type versionAttributes struct {
 	Note string `json:"note,omitempty"`
+	// GeneratedBits is the entropy of a generated value in bits, rounded down; 0 for a value that was given.
+	GeneratedBits int `json:"generated_bits,omitempty"`
 }
 
 // writeSecret creates or updates a secret.
@@ -76,10 +79,10 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		return nil, backend.Errorf(backend.CodeInvalid, "secret %q is given both a value and generate", e.row.Name).
 			WithHint("give one of the two").At("generate")
 	}
-	plaintext := c.Value.Expose()
+	plaintext, bits := c.Value.Expose(), 0
 	if c.Generate != nil {
 		var err error
-		if plaintext, err = r.engine.generate(*c.Generate, in, r.budget); err != nil {
+		if plaintext, bits, err = r.engine.generate(*c.Generate, in, r.budget); err != nil {
 			return nil, err
 		}
 	}
@@ -109,8 +112,13 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		r.unchecked = "type" // whether a value fits a type can tell all of it, one pattern after the other
 		return &newVersion{in: in}, nil
 	}
+	if !given {
+		if err := r.checkKnown("type", "the type cannot change without a new value", e.before); err != nil {
+			return nil, err
+		}
+	}
 	if e.exists {
-		present, known, err := r.presentValue(e)
+		present, known, presentBits, err := r.presentValue(e)
 		if err != nil {
 			return nil, err
 		}
@@ -121,7 +129,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		case !given && !known:
 			return nil, corrupt(e.row, "its value cannot be decrypted, so it cannot be checked against another type")
 		case !given:
-			plaintext = present
+			plaintext, bits = present, presentBits
 			if err := r.check(in, plaintext); err != nil {
 				return nil, err
 			}
@@ -131,6 +139,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		}
 	}
 	version := &newVersion{plaintext: plaintext, in: in}
+	version.attr.GeneratedBits = bits
 	if c.Note != nil {
 		version.attr.Note = *c.Note
 	}
@@ -138,35 +147,40 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 }
 
 // fingerprint returns the fingerprint of a secret's current value. It is nil if
-// none was requested, if the policy or CompareOnly forbids it, or if the value
-// cannot be decrypted.
+// none was requested, if the policy forbids it, if the principal may not have the
+// value, or if it cannot be decrypted.
 func (r *run) fingerprint(e *entry) ([]byte, error) {
 	if len(r.set.FingerprintKey) == 0 || !e.exists || e.row.Kind != backend.KindSecret || e.in.policy.ForbidFingerprints {
 		return nil, nil
 	}
-	if r.set.CompareOnly && e.attr.Visibility == backend.Restricted {
-		return nil, nil // with a fingerprint, guesses can be tried without a request for each
-	}
-	value, known, err := r.presentValue(e)
+	value, known, bits, err := r.presentValue(e)
 	if err != nil || !known {
 		return nil, err
+	}
+	if !e.known && bits < unguessableBits {
+		return nil, nil // with a fingerprint, guesses can be tried without a request for each
 	}
 	return backend.Fingerprint(r.set.FingerprintKey, value, e.in.typeByID(e.row.Type).isJSON()), nil
 }
 
-// presentValue returns the current value of a secret. The value is not known if
-// it cannot be decrypted, which a new value then repairs, or if it was set
-// earlier in a dry run.
-func (r *run) presentValue(e *entry) (value []byte, known bool, err error) {
+// unguessableBits is the entropy of a generated value from which on a fingerprint of it lets nobody guess it.
+const unguessableBits = 64
+
+// presentValue returns the current value of a secret, and its entropy if it was
+// generated. The value is not known if it cannot be decrypted, which a new value
+// then repairs, or if it was set earlier in a dry run.
+func (r *run) presentValue(e *entry) (value []byte, known bool, generatedBits int, err error) {
 	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{keyOf(e.row)})
 	if err != nil || len(versions) == 0 {
-		return nil, false, err
+		return nil, false, 0, err
 	}
 	value, err = r.openForComparison(e.in, e.row, versions[0])
 	if err != nil && backend.AsError(err).Code == backend.CodeCorrupt {
-		return nil, false, nil
+		return nil, false, 0, nil
 	}
-	return value, err == nil, err
+	var a versionAttributes
+	_ = json.Unmarshal(versions[0].Attributes, &a) // they are signed
+	return value, err == nil, a.GeneratedBits, err
 }
 
 func (r *run) insertVersion(key *envelope.Key, o store.Object, n newVersion) error {
@@ -353,17 +367,18 @@ const (
 // generate makes a random value. Each character is drawn independently and
 // uniformly from the alphabet (crypto/rand.Int, by rejection). Without a length,
 // it takes the default, or the nearest length that the schema of the type allows.
-func (e *Engine) generate(g backend.Generate, in secretType, b *budget) ([]byte, error) {
+// It returns the entropy of the value in bits too, rounded down.
+func (e *Engine) generate(g backend.Generate, in secretType, b *budget) ([]byte, int, error) {
 	least, most, err := e.schemas.lengths(in, b)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if most < 0 {
 		most = mostGenerated
 	}
 	least, most = max(least, leastGenerated), min(most, mostGenerated)
 	if least > most && !in.isJSON() {
-		return nil, backend.Errorf(backend.CodeInvalid, "a value of secret type %q cannot be generated: its schema "+
+		return nil, 0, backend.Errorf(backend.CodeInvalid, "a value of secret type %q cannot be generated: its schema "+
 			"allows no length from %d to %d characters", in.row.Name, leastGenerated, mostGenerated).
 			WithHint("give a value").At("generate")
 	}
@@ -375,19 +390,19 @@ func (e *Engine) generate(g backend.Generate, in secretType, b *budget) ([]byte,
 	}
 	alphabet := []rune(g.Alphabet)
 	if g.Length < leastGenerated || g.Length > mostGenerated {
-		return nil, backend.Errorf(backend.CodeInvalid, "a generated value of %d characters is not supported", g.Length).
+		return nil, 0, backend.Errorf(backend.CodeInvalid, "a generated value of %d characters is not supported", g.Length).
 			WithHint("choose a length from %d to %d", least, most).At("generate")
 	}
 	if err := backend.CheckAlphabet(g.Alphabet); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if in.isJSON() {
-		return nil, backend.Errorf(backend.CodeInvalid, "values of secret type %q are JSON and cannot be generated",
+		return nil, 0, backend.Errorf(backend.CodeInvalid, "values of secret type %q are JSON and cannot be generated",
 			in.row.Name).
 			WithHint("give a value").At("generate")
 	}
 	if g.Length < least || g.Length > most {
-		return nil, backend.Errorf(backend.CodeInvalid, "a generated value of %d characters does not match the schema of "+
+		return nil, 0, backend.Errorf(backend.CodeInvalid, "a generated value of %d characters does not match the schema of "+
 			"secret type %q", g.Length, in.row.Name).
 			WithHint("choose a length from %d to %d", least, most).At("generate")
 	}
@@ -396,9 +411,9 @@ func (e *Engine) generate(g backend.Generate, in secretType, b *budget) ([]byte,
 	for i := range out {
 		n, err := rand.Int(rand.Reader, size)
 		if err != nil {
-			return nil, backend.Errorf(backend.CodeInternal, "drawing random numbers: %w", err)
+			return nil, 0, backend.Errorf(backend.CodeInternal, "drawing random numbers: %w", err)
 		}
 		out[i] = alphabet[n.Int64()]
 	}
-	return []byte(string(out)), nil
+	return []byte(string(out)), int(float64(g.Length) * math.Log2(float64(len(alphabet)))), nil
 }

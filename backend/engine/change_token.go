@@ -11,7 +11,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// changeToken creates or revokes a token. A token cannot be changed: another role or expiry needs another token.
+// changeToken creates or revokes a token, or changes the kind of its principal. Another role or expiry needs another
+// token.
 func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) {
 	if c.ID == "" {
 		if err := backend.CheckName(c.Kind, c.Name); err != nil {
@@ -35,23 +36,21 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 	if c.ID != "" && !exists {
 		return backend.Outcome{}, unknownID(c)
 	}
-	revision := int64(0)
-	if exists {
-		revision = 1
-		if c.Op == backend.OpSet {
-			c.Op = backend.OpCreate
-		}
+	if exists && c.Op == backend.OpSet {
+		c.Op = backend.OpCreate
 	}
-	if err := checkOperation(c, exists, present.ID, revision); err != nil {
+	if err := checkOperation(c, exists, present.ID, present.Revision); err != nil {
 		return backend.Outcome{}, err
 	}
 	switch {
 	case c.Op == backend.OpDelete:
+		if err := r.checkLastAdmin(tokens, present); err != nil {
+			return backend.Outcome{}, err
+		}
 		return backend.Outcome{Action: backend.ActionDelete, Object: tokenObject(present)},
 			r.tx.DeleteToken(r.ctx, present.ID)
 	case c.Op == backend.OpUpdate:
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a token cannot be changed").
-			WithHint("create another one, and delete this one")
+		return r.updateToken(c, present)
 	case c.Role == nil:
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a role is required for a token").
 			WithHint("use %s", backend.RoleNames()).At("role")
@@ -62,8 +61,12 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
 			"the SHA-256 hash of the token is required, with %d bytes", sha256.Size).At("token_hash")
 	}
+	principal := principalOf(*c.Role)
+	if c.Principal != nil {
+		principal = *c.Principal
+	}
 	t := store.Token{
-		ID: id, Name: c.Name, Role: *c.Role, Principal: principalOf(*c.Role), Hash: c.TokenHash, Attributes: []byte("{}"),
+		ID: id, Name: c.Name, Role: *c.Role, Principal: principal, Hash: c.TokenHash, Attributes: []byte("{}"),
 		Revision: 1, CreatedAt: r.now,
 	}
 	if c.Description != nil {
@@ -78,12 +81,43 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 	return backend.Outcome{Action: backend.ActionCreate, Object: tokenObject(t)}, r.tx.InsertToken(r.ctx, t)
 }
 
-// principalOf returns what holds a token with a role: a program, or a person.
-func principalOf(role backend.Role) string {
-	if role == backend.RoleRuntime {
-		return store.Workload
+// updateToken changes who has a token.
+func (r *run) updateToken(c backend.Change, t store.Token) (backend.Outcome, error) {
+	if c.Role != nil || c.TokenHash != nil || c.ExpiresAt != nil || c.Description != nil || c.Rename != nil {
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
+			"token %s cannot be changed: only its principal can", backend.Quote(t.Name)).
+			WithHint("create another one, and delete this one")
 	}
-	return store.Person
+	if c.Principal == nil || *c.Principal == t.Principal {
+		return backend.Outcome{Action: backend.ActionUnchanged, Object: tokenObject(t)}, nil
+	}
+	t.Principal, t.Revision = *c.Principal, t.Revision+1
+	return backend.Outcome{Action: backend.ActionUpdate, Changed: []string{"principal"}, Object: tokenObject(t)},
+		r.tx.UpdateToken(r.ctx, t)
+}
+
+// checkLastAdmin refuses the deletion of the last token that can administer the backend. A token that has expired or
+// cannot be trusted can always be deleted.
+func (r *run) checkLastAdmin(tokens []store.Token, deleted store.Token) error {
+	isAdmin := func(t store.Token) bool {
+		return t.Role == backend.RoleAdmin && t.Untrusted == nil && (t.ExpiresAt.IsZero() || t.ExpiresAt.After(r.now))
+	}
+	if !isAdmin(deleted) || slices.ContainsFunc(tokens, func(t store.Token) bool {
+		return t.ID != deleted.ID && isAdmin(t)
+	}) {
+		return nil
+	}
+	return backend.Errorf(backend.CodeInUse, "token %s is the last one with role %q, and cannot be deleted",
+		backend.Quote(deleted.Name), backend.RoleAdmin).
+		WithHint("create another one first: pouncet token create --role %s", backend.RoleAdmin)
+}
+
+// principalOf returns who has a token with a role, if its creation does not say so.
+func principalOf(role backend.Role) backend.PrincipalKind {
+	if role == backend.RoleRuntime {
+		return backend.Workload
+	}
+	return backend.Person
 }
 
 // tokenAttributes are what store.Token.Attributes hold.
@@ -95,8 +129,8 @@ func tokenObject(t store.Token) backend.Object {
 	var a tokenAttributes
 	_ = json.Unmarshal(t.Attributes, &a) // they are signed
 	return backend.Object{
-		Kind: backend.KindToken, ID: t.ID, Name: t.Name, Role: t.Role, Migrated: a.Migrated,
+		Kind: backend.KindToken, ID: t.ID, Name: t.Name, Role: t.Role, Principal: t.Principal, Migrated: a.Migrated,
 		Attributes: backend.Attributes{Description: t.Description, ExpiresAt: t.ExpiresAt},
-		Revision:   1, CreatedAt: t.CreatedAt, UpdatedAt: t.CreatedAt,
+		Revision:   t.Revision, CreatedAt: t.CreatedAt, UpdatedAt: t.CreatedAt,
 	}
 }

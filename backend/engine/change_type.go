@@ -89,6 +89,10 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 		r.unchecked = "schema"
 		return nil
 	}
+	if err := r.checkKnown("schema", "the schema of secret type "+backend.Quote(after.row.Name)+" cannot change",
+		rows...); err != nil {
+		return err
+	}
 	keys := make([]store.VersionKey, len(rows))
 	byID := map[string]store.Object{}
 	for i, row := range rows {

@@ -143,7 +143,7 @@ func TestPlannerLearnsNothingFromSchemas(t *testing.T) {
 	}
 }
 
-func TestPlannerGetsNoFingerprintOfARestrictedSecret(t *testing.T) {
+func TestPlannerGetsNoFingerprints(t *testing.T) {
 	p := newPlanner(t)
 	key := make([]byte, backend.FingerprintKeySize)
 	prints := func(changes ...backend.Change) ([]backend.Outcome, error) {
@@ -153,11 +153,10 @@ func TestPlannerGetsNoFingerprintOfARestrictedSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !backend.HasFingerprint(key, []byte("hunter2"), out[0].Fingerprint) {
-		t.Error("a masked secret has no fingerprint of its value")
-	}
-	if out[1].Fingerprint != nil || out[1].Err != nil {
-		t.Errorf("a restricted secret has a fingerprint, or an error: %v", out[1].Err)
+	for _, o := range out {
+		if o.Fingerprint != nil || o.Err != nil {
+			t.Errorf("a %s secret has a fingerprint, or an error: %v", o.Object.Name, o.Err)
+		}
 	}
 
 	masked, allow := backend.Masked, false

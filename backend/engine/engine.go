@@ -45,15 +45,16 @@ import (
 
 // Engine is the Service that applies the rules.
 type Engine struct {
-	store    store.Store
-	keys     *envelope.Keyring
-	kmsKey   string
-	trust    func(uri string) error
-	checkKey func(uri string) error
-	now      func() time.Time
-	schemas  schemaCache
-	onSwept  func(ctx context.Context, removed []backend.Object)
-	swept    atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
+	store     store.Store
+	keys      *envelope.Keyring
+	kmsKey    string
+	trust     func(uri string) error
+	checkKey  func(uri string) error
+	now       func() time.Time
+	schemas   schemaCache
+	authorize Authorizer
+	onSwept   func(ctx context.Context, removed []backend.Object)
+	swept     atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
 }
 
 var _ backend.Service = (*Engine)(nil)
@@ -68,6 +69,8 @@ type Options struct {
 	Trust func(uri string) error
 	// CheckKey reports in a dry run why a KMS key could not wrap a key. Nil checks nothing.
 	CheckKey func(uri string) error
+	// Authorizer decides who may have a value. Nil lets nobody have one.
+	Authorizer Authorizer
 	// Swept is called after a sweep with the deleted objects that it has removed for
 	// good. Nil ignores them.
 	Swept func(ctx context.Context, removed []backend.Object)
@@ -80,6 +83,9 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Authorizer == nil {
+		o.Authorizer = nobody{}
+	}
 	if o.Trust == nil {
 		o.Trust = func(string) error { return nil }
 	}
@@ -90,7 +96,8 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 		o.Swept = func(context.Context, []backend.Object) {}
 	}
 	return &Engine{
-		store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, checkKey: o.CheckKey, now: o.Now, onSwept: o.Swept,
+		store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, checkKey: o.CheckKey, now: o.Now, authorize: o.Authorizer,
+		onSwept: o.Swept,
 	}
 }
 

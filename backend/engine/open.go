@@ -96,8 +96,13 @@ func (r *resolver) openOne(
 		ID: f.entry.Object.ID, Environment: f.project.environmentName(f.entry.Object.Environment),
 		Scope: f.entry.Object.Scope, Version: f.entry.Object.Revision,
 	}
-	if err := expired(f.secret().Object, r.now); err != nil {
-		return none, err
+	if s := f.secret().Object; s.ID != "" {
+		if err := r.access.check(s, ref.Reveal); err != nil {
+			return none, err
+		}
+		if err := expired(s, r.now); err != nil {
+			return none, err
+		}
 	}
 	text, isJSON, err := f.value(ref, keys, r.prefetched)
 	if err != nil {
@@ -178,17 +183,6 @@ func (f *match) value(
 	if s.Object.ID == "" {
 		a, err := decodeAttributes(f.entry.Object)
 		return a.JSON, true, err
-	}
-	if ref.Reveal {
-		a, err := decodeAttributes(s.Object)
-		if err != nil {
-			return nil, false, err
-		}
-		if a.Visibility == backend.Restricted {
-			return nil, false, backend.Errorf(backend.CodeDenied,
-				"secret %q is restricted: its value cannot be shown to a person", s.Object.Name).
-				WithHint("refer to it in a configuration, or set a new value")
-		}
 	}
 	if f.version.Object != s.Object.ID {
 		return nil, false, corrupt(s.Object, "its version %d does not exist", s.Object.Version)

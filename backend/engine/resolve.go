@@ -19,7 +19,7 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 			backend.MaxRefs).
 			WithHint("resolve them in several calls")
 	}
-	r := &resolver{now: e.now(), refs: refs, matches: make([]match, len(refs)), projects: map[string]*projectResult{},
+	r := &resolver{now: e.now(), access: e.accessOf(ctx), refs: refs, matches: make([]match, len(refs)), projects: map[string]*projectResult{},
 		prefetcher: e.startPrefetch(len(refs))}
 	err := e.store.View(ctx, func(tx store.Tx) error { return r.read(ctx, tx) })
 	r.prefetched = r.prefetcher.finish()
@@ -44,6 +44,7 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 // resolver is one Resolve call: its references, and the rows that match each.
 type resolver struct {
 	now        time.Time
+	access     principalAccess
 	refs       []backend.Ref
 	matches    []match
 	projects   map[string]*projectResult

@@ -109,6 +109,9 @@ func (r *run) checkRestoredValues(p *project, secrets ...store.Object) error {
 			r.unchecked = "type"
 			continue
 		}
+		if err := r.checkKnown("type", "the schema of its type has changed, so the value must be checked", row); err != nil {
+			return err
+		}
 		value, err := r.openValue(p, row, v)
 		if err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -33,7 +34,7 @@ func (c *counted) Update(ctx context.Context, f func(store.Tx) error) error {
 func TestNumberOfTransactions(t *testing.T) {
 	parts := embedded(t, open.Config{})
 	c := &counted{Store: parts.Store}
-	e := engine.New(c, parts.Keys, engine.Options{KMSKey: "file:kms.key"})
+	e := engine.New(c, parts.Keys, engine.Options{Authorizer: access.Rights{}, KMSKey: "file:kms.key"})
 	ctx := context.Background()
 	apply := func(set backend.ChangeSet) {
 		t.Helper()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms/kmstest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
@@ -43,7 +44,7 @@ func (f undoFixture) must(changes ...backend.Change) []backend.Outcome {
 
 // at returns the engine of another process, some days later.
 func (f undoFixture) at(days int) *engine.Engine {
-	return engine.New(f.Store, f.Keys, engine.Options{Now: func() time.Time { return time.Now().AddDate(0, 0, days) }})
+	return engine.New(f.Store, f.Keys, engine.Options{Authorizer: access.Rights{}, Now: func() time.Time { return time.Now().AddDate(0, 0, days) }})
 }
 
 func (f undoFixture) count(query string) int {
@@ -155,7 +156,7 @@ func TestSweep(t *testing.T) {
 			f.count(`SELECT count(*) FROM object`), rows)
 	}
 	var removed []string
-	late := engine.New(f.Store, f.Keys, engine.Options{
+	late := engine.New(f.Store, f.Keys, engine.Options{Authorizer: access.Rights{},
 		Now: func() time.Time { return time.Now().AddDate(0, 0, 8) },
 		Swept: func(_ context.Context, objects []backend.Object) {
 			for _, o := range objects {

@@ -41,6 +41,16 @@ func stack(t testing.TB) backend.Service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = parts.Close() })
+	workload := backend.Workload // restricted secrets are for workloads
+	page, err := parts.Engine.Query(context.Background(), backend.Query{Kind: backend.KindToken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parts.Engine.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{{
+		Op: backend.OpUpdate, Kind: backend.KindToken, ID: page.Objects[0].ID, Principal: &workload,
+	}}}); err != nil {
+		t.Fatal(err)
+	}
 	service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
 	server := httptest.NewServer(httpapi.NewServer(service,
 		func(ctx context.Context, token string) (backend.Principal, error) {

@@ -37,7 +37,7 @@ const (
 // Parts holds the parts of an embedded backend, for a caller that combines them in another way than Open: a server puts
 // an access guard around the engine.
 type Parts struct {
-	Engine   backend.Service
+	Engine   backend.Service // makes calls without a principal for the local user
 	Store    store.Store
 	Keys     *envelope.Keyring
 	Location string   // the folder
@@ -136,13 +136,14 @@ func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
 		s.KMSKey = c.KMSKey
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
-	o := engine.Options{KMSKey: s.KMSKey, Trust: trusted.add, Swept: audit.Swept(database, nil)}
+	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}, Trust: trusted.add,
+		Swept: audit.Swept(database, nil)}
 	if createKeys { // only for a local user: a caller of a server must not learn about the files of the server
 		o.CheckKey = trusted.checkUse
 	}
 	e := engine.New(database, keys, o)
 	return &Parts{
-		Engine: e, Store: database, Keys: keys, Location: path, Upgrade: upgrade, engine: e, signed: database,
+		Engine: asLocalUser{e}, Store: database, Keys: keys, Location: path, Upgrade: upgrade, engine: e, signed: database,
 	}, nil
 }
 
@@ -360,7 +361,7 @@ func createSigned(ctx context.Context, database *sqlite.Store, dir string, s set
 	if err := writeSettings(dir, s); err != nil {
 		return "", err
 	}
-	e := engine.New(signed.New(database, keys, w), keys, engine.Options{KMSKey: s.KMSKey})
+	e := engine.New(signed.New(database, keys, w), keys, engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}})
 	return createContents(ctx, e)
 }
 
@@ -371,13 +372,17 @@ func writeFile(dir, name, content string) error {
 	return nil
 }
 
+// firstTokenLifetime is the time for the creation of other admin tokens. After it, a local user can create one.
+const firstTokenLifetime = 24 * time.Hour
+
 // createContents creates what every new backend contains, and returns the first admin token.
 func createContents(ctx context.Context, e *engine.Engine) (token string, err error) {
 	token, hash := access.NewToken()
-	role := backend.RoleAdmin
+	role, expires := backend.RoleAdmin, time.Now().Add(firstTokenLifetime)
 	_, err = e.Apply(withLocalUser(ctx), backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpCreate, Kind: backend.KindProject, Name: backend.DefaultProject},
-		{Op: backend.OpCreate, Kind: backend.KindToken, Name: tokenFile, Role: &role, TokenHash: hash},
+		{Op: backend.OpCreate, Kind: backend.KindToken, Name: tokenFile, Role: &role, TokenHash: hash,
+			ExpiresAt: &expires},
 	}})
 	return token, err
 }

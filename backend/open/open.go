@@ -138,7 +138,8 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	}, nil
 }
 
-// asLocalUser adds the local user as the principal of calls that have none.
+// asLocalUser adds the local user as the principal of calls that have none. The user counts as a workload: what is shown
+// to a person is a reveal (see backend.Ref), which a restricted secret refuses.
 type asLocalUser struct{ next backend.Service }
 
 var _ backend.Service = asLocalUser{}
@@ -159,7 +160,9 @@ func withLocalUser(ctx context.Context) context.Context {
 	if _, ok := backend.PrincipalFrom(ctx); ok {
 		return ctx
 	}
-	return backend.WithPrincipal(ctx, backend.Principal{Name: "local:" + localUser(), Role: backend.RoleAdmin})
+	return backend.WithPrincipal(ctx, backend.Principal{
+		Name: "local:" + localUser(), Role: backend.RoleAdmin, Kind: backend.Workload,
+	})
 }
 
 // localUser returns the user's name for the audit log. It does not use os/user, which reads files and is slow. The

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
@@ -159,7 +160,8 @@ func newBlank(ctx context.Context, c Config) (backend.Service, error) {
 		return nil, err
 	}
 	e := engine.New(signed.New(database, keys, w), keys, engine.Options{
-		KMSKey: kmsKey, CheckKey: func(uri string) error { return checkKeyFile(c.Path, uri, true) },
+		Authorizer: access.Rights{},
+		KMSKey:     kmsKey, CheckKey: func(uri string) error { return checkKeyFile(c.Path, uri, true) },
 	})
 	if _, err := createContents(ctx, e); err != nil {
 		return nil, err

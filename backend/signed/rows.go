@@ -72,7 +72,7 @@ func (s *signers) environmentKey(k store.EnvironmentKey) row {
 
 func (s *signers) token(t store.Token) row {
 	return s.newRow(stored.TokenRow).
-		text(t.ID).text(t.Name).text(t.Description).text(string(t.Role)).text(t.Principal).bytes(t.Hash).
+		text(t.ID).text(t.Name).text(t.Description).text(string(t.Role)).text(string(t.Principal)).bytes(t.Hash).
 		bytes(t.Attributes).number(t.Revision).time(t.CreatedAt).time(t.ExpiresAt)
 }
 

@@ -346,6 +346,7 @@ func TestEveryFieldOfAChangeIsCompared(t *testing.T) {
 		read(t, s, o)
 	}
 	other, now, yes, no, role, restricted := "other", time.Now(), true, int64(9), backend.RoleAdmin, backend.Restricted
+	kind := backend.Workload
 	days, schema := 3, json.RawMessage(`{"type":"integer"}`)
 	fields := map[string]any{
 		"Project": other, "Environment": other, "Scope": other, "Name": other, "Expect": &no, "Force": true, "Purge": true,
@@ -355,7 +356,7 @@ func TestEveryFieldOfAChangeIsCompared(t *testing.T) {
 		"Protected": &yes, "DisplayName": &other, "Schema": schema, "Type": &other, "Visibility": &restricted,
 		"Value":    backend.PlaintextString("other"),
 		"Generate": &backend.Generate{}, "RotationDays": &days, "JSON": schema, "Link": &backend.Link{Secret: other},
-		"Role":   &role,
+		"Role": &role, "Principal": &kind,
 		"Usages": []backend.Usage{{}}, "TokenHash": []byte("x"), "ExpiresAt": &now, "Op": backend.OpSet, "Note": &other,
 		"Edition": &no, "Incarnation": &no,
 	}

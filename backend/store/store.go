@@ -261,19 +261,13 @@ type EnvironmentKey struct {
 	DeploymentMAC []byte
 }
 
-// The principals that a token is for.
-const (
-	Person   = "person"
-	Workload = "workload"
-)
-
 // Token is a bearer token. Only its hash is stored.
 type Token struct {
 	ID          string
 	Name        string
 	Description string
 	Role        backend.Role
-	Principal   string // Person or Workload
+	Principal   backend.PrincipalKind
 	Hash        []byte // the SHA-256 of the token
 	Attributes  []byte // written and read by the engine only
 	Revision    int64

@@ -110,6 +110,7 @@ func (a *app) printDetails(o backend.Object) {
 		}
 	}
 	field("role", string(o.Role))
+	field("for", string(o.Principal))
 	field("migrated", yesIf(o.Migrated))
 	field("expires", formatTime(o.ExpiresAt))
 	field("created", formatTime(o.CreatedAt))

@@ -32,10 +32,11 @@ const renderHelp = `Replaces the references in files with the values of one envi
 no other byte. All references go to the backend in one request. If anything is
 wrong, render reports every problem with its position and writes nothing.
 
-One file (or "-" for standard input) goes to standard output. Several files, or
-the configuration files below a folder, go to the folder of -o, under their
-relative paths. A written file has mode 0600. It is written completely or not at
-all, never outside that folder, and never over its source.
+One file (or "-" for standard input) goes to standard output. A terminal shows no
+restricted secret. Several files, or the configuration files below a folder, go
+to the folder of -o, under their relative paths. A written file has mode 0600. It
+is written completely or not at all, never outside that folder, and never over
+its source.
 
 --in-place replaces each file with its rendered form, and the references are
 gone. Use it on copies, for example in a container or in the work folder of a
@@ -120,6 +121,9 @@ func (a *app) render(
 	targets := make([]string, len(sources))
 	for i, source := range sources {
 		files[i], targets[i] = source.File, source.target
+	}
+	if to.folder == "" && !to.inPlace {
+		s = a.toOutput(s)
 	}
 	rendered, err := interpolate.Render(ctx, s, files, o)
 	switch {

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -21,9 +22,9 @@ func (a *app) resolveCommand() *cobra.Command {
 output is exactly the value, without a newline, except at a terminal. With
 --json it is an object with the value and its version.
 
-resolve is for programs, and prints restricted secrets too. A person who wants
-to see a value uses "pouncet secret reveal". If the secret, field or version does
-not exist, the exit code is 3.`,
+resolve is for programs, and prints restricted secrets too, but not to a terminal:
+what a terminal shows is revealed to a person, as by "pouncet secret reveal". If
+the secret, field or version does not exist, the exit code is 3.`,
 		Example: `  pouncet resolve db_password --env prod
   pouncet resolve db --env prod --field password
   pouncet resolve region --env prod --value`,
@@ -42,7 +43,7 @@ not exist, the exit code is 3.`,
 			if value {
 				ref.Kind = backend.KindScopedValue
 			}
-			return a.printResolved(ctx, s, ref, "")
+			return a.printResolved(ctx, a.toOutput(s), ref, "")
 		})(c, args)
 	}
 	return c
@@ -75,6 +76,32 @@ func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.
 		a.println()
 	}
 	return nil
+}
+
+// toOutput returns the Service for values that go to standard output. A terminal shows them to a person.
+func (a *app) toOutput(s backend.Service) backend.Service {
+	if isTerminal(a.out.to) {
+		return revealing{s}
+	}
+	return s
+}
+
+// revealing is a Service that makes every reference a reveal.
+type revealing struct{ backend.Service }
+
+func (s revealing) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	revealed := slices.Clone(refs)
+	for i := range revealed {
+		revealed[i].Reveal = true
+	}
+	out, err := s.Service.Resolve(ctx, revealed)
+	for i, r := range out {
+		if r.Err != nil && r.Err.Code == backend.CodeDenied {
+			e := *r.Err
+			out[i].Err = e.WithHint("a terminal shows values to a person: send the output to a file or a program")
+		}
+	}
+	return out, err
 }
 
 // resolutionJSON returns the JSON form of a resolution. A JSON string can only

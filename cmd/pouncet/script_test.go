@@ -130,6 +130,8 @@ func (p *preparedBackend) make(ts *testscript.TestScript, _ bool, _ []string) {
 	if ts.Getenv("SERVED") == "" {
 		return
 	}
+	// The local user is a workload too.
+	ts.Check(ts.Exec("pouncet", "token", "set", "first-token", "--for", "workload"))
 	binary := ""
 	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
 		if _, err := os.Stat(filepath.Join(dir, "pouncet")); err == nil && binary == "" {

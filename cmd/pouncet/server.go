@@ -53,7 +53,7 @@ file that does not exist is created, for this user only.`,
 			a.printf("A backend already exists in %s; nothing was changed.\n", made.Path)
 		default:
 			a.printf("Created a backend in %s, with the project %q.\n", made.Path, backend.DefaultProject)
-			a.printf("KMS key: %s\nFirst admin token, for pouncet server: in %s\n", made.KMSKey, made.TokenFile)
+			a.printf("KMS key: %s\nFirst admin token, for pouncet server, valid for a day: in %s\n", made.KMSKey, made.TokenFile)
 		}
 		return nil
 	}

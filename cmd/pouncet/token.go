@@ -22,15 +22,16 @@ func (a *app) tokenCommand() *cobra.Command {
 says what it may do. The backend stores only a hash of the token.`,
 		columns: []column{
 			{"name", name}, {"role", func(o backend.Object) string { return string(o.Role) }},
+			{"for", func(o backend.Object) string { return string(o.Principal) }},
 			{"expires", func(o backend.Object) string { return formatTime(o.ExpiresAt) }},
 			{"created", created}, {"migrated", func(o backend.Object) string { return yesIf(o.Migrated) }}, {"id", id},
 		},
 	}
-	return a.objectGroup(o, a.createTokenCommand())
+	return a.objectGroup(o, a.createTokenCommand(), a.setTokenCommand(o))
 }
 
 func (a *app) createTokenCommand() *cobra.Command {
-	var role, tokenName, description string
+	var role, tokenName, description, principal string
 	var expires time.Duration
 	c := &cobra.Command{
 		Use:   "create --role ROLE",
@@ -41,12 +42,18 @@ Roles:
   admin    change objects, reveal masked secrets, create tokens
   runtime  resolve references and read metadata
   planner  plan: compare values, try changes without making them, read metadata
-  viewer   read metadata`,
+  viewer   read metadata
+
+A token is for a person or for a workload, which is a program such as a pipeline,
+a service or Terraform. Only a workload gets the values of restricted secrets.`,
 		Example: `  pouncet token create --role runtime --name pipelines > token
+  pouncet token create --role admin --for workload --name terraform > token
   pouncet token create --role viewer --expires 720h --json`,
 		Args: arguments(0, 0, "no arguments"),
 	}
 	c.Flags().StringVar(&role, "role", "", "`role`: admin, runtime, planner or viewer")
+	c.Flags().StringVar(&principal, "for", "",
+		"`who` has the token: person or workload (default workload for the role runtime, otherwise person)")
 	c.Flags().StringVar(&tokenName, "name", "", "`name` of the token (default the role and the time)")
 	c.Flags().StringVar(&description, "description", "", "`text` that says what the token is for")
 	mayBeEmpty(c, "description")
@@ -61,6 +68,10 @@ Roles:
 		change := backend.Change{
 			Op: backend.OpCreate, Kind: backend.KindToken, Name: tokenName, Description: &description, Role: &r,
 		}
+		if principal != "" {
+			kind := backend.PrincipalKind(principal)
+			change.Principal = &kind
+		}
 		if tokenName == "" {
 			// Names allow no dot. The microseconds keep two quick calls apart.
 			change.Name = strings.Replace(role+"-"+now.Format("20060102-150405.000000"), ".", "-", 1)
@@ -72,6 +83,36 @@ Roles:
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
 			return a.createToken(ctx, s, change)
 		})(c, nil)
+	}
+	return c
+}
+
+func (a *app) setTokenCommand(o objectCommand) *cobra.Command {
+	var principal string
+	c := &cobra.Command{
+		Use:   "set NAME-OR-ID --for person|workload",
+		Short: "Say who has a token",
+		Long: `Says whether a person or a workload has a token. A workload is a program, such as
+a pipeline, a service or Terraform. Only a workload gets the values of restricted
+secrets. The change takes effect at once, and the audit log records it.`,
+		Example: `  pouncet token set pipelines --for workload`,
+		Args:    arguments(1, 1, "one name or id"),
+	}
+	c.Flags().StringVar(&principal, "for", "", "`who` has the token: person or workload")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if principal == "" {
+			return usage(c, "it is required who has the token").withHint("set --for to person or workload")
+		}
+		kind := backend.PrincipalKind(principal)
+		return a.with(func(ctx context.Context, s backend.Service, args []string) error {
+			token, err := a.findOne(ctx, s, o, args[0])
+			if err != nil {
+				return err
+			}
+			return a.apply(ctx, s, backend.Change{
+				Op: backend.OpUpdate, Kind: backend.KindToken, ID: token.ID, Principal: &kind,
+			})
+		})(c, args)
 	}
 	return c
 }
@@ -89,6 +130,7 @@ func (a *app) createToken(ctx context.Context, s backend.Service, change backend
 		return nil
 	}
 	a.println(token)
-	fmt.Fprintf(a.err, "created token %s with role %s; it cannot be shown again\n", change.Name, *change.Role)
+	fmt.Fprintf(a.err, "created token %s with role %s for a %s; it cannot be shown again\n", change.Name, *change.Role,
+		out[0].Object.Principal)
 	return nil
 }

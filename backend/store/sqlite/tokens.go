@@ -59,7 +59,7 @@ func (t *tx) InsertToken(ctx context.Context, k store.Token) error {
 // tokenValues returns the columns of a token, the id last.
 func tokenValues(k store.Token) []any {
 	return []any{
-		k.Name, k.Description, string(k.Role), k.Principal, blob(k.Hash), blob(k.Attributes), k.Revision,
+		k.Name, k.Description, string(k.Role), string(k.Principal), blob(k.Hash), blob(k.Attributes), k.Revision,
 		k.CreatedAt.UnixMicro(), k.ExpiresAt.UnixMicro(), blob(k.DeploymentMAC), k.ID,
 	}
 }
