@@ -139,8 +139,12 @@ func TestFixtureRestores(t *testing.T) {
 	}
 	var made struct{ At time.Time }
 	readFixture(t, "made.json", &made)
-	s := engine.New(parts.Store, parts.Keys, engine.Options{Authorizer: access.Rights{}, Now: func() time.Time { return made.At.Add(time.Hour) }})
-	ctx := backend.WithPrincipal(t.Context(), backend.Principal{Name: "test", Role: backend.RoleAdmin, Kind: backend.Workload})
+	s := engine.New(parts.Store, parts.Keys, engine.Options{
+		Authorizer: access.Rights{}, Now: func() time.Time { return made.At.Add(time.Hour) },
+	})
+	ctx := backend.WithPrincipal(t.Context(), backend.Principal{
+		Name: "test", Role: backend.RoleAdmin, Kind: backend.Workload,
+	})
 	for ref := range deleted {
 		page, err := s.Query(ctx, backend.Query{Kind: ref.Kind, Project: ref.Project, Deleted: true})
 		if err != nil || len(page.Objects) != 1 || page.Objects[0].Name != ref.Name {

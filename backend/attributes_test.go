@@ -29,7 +29,8 @@ func fullChange(t *testing.T) backend.Change {
 		KMSKey: &text, Protected: &yes, DisplayName: &text, Schema: json.RawMessage("{}"), Type: &text, Visibility: &masked,
 		Value: backend.PlaintextString("v"), Generate: &backend.Generate{}, RotationDays: &number, Note: &text,
 		JSON: json.RawMessage("1"),
-		Link: &backend.Link{Secret: "s"}, Usages: []backend.Usage{}, Role: &role, Principal: &workload, TokenHash: []byte{1}, ExpiresAt: &at,
+		Link: &backend.Link{Secret: "s"}, Usages: []backend.Usage{}, Role: &role, Principal: &workload,
+		TokenHash: []byte{1}, ExpiresAt: &at,
 	}
 	named := map[string]bool{"Op": true, "Kind": true, "ID": true, "Project": true, "Name": true, "Expect": true,
 		"Force": true, "Rename": true, "Edition": true, "Incarnation": true, "SameOwner": true,

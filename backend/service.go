@@ -255,8 +255,9 @@ type Change struct {
 	Usages []Usage `json:"usages,omitempty"`
 
 	// Token.
-	Role      *Role          `json:"role,omitempty"`
-	Principal *PrincipalKind `json:"principal,omitempty"`  // nil, when it is created: a workload for RoleRuntime, else a person
+	Role *Role `json:"role,omitempty"`
+	// Principal says who has the token. By default, a new token is for a workload with RoleRuntime, else for a person.
+	Principal *PrincipalKind `json:"principal,omitempty"`
 	TokenHash []byte         `json:"token_hash,omitempty"` // SHA-256 of the token: the backend never sees the token itself
 
 	// Token, secret.

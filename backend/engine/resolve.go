@@ -19,8 +19,8 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 			backend.MaxRefs).
 			WithHint("resolve them in several calls")
 	}
-	r := &resolver{now: e.now(), access: e.accessOf(ctx), refs: refs, matches: make([]match, len(refs)), projects: map[string]*projectResult{},
-		prefetcher: e.startPrefetch(len(refs))}
+	r := &resolver{now: e.now(), access: e.accessOf(ctx), refs: refs, matches: make([]match, len(refs)),
+		projects: map[string]*projectResult{}, prefetcher: e.startPrefetch(len(refs))}
 	err := e.store.View(ctx, func(tx store.Tx) error { return r.read(ctx, tx) })
 	r.prefetched = r.prefetcher.finish()
 	if err != nil {

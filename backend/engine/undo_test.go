@@ -44,7 +44,9 @@ func (f undoFixture) must(changes ...backend.Change) []backend.Outcome {
 
 // at returns the engine of another process, some days later.
 func (f undoFixture) at(days int) *engine.Engine {
-	return engine.New(f.Store, f.Keys, engine.Options{Authorizer: access.Rights{}, Now: func() time.Time { return time.Now().AddDate(0, 0, days) }})
+	return engine.New(f.Store, f.Keys, engine.Options{
+		Authorizer: access.Rights{}, Now: func() time.Time { return time.Now().AddDate(0, 0, days) },
+	})
 }
 
 func (f undoFixture) count(query string) int {

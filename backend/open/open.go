@@ -138,8 +138,8 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	}, nil
 }
 
-// asLocalUser adds the local user as the principal of calls that have none. The user counts as a workload: what is shown
-// to a person is a reveal (see backend.Ref), which a restricted secret refuses.
+// asLocalUser adds the local user as the principal of calls that have none. The user counts as a workload: what is
+// shown to a person is a reveal (see backend.Ref), which a restricted secret refuses.
 type asLocalUser struct{ next backend.Service }
 
 var _ backend.Service = asLocalUser{}

@@ -173,7 +173,8 @@ func (c *checker) key(k store.EnvironmentKey) error {
 func (c *checker) token(k store.Token) error {
 	stored := c.signers.tokenSummand(k)
 	if !c.signers.isGenuine(c.signers.token(k), k.DeploymentMAC) {
-		c.changed(Finding{Kind: string(backend.KindToken), Name: k.Name, ID: k.ID, Detail: "role " + string(k.Role) + ", for a " + string(k.Principal)})
+		c.changed(Finding{Kind: string(backend.KindToken), Name: k.Name, ID: k.ID,
+			Detail: "role " + string(k.Role) + ", for a " + string(k.Principal)})
 		signed := k
 		signed.DeploymentMAC = c.signers.sign(c.signers.token(k))
 		c.accept.tokens = append(c.accept.tokens, signed)
