@@ -44,6 +44,23 @@ type Set struct {
 	readings  *readings
 }
 
+// MaxSize is the largest [Size] of values for [New]. With more, a set takes much memory, and long to make. New does not
+// check it.
+const MaxSize = 256 << 10
+
+// Size returns the number of bytes of all different values.
+func Size(values []string) int {
+	size := 0
+	seen := map[string]bool{}
+	for _, v := range values {
+		if !seen[v] {
+			seen[v] = true
+			size += len(v)
+		}
+	}
+	return size
+}
+
 // New returns a set of values. A value that is shorter than [Least] is not masked.
 func New(values []string) *Set {
 	seen := map[text]bool{}

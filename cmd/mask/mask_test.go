@@ -127,6 +127,12 @@ func TestLongSecrets(t *testing.T) {
 	}
 }
 
+func TestSize(t *testing.T) {
+	if got := Size([]string{"secret", "a", "secret", "", "b"}); got != 8 {
+		t.Errorf("%d bytes, want 8: equal values count once", got)
+	}
+}
+
 // TestNotMasked shows what the guide for "pouncet run" lists as not masked.
 func TestNotMasked(t *testing.T) {
 	const value = "it's = secret"

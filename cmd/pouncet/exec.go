@@ -172,6 +172,10 @@ func (a *app) execute(ctx context.Context, args, environment, secrets []string) 
 	cmd.Args[0], cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = args[0], environment, a.in, a.out.to, a.err
 	finish := func() error { return nil }
 	if len(secrets) > 0 {
+		if n := mask.Size(secrets); n > mask.MaxSize {
+			return backend.Errorf(backend.CodeTooLarge, "the secrets have %d bytes; at most %d bytes can be masked",
+				n, mask.MaxSize).WithHint("give the command fewer secrets, or pass --no-mask")
+		}
 		set := mask.New(secrets)
 		var err error
 		if finish, err = maskOutput(cmd, set.Writer(a.out.to), set.Writer(a.err)); err != nil {
