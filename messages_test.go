@@ -56,7 +56,10 @@ var messageFuncs = map[string][]textArg{
 	"session.Warn":         {{1, "summary"}},
 
 	// Output and help of the command line.
-	"cmd/pouncet.printf":      {{0, "output"}},
+	"cmd/pouncet.ask":         {{0, "output"}},
+	"cmd/pouncet.notef":       {{0, "output"}},
+	"cmd/pouncet.noteText":    {{0, "output"}},
+	"cmd/pouncet.printText":   {{0, "output"}},
 	"cmd/pouncet.println":     {{0, "output"}},
 	"cmd/pouncet.readHidden":  {{2, "output"}},
 	"fmt.Fprintf":             {{1, "output"}},

@@ -113,10 +113,10 @@ var AttributeTable = []Attribute{
 	plain("kms_key", []Kind{KindEnvironment},
 		"URI of the KMS key that wraps the environment key; \"\" for that of the backend.",
 		func(c *Change) *string { return c.KMSKey }, func(a *Attributes) *string { return &a.KMSKey }).limited(
-		func(c *Change) *Error { return checkLength("kms_key", *c.KMSKey, MaxKMSKeyBytes) }),
+		func(c *Change) *Error { return checkShort("kms_key", *c.KMSKey, MaxKMSKeyBytes) }),
 	plain("display_name", []Kind{KindSecretType}, "The type's name for people, at most 256 bytes.",
 		func(c *Change) *string { return c.DisplayName }, func(a *Attributes) *string { return &a.DisplayName }).limited(
-		func(c *Change) *Error { return checkLength("display_name", *c.DisplayName, MaxDisplayNameBytes) }),
+		func(c *Change) *Error { return checkShort("display_name", *c.DisplayName, MaxDisplayNameBytes) }),
 	rawJSON("schema", []Kind{KindSecretType}, "JSON Schema (draft 2020-12) that values of the type satisfy.",
 		func(c *Change) json.RawMessage { return c.Schema }, func(a *Attributes) *json.RawMessage { return &a.Schema }),
 	plain("rotation_days", []Kind{KindSecret}, "Days after which a value is due for rotation, 0 to 3,650; 0 for never.",
@@ -299,16 +299,23 @@ func checkDescription(c *Change) *Error {
 	if n := len(*c.Description); n > MaxDescriptionBytes {
 		return Errorf(CodeTooLarge, "the description has %d bytes; the limit is %d", n, MaxDescriptionBytes).At("description")
 	}
+	if err := CheckText("the description", *c.Description); err != nil {
+		return err.At("description")
+	}
 	return nil
 }
 
 func checkManagedBy(c *Change) *Error {
-	return checkLength("managed_by", *c.ManagedBy, MaxManagedByBytes)
+	return checkShort("managed_by", *c.ManagedBy, MaxManagedByBytes)
 }
 
-func checkLength(name, text string, most int) *Error {
+// checkShort checks a text of one line.
+func checkShort(name, text string, most int) *Error {
 	if len(text) > most {
 		return Errorf(CodeTooLarge, "%s has %d bytes; the limit is %d", name, len(text), most).At(name)
+	}
+	if err := CheckLine(name, text); err != nil {
+		return err.At(name)
 	}
 	return nil
 }
@@ -322,6 +329,12 @@ func checkLabels(c *Change) *Error {
 			return Errorf(CodeTooLarge, "label %s is not valid: a key has 1 to %d bytes, a value at most %d",
 				Quote(k), MaxLabelBytes, MaxLabelBytes).At("labels")
 		}
+		if err := CheckLine("the key of label "+Quote(k), k); err != nil {
+			return err.At("labels")
+		}
+		if err := CheckText("the value of label "+Quote(k), v); err != nil {
+			return err.At("labels")
+		}
 	}
 	return nil
 }
@@ -329,6 +342,9 @@ func checkLabels(c *Change) *Error {
 func checkNote(c *Change) *Error {
 	if n := len(*c.Note); n > MaxNoteBytes {
 		return Errorf(CodeTooLarge, "the note has %d bytes; the limit is %d", n, MaxNoteBytes).At("note")
+	}
+	if err := CheckText("the note", *c.Note); err != nil {
+		return err.At("note")
 	}
 	if c.Value.Len() == 0 && c.Generate == nil {
 		return Errorf(CodeInvalid, "a note describes a new value, and no value is given").

@@ -125,17 +125,12 @@ func IsID(s string) bool {
 }
 
 // Quote quotes a name for a message. It cuts a long name, because a value may
-// have been pasted in place of a name.
+// have been pasted in place of a name, and escapes it as PrintableLine does.
 func Quote(name string) string {
 	const most = 64
 	runes := []rune(name)
 	if len(runes) > most {
 		name = string(runes[:most]) + "…"
 	}
-	return `"` + strings.Map(func(r rune) rune {
-		if r < 0x20 || r == 0x7f || r == '"' {
-			return '?'
-		}
-		return r
-	}, name) + `"`
+	return PrintableLine(`"` + strings.ReplaceAll(name, `"`, "?") + `"`)
 }

@@ -88,6 +88,11 @@ func policyRow[T comparable](name string, from func(*PolicyChange) *T, to func(*
 // Set applies a change to a policy, returns the names of the fields that differ
 // now, and refuses a policy that is not valid.
 func (p *Policy) Set(c PolicyChange) (changed []string, err *Error) {
+	if c.NamePattern != nil {
+		if err := CheckLine("name_pattern", *c.NamePattern); err != nil {
+			return nil, err.At("name_pattern")
+		}
+	}
 	for _, f := range policyFields {
 		if f.set(&c, p) {
 			changed = append(changed, f.name)

@@ -222,6 +222,7 @@ func (r *planningResolver) report(diags *diag.Diagnostics, at path.Path, err err
 // withFullStop ends a text as Terraform ends the text of a diagnostic. It keeps the first letter, which belongs to a
 // position in a file.
 func withFullStop(s string) string {
+	s = backend.Printable(s)
 	if strings.HasSuffix(s, "?") || strings.HasSuffix(s, ".") {
 		return s
 	}

@@ -180,7 +180,7 @@ func (e *token) Close(ctx context.Context, req ephemeral.CloseRequest, resp *eph
 	})
 	if err != nil && !errors.Is(err, backend.ErrNotFound) {
 		resp.Diagnostics.AddWarning("Revoking the token failed", fmt.Sprintf("Token %s is valid until %s: %s.\n\n"+
-			"Revoke it: pouncet token delete %s", p.Name, p.ExpiresAt, backend.AsError(err).Error(), p.Name))
+			"Revoke it: pouncet token delete %s", p.Name, p.ExpiresAt, backend.Printable(backend.AsError(err).Error()), p.Name))
 	}
 }
 

@@ -27,7 +27,9 @@ func All() []func() function.Function {
 
 // argumentError returns an error about the first argument. Each function has
 // exactly one.
-func argumentError(text string) *function.FuncError { return function.NewArgumentFuncError(0, text) }
+func argumentError(text string) *function.FuncError {
+	return function.NewArgumentFuncError(0, backend.Printable(text))
+}
 
 // targetTypes returns the attributes that parse_uri and parse_references both
 // have, and more.

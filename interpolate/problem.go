@@ -34,7 +34,7 @@ type Problem struct {
 	Err        *backend.Error
 }
 
-// Error returns one line: the position, the expression, the error and the next step.
+// Error returns one printable line: the position, the expression, the error and the next step.
 func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.Pos.String())
@@ -47,7 +47,7 @@ func (p Problem) Error() string {
 	if hint := suggest.MissingHint(p.Err.Environments, p.Err.Suggestion, p.Err.Hint); hint != "" {
 		b.WriteString("; " + hint)
 	}
-	return b.String()
+	return backend.PrintableLine(b.String())
 }
 
 // Unwrap returns the error of the problem.

@@ -25,7 +25,7 @@ func Usages(sources []*Source, o CheckOptions) map[string][]backend.Usage {
 				if name, exists := p.environment(e); exists {
 					out[p.Name] = append(out[p.Name], backend.Usage{
 						Kind: r.Kind, Name: r.Name, Environment: name, Scope: o.scope(r),
-						File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Column,
+						File: backend.PrintableLine(r.Pos.File), Line: r.Pos.Line, Column: r.Pos.Column,
 					})
 				}
 			}

@@ -5,8 +5,6 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
-	"unicode"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -98,10 +96,14 @@ func checkSource(c backend.Change) error {
 	case c.Op != backend.OpSet && c.Op != backend.OpDelete:
 		return backend.Errorf(backend.CodeInvalid, "operation %q is not supported for usages", c.Op).
 			WithHint("use %q or %q", backend.OpSet, backend.OpDelete).At("op")
-	case c.Name == "" || len(c.Name) > maxSource || strings.ContainsFunc(c.Name, unicode.IsControl):
-		return backend.Errorf(backend.CodeInvalid,
-			"the name of the source is not valid: it must have 1 to %d printable bytes", maxSource).
-			WithHint("name the repository, as github.com/acme/pipelines").At("name")
+	case c.Name == "" || len(c.Name) > maxSource:
+		return backend.Errorf(backend.CodeInvalid, "the name of the source is not valid: it must have 1 to %d bytes",
+			maxSource).WithHint("name the repository, as github.com/acme/pipelines").At("name")
+	case c.Op == backend.OpDelete || len(c.Usages) == 0:
+		return nil // an earlier version allowed more characters
+	}
+	if err := backend.CheckLine("the name of the source", c.Name); err != nil {
+		return err.At("name")
 	}
 	return nil
 }
@@ -121,6 +123,9 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 		if len(u.File) > backend.MaxFileBytes {
 			return nil, backend.Errorf(backend.CodeTooLarge, "the name of file %s has %d bytes; the limit is %d",
 				backend.Quote(u.File), len(u.File), backend.MaxFileBytes).At("usages")
+		}
+		if err := backend.CheckLine("the name of file "+backend.Quote(u.File), u.File); err != nil {
+			return nil, err.At("usages")
 		}
 		u.Scope = scopeOrProject(u.Scope)
 		if err := backend.CheckScope(u.Scope); err != nil {

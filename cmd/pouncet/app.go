@@ -187,7 +187,7 @@ func (a *app) versionCommand() *cobra.Command {
 			if a.json {
 				a.printJSON(map[string]string{"version": version})
 			} else {
-				a.println("pouncet", version)
+				a.println("pouncet " + version)
 			}
 			return nil
 		},

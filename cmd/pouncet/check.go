@@ -143,6 +143,6 @@ func (a *app) writeManifest(ctx context.Context, path string, f findingFlags, ar
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		return backend.Errorf(backend.CodeUnavailable, "writing the manifest: %w", err)
 	}
-	a.printf("wrote the metadata of %s to %s\n", backend.Plural(len(f.options.Catalog.Projects), "project"), path)
+	a.println("wrote the metadata of " + backend.Plural(len(f.options.Catalog.Projects), "project") + " to " + path)
 	return nil
 }

@@ -57,7 +57,7 @@ func (a *app) configurationListCommand() *cobra.Command {
 				return nil
 			}
 			for _, o := range owners {
-				name := printable(o.ManagedBy)
+				name := o.ManagedBy
 				if name == "" {
 					name = "(nothing)"
 				}

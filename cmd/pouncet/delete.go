@@ -64,7 +64,7 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 				a.println(outcomeText(outcome))
 				a.warnManaged(outcome)
 			case len(args) > 1:
-				a.printf("did not delete %s %s: %s\n", o.kind, backend.Quote(arg), printable(outcome.Err.Message))
+				a.printText("did not delete " + o.kind.String() + " " + backend.Quote(arg) + ": " + outcome.Err.Message)
 			}
 		}
 		if a.json {

@@ -50,7 +50,7 @@ func (a *app) print(o objectCommand, objects []backend.Object) {
 	for _, x := range objects {
 		row := make([]string, len(o.columns))
 		for i, c := range o.columns {
-			row[i] = strings.Join(strings.Fields(printable(c.text(x))), " ")
+			row[i] = backend.PrintableLine(strings.Join(strings.Fields(c.text(x)), " "))
 			if row[i] == "" {
 				row[i] = "-"
 			}
@@ -65,7 +65,9 @@ func (a *app) printDetails(o backend.Object) {
 	defer func() { _ = w.Flush() }() // a.out keeps its error
 	field := func(title, text string) {
 		if text != "" && text != "-" {
-			fmt.Fprintf(w, "%s\t%s\n", title, printable(text))
+			// Further lines of a text are below the first one, and a tab would end its cell.
+			text = strings.NewReplacer("\n", "\n\t", "\t", "    ").Replace(text)
+			fmt.Fprintln(w, backend.Printable(title+"\t"+text))
 		}
 	}
 	field("name", o.Name)

@@ -67,7 +67,7 @@ func (a *app) reportHeld(ctx context.Context, s backend.Service, _ []string) err
 	}
 	if !a.json {
 		for _, o := range held {
-			a.println(printable(heldText(o)))
+			a.println(heldText(o))
 		}
 	}
 	return differsError{backend.Errorf(backend.CodeConflict, "%s waiting for a change",

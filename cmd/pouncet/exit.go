@@ -139,13 +139,13 @@ func (a *app) report(err error) {
 		encode(a.err, map[string]any{"error": e})
 		return
 	}
-	fmt.Fprintf(a.err, "pouncet: %s\n", printable(e.Message))
+	a.noteText("pouncet: " + e.Message)
 	if limit, ok := fileSizeLimit(); ok && a.isFailedWrite(err) {
-		fmt.Fprintf(a.err, "  this process may write files of at most %d bytes: raise the limit with ulimit -f\n", limit)
+		a.notef("  this process may write files of at most %d bytes: raise the limit with ulimit -f", limit)
 		return
 	}
 	if hint := suggest.MissingHint(e.Environments, e.Suggestion, e.Hint); hint != "" {
-		fmt.Fprintf(a.err, "  %s\n", printable(hint))
+		a.notef("  %s", hint)
 	}
 }
 
@@ -173,12 +173,12 @@ func (a *app) reportProblems(code backend.Code, problems interpolate.Problems, o
 	if !a.json {
 		if missingPlace(problems) {
 			summary.Message = backend.Plural(len(problems), "problem") + " with the same cause; " + outcome
-			fmt.Fprintln(a.err, printable(problems[0].Error()))
+			a.noteText(problems[0].Error())
 		} else {
-			fmt.Fprintln(a.err, printable(problems.Error()))
+			a.noteText(problems.Error())
 		}
 		if len(problems) > 1 {
-			fmt.Fprintf(a.err, "pouncet: %s\n", summary.Message)
+			a.notef("pouncet: %s", summary.Message)
 		}
 		return
 	}

@@ -290,6 +290,6 @@ func (a *app) writeBaseline(path string, r *review.Report) error {
 	if err := f.Close(); err != nil {
 		return backend.Errorf(backend.CodeUnavailable, "writing the baseline: %w", err)
 	}
-	a.printf("wrote %s to %s\n", backend.Plural(len(r.Findings), "finding"), path)
+	a.println("wrote " + backend.Plural(len(r.Findings), "finding") + " to " + path)
 	return nil
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"os"
 
@@ -104,7 +103,7 @@ func (a *app) readValue(ctx context.Context, r io.Reader, trim bool) ([]byte, er
 	if trim {
 		value = bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r"))
 	} else if bytes.HasSuffix(value, []byte("\n")) && bytes.Count(value, []byte("\n")) == 1 {
-		fmt.Fprintln(a.err, "pouncet: the value ends with a newline, which is kept; use --trim-newline to remove it")
+		a.noteText("pouncet: the value ends with a newline, which is kept; use --trim-newline to remove it")
 	}
 	return value, nil
 }

@@ -103,7 +103,7 @@ func (a *app) krm(ctx context.Context, r interpolate.Resolver, list *resourceLis
 	var results []krmResult
 	o.Warn = func(p interpolate.Problem) {
 		result := list.result(p, "warning")
-		fmt.Fprintf(a.err, "pouncet: warning: %s\n", printable(result.String()))
+		a.notef("pouncet: warning: %s", result)
 		results = append(results, result)
 	}
 	rendered, err := interpolate.Render(ctx, r, []interpolate.File{{Name: "-", Data: list.data}}, o)

@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -145,7 +144,7 @@ func (a *app) noteDeletedEnvironments(ctx context.Context, s backend.Service, pr
 		return nil
 	}
 	if err == nil && (len(page.Objects) > 0 || page.Next != "") {
-		fmt.Fprintln(a.err, "pouncet: the list leaves out what is in a deleted environment, "+
+		a.noteText("pouncet: the list leaves out what is in a deleted environment, " +
 			"which comes back with it; see: pouncet env list --deleted")
 	}
 	return err
@@ -287,7 +286,7 @@ func (a *app) showCommand(o objectCommand) *cobra.Command {
 		}
 		for i, x := range objects {
 			if i > 0 {
-				a.println()
+				a.println("")
 			}
 			a.printDetails(x)
 		}
@@ -340,7 +339,7 @@ func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.C
 // manages.
 func (a *app) warnManaged(o backend.Outcome) {
 	if o.Object.ManagedBy != "" && o.Action != backend.ActionUnchanged {
-		fmt.Fprintf(a.err, "pouncet: %s %s is managed by %s, which may undo this change\n",
-			o.Object.Kind, backend.Quote(o.Object.Name), printable(o.Object.ManagedBy))
+		a.notef("pouncet: %s %s is managed by %s, which may undo this change",
+			o.Object.Kind, backend.Quote(o.Object.Name), o.Object.ManagedBy)
 	}
 }

@@ -3,12 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strings"
-	"unicode"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -37,15 +36,32 @@ func (o *output) failure() error {
 	return backend.Errorf(backend.CodeUnavailable, "writing to standard output: %w", o.err)
 }
 
-func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.out, format, args...) }
+// Everything that the program prints goes through the functions below, which escape the names and texts of others. Only
+// values, rendered files and reports go to a stream directly. TestOutputIsPrintable holds this rule.
 
-func (a *app) println(args ...any) { fmt.Fprintln(a.out, args...) }
+// println prints one line on standard output.
+func (a *app) println(line string) { a.printText(backend.PrintableLine(line)) }
+
+// printText prints a text of one or more lines on standard output.
+func (a *app) printText(text string) { fmt.Fprintln(a.out, backend.Printable(text)) }
 
 func (a *app) printJSON(v any) { encode(a.out, v) }
 
+// notef prints one line on standard error.
+func (a *app) notef(format string, args ...any) {
+	a.noteText(backend.PrintableLine(fmt.Sprintf(format, args...)))
+}
+
+// noteText prints a text of one or more lines on standard error.
+func (a *app) noteText(text string) { fmt.Fprintln(a.err, backend.Printable(text)) }
+
+// ask prints a question at the terminal, without a newline.
+func (a *app) ask(question string) { fmt.Fprint(a.err, backend.PrintableLine(question)) }
+
 // encode writes v as JSON. The writer keeps its own error, as output does.
 func encode(w io.Writer, v any) {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	err := e.Encode(v)
@@ -53,15 +69,5 @@ func encode(w io.Writer, v any) {
 	if errors.As(err, &unsupported) {
 		panic(err) // a defect in this program
 	}
-}
-
-// printable replaces control characters, so that a text from another person, such as a description, cannot control the
-// terminal of its reader.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) && r != '\n' && r != '\t' {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
+	_, _ = w.Write(backend.PrintableJSON(b.Bytes()))
 }

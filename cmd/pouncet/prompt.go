@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -55,7 +54,7 @@ func (a *app) confirm(ctx context.Context, x backend.Object, purge bool) error {
 	if purge {
 		how = "deleted permanently"
 	}
-	fmt.Fprintf(a.err, "Environment %s will be %s, with everything in it. Type its name to confirm: ", name, how)
+	a.ask("Environment " + name + " will be " + how + ", with everything in it. Type its name to confirm: ")
 	typed, err := interruptible(ctx, func() (string, error) { return readAnswer(a.in) })
 	if err != nil {
 		return err
@@ -97,10 +96,10 @@ func (a *app) readHidden(ctx context.Context, f *os.File, question string) ([]by
 	if err != nil {
 		return nil, backend.Errorf(backend.CodeInvalid, "asking the terminal: %w", err)
 	}
-	fmt.Fprint(a.err, question)
+	a.ask(question)
 	text, err := interruptible(ctx, func() ([]byte, error) { return readLine(f) })
 	_ = term.Restore(int(f.Fd()), before) // otherwise the shell would hide what the user types next
-	fmt.Fprintln(a.err)
+	a.noteText("")
 	return text, err
 }
 

@@ -83,7 +83,7 @@ func (a *app) listReferences(sources []*review.Source) error {
 		a.printJSON(map[string]any{"references": list})
 	} else {
 		for _, r := range list {
-			a.println(printable(r.line()))
+			a.println(r.line())
 		}
 	}
 	if len(problems) == 0 {
@@ -92,7 +92,7 @@ func (a *app) listReferences(sources []*review.Source) error {
 	if !a.json {
 		for _, p := range problems {
 			p.Expression = "" // the text of an unknown expression may hold a secret
-			fmt.Fprintln(a.err, printable(p.Error()))
+			a.noteText(p.Error())
 		}
 	}
 	return backend.Errorf(backend.CodeInvalid, "%s; the list may be incomplete",

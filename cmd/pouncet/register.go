@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"net/url"
 	"os/exec"
@@ -45,7 +44,7 @@ func (a *app) register(ctx context.Context, f *findingFlags, sources []*review.S
 	if _, err := b.Apply(ctx, backend.ChangeSet{Changes: changes}); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.err, "pouncet: registered %s of %s\n", backend.Plural(n, "usage"), repository)
+	a.notef("pouncet: registered %s of %s", backend.Plural(n, "usage"), repository)
 	return nil
 }
 

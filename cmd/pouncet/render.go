@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -136,7 +135,7 @@ func (a *app) render(
 	}
 	p.clear()
 	for i, f := range rendered {
-		a.printf("%s", documentSeparator(rendered[:i], f))
+		_, _ = a.out.Write([]byte(documentSeparator(rendered[:i], f)))
 		_, _ = a.out.Write(f.Data) // a.out keeps its error
 	}
 	return nil
@@ -177,5 +176,5 @@ func documentSeparator(before []interpolate.File, f interpolate.File) string {
 
 // warn prints a warning about a position in a file.
 func (a *app) warn(p interpolate.Problem) {
-	fmt.Fprintf(a.err, "pouncet: warning: %s\n", printable(p.Error()))
+	a.notef("pouncet: warning: %s", p.Error())
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"unicode/utf8"
 
@@ -14,7 +15,7 @@ import (
 
 func (a *app) resolveCommand() *cobra.Command {
 	ref := backend.Ref{Kind: backend.KindSecret}
-	var value bool
+	var value, raw bool
 	c := &cobra.Command{
 		Use:   "resolve NAME",
 		Short: "Print the value of a secret, for a program",
@@ -24,7 +25,9 @@ output is exactly the value, without a newline, except at a terminal. With
 
 resolve is for programs, and prints restricted secrets too, but not to a terminal:
 what a terminal shows is revealed to a person, as by "pouncet secret reveal". If
-the secret, field or version does not exist, the exit code is 3.`,
+the secret, field or version does not exist, the exit code is 3.
+
+` + rawHelp,
 		Example: `  pouncet resolve db_password --env prod
   pouncet resolve db --env prod --field password
   pouncet resolve region --env prod --value`,
@@ -34,6 +37,7 @@ the secret, field or version does not exist, the exit code is 3.`,
 	c.Flags().BoolVar(&value, "value", false, "resolve a scoped value instead of a secret")
 	c.Flags().StringVar(&ref.Field, "field", "", "only this `field` of a JSON value, such as a.b[0]")
 	c.Flags().StringVar(&ref.Version, "version", "", "`version` number, or \"previous\"")
+	rawFlag(c, &raw)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if a.environmentName() == "" {
 			return environmentRequired(c)
@@ -43,15 +47,23 @@ the secret, field or version does not exist, the exit code is 3.`,
 			if value {
 				ref.Kind = backend.KindScopedValue
 			}
-			return a.printResolved(ctx, a.toOutput(s), ref, "")
+			return a.printResolved(ctx, a.toOutput(s), ref, "", raw)
 		})(c, args)
 	}
 	return c
 }
 
+const rawHelp = `At a terminal, control characters of the value are escaped, because they could
+control the terminal. With --raw they are not. A pipe or a file gets exactly the
+bytes of the value.`
+
+func rawFlag(c *cobra.Command, raw *bool) {
+	c.Flags().BoolVar(raw, "raw", false, "at a terminal: do not escape control characters")
+}
+
 // printResolved prints the value of a reference. If id is not empty, the
 // reference must lead to the object with this id.
-func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.Ref, id string) error {
+func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.Ref, id string, raw bool) error {
 	out, err := s.Resolve(ctx, []backend.Ref{ref})
 	if err != nil {
 		return err
@@ -69,11 +81,16 @@ func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.
 		a.printJSON(resolutionJSON(r))
 		return nil
 	}
+	terminal := isTerminal(a.out.to)
+	if terminal && !raw {
+		a.printValue(string(r.Value.Expose()))
+		return nil
+	}
 	if _, err := a.out.Write(r.Value.Expose()); err != nil {
 		return a.out.failure()
 	}
-	if isTerminal(a.out.to) {
-		a.println()
+	if terminal {
+		a.println("")
 	}
 	return nil
 }
@@ -102,6 +119,15 @@ func (s revealing) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.R
 		}
 	}
 	return out, err
+}
+
+// printValue prints a value at a terminal.
+func (a *app) printValue(value string) {
+	escaped := backend.EscapeControls(value)
+	fmt.Fprintln(a.out, escaped)
+	if escaped != value {
+		a.notef("pouncet: control characters of the value are escaped; to print them as they are, use --raw")
+	}
 }
 
 // resolutionJSON returns the JSON form of a resolution. A JSON string can only

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -132,7 +131,7 @@ func (a *app) promptIfNeeded(ctx context.Context, s backend.Service, q backend.Q
 	case len(page.Objects) == 0 && q.ID != "":
 		return nil // the backend reports that the id does not exist
 	case len(page.Objects) > 0 && needsValue && isPiped(a.in):
-		fmt.Fprintln(a.err, "pouncet: standard input was not read: to read the value from it, add --stdin")
+		a.noteText("pouncet: standard input was not read: to read the value from it, add --stdin")
 		return nil
 	case len(page.Objects) > 0 && (!needsValue || !isTerminal(a.in)):
 		return nil
@@ -145,11 +144,14 @@ func (a *app) promptIfNeeded(ctx context.Context, s backend.Service, q backend.Q
 
 func (a *app) revealCommand(o objectCommand) *cobra.Command {
 	var field, version string
+	var raw bool
 	c := &cobra.Command{
 		Use:   "reveal NAME-OR-ID",
 		Short: "Show the value of a masked secret",
 		Long: `Prints the value of a masked secret, for a person. The audit log records it. It
-needs the role admin. The value of a restricted secret cannot be revealed.`,
+needs the role admin. The value of a restricted secret cannot be revealed.
+
+` + rawHelp,
 		Example: `  pouncet secret reveal db_password --env dev
   pouncet secret reveal db --env dev --field password --version previous`,
 		Args: arguments(1, 1, "one name or id"),
@@ -157,6 +159,7 @@ needs the role admin. The value of a restricted secret cannot be revealed.`,
 	a.placeFlags(c)
 	c.Flags().StringVar(&field, "field", "", "only this `field` of a JSON value, such as a.b[0]")
 	c.Flags().StringVar(&version, "version", "", "`version` number, or \"previous\"")
+	rawFlag(c, &raw)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		secret, err := a.findOne(ctx, s, o, args[0])
 		if err != nil {
@@ -172,7 +175,7 @@ needs the role admin. The value of a restricted secret cannot be revealed.`,
 		return a.printResolved(ctx, s, backend.Ref{
 			Kind: backend.KindSecret, Project: secret.Project, Environment: environment, Scope: secret.Scope,
 			Name: secret.Name, Field: field, Version: version, Reveal: true,
-		}, secret.ID)
+		}, secret.ID, raw)
 	})
 	return c
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -50,10 +49,11 @@ file that does not exist is created, for this user only.`,
 		case a.json:
 			a.printJSON(made)
 		case made.Existing:
-			a.printf("A backend already exists in %s; nothing was changed.\n", made.Path)
+			a.println("A backend already exists in " + made.Path + "; nothing was changed.")
 		default:
-			a.printf("Created a backend in %s, with the project %q.\n", made.Path, backend.DefaultProject)
-			a.printf("KMS key: %s\nFirst admin token, for pouncet server, valid for a day: in %s\n", made.KMSKey, made.TokenFile)
+			a.println("Created a backend in " + made.Path + ", with the project " + backend.Quote(backend.DefaultProject) + ".")
+			a.println("KMS key: " + made.KMSKey)
+			a.println("First admin token, for pouncet server, valid for a day: in " + made.TokenFile)
 		}
 		return nil
 	}
@@ -115,7 +115,7 @@ func (a *app) serve(ctx context.Context, config open.Config, address string, qui
 	authenticate := func(ctx context.Context, token string) (backend.Principal, error) {
 		return access.Authenticate(ctx, parts.Store, token, time.Now())
 	}
-	fmt.Fprintf(a.err, "listening on http://%s, serving %s\n", l.Addr(), parts.Location)
+	a.notef("listening on http://%s, serving %s", l.Addr(), parts.Location)
 	logUpgrade(log, parts.Upgrade)
 	if at, ok := l.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
 		log.Warn("the server does not speak TLS, and other machines can reach it; " +

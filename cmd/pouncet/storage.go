@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -45,7 +44,7 @@ func (a *app) reportUpgrade(u *open.Upgrade) {
 	case a.json:
 		encode(a.err, map[string]any{"upgrade": upgradeJSON(u)})
 	default:
-		fmt.Fprintf(a.err, "pouncet: %s\n", printable(u.Notice()))
+		a.noteText("pouncet: " + u.Notice())
 	}
 }
 
@@ -115,7 +114,7 @@ func (a *app) acceptFindings(ctx context.Context, parts *open.Parts, found []sig
 		if !a.json {
 			a.printFindings("", found)
 		}
-		fmt.Fprint(a.err, "These rows will be signed as they are. Type accept to confirm: ")
+		a.ask("These rows will be signed as they are. Type accept to confirm: ")
 		typed, err := interruptible(ctx, func() (string, error) { return readAnswer(a.in) })
 		if err != nil {
 			return err
@@ -153,7 +152,7 @@ const damagedFile = "database"
 func (a *app) printFindings(prefix string, found []signed.Finding) {
 	for _, f := range found {
 		// A row may have any text in it, and each finding is one line.
-		a.println(strings.Join(strings.Fields(printable(prefix+findingText(f))), " "))
+		a.println(strings.Join(strings.Fields(prefix+findingText(f)), " "))
 	}
 }
 
@@ -198,7 +197,7 @@ func (a *app) deleteCopy(ctx context.Context) (err error) {
 	case path == "":
 		a.println("There is no copy.")
 	default:
-		a.printf("deleted %s\n", path)
+		a.println("deleted " + path)
 	}
 	return nil
 }
@@ -222,6 +221,6 @@ func (a *app) noteCopy(purged backend.Outcome, path string) {
 	if path == "" {
 		return
 	}
-	fmt.Fprintf(a.err, "pouncet: the copy %s still has the keys of %s %s; delete it: %s\n", path,
+	a.notef("pouncet: the copy %s still has the keys of %s %s; delete it: %s", path,
 		purged.Object.Kind, backend.Quote(purged.Object.Name), open.DeleteCopyCommand)
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -130,7 +129,7 @@ func (a *app) createToken(ctx context.Context, s backend.Service, change backend
 		return nil
 	}
 	a.println(token)
-	fmt.Fprintf(a.err, "created token %s with role %s for a %s; it cannot be shown again\n", change.Name, *change.Role,
+	a.notef("created token %s with role %s for a %s; it cannot be shown again", change.Name, *change.Role,
 		out[0].Object.Principal)
 	return nil
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -54,7 +53,7 @@ func (a *app) write(
 				synced[dir] = true
 				_ = durable.SyncDirIn(folder, dir) // some file systems refuse it, and the files are complete
 			}
-			fmt.Fprintf(a.err, "wrote %s\n", filepath.Join(path, target))
+			a.notef("wrote %s", filepath.Join(path, target))
 		}
 	}
 	return err

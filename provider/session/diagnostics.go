@@ -51,16 +51,17 @@ func atAttribute(e *backend.Error, d diag.Diagnostic, paths Paths) diag.Diagnost
 }
 
 func summary(action string, e *backend.Error) string {
-	return fmt.Sprintf("%s: %s", action, strings.ReplaceAll(string(e.Code), "_", " "))
+	return backend.PrintableLine(fmt.Sprintf("%s: %s", action, strings.ReplaceAll(string(e.Code), "_", " ")))
 }
 
-// Detail returns the message and the hint of an error as the text of a diagnostic.
+// Detail returns the message and the hint of an error as the text of a diagnostic. A server can send any text, and
+// Terraform prints it as it is.
 func Detail(e *backend.Error) string {
 	text := sentence(e.Message)
 	if e.Hint != "" {
 		text += "\n\n" + sentence(e.Hint)
 	}
-	return text
+	return backend.Printable(text)
 }
 
 // sentence returns s with a capital letter at its start and a full stop at its end, as Terraform's diagnostics have it.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
@@ -29,10 +30,11 @@ func github(w io.Writer, r *review.Report, _ Options) error {
 		if f.Reference != "" {
 			message = f.Reference + ": " + message
 		}
-		fmt.Fprintf(&b, "::%s file=%s,line=%d,col=%d,title=%s::%s\n", command, commandProperty.Replace(f.File),
-			f.Line, f.Column, commandProperty.Replace(f.Rule+" "+f.Name), commandText.Replace(message))
+		fmt.Fprintf(&b, "::%s file=%s,line=%d,col=%d,title=%s::%s\n", command,
+			commandProperty.Replace(backend.Printable(f.File)), f.Line, f.Column,
+			commandProperty.Replace(f.Rule+" "+f.Name), commandText.Replace(backend.Printable(message)))
 	}
-	b.WriteString(oneLine(summary(r)) + "\n")
+	b.WriteString(backend.PrintableLine(summary(r)) + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -70,16 +72,17 @@ type (
 func junit(w io.Writer, r *review.Report, o Options) error {
 	all := junitSuites{Name: "pouncet"}
 	for _, f := range r.Findings {
-		file := oneLine(f.File)
+		file := backend.PrintableLine(f.File)
 		if n := len(all.Suites); n == 0 || all.Suites[n-1].Name != file {
 			all.Suites = append(all.Suites, junitSuite{Name: file})
 		}
 		suite := &all.Suites[len(all.Suites)-1]
 		c := junitCase{Name: fmt.Sprintf("%s %s %d:%d", f.Rule, f.Name, f.Line, f.Column), Class: file}
-		message := oneLine(sentence(f))
+		message := backend.PrintableLine(sentence(f))
 		if fails(f, o) {
 			c.Failure = &junitFailure{
-				string(f.Severity), message, fmt.Sprintf("%s:%d:%d: %s", file, f.Line, f.Column, oneLine(f.Reference)),
+				string(f.Severity), message,
+				fmt.Sprintf("%s:%d:%d: %s", file, f.Line, f.Column, backend.PrintableLine(f.Reference)),
 			}
 			suite.Failures++
 			all.Failures++

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
@@ -65,7 +66,7 @@ func table(b *strings.Builder, title string, findings []review.Finding) {
 
 // code returns a code span for a cell of a table.
 func code(s string) string {
-	s = strings.ReplaceAll(strings.ReplaceAll(oneLine(s), "`", "'"), "|", `\|`)
+	s = strings.ReplaceAll(strings.ReplaceAll(backend.PrintableLine(s), "`", "'"), "|", `\|`)
 	return "`" + s + "`"
 }
 
@@ -74,4 +75,4 @@ var markdownEscapes = strings.NewReplacer(
 	"[", `\[`, "]", `\]`, "#", `\#`, "@", "&#64;", "~", `\~`,
 )
 
-func escapeMarkdown(s string) string { return markdownEscapes.Replace(oneLine(s)) }
+func escapeMarkdown(s string) string { return markdownEscapes.Replace(backend.PrintableLine(s)) }

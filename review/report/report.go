@@ -7,13 +7,13 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/review"
@@ -55,10 +55,15 @@ func asJSON(w io.Writer, r *review.Report, _ Options) error {
 }
 
 func encode(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(backend.PrintableJSON(b.Bytes()))
+	return err
 }
 
 // text groups the findings by file and writes the reference of a finding below it.
@@ -71,18 +76,18 @@ func text(w io.Writer, r *review.Report, _ Options) error {
 				b.WriteByte('\n')
 			}
 			file = f.File
-			b.WriteString(oneLine(file) + "\n")
+			b.WriteString(backend.PrintableLine(file) + "\n")
 		}
 		position := fmt.Sprintf("%d:%d", f.Line, f.Column)
-		fmt.Fprintf(&b, "  %-8s %-8s %s  %s\n", position, f.Severity, f.Rule, oneLine(sentence(f)))
+		fmt.Fprintf(&b, "  %-8s %-8s %s  %s\n", position, f.Severity, f.Rule, backend.PrintableLine(sentence(f)))
 		if f.Reference != "" {
-			fmt.Fprintf(&b, "  %17s %s\n", "", oneLine(f.Reference))
+			fmt.Fprintf(&b, "  %17s %s\n", "", backend.PrintableLine(f.Reference))
 		}
 	}
 	if len(r.Findings) > 0 {
 		b.WriteByte('\n')
 	}
-	b.WriteString(summary(r) + "\n")
+	b.WriteString(backend.PrintableLine(summary(r)) + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -110,16 +115,6 @@ func summary(r *review.Report) string {
 		s += fmt.Sprintf("; %d in the baseline", r.Baselined)
 	}
 	return s
-}
-
-// oneLine replaces control characters, so that a name cannot add lines or control the terminal.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
 }
 
 // fails reports whether a finding fails the check.

@@ -81,9 +81,22 @@ func TestNamesAreEscapedInEveryFormat(t *testing.T) {
 			t.Error(row)
 		}
 	}
-	for _, format := range []string{"text", "markdown", "junit"} {
-		if strings.Contains(write(t, format, hostile()), "\x1b") {
-			t.Errorf("%s writes an escape sequence of a name", format)
+	r := hostile()
+	for i := range r.Findings { // all that a finding takes from files and from the backend
+		f, text := &r.Findings[i], "\x1b[2J\u202e\u009b\r\n::add-mask::x\n ##[group]y \u2028 ##vso[z]"
+		f.File, f.Message, f.Hint, f.Reference = f.File+text, f.Message+text, f.Hint+text, text
+		f.Environments = []string{text}
+		r.Environments = f.Environments
+	}
+	for _, format := range Formats() {
+		for _, r := range []*review.Report{hostile(), r} {
+			for i, line := range strings.Split(write(t, format, r), "\n") {
+				own := format == "github" && i < len(r.Findings) // an annotation is a command of this program
+				if strings.ContainsAny(line, "\x1b\r\u202e\u009b\u2028") || strings.Contains(line, "##[") ||
+					strings.Contains(line, "##vso[") || strings.HasPrefix(strings.TrimSpace(line), "::") && !own {
+					t.Errorf("%s: a name or text is not escaped: %q", format, line)
+				}
+			}
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
@@ -92,7 +93,7 @@ func sarif(w io.Writer, r *review.Report, o Options) error {
 			message = f.Reference + ": " + message
 		}
 		result := sarifResult{
-			RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Severity, Message: sarifMessage{message},
+			RuleID: f.Rule, RuleIndex: index[f.Rule], Level: f.Severity, Message: sarifMessage{backend.PrintableLine(message)},
 			Locations:    []sarifLocation{{sarifPhysical{sarifArtifact{uri(f.File)}, sarifRegion{f.Line, f.Column}}}},
 			Fingerprints: map[string]string{"pouncet/v1": f.Fingerprint},
 		}

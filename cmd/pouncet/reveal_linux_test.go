@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"testing"
+
+	"golang.org/x/term"
+)
+
+// TestValueAtATerminal checks that a terminal gets the control characters of a value escaped, and with --raw as they
+// are. A pipe always gets the bytes of the value.
+func TestValueAtATerminal(t *testing.T) {
+	t.Setenv(settingHome, t.TempDir()+"/.pouncet")
+	call := func(s streams, args ...string) {
+		t.Helper()
+		var stderr bytes.Buffer
+		if s.err == nil {
+			s.err = &stderr
+		}
+		if code := run(context.Background(), args, s); code != exitOK {
+			t.Fatalf("%v: exit code %d, %s", args, code, stderr.String())
+		}
+	}
+	const value = "::1\ta\x1b[2J\u202e\rb\xff"
+	const escaped = "::1\ta" + `\u001b[2J\u202e\rb\xff`
+	const note = "pouncet: control characters of the value are escaped; to print them as they are, use --raw\n"
+	call(streams{nil, new(bytes.Buffer), nil}, "init")
+	call(streams{nil, new(bytes.Buffer), nil}, "env", "set", "dev")
+	for name, text := range map[string]string{"s": value, "plain": "##[x] ::y"} {
+		call(streams{strings.NewReader(text), new(bytes.Buffer), nil}, "secret", "set", name, "--env", "dev", "--stdin")
+	}
+	for _, command := range []string{"secret reveal", "resolve"} {
+		args := append(strings.Fields(command), "--env", "dev")
+		for _, c := range []struct{ name, flag, shown, note string }{
+			{"s", "", escaped + "\n", note}, {"s", "--raw", value + "\n", ""}, {"plain", "", "##[x] ::y\n", ""},
+		} {
+			keyboard, screen := openTerminal(t)
+			if _, err := term.MakeRaw(int(screen.Fd())); err != nil { // otherwise it changes what is written
+				t.Fatal(err)
+			}
+			all := append(args[:len(args):len(args)], c.name)
+			if c.flag != "" {
+				all = append(all, c.flag)
+			}
+			var stderr bytes.Buffer
+			call(streams{nil, screen, &stderr}, all...)
+			shown := make([]byte, len(c.shown)+100)
+			n, err := keyboard.Read(shown)
+			if got := string(shown[:n]); got != c.shown || stderr.String() != c.note || err != nil {
+				t.Errorf("%v: the terminal shows %q, and %q; %v", all, got, stderr.String(), err)
+			}
+		}
+		for _, flag := range []string{"", "--raw"} {
+			var out, stderr bytes.Buffer
+			all := append(args[:len(args):len(args)], "s")
+			if flag != "" {
+				all = append(all, flag)
+			}
+			call(streams{nil, &out, &stderr}, all...)
+			if out.String() != value || stderr.Len() > 0 {
+				t.Errorf("%v: a pipe gets %q, and %q", all, out.String(), stderr.String())
+			}
+		}
+	}
+}
