@@ -5,6 +5,8 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
+	"unicode"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -99,13 +101,14 @@ func checkSource(c backend.Change) error {
 	case c.Name == "" || len(c.Name) > maxSource:
 		return backend.Errorf(backend.CodeInvalid, "the name of the source is not valid: it must have 1 to %d bytes",
 			maxSource).WithHint("name the repository, as github.com/acme/pipelines").At("name")
-	case c.Op == backend.OpDelete || len(c.Usages) == 0:
-		return nil // an earlier version allowed more characters
 	}
-	if err := backend.CheckLine("the name of the source", c.Name); err != nil {
-		return err.At("name")
+	err := backend.CheckLine("the name of the source", c.Name)
+	// A source of an earlier version, which refused only control characters, can be removed.
+	removes := c.Op == backend.OpDelete || len(c.Usages) == 0
+	if err == nil || removes && !strings.ContainsFunc(c.Name, unicode.IsControl) {
+		return nil
 	}
-	return nil
+	return err.At("name")
 }
 
 // usageRows returns the rows of a registration, without duplicates.
