@@ -65,8 +65,8 @@ func TestNamesAndTextsAreChecked(t *testing.T) {
 	}
 	for _, character := range characters {
 		text := "a" + character
-		refused(backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: "x",
-			Value: backend.PlaintextString("w"), Note: &text}, "note", character)
+		refused(backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: project, Environment: "dev",
+			Name: "x", Value: backend.PlaintextString("w"), Note: &text}, "note", character)
 		refused(backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecretType, Project: project, Name: "x",
 			DisplayName: &text}, "display_name", character)
 		refused(backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, Project: project, Name: "x",
