@@ -303,12 +303,14 @@ func (r *run) signingKey(p *project, environment string) (*envelope.Key, error) 
 
 // makeKey generates and stores the environment key of a new environment. In a dry run it returns nil.
 func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error) {
+	if kmsKey != "" {
+		if err := r.engine.trust(kmsKey); err != nil {
+			return nil, err
+		}
+	}
 	kmsKey = cmp.Or(kmsKey, r.engine.kmsKey)
 	if r.set.DryRun {
 		return nil, r.engine.checkKey(kmsKey)
-	}
-	if err := r.engine.trust(kmsKey); err != nil {
-		return nil, err
 	}
 	w, key, err := r.keys.generate(project, environment, kmsKey)
 	if err != nil {
@@ -323,12 +325,14 @@ func (r *run) makeKey(project, environment, kmsKey string) (*envelope.Key, error
 // the backend. A dry run wraps nothing. The environment key stays the same, so
 // no value and no signature changes.
 func (r *run) rewrap(p *project, environment, kmsKey string) error {
+	if kmsKey != "" {
+		if err := r.engine.trust(kmsKey); err != nil {
+			return err
+		}
+	}
 	kmsKey = cmp.Or(kmsKey, r.engine.kmsKey)
 	if r.set.DryRun {
 		return r.engine.checkKey(kmsKey)
-	}
-	if err := r.engine.trust(kmsKey); err != nil {
-		return err
 	}
 	var missing error
 	for _, k := range p.environmentKeys {

@@ -64,8 +64,8 @@ type Options struct {
 	// KMSKey is the URI of the KMS key for the environments that do not name their
 	// own.
 	KMSKey string
-	// Trust may refuse a KMS key before it wraps a new environment key. Nil
-	// accepts every key.
+	// Trust may refuse a KMS key that a change names, also in a dry run. It has no
+	// effect. Nil accepts every key.
 	Trust func(uri string) error
 	// CheckKey reports in a dry run why a KMS key could not wrap a key. Nil checks nothing.
 	CheckKey func(uri string) error

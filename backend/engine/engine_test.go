@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
 )
@@ -27,6 +28,16 @@ func embedded(t testing.TB, c open.Config) *open.Parts {
 	}
 	t.Cleanup(func() { _ = parts.Close() })
 	return parts
+}
+
+// allow lets changes name KMS keys.
+func allow(t *testing.T, parts *open.Parts, uris ...string) {
+	t.Helper()
+	patterns, err := kms.ParsePatterns(uris)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts.AllowKMSKeys(patterns)
 }
 
 func TestConformance(t *testing.T) {

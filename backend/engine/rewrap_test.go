@@ -49,7 +49,9 @@ func TestTheKMSKeyOfAnEnvironmentCanChange(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = parts.Close() })
+		allow(t, parts, first, second)
 	}
+	allow(t, parts, first, second)
 	apply(environment, secret)
 	for _, uri := range []string{first, second, "", second} {
 		dry := environment

@@ -358,6 +358,7 @@ func TestDeletionWithoutTheKMSKey(t *testing.T) {
 	ctx, server := context.Background(), kmstest.New(t)
 	uri, path := server.URI(t), filepath.Join(t.TempDir(), "data")
 	parts := embedded(t, open.Config{Path: path})
+	allow(t, parts, uri)
 	dev := environment("dev")
 	dev.KMSKey = &uri
 	set := backend.ChangeSet{Changes: []backend.Change{dev, secret("dev", "a", "v")}}

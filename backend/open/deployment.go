@@ -32,7 +32,7 @@ func openDatabase(
 		if s.Deployment != nil {
 			return nil, otherDatabase(folder, "its rows are not signed, and %s says that they are", configFile)
 		}
-		_, sign, err := signed.Prepare(ctx, id, keyring(id, folder, trusted), s.KMSKey)
+		_, sign, err := signed.Prepare(ctx, id, keyring(id, trusted), s.KMSKey)
 		return func(ctx context.Context, tx store.Tx) error {
 			made = true // not called if another process has upgraded the database since
 			return sign(ctx, tx)
@@ -42,7 +42,7 @@ func openDatabase(
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	keys := keyring(database.Deployment(), folder, trusted)
+	keys := keyring(database.Deployment(), trusted)
 	w, err := deploymentKey(ctx, folder, s, database, keys)
 	if err != nil {
 		return nil, nil, nil, errors.Join(err, database.Close())

@@ -43,9 +43,14 @@ type Parts struct {
 	Location string   // the folder
 	Upgrade  *Upgrade // the upgrade that Embedded made; nil for none
 
-	engine *engine.Engine
-	signed *signed.Store
+	engine  *engine.Engine
+	signed  *signed.Store
+	trusted *trustedKeys
 }
+
+// AllowKMSKeys sets the KMS keys that the callers of a server may name, beside those in config.json. Call it before the
+// first request.
+func (p *Parts) AllowKMSKeys(patterns kms.Patterns) { p.trusted.named = patterns }
 
 // sweepPause is the time between two sweeps that both remove something.
 const sweepPause = time.Second
@@ -93,13 +98,13 @@ func (p *Parts) Close() error { return p.Store.Close() }
 // upwards. ErrNotFound means that there is no backend; Embedded does not create one. ErrDenied means that the search
 // found a folder that another user owns or can change.
 //
-// It creates no key file either, because the caller of a server must not write to the disk of the server.
+// The callers of a server use its Parts. So no change may name a key file, and none is created; see AllowKMSKeys.
 func Embedded(ctx context.Context, c Config) (*Parts, error) {
 	return embedded(ctx, c, false)
 }
 
-// embedded is Embedded, and creates key files at their first use if createKeys is set.
-func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
+// embedded is Embedded. If local is set, changes may name any KMS key, and a key file is created at its first use.
+func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 	path := c.Path
 	if path == "" {
 		found, err := findFolder()
@@ -126,7 +131,7 @@ func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
 		return nil, err
 	}
 	trusted := newTrustedKeys(path, s)
-	trusted.createFiles = createKeys
+	trusted.local = local
 	database, keys, upgrade, err := openDatabase(ctx, path, s, trusted)
 	if err != nil {
 		return nil, err
@@ -136,29 +141,24 @@ func embedded(ctx context.Context, c Config, createKeys bool) (*Parts, error) {
 		s.KMSKey = c.KMSKey
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
-	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}, Trust: trusted.add,
+	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}, Trust: trusted.allow,
 		Swept: audit.Swept(database, nil)}
-	if createKeys { // only for a local user: a caller of a server must not learn about the files of the server
+	if local { // only for a local user: a caller of a server must not learn about the files of the server
 		o.CheckKey = trusted.checkUse
 	}
 	e := engine.New(database, keys, o)
 	return &Parts{
 		Engine: asLocalUser{e}, Store: database, Keys: keys, Location: path, Upgrade: upgrade, engine: e, signed: database,
+		trusted: trusted,
 	}, nil
 }
 
 // defaultKMSKey is the URI of the key file in the backend's folder. It is relative, so that the folder can be moved.
 const defaultKMSKey = "file:" + keyFile
 
-// keyring returns a Keyring that opens trusted KMS keys only.
-func keyring(deployment, folder string, trusted *trustedKeys) *envelope.Keyring {
-	openKey := func(ctx context.Context, uri string) (kms.Key, error) {
-		if err := trusted.check(uri); err != nil {
-			return nil, err
-		}
-		return kms.Open(ctx, resolveURI(folder, uri))
-	}
-	return envelope.New(envelope.Options{Deployment: deployment, OpenKey: openKey})
+// keyring returns a Keyring that uses trusted KMS keys only.
+func keyring(deployment string, trusted *trustedKeys) *envelope.Keyring {
+	return envelope.New(envelope.Options{Deployment: deployment, OpenKey: trusted.open})
 }
 
 // resolveURI makes the URI of a key file absolute.
@@ -352,7 +352,7 @@ func initFolder(ctx context.Context, dir, kmsKey string) error {
 // createSigned makes the deployment key of a new database, names it in the settings and creates the first contents. It
 // returns the first token.
 func createSigned(ctx context.Context, database *sqlite.Store, dir string, s settings) (token string, err error) {
-	keys := keyring(database.Deployment(), dir, newTrustedKeys(dir, s))
+	keys := keyring(database.Deployment(), newTrustedKeys(dir, s))
 	w, err := signed.Initialise(ctx, database, keys, s.KMSKey)
 	if err != nil {
 		return "", err

@@ -127,7 +127,7 @@ func TestAServerCreatesNoKeyFile(t *testing.T) {
 	}
 	defer parts.Close()
 	path := filepath.Join(dir, "key")
-	if err := createEnvironment(parts.Engine, "own", keyURI(path), false); !errors.Is(err, backend.ErrKeyUnusable) {
+	if err := createEnvironment(parts.Engine, "own", keyURI(path), false); !errors.Is(err, backend.ErrDenied) {
 		t.Errorf("error %v", err)
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {

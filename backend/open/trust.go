@@ -22,7 +22,7 @@ import (
 type settings struct {
 	// KMSKey wraps the environment keys of environments that do not name their own KMS key.
 	KMSKey string `json:"kms_key"`
-	// OtherKMSKeys holds the KMS keys that environments name. Creating such an environment adds its key.
+	// OtherKMSKeys holds the KMS keys that environments name. The first environment that uses a key adds it.
 	OtherKMSKeys []string `json:"other_kms_keys,omitempty"`
 	// Deployment says which database belongs to this file. It is nil until the rows of the database are signed.
 	Deployment *deployment `json:"deployment,omitempty"`
@@ -41,10 +41,12 @@ type deployment struct {
 // that the database names: someone who can write to the database could insert an environment key that is wrapped by
 // their own KMS key, and then read every value written after that.
 type trustedKeys struct {
-	folder      string
-	createFiles bool // add creates key files
-	mu          sync.Mutex
-	keys        []string
+	folder string
+	// local means that the user of this machine names the keys. They may name any, and a key file is created.
+	local bool
+	mu    sync.Mutex
+	keys  []string
+	named kms.Patterns // the keys that callers of a server may name, beside those in config.json
 }
 
 func newTrustedKeys(folder string, s settings) *trustedKeys {
@@ -55,41 +57,113 @@ func newTrustedKeys(folder string, s settings) *trustedKeys {
 	return &trustedKeys{folder: folder, keys: keys}
 }
 
-// check refuses a KMS key that config.json does not name. It reads the file again before it refuses, because another
-// process may have added the key.
-func (t *trustedKeys) check(uri string) error {
+// open opens a KMS key. It does not ask whether the key is trusted: each call does.
+func (t *trustedKeys) open(ctx context.Context, uri string) (kms.Key, error) {
+	key, err := kms.Open(ctx, resolveURI(t.folder, uri))
+	if err != nil {
+		return nil, err
+	}
+	return trustedKey{key, t, uri}, nil
+}
+
+// trustedKey is a KMS key that unwraps only if it is trusted. A key that wraps for the first time is trusted from then
+// on. So a key that the KMS refuses, or that does not exist, is never in config.json.
+type trustedKey struct {
+	kms.Key
+	trusted *trustedKeys
+	uri     string // as config.json has it
+}
+
+var _ kms.Key = trustedKey{}
+
+func (k trustedKey) GenerateDataKey(
+	ctx context.Context, encryptionContext map[string]string,
+) (plaintext, wrapped []byte, err error) {
+	if err := k.trusted.createFile(k.uri); err != nil {
+		return nil, nil, err
+	}
+	if plaintext, wrapped, err = k.Key.GenerateDataKey(ctx, encryptionContext); err != nil {
+		return nil, nil, err
+	}
+	if err := k.trusted.add(k.uri); err != nil {
+		return nil, nil, err
+	}
+	return plaintext, wrapped, nil
+}
+
+func (k trustedKey) Encrypt(
+	ctx context.Context, plaintext []byte, encryptionContext map[string]string,
+) (wrapped []byte, err error) {
+	if err := k.trusted.createFile(k.uri); err != nil {
+		return nil, err
+	}
+	if wrapped, err = k.Key.Encrypt(ctx, plaintext, encryptionContext); err != nil {
+		return nil, err
+	}
+	if err := k.trusted.add(k.uri); err != nil {
+		return nil, err
+	}
+	return wrapped, nil
+}
+
+func (k trustedKey) Decrypt(
+	ctx context.Context, wrapped []byte, encryptionContext map[string]string,
+) ([]byte, error) {
+	trusted, err := k.trusted.has(k.uri)
+	switch {
+	case err != nil:
+		return nil, err
+	case !trusted:
+		return nil, backend.Errorf(backend.CodeKeyUnusable, "the database uses KMS key %s, which is not listed in %s",
+			k.uri, filepath.Join(k.trusted.folder, configFile)).
+			WithHint("if the key is yours, add it to other_kms_keys in that file; if not, someone has changed the database")
+	}
+	return k.Key.Decrypt(ctx, wrapped, encryptionContext)
+}
+
+// has reports whether a KMS key is trusted. It reads config.json again before it says no, because another process may
+// have added the key.
+func (t *trustedKeys) has(uri string) (bool, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if slices.Contains(t.keys, uri) {
-		return nil
+		return true, nil
 	}
 	s, err := readSettings(t.folder)
-	if err != nil {
-		return err
-	}
-	if uri != s.KMSKey && !slices.Contains(s.OtherKMSKeys, uri) {
-		return backend.Errorf(backend.CodeKeyUnusable, "the database uses KMS key %s, which is not listed in %s",
-			uri, filepath.Join(t.folder, configFile)).
-			WithHint("if the key is yours, add it to other_kms_keys in that file; if not, someone has changed the database")
+	if err != nil || !s.lists(uri) {
+		return false, err
 	}
 	t.keys = append(t.keys, uri)
-	return nil
+	return true, nil
 }
 
-// add adds the KMS key that wraps a new environment key to config.json. A key that is not there is used for the first
-// time: if it is a key file, add creates it. Later, a missing key file is an error, because a new one could not decrypt
-// anything.
+// lists reports whether an environment may use a KMS key.
+func (s settings) lists(uri string) bool {
+	return uri == s.KMSKey || slices.Contains(s.OtherKMSKeys, uri)
+}
+
+// allow refuses a KMS key that a change names and that its caller may not name. It has no effect, and calls no KMS.
+func (t *trustedKeys) allow(uri string) error {
+	if t.local {
+		return nil
+	}
+	if err := kms.CheckRemote(uri); err != nil {
+		return err
+	}
+	if trusted, err := t.has(uri); err != nil || trusted || t.named.Match(uri) {
+		return err
+	}
+	return backend.Errorf(backend.CodeDenied, "the server does not allow this KMS key").
+		WithHint("name a key that it allows, or start it with --allow-kms-key and a pattern for this key").At("kms_key")
+}
+
+// add adds a KMS key to config.json.
 func (t *trustedKeys) add(uri string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s, err := readSettings(t.folder)
-	if err != nil || uri == s.KMSKey || slices.Contains(s.OtherKMSKeys, uri) {
+	if err != nil || s.lists(uri) {
 		return err
-	}
-	if t.createFiles {
-		if err := createKeyFile(t.folder, uri); err != nil {
-			return err
-		}
 	}
 	s.OtherKMSKeys = append(s.OtherKMSKeys, uri)
 	if err := writeSettings(t.folder, s); err != nil {
@@ -99,13 +173,26 @@ func (t *trustedKeys) add(uri string) error {
 	return nil
 }
 
+// createFile creates the key file that a URI names, before its first use. Later, a missing key file is an error,
+// because a new one could not decrypt anything.
+func (t *trustedKeys) createFile(uri string) error {
+	if !t.local {
+		return nil
+	}
+	s, err := readSettings(t.folder)
+	if err != nil || s.lists(uri) {
+		return err
+	}
+	return createKeyFile(t.folder, uri)
+}
+
 // checkUse returns the error that the use of a KMS key would return, as far as a dry run can know it.
 func (t *trustedKeys) checkUse(uri string) error {
 	s, err := readSettings(t.folder)
 	if err != nil {
 		return err
 	}
-	firstUse := uri != s.KMSKey && !slices.Contains(s.OtherKMSKeys, uri)
+	firstUse := !s.lists(uri)
 	if firstUse {
 		if err := kms.CheckFolder(resolveURI(t.folder, uri)); err != nil {
 			return atKMSKey(err)

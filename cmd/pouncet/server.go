@@ -16,6 +16,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
@@ -63,6 +64,7 @@ file that does not exist is created, for this user only.`,
 func (a *app) serverCommand() *cobra.Command {
 	var listen string
 	var quiet bool
+	var allowed []string
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Serve the embedded backend over HTTP",
@@ -79,12 +81,18 @@ requests have finished.`,
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "`address` and port to listen on")
 	c.Flags().BoolVar(&quiet, "quiet", false, "write no log line for a request")
+	c.Flags().StringArrayVar(&allowed, "allow-kms-key", nil,
+		"`pattern` of the KMS keys that callers may name for environments; repeat for more patterns")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		patterns, err := kms.ParsePatterns(allowed)
+		if err != nil {
+			return &usageError{backend.AsError(err)}
+		}
 		config, err := a.embeddedConfig(c.Context(), "server serves an embedded backend")
 		if err != nil {
 			return err
 		}
-		return a.serve(c.Context(), config, listen, quiet)
+		return a.serve(c.Context(), config, listen, quiet, patterns)
 	}
 	return c
 }
@@ -93,11 +101,14 @@ requests have finished.`,
 const sweepInterval = time.Hour
 
 // serve serves an embedded backend until ctx ends.
-func (a *app) serve(ctx context.Context, config open.Config, address string, quiet bool) error {
+func (a *app) serve(
+	ctx context.Context, config open.Config, address string, quiet bool, allowed kms.Patterns,
+) error {
 	parts, err := open.Embedded(ctx, config)
 	if err != nil {
 		return err
 	}
+	parts.AllowKMSKeys(allowed)
 	log := slog.New(slog.NewJSONHandler(a.err, nil))
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
