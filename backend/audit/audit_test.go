@@ -78,7 +78,7 @@ var who = backend.WithPrincipal(context.Background(), backend.Principal{Name: "c
 func TestResolveIsRecordedBeforeItReturns(t *testing.T) {
 	s := &sink{}
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	log := audit.Log(&service{}, s, func() time.Time { return at })
+	log := audit.New(&service{}, s, audit.Options{Now: func() time.Time { return at }})
 	refs := []backend.Ref{
 		{Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "a", Field: "f"},
 		{Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "gone"},
@@ -94,10 +94,10 @@ func TestResolveIsRecordedBeforeItReturns(t *testing.T) {
 	if r.Principal != "ci" || r.Role != backend.RoleAdmin || r.Verb != "resolve" || r.Code != "ok" || !r.At.Equal(at) {
 		t.Errorf("record %+v", r)
 	}
-	const want = `[{"project":"p","environment":"dev","items":[` +
+	const want = `{"groups":[{"project":"p","environment":"dev","items":[` +
 		`{"kind":"secret","name":"a","field":"f","id":"id-a","version":7},` +
 		`{"kind":"secret","name":"gone","code":"not_found"}]},` +
-		`{"project":"p","environment":"prod","items":[{"kind":"scoped_value","name":"b","id":"id-b","version":7}]}]`
+		`{"project":"p","environment":"prod","items":[{"kind":"scoped_value","name":"b","id":"id-b","version":7}]}]}`
 	if string(r.Detail) != want {
 		t.Errorf("detail\n%s\nwant\n%s", r.Detail, want)
 	}
@@ -112,7 +112,7 @@ func TestResolveIsRecordedBeforeItReturns(t *testing.T) {
 
 func TestCallThatCannotBeRecordedFails(t *testing.T) {
 	next := &service{}
-	log := audit.Log(next, &sink{refuse: true}, nil)
+	log := audit.New(next, &sink{refuse: true}, audit.Options{})
 	out, err := log.Resolve(who, []backend.Ref{{Name: "a"}})
 	if out != nil || !errors.Is(err, backend.ErrUnavailable) || !errors.Is(err, errFull) {
 		t.Errorf("resolving: %v, %v", out, err)
@@ -121,15 +121,15 @@ func TestCallThatCannotBeRecordedFails(t *testing.T) {
 		backend.ErrUnavailable) || next.applied != 0 {
 		t.Errorf("applying: %v, applied %d times", err, next.applied)
 	}
-	if _, err := log.Apply(who, backend.ChangeSet{DryRun: true, Changes: []backend.Change{{Name: "a"}}}); err == nil ||
-		next.applied != 0 {
-		t.Errorf("comparing: %v", err)
+	outcomes, err := log.Apply(who, backend.ChangeSet{DryRun: true, Changes: []backend.Change{{Name: "a"}}})
+	if outcomes != nil || !errors.Is(err, backend.ErrUnavailable) || !errors.Is(err, errFull) {
+		t.Errorf("comparing: %v, %v", outcomes, err)
 	}
 }
 
 func TestChangesAreRecordedBeforeAndAfter(t *testing.T) {
 	s := &sink{}
-	log := audit.Log(&service{}, s, nil)
+	log := audit.New(&service{}, s, audit.Options{})
 	set := backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpDelete, Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "a", Force: true,
 			Value: backend.PlaintextString("CANARY")},
@@ -150,12 +150,14 @@ func TestChangesAreRecordedBeforeAndAfter(t *testing.T) {
 		lines = append(lines, fmt.Sprintf("%s/%s %s", r.Verb, r.Phase, r.Detail))
 	}
 	got := strings.Join(lines, "\n")
-	const deletion = `[{"project":"p","environment":"dev",` +
-		`"items":[{"kind":"secret","name":"a","op":"delete","force":true}]}]`
-	want := "apply/intent " + deletion + `
-apply/outcome [{"items":[{"kind":"secret","name":"a","action":"update","changed":["value"],"id":"id-a","version":8}]}]
-compare/ ` + deletion + `
-fingerprint/ ` + deletion
+	const deletion = `{"groups":[{"project":"p","environment":"dev","items":[{"kind":"secret","name":"a","op":"delete",` +
+		`"force":true`
+	const compared = deletion + `,"action":"update","id":"id-a"}]}]}`
+	const want = `apply/intent ` + deletion + `}]}]}
+apply/outcome {"groups":[{"items":[` +
+		`{"kind":"secret","name":"a","action":"update","changed":["value"],"id":"id-a","version":8}]}]}
+compare/ ` + compared + `
+fingerprint/ ` + compared
 	if got != want {
 		t.Errorf("records\n%s\nwant\n%s", got, want)
 	}
@@ -164,7 +166,7 @@ fingerprint/ ` + deletion
 func TestOutcomeIsRecordedAfterTheCallerCancels(t *testing.T) {
 	ctx, cancel := context.WithCancel(who)
 	s := &sink{}
-	if _, err := audit.Log(&service{cancel: cancel}, s, nil).
+	if _, err := audit.New(&service{cancel: cancel}, s, audit.Options{}).
 		Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}}); err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +176,7 @@ func TestOutcomeIsRecordedAfterTheCallerCancels(t *testing.T) {
 }
 
 func TestOutcomeThatCannotBeRecordedIsReturned(t *testing.T) {
-	out, err := audit.Log(&service{}, &sink{refuse: true, after: 1}, nil).
+	out, err := audit.New(&service{}, &sink{refuse: true, after: 1}, audit.Options{}).
 		Apply(who, backend.ChangeSet{Changes: []backend.Change{{Name: "a"}}})
 	if err != nil || len(out) != 1 {
 		t.Errorf("got %v, %v; want the outcome, because the change was made and its intent is on record", out, err)
@@ -183,7 +185,7 @@ func TestOutcomeThatCannotBeRecordedIsReturned(t *testing.T) {
 
 func TestRecordsHoldNoValues(t *testing.T) {
 	s := &sink{}
-	log := audit.Log(&service{}, s, nil)
+	log := audit.New(&service{}, s, audit.Options{})
 	if _, err := log.Resolve(who, []backend.Ref{{Name: "a"}}); err != nil {
 		t.Fatal(err)
 	}
@@ -210,9 +212,9 @@ func TestASweepIsRecorded(t *testing.T) {
 		{Kind: backend.KindSecret, ID: "s", Name: "a", Project: "p"},
 		{Kind: backend.KindProject, ID: "q", Name: "q"},
 	})
-	const want = `[{"project":"p","items":[{"kind":"environment","name":"dev","action":"delete","id":"e"},` +
+	const want = `{"groups":[{"project":"p","items":[{"kind":"environment","name":"dev","action":"delete","id":"e"},` +
 		`{"kind":"secret","name":"a","action":"delete","id":"s"}]},` +
-		`{"items":[{"kind":"project","name":"q","action":"delete","id":"q"}]}]`
+		`{"items":[{"kind":"project","name":"q","action":"delete","id":"q"}]}]}`
 	if len(s.records) != 1 || s.records[0].Verb != "sweep" || s.records[0].Principal != "pouncet" ||
 		!s.records[0].At.Equal(at) || string(s.records[0].Detail) != want {
 		t.Errorf("records %+v, want one with the detail\n%s", s.records, want)
@@ -233,9 +235,9 @@ func TestAnAcceptanceIsRecordedBeforeAnythingIsSigned(t *testing.T) {
 	if err != nil || len(accepted) != 2 {
 		t.Fatal(accepted, err)
 	}
-	const intent = `[{"items":[{"kind":"token","name":"a","id":"1","problem":"changed"}]}]`
-	const outcome = `[{"items":[{"kind":"token","name":"a","id":"1","problem":"changed"}]},` +
-		`{"project":"p","items":[{"kind":"secret","name":"b","id":"2","problem":"changed"}]}]`
+	const intent = `{"groups":[{"items":[{"kind":"token","name":"a","id":"1","problem":"changed"}]}]}`
+	const outcome = `{"groups":[{"items":[{"kind":"token","name":"a","id":"1","problem":"changed"}]},` +
+		`{"project":"p","items":[{"kind":"secret","name":"b","id":"2","problem":"changed"}]}]}`
 	if len(s.records) != 2 || s.records[0].Verb != "accept" || s.records[0].Phase != "intent" ||
 		string(s.records[0].Detail) != intent || s.records[1].Phase != "outcome" || string(s.records[1].Detail) != outcome {
 		t.Errorf("records %+v", s.records)
@@ -256,7 +258,7 @@ func TestFindingsAreRecorded(t *testing.T) {
 	if err := audit.Found(context.Background(), s, nil, found); err != nil {
 		t.Fatal(err)
 	}
-	const want = `[{"project":"p","items":[{"kind":"state","name":"p","problem":"removed"}]}]`
+	const want = `{"groups":[{"project":"p","items":[{"kind":"state","name":"p","problem":"removed"}]}]}`
 	if len(s.records) != 1 || s.records[0].Verb != "verify" || s.records[0].Code != "corrupt" ||
 		s.records[0].Principal != "pouncet" || string(s.records[0].Detail) != want {
 		t.Errorf("records %+v, want one with the detail\n%s", s.records, want)
@@ -266,7 +268,7 @@ func TestFindingsAreRecorded(t *testing.T) {
 // TestLongTextsAreCutInRecords sends texts of a megabyte in every field that a caller chooses.
 func TestLongTextsAreCutInRecords(t *testing.T) {
 	s := &sink{}
-	log := audit.Log(&service{}, s, nil)
+	log := audit.New(&service{}, s, audit.Options{})
 	long := strings.Repeat("ä", 1<<19)
 	if _, err := log.Resolve(who, []backend.Ref{{Kind: backend.Kind(long), Project: long, Environment: long, Scope: long,
 		Name: long, Field: long, Version: long}}); err != nil {

@@ -16,13 +16,13 @@ const ownPrincipal = "pouncet"
 // for good. The sweep is done by then, so a failure to record it changes nothing.
 // A nil now means time.Now.
 func Swept(sink Sink, now func() time.Time) func(ctx context.Context, removed []backend.Object) {
-	l := newLog(sink, now)
+	l := newRecorder(sink, now)
 	return func(ctx context.Context, removed []backend.Object) {
 		var p groups
 		for _, o := range removed {
 			p.add(o.Project, "", "", item{Kind: o.Kind, Name: o.Name, ID: o.ID, Action: backend.ActionDelete})
 		}
 		ctx = backend.WithPrincipal(context.WithoutCancel(ctx), backend.Principal{Name: ownPrincipal})
-		_ = l.record(ctx, "sweep", "", nil, p.list)
+		_ = l.record(ctx, "sweep", "", nil, p.detail())
 	}
 }

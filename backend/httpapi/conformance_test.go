@@ -51,7 +51,7 @@ func stack(t testing.TB) backend.Service {
 	}}}); err != nil {
 		t.Fatal(err)
 	}
-	service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
+	service := audit.New(parts.Engine, parts.Store, audit.Options{Guard: access.Guard})
 	server := httptest.NewServer(httpapi.NewServer(service,
 		func(ctx context.Context, token string) (backend.Principal, error) {
 			return access.Authenticate(ctx, parts.Store, token, time.Now())

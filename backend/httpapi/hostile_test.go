@@ -165,9 +165,10 @@ func startHostile(t *testing.T) *hostileServer {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
+	service := audit.New(parts.Engine, parts.Store, audit.Options{Guard: access.Guard})
 	o := httpapi.Options{Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelError})),
-		Allow: access.Allow, Ready: httpapi.NewHealth(ctx, parts.Health).Ready}
-	handler := httpapi.NewServer(access.Guard(audit.Log(parts.Engine, parts.Store, nil)),
+		Allow: access.Allow, Refused: service.Refused, Ready: httpapi.NewHealth(ctx, parts.Health).Ready}
+	handler := httpapi.NewServer(service,
 		func(ctx context.Context, token string) (backend.Principal, error) {
 			return access.Authenticate(ctx, parts.Store, token, time.Now())
 		}, o)

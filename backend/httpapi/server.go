@@ -56,6 +56,9 @@ type Options struct {
 	// Allow returns an error if a principal may not use a verb. Then the server does not read the body of the request.
 	// Without Allow, the server reads every body. In both cases the Service checks each call.
 	Allow func(p backend.Principal, verb backend.Verb) error
+	// Refused is called for each request that makes no call because its token is not valid or Allow has refused it. err
+	// says why. ctx has the origin of the request and, if it is known, its principal.
+	Refused func(ctx context.Context, verb backend.Verb, err error)
 }
 
 // Authenticate returns the principal of a token, or ErrUnauthenticated.
@@ -85,6 +88,9 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	}
 	if o.Allow == nil {
 		o.Allow = func(backend.Principal, backend.Verb) error { return nil }
+	}
+	if o.Refused == nil {
+		o.Refused = func(context.Context, backend.Verb, error) {}
 	}
 	o.MaxCaller = cmp.Or(o.MaxCaller, max(o.MaxRequests/2, 1))
 	s := &server{service: service, authenticate: authenticate, options: o, slots: make(chan struct{}, o.MaxRequests),
@@ -213,9 +219,11 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 		}
 		if err == nil {
 			requestLogFrom(ctx).principal = principal.Name
+			ctx = backend.WithPrincipal(ctx, principal)
 			err = s.allow(principal, to.verb, r)
 		}
 		if err != nil {
+			s.options.Refused(ctx, asked(to.verb, r), err)
 			refuse(w, err)
 			return
 		}
@@ -246,7 +254,7 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 			busy(w, backend.Errorf(backend.CodeUnavailable, "the server has too many requests at once"))
 			return
 		}
-		out, err := verb(backend.WithPrincipal(ctx, principal), in)
+		out, err := verb(ctx, in)
 		if err != nil {
 			refuse(w, err)
 			return
@@ -263,10 +271,18 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 // the request does, because the request itself is not read.
 func (s *server) allow(p backend.Principal, verb backend.Verb, r *http.Request) error {
 	err := s.options.Allow(p, verb)
-	if err != nil && r.Header.Get(revealHeader) != "" {
-		return cmp.Or(s.options.Allow(p, backend.VerbReveal), err)
+	if err != nil {
+		return cmp.Or(s.options.Allow(p, asked(verb, r)), err)
 	}
-	return err
+	return nil
+}
+
+// asked returns the verb that a request asks for, as far as that is known before its body is read.
+func asked(verb backend.Verb, r *http.Request) backend.Verb {
+	if verb == backend.VerbResolve && r.Header.Get(revealHeader) != "" {
+		return backend.VerbReveal
+	}
+	return verb
 }
 
 // errManyLogins refuses a request whose token could not be checked, because so many others are being checked.
@@ -339,6 +355,8 @@ func (s *server) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start, id, n := time.Now(), rand.Text(), &requestLog{}
 		w.Header().Set("X-Request-Id", id)
+		ctx := backend.WithOrigin(context.WithValue(r.Context(), requestLogKey{}, n),
+			backend.Origin{Address: peer(r), RequestID: id})
 		counted := &responseRecorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			if p := recover(); p != nil {
@@ -359,8 +377,17 @@ func (s *server) guard(next http.Handler) http.Handler {
 					"principal", n.principal)
 			}
 		}()
-		next.ServeHTTP(counted, r.WithContext(context.WithValue(r.Context(), requestLogKey{}, n)))
+		next.ServeHTTP(counted, r.WithContext(ctx))
 	})
+}
+
+// peer returns the IP address that a request came from.
+func peer(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	return host
 }
 
 // short cuts a text for the log: the caller chooses its length.

@@ -136,6 +136,9 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	if upgrade != nil {
+		audit.Upgraded(withLocalUser(ctx), database, nil, upgrade.Tokens)
+	}
 	removeExpiredCopy(path, time.Now())
 	if c.KMSKey != "" {
 		s.KMSKey = c.KMSKey
@@ -361,8 +364,9 @@ func createSigned(ctx context.Context, database *sqlite.Store, dir string, s set
 	if err := writeSettings(dir, s); err != nil {
 		return "", err
 	}
-	e := engine.New(signed.New(database, keys, w), keys, engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}})
-	return createContents(ctx, e)
+	rows := signed.New(database, keys, w)
+	e := engine.New(rows, keys, engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}})
+	return createContents(ctx, audit.New(e, rows, audit.Options{}))
 }
 
 func writeFile(dir, name, content string) error {
@@ -376,10 +380,10 @@ func writeFile(dir, name, content string) error {
 const firstTokenLifetime = 24 * time.Hour
 
 // createContents creates what every new backend contains, and returns the first admin token.
-func createContents(ctx context.Context, e *engine.Engine) (token string, err error) {
+func createContents(ctx context.Context, s backend.Service) (token string, err error) {
 	token, hash := access.NewToken()
 	role, expires := backend.RoleAdmin, time.Now().Add(firstTokenLifetime)
-	_, err = e.Apply(withLocalUser(ctx), backend.ChangeSet{Changes: []backend.Change{
+	_, err = s.Apply(withLocalUser(ctx), backend.ChangeSet{Changes: []backend.Change{
 		{Op: backend.OpCreate, Kind: backend.KindProject, Name: backend.DefaultProject},
 		{Op: backend.OpCreate, Kind: backend.KindToken, Name: tokenFile, Role: &role, TokenHash: hash,
 			ExpiresAt: &expires},

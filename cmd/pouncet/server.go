@@ -118,11 +118,11 @@ func (a *app) serve(
 			WithHint("choose another address with --listen")
 	}
 	health := httpapi.NewHealth(ctx, parts.Health)
-	o := httpapi.Options{Ready: health.Ready, Allow: access.Allow, Log: log, Quiet: quiet}
+	service := audit.New(parts.Engine, parts.Store, audit.Options{Guard: access.Guard})
+	o := httpapi.Options{Ready: health.Ready, Allow: access.Allow, Refused: service.Refused, Log: log, Quiet: quiet}
 	parts.ReportUntrusted(atMostOnceAMinute(func(err error) {
 		log.Error("untrusted token", "error", err.Error())
 	}, time.Now))
-	service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
 	authenticate := func(ctx context.Context, token string) (backend.Principal, error) {
 		return access.Authenticate(ctx, parts.Store, token, time.Now())
 	}
@@ -141,6 +141,9 @@ func (a *app) serve(
 		})
 	})
 	background.Go(func() { health.Keep(serving, httpapi.HealthInterval) })
+	background.Go(func() {
+		service.Keep(serving, func(err error) { log.Error("recording refused requests", "error", err.Error()) })
+	})
 	err = httpapi.Serve(ctx, l, httpapi.NewServer(service, authenticate, o), o)
 	stop()
 	closed := make(chan error, 1)

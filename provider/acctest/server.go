@@ -43,6 +43,6 @@ func Serve(t testing.TB, path string) (http.Handler, string) {
 	authenticate := func(ctx context.Context, token string) (backend.Principal, error) {
 		return access.Authenticate(ctx, parts.Store, token, time.Now())
 	}
-	service := access.Guard(audit.Log(parts.Engine, parts.Store, nil))
+	service := audit.New(parts.Engine, parts.Store, audit.Options{Guard: access.Guard})
 	return httpapi.NewServer(service, authenticate, httpapi.Options{}), strings.TrimSpace(string(token))
 }

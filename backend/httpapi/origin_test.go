@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package httpapi_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+)
+
+// report is one call of Options.Refused.
+type report struct {
+	principal backend.Principal
+	origin    backend.Origin
+	verb      backend.Verb
+	err       error
+}
+
+func TestRefusedRequestsAreReported(t *testing.T) {
+	var reports []report
+	role := backend.RoleViewer
+	handler := httpapi.NewServer(&scripted{}, func(ctx context.Context, token string) (backend.Principal, error) {
+		p, err := authenticate(ctx, token)
+		p.Role = role
+		return p, err
+	}, httpapi.Options{Allow: access.Allow, Refused: func(ctx context.Context, verb backend.Verb, err error) {
+		p, _ := backend.PrincipalFrom(ctx)
+		reports = append(reports, report{p, backend.OriginFrom(ctx), verb, err})
+	}})
+	send := func(verb, token string) *httptest.ResponseRecorder {
+		reports = nil
+		r := request(verb, strings.NewReader("{}"))
+		r.Header.Set("Authorization", "Bearer "+token)
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, r)
+		return response
+	}
+	for _, verb := range []string{"query", "resolve", "resolve-one", "value", "apply"} {
+		response := send(verb, "wrong")
+		if response.Code != http.StatusUnauthorized || len(reports) != 1 {
+			t.Fatalf("%s with a wrong token: status %d, %d reports", verb, response.Code, len(reports))
+		}
+		origin := backend.Origin{Address: "192.0.2.1", RequestID: response.Header().Get("X-Request-Id")}
+		if r := reports[0]; r.origin != origin || r.principal != (backend.Principal{}) ||
+			!errors.Is(r.err, backend.ErrUnauthenticated) {
+			t.Errorf("%s with a wrong token: report %+v, want origin %+v", verb, r, origin)
+		}
+	}
+	for verb, want := range map[string]backend.Verb{"resolve": backend.VerbResolve, "apply": backend.VerbApply} {
+		response := send(verb, goodToken)
+		if response.Code != http.StatusForbidden || len(reports) != 1 {
+			t.Fatalf("%s as a viewer: status %d, %d reports", verb, response.Code, len(reports))
+		}
+		if r := reports[0]; r.verb != want || r.principal.ID != "1" || !errors.Is(r.err, backend.ErrDenied) {
+			t.Errorf("%s as a viewer: report %+v", verb, r)
+		}
+	}
+	if response := send("query", goodToken); response.Code != http.StatusOK || len(reports) != 0 {
+		t.Errorf("an allowed request: status %d, %d reports", response.Code, len(reports))
+	}
+}
+
+// originOf is a Service that keeps the origin of its last call.
+type originOf struct {
+	scripted
+	origin backend.Origin
+}
+
+func (s *originOf) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	s.origin = backend.OriginFrom(ctx)
+	return s.scripted.Query(ctx, q)
+}
+
+func TestCallsHaveAnOrigin(t *testing.T) {
+	s := &originOf{}
+	handler := httpapi.NewServer(s, authenticate, httpapi.Options{})
+	for _, from := range []struct{ address, want string }{
+		{"192.0.2.7:1", "192.0.2.7"}, {"[2001:db8::1]:2", "2001:db8::1"},
+	} {
+		r := request("query", strings.NewReader("{}"))
+		r.RemoteAddr = from.address
+		r.Header.Set("X-Request-Id", "chosen by the caller")
+		r.Header.Set("X-Forwarded-For", "198.51.100.1")
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, r)
+		want := backend.Origin{Address: from.want, RequestID: response.Header().Get("X-Request-Id")}
+		if s.origin != want || len(want.RequestID) < 20 {
+			t.Errorf("origin %+v, want %+v", s.origin, want)
+		}
+	}
+}
