@@ -14,8 +14,9 @@
 //     it returns metadata only.
 //
 // Several records have no caller, or another one: "login" counts refused tokens, "refused" counts further refusals of a
-// principal, "sweep" lists what was removed after its recovery window, "verify" the rows that were changed outside
-// Pouncet, "accept" (intent and outcome) those that were signed again, and "upgrade" the tokens that an upgrade signed.
+// principal, and "expire" counts records that were deleted. "sweep" lists what was removed after its recovery window,
+// "verify" the rows that were changed outside Pouncet, "accept" (intent and outcome) those that were signed again, and
+// "upgrade" the tokens that an upgrade signed.
 //
 // Records hold names, ids, versions and error codes, never values.
 //
@@ -170,6 +171,14 @@ func (r recorder) recordOutcome(ctx context.Context, verb string, outcome error,
 }
 
 func (r recorder) record(ctx context.Context, verb, phase string, outcome error, d detail) error {
+	row, err := r.row(ctx, verb, phase, outcome, d)
+	if err != nil {
+		return err
+	}
+	return r.sink.AppendRecord(ctx, row)
+}
+
+func (r recorder) row(ctx context.Context, verb, phase string, outcome error, d detail) (store.Record, error) {
 	code := "ok"
 	if outcome != nil {
 		code = string(backend.AsError(outcome).Code)
@@ -178,10 +187,7 @@ func (r recorder) record(ctx context.Context, verb, phase string, outcome error,
 	o := backend.OriginFrom(ctx)
 	d.PrincipalID, d.PrincipalKind, d.Address, d.RequestID = p.ID, p.Kind, o.Address, o.RequestID
 	text, err := json.Marshal(d)
-	if err != nil {
-		return err
-	}
-	return r.sink.AppendRecord(ctx, store.Record{
+	return store.Record{
 		At: r.now().UTC(), Principal: p.Name, Role: p.Role, Verb: verb, Phase: phase, Code: code, Detail: text,
-	})
+	}, err
 }

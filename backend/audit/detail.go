@@ -20,6 +20,9 @@ type detail struct {
 	Since time.Time `json:"since,omitzero"`  // of the first refusal that Count counts
 	Count int       `json:"count,omitempty"` // refusals that this record stands for
 
+	Deleted int       `json:"deleted_records,omitempty"`
+	Before  time.Time `json:"before,omitzero"` // the deleted records are older
+
 	Groups []group `json:"groups,omitempty"`
 	// Omitted counts the items that are not listed, by the code of their error.
 	Omitted map[backend.Code]int `json:"omitted,omitempty"`

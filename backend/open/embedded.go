@@ -43,9 +43,10 @@ type Parts struct {
 	Location string   // the folder
 	Upgrade  *Upgrade // the upgrade that Embedded made; nil for none
 
-	engine  *engine.Engine
-	signed  *signed.Store
-	trusted *trustedKeys
+	engine    *engine.Engine
+	signed    *signed.Store
+	trusted   *trustedKeys
+	retention time.Duration // of the records of the audit log; 0 keeps all
 }
 
 // AllowKMSKeys sets the KMS keys that the callers of a server may name, beside those in config.json. Call it before the
@@ -55,11 +56,13 @@ func (p *Parts) AllowKMSKeys(patterns kms.Patterns) { p.trusted.named = patterns
 // sweepPause is the time between two sweeps that both remove something.
 const sweepPause = time.Second
 
-// KeepSwept removes what can no longer be restored, at once and then after every
-// interval, until ctx ends. It reports errors and continues.
+// KeepSwept removes what can no longer be restored and the records of the audit log that are too old, at once and then
+// after every interval, until ctx ends. It reports errors and continues.
 func (p *Parts) KeepSwept(ctx context.Context, interval time.Duration, report func(error)) {
 	for {
 		more, err := p.engine.Sweep(ctx)
+		moreRecords, expireErr := p.expireRecords(ctx)
+		more, err = more || moreRecords, errors.Join(err, expireErr)
 		if err != nil && ctx.Err() == nil {
 			report(err)
 		}
@@ -130,6 +133,10 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	retention, err := s.auditRetention(path)
+	if err != nil {
+		return nil, err
+	}
 	trusted := newTrustedKeys(path, s)
 	trusted.local = local
 	database, keys, upgrade, err := openDatabase(ctx, path, s, trusted)
@@ -152,7 +159,7 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 	e := engine.New(database, keys, o)
 	return &Parts{
 		Engine: asLocalUser{e}, Store: database, Keys: keys, Location: path, Upgrade: upgrade, engine: e, signed: database,
-		trusted: trusted,
+		trusted: trusted, retention: retention,
 	}, nil
 }
 

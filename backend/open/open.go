@@ -131,6 +131,7 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	if err != nil {
 		return nil, err
 	}
+	parts.expireSome(ctx)
 	service := asLocalUser{audit.New(parts.Engine, parts.Store, audit.Options{})}
 	return &Backend{
 		Service: service, Location: parts.Location, Created: created, Upgrade: parts.Upgrade, folder: parts.Location,

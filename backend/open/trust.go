@@ -26,6 +26,8 @@ type settings struct {
 	OtherKMSKeys []string `json:"other_kms_keys,omitempty"`
 	// Deployment says which database belongs to this file. It is nil until the rows of the database are signed.
 	Deployment *deployment `json:"deployment,omitempty"`
+	// AuditRetention is how long records of the audit log are kept, such as "8760h"; "" means that they are not deleted.
+	AuditRetention string `json:"audit_retention,omitempty"`
 }
 
 // deployment pins the database outside of it: someone who can write to the database only cannot put another one in its

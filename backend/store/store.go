@@ -38,6 +38,10 @@ type Store interface {
 	// AppendRecord adds one record to the audit log. The record is on disk when AppendRecord returns nil.
 	AppendRecord(ctx context.Context, r Record) error
 
+	// DeleteRecords deletes the oldest records if they are older than before, at most limit. In the same transaction it
+	// adds the record that add returns for their number. If no record is that old, it writes nothing.
+	DeleteRecords(ctx context.Context, before time.Time, limit int, add func(deleted int) Record) (deleted int, err error)
+
 	// Deployment returns the id that the database got when it was created.
 	Deployment() string
 
@@ -284,7 +288,7 @@ type Record struct {
 	At        time.Time
 	Principal string
 	Role      backend.Role
-	Verb      string // "resolve", "reveal", "apply", "compare", "fingerprint", "sweep", "verify", "accept"
+	Verb      string // package audit lists the verbs
 	Phase     string // "intent" before an apply or accept, "outcome" after it, and "" for other verbs
 	Code      string // "ok", or the code of the error
 	Detail    []byte // JSON with ids and names, never values

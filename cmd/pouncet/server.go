@@ -65,6 +65,7 @@ func (a *app) serverCommand() *cobra.Command {
 	var listen string
 	var quiet bool
 	var allowed []string
+	var retention time.Duration
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Serve the embedded backend over HTTP",
@@ -83,7 +84,14 @@ requests have finished.`,
 	c.Flags().BoolVar(&quiet, "quiet", false, "write no log line for a request")
 	c.Flags().StringArrayVar(&allowed, "allow-kms-key", nil,
 		"`pattern` of the KMS keys that callers may name for environments; repeat for more patterns")
+	c.Flags().DurationVar(&retention, "audit-retention", 0,
+		"how long records of the audit log are kept, such as 8760h; at least 24h (default audit_retention in config.json)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if c.Flags().Changed("audit-retention") {
+			if err := open.CheckAuditRetention(retention); err != nil {
+				return &usageError{backend.AsError(err)}
+			}
+		}
 		patterns, err := kms.ParsePatterns(allowed)
 		if err != nil {
 			return &usageError{backend.AsError(err)}
@@ -92,7 +100,7 @@ requests have finished.`,
 		if err != nil {
 			return err
 		}
-		return a.serve(c.Context(), config, listen, quiet, patterns)
+		return a.serve(c.Context(), config, listen, quiet, patterns, retention)
 	}
 	return c
 }
@@ -103,12 +111,16 @@ const sweepInterval = time.Hour
 // serve serves an embedded backend until ctx ends.
 func (a *app) serve(
 	ctx context.Context, config open.Config, address string, quiet bool, allowed kms.Patterns,
+	retention time.Duration,
 ) error {
 	parts, err := open.Embedded(ctx, config)
 	if err != nil {
 		return err
 	}
 	parts.AllowKMSKeys(allowed)
+	if retention > 0 {
+		parts.KeepRecords(retention)
+	}
 	log := slog.New(slog.NewJSONHandler(a.err, nil))
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
@@ -137,7 +149,7 @@ func (a *app) serve(
 	background.Go(func() { verifyRows(serving, parts, log) })
 	background.Go(func() {
 		parts.KeepSwept(serving, sweepInterval, func(err error) {
-			log.Error("removing what can no longer be restored", "error", err.Error())
+			log.Error("removing deleted objects and old records", "error", err.Error())
 		})
 	})
 	background.Go(func() { health.Keep(serving, httpapi.HealthInterval) })

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -72,6 +73,29 @@ var storeTests = []test{
 			}
 		})
 	}},
+	{"the oldest records are deleted, and their number is recorded", func(e env) {
+		for _, at := range []time.Time{testTime, testTime, testTime, testTime.Add(time.Hour)} {
+			if err := e.AppendRecord(e.Context(), store.Record{At: at, Verb: "resolve"}); err != nil {
+				e.Fatal(err)
+			}
+		}
+		for _, want := range []int{2, 1, 0, 0} {
+			added := 0
+			n, err := e.DeleteRecords(e.Context(), testTime.Add(time.Minute), 2, func(deleted int) store.Record {
+				added = deleted
+				return store.Record{At: testTime.Add(2 * time.Hour), Verb: "expire"}
+			})
+			if err != nil || n != want || added != want {
+				e.Errorf("deleted %d records, %d of them recorded, %v; want %d", n, added, err, want)
+			}
+		}
+		// The record of those hours, and one for each deletion.
+		n, err := e.DeleteRecords(e.Context(), testTime.Add(3*time.Hour), 10,
+			func(int) store.Record { return store.Record{} })
+		if err != nil || n != 3 {
+			e.Errorf("%d records were left, %v; want 3", n, err)
+		}
+	}},
 	{"a closed store returns ErrUnavailable", func(e env) {
 		if err := e.Close(); err != nil {
 			e.Fatal(err)
@@ -80,6 +104,8 @@ var storeTests = []test{
 		e.wantError(e.View(e.Context(), f), backend.ErrUnavailable)
 		e.wantError(e.Update(e.Context(), f), backend.ErrUnavailable)
 		e.wantError(e.AppendRecord(e.Context(), store.Record{}), backend.ErrUnavailable)
+		_, err := e.DeleteRecords(e.Context(), testTime, 1, func(int) store.Record { return store.Record{} })
+		e.wantError(err, backend.ErrUnavailable)
 		e.wantError(e.Check(e.Context()), backend.ErrUnavailable)
 		if err := e.Close(); err != nil {
 			e.Errorf("the second Close: %v", err)
