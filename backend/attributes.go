@@ -5,6 +5,7 @@ package backend
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -283,13 +284,16 @@ func (c Change) Check() *Error {
 	return nil
 }
 
-// CheckJSON refuses invalid JSON in a change, which cannot be encoded for the wire.
-func (c Change) CheckJSON() *Error {
+// CheckEncoding refuses what cannot be encoded for the wire: invalid JSON, and texts that are not UTF-8. Names need no
+// check: the wire replaces other bytes by a character that no name can have.
+func (c Change) CheckEncoding() *Error {
 	for _, a := range AttributeTable {
-		if (a.Name == "schema" || a.Name == "json") && a.given(&c) {
-			if err := a.check(&c); err != nil {
-				return err
-			}
+		if !a.given(&c) || a.check == nil {
+			continue
+		}
+		err := a.check(&c)
+		if err != nil && (a.Name == "schema" || a.Name == "json" || errors.Is(err, errEncoding)) {
+			return err
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ package backend
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode"
@@ -45,6 +46,9 @@ func isAllowed(r rune, oneLine bool) bool {
 	return !isControl(r)
 }
 
+// errEncoding is the cause of the error of a text that is not UTF-8.
+var errEncoding = errors.New("not valid UTF-8")
+
 // CheckText applies the rule for texts of several lines, such as a description. The error calls the text what.
 func CheckText(what, text string) *Error { return checkCharacters(what, text, false) }
 
@@ -53,7 +57,9 @@ func CheckLine(what, text string) *Error { return checkCharacters(what, text, tr
 
 func checkCharacters(what, text string, oneLine bool) *Error {
 	if !utf8.ValidString(text) {
-		return Errorf(CodeInvalid, "%s is not valid UTF-8", what).WithHint("save it as UTF-8")
+		err := Errorf(CodeInvalid, "%s is not valid UTF-8", what).WithHint("save it as UTF-8")
+		err.Err = errEncoding
+		return err
 	}
 	i := strings.IndexFunc(text, func(r rune) bool { return !isAllowed(r, oneLine) })
 	if i < 0 {

@@ -142,7 +142,7 @@ func (c *client) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 // request again.
 func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
 	for _, change := range set.Changes {
-		if err := change.CheckJSON(); err != nil {
+		if err := change.CheckEncoding(); err != nil {
 			return nil, err
 		}
 	}
