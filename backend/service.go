@@ -289,7 +289,8 @@ type Outcome struct {
 	Dependents []Dependent `json:"dependents,omitempty"`
 
 	// Unchecked is the attribute with a rule for stored values that a dry run with CompareOnly did not check: the type of
-	// a secret (or of one that is restored), or the schema of a secret type. "" if every rule was checked.
+	// a secret (or of one that is restored), or the schema of a secret type. It is "value" if the value was not compared,
+	// because the principal may not have it, and has compared it too often with other values. "" if all was checked.
 	Unchecked string `json:"unchecked,omitempty"`
 	// Fingerprint of the secret's value before the change, if it was requested and is allowed.
 	Fingerprint []byte `json:"fingerprint,omitempty"`

@@ -69,6 +69,9 @@ func (s *service) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Out
 	for i, c := range set.Changes {
 		out[i] = backend.Outcome{Action: backend.ActionUpdate, Changed: []string{"value"},
 			Object: backend.Object{Kind: c.Kind, ID: "id-" + c.Name, Name: c.Name, Version: 8}}
+		if c.Name == "uncompared" {
+			out[i].Unchecked = "value"
+		}
 	}
 	return out, nil
 }
@@ -160,6 +163,22 @@ compare/ ` + compared + `
 fingerprint/ ` + compared
 	if got != want {
 		t.Errorf("records\n%s\nwant\n%s", got, want)
+	}
+}
+
+// A value that was not compared is a refusal, in the record of its dry run.
+func TestRefusedComparisonsAreRecorded(t *testing.T) {
+	s := &sink{}
+	set := backend.ChangeSet{DryRun: true, Changes: []backend.Change{{Name: "a"}, {Name: "uncompared"}}}
+	if _, err := audit.Log(&service{}, s, nil).Apply(who, set); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.records) != 1 {
+		t.Fatalf("%d records, want 1", len(s.records))
+	}
+	before, after, _ := strings.Cut(string(s.records[0].Detail), `"uncompared"`)
+	if s.records[0].Verb != "compare" || strings.Contains(before, "denied") || !strings.Contains(after, `"code":"denied"`) {
+		t.Errorf("the record is %s %s", s.records[0].Verb, s.records[0].Detail)
 	}
 }
 

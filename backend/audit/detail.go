@@ -157,8 +157,11 @@ func changes(set backend.ChangeSet, out []backend.Outcome, err error) detail {
 		}
 		if n < len(out) {
 			i.ID, i.Action = cmp.Or(out[n].Object.ID, c.ID), out[n].Action
-			if out[n].Err != nil {
+			switch {
+			case out[n].Err != nil:
 				i.Code = out[n].Err.Code
+			case out[n].Unchecked == "value":
+				i.Code = backend.CodeDenied // not compared, after too many wrong guesses
 			}
 		}
 		p.add(c.Project, c.Environment, c.Scope, i)

@@ -53,8 +53,9 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		ids[i] = newID()
 	}
 	keys := newKeyset(e.keys)
+	var refused map[string]bool
 	for {
-		r := &run{engine: e, ctx: ctx, set: set, ids: ids, keys: keys, access: e.accessOf(ctx), budget: newBudget(),
+		r := &run{refused: refused, engine: e, ctx: ctx, set: set, ids: ids, keys: keys, access: e.accessOf(ctx), budget: newBudget(),
 			now: e.now().UTC().Truncate(time.Microsecond)}
 		err := e.store.Update(ctx, r.transaction)
 		switch {
@@ -66,6 +67,15 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		case err != nil && !errors.Is(err, errRollback):
 			return nil, err
 		case set.DryRun:
+			if len(refused) > 0 {
+				return r.outcomes, nil // the last attempt has counted
+			}
+			if refused, err = e.countDifferences(r); err != nil {
+				return nil, err
+			}
+			if len(refused) > 0 {
+				continue // answer again, without these comparisons
+			}
 			return r.outcomes, nil
 		}
 		rejected := backend.Rejected(r.outcomes)
@@ -113,6 +123,10 @@ type run struct {
 	over     error // a limit that the whole call exceeds
 	index    int   // of the change that is being made
 	places   places
+	// differing are the secrets whose value differs from a given one, which the principal may not have.
+	differing []string
+	// refused are the secrets that are not compared, because an attempt before has exceeded the limit.
+	refused map[string]bool
 	// unchecked is the attribute of the change that is being made whose rule was not checked: see ChangeSet.CompareOnly.
 	unchecked string
 }

@@ -122,7 +122,18 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		if err != nil {
 			return nil, err
 		}
+		isNews := r.set.DryRun && given && known && !e.known && presentBits < unguessableBits
+		if isNews {
+			if refused, err := r.refusesComparison(e.row.ID); err != nil || refused {
+				r.unchecked = "value"
+				e.diff.changed = append(e.diff.changed, "value")
+				return &newVersion{in: in}, err
+			}
+		}
 		same := given && known && sameValue(present, plaintext, in.isJSON())
+		if isNews && !same {
+			r.differing = append(r.differing, e.row.ID)
+		}
 		switch {
 		case same && !retyped:
 			return nil, nil

@@ -53,8 +53,10 @@ type Engine struct {
 	now       func() time.Time
 	schemas   schemaCache
 	authorize Authorizer
-	onSwept   func(ctx context.Context, removed []backend.Object)
-	swept     atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
+	// maxDifferences is Options.MaxDifferences.
+	maxDifferences int
+	onSwept        func(ctx context.Context, removed []backend.Object)
+	swept          atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
 }
 
 var _ backend.Service = (*Engine)(nil)
@@ -71,6 +73,9 @@ type Options struct {
 	CheckKey func(uri string) error
 	// Authorizer decides who may have a value. Nil lets nobody have one.
 	Authorizer Authorizer
+	// MaxDifferences is how often on a day (UTC) a principal may compare a secret with a value that differs, without the
+	// right to have its value. 0 means DefaultMaxDifferences.
+	MaxDifferences int
 	// Swept is called after a sweep with the deleted objects that it has removed for
 	// good. Nil ignores them.
 	Swept func(ctx context.Context, removed []backend.Object)
@@ -82,6 +87,9 @@ type Options struct {
 func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.MaxDifferences == 0 {
+		o.MaxDifferences = DefaultMaxDifferences
 	}
 	if o.Authorizer == nil {
 		o.Authorizer = nobody{}
@@ -97,7 +105,7 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	}
 	return &Engine{
 		store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, checkKey: o.CheckKey, now: o.Now, authorize: o.Authorizer,
-		onSwept: o.Swept,
+		maxDifferences: o.MaxDifferences, onSwept: o.Swept,
 	}
 }
 

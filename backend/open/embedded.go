@@ -151,7 +151,8 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 		s.KMSKey = c.KMSKey
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
-	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}, Trust: trusted.allow,
+	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}, MaxDifferences: c.CompareLimit,
+		Trust: trusted.allow,
 		Swept: audit.Swept(database, nil)}
 	if local { // only for a local user: a caller of a server must not learn about the files of the server
 		o.CheckKey = trusted.checkUse

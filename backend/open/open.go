@@ -44,6 +44,9 @@ type Config struct {
 	Path   string
 	KMSKey string // URI of the KMS key for new environment keys; "" means the one chosen at initialisation
 
+	// CompareLimit is engine.Options.MaxDifferences; 0 is the default.
+	CompareLimit int
+
 	// CreateIfAbsent makes Open initialise the embedded backend if it does not exist.
 	CreateIfAbsent bool
 

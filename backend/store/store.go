@@ -126,6 +126,12 @@ type Tx interface {
 	// IdempotencyRecord returns the record with this key. ErrNotFound means that there is none.
 	IdempotencyRecord(ctx context.Context, key string) (IdempotencyRecord, error)
 
+	// Comparisons returns how many comparisons AddComparison has counted.
+	Comparisons(ctx context.Context, k ComparisonKey) (int, error)
+
+	// AddComparison counts a comparison, and returns how many it has counted. It deletes the counts of earlier days.
+	AddComparison(ctx context.Context, k ComparisonKey) (int, error)
+
 	// State returns the sealed state with this name, or nil if there is none.
 	State(ctx context.Context, name string) ([]byte, error)
 
@@ -292,6 +298,13 @@ type Record struct {
 	Phase     string // "intent" before an apply or accept, "outcome" after it, and "" for other verbs
 	Code      string // "ok", or the code of the error
 	Detail    []byte // JSON with ids and names, never values
+}
+
+// ComparisonKey says what comparisons of a value are counted together.
+type ComparisonKey struct {
+	Day       string // the date in UTC, as 2006-01-02
+	Principal string
+	Object    string // the id of the secret
 }
 
 // IdempotencyRecord is the outcome of an idempotent call.

@@ -103,6 +103,10 @@ func TestFixtureRequests(t *testing.T) {
 	if err := copyFixture(dir); err != nil {
 		t.Fatal(err)
 	}
+	// Restricted secrets were for every token. An upgrade says for each token who has it.
+	if out, err := pouncetProcess(t, dir, "token", "set", "first-token", "--for", "workload").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	base := serve(t, dir)
 	made := map[string]string{
 		// The upgrade to signed rows drops the records of idempotent calls, which nobody signed. So these calls run again,

@@ -15,6 +15,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
+	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
@@ -66,6 +67,7 @@ func (a *app) serverCommand() *cobra.Command {
 	var quiet bool
 	var allowed []string
 	var retention time.Duration
+	var compareLimit int
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Serve the embedded backend over HTTP",
@@ -81,12 +83,17 @@ requests have finished.`,
 		Args: arguments(0, 0, "no arguments"),
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "`address` and port to listen on")
+	c.Flags().IntVar(&compareLimit, "compare-limit", engine.DefaultMaxDifferences,
+		"`number` of wrong guesses of a secret that a token without the right to its value has on a day (UTC)")
 	c.Flags().BoolVar(&quiet, "quiet", false, "write no log line for a request")
 	c.Flags().StringArrayVar(&allowed, "allow-kms-key", nil,
 		"`pattern` of the KMS keys that callers may name for environments; repeat for more patterns")
 	c.Flags().DurationVar(&retention, "audit-retention", 0,
 		"how long records of the audit log are kept, such as 8760h; at least 24h (default audit_retention in config.json)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if compareLimit < 1 {
+			return usage(c, "--compare-limit must be 1 or more")
+		}
 		if c.Flags().Changed("audit-retention") {
 			if err := open.CheckAuditRetention(retention); err != nil {
 				return &usageError{backend.AsError(err)}
@@ -100,6 +107,7 @@ requests have finished.`,
 		if err != nil {
 			return err
 		}
+		config.CompareLimit = compareLimit
 		return a.serve(c.Context(), config, listen, quiet, patterns, retention)
 	}
 	return c

@@ -181,7 +181,14 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	if broken != nil && broken.Code != backend.CodeQuota { // checkQuota counts the whole plan
 		result.addError(broken)
 	}
-	if outcome.Unchecked != "" {
+	switch outcome.Unchecked {
+	case "":
+	case "value":
+		result.Warnings = append(result.Warnings, backend.Errorf(backend.CodeDenied,
+			"the value was not compared, because the token has compared it too often with other values today").
+			WithHint("the apply writes the value if it differs; plan again tomorrow (UTC), or with a token that may have the "+
+				"value").At(outcome.Unchecked))
+	default:
 		result.Warnings = append(result.Warnings, backend.Errorf(backend.CodeDenied,
 			"the role of the token may not check stored values against a schema, so the plan did not check them").
 			WithHint("the apply checks them, and changes nothing if a value breaks the schema").At(outcome.Unchecked))

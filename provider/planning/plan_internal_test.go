@@ -38,6 +38,28 @@ func (s linkedPairs) Apply(_ context.Context, set backend.ChangeSet) ([]backend.
 	return out, nil
 }
 
+// refusing is a Service that compares no value.
+type refusing struct{ backend.Service }
+
+func (refusing) Apply(context.Context, backend.ChangeSet) ([]backend.Outcome, error) {
+	return []backend.Outcome{{Action: backend.ActionUpdate, Changed: []string{"value"}, Unchecked: "value"}}, nil
+}
+
+func TestPlanWarnsOfAValueThatWasNotCompared(t *testing.T) {
+	p := New(refusing{}, "", false)
+	r, err := p.Check(context.Background(), Check{Change: backend.Change{
+		Op: backend.OpUpdate, Kind: backend.KindSecret, ID: "1", Value: backend.PlaintextString("CANARY"),
+	}})
+	if err != nil || len(r.Errors) > 0 || len(r.Warnings) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	w := r.Warnings[0]
+	if w.Attribute != "value" || !strings.Contains(w.Message, "the value was not compared") ||
+		!strings.Contains(w.Hint, "plan again tomorrow") || strings.Contains(w.Error(), "CANARY") {
+		t.Errorf("the warning is %+v", w)
+	}
+}
+
 func TestDeletionOfASecretInUse(t *testing.T) {
 	deleteSecret := backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: "s1"}
 	deleteValue := backend.Change{Op: backend.OpDelete, Kind: backend.KindScopedValue, ID: "v1"}

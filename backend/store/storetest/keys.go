@@ -140,6 +140,44 @@ var keyTests = []test{
 			})
 		}
 	}},
+	{"comparisons are counted by day, principal and object, until another day", func(e env) {
+		first := store.ComparisonKey{Day: "2026-11-25", Principal: "p", Object: "o"}
+		others := []store.ComparisonKey{first, first, first}
+		others[0].Day, others[1].Principal, others[2].Object = "2026-11-26", "q", "x"
+		count := func(k store.ComparisonKey) (n int) {
+			e.view(func(ctx context.Context, tx store.Tx) (err error) {
+				n, err = tx.Comparisons(ctx, k)
+				return err
+			})
+			return n
+		}
+		for want := 1; want <= 2; want++ {
+			e.update(func(ctx context.Context, tx store.Tx) error {
+				if n, err := tx.AddComparison(ctx, first); err != nil || n != want {
+					e.Errorf("%d comparisons were counted (%v), want %d", n, err, want)
+				}
+				return nil
+			})
+		}
+		for _, k := range others {
+			if n := count(k); n != 0 {
+				e.Errorf("%+v has %d comparisons of another key", k, n)
+			}
+		}
+		if n := count(first); n != 2 {
+			e.Errorf("%d comparisons are left, want 2", n)
+		}
+		e.update(func(ctx context.Context, tx store.Tx) error {
+			_, err := tx.AddComparison(ctx, others[0])
+			return err
+		})
+		if n := count(first); n != 0 {
+			e.Errorf("%d comparisons of the day before are left", n)
+		}
+		if n := count(others[0]); n != 1 {
+			e.Errorf("%d comparisons of the next day are counted, want 1", n)
+		}
+	}},
 	{"an idempotency record replaces one with the same key", func(e env) {
 		r := store.IdempotencyRecord{Key: "k", Request: []byte("1"), Outcome: []byte("1"), At: testTime}
 		e.saveIdempotencyRecord(r, testTime)
