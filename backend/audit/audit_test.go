@@ -170,14 +170,15 @@ fingerprint/ ` + compared
 func TestRefusedComparisonsAreRecorded(t *testing.T) {
 	s := &sink{}
 	set := backend.ChangeSet{DryRun: true, Changes: []backend.Change{{Name: "a"}, {Name: "uncompared"}}}
-	if _, err := audit.Log(&service{}, s, nil).Apply(who, set); err != nil {
+	if _, err := audit.New(&service{}, s, audit.Options{}).Apply(who, set); err != nil {
 		t.Fatal(err)
 	}
 	if len(s.records) != 1 {
 		t.Fatalf("%d records, want 1", len(s.records))
 	}
 	before, after, _ := strings.Cut(string(s.records[0].Detail), `"uncompared"`)
-	if s.records[0].Verb != "compare" || strings.Contains(before, "denied") || !strings.Contains(after, `"code":"denied"`) {
+	if s.records[0].Verb != "compare" || strings.Contains(before, "denied") ||
+		!strings.Contains(after, `"code":"denied"`) {
 		t.Errorf("the record is %s %s", s.records[0].Verb, s.records[0].Detail)
 	}
 }

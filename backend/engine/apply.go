@@ -55,8 +55,8 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	keys := newKeyset(e.keys)
 	var refused map[string]bool
 	for {
-		r := &run{refused: refused, engine: e, ctx: ctx, set: set, ids: ids, keys: keys, access: e.accessOf(ctx), budget: newBudget(),
-			now: e.now().UTC().Truncate(time.Microsecond)}
+		r := &run{engine: e, ctx: ctx, set: set, ids: ids, keys: keys, access: e.accessOf(ctx), budget: newBudget(),
+			refused: refused, now: e.now().UTC().Truncate(time.Microsecond)}
 		err := e.store.Update(ctx, r.transaction)
 		switch {
 		case keys.incomplete():

@@ -93,7 +93,7 @@ func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error 
 				return err
 			}
 		}
-		if err := s.step(ctx, c, steps, first, upgrade); err != nil {
+		if err := s.step(ctx, c, version, steps[version], first, upgrade); err != nil {
 			return err
 		}
 	}
@@ -172,9 +172,9 @@ func (s *Store) copyTo(ctx context.Context, path string) error {
 	return nil
 }
 
-// step runs the next step. It reads the version again in its transaction, because another process may migrate at the
-// same time.
-func (s *Store) step(ctx context.Context, c *conn, steps []string, first []statement, u upgrade) error {
+// step runs the step from a version, with its statements in text. It reads the version again in its transaction, and
+// does nothing if another process has made the step.
+func (s *Store) step(ctx context.Context, c *conn, from int, text string, first []statement, u upgrade) error {
 	if err := s.begin(ctx, c); err != nil {
 		return err
 	}
@@ -182,11 +182,11 @@ func (s *Store) step(ctx context.Context, c *conn, steps []string, first []state
 	if err != nil {
 		return err
 	}
-	if version < len(steps) {
+	if version == from {
 		if err := u.before(ctx, c); err != nil {
 			return err
 		}
-		todo := []statement{{text: steps[version]}, {text: fmt.Sprintf("PRAGMA user_version = %d", version+1)}}
+		todo := []statement{{text: text}, {text: fmt.Sprintf("PRAGMA user_version = %d", version+1)}}
 		if version == 0 {
 			todo = append(todo, first...)
 		}
