@@ -117,7 +117,7 @@ func TestFixtureRequests(t *testing.T) {
 	}
 	for _, c := range calls {
 		if c.Name == "query token" { // the first of them is the changed one
-			c.Response.Body.(map[string]any)["objects"].([]any)[0].(map[string]any)["revision"] = 2.0
+			c.Response.Body.(map[string]any)["objects"].([]any)[0].(map[string]any)["revision"] = json.Number("2")
 		}
 		if action := made[c.Name]; action != "" {
 			for _, o := range c.Response.Body.(map[string]any)["outcomes"].([]any) {
