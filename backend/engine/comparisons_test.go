@@ -94,7 +94,7 @@ func TestWrongGuessesAreLimited(t *testing.T) {
 	}
 	g.want(planner, "masked", "wrong", "refused")
 	g.want(planner, "masked", "hunter2", "refused") // the answer to a right guess is the same
-	g.want(planner, "other", "wrong", "update")     // each secret has a number of its own
+	g.want(planner, "other", "wrong", "update")     // each secret has its own number
 	g.want(other, "masked", "wrong", "update")      // and each principal
 
 	// Those who may have the value learn nothing from a comparison.
