@@ -96,3 +96,42 @@ func TestCallsHaveAnOrigin(t *testing.T) {
 		}
 	}
 }
+
+func TestTrustedProxiesNameTheirClient(t *testing.T) {
+	proxies, err := httpapi.ParseProxies([]string{"10.0.0.0/8", "192.0.2.9", "2001:db8::/32"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &originOf{}
+	handler := httpapi.NewServer(s, authenticate, httpapi.Options{TrustedProxies: proxies})
+	for _, c := range []struct {
+		name, from string
+		forwarded  []string
+		want       string
+	}{
+		{"no proxy", "198.51.100.1:1", nil, "198.51.100.1"},
+		{"a client that is no proxy invents an address", "198.51.100.1:1", []string{"203.0.113.1"}, "198.51.100.1"},
+		{"a proxy", "10.1.2.3:1", []string{"198.51.100.1"}, "198.51.100.1"},
+		{"a proxy without the header", "10.1.2.3:1", nil, "10.1.2.3"},
+		{"a client invents an address before the proxy", "10.1.2.3:1", []string{"203.0.113.1, 198.51.100.1"}, "198.51.100.1"},
+		{"two headers", "10.1.2.3:1", []string{"203.0.113.1", "198.51.100.1"}, "198.51.100.1"},
+		{"two proxies", "10.1.2.3:1", []string{"203.0.113.1, 198.51.100.1, 192.0.2.9"}, "198.51.100.1"},
+		{"all are proxies", "10.1.2.3:1", []string{"10.9.9.9, 192.0.2.9"}, "10.9.9.9"},
+		{"no address", "10.1.2.3:1", []string{"203.0.113.1, <script>"}, "10.1.2.3"},
+		{"an IPv4 proxy over IPv6", "[::ffff:10.1.2.3]:1", []string{"::ffff:198.51.100.1"}, "198.51.100.1"},
+		{"an IPv6 proxy", "[2001:db8::1]:1", []string{"2a00::1"}, "2a00::1"},
+	} {
+		r := request("query", strings.NewReader("{}"))
+		r.RemoteAddr = c.from
+		r.Header["X-Forwarded-For"] = c.forwarded
+		handler.ServeHTTP(httptest.NewRecorder(), r)
+		if s.origin.Address != c.want {
+			t.Errorf("%s: address %s, want %s", c.name, s.origin.Address, c.want)
+		}
+	}
+	for _, bad := range []string{"", "proxy", "10.0.0.0/33", "10.0.0.1:80"} {
+		if _, err := httpapi.ParseProxies([]string{bad}); !errors.Is(err, backend.ErrInvalid) {
+			t.Errorf("proxy %q: %v", bad, err)
+		}
+	}
+}

@@ -56,6 +56,8 @@ type Options struct {
 	// Allow returns an error if a principal may not use a verb. Then the server does not read the body of the request.
 	// Without Allow, the server reads every body. In both cases the Service checks each call.
 	Allow func(p backend.Principal, verb backend.Verb) error
+	// TrustedProxies are the addresses whose header X-Forwarded-For says where a request came from.
+	TrustedProxies Proxies
 	// Refused is called for each request that makes no call because its token is not valid or Allow has refused it. err
 	// says why. ctx has the origin of the request and, if it is known, its principal.
 	Refused func(ctx context.Context, verb backend.Verb, err error)
@@ -356,7 +358,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 		start, id, n := time.Now(), rand.Text(), &requestLog{}
 		w.Header().Set("X-Request-Id", id)
 		ctx := backend.WithOrigin(context.WithValue(r.Context(), requestLogKey{}, n),
-			backend.Origin{Address: peer(r), RequestID: id})
+			backend.Origin{Address: s.options.TrustedProxies.address(r), RequestID: id})
 		counted := &responseRecorder{ResponseWriter: w, status: http.StatusOK}
 		defer func() {
 			if p := recover(); p != nil {
@@ -379,15 +381,6 @@ func (s *server) guard(next http.Handler) http.Handler {
 		}()
 		next.ServeHTTP(counted, r.WithContext(ctx))
 	})
-}
-
-// peer returns the IP address that a request came from.
-func peer(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	return host
 }
 
 // short cuts a text for the log: the caller chooses its length.

@@ -68,6 +68,7 @@ func (a *app) serverCommand() *cobra.Command {
 	var allowed []string
 	var retention time.Duration
 	var compareLimit int
+	var proxies []string
 	c := &cobra.Command{
 		Use:   "server",
 		Short: "Serve the embedded backend over HTTP",
@@ -90,9 +91,15 @@ requests have finished.`,
 		"`pattern` of the KMS keys that callers may name for environments; repeat for more patterns")
 	c.Flags().DurationVar(&retention, "audit-retention", 0,
 		"how long records of the audit log are kept, such as 8760h; at least 24h (default audit_retention in config.json)")
+	c.Flags().StringArrayVar(&proxies, "trusted-proxy", nil,
+		"`address` or network of a reverse proxy whose header X-Forwarded-For names the client; repeat for more")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if compareLimit < 1 {
 			return usage(c, "--compare-limit must be 1 or more")
+		}
+		trusted, err := httpapi.ParseProxies(proxies)
+		if err != nil {
+			return &usageError{backend.AsError(err)}
 		}
 		if c.Flags().Changed("audit-retention") {
 			if err := open.CheckAuditRetention(retention); err != nil {
@@ -108,7 +115,7 @@ requests have finished.`,
 			return err
 		}
 		config.CompareLimit = compareLimit
-		return a.serve(c.Context(), config, listen, quiet, patterns, retention)
+		return a.serve(c.Context(), config, serverSettings{listen, quiet, patterns, retention, trusted})
 	}
 	return c
 }
@@ -116,30 +123,37 @@ requests have finished.`,
 // sweepInterval is how often a server removes what can no longer be restored.
 const sweepInterval = time.Hour
 
+// serverSettings are the flags of a server.
+type serverSettings struct {
+	listen    string
+	quiet     bool
+	allowed   kms.Patterns
+	retention time.Duration // 0 means the one in config.json
+	proxies   httpapi.Proxies
+}
+
 // serve serves an embedded backend until ctx ends.
-func (a *app) serve(
-	ctx context.Context, config open.Config, address string, quiet bool, allowed kms.Patterns,
-	retention time.Duration,
-) error {
+func (a *app) serve(ctx context.Context, config open.Config, s serverSettings) error {
 	parts, err := open.Embedded(ctx, config)
 	if err != nil {
 		return err
 	}
-	parts.AllowKMSKeys(allowed)
-	if retention > 0 {
-		parts.KeepRecords(retention)
+	parts.AllowKMSKeys(s.allowed)
+	if s.retention > 0 {
+		parts.KeepRecords(s.retention)
 	}
 	log := slog.New(slog.NewJSONHandler(a.err, nil))
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.listen)
 	if err != nil {
 		logUpgrade(log, parts.Upgrade) // no later start reports it
 		_ = parts.Close()
-		return backend.Errorf(backend.CodeUnavailable, "listening on %s: %w", address, err).
+		return backend.Errorf(backend.CodeUnavailable, "listening on %s: %w", s.listen, err).
 			WithHint("choose another address with --listen")
 	}
 	health := httpapi.NewHealth(ctx, parts.Health)
 	service := audit.New(parts.Engine, parts.Store, audit.Options{Guard: access.Guard})
-	o := httpapi.Options{Ready: health.Ready, Allow: access.Allow, Refused: service.Refused, Log: log, Quiet: quiet}
+	o := httpapi.Options{Ready: health.Ready, Allow: access.Allow, Refused: service.Refused, Log: log,
+		Quiet: s.quiet, TrustedProxies: s.proxies}
 	parts.ReportUntrusted(atMostOnceAMinute(func(err error) {
 		log.Error("untrusted token", "error", err.Error())
 	}, time.Now))
