@@ -125,13 +125,11 @@ func (r *Keyring) Generate(ctx context.Context, w WrappedKey) (WrappedKey, *Key,
 		return WrappedKey{}, nil, err
 	}
 	plaintext, blob, err := root.GenerateDataKey(ctx, r.encryptionContext(w))
-	if ctx.Err() == nil {
-		r.recordHealth(w.KMSKey, err)
-	}
 	if err != nil {
 		return WrappedKey{}, nil, err
 	}
 	w.Blob = blob
+	r.recordHealth(w, nil)
 	key, err := r.cache(w, plaintext)
 	if err != nil {
 		return WrappedKey{}, nil, err
@@ -152,12 +150,10 @@ func (r *Keyring) Rewrap(ctx context.Context, w WrappedKey, kmsKey string) (Wrap
 	}
 	w.KMSKey = kmsKey
 	w.Blob, err = root.Encrypt(ctx, key.environmentKey(), r.encryptionContext(w))
-	if ctx.Err() == nil {
-		r.recordHealth(kmsKey, err)
-	}
 	if err != nil {
 		return WrappedKey{}, err
 	}
+	r.recordHealth(w, nil)
 	_, err = r.cache(w, key.environmentKey())
 	return w, err
 }
@@ -206,7 +202,7 @@ func (r *Keyring) Key(ctx context.Context, w WrappedKey) (*Key, error) {
 		case <-slow:
 			slow = nil
 			if key := r.postpone(id); key != nil { // nil if the KMS has just refused the key
-				r.recordHealth(w.KMSKey, backend.Errorf(backend.CodeUnavailable,
+				r.recordHealth(w, backend.Errorf(backend.CodeUnavailable,
 					"KMS key %s has not answered for %v", w.KMSKey, slowAfter))
 				return key, nil
 			}
@@ -225,7 +221,7 @@ func (r *Keyring) fetch(ctx context.Context, w WrappedKey) (*Key, error) {
 		return fresh, nil
 	}
 	plaintext, err := r.unwrap(ctx, w)
-	r.recordHealth(w.KMSKey, err)
+	r.recordHealth(w, err)
 	if err == nil {
 		return r.cache(w, plaintext)
 	}

@@ -380,17 +380,24 @@ func TestRequestsOverTheLimitGetStatus429(t *testing.T) {
 }
 
 func TestHealthAndReadiness(t *testing.T) {
-	var broken atomic.Bool
-	server := httptest.NewServer(httpapi.NewServer(&scripted{}, authenticate,
-		httpapi.Options{Ready: func(context.Context) error {
-			if broken.Load() {
-				return backend.Errorf(backend.CodeUnavailable, "the database cannot be reached")
-			}
-			return nil
-		}}))
+	stops := backend.Errorf(backend.CodeUnavailable, "CANARY database")
+	minor := backend.Errorf(backend.CodeKeyUnusable, "CANARY KMS key")
+	var ready error
+	var problems []error
+	server := httptest.NewServer(httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{
+		Ready:    func(context.Context) error { return ready },
+		Problems: func() []error { return problems },
+	}))
 	defer server.Close()
-	get := func(path string) (int, string) {
-		resp, err := http.Get(server.URL + path)
+	get := func(path, token string) (int, string) {
+		req, err := http.NewRequest(http.MethodGet, server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := http.DefaultClient.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -398,16 +405,44 @@ func TestHealthAndReadiness(t *testing.T) {
 		text, _ := io.ReadAll(resp.Body)
 		return resp.StatusCode, string(text)
 	}
-	for _, step := range []struct {
-		broken bool
-		path   string
-		status int
-	}{{false, "/healthz", 200}, {false, "/readyz", 200}, {true, "/healthz", 200}, {true, "/readyz", 503}} {
-		broken.Store(step.broken)
-		if code, text := get(step.path); code != step.status {
-			t.Errorf("broken=%t %s: %d %s", step.broken, step.path, code, text)
+	for _, c := range []struct {
+		name     string
+		ready    error
+		problems []error
+		status   int
+		text     string
+	}{
+		{"healthy", nil, nil, 200, `{"status":"ready"}`},
+		{"not ready", stops, []error{stops, minor}, 503, `{"status":"not ready"}`},
+		{"ready with a problem", nil, []error{minor}, 200, `{"status":"ready"}`},
+		{"an old check", stops, nil, 503, `{"status":"not ready"}`},
+	} {
+		ready, problems = c.ready, c.problems
+		if code, _ := get("/healthz", ""); code != 200 {
+			t.Errorf("%s: /healthz has status %d", c.name, code)
+		}
+		for _, token := range []string{"", "wrong", "CANARY"} {
+			if code, text := get("/readyz", token); code != c.status || text != c.text {
+				t.Errorf("%s, token %q: %d %s", c.name, token, code, text)
+			}
+		}
+		code, text := get("/readyz", goodToken)
+		want := max(len(c.problems), len(problemsOf(c.ready)))
+		if code != c.status || strings.Count(text, "CANARY") != want {
+			t.Errorf("%s, with a token: %d %s", c.name, code, text)
+		}
+		got, err := httpapi.Problems(t.Context(), client(t, server.URL, goodToken))
+		if err != nil || len(got) != want {
+			t.Errorf("%s: the client gets %v, %v", c.name, got, err)
 		}
 	}
+}
+
+func problemsOf(err error) []error {
+	if err == nil {
+		return nil
+	}
+	return []error{err}
 }
 
 func BenchmarkResolve1000(b *testing.B) {

@@ -4,26 +4,33 @@ package httpapi
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
+// Check looks for problems of a backend. err is the first with which the server is not ready.
+type Check func(ctx context.Context) (problems []error, err error)
+
 // Health is the last result of a check that runs in the background. So a request for it costs nothing.
 type Health struct {
-	check func(ctx context.Context) error
-	mu    sync.Mutex
-	err   error
-	at    time.Time // when the check ended
+	check    Check
+	changed  func(appeared, gone []error)
+	mu       sync.Mutex
+	problems []error
+	err      error
+	at       time.Time // when the check ended
 }
 
 // HealthInterval is how often a server checks its health.
 const HealthInterval = 10 * time.Second
 
-// NewHealth checks once and returns the result.
-func NewHealth(ctx context.Context, check func(ctx context.Context) error) *Health {
-	h := &Health{check: check}
+// NewHealth checks once and returns the result. It calls changed with the problems that appeared and those that are
+// gone, after each check that differs from the one before.
+func NewHealth(ctx context.Context, check Check, changed func(appeared, gone []error)) *Health {
+	h := &Health{check: check, changed: changed}
 	h.refresh(ctx)
 	return h
 }
@@ -44,14 +51,33 @@ func (h *Health) Keep(ctx context.Context, interval time.Duration) {
 func (h *Health) refresh(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, HealthInterval)
 	defer cancel()
-	err := h.check(ctx)
+	problems, err := h.check(ctx)
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.err, h.at = err, time.Now()
+	before := h.problems
+	h.problems, h.err, h.at = problems, err, time.Now()
+	h.mu.Unlock()
+	appeared, gone := without(problems, before), without(before, problems)
+	if len(appeared)+len(gone) > 0 {
+		h.changed(appeared, gone)
+	}
+}
+
+// without returns the errors that have another text than all of the others.
+func without(errs, others []error) []error {
+	return slices.DeleteFunc(slices.Clone(errs), func(e error) bool {
+		return slices.ContainsFunc(others, func(o error) bool { return e.Error() == o.Error() })
+	})
 }
 
 // staleAfter is the age from which a result counts no longer: the check hangs.
 const staleAfter = 3 * HealthInterval
+
+// Problems returns the problems that the last check found, as Options.Problems does.
+func (h *Health) Problems() []error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.problems
+}
 
 // Ready returns the last result, as Options.Ready does.
 func (h *Health) Ready(context.Context) error {

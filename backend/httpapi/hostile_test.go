@@ -167,7 +167,8 @@ func startHostile(t *testing.T) *hostileServer {
 	ctx, stop := context.WithCancel(context.Background())
 	service := audit.New(parts.Engine, parts.Store, audit.Options{Guard: access.Guard})
 	o := httpapi.Options{Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelError})),
-		Allow: access.Allow, Refused: service.Refused, Ready: httpapi.NewHealth(ctx, parts.Health).Ready}
+		Allow: access.Allow, Refused: service.Refused,
+		Ready: httpapi.NewHealth(ctx, parts.Problems, func(_, _ []error) {}).Ready}
 	handler := httpapi.NewServer(service,
 		func(ctx context.Context, token string) (backend.Principal, error) {
 			return access.Authenticate(ctx, parts.Store, token, time.Now())

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,9 +100,11 @@ func TestManyTokenChecksAreRefused(t *testing.T) {
 	}
 }
 
+func healthy(context.Context) ([]error, error) { return nil, nil }
+
 // A check that hangs is not healthy.
 func TestAnOldHealthCheckIsNotReady(t *testing.T) {
-	h := httpapi.NewHealth(context.Background(), func(context.Context) error { return nil })
+	h := httpapi.NewHealth(context.Background(), healthy, nil)
 	if err := h.Ready(context.Background()); err != nil {
 		t.Error(err)
 	}
@@ -285,13 +288,17 @@ func TestHealthIsCheckedInTheBackground(t *testing.T) {
 	failed := backend.Errorf(backend.CodeUnavailable, "the KMS is unreachable")
 	results := []error{failed, nil}
 	checked := make(chan struct{})
-	h := httpapi.NewHealth(context.Background(), func(context.Context) error {
+	var log []string
+	h := httpapi.NewHealth(context.Background(), func(context.Context) ([]error, error) {
 		if calls++; calls > 2 {
 			<-checked
-			return nil
+			return nil, nil
 		}
-		return results[calls-1]
-	})
+		if err := results[calls-1]; err != nil {
+			return []error{err}, err
+		}
+		return nil, nil
+	}, func(appeared, gone []error) { log = append(log, fmt.Sprint(appeared, gone)) })
 	for range 20 {
 		if !errors.Is(h.Ready(context.Background()), backend.ErrUnavailable) {
 			t.Error("a failed check gives no error")
@@ -313,4 +320,8 @@ func TestHealthIsCheckedInTheBackground(t *testing.T) {
 	stop()
 	close(checked)
 	<-done
+	none, one := []error{}, []error{failed}
+	if want := []string{fmt.Sprint(one, none), fmt.Sprint(none, one)}; !slices.Equal(log, want) {
+		t.Errorf("reported %q, want %q", log, want)
+	}
 }

@@ -7,7 +7,7 @@
 //	POST /v1/resolve-one  {"environment", "name", …}    {"value", …}, or the error under its status
 //	POST /v1/apply     {"changes", "dry_run"}           {"outcomes"}
 //	GET  /healthz      the process runs
-//	GET  /readyz       the store and the KMS can be used
+//	GET  /readyz       the store and the KMS can be used; with a token, also the problems
 //
 // Every verb is a POST with a JSON body, so that no URL and no log on the way holds the name of a secret. The token is
 // a bearer token (RFC 6750). An error is {"error": {"code", "message", "hint", …}}, with a status from a table that
@@ -32,6 +32,7 @@ import (
 	"net/http"
 	"reflect"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -46,13 +47,15 @@ const maxBody = 64 << 20 // bytes of a response that the client reads
 
 // Options configure a server.
 type Options struct {
-	Log         *slog.Logger                    // nil means no log
-	Quiet       bool                            // log no line for a request, only defects of the server
-	Ready       func(ctx context.Context) error // nil means always ready
-	MaxRequests int                             // at the same time; 0 means 256
-	MaxCaller   int                             // of one principal at the same time; 0 means half of MaxRequests
-	Grace       time.Duration                   // for running requests after a stop; 0 means 15 s
-	CallTimeout time.Duration                   // for one call; 0 means 30 s
+	Log   *slog.Logger                    // nil means no log
+	Quiet bool                            // log no line for a request, only defects of the server
+	Ready func(ctx context.Context) error // nil means always ready
+	// Problems returns what GET /readyz reports to a caller with a token. Nil reports the error of Ready only.
+	Problems    func() []error
+	MaxRequests int           // at the same time; 0 means 256
+	MaxCaller   int           // of one principal at the same time; 0 means half of MaxRequests
+	Grace       time.Duration // for running requests after a stop; 0 means 15 s
+	CallTimeout time.Duration // for one call; 0 means 30 s
 	// Allow returns an error if a principal may not use a verb. Then the server does not read the body of the request.
 	// Without Allow, the server reads every body. In both cases the Service checks each call.
 	Allow func(p backend.Principal, verb backend.Verb) error
@@ -164,16 +167,44 @@ func (s *server) apply(ctx context.Context, in applyRequest) (applyResponse, err
 	return applyResponse{Outcomes: out}, err
 }
 
+// readiness is the response of GET /readyz. Only a caller with a token gets the problems: they name files and KMS keys.
+type readiness struct {
+	Status   string           `json:"status"`
+	Problems []*backend.Error `json:"problems,omitempty"`
+}
+
+const (
+	statusReady    = "ready"
+	statusNotReady = "not ready"
+)
+
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	status, out := http.StatusOK, readiness{Status: statusReady}
+	var problems []error
 	if s.options.Ready != nil {
 		if err := s.options.Ready(r.Context()); err != nil {
-			e := *backend.AsError(err)
-			answer(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "error": e})
-			return
+			status, out.Status = http.StatusServiceUnavailable, statusNotReady
+			problems = []error{err}
 		}
 	}
-	answer(w, http.StatusOK, map[string]string{"status": "ready"})
+	if s.options.Problems != nil {
+		known := s.options.Problems()
+		problems = slices.Concat(without(problems, known), known)
+	}
+	if len(problems) > 0 && r.Header.Get("Authorization") != "" {
+		ctx, cancel := context.WithTimeout(r.Context(), loginTime)
+		defer cancel()
+		if _, err := s.principal(ctx, r); err == nil {
+			for _, p := range problems {
+				out.Problems = append(out.Problems, backend.AsError(p))
+			}
+		}
+	}
+	answer(w, status, out)
 }
+
+// loginTime limits the check of a token for GET /readyz, which answers also if the database does not.
+const loginTime = 2 * time.Second
 
 // maxMemory limits what the calls that run at the same time may need, in bytes, as weigher estimates it.
 const maxMemory = 192 << 20

@@ -78,22 +78,6 @@ func (p *Parts) KeepSwept(ctx context.Context, interval time.Duration, report fu
 	}
 }
 
-// Health returns an error if the database cannot be read or trusted, or if the last call to a KMS key failed.
-func (p *Parts) Health(ctx context.Context) error {
-	if err := p.Store.Check(ctx); err != nil {
-		return err
-	}
-	if err := p.signed.CheckStates(ctx); err != nil {
-		return err
-	}
-	for _, h := range p.Keys.Health() {
-		if h.Err != nil {
-			return h.Err
-		}
-	}
-	return nil
-}
-
 // Close closes the database.
 func (p *Parts) Close() error { return p.Store.Close() }
 

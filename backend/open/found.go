@@ -51,6 +51,19 @@ func checkFound(folder string) error {
 	return nil
 }
 
+// exposures returns all reasons for which checkFound would refuse a folder.
+func exposures(folder string) []error {
+	var out []error
+	for _, g := range slices.Concat(guardedFiles(folder), guardedKeys(folder)) {
+		for _, err := range []error{g.checkOwner(folder), g.checkMode(folder)} {
+			if err != nil {
+				out = append(out, err)
+			}
+		}
+	}
+	return out
+}
+
 // guardedFiles returns the folder of an embedded backend and the files in it that Pouncet makes.
 func guardedFiles(folder string) []guarded {
 	parts := []guarded{

@@ -89,8 +89,8 @@ type Backend struct {
 	// Upgrade describes the upgrade that Open made; nil for none.
 	Upgrade *Upgrade
 
-	folder string // of an embedded backend
-	close  func() error
+	parts *Parts // of an embedded backend
+	close func() error
 }
 
 // Waiting receives each wait that a server asks for. It is an interface and not a func, so that Configs can be
@@ -137,7 +137,7 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	parts.expireSome(ctx)
 	service := asLocalUser{audit.New(parts.Engine, parts.Store, audit.Options{})}
 	return &Backend{
-		Service: service, Location: parts.Location, Created: created, Upgrade: parts.Upgrade, folder: parts.Location,
+		Service: service, Location: parts.Location, Created: created, Upgrade: parts.Upgrade, parts: parts,
 		close: parts.Close,
 	}, nil
 }

@@ -109,10 +109,10 @@ func (p *Parts) DeleteCopy() (string, error) {
 // Copy returns the copy of the database that an upgrade made. Its path is "" if there is none, or if a server has the
 // database.
 func (b *Backend) Copy() Copy {
-	if b.folder == "" {
+	if b.parts == nil {
 		return Copy{}
 	}
-	return copyIn(b.folder)
+	return copyIn(b.parts.Location)
 }
 
 // Notice says in several lines what the upgrade did, for the person who runs the program. Rows without a signature may

@@ -45,7 +45,7 @@ type Store interface {
 	// Deployment returns the id that the database got when it was created.
 	Deployment() string
 
-	// Check returns an error if the database cannot be read or is damaged.
+	// Check returns an error if the database cannot be read or written at present. It does not look for damage.
 	Check(ctx context.Context) error
 
 	Close() error

@@ -12,15 +12,26 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
 	var storage, accept, deleteCopy bool
 	c := &cobra.Command{
 		Use:   "doctor",
-		Short: "Report objects that wait for a change, or check the database",
-		Long: wrap("Reports the objects that do not have their name, because a change of the same configuration took it "+
-			"or deleted them while others still use them. Terraform leaves such objects when an apply is interrupted, "+
+		Short: "Check the backend, and report objects that wait for a change",
+		Long: wrap("Checks the backend, and reports what needs attention:") + `
+
+  backend   the database can be read and written: it is not locked, and its disk
+            is not full; the rows that decide about access are as Pouncet wrote
+            them; each KMS key in use can be used
+  folder    no other user owns or can change a file of an embedded backend
+  objects   those that wait for a change of their configuration
+
+` + wrap("For a server, the backend is checked by the server, which repeats the check every 10 seconds. The folder is "+
+			"checked on the machine of the server only.") +
+			"\n\n" + wrap("An object that waits does not have its name, because a change of the same configuration took it "+
+			"or deleted it while others still use it. Terraform leaves such objects when an apply is interrupted, "+
 			"and its next apply completes the change. Each line says what the object waits for, and what to run.") +
 			"\n\n" + wrap(storageHelp) +
 			"\n\n" + wrap("The exit code is 0 if there is nothing to report, and 5 otherwise."),
@@ -45,34 +56,71 @@ func (a *app) doctorCommand() *cobra.Command {
 		case storage:
 			return a.checkStorage(c.Context(), accept)
 		}
-		return a.with(a.reportHeld)(c, args)
+		return a.with(a.diagnose)(c, args)
 	}
 	return c
 }
 
-// reportHeld is doctor without --storage.
-func (a *app) reportHeld(ctx context.Context, s backend.Service, _ []string) error {
-	held, err := a.held(ctx, s)
+// backendProblem is the JSON form of a problem of the backend.
+type backendProblem struct {
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+// diagnose is doctor without --storage.
+func (a *app) diagnose(ctx context.Context, s backend.Service, _ []string) error {
+	found, err := s.(*open.Backend).Problems(ctx)
 	if err != nil {
 		return err
 	}
-	switch {
-	case a.json:
-		a.printJSON(map[string]any{"held": held})
-	case len(held) == 0:
-		a.println("No object waits for a change.")
+	problems := make([]backendProblem, len(found))
+	for i, err := range found {
+		problems[i] = backendProblem{backend.AsError(err).Message, backend.AsError(err).Hint}
 	}
-	if len(held) == 0 {
-		return nil
+	held, err := a.held(ctx, s)
+	if err != nil {
+		a.printProblems(problems) // they may be its cause
+		return err
 	}
-	if !a.json {
+	if a.json {
+		a.printJSON(map[string]any{"held": held, "problems": problems})
+	} else {
+		a.printProblems(problems)
 		for _, o := range held {
 			a.println(heldText(o))
 		}
+		if len(problems) == 0 {
+			a.println("The backend has no problem.")
+		}
+		if len(held) == 0 {
+			a.println("No object waits for a change.")
+		}
 	}
-	return differsError{backend.Errorf(backend.CodeConflict, "%s waiting for a change",
-		backend.Plural(len(held), "object")).
-		WithHint("apply the configuration that manages the object again, or delete the object by its id")}
+	objects, faults := backend.Plural(len(held), "object"), backend.Plural(len(problems), "problem")
+	switch {
+	case len(problems) > 0 && len(held) > 0:
+		return differsError{backend.Errorf(backend.CodeConflict, "%s of the backend, and %s waiting for a change", faults,
+			objects)}
+	case len(problems) > 0:
+		return differsError{backend.Errorf(backend.CodeConflict, "%s of the backend", faults)}
+	case len(held) > 0:
+		return differsError{backend.Errorf(backend.CodeConflict, "%s waiting for a change", objects).
+			WithHint("apply the configuration that manages the object again, or delete the object by its id")}
+	}
+	return nil
+}
+
+// printProblems prints a line for each problem, unless the output is JSON.
+func (a *app) printProblems(problems []backendProblem) {
+	if a.json {
+		return
+	}
+	for _, p := range problems {
+		if p.Hint != "" {
+			p.Message += "; " + p.Hint
+		}
+		a.println("backend: " + p.Message)
+	}
 }
 
 // held returns the held objects of the project that --project names, or of all projects.

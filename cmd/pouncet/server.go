@@ -77,10 +77,15 @@ func (a *app) serverCommand() *cobra.Command {
 
 The server does not speak TLS. Put a reverse proxy with TLS in front of it.
 GET /healthz reports that the process runs, and GET /readyz that the database
-and the KMS answer. An interrupt or SIGTERM stops the server after the running
-requests have finished.`,
+and the KMS can be used; "pouncet doctor" says what is wrong. An interrupt or
+SIGTERM stops the server after the running requests have finished.
+
+A caller may choose the KMS key of an environment among those in config.json and
+those that a pattern of --allow-kms-key allows. In a pattern, * stands for any
+characters other than ? and &. A caller can never name a key file.`,
 		Example: `  pouncet server
-  pouncet server --listen 127.0.0.1:9000 --quiet`,
+  pouncet server --listen 127.0.0.1:9000 --quiet
+  pouncet server --allow-kms-key 'aws-kms:///alias/shop-*'`,
 		Args: arguments(0, 0, "no arguments"),
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "`address` and port to listen on")
@@ -150,10 +155,10 @@ func (a *app) serve(ctx context.Context, config open.Config, s serverSettings) e
 		return backend.Errorf(backend.CodeUnavailable, "listening on %s: %w", s.listen, err).
 			WithHint("choose another address with --listen")
 	}
-	health := httpapi.NewHealth(ctx, parts.Health)
+	health := httpapi.NewHealth(ctx, parts.Problems, func(appeared, gone []error) { logHealth(log, appeared, gone) })
 	service := audit.New(parts.Engine, parts.Store, audit.Options{Guard: access.Guard})
-	o := httpapi.Options{Ready: health.Ready, Allow: access.Allow, Refused: service.Refused, Log: log,
-		Quiet: s.quiet, TrustedProxies: s.proxies}
+	o := httpapi.Options{Ready: health.Ready, Problems: health.Problems, Allow: access.Allow, Refused: service.Refused,
+		Log: log, Quiet: s.quiet, TrustedProxies: s.proxies}
 	parts.ReportUntrusted(atMostOnceAMinute(func(err error) {
 		log.Error("untrusted token", "error", err.Error())
 	}, time.Now))
@@ -191,6 +196,16 @@ func (a *app) serve(ctx context.Context, config open.Config, s serverSettings) e
 	case <-time.After(closeTime): // a call is stuck and has not returned its connection
 		return errors.Join(err, backend.Errorf(backend.CodeUnavailable,
 			"stopping the server: the database was still in use after %s", closeTime))
+	}
+}
+
+// logHealth logs a change of the health.
+func logHealth(log *slog.Logger, appeared, gone []error) {
+	for _, err := range gone {
+		log.Info("a problem is gone", "problem", backend.AsError(err).Message)
+	}
+	for _, err := range appeared {
+		log.Error("a problem", "problem", backend.AsError(err).Message, "hint", backend.AsError(err).Hint)
 	}
 }
 

@@ -130,6 +130,31 @@ func TestFullDiskLosesNoCommit(t *testing.T) {
 	wantFiles(t, small)
 }
 
+func TestCheckReportsAFullDisk(t *testing.T) {
+	dir, remount := mountTmpfs(t, "size=1m")
+	s, err := sqlite.Create(t.Context(), filepath.Join(dir, "pouncet.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	before, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Errorf("with free space: %v", err)
+	}
+	remount("size=256k")
+	wantError(t, s.Check(t.Context()), backend.ErrStorageFull, s.Path())
+	remount("size=1m")
+	if err := s.Check(t.Context()); err != nil {
+		t.Errorf("with free space again: %v", err)
+	}
+	if after, err := os.ReadDir(dir); err != nil || len(after) > len(before)+2 { // the log and its index
+		t.Errorf("the check left files: %v, %v", after, err)
+	}
+}
+
 func TestOpenOnAReadOnlyDiskIsAnError(t *testing.T) {
 	dir, remount := mountTmpfs(t, "size=8m")
 	path := filepath.Join(dir, "pouncet.db")
@@ -168,6 +193,7 @@ func TestLockedDatabaseCanBeReadButNotWritten(t *testing.T) {
 		t.Errorf("the error is %q", err)
 	}
 	wantError(t, s.AppendRecord(t.Context(), store.Record{}), backend.ErrUnavailable, s.Path())
+	wantError(t, s.Check(t.Context()), backend.ErrUnavailable, s.Path())
 	if got := count(t, s); got != 1 {
 		t.Errorf("a reader of the locked database counts %d, want 1", got)
 	}
@@ -180,6 +206,9 @@ func TestLockedDatabaseCanBeReadButNotWritten(t *testing.T) {
 	}
 
 	mustExec(t, other, "COMMIT")
+	if err := s.Check(t.Context()); err != nil {
+		t.Errorf("after the lock: %v", err)
+	}
 	if err := add(t.Context(), s, "b"); err != nil {
 		t.Errorf("after the lock was released: %v", err)
 	}
@@ -282,7 +311,7 @@ func TestDamagedDatabaseIsAnError(t *testing.T) {
 			if !c.opens {
 				t.Error("Open returned no error")
 			}
-			wantError(t, s.Check(t.Context()), backend.ErrCorrupt, path)
+			wantError(t, s.CheckIntegrity(t.Context()), backend.ErrCorrupt, path)
 		})
 	}
 }
@@ -348,10 +377,10 @@ func TestResultCodesBecomeErrors(t *testing.T) {
 }
 
 // wantIntact checks that a database is undamaged and holds this number of secrets, each with its version.
-func wantIntact(t *testing.T, s store.Store, secrets int) {
+func wantIntact(t *testing.T, s *sqlite.Store, secrets int) {
 	t.Helper()
-	if err := s.Check(t.Context()); err != nil {
-		t.Errorf("Check: %v", err)
+	if err := s.CheckIntegrity(t.Context()); err != nil {
+		t.Errorf("CheckIntegrity: %v", err)
 	}
 	err := s.View(t.Context(), func(tx store.Tx) error {
 		objects, err := tx.Objects(t.Context(), store.Filter{Kind: backend.KindSecret})

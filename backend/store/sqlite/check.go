@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// Check returns an error if a call could not read or write the database: the file was replaced, another process has
+// locked it, or the disk is full. Its cost does not depend on the size of the database. CheckIntegrity looks for
+// damage.
+func (s *Store) Check(ctx context.Context) error {
+	if err := s.checkFile(); err != nil {
+		return err
+	}
+	err := s.View(ctx, func(t store.Tx) error {
+		return t.(*tx).query(ctx, "SELECT id FROM deployment", nil, func(scanner) error { return nil })
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.checkSpace(); err != nil {
+		return err
+	}
+	return s.checkLock(ctx)
+}
+
+// checkLock returns an error if another process has locked the database. If this one is writing, no other has.
+func (s *Store) checkLock(ctx context.Context) error {
+	if len(s.writer.idle) == 0 {
+		return nil
+	}
+	c, err := s.writer.acquire(ctx)
+	if err != nil {
+		return s.translate(err)
+	}
+	healthy := false
+	defer func() { s.writer.release(c, healthy) }()
+	if err := s.begin(ctx, c); err != nil {
+		return err
+	}
+	err = c.exec(ctx, "ROLLBACK")
+	healthy = err == nil
+	return s.translate(err)
+}
+
+// probeSize is how much checkSpace writes, in bytes: more than a small transaction needs.
+const probeSize = 256 << 10
+
+// checkSpace returns an error if the disk of the database is full. Only writing shows it: a quota has no other sign.
+func (s *Store) checkSpace() error {
+	if s.file == nil {
+		return nil // the database is in memory
+	}
+	f, err := os.CreateTemp(filepath.Dir(s.path), "."+filepath.Base(s.path)+".*.probe")
+	if err == nil {
+		_, err = f.Write(make([]byte, probeSize))
+		err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return s.fullError()
+	}
+	return fileError("writing beside", s.path, err)
+}
