@@ -52,16 +52,20 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	for i := range ids {
 		ids[i] = newID()
 	}
-	keys := newKeyset(e.keys)
+	keys, checks := newKeyset(e.keys), newChecks()
 	var refused map[string]bool
 	for {
-		r := &run{engine: e, ctx: ctx, set: set, ids: ids, keys: keys, access: e.accessOf(ctx), budget: newBudget(),
+		r := &run{engine: e, ctx: ctx, set: set, ids: ids, keys: keys, access: e.accessOf(ctx), checks: checks,
 			refused: refused, now: e.now().UTC().Truncate(time.Microsecond)}
+		checks.begin()
 		err := e.store.Update(ctx, r.transaction)
 		switch {
-		case keys.incomplete():
+		case r.incomplete():
 			if err := keys.fetch(ctx); err != nil {
 				return nil, orPurge(err, set)
+			}
+			if err := checks.run(ctx); err != nil {
+				return nil, err
 			}
 			continue
 		case err != nil && !errors.Is(err, errRollback):
@@ -113,7 +117,7 @@ type run struct {
 	ids    []string // of the objects that the changes may create
 	keys   *keyset
 	access principalAccess
-	budget *budget // for the checks of values against schemas
+	checks *checks // of schemas and values
 	now    time.Time
 
 	projects map[string]*project // by the name or id they were asked for
@@ -149,7 +153,7 @@ func (r *run) transaction(tx store.Tx) error {
 		case r.over != nil:
 			return r.over
 		case err == nil:
-		case errors.Is(err, errKeyMissing):
+		case errors.Is(err, errNotReady):
 			continue // noted; the others may need more
 		case isRule(err), r.set.DryRun && backend.AsError(err).Code == backend.CodeKeyUnusable: // see Options.CheckKey
 			out.Err, broken = backend.AsError(err), true
@@ -163,7 +167,7 @@ func (r *run) transaction(tx store.Tx) error {
 		}
 	}
 	taken, err := r.checkPlaces()
-	if err != nil && !errors.Is(err, errKeyMissing) {
+	if err != nil && !errors.Is(err, errNotReady) {
 		return err
 	}
 	for i, o := range r.places.displaced {
@@ -171,7 +175,7 @@ func (r *run) transaction(tx store.Tx) error {
 			r.outcomes[i].Displaced = o
 		}
 	}
-	if broken || taken || r.set.DryRun || r.keys.incomplete() {
+	if broken || taken || r.set.DryRun || r.incomplete() {
 		return errRollback
 	}
 	return r.saveOutcome()
@@ -200,10 +204,8 @@ func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 	return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "kind %q is not supported", c.Kind)
 }
 
-// check validates a value against a type.
-func (r *run) check(t secretType, value []byte) error {
-	return r.engine.schemas.check(r.ctx, t, value, r.budget)
-}
+// incomplete reports whether the transaction must begin again, after keys were fetched and values were checked.
+func (r *run) incomplete() bool { return r.keys.incomplete() || r.checks.incomplete() }
 
 // checkOperation refuses a change whose operation or expected version does not
 // fit the object as it is now.
@@ -354,7 +356,7 @@ func (r *run) rewrap(p *project, environment, kmsKey string) error {
 			continue
 		}
 		w, err := r.keys.rewrap(wrapped(k), kmsKey)
-		if errors.Is(err, errKeyMissing) {
+		if errors.Is(err, errNotReady) {
 			missing = err // continue, so that all keys are wrapped together
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"math"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -82,7 +83,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 	plaintext, bits := c.Value.Expose(), 0
 	if c.Generate != nil {
 		var err error
-		if plaintext, bits, err = r.engine.generate(*c.Generate, in, r.budget); err != nil {
+		if plaintext, bits, err = r.generate(*c.Generate, in); err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +101,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 	}
 	if given {
 		err := r.check(in, plaintext)
-		if err != nil && c.Generate != nil {
+		if err != nil && !errors.Is(err, errNotReady) && c.Generate != nil {
 			e := *backend.AsError(err)
 			return nil, e.WithHint("choose an alphabet that the schema allows, or give a value").At("generate")
 		}
@@ -374,6 +375,20 @@ const (
 	mostGenerated    = 1024
 	defaultGenerated = 32
 )
+
+// generate returns the value that the present change generates.
+func (r *run) generate(g backend.Generate, in secretType) ([]byte, int, error) {
+	key := keyOfCheck([]byte(strconv.Itoa(r.index)), in.attr.Schema)
+	v, made := r.checks.generated[key]
+	if !made {
+		var err error
+		if v.text, v.bits, err = r.engine.generate(g, in, r.checks.budget); err != nil {
+			return nil, 0, err
+		}
+		r.checks.generated[key] = v
+	}
+	return v.text, v.bits, nil
+}
 
 // generate makes a random value. Each character is drawn independently and
 // uniformly from the alphabet (crypto/rand.Int, by rejection). Without a length,

@@ -46,7 +46,7 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a schema is required for secret type %q", row.Name).
 			WithHint(`the simplest schema is {"type": "string"}`).At("schema")
 	}
-	if _, err := r.engine.schemas.compile(row.Name, a.Schema, r.budget); err != nil {
+	if err := r.compile(row.Name, a.Schema); err != nil {
 		return backend.Outcome{}, err
 	}
 	if !m.exists {
@@ -108,19 +108,22 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 	for _, v := range versions {
 		row := byID[v.Object]
 		value, err := r.openValue(p, row, v)
-		if errors.Is(err, errKeyMissing) {
+		if errors.Is(err, errNotReady) {
 			missing = true // continue, so that all missing keys are fetched together
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if err := r.check(after, value); err != nil {
+		switch err := r.check(after, value); {
+		case errors.Is(err, errNotReady):
+			missing = true
+		case err != nil:
 			broken = append(broken, row)
 		}
 	}
 	if missing {
-		return errKeyMissing
+		return errNotReady
 	}
 	if len(broken) > 0 {
 		users, err := p.asDependents(broken)

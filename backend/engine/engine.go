@@ -17,8 +17,8 @@
 //
 // One write transaction applies one set. A dry run is the same transaction,
 // rolled back, so a plan and its apply cannot disagree. No transaction waits for
-// the KMS: when a key is missing, the engine rolls the transaction back, fetches
-// the key and runs the set again (see keyset).
+// the KMS, or for many checks of values: the engine rolls the transaction back,
+// fetches the keys, makes the checks and runs the set again (see keyset, checks).
 //
 // Changes of one owner do not depend on their order: held.go explains how.
 //

@@ -52,7 +52,7 @@ func (r *run) checkReplayed() error {
 		o := r.outcomes[i].Object
 		same, err := r.wrote(o.ID, o.Version, c.Value.Expose())
 		switch {
-		case errors.Is(err, errKeyMissing):
+		case errors.Is(err, errNotReady):
 			missing = true // continue, so that all missing keys are fetched together
 		case err != nil:
 			return err
@@ -61,7 +61,7 @@ func (r *run) checkReplayed() error {
 		}
 	}
 	if missing {
-		return errKeyMissing
+		return errNotReady
 	}
 	return nil
 }

@@ -18,11 +18,12 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// errKeyMissing ends a transaction that needs a key which is not in memory.
-var errKeyMissing = errors.New("an environment key must be fetched first")
+// errNotReady ends a transaction that needs a key which is not in memory (see keyset), or the result of a check that
+// was put off (see checks).
+var errNotReady = errors.New("a key must be fetched, or a value must be checked, outside the transaction")
 
 // keyset holds the environment keys of one call. No transaction waits for the
-// KMS: get records a missing key and returns errKeyMissing; the caller leaves the
+// KMS: get records a missing key and returns errNotReady; the caller leaves the
 // transaction, calls fetch, and begins again.
 type keyset struct {
 	keyring *envelope.Keyring
@@ -63,7 +64,7 @@ func (s *keyset) incomplete() bool {
 	return len(s.missing) > 0
 }
 
-// get returns the unwrapped key, or records it as missing and returns errKeyMissing. A key that the keyring has in
+// get returns the unwrapped key, or records it as missing and returns errNotReady. A key that the keyring has in
 // memory is not missing.
 func (s *keyset) get(w envelope.WrappedKey) (*envelope.Key, error) {
 	s.mu.Lock()
@@ -76,7 +77,7 @@ func (s *keyset) get(w envelope.WrappedKey) (*envelope.Key, error) {
 		return k, nil
 	}
 	s.missing[w.ID] = w
-	return nil, errKeyMissing
+	return nil, errNotReady
 }
 
 // hold adds an unwrapped key to the set.
@@ -87,7 +88,7 @@ func (s *keyset) hold(id string, key *envelope.Key) {
 }
 
 // generate returns a new key for an environment, which the caller stores, or
-// records that one is needed and returns errKeyMissing. The map's keys include
+// records that one is needed and returns errNotReady. The map's keys include
 // the project, because AnyEnvironment has the same id in each.
 func (s *keyset) generate(project, environment, kmsKey string) (envelope.WrappedKey, *envelope.Key, error) {
 	if w, ok := s.made[project+"/"+environment]; ok {
@@ -95,11 +96,11 @@ func (s *keyset) generate(project, environment, kmsKey string) (envelope.Wrapped
 	}
 	id := newID()
 	s.missing[id] = envelope.WrappedKey{ID: id, Project: project, Environment: environment, KMSKey: kmsKey}
-	return envelope.WrappedKey{}, nil, errKeyMissing
+	return envelope.WrappedKey{}, nil, errNotReady
 }
 
 // rewrap returns a key wrapped under another KMS key, which the caller stores, or
-// records that it is needed and returns errKeyMissing.
+// records that it is needed and returns errNotReady.
 func (s *keyset) rewrap(w envelope.WrappedKey, kmsKey string) (envelope.WrappedKey, error) {
 	name := fmt.Sprintf("%q %q %q", w.ID, w.Blob, kmsKey)
 	if s.rewraps[name] == nil {
@@ -108,7 +109,7 @@ func (s *keyset) rewrap(w envelope.WrappedKey, kmsKey string) (envelope.WrappedK
 	if again := s.rewraps[name].again; again.Blob != nil {
 		return again, nil
 	}
-	return envelope.WrappedKey{}, errKeyMissing
+	return envelope.WrappedKey{}, errNotReady
 }
 
 // fetch unwraps, generates or wraps the missing keys, with one or two KMS calls

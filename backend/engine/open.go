@@ -37,7 +37,7 @@ func (r *resolver) open(ctx context.Context, keys *keyset) []backend.Resolution 
 			return
 		}
 		resolution, err := r.openOne(r.refs[i], &r.matches[i], keys, trusted)
-		if err != nil && !errors.Is(err, errKeyMissing) {
+		if err != nil && !errors.Is(err, errNotReady) {
 			resolution = backend.Resolution{Err: backend.AsError(err)}
 		}
 		out[i] = resolution

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -116,7 +117,11 @@ func (r *run) checkRestoredValues(p *project, secrets ...store.Object) error {
 		if err != nil {
 			return err
 		}
-		if v.IsJSON() != t.isJSON() || r.check(t, value) != nil {
+		err = r.check(t, value)
+		if errors.Is(err, errNotReady) {
+			return err
+		}
+		if v.IsJSON() != t.isJSON() || err != nil {
 			return backend.Errorf(backend.CodeInvalid,
 				"the schema of secret type %q has changed and does not allow the value of deleted secret %q", t.row.Name,
 				row.Name).

@@ -4,6 +4,10 @@ package engine_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -35,7 +39,7 @@ func TestNumberOfTransactions(t *testing.T) {
 	parts := embedded(t, open.Config{})
 	c := &counted{Store: parts.Store}
 	e := engine.New(c, parts.Keys, engine.Options{Authorizer: access.Rights{}, KMSKey: "file:kms.key"})
-	ctx := context.Background()
+	ctx := as(backend.RoleAdmin, backend.Workload)
 	apply := func(set backend.ChangeSet) {
 		t.Helper()
 		if _, err := e.Apply(ctx, set); err != nil {
@@ -72,5 +76,70 @@ func TestNumberOfTransactions(t *testing.T) {
 		if v, u := c.views.Load()-views, c.updates.Load()-updates; v != call.views || u != call.updates {
 			t.Errorf("%s takes %d read and %d write transactions, want %d and %d", call.name, v, u, call.views, call.updates)
 		}
+	}
+}
+
+// The checks of values take long only outside a transaction, because it holds the lock for writing: the call begins
+// again with their results. The outcomes are the same.
+func TestLongChecksAreMadeOutsideTransactions(t *testing.T) {
+	parts := embedded(t, open.Config{})
+	c := &counted{Store: parts.Store}
+	e := engine.New(c, parts.Keys, engine.Options{Authorizer: access.Rights{}, KMSKey: "file:kms.key"})
+	ctx := as(backend.RoleAdmin, backend.Workload)
+	schema := `{"type": "string", "allOf": [` + strings.Repeat(`{"pattern": "^[a-z0-9]*$"},`, 2000) + `{}]}`
+	typeKey, max := "slow", 1000
+	slow := func(name, value string) backend.Change {
+		s := secret("dev", name, value)
+		s.Type = &typeKey
+		return s
+	}
+	const n = 200
+	set := backend.ChangeSet{Changes: []backend.Change{
+		{Op: backend.OpSet, Kind: backend.KindProject, Name: backend.DefaultProject,
+			Policy: &backend.PolicyChange{MaxSecrets: &max}},
+		environment("dev"),
+		{Op: backend.OpSet, Kind: backend.KindSecretType, Project: backend.DefaultProject, Name: typeKey,
+			Schema: []byte(schema)},
+	}}
+	if _, err := e.Apply(ctx, set); err != nil {
+		t.Fatal(err)
+	}
+	set = backend.ChangeSet{}
+	for i := range n {
+		set.Changes = append(set.Changes, slow(fmt.Sprint("s", i), fmt.Sprint("value", i)))
+	}
+	generated := slow("generated", "")
+	generated.Generate = &backend.Generate{Alphabet: "abcdefghijklmnopqrstuvwxyz"}
+	set.Changes = append(set.Changes, generated)
+	broken := set
+	broken.Changes = append(slices.Clone(set.Changes), slow("broken", "NOT LOWER CASE"))
+	for _, call := range []struct {
+		name string
+		set  backend.ChangeSet
+		bad  int // the index of the change that is refused, or -1
+	}{
+		{"a dry run", backend.ChangeSet{Changes: set.Changes, DryRun: true}, -1},
+		{"a set with a value that does not match", broken, n + 1},
+		{"a set", set, -1},
+	} {
+		updates := c.updates.Load()
+		out, err := e.Apply(ctx, call.set)
+		if (err != nil) != (call.bad >= 0) {
+			t.Fatalf("%s: %v", call.name, err)
+		}
+		for i, o := range out {
+			if (o.Err != nil) != (i == call.bad) || i != call.bad && o.Action != backend.ActionCreate {
+				t.Errorf("%s: change %d is %s, %v", call.name, i, o.Action, o.Err)
+			}
+		}
+		if got := c.updates.Load() - updates; got != 2 {
+			t.Errorf("%s takes %d write transactions, want 2", call.name, got)
+		}
+	}
+	schema = strings.Replace(schema, "a-z0-9", "a-z0-8", 1)
+	set = backend.ChangeSet{Changes: []backend.Change{{Op: backend.OpSet, Kind: backend.KindSecretType,
+		Project: backend.DefaultProject, Name: typeKey, Schema: []byte(schema)}}}
+	if _, err := e.Apply(ctx, set); !errors.Is(err, backend.ErrInUse) || !strings.Contains(err.Error(), "secret s9 ") {
+		t.Errorf("a schema that does not allow the existing values: %v", err)
 	}
 }

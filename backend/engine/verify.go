@@ -138,7 +138,7 @@ func (c *faultCheck) problem(p *project, o store.Object, versions []store.Versio
 		return "" // package signed reports it
 	}
 	if err := p.verifyRow(o, c.keys); err != nil {
-		if errors.Is(err, errKeyMissing) {
+		if errors.Is(err, errNotReady) {
 			return ""
 		}
 		return wrongMAC

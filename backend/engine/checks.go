@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+)
+
+const (
+	// maxInsideSteps is how many steps the checks inside one transaction take before the others are put off. The check
+	// that exceeds it is finished, so a transaction takes at most maxValueSteps more.
+	maxInsideSteps = 50_000
+	// maxWaitingBytes is how many bytes of values wait for a check at most.
+	maxWaitingBytes = 16 << 20
+)
+
+// checks are the checks of schemas and values in one call. Checks can take long, and a transaction holds the lock for
+// writing. So only a few are made in it. The others are noted, and get errNotReady: the caller leaves the transaction,
+// calls run, and begins again. Each result is kept, so that equal checks are made once.
+type checks struct {
+	budget  *budget
+	results map[checkKey]error
+	waiting []waitingCheck
+	bytes   int // of the values that wait
+	inside  int // steps that checks in the present transaction may still take
+
+	// generated holds the values that the changes of the call generate. They stay the same when the call begins again.
+	generated map[checkKey]generatedValue
+}
+
+type checkKey [sha256.Size]byte
+
+type waitingCheck struct {
+	key  checkKey
+	make func() error
+}
+
+type generatedValue struct {
+	text []byte
+	bits int
+}
+
+func newChecks() *checks {
+	return &checks{budget: newBudget(), results: map[checkKey]error{}, generated: map[checkKey]generatedValue{}}
+}
+
+// begin prepares for another transaction.
+func (c *checks) begin() { c.inside = maxInsideSteps }
+
+func keyOfCheck(parts ...[]byte) checkKey {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(p))))
+		h.Write(p)
+	}
+	return checkKey(h.Sum(nil))
+}
+
+// do returns the result of a check of a value with some bytes, or errNotReady.
+func (c *checks) do(key checkKey, bytes int, check func() error) error {
+	if err, done := c.results[key]; done {
+		return err
+	}
+	if c.inside > 0 {
+		before := c.budget.left
+		err := check()
+		c.inside -= before - c.budget.left
+		c.results[key] = err
+		return err
+	}
+	if c.bytes < maxWaitingBytes { // the others are noted in a later transaction
+		c.waiting, c.bytes = append(c.waiting, waitingCheck{key, check}), c.bytes+bytes
+	}
+	return errNotReady
+}
+
+// incomplete reports whether run has something to do.
+func (c *checks) incomplete() bool { return len(c.waiting) > 0 }
+
+// run makes the checks that wait, in the order in which they came, until ctx ends.
+func (c *checks) run(ctx context.Context) error {
+	for _, w := range c.waiting {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if _, done := c.results[w.key]; !done {
+			c.results[w.key] = w.make()
+		}
+	}
+	c.waiting, c.bytes = nil, 0
+	return nil
+}
+
+// compile checks that a schema is valid.
+func (r *run) compile(typeName string, schema []byte) error {
+	return r.checks.do(keyOfCheck([]byte("schema"), []byte(typeName), schema), len(schema), func() error {
+		_, err := r.engine.schemas.compile(typeName, schema, r.checks.budget)
+		return err
+	})
+}
+
+// check validates a value against a type.
+func (r *run) check(t secretType, value []byte) error {
+	if t.row.ID == "" {
+		return nil
+	}
+	return r.checks.do(keyOfCheck([]byte("value"), []byte(t.row.Name), t.attr.Schema, value), len(value), func() error {
+		return r.engine.schemas.check(r.ctx, t, value, r.checks.budget)
+	})
+}
