@@ -85,7 +85,7 @@ func Authenticate(ctx context.Context, s store.Store, token string, now time.Tim
 	})
 	unknown := backend.Errorf(backend.CodeUnauthenticated,
 		"the token is unknown: it was revoked, has expired, or belongs to another backend").
-		WithHint("create a new token with \"pouncet token create\"")
+		WithHint("an admin, or a user of the server's machine, creates a new one: pouncet token create")
 	switch {
 	case errors.Is(err, backend.ErrNotFound):
 		return backend.Principal{}, unknown

@@ -87,7 +87,13 @@ func (l *Log) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolu
 		l.recordFailure(ctx, verb, err, resolved(refs, nil, err))
 		return nil, err
 	}
-	if err := l.record(ctx, verb, "", nil, resolved(refs, out, nil)); err != nil {
+	var refusal error // the record has its code, if any reference was refused
+	for _, r := range out {
+		if r.Err != nil && refused(r.Err) {
+			refusal = r.Err
+		}
+	}
+	if err := l.record(ctx, verb, "", refusal, resolved(refs, out, nil)); err != nil {
 		return nil, unrecorded("resolved", err)
 	}
 	return out, nil
@@ -99,11 +105,20 @@ func (l *Log) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outco
 	out, err := l.next.Apply(context.WithValue(ctx, applyingKey{}, call), set)
 	switch {
 	case call.recorded:
-		l.recordOutcome(ctx, verbOf(set), err, done(out))
+		l.recordOutcome(ctx, verbOf(set), err, done(set, out))
 	case out == nil && err != nil:
 		l.recordFailure(ctx, verbOf(set), err, changes(set, nil, err))
 	default: // a dry run
-		if recordErr := l.record(ctx, verbOf(set), "", err, changes(set, out, nil)); recordErr != nil {
+		refusal := err
+		for _, o := range out {
+			switch {
+			case o.Err != nil && refused(o.Err):
+				refusal = o.Err
+			case o.Unchecked == "value":
+				refusal = backend.ErrDenied
+			}
+		}
+		if recordErr := l.record(ctx, verbOf(set), "", refusal, changes(set, out, nil)); recordErr != nil {
 			return nil, unrecorded("compared", recordErr)
 		}
 	}

@@ -69,8 +69,11 @@ func (s *service) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Out
 	for i, c := range set.Changes {
 		out[i] = backend.Outcome{Action: backend.ActionUpdate, Changed: []string{"value"},
 			Object: backend.Object{Kind: c.Kind, ID: "id-" + c.Name, Name: c.Name, Version: 8}}
-		if c.Name == "uncompared" {
+		switch c.Name {
+		case "uncompared":
 			out[i].Unchecked = "value"
+		case "refused":
+			out[i] = backend.Outcome{Err: backend.Errorf(backend.CodeDenied, "denied")}
 		}
 	}
 	return out, nil
@@ -180,6 +183,24 @@ func TestRefusedComparisonsAreRecorded(t *testing.T) {
 	if s.records[0].Verb != "compare" || strings.Contains(before, "denied") ||
 		!strings.Contains(after, `"code":"denied"`) {
 		t.Errorf("the record is %s %s", s.records[0].Verb, s.records[0].Detail)
+	}
+}
+
+// A refused change has no object, so that the record of its outcome has the names that the change gave.
+func TestOutcomeOfARefusedChangeNamesIt(t *testing.T) {
+	s := &sink{}
+	_, _ = audit.New(&service{}, s, audit.Options{}).Apply(who, backend.ChangeSet{Changes: []backend.Change{
+		{Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "refused"},
+	}})
+	if len(s.records) != 2 {
+		t.Fatalf("%d records, want 2", len(s.records))
+	}
+	for _, want := range []string{
+		`"project":"p"`, `"environment":"dev"`, `"kind":"secret"`, `"name":"refused"`, `"code":"denied"`,
+	} {
+		if !strings.Contains(string(s.records[1].Detail), want) {
+			t.Errorf("the outcome lacks %s: %s", want, s.records[1].Detail)
+		}
 	}
 }
 

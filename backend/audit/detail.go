@@ -169,9 +169,14 @@ func changes(set backend.ChangeSet, out []backend.Outcome, err error) detail {
 	return p.detail()
 }
 
-func done(out []backend.Outcome) detail {
+// done returns what a set of changes did. An outcome that was refused may have no object; the change then names it.
+func done(set backend.ChangeSet, out []backend.Outcome) detail {
 	p := itemsOf(nil)
-	for _, o := range out {
+	for n, o := range out {
+		if c := set.Changes[n]; o.Object.Kind == "" {
+			o.Object = backend.Object{Kind: c.Kind, ID: c.ID, Name: c.Name, Project: c.Project, Environment: c.Environment,
+				Scope: c.Scope}
+		}
 		i := item{Kind: o.Object.Kind, Name: o.Object.Name, ID: o.Object.ID, Version: o.Object.Version, Action: o.Action,
 			Changed: o.Changed}
 		if o.Err != nil {

@@ -96,7 +96,7 @@ func TestASingleRefusedReferenceIsRecordedWithItsCode(t *testing.T) {
 	if err != nil || out[1].Err == nil {
 		t.Fatalf("%v, %v", out, err)
 	}
-	const want = `reveal/ ok {"principal_id":"id-runtime","principal_kind":"workload","address":"192.0.2.1",` +
+	const want = `reveal/ denied {"principal_id":"id-runtime","principal_kind":"workload","address":"192.0.2.1",` +
 		`"request_id":"R","groups":[{"items":[{"kind":"secret","name":"a","id":"id-a","version":7},` +
 		`{"kind":"secret","name":"b","reveal":true,"code":"denied"}]}]}`
 	if got := lines(s); got != want {

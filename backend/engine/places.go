@@ -129,8 +129,12 @@ func placeOf(o store.Object) store.Filter {
 
 // alreadyExists returns the error of an object whose place is taken.
 func alreadyExists(kind backend.Kind, name, id string) *backend.Error {
+	hint := "its id is %s: rename or delete it first, or choose another name"
+	if kind == backend.KindToken { // it has no other name
+		hint = "its id is %s: delete it first, or choose another name"
+	}
 	return backend.Errorf(backend.CodeExists, "%s %s already exists", kind, backend.Quote(name)).
-		WithHint("its id is %s: rename or delete it first, or choose another name", id).At("name")
+		WithHint(hint, id).At("name")
 }
 
 func refuseExisting(holder store.Object) *backend.Error {

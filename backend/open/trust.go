@@ -155,7 +155,7 @@ func (t *trustedKeys) allow(uri string) error {
 	if trusted, err := t.has(uri); err != nil || trusted || t.named.Match(uri) {
 		return err
 	}
-	return backend.Errorf(backend.CodeDenied, "the server does not allow this KMS key").
+	return backend.Errorf(backend.CodeDenied, "the server does not allow KMS key %s", backend.Quote(uri)).
 		WithHint("name a key that it allows, or start it with --allow-kms-key and a pattern for this key").At("kms_key")
 }
 

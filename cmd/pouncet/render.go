@@ -31,8 +31,9 @@ const renderHelp = `Replaces the references in files with the values of one envi
 no other byte. All references go to the backend in one request. If anything is
 wrong, render reports every problem with its position and writes nothing.
 
-One file (or "-" for standard input) goes to standard output. A terminal shows no
-restricted secret. Several files, or the configuration files below a folder, go
+One file (or "-" for standard input) goes to standard output. What a terminal
+shows is revealed to a person: it shows no restricted secret, and a token needs
+the right to reveal values, which the role admin has. Several files, or the configuration files below a folder, go
 to the folder of -o, under their relative paths. A written file has mode 0600. It
 is written completely or not at all, never outside that folder, and never over
 its source.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"unicode/utf8"
@@ -23,8 +24,9 @@ func (a *app) resolveCommand() *cobra.Command {
 output is exactly the value, without a newline, except at a terminal. With
 --json it is an object with the value and its version.
 
-resolve is for programs, and prints restricted secrets too, but not to a terminal:
-what a terminal shows is revealed to a person, as by "pouncet secret reveal". If
+resolve is for programs, and prints restricted secrets too. What a terminal shows
+is revealed to a person, as by "pouncet secret reveal": it shows no restricted
+secret, and a token needs the right to reveal values, which the role admin has. If
 the secret, field or version does not exist, the exit code is 3.
 
 ` + rawHelp,
@@ -111,12 +113,18 @@ func (s revealing) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.R
 	for i := range revealed {
 		revealed[i].Reveal = true
 	}
+	const hint = "a terminal shows values to a person; for a program, send the output to a file or a pipe, and use a " +
+		"token for a workload"
 	out, err := s.Service.Resolve(ctx, revealed)
 	for i, r := range out {
 		if r.Err != nil && r.Err.Code == backend.CodeDenied {
 			e := *r.Err
-			out[i].Err = e.WithHint("a terminal shows values to a person: send the output to a file or a program")
+			out[i].Err = e.WithHint(hint)
 		}
+	}
+	if errors.Is(err, backend.ErrDenied) {
+		e := *backend.AsError(err)
+		err = e.WithHint(hint)
 	}
 	return out, err
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -67,6 +68,8 @@ func upgradeJSON(u *open.Upgrade) map[string]any {
 	return map[string]any{"copy": u.Copy, "tokens": upgradeTokens(u)}
 }
 
+const damagedHint = "restore the database from a backup, or delete each object by its id and set it again"
+
 // checkStorage is doctor --storage.
 func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
 	parts, err := a.openEmbedded(ctx, "doctor --storage checks a database on this machine")
@@ -97,10 +100,12 @@ func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
 		a.printFindings("", found)
 	}
 	if len(found) > 0 {
+		hint := "restore the database from a backup; if you know each change, accept them: pouncet doctor --storage --accept"
+		if !slices.ContainsFunc(found, func(f signed.Finding) bool { return !f.Damaged }) {
+			hint = damagedHint
+		}
 		return differsError{backend.Errorf(backend.CodeCorrupt, "%s not made by Pouncet in the database",
-			backend.Plural(len(found), "change")).
-			WithHint("restore the database from a backup; if you know each change, accept them: " +
-				"pouncet doctor --storage --accept")}
+			backend.Plural(len(found), "change")).WithHint("%s", hint)}
 	}
 	if !a.json {
 		a.println("Every row is as Pouncet wrote it.")
@@ -141,7 +146,7 @@ func (a *app) acceptFindings(ctx context.Context, parts *open.Parts, found []sig
 	}
 	if len(left) > 0 {
 		return differsError{backend.Errorf(backend.CodeCorrupt, "%s cannot be accepted", backend.Plural(len(left), "row")).
-			WithHint("restore the database from a backup, or delete each object by its id and set it again")}
+			WithHint(damagedHint)}
 	}
 	return nil
 }

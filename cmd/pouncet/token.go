@@ -100,7 +100,7 @@ secrets. The change takes effect at once, and the audit log records it.`,
 	c.Flags().StringVar(&principal, "for", "", "`who` has the token: person or workload")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if principal == "" {
-			return usage(c, "it is required who has the token").withHint("set --for to person or workload")
+			return usage(c, "--for is required: it says who has the token").withHint("set --for to person or workload")
 		}
 		kind := backend.PrincipalKind(principal)
 		return a.with(func(ctx context.Context, s backend.Service, args []string) error {
