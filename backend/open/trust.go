@@ -247,7 +247,7 @@ func readSettings(folder string) (settings, error) {
 	}
 	if err := json.Unmarshal(text, &s); err != nil {
 		return s, backend.Errorf(backend.CodeCorrupt, "%s cannot be parsed: %w", path, err).
-			WithHint(`restore it from a backup; it must have the form {"kms_key": "…"}`)
+			WithHint("restore it from a backup; an object of JSON is expected, as pouncet init writes it")
 	}
 	return s, nil
 }

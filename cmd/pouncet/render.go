@@ -33,10 +33,11 @@ wrong, render reports every problem with its position and writes nothing.
 
 One file (or "-" for standard input) goes to standard output. What a terminal
 shows is revealed to a person: it shows no restricted secret, and a token needs
-the right to reveal values, which the role admin has. Several files, or the configuration files below a folder, go
-to the folder of -o, under their relative paths. A written file has mode 0600. It
-is written completely or not at all, never outside that folder, and never over
-its source.
+the right to reveal values, which the role admin has.
+
+Several files, or the configuration files below a folder, go to the folder of -o,
+under their relative paths. A written file has mode 0600. It is written completely
+or not at all, never outside that folder, and never over its source.
 
 --in-place replaces each file with its rendered form, and the references are
 gone. Use it on copies, for example in a container or in the work folder of a
