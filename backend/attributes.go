@@ -267,6 +267,9 @@ const (
 // Check refuses a change that is not valid in any backend: it has an attribute that the kind does not have, or an
 // attribute over its limit.
 func (c Change) Check() *Error {
+	if (c.Op == OpDelete || c.Op == OpRestore) && (!c.Value.IsZero() || c.Generate != nil) {
+		return Errorf(CodeInvalid, "operation %q takes no value", c.Op).At("value")
+	}
 	for _, a := range AttributeTable {
 		if !a.given(&c) {
 			continue

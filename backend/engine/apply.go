@@ -52,41 +52,64 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	for i := range ids {
 		ids[i] = newID()
 	}
-	keys, checks := newKeyset(e.keys), newChecks()
-	var refused map[string]bool
+	call := &applyCall{ids: ids, keys: newKeyset(e.keys), checks: newChecks(), guesses: e.newGuesses(ctx)}
+	release, err := call.guesses.acquire(ctx, set)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	for {
-		r := &run{engine: e, ctx: ctx, set: set, ids: ids, keys: keys, access: e.accessOf(ctx), checks: checks,
-			refused: refused, now: e.now().UTC().Truncate(time.Microsecond)}
-		checks.begin()
+		outcomes, committed, err := e.applyOnce(ctx, set, call)
+		if committed {
+			return outcomes, err
+		}
+		exceeded, countErr := call.guesses.count(ctx)
+		if countErr != nil {
+			return nil, countErr
+		}
+		if !exceeded { // otherwise answer again, without these comparisons
+			return outcomes, err
+		}
+	}
+}
+
+// applyCall is what the attempts of one Apply share.
+type applyCall struct {
+	ids     []string // of the objects that the changes may create
+	keys    *keyset
+	checks  *checks // of schemas and values
+	guesses *guesses
+}
+
+// applyOnce runs the transaction of a set until it has all keys and checks. It reports whether the set is committed;
+// otherwise nothing was changed.
+func (e *Engine) applyOnce(
+	ctx context.Context, set backend.ChangeSet, call *applyCall,
+) (outcomes []backend.Outcome, committed bool, err error) {
+	for {
+		r := &run{applyCall: call, engine: e, ctx: ctx, set: set, access: call.guesses.access,
+			now: e.now().UTC().Truncate(time.Microsecond)}
+		r.checks.begin()
 		err := e.store.Update(ctx, r.transaction)
 		switch {
 		case r.incomplete():
-			if err := keys.fetch(ctx); err != nil {
-				return nil, orPurge(err, set)
+			if err := r.keys.fetch(ctx); err != nil {
+				return nil, false, orPurge(err, set)
 			}
-			if err := checks.run(ctx); err != nil {
-				return nil, err
+			if err := r.checks.run(ctx); err != nil {
+				return nil, false, err
 			}
 			continue
 		case err != nil && !errors.Is(err, errRollback):
-			return nil, err
+			return nil, false, err
 		case set.DryRun:
-			if len(refused) > 0 {
-				return r.outcomes, nil // the last attempt has counted
-			}
-			if refused, err = e.countDifferences(r); err != nil {
-				return nil, err
-			}
-			if len(refused) > 0 {
-				continue // answer again, without these comparisons
-			}
-			return r.outcomes, nil
+			return r.outcomes, false, nil
 		}
 		rejected := backend.Rejected(r.outcomes)
 		if rejected == nil {
 			e.sweepSometimes(ctx)
 		}
-		return r.outcomes, rejected
+		return r.outcomes, err == nil, rejected
 	}
 }
 
@@ -110,14 +133,12 @@ func orPurge(err error, set backend.ChangeSet) error {
 
 // run is one attempt at a change set, inside one transaction.
 type run struct {
+	*applyCall
 	engine *Engine
 	ctx    context.Context
 	tx     store.Tx
 	set    backend.ChangeSet
-	ids    []string // of the objects that the changes may create
-	keys   *keyset
 	access principalAccess
-	checks *checks // of schemas and values
 	now    time.Time
 
 	projects map[string]*project // by the name or id they were asked for
@@ -127,10 +148,6 @@ type run struct {
 	over     error // a limit that the whole call exceeds
 	index    int   // of the change that is being made
 	places   places
-	// differing are the secrets whose value differs from a given one, which the principal may not have.
-	differing []string
-	// refused are the secrets that are not compared, because an attempt before has exceeded the limit.
-	refused map[string]bool
 	// unchecked is the attribute of the change that is being made whose rule was not checked: see ChangeSet.CompareOnly.
 	unchecked string
 }

@@ -263,6 +263,14 @@ func TestTokenSaysWhoHasIt(t *testing.T) {
 		backend.ErrInUse) {
 		t.Errorf("deleting the last admin by its name: %v", err)
 	}
+	if _, err := run(token("short", backend.RoleAdmin, now.Add(time.Hour)),
+		backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "admin"}); !errors.Is(err, backend.ErrInUse) {
+		t.Errorf("an admin for an hour is enough: %v", err)
+	}
+	if _, err := run(token("short", backend.RoleAdmin, now.Add(time.Hour)),
+		backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "short"}); err != nil {
+		t.Errorf("deleting an admin that another one outlasts: %v", err)
+	}
 	if _, err := run(backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "runtime"}); err != nil {
 		t.Errorf("deleting another token: %v", err)
 	}

@@ -123,17 +123,13 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		if err != nil {
 			return nil, err
 		}
-		isNews := r.set.DryRun && given && known && !e.known && presentBits < unguessableBits
-		if isNews {
-			if refused, err := r.refusesComparison(e.row.ID); err != nil || refused {
-				r.unchecked = "value"
-				e.diff.changed = append(e.diff.changed, "value")
-				return &newVersion{in: in}, err
+		same := given && known
+		if same && !e.known && presentBits < unguessableBits {
+			if same, err = r.guess(e.row.ID, func() bool { return sameValue(present, plaintext, in.isJSON()) }); err != nil {
+				return nil, err
 			}
-		}
-		same := given && known && sameValue(present, plaintext, in.isJSON())
-		if isNews && !same {
-			r.differing = append(r.differing, e.row.ID)
+		} else if same {
+			same = sameValue(present, plaintext, in.isJSON())
 		}
 		switch {
 		case same && !retyped:

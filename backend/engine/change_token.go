@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -96,20 +97,29 @@ func (r *run) updateToken(c backend.Change, t store.Token) (backend.Outcome, err
 		r.tx.UpdateToken(r.ctx, t)
 }
 
-// checkLastAdmin refuses the deletion of the last token that can administer the backend. A token that has expired or
-// cannot be trusted can always be deleted.
+// lastingTime is how long a token of an admin must be valid to be enough for a backend.
+const lastingTime = 24 * time.Hour
+
+// checkLastAdmin refuses the deletion of the last token that can administer the backend: another one must last as long,
+// or for a day. A token that has expired or cannot be trusted can always be deleted.
 func (r *run) checkLastAdmin(tokens []store.Token, deleted store.Token) error {
-	isAdmin := func(t store.Token) bool {
-		return t.Role == backend.RoleAdmin && t.Untrusted == nil && (t.ExpiresAt.IsZero() || t.ExpiresAt.After(r.now))
+	lasts := func(t store.Token, until time.Time) bool {
+		return t.Role == backend.RoleAdmin && t.Untrusted == nil &&
+			(t.ExpiresAt.IsZero() || t.ExpiresAt.After(until) || t.ExpiresAt.Equal(until))
 	}
-	if !isAdmin(deleted) || slices.ContainsFunc(tokens, func(t store.Token) bool {
-		return t.ID != deleted.ID && isAdmin(t)
+	enough := r.now.Add(lastingTime)
+	if !deleted.ExpiresAt.IsZero() && deleted.ExpiresAt.Before(enough) {
+		enough = deleted.ExpiresAt
+	}
+	if !lasts(deleted, r.now.Add(time.Microsecond)) || slices.ContainsFunc(tokens, func(t store.Token) bool {
+		return t.ID != deleted.ID && lasts(t, enough)
 	}) {
 		return nil
 	}
 	return backend.Errorf(backend.CodeInUse, "token %s is the last one with role %q, and cannot be deleted",
 		backend.Quote(deleted.Name), backend.RoleAdmin).
-		WithHint("create another one first: pouncet token create --role %s", backend.RoleAdmin)
+		WithHint("create another one first, which is valid for more than a day: pouncet token create --role %s",
+			backend.RoleAdmin)
 }
 
 // principalOf returns who has a token with a role, if its creation does not say so.

@@ -4,50 +4,134 @@ package engine
 
 import (
 	"cmp"
+	"context"
+	"hash/maphash"
 	"time"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// A dry run tells whether a value equals a given one. For a principal that may not have the value, each answer is a
-// guess. The wrong guesses of a day are counted, for each principal and secret. Beyond the limit, the engine does not
-// compare: the outcome is that of another value, and says so in Unchecked.
+// The answer to a change tells whether the given value equals the stored one. For a principal that may not have the
+// stored value, each answer is a guess. The wrong guesses of a day are counted, for each principal and secret, unless
+// the set is committed: then the guess has replaced the value. Beyond the limit, the engine does not compare: the
+// outcome is that of another value, and the one of a dry run says so in Unchecked.
 
 // DefaultMaxDifferences is the default of Options.MaxDifferences.
 const DefaultMaxDifferences = 100
 
-func (r *run) comparisonKey(object string) store.ComparisonKey {
-	p := r.access.principal
-	return store.ComparisonKey{Day: r.now.Format(time.DateOnly), Principal: cmp.Or(p.ID, p.Name), Object: object}
+// countTime limits the time for counting the guesses of a call that has ended.
+const countTime = 5 * time.Second
+
+// guesses are the guesses of one call.
+type guesses struct {
+	engine  *Engine
+	access  principalAccess
+	day     string
+	wrong   map[string]bool // secrets of which a guess was wrong, by id
+	counted map[string]bool // those of them that are counted
+	refused map[string]bool // those that are not compared any more
 }
 
-// refusesComparison reports whether the principal has compared a secret too often with another value.
-func (r *run) refusesComparison(object string) (bool, error) {
-	if r.refused[object] {
-		return true, nil
-	}
-	n, err := r.tx.Comparisons(r.ctx, r.comparisonKey(object))
-	return n >= r.engine.maxDifferences, err
+func (e *Engine) newGuesses(ctx context.Context) *guesses {
+	return &guesses{engine: e, access: e.accessOf(ctx), day: e.now().UTC().Format(time.DateOnly), wrong: map[string]bool{},
+		counted: map[string]bool{}, refused: map[string]bool{}}
 }
 
-// countDifferences counts the wrong guesses of a dry run before its outcomes leave. It returns the secrets with a guess
-// beyond the limit: other calls were counted at the same time, or the set has several guesses for a secret.
-func (e *Engine) countDifferences(r *run) (exceeded map[string]bool, err error) {
-	if len(r.differing) == 0 {
-		return nil, nil
+// guessSlots make the calls of one principal that may guess wait for each other, from the comparison until it is
+// counted. Two principals may share a slot.
+type guessSlots [64]chan struct{}
+
+var slotSeed = maphash.MakeSeed()
+
+func newGuessSlots() (s guessSlots) {
+	for i := range s {
+		s[i] = make(chan struct{}, 1)
 	}
-	err = e.store.Update(r.ctx, func(tx store.Tx) error {
-		exceeded = map[string]bool{}
-		for _, id := range r.differing {
-			n, err := tx.AddComparison(r.ctx, r.comparisonKey(id))
+	return s
+}
+
+// acquire waits until no other call of the principal guesses, if this one may. The caller calls release.
+func (g *guesses) acquire(ctx context.Context, set backend.ChangeSet) (release func(), err error) {
+	mayGuess := false
+	for _, c := range set.Changes {
+		mayGuess = mayGuess || c.Value.Len() > 0
+	}
+	if !mayGuess || g.access.all {
+		return func() {}, nil
+	}
+	slot := g.engine.guessSlots[maphash.String(slotSeed, g.principal())%uint64(len(g.engine.guessSlots))]
+	select {
+	case slot <- struct{}{}:
+		return func() { <-slot }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (g *guesses) principal() string { return cmp.Or(g.access.principal.ID, g.access.principal.Name) }
+
+func (g *guesses) key(object string) store.ComparisonKey {
+	return store.ComparisonKey{Day: g.day, Principal: g.principal(), Object: object}
+}
+
+// guess compares the value of a secret that the principal may not have, and notes whether the values differ. Beyond the
+// limit it does not compare, and returns false.
+func (r *run) guess(object string, isEqual func() bool) (equal bool, err error) {
+	g := r.guesses
+	n, err := r.tx.Comparisons(r.ctx, g.key(object))
+	if err != nil {
+		return false, err
+	}
+	if g.refused[object] || n >= g.engine.maxDifferences {
+		if r.set.DryRun {
+			r.unchecked = "value"
+		}
+		return false, nil
+	}
+	if !isEqual() {
+		g.wrong[object] = true
+		return false, nil
+	}
+	return true, nil
+}
+
+// count counts the wrong guesses of a set that was not committed, before its outcomes or its error leave. It reports
+// whether one of them is beyond the limit, so that the answer must not depend on it.
+func (g *guesses) count(ctx context.Context) (exceeded bool, err error) {
+	var objects []string
+	for id := range g.wrong {
+		if !g.counted[id] {
+			objects = append(objects, id)
+		}
+	}
+	if len(objects) == 0 {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), countTime)
+	defer cancel()
+	var beyond []string
+	err = g.engine.store.Update(ctx, func(tx store.Tx) error {
+		beyond = nil
+		for _, id := range objects {
+			n, err := tx.AddComparison(ctx, g.key(id))
 			if err != nil {
 				return err
 			}
-			if n > e.maxDifferences {
-				exceeded[id] = true
+			if n > g.engine.maxDifferences {
+				beyond = append(beyond, id)
 			}
 		}
 		return nil
 	})
-	return exceeded, err
+	if err != nil {
+		return false, err
+	}
+	for _, id := range objects {
+		g.counted[id] = true
+	}
+	for _, id := range beyond {
+		g.refused[id] = true
+	}
+	return len(beyond) > 0, nil
 }

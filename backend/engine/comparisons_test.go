@@ -4,7 +4,9 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -13,10 +15,14 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
 // guesser is a backend whose callers may guess a secret three times wrongly on a day.
 type guesser struct {
+	store.Store
+	onUpdate func() // before each write transaction, if not nil
+
 	t       *testing.T
 	service backend.Service
 	now     time.Time
@@ -28,8 +34,8 @@ const guessesPerDay = 3
 func newGuesser(t *testing.T) *guesser {
 	t.Helper()
 	parts := embedded(t, open.Config{})
-	g := &guesser{t: t, now: time.Date(2026, 11, 26, 23, 0, 0, 0, time.UTC), ids: map[string]string{}}
-	g.service = access.Guard(engine.New(parts.Store, parts.Keys, engine.Options{
+	g := &guesser{Store: parts.Store, t: t, now: time.Date(2026, 11, 26, 23, 0, 0, 0, time.UTC), ids: map[string]string{}}
+	g.service = access.Guard(engine.New(g, parts.Keys, engine.Options{
 		Authorizer: access.Rights{}, MaxDifferences: guessesPerDay, Now: func() time.Time { return g.now },
 	}))
 	restricted, visibility := secret("dev", "restricted", "hunter2"), backend.Restricted
@@ -46,6 +52,13 @@ func newGuesser(t *testing.T) *guesser {
 		g.ids[o.Object.Name] = o.Object.ID
 	}
 	return g
+}
+
+func (g *guesser) Update(ctx context.Context, f func(store.Tx) error) error {
+	if g.onUpdate != nil {
+		g.onUpdate()
+	}
+	return g.Store.Update(ctx, f)
 }
 
 func (g *guesser) guess(name, value string) backend.Change {
@@ -143,5 +156,176 @@ func TestWrongGuessesOfOneCallAreCounted(t *testing.T) {
 	wg.Wait()
 	if told["update"] != guessesPerDay || told["refused"] != 20-guessesPerDay {
 		t.Errorf("20 wrong guesses at the same time are answered %v", told)
+	}
+	g.want(planner, "masked", "hunter2", "refused")
+}
+
+// A guess waits until an earlier one of the principal is counted.
+func TestGuessesWaitForTheirCount(t *testing.T) {
+	planner := as(backend.RolePlanner, backend.Person)
+	g := newGuesser(t)
+	for i := range guessesPerDay {
+		g.want(planner, "masked", fmt.Sprint(i), "update")
+	}
+	updates, second := 0, make(chan string, 1)
+	g.now = g.now.Add(time.Hour)
+	for i := range guessesPerDay - 1 {
+		g.want(planner, "masked", fmt.Sprint(i), "update")
+	}
+	g.onUpdate = func() {
+		if updates++; updates == 2 { // the first call has compared, and now counts
+			g.onUpdate = nil
+			go func() { second <- g.answers(planner, g.guess("masked", "wrong too"))[0] }()
+			time.Sleep(200 * time.Millisecond) // enough for a call that does not wait
+		}
+	}
+	g.want(planner, "masked", "wrong", "update")
+	if got := <-second; got != "refused" {
+		t.Errorf("a guess beside the last one is answered %s", got)
+	}
+}
+
+// A call tells something of a value in whatever way it ends. So each of these sets counts a wrong guess.
+func TestGuessesOfFailedCallsAreCounted(t *testing.T) {
+	planner, person := as(backend.RolePlanner, backend.Person), as(backend.RoleAdmin, backend.Person)
+	long := strings.Repeat("d", backend.MaxDescriptionBytes)
+	for name, c := range map[string]struct {
+		ctx    context.Context
+		secret string
+		dryRun bool
+		set    func(g *guesser, value string) []backend.Change
+	}{
+		"outcomes that are too large, if the guess is wrong": {planner, "masked", true,
+			func(g *guesser, value string) []backend.Change {
+				next := int64(2)
+				described := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: g.ids["masked"],
+					Expect: &next, Description: &long}
+				changes := []backend.Change{g.guess("masked", value), described}
+				described.Description = nil
+				for range 4500 {
+					changes = append(changes, described)
+				}
+				return changes
+			}},
+		"a set that another change lets fail": {person, "restricted", false,
+			func(g *guesser, value string) []backend.Change {
+				never := int64(999)
+				failing := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: g.ids["other"], Expect: &never}
+				return []backend.Change{g.guess("restricted", value), failing}
+			}},
+	} {
+		g := newGuesser(t)
+		call := func(value string) string {
+			out, err := g.service.Apply(c.ctx, backend.ChangeSet{Changes: c.set(g, value), DryRun: c.dryRun})
+			if err != nil && len(out) == 0 {
+				return backend.AsError(err).Message
+			}
+			return fmt.Sprint(out[0].Action, out[0].Changed, out[0].Object.Version, out[0].Unchecked)
+		}
+		right, wrong := call("hunter2"), call("wrong")
+		if right == wrong {
+			t.Errorf("%s: this test needs answers that differ: %s", name, right)
+		}
+		for i := range guessesPerDay - 1 {
+			call(fmt.Sprint(i))
+		}
+		if right, wrong := call("hunter2"), call("wrong"); right != wrong {
+			t.Errorf("%s: beyond the limit, the answers are %q and %q", name, right, wrong)
+		}
+		g.want(c.ctx, c.secret, "wrong", "refused")
+	}
+}
+
+// A repeated set is compared with the values that it wrote, and with no other.
+func TestRepeatedSetsAreNoGuesses(t *testing.T) {
+	person := as(backend.RoleAdmin, backend.Person)
+	description := "harmless"
+	for name, first := range map[string]func(c *backend.Change){
+		"a set without a value":          func(c *backend.Change) { c.Description = &description },
+		"a set that generates the value": func(c *backend.Change) { c.Generate = &backend.Generate{} },
+	} {
+		g := newGuesser(t)
+		answer := func(value string) string {
+			c := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: g.ids["restricted"]}
+			if first(&c); value != "" {
+				c.Generate, c.Value = nil, backend.PlaintextString(value)
+			}
+			_, err := g.service.Apply(person, backend.ChangeSet{Changes: []backend.Change{c}, IdempotencyKey: "key"})
+			if err != nil {
+				return backend.AsError(err).Message
+			}
+			return "done"
+		}
+		if got := answer(""); got != "done" {
+			t.Fatal(name, got)
+		}
+		if right, wrong := answer("hunter2"), answer("wrong"); right != wrong || right == "done" {
+			t.Errorf("%s, repeated with a value: %q and %q", name, right, wrong)
+		}
+	}
+	g := newGuesser(t)
+	for _, op := range []backend.Op{backend.OpDelete, backend.OpRestore} {
+		c := g.guess("restricted", "hunter2")
+		c.Op = op
+		if _, err := g.service.Apply(person, backend.ChangeSet{Changes: []backend.Change{c}}); !errors.Is(err,
+			backend.ErrInvalid) {
+			t.Errorf("operation %s with a value: %v", op, err)
+		}
+	}
+}
+
+// The limit of the bytes of one call does not tell how long a value is that the caller may not have.
+func TestLimitsTellNoLength(t *testing.T) {
+	p := newPrincipals(t)
+	short, long := secret("dev", "short", "x"), secret("dev", "long", strings.Repeat("x", 60_000))
+	restricted := backend.Restricted
+	short.Visibility, long.Visibility = &restricted, &restricted
+	if _, err := p.Apply(as(backend.RoleAdmin, backend.Workload), backend.ChangeSet{Changes: []backend.Change{
+		short, long,
+	}}); err != nil {
+		t.Fatal(err)
+	}
+	answer := func(name, version string) string {
+		ref := backend.Ref{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: name,
+			Version: version}
+		refs := make([]backend.Ref, 600) // 36 MB of the long value
+		for i := range refs {
+			refs[i] = ref
+		}
+		out, err := p.Resolve(as(backend.RoleAdmin, backend.Person), refs)
+		if err != nil {
+			return err.Error()
+		}
+		return strings.ReplaceAll(out[0].Err.Message, name, "NAME")
+	}
+	const n = 560 // 34 MB of long values
+	var many []backend.Change
+	quota := 2000
+	many = append(many, backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+		Policy: &backend.PolicyChange{MaxSecrets: &quota}})
+	for i := range n {
+		a, b := secret("dev", fmt.Sprint("short", i), "x"), secret("dev", fmt.Sprint("long", i), strings.Repeat("x", 60_000))
+		a.Visibility, b.Visibility = &restricted, &restricted
+		many = append(many, a, b)
+	}
+	if _, err := p.Apply(as(backend.RoleAdmin, backend.Workload), backend.ChangeSet{Changes: many}); err != nil {
+		t.Fatal(err)
+	}
+	all := func(name string) string {
+		refs := make([]backend.Ref, n)
+		for i := range refs {
+			refs[i] = backend.Ref{Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev",
+				Name: fmt.Sprint(name, i)}
+		}
+		_, err := p.Resolve(as(backend.RoleAdmin, backend.Person), refs)
+		return fmt.Sprint(err)
+	}
+	if a, b := all("short"), all("long"); a != b {
+		t.Errorf("many secrets: the answers are %q and %q", a, b)
+	}
+	for _, version := range []string{"", "1"} {
+		if a, b := answer("short", version), answer("long", version); a != b {
+			t.Errorf("version %q: the answers are %q and %q", version, a, b)
+		}
 	}
 }

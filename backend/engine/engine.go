@@ -55,6 +55,7 @@ type Engine struct {
 	authorize Authorizer
 	// maxDifferences is Options.MaxDifferences.
 	maxDifferences int
+	guessSlots     guessSlots
 	onSwept        func(ctx context.Context, removed []backend.Object)
 	swept          atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
 }
@@ -105,7 +106,7 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	}
 	return &Engine{
 		store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, checkKey: o.CheckKey, now: o.Now, authorize: o.Authorizer,
-		maxDifferences: o.MaxDifferences, onSwept: o.Swept,
+		maxDifferences: o.MaxDifferences, guessSlots: newGuessSlots(), onSwept: o.Swept,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -46,7 +47,7 @@ func (r *run) replay() (bool, error) {
 func (r *run) checkReplayed() error {
 	missing := false
 	for i, c := range r.set.Changes {
-		if c.Value.Len() == 0 || i >= len(r.outcomes) {
+		if c.Value.Len() == 0 || i >= len(r.outcomes) || c.Op == backend.OpDelete || c.Op == backend.OpRestore {
 			continue
 		}
 		o := r.outcomes[i].Object
@@ -106,14 +107,18 @@ func (r *run) saveOutcome() error {
 }
 
 // digestFormat begins every digest.
-const digestFormat = 2
+const digestFormat = 3
 
 // digest identifies a set of changes for idempotency. It leaves out values, because someone who guesses a value could
-// check it against a plain hash. The rest is enough to detect that a key is used for two sets by mistake.
+// check it against a plain hash, but not which changes have one: only a value that the first call has written is
+// compared with that of a repetition.
 func (r *run) digest() []byte {
 	text, err := json.Marshal(r.set.Changes)
 	if err != nil {
 		panic(err) // plain data; raw JSON was checked
+	}
+	for _, c := range r.set.Changes {
+		text = strconv.AppendBool(append(text, ' '), c.Value.Len() > 0)
 	}
 	p, _ := backend.PrincipalFrom(r.ctx)
 	sum := sha256.Sum256(append([]byte(p.ID+"\x00"), text...))

@@ -172,7 +172,7 @@ func (r *resolver) lookup(
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	err := tx.Lookup(ctx, l, func(e store.Entry) {
-		if r.readBytes += entrySize(e); r.readBytes > mostReadBytes {
+		if r.readBytes += r.entrySize(e); r.readBytes > mostReadBytes {
 			stop() // and forget the rows that the query still gives
 			return
 		}
@@ -196,7 +196,14 @@ func (r *resolver) lookup(
 // mostReadBytes limits the entries that a call reads. Those of all scopes and environments with a name are read.
 const mostReadBytes = 2 * backend.MaxResolveBytes
 
-func entrySize(e store.Entry) int { return len(e.Object.Attributes) + len(e.Current.Sealed) }
+// entrySize returns the bytes of an entry. A value that the caller may not have counts as the longest one, so that the
+// limit does not tell its length.
+func (r *resolver) entrySize(e store.Entry) int {
+	if e.Object.Kind == backend.KindSecret && r.access.check(e.Object, false) != nil {
+		return len(e.Object.Attributes) + backend.DefaultMaxValueBytes
+	}
+	return len(e.Object.Attributes) + len(e.Current.Sealed)
+}
 
 func errManyBytes(limit int) error {
 	return backend.Errorf(backend.CodeTooLarge, "the references of the call read values of more than %d bytes", limit).
@@ -282,6 +289,11 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 	for i, ref := range r.refs {
 		f := &r.matches[i]
 		s := f.secret()
+		if f.err == nil && s.Object.ID != "" { // before anything depends on the size of the value
+			if f.err = r.access.check(s.Object, ref.Reveal); f.err != nil {
+				continue
+			}
+		}
 		f.version = s.Current
 		if f.err != nil || ref.Version == "" || f.entry.Object.ID == "" {
 			continue

@@ -54,7 +54,7 @@ results of the list and on standard error, with resource, field and file.`,
 			return err
 		}
 		return a.with(func(ctx context.Context, b backend.Service, _ []string) error {
-			return a.krm(ctx, b, list, o)
+			return a.krm(ctx, a.toOutput(b), list, o)
 		})(c, nil)
 	}
 	return c

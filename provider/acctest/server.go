@@ -22,8 +22,10 @@ import (
 func (b *Backend) Token(role backend.Role) string {
 	b.t.Helper()
 	token, hash := access.NewToken()
+	workload := backend.Workload // as Terraform is
 	b.Apply(backend.Change{
 		Op: backend.OpCreate, Kind: backend.KindToken, Name: "test-" + string(role), Role: &role, TokenHash: hash,
+		Principal: &workload,
 	})
 	return token
 }
@@ -38,6 +40,16 @@ func Serve(t testing.TB, path string) (http.Handler, string) {
 	t.Cleanup(func() { _ = parts.Close() })
 	token, err := os.ReadFile(filepath.Join(path, "first-token"))
 	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := parts.Engine.Query(context.Background(), backend.Query{Kind: backend.KindToken, Name: "first-token"})
+	if err != nil || len(page.Objects) != 1 {
+		t.Fatal(page, err)
+	}
+	workload := backend.Workload // as Terraform is
+	if _, err := parts.Engine.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{{
+		Op: backend.OpUpdate, Kind: backend.KindToken, ID: page.Objects[0].ID, Principal: &workload,
+	}}}); err != nil {
 		t.Fatal(err)
 	}
 	authenticate := func(ctx context.Context, token string) (backend.Principal, error) {

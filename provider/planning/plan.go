@@ -427,8 +427,8 @@ func (p *Plan) WillProvide(ctx context.Context, r backend.Ref) (bool, error) {
 		}
 		environment, inEnvironment := p.container(
 			place{kind: backend.KindEnvironment, project: r.Project, name: v.Environment})
-		if !inProject && !inEnvironment {
-			continue
+		if !inProject && !inEnvironment || project == "" || environment == "" {
+			continue // what a backend that does not exist yet would create has no id, and contains nothing
 		}
 		// The entry may exist already: a container keeps its contents when it is renamed, and a creation takes back
 		// one whose replacement was interrupted.

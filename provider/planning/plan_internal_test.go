@@ -115,7 +115,8 @@ type outage struct {
 }
 
 func (outage) Apply(context.Context, backend.ChangeSet) ([]backend.Outcome, error) {
-	return []backend.Outcome{{Action: backend.ActionCreate, Object: backend.Object{Name: "dev"}}}, nil
+	o := backend.Object{ID: "new", Name: "dev", Project: "p"}
+	return []backend.Outcome{{Action: backend.ActionCreate, Object: o}}, nil
 }
 
 func (s outage) Query(context.Context, backend.Query) (backend.Page, error) {
@@ -127,12 +128,12 @@ func TestOutageIsNotAMissingEntry(t *testing.T) {
 	missing := backend.Errorf(backend.CodeNotFound, "the environment does not exist")
 	for _, c := range []struct{ query, want error }{{unavailable, unavailable}, {missing, nil}, {nil, nil}} {
 		p := New(outage{err: c.query}, backend.ManagedByTerraform, false)
-		create := backend.Change{Op: backend.OpCreate, Kind: backend.KindEnvironment, Name: "dev"}
+		create := backend.Change{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: "p", Name: "dev"}
 		if _, err := p.Check(t.Context(), Check{Change: create}); err != nil {
 			t.Fatal(err)
 		}
 		planned, err := p.WillProvide(t.Context(),
-			backend.Ref{Kind: backend.KindSecret, Environment: "dev", Scope: "project", Name: "s"})
+			backend.Ref{Kind: backend.KindSecret, Project: "p", Environment: "dev", Scope: "project", Name: "s"})
 		if planned || !errors.Is(err, c.want) {
 			t.Errorf("WillProvide with the error %v of Query: %t, %v", c.query, planned, err)
 		}
