@@ -36,7 +36,7 @@ func TestHostileClientTorture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: sends hostile requests: run without -short")
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(100)) // as in a server; tests collect garbage less often
+	defer debug.SetGCPercent(debug.SetGCPercent(100)) // as pouncet server does; tests collect garbage less often
 	server := startHostile(t)
 	stop := time.Now().Add(time.Minute)
 	rounds := 1

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -137,8 +138,13 @@ type serverSettings struct {
 	proxies   httpapi.Proxies
 }
 
+// serverGCPercent replaces the percentage of package gcpercent, which is for short commands: the memory of a server
+// would be more than twice as large.
+const serverGCPercent = 100
+
 // serve serves an embedded backend until ctx ends.
 func (a *app) serve(ctx context.Context, config open.Config, s serverSettings) error {
+	debug.SetGCPercent(serverGCPercent)
 	parts, err := open.Embedded(ctx, config)
 	if err != nil {
 		return err

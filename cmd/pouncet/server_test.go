@@ -3,7 +3,11 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"io"
+	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,5 +44,30 @@ func TestTheSameErrorIsReportedOnceAMinute(t *testing.T) {
 	}
 	if len(reported) != 3+2*maxUntrusted {
 		t.Errorf("%d different errors are reported %d times", 2*maxUntrusted, len(reported)-3)
+	}
+}
+
+// stopsServer ends a server when it reports its address.
+type stopsServer struct{ stop func() }
+
+func (s stopsServer) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), "listening on") {
+		s.stop()
+	}
+	return len(b), nil
+}
+
+func TestServerCollectsGarbageAsOftenAsUsual(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as package gcpercent does
+	t.Setenv("POUNCET_HOME", filepath.Join(t.TempDir(), "data"))
+	ctx, stop := context.WithCancel(t.Context())
+	out := streams{strings.NewReader(""), io.Discard, stopsServer{stop}}
+	for _, args := range [][]string{{"init"}, {"server", "--listen", "127.0.0.1:0"}} {
+		if code := run(ctx, args, out); code != 0 {
+			t.Fatalf("%q ends with exit code %d", args, code)
+		}
+	}
+	if percent := debug.SetGCPercent(400); percent != serverGCPercent {
+		t.Errorf("a server collects garbage at %d %%", percent)
 	}
 }
