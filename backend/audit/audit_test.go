@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 
 // sink keeps records. If refuse is set, it fails after the first records.
 type sink struct {
+	mu      sync.Mutex
 	records []store.Record
 	refuse  bool
 	after   int
@@ -27,7 +29,22 @@ type sink struct {
 
 var errFull = errors.New("no space")
 
+// all returns the records, also while a Log keeps its counts.
+func (s *sink) all() []store.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.records)
+}
+
+func (s *sink) setFull(full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuse = full
+}
+
 func (s *sink) AppendRecord(ctx context.Context, r store.Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.refuse && len(s.records) >= s.after {
 		return errFull
 	}

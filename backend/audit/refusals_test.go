@@ -83,7 +83,7 @@ func TestRefusedCallsAreRecorded(t *testing.T) {
 // lines returns the records, without their times and principals.
 func lines(s *sink) string {
 	var all []string
-	for _, r := range s.records {
+	for _, r := range s.all() {
 		all = append(all, fmt.Sprintf("%s/%s %s %s", r.Verb, r.Phase, r.Code, r.Detail))
 	}
 	return strings.Join(all, "\n")
@@ -192,8 +192,8 @@ func TestRefusedLoginsAreCountedPerAddressAndMinute(t *testing.T) {
 			login(log, fmt.Sprintf("2001:db8::%x", n)) // one network
 		}
 		synctest.Wait()
-		if len(s.records) != 0 {
-			t.Errorf("%d records in the first minute", len(s.records))
+		if len(s.all()) != 0 {
+			t.Errorf("%d records in the first minute", len(s.all()))
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -206,7 +206,7 @@ login/ unauthenticated {"address":"2001:db8::/64","since":"2000-01-01T00:00:01Z"
 		login(log, "192.0.2.1")
 		stop()
 		synctest.Wait()
-		if len(s.records) != 3 || !strings.Contains(string(s.records[2].Detail), `"count":1}`) {
+		if len(s.all()) != 3 || !strings.Contains(string(s.all()[2].Detail), `"count":1}`) {
 			t.Errorf("a stop leaves the records\n%s", lines(s))
 		}
 	})
@@ -224,22 +224,22 @@ func TestRefusalsNeedBoundedSpace(t *testing.T) {
 		for range 10_000 {
 			log.Refused(as(backend.RoleViewer), backend.VerbResolve, backend.ErrDenied)
 		}
-		if len(s.records) != 20 {
-			t.Errorf("%d refusals of a principal have a record each, want 20", len(s.records))
+		if len(s.all()) != 20 {
+			t.Errorf("%d refusals of a principal have a record each, want 20", len(s.all()))
 		}
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		got := lines(s)
-		if len(s.records) != 20+101+1 || !strings.Contains(got, `{"address":"other",`) ||
+		if len(s.all()) != 20+101+1 || !strings.Contains(got, `{"address":"other",`) ||
 			!strings.Contains(got, `"count":99900}`) {
-			t.Errorf("%d records, want 122:\n%s", len(s.records), got)
+			t.Errorf("%d records, want 122:\n%s", len(s.all()), got)
 		}
-		last := s.records[len(s.records)-1]
+		last := s.all()[len(s.all())-1]
 		if last.Verb != "refused" || last.Principal != "viewer" || !strings.Contains(string(last.Detail), `"count":9980`) {
 			t.Errorf("the last record is %+v %s", last, last.Detail)
 		}
 		size := 0
-		for _, r := range s.records {
+		for _, r := range s.all() {
 			size += len(r.Detail)
 		}
 		if size > 20_000 {
@@ -247,8 +247,8 @@ func TestRefusalsNeedBoundedSpace(t *testing.T) {
 		}
 		// The next minute counts from zero.
 		log.Refused(as(backend.RoleViewer), backend.VerbResolve, backend.ErrDenied)
-		if len(s.records) != 123 {
-			t.Errorf("%d records, want 123", len(s.records))
+		if len(s.all()) != 123 {
+			t.Errorf("%d records, want 123", len(s.all()))
 		}
 	})
 }
@@ -268,7 +268,7 @@ func TestCountsWaitForAFullDisk(t *testing.T) {
 		if len(reported) != 1 || !errors.Is(reported[0], errFull) {
 			t.Errorf("reported %v", reported)
 		}
-		s.refuse = false
+		s.setFull(false)
 		time.Sleep(time.Minute)
 		stop()
 		synctest.Wait()
