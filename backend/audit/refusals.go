@@ -32,8 +32,8 @@ func refused(err error) bool {
 	return errors.Is(err, backend.ErrDenied) || errors.Is(err, backend.ErrUnauthenticated)
 }
 
-// Refused records that a server has refused a request before it made a call, because err says that the caller may not.
-// Other errors are not recorded.
+// Refused records that a server has refused a request before it made a call. It ignores errors that are not about the
+// rights of the caller.
 //
 // A request without a valid token is only counted. Keep writes one record a minute for each address, which counts an
 // IPv6 network (/64) as one address. The first 20 refusals of a principal in a minute have a record each, and Keep

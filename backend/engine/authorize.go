@@ -61,8 +61,8 @@ func (a principalAccess) check(secret store.Object, reveal bool) error {
 		backend.Quote(a.principal.Name), a.principal.Role, name)
 }
 
-// knows reports whether the principal may have the values of secrets with a visibility in some way, so that nothing
-// that is said of such a value is news.
+// knows reports whether the principal may use or reveal the values of secrets with a visibility. Then an answer that
+// depends on such a value tells nothing new.
 func (a principalAccess) knows(v backend.Visibility) bool {
 	return a.authorize.MayHave(a.principal, v, false) || a.authorize.MayHave(a.principal, v, true)
 }
@@ -85,7 +85,8 @@ func (r *run) checkVisibility(c backend.Change, e *entry) error {
 }
 
 // checkKnown refuses a change that depends on whether stored values fit a schema, if the principal may not have all of
-// them: one pattern after the other would tell the whole value. The error is about an attribute of the change.
+// them. With many schemas, the answers would tell a value letter by letter. The error is about an attribute of the
+// change.
 func (r *run) checkKnown(attribute, change string, secrets ...store.Object) error {
 	var unknown []string
 	for _, o := range secrets {

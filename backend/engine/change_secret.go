@@ -171,7 +171,7 @@ func (r *run) fingerprint(e *entry) ([]byte, error) {
 	return backend.Fingerprint(r.set.FingerprintKey, value, e.in.typeByID(e.row.Type).isJSON()), nil
 }
 
-// unguessableBits is the entropy of a generated value from which on a fingerprint of it lets nobody guess it.
+// unguessableBits is the entropy of a generated value that nobody can guess, even with its fingerprint.
 const unguessableBits = 64
 
 // presentValue returns the current value of a secret, and its entropy if it was

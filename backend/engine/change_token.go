@@ -97,11 +97,11 @@ func (r *run) updateToken(c backend.Change, t store.Token) (backend.Outcome, err
 		r.tx.UpdateToken(r.ctx, t)
 }
 
-// lastingTime is how long a token of an admin must be valid to be enough for a backend.
+// lastingTime is how long the token of an admin must still be valid, so that another one can be deleted.
 const lastingTime = 24 * time.Hour
 
-// checkLastAdmin refuses the deletion of the last token that can administer the backend: another one must last as long,
-// or for a day. A token that has expired or cannot be trusted can always be deleted.
+// checkLastAdmin refuses the deletion of an admin's token if no other admin's token is valid for lastingTime, or as
+// long as the deleted one. A token that has expired or cannot be trusted can always be deleted.
 func (r *run) checkLastAdmin(tokens []store.Token, deleted store.Token) error {
 	lasts := func(t store.Token, until time.Time) bool {
 		return t.Role == backend.RoleAdmin && t.Untrusted == nil &&

@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// maxInsideSteps is how many steps the checks inside one transaction take before the others are put off. The check
-	// that exceeds it is finished, so a transaction takes at most maxValueSteps more.
+	// maxInsideSteps limits the steps of the checks inside one transaction. After that, further checks are put off. The
+	// last check is finished, and can take maxValueSteps more.
 	maxInsideSteps = 50_000
-	// maxWaitingBytes is how many bytes of values wait for a check at most.
+	// maxWaitingBytes limits the values that wait for a check.
 	maxWaitingBytes = 16 << 20
 )
 
 // checks are the checks of schemas and values in one call. Checks can take long, and a transaction holds the lock for
-// writing. So only a few are made in it. The others are noted, and get errNotReady: the caller leaves the transaction,
-// calls run, and begins again. Each result is kept, so that equal checks are made once.
+// writing, so only some of them are made there. The others are noted, and do returns errNotReady for them. The caller
+// then leaves the transaction, calls run and begins again. Each result is kept, so that equal checks are made once.
 type checks struct {
 	budget  *budget
 	results map[checkKey]error

@@ -14,8 +14,8 @@ import (
 
 // The answer to a change tells whether the given value equals the stored one. For a principal that may not have the
 // stored value, each answer is a guess. The wrong guesses of a day are counted, for each principal and secret, unless
-// the set is committed: then the guess has replaced the value. Beyond the limit, the engine does not compare: the
-// outcome is that of another value, and the one of a dry run says so in Unchecked.
+// the set is committed: then the guess has replaced the value. Beyond the limit, the engine does not compare. It
+// answers as if the values differed, and sets Unchecked in the outcome of a dry run.
 
 // DefaultMaxDifferences is the default of Options.MaxDifferences.
 const DefaultMaxDifferences = 100
@@ -38,7 +38,7 @@ func (e *Engine) newGuesses(ctx context.Context) *guesses {
 		counted: map[string]bool{}, refused: map[string]bool{}}
 }
 
-// guessSlots make the calls of one principal that may guess wait for each other, from the comparison until it is
+// guessSlots let one call of a principal guess at a time: the next call compares after the guesses of this one are
 // counted. Two principals may share a slot.
 type guessSlots [64]chan struct{}
 
@@ -51,7 +51,7 @@ func newGuessSlots() (s guessSlots) {
 	return s
 }
 
-// acquire waits until no other call of the principal guesses, if this one may. The caller calls release.
+// acquire waits for the slot of the principal, if the set can contain guesses. The caller calls release.
 func (g *guesses) acquire(ctx context.Context, set backend.ChangeSet) (release func(), err error) {
 	mayGuess := false
 	for _, c := range set.Changes {

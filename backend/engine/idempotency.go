@@ -110,8 +110,7 @@ func (r *run) saveOutcome() error {
 const digestFormat = 3
 
 // digest identifies a set of changes for idempotency. It leaves out values, because someone who guesses a value could
-// check it against a plain hash, but not which changes have one: only a value that the first call has written is
-// compared with that of a repetition.
+// check it against a plain hash. It says which changes have a value, so that a repetition cannot add one to compare it.
 func (r *run) digest() []byte {
 	text, err := json.Marshal(r.set.Changes)
 	if err != nil {

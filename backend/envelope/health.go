@@ -28,8 +28,8 @@ func (r *Keyring) Health() []Health {
 	return slices.SortedFunc(maps.Values(r.health), func(a, b Health) int { return cmp.Compare(a.KMSKey, b.KMSKey) })
 }
 
-// Recheck calls each KMS key again whose last call failed. It forgets those that keep says no to, because nothing that
-// is stored needs them any more.
+// Recheck calls each KMS key again whose last call failed. It forgets a key for which keep returns false, because no
+// stored key needs it any more.
 func (r *Keyring) Recheck(ctx context.Context, keep func(kmsKey string) bool) {
 	for _, h := range r.Health() {
 		switch {

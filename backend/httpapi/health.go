@@ -69,7 +69,7 @@ func without(errs, others []error) []error {
 	})
 }
 
-// staleAfter is the age from which a result counts no longer: the check hangs.
+// staleAfter is the age of a result after which the server is not ready, because the check hangs.
 const staleAfter = 3 * HealthInterval
 
 // Problems returns the problems that the last check found, as Options.Problems does.

@@ -56,8 +56,8 @@ type Options struct {
 	MaxCaller   int           // of one principal at the same time; 0 means half of MaxRequests
 	Grace       time.Duration // for running requests after a stop; 0 means 15 s
 	CallTimeout time.Duration // for one call; 0 means 30 s
-	// Allow returns an error if a principal may not use a verb. Then the server does not read the body of the request.
-	// Without Allow, the server reads every body. In both cases the Service checks each call.
+	// Allow decides from the principal and the verb of a request, before the server reads its body. The server answers
+	// with an error from Allow, and leaves the body unread. Nil allows every request. The Service checks each call too.
 	Allow func(p backend.Principal, verb backend.Verb) error
 	// TrustedProxies are the addresses whose header X-Forwarded-For says where a request came from.
 	TrustedProxies Proxies
@@ -234,8 +234,8 @@ type route struct {
 	maxList int // items of the list in a request
 }
 
-// handle is the handler of every verb. It authenticates the caller, decodes the request, calls the verb and writes the
-// result. If the caller may not use the verb, handle does not read the body.
+// handle is the handler of every verb. It authenticates the caller, asks Options.Allow, reads and decodes the body,
+// calls the verb and writes the result.
 func handle[In weigher, Out any](s *server, to route, verb func(context.Context, In) (Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(versionHeader, strconv.Itoa(WireVersion))

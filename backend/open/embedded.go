@@ -81,9 +81,9 @@ func (p *Parts) KeepSwept(ctx context.Context, interval time.Duration, report fu
 // Close closes the database.
 func (p *Parts) Close() error { return p.Store.Close() }
 
-// Embedded opens the backend in c.Path. If that is "", it opens the nearest .pouncet folder, from the working folder
-// upwards. ErrNotFound means that there is no backend; Embedded does not create one. ErrDenied means that the search
-// found a folder that another user owns or can change.
+// Embedded opens the existing backend in c.Path. If c.Path is "", it searches the working folder and the folders above
+// it for a .pouncet folder, and opens the nearest. The error is ErrNotFound if no backend exists. It is ErrDenied if
+// the search leads to a folder that another user owns or can change.
 //
 // The callers of a server use its Parts. So no change may name a key file, and none is created; see AllowKMSKeys.
 func Embedded(ctx context.Context, c Config) (*Parts, error) {

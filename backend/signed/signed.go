@@ -112,8 +112,8 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	return s.Store.View(ctx, func(inner store.Tx) error { return f(&tx{Tx: inner, store: s, signers: keys, seen: seen}) })
 }
 
-// CheckStates returns an error if the deployment key is unavailable, or if a state is missing, changed or older than
-// one that this process has seen. It does not read the rows that the states sum up.
+// CheckStates checks all states without the rows. It returns an error if the deployment key is unavailable, or if a
+// state is missing or changed. A state with a lower counter than this process has read before is an error too.
 func (s *Store) CheckStates(ctx context.Context) error {
 	return s.View(ctx, func(inner store.Tx) error {
 		t := inner.(*tx)
