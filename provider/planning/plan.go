@@ -186,8 +186,8 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	case "value":
 		result.Warnings = append(result.Warnings, backend.Errorf(backend.CodeDenied,
 			"the value was not compared, because today the token has already compared it with too many other values").
-			WithHint("the plan may show an update of an equal value, which the apply does not make; plan again tomorrow (UTC), "+
-				"with a token that may have the value, or raise --compare-limit of the server").At(outcome.Unchecked))
+			WithHint("the plan shows an update even if the value is equal; plan again tomorrow (UTC), with a token that may "+
+				"have the value, or raise --compare-limit of the server").At(outcome.Unchecked))
 	default:
 		result.Warnings = append(result.Warnings, backend.Errorf(backend.CodeDenied,
 			"the role of the token may not check stored values against a schema, so the plan did not check them").
