@@ -120,6 +120,11 @@ func TestWrongGuessesAreLimited(t *testing.T) {
 		g.want(person, "restricted", "wrong", "update")
 	}
 	g.want(person, "restricted", "hunter2", "refused")
+	// A change that is committed writes the value, which is not compared either.
+	out, err := g.service.Apply(person, backend.ChangeSet{Changes: []backend.Change{g.guess("restricted", "hunter2")}})
+	if err != nil || out[0].Action != backend.ActionUpdate || out[0].Object.Version != 2 {
+		t.Errorf("a change beyond the limit: %+v, %v", out, err)
+	}
 
 	g.now = g.now.Add(time.Hour)
 	g.want(planner, "masked", "wrong", "update")
