@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
+)
+
+const (
+	serverSecrets = 1000
+	serverClients = 32
+	serverRounds  = 3
+)
+
+// serverTime is how long each load of a round runs.
+const serverTime = 2 * time.Second
+
+// BenchmarkServer compares the rates of gets and puts of `pouncet server` with those of a floor: a handler in another
+// process that reads the same body, checks a bearer token in memory and returns the same bytes. Gets and puts have
+// durable records in the audit log. Every outcome is checked. The loads alternate, and the result is the median of the
+// rounds.
+func BenchmarkServer(b *testing.B) {
+	token, hash := access.NewToken()
+	few := startLoaded(b, 0, hash)
+	many := startLoaded(b, backend.MaxTypes, hash)
+	get, put := newFloor(b, token, few, getOf), newFloor(b, token, few, putOf)
+	rates := map[string][]float64{}
+	for b.Loop() {
+		for range serverRounds {
+			for _, l := range []struct {
+				name    string
+				clients int
+				base    string
+				send    func(n int) call
+			}{
+				{"get-floor", serverClients, get, getOf},
+				{"get", serverClients, few, getOf},
+				{"get-500-types", serverClients, many, getOf},
+				{"put-floor", serverClients, put, putOf},
+				{"put", serverClients, few, putOf},
+				{"put-500-types", serverClients, many, putOf},
+				{"get-1", 1, few, getOf},
+				{"put-1", 1, few, putOf},
+			} {
+				rates[l.name] = append(rates[l.name], load(b, l.base, token, l.clients, l.send))
+			}
+		}
+	}
+	for _, name := range []string{"get", "put"} {
+		ofFloor, ofFew := ratios(rates[name], rates[name+"-floor"]), ratios(rates[name+"-500-types"], rates[name])
+		b.ReportMetric(100*median(ofFloor), name+"-%-of-floor")
+		b.ReportMetric(median(ofFew), name+"-500-types-x")
+		b.ReportMetric(median(rates[name]), name+"s/s")
+		b.ReportMetric(median(rates[name+"-floor"]), name+"-floor/s")
+		b.ReportMetric(median(rates[name+"-1"]), name+"s/s-1-client")
+	}
+	b.ReportMetric(0, "ns/op")
+}
+
+// ratios divides the rates of the same rounds.
+func ratios(a, b []float64) []float64 {
+	out := make([]float64, len(a))
+	for i := range a {
+		out[i] = a[i] / b[i]
+	}
+	return out
+}
+
+// call is one request with the check of its answer.
+type call struct {
+	path, body string
+	check      func(answer []byte) error
+}
+
+func secretOf(n int) string { return fmt.Sprintf("s%d", n*7919%serverSecrets) }
+
+// getOf resolves a secret.
+func getOf(n int) call {
+	body := fmt.Sprintf(`{"project":%q,"environment":"prod","name":%q}`, backend.DefaultProject, secretOf(n))
+	return call{"/v1/resolve-one", body, func(answer []byte) error {
+		var got struct {
+			Value   string
+			Version int64
+		}
+		if err := json.Unmarshal(answer, &got); err != nil {
+			return err
+		}
+		if !strings.HasPrefix(got.Value, "value-") || got.Version < 1 {
+			return fmt.Errorf("a value of %d bytes, version %d", len(got.Value), got.Version)
+		}
+		return nil
+	}}
+}
+
+// putNumber makes the value of each put a new one.
+var putNumber atomic.Int64
+
+// putOf writes a new version of a secret.
+func putOf(n int) call {
+	value := fmt.Sprintf("value-%d-%s", 1e6+putNumber.Add(1), strings.Repeat("x", 24))
+	body := fmt.Sprintf(
+		`{"changes":[{"op":"set","kind":"secret","project":%q,"environment":"prod","name":%q,"value":%q}]}`,
+		backend.DefaultProject, secretOf(n), base64.StdEncoding.EncodeToString([]byte(value)))
+	return call{"/v1/apply", body, func(answer []byte) error {
+		var got struct {
+			Outcomes []struct {
+				Action backend.Action
+				Object struct{ Version int64 }
+			}
+		}
+		if err := json.Unmarshal(answer, &got); err != nil {
+			return err
+		}
+		if len(got.Outcomes) != 1 || got.Outcomes[0].Action != backend.ActionUpdate || got.Outcomes[0].Object.Version < 2 {
+			return fmt.Errorf("the outcomes are %+v", got.Outcomes)
+		}
+		return nil
+	}}
+}
+
+// load sends calls from some clients at once, and returns the rate.
+func load(b *testing.B, base, token string, clients int, send func(n int) call) float64 {
+	b.Helper()
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	defer client.CloseIdleConnections()
+	var done atomic.Int64
+	var wg sync.WaitGroup
+	start := time.Now()
+	for w := range clients {
+		wg.Go(func() {
+			for n := w * 1000; time.Since(start) < serverTime; n++ {
+				c := send(n)
+				answer, err := post(client, base, token, c)
+				if err == nil {
+					err = c.check(answer)
+				}
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if b.Failed() {
+		b.FailNow()
+	}
+	return float64(done.Load()) / time.Since(start).Seconds()
+}
+
+func post(client *http.Client, base, token string, c call) ([]byte, error) {
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, base+c.path, strings.NewReader(c.body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("status %d: %s", resp.StatusCode, answer)
+	}
+	return answer, err
+}
+
+// startLoaded starts a server whose default project has some types and the secrets. It returns its address.
+func startLoaded(b *testing.B, types int, tokenHash []byte) string {
+	b.Helper()
+	ctx := b.Context()
+	home := filepath.Join(b.TempDir(), "data")
+	if _, err := open.Init(ctx, open.Config{Path: home}); err != nil {
+		b.Fatal(err)
+	}
+	local, err := open.Open(ctx, open.Config{Path: home})
+	if err != nil {
+		b.Fatal(err)
+	}
+	createSecrets(b, local, serverSecrets)
+	role, principal := backend.RoleAdmin, backend.Workload
+	changes := []backend.Change{{Op: backend.OpCreate, Kind: backend.KindToken, Name: "bench", Role: &role,
+		Principal: &principal, TokenHash: tokenHash}}
+	for i := range types {
+		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecretType,
+			Project: backend.DefaultProject, Name: fmt.Sprintf("type_%d", i), Schema: []byte(`{"type":"string"}`)})
+	}
+	if _, err := local.Apply(ctx, backend.ChangeSet{Changes: changes}); err != nil {
+		b.Fatal(err)
+	}
+	if err := local.Close(); err != nil {
+		b.Fatal(err)
+	}
+	address := freeAddress(b)
+	server := exec.Command(programtest.Pouncet(b), "server", "--quiet", "--listen", address)
+	server.Env = append(os.Environ(), "POUNCET_HOME="+home)
+	startProcess(b, server, address)
+	return "http://" + address
+}
+
+func freeAddress(b *testing.B) string {
+	b.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// startProcess starts a server and waits until it accepts connections.
+func startProcess(b *testing.B, server *exec.Cmd, address string) {
+	b.Helper()
+	var output bytes.Buffer
+	server.Stderr = &output
+	if err := server.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		_ = server.Process.Signal(os.Interrupt)
+		_ = server.Wait()
+	})
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if c, err := net.Dial("tcp", address); err == nil {
+			_ = c.Close()
+			return
+		}
+	}
+	b.Fatalf("the server does not accept connections: %s", output.String())
+}
+
+// The environment variables of a process that is the floor.
+const (
+	floorAddress = "POUNCET_BENCH_FLOOR"
+	floorToken   = "POUNCET_BENCH_FLOOR_TOKEN"
+	floorAnswer  = "POUNCET_BENCH_FLOOR_ANSWER"
+)
+
+// newFloor starts a floor that answers as the server at base does, and returns its address.
+func newFloor(b *testing.B, token, base string, send func(n int) call) string {
+	b.Helper()
+	answer, err := post(http.DefaultClient, base, token, send(0))
+	if err != nil {
+		b.Fatal(err)
+	}
+	address := freeAddress(b)
+	floor := exec.Command(os.Args[0])
+	floor.Env = append(os.Environ(), floorAddress+"="+address, floorToken+"="+token, floorAnswer+"="+string(answer))
+	startProcess(b, floor, address)
+	return "http://" + address
+}
+
+func TestMain(m *testing.M) {
+	if address := os.Getenv(floorAddress); address != "" {
+		serveFloor(address, os.Getenv(floorToken), []byte(os.Getenv(floorAnswer)))
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func serveFloor(address, token string, answer []byte) {
+	principals := map[string]bool{string(access.HashToken(token)): true}
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || !principals[string(access.HashToken(given))] {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(answer)
+	})
+	fmt.Fprintln(os.Stderr, http.ListenAndServe(address, handler))
+}
