@@ -35,9 +35,9 @@ var messageFuncs = map[string][]textArg{
 	"cmd/pouncet.withHint":              {{0, "hint"}},
 	"backend/suggest.MissingHint":       {{2, "hint"}},
 	"functions.argumentError":           {{0, "error"}},
-	"interpolate.hint":                  {{0, "hint"}},
-	"interpolate.syntaxErrorf":          {{1, "error"}},
-	"interpolate.uriError":              {{0, "error"}},
+	"interpolate/expr.hint":             {{0, "hint"}},
+	"interpolate/expr.syntaxErrorf":     {{1, "error"}},
+	"interpolate/expr.uriError":         {{0, "error"}},
 
 	// Findings: the start and the end of a message. The environments are between them.
 	"review.breaks":  {{1, "message"}, {2, "message"}},

@@ -224,7 +224,7 @@ func (c *configCheck) lookup(r interpolate.Reference, environment string) review
 		reason := fmt.Sprintf("project %s does not exist", backend.Quote(r.Project))
 		return review.LookupResult{Rule: review.Missing, Reason: reason}
 	}
-	result := c.catalog.Lookup(r, c.defaults, environment)
+	result := c.catalog.Lookup(r.Reference, c.defaults, environment)
 	missing := result.Rule == review.Missing || result.Rule == review.MissingField
 	mayBeMissing := r.HasDefault || slices.Contains(c.model.MissingOK, r.Name) ||
 		slices.Contains(c.model.MissingOK, environment+"/"+r.Name)

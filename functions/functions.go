@@ -17,7 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // All returns the functions that the provider registers.
@@ -44,7 +44,7 @@ func targetTypes(more map[string]attr.Type) map[string]attr.Type {
 	return out
 }
 
-func targetValues(t interpolate.Target, more map[string]attr.Value) map[string]attr.Value {
+func targetValues(t expr.Target, more map[string]attr.Value) map[string]attr.Value {
 	out := map[string]attr.Value{
 		"project": orNull(t.Project), "environment": orNull(t.Environment), "scope": orNull(t.Scope),
 		"name": types.StringValue(t.Name), "field": orNull(t.Field), "version": orNull(t.Version),

@@ -8,7 +8,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 type parseURI struct{}
@@ -38,7 +38,7 @@ func (parseURI) Run(ctx context.Context, req function.RunRequest, resp *function
 	if resp.Error = req.Arguments.Get(ctx, &uri); resp.Error != nil {
 		return
 	}
-	ref, err := interpolate.ParseURI(uri)
+	ref, err := expr.ParseURI(uri)
 	if err != nil {
 		resp.Error = argumentError(err.Error())
 		return

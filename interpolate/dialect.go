@@ -8,6 +8,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
 // Dialect makes Render follow the rules of another tool, so that files of that tool work unchanged. The language of
@@ -34,11 +36,11 @@ var Dialects = []Dialect{DialectMage, DialectAtlas}
 const atlasSign = "%%"
 
 // atlasValue matches a reference of Atlas, with the names that Atlas allows.
-var atlasValue = compileOnce(`^(%%(?:environment\.)?values)\.([A-Za-z0-9_-]+)$`)
+var atlasValue = pattern.Once(`^(%%(?:environment\.)?values)\.([A-Za-z0-9_-]+)$`)
 
 // isUnbraced reports whether a value begins like a reference without braces, which must be a whole value.
 func (f File) isUnbraced(value string) bool {
-	if strings.HasPrefix(value, uriScheme) {
+	if strings.HasPrefix(value, expr.Scheme) {
 		return true
 	}
 	return f.Dialect == DialectAtlas &&
@@ -46,36 +48,36 @@ func (f File) isUnbraced(value string) bool {
 }
 
 // parseUnbraced parses a reference without braces.
-func parseUnbraced(value string) (Reference, error) {
+func parseUnbraced(value string) (expr.Reference, error) {
 	if !strings.HasPrefix(value, atlasSign) {
-		return ParseURI(value)
+		return expr.ParseURI(value)
 	}
 	m := atlasValue().FindStringSubmatch(value)
 	if m == nil {
-		return Reference{}, backend.Errorf(backend.CodeInvalid, "the name after %%%%values is not valid").
+		return expr.Reference{}, backend.Errorf(backend.CodeInvalid, "the name after %%%%values is not valid").
 			WithHint(`write %%%%values.NAME, where NAME has only letters, digits, "_" and "-"`)
 	}
-	return Reference{Call: m[1], Target: Target{Kind: backend.KindScopedValue, Name: m[2]}}, nil
+	return expr.Reference{Call: m[1], Target: expr.Target{Kind: backend.KindScopedValue, Name: m[2]}}, nil
 }
 
 // withTypeOf gives a replacement that is a whole value the type that the dialect gives its text.
 func (o replacement) withTypeOf(d Dialect) replacement {
 	var tag string
 	switch {
-	case o.kept || o.typ.hasOwnType(), d == DialectAtlas && o.typ != typeJSON:
+	case o.kept || hasOwnType(o.typ), d == DialectAtlas && o.typ != expr.JSON:
 	case strings.ContainsAny(o.text, "\r\n#:{}[]\"'"): // no number, boolean or null holds one of these
 	default:
 		tag = plainTag(o.text)
 	}
 	switch tag {
 	case "!!int":
-		o.typ = typeInt
+		o.typ = expr.Int
 	case "!!float":
-		o.typ = typeFloat
+		o.typ = expr.Float
 	case "!!bool":
-		o.typ = typeBool
+		o.typ = expr.Bool
 	case "!!null":
-		o.typ, o.text = typeNull, noneText
+		o.typ, o.text = expr.Null, expr.NoneText
 	}
 	return o
 }

@@ -34,7 +34,7 @@
 //
 // An expression between "{{" and "}}" is a reference if it calls get_secret_value (or its alias mage_secret_var),
 // get_value, env_var or json_value, or if it holds a pouncet:// URI. A scalar that consists of such a URI is a
-// reference too. The grammar is at the top of parse.go.
+// reference too. Package expr is the language of expressions; its grammar is at the top of expr/parse.go.
 //
 // Every other expression is foreign: it belongs to Helm, GitHub Actions, Jinja or another tool. Foreign expressions
 // keep their bytes. A file without references is returned as it is, even if it is not valid in its format.
@@ -64,7 +64,7 @@
 // about 45 if it has to be parsed. YAML aliases are never followed.
 //
 // Files must be UTF-8. An expression ends at the first "}}", inside quotes or outside, and has at most
-// MaxExpressionBytes. Only in YAML can an expression span lines; if it stays in the file, it comes back on one line.
+// expr.MaxBytes. Only in YAML can an expression span lines; if it stays in the file, it comes back on one line.
 // Foreign control statements, such as {{- if … }}, are understood in YAML if they stand on their own lines. A
 // reference in a comment is not resolved. A reference in a key is an error. Braces that are written as an escape
 // ("\x7b{") are text.

@@ -9,6 +9,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/dotenv"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
 // dotenvSyntax is the format of dotenv files: lines of the form NAME=value. It has no standard, and its readers
@@ -62,15 +64,15 @@ const (
 
 var (
 	// unquotedValue matches a value that every reader reads alike without quotes.
-	unquotedValue = compileOnce(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
+	unquotedValue = pattern.Once(`^[A-Za-z0-9_./:@%+,-][A-Za-z0-9_./:@%+,=-]*$`)
 	// quotableText matches unquoted text that means the same in quotes. expandedText matches unquoted text that
 	// readers expand, so that it cannot be quoted.
-	quotableText = compileOnce(`^(?:[A-Za-z0-9_./:@%+,= \t-]|[^\x00-\xa0\pZ])*$`)
-	expandedText = compileOnce(`^(?:[A-Za-z0-9_./:@%+,=${}-]|[^\x00-\xa0\pZ])*$`)
+	quotableText = pattern.Once(`^(?:[A-Za-z0-9_./:@%+,= \t-]|[^\x00-\xa0\pZ])*$`)
+	expandedText = pattern.Once(`^(?:[A-Za-z0-9_./:@%+,=${}-]|[^\x00-\xa0\pZ])*$`)
 	// bracedExpansion matches what python-dotenv expands in every quoting style.
-	bracedExpansion = compileOnce(`\$\{[^}]*\}`)
+	bracedExpansion = pattern.Once(`\$\{[^}]*\}`)
 	// openEnd matches text that the following text can change: a name, an expansion or an escape.
-	openEnd = compileOnce("(?:\\$(?:\\w*|\\{[^}]*|\\([^)]*)|\\\\|`[^`]*)$")
+	openEnd = pattern.Once("(?:\\$(?:\\w*|\\{[^}]*|\\([^)]*)|\\\\|`[^`]*)$")
 )
 
 func (s dotenvSyntax) findStrings(text []byte, m search) ([]fileString, error) {
@@ -192,8 +194,8 @@ func (s dotenvSyntax) rewrite(str fileString, value string) (string, *backend.Er
 		WithHint("use pouncet run --file FILE -- COMMAND instead of a file, or encode the value with | b64encode")
 }
 
-func (dotenvSyntax) typedLiteral(typ resultType, text string) (string, any, *backend.Error) {
-	if typ == typeNull {
+func (dotenvSyntax) typedLiteral(typ expr.Type, text string) (string, any, *backend.Error) {
+	if typ == expr.Null {
 		return "", nil, errNoNull("dotenv files")
 	}
 	return text, text, nil

@@ -12,6 +12,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // jsonSyntax is JSON (RFC 8259), with one document per file or several. A value is written between double quotes. It
@@ -81,14 +82,14 @@ func (jsonSyntax) rewrite(_ fileString, value string) (string, *backend.Error) {
 	return `"` + escapeJSON(value) + `"`, nil
 }
 
-func (jsonSyntax) typedLiteral(typ resultType, text string) (string, any, *backend.Error) {
+func (jsonSyntax) typedLiteral(typ expr.Type, text string) (string, any, *backend.Error) {
 	switch {
-	case typ == typeNull:
+	case typ == expr.Null:
 		return "null", nil, nil
 	case !json.Valid([]byte(text)):
 		return "", nil, backend.Errorf(backend.CodeInvalid, "the value is not a valid JSON number").
 			WithHint("remove the filter to write the value as a string")
-	case typ == typeBool:
+	case typ == expr.Bool:
 		return text, text == "true", nil
 	}
 	return text, json.Number(text), nil

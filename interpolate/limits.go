@@ -14,10 +14,9 @@ import (
 // Limits of a file with references. Within them, time and memory grow linearly with the length of the file. Files
 // without references have no limits.
 const (
-	MaxFileBytes       = 128 << 20 // the largest file
-	MaxExpressionBytes = 4096      // the longest expression, without braces
-	MaxNesting         = 10_000    // the deepest nesting of YAML mappings and sequences
-	MaxProblems        = 1_000     // the problems that are reported per file; one more says that there are others
+	MaxFileBytes = 128 << 20 // the largest file
+	MaxNesting   = 10_000    // the deepest nesting of YAML mappings and sequences
+	MaxProblems  = 1_000     // the problems that are reported per file; one more says that there are others
 )
 
 // maxCorrections limits how often a file is read again in one view. Two are enough for every file that is not made to

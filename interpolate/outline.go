@@ -275,7 +275,7 @@ func isDash(b []byte) bool {
 func keyLen(b []byte) int {
 	n := 0
 	for n < len(b) && n < maxOutlineKeyBytes &&
-		(isNamePart(b[n]) || n > 0 && (b[n] == '.' || b[n] == '-' || b[n] == '/')) {
+		(isWordByte(b[n]) || n > 0 && (b[n] == '.' || b[n] == '-' || b[n] == '/')) {
 		n++
 	}
 	if n == len(b) || b[n] != ':' || n+1 < len(b) && b[n+1] != ' ' {
@@ -290,7 +290,7 @@ func plainValueEnd(line []byte, i int) (int, bool) {
 	if c == '-' && i+1 < len(line) {
 		c = line[i+1]
 	}
-	if c < utf8.RuneSelf && !isNamePart(c) && strings.IndexByte("/$+~(", c) < 0 {
+	if c < utf8.RuneSelf && !isWordByte(c) && strings.IndexByte("/$+~(", c) < 0 {
 		return 0, false
 	}
 	end := len(line)
@@ -314,8 +314,8 @@ func flowSequenceEnd(line []byte, i int) (int, bool) {
 				return 0, false
 			}
 			i += n + 2
-		case isNamePart(c):
-			for i < len(line) && (isNamePart(line[i]) || line[i] == '.' || line[i] == '-' || line[i] == '/') {
+		case isWordByte(c):
+			for i < len(line) && (isWordByte(line[i]) || line[i] == '.' || line[i] == '-' || line[i] == '/') {
 				i++
 			}
 		default:
@@ -329,4 +329,9 @@ func flowSequenceEnd(line []byte, i int) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+// isWordByte reports whether c is an ASCII letter, a digit or "_".
+func isWordByte(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // useOutline collects the scalars with references from the outline of the file. It returns false, and leaves the
@@ -68,7 +70,7 @@ func (w *walker) mayHoldReference(style yaml.Style, value []byte) bool {
 		bytes.IndexByte(value, m.unclosed[0]) >= 0 {
 		return true
 	}
-	return bytes.Contains(value, []byte(uriScheme)) || bytes.Contains(value, []byte(atlasSign)) ||
+	return bytes.Contains(value, []byte(expr.Scheme)) || bytes.Contains(value, []byte(atlasSign)) ||
 		style == yaml.DoubleQuotedStyle && bytes.IndexByte(value, '\\') >= 0
 }
 
@@ -92,7 +94,7 @@ func (o *outline) decode(r *row) (value, tag string, ok bool) {
 			return literalValue(text), "!!str", true
 		}
 	default: // a plain scalar outside ASCII is always text
-		if !isASCII(text) || bytes.HasPrefix(text, []byte(uriScheme)) {
+		if !isASCII(text) || bytes.HasPrefix(text, []byte(expr.Scheme)) {
 			return string(text), "!!str", true
 		}
 	}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
 // splitValue splits the value of a scalar at its delimiters. The text of the scalar begins at from. Each pair of
@@ -62,19 +64,19 @@ func (w *walker) parseRegion(r region, decode decoder) part {
 	if r.unclosed {
 		w.addProblem(r.start, "{{", backend.Errorf(backend.CodeInvalid,
 			"the expression has no closing braces in the same value").
-			WithHint(`add "}}" within %d bytes`, MaxExpressionBytes))
+			WithHint(`add "}}" within %d bytes`, expr.MaxBytes))
 		return part{text: raw}
 	}
 	text := decode(raw, r.multiline)
 	body := text[2 : len(text)-2]
-	if simple := parseSimpleCall(body); simple != nil && !r.afterDollar {
+	if simple := expr.ParseSimpleCall(body); simple != nil && !r.afterDollar {
 		return part{text: text, expr: simple, pos: w.lines.position(r.start)}
 	}
-	if r.control || !isReference(body) {
+	if r.control || !expr.IsReference(body) {
 		if r.multiline {
 			w.foreign[r.start] = true
 		}
-		if written, suggestion := nearMiss(body); written != "" && !r.control {
+		if written, suggestion := expr.NearMiss(body); written != "" && !r.control {
 			w.addWarning(r.start, text, backend.Errorf(backend.CodeInvalid,
 				"%s is not a valid call, so the expression stays as it is", backend.Quote(written)).
 				WithHint("%s", suggest.Hint(suggestion, "")))
@@ -87,27 +89,27 @@ func (w *walker) parseRegion(r region, decode decoder) part {
 			WithHint(`remove the "$"; if it belongs to the text, write it as "\x24" in double quotes`))
 		return part{text: text}
 	}
-	expr, err := parseExpression(body)
+	parsed, err := expr.Parse(body)
 	if err != nil && text != raw {
 		// Users of tools that fill in text before they parse YAML write the same quotes inside and outside: '{{
 		// get_value('x') }}'.
-		if e, rawErr := parseExpression(raw[2 : len(raw)-2]); rawErr == nil {
-			expr, err, text = e, nil, raw
+		if e, rawErr := expr.Parse(raw[2 : len(raw)-2]); rawErr == nil {
+			parsed, err, text = e, nil, raw
 		}
 	}
 	if err != nil {
 		at := r.start
 		if text == raw {
-			at += 2 + err.at
+			at += 2 + err.Offset
 		}
-		w.addProblem(at, text, err.problem)
+		w.addProblem(at, text, err.Err)
 		return part{text: text}
 	}
-	return part{text: text, expr: expr, pos: w.lines.position(r.start)}
+	return part{text: text, expr: parsed, pos: w.lines.position(r.start)}
 }
 
 // lineFold matches a line break with the indentation around it.
-var lineFold = compileOnce(`[ \t]*(?:\r\n|[\r\n\x{85}\x{2028}\x{2029}])[ \t\r\n]*`)
+var lineFold = pattern.Once(`[ \t]*(?:\r\n|[\r\n\x{85}\x{2028}\x{2029}])[ \t\r\n]*`)
 
 // decodeRegion removes the escapes and line folds from a region of a YAML scalar. The parser decodes the region as if
 // it were a scalar. A region that is not a valid scalar was not written for YAML, and is taken as it is.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
 // A YAML parser reads an expression without quotes as a mapping in a mapping, and an expression with quotes can end
@@ -69,7 +71,15 @@ func chooseDelimiters(data []byte) (delimiters, bool) {
 // escapedRune returns the code point of the hexadecimal escape at the beginning of b, without its backslash. It
 // returns 0 for other text.
 func escapedRune(b []byte) uint64 {
-	digits := hexEscapes[b[0]]
+	digits := 0
+	switch b[0] {
+	case 'x':
+		digits = 2
+	case 'u':
+		digits = 4
+	case 'U':
+		digits = 8
+	}
 	if digits == 0 || len(b) < 1+digits {
 		return 0
 	}
@@ -82,7 +92,7 @@ func escapedRune(b []byte) uint64 {
 
 // yamlDirective matches a version directive that the parser rejects. It knows YAML 1.1 only. The differences to YAML
 // 1.2 do not matter for a splice.
-var yamlDirective = compileOnce(`(?m)^%YAML[ \t]+1\.([02-9])[ \t]*\r?$`)
+var yamlDirective = pattern.Once(`(?m)^%YAML[ \t]+1\.([02-9])[ \t]*\r?$`)
 
 // insertPlaceholders returns the copy of a file that the YAML parser reads.
 func insertPlaceholders(data []byte, regions []region, m delimiters) []byte {

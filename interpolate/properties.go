@@ -12,6 +12,8 @@ import (
 	"github.com/magiconair/properties"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
 // propertiesSyntax is the format of Java properties, as java.util.Properties.load in the Java SE API describes it:
@@ -117,7 +119,7 @@ func continuationEnd(text []byte, at int) int {
 	return at + len(text[at:]) - len(bytes.TrimLeft(text[at:], propertyBlanks))
 }
 
-var continuation = compileOnce(`^\\(?:\r\n|\r|\n)`)
+var continuation = pattern.Once(`^\\(?:\r\n|\r|\n)`)
 
 func skipPropertyBlanks(text []byte, at int) int {
 	for at < len(text) {
@@ -134,7 +136,7 @@ func skipPropertyBlanks(text []byte, at int) int {
 }
 
 // propertyEscape matches an escape, or the two escapes of one character outside the basic plane.
-var propertyEscape = compileOnce(`(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|` +
+var propertyEscape = pattern.Once(`(?s)\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|` +
 	`u[0-9a-fA-F]{4}|\r?\n[ \t\f]*|\r[ \t\f]*|.)`)
 
 func unescapeProperty(raw string) (string, error) {
@@ -186,8 +188,8 @@ func (propertiesSyntax) rewrite(_ fileString, value string) (string, *backend.Er
 	return escapeProperty(value), nil
 }
 
-func (propertiesSyntax) typedLiteral(typ resultType, text string) (string, any, *backend.Error) {
-	if typ == typeNull {
+func (propertiesSyntax) typedLiteral(typ expr.Type, text string) (string, any, *backend.Error) {
+	if typ == expr.Null {
 		return "", nil, errNoNull("properties files")
 	}
 	return text, text, nil

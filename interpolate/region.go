@@ -5,6 +5,9 @@ package interpolate
 import (
 	"bytes"
 	"unicode/utf8"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
 // region is a part of a file between {{ and }} or between {% and %}: an expression of this package, or a foreign one.
@@ -41,7 +44,7 @@ func findRegions(data []byte) []region {
 // regionAt returns the region that begins at i, where data has an opening brace.
 func regionAt(data []byte, i int) (region, bool) {
 	r := region{start: i, afterDollar: i > 0 && data[i-1] == '$'}
-	window := data[i+2 : min(len(data), i+2+MaxExpressionBytes+2)]
+	window := data[i+2 : min(len(data), i+2+expr.MaxBytes+2)]
 	switch data[i+1] {
 	case '%':
 		end := bytes.Index(window, []byte("%}"))
@@ -61,10 +64,10 @@ func regionAt(data []byte, i int) (region, bool) {
 		if end < 0 {
 			line, _, _ := bytes.Cut(window, []byte("\n"))
 			r.end, r.mentionsCall, r.unclosed = i+2, true, true
-			return r, mentionsCall(string(line))
+			return r, expr.MentionsCall(string(line))
 		}
 		body := window[:end]
-		r.end, r.mentionsCall, r.multiline = i+2+end+2, mentionsCall(string(body)), hasLineBreak(body)
+		r.end, r.mentionsCall, r.multiline = i+2+end+2, expr.MentionsCall(string(body)), hasLineBreak(body)
 		if r.multiline && !r.mentionsCall {
 			return r, false
 		}
@@ -77,7 +80,7 @@ func regionAt(data []byte, i int) (region, bool) {
 }
 
 // controlStatement matches the beginning of a control statement of Go templates.
-var controlStatement = compileOnce(`^(-|/\*|\s*(if|else|end|range|with|define|block|template|include)\b)`)
+var controlStatement = pattern.Once(`^(-|/\*|\s*(if|else|end|range|with|define|block|template|include)\b)`)
 
 // hasLineBreak reports whether b holds a line break of YAML.
 func hasLineBreak(b []byte) bool {

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // resolveAll resolves the distinct references of all documents in one call.
@@ -14,26 +15,24 @@ func resolveAll(ctx context.Context, r Resolver, docs []*Document, o Options) (*
 	for _, d := range docs {
 		most += len(d.scalars)
 	}
-	v := &evaluator{options: o, index: make(map[backend.Ref]int, most)}
+	v := newEvaluator(o, most)
 	refs := make([]backend.Ref, 0, most)
 	var problems Problems
+	var p *part
+	add := func(t expr.Target) {
+		ref, err := o.ref(t)
+		if err != nil {
+			problems = append(problems, Problem{p.pos, p.text, err})
+			return
+		}
+		if _, known := v.index[ref]; !known {
+			v.index[ref] = len(refs)
+			refs = append(refs, ref)
+		}
+	}
 	for _, d := range docs {
-		for p := range d.expressions() {
-			walk(p.expr.root, false, func(n node, _ bool) {
-				e, ok := n.(*entry)
-				if !ok {
-					return
-				}
-				ref, err := o.ref(e.target.Target)
-				if err != nil {
-					problems = append(problems, Problem{p.pos, p.text, err})
-					return
-				}
-				if _, known := v.index[ref]; !known {
-					v.index[ref] = len(refs)
-					refs = append(refs, ref)
-				}
-			})
+		for p = range d.expressions() {
+			p.expr.Targets(add)
 		}
 	}
 	switch {
@@ -58,7 +57,7 @@ func resolveAll(ctx context.Context, r Resolver, docs []*Document, o Options) (*
 }
 
 // ref completes a target with the project, environment and scope of the options.
-func (o Options) ref(t Target) (backend.Ref, *backend.Error) {
+func (o Options) ref(t expr.Target) (backend.Ref, *backend.Error) {
 	ref := backend.Ref{
 		Kind: t.Kind, Project: t.Project, Environment: t.Environment, Scope: t.Scope,
 		Name: t.Name, Field: t.Field, Version: t.Version,

@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // File is a text with a name. The name appears in positions, and selects the format if Format is FormatByName. No
@@ -50,13 +51,19 @@ func Scan(f File) (*Document, error) {
 	return d, nil
 }
 
+// Reference is one position at which a file refers to an entry or an environment variable.
+type Reference struct {
+	Pos        Position
+	Expression string // as written, including "{{" and "}}"
+	expr.Reference
+}
+
 // References returns the references in the file, in the order of the file.
 func (d *Document) References() []Reference {
 	var out []Reference
 	for p := range d.expressions() {
 		for _, r := range p.expr.References() {
-			r.Pos, r.Expression = p.pos, p.text
-			out = append(out, r)
+			out = append(out, Reference{p.pos, p.text, r})
 		}
 	}
 	return out
@@ -89,9 +96,9 @@ func (d *Document) scan() Problems {
 		return d.fileProblem(0, fmt.Sprintf("dialect %s is not supported", backend.Quote(string(d.file.Dialect))),
 			"use one of "+joinNames(Dialects))
 	}
-	hasURI := bytes.Contains(data, []byte(uriScheme)) ||
+	hasURI := bytes.Contains(data, []byte(expr.Scheme)) ||
 		d.file.Dialect == DialectAtlas && bytes.Contains(data, []byte(atlasSign))
-	if !hasURI && (!bytes.Contains(data, []byte("{{")) || !d.alwaysParse && !mayHoldCall(data)) {
+	if !hasURI && (!bytes.Contains(data, []byte("{{")) || !d.alwaysParse && !expr.MayHoldCall(data)) {
 		return nil
 	}
 	regions := findRegions(data)
@@ -99,7 +106,7 @@ func (d *Document) scan() Problems {
 	for _, r := range regions {
 		mayRefer = mayRefer || r.mentionsCall
 		if !mayRefer && !r.control && !hasNearMiss {
-			written, _ := nearMiss(string(data[r.start+2 : r.end-2]))
+			written, _ := expr.NearMiss(string(data[r.start+2 : r.end-2]))
 			hasNearMiss = written != ""
 		}
 	}

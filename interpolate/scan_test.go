@@ -12,6 +12,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 func TestScanListsReferences(t *testing.T) {
@@ -28,20 +29,21 @@ func TestScanListsReferences(t *testing.T) {
 		return interpolate.Position{File: "f.yaml", Line: line, Column: column}
 	}
 	last := "{{ json_value(mage_secret_var('m', scope='app/x'), 'q') | default(get_value('w')) }}"
+	ref := func(line, column int, expression, call string, target expr.Target, hasDefault bool) interpolate.Reference {
+		return interpolate.Reference{Pos: at(line, column), Expression: expression,
+			Reference: expr.Reference{Call: call, Target: target, HasDefault: hasDefault}}
+	}
 	want := []interpolate.Reference{
-		{Pos: at(2, 9), Expression: "{{ get_secret_value('a', env='prod').b[0] }}", Call: "get_secret_value",
-			Target: interpolate.Target{Kind: backend.KindSecret, Environment: "prod", Name: "a", Field: "b[0]"}},
-		{Pos: at(3, 4), Expression: "{{ get_value('v', default='x') }}", Call: "get_value",
-			Target: interpolate.Target{Kind: backend.KindScopedValue, Name: "v"}, HasDefault: true},
-		{Pos: at(3, 38), Expression: "{{ env_var('E') | default('y') }}", Call: "env_var",
-			Target: interpolate.Target{Name: "E"}, HasDefault: true},
-		{Pos: at(4, 4), Expression: "pouncet://p/-/pipeline/load/n#f?version=7", Call: "pouncet",
-			Target: interpolate.Target{Kind: backend.KindSecret, Project: "p", Scope: "pipeline/load", Name: "n",
-				Field: "f", Version: "7"}},
-		{Pos: at(7, 3), Expression: last, Call: "mage_secret_var",
-			Target: interpolate.Target{Kind: backend.KindSecret, Scope: "app/x", Name: "m"}, HasDefault: true},
-		{Pos: at(7, 3), Expression: last, Call: "get_value",
-			Target: interpolate.Target{Kind: backend.KindScopedValue, Name: "w"}},
+		ref(2, 9, "{{ get_secret_value('a', env='prod').b[0] }}", "get_secret_value",
+			expr.Target{Kind: backend.KindSecret, Environment: "prod", Name: "a", Field: "b[0]"}, false),
+		ref(3, 4, "{{ get_value('v', default='x') }}", "get_value",
+			expr.Target{Kind: backend.KindScopedValue, Name: "v"}, true),
+		ref(3, 38, "{{ env_var('E') | default('y') }}", "env_var", expr.Target{Name: "E"}, true),
+		ref(4, 4, "pouncet://p/-/pipeline/load/n#f?version=7", "pouncet",
+			expr.Target{Kind: backend.KindSecret, Project: "p", Scope: "pipeline/load", Name: "n", Field: "f",
+				Version: "7"}, false),
+		ref(7, 3, last, "mage_secret_var", expr.Target{Kind: backend.KindSecret, Scope: "app/x", Name: "m"}, true),
+		ref(7, 3, last, "get_value", expr.Target{Kind: backend.KindScopedValue, Name: "w"}, false),
 	}
 	got := d.References()
 	for i := range max(len(got), len(want)) {

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // edit replaces a part of a file. Edits are in the order of the file and do not overlap.
@@ -101,7 +102,7 @@ func (s *scalar) evaluate(v *evaluator) ([]replacement, Problems) {
 		if err == nil && s.typedBy != DialectNone && s.wholeExpression() != nil {
 			o = o.withTypeOf(s.typedBy)
 		}
-		if err == nil && o.typ == typeNull && s.wholeExpression() != nil && s.tagged() {
+		if err == nil && o.typ == expr.Null && s.wholeExpression() != nil && s.tagged() {
 			err = backend.Errorf(backend.CodeInvalid, "a value with the tag %s cannot be null",
 				backend.Quote(s.node.Tag)).
 				WithHint("remove the tag, or add a default")
@@ -182,7 +183,7 @@ func (s *scalar) editParts(replacements []replacement) ([]edit, bool) {
 			continue
 		}
 		text, ok := s.escapedPart(o.text)
-		if !ok || s.wholeExpression() != nil && o.typ.hasOwnType() {
+		if !ok || s.wholeExpression() != nil && hasOwnType(o.typ) {
 			return nil, false
 		}
 		value.WriteString(o.text)
@@ -229,13 +230,13 @@ func (s *scalar) rewritten(replacements []replacement) (text, tag string) {
 		o := replacements[0]
 		s.node.Value = o.text
 		switch o.typ {
-		case typeInt:
+		case expr.Int:
 			return o.text, "!!int"
-		case typeFloat:
+		case expr.Float:
 			return o.text, "!!float"
-		case typeBool:
+		case expr.Bool:
 			return o.text, "!!bool"
-		case typeNull:
+		case expr.Null:
 			s.node.Value = "null"
 			return "null", "!!null"
 		}

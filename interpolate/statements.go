@@ -5,6 +5,8 @@ package interpolate
 import (
 	"bytes"
 	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
 // statement is the position of a variable in a dotenv file: its name, and its value with quotes and without them.
@@ -28,11 +30,11 @@ const (
 
 var (
 	// statementStart matches a statement up to its value. The first group is the name.
-	statementStart = compileOnce(`^(?:export[ \t]+)?((?:[A-Za-z0-9_.\[\]-]|[^\x00-\x7f])+)[ \t]*(=[ \t]*)?`)
+	statementStart = pattern.Once(`^(?:export[ \t]+)?((?:[A-Za-z0-9_.\[\]-]|[^\x00-\x7f])+)[ \t]*(=[ \t]*)?`)
 	// continuesOnNextLine matches unquoted text that a shell continues on the next line.
-	continuesOnNextLine = compileOnce(`<<|\\$|\([^)]*$|\{[^}]*$`)
+	continuesOnNextLine = pattern.Once(`<<|\\$|\([^)]*$|\{[^}]*$`)
 	// openExpansion matches an expansion that a shell reads to its end, past quotes.
-	openExpansion = compileOnce(`\$\([^)]*$|\$\{[^}]*$`)
+	openExpansion = pattern.Once(`\$\([^)]*$|\$\{[^}]*$`)
 )
 
 // readStatements returns the statements of a text, as Docker Compose reads them. Unless composeOnly is set, it

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // Formats other than YAML work in the same way: a copy of the file holds placeholders, the strings with placeholders
@@ -29,7 +30,7 @@ type syntax interface {
 	// rewrite returns the string that replaces str and has this value.
 	rewrite(str fileString, value string) (string, *backend.Error)
 	// typedLiteral returns a number, a boolean or null as it is written without quotes, and its leaf in a tree.
-	typedLiteral(typ resultType, text string) (written string, leaf any, err *backend.Error)
+	typedLiteral(typ expr.Type, text string) (written string, leaf any, err *backend.Error)
 	// parse returns the tree that a library reads: slices, maps with string keys, and leaves. Strings are leaves of
 	// type string.
 	parse(text []byte) (any, error)

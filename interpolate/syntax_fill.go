@@ -59,7 +59,7 @@ func (d *Document) editString(s *scalar, replacements []replacement, leaves map[
 	edits []edit, rewritten bool, _ *backend.Error,
 ) {
 	str := s.fileString
-	if p := s.wholeExpression(); p != nil && replacements[0].typ.hasOwnType() {
+	if p := s.wholeExpression(); p != nil && hasOwnType(replacements[0].typ) {
 		text, leaf, err := d.syntax.typedLiteral(replacements[0].typ, replacements[0].text)
 		leaves[p.parserText] = leaf
 		return []edit{{str.start, str.end, text}}, false, err

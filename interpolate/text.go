@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
 // Plain text has no syntax, so every value replaces its expression as it is.
@@ -71,19 +73,19 @@ func (c *comments) contain(offset int) bool {
 func (w *walker) checkUnbracedURIs() {
 	data, regions, comments := w.doc.file.Data, w.regions, newComments(w.doc)
 	for at := 0; ; {
-		next := bytes.Index(data[at:], []byte(uriScheme))
+		next := bytes.Index(data[at:], []byte(expr.Scheme))
 		if next < 0 {
 			return
 		}
 		start := at + next
-		at = start + len(uriScheme)
+		at = start + len(expr.Scheme)
 		for len(regions) > 0 && regions[0].end <= start {
 			regions = regions[1:]
 		}
 		if len(regions) > 0 && regions[0].start < start || comments.contain(start) {
 			continue
 		}
-		uri := uriScheme
+		uri := expr.Scheme
 		if end := bytes.IndexAny(data[at:], " \t\r\n\"'<>"); end >= 0 {
 			uri = string(data[start : at+end])
 		}
@@ -126,12 +128,12 @@ func (d *Document) fillText(v *evaluator) ([]byte, Problems) {
 var (
 	// inertValue matches a value that ends no string, adds no structure, and begins no comment, template or escape,
 	// in any quoting style or without quotes.
-	inertValue = compileOnce(`^[A-Za-z0-9_/](?:[A-Za-z0-9_/.+=@~^:-]*[A-Za-z0-9_/.+=@~^-])?$`)
+	inertValue = pattern.Once(`^[A-Za-z0-9_/](?:[A-Za-z0-9_/.+=@~^:-]*[A-Za-z0-9_/.+=@~^-])?$`)
 	// wordStart matches what every version of YAML reads as a string, unless it is a keyword.
-	wordStart   = compileOnce(`^[A-Za-z_/]`)
-	yamlKeyword = compileOnce(`^(?i:y|n|yes|no|on|off|true|false|null|none|nan|inf)$`)
+	wordStart   = pattern.Once(`^[A-Za-z_/]`)
+	yamlKeyword = pattern.Once(`^(?i:y|n|yes|no|on|off|true|false|null|none|nan|inf)$`)
 	// neverNumber matches text that stays a string whatever is added to it, and never becomes a number or a date.
-	neverNumber = compileOnce(`[G-WYZg-wyz/@]`)
+	neverNumber = pattern.Once(`[G-WYZg-wyz/@]`)
 )
 
 // longestKeyword is the length of the longest match of yamlKeyword, "false".
@@ -144,8 +146,8 @@ func (d *Document) checkTemplateValue(p part, o *replacement) *backend.Error {
 		return d.templateError("is empty")
 	}
 	beside, quoted := d.surrounding(p)
-	if o.typ.hasOwnType() && beside == "" && !quoted {
-		if o.typ == typeNull {
+	if hasOwnType(o.typ) && beside == "" && !quoted {
+		if o.typ == expr.Null {
 			o.text = "null"
 		}
 		return nil

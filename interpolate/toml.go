@@ -12,6 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // tomlSyntax is TOML 1.0. A value in a basic string (in double quotes) is written with its escapes. A literal string
@@ -128,17 +129,17 @@ func (tomlSyntax) rewrite(_ fileString, value string) (string, *backend.Error) {
 	return `"` + escapeTOML(value) + `"`, nil
 }
 
-func (tomlSyntax) typedLiteral(typ resultType, text string) (string, any, *backend.Error) {
+func (tomlSyntax) typedLiteral(typ expr.Type, text string) (string, any, *backend.Error) {
 	switch typ {
-	case typeNull:
+	case expr.Null:
 		return "", nil, errNoNull("TOML files")
-	case typeInt:
+	case expr.Int:
 		if _, err := strconv.ParseInt(text, 10, 64); err != nil {
 			return "", nil, backend.Errorf(backend.CodeInvalid, "the value is not a valid TOML integer").
 				WithHint("remove the filter to write the value as a string")
 		}
 		return text, tomlNode{unstable.Integer, text, false}, nil
-	case typeFloat:
+	case expr.Float:
 		return text, tomlNode{unstable.Float, text, false}, nil
 	}
 	return text, tomlNode{unstable.Bool, text, false}, nil

@@ -8,6 +8,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // scalar is a scalar that holds references: a YAML scalar, or a string of another format.
@@ -22,11 +23,11 @@ type scalar struct {
 
 // part is a part of the value of a scalar: text, or a reference.
 type part struct {
-	text       string      // decoded; for a reference, including the braces
-	parserText string      // the same part as the parser read it: a placeholder, or the text
-	expr       *Expression // nil for text
-	pos        Position    // of a reference
-	start, end int         // of a reference: offsets in the file
+	text       string           // decoded; for a reference, including the braces
+	parserText string           // the same part as the parser read it: a placeholder, or the text
+	expr       *expr.Expression // nil for text
+	pos        Position         // of a reference
+	start, end int              // of a reference: offsets in the file
 }
 
 // wholeExpression returns the reference that is the whole scalar, or nil.
@@ -176,6 +177,7 @@ func (w *walker) uriParts(value string, at, start, end int) []part {
 		w.addProblem(at, value, backend.AsError(err))
 		return nil
 	}
-	expr := &Expression{&entry{target: ref}}
-	return []part{{text: value, parserText: value, expr: expr, pos: w.lines.position(at), start: start, end: end}}
+	return []part{{
+		text: value, parserText: value, expr: expr.New(ref), pos: w.lines.position(at), start: start, end: end,
+	}}
 }

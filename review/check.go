@@ -43,7 +43,7 @@ func Check(sources []*Source, o CheckOptions) []Finding {
 		c.file(s)
 		for _, r := range s.References {
 			c.pathRules(r)
-			if isEntry(r) && o.Catalog != nil {
+			if isEntry(r.Reference) && o.Catalog != nil {
 				c.environments(r)
 			}
 		}
@@ -84,7 +84,7 @@ func (c *checker) file(s *Source) {
 
 // pathRules applies Forbid and Only.
 func (c *checker) pathRules(r interpolate.Reference) {
-	if !isEntry(r) {
+	if !isEntry(r.Reference) {
 		return
 	}
 	for _, rule := range c.Forbid {
@@ -124,7 +124,7 @@ func (c *checker) environments(r interpolate.Reference) {
 	}
 	var groups resultGroups
 	for _, environment := range environments {
-		found := c.Catalog.lookup(r, c.Defaults, environment)
+		found := c.Catalog.lookup(r.Reference, c.Defaults, environment)
 		switch {
 		case found.state == unknown:
 			groups.add(Unknown, found, environment)
@@ -147,7 +147,7 @@ func (c *checker) crossEnvironment(r interpolate.Reference) {
 		return
 	}
 	named := r.Environment
-	if p := c.Catalog.Project(c.project(r)); p != nil {
+	if p := c.Catalog.Project(c.project(r.Reference)); p != nil {
 		named, _ = p.environment(named)
 	}
 	var others []string

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // Diff returns the references that a change adds, removes and alters. base and head are the files that it touches,
@@ -49,12 +50,12 @@ func Diff(base, head []*Source) []Finding {
 	})
 	for _, r := range added {
 		f := newFinding(r, Added)
-		f.Message = "the change adds a reference to " + label(r)
+		f.Message = "the change adds a reference to " + label(r.Reference)
 		out = append(out, f)
 	}
 	for _, r := range removed {
 		f := newFinding(r, Dropped)
-		f.Message = "the change removes a reference to " + label(r)
+		f.Message = "the change removes a reference to " + label(r.Reference)
 		out = append(out, f)
 	}
 	return out
@@ -63,7 +64,7 @@ func Diff(base, head []*Source) []Finding {
 // targetOf returns all of a reference but its position and spelling.
 func targetOf(r interpolate.Reference) any {
 	return struct {
-		interpolate.Target
+		expr.Target
 		hasDefault bool
 	}{r.Target, r.HasDefault}
 }
@@ -74,12 +75,12 @@ func altered(before, after interpolate.Reference) Finding {
 		rule = Moved
 	}
 	f := newFinding(after, rule)
-	f.Message = "the reference was changed from " + canonical(before)
-	f.subject = canonical(before)
+	f.Message = "the reference was changed from " + canonical(before.Reference)
+	f.subject = canonical(before.Reference)
 	return f
 }
 
-func label(r interpolate.Reference) string {
+func label(r expr.Reference) string {
 	if !isEntry(r) {
 		return "environment variable " + backend.Quote(r.Name)
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // state says whether a reference resolves in an environment.
@@ -51,7 +51,7 @@ type LookupResult struct {
 }
 
 // Lookup looks a reference up in an environment.
-func (c *Catalog) Lookup(r interpolate.Reference, d Defaults, environment string) LookupResult {
+func (c *Catalog) Lookup(r expr.Reference, d Defaults, environment string) LookupResult {
 	found := c.lookup(r, d, environment)
 	rule := found.rule
 	switch found.state {
@@ -86,14 +86,14 @@ type Defaults struct {
 	Scope   string
 }
 
-func (d Defaults) project(r interpolate.Reference) string {
+func (d Defaults) project(r expr.Reference) string {
 	if r.Project != "" {
 		return r.Project
 	}
 	return d.Project
 }
 
-func (d Defaults) scope(r interpolate.Reference) string {
+func (d Defaults) scope(r expr.Reference) string {
 	switch {
 	case r.Scope != "":
 		return r.Scope
@@ -104,7 +104,7 @@ func (d Defaults) scope(r interpolate.Reference) string {
 }
 
 // lookup looks a reference up in an environment, or in the environment that the reference names.
-func (c *Catalog) lookup(r interpolate.Reference, d Defaults, environment string) result {
+func (c *Catalog) lookup(r expr.Reference, d Defaults, environment string) result {
 	subject := entryLabel(r.Kind, r.Name)
 	p := c.Project(d.project(r))
 	if p == nil {
@@ -135,7 +135,7 @@ func (c *Catalog) lookup(r interpolate.Reference, d Defaults, environment string
 	return p.lookup(r, name, d.scope(r))
 }
 
-func (p *Project) lookup(r interpolate.Reference, environment, scope string) result {
+func (p *Project) lookup(r expr.Reference, environment, scope string) result {
 	subject := entryLabel(r.Kind, r.Name)
 	e := p.nearest(r.Kind, r.Name, environment, scope)
 	if e == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // countingService counts the calls of Query.
@@ -92,7 +93,7 @@ func wantSameLookups(t *testing.T, b backend.Service, catalog *Catalog, environm
 		for n := range 13 {
 			for _, e := range environments {
 				for _, s := range scopes {
-					r := interpolate.Reference{Target: interpolate.Target{Kind: kind, Name: fmt.Sprintf("n%d", n), Scope: s}}
+					r := expr.Reference{Target: expr.Target{Kind: kind, Name: fmt.Sprintf("n%d", n), Scope: s}}
 					got := catalog.lookup(r, Defaults{Project: "default"}, e)
 					ref := backend.Ref{Kind: kind, Project: "default", Environment: e, Scope: s, Name: r.Name}
 					want, err := b.Resolve(context.Background(), []backend.Ref{ref})
@@ -177,20 +178,20 @@ func TestLookup(t *testing.T) {
 			value("*", "app/web", "exact", `{}`, ""),
 		},
 	}}}
-	s := func(name string) interpolate.Target { return interpolate.Target{Kind: backend.KindSecret, Name: name} }
-	v := func(name, scope, field string) interpolate.Target {
-		return interpolate.Target{Kind: backend.KindScopedValue, Name: name, Scope: scope, Field: field}
+	s := func(name string) expr.Target { return expr.Target{Kind: backend.KindSecret, Name: name} }
+	v := func(name, scope, field string) expr.Target {
+		return expr.Target{Kind: backend.KindScopedValue, Name: name, Scope: scope, Field: field}
 	}
-	in := func(scope string, target interpolate.Target) interpolate.Target {
+	in := func(scope string, target expr.Target) expr.Target {
 		target.Scope = scope
 		return target
 	}
-	version := func(version string, target interpolate.Target) interpolate.Target {
+	version := func(version string, target expr.Target) expr.Target {
 		target.Version = version
 		return target
 	}
 	for _, test := range []struct {
-		target      interpolate.Target
+		target      expr.Target
 		environment string
 		rule        string
 		want        string // a prefix of the reason, the environments that have the name, and the suggestion
@@ -223,10 +224,10 @@ func TestLookup(t *testing.T) {
 		{v("nearest", "", "a"), "dev", "", ""},
 		{v("exact", "app/web", "a"), "dev", "", ""},
 		{v("exact", "app/web", "a"), "prod", MissingField, `scoped value "exact"`},
-		{interpolate.Target{Kind: backend.KindSecret, Name: "x", Project: "hidden"}, "dev", Unknown,
+		{expr.Target{Kind: backend.KindSecret, Name: "x", Project: "hidden"}, "dev", Unknown,
 			`it is unknown whether secret "x" exists in environment "dev": project "hidden" does not exist, or you may not`},
 	} {
-		a := c.Lookup(interpolate.Reference{Target: test.target}, Defaults{Project: "p"}, test.environment)
+		a := c.Lookup(expr.Reference{Target: test.target}, Defaults{Project: "p"}, test.environment)
 		got := fmt.Sprint(a.Reason, " ", a.ExistsIn)
 		if a.Suggestion != "" {
 			got += " suggestion " + a.Suggestion

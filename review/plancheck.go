@@ -18,7 +18,7 @@ func (p *Plan) Check(sources []*Source, o CheckOptions) []Finding {
 	var findings []Finding
 	for _, s := range sources {
 		for _, r := range s.References {
-			if isEntry(r) {
+			if isEntry(r.Reference) {
 				findings = append(findings, c.reference(r)...)
 			}
 		}
@@ -33,7 +33,7 @@ type planChecker struct {
 }
 
 func (c *planChecker) reference(r interpolate.Reference) []Finding {
-	project := c.before.Project(c.project(r))
+	project := c.before.Project(c.project(r.Reference))
 	if project == nil {
 		return nil // the plan does not change this project
 	}
@@ -47,7 +47,7 @@ func (c *planChecker) reference(r interpolate.Reference) []Finding {
 	}
 	var groups resultGroups
 	for _, e := range environments {
-		if before := c.before.lookup(r, c.Defaults, e); before.state == present {
+		if before := c.before.lookup(r.Reference, c.Defaults, e); before.state == present {
 			c.effects(&groups, r, project.Name, e, before)
 		}
 	}
@@ -79,7 +79,7 @@ func (c *planChecker) effects(
 		breaks(PlanRenames, "the plan renames environment ", " to "+newName+", but the reference uses the old name")
 		return
 	}
-	after := c.after.lookup(r, c.Defaults, cmp.Or(newName, environment))
+	after := c.after.lookup(r.Reference, c.Defaults, cmp.Or(newName, environment))
 	switch after.state {
 	case unknown:
 		groups.add(Unknown, result{messageStart: after.messageStart, messageEnd: after.messageEnd}, environment)

@@ -8,11 +8,12 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // canonical returns a reference in its canonical form. It leaves out the text of a default, because that may be a
 // secret.
-func canonical(r interpolate.Reference) string {
+func canonical(r expr.Reference) string {
 	if r.Call == "pouncet" {
 		return canonicalURI(r)
 	}
@@ -31,7 +32,7 @@ func canonical(r interpolate.Reference) string {
 	return b.String() + ")"
 }
 
-func canonicalURI(r interpolate.Reference) string {
+func canonicalURI(r expr.Reference) string {
 	current := func(s string) string {
 		if s == "" {
 			return "-"
@@ -56,11 +57,11 @@ func canonicalURI(r interpolate.Reference) string {
 }
 
 // isEntry reports whether a reference names a secret or scoped value, and not an environment variable.
-func isEntry(r interpolate.Reference) bool {
+func isEntry(r expr.Reference) bool {
 	return r.Kind == backend.KindSecret || r.Kind == backend.KindScopedValue
 }
 
 // newFinding returns a finding at a reference.
 func newFinding(r interpolate.Reference, rule string) Finding {
-	return Finding{Rule: rule, File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Column, Reference: canonical(r)}
+	return Finding{Rule: rule, File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Column, Reference: canonical(r.Reference)}
 }

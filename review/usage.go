@@ -13,8 +13,8 @@ func Usages(sources []*Source, o CheckOptions) map[string][]backend.Usage {
 	out := map[string][]backend.Usage{}
 	for _, s := range sources {
 		for _, r := range s.References {
-			p := o.Catalog.Project(o.project(r))
-			if p == nil || !isEntry(r) {
+			p := o.Catalog.Project(o.project(r.Reference))
+			if p == nil || !isEntry(r.Reference) {
 				continue
 			}
 			environments := o.Environments
@@ -24,7 +24,7 @@ func Usages(sources []*Source, o CheckOptions) map[string][]backend.Usage {
 			for _, e := range environments {
 				if name, exists := p.environment(e); exists {
 					out[p.Name] = append(out[p.Name], backend.Usage{
-						Kind: r.Kind, Name: r.Name, Environment: name, Scope: o.scope(r),
+						Kind: r.Kind, Name: r.Name, Environment: name, Scope: o.scope(r.Reference),
 						File: backend.PrintableLine(r.Pos.File), Line: r.Pos.Line, Column: r.Pos.Column,
 					})
 				}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
@@ -79,11 +79,11 @@ func (s *Session) LookUp(ctx context.Context, ref backend.Ref) (review.Entry, er
 	if err != nil {
 		return review.Entry{}, err
 	}
-	target := interpolate.Target{
+	target := expr.Target{
 		Kind: ref.Kind, Project: ref.Project, Environment: ref.Environment, Scope: ref.Scope, Name: ref.Name,
 		Field: ref.Field, Version: ref.Version,
 	}
-	found := catalog.Lookup(interpolate.Reference{Target: target}, review.Defaults{}, ref.Environment)
+	found := catalog.Lookup(expr.Reference{Target: target}, review.Defaults{}, ref.Environment)
 	if found.Entry == nil || found.Rule == review.Missing || found.Rule == review.MissingField {
 		return review.Entry{}, missing(found)
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package expr
 
 import (
 	"net/url"
@@ -16,10 +16,10 @@ import (
 // "-" means the current project or environment. The query can also stand before the field. The field is
 // percent-encoded. The error matches backend.ErrInvalid.
 func ParseURI(uri string) (Reference, error) {
-	ref := Reference{Expression: uri, Call: callURI}
-	rest, ok := strings.CutPrefix(uri, uriScheme)
+	ref := Reference{Call: callURI}
+	rest, ok := strings.CutPrefix(uri, Scheme)
 	if !ok {
-		return ref, uriError("the URI does not begin with %s", uriScheme)
+		return ref, uriError("the URI does not begin with %s", Scheme)
 	}
 	rest, field, query := splitURI(rest)
 	segments := strings.Split(rest, "/")

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package expr
 
 import (
 	"reflect"
 	"testing"
 )
 
-// FuzzSimpleCall checks that parseSimpleCall returns what the parser returns.
+// FuzzSimpleCall checks that ParseSimpleCall returns what the parser returns.
 func FuzzSimpleCall(f *testing.F) {
 	for _, text := range []string{
 		" get_secret_value('a') ", `mage_secret_var("a-b_1")`, "get_value('a')", "get_value('')", "get_value('a\")",
@@ -18,12 +18,12 @@ func FuzzSimpleCall(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		simple := parseSimpleCall(text)
+		simple := ParseSimpleCall(text)
 		if simple == nil {
 			return
 		}
-		parsed, err := parseExpression(text)
-		if err != nil || !isReference(text) || !reflect.DeepEqual(simple, parsed) {
+		parsed, err := Parse(text)
+		if err != nil || !IsReference(text) || !reflect.DeepEqual(simple, parsed) {
 			t.Errorf("%q: got %+v, but the parser returns %+v, %v", text, simple.References(), parsed, err)
 		}
 	})

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package expr
 
 import (
 	"fmt"
@@ -26,15 +26,8 @@ type Expression struct {
 	root node
 }
 
-// ParseExpression parses the text between "{{" and "}}", or a reference URI. Its error is ErrInvalid, and never
-// repeats the text of a string.
-func ParseExpression(text string) (*Expression, error) {
-	e, err := parseExpression(text)
-	if err != nil {
-		return nil, err.problem
-	}
-	return e, nil
-}
+// New returns the expression that consists of one reference to an entry.
+func New(r Reference) *Expression { return &Expression{&entry{target: r}} }
 
 // String returns the canonical form of the expression. Parsing it yields the same expression.
 func (e *Expression) String() string {
@@ -43,7 +36,7 @@ func (e *Expression) String() string {
 	return b.String()
 }
 
-// References returns the references of the expression, in the order of the text. Their Pos is zero.
+// References returns the references of the expression, in the order of the text.
 func (e *Expression) References() []Reference {
 	var out []Reference
 	walk(e.root, false, func(n node, hasDefault bool) {
@@ -61,6 +54,15 @@ func (e *Expression) References() []Reference {
 	return out
 }
 
+// Targets calls visit with the target of every entry that the expression refers to, in the order of the text.
+func (e *Expression) Targets(visit func(Target)) {
+	walk(e.root, false, func(n node, _ bool) {
+		if n, ok := n.(*entry); ok {
+			visit(n.target.Target)
+		}
+	})
+}
+
 // Target is the part of a reference that says which entry it means. Options supply a Project, Environment or Scope
 // that is empty. An empty Field means the whole value, and an empty Version the current one.
 type Target struct {
@@ -73,11 +75,9 @@ type Target struct {
 	Version     string // a number, or backend.PreviousVersion
 }
 
-// Reference is one position at which a file refers to an entry or an environment variable.
+// Reference says that an expression refers to an entry or an environment variable.
 type Reference struct {
-	Pos        Position
-	Expression string // as written, including "{{" and "}}"
-	Call       string // the name of the call; "pouncet" for a URI
+	Call string // the name of the call; "pouncet" for a URI
 	Target
 	HasDefault bool // a missing entry is replaced by a default
 }
@@ -114,7 +114,7 @@ type (
 	}
 	// literal is a string, a number, a boolean or none.
 	literal struct {
-		typ  resultType
+		typ  Type
 		text string
 	}
 )
@@ -193,7 +193,7 @@ func (n *filter) print(b *strings.Builder) {
 }
 
 func (n *literal) print(b *strings.Builder) {
-	if n.typ == typeText {
+	if n.typ == Text {
 		b.WriteString(quote(n.text))
 		return
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package expr
 
 import (
 	"fmt"
@@ -32,8 +32,6 @@ type token struct {
 	at   int
 }
 
-// is reports whether t is the punctuation punct.
-
 // is reports whether t is this punctuation.
 func (t token) is(punct string) bool { return t.typ == tokenPunct && t.text == punct }
 
@@ -52,8 +50,8 @@ func (t token) describe() string {
 
 const endOfExpression = "the end of the expression"
 
-// uriScheme is the beginning of every reference URI.
-const uriScheme = "pouncet://"
+// Scheme is the beginning of every reference URI.
+const Scheme = "pouncet://"
 
 // lexer splits an expression into tokens. An unknown character becomes a tokenBad and not an error, because the lexer
 // also reads foreign expressions, in order to recognise them.
@@ -63,18 +61,18 @@ type lexer struct {
 }
 
 // next returns the next token. At the end of the text, it returns tokenEnd on every call.
-func (l *lexer) next() (token, *syntaxError) {
+func (l *lexer) next() (token, *SyntaxError) {
 	l.pos += len(l.text[l.pos:]) - len(strings.TrimLeftFunc(l.text[l.pos:], unicode.IsSpace))
 	at, rest := l.pos, l.text[l.pos:]
 	if rest == "" {
 		return token{typ: tokenEnd, at: at}, nil
 	}
-	take := func(typ tokenType, n int) (token, *syntaxError) {
+	take := func(typ tokenType, n int) (token, *SyntaxError) {
 		l.pos += n
 		return token{typ, rest[:n], at}, nil
 	}
 	switch c := rest[0]; {
-	case strings.HasPrefix(rest, uriScheme):
+	case strings.HasPrefix(rest, Scheme):
 		return take(tokenURI, uriLength(rest))
 	case isNameStart(c):
 		n := 1
@@ -102,7 +100,7 @@ func (l *lexer) next() (token, *syntaxError) {
 // uriLength returns the length of the URI at the beginning of s. It ends at white space, or at punctuation that can
 // follow an expression. Quotes in brackets belong to its field.
 func uriLength(s string) int {
-	for i := len(uriScheme); i < len(s); i++ {
+	for i := len(Scheme); i < len(s); i++ {
 		switch s[i] {
 		case ' ', '\t', '\r', '\n', '|', ')', ',':
 			return i
@@ -127,7 +125,7 @@ var simpleEscapes = map[byte]byte{
 var hexEscapes = map[byte]int{'x': 2, 'u': 4, 'U': 8}
 
 // unquote reads the string at the beginning of s. It returns the text of the string and the length of its source.
-func unquote(s string, at int) (string, int, *syntaxError) {
+func unquote(s string, at int) (string, int, *SyntaxError) {
 	quote := s[0]
 	var text strings.Builder
 	for i := 1; i < len(s); {

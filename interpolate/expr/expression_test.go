@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate_test
+package expr_test
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 func TestParseExpression(t *testing.T) {
@@ -33,7 +33,7 @@ func TestParseExpression(t *testing.T) {
 		`get_secret_value('a', version='previous')`: `get_secret_value('a', version='previous')`,
 		`'text' | b64encode`:                        `'text' | b64encode`,
 	} {
-		e, err := interpolate.ParseExpression(in)
+		e, err := expr.Parse(in)
 		if err != nil {
 			t.Errorf("%s: %v", in, err)
 			continue
@@ -90,7 +90,7 @@ func TestParseExpressionErrors(t *testing.T) {
 		"\xff":                              "is not valid UTF-8",
 		strings.Repeat(" ", 5000):           "the limit is 4096",
 	} {
-		_, err := interpolate.ParseExpression(in)
+		_, err := expr.Parse(in)
 		if !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60s: got %v, want %s", in, err, want)
 		}
@@ -98,11 +98,11 @@ func TestParseExpressionErrors(t *testing.T) {
 }
 
 func TestParseURI(t *testing.T) {
-	secret := func(project, environment, scope, name, field, version string) interpolate.Target {
-		return interpolate.Target{Kind: backend.KindSecret, Project: project, Environment: environment, Scope: scope,
+	secret := func(project, environment, scope, name, field, version string) expr.Target {
+		return expr.Target{Kind: backend.KindSecret, Project: project, Environment: environment, Scope: scope,
 			Name: name, Field: field, Version: version}
 	}
-	for in, want := range map[string]interpolate.Target{
+	for in, want := range map[string]expr.Target{
 		"pouncet://-/-/n":                               secret("", "", "", "n", "", ""),
 		"pouncet://p/e/n":                               secret("p", "e", "", "n", "", ""),
 		"pouncet://p/-/app/a/n#f.g[0]?version=3":        secret("p", "", "app/a", "n", "f.g[0]", "3"),
@@ -111,7 +111,7 @@ func TestParseURI(t *testing.T) {
 		"pouncet://0190a5c4-7d1e-7abc-8def-0123456789ab/-/n": secret("0190a5c4-7d1e-7abc-8def-0123456789ab", "", "",
 			"n", "", ""),
 	} {
-		got, err := interpolate.ParseURI(in)
+		got, err := expr.ParseURI(in)
 		if err != nil || got.Target != want {
 			t.Errorf("%s: got %+v, %v", in, got.Target, err)
 		}
@@ -134,7 +134,7 @@ func TestParseURI(t *testing.T) {
 		"pouncet://-/-/n b":             "is not valid",
 		"pouncet://-/-/n#f?version=1&x": "is not a valid version",
 	} {
-		if _, err := interpolate.ParseURI(in); !errors.Is(err, backend.ErrInvalid) ||
+		if _, err := expr.ParseURI(in); !errors.Is(err, backend.ErrInvalid) ||
 			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", in, err, want)
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package expr
 
 import (
 	"bytes"
@@ -14,9 +14,9 @@ import (
 // maxEdits is the largest number of typing errors in a name that still yields a suggestion.
 const maxEdits = 2
 
-// nearMiss looks in a foreign expression for a probable misspelling of a call. It returns the name as written and the
+// NearMiss looks in a foreign expression for a probable misspelling of a call. It returns the name as written and the
 // suggestion, or empty strings.
-func nearMiss(text string) (written, suggestion string) {
+func NearMiss(text string) (written, suggestion string) {
 	l := lexer{text: text}
 	var before, previous token
 	for {
@@ -41,11 +41,11 @@ func nearMiss(text string) (written, suggestion string) {
 	}
 }
 
-// isReference reports whether an expression calls a function of the language, or holds a reference URI, outside its
+// IsReference reports whether an expression calls a function of the language, or holds a reference URI, outside its
 // strings. A method of another object, as in x.get_value(1), does not count. Text that cannot be split into tokens
 // counts if it mentions a call: an error is better than a file that holds the name of a secret instead of its value.
-func isReference(text string) bool {
-	if !mentionsCall(text) {
+func IsReference(text string) bool {
+	if !MentionsCall(text) {
 		return false
 	}
 	l := lexer{text: text}
@@ -66,10 +66,10 @@ func isReference(text string) bool {
 	}
 }
 
-// mentionsCall reports whether text holds the name of a call before an opening parenthesis, or the scheme of a URI.
+// MentionsCall reports whether text holds the name of a call before an opening parenthesis, or the scheme of a URI.
 // This is true for every reference, and cheap to check.
-func mentionsCall(text string) bool {
-	if strings.Contains(text, uriScheme) {
+func MentionsCall(text string) bool {
+	if strings.Contains(text, Scheme) {
 		return true
 	}
 	for i := 0; ; {
@@ -114,9 +114,9 @@ func hasCallName(data []byte) bool {
 	}
 }
 
-// mayHoldCall reports whether a file can hold a call for isReference or a misspelled call for nearMiss. It does not
+// MayHoldCall reports whether a file can hold a call for IsReference or a misspelled call for NearMiss. It does not
 // look for URIs. For most templates of other tools it returns false, after a few fast searches.
-func mayHoldCall(data []byte) bool {
+func MayHoldCall(data []byte) bool {
 	if hasCallName(data) {
 		return true
 	}
@@ -126,7 +126,7 @@ func mayHoldCall(data []byte) bool {
 		if open < 0 {
 			return false
 		}
-		before := bytes.TrimRightFunc(data[max(0, i+open-MaxExpressionBytes):i+open], unicode.IsSpace)
+		before := bytes.TrimRightFunc(data[max(0, i+open-MaxBytes):i+open], unicode.IsSpace)
 		start := len(before)
 		for start > 0 && isNamePart(before[start-1]) {
 			start--

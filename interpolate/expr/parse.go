@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package expr
 
 import (
 	"slices"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
 // The grammar of expressions. White space can stand between tokens. Strings have the syntax of Python.
@@ -22,18 +23,24 @@ import (
 //	filter     = name [ "(" expression ")" ]
 //	literal    = string | number | "true" | "false" | "none" | "null"
 
-// syntaxError is an error in an expression, with its offset in the text of the expression.
-type syntaxError struct {
-	at      int
-	problem *backend.Error
+// SyntaxError is an error in an expression, with its offset in the text of the expression.
+type SyntaxError struct {
+	Offset int
+	Err    *backend.Error
 }
 
-func syntaxErrorf(at int, format string, args ...any) *syntaxError {
-	return &syntaxError{at, backend.Errorf(backend.CodeInvalid, format, args...)}
+// Error returns the text of the error, without the offset.
+func (e *SyntaxError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error without the offset.
+func (e *SyntaxError) Unwrap() error { return e.Err }
+
+func syntaxErrorf(at int, format string, args ...any) *SyntaxError {
+	return &SyntaxError{at, backend.Errorf(backend.CodeInvalid, format, args...)}
 }
 
-func (e *syntaxError) hint(format string, args ...any) *syntaxError {
-	e.problem = e.problem.WithHint(format, args...)
+func (e *SyntaxError) hint(format string, args ...any) *SyntaxError {
+	e.Err = e.Err.WithHint(format, args...)
 	return e
 }
 
@@ -43,12 +50,17 @@ type parser struct {
 	tok   token
 }
 
-func parseExpression(text string) (*Expression, *syntaxError) {
+// MaxBytes is the length of the longest expression, without braces.
+const MaxBytes = 4096
+
+// Parse parses an expression: the text between "{{" and "}}", or a reference URI. Its error matches
+// backend.ErrInvalid, and never repeats the text of a string.
+func Parse(text string) (*Expression, *SyntaxError) {
 	if !utf8.ValidString(text) {
 		return nil, syntaxErrorf(0, "the expression is not valid UTF-8")
 	}
-	if len(text) > MaxExpressionBytes {
-		return nil, syntaxErrorf(0, "the expression has %d bytes; the limit is %d", len(text), MaxExpressionBytes)
+	if len(text) > MaxBytes {
+		return nil, syntaxErrorf(0, "the expression has %d bytes; the limit is %d", len(text), MaxBytes)
 	}
 	p := &parser{lexer: lexer{text: text}}
 	if err := p.advance(); err != nil {
@@ -64,12 +76,12 @@ func parseExpression(text string) (*Expression, *syntaxError) {
 	return &Expression{root}, nil
 }
 
-func (p *parser) advance() (err *syntaxError) {
+func (p *parser) advance() (err *SyntaxError) {
 	p.tok, err = p.lexer.next()
 	return err
 }
 
-func (p *parser) unexpected(wanted string) *syntaxError {
+func (p *parser) unexpected(wanted string) *SyntaxError {
 	e := syntaxErrorf(p.tok.at, "expected %s, got %s", wanted, p.tok.describe())
 	if p.tok.text == "-" {
 		return e.hint(`write "{{" and "}}": white-space control ("{{-" and "-}}") is not supported`)
@@ -78,21 +90,21 @@ func (p *parser) unexpected(wanted string) *syntaxError {
 }
 
 // unknownName returns the error for a name that is none of the valid names.
-func unknownName(at int, what, name string, valid []string) *syntaxError {
+func unknownName(at int, what, name string, valid []string) *SyntaxError {
 	suggestion := suggest.WithinDistance(maxEdits, name, valid)
 	return syntaxErrorf(at, "%s is not a valid %s", backend.Quote(name), what).
 		hint("%s", suggest.Hint(suggestion, "use one of "+strings.Join(valid, ", ")))
 }
 
 // expect consumes the punctuation punct.
-func (p *parser) expect(punct string) *syntaxError {
+func (p *parser) expect(punct string) *SyntaxError {
 	if !p.tok.is(punct) {
 		return p.unexpected(backend.Quote(punct))
 	}
 	return p.advance()
 }
 
-func (p *parser) expression() (node, *syntaxError) {
+func (p *parser) expression() (node, *SyntaxError) {
 	n, err := p.primary()
 	if err != nil {
 		return nil, err
@@ -111,21 +123,21 @@ func (p *parser) expression() (node, *syntaxError) {
 	return n, nil
 }
 
-func (p *parser) primary() (node, *syntaxError) {
+func (p *parser) primary() (node, *SyntaxError) {
 	t := p.tok
 	var n node
 	switch t.typ {
 	case tokenString:
-		n = &literal{typeText, t.text}
+		n = &literal{Text, t.text}
 	case tokenNumber:
 		if !numberPattern().MatchString(t.text) {
 			return nil, syntaxErrorf(t.at, "%s is not a valid number", backend.Quote(t.text))
 		}
-		n = &literal{typeNumber, t.text}
+		n = &literal{Number, t.text}
 	case tokenURI:
 		ref, problem := ParseURI(t.text)
 		if problem != nil {
-			return nil, &syntaxError{t.at, backend.AsError(problem)}
+			return nil, &SyntaxError{t.at, backend.AsError(problem)}
 		}
 		n = &entry{target: ref}
 	case tokenName:
@@ -144,11 +156,11 @@ func (p *parser) primary() (node, *syntaxError) {
 }
 
 // numberPattern matches the numbers of JSON.
-var numberPattern = compileOnce(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][0-9]+)?$`)
+var numberPattern = pattern.Once(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][0-9]+)?$`)
 
 // constants are the names of literals, in the spelling of Python and of JSON.
 var constants = map[string]literal{
-	"true": {typeBool, "true"}, "false": {typeBool, "false"}, "none": {typeNull, "none"}, "null": {typeNull, "none"},
+	"true": {Bool, "true"}, "false": {Bool, "false"}, "none": {Null, "none"}, "null": {Null, "none"},
 }
 
 // arguments are the arguments of one call.
@@ -164,7 +176,7 @@ type argument struct {
 }
 
 // call parses a call whose name is already consumed.
-func (p *parser) call(name token) (node, *syntaxError) {
+func (p *parser) call(name token) (node, *SyntaxError) {
 	if !slices.Contains(callNames, name.text) {
 		return nil, unknownName(name.at, "call", name.text, callNames)
 	}
@@ -181,7 +193,7 @@ func (p *parser) call(name token) (node, *syntaxError) {
 	return args.entry()
 }
 
-func (p *parser) arguments(call token) (*arguments, *syntaxError) {
+func (p *parser) arguments(call token) (*arguments, *SyntaxError) {
 	if err := p.expect("("); err != nil {
 		return nil, err
 	}
@@ -200,7 +212,7 @@ func (p *parser) arguments(call token) (*arguments, *syntaxError) {
 	return args, p.advance()
 }
 
-func (p *parser) argument(args *arguments) *syntaxError {
+func (p *parser) argument(args *arguments) *SyntaxError {
 	start := p.tok
 	if start.typ == tokenName {
 		ahead := p.lexer
@@ -234,7 +246,7 @@ func (p *parser) argument(args *arguments) *syntaxError {
 
 // accessors parses the fields that follow a primary. If the primary is an entry, they become the field of its
 // reference, so that the backend sends only that field.
-func (p *parser) accessors(n node) (node, *syntaxError) {
+func (p *parser) accessors(n node) (node, *SyntaxError) {
 	start, path := p.tok.at, ""
 	for {
 		var step string
@@ -282,7 +294,7 @@ func (p *parser) accessors(n node) (node, *syntaxError) {
 	}
 }
 
-func access(n node, path string, at int) (node, *syntaxError) {
+func access(n node, path string, at int) (node, *SyntaxError) {
 	if e, ok := n.(*entry); ok && e.fallback == nil {
 		e.target.Field = backend.JoinPath(e.target.Field, path)
 		return e, checkField(e.target.Field, at)
@@ -290,7 +302,7 @@ func access(n node, path string, at int) (node, *syntaxError) {
 	return &pick{n, path}, checkField(path, at)
 }
 
-func (p *parser) filter(in node) (node, *syntaxError) {
+func (p *parser) filter(in node) (node, *SyntaxError) {
 	name := p.tok
 	if name.typ != tokenName {
 		return nil, p.unexpected("the name of a filter")

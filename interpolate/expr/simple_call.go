@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package expr
 
 import (
 	"strings"
@@ -8,9 +8,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// parseSimpleCall parses the most common form of an expression, a call with only a name, without a parser. It returns
+// ParseSimpleCall parses the most common form of an expression, a call with only a name, without a parser. It returns
 // nil for every other form. FuzzSimpleCall checks that the parser returns the same.
-func parseSimpleCall(text string) *Expression {
+func ParseSimpleCall(text string) *Expression {
 	text = strings.Trim(text, " ")
 	open := strings.IndexByte(text, '(')
 	if open < 0 || len(text) < open+len(`('x')`) {
@@ -32,7 +32,7 @@ func parseSimpleCall(text string) *Expression {
 	if target.Name = name; target.check() != nil {
 		return nil // the parser reports the error with its position
 	}
-	return &Expression{&entry{target: target}}
+	return New(target)
 }
 
 // isSimpleName reports whether a name has only letters, digits, "_" and "-".

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package expr
 
 import (
 	"bytes"
@@ -41,12 +41,12 @@ func filterNames() []string {
 	return names
 }
 
-func textResult(b []byte) result { return result{typeText, b} }
+func textResult(b []byte) result { return result{Text, b} }
 
 // bytes returns the result as text.
 func (r result) bytes() []byte {
-	if r.typ == typeNull {
-		return []byte(noneText)
+	if r.typ == Null {
+		return []byte(NoneText)
 	}
 	return r.text
 }
@@ -93,14 +93,14 @@ func b64decode(r result) (result, *backend.Error) {
 // consists of it holds that text, and does not become a structure.
 func toJSON(r result) (result, *backend.Error) {
 	switch r.typ {
-	case typeNull:
+	case Null:
 		return textResult([]byte("null")), nil
-	case typeJSON:
+	case JSON:
 		var out bytes.Buffer
 		if json.Compact(&out, r.text) == nil {
 			return textResult(out.Bytes()), nil
 		}
-	case typeInt, typeFloat, typeBool, typeNumber:
+	case Int, Float, Bool, Number:
 		return textResult(r.text), nil
 	}
 	if !utf8.Valid(r.text) {
@@ -123,10 +123,10 @@ func errBinary() *backend.Error {
 func toInt(r result) (result, *backend.Error) {
 	s := strings.TrimSpace(string(r.bytes()))
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return result{typeInt, strconv.AppendInt(nil, n, 10)}, nil
+		return result{Int, strconv.AppendInt(nil, n, 10)}, nil
 	}
 	if n, err := strconv.ParseUint(strings.TrimPrefix(s, "+"), 10, 64); err == nil {
-		return result{typeInt, strconv.AppendUint(nil, n, 10)}, nil
+		return result{Int, strconv.AppendUint(nil, n, 10)}, nil
 	}
 	return r, backend.Errorf(backend.CodeInvalid, "the value is not a valid integer of at most 64 bits").
 		WithHint("remove the filter int to write the value as text")
@@ -147,15 +147,15 @@ func toFloat(r result) (result, *backend.Error) {
 	if scientific {
 		mantissa += "e" + exponent
 	}
-	return result{typeFloat, []byte(mantissa)}, nil
+	return result{Float, []byte(mantissa)}, nil
 }
 
 func toBool(r result) (result, *backend.Error) {
 	switch strings.ToLower(strings.TrimSpace(string(r.bytes()))) {
 	case "true", "yes", "on", "1":
-		return result{typeBool, []byte("true")}, nil
+		return result{Bool, []byte("true")}, nil
 	case "false", "no", "off", "0":
-		return result{typeBool, []byte("false")}, nil
+		return result{Bool, []byte("false")}, nil
 	}
 	return r, backend.Errorf(backend.CodeInvalid, "the value is not a valid boolean").
 		WithHint("use one of true, yes, on, 1, false, no, off, 0")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package expr
 
 import (
 	"slices"
@@ -15,7 +15,7 @@ import (
 // entryKeywords are the keywords of get_secret_value and get_value.
 var entryKeywords = []string{"env", "scope", "project", "field", "version", "default"}
 
-func (a *arguments) entry() (node, *syntaxError) {
+func (a *arguments) entry() (node, *SyntaxError) {
 	if err := a.check(1, 1, "the name in quotes: "+a.call.text+"('name')", entryKeywords...); err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (a *arguments) entry() (node, *syntaxError) {
 		if !given || field == nil {
 			continue
 		}
-		if l, ok := arg.value.(*literal); ok && keyword == "version" && l.typ == typeNumber {
+		if l, ok := arg.value.(*literal); ok && keyword == "version" && l.typ == Number {
 			*field = l.text
 			continue
 		}
@@ -53,7 +53,7 @@ func (a *arguments) entry() (node, *syntaxError) {
 		if arg, given := a.keyword[problem.Attribute]; given {
 			at = arg.at
 		}
-		return nil, &syntaxError{at, problem}
+		return nil, &SyntaxError{at, problem}
 	}
 	return n, nil
 }
@@ -75,7 +75,7 @@ func (t *Target) fieldOf(keyword string) *string {
 	return nil
 }
 
-func (a *arguments) variable() (node, *syntaxError) {
+func (a *arguments) variable() (node, *SyntaxError) {
 	if err := a.check(1, 2, "a name and an optional default: env_var('NAME', 'default')", "default"); err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (a *arguments) variable() (node, *syntaxError) {
 	return n, nil
 }
 
-func (a *arguments) jsonValue() (node, *syntaxError) {
+func (a *arguments) jsonValue() (node, *SyntaxError) {
 	const usage = "an expression and a path: json_value(get_secret_value('name'), 'a.b[0]')"
 	if err := a.check(2, 2, usage); err != nil {
 		return nil, err
@@ -117,7 +117,7 @@ func (a *arguments) jsonValue() (node, *syntaxError) {
 }
 
 // check checks the number of positional arguments, and the keywords.
-func (a *arguments) check(least, most int, usage string, keywords ...string) *syntaxError {
+func (a *arguments) check(least, most int, usage string, keywords ...string) *SyntaxError {
 	for keyword, arg := range a.keyword {
 		if slices.Contains(keywords, keyword) {
 			continue
@@ -138,9 +138,9 @@ func (a *arguments) check(least, most int, usage string, keywords ...string) *sy
 }
 
 // literalString returns the text of an argument that must be a literal string.
-func (a argument) literalString(what string) (string, *syntaxError) {
+func (a argument) literalString(what string) (string, *SyntaxError) {
 	l, ok := a.value.(*literal)
-	if !ok || l.typ != typeText {
+	if !ok || l.typ != Text {
 		return "", syntaxErrorf(a.at, "%s must be a string in quotes", what).
 			hint("write it in quotes, so that the file shows what it refers to")
 	}
@@ -178,15 +178,15 @@ func (t Target) check() *backend.Error {
 		}
 	}
 	if err := checkField(t.Field, 0); err != nil {
-		return err.problem
+		return err.Err
 	}
 	return nil
 }
 
 // checkField checks the syntax of a field path.
-func checkField(path string, at int) *syntaxError {
+func checkField(path string, at int) *SyntaxError {
 	if _, err := backend.ParsePath(path); err != nil {
-		return &syntaxError{at, err}
+		return &SyntaxError{at, err}
 	}
 	return nil
 }
