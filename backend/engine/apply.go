@@ -280,7 +280,7 @@ func (r *run) project(nameOrID string) (*project, error) {
 			id = row.ID
 		}
 	}
-	p, err := loadProject(r.ctx, r.tx, id)
+	p, err := r.engine.loadProject(r.ctx, r.tx, id)
 	if err != nil {
 		return nil, err
 	}

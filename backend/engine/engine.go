@@ -52,6 +52,7 @@ type Engine struct {
 	checkKey  func(uri string) error
 	now       func() time.Time
 	schemas   schemaCache
+	projects  projectCache
 	authorize Authorizer
 	// maxDifferences is Options.MaxDifferences.
 	maxDifferences int

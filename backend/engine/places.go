@@ -48,6 +48,7 @@ func (p *places) compare(a, b store.Object) int {
 // sort orders the rows of a project, so that a lookup by name returns the object that came to its place first.
 func (p *places) sort(in *project) {
 	if len(p.claims) > 0 {
+		in.environments, in.types = slices.Clone(in.environments), slices.Clone(in.types) // a cache shares them
 		slices.SortStableFunc(in.environments, p.compare)
 		slices.SortStableFunc(in.types, func(a, b secretType) int { return p.compare(a.row, b.row) })
 	}

@@ -30,7 +30,7 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 	}
 	var page backend.Page
 	err = e.store.View(ctx, func(tx store.Tx) error {
-		l := listing{ctx: ctx, tx: tx, q: q, now: e.now(), afterName: afterName, afterID: afterID}
+		l := listing{engine: e, ctx: ctx, tx: tx, q: q, now: e.now(), afterName: afterName, afterID: afterID}
 		page, err = l.page()
 		return err
 	})
@@ -40,6 +40,7 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 
 // listing makes one page.
 type listing struct {
+	engine             *Engine
 	ctx                context.Context
 	tx                 store.Tx
 	q                  backend.Query
@@ -104,7 +105,7 @@ func errHeldDeleted() *backend.Error {
 // project of that object.
 func (l listing) project() (*project, error) {
 	if l.q.Project != "" || l.q.ID == "" || strings.HasPrefix(l.q.ID, stored.BuiltInType) {
-		return loadProject(l.ctx, l.tx, l.q.Project)
+		return l.engine.loadProject(l.ctx, l.tx, l.q.Project)
 	}
 	rows, err := l.tx.Objects(l.ctx, store.Filter{Kind: l.filter().Kind, ID: l.q.ID, Limit: 1})
 	if err != nil {
@@ -113,7 +114,7 @@ func (l listing) project() (*project, error) {
 	if len(rows) == 0 {
 		return &project{}, nil
 	}
-	return loadProject(l.ctx, l.tx, rows[0].Project)
+	return l.engine.loadProject(l.ctx, l.tx, rows[0].Project)
 }
 
 // filter returns what the store can select by. It asks for one row more than the

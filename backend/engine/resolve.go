@@ -19,7 +19,7 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 			backend.MaxRefs).
 			WithHint("resolve them in several calls")
 	}
-	r := &resolver{now: e.now(), access: e.accessOf(ctx), refs: refs, matches: make([]match, len(refs)),
+	r := &resolver{engine: e, now: e.now(), access: e.accessOf(ctx), refs: refs, matches: make([]match, len(refs)),
 		projects: map[string]*projectResult{}, prefetcher: e.startPrefetch(len(refs))}
 	err := e.store.View(ctx, func(tx store.Tx) error { return r.read(ctx, tx) })
 	r.prefetched = r.prefetcher.finish()
@@ -43,6 +43,7 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 
 // resolver is one Resolve call: its references, and the rows that match each.
 type resolver struct {
+	engine     *Engine
 	now        time.Time
 	access     principalAccess
 	refs       []backend.Ref
@@ -123,7 +124,7 @@ func (r *resolver) locate(ctx context.Context, tx store.Tx, ref backend.Ref, f *
 	}
 	loaded, ok := r.projects[ref.Project]
 	if !ok {
-		p, err := loadProject(ctx, tx, ref.Project)
+		p, err := r.engine.loadProject(ctx, tx, ref.Project)
 		loaded = &projectResult{p, err}
 		r.projects[ref.Project] = loaded
 		if err == nil {

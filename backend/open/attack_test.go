@@ -132,7 +132,8 @@ func TestRevokedTokenWithItsState(t *testing.T) {
 	b := opened(t, open.Config{Path: f.folder})
 	f.apply(t, b, "", backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "viewer"})
 	_ = b.Close()
-	f.forge(t, fmt.Sprintf(`ATTACH '%s' AS old; INSERT OR REPLACE INTO state SELECT * FROM old.state WHERE name = 'access';
+	f.forge(t, fmt.Sprintf(`ATTACH '%s' AS old;
+		INSERT OR REPLACE INTO sealed_state SELECT * FROM old.sealed_state WHERE name = 'access';
 		INSERT INTO token SELECT * FROM old.token WHERE name = 'viewer'`, old))
 	parts := embeddedIn(t, f.folder)
 	for name, token := range f.tokens {
@@ -189,10 +190,10 @@ func TestAcceptHealsTheStorage(t *testing.T) {
 		"a key":           `UPDATE environment_key SET created_at = 1 WHERE project <> 'deployment'`,
 		"a token":         `UPDATE token SET role = 'viewer'`,
 		"a missing token": `DELETE FROM token WHERE name = 'viewer'`,
-		"no state":        `DELETE FROM state`,
+		"no state":        `DELETE FROM sealed_state`,
 		"an own project": `INSERT INTO object SELECT 'access', 'x', kind, environment, scope, name, type, link, version,
 			revision, attributes, mac, created_at, updated_at, deployment_mac FROM object WHERE kind = 'usage'`,
-		"other states": `UPDATE state SET name = 'projects2' WHERE name = 'projects'`,
+		"other states": `UPDATE sealed_state SET name = 'projects2' WHERE name = 'projects'`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.restore(t, f.original)
@@ -276,7 +277,8 @@ func TestHealthNoticesAnOlderCopy(t *testing.T) {
 	if err := os.WriteFile(old, f.original, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f.forge(t, fmt.Sprintf(`ATTACH '%s' AS old; DELETE FROM state; INSERT INTO state SELECT * FROM old.state`, old))
+	f.forge(t, fmt.Sprintf(`ATTACH '%s' AS old; DELETE FROM sealed_state;
+		INSERT INTO sealed_state SELECT * FROM old.sealed_state`, old))
 	if err := parts.Health(context.Background()); !errors.Is(err, backend.ErrCorrupt) {
 		t.Errorf("with the older states: %v", err)
 	}

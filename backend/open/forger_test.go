@@ -456,11 +456,11 @@ func TestForgerPutsRowsBack(t *testing.T) {
 	try("a missing usage", `DELETE FROM object WHERE kind = 'usage'`, true)
 	try("a revoked token", `INSERT INTO token SELECT * FROM old.token WHERE name = 'viewer'`, false)
 	try("a missing token", `DELETE FROM token`, false)
-	try("no state", `DELETE FROM state`, false)
-	try("all states", `INSERT OR REPLACE INTO state SELECT * FROM old.state`, false)
+	try("no state", `DELETE FROM sealed_state`, false)
+	try("all states", `INSERT OR REPLACE INTO sealed_state SELECT * FROM old.sealed_state`, false)
 	try("a project with its state", `INSERT OR REPLACE INTO object SELECT * FROM old.object;
 		DELETE FROM version; INSERT INTO version SELECT * FROM old.version;
-		INSERT OR REPLACE INTO state SELECT * FROM old.state WHERE length(name) > 20`, true)
+		INSERT OR REPLACE INTO sealed_state SELECT * FROM old.sealed_state WHERE length(name) > 20`, true)
 }
 
 // Somebody who can write the database puts an own row into it.

@@ -193,7 +193,9 @@ func (c *checker) checkStates(states []store.State, seen map[string]uint64) {
 	sealed := map[string][]byte{}
 	var all sum
 	for _, st := range states {
-		sealed[st.Name] = st.Sealed
+		if sealed[st.Name] = st.Sealed; st.Name == store.GenerationState { // absent until the first change
+			c.right[st.Name] = sum{}
+		}
 		if st.Name == projectsState {
 			continue
 		}

@@ -42,6 +42,8 @@ type Store struct {
 
 	signers atomic.Pointer[signers]
 	tokens  atomic.Pointer[trustedTokens]
+	// generation is the newest one that this process has opened.
+	generation atomic.Pointer[generation]
 
 	raising  sync.Mutex
 	counters atomic.Pointer[map[string]uint64] // the highest counter that this process has seen, by the name of the state

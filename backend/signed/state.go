@@ -132,23 +132,31 @@ func stateLabel(name string) string {
 		return "the tokens"
 	case projectsState:
 		return "the projects"
+	case store.GenerationState:
+		return "the generation"
 	}
 	return "project " + strings.TrimPrefix(name, projectPrefix)
 }
 
-// readState opens a state. It refuses one that is older than what this process has seen.
+// readState reads and opens a state.
 func (t *tx) readState(ctx context.Context, name string) (state, store.State, error) {
 	sealed, err := t.State(ctx, name)
 	if err != nil {
 		return state{}, store.State{}, err
 	}
+	st, err := t.openStored(name, sealed)
+	return st, store.State{Name: name, Sealed: sealed}, err
+}
+
+// openStored opens a state. It refuses one that is older than what this process has seen.
+func (t *tx) openStored(name string, sealed []byte) (state, error) {
 	st, err := t.signers.openState(name, sealed)
 	if err == nil && st.counter < t.seen[name] {
 		err = backend.Errorf(backend.CodeCorrupt, "the database cannot be trusted: an older copy replaced the state of %s "+
 			"while this process had it open", stateLabel(name)).
 			WithHint("if you restored a backup, start the process again; otherwise restore the newer database")
 	}
-	return st, store.State{Name: name, Sealed: sealed}, err
+	return st, err
 }
 
 // seenCounters returns the highest counters that this process has seen. A transaction asks before it begins: what it
@@ -190,6 +198,9 @@ func (t *tx) checkStates(ctx context.Context) error {
 
 // saveStates adds what the transaction has changed to the states.
 func (t *tx) saveStates(ctx context.Context) error {
+	if err := t.saveGeneration(ctx); err != nil {
+		return err
+	}
 	if len(t.deltas) == 0 {
 		return nil
 	}

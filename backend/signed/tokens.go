@@ -11,12 +11,13 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// trustedTokens holds the tokens that a state sums up, by their hash. They are valid as long as the state has the same
-// bytes, so that a request reads one row.
+// trustedTokens holds the tokens that a state sums up, by their hash. They are valid as long as the generation has the
+// same bytes, so that a request reads nothing else. They are also valid as long as the state has the same bytes.
 type trustedTokens struct {
-	signers *signers
-	sealed  []byte
-	byHash  map[string]store.Token
+	signers    *signers
+	generation []byte // nil for none
+	sealed     []byte
+	byHash     map[string]store.Token
 }
 
 func (t *tx) verifyToken(k *store.Token) {
@@ -51,19 +52,30 @@ func (t *tx) TokenByHash(ctx context.Context, hash []byte) (store.Token, error) 
 }
 
 func (t *tx) trusted(ctx context.Context) (*trustedTokens, error) {
-	st, sealed, err := t.readState(ctx, accessState)
+	generation, err := t.Generation(ctx)
 	if err != nil {
 		return nil, err
 	}
 	known := t.store.tokens.Load()
-	if known != nil && known.signers == t.signers && bytes.Equal(known.sealed, sealed.Sealed) {
+	same := known != nil && known.signers == t.signers
+	if same && generation != nil && bytes.Equal(known.generation, generation) {
+		return known, nil
+	}
+	st, sealed, err := t.readState(ctx, accessState)
+	if err != nil {
+		return nil, err
+	}
+	if same && bytes.Equal(known.sealed, sealed.Sealed) {
+		if t.known == nil {
+			t.store.tokens.Store(&trustedTokens{t.signers, generation, known.sealed, known.byHash})
+		}
 		return known, nil
 	}
 	tokens, err := t.Tokens(ctx)
 	if err != nil {
 		return nil, err
 	}
-	loaded := &trustedTokens{signers: t.signers, sealed: sealed.Sealed, byHash: make(map[string]store.Token, len(tokens))}
+	loaded := &trustedTokens{t.signers, generation, sealed.Sealed, make(map[string]store.Token, len(tokens))}
 	for _, k := range tokens {
 		if k.Untrusted != nil {
 			t.store.report(k.Untrusted)
@@ -105,6 +117,7 @@ func (t *tx) InsertToken(ctx context.Context, k store.Token) error {
 	if err := t.Tx.InsertToken(ctx, k); err != nil {
 		return err
 	}
+	t.raise()
 	t.add(accessState, t.signers.tokenSummand(k))
 	return nil
 }
@@ -122,6 +135,7 @@ func (t *tx) UpdateToken(ctx context.Context, k store.Token) error {
 	if err := t.Tx.UpdateToken(ctx, k); err != nil {
 		return err
 	}
+	t.raise()
 	if before.ID != "" {
 		t.subtract(accessState, t.signers.tokenSummand(before))
 	}
@@ -139,6 +153,7 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 	if err := t.Tx.DeleteToken(ctx, id); err != nil || i < 0 {
 		return err
 	}
+	t.raise()
 	if tokens[i].Untrusted == nil {
 		t.subtract(accessState, t.signers.tokenSummand(tokens[i]))
 		return nil

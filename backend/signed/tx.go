@@ -24,6 +24,7 @@ type tx struct {
 	created  map[string]bool        // states that did not exist before
 	ended    map[string]bool        // states of projects whose row was deleted
 	counters map[string]uint64      // of the states that were saved
+	raised   bool                   // the generation gets new bytes at the end
 	seen     map[string]uint64      // the counters that this process had seen before the transaction began
 }
 
@@ -173,6 +174,7 @@ func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
 		return err
 	}
 	t.known[o.ID] = knownObject{row: o}
+	t.raiseIfKept(o.Kind)
 	t.add(stateOf(o), t.signers.objectSummand(o))
 	if o.Project == "" {
 		t.created[stateOf(o)] = true
@@ -194,6 +196,7 @@ func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
 		return err
 	}
 	t.known[o.ID] = knownObject{o, before.untrusted}
+	t.raiseIfKept(before.row.Kind, o.Kind)
 	if before.untrusted {
 		t.spoil(stateOf(before.row))
 		return nil
@@ -218,6 +221,7 @@ func (t *tx) DeleteObject(ctx context.Context, id string) error {
 		return err
 	}
 	delete(t.known, id)
+	t.raiseIfKept(before.row.Kind)
 	if before.untrusted {
 		t.spoil(name)
 		return nil
@@ -260,6 +264,7 @@ func (t *tx) InsertEnvironmentKey(ctx context.Context, k store.EnvironmentKey) e
 	if err := t.Tx.InsertEnvironmentKey(ctx, k); err != nil {
 		return err
 	}
+	t.raise()
 	t.add(projectState(k.Project), t.signers.keySummand(k))
 	return nil
 }
@@ -274,6 +279,7 @@ func (t *tx) UpdateEnvironmentKey(ctx context.Context, k store.EnvironmentKey) e
 	if err := t.Tx.UpdateEnvironmentKey(ctx, k); err != nil {
 		return err
 	}
+	t.raise()
 	for _, b := range before {
 		if b.ID == k.ID {
 			t.removeKey(b)
@@ -292,6 +298,7 @@ func (t *tx) DeleteEnvironmentKeys(ctx context.Context, project, environment str
 	if err := t.Tx.DeleteEnvironmentKeys(ctx, project, environment); err != nil {
 		return err
 	}
+	t.raise()
 	for _, k := range before {
 		if k.Environment == environment {
 			t.removeKey(k)

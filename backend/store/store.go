@@ -132,6 +132,11 @@ type Tx interface {
 	// AddComparison counts a comparison, and returns how many it has counted. It deletes the counts of earlier days.
 	AddComparison(ctx context.Context, k ComparisonKey) (int, error)
 
+	// Generation returns the state with the name GenerationState. Its bytes differ after every change of a token, project,
+	// environment, secret type or environment key, and they never return. So a process may keep in memory what it has read
+	// with these bytes, and use it in every transaction that reads the same. Nil means that nothing may be kept.
+	Generation(ctx context.Context) ([]byte, error)
+
 	// State returns the sealed state with this name, or nil if there is none.
 	State(ctx context.Context, name string) ([]byte, error)
 
@@ -316,6 +321,9 @@ type IdempotencyRecord struct {
 
 	DeploymentMAC []byte
 }
+
+// GenerationState is the name of the state that Tx.Generation returns.
+const GenerationState = "generation"
 
 // State sums up the rows of a project, or of the deployment. Its content belongs to package signed.
 type State struct {

@@ -72,7 +72,8 @@ func (s *Store) checkIdentity(ctx context.Context, c *conn) error {
 	return nil
 }
 
-// migrate runs the missing steps, each in its own transaction. It runs the statements in first in the transaction of
+// migrate runs the missing steps, each in its own transaction; the step to signed rows goes on to the newest schema. It
+// runs the statements in first in the transaction of
 // the first step.
 func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error {
 	steps, err := s.steps()
@@ -87,13 +88,14 @@ func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error 
 		if version >= len(steps) {
 			return nil
 		}
-		upgrade := noUpgrade
+		upgrade, next := noUpgrade, steps[version:version+1]
 		if version+1 == signedSchema && len(first) == 0 {
 			if upgrade, err = s.prepareUpgrade(ctx, c); err != nil {
 				return err
 			}
+			next = steps[version:] // the rows are signed in the tables of the current schema
 		}
-		if err := s.step(ctx, c, version, steps[version], first, upgrade); err != nil {
+		if err := s.step(ctx, c, version, next, first, upgrade); err != nil {
 			return err
 		}
 	}
@@ -172,9 +174,9 @@ func (s *Store) copyTo(ctx context.Context, path string) error {
 	return nil
 }
 
-// step runs the step from a version, with its statements in text. It reads the version again in its transaction, and
-// does nothing if another process has made the step.
-func (s *Store) step(ctx context.Context, c *conn, from int, text string, first []statement, u upgrade) error {
+// step runs the next steps from a version in one transaction. It reads the version again in its transaction, and does
+// nothing if another process has made the step.
+func (s *Store) step(ctx context.Context, c *conn, from int, next []string, first []statement, u upgrade) error {
 	if err := s.begin(ctx, c); err != nil {
 		return err
 	}
@@ -186,14 +188,18 @@ func (s *Store) step(ctx context.Context, c *conn, from int, text string, first 
 		if err := u.before(ctx, c); err != nil {
 			return err
 		}
-		todo := []statement{{text: text}, {text: fmt.Sprintf("PRAGMA user_version = %d", version+1)}}
+		var todo []statement
+		for _, text := range next {
+			todo = append(todo, statement{text: text})
+		}
+		todo = append(todo, statement{text: fmt.Sprintf("PRAGMA user_version = %d", version+len(next))})
 		if version == 0 {
 			todo = append(todo, first...)
 		}
 		for _, st := range todo {
 			// Not prepared, because a step has several statements and runs once.
 			if _, err := c.c.ExecContext(ctx, st.text, st.args...); err != nil {
-				return s.translate(fmt.Errorf("migrating to schema %d: %w", version+1, err))
+				return s.translate(fmt.Errorf("migrating to schema %d: %w", version+len(next), err))
 			}
 		}
 		if err := u.after(ctx, c); err != nil {

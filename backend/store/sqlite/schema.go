@@ -15,7 +15,7 @@ import (
 
 // schemaHash is the SHA-256 of the schema that the migrations make. A trigger in the file could undo a change, and an
 // index could hide a row, so Open refuses a file with any other schema.
-const schemaHash = "1bee527156aa1a8c80ca3d12463094abc1ae1aaa86fde45fdcdbeadb4c0714b6"
+const schemaHash = "efa00492769ed1b4092d470962abf88459abef1c44d96fb71979ebad84ed3820"
 
 // schemaObjects returns the definition of each table, index, trigger and view, by type and name.
 func (s *Store) schemaObjects(ctx context.Context, c *conn) (map[string]string, error) {

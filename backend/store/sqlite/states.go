@@ -11,16 +11,26 @@ import (
 // State implements store.Tx.
 func (t *tx) State(ctx context.Context, name string) ([]byte, error) {
 	var sealed []byte
-	_, err := t.queryFirst(ctx, "SELECT sealed FROM state WHERE name = ?", []any{name}, func(row scanner) error {
+	_, err := t.queryFirst(ctx, "SELECT sealed FROM sealed_state WHERE name = ?", []any{name}, func(row scanner) error {
 		return row.Scan(&sealed)
 	})
 	return sealed, err
 }
 
+const selectGeneration = "SELECT (SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "')"
+
+// Generation implements store.Tx. A View has read it at its start.
+func (t *tx) Generation(ctx context.Context) ([]byte, error) {
+	if t.writable {
+		return t.State(ctx, store.GenerationState)
+	}
+	return t.generation, nil
+}
+
 // States implements store.Tx.
 func (t *tx) States(ctx context.Context) ([]store.State, error) {
 	var out []store.State
-	err := t.query(ctx, "SELECT name, sealed FROM state ORDER BY name", nil, func(row scanner) error {
+	err := t.query(ctx, "SELECT name, sealed FROM sealed_state ORDER BY name", nil, func(row scanner) error {
 		var s store.State
 		if err := row.Scan(&s.Name, &s.Sealed); err != nil {
 			return err
@@ -33,13 +43,13 @@ func (t *tx) States(ctx context.Context) ([]store.State, error) {
 
 // SaveState implements store.Tx.
 func (t *tx) SaveState(ctx context.Context, s store.State) error {
-	_, err := t.exec(ctx, "INSERT OR REPLACE INTO state (name, sealed) VALUES (?, ?)", s.Name, blob(s.Sealed))
+	_, err := t.exec(ctx, "INSERT OR REPLACE INTO sealed_state (name, sealed) VALUES (?, ?)", s.Name, blob(s.Sealed))
 	return err
 }
 
 // DeleteState implements store.Tx.
 func (t *tx) DeleteState(ctx context.Context, name string) error {
-	_, err := t.exec(ctx, "DELETE FROM state WHERE name = ?", name)
+	_, err := t.exec(ctx, "DELETE FROM sealed_state WHERE name = ?", name)
 	return err
 }
 

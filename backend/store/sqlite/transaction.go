@@ -4,6 +4,8 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -13,7 +15,10 @@ import (
 // waits, so a cancellation may be late by this time.
 const busyStep = 100 * time.Millisecond
 
-// View runs f in a read transaction. All reads see the state of the database at the first read.
+// View runs f in a read transaction. All reads see the state of the database at the start.
+//
+// Most calls read one or two rows, and BEGIN and ROLLBACK would be half of their statements. So the transaction is that
+// of the statement that reads the generation: it lasts until the statement is closed.
 func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	c, err := s.readers.acquire(ctx)
 	if err != nil {
@@ -21,12 +26,36 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	}
 	healthy := false
 	defer func() { s.readers.release(c, healthy) }()
-	if err := c.exec(ctx, "BEGIN"); err != nil {
+	t := &tx{store: s, conn: c}
+	open, err := t.beginRead(ctx)
+	if err != nil {
 		return s.translate(err)
 	}
-	t := &tx{store: s, conn: c}
-	defer func() { healthy = t.rollback(ctx) }() // also when f panics
+	defer func() { // also when f panics
+		t.ended = true
+		healthy = open.Close() == nil
+	}()
 	return f(t)
+}
+
+// beginRead reads the generation with a statement that stays open.
+func (t *tx) beginRead(ctx context.Context) (*sql.Rows, error) {
+	st, err := t.conn.prepare(ctx, selectGeneration)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := st.QueryContext(context.WithoutCancel(ctx))
+	if err != nil {
+		return nil, err
+	}
+	if rows.Next() {
+		err = rows.Scan(&t.generation)
+	}
+	if err = errors.Join(err, rows.Err()); err != nil {
+		_ = rows.Close() // the connection is closed
+		return nil, err
+	}
+	return rows, nil
 }
 
 // Update runs f in a write transaction.

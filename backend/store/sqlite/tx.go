@@ -18,6 +18,8 @@ type tx struct {
 	conn     *conn
 	writable bool
 	ended    bool
+	// generation is what a View has read at its start.
+	generation []byte
 	// broken is an error after which SQLite may have rolled back.
 	broken error
 	// deferred holds the objects with a temporary name, by id: see deferred.go.

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"bytes"
+	"context"
+	"sync"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// projectCache keeps projects with their environments, types and wrapped keys in memory, as the store had them at one
+// generation. A transaction uses it only if it reads the same generation, so a change by any process is seen by the
+// next call.
+type projectCache struct {
+	mu         sync.Mutex
+	generation []byte
+	projects   map[string]*project // by the name or id they were asked for
+	bytes      int
+}
+
+// maxCacheBytes limits the memory of a projectCache.
+const maxCacheBytes = 64 << 20
+
+// get returns a copy of a project, or nil. The rows of the copy are shared: they must not be changed.
+func (c *projectCache) get(generation []byte, nameOrID string) *project {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.projects[nameOrID]
+	if !ok || !bytes.Equal(c.generation, generation) {
+		return nil
+	}
+	out := *p
+	return &out
+}
+
+func (c *projectCache) put(generation []byte, nameOrID string, p *project) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	size := p.size()
+	if !bytes.Equal(c.generation, generation) || c.bytes+size > maxCacheBytes {
+		c.generation, c.projects, c.bytes = generation, map[string]*project{}, 0
+	}
+	if size <= maxCacheBytes {
+		kept := *p
+		c.projects[nameOrID] = &kept
+		c.bytes += size
+	}
+}
+
+// rowBytes is about the memory of a row without its attributes.
+const rowBytes = 1024
+
+// size estimates the memory of a project.
+func (p *project) size() int {
+	n := rowBytes * (1 + len(p.environments) + len(p.types) + len(p.environmentKeys))
+	for _, o := range p.environments {
+		n += len(o.Attributes)
+	}
+	for _, t := range p.types {
+		n += 2 * len(t.row.Attributes) // they are kept decoded too
+	}
+	return n
+}
+
+// loadProject reads a project by name or id, or takes it from the cache. ErrNotFound lists the existing projects.
+func (e *Engine) loadProject(ctx context.Context, tx store.Tx, nameOrID string) (*project, error) {
+	generation, err := tx.Generation(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if generation != nil {
+		if p := e.projects.get(generation, nameOrID); p != nil {
+			return p, nil
+		}
+	}
+	p, err := loadProject(ctx, tx, nameOrID)
+	if err == nil && generation != nil {
+		e.projects.put(generation, nameOrID, p)
+	}
+	return p, err
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package signed
+
+import (
+	"bytes"
+	"context"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
+)
+
+// generation is a state with the name store.GenerationState that this process has opened.
+type generation struct {
+	signers *signers
+	sealed  []byte
+	counter uint64
+}
+
+// Generation implements store.Tx. A transaction that has raised the generation has none. ErrCorrupt means that a
+// generation is not genuine, or older than one that this process has seen.
+func (t *tx) Generation(ctx context.Context) ([]byte, error) {
+	if t.raised {
+		return nil, nil
+	}
+	sealed, err := t.Tx.Generation(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := t.store.generation.Load()
+	if known != nil && known.signers == t.signers && known.counter >= t.seen[store.GenerationState] &&
+		bytes.Equal(known.sealed, sealed) {
+		return sealed, nil
+	}
+	if sealed == nil && t.seen[store.GenerationState] == 0 {
+		return nil, nil // an earlier version wrote the database, and nothing was changed since
+	}
+	st, err := t.openStored(store.GenerationState, sealed)
+	if err != nil {
+		return nil, err
+	}
+	if t.known == nil { // a transaction that writes may not commit
+		t.store.generation.Store(&generation{t.signers, sealed, st.counter})
+		t.store.raiseCounters(map[string]uint64{store.GenerationState: st.counter})
+	}
+	return sealed, nil
+}
+
+// raise gives the generation new bytes at the end of the transaction.
+func (t *tx) raise() { t.raised = true }
+
+// raiseIfKept raises the generation if the kinds of an object, before and after a change, are those that a process
+// keeps in memory.
+func (t *tx) raiseIfKept(kinds ...backend.Kind) {
+	for _, k := range kinds {
+		k = backend.Kind(strings.TrimPrefix(strings.TrimPrefix(string(k), stored.DeletedKind), stored.KeptKind))
+		if !isEntry(k) && k != backend.KindUsage {
+			t.raise()
+		}
+	}
+}
+
+// saveGeneration makes saveStates write the generation again. Every sealing has a new salt, so its bytes never return.
+func (t *tx) saveGeneration(ctx context.Context) error {
+	if !t.raised {
+		return nil
+	}
+	present, err := t.State(ctx, store.GenerationState)
+	if err != nil {
+		return err
+	}
+	if present == nil && t.seen[store.GenerationState] == 0 {
+		t.created[store.GenerationState] = true
+	}
+	t.add(store.GenerationState, sum{})
+	return nil
+}
