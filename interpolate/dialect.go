@@ -24,6 +24,9 @@ const (
 	// expression, a value that reads as a number, a boolean or null becomes one. A value still never becomes more
 	// than a scalar.
 	DialectMage Dialect = "mage"
+	// DialectJinja is a file that Jinja reads next. "${{" is not an expression of GitHub Actions there, and no value can
+	// hold an opening of Jinja.
+	DialectJinja Dialect = "jinja"
 	// DialectAtlas adds the references of Atlas App Services. A string that is %%values.NAME or
 	// %%environment.values.NAME stands for the scoped value of that name. It takes the type of the value if that is a
 	// number, a boolean or null.
@@ -31,7 +34,7 @@ const (
 )
 
 // Dialects lists the dialects that a user can choose.
-var Dialects = []Dialect{DialectMage, DialectAtlas}
+var Dialects = []Dialect{DialectMage, DialectJinja, DialectAtlas}
 
 const atlasSign = "%%"
 

@@ -63,11 +63,12 @@
 // with the length of the file. A YAML file takes about 5 bytes of memory per byte if it has one entry per line, and
 // about 45 if it has to be parsed. YAML aliases are never followed.
 //
-// Files must be UTF-8. An expression ends at the first "}}", inside quotes or outside, and has at most
-// expr.MaxBytes. Only in YAML can an expression span lines; if it stays in the file, it comes back on one line.
-// Foreign control statements, such as {{- if … }}, are understood in YAML if they stand on their own lines. A
-// reference in a comment is not resolved. A reference in a key is an error. Braces that are written as an escape
-// ("\x7b{") are text.
+// Files must be UTF-8. An expression ends at the first "}}", inside quotes or outside, and has at most expr.MaxBytes.
+// Only in YAML can an expression span lines; if it stays in the file, it comes back on one line. Foreign control
+// statements, such as {{- if … }}, are understood in YAML if they stand on their own lines. Comments of templates, and
+// what a template takes as it is, are never filled in; findRegions lists the forms. If foreign expressions remain in a
+// file, no value can begin one; foreign.go says why. A reference in a comment is not resolved. A reference in a key is
+// an error. Braces that are written as an escape ("\x7b{") are text.
 //
 // The result is checked for its format and not for its meaning: Spring, for example, replaces ${…} in the values of
 // properties, and no escape prevents that.

@@ -33,6 +33,9 @@ func TestReadersOfDotenvSeeEveryValue(t *testing.T) {
 		want := map[string]string{}
 		for _, line := range lines {
 			out, err := renderAs(t, interpolate.FormatDotenv, line.text, value)
+			if line.name == "FOREIGN" && isRefusedTemplate(t, value, err) {
+				continue
+			}
 			if err != nil {
 				if message := err.Error(); !strings.Contains(message, "readers of dotenv files") &&
 					!strings.Contains(message, "NUL") || len(value) > 4 && strings.Contains(message, value) {

@@ -46,7 +46,7 @@ func (v *evaluator) replacement(p part) (replacement, *backend.Error) {
 	case !err.IsMissingReference(), v.options.Missing == MissingError:
 		return replacement{}, err
 	case v.options.Missing == MissingKeep:
-		return replacement{text: p.text, kept: true}, nil
+		return replacement{text: p.trim.textBefore + p.text + p.trim.textAfter, kept: true}, nil
 	}
 	return replacement{typ: expr.Null, text: expr.NoneText}, nil
 }

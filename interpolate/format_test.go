@@ -58,6 +58,18 @@ func renderAs(t *testing.T, format interpolate.Format, text, value string) (stri
 	return string(out[0].Data), nil
 }
 
+// isRefusedTemplate reports whether a value begins a template of another tool, and err refuses it for that reason.
+func isRefusedTemplate(t *testing.T, value string, err error) bool {
+	t.Helper()
+	const refusal = "expressions of another tool remain in the file, and it could read this value as one"
+	opens := strings.Contains(value, "{{") || strings.Contains(value, "{%") || strings.Contains(value, "{#")
+	if refused := err != nil && strings.Contains(err.Error(), refusal); refused != opens {
+		t.Errorf("%.40q: %v", value, err)
+		return refused
+	}
+	return opens
+}
+
 // TestJSONHoldsEveryValue writes values at every position of a document, and reads it with another library.
 func TestJSONHoldsEveryValue(t *testing.T) {
 	const text = `{"a": "{{ get_secret_value('s') }}",` +
@@ -66,6 +78,9 @@ func TestJSONHoldsEveryValue(t *testing.T) {
 		` "say": "see pouncet://-/-/s", "k\"": 1.50}` + "\n"
 	for _, value := range trickyValues {
 		out, err := renderAs(t, interpolate.FormatJSON, text, value)
+		if isRefusedTemplate(t, value, err) {
+			continue
+		}
 		if err != nil {
 			t.Fatalf("%.40q: %v", value, err)
 		}
@@ -187,6 +202,10 @@ func TestBrokenFileIsNotReadAsTemplate(t *testing.T) {
 func TestTextHoldsEveryValue(t *testing.T) {
 	for _, value := range trickyValues {
 		got, err := renderAs(t, interpolate.FormatText, "# {{ get_secret_value('s') }}|{{ x }}", value)
+		if isRefusedTemplate(t, value, err) {
+			got, err = renderAs(t, interpolate.FormatText, "# {{ get_secret_value('s') }}|{ x }}", value)
+			got = strings.TrimSuffix(got, "{ x }}") + "{{ x }}"
+		}
 		if want := fmt.Sprintf("# %s|{{ x }}", value); err != nil || got != want {
 			t.Errorf("%.40q: %.80q, %v", value, got, err)
 		}

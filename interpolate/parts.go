@@ -3,6 +3,8 @@
 package interpolate
 
 import (
+	"bytes"
+	"slices"
 	"sort"
 	"strings"
 
@@ -14,10 +16,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
-// splitValue splits the value of a scalar at its delimiters. The text of the scalar begins at from. Each pair of
+// splitValue splits the value of a scalar at its delimiters. The text of the scalar is from from to to. Each pair of
 // delimiters belongs to one region of that text, in the same order. splitValue returns false if that is not the case:
 // for example, if a region begins in a comment and ends in this value.
-func (w *walker) splitValue(value string, from int, decode decoder) ([]part, bool) {
+func (w *walker) splitValue(value string, from, to int, decode decoder) ([]part, bool) {
 	first := sort.Search(len(w.regions), func(i int) bool { return w.regions[i].start >= from })
 	regions := w.regions[first:]
 	m := w.doc.delimiters
@@ -25,7 +27,7 @@ func (w *walker) splitValue(value string, from int, decode decoder) ([]part, boo
 	for rest := value; rest != ""; {
 		at := m.index(rest)
 		if at < 0 {
-			return append(out, part{text: rest, parserText: rest}), true
+			return w.trim(append(out, part{text: rest, parserText: rest}), from, to), true
 		}
 		if len(regions) == 0 || strings.HasPrefix(rest[at:], m.close) {
 			return nil, false
@@ -52,7 +54,87 @@ func (w *walker) splitValue(value string, from int, decode decoder) ([]part, boo
 		out = append(out, p)
 		rest = rest[end:]
 	}
-	return out, true
+	return w.trim(out, from, to), true
+}
+
+// isActions reports whether a region is an expression of GitHub Actions. In files of Jinja, the dollar is text.
+func (w *walker) isActions(r region) bool {
+	d := w.doc.file.Dialect
+	return r.afterDollar && d != DialectMage && d != DialectJinja
+}
+
+// trimmed says which white space around an expression goes with it: {{- x -}}.
+type trimmed struct {
+	before, after         bool
+	textBefore, textAfter string // the white space
+}
+
+// trimMarks removes the marks of white-space control from the text between braces.
+func trimMarks(body string) (string, trimmed) {
+	var t trimmed
+	if !expr.MentionsCall(body) {
+		return body, t
+	}
+	body, t.before = strings.CutPrefix(body, "-")
+	body, t.after = strings.CutSuffix(body, "-")
+	return body, t
+}
+
+// trim removes the white space that the marks of the expressions remove, from the texts around them. The white space
+// in the file becomes a part of the expression, so that an edit removes it too. It begins at from and ends at to.
+func (w *walker) trim(parts []part, from, to int) []part {
+	if !slices.ContainsFunc(parts, func(p part) bool { return p.trim.before || p.trim.after }) {
+		return parts
+	}
+	data := w.doc.file.Data
+	for i := range parts {
+		p := &parts[i]
+		if p.trim.before && i > 0 && parts[i-1].isText() {
+			start := p.start
+			for start > from && isBlank(data[start-1]) {
+				start--
+			}
+			text := trimEnd(parts[i-1].text, data[start:p.start])
+			p.trim.textBefore = parts[i-1].text[len(text):]
+			parts[i-1].text, parts[i-1].parserText = text, text
+			p.start, p.parserText = start, p.trim.textBefore+p.parserText
+		}
+		if p.trim.after && i+1 < len(parts) && parts[i+1].isText() {
+			end := p.end
+			for end < to && isBlank(data[end]) {
+				end++
+			}
+			text := trimStart(parts[i+1].text, data[p.end:end])
+			p.trim.textAfter = parts[i+1].text[:len(parts[i+1].text)-len(text)]
+			parts[i+1].text, parts[i+1].parserText = text, text
+			p.end, p.parserText = end, p.parserText+p.trim.textAfter
+		}
+	}
+	return slices.DeleteFunc(parts, func(p part) bool { return p.expr == nil && p.parserText == "" })
+}
+
+// isText reports whether a part is neither a reference nor a foreign expression.
+func (p part) isText() bool { return p.expr == nil && p.text == p.parserText }
+
+const blanks = " \t\r\n"
+
+func isBlank(c byte) bool { return strings.IndexByte(blanks, c) >= 0 }
+
+// trimEnd removes from the end of a text what the blanks in the file became. Without a line break, each is one
+// character. A line break is folded in several styles.
+func trimEnd(text string, inFile []byte) string {
+	if bytes.ContainsAny(inFile, "\r\n") {
+		return strings.TrimRight(text, blanks)
+	}
+	return strings.TrimSuffix(text, string(inFile))
+}
+
+// trimStart removes from the start of a text what the blanks in the file became.
+func trimStart(text string, inFile []byte) string {
+	if bytes.ContainsAny(inFile, "\r\n") {
+		return strings.TrimLeft(text, blanks)
+	}
+	return strings.TrimPrefix(text, string(inFile))
 }
 
 // decoder removes the escapes and line folds from a region, as a parser does for the string around it.
@@ -68,9 +150,15 @@ func (w *walker) parseRegion(r region, decode decoder) part {
 		return part{text: raw}
 	}
 	text := decode(raw, r.multiline)
-	body := text[2 : len(text)-2]
-	if simple := expr.ParseSimpleCall(body); simple != nil && !r.afterDollar {
-		return part{text: text, expr: simple, pos: w.lines.position(r.start)}
+	if r.literal {
+		if r.multiline {
+			w.foreign[r.start] = true
+		}
+		return part{text: text}
+	}
+	body, trim := trimMarks(text[2 : len(text)-2])
+	if simple := expr.ParseSimpleCall(body); simple != nil && !w.isActions(r) {
+		return part{text: text, expr: simple, pos: w.lines.position(r.start), trim: trim}
 	}
 	if r.control || !expr.IsReference(body) {
 		if r.multiline {
@@ -83,7 +171,7 @@ func (w *walker) parseRegion(r region, decode decoder) part {
 		}
 		return part{text: text}
 	}
-	if r.afterDollar {
+	if w.isActions(r) {
 		w.addProblem(r.start, "$"+text, backend.Errorf(backend.CodeInvalid,
 			`"${{" begins an expression of GitHub Actions, which has no such call`).
 			WithHint(`remove the "$"; if it belongs to the text, write it as "\x24" in double quotes`))
@@ -93,7 +181,8 @@ func (w *walker) parseRegion(r region, decode decoder) part {
 	if err != nil && text != raw {
 		// Users of tools that fill in text before they parse YAML write the same quotes inside and outside: '{{
 		// get_value('x') }}'.
-		if e, rawErr := expr.Parse(raw[2 : len(raw)-2]); rawErr == nil {
+		rawBody, _ := trimMarks(raw[2 : len(raw)-2])
+		if e, rawErr := expr.Parse(rawBody); rawErr == nil {
 			parsed, err, text = e, nil, raw
 		}
 	}
@@ -101,11 +190,14 @@ func (w *walker) parseRegion(r region, decode decoder) part {
 		at := r.start
 		if text == raw {
 			at += 2 + err.Offset
+			if trim.before {
+				at++
+			}
 		}
 		w.addProblem(at, text, err.Err)
 		return part{text: text}
 	}
-	return part{text: text, expr: parsed, pos: w.lines.position(r.start)}
+	return part{text: text, expr: parsed, pos: w.lines.position(r.start), trim: trim}
 }
 
 // lineFold matches a line break with the indentation around it.

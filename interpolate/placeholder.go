@@ -90,9 +90,39 @@ func escapedRune(b []byte) uint64 {
 	return n
 }
 
-// yamlDirective matches a version directive that the parser rejects. It knows YAML 1.1 only. The differences to YAML
-// 1.2 do not matter for a splice.
-var yamlDirective = pattern.Once(`(?m)^%YAML[ \t]+1\.([02-9])[ \t]*\r?$`)
+// hideDirectives turns directives that the parser rejects into comments: a version that it does not know, although the
+// differences do not matter for a splice, and directives that YAML reserves. A "%" begins a directive only before a
+// document.
+func hideDirectives(text []byte) {
+	before := true // no document has begun
+	for at := 0; at < len(text); {
+		if at == 0 && bytes.HasPrefix(text, []byte(byteOrderMark)) {
+			at = len(byteOrderMark)
+		}
+		end := endOfLine(text, at)
+		switch line := text[at:end]; {
+		case !before:
+			before = isMarker(line, "...")
+		case len(bytes.Trim(line, blanks)) == 0 || line[0] == '#':
+		case line[0] != '%':
+			before = false
+		case yamlVersion().Match(line), !bytes.HasPrefix(line, []byte("%YAML")) && !bytes.HasPrefix(line, []byte("%TAG")):
+			text[at] = '#'
+		}
+		if at = end; at < len(text) {
+			at += breakLen(text[at:])
+		}
+	}
+}
+
+// yamlVersion matches the version directive of YAML 1.
+var yamlVersion = pattern.Once(`^%YAML[ \t]+1\.[0-9]+[ \t]*(?:[ \t]#.*)?$`)
+
+// isMarker reports whether a line is a marker of a document: "---" or "...".
+func isMarker(line []byte, marker string) bool {
+	rest, ok := bytes.CutPrefix(line, []byte(marker))
+	return ok && (len(rest) == 0 || isSpaceOrTab(rest[0]))
+}
 
 // insertPlaceholders returns the copy of a file that the YAML parser reads.
 func insertPlaceholders(data []byte, regions []region, m delimiters) []byte {
@@ -100,10 +130,8 @@ func insertPlaceholders(data []byte, regions []region, m delimiters) []byte {
 	for _, r := range regions {
 		m.writePlaceholder(out, r)
 	}
-	if bytes.Contains(out, []byte("%YAML")) {
-		for _, at := range yamlDirective().FindAllSubmatchIndex(out, -1) {
-			out[at[2]] = '1'
-		}
+	if bytes.HasPrefix(bytes.TrimPrefix(out, []byte(byteOrderMark)), []byte("%")) || bytes.Contains(out, []byte("\n%")) {
+		hideDirectives(out)
 	}
 	return out
 }
@@ -117,6 +145,10 @@ func (m delimiters) writePlaceholder(out []byte, r region) {
 	}
 	start := r.start
 	if r.asComment {
+		if r.multiline {
+			m.writeComment(out[r.start:r.end])
+			return
+		}
 		out[start] = '#'
 		start++
 	}
@@ -137,6 +169,31 @@ func (m delimiters) writePlaceholder(out []byte, r region) {
 		i += n
 	}
 	copy(out[r.end-2:], m.close)
+}
+
+// writeComment replaces a region with a comment on each of its lines. The delimiter of unclosed regions in it is never
+// read, unless the region is in a value after all. There it has no closing delimiter, so the view is wrong. A region
+// without room for the delimiter stays as it is.
+func (m delimiters) writeComment(out []byte) {
+	comment, marked := bytes.Clone(out), false
+	for i := 0; i < len(out); {
+		start := i + len(out[i:]) - len(bytes.TrimLeft(out[i:], " \t\r\n"))
+		end := min(len(out), endOfLine(out, start))
+		for j := start; j < end; j++ {
+			comment[j] = 'x'
+		}
+		if start < end {
+			comment[start] = '#'
+		}
+		if !marked && end-start > len(m.unclosed) {
+			copy(comment[start+1:], m.unclosed)
+			marked = true
+		}
+		i = end + 1
+	}
+	if marked {
+		copy(out, comment)
+	}
 }
 
 func isLineBreak(r rune) bool {

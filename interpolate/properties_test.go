@@ -54,9 +54,12 @@ func TestReadersOfPropertiesSeeEveryValue(t *testing.T) {
 		"\\ \\u0041\\\\" + call + "\n" +
 		"k\\ e\\=y\\\n   z \\\n  = " + call +
 		"\nforeign = {{ .Values.x }} \"{{ get_secret_value(\"s\") }}\"\nsay=see pouncet://-/-/s\nempty\nlast=" + call
-	var texts []string
+	var texts, values []string
 	for _, value := range trickyValues {
 		out, err := renderAs(t, interpolate.FormatProperties, text, value)
+		if isRefusedTemplate(t, value, err) {
+			continue
+		}
 		if err != nil {
 			t.Fatalf("%.40q: %v", value, err)
 		}
@@ -66,10 +69,10 @@ func TestReadersOfPropertiesSeeEveryValue(t *testing.T) {
 				t.Errorf("%.40q: %q has changed: %.400s", value, untouched, out)
 			}
 		}
-		texts = append(texts, out)
+		texts, values = append(texts, out), append(values, value)
 	}
 	for i, got := range readProperties(t, texts) {
-		v := trickyValues[i/2]
+		v := values[i/2]
 		want := map[string]string{"equals": v, "colon": "x" + v + "y" + v, "blank": v, "spaces": v + " ",
 			"lines": "a" + v + "b " + v, "uri": v, "escaped": v + " A\\" + v,
 			"k e=yz": v, "foreign": `{{ .Values.x }} "` + v + `"`, "say": "see pouncet://-/-/s", "empty": "", "last": v}

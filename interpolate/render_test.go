@@ -82,7 +82,7 @@ func testResolver() *resolver {
 			"dev/pem":       pem,
 			"dev/url":       "p@ss/w:rd?#",
 			"dev/port":      "5432",
-			"dev/template":  `{{ get_secret_value("plain") }}`,
+			"dev/template":  `}} get_secret_value("plain") {`,
 			"dev/reference": "pouncet://-/-/plain",
 			"dev/empty":     "",
 			"dev/yes":       "yes",

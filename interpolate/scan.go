@@ -34,11 +34,12 @@ type Document struct {
 	roots          []*yaml.Node
 	scalars        []scalar // the scalars with references, in the order of the file
 	warnings       []Problem
-	alwaysParse    bool   // do not use an outline
-	syntax         syntax // nil for YAML, text and templates
-	isText         bool   // the file has no strings: it is plain text or a template
-	isTemplate     bool   // another tool still has to fill the file in
-	templateNotice string // why the file counts as a template, for problems
+	alwaysParse    bool      // do not use an outline
+	syntax         syntax    // nil for YAML, text and templates
+	isText         bool      // the file has no strings: it is plain text or a template
+	isTemplate     bool      // another tool still has to fill the file in
+	templateNotice string    // why the file counts as a template, for problems
+	templates      templates // the syntaxes of other tools that remain in the file
 }
 
 // Scan reads the references of one file, without a backend. Its error is Problems, and lists every problem of the
@@ -116,6 +117,9 @@ func (d *Document) scan() Problems {
 	problems := d.checkCharacters()
 	if problems == nil {
 		problems = d.readFormat(regions)
+	}
+	if problems == nil {
+		d.findTemplates(regions)
 	}
 	if !mayRefer {
 		return nil // a file without references does not have to be valid

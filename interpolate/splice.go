@@ -32,7 +32,7 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 	var problems Problems
 	for i := range d.scalars {
 		s := &d.scalars[i]
-		replacements, wrong := s.evaluate(v)
+		replacements, wrong := d.evaluate(s, v)
 		problems = append(problems, wrong...)
 		if problems.full() {
 			break
@@ -91,7 +91,7 @@ func splice(text []byte, edits []edit) []byte {
 }
 
 // evaluate returns one replacement per part of the scalar. Those of text parts are empty.
-func (s *scalar) evaluate(v *evaluator) ([]replacement, Problems) {
+func (d *Document) evaluate(s *scalar, v *evaluator) ([]replacement, Problems) {
 	out := make([]replacement, len(s.parts))
 	var problems Problems
 	for i, p := range s.parts {
@@ -111,6 +111,9 @@ func (s *scalar) evaluate(v *evaluator) ([]replacement, Problems) {
 			problems = append(problems, Problem{p.pos, p.text, err})
 		}
 		out[i] = o
+	}
+	if len(problems) == 0 {
+		problems = d.checkTemplates(s, out)
 	}
 	if v.options.Filled != nil && len(problems) == 0 {
 		s.reportSecrets(v, out)

@@ -243,7 +243,7 @@ func (w *walker) splitString(str fileString) (*scalar, bool) {
 	} else {
 		decode := func(raw string, _ bool) string { return w.doc.syntax.decode(raw, str) }
 		var ok bool
-		if s.parts, ok = w.splitValue(str.value, str.start, decode); !ok {
+		if s.parts, ok = w.splitValue(str.value, str.start, str.end, decode); !ok {
 			return nil, false
 		}
 	}

@@ -18,7 +18,7 @@ func (d *Document) fillSyntax(v *evaluator) ([]byte, Problems) {
 	var values []string        // placeholders and their values, in turn
 	for i := range d.scalars {
 		s := &d.scalars[i]
-		replacements, wrong := s.evaluate(v)
+		replacements, wrong := d.evaluate(s, v)
 		problems = append(problems, wrong...)
 		if len(wrong) > 0 || s.allKept(replacements) {
 			continue

@@ -28,16 +28,33 @@ func (d *Document) readText(regions []region) Problems {
 		dialect = DialectMage
 	}
 	for _, r := range regions {
-		if r.control || comments.contain(r.start) {
+		if r.control || r.literal || comments.contain(r.start) {
 			continue
 		}
 		if p := w.parseRegion(r, verbatim); p.expr != nil {
-			p.start, p.end = r.start, r.end
+			p.start, p.end = d.trimmedRegion(r, p.trim)
 			d.scalars = append(d.scalars, scalar{parts: []part{p}, typedBy: dialect})
 		}
 	}
 	w.checkUnbracedURIs()
 	return w.problems
+}
+
+// trimmedRegion returns the ends of a region with the white space that its marks remove. In a template, it stays on its
+// line.
+func (d *Document) trimmedRegion(r region, t trimmed) (start, end int) {
+	data, remove := d.file.Data, blanks
+	if d.isTemplate {
+		remove = " \t"
+	}
+	start, end = r.start, r.end
+	if t.before {
+		start = len(bytes.TrimRight(data[:start], remove))
+	}
+	if t.after {
+		end = len(data) - len(bytes.TrimLeft(data[end:], remove))
+	}
+	return start, end
 }
 
 // comments recognises the comments of a template: lines that begin with "#", as in YAML, TOML, shells and most other
@@ -103,9 +120,10 @@ func (w *walker) checkUnbracedURIs() {
 func (d *Document) fillText(v *evaluator) ([]byte, Problems) {
 	var edits []edit
 	var problems Problems
+	var filled []part // by edit
 	for i := range d.scalars {
 		s := &d.scalars[i]
-		replacements, wrong := s.evaluate(v)
+		replacements, wrong := d.evaluate(s, v)
 		problems = append(problems, wrong...)
 		if len(wrong) > 0 || replacements[0].kept {
 			continue
@@ -117,12 +135,27 @@ func (d *Document) fillText(v *evaluator) ([]byte, Problems) {
 				continue
 			}
 		}
-		edits = append(edits, edit{p.start, p.end, o.text})
+		edits, filled = append(edits, edit{p.start, p.end, o.text}), append(filled, p)
 	}
 	if len(problems) > 0 {
 		return nil, problems
 	}
-	return splice(d.file.Data, edits), nil
+	result := splice(d.file.Data, edits)
+	if i := d.templates.opensTemplate(string(result), splicedSpans(edits)); i >= 0 {
+		return nil, Problems{{filled[i].pos, filled[i].text, errOpensTemplate()}}
+	}
+	return result, nil
+}
+
+// splicedSpans returns where the texts of the edits are in the result of splice.
+func splicedSpans(edits []edit) []span {
+	out := make([]span, len(edits))
+	shift := 0
+	for i, e := range edits {
+		out[i] = span{e.start + shift, e.start + shift + len(e.text)}
+		shift += len(e.text) - (e.end - e.start)
+	}
+	return out
 }
 
 var (

@@ -56,9 +56,12 @@ func TestReadersOfTOMLSeeEveryValue(t *testing.T) {
 		`a.b."c d" = {x = ` + call + `, y = [` + call + ", \n \"" + call + "\", # " + call + "\n 1_000, 0x1F, nan]}\n" +
 		"uri = 'pouncet://-/-/s'\nsay = 'see pouncet://-/-/s'\n" +
 		"[[t]]\nv = \"" + call + "\"\n[[t]]\nd = 1979-05-27T07:32:00Z\n"
-	var texts []string
+	var texts, values []string
 	for _, value := range trickyValues {
 		out, err := renderAs(t, interpolate.FormatTOML, text, value)
+		if isRefusedTemplate(t, value, err) {
+			continue
+		}
 		if err != nil {
 			t.Fatalf("%.40q: %v", value, err)
 		}
@@ -68,11 +71,12 @@ func TestReadersOfTOMLSeeEveryValue(t *testing.T) {
 				t.Errorf("%.40q: %q has changed: %.400s", value, untouched, out)
 			}
 		}
+		values = append(values, value)
 		texts = append(texts,
 			strings.NewReplacer("{{ .Values.n }}", "1", "1979-05-27T07:32:00Z", "1", "nan", "2.5").Replace(out))
 	}
 	for i, got := range readTOML(t, texts) {
-		v := trickyValues[i]
+		v := values[i]
 		want := map[string]any{"basic": "x" + v + "y" + v, "literal": v, "both": `a"\b ` + v + ` {{ .Values.x }}`,
 			"lines": " A " + v + "\"\n" + v, "lits": "\\d\n" + v + "'" + v,
 			"bare": v, "other": 1.,

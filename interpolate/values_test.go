@@ -69,6 +69,9 @@ func TestYAMLHoldsEveryValue(t *testing.T) {
 				r := &resolver{secrets: map[string]string{"dev/s": v}}
 				out, err := interpolate.Render(t.Context(), r,
 					[]interpolate.File{{Name: "in.yaml", Data: []byte(c.text)}}, devOptions())
+				if strings.Contains(c.name, "foreign") && isRefusedTemplate(t, v, err) {
+					continue
+				}
 				if err != nil {
 					t.Fatalf("%.40q: %v", v, err)
 				}

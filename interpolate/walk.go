@@ -27,7 +27,9 @@ type part struct {
 	parserText string           // the same part as the parser read it: a placeholder, or the text
 	expr       *expr.Expression // nil for text
 	pos        Position         // of a reference
-	start, end int              // of a reference: offsets in the file
+	start, end int              // of a reference: offsets in the file, including what trim removes
+	trim       trimmed          // of a reference
+	inside     bool             // the reference is inside an expression of another tool
 }
 
 // wholeExpression returns the reference that is the whole scalar, or nil.
@@ -124,7 +126,7 @@ func (w *walker) addScalar(n *yaml.Node, e extent, key bool) {
 		s.parts = w.yamlURIParts(n, e)
 	} else {
 		decode := func(raw string, multiline bool) string { return decodeRegion(raw, n.Style, multiline) }
-		parts, ok := w.splitValue(n.Value, max(e.start, e.contentStart), decode)
+		parts, ok := w.splitValue(n.Value, max(e.start, e.contentStart), e.end, decode)
 		if !ok {
 			w.unpaired = true
 			return

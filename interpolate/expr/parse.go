@@ -82,11 +82,8 @@ func (p *parser) advance() (err *SyntaxError) {
 }
 
 func (p *parser) unexpected(wanted string) *SyntaxError {
-	e := syntaxErrorf(p.tok.at, "expected %s, got %s", wanted, p.tok.describe())
-	if p.tok.text == "-" {
-		return e.hint(`write "{{" and "}}": white-space control ("{{-" and "-}}") is not supported`)
-	}
-	return e.hint("write a call, then fields, then filters: get_secret_value('name').field | urlencode")
+	return syntaxErrorf(p.tok.at, "expected %s, got %s", wanted, p.tok.describe()).
+		hint("write a call, then fields, then filters: get_secret_value('name').field | urlencode")
 }
 
 // unknownName returns the error for a name that is none of the valid names.

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package interpolate
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// Another tool may read a rendered file as a template: Helm, Ansible, Argo, GitHub Actions. It must not evaluate a
+// value. Nobody knows whether such a tool looks for its signs before or after it decodes the strings of the file, so
+// no way to escape them is safe. If signs of a template remain in a file, no value may begin such a sign, neither by
+// itself nor together with the text next to it.
+
+// templates is a set of template syntaxes.
+type templates uint8
+
+const (
+	bracedTemplates  templates = 1 << iota // {{ }}, {% %} and {# #}: Go, Jinja, Argo and others
+	actionsTemplates                       // ${{ }}: GitHub Actions and others
+	percentTemplates                       // <% %>: ERB, EJS and others
+)
+
+// openings returns the signs that begin a template.
+func (t templates) openings() []string {
+	var out []string
+	if t&bracedTemplates != 0 {
+		out = append(out, "{{", "{%", "{#")
+	}
+	if t&actionsTemplates != 0 {
+		out = append(out, "${{")
+	}
+	if t&percentTemplates != 0 {
+		out = append(out, "<%")
+	}
+	return out
+}
+
+// remainingTemplates returns the template syntaxes that remain in a text around the spans. The spans are in order.
+// inside reports for each span whether a template that begins before it ends after it.
+func remainingTemplates(text []byte, own []span) (t templates, inside []bool) {
+	inside = make([]bool, len(own))
+	last := map[string]int{} // by closing: its last offset
+	next := 0                // the first span that ends after the present offset
+	for i := 0; i+1 < len(text); {
+		at := bytes.IndexAny(text[i:], "{<")
+		if at < 0 || i+at+1 >= len(text) {
+			break
+		}
+		i += at
+		for next < len(own) && own[next].end <= i {
+			next++
+		}
+		if next < len(own) && own[next].start <= i {
+			i = own[next].end
+			continue
+		}
+		if next < len(own) && own[next].start < i+2 {
+			i = own[next].start // the second sign belongs to the span
+			continue
+		}
+		syntax, closing := templateAt(text, i)
+		t |= syntax
+		switch {
+		case syntax == 0:
+			i++
+		case next == len(own):
+			i += 2
+		default:
+			// Each byte is searched once: what follows begins after the closing, or after the span.
+			end := bytes.Index(text[i+2:own[next].start], []byte(closing))
+			if end >= 0 {
+				i += 2
+				for _, opening := range [...]string{"{{", "{%", "<%"} {
+					if at := bytes.Index(text[i:i+end], []byte(opening)); at >= 0 {
+						syntax, _ := templateAt(text, i+at)
+						t |= syntax
+					}
+				}
+				i += end + len(closing)
+				continue
+			}
+			if _, known := last[closing]; !known {
+				last[closing] = bytes.LastIndex(text, []byte(closing))
+			}
+			inside[next] = last[closing] >= own[next].end
+			i = own[next].end
+		}
+	}
+	return t, inside
+}
+
+// templateAt returns the syntax of the opening at an offset, and its closing.
+func templateAt(text []byte, i int) (t templates, closing string) {
+	afterDollar := i > 0 && text[i-1] == '$'
+	switch string(text[i : i+2]) {
+	case "{{":
+		if afterDollar {
+			return actionsTemplates, "}}"
+		}
+		return bracedTemplates, "}}"
+	case "{%":
+		return bracedTemplates, "%}"
+	case "{#":
+		if !afterDollar { // ${#name} is the length of a variable in a shell
+			return bracedTemplates, "#}"
+		}
+	case "<%":
+		return percentTemplates, "%>"
+	}
+	return 0, ""
+}
+
+// opensTemplate returns the index of a value that begins a template in a text, or -1. The values are at the spans.
+func (t templates) opensTemplate(text string, values []span) int {
+	if t == 0 {
+		return -1
+	}
+	openings := t.openings()
+	for i, v := range values {
+		if v.start == v.end {
+			continue
+		}
+		from, to := max(0, v.start-2), min(len(text), v.end+2)
+		for _, o := range openings {
+			for at := from; ; at++ {
+				n := strings.Index(text[at:to], o)
+				if n < 0 {
+					break
+				}
+				at += n
+				if at < v.end && at+len(o) > v.start {
+					return i
+				}
+			}
+		}
+	}
+	return -1
+}
+
+// findTemplates finds the template syntaxes that remain in the file. A file of Mage or Jinja is read as a template
+// next, also if none remains. References in comments remain too, but they are not of another tool.
+func (d *Document) findTemplates(regions []region) {
+	if d.isTemplate || d.file.Format == FormatVariables {
+		return // checkTemplateValue is stricter, and ParseVariables evaluates nothing
+	}
+	var own []span
+	for _, r := range regions {
+		if r.mentionsCall && !r.unclosed {
+			own = append(own, span{r.start, r.end})
+		}
+	}
+	t, inside := remainingTemplates(d.file.Data, own)
+	if d.file.Dialect == DialectMage || d.file.Dialect == DialectJinja {
+		t |= bracedTemplates
+	}
+	d.templates = t
+	next := 0
+	for p := range d.expressions() {
+		for ; next < len(own) && own[next].start < p.end; next++ {
+			p.inside = inside[next] && own[next].start >= p.start
+		}
+	}
+}
+
+// checkTemplates returns the problems of replacements that another tool could read as an expression. In text, where
+// each expression is a scalar, only the result shows what is next to them.
+func (d *Document) checkTemplates(s *scalar, replacements []replacement) Problems {
+	if d.templates == 0 {
+		return nil
+	}
+	var text strings.Builder
+	var values []span
+	var filled []part
+	for i, p := range s.parts {
+		if p.expr == nil || replacements[i].kept {
+			text.WriteString(p.text)
+			continue
+		}
+		if p.inside && !inertValue().MatchString(replacements[i].text) {
+			return Problems{{p.pos, p.text, errInsideTemplate()}}
+		}
+		start := text.Len()
+		text.WriteString(replacements[i].text)
+		values, filled = append(values, span{start, text.Len()}), append(filled, p)
+	}
+	if i := d.templates.opensTemplate(text.String(), values); i >= 0 {
+		return Problems{{filled[i].pos, filled[i].text, errOpensTemplate()}}
+	}
+	return nil
+}
+
+// errOpensTemplate returns the error of a value that another tool could evaluate.
+func errOpensTemplate() *backend.Error {
+	return backend.Errorf(backend.CodeInvalid,
+		"expressions of another tool remain in the file, and it could read this value as one").
+		WithHint("render the file after the other tool fills it in, or encode the value with | b64encode")
+}
+
+// errInsideTemplate returns the error of a value inside an expression of another tool.
+func errInsideTemplate() *backend.Error {
+	return backend.Errorf(backend.CodeInvalid,
+		"the reference is inside an expression of another tool, and this value could change it").
+		WithHint("render the file after the other tool fills it in, or move the reference out of the expression")
+}

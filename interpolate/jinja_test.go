@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package interpolate_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+// TestLiteralForms checks the forms of other tools in which an expression is not filled in.
+func TestLiteralForms(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"a comment of Jinja", "{# {{ get_secret_value('s') }} #}\na: CALL\n",
+			"{# {{ get_secret_value('s') }} #}\na: \"v\"\n"},
+		{"a comment of Jinja after a value", "a: CALL {# note #}\n", "a: \"v {# note #}\"\n"},
+		{"a comment of Jinja over lines", "{#\n  CALL: [\n#}\na: CALL\n", "{#\n  CALL: [\n#}\na: \"v\"\n"},
+		{"a comment of Jinja over lines in a block", "a: |\n  {#\n  CALL\n  #}\n  CALL\n", "a: |\n  {#\n  CALL\n  #}\n  v\n"},
+		{"a comment of Go", "{{/* CALL */}}\na: CALL\n", "{{/* CALL */}}\na: \"v\"\n"},
+		{"a comment of Go over lines", "{{- /* CALL\n CALL */ -}}\na: CALL\n", "{{- /* CALL\n CALL */ -}}\na: \"v\"\n"},
+		{"a string of Go", "a: CALL\nb: \"{{`CALL`}} CALL\"\n", "a: \"v\"\nb: \"{{`CALL`}} v\"\n"},
+		{"raw on lines", "{% raw %}\na: \"CALL\"\n{% endraw %}\nb: CALL\n",
+			"{% raw %}\na: \"CALL\"\n{% endraw %}\nb: \"v\"\n"},
+		{"raw on one line", "{%- raw -%}a: \"CALL\"{% endraw %}\n", "{%- raw -%}a: \"CALL\"{% endraw %}\n"},
+		{"raw in a value", "a: \"{% raw %}CALL{% endraw %} CALL\"\n", "a: \"{% raw %}CALL{% endraw %} v\"\n"},
+		{"raw without an end", "a: \"{% raw %}CALL\"\n", "a: \"{% raw %}v\"\n"},
+		{"the length of an array in a shell", "a: \"${#x[@]} CALL #}\"\n", "a: \"${#x[@]} v #}\"\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, d := range []interpolate.Dialect{interpolate.DialectNone, interpolate.DialectMage} {
+				f := interpolate.File{Name: "f.yaml", Data: []byte(withCalls(c.text)), Dialect: d}
+				got, err := renderDialect(t, f, everySecret("v"), interpolate.MissingError)
+				if want := withCalls(c.want); err != nil || got != want {
+					t.Errorf("dialect %q: %q\n got %q, %v\nwant %q", d, c.text, got, err, want)
+				}
+			}
+		})
+	}
+}
+
+// TestWhiteSpaceControl checks that the marks of white-space control remove the white space within the value.
+func TestWhiteSpaceControl(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"f.yaml", "a: {{- get_secret_value('s') }}\n", "a: \"v\"\n"},
+		{"f.yaml", "a: x  {{- get_secret_value('s') -}}  z\n", "a: \"xvz\"\n"},
+		{"f.yaml", "a: \"x {{- get_secret_value('s') -}} z\"\n", "a: \"xvz\"\n"},
+		{"f.yaml", "a: \"x\\t {{- get_secret_value('s') -}} \\tz\"\n", "a: \"x\\tv\\tz\"\n"},
+		{"f.yaml", "a: 'x {{- get_secret_value(\"s\") }}'\n", "a: \"xv\"\n"},
+		{"f.yaml", "a: |\n  x\n  {{- get_secret_value('s') -}}\n  z\nb: 1\n", "a: |\n  xvz\nb: 1\n"},
+		{"f.yaml", "a: |\n  {{- get_secret_value('s') -}}\nb: 1\n", "a: |\n  v\nb: 1\n"},
+		{"f.yaml", "a: \"x\n  {{- get_secret_value('s') -}}\n  z\"\nb: 1\n", "a: \"xvz\"\nb: 1\n"},
+		{"f.yaml", "a: x {{- b -}} {{- get_secret_value('s') -}} {{ c }}\n", "a: \"x {{- b -}}v{{ c }}\"\n"},
+		{"f.json", `{"a": "x {{- get_secret_value('s') -}} z"}`, `{"a": "xvz"}`},
+		{"f.toml", "a = \"x {{- get_secret_value('s') -}} z\"\n", "a = \"xvz\"\n"},
+		{"f.env", "A=x{{- get_secret_value('s') -}}z\n", "A=xvz\n"},
+		{"f.properties", "a = x {{- get_secret_value('s') -}} z\n", "a = xvz\n"},
+		{"f.txt", "x \n{{- get_secret_value('s') -}}\n z\n", "xvz\n"},
+	} {
+		f := interpolate.File{Name: c.name, Data: []byte(c.text)}
+		got, err := renderDialect(t, f, everySecret("v"), interpolate.MissingError)
+		if err != nil || got != c.want {
+			t.Errorf("%q\n got %q, %v\nwant %q", c.text, got, err, c.want)
+		}
+	}
+}
+
+// withCalls replaces CALL with an expression.
+func withCalls(text string) string { return strings.ReplaceAll(text, "CALL", secretCall) }
+
+// TestDirectives checks that a directive keeps its bytes, and that text which looks like one is text.
+func TestDirectives(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"%YAML 1.2\n---\na: CALL\n", "%YAML 1.2\n---\na: \"v\"\n"},
+		{"%YAML 1.2 # c\n---\na: CALL\n", "%YAML 1.2 # c\n---\na: \"v\"\n"},
+		{"\ufeff# c\n\n%YAML  1.3\r\n%TAG !e! tag:x,2000:\r\n--- !e!x\r\na: CALL\r\n",
+			"\ufeff# c\n\n%YAML  1.3\r\n%TAG !e! tag:x,2000:\r\n--- !e!x\r\na: \"v\"\r\n"},
+		{"%FOO bar\n---\na: CALL\n...\n%FOO {{ x }}\n%YAML 1.2\n---\nb: CALL\n",
+			"%FOO bar\n---\na: \"v\"\n...\n%FOO {{ x }}\n%YAML 1.2\n---\nb: \"v\"\n"},
+		{"---\nfoo\n%YAML 1.2\nCALL\n", "---\n\"foo %YAML 1.2 v\"\n"},
+		{"--- |\n%YAML 1.2\nCALL\n", "--- \"%YAML 1.2\\nv\\n\"\n"},
+		{"--- |2\n  a\n  %YAML 1.2\n  CALL\n", "--- |2\n  a\n  %YAML 1.2\n  v\n"},
+		{"%YAML 2.0\n---\na: CALL\n", "cannot be parsed as YAML"},
+		{"%YAML 1.2\n%TAG ! tag:x\n%TAG ! tag:x\n---\na: CALL\n", "cannot be parsed as YAML"},
+	} {
+		f := interpolate.File{Name: "f.yaml", Data: []byte(withCalls(c.text))}
+		got, err := renderDialect(t, f, everySecret("v"), interpolate.MissingError)
+		if err != nil {
+			got = err.Error()
+		}
+		if want := withCalls(c.want); got != want && (err == nil || !strings.Contains(got, want)) {
+			t.Errorf("%q\n got %q\nwant %q", c.text, got, want)
+		}
+	}
+}
+
+// TestValuesDoNotOpenTemplates checks that a value which the next tool would evaluate is refused, in each format, and
+// that every other value is written.
+func TestValuesDoNotOpenTemplates(t *testing.T) {
+	texts := []struct{ name, text string }{
+		{"f.yaml", "a: CALL\nb: REST\n"}, {"f.yaml", "a: CALL\nb: 1 # REST\n"}, {"f.yaml", "a: |\n  CALL REST\n"},
+		{"f.yaml", "REST\na: CALL\n"}, {"f.yaml", "a: 'REST CALL'\n"}, {"f.yaml", "REST: 1\na: [CALL]\n"},
+		{"f.json", `{"a": "CALL", "b": "REST"}`}, {"f.json", `{"REST": [CALL]}`},
+		{"f.toml", "a = \"CALL\"\nb = 'REST'\n"}, {"f.env", "A=CALL\n# REST\n"},
+		{"f.properties", "a=CALL\nb=REST\n"}, {"f.txt", "CALL REST\n"},
+	}
+	for rest, values := range map[string][]string{
+		"{{ .Values.a }}":           {"{{ 7*7 }}", "{{", "x{{y", "{% x %}", "{# x", "${{ x }}"},
+		"{{=sprig.date('x')}}":      {"{{=1}}"},
+		"{% if true %}":             {"{{ 7*7 }}", "{% raw %}"},
+		"{# note #}":                {"{{ 7*7 }}"},
+		"${{ github.token }}":       {"${{ github.token }}"},
+		"<%= erb %>":                {"<%= 7*7 %>", "<%"},
+		"{{ a }} <% b %> ${{ c }}%": {"{{", "<%", "${{"},
+	} {
+		for _, c := range texts {
+			if strings.HasPrefix(c.text, "REST\n") && !strings.HasPrefix(rest, "{%") && !strings.HasPrefix(rest, "{#") {
+				continue // not a control line, and not YAML
+			}
+			f := interpolate.File{Name: c.name, Data: []byte(withCalls(strings.ReplaceAll(c.text, "REST", rest)))}
+			for _, value := range values {
+				got, err := renderDialect(t, f, everySecret(value), interpolate.MissingError)
+				if err == nil || !errors.Is(err, backend.ErrInvalid) || strings.Contains(err.Error(), "7*7") {
+					t.Errorf("%s with %q: %q, %v", f.Data, value, got, err)
+				}
+			}
+			for _, value := range []string{"plain", "}}", "a}b", "50%", "100"} {
+				if _, err := renderDialect(t, f, everySecret(value), interpolate.MissingError); err != nil {
+					t.Errorf("%s with %q: %v", f.Data, value, err)
+				}
+			}
+		}
+	}
+	for _, c := range []struct{ text, value string }{
+		{"a: \"{CALL\"\nb: {{ c }}\n", "{ x }}"}, // together with the text before it
+		{"a: \"CALL{\"\nb: {{ c }}\n", "x{"},
+		{"a: \"CALLCALL\"\nb: {{ c }}\n", "{"},
+		{"a: $CALL\nb: ${{ c }}\n", "{{ x }}"},
+		{"a: '<% x(\"CALL\") %>'\n", "\") + evil(\""},
+		{"a: |\n  {{ tpl\n    CALL }}\n", "x }} y"},
+	} {
+		f := interpolate.File{Name: "f.yaml", Data: []byte(withCalls(c.text))}
+		if got, err := renderDialect(t, f, everySecret(c.value), interpolate.MissingError); err == nil {
+			t.Errorf("%s with %q: %q", c.text, c.value, got)
+		}
+	}
+	for _, d := range []interpolate.Dialect{interpolate.DialectMage, interpolate.DialectJinja} {
+		f := interpolate.File{Name: "f.yaml", Data: []byte("a: \"$" + secretCall + "\"\n"), Dialect: d}
+		if got, err := renderDialect(t, f, everySecret("{{ 7*7 }}"), interpolate.MissingError); err == nil {
+			t.Errorf("dialect %s: %q", d, got)
+		}
+		if got, err := renderDialect(t, f, everySecret("v"), interpolate.MissingError); err != nil || got != "a: \"$v\"\n" {
+			t.Errorf("dialect %s: %q, %v", d, got, err)
+		}
+	}
+}
