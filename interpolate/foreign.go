@@ -23,7 +23,7 @@ const (
 	percentTemplates                       // <% %>: ERB, EJS and others
 )
 
-// openings returns the signs that begin a template.
+// openings returns the signs that begin a template, or that the tool removes elsewhere.
 func (t templates) openings() []string {
 	var out []string
 	if t&bracedTemplates != 0 {
@@ -33,7 +33,7 @@ func (t templates) openings() []string {
 		out = append(out, "${{")
 	}
 	if t&percentTemplates != 0 {
-		out = append(out, "<%")
+		out = append(out, "<%", "%>") // EJS removes a closing outside a template
 	}
 	return out
 }

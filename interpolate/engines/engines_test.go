@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engines
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+
+	"github.com/Masterminds/sprig/v3"
+	"github.com/valyala/fasttemplate"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+// engine is a tool that reads the rendered file as a template.
+type engine struct {
+	name  string
+	rest  []string // expressions of the tool, or control lines; "F" is what foo stands for
+	lines []string // control lines before and after the file
+	// parsedFirst says that the tool parses YAML, and evaluates each string.
+	parsedFirst bool
+	// evaluate evaluates the texts. The error of a text becomes its result, which is no value of a test.
+	evaluate func(t *testing.T, texts []string) []string
+}
+
+func engines() []engine {
+	return []engine{
+		{name: "go", rest: []string{"{{ .foo }}", `{{ .foo | default "x" | quote | trimAll "\"" }}`, "{{/* c */}}{{ .foo }}"},
+			lines: []string{"{{- if .foo }}", "{{- end }}"}, evaluate: evaluateGo},
+		{name: "argo", rest: []string{"{{foo}}", "{{=foo}}"}, evaluate: evaluateArgo},
+		{name: "jinja", rest: []string{"{{ foo }}", "{{ foo|default('x') }}", "{# c #}F", "{% if foo %}F{% endif %}"},
+			lines: []string{"{% if foo %}", "{% endif %}"}, evaluate: evaluateWith("jinja")},
+		{name: "ansible", rest: []string{"{{ foo }}", "{% if foo %}F{% endif %}"}, parsedFirst: true,
+			evaluate: evaluateWith("ansible")},
+		{name: "actions", rest: []string{"${{ github.foo }}", "${{ format('{0}', github.foo) }}"}, parsedFirst: true,
+			evaluate: evaluateWith("actions")},
+		{name: "ejs", rest: []string{"<%= foo %>", "<%- foo -%>F<%# c %>"}, evaluate: evaluateWith("ejs")},
+	}
+}
+
+// values are secrets. Some have a meaning to one of the engines.
+var values = []string{
+	"plain", "{{ 7*7 }}", "{{7*7}}", "{{", "}}", "{", "}", "a{", "{% if true %}x{% endif %}", "{%", "%}", "{# c #}", "#}",
+	"{% raw %}{{ x }}{% endraw %}", "${{ github.foo }}", "$", "${", "${{", "<%= 7*7 %>", "<%", "%>", "<", "% x", "#",
+	`it's "quoted" \ here`, "l1\nl2\n", "-----BEGIN KEY-----\nabc\n-----END KEY-----\n", "{{`x`}}", "{{ .foo }}", "{{foo}}",
+	"{{=1+1}}", "{{ include \"x\" . }}", "0123", "yes", " lead", "é", "{{'{{'}}", "{ { x } }", "[[ x ]]",
+}
+
+// around are files with a reference, and an expression of the engine beside it.
+var around = []struct{ name, text string }{
+	{"f.yaml", "a: \"CALL\"\nb: \"REST\"\n"},
+	{"f.yaml", "a: CALL\nb: x REST\n"},
+	{"f.yaml", "b: 1 # REST\na: 'CALL'\n"},
+	{"f.yaml", "b: \"REST\"\na: |-\n  CALL\n"},
+	{"f.yaml", "b: \"REST\"\na: >-\n  CALL\n"},
+	{"f.json", `{"a": "CALL", "b": "REST"}`},
+	{"f.txt", "REST [CALL]"},
+}
+
+type secret string
+
+func (s secret) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	out := make([]backend.Resolution, len(refs))
+	for i := range out {
+		out[i].Value = backend.PlaintextString(string(s))
+	}
+	return out, nil
+}
+
+const call = "{{ get_secret_value('s') }}"
+
+// TestEnginesEvaluateNoValue checks that each value which is written is what the engine yields. All others are refused.
+func TestEnginesEvaluateNoValue(t *testing.T) {
+	for _, e := range engines() {
+		t.Run(e.name, func(t *testing.T) {
+			type rendered struct{ name, in, out, value string }
+			var cases []rendered
+			var texts []string
+			refused, written := 0, map[string]bool{}
+			add := func(name, text, value string) {
+				in := strings.ReplaceAll(text, "CALL", call)
+				files, err := interpolate.Render(t.Context(), secret(value),
+					[]interpolate.File{{Name: name, Data: []byte(in)}}, interpolate.Options{Project: "p", Environment: "e"})
+				switch {
+				case errors.Is(err, backend.ErrInvalid):
+					refused++
+					return
+				case err != nil:
+					t.Fatalf("%q with %q: %v", in, value, err)
+				}
+				written[value] = true
+				cases = append(cases, rendered{name, in, string(files[0].Data), value})
+				texts = append(texts, string(files[0].Data))
+			}
+			for _, value := range values {
+				for _, c := range around {
+					if e.parsedFirst && c.name != "f.yaml" {
+						continue
+					}
+					for _, rest := range e.rest {
+						add(c.name, strings.ReplaceAll(c.text, "REST", rest), value)
+					}
+					if e.lines != nil && c.name == "f.yaml" {
+						add(c.name, e.lines[0]+"\n"+strings.ReplaceAll(c.text, "REST", "F")+e.lines[1]+"\n", value)
+					}
+				}
+			}
+			for i, out := range e.evaluate(t, texts) {
+				c := cases[i]
+				if got := valueIn(c.name, out); got != c.value {
+					t.Errorf("%q with %q became %q, and then %q: the value is %q", c.in, c.value, c.out, out, got)
+				}
+			}
+			t.Logf("%d written, %d refused", len(cases), refused)
+			for _, value := range []string{"plain", "}}", "it's \"quoted\" \\ here", "0123", "l1\nl2\n"} {
+				if !written[value] {
+					t.Errorf("%q is never written", value)
+				}
+			}
+			if refused == 0 {
+				t.Error("nothing was refused")
+			}
+		})
+	}
+}
+
+// valueIn returns the value "a" of a file, or what stands in brackets in a text.
+func valueIn(name, text string) string {
+	if name == "f.txt" {
+		_, text, _ = strings.Cut(text, "[")
+		return text[:max(0, strings.LastIndex(text, "]"))]
+	}
+	var tree struct{ A any }
+	if err := yaml.Unmarshal([]byte(text), &tree); err != nil { // JSON is YAML
+		return "not YAML"
+	}
+	s, _ := tree.A.(string)
+	return s
+}
+
+func evaluateGo(t *testing.T, texts []string) []string {
+	return each(texts, func(text string) (string, error) {
+		tpl, err := template.New("t").Funcs(sprig.TxtFuncMap()).Parse(text)
+		if err != nil {
+			return "", err
+		}
+		var out bytes.Buffer
+		err = tpl.Execute(&out, map[string]any{"foo": "F"})
+		return out.String(), err
+	})
+}
+
+// evaluateArgo replaces the tags of a text as Argo Workflows does. Argo evaluates {{=…}} with another language, but the
+// tags are the same.
+func evaluateArgo(t *testing.T, texts []string) []string {
+	return each(texts, func(text string) (string, error) {
+		tpl, err := fasttemplate.NewTemplate(text, "{{", "}}")
+		if err != nil {
+			return "", err
+		}
+		var out bytes.Buffer
+		_, err = tpl.ExecuteFunc(&out, func(w io.Writer, tag string) (int, error) {
+			if strings.TrimPrefix(strings.TrimSpace(tag), "=") == "foo" {
+				return w.Write([]byte("F"))
+			}
+			return w.Write([]byte("EVALUATED"))
+		})
+		return out.String(), err
+	})
+}
+
+func each(texts []string, evaluate func(string) (string, error)) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		var err error
+		if out[i], err = evaluate(text); err != nil {
+			out[i] = "the engine failed: " + err.Error()
+		}
+	}
+	return out
+}
+
+// evaluateWith evaluates texts with a program in another language.
+func evaluateWith(name string) func(*testing.T, []string) []string {
+	return func(t *testing.T, texts []string) []string {
+		var in bytes.Buffer
+		encoder := json.NewEncoder(&in)
+		for _, text := range texts {
+			if err := encoder.Encode(map[string]string{"text": text}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cmd := program(t, name)
+		cmd.Stdin = &in
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		answer, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, stderr.String())
+		}
+		out := make([]string, 0, len(texts))
+		for line := range strings.Lines(string(answer)) {
+			var result struct{ Out, Error string }
+			if err := json.Unmarshal([]byte(line), &result); err != nil {
+				t.Fatal(err)
+			}
+			if result.Error != "" {
+				result.Out = "the engine failed: " + result.Error
+			}
+			out = append(out, result.Out)
+		}
+		if len(out) != len(texts) {
+			t.Fatalf("%d answers for %d texts", len(out), len(texts))
+		}
+		return out
+	}
+}
+
+// program returns the program of an engine, or skips.
+func program(t *testing.T, name string) *exec.Cmd {
+	modules, err := filepath.Abs("../testdata/parsers/node_modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch name {
+	case "jinja", "ansible":
+		module := map[string]string{"jinja": "jinja2", "ansible": "ansible"}[name]
+		for _, python := range []string{"python3", "/usr/bin/python3"} { // Debian's packages belong to Debian's Python
+			if exec.CommandContext(t.Context(), python, "-c", "import "+module).Run() == nil {
+				return exec.CommandContext(t.Context(), python, "evaluate.py", name)
+			}
+		}
+		t.Skipf("SKIPPED: %s is not installed: install python3-jinja2 and ansible-core", name)
+	default:
+		module := map[string]string{"actions": "@actions/expressions", "ejs": "ejs"}[name]
+		if _, err := os.Stat(filepath.Join(modules, module)); err != nil {
+			t.Skipf("SKIPPED: %s is not installed: run npm ci in interpolate/testdata/parsers", module)
+		}
+	}
+	return exec.CommandContext(t.Context(), "node", "evaluate.mjs", name, modules)
+}
