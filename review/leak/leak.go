@@ -21,6 +21,7 @@ package leak
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -33,7 +34,12 @@ import (
 const MaxBytes = 4 << 20
 
 // Scanner detects secrets. It is safe for concurrent use.
-type Scanner struct{ rules *ruleSet }
+type Scanner struct {
+	rules *ruleSet
+	shape *shape
+
+	unfiltered bool
+}
 
 var _ review.Scanner = (*Scanner)(nil)
 
@@ -44,26 +50,25 @@ func New() (*Scanner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Scanner{rules}, nil
+	return &Scanner{rules: rules, shape: newShape()}, nil
 }
 
-// templates matches expressions of Pouncet and of other tools. Names in them are not secrets.
-var templates = compileOnce(`\{\{[^\n]*?\}\}|pouncet://\S*`)
+// Unfiltered returns a scanner that reports everything that the rules match. A test compares it with Gitleaks.
+func (s *Scanner) Unfiltered() *Scanner {
+	return &Scanner{rules: s.rules, shape: s.shape, unfiltered: true}
+}
 
 // Scan implements review.Scanner.
 func (s *Scanner) Scan(_ string, data []byte) []review.Leak {
 	if len(data) > MaxBytes {
 		return nil
 	}
-	text := string(data)
-	if bytes.Contains(data, []byte("{{")) || bytes.Contains(data, []byte("pouncet://")) {
-		text = templates().ReplaceAllStringFunc(text, func(m string) string { return strings.Repeat(" ", len(m)) })
-	}
-	matches := s.rules.scan(text)
+	data = withoutReferences(data)
+	matches := s.matches(data)
 	if len(matches) == 0 {
 		return nil
 	}
-	lines := strings.Split(text, "\n")
+	lines := strings.Split(string(data), "\n")
 	var leaks []review.Leak
 	seen := map[[2]int]bool{}
 	for _, m := range matches {
@@ -72,10 +77,61 @@ func (s *Scanner) Scan(_ string, data []byte) []review.Leak {
 			continue
 		}
 		seen[at] = true
-		leaks = append(leaks, review.Leak{Line: at[0], Column: at[1], Rule: m.rule, Key: key(lines[at[0]-1])})
+		leaks = append(leaks, review.Leak{Line: at[0], Column: at[1], Rule: m.rule.ID, Key: key(lines[at[0]-1])})
 	}
 	return leaks
 }
+
+// matches returns the secrets in a text.
+func (s *Scanner) matches(data []byte) []match {
+	if s.unfiltered {
+		return withoutGeneric(s.rules.scan(string(data), []span{{0, len(data), true}}))
+	}
+	text, parts := s.shape.parts(data)
+	if len(parts) == 0 {
+		return nil
+	}
+	f := &filter{text: text, shape: s.shape}
+	return withoutGeneric(slices.DeleteFunc(s.rules.scan(text, parts), func(m match) bool { return !f.accepts(&m) }))
+}
+
+// withoutReferences replaces expressions of Pouncet and of other tools by spaces. Names in them are not secrets.
+func withoutReferences(data []byte) []byte {
+	shared := true
+	blank := func(start, end int) {
+		if shared {
+			data, shared = bytes.Clone(data), false
+		}
+		copy(data[start:end], bytes.Repeat([]byte(" "), end-start))
+	}
+	for at := 0; ; {
+		start := bytes.Index(data[at:], []byte("{{"))
+		if start < 0 {
+			break
+		}
+		start += at
+		line, _, _ := bytes.Cut(data[start:], []byte("\n"))
+		at = start + len(line)
+		if length := bytes.Index(line, []byte("}}")); length >= 0 {
+			at = start + length + len("}}")
+			blank(start, at)
+		}
+	}
+	for at := 0; ; {
+		start := bytes.Index(data[at:], []byte(uriScheme))
+		if start < 0 {
+			return data
+		}
+		start += at
+		at = len(data)
+		if length := bytes.IndexAny(data[start:], " \t\r\n\f\v"); length >= 0 {
+			at = start + length
+		}
+		blank(start, at)
+	}
+}
+
+const uriScheme = "pouncet://"
 
 // position returns the line and the column at which a secret begins. The match
 // may begin with the key, or on an earlier line; from counts lines from 0.

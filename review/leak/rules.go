@@ -18,6 +18,8 @@ import (
 type ruleSet struct {
 	Rules     []rule
 	Allowlist allowlist // for the secrets that any rule matches
+
+	keywords *keywords
 }
 
 // rule matches one type of secret, in a text that contains one of its keywords.
@@ -30,7 +32,8 @@ type rule struct {
 	Keywords    []string
 	Allowlists  []allowlist
 
-	pattern func() *regexp.Regexp
+	pattern    func() *regexp.Regexp
+	assignment bool // the pattern matches a name, a sign such as "=", and any value of some length
 }
 
 // allowlist describes matches that are not secrets.
@@ -46,8 +49,10 @@ type allowlist struct {
 
 // match is one secret. It stays inside this package.
 type match struct {
-	rule   string
+	rule   *rule
 	line   int // the line in which the match begins, from 0
+	start  int // the index of the match in the text
+	whole  string
 	secret string
 }
 
@@ -63,6 +68,7 @@ func parseRules(text []byte) (*ruleSet, error) {
 	for i := range s.Rules {
 		r := &s.Rules[i]
 		r.pattern = compileOnce(r.Regex)
+		r.assignment = strings.Contains(r.Regex, assignmentSign)
 		for k, word := range r.Keywords {
 			r.Keywords[k] = strings.ToLower(word)
 		}
@@ -71,8 +77,12 @@ func parseRules(text []byte) (*ruleSet, error) {
 		}
 	}
 	s.Allowlist.prepare()
+	s.keywords = newKeywords(s.Rules)
 	return &s, nil
 }
+
+// assignmentSign is the part of a pattern of Gitleaks that matches the sign between a name and a value.
+const assignmentSign = `(?:=|>|:{1,3}=|\|\||:|=>|\?=|,)`
 
 func compileOnce(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
@@ -140,41 +150,45 @@ func (l *lines) match(pattern *regexp.Regexp) bool {
 	return matched
 }
 
-// scan returns the secrets of a text, in the order of the rules.
-func (s *ruleSet) scan(text string) []match {
-	lower := strings.ToLower(text)
+// scan returns what the rules match in some parts of a text, in the order of the parts and the rules.
+func (s *ruleSet) scan(text string, parts []span) []match {
 	var found []match
-	for i := range s.Rules {
-		r := &s.Rules[i]
-		contains := func(word string) bool { return strings.Contains(lower, word) }
-		if len(r.Keywords) > 0 && !slices.ContainsFunc(r.Keywords, contains) {
-			continue
+	around := &lines{text: text}
+	line, counted := 0, 0 // text[:counted] holds this many newlines
+	for _, part := range parts {
+		line += strings.Count(text[counted:part.start], "\n")
+		counted = part.start
+		mask := s.keywords.in(text[part.start:part.end])
+		for i := range s.Rules {
+			if r := &s.Rules[i]; mask.has(i) && (part.named || !r.assignment) {
+				found = s.apply(r, around, part, line, found)
+			}
 		}
-		found = s.apply(r, text, found)
 	}
-	return withoutGeneric(found)
+	return found
 }
 
-// apply appends the matches of one rule.
-func (s *ruleSet) apply(r *rule, text string, found []match) []match {
-	line, counted := 0, 0 // text[:counted] holds this many newlines
-	around := &lines{text: text}
-	for _, at := range r.pattern().FindAllStringIndex(text, -1) {
-		whole := strings.Trim(text[at[0]:at[1]], "\n")
+// apply appends the matches of one rule in a part of a text that begins in a line.
+func (s *ruleSet) apply(r *rule, around *lines, part span, line int, found []match) []match {
+	text, counted := around.text, part.start
+	for _, at := range r.pattern().FindAllStringIndex(text[part.start:part.end], -1) {
+		start, end := part.start+at[0], part.start+at[1]
+		whole := strings.Trim(text[start:end], "\n")
 		secret := r.secret(whole)
 		if r.Entropy != 0 && entropy(secret) <= r.Entropy {
 			continue
 		}
 		// A match that begins with a newline belongs to the line after it.
-		next := min(at[0]+1, len(text))
+		next := min(start+1, len(text))
 		line += strings.Count(text[counted:next], "\n")
 		counted = next
-		around.move(at[0], at[0]+len(whole))
+		around.move(start, start+len(whole))
 		allows := func(a allowlist) bool { return a.allows(secret, whole, around) }
 		if allows(s.Allowlist) || slices.ContainsFunc(r.Allowlists, allows) {
 			continue
 		}
-		found = append(found, match{rule: r.ID, line: line, secret: secret})
+		start += len(text[start:end]) - len(strings.TrimLeft(text[start:end], "\n"))
+		found = append(found, match{rule: r, line: line, start: start, whole: whole, secret: secret})
 	}
 	return found
 }
@@ -202,12 +216,12 @@ func (r *rule) secret(match string) string {
 func withoutGeneric(found []match) []match {
 	specific := map[int][]string{} // secrets by line
 	for _, m := range found {
-		if !strings.Contains(m.rule, "generic") {
+		if !strings.Contains(m.rule.ID, "generic") {
 			specific[m.line] = append(specific[m.line], m.secret)
 		}
 	}
 	return slices.DeleteFunc(found, func(m match) bool {
-		return strings.Contains(m.rule, "generic") &&
+		return strings.Contains(m.rule.ID, "generic") &&
 			slices.ContainsFunc(specific[m.line], func(secret string) bool { return strings.Contains(secret, m.secret) })
 	})
 }

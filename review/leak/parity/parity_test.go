@@ -117,7 +117,7 @@ func newPeer(t *testing.T) *peer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &peer{ours, detector}
+	return &peer{ours.Unfiltered(), detector}
 }
 
 // compare scans a text with both, and returns the rules that matched.
