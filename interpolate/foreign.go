@@ -184,7 +184,9 @@ func (d *Document) checkTemplates(s *scalar, replacements []replacement) Problem
 		}
 		start := text.Len()
 		text.WriteString(replacements[i].text)
-		values, filled = append(values, span{start, text.Len()}), append(filled, p)
+		if !p.expr.IsLiteral() {
+			values, filled = append(values, span{start, text.Len()}), append(filled, p)
+		}
 	}
 	if i := d.templates.opensTemplate(text.String(), values); i >= 0 {
 		return Problems{{filled[i].pos, filled[i].text, errOpensTemplate()}}

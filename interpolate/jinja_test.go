@@ -70,6 +70,27 @@ func TestWhiteSpaceControl(t *testing.T) {
 // withCalls replaces CALL with an expression.
 func withCalls(text string) string { return strings.ReplaceAll(text, "CALL", secretCall) }
 
+// TestLiteralReference writes a reference as text, in each format and dialect.
+func TestLiteralReference(t *testing.T) {
+	const literal = `{{ literal_value("{") }}{ get_secret_value(0) }}`
+	for name, text := range map[string]string{
+		"f.yaml": "a: 'LIT CALL'\n", "f.json": "{\"a\": \"CALL\", \"b\": LIT}", "f.toml": "a = 'LIT'\nb = \"CALL\"\n",
+		"f.env": "A='LIT CALL'\n", "f.properties": "a=LIT CALL\n", "f.txt": "LIT CALL",
+	} {
+		for _, d := range append(interpolate.Dialects, interpolate.DialectNone) {
+			in := strings.ReplaceAll(text, "LIT", literal)
+			if name == "f.json" {
+				in = strings.ReplaceAll(text, "LIT", `"`+strings.ReplaceAll(literal, `"`, "'")+`"`)
+			}
+			f := interpolate.File{Name: name, Data: []byte(withCalls(in)), Dialect: d}
+			got, err := renderDialect(t, f, everySecret("v"), interpolate.MissingError)
+			if err != nil || strings.Count(got, "{{ get_secret_value(0) }}") != 1 || !strings.Contains(got, "v") {
+				t.Errorf("%s, dialect %q: %q, %v", in, d, got, err)
+			}
+		}
+	}
+}
+
 // TestDirectives checks that a directive keeps its bytes, and that text which looks like one is text.
 func TestDirectives(t *testing.T) {
 	for _, c := range []struct{ text, want string }{

@@ -141,7 +141,13 @@ func (d *Document) fillText(v *evaluator) ([]byte, Problems) {
 		return nil, problems
 	}
 	result := splice(d.file.Data, edits)
-	if i := d.templates.opensTemplate(string(result), splicedSpans(edits)); i >= 0 {
+	spans := splicedSpans(edits)
+	for i, p := range filled {
+		if p.expr.IsLiteral() {
+			spans[i].start = spans[i].end
+		}
+	}
+	if i := d.templates.opensTemplate(string(result), spans); i >= 0 {
 		return nil, Problems{{filled[i].pos, filled[i].text, errOpensTemplate()}}
 	}
 	return result, nil

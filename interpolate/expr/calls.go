@@ -116,6 +116,17 @@ func (a *arguments) jsonValue() (node, *SyntaxError) {
 	return &pick{a.positional[0].value, path}, checkField(path, a.positional[1].at)
 }
 
+func (a *arguments) literalValue() (node, *SyntaxError) {
+	if err := a.check(1, 1, "a text in quotes: literal_value('{')"); err != nil {
+		return nil, err
+	}
+	text, err := a.positional[0].literalString("the text")
+	if err != nil {
+		return nil, err
+	}
+	return &literalCall{text}, nil
+}
+
 // check checks the number of positional arguments, and the keywords.
 func (a *arguments) check(least, most int, usage string, keywords ...string) *SyntaxError {
 	for keyword, arg := range a.keyword {

@@ -57,6 +57,8 @@ func (e *Expression) Evaluate(v *Values) (Type, string, *backend.Error) {
 
 func (v *Values) eval(n node) (result, *backend.Error) {
 	switch n := n.(type) {
+	case *literalCall:
+		return result{Text, []byte(n.text)}, nil
 	case *literal:
 		if n.typ == Bool {
 			return result{JSON, []byte(n.text)}, nil

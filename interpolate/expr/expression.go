@@ -16,10 +16,11 @@ const (
 	callValue      = "get_value"
 	callEnv        = "env_var"
 	callJSON       = "json_value"
+	callLiteral    = "literal_value"
 )
 
 // callNames lists all calls. An expression that holds one of them is a reference.
-var callNames = []string{callSecret, callMageSecret, callValue, callEnv, callJSON}
+var callNames = []string{callSecret, callMageSecret, callValue, callEnv, callJSON, callLiteral}
 
 // Expression is a parsed expression: the text between "{{" and "}}", or a reference URI.
 type Expression struct {
@@ -61,6 +62,18 @@ func (e *Expression) Targets(visit func(Target)) {
 			visit(n.target.Target)
 		}
 	})
+}
+
+// IsLiteral reports whether the file alone says what the expression stands for.
+func (e *Expression) IsLiteral() bool {
+	literal := true
+	walk(e.root, false, func(n node, _ bool) {
+		switch n.(type) {
+		case *entry, *variable:
+			literal = false
+		}
+	})
+	return literal
 }
 
 // Target is the part of a reference that says which entry it means. Options supply a Project, Environment or Scope
@@ -112,6 +125,8 @@ type (
 		name string
 		arg  node // of the filter default; otherwise nil
 	}
+	// literalCall is a call of literal_value, which stands for its argument.
+	literalCall struct{ text string }
 	// literal is a string, a number, a boolean or none.
 	literal struct {
 		typ  Type
@@ -190,6 +205,10 @@ func (n *filter) print(b *strings.Builder) {
 		n.arg.print(b)
 		b.WriteByte(')')
 	}
+}
+
+func (n *literalCall) print(b *strings.Builder) {
+	fmt.Fprintf(b, "%s(%s)", callLiteral, quote(n.text))
 }
 
 func (n *literal) print(b *strings.Builder) {

@@ -32,6 +32,7 @@ func TestParseExpression(t *testing.T) {
 		`env_var('A').b`:                            `json_value(env_var('A'), 'b')`,
 		`get_secret_value('a', version='previous')`: `get_secret_value('a', version='previous')`,
 		`'text' | b64encode`:                        `'text' | b64encode`,
+		`literal_value('{{ x }\x7d') | trim`:        `literal_value('{\x7b x }\x7d') | trim`,
 	} {
 		e, err := expr.Parse(in)
 		if err != nil {
@@ -52,6 +53,9 @@ func TestParseExpressionErrors(t *testing.T) {
 		"get_value('a'":                     `expected ",", got the end of the expression`,
 		"get_value('a' 'b')":                `expected ",", got a string`,
 		"get_value()":                       "get_value takes the name",
+		"literal_value()":                   "literal_value takes a text in quotes",
+		"literal_value(get_value('a'))":     "the text must be a string in quotes",
+		"literal_value('a', default='b')":   "literal_value has no argument default=",
 		"get_value('a', 'b')":               "get_value takes the name",
 		"get_value('a') x":                  `expected the end of the expression, got "x"`,
 		"get_value('a') + 'b'":              `expected the end of the expression, got "+"`,

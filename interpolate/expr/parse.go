@@ -186,6 +186,8 @@ func (p *parser) call(name token) (node, *SyntaxError) {
 		return args.variable()
 	case callJSON:
 		return args.jsonValue()
+	case callLiteral:
+		return args.literalValue()
 	}
 	return args.entry()
 }
