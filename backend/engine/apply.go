@@ -89,7 +89,6 @@ func (e *Engine) applyOnce(
 	for {
 		r := &run{applyCall: call, engine: e, ctx: ctx, set: set, access: call.guesses.access,
 			now: e.now().UTC().Truncate(time.Microsecond)}
-		r.checks.begin()
 		err := e.store.Update(ctx, r.transaction)
 		switch {
 		case r.incomplete():
@@ -152,8 +151,12 @@ type run struct {
 	unchecked string
 }
 
+// transaction makes the changes. The store may call it again.
 func (r *run) transaction(tx store.Tx) error {
 	r.tx, r.projects, r.places = tx, map[string]*project{}, newPlaces()
+	r.outcomes, r.read, r.over = nil, 0, nil
+	r.checks.begin()
+	r.guesses.begin()
 	if done, err := r.replay(); done || err != nil {
 		return err
 	}

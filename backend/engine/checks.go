@@ -47,7 +47,7 @@ func newChecks() *checks {
 }
 
 // begin prepares for another transaction.
-func (c *checks) begin() { c.inside = maxInsideSteps }
+func (c *checks) begin() { c.inside, c.waiting, c.bytes = maxInsideSteps, nil, 0 }
 
 func keyOfCheck(parts ...[]byte) checkKey {
 	h := sha256.New()

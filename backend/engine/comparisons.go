@@ -75,6 +75,9 @@ func (g *guesses) key(object string) store.ComparisonKey {
 	return store.ComparisonKey{Day: g.day, Principal: g.principal(), Object: object}
 }
 
+// begin forgets the guesses of a transaction that is repeated: it makes them again.
+func (g *guesses) begin() { g.wrong = map[string]bool{} }
+
 // guess compares the value of a secret that the principal may not have, and notes whether the values differ. Beyond the
 // limit it does not compare, and returns false.
 func (r *run) guess(object string, isEqual func() bool) (equal bool, err error) {

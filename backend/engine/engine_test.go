@@ -8,9 +8,15 @@ import (
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
+	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
+	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/storetest"
 )
 
 // embedded makes a backend with the project "default" and opens its parts.
@@ -38,6 +44,61 @@ func allow(t *testing.T, parts *open.Parts, uris ...string) {
 		t.Fatal(err)
 	}
 	parts.AllowKMSKeys(patterns)
+}
+
+// A store may run the function of a transaction again: see store.Store.
+func TestConformanceWithTransactionsThatRunTwice(t *testing.T) {
+	servicetest.Run(t, func(t *testing.T) backend.Service {
+		dir := t.TempDir()
+		key := "file://" + filepath.ToSlash(filepath.Join(dir, "kms.key"))
+		if err := kms.CreateFile(key); err != nil {
+			t.Fatal(err)
+		}
+		database, err := sqlite.Create(t.Context(), filepath.Join(dir, "pouncet.db"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = database.Close() })
+		rows, keys := storetest.Twice(database), envelope.New(envelope.Options{Deployment: database.Deployment()})
+		deployment, err := signed.Initialise(t.Context(), rows, keys, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := engine.New(signed.New(rows, keys, deployment), keys, engine.Options{Authorizer: access.Rights{}, KMSKey: key})
+		local := asAdmin{e}
+		_, hash := access.NewToken()
+		role := backend.RoleAdmin
+		_, err = local.Apply(t.Context(), backend.ChangeSet{Changes: []backend.Change{
+			{Op: backend.OpCreate, Kind: backend.KindProject, Name: backend.DefaultProject},
+			{Op: backend.OpCreate, Kind: backend.KindToken, Name: "first-token", Role: &role, TokenHash: hash},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return local
+	})
+}
+
+// asAdmin makes calls without a principal for a workload with the admin role.
+type asAdmin struct{ backend.Service }
+
+func (s asAdmin) principal(ctx context.Context) context.Context {
+	if _, ok := backend.PrincipalFrom(ctx); ok {
+		return ctx
+	}
+	return backend.WithPrincipal(ctx, backend.Principal{Name: "local", Role: backend.RoleAdmin, Kind: backend.Workload})
+}
+
+func (s asAdmin) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	return s.Service.Query(s.principal(ctx), q)
+}
+
+func (s asAdmin) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	return s.Service.Resolve(s.principal(ctx), refs)
+}
+
+func (s asAdmin) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+	return s.Service.Apply(s.principal(ctx), set)
 }
 
 func TestConformance(t *testing.T) {

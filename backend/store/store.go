@@ -32,7 +32,10 @@ type Store interface {
 	View(ctx context.Context, f func(Tx) error) error
 
 	// Update runs f in a write transaction. If f and Update return nil, all writes are on disk. Otherwise none is, also if
-	// the process is killed. Update returns an error of f unchanged. It runs one f at a time; f must not call the Store.
+	// the process is killed. Update returns an error of f unchanged. f must not call the Store.
+	//
+	// Transactions are serializable: the result is that of one f at a time. f may run more than once, and only the last
+	// run counts. So f begins each time with the same variables, and has no effect outside the transaction.
 	Update(ctx context.Context, f func(Tx) error) error
 
 	// AppendRecord adds one record to the audit log. The record is on disk when AppendRecord returns nil.

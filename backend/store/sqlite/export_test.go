@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
 // WithMigrations replaces the migrations.
@@ -71,3 +73,20 @@ func Pragma(ctx context.Context, s *Store, name string) (writer, reader string, 
 
 // Classify returns the error for a result code of SQLite.
 func (s *Store) Classify(code int, cause error) error { return s.classify(code, cause) }
+
+// OnCommit sets what is called at each commit with the number of calls of Update that share the transaction.
+func OnCommit(s *Store, f func(calls int)) { s.onCommit = f }
+
+// Waiting returns how many calls of Update wait for another one.
+func Waiting(s *Store) int {
+	s.group.mu.Lock()
+	defer s.group.mu.Unlock()
+	return len(s.group.waiting)
+}
+
+// Break makes a transaction behave as after an error with which SQLite has rolled it back.
+func Break(ctx context.Context, t store.Tx, err error) error {
+	in := t.(*tx)
+	in.broken = err
+	return in.conn.exec(ctx, "ROLLBACK")
+}

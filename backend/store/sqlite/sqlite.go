@@ -6,9 +6,10 @@
 // # How it uses SQLite
 //
 // The journal is a write-ahead log (WAL) that is synced at every commit. So a committed transaction is on disk, and
-// readers and writers do not wait for each other. One connection writes; transactions get it in the order of their
-// requests. A few more connections read, and cannot write. A write transaction takes SQLite's write lock at its
-// start, so that it does not fail later because another process was faster.
+// readers and writers do not wait for each other. One connection writes. Calls of Update at the same time share a
+// transaction, in the order of their requests: see group.go. A few more connections read, and cannot write. A write
+// transaction takes SQLite's write lock at its start, so that it does not fail later because another process was
+// faster.
 //
 // A Lookup is one statement for any number of names. The names are one JSON array, which SQLite joins with the index.
 //
@@ -51,12 +52,14 @@ type Store struct {
 	path        string // absolute
 	file        fs.FileInfo
 	busyTimeout time.Duration
-	onBusy      func() // tests set it, to learn that a transaction waits for another process
+	onBusy      func()          // tests set it, to learn that a transaction waits for another process
+	onCommit    func(calls int) // tests set it, to learn how many calls of Update share a commit
 	migrations  fs.FS
 	schema      string // the hash of the schema that the migrations make; "" accepts any
 	upgrade     Upgrade
 	deployment  string
 
+	group   group
 	writer  *connPool
 	readers *connPool
 	close   func() error

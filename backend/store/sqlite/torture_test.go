@@ -30,8 +30,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writeForever commits rows one after the other and prints each after its commit: "s" and the name of a secret with its
-// version, or "r" and the principal of a record. It returns only when an error occurs.
+// writers is the number of goroutines that add secrets in each process. They share commits.
+const writers = 8
+
+// writeForever commits rows and prints each after its commit: "s" and the name of a secret with its version, or "r" and
+// the principal of a record. It returns only when an error occurs.
 func writeForever(path, prefix string) error {
 	ctx := context.Background() // the process is killed, not cancelled
 	s, err := sqlite.Open(ctx, path)
@@ -45,15 +48,17 @@ func writeForever(path, prefix string) error {
 		fmt.Println(rowType, name)
 	}
 	failed := make(chan error)
-	go func() {
-		for i := 0; ; i++ {
-			name := fmt.Sprintf("%s_%d", prefix, i)
-			if err := add(ctx, s, name); err != nil {
-				failed <- err
+	for w := range writers {
+		go func() {
+			for i := 0; ; i++ {
+				name := fmt.Sprintf("%s_%d_%d", prefix, w, i)
+				if err := add(ctx, s, name); err != nil {
+					failed <- err
+				}
+				acknowledge("s", name)
 			}
-			acknowledge("s", name)
-		}
-	}()
+		}()
+	}
 	go func() {
 		for i := 0; ; i++ {
 			name := fmt.Sprintf("%s_%d", prefix, i)
@@ -88,7 +93,7 @@ func TestCommitsSurviveAKilledProcess(t *testing.T) {
 				acknowledged[line] = true
 			}
 		}
-		wantAcknowledged(t, path, acknowledged, 2*children*(round+1))
+		wantAcknowledged(t, path, acknowledged, (writers+1)*children*(round+1))
 		if t.Failed() {
 			t.Fatalf("round %d failed", round)
 		}

@@ -58,46 +58,6 @@ func (t *tx) beginRead(ctx context.Context) (*sql.Rows, error) {
 	return rows, nil
 }
 
-// Update runs f in a write transaction.
-func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
-	c, err := s.writer.acquire(ctx)
-	if err != nil {
-		return s.translate(err)
-	}
-	healthy := false
-	defer func() { s.writer.release(c, healthy) }()
-	if err := s.begin(ctx, c); err != nil {
-		return err
-	}
-	t := &tx{store: s, conn: c, writable: true}
-	committed := false
-	defer func() { // also when f panics
-		if !committed {
-			healthy = t.rollback(ctx)
-		}
-	}()
-	if err := f(t); err != nil {
-		return err
-	}
-	if t.broken != nil {
-		return t.broken
-	}
-	if err := t.storeRealNames(ctx); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return s.translate(err)
-	}
-	if err := s.checkFile(); err != nil {
-		return err
-	}
-	if err := c.exec(ctx, "COMMIT"); err != nil {
-		return s.translate(err)
-	}
-	t.ended, committed, healthy = true, true, true
-	return nil
-}
-
 // AppendRecord adds one record. Its single statement is its own transaction.
 func (s *Store) AppendRecord(ctx context.Context, r store.Record) error {
 	c, err := s.writer.acquire(ctx)

@@ -106,12 +106,6 @@ func (t *tx) failed(err error) error {
 	return err
 }
 
-// rollback ends the transaction and reports whether the connection can be used again.
-func (t *tx) rollback(ctx context.Context) bool {
-	t.ended = true
-	return t.conn.exec(ctx, "ROLLBACK") == nil
-}
-
 // blob turns nil into empty bytes, for a column without NULL.
 func blob(b []byte) []byte {
 	if b == nil {
