@@ -4,7 +4,6 @@ package review
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,6 +23,8 @@ type Revision struct {
 	Files     []string        // all files that the paths select in the revision
 	Sources   []*Source       // the files that differ from those of the working folder
 	Unchanged map[string]bool // the files that are the same in the working folder
+
+	leaks map[leakLines]int // the secrets in Sources, which have them no longer
 }
 
 // Revision reads files of a git revision without a checkout. The paths are relative to the working folder, which must
@@ -46,25 +47,33 @@ func (r Reader) Revision(ctx context.Context, revision string, paths []string) (
 	for _, b := range blobs {
 		out.Files = append(out.Files, filepath.ToSlash(b.name))
 	}
+	changedBlobs, err := differing(ctx, blobs)
+	if err != nil {
+		return nil, backend.Errorf(backend.CodeInvalid, "comparing the files with %s: %w", backend.Quote(revision), err)
+	}
+	for _, b := range blobs {
+		out.Unchanged[filepath.ToSlash(b.name)] = true
+	}
 	var changed []interpolate.File
-	err = readBlobs(ctx, blobs, func(name string, data []byte) {
-		now, err := os.ReadFile(name)
-		if err == nil && bytes.Equal(now, data) {
-			out.Unchanged[filepath.ToSlash(name)] = true
-			return
-		}
+	err = readBlobs(ctx, changedBlobs, func(name string, data []byte) {
+		delete(out.Unchanged, filepath.ToSlash(name))
 		changed = append(changed, interpolate.File{Name: filepath.ToSlash(name), Data: data})
 	})
 	if err != nil {
 		return nil, backend.Errorf(backend.CodeInvalid, "reading the files of %s: %w", backend.Quote(revision), err)
 	}
 	out.Sources, err = r.scanAll(ctx, len(changed), func(i int) (interpolate.File, error) { return changed[i], nil })
+	out.leaks = countLeaks(out.Sources)
+	for _, s := range out.Sources {
+		s.Leaks = nil
+	}
 	return out, err
 }
 
-// Changed returns the sources of head that differ from the revision.
+// Changed returns the sources of head that differ from the revision, with the secrets in changed lines.
 func (r *Revision) Changed(head []*Source) []*Source {
-	return slices.DeleteFunc(slices.Clone(head), func(s *Source) bool { return r.Unchanged[s.Name] })
+	changed := slices.DeleteFunc(slices.Clone(head), func(s *Source) bool { return r.Unchanged[s.Name] })
+	return newLeaks(r.leaks, changed)
 }
 
 // All returns the sources of the whole revision, if head has those of the working folder.
@@ -74,6 +83,34 @@ func (r *Revision) All(head []*Source) []*Source {
 }
 
 type blob struct{ name, id string }
+
+// differing returns the blobs whose file in the working folder is missing or has other bytes. One git process compares
+// all files.
+func differing(ctx context.Context, blobs []blob) ([]blob, error) {
+	var names strings.Builder
+	var out, compared []blob
+	for _, b := range blobs {
+		if info, err := os.Lstat(b.name); err != nil || !info.Mode().IsRegular() || strings.ContainsAny(b.name, "\n\r") {
+			out = append(out, b)
+			continue
+		}
+		names.WriteString(b.name + "\n")
+		compared = append(compared, b)
+	}
+	if len(compared) == 0 {
+		return out, nil
+	}
+	ids, err := gitWithInput(ctx, names.String(), "hash-object", "--no-filters", "--stdin-paths")
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range strings.Fields(string(ids)) {
+		if i < len(compared) && id != compared[i].id {
+			out = append(out, compared[i])
+		}
+	}
+	return out, nil
+}
 
 // selectBlobs selects the files that ListFiles would from the output of `git ls-tree -r -z`. Its names are relative to
 // the working folder.
@@ -152,8 +189,11 @@ func readBlob(r *bufio.Reader, id string) ([]byte, error) {
 	return data[:size], nil
 }
 
-func git(ctx context.Context, args ...string) ([]byte, error) {
+func git(ctx context.Context, args ...string) ([]byte, error) { return gitWithInput(ctx, "", args...) }
+
+func gitWithInput(ctx context.Context, input string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Stdin = strings.NewReader(input)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

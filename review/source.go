@@ -40,8 +40,11 @@ type Source struct {
 // it.
 type Leak struct {
 	Line, Column int
+	EndLine      int    // the line in which the secret ends
 	Rule         string // the name of the scanner's rule, which says what type of secret it is
 	Key          string // the name before the secret on the same line, if there is one
+
+	lines uint64 // a hash of the lines of the secret, without the spaces around them, under a key of this process
 }
 
 // Scanner detects secrets in the text of a file. It must be safe for concurrent use.
@@ -97,13 +100,14 @@ func (r Reader) selects(name string) bool {
 }
 
 // Reader reads files. With Terraform, it reads the names of objects in Terraform files. Without a Scanner it does not
-// look for secrets. It calls Step, if that is set, with the number of files that are done; several goroutines may call
-// it at the same time.
+// look for secrets, and never in files that are Unchanged. It calls Step, if that is set, with the number of files that
+// are done; several goroutines may call it at the same time.
 type Reader struct {
 	Format    interpolate.Format
 	Dialect   interpolate.Dialect
 	Terraform bool
 	Scanner   Scanner
+	Unchanged map[string]bool // by the name of the Source
 	Step      func(done, files int)
 }
 
@@ -163,8 +167,8 @@ func (r Reader) scan(f interpolate.File) *Source {
 		s.References, s.NearMisses = doc.References(), doc.Warnings()
 		s.comments = referencesInComments(f, s.References)
 	}
-	if r.Scanner != nil {
-		s.Leaks = r.Scanner.Scan(f.Name, f.Data)
+	if r.Scanner != nil && !r.Unchanged[f.Name] {
+		s.Leaks = scanSecrets(r.Scanner, f)
 	}
 	if len(s.References)+len(s.NearMisses)+len(s.Problems)+len(s.Leaks)+len(s.comments)+len(s.ignores) == 0 {
 		return nil

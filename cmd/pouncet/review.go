@@ -82,6 +82,7 @@ func (a *app) review(ctx context.Context, f *findingFlags, revision, planFile st
 	if err != nil {
 		return err
 	}
+	reader.Unchanged = base.Unchanged
 	files, err := reader.ListFiles(remainingPaths(paths, base))
 	if err != nil {
 		return err

@@ -77,7 +77,8 @@ func (s *Scanner) Scan(_ string, data []byte) []review.Leak {
 			continue
 		}
 		seen[at] = true
-		leaks = append(leaks, review.Leak{Line: at[0], Column: at[1], Rule: m.rule.ID, Key: key(lines[at[0]-1])})
+		leaks = append(leaks, review.Leak{Line: at[0], Column: at[1], EndLine: at[0] + strings.Count(m.secret, "\n"),
+			Rule: m.rule.ID, Key: key(lines[at[0]-1])})
 	}
 	return leaks
 }
