@@ -5,10 +5,10 @@ package interpolate
 import (
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/yaml"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
@@ -41,17 +41,21 @@ const atlasSign = "%%"
 // atlasValue matches a reference of Atlas, with the names that Atlas allows.
 var atlasValue = pattern.Once(`^(%%(?:environment\.)?values)\.([A-Za-z0-9_-]+)$`)
 
-// isUnbraced reports whether a value begins like a reference without braces, which must be a whole value.
-func (f File) isUnbraced(value string) bool {
-	if strings.HasPrefix(value, expr.Scheme) {
-		return true
+// prefixes returns what begins a reference without braces in a dialect.
+func (d Dialect) prefixes() []string {
+	if d == DialectAtlas {
+		return []string{expr.Scheme, "%%values.", "%%environment.values."}
 	}
-	return f.Dialect == DialectAtlas &&
-		(strings.HasPrefix(value, "%%values.") || strings.HasPrefix(value, "%%environment.values."))
+	return []string{expr.Scheme}
 }
 
-// parseUnbraced parses a reference without braces.
-func parseUnbraced(value string) (expr.Reference, error) {
+// isActions reports whether a region is an expression of GitHub Actions. In files of Jinja, the dollar is text.
+func (d Dialect) isActions(r *format.Region) bool {
+	return r.AfterDollar && d != DialectMage && d != DialectJinja
+}
+
+// parseBare parses a reference without braces.
+func parseBare(value string) (expr.Reference, error) {
 	if !strings.HasPrefix(value, atlasSign) {
 		return expr.ParseURI(value)
 	}
@@ -63,37 +67,32 @@ func parseUnbraced(value string) (expr.Reference, error) {
 	return expr.Reference{Call: m[1], Target: expr.Target{Kind: backend.KindScopedValue, Name: m[2]}}, nil
 }
 
+// typedBy returns the dialect that gives a whole scalar the type of its text, if any.
+func (d *Document) typedBy(s *format.Scalar) Dialect {
+	switch dialect := d.file.Dialect; {
+	case dialect == DialectAtlas && s.Bare && strings.HasPrefix(s.Parts[0].Text, atlasSign),
+		dialect == DialectMage && s.Plain && !s.Bare:
+		return dialect
+	}
+	return DialectNone
+}
+
 // withTypeOf gives a replacement that is a whole value the type that the dialect gives its text.
 func (o replacement) withTypeOf(d Dialect) replacement {
-	var tag string
 	switch {
-	case o.kept || hasOwnType(o.typ), d == DialectAtlas && o.typ != expr.JSON:
-	case strings.ContainsAny(o.text, "\r\n#:{}[]\"'"): // no number, boolean or null holds one of these
-	default:
-		tag = plainTag(o.text)
+	case d == DialectNone, o.kept, formatType(o.typ) != format.String, d == DialectAtlas && o.typ != expr.JSON,
+		strings.ContainsAny(o.text, "\r\n#:{}[]\"'"): // no number, boolean or null holds one of these
+		return o
 	}
-	switch tag {
-	case "!!int":
+	switch yaml.PlainType(o.text) {
+	case format.Int:
 		o.typ = expr.Int
-	case "!!float":
+	case format.Float:
 		o.typ = expr.Float
-	case "!!bool":
+	case format.Bool:
 		o.typ = expr.Bool
-	case "!!null":
+	case format.Null:
 		o.typ, o.text = expr.Null, expr.NoneText
 	}
 	return o
-}
-
-// plainTag returns the YAML tag of a text as a plain scalar, or "" if the text is not a plain scalar.
-func plainTag(text string) string {
-	roots, err := parseYAML([]byte(text))
-	if err != nil || len(roots) != 1 || len(roots[0].Content) != 1 {
-		return ""
-	}
-	n := roots[0].Content[0]
-	if n.Kind != yaml.ScalarNode || n.Style != 0 || n.Value != text {
-		return ""
-	}
-	return n.Tag
 }

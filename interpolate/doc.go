@@ -27,14 +27,19 @@
 //	                                               │
 //	                             parse again, compare, return the file
 //
-// Most YAML files have one entry per line. For these, a scan of the lines yields what a parse yields, and is several
-// times as fast. The comment at the top of outline.go explains why. All other files are parsed.
+// # The parts
+//
+// Package expr is the language of the expressions. Package format says what a file format does: Scan is step 1, Write
+// is step 3 and Compare is step 4. There is one package per format below it, and formats.go has the table of them. This
+// package finds what stands between braces (region.go), decides which of it is a reference (references.go), resolves
+// the references (resolve.go), and gives the values to the formats (fill.go). What holds for the values of every format
+// is checked there, before a format writes them.
 //
 // # What counts as a reference
 //
 // An expression between "{{" and "}}" is a reference if it calls get_secret_value (or its alias mage_secret_var),
 // get_value, env_var or json_value, or if it holds a pouncet:// URI. A scalar that consists of such a URI is a
-// reference too. Package expr is the language of expressions; its grammar is at the top of expr/parse.go.
+// reference too. The grammar is at the top of expr/parse.go.
 //
 // Every other expression is foreign: it belongs to Helm, GitHub Actions, Jinja or another tool. Foreign expressions
 // keep their bytes. A file without references is returned as it is, even if it is not valid in its format.
@@ -48,7 +53,7 @@
 // In JSON, TOML and properties, a value replaces its expression, with the escapes of the string around it. A literal
 // string in TOML becomes a basic string if the value needs escapes. The readers of dotenv files do not agree on
 // escapes. There, a value is written in the first quoting style that all of them read alike, and a value without such
-// a style is an error; dotenv.go has the table. Plain text takes every value as it is. A template of another tool
+// a style is an error; package dotenv has the table. Plain text takes every value as it is. A template of another tool
 // takes only values that mean the same in every quoting style.
 //
 // If an expression is a whole scalar, the filters int, float and bool write a number or a boolean, and a missing

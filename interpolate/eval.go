@@ -37,16 +37,16 @@ func (v *evaluator) resolution(t expr.Target) (*backend.Resolution, *backend.Err
 	return &v.resolutions[v.index[ref]], nil
 }
 
-// replacement evaluates the expression of a part.
-func (v *evaluator) replacement(p part) (replacement, *backend.Error) {
-	typ, text, err := p.expr.Evaluate(&v.values)
+// replacement evaluates an expression.
+func (v *evaluator) replacement(e *expr.Expression) (replacement, *backend.Error) {
+	typ, text, err := e.Evaluate(&v.values)
 	switch {
 	case err == nil:
 		return replacement{typ: typ, text: text}, nil
 	case !err.IsMissingReference(), v.options.Missing == MissingError:
 		return replacement{}, err
 	case v.options.Missing == MissingKeep:
-		return replacement{text: p.trim.textBefore + p.text + p.trim.textAfter, kept: true}, nil
+		return replacement{kept: true}, nil
 	}
 	return replacement{typ: expr.Null, text: expr.NoneText}, nil
 }
@@ -59,9 +59,4 @@ func (v *evaluator) usesSecret(e *expr.Expression) bool {
 		secret = secret || err == nil && r.Secret
 	})
 	return secret
-}
-
-// hasOwnType reports whether a result of this type is written without quotes if it is a whole scalar.
-func hasOwnType(t expr.Type) bool {
-	return t == expr.Int || t == expr.Float || t == expr.Bool || t == expr.Null
 }

@@ -7,12 +7,17 @@ import (
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
+	plaintext "github.com/pouncet/terraform-provider-pouncet/interpolate/format/text"
 )
 
 // Another tool may read a rendered file as a template: Helm, Ansible, Argo, GitHub Actions. It must not evaluate a
 // value. Nobody knows whether such a tool looks for its signs before or after it decodes the strings of the file, so
 // no way to escape them is safe. If signs of a template remain in a file, no value may begin such a sign, neither by
 // itself nor together with the text next to it.
+
+// span is a part of a text.
+type span struct{ start, end int }
 
 // templates is a set of template syntaxes.
 type templates uint8
@@ -142,14 +147,11 @@ func (t templates) opensTemplate(text string, values []span) int {
 
 // findTemplates finds the template syntaxes that remain in the file. A file of Mage or Jinja is read as a template
 // next, also if none remains. References in comments remain too, but they are not of another tool.
-func (d *Document) findTemplates(regions []region) {
-	if d.isTemplate || d.file.Format == FormatVariables {
-		return // checkTemplateValue is stricter, and ParseVariables evaluates nothing
-	}
+func (d *Document) findTemplates(regions []format.Region) {
 	var own []span
 	for _, r := range regions {
-		if r.mentionsCall && !r.unclosed {
-			own = append(own, span{r.start, r.end})
+		if r.MentionsCall && !r.Unclosed {
+			own = append(own, span{r.Start, r.End})
 		}
 	}
 	t, inside := remainingTemplates(d.file.Data, own)
@@ -158,38 +160,68 @@ func (d *Document) findTemplates(regions []region) {
 	}
 	d.templates = t
 	next := 0
-	for p := range d.expressions() {
-		for ; next < len(own) && own[next].start < p.end; next++ {
-			p.inside = inside[next] && own[next].start >= p.start
+	for i := range d.references {
+		r := &d.references[i]
+		p := &d.scalars[r.scalar].Parts[r.part]
+		if p.Region == nil {
+			continue // a URI without braces is a whole value
+		}
+		start, end := p.Extent()
+		for ; next < len(own) && own[next].start < end; next++ {
+			r.inside = inside[next] && own[next].start >= start
 		}
 	}
 }
 
-// checkTemplates returns the problems of replacements that another tool could read as an expression. In text, where
-// each expression is a scalar, only the result shows what is next to them.
-func (d *Document) checkTemplates(s *scalar, replacements []replacement) Problems {
+// checkTemplates returns the problems of values that another tool could read as an expression.
+func (d *Document) checkTemplates(refs []reference, values []format.Value) Problems {
 	if d.templates == 0 {
 		return nil
 	}
 	var text strings.Builder
-	var values []span
-	var filled []part
-	for i, p := range s.parts {
-		if p.expr == nil || replacements[i].kept {
-			text.WriteString(p.text)
+	var replaced []span
+	var filled []*reference
+	next := refs
+	parts := d.scalars[refs[0].scalar].Parts
+	for i := range parts {
+		var r *reference
+		if len(next) > 0 && next[0].part == i {
+			r, next = &next[0], next[1:]
+		}
+		if !values[i].Replaces {
+			text.WriteString(parts[i].Text)
 			continue
 		}
-		if p.inside && !inertValue().MatchString(replacements[i].text) {
-			return Problems{{p.pos, p.text, errInsideTemplate()}}
+		if r.inside && !plaintext.IsInert(values[i].Text) {
+			return Problems{d.problem(r, errInsideTemplate())}
 		}
 		start := text.Len()
-		text.WriteString(replacements[i].text)
-		if !p.expr.IsLiteral() {
-			values, filled = append(values, span{start, text.Len()}), append(filled, p)
+		text.WriteString(values[i].Text)
+		if !r.expr.IsLiteral() {
+			replaced, filled = append(replaced, span{start, text.Len()}), append(filled, r)
 		}
 	}
-	if i := d.templates.opensTemplate(text.String(), values); i >= 0 {
-		return Problems{{filled[i].pos, filled[i].text, errOpensTemplate()}}
+	if i := d.templates.opensTemplate(text.String(), replaced); i >= 0 {
+		return Problems{d.problem(filled[i], errOpensTemplate())}
+	}
+	return nil
+}
+
+// checkTemplatesInText returns the problem of a value that another tool could read as an expression together with the
+// text around it. In text, each expression is a scalar, so only the result shows what is next to it. Each edit is for
+// the reference with the same index.
+func (d *Document) checkTemplatesInText(result []byte, edits []format.Edit, filled []*reference) Problems {
+	replaced := make([]span, len(edits))
+	shift := 0
+	for i, e := range edits {
+		end := e.Start + shift + len(e.Text)
+		if replaced[i] = (span{e.Start + shift, end}); filled[i].expr.IsLiteral() {
+			replaced[i].start = end // the text is of the file, and no value
+		}
+		shift += len(e.Text) - (e.End - e.Start)
+	}
+	if i := d.templates.opensTemplate(string(result), replaced); i >= 0 {
+		return Problems{d.problem(filled[i], errOpensTemplate())}
 	}
 	return nil
 }

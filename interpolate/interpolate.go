@@ -121,7 +121,7 @@ func scanAll(ctx context.Context, files []File, o Options) ([]*Document, error) 
 	problems, err := inParallel(ctx, len(files), func(i int) Problems {
 		defer step()
 		docs[i] = &Document{file: files[i]}
-		return docs[i].scan()
+		return docs[i].scan(false)
 	})
 	if err != nil {
 		return nil, err

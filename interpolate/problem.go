@@ -10,6 +10,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 )
 
 // Position is a position in a file.
@@ -78,9 +79,6 @@ func (ps Problems) Unwrap() []error {
 	return errs
 }
 
-// byteOrderMark can begin a UTF-8 file. It takes no column.
-const byteOrderMark = "\uFEFF"
-
 // lineCounter turns offsets into positions. It reads the file once if the offsets rise, and starts again at a smaller
 // one.
 type lineCounter struct {
@@ -96,8 +94,8 @@ func (r *lineCounter) position(offset int) Position {
 		*r = *newLineCounter(r.file)
 	}
 	data := r.file.Data
-	if r.at == 0 && bytes.HasPrefix(data, []byte(byteOrderMark)) {
-		r.at = min(len(byteOrderMark), offset)
+	if r.at == 0 && bytes.HasPrefix(data, []byte(format.ByteOrderMark)) {
+		r.at = min(len(format.ByteOrderMark), offset)
 	}
 	for {
 		end := bytes.IndexAny(data[r.at:offset], "\r\n")

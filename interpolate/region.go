@@ -5,24 +5,11 @@ package interpolate
 import (
 	"bytes"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
-
-// region is a part of a file between {{ and }}, {% and %} or {# and #}: an expression of this package, or a foreign
-// one.
-type region struct {
-	start, end   int  // offsets, including the braces; only the opening braces if the region is unclosed
-	mentionsCall bool // the region may be a reference
-	unclosed     bool // the line mentions a call, and closing braces are missing
-	afterDollar  bool // the region is written ${{ … }}
-	multiline    bool // the region spans lines
-	literal      bool // another tool writes or removes the region as it is: a comment, or text in {% raw %}
-	control      bool // a foreign control statement on its own line: {{- if … }}, {% endfor %}, {# … #}
-	asComment    bool // the placeholder is a comment
-}
 
 // findRegions returns the regions of a file, in order. A region ends at the first closing braces, even inside quotes:
 // what quotes mean depends on the scalar, and the scalars are not known yet. Only a comment, and a region that may be
@@ -31,9 +18,9 @@ type region struct {
 // These forms of other tools are literal, so that a file can show an expression without being filled in there:
 // comments of Jinja ({# … #}) and of Go ({{/* … */}}), a string of Go ({{`…`}}), and what is between {% raw %} and
 // {% endraw %}.
-func findRegions(data []byte) []region {
+func findRegions(data []byte) []format.Region {
 	f := regionFinder{data: data}
-	var out []region
+	var out []format.Region
 	for i := 0; ; {
 		next := bytes.IndexByte(data[i:], '{')
 		if next < 0 || i+next+2 > len(data) {
@@ -44,7 +31,7 @@ func findRegions(data []byte) []region {
 		if ok {
 			out = append(out, r)
 		}
-		i = max(i+1, r.end)
+		i = max(i+1, r.End)
 	}
 }
 
@@ -79,18 +66,18 @@ func (f *regionFinder) next(sign, i int) int {
 
 // at returns the region that begins at i, where the file has an opening brace. If it returns false, the end of the
 // region is where the next one can begin; 0 means after i.
-func (f *regionFinder) at(i int) (r region, ok bool) {
-	r = region{start: i, afterDollar: i > 0 && f.data[i-1] == '$', literal: i < f.rawEnd}
+func (f *regionFinder) at(i int) (r format.Region, ok bool) {
+	r = format.Region{Start: i, AfterDollar: i > 0 && f.data[i-1] == '$', Literal: i < f.rawEnd}
 	switch f.data[i+1] {
 	case '%':
 		ok = f.statement(&r)
 	case '#':
 		end := f.next(closingComment, i+2)
-		if end < 0 || r.afterDollar || r.literal {
+		if end < 0 || r.AfterDollar || r.Literal {
 			return r, false
 		}
 		if ok = f.comment(&r, end+2); !ok {
-			r.end = 0 // what is next to other text and spans lines is hardly a comment
+			r.End = 0 // what is next to other text and spans lines is hardly a comment
 		}
 	case '{':
 		ok = f.expression(&r)
@@ -99,46 +86,46 @@ func (f *regionFinder) at(i int) (r region, ok bool) {
 }
 
 // statement completes a region that begins with {%.
-func (f *regionFinder) statement(r *region) bool {
-	window := f.data[r.start+2 : min(len(f.data), r.start+2+expr.MaxBytes+2)]
+func (f *regionFinder) statement(r *format.Region) bool {
+	window := f.data[r.Start+2 : min(len(f.data), r.Start+2+expr.MaxBytes+2)]
 	end := bytes.Index(window, []byte("%}"))
-	if end < 0 || hasLineBreak(window[:end]) {
+	if end < 0 || format.HasLineBreak(window[:end]) {
 		return false
 	}
-	r.end = r.start + 2 + end + 2
-	if !r.literal && strings.Trim(string(window[:end]), "-+ \t") == "raw" {
-		f.rawEnd = f.next(closingRaw, r.end)
+	r.End = r.Start + 2 + end + 2
+	if !r.Literal && strings.Trim(string(window[:end]), "-+ \t") == "raw" {
+		f.rawEnd = f.next(closingRaw, r.End)
 	}
-	r.control = r.end-r.start >= len("#{{}}") && isAloneOnLine(f.data, r.start, r.end)
+	r.Control = r.End-r.Start >= len("#{{}}") && isAloneOnLine(f.data, r.Start, r.End)
 	return true
 }
 
 // comment completes a region that is a comment up to end. A comment that spans lines is a region only if it is alone
 // on them.
-func (f *regionFinder) comment(r *region, end int) bool {
-	r.end, r.literal = end, true
-	r.multiline = hasLineBreak(f.data[r.start:r.end])
-	r.control = r.end-r.start >= len("#{{}}") && isAloneOnLine(f.data, r.start, r.end)
-	return r.control || !r.multiline
+func (f *regionFinder) comment(r *format.Region, end int) bool {
+	r.End, r.Literal = end, true
+	r.Multiline = format.HasLineBreak(f.data[r.Start:r.End])
+	r.Control = r.End-r.Start >= len("#{{}}") && isAloneOnLine(f.data, r.Start, r.End)
+	return r.Control || !r.Multiline
 }
 
 // goLiteral matches the beginning of a comment or of a string in a template of Go.
 var goLiteral = pattern.Once("^-?[ \t]*(/\\*|`)")
 
 // expression completes a region that begins with {{.
-func (f *regionFinder) expression(r *region) bool {
-	window := f.data[r.start+2 : min(len(f.data), r.start+2+expr.MaxBytes+2)]
+func (f *regionFinder) expression(r *format.Region) bool {
+	window := f.data[r.Start+2 : min(len(f.data), r.Start+2+expr.MaxBytes+2)]
 	if len(window) > 0 && window[0] == '{' {
 		return false // of three or more braces, the last two begin the region
 	}
-	if m := goLiteral().FindSubmatchIndex(window[:min(len(window), 16)]); m != nil && !r.literal {
+	if m := goLiteral().FindSubmatchIndex(window[:min(len(window), 16)]); m != nil && !r.Literal {
 		sign := closingGoComment
 		if window[m[2]] == '`' {
 			sign = closingGoString
 		}
-		if closing := f.next(sign, r.start+2+m[3]); closing >= 0 {
+		if closing := f.next(sign, r.Start+2+m[3]); closing >= 0 {
 			closing += len(closingSigns[sign])
-			if n := closingBraces().FindIndex(f.data[closing:min(len(f.data), closing+lineContext)]); n != nil {
+			if n := closingBraces().FindIndex(f.data[closing:min(len(f.data), closing+format.LineContext)]); n != nil {
 				return f.comment(r, closing+n[1])
 			}
 		}
@@ -148,24 +135,24 @@ func (f *regionFinder) expression(r *region) bool {
 	}
 	end := bytes.Index(window, []byte("}}"))
 	if end < 0 {
-		if r.literal {
+		if r.Literal {
 			return false
 		}
 		line, _, _ := bytes.Cut(window, []byte("\n"))
 		if !expr.MentionsCall(string(line)) {
 			return false
 		}
-		r.end, r.mentionsCall, r.unclosed = r.start+2, true, true
+		r.End, r.MentionsCall, r.Unclosed = r.Start+2, true, true
 		return true
 	}
 	body := window[:end]
-	r.multiline = hasLineBreak(body)
-	r.mentionsCall = !r.literal && expr.MentionsCall(string(body))
-	if r.multiline && !r.mentionsCall {
+	r.Multiline = format.HasLineBreak(body)
+	r.MentionsCall = !r.Literal && expr.MentionsCall(string(body))
+	if r.Multiline && !r.MentionsCall {
 		return false
 	}
-	r.end = r.start + 2 + end + 2
-	r.control = !r.mentionsCall && r.end-r.start >= len("#{{}}") && isAloneOnLine(f.data, r.start, r.end) &&
+	r.End = r.Start + 2 + end + 2
+	r.Control = !r.MentionsCall && r.End-r.Start >= len("#{{}}") && isAloneOnLine(f.data, r.Start, r.End) &&
 		controlStatement().Match(body)
 	return true
 }
@@ -176,26 +163,9 @@ var closingBraces = pattern.Once(`^[^{}\r\n]*\}\}`)
 // controlStatement matches the beginning of a control statement of Go templates.
 var controlStatement = pattern.Once(`^(-|/\*|\s*(if|else|end|range|with|define|block|template|include)\b)`)
 
-// hasLineBreak reports whether b holds a line break of YAML.
-func hasLineBreak(b []byte) bool {
-	for _, c := range b {
-		switch {
-		case c == '\r' || c == '\n':
-			return true
-		case c >= utf8.RuneSelf:
-			return bytes.ContainsAny(b, "\r\n\u0085\u2028\u2029")
-		}
-	}
-	return false
-}
-
-// lineContext is the number of bytes around a region in which the ends of its line are searched. The limit keeps a
-// file with one long line as fast as any other.
-const lineContext = 1024
-
 // isAloneOnLine reports whether the lines of a part of data hold nothing else but white space.
 func isAloneOnLine(data []byte, start, end int) bool {
-	before, after := data[max(0, start-lineContext):start], data[end:min(len(data), end+lineContext)]
+	before, after := data[max(0, start-format.LineContext):start], data[end:min(len(data), end+format.LineContext)]
 	for len(before) > 0 && isSpaceOrTab(before[len(before)-1]) {
 		before = before[:len(before)-1]
 	}

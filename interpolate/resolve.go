@@ -13,16 +13,17 @@ import (
 func resolveAll(ctx context.Context, r Resolver, docs []*Document, o Options) (*evaluator, error) {
 	most := 0
 	for _, d := range docs {
-		most += len(d.scalars)
+		most += len(d.references)
 	}
 	v := newEvaluator(o, most)
 	refs := make([]backend.Ref, 0, most)
 	var problems Problems
-	var p *part
+	var doc *Document
+	var current *reference
 	add := func(t expr.Target) {
 		ref, err := o.ref(t)
 		if err != nil {
-			problems = append(problems, Problem{p.pos, p.text, err})
+			problems = append(problems, doc.problem(current, err))
 			return
 		}
 		if _, known := v.index[ref]; !known {
@@ -30,9 +31,10 @@ func resolveAll(ctx context.Context, r Resolver, docs []*Document, o Options) (*
 			refs = append(refs, ref)
 		}
 	}
-	for _, d := range docs {
-		for p = range d.expressions() {
-			p.expr.Targets(add)
+	for _, doc = range docs {
+		for i := range doc.references {
+			current = &doc.references[i]
+			current.expr.Targets(add)
 		}
 	}
 	switch {

@@ -4,16 +4,15 @@ package interpolate
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 )
 
 // File is a text with a name. The name appears in positions, and selects the format if Format is FormatByName. No
@@ -27,29 +26,12 @@ type File struct {
 
 // Document holds the references of one file. A YAML file with several YAML documents is one Document.
 type Document struct {
-	file           File
-	parserInput    []byte // the file with placeholders, as the parser reads it; nil if the file has no references
-	delimiters     delimiters
-	outline        *outline // of parserInput; nil if it has no outline and was parsed
-	roots          []*yaml.Node
-	scalars        []scalar // the scalars with references, in the order of the file
-	warnings       []Problem
-	alwaysParse    bool      // do not use an outline
-	syntax         syntax    // nil for YAML, text and templates
-	isText         bool      // the file has no strings: it is plain text or a template
-	isTemplate     bool      // another tool still has to fill the file in
-	templateNotice string    // why the file counts as a template, for problems
-	templates      templates // the syntaxes of other tools that remain in the file
-}
-
-// Scan reads the references of one file, without a backend. Its error is Problems, and lists every problem of the
-// file.
-func Scan(f File) (*Document, error) {
-	d := &Document{file: f}
-	if problems := d.scan(); len(problems) > 0 {
-		return nil, problems
-	}
-	return d, nil
+	file       File
+	format     format.Format   // that read the file; nil if the file has no references
+	scalars    []format.Scalar // what the format returned
+	references []reference     // in the order of the file
+	warnings   Problems
+	templates  templates // the syntaxes of other tools that remain in the file
 }
 
 // Reference is one position at which a file refers to an entry or an environment variable.
@@ -59,36 +41,34 @@ type Reference struct {
 	expr.Reference
 }
 
+// Scan reads the references of one file, without a backend. Its error is Problems, and lists every problem of the
+// file.
+func Scan(f File) (*Document, error) {
+	d := &Document{file: f}
+	if problems := d.scan(false); len(problems) > 0 {
+		return nil, problems
+	}
+	return d, nil
+}
+
 // References returns the references in the file, in the order of the file.
 func (d *Document) References() []Reference {
 	var out []Reference
-	for p := range d.expressions() {
-		for _, r := range p.expr.References() {
-			out = append(out, Reference{p.pos, p.text, r})
+	for i := range d.references {
+		r := &d.references[i]
+		for _, e := range r.expr.References() {
+			out = append(out, Reference{r.pos, d.text(r), e})
 		}
 	}
 	return out
-}
-
-// expressions yields the parts that are references, in order.
-func (d *Document) expressions() iter.Seq[*part] {
-	return func(yield func(*part) bool) {
-		for i := range d.scalars {
-			parts := d.scalars[i].parts
-			for j := range parts {
-				if parts[j].expr != nil && !yield(&parts[j]) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // Warnings returns the positions that look like a misspelled reference: a call with a typing error, or a URI with
 // text after it. Render leaves them unchanged, because they may belong to another tool.
 func (d *Document) Warnings() []Problem { return d.warnings }
 
-func (d *Document) scan() Problems {
+// scan reads the file. If thorough is set, it uses neither a shortcut nor a faster way to read the format.
+func (d *Document) scan(thorough bool) Problems {
 	data := d.file.Data
 	if looksUTF16(data) {
 		return d.fileProblem(0, "the file is UTF-16, which is not supported", "save the file as UTF-8")
@@ -99,15 +79,15 @@ func (d *Document) scan() Problems {
 	}
 	hasURI := bytes.Contains(data, []byte(expr.Scheme)) ||
 		d.file.Dialect == DialectAtlas && bytes.Contains(data, []byte(atlasSign))
-	if !hasURI && (!bytes.Contains(data, []byte("{{")) || !d.alwaysParse && !expr.MayHoldCall(data)) {
+	if !hasURI && (!bytes.Contains(data, []byte("{{")) || !thorough && !expr.MayHoldCall(data)) {
 		return nil
 	}
 	regions := findRegions(data)
 	mayRefer, hasNearMiss := hasURI, false
 	for _, r := range regions {
-		mayRefer = mayRefer || r.mentionsCall
-		if !mayRefer && !r.control && !hasNearMiss {
-			written, _ := expr.NearMiss(string(data[r.start+2 : r.end-2]))
+		mayRefer = mayRefer || r.MentionsCall
+		if !mayRefer && !r.Control && !hasNearMiss {
+			written, _ := expr.NearMiss(string(data[r.Start+2 : r.End-2]))
 			hasNearMiss = written != ""
 		}
 	}
@@ -116,10 +96,7 @@ func (d *Document) scan() Problems {
 	}
 	problems := d.checkCharacters()
 	if problems == nil {
-		problems = d.readFormat(regions)
-	}
-	if problems == nil {
-		d.findTemplates(regions)
+		problems = d.read(regions, thorough)
 	}
 	if !mayRefer {
 		return nil // a file without references does not have to be valid
@@ -127,48 +104,73 @@ func (d *Document) scan() Problems {
 	return problems
 }
 
-// readFormat reads the file in its format.
-func (d *Document) readFormat(regions []region) Problems {
-	format := d.file.format()
-	switch format {
-	case FormatText, FormatTemplate:
-		d.isText, d.isTemplate = true, format == FormatTemplate
-		d.templateNotice = "the file is a template"
-		return d.readText(regions)
-	case FormatYAML:
-		problems, err := d.readYAML(regions)
-		if err != nil {
-			return d.retryAsTemplate(regions, d.yamlProblem(err))
-		}
-		return problems
-	}
-	d.syntax = syntaxOf(format)
-	if d.syntax == nil {
-		return d.fileProblem(0, fmt.Sprintf("format %s is not supported", backend.Quote(string(format))),
+// read reads the file in its format, or as a template: a file can be one if it cannot be parsed, holds foreign
+// expressions, and the caller named no format.
+func (d *Document) read(regions []format.Region, thorough bool) Problems {
+	row := d.file.format().row()
+	if row == nil {
+		return d.fileProblem(0, fmt.Sprintf("format %s is not supported", backend.Quote(string(d.file.format()))),
 			"use one of "+joinNames(Formats))
 	}
-	problems, err := d.readSyntax(regions)
-	if err != nil {
-		return d.retryAsTemplate(regions, d.formatProblem(err))
+	src := &format.Source{
+		Data: d.file.Data, Regions: regions, Prefixes: d.file.Dialect.prefixes(), IsReference: isReference,
+		Trims: trims, FindRegions: findRegions, Thorough: thorough, Notice: "the file is a template",
+		QuotesStrings: FormatOf(d.file.Name).row().quotesStrings,
 	}
+	problems, parsed := d.readAs(row, src)
+	foreign := func(r format.Region) bool { return !r.MentionsCall && !r.Unclosed }
+	if parsed || d.file.Format != FormatByName || !slices.ContainsFunc(regions, foreign) {
+		return problems
+	}
+	src.Notice = fmt.Sprintf("the file is a template that cannot be parsed as %s yet (line %d)", row.title,
+		problems[0].Pos.Line)
+	problems, _ = d.readAs(FormatTemplate.row(), src)
 	return problems
 }
 
-// retryAsTemplate reads a file that cannot be parsed as a template. It does so only if the file holds foreign
-// expressions and the caller named no format. Otherwise it returns the problems of the parse.
-func (d *Document) retryAsTemplate(regions []region, problems Problems) Problems {
-	foreign := func(r region) bool { return !r.mentionsCall && !r.unclosed }
-	if d.file.Format != FormatByName || !slices.ContainsFunc(regions, foreign) {
-		return problems
+// readAs reads the file in one format. It returns false if the file cannot be parsed in it.
+func (d *Document) readAs(row *formatRow, src *format.Source) (_ Problems, parsed bool) {
+	d.format = row.new()
+	scalars, err := d.format.Scan(src)
+	var refusal *format.Refusal
+	switch {
+	case err == nil:
+		d.scalars = scalars
+		problems := d.parseReferences(len(src.Regions))
+		if problems == nil && !row.inert {
+			d.findTemplates(src.Regions)
+		}
+		return problems, true
+	case errors.As(err, &refusal):
+		return Problems{{Pos: newLineCounter(d.file).position(refusal.Offset), Err: refusal.Err}}, true
 	}
-	d.syntax, d.isText, d.isTemplate = nil, true, true
-	d.templateNotice = fmt.Sprintf("the file is a template that cannot be parsed as %s yet (line %d)",
-		d.file.format().name(), problems[0].Pos.Line)
-	return d.readText(regions)
+	return d.parseProblem(err), false
 }
 
 // HintParse is the hint for a file that cannot be parsed. It names a flag that not every caller has.
 const HintParse = "correct the file; if another tool fills it in later, use --file-format template"
+
+// parseProblem returns the problem of a file that cannot be parsed in its format.
+func (d *Document) parseProblem(err error) Problems {
+	p := &format.ParseError{}
+	errors.As(err, &p)
+	reason := p.Reason
+	if reason != "" {
+		reason = ": " + reason
+	}
+	message := "the file has references and cannot be parsed as "
+	if d.file.Format == FormatVariables {
+		message = "the file cannot be parsed as " // ParseVariables refuses it also without references
+	}
+	problems := d.fileProblem(p.Offset, message+d.file.format().row().title+reason, HintParse)
+	if p.Line > 0 {
+		problems[0].Pos = Position{d.file.Name, p.Line, p.Column}
+	}
+	if p.Err != nil {
+		problems[0].Err = p.Err
+	}
+	return problems
+}
 
 // fileProblem returns a problem that is not about an expression.
 func (d *Document) fileProblem(offset int, message, hint string) Problems {
@@ -179,7 +181,7 @@ func (d *Document) fileProblem(offset int, message, hint string) Problems {
 }
 
 // checkCharacters reports what a parser would refuse without a position: a file that is too large, that is not UTF-8,
-// or that holds characters that YAML does not allow.
+// or that holds characters that its format does not allow.
 func (d *Document) checkCharacters() Problems {
 	data := d.file.Data
 	if len(data) > MaxFileBytes {
@@ -188,7 +190,7 @@ func (d *Document) checkCharacters() Problems {
 		problems[0].Err.Code = backend.CodeTooLarge
 		return problems
 	}
-	isYAML := d.file.format() == FormatYAML
+	row := d.file.format().row()
 	for i := 0; i < len(data); {
 		r, n := rune(data[i]), 1
 		if r >= ' ' && r < utf8.RuneSelf {
@@ -201,23 +203,28 @@ func (d *Document) checkCharacters() Problems {
 		switch {
 		case r == utf8.RuneError && n == 1:
 			return d.fileProblem(i, "the text has references and is not valid UTF-8", "convert it to UTF-8")
-		case isYAML && (r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff):
-			return d.fileProblem(i, "the file has references and a control character that YAML does not allow",
-				`write the character as an escape in double quotes, such as "\x00"`)
+		case row != nil && row.forbids != nil && row.forbids(r):
+			return d.fileProblem(i, "the file has references and a control character that "+row.title+
+				" does not allow", `write the character as an escape in double quotes, such as "\x00"`)
 		}
 		i += n
 	}
 	return nil
 }
 
-// setDelimiters chooses the delimiters for the file.
-func (d *Document) setDelimiters() Problems {
-	var ok bool
-	if d.delimiters, ok = chooseDelimiters(d.file.Data); !ok {
-		return d.fileProblem(0, "the file has references and nearly all letters from U+0100 to U+07FF",
-			"split the file")
+// looksUTF16 reports whether data is UTF-16 and holds double braces. The search for references reads UTF-8 only, and
+// would silently miss them.
+func looksUTF16(data []byte) bool {
+	if len(data) < 2 {
+		return false
 	}
-	return nil
+	switch string(data[:2]) {
+	case "\xff\xfe":
+		return bytes.Contains(data, []byte("{\x00{\x00"))
+	case "\xfe\xff":
+		return bytes.Contains(data, []byte("\x00{\x00{"))
+	}
+	return false
 }
 
 // joinNames joins formats or dialects for a message.

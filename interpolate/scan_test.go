@@ -85,7 +85,7 @@ func TestProblemTexts(t *testing.T) {
 			`1:35: {{ get_secret_value('plain') | trimm }}: "trimm" is not a valid filter; did you mean trim?`},
 		{"wrapped", "a: {{ upper(get_secret_value('plain')) }}\n",
 			`1:7: {{ upper(get_secret_value('plain')) }}: "upper" is not a valid call; use one of get_secret_value, ` +
-				`mage_secret_var, get_value, env_var, json_value`},
+				`mage_secret_var, get_value, env_var, json_value, literal_value`},
 		{"keyword", "a: {{ get_secret_value('plain', environment='dev') }}\n",
 			`1:33: {{ get_secret_value('plain', environment='dev') }}: get_secret_value has no argument ` +
 				`environment=; did you mean env=?`},

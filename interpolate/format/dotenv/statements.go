@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package dotenv
 
 import (
 	"bytes"
 	"strings"
 
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/syntax"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
 // statement is the position of a variable in a dotenv file: its name, and its value with quotes and without them.
 type statement struct {
-	name         span
-	value, inner span
+	name         syntax.Span
+	value, inner syntax.Span
 	quotes       string
 	assigned     bool // false if the statement is only a name
 }
@@ -44,10 +46,10 @@ func readStatements(text []byte, composeOnly bool) ([]statement, error) {
 	var out []statement
 	at := 0
 	if len(text) > maxVariablesBytes {
-		return nil, &offsetError{0, "the file is larger than 1 MiB"}
+		return nil, &format.ParseError{Offset: 0, Reason: "the file is larger than 1 MiB"}
 	}
-	if bytes.HasPrefix(text, []byte(byteOrderMark)) {
-		at = len(byteOrderMark)
+	if bytes.HasPrefix(text, []byte(format.ByteOrderMark)) {
+		at = len(format.ByteOrderMark)
 	}
 	for at < len(text) {
 		c := text[at]
@@ -81,16 +83,17 @@ func nextLineFeed(text []byte, at int) int {
 func readStatement(text []byte, at int, composeOnly bool) (s statement, end int, _ error) {
 	m := statementStart().FindSubmatchIndex(text[at:nextLineFeed(text, at)])
 	if m == nil {
-		return s, 0, &offsetError{at, notAssignment}
+		return s, 0, &format.ParseError{Offset: at, Reason: notAssignment}
 	}
-	s.name = span{at + m[2], at + m[3]}
+	s.name = syntax.Span{Start: at + m[2], End: at + m[3]}
 	start := at + m[1]
-	s.value, s.inner = span{start, start}, span{start, start}
+	s.value, s.inner = syntax.Span{Start: start, End: start}, syntax.Span{Start: start, End: start}
 	if s.assigned = m[4] >= 0; !s.assigned {
 		return s, start, checkRestOfLine(text, start)
 	}
 	if !composeOnly && bytes.HasSuffix(text[:start], []byte("\t")) {
-		return s, 0, &offsetError{start, "some readers take the tab before this value as a part of it: remove the tab"}
+		return s, 0, &format.ParseError{Offset: start,
+			Reason: "some readers take the tab before this value as a part of it: remove the tab"}
 	}
 	if start < len(text) && (text[start] == '\'' || text[start] == '"') {
 		return quotedStatement(text, s, composeOnly)
@@ -98,14 +101,15 @@ func readStatement(text []byte, at int, composeOnly bool) (s statement, end int,
 	end = nextLineFeed(text, start)
 	line := bytes.TrimRight(text[start:end], statementBlanks)
 	if bytes.IndexByte(line, '\r') >= 0 {
-		return s, 0, &offsetError{start, "a carriage return without a line feed does not end a line"}
+		return s, 0, &format.ParseError{Offset: start,
+			Reason: "a carriage return without a line feed does not end a line"}
 	}
 	line, _, _ = bytes.Cut(line, []byte(" #")) // Docker Compose knows no other comment
 	line = bytes.TrimRight(line, statementBlanks)
 	if !composeOnly && (continuesOnNextLine().Match(line) || oddQuotes(line)) {
-		return s, 0, &offsetError{start, ambiguousEnd}
+		return s, 0, &format.ParseError{Offset: start, Reason: ambiguousEnd}
 	}
-	s.value = span{start, start + len(line)}
+	s.value = syntax.Span{Start: start, End: start + len(line)}
 	s.inner = s.value
 	return s, end, nil
 }
@@ -121,19 +125,19 @@ func oddQuotes(line []byte) bool {
 }
 
 func quotedStatement(text []byte, s statement, composeOnly bool) (_ statement, end int, _ error) {
-	start := s.value.start
+	start := s.value.Start
 	quote := text[start]
 	i, escaped := start+1, false
 	for ; i < len(text) && (text[i] != quote || escaped); i++ {
 		escaped = text[i] == '\\' && !escaped
 	}
 	if i >= len(text) {
-		return s, 0, &offsetError{start, "the closing quote is missing"}
+		return s, 0, &format.ParseError{Offset: start, Reason: "the closing quote is missing"}
 	}
 	s.quotes = string(quote)
-	s.value, s.inner = span{start, i + 1}, span{start + 1, i}
+	s.value, s.inner = syntax.Span{Start: start, End: i + 1}, syntax.Span{Start: start + 1, End: i}
 	if !composeOnly && hasAmbiguousEnd(text[start+1:i], quote) {
-		return s, 0, &offsetError{start, ambiguousEnd}
+		return s, 0, &format.ParseError{Offset: start, Reason: ambiguousEnd}
 	}
 	return s, i + 1, checkRestOfLine(text, i+1)
 }
@@ -152,7 +156,7 @@ func checkRestOfLine(text []byte, at int) error {
 	rest := text[at:nextLineFeed(text, at)]
 	after := bytes.TrimLeft(rest, statementBlanks)
 	if len(after) > 0 && (after[0] != '#' || len(after) == len(rest)) {
-		return &offsetError{at, notAssignment}
+		return &format.ParseError{Offset: at, Reason: notAssignment}
 	}
 	return nil
 }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+// Package json is the format of JSON files (RFC 8259), with one document per file or several.
+//
+// A value is written between double quotes. It escapes every character that a reader could take for something else,
+// so that the result is valid JavaScript as well.
+package json
 
 import (
 	"bytes"
@@ -12,24 +16,26 @@ import (
 	"unicode/utf16"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/syntax"
 )
 
-// jsonSyntax is JSON (RFC 8259), with one document per file or several. A value is written between double quotes. It
-// escapes every character that a reader could take for something else, so that the result is valid JavaScript as
-// well.
-type jsonSyntax struct{}
+type fileSyntax struct{}
 
-func (jsonSyntax) findStrings(text []byte, s search) ([]fileString, error) {
-	var out []fileString
+// New returns the format for one file.
+func New() format.Format { return syntax.New(fileSyntax{}) }
+
+func (fileSyntax) Strings(text []byte, s syntax.Search) ([]syntax.String, error) {
+	var out []syntax.String
 	err := walkTokens(text, func(t json.Token, key bool, start, end int) {
 		value, ok := t.(string)
-		if !ok || !s.matches(value) {
+		if !ok || !s.Matches(value) {
 			return
 		}
 		start += bytes.IndexByte(text[start:end], '"')
-		out = append(out, fileString{
-			start: start, end: end, innerStart: start + 1, innerEnd: end - 1, value: value, isKey: key,
+		out = append(out, syntax.String{
+			Span: syntax.Span{Start: start, End: end}, Inner: syntax.Span{Start: start + 1, End: end - 1},
+			Value: value, IsKey: key,
 		})
 	})
 	return out, err
@@ -49,7 +55,7 @@ func walkTokens(text []byte, visit func(t json.Token, key bool, start, end int))
 			return nil
 		}
 		if err != nil {
-			return &offsetError{end, "the syntax is not valid here"}
+			return &format.ParseError{Offset: end, Reason: "the syntax is not valid here"}
 		}
 		key := false
 		switch t {
@@ -68,7 +74,7 @@ func walkTokens(text []byte, visit func(t json.Token, key bool, start, end int))
 	}
 }
 
-func (jsonSyntax) decode(raw string, _ fileString) string {
+func (fileSyntax) Decode(raw string, _ *syntax.String) string {
 	var text string
 	if err := json.Unmarshal([]byte(`"`+raw+`"`), &text); err != nil {
 		return raw
@@ -76,36 +82,36 @@ func (jsonSyntax) decode(raw string, _ fileString) string {
 	return text
 }
 
-func (jsonSyntax) escape(_ fileString, value string) (string, bool) { return escapeJSON(value), true }
+func (fileSyntax) Escape(_ *syntax.String, value string) (string, bool) { return escape(value), true }
 
-func (jsonSyntax) rewrite(_ fileString, value string) (string, *backend.Error) {
-	return `"` + escapeJSON(value) + `"`, nil
+func (fileSyntax) Rewrite(_ *syntax.String, value string) (string, *backend.Error) {
+	return `"` + escape(value) + `"`, nil
 }
 
-func (jsonSyntax) typedLiteral(typ expr.Type, text string) (string, any, *backend.Error) {
+func (fileSyntax) TypedLiteral(typ format.Type, text string) (string, any, *backend.Error) {
 	switch {
-	case typ == expr.Null:
+	case typ == format.Null:
 		return "null", nil, nil
 	case !json.Valid([]byte(text)):
 		return "", nil, backend.Errorf(backend.CodeInvalid, "the value is not a valid JSON number").
 			WithHint("remove the filter to write the value as a string")
-	case typ == expr.Bool:
+	case typ == format.Bool:
 		return text, text == "true", nil
 	}
 	return text, json.Number(text), nil
 }
 
-// parse returns the tokens, so that the check also compares the order of keys and duplicate keys.
-func (jsonSyntax) parse(text []byte) (any, error) {
+// Parse returns the tokens, so that the check also compares the order of keys and duplicate keys.
+func (fileSyntax) Parse(text []byte) (any, error) {
 	var out []any
 	err := walkTokens(text, func(t json.Token, _ bool, _, _ int) { out = append(out, t) })
 	return out, err
 }
 
-// escapeJSON escapes a string for double quotes in JSON.
-func escapeJSON(s string) string { return escapeWith(s, writeJSONEscape) }
+// escape escapes a string for double quotes in JSON.
+func escape(s string) string { return format.EscapeWith(s, writeEscape) }
 
-func writeJSONEscape(out *strings.Builder, r rune) {
+func writeEscape(out *strings.Builder, r rune) {
 	short := strings.IndexRune("\"\\\n\r\t\b\f", r)
 	switch {
 	case short >= 0:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package yaml
 
 import (
 	"bytes"
@@ -9,32 +9,33 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 )
 
-// useOutline collects the scalars with references from the outline of the file. It returns false, and leaves the
-// walker as it was, if the file has no outline or if only the parser can read one of its values.
+// useOutline collects the scalars with regions from the outline of the file. It returns false, and leaves the walker as
+// it was, if the file has no outline or if only the parser can read one of its values.
 func (w *walker) useOutline() bool {
-	d := w.doc
-	if d.alwaysParse {
+	f := w.file
+	if f.src.Thorough {
 		return false
 	}
-	for _, r := range w.regions {
-		if r.multiline {
+	for i := range w.Regions {
+		if w.Regions[i].Multiline {
 			return false
 		}
 	}
-	d.outline = newOutline(d.parserInput)
-	if d.outline != nil && w.addRows(d.outline) && !w.unpaired {
+	f.outline = newOutline(f.input)
+	if f.outline != nil && w.addRows(f.outline) && !w.unpaired {
 		return true
 	}
-	w.problems, w.unpaired, d.scalars, d.outline = nil, false, nil, nil
+	w.unpaired, f.scalars, f.places, f.outline = false, nil, nil, nil
 	return false
 }
 
 func (w *walker) addRows(o *outline) bool {
-	w.foreign = map[int]bool{}
-	w.doc.scalars = make([]scalar, 0, len(w.regions))
+	f := w.file
+	f.scalars = make([]format.Scalar, 0, len(w.Regions))
+	f.places = make([]place, 0, len(w.Regions))
 	for i := range o.rows {
 		r := &o.rows[i]
 		if !w.mayHoldReference(r.style, o.value(r)) {
@@ -44,7 +45,7 @@ func (w *walker) addRows(o *outline) bool {
 		if !ok {
 			return false
 		}
-		if !w.doc.delimiters.containedIn(value) && !w.doc.file.isUnbraced(value) {
+		if !w.ContainedIn(value) && !f.src.IsBare(value) {
 			continue
 		}
 		e := extent{start: int(r.start), end: int(r.end)}
@@ -60,18 +61,21 @@ func (w *walker) addRows(o *outline) bool {
 	return true
 }
 
-// mayHoldReference reports whether a value can hold a delimiter or begin like a URI, written as it is or as an
-// escape.
+// mayHoldReference reports whether a value can hold a delimiter or begin like a reference without braces, written as
+// it is or as an escape.
 func (w *walker) mayHoldReference(style yaml.Style, value []byte) bool {
-	m := w.doc.delimiters
 	// The file holds no delimiter, and rarely another letter with the same first byte. So it is enough to search for
 	// that byte.
-	if bytes.IndexByte(value, m.open[0]) >= 0 || bytes.IndexByte(value, m.close[0]) >= 0 ||
-		bytes.IndexByte(value, m.unclosed[0]) >= 0 {
+	if bytes.IndexByte(value, w.Open[0]) >= 0 || bytes.IndexByte(value, w.Close[0]) >= 0 ||
+		bytes.IndexByte(value, w.Unclosed[0]) >= 0 {
 		return true
 	}
-	return bytes.Contains(value, []byte(expr.Scheme)) || bytes.Contains(value, []byte(atlasSign)) ||
-		style == yaml.DoubleQuotedStyle && bytes.IndexByte(value, '\\') >= 0
+	for _, prefix := range w.file.src.Prefixes {
+		if bytes.Contains(value, []byte(prefix)) {
+			return true
+		}
+	}
+	return style == yaml.DoubleQuotedStyle && bytes.IndexByte(value, '\\') >= 0
 }
 
 // decode returns the value of a row without quotes and escapes, and its tag. It leaves every value that is not simple
@@ -94,16 +98,15 @@ func (o *outline) decode(r *row) (value, tag string, ok bool) {
 			return literalValue(text), "!!str", true
 		}
 	default: // a plain scalar outside ASCII is always text
-		if !isASCII(text) || bytes.HasPrefix(text, []byte(expr.Scheme)) {
+		if !isASCII(text) || bytes.Contains(text, []byte("://")) {
 			return string(text), "!!str", true
 		}
 	}
-	roots, err := parseYAML(text)
-	if err != nil || len(roots) != 1 || len(roots[0].Content) != 1 {
+	n := parseScalar(text)
+	if n == nil {
 		return "", "", false
 	}
-	n := roots[0].Content[0]
-	return n.Value, n.Tag, n.Kind == yaml.ScalarNode
+	return n.Value, n.Tag, true
 }
 
 // literalValue returns the value of a literal block scalar: its lines without indentation, and as many line breaks at
@@ -127,19 +130,19 @@ func literalValue(text []byte) string {
 	return value[:len(last)+1]
 }
 
-// matchesOutline reports whether a result has the outline of the file, and every value is what it must be.
-func (d *Document) matchesOutline(result []byte) bool {
-	want, got := d.outline, newOutline(result)
-	if got == nil || len(got.rows) != len(want.rows) {
+// equals reports whether a result has this outline, and every value is what it must be.
+func (o *outline) equals(result []byte) bool {
+	got := newOutline(result)
+	if got == nil || len(got.rows) != len(o.rows) {
 		return false
 	}
 	for i := range got.rows {
-		w, g := &want.rows[i], &got.rows[i]
-		if !bytes.Equal(want.prefix(w), got.prefix(g)) {
+		w, g := &o.rows[i], &got.rows[i]
+		if !bytes.Equal(o.prefix(w), got.prefix(g)) {
 			return false
 		}
 		if w.node == nil {
-			if !bytes.Equal(want.value(w), got.value(g)) {
+			if !bytes.Equal(o.value(w), got.value(g)) {
 				return false
 			}
 			continue

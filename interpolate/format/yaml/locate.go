@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package yaml
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 )
 
 // The parser reports the line and column at which a node begins, but not where the node ends. This file computes both
@@ -24,8 +26,8 @@ type locator struct {
 
 func newLocator(text []byte) *locator {
 	f := &locator{text: text, line: 1, col: 1}
-	if bytes.HasPrefix(text, []byte(byteOrderMark)) {
-		f.at = len(byteOrderMark)
+	if bytes.HasPrefix(text, []byte(format.ByteOrderMark)) {
+		f.at = len(format.ByteOrderMark)
 	}
 	return f
 }
@@ -69,7 +71,7 @@ func breakLen(b []byte) int {
 	case b[0] < utf8.RuneSelf:
 		return 0
 	}
-	if r, n := utf8.DecodeRune(b); isLineBreak(r) {
+	if r, n := utf8.DecodeRune(b); format.IsLineBreak(r) {
 		return n
 	}
 	return 0
@@ -107,7 +109,7 @@ func (f *locator) extent(n *yaml.Node) (extent, bool) {
 	default:
 		e.end, ok = plainEnd(f.text, at, n.Value)
 	}
-	e.multiline = ok && hasLineBreak(f.text[e.start:e.end])
+	e.multiline = ok && format.HasLineBreak(f.text[e.start:e.end])
 	return e, ok
 }
 

@@ -1,19 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
-
-import (
-	"bytes"
-	"strings"
-
-	"github.com/compose-spec/compose-go/v2/dotenv"
-
-	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
-)
-
-// dotenvSyntax is the format of dotenv files: lines of the form NAME=value. It has no standard, and its readers
+// Package dotenv is the format of dotenv files: lines of the form NAME=value. It has no standard, and its readers
 // disagree on nearly everything. This is what they do:
 //
 //	                            'single'            "double"              unquoted
@@ -41,25 +28,46 @@ import (
 // Newlines can stand in single and in double quotes. A value that fits no style is an error. So is text around a
 // reference that readers read in two ways: a tab before the reference, which Node.js takes as a part of the value, a
 // "#", or $NAME.
-type dotenvSyntax struct {
+package dotenv
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/dotenv"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/syntax"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
+)
+
+type fileSyntax struct {
 	// composeOnly says that only ParseVariables reads the file, and it reads like Docker Compose. With the escapes of
 	// Docker Compose, every value can be written.
 	composeOnly bool
 }
 
+// New returns the format for one file.
+func New() format.Format { return syntax.New(fileSyntax{}) }
+
+// NewVariables returns the format for one file that only ParseVariables will read.
+func NewVariables() format.Format { return syntax.New(fileSyntax{composeOnly: true}) }
+
 // The styles of dotenv strings: a quoting style, and what the text around the references allows.
 const (
-	dotenvUnquoted = ""
-	dotenvSingle   = "'"
-	dotenvDouble   = `"`
+	styleUnquoted = ""
+	styleSingle   = "'"
+	styleDouble   = `"`
 
-	// dotenvMixed is added to a quoting style if readers expand the text or read it differently. Such a string
+	// styleMixed is added to a quoting style if readers expand the text or read it differently. Such a string
 	// cannot be written in other quotes.
-	dotenvMixed = "$"
-	// dotenvOpen is added as well if such text ends only after a reference. No value can be written there.
-	dotenvOpen = "!"
-	// dotenvSpaced is an unquoted string with blanks. A shell takes the text after a blank as a command.
-	dotenvSpaced = " "
+	styleMixed = "$"
+	// styleOpen is added as well if such text ends only after a reference. No value can be written there.
+	styleOpen = "!"
+	// styleSpaced is an unquoted string with blanks. A shell takes the text after a blank as a command.
+	styleSpaced = " "
 )
 
 var (
@@ -75,24 +83,21 @@ var (
 	openEnd = pattern.Once("(?:\\$(?:\\w*|\\{[^}]*|\\([^)]*)|\\\\|`[^`]*)$")
 )
 
-func (s dotenvSyntax) findStrings(text []byte, m search) ([]fileString, error) {
+func (s fileSyntax) Strings(text []byte, m syntax.Search) ([]syntax.String, error) {
 	statements, err := readStatements(text, s.composeOnly)
 	if err != nil {
 		return nil, err
 	}
-	var out []fileString
+	var out []syntax.String
 	for _, f := range statements {
-		name, value := string(text[f.name.start:f.name.end]), string(text[f.inner.start:f.inner.end])
-		if m.containedIn(name) {
-			out = append(out, fileString{
-				start: f.name.start, end: f.name.end, innerStart: f.name.start, innerEnd: f.name.end,
-				value: name, isKey: true,
-			})
+		name, value := string(text[f.name.Start:f.name.End]), string(text[f.inner.Start:f.inner.End])
+		if m.ContainedIn(name) {
+			out = append(out, syntax.String{Span: f.name, Inner: f.name, Value: name, IsKey: true})
 		}
-		if m.matches(value) {
-			out = append(out, fileString{
-				start: f.value.start, end: f.value.end, innerStart: f.inner.start, innerEnd: f.inner.end,
-				value: value, style: f.quotes + s.contextStyle(f.quotes, value, m.delimiters),
+		if m.Matches(value) {
+			out = append(out, syntax.String{
+				Span: f.value, Inner: f.inner, Value: value,
+				Style: f.quotes + s.contextStyle(f.quotes, value, m.Delimiters),
 			})
 		}
 	}
@@ -100,57 +105,57 @@ func (s dotenvSyntax) findStrings(text []byte, m search) ([]fileString, error) {
 }
 
 // contextStyle returns what the text of a string adds to its style.
-func (s dotenvSyntax) contextStyle(quotes, text string, m delimiters) string {
+func (s fileSyntax) contextStyle(quotes, text string, m format.Delimiters) string {
 	mixed := ""
 	switch quotes {
-	case dotenvSingle:
+	case styleSingle:
 		if strings.Contains(text, `\'`) {
-			mixed = dotenvMixed
+			mixed = styleMixed
 		}
-	case dotenvUnquoted:
+	case styleUnquoted:
 		switch {
-		case !m.containedIn(text): // a reference without braces, which is replaced as a whole
+		case !m.ContainedIn(text): // a reference without braces, which is replaced as a whole
 			return ""
 		case quotableText().MatchString(text) && strings.ContainsAny(text, " \t"):
-			return dotenvSpaced
+			return styleSpaced
 		case quotableText().MatchString(text):
 		case expandedText().MatchString(text), s.composeOnly:
-			mixed = dotenvMixed
+			mixed = styleMixed
 		default:
-			return dotenvMixed + dotenvOpen
+			return styleMixed + styleOpen
 		}
-	case dotenvDouble:
+	case styleDouble:
 		if strings.ContainsAny(text, "$`\\") {
-			mixed = dotenvMixed
+			mixed = styleMixed
 		}
 		if strings.Contains(text, `\"`) && !s.composeOnly {
-			return mixed + dotenvOpen
+			return mixed + styleOpen
 		}
 	}
 	for at := 0; ; {
-		next := strings.Index(text[at:], m.open)
+		next := strings.Index(text[at:], m.Open)
 		if next < 0 {
 			return mixed
 		}
 		if openEnd().MatchString(text[:at+next]) {
-			return mixed + dotenvOpen
+			return mixed + styleOpen
 		}
-		at += next + len(m.open)
+		at += next + len(m.Open)
 	}
 }
 
-func (dotenvSyntax) decode(raw string, _ fileString) string { return raw }
+func (fileSyntax) Decode(raw string, _ *syntax.String) string { return raw }
 
-func (s dotenvSyntax) escape(str fileString, value string) (string, bool) {
-	switch str.style {
-	case dotenvUnquoted, dotenvMixed:
+func (s fileSyntax) Escape(str *syntax.String, value string) (string, bool) {
+	switch str.Style {
+	case styleUnquoted, styleMixed:
 		return value, unquotedValue().MatchString(value)
-	case dotenvSingle:
+	case styleSingle:
 		// With the text next to it, a part of ${…} could become an expansion.
 		return value, !strings.ContainsAny(value, "'\\${}\r\x00")
-	case dotenvDouble, dotenvDouble + dotenvMixed:
+	case styleDouble, styleDouble + styleMixed:
 		if s.composeOnly {
-			return escapeDotenv(value), !strings.Contains(value, "\x00")
+			return escapeDouble(value), !strings.Contains(value, "\x00")
 		}
 		return value, fitsDouble(value)
 	}
@@ -164,49 +169,49 @@ func fitsSingle(s string) bool {
 
 func fitsDouble(s string) bool { return !strings.ContainsAny(s, "\"$`\\\r\x00") }
 
-// escapeDotenv escapes a value for double quotes, as Docker Compose reads them.
-func escapeDotenv(s string) string {
+// escapeDouble escapes a value for double quotes, as Docker Compose reads them.
+func escapeDouble(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`).Replace(s)
 }
 
-func (s dotenvSyntax) rewrite(str fileString, value string) (string, *backend.Error) {
+func (s fileSyntax) Rewrite(str *syntax.String, value string) (string, *backend.Error) {
 	switch {
 	case strings.Contains(value, "\x00"):
 		return "", backend.Errorf(backend.CodeInvalid,
 			"the value has a NUL byte, which an environment variable cannot hold").
 			WithHint("encode the value with | b64encode")
-	case strings.HasSuffix(str.style, dotenvMixed),
-		strings.HasSuffix(str.style, dotenvOpen) && !strings.HasPrefix(str.style, dotenvSingle):
+	case strings.HasSuffix(str.Style, styleMixed),
+		strings.HasSuffix(str.Style, styleOpen) && !strings.HasPrefix(str.Style, styleSingle):
 		return "", backend.Errorf(backend.CodeInvalid,
 			"readers of dotenv files disagree on the text next to the reference").
 			WithHint("write the whole value in quotes, or give the reference its own variable")
 	case unquotedValue().MatchString(value):
 		return value, nil
 	case s.composeOnly:
-		return dotenvDouble + escapeDotenv(value) + dotenvDouble, nil
+		return styleDouble + escapeDouble(value) + styleDouble, nil
 	case fitsSingle(value):
-		return dotenvSingle + value + dotenvSingle, nil
+		return styleSingle + value + styleSingle, nil
 	case fitsDouble(value):
-		return dotenvDouble + value + dotenvDouble, nil
+		return styleDouble + value + styleDouble, nil
 	}
 	return "", backend.Errorf(backend.CodeInvalid,
 		"the value has characters that readers of dotenv files read differently in every quoting style").
 		WithHint("use pouncet run --file FILE -- COMMAND instead of a file, or encode the value with | b64encode")
 }
 
-func (dotenvSyntax) typedLiteral(typ expr.Type, text string) (string, any, *backend.Error) {
-	if typ == expr.Null {
-		return "", nil, errNoNull("dotenv files")
+func (fileSyntax) TypedLiteral(typ format.Type, text string) (string, any, *backend.Error) {
+	if typ == format.Null {
+		return "", nil, syntax.NoNull("dotenv files")
 	}
 	return text, text, nil
 }
 
-// dotenvName is the leaf for a name. Its type differs from string, so that a name is never filled in.
-type dotenvName string
+// leafName is the leaf for a name. Its type differs from string, so that a name is never filled in.
+type leafName string
 
-// parse returns what the library reads in each statement and in the whole text. The statements show duplicate names,
+// Parse returns what the library reads in each statement and in the whole text. The statements show duplicate names,
 // which the library drops. Expansions stay as they are written.
-func (s dotenvSyntax) parse(text []byte) (any, error) {
+func (s fileSyntax) Parse(text []byte) (any, error) {
 	statements, err := readStatements(text, s.composeOnly)
 	if err != nil {
 		return nil, err
@@ -214,17 +219,17 @@ func (s dotenvSyntax) parse(text []byte) (any, error) {
 	unexpanded := func(name string) (string, bool) { return "${" + name + "}", true }
 	var order []any
 	for _, f := range statements {
-		order = append(order, dotenvName(text[f.name.start:f.name.end]))
-		assignment := append([]byte("V="), text[f.value.start:f.value.end]...)
+		order = append(order, leafName(text[f.name.Start:f.name.End]))
+		assignment := append([]byte("V="), text[f.value.Start:f.value.End]...)
 		value, err := dotenv.ParseWithLookup(bytes.NewReader(assignment), unexpanded)
 		if err != nil {
-			return nil, &offsetError{f.value.start, "Docker Compose cannot parse this value"}
+			return nil, &format.ParseError{Offset: f.value.Start, Reason: "Docker Compose cannot parse this value"}
 		}
 		order = append(order, value["V"])
 	}
 	read, err := dotenv.ParseWithLookup(bytes.NewReader(text), unexpanded)
 	if err != nil {
-		return nil, &offsetError{0, "Docker Compose cannot parse one of the lines"}
+		return nil, &format.ParseError{Offset: 0, Reason: "Docker Compose cannot parse one of the lines"}
 	}
 	values := map[string]any{}
 	for name, value := range read {
@@ -236,24 +241,24 @@ func (s dotenvSyntax) parse(text []byte) (any, error) {
 // Variable is one variable of a dotenv file.
 type Variable struct{ Name, Value string }
 
-// ParseVariables returns the variables of a rendered dotenv file in their order. It parses like Docker Compose, and
-// calls lookup for the variables that values refer to. It skips a name without "=", which stands for a variable that
-// the environment already has. Its error is Problems, and never holds a value.
-func ParseVariables(f File, lookup func(name string) (string, bool)) ([]Variable, error) {
-	f.Format = FormatVariables
-	d := &Document{file: f}
-	statements, err := readStatements(f.Data, true)
+// ErrExpansion says that a variable that a file refers to cannot be expanded.
+var ErrExpansion = errors.New("a variable that the file refers to cannot be expanded")
+
+// ParseVariables returns the variables of a text in their order. It parses like Docker Compose, and calls lookup for
+// the variables that values refer to. It skips a name without "=", which stands for a variable that the environment
+// already has. Its error is a format.ParseError or ErrExpansion, and never holds a value.
+func ParseVariables(text []byte, lookup func(name string) (string, bool)) ([]Variable, error) {
+	statements, err := readStatements(text, true)
 	if err != nil {
-		return nil, d.formatProblem(err)
+		return nil, err
 	}
-	values, err := dotenv.ParseWithLookup(bytes.NewReader(f.Data), lookup)
+	values, err := dotenv.ParseWithLookup(bytes.NewReader(text), lookup)
 	if err != nil {
-		return nil, d.fileProblem(0, "a variable that the file refers to cannot be expanded",
-			`set the variables that the file uses, or write values with "$" in single quotes`)
+		return nil, ErrExpansion
 	}
 	var out []Variable
 	for _, s := range statements {
-		if name := string(f.Data[s.name.start:s.name.end]); s.assigned {
+		if name := string(text[s.name.Start:s.name.End]); s.assigned {
 			out = append(out, Variable{name, values[name]})
 		}
 	}

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+// Package properties is the format of Java properties, as java.util.Properties.load in the Java SE API describes it:
+// "key=value", "key: value" or "key value", comments after "#" and "!", a "\" at the end of a line that continues,
+// and escapes.
+//
+// A value is written in ASCII. Other characters become \u escapes, two of them outside the basic plane. So the file
+// means the same to readers of ISO-8859-1, which the API uses for streams, and of UTF-8. Every value can be written.
+// No escape prevents what a program does with the value later: Spring, for example, replaces ${…} in it.
+package properties
 
 import (
 	"bytes"
@@ -12,40 +19,35 @@ import (
 	"github.com/magiconair/properties"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/syntax"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
-// propertiesSyntax is the format of Java properties, as java.util.Properties.load in the Java SE API describes it:
-// "key=value", "key: value" or "key value", comments after "#" and "!", a "\" at the end of a line that continues,
-// and escapes.
-//
-// A value is written in ASCII. Other characters become \u escapes, two of them outside the basic plane. So the file
-// means the same to readers of ISO-8859-1, which the API uses for streams, and of UTF-8. Every value can be written.
-// No escape prevents what a program does with the value later: Spring, for example, replaces ${…} in it.
-type propertiesSyntax struct{}
+type fileSyntax struct{}
+
+// New returns the format for one file.
+func New() format.Format { return syntax.New(fileSyntax{}) }
 
 // afterBackslash is the style of a string in which a backslash stands before an expression, and escapes it.
 const afterBackslash = `\`
 
-func (propertiesSyntax) findStrings(text []byte, s search) ([]fileString, error) {
-	var out []fileString
+func (fileSyntax) Strings(text []byte, s syntax.Search) ([]syntax.String, error) {
+	var out []syntax.String
 	for _, p := range readProperties(text) {
-		for _, at := range []span{p.key, p.value} {
-			raw := string(text[at.start:at.end])
+		for _, at := range []syntax.Span{p.key, p.value} {
+			raw := string(text[at.Start:at.End])
 			value, err := unescapeProperty(raw)
 			if err != nil {
-				return nil, &offsetError{at.start, err.Error()}
+				return nil, &format.ParseError{Offset: at.Start, Reason: err.Error()}
 			}
 			key := at == p.key
-			if !s.containedIn(value) && (key || !s.isUnbraced(value)) {
+			if !s.ContainedIn(value) && (key || !s.IsBare(value)) {
 				continue
 			}
-			str := fileString{
-				start: at.start, end: at.end, innerStart: at.start, innerEnd: at.end, value: value, isKey: key,
-			}
-			if escapesPlaceholder(raw, s.delimiters) {
-				str.style = afterBackslash
+			str := syntax.String{Span: at, Inner: at, Value: value, IsKey: key}
+			if escapesPlaceholder(raw, s.Delimiters) {
+				str.Style = afterBackslash
 			}
 			out = append(out, str)
 		}
@@ -53,11 +55,8 @@ func (propertiesSyntax) findStrings(text []byte, s search) ([]fileString, error)
 	return out, nil
 }
 
-// span is a part of a text.
-type span struct{ start, end int }
-
 // property is the position of a key and of its value.
-type property struct{ key, value span }
+type property struct{ key, value syntax.Span }
 
 const propertyBlanks = " \t\f"
 
@@ -67,19 +66,19 @@ func readProperties(text []byte) []property {
 	for at := 0; at < len(text); {
 		c := text[at]
 		switch {
-		case isCRorLF(c) || strings.IndexByte(propertyBlanks, c) >= 0:
+		case isLineEnd(c) || strings.IndexByte(propertyBlanks, c) >= 0:
 			at++
 		case c == '#' || c == '!':
 			at = propertyLineEnd(text, at)
 		default:
 			var p property
-			p.key.start, p.key.end = at, propertyEnd(text, at, propertyBlanks+"=:")
-			at = skipPropertyBlanks(text, p.key.end)
+			p.key.Start, p.key.End = at, propertyEnd(text, at, propertyBlanks+"=:")
+			at = skipPropertyBlanks(text, p.key.End)
 			if at < len(text) && (text[at] == '=' || text[at] == ':') {
 				at = skipPropertyBlanks(text, at+1)
 			}
-			p.value.start, p.value.end = at, propertyEnd(text, at, "")
-			at = p.value.end
+			p.value.Start, p.value.End = at, propertyEnd(text, at, "")
+			at = p.value.End
 			out = append(out, p)
 		}
 	}
@@ -95,7 +94,7 @@ func propertyLineEnd(text []byte, at int) int {
 
 // propertyEnd returns the offset of the next of the signs that is not escaped, or the end of the logical line.
 func propertyEnd(text []byte, at int, signs string) int {
-	for at < len(text) && !isCRorLF(text[at]) && strings.IndexByte(signs, text[at]) < 0 {
+	for at < len(text) && !isLineEnd(text[at]) && strings.IndexByte(signs, text[at]) < 0 {
 		switch next := continuationEnd(text, at); {
 		case next > at:
 			at = next
@@ -143,7 +142,7 @@ func unescapeProperty(raw string) (string, error) {
 	var err error
 	return propertyEscape().ReplaceAllStringFunc(raw, func(escape string) string {
 		switch c := escape[1]; {
-		case isCRorLF(c):
+		case isLineEnd(c):
 			return ""
 		case c == 'u' && len(escape) == 2:
 			err = fmt.Errorf(`\u is not followed by four hexadecimal digits`)
@@ -162,16 +161,16 @@ func unescapeProperty(raw string) (string, error) {
 }
 
 // escapesPlaceholder reports whether a backslash escapes the first letter of a placeholder.
-func escapesPlaceholder(raw string, m delimiters) bool {
+func escapesPlaceholder(raw string, m format.Delimiters) bool {
 	for _, at := range propertyEscape().FindAllStringIndex(raw, -1) {
-		if escape := raw[at[0]:at[1]]; escape == `\`+m.open {
+		if escape := raw[at[0]:at[1]]; escape == `\`+m.Open {
 			return true
 		}
 	}
 	return false
 }
 
-func (propertiesSyntax) decode(raw string, _ fileString) string {
+func (fileSyntax) Decode(raw string, _ *syntax.String) string {
 	text, err := unescapeProperty(raw)
 	if err != nil {
 		return raw
@@ -179,18 +178,18 @@ func (propertiesSyntax) decode(raw string, _ fileString) string {
 	return text
 }
 
-func (propertiesSyntax) escape(str fileString, value string) (string, bool) {
+func (fileSyntax) Escape(str *syntax.String, value string) (string, bool) {
 	// If the value is empty, blanks after it could become the beginning of the string, which readers skip.
-	return escapeProperty(value), value != "" && str.style != afterBackslash
+	return escapeProperty(value), value != "" && str.Style != afterBackslash
 }
 
-func (propertiesSyntax) rewrite(_ fileString, value string) (string, *backend.Error) {
+func (fileSyntax) Rewrite(_ *syntax.String, value string) (string, *backend.Error) {
 	return escapeProperty(value), nil
 }
 
-func (propertiesSyntax) typedLiteral(typ expr.Type, text string) (string, any, *backend.Error) {
-	if typ == expr.Null {
-		return "", nil, errNoNull("properties files")
+func (fileSyntax) TypedLiteral(typ format.Type, text string) (string, any, *backend.Error) {
+	if typ == format.Null {
+		return "", nil, syntax.NoNull("properties files")
 	}
 	return text, text, nil
 }
@@ -198,19 +197,19 @@ func (propertiesSyntax) typedLiteral(typ expr.Type, text string) (string, any, *
 // propertyKey is the leaf for a key. Its type differs from string, so that a key is never filled in.
 type propertyKey string
 
-// parse returns the properties in their order, and what the library reads. The order shows duplicate keys, which the
+// Parse returns the properties in their order, and what the library reads. The order shows duplicate keys, which the
 // library drops.
-func (propertiesSyntax) parse(text []byte) (any, error) {
+func (fileSyntax) Parse(text []byte) (any, error) {
 	var order []any
 	for _, p := range readProperties(text) {
-		key, _ := unescapeProperty(string(text[p.key.start:p.key.end]))
-		value, _ := unescapeProperty(string(text[p.value.start:p.value.end]))
+		key, _ := unescapeProperty(string(text[p.key.Start:p.key.End]))
+		value, _ := unescapeProperty(string(text[p.value.Start:p.value.End]))
 		order = append(order, propertyKey(key), value)
 	}
 	loader := properties.Loader{Encoding: properties.UTF8, DisableExpansion: true}
 	read, err := loader.LoadBytes(normalizeForLibrary(text))
 	if err != nil {
-		return nil, &offsetError{0, "a line is not valid"}
+		return nil, &format.ParseError{Offset: 0, Reason: "a line is not valid"}
 	}
 	values := map[string]any{}
 	for key, value := range read.Map() {
@@ -256,3 +255,5 @@ func escapeProperty(s string) string {
 	}
 	return out.String()
 }
+
+func isLineEnd(c byte) bool { return c == '\n' || c == '\r' }

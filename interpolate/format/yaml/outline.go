@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package interpolate
+package yaml
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 )
 
 // Most YAML files use few of the rules of YAML: one entry per line, keys without quotes, and values that end on their
@@ -36,7 +38,7 @@ type outline struct {
 }
 
 // row is one line with an entry, and the block scalar that begins on it. Its offsets have 32 bits, which is enough
-// for MaxFileBytes.
+// for maxOutlineBytes.
 type row struct {
 	lineStart, start, end int32 // offsets of the line, of its value, and of the end of the value without a comment
 	style                 yaml.Style
@@ -48,6 +50,9 @@ func (o *outline) prefix(r *row) []byte { return o.text[r.lineStart:r.start] }
 
 // value returns the value of a row as it is written, or an empty slice.
 func (o *outline) value(r *row) []byte { return o.text[r.start:r.end] }
+
+// maxOutlineBytes is the size of the largest text that can have an outline.
+const maxOutlineBytes = 128 << 20
 
 // maxOutlineDepth and maxOutlineKeyBytes are far below the limits of the parser.
 const maxOutlineDepth, maxOutlineKeyBytes = 64, 128
@@ -67,7 +72,7 @@ type openBlock struct {
 
 // newOutline returns the outline of a text, or nil if it has none.
 func newOutline(text []byte) *outline {
-	if len(text) > MaxFileBytes || !isPlainFile(text) {
+	if len(text) > maxOutlineBytes || !isPlainFile(text) {
 		return nil
 	}
 	// An estimate. A file whose lines have less than eight bytes on average is mostly blank, or made to use much
@@ -99,7 +104,7 @@ func isPlainFile(text []byte) bool {
 			continue
 		}
 		r, n := utf8.DecodeRune(text[i:])
-		if r == utf8.RuneError || !isPlainRune(r) {
+		if r == utf8.RuneError || !format.IsPlainRune(r) {
 			return false
 		}
 		i += n

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package interpolate
+
+import (
+	"errors"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
+)
+
+// fill returns the file with its references replaced, or the problems. It can be called only once.
+func (d *Document) fill(v *evaluator) ([]byte, Problems) {
+	if len(d.references) == 0 {
+		return d.file.Data, nil
+	}
+	var (
+		edits    = make([]format.Edit, 0, len(d.references))
+		problems Problems
+		buffer   []format.Value
+		filled   []*reference // by edit
+		inText   = d.templates != 0 && d.file.format() == FormatText
+	)
+	for rest := d.references; len(rest) > 0 && !problems.full(); {
+		n := 1
+		for n < len(rest) && rest[n].scalar == rest[0].scalar {
+			n++
+		}
+		refs := rest[:n]
+		rest = rest[n:]
+		scalar := refs[0].scalar
+		values := append(buffer[:0], make([]format.Value, len(d.scalars[scalar].Parts))...)
+		buffer = values
+		if wrong := d.evaluate(v, refs, values); len(wrong) > 0 {
+			problems = append(problems, wrong...)
+			continue
+		}
+		if !replacesAny(values) {
+			continue
+		}
+		var err *backend.Error
+		if edits, err = d.format.Write(edits, scalar, values); err != nil {
+			problems = append(problems, d.problem(&refs[0], err))
+		}
+		for inText && len(filled) < len(edits) {
+			filled = append(filled, &refs[0])
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems.limited()
+	}
+	err := d.format.Compare(edits)
+	if errors.Is(err, format.ErrUndecided) {
+		again := &Document{file: d.file}
+		if problems := again.scan(true); len(problems) > 0 {
+			return nil, problems
+		}
+		return again.fill(v)
+	}
+	if err != nil {
+		return nil, d.differenceProblem(err)
+	}
+	result := format.Splice(d.file.Data, edits)
+	if inText {
+		if problems := d.checkTemplatesInText(result, edits, filled); problems != nil {
+			return nil, problems
+		}
+	}
+	return result, nil
+}
+
+// replacesAny reports whether any value replaces a part.
+func replacesAny(values []format.Value) bool {
+	for i := range values {
+		if values[i].Replaces {
+			return true
+		}
+	}
+	return false
+}
+
+// differenceProblem returns the problem of a result that the check refuses. It means that this package has a bug.
+func (d *Document) differenceProblem(err error) Problems {
+	p := d.problem(&d.references[0], backend.Errorf(backend.CodeInternal,
+		"the values would change other parts of the file, so nothing is written").
+		WithHint("write the reference as a whole value in double quotes, and report this bug"))
+	var at *format.Difference
+	if errors.As(err, &at) && at.Line > 0 {
+		p.Pos, p.Expression = Position{d.file.Name, at.Line, at.Column}, ""
+	}
+	return Problems{p}
+}
+
+// evaluate evaluates the references of one scalar, and stores what replaces them in values.
+func (d *Document) evaluate(v *evaluator, refs []reference, values []format.Value) Problems {
+	var problems Problems
+	whole := len(values) == 1
+	for i := range refs {
+		r := &refs[i]
+		o, err := v.replacement(r.expr)
+		if err != nil {
+			problems = append(problems, d.problem(r, err))
+			continue
+		}
+		if whole {
+			o = o.withTypeOf(d.typedBy(&d.scalars[r.scalar]))
+		}
+		values[r.part] = format.Value{Type: formatType(o.typ), Text: o.text, Replaces: !o.kept}
+	}
+	if len(problems) == 0 {
+		problems = d.checkTemplates(refs, values)
+	}
+	if v.options.Filled != nil && len(problems) == 0 {
+		d.reportSecrets(v, refs, values)
+	}
+	return problems
+}
+
+// reportSecrets passes a scalar to Options.Filled if secrets are in it.
+func (d *Document) reportSecrets(v *evaluator, refs []reference, values []format.Value) {
+	var f Filled
+	for i := range refs {
+		r := &refs[i]
+		if !values[r.part].Replaces || !v.usesSecret(r.expr) {
+			continue
+		}
+		if len(f.Secrets) == 0 {
+			f.Pos, f.Expression = r.pos, d.text(r)
+		}
+		f.Secrets = append(f.Secrets, values[r.part].Text)
+	}
+	if len(f.Secrets) > 0 {
+		f.Value = format.NewText(d.scalars[refs[0].scalar].Parts, values)
+		v.options.Filled(f)
+	}
+}
+
+// formatType returns the type of a value that is a whole scalar.
+func formatType(t expr.Type) format.Type {
+	switch t {
+	case expr.Int:
+		return format.Int
+	case expr.Float:
+		return format.Float
+	case expr.Bool:
+		return format.Bool
+	case expr.Null:
+		return format.Null
+	}
+	return format.String
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package interpolate
+
+import (
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/dotenv"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/json"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/properties"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/text"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/toml"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/yaml"
+)
+
+// Format is the format of a file. It decides where strings stand in the file, and how Render writes a value in them.
+type Format string
+
+// The formats.
+const (
+	// FormatByName means the format that FormatOf returns. A file that cannot be parsed in it, and that holds foreign
+	// expressions, is read as FormatTemplate.
+	FormatByName Format = ""
+
+	FormatYAML       Format = "yaml"
+	FormatJSON       Format = "json" // one document or several
+	FormatTOML       Format = "toml"
+	FormatDotenv     Format = "dotenv" // NAME=value lines, for any reader
+	FormatProperties Format = "properties"
+	FormatText       Format = "text"
+
+	// FormatTemplate is a file of any format that another tool still has to fill in, and that cannot be parsed
+	// before.
+	FormatTemplate Format = "template"
+
+	// FormatVariables is a dotenv file that only ParseVariables will read. It can hold every value except a NUL byte.
+	FormatVariables Format = "variables"
+)
+
+// formatRow is what the table of formats says of one format.
+type formatRow struct {
+	name  Format
+	title string               // in messages
+	new   func() format.Format // returns the format for one file
+
+	extensions []string // of file names, with the dot
+	beginnings []string // of file names
+
+	prose         bool            // its files do not count as configuration files
+	internal      bool            // a user cannot choose it
+	inert         bool            // its values never begin an expression of another tool
+	quotesStrings bool            // every string has quotes
+	forbids       func(rune) bool // reports characters that a file cannot hold; nil if it can hold all of them
+}
+
+// formatRows is the table of formats. The fuzz tests and the tests of values run over it.
+var formatRows = [...]formatRow{
+	{
+		name: FormatYAML, title: "YAML", new: yaml.New, extensions: []string{".yaml", ".yml"},
+		forbids: yaml.Forbids,
+	},
+	{
+		name: FormatJSON, title: "JSON", new: json.New, extensions: []string{".json", ".ndjson", ".jsonl"},
+		quotesStrings: true,
+	},
+	{name: FormatTOML, title: "TOML", new: toml.New, extensions: []string{".toml"}, quotesStrings: true},
+	{
+		name: FormatDotenv, title: "dotenv", new: dotenv.New, extensions: []string{".env"},
+		beginnings: []string{".env."},
+	},
+	{name: FormatProperties, title: "properties", new: properties.New, extensions: []string{".properties"}},
+	{name: FormatText, title: "text", new: text.New, extensions: []string{".txt"}, prose: true},
+	{name: FormatTemplate, title: "template", new: text.NewTemplate, inert: true},
+	{name: FormatVariables, title: "dotenv", new: dotenv.NewVariables, internal: true, inert: true},
+}
+
+// Formats lists the formats that a user can choose.
+var Formats = chooseFormats()
+
+func chooseFormats() []Format {
+	out := make([]Format, 0, len(formatRows))
+	for i := range formatRows {
+		if r := &formatRows[i]; !r.internal {
+			out = append(out, r.name)
+		}
+	}
+	return out
+}
+
+// row returns the row of a format, or nil if it is not supported.
+func (f Format) row() *formatRow {
+	for i := range formatRows {
+		if r := &formatRows[i]; r.name == f {
+			return r
+		}
+	}
+	return nil
+}
+
+// rowOf returns the row for a file name, or nil if the name says nothing.
+func rowOf(name string) *formatRow {
+	base := strings.ToLower(path.Base(strings.ReplaceAll(name, `\`, "/")))
+	beginsName := func(beginning string) bool { return strings.HasPrefix(base, beginning) }
+	for i := range formatRows {
+		if r := &formatRows[i]; slices.ContainsFunc(r.beginnings, beginsName) {
+			return r
+		}
+	}
+	for i := range formatRows {
+		if r := &formatRows[i]; slices.Contains(r.extensions, path.Ext(base)) {
+			return r
+		}
+	}
+	return nil
+}
+
+// FormatOf returns the format for a file name. It is FormatYAML if the name says nothing else.
+func FormatOf(name string) Format {
+	if r := rowOf(name); r != nil {
+		return r.name
+	}
+	return FormatYAML
+}
+
+// IsConfigurationFile reports whether a file name has the extension of a configuration format. Names that end in .txt
+// and names without an extension do not.
+func IsConfigurationFile(name string) bool {
+	r := rowOf(name)
+	return r != nil && !r.prose
+}
+
+// format returns the format in which a file is read.
+func (f File) format() Format {
+	if f.Format != FormatByName {
+		return f.Format
+	}
+	return FormatOf(f.Name)
+}
