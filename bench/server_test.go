@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,13 +45,13 @@ func BenchmarkServer(b *testing.B) {
 	few := startLoaded(b, 0, hash)
 	many := startLoaded(b, backend.MaxTypes, hash)
 	get, put := newFloor(b, token, few, getOf), newFloor(b, token, few, putOf)
-	rates := map[string][]float64{}
+	rates, costs := map[string][]float64{}, map[string][]float64{}
 	for b.Loop() {
 		for range serverRounds {
 			for _, l := range []struct {
 				name    string
 				clients int
-				base    string
+				server  server
 				send    func(n int) call
 			}{
 				{"get-floor", serverClients, get, getOf},
@@ -62,7 +63,8 @@ func BenchmarkServer(b *testing.B) {
 				{"get-1", 1, few, getOf},
 				{"put-1", 1, few, putOf},
 			} {
-				rates[l.name] = append(rates[l.name], load(b, l.base, token, l.clients, l.send))
+				rate, cost := load(b, l.server, token, l.clients, l.send)
+				rates[l.name], costs[l.name] = append(rates[l.name], rate), append(costs[l.name], cost)
 			}
 		}
 	}
@@ -73,6 +75,8 @@ func BenchmarkServer(b *testing.B) {
 		b.ReportMetric(median(rates[name]), name+"s/s")
 		b.ReportMetric(median(rates[name+"-floor"]), name+"-floor/s")
 		b.ReportMetric(median(rates[name+"-1"]), name+"s/s-1-client")
+		b.ReportMetric(median(costs[name]), name+"-CPU-us")
+		b.ReportMetric(median(costs[name+"-floor"]), name+"-floor-CPU-us")
 	}
 	b.ReportMetric(0, "ns/op")
 }
@@ -138,9 +142,11 @@ func putOf(n int) call {
 	}}
 }
 
-// load sends calls from some clients at once, and returns the rate.
-func load(b *testing.B, base, token string, clients int, send func(n int) call) float64 {
+// load sends calls from some clients at once. It returns the rate, and the CPU time of the server for each call in
+// microseconds.
+func load(b *testing.B, s server, token string, clients int, send func(n int) call) (rate, cost float64) {
 	b.Helper()
+	before := s.cpu()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
 	defer client.CloseIdleConnections()
 	var done atomic.Int64
@@ -150,7 +156,7 @@ func load(b *testing.B, base, token string, clients int, send func(n int) call) 
 		wg.Go(func() {
 			for n := w * 1000; time.Since(start) < serverTime; n++ {
 				c := send(n)
-				answer, err := post(client, base, token, c)
+				answer, err := post(client, s.base, token, c)
 				if err == nil {
 					err = c.check(answer)
 				}
@@ -166,7 +172,36 @@ func load(b *testing.B, base, token string, clients int, send func(n int) call) 
 	if b.Failed() {
 		b.FailNow()
 	}
-	return float64(done.Load()) / time.Since(start).Seconds()
+	calls := float64(done.Load())
+	return calls / time.Since(start).Seconds(), float64((s.cpu() - before).Microseconds()) / calls
+}
+
+// server is a process that answers calls.
+type server struct {
+	base    string
+	process *os.Process
+}
+
+// cpu returns the CPU time that the process has used. It is 0 where the system does not tell.
+func (s server) cpu() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Pid))
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(text), ") ") // the name of the program comes before
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0
+	}
+	ticks := 0
+	for _, f := range fields[11:13] { // in user mode, and in the kernel
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			return 0
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond // Linux has 100 ticks in a second for every program
 }
 
 func post(client *http.Client, base, token string, c call) ([]byte, error) {
@@ -188,8 +223,8 @@ func post(client *http.Client, base, token string, c call) ([]byte, error) {
 	return answer, err
 }
 
-// startLoaded starts a server whose default project has some types and the secrets. It returns its address.
-func startLoaded(b *testing.B, types int, tokenHash []byte) string {
+// startLoaded starts a server whose default project has some types and the secrets.
+func startLoaded(b *testing.B, types int, tokenHash []byte) server {
 	b.Helper()
 	ctx := b.Context()
 	home := filepath.Join(b.TempDir(), "data")
@@ -215,10 +250,9 @@ func startLoaded(b *testing.B, types int, tokenHash []byte) string {
 		b.Fatal(err)
 	}
 	address := freeAddress(b)
-	server := exec.Command(programtest.Pouncet(b), "server", "--quiet", "--listen", address)
-	server.Env = append(os.Environ(), "POUNCET_HOME="+home)
-	startProcess(b, server, address)
-	return "http://" + address
+	program := exec.Command(programtest.Pouncet(b), "server", "--quiet", "--listen", address)
+	program.Env = append(os.Environ(), "POUNCET_HOME="+home)
+	return startProcess(b, program, address)
 }
 
 func freeAddress(b *testing.B) string {
@@ -232,24 +266,25 @@ func freeAddress(b *testing.B) string {
 }
 
 // startProcess starts a server and waits until it accepts connections.
-func startProcess(b *testing.B, server *exec.Cmd, address string) {
+func startProcess(b *testing.B, program *exec.Cmd, address string) server {
 	b.Helper()
 	var output bytes.Buffer
-	server.Stderr = &output
-	if err := server.Start(); err != nil {
+	program.Stderr = &output
+	if err := program.Start(); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
-		_ = server.Process.Signal(os.Interrupt)
-		_ = server.Wait()
+		_ = program.Process.Signal(os.Interrupt)
+		_ = program.Wait()
 	})
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if c, err := net.Dial("tcp", address); err == nil {
 			_ = c.Close()
-			return
+			return server{"http://" + address, program.Process}
 		}
 	}
 	b.Fatalf("the server does not accept connections: %s", output.String())
+	return server{}
 }
 
 // The environment variables of a process that is the floor.
@@ -259,18 +294,17 @@ const (
 	floorAnswer  = "POUNCET_BENCH_FLOOR_ANSWER"
 )
 
-// newFloor starts a floor that answers as the server at base does, and returns its address.
-func newFloor(b *testing.B, token, base string, send func(n int) call) string {
+// newFloor starts a floor that answers as another server does.
+func newFloor(b *testing.B, token string, as server, send func(n int) call) server {
 	b.Helper()
-	answer, err := post(http.DefaultClient, base, token, send(0))
+	answer, err := post(http.DefaultClient, as.base, token, send(0))
 	if err != nil {
 		b.Fatal(err)
 	}
 	address := freeAddress(b)
 	floor := exec.Command(os.Args[0])
 	floor.Env = append(os.Environ(), floorAddress+"="+address, floorToken+"="+token, floorAnswer+"="+string(answer))
-	startProcess(b, floor, address)
-	return "http://" + address
+	return startProcess(b, floor, address)
 }
 
 func TestMain(m *testing.M) {

@@ -147,6 +147,8 @@ type run struct {
 	over     error // a limit that the whole call exceeds
 	index    int   // of the change that is being made
 	places   places
+	// current is the version of a secret that was read together with its row: see withVersion.
+	current store.Version
 	// unchecked is the attribute of the change that is being made whose rule was not checked: see ChangeSet.CompareOnly.
 	unchecked string
 }
@@ -166,7 +168,7 @@ func (r *run) transaction(tx store.Tx) error {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		r.index, r.unchecked = i, ""
+		r.index, r.unchecked, r.current = i, "", store.Version{}
 		out, err := r.change(c, r.ids[i])
 		out.Unchecked = r.unchecked
 		switch {
@@ -315,11 +317,28 @@ func (r *run) first(f store.Filter) (store.Object, bool, error) {
 	if len(r.places.claims) == 0 {
 		f.Limit = 1
 	}
+	if len(r.places.claims) == 0 && isPlaceOfSecret(f) && r.set.Changes[r.index].Value.Len() > 0 {
+		return r.withVersion(f)
+	}
 	rows, err := r.tx.Objects(r.ctx, f)
 	if err != nil || len(rows) == 0 {
 		return store.Object{}, false, err
 	}
 	return slices.MinFunc(rows, r.places.compare), true, nil
+}
+
+func isPlaceOfSecret(f store.Filter) bool {
+	return f == store.Filter{Kind: backend.KindSecret, Project: f.Project, Environment: f.Environment, Scope: f.Scope,
+		Name: f.Name, Limit: 1} && f.Project != "" && f.Environment != "" && f.Scope != "" && f.Name != ""
+}
+
+// withVersion returns the secret in a place. The same statement reads its current version, with which the given value
+// will be compared.
+func (r *run) withVersion(f store.Filter) (row store.Object, exists bool, err error) {
+	l := store.Lookup{Kind: f.Kind, Project: f.Project, Environments: []string{f.Environment}, Scopes: []string{f.Scope},
+		Names: []string{f.Name}}
+	err = r.tx.Lookup(r.ctx, l, func(e store.Entry) { row, r.current, exists = e.Object, e.Current, true })
+	return row, exists, err
 }
 
 // signingKey returns the key that signs the rows of an environment and seals

@@ -178,16 +178,20 @@ const unguessableBits = 64
 // generated. The value is not known if it cannot be decrypted, which a new value
 // then repairs, or if it was set earlier in a dry run.
 func (r *run) presentValue(e *entry) (value []byte, known bool, generatedBits int, err error) {
-	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{keyOf(e.row)})
-	if err != nil || len(versions) == 0 {
-		return nil, false, 0, err
+	version := r.current
+	if version.Object != e.row.ID || version.Version != e.row.Version {
+		versions, err := r.tx.Versions(r.ctx, []store.VersionKey{keyOf(e.row)})
+		if err != nil || len(versions) == 0 {
+			return nil, false, 0, err
+		}
+		version = versions[0]
 	}
-	value, err = r.openForComparison(e.in, e.row, versions[0])
+	value, err = r.openForComparison(e.in, e.row, version)
 	if err != nil && backend.AsError(err).Code == backend.CodeCorrupt {
 		return nil, false, 0, nil
 	}
 	var a versionAttributes
-	_ = json.Unmarshal(versions[0].Attributes, &a) // they are signed
+	_ = json.Unmarshal(version.Attributes, &a) // they are signed
 	return value, err == nil, a.GeneratedBits, err
 }
 

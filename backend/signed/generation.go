@@ -3,7 +3,6 @@
 package signed
 
 import (
-	"bytes"
 	"context"
 	"strings"
 
@@ -11,13 +10,6 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
-
-// generation is a state with the name store.GenerationState that this process has opened.
-type generation struct {
-	signers *signers
-	sealed  []byte
-	counter uint64
-}
 
 // Generation implements store.Tx. A transaction that has raised the generation has none. ErrCorrupt means that a
 // generation is not genuine, or older than one that this process has seen.
@@ -29,11 +21,6 @@ func (t *tx) Generation(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := t.store.generation.Load()
-	if known != nil && known.signers == t.signers && known.counter >= t.seen[store.GenerationState] &&
-		bytes.Equal(known.sealed, sealed) {
-		return sealed, nil
-	}
 	if sealed == nil && t.seen[store.GenerationState] == 0 {
 		return nil, nil // an earlier version wrote the database, and nothing was changed since
 	}
@@ -41,8 +28,7 @@ func (t *tx) Generation(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.known == nil { // a transaction that writes may not commit
-		t.store.generation.Store(&generation{t.signers, sealed, st.counter})
+	if t.known == nil && st.counter > t.seen[store.GenerationState] { // a transaction that writes may not commit
 		t.store.raiseCounters(map[string]uint64{store.GenerationState: st.counter})
 	}
 	return sealed, nil

@@ -42,8 +42,7 @@ type Store struct {
 
 	signers atomic.Pointer[signers]
 	tokens  atomic.Pointer[trustedTokens]
-	// generation is the newest one that this process has opened.
-	generation atomic.Pointer[generation]
+	states  openStates
 
 	raising  sync.Mutex
 	counters atomic.Pointer[map[string]uint64] // the highest counter that this process has seen, by the name of the state

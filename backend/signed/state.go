@@ -11,6 +11,7 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
@@ -148,9 +149,46 @@ func (t *tx) readState(ctx context.Context, name string) (state, store.State, er
 	return st, store.State{Name: name, Sealed: sealed}, err
 }
 
+// openStates holds the states that this process has opened or sealed last, by name. Every change reads at least two.
+type openStates struct {
+	mu     sync.Mutex
+	states map[string]openState
+}
+
+type openState struct {
+	signers *signers
+	sealed  []byte
+	state   state
+}
+
+// maxOpenStates limits the memory of openStates.
+const maxOpenStates = 1000
+
+func (o *openStates) get(s *signers, name string, sealed []byte) (state, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	known, ok := o.states[name]
+	return known.state, ok && known.signers == s && bytes.Equal(known.sealed, sealed)
+}
+
+func (o *openStates) put(s *signers, name string, sealed []byte, st state) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.states == nil || len(o.states) >= maxOpenStates {
+		o.states = map[string]openState{}
+	}
+	o.states[name] = openState{s, sealed, st}
+}
+
 // openStored opens a state. It refuses one that is older than what this process has seen.
 func (t *tx) openStored(name string, sealed []byte) (state, error) {
-	st, err := t.signers.openState(name, sealed)
+	var err error
+	st, ok := t.store.states.get(t.signers, name, sealed)
+	if !ok {
+		if st, err = t.signers.openState(name, sealed); err == nil {
+			t.store.states.put(t.signers, name, sealed, st)
+		}
+	}
 	if err == nil && st.counter < t.seen[name] {
 		err = backend.Errorf(backend.CodeCorrupt, "the database cannot be trusted: an older copy replaced the state of %s "+
 			"while this process had it open", stateLabel(name)).
@@ -242,6 +280,9 @@ func (t *tx) writeState(ctx context.Context, name string, st state) (store.State
 	sealed, err := t.signers.sealState(name, st)
 	if err != nil {
 		return store.State{}, err
+	}
+	if t.store != nil {
+		t.store.states.put(t.signers, name, sealed.Sealed, st)
 	}
 	t.counters[name] = st.counter
 	return sealed, t.Tx.SaveState(ctx, sealed)

@@ -150,6 +150,7 @@ type batch struct {
 	conn    *conn
 	members []*member
 	changed bool // a function has succeeded
+	states  *batchStates
 	// broken is an error after which SQLite may have rolled back the transaction.
 	broken error
 }
@@ -185,7 +186,7 @@ func (s *Store) beginBatch(ctx context.Context) (*batch, error) {
 		s.writer.release(c, false)
 		return nil, err
 	}
-	return &batch{store: s, conn: c}, nil
+	return &batch{store: s, conn: c, states: newBatchStates()}, nil
 }
 
 // lead runs the function of the first member, and ends the batch, also if the function panics.
@@ -223,7 +224,7 @@ func (b *batch) run(m *member) (err error) {
 			return err
 		}
 	}
-	t := &tx{store: b.store, conn: b.conn, writable: true}
+	t := &tx{store: b.store, conn: b.conn, writable: true, states: b.states}
 	done := false
 	defer func() { // also when the function panics
 		t.ended = true
@@ -232,6 +233,7 @@ func (b *batch) run(m *member) (err error) {
 			b.broken = t.broken
 		case done:
 			b.changed = true
+			b.states.keep(t.written)
 		}
 		if !shared || b.broken != nil {
 			return
@@ -316,6 +318,9 @@ func (b *batch) end() (healthy bool, result func(*member) turn) {
 		b.store.onCommit(len(b.members))
 	}
 	err := b.store.checkFile()
+	if err == nil {
+		err = b.store.translate(b.states.write(context.Background(), b.conn))
+	}
 	if err == nil {
 		err = b.exec("COMMIT")
 	}

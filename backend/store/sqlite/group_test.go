@@ -324,3 +324,60 @@ func TestAWaitingCallEndsWithItsContext(t *testing.T) {
 	}
 	wantNames(t, s, "after")
 }
+
+// States are written once for all calls that share a transaction, and each call reads what those before it have saved.
+func TestCallsOfACommitReadTheStatesOfEarlierCalls(t *testing.T) {
+	s := create(t)
+	ctx := t.Context()
+	save := func(tx store.Tx, name, sealed string) error {
+		return tx.SaveState(ctx, store.State{Name: name, Sealed: []byte(sealed)})
+	}
+	want := func(tx store.Tx, want string) {
+		t.Helper()
+		states, err := tx.States(ctx)
+		text := ""
+		for _, st := range states {
+			one, err := tx.State(ctx, st.Name)
+			if err != nil || string(one) != string(st.Sealed) {
+				t.Errorf("State(%s) is %q, %v; States has %q", st.Name, one, err, st.Sealed)
+			}
+			text += st.Name + "=" + string(st.Sealed) + " "
+		}
+		if err != nil || text != want {
+			t.Errorf("the states are %q (%v), want %q", text, err, want)
+		}
+	}
+	if err := s.Update(ctx, func(tx store.Tx) error {
+		return errors.Join(save(tx, "a", "0"), save(tx, "gone", "0"))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	own := errors.New("own error")
+	results := callTogether(t, s, []func() error{
+		func() error {
+			return s.Update(ctx, func(tx store.Tx) error {
+				want(tx, "a=0 gone=0 ")
+				err := errors.Join(save(tx, "a", "1"), save(tx, "b", "1"), tx.DeleteState(ctx, "gone"))
+				want(tx, "a=1 b=1 ")
+				return err
+			})
+		},
+		func() error {
+			return s.Update(ctx, func(tx store.Tx) error {
+				return errors.Join(save(tx, "a", "2"), save(tx, "gone", "2"), tx.DeleteState(ctx, "b"), own)
+			})
+		},
+		func() error {
+			return s.Update(ctx, func(tx store.Tx) error {
+				want(tx, "a=1 b=1 ")
+				return save(tx, "a", "3")
+			})
+		},
+	})
+	if results[0] != nil || !errors.Is(results[1], own) || results[2] != nil {
+		t.Errorf("the calls return %v", results)
+	}
+	if err := s.View(ctx, func(tx store.Tx) error { want(tx, "a=3 b=1 "); return nil }); err != nil {
+		t.Error(err)
+	}
+}

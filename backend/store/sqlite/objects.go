@@ -152,6 +152,9 @@ func inCondition(column string, values []string) (condition string, args []any) 
 	return " AND +" + column + " IN (SELECT value FROM json_each(?))", []any{jsonArray(values)}
 }
 
+// shortLookup is the number of names up to which a lookup is not interrupted.
+const shortLookup = 16
+
 // Lookup implements store.Tx.
 func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
 	names := t.withTemporaryNames(slices.Clone(l.Names)...)
@@ -159,6 +162,8 @@ func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry))
 	inEnvironments, environments := inCondition("o.environment", l.Environments)
 	inScopes, scopes := inCondition("o.scope", l.Scopes)
 	args := slices.Concat([]any{string(l.Kind), l.Project, jsonArray(names)}, environments, scopes)
+	t.short = len(names) <= shortLookup
+	defer func() { t.short = false }()
 	c := newRowReader(12)
 	return t.query(ctx, lookup+inEnvironments+inScopes, args, func(row scanner) error {
 		if err := c.read(row); err != nil {

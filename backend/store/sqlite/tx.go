@@ -18,8 +18,15 @@ type tx struct {
 	conn     *conn
 	writable bool
 	ended    bool
+	// short is set for queries of a few rows. The end of the context does not interrupt them: that needs a goroutine for
+	// each, which costs as much as the query.
+	short bool
 	// generation is what a View has read at its start.
 	generation []byte
+	// states are those of the transaction, and written those that this function has written. A transaction without states
+	// writes them at once.
+	states  *batchStates
+	written map[string][]byte
 	// broken is an error after which SQLite may have rolled back.
 	broken error
 	// deferred holds the objects with a temporary name, by id: see deferred.go.
@@ -63,14 +70,15 @@ func (t *tx) query(ctx context.Context, text string, args []any, scan func(scann
 	if err := t.usable(ctx, false); err != nil {
 		return err
 	}
-	if t.writable {
-		ctx = context.WithoutCancel(ctx) // see conn.exec
+	interrupt := ctx
+	if t.writable || t.short { // see conn.exec
+		interrupt = context.WithoutCancel(ctx)
 	}
-	st, err := t.conn.prepare(ctx, text)
+	st, err := t.conn.prepare(interrupt, text)
 	if err != nil {
 		return t.failed(err)
 	}
-	rows, err := st.QueryContext(ctx, args...)
+	rows, err := st.QueryContext(interrupt, args...)
 	if err != nil {
 		return t.failed(err)
 	}
@@ -78,6 +86,9 @@ func (t *tx) query(ctx context.Context, text string, args []any, scan func(scann
 	for rows.Next() {
 		if err := scan(rows); err != nil {
 			return t.failed(err)
+		}
+		if err := ctx.Err(); err != nil && !t.writable {
+			return t.store.translate(err)
 		}
 	}
 	if err := rows.Err(); err != nil {
