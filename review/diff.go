@@ -76,7 +76,7 @@ func altered(before, after interpolate.Reference) Finding {
 	}
 	f := newFinding(after, rule)
 	f.Message = "the reference was changed from " + canonical(before.Reference)
-	f.subject = canonical(before.Reference)
+	f.subject = identityOf(before.Reference)
 	return f
 }
 

@@ -61,7 +61,8 @@ type Finding struct {
 	// Fingerprint identifies the finding. It does not change when lines move.
 	Fingerprint string `json:"fingerprint"`
 
-	subject string // a part of the fingerprint, besides rule, file, reference and environments; never a sentence
+	reference string // a part of the fingerprint: the reference in the form of the first version
+	subject   string // a part of the fingerprint, besides rule, file, reference and environments; never a sentence
 }
 
 // Report is the result of a review.
@@ -151,5 +152,6 @@ func setFingerprints(findings []Finding) {
 // fingerprint survives changes above it, no message, so that it survives a new version of Pouncet, and nothing secret,
 // so that it reveals nothing.
 func (f Finding) identity() string {
-	return strings.Join([]string{f.Rule, f.File, f.Reference, f.subject, strings.Join(f.Environments, ",")}, "\x00")
+	return strings.Join([]string{f.Rule, f.File, cmp.Or(f.reference, f.Reference), f.subject,
+		strings.Join(f.Environments, ",")}, "\x00")
 }
