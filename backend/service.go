@@ -125,6 +125,10 @@ type Resolution struct {
 	Scope       string
 	Version     int64 // of a secret; for a plain scoped value its revision
 
+	// ProjectID is the id of the project that the reference names, also with Err. It is for the audit log, and does not
+	// leave the server.
+	ProjectID string `json:"-"`
+
 	Err *Error // nil when resolved
 }
 
@@ -294,4 +298,8 @@ type Outcome struct {
 	Unchecked string `json:"unchecked,omitempty"`
 	// Fingerprint of the secret's value before the change, if it was requested and is allowed.
 	Fingerprint []byte `json:"fingerprint,omitempty"`
+
+	// ProjectID is the id of the project that the change concerns, if there is one. It is for the audit log, and does not
+	// leave the server.
+	ProjectID string `json:"-"`
 }

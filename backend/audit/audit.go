@@ -6,17 +6,20 @@
 // A guard decides inside the log, so that a refused call has a record too:
 //
 //   - A Resolve has one record, written before its values are returned. It holds the result of each reference.
-//   - An Apply has two: the intent, without which nothing is applied, and the outcome. After a crash between the two,
-//     the intent shows that a change may have been made.
+//   - An Apply has one, which [Changes] makes and the engine adds in the transaction of the change. So neither exists
+//     without the other.
 //   - A dry run has one record, written before its outcomes are returned: "compare", or "fingerprint" if it returns
 //     fingerprints.
-//   - A call that the guard refuses has one record, with the code of the error. A Query has a record only then, because
-//     it returns metadata only.
+//   - A call that changes nothing because it is refused or fails has one record, with the code of the error. A Query
+//     has a record only then, because it returns metadata only.
+//
+// A call that concerns several projects has a record in the log of each, with its part only. What concerns no existing
+// project is in the log of the deployment.
 //
 // Several records have no caller, or another one: "login" counts refused tokens, "refused" counts further refusals of a
 // principal, and "expire" counts records that were deleted. "sweep" lists what was removed after its recovery window,
 // "verify" the rows that were changed outside Pouncet, "accept" (intent and outcome) those that were signed again, and
-// "upgrade" the tokens that an upgrade signed.
+// "upgrade" the tokens that an upgrade signed. "create" says that the file for the records of reads was created.
 //
 // Records hold names, ids, versions and error codes, never values.
 //
@@ -27,40 +30,51 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// Sink stores records durably, as store.Store does.
+// Sink stores records durably, as store.RecordLog does.
 type Sink interface {
-	AppendRecord(ctx context.Context, r store.Record) error
+	AppendRecords(ctx context.Context, records ...store.Record) error
 }
 
 // Options configure a Log.
 type Options struct {
 	Guard func(next backend.Service) backend.Service // decides which calls are allowed; nil allows all calls
 	Now   func() time.Time                           // nil means time.Now
+	// Projects returns the ids of the projects that exist, by the names and ids that a call used for them. It is asked for
+	// calls that failed. Nil knows no projects.
+	Projects func(ctx context.Context, used []string) map[string]string
 }
 
 // Log is a Service that records calls.
 type Log struct {
 	recorder
 	next     backend.Service
+	projects func(ctx context.Context, used []string) map[string]string
 	refusals refusals
 }
 
 var _ backend.Service = (*Log)(nil)
 
-// New returns a Log that passes the calls which the guard allows to next. A server also calls [Log.Keep].
-func New(next backend.Service, sink Sink, o Options) *Log {
-	l := &Log{recorder: newRecorder(sink, o.Now)}
-	l.next = &intents{next, l.recorder}
+// New returns a Log that passes the calls which the guard allows to next, and records reads, dry runs and refusals in
+// reads. The engine behind next has [Changes] as its recorder. A server also calls [Log.Keep].
+func New(next backend.Service, reads Sink, o Options) *Log {
+	l := &Log{recorder: newRecorder(reads, o.Now), next: next, projects: o.Projects}
 	if o.Guard != nil {
-		l.next = o.Guard(l.next)
+		l.next = o.Guard(next)
+	}
+	if o.Projects == nil {
+		l.projects = func(context.Context, []string) map[string]string { return nil }
 	}
 	return l
 }
@@ -69,7 +83,11 @@ func New(next backend.Service, sink Sink, o Options) *Log {
 func (l *Log) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
 	page, err := l.next.Query(ctx, q)
 	if err != nil && refused(err) {
-		l.recordFailure(ctx, "query", err, queried(q, err))
+		l.recordFailure(ctx, "query", err, func() *parts {
+			p, log := itemsOf(err), l.projects(ctx, []string{q.Project})[q.Project]
+			p.add(log, q.Project, q.Environment, q.Scope, item{Kind: q.Kind, Name: q.Name, ID: q.ID})
+			return p
+		})
 	}
 	return page, err
 }
@@ -84,67 +102,121 @@ func (l *Log) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolu
 		}
 	}
 	if err != nil {
-		l.recordFailure(ctx, verb, err, resolved(refs, nil, err))
+		l.recordFailure(ctx, verb, err, func() *parts { return resolved(refs, l.failedRefs(ctx, refs), err) })
 		return nil, err
 	}
-	var refusal error // the record has its code, if any reference was refused
-	for _, r := range out {
-		if r.Err != nil && refused(r.Err) {
-			refusal = r.Err
-		}
-	}
-	if err := l.record(ctx, verb, "", refusal, resolved(refs, out, nil)); err != nil {
+	if err := l.record(ctx, verb, nil, resolved(refs, l.withProjects(ctx, refs, out), nil)); err != nil {
 		return nil, unrecorded("resolved", err)
 	}
 	return out, nil
 }
 
-// Apply records the intent and the outcome of a change, or the answer to a dry run.
+// withProjects adds the projects of references that the guard has refused. The engine did not see them.
+func (l *Log) withProjects(ctx context.Context, refs []backend.Ref, out []backend.Resolution) []backend.Resolution {
+	var used []string
+	for n, r := range out {
+		if r.ProjectID == "" && r.Err != nil && refused(r.Err) {
+			used = append(used, refs[n].Project)
+		}
+	}
+	if used == nil {
+		return out
+	}
+	ids, out := l.projects(ctx, used), slices.Clone(out)
+	for n := range out {
+		out[n].ProjectID = cmp.Or(out[n].ProjectID, ids[refs[n].Project])
+	}
+	return out
+}
+
+// failedRefs returns the results of references without results: their projects.
+func (l *Log) failedRefs(ctx context.Context, refs []backend.Ref) []backend.Resolution {
+	var used []string
+	for _, r := range refs {
+		used = append(used, r.Project)
+	}
+	ids, out := l.projects(ctx, used), make([]backend.Resolution, len(refs))
+	for n, r := range refs {
+		out[n].ProjectID = ids[r.Project]
+	}
+	return out
+}
+
+// failedChanges does the same for changes.
+func (l *Log) failedChanges(ctx context.Context, set backend.ChangeSet) []backend.Outcome {
+	nameOf := func(c backend.Change) string {
+		if c.Kind == backend.KindProject {
+			return cmp.Or(c.ID, c.Name)
+		}
+		return c.Project
+	}
+	var used []string
+	for _, c := range set.Changes {
+		used = append(used, nameOf(c))
+	}
+	ids, out := l.projects(ctx, used), make([]backend.Outcome, len(set.Changes))
+	for n, c := range set.Changes {
+		out[n].ProjectID = ids[nameOf(c)]
+	}
+	return out
+}
+
+// Apply records a change that is not made, or the answer to a dry run. The engine records a change that is made.
 func (l *Log) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
 	call := &applying{}
 	out, err := l.next.Apply(context.WithValue(ctx, applyingKey{}, call), set)
 	switch {
-	case call.recorded:
-		l.recordOutcome(ctx, verbOf(set), err, done(set, out))
-	case out == nil && err != nil:
-		l.recordFailure(ctx, verbOf(set), err, changes(set, nil, err))
-	default: // a dry run
-		refusal := err
-		for _, o := range out {
-			switch {
-			case o.Err != nil && refused(o.Err):
-				refusal = o.Err
-			case o.Unchecked == "value":
-				refusal = backend.ErrDenied
-			}
+	case err != nil && out == nil:
+		l.recordFailure(ctx, verbOf(set), err, func() *parts { return sent(set, l.failedChanges(ctx, set), err) })
+	case err != nil:
+		l.recordFailure(ctx, verbOf(set), err, func() *parts { return sent(set, out, nil) })
+	case set.DryRun:
+		if err := l.record(ctx, verbOf(set), nil, sent(set, out, nil)); err != nil {
+			return nil, unrecorded("compared", err)
 		}
-		if recordErr := l.record(ctx, verbOf(set), "", refusal, changes(set, out, nil)); recordErr != nil {
-			return nil, unrecorded("compared", recordErr)
+	case !call.recorded: // the outcomes of an earlier call with the same idempotency key
+		p := made(set, out)
+		p.each(func(d *detail) { d.Repeated = true })
+		if err := l.record(ctx, verbOf(set), nil, p); err != nil {
+			return nil, unrecorded("applied again", err)
 		}
 	}
 	return out, err
 }
 
 // applying is what a Log knows of a running Apply.
-type applying struct{ recorded bool } // whether its intent is on record
+type applying struct{ recorded bool } // whether the engine has made its records
 
 type applyingKey struct{}
 
-// intents records the intent of each change that the guard has allowed.
-type intents struct {
-	backend.Service
-	recorder
-}
+// Changes makes the records of what an engine changes. It is the engine's Recorder.
+type Changes struct{ recorder }
 
-func (i *intents) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
-	if call, ok := ctx.Value(applyingKey{}).(*applying); ok && !set.DryRun {
-		if err := i.record(ctx, verbOf(set), "intent", nil, changes(set, nil, nil)); err != nil {
-			return nil, unrecorded("applied", err)
-		}
+var _ engine.Recorder = Changes{}
+
+// NewChanges returns a Changes. A nil now means time.Now.
+func NewChanges(now func() time.Time) Changes { return Changes{newRecorder(nil, now)} }
+
+// Changed implements engine.Recorder.
+func (c Changes) Changed(ctx context.Context, set backend.ChangeSet, outcomes []backend.Outcome) []store.Record {
+	if call, ok := ctx.Value(applyingKey{}).(*applying); ok {
 		call.recorded = true
 	}
-	return i.Service.Apply(ctx, set)
+	return c.rows(ctx, verbOf(set), "", nil, made(set, outcomes))
 }
+
+// Swept implements engine.Recorder.
+func (c Changes) Swept(ctx context.Context, removed []backend.Outcome) []store.Record {
+	p := &parts{}
+	for _, r := range removed {
+		o := r.Object
+		p.add(r.ProjectID, o.Project, "", "", item{Kind: o.Kind, Name: o.Name, ID: o.ID, Action: r.Action})
+	}
+	return c.rows(backend.WithPrincipal(ctx, backend.Principal{Name: ownPrincipal}), "sweep", "", nil, p)
+}
+
+// ownPrincipal is the principal of what the backend does on its own.
+const ownPrincipal = "pouncet"
 
 func verbOf(set backend.ChangeSet) string {
 	switch {
@@ -157,7 +229,11 @@ func verbOf(set backend.ChangeSet) string {
 }
 
 func unrecorded(what string, err error) error {
-	return backend.Errorf(backend.CodeUnavailable, "the audit log cannot be written, so nothing was %s: %w", what, err).
+	code := backend.CodeUnavailable
+	if errors.Is(err, backend.ErrStorageFull) {
+		code = backend.CodeStorageFull
+	}
+	return backend.Errorf(code, "the audit log cannot be written, so nothing was %s: %w", what, err).
 		WithHint("check the storage of the backend")
 }
 
@@ -177,32 +253,32 @@ func newRecorder(sink Sink, now func() time.Time) recorder {
 // recordTime limits the time for a record that is written after the end of its call.
 const recordTime = 5 * time.Second
 
-// recordOutcome records what a change did. It is made, so a failure to record it must not make the call fail. The
-// intent is already on record.
-func (r recorder) recordOutcome(ctx context.Context, verb string, outcome error, d detail) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
-	defer cancel()
-	_ = r.record(ctx, verb, "outcome", outcome, d)
+// record writes the records of a call that has succeeded, or failed with an error.
+func (r recorder) record(ctx context.Context, verb string, outcome error, p *parts) error {
+	return r.sink.AppendRecords(ctx, r.rows(ctx, verb, "", outcome, p)...)
 }
 
-func (r recorder) record(ctx context.Context, verb, phase string, outcome error, d detail) error {
-	row, err := r.row(ctx, verb, phase, outcome, d)
-	if err != nil {
-		return err
+// rows returns a record for each part of a call.
+func (r recorder) rows(ctx context.Context, verb, phase string, outcome error, p *parts) []store.Record {
+	who, _ := backend.PrincipalFrom(ctx)
+	o, at := backend.OriginFrom(ctx), r.now().UTC()
+	all := p.all()
+	rows := make([]store.Record, 0, len(all))
+	for _, part := range all {
+		code := "ok"
+		if outcome != nil {
+			code = string(backend.AsError(outcome).Code)
+		} else if part.refused != "" {
+			code = string(part.refused)
+		}
+		d := part.detail
+		d.PrincipalID, d.PrincipalKind, d.Address, d.RequestID = who.ID, who.Kind, o.Address, o.RequestID
+		text, err := json.Marshal(d)
+		if err != nil {
+			panic(err) // the fields are plain data
+		}
+		rows = append(rows, store.Record{Log: part.log, At: at, Principal: who.Name, Role: who.Role, Verb: verb,
+			Phase: phase, Code: code, Detail: text})
 	}
-	return r.sink.AppendRecord(ctx, row)
-}
-
-func (r recorder) row(ctx context.Context, verb, phase string, outcome error, d detail) (store.Record, error) {
-	code := "ok"
-	if outcome != nil {
-		code = string(backend.AsError(outcome).Code)
-	}
-	p, _ := backend.PrincipalFrom(ctx)
-	o := backend.OriginFrom(ctx)
-	d.PrincipalID, d.PrincipalKind, d.Address, d.RequestID = p.ID, p.Kind, o.Address, o.RequestID
-	text, err := json.Marshal(d)
-	return store.Record{
-		At: r.now().UTC(), Principal: p.Name, Role: p.Role, Verb: verb, Phase: phase, Code: code, Detail: text,
-	}, err
+	return rows
 }

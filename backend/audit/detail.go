@@ -20,8 +20,13 @@ type detail struct {
 	Since time.Time `json:"since,omitzero"`  // of the first refusal that Count counts
 	Count int       `json:"count,omitempty"` // refusals that this record stands for
 
+	// Repeated says that the change was made earlier, by a call with the same idempotency key.
+	Repeated bool `json:"repeated,omitempty"`
+
 	Deleted int       `json:"deleted_records,omitempty"`
 	Before  time.Time `json:"before,omitzero"` // the deleted records are older
+
+	File string `json:"file,omitempty"` // "reads", for the file that was created
 
 	Groups []group `json:"groups,omitempty"`
 	// Omitted counts the items that are not listed, by the code of their error.
@@ -54,6 +59,8 @@ type item struct {
 	Changed   []string              `json:"changed,omitempty"`
 	ID        string                `json:"id,omitempty"`
 	Version   int64                 `json:"version,omitempty"`
+	// Was is the name that a change used, if the object has another one now.
+	Was string `json:"was,omitempty"`
 	// Displaced is the id of the object that a change displaced or took over.
 	Displaced string       `json:"displaced,omitempty"`
 	Code      backend.Code `json:"code,omitempty"`    // of the item's own error
@@ -64,53 +71,92 @@ type item struct {
 // the others are counted only.
 const maxFailed = 100
 
-// groups collects items by group, in the order of their first item.
-type groups struct {
-	list    []group
-	index   map[[3]string]int
-	call    backend.Code // of the error of a call without results; "" if each item has its own
-	failed  int
-	omitted map[backend.Code]int
+// parts collects the items of a call by the log that they belong to, in the order of their first item.
+type parts struct {
+	list   []*part
+	byLog  map[string]*part
+	call   backend.Code // of the error of a call without results; "" if each item has its own
+	failed int
+}
+
+// part is what a call has to do with one project, or with the deployment.
+type part struct {
+	log     string
+	detail  detail
+	index   map[[3]string]int // of the groups
+	refused backend.Code      // of an item that was refused
 }
 
 // itemsOf returns a collector for the items of a call. err is the error of a call without results, or nil.
-func itemsOf(err error) *groups {
-	p := &groups{}
+func itemsOf(err error) *parts {
+	p := &parts{}
 	if err != nil {
 		p.call = backend.AsError(err).Code
 	}
 	return p
 }
 
-func (p *groups) add(project, environment, scope string, i item) {
+// whole returns a part of the log of the deployment.
+func whole(d detail) *parts { return &parts{list: []*part{{detail: d}}} }
+
+// all returns the parts. A call without items has one.
+func (p *parts) all() []*part {
+	if len(p.list) == 0 {
+		return []*part{{}}
+	}
+	return p.list
+}
+
+func (p *parts) each(f func(*detail)) {
+	for _, part := range p.list {
+		f(&part.detail)
+	}
+}
+
+// part returns the part of a log.
+func (p *parts) part(log string) *part {
+	if known := p.byLog[log]; known != nil {
+		return known
+	}
+	if p.byLog == nil {
+		p.byLog = map[string]*part{}
+	}
+	added := &part{log: log, index: map[[3]string]int{}}
+	p.list, p.byLog[log] = append(p.list, added), added
+	return added
+}
+
+func (p *parts) add(log, project, environment, scope string, i item) {
 	if code := cmp.Or(i.Code, p.call); code != "" {
+		if p.failed == maxFailed && p.byLog[log] == nil {
+			log = "" // so that a call cannot make records in any number of logs
+		}
+		to := p.part(log)
+		if code == backend.CodeDenied || code == backend.CodeUnauthenticated {
+			to.refused = code
+		}
 		if p.failed == maxFailed {
-			if p.omitted == nil {
-				p.omitted = map[backend.Code]int{}
+			if to.detail.Omitted == nil {
+				to.detail.Omitted = map[backend.Code]int{}
 			}
-			p.omitted[code]++
+			to.detail.Omitted[code]++
 			return
 		}
 		p.failed++
 	}
 	for _, text := range []*string{&project, &environment, &scope, (*string)(&i.Kind), &i.Name, &i.Field, &i.Asked,
-		(*string)(&i.Op), &i.ID, (*string)(&i.Role), (*string)(&i.Principal)} {
+		(*string)(&i.Op), &i.ID, (*string)(&i.Role), (*string)(&i.Principal), &i.Was} {
 		*text = short(*text)
 	}
-	key := [3]string{project, environment, scope}
-	at, ok := p.index[key]
+	to, key := p.part(log), [3]string{project, environment, scope}
+	at, ok := to.index[key]
 	if !ok {
-		if p.index == nil {
-			p.index = map[[3]string]int{}
-		}
-		at = len(p.list)
-		p.index[key] = at
-		p.list = append(p.list, group{Project: project, Environment: environment, Scope: scope})
+		at = len(to.detail.Groups)
+		to.index[key] = at
+		to.detail.Groups = append(to.detail.Groups, group{Project: project, Environment: environment, Scope: scope})
 	}
-	p.list[at].Items = append(p.list[at].Items, i)
+	to.detail.Groups[at].Items = append(to.detail.Groups[at].Items, i)
 }
-
-func (p *groups) detail() detail { return detail{Groups: p.list, Omitted: p.omitted} }
 
 // mostRecorded is how many bytes of a text a record holds. A name has 256 at most, but a refused call can have any
 // text, which would fill the disk.
@@ -123,40 +169,43 @@ func short(text string) string {
 	return strings.ToValidUTF8(text[:mostRecorded], "") + "…"
 }
 
-func queried(q backend.Query, err error) detail {
-	p := itemsOf(err)
-	p.add(q.Project, q.Environment, q.Scope, item{Kind: q.Kind, Name: q.Name, ID: q.ID})
-	return p.detail()
-}
-
-func resolved(refs []backend.Ref, out []backend.Resolution, err error) detail {
+// resolved lists references. out has their results or, with err, their projects.
+func resolved(refs []backend.Ref, out []backend.Resolution, err error) *parts {
 	p := itemsOf(err)
 	for n, r := range refs {
 		i := item{Kind: r.Kind, Name: r.Name, Field: r.Field, Asked: r.Version, Reveal: r.Reveal}
+		log := ""
 		if n < len(out) {
-			i.ID, i.Version = out[n].ID, out[n].Version
+			log, i.ID, i.Version = out[n].ProjectID, out[n].ID, out[n].Version
 			if out[n].Err != nil {
 				i.Code = out[n].Err.Code
 			}
 		}
-		p.add(r.Project, r.Environment, r.Scope, i)
+		p.add(log, r.Project, r.Environment, r.Scope, i)
 	}
-	return p.detail()
+	return p
 }
 
-// changes lists changes as they were sent. The outcomes of a dry run add the id, the action and the error of each.
-func changes(set backend.ChangeSet, out []backend.Outcome, err error) detail {
+// asSent returns the item of a change, without its result.
+func asSent(c backend.Change) item {
+	i := item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force, Purge: c.Purge}
+	if c.Role != nil {
+		i.Role = *c.Role
+	}
+	if c.Principal != nil {
+		i.Principal = *c.Principal
+	}
+	return i
+}
+
+// sent lists changes as they were sent, with the id, the action and the error of each. out has their outcomes or, with
+// err, their projects.
+func sent(set backend.ChangeSet, out []backend.Outcome, err error) *parts {
 	p := itemsOf(err)
 	for n, c := range set.Changes {
-		i := item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force, Purge: c.Purge}
-		if c.Role != nil {
-			i.Role = *c.Role
-		}
-		if c.Principal != nil {
-			i.Principal = *c.Principal
-		}
+		i, log := asSent(c), ""
 		if n < len(out) {
-			i.ID, i.Action = cmp.Or(out[n].Object.ID, c.ID), out[n].Action
+			log, i.ID, i.Action = out[n].ProjectID, cmp.Or(out[n].Object.ID, c.ID), out[n].Action
 			switch {
 			case out[n].Err != nil:
 				i.Code = out[n].Err.Code
@@ -164,28 +213,25 @@ func changes(set backend.ChangeSet, out []backend.Outcome, err error) detail {
 				i.Code = backend.CodeDenied // not compared, after too many wrong guesses
 			}
 		}
-		p.add(c.Project, c.Environment, c.Scope, i)
+		p.add(log, c.Project, c.Environment, c.Scope, i)
 	}
-	return p.detail()
+	return p
 }
 
-// done returns what a set of changes did. An outcome that was refused may have no object; the change then names it.
-func done(set backend.ChangeSet, out []backend.Outcome) detail {
-	p := itemsOf(nil)
+// made lists changes that were made, with the objects as they are now.
+func made(set backend.ChangeSet, out []backend.Outcome) *parts {
+	p := &parts{}
 	for n, o := range out {
-		if c := set.Changes[n]; o.Object.Kind == "" {
-			o.Object = backend.Object{Kind: c.Kind, ID: c.ID, Name: c.Name, Project: c.Project, Environment: c.Environment,
-				Scope: c.Scope}
+		i := asSent(set.Changes[n])
+		if i.Name != o.Object.Name {
+			i.Was = i.Name
 		}
-		i := item{Kind: o.Object.Kind, Name: o.Object.Name, ID: o.Object.ID, Version: o.Object.Version, Action: o.Action,
-			Changed: o.Changed}
-		if o.Err != nil {
-			i.Code = o.Err.Code
-		}
+		i.Kind, i.Name, i.ID, i.Version = o.Object.Kind, o.Object.Name, o.Object.ID, o.Object.Version
+		i.Action, i.Changed = o.Action, o.Changed
 		if o.Displaced != nil {
 			i.Displaced = o.Displaced.ID
 		}
-		p.add(o.Object.Project, o.Object.Environment, o.Object.Scope, i)
+		p.add(o.ProjectID, o.Object.Project, o.Object.Environment, o.Object.Scope, i)
 	}
-	return p.detail()
+	return p
 }

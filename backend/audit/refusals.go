@@ -41,12 +41,13 @@ func refused(err error) bool {
 // together. So callers without a token cause at most 101 records a minute.
 func (l *Log) Refused(ctx context.Context, verb backend.Verb, err error) {
 	if refused(err) {
-		l.recordFailure(ctx, string(verb), err, detail{})
+		l.recordFailure(ctx, string(verb), err, func() *parts { return &parts{} })
 	}
 }
 
-// recordFailure records a call that has returned nothing. It reports no error, because nothing leaves in any case.
-func (l *Log) recordFailure(ctx context.Context, verb string, err error, d detail) {
+// recordFailure records a call that has returned nothing and changed nothing, so it reports no error. It calls items
+// only if the call gets a record.
+func (l *Log) recordFailure(ctx context.Context, verb string, err error, items func() *parts) {
 	p, known := backend.PrincipalFrom(ctx)
 	switch {
 	case refused(err) && !known:
@@ -57,7 +58,7 @@ func (l *Log) recordFailure(ctx context.Context, verb string, err error, d detai
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()
-	if l.record(ctx, verb, "", err, d) != nil && refused(err) {
+	if l.record(ctx, verb, err, items()) != nil && refused(err) {
 		l.refusals.again(p, l.now())
 	}
 }
@@ -96,15 +97,15 @@ func (l *Log) recordCounts(ctx context.Context) error {
 }
 
 func (l *Log) recordCount(ctx context.Context, c *count) error {
-	d := detail{Since: c.since.UTC(), Count: c.n}
+	d := whole(detail{Since: c.since.UTC(), Count: c.n})
 	if c.isLogin {
 		ctx = backend.WithOrigin(ctx, backend.Origin{Address: c.key})
-		return l.record(ctx, "login", "", backend.ErrUnauthenticated, d)
+		return l.record(ctx, "login", backend.ErrUnauthenticated, d)
 	}
 	if c.key == otherCallers {
 		c.principal = backend.Principal{Name: otherCallers}
 	}
-	return l.record(backend.WithPrincipal(ctx, c.principal), "refused", "", backend.ErrDenied, d)
+	return l.record(backend.WithPrincipal(ctx, c.principal), "refused", backend.ErrDenied, d)
 }
 
 // refusals counts what has no record yet. Its size does not depend on the number of refusals.

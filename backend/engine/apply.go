@@ -151,6 +151,8 @@ type run struct {
 	current store.Version
 	// unchecked is the attribute of the change that is being made whose rule was not checked: see ChangeSet.CompareOnly.
 	unchecked string
+	// projectID is that of the last project that the change that is being made has used.
+	projectID string
 }
 
 // transaction makes the changes. The store may call it again.
@@ -168,9 +170,15 @@ func (r *run) transaction(tx store.Tx) error {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		r.index, r.unchecked, r.current = i, "", store.Version{}
+		r.index, r.unchecked, r.current, r.projectID = i, "", store.Version{}, ""
 		out, err := r.change(c, r.ids[i])
-		out.Unchecked = r.unchecked
+		out.Unchecked, out.ProjectID = r.unchecked, r.projectID
+		if c.Kind == backend.KindProject {
+			out.ProjectID = out.Object.ID
+		}
+		if r.set.DryRun && r.places.placed[out.ProjectID] {
+			out.ProjectID = "" // the project does not exist
+		}
 		switch {
 		case r.over != nil:
 			return r.over
@@ -199,6 +207,9 @@ func (r *run) transaction(tx store.Tx) error {
 	}
 	if broken || taken || r.set.DryRun || r.incomplete() {
 		return errRollback
+	}
+	if err := addRecords(r.ctx, r.tx, r.engine.record.Changed(r.ctx, r.set, r.outcomes)); err != nil {
+		return err
 	}
 	return r.saveOutcome()
 }
@@ -273,6 +284,7 @@ const maxProjectReads = 256 << 20
 // project reads a project once per transaction.
 func (r *run) project(nameOrID string) (*project, error) {
 	if p, ok := r.projects[nameOrID]; ok {
+		r.projectID = p.row.ID
 		return p, nil
 	}
 	id := nameOrID
@@ -305,6 +317,7 @@ func (r *run) project(nameOrID string) (*project, error) {
 	}
 	r.places.sort(p)
 	r.projects[nameOrID], r.projects[p.row.ID] = p, p
+	r.projectID = p.row.ID
 	return p, nil
 }
 

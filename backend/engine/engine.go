@@ -57,7 +57,7 @@ type Engine struct {
 	// maxDifferences is Options.MaxDifferences.
 	maxDifferences int
 	guessSlots     guessSlots
-	onSwept        func(ctx context.Context, removed []backend.Object)
+	record         Recorder
 	swept          atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
 }
 
@@ -78,11 +78,36 @@ type Options struct {
 	// MaxDifferences is how often on a day (UTC) a principal may compare a secret with a value that differs, without the
 	// right to have its value. 0 means DefaultMaxDifferences.
 	MaxDifferences int
-	// Swept is called after a sweep with the deleted objects that it has removed for
-	// good. Nil ignores them.
-	Swept func(ctx context.Context, removed []backend.Object)
+	// Record makes the audit records of what changes. Nil records nothing.
+	Record Recorder
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// Recorder makes audit records. The engine adds them in the transaction that makes the change, so that neither exists
+// without the other. A transaction may run again, and then its records are made again.
+type Recorder interface {
+	// Changed returns the records of a set of changes that is made.
+	Changed(ctx context.Context, set backend.ChangeSet, outcomes []backend.Outcome) []store.Record
+	// Swept returns the records of a sweep that removes deleted objects for good.
+	Swept(ctx context.Context, removed []backend.Outcome) []store.Record
+}
+
+type unrecorded struct{}
+
+func (unrecorded) Changed(context.Context, backend.ChangeSet, []backend.Outcome) []store.Record {
+	return nil
+}
+func (unrecorded) Swept(context.Context, []backend.Outcome) []store.Record { return nil }
+
+// addRecords adds audit records in a transaction.
+func addRecords(ctx context.Context, tx store.Tx, records []store.Record) error {
+	for _, r := range records {
+		if err := tx.AppendRecord(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // New returns an Engine over a store and a keyring, which it does not close.
@@ -102,12 +127,12 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	if o.CheckKey == nil {
 		o.CheckKey = func(string) error { return nil }
 	}
-	if o.Swept == nil {
-		o.Swept = func(context.Context, []backend.Object) {}
+	if o.Record == nil {
+		o.Record = unrecorded{}
 	}
 	return &Engine{
 		store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, checkKey: o.CheckKey, now: o.Now, authorize: o.Authorizer,
-		maxDifferences: o.MaxDifferences, guessSlots: newGuessSlots(), onSwept: o.Swept,
+		maxDifferences: o.MaxDifferences, guessSlots: newGuessSlots(), record: o.Record,
 	}
 }
 

@@ -54,6 +54,40 @@ func loadRows(ctx context.Context, tx store.Tx, row store.Object) (*project, err
 	return p, err
 }
 
+// maxProjectIDs is how many projects one call of ProjectIDs looks up.
+const maxProjectIDs = 100
+
+// ProjectIDs returns the ids of the projects that exist, by the names and ids that a call used for them. It is for
+// audit records: it knows at most 100 projects of a call, and none if the database cannot be read.
+func (e *Engine) ProjectIDs(ctx context.Context, used []string) map[string]string {
+	ids := map[string]string{}
+	for _, name := range used {
+		if name != "" && len(ids) < maxProjectIDs && !isReserved(name) {
+			ids[name] = ""
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	_ = e.store.View(ctx, func(tx store.Tx) error {
+		for name := range ids {
+			f := store.Filter{Kind: backend.KindProject, Name: name}
+			if backend.IsID(name) {
+				f = store.Filter{Kind: backend.KindProject, ID: name}
+			}
+			rows, err := tx.Objects(ctx, f)
+			if err != nil {
+				return err
+			}
+			if len(rows) > 0 {
+				ids[name] = rows[0].ID
+			}
+		}
+		return nil
+	})
+	return ids
+}
+
 func findProject(ctx context.Context, tx store.Tx, nameOrID string) (store.Object, error) {
 	if nameOrID == "" {
 		return store.Object{}, backend.Errorf(backend.CodeInvalid, "a project is required").At("project")

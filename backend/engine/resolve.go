@@ -38,6 +38,11 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	for i := range out {
+		if p := r.matches[i].project; p != nil {
+			out[i].ProjectID = p.row.ID
+		}
+	}
 	return out, nil
 }
 

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -29,11 +30,11 @@ func (e *Engine) Sweep(ctx context.Context) (more bool, err error) {
 	}
 	err = e.store.Update(ctx, func(tx store.Tx) error {
 		s = sweep{ctx: ctx, now: e.now(), left: sweepBatch}
-		return s.run(tx)
+		if err := s.run(tx); err != nil || len(s.removed) == 0 {
+			return err
+		}
+		return addRecords(ctx, tx, e.record.Swept(ctx, s.removed))
 	})
-	if err == nil && len(s.removed) > 0 {
-		e.onSwept(ctx, s.removed)
-	}
 	return err == nil && s.left == 0, err
 }
 
@@ -55,7 +56,7 @@ type sweep struct {
 	// untrusted is set if a row was left that was changed outside Pouncet.
 	untrusted bool
 
-	removed []backend.Object // without what was in a removed environment
+	removed []backend.Outcome // without what was in a removed environment
 }
 
 func (s *sweep) run(tx store.Tx) error {
@@ -193,8 +194,10 @@ func (s *sweep) each(f store.Filter, do func(o store.Object) error) error {
 
 // end removes a deleted object of a project, and reports it.
 func (s *sweep) end(in, o store.Object) error {
-	s.removed = append(s.removed,
-		backend.Object{Kind: formerKind(o.Kind), ID: o.ID, Name: shownName(o), Project: shownName(in)})
+	s.removed = append(s.removed, backend.Outcome{
+		Action: backend.ActionDelete, ProjectID: cmp.Or(in.ID, o.ID),
+		Object: backend.Object{Kind: formerKind(o.Kind), ID: o.ID, Name: shownName(o), Project: shownName(in)},
+	})
 	return s.remove(o)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms/kmstest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
 // undoFixture is a backend in a folder whose rows a test can look at.
@@ -160,11 +161,11 @@ func TestSweep(t *testing.T) {
 	var removed []string
 	late := engine.New(f.Store, f.Keys, engine.Options{Authorizer: access.Rights{},
 		Now: func() time.Time { return time.Now().AddDate(0, 0, 8) },
-		Swept: func(_ context.Context, objects []backend.Object) {
-			for _, o := range objects {
-				removed = append(removed, fmt.Sprintf("%s %s of %s", o.Kind, o.Name, o.Project))
+		Record: sweepRecorder(func(outcomes []backend.Outcome) {
+			for _, o := range outcomes {
+				removed = append(removed, fmt.Sprintf("%s %s of %s", o.Object.Kind, o.Object.Name, o.Object.Project))
 			}
-		},
+		}),
 	})
 	restored := backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, Project: backend.DefaultProject,
 		Environment: "prod", Name: "s"}
@@ -400,4 +401,16 @@ func TestRenamingAProjectSignsNoChangedEnvironment(t *testing.T) {
 	if !errors.Is(err, backend.ErrCorrupt) {
 		t.Errorf("the rename gives %v", err)
 	}
+}
+
+// sweepRecorder is called with what a sweep removes.
+type sweepRecorder func([]backend.Outcome)
+
+func (sweepRecorder) Changed(context.Context, backend.ChangeSet, []backend.Outcome) []store.Record {
+	return nil
+}
+
+func (f sweepRecorder) Swept(_ context.Context, removed []backend.Outcome) []store.Record {
+	f(removed)
+	return nil
 }

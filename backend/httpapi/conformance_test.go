@@ -13,7 +13,6 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
-	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
@@ -51,7 +50,7 @@ func stack(t testing.TB) backend.Service {
 	}}}); err != nil {
 		t.Fatal(err)
 	}
-	service := audit.New(parts.Engine, parts.Store, audit.Options{Guard: access.Guard})
+	service := parts.Audited(access.Guard)
 	server := httptest.NewServer(httpapi.NewServer(service,
 		func(ctx context.Context, token string) (backend.Principal, error) {
 			return access.Authenticate(ctx, parts.Store, token, time.Now())

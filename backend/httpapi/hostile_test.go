@@ -24,7 +24,6 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
-	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
@@ -165,7 +164,7 @@ func startHostile(t *testing.T) *hostileServer {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
-	service := audit.New(parts.Engine, parts.Store, audit.Options{Guard: access.Guard})
+	service := parts.Audited(access.Guard)
 	o := httpapi.Options{Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelError})),
 		Allow: access.Allow, Refused: service.Refused,
 		Ready: httpapi.NewHealth(ctx, parts.Problems, func(_, _ []error) {}).Ready}

@@ -11,16 +11,38 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// recordsOf returns the audit log of a backend, one record a line.
+// recordsOf returns the audit log of a backend, one record a line: those of earlier versions, of changes and of reads.
 func recordsOf(t *testing.T, folder string) string {
 	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(folder, "pouncet.db"))
+	return strings.TrimLeft(recordsIn(t, folder, "pouncet.db", "record")+"\n"+changesOf(t, folder)+"\n"+
+		readsOf(t, folder), "\n")
+}
+
+func changesOf(t *testing.T, folder string) string {
+	t.Helper()
+	return recordsIn(t, folder, "pouncet.db", "change_record")
+}
+
+func readsOf(t *testing.T, folder string) string {
+	t.Helper()
+	return recordsIn(t, folder, "pouncet-reads.db", "read_record")
+}
+
+func recordsIn(t *testing.T, folder, file, table string) string {
+	t.Helper()
+	return recordsWith(t, folder, file,
+		"SELECT principal || ' ' || verb || '/' || phase || ' ' || code || ' ' || detail FROM "+table+" ORDER BY seq")
+}
+
+// recordsWith returns the rows of a query with one column, one a line.
+func recordsWith(t *testing.T, folder, file, query string) string {
+	t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(folder, file))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	rows, err := db.QueryContext(t.Context(),
-		"SELECT principal || ' ' || verb || '/' || phase || ' ' || code || ' ' || detail FROM record ORDER BY seq")
+	rows, err := db.QueryContext(t.Context(), query)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,10 +64,10 @@ func recordsOf(t *testing.T, folder string) string {
 func TestTheFirstTokenIsRecorded(t *testing.T) {
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
 	initialise(t, c)
-	got := recordsOf(t, c.Path)
-	for _, want := range []string{" apply/intent ok ", " apply/outcome ok ", "local:",
-		`"kind":"token","name":"first-token","op":"create","role":"admin"`,
-		`"kind":"token","name":"first-token","action":"create"`,
+	got := changesOf(t, c.Path)
+	for _, want := range []string{" apply/ ok ", "local:",
+		`"kind":"token","name":"first-token","op":"create","role":"admin","action":"create"`,
+		`"kind":"project","name":"default","op":"create","action":"create"`,
 	} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the audit log has no %q:\n%s", want, got)

@@ -28,6 +28,7 @@ import (
 const (
 	Folder        = ".pouncet"
 	databaseFile  = "pouncet.db"
+	readsFile     = "pouncet-reads.db"
 	configFile    = "config.json"
 	keyFile       = "kms.key"
 	tokenFile     = "first-token"
@@ -39,6 +40,7 @@ const (
 type Parts struct {
 	Engine   backend.Service // makes calls without a principal for the local user
 	Store    store.Store
+	Reads    *sqlite.ReadLog // the audit records of reads, dry runs and refusals
 	Keys     *envelope.Keyring
 	Location string   // the folder
 	Upgrade  *Upgrade // the upgrade that Embedded made; nil for none
@@ -48,6 +50,12 @@ type Parts struct {
 	trusted   *trustedKeys
 	retention time.Duration // of the records of the audit log; 0 keeps all
 }
+
+// serverReserve is the space for records of reads that a server keeps for a full disk, in bytes.
+const serverReserve = 16 << 20
+
+// ReserveReads keeps more space for records of reads on a full disk than a short command does. A server calls it.
+func (p *Parts) ReserveReads(ctx context.Context) { p.Reads.Reserve(ctx, serverReserve) }
 
 // AllowKMSKeys sets the KMS keys that the callers of a server may name, beside those in config.json. Call it before the
 // first request.
@@ -78,8 +86,14 @@ func (p *Parts) KeepSwept(ctx context.Context, interval time.Duration, report fu
 	}
 }
 
-// Close closes the database.
-func (p *Parts) Close() error { return p.Store.Close() }
+// Audited returns a Service that passes the calls which the guard allows to the engine, and records all calls. A nil
+// guard allows all of them.
+func (p *Parts) Audited(guard func(backend.Service) backend.Service) *audit.Log {
+	return audit.New(p.Engine, p.Reads, audit.Options{Guard: guard, Projects: p.engine.ProjectIDs})
+}
+
+// Close closes the database and the file with the records of reads.
+func (p *Parts) Close() error { return errors.Join(p.Reads.Close(), p.Store.Close()) }
 
 // Embedded opens the existing backend in c.Path. If c.Path is "", it searches the working folder and the folders above
 // it for a .pouncet folder, and opens the nearest. The error is ErrNotFound if no backend exists. It is ErrDenied if
@@ -127,6 +141,10 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 	if err != nil {
 		return nil, err
 	}
+	reads, err := openReads(ctx, path, database)
+	if err != nil {
+		return nil, errors.Join(err, database.Close())
+	}
 	if upgrade != nil {
 		audit.Upgraded(withLocalUser(ctx), database, nil, upgrade.Tokens)
 	}
@@ -136,15 +154,14 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
 	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}, MaxDifferences: c.CompareLimit,
-		Trust: trusted.allow,
-		Swept: audit.Swept(database, nil)}
+		Trust: trusted.allow, Record: audit.NewChanges(nil)}
 	if local { // only for a local user: a caller of a server must not learn about the files of the server
 		o.CheckKey = trusted.checkUse
 	}
 	e := engine.New(database, keys, o)
 	return &Parts{
-		Engine: asLocalUser{e}, Store: database, Keys: keys, Location: path, Upgrade: upgrade, engine: e, signed: database,
-		trusted: trusted, retention: retention,
+		Engine: asLocalUser{e}, Store: database, Reads: reads, Keys: keys, Location: path, Upgrade: upgrade, engine: e,
+		signed: database, trusted: trusted, retention: retention,
 	}, nil
 }
 
@@ -337,6 +354,9 @@ func initFolder(ctx context.Context, dir, kmsKey string) error {
 	if err != nil {
 		return err
 	}
+	if err := createReads(ctx, dir, database.Deployment()); err != nil {
+		return errors.Join(err, database.Close())
+	}
 	token, err := createSigned(ctx, database, dir, s)
 	if err := errors.Join(err, database.Close()); err != nil {
 		return fmt.Errorf("creating the backend: %w", err)
@@ -357,8 +377,9 @@ func createSigned(ctx context.Context, database *sqlite.Store, dir string, s set
 		return "", err
 	}
 	rows := signed.New(database, keys, w)
-	e := engine.New(rows, keys, engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}})
-	return createContents(ctx, audit.New(e, rows, audit.Options{}))
+	return createContents(ctx, engine.New(rows, keys, engine.Options{
+		KMSKey: s.KMSKey, Authorizer: access.Rights{}, Record: audit.NewChanges(nil),
+	}))
 }
 
 func writeFile(dir, name, content string) error {

@@ -70,11 +70,11 @@ func guardedFiles(folder string) []guarded {
 		{path: folder, forbidden: writableByOthers}, {path: filepath.Join(folder, configFile), forbidden: writableByOthers},
 		{path: filepath.Join(folder, tokenFile), forbidden: usableByOthers},
 	}
-	database := filepath.Join(folder, databaseFile)
-	for _, path := range []string{
-		database, database + "-wal", database + "-shm", database + "-journal", sqlite.CopyPath(database),
-	} {
-		parts = append(parts, guarded{path: path, forbidden: usableByOthers})
+	for _, name := range []string{databaseFile, readsFile} {
+		path := filepath.Join(folder, name)
+		for _, path := range []string{path, path + "-wal", path + "-shm", path + "-journal", sqlite.CopyPath(path)} {
+			parts = append(parts, guarded{path: path, forbidden: usableByOthers})
+		}
 	}
 	return parts
 }

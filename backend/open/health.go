@@ -22,17 +22,25 @@ func (p *Parts) Health(ctx context.Context) error {
 
 // Problems checks whether the database can be read, written and trusted, and whether the KMS keys of the stored keys
 // can be used. It returns all problems, and as err the first with which the backend cannot serve calls. A KMS key that
-// the KMS refuses is no such problem: only the environments of this key need it.
+// the KMS refuses is no such problem: only the environments of this key need it. Nor is a full disk, as long as reads
+// can be recorded.
 //
 // It calls a KMS key only if the last call failed, or if the deployment key has not been unwrapped for a while.
 func (p *Parts) Problems(ctx context.Context) (problems []error, err error) {
-	for _, check := range []func(context.Context) error{p.Store.Check, p.signed.CheckStates} {
-		if err := check(ctx); err != nil {
+	full := p.Store.Check(ctx)
+	if full != nil && !errors.Is(full, backend.ErrStorageFull) {
+		return []error{full}, full
+	}
+	low, err := p.Reads.Check(ctx)
+	for _, err := range []error{err, p.signed.CheckStates(ctx), p.recheckKeys(ctx)} {
+		if err != nil {
 			return []error{err}, err
 		}
 	}
-	if err := p.recheckKeys(ctx); err != nil {
-		return []error{err}, err
+	for _, err := range []error{full, low} {
+		if err != nil {
+			problems = append(problems, err)
+		}
 	}
 	for _, h := range p.Keys.Health() {
 		if h.Err == nil {

@@ -6,11 +6,12 @@
 // An embedded backend is a folder, by default ".pouncet":
 //
 //	.pouncet/
-//	  pouncet.db     SQLite database with metadata and sealed values
-//	  config.json    the URIs of the KMS keys that wrap environment keys
-//	  kms.key        the default KMS key, a key file with mode 0600
-//	  first-token    the first admin token for `pouncet server`, with mode 0600
-//	  .gitignore     "*", because nothing in this folder belongs into version control
+//	  pouncet.db        SQLite database with metadata and sealed values
+//	  pouncet-reads.db  the records of reads in the audit log
+//	  config.json       the URIs of the KMS keys that wrap environment keys
+//	  kms.key           the default KMS key, a key file with mode 0600
+//	  first-token       the first admin token for `pouncet server`, with mode 0600
+//	  .gitignore        "*", because nothing in this folder belongs into version control
 //
 // Anyone who can read both pouncet.db and kms.key can read every value. If that is not acceptable, choose a key of a
 // real KMS at initialisation.
@@ -22,7 +23,6 @@ import (
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 )
 
@@ -135,7 +135,7 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 		return nil, err
 	}
 	parts.expireSome(ctx)
-	service := asLocalUser{audit.New(parts.Engine, parts.Store, audit.Options{})}
+	service := asLocalUser{parts.Audited(nil)}
 	return &Backend{
 		Service: service, Location: parts.Location, Created: created, Upgrade: parts.Upgrade, parts: parts,
 		close: parts.Close,

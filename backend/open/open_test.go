@@ -330,17 +330,28 @@ func TestEveryCallIsAudited(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = b.Close()
-	text, err := os.ReadFile(filepath.Join(c.Path, "pouncet.db"))
-	if err != nil {
-		t.Fatal(err)
+	var text []byte
+	for _, name := range []string{"pouncet.db", "pouncet-reads.db", "pouncet-reads.db-wal"} {
+		content, err := os.ReadFile(filepath.Join(c.Path, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, content...)
 	}
-	for _, want := range []string{"resolve", "apply", "intent", "outcome", "local:"} {
+	for _, want := range []string{"resolve", "apply", "local:"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("the audit log does not contain %q", want)
 		}
 	}
 	if strings.Contains(string(text), "CANARY") {
 		t.Error("the database contains a value in plain text")
+	}
+	// A change is recorded once, in the database, and a read once, in the other file.
+	if got := changesOf(t, c.Path); strings.Count(got, " apply/ ok ") != 3 || strings.Count(got, "\n") != 2 {
+		t.Errorf("the records of changes are\n%s", got)
+	}
+	if got := readsOf(t, c.Path); strings.Count(got, " resolve/ ok ") != 1 || strings.Contains(got, "\n") {
+		t.Errorf("the records of reads are\n%s", got)
 	}
 }
 

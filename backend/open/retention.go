@@ -4,6 +4,7 @@ package open
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 	"time"
 
@@ -49,7 +50,9 @@ func (p *Parts) expireRecords(ctx context.Context) (more bool, err error) {
 	if p.retention == 0 {
 		return false, nil
 	}
-	return audit.Expire(ctx, p.Store, nil, p.retention)
+	more, err = audit.Expire(ctx, p.Store, nil, p.retention)
+	moreReads, readsErr := audit.Expire(ctx, p.Reads, nil, p.retention)
+	return more || moreReads, errors.Join(err, readsErr)
 }
 
 // expireSome deletes some of the records that are too old. It reports no error: a later command deletes them.

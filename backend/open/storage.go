@@ -19,10 +19,13 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
-// CheckIntegrity returns an error if the file of the database is damaged. It reads the whole file, and compares each
-// index with its table.
+// CheckIntegrity returns an error if the file of the database, or that with the records of reads, is damaged. It reads
+// the whole files, and compares each index with its table.
 func (p *Parts) CheckIntegrity(ctx context.Context) error {
-	return p.signed.Store.(*sqlite.Store).CheckIntegrity(ctx)
+	if err := p.signed.Store.(*sqlite.Store).CheckIntegrity(ctx); err != nil {
+		return err
+	}
+	return p.Reads.CheckIntegrity(ctx)
 }
 
 // Verify compares all rows of the database with their MACs and with the sums of each project, and decrypts the current
@@ -56,7 +59,7 @@ func (p *Parts) Accept(ctx context.Context, found []signed.Finding) ([]signed.Fi
 
 // RecordFindings records in the audit log what Verify has found.
 func (p *Parts) RecordFindings(ctx context.Context, found []signed.Finding) error {
-	return audit.Found(ctx, p.Store, nil, found)
+	return audit.Found(ctx, p.Reads, nil, found)
 }
 
 // ReportUntrusted sets what is called with the error of a token that was changed outside Pouncet. Call it before the

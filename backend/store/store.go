@@ -38,12 +38,8 @@ type Store interface {
 	// run counts. So f begins each time with the same variables, and has no effect outside the transaction.
 	Update(ctx context.Context, f func(Tx) error) error
 
-	// AppendRecord adds one record to the audit log. The record is on disk when AppendRecord returns nil.
-	AppendRecord(ctx context.Context, r Record) error
-
-	// DeleteRecords deletes the oldest records if they are older than before, at most limit. In the same transaction it
-	// adds the record that add returns for their number. If no record is that old, it writes nothing.
-	DeleteRecords(ctx context.Context, before time.Time, limit int, add func(deleted int) Record) (deleted int, err error)
+	// RecordLog holds the records of changes that are not made in a transaction of Update: see Tx.AppendRecord.
+	RecordLog
 
 	// Deployment returns the id that the database got when it was created.
 	Deployment() string
@@ -52,6 +48,21 @@ type Store interface {
 	Check(ctx context.Context) error
 
 	Close() error
+}
+
+// RecordLog holds records of the audit log. A record belongs to the log of a project or of the deployment, and has a
+// number in it. The numbers of a log rise by one, from 1, and none is used again. Only its oldest records are deleted.
+type RecordLog interface {
+	// AppendRecords adds records, all or none. They are on disk when AppendRecords returns nil. If it returns an error
+	// because ctx ended, they may be added nevertheless.
+	AppendRecords(ctx context.Context, records ...Record) error
+
+	// DeleteRecords deletes the oldest records of each log if they are older than before, at most limit in total. In the
+	// same transaction it adds, to each log with deleted records, the record that add returns for their number. If no
+	// record is that old, it writes nothing.
+	DeleteRecords(
+		ctx context.Context, before time.Time, limit int, add func(log string, deleted int) Record,
+	) (deleted int, err error)
 }
 
 // Tx is a transaction. A write in View returns an error.
@@ -158,6 +169,9 @@ type Tx interface {
 	// SetObjectMAC and SetVersionMAC replace the DeploymentMAC of a row, and nothing else.
 	SetObjectMAC(ctx context.Context, id string, mac []byte) error
 	SetVersionMAC(ctx context.Context, key VersionKey, mac []byte) error
+
+	// AppendRecord adds a record to the log of changes: see RecordLog.
+	AppendRecord(ctx context.Context, r Record) error
 
 	// ScanObjects lists the objects of a project, of all kinds, sorted by id. It begins after an id.
 	ScanObjects(ctx context.Context, project, afterID string, limit int) ([]Object, error)
@@ -299,11 +313,12 @@ type Token struct {
 
 // Record is one line of the audit log.
 type Record struct {
+	Log       string // the id of a project, or "" for the deployment
 	At        time.Time
 	Principal string
 	Role      backend.Role
 	Verb      string // package audit lists the verbs
-	Phase     string // "intent" before an apply or accept, "outcome" after it, and "" for other verbs
+	Phase     string // "intent" before an accept, "outcome" after it, and "" for other verbs
 	Code      string // "ok", or the code of the error
 	Detail    []byte // JSON with ids and names, never values
 }

@@ -109,13 +109,25 @@ func runSQL(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(errors.Join(err, db.Close()))
 }
 
-// records is the command records: it prints the audit log, without the changes that were made.
-func records(ts *testscript.TestScript, _ bool, _ []string) {
+// auditLog opens the database and the file with the records of reads as one database.
+func auditLog(ts *testscript.TestScript) *sql.DB {
 	db, err := sql.Open("sqlite", ts.MkAbs(filepath.Join(open.Folder, "pouncet.db")))
 	ts.Check(err)
+	db.SetMaxOpenConns(1) // an attached database is for its connection only
+	_, err = db.ExecContext(context.Background(), "ATTACH ? AS reads",
+		ts.MkAbs(filepath.Join(open.Folder, "pouncet-reads.db")))
+	ts.Check(err)
+	return db
+}
+
+// records is the command records: it prints the audit log, without the changes that were made.
+func records(ts *testscript.TestScript, _ bool, _ []string) {
+	db := auditLog(ts)
 	defer db.Close()
-	rows, err := db.QueryContext(context.Background(),
-		"SELECT principal, verb, phase, code, detail FROM record WHERE verb <> 'apply' OR phase = '' ORDER BY rowid")
+	const columns = "SELECT principal, verb, phase, code, detail, at, seq FROM "
+	rows, err := db.QueryContext(context.Background(), "SELECT principal, verb, phase, code, detail FROM ("+
+		columns+"record WHERE phase = '' UNION ALL "+columns+"change_record WHERE verb <> 'apply' UNION ALL "+
+		columns+"read_record) ORDER BY at, seq")
 	ts.Check(err)
 	defer rows.Close()
 	for rows.Next() {
@@ -154,10 +166,10 @@ func terminate(ts *testscript.TestScript, _ bool, _ []string) {
 // await is the command await VERB: it waits until the audit log has a record of this verb. The timeout of go test ends
 // the wait for a record that nobody makes.
 func await(ts *testscript.TestScript, _ bool, args []string) {
-	db, err := sql.Open("sqlite", ts.MkAbs(filepath.Join(open.Folder, "pouncet.db")))
-	ts.Check(err)
+	db := auditLog(ts)
 	defer db.Close()
 	for n := 0; n == 0; time.Sleep(10 * time.Millisecond) {
-		ts.Check(db.QueryRowContext(context.Background(), "SELECT count(*) FROM record WHERE verb = ?", args[0]).Scan(&n))
+		ts.Check(db.QueryRowContext(context.Background(), "SELECT (SELECT count(*) FROM change_record WHERE verb = ?1) + "+
+			"(SELECT count(*) FROM read_record WHERE verb = ?1)", args[0]).Scan(&n))
 	}
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
-	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
@@ -150,6 +149,7 @@ func (a *app) serve(ctx context.Context, config open.Config, s serverSettings) e
 		return err
 	}
 	parts.AllowKMSKeys(s.allowed)
+	parts.ReserveReads(ctx)
 	if s.retention > 0 {
 		parts.KeepRecords(s.retention)
 	}
@@ -162,7 +162,7 @@ func (a *app) serve(ctx context.Context, config open.Config, s serverSettings) e
 			WithHint("choose another address with --listen")
 	}
 	health := httpapi.NewHealth(ctx, parts.Problems, func(appeared, gone []error) { logHealth(log, appeared, gone) })
-	service := audit.New(parts.Engine, parts.Store, audit.Options{Guard: access.Guard})
+	service := parts.Audited(access.Guard)
 	o := httpapi.Options{Ready: health.Ready, Problems: health.Problems, Allow: access.Allow, Refused: service.Refused,
 		Log: log, Quiet: s.quiet, TrustedProxies: s.proxies}
 	parts.ReportUntrusted(atMostOnceAMinute(func(err error) {

@@ -72,7 +72,7 @@ paste -d '\t' io_config.yaml "$out/io_config.dev.yaml" "$out/io_config.prod.yaml
 step "5. No secret value in the plan, the state, the logs, or in plain text in the database"
 leaks=0
 while IFS= read -r value; do
-  for file in "$out/plan.json" "$out"/*.log terraform.tfstate .pouncet/pouncet.db*; do
+  for file in "$out/plan.json" "$out"/*.log terraform.tfstate .pouncet/pouncet*.db*; do
     if grep -qaF -- "$value" "$file"; then
       echo "a secret value is in $file" >&2
       leaks=1
@@ -80,7 +80,7 @@ while IFS= read -r value; do
   done
 done < <(sed -n 's/.*"secret[0-9]": *"\(.*\)".*/\1/p' values.tfvars.json)
 [ "$leaks" -eq 0 ] || exit 1
-echo "searched plan.json, terraform.tfstate, $(cd "$out" && echo *.log | tr ' ' ',' | sed 's/,/, /g') and .pouncet/pouncet.db: no secret value"
+echo "searched plan.json, terraform.tfstate, $(cd "$out" && echo *.log | tr ' ' ',' | sed 's/,/, /g') and the databases in .pouncet: no secret value"
 
 cat <<'NEXT'
 

@@ -13,7 +13,6 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
-	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
@@ -55,6 +54,6 @@ func Serve(t testing.TB, path string) (http.Handler, string) {
 	authenticate := func(ctx context.Context, token string) (backend.Principal, error) {
 		return access.Authenticate(ctx, parts.Store, token, time.Now())
 	}
-	service := audit.New(parts.Engine, parts.Store, audit.Options{Guard: access.Guard})
+	service := parts.Audited(access.Guard)
 	return httpapi.NewServer(service, authenticate, httpapi.Options{}), strings.TrimSpace(string(token))
 }

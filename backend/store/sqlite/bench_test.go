@@ -177,14 +177,14 @@ func BenchmarkCommit(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
 }
 
-func BenchmarkAppendRecord(b *testing.B) {
+func BenchmarkAppendRecords(b *testing.B) {
 	s := create(b)
 	r := store.Record{
 		At: time.Now(), Principal: "ci", Role: backend.RoleRuntime, Verb: "resolve", Code: "ok",
 		Detail: []byte(`{"project":"p","environment":"prod","names":["a","b","c"]}`),
 	}
 	for b.Loop() {
-		if err := s.AppendRecord(b.Context(), r); err != nil {
+		if err := s.AppendRecords(b.Context(), r); err != nil {
 			b.Fatal(err)
 		}
 	}

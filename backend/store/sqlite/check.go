@@ -58,15 +58,33 @@ func (s *Store) checkSpace() error {
 	if s.file == nil {
 		return nil // the database is in memory
 	}
-	f, err := os.CreateTemp(filepath.Dir(s.path), "."+filepath.Base(s.path)+".*.probe")
+	free, err := s.occupy(probeSize)
 	if err == nil {
-		_, err = f.Write(make([]byte, probeSize))
-		err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		err = free()
 	}
-	switch {
-	case err == nil:
+	return err
+}
+
+// occupy writes a file of some bytes beside the database. free removes it.
+func (s *Store) occupy(size int64) (free func() error, err error) {
+	f, err := os.CreateTemp(filepath.Dir(s.path), "."+filepath.Base(s.path)+".*.probe")
+	if err != nil {
+		return nil, s.probeError(err)
+	}
+	_, err = f.Write(make([]byte, size))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, s.probeError(errors.Join(err, os.Remove(f.Name())))
+	}
+	return func() error {
+		if err := os.Remove(f.Name()); err != nil {
+			return s.probeError(err)
+		}
 		return nil
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	}, nil
+}
+
+func (s *Store) probeError(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return s.fullError()
 	}
 	return fileError("writing beside", s.path, err)

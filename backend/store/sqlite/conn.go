@@ -57,6 +57,7 @@ type connPool struct {
 	db     *sql.DB
 	idle   chan *conn // a nil element is a connection that is not open
 	closed chan struct{}
+	setUp  func(context.Context, *conn) error // runs on each new connection; nil does nothing
 }
 
 func newConnPool(dsn string, size int) *connPool {
@@ -96,7 +97,14 @@ func (p *connPool) acquire(ctx context.Context) (*conn, error) {
 		p.idle <- nil
 		return nil, err
 	}
-	return &conn{c: opened, prepared: map[string]*sql.Stmt{}}, nil
+	c = &conn{c: opened, prepared: map[string]*sql.Stmt{}}
+	if p.setUp != nil {
+		if err := p.setUp(ctx, c); err != nil {
+			p.release(c, false)
+			return nil, err
+		}
+	}
+	return c, nil
 }
 
 // release returns a connection to the pool. It closes a connection that is not healthy, which also rolls back its

@@ -5,6 +5,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,10 +26,22 @@ func Create(ctx context.Context, path string, options ...Option) (*Store, error)
 	if err := checkAbsent(path); err != nil {
 		return nil, err
 	}
-	if err := build(ctx, path, options); err != nil {
+	id, err := newDeployment()
+	if err != nil {
+		return nil, err
+	}
+	if err := build(ctx, path, func(path string) (*Store, error) { return newStore(path, options) }, id); err != nil {
 		return nil, err
 	}
 	return Open(ctx, path, options...)
+}
+
+func newDeployment() (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", backend.Errorf(backend.CodeInternal, "making a deployment id: %w", err)
+	}
+	return id.String(), nil
 }
 
 // checkAbsent returns an error if the file or its log exists. SQLite would replay the log of a removed database into
@@ -57,7 +70,7 @@ func existsError(path string) error {
 
 // build creates the database under another name, syncs it, and then gives it its final name. So no process ever opens
 // an incomplete database, also if this one is killed.
-func build(ctx context.Context, path string, options []Option) error {
+func build(ctx context.Context, path string, open func(path string) (*Store, error), deployment string) error {
 	dir := filepath.Dir(path)
 	draft, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.new") // mode 0600
 	if err != nil {
@@ -68,7 +81,7 @@ func build(ctx context.Context, path string, options []Option) error {
 	if err := draft.Close(); err != nil {
 		return fileError("creating", path, err)
 	}
-	if err := writeDraft(ctx, name, path, options); err != nil {
+	if err := writeDraft(ctx, name, path, open, deployment); err != nil {
 		return err
 	}
 	if err := durable.SyncFile(name); err != nil {
@@ -89,13 +102,15 @@ func build(ctx context.Context, path string, options []Option) error {
 
 // writeDraft writes the schema, the application id and the deployment id into the draft. It leaves the draft closed and
 // in WAL mode.
-func writeDraft(ctx context.Context, draft, path string, options []Option) error {
-	s, err := newStore(draft, options)
+func writeDraft(
+	ctx context.Context, draft, path string, open func(path string) (*Store, error), deployment string,
+) error {
+	s, err := open(draft)
 	if err != nil {
 		return err
 	}
 	s.path = path // for error messages
-	if err := s.writeInitial(ctx); err != nil {
+	if err := s.writeInitial(ctx, deployment); err != nil {
 		_ = s.Close() // the caller removes the draft
 		return err
 	}
@@ -103,19 +118,15 @@ func writeDraft(ctx context.Context, draft, path string, options []Option) error
 }
 
 // writeInitial writes the first content of a new database.
-func (s *Store) writeInitial(ctx context.Context) error {
+func (s *Store) writeInitial(ctx context.Context, deployment string) error {
 	c, err := s.writer.acquire(ctx)
 	if err != nil {
 		return s.translate(err)
 	}
 	healthy := false
 	defer func() { s.writer.release(c, healthy) }()
-	id, err := uuid.NewV7()
-	if err != nil {
-		return backend.Errorf(backend.CodeInternal, "making a deployment id: %w", err)
-	}
-	if err := s.migrate(ctx, c, statement{setApplicationID, nil},
-		statement{"INSERT INTO deployment (only, id) VALUES (1, ?)", []any{id.String()}}); err != nil {
+	if err := s.migrate(ctx, c, statement{fmt.Sprintf("PRAGMA application_id = %d", s.applicationID), nil},
+		statement{"INSERT INTO deployment (only, id) VALUES (1, ?)", []any{deployment}}); err != nil {
 		return err
 	}
 	if err := c.exec(ctx, "PRAGMA journal_mode = WAL"); err != nil {

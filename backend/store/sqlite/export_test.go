@@ -15,7 +15,7 @@ func WithMigrations(steps fs.FS) Option { return func(s *Store) { s.migrations, 
 
 // ReleasedSchemaHash returns the hash of the schema that the migrations make.
 func ReleasedSchemaHash(ctx context.Context) (string, error) {
-	objects, err := releasedSchema(ctx)
+	objects, err := mainLayout.releasedSchema(ctx)
 	return hashSchema(objects), err
 }
 
@@ -89,4 +89,23 @@ func Break(ctx context.Context, t store.Tx, err error) error {
 	in := t.(*tx)
 	in.broken = err
 	return in.conn.exec(ctx, "ROLLBACK")
+}
+
+// ReadSchemaHash is the hash that OpenReadLog expects.
+const ReadSchemaHash = readSchemaHash
+
+// ReleasedReadSchemaHash returns the hash of the schema that the migrations of a ReadLog make.
+func ReleasedReadSchemaHash(ctx context.Context) (string, error) {
+	objects, err := readLayout.releasedSchema(ctx)
+	return hashSchema(objects), err
+}
+
+// OnWrite sets what runs in each transaction of a ReadLog.
+func OnWrite(l *ReadLog, f func(records int)) { l.onWrite = f }
+
+// WaitingRecords returns how many calls of a ReadLog wait for the next batch.
+func WaitingRecords(l *ReadLog) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/storetest"
 )
 
 // insertUntilError inserts secrets until an error occurs.
@@ -95,7 +96,7 @@ func TestTransactionContinuesAfterAViolatedConstraint(t *testing.T) {
 
 // On a full file system the log cannot grow.
 func TestFullDiskLosesNoCommit(t *testing.T) {
-	dir, remount := mountTmpfs(t, "size=1m")
+	dir, remount := storetest.MountTmpfs(t, "size=1m")
 	s, err := sqlite.Create(t.Context(), filepath.Join(dir, "pouncet.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +113,7 @@ func TestFullDiskLosesNoCommit(t *testing.T) {
 		acknowledged++
 	}
 	wantError(t, err, backend.ErrStorageFull, s.Path())
-	err = s.AppendRecord(t.Context(), store.Record{Detail: make([]byte, 1<<20)})
+	err = s.AppendRecords(t.Context(), store.Record{Detail: make([]byte, 1<<20)})
 	wantError(t, err, backend.ErrStorageFull, s.Path())
 	wantIntact(t, s, acknowledged)
 
@@ -123,7 +124,7 @@ func TestFullDiskLosesNoCommit(t *testing.T) {
 	wantIntact(t, s, acknowledged+1)
 
 	// Create on a full disk leaves no file.
-	small, _ := mountTmpfs(t, "size=16k")
+	small, _ := storetest.MountTmpfs(t, "size=16k")
 	path := filepath.Join(small, "pouncet.db")
 	_, err = sqlite.Create(t.Context(), path)
 	wantError(t, err, backend.ErrStorageFull, path)
@@ -131,7 +132,7 @@ func TestFullDiskLosesNoCommit(t *testing.T) {
 }
 
 func TestCheckReportsAFullDisk(t *testing.T) {
-	dir, remount := mountTmpfs(t, "size=1m")
+	dir, remount := storetest.MountTmpfs(t, "size=1m")
 	s, err := sqlite.Create(t.Context(), filepath.Join(dir, "pouncet.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +157,7 @@ func TestCheckReportsAFullDisk(t *testing.T) {
 }
 
 func TestOpenOnAReadOnlyDiskIsAnError(t *testing.T) {
-	dir, remount := mountTmpfs(t, "size=8m")
+	dir, remount := storetest.MountTmpfs(t, "size=8m")
 	path := filepath.Join(dir, "pouncet.db")
 	s, err := sqlite.Create(t.Context(), path)
 	if err != nil {
@@ -192,7 +193,7 @@ func TestLockedDatabaseCanBeReadButNotWritten(t *testing.T) {
 	if !strings.Contains(err.Error(), "locked by another process (waited 150ms)") {
 		t.Errorf("the error is %q", err)
 	}
-	wantError(t, s.AppendRecord(t.Context(), store.Record{}), backend.ErrUnavailable, s.Path())
+	wantError(t, s.AppendRecords(t.Context(), store.Record{}), backend.ErrUnavailable, s.Path())
 	wantError(t, s.Check(t.Context()), backend.ErrUnavailable, s.Path())
 	if got := count(t, s); got != 1 {
 		t.Errorf("a reader of the locked database counts %d, want 1", got)
@@ -336,7 +337,7 @@ func TestRemovedDatabaseIsAnError(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantError(t, add(t.Context(), s, "b"), backend.ErrUnavailable, s.Path())
-			wantError(t, s.AppendRecord(t.Context(), store.Record{}), backend.ErrUnavailable, s.Path())
+			wantError(t, s.AppendRecords(t.Context(), store.Record{}), backend.ErrUnavailable, s.Path())
 			wantError(t, s.Check(t.Context()), backend.ErrUnavailable, s.Path())
 		})
 	}

@@ -17,7 +17,9 @@ import (
 // been thought about: what binds it, and what a change of it means.
 func TestFormatPageListsEveryColumn(t *testing.T) {
 	path := newDatabase(t)
+	reads, _ := newReadLog(t, path)
 	stored, listed := storedColumns(t, path), listedColumns(t, "../../../docs/format.md")
+	stored = append(stored, storedColumns(t, reads)...) // the table deployment is in both files
 	for _, column := range stored {
 		if !slices.Contains(listed, column) {
 			t.Errorf("the page does not list column %s", column)
@@ -32,6 +34,10 @@ func TestFormatPageListsEveryColumn(t *testing.T) {
 
 // A trigger could undo a change, and an index could hide a row from a lookup.
 func TestOpenRefusesAChangedSchema(t *testing.T) {
+	if got, err := sqlite.ReleasedReadSchemaHash(t.Context()); err != nil || got != sqlite.ReadSchemaHash {
+		t.Fatalf("the file with the records of reads has a schema with the hash %s (%v); schema.go expects %s", got, err,
+			sqlite.ReadSchemaHash)
+	}
 	if got, err := sqlite.ReleasedSchemaHash(t.Context()); err != nil || got != sqlite.SchemaHash {
 		t.Fatalf("the migrations make a schema with the hash %s (%v); schema.go expects %s", got, err, sqlite.SchemaHash)
 	}

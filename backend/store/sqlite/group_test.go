@@ -17,6 +17,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/storetest"
 )
 
 // callTogether makes calls of Update that share one transaction, in their order, behind another one that leads before.
@@ -261,7 +262,7 @@ func TestNoResultDependsOnWhatWasRolledBack(t *testing.T) {
 }
 
 func TestAFullDiskFailsOnlyTheCallThatFillsIt(t *testing.T) {
-	dir, _ := mountTmpfs(t, "size=1m")
+	dir, _ := storetest.MountTmpfs(t, "size=1m")
 	s, err := sqlite.Create(t.Context(), filepath.Join(dir, "pouncet.db"))
 	if err != nil {
 		t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 // InMemory creates a database in the memory of this process. It writes nothing to disk, and its content ends with the
 // Store.
 func InMemory(ctx context.Context) (*Store, error) {
-	s := &Store{path: "in memory", busyTimeout: DefaultBusyTimeout, migrations: migrations, schema: schemaHash}
+	s := &Store{path: "in memory", busyTimeout: DefaultBusyTimeout, layout: mainLayout}
 	// One connection both reads and writes: an in-memory database has no log that keeps readers and writers apart.
 	address := memoryAddress()
 	s.writer = newConnPool(address, 1)
@@ -24,7 +24,10 @@ func InMemory(ctx context.Context) (*Store, error) {
 		return nil, s.translate(err)
 	}
 	s.close = sync.OnceValue(func() error { return errors.Join(keeper.Close(), s.writer.close()) })
-	err = s.writeInitial(ctx)
+	id, err := newDeployment()
+	if err == nil {
+		err = s.writeInitial(ctx, id)
+	}
 	if err == nil {
 		err = s.connect(ctx)
 	}

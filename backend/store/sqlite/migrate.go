@@ -37,7 +37,16 @@ func WithUpgrade(u Upgrade) Option { return func(s *Store) { s.upgrade = u } }
 // CopyPath returns the path of the copy of a database that Open makes before it signs the rows.
 func CopyPath(path string) string { return fmt.Sprintf("%s.schema-%d", path, signedSchema-1) }
 
-var setApplicationID = fmt.Sprintf("PRAGMA application_id = %d", applicationID)
+// layout is what a type of file holds.
+type layout struct {
+	applicationID int64
+	migrations    fs.FS
+	schema        string // the hash of the schema that the migrations make; "" accepts any
+	signed        int    // the first schema whose rows are signed; 0 for none
+	beginRead     string // the statement that begins a View: it reads one text or blob
+}
+
+var mainLayout = layout{applicationID, migrations, schemaHash, signedSchema, selectGeneration}
 
 // statement is an SQL statement with its arguments.
 type statement struct {
@@ -52,7 +61,7 @@ func (s *Store) checkIdentity(ctx context.Context, c *conn) error {
 	if err := c.queryRow(ctx, "PRAGMA application_id", &id); err != nil {
 		return s.translate(err)
 	}
-	if id != applicationID {
+	if id != s.applicationID {
 		return backend.Errorf(backend.CodeInvalid, "%s is not a Pouncet database", s.path).
 			WithHint("correct the path")
 	}
@@ -89,7 +98,7 @@ func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error 
 			return nil
 		}
 		upgrade, next := noUpgrade, steps[version:version+1]
-		if version+1 == signedSchema && len(first) == 0 {
+		if version+1 == s.signed && len(first) == 0 {
 			if upgrade, err = s.prepareUpgrade(ctx, c); err != nil {
 				return err
 			}
@@ -223,7 +232,7 @@ func (s *Store) schemaVersion(ctx context.Context, c *conn) (int, error) {
 
 // steps reads the migrations, in order.
 func (s *Store) steps() ([]string, error) {
-	names, err := fs.Glob(s.migrations, "migrations/*.sql") // sorted
+	names, err := fs.Glob(s.migrations, "*/*.sql") // sorted
 	if err != nil {
 		return nil, backend.Errorf(backend.CodeInternal, "listing the migrations: %w", err)
 	}

@@ -15,7 +15,10 @@ import (
 
 // schemaHash is the SHA-256 of the schema that the migrations make. A trigger in the file could undo a change, and an
 // index could hide a row, so Open refuses a file with any other schema.
-const schemaHash = "efa00492769ed1b4092d470962abf88459abef1c44d96fb71979ebad84ed3820"
+const schemaHash = "db4d0230686f8474e5848408d8a46405a77d9704fff28f6609aefdc17c232f1f"
+
+// readSchemaHash is the same for the records of reads.
+const readSchemaHash = "fce7dfe410934c69d621f3ad93e5fbe57b5ffdc52140f24340358d859c208299"
 
 // schemaObjects returns the definition of each table, index, trigger and view, by type and name.
 func (s *Store) schemaObjects(ctx context.Context, c *conn) (map[string]string, error) {
@@ -53,7 +56,7 @@ func (s *Store) checkSchema(ctx context.Context, c *conn) error {
 	if err != nil || hashSchema(present) == s.schema {
 		return err
 	}
-	expected, err := releasedSchema(ctx)
+	expected, err := s.releasedSchema(ctx)
 	if err != nil {
 		return err
 	}
@@ -66,11 +69,11 @@ func (s *Store) checkSchema(ctx context.Context, c *conn) error {
 }
 
 // releasedSchema returns the schema that the migrations make, from a database in memory.
-func releasedSchema(ctx context.Context) (map[string]string, error) {
-	s := &Store{path: "in memory", busyTimeout: DefaultBusyTimeout, migrations: migrations}
+func (l layout) releasedSchema(ctx context.Context) (map[string]string, error) {
+	s := &Store{path: "in memory", busyTimeout: DefaultBusyTimeout, layout: l}
 	s.writer = newConnPool(memoryAddress(), 1)
 	defer func() { _ = s.writer.close() }() // there is nothing to lose
-	if err := s.writeInitial(ctx); err != nil {
+	if err := s.writeInitial(ctx, ""); err != nil {
 		return nil, err
 	}
 	c, err := s.writer.acquire(ctx)

@@ -49,13 +49,12 @@ const DefaultBusyTimeout = 5 * time.Second
 
 // Store is an open database.
 type Store struct {
-	path        string // absolute
-	file        fs.FileInfo
+	path string // absolute
+	file fs.FileInfo
+	layout
 	busyTimeout time.Duration
 	onBusy      func()          // tests set it, to learn that a transaction waits for another process
 	onCommit    func(calls int) // tests set it, to learn how many calls of Update share a commit
-	migrations  fs.FS
-	schema      string // the hash of the schema that the migrations make; "" accepts any
 	upgrade     Upgrade
 	deployment  string
 
@@ -81,23 +80,31 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.open(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// open opens the file of a new Store.
+func (s *Store) open(ctx context.Context) (err error) {
 	s.file, err = os.Stat(s.path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, backend.Errorf(backend.CodeNotFound, "database %s does not exist", s.path).
+		return backend.Errorf(backend.CodeNotFound, "database %s does not exist", s.path).
 			WithHint("create it, or correct the path")
 	case err != nil:
-		return nil, fileError("opening", s.path, err)
+		return fileError("opening", s.path, err)
 	case !s.file.Mode().IsRegular():
-		return nil, backend.Errorf(backend.CodeInvalid, "%s is not a regular file", s.path).
+		return backend.Errorf(backend.CodeInvalid, "%s is not a regular file", s.path).
 			WithHint("use the path of the database file")
 	}
 	// The first process that opens a database, and the last one that closes it, lock all of it for a short time.
 	if err := s.retryWhileBusy(ctx, func() error { return s.connect(ctx) }); err != nil {
 		_ = s.Close() // nothing was written
-		return nil, err
+		return err
 	}
-	return s, nil
+	return nil
 }
 
 // newStore returns a Store. It does not access the disk.
@@ -106,18 +113,23 @@ func newStore(path string, options []Option) (*Store, error) {
 	if err != nil {
 		return nil, absolutePathError(path, err)
 	}
-	s := &Store{path: absolute, busyTimeout: DefaultBusyTimeout, migrations: migrations, schema: schemaHash}
+	s := &Store{path: absolute, busyTimeout: DefaultBusyTimeout, layout: mainLayout}
 	for _, o := range options {
 		o(s)
 	}
-	// The writer waits in steps of busyStep, see retryWhileBusy. Readers wait rarely, so SQLite waits for them.
-	s.writer = newConnPool(dsn(absolute, min(s.busyTimeout, busyStep), false), 1)
-	s.readers = newConnPool(dsn(absolute, s.busyTimeout, true), min(max(runtime.GOMAXPROCS(0), 4), 16))
+	s.pools(min(max(runtime.GOMAXPROCS(0), 4), 16))
 	s.close = sync.OnceValue(func() error {
 		// The writer is closed last, so that SQLite can move the log into the file.
 		return errors.Join(s.readers.close(), s.writer.close())
 	})
 	return s, nil
+}
+
+// pools makes the pools of connections, with a number of readers.
+func (s *Store) pools(readers int) {
+	// The writer waits in steps of busyStep, see retryWhileBusy. Readers wait rarely, so SQLite waits for them.
+	s.writer = newConnPool(dsn(s.path, min(s.busyTimeout, busyStep), false), 1)
+	s.readers = newConnPool(dsn(s.path, s.busyTimeout, true), readers)
 }
 
 // connect checks the file, migrates it and reads its deployment id.

@@ -30,14 +30,19 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// writers is the number of goroutines that add secrets in each process. They share commits.
-const writers = 8
+// writers is the number of goroutines that add secrets in each process, and readers of those that append records of
+// reads. They share commits.
+const writers, readers = 8, 8
 
-// writeForever commits rows and prints each after its commit: "s" and the name of a secret with its version, or "r" and
-// the principal of a record. It returns only when an error occurs.
+// writeForever commits rows and prints each after its commit: "s" and the name of a secret with its version, "c" and
+// the principal of a record of a change, or "r" and that of a record of a read. It returns only when an error occurs.
 func writeForever(path, prefix string) error {
 	ctx := context.Background() // the process is killed, not cancelled
 	s, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	reads, err := sqlite.OpenReadLog(ctx, readsBeside(path), s.Deployment())
 	if err != nil {
 		return err
 	}
@@ -62,12 +67,23 @@ func writeForever(path, prefix string) error {
 	go func() {
 		for i := 0; ; i++ {
 			name := fmt.Sprintf("%s_%d", prefix, i)
-			if err := s.AppendRecord(ctx, store.Record{At: time.Now(), Principal: name}); err != nil {
+			if err := s.AppendRecords(ctx, store.Record{At: time.Now(), Principal: name}); err != nil {
 				failed <- err
 			}
-			acknowledge("r", name)
+			acknowledge("c", name)
 		}
 	}()
+	for reader := range readers {
+		go func() {
+			for i := 0; ; i++ {
+				name := fmt.Sprintf("%s_%d_%d", prefix, reader, i)
+				if err := reads.AppendRecords(ctx, store.Record{At: time.Now(), Principal: name}); err != nil {
+					failed <- err
+				}
+				acknowledge("r", name)
+			}
+		}()
+	}
 	return <-failed
 }
 
@@ -79,6 +95,7 @@ func TestCommitsSurviveAKilledProcess(t *testing.T) {
 		rounds = 300
 	}
 	path := newDatabase(t)
+	newReadLog(t, path)
 	acknowledged := map[string]bool{}
 	for round := range rounds {
 		const children = 2
@@ -93,7 +110,7 @@ func TestCommitsSurviveAKilledProcess(t *testing.T) {
 				acknowledged[line] = true
 			}
 		}
-		wantAcknowledged(t, path, acknowledged, (writers+1)*children*(round+1))
+		wantAcknowledged(t, path, acknowledged, (writers+readers+1)*children*(round+1))
 		if t.Failed() {
 			t.Fatalf("round %d failed", round)
 		}
@@ -156,20 +173,11 @@ func wantAcknowledged(t *testing.T, path string, acknowledged map[string]bool, u
 		t.Fatal(err)
 	}
 	wantIntact(t, s, secrets)
-	rows, err := raw(t, path).QueryContext(t.Context(), "SELECT principal FROM record")
-	if err != nil {
-		t.Fatal(err)
+	for _, principal := range numbered(t, path, "change_record")[""] {
+		stored["c "+principal] = true
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var principal string
-		if err := rows.Scan(&principal); err != nil {
-			t.Fatal(err)
-		}
+	for _, principal := range numbered(t, readsBeside(path), "read_record")[""] {
 		stored["r "+principal] = true
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
 	}
 	for line := range acknowledged {
 		if !stored[line] {

@@ -27,7 +27,7 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	healthy := false
 	defer func() { s.readers.release(c, healthy) }()
 	t := &tx{store: s, conn: c}
-	open, err := t.beginRead(ctx)
+	open, err := t.begin(ctx)
 	if err != nil {
 		return s.translate(err)
 	}
@@ -38,9 +38,9 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	return f(t)
 }
 
-// beginRead reads the generation with a statement that stays open.
-func (t *tx) beginRead(ctx context.Context) (*sql.Rows, error) {
-	st, err := t.conn.prepare(ctx, selectGeneration)
+// begin begins a read transaction, with a statement that stays open. For a database it reads the generation.
+func (t *tx) begin(ctx context.Context) (*sql.Rows, error) {
+	st, err := t.conn.prepare(ctx, t.store.beginRead)
 	if err != nil {
 		return nil, err
 	}
@@ -56,61 +56,6 @@ func (t *tx) beginRead(ctx context.Context) (*sql.Rows, error) {
 		return nil, err
 	}
 	return rows, nil
-}
-
-// AppendRecord adds one record. Its single statement is its own transaction.
-func (s *Store) AppendRecord(ctx context.Context, r store.Record) error {
-	c, err := s.writer.acquire(ctx)
-	if err != nil {
-		return s.translate(err)
-	}
-	healthy := false
-	defer func() { s.writer.release(c, healthy) }()
-	if err := s.checkFile(); err != nil {
-		return err
-	}
-	err = s.retryWhileBusy(ctx, func() error {
-		return c.exec(ctx, insertRecord, recordColumns(r)...)
-	})
-	healthy = err == nil
-	return err
-}
-
-const insertRecord = `INSERT INTO record (at, principal, role, verb, phase, code, detail) VALUES (?, ?, ?, ?, ?, ?, ?)`
-
-func recordColumns(r store.Record) []any {
-	return []any{r.At.UnixMicro(), r.Principal, string(r.Role), r.Verb, r.Phase, r.Code, blob(r.Detail)}
-}
-
-// DeleteRecords deletes the oldest records. Records are added in the order of their time, so it needs no index of the
-// times: it looks at the first ones only.
-func (s *Store) DeleteRecords(
-	ctx context.Context, before time.Time, limit int, add func(deleted int) store.Record,
-) (deleted int, err error) {
-	// Most calls have nothing to do. A read finds that out without blocking a writer.
-	due := false
-	err = s.View(ctx, func(t store.Tx) error {
-		_, err := t.(*tx).queryFirst(ctx, `SELECT at < ? FROM record ORDER BY seq LIMIT 1`, []any{before.UnixMicro()},
-			func(row scanner) error { return row.Scan(&due) })
-		return err
-	})
-	if err != nil || !due {
-		return 0, err
-	}
-	err = s.Update(ctx, func(t store.Tx) error {
-		n, err := t.(*tx).exec(ctx, `DELETE FROM record
-			WHERE at < ? AND seq IN (SELECT seq FROM record ORDER BY seq LIMIT ?)`,
-			before.UnixMicro(), limit)
-		if deleted = int(n); err != nil || n == 0 {
-			return err
-		}
-		_, err = t.(*tx).exec(ctx, insertRecord, recordColumns(add(deleted))...)
-		return err
-	})
-	if err != nil {
-		return 0, err
-	}
-	return deleted, nil
 }
 
 // begin takes the write lock.

@@ -67,21 +67,21 @@ var storeTests = []test{
 				if j%2 == 0 {
 					r.Phase, r.Detail = "outcome", []byte(`{"names":["a"]}`)
 				}
-				if err := e.AppendRecord(e.Context(), r); err != nil {
-					e.Errorf("AppendRecord: %v", err)
+				if err := e.AppendRecords(e.Context(), r); err != nil {
+					e.Errorf("AppendRecords: %v", err)
 				}
 			}
 		})
 	}},
 	{"the oldest records are deleted, and their number is recorded", func(e env) {
 		for _, at := range []time.Time{testTime, testTime, testTime, testTime.Add(time.Hour)} {
-			if err := e.AppendRecord(e.Context(), store.Record{At: at, Verb: "resolve"}); err != nil {
+			if err := e.AppendRecords(e.Context(), store.Record{At: at, Verb: "resolve"}); err != nil {
 				e.Fatal(err)
 			}
 		}
 		for _, want := range []int{2, 1, 0, 0} {
 			added := 0
-			n, err := e.DeleteRecords(e.Context(), testTime.Add(time.Minute), 2, func(deleted int) store.Record {
+			n, err := e.DeleteRecords(e.Context(), testTime.Add(time.Minute), 2, func(_ string, deleted int) store.Record {
 				added = deleted
 				return store.Record{At: testTime.Add(2 * time.Hour), Verb: "expire"}
 			})
@@ -91,7 +91,7 @@ var storeTests = []test{
 		}
 		// The record of those hours, and one for each deletion.
 		n, err := e.DeleteRecords(e.Context(), testTime.Add(3*time.Hour), 10,
-			func(int) store.Record { return store.Record{} })
+			func(string, int) store.Record { return store.Record{} })
 		if err != nil || n != 3 {
 			e.Errorf("%d records were left, %v; want 3", n, err)
 		}
@@ -103,8 +103,8 @@ var storeTests = []test{
 		f := func(store.Tx) error { e.Error("f was called"); return nil }
 		e.wantError(e.View(e.Context(), f), backend.ErrUnavailable)
 		e.wantError(e.Update(e.Context(), f), backend.ErrUnavailable)
-		e.wantError(e.AppendRecord(e.Context(), store.Record{}), backend.ErrUnavailable)
-		_, err := e.DeleteRecords(e.Context(), testTime, 1, func(int) store.Record { return store.Record{} })
+		e.wantError(e.AppendRecords(e.Context(), store.Record{}), backend.ErrUnavailable)
+		_, err := e.DeleteRecords(e.Context(), testTime, 1, func(string, int) store.Record { return store.Record{} })
 		e.wantError(err, backend.ErrUnavailable)
 		e.wantError(e.Check(e.Context()), backend.ErrUnavailable)
 		if err := e.Close(); err != nil {
@@ -288,8 +288,8 @@ var transactionTests = []test{
 		}
 		e.wantOnly()
 		for name, err := range map[string]error{
-			"Update":       e.Update(ctx, func(store.Tx) error { return nil }),
-			"AppendRecord": e.AppendRecord(ctx, store.Record{}),
+			"Update":        e.Update(ctx, func(store.Tx) error { return nil }),
+			"AppendRecords": e.AppendRecords(ctx, store.Record{}),
 			"View": e.View(ctx, func(tx store.Tx) error {
 				_, err := tx.Tokens(ctx)
 				return err

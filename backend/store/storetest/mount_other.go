@@ -2,12 +2,12 @@
 
 //go:build !linux
 
-package sqlite_test
+package storetest
 
 import "testing"
 
-// mountTmpfs skips the test, because it works on Linux only.
-func mountTmpfs(t *testing.T, _ string) (string, func(string)) {
+// MountTmpfs skips the test, because it works on Linux only.
+func MountTmpfs(t *testing.T, _ string) (string, func(string)) {
 	t.Helper()
 	t.Skip("mounting a file system is tested on Linux only")
 	return "", nil

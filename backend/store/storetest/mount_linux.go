@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MPL-2.0
 
-package sqlite_test
+package storetest
 
 import (
 	"os"
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// mountTmpfs mounts a new file system. It returns its folder and a func that mounts it again with other options.
-func mountTmpfs(t *testing.T, options string) (string, func(options string)) {
+// MountTmpfs mounts a new file system. It returns its folder and a func that mounts it again with other options.
+func MountTmpfs(t *testing.T, options string) (string, func(options string)) {
 	t.Helper()
 	if os.Getuid() != 0 {
 		t.Skip("mounting a file system needs root")

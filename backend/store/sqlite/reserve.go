@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// A record needs space in two files: in the write-ahead log, and after a checkpoint in the file itself. The reserve is
+// the size of the write-ahead log, which SQLite overwrites from its start after each checkpoint, and the free pages of
+// the file, which SQLite uses before it makes the file larger. A row that is written and deleted leaves both.
+
+// Reserve sets the space that the file keeps for records on a full disk, in bytes. It has no effect below MinReserve.
+// Each record uses some of it, and it is made whole again as long as the disk is not full.
+func (l *ReadLog) Reserve(ctx context.Context, bytes int64) {
+	if bytes <= MinReserve {
+		return
+	}
+	l.reserve.Store(bytes)
+	if c, err := l.store.writer.acquire(ctx); err == nil {
+		l.store.writer.release(c, l.setUp(ctx, c) == nil)
+	}
+	l.keepReserve(ctx)
+}
+
+// Reserved returns the space that is free for records, in bytes.
+func (l *ReadLog) Reserved(ctx context.Context) (int64, error) {
+	var pages int64
+	err := l.store.View(ctx, func(t store.Tx) error {
+		_, err := t.(*tx).queryFirst(ctx, "PRAGMA freelist_count", nil, func(row scanner) error { return row.Scan(&pages) })
+		return err
+	})
+	return pages * pageSize, err
+}
+
+// keepReserve makes the reserve whole if less than three quarters of it are left. If the disk is full, Check reports
+// it. Other errors are those of the next record.
+func (l *ReadLog) keepReserve(ctx context.Context) {
+	err := l.makeReserve(ctx)
+	var full *backend.Error
+	if errors.As(err, &full) && errors.Is(err, backend.ErrStorageFull) {
+		l.full.Store(full)
+		return
+	}
+	if err == nil {
+		l.full.Store(nil)
+	}
+}
+
+func (l *ReadLog) makeReserve(ctx context.Context) error {
+	free, err := l.Reserved(ctx)
+	if err != nil {
+		return err
+	}
+	log := int64(0)
+	if info, err := os.Stat(l.store.path + "-wal"); err == nil {
+		log = info.Size()
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return fileError("opening", l.store.path, err)
+	}
+	want := l.reserve.Load()
+	if free >= want/4*3 && log >= want {
+		return nil
+	}
+	missing := want - free
+	if log < want {
+		missing = want // it is written from the start of the log
+	}
+	// After this commit, a checkpoint makes the file larger. On a full disk it would fail, and the write-ahead log could
+	// not be used again from its start. So the space is occupied until just before the checkpoint.
+	release, err := l.store.occupy(missing + missing/16)
+	if err != nil {
+		return err
+	}
+	err = l.store.updateOnce(context.WithoutCancel(ctx), func(t *tx) error {
+		if _, err := t.exec(ctx, "INSERT INTO reserve (bytes) VALUES (zeroblob(?))", missing); err != nil {
+			return err
+		}
+		_, err := t.exec(ctx, "DELETE FROM reserve")
+		return err
+	})
+	if err := errors.Join(err, release()); err != nil {
+		return err
+	}
+	return l.checkpoint(ctx)
+}
+
+// checkpoint moves the write-ahead log into the file, as far as no reader needs it.
+func (l *ReadLog) checkpoint(ctx context.Context) error {
+	c, err := l.store.writer.acquire(ctx)
+	if err != nil {
+		return l.store.translate(err)
+	}
+	err = c.exec(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+	l.store.writer.release(c, err == nil)
+	return l.store.translate(err)
+}
+
+// Check returns an error if no record could be written: the file was replaced, another process has locked it, or the
+// disk is full and the reserve is used up.
+//
+// low is the error of a full disk on which records can still be written.
+func (l *ReadLog) Check(ctx context.Context) (low, err error) {
+	s := l.store
+	if err := s.checkFile(); err != nil {
+		return nil, err
+	}
+	if err := s.checkLock(ctx); err != nil {
+		return nil, err
+	}
+	l.keepReserve(ctx)
+	full := l.full.Load()
+	if full == nil {
+		return nil, nil
+	}
+	free, err := l.Reserved(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case free < minReserved:
+		return nil, full
+	}
+	// The text does not say how much is left, so that the log of a server has it once.
+	return backend.Errorf(backend.CodeStorageFull,
+		"the disk of database %s is full: reads go on until its reserve is used up, and then fail too", s.path).
+		WithHint("free some space"), nil
+}
+
+// minReserved is the free space in bytes with which a batch can still be written.
+const minReserved = 64 << 10
