@@ -211,3 +211,15 @@ func TestTextHoldsEveryValue(t *testing.T) {
 		}
 	}
 }
+
+// TestForeignCallThatSpansLines checks that an expression of another tool stays as it is, also in formats that cannot
+// have a reference on several lines.
+func TestForeignCallThatSpansLines(t *testing.T) {
+	const text = "\"{{ x.get_value(\n1) }}\": \"{{ get_secret_value('s') }}\"\n"
+	for _, format := range []interpolate.Format{interpolate.FormatText, interpolate.FormatTemplate} {
+		got, err := renderAs(t, format, text, "v")
+		if want := "\"{{ x.get_value(\n1) }}\": \"v\"\n"; err != nil || got != want {
+			t.Errorf("%s: %q, %v", format, got, err)
+		}
+	}
+}
