@@ -67,24 +67,38 @@ func parseBare(value string) (expr.Reference, error) {
 	return expr.Reference{Call: m[1], Target: expr.Target{Kind: backend.KindScopedValue, Name: m[2]}}, nil
 }
 
-// typedBy returns the dialect that gives a whole scalar the type of its text, if any.
-func (d *Document) typedBy(s *format.Scalar) Dialect {
-	switch dialect := d.file.Dialect; {
-	case dialect == DialectAtlas && s.Bare && strings.HasPrefix(s.Parts[0].Text, atlasSign),
-		dialect == DialectMage && s.Plain && !s.Bare:
-		return dialect
+// typeOf returns the function that gives a plain scalar of several parts its type, or nil.
+func (d Dialect) typeOf() func(text string) format.Type {
+	if d == DialectMage {
+		return typeOfText
 	}
-	return DialectNone
+	return nil
 }
 
-// withTypeOf gives a replacement that is a whole value the type that the dialect gives its text.
-func (o replacement) withTypeOf(d Dialect) replacement {
-	switch {
-	case d == DialectNone, o.kept, formatType(o.typ) != format.String, d == DialectAtlas && o.typ != expr.JSON,
-		strings.ContainsAny(o.text, "\r\n#:{}[]\"'"): // no number, boolean or null holds one of these
-		return o
+// withDialectType gives a replacement that is a whole value the type that it has in the dialect.
+func (d *Document) withDialectType(s *format.Scalar, o replacement) replacement {
+	switch dialect := d.file.Dialect; {
+	case o.kept:
+	case dialect == DialectMage && !s.Bare && !s.Plain && o.typ != expr.Null && formatType(o.typ) != format.String:
+		o.typ = expr.Text // Mage fills in the text between the quotes
+	case formatType(o.typ) != format.String:
+	case dialect == DialectMage && !s.Bare && s.Plain,
+		dialect == DialectAtlas && s.Bare && strings.HasPrefix(s.Parts[0].Text, atlasSign) && o.typ == expr.JSON:
+		return o.withType(typeOfText(o.text))
 	}
-	switch yaml.PlainType(o.text) {
+	return o
+}
+
+// typeOfText returns the type of a text as a plain scalar of YAML.
+func typeOfText(text string) format.Type {
+	if strings.ContainsAny(text, "\r\n#:{}[]\"'") { // no number, boolean or null holds one of these
+		return format.String
+	}
+	return yaml.PlainType(text)
+}
+
+func (o replacement) withType(t format.Type) replacement {
+	switch t {
 	case format.Int:
 		o.typ = expr.Int
 	case format.Float:

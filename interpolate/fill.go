@@ -19,8 +19,7 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 		edits    = make([]format.Edit, 0, len(d.references))
 		problems Problems
 		buffer   []format.Value
-		filled   []*reference // by edit
-		inText   = d.templates != 0 && d.file.format() == FormatText
+		edited   []*reference // by edit: the first reference of the scalar
 	)
 	for rest := d.references; len(rest) > 0 && !problems.full(); {
 		n := 1
@@ -43,8 +42,8 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 		if edits, err = d.format.Write(edits, scalar, values); err != nil {
 			problems = append(problems, d.problem(&refs[0], err))
 		}
-		for inText && len(filled) < len(edits) {
-			filled = append(filled, &refs[0])
+		for d.templates != 0 && len(edited) < len(edits) {
+			edited = append(edited, &refs[0])
 		}
 	}
 	if len(problems) > 0 {
@@ -62,8 +61,8 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 		return nil, d.differenceProblem(err)
 	}
 	result := format.Splice(d.file.Data, edits)
-	if inText {
-		if problems := d.checkTemplatesInText(result, edits, filled); problems != nil {
+	if d.templates != 0 {
+		if problems := d.checkResult(result, edits, edited); problems != nil {
 			return nil, problems
 		}
 	}
@@ -104,7 +103,7 @@ func (d *Document) evaluate(v *evaluator, refs []reference, values []format.Valu
 			continue
 		}
 		if whole {
-			o = o.withTypeOf(d.typedBy(&d.scalars[r.scalar]))
+			o = d.withDialectType(&d.scalars[r.scalar], o)
 		}
 		values[r.part] = format.Value{Type: formatType(o.typ), Text: o.text, Replaces: !o.kept}
 	}

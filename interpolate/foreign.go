@@ -4,6 +4,7 @@ package interpolate
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -201,29 +202,86 @@ func (d *Document) checkTemplates(refs []reference, values []format.Value) Probl
 			replaced, filled = append(replaced, span{start, text.Len()}), append(filled, r)
 		}
 	}
-	if i := d.templates.opensTemplate(text.String(), replaced); i >= 0 {
+	whole := text.String()
+	if i := d.templates.opensTemplate(whole, replaced); i >= 0 {
 		return Problems{d.problem(filled[i], errOpensTemplate())}
+	}
+	for i, v := range replaced {
+		if d.templates.losesBlanks(whole[:v.start], whole[v.start:v.end], whole[v.end:]) {
+			return Problems{d.problem(filled[i], errLosesBlanks())}
+		}
 	}
 	return nil
 }
 
-// checkTemplatesInText returns the problem of a value that another tool could read as an expression together with the
-// text around it. In text, each expression is a scalar, so only the result shows what is next to it. Each edit is for
-// the reference with the same index.
-func (d *Document) checkTemplatesInText(result []byte, edits []format.Edit, filled []*reference) Problems {
+// checkResult returns the problem of a value that means something else to another tool together with the bytes around
+// it. Each edit is for the reference with the same index.
+func (d *Document) checkResult(result []byte, edits []format.Edit, edited []*reference) Problems {
+	if problems := d.checkBlanks(edits, edited); problems != nil || d.file.format() != FormatText {
+		return problems
+	}
+	// In text, each reference is a scalar, so only the result shows what is next to it.
 	replaced := make([]span, len(edits))
 	shift := 0
 	for i, e := range edits {
 		end := e.Start + shift + len(e.Text)
-		if replaced[i] = (span{e.Start + shift, end}); filled[i].expr.IsLiteral() {
+		if replaced[i] = (span{e.Start + shift, end}); edited[i].expr.IsLiteral() {
 			replaced[i].start = end // the text is of the file, and no value
 		}
 		shift += len(e.Text) - (e.End - e.Start)
 	}
 	if i := d.templates.opensTemplate(string(result), replaced); i >= 0 {
-		return Problems{d.problem(filled[i], errOpensTemplate())}
+		return Problems{d.problem(edited[i], errOpensTemplate())}
 	}
 	return nil
+}
+
+// losesBlanks reports whether a template next to a value removes blanks at the ends of the value: {{- x -}} does.
+func (t templates) losesBlanks(before, value, after string) bool {
+	if t == 0 || value == "" {
+		return false
+	}
+	isOneOf := func(text string, signs []string, has func(string, string) bool) bool {
+		return slices.ContainsFunc(signs, func(sign string) bool { return has(text, sign) })
+	}
+	if strings.IndexByte(format.Blanks, value[0]) >= 0 &&
+		isOneOf(strings.TrimRight(before, format.Blanks), trimsAfter, strings.HasSuffix) {
+		return true
+	}
+	if strings.IndexByte(format.Blanks, value[len(value)-1]) < 0 {
+		return false
+	}
+	return isOneOf(strings.TrimLeft(after, format.Blanks), trimsBefore, strings.HasPrefix)
+}
+
+// The signs with which a template removes the blanks before it, and after it.
+var (
+	trimsBefore = []string{"{{-", "{%-", "{#-", "<%-", "<%_"}
+	trimsAfter  = []string{"-}}", "-%}", "-#}", "%}", "-%>", "_%>"} // Ansible removes the line break after "%}"
+)
+
+// checkBlanks returns the problem of a value that would lose blanks in the result. Each edit is for the reference with
+// the same index.
+func (d *Document) checkBlanks(edits []format.Edit, edited []*reference) Problems {
+	data := d.file.Data
+	for i, e := range edits {
+		before := data[max(0, e.Start-blankContext):e.Start]
+		after := data[e.End:min(len(data), e.End+blankContext)]
+		atEnd := e.End == len(data) && d.templates&bracedTemplates != 0 && strings.HasSuffix(e.Text, "\n")
+		if atEnd || d.templates.losesBlanks(string(before), e.Text, string(after)) { // Jinja drops the last line break
+			return Problems{d.problem(edited[i], errLosesBlanks())}
+		}
+	}
+	return nil
+}
+
+// blankContext is how far from a value a template can be whose sign removes the blanks between them.
+const blankContext = 1024
+
+func errLosesBlanks() *backend.Error {
+	return backend.Errorf(backend.CodeInvalid,
+		"the value begins or ends with white space, which the expression of another tool next to it removes").
+		WithHint("store the value without it, remove it with | trim, or write the reference in quotes")
 }
 
 // errOpensTemplate returns the error of a value that another tool could evaluate.

@@ -91,6 +91,32 @@ func TestLiteralReference(t *testing.T) {
 	}
 }
 
+// TestExpressionsBesideKeepTheirBytes checks that text of other tools keeps its bytes when a scalar changes its style.
+func TestExpressionsBesideKeepTheirBytes(t *testing.T) {
+	const refused = "the quotes of the expression beside it would have to change"
+	for _, c := range []struct{ text, value, want string }{
+		{"a: |\n  {{ default \"x\" .y }} CALL\n", "l1\n l2\nl3", "a: |\n  {{ default \"x\" .y }} l1\n   l2\n  l3\n"},
+		{"a: |\r\n  {{ default \"x\" .y }} CALL z\r\n", "l1\n\nl2\n",
+			"a: |\r\n  {{ default \"x\" .y }} l1\r\n\r\n  l2\r\n   z\r\n"},
+		{"a: |\n  {{ default \"x\" .y }} CALL", "l1\nl2", "a: |\n  {{ default \"x\" .y }} l1\n  l2"},
+		{"a: |\n  {{ default \"x\" .y }} CALL\n", "l1\nl2\n", refused},
+		{"a: >\n  {{ default \"x\" .y }} CALL\n", "l1\nl2", refused},
+		{"a: {{ default \"x\" .y }} CALL\n", "l1\nl2", refused},
+		{"a: {{ default \"x\" .y }} CALL\n", "l1 'l2'", "a: '{{ default \"x\" .y }} l1 ''l2'''\n"},
+		{"a: {{ default 'x' .y }} CALL\n", "l1\nl2", "a: \"{{ default 'x' .y }} l1\\nl2\"\n"},
+		{"a: {{ f 'x' \"y\" }} CALL\n", "v", refused},
+	} {
+		f := interpolate.File{Name: "f.yaml", Data: []byte(withCalls(c.text))}
+		got, err := renderDialect(t, f, everySecret(c.value), interpolate.MissingError)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want && (err == nil || !strings.Contains(got, c.want)) {
+			t.Errorf("%q with %q\n got %q\nwant %q", c.text, c.value, got, c.want)
+		}
+	}
+}
+
 // TestDirectives checks that a directive keeps its bytes, and that text which looks like one is text.
 func TestDirectives(t *testing.T) {
 	for _, c := range []struct{ text, want string }{

@@ -114,7 +114,7 @@ func (d *Document) read(regions []format.Region, thorough bool) Problems {
 	}
 	src := &format.Source{
 		Data: d.file.Data, Regions: regions, Prefixes: d.file.Dialect.prefixes(), IsReference: isReference,
-		Trims: trims, FindRegions: findRegions, Thorough: thorough, Notice: "the file is a template",
+		Trims: trims, TypeOf: d.file.Dialect.typeOf(), FindRegions: findRegions, Thorough: thorough, Notice: "the file is a template",
 		QuotesStrings: FormatOf(d.file.Name).row().quotesStrings,
 	}
 	problems, parsed := d.readAs(row, src)

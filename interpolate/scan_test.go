@@ -302,7 +302,7 @@ func TestBracesWithSeveralReadings(t *testing.T) {
 		{"control within a value", "a: foo\n  {{- x }}\n  bar " + call + "\n", "a: \"foo {{- x }} bar s3cr3t\"\n"},
 		{"control after a value", "a: " + call + "\n  {{- end }}\n", "a: \"s3cr3t\"\n  {{- end }}\n"},
 		{"control in a block", "a: |\n  {{- if x }}\n  {{ get_secret_value('newline') }}\n  {{ end }}\n",
-			"a: \"{{- if x }}\\none\\ntwo: three\\n\\n{{ end }}\\n\"\n"},
+			"a: |\n  {{- if x }}\n  one\n  two: three\n\n  {{ end }}\n"},
 		{"comment that opens", "m: # {{ get_value('a')\n  v: pouncet://-/-/plain # }}\n",
 			"m: # {{ get_value('a')\n  v: \"s3cr3t\" # }}\n"},
 		{"comment line that opens", "# {{ get_value('a')\nv: pouncet://-/-/plain # }}\n",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 )
 
 // hardValues are values that break a tool which fills in text.
@@ -70,6 +71,10 @@ func TestYAMLHoldsEveryValue(t *testing.T) {
 				out, err := interpolate.Render(t.Context(), r,
 					[]interpolate.File{{Name: "in.yaml", Data: []byte(c.text)}}, devOptions())
 				if strings.Contains(c.name, "foreign") && isRefusedTemplate(t, v, err) {
+					continue
+				}
+				if err != nil && strings.Contains(c.name, "foreign") && !format.IsPlainText(v) &&
+					strings.Contains(err.Error(), "the quotes of the expression beside it would have to change") {
 					continue
 				}
 				if err != nil {

@@ -26,7 +26,8 @@ import (
 // engine is a tool that reads the rendered file as a template.
 type engine struct {
 	name  string
-	rest  []string // expressions of the tool, or control lines; "F" is what foo stands for
+	rest  []string // expressions of the tool; "F" is what foo stands for
+	trims []string // the same, but they also remove the white space around them
 	lines []string // control lines before and after the file
 	// parsedFirst says that the tool parses YAML, and evaluates each string.
 	parsedFirst bool
@@ -36,22 +37,24 @@ type engine struct {
 
 func engines() []engine {
 	return []engine{
-		{name: "go", rest: []string{"{{ .foo }}", `{{ .foo | default "x" | quote | trimAll "\"" }}`, "{{/* c */}}{{ .foo }}"},
-			lines: []string{"{{- if .foo }}", "{{- end }}"}, evaluate: evaluateGo},
+		{name: "go", rest: []string{"{{ .foo }}", `{{ .foo | default "x" | quote | trimAll "\"" }}`,
+			"{{/* c */}}{{ .foo }}"},
+			trims: []string{"{{- .foo -}}"}, lines: []string{"{{- if .foo }}", "{{- end }}"}, evaluate: evaluateGo},
 		{name: "argo", rest: []string{"{{foo}}", "{{=foo}}"}, evaluate: evaluateArgo},
 		{name: "jinja", rest: []string{"{{ foo }}", "{{ foo|default('x') }}", "{# c #}F", "{% if foo %}F{% endif %}"},
-			lines: []string{"{% if foo %}", "{% endif %}"}, evaluate: evaluateWith("jinja")},
+			trims: []string{"{{- foo -}}", "{%- if foo -%}F{%- endif -%}"}, lines: []string{"{% if foo %}", "{% endif %}"}, evaluate: evaluateWith("jinja")},
 		{name: "ansible", rest: []string{"{{ foo }}", "{% if foo %}F{% endif %}"}, parsedFirst: true,
 			evaluate: evaluateWith("ansible")},
 		{name: "actions", rest: []string{"${{ github.foo }}", "${{ format('{0}', github.foo) }}"}, parsedFirst: true,
 			evaluate: evaluateWith("actions")},
-		{name: "ejs", rest: []string{"<%= foo %>", "<%- foo -%>F<%# c %>"}, evaluate: evaluateWith("ejs")},
+		{name: "ejs", rest: []string{"<%= foo %>", "<%- foo -%><%# c %>"}, trims: []string{"<%_ _%>F<%_ _%>"},
+			evaluate: evaluateWith("ejs")},
 	}
 }
 
 // values are secrets. Some have a meaning to one of the engines.
 var values = []string{
-	"plain", "{{ 7*7 }}", "{{7*7}}", "{{", "}}", "{", "}", "a{", "{% if true %}x{% endif %}", "{%", "%}", "{# c #}", "#}",
+	"plain", " x", "x ", "x\n", "\nx", "\t", "{{ 7*7 }}", "{{7*7}}", "{{", "}}", "{", "}", "a{", "{% if true %}x{% endif %}", "{%", "%}", "{# c #}", "#}",
 	"{% raw %}{{ x }}{% endraw %}", "${{ github.foo }}", "$", "${", "${{", "<%= 7*7 %>", "<%", "%>", "<", "% x", "#",
 	`it's "quoted" \ here`, "l1\nl2\n", "-----BEGIN KEY-----\nabc\n-----END KEY-----\n", "{{`x`}}", "{{ .foo }}", "{{foo}}",
 	"{{=1+1}}", "{{ include \"x\" . }}", "0123", "yes", " lead", "é", "{{'{{'}}", "{ { x } }", "[[ x ]]",
@@ -59,6 +62,11 @@ var values = []string{
 
 // around are files with a reference, and an expression of the engine beside it.
 var around = []struct{ name, text string }{
+	{"f.txt", "[RESTCALLREST]"},
+	{"f.txt", "[REST\nCALL REST]"},
+	{"f.yaml", "a: \"RESTCALLREST\"\n"},
+	{"f.yaml", "a: RESTCALLREST\nb: 1\n"},
+	{"f.yaml", "a: |-\n  RESTCALLREST\nb: 1\n"},
 	{"f.yaml", "a: \"CALL\"\nb: \"REST\"\n"},
 	{"f.yaml", "a: CALL\nb: x REST\n"},
 	{"f.yaml", "b: 1 # REST\na: 'CALL'\n"},
@@ -84,11 +92,11 @@ const call = "{{ get_secret_value('s') }}"
 func TestEnginesEvaluateNoValue(t *testing.T) {
 	for _, e := range engines() {
 		t.Run(e.name, func(t *testing.T) {
-			type rendered struct{ name, in, out, value string }
+			type rendered struct{ name, in, out, value, want string }
 			var cases []rendered
 			var texts []string
 			refused, written := 0, map[string]bool{}
-			add := func(name, text, value string) {
+			add := func(name, text, value string, beside bool) {
 				in := strings.ReplaceAll(text, "CALL", call)
 				files, err := interpolate.Render(t.Context(), secret(value),
 					[]interpolate.File{{Name: name, Data: []byte(in)}}, interpolate.Options{Project: "p", Environment: "e"})
@@ -100,7 +108,14 @@ func TestEnginesEvaluateNoValue(t *testing.T) {
 					t.Fatalf("%q with %q: %v", in, value, err)
 				}
 				written[value] = true
-				cases = append(cases, rendered{name, in, string(files[0].Data), value})
+				want := value
+				switch {
+				case strings.Contains(text, "]\n") || strings.Contains(in, "\n"+call+" "):
+					want = "F\n" + value + " F"
+				case beside:
+					want = "F" + value + "F"
+				}
+				cases = append(cases, rendered{name, in, string(files[0].Data), value, want})
 				texts = append(texts, string(files[0].Data))
 			}
 			for _, value := range values {
@@ -108,17 +123,24 @@ func TestEnginesEvaluateNoValue(t *testing.T) {
 					if e.parsedFirst && c.name != "f.yaml" {
 						continue
 					}
+					beside := strings.Contains(c.text, "RESTCALL")
 					for _, rest := range e.rest {
-						add(c.name, strings.ReplaceAll(c.text, "REST", rest), value)
+						add(c.name, strings.ReplaceAll(c.text, "REST", rest), value, beside)
+					}
+					if beside && !strings.Contains(c.text, "|-") { // elsewhere they would remove structure
+						for _, rest := range e.trims {
+							add(c.name, strings.ReplaceAll(c.text, "REST", rest), value, beside)
+						}
 					}
 					if e.lines != nil && c.name == "f.yaml" {
-						add(c.name, e.lines[0]+"\n"+strings.ReplaceAll(c.text, "REST", "F")+e.lines[1]+"\n", value)
+						add(c.name, e.lines[0]+"\n"+strings.ReplaceAll(c.text, "REST", "F")+e.lines[1]+"\n", value,
+							strings.Contains(c.text, "RESTCALL"))
 					}
 				}
 			}
 			for i, out := range e.evaluate(t, texts) {
 				c := cases[i]
-				if got := valueIn(c.name, out); got != c.value {
+				if got := valueIn(c.name, out); got != c.want {
 					t.Errorf("%q with %q became %q, and then %q: the value is %q", c.in, c.value, c.out, out, got)
 				}
 			}

@@ -13,7 +13,7 @@ import (
 
 // Write implements format.Format.
 func (f *file) Write(edits []format.Edit, scalar int, values []format.Value) ([]format.Edit, *backend.Error) {
-	w := writer{scalar: &f.scalars[scalar], place: &f.places[scalar], values: values}
+	w := writer{file: f, scalar: &f.scalars[scalar], place: &f.places[scalar], values: values}
 	if whole := format.Whole(values); whole != nil && whole.Type == format.Null && w.tagged() {
 		return edits, backend.Errorf(backend.CodeInvalid, "a value with the tag %s cannot be null",
 			backend.Quote(w.node.Tag)).WithHint("remove the tag, or add a default")
@@ -21,7 +21,10 @@ func (f *file) Write(edits []format.Edit, scalar int, values []format.Value) ([]
 	if out, ok := w.editParts(edits); ok {
 		return out, nil
 	}
-	text, tag := w.rewritten()
+	text, tag, err := w.rewritten()
+	if err != nil {
+		return edits, err
+	}
 	if !w.tagged() {
 		w.node.Tag = tag
 	}
@@ -35,6 +38,7 @@ func (f *file) Write(edits []format.Edit, scalar int, values []format.Value) ([]
 
 // writer writes the values of one scalar. It turns the node of the scalar into the node that the result must have.
 type writer struct {
+	file   *file
 	scalar *format.Scalar
 	*place
 	values []format.Value
@@ -56,7 +60,7 @@ func (w *writer) editParts(edits []format.Edit) ([]format.Edit, bool) {
 			value.WriteString(p.Placeholder)
 			continue
 		}
-		text, ok := w.escapedPart(v.Text)
+		text, ok := w.escapedPart(i, v.Text)
 		if !ok {
 			return nil, false
 		}
@@ -71,10 +75,12 @@ func (w *writer) editParts(edits []format.Edit) ([]format.Edit, bool) {
 // plain scalar and a reference without braces are always rewritten. So is a quoted scalar that spans lines, because
 // the parser would fold white space at the ends of a value. A single-quoted scalar is kept only if it holds foreign
 // expressions, which use double quotes more often than single quotes.
-func (w *writer) escapedPart(value string) (string, bool) {
+func (w *writer) escapedPart(part int, value string) (string, bool) {
 	switch {
 	case w.scalar.Bare:
 		return "", false
+	case w.block && w.node.Style&yaml.LiteralStyle != 0 && strings.Contains(value, "\n"):
+		return w.indented(part, value), w.indent > 0 && w.fitsLines(part, value)
 	case w.block:
 		return value, w.indent > 0 && fitsBlock(value)
 	case w.multiline:
@@ -93,6 +99,45 @@ func fitsBlock(s string) bool {
 	return s != "" && s[0] != ' ' && s[len(s)-1] != ' ' && format.IsPlainText(s)
 }
 
+// fitsLines reports whether a value of several lines can replace an expression in a literal block scalar. Its first line
+// must not change the indentation of the block, and its last line break must not be one of those at the end of the block,
+// which YAML treats differently.
+func (w *writer) fitsLines(part int, value string) bool {
+	if strings.HasPrefix(value, "\n") || !fitsBlock(strings.ReplaceAll(value, "\n", "")) {
+		return false
+	}
+	if !strings.HasSuffix(value, "\n") {
+		return true
+	}
+	for i := part + 1; i < len(w.values); i++ {
+		text := w.scalar.Parts[i].Text
+		if w.values[i].Replaces {
+			text = w.values[i].Text
+		}
+		if strings.Trim(text, "\n") != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// indented returns a value of several lines as it is written in a block scalar. Blank lines have no indentation.
+func (w *writer) indented(part int, value string) string {
+	data, lineBreak := w.file.src.Data, "\n"
+	if data[w.headerLineEnd] == '\r' {
+		lineBreak = string(data[w.headerLineEnd:w.contentStart])
+	}
+	_, end := w.scalar.Parts[part].Extent()
+	atLineEnd := end == len(data) || breakLen(data[end:]) > 0
+	lines := strings.Split(value, "\n")
+	for i := 1; i < len(lines); i++ {
+		if lines[i] != "" || i == len(lines)-1 && !atLineEnd {
+			lines[i] = strings.Repeat(" ", w.indent) + lines[i]
+		}
+	}
+	return strings.Join(lines, lineBreak)
+}
+
 // foreignText returns the foreign expressions in the scalar.
 func (w *writer) foreignText() string {
 	var out strings.Builder
@@ -104,28 +149,47 @@ func (w *writer) foreignText() string {
 	return out.String()
 }
 
-// rewritten returns the text and the tag of the scalar that replaces this one.
-func (w *writer) rewritten() (text, tag string) {
+// rewritten returns the text and the tag of the scalar that replaces this one. Expressions of other tools keep their
+// bytes: they have no quotes that would have to be escaped.
+func (w *writer) rewritten() (text, tag string, _ *backend.Error) {
 	if v := format.Whole(w.values); v != nil {
 		w.node.Value = v.Text
-		switch v.Type {
-		case format.Int:
-			return v.Text, "!!int"
-		case format.Float:
-			return v.Text, "!!float"
-		case format.Bool:
-			return v.Text, "!!bool"
-		case format.Null:
-			w.node.Value = "null"
-			return "null", "!!null"
+		text, tag = typed(v.Type, v.Text)
+		if v.Type == format.Null {
+			w.node.Value = text
 		}
-		return doubleQuote(v.Text), "!!str"
+		return text, tag, nil
 	}
-	w.node.Value = format.NewText(w.scalar.Parts, w.values)
-	if strings.ContainsAny(w.foreignText(), `"\`) && format.IsPlainText(w.node.Value) {
-		return "'" + strings.ReplaceAll(w.node.Value, "'", "''") + "'", "!!str"
+	value := format.NewText(w.scalar.Parts, w.values)
+	w.node.Value = value
+	foreign := w.foreignText()
+	switch {
+	case w.scalar.Plain && w.file.src.TypeOf != nil && foreign == "":
+		text, tag = typed(w.file.src.TypeOf(value), value)
+		return text, tag, nil
+	case !strings.ContainsAny(foreign, `"\`):
+		return doubleQuote(value), "!!str", nil
+	case format.IsPlainText(value) && !strings.Contains(foreign, "'"):
+		return "'" + strings.ReplaceAll(value, "'", "''") + "'", "!!str", nil
 	}
-	return doubleQuote(w.node.Value), "!!str"
+	return "", "", backend.Errorf(backend.CodeInvalid,
+		"the value must be written in quotes, and the quotes of the expression beside it would have to change").
+		WithHint("give the reference its own value, or encode it with | b64encode")
+}
+
+// typed returns a value as it is written, and its tag.
+func typed(t format.Type, value string) (text, tag string) {
+	switch t {
+	case format.Int:
+		return value, "!!int"
+	case format.Float:
+		return value, "!!float"
+	case format.Bool:
+		return value, "!!bool"
+	case format.Null:
+		return "null", "!!null"
+	}
+	return doubleQuote(value), "!!str"
 }
 
 // doubleQuote writes s as a scalar in double quotes on one line.
