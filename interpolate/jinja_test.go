@@ -203,3 +203,48 @@ func TestValuesDoNotOpenTemplates(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherStoresAreReported checks that the calls of Mage for other stores are not ignored.
+func TestOtherStoresAreReported(t *testing.T) {
+	for _, call := range []string{"aws_secret_var('a')", "azure_secret_var('a')", "gcp_secret_var('a')",
+		"vault_secret_var('a', 'b')", "x | vault_secret_var ('a')"} {
+		for _, d := range []interpolate.Dialect{interpolate.DialectNone, interpolate.DialectMage} {
+			text := "a: \"{{ " + call + " }}\"\n"
+			doc, err := interpolate.Scan(interpolate.File{Name: "f.yaml", Data: []byte(text), Dialect: d})
+			if err != nil || len(doc.Warnings()) != 1 ||
+				!strings.Contains(doc.Warnings()[0].Error(), "f.yaml:1:5: {{ "+call+" }}: ") ||
+				!strings.Contains(doc.Warnings()[0].Error(), "reads another store of secrets") {
+				t.Errorf("%s: %v, %v", text, doc, err)
+			}
+		}
+	}
+	for _, text := range []string{"a: x.vault_secret_var('a')\n", "a: \"{{ x.vault_secret_var('a') }}\"\n",
+		"a: \"{{ 'vault_secret_var(1)' }}\"\n", "{# {{ vault_secret_var('a') }} #}\na: \"{{ vault_secret_var }}\"\n"} {
+		doc, err := interpolate.Scan(interpolate.File{Name: "f.yaml", Data: []byte(text)})
+		if err != nil || len(doc.Warnings()) > 0 {
+			t.Errorf("%s: %v, %v", text, doc.Warnings(), err)
+		}
+	}
+}
+
+// TestMentionIsNoReference checks that a file which only mentions a reference without braces does not have to be valid.
+func TestMentionIsNoReference(t *testing.T) {
+	for _, c := range []struct {
+		text    string
+		dialect interpolate.Dialect
+		valid   bool
+	}{
+		{"# see pouncet://\nx [ {\n", interpolate.DialectNone, true},
+		{"Write pouncet://-/-/x, or (pouncet://).\n\t{", interpolate.DialectNone, true},
+		{"x: %%foo\n", interpolate.DialectAtlas, true},
+		{"x: %%values.a\n", interpolate.DialectAtlas, false},
+		{"x [ {\na: &b pouncet://-/-/a\n", interpolate.DialectNone, false},
+		{"x [ {\na: \"pouncet://-/-/a\"\n", interpolate.DialectNone, false},
+		{"pouncet://-/-/a: [\n", interpolate.DialectNone, false},
+	} {
+		f := interpolate.File{Name: "f.yaml", Data: []byte(c.text), Dialect: c.dialect}
+		if _, err := interpolate.Scan(f); (err == nil) != c.valid {
+			t.Errorf("%q: %v", c.text, err)
+		}
+	}
+}

@@ -158,10 +158,8 @@ func (p *referenceParser) region(part *format.Part) *expr.Expression {
 		return simple
 	}
 	if r.Control || !expr.IsReference(body) {
-		if written, suggestion := expr.NearMiss(body); written != "" && !r.Control {
-			p.addWarning(r.Start, text, backend.Errorf(backend.CodeInvalid,
-				"%s is not a valid call, so the expression stays as it is", backend.Quote(written)).
-				WithHint("%s", suggest.Hint(suggestion, "")))
+		if err := foreignWarning(body); err != nil && !r.Control {
+			p.addWarning(r.Start, text, err)
 		}
 		return nil
 	}
@@ -194,6 +192,20 @@ func (p *referenceParser) region(part *format.Part) *expr.Expression {
 		return nil
 	}
 	return e
+}
+
+// foreignWarning returns the warning about a foreign expression that may be meant as a reference, or nil.
+func foreignWarning(body string) *backend.Error {
+	if written, suggestion := expr.NearMiss(body); written != "" {
+		return backend.Errorf(backend.CodeInvalid, "%s is not a valid call, so the expression stays as it is",
+			backend.Quote(written)).WithHint("%s", suggest.Hint(suggestion, ""))
+	}
+	if call := expr.StoreCall(body); call != "" {
+		return backend.Errorf(backend.CodeInvalid,
+			"%s reads another store of secrets, so the expression stays as it is", call).
+			WithHint("store the secret in Pouncet and write get_secret_value('name'), or let Mage fill it in")
+	}
+	return nil
 }
 
 // isReference reports whether a region is a reference, also if it has a problem. The text is without escapes.

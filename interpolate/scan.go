@@ -77,31 +77,58 @@ func (d *Document) scan(thorough bool) Problems {
 		return d.fileProblem(0, fmt.Sprintf("dialect %s is not supported", backend.Quote(string(d.file.Dialect))),
 			"use one of "+joinNames(Dialects))
 	}
-	hasURI := bytes.Contains(data, []byte(expr.Scheme)) ||
-		d.file.Dialect == DialectAtlas && bytes.Contains(data, []byte(atlasSign))
+	hasURI := slices.ContainsFunc(d.file.Dialect.prefixes(), func(prefix string) bool {
+		return bytes.Contains(data, []byte(prefix))
+	})
 	if !hasURI && (!bytes.Contains(data, []byte("{{")) || !thorough && !expr.MayHoldCall(data)) {
 		return nil
 	}
 	regions := findRegions(data)
-	mayRefer, hasNearMiss := hasURI, false
+	mayRefer, mayWarn := hasURI, false
+	mentionsCall := false
 	for _, r := range regions {
-		mayRefer = mayRefer || r.MentionsCall
-		if !mayRefer && !r.Control && !hasNearMiss {
-			written, _ := expr.NearMiss(string(data[r.Start+2 : r.End-2]))
-			hasNearMiss = written != ""
+		mentionsCall = mentionsCall || r.MentionsCall
+		mayRefer = mayRefer || mentionsCall
+		if !mayRefer && !r.Control && !r.Literal && !mayWarn {
+			mayWarn = foreignWarning(string(data[r.Start+2:r.End-2])) != nil
 		}
 	}
-	if !mayRefer && !hasNearMiss {
+	if !mayRefer && !mayWarn {
 		return nil
 	}
 	problems := d.checkCharacters()
 	if problems == nil {
 		problems = d.read(regions, thorough)
 	}
-	if !mayRefer {
+	if !mayRefer || problems != nil && !mentionsCall && !d.holdsBareValue() {
 		return nil // a file without references does not have to be valid
 	}
 	return problems
+}
+
+// holdsBareValue reports whether a reference without braces stands where a value can: not in a sentence, such as
+// "# see pouncet://".
+func (d *Document) holdsBareValue() bool {
+	data := d.file.Data
+	for _, prefix := range d.file.Dialect.prefixes() {
+		for at := 0; ; {
+			next := bytes.Index(data[at:], []byte(prefix))
+			if next < 0 {
+				break
+			}
+			at += next
+			before := bytes.TrimRight(data[max(0, at-format.LineContext):at], " \t")
+			if len(before) == 0 || strings.IndexByte("\r\n:-[,{=\"'|>?", before[len(before)-1]) >= 0 {
+				return true
+			}
+			// An anchor or a tag can stand before a value.
+			if word := before[bytes.LastIndexAny(before, " \t\r\n")+1:]; strings.IndexByte("&!", word[0]) >= 0 {
+				return true
+			}
+			at += len(prefix)
+		}
+	}
+	return false
 }
 
 // read reads the file in its format, or as a template: a file can be one if it cannot be parsed, holds foreign
@@ -114,7 +141,8 @@ func (d *Document) read(regions []format.Region, thorough bool) Problems {
 	}
 	src := &format.Source{
 		Data: d.file.Data, Regions: regions, Prefixes: d.file.Dialect.prefixes(), IsReference: isReference,
-		Trims: trims, TypeOf: d.file.Dialect.typeOf(), FindRegions: findRegions, Thorough: thorough, Notice: "the file is a template",
+		Trims: trims, TypeOf: d.file.Dialect.typeOf(), FindRegions: findRegions, Thorough: thorough,
+		Notice:        "the file is a template",
 		QuotesStrings: FormatOf(d.file.Name).row().quotesStrings,
 	}
 	problems, parsed := d.readAs(row, src)

@@ -42,7 +42,8 @@ func engines() []engine {
 			trims: []string{"{{- .foo -}}"}, lines: []string{"{{- if .foo }}", "{{- end }}"}, evaluate: evaluateGo},
 		{name: "argo", rest: []string{"{{foo}}", "{{=foo}}"}, evaluate: evaluateArgo},
 		{name: "jinja", rest: []string{"{{ foo }}", "{{ foo|default('x') }}", "{# c #}F", "{% if foo %}F{% endif %}"},
-			trims: []string{"{{- foo -}}", "{%- if foo -%}F{%- endif -%}"}, lines: []string{"{% if foo %}", "{% endif %}"}, evaluate: evaluateWith("jinja")},
+			trims: []string{"{{- foo -}}", "{%- if foo -%}F{%- endif -%}"},
+			lines: []string{"{% if foo %}", "{% endif %}"}, evaluate: evaluateWith("jinja")},
 		{name: "ansible", rest: []string{"{{ foo }}", "{% if foo %}F{% endif %}"}, parsedFirst: true,
 			evaluate: evaluateWith("ansible")},
 		{name: "actions", rest: []string{"${{ github.foo }}", "${{ format('{0}', github.foo) }}"}, parsedFirst: true,
@@ -54,7 +55,8 @@ func engines() []engine {
 
 // values are secrets. Some have a meaning to one of the engines.
 var values = []string{
-	"plain", " x", "x ", "x\n", "\nx", "\t", "{{ 7*7 }}", "{{7*7}}", "{{", "}}", "{", "}", "a{", "{% if true %}x{% endif %}", "{%", "%}", "{# c #}", "#}",
+	"plain", " x", "x ", "x\n", "\nx", "\t",
+	"{{ 7*7 }}", "{{7*7}}", "{{", "}}", "{", "}", "a{", "{% if true %}x{% endif %}", "{%", "%}", "{# c #}", "#}",
 	"{% raw %}{{ x }}{% endraw %}", "${{ github.foo }}", "$", "${", "${{", "<%= 7*7 %>", "<%", "%>", "<", "% x", "#",
 	`it's "quoted" \ here`, "l1\nl2\n", "-----BEGIN KEY-----\nabc\n-----END KEY-----\n", "{{`x`}}", "{{ .foo }}", "{{foo}}",
 	"{{=1+1}}", "{{ include \"x\" . }}", "0123", "yes", " lead", "é", "{{'{{'}}", "{ { x } }", "[[ x ]]",

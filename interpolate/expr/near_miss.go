@@ -14,6 +14,28 @@ import (
 // maxEdits is the largest number of typing errors in a name that still yields a suggestion.
 const maxEdits = 2
 
+// storeCalls are the calls of Mage that read other stores of secrets.
+var storeCalls = []string{"aws_secret_var", "azure_secret_var", "gcp_secret_var", "vault_secret_var"}
+
+// StoreCall returns the call in a foreign expression that reads another store of secrets, or "".
+func StoreCall(text string) string {
+	if !strings.Contains(text, "_secret_var") {
+		return ""
+	}
+	l := lexer{text: text}
+	var before, previous token
+	for {
+		t, err := l.next()
+		switch {
+		case err != nil, t.typ == tokenEnd:
+			return ""
+		case t.is("(") && previous.typ == tokenName && !before.is(".") && slices.Contains(storeCalls, previous.text):
+			return previous.text
+		}
+		before, previous = previous, t
+	}
+}
+
 // NearMiss looks in a foreign expression for a probable misspelling of a call. It returns the name as written and the
 // suggestion, or empty strings.
 func NearMiss(text string) (written, suggestion string) {
@@ -96,6 +118,9 @@ func trailingName(text string) string {
 // commonToAllCalls is a part of the name of every call, so that one search covers all of them.
 const commonToAllCalls = "_va"
 
+// namesInFiles are what hasCallName looks for.
+var namesInFiles = append(slices.Clone(callNames), storeCalls...)
+
 // hasCallName reports whether a file holds the name of a call, even as a part of a longer name.
 func hasCallName(data []byte) bool {
 	for i := 0; ; {
@@ -104,7 +129,7 @@ func hasCallName(data []byte) bool {
 			return false
 		}
 		i += n
-		for _, name := range callNames {
+		for _, name := range namesInFiles {
 			if before := strings.Index(name, commonToAllCalls); i >= before &&
 				bytes.HasPrefix(data[i-before:], []byte(name)) {
 				return true

@@ -99,9 +99,9 @@ func fitsBlock(s string) bool {
 	return s != "" && s[0] != ' ' && s[len(s)-1] != ' ' && format.IsPlainText(s)
 }
 
-// fitsLines reports whether a value of several lines can replace an expression in a literal block scalar. Its first line
-// must not change the indentation of the block, and its last line break must not be one of those at the end of the block,
-// which YAML treats differently.
+// fitsLines reports whether a value of several lines can replace an expression in a literal block scalar. Its first
+// line must not change the indentation of the block, and its last line break must not be one of those at the end of
+// the block, which YAML treats differently.
 func (w *writer) fitsLines(part int, value string) bool {
 	if strings.HasPrefix(value, "\n") || !fitsBlock(strings.ReplaceAll(value, "\n", "")) {
 		return false
