@@ -53,6 +53,7 @@ type Engine struct {
 	now       func() time.Time
 	schemas   schemaCache
 	projects  projectCache
+	matches   matchCache
 	authorize Authorizer
 	// maxDifferences is Options.MaxDifferences.
 	maxDifferences int

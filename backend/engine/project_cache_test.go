@@ -66,7 +66,7 @@ func (w *cacheWorld) change(by *open.Parts) {
 	policy, role, principal := w.rand.IntN(50)+1, backend.RoleRuntime, backend.Workload
 	rename, typeKey := w.pick("e"), w.pick("t")
 	c := backend.Change{Op: backend.OpSet, Project: backend.DefaultProject}
-	switch w.rand.IntN(9) {
+	switch w.rand.IntN(11) {
 	case 0:
 		c.Kind, c.Name = backend.KindEnvironment, w.pick("e")
 	case 1:
@@ -89,6 +89,14 @@ func (w *cacheWorld) change(by *open.Parts) {
 			Principal: &principal, TokenHash: hash, ExpiresAt: &expires}
 	case 7:
 		c = backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: fmt.Sprint("k", w.rand.IntN(len(w.tokens)+1))}
+	case 8:
+		c.Kind, c.Name, c.Environment = backend.KindScopedValue, w.pick("s"), w.pick("e")
+		if c.JSON = fmt.Append(nil, w.rand.IntN(5)); w.rand.IntN(2) == 0 {
+			c.JSON, c.Link = nil, &backend.Link{Secret: w.pick("s")}
+		}
+	case 9:
+		c.Kind, c.Name, c.Environment, c.Op = backend.KindSecret, w.pick("s"), w.pick("e"), backend.OpDelete
+		c.Force = true
 	default:
 		c = secret(w.pick("e"), w.pick("s"), fmt.Sprint("v", w.rand.IntN(5)))
 		if w.rand.IntN(2) == 0 {
@@ -132,7 +140,10 @@ func (w *cacheWorld) ask(parts *open.Parts) (out answers) {
 	ctx := as(backend.RoleAdmin, backend.Workload)
 	var refs []backend.Ref
 	for i := range 9 {
-		refs = append(refs, ref(fmt.Sprint("e", i/3), fmt.Sprint("s", i%3)))
+		one := ref(fmt.Sprint("e", i/3), fmt.Sprint("s", i%3))
+		linked := one
+		linked.Kind = backend.KindScopedValue
+		refs = append(refs, one, linked)
 	}
 	resolved, err := s.Resolve(ctx, refs)
 	if err != nil {

@@ -83,8 +83,15 @@ type group struct {
 
 func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 	groups := map[group][]int{}
+	contents, err := r.cached(ctx, tx)
+	if err != nil {
+		return err
+	}
 	for i, ref := range r.refs {
 		f := &r.matches[i]
+		if f.project != nil {
+			continue // from the cache
+		}
 		if err := r.locate(ctx, tx, ref, f); err != nil {
 			if isRule(err) {
 				f.err = err
@@ -112,7 +119,11 @@ func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 	if err := r.checkSize(); err != nil {
 		return err
 	}
-	return r.explainMissing(ctx, tx)
+	if err := r.explainMissing(ctx, tx); err != nil {
+		return err
+	}
+	r.keep(contents)
+	return nil
 }
 
 // locate sets the project and the environment of a reference.

@@ -21,17 +21,31 @@ func (t *tx) Generation(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sealed == nil && t.seen[store.GenerationState] == 0 {
-		return nil, nil // an earlier version wrote the database, and nothing was changed since
-	}
-	st, err := t.openStored(store.GenerationState, sealed)
-	if err != nil {
+	return sealed, t.checkCurrent(store.GenerationState, sealed)
+}
+
+// Contents implements store.Tx. ErrCorrupt means the same as for Generation.
+func (t *tx) Contents(ctx context.Context) ([]byte, error) {
+	sealed, err := t.Tx.Contents(ctx)
+	if err != nil || sealed == nil {
 		return nil, err
 	}
-	if t.known == nil && st.counter > t.seen[store.GenerationState] { // a transaction that writes may not commit
-		t.store.raiseCounters(map[string]uint64{store.GenerationState: st.counter})
+	return sealed, t.checkCurrent(store.ContentsState, sealed)
+}
+
+// checkCurrent returns an error if a state is not genuine, or older than one that this process has seen.
+func (t *tx) checkCurrent(name string, sealed []byte) error {
+	if sealed == nil && t.seen[name] == 0 {
+		return nil // an earlier version wrote the database, and nothing was changed since
 	}
-	return sealed, nil
+	st, err := t.openStored(name, sealed)
+	if err != nil {
+		return err
+	}
+	if t.known == nil && st.counter > t.seen[name] { // a transaction that writes may not commit
+		t.store.raiseCounters(map[string]uint64{name: st.counter})
+	}
+	return nil
 }
 
 // raise gives the generation new bytes at the end of the transaction.

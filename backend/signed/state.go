@@ -22,7 +22,7 @@ import (
 // The names of the states that belong to no project. That of a project begins with projectPrefix.
 const (
 	accessState   = "access"
-	projectsState = "projects"
+	projectsState = store.ContentsState
 	projectPrefix = "project/"
 )
 

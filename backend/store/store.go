@@ -151,6 +151,10 @@ type Tx interface {
 	// with these bytes, and use it in every transaction that reads the same. Nil means that nothing may be kept.
 	Generation(ctx context.Context) ([]byte, error)
 
+	// Contents returns the state with the name ContentsState in a View, and nil in an Update. It is like Generation: its
+	// bytes differ after every change of an object, version, environment key or token.
+	Contents(ctx context.Context) ([]byte, error)
+
 	// State returns the sealed state with this name, or nil if there is none.
 	State(ctx context.Context, name string) ([]byte, error)
 
@@ -340,8 +344,11 @@ type IdempotencyRecord struct {
 	DeploymentMAC []byte
 }
 
-// GenerationState is the name of the state that Tx.Generation returns.
-const GenerationState = "generation"
+// The names of the states that Tx.Generation and Tx.Contents return.
+const (
+	GenerationState = "generation"
+	ContentsState   = "projects"
+)
 
 // State sums up the rows of a project, or of the deployment. Its content belongs to package signed.
 type State struct {

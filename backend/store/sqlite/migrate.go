@@ -43,7 +43,7 @@ type layout struct {
 	migrations    fs.FS
 	schema        string // the hash of the schema that the migrations make; "" accepts any
 	signed        int    // the first schema whose rows are signed; 0 for none
-	beginRead     string // the statement that begins a View: it reads one text or blob
+	beginRead     string // the statement that begins a View: it reads two texts or blobs
 }
 
 var mainLayout = layout{applicationID, migrations, schemaHash, signedSchema, selectGeneration}

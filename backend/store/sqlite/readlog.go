@@ -59,7 +59,7 @@ var readMigrations embed.FS
 
 // readLayout has another application id, "Poua" in ASCII, so that nobody mistakes the file for the database.
 var readLayout = layout{applicationID: 0x506f7561, migrations: readMigrations, schema: readSchemaHash,
-	beginRead: "SELECT id FROM deployment"}
+	beginRead: "SELECT id, NULL FROM deployment"}
 
 // CreateReadLog creates the file for the records of a deployment, with mode 0600. ErrExists means that the file exists;
 // of several concurrent calls, one succeeds.

@@ -72,7 +72,8 @@ func (t *tx) State(ctx context.Context, name string) ([]byte, error) {
 	return sealed, err
 }
 
-const selectGeneration = "SELECT (SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "')"
+const selectGeneration = "SELECT (SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "'), " +
+	"(SELECT sealed FROM sealed_state WHERE name = '" + store.ContentsState + "')"
 
 // Generation implements store.Tx. A View has read it at its start.
 func (t *tx) Generation(ctx context.Context) ([]byte, error) {
@@ -81,6 +82,9 @@ func (t *tx) Generation(ctx context.Context) ([]byte, error) {
 	}
 	return t.generation, nil
 }
+
+// Contents implements store.Tx.
+func (t *tx) Contents(context.Context) ([]byte, error) { return t.contents, nil }
 
 // States implements store.Tx.
 func (t *tx) States(ctx context.Context) ([]store.State, error) {

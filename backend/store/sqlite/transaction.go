@@ -38,7 +38,8 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	return f(t)
 }
 
-// begin begins a read transaction, with a statement that stays open. For a database it reads the generation.
+// begin begins a read transaction, with a statement that stays open. For a database it reads the generation and the
+// contents.
 func (t *tx) begin(ctx context.Context) (*sql.Rows, error) {
 	st, err := t.conn.prepare(ctx, t.store.beginRead)
 	if err != nil {
@@ -49,7 +50,7 @@ func (t *tx) begin(ctx context.Context) (*sql.Rows, error) {
 		return nil, err
 	}
 	if rows.Next() {
-		err = rows.Scan(&t.generation)
+		err = rows.Scan(&t.generation, &t.contents)
 	}
 	if err = errors.Join(err, rows.Err()); err != nil {
 		_ = rows.Close() // the connection is closed

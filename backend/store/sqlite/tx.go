@@ -21,8 +21,8 @@ type tx struct {
 	// short is set for queries of a few rows. The end of the context does not interrupt them: that needs a goroutine for
 	// each, which costs as much as the query.
 	short bool
-	// generation is what a View has read at its start.
-	generation []byte
+	// generation and contents are what a View has read at its start.
+	generation, contents []byte
 	// states are those of the transaction, and written those that this function has written. A transaction without states
 	// writes them at once.
 	states  *batchStates
