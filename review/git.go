@@ -90,7 +90,7 @@ func differing(ctx context.Context, blobs []blob) ([]blob, error) {
 	var names strings.Builder
 	var out, compared []blob
 	for _, b := range blobs {
-		if info, err := os.Lstat(b.name); err != nil || !info.Mode().IsRegular() || strings.ContainsAny(b.name, "\n\r") {
+		if !isReadable(b.name) || strings.ContainsAny(b.name, "\n\r") {
 			out = append(out, b)
 			continue
 		}
@@ -112,10 +112,23 @@ func differing(ctx context.Context, blobs []blob) ([]blob, error) {
 	return out, nil
 }
 
+// isReadable reports whether a regular file can be opened. git would fail for all files because of one.
+func isReadable(name string) bool {
+	if info, err := os.Lstat(name); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	return f.Close() == nil
+}
+
 // selectBlobs selects the files that ListFiles would from the output of `git ls-tree -r -z`. Its names are relative to
 // the working folder.
 func (r Reader) selectBlobs(listing []byte, paths []string) ([]blob, error) {
 	var out []blob
+	rules := r.rules()
 	for line := range strings.SplitSeq(strings.TrimSuffix(string(listing), "\x00"), "\x00") {
 		if line == "" {
 			continue
@@ -129,9 +142,7 @@ func (r Reader) selectBlobs(listing []byte, paths []string) ([]blob, error) {
 			continue
 		}
 		name = filepath.Clean(filepath.FromSlash(name))
-		named := slices.ContainsFunc(paths, func(p string) bool { return filepath.Clean(p) == name })
-		inOwn := slices.ContainsFunc(strings.Split(filepath.ToSlash(name), "/"), isExcludedFolder)
-		if named || r.selects(name) && !inOwn {
+		if rules.Below(paths, name) {
 			out = append(out, blob{name, fields[2]})
 		}
 	}

@@ -168,9 +168,9 @@ func TestReadKeepsTheOrderOfTenThousandFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	files, err := ListFiles([]string{dir})
-	if err != nil || len(files) != 10_000 {
-		t.Fatal(len(files), err)
+	files, err := Reader{}.ListFiles(t.Context(), []string{dir})
+	if err != nil || len(files.Names) != 10_000 {
+		t.Fatal(len(files.Names), err)
 	}
 	sources, err := Reader{}.Read(context.Background(), files)
 	if err != nil || len(sources) != 1_000 {

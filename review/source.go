@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/review/fileset"
 )
 
 // Source holds the references and problems of one file, without its text.
@@ -52,51 +52,25 @@ type Scanner interface {
 	Scan(name string, data []byte) []Leak
 }
 
-// ListFiles calls Reader.ListFiles for a Reader of configuration files.
-func ListFiles(paths []string) ([]string, error) { return Reader{}.ListFiles(paths) }
-
-// ListFiles returns the files that paths select, sorted. A path of a file selects this file, whatever its name. A
-// path of a folder selects the configuration files below it, by their names. Below a folder, ListFiles skips .git and
-// .pouncet, and links, which may point anywhere.
-func (r Reader) ListFiles(paths []string) ([]string, error) {
-	var files []string
-	for _, p := range paths {
-		err := filepath.WalkDir(p, func(path string, d fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				return err
-			case path == p && !d.IsDir():
-				info, err := os.Stat(path) // follows a link that the user named
-				if err == nil && !info.Mode().IsRegular() {
-					err = errors.New("it is not a regular file")
-				}
-				files = append(files, path)
-				return err
-			case d.IsDir():
-				if path != p && isExcludedFolder(d.Name()) {
-					return filepath.SkipDir
-				}
-			case d.Type().IsRegular() && r.selects(path):
-				files = append(files, path)
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, backend.Errorf(backend.CodeInvalid, "reading %s: %w", backend.Quote(p), err)
-		}
-	}
-	for i, f := range files {
-		files[i] = filepath.Clean(f)
-	}
-	slices.Sort(files)
-	return slices.Compact(files), nil
+// Files are the files that paths select.
+type Files struct {
+	Names    []string             // sorted
+	Problems interpolate.Problems // what cannot be read below a folder
 }
 
-func isExcludedFolder(name string) bool { return name == ".git" || name == ".pouncet" }
+// ListFiles returns the files that paths select by the rules of the reader. With Terraform, it also selects Terraform
+// files below folders.
+func (r Reader) ListFiles(ctx context.Context, paths []string) (Files, error) {
+	names, problems, err := r.rules().List(ctx, paths)
+	return Files{names, problems}, err
+}
 
-// selects reports whether a Reader reads a file below a folder that the user named.
-func (r Reader) selects(name string) bool {
-	return interpolate.IsConfigurationFile(name) || r.Terraform && isTerraformFile(name)
+func (r Reader) rules() fileset.Rules {
+	rules := r.Rules
+	if r.Terraform {
+		rules.Selects = func(name string) bool { return interpolate.IsConfigurationFile(name) || isTerraformFile(name) }
+	}
+	return rules
 }
 
 // Reader reads files. With Terraform, it reads the names of objects in Terraform files. Without a Scanner it does not
@@ -106,24 +80,32 @@ type Reader struct {
 	Format    interpolate.Format
 	Dialect   interpolate.Dialect
 	Terraform bool
+	Rules     fileset.Rules
 	Scanner   Scanner
 	Unchanged map[string]bool // by the name of the Source
 	Step      func(done, files int)
 }
 
 // Read scans files on all processors. It returns a Source for each file that has references, problems or suppressions.
-func (r Reader) Read(ctx context.Context, files []string) ([]*Source, error) {
+// A file or folder that cannot be read has a problem.
+func (r Reader) Read(ctx context.Context, files Files) ([]*Source, error) {
 	var done atomic.Int64
-	return r.scanAll(ctx, len(files), func(i int) (interpolate.File, error) {
-		data, err := os.ReadFile(files[i])
-		if err != nil {
-			err = backend.Errorf(backend.CodeInvalid, "reading a file: %w", err)
-		}
+	sources, err := r.scanAll(ctx, len(files.Names), func(i int) (interpolate.File, error) {
+		data, err := os.ReadFile(files.Names[i])
 		if r.Step != nil {
-			r.Step(int(done.Add(1)), len(files))
+			r.Step(int(done.Add(1)), len(files.Names))
 		}
-		return interpolate.File{Name: filepath.ToSlash(files[i]), Data: data}, err
+		return interpolate.File{Name: filepath.ToSlash(files.Names[i]), Data: data}, err
 	})
+	for _, p := range files.Problems {
+		sources = append(sources, unreadable(p))
+	}
+	return sources, err
+}
+
+// unreadable returns the source of a file or folder that cannot be read.
+func unreadable(p interpolate.Problem) *Source {
+	return &Source{Name: p.Pos.File, Problems: []interpolate.Problem{p}}
 }
 
 func (r Reader) scanAll(ctx context.Context, n int, read func(i int) (interpolate.File, error)) ([]*Source, error) {
@@ -138,7 +120,8 @@ func (r Reader) scanAll(ctx context.Context, n int, read func(i int) (interpolat
 				}
 				f, err := read(i)
 				if err != nil {
-					return err
+					sources[i] = unreadable(fileset.Unreadable(f.Name, err))
+					continue
 				}
 				sources[i] = r.scan(f)
 			}

@@ -76,11 +76,11 @@ func (a *app) checkCommand() *cobra.Command {
 		if e := a.environmentName(); e != "" && !f.all && len(f.environments) == 0 {
 			f.environments = []string{e}
 		}
-		files, err := f.formats.findingReader(nil).ListFiles(args)
+		files, err := f.formats.findingReader(nil).ListFiles(c.Context(), args)
 		if err != nil {
 			return err
 		}
-		terraformOnly := f.formats.format == "" && !register && review.AreTerraform(files)
+		terraformOnly := f.formats.format == "" && !register && review.AreTerraform(files.Names)
 		if !f.all && len(f.environments) == 0 && !terraformOnly {
 			return usage(c, "an environment is required").withHint("set --env, --all-envs or POUNCET_ENV")
 		}
@@ -98,7 +98,7 @@ func (a *app) checkCommand() *cobra.Command {
 // check checks files. If all are Terraform files, it needs no catalog. Before it reports the findings, it calls then,
 // even if a finding fails the check.
 func (a *app) check(
-	ctx context.Context, f *findingFlags, files []string, terraformOnly bool,
+	ctx context.Context, f *findingFlags, files review.Files, terraformOnly bool,
 	then func(context.Context, []*review.Source) error,
 ) error {
 	scanner, err := f.scanner()
@@ -118,17 +118,18 @@ func (a *app) check(
 		return err
 	}
 	findings := append(review.Check(sources, f.options), review.LiteralNames(sources)...)
-	return f.finish(a, titleCheck, len(files), sources, findings)
+	return f.finish(a, titleCheck, len(files.Names), sources, findings)
 }
 
 // writeManifest writes the metadata of the project, and of the projects that
 // the files refer to, if there are files.
 func (a *app) writeManifest(ctx context.Context, path string, f findingFlags, args []string) error {
-	files, err := review.ListFiles(args)
+	reader := f.formats.reader(nil)
+	files, err := reader.ListFiles(ctx, args)
 	if err != nil {
 		return err
 	}
-	sources, err := a.readAll(ctx, f.formats.reader(nil), files)
+	sources, err := a.readAll(ctx, reader, files)
 	if err != nil {
 		return err
 	}

@@ -8,18 +8,26 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 	"github.com/pouncet/terraform-provider-pouncet/review"
+	"github.com/pouncet/terraform-provider-pouncet/review/fileset"
 )
 
-// formatFlags are the flags that say how files are parsed.
-type formatFlags struct{ format, dialect string }
+// formatFlags are the flags that say which files are read and how they are parsed.
+type formatFlags struct {
+	format, dialect string
+	rules           fileset.Rules
+}
 
 func (f *formatFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.format, "file-format", "",
 		"the `format` of all files, regardless of their names: "+joinWords(interpolate.Formats))
 	c.Flags().StringVar(&f.dialect, "dialect", "",
 		"accept the reference `syntax` of another tool too: "+joinWords(interpolate.Dialects))
+	c.Flags().StringArrayVar(&f.rules.Exclude, "exclude", nil,
+		"do not read files that match this `glob`, such as 'charts/**'; repeat for more globs")
+	c.Flags().BoolVar(&f.rules.Ignored, "no-gitignore", false, "also read the files below folders that git ignores")
 }
 
 func (f *formatFlags) check(c *cobra.Command) error {
@@ -28,6 +36,11 @@ func (f *formatFlags) check(c *cobra.Command) error {
 	}
 	if f.dialect != "" && !slices.Contains(interpolate.Dialects, interpolate.Dialect(f.dialect)) {
 		return usage(c, "--dialect must be one of %s", joinWords(interpolate.Dialects))
+	}
+	for _, pattern := range f.rules.Exclude {
+		if !fileset.ValidPattern(pattern) {
+			return usage(c, "--exclude %s is not a valid glob", backend.Quote(pattern)).withHint("write --exclude 'charts/**'")
+		}
 	}
 	return nil
 }
@@ -40,7 +53,8 @@ func (f *formatFlags) file(name string, data []byte) interpolate.File {
 }
 
 func (f *formatFlags) reader(s review.Scanner) review.Reader {
-	return review.Reader{Format: interpolate.Format(f.format), Dialect: interpolate.Dialect(f.dialect), Scanner: s}
+	return review.Reader{Format: interpolate.Format(f.format), Dialect: interpolate.Dialect(f.dialect), Rules: f.rules,
+		Scanner: s}
 }
 
 // findingReader returns a reader that reads Terraform files as well, unless all
@@ -56,7 +70,10 @@ const fileFormatHelp = `The name of a file says its format: .json, .toml, .prope
 plain text. Any other file is YAML. A file that another tool has still to fill
 in (Helm, Jinja) is not valid in its format yet. Pouncet then treats it as a
 template: it fills in a value that means the same with and without quotes, and
-rejects any other value with the reason.`
+rejects any other value with the reason.
+
+Below a folder, configuration files are read that git does not ignore and
+--exclude does not match. Links are not followed.`
 
 func joinWords[S ~string](list []S) string {
 	out := make([]string, len(list))

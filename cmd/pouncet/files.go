@@ -3,17 +3,17 @@
 package main
 
 import (
+	"errors"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/review/fileset"
 )
 
 // renderSource is a file to be rendered. Its Name is the path that the user
@@ -30,6 +30,8 @@ type sourceReader struct {
 	to      destination
 	sources []renderSource
 	folders bool // an argument is a folder
+
+	problems interpolate.Problems // the files that cannot be read
 }
 
 // readSources reads the files and folders that the arguments name, and checks
@@ -49,6 +51,9 @@ func (a *app) readSources(
 			return nil, err
 		}
 	}
+	if err := r.allProblems(); err != nil {
+		return nil, err
+	}
 	return r.sources, r.checkDestination()
 }
 
@@ -64,6 +69,7 @@ func (r *sourceReader) readInput(in io.Reader) error {
 	return nil
 }
 
+// readPath reads the files that a path selects. A file or folder below it that cannot be read becomes a problem.
 func (r *sourceReader) readPath(path string) error {
 	stat := os.Stat
 	if r.to.inPlace {
@@ -73,57 +79,73 @@ func (r *sourceReader) readPath(path string) error {
 	if err != nil {
 		return backend.Errorf(backend.CodeInvalid, "reading a file to render: %w", err)
 	}
-	if info.IsDir() {
-		r.folders = true
-		return r.readFolder(path)
-	}
-	if r.to.inPlace && !info.Mode().IsRegular() {
+	if r.to.inPlace && !info.IsDir() && !info.Mode().IsRegular() {
 		return usage(r.c, "%s is not a regular file; --in-place cannot replace it", path)
 	}
-	data, err := os.ReadFile(path)
+	names, problems, err := r.rules(info.IsDir()).Walk(r.c.Context(), path)
 	if err != nil {
-		return backend.Errorf(backend.CodeInvalid, "reading a file to render: %w", err)
+		return err
 	}
-	target := filepath.Clean(path)
-	if !filepath.IsLocal(target) {
-		target = filepath.Base(target) // outside the working folder: keep only the name
+	r.problems = append(r.problems, problems...)
+	if info.IsDir() {
+		r.folders = true
+		if len(names)+len(problems) == 0 {
+			return backend.Errorf(backend.CodeInvalid,
+				"folder %s contains no YAML, JSON, TOML, properties or .env file", path).
+				WithHint("name each file if the files have other extensions")
+		}
 	}
-	r.sources = append(r.sources, renderSource{r.formats.file(path, data), target})
+	for _, name := range names {
+		if err := r.readFile(name, path, info.IsDir()); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// readFolder reads the configuration files below a folder. It skips hidden
-// folders, and links, which may lead out of the folder.
-func (r *sourceReader) readFolder(folder string) error {
-	before := len(r.sources)
-	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+// rules returns the rules for the files that a path selects.
+func (r *sourceReader) rules(folder bool) fileset.Rules {
+	rules := r.formats.rules
+	if folder && r.to.stream {
+		rules.Selects = func(name string) bool {
+			return interpolate.IsConfigurationFile(name) && interpolate.FormatOf(name) == interpolate.FormatYAML
 		}
-		if d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != folder {
-			return filepath.SkipDir
+	}
+	return rules
+}
+
+// readFile reads a file that a path selects.
+func (r *sourceReader) readFile(name, path string, below bool) error {
+	target := filepath.Clean(name)
+	if below {
+		var err error
+		if target, err = filepath.Rel(path, name); err != nil {
+			return backend.Errorf(backend.CodeInvalid, "reading folder %s: %w", path, err)
 		}
-		if !d.Type().IsRegular() || !interpolate.IsConfigurationFile(path) ||
-			r.to.stream && interpolate.FormatOf(path) != interpolate.FormatYAML {
-			return nil
-		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		target, err := filepath.Rel(folder, path)
-		r.sources = append(r.sources, renderSource{r.formats.file(path, data), target})
-		return err
-	})
+	} else if name = path; !filepath.IsLocal(target) {
+		target = filepath.Base(target) // outside the working folder: keep only the name
+	}
+	data, err := os.ReadFile(name)
 	if err != nil {
-		return backend.Errorf(backend.CodeInvalid, "reading folder %s: %w", folder, err)
+		r.problems = append(r.problems, fileset.Unreadable(name, err))
+		return nil
 	}
-	if len(r.sources) == before {
-		return backend.Errorf(backend.CodeInvalid,
-			"folder %s contains no YAML, JSON, TOML, properties or .env file", folder).
-			WithHint("name each file if the files have other extensions")
-	}
+	r.sources = append(r.sources, renderSource{r.formats.file(name, data), target})
 	return nil
+}
+
+// allProblems returns the files that cannot be read, with the problems of the other files, or nil if all can be read.
+func (r *sourceReader) allProblems() error {
+	if len(r.problems) == 0 {
+		return nil
+	}
+	for _, source := range r.sources {
+		var problems interpolate.Problems
+		if _, err := interpolate.Scan(source.File); errors.As(err, &problems) {
+			r.problems = append(r.problems, problems...)
+		}
+	}
+	return r.problems
 }
 
 func (r *sourceReader) checkDestination() error {

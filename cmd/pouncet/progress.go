@@ -68,7 +68,7 @@ func (p *progress) clear() {
 }
 
 // readAll reads files and shows the progress.
-func (a *app) readAll(ctx context.Context, r review.Reader, files []string) ([]*review.Source, error) {
+func (a *app) readAll(ctx context.Context, r review.Reader, files review.Files) ([]*review.Source, error) {
 	p := a.progress()
 	defer p.clear()
 	r.Step = func(done, files int) { p.step("read", done, files) }

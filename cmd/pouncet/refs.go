@@ -48,11 +48,12 @@ A reference that cannot be parsed is reported at the end, with exit code 1.
 			if err := formats.check(c); err != nil {
 				return err
 			}
-			files, err := review.ListFiles(args)
+			reader := formats.reader(nil)
+			files, err := reader.ListFiles(c.Context(), args)
 			if err != nil {
 				return err
 			}
-			sources, err := a.readAll(c.Context(), formats.reader(nil), files)
+			sources, err := a.readAll(c.Context(), reader, files)
 			if err != nil {
 				return err
 			}

@@ -58,7 +58,9 @@ func TestRenderTree(t *testing.T) {
 	for range 2 {
 		var stderr bytes.Buffer
 		a := &app{out: &output{to: &bytes.Buffer{}}, err: &stderr}
-		sources, err := a.readSources(&cobra.Command{}, &formatFlags{}, []string{in}, to)
+		c := &cobra.Command{}
+		c.SetContext(t.Context())
+		sources, err := a.readSources(c, &formatFlags{}, []string{in}, to)
 		if err != nil {
 			t.Fatal(err)
 		}

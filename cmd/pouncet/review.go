@@ -83,7 +83,7 @@ func (a *app) review(ctx context.Context, f *findingFlags, revision, planFile st
 		return err
 	}
 	reader.Unchanged = base.Unchanged
-	files, err := reader.ListFiles(remainingPaths(paths, base))
+	files, err := reader.ListFiles(ctx, remainingPaths(paths, base))
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (a *app) review(ctx context.Context, f *findingFlags, revision, planFile st
 		_, after.Catalog = plan.Apply(f.options.Catalog, f.options.Defaults)
 	}
 	findings = append(findings, review.NewFindings(review.Check(base.Sources, after), review.Check(changed, after))...)
-	return f.finish(a, titleReview, len(files), sources, findings)
+	return f.finish(a, titleReview, len(files.Names), sources, findings)
 }
 
 // readPlan reads a Terraform plan. Without a file the plan is empty.

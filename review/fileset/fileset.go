@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package fileset selects the files that the paths of a command name. All commands that read files use these rules:
+//
+//   - A path of a file selects this file, whatever its name, also through a symbolic link.
+//   - A path of a folder selects the files below it with the extension of a configuration format.
+//   - Hidden files and folders are like others, apart from .git and .pouncet, which are never selected below a folder.
+//   - Symbolic links below a folder, and what is not a regular file, are not selected: a link may point anywhere.
+//   - Files below a folder that git ignores are not selected, unless they are under version control.
+//   - A file or folder that a pattern of Exclude matches is not selected, even if a path names it.
+//
+// Something that cannot be read below a folder is a problem. It hides nothing else.
+package fileset
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+)
+
+// Rules are the rules that the caller chooses.
+type Rules struct {
+	// Selects reports whether a file below a folder has a name of a kind that is read. Nil means
+	// interpolate.IsConfigurationFile.
+	Selects func(name string) bool
+
+	// Exclude holds patterns. A pattern without a slash is compared with the name of each file and folder, and another
+	// one with the path as a message shows it. "*" matches any part of a name, and "**" matches any folders.
+	Exclude []string
+
+	// Ignored selects files that git ignores, too.
+	Ignored bool
+}
+
+// ValidPattern reports whether a pattern of Exclude is well-formed.
+func ValidPattern(pattern string) bool { return pattern != "" && doublestar.ValidatePattern(pattern) }
+
+// Unreadable returns the problem of a file or folder that cannot be read.
+func Unreadable(name string, err error) interpolate.Problem {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err // the problem has the path anyway
+	}
+	return interpolate.Problem{
+		Pos: interpolate.Position{File: filepath.ToSlash(name), Line: 1, Column: 1},
+		Err: backend.Errorf(backend.CodeInvalid, "the file or folder cannot be read: %w", err).
+			WithHint("change its permissions, or exclude it with --exclude"),
+	}
+}
+
+// List returns the files that paths select, sorted, and what cannot be read. A path that does not exist is an error.
+func (r Rules) List(ctx context.Context, paths []string) ([]string, interpolate.Problems, error) {
+	var files []string
+	var problems interpolate.Problems
+	for _, p := range paths {
+		found, unreadable, err := r.Walk(ctx, p)
+		if err != nil {
+			return nil, nil, err
+		}
+		files, problems = append(files, found...), append(problems, unreadable...)
+	}
+	slices.Sort(files)
+	return slices.Compact(files), problems, nil
+}
+
+// Walk returns the files that one path selects, in the order of their names, and what cannot be read.
+func (r Rules) Walk(ctx context.Context, root string) (files []string, problems interpolate.Problems, err error) {
+	info, err := os.Stat(root) // follows a link that the user named
+	switch {
+	case err != nil:
+		return nil, nil, backend.Errorf(backend.CodeInvalid, "reading %s: %w", backend.Quote(root), err)
+	case r.excludesNamed(root):
+		return nil, nil, nil
+	case !info.IsDir() && !info.Mode().IsRegular():
+		return nil, nil, backend.Errorf(backend.CodeInvalid, "reading %s: it is not a regular file", backend.Quote(root))
+	case !info.IsDir():
+		return []string{filepath.Clean(root)}, nil, nil
+	}
+	ignored := map[string]bool{}
+	if !r.Ignored {
+		ignored = ignoredByGit(ctx, root)
+	}
+	start := root
+	if linked, err := os.Lstat(root); err == nil && linked.Mode()&fs.ModeSymlink != 0 {
+		start = root + string(filepath.Separator) // WalkDir does not follow a link
+	}
+	err = filepath.WalkDir(start, func(name string, d fs.DirEntry, err error) error {
+		clean := filepath.Clean(name)
+		switch {
+		case err != nil:
+			problems = append(problems, Unreadable(clean, err))
+			return nil
+		case name == start:
+			return ctx.Err()
+		case isOwnFolder(d.Name()) && d.IsDir(), r.excludes(clean), ignored[clean]:
+			if d.IsDir() {
+				return filepath.SkipDir
+			}
+		case d.Type().IsRegular() && r.selects(clean):
+			files = append(files, clean)
+		}
+		return nil
+	})
+	return files, problems, err
+}
+
+// Below reports whether List selects a file of a git revision that one of paths is or has below it. All names are
+// relative to the working folder. Git ignores no file under version control.
+func (r Rules) Below(paths []string, file string) bool {
+	if r.excludesNamed(file) {
+		return false
+	}
+	for _, p := range paths {
+		p = filepath.Clean(p)
+		if p == file {
+			return true
+		}
+		below, err := filepath.Rel(p, file)
+		inOwn := slices.ContainsFunc(strings.Split(filepath.ToSlash(below), "/"), isOwnFolder)
+		if err == nil && filepath.IsLocal(below) && !inOwn && r.selects(file) {
+			return true
+		}
+	}
+	return false
+}
+
+func isOwnFolder(name string) bool { return name == ".git" || name == ".pouncet" }
+
+func (r Rules) selects(name string) bool {
+	if r.Selects != nil {
+		return r.Selects(name)
+	}
+	return interpolate.IsConfigurationFile(name)
+}
+
+// excludes reports whether a pattern matches a path.
+func (r Rules) excludes(name string) bool {
+	slashed := filepath.ToSlash(filepath.Clean(name))
+	return slices.ContainsFunc(r.Exclude, func(pattern string) bool {
+		if !strings.Contains(pattern, "/") {
+			return doublestar.MatchUnvalidated(pattern, path.Base(slashed))
+		}
+		return doublestar.MatchUnvalidated(strings.TrimSuffix(path.Clean(pattern), "/"), slashed)
+	})
+}
+
+// excludesNamed reports whether a pattern matches a path or, if it is below the working folder, a folder that it is in.
+func (r Rules) excludesNamed(name string) bool {
+	name = filepath.Clean(name)
+	for parent := name; ; parent = filepath.Dir(parent) {
+		if r.excludes(parent) {
+			return true
+		}
+		if !filepath.IsLocal(name) || parent == filepath.Dir(parent) {
+			return false
+		}
+	}
+}
+
+// ignoredByGit returns the files and folders below a folder that git ignores. It asks git, which knows the files under
+// version control and all places of patterns. Without git and outside a repository, nothing is ignored.
+func ignoredByGit(ctx context.Context, folder string) map[string]bool {
+	ignored := map[string]bool{}
+	if !inRepository(folder) {
+		return ignored
+	}
+	// A repository can name a program as its monitor of files, which must not run here.
+	cmd := exec.CommandContext(ctx, "git", "-c", "core.fsmonitor=false", "-C", folder,
+		"ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+	out, err := cmd.Output()
+	if err != nil {
+		return ignored
+	}
+	for name := range bytes.SplitSeq(out, []byte{0}) {
+		// A folder that the user names is selected, even if git ignores it.
+		if p := filepath.FromSlash(strings.TrimSuffix(string(name), "/")); p != "" && p != "." {
+			ignored[filepath.Join(folder, p)] = true
+		}
+	}
+	return ignored
+}
+
+// inRepository reports whether a folder is in a git repository, without a process.
+func inRepository(folder string) bool {
+	folder, err := filepath.Abs(folder)
+	if err != nil {
+		return false
+	}
+	for {
+		if _, err := os.Lstat(filepath.Join(folder, ".git")); err == nil {
+			return true
+		}
+		parent := filepath.Dir(folder)
+		if parent == folder {
+			return false
+		}
+		folder = parent
+	}
+}
