@@ -16,6 +16,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
+	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
@@ -260,7 +261,7 @@ func checkFolder(path string) error {
 			continue // the backend is made in the parent folder, and replaces this empty one
 		}
 		if err == nil {
-			if err := writable(existing); err != nil {
+			if err := durable.Writable(existing); err != nil {
 				return backend.Errorf(backend.CodeDenied, "a backend cannot be created in %s: %w", existing, err).
 					WithHint("%s", otherFolder)
 			}

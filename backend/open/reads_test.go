@@ -245,6 +245,33 @@ func TestReadsContinueOnAFullDisk(t *testing.T) {
 	}
 }
 
+// Also a command that starts on a full disk can read.
+func TestCommandsReadOnAFullDisk(t *testing.T) {
+	dir, _ := storetest.MountTmpfs(t, "size=16m")
+	c := open.Config{Path: filepath.Join(dir, "data")}
+	initialise(t, c)
+	b := opened(t, c)
+	if err := set(t, b, "value"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, dir)
+	for range 10 {
+		b, err := open.Open(t.Context(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := get(t, b); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // fill writes a file until the disk is full.
 func fill(t *testing.T, dir string) (path string) {
 	t.Helper()

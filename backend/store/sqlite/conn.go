@@ -12,7 +12,9 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // registers the driver "sqlite"
+	driver "modernc.org/sqlite" // registers the driver "sqlite"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
 // errClosed is the error of a connPool after the Store was closed.
@@ -127,6 +129,19 @@ func (p *connPool) close() error {
 		}
 	}
 	return errors.Join(append(errs, p.db.Close())...)
+}
+
+// keepWAL makes SQLite keep the files of the write-ahead log when the database is closed. On a full disk it could not
+// create them again, so that a process could not even read.
+func keepWAL(_ context.Context, c *conn) error {
+	return c.c.Raw(func(d any) error {
+		f, ok := d.(driver.FileControl)
+		if !ok {
+			return backend.Errorf(backend.CodeInternal, "the driver of SQLite cannot keep the write-ahead log")
+		}
+		_, err := f.FileControlPersistWAL("main", 1)
+		return err
+	})
 }
 
 // conn is a connection with its prepared statements. One goroutine uses it at a time.

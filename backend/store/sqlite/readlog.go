@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	driver "modernc.org/sqlite"
-
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
@@ -112,19 +110,11 @@ func newReadStore(path string, options []Option) (*Store, error) {
 // setUp makes the write-ahead log stay when the file is closed, because its space is a part of the reserve. SQLite
 // begins to use it again from its start after a checkpoint, so a checkpoint must come before it is full.
 func (l *ReadLog) setUp(ctx context.Context, c *conn) error {
-	err := c.c.Raw(func(d any) error {
-		f, ok := d.(driver.FileControl)
-		if !ok {
-			return backend.Errorf(backend.CodeInternal, "the driver of SQLite cannot keep the write-ahead log")
-		}
-		_, err := f.FileControlPersistWAL("main", 1)
-		return err
-	})
-	if err != nil {
+	if err := keepWAL(ctx, c); err != nil {
 		return err
 	}
 	pages := min(1000, l.reserve.Load()/2/pageSize)
-	_, err = c.c.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = %d", pages,
+	_, err := c.c.ExecContext(ctx, fmt.Sprintf("PRAGMA wal_autocheckpoint = %d; PRAGMA journal_size_limit = %d", pages,
 		maxReadWAL))
 	return err
 }

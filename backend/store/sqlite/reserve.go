@@ -78,17 +78,25 @@ func (l *ReadLog) makeReserve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = l.store.updateOnce(context.WithoutCancel(ctx), func(t *tx) error {
-		if _, err := t.exec(ctx, "INSERT INTO reserve (bytes) VALUES (zeroblob(?))", missing); err != nil {
+	if err := errors.Join(l.writeZeros(ctx, missing), release()); err != nil {
+		return err
+	}
+	if err := l.checkpoint(ctx); err != nil {
+		return err
+	}
+	// This begins the log again from its start. Otherwise a process that opens the file later would find all of it in use.
+	return l.writeZeros(ctx, 0)
+}
+
+// writeZeros adds and deletes a row of zeros, and so leaves free pages.
+func (l *ReadLog) writeZeros(ctx context.Context, size int64) error {
+	return l.store.updateOnce(context.WithoutCancel(ctx), func(t *tx) error {
+		if _, err := t.exec(ctx, "INSERT INTO reserve (bytes) VALUES (zeroblob(?))", size); err != nil {
 			return err
 		}
 		_, err := t.exec(ctx, "DELETE FROM reserve")
 		return err
 	})
-	if err := errors.Join(err, release()); err != nil {
-		return err
-	}
-	return l.checkpoint(ctx)
 }
 
 // checkpoint moves the write-ahead log into the file, as far as no reader needs it.

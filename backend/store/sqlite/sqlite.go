@@ -41,6 +41,7 @@ import (
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
@@ -80,6 +81,7 @@ func Open(ctx context.Context, path string, options ...Option) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.writer.setUp, s.readers.setUp = keepWAL, keepWAL
 	if err := s.open(ctx); err != nil {
 		return nil, err
 	}
@@ -98,6 +100,10 @@ func (s *Store) open(ctx context.Context) (err error) {
 	case !s.file.Mode().IsRegular():
 		return backend.Errorf(backend.CodeInvalid, "%s is not a regular file", s.path).
 			WithHint("use the path of the database file")
+	}
+	// SQLite opens a file on a read-only disk, and would report it at the first change.
+	if err := durable.Writable(s.path); err != nil {
+		return fileError("opening", s.path, err)
 	}
 	// The first process that opens a database, and the last one that closes it, lock all of it for a short time.
 	if err := s.retryWhileBusy(ctx, func() error { return s.connect(ctx) }); err != nil {
