@@ -34,7 +34,7 @@ func BenchmarkRender(b *testing.B) {
 			for i := range n {
 				r.secrets[fmt.Sprintf("dev/secret_%d", i)] = "correct horse: battery # staple"
 			}
-			files := []interpolate.File{{Name: "f", Data: document(n)}}
+			files := []interpolate.File{{Name: "f.yaml", Data: document(n)}}
 			b.SetBytes(int64(len(files[0].Data)))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -74,7 +74,7 @@ var passThrough = map[string]string{
 func BenchmarkPassThrough(b *testing.B) {
 	for name, part := range passThrough {
 		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
-			files := []interpolate.File{{Name: "f", Data: bytes.Repeat([]byte(part), (64<<20)/len(part))}}
+			files := []interpolate.File{{Name: "f.yaml", Data: bytes.Repeat([]byte(part), (64<<20)/len(part))}}
 			b.SetBytes(int64(len(files[0].Data)))
 			for b.Loop() {
 				if _, err := interpolate.Render(b.Context(), nil, files, devOptions()); err != nil {
@@ -92,7 +92,7 @@ func BenchmarkPassThrough(b *testing.B) {
 func BenchmarkLongLine(b *testing.B) {
 	r := &resolver{secrets: map[string]string{"dev/s": "x"}}
 	files := []interpolate.File{
-		{Name: "f", Data: []byte("[" + string(bytes.Repeat([]byte("é, {{ get_secret_value('s') }}, "), 10_000)) + "]")}}
+		{Name: "f.yaml", Data: []byte("[" + string(bytes.Repeat([]byte("é, {{ get_secret_value('s') }}, "), 10_000)) + "]")}}
 	b.SetBytes(int64(len(files[0].Data)))
 	for b.Loop() {
 		if _, err := interpolate.Render(b.Context(), r, files, devOptions()); err != nil {

@@ -99,7 +99,7 @@ func TestAtlasDialectReadsValues(t *testing.T) {
 			t.Errorf("%s: %v, want %s", text, err, want)
 		}
 	}
-	if _, err := renderDialect(t, interpolate.File{Name: "a", Dialect: "vault"}, r,
+	if _, err := renderDialect(t, interpolate.File{Name: "a.yaml", Dialect: "vault"}, r,
 		interpolate.MissingError); err == nil || !strings.Contains(err.Error(), `dialect "vault" is not supported`) {
 		t.Errorf("an unknown dialect: got %v", err)
 	}

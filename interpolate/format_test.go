@@ -14,13 +14,14 @@ import (
 
 func TestFormatOf(t *testing.T) {
 	for name, want := range map[string]interpolate.Format{
-		"a.yaml": interpolate.FormatYAML, "a": interpolate.FormatYAML, "-": interpolate.FormatYAML,
+		"a.yaml": interpolate.FormatYAML, "a": interpolate.FormatByName, "-": interpolate.FormatYAML,
+		"": interpolate.FormatYAML, "main.tf": interpolate.FormatByName, "Dockerfile": interpolate.FormatByName,
 		"dir/a.JSON": interpolate.FormatJSON,
 		".env":       interpolate.FormatDotenv, "dir/.env.prod": interpolate.FormatDotenv,
 		`dir\prod.env`:   interpolate.FormatDotenv,
 		"pyproject.toml": interpolate.FormatTOML, "application.properties": interpolate.FormatProperties,
 		"notes.txt":       interpolate.FormatText,
-		"environment.yml": interpolate.FormatYAML, "my.env.d/x": interpolate.FormatYAML,
+		"environment.yml": interpolate.FormatYAML, "my.env.d/x": interpolate.FormatByName,
 	} {
 		if got := interpolate.FormatOf(name); got != want {
 			t.Errorf("%s is %s, want %s", name, got, want)
@@ -51,7 +52,7 @@ func everySecret(value string) *resolver {
 func renderAs(t *testing.T, format interpolate.Format, text, value string) (string, error) {
 	t.Helper()
 	out, err := interpolate.Render(t.Context(), everySecret(value),
-		[]interpolate.File{{Name: "in", Data: []byte(text), Format: format}}, devOptions())
+		[]interpolate.File{{Name: "in.yaml", Data: []byte(text), Format: format}}, devOptions())
 	if err != nil {
 		return "", err
 	}
@@ -151,7 +152,7 @@ func TestTemplateTakesOnlyInertValues(t *testing.T) {
 		switch {
 		case err != nil && !strings.Contains(err.Error(), c.want), err == nil && got != head+c.want+tail:
 			t.Errorf("%s with %q:\n got %q, %v\nwant %q", c.line, c.value, got, err, c.want)
-		case err != nil && !strings.HasPrefix(err.Error(), "in:3:"):
+		case err != nil && !strings.HasPrefix(err.Error(), "in.yaml:3:"):
 			t.Errorf("%s: wrong position: %v", c.line, err)
 		case err != nil && len(c.value) > 4 && strings.Contains(err.Error(), c.value):
 			t.Errorf("%s: the error holds the value: %v", c.line, err)
@@ -187,7 +188,7 @@ func TestBrokenFileIsNotReadAsTemplate(t *testing.T) {
 		{interpolate.FormatYAML, broken + "{{ .Values.x }}\n", "cannot be parsed as YAML"},
 		{interpolate.FormatJSON, `{"a": "{{ get_secret_value('s') }}"`, "cannot be parsed as JSON"},
 		{interpolate.FormatJSON, `{"a": "{{ get_secret_value('s') }}",}`, "cannot be parsed as JSON"},
-		{interpolate.FormatJSON, "{\"a\": \"{{ get_secret_value('s') }}\",\n \"b\": nil}", "in:2:"},
+		{interpolate.FormatJSON, "{\"a\": \"{{ get_secret_value('s') }}\",\n \"b\": nil}", "in.yaml:2:"},
 		{interpolate.FormatJSON, `{"{{ get_secret_value('s') }}": 1}`, "a key cannot hold a reference"},
 		{interpolate.FormatJSON, "{\"a\": \"{{ get_secret_value(\n's') }}\"}", "spans lines"},
 		{"xml", "{{ get_secret_value('s') }}", `format "xml" is not supported`},
@@ -220,6 +221,31 @@ func TestForeignCallThatSpansLines(t *testing.T) {
 		got, err := renderAs(t, format, text, "v")
 		if want := "\"{{ x.get_value(\n1) }}\": \"v\"\n"; err != nil || got != want {
 			t.Errorf("%s: %q, %v", format, got, err)
+		}
+	}
+}
+
+// TestFileWithoutFormat checks that a file is never written in a format that its name does not say.
+func TestFileWithoutFormat(t *testing.T) {
+	const unknown, scalar = "its name belongs to no format", "all of it is one scalar of YAML"
+	for _, c := range []struct{ name, text, want string }{
+		{".pgpass", "host:5432:db:user:CALL\n", unknown}, {"nginx.conf", "set $a \"CALL\";\n", unknown},
+		{".netrc", "machine x password CALL\n", unknown}, {"x.sql", "SELECT 'CALL';\n", unknown},
+		{"x.sh", "A=CALL\n", unknown}, {"main.tf", "a = \"CALL\"\n", unknown}, {"Dockerfile", "ENV A=CALL\n", unknown},
+		{"id", "a: CALL\n", unknown}, {"x.yaml.tpl", "a: CALL\n", unknown},
+		{"x.sql", "SELECT '{{ x }}';\n", "SELECT '{{ x }}';\n"}, // no reference
+		{"x.yaml", "host password CALL\n", scalar}, {"x.yaml", "one\nCALL\n", scalar}, {"x.yml", "'a CALL'\n", scalar},
+		{"x.yaml", "CALL\n", "\"v\"\n"}, {"x.yaml", "pouncet://-/-/s\n", "\"v\"\n"}, {"x.yaml", "- CALL\n", "- \"v\"\n"},
+		{"-", "host password CALL\n", "host password v\n"}, {"-", "CALL", "v"}, {"-", "a: CALL\n", "a: \"v\"\n"},
+		{"", "one\n\"CALL\"\n", "one\n\"v\"\n"},
+	} {
+		f := interpolate.File{Name: c.name, Data: []byte(strings.ReplaceAll(c.text, "CALL", secretCall))}
+		got, err := renderDialect(t, f, everySecret("v"), interpolate.MissingError)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want && (err == nil || !strings.Contains(got, c.want) || !strings.Contains(got, "--file-format")) {
+			t.Errorf("%s: %q\n got %q\nwant %q", c.name, c.text, got, c.want)
 		}
 	}
 }

@@ -117,12 +117,19 @@ func rowOf(name string) *formatRow {
 	return nil
 }
 
-// FormatOf returns the format for a file name. It is FormatYAML if the name says nothing else.
+// StandardInput is the name of standard input. Like a text without a name, it is YAML, or plain text if all of it is
+// one scalar.
+const StandardInput = "-"
+
+// FormatOf returns the format for a file name, or FormatByName if the name belongs to no format.
 func FormatOf(name string) Format {
-	if r := rowOf(name); r != nil {
+	switch r := rowOf(name); {
+	case r != nil:
 		return r.name
+	case name == "" || name == StandardInput:
+		return FormatYAML
 	}
-	return FormatYAML
+	return FormatByName
 }
 
 // IsConfigurationFile reports whether a file name has the extension of a configuration format. Names that end in .txt

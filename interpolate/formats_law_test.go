@@ -164,7 +164,7 @@ func nodeTree(n *yaml.Node) any {
 // file is valid with a placeholder for every reference, read returns the same tree for the result, except for the
 // values. Every error is about the file, and not about an edit.
 func checkFormat(t *testing.T, format interpolate.Format, text, v string, law formatLaw) {
-	file := []interpolate.File{{Name: "f", Data: []byte(text), Format: format}}
+	file := []interpolate.File{{Name: "f.yaml", Data: []byte(text), Format: format}}
 	o := interpolate.Options{Project: "p", Environment: "dev", Missing: interpolate.MissingKeep,
 		LookupEnv: func(string) (string, bool) { return "", false }}
 	kept, err := interpolate.Render(t.Context(), &resolver{}, file, o)

@@ -85,7 +85,7 @@ func FuzzSplice(f *testing.F) {
 		f.Add(text, "v")
 	}
 	f.Fuzz(func(t *testing.T, text, v string) {
-		file := []interpolate.File{{Name: "f", Data: []byte(text)}}
+		file := []interpolate.File{{Name: "f.yaml", Data: []byte(text)}}
 		o := interpolate.Options{Project: "p", Environment: "dev", Missing: interpolate.MissingKeep,
 			LookupEnv: func(string) (string, bool) { return "", false }}
 

@@ -36,17 +36,17 @@ var hostile = []struct {
 	want       string // the last problem; "" if the file renders
 }{
 	{"flow sequences, 100,000 deep", hostileLine + "a: " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000),
-		"f:2:10004: the file has references and more than 10000 nested mappings and sequences; move the nested data " +
+		"f.yaml:2:10004: the file has references and more than 10000 nested mappings and sequences; move the nested data " +
 			"to a file without references"},
 	{"flow mappings, 100,000 deep", hostileLine + "a: " + strings.Repeat("{a: ", 100_000),
-		"f:2:40004: the file has references and more than 10000 nested mappings"},
+		"f.yaml:2:40004: the file has references and more than 10000 nested mappings"},
 	{"block sequences, 100,000 deep", strings.Repeat("- ", 100_000) + "x\n" + "- " + hostileCall,
-		"f:1:20001: the file has references and more than 10000 nested mappings"},
+		"f.yaml:1:20001: the file has references and more than 10000 nested mappings"},
 	{"block mappings, 100,000 deep", hostileLine + strings.Repeat("? ", 100_000),
-		"f:2:20001: the file has references and more than 10000 nested mappings"},
+		"f.yaml:2:20001: the file has references and more than 10000 nested mappings"},
 	{"aliases that contain themselves", "&a [*a, &b {x: *a, y: *b}, " + hostileCall + "]\n", ""},
 	{"a key that is an alias of a reference", "a: &a " + hostileCall + "\n*a : 1\n",
-		"f:2:1: a key is an alias of a value with a reference"},
+		"f.yaml:2:1: a key is an alias of a value with a reference"},
 	{"aliases of aliases", "a0: &a0 [" + hostileCall + "]\n" + func() string {
 		var b strings.Builder
 		for i := range 1000 {
@@ -55,23 +55,23 @@ var hostile = []struct {
 		return b.String()
 	}(), ""},
 	{"an alias without an anchor", hostileLine + "a: *b\n",
-		"f:2:4: the file has references and cannot be parsed as YAML: unknown anchor 'b' referenced"},
+		"f.yaml:2:4: the file has references and cannot be parsed as YAML: unknown anchor 'b' referenced"},
 	{"anchors", hostileLine + numbered(100_000, "a%[1]d: &a%[1]d x\n"), ""},
 	{"aliases", hostileLine + "a: &a x\n" + numbered(100_000, "a%d: *a\n"), ""},
 	{"merged keys", "a: &a {x: 1}\n" + hostileLine + strings.Repeat("b: {<<: *a}\n", 100_000), ""},
 	{"documents", strings.Repeat("---\n"+hostileLine, 100_000), ""},
 	{"documents without an outline", strings.Repeat("--- {v: "+hostileCall+"}\n", 50_000), ""},
 	{"tags", hostileLine + "x: " + strings.Repeat("!a ", million),
-		"f:2:7: the file has references and cannot be parsed as YAML"},
+		"f.yaml:2:7: the file has references and cannot be parsed as YAML"},
 	{"directives", strings.Repeat("%TAG !a! b\n", million) + "---\n" + hostileLine,
-		"f:2:1: the file has references and cannot be parsed as YAML: found duplicate %TAG directive"},
+		"f.yaml:2:1: the file has references and cannot be parsed as YAML: found duplicate %TAG directive"},
 	{"an expression of megabytes", "v: {{ get_secret_value('" + strings.Repeat("x", 10*million) + "') }}\n",
-		"f:1:4: {{: the expression has no closing braces in the same value; add \"}}\" within 4096 bytes"},
+		"f.yaml:1:4: {{: the expression has no closing braces in the same value; add \"}}\" within 4096 bytes"},
 	{"opening braces without closing braces", hostileLine + "b: '" + strings.Repeat("{{ ", million) + "'\n", ""},
 	{"unclosed calls", hostileLine + strings.Repeat("- {{ get_value(\n", million),
-		"f:2:1: the file has references and cannot be parsed as YAML"},
+		"f.yaml:2:1: the file has references and cannot be parsed as YAML"},
 	{"unclosed calls in quotes", strings.Repeat("- \"{{ get_value(\"\n", 200_000),
-		"f:1001:4: the file has more than 1000 problems; the others are not listed; correct the problems above first"},
+		"f.yaml:1001:4: the file has more than 1000 problems; the others are not listed; correct the problems above first"},
 	{"opening braces", hostileLine + "b: '" + strings.Repeat("{", 10*million) + "'\n", ""},
 	{"closing braces", hostileLine + "b: '" + strings.Repeat("}}", million) + "'\n", ""},
 	{"opening statements", hostileLine + "b: '" + strings.Repeat("{%", million) + "'\n", ""},
@@ -90,12 +90,12 @@ var hostile = []struct {
 	{"parentheses", "_va {{" + strings.Repeat("(", million) + "}}" + strings.Repeat(" (", million), ""},
 	{"names before parentheses", numbered(100_000, "a: {{ x%d() }}\n"), ""},
 	{"quotes", hostileLine + "b: " + strings.Repeat("'\"", million) + "\n",
-		"f:2:7: the file has references and cannot be parsed as YAML"},
+		"f.yaml:2:7: the file has references and cannot be parsed as YAML"},
 	{"near misses", strings.Repeat("- {{ get_secret_valu('x') }}\n", 100_000), ""},
 	{"invalid URIs", strings.Repeat("- pouncet://x\n", 200_000),
-		"f:1001:3: the file has more than 1000 problems"},
+		"f.yaml:1001:3: the file has more than 1000 problems"},
 	{"missing references", strings.Repeat("- {{ get_secret_value('x') }}\n", 100_000),
-		"f:1001:3: the file has more than 1000 problems"},
+		"f.yaml:1001:3: the file has more than 1000 problems"},
 	{"a long line", hostileLine + "b: " + strings.Repeat("x", 10*million) + "\n", ""},
 	{"a long line of words", hostileLine + "b: {" + strings.Repeat("x ", million) + "}\n", ""},
 	{"a key of 10 MB", hostileLine + strings.Repeat("k", 10*million) + ": 1\n", ""},
@@ -115,7 +115,7 @@ func TestHostileFiles(t *testing.T) {
 			o := devOptions()
 			o.Warn = func(interpolate.Problem) {}
 			out, err := interpolate.Render(t.Context(), testResolver(),
-				[]interpolate.File{{Name: "f", Data: []byte(c.text)}}, o)
+				[]interpolate.File{{Name: "f.yaml", Data: []byte(c.text)}}, o)
 			if c.want == "" {
 				if err != nil || len(out[0].Data) == 0 {
 					t.Fatalf("got %.300s", fmt.Sprint(err))

@@ -132,7 +132,7 @@ func TestDirectives(t *testing.T) {
 		{"%YAML 2.0\n---\na: CALL\n", "cannot be parsed as YAML"},
 		{"%YAML 1.2\n%TAG ! tag:x\n%TAG ! tag:x\n---\na: CALL\n", "cannot be parsed as YAML"},
 	} {
-		f := interpolate.File{Name: "f.yaml", Data: []byte(withCalls(c.text))}
+		f := interpolate.File{Name: "f.yaml", Format: interpolate.FormatYAML, Data: []byte(withCalls(c.text))}
 		got, err := renderDialect(t, f, everySecret("v"), interpolate.MissingError)
 		if err != nil {
 			got = err.Error()

@@ -115,7 +115,8 @@ func parserCases(t *testing.T) []parserCase {
 			spelled = `{{ get_secret_value("s") }}`
 		}
 		r := &resolver{secrets: map[string]string{"dev/s": values[v]}}
-		in := []interpolate.File{{Name: "f", Data: []byte(strings.ReplaceAll(text, call, spelled))}}
+		data := []byte(strings.ReplaceAll(text, call, spelled))
+		in := []interpolate.File{{Name: "f.yaml", Format: interpolate.FormatYAML, Data: data}}
 		rendered, err := interpolate.Render(t.Context(), r, in, devOptions())
 		if err != nil {
 			t.Errorf("%s: %v", name, err)

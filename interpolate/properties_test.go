@@ -94,7 +94,7 @@ func TestPropertiesWriteTypes(t *testing.T) {
 		"p={{ get_value('n', default=none) }}":           "have no null",
 		"{{ get_secret_value('s') }}=1":                  "a key cannot hold a reference",
 		"x{{ get_secret_value('s') }}":                   "a key cannot hold a reference",
-		"a=1\np={{ get_secret_value('s') }}\nq=x\\u00G0": "in:3:",
+		"a=1\np={{ get_secret_value('s') }}\nq=x\\u00G0": "in.yaml:3:",
 	} {
 		got, err := renderAs(t, interpolate.FormatProperties, text, "5432")
 		if err != nil {

@@ -96,6 +96,10 @@ func (d *Document) scan(thorough bool) Problems {
 	if !mayRefer && !mayWarn {
 		return nil
 	}
+	if mayRefer && d.file.format() == FormatByName {
+		return d.fileProblem(0, "the file has references, and its name belongs to no format",
+			"use --file-format "+joinNames(Formats)+"; text suits most other files")
+	}
 	problems := d.checkCharacters()
 	if problems == nil {
 		problems = d.read(regions, thorough)
@@ -142,10 +146,20 @@ func (d *Document) read(regions []format.Region, thorough bool) Problems {
 	src := &format.Source{
 		Data: d.file.Data, Regions: regions, Prefixes: d.file.Dialect.prefixes(), IsReference: isReference,
 		Trims: trims, TypeOf: d.file.Dialect.typeOf(), FindRegions: findRegions, Thorough: thorough,
-		Notice:        "the file is a template",
-		QuotesStrings: FormatOf(d.file.Name).row().quotesStrings,
+		Notice: "the file is a template",
+	}
+	if named := rowOf(d.file.Name); named != nil {
+		src.QuotesStrings = named.quotesStrings
 	}
 	problems, parsed := d.readAs(row, src)
+	if parsed && problems == nil && d.file.Format == FormatByName && d.isOneScalar() {
+		if d.file.Name != "" && d.file.Name != StandardInput {
+			return d.fileProblem(0, "the file has references, and all of it is one scalar of YAML",
+				"use --file-format text if it is not YAML")
+		}
+		problems, _ = d.readAs(FormatText.row(), src)
+		return problems
+	}
 	foreign := func(r format.Region) bool { return !r.MentionsCall && !r.Unclosed }
 	if parsed || d.file.Format != FormatByName || !slices.ContainsFunc(regions, foreign) {
 		return problems
@@ -154,6 +168,17 @@ func (d *Document) read(regions []format.Region, thorough bool) Problems {
 		problems[0].Pos.Line)
 	problems, _ = d.readAs(FormatTemplate.row(), src)
 	return problems
+}
+
+// isOneScalar reports whether all of the file is one scalar, and not only one reference. A text that is not YAML often
+// reads as one.
+func (d *Document) isOneScalar() bool {
+	f, ok := d.format.(interface{ IsScalar() bool })
+	if !ok || len(d.references) == 0 || !f.IsScalar() {
+		return false
+	}
+	whole := len(d.references) == 1 && len(d.scalars[d.references[0].scalar].Parts) == 1
+	return !whole || d.file.Name == StandardInput
 }
 
 // readAs reads the file in one format. It returns false if the file cannot be parsed in it.

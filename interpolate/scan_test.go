@@ -153,7 +153,7 @@ func TestErrorsKeepTheirCode(t *testing.T) {
 			o.Missing = mode
 			_, err := interpolate.Render(t.Context(), r,
 				[]interpolate.File{
-					{Name: "f", Data: []byte("a: {{ get_secret_value('s', default='d') | default('d') }}")}}, o)
+					{Name: "f.yaml", Data: []byte("a: {{ get_secret_value('s', default='d') | default('d') }}")}}, o)
 			if !errors.Is(err, &backend.Error{Code: want.Code}) {
 				t.Errorf("%s, mode %d: got %v", name, mode, err)
 			}
@@ -196,11 +196,11 @@ func TestOptionsCompleteReferences(t *testing.T) {
 func TestAllFilesShareOneResolve(t *testing.T) {
 	r := testResolver()
 	files := []interpolate.File{
-		{Name: "a",
+		{Name: "a.yaml",
 			Data: []byte("a: {{ get_secret_value('plain') }}\nb: {{ mage_secret_var('plain') }}\n" +
 				"c: pouncet://shop/dev/plain\n")},
-		{Name: "b", Data: []byte("nothing: here\n")},
-		{Name: "c",
+		{Name: "b.yaml", Data: []byte("nothing: here\n")},
+		{Name: "c.yaml",
 			Data: []byte(
 				"a: {{ get_secret_value('plain', env='prod') }}\nb: {{ get_secret_value('db').user }} {{ " +
 					"get_secret_value('db', field='user') }}\n")},
@@ -219,7 +219,7 @@ func TestAllFilesShareOneResolve(t *testing.T) {
 	if want := []backend.Ref{ref, prod, user}; r.calls != 1 || !reflect.DeepEqual(r.asked, want) {
 		t.Errorf("%d calls for %+v, want one for %+v", r.calls, r.asked, want)
 	}
-	if len(out) != 3 || out[1].Name != "b" || string(out[1].Data) != "nothing: here\n" {
+	if len(out) != 3 || out[1].Name != "b.yaml" || string(out[1].Data) != "nothing: here\n" {
 		t.Errorf("got %v", out)
 	}
 	if _, err := interpolate.Render(t.Context(), nil, files[1:2], o); err != nil {
@@ -234,7 +234,7 @@ func (f failingResolver) Resolve(context.Context, []backend.Ref) ([]backend.Reso
 }
 
 func TestRenderReturnsErrorsOfTheCall(t *testing.T) {
-	file := []interpolate.File{{Name: "f", Data: []byte("a: {{ get_secret_value('plain') }}")}}
+	file := []interpolate.File{{Name: "f.yaml", Data: []byte("a: {{ get_secret_value('plain') }}")}}
 	if _, err := interpolate.Render(t.Context(), failingResolver{backend.ErrUnavailable}, file,
 		devOptions()); !errors.Is(err, backend.ErrUnavailable) {
 		t.Errorf("got %v", err)
@@ -253,7 +253,7 @@ func TestRenderReturnsErrorsOfTheCall(t *testing.T) {
 		fmt.Fprintf(&many, "- {{ get_secret_value('s%d') }}\n", i)
 	}
 	if _, err := interpolate.Render(t.Context(), testResolver(),
-		[]interpolate.File{{Name: "f", Data: []byte(many.String())}}, devOptions()); !errors.Is(err,
+		[]interpolate.File{{Name: "f.yaml", Data: []byte(many.String())}}, devOptions()); !errors.Is(err,
 		backend.ErrTooLarge) {
 		t.Errorf("too many references: got %v", err)
 	}
@@ -325,7 +325,7 @@ func TestBracesWithSeveralReadings(t *testing.T) {
 			"a: \"x one\\ntwo: three\\n y\\n\"\n"},
 		{"foreign across lines", "a: |\n  {{ \"get_value(1)\"\n    }} " + call + "\n",
 			"a: |\n  {{ \"get_value(1)\"\n    }} s3cr3t\n"},
-		{"unindented block", "--- |\nx " + call + "\n  y\n", "--- \"x s3cr3t\\n  y\\n\"\n"},
+		{"unindented block", "---\na: 1\n--- |\nx " + call + "\n  y\n", "---\na: 1\n--- \"x s3cr3t\\n  y\\n\"\n"},
 		{"three braces", "a: '{\"k\":{{ get_secret_value(''plain'') | json }}}'\nb: {{{ x }}}\n",
 			"a: \"{\\\"k\\\":\\\"s3cr3t\\\"}\"\nb: {{{ x }}}\n"},
 		{"escaped dollar", "a: \"\\x24" + call + "\"\n", "a: \"\\x24s3cr3t\"\n"},
@@ -349,7 +349,7 @@ func TestEscapesSuitEveryReader(t *testing.T) {
 	for _, text := range []string{"{{ get_secret_value('s') }}\n", "'{{ get_secret_value(''s'') }}'\n",
 		"\"{{ get_secret_value('s') }}\"\n"} {
 		r := &resolver{secrets: map[string]string{"dev/s": value}}
-		out, err := interpolate.Render(t.Context(), r, []interpolate.File{{Name: "f", Data: []byte(text)}},
+		out, err := interpolate.Render(t.Context(), r, []interpolate.File{{Name: "f.yaml", Data: []byte(text)}},
 			devOptions())
 		if err != nil || string(out[0].Data) != want {
 			t.Errorf("%s: got %v\n%s\nwant\n%s", text, err, out[0].Data, want)
@@ -419,7 +419,7 @@ func TestNestingLimit(t *testing.T) {
 
 func TestFileSizeLimit(t *testing.T) {
 	data := append([]byte("a: {{ get_secret_value('plain') }}\n#"), make([]byte, interpolate.MaxFileBytes)...)
-	if _, err := interpolate.Scan(interpolate.File{Name: "f", Data: data}); !errors.Is(err, backend.ErrTooLarge) {
+	if _, err := interpolate.Scan(interpolate.File{Name: "f.yaml", Data: data}); !errors.Is(err, backend.ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
 }

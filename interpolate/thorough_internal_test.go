@@ -56,7 +56,7 @@ type runResult struct {
 }
 
 func runFile(text, value string, missing Missing, thorough bool) runResult {
-	d := &Document{file: File{Name: "f", Data: []byte(text)}}
+	d := &Document{file: File{Name: "f.yaml", Data: []byte(text)}}
 	var out runResult
 	problems := d.scan(thorough)
 	if len(problems) == 0 {
@@ -151,11 +151,12 @@ func TestResultOfCompare(t *testing.T) {
 	}{
 		{"equal", nil, ""},
 		{"undecided", format.ErrUndecided, ""}, // the file is read again, and then compares as equal
-		{"different", &format.Difference{}, "f:1:4: {{ get_secret_value('s') }}: the values would change other parts"},
-		{"different at a position", &format.Difference{Line: 2, Column: 3}, "f:2:3: the values would change other parts"},
+		{"different", &format.Difference{}, "f.yaml:1:4: {{ get_secret_value('s') }}: the values would change other parts"},
+		{"different at a position", &format.Difference{Line: 2, Column: 3},
+			"f.yaml:2:3: the values would change other parts"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := &Document{file: File{Name: "f", Data: []byte(text)}}
+			d := &Document{file: File{Name: "f.yaml", Data: []byte(text)}}
 			if problems := d.scan(false); len(problems) > 0 {
 				t.Fatal(problems)
 			}

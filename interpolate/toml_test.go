@@ -106,9 +106,9 @@ func TestTOMLWritesTypes(t *testing.T) {
 		`"{{ get_secret_value('s') }}" = 1`:                              "a key cannot hold a reference",
 		`[x.'{{ get_secret_value("s") }}']`:                              "a key cannot hold a reference",
 		`p = {"{{ get_secret_value('s') }}" = 1}`:                        "a key cannot hold a reference",
-		"p = '{{ get_secret_value(\"s\") }}'\n\n\np = 1":                 "in:4:",
-		"p = '{{ get_secret_value(\"s\") }}'\n\nq = x":                   "in:3:",
-		"p = '{{ get_secret_value(\"s\") }}\nq = 'x'":                    "in:1:",
+		"p = '{{ get_secret_value(\"s\") }}'\n\n\np = 1":                 "in.yaml:4:",
+		"p = '{{ get_secret_value(\"s\") }}'\n\nq = x":                   "in.yaml:3:",
+		"p = '{{ get_secret_value(\"s\") }}\nq = 'x'":                    "in.yaml:1:",
 	} {
 		got, err := renderAs(t, interpolate.FormatTOML, text, "5432")
 		if err != nil {

@@ -62,7 +62,7 @@ func TestProblemsKeepTheOrderOfFiles(t *testing.T) {
 	var files []interpolate.File
 	for i := range 1000 {
 		files = append(files,
-			interpolate.File{Name: fmt.Sprint(i),
+			interpolate.File{Name: fmt.Sprintf("%d.yaml", i),
 				Data: []byte("a: {{ get_secret_value(1) }}\nb: {{ get_secret_valeu('x') }}\n")})
 	}
 	o := devOptions()
@@ -74,7 +74,7 @@ func TestProblemsKeepTheOrderOfFiles(t *testing.T) {
 		t.Fatalf("%d problems and %d warnings, want 1000 of each", len(ps), len(warned))
 	}
 	for i := range ps {
-		if ps[i].Pos.File != fmt.Sprint(i) || warned[i] != fmt.Sprint(i) {
+		if name := fmt.Sprintf("%d.yaml", i); ps[i].Pos.File != name || warned[i] != name {
 			t.Fatalf("problem and warning %d are of files %s and %s", i, ps[i].Pos.File, warned[i])
 		}
 	}

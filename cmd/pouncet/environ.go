@@ -64,8 +64,11 @@ func (v *variables) read(ctx context.Context, path string) error {
 		return backend.Errorf(backend.CodeInvalid, "reading the variables: %w", err)
 	}
 	file := interpolate.File{Name: path, Data: text}
-	if interpolate.FormatOf(path) == interpolate.FormatDotenv {
+	switch interpolate.FormatOf(path) {
+	case interpolate.FormatDotenv:
 		file.Format = interpolate.FormatVariables
+	case interpolate.FormatByName:
+		file.Format = interpolate.FormatYAML // the file is only read
 	}
 	v.files = append(v.files, file)
 	return nil

@@ -68,6 +68,14 @@ func (v view) hiddenRegions(regions []format.Region, foreign map[int]bool) []for
 	return out
 }
 
+// IsScalar reports whether the file is one document that consists of a scalar.
+func (f *file) IsScalar() bool {
+	if o := f.outline; o != nil {
+		return len(o.rows) == 1 && len(o.prefix(&o.rows[0])) == 0
+	}
+	return len(f.roots) == 1 && len(f.roots[0].Content) == 1 && f.roots[0].Content[0].Kind == yaml.ScalarNode
+}
+
 // Scan implements format.Format. The file is not YAML if it is not valid in any view.
 func (f *file) Scan(src *format.Source) ([]format.Scalar, error) {
 	f.src = src
