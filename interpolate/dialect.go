@@ -31,10 +31,12 @@ const (
 	// %%environment.values.NAME stands for the scoped value of that name. It takes the type of the value if that is a
 	// number, a boolean or null.
 	DialectAtlas Dialect = "atlas"
+	// DialectKubernetes fills in base64 under "data" of Kubernetes Secrets: the text that it stands for.
+	DialectKubernetes Dialect = "kubernetes"
 )
 
 // Dialects lists the dialects that a user can choose.
-var Dialects = []Dialect{DialectMage, DialectJinja, DialectAtlas}
+var Dialects = []Dialect{DialectMage, DialectJinja, DialectAtlas, DialectKubernetes}
 
 const atlasSign = "%%"
 

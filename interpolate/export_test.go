@@ -10,3 +10,12 @@ func AllFormats() []Format {
 	}
 	return out
 }
+
+// NestedName returns a key under which a value is a file of a format, or "".
+func NestedName(f Format) string {
+	r := f.row()
+	if len(r.extensions) == 0 || r.prose {
+		return ""
+	}
+	return "a" + r.extensions[0]
+}

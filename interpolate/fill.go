@@ -12,8 +12,20 @@ import (
 
 // fill returns the file with its references replaced, or the problems. It can be called only once.
 func (d *Document) fill(v *evaluator) ([]byte, Problems) {
-	if len(d.references) == 0 {
+	edits, problems := d.edits(v)
+	switch {
+	case len(problems) > 0:
+		return nil, problems
+	case len(edits) == 0:
 		return d.file.Data, nil
+	}
+	return format.Splice(d.file.Data, edits), nil
+}
+
+// edits returns the edits that replace the references of the file, or the problems. It can be called only once.
+func (d *Document) edits(v *evaluator) ([]format.Edit, Problems) {
+	if len(d.references) == 0 {
+		return nil, nil
 	}
 	var (
 		edits    = make([]format.Edit, 0, len(d.references))
@@ -29,6 +41,16 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 		refs := rest[:n]
 		rest = rest[n:]
 		scalar := refs[0].scalar
+		if n := d.nested[scalar]; n != nil {
+			var wrong Problems
+			if edits, wrong = d.writeNested(edits, scalar, n, v); len(wrong) > 0 {
+				problems = append(problems, wrong...)
+			}
+			for d.templates != 0 && len(edited) < len(edits) {
+				edited = append(edited, &refs[0])
+			}
+			continue
+		}
 		values := append(buffer[:0], make([]format.Value, len(d.scalars[scalar].Parts))...)
 		buffer = values
 		if wrong := d.evaluate(v, refs, values); len(wrong) > 0 {
@@ -51,22 +73,23 @@ func (d *Document) fill(v *evaluator) ([]byte, Problems) {
 	}
 	err := d.format.Compare(edits)
 	if errors.Is(err, format.ErrUndecided) {
-		again := &Document{file: d.file}
+		again := &Document{file: d.file, within: d.within}
 		if problems := again.scan(true); len(problems) > 0 {
 			return nil, problems
 		}
-		return again.fill(v)
+		again.inheritTemplates()
+		return again.edits(v)
 	}
 	if err != nil {
 		return nil, d.differenceProblem(err)
 	}
-	result := format.Splice(d.file.Data, edits)
 	if d.templates != 0 {
+		result := format.Splice(d.file.Data, edits)
 		if problems := d.checkResult(result, edits, edited); problems != nil {
 			return nil, problems
 		}
 	}
-	return result, nil
+	return edits, nil
 }
 
 // replacesAny reports whether any value replaces a part.
@@ -86,7 +109,7 @@ func (d *Document) differenceProblem(err error) Problems {
 		WithHint("write the reference as a whole value in double quotes, and report this bug"))
 	var at *format.Difference
 	if errors.As(err, &at) && at.Line > 0 {
-		p.Pos, p.Expression = Position{d.file.Name, at.Line, at.Column}, ""
+		p.Pos, p.Expression = d.position(at.Line, at.Column), ""
 	}
 	return Problems{p}
 }

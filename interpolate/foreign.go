@@ -163,6 +163,9 @@ func (d *Document) findTemplates(regions []format.Region) {
 	next := 0
 	for i := range d.references {
 		r := &d.references[i]
+		if d.nested[r.scalar] != nil {
+			continue
+		}
 		p := &d.scalars[r.scalar].Parts[r.part]
 		if p.Region == nil {
 			continue // a URI without braces is a whole value
@@ -172,6 +175,7 @@ func (d *Document) findTemplates(regions []format.Region) {
 			r.inside = inside[next] && own[next].start >= start
 		}
 	}
+	d.passTemplates(own, inside)
 }
 
 // checkTemplates returns the problems of values that another tool could read as an expression.

@@ -38,6 +38,9 @@ type Options struct {
 
 	Missing Missing
 
+	// Strict makes every warning a problem, and every position of Document.Unclear.
+	Strict bool
+
 	// LookupEnv returns the values of env_var, as os.LookupEnv does. Several goroutines call it at the same time. If
 	// it is nil, every env_var is a problem.
 	LookupEnv func(name string) (string, bool)
@@ -127,8 +130,12 @@ func scanAll(ctx context.Context, files []File, o Options) ([]*Document, error) 
 		return nil, err
 	}
 	for _, d := range docs {
-		if o.Warn != nil {
-			for _, s := range d.warnings {
+		warnings := slices.Concat(d.warnings, d.unfilled)
+		switch {
+		case o.Strict:
+			problems = slices.Concat(problems, warnings, d.unclear)
+		case o.Warn != nil:
+			for _, s := range warnings {
 				o.Warn(s)
 			}
 		}

@@ -85,11 +85,18 @@ type lineCounter struct {
 	file File
 	at   int // the offset of pos
 	pos  Position
+
+	// For a file in a file: the positions of the outer file, and the offset there of an offset in the inner one.
+	outer  *lineCounter
+	offset func(int) int
 }
 
 func newLineCounter(f File) *lineCounter { return &lineCounter{file: f, pos: Position{f.Name, 1, 1}} }
 
 func (r *lineCounter) position(offset int) Position {
+	if r.outer != nil {
+		return r.outer.position(r.offset(offset))
+	}
 	if offset < r.at {
 		*r = *newLineCounter(r.file)
 	}

@@ -18,12 +18,17 @@ import (
 type reference struct {
 	expr         *expr.Expression
 	pos          Position
-	scalar, part int
+	scalar, part int  // in a nested file, part is the index of the reference there
 	inside       bool // the reference is inside an expression of another tool
 }
 
 // text returns a reference as it is written.
-func (d *Document) text(r *reference) string { return d.scalars[r.scalar].Parts[r.part].Text }
+func (d *Document) text(r *reference) string {
+	if n := d.nested[r.scalar]; n != nil {
+		return n.text(&n.references[r.part])
+	}
+	return d.scalars[r.scalar].Parts[r.part].Text
+}
 
 // problem returns a problem of a reference.
 func (d *Document) problem(r *reference, err *backend.Error) Problem {
@@ -40,7 +45,10 @@ type referenceParser struct {
 // parseReferences parses the references in the scalars of the document. At most so many are expected.
 func (d *Document) parseReferences(most int) Problems {
 	d.references, d.warnings = make([]reference, 0, most), nil
-	p := referenceParser{doc: d, lines: newLineCounter(d.file)}
+	d.nested, d.unclear, d.unfilled = nil, nil, nil
+	d.lines = d.newLines()
+	defer func() { d.lines = nil }()
+	p := referenceParser{doc: d, lines: d.lines}
 	for i := range d.scalars {
 		s := &d.scalars[i]
 		first := len(d.references)
@@ -52,9 +60,11 @@ func (d *Document) parseReferences(most int) Problems {
 			}
 		case s.Err != nil:
 			p.addDefect(s)
+		case p.nested(i):
 		case s.Bare:
 			p.bare(i)
 		default:
+			p.noteUnclear(i)
 			p.regions(i)
 		}
 		if s.Key {
@@ -67,7 +77,7 @@ func (d *Document) parseReferences(most int) Problems {
 			d.references = d.references[:first]
 		}
 	}
-	d.warnings = d.warnings.limited()
+	d.warnings, d.unclear, d.unfilled = d.warnings.limited(), d.unclear.limited(), d.unfilled.limited()
 	return p.problems.limited()
 }
 

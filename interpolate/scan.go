@@ -22,6 +22,7 @@ type File struct {
 	Data    []byte
 	Format  Format
 	Dialect Dialect
+	Nested  Nested
 }
 
 // Document holds the references of one file. A YAML file with several YAML documents is one Document.
@@ -31,7 +32,14 @@ type Document struct {
 	scalars    []format.Scalar // what the format returned
 	references []reference     // in the order of the file
 	warnings   Problems
-	templates  templates // the syntaxes of other tools that remain in the file
+	nested     map[int]*Document // by scalar: the files in the file
+	within     *within           // for a file in a file
+	lines      *lineCounter      // while the references are parsed
+	unclear    Problems          // of texts that look like a file in an unknown format
+	unfilled   Problems          // of base64 that holds references
+	hasEncoded bool              // base64 in the file holds references
+	source     []format.Region   // all regions of the file, while it is scanned
+	templates  templates         // the syntaxes of other tools that remain in the file
 }
 
 // Reference is one position at which a file refers to an entry or an environment variable.
@@ -80,10 +88,13 @@ func (d *Document) scan(thorough bool) Problems {
 	hasURI := slices.ContainsFunc(d.file.Dialect.prefixes(), func(prefix string) bool {
 		return bytes.Contains(data, []byte(prefix))
 	})
-	if !hasURI && (!bytes.Contains(data, []byte("{{")) || !thorough && !expr.MayHoldCall(data)) {
+	encoded := d.mayHoldEncoded()
+	if !hasURI && !encoded && (!bytes.Contains(data, []byte("{{")) || !thorough && !expr.MayHoldCall(data)) {
 		return nil
 	}
-	regions := findRegions(data)
+	regions := d.regions()
+	d.source = regions
+	defer func() { d.source = nil }()
 	mayRefer, mayWarn := hasURI, false
 	mentionsCall := false
 	for _, r := range regions {
@@ -93,7 +104,7 @@ func (d *Document) scan(thorough bool) Problems {
 			mayWarn = foreignWarning(string(data[r.Start+2:r.End-2])) != nil
 		}
 	}
-	if !mayRefer && !mayWarn {
+	if !mayRefer && !mayWarn && !encoded {
 		return nil
 	}
 	if mayRefer && d.file.format() == FormatByName {
@@ -104,7 +115,7 @@ func (d *Document) scan(thorough bool) Problems {
 	if problems == nil {
 		problems = d.read(regions, thorough)
 	}
-	if !mayRefer || problems != nil && !mentionsCall && !d.holdsBareValue() {
+	if !d.hasEncoded && (!mayRefer || problems != nil && !mentionsCall && !d.holdsBareValue()) {
 		return nil // a file without references does not have to be valid
 	}
 	return problems
@@ -146,13 +157,20 @@ func (d *Document) read(regions []format.Region, thorough bool) Problems {
 	src := &format.Source{
 		Data: d.file.Data, Regions: regions, Prefixes: d.file.Dialect.prefixes(), IsReference: isReference,
 		Trims: trims, TypeOf: d.file.Dialect.typeOf(), FindRegions: findRegions, Thorough: thorough,
-		Notice: "the file is a template",
+		Notice: "the file is a template", Encoded: d.mayHoldEncoded(),
 	}
 	if named := rowOf(d.file.Name); named != nil {
 		src.QuotesStrings = named.quotesStrings
 	}
+	if d.file.Nested != NestedOff {
+		src.NamesFile = namesFile
+	}
 	problems, parsed := d.readAs(row, src)
 	if parsed && problems == nil && d.file.Format == FormatByName && d.isOneScalar() {
+		if d.within != nil {
+			return d.fileProblem(0, "the value of "+backend.Quote(d.within.name)+
+				" has references, and all of it is one scalar of YAML", hintNested)
+		}
 		if d.file.Name != "" && d.file.Name != StandardInput {
 			return d.fileProblem(0, "the file has references, and all of it is one scalar of YAML",
 				"use --file-format text if it is not YAML")
@@ -195,7 +213,7 @@ func (d *Document) readAs(row *formatRow, src *format.Source) (_ Problems, parse
 		}
 		return problems, true
 	case errors.As(err, &refusal):
-		return Problems{{Pos: newLineCounter(d.file).position(refusal.Offset), Err: refusal.Err}}, true
+		return Problems{{Pos: d.newLines().position(refusal.Offset), Err: refusal.Err}}, true
 	}
 	return d.parseProblem(err), false
 }
@@ -215,9 +233,14 @@ func (d *Document) parseProblem(err error) Problems {
 	if d.file.Format == FormatVariables {
 		message = "the file cannot be parsed as " // ParseVariables refuses it also without references
 	}
-	problems := d.fileProblem(p.Offset, message+d.file.format().row().title+reason, HintParse)
+	hint := HintParse
+	if d.within != nil {
+		message = "the value of " + backend.Quote(d.within.name) + " has references and cannot be parsed as "
+		hint = hintNested
+	}
+	problems := d.fileProblem(p.Offset, message+d.file.format().row().title+reason, hint)
 	if p.Line > 0 {
-		problems[0].Pos = Position{d.file.Name, p.Line, p.Column}
+		problems[0].Pos = d.position(p.Line, p.Column)
 	}
 	if p.Err != nil {
 		problems[0].Err = p.Err
@@ -228,7 +251,7 @@ func (d *Document) parseProblem(err error) Problems {
 // fileProblem returns a problem that is not about an expression.
 func (d *Document) fileProblem(offset int, message, hint string) Problems {
 	return Problems{{
-		Pos: newLineCounter(d.file).position(offset),
+		Pos: d.newLines().position(offset),
 		Err: backend.Errorf(backend.CodeInvalid, "%s", message).WithHint("%s", hint),
 	}}
 }

@@ -71,6 +71,9 @@ func (c *checker) file(s *Source) {
 	for _, p := range s.NearMisses {
 		problem(NearMiss, p)
 	}
+	for _, p := range s.Unclear {
+		problem(UnclearFormat, p)
+	}
 	for _, pos := range s.comments {
 		c.add(Finding{Rule: InComment, File: s.Name, Line: pos.Line, Column: pos.Column,
 			Message: "a reference in a comment is not resolved", Hint: "remove it, or move it out of the comment"})

@@ -47,6 +47,7 @@ const (
 	MissingField  = "POUNCET012"
 	Unchecked     = "POUNCET013"
 	LiteralName   = "POUNCET014"
+	UnclearFormat = "POUNCET015"
 	Added         = "POUNCET020"
 	Dropped       = "POUNCET021"
 	Moved         = "POUNCET022"
@@ -100,6 +101,8 @@ var Rules = []Rule{
 		Description: "The entry exists, but it is unknown whether it has the field or version that the reference names."},
 	{ID: LiteralName, Name: "literal-name", Severity: Warning,
 		Description: "A Terraform block holds the name of an object that the module declares, without a reference to it."},
+	{ID: UnclearFormat, Name: "unclear-format", Severity: Warning,
+		Description: "A value seems to be a file in a format that is not known, and is filled in as text or not at all."},
 	{ID: Added, Name: "reference-added", Severity: Note,
 		Description: "The change adds a reference."},
 	{ID: Dropped, Name: "reference-dropped", Severity: Note,

@@ -28,6 +28,7 @@ type Source struct {
 	Name       string // the path as the user gave it, with slashes
 	References []interpolate.Reference
 	NearMisses []interpolate.Problem
+	Unclear    []interpolate.Problem // texts that may be files in an unknown format
 	Problems   []interpolate.Problem // a file with problems has no References
 	Leaks      []Leak
 
@@ -79,6 +80,7 @@ func (r Reader) rules() fileset.Rules {
 type Reader struct {
 	Format    interpolate.Format
 	Dialect   interpolate.Dialect
+	Nested    interpolate.Nested
 	Terraform bool
 	Rules     fileset.Rules
 	Scanner   Scanner
@@ -135,7 +137,7 @@ func (r Reader) scanAll(ctx context.Context, n int, read func(i int) (interpolat
 }
 
 func (r Reader) scan(f interpolate.File) *Source {
-	f.Format, f.Dialect = r.Format, r.Dialect
+	f.Format, f.Dialect, f.Nested = r.Format, r.Dialect, r.Nested
 	s := &Source{Name: f.Name, ignores: parseIgnores(f.Data)}
 	if r.Terraform && isTerraformFile(f.Name) {
 		s.terraform = parseTerraform(f)
@@ -147,13 +149,14 @@ func (r Reader) scan(f interpolate.File) *Source {
 	case errors.As(err, &problems):
 		s.Problems = problems
 	case err == nil:
-		s.References, s.NearMisses = doc.References(), doc.Warnings()
+		s.References, s.NearMisses, s.Unclear = doc.References(), doc.Warnings(), doc.Unclear()
 		s.comments = referencesInComments(f, s.References)
 	}
 	if r.Scanner != nil && !r.Unchanged[f.Name] {
 		s.Leaks = scanSecrets(r.Scanner, f)
 	}
-	if len(s.References)+len(s.NearMisses)+len(s.Problems)+len(s.Leaks)+len(s.comments)+len(s.ignores) == 0 {
+	if len(s.References)+len(s.NearMisses)+len(s.Unclear)+len(s.Problems)+len(s.Leaks)+len(s.comments)+
+		len(s.ignores) == 0 {
 		return nil
 	}
 	return s

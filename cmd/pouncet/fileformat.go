@@ -16,8 +16,8 @@ import (
 
 // formatFlags are the flags that say which files are read and how they are parsed.
 type formatFlags struct {
-	format, dialect string
-	rules           fileset.Rules
+	format, dialect, nested string
+	rules                   fileset.Rules
 }
 
 func (f *formatFlags) add(c *cobra.Command) {
@@ -25,9 +25,21 @@ func (f *formatFlags) add(c *cobra.Command) {
 		"the `format` of all files, regardless of their names: "+joinWords(interpolate.Formats))
 	c.Flags().StringVar(&f.dialect, "dialect", "",
 		"accept the reference `syntax` of another tool too: "+joinWords(interpolate.Dialects))
+	c.Flags().StringVar(&f.nested, "nested", nestedAuto,
+		"auto, or off to read a file in a YAML value as text, as version 0.1 does; off will be removed")
 	c.Flags().StringArrayVar(&f.rules.Exclude, "exclude", nil,
 		"do not read files that match this `glob`, such as 'charts/**'; repeat for more globs")
 	c.Flags().BoolVar(&f.rules.Ignored, "no-gitignore", false, "also read the files below folders that git ignores")
+}
+
+// nestedAuto is the value of --nested that stands for interpolate.NestedAuto.
+const nestedAuto = "auto"
+
+func (f *formatFlags) nestedMode() interpolate.Nested {
+	if f.nested == nestedAuto {
+		return interpolate.NestedAuto
+	}
+	return interpolate.Nested(f.nested)
 }
 
 func (f *formatFlags) check(c *cobra.Command) error {
@@ -36,6 +48,9 @@ func (f *formatFlags) check(c *cobra.Command) error {
 	}
 	if f.dialect != "" && !slices.Contains(interpolate.Dialects, interpolate.Dialect(f.dialect)) {
 		return usage(c, "--dialect must be one of %s", joinWords(interpolate.Dialects))
+	}
+	if mode := f.nestedMode(); mode != interpolate.NestedAuto && mode != interpolate.NestedOff {
+		return usage(c, "--nested must be auto or off")
 	}
 	for _, pattern := range f.rules.Exclude {
 		if !fileset.ValidPattern(pattern) {
@@ -49,12 +64,13 @@ func (f *formatFlags) check(c *cobra.Command) error {
 func (f *formatFlags) file(name string, data []byte) interpolate.File {
 	return interpolate.File{
 		Name: name, Data: data, Format: interpolate.Format(f.format), Dialect: interpolate.Dialect(f.dialect),
+		Nested: f.nestedMode(),
 	}
 }
 
 func (f *formatFlags) reader(s review.Scanner) review.Reader {
-	return review.Reader{Format: interpolate.Format(f.format), Dialect: interpolate.Dialect(f.dialect), Rules: f.rules,
-		Scanner: s}
+	return review.Reader{Format: interpolate.Format(f.format), Dialect: interpolate.Dialect(f.dialect),
+		Nested: f.nestedMode(), Rules: f.rules, Scanner: s}
 }
 
 // findingReader returns a reader that reads Terraform files as well, unless all

@@ -52,7 +52,7 @@ it stays as it is.
 func (a *app) renderCommand() *cobra.Command {
 	var missing string
 	var to destination
-	var noEnvVar bool
+	var noEnvVar, strict bool
 	var formats formatFlags
 	c := &cobra.Command{
 		Use:   "render FILE...",
@@ -70,6 +70,7 @@ func (a *app) renderCommand() *cobra.Command {
 	c.Flags().BoolVar(&to.stream, "stream", false, "print several files as one YAML stream")
 	c.Flags().StringVar(&missing, "missing", "error", missingFlagUsage)
 	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "reject env_var()")
+	c.Flags().BoolVar(&strict, "strict", false, "fail where render warns, or where it cannot know the format of a value")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := formats.check(c); err != nil {
 			return err
@@ -81,6 +82,7 @@ func (a *app) renderCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		o.Strict = strict
 		sources, err := a.readSources(c, &formats, args, to)
 		if err != nil {
 			return err

@@ -53,6 +53,12 @@ type Source struct {
 	// FindRegions returns the regions of a part of the file.
 	FindRegions func(data []byte) []Region
 
+	// NamesFile reports whether a key is the name of a file whose format is known. It is nil if no scalar is read as a
+	// file.
+	NamesFile func(key string) bool
+	// Encoded asks for the values under "data" of Kubernetes Secrets, which are base64.
+	Encoded bool
+
 	// Thorough asks for the most thorough way to read the file, after Compare returned ErrUndecided.
 	Thorough bool
 
@@ -75,10 +81,14 @@ func (s *Source) IsBare(value string) bool {
 // Scalar is a scalar of a file: a string, or a value without quotes.
 type Scalar struct {
 	Parts []Part
-	Start int  // the offset of the text, without its quotes; only if Bare or Err is set
-	Bare  bool // the only part begins like a reference without braces
-	Key   bool // the scalar is a key; references are not allowed there
-	Plain bool // the scalar has no quotes, so that it can also be a number, a boolean or null
+	Start int    // the offset of the text, without its quotes; only if Bare, Encoded or Err is set
+	Name  string // the key that the scalar is the value of, if it is known
+	Bare  bool   // the only part begins like a reference without braces
+	Key   bool   // the scalar is a key; references are not allowed there
+	Plain bool   // the scalar has no quotes, so that it can also be a number, a boolean or null
+
+	// Encoded is for base64 of a Kubernetes Secret. It has one part, without a region, and Start is set.
+	Encoded bool
 
 	// Alias is for a key that is an alias of another scalar: 1 more than the index of that scalar. Such a key has no
 	// parts.

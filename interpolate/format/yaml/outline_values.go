@@ -16,7 +16,7 @@ import (
 // it was, if the file has no outline or if only the parser can read one of its values.
 func (w *walker) useOutline() bool {
 	f := w.file
-	if f.src.Thorough {
+	if f.src.Thorough || f.src.Encoded {
 		return false
 	}
 	for i := range w.Regions {
@@ -45,7 +45,8 @@ func (w *walker) addRows(o *outline) bool {
 		if !ok {
 			return false
 		}
-		if !w.ContainedIn(value) && !f.src.IsBare(value) {
+		name := o.key(r)
+		if !w.ContainedIn(value) && !f.src.IsBare(value) && !w.mayBeFile(name, value) {
 			continue
 		}
 		e := extent{start: int(r.start), end: int(r.end)}
@@ -56,7 +57,7 @@ func (w *walker) addRows(o *outline) bool {
 			e.multiline = true
 		}
 		r.node = &yaml.Node{Kind: yaml.ScalarNode, Style: r.style, Tag: tag, Value: value}
-		w.addScalar(r.node, e, false)
+		w.addScalar(r.node, e, false, name)
 	}
 	return true
 }

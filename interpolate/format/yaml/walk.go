@@ -14,38 +14,46 @@ type walker struct {
 	file *file
 	format.Placeholders
 	locator  *locator
-	indexes  map[*yaml.Node]int // of the scalars, for aliases; nil if the file has no aliases
-	foreign  map[int]bool       // the offsets of foreign regions that span lines
-	unpaired bool               // a placeholder is not within one value
+	indexes  map[*yaml.Node]int  // of the scalars, for aliases; nil if the file has no aliases
+	foreign  map[int]bool        // the offsets of foreign regions that span lines
+	encoded  map[*yaml.Node]bool // the values of Kubernetes Secrets
+	unpaired bool                // a placeholder is not within one value
 }
 
 func (w *walker) walk() {
 	w.indexes = map[*yaml.Node]int{}
 	for _, root := range w.file.roots {
-		w.visit(root, false)
+		w.visit(root, false, "")
 	}
 }
 
 // visit visits a node and all nodes below it. It does not follow aliases, so no alias can make the walk longer than
 // the file; the node that an alias stands for is visited at its own position. It does not look at anchors and tags:
 // the parser rejects delimiters in them, so a reference there is already an error.
-func (w *walker) visit(n *yaml.Node, key bool) {
+//
+// name is the key that the node is the value of.
+func (w *walker) visit(n *yaml.Node, key bool, name string) {
 	switch n.Kind {
 	case yaml.ScalarNode:
-		if w.ContainedIn(n.Value) || w.file.src.IsBare(n.Value) {
-			w.locateScalar(n, key)
+		if w.ContainedIn(n.Value) || w.file.src.IsBare(n.Value) || w.encoded[n] || w.mayBeFile(name, n.Value) {
+			w.locateScalar(n, key, name)
 		}
 	case yaml.AliasNode:
 		if i, ok := w.indexes[n.Alias]; ok && key {
 			w.add(format.Scalar{Key: true, Alias: i + 1, Start: w.offset(n)}, place{})
 		}
 	case yaml.MappingNode:
+		w.noteEncoded(n)
 		for i, c := range n.Content {
-			w.visit(c, key || i%2 == 0)
+			name := ""
+			if i%2 == 1 {
+				name = n.Content[i-1].Value
+			}
+			w.visit(c, key || i%2 == 0, name)
 		}
 	default:
 		for _, c := range n.Content {
-			w.visit(c, key)
+			w.visit(c, key, "")
 		}
 	}
 }
@@ -62,7 +70,7 @@ func (w *walker) add(s format.Scalar, p place) {
 }
 
 // locateScalar locates a scalar in the text, and adds it.
-func (w *walker) locateScalar(n *yaml.Node, key bool) {
+func (w *walker) locateScalar(n *yaml.Node, key bool, name string) {
 	e, ok := w.locator.extent(n)
 	if !ok {
 		w.add(format.Scalar{Start: w.offset(n), Err: backend.Errorf(backend.CodeInvalid,
@@ -70,13 +78,15 @@ func (w *walker) locateScalar(n *yaml.Node, key bool) {
 			place{})
 		return
 	}
-	w.addScalar(n, e, key)
+	w.addScalar(n, e, key, name)
 }
 
 // addScalar splits the scalar at e into parts, and adds it.
-func (w *walker) addScalar(n *yaml.Node, e extent, key bool) {
-	s := format.Scalar{Key: key, Plain: n.Style&^yaml.TaggedStyle == 0, Bare: !w.ContainedIn(n.Value)}
-	if s.Bare {
+func (w *walker) addScalar(n *yaml.Node, e extent, key bool, name string) {
+	s := format.Scalar{Key: key, Name: name, Plain: n.Style&^yaml.TaggedStyle == 0}
+	if !w.ContainedIn(n.Value) {
+		s.Encoded = w.encoded[n]
+		s.Bare = !s.Encoded && w.file.src.IsBare(n.Value)
 		s.Parts = []format.Part{{Text: n.Value, Placeholder: n.Value}}
 		if s.Start = e.start; n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
 			s.Start++

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package yaml
+
+import (
+	"bytes"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
+)
+
+// A scalar can hold a file. The lines of a literal block are the lines of that file, so its edits become edits of the
+// block, indented as the block is. Every other scalar is written again as a whole.
+
+var _ format.Nester = (*file)(nil)
+
+// mayBeFile reports whether a scalar that has no expression can be a file with references without braces.
+func (w *walker) mayBeFile(name, value string) bool {
+	if name == "" || w.file.src.NamesFile == nil || !w.file.src.NamesFile(name) {
+		return false
+	}
+	for _, prefix := range w.file.src.Prefixes {
+		if strings.Contains(value, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// noteEncoded notes the values of a Kubernetes Secret that are base64.
+func (w *walker) noteEncoded(mapping *yaml.Node) {
+	if !w.file.src.Encoded {
+		return
+	}
+	kind, data := entryOf(mapping, "kind"), entryOf(mapping, "data")
+	if kind == nil || kind.Value != "Secret" || data == nil || data.Kind != yaml.MappingNode {
+		return
+	}
+	for i := 1; i < len(data.Content); i += 2 {
+		if v := data.Content[i]; v.Kind == yaml.ScalarNode && v.Value != "" {
+			if w.encoded == nil {
+				w.encoded = map[*yaml.Node]bool{}
+			}
+			w.encoded[v] = true
+		}
+	}
+}
+
+// entryOf returns the value of a key in a mapping, or nil.
+func entryOf(mapping *yaml.Node, key string) *yaml.Node {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return mapping.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// key returns the key of a row, or "".
+func (o *outline) key(r *row) string {
+	prefix, ok := bytes.CutSuffix(bytes.TrimRight(o.prefix(r), " "), []byte(":"))
+	if !ok {
+		return ""
+	}
+	return string(prefix[bytes.LastIndexByte(prefix, ' ')+1:])
+}
+
+// Nested implements format.Nester.
+func (f *file) Nested(scalar int) format.Nested {
+	if n, ok := f.literalLines(scalar); ok {
+		return n
+	}
+	s, p := &f.scalars[scalar], &f.places[scalar]
+	n := format.Nested{Start: p.start, Block: p.block}
+	outer := p.start
+	for i := range s.Parts {
+		part := &s.Parts[i]
+		if part.Region == nil {
+			n.Lines = append(n.Lines, format.Line{Inner: len(n.Data), Outer: outer, Approximate: true})
+			n.Data = append(n.Data, part.Text...)
+			continue
+		}
+		if part.Trimmed != nil {
+			n.Lines = append(n.Lines, format.Line{Inner: len(n.Data), Outer: outer, Approximate: true})
+			n.Data = append(n.Data, part.Trimmed.Before...)
+		}
+		n.Lines = append(n.Lines, format.Line{
+			Inner: len(n.Data), Outer: part.Region.Start, Approximate: part.Text != f.source(part.Region),
+		})
+		n.Data = append(n.Data, part.Text...)
+		outer = part.Region.End
+		if part.Trimmed != nil {
+			n.Lines = append(n.Lines, format.Line{Inner: len(n.Data), Outer: outer, Approximate: true})
+			n.Data = append(n.Data, part.Trimmed.After...)
+		}
+	}
+	return n
+}
+
+// source returns a region as it is written.
+func (f *file) source(r *format.Region) string { return string(f.src.Data[r.Start:r.End]) }
+
+// literalLines returns the lines of a literal block without their indentation, or false for any other scalar.
+func (f *file) literalLines(scalar int) (format.Nested, bool) {
+	p := &f.places[scalar]
+	n := format.Nested{Start: p.start, Block: p.block}
+	if !p.block || p.indent == 0 || p.node.Style&yaml.LiteralStyle == 0 || f.input[p.start] != '|' {
+		return n, false
+	}
+	hidden := make([]byte, 0, p.end-p.contentStart) // the same text with placeholders
+	for at := p.contentStart; at < p.end; {
+		end := min(endOfLine(f.input, at), p.end)
+		at += min(p.indent, countSpaces(f.input[at:end]))
+		n.Lines = append(n.Lines, format.Line{Inner: len(n.Data), Outer: at})
+		n.Data, hidden = append(n.Data, f.src.Data[at:end]...), append(hidden, f.input[at:end]...)
+		if at = end; at < p.end {
+			at += breakLen(f.input[at:])
+			n.Data, hidden = append(n.Data, '\n'), append(hidden, '\n')
+		}
+	}
+	breaks, ok := strings.CutPrefix(p.node.Value, string(hidden))
+	n.Data = append(n.Data, breaks...)
+	return n, ok && strings.Trim(breaks, "\n") == ""
+}
+
+// WriteNested implements format.Nester.
+func (f *file) WriteNested(edits []format.Edit, scalar int, inner []format.Edit, text string) []format.Edit {
+	p := &f.places[scalar]
+	if n, ok := f.literalLines(scalar); ok && inner != nil && fitsLines(n.Data, inner, text) {
+		// The copy has placeholders of the same length, so the inner edits are valid in it too.
+		p.node.Value = string(format.Splice([]byte(p.node.Value), inner))
+		lineBreak := string(f.input[p.headerLineEnd:p.contentStart])
+		for _, e := range inner {
+			edits = append(edits, format.Edit{
+				Start: n.Offset(e.Start), End: n.Offset(e.End), Text: indentLines(e.Text, lineBreak, p.indent),
+			})
+		}
+		return edits
+	}
+	p.node.Value = text
+	if w := (writer{place: p}); !w.tagged() {
+		p.node.Tag = "!!str"
+	}
+	if !p.block {
+		return append(edits, format.Edit{Start: p.start, End: p.end, Text: doubleQuote(text)})
+	}
+	return append(edits, format.Edit{Start: p.start, End: p.headerEnd, Text: doubleQuote(text)},
+		format.Edit{Start: p.headerLineEnd, End: p.end})
+}
+
+// fitsLines reports whether edits of the lines of a literal block can stand there. All characters must be printable.
+// What a parser derives the indentation from, and the line breaks at the end, must stay as they are.
+func fitsLines(data []byte, inner []format.Edit, text string) bool {
+	for _, e := range inner {
+		if !format.IsPlainText(strings.NewReplacer("\n", "", "\t", "").Replace(e.Text)) {
+			return false
+		}
+	}
+	start := len(data) - len(bytes.TrimLeft(data, " \t\n"))
+	if !strings.HasPrefix(text, string(data[:start])) || len(strings.TrimLeft(text[start:], " \t\n")) != len(text)-start {
+		return false
+	}
+	content := strings.TrimRight(text, "\n")
+	lastLine := content[strings.LastIndexByte(content, '\n')+1:]
+	return len(text)-len(content) == len(data)-len(bytes.TrimRight(data, "\n")) && strings.Trim(lastLine, " \t") != ""
+}
+
+// indentLines indents every line of a text but the first one.
+func indentLines(text, lineBreak string, indent int) string {
+	if !strings.Contains(text, "\n") {
+		return text
+	}
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if i > 0 && (line != "" || i == len(lines)-1) {
+			lines[i] = strings.Repeat(" ", indent) + line
+		}
+	}
+	return strings.Join(lines, lineBreak)
+}
+
+// IsMapping reports whether a text is a mapping whose keys are words, as a configuration file is.
+func IsMapping(text []byte) bool {
+	roots, err := parse(text)
+	if err != nil || len(roots) != 1 || len(roots[0].Content) != 1 || roots[0].Content[0].Kind != yaml.MappingNode {
+		return false
+	}
+	content := roots[0].Content[0].Content
+	for i := 0; i < len(content); i += 2 {
+		if strings.ContainsAny(content[i].Value, " \t\n") {
+			return false
+		}
+	}
+	return true
+}

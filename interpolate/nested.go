@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package interpolate
+
+import (
+	"bytes"
+	"encoding/base64"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/yaml"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
+)
+
+// A scalar can hold a file: the data of a Kubernetes ConfigMap are files, and its keys are their names. A value must
+// be written by the rules of that file, or it could add a key there. Such a file is a Document in the Document around
+// it. Its positions are those of the outer file. The outer check covers its result, because the scalar must read as
+// exactly the text that the inner document returns.
+
+// Nested says whether Render reads scalars as files.
+type Nested string
+
+// The values of Nested.
+const (
+	// NestedAuto reads a text in YAML as a file if its key is a file name of a known format.
+	NestedAuto Nested = ""
+	// NestedOff reads every scalar as text. It is for files that were written for version 0.1, and will be removed.
+	NestedOff Nested = "off"
+)
+
+// maxNested is how deep files can be nested.
+const maxNested = 2
+
+const hintNested = "correct the value, or use --nested=off to fill it in as text"
+
+// within says where a file is in another one.
+type within struct {
+	outer  *Document
+	name   string // the key, which is the name of the file
+	text   format.Nested
+	depth  int
+	base64 bool // the scalar is the file in base64
+
+	// What the outer file adds to the templates of this one.
+	templates templates
+	inside    bool // all references are inside an expression of another tool
+}
+
+// namesFile reports whether a key is the name of a file that is filled in by the rules of its format.
+func namesFile(key string) bool {
+	r := rowOf(key)
+	return r != nil && !r.prose
+}
+
+// newLines returns a counter of positions. Those of a nested file are in the outer file.
+func (d *Document) newLines() *lineCounter {
+	if d.within == nil {
+		return newLineCounter(d.file)
+	}
+	outer := d.within.outer.lines // all nested files share it, and together read the outer file once
+	if outer == nil {
+		outer = d.within.outer.newLines()
+	}
+	return &lineCounter{outer: outer, offset: d.within.text.Offset}
+}
+
+// position returns the position for a line and column of the file.
+func (d *Document) position(line, column int) Position {
+	if d.within == nil {
+		return Position{d.file.Name, line, column}
+	}
+	data, at := d.file.Data, 0
+	for ; line > 1; line-- {
+		i := bytes.IndexAny(data[at:], "\r\n")
+		if i < 0 {
+			break
+		}
+		at += i + 1
+		if data[at-1] == '\r' && at < len(data) && data[at] == '\n' {
+			at++
+		}
+	}
+	for ; column > 1 && at < len(data) && !isCRorLF(data[at]); column-- {
+		_, n := utf8.DecodeRune(data[at:])
+		at += n
+	}
+	return d.newLines().position(at)
+}
+
+// regions returns the regions of the file. What is literal in the outer file, such as a text in {% raw %}, is literal
+// in a nested one.
+func (d *Document) regions() []format.Region {
+	out := findRegions(d.file.Data)
+	if d.within == nil || d.within.base64 {
+		return out
+	}
+	for i := range out {
+		if r := &out[i]; d.within.outer.isLiteral(d.within.text.Offset(r.Start)) {
+			r.Literal, r.MentionsCall = true, false
+		}
+	}
+	return slices.DeleteFunc(out, func(r format.Region) bool { return r.Literal && r.Unclosed })
+}
+
+// isLiteral reports whether a literal region begins at an offset.
+func (d *Document) isLiteral(offset int) bool {
+	i, ok := slices.BinarySearchFunc(d.source, offset, func(r format.Region, at int) int { return r.Start - at })
+	return ok && d.source[i].Literal
+}
+
+// nested scans a scalar that is a file, and adds its references. It returns false for a scalar that is text.
+func (p *referenceParser) nested(scalar int) bool {
+	d := p.doc
+	s := &d.scalars[scalar]
+	f, ok := d.format.(format.Nester)
+	switch {
+	case !ok || s.Key:
+		return false
+	case s.Encoded:
+		p.encoded(scalar)
+		return true
+	case d.file.Nested == NestedOff || s.Bare || !namesFile(s.Name) || isOneExpression(s.Parts):
+		return false
+	}
+	text := f.Nested(scalar)
+	if !text.Block && bytes.IndexByte(text.Data, '\n') < 0 && !isBracketed(text.Data) {
+		return false // a path, for example
+	}
+	n := d.newFile(File{Name: s.Name, Data: text.Data}, text)
+	p.addFile(scalar, n, p.scanFile(n))
+	return true
+}
+
+// isOneExpression reports whether a scalar is one expression, which stands for the whole file.
+func isOneExpression(parts []format.Part) bool {
+	regions := 0
+	for i := range parts {
+		switch {
+		case parts[i].Region != nil:
+			regions++
+		case strings.TrimSpace(parts[i].Text) != "":
+			return false
+		}
+	}
+	return regions == 1
+}
+
+// isBracketed reports whether a text can be a JSON object or array.
+func isBracketed(text []byte) bool {
+	text = bytes.TrimSpace(text)
+	return len(text) > 1 && (text[0] == '{' && text[1] != '{' && text[len(text)-1] == '}' ||
+		text[0] == '[' && text[len(text)-1] == ']')
+}
+
+// newFile returns the document for a file in a scalar.
+func (d *Document) newFile(f File, text format.Nested) *Document {
+	f.Dialect, f.Nested = d.file.Dialect, d.file.Nested
+	n := &Document{file: f, within: &within{outer: d, name: f.Name, text: text, depth: 1}}
+	if d.within != nil {
+		n.within.depth += d.within.depth
+	}
+	return n
+}
+
+// scanFile scans the file in a scalar.
+func (p *referenceParser) scanFile(n *Document) Problems {
+	mentions := func(r format.Region) bool { return r.MentionsCall }
+	switch {
+	case n.within.depth <= maxNested:
+		return n.scan(false)
+	case slices.ContainsFunc(n.regions(), mentions), bytes.Contains(n.file.Data, []byte(expr.Scheme)):
+		return Problems{{Pos: n.newLines().position(0), Err: backend.Errorf(backend.CodeInvalid,
+			"the value of %s is a file in more than %d other files", backend.Quote(n.within.name), maxNested).
+			WithHint("write the files one by one, or use --nested=off to fill them in as text")}}
+	}
+	return nil
+}
+
+// addFile adds the references and problems of the file in a scalar.
+func (p *referenceParser) addFile(scalar int, n *Document, problems Problems) {
+	d := p.doc
+	p.problems = append(p.problems, problems...)
+	d.warnings = append(d.warnings, n.warnings...)
+	d.unclear = append(d.unclear, n.unclear...)
+	d.unfilled, d.hasEncoded = append(d.unfilled, n.unfilled...), d.hasEncoded || n.hasEncoded
+	if len(problems) > 0 || len(n.references) == 0 {
+		return
+	}
+	if d.nested == nil {
+		d.nested = map[int]*Document{}
+	}
+	d.nested[scalar] = n
+	for i := range n.references {
+		r := &n.references[i]
+		d.references = append(d.references, reference{expr: r.expr, pos: r.pos, scalar: scalar, part: i})
+	}
+}
+
+// mayHoldEncoded reports whether the file can hold a Kubernetes Secret.
+func (d *Document) mayHoldEncoded() bool {
+	return d.file.format() == FormatYAML && bytes.Contains(d.file.Data, []byte("Secret")) &&
+		bytes.Contains(d.file.Data, []byte("data:")) && secretKind().Match(d.file.Data)
+}
+
+// secretKind matches the kind of a Kubernetes Secret.
+var secretKind = pattern.Once(`(?m)\bkind["']?[ \t]*:[ \t]*["']?Secret\b`)
+
+// encoded scans the text that base64 in a Kubernetes Secret stands for. Only in DialectKubernetes is it filled in.
+func (p *referenceParser) encoded(scalar int) {
+	d, s := p.doc, &p.doc.scalars[scalar]
+	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s.Parts[0].Text), ""))
+	if err != nil || !utf8.Valid(data) {
+		return // not text
+	}
+	f := File{Name: s.Name, Data: data}
+	if d.file.Nested == NestedOff || !namesFile(s.Name) || isOneExpressionText(data) {
+		f.Format = FormatText
+	}
+	n := d.newFile(f, format.Nested{Data: data, Lines: []format.Line{{Outer: s.Start, Approximate: true}}})
+	n.within.base64 = true
+	problems := p.scanFile(n)
+	if len(problems) == 0 && len(n.references) == 0 {
+		return
+	}
+	d.hasEncoded = true
+	if d.file.Dialect == DialectKubernetes {
+		p.addFile(scalar, n, problems)
+		return
+	}
+	d.unfilled = append(d.unfilled, Problem{Pos: p.lines.position(s.Start), Err: backend.Errorf(backend.CodeInvalid,
+		"the value of %s is base64 of a text with references, which are not filled in", backend.Quote(s.Name)).
+		WithHint("write the text under stringData, or use --dialect kubernetes")})
+}
+
+// isOneExpressionText reports whether a text is one expression, apart from white space.
+func isOneExpressionText(text []byte) bool {
+	text = bytes.TrimSpace(text)
+	regions := findRegions(text)
+	return len(regions) == 1 && regions[0].Start == 0 && regions[0].End == len(text)
+}
+
+// writeNested appends the edits of a scalar that is a file.
+func (d *Document) writeNested(edits []format.Edit, scalar int, n *Document, v *evaluator) ([]format.Edit, Problems) {
+	inner, problems := n.edits(v)
+	if len(problems) > 0 || len(inner) == 0 {
+		return edits, problems
+	}
+	text := string(format.Splice(n.file.Data, inner))
+	if n.within.base64 {
+		text, inner = base64.StdEncoding.EncodeToString([]byte(text)), nil
+	}
+	return d.format.(format.Nester).WriteNested(edits, scalar, inner, text), nil
+}
+
+// passTemplates tells the nested files which syntaxes of templates remain in this one, and whether they are inside an
+// expression. A tool does not look into base64.
+func (d *Document) passTemplates(own []span, inside []bool) {
+	for _, n := range d.nested {
+		w := n.within
+		if w.base64 {
+			continue
+		}
+		w.templates = d.templates
+		start, end := w.text.Offset(0), w.text.Offset(len(w.text.Data))
+		i, _ := slices.BinarySearchFunc(own, start, func(s span, at int) int { return s.start - at })
+		for ; i < len(own) && own[i].end <= end; i++ {
+			w.inside = w.inside || inside[i]
+		}
+		n.inheritTemplates()
+	}
+}
+
+// inheritTemplates adds what the outer file says of templates.
+func (d *Document) inheritTemplates() {
+	w := d.within
+	if w == nil || w.base64 {
+		return
+	}
+	d.templates |= w.templates
+	for i := range d.references {
+		d.references[i].inside = d.references[i].inside || w.inside
+	}
+	for _, n := range d.nested {
+		if !n.within.base64 {
+			n.within.templates, n.within.inside = d.templates, n.within.inside || w.inside
+			n.inheritTemplates()
+		}
+	}
+}
+
+// noteUnclear notes a scalar of several lines that is filled in as text, but looks like a file.
+func (p *referenceParser) noteUnclear(scalar int) {
+	d := p.doc
+	s := &d.scalars[scalar]
+	f, ok := d.format.(format.Nester)
+	if !ok || s.Key || d.file.Nested == NestedOff || !hasReference(s.Parts) || isOneExpression(s.Parts) {
+		return
+	}
+	text := f.Nested(scalar)
+	if bytes.IndexByte(bytes.TrimSpace(text.Data), '\n') < 0 {
+		return
+	}
+	reason := ""
+	switch extension := fileExtension().FindString(s.Name); {
+	case rowOf(s.Name) != nil:
+		return
+	case extension != "":
+		reason = backend.Quote(extension) + " is not the extension of a known format"
+	case looksLikeFile(text.Data):
+		reason = "the key is not a file name"
+	default:
+		return
+	}
+	d.unclear = append(d.unclear, Problem{Pos: p.lines.position(text.Start), Err: backend.Errorf(backend.CodeInvalid,
+		"the value looks like a file and is filled in as text, because %s", reason).
+		WithHint("name the key after the file, such as config.yaml, or notes.txt for plain text")})
+}
+
+// hasReference reports whether a part is a reference.
+func hasReference(parts []format.Part) bool {
+	return slices.ContainsFunc(parts, func(p format.Part) bool { return p.Region != nil && isReference(p.Region, p.Text) })
+}
+
+// fileExtension matches the extension of a file name.
+var fileExtension = pattern.Once(`\.[A-Za-z][A-Za-z0-9]{0,9}$`)
+
+// iniLine matches a line of INI files and of their relatives: a section, an assignment, a comment or nothing.
+var iniLine = pattern.Once(`^[ \t]*(?:\[[^\]]+\]|[A-Za-z_][A-Za-z0-9_.-]*[ \t]*=.*|[#;!].*)?[ \t\r]*$`)
+
+// looksLikeFile reports whether a text is a mapping in YAML or JSON, or has only lines of INI files. A script, a query
+// or prose has other lines.
+func looksLikeFile(text []byte) bool {
+	text = bytes.Clone(text)
+	for _, r := range findRegions(text) {
+		with := byte('x')
+		if r.Control || r.Literal {
+			with = ' '
+		}
+		for i := r.Start; i < r.End; i++ {
+			if text[i] != '\n' {
+				text[i] = with
+			}
+		}
+	}
+	ini := true
+	for line := range bytes.Lines(text) {
+		ini = ini && iniLine().Match(bytes.TrimRight(line, "\n"))
+	}
+	return ini || yaml.IsMapping(text)
+}
+
+// Unclear returns the positions of texts that look like files in a format that is not known, and are filled in as text.
+// It also returns those of base64 with references, which is not filled in.
+func (d *Document) Unclear() []Problem { return slices.Concat(d.unclear, d.unfilled) }
