@@ -176,7 +176,7 @@ func (p *referenceParser) region(part *format.Part) *expr.Expression {
 	if p.doc.file.Dialect.isActions(r) {
 		p.addProblem(r.Start, "$"+text, backend.Errorf(backend.CodeInvalid,
 			`"${{" begins an expression of GitHub Actions, which has no such call`).
-			WithHint(`remove the "$"; if it belongs to the text, write it as "\x24" in double quotes`))
+			WithHint(`remove the "$"; if it belongs to the text, write {{ literal_value('$') }} instead of it`))
 		return nil
 	}
 	e, err := expr.Parse(body)

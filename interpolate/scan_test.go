@@ -71,7 +71,7 @@ func TestProblemTexts(t *testing.T) {
 				`then fields, then filters: get_secret_value('name').field | urlencode`},
 		{"github", "a: ${{ get_secret_value('plain') }}\n",
 			`1:5: ${{ get_secret_value('plain') }}: "${{" begins an expression of GitHub Actions, which has no such ` +
-				`call; remove the "$"; if it belongs to the text, write it as "\x24" in double quotes`},
+				`call; remove the "$"; if it belongs to the text, write {{ literal_value('$') }} instead of it`},
 		{"unclosed", "a: \"{{ get_secret_value('plain') }\"\nb: 1\n",
 			"1:5: {{: the expression has no closing braces in the same value; add \"}}\" within 4096 bytes"},
 		{"across values", "a: {{ get_value('limit')\nb: x }}\n",

@@ -5,11 +5,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
@@ -165,6 +168,7 @@ func (v *variables) setFromFile(
 	var parsed []interpolate.Variable
 	var err error
 	if format == interpolate.FormatVariables {
+		logrus.SetFormatter(unsetVariable{f.Name})
 		parsed, err = interpolate.ParseVariables(f, func(name string) (string, bool) { return v.lookup(set, name) })
 	} else {
 		parsed, err = parseMapping(f)
@@ -181,6 +185,16 @@ func (v *variables) setFromFile(
 		}
 	}
 	return nil
+}
+
+// unsetVariable is how the warnings of compose-go look: it says which variable of a file is not set.
+type unsetVariable struct{ file string }
+
+// Format implements logrus.Formatter.
+func (u unsetVariable) Format(e *logrus.Entry) ([]byte, error) {
+	_, name, _ := strings.Cut(e.Message, `"`)
+	name, _, _ = strings.Cut(name, `"`)
+	return fmt.Appendf(nil, "pouncet: %s: variable %s is not set, so it is empty\n", u.file, backend.Quote(name)), nil
 }
 
 func setVariable(set map[string]interpolate.Variable, f interpolate.File, x interpolate.Variable) error {

@@ -90,9 +90,11 @@ func (v *Values) eval(n node) (result, *backend.Error) {
 	panic("expr: unknown node")
 }
 
-// orElse evaluates the fallback if err is about a missing entry, and otherwise returns r and err.
+// orElse evaluates the fallback if err is about a missing entry, or if the result is the null of a JSON value.
+// Otherwise it returns r and err.
 func (v *Values) orElse(r result, err *backend.Error, fallback node) (result, *backend.Error) {
-	if err != nil && fallback != nil && err.IsMissingReference() {
+	isNull := err == nil && r.typ == JSON && string(r.text) == "null"
+	if fallback != nil && (isNull || err != nil && err.IsMissingReference()) {
 		return v.eval(fallback)
 	}
 	return r, err

@@ -68,6 +68,8 @@ const (
 	styleOpen = "!"
 	// styleSpaced is an unquoted string with blanks. A shell takes the text after a blank as a command.
 	styleSpaced = " "
+	// unportable is the style of a value whose name some readers reject or split.
+	unportable = "name"
 )
 
 var (
@@ -83,6 +85,9 @@ var (
 	openEnd = pattern.Once("(?:\\$(?:\\w*|\\{[^}]*|\\([^)]*)|\\\\|`[^`]*)$")
 )
 
+// portableName matches a name that every reader takes for the name of a variable.
+var portableName = pattern.Once(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 func (s fileSyntax) Strings(text []byte, m syntax.Search) ([]syntax.String, error) {
 	statements, err := readStatements(text, s.composeOnly)
 	if err != nil {
@@ -95,10 +100,11 @@ func (s fileSyntax) Strings(text []byte, m syntax.Search) ([]syntax.String, erro
 			out = append(out, syntax.String{Span: f.name, Inner: f.name, Value: name, IsKey: true})
 		}
 		if m.Matches(value) {
-			out = append(out, syntax.String{
-				Span: f.value, Inner: f.inner, Value: value,
-				Style: f.quotes + s.contextStyle(f.quotes, value, m.Delimiters),
-			})
+			style := f.quotes + s.contextStyle(f.quotes, value, m.Delimiters)
+			if !s.composeOnly && !portableName().MatchString(name) {
+				style = unportable
+			}
+			out = append(out, syntax.String{Span: f.value, Inner: f.inner, Value: value, Style: style})
 		}
 	}
 	return out, nil
@@ -176,6 +182,10 @@ func escapeDouble(s string) string {
 
 func (s fileSyntax) Rewrite(str *syntax.String, value string) (string, *backend.Error) {
 	switch {
+	case str.Style == unportable:
+		return "", backend.Errorf(backend.CodeInvalid,
+			"readers of dotenv files disagree on the name of the variable").
+			WithHint("use letters, digits and _, and do not start with a digit")
 	case strings.Contains(value, "\x00"):
 		return "", backend.Errorf(backend.CodeInvalid,
 			"the value has a NUL byte, which an environment variable cannot hold").
