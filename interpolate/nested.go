@@ -213,8 +213,8 @@ var secretKind = pattern.Once(`(?m)\bkind["']?[ \t]*:[ \t]*["']?Secret\b`)
 func (p *referenceParser) encoded(scalar int) {
 	d, s := p.doc, &p.doc.scalars[scalar]
 	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s.Parts[0].Text), ""))
-	if err != nil || !utf8.Valid(data) {
-		return // not text
+	if err != nil {
+		return
 	}
 	f := File{Name: s.Name, Data: data}
 	if d.file.Nested == NestedOff || !namesFile(s.Name) || isOneExpressionText(data) {

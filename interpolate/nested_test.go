@@ -320,6 +320,14 @@ func TestKubernetesSecrets(t *testing.T) {
 		t.Error("a strict render leaves the references in base64")
 	}
 
+	// Bytes that are not text are no problem without a reference.
+	for encoded, valid := range map[string]bool{encode("\xff\x00{{ x }}"): true, encode("\xff CALL"): false} {
+		file := interpolate.File{Data: []byte("kind: Secret\ndata:\n  a: " + encoded), Dialect: interpolate.DialectKubernetes}
+		if got, err := renderNested(t, file, "v", devOptions()); (err == nil) != valid || valid && got != string(file.Data) {
+			t.Errorf("%s becomes %q (%v)", encoded, got, err)
+		}
+	}
+
 	// A problem in base64 is a problem of the file, also if nothing else in it is a reference.
 	broken := "kind: Secret\ndata:\n  a.json: " + encode(`{"a": CALL`) + "\n"
 	file = interpolate.File{Data: []byte(broken), Dialect: interpolate.DialectKubernetes}
