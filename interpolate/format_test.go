@@ -21,6 +21,7 @@ func TestFormatOf(t *testing.T) {
 		`dir\prod.env`:   interpolate.FormatDotenv,
 		"pyproject.toml": interpolate.FormatTOML, "application.properties": interpolate.FormatProperties,
 		"notes.txt":       interpolate.FormatText,
+		"dir/pom.XML":     interpolate.FormatXML,
 		"environment.yml": interpolate.FormatYAML, "my.env.d/x": interpolate.FormatByName,
 	} {
 		if got := interpolate.FormatOf(name); got != want {
@@ -33,7 +34,7 @@ func TestFormatOf(t *testing.T) {
 var trickyValues = []string{
 	"", " ", "plain", "0123", "yes", "null", "~", "1e3", "2001-01-01", `"`, `'`, `\`, `\\`, `\"`, `\n`, "a\nb",
 	"a\r\nb", "\n", "\ta\t", " a ", "a: b", "a #b", "# a",
-	"${HOME}", "$HOME", "$(id)", "`id`", "%s", "a=b", "=", ":", "!a", "a,b", "]", "}",
+	"${HOME}", "$HOME", "$(id)", "`id`", "%s", "a=b", "=", ":", ";", "!a", "<!--", "<b/>", "&amp;", "]]>", "a,b", "]", "}",
 	"{{ get_secret_value('other') }}", "}}", "{{", `"""`, "'''", `", "admin": true, "x": "`,
 	"\x00", "\x01", "\x1b[31m", "\x7f", "\u0080", "\u0085", "\u00a0", "\u2028", "\u2029", "\ufeff", "\ufffe", "é", "漢字",
 	"😀", "it's $5 `now` \\ \"so\"",
@@ -191,7 +192,7 @@ func TestBrokenFileIsNotReadAsTemplate(t *testing.T) {
 		{interpolate.FormatJSON, "{\"a\": \"{{ get_secret_value('s') }}\",\n \"b\": nil}", "in.yaml:2:"},
 		{interpolate.FormatJSON, `{"{{ get_secret_value('s') }}": 1}`, "a key cannot hold a reference"},
 		{interpolate.FormatJSON, "{\"a\": \"{{ get_secret_value(\n's') }}\"}", "spans lines"},
-		{"xml", "{{ get_secret_value('s') }}", `format "xml" is not supported`},
+		{"csv", "{{ get_secret_value('s') }}", `format "csv" is not supported`},
 	} {
 		if got, err := renderAs(t, c.format, c.text, "v"); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s:\n got %q, %v\nwant %s", c.text, got, err, c.want)

@@ -13,6 +13,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/properties"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/text"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/toml"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/xml"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/yaml"
 )
 
@@ -30,6 +31,7 @@ const (
 	FormatTOML       Format = "toml"
 	FormatDotenv     Format = "dotenv" // NAME=value lines, for any reader
 	FormatProperties Format = "properties"
+	FormatXML        Format = "xml"
 	FormatText       Format = "text"
 
 	// FormatTemplate is a file of any format that another tool still has to fill in, and that cannot be parsed
@@ -72,6 +74,7 @@ var formatRows = [...]formatRow{
 		beginnings: []string{".env."},
 	},
 	{name: FormatProperties, title: "properties", new: properties.New, extensions: []string{".properties"}},
+	{name: FormatXML, title: "XML", new: xml.New, extensions: []string{".xml"}, quotesStrings: true},
 	{name: FormatText, title: "text", new: text.New, extensions: []string{".txt"}, prose: true},
 	{name: FormatTemplate, title: "template", new: text.NewTemplate, inert: true},
 	{name: FormatVariables, title: "dotenv", new: dotenv.NewVariables, internal: true, inert: true},

@@ -4,6 +4,7 @@ package interpolate_test
 
 import (
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,8 @@ import (
 type formatLaw struct {
 	// line is a line that can stand in a file many times, with a number for %d and the reference for CALL.
 	line string
+	// head and tail are what must stand before and after the lines.
+	head, tail string
 	// texts are files with CALL for references.
 	texts []string
 	// read returns the tree of a text, as a reader outside the package sees it.
@@ -98,6 +101,16 @@ var formatLaws = map[interpolate.Format]formatLaw{
 	},
 	interpolate.FormatDotenv:    {line: "A%d=CALL\n", texts: dotenvTexts, read: readDotenvByLibrary},
 	interpolate.FormatVariables: {line: "A%d=CALL\n", texts: dotenvTexts, read: readDotenvByLibrary},
+	interpolate.FormatXML: {
+		head: "<r>\n", line: "<a b='CALL' n=\"%d\">x CALL</a>\n", tail: "</r>\n",
+		texts: []string{
+			"<?xml version=\"1.0\"?>\n<!DOCTYPE r [<!ENTITY e \"CALL\">]>\n<r><!-- CALL --><?p CALL?>&e;CALL&lt;</r>\n",
+			"\ufeff<?xml version='1.0' encoding='ISO-8859-1'?>\r\n<r><![CDATA[a\r\n]CALL]]]>CALL<![CDATA[CALL]]></r>",
+			"<n:r xmlns:n='u' n:a = \"CALL\"\n b='pouncet://-/-/s'><c/>CALL></n:r>", "<r a='CALL'/>CALL", "<CALL/>",
+			"<r CALL='x'>&#x41;CALL&amp;</r>", "<r>CALL</CALL>",
+		},
+		read: readXMLByLibrary,
+	},
 	interpolate.FormatText: {
 		line:  "a%d CALL\n",
 		texts: []string{"# CALL: \"CALL\"\n{{ x }}CALL", "CALL", "{% x %}\npouncet://-/-/s\nCALL\r\n"},
@@ -149,6 +162,40 @@ func readPropertiesByLibrary(text string) (any, error) {
 		tree[k] = v
 	}
 	return tree, nil
+}
+
+// readXMLByLibrary returns the raw tokens of a text. Text next to CDATA is one text with it.
+func readXMLByLibrary(text string) (any, error) {
+	var out []any
+	between := ""
+	for d := xml.NewDecoder(strings.NewReader(text)); ; {
+		d.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
+		d.Entity = map[string]string{"e": "&e;"}
+		token, err := d.RawToken()
+		if errors.Is(err, io.EOF) {
+			return append(out, between), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if data, ok := token.(xml.CharData); ok {
+			between += string(data)
+			continue
+		}
+		out = append(out, between)
+		between = ""
+		switch token := token.(type) {
+		case xml.StartElement:
+			out = append(out, token.Name)
+			for _, a := range token.Attr {
+				out = append(out, a.Name, a.Value)
+			}
+		case xml.EndElement:
+			out = append(out, token)
+		default: // comments, instructions and the DOCTYPE keep their bytes
+			out = append(out, fmt.Sprintf("%T", token))
+		}
+	}
 }
 
 // nodeTree returns a node of YAML with all nodes below it, without positions, styles and comments.
@@ -237,7 +284,7 @@ func eachLaw(t *testing.T, f func(t *testing.T, format interpolate.Format, law f
 // TestFormatsObeyTheirLaws checks the laws with every text and every tricky value of every format.
 func TestFormatsObeyTheirLaws(t *testing.T) {
 	eachLaw(t, func(t *testing.T, format interpolate.Format, law formatLaw) {
-		for _, text := range append([]string{fmt.Sprintf(law.line, 1)}, law.texts...) {
+		for _, text := range append([]string{law.head + fmt.Sprintf(law.line, 1) + law.tail}, law.texts...) {
 			for _, value := range trickyValues {
 				checkFormat(t, format, withCalls(text), value[:min(len(value), 99)], law)
 			}
@@ -249,7 +296,7 @@ func TestFormatsObeyTheirLaws(t *testing.T) {
 func TestFormatsFillInEveryLine(t *testing.T) {
 	const lines = 2000
 	eachLaw(t, func(t *testing.T, format interpolate.Format, law formatLaw) {
-		text := withCalls(numbered(lines, law.line))
+		text := withCalls(law.head + numbered(lines, law.line) + law.tail)
 		got, err := renderAs(t, format, text, "word")
 		if want := lines * strings.Count(law.line, "CALL"); err != nil || strings.Count(got, "word") != want ||
 			strings.Contains(got, "get_secret_value") {
