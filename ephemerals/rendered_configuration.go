@@ -119,11 +119,11 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 		return
 	}
 	at, file := path.Root("content"), interpolate.File{
-		Name: "content", Data: []byte(m.Content.ValueString()),
+		Name: "content", Unnamed: true, Data: []byte(m.Content.ValueString()),
 		Format: interpolate.Format(m.Format.ValueString()), Dialect: interpolate.Dialect(m.Dialect.ValueString()),
 	}
 	if m.Content.IsNull() {
-		at, file.Name = path.Root("path"), m.Path.ValueString()
+		at, file.Name, file.Unnamed = path.Root("path"), m.Path.ValueString(), false
 		var err error
 		if file.Data, err = os.ReadFile(file.Name); err != nil {
 			resp.Diagnostics.AddAttributeError(at, "Reading the configuration", withFullStop(err.Error()))

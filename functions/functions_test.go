@@ -59,8 +59,8 @@ func TestFunctionsAreDescribed(t *testing.T) {
 // the output of the CLI does not show.
 func TestErrorsNameTheArgument(t *testing.T) {
 	for _, c := range []struct{ name, argument, want string }{
-		{"parse_references", "a: \"{{ get_secret_value( }}\"\nb: \"{{ env_var('POUNCET_TOKEN') }}\"", "text.yaml:1:26: "},
-		{"parse_references", "a: \"{{ get_secret_value( }}\"\nb: \"{{ env_var('POUNCET_TOKEN') }}\"", "text.yaml:2:16: "},
+		{"parse_references", "a: \"{{ get_secret_value( }}\"\nb: \"{{ env_var('POUNCET_TOKEN') }}\"", "text:1:26: "},
+		{"parse_references", "a: \"{{ get_secret_value( }}\"\nb: \"{{ env_var('POUNCET_TOKEN') }}\"", "text:2:16: "},
 		{"parse_references", "a: {{ get_secret_value('x') }}\n  b: [", "cannot be parsed as YAML"},
 		{"parse_uri", "https://example.com/x", "does not begin with pouncet://"},
 		{"parse_uri", "pouncet://a/b", "2 parts"},
@@ -170,7 +170,7 @@ output "why"   { value = provider::pouncet::name_error("a.b") }`,
 		},
 		refused(`provider::pouncet::parse_references(`+
 			`"a: \"{{ get_secret_valeu(x) | get_secret_value }}\"\nb: \"{{ get_secret_value(x) }}\"")`,
-			`(?s)text.yaml:2:25.*is\s+not\s+a\s+valid\s+call`),
+			`(?s)text:2:25.*is\s+not\s+a\s+valid\s+call`),
 		refused(`provider::pouncet::parse_uri("pouncet://x")`, `(?s)1\s+part;`),
 		refused(`provider::pouncet::valid_name(null)`, `(?s)null`),
 		acctest.Step{

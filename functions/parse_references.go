@@ -51,7 +51,7 @@ func (parseReferences) Run(ctx context.Context, req function.RunRequest, resp *f
 	if resp.Error = req.Arguments.Get(ctx, &text); resp.Error != nil {
 		return
 	}
-	doc, err := interpolate.Scan(interpolate.File{Name: "text.yaml", Data: []byte(text)})
+	doc, err := interpolate.Scan(interpolate.File{Name: "text", Unnamed: true, Data: []byte(text)})
 	if err != nil {
 		resp.Error = argumentError(err.Error())
 		return

@@ -226,6 +226,16 @@ func TestForeignCallThatSpansLines(t *testing.T) {
 	}
 }
 
+// TestUnnamedText checks that a text that is no file is YAML or plain text.
+func TestUnnamedText(t *testing.T) {
+	for text, want := range map[string]string{"a: CALL\n": "a: \"v\"\n", "x CALL": "x v", "CALL": "v"} {
+		f := interpolate.File{Name: "content", Unnamed: true, Data: []byte(strings.ReplaceAll(text, "CALL", secretCall))}
+		if got, err := renderDialect(t, f, everySecret("v"), interpolate.MissingError); err != nil || got != want {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
+	}
+}
+
 // TestFileWithoutFormat checks that a file is never written in a format that its name does not say.
 func TestFileWithoutFormat(t *testing.T) {
 	const unknown, scalar = "its name belongs to no format", "all of it is one scalar of YAML"

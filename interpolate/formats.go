@@ -144,8 +144,11 @@ func IsConfigurationFile(name string) bool {
 
 // format returns the format in which a file is read.
 func (f File) format() Format {
-	if f.Format != FormatByName {
+	switch {
+	case f.Format != FormatByName:
 		return f.Format
+	case f.isUnnamed():
+		return FormatYAML
 	}
 	return FormatOf(f.Name)
 }

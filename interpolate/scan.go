@@ -23,7 +23,13 @@ type File struct {
 	Format  Format
 	Dialect Dialect
 	Nested  Nested
+
+	// Unnamed says that the name is not that of a file and is only for positions. FormatByName then means YAML, or plain
+	// text if all of the text is one scalar. The same holds for an empty name, and for StandardInput.
+	Unnamed bool
 }
+
+func (f *File) isUnnamed() bool { return f.Unnamed || f.Name == "" || f.Name == StandardInput }
 
 // Document holds the references of one file. A YAML file with several YAML documents is one Document.
 type Document struct {
@@ -171,7 +177,7 @@ func (d *Document) read(regions []format.Region, thorough bool) Problems {
 			return d.fileProblem(0, "the value of "+backend.Quote(d.within.name)+
 				" has references, and all of it is one scalar of YAML", hintNested)
 		}
-		if d.file.Name != "" && d.file.Name != StandardInput {
+		if !d.file.isUnnamed() {
 			return d.fileProblem(0, "the file has references, and all of it is one scalar of YAML",
 				"use --file-format text if it is not YAML")
 		}
@@ -196,7 +202,7 @@ func (d *Document) isOneScalar() bool {
 		return false
 	}
 	whole := len(d.references) == 1 && len(d.scalars[d.references[0].scalar].Parts) == 1
-	return !whole || d.file.Name == StandardInput
+	return !whole || d.file.isUnnamed()
 }
 
 // readAs reads the file in one format. It returns false if the file cannot be parsed in it.
