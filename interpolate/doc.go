@@ -3,7 +3,7 @@
 // Package interpolate replaces references to secrets in configuration files with their values. It changes no other
 // byte.
 //
-// It reads YAML, JSON, TOML, XML, dotenv files, Java properties, plain text, and templates of another tool.
+// It reads YAML, JSON, TOML, XML, HCL, dotenv files, Java properties, plain text, and templates of other tools.
 // Render fills files in. Scan lists the references of one file, and needs no backend.
 //
 // # The idea
@@ -50,7 +50,7 @@
 // Its anchor and tag stay. In a block scalar, a value of one line replaces its expression. A value that does not fit
 // there turns the block scalar into a double-quoted one; a comment in the block's header stays.
 //
-// In JSON, TOML, XML and properties, a value replaces its expression, with the escapes of its string. A literal
+// In JSON, TOML, XML, HCL and properties, a value replaces its expression, with the escapes of its string. A literal
 // string in TOML becomes a basic string if the value needs escapes. The readers of dotenv files do not agree on
 // escapes. There, a value is written in the first quoting style that all of them read alike, and a value without such
 // a style is an error; package dotenv has the table. Plain text takes every value as it is. A template of another tool

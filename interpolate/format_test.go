@@ -20,7 +20,9 @@ func TestFormatOf(t *testing.T) {
 		".env":       interpolate.FormatDotenv, "dir/.env.prod": interpolate.FormatDotenv,
 		`dir\prod.env`:   interpolate.FormatDotenv,
 		"pyproject.toml": interpolate.FormatTOML, "application.properties": interpolate.FormatProperties,
-		"notes.txt":       interpolate.FormatText,
+		"notes.txt":        interpolate.FormatText,
+		"prod.auto.tfvars": interpolate.FormatHCL, "terragrunt.hcl": interpolate.FormatHCL,
+		"a.tfvars.json":   interpolate.FormatJSON,
 		"dir/pom.XML":     interpolate.FormatXML,
 		"environment.yml": interpolate.FormatYAML, "my.env.d/x": interpolate.FormatByName,
 	} {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/dotenv"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/hcl"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/json"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/properties"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/text"
@@ -32,6 +33,7 @@ const (
 	FormatDotenv     Format = "dotenv" // NAME=value lines, for any reader
 	FormatProperties Format = "properties"
 	FormatXML        Format = "xml"
+	FormatHCL        Format = "hcl" // version 2
 	FormatText       Format = "text"
 
 	// FormatTemplate is a file of any format that another tool still has to fill in, and that cannot be parsed
@@ -75,6 +77,8 @@ var formatRows = [...]formatRow{
 	},
 	{name: FormatProperties, title: "properties", new: properties.New, extensions: []string{".properties"}},
 	{name: FormatXML, title: "XML", new: xml.New, extensions: []string{".xml"}, quotesStrings: true},
+	// Files of Terraform itself (.tf) must not hold secrets, so their name selects no format.
+	{name: FormatHCL, title: "HCL", new: hcl.New, extensions: []string{".tfvars", ".hcl"}, quotesStrings: true},
 	{name: FormatText, title: "text", new: text.New, extensions: []string{".txt"}, prose: true},
 	{name: FormatTemplate, title: "template", new: text.NewTemplate, inert: true},
 	{name: FormatVariables, title: "dotenv", new: dotenv.NewVariables, internal: true, inert: true},

@@ -13,8 +13,11 @@ import (
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/dotenv"
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/magiconair/properties"
 	"github.com/pelletier/go-toml/v2"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
 	"go.yaml.in/yaml/v4"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -111,6 +114,16 @@ var formatLaws = map[interpolate.Format]formatLaw{
 		},
 		read: readXMLByLibrary,
 	},
+	interpolate.FormatHCL: {
+		line: "a%d = \"CALL\"\n",
+		texts: []string{
+			"a = CALL\nb = \"x CALL\" # CALL\nc = [\"%CALL\", \"%CALL{x}\", CALL, 1.50, null, \"CALLCALL\"]\n",
+			"a = <<EOT\n  x CALL y\n%CALL{\nCALL\nEOT\nb = {\n  c = <<-EOT\n    CALL\n      \"CALL\"\n    EOT\n}\n",
+			"\ufeffa = \"pouncet://-/-/s\"\r\nb {\r\n  c = \"\\\"CALL\\\\\" // CALL\r\n}\r\n", "a = { \"CALL\" = 1 }\n",
+			"b \"CALL\" {}\n", "CALL = 1\n", "a = \"$${CALL}\"\n", "a = \"%%CALL\"\nb = \"xCALL\\u0041{\"\n",
+		},
+		read: readHCLByLibrary,
+	},
 	interpolate.FormatText: {
 		line:  "a%d CALL\n",
 		texts: []string{"# CALL: \"CALL\"\n{{ x }}CALL", "CALL", "{% x %}\npouncet://-/-/s\nCALL\r\n"},
@@ -162,6 +175,42 @@ func readPropertiesByLibrary(text string) (any, error) {
 		tree[k] = v
 	}
 	return tree, nil
+}
+
+// readHCLByLibrary returns the values of a text without variables.
+func readHCLByLibrary(text string) (any, error) {
+	file, diagnostics := hclsyntax.ParseConfig([]byte(text), "f", hcl.InitialPos)
+	if diagnostics.HasErrors() {
+		return nil, diagnostics
+	}
+	return hclBody(file.Body.(*hclsyntax.Body))
+}
+
+func hclBody(body *hclsyntax.Body) (any, error) {
+	out := map[string]any{}
+	for name, a := range body.Attributes {
+		value, diagnostics := a.Expr.Value(nil)
+		if diagnostics.HasErrors() {
+			return nil, diagnostics
+		}
+		data, err := ctyjson.Marshal(value, value.Type())
+		if err != nil {
+			return nil, err
+		}
+		var tree any
+		if err := json.Unmarshal(data, &tree); err != nil {
+			return nil, err
+		}
+		out[name] = tree
+	}
+	for _, b := range body.Blocks {
+		inner, err := hclBody(b.Body)
+		if err != nil {
+			return nil, err
+		}
+		out[b.Type] = []any{len(b.Labels), inner}
+	}
+	return out, nil
 }
 
 // readXMLByLibrary returns the raw tokens of a text. Text next to CDATA is one text with it.

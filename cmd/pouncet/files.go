@@ -91,7 +91,7 @@ func (r *sourceReader) readPath(path string) error {
 		r.folders = true
 		if len(names)+len(problems) == 0 {
 			return backend.Errorf(backend.CodeInvalid,
-				"folder %s contains no YAML, JSON, TOML, XML, properties or .env file", path).
+				"folder %s contains no YAML, JSON, TOML, XML, HCL, properties or .env file", path).
 				WithHint("name each file if the files have other extensions")
 		}
 	}
