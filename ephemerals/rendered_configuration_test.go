@@ -55,7 +55,7 @@ func TestRenderedConfiguration(t *testing.T) {
 		refused("environment = \"dev\"\npath = \"/nowhere/io.yaml\"", `(?s)/nowhere/io\.yaml.*no\s+such\s+file`),
 		refused("environment = \"dev\"", `(?s)one \(and only one\) of \[path\]`),
 		refused("environment = \"dev\"\ncontent = \"a: 1\"\nmissing = \"maybe\"", `(?s)missing.*maybe`),
-		refused("environment = \"dev\"\nformat = \"xml\"\ncontent = \"\"", `(?s)format.*csv`),
+		refused("environment = \"dev\"\nformat = \"csv\"\ncontent = \"\"", `(?s)format.*csv`),
 		step(7, body("a: 1", ""), "a: 1\n"),
 		step(8, "environment = \"dev\"\nformat = \"json\"\ncontent = jsonencode({ a = \"{{ "+
 			"get_secret_value('db').password }}\" })", `{"a":"p: #\"x"}`),

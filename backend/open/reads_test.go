@@ -288,3 +288,25 @@ func fill(t *testing.T, dir string) (path string) {
 	_ = f.Close()
 	return path
 }
+
+// TestLeftoverOfTheReadsFile checks that the error names the files that a removed reads file left.
+func TestLeftoverOfTheReadsFile(t *testing.T) {
+	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+	initialise(t, c)
+	path := filepath.Join(c.Path, "pouncet-reads.db")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path+"-wal", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := open.Open(t.Context(), c)
+	if err == nil || !strings.Contains(err.Error(), path+"-wal") {
+		t.Errorf("the error is %v", err)
+	}
+	_ = os.Remove(path + "-wal")
+	_ = os.Remove(path + "-shm")
+	if err := set(t, opened(t, c), "value"); err != nil {
+		t.Errorf("without the leftover: %v", err)
+	}
+}
