@@ -4,12 +4,14 @@ package interpolate
 
 import (
 	"bytes"
+	"encoding/hex"
 	"slices"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 	plaintext "github.com/pouncet/terraform-provider-pouncet/interpolate/format/text"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
 )
 
 // Another tool may read a rendered file as a template: Helm, Ansible, Argo, GitHub Actions. It must not evaluate a
@@ -27,6 +29,7 @@ const (
 	bracedTemplates  templates = 1 << iota // {{ }}, {% %} and {# #}: Go, Jinja, Argo and others
 	actionsTemplates                       // ${{ }}: GitHub Actions and others
 	percentTemplates                       // <% %>: ERB, EJS and others
+	unclosedTemplate                       // a template has no end before a span, which could hold it
 )
 
 // openings returns the signs that begin a template, or that the tool removes elsewhere.
@@ -37,6 +40,9 @@ func (t templates) openings() []string {
 	}
 	if t&actionsTemplates != 0 {
 		out = append(out, "${{")
+	}
+	if t&unclosedTemplate != 0 {
+		out = append(out, "}}", "%}", "#}", "%>")
 	}
 	if t&percentTemplates != 0 {
 		out = append(out, "<%", "%>") // EJS removes a closing outside a template
@@ -92,10 +98,43 @@ func remainingTemplates(text []byte, own []span) (t templates, inside []bool) {
 				last[closing] = bytes.LastIndex(text, []byte(closing))
 			}
 			inside[next] = last[closing] >= own[next].end
+			if t != 0 && !inside[next] {
+				t |= unclosedTemplate
+			}
 			i = own[next].end
 		}
 	}
 	return t, inside
+}
+
+// escapedSign matches an escape of a sign of a template in a string of YAML, JSON, TOML or HCL, and a backslash that
+// properties ignore. A backslash at the end of a line joins the lines.
+var escapedSign = pattern.Once(`\\(?:x|u00|U000000)(7[bBdD]|2[345]|3[cCeE])|\\([{}%#<>$])|\\\r?\n[ \t]*`)
+
+// unescapeSigns returns a text in which the signs of templates have no escapes, because another tool can read the
+// strings of the file after it has parsed them. Each span becomes one byte, which is no sign.
+func unescapeSigns(data []byte, own []span) ([]byte, []span) {
+	if bytes.IndexByte(data, '\\') < 0 {
+		return data, own
+	}
+	out, spans := make([]byte, 0, len(data)), make([]span, 0, len(own))
+	unescape := func(escape []byte) []byte {
+		switch m := escapedSign().FindSubmatch(escape); {
+		case len(m[1]) > 0:
+			sign, _ := hex.DecodeString(string(m[1]))
+			return sign
+		default:
+			return m[2] // empty for a line break
+		}
+	}
+	at := 0
+	for _, s := range own {
+		out = append(out, escapedSign().ReplaceAllFunc(data[at:s.start], unescape)...)
+		spans = append(spans, span{len(out), len(out) + 1})
+		out = append(out, 0)
+		at = s.end
+	}
+	return append(out, escapedSign().ReplaceAllFunc(data[at:], unescape)...), spans
 }
 
 // templateAt returns the syntax of the opening at an offset, and its closing.
@@ -155,7 +194,8 @@ func (d *Document) findTemplates(regions []format.Region) {
 			own = append(own, span{r.Start, r.End})
 		}
 	}
-	t, inside := remainingTemplates(d.file.Data, own)
+	text, clean := unescapeSigns(d.file.Data, own)
+	t, inside := remainingTemplates(text, clean)
 	if d.file.Dialect == DialectMage || d.file.Dialect == DialectJinja {
 		t |= bracedTemplates
 	}
@@ -207,6 +247,10 @@ func (d *Document) checkTemplates(refs []reference, values []format.Value) Probl
 		}
 	}
 	whole := text.String()
+	// The text between the values can open a template too, and a value end it.
+	if _, inside := remainingTemplates([]byte(whole), replaced); !inert(whole, replaced, inside) {
+		return Problems{d.problem(filled[slices.Index(inside, true)], errInsideTemplate())}
+	}
 	if i := d.templates.opensTemplate(whole, replaced); i >= 0 {
 		return Problems{d.problem(filled[i], errOpensTemplate())}
 	}
@@ -216,6 +260,16 @@ func (d *Document) checkTemplates(refs []reference, values []format.Value) Probl
 		}
 	}
 	return nil
+}
+
+// inert reports whether all values inside a template are inert.
+func inert(text string, values []span, inside []bool) bool {
+	for i, v := range values {
+		if inside[i] && !plaintext.IsInert(text[v.start:v.end]) {
+			return false
+		}
+	}
+	return true
 }
 
 // checkResult returns the problem of a value that means something else to another tool together with the bytes around

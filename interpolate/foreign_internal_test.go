@@ -40,7 +40,7 @@ func TestRemainingTemplates(t *testing.T) {
 		"<% \"«{{ x }}»\" %> «{{ y }}»":            {percentTemplates, "10"},
 		"<%= \"{{ a }}\" %> «{{ y }}»":             {percentTemplates | bracedTemplates, "0"},
 		"{{ a\n \"«{{ x }}»\" }}":                  {bracedTemplates, "1"},
-		"see {{ for more «{{ x }}»":                {bracedTemplates, "0"},
+		"see {{ for more «{{ x }}»":                {bracedTemplates | unclosedTemplate, "0"},
 		"{% set a = \"«{{ x }}»\" %}":              {bracedTemplates, "1"},
 		"{\"a\": {\"b\": «{{ x }}»}} a < b << c {": {0, "0"},
 	} {

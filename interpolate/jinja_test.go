@@ -248,3 +248,32 @@ func TestMentionIsNoReference(t *testing.T) {
 		}
 	}
 }
+
+// TestEscapedTemplates checks that signs of templates count which are written with escapes, in the text around values.
+func TestEscapedTemplates(t *testing.T) {
+	for _, c := range []struct{ name, text, value string }{
+		{"f.yaml", "b: \"{{ x }}\"\na: \"{\\\n  { CALL }}\"\n", "7*7"},
+		{"f.yaml", "b: \"{{ x }}\"\na: \"{\\x7b CALL }}\"\n", "7*7"},
+		{"f.yaml", "a: \"{\\x25 set q = CALL %}\"\n", "7*7"},
+		{"f.yaml", "b: \"{{ x }}\"\na: \"{\\x7b 7*7 CALL\"\n", "}}"},
+		{"f.yaml", "b: \"{{ x }}\"\na: \"{{ 7*7 CALL\"\n", "}}"},
+		{"f.yaml", "g: \"\\x7b\\x7b host }}\"\na: \"CALL\"\n", "{{ 7*7 }}"},
+		{"f.yaml", "g: \"{\\\n  { x }}\"\na: \"CALL\"\n", "{{ 7*7 }}"},
+		{"f.yaml", "b: '{{ x }}'\na: \"{{ literal_value('{') }}{ CALL }}\"\n", "7*7"},
+		{"f.json", `{"b": "<%= x %>", "a": "\u003c%= CALL %\u003e"}`, "7*7"},
+		{"f.json", `{"g": "\u003c%= name %\u003e", "a": "CALL"}`, "<%= 7*7 %>"},
+		{"f.json", `{"g": "{\u007B x }}", "a": "CALL"}`, "{{ 7*7 }}"},
+		{"f.toml", "g = \"{\\u007b x }}\"\na = \"CALL\"\n", "{{ 7*7 }}"},
+		{"f.properties", "g={\\\n{ x }}\na=CALL\n", "{{ 7*7 }}"},
+		{"f.properties", "g=\\{\\{ x }}\na=CALL\n", "{{ 7*7 }}"},
+		{"f.properties", "g=\\u007b{ x }}\na=CALL\n", "{{ 7*7 }}"},
+	} {
+		f := interpolate.File{Name: c.name, Data: []byte(withCalls(c.text))}
+		if got, err := renderDialect(t, f, everySecret(c.value), interpolate.MissingError); err == nil {
+			t.Errorf("%q with %q: %q", c.text, c.value, got)
+		}
+		if _, err := renderDialect(t, f, everySecret("plain"), interpolate.MissingError); err != nil {
+			t.Errorf("%q with a plain value: %v", c.text, err)
+		}
+	}
+}

@@ -115,7 +115,7 @@ func (d *Document) scan(thorough bool) Problems {
 	}
 	if mayRefer && d.file.format() == FormatByName {
 		return d.fileProblem(0, "the file has references, and its name belongs to no format",
-			"use --file-format "+joinNames(Formats)+"; text suits most other files")
+			"use --file-format for this file alone: "+joinNames(Formats)+"; text writes a value as it is, without quotes")
 	}
 	problems := d.checkCharacters()
 	if problems == nil {

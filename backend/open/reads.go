@@ -38,8 +38,9 @@ func openReads(ctx context.Context, folder string, database *signed.Store) (*sql
 	}
 	reads, err = sqlite.OpenReadLog(ctx, path, database.Deployment())
 	if errors.Is(err, backend.ErrNotFound) {
-		return nil, backend.Errorf(backend.CodeInvalid, "database %s was removed, and its files %[1]s-wal or %[1]s-shm were not",
-			path).WithHint("remove them too while no process uses the backend; the next command makes a new file")
+		return nil, backend.Errorf(backend.CodeInvalid,
+			"database %s was removed, and its files %[1]s-wal or %[1]s-shm were not", path).
+			WithHint("remove them too while no process uses the backend; the next command makes a new file")
 	}
 	return reads, err
 }
