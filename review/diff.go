@@ -118,7 +118,8 @@ func matchPairs(
 }
 
 // NewFindings returns the findings of head that base does not have. It also compares their messages: both lists come
-// from one version of Pouncet, and only the message tells two problems without a reference in one file apart.
+// from one version of Pouncet, and only the message tells two problems without a reference in one file apart. A file
+// that cannot be read is always new: what the change does in it is not known.
 func NewFindings(base, head []Finding) []Finding {
 	key := func(f Finding) string { return f.identity() + "\x00" + f.Message }
 	known := map[string]int{}
@@ -126,6 +127,9 @@ func NewFindings(base, head []Finding) []Finding {
 		known[key(f)]++
 	}
 	return slices.DeleteFunc(slices.Clone(head), func(f Finding) bool {
+		if f.Rule == Invalid {
+			return false
+		}
 		known[key(f)]--
 		return known[key(f)] >= 0
 	})

@@ -111,6 +111,15 @@ func TestAFingerprintDoesNotDependOnMessages(t *testing.T) {
 	}
 }
 
+// TestUnreadableFileIsAlwaysNew checks that a review reports a changed file that cannot be read, also if it could not be
+// read before: nobody can compare its references.
+func TestUnreadableFileIsAlwaysNew(t *testing.T) {
+	same := []Finding{{Rule: Invalid, File: "f", Line: 1, Message: "m"}, {Rule: NearMiss, File: "f", Line: 2, Message: "m"}}
+	if got := NewFindings(same, same); len(got) != 1 || got[0].Rule != Invalid {
+		t.Errorf("new findings %v", got)
+	}
+}
+
 func TestNewFindingsHasAProblemThatReplacesAnother(t *testing.T) {
 	const old, other = "a: \"{{ get_secret_valeu('db') }}\"\n", "b: \"{{ get_secret_vale('db') }}\"\n"
 	_, base := check(t, old+old, catalogOf("db"))
