@@ -253,6 +253,9 @@ func newRecorder(sink Sink, now func() time.Time) recorder {
 // recordTime limits the time for a record that is written after the end of its call.
 const recordTime = 5 * time.Second
 
+// canceled is the code of a call whose client went away. It is no error of the server.
+const canceled = "canceled"
+
 // record writes the records of a call that has succeeded, or failed with an error.
 func (r recorder) record(ctx context.Context, verb string, outcome error, p *parts) error {
 	return r.sink.AppendRecords(ctx, r.rows(ctx, verb, "", outcome, p)...)
@@ -266,9 +269,12 @@ func (r recorder) rows(ctx context.Context, verb, phase string, outcome error, p
 	rows := make([]store.Record, 0, len(all))
 	for _, part := range all {
 		code := "ok"
-		if outcome != nil {
+		switch {
+		case errors.Is(outcome, context.Canceled):
+			code = canceled
+		case outcome != nil:
 			code = string(backend.AsError(outcome).Code)
-		} else if part.refused != "" {
+		case part.refused != "":
 			code = string(part.refused)
 		}
 		d := part.detail

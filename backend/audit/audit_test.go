@@ -492,3 +492,21 @@ func TestLongTextsAreCutInRecords(t *testing.T) {
 		}
 	}
 }
+
+// A client that goes away is not an error of the server.
+func TestCallOfAClientThatGoesAwayIsCanceled(t *testing.T) {
+	s := &sink{}
+	log := audit.New(&canceledService{}, s, audit.Options{})
+	if _, err := log.Resolve(who, []backend.Ref{{Name: "a"}}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if all := s.all(); len(all) != 1 || all[0].Code != "canceled" {
+		t.Errorf("records %+v", all)
+	}
+}
+
+type canceledService struct{ service }
+
+func (*canceledService) Resolve(context.Context, []backend.Ref) ([]backend.Resolution, error) {
+	return nil, backend.Errorf(backend.CodeUnavailable, "waiting: %w", context.Canceled)
+}
