@@ -64,9 +64,10 @@
 // # Limits
 //
 // A file with references has at most MaxFileBytes. A YAML file with references nests at most MaxNesting mappings and
-// sequences. Render reports at most MaxProblems problems per file. Within these limits, time and memory grow linearly
-// with the length of the file. A YAML file takes about 5 bytes of memory per byte if it has one entry per line, and
-// about 45 if it has to be parsed. YAML aliases are never followed.
+// sequences. A TOML file with references has at most toml.MaxKeys keys. Render reports at most MaxProblems problems per
+// file. Within these limits, time and memory grow linearly with the length of the file. A YAML file takes about 5 bytes
+// of memory per byte if it has one entry per line, and about 45 if it has to be parsed. YAML aliases are never
+// followed.
 //
 // Files must be UTF-8. An expression ends at the first "}}", inside quotes or outside, and has at most expr.MaxBytes.
 // Only in YAML can an expression span lines; if it stays in the file, it comes back on one line. Foreign control

@@ -4,11 +4,14 @@ package interpolate_test
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
@@ -117,5 +120,24 @@ func TestTOMLWritesTypes(t *testing.T) {
 		if got != want && (err == nil || !strings.Contains(got, want)) {
 			t.Errorf("%s\nis  %s\nnot %s", text, got, want)
 		}
+	}
+}
+
+// TestTOMLWithManyKeys checks that a file which the library would read for minutes is refused.
+func TestTOMLWithManyKeys(t *testing.T) {
+	text := func(tables int) string {
+		var b strings.Builder
+		b.WriteString("a = \"{{ get_secret_value('s') }}\"\n")
+		for i := range tables {
+			fmt.Fprintf(&b, "[t%d]\nx = 1\n", i)
+		}
+		return b.String()
+	}
+	if _, err := renderAs(t, interpolate.FormatTOML, text(1000), "v"); err != nil {
+		t.Error(err)
+	}
+	_, err := renderAs(t, interpolate.FormatTOML, text(500_000), "v")
+	if !errors.Is(err, backend.ErrTooLarge) || !strings.Contains(err.Error(), "1000001 keys; the limit for TOML is 20000") {
+		t.Errorf("%v", err)
 	}
 }

@@ -34,10 +34,18 @@ const (
 	styleLiteralLines = `'''`
 )
 
+// MaxKeys is the largest number of keys in a file with references. The library compares each key with the others of its
+// table, so the time for a file grows with the square of them.
+const MaxKeys = 20_000
+
 func (fileSyntax) Strings(text []byte, s syntax.Search) ([]syntax.String, error) {
 	var out []syntax.String
+	keys := 0
 	err := walk(text, func(n *unstable.Node, closing bool) {
 		key := n.Kind == unstable.Key
+		if key && !closing {
+			keys++
+		}
 		value := string(n.Data)
 		if closing || !key && n.Kind != unstable.String || !s.ContainedIn(value) && (key || !s.IsBare(value)) {
 			return
@@ -48,6 +56,11 @@ func (fileSyntax) Strings(text []byte, s syntax.Search) ([]syntax.String, error)
 		str.Inner.Start, str.Inner.End = str.Start+len(str.Style), str.End-len(str.Style)
 		out = append(out, str)
 	})
+	if err == nil && keys > MaxKeys {
+		return nil, &format.Refusal{Err: backend.Errorf(backend.CodeTooLarge,
+			"the file has references and %d keys; the limit for TOML is %d", keys, MaxKeys).
+			WithHint("move the reference to its own file")}
+	}
 	return out, err
 }
 
