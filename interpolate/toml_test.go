@@ -137,7 +137,7 @@ func TestTOMLWithManyKeys(t *testing.T) {
 		t.Error(err)
 	}
 	_, err := renderAs(t, interpolate.FormatTOML, text(500_000), "v")
-	if !errors.Is(err, backend.ErrTooLarge) || !strings.Contains(err.Error(), "1000001 keys; the limit for TOML is 20000") {
+	if !errors.Is(err, backend.ErrTooLarge) || !strings.Contains(err.Error(), "1000001 keys; the limit") {
 		t.Errorf("%v", err)
 	}
 }

@@ -114,7 +114,7 @@ func TestAFingerprintDoesNotDependOnMessages(t *testing.T) {
 // TestUnreadableFileIsAlwaysNew checks that a review reports a changed file that cannot be read, also if it could not
 // be read before: nobody can compare its references.
 func TestUnreadableFileIsAlwaysNew(t *testing.T) {
-	same := []Finding{{Rule: Invalid, File: "f", Line: 1, Message: "m"}, {Rule: NearMiss, File: "f", Line: 2, Message: "m"}}
+	same := []Finding{{Rule: Invalid, File: "f", Line: 1}, {Rule: NearMiss, File: "f", Line: 2}}
 	if got := NewFindings(same, same); len(got) != 1 || got[0].Rule != Invalid {
 		t.Errorf("new findings %v", got)
 	}

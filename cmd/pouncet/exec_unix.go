@@ -76,22 +76,29 @@ func newWitness() *witness {
 }
 
 // end ends the witness. It returns the signal to the group that has ended it before, or nil. A pending signal comes
-// before the end of the input, so the answer does not depend on time. A stopped witness would not end.
+// before the end of the input, so the answer does not depend on time. A stopped witness would not end. One that does
+// not end for another reason is killed: a signal for the command must not wait for it.
 func (w *witness) end() os.Signal {
 	if w == nil {
 		return nil
 	}
 	_ = w.input.Close()
 	_ = w.cmd.Process.Signal(syscall.SIGCONT)
+	kill := time.AfterFunc(witnessTime, func() { _ = w.cmd.Process.Kill() })
+	defer kill.Stop()
 	var exit *exec.ExitError
 	if !errors.As(w.cmd.Wait(), &exit) {
 		return nil
 	}
-	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() &&
+		status.Signal() != syscall.SIGKILL {
 		return status.Signal()
 	}
 	return nil
 }
+
+// witnessTime is how long the end of a witness may take.
+const witnessTime = 2 * time.Second
 
 // largestPipe limits what is read from a pipe after the command has ended: a process in the background may write
 // forever. Linux allows no larger pipe without privileges.
