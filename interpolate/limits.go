@@ -13,7 +13,7 @@ import (
 const (
 	MaxFileBytes = 128 << 20       // the largest file
 	MaxNesting   = yaml.MaxNesting // the deepest nesting of YAML mappings and sequences
-	MaxProblems  = 1_000           // the problems that are reported per file; one more says that there are others
+	MaxProblems  = 1_000           // the problems that are reported for one file; a last one says that the list is cut off
 )
 
 // limited cuts the problems of one file off after MaxProblems. The last problem then says so, at the position of the
