@@ -4,6 +4,7 @@ package review
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ type Revision struct {
 	Sources   []*Source       // the files that differ from those of the working folder
 	Unchanged map[string]bool // the files that are the same in the working folder
 
-	leaks map[leakLines]int // the secrets in Sources, which have them no longer
+	leaks map[leakLines]int // the secrets that were in Sources: newLeaks compares with them
 }
 
 // Revision reads files of a git revision without a checkout. The paths are relative to the working folder, which must
@@ -56,6 +57,9 @@ func (r Reader) Revision(ctx context.Context, revision string, paths []string) (
 	}
 	var changed []interpolate.File
 	err = readBlobs(ctx, changedBlobs, func(name string, data []byte) {
+		if now, err := os.ReadFile(name); err == nil && bytes.Equal(now, data) {
+			return // a name that git could not be asked for
+		}
 		delete(out.Unchanged, filepath.ToSlash(name))
 		changed = append(changed, interpolate.File{Name: filepath.ToSlash(name), Data: data})
 	})
@@ -84,13 +88,14 @@ func (r *Revision) All(head []*Source) []*Source {
 
 type blob struct{ name, id string }
 
-// differing returns the blobs whose file in the working folder is missing or has other bytes. One git process compares
-// all files.
+// differing returns the blobs whose file in the working folder is missing or may have other bytes. One git process
+// compares all files that it can be asked for.
 func differing(ctx context.Context, blobs []blob) ([]blob, error) {
 	var names strings.Builder
 	var out, compared []blob
 	for _, b := range blobs {
-		if !isReadable(b.name) || strings.ContainsAny(b.name, "\n\r") {
+		// git takes a quote at the beginning of a line for a name with escapes.
+		if !isReadable(b.name) || strings.ContainsAny(b.name, "\n\r") || strings.HasPrefix(b.name, `"`) {
 			out = append(out, b)
 			continue
 		}

@@ -187,12 +187,15 @@ func (v *variables) setFromFile(
 	return nil
 }
 
-// unsetVariable is how the warnings of compose-go look: it says which variable of a file is not set.
+// unsetVariable writes the warnings of compose-go as messages of this program: a variable of a file is not set.
 type unsetVariable struct{ file string }
 
 // Format implements logrus.Formatter.
 func (u unsetVariable) Format(e *logrus.Entry) ([]byte, error) {
-	_, name, _ := strings.Cut(e.Message, `"`)
+	_, name, quoted := strings.Cut(e.Message, `"`)
+	if !quoted {
+		return fmt.Appendf(nil, "pouncet: %s: %s\n", u.file, backend.PrintableLine(e.Message)), nil
+	}
 	name, _, _ = strings.Cut(name, `"`)
 	return fmt.Appendf(nil, "pouncet: %s: variable %s is not set, so it is empty\n", u.file, backend.Quote(name)), nil
 }

@@ -132,6 +132,25 @@ func TestSignalsArriveOnce(t *testing.T) {
 	}
 }
 
+// TestWitnessThatDoesNotEndIsKilled checks that a signal does not wait for a witness that ignores the end of its input.
+func TestWitnessThatDoesNotEndIsKilled(t *testing.T) {
+	cmd := exec.Command("sleep", "20")
+	input, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if s := (&witness{cmd, input}).end(); s != nil {
+		t.Errorf("the witness reports %v", s)
+	}
+	status, _ := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if !status.Signaled() || status.Signal() != syscall.SIGKILL {
+		t.Errorf("the witness ended with %v", cmd.ProcessState)
+	}
+}
+
 // TestStoppedWitnessEnds checks that a witness that somebody has stopped does not keep run waiting.
 func TestStoppedWitnessEnds(t *testing.T) {
 	w := newWitness()

@@ -76,8 +76,8 @@ func newWitness() *witness {
 }
 
 // end ends the witness. It returns the signal to the group that has ended it before, or nil. A pending signal comes
-// before the end of the input, so the answer does not depend on time. A stopped witness would not end. One that does
-// not end for another reason is killed: a signal for the command must not wait for it.
+// before the end of the input, so the answer does not depend on time. A stopped witness would not end, so it is
+// continued. A witness that does not end within witnessTime is killed, because a signal for the command waits for it.
 func (w *witness) end() os.Signal {
 	if w == nil {
 		return nil

@@ -29,7 +29,7 @@ func (f *formatFlags) add(c *cobra.Command) {
 		"auto, or off to read a file in a YAML value as text, as version 0.1 does; off will be removed")
 	c.Flags().StringArrayVar(&f.rules.Exclude, "exclude", nil,
 		"do not read files that match this `glob`, such as 'charts/**'; repeat for more globs")
-	c.Flags().BoolVar(&f.rules.Ignored, "no-gitignore", false, "also read the files below folders that git ignores")
+	c.Flags().BoolVar(&f.rules.Ignored, "no-gitignore", false, "below a folder, also read files that git ignores")
 }
 
 // nestedAuto is the value of --nested that stands for interpolate.NestedAuto.
@@ -89,8 +89,8 @@ name, choose with --file-format. A file that another tool has still to fill in
 template: it fills in a value that means the same with and without quotes, and
 rejects any other value with the reason.
 
-Below a folder, configuration files are read that git does not ignore and
---exclude does not match. Links are not followed.`
+Below a folder, Pouncet reads all configuration files but those that git ignores
+or that --exclude matches. It follows no links.`
 
 func joinWords[S ~string](list []S) string {
 	out := make([]string, len(list))

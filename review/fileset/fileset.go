@@ -4,12 +4,12 @@
 //
 //   - A path of a file selects this file, whatever its name, also through a symbolic link.
 //   - A path of a folder selects the files below it with the extension of a configuration format.
-//   - Hidden files and folders are like others, apart from .git and .pouncet, which are never selected below a folder.
-//   - Symbolic links below a folder, and what is not a regular file, are not selected: a link may point anywhere.
-//   - Files below a folder that git ignores are not selected, unless they are under version control.
+//   - Hidden files and folders are selected like others. Only .git and .pouncet are never selected below a folder.
+//   - Below a folder, only regular files are selected. A symbolic link is not, because it may point anywhere.
+//   - Below a folder, a file that git ignores is not selected, unless it is under version control.
 //   - A file or folder that a pattern of Exclude matches is not selected, even if a path names it.
 //
-// Something that cannot be read below a folder is a problem. It hides nothing else.
+// A file or folder below a path that cannot be read is a problem. The other files are selected all the same.
 package fileset
 
 import (
@@ -32,15 +32,15 @@ import (
 
 // Rules are the rules that the caller chooses.
 type Rules struct {
-	// Selects reports whether a file below a folder has a name of a kind that is read. Nil means
-	// interpolate.IsConfigurationFile.
+	// Selects reports whether a file below a folder is read, by its name. Nil means interpolate.IsConfigurationFile.
 	Selects func(name string) bool
 
-	// Exclude holds patterns. A pattern without a slash is compared with the name of each file and folder, and another
-	// one with the path as a message shows it. "*" matches any part of a name, and "**" matches any folders.
+	// Exclude holds patterns. A pattern without a slash is compared with the name of each file and folder. A pattern with
+	// a slash is compared with the path as a message shows it. "*" matches any part of a name, and "**" matches any
+	// folders.
 	Exclude []string
 
-	// Ignored selects files that git ignores, too.
+	// Ignored says that files which git ignores are selected too.
 	Ignored bool
 }
 
@@ -116,8 +116,8 @@ func (r Rules) Walk(ctx context.Context, root string) (files []string, problems 
 	return files, problems, err
 }
 
-// Below reports whether List selects a file of a git revision that one of paths is or has below it. All names are
-// relative to the working folder. Git ignores no file under version control.
+// Below reports whether List would select a file of a git revision: one of paths is the file, or a folder above it. All
+// names are relative to the working folder. Git ignores no file under version control.
 func (r Rules) Below(paths []string, file string) bool {
 	if r.excludesNamed(file) {
 		return false

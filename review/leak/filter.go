@@ -12,9 +12,9 @@ type filter struct {
 	shape *shape
 }
 
-// leastHeat is the least heat of a secret. Half of all random texts of 10 letters and digits have it, and 95 % of those
-// with 20.
-const leastHeat = 9
+// leastScore is the lowest score of a secret. Half of all random texts of 10 letters and digits reach it, and 95 % of
+// those of 20.
+const leastScore = 9
 
 // accepts reports whether a match is a secret.
 func (f *filter) accepts(m *match) bool {
@@ -25,9 +25,9 @@ func (f *filter) accepts(m *match) bool {
 		return f.isCredential(m)
 	}
 	// The pattern says already what it is, unless it also matches any commit, or any field of a variable s.
-	least := prefilterHeat
+	least := prefilterScore
 	if strings.HasPrefix(m.secret, "s.") {
-		least = 2 * prefilterHeat
+		least = 2 * prefilterScore
 	}
 	return !isDigest(m.secret) && f.isRandom(m.secret, least)
 }
@@ -38,9 +38,9 @@ func (f *filter) isRandom(value string, least int) bool {
 		return false
 	}
 	if text, ok := decodedText(value); ok {
-		return !strings.Contains(text, "-----BEGIN CERT") && !isExample(text) && f.shape.heat(text) >= least
+		return !strings.Contains(text, "-----BEGIN CERT") && !isExample(text) && f.shape.score(text) >= least
 	}
-	return f.shape.heat(value) >= least
+	return f.shape.score(value) >= least
 }
 
 // exampleWords are in values that documentation tells to replace.
@@ -72,7 +72,7 @@ func (f *filter) isPrivateKey(block string) bool {
 			best = part
 		}
 	}
-	return length >= 64 && len(best) >= 32 && f.shape.heat(best) >= 2*leastHeat && !isExample(best)
+	return length >= 64 && len(best) >= 32 && f.shape.score(best) >= 2*leastScore && !isExample(best)
 }
 
 // isCredential reports whether the name and the value of an assignment are those of a credential.
@@ -101,7 +101,7 @@ func (f *filter) isCredential(m *match) bool {
 	case isDigest(value):
 		return strength == strongName
 	}
-	return f.isRandom(value, leastHeat)
+	return f.isRandom(value, leastScore)
 }
 
 const genericRule = "generic-api-key"

@@ -33,8 +33,8 @@ const (
 	upper
 )
 
-// prefilterHeat is the least peak of a run that the rules see. Random text has it after about 8 characters.
-const prefilterHeat = 6
+// prefilterScore is the lowest score of a run that the rules see. Random text reaches it after about 8 characters.
+const prefilterScore = 6
 
 func newShape() *shape {
 	s := &shape{}
@@ -78,38 +78,38 @@ func (s *shape) pair(a, b byte) int8 {
 
 // runs calls report for each run of letters, digits and joiners that looks random. Its time is linear.
 func (s *shape) runs(text []byte, report func(start, end int)) {
-	start, heat, peak := 0, 0, 0
+	start, sum, peak := 0, 0, 0
 	previous := byte(0)
 	for i := range len(text) {
 		c := text[i]
 		if s.class[c] == other {
-			if peak >= prefilterHeat {
+			if peak >= prefilterScore {
 				report(start, i)
 			}
-			start, heat, peak, previous = i+1, 0, 0, 0
+			start, sum, peak, previous = i+1, 0, 0, 0
 			continue
 		}
-		heat = max(0, heat+int(s.weight[int(previous)<<7|int(c)]))
-		peak = max(peak, heat)
+		sum = max(0, sum+int(s.weight[int(previous)<<7|int(c)]))
+		peak = max(peak, sum)
 		previous = c
 	}
-	if peak >= prefilterHeat {
+	if peak >= prefilterScore {
 		report(start, len(text))
 	}
 }
 
-// heat returns the highest sum in a text.
-func (s *shape) heat(text string) int {
-	heat, peak := 0, 0
+// score returns the highest sum in a text.
+func (s *shape) score(text string) int {
+	sum, peak := 0, 0
 	previous := byte(0)
 	for i := range len(text) {
 		c := text[i]
 		if s.class[c] == other {
-			heat, previous = 0, 0
+			sum, previous = 0, 0
 			continue
 		}
-		heat = max(0, heat+int(s.weight[int(previous)<<7|int(c)]))
-		peak = max(peak, heat)
+		sum = max(0, sum+int(s.weight[int(previous)<<7|int(c)]))
+		peak = max(peak, sum)
 		previous = c
 	}
 	return peak
