@@ -118,24 +118,33 @@ func trailingName(text string) string {
 // commonToAllCalls is a part of the name of every call, so that one search covers all of them.
 const commonToAllCalls = "_va"
 
-// namesInFiles are what hasCallName looks for.
-var namesInFiles = append(slices.Clone(callNames), storeCalls...)
+// namesInFiles are what hasCallName looks for: the parts of each name before and after commonToAllCalls, by the last
+// character before it.
+var namesInFiles = func() (byLast [128][][2]string) {
+	for _, name := range slices.Concat(callNames, storeCalls) {
+		before, after, _ := strings.Cut(name, commonToAllCalls)
+		last := before[len(before)-1]
+		byLast[last] = append(byLast[last], [2]string{before, after})
+	}
+	return byLast
+}()
 
 // hasCallName reports whether a file holds the name of a call, even as a part of a longer name.
 func hasCallName(data []byte) bool {
-	for i := 0; ; {
+	for i := 0; ; i += len(commonToAllCalls) {
 		n := bytes.Index(data[i:], []byte(commonToAllCalls))
 		if n < 0 {
 			return false
 		}
-		i += n
-		for _, name := range namesInFiles {
-			if before := strings.Index(name, commonToAllCalls); i >= before &&
-				bytes.HasPrefix(data[i-before:], []byte(name)) {
+		if i += n; i == 0 || data[i-1] >= 128 {
+			continue
+		}
+		for _, name := range namesInFiles[data[i-1]] {
+			if bytes.HasSuffix(data[:i], []byte(name[0])) &&
+				bytes.HasPrefix(data[i+len(commonToAllCalls):], []byte(name[1])) {
 				return true
 			}
 		}
-		i += len(commonToAllCalls)
 	}
 }
 
