@@ -275,7 +275,7 @@ func inert(text string, values []span, inside []bool) bool {
 // checkResult returns the problem of a value that means something else to another tool together with the bytes around
 // it. Each edit is for the reference with the same index.
 func (d *Document) checkResult(result []byte, edits []format.Edit, edited []*reference) Problems {
-	if problems := d.checkBlanks(edits, edited); problems != nil || d.file.format() != FormatText {
+	if problems := d.checkBlanks(edits, edited); problems != nil || d.row.name != FormatText {
 		return problems
 	}
 	// In text, each reference is a scalar, so only the result shows what is next to it.

@@ -193,6 +193,15 @@ func TestValuesDoNotOpenTemplates(t *testing.T) {
 			t.Errorf("%s with %q: %q", c.text, c.value, got)
 		}
 	}
+	// In plain text, each expression is its own scalar, also if the text came without a file name.
+	for _, name := range []string{"f.txt", "-", ""} {
+		for _, text := range []string{"CALL{ 7*7 }} {{ c }}", "CALLCALL 7*7 }} {{ c }}", "{{ c }} {CALL"} {
+			f := interpolate.File{Name: name, Data: []byte(withCalls(text))}
+			if got, err := renderDialect(t, f, everySecret("{"), interpolate.MissingError); err == nil {
+				t.Errorf("%s in %q: %q", text, name, got)
+			}
+		}
+	}
 	for _, d := range []interpolate.Dialect{interpolate.DialectMage, interpolate.DialectJinja} {
 		f := interpolate.File{Name: "f.yaml", Data: []byte("a: \"$" + secretCall + "\"\n"), Dialect: d}
 		if got, err := renderDialect(t, f, everySecret("{{ 7*7 }}"), interpolate.MissingError); err == nil {

@@ -34,7 +34,8 @@ func (f *File) isUnnamed() bool { return f.Unnamed || f.Name == "" || f.Name == 
 // Document holds the references of one file. A YAML file with several YAML documents is one Document.
 type Document struct {
 	file       File
-	format     format.Format   // that read the file; nil if the file has no references
+	row        *formatRow      // of the format that read the file; nil if the file has no references
+	format     format.Format   // that read the file
 	scalars    []format.Scalar // what the format returned
 	references []reference     // in the order of the file
 	warnings   Problems
@@ -207,7 +208,7 @@ func (d *Document) isOneScalar() bool {
 
 // readAs reads the file in one format. It returns false if the file cannot be parsed in it.
 func (d *Document) readAs(row *formatRow, src *format.Source) (_ Problems, parsed bool) {
-	d.format = row.new()
+	d.row, d.format = row, row.new()
 	scalars, err := d.format.Scan(src)
 	var refusal *format.Refusal
 	switch {
