@@ -50,61 +50,85 @@ func (t templates) openings() []string {
 	return out
 }
 
+// templateSigns are the signs with which templates begin and end.
+var templateSigns = [...]struct{ opening, closing string }{{"{{", "}}"}, {"{%", "%}"}, {"{#", "#}"}, {"<%", "%>"}}
+
 // remainingTemplates returns the template syntaxes that remain in a text around the spans. The spans are in order.
 // inside reports for each span whether a template that begins before it ends after it.
 func remainingTemplates(text []byte, own []span) (t templates, inside []bool) {
 	inside = make([]bool, len(own))
-	last := map[string]int{} // by closing: its last offset
-	next := 0                // the first span that ends after the present offset
-	for i := 0; i+1 < len(text); {
-		at := bytes.IndexAny(text[i:], "{<")
-		if at < 0 || i+at+1 >= len(text) {
-			break
+	for _, signs := range templateSigns {
+		t |= markTemplates(text, own, inside, signs.opening, signs.closing)
+	}
+	return t, inside
+}
+
+// markTemplates returns the syntaxes of the templates with one pair of signs, and marks the spans inside them. No tool
+// knows all signs, so templates with other signs do not matter.
+func markTemplates(text []byte, own []span, inside []bool, opening, closing string) (t templates) {
+	last := lastAround(text, own, closing)
+	next := 0 // the first span that ends after i
+	end := 0  // of the latest template
+	for i := 0; ; i += len(opening) {
+		at := bytes.Index(text[i:], []byte(opening))
+		if at < 0 {
+			return t
 		}
 		i += at
 		for next < len(own) && own[next].end <= i {
 			next++
 		}
-		if next < len(own) && own[next].start <= i {
-			i = own[next].end
+		if next < len(own) && own[next].start < i+len(opening) {
+			i = own[next].end - len(opening) // the opening is not only of the text
 			continue
 		}
-		if next < len(own) && own[next].start < i+2 {
-			i = own[next].start // the second sign belongs to the span
-			continue
-		}
-		syntax, closing := templateAt(text, i)
+		syntax := syntaxAt(text, i)
 		t |= syntax
-		switch {
-		case syntax == 0:
-			i++
-		case next == len(own):
-			i += 2
-		default:
-			// Each byte is searched once: what follows begins after the closing, or after the span.
-			end := bytes.Index(text[i+2:own[next].start], []byte(closing))
-			if end >= 0 {
-				i += 2
-				for _, opening := range [...]string{"{{", "{%", "<%"} {
-					if at := bytes.Index(text[i:i+end], []byte(opening)); at >= 0 {
-						syntax, _ := templateAt(text, i+at)
-						t |= syntax
-					}
-				}
-				i += end + len(closing)
-				continue
+		if syntax == 0 || i < end || next == len(own) {
+			continue
+		}
+		if end = i + len(opening); last < end {
+			t |= unclosedTemplate
+			continue
+		}
+		for k := next; ; k++ {
+			to := len(text)
+			if k < len(own) {
+				to = own[k].start
 			}
-			if _, known := last[closing]; !known {
-				last[closing] = bytes.LastIndex(text, []byte(closing))
+			if n := bytes.Index(text[end:to], []byte(closing)); n >= 0 {
+				end += n + len(closing)
+				break
 			}
-			inside[next] = last[closing] >= own[next].end
-			if t != 0 && !inside[next] {
-				t |= unclosedTemplate
-			}
-			i = own[next].end
+			inside[k], end = true, own[k].end
 		}
 	}
-	return t, inside
+}
+
+// lastAround returns the offset of the last sign in the text around the spans, or -1.
+func lastAround(text []byte, own []span, sign string) int {
+	to := len(text)
+	for k := len(own) - 1; k >= 0; k-- {
+		if n := bytes.LastIndex(text[own[k].end:to], []byte(sign)); n >= 0 {
+			return own[k].end + n
+		}
+		to = own[k].start
+	}
+	return bytes.LastIndex(text[:to], []byte(sign))
+}
+
+// syntaxAt returns the syntax of the opening at an offset.
+func syntaxAt(text []byte, i int) templates {
+	afterDollar := i > 0 && text[i-1] == '$'
+	switch {
+	case text[i] == '<':
+		return percentTemplates
+	case afterDollar && text[i+1] == '{':
+		return actionsTemplates
+	case afterDollar && text[i+1] == '#':
+		return 0 // ${#name} is the length of a variable in a shell
+	}
+	return bracedTemplates
 }
 
 // escapedSign matches an escape of a sign of a template in a string of YAML, JSON, TOML or HCL, and a backslash that
@@ -137,37 +161,14 @@ func unescapeSigns(data []byte, own []span) ([]byte, []span) {
 	return append(out, escapedSign().ReplaceAllFunc(data[at:], unescape)...), spans
 }
 
-// templateAt returns the syntax of the opening at an offset, and its closing.
-func templateAt(text []byte, i int) (t templates, closing string) {
-	afterDollar := i > 0 && text[i-1] == '$'
-	switch string(text[i : i+2]) {
-	case "{{":
-		if afterDollar {
-			return actionsTemplates, "}}"
-		}
-		return bracedTemplates, "}}"
-	case "{%":
-		return bracedTemplates, "%}"
-	case "{#":
-		if !afterDollar { // ${#name} is the length of a variable in a shell
-			return bracedTemplates, "#}"
-		}
-	case "<%":
-		return percentTemplates, "%>"
-	}
-	return 0, ""
-}
-
-// opensTemplate returns the index of a value that begins a template in a text, or -1. The values are at the spans.
+// opensTemplate returns the index of a value that begins a template in a text, or -1. The values are at the spans. An
+// empty value can join the text around it to an opening.
 func (t templates) opensTemplate(text string, values []span) int {
 	if t == 0 {
 		return -1
 	}
 	openings := t.openings()
 	for i, v := range values {
-		if v.start == v.end {
-			continue
-		}
 		from, to := max(0, v.start-2), min(len(text), v.end+2)
 		for _, o := range openings {
 			for at := from; ; at++ {
@@ -247,11 +248,14 @@ func (d *Document) checkTemplates(refs []reference, values []format.Value) Probl
 		}
 	}
 	whole := text.String()
-	// The text between the values can open a template too, and a value end it.
-	if _, inside := remainingTemplates([]byte(whole), replaced); !inert(whole, replaced, inside) {
-		return Problems{d.problem(filled[slices.Index(inside, true)], errInsideTemplate())}
+	// Without line breaks and escapes, the text between the values can begin a template that the file does not show.
+	own, inside := remainingTemplates([]byte(whole), replaced)
+	for i, v := range replaced {
+		if inside[i] && !plaintext.IsInert(whole[v.start:v.end]) {
+			return Problems{d.problem(filled[i], errInsideTemplate())}
+		}
 	}
-	if i := d.templates.opensTemplate(whole, replaced); i >= 0 {
+	if i := (d.templates | own&unclosedTemplate).opensTemplate(whole, replaced); i >= 0 {
 		return Problems{d.problem(filled[i], errOpensTemplate())}
 	}
 	for i, v := range replaced {
@@ -262,16 +266,6 @@ func (d *Document) checkTemplates(refs []reference, values []format.Value) Probl
 	return nil
 }
 
-// inert reports whether all values inside a template are inert.
-func inert(text string, values []span, inside []bool) bool {
-	for i, v := range values {
-		if inside[i] && !plaintext.IsInert(text[v.start:v.end]) {
-			return false
-		}
-	}
-	return true
-}
-
 // checkResult returns the problem of a value that means something else to another tool together with the bytes around
 // it. Each edit is for the reference with the same index.
 func (d *Document) checkResult(result []byte, edits []format.Edit, edited []*reference) Problems {
@@ -279,17 +273,18 @@ func (d *Document) checkResult(result []byte, edits []format.Edit, edited []*ref
 		return problems
 	}
 	// In text, each reference is a scalar, so only the result shows what is next to it.
-	replaced := make([]span, len(edits))
+	var replaced []span
+	var filled []*reference
 	shift := 0
 	for i, e := range edits {
-		end := e.Start + shift + len(e.Text)
-		if replaced[i] = (span{e.Start + shift, end}); edited[i].expr.IsLiteral() {
-			replaced[i].start = end // the text is of the file, and no value
-		}
+		start := e.Start + shift
 		shift += len(e.Text) - (e.End - e.Start)
+		if !edited[i].expr.IsLiteral() {
+			replaced, filled = append(replaced, span{start, start + len(e.Text)}), append(filled, edited[i])
+		}
 	}
 	if i := d.templates.opensTemplate(string(result), replaced); i >= 0 {
-		return Problems{d.problem(edited[i], errOpensTemplate())}
+		return Problems{d.problem(filled[i], errOpensTemplate())}
 	}
 	return nil
 }

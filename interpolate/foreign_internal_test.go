@@ -43,6 +43,11 @@ func TestRemainingTemplates(t *testing.T) {
 		"see {{ for more «{{ x }}»":                {bracedTemplates | unclosedTemplate, "0"},
 		"{% set a = \"«{{ x }}»\" %}":              {bracedTemplates, "1"},
 		"{\"a\": {\"b\": «{{ x }}»}} a < b << c {": {0, "0"},
+		"<% «{{ x }}» «{{ y }}» %> «{{ z }}»":      {percentTemplates, "110"},
+		"{{ a «{{ x }}» ${{ b «{{ y }}» }}":        {bracedTemplates | actionsTemplates, "11"},
+		"see {{ for «{{ x }}» and «{{ y }}»":       {bracedTemplates | unclosedTemplate, "00"},
+		"see {{ <% «{{ x }}» %> «{{ y }}»":         {bracedTemplates | percentTemplates | unclosedTemplate, "10"},
+		"{{ a <% }} «{{ x }}» %> «{{ y }}»":        {bracedTemplates | percentTemplates, "10"},
 	} {
 		text, own := spansOf(marked)
 		got, inside := remainingTemplates([]byte(text), own)
@@ -73,6 +78,8 @@ func TestOpensTemplate(t *testing.T) {
 		{"{{ a }}«x{»{{ b }}", all, 0},
 		{"«{»«{»", all, 0},
 		{"«{»«»«{»", all, 0},
+		{"{«»{ x }}", all, 0},
+		{"{{ a }}«»{{ b }}", all, -1},
 		{"$«{{»", actionsTemplates, 0},
 		{"«{{»", actionsTemplates, -1},
 		{"«$»{{ b }}", actionsTemplates, 0},

@@ -184,6 +184,7 @@ func TestValuesDoNotOpenTemplates(t *testing.T) {
 		{"a: \"{CALL\"\nb: {{ c }}\n", "{ x }}"}, // together with the text before it
 		{"a: \"CALL{\"\nb: {{ c }}\n", "x{"},
 		{"a: \"CALLCALL\"\nb: {{ c }}\n", "{"},
+		{"a: \"{CALL{ 7*7 }}\"\nb: {{ c }}\n", ""},
 		{"a: $CALL\nb: ${{ c }}\n", "{{ x }}"},
 		{"a: '<% x(\"CALL\") %>'\n", "\") + evil(\""},
 		{"a: |\n  {{ tpl\n    CALL }}\n", "x }} y"},
@@ -283,6 +284,29 @@ func TestEscapedTemplates(t *testing.T) {
 		}
 		if _, err := renderDialect(t, f, everySecret("plain"), interpolate.MissingError); err != nil {
 			t.Errorf("%q with a plain value: %v", c.text, err)
+		}
+	}
+}
+
+// TestValuesInsideTemplates checks each value inside an expression of another tool, and not only the first one. The
+// problem is about the reference to that value.
+func TestValuesInsideTemplates(t *testing.T) {
+	const a, b = "{{ get_secret_value('a') }}", "{{ get_secret_value('b') }}"
+	r := &resolver{secrets: map[string]string{"dev/a": "inert", "dev/b": "') + evil('"}}
+	for _, c := range []struct{ name, text, want string }{
+		{"f.yaml", "a: \"<% x('A', 'B') %>\"\n", "f.yaml:1:42: "},
+		{"f.yaml", "a: '<% x('\nb: A\nc: B\nd: ') %>'\n", "f.yaml:3:4: "},
+		{"f.txt", "<% x('A', 'B') %>\n", "f.txt:1:38: "},
+		{"f.txt", "see {{ <% x('B') %>\n", "f.txt:1:14: "}, // "{{" means nothing to the tool that knows "<%"
+		{"f.txt", "{{ x <% }} x('B') %>\n", "f.txt:1:15: "},
+		{"f.yaml", "a: \"<% x('A', 'A') %> B\"\n", ""},
+		{"f.yaml", "# see {{\na: 'A'\nb: \"B\"\n", ""},
+	} {
+		text := strings.NewReplacer("A", a, "B", b).Replace(c.text)
+		got, err := renderDialect(t, interpolate.File{Name: c.name, Data: []byte(text)}, r, interpolate.MissingError)
+		want := c.want + b + ": the reference is inside an expression of another tool"
+		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: %q, %v", text, got, err)
 		}
 	}
 }
