@@ -5,6 +5,7 @@ package interpolate
 import (
 	"bytes"
 	"encoding/hex"
+	"html"
 	"slices"
 	"strings"
 
@@ -131,19 +132,22 @@ func syntaxAt(text []byte, i int) templates {
 	return bracedTemplates
 }
 
-// escapedSign matches an escape of a sign of a template in a string of YAML, JSON, TOML or HCL, and a backslash that
-// properties ignore. A backslash at the end of a line joins the lines.
-var escapedSign = pattern.Once(`\\(?:x|u00|U000000)(7[bBdD]|2[345]|3[cCeE])|\\([{}%#<>$])|\\\r?\n[ \t]*`)
+// escapedSign matches an escape of a sign of a template in a string of YAML, JSON, TOML, HCL or XML, and a backslash
+// that properties ignore. A backslash at the end of a line joins the lines.
+var escapedSign = pattern.Once(`\\(?:x|u00|U000000)(7[bBdD]|2[345]|3[cCeE])|\\([{}%#<>$])|\\\r?\n[ \t]*` +
+	`|&(?:lt|gt|#x0*(?:7[bBdD]|2[345]|3[cCeE])|#0*(?:12[35]|3[567]|6[02]));`)
 
 // unescapeSigns returns a text in which the signs of templates have no escapes, because another tool can read the
 // strings of the file after it has parsed them. Each span becomes one byte, which is no sign.
 func unescapeSigns(data []byte, own []span) ([]byte, []span) {
-	if bytes.IndexByte(data, '\\') < 0 {
+	if !bytes.ContainsAny(data, `\&`) {
 		return data, own
 	}
 	out, spans := make([]byte, 0, len(data)), make([]span, 0, len(own))
 	unescape := func(escape []byte) []byte {
 		switch m := escapedSign().FindSubmatch(escape); {
+		case escape[0] == '&':
+			return []byte(html.UnescapeString(string(escape)))
 		case len(m[1]) > 0:
 			sign, _ := hex.DecodeString(string(m[1]))
 			return sign
