@@ -3,8 +3,8 @@
 // Package access authenticates callers and checks their permissions.
 //
 // The client draws a token, and the backend stores only its SHA-256 hash.
-// Authenticate returns the principal of a token. Guard is a Service that checks
-// every call against the table of roles before it passes the call on.
+// Authenticate returns the principal of a token, and Logins remembers it. Guard is a Service that checks every call
+// against the table of roles before it passes the call on.
 //
 // # Limits
 //
@@ -78,11 +78,17 @@ func Authenticate(ctx context.Context, s store.Store, token string, now time.Tim
 			"the token is not valid: it was cut off or mistyped, or is not a Pouncet token").
 			WithHint("copy it again; a token begins with %s", Prefix)
 	}
-	var found store.Token
+	var p backend.Principal
 	err := s.View(ctx, func(tx store.Tx) (err error) {
-		found, err = tx.TokenByHash(ctx, HashToken(token))
+		p, err = principalOf(ctx, tx, HashToken(token), now)
 		return err
 	})
+	return p, err
+}
+
+// principalOf returns the principal of the token with a hash.
+func principalOf(ctx context.Context, tx store.Tx, hash []byte, now time.Time) (backend.Principal, error) {
+	found, err := tx.TokenByHash(ctx, hash)
 	unknown := backend.Errorf(backend.CodeUnauthenticated,
 		"the token is unknown: it was revoked, has expired, or belongs to another backend").
 		WithHint("an admin, or a user of the server's machine, creates a new one: pouncet token create")

@@ -3,7 +3,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -235,7 +234,7 @@ func rowFields(o store.Object, projectName string) [][]byte {
 	fields := [][]byte{
 		[]byte(stored.Row), []byte(o.Kind), []byte(o.ID), []byte(o.Project), []byte(o.Environment), []byte(o.Scope),
 		[]byte(o.Name),
-		[]byte(o.Type), []byte(o.Link), number(o.Version), number(o.Revision), bytes.Clone(o.Attributes),
+		[]byte(o.Type), []byte(o.Link), number(o.Version), number(o.Revision), o.Attributes,
 	}
 	if isEnvironment(o.Kind) {
 		fields = append(fields, []byte(projectName))

@@ -67,20 +67,20 @@ type Key struct {
 	project     string
 	environment string
 
-	// These are funcs because fmt prints the bytes of a slice in an unexported field, but only the address of a func.
+	// A func, because fmt prints the bytes of a slice in an unexported field, but only the address of a func.
 	environmentKey func() []byte
-	rowKey         func() []byte
+	rows           *Signer
 }
 
 func newKey(deployment string, w WrappedKey, plaintext []byte) (*Key, error) {
-	rowKey, err := hkdf.Expand(sha256.New, plaintext, stored.RowKey, keySize)
+	rows, err := newSigner(plaintext, stored.RowKey)
 	if err != nil {
-		return nil, cryptoError("deriving a row key", err)
+		return nil, err
 	}
 	return &Key{
 		deployment: deployment, id: w.ID, project: w.Project, environment: w.Environment,
 		environmentKey: func() []byte { return plaintext },
-		rowKey:         func() []byte { return rowKey },
+		rows:           rows,
 	}, nil
 }
 

@@ -35,7 +35,8 @@ func TestHostileClientTorture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: sends hostile requests: run without -short")
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(100)) // as pouncet server does; tests collect garbage less often
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as pouncet server does
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(384 << 20))
 	server := startHostile(t)
 	stop := time.Now().Add(time.Minute)
 	rounds := 1
@@ -165,13 +166,11 @@ func startHostile(t *testing.T) *hostileServer {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	service := parts.Audited(access.Guard)
+	logins := access.NewLogins(parts.Store, nil)
 	o := httpapi.Options{Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelError})),
-		Allow: access.Allow, Refused: service.Refused,
+		Allow: access.Allow, Refused: service.Refused, Remembered: logins.Remembered,
 		Ready: httpapi.NewHealth(ctx, parts.Problems, func(_, _ []error) {}).Ready}
-	handler := httpapi.NewServer(service,
-		func(ctx context.Context, token string) (backend.Principal, error) {
-			return access.Authenticate(ctx, parts.Store, token, time.Now())
-		}, o)
+	handler := httpapi.NewServer(service, logins.Authenticate, o)
 	h.stop = stop
 	go func() { h.served <- httpapi.Serve(ctx, l, handler, o) }()
 	h.url = "http://" + l.Addr().String()

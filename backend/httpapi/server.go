@@ -61,6 +61,10 @@ type Options struct {
 	Allow func(p backend.Principal, verb backend.Verb) error
 	// TrustedProxies are the addresses whose header X-Forwarded-For says where a request came from.
 	TrustedProxies Proxies
+	// Remembered returns the principal of a token from memory, and the context of its call. If verified then reports that
+	// the call has not verified the token itself, the server authenticates the token before it answers. A nil verified
+	// means that the token is not in memory. A nil Remembered remembers none.
+	Remembered func(ctx context.Context, token string) (call context.Context, p backend.Principal, verified func() bool)
 	// Refused is called for each request that makes no call because its token is not valid or Allow has refused it. err
 	// says why. ctx has the origin of the request and, if it is known, its principal.
 	Refused func(ctx context.Context, verb backend.Verb, err error)
@@ -245,19 +249,14 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), s.options.CallTimeout)
 		defer cancel()
-		principal, err := s.principal(ctx, r)
-		if errors.Is(err, errManyLogins) {
-			busy(w, errManyLogins)
-			return
-		}
+		ctx, principal, verified, err := s.remembered(ctx, r)
 		if err == nil {
 			requestLogFrom(ctx).principal = principal.Name
 			ctx = backend.WithPrincipal(ctx, principal)
 			err = s.allow(principal, to.verb, r)
 		}
 		if err != nil {
-			s.options.Refused(ctx, asked(to.verb, r), err)
-			refuse(w, err)
+			s.deny(ctx, w, r, to.verb, err)
 			return
 		}
 		if !s.callers.enter(principal.ID) {
@@ -288,6 +287,12 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 			return
 		}
 		out, err := verb(ctx, in)
+		if !verified() {
+			if _, denied := s.principal(ctx, r); denied != nil {
+				s.deny(ctx, w, r, to.verb, denied)
+				return
+			}
+		}
 		if err != nil {
 			refuse(w, err)
 			return
@@ -298,6 +303,16 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 		}
 		answer(w, status, out)
 	})
+}
+
+// deny answers a request whose caller is not known or not allowed.
+func (s *server) deny(ctx context.Context, w http.ResponseWriter, r *http.Request, verb backend.Verb, err error) {
+	if errors.Is(err, errManyLogins) {
+		busy(w, errManyLogins)
+		return
+	}
+	s.options.Refused(ctx, asked(verb, r), err)
+	refuse(w, err)
 }
 
 // allow refuses a principal that may not use a verb at all. The error is about revealing values if the client says that
@@ -329,11 +344,28 @@ func (s *server) principal(ctx context.Context, r *http.Request) (backend.Princi
 	default:
 		return backend.Principal{}, errManyLogins
 	}
+	return s.authenticate(ctx, bearerToken(r))
+}
+
+func bearerToken(r *http.Request) string {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		token = ""
+		return ""
 	}
-	return s.authenticate(ctx, token)
+	return token
+}
+
+// remembered returns who sends a request, and the context of its call: see Options.Remembered.
+func (s *server) remembered(
+	ctx context.Context, r *http.Request,
+) (call context.Context, p backend.Principal, verified func() bool, err error) {
+	if s.options.Remembered != nil {
+		if call, p, verified := s.options.Remembered(ctx, bearerToken(r)); verified != nil {
+			return call, p, verified, nil
+		}
+	}
+	p, err = s.principal(ctx, r)
+	return ctx, p, func() bool { return true }, err
 }
 
 // A response must be read within writeTime, and one second more for each writeRate bytes.

@@ -110,7 +110,13 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 		return err
 	}
 	seen := s.seenCounters()
-	return s.Store.View(ctx, func(inner store.Tx) error { return f(&tx{Tx: inner, store: s, signers: keys, seen: seen}) })
+	return s.Store.View(ctx, func(inner store.Tx) error {
+		t := &tx{Tx: inner, store: s, signers: keys, seen: seen}
+		if err := store.CheckCondition(ctx, t); err != nil {
+			return err
+		}
+		return f(t)
+	})
 }
 
 // CheckStates checks all states without the rows. It returns an error if the deployment key is unavailable, or if a
@@ -135,6 +141,9 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	seen := s.seenCounters()
 	err = s.Store.Update(ctx, func(inner store.Tx) error {
 		t = newWriter(inner, s, keys, seen)
+		if err := store.CheckCondition(ctx, t); err != nil {
+			return err
+		}
 		if err := f(t); err != nil {
 			return err
 		}

@@ -57,8 +57,8 @@ func (s stopsServer) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func TestServerCollectsGarbageAsOftenAsUsual(t *testing.T) {
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as package gcpercent does
+func TestServerLimitsItsMemory(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(-1))
 	t.Setenv("POUNCET_HOME", filepath.Join(t.TempDir(), "data"))
 	ctx, stop := context.WithCancel(t.Context())
 	out := streams{strings.NewReader(""), io.Discard, stopsServer{stop}}
@@ -67,7 +67,7 @@ func TestServerCollectsGarbageAsOftenAsUsual(t *testing.T) {
 			t.Fatalf("%q ends with exit code %d", args, code)
 		}
 	}
-	if percent := debug.SetGCPercent(400); percent != serverGCPercent {
-		t.Errorf("a server collects garbage at %d %%", percent)
+	if limit := debug.SetMemoryLimit(-1); limit != serverMemory {
+		t.Errorf("the limit of the memory is %d", limit)
 	}
 }
