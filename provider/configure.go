@@ -30,6 +30,8 @@ type providerModel struct {
 	Configuration   types.String `tfsdk:"configuration"`
 	EphemeralValues types.String `tfsdk:"ephemeral_values"`
 	CACertFile      types.String `tfsdk:"ca_cert_file"`
+	ClientCertFile  types.String `tfsdk:"client_cert_file"`
+	ClientKeyFile   types.String `tfsdk:"client_key_file"`
 	MaxRetries      types.Int64  `tfsdk:"max_retries"`
 	RequestTimeout  types.String `tfsdk:"request_timeout"`
 	Path            types.String `tfsdk:"path"`
@@ -75,7 +77,7 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	}
 	b, err := m.openBackend(ctx, c, &resp.Diagnostics)
 	if err != nil {
-		paths := session.RootPaths("endpoint", "token", "ca_cert_file", "path")
+		paths := session.RootPaths("endpoint", "token", "ca_cert_file", "client_cert_file", "client_key_file", "path")
 		session.Report(&resp.Diagnostics, "Opening the backend", err, paths)
 		return
 	}
@@ -96,7 +98,8 @@ func (m *providerModel) unknownArguments() []string {
 	var unknown []string
 	for _, a := range []argument{
 		{"endpoint", m.Endpoint}, {"token", m.Token}, {"project", m.Project}, {"configuration", m.Configuration},
-		{"ephemeral_values", m.EphemeralValues}, {"ca_cert_file", m.CACertFile}, {"max_retries", m.MaxRetries},
+		{"ephemeral_values", m.EphemeralValues}, {"ca_cert_file", m.CACertFile},
+		{"client_cert_file", m.ClientCertFile}, {"client_key_file", m.ClientKeyFile}, {"max_retries", m.MaxRetries},
 		{"request_timeout", m.RequestTimeout}, {"path", m.Path}, {"create", m.Create}, {"kms_key", m.KMSKey},
 	} {
 		if a.value.IsUnknown() {
@@ -121,14 +124,17 @@ func (m *providerModel) checkConflicts(c open.Config, diags *diag.Diagnostics) {
 	if c.Endpoint != "" {
 		return
 	}
-	for _, a := range []argument{{"token", m.Token}, {"ca_cert_file", m.CACertFile}} {
+	for _, a := range []argument{
+		{"token", m.Token}, {"ca_cert_file", m.CACertFile}, {"client_cert_file", m.ClientCertFile},
+		{"client_key_file", m.ClientKeyFile},
+	} {
 		if !a.value.IsNull() {
 			diags.AddAttributeError(path.Root(a.name), "Missing endpoint", fmt.Sprintf(
 				"%s belongs to a server, but no endpoint is set.\n\n"+
 					"Set endpoint or POUNCET_ENDPOINT. For the embedded backend, remove %s.", a.name, a.name))
 		}
 	}
-	for _, name := range []string{"POUNCET_TOKEN", "POUNCET_CACERT"} {
+	for _, name := range []string{"POUNCET_TOKEN", "POUNCET_CACERT", "POUNCET_CLIENT_CERT", "POUNCET_CLIENT_KEY"} {
 		if os.Getenv(name) != "" && c.Path == "" {
 			diags.AddError("Missing endpoint", fmt.Sprintf(
 				"%s belongs to a server, but no endpoint is set.\n\n"+
@@ -200,6 +206,7 @@ func (m *providerModel) missingBackend(c open.Config, folder string) error {
 func (m *providerModel) backendConfig(version, terraformVersion string) open.Config {
 	return open.FromEnvironment(open.Config{
 		Endpoint: m.Endpoint.ValueString(), Token: m.Token.ValueString(), CACertFile: m.CACertFile.ValueString(),
+		ClientCertFile: m.ClientCertFile.ValueString(), ClientKeyFile: m.ClientKeyFile.ValueString(),
 		Path: m.Path.ValueString(), KMSKey: m.KMSKey.ValueString(),
 		UserAgent: "terraform-provider-pouncet/" + version + " terraform/" + terraformVersion,
 		Retries:   retryCount(m.MaxRetries), Timeout: requestTimeout(m.RequestTimeout),

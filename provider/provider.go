@@ -64,8 +64,8 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 			"endpoint": schema.StringAttribute{
 				Optional: true,
 				MarkdownDescription: "URL of the Pouncet server, for example `https://pouncet.example.com`. The " +
-					"scheme `http` is accepted only for the local machine. Can also be set with the environment " +
-					"variable `POUNCET_ENDPOINT`. Conflicts with `path` and `kms_key`.",
+					"scheme `http` is accepted only for the local machine. `unix:///PATH` names a Unix socket. Can also " +
+					"be set with the environment variable `POUNCET_ENDPOINT`. Conflicts with `path` and `kms_key`.",
 			},
 			"token": schema.StringAttribute{
 				Optional: true, Sensitive: true,
@@ -94,6 +94,17 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 				Optional: true,
 				MarkdownDescription: "Path of a PEM file with the certificate authorities to trust for the server, " +
 					"instead of those of the system. Can also be set with the environment variable `POUNCET_CACERT`.",
+			},
+			"client_cert_file": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Path of a PEM file with a certificate of this client, for a server that asks for " +
+					"one. Can also be set with the environment variable `POUNCET_CLIENT_CERT`. Requires " +
+					"`client_key_file`.",
+			},
+			"client_key_file": schema.StringAttribute{
+				Optional: true,
+				MarkdownDescription: "Path of a PEM file with the private key of `client_cert_file`. Other users must " +
+					"not be able to read it. Can also be set with the environment variable `POUNCET_CLIENT_KEY`.",
 			},
 			"max_retries": schema.Int64Attribute{
 				Optional: true,

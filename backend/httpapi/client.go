@@ -7,14 +7,13 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +22,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/certificate"
 )
 
 // ClientOptions configure a client.
@@ -34,6 +34,9 @@ type ClientOptions struct {
 	RetryMax  int           // attempts after the first; 0 means 4, negative none
 	// CACertFile is a PEM file of certificate authorities to trust instead of the system's.
 	CACertFile string
+	// ClientCertFile and ClientKeyFile are PEM files of a certificate and its private key, for a server that asks for
+	// them. They are read for each connection, so that a renewed certificate is used.
+	ClientCertFile, ClientKeyFile string
 	// Waiting is called before a wait that the server asks for. Nil ignores it.
 	Waiting   func(time.Duration)
 	RetryWait time.Duration // the shortest wait between attempts, doubled each time up to 10 s; 0 means 200 ms
@@ -45,31 +48,59 @@ const maxRetryAfter = 30 * time.Second
 // client is a Service that calls a server.
 type client struct {
 	options ClientOptions
-	base    string
+	to      target
 	http    *retryablehttp.Client
 }
 
 var _ backend.Service = (*client)(nil)
 
+// target is where a client connects to.
+type target struct {
+	base   string // of the URLs of requests
+	socket string // the path of a Unix socket; "" for none
+	shown  string // for messages about requests
+	host   string // for messages about settings
+}
+
+// parseEndpoint returns the target that an endpoint names.
+func parseEndpoint(endpoint string) (target, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.User != nil || u.RawQuery != "" {
+		return target{}, errEndpoint()
+	}
+	switch {
+	case u.Scheme == "unix" && u.Host == "" && strings.HasPrefix(u.Path, "/"):
+		return target{"http://localhost", u.Path, unixScheme + u.Path, unixScheme + u.Path}, nil
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
+		return target{}, errEndpoint()
+	case u.Scheme == "http" && !backend.IsLoopback(u.Hostname()):
+		return target{}, backend.Errorf(backend.CodeInvalid, "the endpoint %s is on another machine and not encrypted",
+			u.Host).WithHint("use https").At("endpoint")
+	}
+	base := strings.TrimRight(u.String(), "/")
+	return target{base, "", base, u.Host}, nil
+}
+
+func errEndpoint() error {
+	return backend.Errorf(backend.CodeInvalid, "the endpoint is not the URL of a server").
+		WithHint("write it as https://pouncet.example.com, without user, password or query; " +
+			"for a Unix socket, write unix:///PATH").At("endpoint")
+}
+
 // NewClient returns a Service that forwards to a server. It does not connect yet.
 func NewClient(o ClientOptions) (backend.Service, error) {
-	u, err := url.Parse(o.Endpoint)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" {
-		return nil, backend.Errorf(backend.CodeInvalid, "the endpoint is not the URL of a server").
-			WithHint("write it as https://pouncet.example.com, without user, password or query").At("endpoint")
-	}
-	if u.Scheme == "http" && !backend.IsLoopback(u.Hostname()) {
-		return nil, backend.Errorf(backend.CodeInvalid, "the endpoint %s is on another machine and not encrypted", u.Host).
-			WithHint("use https").At("endpoint")
+	to, err := parseEndpoint(o.Endpoint)
+	if err != nil {
+		return nil, err
 	}
 	o.Token = strings.TrimSpace(o.Token) // a file or a variable often ends with a newline
 	switch {
 	case strings.ContainsFunc(o.Token, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return nil, backend.Errorf(backend.CodeUnauthenticated,
-			"the token for %s is not valid: it has white space or another character that no token has", u.Host).
+			"the token for %s is not valid: it has white space or another character that no token has", to.host).
 			WithHint("set POUNCET_TOKEN to one token, without quotes").At("token")
 	case o.Token == "":
-		return nil, backend.Errorf(backend.CodeUnauthenticated, "a token is required for %s", u.Host).
+		return nil, backend.Errorf(backend.CodeUnauthenticated, "a token is required for %s", to.host).
 			WithHint("set POUNCET_TOKEN").At("token")
 	}
 	if o.Timeout == 0 {
@@ -93,32 +124,68 @@ func NewClient(o ClientOptions) (backend.Service, error) {
 		}
 		return wait
 	}
-	h.HTTPClient.Timeout = o.Timeout
-	if o.CACertFile != "" {
-		if err := trustOnly(h.HTTPClient, o.CACertFile); err != nil {
-			return nil, err
+	h.CheckRetry = func(ctx context.Context, resp *http.Response, err error) (bool, error) {
+		if isRefusedHandshake(err) {
+			return false, err
 		}
+		return retryablehttp.DefaultRetryPolicy(ctx, resp, err)
+	}
+	h.HTTPClient.Timeout = o.Timeout
+	config, err := clientTLS(o)
+	if err != nil {
+		return nil, err
+	}
+	if config != nil || to.socket != "" {
+		h.HTTPClient.Transport = transport(config, to.socket)
 	}
 	h.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	h.ErrorHandler = retryablehttp.PassthroughErrorHandler // the last response says more than "giving up"
-	return &client{options: o, base: strings.TrimRight(u.String(), "/"), http: h}, nil
+	return &client{options: o, to: to, http: h}, nil
 }
 
-// trustOnly makes a client accept certificates of the authorities in a PEM file, and no others.
-func trustOnly(c *http.Client, file string) error {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return backend.Errorf(backend.CodeInvalid, "reading the certificate authorities: %w", err).At("ca_cert_file")
+// clientTLS returns the settings of TLS, or nil for those of the system.
+func clientTLS(o ClientOptions) (*tls.Config, error) {
+	if o.CACertFile == "" && o.ClientCertFile == "" && o.ClientKeyFile == "" {
+		return nil, nil
 	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(text) {
-		return backend.Errorf(backend.CodeInvalid, "%s holds no certificate", file).WithHint("it must be a PEM file").
-			At("ca_cert_file")
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.CACertFile != "" {
+		pool, err := certificate.Authorities(o.CACertFile)
+		if err != nil {
+			return nil, backend.AsError(err).At("ca_cert_file")
+		}
+		config.RootCAs = pool
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	c.Transport = transport
-	return nil
+	switch {
+	case o.ClientCertFile == "" && o.ClientKeyFile == "":
+		return config, nil
+	case o.ClientKeyFile == "":
+		return nil, backend.Errorf(backend.CodeInvalid, "a client certificate is set without its private key").
+			WithHint("set POUNCET_CLIENT_KEY").At("client_key_file")
+	case o.ClientCertFile == "":
+		return nil, backend.Errorf(backend.CodeInvalid, "a private key is set without its client certificate").
+			WithHint("set POUNCET_CLIENT_CERT").At("client_cert_file")
+	}
+	if _, err := certificate.Load(o.ClientCertFile, o.ClientKeyFile); err != nil {
+		return nil, backend.AsError(err).At("client_cert_file")
+	}
+	config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		return certificate.Load(o.ClientCertFile, o.ClientKeyFile)
+	}
+	return config, nil
+}
+
+// transport returns a transport with the settings of TLS, or one that connects to a Unix socket.
+func transport(config *tls.Config, socket string) *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = config
+	if socket != "" {
+		t.Proxy = nil
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		}
+	}
+	return t
 }
 
 func (c *client) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
@@ -185,9 +252,9 @@ func attempt(ctx context.Context, c *client, path string, in, out any) (again bo
 	if err != nil {
 		return false, backend.Errorf(backend.CodeInvalid, "the request has a field with invalid JSON")
 	}
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, c.base+"/"+path, bytes.NewReader(body))
+	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, c.to.base+"/"+path, bytes.NewReader(body))
 	if err != nil {
-		return false, backend.Errorf(backend.CodeInvalid, "the endpoint %s cannot be used", c.base)
+		return false, backend.Errorf(backend.CodeInvalid, "the endpoint %s cannot be used", c.to.shown)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.options.Token)
 	req.Header.Set("Content-Type", "application/json")
@@ -243,8 +310,25 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	return backend.Errorf(backend.CodeUnavailable, "the server %s cannot be reached: %w", c.base, err).
-		WithHint("check that it is running and that POUNCET_ENDPOINT is correct")
+	e := backend.Errorf(backend.CodeUnavailable, "the server %s cannot be reached: %w", c.to.shown, err)
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case errors.As(err, &untrusted):
+		return e.WithHint("name the certificate authority of the server with POUNCET_CACERT")
+	case isRefusedHandshake(err) && c.options.ClientCertFile == "":
+		return e.WithHint("the server may ask for a client certificate: set POUNCET_CLIENT_CERT and POUNCET_CLIENT_KEY")
+	case isRefusedHandshake(err):
+		return e.WithHint("check that the server trusts the authority of the client certificate %s, and that it has not "+
+			"expired", c.options.ClientCertFile)
+	}
+	return e.WithHint("check that it is running and that POUNCET_ENDPOINT is correct")
+}
+
+// isRefusedHandshake reports whether the server has ended the connection with an alert of TLS, such as for a client
+// without a certificate. Another attempt would end in the same way.
+func isRefusedHandshake(err error) bool {
+	var e *net.OpError
+	return errors.As(err, &e) && e.Op == "remote error" // what crypto/tls calls an alert of the other side
 }
 
 func (c *client) failed(resp *http.Response, text []byte) error {
@@ -261,7 +345,8 @@ func (c *client) failed(resp *http.Response, text []byte) error {
 }
 
 func (c *client) unexpected(format string, args ...any) *backend.Error {
-	e := backend.Errorf(backend.CodeUnavailable, "the server "+c.base+" answered "+format, args...)
+	e := backend.Errorf(backend.CodeUnavailable, "the server %s answered "+format,
+		append([]any{c.to.shown}, args...)...)
 	return e.WithHint("check POUNCET_ENDPOINT and any proxy before the server")
 }
 

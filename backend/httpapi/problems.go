@@ -16,9 +16,9 @@ func Problems(ctx context.Context, s backend.Service) ([]error, error) {
 	if !ok {
 		return nil, backend.Errorf(backend.CodeInternal, "the service is not a client of a server")
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/readyz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.to.base+"/readyz", nil)
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "the endpoint %s cannot be used", c.base)
+		return nil, backend.Errorf(backend.CodeInvalid, "the endpoint %s cannot be used", c.to.shown)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.options.Token)
 	resp, err := c.http.HTTPClient.Do(req)
@@ -37,7 +37,7 @@ func Problems(ctx context.Context, s backend.Service) ([]error, error) {
 		problems = append(problems, p)
 	}
 	if out.Status != statusReady && len(problems) == 0 {
-		problems = append(problems, backend.Errorf(backend.CodeUnavailable, "the server %s is not ready", c.base).
+		problems = append(problems, backend.Errorf(backend.CodeUnavailable, "the server %s is not ready", c.to.shown).
 			WithHint("look at the log of the server"))
 	}
 	return problems, nil

@@ -17,8 +17,8 @@
 // # Limits
 //
 // A request has at most 32 MiB and 10,000 changes or 20,000 references; see body.go. A server with too many requests at
-// the same time answers with status 429, except for /healthz and /readyz. The server speaks plain HTTP, so a proxy must
-// add TLS. The client refuses plain HTTP to another machine.
+// the same time answers with status 429, except for /healthz and /readyz.
+// Listen refuses plain HTTP for other machines, and so does the client.
 package httpapi
 
 import (

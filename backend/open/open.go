@@ -28,15 +28,17 @@ import (
 
 // Config says which backend to open. Open does not read environment variables; FromEnvironment does.
 type Config struct {
-	// For a remote server: Endpoint is its base URL, such as "https://pouncet.example.com".
+	// For a remote server: Endpoint is its base URL, such as "https://pouncet.example.com", or unix:///PATH for a Unix
+	// socket.
 	Endpoint  string
 	Token     string
 	UserAgent string
 	// For the requests to a remote server: see httpapi.ClientOptions.
-	CACertFile string
-	Retries    int
-	Timeout    time.Duration
-	Waiting    Waiting
+	CACertFile                    string
+	ClientCertFile, ClientKeyFile string
+	Retries                       int
+	Timeout                       time.Duration
+	Waiting                       Waiting
 
 	// For the embedded backend, which Open opens if Endpoint is "".
 	// Path is the data folder. "" means the nearest .pouncet folder, from the working folder upwards. If another user owns
@@ -58,7 +60,8 @@ func FromEnvironment(c Config) Config { return From(c, os.Getenv) }
 
 // From returns c with its empty fields filled from one source of settings.
 // lookup returns the setting with the name POUNCET_ENDPOINT, POUNCET_TOKEN,
-// POUNCET_CACERT, POUNCET_HOME or POUNCET_KMS_KEY, or "". A backend that c
+// POUNCET_CACERT, POUNCET_CLIENT_CERT, POUNCET_CLIENT_KEY, POUNCET_HOME or
+// POUNCET_KMS_KEY, or "". A backend that c
 // names already stays: with a path, From does not look up POUNCET_ENDPOINT,
 // and with an endpoint, it does not look up POUNCET_HOME. So a caller with
 // several sources calls From once for each, in the order of their precedence.
@@ -74,6 +77,11 @@ func From(c Config, lookup func(name string) string) Config {
 	if c.Endpoint != "" {
 		fill(&c.Token, "POUNCET_TOKEN")
 		fill(&c.CACertFile, "POUNCET_CACERT")
+		// A certificate and its key come from the same source.
+		if c.ClientCertFile == "" && c.ClientKeyFile == "" {
+			fill(&c.ClientCertFile, "POUNCET_CLIENT_CERT")
+			fill(&c.ClientKeyFile, "POUNCET_CLIENT_KEY")
+		}
 		return c
 	}
 	fill(&c.Path, "POUNCET_HOME")
@@ -114,6 +122,7 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	if c.Endpoint != "" {
 		client, err := httpapi.NewClient(httpapi.ClientOptions{
 			Endpoint: c.Endpoint, Token: c.Token, UserAgent: c.UserAgent, CACertFile: c.CACertFile,
+			ClientCertFile: c.ClientCertFile, ClientKeyFile: c.ClientKeyFile,
 			RetryMax: c.Retries, Timeout: c.Timeout, Waiting: c.waiting(),
 		})
 		if err != nil {

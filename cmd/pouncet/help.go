@@ -98,7 +98,7 @@ A source that names an endpoint or a folder decides which backend is used:
 --endpoint wins over POUNCET_HOME. If POUNCET_ENDPOINT and POUNCET_HOME are both
 set, Pouncet uses the server.
 
-  variable          flag          meaning
+  variable            flag          meaning
 ` + settingsTable() + `
 No flag takes a token or a secret value, because every process on a machine can
 read the arguments of the others.`,

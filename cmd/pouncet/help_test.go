@@ -129,7 +129,7 @@ func TestHelp(t *testing.T) {
 		{args: "help", out: "Use secrets:"},
 		{args: "help secret set", out: "pouncet secret set NAME-OR-ID [flags]"},
 		{args: "help exit-codes", out: "  130  interrupted\n"},
-		{args: "help settings", out: "  POUNCET_ENDPOINT  --endpoint"},
+		{args: "help settings", out: "  POUNCET_ENDPOINT    --endpoint"},
 		{args: "exit-codes", out: "  130  interrupted\n"},
 		{args: "help secret nonsense", code: exitUsage},
 		{args: "help nonsense", code: exitUsage},

@@ -19,6 +19,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend/certificate/certificatetest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
@@ -94,6 +95,7 @@ func scriptsWith(t *testing.T, files []string, setup func(e *testscript.Env) err
 			"damage": damage, "ready": ready, "bytes": writeBytes, "mode": mode, "size": size, "setenv": setenv,
 			"populate": populate, "replace": replace, "get": get, "terminate": terminate,
 			"fixture": fixture, "sql": runSQL, "records": records, "await": await, "old": makeOld,
+			"authority": makeAuthority,
 		},
 	})
 }
@@ -177,15 +179,30 @@ func copyFiles(to, from string) error {
 	return nil
 }
 
-// ready is the command ready: it waits until a server that the script runs in the background listens on $ADDRESS. The
-// timeout of go test ends the wait for a server that does not start.
-func ready(ts *testscript.TestScript, _ bool, _ []string) {
+// ready is the command ready [SOCKET]: it waits until a server that the script runs in the background listens on
+// $ADDRESS, or on a Unix socket. The timeout of go test ends the wait for a server that does not start.
+func ready(ts *testscript.TestScript, _ bool, args []string) {
+	network, address := "tcp", ts.Getenv("ADDRESS")
+	if len(args) > 0 {
+		network, address = "unix", args[0]
+	}
 	for {
-		if c, err := net.Dial("tcp", ts.Getenv("ADDRESS")); err == nil {
+		if c, err := net.Dial(network, address); err == nil {
 			_ = c.Close()
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// makeAuthority is the command authority NAME CERTIFICATE ...: it makes a certificate authority with the file NAME.pem,
+// and certificates of it with the files CERTIFICATE.pem and CERTIFICATE.key.
+func makeAuthority(ts *testscript.TestScript, _ bool, args []string) {
+	a, err := certificatetest.NewAuthority(ts.MkAbs("."), args[0])
+	ts.Check(err)
+	for _, name := range args[1:] {
+		_, _, err := a.IssueForADay(name)
+		ts.Check(err)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -64,7 +63,7 @@ file that does not exist is created, for this user only.`,
 }
 
 func (a *app) serverCommand() *cobra.Command {
-	var listen string
+	var listen listenFlags
 	var quiet bool
 	var allowed []string
 	var retention time.Duration
@@ -76,7 +75,10 @@ func (a *app) serverCommand() *cobra.Command {
 		Long: `Serves the embedded backend in the folder POUNCET_HOME, or in the nearest
 .pouncet folder, over HTTP. Callers need a token: see "pouncet token create".
 
-The server does not speak TLS. Put a reverse proxy with TLS in front of it.
+With --tls-cert and --tls-key the server speaks TLS 1.3. It uses new files without
+a restart. Without them it speaks plain HTTP, on a loopback address or on a Unix
+socket, such as --listen unix:///run/pouncet/pouncet.sock.
+
 GET /healthz reports that the process runs, and GET /readyz that the database
 and the KMS can be used; "pouncet doctor" says what is wrong. An interrupt or
 SIGTERM stops the server after the running requests have finished.
@@ -86,10 +88,11 @@ those that a pattern of --allow-kms-key allows. In a pattern, * stands for any
 characters other than ? and &. A caller can never name a key file.`,
 		Example: `  pouncet server
   pouncet server --listen 127.0.0.1:9000 --quiet
+  pouncet server --listen :8420 --tls-cert server.pem --tls-key server.key
   pouncet server --allow-kms-key 'aws-kms:///alias/shop-*'`,
 		Args: arguments(0, 0, "no arguments"),
 	}
-	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8420", "`address` and port to listen on")
+	listen.add(c)
 	c.Flags().IntVar(&compareLimit, "compare-limit", engine.DefaultMaxDifferences,
 		"`number` of wrong guesses of a secret that a token without the right to its value has on a day (UTC)")
 	c.Flags().BoolVar(&quiet, "quiet", false, "write no log line for a request")
@@ -102,6 +105,9 @@ characters other than ? and &. A caller can never name a key file.`,
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if compareLimit < 1 {
 			return usage(c, "--compare-limit must be 1 or more")
+		}
+		if err := listen.check(); err != nil {
+			return err
 		}
 		trusted, err := httpapi.ParseProxies(proxies)
 		if err != nil {
@@ -131,7 +137,7 @@ const sweepInterval = time.Hour
 
 // serverSettings are the flags of a server.
 type serverSettings struct {
-	listen    string
+	listen    listenFlags
 	quiet     bool
 	allowed   kms.Patterns
 	retention time.Duration // 0 means the one in config.json
@@ -157,14 +163,14 @@ func (a *app) serve(ctx context.Context, config open.Config, s serverSettings) e
 		parts.KeepRecords(s.retention)
 	}
 	log := slog.New(slog.NewJSONHandler(a.err, nil))
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.listen)
+	at, err := s.listen.open(ctx, log)
 	if err != nil {
 		logUpgrade(log, parts.Upgrade) // no later start reports it
 		_ = parts.Close()
-		return backend.Errorf(backend.CodeUnavailable, "listening on %s: %w", s.listen, err).
-			WithHint("choose another address with --listen")
+		return err
 	}
-	health := httpapi.NewHealth(ctx, parts.Problems, func(appeared, gone []error) { logHealth(log, appeared, gone) })
+	health := httpapi.NewHealth(ctx, at.withProblems(parts.Problems),
+		func(appeared, gone []error) { logHealth(log, appeared, gone) })
 	service := parts.Audited(access.Guard)
 	o := httpapi.Options{Ready: health.Ready, Problems: health.Problems, Allow: access.Allow, Refused: service.Refused,
 		Log: log, Quiet: s.quiet, TrustedProxies: s.proxies}
@@ -173,14 +179,11 @@ func (a *app) serve(ctx context.Context, config open.Config, s serverSettings) e
 	}, time.Now))
 	logins := access.NewLogins(parts.Store, nil)
 	o.Remembered = logins.Remembered
-	a.notef("listening on http://%s, serving %s", l.Addr(), parts.Location)
+	a.notef("listening on %s, serving %s", at.url, parts.Location)
 	logUpgrade(log, parts.Upgrade)
-	if at, ok := l.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
-		log.Warn("the server does not speak TLS, and other machines can reach it; " +
-			"put a reverse proxy with TLS in front of it")
-	}
 	serving, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
+	background.Go(func() { at.keep(serving) })
 	background.Go(func() { verifyRows(serving, parts, log) })
 	background.Go(func() {
 		parts.KeepSwept(serving, sweepInterval, func(err error) {
@@ -191,7 +194,7 @@ func (a *app) serve(ctx context.Context, config open.Config, s serverSettings) e
 	background.Go(func() {
 		service.Keep(serving, func(err error) { log.Error("recording refused requests", "error", err.Error()) })
 	})
-	err = httpapi.Serve(ctx, l, httpapi.NewServer(service, logins.Authenticate, o), o)
+	err = httpapi.Serve(ctx, at, httpapi.NewServer(service, logins.Authenticate, o), o)
 	stop()
 	closed := make(chan error, 1)
 	go func() {

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -19,6 +20,8 @@ const (
 	settingEndpoint = "POUNCET_ENDPOINT"
 	settingToken    = "POUNCET_TOKEN"
 	settingCACert   = "POUNCET_CACERT"
+	settingCert     = "POUNCET_CLIENT_CERT"
+	settingCertKey  = "POUNCET_CLIENT_KEY"
 	settingHome     = "POUNCET_HOME"
 	settingKMSKey   = "POUNCET_KMS_KEY"
 	settingProject  = "POUNCET_PROJECT"
@@ -31,6 +34,8 @@ var settings = []struct{ variable, flag, meaning string }{
 	{settingEndpoint, "--endpoint", "URL of a server"},
 	{settingToken, "--token-file", "token for the server; the flag names a file"},
 	{settingCACert, "", "file with the server's certificate authority"},
+	{settingCert, "", "file with a certificate, if a server wants one"},
+	{settingCertKey, "", "file with the private key of it"},
 	{settingHome, "", "folder of the embedded backend"},
 	{settingKMSKey, "--kms-key", "KMS key of the embedded backend"},
 	{settingProject, "--project", `project (default "default")`},
@@ -41,7 +46,7 @@ var settings = []struct{ variable, flag, meaning string }{
 func settingsTable() string {
 	var b strings.Builder
 	for _, s := range settings {
-		fmt.Fprintf(&b, "  %-17s %-13s %s\n", s.variable, cmp.Or(s.flag, "-"), s.meaning)
+		fmt.Fprintf(&b, "  %-19s %-13s %s\n", s.variable, cmp.Or(s.flag, "-"), s.meaning)
 	}
 	return b.String()
 }
@@ -144,14 +149,13 @@ func (a *app) checkServerSettings(c open.Config) error {
 		return nil
 	}
 	origin := ""
-	switch {
-	case a.tokenFile != "":
+	if a.tokenFile != "" {
 		origin = flagOfSetting(settingToken)
-	case c.Path != "":
-	case os.Getenv(settingToken) != "":
-		origin = settingToken
-	case os.Getenv(settingCACert) != "":
-		origin = settingCACert
+	} else if c.Path == "" {
+		variables := []string{settingToken, settingCACert, settingCert, settingCertKey}
+		if i := slices.IndexFunc(variables, func(name string) bool { return os.Getenv(name) != "" }); i >= 0 {
+			origin = variables[i]
+		}
 	}
 	if origin == "" {
 		return nil
