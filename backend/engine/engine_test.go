@@ -48,7 +48,7 @@ func allow(t *testing.T, parts *open.Parts, uris ...string) {
 
 // A store may run the function of a transaction again: see store.Store.
 func TestConformanceWithTransactionsThatRunTwice(t *testing.T) {
-	servicetest.Run(t, func(t *testing.T) backend.Service {
+	servicetest.RunAgain(t, func(t *testing.T) backend.Service {
 		dir := t.TempDir()
 		key := "file://" + filepath.ToSlash(filepath.Join(dir, "kms.key"))
 		if err := kms.CreateFile(key); err != nil {

@@ -27,7 +27,7 @@ func engine(t *testing.T) backend.Service {
 }
 
 func TestConformance(t *testing.T) {
-	servicetest.Run(t, func(t *testing.T) backend.Service { return gather.New(engine(t)) })
+	servicetest.RunAgain(t, func(t *testing.T) backend.Service { return gather.New(engine(t)) })
 }
 
 // held is a Service whose first call waits, so that others arrive meanwhile.

@@ -20,7 +20,7 @@ import (
 
 // TestConformance runs the suite of Service across client, server, access guard, audit log and engine.
 func TestConformance(t *testing.T) {
-	servicetest.Run(t, func(t *testing.T) backend.Service { return stack(t) })
+	servicetest.RunAgain(t, func(t *testing.T) backend.Service { return stack(t) })
 }
 
 // stack returns a client of a new backend, with HTTP, access guard, audit log and engine between them.

@@ -27,6 +27,14 @@ func Run(t *testing.T, open func(t *testing.T) backend.Service) {
 	}
 }
 
+// RunAgain is Run for a Service that wraps another one, whose tests run the suite too. With -short, it is skipped.
+func RunAgain(t *testing.T, open func(t *testing.T) backend.Service) {
+	if testing.Short() {
+		t.Skip("SKIPPED: runs again the suite that the engine runs: run without -short")
+	}
+	Run(t, open)
+}
+
 type testCase struct {
 	name string
 	run  func(f *fixture)

@@ -35,7 +35,7 @@ func engine(t *testing.T) backend.Service {
 
 // TestConformance checks that a Snapshot does what every Service must do.
 func TestConformance(t *testing.T) {
-	servicetest.Run(t, func(t *testing.T) backend.Service { return snapshot.New(engine(t)) })
+	servicetest.RunAgain(t, func(t *testing.T) backend.Service { return snapshot.New(engine(t)) })
 }
 
 // counter is a Service that counts calls and can refuse them.
