@@ -56,22 +56,22 @@ var messageFuncs = map[string][]textArg{
 	"session.Warn":         {{1, "summary"}},
 
 	// Output and help of the command line.
-	"cmd/pouncet.ask":         {{0, "output"}},
-	"cmd/pouncet.notef":       {{0, "output"}},
-	"cmd/pouncet.noteText":    {{0, "output"}},
-	"cmd/pouncet.printText":   {{0, "output"}},
-	"cmd/pouncet.println":     {{0, "output"}},
-	"cmd/pouncet.readHidden":  {{2, "output"}},
-	"fmt.Fprintf":             {{1, "output"}},
-	"fmt.Fprintln":            {{1, "output"}},
-	"fmt.Fprint":              {{1, "output"}},
-	"cmd/pouncet.BoolVar":     {{3, "flag"}},
-	"cmd/pouncet.StringVar":   {{3, "flag"}},
-	"cmd/pouncet.StringVarP":  {{4, "flag"}},
-	"cmd/pouncet.IntVar":      {{3, "flag"}},
-	"cmd/pouncet.Int64Var":    {{3, "flag"}},
-	"cmd/pouncet.DurationVar": {{3, "flag"}},
-	"cmd/pouncet.String":      {{2, "flag"}},
+	"cmd/pouncet.ask":        {{0, "output"}},
+	"cmd/pouncet.notef":      {{0, "output"}},
+	"cmd/pouncet.noteText":   {{0, "output"}},
+	"cmd/pouncet.printText":  {{0, "output"}},
+	"cmd/pouncet.println":    {{0, "output"}},
+	"cmd/pouncet.readHidden": {{2, "output"}},
+	"fmt.Fprintf":            {{1, "output"}},
+	"fmt.Fprintln":           {{1, "output"}},
+	"fmt.Fprint":             {{1, "output"}},
+	"cmd/pouncet.BoolVar":    {{3, "flag"}},
+	"cmd/pouncet.StringVar":  {{3, "flag"}},
+	"cmd/pouncet.StringVarP": {{4, "flag"}},
+	"cmd/pouncet.IntVar":     {{3, "flag"}},
+	"cmd/pouncet.Int64Var":   {{3, "flag"}},
+	"cmd/pouncet.Var":        {{2, "flag"}},
+	"cmd/pouncet.String":     {{2, "flag"}},
 }
 
 type textArg struct {
@@ -97,6 +97,7 @@ var messageReturns = map[string][]string{
 	"backend/suggest.MissingHint": {"hint"},
 	"review.UnknownReason":        {"message"},
 	"review.check":                {"error", "hint"},
+	"review.removeEnvironment":    {"hint"},
 	"review.unknownExistence":     {"message"},
 }
 

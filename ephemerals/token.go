@@ -126,7 +126,7 @@ func (e *token) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephem
 	}
 	lifetime := defaultLifetime
 	if given := m.Lifetime.ValueString(); given != "" {
-		lifetime, _ = time.ParseDuration(given) // checked by lifetimeValidator
+		lifetime, _ = backend.ParseDuration(given) // checked by lifetimeValidator
 	}
 	secret, hash := access.NewToken()
 	role, description := backend.Role(m.Role.ValueString()), m.Description.ValueString()
@@ -196,7 +196,7 @@ func (v lifetimeValidator) ValidateString(ctx context.Context, req validator.Str
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	if d, err := time.ParseDuration(req.ConfigValue.ValueString()); err != nil || d < shortestLifetime ||
+	if d, err := backend.ParseDuration(req.ConfigValue.ValueString()); err != nil || d < shortestLifetime ||
 		d > longestLifetime {
 		resp.Diagnostics.AddAttributeError(req.Path, "Invalid lifetime",
 			fmt.Sprintf("%s is not a valid lifetime. Write %s, such as 30m or 2h.",

@@ -37,8 +37,8 @@ func (v *evaluator) resolution(t expr.Target) (*backend.Resolution, *backend.Err
 	return &v.resolutions[v.index[ref]], nil
 }
 
-// replacement evaluates an expression.
-func (v *evaluator) replacement(e *expr.Expression) (replacement, *backend.Error) {
+// replacement evaluates an expression. inText says that a missing reference would become the word None.
+func (v *evaluator) replacement(e *expr.Expression, inText bool) (replacement, *backend.Error) {
 	typ, text, err := e.Evaluate(&v.values)
 	switch {
 	case err == nil:
@@ -47,6 +47,10 @@ func (v *evaluator) replacement(e *expr.Expression) (replacement, *backend.Error
 		return replacement{}, err
 	case v.options.Missing == MissingKeep:
 		return replacement{kept: true}, nil
+	case v.options.Strict && inText:
+		strict := *err
+		strict.Message += ", and it would become the word " + expr.NoneText + " inside longer text"
+		return replacement{}, &strict
 	}
 	return replacement{typ: expr.Null, text: expr.NoneText}, nil
 }

@@ -4,11 +4,38 @@ package interpolate
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 )
+
+// finish returns the file with its references replaced, or all its problems, with those of the scan.
+func (d *Document) finish(v *evaluator) ([]byte, Problems) {
+	if len(d.problems) == 0 {
+		return d.fill(v)
+	}
+	var found Problems
+	if d.broken {
+		found = d.unresolved(v)
+	} else {
+		_, found = d.fill(v)
+	}
+	return nil, slices.Concat(d.problems, found).sorted().limited()
+}
+
+// unresolved returns the problems of the references of a file that cannot be filled in.
+func (d *Document) unresolved(v *evaluator) Problems {
+	var out Problems
+	for i := range d.references {
+		r := &d.references[i]
+		if _, err := v.replacement(r.expr, false); err != nil && !out.full() {
+			out = append(out, d.problem(r, err))
+		}
+	}
+	return out
+}
 
 // fill returns the file with its references replaced, or the problems. It can be called only once.
 func (d *Document) fill(v *evaluator) ([]byte, Problems) {
@@ -120,7 +147,7 @@ func (d *Document) evaluate(v *evaluator, refs []reference, values []format.Valu
 	whole := len(values) == 1
 	for i := range refs {
 		r := &refs[i]
-		o, err := v.replacement(r.expr)
+		o, err := v.replacement(r.expr, !whole || d.row.name == FormatText)
 		if err != nil {
 			problems = append(problems, d.problem(r, err))
 			continue

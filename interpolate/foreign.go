@@ -202,6 +202,7 @@ func (d *Document) findTemplates(regions []format.Region) {
 	text, clean := unescapeSigns(d.file.Data, own)
 	t, inside := remainingTemplates(text, clean)
 	if d.file.Dialect == DialectMage || d.file.Dialect == DialectJinja {
+		d.onlyDialect = t == 0
 		t |= bracedTemplates
 	}
 	d.templates = t
@@ -260,7 +261,7 @@ func (d *Document) checkTemplates(refs []reference, values []format.Value) Probl
 		}
 	}
 	if i := (d.templates | own&unclosedTemplate).opensTemplate(whole, replaced); i >= 0 {
-		return Problems{d.problem(filled[i], errOpensTemplate())}
+		return Problems{d.problem(filled[i], d.errOpensTemplate())}
 	}
 	for i, v := range replaced {
 		if d.templates.losesBlanks(whole[:v.start], whole[v.start:v.end], whole[v.end:]) {
@@ -288,7 +289,7 @@ func (d *Document) checkResult(result []byte, edits []format.Edit, edited []*ref
 		}
 	}
 	if i := d.templates.opensTemplate(string(result), replaced); i >= 0 {
-		return Problems{d.problem(filled[i], errOpensTemplate())}
+		return Problems{d.problem(filled[i], d.errOpensTemplate())}
 	}
 	return nil
 }
@@ -342,7 +343,13 @@ func errLosesBlanks() *backend.Error {
 }
 
 // errOpensTemplate returns the error of a value that another tool could evaluate.
-func errOpensTemplate() *backend.Error {
+func (d *Document) errOpensTemplate() *backend.Error {
+	if d.onlyDialect {
+		return backend.Errorf(backend.CodeInvalid,
+			"the dialect %s means that the file is read as a template next, and this value could be an expression there",
+			d.file.Dialect).
+			WithHint("remove the dialect if no other tool fills in the file, or encode the value with | b64encode")
+	}
 	return backend.Errorf(backend.CodeInvalid,
 		"expressions of another tool remain in the file, and it could read this value as one").
 		WithHint("render the file after the other tool fills it in, or encode the value with | b64encode")

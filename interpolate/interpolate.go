@@ -38,14 +38,16 @@ type Options struct {
 
 	Missing Missing
 
-	// Strict makes every warning a problem, and every position of Document.Unclear.
+	// Strict makes every warning a problem, and every position of Document.Unclear. So is a missing reference that
+	// MissingNull would make the word None.
 	Strict bool
 
 	// LookupEnv returns the values of env_var, as os.LookupEnv does. Several goroutines call it at the same time. If
 	// it is nil, every env_var is a problem.
 	LookupEnv func(name string) (string, bool)
 
-	// Warn, if it is set, receives the warnings of every file, in the order of the files. See Document.Warnings.
+	// Warn, if it is set, receives the warnings of every file, in the order of the files. See Document.Warnings and
+	// Document.Unencoded.
 	Warn func(Problem)
 
 	// Filled, if it is set, receives the scalars that Render fills secrets into, to hide them later. Several goroutines
@@ -88,21 +90,25 @@ func (o Options) progressStep(stage Stage, files int) func() {
 // references in the values.
 //
 // If any reference in any file has a problem, Render returns no file, and its error is Problems, which lists all of
-// them. Any other error is about the call as a whole: the error of the resolver, one that matches backend.ErrTooLarge
-// for more than backend.MaxRefs references, or the error of the context.
+// them: those that a file alone shows, and those of missing references in all files. Any other error is about the call
+// as a whole: the error of the resolver, one that matches backend.ErrTooLarge for more than backend.MaxRefs references,
+// or the error of the context.
 func Render(ctx context.Context, r Resolver, files []File, o Options) ([]File, error) {
 	docs, err := scanAll(ctx, files, o)
 	if err != nil {
 		return nil, err
 	}
 	values, err := resolveAll(ctx, r, docs, o)
+	if found := problemsOf(docs); err != nil && ctx.Err() == nil && len(found) > 0 {
+		return nil, found // a file has to be corrected anyway
+	}
 	if err != nil {
 		return nil, err
 	}
 	out := make([]File, len(docs))
 	step := o.progressStep(StageFill, len(docs))
 	problems, err := inParallel(ctx, len(docs), func(i int) Problems {
-		data, problems := docs[i].fill(values)
+		data, problems := docs[i].finish(values)
 		out[i] = File{Name: files[i].Name, Data: data}
 		docs[i] = nil // a document is several times as large as its file, so free each one at once
 		step()
@@ -117,33 +123,43 @@ func Render(ctx context.Context, r Resolver, files []File, o Options) ([]File, e
 	return out, nil
 }
 
-// scanAll scans the files in parallel, and passes their warnings to o.Warn in the order of the files.
+// scanAll scans the files in parallel, and passes their warnings to o.Warn in the order of the files. It keeps the
+// problems of each file, so that the references of all files are resolved first, and all problems come at once.
 func scanAll(ctx context.Context, files []File, o Options) ([]*Document, error) {
 	docs := make([]*Document, len(files))
 	step := o.progressStep(StageScan, len(files))
-	problems, err := inParallel(ctx, len(files), func(i int) Problems {
+	_, err := inParallel(ctx, len(files), func(i int) Problems {
 		defer step()
-		docs[i] = &Document{file: files[i]}
-		return docs[i].scan(false)
+		d := &Document{file: files[i]}
+		docs[i] = d
+		d.problems = d.scan(false)
+		d.broken = len(d.problems) > 0
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	for _, d := range docs {
-		warnings := slices.Concat(d.warnings, d.unfilled)
+		warnings := slices.Concat(d.warnings, d.unfilled, d.unencoded)
 		switch {
 		case o.Strict:
-			problems = slices.Concat(problems, warnings, d.unclear)
+			d.problems = slices.Concat(d.problems, warnings, d.unclear)
 		case o.Warn != nil:
 			for _, s := range warnings {
 				o.Warn(s)
 			}
 		}
 	}
-	if len(problems) > 0 {
-		return nil, problems
-	}
 	return docs, nil
+}
+
+// problemsOf returns the problems of all documents, in their order.
+func problemsOf(docs []*Document) Problems {
+	var out Problems
+	for _, d := range docs {
+		out = append(out, d.problems...)
+	}
+	return out
 }
 
 // inParallel calls f with the numbers from 0 to n-1, on all processors. It returns the problems in the order of the

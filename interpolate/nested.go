@@ -35,7 +35,7 @@ const (
 // maxNested is how deep files can be nested.
 const maxNested = 2
 
-const hintNested = "correct the value, or use --nested=off to fill it in as text"
+const hintNested = "correct the value, or let its key end with .txt to fill it in as text"
 
 // within says where a file is in another one.
 type within struct {
@@ -175,7 +175,7 @@ func (p *referenceParser) scanFile(n *Document) Problems {
 	case slices.ContainsFunc(n.regions(), mentions), bytes.Contains(n.file.Data, []byte(expr.Scheme)):
 		return Problems{{Pos: n.newLines().position(0), Err: backend.Errorf(backend.CodeInvalid,
 			"the value of %s is a file in more than %d other files", backend.Quote(n.within.name), maxNested).
-			WithHint("write the files one by one, or use --nested=off to fill them in as text")}}
+			WithHint("move the inner file to its own file, or let its key end with .txt to fill it in as text")}}
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func (p *referenceParser) addFile(scalar int, n *Document, problems Problems) {
 	d := p.doc
 	p.problems = append(p.problems, problems...)
 	d.warnings = append(d.warnings, n.warnings...)
-	d.unclear = append(d.unclear, n.unclear...)
+	d.unclear, d.unencoded = append(d.unclear, n.unclear...), append(d.unencoded, n.unencoded...)
 	d.unfilled, d.hasEncoded = append(d.unfilled, n.unfilled...), d.hasEncoded || n.hasEncoded
 	if len(problems) > 0 || len(n.references) == 0 {
 		return
@@ -234,6 +234,22 @@ func (p *referenceParser) encoded(scalar int) {
 	d.unfilled = append(d.unfilled, Problem{Pos: p.lines.position(s.Start), Err: backend.Errorf(backend.CodeInvalid,
 		"the value of %s is base64 of a text with references, which are not filled in", backend.Quote(s.Name)).
 		WithHint("write the text under stringData, or use --dialect kubernetes")})
+}
+
+// noteUnencoded notes a value of a Kubernetes Secret whose references are written as they are. It cannot know whether
+// the secret itself is base64.
+func (p *referenceParser) noteUnencoded(scalar int, refs []reference) {
+	d := p.doc
+	for i := range refs {
+		r := &refs[i]
+		if r.expr.IsBase64() && d.nested[scalar] == nil {
+			continue // in a file, it encodes a part only
+		}
+		d.unencoded = append(d.unencoded, d.problem(r, backend.Errorf(backend.CodeInvalid,
+			"the value of %s must be base64, and the reference in it is written as it is",
+			backend.Quote(d.scalars[scalar].Name)).
+			WithHint("write the reference under stringData, or add | b64encode to it")))
+	}
 }
 
 // isOneExpressionText reports whether a text is one expression, apart from white space.
@@ -305,11 +321,13 @@ func (p *referenceParser) noteUnclear(scalar int) {
 		return
 	}
 	reason := ""
+	hint := "name the key after the file, such as config.yaml, or notes.txt for plain text"
 	switch extension := fileExtension().FindString(s.Name); {
 	case rowOf(s.Name) != nil:
 		return
 	case extension != "":
 		reason = backend.Quote(extension) + " is not the extension of a known format"
+		hint = "make sure that no value needs an escape there; with .txt as its extension, the key says so"
 	case looksLikeFile(text.Data):
 		reason = "the key is not a file name"
 	default:
@@ -317,7 +335,7 @@ func (p *referenceParser) noteUnclear(scalar int) {
 	}
 	d.unclear = append(d.unclear, Problem{Pos: p.lines.position(text.Start), Err: backend.Errorf(backend.CodeInvalid,
 		"the value looks like a file and is filled in as text, because %s", reason).
-		WithHint("name the key after the file, such as config.yaml, or notes.txt for plain text")})
+		WithHint("%s", hint)})
 }
 
 // hasReference reports whether a part is a reference.
@@ -352,6 +370,10 @@ func looksLikeFile(text []byte) bool {
 	}
 	return ini || yaml.IsMapping(text)
 }
+
+// Unencoded returns the references under data of a Kubernetes Secret that are not written as base64. Kubernetes refuses
+// such a value, or decodes it to other bytes.
+func (d *Document) Unencoded() []Problem { return d.unencoded }
 
 // Unclear returns the positions of texts that look like files in a format that is not known, and are filled in as text.
 // It also returns those of base64 with references, which is not filled in.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -360,5 +361,40 @@ func TestNestedFilesResolveOnce(t *testing.T) {
 		"f.yaml:5:7 {{ get_value('c') }}"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("is %q, want %q", got, want)
+	}
+}
+
+// TestReferencesThatKubernetesDecodes checks that a reference where a Secret has base64 is filled in and reported,
+// unless a filter encodes it.
+func TestReferencesThatKubernetesDecodes(t *testing.T) {
+	text := "kind: Secret\nstringData:\n  a: CALL\ndata:\n  b: CALL\n  c: \"x CALL\"\n  d: pouncet://-/-/s\n" +
+		"  e: {{ get_secret_value('s') | b64encode }}\n  f.yaml: |\n    g: {{ get_secret_value('s') | b64encode }}\n"
+	file := interpolate.File{Name: "f.yaml", Data: []byte(withCalls(text))}
+	d, err := interpolate.Scan(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var at []int
+	for _, p := range d.Unencoded() {
+		at = append(at, p.Pos.Line)
+	}
+	if !slices.Equal(at, []int{5, 6, 7, 10}) {
+		t.Errorf("lines %v are reported", at)
+	}
+	o, warnings := devOptions(), 0
+	o.Warn = func(interpolate.Problem) { warnings++ }
+	out, err := interpolate.Render(t.Context(), everySecret("v"), []interpolate.File{file}, o)
+	if err != nil || warnings != 4 || !strings.Contains(string(out[0].Data), `d: "v"`) {
+		t.Errorf("%v, %d warnings\n%+v", err, warnings, out)
+	}
+	o.Strict = true
+	if _, err := interpolate.Render(t.Context(), everySecret("v"), []interpolate.File{file}, o); err == nil {
+		t.Error("a strict render accepts it")
+	}
+	for _, other := range []string{"kind: ConfigMap\ndata:\n  a: CALL\n", "kind: Secret\nspec:\n  data:\n    a: CALL\n"} {
+		d, err := interpolate.Scan(interpolate.File{Name: "f.yaml", Data: []byte(withCalls(other))})
+		if err != nil || len(d.Unencoded()) != 0 {
+			t.Errorf("%s: %v, %v", other, d.Unencoded(), err)
+		}
 	}
 }

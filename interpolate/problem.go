@@ -4,7 +4,9 @@ package interpolate
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -60,6 +62,14 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 // Problems lists the problems of all files of a call, in the order of the files and of the positions in them.
 // errors.Is reports whether any of them matches.
 type Problems []Problem
+
+// sorted returns the problems of one file in the order of their positions, each once.
+func (ps Problems) sorted() Problems {
+	slices.SortStableFunc(ps, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
+	})
+	return slices.CompactFunc(ps, func(a, b Problem) bool { return a.Pos == b.Pos && a.Err.Message == b.Err.Message })
+}
 
 // Error returns one line per problem.
 func (ps Problems) Error() string {

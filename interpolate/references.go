@@ -45,7 +45,7 @@ type referenceParser struct {
 // parseReferences parses the references in the scalars of the document. At most so many are expected.
 func (d *Document) parseReferences(most int) Problems {
 	d.references, d.warnings = make([]reference, 0, most), nil
-	d.nested, d.unclear, d.unfilled = nil, nil, nil
+	d.nested, d.unclear, d.unfilled, d.unencoded = nil, nil, nil, nil
 	d.lines = d.newLines()
 	defer func() { d.lines = nil }()
 	p := referenceParser{doc: d, lines: d.lines}
@@ -67,6 +67,9 @@ func (d *Document) parseReferences(most int) Problems {
 			p.noteUnclear(i)
 			p.regions(i)
 		}
+		if s.Unencoded {
+			p.noteUnencoded(i, d.references[first:])
+		}
 		if s.Key {
 			for j := range d.references[first:] {
 				if r := &d.references[first+j]; !p.problems.full() {
@@ -78,6 +81,7 @@ func (d *Document) parseReferences(most int) Problems {
 		}
 	}
 	d.warnings, d.unclear, d.unfilled = d.warnings.limited(), d.unclear.limited(), d.unfilled.limited()
+	d.unencoded = d.unencoded.limited()
 	return p.problems.limited()
 }
 

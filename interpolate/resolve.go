@@ -9,7 +9,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
-// resolveAll resolves the distinct references of all documents in one call.
+// resolveAll resolves the distinct references of all documents in one call. A reference without a project or an
+// environment becomes a problem of its document.
 func resolveAll(ctx context.Context, r Resolver, docs []*Document, o Options) (*evaluator, error) {
 	most := 0
 	for _, d := range docs {
@@ -17,13 +18,15 @@ func resolveAll(ctx context.Context, r Resolver, docs []*Document, o Options) (*
 	}
 	v := newEvaluator(o, most)
 	refs := make([]backend.Ref, 0, most)
-	var problems Problems
 	var doc *Document
 	var current *reference
 	add := func(t expr.Target) {
 		ref, err := o.ref(t)
 		if err != nil {
-			problems = append(problems, doc.problem(current, err))
+			if !doc.problems.full() {
+				doc.problems = append(doc.problems, doc.problem(current, err))
+			}
+			doc.broken = true
 			return
 		}
 		if _, known := v.index[ref]; !known {
@@ -38,8 +41,6 @@ func resolveAll(ctx context.Context, r Resolver, docs []*Document, o Options) (*
 		}
 	}
 	switch {
-	case len(problems) > 0:
-		return nil, problems
 	case len(refs) > backend.MaxRefs:
 		return nil, backend.Errorf(backend.CodeTooLarge, "the files have %d distinct references; the limit is %d",
 			len(refs), backend.MaxRefs).WithHint("render the files in several runs")

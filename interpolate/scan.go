@@ -42,11 +42,16 @@ type Document struct {
 	nested     map[int]*Document // by scalar: the files in the file
 	within     *within           // for a file in a file
 	lines      *lineCounter      // while the references are parsed
+	problems   Problems          // for Render: of the scan, and with Options.Strict its warnings
+	broken     bool              // the scan found a problem, so that the file cannot be filled in
 	unclear    Problems          // of texts that look like a file in an unknown format
 	unfilled   Problems          // of base64 that holds references
+	unencoded  Problems          // of references where Kubernetes expects base64
 	hasEncoded bool              // base64 in the file holds references
 	source     []format.Region   // all regions of the file, while it is scanned
 	templates  templates         // the syntaxes of other tools that remain in the file
+
+	onlyDialect bool // nothing remains in the file, but its dialect says that it is a template
 }
 
 // Reference is one position at which a file refers to an entry or an environment variable.

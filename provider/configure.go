@@ -227,7 +227,7 @@ func retryCount(configured types.Int64) int {
 
 // requestTimeout returns request_timeout, or 0 for the client's default. The schema has validated the value.
 func requestTimeout(configured types.String) time.Duration {
-	d, err := time.ParseDuration(configured.ValueString())
+	d, err := backend.ParseDuration(configured.ValueString())
 	if err != nil {
 		return 0
 	}
@@ -249,7 +249,7 @@ func (v durationValidator) ValidateString(
 	if req.ConfigValue.IsNull() || req.ConfigValue.IsUnknown() {
 		return
 	}
-	d, err := time.ParseDuration(req.ConfigValue.ValueString())
+	d, err := backend.ParseDuration(req.ConfigValue.ValueString())
 	if err != nil || d < time.Millisecond || d > time.Hour {
 		resp.Diagnostics.AddAttributeError(req.Path, "Invalid duration",
 			fmt.Sprintf("The value of %s %s.", req.Path, v.Description(ctx)))

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 )
 
 // CheckOptions configure Check.
@@ -74,6 +75,9 @@ func (c *checker) file(s *Source) {
 	for _, p := range s.Unclear {
 		problem(UnclearFormat, p)
 	}
+	for _, p := range s.Unencoded {
+		problem(SecretData, p)
+	}
 	for _, pos := range s.comments {
 		c.add(Finding{Rule: InComment, File: s.Name, Line: pos.Line, Column: pos.Column,
 			Message: "a reference in a comment is not resolved", Hint: "remove it, or move it out of the comment"})
@@ -94,7 +98,7 @@ func (c *checker) pathRules(r interpolate.Reference) {
 		if r.Environment != "" && rule.matchesName(r.Environment) && rule.matchesFile(r.Pos.File) {
 			f := newFinding(r, Forbidden)
 			f.Message = "files that match " + rule.Files + " may not refer to environment " + backend.Quote(r.Environment)
-			f.Hint = removeEnvironment
+			f.Hint = removeEnvironment(r)
 			c.add(f)
 		}
 	}
@@ -116,7 +120,13 @@ func (c *checker) pathRules(r interpolate.Reference) {
 	}
 }
 
-const removeEnvironment = "remove env=, so that the reference uses the environment that is rendered"
+// removeEnvironment returns the hint for a reference that names its environment.
+func removeEnvironment(r interpolate.Reference) string {
+	if r.Call == expr.CallURI {
+		return "write - as the environment of the URI, so that it uses the environment that is rendered"
+	}
+	return "remove env=, so that the reference uses the environment that is rendered"
+}
 
 // environments looks the reference up in every environment. Equal results for several environments become one finding.
 func (c *checker) environments(r interpolate.Reference) {
@@ -163,7 +173,7 @@ func (c *checker) crossEnvironment(r interpolate.Reference) {
 		f := newFinding(r, CrossEnv)
 		f.Environments = others
 		f.Message = "the reference uses environment " + named + " also in " + strings.Join(others, ", ")
-		f.Hint = removeEnvironment
+		f.Hint = removeEnvironment(r)
 		c.add(f)
 	}
 }

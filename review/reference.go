@@ -25,7 +25,7 @@ func identityOf(r expr.Reference) string {
 
 // referenceText writes a reference, with a function that writes a string and one that writes the field of a URI.
 func referenceText(r expr.Reference, quote, escape func(string) string) string {
-	if r.Call == "pouncet" {
+	if r.Call == expr.CallURI {
 		return uriText(r, escape)
 	}
 	var b strings.Builder

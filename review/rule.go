@@ -48,6 +48,7 @@ const (
 	Unchecked     = "POUNCET013"
 	LiteralName   = "POUNCET014"
 	UnclearFormat = "POUNCET015"
+	SecretData    = "POUNCET016"
 	Added         = "POUNCET020"
 	Dropped       = "POUNCET021"
 	Moved         = "POUNCET022"
@@ -103,6 +104,8 @@ var Rules = []Rule{
 		Description: "A Terraform block holds the name of an object that the module declares, without a reference to it."},
 	{ID: UnclearFormat, Name: "unclear-format", Severity: Warning,
 		Description: "A value seems to be a file in a format that is not known, and is filled in as text or not at all."},
+	{ID: SecretData, Name: "secret-data", Severity: Warning,
+		Description: "A reference under data of a Kubernetes Secret is not written as base64."},
 	{ID: Added, Name: "reference-added", Severity: Note,
 		Description: "The change adds a reference."},
 	{ID: Dropped, Name: "reference-dropped", Severity: Note,

@@ -29,6 +29,7 @@ type Source struct {
 	References []interpolate.Reference
 	NearMisses []interpolate.Problem
 	Unclear    []interpolate.Problem // texts that may be files in an unknown format
+	Unencoded  []interpolate.Problem // references where Kubernetes expects base64
 	Problems   []interpolate.Problem // a file with problems has no References
 	Leaks      []Leak
 
@@ -57,13 +58,22 @@ type Scanner interface {
 type Files struct {
 	Names    []string             // sorted
 	Problems interpolate.Problems // what cannot be read below a folder
+	Input    *interpolate.File    // standard input, if it is read
+}
+
+// Count returns the number of files.
+func (f Files) Count() int {
+	if f.Input != nil {
+		return len(f.Names) + 1
+	}
+	return len(f.Names)
 }
 
 // ListFiles returns the files that paths select by the rules of the reader. With Terraform, it also selects Terraform
 // files below folders.
 func (r Reader) ListFiles(ctx context.Context, paths []string) (Files, error) {
 	names, problems, err := r.rules().List(ctx, paths)
-	return Files{names, problems}, err
+	return Files{Names: names, Problems: problems}, err
 }
 
 func (r Reader) rules() fileset.Rules {
@@ -99,6 +109,11 @@ func (r Reader) Read(ctx context.Context, files Files) ([]*Source, error) {
 		}
 		return interpolate.File{Name: filepath.ToSlash(files.Names[i]), Data: data}, err
 	})
+	if err == nil && files.Input != nil {
+		if s := r.scan(*files.Input); s != nil {
+			sources = append(sources, s)
+		}
+	}
 	for _, p := range files.Problems {
 		sources = append(sources, unreadable(p))
 	}
@@ -150,12 +165,13 @@ func (r Reader) scan(f interpolate.File) *Source {
 		s.Problems = problems
 	case err == nil:
 		s.References, s.NearMisses, s.Unclear = doc.References(), doc.Warnings(), doc.Unclear()
+		s.Unencoded = doc.Unencoded()
 		s.comments = referencesInComments(f, s.References)
 	}
 	if r.Scanner != nil && !r.Unchanged[f.Name] {
 		s.Leaks = scanSecrets(r.Scanner, f)
 	}
-	if len(s.References)+len(s.NearMisses)+len(s.Unclear)+len(s.Problems)+len(s.Leaks)+len(s.comments)+
+	if len(s.References)+len(s.NearMisses)+len(s.Unclear)+len(s.Unencoded)+len(s.Problems)+len(s.Leaks)+len(s.comments)+
 		len(s.ignores) == 0 {
 		return nil
 	}

@@ -22,7 +22,7 @@ const expireTime = time.Second
 func CheckAuditRetention(d time.Duration) error {
 	if d < MinAuditRetention {
 		return backend.Errorf(backend.CodeInvalid, "audit retention %s is not valid", d).
-			WithHint("use at least 24h, for example 8760h for a year")
+			WithHint("use at least 24h, for example 365d for a year")
 	}
 	return nil
 }
@@ -32,11 +32,11 @@ func (s settings) auditRetention(folder string) (time.Duration, error) {
 	if s.AuditRetention == "" {
 		return 0, nil
 	}
-	d, err := time.ParseDuration(s.AuditRetention)
+	d, err := backend.ParseDuration(s.AuditRetention)
 	if err != nil || d < MinAuditRetention {
 		return 0, backend.Errorf(backend.CodeInvalid, "audit_retention %s in %s is not valid",
 			backend.Quote(s.AuditRetention), filepath.Join(folder, configFile)).
-			WithHint("use at least 24h, for example \"8760h\" for a year")
+			WithHint("use at least 24h, for example \"365d\" for a year")
 	}
 	return d, nil
 }

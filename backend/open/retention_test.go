@@ -124,7 +124,7 @@ func TestCommandsDeleteOldRecords(t *testing.T) {
 func TestAShortRetentionIsRefused(t *testing.T) {
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
 	initialise(t, c)
-	for _, bad := range []string{"1h", "0s", "-8760h", "a year", "365d"} {
+	for _, bad := range []string{"1h", "0s", "-8760h", "a year", "365 days"} {
 		setRetention(t, c.Path, bad)
 		_, err := open.Open(t.Context(), c)
 		if !errors.Is(err, backend.ErrInvalid) || !strings.Contains(err.Error(), bad) {

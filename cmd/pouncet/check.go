@@ -22,12 +22,16 @@ object that the same module declares, such as environment = "stage" instead of
 environment = pouncet_environment.stage.name. Terraform knows no order for them.
 Terraform files alone need no backend and no environment.
 
-A manifest is a file with the names, ids and types of secrets. --write-manifest
-writes it, and --manifest reads it. What a manifest or a token does not show is
-unknown: a warning, or an error with --strict.
+A manifest is a file with the names, ids and types of secrets. --manifest reads
+it. --write-manifest writes it and checks nothing: it reads the files only to
+find the projects that they refer to. What a manifest or a token does not show
+is unknown: a warning, or an error with --strict.
 
-A comment on the same line or the line above suppresses a finding. It names the
-rule and a reason:
+--register replaces all references that were registered for the same --source
+before. Pass all files of a repository in one call.
+
+"-" is standard input. "pouncet help rules" lists the rules. A comment on the
+same line or the line above suppresses a finding. It names the rule and a reason:
   # pouncet:ignore POUNCET004 the report compares all environments with prod
 
 ` + findingExitCodes + `
@@ -55,9 +59,9 @@ func (a *app) checkCommand() *cobra.Command {
 	}
 	f.add(c)
 	c.Flags().StringVar(&writeManifest, "write-manifest", "",
-		"write a manifest of --env, or of all environments, to this `file`")
+		"write a manifest of --env, or of all environments, to this `file`, and check nothing")
 	c.Flags().BoolVar(&register, "register", false,
-		"register the references in the backend, which then refuses to delete what they use")
+		"register the references in the backend, which then refuses to delete what they use; replaces earlier ones")
 	c.Flags().StringVar(&source, "source", "",
 		"`name` of the repository to register (default: the git remote origin)")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -71,16 +75,22 @@ func (a *app) checkCommand() *cobra.Command {
 			return err
 		}
 		if writeManifest != "" {
-			return a.writeManifest(c.Context(), writeManifest, f, args)
+			return a.writeManifest(c, writeManifest, f, args)
 		}
 		if e := a.environmentName(); e != "" && !f.all && len(f.environments) == 0 {
 			f.environments = []string{e}
 		}
-		files, err := f.formats.findingReader(nil).ListFiles(c.Context(), args)
+		if err := f.checkEnvironments(c); err != nil {
+			return err
+		}
+		files, err := a.listFiles(c, f.formats.findingReader(nil), args)
 		if err != nil {
 			return err
 		}
-		terraformOnly := f.formats.format == "" && !register && review.AreTerraform(files.Names)
+		if register && files.Input != nil {
+			return usage(c, "--register needs files, because standard input has no place in a repository")
+		}
+		terraformOnly := f.formats.format == "" && !register && files.Input == nil && review.AreTerraform(files.Names)
 		if !f.all && len(f.environments) == 0 && !terraformOnly {
 			return usage(c, "an environment is required").withHint("set --env, --all-envs or POUNCET_ENV")
 		}
@@ -118,14 +128,14 @@ func (a *app) check(
 		return err
 	}
 	findings := append(review.Check(sources, f.options), review.LiteralNames(sources)...)
-	return f.finish(a, titleCheck, len(files.Names), sources, findings)
+	return f.finish(a, titleCheck, files.Count(), sources, findings)
 }
 
 // writeManifest writes the metadata of the project, and of the projects that
 // the files refer to, if there are files.
-func (a *app) writeManifest(ctx context.Context, path string, f findingFlags, args []string) error {
-	reader := f.formats.reader(nil)
-	files, err := reader.ListFiles(ctx, args)
+func (a *app) writeManifest(c *cobra.Command, path string, f findingFlags, args []string) error {
+	ctx, reader := c.Context(), f.formats.reader(nil)
+	files, err := a.listFiles(c, reader, args)
 	if err != nil {
 		return err
 	}
@@ -145,5 +155,8 @@ func (a *app) writeManifest(ctx context.Context, path string, f findingFlags, ar
 		return backend.Errorf(backend.CodeUnavailable, "writing the manifest: %w", err)
 	}
 	a.println("wrote the metadata of " + backend.Plural(len(f.options.Catalog.Projects), "project") + " to " + path)
+	if files.Count() > 0 {
+		a.notef("pouncet: the files only name projects for the manifest, and were not checked")
+	}
 	return nil
 }

@@ -39,8 +39,8 @@ hexadecimal or quotes. Any other form is shown, such as an encrypted or
 shortened one. --no-mask passes the output through, for a program that needs a
 terminal.
 
-A file of variables is a YAML or JSON mapping of names to scalars. A file called
-.env or prod.env has lines NAME=value, which Pouncet parses as Docker Compose
+A file of variables is a YAML or JSON mapping of names to scalars. A file whose
+name ends with .env has lines NAME=value, which Pouncet parses as Docker Compose
 does. A variable that already exists is an error; --override replaces it.
 
 run passes signals to the command, each of them once, and ends when the command
@@ -72,8 +72,8 @@ func (a *app) runCommand() *cobra.Command {
 			Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope,
 			LookupEnv: os.LookupEnv, Warn: a.warn,
 		}
-		if o.Environment == "" {
-			return environmentRequired(c)
+		if err := checkOneEnvironment(c, o.Environment); err != nil {
+			return err
 		}
 		recorder := &secretRecorder{app: a}
 		o.Filled = recorder.filled

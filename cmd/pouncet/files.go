@@ -4,7 +4,6 @@ package main
 
 import (
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -39,11 +38,14 @@ type sourceReader struct {
 func (a *app) readSources(
 	c *cobra.Command, formats *formatFlags, args []string, to destination,
 ) ([]renderSource, error) {
+	if err := checkPaths(c, args); err != nil {
+		return nil, err
+	}
 	r := &sourceReader{c: c, formats: formats, to: to}
 	for _, arg := range args {
 		var err error
 		if arg == "-" {
-			err = r.readInput(a.in)
+			err = r.readInput(a)
 		} else {
 			err = r.readPath(arg)
 		}
@@ -57,13 +59,13 @@ func (a *app) readSources(
 	return r.sources, r.checkDestination()
 }
 
-func (r *sourceReader) readInput(in io.Reader) error {
+func (r *sourceReader) readInput(a *app) error {
 	if r.to.inPlace || r.to.folder != "" {
 		return usage(r.c, "standard input can only go to standard output").withHint("remove -o and --in-place")
 	}
-	data, err := interruptible(r.c.Context(), func() ([]byte, error) { return io.ReadAll(in) })
+	data, err := a.readInput(r.c)
 	if err != nil {
-		return backend.Errorf(backend.CodeInvalid, "reading standard input: %w", err)
+		return err
 	}
 	r.sources = append(r.sources, renderSource{File: r.formats.file("-", data)})
 	return nil
@@ -106,6 +108,7 @@ func (r *sourceReader) readPath(path string) error {
 // rules returns the rules for the files that a path selects.
 func (r *sourceReader) rules(folder bool) fileset.Rules {
 	rules := r.formats.rules
+	rules.Output = r.to.folder
 	if folder && r.to.stream {
 		rules.Selects = func(name string) bool {
 			return interpolate.IsConfigurationFile(name) && interpolate.FormatOf(name) == interpolate.FormatYAML

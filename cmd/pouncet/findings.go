@@ -100,6 +100,9 @@ func (f *findingFlags) parse(c *cobra.Command, a *app) error {
 	if f.all && len(f.environments) > 0 {
 		return exclusive(c, "--env and --all-envs")
 	}
+	if err := f.checkEnvironments(c); err != nil {
+		return err
+	}
 	f.severities = review.Severities{}
 	if f.strict {
 		f.severities[review.Unknown] = review.Error
@@ -111,6 +114,15 @@ func (f *findingFlags) parse(c *cobra.Command, a *app) error {
 	}
 	f.options.Defaults = review.Defaults{Project: a.projectName(), Scope: f.scope}
 	return f.parsePathRules(c)
+}
+
+// checkEnvironments rejects the name that means every environment.
+func (f *findingFlags) checkEnvironments(c *cobra.Command) error {
+	if slices.Contains(f.environments, backend.AnyEnvironment) {
+		return usage(c, "%q is not an environment to check", backend.AnyEnvironment).
+			withHint("use --all-envs to check every environment")
+	}
+	return nil
 }
 
 func (f *findingFlags) parsePathRules(c *cobra.Command) error {

@@ -3,9 +3,12 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
 // The groups of commands in the help.
@@ -85,6 +88,15 @@ an object waits for a change, and with 0 if none does.
 command cannot be started, the exit code is 126; if it does not exist, 127.`,
 		},
 		{
+			Use:   "rules",
+			Short: "List the rules of check and review",
+			Long: `A finding of "pouncet check" or "pouncet review" belongs to one of these rules:
+
+` + rulesTable() + `
+--rule ID=SEVERITY changes the severity. The page docs/explanation/rules.md says
+what each rule means.`,
+		},
+		{
 			Use:   "settings",
 			Short: "List the settings and where they come from",
 			Long: `A setting comes from the first of these sources that has it:
@@ -104,6 +116,15 @@ No flag takes a token or a secret value, because every process on a machine can
 read the arguments of the others.`,
 		},
 	}
+}
+
+// rulesTable returns the rules as lines of a help text.
+func rulesTable() string {
+	var b strings.Builder
+	for _, r := range review.Rules {
+		fmt.Fprintf(&b, "  %s  %-22s %s\n", r.ID, r.Name, r.Severity)
+	}
+	return b.String()
 }
 
 // wrap breaks a paragraph of help into lines for a terminal.

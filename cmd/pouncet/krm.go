@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -41,9 +40,9 @@ results of the list and on standard error, with resource, field and file.`,
 	c.Flags().StringVar(&missing, "missing", "error", missingFlagUsage)
 	c.Flags().BoolVar(&noEnvVar, "no-env-var", false, "reject env_var()")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		data, err := interruptible(c.Context(), func() ([]byte, error) { return io.ReadAll(a.in) })
+		data, err := a.readInput(c)
 		if err != nil {
-			return backend.Errorf(backend.CodeInvalid, "reading standard input: %w", err)
+			return err
 		}
 		list, err := parseResourceList(data)
 		if err != nil {
@@ -82,6 +81,9 @@ func (a *app) krmOptions(
 	if o.Environment == "" {
 		return o, usage(c, "an environment is required").
 			withHint("set spec.environment of functionConfig, --env or POUNCET_ENV")
+	}
+	if err := checkOneEnvironment(c, o.Environment); err != nil {
+		return o, err
 	}
 	var known bool
 	if o.Missing, known = missingModes[cmp.Or(s.missing, missing)]; !known {

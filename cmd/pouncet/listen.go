@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"log/slog"
 	"net"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,7 @@ type listenFlags struct {
 
 func (f *listenFlags) add(c *cobra.Command) {
 	c.Flags().StringVar(&f.address, "listen", "127.0.0.1:8420",
-		"`address` and port to listen on, or unix:///PATH for a Unix socket")
+		"`address` and port to listen on, a port of 127.0.0.1, or unix:///PATH for a Unix socket")
 	c.Flags().StringVar(&f.files.Cert, "tls-cert", "", "`file` with the certificate of the server and its chain (PEM)")
 	c.Flags().StringVar(&f.files.Key, "tls-key", "",
 		"`file` with the private key of the certificate (PEM); other users must not be able to read it")
@@ -57,6 +58,14 @@ func (f *listenFlags) check() error {
 	return &usageError{e}
 }
 
+// listenAddress returns the address to listen on. A port alone is reachable from this machine only.
+func listenAddress(given string) string {
+	if _, err := strconv.ParseUint(given, 10, 16); err == nil {
+		return net.JoinHostPort("127.0.0.1", given)
+	}
+	return given
+}
+
 // listening is the listener of a server, with its certificate.
 type listening struct {
 	net.Listener
@@ -80,7 +89,7 @@ func (f *listenFlags) open(ctx context.Context, log *slog.Logger) (*listening, e
 	}
 	var err error
 	l.Listener, l.url, err = httpapi.Listen(ctx, httpapi.ListenOptions{
-		Address: f.address, TLS: config, InsecureBehindProxy: f.insecureBehindProxy,
+		Address: listenAddress(f.address), TLS: config, InsecureBehindProxy: f.insecureBehindProxy,
 	})
 	return l, err
 }

@@ -30,7 +30,7 @@ func parseMapping(f interpolate.File) ([]interpolate.Variable, error) {
 
 func mappingError(file string, line int, reason string) error {
 	return backend.Errorf(backend.CodeInvalid, "%s:%d: %s", file, line, reason).
-		WithHint("write a mapping of names to scalars, such as NAME: value")
+		WithHint("write a mapping such as NAME: value, or let the name of a file with NAME=value lines end with .env")
 }
 
 const (

@@ -36,7 +36,8 @@ func (a *app) refsCommand() *cobra.Command {
 		Short: "List the references in files",
 		Long: `Lists every reference in files, and in the configuration files below folders: its
 position, its name, what else it says (project, environment, scope, field,
-version), and whether it has a default. It needs no backend.
+version), and whether it has a default. It needs no backend. "-" is standard
+input.
 
 A reference that cannot be parsed is reported at the end, with exit code 1.
 
@@ -49,7 +50,7 @@ A reference that cannot be parsed is reported at the end, with exit code 1.
 				return err
 			}
 			reader := formats.reader(nil)
-			files, err := reader.ListFiles(c.Context(), args)
+			files, err := a.listFiles(c, reader, args)
 			if err != nil {
 				return err
 			}

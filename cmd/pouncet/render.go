@@ -36,16 +36,18 @@ shows is revealed to a person: it shows no restricted secret, and a token needs
 the right to reveal values, which the role admin has.
 
 Several files, or the configuration files below a folder, go to the folder of -o,
-under their relative paths. A written file has mode 0600. It is written completely
-or not at all, never outside that folder, and never over its source.
+under their relative paths; that folder is not read. A written file has mode
+0600. It is written completely or not at all, never outside that folder, and
+never over its source.
 
 --in-place replaces each file with its rendered form, and the references are
 gone. Use it on copies, for example in a container or in the work folder of a
 pipeline. --stream prints YAML files as one stream of documents.
 
 A missing reference is an error and ends with exit code 3. With --missing null
-it becomes null, which is the default of the dialect "mage". With --missing keep
-it stays as it is.
+it becomes null, which is the default of the dialect "mage". Inside longer text
+it becomes the word None, which --strict refuses. With --missing keep it stays
+as it is.
 
 ` + fileFormatHelp
 
@@ -100,8 +102,8 @@ func (a *app) renderOptions(c *cobra.Command, missing string, noEnvVar bool) (in
 	if o.Missing, known = missingModes[missing]; !known {
 		return o, usage(c, "--missing must be error, null or keep")
 	}
-	if o.Environment == "" {
-		return o, environmentRequired(c)
+	if err := checkOneEnvironment(c, o.Environment); err != nil {
+		return o, err
 	}
 	if !noEnvVar {
 		o.LookupEnv = os.LookupEnv

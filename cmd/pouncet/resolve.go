@@ -41,8 +41,8 @@ the secret, field or version does not exist, the exit code is 3.
 	c.Flags().StringVar(&ref.Version, "version", "", "`version` number, or \"previous\"")
 	rawFlag(c, &raw)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if a.environmentName() == "" {
-			return environmentRequired(c)
+		if err := checkOneEnvironment(c, a.environmentName()); err != nil {
+			return err
 		}
 		return a.with(func(ctx context.Context, s backend.Service, args []string) error {
 			ref.Project, ref.Environment, ref.Scope, ref.Name = a.projectName(), a.environmentName(), a.scope, args[0]

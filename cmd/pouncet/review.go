@@ -3,16 +3,17 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
@@ -59,12 +60,16 @@ difference fails.
 		if f.manifest != "" && !f.all && len(f.environments) == 0 {
 			return usage(c, "--manifest requires --env or --all-envs")
 		}
-		return a.review(c.Context(), &f, base, planFile, args)
+		if slices.Contains(args, interpolate.StandardInput) {
+			return usage(c, "standard input cannot be compared with a revision").withHint("name files or folders")
+		}
+		return a.review(c, &f, base, planFile, args)
 	}
 	return c
 }
 
-func (a *app) review(ctx context.Context, f *findingFlags, revision, planFile string, args []string) error {
+func (a *app) review(c *cobra.Command, f *findingFlags, revision, planFile string, args []string) error {
+	ctx := c.Context()
 	plan, err := readPlan(planFile)
 	if err != nil {
 		return err
@@ -83,7 +88,11 @@ func (a *app) review(ctx context.Context, f *findingFlags, revision, planFile st
 		return err
 	}
 	reader.Unchanged = base.Unchanged
-	files, err := reader.ListFiles(ctx, remainingPaths(paths, base))
+	remaining := remainingPaths(paths, base)
+	if err := checkPaths(c, remaining); err != nil {
+		return err
+	}
+	files, err := reader.ListFiles(ctx, remaining)
 	if err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (a *app) serverCommand() *cobra.Command {
 	var listen listenFlags
 	var quiet bool
 	var allowed []string
-	var retention time.Duration
+	var retention durationFlag
 	var compareLimit int
 	var proxies []string
 	c := &cobra.Command{
@@ -98,8 +98,8 @@ characters other than ? and &. A caller can never name a key file.`,
 	c.Flags().BoolVar(&quiet, "quiet", false, "write no log line for a request")
 	c.Flags().StringArrayVar(&allowed, "allow-kms-key", nil,
 		"`pattern` of the KMS keys that callers may name for environments; repeat for more patterns")
-	c.Flags().DurationVar(&retention, "audit-retention", 0,
-		"how long records of the audit log are kept, such as 8760h; at least 24h (default audit_retention in config.json)")
+	c.Flags().Var(&retention, "audit-retention",
+		"how long records of the audit log are kept, such as 365d; at least 1d (default audit_retention in config.json)")
 	c.Flags().StringArrayVar(&proxies, "trusted-proxy", nil,
 		"`address` or network of a reverse proxy whose header X-Forwarded-For names the client; repeat for more")
 	c.RunE = func(c *cobra.Command, _ []string) error {
@@ -114,7 +114,7 @@ characters other than ? and &. A caller can never name a key file.`,
 			return &usageError{backend.AsError(err)}
 		}
 		if c.Flags().Changed("audit-retention") {
-			if err := open.CheckAuditRetention(retention); err != nil {
+			if err := open.CheckAuditRetention(time.Duration(retention)); err != nil {
 				return &usageError{backend.AsError(err)}
 			}
 		}
@@ -127,7 +127,8 @@ characters other than ? and &. A caller can never name a key file.`,
 			return err
 		}
 		config.CompareLimit = compareLimit
-		return a.serve(c.Context(), config, serverSettings{listen, quiet, patterns, retention, trusted})
+		return a.serve(c.Context(), config, serverSettings{listen, quiet, patterns,
+			time.Duration(retention), trusted})
 	}
 	return c
 }

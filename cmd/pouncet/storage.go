@@ -108,7 +108,8 @@ func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
 			backend.Plural(len(found), "change")).WithHint("%s", hint)}
 	}
 	if !a.json {
-		a.println("Every row is as Pouncet wrote it.")
+		a.println("Every object is as Pouncet wrote it. " +
+			"Records of the audit log are not signed, so this was not checked for them.")
 	}
 	return nil
 }

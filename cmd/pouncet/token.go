@@ -31,7 +31,7 @@ says what it may do. The backend stores only a hash of the token.`,
 
 func (a *app) createTokenCommand() *cobra.Command {
 	var role, tokenName, description, principal string
-	var expires time.Duration
+	var expires durationFlag
 	c := &cobra.Command{
 		Use:   "create --role ROLE",
 		Short: "Create a token and print it once",
@@ -47,7 +47,7 @@ A token is for a person or for a workload, which is a program such as a pipeline
 a service or Terraform. Only a workload gets the values of restricted secrets.`,
 		Example: `  pouncet token create --role runtime --name pipelines > token
   pouncet token create --role admin --for workload --name terraform > token
-  pouncet token create --role viewer --expires 720h --json`,
+  pouncet token create --role viewer --expires 30d --json`,
 		Args: arguments(0, 0, "no arguments"),
 	}
 	c.Flags().StringVar(&role, "role", "", "`role`: admin, runtime, planner or viewer")
@@ -56,8 +56,7 @@ a service or Terraform. Only a workload gets the values of restricted secrets.`,
 	c.Flags().StringVar(&tokenName, "name", "", "`name` of the token (default the role and the time)")
 	c.Flags().StringVar(&description, "description", "", "`text` that says what the token is for")
 	mayBeEmpty(c, "description")
-	c.Flags().DurationVar(&expires, "expires", 0,
-		"`duration` after which the token expires, such as 720h (default never)")
+	c.Flags().Var(&expires, "expires", "`duration` after which the token expires, such as 30d or 720h (default never)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if role == "" {
 			return usage(c, "a role is required").withHint("set --role to admin, runtime, planner or viewer")
@@ -76,7 +75,7 @@ a service or Terraform. Only a workload gets the values of restricted secrets.`,
 			change.Name = strings.Replace(role+"-"+now.Format("20060102-150405.000000"), ".", "-", 1)
 		}
 		if expires != 0 {
-			at := now.Add(expires)
+			at := now.Add(time.Duration(expires))
 			change.ExpiresAt = &at
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {

@@ -38,6 +38,18 @@ func environmentRequired(c *cobra.Command) error {
 	return usage(c, "an environment is required").withHint("set --env or POUNCET_ENV")
 }
 
+// checkOneEnvironment returns the error of a command that needs one environment, and was given none or all.
+func checkOneEnvironment(c *cobra.Command, environment string) error {
+	switch environment {
+	case "":
+		return environmentRequired(c)
+	case backend.AnyEnvironment:
+		return usage(c, "a value needs one environment, and %q means every environment", environment).
+			withHint("set --env or POUNCET_ENV to one environment")
+	}
+	return nil
+}
+
 // exclusive returns the error of flags that cannot be used together.
 func exclusive(c *cobra.Command, flags string) error {
 	return usage(c, "%s cannot be used together", flags)
@@ -118,5 +130,5 @@ func flagOf(err error) (flag *pflag.Flag, ok bool) {
 
 // flagTypeText describes the values of a flag, by the type name of the flag library.
 var flagTypeText = map[string]string{
-	"bool": "true or false", "int": "a number", "int64": "a number", "duration": "a duration, such as 90m or 720h",
+	"bool": "true or false", "int": "a number", "int64": "a number", "duration": "a duration, such as 90m, 720h or 30d",
 }

@@ -64,6 +64,12 @@ func (e *Expression) Targets(visit func(Target)) {
 	})
 }
 
+// IsBase64 reports whether the last filter writes base64.
+func (e *Expression) IsBase64() bool {
+	f, ok := e.root.(*filter)
+	return ok && f.name == filterBase64
+}
+
 // IsLiteral reports whether the file alone says what the expression stands for.
 func (e *Expression) IsLiteral() bool {
 	literal := true
@@ -95,8 +101,8 @@ type Reference struct {
 	HasDefault bool // a missing entry is replaced by a default
 }
 
-// callURI is the Call of a reference that is a URI.
-const callURI = "pouncet"
+// CallURI is the Call of a reference that is a URI.
+const CallURI = "pouncet"
 
 // node is a node of the syntax tree of an expression.
 type node interface {
@@ -176,7 +182,7 @@ func (n *entry) print(b *strings.Builder) {
 
 // callName returns the call that a reference is printed as. A URI prints as a call of get_secret_value with keywords.
 func callName(t Reference) string {
-	if t.Call == callURI {
+	if t.Call == CallURI {
 		return callSecret
 	}
 	return t.Call

@@ -18,11 +18,14 @@ import (
 // filterDefault is the only filter that sees a missing entry, so the evaluator applies it itself.
 const filterDefault = "default"
 
+// filterBase64 is the filter that writes base64.
+const filterBase64 = "b64encode"
+
 // filters are the other filters. Their errors never repeat a value.
 var filters = map[string]func(result) (result, *backend.Error){
 	"trim":      func(r result) (result, *backend.Error) { return textResult(bytes.TrimSpace(r.bytes())), nil },
 	"urlencode": func(r result) (result, *backend.Error) { return textResult(urlEncode(r.bytes())), nil },
-	"b64encode": func(r result) (result, *backend.Error) {
+	filterBase64: func(r result) (result, *backend.Error) {
 		return textResult(base64.StdEncoding.AppendEncode(nil, r.bytes())), nil
 	},
 	"b64decode": b64decode,

@@ -175,6 +175,10 @@ type argument struct {
 // call parses a call whose name is already consumed.
 func (p *parser) call(name token) (node, *SyntaxError) {
 	if !slices.Contains(callNames, name.text) {
+		if suggest.WithinDistance(maxEdits, name.text, callNames) == "" && !p.tok.is("(") {
+			return nil, syntaxErrorf(name.at, "%s is neither a call nor in quotes", backend.Quote(name.text)).
+				hint("write a name or a text in quotes: '%s'", name.text)
+		}
 		return nil, unknownName(name.at, "call", name.text, callNames)
 	}
 	args, err := p.arguments(name)

@@ -16,7 +16,7 @@ import (
 // "-" means the current project or environment. The query can also stand before the field. The field is
 // percent-encoded. The error matches backend.ErrInvalid.
 func ParseURI(uri string) (Reference, error) {
-	ref := Reference{Call: callURI}
+	ref := Reference{Call: CallURI}
 	rest, ok := strings.CutPrefix(uri, Scheme)
 	if !ok {
 		return ref, uriError("the URI does not begin with %s", Scheme)

@@ -90,6 +90,9 @@ type Scalar struct {
 	// Encoded is for base64 of a Kubernetes Secret. It has one part, without a region, and Start is set.
 	Encoded bool
 
+	// Unencoded is for a value with references where a Kubernetes Secret has base64.
+	Unencoded bool
+
 	// Alias is for a key that is an alias of another scalar: 1 more than the index of that scalar. Such a key has no
 	// parts.
 	Alias int

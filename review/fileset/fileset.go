@@ -7,6 +7,7 @@
 //   - Hidden files and folders are selected like others. Only .git and .pouncet are never selected below a folder.
 //   - Below a folder, only regular files are selected. A symbolic link is not, because it may point anywhere.
 //   - Below a folder, a file that git ignores is not selected, unless it is under version control.
+//   - Below a folder, the folder for results is not searched.
 //   - A file or folder that a pattern of Exclude matches is not selected, even if a path names it.
 //
 // A file or folder below a path that cannot be read is a problem. The other files are selected all the same.
@@ -39,6 +40,9 @@ type Rules struct {
 	// a slash is compared with the path as a message shows it. "*" matches any part of a name, and "**" matches any
 	// folders.
 	Exclude []string
+
+	// Output is the folder of the results of earlier runs, or "". Below a folder that a path names, it is not searched.
+	Output string
 
 	// Ignored says that files which git ignores are selected too.
 	Ignored bool
@@ -104,7 +108,7 @@ func (r Rules) Walk(ctx context.Context, root string) (files []string, problems 
 			return nil
 		case name == start:
 			return ctx.Err()
-		case isOwnFolder(d.Name()) && d.IsDir(), r.excludes(clean), ignored[clean]:
+		case isOwnFolder(d.Name()) && d.IsDir(), r.excludes(clean), ignored[clean], r.isOutput(clean):
 			if d.IsDir() {
 				return filepath.SkipDir
 			}
@@ -134,6 +138,19 @@ func (r Rules) Below(paths []string, file string) bool {
 		}
 	}
 	return false
+}
+
+// isOutput reports whether a path is the folder for results.
+func (r Rules) isOutput(name string) bool {
+	if r.Output == "" || filepath.Base(name) != filepath.Base(filepath.Clean(r.Output)) {
+		return false
+	}
+	output, err := os.Stat(r.Output)
+	if err != nil {
+		return false
+	}
+	info, err := os.Stat(name)
+	return err == nil && info.IsDir() && os.SameFile(info, output)
 }
 
 func isOwnFolder(name string) bool { return name == ".git" || name == ".pouncet" }

@@ -85,8 +85,8 @@ func (w *walker) locateScalar(n *yaml.Node, key bool, name string) {
 func (w *walker) addScalar(n *yaml.Node, e extent, key bool, name string) {
 	s := format.Scalar{Key: key, Name: name, Plain: n.Style&^yaml.TaggedStyle == 0}
 	if !w.ContainedIn(n.Value) {
-		s.Encoded = w.encoded[n]
-		s.Bare = !s.Encoded && w.file.src.IsBare(n.Value)
+		s.Bare = w.file.src.IsBare(n.Value)
+		s.Encoded, s.Unencoded = w.encoded[n] && !s.Bare, w.encoded[n] && s.Bare
 		s.Parts = []format.Part{{Text: n.Value, Placeholder: n.Value}}
 		if s.Start = e.start; n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
 			s.Start++
@@ -99,6 +99,7 @@ func (w *walker) addScalar(n *yaml.Node, e extent, key bool, name string) {
 			return
 		}
 		w.noteForeign(s.Parts)
+		s.Unencoded = w.encoded[n]
 	}
 	if w.indexes != nil {
 		w.indexes[n] = len(w.file.scalars)
