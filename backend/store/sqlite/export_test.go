@@ -78,11 +78,7 @@ func (s *Store) Classify(code int, cause error) error { return s.classify(code, 
 func OnCommit(s *Store, f func(calls int)) { s.onCommit = f }
 
 // Waiting returns how many calls of Update wait for another one.
-func Waiting(s *Store) int {
-	s.group.mu.Lock()
-	defer s.group.mu.Unlock()
-	return len(s.group.waiting)
-}
+func Waiting(s *Store) int { return s.queue.Waiting() }
 
 // Break makes a transaction behave as after an error with which SQLite has rolled it back.
 func Break(ctx context.Context, t store.Tx, err error) error {

@@ -14,6 +14,7 @@ import (
 // Store.
 func InMemory(ctx context.Context) (*Store, error) {
 	s := &Store{path: "in memory", busyTimeout: DefaultBusyTimeout, layout: mainLayout}
+	s.queue.Begin, s.queue.Ended = s.beginBatch, s.translate
 	// One connection both reads and writes: an in-memory database has no log that keeps readers and writers apart.
 	address := memoryAddress()
 	s.writer = newConnPool(address, 1)

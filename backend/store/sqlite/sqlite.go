@@ -43,6 +43,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/queue"
 )
 
 // DefaultBusyTimeout is how long a transaction waits while another process has locked the database.
@@ -59,7 +60,7 @@ type Store struct {
 	upgrade     Upgrade
 	deployment  string
 
-	group   group
+	queue   queue.Queue
 	writer  *connPool
 	readers *connPool
 	close   func() error
@@ -133,6 +134,7 @@ func newStore(path string, options []Option) (*Store, error) {
 
 // pools makes the pools of connections, with a number of readers.
 func (s *Store) pools(readers int) {
+	s.queue.Begin, s.queue.Ended = s.beginBatch, s.translate
 	// The writer waits in steps of busyStep, see retryWhileBusy. Readers wait rarely, so SQLite waits for them.
 	s.writer = newConnPool(dsn(s.path, min(s.busyTimeout, busyStep), false), 1)
 	s.readers = newConnPool(dsn(s.path, s.busyTimeout, true), readers)

@@ -247,8 +247,8 @@ var objectTests = []test{
 			e.Error("the object still exists")
 		}
 		remaining := e.versions(
-			store.VersionKey{Object: o.ID, Version: 1}, store.VersionKey{Object: o.ID, Version: 2},
-			store.VersionKey{Object: other.ID, Version: 1},
+			store.VersionKey{Project: "p", Object: o.ID, Version: 1}, store.VersionKey{Project: "p", Object: o.ID, Version: 2},
+			store.VersionKey{Project: "p", Object: other.ID, Version: 1},
 		)
 		if len(remaining) != 1 || remaining[0].Object != other.ID {
 			e.Errorf("the remaining versions are %+v, want only the one of the other object", remaining)

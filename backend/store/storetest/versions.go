@@ -133,7 +133,7 @@ var versionTests = []test{
 			return nil
 		})
 		for _, v := range want {
-			got := e.versions(store.VersionKey{Object: v.Object, Version: v.Version})
+			got := e.versions(store.VersionKey{Project: "p", Object: v.Object, Version: v.Version})
 			if len(got) != 1 || !sameVersion(got[0], v) {
 				e.Errorf("version %d is %+v", v.Version, got)
 			}
@@ -146,7 +146,7 @@ var versionTests = []test{
 		second := version(o.ID, 1)
 		second.Sealed = []byte("another")
 		e.refused(backend.ErrExists, func(ctx context.Context, tx store.Tx) error { return tx.InsertVersion(ctx, second) })
-		got := e.versions(store.VersionKey{Object: o.ID, Version: 1})
+		got := e.versions(store.VersionKey{Project: "p", Object: o.ID, Version: 1})
 		if len(got) != 1 || !sameVersion(got[0], version(o.ID, 1)) {
 			e.Errorf("the version was changed to %+v", got)
 		}
@@ -169,9 +169,10 @@ var versionTests = []test{
 			return nil
 		})
 		got := e.versions(
-			store.VersionKey{Object: a.ID, Version: 2}, store.VersionKey{Object: b.ID, Version: 2},
-			store.VersionKey{Object: "missing", Version: 1}, store.VersionKey{Object: b.ID, Version: 1},
-			store.VersionKey{Object: a.ID, Version: 2},
+			store.VersionKey{Project: "p", Object: a.ID, Version: 2}, store.VersionKey{Project: "p", Object: b.ID, Version: 2},
+			store.VersionKey{Project: "p", Object: "missing", Version: 1},
+			store.VersionKey{Project: "p", Object: b.ID, Version: 1},
+			store.VersionKey{Project: "p", Object: a.ID, Version: 2},
 		)
 		var keys []string
 		for _, v := range got {
@@ -193,7 +194,7 @@ var versionTests = []test{
 		e.update(func(ctx context.Context, tx store.Tx) error {
 			for i := range n {
 				v := version(o.ID, int64(i+1))
-				keys[i] = store.VersionKey{Object: v.Object, Version: v.Version}
+				keys[i] = store.VersionKey{Project: "p", Object: v.Object, Version: v.Version}
 				if err := tx.InsertVersion(ctx, v); err != nil {
 					return err
 				}

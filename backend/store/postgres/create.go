@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/queue"
+)
+
+// Create creates the schema in an empty database, and calls fill with a Store that writes the first content. All of it
+// is one transaction: if fill or Create returns an error, the database stays empty. Of several concurrent calls, one
+// creates it, and the others wait and return ErrExists.
+//
+// fill may call the Store more than once. Its transactions end with that of Create.
+func Create(ctx context.Context, address string, fill func(context.Context, store.Store) error) (err error) {
+	s, err := connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer s.Close() //nolint:errcheck // it always returns nil
+	if s.deployment, err = newDeployment(); err != nil {
+		return err
+	}
+	c, err := begin(ctx, s.changes, func() *pgx.Batch {
+		b := &pgx.Batch{}
+		b.Queue(beginChange)
+		b.Queue("SELECT " + createLock)
+		return b
+	})
+	if err != nil {
+		return s.beginError(ctx, err)
+	}
+	all := &changes{store: s, conn: c, states: newBatchStates()}
+	filled := &tx{store: s, conn: c.Conn(), writable: true}
+	defer func() { // also when fill panics
+		filled.ended = true
+		all.states.keep(filled.written)
+		result, ending := all.End(1)
+		if err == nil && result == queue.Failed {
+			err = ending
+		}
+	}()
+	if err := s.createSchema(ctx, filled); err != nil {
+		return err
+	}
+	if err := fill(ctx, creating{s, filled}); err != nil {
+		return err
+	}
+	if filled.broken != nil {
+		return filled.broken
+	}
+	all.changed = true
+	return nil
+}
+
+func newDeployment() (string, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return "", backend.Errorf(backend.CodeInternal, "making a deployment id: %w", err)
+	}
+	return id.String(), nil
+}
+
+// createSchema makes the tables, unless another server was faster.
+func (s *Store) createSchema(ctx context.Context, t *tx) error {
+	present, err := t.schemaObjects(ctx)
+	if err != nil {
+		return err
+	}
+	if len(present) > 0 {
+		return backend.Errorf(backend.CodeExists, "database %s already holds data of Pouncet", s.name)
+	}
+	var exists bool
+	const schemaExists = "SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'pouncet')"
+	if _, err := t.first(ctx, schemaExists, nil, &exists); err != nil {
+		return err
+	}
+	if !exists {
+		if _, err := t.exec(ctx, "CREATE SCHEMA pouncet"); err != nil {
+			return err
+		}
+	}
+	for _, step := range steps() {
+		if _, err := t.exec(ctx, step); err != nil {
+			return err
+		}
+	}
+	_, err = t.exec(ctx, "INSERT INTO deployment (one, id, schema_version, works_with) VALUES (1, $1, $2, $3)",
+		s.deployment, schemaVersion, worksWith)
+	return err
+}
+
+// creating is a Store whose transactions are parts of one.
+type creating struct {
+	*Store
+	tx *tx
+}
+
+var _ store.Store = creating{}
+
+// View implements store.Store.
+func (s creating) View(_ context.Context, f func(store.Tx) error) error { return f(s.tx) }
+
+// Update implements store.Store. After an error, nothing is created.
+func (s creating) Update(_ context.Context, f func(store.Tx) error) error { return f(s.tx) }
+
+// AppendRecords implements store.RecordLog.
+func (s creating) AppendRecords(ctx context.Context, records ...store.Record) error {
+	return changeTables.append(ctx, s.tx, records)
+}
+
+// DeleteRecords implements store.RecordLog. A new database has none.
+func (s creating) DeleteRecords(
+	context.Context, time.Time, int, func(string, int) store.Record,
+) (deleted int, err error) {
+	return 0, nil
+}

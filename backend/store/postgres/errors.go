@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package postgres
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// The SQLSTATEs that have a meaning here: see appendix A of the manual of PostgreSQL.
+const (
+	uniqueViolation      = "23505"
+	foreignKeyViolation  = "23503"
+	readOnlyTransaction  = "25006"
+	idleInTransaction    = "25P03"
+	serializationFailure = "40001"
+	deadlockDetected     = "40P01"
+	insufficientRight    = "42501"
+	undefinedTable       = "42P01"
+	undefinedColumn      = "42703"
+	invalidSchemaName    = "3F000"
+	noDatabase           = "3D000"
+	badCharacter         = "22021"
+	diskFull             = "53100"
+	tooManyConnections   = "53300"
+	programLimit         = "54000"
+	lockNotAvailable     = "55P03"
+	queryCanceled        = "57014"
+)
+
+// sqlState returns the SQLSTATE of an error, or "".
+func sqlState(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
+// runsAgain reports whether PostgreSQL has rolled back a transaction that can succeed when it runs again.
+func runsAgain(err error) bool {
+	state := sqlState(err)
+	return state == serializationFailure || state == deadlockDetected
+}
+
+// translate turns an error of pgx into a *backend.Error. It returns a *backend.Error unchanged.
+func (s *Store) translate(err error) error {
+	var known *backend.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known):
+		return err
+	}
+	out := s.classify(err)
+	out.Err = err // it is not shown: see the package comment
+	return out
+}
+
+// classify chooses the error for one of pgx.
+func (s *Store) classify(err error) *backend.Error {
+	state := sqlState(err)
+	switch {
+	case state != "":
+		return s.classifyState(state)
+	case s.closed.Load():
+		return backend.Errorf(backend.CodeUnavailable, "database %s is closed", s.name)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return backend.Errorf(backend.CodeUnavailable, "waiting for database %s: %w", s.name, endOf(err))
+	}
+	return s.unreachable()
+}
+
+// endOf returns the error of a context without what pgx has put around it.
+func endOf(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return context.Canceled
+	}
+	return context.DeadlineExceeded
+}
+
+func (s *Store) unreachable() *backend.Error {
+	return backend.Errorf(backend.CodeUnavailable, "database %s cannot be reached, or the connection to it broke", s.name).
+		WithHint("check that it runs and accepts connections from this machine, and the host, port and sslmode of its URL")
+}
+
+// classifyState maps the SQLSTATEs to errors.
+func (s *Store) classifyState(state string) *backend.Error {
+	switch state {
+	case uniqueViolation:
+		return backend.Errorf(backend.CodeExists, "the row already exists in database %s", s.name)
+	case readOnlyTransaction:
+		return s.readOnlyError()
+	case insufficientRight:
+		return s.rightsError()
+	case undefinedTable, undefinedColumn, invalidSchemaName:
+		return s.changedError("a table or a column is missing")
+	case noDatabase:
+		return backend.Errorf(backend.CodeUnavailable, "database %s does not exist", s.name).
+			WithHint("create it: CREATE DATABASE; or correct the URL")
+	case badCharacter:
+		return backend.Errorf(backend.CodeInvalid, "database %s cannot store a text with a NUL character", s.name)
+	case diskFull:
+		return backend.Errorf(backend.CodeStorageFull, "the disk of database %s is full; nothing was changed", s.name).
+			WithHint("free some space and try again")
+	case tooManyConnections:
+		return backend.Errorf(backend.CodeUnavailable, "database %s accepts no more connections", s.name).
+			WithHint("raise max_connections, or limit those of each server with pool_max_conns in the URL")
+	case programLimit:
+		return backend.Errorf(backend.CodeTooLarge, "the row is too large for database %s", s.name)
+	case lockNotAvailable:
+		return backend.Errorf(backend.CodeUnavailable, "database %s is locked by another server (waited %s)", s.name,
+			lockTimeout).WithHint("try again, or end the other transaction: see pg_locks")
+	case queryCanceled, idleInTransaction:
+		return backend.Errorf(backend.CodeUnavailable, "database %s ended a statement that took too long", s.name).
+			WithHint("try again; see the log of PostgreSQL")
+	case serializationFailure, deadlockDetected:
+		return backend.Errorf(backend.CodeUnavailable, "database %s ended a transaction for another one", s.name).
+			WithHint("try again")
+	}
+	switch state[:2] {
+	case "28": // invalid authorization
+		return backend.Errorf(backend.CodeDenied, "database %s does not let this server in", s.name).
+			WithHint("check the user, the password and the sslmode of the URL, and pg_hba.conf")
+	case "08", "57": // connection exception, operator intervention
+		return s.unreachable()
+	case "53", "58": // insufficient resources, system error
+		return backend.Errorf(backend.CodeUnavailable, "database %s lacks a resource (SQLSTATE %s)", s.name, state).
+			WithHint("see the log of PostgreSQL")
+	case "XX":
+		return backend.Errorf(backend.CodeCorrupt, "database %s reports damage (SQLSTATE %s)", s.name, state).
+			WithHint("see the log of PostgreSQL; restore the database from a backup")
+	}
+	// No text of PostgreSQL: it can quote a row.
+	return backend.Errorf(backend.CodeInternal, "a statement failed in database %s (SQLSTATE %s)", s.name, state)
+}
+
+func (s *Store) readOnlyError() *backend.Error {
+	return backend.Errorf(backend.CodeUnavailable, "database %s is read-only", s.name).
+		WithHint("use the URL of the primary; several hosts and target_session_attrs=read-write in the URL find it")
+}
+
+func (s *Store) rightsError() *backend.Error {
+	return backend.Errorf(backend.CodeDenied, "the role of the database URL may not read or write in database %s", s.name).
+		WithHint("grant it the rights on the schema pouncet and its tables; for a new database CREATE on the database")
+}
+
+func (s *Store) changedError(format string, args ...any) *backend.Error {
+	return backend.Errorf(backend.CodeCorrupt, "the schema of database %s was changed outside Pouncet: "+format,
+		append([]any{s.name}, args...)...).
+		WithHint("restore the database from a backup")
+}
+
+// brokenCommit is the error of a commit without an answer.
+func (s *Store) brokenCommit(cause error) error {
+	e := backend.Errorf(backend.CodeUnavailable,
+		"the connection to database %s broke during a commit: the change may have been made", s.name).
+		WithHint("look whether it was, or repeat a change set with its idempotency key")
+	e.Err = cause
+	return e
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+const objectColumns = `o.kind, o.id, o.project, o.environment, o.scope, o.name, o.type, o.link, o.version, o.revision,
+	o.attributes, o.mac, o.created_at, o.updated_at, o.deployment_mac`
+
+// objectRow receives objectColumns.
+type objectRow struct {
+	store.Object
+	created, updated int64
+}
+
+func (r *objectRow) columns() []any {
+	o := &r.Object
+	return []any{&o.Kind, &o.ID, &o.Project, &o.Environment, &o.Scope, &o.Name, &o.Type, &o.Link, &o.Version, &o.Revision,
+		&o.Attributes, &o.MAC, &r.created, &r.updated, &o.DeploymentMAC}
+}
+
+func (r *objectRow) object() store.Object {
+	r.CreatedAt, r.UpdatedAt = timeOf(r.created), timeOf(r.updated)
+	return r.Object
+}
+
+// selection returns the WHERE clause of a filter and its arguments.
+func selection(f store.Filter) (string, []any) {
+	var where strings.Builder
+	where.WriteString("o.kind = $1")
+	args := []any{string(f.Kind)}
+	add := func(condition, value string) {
+		if value != "" {
+			args = append(args, value)
+			fmt.Fprintf(&where, " AND "+condition, len(args))
+		}
+	}
+	add("o.project = $%d", f.Project)
+	add("o.id = $%d", f.ID)
+	add("o.environment = $%d", f.Environment)
+	add("o.scope = $%d", f.Scope)
+	add("o.name = $%d", f.Name)
+	add("o.name < $%d", f.BeforeName)
+	// PostgreSQL uses a partial index only if the query repeats the condition of the index.
+	add("o.type = $%d AND o.type <> ''", f.Type)
+	add("o.link = $%d AND o.link <> ''", f.Link)
+	return where.String(), args
+}
+
+// Objects implements store.Tx.
+func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error) {
+	where, args := selection(f)
+	if f.AfterName != "" || f.AfterID != "" {
+		where += fmt.Sprintf(" AND (o.name, o.id) > ($%d, $%d)", len(args)+1, len(args)+2)
+		args = append(args, f.AfterName, f.AfterID)
+	}
+	text := "SELECT " + objectColumns + " FROM object o WHERE " + where + " ORDER BY o.name, o.id"
+	if f.Limit > 0 {
+		args = append(args, f.Limit)
+		text += fmt.Sprintf(" LIMIT $%d", len(args))
+	}
+	return t.objects(ctx, text, args...)
+}
+
+// objects runs a query for objectColumns.
+func (t *tx) objects(ctx context.Context, text string, args ...any) ([]store.Object, error) {
+	var out []store.Object
+	err := t.query(ctx, text, args, func(rows pgx.Rows) error {
+		var r objectRow
+		err := rows.Scan(r.columns()...)
+		out = append(out, r.object())
+		return err
+	})
+	return out, err
+}
+
+// ObjectByID implements store.Tx.
+func (t *tx) ObjectByID(ctx context.Context, id string) (store.Object, error) {
+	rows, err := t.objects(ctx, "SELECT "+objectColumns+` FROM object_id i JOIN object o ON o.project = i.project AND
+		o.id = i.id WHERE i.id = $1`, id)
+	if err != nil {
+		return store.Object{}, err
+	}
+	if len(rows) == 0 {
+		return store.Object{}, noObject(id)
+	}
+	return rows[0], nil
+}
+
+func noObject(id string) error {
+	return backend.Errorf(backend.CodeNotFound, "an object with id %s does not exist", backend.Quote(id))
+}
+
+// ProjectIDs implements store.Tx.
+func (t *tx) ProjectIDs(ctx context.Context) ([]string, error) {
+	return t.texts(ctx, "SELECT project FROM object UNION SELECT project FROM environment_key ORDER BY project")
+}
+
+// ScanObjects implements store.Tx.
+func (t *tx) ScanObjects(ctx context.Context, project, afterID string, limit int) ([]store.Object, error) {
+	return t.objects(ctx, "SELECT "+objectColumns+` FROM object o WHERE o.project = $1 AND o.id > $2
+		ORDER BY o.id LIMIT $3`, project, afterID, limit)
+}
+
+// Count implements store.Tx.
+func (t *tx) Count(ctx context.Context, f store.Filter) (int, error) {
+	where, args := selection(f)
+	var n int
+	_, err := t.first(ctx, "SELECT count(*) FROM object o WHERE "+where, args, &n)
+	return n, err
+}
+
+// Lookup implements store.Tx.
+func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
+	const text = "SELECT " + objectColumns + `,
+		coalesce(v.project, ''), coalesce(v.object, ''), coalesce(v.version, 0), coalesce(v.environment_key, ''),
+		coalesce(v.type, ''), coalesce(v.schema_hash, ''), coalesce(v.form, ''), coalesce(v.created_at, 0),
+		coalesce(v.created_by, ''), v.attributes, v.deployment_mac, v.sealed
+		FROM object o LEFT JOIN version v ON v.project = o.project AND v.object = o.id AND v.version = o.version
+		WHERE o.project = $1 AND o.kind = $2 AND o.name = ANY($3::text[]) AND o.environment = ANY($4::text[]) AND
+			o.scope = ANY($5::text[])`
+	args := []any{l.Project, string(l.Kind), list(l.Names), list(l.Environments), list(l.Scopes)}
+	return t.query(ctx, text, args, func(rows pgx.Rows) error {
+		var o objectRow
+		var v versionRow
+		if err := rows.Scan(append(o.columns(), v.columns()...)...); err != nil {
+			return err
+		}
+		e := store.Entry{Object: o.object()}
+		if v.Object != "" {
+			e.Current = v.version()
+		}
+		each(e)
+		return nil
+	})
+}
+
+// list turns nil into an empty list, because ANY(NULL) selects nothing for another reason.
+func list(texts []string) []string {
+	if texts == nil {
+		return []string{}
+	}
+	return texts
+}
+
+// objectValues returns the columns of an object, the id first.
+func objectValues(o store.Object) []any {
+	return []any{o.ID, o.Project, string(o.Kind), o.Environment, o.Scope, o.Name, o.Type, o.Link, o.Version, o.Revision,
+		bytea(o.Attributes), bytea(o.MAC), o.CreatedAt.UnixMicro(), o.UpdatedAt.UnixMicro(), bytea(o.DeploymentMAC)}
+}
+
+// InsertObject implements store.Tx. The end of the transaction checks the place.
+func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
+	_, err := t.exec(ctx, `WITH named AS (INSERT INTO object_id (id, project) VALUES ($1, $2))
+		INSERT INTO object (id, project, kind, environment, scope, name, type, link, version, revision, attributes, mac,
+			created_at, updated_at, deployment_mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, objectValues(o)...)
+	if err != nil {
+		return withPlace(err, o)
+	}
+	t.place(o)
+	return nil
+}
+
+// UpdateObject implements store.Tx. The end of the transaction checks the place.
+func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
+	n, err := t.exec(ctx, `WITH moved AS (UPDATE object_id SET project = $2 WHERE id = $1 AND project <> $2)
+		UPDATE object o SET project = $2, kind = $3, environment = $4, scope = $5, name = $6, type = $7, link = $8,
+			version = $9, revision = $10, attributes = $11, mac = $12, created_at = $13, updated_at = $14,
+			deployment_mac = $15
+		FROM object_id i WHERE i.id = $1 AND o.project = i.project AND o.id = i.id AND o.revision = $10 - 1`,
+		objectValues(o)...)
+	switch {
+	case err != nil:
+		return withPlace(err, o)
+	case n == 0:
+		return backend.Errorf(backend.CodeNotFound, "%s %s does not exist at revision %d", o.Kind, backend.Quote(o.Name),
+			o.Revision-1)
+	}
+	t.place(o)
+	return nil
+}
+
+// DeleteObject implements store.Tx.
+func (t *tx) DeleteObject(ctx context.Context, id string) error {
+	// The parts of one statement see the rows as they were before it, and a foreign key is checked after all of them.
+	n, err := t.exec(ctx, `WITH named AS (DELETE FROM object_id WHERE id = $1 RETURNING project),
+			versions AS (DELETE FROM version v USING named WHERE v.project = named.project AND v.object = $1)
+		DELETE FROM object o USING named WHERE o.project = named.project AND o.id = $1`, id)
+	delete(t.placed, id)
+	if err == nil && n == 0 {
+		return noObject(id)
+	}
+	return err
+}
+
+// place remembers an object for the error that another one has its place.
+func (t *tx) place(o store.Object) {
+	if t.placed == nil {
+		t.placed = map[string]store.Object{}
+	}
+	t.placed[o.ID] = store.Object{ID: o.ID, Kind: o.Kind, Project: o.Project, Environment: o.Environment, Scope: o.Scope,
+		Name: o.Name}
+}
+
+// withPlace names the object in ErrExists and returns other errors unchanged.
+func withPlace(err error, o store.Object) error {
+	if !errors.Is(err, backend.ErrExists) {
+		return err
+	}
+	return backend.Errorf(backend.CodeExists, "%s %s already exists in this place, or another object has its id", o.Kind,
+		backend.Quote(o.Name))
+}
+
+// placeError names the first of these objects whose place another one has. The transaction that wrote them has been
+// rolled back.
+func (s *Store) placeError(placed map[string]store.Object) error {
+	exists := withPlace(backend.ErrExists, store.Object{Kind: backend.KindSecret})
+	seen := map[[5]string]bool{}
+	var columns [5][]string
+	for _, id := range slices.Sorted(maps.Keys(placed)) {
+		o := placed[id]
+		place := [5]string{o.Project, string(o.Kind), o.Name, o.Environment, o.Scope}
+		if seen[place] || len(placed) == 1 {
+			return withPlace(exists, o)
+		}
+		seen[place] = true
+		for i, text := range place {
+			columns[i] = append(columns[i], text)
+		}
+	}
+	var taken store.Object
+	ctx, cancel := uninterrupted(context.Background())
+	defer cancel()
+	err := s.views.QueryRow(ctx, `SELECT o.kind, o.name
+		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+			AS p (project, kind, name, environment, scope)
+		JOIN object o USING (project, kind, name, environment, scope) WHERE o.id <> ALL($6::text[]) LIMIT 1`,
+		columns[0], columns[1], columns[2], columns[3], columns[4], slices.Collect(maps.Keys(placed))).
+		Scan(&taken.Kind, &taken.Name)
+	if err != nil { // the other object is gone by now, or the database is
+		return backend.Errorf(backend.CodeExists, "two objects have the same place")
+	}
+	return withPlace(exists, taken)
+}

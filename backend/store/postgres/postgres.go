@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package postgres implements [store.Store] with PostgreSQL 15 or later. It is the database of several servers.
+//
+// # How it uses PostgreSQL
+//
+// Everything is in the PostgreSQL schema "pouncet" of one database. A View is one snapshot. Changes of all servers run
+// one after the other: each transaction first takes an advisory lock of the database, see transaction.go. Calls of
+// Update at the same time share a transaction, see package queue. Records of reads are in separate tables and do not
+// wait for changes, see readlog.go.
+//
+// The first statement of a transaction is sent together with BEGIN, and the last one together with COMMIT. So most
+// transactions wait for the network as often as they have statements of their own.
+//
+// # Errors
+//
+// The SQLSTATE decides which [backend.Error] is returned, never a text: see errors.go. An error names the database by
+// its host, port and name. It has no text of pgx, because some of these texts quote the URL, which has the password.
+//
+// # Limits
+//
+// A transaction that has ended for PostgreSQL but whose connection broke before the answer is reported as failed, with
+// an error that says so. PgBouncer works in its session mode only, because of the settings of the connections.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/queue"
+)
+
+const (
+	// lockTimeout is how long a change waits for the change of another server.
+	lockTimeout = 30 * time.Second
+	// idleTimeout is how long a change of a server that does nothing keeps the others from changing anything.
+	idleTimeout = 60 * time.Second
+	// connectTimeout replaces the default of pgx, which has none.
+	connectTimeout = 10 * time.Second
+	// statementTimeout limits a statement of a change, beyond the wait for a lock. It ends with the connection.
+	statementTimeout = 60 * time.Second
+)
+
+// Store is an open database.
+type Store struct {
+	name       string // for messages: it has no credentials
+	deployment string
+	queue      queue.Queue
+	views      *pgxpool.Pool
+	changes    *pgxpool.Pool // of changes and records, so that they do not wait for views
+	reads      ReadLog
+	close      func()
+	closed     atomic.Bool
+	onCommit   func(calls int) // tests set it, to learn how many calls of Update share a commit
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the database that a URL names, as postgres://USER:PASSWORD@HOST:PORT/NAME. ErrNotFound means that it holds
+// no data of Pouncet. ErrInvalid means that the URL is invalid, or that the database or its schema has a version that
+// this program cannot use. ErrDenied means that the role may not use it.
+func Open(ctx context.Context, address string) (*Store, error) {
+	s, err := connect(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkSchema(ctx); err != nil {
+		_ = s.Close() // nothing was written
+		return nil, err
+	}
+	return s, nil
+}
+
+// connect connects to a database, which need not hold data of Pouncet.
+func connect(ctx context.Context, address string) (*Store, error) {
+	config, err := parse(address)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{name: databaseName(config.ConnConfig)}
+	s.queue.Begin, s.queue.Ended = s.beginChanges, s.translate
+	s.reads.store = s
+	changes := config.Copy()
+	if config.MaxConns = maxConns(address); config.MaxConns == 0 {
+		config.MaxConns = int32(min(max(4*runtime.GOMAXPROCS(0), 8), 32))
+	}
+	changes.MaxConns, changes.MinConns = 3, 0 // a change, a batch of records, and a check
+	if s.views, err = pgxpool.NewWithConfig(ctx, config); err == nil {
+		s.changes, err = pgxpool.NewWithConfig(ctx, changes)
+	}
+	if err != nil {
+		return nil, urlError()
+	}
+	s.close = sync.OnceFunc(func() {
+		s.closed.Store(true)
+		s.views.Close()
+		s.changes.Close()
+	})
+	if err := s.checkServer(ctx); err != nil {
+		_ = s.Close() // nothing was written
+		return nil, err
+	}
+	return s, nil
+}
+
+// urlSchemes are those that libpq has.
+var urlSchemes = []string{"postgres://", "postgresql://"}
+
+// parse reads a URL. Its errors do not quote it: those of pgx and net/url do.
+func parse(address string) (*pgxpool.Config, error) {
+	if !strings.HasPrefix(address, urlSchemes[0]) && !strings.HasPrefix(address, urlSchemes[1]) {
+		return nil, urlError()
+	}
+	if u, err := url.Parse(address); err != nil || misplaced(u) {
+		return nil, urlError()
+	}
+	config, err := pgxpool.ParseConfig(address)
+	if err != nil {
+		return nil, urlError()
+	}
+	c := config.ConnConfig
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = connectTimeout
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "pouncet"
+	}
+	// pg_temp is last, because a temporary table is otherwise used before all others.
+	c.RuntimeParams["search_path"] = "pouncet, pg_temp"
+	c.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
+	c.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(idleTimeout)
+	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		// A commit must be on the disk. A stricter setting of the operator stays.
+		_, err := conn.Exec(ctx, `SELECT set_config('synchronous_commit', 'on', false)
+			WHERE current_setting('synchronous_commit') = 'off'`)
+		return err
+	}
+	return config, nil
+}
+
+// misplaced reports whether a part of a URL was probably meant as another: a password with a slash or a question mark
+// that is not escaped ends the host, and would become the name of the database.
+func misplaced(u *url.URL) bool {
+	if u.Fragment != "" || strings.ContainsAny(strings.TrimPrefix(u.EscapedPath(), "/"), "/@") {
+		return true
+	}
+	for key := range u.Query() {
+		if strings.Contains(key, "@") {
+			return true
+		}
+	}
+	return false
+}
+
+func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
+
+// maxConns returns the setting pool_max_conns of a URL, or 0.
+func maxConns(address string) int32 {
+	var n int32
+	if u, err := url.Parse(address); err == nil {
+		_, _ = fmt.Sscan(u.Query().Get("pool_max_conns"), &n) // ParseConfig has checked it
+	}
+	return n
+}
+
+func urlError() error {
+	return backend.Errorf(backend.CodeInvalid, "the URL of the database is not valid").
+		WithHint("write postgres://USER:PASSWORD@HOST:PORT/NAME?sslmode=verify-full, with special characters of the " +
+			"password as %%XX; the files that its settings name must exist")
+}
+
+// databaseName names a database in messages, without credentials.
+func databaseName(c *pgx.ConnConfig) string {
+	if strings.HasPrefix(c.Host, "/") {
+		return fmt.Sprintf("%s on socket %s port %d", c.Database, c.Host, c.Port)
+	}
+	return fmt.Sprintf("%s:%d/%s", c.Host, c.Port, c.Database)
+}
+
+// Deployment returns the id that the database got when it was created.
+func (s *Store) Deployment() string { return s.deployment }
+
+// Name names the database in messages. It has no credentials.
+func (s *Store) Name() string { return s.name }
+
+// Close waits for running transactions and closes the connections. Later calls return ErrUnavailable.
+func (s *Store) Close() error {
+	s.close()
+	return nil
+}
+
+// minVersion is the oldest version of PostgreSQL, as server_version_num has it.
+const minVersion = 150000
+
+// checkServer checks what a database must have, whatever is in it.
+func (s *Store) checkServer(ctx context.Context) error {
+	var version int
+	var number, encoding string
+	var standby bool
+	err := s.changes.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'),
+		current_setting('server_encoding'), current_setting('transaction_read_only') = 'on'`).
+		Scan(&version, &number, &encoding, &standby)
+	switch {
+	case err != nil:
+		return s.beginError(ctx, err)
+	case version < minVersion:
+		return backend.Errorf(backend.CodeInvalid, "database %s runs on PostgreSQL %s", s.name, number).
+			WithHint("use PostgreSQL 15 or later")
+	case encoding != "UTF8":
+		return backend.Errorf(backend.CodeInvalid, "database %s has the encoding %s", s.name, encoding).
+			WithHint("create one with the encoding UTF8: CREATE DATABASE pouncet TEMPLATE template0 ENCODING 'UTF8'")
+	case standby:
+		return s.readOnlyError()
+	}
+	return nil
+}
+
+// Check returns an error if a call could not read or write the database. Its cost does not depend on the size of the
+// database.
+func (s *Store) Check(ctx context.Context) error {
+	var deployment string
+	var readOnly bool
+	err := s.views.QueryRow(ctx, "SELECT id, current_setting('transaction_read_only') = 'on' FROM deployment").
+		Scan(&deployment, &readOnly)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows), err == nil && deployment != s.deployment:
+		return backend.Errorf(backend.CodeUnavailable, "database %s was replaced while it was open", s.name).
+			WithHint("restore it, and restart the servers")
+	case err != nil:
+		return s.translate(err)
+	case readOnly:
+		return s.readOnlyError()
+	}
+	return nil
+}
+
+// Reads holds the records of reads, dry runs and refusals.
+func (s *Store) Reads() *ReadLog { return &s.reads }

@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package postgres
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/queue"
+)
+
+// The advisory locks of a database. PostgreSQL keeps those of different databases apart.
+const (
+	changeLock = "pg_advisory_xact_lock(5792588)" // one change at a time
+	createLock = "pg_advisory_xact_lock(5792589)" // one server creates or migrates the schema
+)
+
+const (
+	beginView   = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+	beginChange = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
+	selectCurrent = "SELECT (SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "'), " +
+		"(SELECT sealed FROM sealed_state WHERE name = '" + store.ContentsState + "')"
+)
+
+// View implements store.Store. BEGIN and the statement that reads the generation are sent together.
+func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
+	return s.view(ctx, func(t *tx, b *pgx.Batch) {
+		b.Queue(selectCurrent).QueryRow(func(row pgx.Row) error { return row.Scan(&t.generation, &t.contents) })
+	}, f)
+}
+
+// view runs f in a read transaction. more adds statements to BEGIN.
+func (s *Store) view(ctx context.Context, more func(*tx, *pgx.Batch), f func(store.Tx) error) error {
+	t := &tx{store: s}
+	c, err := begin(ctx, s.views, func() *pgx.Batch {
+		b := &pgx.Batch{}
+		b.Queue(beginView)
+		more(t, b)
+		return b
+	})
+	if err != nil {
+		return s.beginError(ctx, err)
+	}
+	t.conn = c.Conn()
+	defer func() { // also when f panics
+		t.ended = true
+		go endView(c) // the caller need not wait for it
+	}()
+	return f(t)
+}
+
+func endView(c *pgxpool.Conn) {
+	ctx, cancel := uninterrupted(context.Background())
+	defer cancel()
+	if _, err := c.Exec(ctx, "ROLLBACK"); err != nil {
+		_ = c.Conn().Close(ctx) // the pool drops a closed connection
+	}
+	c.Release()
+}
+
+// begin begins a transaction with the first statements that make returns. A connection that was idle may have been
+// closed by PostgreSQL or by the network. So if it turns out to be broken, begin takes another one, once.
+func begin(ctx context.Context, pool *pgxpool.Pool, first func() *pgx.Batch) (*pgxpool.Conn, error) {
+	for again := true; ; again = false {
+		c, err := pool.Acquire(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if err = c.SendBatch(ctx, first()).Close(); err == nil {
+			return c, nil
+		}
+		broken := c.Conn().IsClosed()
+		_ = c.Conn().Close(context.WithoutCancel(ctx)) // ends the transaction, if it has begun
+		c.Release()
+		if !again || !broken || ctx.Err() != nil {
+			return nil, err
+		}
+	}
+}
+
+// beginError translates an error of begin. A timeout that is not that of the call is that of the connection.
+func (s *Store) beginError(ctx context.Context, err error) error {
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		e := s.unreachable()
+		e.Err = err
+		return e
+	}
+	return s.translate(err)
+}
+
+// Update implements store.Store.
+func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
+	return s.queue.Update(ctx, f)
+}
+
+// changes is a transaction that several calls of Update share.
+type changes struct {
+	store   *Store
+	conn    *pgxpool.Conn
+	changed bool // a function has succeeded
+	states  *batchStates
+	broken  error                   // after which PostgreSQL refuses further statements
+	placed  map[string]store.Object // of the only call: see tx.placed
+}
+
+var _ queue.Transaction = (*changes)(nil)
+
+// beginChanges takes the lock of the changes. The statement after it has its own snapshot, which shows the last
+// commit. It reads the states that every change of a signed store reads.
+func (s *Store) beginChanges(ctx context.Context) (queue.Transaction, error) {
+	states := newBatchStates()
+	c, err := begin(ctx, s.changes, func() *pgx.Batch {
+		b := &pgx.Batch{}
+		b.Queue(beginChange)
+		b.Queue("SELECT " + changeLock)
+		b.Queue(selectCurrent).QueryRow(func(row pgx.Row) error {
+			var generation, contents []byte
+			err := row.Scan(&generation, &contents)
+			states.known[store.GenerationState], states.known[store.ContentsState] = generation, contents
+			return err
+		})
+		return b
+	})
+	if err != nil {
+		return nil, s.beginError(ctx, err)
+	}
+	return &changes{store: s, conn: c, states: states}, nil
+}
+
+// Broken implements queue.Transaction.
+func (b *changes) Broken() bool { return b.broken != nil }
+
+// Run implements queue.Transaction.
+func (b *changes) Run(ctx context.Context, f func(store.Tx) error, alone bool) (err error) {
+	if err := ctx.Err(); err != nil {
+		return b.store.translate(err)
+	}
+	if !alone {
+		if err := b.exec("SAVEPOINT member"); err != nil {
+			return err
+		}
+	}
+	t := &tx{store: b.store, conn: b.conn.Conn(), writable: true, states: b.states}
+	done := false
+	defer func() { // also when the function panics
+		t.ended = true
+		if done {
+			b.changed = true
+			b.states.keep(t.written)
+		}
+		switch {
+		case alone:
+			b.broken = t.broken
+		case !done:
+			_ = b.exec("ROLLBACK TO member; RELEASE member")
+		}
+		if t.broken != nil && runsAgain(t.broken) {
+			b.broken = t.broken // the whole transaction was ended
+		}
+	}()
+	if err := f(t); err != nil {
+		return err
+	}
+	if t.broken != nil {
+		return t.broken
+	}
+	if err := ctx.Err(); err != nil {
+		return b.store.translate(err)
+	}
+	if alone {
+		b.placed = t.placed // the commit checks the places
+	} else if err := b.exec(endMember); err != nil {
+		if !errors.Is(err, backend.ErrExists) {
+			return err
+		}
+		b.broken = nil // the savepoint has undone it
+		return b.store.placeError(t.placed)
+	}
+	done = true
+	return nil
+}
+
+// endMember checks that no two objects share a place, as a commit does.
+const endMember = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; RELEASE member"
+
+// exec runs a statement of the transaction itself.
+func (b *changes) exec(text string) error {
+	ctx, cancel := uninterrupted(context.Background())
+	defer cancel()
+	if _, err := b.conn.Exec(ctx, text); err != nil {
+		b.broken = b.store.translate(err)
+	}
+	return b.broken
+}
+
+// End implements queue.Transaction.
+func (b *changes) End(calls int) (queue.Result, error) {
+	healthy := false
+	defer func() { // also when the driver panics
+		if !healthy {
+			b.closeConn()
+		}
+		b.conn.Release()
+	}()
+	switch {
+	case b.broken != nil && (calls > 1 || runsAgain(b.broken)):
+		return queue.Again, nil
+	case b.broken != nil || !b.changed:
+		healthy = b.rollBack()
+		return queue.Done, nil
+	}
+	if b.store.onCommit != nil {
+		b.store.onCommit(calls)
+	}
+	switch err := b.commit(); {
+	case err == nil:
+		healthy = true
+		return queue.Done, nil
+	case isUnknown(err):
+		return queue.Failed, b.store.brokenCommit(err)
+	case calls > 1 || runsAgain(err): // it was rolled back
+		return queue.Again, nil
+	case sqlState(err) == uniqueViolation:
+		return queue.Failed, b.store.placeError(b.placed)
+	default:
+		return queue.Failed, b.store.translate(err)
+	}
+}
+
+// isUnknown reports whether nobody knows if a commit that ended with this error took effect: no answer came, or
+// PostgreSQL was shutting down.
+func isUnknown(err error) bool {
+	var known *backend.Error
+	if errors.As(err, &known) {
+		return false
+	}
+	state := sqlState(err)
+	return state == "" || strings.HasPrefix(state, "08") || strings.HasPrefix(state, "57")
+}
+
+func (b *changes) closeConn() {
+	ctx, cancel := uninterrupted(context.Background())
+	defer cancel()
+	_ = b.conn.Conn().Close(ctx) // rolls back; the pool drops a closed connection
+}
+
+func (b *changes) rollBack() bool {
+	ctx, cancel := uninterrupted(context.Background())
+	defer cancel()
+	_, err := b.conn.Exec(ctx, "ROLLBACK")
+	return err == nil
+}
+
+// commit writes the states and commits, in one round trip.
+func (b *changes) commit() error {
+	ctx, cancel := uninterrupted(context.Background())
+	defer cancel()
+	batch := &pgx.Batch{}
+	b.states.queue(batch)
+	// PostgreSQL answers COMMIT with success and the tag ROLLBACK if the transaction had failed.
+	rolledBack := false
+	batch.Queue("COMMIT")
+	results := b.conn.SendBatch(ctx, batch)
+	var err error
+	for range batch.Len() {
+		tag, e := results.Exec()
+		err = errors.Join(err, e)
+		rolledBack = e == nil && tag.String() == "ROLLBACK"
+	}
+	if err = errors.Join(err, results.Close()); err == nil && rolledBack {
+		err = backend.Errorf(backend.CodeInternal, "database %s rolled back a change instead of committing it", b.store.name)
+	}
+	return err
+}

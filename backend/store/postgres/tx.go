@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// tx is a transaction on one connection. One goroutine uses it at a time.
+type tx struct {
+	store    *Store
+	conn     *pgx.Conn
+	writable bool
+	ended    bool
+	// generation and contents are what a View has read at its start.
+	generation, contents []byte
+	// states are those of the transaction, and written those that this function has written.
+	states  *batchStates
+	written map[string][]byte
+	// placed holds the objects that were written, by id. Another object may have the place of one of them.
+	placed map[string]store.Object
+	// broken is an error after which PostgreSQL refuses further statements.
+	broken error
+}
+
+var _ store.Tx = (*tx)(nil)
+
+// usable returns an error if a statement would not run in this transaction.
+func (t *tx) usable(ctx context.Context, write bool) error {
+	switch {
+	case t.ended:
+		return backend.Errorf(backend.CodeInternal, "a transaction was used after its end")
+	case t.broken != nil:
+		return t.broken
+	case write && !t.writable:
+		return backend.Errorf(backend.CodeInternal, "a read transaction cannot write")
+	case ctx.Err() != nil:
+		return t.store.translate(ctx.Err())
+	}
+	return nil
+}
+
+// statement returns the context of a statement. The end of the call does not interrupt a transaction that writes: other
+// calls share it. The time is limited, so that a network that has lost the connection does not keep the others waiting
+// for ever.
+func (t *tx) statement(ctx context.Context) (context.Context, context.CancelFunc) {
+	if !t.writable {
+		return ctx, func() {}
+	}
+	return uninterrupted(ctx)
+}
+
+func uninterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
+}
+
+// exec runs a statement that writes and returns the number of changed rows.
+func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) {
+	if err := t.usable(ctx, true); err != nil {
+		return 0, err
+	}
+	limited, cancel := t.statement(ctx)
+	defer cancel()
+	tag, err := t.conn.Exec(limited, text, args...)
+	if err != nil {
+		return 0, t.failed(err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// query runs a statement that reads and calls scan for each row.
+func (t *tx) query(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	if err := t.usable(ctx, false); err != nil {
+		return err
+	}
+	return t.run(ctx, text, args, scan)
+}
+
+// queryWritten does the same for a statement that writes.
+func (t *tx) queryWritten(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	if err := t.usable(ctx, true); err != nil {
+		return err
+	}
+	return t.run(ctx, text, args, scan)
+}
+
+func (t *tx) run(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	limited, cancel := t.statement(ctx)
+	defer cancel()
+	rows, err := t.conn.Query(limited, text, args...)
+	if err != nil {
+		return t.failed(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			rows.Close()
+			return t.failed(err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return t.failed(err)
+	}
+	return nil
+}
+
+// first runs a statement that reads, scans its first row, and reports whether there is one.
+func (t *tx) first(ctx context.Context, text string, args []any, dest ...any) (bool, error) {
+	found := false
+	err := t.query(ctx, text, args, func(rows pgx.Rows) error {
+		found = true
+		return rows.Scan(dest...)
+	})
+	return found, err
+}
+
+// failed translates an error. After one, PostgreSQL refuses everything but a rollback.
+func (t *tx) failed(err error) error {
+	out := t.store.translate(err)
+	t.broken = out
+	return out
+}
+
+// bytea turns nil into empty bytes, for a column without NULL.
+func bytea(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+// timeOf returns a time in UTC from a column of microseconds since 1970. The zero time is the number for the year 1.
+func timeOf(micros int64) time.Time { return time.UnixMicro(micros).UTC() }
+
+// texts runs a query for one column of text.
+func (t *tx) texts(ctx context.Context, text string, args ...any) ([]string, error) {
+	var out []string
+	err := t.query(ctx, text, args, func(rows pgx.Rows) error {
+		var s string
+		err := rows.Scan(&s)
+		out = append(out, s)
+		return err
+	})
+	return out, err
+}
