@@ -136,8 +136,11 @@ func AsError(err error) *Error {
 	return &Error{Code: CodeInternal, Message: err.Error(), Err: err}
 }
 
-// Rejected returns the error of an Apply whose changes broke rules: the single
-// error, or one that lists all of them. It is nil if no change broke a rule.
+// maxRejected is how many errors an error of Rejected lists. Each outcome has its own.
+const maxRejected = 20
+
+// Rejected returns the error of an Apply whose changes broke rules: the single error, or one that lists the first of
+// them. It is nil if no change broke a rule.
 func Rejected(outcomes []Outcome) error {
 	var broken []*Error
 	for _, o := range outcomes {
@@ -151,9 +154,12 @@ func Rejected(outcomes []Outcome) error {
 	case 1:
 		return broken[0]
 	}
-	lines := make([]string, len(broken))
-	for i, e := range broken {
-		lines[i] = e.Error()
+	lines := make([]string, 0, maxRejected+1)
+	for _, e := range broken[:min(len(broken), maxRejected)] {
+		lines = append(lines, e.Error())
+	}
+	if more := len(broken) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return &Error{
 		Code: broken[0].Code,
