@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms/kmstest"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 	"github.com/pouncet/terraform-provider-pouncet/docs/pagetest"
 )
 
@@ -60,6 +61,8 @@ func TestPages(t *testing.T) {
 						*) sha256sum *.tar.gz > "$name" ;;
 					esac`,
 				}
+			case "howto/run-servers-on-postgresql":
+				o.Env = []string{"POUNCET_DATABASE=" + postgrestest.Start(t).URL("postgres")}
 			case "howto/aws-kms":
 				if os.Getenv("POUNCET_TEST_PARTS") == "" {
 					t.Skip("SKIPPED: this page runs the AWS command line and moto_server: set POUNCET_TEST_PARTS, or make test-parts")

@@ -49,9 +49,12 @@ func (h *Health) Keep(ctx context.Context, interval time.Duration) {
 
 // refresh runs the check, with a deadline of one interval.
 func (h *Health) refresh(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, HealthInterval)
+	limited, cancel := context.WithTimeout(ctx, HealthInterval)
 	defer cancel()
-	problems, err := h.check(ctx)
+	problems, err := h.check(limited)
+	if ctx.Err() != nil {
+		return // the server stops, and its database may have found the check interrupted
+	}
 	h.mu.Lock()
 	before := h.problems
 	h.problems, h.err, h.at = problems, err, time.Now()

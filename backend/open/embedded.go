@@ -41,22 +41,37 @@ const (
 type Parts struct {
 	Engine   backend.Service // makes calls without a principal for the local user
 	Store    store.Store
-	Reads    *sqlite.ReadLog // the audit records of reads, dry runs and refusals
+	Reads    Reads // the audit records of reads, dry runs and refusals
 	Keys     *envelope.Keyring
-	Location string   // the folder
+	Location string   // the folder, or the database of a server, for messages
 	Upgrade  *Upgrade // the upgrade that Embedded made; nil for none
 
 	engine    *engine.Engine
 	signed    *signed.Store
 	trusted   *trustedKeys
 	retention time.Duration // of the records of the audit log; 0 keeps all
+	folder    string        // "" if there is none
+}
+
+// Reads holds the audit records of reads, dry runs and refusals.
+type Reads interface {
+	store.RecordLog
+
+	// Check returns an error if records cannot be added, and low if the disk is nearly full.
+	Check(ctx context.Context) (low, err error)
+	Close() error
 }
 
 // serverReserve is the space for records of reads that a server keeps for a full disk, in bytes.
 const serverReserve = 16 << 20
 
 // ReserveReads keeps more space for records of reads on a full disk than a short command does. A server calls it.
-func (p *Parts) ReserveReads(ctx context.Context) { p.Reads.Reserve(ctx, serverReserve) }
+// A database of several servers is on another machine.
+func (p *Parts) ReserveReads(ctx context.Context) {
+	if file, ok := p.Reads.(*sqlite.ReadLog); ok {
+		file.Reserve(ctx, serverReserve)
+	}
+}
 
 // AllowKMSKeys sets the KMS keys that the callers of a server may name, beside those in config.json. Call it before the
 // first request.
@@ -162,7 +177,7 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 	e := engine.New(database, keys, o)
 	return &Parts{
 		Engine: asLocalUser{e}, Store: database, Reads: reads, Keys: keys, Location: path, Upgrade: upgrade, engine: e,
-		signed: database, trusted: trusted, retention: retention,
+		signed: database, trusted: trusted, retention: retention, folder: path,
 	}, nil
 }
 
@@ -395,12 +410,17 @@ const firstTokenLifetime = 24 * time.Hour
 
 // createContents creates what every new backend contains, and returns the first admin token.
 func createContents(ctx context.Context, s backend.Service) (token string, err error) {
-	token, hash := access.NewToken()
-	role, expires := backend.RoleAdmin, time.Now().Add(firstTokenLifetime)
+	token, change := firstToken()
 	_, err = s.Apply(withLocalUser(ctx), backend.ChangeSet{Changes: []backend.Change{
-		{Op: backend.OpCreate, Kind: backend.KindProject, Name: backend.DefaultProject},
-		{Op: backend.OpCreate, Kind: backend.KindToken, Name: tokenFile, Role: &role, TokenHash: hash,
-			ExpiresAt: &expires},
+		{Op: backend.OpCreate, Kind: backend.KindProject, Name: backend.DefaultProject}, change,
 	}})
 	return token, err
+}
+
+// firstToken returns an admin token, and the change that creates it.
+func firstToken() (token string, c backend.Change) {
+	token, hash := access.NewToken()
+	role, expires := backend.RoleAdmin, time.Now().Add(firstTokenLifetime)
+	return token, backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: tokenFile, Role: &role,
+		TokenHash: hash, ExpiresAt: &expires}
 }

@@ -30,12 +30,15 @@ import (
 
 // unprotected lists what a forger can change without notice, and why that is accepted.
 var unprotected = map[string]string{
-	"record.":         "the audit log is not signed yet",
-	"change_record.":  "the audit log is not signed yet",
-	"change_log.":     "the audit log is not signed yet",
-	"read_record.":    "the audit log is not signed yet",
-	"read_log.":       "the audit log is not signed yet",
-	"deployment.only": "a constraint allows one value only",
+	"record.":                   "the audit log is not signed yet",
+	"change_record.":            "the audit log is not signed yet",
+	"change_log.":               "the audit log is not signed yet",
+	"read_record.":              "the audit log is not signed yet",
+	"read_log.":                 "the audit log is not signed yet",
+	"deployment.only":           "a constraint allows one value only",
+	"deployment.schema_version": "a newer schema may say that it works with this program",
+	"deployment.works_with":     "it decides which older programs use the database",
+	"object_id.":                "CheckIntegrity compares it with the objects: TestForgerChangesTheIDs",
 	"environment_key.created_at of deployment":     "config.json names the deployment key, so its time decides nothing",
 	"environment_key.deployment_mac of deployment": "config.json names the deployment key: it has no MAC",
 	"comparison.":         "they count wrong guesses of a day; who can write them can also delete them",
@@ -66,6 +69,22 @@ func newForgery(t *testing.T) *forgery {
 	}
 	f.tokens["first-token"] = strings.TrimSpace(string(first))
 	b := opened(t, c)
+	f.fill(t, b)
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f.forge(t, `INSERT INTO record (at, principal, role, verb, phase, code, detail)
+		VALUES (1, 'of an earlier version', 'admin', 'resolve', '', 'ok', x'7b7d')`)
+	f.original = f.read(t)
+	if f.reads, err = os.ReadFile(filepath.Join(f.folder, readsName)); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// fill makes at least one row of each type.
+func (f *forgery) fill(t *testing.T, b backend.Service) {
+	t.Helper()
 	viewer, hash := access.NewToken()
 	f.tokens["viewer"] = viewer
 	role, quota, restricted, schema := backend.RoleViewer, 50, backend.Restricted, `{"type":"object"}`
@@ -108,16 +127,6 @@ func newForgery(t *testing.T) *forgery {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Close(); err != nil {
-		t.Fatal(err)
-	}
-	f.forge(t, `INSERT INTO record (at, principal, role, verb, phase, code, detail)
-		VALUES (1, 'of an earlier version', 'admin', 'resolve', '', 'ok', x'7b7d')`)
-	f.original = f.read(t)
-	if f.reads, err = os.ReadFile(filepath.Join(f.folder, readsName)); err != nil {
-		t.Fatal(err)
-	}
-	return f
 }
 
 func (f *forgery) apply(t *testing.T, s backend.Service, key string, changes ...backend.Change) {
@@ -184,8 +193,18 @@ func (f *forgery) forgeIn(t *testing.T, file, text string, args ...any) bool {
 // answers asks for everything that the database decides. An answer is a text; one that begins with "error" refuses.
 func (f *forgery) answers(t *testing.T) (map[string]string, []signed.Finding, error) {
 	t.Helper()
+	return f.answersOf(t, func(ctx context.Context) (*open.Parts, error) {
+		return open.Embedded(ctx, open.Config{Path: f.folder})
+	})
+}
+
+// answersOf does the same for the backend that start opens.
+func (f *forgery) answersOf(
+	t *testing.T, start func(context.Context) (*open.Parts, error),
+) (map[string]string, []signed.Finding, error) {
+	t.Helper()
 	ctx := backend.WithPrincipal(context.Background(), backend.Principal{Name: "test", Role: backend.RoleAdmin})
-	parts, err := open.Embedded(ctx, open.Config{Path: f.folder})
+	parts, err := start(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -388,7 +407,6 @@ func (f *forgery) tryForgery(t *testing.T, before map[string]string, row forgedR
 	t.Helper()
 	defer f.restore(t, f.original)
 	defer f.replace(t, readsName, f.reads)
-	what := fmt.Sprintf("%s.%s of %s = %s", row.table, column, row.kind, to)
 	statement := fmt.Sprintf("UPDATE %[1]s SET %[2]s = %[3]s WHERE rowid = ? AND %[2]s IS NOT %[3]s",
 		row.table, column, to)
 	if !f.forgeIn(t, row.file, statement, row.rowid) {
@@ -398,6 +416,16 @@ func (f *forgery) tryForgery(t *testing.T, before map[string]string, row forgedR
 	if err != nil {
 		return true // the database is refused as a whole
 	}
+	f.compare(t, before, after, found, row, column, to)
+	return true
+}
+
+// compare reports an answer that a forgery has changed, and a forgery that the check of the storage does not report.
+func (f *forgery) compare(
+	t *testing.T, before, after map[string]string, found []signed.Finding, row forgedRow, column, to string,
+) {
+	t.Helper()
+	what := fmt.Sprintf("%s.%s of %s = %s", row.table, column, row.kind, to)
 	for name, answer := range before {
 		now := after[name]
 		if hides := slices.Contains([]string{"kind", "project", "environment"}, column); hides && len(found) > 0 &&
@@ -411,7 +439,6 @@ func (f *forgery) tryForgery(t *testing.T, before map[string]string, row forgedR
 	if len(found) == 0 && !isUnprotected(row, column) {
 		t.Errorf("%s: the check of the storage reports nothing", what)
 	}
-	return true
 }
 
 func isUnprotected(row forgedRow, column string) bool {

@@ -20,12 +20,17 @@ import (
 )
 
 // CheckIntegrity returns an error if the file of the database, or that with the records of reads, is damaged. It reads
-// the whole files, and compares each index with its table.
+// the whole files, and compares each index with its table. PostgreSQL checks its files itself, and the ids of its
+// objects are compared with them.
 func (p *Parts) CheckIntegrity(ctx context.Context) error {
-	if err := p.signed.Store.(*sqlite.Store).CheckIntegrity(ctx); err != nil {
-		return err
+	for _, part := range []any{p.signed.Store, p.Reads} {
+		if file, ok := part.(interface{ CheckIntegrity(context.Context) error }); ok {
+			if err := file.CheckIntegrity(ctx); err != nil {
+				return err
+			}
+		}
 	}
-	return p.Reads.CheckIntegrity(ctx)
+	return nil
 }
 
 // Verify compares all rows of the database with their MACs and with the sums of each project, and decrypts the current
@@ -93,11 +98,19 @@ func removeExpiredCopy(folder string, now time.Time) {
 }
 
 // Copy returns the copy of the database that an upgrade made. Its path is "" if there is none.
-func (p *Parts) Copy() Copy { return copyIn(p.Location) }
+func (p *Parts) Copy() Copy {
+	if p.folder == "" {
+		return Copy{}
+	}
+	return copyIn(p.folder)
+}
 
 // DeleteCopy deletes the copy of the database that an upgrade made. It returns its path, or "" if there was none.
 func (p *Parts) DeleteCopy() (string, error) {
-	path := sqlite.CopyPath(filepath.Join(p.Location, databaseFile))
+	path := p.Copy().Path
+	if path == "" {
+		return "", nil
+	}
 	err := os.Remove(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -34,6 +34,7 @@ type app struct {
 	endpoint  string
 	tokenFile string
 	kmsKey    string
+	database  string
 	project   string
 	env       string
 	scope     string

@@ -39,6 +39,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Args:    arguments(0, 0, "no arguments"),
 	}
 	c.Flags().BoolVar(&storage, "storage", false, "check the database of the embedded backend")
+	a.addDatabaseFlag(c)
+	c.Flags().StringVar(&a.kmsKey, "kms-key", "", "with --database: `URI` of the KMS key of the servers (POUNCET_KMS_KEY)")
 	c.Flags().BoolVar(&accept, "accept", false, "with --storage: sign the rows as they are")
 	c.Flags().BoolVar(&deleteCopy, "delete-copy", false, "with --storage: delete the copy that an upgrade made")
 	c.RunE = func(c *cobra.Command, args []string) error {
@@ -47,6 +49,8 @@ func (a *app) doctorCommand() *cobra.Command {
 			return usage(c, "--accept requires --storage")
 		case !storage && deleteCopy:
 			return usage(c, "--delete-copy requires --storage")
+		case !storage && a.database != "":
+			return usage(c, "--database requires --storage")
 		case accept && deleteCopy:
 			return exclusive(c, "--accept and --delete-copy")
 		case storage && a.project != "":

@@ -69,11 +69,17 @@ func (a *app) serverCommand() *cobra.Command {
 	var retention durationFlag
 	var compareLimit int
 	var proxies []string
+	var shared databaseFlags
 	c := &cobra.Command{
 		Use:   "server",
-		Short: "Serve the embedded backend over HTTP",
+		Short: "Serve the embedded backend, or a PostgreSQL database, over HTTP",
 		Long: `Serves the embedded backend in the folder POUNCET_HOME, or in the nearest
 .pouncet folder, over HTTP. Callers need a token: see "pouncet token create".
+
+With --database, the data is in PostgreSQL 15 or later instead, which any number
+of servers share. The first server creates what an empty database needs, and
+prints the first admin token, which is valid for a day. Every server needs the
+same --kms-key. Put a password into POUNCET_DATABASE, not into an argument.
 
 With --tls-cert and --tls-key the server speaks TLS 1.3. It uses new files without
 a restart. Without them it speaks plain HTTP, on a loopback address or on a Unix
@@ -89,10 +95,15 @@ characters other than ? and &. A caller can never name a key file.`,
 		Example: `  pouncet server
   pouncet server --listen 127.0.0.1:9000 --quiet
   pouncet server --listen :8420 --tls-cert server.pem --tls-key server.key
-  pouncet server --allow-kms-key 'aws-kms:///alias/shop-*'`,
+  pouncet server --allow-kms-key 'aws-kms:///alias/shop-*'
+  pouncet server --database postgres://db/pouncet --kms-key aws-kms:///alias/p`,
 		Args: arguments(0, 0, "no arguments"),
 	}
 	listen.add(c)
+	a.addDatabaseFlag(c)
+	shared.add(c)
+	c.Flags().StringVar(&a.kmsKey, "kms-key", "",
+		"`URI` of the KMS key that wraps the keys of the backend: aws-kms:///alias/NAME or file:///PATH (POUNCET_KMS_KEY)")
 	c.Flags().IntVar(&compareLimit, "compare-limit", engine.DefaultMaxDifferences,
 		"`number` of wrong guesses of a secret that a token without the right to its value has on a day (UTC)")
 	c.Flags().BoolVar(&quiet, "quiet", false, "write no log line for a request")
@@ -122,13 +133,24 @@ characters other than ? and &. A caller can never name a key file.`,
 		if err != nil {
 			return &usageError{backend.AsError(err)}
 		}
+		s := serverSettings{listen, quiet, patterns, time.Duration(retention), trusted}
+		if address, _ := a.setting(settingDatabase); address != "" {
+			return a.serveDatabase(c.Context(), address, shared, compareLimit, s)
+		}
+		if flag := shared.given(c); flag != "" {
+			return usage(c, "%s requires --database", flag)
+		}
 		config, err := a.embeddedConfig(c.Context(), "server serves an embedded backend")
 		if err != nil {
 			return err
 		}
 		config.CompareLimit = compareLimit
-		return a.serve(c.Context(), config, serverSettings{listen, quiet, patterns,
-			time.Duration(retention), trusted})
+		parts, err := open.Embedded(c.Context(), config)
+		if err != nil {
+			return err
+		}
+		parts.AllowKMSKeys(patterns)
+		return a.serve(c.Context(), parts, s)
 	}
 	return c
 }
@@ -149,16 +171,11 @@ type serverSettings struct {
 // replaces it. Below, package gcpercent makes collections rare, which saves a tenth of the time of a call.
 const serverMemory = 384 << 20
 
-// serve serves an embedded backend until ctx ends.
-func (a *app) serve(ctx context.Context, config open.Config, s serverSettings) error {
+// serve serves a backend until ctx ends, and closes it.
+func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) error {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(serverMemory)
 	}
-	parts, err := open.Embedded(ctx, config)
-	if err != nil {
-		return err
-	}
-	parts.AllowKMSKeys(s.allowed)
 	parts.ReserveReads(ctx)
 	if s.retention > 0 {
 		parts.KeepRecords(s.retention)

@@ -24,6 +24,7 @@ const (
 	settingCertKey  = "POUNCET_CLIENT_KEY"
 	settingHome     = "POUNCET_HOME"
 	settingKMSKey   = "POUNCET_KMS_KEY"
+	settingDatabase = "POUNCET_DATABASE"
 	settingProject  = "POUNCET_PROJECT"
 	settingEnv      = "POUNCET_ENV"
 )
@@ -37,7 +38,8 @@ var settings = []struct{ variable, flag, meaning string }{
 	{settingCert, "", "file with a certificate, if a server wants one"},
 	{settingCertKey, "", "file with the private key of it"},
 	{settingHome, "", "folder of the embedded backend"},
-	{settingKMSKey, "--kms-key", "KMS key of the embedded backend"},
+	{settingDatabase, "--database", "PostgreSQL database of a server"},
+	{settingKMSKey, "--kms-key", "KMS key of the embedded backend or a server"},
 	{settingProject, "--project", `project (default "default")`},
 	{settingEnv, "--env", `environment, "*" for every environment`},
 }
@@ -79,6 +81,8 @@ func (a *app) flagSetting(variable string) string {
 		return a.endpoint
 	case settingKMSKey:
 		return a.kmsKey
+	case settingDatabase:
+		return a.database
 	case settingProject:
 		return a.project
 	case settingEnv:

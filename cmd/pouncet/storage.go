@@ -19,10 +19,14 @@ import (
 const storageHelp = "--storage checks the database of the embedded backend instead: the file with its indexes, and " +
 	"the signature of every row. It reports rows that another program changed, removed or restored from an " +
 	"older copy. After you restored a backup or looked at each finding, --accept signs the rows as they are. At a " +
-	"terminal, it asks first. --delete-copy deletes the copy of the database that an upgrade made."
+	"terminal, it asks first. With --database and --kms-key it checks the database of servers; PostgreSQL checks its " +
+	"files itself. --delete-copy deletes the copy of the database that an upgrade made."
 
 // openEmbedded opens the embedded backend of a command that needs its parts.
 func (a *app) openEmbedded(ctx context.Context, purpose string) (*open.Parts, error) {
+	if address, _ := a.setting(settingDatabase); address != "" {
+		return a.openDatabase(ctx, address)
+	}
 	config, err := a.embeddedConfig(ctx, purpose)
 	if wrong := (*usageError)(nil); errors.As(err, &wrong) {
 		return nil, wrong.withHint("run it on the machine of the server")

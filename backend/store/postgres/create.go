@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -108,8 +109,28 @@ var _ store.Store = creating{}
 // View implements store.Store.
 func (s creating) View(_ context.Context, f func(store.Tx) error) error { return f(s.tx) }
 
-// Update implements store.Store. After an error, nothing is created.
-func (s creating) Update(_ context.Context, f func(store.Tx) error) error { return f(s.tx) }
+// Update implements store.Store, with a savepoint.
+func (s creating) Update(ctx context.Context, f func(store.Tx) error) error {
+	if _, err := s.tx.exec(ctx, "SAVEPOINT filling"); err != nil {
+		return err
+	}
+	part := *s.tx
+	part.written = maps.Clone(s.tx.written)
+	err := f(&part)
+	if err == nil {
+		err = part.broken
+	}
+	part.ended = true
+	if err != nil {
+		if _, failed := s.tx.exec(ctx, "ROLLBACK TO filling; RELEASE filling"); failed != nil {
+			return failed
+		}
+		return err
+	}
+	s.tx.written = part.written
+	_, err = s.tx.exec(ctx, "RELEASE filling")
+	return err
+}
 
 // AppendRecords implements store.RecordLog.
 func (s creating) AppendRecords(ctx context.Context, records ...store.Record) error {

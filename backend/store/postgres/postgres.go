@@ -246,5 +246,21 @@ func (s *Store) Check(ctx context.Context) error {
 	return nil
 }
 
+// CheckIntegrity returns an error if the table of the ids does not fit that of the objects: it leads callers to an
+// object, and no signature covers it.
+func (s *Store) CheckIntegrity(ctx context.Context) error {
+	var wrong int
+	err := s.views.QueryRow(ctx, `SELECT count(*) FROM object o FULL JOIN object_id i ON i.id = o.id
+		WHERE o.project IS DISTINCT FROM i.project`).Scan(&wrong)
+	switch {
+	case err != nil:
+		return s.translate(err)
+	case wrong > 0:
+		return backend.Errorf(backend.CodeCorrupt, "%s in the table object_id of database %s were changed outside Pouncet",
+			backend.Plural(wrong, "row"), s.name).WithHint("restore the database from a backup")
+	}
+	return nil
+}
+
 // Reads holds the records of reads, dry runs and refusals.
 func (s *Store) Reads() *ReadLog { return &s.reads }
