@@ -84,7 +84,9 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	project := cmp.Or(m.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject)
 	s := session.New(b, project, m.Configuration.ValueString())
 	s.ProjectInBlock = m.Project.ValueString() != ""
-	s.Destroys = destroys(parentArguments(ctx))
+	if s.Destroys = destroys(parentArguments(ctx)); s.Destroys {
+		s.Plan.Destroy()
+	}
 	if m.EphemeralValues.ValueString() == session.UnknownValues {
 		s.LeaveValuesUnknown(&resp.Diagnostics)
 	}

@@ -680,6 +680,30 @@ func TestErrorOfThePlanDoesNotStopADestroy(t *testing.T) {
 	w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
 	w.lacks("dev", "a")
 	w.lacks("dev", "b")
+
+	// That plan deletes secrets to which values that it keeps still link. Terraform plans some of the values first.
+	secrets, links := "", ""
+	for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
+		secrets += secretNamed(name, name, "1")
+		links += fmt.Sprintf(`
+resource "pouncet_scoped_value" %q {
+  environment = "dev"
+  name        = %[1]q
+  from_secret = { name = %[1]q }
+}
+`, name)
+	}
+	w.config(inDev(secrets))
+	w.applies()
+	w.config(inDev(secrets + links))
+	w.applies()
+	w.config(links)
+	out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
+	if !strings.Contains(out, "is in use by scoped value") {
+		t.Errorf("the plan does not refuse the deletion:\n%s", out)
+	}
+	w.Must("destroy", "-auto-approve", "-input=false", "-no-color", "-parallelism=1")
+	w.lacks("dev", "a")
 }
 
 // A provider block can name a project that the same configuration creates.

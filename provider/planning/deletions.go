@@ -57,11 +57,14 @@ func (p *Plan) keptNow() map[string]bool {
 	return maps.Clone(p.kept)
 }
 
-// allMayGo reports whether this configuration has all dependents, and has not planned to keep one of them as it is.
+// allMayGo reports whether this configuration has all dependents, and has not planned to keep one of them as it is. If
+// Terraform destroys everything, none of them stays.
 func (p *Plan) allMayGo(dependents []backend.Dependent, kept map[string]bool) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	stays := func(d backend.Dependent) bool { return d.ManagedBy != p.owner && !p.known[d.ID] || kept[d.ID] }
+	stays := func(d backend.Dependent) bool {
+		return d.ManagedBy != p.owner && !p.known[d.ID] || kept[d.ID] && !p.destroying.Load()
+	}
 	return len(dependents) > 0 && !slices.ContainsFunc(dependents, stays)
 }
 

@@ -34,7 +34,8 @@ type Plan struct {
 	owner   string // what this configuration records with its objects (ManagedBy)
 	named   bool   // the owner is a configuration with a name, so that no other one has the same
 
-	applying atomic.Bool
+	applying   atomic.Bool
+	destroying atomic.Bool
 
 	mu               sync.Mutex
 	changes          []plannedChange
@@ -75,6 +76,10 @@ func New(s backend.Service, owner string, named bool) *Plan {
 
 // BeginApply records that this run changes something, so that it is an apply.
 func (p *Plan) BeginApply() { p.applying.Store(true) }
+
+// Destroy says that Terraform destroys everything. It plans the configuration before, and that plan may keep an object
+// that depends on one which it deletes.
+func (p *Plan) Destroy() { p.destroying.Store(true) }
 
 // Applying reports whether this run has changed something.
 func (p *Plan) Applying() bool { return p.applying.Load() }
