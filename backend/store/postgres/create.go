@@ -54,8 +54,8 @@ func Create(ctx context.Context, address string, fill func(context.Context, stor
 	if err := fill(ctx, creating{s, filled}); err != nil {
 		return err
 	}
-	if filled.broken != nil {
-		return filled.broken
+	if err := filled.flush(ctx); err != nil {
+		return err
 	}
 	all.changed = true
 	return nil
@@ -118,7 +118,7 @@ func (s creating) Update(ctx context.Context, f func(store.Tx) error) error {
 	part.written = maps.Clone(s.tx.written)
 	err := f(&part)
 	if err == nil {
-		err = part.broken
+		err = part.flush(ctx)
 	}
 	part.ended = true
 	if err != nil {

@@ -163,47 +163,44 @@ func objectValues(o store.Object) []any {
 
 // InsertObject implements store.Tx. The end of the transaction checks the place.
 func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
-	_, err := t.exec(ctx, `WITH named AS (INSERT INTO object_id (id, project) VALUES ($1, $2))
+	t.place(o)
+	return t.execLater(ctx, later{`WITH named AS (INSERT INTO object_id (id, project) VALUES ($1, $2))
 		INSERT INTO object (id, project, kind, environment, scope, name, type, link, version, revision, attributes, mac,
 			created_at, updated_at, deployment_mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, objectValues(o)...)
-	if err != nil {
-		return withPlace(err, o)
-	}
-	t.place(o)
-	return nil
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, objectValues(o),
+		func(_ int64, err error) error { return withPlace(err, o) }})
 }
 
 // UpdateObject implements store.Tx. The end of the transaction checks the place.
 func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
-	n, err := t.exec(ctx, `WITH moved AS (UPDATE object_id SET project = $2 WHERE id = $1 AND project <> $2)
+	t.place(o)
+	return t.execLater(ctx, later{`WITH moved AS (UPDATE object_id SET project = $2 WHERE id = $1 AND project <> $2)
 		UPDATE object o SET project = $2, kind = $3, environment = $4, scope = $5, name = $6, type = $7, link = $8,
 			version = $9, revision = $10, attributes = $11, mac = $12, created_at = $13, updated_at = $14,
 			deployment_mac = $15
 		FROM object_id i WHERE i.id = $1 AND o.project = i.project AND o.id = i.id AND o.revision = $10 - 1`,
-		objectValues(o)...)
-	switch {
-	case err != nil:
-		return withPlace(err, o)
-	case n == 0:
-		return backend.Errorf(backend.CodeNotFound, "%s %s does not exist at revision %d", o.Kind, backend.Quote(o.Name),
-			o.Revision-1)
-	}
-	t.place(o)
-	return nil
+		objectValues(o), func(n int64, err error) error {
+			if err == nil && n == 0 {
+				return backend.Errorf(backend.CodeNotFound, "%s %s does not exist at revision %d", o.Kind,
+					backend.Quote(o.Name), o.Revision-1)
+			}
+			return withPlace(err, o)
+		}})
 }
 
 // DeleteObject implements store.Tx.
 func (t *tx) DeleteObject(ctx context.Context, id string) error {
 	// The parts of one statement see the rows as they were before it, and a foreign key is checked after all of them.
-	n, err := t.exec(ctx, `WITH named AS (DELETE FROM object_id WHERE id = $1 RETURNING project),
-			versions AS (DELETE FROM version v USING named WHERE v.project = named.project AND v.object = $1)
-		DELETE FROM object o USING named WHERE o.project = named.project AND o.id = $1`, id)
 	delete(t.placed, id)
-	if err == nil && n == 0 {
-		return noObject(id)
-	}
-	return err
+	return t.execLater(ctx, later{`WITH named AS (DELETE FROM object_id WHERE id = $1 RETURNING project),
+			versions AS (DELETE FROM version v USING named WHERE v.project = named.project AND v.object = $1)
+		DELETE FROM object o USING named WHERE o.project = named.project AND o.id = $1`, []any{id},
+		func(n int64, err error) error {
+			if err == nil && n == 0 {
+				return noObject(id)
+			}
+			return err
+		}})
 }
 
 // place remembers an object for the error that another one has its place.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -17,8 +16,6 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/storetest"
 )
-
-func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
 
 // opener opens one database for each folder. prepare changes a new one.
 func opener(prepare func(t testing.TB, address string)) storetest.Open {

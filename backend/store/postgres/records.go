@@ -54,8 +54,8 @@ func (r recordTables) append(ctx context.Context, t *tx, records []store.Record)
 	if len(records) == 0 {
 		return nil
 	}
-	_, err := t.exec(ctx, r.insertion(), recordValues(records)...)
-	return t.store.recordError(err)
+	return t.execLater(ctx, later{r.insertion(), recordValues(records),
+		func(_ int64, err error) error { return t.store.recordError(err) }})
 }
 
 // recordError is the error of a number that already exists.

@@ -142,12 +142,10 @@ func (b *changes) Run(ctx context.Context, f func(store.Tx) error, alone bool) (
 	if err := ctx.Err(); err != nil {
 		return b.store.translate(err)
 	}
-	if !alone {
-		if err := b.exec("SAVEPOINT member"); err != nil {
-			return err
-		}
-	}
 	t := &tx{store: b.store, conn: b.conn.Conn(), writable: true, states: b.states}
+	if !alone {
+		t.queued = []later{{text: "SAVEPOINT member"}}
+	}
 	done := false
 	defer func() { // also when the function panics
 		t.ended = true
@@ -158,7 +156,7 @@ func (b *changes) Run(ctx context.Context, f func(store.Tx) error, alone bool) (
 		switch {
 		case alone:
 			b.broken = t.broken
-		case !done:
+		case !done && t.sent:
 			_ = b.exec("ROLLBACK TO member; RELEASE member")
 		}
 		if t.broken != nil && runsAgain(t.broken) {
@@ -176,19 +174,30 @@ func (b *changes) Run(ctx context.Context, f func(store.Tx) error, alone bool) (
 	}
 	if alone {
 		b.placed = t.placed // the commit checks the places
-	} else if err := b.exec(endMember); err != nil {
-		if !errors.Is(err, backend.ErrExists) {
-			return err
-		}
-		b.broken = nil // the savepoint has undone it
-		return b.store.placeError(t.placed)
+	} else {
+		t.endMember()
+	}
+	if err := t.flush(ctx); err != nil {
+		return err
 	}
 	done = true
 	return nil
 }
 
-// endMember checks that no two objects share a place, as a commit does.
-const endMember = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED; RELEASE member"
+// endMember releases the savepoint. It checks that no two objects share a place, as a commit does.
+func (t *tx) endMember() {
+	if len(t.placed) > 0 {
+		placed := func(_ int64, err error) error {
+			if errors.Is(err, backend.ErrExists) {
+				return t.store.placeError(t.placed)
+			}
+			return err
+		}
+		t.queued = append(t.queued, later{text: "SET CONSTRAINTS ALL IMMEDIATE", done: placed},
+			later{text: "SET CONSTRAINTS ALL DEFERRED"})
+	}
+	t.queued = append(t.queued, later{text: "RELEASE member"})
+}
 
 // exec runs a statement of the transaction itself.
 func (b *changes) exec(text string) error {

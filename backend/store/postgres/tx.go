@@ -25,8 +25,10 @@ type tx struct {
 	written map[string][]byte
 	// placed holds the objects that were written, by id. Another object may have the place of one of them.
 	placed map[string]store.Object
-	// broken is an error after which PostgreSQL refuses further statements.
+	// broken is an error after which PostgreSQL refuses further statements, or the function must not succeed.
 	broken error
+	queued []later // see execLater
+	sent   bool    // queued statements were sent
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -60,10 +62,38 @@ func uninterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
 }
 
+// later is a statement that writes and that is sent with the next one, so that it needs no round trip. So its error is
+// that of the next statement, or of the end of the function.
+type later struct {
+	text string
+	args []any
+	// done turns the result into an error; nil accepts everything.
+	done func(rows int64, err error) error
+}
+
+// execLater adds a statement that is sent with the next one.
+func (t *tx) execLater(ctx context.Context, l later) error {
+	if err := t.usable(ctx, true); err != nil {
+		return err
+	}
+	t.queued = append(t.queued, l)
+	return nil
+}
+
 // exec runs a statement that writes and returns the number of changed rows.
-func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) {
+func (t *tx) exec(ctx context.Context, text string, args ...any) (changed int64, err error) {
 	if err := t.usable(ctx, true); err != nil {
 		return 0, err
+	}
+	if len(t.queued) > 0 {
+		err = t.execLater(ctx, later{text, args, func(n int64, err error) error {
+			changed = n
+			return err
+		}})
+		if err == nil {
+			err = t.flush(ctx)
+		}
+		return changed, err
 	}
 	limited, cancel := t.statement(ctx)
 	defer cancel()
@@ -72,6 +102,64 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) 
 		return 0, t.failed(err)
 	}
 	return tag.RowsAffected(), nil
+}
+
+// flush sends the statements that wait. If one of them fails, the whole function does.
+func (t *tx) flush(ctx context.Context) error {
+	if len(t.queued) == 0 || t.broken != nil {
+		return t.broken
+	}
+	limited, cancel := t.statement(ctx)
+	defer cancel()
+	batch, results := t.batch(limited, "", nil)
+	return t.finish(batch, results, nil)
+}
+
+// batch sends the statements that wait, and one more if text is not empty.
+func (t *tx) batch(ctx context.Context, text string, args []any) ([]later, pgx.BatchResults) {
+	sent := t.queued
+	t.queued, t.sent = nil, true
+	b := &pgx.Batch{}
+	for _, l := range sent {
+		b.Queue(l.text, l.args...)
+	}
+	if text != "" {
+		b.Queue(text, args...)
+	}
+	return sent, t.conn.SendBatch(ctx, b)
+}
+
+// finish reads the results of statements that waited, and then those that last reads.
+func (t *tx) finish(sent []later, results pgx.BatchResults, last func() error) error {
+	var first error
+	for _, l := range sent {
+		tag, err := results.Exec()
+		failed := err != nil
+		if failed {
+			err = t.store.translate(err)
+		}
+		if l.done != nil {
+			err = l.done(tag.RowsAffected(), err)
+		}
+		if err != nil && first == nil {
+			first = err
+		}
+		if failed { // the others were not run
+			break
+		}
+	}
+	if first == nil && last != nil {
+		if err := last(); err != nil {
+			first = t.store.translate(err)
+		}
+	}
+	if err := results.Close(); err != nil && first == nil {
+		first = t.store.translate(err)
+	}
+	if first != nil {
+		t.broken = first
+	}
+	return first
 }
 
 // query runs a statement that reads and calls scan for each row.
@@ -93,21 +181,34 @@ func (t *tx) queryWritten(ctx context.Context, text string, args []any, scan fun
 func (t *tx) run(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
 	limited, cancel := t.statement(ctx)
 	defer cancel()
+	if len(t.queued) > 0 {
+		sent, results := t.batch(limited, text, args)
+		return t.finish(sent, results, func() error {
+			rows, err := results.Query()
+			if err != nil {
+				return err
+			}
+			return scanAll(rows, scan)
+		})
+	}
 	rows, err := t.conn.Query(limited, text, args...)
+	if err == nil {
+		err = scanAll(rows, scan)
+	}
 	if err != nil {
 		return t.failed(err)
 	}
+	return nil
+}
+
+func scanAll(rows pgx.Rows, scan func(pgx.Rows) error) error {
 	defer rows.Close()
 	for rows.Next() {
 		if err := scan(rows); err != nil {
-			rows.Close()
-			return t.failed(err)
+			return err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return t.failed(err)
-	}
-	return nil
+	return rows.Err()
 }
 
 // first runs a statement that reads, scans its first row, and reports whether there is one.

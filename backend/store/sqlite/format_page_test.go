@@ -108,6 +108,7 @@ func listedColumns(t *testing.T, path string) []string {
 			end = headings[i+1][0]
 		}
 		table, section := string(text[heading[2]:heading[3]]), string(text[heading[1]:end])
+		section, _, _ = strings.Cut(section, "\n## ") // the sections about other things
 		for _, row := range columnRow.FindAllStringSubmatch(section, -1) {
 			if !strings.HasPrefix(row[1], "Column") {
 				columns = append(columns, table+"."+row[1])
