@@ -61,7 +61,7 @@ func TestPages(t *testing.T) {
 						*) sha256sum *.tar.gz > "$name" ;;
 					esac`,
 				}
-			case "howto/run-servers-on-postgresql":
+			case "howto/run-servers-on-postgresql", "howto/move-to-postgresql":
 				o.Env = []string{"POUNCET_DATABASE=" + postgrestest.Start(t).URL("postgres")}
 			case "howto/aws-kms":
 				if os.Getenv("POUNCET_TEST_PARTS") == "" {

@@ -28,6 +28,10 @@ type detail struct {
 
 	File string `json:"file,omitempty"` // "reads", for the file that was created
 
+	// From and To name the databases of a move.
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+
 	Groups []group `json:"groups,omitempty"`
 	// Omitted counts the items that are not listed, by the code of their error.
 	Omitted map[backend.Code]int `json:"omitted,omitempty"`

@@ -56,6 +56,11 @@ func ReadsCreated(ctx context.Context, changes Sink, now func() time.Time) error
 	return newRecorder(changes, now).record(ctx, "create", nil, whole(detail{File: "reads"}))
 }
 
+// Moved records that a backend was moved from one database to another. A nil now means time.Now.
+func Moved(ctx context.Context, changes Sink, now func() time.Time, from, to string) error {
+	return newRecorder(changes, now).record(ctx, "move", nil, whole(detail{From: from, To: to}))
+}
+
 func findings(found []signed.Finding) *parts {
 	p := &parts{}
 	for _, f := range found {

@@ -3,9 +3,12 @@
 package open
 
 import (
+	"context"
 	"os"
 	"testing"
 	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/transfer"
 )
 
 // At returns c for a server that starts at another time.
@@ -18,4 +21,9 @@ func At(c ServerConfig, at time.Time) ServerConfig {
 func RunAs(t *testing.T, user int) {
 	effectiveUser = func() int { return user }
 	t.Cleanup(func() { effectiveUser = os.Geteuid })
+}
+
+// TargetFolder is targetFolder with settings that name no key.
+func TargetFolder(ctx context.Context, folder, deployment string) (transfer.Target, error) {
+	return targetFolder(ctx, folder, deployment, settings{})
 }

@@ -97,7 +97,7 @@ Exit codes:
 	root.AddCommand(grouped(groupCheck, a.checkCommand(), a.reviewCommand(), a.refsCommand())...)
 	root.AddCommand(grouped(groupObjects, a.projectCommand(), a.environmentCommand(), a.typeCommand(),
 		a.secretCommand(), a.valueCommand())...)
-	root.AddCommand(grouped(groupBackend, a.initCommand(), a.serverCommand(), a.tokenCommand(),
+	root.AddCommand(grouped(groupBackend, a.initCommand(), a.moveCommand(), a.serverCommand(), a.tokenCommand(),
 		a.configurationCommand(), a.doctorCommand())...)
 	root.AddCommand(a.versionCommand())
 	root.AddCommand(topicCommands()...)

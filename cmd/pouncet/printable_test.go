@@ -146,7 +146,7 @@ func TestOutputIsPrintable(t *testing.T) {
 		"value set": {"x", "--env", "dev", "--json-value", "1"}, "secret reveal": {"x"},
 	}
 	verbs := map[string][]string{"list": nil, "show": {"x"}, "delete": {"x", "y"}, "restore": {"x"}, "rename": {"x", "y"}}
-	local := []string{"init", "server", "version", "help", "completion"} // they ask no backend
+	local := []string{"init", "move", "server", "version", "help", "completion"} // they ask no backend
 	server := func(s hostileServer) string {
 		running := httptest.NewServer(httpapi.NewServer(s, func(context.Context, string) (backend.Principal, error) {
 			return backend.Principal{Name: "a", Role: backend.RoleAdmin}, nil

@@ -29,6 +29,13 @@ func Create(ctx context.Context, address string, fill func(context.Context, stor
 	if s.deployment, err = newDeployment(); err != nil {
 		return err
 	}
+	return s.create(ctx, worksWith, fill)
+}
+
+// create creates the schema and what fill adds, for programs that know the schema worksWith.
+func (s *Store) create(
+	ctx context.Context, worksWith int, fill func(context.Context, store.Store) error,
+) (err error) {
 	c, err := begin(ctx, s.changes, func() *pgx.Batch {
 		b := &pgx.Batch{}
 		b.Queue(beginChange)
@@ -48,7 +55,7 @@ func Create(ctx context.Context, address string, fill func(context.Context, stor
 			err = ending
 		}
 	}()
-	if err := s.createSchema(ctx, filled); err != nil {
+	if err := s.createSchema(ctx, filled, worksWith); err != nil {
 		return err
 	}
 	if err := fill(ctx, creating{s, filled}); err != nil {
@@ -70,7 +77,7 @@ func newDeployment() (string, error) {
 }
 
 // createSchema makes the tables, unless another server was faster.
-func (s *Store) createSchema(ctx context.Context, t *tx) error {
+func (s *Store) createSchema(ctx context.Context, t *tx, worksWith int) error {
 	present, err := t.schemaObjects(ctx)
 	if err != nil {
 		return err

@@ -65,6 +65,8 @@ func (s *Store) translate(err error) error {
 func (s *Store) classify(err error) *backend.Error {
 	state := sqlState(err)
 	switch {
+	case isLeft(err):
+		return s.leftError()
 	case state != "":
 		return s.classifyState(state)
 	case s.closed.Load():

@@ -63,6 +63,7 @@ type Store struct {
 	reads      ReadLog
 	close      func()
 	closed     atomic.Bool
+	transfer   bool            // the database may be one that is moved
 	onCommit   func(calls int) // tests set it, to learn how many calls of Update share a commit
 }
 

@@ -96,6 +96,9 @@ func (s *Store) checkSchema(ctx context.Context) error {
 		if len(present) == 0 {
 			return s.emptyError()
 		}
+		if err := s.leavingError(present); err != nil {
+			return err
+		}
 		if !present["column deployment.schema_version integer not null"] {
 			return s.changedError("the version of its schema is missing")
 		}
@@ -115,6 +118,10 @@ func (s *Store) checkSchema(ctx context.Context) error {
 
 func (s *Store) checkVersion(version, oldest int, present map[string]bool) error {
 	switch {
+	case s.transfer:
+		return nil // the schema of a database that is moved was checked before
+	case isBeingFilled(oldest):
+		return s.arrivingError()
 	case oldest > schemaVersion:
 		return backend.Errorf(backend.CodeInvalid,
 			"a newer version of Pouncet wrote database %s: its schema has version %d, and this program knows %d", s.name,

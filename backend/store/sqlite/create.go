@@ -70,7 +70,9 @@ func existsError(path string) error {
 
 // build creates the database under another name, syncs it, and then gives it its final name. So no process ever opens
 // an incomplete database, also if this one is killed.
-func build(ctx context.Context, path string, open func(path string) (*Store, error), deployment string) error {
+func build(
+	ctx context.Context, path string, open func(path string) (*Store, error), deployment string, last ...statement,
+) error {
 	dir := filepath.Dir(path)
 	draft, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*.new") // mode 0600
 	if err != nil {
@@ -81,7 +83,7 @@ func build(ctx context.Context, path string, open func(path string) (*Store, err
 	if err := draft.Close(); err != nil {
 		return fileError("creating", path, err)
 	}
-	if err := writeDraft(ctx, name, path, open, deployment); err != nil {
+	if err := writeDraft(ctx, name, path, open, deployment, last); err != nil {
 		return err
 	}
 	if err := durable.SyncFile(name); err != nil {
@@ -104,21 +106,22 @@ func build(ctx context.Context, path string, open func(path string) (*Store, err
 // in WAL mode.
 func writeDraft(
 	ctx context.Context, draft, path string, open func(path string) (*Store, error), deployment string,
+	last []statement,
 ) error {
 	s, err := open(draft)
 	if err != nil {
 		return err
 	}
 	s.path = path // for error messages
-	if err := s.writeInitial(ctx, deployment); err != nil {
+	if err := s.writeInitial(ctx, deployment, last...); err != nil {
 		_ = s.Close() // the caller removes the draft
 		return err
 	}
 	return s.Close() // moves the log into the file
 }
 
-// writeInitial writes the first content of a new database.
-func (s *Store) writeInitial(ctx context.Context, deployment string) error {
+// writeInitial writes the first content of a new database, and runs the last statements.
+func (s *Store) writeInitial(ctx context.Context, deployment string, last ...statement) error {
 	c, err := s.writer.acquire(ctx)
 	if err != nil {
 		return s.translate(err)
@@ -128,6 +131,11 @@ func (s *Store) writeInitial(ctx context.Context, deployment string) error {
 	if err := s.migrate(ctx, c, statement{fmt.Sprintf("PRAGMA application_id = %d", s.applicationID), nil},
 		statement{"INSERT INTO deployment (only, id) VALUES (1, ?)", []any{deployment}}); err != nil {
 		return err
+	}
+	for _, st := range last {
+		if err := c.exec(ctx, st.text, st.args...); err != nil {
+			return s.translate(err)
+		}
 	}
 	if err := c.exec(ctx, "PRAGMA journal_mode = WAL"); err != nil {
 		return s.translate(err)

@@ -94,6 +94,9 @@ func (s *Store) classify(code int, cause error) *backend.Error {
 	case lib.SQLITE_INTERRUPT:
 		return backend.Errorf(backend.CodeUnavailable, "a statement on database %s was interrupted", s.path)
 	}
+	if isLeft(cause) {
+		return s.leftError()
+	}
 	// The texts of the driver hold names of tables and columns, but no content.
 	return backend.Errorf(backend.CodeInternal, "database %s: %w", s.path, cause)
 }

@@ -73,6 +73,12 @@ func (s *Store) checkIdentity(ctx context.Context, c *conn) error {
 	if err != nil {
 		return err
 	}
+	if isBeingFilled(version) {
+		if s.transfer {
+			return nil
+		}
+		return s.arrivingError()
+	}
 	if version > len(steps) {
 		return backend.Errorf(backend.CodeInvalid,
 			"database %s was written by a newer version of pouncet (schema %d, this version supports %d)",

@@ -49,11 +49,14 @@ func hashSchema(objects map[string]string) string {
 
 // checkSchema refuses a file whose schema was changed outside Pouncet.
 func (s *Store) checkSchema(ctx context.Context, c *conn) error {
-	if s.schema == "" {
+	if s.schema == "" || s.transfer { // the schema of a database that is moved was checked before
 		return nil
 	}
 	present, err := s.schemaObjects(ctx, c)
 	if err != nil || hashSchema(present) == s.schema {
+		return err
+	}
+	if err := s.leavingError(present); err != nil {
 		return err
 	}
 	expected, err := s.releasedSchema(ctx)

@@ -58,6 +58,7 @@ type Store struct {
 	onBusy      func()          // tests set it, to learn that a transaction waits for another process
 	onCommit    func(calls int) // tests set it, to learn how many calls of Update share a commit
 	upgrade     Upgrade
+	transfer    bool // the database may be one that is moved
 	deployment  string
 
 	queue   queue.Queue

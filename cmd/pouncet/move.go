@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/transfer"
+)
+
+// moveFlags are the flags of the command move.
+type moveFlags struct {
+	from, to, kmsKey string
+	allowed          []string
+	undo             bool
+}
+
+func (a *app) moveCommand() *cobra.Command {
+	var f moveFlags
+	c := &cobra.Command{
+		Use:   "move --to PLACE",
+		Short: "Move a backend to another database",
+		Long: wrap("Moves the embedded backend to a PostgreSQL database, or with --from a backend from there into a new "+
+			"folder. It keeps its deployment id, tokens, versions and audit log.") + "\n\n" +
+			wrap("The target must be empty. From the start of the move nobody can use the source, and until its end nobody can "+
+				"use the target: stop servers first. If the move is interrupted, repeat the same command: it continues. Before "+
+				"its end, --undo makes the source usable again and empties the target. The source is not deleted.") + "\n\n" +
+			wrap("All rows are compared and verified with their MACs, and each current value is decrypted. --kms-key wraps "+
+				"again the keys that the default KMS key of the folder has wrapped: servers do not have a key file in a "+
+				"folder.") + "\n\n" +
+			wrap("Other users of the machine can read the command line. So leave the password out of the URL, and set "+
+				"PGPASSFILE or PGPASSWORD."),
+		Example: `  pouncet move --to postgres://pouncet@db.example.com/pouncet --kms-key aws-kms:///alias/pouncet
+  pouncet move --from postgres://pouncet@db.example.com/pouncet --to backend --kms-key aws-kms:///alias/pouncet`,
+		Args: arguments(0, 0, "no arguments"),
+	}
+	c.Flags().StringVar(&f.from, "from", "",
+		"`URL` of the PostgreSQL database to move from; without it, the embedded backend")
+	c.Flags().StringVar(&f.to, "to", "", "`URL` of a PostgreSQL database, or a new folder with --from")
+	c.Flags().StringVar(&f.kmsKey, "kms-key", "", "`URI` of the KMS key of the servers")
+	c.Flags().StringArrayVar(&f.allowed, "allow-kms-key", nil,
+		"with --from: `pattern` of the other KMS keys that the backend may use; repeat for more patterns")
+	c.Flags().BoolVar(&f.undo, "undo", false, "undo a move that is not complete")
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		switch {
+		case f.to == "":
+			return usage(c, "--to is required")
+		case f.from == "" && !isDatabaseURL(f.to):
+			return usage(c, "--to must be the URL of a PostgreSQL database, such as postgres://HOST/NAME")
+		case f.from != "" && isDatabaseURL(f.to):
+			return usage(c, "--to must be a folder if --from is set")
+		case f.from != "" && f.kmsKey == "" && !f.undo:
+			return usage(c, "--kms-key is required with --from")
+		case f.from == "" && len(f.allowed) > 0:
+			return usage(c, "--allow-kms-key requires --from")
+		}
+		patterns, err := kms.ParsePatterns(f.allowed)
+		if err != nil {
+			return &usageError{backend.AsError(err)}
+		}
+		if f.undo {
+			return a.undoMove(c.Context(), f)
+		}
+		return a.move(c.Context(), f, patterns)
+	}
+	return c
+}
+
+func isDatabaseURL(s string) bool {
+	return strings.HasPrefix(s, "postgres://") || strings.HasPrefix(s, "postgresql://")
+}
+
+// movePurpose says why a server cannot be named.
+const movePurpose = "move reads the database itself"
+
+func (a *app) move(ctx context.Context, f moveFlags, allowed kms.Patterns) error {
+	o := open.MoveOptions{KMSKey: f.kmsKey, OtherKMSKeys: allowed, Report: func(table string, rows int) {
+		a.notef("copied table %s: %s", table, backend.Plural(rows, "row"))
+	}}
+	var moved open.Moved
+	var err error
+	if f.from == "" {
+		config, configErr := a.embeddedConfig(ctx, movePurpose)
+		if configErr != nil {
+			return configErr
+		}
+		moved, err = open.MoveFolder(ctx, config, databaseTarget(f.to), o)
+	} else {
+		moved, err = moveFromDatabase(ctx, f, o)
+	}
+	switch {
+	case err != nil:
+		return err
+	case a.json:
+		a.printJSON(moved)
+	default:
+		a.println(fmt.Sprintf("Moved the backend from %s to %s. Its deployment id is %s.", moved.From, moved.To,
+			moved.Deployment))
+		if f.from == "" {
+			a.println("Start each server with --kms-key " + moved.KMSKey + " and --deployment " + moved.Deployment +
+				". When they work, delete the folder: it still has the values.")
+		}
+	}
+	return nil
+}
+
+// databaseTarget opens a PostgreSQL database that is empty, or has a part of the backend already.
+func databaseTarget(address string) func(context.Context, string) (transfer.Target, error) {
+	return func(ctx context.Context, deployment string) (transfer.Target, error) {
+		s, _, err := postgres.OpenForTransfer(ctx, address)
+		if errors.Is(err, backend.ErrNotFound) {
+			s, err = postgres.CreateForTransfer(ctx, address, deployment)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
+func moveFromDatabase(ctx context.Context, f moveFlags, o open.MoveOptions) (open.Moved, error) {
+	source, left, err := postgres.OpenForTransfer(ctx, f.from)
+	if err != nil {
+		return open.Moved{}, err
+	}
+	defer source.Close() //nolint:errcheck // it always returns nil
+	return open.MoveToFolder(ctx, source, left, f.to, o)
+}
+
+func (a *app) undoMove(ctx context.Context, f moveFlags) error {
+	source, target, err := a.openMove(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer source.Close() //nolint:errcheck // everything was committed
+	if target != nil {
+		defer target.Close() //nolint:errcheck // everything was committed
+	}
+	if err := open.UndoMove(ctx, source, target); err != nil {
+		return err
+	}
+	if a.json {
+		a.printJSON(map[string]string{"from": source.Place()})
+	} else {
+		a.println("The backend in " + source.Place() + " can be used again.")
+	}
+	return nil
+}
+
+// openMove opens the source and the target of a move that began. The target is nil if nothing was written there.
+func (a *app) openMove(ctx context.Context, f moveFlags) (source transfer.Source, target transfer.Target, err error) {
+	if f.from == "" {
+		config, err := a.embeddedConfig(ctx, movePurpose)
+		if err != nil {
+			return nil, nil, err
+		}
+		if source, err = open.MoveSource(ctx, config); err != nil {
+			return nil, nil, err
+		}
+		database, _, err := postgres.OpenForTransfer(ctx, f.to)
+		if err == nil {
+			target = database
+		}
+		return closedUnless(source, target, err)
+	}
+	database, _, err := postgres.OpenForTransfer(ctx, f.from)
+	if err != nil {
+		return nil, nil, err
+	}
+	target, err = open.MoveTarget(ctx, f.to)
+	return closedUnless(database, target, err)
+}
+
+// closedUnless returns what was opened. It closes the source after an error, other than for a target without data.
+func closedUnless(
+	source transfer.Source, target transfer.Target, err error,
+) (transfer.Source, transfer.Target, error) {
+	if errors.Is(err, backend.ErrNotFound) {
+		return source, nil, nil
+	}
+	if err != nil {
+		_ = source.Close() // nothing was written
+		return nil, nil, err
+	}
+	return source, target, nil
+}
