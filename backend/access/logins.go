@@ -15,6 +15,8 @@ import (
 // Logins authenticates the callers of a server. It remembers the tokens that it has authenticated, so that most calls
 // verify the token in the transaction that they need anyway.
 type Logins struct {
+	Lookups backend.CacheCount // of remembered tokens
+
 	store store.Store
 	now   func() time.Time
 
@@ -60,6 +62,7 @@ func (l *Logins) Remembered(
 	l.mu.Lock()
 	remembered, ok := l.known[hash]
 	l.mu.Unlock()
+	l.Lookups.Count(ok)
 	if !ok {
 		return ctx, backend.Principal{}, nil
 	}

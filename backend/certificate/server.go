@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -182,8 +181,5 @@ func (s *Server) Problems() []error {
 	return append(problems, late.WithHint("renew it; the server uses the new files without a restart"))
 }
 
-// DaysLeft returns the time until the certificate expires, in days. It is negative afterwards.
-func (s *Server) DaysLeft() float64 {
-	days := s.current.Load().leaf.NotAfter.Sub(s.now()).Hours() / 24
-	return math.Round(days*1000) / 1000
-}
+// Expires returns when the certificate expires.
+func (s *Server) Expires() time.Time { return s.current.Load().leaf.NotAfter }

@@ -16,6 +16,7 @@ import (
 // call verifies and decrypts the rows, and checks the rights of its caller and the expiry of the secret.
 type matchCache struct {
 	mu       sync.Mutex
+	lookups  backend.CacheCount
 	contents []byte
 	matches  map[backend.Ref]match
 	bytes    int
@@ -71,7 +72,9 @@ func (r *resolver) cached(ctx context.Context, tx store.Tx) (contents []byte, er
 		return nil, err
 	}
 	for i, ref := range r.refs {
-		if m, ok := r.engine.matches.get(contents, ref); ok {
+		m, ok := r.engine.matches.get(contents, ref)
+		r.engine.matches.lookups.Count(ok)
+		if ok {
 			r.matches[i] = m
 			r.readBytes += r.entrySize(m.entry) + r.entrySize(m.link)
 		}

@@ -7,14 +7,22 @@ import (
 	"context"
 	"sync"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
+
+// ProjectLookups counts the lookups in the cache of projects.
+func (e *Engine) ProjectLookups() *backend.CacheCount { return &e.projects.lookups }
+
+// RowLookups counts the lookups in the cache of the rows that references mean.
+func (e *Engine) RowLookups() *backend.CacheCount { return &e.matches.lookups }
 
 // projectCache keeps projects with their environments, types and wrapped keys in memory, as the store had them at one
 // generation. A transaction uses it only if it reads the same generation, so a change by any process is seen by the
 // next call.
 type projectCache struct {
 	mu         sync.Mutex
+	lookups    backend.CacheCount
 	generation []byte
 	projects   map[string]*project // by the name or id they were asked for
 	bytes      int
@@ -71,7 +79,9 @@ func (e *Engine) loadProject(ctx context.Context, tx store.Tx, nameOrID string) 
 		return nil, err
 	}
 	if generation != nil {
-		if p := e.projects.get(generation, nameOrID); p != nil {
+		p := e.projects.get(generation, nameOrID)
+		e.projects.lookups.Count(p != nil)
+		if p != nil {
 			return p, nil
 		}
 	}

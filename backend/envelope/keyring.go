@@ -69,6 +69,8 @@ type Options struct {
 //
 // Concurrent callers that need the same key share one KMS call.
 type Keyring struct {
+	Lookups backend.CacheCount // of keys in memory
+
 	options Options
 	unwraps singleflight.Group
 
@@ -171,6 +173,7 @@ func (r *Keyring) Key(ctx context.Context, w WrappedKey) (*Key, error) {
 	}
 	id := w.identity()
 	fresh, stale := r.lookup(id)
+	r.Lookups.Count(fresh != nil)
 	if fresh != nil {
 		return fresh, nil
 	}
@@ -277,6 +280,9 @@ func (r *Keyring) kmsKey(ctx context.Context, uri string) (kms.Key, error) {
 // Cached returns a key from memory without a KMS call, or nil if it takes one.
 func (r *Keyring) Cached(w WrappedKey) *Key {
 	fresh, _ := r.lookup(w.identity())
+	if fresh != nil { // otherwise the caller calls Key, which counts
+		r.Lookups.Count(true)
+	}
 	return fresh
 }
 

@@ -24,14 +24,12 @@ package httpapi
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"reflect"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,6 +57,12 @@ type Options struct {
 	// Allow decides from the principal and the verb of a request, before the server reads its body. The server answers
 	// with an error from Allow, and leaves the body unread. Nil allows every request. The Service checks each call too.
 	Allow func(p backend.Principal, verb backend.Verb) error
+	// RateLimit limits the requests of each principal.
+	RateLimit RateLimit
+	// Observer sees all requests. Nil means nobody does.
+	Observer Observer
+	// Sample decides whether the trace of a request is recorded, if its caller sends none. Nil records none.
+	Sample func(traceID [16]byte) bool
 	// TrustedProxies are the addresses whose header X-Forwarded-For says where a request came from.
 	TrustedProxies Proxies
 	// Remembered returns the principal of a token from memory, and the context of its call. If verified then reports that
@@ -80,6 +84,7 @@ type server struct {
 	slots        chan struct{} // of the calls that run
 	logins       chan struct{} // of the requests whose token is checked
 	callers      callers
+	rates        rateLimiter
 	inFlight     atomic.Int64 // bytes of the bodies of all requests
 	memory       *semaphore.Weighted
 }
@@ -101,10 +106,14 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	if o.Refused == nil {
 		o.Refused = func(context.Context, backend.Verb, error) {}
 	}
+	if o.Observer == nil {
+		o.Observer = nobody{}
+	}
 	o.MaxCaller = cmp.Or(o.MaxCaller, max(o.MaxRequests/2, 1))
 	s := &server{service: service, authenticate: authenticate, options: o, slots: make(chan struct{}, o.MaxRequests),
 		logins:  make(chan struct{}, o.MaxRequests),
-		callers: callers{most: o.MaxCaller, n: map[string]int{}}, memory: semaphore.NewWeighted(maxMemory)}
+		callers: callers{most: o.MaxCaller, n: map[string]int{}}, rates: rateLimiter{limit: o.RateLimit},
+		memory: semaphore.NewWeighted(maxMemory)}
 	mux := http.NewServeMux()
 	for _, r := range routes(s) {
 		mux.Handle(r.method+" "+r.path, r.handler)
@@ -259,6 +268,12 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 			s.deny(ctx, w, r, to.verb, err)
 			return
 		}
+		if wait := s.rates.wait(principal.ID, time.Now()); wait > 0 {
+			because(w, refusedRateLimited)
+			tryLater(w, backend.Errorf(backend.CodeUnavailable, "token %q has more than %v requests per second", principal.Name,
+				s.options.RateLimit.PerSecond).WithHint("try again in %d s", seconds(wait)), seconds(wait))
+			return
+		}
 		if !s.callers.enter(principal.ID) {
 			busy(w, backend.Errorf(backend.CodeUnavailable, "token %q has too many requests at once", principal.Name))
 			return
@@ -405,69 +420,20 @@ func refuse(w http.ResponseWriter, err error) {
 	case e.Code == backend.CodeUnauthenticated:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="pouncet"`)
 	}
+	because(w, string(e.Code))
 	answer(w, statusOf(e.Code), envelope{e})
 }
 
-// requestLog holds what the handler of a request adds to the access log.
-type requestLog struct{ principal string }
-
-type requestLogKey struct{}
-
-func requestLogFrom(ctx context.Context) *requestLog { return ctx.Value(requestLogKey{}).(*requestLog) }
-
-// guard logs each request and recovers from panics. The log has no query, header or body.
-func (s *server) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start, id, n := time.Now(), rand.Text(), &requestLog{}
-		w.Header().Set("X-Request-Id", id)
-		ctx := backend.WithOrigin(context.WithValue(r.Context(), requestLogKey{}, n),
-			backend.Origin{Address: s.options.TrustedProxies.address(r), RequestID: id})
-		counted := &responseRecorder{ResponseWriter: w, status: http.StatusOK}
-		defer func() {
-			if p := recover(); p != nil {
-				// Only the stack is logged: the argument of panic may hold a value.
-				stack := debug.Stack()
-				if other, ok := p.(interface{ Stack() []byte }); ok {
-					stack = other.Stack() // of the goroutine in which it began
-				}
-				s.options.Log.Error("panic", "request_id", id, "path", short(r.URL.Path), "stack", string(stack))
-				if !counted.begun {
-					refuse(counted, backend.Errorf(backend.CodeInternal, "internal error; see request %s in the log of the server",
-						id))
-				}
-			}
-			if !s.options.Quiet {
-				s.options.Log.Info("request", "request_id", id, "method", short(r.Method), "path",
-					short(r.URL.Path), "status", counted.status, "duration_ms", time.Since(start).Milliseconds(),
-					"principal", n.principal)
-			}
-		}()
-		next.ServeHTTP(counted, r.WithContext(ctx))
-	})
-}
-
-// short cuts a text for the log: the caller chooses its length.
-func short(text string) string { return text[:min(len(text), 200)] }
-
 // busy refuses a request that the server may be able to serve later.
 func busy(w http.ResponseWriter, err *backend.Error) {
-	w.Header().Set("Retry-After", "1")
-	answer(w, http.StatusTooManyRequests,
-		envelope{err.WithHint("try again in a second")})
+	because(w, refusedBusy)
+	tryLater(w, err.WithHint("try again in a second"), 1)
 }
 
-// Unwrap lets http.ResponseController set deadlines.
-func (c *responseRecorder) Unwrap() http.ResponseWriter { return c.ResponseWriter }
-
-type responseRecorder struct {
-	http.ResponseWriter
-	status int
-	begun  bool
-}
-
-func (c *responseRecorder) WriteHeader(status int) {
-	c.status, c.begun = status, true
-	c.ResponseWriter.WriteHeader(status)
+// tryLater refuses a request, and says when to send it again.
+func tryLater(w http.ResponseWriter, err *backend.Error, seconds int) {
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	answer(w, http.StatusTooManyRequests, envelope{err})
 }
 
 // Serve answers requests on l until ctx is done. Then it waits for running requests, for Options.Grace at most, also if

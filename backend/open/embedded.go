@@ -152,7 +152,7 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 		return nil, err
 	}
 	trusted := newTrustedKeys(path, s)
-	trusted.local = local
+	trusted.local, trusted.observer = local, c.KMSObserver
 	database, keys, upgrade, err := openDatabase(ctx, path, s, trusted)
 	if err != nil {
 		return nil, err

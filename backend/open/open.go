@@ -24,6 +24,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 )
 
 // Config says which backend to open. Open does not read environment variables; FromEnvironment does.
@@ -45,6 +46,9 @@ type Config struct {
 	// or can change that one, Open returns ErrDenied. A folder that Path names is trusted.
 	Path   string
 	KMSKey string // URI of the KMS key for new environment keys; "" means the one chosen at initialisation
+
+	// KMSObserver sees the calls of the KMS; nil if nobody does.
+	KMSObserver kms.Observer
 
 	// CompareLimit is engine.Options.MaxDifferences; 0 is the default.
 	CompareLimit int

@@ -53,6 +53,8 @@ type ServerConfig struct {
 	FirstTokenFile string
 	// CompareLimit is engine.Options.MaxDifferences; 0 is the default.
 	CompareLimit int
+	// KMSObserver sees the calls of the KMS; nil if nobody does.
+	KMSObserver kms.Observer
 	// Existing refuses to create the database.
 	Existing bool
 
@@ -72,7 +74,7 @@ func Server(ctx context.Context, c ServerConfig) (*Parts, *FirstToken, error) {
 	if err := checkServerKey(c.KMSKey); err != nil {
 		return nil, nil, err
 	}
-	trusted := &trustedKeys{keys: []string{c.KMSKey}, named: c.Allowed, fixed: true}
+	trusted := &trustedKeys{keys: []string{c.KMSKey}, named: c.Allowed, fixed: true, observer: c.KMSObserver}
 	database, err := c.Database.Open(ctx)
 	var first *FirstToken
 	if errors.Is(err, backend.ErrNotFound) && !c.Existing {

@@ -51,6 +51,8 @@ type trustedKeys struct {
 	named kms.Patterns // the keys that callers of a server may name, beside those in config.json
 	// fixed means that there is no config.json: the flags of the server name the keys.
 	fixed bool
+	// observer sees the calls of all keys; nil if nobody does.
+	observer kms.Observer
 }
 
 func newTrustedKeys(folder string, s settings) *trustedKeys {
@@ -67,7 +69,7 @@ func (t *trustedKeys) open(ctx context.Context, uri string) (kms.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return trustedKey{key, t, uri}, nil
+	return trustedKey{kms.Observed(key, t.observer), t, uri}, nil
 }
 
 // trustedKey is a KMS key that unwraps only if it is trusted. A key that wraps for the first time is trusted from then

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -77,12 +76,13 @@ func (a *app) serveDatabase(
 ) error {
 	c := a.serverConfig(address)
 	c.Allowed, c.Deployment, c.FirstTokenFile, c.CompareLimit = s.allowed, f.deployment, f.firstTokenFile, compareLimit
+	c.KMSObserver = s.shown.kmsObserver()
 	parts, first, err := open.Server(ctx, c)
 	if err != nil {
 		return err
 	}
 	a.reportFirstToken(first)
-	slog.New(slog.NewJSONHandler(a.err, nil)).Info("the deployment", "id", parts.Store.Deployment())
+	s.observe.logger(a.err).Info("the deployment", "id", parts.Store.Deployment())
 	return a.serve(ctx, parts, s)
 }
 

@@ -83,7 +83,7 @@ func (f *listenFlags) open(ctx context.Context, log *slog.Logger) (*listening, e
 			log.Info("the certificate was replaced", "file", f.files.Cert, "expires", expires.UTC())
 		})
 		if err != nil {
-			return nil, err
+			return l, err
 		}
 		config = l.certificate.Config()
 	}
@@ -92,6 +92,13 @@ func (f *listenFlags) open(ctx context.Context, log *slog.Logger) (*listening, e
 		Address: listenAddress(f.address), TLS: config, InsecureBehindProxy: f.insecureBehindProxy,
 	})
 	return l, err
+}
+
+// close closes the listener of a server that does not start.
+func (l *listening) close() {
+	if l != nil && l.Listener != nil {
+		_ = l.Close()
+	}
 }
 
 // keep follows the files of the certificate until ctx ends.

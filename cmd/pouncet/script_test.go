@@ -80,6 +80,7 @@ func scriptsWith(t *testing.T, files []string, setup func(e *testscript.Env) err
 			e.Setenv("USER", "tester")
 			address := freeAddress(t)
 			e.Setenv("ADDRESS", address)
+			e.Setenv("OTHER", freeAddress(t))
 			e.Setenv("EVERYWHERE", strings.Replace(address, "127.0.0.1", "0.0.0.0", 1))
 			return setup(e)
 		},

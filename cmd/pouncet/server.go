@@ -64,6 +64,7 @@ file that does not exist is created, for this user only.`,
 
 func (a *app) serverCommand() *cobra.Command {
 	var listen listenFlags
+	var observe observeFlags
 	var quiet bool
 	var allowed []string
 	var retention durationFlag
@@ -104,6 +105,7 @@ characters other than ? and &. A caller can never name a key file.`,
 	shared.add(c)
 	c.Flags().StringVar(&a.kmsKey, "kms-key", "",
 		"`URI` of the KMS key that wraps the keys of the backend: aws-kms:///alias/NAME or file:///PATH (POUNCET_KMS_KEY)")
+	observe.add(c)
 	c.Flags().IntVar(&compareLimit, "compare-limit", engine.DefaultMaxDifferences,
 		"`number` of wrong guesses of a secret that a token without the right to its value has on a day (UTC)")
 	c.Flags().BoolVar(&quiet, "quiet", false, "write no log line for a request")
@@ -120,6 +122,9 @@ characters other than ? and &. A caller can never name a key file.`,
 		if err := listen.check(); err != nil {
 			return err
 		}
+		if err := observe.check(); err != nil {
+			return err
+		}
 		trusted, err := httpapi.ParseProxies(proxies)
 		if err != nil {
 			return &usageError{backend.AsError(err)}
@@ -133,7 +138,7 @@ characters other than ? and &. A caller can never name a key file.`,
 		if err != nil {
 			return &usageError{backend.AsError(err)}
 		}
-		s := serverSettings{listen, quiet, patterns, time.Duration(retention), trusted}
+		s := serverSettings{listen, observe, observe.observer(), quiet, patterns, time.Duration(retention), trusted}
 		if address, _ := a.setting(settingDatabase); address != "" {
 			return a.serveDatabase(c.Context(), address, shared, compareLimit, s)
 		}
@@ -145,6 +150,7 @@ characters other than ? and &. A caller can never name a key file.`,
 			return err
 		}
 		config.CompareLimit = compareLimit
+		config.KMSObserver = s.shown.kmsObserver()
 		parts, err := open.Embedded(c.Context(), config)
 		if err != nil {
 			return err
@@ -161,6 +167,8 @@ const sweepInterval = time.Hour
 // serverSettings are the flags of a server.
 type serverSettings struct {
 	listen    listenFlags
+	observe   observeFlags
+	shown     *observed
 	quiet     bool
 	allowed   kms.Patterns
 	retention time.Duration // 0 means the one in config.json
@@ -180,10 +188,14 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	if s.retention > 0 {
 		parts.KeepRecords(s.retention)
 	}
-	log := slog.New(slog.NewJSONHandler(a.err, nil))
+	log := s.observe.logger(a.err)
 	at, err := s.listen.open(ctx, log)
+	if err == nil {
+		err = s.shown.listen(ctx, s.observe)
+	}
 	if err != nil {
 		logUpgrade(log, parts.Upgrade) // no later start reports it
+		at.close()
 		_ = parts.Close()
 		return err
 	}
@@ -197,11 +209,14 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	}, time.Now))
 	logins := access.NewLogins(parts.Store, nil)
 	o.Remembered = logins.Remembered
+	o.RateLimit, o.Observer = s.observe.limit, s.shown.httpObserver()
+	s.shown.watch(parts, logins, health, at)
 	a.notef("listening on %s, serving %s", at.url, parts.Location)
 	logUpgrade(log, parts.Upgrade)
 	serving, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() { at.keep(serving) })
+	s.shown.serve(serving, a, health.Ready, background.Go)
 	background.Go(func() { verifyRows(serving, parts, log) })
 	background.Go(func() {
 		parts.KeepSwept(serving, sweepInterval, func(err error) {

@@ -58,6 +58,7 @@ type Store struct {
 	name       string // for messages: it has no credentials
 	deployment string
 	queue      queue.Queue
+	commits    backend.CommitCount
 	views      *pgxpool.Pool
 	changes    *pgxpool.Pool // of changes and records, so that they do not wait for views
 	reads      ReadLog
@@ -68,6 +69,9 @@ type Store struct {
 }
 
 var _ store.Store = (*Store)(nil)
+
+// CommitCount counts the commits and the calls of Update that shared them.
+func (s *Store) CommitCount() *backend.CommitCount { return &s.commits }
 
 // Open opens the database that a URL names, as postgres://USER:PASSWORD@HOST:PORT/NAME. ErrNotFound means that it holds
 // no data of Pouncet. ErrInvalid means that the URL is invalid, or that the database or its schema has a version that

@@ -231,6 +231,7 @@ func (b *changes) End(calls int) (queue.Result, error) {
 	switch err := b.commit(); {
 	case err == nil:
 		healthy = true
+		b.store.commits.Count(calls)
 		return queue.Done, nil
 	case isUnknown(err):
 		return queue.Failed, b.store.brokenCommit(err)

@@ -132,6 +132,7 @@ func (b *batch) End(calls int) (result queue.Result, err error) {
 	switch {
 	case err == nil:
 		healthy = true
+		b.store.commits.Count(calls)
 		return queue.Done, nil
 	case shared && errors.Is(err, backend.ErrStorageFull):
 		return queue.Again, nil

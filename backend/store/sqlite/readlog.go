@@ -27,7 +27,8 @@ type ReadLog struct {
 	store   *Store
 	reserve atomic.Int64 // in bytes
 	// full is set while the disk is too full to keep the reserve.
-	full atomic.Pointer[backend.Error]
+	full    atomic.Pointer[backend.Error]
+	commits backend.CommitCount
 
 	mu      sync.Mutex
 	writing bool // a goroutine writes the batches
@@ -179,6 +180,16 @@ func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) er
 	}
 }
 
+// CommitCount counts the commits and the calls of AppendRecords that shared them.
+func (l *ReadLog) CommitCount() *backend.CommitCount { return &l.commits }
+
+// Waiting returns how many calls wait for the next batch.
+func (l *ReadLog) Waiting() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.waiting)
+}
+
 // writeBatches writes what waits until nothing waits any more.
 func (l *ReadLog) writeBatches() {
 	for {
@@ -278,6 +289,7 @@ func (l *ReadLog) write(batch []*appending) error {
 	})
 	if err == nil {
 		l.written += size
+		l.commits.Count(len(batch))
 	}
 	return err
 }

@@ -62,12 +62,16 @@ type Store struct {
 	deployment  string
 
 	queue   queue.Queue
+	commits backend.CommitCount
 	writer  *connPool
 	readers *connPool
 	close   func() error
 }
 
 var _ store.Store = (*Store)(nil)
+
+// CommitCount counts the commits and the calls of Update that shared them.
+func (s *Store) CommitCount() *backend.CommitCount { return &s.commits }
 
 // Option changes how a database is opened.
 type Option func(*Store)

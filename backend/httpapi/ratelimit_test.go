@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package httpapi
+
+import (
+	"testing"
+	"time"
+)
+
+func TestARateLimitIsForEachPrincipal(t *testing.T) {
+	l := &rateLimiter{limit: RateLimit{PerSecond: 2, Burst: 3}}
+	now := time.Now()
+	for range 3 {
+		if wait := l.wait("a", now); wait != 0 {
+			t.Errorf("within the burst, the wait is %v", wait)
+		}
+	}
+	for range 2 { // a refused request costs nothing
+		if wait := l.wait("a", now); wait != time.Second/2 {
+			t.Errorf("after the burst, the wait is %v", wait)
+		}
+	}
+	if wait := l.wait("b", now); wait != 0 {
+		t.Errorf("another principal waits for %v", wait)
+	}
+	now = now.Add(time.Second / 2)
+	if wait := l.wait("a", now); wait != 0 {
+		t.Errorf("after the wait, there is another of %v", wait)
+	}
+	if n := seconds(time.Second / 2); n != 1 {
+		t.Errorf("half a second is %d", n)
+	}
+	if wait := (&rateLimiter{}).wait("a", now); wait != 0 {
+		t.Errorf("without a limit, the wait is %v", wait)
+	}
+}
