@@ -25,7 +25,7 @@ type modelStep struct {
 	message string
 
 	existing []string // addresses before the step
-	moves    bool     // names of environments change
+	moves    bool     // nothing may be replaced: names of environments change, or a secret leaves one
 }
 
 // step changes the world in one to three ways that are applied together, or in one of those that fail at first.
@@ -120,9 +120,12 @@ func (m *model) change(s *modelStep) {
 	case 5:
 		secret.label = "k" + m.number()
 		did("change an address without moved")
-	case 6: // a secret that a value links to stays: the value would not resolve any more
-		if !secret.alias && !m.isLinked(i) {
+	case 6:
+		// A secret that a value links to stays: the value would not resolve any more. Terraform plans a cycle, for resources
+		// of any provider, if a resource with create_before_destroy leaves another one that is replaced.
+		if !secret.alias && !m.isLinked(i) && !(secret.createFirst && s.replacesEnvironment()) {
 			secret.environment = 1 - min(secret.environment, 1)
+			s.moves = s.moves || secret.createFirst
 			did("move a secret to another environment")
 			return
 		}
