@@ -3,8 +3,8 @@
 // Package interpolate replaces references to secrets in configuration files with their values. It changes no other
 // byte.
 //
-// It reads YAML, JSON, TOML, XML, HCL, dotenv files, Java properties, plain text, and templates of other tools.
-// Render fills files in. Scan lists the references of one file, and needs no backend.
+// It reads YAML, JSON (also with comments), TOML, INI, XML, HCL, dotenv files, Java properties, plain text, and
+// templates of other tools. Render fills files in. Scan lists the references of one file, and needs no backend.
 //
 // # The idea
 //

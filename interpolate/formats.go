@@ -10,7 +10,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/dotenv"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/hcl"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/ini"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/json"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/jsonc"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/properties"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/text"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/toml"
@@ -28,10 +30,12 @@ const (
 	FormatByName Format = ""
 
 	FormatYAML       Format = "yaml"
-	FormatJSON       Format = "json" // one document or several
+	FormatJSON       Format = "json"  // one document or several
+	FormatJSONC      Format = "jsonc" // with comments and trailing commas
 	FormatTOML       Format = "toml"
 	FormatDotenv     Format = "dotenv" // NAME=value lines, for any reader
 	FormatProperties Format = "properties"
+	FormatINI        Format = "ini"
 	FormatXML        Format = "xml"
 	FormatHCL        Format = "hcl" // version 2
 	FormatText       Format = "text"
@@ -52,6 +56,7 @@ type formatRow struct {
 
 	extensions []string // of file names, with the dot
 	beginnings []string // of file names
+	patterns   []string // of file names, or of a folder and a file name; they come before extensions
 
 	prose         bool            // its files do not count as configuration files
 	internal      bool            // a user cannot choose it
@@ -70,12 +75,20 @@ var formatRows = [...]formatRow{
 		name: FormatJSON, title: "JSON", new: json.New, extensions: []string{".json", ".ndjson", ".jsonl"},
 		quotesStrings: true,
 	},
+	{
+		name: FormatJSONC, title: "JSON with comments", new: jsonc.New, extensions: []string{".jsonc", ".json5"},
+		patterns: []string{
+			"tsconfig*.json", "jsconfig*.json", "devcontainer.json", ".vscode/*.json", ".devcontainer/*.json",
+		},
+		quotesStrings: true,
+	},
 	{name: FormatTOML, title: "TOML", new: toml.New, extensions: []string{".toml"}, quotesStrings: true},
 	{
 		name: FormatDotenv, title: "dotenv", new: dotenv.New, extensions: []string{".env"},
 		beginnings: []string{".env."},
 	},
 	{name: FormatProperties, title: "properties", new: properties.New, extensions: []string{".properties"}},
+	{name: FormatINI, title: "INI", new: ini.New, extensions: []string{".ini"}},
 	{name: FormatXML, title: "XML", new: xml.New, extensions: []string{".xml"}, quotesStrings: true},
 	// Files of Terraform itself (.tf) must not hold secrets, so their name selects no format.
 	{name: FormatHCL, title: "HCL", new: hcl.New, extensions: []string{".tfvars", ".hcl"}, quotesStrings: true},
@@ -109,10 +122,25 @@ func (f Format) row() *formatRow {
 
 // rowOf returns the row for a file name, or nil if the name says nothing.
 func rowOf(name string) *formatRow {
-	base := strings.ToLower(path.Base(strings.ReplaceAll(name, `\`, "/")))
+	name = strings.ToLower(strings.ReplaceAll(name, `\`, "/"))
+	base := path.Base(name)
 	beginsName := func(beginning string) bool { return strings.HasPrefix(base, beginning) }
 	for i := range formatRows {
 		if r := &formatRows[i]; slices.ContainsFunc(r.beginnings, beginsName) {
+			return r
+		}
+	}
+	inFolder := path.Join(path.Base(path.Dir(name)), base)
+	matches := func(pattern string) bool {
+		of := base
+		if strings.Contains(pattern, "/") {
+			of = inFolder
+		}
+		ok, _ := path.Match(pattern, of)
+		return ok
+	}
+	for i := range formatRows {
+		if r := &formatRows[i]; slices.ContainsFunc(r.patterns, matches) {
 			return r
 		}
 	}

@@ -17,8 +17,10 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/magiconair/properties"
 	"github.com/pelletier/go-toml/v2"
+	"github.com/tailscale/hujson"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 	"go.yaml.in/yaml/v4"
+	"gopkg.in/ini.v1"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
@@ -72,6 +74,32 @@ var formatLaws = map[interpolate.Format]formatLaw{
 				out = append(out, tree)
 			}
 		},
+	},
+	interpolate.FormatJSONC: {
+		head: "[\n", line: "{\"a%d\": \"CALL\", /* c */}, // c\n", tail: "]\n",
+		texts: []string{
+			"{\"a\": \"CALL\", // CALL \"x\n \"b\": [\"x CALL y\", CALL, 1.50, /* ] */ null, true,], /* , */}\n// end",
+			"// c\r\n\"CALL\"\r\n", "{\"CALL\": 1,}", "\ufeff{\"a\": \"CALL\", \"a\": \"pouncet://-/-/s\"}\r\n", "[\"CALL]",
+			"[\"// CALL\", \"/* CALL\", \"*/\", \"\\\"CALL//\\\\\"/**/,]", "[,CALL]", "[CALL,,]", "{,}\"CALL\"", "/CALL/",
+		},
+		read: func(text string) (any, error) {
+			plain, err := hujson.Standardize([]byte(text))
+			if err != nil {
+				return nil, err
+			}
+			var tree any
+			err = json.Unmarshal(plain, &tree)
+			return tree, err
+		},
+	},
+	interpolate.FormatINI: {
+		head: "[s]\n", line: "a%d = CALL\n",
+		texts: []string{
+			"a = CALL\nb: xCALL # CALL\n[s]\n; CALL\nc = \"CALL\"\n[t]\n\td = CALL\n\te = {{ x }}\n", "a=CALL=CALL\r\nb\r\n",
+			"a = 1\n  CALL\n", "a = CALL\n  b = 1\n", "[CALL]\nCALL = 1\n", "\ufeffa = pouncet://-/-/s\nb =CALL y\nb = CALL",
+			"a = `CALL\n", "a = \"\"\"CALL\nb = CALL\n", "a = CALL \\\nb = c\n",
+		},
+		read: readINIByLibrary,
 	},
 	interpolate.FormatTOML: {
 		line: "a%d = \"CALL\"\n",
@@ -173,6 +201,24 @@ func readPropertiesByLibrary(text string) (any, error) {
 	tree := map[string]any{}
 	for k, v := range read.Map() {
 		tree[k] = v
+	}
+	return tree, nil
+}
+
+func readINIByLibrary(text string) (any, error) {
+	read, err := ini.LoadSources(ini.LoadOptions{
+		IgnoreInlineComment: true, IgnoreContinuation: true, PreserveSurroundedQuote: true, AllowBooleanKeys: true,
+	}, []byte(text))
+	if err != nil {
+		return nil, err
+	}
+	tree := map[string]any{}
+	for _, s := range read.Sections() {
+		values := map[string]any{}
+		for _, k := range s.Keys() {
+			values[k.Name()] = k.Value()
+		}
+		tree[s.Name()] = values
 	}
 	return tree, nil
 }

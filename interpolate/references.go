@@ -3,6 +3,7 @@
 package interpolate
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 
@@ -157,7 +158,13 @@ func (p *referenceParser) regions(scalar int) {
 
 // region parses one region. It returns nil if the region is foreign or has a problem.
 func (p *referenceParser) region(part *format.Part) *expr.Expression {
-	r, text := part.Region, part.Text
+	d, r, text := p.doc, part.Region, part.Text
+	if r.Unclosed && d.opensInString(r) {
+		p.addProblem(r.Start, "{{", backend.Errorf(backend.CodeInvalid,
+			`a string in the expression holds "{{", which begins another expression`).
+			WithHint(`write "{\x7b" in the string`))
+		return nil
+	}
 	if r.Unclosed {
 		p.addProblem(r.Start, "{{", backend.Errorf(backend.CodeInvalid,
 			"the expression has no closing braces in the same value").
@@ -208,6 +215,13 @@ func (p *referenceParser) region(part *format.Part) *expr.Expression {
 	return e
 }
 
+// opensInString reports whether an expression without closing braces is cut off by opening braces in its string.
+func (d *Document) opensInString(r *format.Region) bool {
+	line, _, _ := bytes.Cut(d.file.Data[r.Start+2:min(len(d.file.Data), r.Start+2+expr.MaxBytes)], []byte("\n"))
+	before, _, again := bytes.Cut(line, []byte("{{"))
+	return again && (bytes.Count(before, []byte("'"))%2 == 1 || bytes.Count(before, []byte(`"`))%2 == 1)
+}
+
 // foreignWarning returns the warning about a foreign expression that may be meant as a reference, or nil.
 func foreignWarning(body string) *backend.Error {
 	if written, suggestion := expr.NearMiss(body); written != "" {
@@ -220,6 +234,24 @@ func foreignWarning(body string) *backend.Error {
 			WithHint("store the secret in Pouncet and write get_secret_value('name'), or let Mage fill it in")
 	}
 	return nil
+}
+
+// inStatements returns a warning for each statement of another tool that holds a reference: {% set x = … %}. A file in
+// the file is a part of it.
+func (d *Document) inStatements(regions []format.Region) (out Problems) {
+	if d.within != nil && !d.within.base64 {
+		return nil
+	}
+	lines := d.newLines()
+	for _, r := range regions {
+		text := string(d.file.Data[r.Start:r.End])
+		if !r.Literal && text[1] == '%' && expr.MentionsCall(text) && !out.full() {
+			out = append(out, Problem{lines.position(r.Start), text, backend.Errorf(backend.CodeInvalid,
+				"the reference is inside a statement of another tool, so it stays as it is").
+				WithHint("write the reference outside of {%% … %%}, where its value is needed")})
+		}
+	}
+	return out
 }
 
 // isReference reports whether a region is a reference, also if it has a problem. The text is without escapes.

@@ -101,12 +101,16 @@ func (d *Document) scan(thorough bool) Problems {
 		return bytes.Contains(data, []byte(prefix))
 	})
 	encoded := d.mayHoldEncoded()
-	if !hasURI && !encoded && (!bytes.Contains(data, []byte("{{")) || !thorough && !expr.MayHoldCall(data)) {
+	hasBraces := bytes.Contains(data, []byte("{{")) || bytes.Contains(data, []byte("{%"))
+	if !hasURI && !encoded && (!hasBraces || !thorough && !expr.MayHoldCall(data)) {
 		return nil
 	}
 	regions := d.regions()
 	d.source = regions
-	defer func() { d.source = nil }()
+	defer func() {
+		d.source = nil
+		d.warnings = slices.Concat(d.warnings, d.inStatements(regions)).limited()
+	}()
 	mayRefer, mayWarn := hasURI, false
 	mentionsCall := false
 	for _, r := range regions {
@@ -246,6 +250,12 @@ func (d *Document) parseProblem(err error) Problems {
 		message = "the file cannot be parsed as " // ParseVariables refuses it also without references
 	}
 	hint := HintParse
+	if d.file.Name == StandardInput && d.file.Format == FormatByName {
+		hint = "correct the text, or name its format with --file-format: " + joinNames(Formats)
+	}
+	if d.file.format() == FormatJSON && d.canBeJSONC() {
+		hint = "remove comments and trailing commas, or use --file-format jsonc for this file"
+	}
 	if d.within != nil {
 		message = "the value of " + backend.Quote(d.within.name) + " has references and cannot be parsed as "
 		hint = hintNested
@@ -258,6 +268,12 @@ func (d *Document) parseProblem(err error) Problems {
 		problems[0].Err = p.Err
 	}
 	return problems
+}
+
+// canBeJSONC reports whether the file may be JSON with comments.
+func (d *Document) canBeJSONC() bool {
+	return bytes.Contains(d.file.Data, []byte("//")) || bytes.Contains(d.file.Data, []byte("/*")) ||
+		bytes.Contains(d.file.Data, []byte(",\n"))
 }
 
 // fileProblem returns a problem that is not about an expression.
@@ -298,6 +314,16 @@ func (d *Document) checkCharacters() Problems {
 		i += n
 	}
 	return nil
+}
+
+// HoldsReference reports whether a text of an unknown format holds a reference in braces.
+func HoldsReference(data []byte) bool {
+	if !bytes.Contains(data, []byte("{{")) || !bytes.Contains(data, []byte(expr.Scheme)) && !expr.MayHoldCall(data) {
+		return false
+	}
+	return slices.ContainsFunc(findRegions(data), func(r format.Region) bool {
+		return isReference(&r, string(data[r.Start:r.End]))
+	})
 }
 
 // looksUTF16 reports whether data is UTF-16 and holds double braces. The search for references reads UTF-8 only, and

@@ -121,3 +121,64 @@ func TestDialectThatOnlySaysTemplate(t *testing.T) {
 		}
 	}
 }
+
+// TestReferencesInStatements checks that a reference in a statement of another tool is reported, once, and stays.
+func TestReferencesInStatements(t *testing.T) {
+	for text, want := range map[string]int{
+		"{% set x = \"{{ get_secret_value('s') }}\" %}\na: {{ x }}\n":      1,
+		"{% set x = get_secret_value('s') %}\na: {{ x }}\n":                1,
+		"a: {% if get_value('s') %}b{% endif %}\n":                         1,
+		"c.yaml: |\n  {% set x = get_secret_value('s') %}\n  a: CALL\n":    1,
+		"{% raw %}{% set x = get_secret_value('s') %}{% endraw %}\n":       0,
+		"{% set x = y %}\na: CALL\n":                                       0,
+		"{% set x = pouncet_secret %}\n":                                   0,
+		"{# {% set x = get_secret_value('s') %} #}\na: \"CALL {{ x }}\"\n": 0,
+	} {
+		file := interpolate.File{Name: "f.yaml", Data: []byte(withCalls(text))}
+		d, err := interpolate.Scan(file)
+		if err != nil || len(d.Warnings()) != want {
+			t.Errorf("%s: %v, %v, want %d warnings", text, d.Warnings(), err, want)
+			continue
+		}
+		out, err := interpolate.Render(t.Context(), everySecret("v"), []interpolate.File{file}, devOptions())
+		if err != nil || want > 0 && !strings.Contains(string(out[0].Data), "{%") {
+			t.Errorf("%s: %v, %v", text, out, err)
+		}
+	}
+}
+
+// TestBracesInAString checks that the error names the braces, and that its hint is right.
+func TestBracesInAString(t *testing.T) {
+	render := func(text string) (string, error) { return renderAs(t, interpolate.FormatYAML, text, "v") }
+	_, err := render("a: {{ get_secret_value('s', default='{{ x') }}\n")
+	if err == nil || !strings.Contains(err.Error(), `a string in the expression holds "{{"`) {
+		t.Error(err)
+	}
+	if got, err := render(`a: {{ literal_value('{\x7b x') }}` + "\n"); err != nil || got != "a: \"{{ x\"\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+	_, err = render("a: {{ get_secret_value('s') {{ x }}\n")
+	if err == nil || !strings.Contains(err.Error(), "no closing braces") {
+		t.Error(err)
+	}
+}
+
+// TestHintForStandardInput checks that the hint for a text that is not YAML names the formats.
+func TestHintForStandardInput(t *testing.T) {
+	file := interpolate.File{Name: interpolate.StandardInput, Data: []byte(withCalls("[a]\nb = \"CALL\"\n"))}
+	_, err := interpolate.Scan(file)
+	if err == nil || !strings.Contains(err.Error(), "name its format with --file-format: yaml, json, ") {
+		t.Error(err)
+	}
+}
+
+func TestHoldsReference(t *testing.T) {
+	for text, want := range map[string]bool{
+		"CALL": true, "{{ pouncet://-/-/s }}": true, "see pouncet://-/-/s": false, "{{ x }} get_secret_value": false,
+		"{% raw %}CALL{% endraw %}": false, "{{ upper(CALL": true, "{{ get_secret_value('s')": false, "\x00\xff CALL": true,
+	} {
+		if got := interpolate.HoldsReference([]byte(withCalls(text))); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}

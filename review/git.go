@@ -32,9 +32,13 @@ type Revision struct {
 // be in the repository. They select files as in ListFiles.
 func (r Reader) Revision(ctx context.Context, revision string, paths []string) (*Revision, error) {
 	commit, err := git(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
-	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "%s is not a valid git revision: %w", backend.Quote(revision), err).
+	switch {
+	case errors.As(err, new(*exec.ExitError)): // git has no text for it
+		return nil, backend.Errorf(backend.CodeInvalid, "%s is not a valid git revision", backend.Quote(revision)).
 			WithHint("use a commit, a branch or a tag; in a shallow clone, run git fetch --unshallow first")
+	case err != nil:
+		return nil, backend.Errorf(backend.CodeInvalid, "reading git revision %s: %w", backend.Quote(revision), err).
+			WithHint("run the command in a git repository that has the revision")
 	}
 	listing, err := git(ctx, append([]string{"ls-tree", "-r", "-z", strings.TrimSpace(string(commit)), "--"}, paths...)...)
 	if err != nil {
@@ -214,7 +218,7 @@ func gitWithInput(ctx context.Context, input string, args ...string) ([]byte, er
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if text := strings.TrimSpace(stderr.String()); err != nil && text != "" {
-		err = errors.New(text)
+		err = errors.New(text) // the error of the process has only its exit code
 	}
 	return out, err
 }

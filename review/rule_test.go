@@ -31,8 +31,8 @@ func TestRulePage(t *testing.T) {
 		"`--rule ID=SEVERITY` changes the severity of a rule, such as `--rule POUNCET004=error` or `--rule\n" +
 		"near-miss=off`. `--fail-on` says which severity fails the command. A comment suppresses a finding on its line,\n" +
 		"or on the next line, and gives a reason:\n\n" +
-		"```yaml\n# pouncet:ignore POUNCET004 the report compares all environments with prod\n" +
-		"live: \"{{ get_secret_value('db', env='prod') }}\"\n```\n\n" +
+		"    # pouncet:ignore POUNCET004 the report compares all environments with prod\n" +
+		"    live: \"{{ get_secret_value('db', env='prod') }}\"\n\n" +
 		"`--write-baseline` writes the current findings to a file, and `--baseline` leaves them out later.\n")
 	if *update {
 		if err := os.WriteFile(page, []byte(b.String()), 0o644); err != nil {

@@ -29,6 +29,7 @@ type sourceReader struct {
 	to      destination
 	sources []renderSource
 	folders bool // an argument is a folder
+	skipped skippedFiles
 
 	problems interpolate.Problems // the files that cannot be read
 }
@@ -53,6 +54,7 @@ func (a *app) readSources(
 			return nil, err
 		}
 	}
+	a.reportSkipped(&r.skipped)
 	if err := r.allProblems(); err != nil {
 		return nil, err
 	}
@@ -93,7 +95,7 @@ func (r *sourceReader) readPath(path string) error {
 		r.folders = true
 		if len(names)+len(problems) == 0 {
 			return backend.Errorf(backend.CodeInvalid,
-				"folder %s contains no YAML, JSON, TOML, XML, HCL, properties or .env file", path).
+				"folder %s contains no YAML, JSON, TOML, INI, XML, HCL, properties or .env file", path).
 				WithHint("name each file if the files have other extensions")
 		}
 	}
@@ -108,7 +110,7 @@ func (r *sourceReader) readPath(path string) error {
 // rules returns the rules for the files that a path selects.
 func (r *sourceReader) rules(folder bool) fileset.Rules {
 	rules := r.formats.rules
-	rules.Output = r.to.folder
+	rules.Output, rules.Skipped = r.to.folder, r.skipped.add
 	if folder && r.to.stream {
 		rules.Selects = func(name string) bool {
 			return interpolate.IsConfigurationFile(name) && interpolate.FormatOf(name) == interpolate.FormatYAML

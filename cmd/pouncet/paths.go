@@ -38,7 +38,10 @@ func (a *app) listFiles(c *cobra.Command, r review.Reader, args []string) (revie
 		return review.Files{}, err
 	}
 	paths := slices.DeleteFunc(slices.Clone(args), func(p string) bool { return p == interpolate.StandardInput })
+	var skipped skippedFiles
+	r.Rules.Skipped = skipped.add
 	files, err := r.ListFiles(c.Context(), paths)
+	a.reportSkipped(&skipped)
 	if err != nil || len(paths) == len(args) {
 		return files, err
 	}

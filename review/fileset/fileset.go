@@ -44,6 +44,9 @@ type Rules struct {
 	// Output is the folder of the results of earlier runs, or "". Below a folder that a path names, it is not searched.
 	Output string
 
+	// Skipped, if it is set, is called for each regular file below a folder that Selects leaves out.
+	Skipped func(name string)
+
 	// Ignored says that files which git ignores are selected too.
 	Ignored bool
 }
@@ -112,8 +115,11 @@ func (r Rules) Walk(ctx context.Context, root string) (files []string, problems 
 			if d.IsDir() {
 				return filepath.SkipDir
 			}
-		case d.Type().IsRegular() && r.selects(clean):
+		case !d.Type().IsRegular():
+		case r.selects(clean):
 			files = append(files, clean)
+		case r.Skipped != nil:
+			r.Skipped(clean)
 		}
 		return nil
 	})

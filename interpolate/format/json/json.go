@@ -25,6 +25,9 @@ type fileSyntax struct{}
 // New returns the format for one file.
 func New() format.Format { return syntax.New(fileSyntax{}) }
 
+// Syntax returns the rules of JSON, for formats that are JSON with additions.
+func Syntax() syntax.Syntax { return fileSyntax{} }
+
 func (fileSyntax) Strings(text []byte, s syntax.Search) ([]syntax.String, error) {
 	var out []syntax.String
 	err := walkTokens(text, func(t json.Token, key bool, start, end int) {

@@ -128,14 +128,12 @@ func (f *file) literalLines(scalar int) (format.Nested, bool) {
 // WriteNested implements format.Nester.
 func (f *file) WriteNested(edits []format.Edit, scalar int, inner []format.Edit, text string) []format.Edit {
 	p := &f.places[scalar]
-	if n, ok := f.literalLines(scalar); ok && inner != nil && fitsLines(n.Data, inner, text) {
+	if n, ok := f.literalLines(scalar); ok && inner != nil && fitsLines(texts(inner), string(n.Data), text) {
 		// The copy has placeholders of the same length, so the inner edits are valid in it too.
 		p.node.Value = string(format.Splice([]byte(p.node.Value), inner))
-		lineBreak := string(f.input[p.headerLineEnd:p.contentStart])
 		for _, e := range inner {
-			edits = append(edits, format.Edit{
-				Start: n.Offset(e.Start), End: n.Offset(e.End), Text: indentLines(e.Text, lineBreak, p.indent),
-			})
+			start, end := n.Offset(e.Start), n.Offset(e.End)
+			edits = append(edits, format.Edit{Start: start, End: end, Text: f.indentLines(e.Text, p.extent, end)})
 		}
 		return edits
 	}
@@ -150,32 +148,48 @@ func (f *file) WriteNested(edits []format.Edit, scalar int, inner []format.Edit,
 		format.Edit{Start: p.headerLineEnd, End: p.end})
 }
 
-// fitsLines reports whether edits of the lines of a literal block can stand there. All characters must be printable.
-// What a parser derives the indentation from, and the line breaks at the end, must stay as they are.
-func fitsLines(data []byte, inner []format.Edit, text string) bool {
-	for _, e := range inner {
-		if !format.IsPlainText(strings.NewReplacer("\n", "", "\t", "").Replace(e.Text)) {
+// texts returns what edits insert.
+func texts(edits []format.Edit) []string {
+	out := make([]string, len(edits))
+	for i, e := range edits {
+		out[i] = e.Text
+	}
+	return out
+}
+
+// fitsLines reports whether values can stand in the lines of a literal block, whose text they change. All characters
+// must be printable. What a parser derives the indentation from, and the line breaks at the end, must stay as they are.
+func fitsLines(values []string, before, after string) bool {
+	for _, v := range values {
+		if !format.IsPlainText(strings.NewReplacer("\n", "", "\t", "").Replace(v)) {
 			return false
 		}
 	}
-	start := len(data) - len(bytes.TrimLeft(data, " \t\n"))
-	if !strings.HasPrefix(text, string(data[:start])) || len(strings.TrimLeft(text[start:], " \t\n")) != len(text)-start {
+	start := len(before) - len(strings.TrimLeft(before, " \t\n"))
+	if !strings.HasPrefix(after, before[:start]) || len(strings.TrimLeft(after[start:], " \t\n")) != len(after)-start {
 		return false
 	}
-	content := strings.TrimRight(text, "\n")
+	content := strings.TrimRight(after, "\n")
 	lastLine := content[strings.LastIndexByte(content, '\n')+1:]
-	return len(text)-len(content) == len(data)-len(bytes.TrimRight(data, "\n")) && strings.Trim(lastLine, " \t") != ""
+	breaks := len(before) - len(strings.TrimRight(before, "\n"))
+	return len(after)-len(content) == breaks && strings.Trim(lastLine, " \t") != ""
 }
 
-// indentLines indents every line of a text but the first one.
-func indentLines(text, lineBreak string, indent int) string {
+// indentLines returns a text as it is written in a literal block, up to the offset end: each line but the first is
+// indented. Blank lines have no indentation, unless text follows.
+func (f *file) indentLines(text string, block extent, end int) string {
 	if !strings.Contains(text, "\n") {
 		return text
 	}
+	data, lineBreak := f.src.Data, "\n"
+	if data[block.headerLineEnd] == '\r' {
+		lineBreak = string(data[block.headerLineEnd:block.contentStart])
+	}
+	atLineEnd := end == len(data) || breakLen(data[end:]) > 0
 	lines := strings.Split(text, "\n")
-	for i, line := range lines {
-		if i > 0 && (line != "" || i == len(lines)-1) {
-			lines[i] = strings.Repeat(" ", indent) + line
+	for i := 1; i < len(lines); i++ {
+		if lines[i] != "" || i == len(lines)-1 && !atLineEnd {
+			lines[i] = strings.Repeat(" ", block.indent) + lines[i]
 		}
 	}
 	return strings.Join(lines, lineBreak)

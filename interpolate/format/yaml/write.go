@@ -80,7 +80,8 @@ func (w *writer) escapedPart(part int, value string) (string, bool) {
 	case w.scalar.Bare:
 		return "", false
 	case w.block && w.node.Style&yaml.LiteralStyle != 0 && strings.Contains(value, "\n"):
-		return w.indented(part, value), w.indent > 0 && w.fitsLines(part, value)
+		_, end := w.scalar.Parts[part].Extent()
+		return w.file.indentLines(value, w.extent, end), w.indent > 0 && w.fitsLines(value)
 	case w.block:
 		return value, w.indent > 0 && fitsBlock(value)
 	case w.multiline:
@@ -99,43 +100,10 @@ func fitsBlock(s string) bool {
 	return s != "" && s[0] != ' ' && s[len(s)-1] != ' ' && format.IsPlainText(s)
 }
 
-// fitsLines reports whether a value of several lines can replace an expression in a literal block scalar. Its first
-// line must not change the indentation of the block, and its last line break must not be one of those at the end of
-// the block, which YAML treats differently.
-func (w *writer) fitsLines(part int, value string) bool {
-	if strings.HasPrefix(value, "\n") || !fitsBlock(strings.ReplaceAll(value, "\n", "")) {
-		return false
-	}
-	if !strings.HasSuffix(value, "\n") {
-		return true
-	}
-	for i := part + 1; i < len(w.values); i++ {
-		text := w.scalar.Parts[i].Text
-		if w.values[i].Replaces {
-			text = w.values[i].Text
-		}
-		if strings.Trim(text, "\n") != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// indented returns a value of several lines as it is written in a block scalar. Blank lines have no indentation.
-func (w *writer) indented(part int, value string) string {
-	data, lineBreak := w.file.src.Data, "\n"
-	if data[w.headerLineEnd] == '\r' {
-		lineBreak = string(data[w.headerLineEnd:w.contentStart])
-	}
-	_, end := w.scalar.Parts[part].Extent()
-	atLineEnd := end == len(data) || breakLen(data[end:]) > 0
-	lines := strings.Split(value, "\n")
-	for i := 1; i < len(lines); i++ {
-		if lines[i] != "" || i == len(lines)-1 && !atLineEnd {
-			lines[i] = strings.Repeat(" ", w.indent) + lines[i]
-		}
-	}
-	return strings.Join(lines, lineBreak)
+// fitsLines reports whether a value of several lines can replace an expression in a literal block scalar.
+func (w *writer) fitsLines(value string) bool {
+	kept := make([]format.Value, len(w.values))
+	return fitsLines([]string{value}, format.NewText(w.scalar.Parts, kept), format.NewText(w.scalar.Parts, w.values))
 }
 
 // foreignText returns the foreign expressions in the scalar.
