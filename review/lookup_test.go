@@ -134,7 +134,8 @@ func TestHasField(t *testing.T) {
 		"list[0].a": fieldDefined, "list[0].b": fieldUnknown, "list[1]": fieldDefined, "list[2]": fieldAbsent,
 		"list.a": fieldAbsent, "list[1].x": fieldAbsent,
 		"open.x": fieldDefined, "open.y": fieldUnknown, "open.x.z": fieldUnknown,
-		"['a.b'].x": fieldUnknown, `["a.b"]`: fieldDefined, "a.b": fieldAbsent, "never": fieldAbsent,
+		"['a.b'].x": fieldDefined, "['a.b'].y": fieldAbsent,
+		`["a.b"]`: fieldDefined, "a.b": fieldAbsent, "never": fieldAbsent,
 	} {
 		if got := hasField(json.RawMessage(schema), path); got != want {
 			t.Errorf("%s: got %d, want %d", path, got, want)
@@ -145,6 +146,78 @@ func TestHasField(t *testing.T) {
 	}
 	if got := hasField(json.RawMessage(`{"type":"string"}`), "x"); got != fieldAbsent {
 		t.Errorf("schema of a string: got %d, want %d", got, fieldAbsent)
+	}
+}
+
+// TestHasFieldInComposedSchemas covers the keywords that join schemas. A field is absent only if no value can have it.
+func TestHasFieldInComposedSchemas(t *testing.T) {
+	const schema = `{
+		"$defs": {
+			"db": {"$anchor": "db", "type": "object", "additionalProperties": false,
+				"properties": {"host": {"type": "string"}, "next": {"$ref": "#/$defs/db"}, "list": {"items": {"$ref": "#db"}}}},
+			"a/b": {"type": "string"},
+			"loop": {"$ref": "#/$defs/loop"}
+		},
+		"type": "object",
+		"properties": {
+			"ref": {"$ref": "#/$defs/db"},
+			"anchor": {"$ref": "#db"},
+			"escaped": {"$ref": "#/$defs/a~1b"},
+			"loop": {"$ref": "#/$defs/loop"},
+			"elsewhere": {"$ref": "https://example.com/schema"},
+			"nowhere": {"$ref": "#/$defs/none"},
+			"all": {"allOf": [{"properties": {"x": {"type": "string"}}}, {"$ref": "#/$defs/loop"}, {"type": "object"}],
+				"unevaluatedProperties": false},
+			"any": {"anyOf": [{"$ref": "#/$defs/db"}, {"type": "string"},
+				{"properties": {"url": {}}, "additionalProperties": false}]},
+			"one": {"oneOf": [{"$ref": "#/$defs/db"}, {"type": "object", "properties": {"url": {}}}]},
+			"if": {"if": {}, "then": {"properties": {"x": {}}, "additionalProperties": false},
+				"else": {"properties": {"y": {}}, "additionalProperties": false}},
+			"dependent": {"dependentSchemas": {"a": {"properties": {"x": {"type": "string"}}}}},
+			"patterns": {"patternProperties": {"^db_": {"$ref": "#/$defs/db"}, "^(?!x)": true}},
+			"pattern": {"patternProperties": {"^db_": {"$ref": "#/$defs/db"}}, "additionalProperties": false},
+			"map": {"additionalProperties": {"$ref": "#/$defs/db"}},
+			"strings": {"type": "object", "additionalProperties": {"type": "string"}},
+			"open": {"type": "object", "additionalProperties": true},
+			"tuple": {"prefixItems": [{"$ref": "#/$defs/db"}], "unevaluatedItems": false},
+			"items": {"type": "array", "items": {"anyOf": [{"$ref": "#/$defs/db"}, {"type": "null"}]}}
+		}
+	}`
+	for path, want := range map[string]fieldState{
+		"ref.host": fieldDefined, "ref.x": fieldAbsent, "ref.next.next.host": fieldDefined, "ref.next.next.x": fieldAbsent,
+		"ref.list[3].next.host": fieldDefined, "ref.list[3].next.x": fieldAbsent, "ref.list.x": fieldUnknown,
+		"anchor.host": fieldDefined, "anchor.x": fieldAbsent, "escaped": fieldDefined, "escaped.x": fieldAbsent,
+		"loop": fieldDefined, "loop.x": fieldUnknown, "elsewhere.x": fieldUnknown, "nowhere.x": fieldUnknown,
+		"all.x": fieldDefined, "all.x.y": fieldAbsent, "all.y": fieldAbsent, "all[0]": fieldAbsent,
+		"any.host": fieldDefined, "any.url": fieldDefined, "any.x": fieldAbsent, "any.url.x": fieldUnknown,
+		"one.host": fieldDefined, "one.x": fieldUnknown, "one.host.x": fieldUnknown, "one[0]": fieldAbsent,
+		"if.x": fieldDefined, "if.y": fieldDefined, "if.z": fieldAbsent,
+		"dependent.x": fieldDefined, "dependent.x.y": fieldUnknown, "dependent.z": fieldUnknown,
+		"patterns.db_a.host": fieldDefined, "patterns.db_a.x": fieldAbsent, "patterns.z": fieldUnknown,
+		"pattern.db_a.host": fieldDefined, "pattern.db_a.x": fieldAbsent, "pattern.z": fieldAbsent,
+		"map.a": fieldUnknown, "map.a.host": fieldUnknown, "map.a.x": fieldAbsent,
+		"strings.a": fieldUnknown, "strings.a.b": fieldAbsent, "strings[0]": fieldAbsent,
+		"open.a": fieldUnknown, "open.a.b": fieldUnknown,
+		"tuple[0].host": fieldDefined, "tuple[0].x": fieldAbsent, "tuple[1]": fieldAbsent,
+		"items[9].host": fieldDefined, "items[9].x": fieldAbsent, "items.x": fieldAbsent,
+	} {
+		if got := hasField(json.RawMessage(schema), path); got != want {
+			t.Errorf("%s: got %d, want %d", path, got, want)
+		}
+	}
+}
+
+// TestHasFieldInADeepSchema checks that references that join many times do not take exponential time.
+func TestHasFieldInADeepSchema(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(`{"$ref": "#/$defs/d0", "$defs": {`)
+	const depth = 200
+	for i := range depth {
+		fmt.Fprintf(&b, `"d%d": {"allOf": [{"$ref": "#/$defs/d%d"}, {"$ref": "#/$defs/d%d"}]},`, i, i+1, i+1)
+	}
+	fmt.Fprintf(&b, `"d%d": {"properties": {"x": {"$ref": "#/$defs/d0"}}}}}`, depth)
+	if got := hasField(json.RawMessage(b.String()), "x.x.x.x"); got != fieldDefined {
+		t.Errorf("got %d", got)
 	}
 }
 
