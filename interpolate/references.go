@@ -236,8 +236,8 @@ func foreignWarning(body string) *backend.Error {
 	return nil
 }
 
-// inStatements returns a warning for each statement of another tool that holds a reference: {% set x = … %}. A file in
-// the file is a part of it.
+// inStatements returns a warning for each statement of another tool that holds a reference: {% set x = … %}. A file
+// in the file is a part of it.
 func (d *Document) inStatements(regions []format.Region) (out Problems) {
 	if d.within != nil && !d.within.base64 {
 		return nil
