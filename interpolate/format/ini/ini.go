@@ -117,7 +117,7 @@ func (fileSyntax) Escape(str *syntax.String, value string) (string, bool) {
 func (fileSyntax) Rewrite(_ *syntax.String, value string) (string, *backend.Error) {
 	if reason := refusal(value); reason != "" {
 		return "", backend.Errorf(backend.CodeInvalid, "the value %s, which readers of INI files do not agree on", reason).
-			WithHint("encode the value with | b64encode or | urlencode, or use another format")
+			WithHint("encode the value with | b64encode, or use another format")
 	}
 	return value, nil
 }
