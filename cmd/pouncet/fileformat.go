@@ -83,11 +83,11 @@ func (f *formatFlags) findingReader(s review.Scanner) review.Reader {
 
 // fileFormatHelp is the part of a help text about the formats of files.
 const fileFormatHelp = `The name of a file says its format: .yaml, .json, .jsonc, .toml, .ini, .xml, .hcl,
-.tfvars, .properties, .env, or .txt for plain text. For a file with references and another
-name, choose with --file-format. A file that another tool has still to fill in
-(Helm, Jinja) is not valid in its format yet. Pouncet then treats it as a
-template: it fills in a value that means the same with and without quotes, and
-rejects any other value with the reason.
+.tfvars, .properties, .env, or .txt for plain text. For a file with references
+and another name, choose with --file-format. A file that another tool has still
+to fill in (Helm, Jinja) is not valid in its format yet. Pouncet then treats it
+as a template: it fills in a value that means the same with and without quotes,
+and rejects any other value with the reason.
 
 Below a folder, Pouncet reads all configuration files but those that git ignores
 or that --exclude matches. It follows no links.`
