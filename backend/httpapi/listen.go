@@ -20,6 +20,10 @@ const unixScheme = "unix://"
 // of TLS. Others wait until one closes. A connection without a request closes after 10 s.
 const maxConnections = 4096
 
+// connectionLimit returns how many connections a process with this limit of open files accepts. The other half of the
+// files is for the database: without it, connections that send nothing would stop all calls.
+func connectionLimit(files uint64) int { return int(max(min(files/2, maxConnections), 1)) }
+
 // ListenOptions say how a server listens.
 type ListenOptions struct {
 	// Address is a host and a port, or unix:// and the absolute path of a socket.
@@ -42,7 +46,7 @@ func Listen(ctx context.Context, o ListenOptions) (net.Listener, string, error) 
 		if err != nil {
 			return nil, "", err
 		}
-		return netutil.LimitListener(l, maxConnections), o.Address, nil
+		return netutil.LimitListener(l, connectionLimit(openFiles())), o.Address, nil
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.Address)
 	if err != nil {
@@ -56,7 +60,7 @@ func Listen(ctx context.Context, o ListenOptions) (net.Listener, string, error) 
 			WithHint("use --tls-cert and --tls-key, or --insecure-behind-proxy if a proxy with TLS is in front of it")
 	}
 	address := l.Addr().String()
-	l = netutil.LimitListener(l, maxConnections)
+	l = netutil.LimitListener(l, connectionLimit(openFiles()))
 	if o.TLS == nil {
 		return l, "http://" + address, nil
 	}

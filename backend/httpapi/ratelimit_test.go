@@ -34,3 +34,11 @@ func TestARateLimitIsForEachPrincipal(t *testing.T) {
 		t.Errorf("without a limit, the wait is %v", wait)
 	}
 }
+
+func TestConnectionsLeaveFilesForTheDatabase(t *testing.T) {
+	for files, want := range map[uint64]int{1024: 512, 8192: maxConnections, 1 << 40: maxConnections, 1: 1} {
+		if got := connectionLimit(files); got != want {
+			t.Errorf("with %d open files, %d connections are accepted", files, got)
+		}
+	}
+}

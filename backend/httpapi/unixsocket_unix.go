@@ -14,6 +14,15 @@ import (
 // onlyOwner sets the mode of a socket that has no path yet. Only Linux can do this.
 func onlyOwner(fd uintptr) { _ = syscall.Fchmod(int(fd), 0o600) }
 
+// openFiles returns how many files and connections this process may have open.
+func openFiles() uint64 {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
+		return 1024 // the usual limit
+	}
+	return uint64(limit.Cur)
+}
+
 // lockTime is how long a start waits for another one in the same folder.
 const lockTime = 5 * time.Second
 
