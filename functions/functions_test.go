@@ -170,7 +170,7 @@ output "why"   { value = provider::pouncet::name_error("a.b") }`,
 		},
 		refused(`provider::pouncet::parse_references(`+
 			`"a: \"{{ get_secret_valeu(x) | get_secret_value }}\"\nb: \"{{ get_secret_value(x) }}\"")`,
-			`(?s)text:2:25.*is\s+not\s+a\s+valid\s+call`),
+			`(?s)text:2:25.*is\s+neither\s+a\s+call\s+nor\s+in\s+quotes`),
 		refused(`provider::pouncet::parse_uri("pouncet://x")`, `(?s)1\s+part;`),
 		refused(`provider::pouncet::valid_name(null)`, `(?s)null`),
 		acctest.Step{

@@ -20,7 +20,7 @@ func openFiles() uint64 {
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {
 		return 1024 // the usual limit
 	}
-	return uint64(limit.Cur)
+	return limit.Cur
 }
 
 // lockTime is how long a start waits for another one in the same folder.
