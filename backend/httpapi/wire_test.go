@@ -15,6 +15,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,8 +23,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 )
 
-// scripted returns fixed results and records its arguments.
+// scripted returns fixed results and records its last arguments.
 type scripted struct {
+	mu       sync.Mutex // calls can come at the same time
 	query    backend.Query
 	refs     []backend.Ref
 	set      backend.ChangeSet
@@ -35,17 +37,23 @@ type scripted struct {
 }
 
 func (s *scripted) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.query = q
 	s.who, _ = backend.PrincipalFrom(ctx)
 	return s.page, s.err
 }
 
 func (s *scripted) Resolve(_ context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.refs = refs
 	return s.resolved, s.err
 }
 
 func (s *scripted) Apply(_ context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.set = set
 	return s.outcomes, s.err
 }
