@@ -5,7 +5,6 @@ package open
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,7 +19,6 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/transfer"
-	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // A move takes a backend from one database to another, with its deployment id. From its begin, no program can use the
@@ -161,63 +159,6 @@ func errUntrustedRows(where string, n int) error {
 		WithHint("see them with: pouncet doctor --storage")
 }
 
-// eachKey calls f for each environment key, and for the deployment key.
-func eachKey(ctx context.Context, tx store.Tx, f func(store.EnvironmentKey) error) error {
-	projects, err := tx.ProjectIDs(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range append(projects, stored.DeploymentKey) {
-		if p == "" {
-			continue
-		}
-		keys, err := tx.EnvironmentKeys(ctx, p)
-		if err != nil {
-			return err
-		}
-		for _, k := range keys {
-			if err := f(k); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// pinnedKey returns the deployment key that the settings name.
-func pinnedKey(ctx context.Context, from transfer.Database, s settings) (envelope.WrappedKey, error) {
-	keys, err := deploymentKeys(ctx, from)
-	if err != nil {
-		return envelope.WrappedKey{}, err
-	}
-	for _, w := range keys {
-		if s.Deployment != nil && w.ID == s.Deployment.Key && w.KMSKey == s.Deployment.KMSKey {
-			return w, nil
-		}
-	}
-	return envelope.WrappedKey{}, backend.Errorf(backend.CodeCorrupt,
-		"the database does not have the deployment key that %s names", configFile).
-		WithHint("restore %s and %s from the same backup", databaseFile, configFile)
-}
-
-// deploymentKeys reads the deployment keys of a database that may be left.
-func deploymentKeys(ctx context.Context, from transfer.Database) ([]envelope.WrappedKey, error) {
-	i := slices.IndexFunc(transfer.Tables, func(t transfer.Table) bool { return t.Name == "environment_key" })
-	t := transfer.Tables[i]
-	column := func(r transfer.Row, name string) any { return r[slices.Index(t.Columns, name)] }
-	var out []envelope.WrappedKey
-	for r, err := range from.Rows(ctx, t) {
-		if err != nil {
-			return nil, err
-		}
-		if column(r, "project") == stored.DeploymentKey && column(r, "environment") == stored.DeploymentKey {
-			out = append(out, signed.DeploymentKey(column(r, "id").(string), column(r, "kms_key").(string),
-				column(r, "wrapped").([]byte)))
-		}
-	}
-	return out, nil
-}
-
 // run moves the rows.
 func (m *move) run(ctx context.Context) (Moved, error) {
 	out := Moved{Deployment: m.from.Deployment(), KMSKey: m.kmsKey, From: m.from.Place(), To: m.to.Place()}
@@ -309,65 +250,6 @@ func (m *move) finish(ctx context.Context) error {
 	return audit.Moved(withLocalUser(ctx), m.to, nil, m.from.Place(), m.to.Place())
 }
 
-// wrapAgain wraps the keys of the target under another KMS key. The deployment key is last, so that a repetition finds
-// the others done.
-func (m *move) wrapAgain(ctx context.Context) error {
-	old := m.key
-	current, err := signed.DeploymentKeys(ctx, m.to)
-	if err != nil {
-		return err
-	}
-	for _, w := range current {
-		if w.ID == m.key.ID {
-			old = w
-		}
-	}
-	rows := signed.New(m.to, m.keys, old)
-	var environments, deployments []store.EnvironmentKey
-	if err := rows.View(ctx, func(tx store.Tx) error {
-		environments, deployments = nil, nil
-		return eachKey(ctx, tx, func(k store.EnvironmentKey) error {
-			switch {
-			case k.KMSKey != m.kmsKey:
-			case k.Project == stored.DeploymentKey:
-				deployments = append(deployments, k)
-			default:
-				environments = append(environments, k)
-			}
-			return nil
-		})
-	}); err != nil {
-		return err
-	}
-	for _, keys := range [][]store.EnvironmentKey{environments, deployments} {
-		for i, k := range keys {
-			w, err := m.keys.Rewrap(ctx, envelope.WrappedKey{ID: k.ID, Project: k.Project, Environment: k.Environment,
-				KMSKey: k.KMSKey, Blob: k.Wrapped}, m.KMSKey)
-			if err != nil {
-				return err
-			}
-			keys[i].KMSKey, keys[i].Wrapped = w.KMSKey, w.Blob
-		}
-	}
-	replace := func(s store.Store, keys []store.EnvironmentKey) error {
-		if len(keys) == 0 {
-			return nil
-		}
-		return s.Update(ctx, func(tx store.Tx) error {
-			for _, k := range keys {
-				if err := tx.UpdateEnvironmentKey(ctx, k); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	if err := replace(rows, environments); err != nil {
-		return err
-	}
-	return replace(m.to, deployments) // the deployment key is not signed
-}
-
 // UndoMove makes the source of a move that is not complete usable again, and empties the target. A nil target means
 // that nothing was written there.
 func UndoMove(ctx context.Context, from transfer.Source, to transfer.Target) error {
@@ -404,109 +286,4 @@ func MoveTarget(ctx context.Context, folder string) (transfer.Target, error) {
 func filesIn(ctx context.Context, folder string) (sqlite.Files, error) {
 	f, _, err := sqlite.OpenForTransfer(ctx, filepath.Join(folder, databaseFile), filepath.Join(folder, readsFile))
 	return f, err
-}
-
-// MoveToFolder moves a backend into a new folder, whose KMS key is that of o. left says that the source was left
-// before.
-func MoveToFolder(
-	ctx context.Context, from transfer.Source, left bool, folder string, o MoveOptions,
-) (out Moved, err error) {
-	folder, err = filepath.Abs(folder)
-	if err != nil {
-		return out, absolutePathError(folder, err)
-	}
-	found, err := deploymentKeys(ctx, from)
-	switch {
-	case err != nil:
-		return out, err
-	case len(found) != 1 || found[0].KMSKey != o.KMSKey:
-		return out, backend.Errorf(backend.CodeInvalid, "the deployment key of %s is not wrapped by KMS key %s", from.Place(),
-			o.KMSKey).WithHint("name the key of its servers with --kms-key")
-	}
-	s := settings{KMSKey: o.KMSKey, Deployment: &deployment{from.Deployment(), found[0].ID, o.KMSKey}}
-	trusted := newTrustedKeys(folder, s)
-	trusted.named = o.OtherKMSKeys
-	m := &move{MoveOptions: MoveOptions{Report: o.Report}, from: from, kmsKey: o.KMSKey, key: found[0], resuming: left,
-		keys: keyring(from.Deployment(), trusted)}
-	if s.OtherKMSKeys, err = otherKeys(ctx, m, o); err != nil {
-		return out, err
-	}
-	trusted.keys = append(trusted.keys, s.OtherKMSKeys...)
-	if !left {
-		if err := m.verifySource(ctx); err != nil {
-			return out, err
-		}
-	}
-	if m.to, err = targetFolder(ctx, folder, from.Deployment(), s); err != nil {
-		return out, err
-	}
-	defer m.to.Close() //nolint:errcheck // everything was committed
-	return m.run(ctx)
-}
-
-// otherKeys returns the other KMS keys that the backend uses, if they are allowed.
-func otherKeys(ctx context.Context, m *move, o MoveOptions) (other []string, err error) {
-	i := slices.IndexFunc(transfer.Tables, func(t transfer.Table) bool { return t.Name == "environment_key" })
-	t := transfer.Tables[i]
-	column := slices.Index(t.Columns, "kms_key")
-	for r, err := range m.from.Rows(ctx, t) {
-		if err != nil {
-			return nil, err
-		}
-		uri := r[column].(string)
-		switch {
-		case uri == o.KMSKey || slices.Contains(other, uri):
-		case !o.OtherKMSKeys.Match(uri):
-			return nil, backend.Errorf(backend.CodeDenied, "the backend uses KMS key %s", backend.Quote(uri)).
-				WithHint("allow it with --allow-kms-key and a pattern for this key")
-		default:
-			other = append(other, uri)
-		}
-	}
-	return other, nil
-}
-
-func (m *move) verifySource(ctx context.Context) error {
-	found, err := signed.New(m.from, m.keys, m.key).Verify(ctx)
-	if err == nil && len(found) > 0 {
-		err = errUntrustedRows(m.from.Place(), len(found))
-	}
-	return err
-}
-
-// targetFolder opens or creates the files of a backend that is moved into a folder. It changes nothing in a folder with
-// another backend.
-func targetFolder(ctx context.Context, folder, deployment string, s settings) (transfer.Target, error) {
-	database, reads := filepath.Join(folder, databaseFile), filepath.Join(folder, readsFile)
-	if !Exists(folder) {
-		if err := newTargetFolder(ctx, folder, deployment); err != nil {
-			return nil, err
-		}
-	}
-	empty, err := sqlite.IsBeingFilled(ctx, database, deployment)
-	if err != nil {
-		return nil, err
-	}
-	if empty {
-		err := sqlite.CreateReadLog(ctx, reads, deployment)
-		if err != nil && !errors.Is(err, backend.ErrExists) {
-			return nil, err
-		}
-		if err := errors.Join(writeSettings(folder, s), writeFile(folder, gitignoreFile, "*\n")); err != nil {
-			return nil, err
-		}
-	}
-	f, _, err := sqlite.OpenForTransfer(ctx, database, reads)
-	return f, err
-}
-
-func newTargetFolder(ctx context.Context, folder, deployment string) error {
-	if err := checkFolder(folder); err != nil {
-		return err
-	}
-	if err := errors.Join(os.MkdirAll(folder, 0o700), os.Chmod(folder, 0o700)); err != nil {
-		return backend.Errorf(backend.CodeUnavailable, "creating the backend's folder: %w", err).
-			WithHint("choose a folder that you can write to")
-	}
-	return sqlite.CreateForTransfer(ctx, filepath.Join(folder, databaseFile), deployment)
 }

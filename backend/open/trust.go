@@ -49,7 +49,7 @@ type trustedKeys struct {
 	mu    sync.Mutex
 	keys  []string
 	named kms.Patterns // the keys that callers of a server may name, beside those in config.json
-	// fixed means that there is no config.json: the flags of the server name the keys.
+	// fixed means that the flags of the server name all keys. There is no config.json.
 	fixed bool
 	// observer sees the calls of all keys; nil if nobody does.
 	observer kms.Observer

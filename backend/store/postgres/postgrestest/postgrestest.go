@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package postgrestest starts a PostgreSQL server for the tests of a package. It uses the programs initdb and postgres
-// on PATH, or those that Debian installs. If there are none, the tests skip and say so.
+// on PATH, or those that Debian installs. Without these programs, the tests are skipped with a message.
 //
 // The server keeps its data in a temporary folder and does not sync it. It listens on a Unix socket in that folder and
 // on a port of 127.0.0.1, where roles need a password. PostgreSQL refuses to run as root, so then it runs as the user
