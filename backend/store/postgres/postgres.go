@@ -61,7 +61,7 @@ type Store struct {
 	commits    backend.CommitCount
 	views      *pgxpool.Pool
 	changes    *pgxpool.Pool // of changes and records, so that they do not wait for views
-	reads      ReadLog
+	reads      *ReadLog
 	close      func()
 	closed     atomic.Bool
 	transfer   bool            // the database may be one that is moved
@@ -96,7 +96,7 @@ func connect(ctx context.Context, address string) (*Store, error) {
 	}
 	s := &Store{name: databaseName(config.ConnConfig)}
 	s.queue.Begin, s.queue.Ended = s.beginChanges, s.translate
-	s.reads.store = s
+	s.reads = newReadLog(s)
 	changes := config.Copy()
 	if config.MaxConns = maxConns(address); config.MaxConns == 0 {
 		config.MaxConns = int32(min(max(4*runtime.GOMAXPROCS(0), 8), 32))
@@ -268,4 +268,4 @@ func (s *Store) CheckIntegrity(ctx context.Context) error {
 }
 
 // Reads holds the records of reads, dry runs and refusals.
-func (s *Store) Reads() *ReadLog { return &s.reads }
+func (s *Store) Reads() *ReadLog { return s.reads }

@@ -4,25 +4,20 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"sync"
 	"time"
 
-	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/queue"
 )
 
 // ReadLog holds the records of reads, dry runs and refusals, in tables of the same database. They do not wait for
 // changes.
 //
-// Records that are appended at the same time share one statement and its commit. The first of them is written at once.
-// What arrives meanwhile forms the next batch.
+// Records that are appended at the same time share one statement and its commit: see queue.Records.
 type ReadLog struct {
 	store *Store
 
-	mu      sync.Mutex
-	writing bool // a goroutine writes the batches
-	waiting []*appending
+	queue queue.Records
 
 	onWrite func(records int) // tests set it: it runs before each batch
 }
@@ -35,120 +30,20 @@ const (
 	maxBatchBytes = 1 << 20
 )
 
-// appending is one call of AppendRecords.
-type appending struct {
-	ctx     context.Context
-	records []store.Record
-	size    int
-	err     error
-	done    chan struct{} // closed when err is set
+func newReadLog(s *Store) *ReadLog {
+	l := &ReadLog{store: s}
+	l.queue = queue.Records{MaxRecords: maxBatch, MaxBytes: maxBatchBytes, Write: l.write, Ended: s.translate,
+		Apart: func(err error) bool { return sqlState(err) != "" }, Place: "database " + s.name}
+	return l
 }
 
 // AppendRecords implements store.RecordLog.
 func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) error {
-	if err := ctx.Err(); err != nil {
-		return l.store.translate(err)
-	}
-	a := &appending{ctx: ctx, records: records, done: make(chan struct{})}
-	for _, r := range records {
-		a.size += len(r.Detail) + 200 // the other columns and the index
-	}
-	l.mu.Lock()
-	l.waiting = append(l.waiting, a)
-	start := !l.writing
-	l.writing = true
-	l.mu.Unlock()
-	if start {
-		go l.writeBatches() // not in this goroutine, because the batches do not end with the context of this caller
-	}
-	select {
-	case <-a.done:
-		return a.err
-	case <-ctx.Done():
-		return l.store.translate(ctx.Err())
-	}
-}
-
-// writeBatches writes what waits until nothing waits any more.
-func (l *ReadLog) writeBatches() {
-	for {
-		batch := l.next()
-		if batch == nil {
-			return
-		}
-		l.answer(batch)
-	}
-}
-
-// next removes the calls of the next batch, or returns nil if none waits.
-func (l *ReadLog) next() []*appending {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n, records, size := 0, 0, 0
-	for _, a := range l.waiting {
-		records, size = records+len(a.records), size+a.size
-		if n > 0 && (records > maxBatch || size > maxBatchBytes) {
-			break
-		}
-		n++
-	}
-	if n == 0 {
-		l.waiting, l.writing = nil, false
-		return nil
-	}
-	batch := l.waiting[:n:n]
-	l.waiting = l.waiting[n:]
-	return batch
-}
-
-// answer writes a batch and ends its calls, also if the driver panics.
-func (l *ReadLog) answer(batch []*appending) {
-	defer func() {
-		if p := recover(); p != nil {
-			for _, a := range batch {
-				a.err = backend.Errorf(backend.CodeInternal, "writing records to database %s: %v", l.store.name, p)
-			}
-		}
-		for _, a := range batch {
-			close(a.done)
-		}
-	}()
-	wanted := make([]*appending, 0, len(batch))
-	for _, a := range batch {
-		if a.err = l.store.translate(a.ctx.Err()); a.err == nil { // otherwise its caller has left
-			wanted = append(wanted, a)
-		}
-	}
-	l.writeEach(wanted)
-}
-
-// writeEach writes calls with one statement. If PostgreSQL refuses it, it writes each with its own, so that one call
-// does not make the others fail.
-func (l *ReadLog) writeEach(batch []*appending) {
-	err := l.write(batch)
-	if err == nil || len(batch) <= 1 || sqlState(err) == "" {
-		for _, a := range batch {
-			a.err = err
-		}
-		return
-	}
-	err = nil
-	for _, a := range batch {
-		if a.err = err; err != nil {
-			continue
-		}
-		if a.err = l.write([]*appending{a}); a.err != nil && !errors.Is(a.err, backend.ErrCorrupt) {
-			err = a.err // the disk will not have changed
-		}
-	}
+	return l.queue.Append(ctx, records)
 }
 
 // write commits the records of calls with one statement, which is its own transaction.
-func (l *ReadLog) write(batch []*appending) error {
-	var records []store.Record
-	for _, a := range batch {
-		records = append(records, a.records...)
-	}
+func (l *ReadLog) write(records []store.Record, _, _ int) error {
 	if len(records) == 0 {
 		return nil
 	}

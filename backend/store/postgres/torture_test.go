@@ -92,10 +92,12 @@ func TestCommitsSurviveAKilledServer(t *testing.T) {
 	for round := range rounds {
 		const children = 2
 		lines := make([][]string, children)
-		var running sync.WaitGroup
+		var running, uncommitted sync.WaitGroup
+		uncommitted.Add(children)
 		for i := range children {
 			running.Go(func() {
-				lines[i] = writeAndKill(t, address, fmt.Sprintf("%d_%d", round, i), func(kill func()) {
+				prefix := fmt.Sprintf("%d_%d", round, i)
+				lines[i] = writeAndKill(t, address, prefix, &uncommitted, func(kill func()) {
 					if round%2 == 1 && i == 0 { // PostgreSQL first, so that commits break
 						server.Kill()
 					}
@@ -119,9 +121,16 @@ func TestCommitsSurviveAKilledServer(t *testing.T) {
 	t.Logf("%d acknowledged commits survived %d rounds", len(acknowledged), rounds)
 }
 
-// writeAndKill runs a writing process, kills it (SIGKILL) some time after its first commit, and returns the lines that
-// it printed.
-func writeAndKill(t *testing.T, address, prefix string, end func(kill func())) []string {
+// writeAndKill runs a writing process, kills it (SIGKILL) some time after the first commit of every process, and
+// returns the lines that it printed. uncommitted counts the processes that have committed nothing yet.
+func writeAndKill(
+	t *testing.T, address, prefix string, uncommitted *sync.WaitGroup, end func(kill func()),
+) (lines []string) {
+	defer func() {
+		if len(lines) == 0 {
+			uncommitted.Done()
+		}
+	}()
 	child := exec.CommandContext(t.Context(), os.Args[0], prefix)
 	child.Env = append(os.Environ(), childDatabase+"="+address)
 	out, err := child.StdoutPipe()
@@ -134,14 +143,15 @@ func writeAndKill(t *testing.T, address, prefix string, end func(kill func())) [
 		return nil
 	}
 	var ending sync.WaitGroup
-	var lines []string
 	for in := bufio.NewReader(out); ; {
 		line, err := in.ReadString('\n')
 		if err != nil { // a line without an end does not count
 			break
 		}
 		if len(lines) == 0 {
+			uncommitted.Done()
 			ending.Go(func() {
+				uncommitted.Wait()
 				time.Sleep(time.Duration(rand.IntN(200_000)) * time.Microsecond)
 				end(func() { _ = child.Process.Kill() })
 			})

@@ -100,8 +100,4 @@ func ReleasedReadSchemaHash(ctx context.Context) (string, error) {
 func OnWrite(l *ReadLog, f func(records int)) { l.onWrite = f }
 
 // WaitingRecords returns how many calls of a ReadLog wait for the next batch.
-func WaitingRecords(l *ReadLog) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.waiting)
-}
+func WaitingRecords(l *ReadLog) int { return l.Waiting() }

@@ -14,13 +14,13 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/queue"
 )
 
 // ReadLog is a file with the records of reads, dry runs and refusals. It is not part of the database, so that reads do
 // not wait for changes.
 //
-// Records that are appended at the same time share one commit. The first of them is committed at once. What arrives
-// meanwhile forms the next batch. So one caller alone waits for one sync, and many callers share it.
+// Records that are appended at the same time share one commit: see queue.Records.
 //
 // The file keeps free space for records on a full disk: see Reserve.
 type ReadLog struct {
@@ -30,9 +30,7 @@ type ReadLog struct {
 	full    atomic.Pointer[backend.Error]
 	commits backend.CommitCount
 
-	mu      sync.Mutex
-	writing bool // a goroutine writes the batches
-	waiting []*appending
+	queue   queue.Records
 	written int // bytes since the reserve was last checked; only the writing goroutine uses it
 
 	onWrite func(records int) // tests set it: it runs in each transaction
@@ -81,6 +79,8 @@ func OpenReadLog(ctx context.Context, path, deployment string, options ...Option
 		return nil, err
 	}
 	l := &ReadLog{store: s}
+	l.queue = queue.Records{MaxRecords: maxBatch, MaxBytes: maxBatchBytes, Write: l.write, Written: l.checkReserve,
+		Apart: func(error) bool { return true }, Ended: s.translate, Place: s.path}
 	l.reserve.Store(MinReserve)
 	s.writer.setUp, s.readers.setUp = l.setUp, l.setUp
 	s.close = sync.OnceValue(l.closeFile)
@@ -146,140 +146,28 @@ func (l *ReadLog) DeleteRecords(
 	return readTables.delete(ctx, l.store, before, limit, add)
 }
 
-// appending is a call of AppendRecords that waits.
-type appending struct {
-	ctx     context.Context
-	records []store.Record
-	size    int
-	err     error
-	done    chan struct{} // closed when err is set
-}
-
 // AppendRecords implements store.RecordLog.
 func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) error {
-	if err := ctx.Err(); err != nil {
-		return l.store.translate(err)
-	}
-	a := &appending{ctx: ctx, records: records, done: make(chan struct{})}
-	for _, r := range records {
-		a.size += len(r.Detail) + 200 // the other columns and the index
-	}
-	l.mu.Lock()
-	l.waiting = append(l.waiting, a)
-	start := !l.writing
-	l.writing = true
-	l.mu.Unlock()
-	if start {
-		go l.writeBatches() // not in this goroutine, because the batches do not end with the context of this caller
-	}
-	select {
-	case <-a.done:
-		return a.err
-	case <-ctx.Done():
-		return l.store.translate(ctx.Err())
-	}
+	return l.queue.Append(ctx, records)
 }
 
 // CommitCount counts the commits and the calls of AppendRecords that shared them.
 func (l *ReadLog) CommitCount() *backend.CommitCount { return &l.commits }
 
 // Waiting returns how many calls wait for the next batch.
-func (l *ReadLog) Waiting() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.waiting)
-}
+func (l *ReadLog) Waiting() int { return l.queue.Waiting() }
 
-// writeBatches writes what waits until nothing waits any more.
-func (l *ReadLog) writeBatches() {
-	for {
-		batch := l.next()
-		if batch == nil {
-			return
-		}
-		l.answer(batch)
-		if int64(l.written) >= l.reserve.Load()/4 {
-			l.written = 0
-			l.keepReserve(context.Background())
-		}
-	}
-}
-
-// next removes the calls of the next batch, or returns nil if none waits.
-func (l *ReadLog) next() []*appending {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n, records, size := 0, 0, 0
-	for _, a := range l.waiting {
-		records, size = records+len(a.records), size+a.size
-		if n > 0 && (records > maxBatch || size > maxBatchBytes) {
-			break
-		}
-		n++
-	}
-	if n == 0 {
-		l.waiting, l.writing = nil, false
-		return nil
-	}
-	batch := l.waiting[:n:n]
-	l.waiting = l.waiting[n:]
-	return batch
-}
-
-// answer writes a batch and ends its calls, also if the driver panics.
-func (l *ReadLog) answer(batch []*appending) {
-	defer func() {
-		if p := recover(); p != nil {
-			for _, a := range batch {
-				a.err = backend.Errorf(backend.CodeInternal, "writing records to %s: %v", l.store.path, p)
-			}
-		}
-		for _, a := range batch {
-			close(a.done)
-		}
-	}()
-	wanted := make([]*appending, 0, len(batch))
-	for _, a := range batch {
-		if a.err = l.store.translate(a.ctx.Err()); a.err == nil { // its caller has left
-			wanted = append(wanted, a)
-		}
-	}
-	l.writeEach(wanted)
-}
-
-// writeEach writes calls in one transaction. If that fails, it writes each in its own, so that one call does not make
-// the others fail. A call that fails because of the disk makes all later ones fail too, because the disk will not have
-// changed.
-func (l *ReadLog) writeEach(batch []*appending) {
-	err := l.write(batch)
-	if err == nil || len(batch) <= 1 {
-		for _, a := range batch {
-			a.err = err
-		}
-		return
-	}
-	err = nil
-	for _, a := range batch {
-		if a.err = err; err != nil {
-			continue
-		}
-		if a.err = l.write([]*appending{a}); a.err != nil && !errors.Is(a.err, backend.ErrCorrupt) {
-			err = a.err
-		}
+// checkReserve makes room again for what was written.
+func (l *ReadLog) checkReserve() {
+	if int64(l.written) >= l.reserve.Load()/4 {
+		l.written = 0
+		l.keepReserve(context.Background())
 	}
 }
 
 // write commits calls in one transaction. The connection is closed after an error: what a failed sync has left on the
 // disk is unknown, and a new connection reads it again.
-func (l *ReadLog) write(batch []*appending) error {
-	if len(batch) == 0 {
-		return nil
-	}
-	var records []store.Record
-	size := 0
-	for _, a := range batch {
-		records, size = append(records, a.records...), size+a.size
-	}
+func (l *ReadLog) write(records []store.Record, calls, size int) error {
 	ctx := context.Background() // see conn.exec
 	err := l.store.updateOnce(ctx, func(t *tx) error {
 		if l.onWrite != nil {
@@ -289,7 +177,7 @@ func (l *ReadLog) write(batch []*appending) error {
 	})
 	if err == nil {
 		l.written += size
-		l.commits.Count(len(batch))
+		l.commits.Count(calls)
 	}
 	return err
 }
