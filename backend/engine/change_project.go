@@ -117,12 +117,17 @@ func (r *run) resignEnvironments(row store.Object, was string) error {
 	if err != nil {
 		return err
 	}
-	deleted, err := r.tx.Objects(r.ctx, store.Filter{Kind: deletedAs(backend.KindEnvironment), Project: row.ID})
+	return r.resign(p, was, p.row.Name)
+}
+
+// resign signs the environments of a project for another name.
+func (r *run) resign(p *project, was, name string) error {
+	deleted, err := r.tx.Objects(r.ctx, store.Filter{Kind: deletedAs(backend.KindEnvironment), Project: p.row.ID})
 	if err != nil {
 		return err
 	}
-	before := *p
-	before.row.Name = was
+	before, after := *p, *p
+	before.row.Name, after.row.Name = was, name
 	for _, e := range slices.Concat(p.environments, deleted) {
 		if err := r.verifyRow(&before, e); err != nil {
 			return err
@@ -136,7 +141,7 @@ func (r *run) resignEnvironments(row store.Object, was string) error {
 			return err
 		}
 		a.Quiet++
-		if _, err := r.update(e, a, key, p); err != nil {
+		if _, err := r.update(e, a, key, &after); err != nil {
 			return err
 		}
 	}

@@ -103,6 +103,17 @@ func (s asAdmin) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 
 func TestConformance(t *testing.T) {
 	servicetest.Run(t, func(t *testing.T) backend.Service {
-		return embedded(t, open.Config{}).Engine
+		parts := embedded(t, open.Config{})
+		checkAtEnd(t, parts)
+		return parts.Engine
+	})
+}
+
+// checkAtEnd checks that the rows fit their signatures and states, whatever a case has done.
+func checkAtEnd(t *testing.T, parts *open.Parts) {
+	t.Cleanup(func() {
+		if found, err := parts.Verify(context.Background()); len(found) > 0 || err != nil {
+			t.Errorf("the check finds %v, %v", found, err)
+		}
 	})
 }

@@ -161,6 +161,11 @@ func (r *run) removeProject(p *project, purge bool) error {
 	if err != nil {
 		return err
 	}
+	if a.Was != p.row.Name { // it was set aside: the environments in a deleted project are signed for the name it had
+		if err := r.resign(p, p.row.Name, a.Was); err != nil {
+			return err
+		}
+	}
 	r.forget()
 	_, err = r.update(row, a, nil, nil)
 	return err

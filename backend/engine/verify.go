@@ -83,6 +83,9 @@ func (c *faultCheck) project(row store.Object) error {
 	if err != nil {
 		return err
 	}
+	if _, deleted := deletedKind(row.Kind); deleted {
+		p.row.Name = shownName(row) // its environments were deleted before it
+	}
 	for _, kind := range []backend.Kind{backend.KindEnvironment, backend.KindSecret, backend.KindScopedValue} {
 		for _, k := range []backend.Kind{kind, deletedAs(kind), keptAs(kind)} {
 			if err := c.rows(p, store.Filter{Kind: k, Project: row.ID, Limit: readStep}); err != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,11 +17,71 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 )
+
+func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
 
 // TestConformance runs the suite of Service across client, server, access guard, audit log and engine.
 func TestConformance(t *testing.T) {
 	servicetest.RunAgain(t, func(t *testing.T) backend.Service { return stack(t) })
+}
+
+// Two servers share a PostgreSQL database, and each call goes to the other one.
+func TestConformanceOnPostgreSQL(t *testing.T) {
+	postgrestest.Shared(t)
+	servicetest.RunAgain(t, func(t *testing.T) backend.Service {
+		address := postgrestest.Database(t)
+		c := open.ServerConfig{KMSKey: "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key")),
+			Database: open.ServerDatabase{
+				Open: func(ctx context.Context) (open.SharedStore, error) {
+					s, err := postgres.Open(ctx, address)
+					if err != nil {
+						return open.SharedStore{}, err
+					}
+					return open.SharedStore{Store: s, Reads: s.Reads(), Name: s.Name()}, nil
+				},
+				Create: func(ctx context.Context, fill func(context.Context, store.Store) error) error {
+					return postgres.Create(ctx, address, fill)
+				},
+			}}
+		servers := &inTurn{}
+		token := ""
+		for range 2 {
+			parts, first, err := open.Server(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first != nil {
+				token = first.Token
+				makeWorkload(t, parts)
+			}
+			servers.services = append(servers.services, served(t, parts, token))
+		}
+		return servers
+	})
+}
+
+// inTurn sends each call to the next service.
+type inTurn struct {
+	services []backend.Service
+	calls    atomic.Int64
+}
+
+func (s *inTurn) next() backend.Service { return s.services[s.calls.Add(1)%int64(len(s.services))] }
+
+func (s *inTurn) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	return s.next().Query(ctx, q)
+}
+
+func (s *inTurn) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	return s.next().Resolve(ctx, refs)
+}
+
+func (s *inTurn) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
+	return s.next().Apply(ctx, set)
 }
 
 // stack returns a client of a new backend, with HTTP, access guard, audit log and engine between them.
@@ -39,8 +100,14 @@ func stack(t testing.TB) backend.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = parts.Close() })
-	workload := backend.Workload // restricted secrets are for workloads
+	makeWorkload(t, parts)
+	return served(t, parts, strings.TrimSpace(string(token)))
+}
+
+// makeWorkload makes the first token that of a workload: restricted secrets are for workloads.
+func makeWorkload(t testing.TB, parts *open.Parts) {
+	t.Helper()
+	workload := backend.Workload
 	page, err := parts.Engine.Query(context.Background(), backend.Query{Kind: backend.KindToken})
 	if err != nil {
 		t.Fatal(err)
@@ -50,11 +117,16 @@ func stack(t testing.TB) backend.Service {
 	}}}); err != nil {
 		t.Fatal(err)
 	}
-	service := parts.Audited(access.Guard)
-	server := httptest.NewServer(httpapi.NewServer(service,
+}
+
+// served returns a client of a server until the test ends.
+func served(t testing.TB, parts *open.Parts, token string) backend.Service {
+	t.Helper()
+	t.Cleanup(func() { _ = parts.Close() })
+	server := httptest.NewServer(httpapi.NewServer(parts.Audited(access.Guard),
 		func(ctx context.Context, token string) (backend.Principal, error) {
 			return access.Authenticate(ctx, parts.Store, token, time.Now())
 		}, httpapi.Options{}))
 	t.Cleanup(server.Close)
-	return client(t, server.URL, strings.TrimSpace(string(token)))
+	return client(t, server.URL, token)
 }

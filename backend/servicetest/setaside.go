@@ -175,6 +175,29 @@ var setAsideCases = []testCase{
 			f.one(typed("", secret("dev", "s", "")))
 			equal(f, "held types", f.held(backend.KindSecretType), "")
 		}},
+	{"a project that was deleted before its contents is restored with them, also with another name", func(f *fixture) {
+		for _, name := range []string{"p", "q"} {
+			in := func(c backend.Change) backend.Change { c.Project = "p"; return mine(c) }
+			p := f.one(mine(backend.Change{Kind: backend.KindProject, Name: "p"})).Object
+			dev := f.one(in(environment("dev"))).Object
+			s := f.one(in(secret("dev", "s", "v"))).Object
+			for _, o := range []backend.Object{p, dev, s} {
+				f.one(gone(f.object(o)))
+			}
+			back := backend.Change{Op: backend.OpRestore, Kind: backend.KindProject, ID: p.ID}
+			if name != "p" {
+				back.Rename = &name
+			}
+			f.one(back)
+			f.one(backend.Change{Op: backend.OpRestore, Kind: backend.KindEnvironment, ID: dev.ID})
+			f.one(backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, ID: s.ID})
+			ref := secretRef("dev", "s")
+			ref.Project = name
+			equal(f, "value", f.value(ref), "v")
+			f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindEnvironment, ID: dev.ID, Force: true},
+				backend.Change{Op: backend.OpDelete, Kind: backend.KindProject, ID: p.ID})
+		}
+	}},
 	{"nothing new can be in an environment that was deleted", func(f *fixture) {
 		dev := f.one(mine(environment("dev"))).Object
 		s := f.one(mine(secret("dev", "s", "v"))).Object
