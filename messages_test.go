@@ -106,7 +106,7 @@ var skippedForMessages = []string{
 	"bench", "bin", "docs", "examples", "plugs", "tools", "testdata",
 	"backend/kms/kmstest", "backend/servicetest", "backend/store/storetest", "provider/acctest", "provider/pages",
 	"review/leak/parity",
-	"interpolate/engines",
+	"interpolate/engines", "reliability",
 }
 
 // TestMessages compares the messages of the program with testdata/messages.golden, so that all of them can be read at
