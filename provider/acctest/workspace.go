@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
@@ -162,7 +163,8 @@ func (w *Workspace) try(args ...string) (string, error) {
 		defer stop()
 		c.Env = append(c.Env, variable)
 	}
-	var stdout, stderr, both bytes.Buffer
+	var stdout, stderr bytes.Buffer
+	var both synced // the two outputs are copied at the same time
 	c.Stdout, c.Stderr = io.MultiWriter(&stdout, &both), io.MultiWriter(&stderr, &both)
 	if err := c.Run(); err != nil {
 		return both.String(), fmt.Errorf("terraform %s: %w\n%s", args[0], err, stderr.String())
@@ -171,6 +173,24 @@ func (w *Workspace) try(args ...string) (string, error) {
 		return stdout.String(), nil // without warnings, so that it is JSON
 	}
 	return both.String(), nil
+}
+
+// synced is a buffer that several goroutines may write to.
+type synced struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (s *synced) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *synced) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }
 
 // stateFile is where Terraform keeps the state of a workspace.
