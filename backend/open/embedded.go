@@ -45,6 +45,8 @@ type Parts struct {
 	Keys     *envelope.Keyring
 	Location string   // the folder, or the database of a server, for messages
 	Upgrade  *Upgrade // the upgrade that Embedded made; nil for none
+	// MayChangeSchema means that the role of a server could change the tables of its database.
+	MayChangeSchema bool
 
 	engine    *engine.Engine
 	signed    *signed.Store

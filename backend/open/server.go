@@ -36,6 +36,8 @@ type SharedStore struct {
 	store.Store
 	Reads Reads
 	Name  string // for messages, without credentials
+	// MayChangeSchema means that the role of the server could change the tables.
+	MayChangeSchema bool
 }
 
 // ServerConfig says how a server uses a database that it shares with others. All of them need the same values.
@@ -188,7 +190,7 @@ func (c ServerConfig) parts(ctx context.Context, database SharedStore, trusted *
 		MaxDifferences: c.CompareLimit, Trust: trusted.allow, Record: audit.NewChanges(nil)})
 	return &Parts{
 		Engine: asLocalUser{e}, Store: rows, Reads: database.Reads, Keys: keys, Location: "database " + database.Name,
-		engine: e, signed: rows, trusted: trusted,
+		MayChangeSchema: database.MayChangeSchema, engine: e, signed: rows, trusted: trusted,
 	}, nil
 }
 

@@ -48,7 +48,12 @@ func postgresDatabase(address string) open.ServerDatabase {
 			if err != nil {
 				return open.SharedStore{}, err
 			}
-			return open.SharedStore{Store: s, Reads: s.Reads(), Name: s.Name()}, nil
+			may, err := s.MayChangeSchema(ctx)
+			if err != nil {
+				_ = s.Close() // nothing was written
+				return open.SharedStore{}, err
+			}
+			return open.SharedStore{Store: s, Reads: s.Reads(), Name: s.Name(), MayChangeSchema: may}, nil
 		},
 		Create: func(ctx context.Context, fill func(context.Context, store.Store) error) error {
 			return postgres.Create(ctx, address, fill)
@@ -82,7 +87,12 @@ func (a *app) serveDatabase(
 		return err
 	}
 	a.reportFirstToken(first)
-	s.observe.logger(a.err).Info("the deployment", "id", parts.Store.Deployment())
+	log := s.observe.logger(a.err)
+	log.Info("the deployment", "id", parts.Store.Deployment())
+	if parts.MayChangeSchema {
+		log.Info("the role of the database URL can change the tables", "hint",
+			"give the servers a role that cannot: pouncet server migrate --apply --serving-role NAME")
+	}
 	return a.serve(ctx, parts, s)
 }
 

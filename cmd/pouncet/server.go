@@ -158,6 +158,7 @@ characters other than ? and &. A caller can never name a key file.`,
 		parts.AllowKMSKeys(patterns)
 		return a.serve(c.Context(), parts, s)
 	}
+	c.AddCommand(a.migrateCommand())
 	return c
 }
 

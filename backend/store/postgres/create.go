@@ -20,8 +20,14 @@ import (
 // creates it, and the others wait and return ErrExists.
 //
 // fill may call the Store more than once. Its transactions end with that of Create.
-func Create(ctx context.Context, address string, fill func(context.Context, store.Store) error) (err error) {
-	s, err := connect(ctx, address)
+func Create(ctx context.Context, address string, fill func(context.Context, store.Store) error) error {
+	return createWith(ctx, address, current(), fill)
+}
+
+func createWith(
+	ctx context.Context, address string, known schema, fill func(context.Context, store.Store) error,
+) error {
+	s, err := connect(ctx, address, known)
 	if err != nil {
 		return err
 	}
@@ -29,7 +35,7 @@ func Create(ctx context.Context, address string, fill func(context.Context, stor
 	if s.deployment, err = newDeployment(); err != nil {
 		return err
 	}
-	return s.create(ctx, worksWith, fill)
+	return s.create(ctx, known.worksWith(), fill)
 }
 
 // create creates the schema and what fill adds, for programs that know the schema worksWith.
@@ -95,13 +101,13 @@ func (s *Store) createSchema(ctx context.Context, t *tx, worksWith int) error {
 			return err
 		}
 	}
-	for _, step := range steps() {
-		if _, err := t.exec(ctx, step); err != nil {
+	for _, step := range s.schema {
+		if _, err := t.exec(ctx, step.text); err != nil {
 			return err
 		}
 	}
 	_, err = t.exec(ctx, "INSERT INTO deployment (one, id, schema_version, works_with) VALUES (1, $1, $2, $3)",
-		s.deployment, schemaVersion, worksWith)
+		s.deployment, s.schema.version(), worksWith)
 	return err
 }
 

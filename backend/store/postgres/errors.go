@@ -148,7 +148,8 @@ func (s *Store) readOnlyError() *backend.Error {
 
 func (s *Store) rightsError() *backend.Error {
 	return backend.Errorf(backend.CodeDenied, "the role of the database URL may not read or write in database %s", s.name).
-		WithHint("grant it the rights on the schema pouncet and its tables; for a new database CREATE on the database")
+		WithHint("grant what a server needs: pouncet server migrate --apply --serving-role NAME, as the owner of the " +
+			"tables; for a new database, CREATE on the database")
 }
 
 func (s *Store) changedError(format string, args ...any) *backend.Error {

@@ -86,7 +86,8 @@ func TestOpenRefusesADatabaseThatItCannotUse(t *testing.T) {
 		says             string
 	}{
 		{"newer", "UPDATE pouncet.deployment SET schema_version = 3, works_with = 2", backend.ErrInvalid, "a newer version"},
-		{"older", "UPDATE pouncet.deployment SET schema_version = 0, works_with = 0", backend.ErrInvalid, "has version 0"},
+		{"of no version", "UPDATE pouncet.deployment SET schema_version = 0, works_with = 0", backend.ErrCorrupt,
+			"version 0"},
 		{"half migrated", "DROP TABLE pouncet.comparison", backend.ErrCorrupt, "comparison"},
 		{"without its version", "ALTER TABLE pouncet.deployment DROP COLUMN schema_version", backend.ErrCorrupt, "version"},
 		{"without an id", "DELETE FROM pouncet.deployment", backend.ErrCorrupt, "deployment id"},
@@ -127,6 +128,10 @@ func TestOpenUsesANewerSchemaThatWorksWithIt(t *testing.T) {
 	postgrestest.Exec(t, address, `ALTER TABLE pouncet.token ADD COLUMN extra text;
 		UPDATE pouncet.deployment SET schema_version = 2`)
 	_ = open(t, address).Close()
+
+	postgrestest.Exec(t, address, "CREATE RULE keep AS ON DELETE TO pouncet.token DO INSTEAD NOTHING")
+	_, err := postgres.Open(t.Context(), address)
+	wantError(t, err, backend.ErrCorrupt)
 }
 
 // A role without rights gets an error that says so.
@@ -142,10 +147,12 @@ func TestARoleWithoutRightsIsRefused(t *testing.T) {
 	err = postgres.Create(t.Context(), empty, noContent)
 	wantError(t, err, backend.ErrDenied)
 
-	postgrestest.Exec(t, address, `GRANT USAGE ON SCHEMA pouncet TO reader;
-		GRANT SELECT ON ALL TABLES IN SCHEMA pouncet TO reader`)
 	t.Cleanup(func() { postgrestest.Exec(t, address, "DROP OWNED BY reader") })
+	if _, err := postgres.Migrate(t.Context(), address, "reader"); err != nil {
+		t.Fatal(err)
+	}
 	s := opened(t, asReader)
+	postgrestest.Exec(t, address, "REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA pouncet FROM reader")
 	err = s.Update(t.Context(), func(tx store.Tx) error { return tx.DeleteToken(t.Context(), "x") })
 	wantError(t, err, backend.ErrDenied)
 	if err := s.Reads().AppendRecords(t.Context(), store.Record{}); !errors.Is(err, backend.ErrDenied) {

@@ -6,18 +6,23 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 )
 
-// ExpectedSchema is the content of schema.txt.
-var ExpectedSchema = expectedSchema
+// ExpectedSchema is what the program expects of a new database.
+var ExpectedSchema = current()[current().version()-1].result
 
-// SchemaOf returns the content that schema.txt should have.
+// SchemaFile is the file with it.
+var SchemaFile = "migrations/" + current()[current().version()-1].name + ".txt"
+
+// SchemaOf returns what this file should have.
 func SchemaOf(ctx context.Context, address string) (string, error) {
-	s, err := connect(ctx, address)
+	s, err := connect(ctx, address, current())
 	if err != nil {
 		return "", err
 	}
@@ -39,3 +44,45 @@ func OnCommit(s *Store, f func(calls int)) { s.onCommit = f }
 
 // Waiting returns how many calls of Update wait for another one.
 func Waiting(s *Store) int { return s.queue.Waiting() }
+
+// Program is a version of the program. The zero value is this one.
+type Program struct{ more []step }
+
+// WithMigration returns the version after p. The text of a migration begins with the number works_with.
+func (p Program) WithMigration(t testing.TB, name, text string) Program {
+	t.Helper()
+	next := Program{append(slices.Clone(p.more), newStep(name, text, ""))}
+	address := postgrestest.Database(t)
+	if err := next.Create(t.Context(), address, func(context.Context, store.Store) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	result, err := SchemaOf(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next.more[len(next.more)-1].result = result
+	return next
+}
+
+func (p Program) schema() schema { return slices.Concat(current(), p.more) }
+
+func (p Program) Open(ctx context.Context, address string) (*Store, error) {
+	return openWith(ctx, address, p.schema())
+}
+
+func (p Program) Create(
+	ctx context.Context, address string, fill func(context.Context, store.Store) error,
+) error {
+	return createWith(ctx, address, p.schema(), fill)
+}
+
+func (p Program) Migrate(ctx context.Context, address, role string) (Migration, error) {
+	return migrate(ctx, address, role, p.schema())
+}
+
+func (p Program) Check(ctx context.Context, address, role string) (Migration, error) {
+	return checkMigration(ctx, address, role, p.schema())
+}
+
+// Append adds a statement to the last migration.
+func (p Program) Append(statement string) { p.more[len(p.more)-1].text += ";" + statement }

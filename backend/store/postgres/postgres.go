@@ -57,6 +57,7 @@ const (
 type Store struct {
 	name       string // for messages: it has no credentials
 	deployment string
+	schema     schema // that this program knows
 	queue      queue.Queue
 	commits    backend.CommitCount
 	views      *pgxpool.Pool
@@ -75,9 +76,13 @@ func (s *Store) CommitCount() *backend.CommitCount { return &s.commits }
 
 // Open opens the database that a URL names, as postgres://USER:PASSWORD@HOST:PORT/NAME. ErrNotFound means that it holds
 // no data of Pouncet. ErrInvalid means that the URL is invalid, or that the database or its schema has a version that
-// this program cannot use. ErrDenied means that the role may not use it.
+// this program cannot use. ErrDenied means that the role lacks a right.
 func Open(ctx context.Context, address string) (*Store, error) {
-	s, err := connect(ctx, address)
+	return openWith(ctx, address, current())
+}
+
+func openWith(ctx context.Context, address string, known schema) (*Store, error) {
+	s, err := connect(ctx, address, known)
 	if err != nil {
 		return nil, err
 	}
@@ -89,12 +94,12 @@ func Open(ctx context.Context, address string) (*Store, error) {
 }
 
 // connect connects to a database, which need not hold data of Pouncet.
-func connect(ctx context.Context, address string) (*Store, error) {
+func connect(ctx context.Context, address string, known schema) (*Store, error) {
 	config, err := parse(address)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{name: databaseName(config.ConnConfig)}
+	s := &Store{name: databaseName(config.ConnConfig), schema: known}
 	s.queue.Begin, s.queue.Ended = s.beginChanges, s.translate
 	s.reads = newReadLog(s)
 	changes := config.Copy()
@@ -236,9 +241,10 @@ func (s *Store) checkServer(ctx context.Context) error {
 // database.
 func (s *Store) Check(ctx context.Context) error {
 	var deployment string
+	var oldest int
 	var readOnly bool
-	err := s.views.QueryRow(ctx, "SELECT id, current_setting('transaction_read_only') = 'on' FROM deployment").
-		Scan(&deployment, &readOnly)
+	err := s.views.QueryRow(ctx, `SELECT id, works_with, current_setting('transaction_read_only') = 'on'
+		FROM deployment`).Scan(&deployment, &oldest, &readOnly)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows), err == nil && deployment != s.deployment:
 		return backend.Errorf(backend.CodeUnavailable, "database %s was replaced while it was open", s.name).
@@ -248,7 +254,7 @@ func (s *Store) Check(ctx context.Context) error {
 	case readOnly:
 		return s.readOnlyError()
 	}
-	return nil
+	return s.checkOldest(0, oldest)
 }
 
 // CheckIntegrity returns an error if the table of the ids does not fit that of the objects: it leads callers to an

@@ -17,8 +17,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/storetest"
 )
 
-// opener opens one database for each folder. prepare changes a new one.
-func opener(prepare func(t testing.TB, address string)) storetest.Open {
+// opener opens one database for each folder. prepare changes a new one, and returns the URL with which it is opened.
+func opener(prepare func(t testing.TB, address string) string) storetest.Open {
 	var mu sync.Mutex
 	addresses := map[string]string{}
 	return func(t testing.TB, dir string) store.Store {
@@ -29,7 +29,7 @@ func opener(prepare func(t testing.TB, address string)) storetest.Open {
 		if !ok {
 			address = created(t)
 			if prepare != nil {
-				prepare(t, address)
+				address = prepare(t, address)
 			}
 			mu.Lock()
 			addresses[dir] = address
@@ -74,10 +74,15 @@ func TestConformance(t *testing.T) {
 	storetest.Run(t, opener(nil))
 }
 
-// The project leads the keys, so that a large deployment can partition its tables.
-func TestConformanceWithTablesPartitionedByProject(t *testing.T) {
-	postgrestest.Shared(t)
-	storetest.Run(t, opener(partition))
+// The project leads the keys, so that a large deployment can partition its tables. The rights of a serving role are
+// enough for everything that a server does.
+func TestConformanceAsServingRoleWithTablesPartitionedByProject(t *testing.T) {
+	servingRole(t, "serving")
+	storetest.Run(t, opener(func(t testing.TB, address string) string {
+		partition(t, address)
+		served(t, address, "serving")
+		return as(address, "serving")
+	}))
 }
 
 // partition partitions the empty tables of a database by the column that leads their key.

@@ -5,9 +5,13 @@ package postgres
 import (
 	"context"
 	"embed"
+	"fmt"
+	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,37 +19,54 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// schemaVersion is the version of the schema that this program makes, and worksWith the oldest one whose programs can
-// use it.
-const (
-	schemaVersion = 1
-	worksWith     = 1
-)
-
-//go:embed migrations/*.sql
-var migrations embed.FS
-
-// steps returns the statements that make the schema, one text for each version.
-func steps() []string {
-	names, err := migrations.ReadDir("migrations")
-	if err != nil {
-		panic(err) // the folder is embedded
-	}
-	out := make([]string, len(names))
-	for i, name := range names {
-		text, err := migrations.ReadFile("migrations/" + name.Name())
-		if err != nil {
-			panic(err)
-		}
-		out[i] = string(text)
-	}
-	return out
+// step is one version of the schema: how it is made from the version before, and what it is then.
+type step struct {
+	name   string
+	text   string
+	result string // the lines of selectSchema
+	// worksWith is the oldest version whose programs can use the database then. The text begins with it.
+	worksWith int
 }
 
-// expectedSchema lists what selectSchema returns for a new database.
-//
-//go:embed schema.txt
-var expectedSchema string
+// schema is what a program knows of the tables: all versions, oldest first.
+type schema []step
+
+func (k schema) version() int   { return len(k) }
+func (k schema) worksWith() int { return k[len(k)-1].worksWith }
+
+//go:embed migrations/*.sql migrations/*.txt
+var migrations embed.FS
+
+// current is the schema of this program.
+var current = sync.OnceValue(func() schema {
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		panic(err) // the pattern is valid
+	}
+	var out schema
+	for _, name := range names {
+		name = strings.TrimSuffix(name, ".sql")
+		out = append(out, newStep(path.Base(name), embedded(name+".sql"), embedded(name+".txt")))
+	}
+	return out
+})
+
+func embedded(name string) string {
+	text, err := migrations.ReadFile(name)
+	if err != nil {
+		panic(err) // it is embedded
+	}
+	return string(text)
+}
+
+// newStep returns a step. Its text begins with the number worksWith.
+func newStep(name, text, result string) step {
+	s := step{name: name, text: text, result: result}
+	if _, err := fmt.Sscanf(text, "-- works_with = %d\n", &s.worksWith); err != nil {
+		panic(fmt.Sprintf("migration %s does not begin with the line works_with: %v", name, err))
+	}
+	return s
+}
 
 // selectSchema describes what decides how a statement on the tables works: columns, keys, and what could change or hide
 // rows. Partitions belong to their table. Indexes are left out: an operator may add one.
@@ -96,53 +117,103 @@ func (s *Store) checkSchema(ctx context.Context) error {
 		if len(present) == 0 {
 			return s.emptyError()
 		}
-		if err := s.leavingError(present); err != nil {
+		if err := s.checkRights(ctx); err != nil {
 			return err
 		}
-		if !present["column deployment.schema_version integer not null"] {
-			return s.changedError("the version of its schema is missing")
+		version, err := s.readVersion(ctx, t, present)
+		if err == nil && version < s.schema.version() && !s.transfer {
+			err = s.olderError(version)
 		}
-		var version, oldest int
-		// The full name gives the right error to a role that may not use the schema.
-		found, err := t.first(ctx, "SELECT id, schema_version, works_with FROM pouncet.deployment", nil, &s.deployment,
-			&version, &oldest)
-		switch {
-		case err != nil:
-			return err
-		case !found:
-			return s.changedError("it has no deployment id")
-		}
-		return s.checkVersion(version, oldest, present)
+		return err
 	})
 }
 
-func (s *Store) checkVersion(version, oldest int, present map[string]bool) error {
+// readVersion reads the deployment and the version of the schema, and compares the schema with this version.
+func (s *Store) readVersion(ctx context.Context, t *tx, present map[string]bool) (version int, err error) {
+	if err := s.leavingError(present); err != nil {
+		return 0, err
+	}
+	if !present["column deployment.schema_version integer not null"] {
+		return 0, s.changedError("the version of its schema is missing")
+	}
+	var oldest int
+	found, err := t.first(ctx, "SELECT id, schema_version, works_with FROM pouncet.deployment", nil, &s.deployment,
+		&version, &oldest)
 	switch {
+	case err != nil:
+		return 0, err
+	case !found:
+		return 0, s.changedError("it has no deployment id")
 	case s.transfer:
-		return nil // the schema of a database that is moved was checked before
+		return version, nil // the schema of a database that is moved was checked before
+	case version < 1:
+		return 0, s.changedError("it says version %d", version)
+	}
+	if err := s.checkOldest(version, oldest); err != nil {
+		return 0, err
+	}
+	return version, s.compareSchema(version, present)
+}
+
+// checkOldest refuses a database that only newer programs can use. Each transaction reads works_with, so that a server
+// which runs during a migration ends its calls as soon as it cannot use the database any more.
+func (s *Store) checkOldest(version, oldest int) error {
+	switch known := s.schema.version(); {
+	case s.transfer || oldest <= known:
+		return nil
 	case isBeingFilled(oldest):
 		return s.arrivingError()
-	case oldest > schemaVersion:
+	default:
 		return backend.Errorf(backend.CodeInvalid,
 			"a newer version of Pouncet wrote database %s: its schema has version %d, and this program knows %d", s.name,
-			version, schemaVersion).WithHint("use that version of Pouncet")
-	case version < schemaVersion:
-		return backend.Errorf(backend.CodeInvalid, "the schema of database %s has version %d, and this program needs %d",
-			s.name, version, schemaVersion).WithHint("upgrade it, or use the version of Pouncet that wrote it")
+			max(version, oldest), known).WithHint("use that version of Pouncet")
 	}
-	for line := range strings.Lines(expectedSchema) {
-		if line = strings.TrimSuffix(line, "\n"); !present[line] {
-			return s.changedError("it has no %s", backend.Quote(line))
+}
+
+func (s *Store) olderError(version int) error {
+	return backend.Errorf(backend.CodeInvalid, "the schema of database %s has version %d, and this program needs %d",
+		s.name, version, s.schema.version()).
+		WithHint("run: pouncet server migrate --apply, as the role that owns the tables; then start the servers")
+}
+
+// compareSchema compares a schema with that of its version. A newer version may have more tables, columns and keys.
+func (s *Store) compareSchema(version int, present map[string]bool) error {
+	want, newer := s.schema.linesOf(version), version > s.schema.version()
+	for _, line := range slices.Sorted(maps.Keys(want)) {
+		if !present[line] {
+			return s.wrongLine(version, "has no", line)
 		}
-		delete(present, line)
-	}
-	if version > schemaVersion {
-		return nil // a migration has added what this program need not know
 	}
 	for _, line := range slices.Sorted(maps.Keys(present)) {
-		return s.changedError("it has %s", backend.Quote(line))
+		added := newer && (strings.HasPrefix(line, "column ") || strings.HasPrefix(line, "key "))
+		if !want[line] && !added {
+			return s.wrongLine(version, "has", line)
+		}
 	}
 	return nil
+}
+
+// linesOf returns the lines of selectSchema for a version, or for the newest one that this program knows.
+func (k schema) linesOf(version int) map[string]bool {
+	out := map[string]bool{}
+	for line := range strings.Lines(k[min(version, len(k))-1].result) {
+		out[strings.TrimSuffix(line, "\n")] = true
+	}
+	return out
+}
+
+// wrongLine is the error of a schema that is not that of its version. A part of another version means that a migration
+// was applied, or a backup restored, in part.
+func (s *Store) wrongLine(version int, what, line string) error {
+	for other := range s.schema {
+		if other+1 != version && s.schema.linesOf(other + 1)[line] == (what == "has") {
+			return backend.Errorf(backend.CodeCorrupt,
+				"the schema of database %s is half migrated: it says version %d, and %s %s", s.name, version, what,
+				backend.Quote(line)).
+				WithHint("restore the database from a backup, then run: pouncet server migrate --apply")
+		}
+	}
+	return s.changedError("it %s %s", what, backend.Quote(line))
 }
 
 // emptyError is the error of a database without data of Pouncet.

@@ -12,7 +12,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres"
 )
 
-var update = flag.Bool("update", false, "write schema.txt")
+var update = flag.Bool("update", false, "write the file with the expected schema")
 
 func TestExpectedSchemaIsThatOfANewDatabase(t *testing.T) {
 	got, err := postgres.SchemaOf(t.Context(), created(t))
@@ -20,11 +20,11 @@ func TestExpectedSchemaIsThatOfANewDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile("schema.txt", []byte(got), 0o644); err != nil {
+		if err := os.WriteFile(postgres.SchemaFile, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if got != postgres.ExpectedSchema {
-		t.Errorf("the schema is\n%s; go test -update writes it to schema.txt", got)
+		t.Errorf("the schema is\n%s; go test -update writes it to %s", got, postgres.SchemaFile)
 	}
 }
 

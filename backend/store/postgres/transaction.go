@@ -26,14 +26,27 @@ const (
 	beginChange = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 	selectCurrent = "SELECT (SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "'), " +
-		"(SELECT sealed FROM sealed_state WHERE name = '" + store.ContentsState + "')"
+		"(SELECT sealed FROM sealed_state WHERE name = '" + store.ContentsState + "'), " +
+		"(SELECT works_with FROM deployment)"
 )
 
 // View implements store.Store. BEGIN and the statement that reads the generation are sent together.
 func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	return s.view(ctx, func(t *tx, b *pgx.Batch) {
-		b.Queue(selectCurrent).QueryRow(func(row pgx.Row) error { return row.Scan(&t.generation, &t.contents) })
+		b.Queue(selectCurrent).QueryRow(func(row pgx.Row) (err error) {
+			t.generation, t.contents, err = s.scanCurrent(row)
+			return err
+		})
 	}, f)
+}
+
+// scanCurrent reads the row of selectCurrent.
+func (s *Store) scanCurrent(row pgx.Row) (generation, contents []byte, err error) {
+	var oldest *int // nil in a database that was changed outside Pouncet
+	if err = row.Scan(&generation, &contents, &oldest); err == nil && oldest != nil {
+		err = s.checkOldest(0, *oldest)
+	}
+	return generation, contents, err
 }
 
 // view runs f in a read transaction. more adds statements to BEGIN.
@@ -121,8 +134,7 @@ func (s *Store) beginChanges(ctx context.Context) (queue.Transaction, error) {
 		b.Queue(beginChange)
 		b.Queue("SELECT " + changeLock)
 		b.Queue(selectCurrent).QueryRow(func(row pgx.Row) error {
-			var generation, contents []byte
-			err := row.Scan(&generation, &contents)
+			generation, contents, err := s.scanCurrent(row)
 			states.known[store.GenerationState], states.known[store.ContentsState] = generation, contents
 			return err
 		})

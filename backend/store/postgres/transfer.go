@@ -30,7 +30,7 @@ const (
 // OpenForTransfer opens a database also if it is being moved. leaving says that another place is being filled from it.
 // ErrUnavailable also means that it was moved.
 func OpenForTransfer(ctx context.Context, address string) (s *Store, leaving bool, err error) {
-	if s, err = connect(ctx, address); err != nil {
+	if s, err = connect(ctx, address, current()); err != nil {
 		return nil, false, err
 	}
 	s.transfer = true
@@ -45,7 +45,7 @@ func OpenForTransfer(ctx context.Context, address string) (s *Store, leaving boo
 
 // CreateForTransfer creates the schema in an empty database, for the rows of another database, whose id it gets.
 func CreateForTransfer(ctx context.Context, address, deployment string) (*Store, error) {
-	s, err := connect(ctx, address)
+	s, err := connect(ctx, address, current())
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (s *Store) Progress(ctx context.Context) (transfer.Progress, error) {
 
 // SetProgress implements transfer.Target.
 func (s *Store) SetProgress(ctx context.Context, p transfer.Progress) error {
-	version := worksWith
+	version := s.schema.worksWith()
 	if p != transfer.Active {
 		version = 1_000_000 + int(p)
 	}

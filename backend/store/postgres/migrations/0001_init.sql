@@ -1,3 +1,5 @@
+-- works_with = 1
+
 -- The tables of schema 6 of SQLite. The project leads every key of a row that belongs to one, so that the tables can be
 -- partitioned by project. Texts are compared byte by byte. Times are microseconds since 1970 in UTC. A column that does
 -- not apply to a kind of object holds '' and never NULL, because a unique constraint treats NULLs as different.
