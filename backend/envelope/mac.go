@@ -3,6 +3,8 @@
 package envelope
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -37,6 +39,19 @@ type Signer struct{ hashes sync.Pool }
 // Signer derives a key with a label of package stored.
 func (k *Key) Signer(label string) (*Signer, error) {
 	return newSigner(k.environmentKey(), label)
+}
+
+// Block derives a key with a label of package stored, and returns AES-256 under it.
+func (k *Key) Block(label string) (cipher.Block, error) {
+	key, err := hkdf.Expand(sha256.New, k.environmentKey(), label, keySize)
+	if err != nil {
+		return nil, cryptoError("deriving a key", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, cryptoError("making a cipher", err)
+	}
+	return block, nil
 }
 
 func newSigner(environmentKey []byte, label string) (*Signer, error) {

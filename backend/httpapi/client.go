@@ -50,6 +50,8 @@ type client struct {
 	options ClientOptions
 	to      target
 	http    *retryablehttp.Client
+
+	revisions revisions
 }
 
 var _ backend.Service = (*client)(nil)
@@ -260,6 +262,8 @@ func attempt(ctx context.Context, c *client, path string, in, out any) (again bo
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set(versionHeader, strconv.Itoa(WireVersion))
+	presented, revision := c.revisions.present()
+	req.Header.Set(revisionHeader, revision)
 	if refs, ok := in.(resolveRequest); ok && slices.ContainsFunc(refs.Refs, func(r ref) bool { return r.Reveal }) {
 		req.Header.Set(revealHeader, "1")
 	}
@@ -271,6 +275,7 @@ func attempt(ctx context.Context, c *client, path string, in, out any) (again bo
 		return false, c.unreachable(ctx, err)
 	}
 	defer resp.Body.Close()
+	c.revisions.keep(resp.Header.Get(revisionHeader), presented)
 	text, err := readBody(resp)
 	switch {
 	case err != nil:

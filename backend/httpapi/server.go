@@ -9,6 +9,8 @@
 //	GET  /healthz      the process runs
 //	GET  /readyz       the store and the KMS can be used; with a token, also the problems
 //
+// The answer to a POST has a revision token, which later requests present: see revisions.go.
+//
 // Every verb is a POST with a JSON body, so that no URL and no log on the way holds the name of a secret. The token is
 // a bearer token (RFC 6750). An error is {"error": {"code", "message", "hint", …}}, with a status from a table that
 // server and client share. A request with an unknown field is refused, so that an older server does not ignore a field
@@ -69,6 +71,8 @@ type Options struct {
 	// the call has not verified the token itself, the server authenticates the token before it answers. A nil verified
 	// means that the token is not in memory. A nil Remembered remembers none.
 	Remembered func(ctx context.Context, token string) (call context.Context, p backend.Principal, verified func() bool)
+	// Begin begins the call of a request with revision tokens. Nil makes no tokens.
+	Begin Begin
 	// Refused is called for each request that makes no call because its token is not valid or Allow has refused it. err
 	// says why. ctx has the origin of the request and, if it is known, its principal.
 	Refused func(ctx context.Context, verb backend.Verb, err error)
@@ -301,7 +305,15 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 			busy(w, backend.Errorf(backend.CodeUnavailable, "the server has too many requests at once"))
 			return
 		}
+		ctx, token, err := s.begin(ctx, r)
+		if err != nil {
+			refuse(w, err)
+			return
+		}
 		out, err := verb(ctx, in)
+		if revision := token(); revision != "" {
+			w.Header().Set(revisionHeader, revision)
+		}
 		if !verified() {
 			if _, denied := s.principal(ctx, r); denied != nil {
 				s.deny(ctx, w, r, to.verb, denied)

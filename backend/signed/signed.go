@@ -25,6 +25,8 @@ package signed
 
 import (
 	"context"
+	"crypto/cipher"
+	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -73,6 +75,7 @@ type signers struct {
 	deployment     string
 	key            *envelope.Key
 	rows, summands *envelope.Signer
+	revisions      cipher.Block // of revision tokens
 }
 
 func newSigners(deployment string, key *envelope.Key) (*signers, error) {
@@ -84,7 +87,11 @@ func newSigners(deployment string, key *envelope.Key) (*signers, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &signers{deployment: deployment, key: key, rows: rows, summands: summands}, nil
+	revisions, err := key.Block(stored.RevisionToken)
+	if err != nil {
+		return nil, err
+	}
+	return &signers{deployment: deployment, key: key, rows: rows, summands: summands, revisions: revisions}, nil
 }
 
 // unlock returns the signers. It calls the KMS if the deployment key is not in memory.
@@ -112,6 +119,9 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	seen := s.seenCounters()
 	return s.Store.View(ctx, func(inner store.Tx) error {
 		t := &tx{Tx: inner, store: s, signers: keys, seen: seen}
+		if err := t.seeView(ctx); err != nil {
+			return err
+		}
 		if err := store.CheckCondition(ctx, t); err != nil {
 			return err
 		}
@@ -138,19 +148,28 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 		return err
 	}
 	var t *tx
-	seen := s.seenCounters()
-	err = s.Store.Update(ctx, func(inner store.Tx) error {
-		t = newWriter(inner, s, keys, seen)
+	var revision uint64
+	var own error // of f
+	seen, call := s.seenCounters(), store.CallOf(ctx)
+	err = s.Store.Update(ctx, func(inner store.Tx) (err error) {
+		t, own = newWriter(inner, s, keys, seen), nil
+		if revision, err = t.revisionOfUpdate(ctx, call); err != nil {
+			return err
+		}
 		if err := store.CheckCondition(ctx, t); err != nil {
 			return err
 		}
-		if err := f(t); err != nil {
-			return err
+		if own = f(t); own != nil {
+			return own
 		}
 		return t.saveStates(ctx)
 	})
 	if err == nil {
 		s.raiseCounters(t.counters)
+		revision = max(revision, t.counters[projectsState])
+	}
+	if call != nil && (err == nil || own != nil && errors.Is(err, own)) { // otherwise what it has seen may not exist
+		call.See(revision)
 	}
 	return err
 }

@@ -31,6 +31,8 @@ const (
 	DeploymentRowKey = "pouncet deployment row mac v2"
 	// StateSummand is the HKDF info of the key that maps rows to the summands of a state.
 	StateSummand = "pouncet state summand v2"
+	// RevisionToken is the HKDF info of the key that encrypts revision tokens. No token is stored.
+	RevisionToken = "pouncet revision token v1"
 
 	ObjectRow         = "object v2"
 	VersionRow        = "version v2"

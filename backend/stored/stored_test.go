@@ -22,6 +22,7 @@ func TestLabelsNeverChange(t *testing.T) {
 		{"RowKey", stored.RowKey, "pouncet row mac v1"},
 		{"DeploymentRowKey", stored.DeploymentRowKey, "pouncet deployment row mac v2"},
 		{"StateSummand", stored.StateSummand, "pouncet state summand v2"},
+		{"RevisionToken", stored.RevisionToken, "pouncet revision token v1"},
 		{"ObjectRow", stored.ObjectRow, "object v2"},
 		{"VersionRow", stored.VersionRow, "version v2"},
 		{"EnvironmentKeyRow", stored.EnvironmentKeyRow, "environment key v2"},

@@ -209,7 +209,7 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 		log.Error("untrusted token", "error", err.Error())
 	}, time.Now))
 	logins := access.NewLogins(parts.Store, nil)
-	o.Remembered = logins.Remembered
+	o.Remembered, o.Begin = logins.Remembered, parts.Begin
 	o.RateLimit, o.Observer = s.observe.limit, s.shown.httpObserver()
 	s.shown.watch(parts, logins, health, at)
 	a.notef("listening on %s, serving %s", at.url, parts.Location)

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package signed
+
+import (
+	"context"
+	"crypto/aes"
+	"encoding/base64"
+	"encoding/binary"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// A revision token is a revision for clients. It is one block of AES under a key that is derived from the deployment
+// key: the revision and eight bytes of zero, which a made-up token does not have. So it tells nothing but whether two
+// tokens are the same, and each server makes the same token of a revision.
+
+var tokenEncoding = base64.RawURLEncoding.Strict()
+
+// RevisionToken returns the token of a revision.
+func (s *Store) RevisionToken(ctx context.Context, revision uint64) (string, error) {
+	keys, err := s.unlock(ctx)
+	if err != nil {
+		return "", err
+	}
+	var block [aes.BlockSize]byte
+	binary.BigEndian.PutUint64(block[:], revision)
+	keys.revisions.Encrypt(block[:], block[:])
+	return tokenEncoding.EncodeToString(block[:]), nil
+}
+
+// Revision returns the revision of a token. ErrInvalid means that this deployment has not made it.
+func (s *Store) Revision(ctx context.Context, token string) (uint64, error) {
+	keys, err := s.unlock(ctx)
+	if err != nil {
+		return 0, err
+	}
+	block, err := tokenEncoding.DecodeString(token)
+	if err != nil || len(block) != aes.BlockSize {
+		return 0, revisionError()
+	}
+	keys.revisions.Decrypt(block, block)
+	if binary.BigEndian.Uint64(block[8:]) != 0 {
+		return 0, revisionError()
+	}
+	return binary.BigEndian.Uint64(block), nil
+}
+
+func revisionError() error {
+	return backend.Errorf(backend.CodeInvalid, "a revision token of the request is not one of this deployment").
+		WithHint("send the tokens that this server has returned, or none; a client that has used another deployment starts " +
+			"again")
+}
+
+// seeView notes the revision that a View sees.
+func (t *tx) seeView(ctx context.Context) error {
+	call := store.CallOf(ctx)
+	if call == nil {
+		return nil
+	}
+	contents, err := t.Tx.Contents(ctx)
+	if err != nil || contents == nil {
+		return err
+	}
+	revision, err := t.revision(call, contents)
+	if err == nil {
+		call.See(revision)
+	}
+	return err
+}
+
+// revisionOfUpdate returns the revision with which an Update begins.
+func (t *tx) revisionOfUpdate(ctx context.Context, call *store.Call) (uint64, error) {
+	if call == nil {
+		return 0, nil
+	}
+	contents, err := t.State(ctx, store.ContentsState)
+	if err != nil || contents == nil {
+		return 0, err
+	}
+	return t.revision(call, contents)
+}
+
+// revision returns the revision of a state, which must be at least that which a call must see.
+func (t *tx) revision(call *store.Call, contents []byte) (uint64, error) {
+	st, err := t.openStored(store.ContentsState, contents)
+	if err != nil {
+		return 0, err
+	}
+	if st.counter < call.Want() {
+		return 0, backend.Errorf(backend.CodeUnavailable,
+			"the database does not have all changes that the client has seen: an older copy took its place").
+			WithHint("if a backup was restored, start the client again; otherwise find the newer database")
+	}
+	return st.counter, nil
+}
