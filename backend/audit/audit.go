@@ -234,8 +234,10 @@ func unrecorded(what string, err error) error {
 	if errors.Is(err, backend.ErrStorageFull) {
 		code = backend.CodeStorageFull
 	}
-	return backend.Errorf(code, "the audit log cannot be written, so nothing was %s: %w", what, err).
-		WithHint("check the storage of the backend")
+	cause := backend.AsError(err)
+	e := backend.Errorf(code, "the audit log cannot be written, so nothing was %s: %s", what, cause.Message)
+	e.Err, e.Hint = err, cmp.Or(cause.Hint, "check the storage of the backend")
+	return e
 }
 
 // recorder writes records.

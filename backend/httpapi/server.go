@@ -426,6 +426,7 @@ type envelope struct {
 func refuse(w http.ResponseWriter, err error) {
 	e := backend.AsError(err)
 	switch {
+	case e.Code == backend.CodeUnavailable: // it says what the call has waited for
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		e = backend.Errorf(backend.CodeUnavailable, "the request was cancelled or took too long").
 			WithHint("send fewer references or changes in one request")

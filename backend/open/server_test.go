@@ -456,3 +456,37 @@ func (f forgedColumn) forge(t *testing.T, c *pgx.Conn) (restore func()) {
 		must("DELETE FROM " + f.table + "; INSERT INTO " + f.table + " SELECT * FROM pg_temp.saved")
 	}
 }
+
+// An older dump that is restored under a running server is refused by it, and used after a restart.
+func TestAnOlderDumpUnderARunningServerIsRefused(t *testing.T) {
+	address := postgrestest.Database(t)
+	c := serverConfigOf(address, "file://"+filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key")))
+	parts, _ := server(t, c)
+	if err := set(t, parts.Engine, "old"); err != nil {
+		t.Fatal(err)
+	}
+	postgrestest.Exec(t, address, `CREATE SCHEMA dump; CREATE TABLE dump.object AS TABLE pouncet.object;
+		CREATE TABLE dump.version AS TABLE pouncet.version; CREATE TABLE dump.sealed_state AS TABLE pouncet.sealed_state`)
+	t.Cleanup(func() { postgrestest.Exec(t, address, "DROP SCHEMA dump CASCADE") })
+	if err := set(t, parts.Engine, "new"); err != nil {
+		t.Fatal(err)
+	}
+	postgrestest.Exec(t, address, `DELETE FROM pouncet.version; DELETE FROM pouncet.object;
+		DELETE FROM pouncet.sealed_state;
+		INSERT INTO pouncet.object TABLE dump.object; INSERT INTO pouncet.version TABLE dump.version;
+		INSERT INTO pouncet.sealed_state TABLE dump.sealed_state`)
+	for range 2 {
+		value, err := get(t, parts.Engine)
+		if !errors.Is(err, backend.ErrCorrupt) || !strings.Contains(err.Error(), "older copy") ||
+			!strings.Contains(backend.AsError(err).Hint, "start the process again") {
+			t.Errorf("the server reads %q, %v", value, err)
+		}
+		if err := set(t, parts.Engine, "newer"); !errors.Is(err, backend.ErrCorrupt) {
+			t.Errorf("the server writes: %v", err)
+		}
+	}
+	restarted, _ := server(t, c)
+	if value, err := get(t, restarted.Engine); value != "old" || err != nil {
+		t.Errorf("after a restart, it reads %q, %v", value, err)
+	}
+}

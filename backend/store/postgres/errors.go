@@ -19,6 +19,7 @@ const (
 	idleInTransaction    = "25P03"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
+	adminShutdown        = "57P01"
 	insufficientRight    = "42501"
 	undefinedTable       = "42P01"
 	undefinedColumn      = "42703"
@@ -41,10 +42,11 @@ func sqlState(err error) string {
 	return ""
 }
 
-// runsAgain reports whether PostgreSQL has rolled back a transaction that can succeed when it runs again.
+// runsAgain reports whether PostgreSQL has rolled back a transaction that can succeed when it runs again. An
+// administrator may have ended the session.
 func runsAgain(err error) bool {
 	state := sqlState(err)
-	return state == serializationFailure || state == deadlockDetected
+	return state == serializationFailure || state == deadlockDetected || state == adminShutdown
 }
 
 // translate turns an error of pgx into a *backend.Error. It returns a *backend.Error unchanged.
@@ -66,23 +68,16 @@ func (s *Store) classify(err error) *backend.Error {
 	state := sqlState(err)
 	switch {
 	case isLeft(err):
-		return s.leftError()
+		return s.statesMissing()
 	case state != "":
 		return s.classifyState(state)
 	case s.closed.Load():
 		return backend.Errorf(backend.CodeUnavailable, "database %s is closed", s.name)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return backend.Errorf(backend.CodeUnavailable, "waiting for database %s: %w", s.name, endOf(err))
+		return backend.Errorf(backend.CodeUnavailable, "database %s did not answer before the end of the call", s.name).
+			WithHint("try again; if it stays so, look for a lock or for load: see pg_stat_activity")
 	}
 	return s.unreachable()
-}
-
-// endOf returns the error of a context without what pgx has put around it.
-func endOf(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return context.Canceled
-	}
-	return context.DeadlineExceeded
 }
 
 func (s *Store) unreachable() *backend.Error {
@@ -126,7 +121,7 @@ func (s *Store) classifyState(state string) *backend.Error {
 	}
 	switch state[:2] {
 	case "28": // invalid authorization
-		return backend.Errorf(backend.CodeDenied, "database %s does not let this server in", s.name).
+		return backend.Errorf(backend.CodeUnavailable, "database %s does not let this server in", s.name).
 			WithHint("check the user, the password and the sslmode of the URL, and pg_hba.conf")
 	case "08", "57": // connection exception, operator intervention
 		return s.unreachable()
@@ -141,13 +136,17 @@ func (s *Store) classifyState(state string) *backend.Error {
 	return backend.Errorf(backend.CodeInternal, "a statement failed in database %s (SQLSTATE %s)", s.name, state)
 }
 
+// readOnlyError also closes the connections: a session stays read-only after the database is not, or it belongs to a
+// former primary.
 func (s *Store) readOnlyError() *backend.Error {
+	s.views.Reset()
+	s.changes.Reset()
 	return backend.Errorf(backend.CodeUnavailable, "database %s is read-only", s.name).
 		WithHint("use the URL of the primary; several hosts and target_session_attrs=read-write in the URL find it")
 }
 
 func (s *Store) rightsError() *backend.Error {
-	return backend.Errorf(backend.CodeDenied, "the role of the database URL may not read or write in database %s", s.name).
+	return backend.Errorf(backend.CodeUnavailable, "the role of the URL may not read or write in database %s", s.name).
 		WithHint("grant what a server needs: pouncet server migrate --apply --serving-role NAME, as the owner of the " +
 			"tables; for a new database, CREATE on the database")
 }

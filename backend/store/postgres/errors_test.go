@@ -35,8 +35,9 @@ func TestErrorsNameTheDatabaseAndNotThePassword(t *testing.T) {
 		want          error
 		says          []string
 	}{
-		{"a wrong password", over("someone", local, ""), backend.ErrDenied, []string{local + "/postgres", "pg_hba.conf"}},
-		{"an absent role", over("nobody_here", local, ""), backend.ErrDenied, []string{local + "/postgres"}},
+		{"a wrong password", over("someone", local, ""), backend.ErrUnavailable,
+			[]string{local + "/postgres", "pg_hba.conf"}},
+		{"an absent role", over("nobody_here", local, ""), backend.ErrUnavailable, []string{local + "/postgres"}},
 		{"a closed port", over("someone", "127.0.0.1:1", ""), backend.ErrUnavailable,
 			[]string{"127.0.0.1:1/postgres", "host"}},
 		{"TLS that the server does not have", strings.Replace(over("someone", local, ""), "disable", "require", 1),
@@ -145,7 +146,7 @@ func TestARoleWithoutRightsIsRefused(t *testing.T) {
 	wantError(t, err, backend.ErrDenied)
 	empty := strings.Replace(postgrestest.Database(t), postgrestest.User+"@", "reader@", 1)
 	err = postgres.Create(t.Context(), empty, noContent)
-	wantError(t, err, backend.ErrDenied)
+	wantError(t, err, backend.ErrUnavailable)
 
 	t.Cleanup(func() { postgrestest.Exec(t, address, "DROP OWNED BY reader") })
 	if _, err := postgres.Migrate(t.Context(), address, "reader"); err != nil {
@@ -154,9 +155,9 @@ func TestARoleWithoutRightsIsRefused(t *testing.T) {
 	s := opened(t, asReader)
 	postgrestest.Exec(t, address, "REVOKE INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA pouncet FROM reader")
 	err = s.Update(t.Context(), func(tx store.Tx) error { return tx.DeleteToken(t.Context(), "x") })
-	wantError(t, err, backend.ErrDenied)
-	if err := s.Reads().AppendRecords(t.Context(), store.Record{}); !errors.Is(err, backend.ErrDenied) {
-		t.Errorf("got %v, want ErrDenied", err)
+	wantError(t, err, backend.ErrUnavailable)
+	if err := s.Reads().AppendRecords(t.Context(), store.Record{}); !errors.Is(err, backend.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -86,3 +87,6 @@ func (p Program) Check(ctx context.Context, address, role string) (Migration, er
 
 // Append adds a statement to the last migration.
 func (p Program) Append(statement string) { p.more[len(p.more)-1].text += ";" + statement }
+
+// SetStatementTimeout replaces the time limit of a statement that does not end with its call.
+func SetStatementTimeout(s *Store, d time.Duration) { s.timeout = d }

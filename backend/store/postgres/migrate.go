@@ -76,7 +76,7 @@ func (s *Store) neededMigration(ctx context.Context, t *tx) (m Migration, err er
 		if err != nil || len(present) == 0 {
 			return err
 		}
-		if m.Version, err = s.readVersion(ctx, t, present); err != nil {
+		if s.deployment, m.Version, err = s.readVersion(ctx, t, present); err != nil {
 			return err
 		}
 		for _, step := range s.schema[min(m.Version, len(s.schema)):] {

@@ -239,7 +239,7 @@ func (s *Store) placeError(placed map[string]store.Object) error {
 		}
 	}
 	var taken store.Object
-	ctx, cancel := uninterrupted(context.Background())
+	ctx, cancel := s.uninterrupted(context.Background())
 	defer cancel()
 	err := s.views.QueryRow(ctx, `SELECT o.kind, o.name
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])

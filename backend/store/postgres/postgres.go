@@ -25,7 +25,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"runtime"
@@ -49,8 +48,9 @@ const (
 	idleTimeout = 60 * time.Second
 	// connectTimeout replaces the default of pgx, which has none.
 	connectTimeout = 10 * time.Second
-	// statementTimeout limits a statement of a change, beyond the wait for a lock. It ends with the connection.
-	statementTimeout = 60 * time.Second
+	// statementTimeout limits a statement of a change, which does not end with its call: other calls share the
+	// transaction. It is shorter than the deadline of a call.
+	statementTimeout = 20 * time.Second
 )
 
 // Store is an open database.
@@ -65,6 +65,7 @@ type Store struct {
 	reads      *ReadLog
 	close      func()
 	closed     atomic.Bool
+	timeout    time.Duration   // statementTimeout; tests set it
 	transfer   bool            // the database may be one that is moved
 	onCommit   func(calls int) // tests set it, to learn how many calls of Update share a commit
 }
@@ -86,7 +87,7 @@ func openWith(ctx context.Context, address string, known schema) (*Store, error)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkSchema(ctx); err != nil {
+	if s.deployment, err = s.checkSchema(ctx); err != nil {
 		_ = s.Close() // nothing was written
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func connect(ctx context.Context, address string, known schema) (*Store, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{name: databaseName(config.ConnConfig), schema: known}
+	s := &Store{name: databaseName(config.ConnConfig), schema: known, timeout: statementTimeout}
 	s.queue.Begin, s.queue.Ended = s.beginChanges, s.translate
 	s.reads = newReadLog(s)
 	changes := config.Copy()
@@ -237,24 +238,28 @@ func (s *Store) checkServer(ctx context.Context) error {
 	return nil
 }
 
-// Check returns an error if a call could not read or write the database. Its cost does not depend on the size of the
-// database.
+// Check returns an error if a call could not read or write the database, or if its schema was changed. Its cost does
+// not depend on the size of the database.
 func (s *Store) Check(ctx context.Context) error {
-	var deployment string
-	var oldest int
 	var readOnly bool
-	err := s.views.QueryRow(ctx, `SELECT id, works_with, current_setting('transaction_read_only') = 'on'
-		FROM deployment`).Scan(&deployment, &oldest, &readOnly)
+	err := s.changes.QueryRow(ctx, "SELECT current_setting('transaction_read_only') = 'on'").Scan(&readOnly)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows), err == nil && deployment != s.deployment:
-		return backend.Errorf(backend.CodeUnavailable, "database %s was replaced while it was open", s.name).
-			WithHint("restore it, and restart the servers")
 	case err != nil:
-		return s.translate(err)
+		return s.beginError(ctx, err)
 	case readOnly:
 		return s.readOnlyError()
 	}
-	return s.checkOldest(0, oldest)
+	deployment, err := s.checkSchema(ctx)
+	if err == nil && deployment != s.deployment {
+		err = s.replacedError()
+	}
+	return err
+}
+
+// replacedError is the error of a database that another one has replaced since it was opened.
+func (s *Store) replacedError() error {
+	return backend.Errorf(backend.CodeUnavailable, "database %s was replaced while it was open", s.name).
+		WithHint("restore it, and restart the servers")
 }
 
 // CheckIntegrity returns an error if the table of the ids does not fit that of the objects: it leads callers to an

@@ -50,7 +50,7 @@ func (l *ReadLog) write(records []store.Record, _, _ int) error {
 	if l.onWrite != nil {
 		l.onWrite(len(records))
 	}
-	ctx, cancel := uninterrupted(context.Background())
+	ctx, cancel := l.store.uninterrupted(context.Background())
 	defer cancel()
 	_, err := l.store.changes.Exec(ctx, readTables.insertion(), recordValues(records)...)
 	return l.store.recordError(l.store.translate(err))

@@ -105,10 +105,10 @@ func (t *tx) schemaObjects(ctx context.Context) (map[string]bool, error) {
 	return present, err
 }
 
-// checkSchema reads the deployment, and refuses a database that this program cannot use.
-func (s *Store) checkSchema(ctx context.Context) error {
+// checkSchema returns the deployment, and refuses a database that this program cannot use.
+func (s *Store) checkSchema(ctx context.Context) (deployment string, err error) {
 	// The tables may not exist, so the transaction does not begin with a query of them.
-	return s.view(ctx, func(*tx, *pgx.Batch) {}, func(inner store.Tx) error {
+	err = s.view(ctx, func(*tx, *pgx.Batch) {}, func(inner store.Tx) error {
 		t := inner.(*tx)
 		present, err := t.schemaObjects(ctx)
 		if err != nil {
@@ -120,39 +120,43 @@ func (s *Store) checkSchema(ctx context.Context) error {
 		if err := s.checkRights(ctx); err != nil {
 			return err
 		}
-		version, err := s.readVersion(ctx, t, present)
+		var version int
+		deployment, version, err = s.readVersion(ctx, t, present)
 		if err == nil && version < s.schema.version() && !s.transfer {
 			err = s.olderError(version)
 		}
 		return err
 	})
+	return deployment, err
 }
 
 // readVersion reads the deployment and the version of the schema, and compares the schema with this version.
-func (s *Store) readVersion(ctx context.Context, t *tx, present map[string]bool) (version int, err error) {
+func (s *Store) readVersion(
+	ctx context.Context, t *tx, present map[string]bool,
+) (deployment string, version int, err error) {
 	if err := s.leavingError(present); err != nil {
-		return 0, err
+		return "", 0, err
 	}
 	if !present["column deployment.schema_version integer not null"] {
-		return 0, s.changedError("the version of its schema is missing")
+		return "", 0, s.changedError("the version of its schema is missing")
 	}
 	var oldest int
-	found, err := t.first(ctx, "SELECT id, schema_version, works_with FROM pouncet.deployment", nil, &s.deployment,
+	found, err := t.first(ctx, "SELECT id, schema_version, works_with FROM pouncet.deployment", nil, &deployment,
 		&version, &oldest)
 	switch {
 	case err != nil:
-		return 0, err
+		return "", 0, err
 	case !found:
-		return 0, s.changedError("it has no deployment id")
+		return "", 0, s.changedError("it has no deployment id")
 	case s.transfer:
-		return version, nil // the schema of a database that is moved was checked before
+		return deployment, version, nil // the schema of a database that is moved was checked before
 	case version < 1:
-		return 0, s.changedError("it says version %d", version)
+		return "", 0, s.changedError("it says version %d", version)
 	}
 	if err := s.checkOldest(version, oldest); err != nil {
-		return 0, err
+		return "", 0, err
 	}
-	return version, s.compareSchema(version, present)
+	return deployment, version, s.compareSchema(version, present)
 }
 
 // checkOldest refuses a database that only newer programs can use. Each transaction reads works_with, so that a server

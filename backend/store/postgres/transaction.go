@@ -25,9 +25,9 @@ const (
 	beginView   = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 	beginChange = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
-	selectCurrent = "SELECT (SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "'), " +
-		"(SELECT sealed FROM sealed_state WHERE name = '" + store.ContentsState + "'), " +
-		"(SELECT works_with FROM deployment)"
+	selectCurrent = "SELECT (SELECT id FROM deployment), (SELECT works_with FROM deployment), " +
+		"(SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "'), " +
+		"(SELECT sealed FROM sealed_state WHERE name = '" + store.ContentsState + "')"
 )
 
 // View implements store.Store. BEGIN and the statement that reads the generation are sent together.
@@ -40,13 +40,17 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	}, f)
 }
 
-// scanCurrent reads the row of selectCurrent.
+// scanCurrent reads the row of selectCurrent. A transaction does not begin in a database that another one has replaced.
 func (s *Store) scanCurrent(row pgx.Row) (generation, contents []byte, err error) {
-	var oldest *int // nil in a database that was changed outside Pouncet
-	if err = row.Scan(&generation, &contents, &oldest); err == nil && oldest != nil {
-		err = s.checkOldest(0, *oldest)
+	var deployment *string
+	var oldest *int
+	switch err = row.Scan(&deployment, &oldest, &generation, &contents); {
+	case err != nil:
+		return nil, nil, err
+	case deployment == nil || *deployment != s.deployment:
+		return nil, nil, s.replacedError()
 	}
-	return generation, contents, err
+	return generation, contents, s.checkOldest(0, *oldest)
 }
 
 // view runs f in a read transaction. more adds statements to BEGIN.
@@ -64,13 +68,13 @@ func (s *Store) view(ctx context.Context, more func(*tx, *pgx.Batch), f func(sto
 	t.conn = c.Conn()
 	defer func() { // also when f panics
 		t.ended = true
-		go endView(c) // the caller need not wait for it
+		go s.endView(c) // the caller need not wait for it
 	}()
 	return f(t)
 }
 
-func endView(c *pgxpool.Conn) {
-	ctx, cancel := uninterrupted(context.Background())
+func (s *Store) endView(c *pgxpool.Conn) {
+	ctx, cancel := s.uninterrupted(context.Background())
 	defer cancel()
 	if _, err := c.Exec(ctx, "ROLLBACK"); err != nil {
 		_ = c.Conn().Close(ctx) // the pool drops a closed connection
@@ -213,7 +217,7 @@ func (t *tx) endMember() {
 
 // exec runs a statement of the transaction itself.
 func (b *changes) exec(text string) error {
-	ctx, cancel := uninterrupted(context.Background())
+	ctx, cancel := b.store.uninterrupted(context.Background())
 	defer cancel()
 	if _, err := b.conn.Exec(ctx, text); err != nil {
 		b.broken = b.store.translate(err)
@@ -268,13 +272,13 @@ func isUnknown(err error) bool {
 }
 
 func (b *changes) closeConn() {
-	ctx, cancel := uninterrupted(context.Background())
+	ctx, cancel := b.store.uninterrupted(context.Background())
 	defer cancel()
 	_ = b.conn.Conn().Close(ctx) // rolls back; the pool drops a closed connection
 }
 
 func (b *changes) rollBack() bool {
-	ctx, cancel := uninterrupted(context.Background())
+	ctx, cancel := b.store.uninterrupted(context.Background())
 	defer cancel()
 	_, err := b.conn.Exec(ctx, "ROLLBACK")
 	return err == nil
@@ -282,7 +286,7 @@ func (b *changes) rollBack() bool {
 
 // commit writes the states and commits, in one round trip.
 func (b *changes) commit() error {
-	ctx, cancel := uninterrupted(context.Background())
+	ctx, cancel := b.store.uninterrupted(context.Background())
 	defer cancel()
 	batch := &pgx.Batch{}
 	b.states.queue(batch)

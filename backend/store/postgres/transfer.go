@@ -34,7 +34,7 @@ func OpenForTransfer(ctx context.Context, address string) (s *Store, leaving boo
 		return nil, false, err
 	}
 	s.transfer = true
-	if err = s.checkSchema(ctx); err == nil {
+	if s.deployment, err = s.checkSchema(ctx); err == nil {
 		leaving, err = s.hasTable(ctx, transfer.LeavingTable)
 	}
 	if err != nil {
@@ -198,7 +198,16 @@ func isLeft(err error) bool {
 	return errors.As(err, &e) && e.Code == undefinedTable && strings.Contains(e.Message, `"`+transfer.StatesTable+`"`)
 }
 
-func (s *Store) leftError() *backend.Error {
+// statesMissing is the error of a statement that did not find the table of the states.
+func (s *Store) statesMissing() *backend.Error {
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	var moved bool
+	err := s.views.QueryRow(ctx, "SELECT to_regclass('pouncet."+transfer.LeavingTable+"') IS NOT NULL OR "+
+		"to_regclass('pouncet."+transfer.LeftTable+"') IS NOT NULL").Scan(&moved)
+	if err != nil || !moved {
+		return s.changedError("a table or a column is missing")
+	}
 	return backend.Errorf(backend.CodeUnavailable, "the backend in database %s is being moved, or was", s.name).
 		WithHint("use the backend in its new place, and end this server")
 }

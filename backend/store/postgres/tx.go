@@ -55,11 +55,12 @@ func (t *tx) statement(ctx context.Context) (context.Context, context.CancelFunc
 	if !t.writable {
 		return ctx, func() {}
 	}
-	return uninterrupted(ctx)
+	return t.store.uninterrupted(ctx)
 }
 
-func uninterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
+// uninterrupted limits the time of a statement that does not end with its call.
+func (s *Store) uninterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
 }
 
 // later is a statement that writes and that is sent with the next one, so that it needs no round trip. So its error is

@@ -4,11 +4,15 @@ package postgrestest
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/user"
 	"strconv"
+	"strings"
 	"syscall"
+	"testing"
 )
 
 // immediateShutdown makes PostgreSQL stop without a checkpoint.
@@ -39,6 +43,30 @@ func credential() *syscall.Credential {
 		}
 	}
 	return nil
+}
+
+// Pause stops all processes of the server, as a machine that hangs does, until Continue.
+func (s *Server) Pause(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Continue ends Pause.
+func (s *Server) Continue(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+func (s *Server) signal(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	pid := s.command.Process.Pid
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range append(strings.Fields(string(children)), strconv.Itoa(pid)) {
+		pid, err := strconv.Atoi(text)
+		if err == nil {
+			err = syscall.Kill(pid, signal)
+		}
+		if err != nil && !errors.Is(err, syscall.ESRCH) { // a process may have ended since
+			t.Fatal(err)
+		}
+	}
 }
 
 // giveAway gives a folder to the user of the server.
