@@ -4,6 +4,7 @@ package reliability
 
 import (
 	"fmt"
+	"hash/maphash"
 	"strings"
 
 	"github.com/anishathalye/porcupine"
@@ -27,6 +28,8 @@ type secretState struct {
 	value, previous string
 }
 
+var seed = maphash.MakeSeed()
+
 // groups is what a history must agree with.
 var groups = porcupine.Model{
 	Partition: func(calls []porcupine.Operation) [][]porcupine.Operation {
@@ -47,6 +50,7 @@ var groups = porcupine.Model{
 	Step: func(state, asked, told any) (bool, any) {
 		return step(state.(groupState), asked.(request), told.(answer))
 	},
+	Hash:              func(state any) uint64 { return maphash.Comparable(seed, state.(groupState)) },
 	DescribeOperation: describe,
 	DescribeState:     func(state any) string { return fmt.Sprintf("%+v", state) },
 }

@@ -32,7 +32,7 @@ type workload struct {
 	seed     uint64
 	// unexpected is called for an error that no caller should get.
 	unexpected func(error)
-	answered   func() // called after each definite answer; nil for nothing
+	failed     func(error) // called for an error that says that a part fails at present; nil ignores it
 
 	seen    sync.Map     // the version that a client saw last, by the name of a secret
 	longest atomic.Int64 // the longest call, in nanoseconds
@@ -107,17 +107,43 @@ func (c *client) call() {
 		asked = c.earlier[c.rand.IntN(len(c.earlier))]
 	default:
 		asked.changes = c.changes(asked.group)
-		if c.rand.IntN(3) == 0 {
+		if c.rand.IntN(10) > 0 {
 			c.keys++
 			asked.key = fmt.Sprintf("key-%d-%d-%d", c.first, c.number, c.keys)
 			c.earlier = append(c.earlier, asked)
 			c.earlier = c.earlier[max(0, len(c.earlier)-4):]
 		}
 	}
-	told := c.send(asked)
-	// A client that wants to know repeats the set with its key until it has an answer.
+	c.decide(asked)
+}
+
+// decide makes a call. A set with a key is repeated until its client knows whether it was applied, which is one call of
+// the history: the key makes all its attempts one. A set without a key is not repeated.
+func (c *client) decide(asked request) {
+	began := c.history.now()
+	told := c.attempt(asked)
+	last, repeated := began, false
 	for told.unknown && asked.key != "" && !c.stopped() {
-		told = c.send(asked)
+		c.rest()
+		last, repeated = c.history.now(), true
+		told = c.attempt(asked)
+	}
+	if told.refused != "" && repeated { // an attempt before may still be applied
+		c.history.add(c.number, asked, began, answer{unknown: true})
+		began = last
+	}
+	c.history.add(c.number, asked, began, told)
+	if told.unknown {
+		c.rest()
+	}
+	c.learn(asked, told)
+}
+
+// rest waits after a call that failed, as clients do.
+func (w *workload) rest() {
+	select {
+	case <-w.stop:
+	case <-time.After(500 * time.Millisecond):
 	}
 }
 
@@ -159,14 +185,19 @@ func (c *client) changes(group int) []change {
 	}
 }
 
-// send makes a call and records it.
-func (c *client) send(asked request) answer {
+// attempt makes a call once.
+func (c *client) attempt(asked request) answer {
 	ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
 	defer cancel()
 	service := c.services[c.rand.IntN(len(c.services))]
 	began := c.history.now()
 	told, err := ask(ctx, service, asked)
-	c.history.add(c.number, asked, began, told)
+	if isTemporary(err) {
+		if c.failed != nil {
+			c.failed(err)
+		}
+		err = nil
+	}
 	lasted := c.history.now() - began
 	for longest := c.longest.Load(); lasted > longest && !c.longest.CompareAndSwap(longest, lasted); {
 		longest = c.longest.Load()
@@ -177,10 +208,6 @@ func (c *client) send(asked request) answer {
 	if err != nil {
 		c.unexpected(err)
 	}
-	if !told.unknown && c.answered != nil {
-		c.answered()
-	}
-	c.learn(asked, told)
 	return told
 }
 
@@ -200,7 +227,7 @@ func (c *client) learn(asked request, told answer) {
 	}
 }
 
-// ask makes a call. err is an error that no caller should get.
+// ask makes a call. With an error, the answer is unknown.
 func ask(ctx context.Context, service backend.Service, asked request) (told answer, err error) {
 	switch {
 	case asked.list:
@@ -212,9 +239,6 @@ func ask(ctx context.Context, service backend.Service, asked request) (told answ
 	}
 	if err != nil {
 		told = answer{unknown: true}
-	}
-	if isTemporary(err) {
-		err = nil
 	}
 	return told, err
 }

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package reliability
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// endWithTest makes a process end with this one, also if this one is killed.
+func endWithTest(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
