@@ -30,14 +30,14 @@ func TestTheCheckerFindsSeededFaults(t *testing.T) {
 	t.Run("no fault", func(t *testing.T) {
 		t.Parallel()
 		service := faultyServer(t, fault{})
-		h := recorded(t, service, 150)
+		h := recorded(t, service, 100)
 		h.wantLinearizable(t)
 		h.wantAcknowledged(t, service)
 	})
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			h := recorded(t, faultyServer(t, f), 150)
+			h := recorded(t, faultyServer(t, f), 100)
 			if found, _ := h.check(); found != porcupine.Illegal {
 				t.Errorf("the result is %v, want %v", found, porcupine.Illegal)
 			}

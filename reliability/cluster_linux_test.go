@@ -62,6 +62,7 @@ var disruptions = []disruption{
 // The primary of a cluster is killed, paused and cut off under load. No acknowledged write is lost, one order explains
 // all answers, every call ends, and the servers recover without a restart.
 func TestFailoversLoseNothing(t *testing.T) {
+	t.Parallel()
 	c := startCluster(t)
 	c.createDatabase("pouncet")
 	d := &deployment{database: c.url("pouncet"), kmsKey: "file://" + filepath.Join(t.TempDir(), "kms.key")}

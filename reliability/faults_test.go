@@ -20,6 +20,7 @@ type fault struct {
 	name    string
 	service func(backend.Service) backend.Service // between the HTTP server and the engine
 	store   func(store.Store) store.Store         // between the engine and the database
+	now     func() time.Time                      // the clock of the engine; nil for the right one
 }
 
 // faults are the faults that the checker must find.

@@ -83,7 +83,7 @@ func needPrograms(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {
-			t.Skipf("%s is not installed: apt-get install patroni etcd-server haproxy faketime postgresql", p)
+			t.Skipf("%s is not installed: apt-get install patroni etcd-server haproxy postgresql", p)
 		}
 	}
 }

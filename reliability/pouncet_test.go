@@ -3,8 +3,8 @@
 package reliability
 
 import (
+	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -38,12 +38,9 @@ var programs = sync.OnceValues(func() (string, error) {
 
 // deployment is what all servers of a test share.
 type deployment struct {
-	database string // URL; "" for an embedded backend
-	home     string // folder of an embedded backend
+	database string // URL
 	kmsKey   string
-	token    string
-	env      []string // more variables of the servers
-	prefix   []string // of the command of a server, such as "faketime"
+	token    string // of an admin
 }
 
 // process is a running pouncet server.
@@ -59,26 +56,35 @@ func (p *process) endpoint() string { return "http://" + p.address }
 // serve starts a server on an address and waits until it is ready. The first one of a database makes the token.
 func (d *deployment) serve(t *testing.T, address string, flags ...string) *process {
 	t.Helper()
+	tokenFile := filepath.Join(t.TempDir(), "token")
+	first := d.token == ""
+	if first {
+		flags = append(flags, "--first-token-file", tokenFile)
+	}
+	p := d.start(t, address, flags...)
+	p.waitListening(t)
+	waitFor(t, time.Minute, p.ready)
+	if first {
+		text, err := os.ReadFile(tokenFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d.token = strings.TrimSpace(string(text))
+	}
+	return p
+}
+
+// start starts a server on an address.
+func (d *deployment) start(t *testing.T, address string, flags ...string) *process {
+	t.Helper()
 	dir, err := programs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{}, d.prefix...)
-	args = append(args, filepath.Join(dir, "pouncet"), "server", "--listen", address, "--kms-key", d.kmsKey, "--quiet")
-	tokenFile := ""
-	if d.token == "" && d.database != "" {
-		tokenFile = filepath.Join(t.TempDir(), "token")
-		args = append(args, "--first-token-file", tokenFile)
-	}
-	args = append(args, flags...)
+	args := append([]string{"server", "--listen", address, "--kms-key", d.kmsKey, "--quiet"}, flags...)
 	p := &process{address: address, log: &output{}}
-	p.command = exec.CommandContext(context.WithoutCancel(t.Context()), args[0], args[1:]...)
-	p.command.Env = append(os.Environ(), d.env...)
-	if d.database != "" {
-		p.command.Env = append(p.command.Env, "POUNCET_DATABASE="+d.database)
-	} else {
-		p.command.Env = append(p.command.Env, "POUNCET_HOME="+d.home)
-	}
+	p.command = exec.CommandContext(context.WithoutCancel(t.Context()), filepath.Join(dir, "pouncet"), args...)
+	p.command.Env = append(os.Environ(), "POUNCET_DATABASE="+d.database)
 	p.command.Stdout, p.command.Stderr = p.log, p.log
 	endWithTest(p.command)
 	if err := p.command.Start(); err != nil {
@@ -91,24 +97,18 @@ func (d *deployment) serve(t *testing.T, address string, flags ...string) *proce
 			t.Logf("the server on %s:\n%s", address, p.log.last())
 		}
 	})
-	waitFor(t, time.Minute, func() error {
-		err := p.ready()
+	return p
+}
+
+// waitListening waits until a server says that it listens. Another program could have its address.
+func (p *process) waitListening(t *testing.T) {
+	t.Helper()
+	waitFor(t, 2*time.Minute, func() error {
 		if !strings.Contains(p.log.last(), "listening on") {
-			err = errors.New("the server does not listen")
-		}
-		if err != nil {
-			return fmt.Errorf("%w\n%s", err, p.log.last())
+			return fmt.Errorf("the server does not listen:\n%s", p.log.last())
 		}
 		return nil
 	})
-	if tokenFile != "" {
-		text, err := os.ReadFile(tokenFile)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d.token = strings.TrimSpace(string(text))
-	}
-	return p
 }
 
 // ready returns nil if a server says that it is ready.
@@ -132,4 +132,25 @@ func (d *deployment) clients(t *testing.T, servers ...*process) (out []backend.S
 		out = append(out, connect(t, s.endpoint(), d.token))
 	}
 	return out
+}
+
+// metric returns the value of a metric.
+func metric(t *testing.T, url, name string) float64 {
+	t.Helper()
+	resp, err := (&http.Client{Timeout: 10 * time.Second}).Get(url) //nolint:noctx // it has a timeout
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	for in := bufio.NewScanner(resp.Body); in.Scan(); {
+		if rest, ok := strings.CutPrefix(in.Text(), name+" "); ok {
+			var value float64
+			if _, err := fmt.Sscan(rest, &value); err != nil {
+				t.Fatal(err)
+			}
+			return value
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
 }

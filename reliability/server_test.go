@@ -17,7 +17,6 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
-	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
 // faultyServer serves a new embedded backend over HTTP in this process, with faults between its parts, and returns a
@@ -44,12 +43,12 @@ func faultyServer(t *testing.T, f fault) backend.Service {
 		rows = f.store(rows)
 	}
 	var service backend.Service = engine.New(rows, parts.Keys, engine.Options{KMSKey: made.KMSKey,
-		Authorizer: access.Rights{}, Record: audit.NewChanges(nil)})
+		Authorizer: access.Rights{}, Record: audit.NewChanges(nil), Now: f.now})
 	if f.service != nil {
 		service = f.service(service)
 	}
 	authenticate := func(ctx context.Context, token string) (backend.Principal, error) {
-		return access.Authenticate(ctx, store.Store(parts.Store), token, time.Now())
+		return access.Authenticate(ctx, parts.Store, token, time.Now())
 	}
 	server := httptest.NewServer(httpapi.NewServer(service, authenticate, httpapi.Options{}))
 	t.Cleanup(server.Close)
