@@ -31,6 +31,8 @@ type Attributes struct {
 	// RotationDays is the longest time in days that a value should be used, 0 for no limit.
 	RotationDays int       `json:"rotation_days,omitempty"`
 	ExpiresAt    time.Time `json:"expires_at,omitzero"` // secret, token: from then on it is refused
+	// Tags name versions of a secret by their number.
+	Tags map[string]int64 `json:"tags,omitempty"`
 
 	JSON json.RawMessage `json:"json,omitempty"` // scoped value
 
@@ -154,6 +156,18 @@ var AttributeTable = []Attribute{
 	{
 		Name: "note", Kinds: []Kind{KindSecret}, Doc: "Why a value was written, at most 1,024 bytes; kept with the version.",
 		given: func(c *Change) bool { return c.Note != nil }, check: checkNote,
+	},
+	{
+		Name: "from_version", Kinds: []Kind{KindSecret},
+		Doc:   `Writes the value of an earlier version again: a number, "previous" or a tag. It excludes value and generate.`,
+		given: func(c *Change) bool { return c.FromVersion != nil }, check: checkFromVersion,
+	},
+	{
+		Name: "tags", Kinds: []Kind{KindSecret},
+		Doc:   "Names of versions, at most 32. A change sets the given tags to a number, or removes them with 0.",
+		given: func(c *Change) bool { return c.Tags != nil }, check: checkTags,
+		same: func(c *Change, o *Object) bool { return !setTags(c.Tags, &Attributes{Tags: o.Tags}) },
+		set:  func(c *Change, to *Attributes) bool { return setTags(c.Tags, to) },
 	},
 	rawJSON("json", []Kind{KindScopedValue}, "The plain JSON value; excludes link.",
 		func(c *Change) json.RawMessage { return c.JSON },
@@ -353,11 +367,78 @@ func checkNote(c *Change) *Error {
 	if err := CheckText("the note", *c.Note); err != nil {
 		return err.At("note")
 	}
-	if c.Value.Len() == 0 && c.Generate == nil {
+	if c.Value.Len() == 0 && c.Generate == nil && c.FromVersion == nil {
 		return Errorf(CodeInvalid, "a note describes a new value, and no value is given").
 			WithHint("give a value, or generate one").At("note")
 	}
 	return nil
+}
+
+func checkFromVersion(c *Change) *Error {
+	if c.Value.Len() > 0 || c.Generate != nil {
+		return Errorf(CodeInvalid, "from_version is given together with another value").WithHint("give one of them").
+			At("from_version")
+	}
+	if *c.FromVersion == "" && c.Op == OpCompare {
+		return nil
+	}
+	if err := CheckVersion(*c.FromVersion); err != nil {
+		return err.At("from_version")
+	}
+	return nil
+}
+
+func checkTags(c *Change) *Error {
+	for tag, n := range c.Tags {
+		if err := CheckTag(tag); err != nil {
+			return err.At("tags")
+		}
+		if n < 0 {
+			return Errorf(CodeInvalid, "tag %q is given the version %d, and the numbers of versions begin with 1", tag, n).
+				At("tags")
+		}
+	}
+	if n := len(c.Tags); n > MaxTags {
+		return errTags(n)
+	}
+	return nil
+}
+
+func errTags(n int) *Error {
+	return Errorf(CodeTooLarge, "a secret may have %d tags, and these are %d", MaxTags, n).WithHint("remove some").
+		At("tags")
+}
+
+// CheckTags refuses more tags than a secret may have.
+func (a Attributes) CheckTags() *Error {
+	if n := len(a.Tags); n > MaxTags {
+		return errTags(n)
+	}
+	return nil
+}
+
+// setTags sets tags, and reports whether any of them was different.
+func setTags(tags map[string]int64, to *Attributes) (changed bool) {
+	out := maps.Clone(to.Tags)
+	for tag, n := range tags {
+		if out[tag] == n {
+			continue
+		}
+		changed = true
+		if n == 0 {
+			delete(out, tag)
+			continue
+		}
+		if out == nil {
+			out = map[string]int64{}
+		}
+		out[tag] = n
+	}
+	if len(out) == 0 {
+		out = nil
+	}
+	to.Tags = out
+	return changed
 }
 
 func checkRotationDays(c *Change) *Error {

@@ -30,11 +30,11 @@ func fullChange(t *testing.T) backend.Change {
 		Value: backend.PlaintextString("v"), Generate: &backend.Generate{}, RotationDays: &number, Note: &text,
 		JSON: json.RawMessage("1"),
 		Link: &backend.Link{Secret: "s"}, Usages: []backend.Usage{}, Role: &role, Principal: &workload,
-		TokenHash: []byte{1}, ExpiresAt: &at,
+		TokenHash: []byte{1}, ExpiresAt: &at, FromVersion: &text, Tags: map[string]int64{"a": 1},
 	}
 	named := map[string]bool{"Op": true, "Kind": true, "ID": true, "Project": true, "Name": true, "Expect": true,
 		"Force": true, "Rename": true, "Edition": true, "Incarnation": true, "SameOwner": true,
-		"CreationFollows": true}
+		"CreationFollows": true, "With": true}
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {
 		if name := v.Type().Field(i).Name; !named[name] && v.Field(i).IsZero() {
@@ -53,8 +53,8 @@ func TestEveryFieldOfAChangeHasARow(t *testing.T) {
 		}
 		given++
 	}
-	// Op, kind, id, project, name, expect, force, rename, edition, incarnation, same_owner and creation_follows.
-	const identity = 12
+	// Op, kind, id, project, name, expect, force, rename, edition, incarnation, same_owner, creation_follows and with.
+	const identity = 13
 	if fields := reflect.TypeOf(c).NumField(); given != fields-identity {
 		t.Errorf("the table has %d rows for %d fields", given, fields-identity)
 	}

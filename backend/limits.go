@@ -32,6 +32,14 @@ const (
 	MaxKMSKeyBytes         = 2_048 // of the URI of a KMS key
 	MaxDisplayNameBytes    = 256
 	MaxIdempotencyKeyBytes = 256
+	MaxTagBytes            = 64 // of the name of a tag
+	MaxClientBytes         = 64 // of the name of the program that a version is written with
+)
+
+// Limits of the versions of a secret.
+const (
+	MaxTags            = 32  // of one secret
+	MaxDifferentFields = 100 // in the outcome of a comparison
 )
 
 // MaxJSONDepth is how deep JSON may nest, in a value, a schema and a request.

@@ -19,6 +19,7 @@ const (
 	KindScopedValue Kind = "scoped_value"
 	KindToken       Kind = "token"
 	KindUsage       Kind = "usage"
+	KindVersion     Kind = "version" // of a secret; Query lists them, and no Change has this kind
 )
 
 // String returns the kind in words, for messages.
@@ -115,6 +116,12 @@ type Object struct {
 	// RotationDueAt is when the current value has been used for RotationDays. The value stays valid; the time is only
 	// shown.
 	RotationDueAt time.Time `json:"rotation_due_at,omitzero"`
+
+	// Version: it has the id, name and place of its secret, its number in Version, the key of the type that its value was
+	// checked against in Type, and those of the Tags that name it. CreatedBy is the name of the principal that wrote it.
+	Note      string `json:"note,omitempty"`
+	CreatedBy string `json:"created_by,omitempty"`
+	Client    string `json:"client,omitempty"` // the program that wrote it, such as "pouncet/1.0.0"
 
 	// Scoped value.
 	Link *Link `json:"link,omitempty"`

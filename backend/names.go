@@ -4,6 +4,7 @@ package backend
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -41,6 +42,41 @@ func CheckName(kind Kind, name string) *Error {
 			WithHint("choose another name").At("name")
 	}
 	return nil
+}
+
+// CheckTag applies the rule for tags of versions: 1 to 64 ASCII letters, digits, ".", "_" and "-", beginning with a
+// letter, and not a word that names a version already.
+func CheckTag(tag string) *Error {
+	ok := tag != "" && len(tag) <= MaxTagBytes && isLetter(tag[0])
+	for i := range len(tag) {
+		c := tag[i]
+		ok = ok && (isLetter(c) || '0' <= c && c <= '9' || c == '.' || c == '_' || c == '-')
+	}
+	if !ok {
+		return Errorf(CodeInvalid, "tag %s is not valid", Quote(tag)).
+			WithHint("use 1 to %d letters, digits, %q, %q and %q, beginning with a letter", MaxTagBytes, ".", "_", "-")
+	}
+	if tag == PreviousVersion || tag == "current" || tag == "latest" {
+		return Errorf(CodeInvalid, "tag %q is reserved", tag).WithHint("choose another name")
+	}
+	return nil
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+// CheckVersion refuses a text that cannot name a version of a secret: a number from 1, PreviousVersion, or a tag.
+func CheckVersion(version string) *Error {
+	if _, ok := VersionNumber(version); ok || version == PreviousVersion || CheckTag(version) == nil {
+		return nil
+	}
+	return Errorf(CodeInvalid, "version %s is not valid", Quote(version)).
+		WithHint("use a number from 1, %q, or a tag", PreviousVersion).At("version")
+}
+
+// VersionNumber returns the number that names a version, and whether the text is one.
+func VersionNumber(version string) (int64, bool) {
+	n, err := strconv.ParseInt(version, 10, 64)
+	return n, err == nil && n > 0 && version[0] != '0' && version[0] != '+'
 }
 
 // CheckScope applies the rule for scopes: ProjectScope, "app/<name>" or "pipeline/<name>".

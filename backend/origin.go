@@ -2,12 +2,28 @@
 
 package backend
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Origin says where a call came from. It is zero for a call of an embedded backend.
 type Origin struct {
 	Address   string // the IP address of the caller
+	Client    string // the program, such as "pouncet/1.0.0": the first word of User-Agent, as far as it is a name
 	RequestID string // the one in the log of the server and in the header X-Request-Id of its answer
+}
+
+// ClientName returns the program that a User-Agent names: its first word, if that is a name.
+func ClientName(userAgent string) string {
+	name, _, _ := strings.Cut(userAgent, " ")
+	isName := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("._/+-", c)
+	}
+	if len(name) > MaxClientBytes || strings.ContainsFunc(name, func(c rune) bool { return !isName(c) }) {
+		return ""
+	}
+	return name
 }
 
 type originKey struct{}

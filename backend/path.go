@@ -63,6 +63,21 @@ func JoinPath(a, b string) string {
 	return a + "." + b
 }
 
+// JoinName returns the path to the member with a name of what the path a leads to.
+func JoinName(a, name string) string {
+	switch {
+	case name == "" || strings.ContainsAny(name, ".[]'\""):
+		quote := `"`
+		if strings.Contains(name, `"]`) {
+			quote = "'"
+		}
+		return a + "[" + quote + name + quote + "]"
+	case a == "":
+		return name
+	}
+	return a + "." + name
+}
+
 // parseBracket parses what follows an opening bracket: an index or a quoted name.
 func parseBracket(s string) (step PathStep, rest string, ok bool) {
 	if s == "" {

@@ -11,6 +11,10 @@ type Policy struct {
 	ImmutableNames    bool       `json:"immutable_names,omitempty"` // entries cannot be renamed
 	DefaultVisibility Visibility `json:"default_visibility"`        // of a secret that is created without one
 	RecoveryDays      int        `json:"recovery_days"`             // days to restore a deleted entry; 0 for none
+	// MaxVersions and VersionDays say which versions of a secret are kept: the newest MaxVersions, and those of the last
+	// VersionDays days. 0 keeps all. The current and the previous version and those with a tag are always kept.
+	MaxVersions int `json:"max_versions,omitempty"`
+	VersionDays int `json:"version_days,omitempty"`
 	// ForbidFingerprints makes the backend return no fingerprints of values: see ChangeSet.FingerprintKey.
 	ForbidFingerprints bool `json:"forbid_fingerprints,omitempty"`
 }
@@ -24,6 +28,8 @@ const (
 	DefaultRecoveryDays  = 7
 	LargestRecoveryDays  = 90
 	LargestRotationDays  = 3_650
+	LargestMaxVersions   = 10_000
+	LargestVersionDays   = 3_650
 )
 
 // DefaultPolicy returns the policy of a project that sets none.
@@ -46,6 +52,8 @@ type PolicyChange struct {
 	ImmutableNames     *bool       `json:"immutable_names,omitempty"`
 	DefaultVisibility  *Visibility `json:"default_visibility,omitempty"`
 	RecoveryDays       *int        `json:"recovery_days,omitempty"`
+	MaxVersions        *int        `json:"max_versions,omitempty"`
+	VersionDays        *int        `json:"version_days,omitempty"`
 	ForbidFingerprints *bool       `json:"forbid_fingerprints,omitempty"`
 }
 
@@ -70,6 +78,10 @@ var policyFields = []policyField{
 		func(p *Policy) *Visibility { return &p.DefaultVisibility }),
 	policyRow("recovery_days", func(c *PolicyChange) *int { return c.RecoveryDays },
 		func(p *Policy) *int { return &p.RecoveryDays }),
+	policyRow("max_versions", func(c *PolicyChange) *int { return c.MaxVersions },
+		func(p *Policy) *int { return &p.MaxVersions }),
+	policyRow("version_days", func(c *PolicyChange) *int { return c.VersionDays },
+		func(p *Policy) *int { return &p.VersionDays }),
 	policyRow("forbid_fingerprints", func(c *PolicyChange) *bool { return c.ForbidFingerprints },
 		func(p *Policy) *bool { return &p.ForbidFingerprints }),
 }
@@ -122,6 +134,8 @@ func (p *Policy) check() *Error {
 		{"max_value_bytes", p.MaxValueBytes, 1, DefaultMaxValueBytes},
 		{"max_name_length", p.MaxNameLength, 1, DefaultMaxNameLength},
 		{"recovery_days", p.RecoveryDays, 0, LargestRecoveryDays},
+		{"max_versions", p.MaxVersions, 0, LargestMaxVersions},
+		{"version_days", p.VersionDays, 0, LargestVersionDays},
 	} {
 		if limit.value < limit.least || limit.value > limit.most {
 			return Errorf(CodeInvalid, "%s is %d; it must be from %d to %d", limit.name, limit.value, limit.least, limit.most).

@@ -101,7 +101,7 @@ type Ref struct {
 
 	// Field is a field path into a JSON value (see ParsePath); "" is the whole value.
 	Field string `json:"field,omitempty"`
-	// Version is "" for the current version, a number, or PreviousVersion. Secrets only.
+	// Version is "" for the current version, a number, PreviousVersion, or a tag of the secret. Secrets only.
 	Version string `json:"version,omitempty"`
 	// Reveal says that the value is shown to a person. A restricted secret then
 	// gives ErrDenied. The audit log records it as "reveal".
@@ -150,6 +150,9 @@ const (
 	OpUpdate  Op = "update"
 	OpDelete  Op = "delete"
 	OpRestore Op = "restore"
+	// OpCompare compares the values of two versions, of one secret or of two; see Change.With. It is for a dry run only.
+	// The action is ActionUnchanged if they are equal, else ActionUpdate, with the attribute "value" in Changed.
+	OpCompare Op = "compare"
 )
 
 // ChangeSet is a list of changes that are made together or not at all.
@@ -248,7 +251,15 @@ type Change struct {
 	Value        Plaintext   `json:"-"`                  // an empty value keeps the present one
 	Generate     *Generate   `json:"generate,omitempty"` // makes the value in the backend; excludes Value
 	RotationDays *int        `json:"rotation_days,omitempty"`
-	Note         *string     `json:"note,omitempty"` // of the version that Value or Generate writes
+	Note         *string     `json:"note,omitempty"` // of the version that Value, Generate or FromVersion writes
+	// FromVersion writes the value of an earlier version of the secret again, as its newest version. It is as the Version
+	// of a Ref, and excludes Value and Generate. With OpCompare it is the version that is compared.
+	FromVersion *string `json:"from_version,omitempty"`
+	// With, for OpCompare, is what FromVersion is compared with.
+	With *VersionOf `json:"with,omitempty"`
+	// Tags name versions by their number; 0 removes a tag. Tags that are not in the map stay as they are, also when a new
+	// value is written.
+	Tags map[string]int64 `json:"tags,omitempty"`
 
 	// Scoped value: JSON or Link.
 	JSON json.RawMessage `json:"json,omitempty"`
@@ -266,6 +277,12 @@ type Change struct {
 
 	// Token, secret.
 	ExpiresAt *time.Time `json:"expires_at,omitempty"` // zero for never
+}
+
+// VersionOf names a version of a secret.
+type VersionOf struct {
+	ID      string `json:"id,omitempty"`      // of the secret; "" for the secret of the Change
+	Version string `json:"version,omitempty"` // as that of a Ref
 }
 
 // Action is what a Change did or, in a dry run, would do.
@@ -296,6 +313,9 @@ type Outcome struct {
 	// a secret (or of one that is restored), or the schema of a secret type. It is "value" if the value was not compared,
 	// because the principal may not have it, and has compared it too often with other values. "" if all was checked.
 	Unchecked string `json:"unchecked,omitempty"`
+	// Fields are the field paths in which two JSON objects differ, of OpCompare, at most MaxDifferentFields. It is nil if
+	// one of the values is not a JSON object, or if the principal may not have both values.
+	Fields []string `json:"fields,omitempty"`
 	// Fingerprint of the secret's value before the change, if it was requested and is allowed.
 	Fingerprint []byte `json:"fingerprint,omitempty"`
 

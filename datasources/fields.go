@@ -58,6 +58,8 @@ func withTableFields(kind backend.Kind, fields []field) []field {
 // attribute returns the field as an attribute of a schema.
 func (f field) attribute() schema.Attribute {
 	switch t := f.attrType.(type) {
+	case types.ListType:
+		return schema.ListAttribute{Computed: true, ElementType: t.ElemType, MarkdownDescription: f.description}
 	case types.MapType:
 		return schema.MapAttribute{Computed: true, ElementType: t.ElemType, MarkdownDescription: f.description}
 	case types.ObjectType:

@@ -39,6 +39,10 @@ func projectSource() *objectSource {
 				func(o backend.Object) string { return string(o.Policy.DefaultVisibility) }),
 			numberField("recovery_days", "Number of days in which a deletion can be undone.",
 				policy(func(p *backend.Policy) int { return p.RecoveryDays })),
+			numberField("max_versions", "Number of versions of a secret that are kept; 0 for all.",
+				policy(func(p *backend.Policy) int { return p.MaxVersions })),
+			numberField("version_days", "Days for which old versions of a secret are kept; 0 for ever.",
+				policy(func(p *backend.Policy) int { return p.VersionDays })),
 			boolField("forbid_fingerprints", "Whether the provider cannot get fingerprints of secret values.",
 				func(o backend.Object) bool { return o.Policy.ForbidFingerprints }),
 		)}

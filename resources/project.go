@@ -59,6 +59,8 @@ type projectModel struct {
 	ImmutableNames     types.Bool     `tfsdk:"immutable_names"`
 	DefaultVisibility  types.String   `tfsdk:"default_visibility"`
 	RecoveryDays       types.Int64    `tfsdk:"recovery_days"`
+	MaxVersions        types.Int64    `tfsdk:"max_versions"`
+	VersionDays        types.Int64    `tfsdk:"version_days"`
 	ForbidFingerprints types.Bool     `tfsdk:"forbid_fingerprints"`
 	CreatedAt          types.String   `tfsdk:"created_at"`
 	ManagedBy          types.String   `tfsdk:"managed_by"`
@@ -125,6 +127,11 @@ func policyAttributes() map[string]schema.Attribute {
 		"recovery_days": number(backend.DefaultRecoveryDays, 0, backend.LargestRecoveryDays,
 			"Recovery window: the number of days in which a deletion can be undone. With `0`, "+
 				"deletions are final."),
+		"max_versions": number(0, 0, backend.LargestMaxVersions,
+			"Number of versions of a secret that are kept; `0` keeps all. The current and the previous version and those "+
+				"with a tag are kept in addition."),
+		"version_days": number(0, 0, backend.LargestVersionDays,
+			"Days for which old versions of a secret are kept; `0` keeps them for ever."),
 		"forbid_fingerprints": flag("Whether the provider cannot get fingerprints (keyed hashes) of secret values. " +
 			"With fingerprints, a plan compares write-only values on the machine that runs Terraform. Without them, " +
 			"it asks the backend about each value, which takes longer."),
@@ -140,6 +147,8 @@ func (m *projectModel) set(ctx context.Context, o backend.Object, diags *diag.Di
 	m.NamePattern = optionalString(o.Policy.NamePattern)
 	m.ImmutableNames = types.BoolValue(o.Policy.ImmutableNames)
 	m.RecoveryDays = types.Int64Value(int64(o.Policy.RecoveryDays))
+	m.MaxVersions = types.Int64Value(int64(o.Policy.MaxVersions))
+	m.VersionDays = types.Int64Value(int64(o.Policy.VersionDays))
 	m.ForbidFingerprints = types.BoolValue(o.Policy.ForbidFingerprints)
 	m.DefaultVisibility = types.StringValue(string(o.Policy.DefaultVisibility))
 	m.ManagedBy, m.CreatedAt = optionalString(o.ManagedBy), types.StringValue(o.CreatedAt.Format(time.RFC3339))
@@ -168,6 +177,8 @@ func (m *projectModel) change(_ context.Context, before, _ *projectModel, _ *dia
 			NamePattern:        changedString(before.NamePattern, m.NamePattern),
 			ImmutableNames:     m.ImmutableNames.ValueBoolPointer(),
 			RecoveryDays:       number(m.RecoveryDays),
+			MaxVersions:        changedNumber(before.MaxVersions, m.MaxVersions),
+			VersionDays:        changedNumber(before.VersionDays, m.VersionDays),
 			ForbidFingerprints: m.ForbidFingerprints.ValueBoolPointer(),
 		},
 	}
@@ -176,6 +187,16 @@ func (m *projectModel) change(_ context.Context, before, _ *projectModel, _ *dia
 	}
 	asUpdate(&c, before.ID, before.Name, m.Name)
 	return c
+}
+
+// changedNumber returns a number that differs from the one before, and nil for one that is the same: a server of an
+// earlier version does not know the field. 0 is the same as none.
+func changedNumber(before, after types.Int64) *int {
+	if after.IsNull() || after.IsUnknown() || after.ValueInt64() == before.ValueInt64() {
+		return nil
+	}
+	n := int(after.ValueInt64())
+	return &n
 }
 
 func (r *project) ImportState(

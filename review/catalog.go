@@ -58,6 +58,7 @@ type Entry struct {
 
 	// A manifest does not hold these, because they change with every rotation. They are 0 and "" if they are not known.
 	version    int64
+	tags       map[string]int64 // nil if they are not known
 	visibility backend.Visibility
 	json       json.RawMessage // the value of a plain scoped value
 

@@ -65,7 +65,15 @@ func (p *Project) add(kind backend.Kind, o backend.Object) {
 	case backend.KindSecret, backend.KindScopedValue:
 		p.Entries = append(p.Entries, Entry{
 			Kind: kind, Name: o.Name, Environment: o.Environment, Scope: o.Scope, ID: o.ID,
-			Type: o.Type, Link: o.Link, version: o.Version, visibility: o.Visibility, json: o.JSON,
+			Type: o.Type, Link: o.Link, version: o.Version, tags: knownTags(o), visibility: o.Visibility, json: o.JSON,
 		})
 	}
+}
+
+// knownTags returns the tags of an object, and an empty map if it has none.
+func knownTags(o backend.Object) map[string]int64 {
+	if o.Tags == nil {
+		return map[string]int64{}
+	}
+	return o.Tags
 }

@@ -5,7 +5,6 @@ package review
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -203,12 +202,22 @@ func checkVersion(found *result, subject, version string) {
 	if version == "" {
 		return
 	}
-	n, err := strconv.ParseInt(version, 10, 64)
+	n, isNumber := backend.VersionNumber(version)
 	if version == backend.PreviousVersion {
-		n, err = 2, nil // a previous version exists if there are two
+		n, isNumber = 2, true // a previous version exists if there are two
 	}
 	switch current := found.secret.version; {
-	case current == 0 || err != nil:
+	case !isNumber && found.secret.tags[version] > 0:
+	case !isNumber && found.secret.tags != nil:
+		found.rule = MissingField
+		found.messageStart = subject + " has no version with the tag " + backend.Quote(version) + " in "
+		found.hint = "list its versions: pouncet secret history " + found.secret.Name
+	case !isNumber:
+		found.rule = Unchecked
+		found.messageStart = "it is unknown whether " + subject + " has a version with the tag " + backend.Quote(version) +
+			" in "
+		found.messageEnd = ": its tags are not known"
+	case current == 0:
 		found.rule = Unchecked
 		found.messageStart = "it is unknown whether " + subject + " has version " + version + " in "
 		found.messageEnd = ": its current version is not known"

@@ -228,6 +228,9 @@ func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 	case backend.KindSecretType:
 		return r.changeType(c, id)
 	case backend.KindSecret, backend.KindScopedValue:
+		if c.Op == backend.OpCompare && c.Kind == backend.KindSecret {
+			return r.compare(c, id)
+		}
 		return r.changeEntry(c, id)
 	case backend.KindToken:
 		return r.changeToken(c, id)

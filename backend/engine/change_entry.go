@@ -21,6 +21,10 @@ type entry struct {
 }
 
 func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) {
+	if c.With != nil {
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "\"with\" is for the operation %q only",
+			backend.OpCompare).At("with")
+	}
 	if c.Op == backend.OpRestore {
 		return r.restoreEntry(c)
 	}

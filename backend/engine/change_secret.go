@@ -29,6 +29,8 @@ type versionAttributes struct {
 	Note string `json:"note,omitempty"`
 	// GeneratedBits is the entropy of a generated value in bits, rounded down; 0 for a value that was given.
 	GeneratedBits int `json:"generated_bits,omitempty"`
+	// Client is the program that wrote it: see backend.Origin.
+	Client string `json:"client,omitempty"`
 }
 
 // writeSecret creates or updates a secret.
@@ -61,6 +63,9 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 		e.row.Version++
 		e.attr.ValueAt = r.now
 	}
+	if err := r.checkTags(c, e); err != nil {
+		return backend.Outcome{}, err
+	}
 	if e.row.Type != in.row.ID {
 		e.row.Type = in.row.ID
 		e.diff.changed = append(e.diff.changed, "type")
@@ -87,6 +92,15 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 			return nil, err
 		}
 	}
+	if c.FromVersion != nil {
+		var err error
+		if plaintext, bits, err = r.earlierValue(c, e, in); err != nil {
+			return nil, err
+		}
+		if r.unchecked != "" {
+			return &newVersion{in: in}, nil
+		}
+	}
 	given := len(plaintext) > 0
 	if !e.exists && !given {
 		return nil, backend.Errorf(backend.CodeInvalid, "Secret value is required").
@@ -99,7 +113,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 	if !given && !retyped {
 		return nil, nil
 	}
-	if given {
+	if given && c.FromVersion == nil {
 		err := r.check(in, plaintext)
 		if err != nil && !errors.Is(err, errNotReady) && c.Generate != nil {
 			e := *backend.AsError(err)
@@ -148,6 +162,10 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 	}
 	version := &newVersion{plaintext: plaintext, in: in}
 	version.attr.GeneratedBits = bits
+	version.attr.Client = r.engine.clientOf(r.ctx)
+	if c.FromVersion != nil {
+		version.attr.Note = "the value of version " + *c.FromVersion
+	}
 	if c.Note != nil {
 		version.attr.Note = *c.Note
 	}
@@ -190,8 +208,7 @@ func (r *run) presentValue(e *entry) (value []byte, known bool, generatedBits in
 	if err != nil && backend.AsError(err).Code == backend.CodeCorrupt {
 		return nil, false, 0, nil
 	}
-	var a versionAttributes
-	_ = json.Unmarshal(version.Attributes, &a) // they are signed
+	a, _ := decodeVersionAttributes(version) // they are signed
 	return value, err == nil, a.GeneratedBits, err
 }
 
@@ -212,6 +229,9 @@ func (r *run) insertVersion(key *envelope.Key, o store.Object, n newVersion) err
 		return err
 	}
 	err = r.tx.InsertVersion(r.ctx, v)
+	if err == nil {
+		return r.removeOldVersions(o)
+	}
 	if errors.Is(err, backend.ErrExists) {
 		return backend.Errorf(backend.CodeCorrupt, "secret %q already has a version %d: its row was put back to an older "+
 			"state outside Pouncet", shownName(o), v.Version).

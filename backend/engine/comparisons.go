@@ -55,7 +55,7 @@ func newGuessSlots() (s guessSlots) {
 func (g *guesses) acquire(ctx context.Context, set backend.ChangeSet) (release func(), err error) {
 	mayGuess := false
 	for _, c := range set.Changes {
-		mayGuess = mayGuess || c.Value.Len() > 0
+		mayGuess = mayGuess || c.Value.Len() > 0 || c.FromVersion != nil
 	}
 	if !mayGuess || g.access.all {
 		return func() {}, nil

@@ -30,6 +30,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -55,6 +56,8 @@ type Engine struct {
 	projects  projectCache
 	matches   matchCache
 	authorize Authorizer
+	// client is Options.Client.
+	client string
 	// maxDifferences is Options.MaxDifferences.
 	maxDifferences int
 	guessSlots     guessSlots
@@ -79,6 +82,8 @@ type Options struct {
 	// MaxDifferences is how often on a day (UTC) a principal may compare a secret with a value that differs, without the
 	// right to have its value. 0 means DefaultMaxDifferences.
 	MaxDifferences int
+	// Client is the program that writes versions, if their context does not say it: see backend.Origin.
+	Client string
 	// Record makes the audit records of what changes. Nil records nothing.
 	Record Recorder
 	// Now is the clock; nil means time.Now.
@@ -133,8 +138,13 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	}
 	return &Engine{
 		store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, checkKey: o.CheckKey, now: o.Now, authorize: o.Authorizer,
-		maxDifferences: o.MaxDifferences, guessSlots: newGuessSlots(), record: o.Record,
+		client: o.Client, maxDifferences: o.MaxDifferences, guessSlots: newGuessSlots(), record: o.Record,
 	}
+}
+
+// clientOf returns the program that makes a call.
+func (e *Engine) clientOf(ctx context.Context) string {
+	return cmp.Or(backend.OriginFrom(ctx).Client, e.client)
 }
 
 // newID returns a UUIDv7 (RFC 9562), so ids sort by the time of creation.

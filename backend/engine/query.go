@@ -57,6 +57,8 @@ func (l listing) page() (backend.Page, error) {
 		return l.projects()
 	case backend.KindToken:
 		return l.tokens()
+	case backend.KindVersion:
+		return l.versions()
 	case backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue, backend.KindUsage:
 	default:
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "kind %s is not supported",
@@ -315,8 +317,11 @@ func decodeCursor(cursor string) (name, id string, err error) {
 	text, err := base64.RawURLEncoding.DecodeString(cursor)
 	name, id, ok := strings.Cut(string(text), "\x00")
 	if err != nil || !ok {
-		return "", "", backend.Errorf(backend.CodeInvalid, "the cursor is not valid").WithHint("start the listing again").
-			At("cursor")
+		return "", "", errCursor()
 	}
 	return name, id, nil
+}
+
+func errCursor() *backend.Error {
+	return backend.Errorf(backend.CodeInvalid, "the cursor is not valid").WithHint("start the listing again").At("cursor")
 }

@@ -5,7 +5,6 @@ package engine
 import (
 	"context"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -347,8 +346,7 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 	for k, members := range wanted {
 		for _, i := range members {
 			if f := &r.matches[i]; f.version.Object == "" {
-				f.err = backend.Errorf(backend.CodeNotFound, "secret %q has no version %d", r.refs[i].Name, k.Version).
-					WithHint("the current version is %d", f.secret().Object.Version).At("version")
+				f.err = missingVersion(f.secret().Object, k.Version)
 			}
 		}
 	}
@@ -363,17 +361,5 @@ func versionNumber(ref backend.Ref, secret store.Object) (int64, error) {
 		return 0, backend.Errorf(backend.CodeInvalid, "scoped value %q has no versions: it does not link to a secret",
 			ref.Name).At("version")
 	}
-	if ref.Version == backend.PreviousVersion {
-		if secret.Version < 2 {
-			return 0, backend.Errorf(backend.CodeNotFound, "secret %q has no previous version: its value was written once",
-				ref.Name).At("version")
-		}
-		return secret.Version - 1, nil
-	}
-	n, err := strconv.ParseInt(ref.Version, 10, 64)
-	if err != nil || n < 1 {
-		return 0, backend.Errorf(backend.CodeInvalid, "version %s is not valid", backend.Quote(ref.Version)).
-			WithHint("use a number from 1, or %q", backend.PreviousVersion).At("version")
-	}
-	return n, nil
+	return numberOf(ref.Version, secret)
 }

@@ -103,7 +103,10 @@ func (s *sweep) project(row store.Object) error {
 			return err
 		}
 	}
-	if !all || s.left == 0 || s.untrusted {
+	if !all {
+		return s.versions(row, a.policy())
+	}
+	if s.left == 0 || s.untrusted {
 		return nil
 	}
 	if !s.dry {
@@ -112,6 +115,46 @@ func (s *sweep) project(row store.Object) error {
 		}
 	}
 	return s.end(store.Object{}, row)
+}
+
+// versions removes the versions of the secrets of a project that its policy does not keep.
+func (s *sweep) versions(project store.Object, policy backend.Policy) error {
+	if policy.MaxVersions == 0 && policy.VersionDays == 0 {
+		return nil
+	}
+	f := store.Filter{Kind: backend.KindSecret, Project: project.ID, Limit: sweepBatch}
+	for {
+		secrets, err := s.tx.Objects(s.ctx, f)
+		if err != nil {
+			return err
+		}
+		for _, o := range secrets {
+			if o.Untrusted != nil {
+				continue
+			}
+			due, err := oldVersions(s.ctx, s.tx, o, policy, s.now)
+			if err != nil {
+				return err
+			}
+			for _, k := range due {
+				if s.left == 0 {
+					return nil
+				}
+				s.left--
+				if s.dry {
+					continue
+				}
+				if err := s.tx.DeleteVersion(s.ctx, k); err != nil {
+					return err
+				}
+			}
+		}
+		if len(secrets) < f.Limit {
+			return nil
+		}
+		last := secrets[len(secrets)-1]
+		f.AfterName, f.AfterID = last.Name, last.ID
+	}
 }
 
 // isOver reports whether the project itself is to be removed.

@@ -74,7 +74,8 @@ func (s *server) guard(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", id)
 		w.Header().Set(trace.Header, span.String())
 		ctx := backend.WithOrigin(context.WithValue(r.Context(), requestLogKey{}, n),
-			backend.Origin{Address: s.options.TrustedProxies.address(r), RequestID: id})
+			backend.Origin{Address: s.options.TrustedProxies.address(r), RequestID: id,
+				Client: backend.ClientName(r.UserAgent())})
 		inner := r.WithContext(trace.With(ctx, span))
 		body := &countedBody{ReadCloser: r.Body}
 		inner.Body = body

@@ -116,7 +116,9 @@ func filled(v reflect.Value, seed *int) {
 		}
 	case reflect.Map:
 		v.Set(reflect.MakeMap(v.Type()))
-		v.SetMapIndex(reflect.ValueOf(fmt.Sprint("k", *seed)), reflect.ValueOf(fmt.Sprint("v", *seed)))
+		value := reflect.New(v.Type().Elem()).Elem()
+		filled(value, seed)
+		v.SetMapIndex(reflect.ValueOf(fmt.Sprint("k", *seed)), value)
 	case reflect.String:
 		v.SetString(fmt.Sprint("s", *seed))
 	case reflect.Bool:

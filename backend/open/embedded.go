@@ -174,7 +174,7 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}, MaxDifferences: c.CompareLimit,
 		Trust: trusted.allow, Record: audit.NewChanges(nil)}
 	if local { // only for a local user: a caller of a server must not learn about the files of the server
-		o.CheckKey = trusted.checkUse
+		o.CheckKey, o.Client = trusted.checkUse, backend.ClientName(c.UserAgent)
 	}
 	e := engine.New(database, keys, o)
 	return &Parts{

@@ -22,10 +22,11 @@ var entryCases = []testCase{
 			equal(f, "version "+version, f.value(at(version)), want)
 		}
 		f.unresolved(backend.ErrNotFound, at("4"))
-		for _, bad := range []string{"0", "-1", "x", "1.5"} {
+		for _, bad := range []string{"0", "-1", "x y", "1.5", "latest", "+1", "01"} {
 			f.unresolved(backend.ErrInvalid, at(bad))
 		}
 		equal(f, "version of the resolution", f.resolve(at("1"))[0].Version, 1)
+		f.unresolved(backend.ErrNotFound, at("stable"))
 	}},
 	{"a write that expects another version is refused", func(f *fixture) {
 		f.environments("dev")

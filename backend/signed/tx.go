@@ -144,6 +144,38 @@ func (t *tx) VersionsOf(ctx context.Context, project, object string, withSealed 
 	return rows, err
 }
 
+// VersionsBefore implements store.Tx.
+func (t *tx) VersionsBefore(
+	ctx context.Context, project, object string, before int64, limit int,
+) ([]store.Version, error) {
+	rows, err := t.Tx.VersionsBefore(ctx, project, object, before, limit)
+	for i := range rows {
+		t.verifyVersion(&rows[i])
+	}
+	return rows, err
+}
+
+// DeleteVersion implements store.Tx. After the deletion of a version that cannot be trusted, the sum does not fit,
+// because the row had another MAC, or because it was not there before.
+func (t *tx) DeleteVersion(ctx context.Context, key store.VersionKey) error {
+	rows, err := t.Versions(ctx, []store.VersionKey{key})
+	if err != nil {
+		return err
+	}
+	if err := t.Tx.DeleteVersion(ctx, key); err != nil {
+		return err
+	}
+	name := projectState(key.Project)
+	for _, v := range rows {
+		if v.Untrusted != nil {
+			t.spoil(name)
+			continue
+		}
+		t.subtract(name, t.signers.versionSummand(v))
+	}
+	return nil
+}
+
 // add and subtract change the sum of a state at the end of the transaction.
 func (t *tx) add(name string, s sum)      { t.deltas[name] = t.deltas[name].plus(s) }
 func (t *tx) subtract(name string, s sum) { t.deltas[name] = t.deltas[name].minus(s) }

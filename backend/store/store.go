@@ -105,6 +105,12 @@ type Tx interface {
 	// VersionsOf returns the versions of an object, oldest first, without their sealed bytes unless withSealed is set.
 	VersionsOf(ctx context.Context, project, object string, withSealed bool) ([]Version, error)
 
+	// VersionsBefore returns at most limit versions of an object whose number is below before, newest first.
+	VersionsBefore(ctx context.Context, project, object string, before int64, limit int) ([]Version, error)
+
+	// DeleteVersion deletes a version of an object. ErrNotFound means that it does not exist.
+	DeleteVersion(ctx context.Context, key VersionKey) error
+
 	// EnvironmentKeys returns the environment keys of a project, oldest first.
 	EnvironmentKeys(ctx context.Context, project string) ([]EnvironmentKey, error)
 
@@ -250,6 +256,12 @@ type VersionKey struct {
 	Project string
 	Object  string
 	Version int64
+}
+
+// NoVersion is the error of a store that has no version with a key.
+func NoVersion(key VersionKey) error {
+	return backend.Errorf(backend.CodeNotFound, "version %d of object %s does not exist", key.Version,
+		backend.Quote(key.Object))
 }
 
 // Entry is an object with its current version. Current.Object is "" if there is no version.

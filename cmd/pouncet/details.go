@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -86,6 +87,7 @@ func (a *app) printDetails(o backend.Object) {
 	if o.Version > 0 {
 		field("version", strconv.FormatInt(o.Version, 10)+", written "+formatTime(o.ValueAt))
 	}
+	field("tags", tagsText(o.Tags))
 	field("json", string(o.JSON))
 	field("links to", linkText(o))
 	field("schema", string(o.Schema))
@@ -107,6 +109,12 @@ func (a *app) printDetails(o backend.Object) {
 		}
 		field("default visibility", string(p.DefaultVisibility))
 		field("recovery window", strconv.Itoa(p.RecoveryDays)+" days")
+		if p.MaxVersions > 0 {
+			field("versions kept", strconv.Itoa(p.MaxVersions)+" of each secret")
+		}
+		if p.VersionDays > 0 {
+			field("versions kept for", backend.Plural(p.VersionDays, "day"))
+		}
 		if p.ForbidFingerprints {
 			field("fingerprints", "forbidden")
 		}
@@ -125,6 +133,15 @@ func yesIf(b bool) string {
 		return "yes"
 	}
 	return ""
+}
+
+// tagsText lists the tags of a secret with the versions that they name.
+func tagsText(tags map[string]int64) string {
+	texts := make([]string, 0, len(tags))
+	for _, tag := range slices.Sorted(maps.Keys(tags)) {
+		texts = append(texts, tag+" (version "+strconv.FormatInt(tags[tag], 10)+")")
+	}
+	return strings.Join(texts, ", ")
 }
 
 func labelsText(labels map[string]string) string {

@@ -46,7 +46,16 @@ func fillHostile(v reflect.Value) {
 	case reflect.String:
 		v.SetString(hostileText)
 	case reflect.Map:
-		v.Set(reflect.ValueOf(map[string]string{hostileText: hostileText, "k": hostileText}))
+		v.Set(reflect.MakeMap(v.Type()))
+		for _, key := range []string{hostileText, "k"} {
+			value := reflect.New(v.Type().Elem()).Elem()
+			fillHostile(value)
+			v.SetMapIndex(reflect.ValueOf(key), value)
+		}
+	case reflect.Int64:
+		if v.Type() == reflect.TypeFor[int64]() {
+			v.SetInt(1)
+		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.String {
 			v.Set(reflect.ValueOf([]string{hostileText, "prod"}))
@@ -144,6 +153,9 @@ func TestOutputIsPrintable(t *testing.T) {
 		"token create": {"--role", "viewer"}, "token set": {"x", "--for", "person"}, "project set": {"x"}, "env set": {"x"},
 		"type set": {"x", "--schema-file", "schema.json"}, "secret set": {"x", "--env", "dev", "--file", "value"},
 		"value set": {"x", "--env", "dev", "--json-value", "1"}, "secret reveal": {"x"},
+		"secret history": {"x", "--env", "dev"}, "secret compare": {"x", "1", "2", "--env", "dev"},
+		"secret rollback": {"x", "--to", "1", "--env", "dev"}, "secret tag": {"x", "1", "stable", "--env", "dev"},
+		"secret untag": {"x", "k", "--env", "dev"},
 	}
 	verbs := map[string][]string{"list": nil, "show": {"x"}, "delete": {"x", "y"}, "restore": {"x"}, "rename": {"x", "y"}}
 	local := []string{"init", "move", "server", "version", "help", "completion"} // they ask no backend

@@ -27,7 +27,8 @@ new value makes a new version. Lists never show values.`,
 			{"updated", updated}, {"id", id},
 		},
 	}
-	return a.objectGroup(o, a.setSecretCommand(o), a.revealCommand(o))
+	return a.objectGroup(o, a.setSecretCommand(o), a.revealCommand(o), a.historyCommand(o), a.compareCommand(o),
+		a.rollbackCommand(o), a.tagCommand(o), a.untagCommand(o))
 }
 
 var setSecretHelp = setText{

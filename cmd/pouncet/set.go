@@ -118,9 +118,10 @@ that you leave out change nothing.`,
   pouncet project set shop --name-pattern '^[a-z_]+$' --immutable-names`,
 	}
 	var p struct {
-		maxSecrets, maxValueBytes, maxNameLength, recoveryDays int
-		namePattern, visibility                                string
-		immutable, forbidFingerprints                          bool
+		maxSecrets, maxValueBytes, maxNameLength, recoveryDays, maxVersions, versionDays int
+
+		namePattern, visibility       string
+		immutable, forbidFingerprints bool
 	}
 	return a.objectGroup(o, a.setCommand(o, text, func(c *cobra.Command) {
 		f := c.Flags()
@@ -132,6 +133,10 @@ that you leave out change nothing.`,
 		f.BoolVar(&p.immutable, "immutable-names", false, "forbid renaming secrets and scoped values")
 		f.IntVar(&p.recoveryDays, "recovery-days", 0,
 			"recovery window in `days`, 0 to 90, in which a deletion can be undone (default 7)")
+		f.IntVar(&p.maxVersions, "max-versions", 0,
+			"`number` of versions of a secret that are kept, with those that have a tag; 0 keeps all (default 0)")
+		f.IntVar(&p.versionDays, "version-days", 0,
+			"`days` for which old versions of a secret are kept; 0 keeps them for ever (default 0)")
 		f.BoolVar(&p.forbidFingerprints, "forbid-fingerprints", false,
 			"return no fingerprints of values; the backend then makes all comparisons of a Terraform plan")
 		f.StringVar(&p.visibility, "default-visibility", "", "`visibility` of new secrets: masked or restricted")
@@ -145,6 +150,8 @@ that you leave out change nothing.`,
 			ImmutableNames:     flagValue(c, "immutable-names", p.immutable),
 			DefaultVisibility:  flagValue(c, "default-visibility", backend.Visibility(p.visibility)),
 			RecoveryDays:       flagValue(c, "recovery-days", p.recoveryDays),
+			MaxVersions:        flagValue(c, "max-versions", p.maxVersions),
+			VersionDays:        flagValue(c, "version-days", p.versionDays),
 			ForbidFingerprints: flagValue(c, "forbid-fingerprints", p.forbidFingerprints),
 		}
 		if policy != (backend.PolicyChange{}) {

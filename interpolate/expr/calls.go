@@ -179,13 +179,12 @@ func (t Target) check() *backend.Error {
 		}
 	}
 	if t.Version != "" {
-		switch {
-		case t.Kind != backend.KindSecret:
+		if t.Kind != backend.KindSecret {
 			return backend.Errorf(backend.CodeInvalid, "a scoped value has no versions").
 				WithHint("remove version=").At("version")
-		case t.Version != backend.PreviousVersion && (!isIndex(t.Version) || t.Version[0] == '0'):
-			return backend.Errorf(backend.CodeInvalid, "%s is not a valid version", backend.Quote(t.Version)).
-				WithHint("write a number from 1, or %q", backend.PreviousVersion).At("version")
+		}
+		if err := backend.CheckVersion(t.Version); err != nil {
+			return err
 		}
 	}
 	if err := checkField(t.Field, 0); err != nil {

@@ -91,7 +91,7 @@ type Target struct {
 	Scope       string
 	Name        string
 	Field       string // a field path; see backend.ParsePath
-	Version     string // a number, or backend.PreviousVersion
+	Version     string // a number, backend.PreviousVersion, or a tag
 }
 
 // Reference says that an expression refers to an entry or an environment variable.

@@ -81,9 +81,9 @@ func TestParseExpressionErrors(t *testing.T) {
 		"get_value('a', scope='x/y')":       "scope \"x/y\" is not valid",
 		"get_value('a', field='b..c')":      "is not valid",
 		"get_value('a b')":                  "is not valid",
-		"get_secret_value('a', version=0)":  "\"0\" is not a valid version",
+		"get_secret_value('a', version=0)":  "version \"0\" is not valid",
 		"get_secret_value('a', version=01)": "is not a valid number",
-		"get_secret_value('a', version=-1)": "\"-1\" is not a valid version",
+		"get_secret_value('a', version=-1)": "version \"-1\" is not valid",
 		"env_var('')":                       "is not valid",
 		"env_var('A=B')":                    "is not valid",
 		"env_var('A', 'b', default='c')":    "the default is given twice",
@@ -133,11 +133,11 @@ func TestParseURI(t *testing.T) {
 		"pouncet://-/-/app//n":          "scope",
 		"pouncet://-/-/n?default=x":     "of the URI is not valid",
 		"pouncet://-/-/n?version=":      "of the URI is not valid",
-		"pouncet://-/-/n?version=x":     "\"x\" is not a valid version",
+		"pouncet://-/-/n?version=x%20":  "version \"x%20\" is not valid",
 		"pouncet://-/-/n#a[":            "field path",
 		"pouncet://-/-/n#%zz":           "percent encoding",
 		"pouncet://-/-/n b":             "is not valid",
-		"pouncet://-/-/n#f?version=1&x": "is not a valid version",
+		"pouncet://-/-/n#f?version=1&x": "is not valid",
 	} {
 		if _, err := expr.ParseURI(in); !errors.Is(err, backend.ErrInvalid) ||
 			!strings.Contains(err.Error(), want) {

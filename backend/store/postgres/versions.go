@@ -82,6 +82,25 @@ func (t *tx) VersionsOf(ctx context.Context, project, object string, withSealed 
 		ORDER BY v.version`, project, object)
 }
 
+// VersionsBefore implements store.Tx.
+func (t *tx) VersionsBefore(
+	ctx context.Context, project, object string, before int64, limit int,
+) ([]store.Version, error) {
+	return t.versions(ctx, "SELECT "+versionColumns+`v.sealed FROM version v
+		WHERE v.project = $1 AND v.object = $2 AND v.version < $3 ORDER BY v.version DESC LIMIT $4`,
+		project, object, before, limit)
+}
+
+// DeleteVersion implements store.Tx.
+func (t *tx) DeleteVersion(ctx context.Context, key store.VersionKey) error {
+	n, err := t.exec(ctx, "DELETE FROM version WHERE project = $1 AND object = $2 AND version = $3", key.Project,
+		key.Object, key.Version)
+	if err == nil && n == 0 {
+		return store.NoVersion(key)
+	}
+	return err
+}
+
 // EnvironmentKeys implements store.Tx.
 func (t *tx) EnvironmentKeys(ctx context.Context, project string) ([]store.EnvironmentKey, error) {
 	var out []store.EnvironmentKey

@@ -73,6 +73,23 @@ func (t *tx) VersionsOf(ctx context.Context, _, object string, withSealed bool) 
 	return t.versions(ctx, "SELECT "+versionColumns+sealed+" FROM version WHERE object = ? ORDER BY version", object)
 }
 
+// VersionsBefore implements store.Tx.
+func (t *tx) VersionsBefore(
+	ctx context.Context, _, object string, before int64, limit int,
+) ([]store.Version, error) {
+	return t.versions(ctx, "SELECT "+versionColumns+`sealed FROM version WHERE object = ? AND version < ?
+		ORDER BY version DESC LIMIT ?`, object, before, limit)
+}
+
+// DeleteVersion implements store.Tx.
+func (t *tx) DeleteVersion(ctx context.Context, key store.VersionKey) error {
+	n, err := t.exec(ctx, "DELETE FROM version WHERE object = ? AND version = ?", key.Object, key.Version)
+	if err == nil && n == 0 {
+		return store.NoVersion(key)
+	}
+	return err
+}
+
 // EnvironmentKeys implements store.Tx.
 func (t *tx) EnvironmentKeys(ctx context.Context, project string) ([]store.EnvironmentKey, error) {
 	var out []store.EnvironmentKey

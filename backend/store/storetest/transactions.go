@@ -169,6 +169,9 @@ var transactionTests = []test{
 				return tx.InsertObject(ctx, secret("p", "e", "project", "x"))
 			},
 			"UpdateObject": func(ctx context.Context, tx store.Tx) error { return tx.UpdateObject(ctx, changed) },
+			"DeleteVersion": func(ctx context.Context, tx store.Tx) error {
+				return tx.DeleteVersion(ctx, store.VersionKey{Project: o.Project, Object: o.ID, Version: 1})
+			},
 			"DeleteObject": func(ctx context.Context, tx store.Tx) error { return tx.DeleteObject(ctx, o.ID) },
 			"InsertVersion": func(ctx context.Context, tx store.Tx) error {
 				return tx.InsertVersion(ctx, version(o.ID, 1))

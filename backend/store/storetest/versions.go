@@ -5,7 +5,9 @@ package storetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -150,6 +152,42 @@ var versionTests = []test{
 		if len(got) != 1 || !sameVersion(got[0], version(o.ID, 1)) {
 			e.Errorf("the version was changed to %+v", got)
 		}
+	}},
+	{"VersionsBefore returns the newest versions below a number, and DeleteVersion deletes one", func(e env) {
+		o, other := secret("p", "e", "project", "a"), secret("p", "e", "project", "b")
+		e.insert(o, other)
+		e.update(func(ctx context.Context, tx store.Tx) error {
+			for n := range int64(5) {
+				if err := errors.Join(tx.InsertVersion(ctx, version(o.ID, n+1)),
+					tx.InsertVersion(ctx, version(other.ID, n+1))); err != nil {
+					return err
+				}
+			}
+			return tx.DeleteVersion(ctx, store.VersionKey{Project: "p", Object: o.ID, Version: 3})
+		})
+		want := func(before int64, limit int, numbers ...int64) {
+			e.view(func(ctx context.Context, tx store.Tx) error {
+				got, err := tx.VersionsBefore(ctx, "p", o.ID, before, limit)
+				if err != nil {
+					return err
+				}
+				ok := len(got) == len(numbers)
+				for i := range got {
+					ok = ok && sameVersion(got[i], version(o.ID, numbers[i]))
+				}
+				if !ok {
+					e.Errorf("%d versions before %d are %+v, want %v", limit, before, got, numbers)
+				}
+				return nil
+			})
+		}
+		want(math.MaxInt64, 10, 5, 4, 2, 1)
+		want(math.MaxInt64, 2, 5, 4)
+		want(4, 10, 2, 1)
+		want(1, 10)
+		e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error {
+			return tx.DeleteVersion(ctx, store.VersionKey{Project: "p", Object: o.ID, Version: 3})
+		})
 	}},
 	{"a version of a missing object is refused", func(e env) {
 		err := e.Update(e.Context(), func(tx store.Tx) error { return tx.InsertVersion(e.Context(), version(newID(), 1)) })
