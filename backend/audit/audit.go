@@ -93,8 +93,18 @@ func (l *Log) Query(ctx context.Context, q backend.Query) (backend.Page, error) 
 	return page, err
 }
 
-// Resolve records which references got a value, and why the others did not.
+// Resolve records which references got a value, and why the others did not. If what a replica has answered is not valid
+// any more, the call runs again, on the primary.
 func (l *Log) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
+	out, err := l.resolve(ctx, refs)
+	if call := store.CallOf(ctx); call != nil && errors.Is(err, store.ErrChanged) {
+		call.UsePrimary(ctx)
+		return l.resolve(ctx, refs)
+	}
+	return out, err
+}
+
+func (l *Log) resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
 	out, err := l.next.Resolve(ctx, refs)
 	verb := string(backend.VerbResolve)
 	for _, r := range refs {
@@ -106,7 +116,11 @@ func (l *Log) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolu
 		l.recordFailure(ctx, verb, err, func() *parts { return resolved(refs, l.failedRefs(ctx, refs), err) })
 		return nil, err
 	}
-	if err := l.record(ctx, verb, nil, resolved(refs, l.withProjects(ctx, refs, out), nil)); err != nil {
+	err = l.record(ctx, verb, nil, resolved(refs, l.withProjects(ctx, refs, out), nil))
+	switch {
+	case errors.Is(err, store.ErrChanged):
+		return nil, err
+	case err != nil:
 		return nil, unrecorded("resolved", err)
 	}
 	return out, nil
@@ -261,7 +275,14 @@ const canceled = "canceled"
 
 // record writes the records of a call that has succeeded, or failed with an error.
 func (r recorder) record(ctx context.Context, verb string, outcome error, p *parts) error {
-	return r.sink.AppendRecords(ctx, r.rows(ctx, verb, "", outcome, p)...)
+	rows := r.rows(ctx, verb, "", outcome, p)
+	if call := store.CallOf(ctx); call != nil && call.Decided() != nil {
+		confirm := &store.Confirmation{Generation: call.Decided()}
+		for i := range rows {
+			rows[i].Confirm = confirm
+		}
+	}
+	return r.sink.AppendRecords(ctx, rows...)
 }
 
 // rows returns a record for each part of a call.

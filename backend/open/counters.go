@@ -13,6 +13,10 @@ type Counters struct {
 	Commits map[string]*backend.CommitCount
 	// Waiting returns how many calls wait until their records of reads are written.
 	Waiting func() int
+	// Replica counts the reads that a replica could have answered; nil without a replica. ReplicaProblem returns why it is
+	// not used.
+	Replica        *ReplicaCounts
+	ReplicaProblem func() error
 }
 
 // counted is a database, or a log of reads, that counts its commits.
@@ -26,6 +30,9 @@ func (p *Parts) Counters() Counters {
 		},
 		Commits: map[string]*backend.CommitCount{},
 		Waiting: func() int { return 0 },
+	}
+	if p.replica != nil {
+		c.Replica, c.ReplicaProblem = &p.replica.counts, p.replica.Problem
 	}
 	if s, ok := p.signed.Store.(counted); ok {
 		c.Commits["changes"] = s.CommitCount()

@@ -53,6 +53,7 @@ type Parts struct {
 	trusted   *trustedKeys
 	retention time.Duration // of the records of the audit log; 0 keeps all
 	folder    string        // "" if there is none
+	replica   *replicaReads // nil if there is none
 }
 
 // Reads holds the audit records of reads, dry runs and refusals.
@@ -107,11 +108,21 @@ func (p *Parts) KeepSwept(ctx context.Context, interval time.Duration, report fu
 // Audited returns a Service that passes the calls which the guard allows to the engine, and records all calls. A nil
 // guard allows all of them.
 func (p *Parts) Audited(guard func(backend.Service) backend.Service) *audit.Log {
-	return audit.New(p.Engine, p.Reads, audit.Options{Guard: guard, Projects: p.engine.ProjectIDs})
+	next := p.Engine
+	if p.replica != nil {
+		next = p.replica
+	}
+	return audit.New(next, p.Reads, audit.Options{Guard: guard, Projects: p.engine.ProjectIDs})
 }
 
 // Close closes the database and the file with the records of reads.
-func (p *Parts) Close() error { return errors.Join(p.Reads.Close(), p.Store.Close()) }
+func (p *Parts) Close() error {
+	err := errors.Join(p.Reads.Close(), p.Store.Close())
+	if p.replica != nil {
+		err = errors.Join(err, p.replica.replica.Close())
+	}
+	return err
+}
 
 // Embedded opens the existing backend in c.Path. If c.Path is "", it searches the working folder and the folders above
 // it for a .pouncet folder, and opens the nearest. The error is ErrNotFound if no backend exists. It is ErrDenied if

@@ -27,3 +27,12 @@ func RunAs(t *testing.T, user int) {
 func TargetFolder(ctx context.Context, folder, deployment string) (transfer.Target, error) {
 	return targetFolder(ctx, folder, deployment, settings{})
 }
+
+// LookAtReplica makes a server look at its replica at a time.
+func LookAtReplica(ctx context.Context, p *Parts, at time.Time) error {
+	p.replica.look(ctx, at)
+	return p.replica.Problem()
+}
+
+// ReplicaLag is how far a replica may be behind.
+const ReplicaLag = replicaLag

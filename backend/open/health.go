@@ -42,6 +42,9 @@ func (p *Parts) Problems(ctx context.Context) (problems []error, err error) {
 			problems = append(problems, err)
 		}
 	}
+	if p.replica != nil && p.replica.Problem() != nil {
+		problems = append(problems, p.replica.Problem())
+	}
 	for _, h := range p.Keys.Health() {
 		if h.Err == nil {
 			continue

@@ -10,7 +10,7 @@ import (
 
 // Begin begins a call that must see the changes of revision tokens: see httpapi.Begin.
 func (p *Parts) Begin(
-	ctx context.Context, tokens []string, _ bool,
+	ctx context.Context, tokens []string, latest bool,
 ) (call context.Context, token func() string, err error) {
 	var want uint64
 	for _, t := range tokens {
@@ -21,6 +21,9 @@ func (p *Parts) Begin(
 		want = max(want, revision)
 	}
 	ctx, c := store.WithCall(ctx, want)
+	if latest {
+		c.UsePrimary(ctx)
+	}
 	return ctx, func() string {
 		if c.Revision() == 0 {
 			return ""

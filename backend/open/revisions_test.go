@@ -239,3 +239,12 @@ func TestTheClientPresentsItsRevisions(t *testing.T) {
 		t.Errorf("after all calls, the client presents %q, want %s", got, now)
 	}
 }
+
+func httpClient(t testing.TB, url, token string) backend.Service {
+	t.Helper()
+	client, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: url, Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
+}

@@ -38,6 +38,17 @@ type SharedStore struct {
 	Name  string // for messages, without credentials
 	// MayChangeSchema means that the role of the server could change the tables.
 	MayChangeSchema bool
+	// Replica serves reads; nil for none.
+	Replica Replica
+}
+
+// Close closes the database and its replica.
+func (s SharedStore) Close() error {
+	err := s.Store.Close()
+	if s.Replica != nil {
+		err = errors.Join(err, s.Replica.Close())
+	}
+	return err
 }
 
 // ServerConfig says how a server uses a database that it shares with others. All of them need the same values.
@@ -188,10 +199,15 @@ func (c ServerConfig) parts(ctx context.Context, database SharedStore, trusted *
 	rows := signed.New(database.Store, keys, w)
 	e := engine.New(rows, keys, engine.Options{KMSKey: c.KMSKey, Authorizer: access.Rights{},
 		MaxDifferences: c.CompareLimit, Trust: trusted.allow, Record: audit.NewChanges(nil)})
-	return &Parts{
+	out := &Parts{
 		Engine: asLocalUser{e}, Store: rows, Reads: database.Reads, Keys: keys, Location: "database " + database.Name,
 		MayChangeSchema: database.MayChangeSchema, engine: e, signed: rows, trusted: trusted,
-	}, nil
+	}
+	if database.Replica != nil {
+		out.replica = newReplicaReads(out.Engine, rows, database.Replica)
+		out.replica.look(ctx, time.Now())
+	}
+	return out, nil
 }
 
 // deploymentKey returns the only deployment key of a database, which must be wrapped by the KMS key of the server.

@@ -3,6 +3,7 @@
 package signed
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"encoding/base64"
@@ -94,4 +95,86 @@ func (t *tx) revision(call *store.Call, contents []byte) (uint64, error) {
 			WithHint("if a backup was restored, start the client again; otherwise find the newer database")
 	}
 	return st.counter, nil
+}
+
+// viewReplica is View on a replica. ErrBehind means that the replica does not have what the call must see, or an older
+// generation than this process has seen. What the call reads is valid if the primary has the same generation: see
+// store.Call.Decided.
+func (s *Store) viewReplica(ctx context.Context, replica store.Viewer, f func(store.Tx) error) error {
+	keys, err := s.unlock(ctx)
+	if err != nil {
+		return err
+	}
+	call, seen := store.CallOf(ctx), s.seenCounters()
+	return replica.View(ctx, func(inner store.Tx) error {
+		t := &tx{Tx: inner, store: s, signers: keys} // a replica may be older than what was seen
+		revision, generation, err := t.position(ctx)
+		if err != nil {
+			return err
+		}
+		if revision < call.Want() || generation < seen[store.GenerationState] {
+			return store.ErrBehind
+		}
+		sealed, err := t.Tx.Generation(ctx)
+		if err == nil {
+			err = call.Decide(sealed)
+		}
+		if err != nil {
+			return err
+		}
+		call.See(revision)
+		if err := store.CheckCondition(ctx, t); err != nil {
+			return err
+		}
+		return f(t)
+	})
+}
+
+// position returns the counters of the contents and of the generation that a View sees.
+func (t *tx) position(ctx context.Context) (contents, generation uint64, err error) {
+	for name, read := range map[string]struct {
+		sealed  func(context.Context) ([]byte, error)
+		counter *uint64
+	}{
+		store.ContentsState:   {t.Tx.Contents, &contents},
+		store.GenerationState: {t.Tx.Generation, &generation},
+	} {
+		sealed, err := read.sealed(ctx)
+		if err != nil {
+			return 0, 0, err
+		}
+		st, err := t.openStored(name, sealed)
+		if err != nil {
+			return 0, 0, err
+		}
+		*read.counter = st.counter
+	}
+	return contents, generation, nil
+}
+
+// RevisionOf returns the revision of a replica, or with nil that of the primary.
+func (s *Store) RevisionOf(ctx context.Context, replica store.Viewer) (revision uint64, err error) {
+	keys, err := s.unlock(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if replica == nil {
+		replica = s.Store
+	}
+	err = replica.View(ctx, func(inner store.Tx) error {
+		revision, _, err = (&tx{Tx: inner, store: s, signers: keys}).position(ctx)
+		return err
+	})
+	return revision, err
+}
+
+// Confirm returns ErrChanged if the primary does not have the generation under which a replica has answered a call.
+func (s *Store) Confirm(ctx context.Context, call *store.Call) error {
+	return s.Store.View(ctx, func(inner store.Tx) error {
+		generation, err := inner.Generation(ctx)
+		if err == nil && !bytes.Equal(generation, call.Decided()) {
+			err = store.ErrChanged
+		}
+		return err
+	})
 }

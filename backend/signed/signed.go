@@ -112,6 +112,9 @@ func (s *Store) unlock(ctx context.Context) (*signers, error) {
 
 // View implements store.Store.
 func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
+	if replica := store.ReplicaOf(ctx); replica != nil {
+		return s.viewReplica(ctx, replica, f)
+	}
 	keys, err := s.unlock(ctx)
 	if err != nil {
 		return err

@@ -3,7 +3,9 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"sync"
 )
 
@@ -14,9 +16,24 @@ import (
 type Call struct {
 	want uint64
 
-	mu   sync.Mutex
-	seen uint64
+	mu         sync.Mutex
+	seen       uint64
+	primary    bool
+	discarded  bool   // what a replica has answered
+	generation []byte // see Decide
 }
+
+// Viewer runs read transactions, as Store does.
+type Viewer interface {
+	View(ctx context.Context, f func(Tx) error) error
+}
+
+var (
+	// ErrBehind means that a replica does not have what a call must see.
+	ErrBehind = errors.New("the replica is behind")
+	// ErrChanged means that what a call has read from a replica is not valid any more: the primary has another generation.
+	ErrChanged = errors.New("the generation of the primary is another one")
+)
 
 type callKey struct{}
 
@@ -47,4 +64,60 @@ func (c *Call) Revision() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return max(c.seen, c.want)
+}
+
+// UsePrimary makes all further transactions of the call run on the primary. What it has read from a replica is
+// discarded, so the first of them checks the condition of the call again.
+func (c *Call) UsePrimary(ctx context.Context) {
+	c.mu.Lock()
+	c.discarded = c.discarded || c.generation != nil
+	c.primary, c.generation = true, nil
+	c.mu.Unlock()
+	resetCondition(ctx)
+}
+
+// MayUseReplica reports whether transactions of the call may run on a replica.
+func (c *Call) MayUseReplica() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.primary
+}
+
+// IsDiscarded reports whether something that a replica has answered was discarded.
+func (c *Call) IsDiscarded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.discarded
+}
+
+// Decide notes the generation that a transaction has read from a replica. All transactions of the call must read the
+// same; otherwise it returns ErrBehind.
+func (c *Call) Decide(generation []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.generation != nil && !bytes.Equal(c.generation, generation) {
+		return ErrBehind
+	}
+	c.generation = generation
+	return nil
+}
+
+// Decided returns the generation under which a replica has answered the call. It is nil if the primary has.
+func (c *Call) Decided() []byte {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.generation
+}
+
+type replicaKey struct{}
+
+// OnReplica returns a context whose read transactions run on a replica. It must have a call.
+func OnReplica(ctx context.Context, replica Viewer) context.Context {
+	return context.WithValue(ctx, replicaKey{}, replica)
+}
+
+// ReplicaOf returns the replica of a context, or nil.
+func ReplicaOf(ctx context.Context) Viewer {
+	v, _ := ctx.Value(replicaKey{}).(Viewer)
+	return v
 }

@@ -27,6 +27,13 @@ func WithCondition(ctx context.Context, check func(ctx context.Context, tx Tx) e
 // not find out.
 func (c *Condition) Held() bool { return c.held.Load() }
 
+// resetCondition makes the next transaction of a call check its condition again.
+func resetCondition(ctx context.Context) {
+	if c, ok := ctx.Value(conditionKey{}).(*Condition); ok {
+		c.held.Store(false)
+	}
+}
+
 // CheckCondition checks the condition of a call at the start of a transaction. A Store whose rows can be trusted calls
 // it.
 func CheckCondition(ctx context.Context, tx Tx) error {

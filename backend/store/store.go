@@ -337,6 +337,15 @@ type Record struct {
 	Phase     string // "intent" before an accept, "outcome" after it, and "" for other verbs
 	Code      string // "ok", or the code of the error
 	Detail    []byte // JSON with ids and names, never values
+
+	// Confirm makes AppendRecords add the records of a call only under a condition. It is not stored.
+	Confirm *Confirmation
+}
+
+// Confirmation is the condition that the primary has the generation under which a replica has answered a call.
+type Confirmation struct {
+	Generation []byte
+	Changed    bool // AppendRecords sets it if the primary has another one, and then returns ErrChanged
 }
 
 // ComparisonKey says what comparisons of a value are counted together.

@@ -114,6 +114,9 @@ func (m *Metrics) Health(h *httpapi.Health) {
 	m.Gauge("pouncet_problems", func() float64 { return float64(len(h.Problems())) })
 }
 
+// Counter adds a counter whose value is read for each scrape.
+func (m *Metrics) Counter(name string, value func() int64) { m.onScrape(name, value) }
+
 // Cache adds the lookups in a cache.
 func (m *Metrics) Cache(name string, c *backend.CacheCount) {
 	m.onScrape("pouncet_cache_lookups_total"+labels("cache", name, "outcome", "hit"),

@@ -35,6 +35,7 @@ type app struct {
 	tokenFile string
 	kmsKey    string
 	database  string
+	replica   string
 	project   string
 	env       string
 	scope     string

@@ -23,7 +23,9 @@ func (a *app) addDatabaseFlag(c *cobra.Command) {
 // databaseFlags are the flags of a server that need --database.
 type databaseFlags struct{ deployment, firstTokenFile string }
 
-func (f *databaseFlags) add(c *cobra.Command) {
+func (f *databaseFlags) add(c *cobra.Command, a *app) {
+	c.Flags().StringVar(&a.replica, "database-replica", "",
+		"with --database: `URL` of a replica, which answers reads (POUNCET_DATABASE_REPLICA)")
 	c.Flags().StringVar(&f.deployment, "deployment", "",
 		"with --database: refuse a database whose deployment does not have this `id`")
 	c.Flags().StringVar(&f.firstTokenFile, "first-token-file", "",
@@ -32,7 +34,7 @@ func (f *databaseFlags) add(c *cobra.Command) {
 
 // given returns the name of a flag that was given, or "".
 func (f *databaseFlags) given(c *cobra.Command) string {
-	for _, name := range []string{"deployment", "first-token-file"} {
+	for _, name := range []string{"database-replica", "deployment", "first-token-file"} {
 		if c.Flags().Changed(name) {
 			return "--" + name
 		}
@@ -40,20 +42,23 @@ func (f *databaseFlags) given(c *cobra.Command) string {
 	return ""
 }
 
-// postgresDatabase opens and creates the database of a URL.
-func postgresDatabase(address string) open.ServerDatabase {
+// postgresDatabase opens and creates the database of a URL. The URL of a replica may be empty.
+func postgresDatabase(address, replica string) open.ServerDatabase {
 	return open.ServerDatabase{
 		Open: func(ctx context.Context) (open.SharedStore, error) {
 			s, err := postgres.Open(ctx, address)
 			if err != nil {
 				return open.SharedStore{}, err
 			}
-			may, err := s.MayChangeSchema(ctx)
+			out := open.SharedStore{Store: s, Reads: s.Reads(), Name: s.Name()}
+			if out.MayChangeSchema, err = s.MayChangeSchema(ctx); err == nil && replica != "" {
+				out.Replica, err = s.Replica(ctx, replica)
+			}
 			if err != nil {
 				_ = s.Close() // nothing was written
 				return open.SharedStore{}, err
 			}
-			return open.SharedStore{Store: s, Reads: s.Reads(), Name: s.Name(), MayChangeSchema: may}, nil
+			return out, nil
 		},
 		Create: func(ctx context.Context, fill func(context.Context, store.Store) error) error {
 			return postgres.Create(ctx, address, fill)
@@ -64,7 +69,7 @@ func postgresDatabase(address string) open.ServerDatabase {
 // serverConfig returns what all commands that open the database of servers need.
 func (a *app) serverConfig(address string) open.ServerConfig {
 	kmsKey, _ := a.setting(settingKMSKey)
-	return open.ServerConfig{Database: postgresDatabase(address), KMSKey: kmsKey}
+	return open.ServerConfig{Database: postgresDatabase(address, ""), KMSKey: kmsKey}
 }
 
 // openDatabase opens an existing database of servers.
@@ -80,6 +85,8 @@ func (a *app) serveDatabase(
 	ctx context.Context, address string, f databaseFlags, compareLimit int, s serverSettings,
 ) error {
 	c := a.serverConfig(address)
+	replica, _ := a.setting(settingReplica)
+	c.Database = postgresDatabase(address, replica)
 	c.Allowed, c.Deployment, c.FirstTokenFile, c.CompareLimit = s.allowed, f.deployment, f.firstTokenFile, compareLimit
 	c.KMSObserver = s.shown.kmsObserver()
 	parts, first, err := open.Server(ctx, c)

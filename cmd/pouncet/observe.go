@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -134,10 +135,29 @@ func (o *observed) watch(parts *open.Parts, logins *access.Logins, health *httpa
 		o.metrics.Commits(log, c)
 	}
 	o.metrics.Gauge("pouncet_read_records_waiting", func() float64 { return float64(counters.Waiting()) })
+	if counters.Replica != nil {
+		o.watchReplica(counters)
+	}
 	if at.certificate != nil {
 		o.metrics.Gauge("pouncet_tls_certificate_expiry_timestamp_seconds", func() float64 {
 			return float64(at.certificate.Expires().Unix())
 		})
+	}
+}
+
+// watchReplica adds what the metrics show of a replica.
+func (o *observed) watchReplica(counters open.Counters) {
+	o.metrics.Gauge("pouncet_replica_used", func() float64 {
+		if counters.ReplicaProblem() != nil {
+			return 0
+		}
+		return 1
+	})
+	for outcome, n := range map[string]*atomic.Int64{
+		"served": &counters.Replica.Served, "behind": &counters.Replica.Behind, "failed": &counters.Replica.Failed,
+		"changed": &counters.Replica.Changed,
+	} {
+		o.metrics.Counter(`pouncet_replica_reads_total{outcome="`+outcome+`"}`, n.Load)
 	}
 }
 

@@ -82,6 +82,9 @@ of servers share. The first server creates what an empty database needs, and
 prints the first admin token, which is valid for a day. Every server needs the
 same --kms-key. Put a password into POUNCET_DATABASE, not into an argument.
 
+With --database-replica, a replica answers reads. The primary still records each
+of them, and answers what the replica does not have yet.
+
 With --tls-cert and --tls-key the server speaks TLS 1.3. It uses new files without
 a restart. Without them it speaks plain HTTP, on a loopback address or on a Unix
 socket, such as --listen unix:///run/pouncet/pouncet.sock.
@@ -102,7 +105,7 @@ characters other than ? and &. A caller can never name a key file.`,
 	}
 	listen.add(c)
 	a.addDatabaseFlag(c)
-	shared.add(c)
+	shared.add(c, a)
 	c.Flags().StringVar(&a.kmsKey, "kms-key", "",
 		"`URI` of the KMS key that wraps the keys of the backend: aws-kms:///alias/NAME or file:///PATH (POUNCET_KMS_KEY)")
 	observe.add(c)
@@ -224,6 +227,7 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 			log.Error("removing deleted objects and old records", "error", err.Error())
 		})
 	})
+	background.Go(func() { parts.KeepReplica(serving) })
 	background.Go(func() { health.Keep(serving, httpapi.HealthInterval) })
 	background.Go(func() {
 		service.Keep(serving, func(err error) { log.Error("recording refused requests", "error", err.Error()) })

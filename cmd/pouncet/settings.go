@@ -25,6 +25,7 @@ const (
 	settingHome     = "POUNCET_HOME"
 	settingKMSKey   = "POUNCET_KMS_KEY"
 	settingDatabase = "POUNCET_DATABASE"
+	settingReplica  = "POUNCET_DATABASE_REPLICA"
 	settingProject  = "POUNCET_PROJECT"
 	settingEnv      = "POUNCET_ENV"
 )
@@ -39,6 +40,7 @@ var settings = []struct{ variable, flag, meaning string }{
 	{settingCertKey, "", "file with the private key of it"},
 	{settingHome, "", "folder of the embedded backend"},
 	{settingDatabase, "--database", "PostgreSQL database of a server"},
+	{settingReplica, "--database-replica", "replica of it, for reads"},
 	{settingKMSKey, "--kms-key", "KMS key of the embedded backend or a server"},
 	{settingProject, "--project", `project (default "default")`},
 	{settingEnv, "--env", `environment, "*" for every environment`},
@@ -83,6 +85,8 @@ func (a *app) flagSetting(variable string) string {
 		return a.kmsKey
 	case settingDatabase:
 		return a.database
+	case settingReplica:
+		return a.replica
 	case settingProject:
 		return a.project
 	case settingEnv:

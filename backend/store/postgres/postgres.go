@@ -96,6 +96,19 @@ func openWith(ctx context.Context, address string, known schema) (*Store, error)
 
 // connect connects to a database, which need not hold data of Pouncet.
 func connect(ctx context.Context, address string, known schema) (*Store, error) {
+	s, err := newStore(ctx, address, known)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkServer(ctx); err != nil {
+		_ = s.Close() // nothing was written
+		return nil, err
+	}
+	return s, nil
+}
+
+// newStore returns a Store that has not connected yet.
+func newStore(ctx context.Context, address string, known schema) (*Store, error) {
 	config, err := parse(address)
 	if err != nil {
 		return nil, err
@@ -119,10 +132,6 @@ func connect(ctx context.Context, address string, known schema) (*Store, error) 
 		s.views.Close()
 		s.changes.Close()
 	})
-	if err := s.checkServer(ctx); err != nil {
-		_ = s.Close() // nothing was written
-		return nil, err
-	}
 	return s, nil
 }
 

@@ -3,7 +3,9 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -39,7 +41,15 @@ func newReadLog(s *Store) *ReadLog {
 
 // AppendRecords implements store.RecordLog.
 func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) error {
-	return l.queue.Append(ctx, records)
+	if err := l.queue.Append(ctx, records); err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r.Confirm != nil && r.Confirm.Changed {
+			return store.ErrChanged
+		}
+	}
+	return nil
 }
 
 // write commits the records of calls with one statement, which is its own transaction.
@@ -52,8 +62,36 @@ func (l *ReadLog) write(records []store.Record, _, _ int) error {
 	}
 	ctx, cancel := l.store.uninterrupted(context.Background())
 	defer cancel()
-	_, err := l.store.changes.Exec(ctx, readTables.insertion(), recordValues(records)...)
+	var err error
+	if slices.ContainsFunc(records, func(r store.Record) bool { return r.Confirm != nil }) {
+		err = l.writeConfirmed(ctx, records)
+	} else {
+		_, err = l.store.changes.Exec(ctx, readTables.insertion(), recordValues(records)...)
+	}
 	return l.store.recordError(l.store.translate(err))
+}
+
+// writeConfirmed commits records, apart from those of calls that a replica has answered under another generation.
+func (l *ReadLog) writeConfirmed(ctx context.Context, records []store.Record) error {
+	wanted := make([][]byte, len(records))
+	for i, r := range records {
+		wanted[i] = []byte{}
+		if r.Confirm != nil {
+			wanted[i] = bytea(r.Confirm.Generation)
+		}
+	}
+	var present []byte
+	err := l.store.changes.QueryRow(ctx, readTables.confirmation(), append(recordValues(records), wanted)...).
+		Scan(&present)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r.Confirm != nil {
+			r.Confirm.Changed = !bytes.Equal(r.Confirm.Generation, present)
+		}
+	}
+	return nil
 }
 
 // DeleteRecords implements store.RecordLog.

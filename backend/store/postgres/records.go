@@ -21,18 +21,33 @@ var (
 
 // insertion returns the statement that adds any number of records. It raises the number of each log, in the order of
 // their names, so that two of these statements do not wait for each other, and gives the records the numbers before.
-func (r recordTables) insertion() string {
+func (r recordTables) insertion() string { return r.numbering("", "", "") + r.inserting() }
+
+// confirmation returns the same statement for records that are added only if the database has their generation, or if
+// it is empty. It returns the present generation, in the snapshot that decides.
+func (r recordTables) confirmation() string {
+	const present = "(SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "')"
+	return r.numbering(", $9::bytea[]", ", generation", "WHERE generation = '' OR generation = "+present) +
+		", inserted AS (" + r.inserting() + ") SELECT " + present
+}
+
+// numbering begins these statements. The records can have one more column, and a condition.
+func (r recordTables) numbering(values, column, condition string) string {
 	return `WITH record AS (
 			SELECT r.*, row_number() OVER (PARTITION BY log ORDER BY position) AS nth
-			FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[])
-				WITH ORDINALITY AS r (log, at, principal, role, verb, phase, code, detail, position)
+			FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[]` +
+		values + `)
+				WITH ORDINALITY AS r (log, at, principal, role, verb, phase, code, detail` + column + `, position) ` + condition + `
 		), added AS (
 			SELECT log, count(*) AS n FROM record GROUP BY log ORDER BY log
 		), numbered AS (
 			INSERT INTO ` + r.logs + ` AS l (log, next) SELECT log, 1 + n FROM added ORDER BY log
 			ON CONFLICT (log) DO UPDATE SET next = l.next + excluded.next - 1 RETURNING log, next
-		)
-		INSERT INTO ` + r.records + ` (log, number, at, principal, role, verb, phase, code, detail)
+		)`
+}
+
+func (r recordTables) inserting() string {
+	return ` INSERT INTO ` + r.records + ` (log, number, at, principal, role, verb, phase, code, detail)
 		SELECT log, numbered.next - added.n - 1 + record.nth, at, principal, role, verb, phase, code, detail
 		FROM record JOIN added USING (log) JOIN numbered USING (log)`
 }

@@ -143,6 +143,33 @@ func Start(t testing.TB, settings ...string) *Server {
 	return s
 }
 
+// Replica starts a streaming replica of a server for a test, which stops it.
+func (s *Server) Replica(t testing.TB) *Server {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pouncet-pg-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Server{Dir: dir, log: filepath.Join(dir, "log")}
+	t.Cleanup(r.Stop)
+	if err := giveAway(dir); err != nil {
+		t.Fatal(err)
+	}
+	// -R writes the settings that make it a standby of this server.
+	backup := command(t.Context(), program("pg_basebackup"), "-D", filepath.Join(dir, "data"), "-R", "-X", "stream",
+		"-c", "fast", "--no-sync", "-h", s.Dir, "-p", fmt.Sprint(s.Port), "-U", User)
+	if out, err := backup.CombinedOutput(); err != nil {
+		t.Fatalf("pg_basebackup: %v: %s", err, out)
+	}
+	if r.Port, err = freePort(t.Context()); err == nil {
+		err = r.Launch(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // missing says what is missing, or returns "".
 func missing() string {
 	for _, name := range []string{"initdb", "postgres"} {
@@ -233,6 +260,9 @@ func (s *Server) wait(ctx context.Context) error {
 
 // Kill ends the server at once, without a checkpoint, as after a crash of PostgreSQL.
 func (s *Server) Kill() {
+	if s.command == nil {
+		return
+	}
 	_ = s.command.Process.Signal(immediateShutdown)
 	_ = s.command.Wait()
 }
