@@ -53,7 +53,8 @@ func BenchmarkServerOnPostgreSQL(b *testing.B) {
 				rates[l.name], costs[l.name] = append(rates[l.name], rate), append(costs[l.name], cost)
 			}
 			for name, send := range map[string]func(int) call{"get": getOf, "put": putOf} {
-				rates[name+"-2"] = append(rates[name+"-2"], loadBoth(b, first, second, token, send))
+				rate, _ := loadBoth(b, first, second, token, send)
+				rates[name+"-2"] = append(rates[name+"-2"], rate)
 			}
 		}
 	}
@@ -107,16 +108,18 @@ func startShared(b *testing.B, database, key string) server {
 	return startProcess(b, program, address)
 }
 
-// loadBoth sends calls from the same number of clients to two servers. It returns the rate of both together.
-func loadBoth(b *testing.B, first, second server, token string, send func(n int) call) float64 {
+// loadBoth sends calls from the same number of clients to two servers. It returns the rate of both together, and the
+// processor time of a call.
+func loadBoth(b *testing.B, first, second server, token string, send func(n int) call) (rate, cost float64) {
 	b.Helper()
-	var both [2]float64
+	var rates, costs [2]float64
 	var wg sync.WaitGroup
 	for i, s := range []server{first, second} {
-		wg.Go(func() { both[i], _ = load(b, s, token, serverClients/2, send) })
+		wg.Go(func() { rates[i], costs[i] = load(b, s, token, serverClients/2, send) })
 	}
 	wg.Wait()
-	return both[0] + both[1]
+	rate = rates[0] + rates[1]
+	return rate, (rates[0]*costs[0] + rates[1]*costs[1]) / rate
 }
 
 // insertRows inserts single rows of the size of a version, each in its own transaction.
