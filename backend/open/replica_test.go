@@ -7,8 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -356,4 +360,70 @@ func TestARecordIsConfirmedInABatch(t *testing.T) {
 	if err != nil || n != 80 || dense != 80 {
 		t.Errorf("%d records, and the logs say %d: %v", n, dense, err)
 	}
+}
+
+// Clients read what they have written, on any server, while the replica is behind again and again.
+func TestClientsReadTheirOwnWritesWhileTheReplicaIsBehind(t *testing.T) {
+	r := newReplicated(t)
+	servers := []string{r.url, overHTTP(t, r.writer)}
+	var next atomic.Int64
+	balancer := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(p *httputil.ProxyRequest) {
+		to, err := url.Parse(servers[next.Add(1)%2])
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		p.SetURL(to)
+	}})
+	t.Cleanup(balancer.Close)
+	done := make(chan error)
+	const clients = 4
+	for n := range clients {
+		client := httpClient(t, balancer.URL, r.token)
+		go func() { done <- writeAndRead(t.Context(), client, fmt.Sprint("s", n), 40) }()
+	}
+	for left := clients; left > 0; {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+			left--
+		default:
+			r.pause()
+			r.standby.Exec(t, "postgres", "SELECT pg_wal_replay_resume()")
+		}
+	}
+	c := r.counts
+	t.Logf("served %d, behind %d, failed %d, changed %d", c.Served.Load(), c.Behind.Load(), c.Failed.Load(),
+		c.Changed.Load())
+	if c.Served.Load() == 0 || c.Behind.Load() == 0 {
+		t.Error("the test shows nothing: the replica was always, or never, behind")
+	}
+}
+
+// writeAndRead writes values of a secret, and reads each of them several times.
+func writeAndRead(ctx context.Context, client backend.Service, name string, times int) error {
+	for i := range times {
+		value := fmt.Sprint("value ", i)
+		_, err := client.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{Op: backend.OpSet, Kind: backend.KindSecret,
+			Project: backend.DefaultProject, Environment: "dev", Name: name, Value: backend.PlaintextString(value)}}})
+		if err != nil {
+			return err
+		}
+		for range 4 {
+			got, err := client.Resolve(ctx, []backend.Ref{{Kind: backend.KindSecret, Project: backend.DefaultProject,
+				Environment: "dev", Name: name}})
+			if err == nil && got[0].Err != nil {
+				err = got[0].Err
+			}
+			if err != nil {
+				return err
+			}
+			if read := string(got[0].Value.Expose()); read != value {
+				return fmt.Errorf("after %q was written, %q is read", value, read)
+			}
+		}
+	}
+	return nil
 }
