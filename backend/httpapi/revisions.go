@@ -23,10 +23,10 @@ const revisionHeader = "Pouncet-Revision"
 const latestRevision = "latest"
 
 // maxRevisions limits the tokens of a request. A client has as many as it makes calls at the same time.
-const maxRevisions = 100
+const maxRevisions = 256
 
 // maxToken is the longest token that a client keeps.
-const maxToken = 100
+const maxToken = 64
 
 // Begin returns the context of a call that sees the changes of revision tokens, or with latest all changes. The call's
 // token is for the answer; it is "" if there is none.

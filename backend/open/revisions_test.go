@@ -130,7 +130,7 @@ func TestAWrongRevisionTokenIsRefused(t *testing.T) {
 	for name, revision := range map[string]string{
 		"garbage": "garbage", "of another deployment": foreign, "changed": strings.ToLower(own) + "A", "cut off": own[:21],
 		"made up": "AAAAAAAAAAAAAAAAAAAAAA", "one of two": own + "," + foreign, "long": strings.Repeat("A", 5000),
-		"many": strings.Repeat(own+",", 101),
+		"many": strings.Repeat(own+",", 257),
 	} {
 		status, answered, text := post(t, url+"/v1/resolve-one", token, revision, getS)
 		if status != http.StatusBadRequest || answered != "" || !strings.Contains(text, "revision token") {
