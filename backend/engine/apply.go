@@ -61,6 +61,7 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	for {
 		outcomes, committed, err := e.applyOnce(ctx, set, call)
 		if committed {
+			e.homes.learn(outcomes)
 			return outcomes, err
 		}
 		exceeded, countErr := call.guesses.count(ctx)
@@ -89,7 +90,7 @@ func (e *Engine) applyOnce(
 	for {
 		r := &run{applyCall: call, engine: e, ctx: ctx, set: set, access: call.guesses.access,
 			now: e.now().UTC().Truncate(time.Microsecond)}
-		err := e.store.Update(ctx, r.transaction)
+		err := e.store.Update(e.withProjectsChanged(ctx, set.Changes), r.transaction)
 		switch {
 		case r.incomplete():
 			if err := r.keys.fetch(ctx); err != nil {

@@ -55,6 +55,7 @@ type Engine struct {
 	schemas   schemaCache
 	projects  projectCache
 	matches   matchCache
+	homes     homes
 	authorize Authorizer
 	// client is Options.Client.
 	client string

@@ -11,12 +11,18 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// matchCache keeps the rows that references mean in memory, with sealed values, as the store had them with one content.
-// A transaction uses them only if the content is the same, so a change by any process is seen by the next call. Each
-// call verifies and decrypts the rows, and checks the rights of its caller and the expiry of the secret.
+// matchCache keeps the rows that references mean in memory, with sealed values, as the store had them with one content
+// of their project. A transaction uses them only if the content is the same, so a change by any process is seen by the
+// next call. Each call verifies and decrypts the rows, and checks the rights of its caller and the expiry of the secret.
 type matchCache struct {
 	mu       sync.Mutex
 	lookups  backend.CacheCount
+	projects map[string]*projectMatches // by id
+	bytes    int
+}
+
+// projectMatches holds what references of one project mean.
+type projectMatches struct {
 	contents []byte
 	matches  map[backend.Ref]match
 	bytes    int
@@ -27,28 +33,40 @@ const maxMatchBytes = 32 << 20
 
 // matchKey leaves out what the rows do not depend on.
 func matchKey(r backend.Ref) backend.Ref {
-	return backend.Ref{Kind: r.Kind, Project: r.Project, Environment: r.Environment, Scope: r.Scope, Name: r.Name}
+	return backend.Ref{Kind: r.Kind, Environment: r.Environment, Scope: r.Scope, Name: r.Name}
 }
 
-func (c *matchCache) get(contents []byte, r backend.Ref) (match, bool) {
+func (c *matchCache) get(project string, contents []byte, r backend.Ref) (match, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	m, ok := c.matches[matchKey(r)]
-	return m, ok && bytes.Equal(c.contents, contents)
+	p := c.projects[project]
+	if p == nil || !bytes.Equal(p.contents, contents) {
+		return match{}, false
+	}
+	m, ok := p.matches[matchKey(r)]
+	return m, ok
 }
 
-func (c *matchCache) put(contents []byte, r backend.Ref, m match) {
+func (c *matchCache) put(project string, contents []byte, r backend.Ref, m match) {
 	m.version = store.Version{}
 	size := 4*rowBytes + len(m.entry.Object.Attributes) + len(m.entry.Current.Sealed) + len(m.link.Object.Attributes) +
 		len(m.link.Current.Sealed)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !bytes.Equal(c.contents, contents) || c.bytes+size > maxMatchBytes {
-		c.contents, c.matches, c.bytes = contents, map[backend.Ref]match{}, 0
+	if c.projects == nil || c.bytes+size > maxMatchBytes {
+		c.projects, c.bytes = map[string]*projectMatches{}, 0
 	}
-	if _, ok := c.matches[matchKey(r)]; !ok {
-		c.matches[matchKey(r)] = m
-		c.bytes += size
+	p := c.projects[project]
+	if p == nil || !bytes.Equal(p.contents, contents) {
+		if p != nil {
+			c.bytes -= p.bytes
+		}
+		p = &projectMatches{contents: contents, matches: map[backend.Ref]match{}}
+		c.projects[project] = p
+	}
+	if _, ok := p.matches[matchKey(r)]; !ok {
+		p.matches[matchKey(r)] = m
+		p.bytes, c.bytes = p.bytes+size, c.bytes+size
 	}
 }
 
@@ -62,34 +80,67 @@ func (f *match) isTrusted() bool {
 	return f.err == nil && f.entry.Object.ID != ""
 }
 
-// cached takes the rows of references from the cache, and returns the content of the database, or nil for no cache.
-// Calls with many references read rows and decrypt values at the same time, which is as fast.
-func (r *resolver) cached(ctx context.Context, tx store.Tx) (contents []byte, err error) {
+// cached takes the rows of references from the cache. Calls with many references read rows and decrypt values at the
+// same time, which is as fast.
+func (r *resolver) cached(ctx context.Context, tx store.Tx) error {
 	if len(r.refs) >= prefetchMinimum {
-		return nil, nil
+		return nil
 	}
-	if contents, err = tx.Contents(ctx); err != nil || contents == nil {
-		return nil, err
+	generation, err := tx.Generation(ctx)
+	if err != nil || generation == nil {
+		return err
 	}
 	for i, ref := range r.refs {
-		m, ok := r.engine.matches.get(contents, ref)
+		var contents []byte
+		p := r.engine.projects.get(generation, ref.Project)
+		if p != nil {
+			if contents, err = r.contentsOf(ctx, tx, p.row.ID); err != nil {
+				return err
+			}
+		}
+		if contents == nil {
+			r.engine.matches.lookups.Count(false)
+			continue
+		}
+		m, ok := r.engine.matches.get(p.row.ID, contents, ref)
 		r.engine.matches.lookups.Count(ok)
 		if ok {
 			r.matches[i] = m
 			r.readBytes += r.entrySize(m.entry) + r.entrySize(m.link)
 		}
 	}
-	return contents, nil
+	return nil
+}
+
+// contentsOf returns the bytes that say whether what was read of a project is still right, or nil.
+func (r *resolver) contentsOf(ctx context.Context, tx store.Tx, project string) ([]byte, error) {
+	if known, ok := r.contents[project]; ok {
+		return known, nil
+	}
+	st, err := tx.ProjectContents(ctx, project)
+	if err == nil {
+		r.contents[project] = st.Sealed
+	}
+	return st.Sealed, err
 }
 
 // keep adds the rows of references to the cache.
-func (r *resolver) keep(contents []byte) {
-	if contents == nil {
-		return
+func (r *resolver) keep(ctx context.Context, tx store.Tx) error {
+	if len(r.refs) >= prefetchMinimum {
+		return nil
 	}
 	for i := range r.matches {
-		if r.matches[i].isTrusted() {
-			r.engine.matches.put(contents, r.refs[i], r.matches[i])
+		if !r.matches[i].isTrusted() {
+			continue
+		}
+		project := r.matches[i].project.row.ID
+		contents, err := r.contentsOf(ctx, tx, project)
+		if err != nil {
+			return err
+		}
+		if contents != nil {
+			r.engine.matches.put(project, contents, r.refs[i], r.matches[i])
 		}
 	}
+	return nil
 }

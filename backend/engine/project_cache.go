@@ -86,6 +86,9 @@ func (e *Engine) loadProject(ctx context.Context, tx store.Tx, nameOrID string) 
 		}
 	}
 	p, err := loadProject(ctx, tx, nameOrID)
+	if err == nil {
+		e.homes.put(nameOrID, p.row.ID)
+	}
 	if err == nil && generation != nil {
 		e.projects.put(generation, nameOrID, p)
 	}

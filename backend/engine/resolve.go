@@ -19,8 +19,8 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 			WithHint("resolve them in several calls")
 	}
 	r := &resolver{engine: e, now: e.now(), access: e.accessOf(ctx), refs: refs, matches: make([]match, len(refs)),
-		projects: map[string]*projectResult{}, prefetcher: e.startPrefetch(len(refs))}
-	err := e.store.View(ctx, func(tx store.Tx) error { return r.read(ctx, tx) })
+		projects: map[string]*projectResult{}, prefetcher: e.startPrefetch(len(refs)), contents: map[string][]byte{}}
+	err := e.store.View(e.withProjectsRead(ctx, refs), func(tx store.Tx) error { return r.read(ctx, tx) })
 	r.prefetched = r.prefetcher.finish()
 	if err != nil {
 		return nil, err
@@ -56,6 +56,7 @@ type resolver struct {
 	prefetcher *prefetcher
 	prefetched map[string]prefetched // results of the prefetcher, by object id
 	readBytes  int                   // the size of the entries that were read
+	contents   map[string][]byte     // see contentsOf, by the id of a project
 }
 
 // match holds the rows that one reference means.
@@ -82,8 +83,7 @@ type group struct {
 
 func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 	groups := map[group][]int{}
-	contents, err := r.cached(ctx, tx)
-	if err != nil {
+	if err := r.cached(ctx, tx); err != nil {
 		return err
 	}
 	for i, ref := range r.refs {
@@ -121,8 +121,7 @@ func (r *resolver) read(ctx context.Context, tx store.Tx) error {
 	if err := r.explainMissing(ctx, tx); err != nil {
 		return err
 	}
-	r.keep(contents)
-	return nil
+	return r.keep(ctx, tx)
 }
 
 // locate sets the project and the environment of a reference.

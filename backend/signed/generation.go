@@ -33,6 +33,15 @@ func (t *tx) Contents(ctx context.Context) ([]byte, error) {
 	return sealed, t.checkCurrent(store.ContentsState, sealed)
 }
 
+// ProjectContents implements store.Tx. ErrCorrupt means the same as for Generation.
+func (t *tx) ProjectContents(ctx context.Context, project string) (store.State, error) {
+	st, err := t.Tx.ProjectContents(ctx, project)
+	if err != nil || st.Sealed == nil {
+		return store.State{}, err
+	}
+	return st, t.checkCurrent(st.Name, st.Sealed)
+}
+
 // checkCurrent returns an error if a state is not genuine, or older than one that this process has seen.
 func (t *tx) checkCurrent(name string, sealed []byte) error {
 	if sealed == nil && t.seen[name] == 0 {

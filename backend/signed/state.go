@@ -23,7 +23,7 @@ import (
 const (
 	accessState   = "access"
 	projectsState = store.ContentsState
-	projectPrefix = "project/"
+	projectPrefix = store.ProjectPrefix
 )
 
 func projectState(id string) string { return projectPrefix + id }

@@ -157,6 +157,10 @@ type Tx interface {
 	// with these bytes, and use it in every transaction that reads the same. Nil means that nothing may be kept.
 	Generation(ctx context.Context) ([]byte, error)
 
+	// ProjectContents returns a state whose bytes differ after every change of an object, version or environment key of a
+	// project, and never return: that of the project, or another one that differs more often. It is like Contents: nil in
+	// an Update, and if nothing may be kept.
+	ProjectContents(ctx context.Context, project string) (State, error)
 	// Contents returns the state with the name ContentsState in a View, and nil in an Update. It is like Generation: its
 	// bytes differ after every change of an object, version, environment key or token.
 	Contents(ctx context.Context) ([]byte, error)
@@ -365,10 +369,11 @@ type IdempotencyRecord struct {
 	DeploymentMAC []byte
 }
 
-// The names of the states that Tx.Generation and Tx.Contents return.
+// The names of the states that Tx.Generation and Tx.Contents return. That of a project begins with ProjectPrefix.
 const (
 	GenerationState = "generation"
 	ContentsState   = "projects"
+	ProjectPrefix   = "project/"
 )
 
 // State sums up the rows of a project, or of the deployment. Its content belongs to package signed.

@@ -58,6 +58,9 @@ func (t *tx) State(ctx context.Context, name string) ([]byte, error) {
 	if sealed, ok := t.written[name]; ok {
 		return sealed, nil
 	}
+	if sealed, ok := t.read[name]; ok {
+		return sealed, nil
+	}
 	if t.states != nil {
 		if sealed, ok := t.states.known[name]; ok {
 			return sealed, nil
@@ -73,14 +76,21 @@ func (t *tx) State(ctx context.Context, name string) ([]byte, error) {
 
 // Generation implements store.Tx. A View has read it at its start.
 func (t *tx) Generation(ctx context.Context) ([]byte, error) {
-	if t.writable {
-		return t.State(ctx, store.GenerationState)
-	}
-	return t.generation, nil
+	return t.State(ctx, store.GenerationState)
 }
 
-// Contents implements store.Tx.
-func (t *tx) Contents(context.Context) ([]byte, error) { return t.contents, nil }
+// Contents implements store.Tx. A View has read it at its start.
+func (t *tx) Contents(context.Context) ([]byte, error) { return t.read[store.ContentsState], nil }
+
+// ProjectContents implements store.Tx. A View has read those of the projects that store.WithProjects names.
+func (t *tx) ProjectContents(ctx context.Context, project string) (store.State, error) {
+	if t.writable {
+		return store.State{}, nil
+	}
+	name := store.ProjectPrefix + project
+	sealed, err := t.State(ctx, name)
+	return store.State{Name: name, Sealed: sealed}, err
+}
 
 // States implements store.Tx.
 func (t *tx) States(ctx context.Context) ([]store.State, error) {

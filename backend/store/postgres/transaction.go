@@ -25,32 +25,45 @@ const (
 	beginView   = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 	beginChange = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
-	selectCurrent = "SELECT (SELECT id FROM deployment), (SELECT works_with FROM deployment), " +
-		"(SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "'), " +
-		"(SELECT sealed FROM sealed_state WHERE name = '" + store.ContentsState + "')"
+	selectStates = "SELECT id, works_with, coalesce(name, ''), sealed " +
+		"FROM deployment LEFT JOIN sealed_state ON name = ANY($1::text[])"
 )
 
-// View implements store.Store. BEGIN and the statement that reads the generation are sent together.
-func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
-	return s.view(ctx, func(t *tx, b *pgx.Batch) {
-		b.Queue(selectCurrent).QueryRow(func(row pgx.Row) (err error) {
-			t.generation, t.contents, err = s.scanCurrent(row)
+// queueStates adds the statement that reads the states that nearly every transaction reads. A transaction does not begin
+// in a database that another one has replaced, or that only newer programs can use.
+func (s *Store) queueStates(ctx context.Context, b *pgx.Batch, into map[string][]byte) {
+	names := []string{store.GenerationState, store.ContentsState}
+	for _, id := range store.ProjectsOf(ctx) {
+		names = append(names, store.ProjectPrefix+id)
+	}
+	b.Queue(selectStates, names).Query(func(rows pgx.Rows) error {
+		for _, name := range names {
+			into[name] = nil
+		}
+		var deployment, name string
+		var oldest int
+		err := scanAll(rows, func(rows pgx.Rows) error {
+			var sealed []byte
+			err := rows.Scan(&deployment, &oldest, &name, &sealed)
+			into[name] = sealed
 			return err
 		})
-	}, f)
+		switch {
+		case err != nil:
+			return err
+		case deployment != s.deployment:
+			return s.replacedError()
+		}
+		return s.checkOldest(0, oldest)
+	})
 }
 
-// scanCurrent reads the row of selectCurrent. A transaction does not begin in a database that another one has replaced.
-func (s *Store) scanCurrent(row pgx.Row) (generation, contents []byte, err error) {
-	var deployment *string
-	var oldest *int
-	switch err = row.Scan(&deployment, &oldest, &generation, &contents); {
-	case err != nil:
-		return nil, nil, err
-	case deployment == nil || *deployment != s.deployment:
-		return nil, nil, s.replacedError()
-	}
-	return generation, contents, s.checkOldest(0, *oldest)
+// View implements store.Store. BEGIN and the statement that reads the states are sent together.
+func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
+	return s.view(ctx, func(t *tx, b *pgx.Batch) {
+		t.read = map[string][]byte{}
+		s.queueStates(ctx, b, t.read)
+	}, f)
 }
 
 // view runs f in a read transaction. more adds statements to BEGIN.
@@ -137,11 +150,7 @@ func (s *Store) beginChanges(ctx context.Context) (queue.Transaction, error) {
 		b := &pgx.Batch{}
 		b.Queue(beginChange)
 		b.Queue("SELECT " + changeLock)
-		b.Queue(selectCurrent).QueryRow(func(row pgx.Row) error {
-			generation, contents, err := s.scanCurrent(row)
-			states.known[store.GenerationState], states.known[store.ContentsState] = generation, contents
-			return err
-		})
+		s.queueStates(ctx, b, states.known)
 		return b
 	})
 	if err != nil {

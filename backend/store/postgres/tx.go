@@ -18,8 +18,8 @@ type tx struct {
 	conn     *pgx.Conn
 	writable bool
 	ended    bool
-	// generation and contents are what a View has read at its start.
-	generation, contents []byte
+	// read holds the states that a View has read at its start.
+	read map[string][]byte
 	// states are those of the transaction, and written those that this function has written.
 	states  *batchStates
 	written map[string][]byte

@@ -86,6 +86,11 @@ func (t *tx) Generation(ctx context.Context) ([]byte, error) {
 // Contents implements store.Tx.
 func (t *tx) Contents(context.Context) ([]byte, error) { return t.contents, nil }
 
+// ProjectContents implements store.Tx. A View has read the state of all projects at its start.
+func (t *tx) ProjectContents(context.Context, string) (store.State, error) {
+	return store.State{Name: store.ContentsState, Sealed: t.contents}, nil
+}
+
 // States implements store.Tx.
 func (t *tx) States(ctx context.Context) ([]store.State, error) {
 	stored := map[string][]byte{}

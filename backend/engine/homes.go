@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// A store can read the states of projects with the first statement of a transaction, if it knows them before: see
+// store.WithProjects. The functions here guess them. A wrong guess costs time only.
+
+// homes remembers the ids of projects, by what calls named them or by the id of an entry.
+type homes struct {
+	mu sync.Mutex
+	of map[string]string
+}
+
+// maxHomes limits the memory of homes.
+const maxHomes = 10_000
+
+func (h *homes) learn(outcomes []backend.Outcome) {
+	for _, o := range outcomes {
+		if isEntry(o.Object.Kind) && o.ProjectID != "" {
+			h.put(o.Object.ID, o.ProjectID)
+		}
+	}
+}
+
+func (h *homes) put(name, project string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.of == nil || len(h.of) >= maxHomes {
+		h.of = map[string]string{}
+	}
+	h.of[name] = project
+}
+
+func (h *homes) get(name string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.of[name]
+}
+
+// withProjectsChanged names the projects of changes.
+func (e *Engine) withProjectsChanged(ctx context.Context, changes []backend.Change) context.Context {
+	return e.withProjects(ctx, len(changes), func(i int) string { return cmp.Or(changes[i].Project, changes[i].ID) })
+}
+
+// withProjectsRead names the projects of references.
+func (e *Engine) withProjectsRead(ctx context.Context, refs []backend.Ref) context.Context {
+	return e.withProjects(ctx, len(refs), func(i int) string { return refs[i].Project })
+}
+
+// maxNamedProjects limits the projects that a call names.
+const maxNamedProjects = 8
+
+func (e *Engine) withProjects(ctx context.Context, n int, used func(i int) string) context.Context {
+	var ids []string
+	for i := range n {
+		id := e.homes.get(used(i))
+		if id != "" && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+		if len(ids) == maxNamedProjects {
+			break
+		}
+	}
+	return store.WithProjects(ctx, ids...)
+}
