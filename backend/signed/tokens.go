@@ -66,7 +66,7 @@ func (t *tx) trusted(ctx context.Context) (*trustedTokens, error) {
 		return nil, err
 	}
 	if same && bytes.Equal(known.sealed, sealed.Sealed) {
-		if t.known == nil {
+		if generation != nil { // if this transaction does not commit it, these bytes never return
 			t.store.tokens.Store(&trustedTokens{t.signers, generation, known.sealed, known.byHash})
 		}
 		return known, nil

@@ -69,8 +69,26 @@ func (r recordTables) append(ctx context.Context, t *tx, records []store.Record)
 	if len(records) == 0 {
 		return nil
 	}
-	return t.execLater(ctx, later{r.insertion(), recordValues(records),
-		func(_ int64, err error) error { return t.store.recordError(err) }})
+	text, values := r.insertion(), recordValues(records)
+	if len(records) == 1 {
+		text, values = r.insertionOfOne(), oneRecordValues(records[0])
+	}
+	return t.execLater(ctx, later{text, values, func(_ int64, err error) error { return t.store.recordError(err) }})
+}
+
+// insertionOfOne is insertion for one record, as most changes have it. It takes half of the time.
+func (r recordTables) insertionOfOne() string {
+	return `WITH numbered AS (
+			INSERT INTO ` + r.logs + ` AS l (log, next) VALUES ($1, 2)
+			ON CONFLICT (log) DO UPDATE SET next = l.next + 1 RETURNING next
+		)
+		INSERT INTO ` + r.records + ` (log, number, at, principal, role, verb, phase, code, detail)
+		SELECT $1, next - 1, $2, $3, $4, $5, $6, $7, $8 FROM numbered`
+}
+
+// oneRecordValues returns the columns of a record.
+func oneRecordValues(r store.Record) []any {
+	return []any{r.Log, r.At.UnixMicro(), r.Principal, string(r.Role), r.Verb, r.Phase, r.Code, bytea(r.Detail)}
 }
 
 // recordError is the error of a number that already exists.

@@ -35,16 +35,17 @@ func (r *versionRow) version() store.Version {
 // InsertVersion implements store.Tx. A version of a missing object violates a foreign key and gives ErrInternal,
 // because it is a defect of the caller.
 func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
-	_, err := t.exec(ctx, `INSERT INTO version (project, object, version, environment_key, type, schema_hash, form, sealed,
-			created_at, created_by, attributes, deployment_mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		v.Project, v.Object, v.Version, v.EnvironmentKey, v.Type, v.SchemaHash, v.Form, bytea(v.Sealed),
-		v.CreatedAt.UnixMicro(), v.CreatedBy, bytea(v.Attributes), bytea(v.DeploymentMAC))
-	if errors.Is(err, backend.ErrExists) {
-		return backend.Errorf(backend.CodeExists, "version %d of object %s already exists", v.Version,
-			backend.Quote(v.Object))
-	}
-	return err
+	return t.execLater(ctx, later{`INSERT INTO version (project, object, version, environment_key, type, schema_hash, form,
+			sealed, created_at, created_by, attributes, deployment_mac)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, []any{v.Project, v.Object, v.Version, v.EnvironmentKey,
+		v.Type, v.SchemaHash, v.Form, bytea(v.Sealed), v.CreatedAt.UnixMicro(), v.CreatedBy, bytea(v.Attributes),
+		bytea(v.DeploymentMAC)}, func(_ int64, err error) error {
+		if errors.Is(err, backend.ErrExists) {
+			return backend.Errorf(backend.CodeExists, "version %d of object %s already exists", v.Version,
+				backend.Quote(v.Object))
+		}
+		return err
+	}})
 }
 
 // versions runs a query for versionColumns and the sealed bytes.
