@@ -13,7 +13,8 @@ import (
 
 // matchCache keeps the rows that references mean in memory, with sealed values, as the store had them with one content
 // of their project. A transaction uses them only if the content is the same, so a change by any process is seen by the
-// next call. Each call verifies and decrypts the rows, and checks the rights of its caller and the expiry of the secret.
+// next call. Each call verifies and decrypts the rows, and checks the rights of its caller and the expiry of the
+// secret.
 type matchCache struct {
 	mu       sync.Mutex
 	lookups  backend.CacheCount

@@ -29,8 +29,8 @@ const (
 		"FROM deployment LEFT JOIN sealed_state ON name = ANY($1::text[])"
 )
 
-// queueStates adds the statement that reads the states that nearly every transaction reads. A transaction does not begin
-// in a database that another one has replaced, or that only newer programs can use.
+// queueStates adds the statement that reads the states that nearly every transaction reads. A transaction does not
+// begin in a database that another one has replaced, or that only newer programs can use.
 func (s *Store) queueStates(ctx context.Context, b *pgx.Batch, into map[string][]byte) {
 	names := []string{store.GenerationState, store.ContentsState}
 	for _, id := range store.ProjectsOf(ctx) {
