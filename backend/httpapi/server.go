@@ -8,6 +8,7 @@
 //	POST /v1/apply     {"changes", "dry_run"}           {"outcomes"}
 //	GET  /healthz      the process runs
 //	GET  /readyz       the store and the KMS can be used; with a token, also the problems
+//	GET  /v1/openapi.json  what is above, as an OpenAPI document
 //
 // The answer to a POST has a revision token, which later requests present: see revisions.go.
 //
@@ -134,11 +135,12 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	return s.guard(mux)
 }
 
-// endpoint is one route with the type of its request, or nil.
+// endpoint is one route with the types of its request and of its answer. The type is nil for a route without a request,
+// and for one whose answer is text.
 type endpoint struct {
 	method, path string
 	handler      http.Handler
-	body         reflect.Type
+	body, answer reflect.Type
 }
 
 func routes(s *server) []endpoint {
@@ -148,17 +150,24 @@ func routes(s *server) []endpoint {
 		post(s, "/v1/resolve-one", route{verb: backend.VerbResolve}, s.resolveOne),
 		post(s, "/v1/value", route{verb: backend.VerbResolve}, s.resolveOne), // the path in earlier releases
 		post(s, "/v1/apply", route{backend.VerbApply, backend.MaxChanges}, s.apply),
-		{http.MethodGet, "/healthz", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			answer(w, http.StatusOK, map[string]string{"status": "ok"})
-		}), nil},
-		{http.MethodGet, "/readyz", http.HandlerFunc(s.ready), nil},
+		get("/healthz", reflect.TypeFor[liveness](), func(w http.ResponseWriter, _ *http.Request) {
+			answer(w, http.StatusOK, liveness{Status: "ok"})
+		}),
+		get("/readyz", reflect.TypeFor[readiness](), s.ready),
+		get("/v1/openapi.json", nil, func(w http.ResponseWriter, _ *http.Request) {
+			send(w, http.StatusOK, []byte(openAPI))
+		}),
 	}
+}
+
+func get(path string, answer reflect.Type, handler http.HandlerFunc) endpoint {
+	return endpoint{http.MethodGet, path, handler, nil, answer}
 }
 
 func post[In weigher, Out any](
 	s *server, path string, to route, verb func(context.Context, In) (Out, error),
 ) endpoint {
-	return endpoint{http.MethodPost, path, handle(s, to, verb), reflect.TypeFor[In]()}
+	return endpoint{http.MethodPost, path, handle(s, to, verb), reflect.TypeFor[In](), reflect.TypeFor[Out]()}
 }
 
 func (s *server) query(ctx context.Context, in queryRequest) (backend.Page, error) {
@@ -182,6 +191,11 @@ func (s *server) apply(ctx context.Context, in applyRequest) (applyResponse, err
 		return applyResponse{Outcomes: out, Err: backend.AsError(err)}, nil
 	}
 	return applyResponse{Outcomes: out}, err
+}
+
+// liveness is the response of GET /healthz.
+type liveness struct {
+	Status string `json:"status"`
 }
 
 // readiness is the response of GET /readyz. Only a caller with a token gets the problems: they name files and KMS keys.
@@ -402,12 +416,20 @@ const (
 )
 
 func answer(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	text, err := json.Marshal(body)
 	if err != nil {
 		panic(err) // this is a defect: guard logs it and answers with an error
+	}
+	send(w, status, text)
+}
+
+// send sends JSON.
+func send(w http.ResponseWriter, status int, text []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="pouncet"`)
 	}
 	// With a known length, the client reads the body at once.
 	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
@@ -430,8 +452,6 @@ func refuse(w http.ResponseWriter, err error) {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		e = backend.Errorf(backend.CodeUnavailable, "the request was cancelled or took too long").
 			WithHint("send fewer references or changes in one request")
-	case e.Code == backend.CodeUnauthenticated:
-		w.Header().Set("WWW-Authenticate", `Bearer realm="pouncet"`)
 	}
 	because(w, string(e.Code))
 	answer(w, statusOf(e.Code), envelope{e})

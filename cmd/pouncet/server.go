@@ -161,7 +161,7 @@ characters other than ? and &. A caller can never name a key file.`,
 		parts.AllowKMSKeys(patterns)
 		return a.serve(c.Context(), parts, s)
 	}
-	c.AddCommand(a.migrateCommand())
+	c.AddCommand(a.migrateCommand(), a.openAPICommand())
 	return c
 }
 

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/trace"
+)
+
+const openAPIIntroduction = `The API of a Pouncet server: three verbs, which take lists.
+
+A request is a POST with a JSON body, so that no URL holds the name of a secret. It is refused if it has an unknown
+field. An answer can get more fields in later releases: a client must ignore those that it does not know.
+
+An error is the object ` + "`error`" + `, whose ` + "`code`" + ` says what went wrong. A path that does not exist has
+the status 404, and another method than the documented one the status 405; both with an error. Repeat a request after
+429 and 503; after 429, wait for as long as Retry-After says. An apply is repeated safely with its ` +
+	"`idempotency_key`" + `.
+
+Fields with ` + "`x-sensitive`" + ` hold secret values, or let their reader guess one. Do not log them.`
+
+// operation is what TestOpenAPI cannot know about a route.
+type operation struct {
+	id, summary, text, result string
+	access                    access
+	deprecated                bool
+}
+
+// access says whether a route takes a token.
+type access int
+
+const (
+	withToken access = iota
+	withOptionalToken
+	withoutToken
+)
+
+func (o operation) security() []object {
+	token, nobody := object{"token": []string{}}, object{}
+	switch o.access {
+	case withOptionalToken:
+		return []object{nobody, token}
+	case withoutToken:
+		return []object{}
+	}
+	return []object{token}
+}
+
+var openAPIOperations = map[string]operation{
+	"POST /v1/query": {id: "query", summary: "List objects of one kind",
+		text: "Returns metadata, page by page, sorted by name and id. A secret value is never in the answer. A selector " +
+			"that matches nothing gives an empty page; a project or environment that does not exist gives `not_found`.",
+		result: "One page."},
+	"POST /v1/resolve": {id: "resolve", summary: "Get values",
+		text: "Returns a resolution for each reference, in their order. A reference that cannot be resolved has an error " +
+			"of its own, and the status is still 200. Send the header Pouncet-Reveal if values are shown to a person.",
+		result: "The resolutions."},
+	"POST /v1/resolve-one": {id: "resolveOne", summary: "Get one value",
+		text: "Returns the value of one reference, for clients that can only check a status and read a field of JSON. If " +
+			"the entry does not exist, the status is 404. If the project or the environment does not exist, it is 400.",
+		result: "The value."},
+	"POST /v1/value": {id: "value", summary: "Get one value", deprecated: true,
+		text: "The path of /v1/resolve-one in earlier releases.", result: "The value."},
+	"POST /v1/apply": {id: "apply", summary: "Make changes, or try them",
+		text: "Makes all changes in one transaction, or none of them. With `dry_run` it changes nothing, and says what the " +
+			"changes would do. If a change breaks a rule, the answer has the status of its error; it has the outcomes if the " +
+			"error is about single changes, and otherwise the error alone.",
+		result: "The outcomes, one for each change."},
+	"GET /healthz": {id: "healthz", summary: "Ask whether the process runs",
+		text: "For probes that restart the server.", result: "The process runs.", access: withoutToken},
+	"GET /readyz": {id: "readyz", summary: "Ask whether the server can be used",
+		text:   "For load balancers. With a token, the answer has the problems of the server, which may name files.",
+		result: "The database and the KMS can be used.", access: withOptionalToken},
+	"GET /v1/openapi.json": {id: "openapi", summary: "Get this document",
+		text: "The document is the same for every server of a release.", result: "The document.", access: withoutToken},
+}
+
+// requestHeader is a header that a route reads.
+type requestHeader struct {
+	name, text string
+	schema     object
+	on         func(endpoint) bool
+}
+
+func isVerb(e endpoint) bool { return e.body != nil }
+
+var openAPIRequestHeaders = []requestHeader{
+	{versionHeader, "The version of the wire format that the client speaks; 1 if it is absent.",
+		object{"type": "integer", "minimum": 1, "maximum": WireVersion}, isVerb},
+	{revealHeader, "1 if a reference has `reveal`. It only chooses the error of a refusal.",
+		object{"type": "string"}, func(e endpoint) bool {
+			return e.body != nil && e.path != "/v1/query" &&
+				e.path != "/v1/apply"
+		}},
+	{trace.Header, "The span of the caller, as W3C Trace Context defines it.", object{"type": "string"},
+		func(endpoint) bool { return true }},
+}
+
+// responseHeader is a header of some answers.
+type responseHeader struct {
+	name, text string
+	on         func(e endpoint, status int) bool
+}
+
+func always(endpoint, int) bool { return true }
+
+var openAPIHeaders = []responseHeader{
+	{"X-Request-Id", "The id of the request, which the logs of the server have.", always},
+	{trace.Header, "The span of the request, as W3C Trace Context defines it.", always},
+	{"Cache-Control", "Always no-store.", always},
+	{"X-Content-Type-Options", "Always nosniff.", always},
+	{versionHeader, "The version of the wire format that the server speaks.",
+		func(e endpoint, _ int) bool { return isVerb(e) }},
+	{"WWW-Authenticate", "The scheme of the token.", func(_ endpoint, status int) bool {
+		return status == http.StatusUnauthorized
+	}},
+	{"Retry-After", "Seconds to wait before the request is sent again.", func(_ endpoint, status int) bool {
+		return status == http.StatusTooManyRequests
+	}},
+}
+
+// openAPINames are the names of types that have another one in the document.
+var openAPINames = map[string]string{"Envelope": "ErrorResponse", "Page": "QueryResponse", "Ref": "Reference"}
+
+// openAPILimits are the largest numbers of items.
+var openAPILimits = map[string]int{
+	"ResolveRequest.refs": backend.MaxRefs, "ApplyRequest.changes": backend.MaxChanges,
+}
+
+// openAPIValues are those of a field whose type has no constants.
+var openAPIValues = map[string][]string{
+	"Object.held":      {backend.HeldDisplaced, backend.HeldReplaced, backend.HeldInUse},
+	"Readiness.status": {statusReady, statusNotReady},
+	"Liveness.status":  {"ok"},
+}
+
+// openAPISensitive are the fields with a secret value, and those by which it can be guessed.
+var openAPISensitive = []string{
+	"Change.value", "Resolution.value", "ResolveOneResponse.value", "ResolveOneResponse.value_base64",
+	"ApplyRequest.fingerprint_key", "Outcome.fingerprint",
+}
+
+// openAPITexts describe the types, and the fields that backend.AttributeTable does not describe.
+var openAPITexts = map[string]string{
+	"Kind":          "A kind of object.",
+	"Code":          "What went wrong. `unavailable` says that the same request may succeed later.",
+	"Op":            "What a change does: `set` creates an object or updates the existing one.",
+	"Action":        "What a change did or, in a dry run, would do.",
+	"Role":          "What the bearer of a token may do.",
+	"Visibility":    "`masked`: can be shown to a person who may see it. `restricted`: for workloads only.",
+	"PrincipalKind": "Who acts.",
+
+	"ErrorResponse":        "The answer to a request that was refused.",
+	"ErrorResponse.error":  "Why.",
+	"Error":                "What went wrong. It never holds a secret value.",
+	"Error.code":           "The class of the error.",
+	"Error.message":        "One sentence that names the object, and the rule or limit.",
+	"Error.hint":           "The next step, in one sentence.",
+	"Error.attribute":      "The attribute at fault.",
+	"Error.environments":   "Of a missing entry: the environments that have the name.",
+	"Error.near":           "Of a missing entry: a similar name that exists.",
+	"Error.users":          "What uses the object that cannot be deleted.",
+	"Dependent":            "What uses an object: another object, or a position in a file.",
+	"Dependent.label":      "Its kind and name, or the position.",
+	"Dependent.id":         "The id of the object.",
+	"Dependent.managed_by": "The tool that owns the object.",
+
+	"Liveness":           "Whether the process runs.",
+	"Liveness.status":    "Always `ok`.",
+	"Readiness":          "Whether the server can be used.",
+	"Readiness.status":   "Whether the database and the KMS can be used.",
+	"Readiness.problems": "What is wrong, if the request has a valid token.",
+
+	"QueryRequest":             "Selects objects of one kind. A selector that is absent selects everything.",
+	"QueryRequest.kind":        "The kind of the objects.",
+	"QueryRequest.project":     "The name or id of a project; required for every kind but project and token.",
+	"QueryRequest.id":          "The id of the object.",
+	"QueryRequest.name":        "The exact name.",
+	"QueryRequest.environment": "The name or id of an environment, or * for the entries that all of them share.",
+	"QueryRequest.scope":       "The exact scope.",
+	"QueryRequest.type":        "The key of a type, for secrets; a source, for usages.",
+	"QueryRequest.deleted":     "Select the objects that can be restored, instead of the existing ones.",
+	"QueryRequest.held":        "Select the objects that are held, instead of those that have their name.",
+	"QueryRequest.cursor":      "The `next` of the previous page.",
+	"QueryRequest.limit":       "The most objects of a page, at most 1,000; 0 means 1,000.",
+	"QueryResponse":            "One page of a listing.",
+	"QueryResponse.objects":    "The objects.",
+	"QueryResponse.next":       "The `cursor` of the next page; absent on the last one.",
+	"QueryResponse.deployment": "The id of the deployment that answered.",
+
+	"ResolveRequest":                  "References. A field that is absent in a reference is that of `common`.",
+	"ResolveRequest.common":           "The kind, project, environment and scope that references have in common.",
+	"ResolveRequest.refs":             "The references.",
+	"Reference":                       "A reference to a secret or scoped value.",
+	"Reference.kind":                  "`secret` or `scoped_value`.",
+	"Reference.project":               "The name or id of the project.",
+	"Reference.environment":           "The name or id of the environment.",
+	"Reference.scope":                 "The scope from which the entry is looked up.",
+	"Reference.name":                  "The name of the entry.",
+	"Reference.field":                 "A path into a JSON value; the whole value if it is absent.",
+	"Reference.version":               "The number of a version of a secret, or `previous`; by default the current one.",
+	"Reference.reveal":                "The value is shown to a person. The audit log records this.",
+	"ResolveResponse":                 "The values. A field that is absent in a resolution is that of `common`.",
+	"ResolveResponse.common":          "The environment and scope that resolutions have in common.",
+	"ResolveResponse.resolutions":     "One for each reference, in their order.",
+	"Resolution":                      "The value of a reference, or its error.",
+	"Resolution.value":                "The value, in base64; absent with an error.",
+	"Resolution.json":                 "Whether the value is JSON text.",
+	"Resolution.id":                   "The id of the entry.",
+	"Resolution.environment":          "The environment of the entry, or * if all of them share it.",
+	"Resolution.scope":                "The scope of the entry.",
+	"Resolution.version":              "The version of a secret; the revision of a scoped value.",
+	"Resolution.secret":               "Whether the value is that of a secret.",
+	"Resolution.error":                "Why the reference cannot be resolved.",
+	"ResolveOneResponse":              "The value of a reference.",
+	"ResolveOneResponse.value":        "The value, if it is text in UTF-8.",
+	"ResolveOneResponse.value_base64": "The value.",
+	"ResolveOneResponse.is_json":      "Whether the value is JSON text.",
+	"ResolveOneResponse.id":           "The id of the entry.",
+	"ResolveOneResponse.environment":  "The environment of the entry, or * if all of them share it.",
+	"ResolveOneResponse.scope":        "The scope of the entry.",
+	"ResolveOneResponse.version":      "The version of a secret; the revision of a scoped value.",
+
+	"ApplyRequest":                 "Changes that are made together or not at all.",
+	"ApplyRequest.changes":         "The changes, in the order in which they take effect.",
+	"ApplyRequest.dry_run":         "Change nothing, and say what the changes would do.",
+	"ApplyRequest.idempotency_key": "A repetition with the same key within a day gets the first outcomes.",
+	"ApplyRequest.fingerprint_key": "32 random bytes: a dry run returns fingerprints of values under this key.",
+	"ApplyResponse":                "What the changes did.",
+	"ApplyResponse.outcomes":       "One for each change.",
+	"ApplyResponse.error":          "Why nothing was changed.",
+
+	"Change": "A change of one object, which `id` names or its place: project, environment, scope and name. An " +
+		"attribute that is absent stays as it is.",
+	"Change.op":               "What to do.",
+	"Change.kind":             "The kind of the object.",
+	"Change.id":               "The id of the object.",
+	"Change.project":          "The name or id of the project.",
+	"Change.name":             "The name of the object; of a secret type, its key.",
+	"Change.expect":           "The version of a secret, or the revision of another object; 0 for none.",
+	"Change.force":            "Delete the object although others use it.",
+	"Change.edition":          "The edition that the object must have.",
+	"Change.incarnation":      "The incarnation in which the caller knows the object.",
+	"Change.same_owner":       "Objects of one owner do not block each other; see `managed_by`.",
+	"Change.creation_follows": "Of a deletion: an object of the same name will be created.",
+	"Change.rename":           "The new name. The id stays.",
+
+	"Outcome":             "The result of one change.",
+	"Outcome.action":      "What was done.",
+	"Outcome.changed":     "The attributes that differ.",
+	"Outcome.object":      "The object after the change, or before its deletion; absent with an error.",
+	"Outcome.error":       "The rule that the change breaks.",
+	"Outcome.displaced":   "The object that the change displaced or took over, as it was before.",
+	"Outcome.dependents":  "What still uses an object that a deletion set aside.",
+	"Outcome.unchecked":   "The attribute with a rule that the dry run did not check.",
+	"Outcome.fingerprint": "The fingerprint of the current value, before the change.",
+
+	"Object":                  "The metadata of an object. Which fields it has depends on its kind.",
+	"Object.kind":             "Its kind.",
+	"Object.id":               "Its id, which a rename keeps. It is empty if a dry run would create the object.",
+	"Object.name":             "Its name; of a secret type, its key; of a usage, the name of the entry.",
+	"Object.project":          "The name of its project.",
+	"Object.environment":      "The name of its environment, or *.",
+	"Object.environment_id":   "The id of its environment.",
+	"Object.scope":            "Its scope: `project`, `app/NAME` or `pipeline/NAME`.",
+	"Object.value_at":         "When the current value was written.",
+	"Object.deleted_at":       "When the object was deleted.",
+	"Object.restorable_until": "Until when the deleted object can be restored.",
+	"Object.revision":         "Counts every change of the object.",
+	"Object.edition":          "Counts the changes of what the owner of the object decides.",
+	"Object.incarnation":      "Counts how often a creation took over the object.",
+	"Object.created_at":       "When the object was created.",
+	"Object.updated_at":       "When the object was changed last.",
+	"Object.held":             "Why the object does not have its name.",
+	"Object.was":              "Of a held object: its former name.",
+	"Object.secrets":          "The number of secrets in a project, or in a deleted environment.",
+	"Object.built_in":         "The secret type belongs to Pouncet and cannot be changed.",
+	"Object.type":             "The key of the secret type.",
+	"Object.version":          "Counts the values of a secret.",
+	"Object.rotation_due_at":  "When the value is due for rotation.",
+	"Object.link":             "The secret that the scoped value stands for.",
+	"Object.usage":            "The position of a usage.",
+	"Object.source":           "What registered a usage.",
+	"Object.usages":           "The number of registered usages.",
+	"Object.role":             "The role of a token.",
+	"Object.principal":        "Who has a token.",
+	"Object.migrated":         "The token is from a database whose rows were not signed.",
+
+	"Link":              "Makes a scoped value stand for a secret, or for a field of it.",
+	"Link.secret":       "The name of the secret.",
+	"Link.field":        "A path into the JSON value of the secret.",
+	"Usage":             "A position in a file that refers to a secret or scoped value.",
+	"Usage.kind":        "`secret` or `scoped_value`.",
+	"Usage.name":        "The name of the entry.",
+	"Usage.environment": "The name or id of the environment.",
+	"Usage.scope":       "The scope of the reference.",
+	"Usage.file":        "The file, within the source.",
+	"Usage.line":        "The line, from 1.",
+	"Usage.column":      "The column, from 1.",
+	"Generate":          "Makes the backend draw a random value, which it does not return.",
+	"Generate.length":   "The number of characters, 8 to 1,024; 32 if it is absent.",
+	"Generate.alphabet": "The characters to draw from; letters and digits if it is absent.",
+
+	"Policy":                           "The rules and limits of a project.",
+	"Policy.max_secrets":               "The most secrets in all environments together.",
+	"Policy.max_value_bytes":           "The most bytes of a value.",
+	"Policy.max_name_length":           "The most characters of a name.",
+	"Policy.name_pattern":              "A regular expression (RE2) that names match.",
+	"Policy.immutable_names":           "Secrets and scoped values cannot be renamed.",
+	"Policy.default_visibility":        "That of a secret which is created without one.",
+	"Policy.recovery_days":             "The days in which a deleted object can be restored; 0 for none.",
+	"Policy.forbid_fingerprints":       "Dry runs return no fingerprints.",
+	"PolicyChange":                     "Changes the fields of a policy that are given.",
+	"PolicyChange.max_secrets":         "The most secrets in all environments together.",
+	"PolicyChange.max_value_bytes":     "The most bytes of a value.",
+	"PolicyChange.max_name_length":     "The most characters of a name.",
+	"PolicyChange.name_pattern":        "A regular expression (RE2) that names match.",
+	"PolicyChange.immutable_names":     "Secrets and scoped values cannot be renamed.",
+	"PolicyChange.default_visibility":  "That of a secret which is created without one.",
+	"PolicyChange.recovery_days":       "The days in which a deleted object can be restored; 0 for none.",
+	"PolicyChange.forbid_fingerprints": "Dry runs return no fingerprints.",
+}
