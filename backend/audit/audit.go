@@ -41,6 +41,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/trace"
 )
 
 // Sink stores records durably, as store.RecordLog does.
@@ -264,7 +265,17 @@ func newRecorder(sink Sink, now func() time.Time) recorder {
 	if now == nil {
 		now = time.Now
 	}
-	return recorder{sink, now}
+	return recorder{tracedSink{sink}, now}
+}
+
+// tracedSink is a Sink with a span for each call that waits for it.
+type tracedSink struct{ next Sink }
+
+func (s tracedSink) AppendRecords(ctx context.Context, records ...store.Record) error {
+	ctx, span := trace.Start(ctx, "audit.record", trace.Internal)
+	err := s.next.AppendRecords(ctx, records...)
+	span.End(err)
+	return err
 }
 
 // recordTime limits the time for a record that is written after the end of its call.

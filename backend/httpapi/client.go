@@ -23,6 +23,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/certificate"
+	"github.com/pouncet/terraform-provider-pouncet/backend/trace"
 )
 
 // ClientOptions configure a client.
@@ -37,6 +38,9 @@ type ClientOptions struct {
 	// ClientCertFile and ClientKeyFile are PEM files of a certificate and its private key, for a server that asks for
 	// them. They are read for each connection, so that a renewed certificate is used.
 	ClientCertFile, ClientKeyFile string
+	// Traceparent is the header of the span that the client belongs to: see package trace. A header that is not valid is
+	// ignored. The span of a call's context has priority.
+	Traceparent string
 	// Waiting is called before a wait that the server asks for. Nil ignores it.
 	Waiting   func(time.Duration)
 	RetryWait time.Duration // the shortest wait between attempts, doubled each time up to 10 s; 0 means 200 ms
@@ -266,6 +270,11 @@ func attempt(ctx context.Context, c *client, path string, in, out any) (again bo
 	req.Header.Set(revisionHeader, revision)
 	if refs, ok := in.(resolveRequest); ok && slices.ContainsFunc(refs.Refs, func(r ref) bool { return r.Reveal }) {
 		req.Header.Set(revealHeader, "1")
+	}
+	if span, ok := trace.From(ctx); ok {
+		req.Header.Set(trace.Header, span.String())
+	} else if _, ok := trace.Parse(c.options.Traceparent); ok {
+		req.Header.Set(trace.Header, c.options.Traceparent)
 	}
 	if c.options.UserAgent != "" {
 		req.Header.Set("User-Agent", c.options.UserAgent)

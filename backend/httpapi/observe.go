@@ -18,9 +18,15 @@ import (
 // OtherRoute is the route of a request for a path that does not exist.
 const OtherRoute = "other"
 
+// OtherMethod is the method of a request with an unknown one. OpenTelemetry gives it this name.
+const OtherMethod = "_OTHER"
+
 // Exchange is a request with its answer, for metrics and traces. It holds no principal, name or value, and each of its
 // texts is one of a few.
 type Exchange struct {
+	ID            string // of the request
+	Method        string // one that HTTP defines, or OtherMethod
+	TLS           bool
 	Route         string // the path of a route, or OtherRoute
 	Status        int
 	Refused       string // why the request was refused: the code of the error, "busy" or "rate_limited"; "" if it was not
@@ -76,7 +82,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 		ctx := backend.WithOrigin(context.WithValue(r.Context(), requestLogKey{}, n),
 			backend.Origin{Address: s.options.TrustedProxies.address(r), RequestID: id,
 				Client: backend.ClientName(r.UserAgent())})
-		inner := r.WithContext(trace.With(ctx, span))
+		inner := r.WithContext(trace.Recording(ctx, span, s.options.Spans))
 		body := &countedBody{ReadCloser: r.Body}
 		inner.Body = body
 		counted := &responseRecorder{ResponseWriter: w, status: http.StatusOK}
@@ -96,8 +102,9 @@ func (s *server) guard(next http.Handler) http.Handler {
 				}
 			}
 			took := time.Since(start)
-			s.options.Observer.Ended(Exchange{Route: routeOf(inner), Status: counted.status, Refused: counted.refused,
-				Start: start, Duration: took, RequestBytes: body.read, ResponseBytes: counted.written, Trace: span})
+			s.options.Observer.Ended(Exchange{ID: id, Method: methodOf(r), TLS: r.TLS != nil, Route: routeOf(inner),
+				Status: counted.status, Refused: counted.refused, Start: start, Duration: took, RequestBytes: body.read,
+				ResponseBytes: counted.written, Trace: span})
 			if !s.options.Quiet {
 				s.options.Log.Info("request", "request_id", id, "trace_id", span.Trace(), "method", short(r.Method), "path",
 					routeOf(inner), "status", counted.status, "duration_ms", took.Milliseconds(),
@@ -110,12 +117,27 @@ func (s *server) guard(next http.Handler) http.Handler {
 
 // span returns the span of a request, below that of its caller if the caller names one.
 func (s *server) span(r *http.Request) trace.Context {
-	if caller, ok := trace.Parse(r.Header.Get(trace.Header)); ok {
-		return caller.Child()
+	caller, ok := trace.Parse(r.Header.Get(trace.Header))
+	if !ok {
+		span := trace.New(false)
+		span.Sampled = s.options.Sample != nil && s.options.Sample(span.TraceID, nil)
+		return span
 	}
-	span := trace.New(false)
-	span.Sampled = s.options.Sample != nil && s.options.Sample(span.TraceID)
+	span := caller.Child()
+	if s.options.Sample != nil {
+		span.Sampled = s.options.Sample(span.TraceID, &caller)
+	}
 	return span
+}
+
+// methodOf returns the method of a request if HTTP defines it, because a caller can send any text.
+func methodOf(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodConnect, http.MethodOptions, http.MethodTrace:
+		return r.Method
+	}
+	return OtherMethod
 }
 
 // routeOf returns the route of a request that the handler has served.

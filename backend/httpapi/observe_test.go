@@ -41,7 +41,7 @@ func TestRequestsAreObservedAndLoggedWithoutWhatTheyName(t *testing.T) {
 	var log bytes.Buffer
 	observer := &seen{}
 	h := httpapi.NewServer(&scripted{}, authenticate, httpapi.Options{Log: slog.New(slog.NewJSONHandler(&log, nil)),
-		Observer: observer, Sample: func([16]byte) bool { return true }})
+		Observer: observer, Sample: func(_ [16]byte, caller *trace.Context) bool { return caller == nil || caller.Sampled }})
 	ask := func(path, token, parent, body string) *httptest.ResponseRecorder {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, path, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+token)

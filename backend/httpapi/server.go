@@ -42,6 +42,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/trace"
 )
 
 const maxBody = 64 << 20 // bytes of a response that the client reads
@@ -64,8 +65,12 @@ type Options struct {
 	RateLimit RateLimit
 	// Observer sees all requests. Nil means nobody does.
 	Observer Observer
-	// Sample decides whether the trace of a request is recorded, if its caller sends none. Nil records none.
-	Sample func(traceID [16]byte) bool
+	// Sample decides whether the trace of a request is recorded. caller is the span of the caller, or nil if the request
+	// names none. Nil follows the caller, and records no other trace.
+	Sample func(traceID [16]byte, caller *trace.Context) bool
+	// Spans gets the spans inside the requests whose traces are recorded. The Observer sees the requests themselves. Nil
+	// means that nobody does.
+	Spans trace.Recorder
 	// TrustedProxies are the addresses whose header X-Forwarded-For says where a request came from.
 	TrustedProxies Proxies
 	// Remembered returns the principal of a token from memory, and the context of its call. If verified then reports that

@@ -12,6 +12,16 @@ type Observer interface {
 	Called(ctx context.Context, operation string, start time.Time, err error)
 }
 
+// Observers are several Observers.
+type Observers []Observer
+
+// Called implements Observer.
+func (all Observers) Called(ctx context.Context, operation string, start time.Time, err error) {
+	for _, o := range all {
+		o.Called(ctx, operation, start, err)
+	}
+}
+
 // Observed returns a Key whose calls o sees; key itself if o is nil.
 func Observed(key Key, o Observer) Key {
 	if o == nil {

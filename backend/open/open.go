@@ -40,6 +40,8 @@ type Config struct {
 	Retries                       int
 	Timeout                       time.Duration
 	Waiting                       Waiting
+	// Traceparent is the span that the requests belong to, as the variable TRACEPARENT has it.
+	Traceparent string
 
 	// For the embedded backend, which Open opens if Endpoint is "".
 	// Path is the data folder. "" means the nearest .pouncet folder, from the working folder upwards. If another user owns
@@ -64,8 +66,8 @@ func FromEnvironment(c Config) Config { return From(c, os.Getenv) }
 
 // From returns c with its empty fields filled from one source of settings.
 // lookup returns the setting with the name POUNCET_ENDPOINT, POUNCET_TOKEN,
-// POUNCET_CACERT, POUNCET_CLIENT_CERT, POUNCET_CLIENT_KEY, POUNCET_HOME or
-// POUNCET_KMS_KEY, or "". A backend that c
+// POUNCET_CACERT, POUNCET_CLIENT_CERT, POUNCET_CLIENT_KEY, POUNCET_HOME,
+// POUNCET_KMS_KEY or TRACEPARENT, or "". A backend that c
 // names already stays: with a path, From does not look up POUNCET_ENDPOINT,
 // and with an endpoint, it does not look up POUNCET_HOME. So a caller with
 // several sources calls From once for each, in the order of their precedence.
@@ -86,6 +88,7 @@ func From(c Config, lookup func(name string) string) Config {
 			fill(&c.ClientCertFile, "POUNCET_CLIENT_CERT")
 			fill(&c.ClientKeyFile, "POUNCET_CLIENT_KEY")
 		}
+		fill(&c.Traceparent, "TRACEPARENT")
 		return c
 	}
 	fill(&c.Path, "POUNCET_HOME")
@@ -127,7 +130,7 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 		client, err := httpapi.NewClient(httpapi.ClientOptions{
 			Endpoint: c.Endpoint, Token: c.Token, UserAgent: c.UserAgent, CACertFile: c.CACertFile,
 			ClientCertFile: c.ClientCertFile, ClientKeyFile: c.ClientKeyFile,
-			RetryMax: c.Retries, Timeout: c.Timeout, Waiting: c.waiting(),
+			RetryMax: c.Retries, Timeout: c.Timeout, Waiting: c.waiting(), Traceparent: c.Traceparent,
 		})
 		if err != nil {
 			return nil, err

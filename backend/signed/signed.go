@@ -32,6 +32,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/trace"
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
@@ -120,7 +121,8 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 		return err
 	}
 	seen := s.seenCounters()
-	return s.Store.View(ctx, func(inner store.Tx) error {
+	ctx, span := trace.Start(ctx, "store.view", trace.Internal)
+	err = s.Store.View(ctx, func(inner store.Tx) error {
 		t := &tx{Tx: inner, store: s, signers: keys, seen: seen}
 		if err := t.seeView(ctx); err != nil {
 			return err
@@ -130,6 +132,8 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 		}
 		return f(t)
 	})
+	span.End(err)
+	return err
 }
 
 // CheckStates checks all states without the rows. It returns an error if the deployment key is unavailable, or if a
@@ -154,6 +158,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	var revision uint64
 	var own error // of f
 	seen, call := s.seenCounters(), store.CallOf(ctx)
+	ctx, span := trace.Start(ctx, "store.update", trace.Internal)
 	err = s.Store.Update(ctx, func(inner store.Tx) (err error) {
 		t, own = newWriter(inner, s, keys, seen), nil
 		if revision, err = t.revisionOfUpdate(ctx, call); err != nil {
@@ -167,6 +172,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 		}
 		return t.saveStates(ctx)
 	})
+	span.End(err)
 	if err == nil {
 		s.raiseCounters(t.counters)
 		revision = max(revision, t.counters[projectsState])

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package trace carries the identity of a trace through a call, in the form of W3C Trace Context
-// (https://www.w3.org/TR/trace-context/). It holds two random numbers and a flag, and never a name or a value. Package
-// telemetry sends spans to a collector.
+// (https://www.w3.org/TR/trace-context/), and collects the spans of recorded traces. A span never holds a value, or the
+// name of a secret, a project or a principal. Package telemetry sends spans to a collector.
 package trace
 
 import (
@@ -78,11 +78,17 @@ func (c Context) Trace() string { return hex.EncodeToString(c.TraceID[:]) }
 
 type key struct{}
 
-// With returns a context of a call that belongs to a span.
-func With(ctx context.Context, c Context) context.Context { return context.WithValue(ctx, key{}, c) }
+// current is what the context of a call holds.
+type current struct {
+	Context
+	to Recorder
+}
+
+// With returns a context of a call that belongs to a span, and whose other spans nobody records.
+func With(ctx context.Context, c Context) context.Context { return Recording(ctx, c, nil) }
 
 // From returns the span of a call, and whether it has one.
 func From(ctx context.Context) (Context, bool) {
-	c, ok := ctx.Value(key{}).(Context)
-	return c, ok
+	c, ok := ctx.Value(key{}).(current)
+	return c.Context, ok
 }

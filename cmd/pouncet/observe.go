@@ -16,7 +16,6 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
-	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/telemetry"
 )
@@ -79,31 +78,7 @@ func (f *observeFlags) logger(to io.Writer) *slog.Logger {
 type observed struct {
 	metrics            *telemetry.Metrics // nil if they are off
 	metricsAt, pprofAt net.Listener       // nil if they are off
-}
-
-// observer returns what the flags switch on.
-func (f *observeFlags) observer() *observed {
-	o := &observed{}
-	if f.metrics != "" {
-		o.metrics = telemetry.NewMetrics(version)
-	}
-	return o
-}
-
-// kmsObserver returns what sees the calls of the KMS, or nil.
-func (o *observed) kmsObserver() kms.Observer {
-	if o.metrics == nil {
-		return nil
-	}
-	return o.metrics
-}
-
-// httpObserver returns what sees the requests, or nil.
-func (o *observed) httpObserver() httpapi.Observer {
-	if o.metrics == nil {
-		return nil
-	}
-	return o.metrics
+	traces             traces
 }
 
 // listen opens the listeners of metrics and profiles.
@@ -125,6 +100,7 @@ func (o *observed) watch(parts *open.Parts, logins *access.Logins, health *httpa
 	if o.metrics == nil {
 		return
 	}
+	o.traces.watch(o.metrics)
 	o.metrics.Health(health)
 	o.metrics.Cache("token", &logins.Lookups)
 	counters := parts.Counters()
@@ -167,6 +143,7 @@ func (o *observed) serve(ctx context.Context, a *app, ready func(context.Context
 		a.notef("metrics on http://%s/metrics", o.metricsAt.Addr())
 		run(func() { telemetry.Serve(ctx, o.metricsAt, o.metrics.Handler(ready)) })
 	}
+	o.traces.serve(ctx, a, run)
 	if o.pprofAt != nil {
 		a.notef("profiles on http://%s/debug/pprof/", o.pprofAt.Addr())
 		run(func() { telemetry.Serve(ctx, o.pprofAt, telemetry.Profiles()) })

@@ -141,7 +141,11 @@ characters other than ? and &. A caller can never name a key file.`,
 		if err != nil {
 			return &usageError{backend.AsError(err)}
 		}
-		s := serverSettings{listen, observe, observe.observer(), quiet, patterns, time.Duration(retention), trusted}
+		shown, err := observe.observer(observe.logger(a.err))
+		if err != nil {
+			return err
+		}
+		s := serverSettings{listen, observe, shown, quiet, patterns, time.Duration(retention), trusted}
 		if address, _ := a.setting(settingDatabase); address != "" {
 			return a.serveDatabase(c.Context(), address, shared, compareLimit, s)
 		}
@@ -205,7 +209,7 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	}
 	health := httpapi.NewHealth(ctx, at.withProblems(parts.Problems),
 		func(appeared, gone []error) { logHealth(log, appeared, gone) })
-	service := parts.Audited(access.Guard)
+	service := parts.Audited(s.shown.guard)
 	o := httpapi.Options{Ready: health.Ready, Problems: health.Problems, Allow: access.Allow, Refused: service.Refused,
 		Log: log, Quiet: s.quiet, TrustedProxies: s.proxies}
 	parts.ReportUntrusted(atMostOnceAMinute(func(err error) {
@@ -213,7 +217,8 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	}, time.Now))
 	logins := access.NewLogins(parts.Store, nil)
 	o.Remembered, o.Begin = logins.Remembered, parts.Begin
-	o.RateLimit, o.Observer = s.observe.limit, s.shown.httpObserver()
+	o.RateLimit = s.observe.limit
+	s.shown.observe(&o)
 	s.shown.watch(parts, logins, health, at)
 	a.notef("listening on %s, serving %s", at.url, parts.Location)
 	logUpgrade(log, parts.Upgrade)
