@@ -62,7 +62,7 @@ func openAPIDocument(t *testing.T) []byte {
 	}
 	headers := object{}
 	for _, h := range openAPIHeaders {
-		headers[h.name] = object{"description": h.text, "required": true, "schema": object{"type": "string"}}
+		headers[h.name] = object{"description": h.text, "required": h.required, "schema": object{"type": "string"}}
 	}
 	document := object{
 		"openapi": "3.1.1",

@@ -89,6 +89,8 @@ func isVerb(e endpoint) bool { return e.body != nil }
 var openAPIRequestHeaders = []requestHeader{
 	{versionHeader, "The version of the wire format that the client speaks; 1 if it is absent.",
 		object{"type": "integer", "minimum": 1, "maximum": WireVersion}, isVerb},
+	{revisionHeader, "The revision tokens of earlier answers, separated by commas: the call sees the changes that they " +
+		"saw. `latest` asks for all changes.", object{"type": "string"}, isVerb},
 	{revealHeader, "1 if a reference has `reveal`. It only chooses the error of a refusal.",
 		object{"type": "string"}, func(e endpoint) bool {
 			return e.body != nil && e.path != "/v1/query" &&
@@ -101,22 +103,25 @@ var openAPIRequestHeaders = []requestHeader{
 // responseHeader is a header of some answers.
 type responseHeader struct {
 	name, text string
+	required   bool
 	on         func(e endpoint, status int) bool
 }
 
 func always(endpoint, int) bool { return true }
 
 var openAPIHeaders = []responseHeader{
-	{"X-Request-Id", "The id of the request, which the logs of the server have.", always},
-	{trace.Header, "The span of the request, as W3C Trace Context defines it.", always},
-	{"Cache-Control", "Always no-store.", always},
-	{"X-Content-Type-Options", "Always nosniff.", always},
-	{versionHeader, "The version of the wire format that the server speaks.",
+	{"X-Request-Id", "The id of the request, which the logs of the server have.", true, always},
+	{trace.Header, "The span of the request, as W3C Trace Context defines it.", true, always},
+	{"Cache-Control", "Always no-store.", true, always},
+	{"X-Content-Type-Options", "Always nosniff.", true, always},
+	{versionHeader, "The version of the wire format that the server speaks.", true,
 		func(e endpoint, _ int) bool { return isVerb(e) }},
-	{"WWW-Authenticate", "The scheme of the token.", func(_ endpoint, status int) bool {
+	{revisionHeader, "The revision token of the answer, if a call was made: up to which change it has seen.", false,
+		func(e endpoint, _ int) bool { return isVerb(e) }},
+	{"WWW-Authenticate", "The scheme of the token.", true, func(_ endpoint, status int) bool {
 		return status == http.StatusUnauthorized
 	}},
-	{"Retry-After", "Seconds to wait before the request is sent again.", func(_ endpoint, status int) bool {
+	{"Retry-After", "Seconds to wait before the request is sent again.", true, func(_ endpoint, status int) bool {
 		return status == http.StatusTooManyRequests
 	}},
 }

@@ -76,7 +76,8 @@ func start(t *testing.T, wrap func(http.Handler) http.Handler) *server {
 	logins := access.NewLogins(parts.Store, nil)
 	health := httpapi.NewHealth(t.Context(), parts.Problems, func(_, _ []error) {})
 	handler := httpapi.NewServer(service, logins.Authenticate, httpapi.Options{Allow: access.Allow,
-		Refused: service.Refused, Remembered: logins.Remembered, Ready: health.Ready, Problems: health.Problems})
+		Refused: service.Refused, Remembered: logins.Remembered, Begin: parts.Begin, Ready: health.Ready,
+		Problems: health.Problems})
 	s.watcher = watch(t, wrap(handler))
 	running := httptest.NewServer(s.watcher)
 	t.Cleanup(running.Close)
