@@ -107,7 +107,7 @@ var skippedForMessages = []string{
 	"backend/kms/kmstest", "backend/servicetest", "backend/store/storetest", "provider/acctest", "provider/pages",
 	"review/leak/parity",
 	"interpolate/engines", "reliability",
-	"backend/httpapi/contract", "backend/telemetry/collector",
+	"backend/httpapi/contract", "backend/telemetry/collector", "deploy",
 }
 
 // TestMessages compares the messages of the program with testdata/messages.golden, so that all of them can be read at
