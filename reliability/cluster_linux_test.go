@@ -120,12 +120,12 @@ func (f *failovers) round(kind disruption) {
 	if primary == nil {
 		f.t.Fatal("there is no primary")
 	}
-	kind.begin(f.t, primary)
+	kind.begin(f.cluster.t, primary)
 	lasted := recovery(f.t, f.services).Round(10 * time.Millisecond)
 	f.recovered = append(f.recovered, lasted)
 	f.t.Logf("%s was %s; all servers served again after %s; the longest call lasted %s", primary.name, kind.name, lasted,
 		time.Duration(w.longest.Load()).Round(10*time.Millisecond))
-	kind.end(f.t, primary)
+	kind.end(f.cluster.t, primary) // what it starts ends with the cluster
 	f.waitHealthy()
 	f.history.waitMore(f.t, 200)
 }

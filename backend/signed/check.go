@@ -46,17 +46,17 @@ func (s *Store) Verify(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := s.seenCounters()
+	counted := s.seenCounters()
 	var c *checker
 	err = s.Store.View(ctx, func(inner store.Tx) (err error) {
-		c, err = check(ctx, inner, keys, seen)
+		c, err = check(ctx, inner, keys, counted.seen)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	if len(c.found) == 0 {
-		s.raiseCounters(c.counters)
+		s.raiseSeen(counted.timeline, c.counters)
 	}
 	return c.found, nil
 }
@@ -248,25 +248,25 @@ func (s *Store) Accept(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := s.seenCounters()
+	counted := s.seenCounters()
 	var c *checker
 	var saved map[string]uint64
 	err = s.Store.Update(ctx, func(inner store.Tx) (err error) {
-		if c, err = check(ctx, inner, keys, seen); err != nil || len(c.found) == 0 {
+		if c, err = check(ctx, inner, keys, counted.seen); err != nil || len(c.found) == 0 {
 			return err
 		}
-		saved, err = c.write(ctx, inner, seen)
+		saved, err = c.write(ctx, inner, counted)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.raiseCounters(saved)
+	s.raiseCommitted(saved)
 	return c.found, nil
 }
 
 // write signs the rows whose MAC is wrong, and writes new states. It returns their counters.
-func (c *checker) write(ctx context.Context, inner store.Tx, seen map[string]uint64) (map[string]uint64, error) {
+func (c *checker) write(ctx context.Context, inner store.Tx, counted *counters) (map[string]uint64, error) {
 	if err := c.accept.write(ctx, inner); err != nil {
 		return nil, err
 	}
@@ -279,11 +279,11 @@ func (c *checker) write(ctx context.Context, inner store.Tx, seen map[string]uin
 			return nil, err
 		}
 	}
-	t := newWriter(inner, nil, c.signers, seen)
+	t := newWriter(inner, nil, c.signers, counted)
 	// Another process may have seen a higher counter than that of a state that was put back. None is as high as the time.
 	now := uint64(time.Now().UnixMicro())
 	save := func(name string, total sum) (store.State, error) {
-		return t.writeState(ctx, name, state{counter: max(c.counters[name], seen[name], now) + 1, sum: total})
+		return t.writeState(ctx, name, state{counter: max(c.counters[name], counted.seen[name], now) + 1, sum: total})
 	}
 	var all sum
 	for _, name := range slices.Sorted(maps.Keys(c.right)) {

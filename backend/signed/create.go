@@ -40,7 +40,7 @@ func Prepare(ctx context.Context, deployment string, keys *envelope.Keyring, kms
 		}
 		c, err := check(ctx, tx, made, nil)
 		if err == nil {
-			_, err = c.write(ctx, tx, nil)
+			_, err = c.write(ctx, tx, &counters{})
 		}
 		return err
 	}, nil

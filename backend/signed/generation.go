@@ -52,7 +52,7 @@ func (t *tx) checkCurrent(name string, sealed []byte) error {
 		return err
 	}
 	if t.known == nil && st.counter > t.seen[name] { // a transaction that writes may not commit
-		t.store.raiseCounters(map[string]uint64{name: st.counter})
+		t.store.raiseSeen(t.timeline, map[string]uint64{name: st.counter})
 	}
 	return nil
 }

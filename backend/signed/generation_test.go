@@ -166,3 +166,69 @@ func TestAGenerationThatWasChangedIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// onTimeline is a database whose primary can be replaced by a standby.
+type onTimeline struct {
+	store.Store
+	timeline int64
+}
+
+func (d *onTimeline) Timeline() int64 { return d.timeline }
+
+// A standby that takes the place of a primary need not have what the primary only showed. It must have what this process
+// has committed.
+func TestANewTimelineMustHaveWhatWasCommitted(t *testing.T) {
+	dir := t.TempDir()
+	other := open(t, dir)
+	defer other.Close()
+	database := &onTimeline{timeline: 1}
+	s := openOver(t, dir, func(inner store.Store) store.Store {
+		database.Store = inner
+		return database
+	})
+	defer s.Close()
+	db, err := sql.Open("sqlite", filepath.Join(dir, "pouncet.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	run := func(text string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	insert := func(s store.Store, name string) {
+		t.Helper()
+		err := s.Update(t.Context(), func(tx store.Tx) error { return tx.InsertToken(t.Context(), newToken(name)) })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	keep := func(table string) {
+		run("CREATE TABLE " + table + " AS SELECT name, sealed FROM sealed_state")
+	}
+	putBack := func(table string) {
+		run("UPDATE sealed_state SET sealed = (SELECT sealed FROM " + table + " o WHERE o.name = sealed_state.name) " +
+			"WHERE name IN (SELECT name FROM " + table + ")")
+	}
+	keep("first")
+	insert(s, "a")
+	keep("second")
+	insert(other, "b") // s has only seen it
+	if _, err := generation(t, s); err != nil {
+		t.Fatal(err)
+	}
+	putBack("second")
+	if _, err := generation(t, s); !errors.Is(err, backend.ErrCorrupt) {
+		t.Errorf("an older state on the same timeline: %v, want ErrCorrupt", err)
+	}
+	database.timeline = 2
+	if _, err := generation(t, s); err != nil {
+		t.Errorf("a state that the standby had: %v", err)
+	}
+	putBack("first")
+	if _, err := generation(t, s); !errors.Is(err, backend.ErrCorrupt) {
+		t.Errorf("a standby without a commit: %v, want ErrCorrupt", err)
+	}
+}

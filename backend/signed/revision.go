@@ -105,7 +105,7 @@ func (s *Store) viewReplica(ctx context.Context, replica store.Viewer, f func(st
 	if err != nil {
 		return err
 	}
-	call, seen := store.CallOf(ctx), s.seenCounters()
+	call, seen := store.CallOf(ctx), s.seenCounters().seen
 	return replica.View(ctx, func(inner store.Tx) error {
 		t := &tx{Tx: inner, store: s, signers: keys} // a replica may be older than what was seen
 		revision, generation, err := t.position(ctx)

@@ -32,8 +32,8 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
-	"github.com/pouncet/terraform-provider-pouncet/backend/trace"
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
+	"github.com/pouncet/terraform-provider-pouncet/backend/trace"
 )
 
 // Store is a store.Store whose rows are signed. It is safe for concurrent use.
@@ -48,7 +48,14 @@ type Store struct {
 	states  openStates
 
 	raising  sync.Mutex
-	counters atomic.Pointer[map[string]uint64] // the highest counter that this process has seen, by the name of the state
+	counters atomic.Pointer[counters]
+}
+
+// counters are the highest counters that this process has seen, by the name of the state.
+type counters struct {
+	timeline  int64             // of the database: see timeline
+	seen      map[string]uint64 // includes committed
+	committed map[string]uint64 // by this process
 }
 
 var _ store.Store = (*Store)(nil)
@@ -56,7 +63,7 @@ var _ store.Store = (*Store)(nil)
 // New returns a Store over a database whose rows are signed under the deployment key that w wraps.
 func New(s store.Store, keys *envelope.Keyring, w envelope.WrappedKey) *Store {
 	out := &Store{Store: s, keys: keys, wrapped: w, report: func(error) {}}
-	out.counters.Store(&map[string]uint64{})
+	out.counters.Store(&counters{timeline: out.timeline()})
 	return out
 }
 
@@ -120,10 +127,10 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	seen := s.seenCounters()
+	counted := s.seenCounters()
 	ctx, span := trace.Start(ctx, "store.view", trace.Internal)
 	err = s.Store.View(ctx, func(inner store.Tx) error {
-		t := &tx{Tx: inner, store: s, signers: keys, seen: seen}
+		t := &tx{Tx: inner, store: s, signers: keys, seen: counted.seen, timeline: counted.timeline}
 		if err := t.seeView(ctx); err != nil {
 			return err
 		}
@@ -157,10 +164,10 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	var t *tx
 	var revision uint64
 	var own error // of f
-	seen, call := s.seenCounters(), store.CallOf(ctx)
+	counted, call := s.seenCounters(), store.CallOf(ctx)
 	ctx, span := trace.Start(ctx, "store.update", trace.Internal)
 	err = s.Store.Update(ctx, func(inner store.Tx) (err error) {
-		t, own = newWriter(inner, s, keys, seen), nil
+		t, own = newWriter(inner, s, keys, counted), nil
 		if revision, err = t.revisionOfUpdate(ctx, call); err != nil {
 			return err
 		}
@@ -174,7 +181,7 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	})
 	span.End(err)
 	if err == nil {
-		s.raiseCounters(t.counters)
+		s.raiseCommitted(t.counters)
 		revision = max(revision, t.counters[projectsState])
 	}
 	if call != nil && (err == nil || own != nil && errors.Is(err, own)) { // otherwise what it has seen may not exist

@@ -24,6 +24,12 @@ var projects = []string{"p", "p1", "p2", "q", "project-1", "other"}
 // open opens the database of a folder, and creates it with the projects of the suite.
 func open(t testing.TB, dir string) store.Store {
 	t.Helper()
+	return openOver(t, dir, func(database store.Store) store.Store { return database })
+}
+
+// openOver is open with something between the rows and the database.
+func openOver(t testing.TB, dir string, wrap func(store.Store) store.Store) store.Store {
+	t.Helper()
 	path, key := filepath.Join(dir, "pouncet.db"), "file://"+filepath.ToSlash(filepath.Join(dir, "kms.key"))
 	database, err := sqlite.Open(context.Background(), path)
 	absent := errors.Is(err, backend.ErrNotFound)
@@ -46,7 +52,7 @@ func open(t testing.TB, dir string) store.Store {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d deployment keys, %v", len(found), err)
 	}
-	s := signed.New(database, keys, found[0])
+	s := signed.New(wrap(database), keys, found[0])
 	if absent {
 		err := s.Update(context.Background(), func(tx store.Tx) error {
 			for _, id := range projects {

@@ -197,19 +197,60 @@ func (t *tx) openStored(name string, sealed []byte) (state, error) {
 	return st, err
 }
 
+// timeline returns the number of the timeline of the database, which rises when a standby takes the place of the
+// primary. It is 0 if the database has none.
+func (s *Store) timeline() int64 {
+	if database, ok := s.Store.(interface{ Timeline() int64 }); ok {
+		return database.Timeline()
+	}
+	return 0
+}
+
 // seenCounters returns the highest counters that this process has seen. A transaction asks before it begins: what it
 // reads cannot be older than that.
-func (s *Store) seenCounters() map[string]uint64 { return *s.counters.Load() }
-
-// raiseCounters remembers the counters of committed states.
-func (s *Store) raiseCounters(committed map[string]uint64) {
+//
+// A primary can show a commit that it has not sent to a standby, and a standby that takes its place does not have it. So
+// a new timeline must only have what this process has committed, which it was told to be on both.
+func (s *Store) seenCounters() *counters {
+	timeline := s.timeline()
+	if c := s.counters.Load(); c.timeline >= timeline {
+		return c
+	}
 	s.raising.Lock()
 	defer s.raising.Unlock()
-	raised := maps.Clone(s.seenCounters())
-	for name, counter := range committed {
-		raised[name] = max(raised[name], counter)
+	c := s.counters.Load()
+	if c.timeline < timeline {
+		c = &counters{timeline: timeline, seen: c.committed, committed: c.committed}
+		s.counters.Store(c)
 	}
-	s.counters.Store(&raised)
+	return c
+}
+
+// raiseSeen remembers the counters of states that a transaction has read which began on a timeline.
+func (s *Store) raiseSeen(timeline int64, read map[string]uint64) {
+	s.raising.Lock()
+	defer s.raising.Unlock()
+	if c := s.counters.Load(); c.timeline == timeline {
+		s.counters.Store(&counters{timeline: timeline, seen: raised(c.seen, read), committed: c.committed})
+	}
+}
+
+// raiseCommitted remembers the counters of states that this process has committed.
+func (s *Store) raiseCommitted(written map[string]uint64) {
+	s.raising.Lock()
+	defer s.raising.Unlock()
+	c := s.counters.Load()
+	s.counters.Store(&counters{timeline: c.timeline, seen: raised(c.seen, written),
+		committed: raised(c.committed, written)})
+}
+
+func raised(present, others map[string]uint64) map[string]uint64 {
+	out := make(map[string]uint64, len(present)+len(others))
+	maps.Copy(out, present)
+	for name, counter := range others {
+		out[name] = max(out[name], counter)
+	}
+	return out
 }
 
 // checkStates compares the state of the projects with the other states.

@@ -91,7 +91,7 @@ func (t *tx) trusted(ctx context.Context) (*trustedTokens, error) {
 	}
 	if t.known == nil { // a transaction that writes may not commit its tokens
 		t.store.tokens.Store(loaded)
-		t.store.raiseCounters(map[string]uint64{accessState: st.counter})
+		t.store.raiseSeen(t.timeline, map[string]uint64{accessState: st.counter})
 	}
 	return loaded, nil
 }

@@ -26,13 +26,14 @@ type tx struct {
 	counters map[string]uint64      // of the states that were saved
 	raised   bool                   // the generation gets new bytes at the end
 	seen     map[string]uint64      // the counters that this process had seen before the transaction began
+	timeline int64                  // of the database, at that time
 }
 
 var _ store.Tx = (*tx)(nil)
 
-func newWriter(inner store.Tx, s *Store, keys *signers, seen map[string]uint64) *tx {
+func newWriter(inner store.Tx, s *Store, keys *signers, counted *counters) *tx {
 	return &tx{
-		Tx: inner, store: s, signers: keys, seen: seen,
+		Tx: inner, store: s, signers: keys, seen: counted.seen, timeline: counted.timeline,
 		known: map[string]knownObject{}, deltas: map[string]sum{}, created: map[string]bool{}, ended: map[string]bool{},
 		counters: map[string]uint64{},
 	}

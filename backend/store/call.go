@@ -21,6 +21,8 @@ type Call struct {
 	primary    bool
 	discarded  bool   // what a replica has answered
 	generation []byte // see Decide
+	relies     bool   // see RelyOn
+	timeline   int64
 }
 
 // Viewer runs read transactions, as Store does.
@@ -120,4 +122,24 @@ func OnReplica(ctx context.Context, replica Viewer) context.Context {
 func ReplicaOf(ctx context.Context) Viewer {
 	v, _ := ctx.Value(replicaKey{}).(Viewer)
 	return v
+}
+
+// RelyOn notes the timeline of the database that a transaction has read from. A timeline is a number that rises when a
+// standby takes the place of the primary.
+func (c *Call) RelyOn(timeline int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.relies || timeline < c.timeline {
+		c.relies, c.timeline = true, timeline
+	}
+}
+
+// ReliesOn returns the lowest timeline that the call has read from. ok is false if it has read nothing, or if c is nil.
+func (c *Call) ReliesOn() (timeline int64, ok bool) {
+	if c == nil {
+		return 0, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.timeline, c.relies
 }

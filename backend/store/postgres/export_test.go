@@ -90,3 +90,6 @@ func (p Program) Append(statement string) { p.more[len(p.more)-1].text += ";" + 
 
 // SetStatementTimeout replaces the time limit of a statement that does not end with its call.
 func SetStatementTimeout(s *Store, d time.Duration) { s.timeout = d }
+
+// RaiseTimeline does what a connection to a new primary does.
+func RaiseTimeline(s *Store) { s.timeline.Add(1) }

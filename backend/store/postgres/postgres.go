@@ -28,12 +28,14 @@ import (
 	"fmt"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -48,6 +50,8 @@ const (
 	idleTimeout = 60 * time.Second
 	// connectTimeout replaces the default of pgx, which has none.
 	connectTimeout = 10 * time.Second
+	// pingTimeout is how long a connection that was idle may take to answer before it is used.
+	pingTimeout = 5 * time.Second
 	// statementTimeout limits a statement of a change, which does not end with its call: other calls share the
 	// transaction. It is shorter than the deadline of a call.
 	statementTimeout = 20 * time.Second
@@ -66,6 +70,7 @@ type Store struct {
 	close      func()
 	closed     atomic.Bool
 	timeout    time.Duration   // statementTimeout; tests set it
+	timeline   atomic.Int64    // the highest that a connection has told
 	transfer   bool            // the database may be one that is moved
 	onCommit   func(calls int) // tests set it, to learn how many calls of Update share a commit
 }
@@ -116,6 +121,7 @@ func newStore(ctx context.Context, address string, known schema) (*Store, error)
 	s := &Store{name: databaseName(config.ConnConfig), schema: known, timeout: statementTimeout}
 	s.queue.Begin, s.queue.Ended = s.beginChanges, s.translate
 	s.reads = newReadLog(s)
+	s.followTimeline(config)
 	changes := config.Copy()
 	if config.MaxConns = maxConns(address); config.MaxConns == 0 {
 		config.MaxConns = int32(min(max(4*runtime.GOMAXPROCS(0), 8), 32))
@@ -150,7 +156,11 @@ func parse(address string) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, urlError()
 	}
+	config.PingTimeout = pingTimeout
 	c := config.ConnConfig
+	if c.ValidateConnect == nil && len(hostsOf(c)) > 1 && !strings.Contains(address, "target_session_attrs=") {
+		c.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = connectTimeout
 	}
@@ -206,7 +216,18 @@ func databaseName(c *pgx.ConnConfig) string {
 	if strings.HasPrefix(c.Host, "/") {
 		return fmt.Sprintf("%s on socket %s port %d", c.Database, c.Host, c.Port)
 	}
-	return fmt.Sprintf("%s:%d/%s", c.Host, c.Port, c.Database)
+	return strings.Join(hostsOf(c), ",") + "/" + c.Database
+}
+
+// hostsOf returns the hosts of a URL, with their ports.
+func hostsOf(c *pgx.ConnConfig) []string {
+	hosts := []string{fmt.Sprintf("%s:%d", c.Host, c.Port)}
+	for _, f := range c.Fallbacks { // a host is there twice if TLS is optional
+		if h := fmt.Sprintf("%s:%d", f.Host, f.Port); !slices.Contains(hosts, h) {
+			hosts = append(hosts, h)
+		}
+	}
+	return hosts
 }
 
 // Deployment returns the id that the database got when it was created.

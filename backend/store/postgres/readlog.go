@@ -39,7 +39,8 @@ func newReadLog(s *Store) *ReadLog {
 	return l
 }
 
-// AppendRecords implements store.RecordLog.
+// AppendRecords implements store.RecordLog. A primary that another one has replaced cannot commit a record if it waits
+// for a standby. So if the values of a call are from such a primary, its record is on another one, and the call fails.
 func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) error {
 	if err := l.queue.Append(ctx, records); err != nil {
 		return err
@@ -48,6 +49,9 @@ func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) er
 		if r.Confirm != nil && r.Confirm.Changed {
 			return store.ErrChanged
 		}
+	}
+	if timeline, ok := store.CallOf(ctx).ReliesOn(); ok {
+		return l.store.checkTimeline(timeline)
 	}
 	return nil
 }

@@ -79,11 +79,16 @@ func (s *Store) view(ctx context.Context, more func(*tx, *pgx.Batch), f func(sto
 		return s.beginError(ctx, err)
 	}
 	t.conn = c.Conn()
+	relyOn(ctx, t.conn)
+	read := connTimeline(t.conn)
 	defer func() { // also when f panics
 		t.ended = true
 		go s.endView(c) // the caller need not wait for it
 	}()
-	return f(t)
+	if err := f(t); err != nil {
+		return err
+	}
+	return s.checkTimeline(read)
 }
 
 func (s *Store) endView(c *pgxpool.Conn) {
