@@ -3,22 +3,21 @@
 package httpapi_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"log/slog"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"reflect"
 	"runtime"
-	"runtime/debug"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -26,63 +25,78 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
 
-// TestHostileClientTorture sends mutated requests to every route, with the token of every role, while another client
-// uses the server as usual. It takes the routes and fields from the types of the wire. POUNCET_TORTURE=1 makes it run
-// for a minute, and otherwise for a few requests of each kind.
+const (
+	hostileClients = 8
+	hostileMemory  = 500 << 20 // of the process of the server
+)
+
+// TestHostileClientTorture sends mutated requests to every route, with the token of every role, from several clients at
+// once. Another client uses the server meanwhile. It takes the routes and fields from the types of the wire. The server
+// is the program, in its own process. The test runs for a minute with POUNCET_TORTURE or POUNCET_TEST_PARTS, and
+// otherwise for one round.
 func TestHostileClientTorture(t *testing.T) {
 	if testing.Short() {
 		t.Skip("SKIPPED: sends hostile requests: run without -short")
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(400)) // as pouncet server does
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(384 << 20))
+	if runtime.GOOS == "windows" {
+		t.Skip("SKIPPED: ends the server with a signal, which Windows does not have")
+	}
 	server := startHostile(t)
-	stop := time.Now().Add(time.Minute)
-	rounds := 1
-	if os.Getenv("POUNCET_TORTURE") != "" {
-		rounds = 1 << 30
+	stop, rounds, requests := time.Now().Add(time.Minute), 1, 2
+	if os.Getenv("POUNCET_TORTURE") != "" || os.Getenv("POUNCET_TEST_PARTS") != "" {
+		rounds, requests = 1<<30, 8
 	}
-	var peak uint64
-	for round := 0; round < rounds && time.Now().Before(stop); round++ {
-		for _, route := range httpapi.Requests() {
-			for _, role := range append(backend.Roles, "no role") {
-				token := server.tokens[role]
-				for range 8 {
-					body := mutated(route.Body, server.random)
-					status, text := server.send(t, route, token, body)
-					if status == http.StatusInternalServerError {
-						t.Errorf("%s %s as %s: status 500: %s\nrequest: %.2000s", route.Method, route.Path, role, text, body)
-					}
+	usual := server.startUsual(t)
+	var clients sync.WaitGroup
+	for i := range hostileClients {
+		c := &hostileClient{hostileServer: server, random: rand.New(rand.NewPCG(1, uint64(i))), requests: requests,
+			answers: map[int]int{}}
+		clients.Go(func() {
+			for round := 0; round < rounds && time.Now().Before(stop); round++ {
+				c.round(t, stop)
+			}
+		})
+		t.Cleanup(func() { t.Logf("client %d: requests by status: %v", i, c.answers) })
+	}
+	clients.Wait()
+	usual.end(t)
+	server.end(t)
+}
+
+// hostileClient sends requests one after the other.
+type hostileClient struct {
+	*hostileServer
+	random   *rand.Rand
+	requests int         // of each kind in a round
+	answers  map[int]int // by status
+}
+
+// round sends some requests of each kind, until stop at most.
+func (c *hostileClient) round(t *testing.T, stop time.Time) {
+	for _, route := range httpapi.Requests() {
+		for _, role := range append(backend.Roles, "no role") {
+			for range c.requests {
+				if time.Now().After(stop) {
+					return
 				}
-				var m runtime.MemStats
-				runtime.ReadMemStats(&m)
-				peak = max(peak, m.HeapInuse)
+				body := mutated(route.Body, c.random)
+				status, text := c.send(t, route, c.tokens[role], body)
+				if c.answers[status]++; status == http.StatusInternalServerError {
+					t.Errorf("%s %s as %s: status 500: %s\nrequest: %.2000s", route.Method, route.Path, role, text, body)
+				}
 			}
 		}
-		for path, body := range extremes() {
-			status, text := server.send(t, httpapi.RequestType{Method: http.MethodPost, Path: path},
-				server.tokens[backend.RoleAdmin], body)
-			if status == http.StatusInternalServerError || status == http.StatusOK {
-				t.Errorf("%s with %.60s: status %d, %.500s", path, body, status, text)
-			}
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			peak = max(peak, m.HeapInuse)
+	}
+	for path, body := range extremes() {
+		to := httpapi.RequestType{Method: http.MethodPost, Path: path}
+		status, text := c.send(t, to, c.tokens[backend.RoleAdmin], body)
+		if c.answers[status]++; status == http.StatusInternalServerError || status == http.StatusOK {
+			t.Errorf("%s with %.60s: status %d, %.500s", path, body, status, text)
 		}
-		server.serves(t)
 	}
-	if peak > 500<<20 {
-		t.Errorf("the server and the client had %d MB in use", peak>>20)
-	}
-	if log := server.log.String(); strings.Contains(log, `"msg":"panic"`) {
-		t.Errorf("a request ended in a panic: %s", log[strings.Index(log, `"msg":"panic"`):][:2000])
-	}
-	server.stop()
-	if err := <-server.served; err != nil {
-		t.Errorf("the stop: %v", err)
-	}
-	t.Logf("peak of the heap: %d MB", peak>>20)
 }
 
 // extremes are large requests of few bytes, or with much work.
@@ -99,14 +113,58 @@ func extremes() map[string][]byte {
 	}
 }
 
+// usualClient reads one secret again and again, and asks for the health.
+type usualClient struct {
+	stop, stopped chan struct{}
+	calls         int
+}
+
+func (h *hostileServer) startUsual(t *testing.T) *usualClient {
+	t.Helper()
+	client, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: h.url, Token: h.tokens["usual"]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &usualClient{stop: make(chan struct{}), stopped: make(chan struct{})}
+	go func() {
+		defer close(u.stopped)
+		for {
+			select {
+			case <-u.stop:
+				return
+			default:
+			}
+			out, err := client.Resolve(context.Background(), []backend.Ref{usualRef})
+			if err != nil || out[0].Err != nil || string(out[0].Value.Expose()) != "value" {
+				t.Errorf("another client: %v, %v", out, err)
+			}
+			if status, text := h.get(t, "/healthz"); status != http.StatusOK {
+				t.Errorf("/healthz: status %d, %s", status, text)
+			}
+			u.calls++
+		}
+	}()
+	return u
+}
+
+// end checks that the client was served all the time.
+func (u *usualClient) end(t *testing.T) {
+	t.Helper()
+	close(u.stop)
+	<-u.stopped
+	if t.Logf("another client was served %d times", u.calls); u.calls == 0 {
+		t.Error("another client was not served")
+	}
+}
+
+// hostileServer is the process of a server.
 type hostileServer struct {
 	url    string
-	random *rand.Rand
 	tokens map[backend.Role]string
-	known  backend.Service // another client
+	home   string
 	log    *lockedBuffer
-	stop   func()
-	served chan error
+	run    *exec.Cmd
+	logged chan struct{} // closed at the end of the log
 }
 
 type lockedBuffer struct {
@@ -126,9 +184,45 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
+// usualRef is what the usual client reads. No mutated request names its project.
+var usualRef = backend.Ref{Kind: backend.KindSecret, Project: "of-the-usual-client", Environment: "dev", Name: "kept"}
+
 func startHostile(t *testing.T) *hostileServer {
 	t.Helper()
-	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+	h := &hostileServer{tokens: map[backend.Role]string{"no role": "wrong"}, log: &lockedBuffer{},
+		home: filepath.Join(t.TempDir(), "data"), logged: make(chan struct{})}
+	h.fill(t)
+	h.run = exec.CommandContext(t.Context(), programtest.Pouncet(t), "server", "--listen", "127.0.0.1:0", "--quiet")
+	h.run.Env = append(os.Environ(), "POUNCET_HOME="+h.home)
+	lines, err := h.run.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := h.run.Start(); err != nil {
+		t.Fatal(err)
+	}
+	log := bufio.NewReader(lines)
+	for h.url == "" {
+		line, err := log.ReadString('\n')
+		if err != nil {
+			t.Fatalf("the server does not start: %s%s", h.log, line)
+		}
+		fmt.Fprint(h.log, line)
+		if rest, ok := strings.CutPrefix(line, "listening on "); ok {
+			h.url, _, _ = strings.Cut(rest, ",")
+		}
+	}
+	go func() {
+		defer close(h.logged)
+		_, _ = io.Copy(h.log, log)
+	}()
+	return h
+}
+
+// fill creates a database with a token of each role.
+func (h *hostileServer) fill(t *testing.T) {
+	t.Helper()
+	c := open.Config{Path: h.home}
 	if _, err := open.Init(context.Background(), c); err != nil {
 		t.Fatal(err)
 	}
@@ -136,16 +230,17 @@ func startHostile(t *testing.T) *hostileServer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = parts.Close() })
-	h := &hostileServer{random: rand.New(rand.NewPCG(1, 2)), tokens: map[backend.Role]string{}, log: &lockedBuffer{},
-		served: make(chan error, 1)}
-	changes := []backend.Change{
-		{Op: backend.OpCreate, Kind: backend.KindProject, Name: "other"},
-		{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: "other", Name: "dev"},
-		{Op: backend.OpCreate, Kind: backend.KindSecret, Project: "other", Environment: "dev", Name: "kept",
-			Value: backend.PlaintextString("value")},
-		{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "dev"},
+	defer parts.Close()
+	var changes []backend.Change
+	for _, project := range []string{"other", usualRef.Project} {
+		changes = append(changes,
+			backend.Change{Op: backend.OpCreate, Kind: backend.KindProject, Name: project},
+			backend.Change{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: project, Name: "dev"},
+			backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: project, Environment: "dev",
+				Name: usualRef.Name, Value: backend.PlaintextString("value")})
 	}
+	changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindEnvironment,
+		Project: backend.DefaultProject, Name: "dev"})
 	newToken := func(name string, role backend.Role) string {
 		token, hash := access.NewToken()
 		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: name, Role: &role,
@@ -155,39 +250,58 @@ func startHostile(t *testing.T) *hostileServer {
 	for _, role := range backend.Roles {
 		h.tokens[role] = newToken("hostile-"+string(role), role)
 	}
-	h.tokens["no role"] = "wrong"
-	usual := newToken("usual", backend.RoleRuntime)
+	h.tokens["usual"] = newToken("usual", backend.RoleRuntime)
 	if _, err := parts.Engine.Apply(context.Background(), backend.ChangeSet{Changes: changes}); err != nil {
 		t.Fatal(err)
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+}
+
+// end checks the health and the memory, and ends the server as a service manager does.
+func (h *hostileServer) end(t *testing.T) {
+	t.Helper()
+	for status := 0; status != http.StatusOK; { // the server checks its health every 10 s
+		status, _ = h.get(t, "/readyz")
+	}
+	if peak, ok := peakMemory(t, h.run.Process.Pid); !ok {
+		t.Log("SKIPPED: the memory of a process is measured on Linux only")
+	} else if t.Logf("the server had %d MB of memory", peak>>20); peak > hostileMemory {
+		t.Errorf("the server had %d MB of memory, which is more than %d MB", peak>>20, hostileMemory>>20)
+	}
+	if err := h.run.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-h.logged
+	if err := h.run.Wait(); err != nil {
+		t.Errorf("the stop: %v: %s", err, h.log)
+	}
+	if log := h.log.String(); strings.Contains(log, "panic") {
+		t.Errorf("a request ended in a panic: %.3000s", log[strings.Index(log, "panic"):])
+	}
+}
+
+// peakMemory returns the peak of the resident memory of a process, in bytes, if the operating system is Linux.
+func peakMemory(t *testing.T, pid int) (int, bool) {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, false
+	}
+	_, rest, _ := strings.Cut(string(status), "VmHWM:")
+	kB, err := strconv.Atoi(strings.Fields(rest)[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
-	service := parts.Audited(access.Guard)
-	logins := access.NewLogins(parts.Store, nil)
-	o := httpapi.Options{Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelError})),
-		Allow: access.Allow, Refused: service.Refused, Remembered: logins.Remembered,
-		Ready: httpapi.NewHealth(ctx, parts.Problems, func(_, _ []error) {}).Ready}
-	handler := httpapi.NewServer(service, logins.Authenticate, o)
-	h.stop = stop
-	go func() { h.served <- httpapi.Serve(ctx, l, handler, o) }()
-	h.url = "http://" + l.Addr().String()
-	h.known, err = httpapi.NewClient(httpapi.ClientOptions{Endpoint: h.url, Token: usual})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
+	return kB << 10, true
 }
 
 // send sends a request and returns the status and the start of the answer. A server may end a request before it has
 // read all of it, and then there is no status.
 func (h *hostileServer) send(t *testing.T, to httpapi.RequestType, token string, body []byte) (int, string) {
 	t.Helper()
-	r, err := http.NewRequest(to.Method, h.url+to.Path, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(context.Background(), to.Method, h.url+to.Path, bytes.NewReader(body))
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return 0, ""
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("Content-Type", "application/json")
@@ -200,94 +314,7 @@ func (h *hostileServer) send(t *testing.T, to httpapi.RequestType, token string,
 	return response.StatusCode, string(text)
 }
 
-// serves checks that another client, and a request for the health, have an answer.
-func (h *hostileServer) serves(t *testing.T) {
+func (h *hostileServer) get(t *testing.T, path string) (int, string) {
 	t.Helper()
-	out, err := h.known.Resolve(context.Background(), []backend.Ref{{Kind: backend.KindSecret, Project: "other",
-		Environment: "dev", Name: "kept"}})
-	if err != nil || out[0].Err != nil && out[0].Err.Code != backend.CodeNotFound {
-		t.Errorf("another client: %v, %v", out, err)
-	}
-	for _, path := range []string{"/healthz", "/readyz"} {
-		if status, text := h.send(t, httpapi.RequestType{Method: http.MethodGet, Path: path}, "", nil); status != 200 {
-			t.Errorf("%s: status %d, %s", path, status, text)
-		}
-	}
-}
-
-// mutated returns the JSON of a value of the type with random fields, and sometimes broken.
-func mutated(body reflect.Type, random *rand.Rand) []byte {
-	if body == nil {
-		return nil
-	}
-	v := reflect.New(body).Elem()
-	mutate(v, random)
-	text, err := json.Marshal(v.Interface())
-	if err != nil {
-		text = []byte(`{"changes":[{"json":`) // a field with invalid JSON
-	}
-	switch random.IntN(8) {
-	case 0:
-		return text[:random.IntN(len(text)+1)]
-	case 1:
-		return append(text, text...)
-	case 2:
-		text[random.IntN(len(text))] ^= 1 << random.IntN(8)
-	}
-	return text
-}
-
-// texts are the values of text fields: names that exist, the words of the wire, and hostile ones.
-var texts = []string{"", backend.DefaultProject, "dev", "kept", "other", "a", "b", "~a", "*", "project", "app/x",
-	"previous", "1", "9999999999999999999", "set", "create", "update", "delete", "restore", "secret", "scoped_value",
-	"environment",
-	"secret_type", "token", "usage", "admin", "viewer", "masked", "restricted", "builtin:password", "password",
-	"00000000-0000-7000-8000-000000000000", "file:///etc/shadow", "aws-kms:///alias/x", "file:kms.key",
-	strings.Repeat("x", 300), strings.Repeat("[0]", 500), "a\x00b", "\u202e", "../../x", "(a{1000}){1000}",
-	"(abcdefghij){1000}", "' OR 1=1 --"}
-
-var documents = []string{"null", "{}", "[]", `"a"`, "1e1000000", `{"type":"string"}`, `{"type":"object"}`,
-	`{"pattern":"(a?){900}b"}`, `{"$ref":"#"}`, `{"allOf":[{"$ref":"#"},{"$ref":"#"}]}`,
-	strings.Repeat("[", 200) + strings.Repeat("]", 200), `{"type":"object","properties":{"n":{"minimum":1}}}`}
-
-// mutate sets random fields of v.
-func mutate(v reflect.Value, random *rand.Rand) {
-	if v.Type() == reflect.TypeFor[json.RawMessage]() {
-		v.SetBytes([]byte(documents[random.IntN(len(documents))]))
-		return
-	}
-	switch v.Kind() {
-	case reflect.String:
-		v.SetString(texts[random.IntN(len(texts))])
-	case reflect.Bool:
-		v.SetBool(random.IntN(2) == 0)
-	case reflect.Int, reflect.Int64:
-		v.SetInt([]int64{0, 1, 2, -1, 100, 1 << 40, -1 << 62}[random.IntN(7)])
-	case reflect.Uint8:
-		v.SetUint(uint64(random.IntN(256)))
-	case reflect.Pointer:
-		v.Set(reflect.New(v.Type().Elem()))
-		mutate(v.Elem(), random)
-	case reflect.Slice:
-		n := []int{0, 1, 2, 32, 40}[random.IntN(5)]
-		v.Set(reflect.MakeSlice(v.Type(), n, n))
-		for i := range n {
-			mutate(v.Index(i), random)
-		}
-	case reflect.Map:
-		v.Set(reflect.MakeMap(v.Type()))
-		for range random.IntN(70) {
-			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-			key.SetString(fmt.Sprint(random.IntN(100)))
-			mutate(value, random)
-			v.SetMapIndex(key, value)
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			f := v.Field(i)
-			if f.CanSet() && f.Kind() != reflect.Func && (v.Type().Field(i).Anonymous || random.IntN(3) == 0) {
-				mutate(f, random)
-			}
-		}
-	}
+	return h.send(t, httpapi.RequestType{Method: http.MethodGet, Path: path}, "wrong", nil)
 }
