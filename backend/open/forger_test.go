@@ -6,6 +6,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -269,7 +270,12 @@ type forgedRow struct {
 	rowid             int64
 }
 
-// rows returns one row of each table of a file, and of each kind of object.
+// kindsOf says for a table with which SQL expression the kinds of its rows differ. A kind of state is each one that
+// belongs to no project.
+var kindsOf = map[string]string{"object": "kind", "environment_key": "iif(project = 'deployment', 'deployment', '')",
+	"token": "role", "sealed_state": "iif(name LIKE 'project/%', '', name)", "version": "form"}
+
+// rows returns one row of each table of a file, and of each kind.
 func (f *forgery) rows(t *testing.T, file string) (rows []forgedRow, columns map[string][]string) {
 	t.Helper()
 	db, err := sql.Open("sqlite", filepath.Join(f.folder, file))
@@ -282,9 +288,15 @@ func (f *forgery) rows(t *testing.T, file string) (rows []forgedRow, columns map
 		WHERE t.type = 'table'`) {
 		columns[c[0]] = append(columns[c[0]], c[1])
 	}
+	if file == databaseName {
+		for table := range kindsOf {
+			if columns[table] == nil {
+				t.Errorf("%s has no table %s", file, table)
+			}
+		}
+	}
 	for _, table := range slices.Sorted(maps.Keys(columns)) {
-		kind := map[string]string{"object": "kind", "environment_key": "iif(project = 'deployment', 'deployment', '')",
-			"token": "role", "state": "iif(length(name) < 20, name, '')", "version": "form"}[table]
+		kind := kindsOf[table]
 		if kind == "" {
 			kind = "''"
 		}
@@ -510,11 +522,57 @@ func TestForgerPutsRowsBack(t *testing.T) {
 	try("a missing usage", `DELETE FROM object WHERE kind = 'usage'`, true)
 	try("a revoked token", `INSERT INTO token SELECT * FROM old.token WHERE name = 'viewer'`, false)
 	try("a missing token", `DELETE FROM token`, false)
+	try("a revoked token with the state of the tokens", `INSERT INTO token SELECT * FROM old.token WHERE name = 'viewer';
+		INSERT OR REPLACE INTO sealed_state SELECT * FROM old.sealed_state WHERE name = 'access'`, false)
 	try("no state", `DELETE FROM sealed_state`, false)
 	try("all states", `INSERT OR REPLACE INTO sealed_state SELECT * FROM old.sealed_state`, false)
 	try("a project with its state", `INSERT OR REPLACE INTO object SELECT * FROM old.object;
 		DELETE FROM version; INSERT INTO version SELECT * FROM old.version;
 		INSERT OR REPLACE INTO sealed_state SELECT * FROM old.sealed_state WHERE length(name) > 20`, true)
+}
+
+// The earlier row of a secret is served until the check of the storage reports it. The next change of the secret is
+// refused only if its newer version is still there, and hides nothing.
+func TestASecretThatWasPutBackIsReported(t *testing.T) {
+	f := newForgery(t)
+	old := filepath.Join(t.TempDir(), "old.db")
+	if err := os.WriteFile(old, f.original, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	set := func() error {
+		b := opened(t, open.Config{Path: f.folder})
+		_, err := b.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{{Op: backend.OpSet,
+			Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: "s",
+			Value: backend.PlaintextString("later")}}})
+		return errors.Join(err, b.Close())
+	}
+	if err := set(); err != nil {
+		t.Fatal(err)
+	}
+	changed := f.read(t)
+	putBack := fmt.Sprintf(`ATTACH '%s' AS old; INSERT OR REPLACE INTO object SELECT * FROM old.object
+		WHERE (id, revision) NOT IN (SELECT id, revision FROM object);`, old)
+	for name, c := range map[string]struct {
+		statements string
+		refused    bool
+	}{
+		"the object": {putBack, true},
+		"the object, without the newer version": {putBack + `DELETE FROM version
+			WHERE (object, version) NOT IN (SELECT object, version FROM old.version)`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f.restore(t, changed)
+			if !f.forge(t, c.statements) {
+				t.Fatal("the forger changed nothing")
+			}
+			if err := set(); (err != nil) != c.refused {
+				t.Errorf("the next change: %v", err)
+			}
+			if _, found, err := f.answers(t); err != nil || len(found) == 0 {
+				t.Errorf("the check of the storage reports %v, %v", found, err)
+			}
+		})
+	}
 }
 
 // Somebody who can write the database puts an own row into it.

@@ -32,11 +32,13 @@ func (p *Parts) Problems(ctx context.Context) (problems []error, err error) {
 		return []error{full}, full
 	}
 	low, err := p.Reads.Check(ctx)
-	for _, err := range []error{err, p.signed.CheckStates(ctx), p.recheckKeys(ctx)} {
+	changed, access := p.signed.CheckAccess(ctx)
+	for _, err := range []error{err, access, p.recheckKeys(ctx)} {
 		if err != nil {
 			return []error{err}, err
 		}
 	}
+	problems = append(problems, changed...)
 	for _, err := range []error{full, low} {
 		if err != nil {
 			problems = append(problems, err)

@@ -37,6 +37,7 @@ const (
 	stateChanged  = "its state was changed outside Pouncet"
 	stateReplaced = "its state was replaced by an older one"
 	stateOrphaned = "it does not exist, but its state does"
+	tokenReturned = "it was deleted, and its row was put back outside Pouncet: delete it again"
 )
 
 // Verify compares all rows with their MACs and with the states, in one read transaction. It takes about 10 µs for each
@@ -173,8 +174,7 @@ func (c *checker) key(k store.EnvironmentKey) error {
 func (c *checker) token(k store.Token) error {
 	stored := c.signers.tokenSummand(k)
 	if !c.signers.isGenuine(c.signers.token(k), k.DeploymentMAC) {
-		c.changed(Finding{Kind: string(backend.KindToken), Name: k.Name, ID: k.ID,
-			Detail: "role " + string(k.Role) + ", for a " + string(k.Principal)})
+		c.changed(tokenFinding(k, ""))
 		signed := k
 		signed.DeploymentMAC = c.signers.sign(c.signers.token(k))
 		c.accept.tokens = append(c.accept.tokens, signed)
@@ -205,13 +205,11 @@ func (c *checker) checkStates(states []store.State, seen map[string]uint64) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.right)) {
-		c.checkState(name, sealed[name], seen, rowsMissing, func(want sum) bool {
-			if name == accessState {
-				fits, _ := tokensFit(c.signers, c.tokens, want)
-				return fits
-			}
-			return want == c.stored[name]
-		})
+		if name == accessState {
+			c.checkState(name, sealed[name], seen, rowsMissing, c.tokensFit)
+			continue
+		}
+		c.checkState(name, sealed[name], seen, rowsMissing, func(want sum) bool { return want == c.stored[name] })
 	}
 	c.checkState(projectsState, sealed[projectsState], seen, stateReplaced, func(want sum) bool { return want == all })
 }
@@ -233,8 +231,44 @@ func (c *checker) checkState(
 	}
 }
 
+// tokensFit compares the tokens with the sum of their state. If one token is all that is too much, it was deleted and put
+// back, and is reported itself.
+func (c *checker) tokensFit(want sum) bool {
+	sums := c.signers.tokenSums(c.tokens)
+	if sums.fit(want) {
+		return true
+	}
+	for _, k := range c.tokens {
+		if sums.without(c.signers, k).fit(want) {
+			c.found = append(c.found, tokenFinding(k, tokenReturned))
+			return true
+		}
+	}
+	return false
+}
+
+func tokenFinding(k store.Token, problem string) Finding {
+	return Finding{Kind: string(backend.KindToken), Name: k.Name, ID: k.ID, Problem: problem,
+		Detail: "role " + string(k.Role) + ", for a " + string(k.Principal)}
+}
+
+// tokenList names the tokens that Accept signs, because nobody can know from a sum which of them was put back.
+func (c *checker) tokenList() string {
+	if len(c.tokens) == 0 {
+		return "there is no token"
+	}
+	names := make([]string, len(c.tokens))
+	for i, k := range c.tokens {
+		names[i] = fmt.Sprintf("%s, role %s, id %s", backend.Quote(k.Name), k.Role, k.ID)
+	}
+	return "accepting signs the tokens " + strings.Join(names, "; ")
+}
+
 func (c *checker) note(name, problem string) {
 	f := Finding{Kind: "state", Name: stateLabel(name), Problem: problem}
+	if name == accessState {
+		f.Detail = c.tokenList()
+	}
 	if id, ok := strings.CutPrefix(name, projectPrefix); ok {
 		f.Name, f.ID, f.Project = c.projectName(id), id, c.projectName(id)
 	}

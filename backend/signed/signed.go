@@ -143,18 +143,6 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	return err
 }
 
-// CheckStates checks all states without the rows. It returns an error if the deployment key is unavailable, or if a
-// state is missing or changed. A state with a lower counter than this process has read before is an error too.
-func (s *Store) CheckStates(ctx context.Context) error {
-	return s.View(ctx, func(inner store.Tx) error {
-		t := inner.(*tx)
-		if _, _, err := t.readState(ctx, accessState); err != nil {
-			return err
-		}
-		return t.checkStates(ctx)
-	})
-}
-
 // Update implements store.Store. It updates the states of the projects that f has changed.
 func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	keys, err := s.unlock(ctx)

@@ -71,7 +71,7 @@ func (t *tx) trusted(ctx context.Context) (*trustedTokens, error) {
 		}
 		return known, nil
 	}
-	tokens, err := t.Tokens(ctx)
+	tokens, err := t.checkedTokens(ctx, st)
 	if err != nil {
 		return nil, err
 	}
@@ -83,12 +83,6 @@ func (t *tx) trusted(ctx context.Context) (*trustedTokens, error) {
 		}
 		loaded.byHash[string(k.Hash)] = k
 	}
-	if fits, _ := tokensFit(t.signers, tokens, st.sum.plus(t.deltas[accessState])); !fits {
-		return nil, stateError(accessState, "does not fit them: a token was removed or put back outside Pouncet")
-	}
-	if err := t.checkStates(ctx); err != nil {
-		return nil, err
-	}
 	if t.known == nil { // a transaction that writes may not commit its tokens
 		t.store.tokens.Store(loaded)
 		t.store.raiseSeen(t.timeline, map[string]uint64{accessState: st.counter})
@@ -96,19 +90,70 @@ func (t *tx) trusted(ctx context.Context) (*trustedTokens, error) {
 	return loaded, nil
 }
 
-// tokensFit reports whether the tokens fit a sum. They do if the trusted ones are all that the sum has: then the others
-// were added outside Pouncet, and are foreign. They also do if all together are what it has: then the others are tokens
-// that were changed. In both cases no trusted token was removed or put back.
-func tokensFit(s *signers, tokens []store.Token, want sum) (fits, foreign bool) {
-	var trusted, all sum
+// checkedTokens reads the tokens. It returns an error if they do not fit their state, or if the states do not fit each
+// other.
+func (t *tx) checkedTokens(ctx context.Context, st state) ([]store.Token, error) {
+	tokens, err := t.Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !t.signers.tokenSums(tokens).fit(st.sum.plus(t.deltas[accessState])) {
+		return nil, stateError(accessState, "does not fit them: a token was removed or put back outside Pouncet")
+	}
+	return tokens, t.checkStates(ctx)
+}
+
+// CheckAccess reads all tokens and checks what TokenByHash checks, without what this process has in memory. It returns
+// the tokens that were changed outside Pouncet. err means that nobody gets in: the deployment key is unavailable, a
+// state is missing, changed or older than one that this process has seen, or a token was removed or put back.
+func (s *Store) CheckAccess(ctx context.Context) (changed []error, err error) {
+	err = s.View(ctx, func(inner store.Tx) error {
+		t := inner.(*tx)
+		if _, err := t.Generation(ctx); err != nil {
+			return err
+		}
+		st, _, err := t.readState(ctx, accessState)
+		if err != nil {
+			return err
+		}
+		tokens, err := t.checkedTokens(ctx, st)
+		for _, k := range tokens {
+			if k.Untrusted != nil {
+				changed = append(changed, k.Untrusted)
+			}
+		}
+		return err
+	})
+	return changed, err
+}
+
+// tokenSums are the sums of the tokens whose MAC is right, and of all.
+type tokenSums struct{ trusted, all sum }
+
+func (s *signers) tokenSums(tokens []store.Token) (out tokenSums) {
 	for _, k := range tokens {
 		one := s.tokenSummand(k)
-		all = all.plus(one)
+		out.all = out.all.plus(one)
 		if k.Untrusted == nil {
-			trusted = trusted.plus(one)
+			out.trusted = out.trusted.plus(one)
 		}
 	}
-	return trusted == want || all == want, trusted == want
+	return out
+}
+
+// fit reports whether the tokens fit the sum of their state. They do if the trusted ones are all that the sum has: then
+// the others were added outside Pouncet. They also do if all together are what it has: then the others are tokens that
+// were changed. In both cases no trusted token was removed or put back.
+func (t tokenSums) fit(want sum) bool { return t.trusted == want || t.all == want }
+
+// without returns the sums without one of the tokens.
+func (t tokenSums) without(s *signers, k store.Token) tokenSums {
+	one := s.tokenSummand(k)
+	t.all = t.all.minus(one)
+	if k.Untrusted == nil {
+		t.trusted = t.trusted.minus(one)
+	}
+	return t
 }
 
 // InsertToken implements store.Tx.
@@ -143,7 +188,7 @@ func (t *tx) UpdateToken(ctx context.Context, k store.Token) error {
 	return nil
 }
 
-// DeleteToken implements store.Tx. Deleting a token that was added outside Pouncet changes no sum.
+// DeleteToken implements store.Tx. Deleting a token that was added or put back outside Pouncet changes no sum.
 func (t *tx) DeleteToken(ctx context.Context, id string) error {
 	tokens, err := t.Tokens(ctx)
 	if err != nil {
@@ -154,17 +199,14 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 		return err
 	}
 	t.raise()
-	if tokens[i].Untrusted == nil {
-		t.subtract(accessState, t.signers.tokenSummand(tokens[i]))
-		return nil
-	}
 	st, _, err := t.readState(ctx, accessState)
 	if err != nil {
 		return err
 	}
-	switch fits, foreign := tokensFit(t.signers, tokens, st.sum.plus(t.deltas[accessState])); {
-	case foreign:
-	case fits:
+	want, sums := st.sum.plus(t.deltas[accessState]), t.signers.tokenSums(tokens)
+	switch {
+	case sums.without(t.signers, tokens[i]).fit(want):
+	case tokens[i].Untrusted == nil || sums.fit(want):
 		t.subtract(accessState, t.signers.tokenSummand(tokens[i]))
 	default:
 		t.spoil(accessState)

@@ -23,8 +23,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Long: wrap("Checks the backend, and reports what needs attention:") + `
 
   backend   the database can be read and written: it is not locked, and its disk
-            is not full; the rows that decide about access are as Pouncet wrote
-            them; each KMS key in use can be used
+            is not full; the tokens are as Pouncet wrote them, and none was
+            removed or put back; each KMS key in use can be used
   folder    no other user owns or can change a file of an embedded backend
   objects   those that wait for a change of their configuration
 
