@@ -8,8 +8,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -20,6 +18,8 @@ import (
 const (
 	maxRequestBytes  = 32 << 20
 	maxInFlightBytes = 64 << 20  // of the bodies of all requests that the server reads or serves
+	maxCallerBytes   = 32 << 20  // of the bodies of one principal
+	smallBody        = 16 << 10  // a body that is not larger is read in any case
 	maxTokens        = 1_000_000 // names and values in a request
 	maxItems         = 250_000   // items of lists, at any depth
 	maxDepth         = backend.MaxJSONDepth + 10
@@ -31,13 +31,13 @@ const (
 
 // limitedBody reads the body of a request, up to the limits. It counts the JSON without decoding it.
 type limitedBody struct {
-	from     io.Reader
-	control  *http.ResponseController
-	start    time.Time
-	inFlight *atomic.Int64
-	maxList  int // items of a list in the top-level object
-	read     int64
-	err      error // the limit that was exceeded
+	from    io.Reader
+	control *http.ResponseController
+	start   time.Time
+	caller  *caller
+	maxList int // items of a list in the top-level object
+	read    int64
+	err     error // the limit that was exceeded
 
 	depth, tokens, items, listed int
 	lists                        [maxDepth + 1]bool // whether the value at a depth is a list
@@ -51,12 +51,15 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	_ = b.control.SetReadDeadline(b.start.Add(bodyTime + time.Duration(b.read/bodyRate)*time.Second)) // tests have none
 	n, err := b.from.Read(p)
 	b.read += int64(n)
-	total := b.inFlight.Add(int64(n)) // release subtracts all that was read
+	own, total := b.caller.read(int64(n)) // release subtracts all that was read
 	switch {
 	case b.read > maxRequestBytes:
 		b.err = backend.Errorf(backend.CodeTooLarge, "the request has more than %d bytes", maxRequestBytes).
 			WithHint("send several smaller requests")
-	case total > maxInFlightBytes:
+	case b.read > smallBody && own > maxCallerBytes:
+		b.err = backend.Errorf(backend.CodeUnavailable, "token %q sends too many large requests at once", b.caller.name).
+			WithHint("try again in a second")
+	case b.read > smallBody && total > maxInFlightBytes:
 		b.err = backend.Errorf(backend.CodeUnavailable, "the server reads too many large requests at once").
 			WithHint("try again in a second")
 	default:
@@ -69,7 +72,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 }
 
 // release lets other requests have the bytes.
-func (b *limitedBody) release() { b.inFlight.Add(-b.read) }
+func (b *limitedBody) release() { b.caller.read(-b.read) }
 
 // count counts the values of a part of the body.
 func (b *limitedBody) count(part []byte) error {
@@ -162,30 +165,4 @@ func decode(b *limitedBody, contentType string, in any) error {
 			WithHint("check for an unknown field or a wrong type; update the server if its client is newer")
 	}
 	return nil
-}
-
-// callers counts the requests of each principal that the server reads or serves, so that one cannot use all slots.
-type callers struct {
-	mu   sync.Mutex
-	most int
-	n    map[string]int
-}
-
-// enter reports whether the principal may have another request. The caller calls leave afterwards.
-func (c *callers) enter(id string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n[id] >= c.most {
-		return false
-	}
-	c.n[id]++
-	return true
-}
-
-func (c *callers) leave(id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n[id]--; c.n[id] == 0 {
-		delete(c.n, id)
-	}
 }

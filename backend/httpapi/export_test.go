@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
-	"sync/atomic"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -43,12 +42,38 @@ func Requests() []RequestType {
 
 // InFlightAfter reads a body up to its limits and releases it. It returns the number of bytes that still count.
 func InFlightAfter(body io.Reader) int64 {
-	var counter atomic.Int64
+	all := newCallers(1)
 	b := &limitedBody{from: body, control: http.NewResponseController(httptest.NewRecorder()), start: time.Now(),
-		inFlight: &counter}
+		caller: all.enter(backend.Principal{})}
 	_, _ = io.Copy(io.Discard, b)
 	b.release()
-	return counter.Load()
+	own, total := b.caller.read(0)
+	return own + total
+}
+
+// InFlight has a server read one body of each size at the same time, each of another principal. It returns a function
+// that has it read one more.
+func InFlight(sizes ...int64) func(principal string, size int64) error {
+	all := newCallers(1)
+	for i, n := range sizes {
+		all.enter(backend.Principal{ID: string(rune('0' + i))}).read(n)
+	}
+	return func(principal string, size int64) error {
+		b := &limitedBody{from: io.LimitReader(zeros{}, size), start: time.Now(),
+			control: http.NewResponseController(httptest.NewRecorder()), caller: all.enter(backend.Principal{ID: principal})}
+		_, err := io.Copy(io.Discard, b)
+		return err
+	}
+}
+
+// zeros is a body of digits.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '0'
+	}
+	return len(p), nil
 }
 
 // Age makes the last result of h older.

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -29,7 +30,8 @@ import (
 )
 
 const (
-	hostileClients = 8
+	hostileClients = 8         // that send mutated requests
+	largeClients   = 24        // that send large requests
 	hostileMemory  = 500 << 20 // of the process of the server
 )
 
@@ -45,18 +47,23 @@ func TestHostileClientTorture(t *testing.T) {
 		t.Skip("SKIPPED: ends the server with a signal, which Windows does not have")
 	}
 	server := startHostile(t)
-	stop, rounds, requests := time.Now().Add(time.Minute), 1, 2
+	stop, rounds, requests := time.Now().Add(45*time.Second), 1, 2 // and the last answers take a while
 	if os.Getenv("POUNCET_TORTURE") != "" || os.Getenv("POUNCET_TEST_PARTS") != "" {
 		rounds, requests = 1<<30, 8
 	}
 	usual := server.startUsual(t)
 	var clients sync.WaitGroup
-	for i := range hostileClients {
+	large := largeRequests()
+	for i := range hostileClients + largeClients {
 		c := &hostileClient{hostileServer: server, random: rand.New(rand.NewPCG(1, uint64(i))), requests: requests,
 			answers: map[int]int{}}
 		clients.Go(func() {
 			for round := 0; round < rounds && time.Now().Before(stop); round++ {
-				c.round(t, stop)
+				if i < hostileClients {
+					c.round(t, stop)
+				} else {
+					c.sendLarge(t, large, stop)
+				}
 			}
 		})
 		t.Cleanup(func() { t.Logf("client %d: requests by status: %v", i, c.answers) })
@@ -110,6 +117,48 @@ func extremes() map[string][]byte {
 		"/v1/query":       []byte(`{"name":"` + strings.Repeat("x", 33<<20) + `"}`),
 		"/v1/resolve-one": []byte(`{"field":"` + strings.Repeat("[0]", 8<<20) + `"}`),
 		"/v1/value":       []byte(strings.Repeat("[", 1<<20)),
+	}
+}
+
+// largeRequest is a request that is allowed, and needs much memory.
+type largeRequest struct {
+	path string
+	role backend.Role
+	body []byte
+}
+
+func largeRequests() []largeRequest {
+	list := func(field, item string, n int, rest string) []byte {
+		return []byte(`{"` + field + `":[` + strings.Repeat(item+",", n-1) + item + "]" + rest + "}")
+	}
+	place := `"kind":"secret","project":"large","environment":"dev","name":"`
+	value := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte("x"), 60_000))
+	usage := `{"kind":"secret","name":"a","environment":"dev","file":"` + strings.Repeat("f", 900) + `","line":1}`
+	return []largeRequest{
+		{"/v1/resolve", backend.RoleRuntime, list("refs", `{`+place+`kept"}`, 240, "")},
+		{"/v1/apply", backend.RoleAdmin, list("changes", `{"op":"set",`+place+`new","value":"`+value+`"}`, 380,
+			`,"dry_run":true`)},
+		{"/v1/apply", backend.RolePlanner, list("changes", `{"op":"set",`+place+`new","value":"`+value+`"}`, 380,
+			`,"dry_run":true`)},
+		{"/v1/apply", backend.RoleAdmin, list("changes", `{"op":"delete",`+place+strings.Repeat("n", 3000)+`"}`, 9900,
+			`,"dry_run":true`)},
+		{"/v1/apply", backend.RolePlanner, []byte(`{"dry_run":true,"changes":[{"op":"set","kind":"usage","project":"large",` +
+			`"name":"s",` + strings.TrimPrefix(string(list("usages", usage, 20_000, "")), "{") + "]}")},
+		{"/v1/query", backend.RoleViewer, []byte(`{"kind":"secret","project":"large"}`)},
+	}
+}
+
+// sendLarge sends each of the requests, until stop at most. The clients begin with different ones.
+func (c *hostileClient) sendLarge(t *testing.T, all []largeRequest, stop time.Time) {
+	for _, i := range c.random.Perm(len(all)) {
+		if time.Now().After(stop) {
+			return
+		}
+		to := httpapi.RequestType{Method: http.MethodPost, Path: all[i].path}
+		status, text := c.send(t, to, c.tokens[all[i].role], all[i].body)
+		if c.answers[status]++; status == http.StatusInternalServerError {
+			t.Errorf("a large request to %s: status 500, %s", all[i].path, text)
+		}
 	}
 }
 
@@ -232,12 +281,13 @@ func (h *hostileServer) fill(t *testing.T) {
 	}
 	defer parts.Close()
 	var changes []backend.Change
-	for _, project := range []string{"other", usualRef.Project} {
+	for project, value := range map[string]string{"other": "value", usualRef.Project: "value",
+		"large": strings.Repeat("x", backend.DefaultMaxValueBytes)} {
 		changes = append(changes,
 			backend.Change{Op: backend.OpCreate, Kind: backend.KindProject, Name: project},
 			backend.Change{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: project, Name: "dev"},
 			backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: project, Environment: "dev",
-				Name: usualRef.Name, Value: backend.PlaintextString("value")})
+				Name: usualRef.Name, Value: backend.PlaintextString(value)})
 	}
 	changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindEnvironment,
 		Project: backend.DefaultProject, Name: "dev"})

@@ -123,18 +123,81 @@ func TestAPrincipalHas128RequestsAtOnce(t *testing.T) {
 	l.end()
 }
 
-// A call of 255 references may need 47.8 MiB, three times the largest values, and so do four of them. The fifth has no
-// memory within 192 MiB, and waits until its own end.
-func TestRunningCallsShare192MiB(t *testing.T) {
-	l := newLoad(t)
-	body := func() io.Reader { return strings.NewReader(`{"refs":[` + strings.Repeat("{},", 254) + "{}]}") }
-	for range 4 {
-		l.hold("a", "resolve", body())
-	}
+// references is a request that resolves n references. A call of 255 may need 47.8 MiB, three times the largest values.
+func references(n int) io.Reader {
+	return strings.NewReader(`{"refs":[` + strings.Repeat("{},", n-1) + "{}]}")
+}
+
+// waits sends a request that waits for memory until its context ends.
+func (l *load) waits(token string, r *http.Request) {
+	l.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	l.refused(request("resolve", body()).WithContext(ctx), "b", http.StatusTooManyRequests,
-		"the server has too many large calls at once")
+	l.refused(r.WithContext(ctx), token, http.StatusTooManyRequests, "the server has too many large calls at once")
+}
+
+// Large calls share 128 MiB, of which one principal has half. Small calls have their own memory.
+func TestLargeCallsShare128MiB(t *testing.T) {
+	l := newLoad(t)
+	l.hold("a", "resolve", references(255))
+	l.waits("a", request("resolve", references(255)))
+	l.hold("b", "resolve", references(255))
+	l.waits("c", request("resolve", references(255)))
+	for _, token := range []string{"a", "b", "c"} {
+		l.hold(token, "resolve", references(1))
+		l.hold(token, "query", strings.NewReader("{}"))
+	}
+	l.end()
+}
+
+// A listing may need 8 MiB. One principal has half of the memory for small calls.
+func TestSmallCallsShare64MiB(t *testing.T) {
+	l := newLoad(t)
+	for _, token := range []string{"a", "b"} {
+		for range 4 {
+			l.hold(token, "query", strings.NewReader("{}"))
+		}
+		l.waits(token, request("query", strings.NewReader("{}")))
+	}
+	l.waits("c", request("query", strings.NewReader("{}")))
+	l.hold("c", "resolve", references(255))
+	l.end()
+}
+
+// atEnd is called when a body has been read up to it.
+type atEnd func()
+
+func (f atEnd) Read([]byte) (int, error) {
+	f()
+	return 0, io.EOF
+}
+
+// Calls of a principal that wait for its own calls do not stand before those of others.
+func TestALargeCallDoesNotWaitBehindAQueueOfAnother(t *testing.T) {
+	l := newLoad(t)
+	l.hold("a", "resolve", references(255))
+	ctx, cancel := context.WithCancel(context.Background())
+	waiting := make(chan int, 50)
+	read := make(chan struct{})
+	for range cap(waiting) {
+		r := request("resolve", io.MultiReader(references(255), atEnd(func() { read <- struct{}{} }))).WithContext(ctx)
+		r.Header.Set("Authorization", "Bearer a")
+		go func() {
+			w := httptest.NewRecorder()
+			l.handler.ServeHTTP(w, r)
+			waiting <- w.Code
+		}()
+	}
+	for range cap(waiting) {
+		<-read
+	}
+	l.hold("b", "resolve", references(255))
+	cancel()
+	for range cap(waiting) {
+		if status := <-waiting; status != http.StatusTooManyRequests {
+			t.Errorf("a call that waited has status %d", status)
+		}
+	}
 	l.end()
 }
 
@@ -148,12 +211,25 @@ func TestARequestHas32MiB(t *testing.T) {
 	l := newLoad(t)
 	l.refused(request("apply", padded(most+1)), "a", http.StatusRequestEntityTooLarge,
 		"the request has more than 33554432 bytes")
-	// Two of them are all that the server reads at the same time.
+	// One of them is all that a principal sends at the same time.
 	l.hold("a", "apply", padded(most))
-	l.hold("a", "apply", padded(most))
-	l.refused(request("apply", padded(2)), "b", http.StatusServiceUnavailable,
-		"the server reads too many large requests at once")
+	const small = 16_384
+	l.refused(request("apply", padded(small+1)), "a", http.StatusServiceUnavailable,
+		`token \"a\" sends too many large requests at once`)
+	l.hold("a", "apply", padded(small))
 	l.end()
+}
+
+// Two requests of 32 MiB are all that the server reads at the same time, apart from small ones.
+func TestAllRequestsHave64MiB(t *testing.T) {
+	all := httpapi.InFlight(33_554_432, 33_554_432)
+	if err := all("c", 16_385); err == nil || !strings.Contains(err.Error(),
+		"the server reads too many large requests at once") {
+		t.Errorf("a request of 16385 bytes: %v", err)
+	}
+	if err := all("d", 16_384); err != nil {
+		t.Errorf("a request of 16384 bytes: %v", err)
+	}
 }
 
 // withDeadline is a response that keeps the deadline for its reader.

@@ -36,10 +36,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/semaphore"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/trace"
@@ -93,10 +90,8 @@ type server struct {
 	options      Options
 	slots        chan struct{} // of the calls that run
 	logins       chan struct{} // of the requests whose token is checked
-	callers      callers
+	callers      *callers
 	rates        rateLimiter
-	inFlight     atomic.Int64 // bytes of the bodies of all requests
-	memory       *semaphore.Weighted
 }
 
 // NewServer returns the handler of all routes.
@@ -121,9 +116,8 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	}
 	o.MaxCaller = cmp.Or(o.MaxCaller, max(o.MaxRequests/2, 1))
 	s := &server{service: service, authenticate: authenticate, options: o, slots: make(chan struct{}, o.MaxRequests),
-		logins:  make(chan struct{}, o.MaxRequests),
-		callers: callers{most: o.MaxCaller, n: map[string]int{}}, rates: rateLimiter{limit: o.RateLimit},
-		memory: semaphore.NewWeighted(maxMemory)}
+		logins: make(chan struct{}, o.MaxRequests), callers: newCallers(o.MaxCaller),
+		rates: rateLimiter{limit: o.RateLimit}}
 	mux := http.NewServeMux()
 	for _, r := range routes(s) {
 		mux.Handle(r.method+" "+r.path, r.handler)
@@ -242,9 +236,6 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 // loginTime limits the check of a token for GET /readyz, which answers also if the database does not.
 const loginTime = 2 * time.Second
 
-// maxMemory limits what the calls that run at the same time may need, in bytes, as weigher estimates it.
-const maxMemory = 192 << 20
-
 // weigher is a request that can say how many bytes its call may need.
 type weigher interface{ weight() int64 }
 
@@ -297,12 +288,13 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 				s.options.RateLimit.PerSecond).WithHint("try again in %d s", seconds(wait)), seconds(wait))
 			return
 		}
-		if !s.callers.enter(principal.ID) {
+		caller := s.callers.enter(principal)
+		if caller == nil {
 			busy(w, backend.Errorf(backend.CodeUnavailable, "token %q has too many requests at once", principal.Name))
 			return
 		}
-		defer s.callers.leave(principal.ID)
-		body := &limitedBody{from: r.Body, control: http.NewResponseController(w), start: time.Now(), inFlight: &s.inFlight,
+		defer caller.leave()
+		body := &limitedBody{from: r.Body, control: http.NewResponseController(w), start: time.Now(), caller: caller,
 			maxList: to.maxList}
 		defer body.release()
 		var in In
@@ -311,12 +303,12 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 			return
 		}
 		// A request whose body arrives slowly, or that waits for memory, has no slot.
-		weight := min(in.weight()+3*body.read, maxMemory)
-		if err := s.memory.Acquire(ctx, weight); err != nil {
+		release, err := caller.acquire(ctx, in.weight()+3*body.read)
+		if err != nil {
 			busy(w, backend.Errorf(backend.CodeUnavailable, "the server has too many large calls at once"))
 			return
 		}
-		defer s.memory.Release(weight)
+		defer release()
 		select {
 		case s.slots <- struct{}{}:
 			defer func() { <-s.slots }()
