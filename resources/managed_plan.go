@@ -77,7 +77,7 @@ func (r *managedResource[M, P]) ModifyPlan(
 		r.requireReplaceIfUnknown(ctx, resp)
 	}
 	if len(resp.RequiresReplace) > 0 {
-		r.checkDeletion(ctx, &resp.Diagnostics, object)
+		r.checkDeletion(ctx, &resp.Diagnostics, object, r.placeOf(ctx, &m.before).Name)
 		r.checkDeployment(ctx, object, resp)
 		return // Terraform plans the creation of the new object in a second request
 	}
@@ -186,13 +186,13 @@ func (r *managedResource[M, P]) planDeletion(
 	}
 	// Terraform 1.11 plans the deletion before it refreshes the object, so the state may be older than the plan.
 	object.ID = P(before).id()
-	_, object, exists := r.readObject(ctx, project.ValueString(), object, &resp.Diagnostics)
+	found, object, exists := r.readObject(ctx, project.ValueString(), object, &resp.Diagnostics)
 	if resp.Diagnostics.HasError() || !exists {
 		return
 	}
 	r.session.Plan.Know(object.ID)
 	writePrivate(ctx, resp.Private, seenKey, object, &resp.Diagnostics)
-	r.checkDeletion(ctx, &resp.Diagnostics, object)
+	r.checkChange(ctx, &resp.Diagnostics, planning.Check{Change: r.deletion(object), Name: found.Name, Leaves: found})
 }
 
 // checkPlan checks the creation or the update of an object, and adjusts the plan to the outcome.
@@ -221,7 +221,7 @@ func (r *managedResource[M, P]) checkPlan(
 			var replace path.Paths
 			if outcome, replace = r.checkChange(ctx, &resp.Diagnostics, check); replace != nil {
 				r.requireReplace(ctx, m, replace, object, resp)
-				r.checkDeletion(ctx, &resp.Diagnostics, object)
+				r.checkDeletion(ctx, &resp.Diagnostics, object, check.Name)
 				return
 			}
 		}

@@ -57,7 +57,7 @@ func (m *model) addresses() (all []string) {
 	}
 	for i, key := range m.types {
 		if key != "" {
-			all = append(all, fmt.Sprintf("pouncet_secret_type.t%d", i))
+			all = append(all, "pouncet_secret_type."+m.typeLabels[i])
 		}
 	}
 	for _, s := range m.secrets {
@@ -206,11 +206,16 @@ func (m *model) rotate(s *modelSecret) {
 	}
 }
 
-// retype gives a secret a type, or takes it away. The second type comes with its use and goes with it.
+// retype gives a secret a type, another one, or takes it away. The second type comes with its use and goes with it. It
+// can also be a new resource each time, to which the secrets move while the old one goes.
 func (m *model) retype(s *modelSecret) {
 	switch {
 	case s.alias:
 		m.rotate(s)
+	case s.typ == "1" && m.r.IntN(2) == 0:
+		m.typeLabels[1], m.types[1] = "u"+m.number(), ""
+	case s.typ == "0" && m.r.IntN(2) == 0:
+		s.typ = "1"
 	case s.typ != "":
 		s.typ = ""
 	case m.r.IntN(2) == 0:

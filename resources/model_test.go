@@ -61,11 +61,12 @@ type model struct {
 	values       []modelValue
 	environments [3]modelEnvironment // the last one comes and goes
 	types        [2]string           // keys; "" for a type that does not exist
+	typeLabels   [2]string
 	next         int                 // numbers names, labels and values
 }
 
 func newModel(seed uint64) *model {
-	m := &model{seed: seed, r: rand.New(rand.NewPCG(seed, seed)), types: [2]string{"word", ""}}
+	m := &model{seed: seed, r: rand.New(rand.NewPCG(seed, seed)), types: [2]string{"word", ""}, typeLabels: [2]string{"t0", "t1"}}
 	for i, name := range []string{"one", "two"} {
 		m.environments[i] = modelEnvironment{name: name, createFirst: m.r.IntN(4) == 0}
 	}
@@ -108,7 +109,7 @@ func (m *model) config(dir, blocked string) string {
 	}
 	for i, key := range m.types {
 		if key != "" {
-			resource("pouncet_secret_type", fmt.Sprintf("t%d", i), false,
+			resource("pouncet_secret_type", m.typeLabels[i], false,
 				fmt.Sprintf("key = %q", key), `schema = jsonencode({ type = "string" })`)
 		}
 	}
@@ -117,7 +118,7 @@ func (m *model) config(dir, blocked string) string {
 			fmt.Sprintf("name = %q", s.name), "environment = " + s.inEnvironment(), fmt.Sprintf("value_wo = %q", s.value),
 		}
 		if s.typ != "" {
-			arguments = append(arguments, fmt.Sprintf("type = pouncet_secret_type.t%s.key", s.typ))
+			arguments = append(arguments, fmt.Sprintf("type = pouncet_secret_type.%s.key", m.labelOfType(s)))
 		}
 		if s.description != "" {
 			arguments = append(arguments, fmt.Sprintf("description = %q", s.description))
@@ -147,6 +148,14 @@ func (m *model) config(dir, blocked string) string {
 			fmt.Sprintf("description = %q", "copy "+m.secrets[source].description))
 	}
 	return b.String()
+}
+
+// labelOfType returns the label of the type of a secret.
+func (m *model) labelOfType(s modelSecret) string {
+	if s.typ == "0" {
+		return m.typeLabels[0]
+	}
+	return m.typeLabels[1]
 }
 
 // copied returns the index of the secret that another one is a copy of, or -1.

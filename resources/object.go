@@ -123,10 +123,11 @@ func (o *objectResource) expected(object seen) (edition, incarnation *int64) {
 	return &e, &object.Incarnation
 }
 
-// checkDeletion checks a deletion while Terraform plans.
-func (o *objectResource) checkDeletion(ctx context.Context, diags *diag.Diagnostics, object seen) {
+// checkDeletion checks, while Terraform plans, the deletion of an object that a creation replaces. The name is that of
+// the object.
+func (o *objectResource) checkDeletion(ctx context.Context, diags *diag.Diagnostics, object seen, name string) {
 	if !o.session.Plan.Applying() {
-		o.checkChange(ctx, diags, planning.Check{Change: o.deletion(object)})
+		o.checkChange(ctx, diags, planning.Check{Change: o.deletion(object), Name: name})
 	}
 }
 

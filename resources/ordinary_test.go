@@ -317,6 +317,9 @@ resource "pouncet_secret_type" "t_ENV" {
 }
 ` + strings.Replace(secretNamed("s", "s", "v"), "value_wo", "type = pouncet_secret_type.t_ENV.key\n  value_wo", 1)
 	}
+	moves := func(key string) string {
+		return strings.NewReplacer("t_ENV", key+"_ENV", `"word"`, `"`+key+`-ENV"`).Replace(typed(true))
+	}
 	type m = map[string]string
 	toA, toB := `from_secret = { name = pouncet_secret.a_ENV.name }`, `from_secret = { name = pouncet_secret.b_ENV.name }`
 	runTransitions(t, []transition{
@@ -332,6 +335,7 @@ resource "pouncet_secret_type" "t_ENV" {
 			before: target(true, toA), after: target(false, `value_json = jsonencode("plain")`), values: m{"l": "plain"},
 		},
 		{name: "a type goes together with its use", before: typed(true), after: typed(false), secrets: m{"s": "v"}},
+		{name: "a new type replaces another one", before: moves("w"), after: moves("q"), secrets: m{"s": "v"}},
 	})
 }
 

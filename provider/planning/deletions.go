@@ -13,12 +13,14 @@ import (
 // pendingDeletion is a planned deletion that succeeds only if the dependents are deleted too.
 type pendingDeletion struct {
 	change     backend.Change
+	name       string // of the object
 	dependents []backend.Dependent
 }
 
 // checkDeletion checks a deletion and adds it to the plan. Only objects that stay can block it. Of those of this
 // configuration, the plan may still move them away or delete them: recheckDeletions judges them when it sees them.
-func (p *Plan) checkDeletion(ctx context.Context, c backend.Change) (Result, error) {
+func (p *Plan) checkDeletion(ctx context.Context, check Check) (Result, error) {
+	c := check.Change
 	c.ManagedBy = &p.owner
 	outcome, broken, err := p.dryRun(ctx, nil, c)
 	if err != nil {
@@ -27,9 +29,9 @@ func (p *Plan) checkDeletion(ctx context.Context, c backend.Change) (Result, err
 	if broken != nil && broken.Code == backend.CodeInUse {
 		// The deletion is registered before the rest of the plan is read, so that each dependent is either in what is read
 		// or sees the deletion itself.
-		p.deferDeletion(pendingDeletion{c, broken.Dependents})
+		p.deferDeletion(pendingDeletion{c, check.Name, broken.Dependents})
 		kept := p.keptNow()
-		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c), c)
+		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c, check.Name), c)
 		if err != nil {
 			return Result{}, err
 		}
@@ -73,15 +75,15 @@ func (p *Plan) recheckDeletions(ctx context.Context, id string, result *Result) 
 	isKept := func(d backend.Dependent) bool { return d.ID == id }
 	p.mu.Lock()
 	p.kept[id] = true
-	var blocked []backend.Change
+	var blocked []pendingDeletion
 	for _, pending := range p.pendingDeletions {
 		if slices.ContainsFunc(pending.dependents, isKept) {
-			blocked = append(blocked, pending.change)
+			blocked = append(blocked, pending)
 		}
 	}
 	p.mu.Unlock()
-	for _, c := range blocked {
-		_, broken, err := p.dryRun(ctx, p.otherChanges(c), c)
+	for _, pending := range blocked {
+		_, broken, err := p.dryRun(ctx, p.otherChanges(pending.change, pending.name), pending.change)
 		if err != nil {
 			return err
 		}

@@ -120,6 +120,8 @@ type Check struct {
 	Replaces string
 	// Name is the name of an existing object before the change.
 	Name string
+	// Leaves is the object of a deletion that no creation follows.
+	Leaves backend.Object
 }
 
 // Result is what the backend and the rest of the plan say about a change.
@@ -153,7 +155,7 @@ func (r *Result) judge(e *backend.Error) {
 // answer.
 func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	if check.Change.Op == backend.OpDelete {
-		return p.checkDeletion(ctx, check.Change)
+		return p.checkDeletion(ctx, check)
 	}
 	c := check.Change
 	if check.Replaces != "" {
@@ -169,7 +171,7 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	outcome, broken, err := p.dryRun(ctx, preceding, c)
 	if err == nil && broken != nil && broken.Code == backend.CodeNotFound && broken.Attribute == "link" {
 		// The plan may create the secret.
-		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c), c)
+		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c, ""), c)
 	}
 	if err == nil && broken != nil && broken.Code == backend.CodeExists {
 		outcome, broken, err = p.dryRunWithoutHolder(ctx, preceding, c, outcome, broken)
@@ -391,8 +393,8 @@ func (p *Plan) containerChanges(project string) []backend.Change {
 }
 
 // otherChanges returns all planned changes except c: first what is created and updated, in the order in which it was
-// planned, then what is deleted, contents before containers.
-func (p *Plan) otherChanges(c backend.Change) []backend.Change {
+// planned, then what is deleted, contents before containers. The name is that of an object that c deletes.
+func (p *Plan) otherChanges(c backend.Change, name string) []backend.Change {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var out []backend.Change
@@ -401,7 +403,7 @@ func (p *Plan) otherChanges(c backend.Change) []backend.Change {
 		// A creation takes over the container of its name. The deletion of that container must not rely on it: if the
 		// deletion comes first, the contents are lost.
 		takesOver := c.Op == backend.OpDelete && isContainer(c.Kind) && planned.change.Op == backend.OpCreate &&
-			planned.change.Kind == c.Kind
+			planned.change.Kind == c.Kind && planned.change.Name == name
 		if !itself && !takesOver {
 			out = append(out, planned.change)
 		}
