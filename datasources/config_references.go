@@ -81,6 +81,7 @@ func (d *configReferences) Configure(
 }
 
 func (d *configReferences) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	defer d.session.WarnBeforeDestroy(&resp.Diagnostics)
 	var m configReferencesModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	if resp.Diagnostics.HasError() {

@@ -128,6 +128,7 @@ func (d *listSource) fields() []field {
 }
 
 func (d *listSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
+	defer d.session.WarnBeforeDestroy(&resp.Diagnostics)
 	resp.State.Raw = req.Config.Raw // the filters stay as configured
 	q, matches := filter.Read(ctx, req.Config, d.single.kind, d.session, &resp.Diagnostics)
 	var labels map[string]string

@@ -113,6 +113,7 @@ func (e *renderedConfiguration) Configure(_ context.Context, req ephemeral.Confi
 }
 
 func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
+	defer beforeDestroy(ctx, e.session, resp)
 	var m renderedConfigurationModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	if resp.Diagnostics.HasError() {

@@ -97,6 +97,7 @@ func (e *secretValue) Configure(_ context.Context, req ephemeral.ConfigureReques
 }
 
 func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
+	defer beforeDestroy(ctx, e.session, resp)
 	var m secretValueModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	if resp.Diagnostics.HasError() {

@@ -99,6 +99,7 @@ func (e *secretValues) Configure(_ context.Context, req ephemeral.ConfigureReque
 }
 
 func (e *secretValues) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
+	defer beforeDestroy(ctx, e.session, resp)
 	var m secretValuesModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	var names []string

@@ -113,6 +113,7 @@ type privateToken struct {
 const privateKey = "token"
 
 func (e *token) Open(ctx context.Context, req ephemeral.OpenRequest, resp *ephemeral.OpenResponse) {
+	defer beforeDestroy(ctx, e.session, resp)
 	var m tokenModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	if resp.Diagnostics.HasError() {
@@ -168,6 +169,9 @@ func (e *token) Close(ctx context.Context, req ephemeral.CloseRequest, resp *eph
 	}
 	text, diags := req.Private.GetKey(ctx, privateKey)
 	resp.Diagnostics.Append(diags...)
+	if len(text) == 0 && e.session.Destroys {
+		return // Open has only warned
+	}
 	var p privateToken
 	if len(text) == 0 || json.Unmarshal(text, &p) != nil {
 		resp.Diagnostics.AddError("Bug in the provider",

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,6 +51,11 @@ func parentArguments(ctx context.Context) []string {
 func destroys(arguments []string) bool {
 	isDestroy := func(a string) bool { return a == "-destroy" || a == "--destroy" || a == "-destroy=true" }
 	return subcommand(arguments) == "destroy" || slices.ContainsFunc(arguments, isDestroy)
+}
+
+// isOpenTofu reports whether a command line is one of OpenTofu.
+func isOpenTofu(arguments []string) bool {
+	return len(arguments) > 0 && strings.HasPrefix(filepath.Base(arguments[0]), "tofu")
 }
 
 // subcommand returns the first argument of a command line that is not an option.

@@ -40,6 +40,19 @@ func TestDestroys(t *testing.T) {
 	}
 }
 
+func TestIsOpenTofu(t *testing.T) {
+	for line, want := range map[string]bool{
+		"tofu plan":                 true,
+		"/opt/tofu-1.11 destroy":    true,
+		"/opt/tofu/terraform apply": false,
+		"":                          false,
+	} {
+		if got := isOpenTofu(strings.Fields(line)); got != want {
+			t.Errorf("%q: %v, want %v", line, got, want)
+		}
+	}
+}
+
 func TestParentArguments(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("SKIPPED: Windows does not tell the command line of the parent")

@@ -84,7 +84,9 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	project := cmp.Or(m.Project.ValueString(), os.Getenv("POUNCET_PROJECT"), backend.DefaultProject)
 	s := session.New(b, project, m.Configuration.ValueString())
 	s.ProjectInBlock = m.Project.ValueString() != ""
-	if s.Destroys = destroys(parentArguments(ctx)); s.Destroys {
+	command := parentArguments(ctx)
+	s.OpenTofu = isOpenTofu(command)
+	if s.Destroys = destroys(command); s.Destroys {
 		s.Plan.Destroy()
 	}
 	if m.EphemeralValues.ValueString() == session.UnknownValues {

@@ -40,9 +40,7 @@ func (r *managedResource[M, P]) ModifyPlan(
 		r.planDeletion(ctx, &m.before, req, resp)
 		return
 	}
-	if r.session.Destroys {
-		defer func() { resp.Diagnostics = asWarnings(resp.Diagnostics) }()
-	}
+	defer r.session.WarnBeforeDestroy(&resp.Diagnostics)
 	if r.inProject {
 		r.planDefaultProject(ctx, req, resp)
 	}
@@ -96,20 +94,6 @@ func (r *managedResource[M, P]) checkDeployment(ctx context.Context, object seen
 		resp.Diagnostics = nil
 		session.Report(&resp.Diagnostics, "Reading the "+r.kind.String(), err, nil)
 	}
-}
-
-// asWarnings returns diagnostics without errors. Terraform plans the configuration also before it destroys everything.
-// No error of that plan may stop it: nothing of the plan is applied.
-func asWarnings(diags diag.Diagnostics) diag.Diagnostics {
-	var warnings diag.Diagnostics
-	for _, d := range diags {
-		if at, ok := d.(diag.DiagnosticWithPath); ok {
-			warnings.AddAttributeWarning(at.Path(), d.Summary(), d.Detail())
-		} else {
-			warnings.AddWarning(d.Summary(), d.Detail())
-		}
-	}
-	return warnings
 }
 
 // planOwner plans managed_by of a new object, and of an object that does not carry the name of this configuration yet,

@@ -62,7 +62,7 @@ type model struct {
 	environments [3]modelEnvironment // the last one comes and goes
 	types        [2]string           // keys; "" for a type that does not exist
 	typeLabels   [2]string
-	next         int                 // numbers names, labels and values
+	next         int // numbers names, labels and values
 }
 
 func newModel(seed uint64) *model {

@@ -710,6 +710,56 @@ resource "pouncet_scoped_value" %q {
 	w.lacks("dev", "a")
 }
 
+func TestNothingToReadDoesNotStopADestroy(t *testing.T) {
+	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // a provider that Terraform starts sees how Terraform was called
+	w.config(inDev(secretNamed("a", "a", "1")))
+	w.applies()
+	w.config(inDev(secretNamed("a", "a", "1")) + `
+data "pouncet_secret" "missing" {
+  name        = "missing"
+  environment = "dev"
+}
+data "pouncet_secrets" "missing" { project = "missing" }
+data "pouncet_usages" "missing" { project = "missing" }
+data "pouncet_config_references" "missing" { path = "missing.yaml" }
+ephemeral "pouncet_secret_value" "missing" {
+  name        = "missing"
+  environment = "dev"
+}
+ephemeral "pouncet_secret_values" "missing" {
+  names       = ["missing"]
+  environment = "dev"
+}
+ephemeral "pouncet_rendered_configuration" "missing" {
+  content     = "a: {{ get_secret_value('missing') }}"
+  environment = "dev"
+}
+resource "pouncet_secret" "copies" {
+  for_each = {
+    value    = ephemeral.pouncet_secret_value.missing.value
+    values   = ephemeral.pouncet_secret_values.missing.values["missing"]
+    rendered = ephemeral.pouncet_rendered_configuration.missing.rendered
+  }
+  name        = each.key
+  environment = "dev"
+  description = data.pouncet_secret.missing.id
+  value_wo    = each.value
+}
+`)
+	out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
+	for _, source := range []string{
+		`data.pouncet_secret.missing`, `data.pouncet_secrets.missing`, `data.pouncet_usages.missing`,
+		`data.pouncet_config_references.missing`, `ephemeral.pouncet_secret_value.missing`,
+		`ephemeral.pouncet_secret_values.missing`, `ephemeral.pouncet_rendered_configuration.missing`,
+	} {
+		if !strings.Contains(out, "with "+source) {
+			t.Errorf("the plan does not report %s:\n%s", source, out)
+		}
+	}
+	w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
+	w.lacks("dev", "a")
+}
+
 // A provider block can name a project that the same configuration creates.
 func TestProviderBlockOfAPlannedProject(t *testing.T) {
 	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // one process for each provider block

@@ -34,6 +34,8 @@ type Session struct {
 	ValuesUnknown bool
 	// Destroys means that Terraform destroys everything, as far as its command line tells.
 	Destroys bool
+	// OpenTofu means that OpenTofu runs the provider, as far as its command line tells.
+	OpenTofu bool
 	catalogs catalogs
 
 	ownWrites ownWrites
