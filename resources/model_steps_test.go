@@ -273,11 +273,19 @@ func (m *model) changeByOthers(s *modelStep) {
 }
 
 // refuse makes a world that no plan may accept: two secrets are in one place, or a secret goes while a value links to
-// it. It does not change this world.
+// it or begins to do so. It does not change this world.
 func (m *model) refuse(s *modelStep) {
 	other := *m
 	other.secrets, other.values = slices.Clone(m.secrets), slices.Clone(m.values)
 	s.refused = &other
+	if unused := m.r.IntN(len(m.secrets)); !m.secrets[unused].alias && !m.isLinked(unused) && m.r.IntN(2) == 0 {
+		name := m.secrets[unused].name
+		other.values = append(other.values, modelValue{label: "new", name: "new", link: -1, literal: name})
+		s.message = fmt.Sprintf("Scoped value \"new\" needs secret %q, and this plan deletes it", name)
+		other.remove(unused)
+		s.did = append(s.did, "remove a secret that a new value links to")
+		return
+	}
 	i := slices.IndexFunc(m.values, func(v modelValue) bool { return v.link >= 0 })
 	if i < 0 || m.r.IntN(2) == 0 {
 		twin := m.secrets[m.r.IntN(len(m.secrets))]

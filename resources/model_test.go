@@ -66,7 +66,10 @@ type model struct {
 }
 
 func newModel(seed uint64) *model {
-	m := &model{seed: seed, r: rand.New(rand.NewPCG(seed, seed)), types: [2]string{"word", ""}, typeLabels: [2]string{"t0", "t1"}}
+	m := &model{
+		seed: seed, r: rand.New(rand.NewPCG(seed, seed)),
+		types: [2]string{"word", ""}, typeLabels: [2]string{"t0", "t1"},
+	}
 	for i, name := range []string{"one", "two"} {
 		m.environments[i] = modelEnvironment{name: name, createFirst: m.r.IntN(4) == 0}
 	}

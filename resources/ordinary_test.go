@@ -760,6 +760,69 @@ resource "pouncet_secret" "copies" {
 	w.lacks("dev", "a")
 }
 
+// Without a reference, Terraform does not know that a new object needs what the same plan deletes. It plans the two in
+// any order.
+func TestPlanRefusesANewUserOfWhatItDeletes(t *testing.T) {
+	const goes = `
+resource "pouncet_environment" "goes" { name = "goes" }
+resource "pouncet_secret_type" "goes" {
+  key    = "goes"
+  schema = jsonencode({ type = "string" })
+}
+resource "pouncet_project" "goes" { name = "goes" }
+`
+	stays := func(typ string) string {
+		return strings.Replace(secretNamed("stays", "stays", "1"), "value_wo", typ+"\n  value_wo", 1)
+	}
+	w := newOrdinary(t)
+	before := inDev(secretNamed("goes", "goes", "1") + stays("") + secretNamed("other", "other", "1"))
+	w.config(goes + before)
+	w.converges(10)
+	link := func(environment, name string) string {
+		return fmt.Sprintf(`
+resource "pouncet_scoped_value" "link" {
+  environment = %q
+  name        = "link"
+  from_secret = { name = %s }
+}
+`, environment, name)
+	}
+	for name, c := range map[string]struct{ config, message string }{
+		"a secret in an environment": {
+			strings.ReplaceAll(secretNamed("new", "new", "1"), "ENV", "goes"), `Secret "new" needs environment "goes"`,
+		},
+		"a secret of a type": {
+			inDev(strings.Replace(secretNamed("new", "new", "1"), "value_wo", "type = \"goes\"\n  value_wo", 1)),
+			`Secret "new" needs secret type "goes"`,
+		},
+		"another type":               {inDev(stays(`type = "goes"`)), `Secret "stays" needs secret type "goes"`},
+		"a link":                     {link("dev", `"goes"`), `Scoped value "link" needs secret "goes"`},
+		"a link in all environments": {link("*", `"goes"`), `Scoped value "link" needs secret "goes"`},
+		"an environment in a project": {`
+resource "pouncet_environment" "new" {
+  project = "goes"
+  name    = "new"
+}
+`, `Environment "new" needs project "goes"`},
+	} {
+		w.config(c.config + inDev(secretNamed("other", "other", "1")))
+		for _, parallelism := range []string{"-parallelism=1", "-parallelism=10"} {
+			out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color", parallelism))
+			if !strings.Contains(out, c.message+", and this plan deletes it") {
+				t.Errorf("%s: the plan does not refuse it:\n%s", name, out)
+			}
+		}
+	}
+	// Other objects come to the names, or another one has the name.
+	w.config(strings.ReplaceAll(goes, `" "goes" {`, `" "came" {`) + inDev(stays("type = pouncet_secret_type.came.key")) +
+		strings.ReplaceAll(secretNamed("came", "goes", "2"), `"ENV"`, "pouncet_environment.came.name") +
+		link("*", "pouncet_secret.came_ENV.name"))
+	w.converges(10)
+	w.has("goes", "goes", "2")
+	w.has("goes", "link", "2", "--value")
+	w.holdsNothing()
+}
+
 // A provider block can name a project that the same configuration creates.
 func TestProviderBlockOfAPlannedProject(t *testing.T) {
 	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // one process for each provider block

@@ -32,10 +32,7 @@ func (a claim) sameResource(b claim) bool {
 // too, whichever of the two Terraform plans first.
 func (p *Plan) claim(check Check, outcome backend.Outcome) *backend.Error {
 	o, c := outcome.Object, claim{id: check.Change.ID, replaces: check.Replaces}
-	at := place{o.Kind, o.Project, o.Environment, o.Scope, o.Name}
-	if o.Kind == backend.KindProject {
-		at.project = ""
-	}
+	at := placeOf(o)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if other, taken := p.claims[at]; taken && !other.sameResource(c) {

@@ -42,7 +42,12 @@ func (p *Plan) checkDeletion(ctx context.Context, check Check) (Result, error) {
 	result := Result{Outcome: outcome}
 	result.addError(broken)
 	p.add(outcome, c)
-	return result, nil
+	if check.Leaves.ID == "" || len(result.Errors) > 0 {
+		return result, nil
+	}
+	used, err := p.checkDeparture(ctx, departure{c, check.Leaves})
+	result.judge(used)
+	return result, err
 }
 
 // deferDeletion records a deletion that dependents block.

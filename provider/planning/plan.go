@@ -50,6 +50,8 @@ type Plan struct {
 	known            map[string]bool  // ids of objects in the state, as far as Terraform has asked about them
 	kept             map[string]bool  // ids of objects that are planned and not deleted
 	pendingDeletions []pendingDeletion
+	uses             []use
+	departures       []departure
 	quotas           map[string]*projectQuota  // by the name that the project will have
 	projects         map[string]backend.Object // projects as they are, by the name that they will have
 	projectIDs       map[string]string         // ids of planned projects, by the name that they will have
@@ -212,6 +214,13 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 		}
 	}
 	if len(result.Errors) == 0 {
+		e, err := p.checkUses(ctx, c, outcome)
+		if err != nil {
+			return result, err
+		}
+		result.judge(e)
+	}
+	if len(result.Errors) == 0 {
 		e, err := p.checkQuota(ctx, check, outcome)
 		if err != nil {
 			return result, err
@@ -226,6 +235,7 @@ func (p *Plan) forget(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.changes = slices.DeleteFunc(p.changes, func(planned plannedChange) bool { return planned.change.ID == id })
+	p.uses = slices.DeleteFunc(p.uses, func(u use) bool { return u.change.ID == id })
 	maps.DeleteFunc(p.claims, func(_ place, c claim) bool { return c.id == id })
 	maps.DeleteFunc(p.vacated, func(_ place, other string) bool { return other == id })
 }

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package planning
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// use is an object that a planned change begins to use by its name: the environment, the project or the type of an
+// object, or the secret of a link. Without a reference, Terraform does not know of it: the plan can delete the object
+// that has the name, and the apply can do so before or after the change. So the plan refuses one of the two, whichever
+// it judges last.
+type use struct {
+	of        place // of a secret, only the project and the name count: a link can mean several
+	change    backend.Change
+	user      backend.Object // as it will be
+	attribute string         // of the user
+}
+
+// departure is a planned deletion that no creation follows.
+type departure struct {
+	change backend.Change
+	object backend.Object
+}
+
+func placeOf(o backend.Object) place {
+	at := place{o.Kind, o.Project, o.Environment, o.Scope, o.Name}
+	if o.Kind == backend.KindProject {
+		at.project = ""
+	}
+	return at
+}
+
+// usesOf returns what a change begins to use.
+func usesOf(c backend.Change, outcome backend.Outcome) []use {
+	var uses []use
+	begins := func(attribute string) bool {
+		return c.Op == backend.OpCreate || slices.Contains(outcome.Changed, attribute)
+	}
+	begin := func(of place, attribute string) {
+		of.project = outcome.Object.Project
+		uses = append(uses, use{of, c, outcome.Object, attribute})
+	}
+	if c.Op == backend.OpCreate && c.Kind != backend.KindProject {
+		at := place{kind: backend.KindProject, name: outcome.Object.Project}
+		uses = append(uses, use{at, c, outcome.Object, "project"})
+	}
+	if c.Op == backend.OpCreate && c.Environment != "" && c.Environment != backend.AnyEnvironment {
+		begin(place{kind: backend.KindEnvironment, name: c.Environment}, "environment")
+	}
+	if c.Type != nil && *c.Type != "" && begins("type") {
+		begin(place{kind: backend.KindSecretType, name: *c.Type}, "type")
+	}
+	if c.Link != nil && begins("link") {
+		begin(place{kind: backend.KindSecret, name: c.Link.Secret}, "link")
+	}
+	return uses
+}
+
+// isUsedBy reports whether a use can mean the object that goes.
+func (d departure) isUsedBy(u use) bool {
+	at := placeOf(d.object)
+	if at.kind == backend.KindSecret {
+		at.environment, at.scope = "", ""
+	}
+	return at == u.of
+}
+
+// checkUses returns an error if the plan deletes what a change begins to use.
+func (p *Plan) checkUses(ctx context.Context, c backend.Change, outcome backend.Outcome) (*backend.Error, error) {
+	uses := usesOf(c, outcome)
+	p.mu.Lock()
+	p.uses = append(p.uses, uses...)
+	departures := slices.Clone(p.departures)
+	p.mu.Unlock()
+	for _, d := range departures {
+		for _, u := range uses {
+			switch e, err := p.judgeUse(ctx, u, d); {
+			case err != nil:
+				return nil, err
+			case e != nil:
+				return e.At(u.attribute), nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// checkDeparture returns an error if another change of the plan begins to use an object that a deletion removes.
+func (p *Plan) checkDeparture(ctx context.Context, d departure) (*backend.Error, error) {
+	p.mu.Lock()
+	p.departures = append(p.departures, d)
+	uses := slices.Clone(p.uses)
+	p.mu.Unlock()
+	for _, u := range uses {
+		if e, err := p.judgeUse(ctx, u, d); e != nil || err != nil {
+			return e, err
+		}
+	}
+	return nil, nil
+}
+
+// judgeUse returns an error if the apply of both, a deletion and a change that uses the object, cannot succeed.
+func (p *Plan) judgeUse(ctx context.Context, u use, d departure) (*backend.Error, error) {
+	if !d.isUsedBy(u) || p.destroying.Load() || p.isClaimedByAnother(d) {
+		return nil, nil
+	}
+	if u.of.kind == backend.KindSecret {
+		if holds, err := p.linkHolds(ctx, u.change, d); !holds || err != nil {
+			return nil, err
+		}
+	}
+	return backend.Errorf(backend.CodeInUse, "%s %s needs %s %s, and this plan deletes it",
+		u.user.Kind, backend.Quote(u.user.Name), d.object.Kind, backend.Quote(d.object.Name)).
+		WithHint("keep the %s, or change what needs it; a reference to the resource, in place of its name, shows Terraform "+
+			"what depends on what", d.object.Kind), nil
+}
+
+// isClaimedByAnother reports whether another object has the place after the apply.
+func (p *Plan) isClaimedByAnother(d departure) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	other, claimed := p.claims[placeOf(d.object)]
+	return claimed && other.id != d.object.ID
+}
+
+// linkHolds reports whether a link that a change makes needs the secret that goes. It does not if it can mean another
+// secret of the name.
+func (p *Plan) linkHolds(ctx context.Context, c backend.Change, d departure) (bool, error) {
+	isChange := func(other backend.Change) bool {
+		return other.Op == c.Op && other.Kind == c.Kind && other.ID == c.ID && other.Name == c.Name &&
+			other.Project == c.Project && other.Environment == c.Environment && other.Scope == c.Scope
+	}
+	without := slices.DeleteFunc(p.otherChanges(d.change, d.object.Name), isChange)
+	before, err := p.dependents(ctx, without, d.change)
+	if err != nil {
+		return false, err
+	}
+	after, err := p.dependents(ctx, append(without, c), d.change)
+	return after > before, err
+}
+
+// dependents returns how many objects use one that a deletion removes after other changes.
+func (p *Plan) dependents(ctx context.Context, preceding []backend.Change, deletion backend.Change) (int, error) {
+	deletion.ManagedBy, deletion.SameOwner = &p.owner, true
+	outcome, broken, err := p.dryRun(ctx, preceding, deletion)
+	if err != nil {
+		return 0, err
+	}
+	if broken != nil {
+		return len(broken.Dependents), nil
+	}
+	return len(outcome.Dependents), nil
+}
