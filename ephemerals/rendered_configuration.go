@@ -5,7 +5,9 @@ package ephemerals
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -39,6 +41,7 @@ type renderedConfigurationModel struct {
 	Dialect     types.String `tfsdk:"dialect"`
 	Missing     types.String `tfsdk:"missing"`
 	EnvVar      types.Bool   `tfsdk:"env_var"`
+	After       types.List   `tfsdk:"after_versions"`
 	Rendered    types.String `tfsdk:"rendered"`
 }
 
@@ -54,7 +57,8 @@ const renderedConfigurationDescription = "Replaces the references in a configura
 	"argument, such as that of a Kubernetes secret or a parameter store. All references are resolved in one request, " +
 	"and all problems are reported at once.\n\n" +
 	"Terraform cannot see which secrets a text refers to. Name the resources that create them in `depends_on`, so " +
-	"that Terraform creates them first. While they are only planned, `rendered` is unknown."
+	"that Terraform creates them first. While they are only planned, `rendered` is unknown. Name the versions of " +
+	"secrets that the configuration also changes in `after_versions`."
 
 func (*renderedConfiguration) Metadata(
 	_ context.Context, _ ephemeral.MetadataRequest, resp *ephemeral.MetadataResponse,
@@ -94,6 +98,12 @@ func (*renderedConfiguration) Schema(
 			MarkdownDescription: "Whether `env_var('NAME')` reads the environment variables of the Terraform " +
 				"process. Defaults to `false`, which makes it an error. It never " +
 				"reads variables that start with `POUNCET_`.",
+		},
+		"after_versions": schema.ListAttribute{
+			Optional: true, ElementType: types.StringType,
+			MarkdownDescription: "Versions of secrets that the text refers to and that the configuration also changes, " +
+				"such as `[pouncet_secret.example.version]`. A version is unknown while its secret changes, so Terraform " +
+				"renders the text after the change. The argument has no other effect.",
 		},
 		"rendered": schema.StringAttribute{
 			Computed: true, Sensitive: true,
@@ -146,7 +156,7 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 	if m.EnvVar.ValueBool() {
 		o.LookupEnv = os.LookupEnv
 	}
-	r := &planningResolver{e.session, map[*backend.Error]bool{}}
+	r := &planningResolver{session: e.session, unknown: map[*backend.Error]bool{}, read: map[string]string{}}
 	rendered, err := interpolate.Render(ctx, r, []interpolate.File{file}, o)
 	r.report(&resp.Diagnostics, at, err)
 	if resp.Diagnostics.HasError() {
@@ -162,6 +172,10 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 		m.Rendered = types.StringUnknown()
 	} else {
 		m.Rendered = types.StringValue(string(rendered[0].Data))
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.read)) {
+		warnIfChanging(e.session, r.read[id], id, "Add the version of the resource to after_versions, for example "+
+			"after_versions = [pouncet_secret.example.version].", at, &resp.Diagnostics)
 	}
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 }
@@ -182,6 +196,7 @@ func quotedList[S ~string](list []S) string { return "`" + strings.Join(toString
 type planningResolver struct {
 	session *session.Session
 	unknown map[*backend.Error]bool
+	read    map[string]string // names of the secrets whose current value it has returned, by id
 }
 
 func (r *planningResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
@@ -198,8 +213,34 @@ func (r *planningResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]b
 		if planned {
 			r.unknown[resolutions[i].Err] = true
 		}
+		if isCurrent(refs[i], resolved{Resolution: resolutions[i]}) {
+			if err := r.recordRead(ctx, refs[i], resolutions[i].ID); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return resolutions, err
+}
+
+// recordRead records the secret whose value was read: that of the reference or, of a scoped value, the one to which it
+// links.
+func (r *planningResolver) recordRead(ctx context.Context, ref backend.Ref, id string) error {
+	if ref.Kind == backend.KindSecret {
+		r.read[id] = ref.Name
+	}
+	if ref.Kind == backend.KindSecret || !r.session.Plan.ChangesValues() {
+		return nil
+	}
+	page, err := r.session.Service.Query(ctx, backend.Query{Kind: ref.Kind, Project: ref.Project, ID: id})
+	if err != nil || len(page.Objects) != 1 || page.Objects[0].Link == nil {
+		return err
+	}
+	ref.Kind, ref.Name, ref.Field = backend.KindSecret, page.Objects[0].Link.Secret, ""
+	linked, err := r.session.Service.Resolve(ctx, []backend.Ref{ref})
+	if err == nil && linked[0].Err == nil {
+		r.read[linked[0].ID] = ref.Name
+	}
+	return err
 }
 
 // report adds the error of Render to the diagnostics, except for entries without a value.

@@ -113,16 +113,20 @@ func normalJSON(text []byte) bool {
 	}
 }
 
-// warnIfChanging warns if this plan changes the value that it has just read: a copy of the value would stay old until
-// the next apply.
-func warnIfChanging(s *session.Session, ref backend.Ref, r resolved, at path.Path, diags *diag.Diagnostics) {
-	if r.Err != nil || r.planned || ref.Version != "" || !s.Plan.ChangesValue(r.ID) {
+// warnIfChanging warns if this plan changes a value that it has just read: a copy of the value would stay old until the
+// next apply. The remedy says how Terraform reads the value after the change.
+func warnIfChanging(s *session.Session, name, id, remedy string, at path.Path, diags *diag.Diagnostics) {
+	if !s.Plan.ChangesValue(id) {
 		return
 	}
 	diags.AddAttributeWarning(at, "Value changes in this plan", fmt.Sprintf(
 		"This plan changes the value of secret %s, and this ephemeral resource has read the value before the change.\n\n"+
-			"Set at_version to the version of the resource, for example at_version = pouncet_secret.example.version. "+
-			"Terraform then reads the value after the change.", backend.Quote(ref.Name)))
+			"%s Terraform then reads the value after the change.", backend.Quote(name), remedy))
+}
+
+// isCurrent reports whether the current value of a reference was read, and not one of a given version.
+func isCurrent(ref backend.Ref, r resolved) bool {
+	return r.Err == nil && !r.planned && !r.withheld && ref.Version == ""
 }
 
 // isPlanned reports whether an entry, or its environment, does not exist yet because this Terraform plan creates it.

@@ -123,7 +123,10 @@ func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp 
 		})
 		return
 	}
-	warnIfChanging(e.session, ref, out[0], path.Root("name"), &resp.Diagnostics)
+	if isCurrent(ref, out[0]) {
+		warnIfChanging(e.session, ref.Name, out[0].ID, "Set at_version to the version of the resource, for example "+
+			"at_version = pouncet_secret.example.version.", path.Root("name"), &resp.Diagnostics)
+	}
 	m.set(ctx, out[0])
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 }

@@ -5,8 +5,10 @@ package ephemerals
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
@@ -145,7 +147,10 @@ func (e *secretValues) Open(ctx context.Context, req ephemeral.OpenRequest, resp
 		case r.planned || r.withheld:
 			values[keys[i]] = types.StringUnknown()
 		default:
-			warnIfChanging(e.session, refs[i], r, path.Root("environment"), &resp.Diagnostics)
+			if isCurrent(refs[i], r) {
+				warnIfChanging(e.session, refs[i].Name, r.ID, m.versionRemedy(keys[i]), m.paths(keys[i])["name"],
+					&resp.Diagnostics)
+			}
 			values[keys[i]] = types.StringValue(string(r.Value.Expose()))
 		}
 	}
@@ -154,6 +159,16 @@ func (e *secretValues) Open(ctx context.Context, req ephemeral.OpenRequest, resp
 	}
 	m.Values = types.MapValueMust(types.StringType, values)
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
+}
+
+// versionRemedy says how to read the value of the secret with this key after its change.
+func (m *secretValuesModel) versionRemedy(key string) string {
+	instead := ""
+	if _, ok := m.Secrets[key]; !ok {
+		instead = " in place of names"
+	}
+	return fmt.Sprintf("Set version in secrets%s to the version of the resource, for example secrets = { %s = { version "+
+		"= pouncet_secret.example.version } }.", instead, strconv.Quote(key))
 }
 
 // paths returns the attributes that an error of the secret with this key is about. An attribute of the secret itself

@@ -143,14 +143,31 @@ func (m *model) config(dir, blocked string) string {
 			fmt.Sprintf("name = %q", v.name), `environment = "*"`, source)
 	}
 	if source := m.copied(); source >= 0 {
-		fmt.Fprintf(&b, "ephemeral \"pouncet_secret_value\" \"source\" {\n  name = pouncet_secret.%[1]s.name\n  "+
-			"environment = pouncet_secret.%[1]s.environment\n  at_version = pouncet_secret.%[1]s.version\n}\n",
-			m.secrets[source].label)
-		resource("pouncet_secret", "copy", false, `name = "copy"`, `environment = "dev"`,
-			"value_wo = ephemeral.pouncet_secret_value.source.value",
+		block, value := m.readsSource(m.secrets[source].label)
+		b.WriteString(block)
+		resource("pouncet_secret", "copy", false, `name = "copy"`, `environment = "dev"`, "value_wo = "+value,
 			fmt.Sprintf("description = %q", "copy "+m.secrets[source].description))
 	}
 	return b.String()
+}
+
+// readsSource returns an ephemeral resource that reads a secret, and the expression of the value. Each world has one of
+// the three kinds.
+func (m *model) readsSource(label string) (block, value string) {
+	secret := "pouncet_secret." + label
+	kinds := [...]struct{ name, arguments, value string }{
+		{"pouncet_secret_value", "name = %[1]s.name\n  at_version = %[1]s.version", ".value"},
+		{"pouncet_secret_values", "secrets = { source = { name = %[1]s.name, version = %[1]s.version } }",
+			`.values["source"]`},
+		{"pouncet_rendered_configuration",
+			"format = \"template\"\n  content = \"{{ get_secret_value('${%[1]s.name}') }}\"\n  " +
+				"after_versions = [%[1]s.version]",
+			".rendered"},
+	}
+	kind := kinds[m.seed%uint64(len(kinds))]
+	block = fmt.Sprintf("ephemeral %q \"source\" {\n  environment = %s.environment\n  %s\n}\n", kind.name, secret,
+		fmt.Sprintf(kind.arguments, secret))
+	return block, "ephemeral." + kind.name + ".source" + kind.value
 }
 
 // labelOfType returns the label of the type of a secret.

@@ -556,31 +556,77 @@ resource "terraform_data" "fails" {
 }
 
 // An ephemeral resource that reads a value which the same plan changes would hand on the old value.
+// Each kind of ephemeral resource warns, and what its warning says makes the copy right in one apply.
 func TestReadingAChangingValueWarns(t *testing.T) {
-	w := newOrdinary(t)
-	config := func(value, atVersion string) string {
-		return inDev(secretNamed("src", "src", value)) + fmt.Sprintf(`
-ephemeral "pouncet_secret_value" "src" {
-  name        = pouncet_secret.src_dev.name
+	for name, c := range map[string]struct{ ephemeral, value, plain, fixed, remedy string }{
+		"one value": {
+			"pouncet_secret_value", "value", "name = pouncet_secret.src_dev.name",
+			"name = pouncet_secret.src_dev.name\nat_version = pouncet_secret.src_dev.version",
+			"Set at_version to the version of the resource",
+		},
+		"several values": {
+			"pouncet_secret_values", `values["src"]`, "names = [pouncet_secret.src_dev.name]",
+			"secrets = { src = { version = pouncet_secret.src_dev.version } }",
+			"Set version in secrets in place of names to the version of the resource, for example " +
+				`secrets = { "src" = { version = pouncet_secret.example.version } }`,
+		},
+		"several values by key": {
+			"pouncet_secret_values", `values["k"]`, "secrets = { k = { name = pouncet_secret.src_dev.name } }",
+			"secrets = { k = { name = pouncet_secret.src_dev.name, version = pouncet_secret.src_dev.version } }",
+			"Set version in secrets to the version of the resource, for example " +
+				`secrets = { "k" = { version = pouncet_secret.example.version } }`,
+		},
+		"a text": {
+			"pouncet_rendered_configuration", "rendered",
+			`content = "{{ get_secret_value('${pouncet_secret.src_dev.name}') }}"`,
+			"content = \"{{ get_secret_value('src') }}\"\nafter_versions = [pouncet_secret.src_dev.version]",
+			"Add the version of the resource to after_versions",
+		},
+		"a text with a linked value": {
+			"pouncet_rendered_configuration", "rendered",
+			`content = "{{ get_value('${pouncet_scoped_value.link.name}') }}"`,
+			"content = \"{{ get_value('link') }}\"\nafter_versions = [pouncet_secret.src_dev.version]",
+			"Add the version of the resource to after_versions",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newOrdinary(t)
+			config := func(value, arguments string) string {
+				return inDev(secretNamed("src", "src", value)) + fmt.Sprintf(`
+resource "pouncet_scoped_value" "link" {
+  name        = "link"
+  environment = "dev"
+  from_secret = { name = pouncet_secret.src_dev.name }
+}
+ephemeral %q "src" {
   environment = "dev"
   %s
-}`, atVersion)
-	}
-	const warning = "Set at_version to the version of the resource"
-	plan := func(body string) string {
-		w.config(body)
-		return acctest.OneLine(w.Must("plan", "-input=false", "-no-color"))
-	}
-	w.config(config("1", ""))
-	w.converges(10)
-	if out := plan(config("1", "")); strings.Contains(out, warning) {
-		t.Errorf("a plan that changes nothing warns:\n%s", out)
-	}
-	if out := plan(config("2", "")); !strings.Contains(out, warning) {
-		t.Errorf("the plan does not warn:\n%s", out)
-	}
-	if out := plan(config("2", "at_version = pouncet_secret.src_dev.version")); strings.Contains(out, warning) {
-		t.Errorf("a plan that reads the new value warns:\n%s", out)
+}
+resource "pouncet_secret" "copy" {
+  name        = "copy"
+  environment = "dev"
+  value_wo    = trimspace(trim(ephemeral.%[1]s.src.%[3]s, "\""))
+}
+`, c.ephemeral, arguments, c.value)
+			}
+			plan := func(body string) string {
+				w.config(body)
+				return acctest.OneLine(w.Must("plan", "-input=false", "-no-color"))
+			}
+			w.config(config("1", c.plain))
+			w.converges(10)
+			if out := plan(config("1", c.plain)); strings.Contains(out, "Value changes in this plan") {
+				t.Errorf("a plan that changes nothing warns:\n%s", out)
+			}
+			if out := plan(config("2", c.plain)); !strings.Contains(out, c.remedy) {
+				t.Errorf("the plan does not warn with %q:\n%s", c.remedy, out)
+			}
+			if out := plan(config("2", c.fixed)); strings.Contains(out, "Value changes in this plan") {
+				t.Errorf("a plan that reads the new value warns:\n%s", out)
+			}
+			w.converges(10)
+			w.has("dev", "copy", "2")
+		})
 	}
 }
 

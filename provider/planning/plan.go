@@ -108,6 +108,18 @@ func (p *Plan) ChangesValue(id string) bool {
 	return p.newValues[id] && !p.applying.Load()
 }
 
+// ChangesValues reports whether this plan may write a new value to any secret that exists. It is false in an apply.
+func (p *Plan) ChangesValues() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, isNew := range p.newValues {
+		if isNew && !p.applying.Load() {
+			return true
+		}
+	}
+	return false
+}
+
 // HasConfiguredValue reports whether a plan would set the value of a secret back to the one in the configuration.
 func (p *Plan) HasConfiguredValue(id string) bool {
 	p.mu.Lock()

@@ -15,13 +15,13 @@ resource "pouncet_secret" "db" {
 }
 
 ephemeral "pouncet_rendered_configuration" "io" {
-  environment = pouncet_environment.staging.name
-  content     = <<-YAML
+  environment    = pouncet_environment.staging.name
+  content        = <<-YAML
     default:
       POSTGRES_HOST: db.example.com
       POSTGRES_PASSWORD: "{{ get_secret_value('db_password') }}"
   YAML
-  depends_on  = [pouncet_secret.db]
+  after_versions = [pouncet_secret.db.version] # render after a change of the secret, in the same apply
 }
 
 # Pass the result to a write-only argument, here of another secret.
