@@ -14,6 +14,7 @@ package resources
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -102,6 +103,14 @@ func (o *objectResource) applyChange(ctx context.Context, c backend.Change) (bac
 	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{
 		Changes: []backend.Change{c}, IdempotencyKey: rand.Text(),
 	})
+	switch {
+	case err == nil && !o.session.Named:
+		o.session.RenameTogether(ctx, nil)
+	case errors.Is(err, backend.ErrExists) && c.Rename != nil && !o.session.Named:
+		if outcome, done := o.session.RenameTogether(ctx, &c); done {
+			return outcome, nil
+		}
+	}
 	if err != nil {
 		return backend.Outcome{}, err
 	}

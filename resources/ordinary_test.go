@@ -57,6 +57,11 @@ func (w *ordinary) config(body string) {
 	w.Write("main.tf", acctest.RequiredProviders+provider+body)
 }
 
+// unnamed writes a configuration whose provider block does not name it.
+func (w *ordinary) unnamed(body string) {
+	w.Write("main.tf", fmt.Sprintf("%s\nprovider \"pouncet\" { path = %q }\n%s", acctest.RequiredProviders, w.Data(), body))
+}
+
 // applies applies the configuration.
 func (w *ordinary) applies(args ...string) {
 	w.t.Helper()
@@ -196,6 +201,57 @@ func TestNamesMoveInOneChange(t *testing.T) {
 			before: two("a", "b"), after: secretNamed("x", "b", "x"), secrets: m{"b": "x"}, gone: []string{"a"},
 		},
 	})
+}
+
+// The mark of a configuration without a name is also that of others. Their objects stay where they are.
+func TestRenameWithoutAConfigurationLeavesOthers(t *testing.T) {
+	w, other := newOrdinary(t), newOrdinary(t)
+	other.Env = append(other.Env, "POUNCET_HOME="+w.Data())
+	other.Write("main.tf", fmt.Sprintf("%s\nprovider \"pouncet\" { path = %q }\n%s", acctest.RequiredProviders, w.Data(),
+		inDev(secretNamed("theirs", "theirs", "theirs"))))
+	other.applies()
+	w.unnamed(inDev(numbered("a", "b", "c")))
+	w.applies()
+	w.unnamed(inDev(numbered("b", "a", "theirs")))
+	for range 2 {
+		w.Fails("apply", "-auto-approve", "-input=false", "-no-color")
+	}
+	for name, value := range map[string]string{"theirs": "theirs", "b": "b", "a": "a", "c": "c"} {
+		w.has("dev", name, value)
+	}
+	other.isDone()
+}
+
+// Without a name of the configuration, the apply may stop once. The second one ends in the planned state.
+func TestNamesMoveWithoutAConfiguration(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		before, after []string
+	}{
+		{"swap", []string{"b", "c"}, []string{"c", "b"}},
+		{"cycle", []string{"a", "b", "c"}, []string{"b", "c", "a"}},
+		{"chain", []string{"a", "b", "c", "d"}, []string{"b", "c", "d", "e"}},
+		{"shift", []string{"a", "b", "c"}, []string{"b", "c"}},
+	} {
+		for _, parallelism := range []string{"-parallelism=1", "-parallelism=10"} {
+			t.Run(c.name+" "+parallelism, func(t *testing.T) {
+				w := newOrdinary(t)
+				w.unnamed(inDev(numbered(c.before...)))
+				w.applies()
+				w.unnamed(inDev(numbered(c.after...)))
+				out, succeeds := w.Tries("apply", "-auto-approve", "-input=false", "-no-color", parallelism)
+				if !succeeds && !strings.Contains(acctest.OneLine(out), "if an apply stopped here, apply again") &&
+					!strings.Contains(out, "already exists") {
+					t.Errorf("the apply fails with another error:\n%s", out)
+				}
+				w.applies(parallelism)
+				w.isDone()
+				for _, name := range c.after {
+					w.has("dev", name, name)
+				}
+			})
+		}
+	}
 }
 
 // everyKind is one resource of each kind in a project, with a secret and a scoped value in the environment.

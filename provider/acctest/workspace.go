@@ -140,6 +140,13 @@ func (w *Workspace) Fails(args ...string) string {
 	return w.run(false, args)
 }
 
+// Tries runs Terraform and returns its output, and whether it succeeds.
+func (w *Workspace) Tries(args ...string) (string, bool) {
+	w.t.Helper()
+	out, err := w.try(args...)
+	return out, err == nil
+}
+
 func (w *Workspace) run(succeeds bool, args []string) string {
 	w.t.Helper()
 	out, err := w.try(args...)

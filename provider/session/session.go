@@ -39,7 +39,9 @@ type Session struct {
 	catalogs catalogs
 
 	ownWrites ownWrites
-	uncreated Uncreated // nil if the backend existed when the provider was configured
+
+	blockedRenames blockedRenames
+	uncreated      Uncreated // nil if the backend existed when the provider was configured
 
 	mu         sync.Mutex
 	deployment string // the id of the backend, once it has answered
