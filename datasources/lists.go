@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -78,6 +80,7 @@ func (d *listSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 		"labels": schema.MapAttribute{
 			Optional: true, ElementType: types.StringType,
 			MarkdownDescription: "Returns only " + d.single.kind.Plural() + " that have all of these labels.",
+			Validators:          []validator.Map{mapvalidator.KeysAre(stringvalidator.LengthBetween(1, backend.MaxLabelBytes))},
 		},
 	}
 	if d.single.kind != backend.KindProject {

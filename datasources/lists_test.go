@@ -114,6 +114,7 @@ output "o%[2]d" { value = [for x in data.pouncet_%[1]s.d%[2]d.%[1]s : "%[4]s"] }
 		fails(`scope = "foo"`, `(?s)scope = "foo".*Scope\s+"foo"\s+is\s+not\s+valid`),
 		fails(`name_prefix = "a b"`, `(?s)name_prefix = "a b".*is\s+not\s+valid`),
 		fails(`name_prefix = ""`, `(?s)The\s+value\s+of\s+name_prefix\s+is\s+empty`),
+		fails(`labels = { "" = "a" }`, `(?s)labels.*string\s+length\s+must\s+be\s+between\s+1`),
 		fails(`expires_within_days = -1`, `(?s)expires_within_days`),
 		acctest.Step{Config: b.Config(config), StateChecks: checks},
 	)

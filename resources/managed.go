@@ -187,6 +187,9 @@ func (r *managedResource[M, P]) explainConflict(ctx context.Context, err error, 
 	if !exists || ignored.HasError() {
 		return err
 	}
+	if o.Held != "" {
+		o.Name = o.Was // this apply has moved it out of the way: nobody has renamed it
+	}
 	now := *before
 	P(&now).set(ctx, o, &ignored)
 	unplanned := differences(planned, &now)

@@ -59,7 +59,8 @@ func (w *ordinary) config(body string) {
 
 // unnamed writes a configuration whose provider block does not name it.
 func (w *ordinary) unnamed(body string) {
-	w.Write("main.tf", fmt.Sprintf("%s\nprovider \"pouncet\" { path = %q }\n%s", acctest.RequiredProviders, w.Data(), body))
+	provider := fmt.Sprintf("provider \"pouncet\" { path = %q }\n", w.Data())
+	w.Write("main.tf", acctest.RequiredProviders+provider+body)
 }
 
 // applies applies the configuration.
@@ -434,6 +435,32 @@ resource "pouncet_secret" "s" {
 		t.Error("the apply overwrote a secret")
 	}
 	w.Must("destroy", "-auto-approve", "-input=false", "-no-color")
+}
+
+// The error of an object that the same apply has moved out of the way names it as users know it.
+func TestStalePlanOfADisplacedSecret(t *testing.T) {
+	w := newOrdinary(t)
+	config := func(a, b string) {
+		w.config(inDev(secretNamed("a", a, "v")) + fmt.Sprintf(`
+resource "pouncet_secret" "b" {
+  name        = %q
+  environment = "dev"
+  value_wo    = "v"
+  depends_on  = [pouncet_secret.a_dev]
+}
+`, b))
+	}
+	config("one", "two")
+	w.applies()
+	config("two", "three")
+	w.Must("plan", "-input=false", "-no-color", "-out=plan")
+	w.pouncet("secret", "set", "two", "--env", "dev", "--description", "theirs")
+	out := acctest.OneLine(w.Fails("apply", "-input=false", "-no-color", "plan"))
+	if !strings.Contains(out, `Secret "two" was changed after the plan: description.`) || strings.Contains(out, "~") {
+		t.Errorf("the apply does not name the secret:\n%s", out)
+	}
+	w.converges(10)
+	w.holdsNothing()
 }
 
 // A link that follows a rename in the same apply is not named as a change by somebody else.

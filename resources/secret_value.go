@@ -26,10 +26,10 @@ func valueAttribute() schema.StringAttribute {
 		Optional: true, Sensitive: true, WriteOnly: true,
 		MarkdownDescription: "Value of the secret, 1 to 65536 bytes: a string, or a JSON document if the type " +
 			"requires one. Write-only: requires Terraform 1.11 or later. Required to create a secret, unless " +
-			"`generate` is set. Without it, an existing secret keeps its value. If the value becomes known only " +
-			"during the apply, the plan shows an update of `version`, and the apply writes the value if it differs. A " +
-			"value that differs in every run, as the results of some ephemeral resources do, is an update " +
-			"in every plan; set `value_wo_version` to decide when to write it. Conflicts with `generate`.",
+			"`generate` is set. Without it, and with an empty string, an existing secret keeps its value. If the value " +
+			"becomes known only during the apply, the plan shows an update of `version`, and the apply writes the value " +
+			"if it differs. A value that differs in every run, as the results of some ephemeral resources do, is an " +
+			"update in every plan; set `value_wo_version` to decide when to write it. Conflicts with `generate`.",
 		Validators: []validator.String{stringvalidator.ConflictsWith(path.MatchRoot("generate"))},
 	}
 }

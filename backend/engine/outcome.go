@@ -67,7 +67,8 @@ func (r *run) deletion(c backend.Change, row store.Object, in *project) (backend
 
 // inUse returns the error of a deletion that the dependents block.
 func inUse(o store.Object, users []backend.Dependent, hint string) error {
-	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, o.Name, backend.Enumerate(labels(users))).
+	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, shownName(o),
+		backend.Enumerate(labels(users))).
 		WithHint("%s", hint)
 	e.Dependents = users
 	return e
@@ -101,7 +102,7 @@ func (p *project) asDependents(rows []store.Object) ([]backend.Dependent, error)
 
 // label names an object for a message.
 func label(p *project, o store.Object) string {
-	label := fmt.Sprintf("%s %s", o.Kind, o.Name)
+	label := fmt.Sprintf("%s %s", o.Kind, shownName(o))
 	if !isEntry(o.Kind) {
 		return label
 	}
