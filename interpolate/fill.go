@@ -104,7 +104,7 @@ func (d *Document) edits(v *evaluator) ([]format.Edit, Problems) {
 		if problems := again.scan(true); len(problems) > 0 {
 			return nil, problems
 		}
-		again.inheritTemplates()
+		again.adoptTemplates(d)
 		return again.edits(v)
 	}
 	if err != nil {

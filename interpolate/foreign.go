@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"encoding/hex"
 	"html"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 	plaintext "github.com/pouncet/terraform-provider-pouncet/interpolate/format/text"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
@@ -190,22 +192,138 @@ func (t templates) opensTemplate(text string, values []span) int {
 	return -1
 }
 
-// findTemplates finds the template syntaxes that remain in the file. A file of Mage or Jinja is read as a template
-// next, also if none remains. References in comments remain too, but they are not of another tool.
-func (d *Document) findTemplates(regions []format.Region) {
-	var own []span
+// remainingText is what another tool sees of a file, apart from the values.
+type remainingText struct {
+	text   []byte
+	values []span // in the text
+	own    []span // of the same references, in the file
+}
+
+// remainingText returns what remains of the file. References in comments remain too, but they are not of another tool.
+// The text of a literal expression is a part of the file.
+func (d *Document) remainingText(regions []format.Region) remainingText {
+	literals := d.literals()
+	data, own := d.file.Data, make([]span, 0, len(regions))
+	var inText []span
+	var out []byte
+	at := 0
 	for _, r := range regions {
-		if r.MentionsCall && !r.Unclosed {
-			own = append(own, span{r.Start, r.End})
+		if !r.MentionsCall || r.Unclosed {
+			continue
+		}
+		if l, ok := literals[r.Start]; ok {
+			out = append(append(out, data[at:l.Start]...), l.Text...)
+			at = l.End
+			continue
+		}
+		own = append(own, span{r.Start, r.End})
+		if literals != nil {
+			shift := len(out) - at
+			inText = append(inText, span{r.Start + shift, r.End + shift})
 		}
 	}
-	text, clean := unescapeSigns(d.file.Data, own)
-	t, inside := remainingTemplates(text, clean)
+	if literals == nil {
+		inText = own
+	} else {
+		data = append(out, data[at:]...)
+	}
+	text, values := unescapeSigns(data, inText)
+	return remainingText{text, values, own}
+}
+
+// literals returns the edits that replace the literal expressions, by the offsets of their regions. It is nil if there
+// are none.
+func (d *Document) literals() map[int]format.Edit {
+	var out map[int]format.Edit
+	for i := range d.references {
+		r := &d.references[i]
+		if d.nested[r.scalar] != nil || !r.expr.IsLiteral() {
+			continue
+		}
+		p := &d.scalars[r.scalar].Parts[r.part]
+		if p.Region == nil {
+			continue
+		}
+		if _, text, err := r.expr.Evaluate(&expr.Values{}); err == nil {
+			if out == nil {
+				out = map[int]format.Edit{}
+			}
+			out[p.Region.Start] = p.Edit(text)
+		}
+	}
+	return out
+}
+
+// isForActions reports whether GitHub Actions reads the file, or a tool with the same syntax. Only there is "${{" not
+// also an opening of Go and Jinja after a dollar.
+func (d *Document) isForActions() bool {
+	if d.within != nil {
+		return d.within.outer.isForActions()
+	}
+	folder := path.Dir(strings.ToLower(strings.ReplaceAll(d.file.Name, `\`, "/")))
+	return slices.ContainsFunc(strings.Split(folder, "/"), func(name string) bool {
+		return name == ".github" || name == ".gitea" || name == ".forgejo"
+	})
+}
+
+// findTemplates finds the template syntaxes that remain in the file. A file of Mage or Jinja is read as a template
+// next, also if none remains.
+func (d *Document) findTemplates(regions []format.Region) {
+	remaining := d.remainingText(regions)
+	t, inside := remainingTemplates(remaining.text, remaining.values)
+	if t&actionsTemplates != 0 && !d.isForActions() {
+		t |= bracedTemplates
+	}
+	for _, n := range d.nested {
+		if !n.within.base64 && !n.onlyDialect {
+			t |= n.templates // a literal expression can stand at an offset that is not known here
+		}
+	}
+	d.onlyDialect = false
 	if d.file.Dialect == DialectMage || d.file.Dialect == DialectJinja {
 		d.onlyDialect = t == 0
 		t |= bracedTemplates
 	}
 	d.templates = t
+	d.markInside(remaining.own, inside)
+}
+
+// joinTemplates finds the template syntaxes that remain in files which are read as one. The other tool sees all of
+// them together.
+func joinTemplates(docs []*Document) {
+	var all remainingText
+	parts := make([]remainingText, len(docs))
+	for i, d := range docs {
+		part := d.remainingText(d.regions())
+		parts[i] = part
+		for _, v := range part.values {
+			all.values = append(all.values, span{len(all.text) + v.start, len(all.text) + v.end})
+		}
+		all.text = append(append(all.text, part.text...), '\n')
+	}
+	t, inside := remainingTemplates(all.text, all.values)
+	isOther := func(d *Document) bool { return !d.isForActions() }
+	if t&actionsTemplates != 0 && slices.ContainsFunc(docs, isOther) {
+		t |= bracedTemplates
+	}
+	for _, d := range docs {
+		if !d.onlyDialect {
+			t |= d.templates
+		}
+	}
+	for i, d := range docs {
+		n := len(parts[i].own)
+		if d.row != nil && !d.row.inert {
+			d.templates, d.onlyDialect = d.templates|t, d.onlyDialect && t == 0
+			d.markInside(parts[i].own, inside[:n])
+		}
+		inside = inside[n:]
+	}
+}
+
+// markInside marks the references that are inside an expression of another tool. The spans are those of the references
+// in the file.
+func (d *Document) markInside(own []span, inside []bool) {
 	next := 0
 	for i := range d.references {
 		r := &d.references[i]
@@ -218,7 +336,7 @@ func (d *Document) findTemplates(regions []format.Region) {
 		}
 		start, end := p.Extent()
 		for ; next < len(own) && own[next].start < end; next++ {
-			r.inside = inside[next] && own[next].start >= start
+			r.inside = r.inside || inside[next] && own[next].start >= start
 		}
 	}
 	d.passTemplates(own, inside)
@@ -253,6 +371,9 @@ func (d *Document) checkTemplates(refs []reference, values []format.Value) Probl
 		}
 	}
 	whole := text.String()
+	if len(filled) > 0 && d.keeps && isReadAgain(whole, d.scalars[refs[0].scalar].Unencoded) {
+		return Problems{d.problem(filled[0], errIsReference())}
+	}
 	// Without line breaks and escapes, the text between the values can begin a template that the file does not show.
 	own, inside := remainingTemplates([]byte(whole), replaced)
 	for i, v := range replaced {
@@ -344,6 +465,9 @@ func errLosesBlanks() *backend.Error {
 
 // errOpensTemplate returns the error of a value that another tool could evaluate.
 func (d *Document) errOpensTemplate() *backend.Error {
+	if d.keeps {
+		return errIsReference()
+	}
 	if d.onlyDialect {
 		return backend.Errorf(backend.CodeInvalid,
 			"the dialect %s means that the file is read as a template next, and this value could be an expression there",

@@ -42,6 +42,10 @@ type Options struct {
 	// MissingNull would make the word None.
 	Strict bool
 
+	// OneStream says that the files will be read as one, such as a stream of YAML documents. An expression of another
+	// tool in one of them then limits the values of all.
+	OneStream bool
+
 	// LookupEnv returns the values of env_var, as os.LookupEnv does. Several goroutines call it at the same time. If
 	// it is nil, every env_var is a problem.
 	LookupEnv func(name string) (string, bool)
@@ -105,6 +109,10 @@ func Render(ctx context.Context, r Resolver, files []File, o Options) ([]File, e
 	if err != nil {
 		return nil, err
 	}
+	if o.OneStream {
+		joinTemplates(docs)
+	}
+	values.noteKept(docs)
 	out := make([]File, len(docs))
 	step := o.progressStep(StageFill, len(docs))
 	problems, err := inParallel(ctx, len(docs), func(i int) Problems {

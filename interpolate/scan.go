@@ -52,6 +52,7 @@ type Document struct {
 	templates  templates         // the syntaxes of other tools that remain in the file
 
 	onlyDialect bool // nothing remains in the file, but its dialect says that it is a template
+	keeps       bool // references stay in the files, so that they will be rendered again
 }
 
 // Reference is one position at which a file refers to an entry or an environment variable.

@@ -84,7 +84,7 @@ func (a *app) renderCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		o.Strict = strict
+		o.Strict, o.OneStream = strict, to.stream
 		sources, err := a.readSources(c, &formats, args, to)
 		if err != nil {
 			return err

@@ -38,13 +38,15 @@ type engine struct {
 func engines() []engine {
 	return []engine{
 		{name: "go", rest: []string{"{{ .foo }}", `{{ .foo | default "x" | quote | trimAll "\"" }}`,
-			"{{/* c */}}{{ .foo }}"},
+			"{{/* c */}}{{ .foo }}", "${{ .foo }}", "{{ literal_value('{') }}{ .foo }}"},
 			trims: []string{"{{- .foo -}}"}, lines: []string{"{{- if .foo }}", "{{- end }}"}, evaluate: evaluateGo},
 		{name: "argo", rest: []string{"{{foo}}", "{{=foo}}"}, evaluate: evaluateArgo},
-		{name: "jinja", rest: []string{"{{ foo }}", "{{ foo|default('x') }}", "{# c #}F", "{% if foo %}F{% endif %}"},
+		{name: "jinja", rest: []string{"{{ foo }}", "{{ foo|default('x') }}", "{# c #}F", "{% if foo %}F{% endif %}",
+			"${{ foo }}", "{{ literal_value('{%') }} if foo %}F{% endif %}"},
 			trims: []string{"{{- foo -}}", "{%- if foo -%}F{%- endif -%}"},
 			lines: []string{"{% if foo %}", "{% endif %}"}, evaluate: evaluateWith("jinja")},
-		{name: "ansible", rest: []string{"{{ foo }}", "{% if foo %}F{% endif %}"}, parsedFirst: true,
+		{name: "ansible", rest: []string{"{{ foo }}", "{% if foo %}F{% endif %}", "${{ foo }}",
+			"{{ literal_value('{') }}{ foo }}"}, parsedFirst: true,
 			evaluate: evaluateWith("ansible")},
 		{name: "actions", rest: []string{"${{ github.foo }}", "${{ format('{0}', github.foo) }}"}, parsedFirst: true,
 			evaluate: evaluateWith("actions")},
@@ -76,6 +78,8 @@ var around = []struct{ name, text string }{
 	{"f.yaml", "b: \"REST\"\na: >-\n  CALL\n"},
 	{"f.json", `{"a": "CALL", "b": "REST"}`},
 	{"f.txt", "REST [CALL]"},
+	{"f.yaml", "a: \"CALL\"\n---\nb: \"REST\"\n"},
+	{"f.yaml", "b: \"REST\"\n---\na: \"CALL\"\n"},
 }
 
 type secret string
@@ -98,10 +102,10 @@ func TestEnginesEvaluateNoValue(t *testing.T) {
 			var cases []rendered
 			var texts []string
 			refused, written := 0, map[string]bool{}
-			add := func(name, text, value string, beside bool) {
+			add := func(name, text, rest, value string, beside bool) {
+				text = strings.ReplaceAll(text, "REST", rest)
 				in := strings.ReplaceAll(text, "CALL", call)
-				files, err := interpolate.Render(t.Context(), secret(value),
-					[]interpolate.File{{Name: name, Data: []byte(in)}}, interpolate.Options{Project: "p", Environment: "e"})
+				out, err := render(t, name, in, value)
 				switch {
 				case errors.Is(err, backend.ErrInvalid):
 					refused++
@@ -110,33 +114,38 @@ func TestEnginesEvaluateNoValue(t *testing.T) {
 					t.Fatalf("%q with %q: %v", in, value, err)
 				}
 				written[value] = true
-				want := value
+				want, result := value, "F"
+				if strings.HasPrefix(rest, "$") && e.name != "actions" {
+					result = "$F"
+				}
 				switch {
 				case strings.Contains(text, "]\n") || strings.Contains(in, "\n"+call+" "):
-					want = "F\n" + value + " F"
+					want = result + "\n" + value + " " + result
 				case beside:
-					want = "F" + value + "F"
+					want = result + value + result
 				}
-				cases = append(cases, rendered{name, in, string(files[0].Data), value, want})
-				texts = append(texts, string(files[0].Data))
+				cases = append(cases, rendered{name, in, out, value, want})
+				texts = append(texts, out)
 			}
 			for _, value := range values {
 				for _, c := range around {
-					if e.parsedFirst && c.name != "f.yaml" {
+					if e.parsedFirst && (c.name != "f.yaml" || strings.Contains(c.text, separator)) {
 						continue
 					}
 					beside := strings.Contains(c.text, "RESTCALL")
 					for _, rest := range e.rest {
-						add(c.name, strings.ReplaceAll(c.text, "REST", rest), value, beside)
+						if strings.Contains(c.text, "# REST") && strings.Contains(rest, "literal_value") {
+							continue // a comment is not filled in
+						}
+						add(c.name, c.text, rest, value, beside)
 					}
 					if beside && !strings.Contains(c.text, "|-") { // elsewhere they would remove structure
 						for _, rest := range e.trims {
-							add(c.name, strings.ReplaceAll(c.text, "REST", rest), value, beside)
+							add(c.name, c.text, rest, value, beside)
 						}
 					}
 					if e.lines != nil && c.name == "f.yaml" {
-						add(c.name, e.lines[0]+"\n"+strings.ReplaceAll(c.text, "REST", "F")+e.lines[1]+"\n", value,
-							strings.Contains(c.text, "RESTCALL"))
+						add(c.name, e.lines[0]+"\n"+c.text+e.lines[1]+"\n", "F", value, strings.Contains(c.text, "RESTCALL"))
 					}
 				}
 			}
@@ -159,6 +168,32 @@ func TestEnginesEvaluateNoValue(t *testing.T) {
 	}
 }
 
+const separator = "\n---\n"
+
+// render fills in a text, or the files of a stream that a separator divides.
+func render(t *testing.T, name, text, value string) (string, error) {
+	var files []interpolate.File
+	for part := range strings.SplitSeq(text, separator) {
+		files = append(files, interpolate.File{Name: name, Data: []byte(part + "\n")})
+	}
+	if len(files) == 1 {
+		files[0].Data = []byte(text)
+	}
+	files, err := interpolate.Render(t.Context(), secret(value), files,
+		interpolate.Options{Project: "p", Environment: "e", OneStream: len(files) > 1})
+	if err != nil {
+		return "", err
+	}
+	parts := make([]string, len(files))
+	for i, f := range files {
+		parts[i] = strings.TrimSuffix(string(f.Data), "\n")
+	}
+	if len(parts) == 1 {
+		return string(files[0].Data), nil
+	}
+	return strings.Join(parts, separator), nil
+}
+
 // valueIn returns the value "a" of a file, or what stands in brackets in a text.
 func valueIn(name, text string) string {
 	if name == "f.txt" {
@@ -166,8 +201,10 @@ func valueIn(name, text string) string {
 		return text[:max(0, strings.LastIndex(text, "]"))]
 	}
 	var tree struct{ A any }
-	if err := yaml.Unmarshal([]byte(text), &tree); err != nil { // JSON is YAML
-		return "not YAML"
+	for part := range strings.SplitSeq(text, separator) {
+		if err := yaml.Unmarshal([]byte(part), &tree); err != nil { // JSON is YAML
+			return "not YAML"
+		}
 	}
 	s, _ := tree.A.(string)
 	return s
