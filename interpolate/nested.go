@@ -5,6 +5,10 @@ package interpolate
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -26,7 +30,7 @@ type Nested string
 
 // The values of Nested.
 const (
-	// NestedAuto reads a text in YAML as a file if its key is a file name of a known format.
+	// NestedAuto reads a text in YAML or JSON as a file if its key is a file name of a known format.
 	NestedAuto Nested = ""
 	// NestedOff reads every scalar as text. It is for files that were written for version 0.1, and will be removed.
 	NestedOff Nested = "off"
@@ -127,7 +131,7 @@ func (p *referenceParser) nested(scalar int) bool {
 		return false
 	}
 	text := f.Nested(scalar)
-	if !text.Block && bytes.IndexByte(text.Data, '\n') < 0 && !isBracketed(text.Data) {
+	if !text.Block && bytes.IndexByte(text.Data, '\n') < 0 && !isOneLineFile(s.Name, text.Data) {
 		return false // a path, for example
 	}
 	n := d.newFile(File{Name: s.Name, Data: text.Data}, text)
@@ -202,8 +206,8 @@ func (p *referenceParser) addFile(scalar int, n *Document, problems Problems) {
 
 // mayHoldEncoded reports whether the file can hold a Kubernetes Secret.
 func (d *Document) mayHoldEncoded() bool {
-	return d.file.format() == FormatYAML && bytes.Contains(d.file.Data, []byte("Secret")) &&
-		bytes.Contains(d.file.Data, []byte("data:")) && secretKind().Match(d.file.Data)
+	return slices.Contains([]Format{FormatYAML, FormatJSON, FormatJSONC}, d.file.format()) && bytes.Contains(d.file.Data, []byte("Secret")) &&
+		bytes.Contains(d.file.Data, []byte("data")) && secretKind().Match(d.file.Data)
 }
 
 // secretKind matches the kind of a Kubernetes Secret.
@@ -308,28 +312,26 @@ func (d *Document) inheritTemplates() {
 	}
 }
 
-// noteUnclear notes a scalar of several lines that is filled in as text, but looks like a file.
+// noteUnclear notes a scalar that is filled in as text, but looks like a file.
 func (p *referenceParser) noteUnclear(scalar int) {
 	d := p.doc
 	s := &d.scalars[scalar]
 	f, ok := d.format.(format.Nester)
-	if !ok || s.Key || d.file.Nested == NestedOff || !hasReference(s.Parts) || isOneExpression(s.Parts) {
+	if !ok || s.Key || d.file.Nested == NestedOff || !hasReference(s.Parts) || isOneExpression(s.Parts) ||
+		rowOf(s.Name) != nil {
 		return
 	}
 	text := f.Nested(scalar)
-	if bytes.IndexByte(bytes.TrimSpace(text.Data), '\n') < 0 {
-		return
-	}
-	reason := ""
+	several := bytes.IndexByte(bytes.TrimSpace(text.Data), '\n') >= 0
+	extension := fileExtension().FindString(s.Name)
+	reason := "the key is not a file name"
 	hint := "name the key after the file, such as config.yaml, or notes.txt for plain text"
-	switch extension := fileExtension().FindString(s.Name); {
-	case rowOf(s.Name) != nil:
-		return
-	case extension != "":
+	switch {
+	case extension != "" && (several || namesFile(strings.TrimSuffix(s.Name, extension)) && looksLikeFile(text.Data)):
 		reason = backend.Quote(extension) + " is not the extension of a known format"
 		hint = "make sure that no value needs an escape there; with .txt as its extension, the key says so"
-	case looksLikeFile(text.Data):
-		reason = "the key is not a file name"
+	case several && looksLikeFile(text.Data), text.Block && yaml.IsCollection(withoutExpressions(text.Data, 'x')),
+		isData(text.Data):
 	default:
 		return
 	}
@@ -346,29 +348,88 @@ func hasReference(parts []format.Part) bool {
 // fileExtension matches the extension of a file name.
 var fileExtension = pattern.Once(`\.[A-Za-z][A-Za-z0-9]{0,9}$`)
 
-// iniLine matches a line of INI files and of their relatives: a section, an assignment, a comment or nothing.
-var iniLine = pattern.Once(`^[ \t]*(?:\[[^\]]+\]|[A-Za-z_][A-Za-z0-9_.-]*[ \t]*=.*|[#;!].*)?[ \t\r]*$`)
+var (
+	// iniLine matches a line of INI files and of their relatives: a section, an assignment, a comment or nothing.
+	iniLine = pattern.Once(`^[ \t]*(?:\[[^\]]+\]|[A-Za-z_][A-Za-z0-9_.-]*[ \t]*=.*|[#;!].*)?[ \t\r]*$`)
+	// assignment matches a line that assigns.
+	assignment = pattern.Once(`(?m)^[ \t]*[A-Za-z_][A-Za-z0-9_.-]*[ \t]*=`)
+)
 
-// looksLikeFile reports whether a text is a mapping in YAML or JSON, or has only lines of INI files. A script, a query
-// or prose has other lines.
+// isOneLineFile reports whether a text of one line under a file name is the file, and not its path.
+func isOneLineFile(name string, text []byte) bool {
+	if isBracketed(text) {
+		return true
+	}
+	text = withoutExpressions(text, 'x')
+	switch rowOf(name).name {
+	case FormatYAML:
+		return yaml.IsCollection(text)
+	case FormatJSON, FormatJSONC:
+		return false
+	case FormatXML:
+		return isXML(text)
+	}
+	return assignment().Match(text)
+}
+
+// looksLikeFile reports whether a text is a collection in YAML or JSON, is XML, or has only lines of INI files. A
+// script, a query or prose has other lines.
 func looksLikeFile(text []byte) bool {
+	hidden := withoutExpressions(text, 'x')
+	ini := assignment().Match(hidden)
+	for line := range bytes.Lines(hidden) {
+		ini = ini && iniLine().Match(bytes.TrimRight(line, "\n"))
+	}
+	return ini || isData(text) || yaml.IsCollection(hidden)
+}
+
+// isData reports whether a text is JSON or XML, which one line shows. Without a string or object, JSON can be other
+// text in brackets.
+func isData(text []byte) bool {
+	text = bytes.TrimSpace(text)
+	switch {
+	case len(text) == 0:
+	case text[0] == '<':
+		return isXML(withoutExpressions(text, 'x'))
+	case isBracketed(text):
+		hidden := withoutExpressions(text, '1')
+		return bytes.IndexByte(hidden, '"') >= 0 && json.Valid(hidden)
+	}
+	return false
+}
+
+// isXML reports whether a text is one element, or several, as XML.
+func isXML(text []byte) bool {
+	if text = bytes.TrimSpace(text); len(text) == 0 || text[0] != '<' || text[len(text)-1] != '>' {
+		return false
+	}
+	decoder, elements := xml.NewDecoder(bytes.NewReader(text)), false
+	decoder.CharsetReader = func(_ string, in io.Reader) (io.Reader, error) { return in, nil }
+	for {
+		t, err := decoder.Token()
+		if err != nil {
+			return elements && errors.Is(err, io.EOF)
+		}
+		_, starts := t.(xml.StartElement)
+		elements = elements || starts
+	}
+}
+
+// withoutExpressions returns a text in which a character fills the expressions, and spaces fill control lines.
+func withoutExpressions(text []byte, with byte) []byte {
 	text = bytes.Clone(text)
 	for _, r := range findRegions(text) {
-		with := byte('x')
+		fill := with
 		if r.Control || r.Literal {
-			with = ' '
+			fill = ' '
 		}
 		for i := r.Start; i < r.End; i++ {
 			if text[i] != '\n' {
-				text[i] = with
+				text[i] = fill
 			}
 		}
 	}
-	ini := true
-	for line := range bytes.Lines(text) {
-		ini = ini && iniLine().Match(bytes.TrimRight(line, "\n"))
-	}
-	return ini || yaml.IsMapping(text)
+	return text
 }
 
 // Unencoded returns the references under data of a Kubernetes Secret that are not written as base64. Kubernetes refuses

@@ -196,6 +196,7 @@ func TestNestedFilesFollowTheirFormat(t *testing.T) {
 		// A quoted scalar is a file if it has several lines or brackets.
 		{`config.json: '{"a": "CALL"}'`, `"`, `config.json: "{\"a\": \"\\\"\"}"`},
 		{`a.yaml: "a: CALL\n"`, "0123", `a.yaml: "a: \"0123\"\n"`},
+		{`a.yaml: "p: CALL"`, "x\nadmin: true", `a.yaml: "p: \"x\\nadmin: true\""`},
 		{`a.yaml: /etc/CALL/a.yaml`, "0123", `a.yaml: "/etc/0123/a.yaml"`},
 		// One expression is the whole file.
 		{"config.json: |\n  CALL\n", `{"a": 1}`, "config.json: |\n  {\"a\": 1}\n"},
@@ -261,6 +262,18 @@ func TestTextsThatLookLikeFiles(t *testing.T) {
 		{"config: |\n  {\"a\": \"CALL\",\n  \"b\": 2}\n", "the key is not a file name"},
 		{"config: |\n  [a]\n  b = CALL\n", "the key is not a file name"},
 		{"- |\n  {{- if x }}\n  b: CALL\n  {{- end }}\n", "the key is not a file name"},
+		{"content: |\n  {\"p\": \"CALL\"}\n", "the key is not a file name"},
+		{"content: '{\"p\": CALL, \"q\": \"{{ x }}\"}'\n", "the key is not a file name"},
+		{"content: |\n  <r a=\"CALL\"/>\n", "the key is not a file name"},
+		{"content: |\n  <?xml version=\"1.0\" encoding=\"latin1\"?>\n  <r>CALL</r>\n", "the key is not a file name"},
+		{"content: |\n  p: CALL\n", "the key is not a file name"},
+		{"content: |\n  - p: CALL\n  - q: 1\n", "the key is not a file name"},
+		{"content: |\n  - CALL\n  - a\n", "the key is not a file name"},
+		{"app.yaml.gotmpl: \"p: CALL\"\n", `".gotmpl" ` + extension},
+		{"content: |\n  - first CALL\n  - second\n", ""},
+		{"header: \"X-Token: CALL\"\nmail: <a@CALL>\npath.url: \"a: CALL\"\nhost: \"[CALL]\"\n", ""},
+		{"run: |\n  TOKEN=CALL\n", ""},
+		{"run: |\n  # CALL\n  # x\n", ""},
 		// Scripts, queries, prose, keys and certificates are text. So are lines of their own.
 		{"run: |\n  set -e\n  export A='CALL'\n  curl -H \"X: $A\" x\n", ""},
 		{"script:\n  - |\n    TOKEN=CALL\n    deploy --token=$TOKEN\n", ""},

@@ -78,6 +78,19 @@ func (s *Source) IsBare(value string) bool {
 	return false
 }
 
+// MayBeFile reports whether a scalar that has no expression can be a file with references without braces.
+func (s *Source) MayBeFile(name, value string) bool {
+	if name == "" || s.NamesFile == nil || !s.NamesFile(name) {
+		return false
+	}
+	for _, prefix := range s.Prefixes {
+		if strings.Contains(value, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // Scalar is a scalar of a file: a string, or a value without quotes.
 type Scalar struct {
 	Parts []Part

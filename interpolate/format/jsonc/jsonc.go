@@ -18,20 +18,20 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format/syntax"
 )
 
-type fileSyntax struct{ syntax.Syntax }
+type fileSyntax struct{ syntax.Nester }
 
 // New returns the format for one file.
 func New() format.Format { return syntax.New(fileSyntax{json.Syntax()}) }
 
 // Strings implements syntax.Syntax.
 func (s fileSyntax) Strings(text []byte, search syntax.Search) ([]syntax.String, error) {
-	return s.Syntax.Strings(asJSON(text), search)
+	return s.Nester.Strings(asJSON(text), search)
 }
 
 // Parse implements syntax.Syntax.
 func (s fileSyntax) Parse(text []byte) (any, error) {
 	plain := asJSON(text)
-	tree, err := s.Syntax.Parse(plain)
+	tree, err := s.Nester.Parse(plain)
 	if err != nil {
 		return nil, err
 	}

@@ -41,6 +41,11 @@ type Syntax interface {
 type Search struct {
 	format.Delimiters
 	IsBare func(value string) bool
+
+	// MayBeFile reports whether a string that has no expression can be a file with references without braces. Encoded
+	// asks for the values under "data" of Kubernetes Secrets. Both are for a Nester only.
+	MayBeFile func(name, value string) bool
+	Encoded   bool
 }
 
 // Matches reports whether the search matches a value.
@@ -55,7 +60,9 @@ type String struct {
 	Inner   Span   // without the quotes
 	Value   string // without escapes
 	Style   string // the quoting style; each format has its own styles
+	Name    string // the key that the string is the value of; only of a Nester
 	IsKey   bool   // the string is a key; references are not allowed there
+	Encoded bool   // the string is under "data" of a Kubernetes Secret; only of a Nester
 	unquote bool   // the string is an expression without quotes
 }
 
@@ -71,10 +78,17 @@ type file struct {
 	// What Write changes in the tree.
 	leaves map[string]any // by placeholder: what replaces a string that is only this placeholder
 	values []string       // placeholders and their values, in turn
+	wholes []whole        // strings that hold a file
 }
 
 // New returns the format for one file with this syntax.
-func New(s Syntax) format.Format { return &file{syntax: s, leaves: map[string]any{}} }
+func New(s Syntax) format.Format {
+	f := &file{syntax: s, leaves: map[string]any{}}
+	if n, ok := s.(Nester); ok {
+		return &nestingFile{f, n}
+	}
+	return f
+}
 
 // NoNull returns the error of a format that cannot write null.
 func NoNull(files string) *backend.Error {
@@ -149,7 +163,7 @@ var errUnpairedBraces = &format.ParseError{}
 func (f *file) scan(unquoted map[int]bool) error {
 	f.scalars, f.strings = nil, nil
 	f.insertPlaceholders(unquoted)
-	strs, err := f.syntax.Strings(f.input, Search{f.delimiters, f.src.IsBare})
+	strs, err := f.syntax.Strings(f.input, Search{f.delimiters, f.src.IsBare, f.src.MayBeFile, f.src.Encoded})
 	if err != nil {
 		return err
 	}
@@ -160,8 +174,10 @@ func (f *file) scan(unquoted map[int]bool) error {
 		if str.unquote = unquoted[str.Start]; str.unquote {
 			missing--
 		}
-		s := format.Scalar{Key: str.IsKey, Bare: !f.delimiters.ContainedIn(str.Value), Start: str.Inner.Start}
-		if s.Bare {
+		s := format.Scalar{Key: str.IsKey, Name: str.Name, Start: str.Inner.Start, Unencoded: str.Encoded}
+		if !f.delimiters.ContainedIn(str.Value) {
+			s.Bare = f.src.IsBare(str.Value)
+			s.Encoded, s.Unencoded = str.Encoded && !s.Bare, str.Encoded && s.Bare
 			s.Parts = []format.Part{{Text: str.Value, Placeholder: str.Value}}
 		} else {
 			decode := func(raw string, _ bool) string { return f.syntax.Decode(raw, str) }

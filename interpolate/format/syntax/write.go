@@ -65,7 +65,7 @@ func (f *file) editString(edits []format.Edit, s *format.Scalar, str *String, va
 // Compare implements format.Format: a library must read the result as the copy with each placeholder replaced by its
 // value.
 func (f *file) Compare(edits []format.Edit) error {
-	want, err := f.syntax.Parse(f.input)
+	want, err := f.syntax.Parse(f.expected())
 	if err != nil {
 		return &format.Difference{}
 	}

@@ -16,19 +16,6 @@ import (
 
 var _ format.Nester = (*file)(nil)
 
-// mayBeFile reports whether a scalar that has no expression can be a file with references without braces.
-func (w *walker) mayBeFile(name, value string) bool {
-	if name == "" || w.file.src.NamesFile == nil || !w.file.src.NamesFile(name) {
-		return false
-	}
-	for _, prefix := range w.file.src.Prefixes {
-		if strings.Contains(value, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
 // noteEncoded notes the values of a Kubernetes Secret that are base64.
 func (w *walker) noteEncoded(mapping *yaml.Node) {
 	if !w.file.src.Encoded {
@@ -195,15 +182,31 @@ func (f *file) indentLines(text string, block extent, end int) string {
 	return strings.Join(lines, lineBreak)
 }
 
-// IsMapping reports whether a text is a mapping whose keys are words, as a configuration file is.
-func IsMapping(text []byte) bool {
+// IsCollection reports whether a text is a mapping whose keys are words, as a configuration file is, or a sequence of
+// such mappings or of words.
+func IsCollection(text []byte) bool {
 	roots, err := parse(text)
-	if err != nil || len(roots) != 1 || len(roots[0].Content) != 1 || roots[0].Content[0].Kind != yaml.MappingNode {
+	if err != nil || len(roots) != 1 || len(roots[0].Content) != 1 {
 		return false
 	}
-	content := roots[0].Content[0].Content
-	for i := 0; i < len(content); i += 2 {
-		if strings.ContainsAny(content[i].Value, " \t\n") {
+	root := roots[0].Content[0]
+	return root.Kind != yaml.ScalarNode && isStructure(root)
+}
+
+// isStructure reports whether a node is a word, a mapping whose keys are words, or a sequence of these.
+func isStructure(n *yaml.Node) bool {
+	step := 1
+	switch n.Kind {
+	case yaml.ScalarNode:
+		return !strings.ContainsAny(n.Value, " \t\n")
+	case yaml.MappingNode:
+		step = 2
+	case yaml.SequenceNode:
+	default:
+		return false
+	}
+	for i := 0; i < len(n.Content); i += step {
+		if !isStructure(n.Content[i]) {
 			return false
 		}
 	}

@@ -35,7 +35,7 @@ func (w *walker) walk() {
 func (w *walker) visit(n *yaml.Node, key bool, name string) {
 	switch n.Kind {
 	case yaml.ScalarNode:
-		if w.ContainedIn(n.Value) || w.file.src.IsBare(n.Value) || w.encoded[n] || w.mayBeFile(name, n.Value) {
+		if w.ContainedIn(n.Value) || w.file.src.IsBare(n.Value) || w.encoded[n] || w.file.src.MayBeFile(name, n.Value) {
 			w.locateScalar(n, key, name)
 		}
 	case yaml.AliasNode:
