@@ -3,6 +3,7 @@
 package interpolate
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -70,9 +71,9 @@ func parseBare(value string) (expr.Reference, error) {
 }
 
 // typeOf returns the function that gives a plain scalar of several parts its type, or nil.
-func (d Dialect) typeOf() func(text string) format.Type {
+func (d Dialect) typeOf() func(text string) (format.Type, string) {
 	if d == DialectMage {
-		return typeOfText
+		return typeInMage
 	}
 	return nil
 }
@@ -84,9 +85,35 @@ func (d *Document) withDialectType(s *format.Scalar, o replacement) replacement 
 	case dialect == DialectMage && !s.Bare && !s.Plain && o.typ != expr.Null && formatType(o.typ) != format.String:
 		o.typ = expr.Text // Mage fills in the text between the quotes
 	case formatType(o.typ) != format.String:
-	case dialect == DialectMage && !s.Bare && s.Plain,
-		dialect == DialectAtlas && s.Bare && strings.HasPrefix(s.Parts[0].Text, atlasSign) && o.typ == expr.JSON:
+	case dialect == DialectMage && !s.Bare && s.Plain:
+		t, text := typeInMage(o.text)
+		o.text = text
+		return o.withType(t)
+	case dialect == DialectAtlas && s.Bare && strings.HasPrefix(s.Parts[0].Text, atlasSign) && o.typ == expr.JSON:
 		return o.withType(typeOfText(o.text))
+	}
+	return o
+}
+
+// oldBool matches the booleans that only YAML 1.1 has, which Mage's parser reads.
+var oldBool = pattern.Once(`^(?:(yes|Yes|YES|on|On|ON)|no|No|NO|off|Off|OFF)$`)
+
+// typeInMage returns the type that Mage's parser gives a plain scalar, and its text for parsers of every version. An
+// empty one is null. The numbers of YAML 1.1 with colons stay strings: a time is more often meant.
+func typeInMage(text string) (format.Type, string) {
+	switch m := oldBool().FindStringSubmatch(text); {
+	case text == "":
+		return format.Null, text
+	case m != nil:
+		return format.Bool, strconv.FormatBool(m[1] != "")
+	}
+	return typeOfText(text), text
+}
+
+// pythonText returns the text that a result of json_value has inside longer text in Mage: that of Python.
+func pythonText(o replacement, expression string) replacement {
+	if o.typ == expr.JSON && (o.text == "true" || o.text == "false") && strings.Contains(expression, "json_value") {
+		o.text = strings.ToUpper(o.text[:1]) + o.text[1:]
 	}
 	return o
 }

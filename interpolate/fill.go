@@ -152,6 +152,9 @@ func (d *Document) evaluate(v *evaluator, refs []reference, values []format.Valu
 			problems = append(problems, d.problem(r, err))
 			continue
 		}
+		if d.file.Dialect == DialectMage {
+			o = pythonText(o, d.text(r))
+		}
 		if whole {
 			o = d.withDialectType(&d.scalars[r.scalar], o)
 		}

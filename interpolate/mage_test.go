@@ -47,6 +47,43 @@ func mageResults(t *testing.T) ([]mageResult, *resolver, map[string]string) {
 	return out, r, head.Env
 }
 
+// TestReadersOfMageResults checks that Jinja and PyYAML give the results that the other test takes for those of Mage.
+func TestReadersOfMageResults(t *testing.T) {
+	needsReader(t, "PyYAML and Jinja2", "install python3-yaml and python3-jinja2", "python3", "-c", "import yaml, jinja2")
+	results, r, env := mageResults(t)
+	in := struct {
+		Secrets map[string]string `json:"secrets"`
+		Env     map[string]string `json:"env"`
+		Texts   []string          `json:"texts"`
+	}{map[string]string{}, env, nil}
+	for name, value := range r.secrets {
+		in.Secrets[strings.TrimPrefix(name, "dev/")] = value
+	}
+	for _, m := range results {
+		in.Texts = append(in.Texts, m.In)
+	}
+	data, _ := json.Marshal(in)
+	cmd := exec.CommandContext(t.Context(), "python3", "testdata/mage/oracle.py")
+	cmd.Stdin = bytes.NewReader(data)
+	answer, err := cmd.Output()
+	var got []any
+	if err == nil {
+		err = json.Unmarshal(answer, &got)
+	}
+	if err != nil || len(got) != len(results) {
+		t.Fatalf("%d answers for %d texts: %v", len(got), len(results), err)
+	}
+	for i, m := range results {
+		want := m.Value
+		if m.Mage != "ok" {
+			want = "error"
+		}
+		if !reflect.DeepEqual(got[i], want) {
+			t.Errorf("%s: is %v, and the file says %v", m.In, got[i], want)
+		}
+	}
+}
+
 // TestReadersOfMageFiles compares the dialect mage with Mage. The page lists every difference, with its reason.
 func TestReadersOfMageFiles(t *testing.T) {
 	needsReader(t, "PyYAML and Jinja2", "install python3-yaml and python3-jinja2", "python3", "-c", "import yaml, jinja2")

@@ -47,9 +47,9 @@ type Source struct {
 	IsReference func(r *Region, text string) bool
 	// Trims reports which white space around a region goes with it: {{- x -}}.
 	Trims func(r *Region, text string) (before, after bool)
-	// TypeOf returns the type of a scalar without quotes that has this text after several parts were replaced. Nil makes
-	// all of them strings.
-	TypeOf func(text string) Type
+	// TypeOf returns the type of a scalar without quotes that has this text after several parts were replaced, and its
+	// text as it is written. Nil makes all of them strings.
+	TypeOf func(text string) (Type, string)
 	// FindRegions returns the regions of a part of the file.
 	FindRegions func(data []byte) []Region
 

@@ -133,7 +133,11 @@ func (w *writer) rewritten() (text, tag string, _ *backend.Error) {
 	foreign := w.foreignText()
 	switch {
 	case w.scalar.Plain && w.file.src.TypeOf != nil && foreign == "":
-		text, tag = typed(w.file.src.TypeOf(value), value)
+		typ, value := w.file.src.TypeOf(value)
+		text, tag = typed(typ, value)
+		if w.node.Value = value; typ == format.Null {
+			w.node.Value = text
+		}
 		return text, tag, nil
 	case !strings.ContainsAny(foreign, `"\`):
 		return doubleQuote(value), "!!str", nil
