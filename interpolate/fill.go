@@ -70,7 +70,7 @@ func (d *Document) edits(v *evaluator) ([]format.Edit, Problems) {
 		scalar := refs[0].scalar
 		if n := d.nested[scalar]; n != nil {
 			var wrong Problems
-			if edits, wrong = d.writeNested(edits, scalar, n, v); len(wrong) > 0 {
+			if edits, wrong = d.writeNested(edits, &refs[0], n, v); len(wrong) > 0 {
 				problems = append(problems, wrong...)
 			}
 			for d.templates != 0 && len(edited) < len(edits) {

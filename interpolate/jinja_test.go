@@ -94,13 +94,23 @@ func TestLiteralReference(t *testing.T) {
 // TestExpressionsBesideKeepTheirBytes checks that text of other tools keeps its bytes when a scalar changes its style.
 func TestExpressionsBesideKeepTheirBytes(t *testing.T) {
 	const refused = "the quotes of the expression beside it would have to change"
+	const unfit = "the value does not fit into the block, and the expression of another tool in it cannot move into quotes"
 	for _, c := range []struct{ text, value, want string }{
 		{"a: |\n  {{ default \"x\" .y }} CALL\n", "l1\n l2\nl3", "a: |\n  {{ default \"x\" .y }} l1\n   l2\n  l3\n"},
 		{"a: |\r\n  {{ default \"x\" .y }} CALL z\r\n", "l1\n\nl2\n",
 			"a: |\r\n  {{ default \"x\" .y }} l1\r\n\r\n  l2\r\n   z\r\n"},
 		{"a: |\n  {{ default \"x\" .y }} CALL", "l1\nl2", "a: |\n  {{ default \"x\" .y }} l1\n  l2"},
-		{"a: |\n  {{ default \"x\" .y }} CALL\n", "l1\nl2\n", refused},
-		{"a: >\n  {{ default \"x\" .y }} CALL\n", "l1\nl2", refused},
+		{"a: |\n  {{ default \"x\" .y }} CALL\n", "l1\nl2\n", "a: |+\n  {{ default \"x\" .y }} l1\n  l2\n\n"},
+		{"a: |2 # c\n  {{ .x }}\n  CALL\nb: 1\n", "l1\nl2\n", "a: |2+ # c\n  {{ .x }}\n  l1\n  l2\n\nb: 1\n"},
+		{"a: |-\n  {{ .x }}\n  CALL\nb: 1\n", "l1\nl2\n", "a: |\n  {{ .x }}\n  l1\n  l2\n\nb: 1\n"},
+		{"a: |-2\r\n  {{ .x }}\r\n  CALL\r\n", "l1\n", "a: |2\r\n  {{ .x }}\r\n  l1\r\n\r\n"},
+		{"a: |+\n  {{ .x }}\n  CALL\n\nb: 1\n", "l1\n", "a: |+\n  {{ .x }}\n  l1\n\n\nb: 1\n"},
+		{"a: |\n  {{- .x -}} CALL\n", "", "a: |\n  {{- .x -}} \n"},
+		// Where a block cannot hold the value, the expression beside it would move into quotes.
+		{"a: |\n  {{ .x }}\n  CALL\n\nb: 1\n", "l1\n", unfit},
+		{"a: |\n  CALL\n  {{ .x }}\n", " l1", unfit},
+		{"a: >\n  {{ .x }} CALL\n", "l1\nl2", unfit},
+		{".env: |\n  A=CALL\n  B={{ .x }}\n", "\x01", unfit},
 		{"a: {{ default \"x\" .y }} CALL\n", "l1\nl2", refused},
 		{"a: {{ default \"x\" .y }} CALL\n", "l1 'l2'", "a: '{{ default \"x\" .y }} l1 ''l2'''\n"},
 		{"a: {{ default 'x' .y }} CALL\n", "l1\nl2", "a: \"{{ default 'x' .y }} l1\\nl2\"\n"},

@@ -206,8 +206,12 @@ func (p *referenceParser) addFile(scalar int, n *Document, problems Problems) {
 
 // mayHoldEncoded reports whether the file can hold a Kubernetes Secret.
 func (d *Document) mayHoldEncoded() bool {
-	return slices.Contains([]Format{FormatYAML, FormatJSON, FormatJSONC}, d.file.format()) && bytes.Contains(d.file.Data, []byte("Secret")) &&
-		bytes.Contains(d.file.Data, []byte("data")) && secretKind().Match(d.file.Data)
+	switch d.file.format() {
+	case FormatYAML, FormatJSON, FormatJSONC:
+		return bytes.Contains(d.file.Data, []byte("Secret")) && bytes.Contains(d.file.Data, []byte("data")) &&
+			secretKind().Match(d.file.Data)
+	}
+	return false
 }
 
 // secretKind matches the kind of a Kubernetes Secret.
@@ -264,7 +268,10 @@ func isOneExpressionText(text []byte) bool {
 }
 
 // writeNested appends the edits of a scalar that is a file.
-func (d *Document) writeNested(edits []format.Edit, scalar int, n *Document, v *evaluator) ([]format.Edit, Problems) {
+func (d *Document) writeNested(edits []format.Edit, r *reference, n *Document, v *evaluator) (
+	[]format.Edit, Problems,
+) {
+	scalar := r.scalar
 	inner, problems := n.edits(v)
 	if len(problems) > 0 || len(inner) == 0 {
 		return edits, problems
@@ -273,7 +280,11 @@ func (d *Document) writeNested(edits []format.Edit, scalar int, n *Document, v *
 	if n.within.base64 {
 		text, inner = base64.StdEncoding.EncodeToString([]byte(text)), nil
 	}
-	return d.format.(format.Nester).WriteNested(edits, scalar, inner, text), nil
+	edits, err := d.format.(format.Nester).WriteNested(edits, scalar, inner, text)
+	if err != nil {
+		return edits, Problems{d.problem(r, err)}
+	}
+	return edits, nil
 }
 
 // passTemplates tells the nested files which syntaxes of templates remain in this one, and whether they are inside an

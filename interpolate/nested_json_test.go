@@ -42,7 +42,8 @@ func TestNestedFilesInJSON(t *testing.T) {
 		}
 	}
 	// The position is that of the expression.
-	f := interpolate.File{Name: "f.json", Data: []byte(withCalls("{\n  \"a.yaml\": \"\\u0061: \\\"1\\\"\\nb: {{ get_value( }}\"}"))}
+	text := "{\n  \"a.yaml\": \"\\u0061: \\\"1\\\"\\nb: {{ get_value( }}\"}"
+	f := interpolate.File{Name: "f.json", Data: []byte(text)}
 	if _, err := interpolate.Scan(f); err == nil || !strings.HasPrefix(err.Error(), "f.json:2:46: ") {
 		t.Errorf("got %v", err)
 	}

@@ -77,6 +77,10 @@ func TestYAMLHoldsEveryValue(t *testing.T) {
 					strings.Contains(err.Error(), "the quotes of the expression beside it would have to change") {
 					continue
 				}
+				if err != nil && c.name == "literal foreign" && (!format.IsPlainText(v) || strings.TrimSpace(v) != v) &&
+					strings.Contains(err.Error(), "the value does not fit into the block") {
+					continue
+				}
 				if err != nil {
 					t.Fatalf("%.40q: %v", v, err)
 				}

@@ -2,7 +2,11 @@
 
 package format
 
-import "sort"
+import (
+	"sort"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
 
 // Nester is a Format in which a scalar can hold a file of another format.
 type Nester interface {
@@ -13,8 +17,8 @@ type Nester interface {
 
 	// WriteNested appends the edits that give a scalar a new text. If the text comes from edits of the file that Nested
 	// returns, these are the inner edits, and they leave as much as possible as it is. WriteNested is called instead
-	// of Write.
-	WriteNested(edits []Edit, scalar int, inner []Edit, text string) []Edit
+	// of Write. Its error says why the scalar cannot hold the text.
+	WriteNested(edits []Edit, scalar int, inner []Edit, text string) ([]Edit, *backend.Error)
 }
 
 // Nested is a file in a scalar of another file.

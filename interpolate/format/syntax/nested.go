@@ -5,6 +5,7 @@ package syntax
 import (
 	"strings"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 )
 
@@ -40,7 +41,9 @@ func (f *nestingFile) Nested(scalar int) format.Nested {
 
 // WriteNested implements format.Nester. What has no edit keeps its escapes. In the copy, a placeholder replaces the
 // whole string.
-func (f *nestingFile) WriteNested(edits []format.Edit, scalar int, inner []format.Edit, text string) []format.Edit {
+func (f *nestingFile) WriteNested(edits []format.Edit, scalar int, inner []format.Edit, text string) (
+	[]format.Edit, *backend.Error,
+) {
 	str := &f.strings[scalar]
 	escape := func(text string) string {
 		escaped, _ := f.syntax.Escape(str, text)
@@ -63,7 +66,7 @@ func (f *nestingFile) WriteNested(edits []format.Edit, scalar int, inner []forma
 		edits = append(edits[:before], format.Edit{Start: str.Inner.Start, End: str.Inner.End, Text: escape(text)})
 	}
 	f.wholes = append(f.wholes, w)
-	return edits
+	return edits, nil
 }
 
 // whole is a string that holds a file.

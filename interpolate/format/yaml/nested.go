@@ -4,10 +4,12 @@ package yaml
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 )
 
@@ -113,26 +115,33 @@ func (f *file) literalLines(scalar int) (format.Nested, bool) {
 }
 
 // WriteNested implements format.Nester.
-func (f *file) WriteNested(edits []format.Edit, scalar int, inner []format.Edit, text string) []format.Edit {
+func (f *file) WriteNested(edits []format.Edit, scalar int, inner []format.Edit, text string) (
+	[]format.Edit, *backend.Error,
+) {
 	p := &f.places[scalar]
-	if n, ok := f.literalLines(scalar); ok && inner != nil && fitsLines(texts(inner), string(n.Data), text) {
+	if n, ok := f.literalLines(scalar); ok && inner != nil && breaksAtEnd(string(n.Data)) == breaksAtEnd(text) &&
+		fitsLines(texts(inner), string(n.Data), text) {
 		// The copy has placeholders of the same length, so the inner edits are valid in it too.
 		p.node.Value = string(format.Splice([]byte(p.node.Value), inner))
 		for _, e := range inner {
 			start, end := n.Offset(e.Start), n.Offset(e.End)
 			edits = append(edits, format.Edit{Start: start, End: end, Text: f.indentLines(e.Text, p.extent, end)})
 		}
-		return edits
+		return edits, nil
+	}
+	isForeign := func(p format.Part) bool { return p.Region != nil && !f.src.IsReference(p.Region, p.Text) }
+	if p.block && slices.ContainsFunc(f.scalars[scalar].Parts, isForeign) {
+		return edits, errUnfitBlock()
 	}
 	p.node.Value = text
 	if w := (writer{place: p}); !w.tagged() {
 		p.node.Tag = "!!str"
 	}
 	if !p.block {
-		return append(edits, format.Edit{Start: p.start, End: p.end, Text: doubleQuote(text)})
+		return append(edits, format.Edit{Start: p.start, End: p.end, Text: doubleQuote(text)}), nil
 	}
 	return append(edits, format.Edit{Start: p.start, End: p.headerEnd, Text: doubleQuote(text)},
-		format.Edit{Start: p.headerLineEnd, End: p.end})
+		format.Edit{Start: p.headerLineEnd, End: p.end}), nil
 }
 
 // texts returns what edits insert.
@@ -145,7 +154,7 @@ func texts(edits []format.Edit) []string {
 }
 
 // fitsLines reports whether values can stand in the lines of a literal block, whose text they change. All characters
-// must be printable. What a parser derives the indentation from, and the line breaks at the end, must stay as they are.
+// must be printable. What a parser derives the indentation from must stay as it is.
 func fitsLines(values []string, before, after string) bool {
 	for _, v := range values {
 		if !format.IsPlainText(strings.NewReplacer("\n", "", "\t", "").Replace(v)) {
@@ -158,8 +167,7 @@ func fitsLines(values []string, before, after string) bool {
 	}
 	content := strings.TrimRight(after, "\n")
 	lastLine := content[strings.LastIndexByte(content, '\n')+1:]
-	breaks := len(before) - len(strings.TrimRight(before, "\n"))
-	return len(after)-len(content) == breaks && strings.Trim(lastLine, " \t") != ""
+	return strings.Trim(lastLine, " \t") != ""
 }
 
 // indentLines returns a text as it is written in a literal block, up to the offset end: each line but the first is

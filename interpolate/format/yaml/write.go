@@ -3,6 +3,7 @@
 package yaml
 
 import (
+	"bytes"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -53,6 +54,13 @@ func (w *writer) editParts(edits []format.Edit) ([]format.Edit, bool) {
 	if whole := format.Whole(w.values); whole != nil && whole.Type != format.String {
 		return nil, false
 	}
+	header, ok := w.newHeader()
+	if !ok {
+		return nil, false
+	}
+	if header != "" {
+		edits = append(edits, format.Edit{Start: w.start, End: w.headerEnd, Text: header})
+	}
 	var value strings.Builder
 	for i := range w.values {
 		p, v := &w.scalar.Parts[i], &w.values[i]
@@ -82,6 +90,8 @@ func (w *writer) escapedPart(part int, value string) (string, bool) {
 	case w.block && w.node.Style&yaml.LiteralStyle != 0 && strings.Contains(value, "\n"):
 		_, end := w.scalar.Parts[part].Extent()
 		return w.file.indentLines(value, w.extent, end), w.indent > 0 && w.fitsLines(value)
+	case w.block && w.node.Style&yaml.LiteralStyle != 0 && value == "" && w.foreignText() != "":
+		return "", w.indent > 0 && w.fitsLines("")
 	case w.block:
 		return value, w.indent > 0 && fitsBlock(value)
 	case w.multiline:
@@ -102,9 +112,59 @@ func fitsBlock(s string) bool {
 
 // fitsLines reports whether a value of several lines can replace an expression in a literal block scalar.
 func (w *writer) fitsLines(value string) bool {
-	kept := make([]format.Value, len(w.values))
-	return fitsLines([]string{value}, format.NewText(w.scalar.Parts, kept), format.NewText(w.scalar.Parts, w.values))
+	before, after := w.texts()
+	return fitsLines([]string{value}, before, after)
 }
+
+// texts returns the text of the scalar as it is, and with its values.
+func (w *writer) texts() (before, after string) {
+	kept := make([]format.Value, len(w.values))
+	return format.NewText(w.scalar.Parts, kept), format.NewText(w.scalar.Parts, w.values)
+}
+
+// newHeader returns the header with which a literal block holds the line breaks at the end of its new text. It is empty
+// if the header can stay. newHeader returns false if no header fits.
+func (w *writer) newHeader() (string, bool) {
+	if !w.block || w.node.Style&yaml.LiteralStyle == 0 {
+		return "", true
+	}
+	before, after := w.texts()
+	was, is := breaksAtEnd(before), breaksAtEnd(after)
+	header := string(w.file.src.Data[w.start:w.headerEnd])
+	plain := strings.NewReplacer("+", "", "-", "").Replace(header)
+	switch {
+	case was == is:
+		return "", true
+	case w.foreignText() == "":
+		return "", false // without one, the scalar is easier to read in quotes
+	case strings.Contains(header, "+"):
+		return "", true
+	case is == 1:
+		return plain, true
+	case is > 1 && w.breaksAfter() == was:
+		return plain + "+", true
+	}
+	return "", false
+}
+
+// breaksAfter returns the number of line breaks between the last line of a block that is not blank, and the next line
+// of the file that is not.
+func (w *writer) breaksAfter() int {
+	data := w.file.src.Data
+	end := w.contentStart + len(bytes.TrimRight(data[w.contentStart:w.end], " \t\r\n"))
+	breaks := 0
+	for end < len(data) && strings.IndexByte(format.Blanks, data[end]) >= 0 {
+		if n := breakLen(data[end:]); n > 0 {
+			breaks++
+			end += n
+		} else {
+			end++
+		}
+	}
+	return breaks
+}
+
+func breaksAtEnd(text string) int { return len(text) - len(strings.TrimRight(text, "\n")) }
 
 // foreignText returns the foreign expressions in the scalar.
 func (w *writer) foreignText() string {
@@ -132,6 +192,8 @@ func (w *writer) rewritten() (text, tag string, _ *backend.Error) {
 	w.node.Value = value
 	foreign := w.foreignText()
 	switch {
+	case w.block && foreign != "":
+		return "", "", errUnfitBlock()
 	case w.scalar.Plain && w.file.src.TypeOf != nil && foreign == "":
 		typ, value := w.file.src.TypeOf(value)
 		text, tag = typed(typ, value)
@@ -146,6 +208,12 @@ func (w *writer) rewritten() (text, tag string, _ *backend.Error) {
 	}
 	return "", "", backend.Errorf(backend.CodeInvalid,
 		"the value must be written in quotes, and the quotes of the expression beside it would have to change").
+		WithHint("give the reference its own value, or encode it with | b64encode")
+}
+
+func errUnfitBlock() *backend.Error {
+	return backend.Errorf(backend.CodeInvalid,
+		"the value does not fit into the block, and the expression of another tool in it cannot move into quotes").
 		WithHint("give the reference its own value, or encode it with | b64encode")
 }
 
