@@ -171,7 +171,7 @@ func (p *referenceParser) region(part *format.Part) *expr.Expression {
 			WithHint(`add "}}" within %d bytes`, expr.MaxBytes))
 		return nil
 	}
-	if r.Literal {
+	if r.Literal || isStatement(text) {
 		return nil
 	}
 	body, before, _ := trimMarks(text[2 : len(text)-2])
@@ -256,12 +256,15 @@ func (d *Document) inStatements(regions []format.Region) (out Problems) {
 
 // isReference reports whether a region is a reference, also if it has a problem. The text is without escapes.
 func isReference(r *format.Region, text string) bool {
-	if r.Literal || r.Control || r.Unclosed {
+	if r.Literal || r.Control || r.Unclosed || isStatement(text) {
 		return false
 	}
 	body, _, _ := trimMarks(text[2 : len(text)-2])
 	return expr.IsReference(body)
 }
+
+// isStatement reports whether a region is a statement of another tool: {% … %}.
+func isStatement(text string) bool { return strings.HasPrefix(text, "{%") }
 
 // trims reports which white space around a region goes with it. Only that of a reference does.
 func trims(r *format.Region, text string) (before, after bool) {

@@ -198,6 +198,10 @@ func (d *Document) read(regions []format.Region, thorough bool) Problems {
 		src.NamesFile = namesFile
 	}
 	problems, parsed := d.readAs(row, src)
+	if parsed && problems == nil && d.file.Format == FormatByName && d.file.isUnnamed() && d.cutsStrings() {
+		return d.fileProblem(0, "the text has references, and a string around one of them begins in a key of YAML",
+			"name the format of the text with --file-format: "+joinNames(Formats))
+	}
 	if parsed && problems == nil && d.file.Format == FormatByName && d.isOneScalar() {
 		if d.within != nil {
 			return d.fileProblem(0, "the value of "+backend.Quote(d.within.name)+
@@ -218,6 +222,23 @@ func (d *Document) read(regions []format.Region, thorough bool) Problems {
 		problems[0].Pos.Line)
 	problems, _ = d.readAs(FormatTemplate.row(), src)
 	return problems
+}
+
+// cutsStrings reports whether a quote in a key begins a string that ends in the value with a reference. Then the text
+// is hardly YAML: echo "a: {{ … }}".
+func (d *Document) cutsStrings() bool {
+	return slices.ContainsFunc(d.references, func(r reference) bool {
+		s := &d.scalars[r.scalar]
+		return s.Plain && slices.ContainsFunc([]string{`"`, `'`}, func(quote string) bool {
+			inValue := 0
+			for i := range s.Parts {
+				if s.Parts[i].Region == nil {
+					inValue += strings.Count(s.Parts[i].Text, quote)
+				}
+			}
+			return strings.Count(s.Name, quote)%2 == 1 && inValue%2 == 1
+		})
+	})
 }
 
 // isOneScalar reports whether all of the file is one scalar, and not only one reference. A text that is not YAML often

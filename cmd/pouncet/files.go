@@ -110,7 +110,7 @@ func (r *sourceReader) readPath(path string) error {
 // rules returns the rules for the files that a path selects.
 func (r *sourceReader) rules(folder bool) fileset.Rules {
 	rules := r.formats.rules
-	rules.Output, rules.Skipped = r.to.folder, r.skipped.add
+	rules.Output, rules.Skipped, rules.NotIgnored = r.to.folder, r.skipped.add, r.skipped.addFolder
 	if folder && r.to.stream {
 		rules.Selects = func(name string) bool {
 			return interpolate.IsConfigurationFile(name) && interpolate.FormatOf(name) == interpolate.FormatYAML

@@ -39,7 +39,7 @@ func (a *app) listFiles(c *cobra.Command, r review.Reader, args []string) (revie
 	}
 	paths := slices.DeleteFunc(slices.Clone(args), func(p string) bool { return p == interpolate.StandardInput })
 	var skipped skippedFiles
-	r.Rules.Skipped = skipped.add
+	r.Rules.Skipped, r.Rules.NotIgnored = skipped.add, skipped.addFolder
 	files, err := r.ListFiles(c.Context(), paths)
 	a.reportSkipped(&skipped)
 	if err != nil || len(paths) == len(args) {

@@ -12,8 +12,12 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// skippedFiles notes the files below folders that hold references and have a name of no known format.
-type skippedFiles struct{ names []string }
+// skippedFiles notes what the user may not expect of the selection of files: the files below folders that hold
+// references and have a name of no known format, and the first folder of which git does not say what it ignores.
+type skippedFiles struct {
+	names          []string
+	folder, reason string
+}
 
 // maxSkippedBytes is the size of the largest file that is searched. A larger one is hardly a configuration.
 const maxSkippedBytes = 256 << 10
@@ -39,9 +43,19 @@ func (s *skippedFiles) add(name string) {
 	}
 }
 
-// reportSkipped says once which files were not read although they hold references.
+// addFolder notes a folder of which git does not say what it ignores.
+func (s *skippedFiles) addFolder(folder, reason string) {
+	if s.folder == "" {
+		s.folder, s.reason = filepath.ToSlash(folder), reason
+	}
+}
+
+// reportSkipped says once which files were not read although they hold references, and what is not ignored.
 func (a *app) reportSkipped(s *skippedFiles) {
 	const shown = 3
+	if s.folder != "" {
+		a.notef("pouncet: no file in %s is ignored, because git does not answer: %s", backend.Quote(s.folder), s.reason)
+	}
 	if len(s.names) == 0 {
 		return
 	}

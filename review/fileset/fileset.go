@@ -47,6 +47,10 @@ type Rules struct {
 	// Skipped, if it is set, is called for each regular file below a folder that Selects leaves out.
 	Skipped func(name string)
 
+	// NotIgnored, if it is set, is called for a folder in a repository of which git does not say what it ignores, with
+	// the reason. Nothing is ignored there.
+	NotIgnored func(folder, reason string)
+
 	// Ignored says that files which git ignores are selected too.
 	Ignored bool
 }
@@ -97,7 +101,7 @@ func (r Rules) Walk(ctx context.Context, root string) (files []string, problems 
 	}
 	ignored := map[string]bool{}
 	if !r.Ignored {
-		ignored = ignoredByGit(ctx, root)
+		ignored = r.ignoredByGit(ctx, root)
 	}
 	start := root
 	if linked, err := os.Lstat(root); err == nil && linked.Mode()&fs.ModeSymlink != 0 {
@@ -194,7 +198,7 @@ func (r Rules) excludesNamed(name string) bool {
 
 // ignoredByGit returns the files and folders below a folder that git ignores. It asks git, which knows the files under
 // version control and all places of patterns. Without git and outside a repository, nothing is ignored.
-func ignoredByGit(ctx context.Context, folder string) map[string]bool {
+func (r Rules) ignoredByGit(ctx context.Context, folder string) map[string]bool {
 	ignored := map[string]bool{}
 	if !inRepository(folder) {
 		return ignored
@@ -204,6 +208,9 @@ func ignoredByGit(ctx context.Context, folder string) map[string]bool {
 		"ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
 	out, err := cmd.Output()
 	if err != nil {
+		if r.NotIgnored != nil && ctx.Err() == nil {
+			r.NotIgnored(folder, gitReason(err))
+		}
 		return ignored
 	}
 	for name := range bytes.SplitSeq(out, []byte{0}) {
@@ -213,6 +220,16 @@ func ignoredByGit(ctx context.Context, folder string) map[string]bool {
 		}
 	}
 	return ignored
+}
+
+// gitReason returns the first line of what git says about an error.
+func gitReason(err error) string {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || len(exit.Stderr) == 0 {
+		return err.Error()
+	}
+	line, _, _ := strings.Cut(string(exit.Stderr), "\n")
+	return strings.TrimPrefix(line, "fatal: ")
 }
 
 // inRepository reports whether a folder is in a git repository, without a process.

@@ -120,6 +120,28 @@ func TestFilesThatGitIgnores(t *testing.T) {
 	wantFiles(t, Rules{}, []string{"work/x"}, "work/x/c.yaml")
 }
 
+// TestGitThatRefuses checks that a repository of another user is reported, because nothing is ignored there.
+func TestGitThatRefuses(t *testing.T) {
+	tree(t, "a.yaml", "b.gen.yaml")
+	git(t, "init", "-q")
+	if err := os.WriteFile(".gitignore", []byte("*.gen.yaml\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var reasons []string
+	r := Rules{NotIgnored: func(folder, reason string) { reasons = append(reasons, folder+": "+reason) }}
+	wantFiles(t, r, []string{"."}, "a.yaml")
+	if len(reasons) > 0 {
+		t.Errorf("git answers, and %q is reported", reasons)
+	}
+	t.Setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+	t.Setenv("GIT_CONFIG_GLOBAL", os.DevNull)
+	t.Setenv("GIT_CONFIG_NOSYSTEM", "1")
+	wantFiles(t, r, []string{"."}, "a.yaml", "b.gen.yaml")
+	if len(reasons) != 1 || !strings.HasPrefix(reasons[0], ".: detected dubious ownership") {
+		t.Errorf("is %q", reasons)
+	}
+}
+
 func TestLinks(t *testing.T) {
 	tree(t, "real/a.yaml", "other/b.yaml")
 	links := map[string]string{"real/file.yaml": "../other/b.yaml", "real/folder": "../other", "named": "other"}
