@@ -14,8 +14,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 )
 
-// A KMS is slow, throttles, refuses, fails and is gone, under load. Calls for environments whose key is in memory go on.
-// A new environment needs the KMS: its creation fails with a clear error, and succeeds when the KMS works again.
+// A KMS is slow, throttles, refuses, fails and is gone, under load. Calls for environments whose key is in memory go
+// on. A new environment needs the KMS: its creation fails with a clear error, and succeeds when the KMS works again.
 func TestTheKMSFailsUnderLoad(t *testing.T) {
 	server := kmstest.New(t)
 	d := &deployment{database: postgrestest.Start(t, "fsync=on").URL("postgres"), kmsKey: server.URI(t)}

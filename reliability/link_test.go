@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// link is a TCP proxy that can be cut. While it is cut, it keeps all connections and forwards nothing, as a network does
-// that loses all packets. Afterwards it forwards what it has received, as TCP does when a network comes back.
+// link is a TCP proxy that can be cut. While it is cut, it keeps all connections and forwards nothing, as a network
+// does that loses all packets. Afterwards it forwards what it has received, as TCP does when a network comes back.
 type link struct {
 	address string
 	to      string

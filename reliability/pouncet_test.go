@@ -27,8 +27,8 @@ var programs = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=0.1.0",
-		"-o", dir+string(filepath.Separator), ".", "./cmd/pouncet")
+	build := exec.CommandContext(context.Background(), "go", "build", "-trimpath",
+		"-ldflags", "-s -w -X main.version=0.1.0", "-o", dir+string(filepath.Separator), ".", "./cmd/pouncet")
 	build.Dir, build.Env = "..", append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("building the programs: %w\n%s", err, out)

@@ -231,8 +231,8 @@ func (c *checker) checkState(
 	}
 }
 
-// tokensFit compares the tokens with the sum of their state. If one token is all that is too much, it was deleted and put
-// back, and is reported itself.
+// tokensFit compares the tokens with the sum of their state. If one token is all that is too much, it was deleted and
+// put back, and is reported itself.
 func (c *checker) tokensFit(want sum) bool {
 	sums := c.signers.tokenSums(c.tokens)
 	if sums.fit(want) {

@@ -175,8 +175,8 @@ type onTimeline struct {
 
 func (d *onTimeline) Timeline() int64 { return d.timeline }
 
-// A standby that takes the place of a primary need not have what the primary only showed. It must have what this process
-// has committed.
+// A standby that takes the place of a primary need not have what the primary only showed. It must have what this
+// process has committed.
 func TestANewTimelineMustHaveWhatWasCommitted(t *testing.T) {
 	dir := t.TempDir()
 	other := open(t, dir)

@@ -209,8 +209,8 @@ func (s *Store) timeline() int64 {
 // seenCounters returns the highest counters that this process has seen. A transaction asks before it begins: what it
 // reads cannot be older than that.
 //
-// A primary can show a commit that it has not sent to a standby, and a standby that takes its place does not have it. So
-// a new timeline must only have what this process has committed, which it was told to be on both.
+// A primary can show a commit that it has not sent to a standby, and a standby that takes its place does not have it.
+// So a new timeline must only have what this process has committed: it was told that the standby has it.
 func (s *Store) seenCounters() *counters {
 	timeline := s.timeline()
 	if c := s.counters.Load(); c.timeline >= timeline {
