@@ -301,7 +301,7 @@ const (
 type Outcome struct {
 	Action  Action   `json:"action,omitempty"`
 	Changed []string `json:"changed,omitempty"` // the attributes that differ, by their JSON names
-	Object  Object   `json:"object,omitzero"`   // after the change; before it, for a deletion; zero with Err
+	Object  Object   `json:"object"`            // after the change; before it, for a deletion
 	Err     *Error   `json:"error,omitempty"`   // the rule that the change breaks
 
 	// Displaced is the object that the change displaced or took over, as it was before; see Change.SameOwner.

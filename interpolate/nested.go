@@ -341,8 +341,9 @@ func (p *referenceParser) noteUnclear(scalar int) {
 	case extension != "" && (several || namesFile(strings.TrimSuffix(s.Name, extension)) && looksLikeFile(text.Data)):
 		reason = backend.Quote(extension) + " is not the extension of a known format"
 		hint = "make sure that no value needs an escape there; with .txt as its extension, the key says so"
-	case several && looksLikeFile(text.Data), text.Block && yaml.IsCollection(withoutExpressions(text.Data, 'x')),
-		isData(text.Data):
+	case several && !looksLikeFile(text.Data):
+		return
+	case several, isData(text.Data), text.Block && yaml.IsCollection(withoutExpressions(text.Data, 'x')):
 	default:
 		return
 	}

@@ -21,7 +21,7 @@ const (
 	maxLargeMemory = 2*backend.MaxOutcomeBytes + 3*maxRequestBytes // the largest call, 128 MiB
 )
 
-// callers knows the principals whose requests the server reads or serves, so that one cannot use all that there is.
+// callers knows the principals whose requests the server reads or serves, so that one cannot use everything.
 type callers struct {
 	most         int // requests of one principal
 	mu           sync.Mutex

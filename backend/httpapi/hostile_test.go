@@ -47,14 +47,15 @@ func TestHostileClientTorture(t *testing.T) {
 		t.Skip("SKIPPED: ends the server with a signal, which Windows does not have")
 	}
 	server := startHostile(t)
-	stop, rounds, requests := time.Now().Add(45*time.Second), 1, 2 // and the last answers take a while
+	stop := time.Now().Add(45 * time.Second) // the last answers take a while
+	rounds, requests, largeOnes := 1, 2, 2
 	if os.Getenv("POUNCET_TORTURE") != "" || os.Getenv("POUNCET_TEST_PARTS") != "" {
-		rounds, requests = 1<<30, 8
+		rounds, requests, largeOnes = 1<<30, 8, largeClients
 	}
 	usual := server.startUsual(t)
 	var clients sync.WaitGroup
 	large := largeRequests()
-	for i := range hostileClients + largeClients {
+	for i := range hostileClients + largeOnes {
 		c := &hostileClient{hostileServer: server, random: rand.New(rand.NewPCG(1, uint64(i))), requests: requests,
 			answers: map[int]int{}}
 		clients.Go(func() {
@@ -142,7 +143,7 @@ func largeRequests() []largeRequest {
 			`,"dry_run":true`)},
 		{"/v1/apply", backend.RoleAdmin, list("changes", `{"op":"delete",`+place+strings.Repeat("n", 3000)+`"}`, 9900,
 			`,"dry_run":true`)},
-		{"/v1/apply", backend.RolePlanner, []byte(`{"dry_run":true,"changes":[{"op":"set","kind":"usage","project":"large",` +
+		{"/v1/apply", backend.RoleRuntime, []byte(`{"dry_run":true,"changes":[{"op":"set","kind":"usage","project":"large",` +
 			`"name":"s",` + strings.TrimPrefix(string(list("usages", usage, 20_000, "")), "{") + "]}")},
 		{"/v1/query", backend.RoleViewer, []byte(`{"kind":"secret","project":"large"}`)},
 	}

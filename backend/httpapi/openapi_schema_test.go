@@ -129,6 +129,9 @@ func (s *schemas) structOf(name string, t reflect.Type) object {
 	for _, f := range jsonFields(t) {
 		key := name + "." + f.name
 		field := s.of(f.Type)
+		if key == "Outcome.object" {
+			field = object{"anyOf": []object{field, s.noObject()}}
+		}
 		field["description"] = s.fieldText(key, f.name)
 		if limit := openAPILimits[key]; limit > 0 {
 			field["maxItems"] = limit
@@ -162,6 +165,15 @@ func (s *schemas) structOf(name string, t reflect.Type) object {
 		made["additionalProperties"] = false
 	}
 	return made
+}
+
+// noObject returns the schema of the object in an outcome with an error: its texts are empty.
+func (s *schemas) noObject() object {
+	const name = "NoObject"
+	none := object{"type": "string", "const": ""}
+	s.byName[name] = object{"type": "object", "description": s.text(name), "required": []string{"kind", "id", "name"},
+		"properties": object{"kind": none, "id": none, "name": none}}
+	return object{"$ref": "#/components/schemas/" + name}
 }
 
 // jsonField is a field under its name in JSON.

@@ -206,10 +206,13 @@ func (r Rules) ignoredByGit(ctx context.Context, folder string) map[string]bool 
 	// A repository can name a program as its monitor of files, which must not run here.
 	cmd := exec.CommandContext(ctx, "git", "-c", "core.fsmonitor=false", "-C", folder,
 		"ls-files", "--others", "--ignored", "--exclude-standard", "--directory", "-z")
+	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	out, err := cmd.Output()
 	if err != nil {
-		if r.NotIgnored != nil && ctx.Err() == nil {
-			r.NotIgnored(folder, gitReason(err))
+		// A folder ".git" alone makes no repository.
+		reason := gitReason(err)
+		if r.NotIgnored != nil && ctx.Err() == nil && !strings.HasPrefix(reason, "not a git repository") {
+			r.NotIgnored(folder, reason)
 		}
 		return ignored
 	}

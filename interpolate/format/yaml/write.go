@@ -131,7 +131,7 @@ func (w *writer) newHeader() (string, bool) {
 	before, after := w.texts()
 	was, is := breaksAtEnd(before), breaksAtEnd(after)
 	header := string(w.file.src.Data[w.start:w.headerEnd])
-	plain := strings.NewReplacer("+", "", "-", "").Replace(header)
+	plain := strings.ReplaceAll(strings.ReplaceAll(header, "+", ""), "-", "")
 	switch {
 	case was == is:
 		return "", true
