@@ -66,8 +66,8 @@ var decisions = map[string]string{
 
 var (
 	decidedVerbs = []string{"Apply", "Query", "Resolve"}
-	decidedOps   = []string{"create", "delete", "restore", "set", "update"}
-	decidedKinds = []string{"environment", "project", "scoped_value", "secret", "secret_type", "token", "usage"}
+	decidedOps   = []string{"compare", "create", "delete", "restore", "set", "update"}
+	decidedKinds = []string{"environment", "project", "scoped_value", "secret", "secret_type", "token", "usage", "version"}
 	decidedRoles = []string{"admin", "planner", "runtime", "viewer"}
 	decidedRef   = []string{"Environment", "Field", "Kind", "Name", "Project", "Reveal", "Scope", "Version"}
 	decidedSet   = []string{"Changes", "CompareOnly", "DryRun", "FingerprintKey", "IdempotencyKey"}

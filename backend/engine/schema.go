@@ -233,6 +233,8 @@ func rule(k jsonschema.ErrorKind, known map[string]bool) string {
 		return "must be a " + k.Want
 	case *kind.Enum:
 		return "must be one of the values that the schema lists"
+	case *kind.RefCycle:
+		return "cannot be checked, because the schema refers to itself without end"
 	case *kind.Const:
 		return "must be the constant of the schema"
 	case *kind.Minimum:

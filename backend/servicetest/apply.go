@@ -145,6 +145,8 @@ var applyCases = []testCase{
 		o := f.must(c)[0].Object
 		equal(f, "role", o.Role, backend.RoleRuntime)
 		f.refused(backend.ErrExists, c)
+		again := backend.Change{Op: backend.OpSet, Kind: backend.KindToken, ID: o.ID, Role: c.Role, TokenHash: c.TokenHash}
+		f.mentions(f.refused(backend.ErrExists, again), `token "ci" already exists`)
 		c.Name, c.TokenHash = "short", []byte{1}
 		f.refused(backend.ErrInvalid, c)
 		c.TokenHash, c.Role = make([]byte, 32), ptr(backend.Role("god"))

@@ -116,6 +116,14 @@ var ruleCases = []testCase{
 		f.refused(backend.ErrInvalid, secret("dev", "ok", "CANARY"))
 		f.mentions(f.refused(backend.ErrNotFound, typed("pni", secret("dev", "s", "v"))), "pni", "pin")
 	}},
+	{"a schema that refers to itself without end refuses every value", func(f *fixture) {
+		f.environments("dev")
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "t",
+			Schema: json.RawMessage(`{"$ref":"#"}`)})
+		err := f.refused(backend.ErrInvalid, typed("t", secret("dev", "s", `"CANARY"`)))
+		f.mentions(err, "refers to itself without end")
+		f.conceals(err, "CANARY")
+	}},
 	{"a type in use cannot be deleted, and its new schema must accept all existing values", func(f *fixture) {
 		f.environments("dev", "prod")
 		schema := func(text string) backend.Change {

@@ -169,7 +169,7 @@ func (a *app) with(
 type waits struct{ to io.Writer }
 
 func (w waits) Waiting(d time.Duration) {
-	fmt.Fprintf(w.to, "pouncet: the server is busy; trying again in %s\n", d.Round(time.Second))
+	fmt.Fprintf(w.to, "pouncet: the server is busy; trying again in %s\n", max(d.Round(time.Second), time.Second))
 }
 
 // isTerminal reports whether a stream is a terminal.

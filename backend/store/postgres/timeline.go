@@ -88,10 +88,12 @@ func (s *Store) checkTimeline(read int64) error {
 	return nil
 }
 
-// relyOn notes that a call has read from a connection.
+// relyOn notes that a call has read from a connection to a primary. What it reads from a replica is confirmed in another
+// way: see store.Call.Decide.
 func relyOn(ctx context.Context, c *pgx.Conn) {
-	if call := store.CallOf(ctx); call != nil {
-		call.RelyOn(connTimeline(c))
+	call, timeline := store.CallOf(ctx), connTimeline(c)
+	if call != nil && timeline > 0 {
+		call.RelyOn(timeline)
 	}
 }
 
