@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -46,6 +47,10 @@ func openTerminal(t *testing.T) (keyboard, screen *os.File) {
 // TestSignalsArriveOnce checks that a command gets each signal exactly once: one for this program only, and one that
 // the whole process group gets, from the terminal or from another process.
 func TestSignalsArriveOnce(t *testing.T) {
+	// Under nohup, the programs that the test starts would ignore SIGHUP. They do not if this process catches it.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(caught) })
 	toProgram := func(s syscall.Signal) func(pid int, _ io.Writer) {
 		return func(pid int, _ io.Writer) { _ = syscall.Kill(pid, s) }
 	}

@@ -1,7 +1,13 @@
+resource "pouncet_secret" "db" {
+  name        = "db_password"
+  environment = "prod"
+  generate    = { length = 32 }
+}
+
 # Who wrote the password, and when.
 data "pouncet_secret_versions" "db" {
-  environment = "prod"
-  name        = "db_password"
+  environment = pouncet_secret.db.environment
+  name        = pouncet_secret.db.name
   limit       = 10
 }
 
