@@ -88,8 +88,8 @@ func (s *Store) checkTimeline(read int64) error {
 	return nil
 }
 
-// relyOn notes that a call has read from a connection to a primary. What it reads from a replica is confirmed in another
-// way: see store.Call.Decide.
+// relyOn notes that a call has read from a connection to a primary. What it reads from a replica is confirmed
+// otherwise: see store.Call.Decide.
 func relyOn(ctx context.Context, c *pgx.Conn) {
 	call, timeline := store.CallOf(ctx), connTimeline(c)
 	if call != nil && timeline > 0 {
