@@ -41,6 +41,17 @@ func (c *cluster) createDatabase(name string) {
 	if _, err := conn.Exec(c.t.Context(), "CREATE DATABASE "+name+" TEMPLATE template0 ENCODING 'UTF8'"); err != nil {
 		c.t.Fatal(err)
 	}
+	// A server that asks a standby which does not have the database yet takes it for missing, and ends.
+	for _, n := range c.nodes {
+		waitFor(c.t, clusterTime, func() error {
+			conn, err := pgx.Connect(c.t.Context(), "postgres://postgres:postgres@"+n.links.database.address+"/"+name+
+				"?sslmode=disable&connect_timeout=2")
+			if err != nil {
+				return err
+			}
+			return conn.Close(c.t.Context())
+		})
+	}
 }
 
 // disruption is what happens to the primary, and how it ends.
