@@ -89,7 +89,7 @@ func (p Program) Check(ctx context.Context, address, role string) (Migration, er
 func (p Program) Append(statement string) { p.more[len(p.more)-1].text += ";" + statement }
 
 // SetStatementTimeout replaces the time limit of a statement that does not end with its call.
-func SetStatementTimeout(s *Store, d time.Duration) { s.timeout = d }
+func SetStatementTimeout(s *Store, d time.Duration) { s.timeout.Store(int64(d)) }
 
 // RaiseTimeline does what a connection to a new primary does.
 func RaiseTimeline(s *Store) { s.timeline.Add(1) }

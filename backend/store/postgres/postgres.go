@@ -69,7 +69,7 @@ type Store struct {
 	reads      *ReadLog
 	close      func()
 	closed     atomic.Bool
-	timeout    time.Duration   // statementTimeout; tests set it
+	timeout    atomic.Int64    // statementTimeout; tests set it
 	timeline   atomic.Int64    // the highest that a connection has told
 	transfer   bool            // the database may be one that is moved
 	onCommit   func(calls int) // tests set it, to learn how many calls of Update share a commit
@@ -118,7 +118,8 @@ func newStore(ctx context.Context, address string, known schema) (*Store, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{name: databaseName(config.ConnConfig), schema: known, timeout: statementTimeout}
+	s := &Store{name: databaseName(config.ConnConfig), schema: known}
+	s.timeout.Store(int64(statementTimeout))
 	s.queue.Begin, s.queue.Ended = s.beginChanges, s.translate
 	s.reads = newReadLog(s)
 	s.followTimeline(config)

@@ -60,7 +60,7 @@ func (t *tx) statement(ctx context.Context) (context.Context, context.CancelFunc
 
 // uninterrupted limits the time of a statement that does not end with its call.
 func (s *Store) uninterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
+	return context.WithTimeout(context.WithoutCancel(ctx), time.Duration(s.timeout.Load()))
 }
 
 // later is a statement that writes and that is sent with the next one, so that it needs no round trip. So its error is
