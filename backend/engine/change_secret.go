@@ -164,7 +164,8 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 	version.attr.GeneratedBits = bits
 	version.attr.Client = r.engine.clientOf(r.ctx)
 	if c.FromVersion != nil {
-		version.attr.Note = "the value of version " + *c.FromVersion
+		n, _ := numberOf(*c.FromVersion, e.before) // it was read above
+		version.attr.Note = "the value of version " + strconv.FormatInt(n, 10)
 	}
 	if c.Note != nil {
 		version.attr.Note = *c.Note

@@ -104,6 +104,7 @@ var historyCases = []testCase{
 		equal(f, "the current one", f.must(rollback("s", "4"))[0].Action, backend.ActionUnchanged)
 		f.must(rollback("s", "previous"))
 		equal(f, "previous", f.value(secretRef("dev", "s")), "three")
+		equal(f, "note of previous", f.versionsOf("s")[0].Note, "the value of version 3")
 		f.mentions(f.refused(backend.ErrNotFound, rollback("s", "9")), `secret "s" has no version 9`,
 			"the current version is 5")
 		for _, bad := range []string{"", "0", "latest", "a b"} {
