@@ -27,15 +27,12 @@ package httpapi
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"log/slog"
 	"net"
 	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -341,129 +338,6 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 		}
 		answer(w, status, out)
 	})
-}
-
-// deny answers a request whose caller is not known or not allowed.
-func (s *server) deny(ctx context.Context, w http.ResponseWriter, r *http.Request, verb backend.Verb, err error) {
-	if errors.Is(err, errManyLogins) {
-		busy(w, errManyLogins)
-		return
-	}
-	s.options.Refused(ctx, asked(verb, r), err)
-	refuse(w, err)
-}
-
-// allow refuses a principal that may not use a verb at all. The error is about revealing values if the client says that
-// the request does, because the request itself is not read.
-func (s *server) allow(p backend.Principal, verb backend.Verb, r *http.Request) error {
-	err := s.options.Allow(p, verb)
-	if err != nil {
-		return cmp.Or(s.options.Allow(p, asked(verb, r)), err)
-	}
-	return nil
-}
-
-// asked returns the verb that a request asks for, as far as that is known before its body is read.
-func asked(verb backend.Verb, r *http.Request) backend.Verb {
-	if verb == backend.VerbResolve && r.Header.Get(revealHeader) != "" {
-		return backend.VerbReveal
-	}
-	return verb
-}
-
-// errManyLogins refuses a request whose token could not be checked, because so many others are being checked.
-var errManyLogins = backend.Errorf(backend.CodeUnavailable, "the server checks too many tokens at once")
-
-// principal returns who sends a request. Callers without a valid token cannot queue up: each check reads the database.
-func (s *server) principal(ctx context.Context, r *http.Request) (backend.Principal, error) {
-	select {
-	case s.logins <- struct{}{}:
-		defer func() { <-s.logins }()
-	default:
-		return backend.Principal{}, errManyLogins
-	}
-	return s.authenticate(ctx, bearerToken(r))
-}
-
-func bearerToken(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return token
-}
-
-// remembered returns who sends a request, and the context of its call: see Options.Remembered.
-func (s *server) remembered(
-	ctx context.Context, r *http.Request,
-) (call context.Context, p backend.Principal, verified func() bool, err error) {
-	if s.options.Remembered != nil {
-		if call, p, verified := s.options.Remembered(ctx, bearerToken(r)); verified != nil {
-			return call, p, verified, nil
-		}
-	}
-	p, err = s.principal(ctx, r)
-	return ctx, p, func() bool { return true }, err
-}
-
-// A response must be read within writeTime, and one second more for each writeRate bytes.
-const (
-	writeTime = 15 * time.Second
-	writeRate = 1 << 20
-)
-
-func answer(w http.ResponseWriter, status int, body any) {
-	text, err := json.Marshal(body)
-	if err != nil {
-		panic(err) // this is a defect: guard logs it and answers with an error
-	}
-	send(w, status, text)
-}
-
-// send sends JSON.
-func send(w http.ResponseWriter, status int, text []byte) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	if status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="pouncet"`)
-	}
-	// With a known length, the client reads the body at once.
-	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
-	// A client that reads slowly would keep the text in memory.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(writeTime + time.Duration(len(text)/writeRate)*
-		time.Second))
-	w.WriteHeader(status)
-	_, _ = w.Write(text) // an error means that the client has disconnected
-}
-
-// envelope is the body of an error response.
-type envelope struct {
-	Error *backend.Error `json:"error"`
-}
-
-func refuse(w http.ResponseWriter, err error) {
-	e := backend.AsError(err)
-	switch {
-	case e.Code == backend.CodeUnavailable: // it says what the call has waited for
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		e = backend.Errorf(backend.CodeUnavailable, "the request was cancelled or took too long").
-			WithHint("send fewer references or changes in one request")
-	}
-	because(w, string(e.Code))
-	answer(w, statusOf(e.Code), envelope{e})
-}
-
-// busy refuses a request that the server may be able to serve later.
-func busy(w http.ResponseWriter, err *backend.Error) {
-	because(w, refusedBusy)
-	tryLater(w, err.WithHint("try again in a second"), 1)
-}
-
-// tryLater refuses a request, and says when to send it again.
-func tryLater(w http.ResponseWriter, err *backend.Error, seconds int) {
-	w.Header().Set("Retry-After", strconv.Itoa(seconds))
-	answer(w, http.StatusTooManyRequests, envelope{err})
 }
 
 // Serve answers requests on l until ctx is done. Then it waits for running requests, for Options.Grace at most, also if

@@ -162,12 +162,12 @@ func TestAReplicaAnswersReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := get(t, client); got != "by the client" || err != nil {
-		t.Errorf("a client does not read its own write: %q, %v", got, err)
+		t.Errorf("after a write, the same client read %q, %v", got, err)
 	}
 	r.counts.Behind.Store(0)
 	r.resume()
 	if got, err := get(t, client); got != "by the client" || err != nil {
-		t.Errorf("a client does not read its own write: %q, %v", got, err)
+		t.Errorf("after a write, the same client read %q, %v", got, err)
 	}
 	r.counted(1, 0, 0, 0)
 

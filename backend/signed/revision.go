@@ -49,7 +49,8 @@ func (s *Store) Revision(ctx context.Context, token string) (uint64, error) {
 }
 
 func revisionError() error {
-	return backend.Errorf(backend.CodeInvalid, "a revision token of the request is not one of this deployment").
+	return backend.Errorf(backend.CodeInvalid,
+		"the revision token of the request is from another deployment, or not valid").
 		WithHint("send the tokens that this server has returned, or none; a client that has used another deployment starts " +
 			"again")
 }
