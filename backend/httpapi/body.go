@@ -3,11 +3,14 @@
 package httpapi
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"mime"
 	"net/http"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -160,9 +163,40 @@ func decode(b *limitedBody, contentType string, in any) error {
 		return b.err
 	}
 	if err != nil {
-		// The message of the decoder may quote the request.
-		return backend.Errorf(backend.CodeInvalid, "the request cannot be parsed as the JSON of this route").
-			WithHint("check for an unknown field or a wrong type; update the server if its client is newer")
+		return malformed(err)
 	}
 	return nil
 }
+
+// malformed says why a body is not the JSON of its route. The message of the decoder may quote a value of the request,
+// so only what cannot be one is taken from it.
+func malformed(err error) *backend.Error {
+	const route = "the request cannot be parsed as the JSON of this route: "
+	var syntax *json.SyntaxError
+	var wrongType *json.UnmarshalTypeError
+	var encoding base64.CorruptInputError
+	field, isUnknown := strings.CutPrefix(err.Error(), "json: unknown field ")
+	switch {
+	case errors.Is(err, io.EOF):
+		return backend.Errorf(backend.CodeInvalid, route+"it is empty").WithHint("send a JSON object")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return backend.Errorf(backend.CodeInvalid, route+"it ends before its JSON does").WithHint("send all of it")
+	case errors.As(err, &syntax):
+		return backend.Errorf(backend.CodeInvalid, route+"byte %d is not valid JSON", syntax.Offset).
+			WithHint("correct the JSON")
+	case errors.As(err, &wrongType) && wrongType.Field != "":
+		return backend.Errorf(backend.CodeInvalid, route+"field %s has the wrong type", wrongType.Field).
+			WithHint("see /v1/openapi.json for the type of each field")
+	case errors.As(err, &encoding):
+		return backend.Errorf(backend.CodeInvalid, route+"a field with bytes, such as \"value\", is not base64").
+			WithHint("encode the bytes as base64, with the standard alphabet and padding")
+	case isUnknown && fieldPattern.MatchString(field):
+		return backend.Errorf(backend.CodeInvalid, route+"it has no field %s", field).
+			WithHint("check the name; update the server if its client is newer")
+	}
+	return backend.Errorf(backend.CodeInvalid, "the request cannot be parsed as the JSON of this route").
+		WithHint("check for an unknown field or a wrong type; update the server if its client is newer")
+}
+
+// fieldPattern matches the quoted names that fields have.
+var fieldPattern = regexp.MustCompile(`^"[a-z_]{1,32}"$`)

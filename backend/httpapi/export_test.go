@@ -12,6 +12,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
+// UnreadRequests is how many refused requests the server reads to their end at the same time.
+const UnreadRequests = unreadRequests
+
 // StatusOf and Listed give the test access to the table of statuses.
 func StatusOf(code backend.Code) int { return statusOf(code) }
 

@@ -110,6 +110,9 @@ func (s *server) guard(next http.Handler) http.Handler {
 					routeOf(inner), "status", counted.status, "duration_ms", took.Milliseconds(),
 					"principal", n.principal)
 			}
+			if counted.status >= http.StatusBadRequest {
+				s.dropUnread(w, r)
+			}
 		}()
 		next.ServeHTTP(counted, inner)
 	})

@@ -87,6 +87,7 @@ type server struct {
 	options      Options
 	slots        chan struct{} // of the calls that run
 	logins       chan struct{} // of the requests whose token is checked
+	unread       chan struct{} // of the refused requests whose rest is read
 	callers      *callers
 	rates        rateLimiter
 }
@@ -113,8 +114,8 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	}
 	o.MaxCaller = cmp.Or(o.MaxCaller, max(o.MaxRequests/2, 1))
 	s := &server{service: service, authenticate: authenticate, options: o, slots: make(chan struct{}, o.MaxRequests),
-		logins: make(chan struct{}, o.MaxRequests), callers: newCallers(o.MaxCaller),
-		rates: rateLimiter{limit: o.RateLimit}}
+		logins: make(chan struct{}, o.MaxRequests), unread: make(chan struct{}, unreadRequests),
+		callers: newCallers(o.MaxCaller), rates: rateLimiter{limit: o.RateLimit}}
 	mux := http.NewServeMux()
 	for _, r := range routes(s) {
 		mux.Handle(r.method+" "+r.path, r.handler)
