@@ -5,6 +5,7 @@ package postgres
 import (
 	"context"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -56,6 +57,7 @@ func (s *Store) create(
 	defer func() { // also when fill panics
 		filled.ended = true
 		all.states.keep(filled.written)
+		all.records = filled.records
 		result, ending := all.End(1)
 		if err == nil && result == queue.Failed {
 			err = ending
@@ -128,7 +130,7 @@ func (s creating) Update(ctx context.Context, f func(store.Tx) error) error {
 		return err
 	}
 	part := *s.tx
-	part.written = maps.Clone(s.tx.written)
+	part.written, part.records = maps.Clone(s.tx.written), slices.Clip(s.tx.records)
 	err := f(&part)
 	if err == nil {
 		err = part.flush(ctx)
@@ -140,14 +142,14 @@ func (s creating) Update(ctx context.Context, f func(store.Tx) error) error {
 		}
 		return err
 	}
-	s.tx.written = part.written
+	s.tx.written, s.tx.records = part.written, part.records
 	_, err = s.tx.exec(ctx, "RELEASE filling")
 	return err
 }
 
 // AppendRecords implements store.RecordLog.
 func (s creating) AppendRecords(ctx context.Context, records ...store.Record) error {
-	return changeTables.append(ctx, s.tx, records)
+	return s.tx.addRecords(ctx, records...)
 }
 
 // DeleteRecords implements store.RecordLog. A new database has none.

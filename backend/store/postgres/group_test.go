@@ -25,19 +25,21 @@ func secret(name string) store.Object {
 		Name: name, Revision: 1}
 }
 
-// together runs functions that share a transaction. The first one waits in it until the others have queued up.
-func together(t *testing.T, s *postgres.Store, functions ...func(store.Tx) error) []error {
+// together runs functions of which the first queues up while another call runs, and the others after it. It returns how
+// many calls each commit had.
+func together(
+	t *testing.T, s *postgres.Store, functions ...func(store.Tx) error,
+) (errs []error, commits []int) {
 	t.Helper()
-	errs := make([]error, len(functions))
-	var calls []int
-	postgres.OnCommit(s, func(n int) { calls = append(calls, n) })
+	errs = make([]error, len(functions))
+	postgres.OnCommit(s, func(n int) { commits = append(commits, n) })
 	var others sync.WaitGroup
 	blocked, started := make(chan struct{}), make(chan struct{})
 	others.Go(func() { // takes the lead, so that all functions queue up and make the next transaction
 		_ = s.Update(t.Context(), func(store.Tx) error {
 			close(started)
 			<-blocked
-			return nil
+			return errors.New("no commit of its own")
 		})
 	})
 	<-started
@@ -48,10 +50,7 @@ func together(t *testing.T, s *postgres.Store, functions ...func(store.Tx) error
 	}
 	close(blocked)
 	others.Wait()
-	if !slices.Contains(calls, len(functions)) {
-		t.Errorf("the transactions have %v calls, and none has %d", calls, len(functions))
-	}
-	return errs
+	return errs, commits
 }
 
 func names(t *testing.T, s *postgres.Store) string {
@@ -70,33 +69,126 @@ func names(t *testing.T, s *postgres.Store) string {
 	return strings.Join(out, " ")
 }
 
-// Calls share a transaction, and each keeps its own result.
+// Calls share a transaction, and each keeps its own result, also if one of them fails after it has written.
 func TestChangesShareACommit(t *testing.T) {
-	s := opened(t, created(t))
-	insert := func(o store.Object) func(store.Tx) error {
-		return func(tx store.Tx) error { return tx.InsertObject(t.Context(), o) }
-	}
+	address := created(t)
+	s := opened(t, address)
 	refused := errors.New("refused")
-	taken := secret("a")
-	errs := together(t, s,
-		insert(secret("a")),
+	sees := func(tx store.Tx, want string) error {
+		found, err := tx.Objects(t.Context(), store.Filter{Kind: backend.KindSecret})
+		var names []string
+		for _, o := range found {
+			names = append(names, o.Name)
+		}
+		if got := strings.Join(names, " "); err == nil && got != want {
+			t.Errorf("a call sees %q, want %q", got, want)
+		}
+		return err
+	}
+	changed := secret("c")
+	errs, commits := together(t, s,
+		inserting(t, secret("a")),
 		func(tx store.Tx) error { return errors.Join(tx.InsertObject(t.Context(), secret("gone")), refused) },
-		insert(taken), // its place is taken by the first call
+		func(tx store.Tx) error { return errors.Join(sees(tx, "a"), tx.InsertObject(t.Context(), secret("b"))) },
 		func(tx store.Tx) error {
-			_ = insert(secret("panic"))(tx)
-			return tx.InsertVersion(t.Context(), store.Version{})
+			return errors.Join(tx.InsertObject(t.Context(), secret("gone")), sees(tx, "a b gone"), refused)
 		},
-		insert(secret("b")),
+		func(tx store.Tx) error {
+			return errors.Join(tx.InsertObject(t.Context(), changed), sees(tx, "a b c"),
+				tx.AppendRecord(t.Context(), store.Record{Log: "p"}))
+		},
+		func(tx store.Tx) error {
+			return errors.Join(tx.DeleteVersion(t.Context(), store.VersionKey{}), refused)
+		},
+		func(tx store.Tx) error {
+			changed.Name, changed.Revision = "d", 2
+			return errors.Join(tx.UpdateObject(t.Context(), changed), tx.AppendRecord(t.Context(), store.Record{Log: "p"}))
+		},
+		func(tx store.Tx) error {
+			return errors.Join(tx.AppendRecord(t.Context(), store.Record{Log: "p", Verb: "gone"}), refused)
+		},
+		func(tx store.Tx) error { return sees(tx, "a b d") },
 	)
-	if errs[0] != nil || !errors.Is(errs[1], refused) || errs[4] != nil {
-		t.Errorf("the calls end with %v", errs)
+	if !slices.Equal(commits, []int{len(errs)}) {
+		t.Errorf("the commits have %v calls, want one with all", commits)
 	}
-	if !errors.Is(errs[2], backend.ErrExists) || !strings.Contains(errs[2].Error(), `secret "a"`) {
-		t.Errorf("a taken place gives %v, want ErrExists with the name", errs[2])
+	for i, err := range errs {
+		if fails := i == 1 || i == 3 || i == 5 || i == 7; errors.Is(err, refused) != fails || !fails && err != nil {
+			t.Errorf("call %d ends with %v", i, err)
+		}
 	}
-	wantError(t, errs[3], backend.ErrInternal)
-	if got := names(t, s); got != "a b" {
+	if got := names(t, s); got != "a b d" {
 		t.Errorf("the secrets are %q", got)
+	}
+	if n, verbs := changeRecords(t, address); n != 2 || verbs != "" {
+		t.Errorf("the log has %d records with the verbs %q, want 2 without", n, verbs)
+	}
+}
+
+func inserting(t *testing.T, o store.Object) func(store.Tx) error {
+	return func(tx store.Tx) error { return tx.InsertObject(t.Context(), o) }
+}
+
+// changeRecords returns the number of records of the log p, and their verbs.
+func changeRecords(t *testing.T, address string) (n int, verbs string) {
+	t.Helper()
+	for _, r := range query(t, address, "SELECT verb FROM pouncet.change_record WHERE log = 'p'") {
+		n, verbs = n+1, verbs+r
+	}
+	return n, verbs
+}
+
+// If a call breaks a rule of the database, the calls that shared its transaction run again, each in its own. Only that
+// call fails.
+func TestABrokenRuleFailsItsCallOnly(t *testing.T) {
+	absent := secret("absent")
+	absent.Revision = 7
+	for name, c := range map[string]struct {
+		breaks func(*testing.T, store.Tx) error
+		want   error
+		says   string
+	}{
+		"a place that is taken": {
+			func(t *testing.T, tx store.Tx) error { return tx.InsertObject(t.Context(), secret("taken")) },
+			backend.ErrExists, `secret "taken"`,
+		},
+		"a row that does not exist": {
+			func(t *testing.T, tx store.Tx) error { return tx.UpdateObject(t.Context(), absent) },
+			backend.ErrNotFound, "at revision 6",
+		},
+		"a version without its object": {
+			func(t *testing.T, tx store.Tx) error { return tx.InsertVersion(t.Context(), store.Version{}) },
+			backend.ErrInternal, "",
+		},
+		"a version without its object, and a read": {
+			func(t *testing.T, tx store.Tx) error {
+				if err := tx.InsertVersion(t.Context(), store.Version{}); err != nil {
+					return err
+				}
+				_, err := tx.Objects(t.Context(), store.Filter{Kind: backend.KindSecret})
+				return err
+			},
+			backend.ErrInternal, "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := opened(t, created(t))
+			if err := s.Update(t.Context(), inserting(t, secret("taken"))); err != nil {
+				t.Fatal(err)
+			}
+			errs, _ := together(t, s, inserting(t, secret("a")),
+				func(tx store.Tx) error { return c.breaks(t, tx) }, inserting(t, secret("b")))
+			if errs[0] != nil || errs[2] != nil {
+				t.Errorf("the other calls end with %v and %v", errs[0], errs[2])
+			}
+			wantError(t, errs[1], c.want)
+			if errs[1] != nil && !strings.Contains(errs[1].Error(), c.says) {
+				t.Errorf("%v does not say %s", errs[1], c.says)
+			}
+			if got := names(t, s); got != "a b taken" {
+				t.Errorf("the secrets are %q", got)
+			}
+		})
 	}
 }
 
@@ -202,6 +294,16 @@ func TestARecordThatExistsIsReported(t *testing.T) {
 	s := opened(t, address)
 	postgrestest.Exec(t, address, `INSERT INTO pouncet.read_record VALUES ('a', 1, 0, '', '', '', '', '', '')`)
 	wantError(t, s.Reads().AppendRecords(t.Context(), store.Record{Log: "a"}), backend.ErrCorrupt)
+	postgrestest.Exec(t, address, `INSERT INTO pouncet.change_record VALUES ('a', 1, 0, '', '', '', '', '', '')`)
+	record := func(log string) func(store.Tx) error {
+		return func(tx store.Tx) error { return tx.AppendRecord(t.Context(), store.Record{Log: log}) }
+	}
+	wantError(t, s.Update(t.Context(), record("a")), backend.ErrCorrupt)
+	errs, _ := together(t, s, record("b"), record("a"), record("c"))
+	wantError(t, errs[1], backend.ErrCorrupt)
+	if errs[0] != nil || errs[2] != nil {
+		t.Errorf("the other calls end with %v and %v", errs[0], errs[2])
+	}
 	if err := s.Reads().AppendRecords(t.Context(), store.Record{Log: "b"}); err != nil {
 		t.Error(err)
 	}

@@ -124,13 +124,16 @@ func (t *tx) Count(ctx context.Context, f store.Filter) (int, error) {
 
 // Lookup implements store.Tx.
 func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
+	// OFFSET 0 makes PostgreSQL look up each name in the index. Otherwise a plan that is made while the table has no
+	// statistics reads all objects of the project.
 	const text = "SELECT " + objectColumns + `,
 		coalesce(v.project, ''), coalesce(v.object, ''), coalesce(v.version, 0), coalesce(v.environment_key, ''),
 		coalesce(v.type, ''), coalesce(v.schema_hash, ''), coalesce(v.form, ''), coalesce(v.created_at, 0),
 		coalesce(v.created_by, ''), v.attributes, v.deployment_mac, v.sealed
-		FROM object o LEFT JOIN version v ON v.project = o.project AND v.object = o.id AND v.version = o.version
-		WHERE o.project = $1 AND o.kind = $2 AND o.name = ANY($3::text[]) AND o.environment = ANY($4::text[]) AND
-			o.scope = ANY($5::text[])`
+		FROM (SELECT DISTINCT unnest($3::text[])) AS n (name) CROSS JOIN LATERAL (SELECT * FROM object
+			WHERE project = $1 AND kind = $2 AND name = n.name AND environment = ANY($4::text[]) AND scope = ANY($5::text[])
+			OFFSET 0) o
+		LEFT JOIN version v ON v.project = o.project AND v.object = o.id AND v.version = o.version`
 	args := []any{l.Project, string(l.Kind), list(l.Names), list(l.Environments), list(l.Scopes)}
 	return t.query(ctx, text, args, func(rows pgx.Rows) error {
 		var o objectRow

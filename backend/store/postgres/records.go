@@ -69,11 +69,19 @@ func (r recordTables) append(ctx context.Context, t *tx, records []store.Record)
 	if len(records) == 0 {
 		return nil
 	}
-	text, values := r.insertion(), recordValues(records)
-	if len(records) == 1 {
-		text, values = r.insertionOfOne(), oneRecordValues(records[0])
-	}
+	text, values := r.adding(records)
 	return t.execLater(ctx, later{text, values, func(_ int64, err error) error { return t.store.recordError(err) }})
+}
+
+// adding returns the statement that adds records, or "" for none.
+func (r recordTables) adding(records []store.Record) (text string, values []any) {
+	switch len(records) {
+	case 0:
+		return "", nil
+	case 1:
+		return r.insertionOfOne(), oneRecordValues(records[0])
+	}
+	return r.insertion(), recordValues(records)
 }
 
 // insertionOfOne is insertion for one record, as most changes have it. It takes half of the time.
@@ -165,14 +173,20 @@ func (r recordTables) delete(
 	return deleted, nil
 }
 
-// AppendRecord implements store.Tx.
-func (t *tx) AppendRecord(ctx context.Context, r store.Record) error {
-	return changeTables.append(ctx, t, []store.Record{r})
+// AppendRecord implements store.Tx. The records of all calls of a transaction are added together, with the commit.
+func (t *tx) AppendRecord(ctx context.Context, r store.Record) error { return t.addRecords(ctx, r) }
+
+func (t *tx) addRecords(ctx context.Context, records ...store.Record) error {
+	if err := t.usable(ctx, true); err != nil {
+		return err
+	}
+	t.records = append(t.records, records...)
+	return nil
 }
 
 // AppendRecords implements store.RecordLog.
 func (s *Store) AppendRecords(ctx context.Context, records ...store.Record) error {
-	return s.Update(ctx, func(t store.Tx) error { return changeTables.append(ctx, t.(*tx), records) })
+	return s.Update(ctx, func(t store.Tx) error { return t.(*tx).addRecords(ctx, records...) })
 }
 
 // DeleteRecords implements store.RecordLog.

@@ -136,10 +136,16 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 }
 
 // changes is a transaction that several calls of Update share.
+//
+// The statements that a call writes are sent together with the first statement that the next call reads, so that a call
+// needs one round trip. If they fail then, no result of the transaction is used, and each call runs in one of its own:
+// only that one says which call has failed, and why. So a call needs a savepoint only if it reads after it has written.
 type changes struct {
 	store   *Store
 	conn    *pgxpool.Conn
-	changed bool // a function has succeeded
+	changed bool    // a function has succeeded
+	waiting []later // statements of calls that have ended
+	records []store.Record
 	states  *batchStates
 	broken  error                   // after which PostgreSQL refuses further statements
 	placed  map[string]store.Object // of the only call: see tx.placed
@@ -172,25 +178,26 @@ func (b *changes) Run(ctx context.Context, f func(store.Tx) error, alone bool) (
 	if err := ctx.Err(); err != nil {
 		return b.store.translate(err)
 	}
-	t := &tx{store: b.store, conn: b.conn.Conn(), writable: true, states: b.states}
-	if !alone {
-		t.queued = []later{{text: "SAVEPOINT member"}}
-	}
+	t := &tx{store: b.store, conn: b.conn.Conn(), writable: true, states: b.states, shared: !alone,
+		queued: b.waiting, earlier: len(b.waiting)}
+	b.waiting = nil
 	done := false
 	defer func() { // also when the function panics
 		t.ended = true
+		switch {
+		case alone, t.broken != nil && (!t.saved || runsAgain(t.broken)):
+			b.broken = t.broken
+		case done:
+			b.waiting = t.queued
+		case t.saved:
+			_ = b.exec("ROLLBACK TO member; RELEASE member")
+		default: // its own statements were not sent
+			b.waiting = t.queued[:t.earlier:t.earlier]
+		}
 		if done {
 			b.changed = true
+			b.records = append(b.records, t.records...)
 			b.states.keep(t.written)
-		}
-		switch {
-		case alone:
-			b.broken = t.broken
-		case !done && t.sent:
-			_ = b.exec("ROLLBACK TO member; RELEASE member")
-		}
-		if t.broken != nil && runsAgain(t.broken) {
-			b.broken = t.broken // the whole transaction was ended
 		}
 	}()
 	if err := f(t); err != nil {
@@ -202,31 +209,24 @@ func (b *changes) Run(ctx context.Context, f func(store.Tx) error, alone bool) (
 	if err := ctx.Err(); err != nil {
 		return b.store.translate(err)
 	}
-	if alone {
+	switch {
+	case alone:
 		b.placed = t.placed // the commit checks the places
-	} else {
-		t.endMember()
-	}
-	if err := t.flush(ctx); err != nil {
-		return err
+		if err := t.flush(ctx); err != nil {
+			return err
+		}
+	case t.saved:
+		t.queued = append(t.queued, later{text: "RELEASE member"})
 	}
 	done = true
 	return nil
 }
 
-// endMember releases the savepoint. It checks that no two objects share a place, as a commit does.
-func (t *tx) endMember() {
-	if len(t.placed) > 0 {
-		placed := func(_ int64, err error) error {
-			if errors.Is(err, backend.ErrExists) {
-				return t.store.placeError(t.placed)
-			}
-			return err
-		}
-		t.queued = append(t.queued, later{text: "SET CONSTRAINTS ALL IMMEDIATE", done: placed},
-			later{text: "SET CONSTRAINTS ALL DEFERRED"})
-	}
-	t.queued = append(t.queued, later{text: "RELEASE member"})
+// flush sends the statements that wait.
+func (b *changes) flush() error {
+	t := &tx{store: b.store, conn: b.conn.Conn(), writable: true, queued: b.waiting}
+	b.waiting = nil
+	return t.flush(context.Background())
 }
 
 // exec runs a statement of the transaction itself.
@@ -248,6 +248,9 @@ func (b *changes) End(calls int) (queue.Result, error) {
 		}
 		b.conn.Release()
 	}()
+	if b.broken == nil {
+		b.broken = b.flush()
+	}
 	switch {
 	case b.broken != nil && (calls > 1 || runsAgain(b.broken)):
 		return queue.Again, nil
@@ -267,6 +270,8 @@ func (b *changes) End(calls int) (queue.Result, error) {
 		return queue.Failed, b.store.brokenCommit(err)
 	case calls > 1 || runsAgain(err): // it was rolled back
 		return queue.Again, nil
+	case errors.As(err, new(*backend.Error)):
+		return queue.Failed, b.store.translate(err)
 	case sqlState(err) == uniqueViolation:
 		return queue.Failed, b.store.placeError(b.placed)
 	default:
@@ -298,19 +303,26 @@ func (b *changes) rollBack() bool {
 	return err == nil
 }
 
-// commit writes the states and commits, in one round trip.
+// commit writes the records and the states, and commits, in one round trip.
 func (b *changes) commit() error {
 	ctx, cancel := b.store.uninterrupted(context.Background())
 	defer cancel()
 	batch := &pgx.Batch{}
+	if text, values := changeTables.adding(b.records); text != "" {
+		batch.Queue(text, values...)
+	}
+	records := batch.Len()
 	b.states.queue(batch)
 	// PostgreSQL answers COMMIT with success and the tag ROLLBACK if the transaction had failed.
 	rolledBack := false
 	batch.Queue("COMMIT")
 	results := b.conn.SendBatch(ctx, batch)
 	var err error
-	for range batch.Len() {
+	for i := range batch.Len() {
 		tag, e := results.Exec()
+		if i < records {
+			e = b.store.recordError(e)
+		}
 		err = errors.Join(err, e)
 		rolledBack = e == nil && tag.String() == "ROLLBACK"
 	}

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,7 +29,12 @@ type tx struct {
 	// broken is an error after which PostgreSQL refuses further statements, or the function must not succeed.
 	broken error
 	queued []later // see execLater
-	sent   bool    // queued statements were sent
+	// earlier is how many of them are of calls that ran before in the same transaction. If one of those fails, there is no
+	// savepoint before it.
+	earlier int
+	shared  bool // other calls share the transaction, so the first statement of this one that is sent has a savepoint
+	saved   bool // the savepoint "member" was set
+	records []store.Record
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -86,6 +92,7 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (changed int64,
 	if err := t.usable(ctx, true); err != nil {
 		return 0, err
 	}
+	t.save()
 	if len(t.queued) > 0 {
 		err = t.execLater(ctx, later{text, args, func(n int64, err error) error {
 			changed = n
@@ -118,8 +125,14 @@ func (t *tx) flush(ctx context.Context) error {
 
 // batch sends the statements that wait, and one more if text is not empty.
 func (t *tx) batch(ctx context.Context, text string, args []any) ([]later, pgx.BatchResults) {
+	if len(t.queued) > t.earlier {
+		t.save()
+	}
 	sent := t.queued
-	t.queued, t.sent = nil, true
+	for i := range sent[:t.earlier] {
+		sent[i].done = t.ofEarlier(sent[i].done)
+	}
+	t.queued, t.earlier = nil, 0
 	b := &pgx.Batch{}
 	for _, l := range sent {
 		b.Queue(l.text, l.args...)
@@ -128,6 +141,29 @@ func (t *tx) batch(ctx context.Context, text string, args []any) ([]later, pgx.B
 		b.Queue(text, args...)
 	}
 	return sent, t.conn.SendBatch(ctx, b)
+}
+
+// save adds a savepoint before the first statement of this call, if other calls share the transaction. It is sent with
+// the next statement.
+func (t *tx) save() {
+	if t.shared && !t.saved {
+		t.queued = slices.Insert(slices.Clone(t.queued), t.earlier, later{text: "SAVEPOINT member"})
+		t.saved = true
+	}
+}
+
+// ofEarlier returns what checks the result of a statement of a call that ran before. If it fails, the savepoint of this
+// call does not help.
+func (t *tx) ofEarlier(done func(int64, error) error) func(int64, error) error {
+	return func(rows int64, err error) error {
+		if done != nil {
+			err = done(rows, err)
+		}
+		if err != nil {
+			t.saved = false
+		}
+		return err
+	}
 }
 
 // finish reads the results of statements that waited, and then those that last reads.
@@ -176,6 +212,7 @@ func (t *tx) queryWritten(ctx context.Context, text string, args []any, scan fun
 	if err := t.usable(ctx, true); err != nil {
 		return err
 	}
+	t.save()
 	return t.run(ctx, text, args, scan)
 }
 
