@@ -147,7 +147,7 @@ func (d *Document) evaluate(v *evaluator, refs []reference, values []format.Valu
 	whole := len(values) == 1
 	for i := range refs {
 		r := &refs[i]
-		o, err := v.replacement(r.expr, !whole || d.row.name == FormatText)
+		o, err := v.replacement(r.expr, !whole || d.row.oneText)
 		if err != nil {
 			problems = append(problems, d.problem(r, err))
 			continue

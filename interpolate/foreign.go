@@ -395,10 +395,10 @@ func (d *Document) checkTemplates(refs []reference, values []format.Value) Probl
 // checkResult returns the problem of a value that means something else to another tool together with the bytes around
 // it. Each edit is for the reference with the same index.
 func (d *Document) checkResult(result []byte, edits []format.Edit, edited []*reference) Problems {
-	if problems := d.checkBlanks(edits, edited); problems != nil || d.row.name != FormatText {
+	if problems := d.checkBlanks(edits, edited); problems != nil || !d.row.oneText {
 		return problems
 	}
-	// In text, each reference is a scalar, so only the result shows what is next to it.
+	// Each reference is a scalar, so only the result shows what is next to it.
 	var replaced []span
 	var filled []*reference
 	shift := 0

@@ -59,6 +59,7 @@ type formatRow struct {
 	patterns   []string // of file names, or of a folder and a file name; they come before extensions
 
 	prose         bool            // its files do not count as configuration files
+	oneText       bool            // a file is one text, and each reference in it is a separate scalar
 	internal      bool            // a user cannot choose it
 	inert         bool            // its values never begin an expression of another tool
 	quotesStrings bool            // every string has quotes
@@ -92,7 +93,7 @@ var formatRows = [...]formatRow{
 	{name: FormatXML, title: "XML", new: xml.New, extensions: []string{".xml"}, quotesStrings: true},
 	// Files of Terraform itself (.tf) must not hold secrets, so their name selects no format.
 	{name: FormatHCL, title: "HCL", new: hcl.New, extensions: []string{".tfvars", ".hcl"}, quotesStrings: true},
-	{name: FormatText, title: "text", new: text.New, extensions: []string{".txt"}, prose: true},
+	{name: FormatText, title: "text", new: text.New, extensions: []string{".txt"}, prose: true, oneText: true},
 	{name: FormatTemplate, title: "template", new: text.NewTemplate, inert: true},
 	{name: FormatVariables, title: "dotenv", new: dotenv.NewVariables, internal: true, inert: true},
 }

@@ -82,6 +82,22 @@ func TestUnknownKeepersGenerateANewValue(t *testing.T) {
 	)
 }
 
+// An empty value keeps the one that the secret has, as a missing one does. Only a new secret needs a value.
+func TestAnEmptyValueKeepsTheValue(t *testing.T) {
+	b := acctest.New(t)
+	config := func(value string) string {
+		return b.Config("variable \"empty\" {\n  default = \"\"\n}\n" + secretWithoutValue(value))
+	}
+	kept := hasValue(b, "dev", "db_password", "first")
+	acctest.Run(t,
+		apply(config(`value_wo = "first"`), check("version", "1"), kept),
+		planIsEmpty(config(`value_wo = ""`)),
+		planIsEmpty(config(`value_wo = var.empty`)),
+		apply(config("value_wo = \"\"\n  description = \"of the database\""), check("version", "1"), kept),
+		apply(config("value_wo = \"\"\n  value_wo_version = 2"), check("version", "1"), kept),
+	)
+}
+
 func TestImportedSecretKeepsItsValueWithGenerate(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "db_password", "imported")

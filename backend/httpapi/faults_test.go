@@ -234,7 +234,7 @@ func TestInvalidRequestsAreRefused(t *testing.T) {
 		"wrong token":   {"/v1/query", "CANARY", kind, "{}", 401, "unauthenticated"},
 		"invalid JSON":  {"/v1/query", goodToken, kind, "CANARY", 400, "cannot be parsed"},
 		"unknown field": {"/v1/resolve", goodToken, kind, `{"refs":[{"CANARY":1}]}`, 400, "unknown field"},
-		"misspelt":      {"/v1/resolve", goodToken, kind, `{"refs":[{"nmae":1}]}`, 400, `it has no field \"nmae\"`},
+		"other field":   {"/v1/resolve", goodToken, kind, `{"refs":[{"label":1}]}`, 400, `it has no field \"label\"`},
 		"wrong type":    {"/v1/resolve", goodToken, kind, `{"refs":[{"name":["CANARY"]}]}`, 400, "field refs.name has"},
 		"number":        {"/v1/resolve", goodToken, kind, `{"refs":[{"name":12345}]}`, 400, "field refs.name has"},
 		"wrong label":   {"/v1/apply", goodToken, kind, `{"changes":[{"labels":{"CANARY":1}}]}`, 400, "has the wrong type"},

@@ -43,6 +43,8 @@ func TestTraceSettings(t *testing.T) {
 		{[]string{base, "http://c", "OTEL_TRACES_EXPORTER", "none"}, "", ""},
 		{[]string{base, "http://c", "OTEL_TRACES_EXPORTER", "otlp"}, "http://c/v1/traces", ""},
 		{[]string{base, "http://c", "OTEL_SDK_DISABLED", "TRUE"}, "", ""},
+		{[]string{base, "http://c", "OTEL_SDK_DISABLED", "False"}, "http://c/v1/traces", ""},
+		{[]string{base, "http://c", "OTEL_SDK_DISABLED", "yes"}, "", `OTEL_SDK_DISABLED "yes" is not supported; write true`},
 		{[]string{base, "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"}, "http://c/v1/traces", ""},
 		{[]string{base, "http://c", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}, "",
 			`OTEL_EXPORTER_OTLP_PROTOCOL "grpc" is not supported; use http/protobuf`},

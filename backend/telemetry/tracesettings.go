@@ -62,9 +62,12 @@ func TraceSettingsFrom(variable func(string) string, version string) (s TraceSet
 		return value, from
 	}
 	endpoint, from := otlp("ENDPOINT")
-	exporter := variable("OTEL_TRACES_EXPORTER")
-	if endpoint == "" || exporter == "none" || strings.EqualFold(variable("OTEL_SDK_DISABLED"), "true") {
+	exporter, disabled := variable("OTEL_TRACES_EXPORTER"), strings.ToLower(variable("OTEL_SDK_DISABLED"))
+	if endpoint == "" || exporter == "none" || disabled == "true" {
 		return s, false, nil
+	}
+	if disabled != "" && disabled != "false" {
+		return s, false, invalid("OTEL_SDK_DISABLED", disabled, "write true or false")
 	}
 	if exporter != "" && exporter != "otlp" {
 		return s, false, invalid("OTEL_TRACES_EXPORTER", exporter, "use otlp or none")

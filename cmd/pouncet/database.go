@@ -95,6 +95,9 @@ func (a *app) serveDatabase(
 	}
 	a.reportFirstToken(first)
 	log := s.observe.logger(a.err)
+	if first == nil && f.firstTokenFile != "" {
+		log.Info("no first token is written, because an admin token is valid", "file", f.firstTokenFile)
+	}
 	log.Info("the deployment", "id", parts.Store.Deployment())
 	if parts.MayChangeSchema {
 		log.Info("the role of the database URL can change the tables", "hint",

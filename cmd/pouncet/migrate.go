@@ -78,12 +78,15 @@ func (a *app) checkMigration(ctx context.Context, address, role string) error {
 			a.println(g)
 		}
 	}
-	e := backend.Errorf(backend.CodeConflict, "database %s needs %s", m.Database, strings.Join(needs(m), " and ")).
-		WithHint("run: pouncet server migrate --apply")
-	if m.Stop {
-		e = e.WithHint("stop the servers of the version before, then run: pouncet server migrate --apply")
+	remedy := "run: pouncet server migrate --apply"
+	if role != "" {
+		remedy += " --serving-role " + role
 	}
-	return differsError{e}
+	if m.Stop {
+		remedy = "stop the servers of the version before, then " + remedy
+	}
+	return differsError{backend.Errorf(backend.CodeConflict, "database %s needs %s", m.Database,
+		strings.Join(needs(m), " and ")).WithHint("%s", remedy)}
 }
 
 // needs lists what a database needs.

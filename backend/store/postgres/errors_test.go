@@ -53,6 +53,9 @@ func TestErrorsNameTheDatabaseAndNotThePassword(t *testing.T) {
 		{"a wrong sslmode", over("someone", local, "&sslmode="+password), backend.ErrInvalid, nil},
 		{"an absent certificate", over("someone", local, "") + "&sslmode=verify-full&sslrootcert=/absent", backend.ErrInvalid,
 			[]string{"files"}},
+		{"no name", "postgres://someone:" + password + "@" + local, backend.ErrInvalid, []string{"does not name a database"}},
+		{"an empty name", "postgres://someone:" + password + "@" + local + "/?sslmode=disable", backend.ErrInvalid,
+			[]string{"does not name a database"}},
 		{"a pool of no number", over("someone", local, "&pool_max_conns=many"), backend.ErrInvalid, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

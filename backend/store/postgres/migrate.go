@@ -59,6 +59,9 @@ func checkMigration(ctx context.Context, address, role string, known schema) (m 
 	}
 	defer s.Close() //nolint:errcheck // it always returns nil
 	if m, err = s.neededMigration(ctx, nil); err == nil && role != "" {
+		if err := s.checkServingRole(ctx, s.changes, role); err != nil {
+			return m, err
+		}
 		if m.Version == 0 {
 			m.Grants = known.grants(role)
 		} else {
@@ -131,6 +134,11 @@ func (s *Store) migrateIn(ctx context.Context, t *tx, role string) (m Migration,
 	// Another process may have made it while this one waited.
 	if m, err = s.neededMigration(ctx, t); err != nil {
 		return m, err
+	}
+	if role != "" {
+		if err := s.checkServingRole(ctx, t.conn, role); err != nil {
+			return m, err
+		}
 	}
 	if m.Version == 0 {
 		return m, s.emptyError()

@@ -60,6 +60,7 @@ const (
 // Store is an open database.
 type Store struct {
 	name       string // for messages: it has no credentials
+	target     string // target_session_attrs: which of several hosts the URL means
 	deployment string
 	schema     schema // that this program knows
 	queue      queue.Queue
@@ -118,7 +119,7 @@ func newStore(ctx context.Context, address string, known schema) (*Store, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{name: databaseName(config.ConnConfig), schema: known}
+	s := &Store{name: databaseName(config.ConnConfig), target: parameter(address, "target_session_attrs"), schema: known}
 	s.timeout.Store(int64(statementTimeout))
 	s.queue.Begin, s.queue.Ended = s.beginChanges, s.translate
 	s.reads = newReadLog(s)
@@ -156,6 +157,10 @@ func parse(address string) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
 		return nil, urlError()
+	}
+	if config.ConnConfig.Database == "" { // PostgreSQL would take the name of the user
+		return nil, backend.Errorf(backend.CodeInvalid, "the URL of the database does not name a database").
+			WithHint("write its name at the end of the URL: postgres://USER@HOST:PORT/NAME")
 	}
 	config.PingTimeout = pingTimeout
 	c := config.ConnConfig
@@ -200,10 +205,17 @@ func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) 
 // maxConns returns the setting pool_max_conns of a URL, or 0.
 func maxConns(address string) int32 {
 	var n int32
-	if u, err := url.Parse(address); err == nil {
-		_, _ = fmt.Sscan(u.Query().Get("pool_max_conns"), &n) // ParseConfig has checked it
-	}
+	_, _ = fmt.Sscan(parameter(address, "pool_max_conns"), &n) // ParseConfig has checked it
 	return n
+}
+
+// parameter returns a parameter of a URL that parse has checked.
+func parameter(address, name string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return u.Query().Get(name)
 }
 
 func urlError() error {

@@ -5,6 +5,7 @@ package postgres
 import (
 	"context"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
@@ -18,6 +19,11 @@ func (s *Store) Replica(ctx context.Context, address string) (*Replica, error) {
 	r, err := newStore(ctx, address, s.schema)
 	if err != nil {
 		return nil, err
+	}
+	if r.name == s.name && r.target == s.target {
+		_ = r.Close() // it has not connected
+		return nil, backend.Errorf(backend.CodeInvalid, "the URL of the replica names the database itself, %s", s.name).
+			WithHint("name a standby of it, or leave the replica out")
 	}
 	r.deployment = s.deployment
 	return &Replica{r}, nil

@@ -64,6 +64,20 @@ type querier interface {
 	QueryRow(ctx context.Context, text string, args ...any) pgx.Row
 }
 
+// checkServingRole refuses a role that could change the tables, whatever it is granted.
+func (s *Store) checkServingRole(ctx context.Context, from querier, role string) error {
+	var may bool
+	err := from.QueryRow(ctx, `SELECT coalesce(bool_or(r.rolsuper OR EXISTS (SELECT FROM pg_class c
+		JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = 'pouncet' AND pg_has_role(r.oid, c.relowner, 'USAGE'))), false)
+		FROM pg_roles r WHERE r.rolname = $1`, role).Scan(&may)
+	if err != nil || !may {
+		return s.translate(err)
+	}
+	return backend.Errorf(backend.CodeInvalid, "role %s can change the tables of database %s, because it owns them or is "+
+		"a superuser", backend.Quote(role), s.name).WithHint("name a role that cannot: CREATE ROLE name LOGIN")
+}
+
 // missingGrants returns the statements that give a role what it lacks. An empty role is the one of the connection.
 func (s *Store) missingGrants(
 	ctx context.Context, from querier, role string,

@@ -101,3 +101,21 @@ func TestAMissingRightIsNamed(t *testing.T) {
 	_, err := postgres.Migrate(t.Context(), address, "absent")
 	wantError(t, err, backend.ErrInvalid)
 }
+
+// A role that could change the tables is not taken as the role of the servers.
+func TestAServingRoleMayNotOwnTheTables(t *testing.T) {
+	servingRole(t, "member3")
+	address := created(t)
+	t.Cleanup(func() { postgrestest.Exec(t, address, "DROP OWNED BY member3") })
+	postgrestest.Exec(t, address, "GRANT "+postgrestest.User+" TO member3")
+	for _, role := range []string{postgrestest.User, "member3"} {
+		_, check := postgres.CheckMigration(t.Context(), address, role)
+		_, apply := postgres.Migrate(t.Context(), address, role)
+		for _, err := range []error{check, apply} {
+			wantError(t, err, backend.ErrInvalid)
+			if text := everyText(err); !strings.Contains(text, role) || !strings.Contains(text, "CREATE ROLE") {
+				t.Errorf("role %s: %s", role, text)
+			}
+		}
+	}
+}
