@@ -79,6 +79,10 @@ type Query struct {
 	// by ID returns a held object.
 	Held bool `json:"held,omitempty"`
 
+	// Self, with KindToken and nothing else, selects the token of the caller, which every role may see. The local user of
+	// an embedded backend has none: the object then has a name, a role and a principal, and no id.
+	Self bool `json:"self,omitempty"`
+
 	Cursor string `json:"cursor,omitempty"` // the Next of the previous page
 	Limit  int    `json:"limit,omitempty"`  // at most MaxPage; 0 means MaxPage
 }

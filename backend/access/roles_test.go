@@ -72,7 +72,7 @@ var (
 	decidedRef   = []string{"Environment", "Field", "Kind", "Name", "Project", "Reveal", "Scope", "Version"}
 	decidedSet   = []string{"Changes", "CompareOnly", "DryRun", "FingerprintKey", "IdempotencyKey"}
 	decidedQuery = []string{
-		"Cursor", "Deleted", "Environment", "Held", "ID", "Kind", "Limit", "Name", "Project", "Scope", "Type",
+		"Cursor", "Deleted", "Environment", "Held", "ID", "Kind", "Limit", "Name", "Project", "Scope", "Self", "Type",
 	}
 )
 
@@ -183,6 +183,10 @@ func calls() []call {
 	all := []call{
 		resolve("resolve", backend.Ref{Name: "a"}),
 		resolve("reveal", backend.Ref{Name: "a", Reveal: true}),
+		{"query", "query of the own token", func(ctx context.Context, s backend.Service) error {
+			_, err := s.Query(ctx, backend.Query{Kind: backend.KindToken, Self: true})
+			return err
+		}},
 		apply("apply", "an empty set", backend.ChangeSet{}),
 		apply("dry run", "a dry run of an empty set", backend.ChangeSet{DryRun: true}),
 		apply("fingerprints", "fingerprints", backend.ChangeSet{

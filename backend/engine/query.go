@@ -21,6 +21,9 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a page of %d objects is not supported; the limit is %d",
 			q.Limit, backend.MaxPage).At("limit")
 	}
+	if err := checkSelf(q); err != nil {
+		return backend.Page{}, err
+	}
 	if q.Limit == 0 {
 		q.Limit = backend.MaxPage
 	}
@@ -56,6 +59,9 @@ func (l listing) page() (backend.Page, error) {
 		}
 		return l.projects()
 	case backend.KindToken:
+		if l.q.Self {
+			return l.self()
+		}
 		return l.tokens()
 	case backend.KindVersion:
 		return l.versions()
@@ -272,6 +278,39 @@ func (l listing) tokens() (backend.Page, error) {
 		objects[i] = tokenObject(t)
 	}
 	return l.pageOf(objects), err
+}
+
+// checkSelf refuses a query for the token of the caller that selects something else too.
+func checkSelf(q backend.Query) error {
+	if q.Self && q != (backend.Query{Kind: backend.KindToken, Self: true, Limit: q.Limit}) {
+		return backend.Errorf(backend.CodeInvalid, "a query for the token of the caller has another selector").
+			WithHint("give kind token and self alone").At("self")
+	}
+	return nil
+}
+
+// self returns the token of the caller, or the caller itself if it has none. The tokens of others do not matter, not
+// even one that cannot be trusted.
+func (l listing) self() (backend.Page, error) {
+	p, ok := backend.PrincipalFrom(l.ctx)
+	if !ok {
+		return backend.Page{}, backend.Errorf(backend.CodeUnauthenticated, "no credentials were supplied").
+			WithHint("set POUNCET_TOKEN")
+	}
+	caller := backend.Object{Kind: backend.KindToken, Name: p.Name, Role: p.Role, Principal: p.Kind}
+	if p.ID == "" {
+		return backend.Page{Objects: []backend.Object{caller}}, nil
+	}
+	rows, err := l.tx.Tokens(l.ctx)
+	if err != nil {
+		return backend.Page{}, err
+	}
+	for _, t := range rows {
+		if t.ID == p.ID && t.Untrusted == nil {
+			return backend.Page{Objects: []backend.Object{tokenObject(t)}}, nil
+		}
+	}
+	return backend.Page{Objects: []backend.Object{}}, nil // it was deleted after the call began
 }
 
 func (l listing) pageOf(objects []backend.Object) backend.Page {

@@ -87,6 +87,24 @@ func parseEndpoint(endpoint string) (target, error) {
 	return target{base, "", base, u.Host}, nil
 }
 
+// NormalizeEndpoint returns the one form of an endpoint that has several, for comparisons: scheme and host in lower
+// case, without the default port and without a slash at the end. The error is that of NewClient.
+func NormalizeEndpoint(endpoint string) (string, error) {
+	to, err := parseEndpoint(endpoint)
+	if err != nil || to.socket != "" {
+		return to.shown, err
+	}
+	u, err := url.Parse(to.base)
+	if err != nil {
+		return "", errEndpoint()
+	}
+	u.Host, u.Fragment = strings.ToLower(u.Host), ""
+	if port := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; strings.HasSuffix(u.Host, port) {
+		u.Host = strings.TrimSuffix(u.Host, port)
+	}
+	return u.String(), nil
+}
+
 func errEndpoint() error {
 	return backend.Errorf(backend.CodeInvalid, "the endpoint is not the URL of a server").
 		WithHint("write it as https://pouncet.example.com, without user, password or query; " +

@@ -188,6 +188,7 @@ var openAPITexts = map[string]string{
 	"QueryRequest.type":        "The key of a type, for secrets; a source, for usages.",
 	"QueryRequest.deleted":     "Select the objects that can be restored, instead of the existing ones.",
 	"QueryRequest.held":        "Select the objects that are held, instead of those that have their name.",
+	"QueryRequest.self":        "Select the token of the caller: with kind token, and nothing else. Every role may.",
 	"QueryRequest.cursor":      "The `next` of the previous page.",
 	"QueryRequest.limit":       "The most objects of a page, at most 1,000; 0 means 1,000.",
 	"QueryResponse":            "One page of a listing.",

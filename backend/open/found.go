@@ -51,6 +51,22 @@ func checkFound(folder string) error {
 	return nil
 }
 
+// CheckFile refuses a file that a search found, if another user owns or may change it, as Open refuses a folder. trust
+// says how a user names the file if it can be trusted, for the hint.
+func CheckFile(path, trust string) error {
+	g := guarded{path: path, forbidden: writableByOthers}
+	err := g.checkOwner(path)
+	if err == nil {
+		err = g.checkMode(path)
+	}
+	if err == nil {
+		return nil
+	}
+	e := *backend.AsError(err)
+	return e.WithHint("if you trust everybody who can change it, %s; otherwise make it yours alone: "+
+		"chown, and chmod 644", trust)
+}
+
 // exposures returns all reasons for which checkFound would refuse a folder.
 func exposures(folder string) []error {
 	var out []error

@@ -104,6 +104,23 @@ var queryCases = []testCase{
 			equal(f, string(kind), show(paged), show(all))
 		}
 	}},
+	{"a caller can ask who it is", func(f *fixture) {
+		all := f.list(backend.Query{Kind: backend.KindToken, Self: true})
+		equal(f, "objects", len(all), 1)
+		equal(f, "role", all[0].Role, backend.RoleAdmin)
+		equal(f, "principal", all[0].Principal, backend.Workload)
+		if all[0].Name == "" {
+			f.Error("the caller has no name")
+		}
+		for _, q := range []backend.Query{
+			{Kind: backend.KindSecret, Project: project, Self: true}, {Kind: backend.KindToken, Self: true, Name: "x"},
+			{Kind: backend.KindToken, Self: true, ID: all[0].ID + "x"}, {Self: true},
+		} {
+			if _, err := f.Query(context.Background(), q); !errors.Is(err, backend.ErrInvalid) {
+				f.Errorf("%+v: %v", q, err)
+			}
+		}
+	}},
 	{"a project reports its number of secrets and its policy", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "a", "v"), secret("*", "b", "v"))

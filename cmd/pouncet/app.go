@@ -39,7 +39,10 @@ type app struct {
 	project   string
 	env       string
 	scope     string
+	profile   string
 	json      bool
+
+	files []settingSource // the profile and the settings file of the repository: see readSettingsFiles
 }
 
 // run runs the program with arguments and returns its exit code.
@@ -83,14 +86,20 @@ Exit codes:
 		SilenceUsage:  true,
 		Args:          onlyCommands,
 		// No other command may have this function: the library would call only that one.
-		PersistentPreRunE: checkInput,
-		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+		PersistentPreRunE: func(c *cobra.Command, args []string) error {
+			if err := checkInput(c, args); err != nil {
+				return err
+			}
+			return a.readSettingsFiles(c)
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.endpoint, "endpoint", "",
 		"`URL` of a server (POUNCET_ENDPOINT); without it, the embedded backend is used")
 	flags.StringVar(&a.tokenFile, "token-file", "", "`file` that holds the token for the server (or POUNCET_TOKEN)")
 	flags.StringVar(&a.project, "project", "", "the `project` (POUNCET_PROJECT; default \"default\")")
+	flags.StringVar(&a.profile, "profile", "", "the `profile` that further settings come from (POUNCET_PROFILE)")
 	flags.BoolVar(&a.json, "json", false, "print JSON for scripts")
 	root.SetFlagErrorFunc(flagError)
 	addGroups(root)
@@ -100,6 +109,7 @@ Exit codes:
 		a.secretCommand(), a.valueCommand())...)
 	root.AddCommand(grouped(groupBackend, a.initCommand(), a.moveCommand(), a.serverCommand(), a.tokenCommand(),
 		a.configurationCommand(), a.doctorCommand())...)
+	root.AddCommand(grouped(groupSession, a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.profileCommand())...)
 	root.AddCommand(a.versionCommand())
 	root.AddCommand(topicCommands()...)
 	root.SetHelpCommand(helpCommand())
@@ -145,10 +155,15 @@ func (a *app) connect(ctx context.Context) (*open.Backend, error) {
 		c.Waiting = waits{a.err}
 	}
 	b, err := open.Open(ctx, c)
-	if err == nil {
-		a.reportUpgrade(b.Upgrade)
+	if err != nil {
+		if e := backend.AsError(err); c.Endpoint != "" && c.Token == "" && e.Attribute == "token" {
+			withHint := *e
+			err = withHint.WithHint("log in: pouncet login --endpoint %s, or set POUNCET_TOKEN", c.Endpoint)
+		}
+		return nil, err
 	}
-	return b, err
+	a.reportUpgrade(b.Upgrade)
+	return b, nil
 }
 
 // with returns the function of a command that opens the backend, calls f, and

@@ -41,23 +41,18 @@ func (a *app) print(o objectCommand, objects []backend.Object) {
 		a.printJSON(map[string]any{"objects": objects})
 		return
 	}
-	w := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
-	defer func() { _ = w.Flush() }() // a.out keeps its error
-	titles := make([]string, len(o.columns))
-	for i, c := range o.columns {
-		titles[i] = strings.ToUpper(c.title)
+	t := table{}
+	for _, c := range o.columns {
+		t.titles = append(t.titles, strings.ToUpper(c.title))
 	}
-	fmt.Fprintln(w, strings.Join(titles, "\t"))
 	for _, x := range objects {
 		row := make([]string, len(o.columns))
 		for i, c := range o.columns {
-			row[i] = backend.PrintableLine(strings.Join(strings.Fields(c.text(x)), " "))
-			if row[i] == "" {
-				row[i] = "-"
-			}
+			row[i] = c.text(x)
 		}
-		fmt.Fprintln(w, strings.Join(row, "\t"))
+		t.add(row...)
 	}
+	a.printTable(t)
 }
 
 // printDetails prints every field of an object that is not empty.

@@ -16,7 +16,7 @@ import (
 )
 
 // Someone who can change a repository must not choose which server gets the token of those who work in it.
-func TestNoFileOfARepositoryNamesTheEndpoint(t *testing.T) {
+func TestNoFileOfARepositoryGetsTheToken(t *testing.T) {
 	var requests atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) }))
 	defer server.Close()
@@ -37,7 +37,7 @@ func TestNoFileOfARepositoryNamesTheEndpoint(t *testing.T) {
 	}
 	write(".pouncet/config.json", strings.Replace(string(settings), "{",
 		`{"endpoint": "URL", "token": "x", "POUNCET_ENDPOINT": "URL", `, 1))
-	for _, name := range []string{"pouncet.json", ".pouncet.json", ".pouncetrc", "pouncet.yaml", ".pouncet/endpoint"} {
+	for _, name := range []string{"pouncet.json", ".pouncet.json", ".pouncetrc", "pouncet.yml", ".pouncet/endpoint"} {
 		write(name, `{"endpoint": "URL", "POUNCET_ENDPOINT": "URL"}`)
 	}
 	write(".env", "POUNCET_ENDPOINT=URL\nPOUNCET_CACERT=ca.pem\n")
@@ -68,6 +68,19 @@ items: [{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {x: "{{ get
 	} {
 		code, text := pouncet(args...)
 		if code == exitOK || strings.Contains(text, "CANARY") {
+			t.Errorf("%s: exit code %d, %s", args, code, text)
+		}
+	}
+
+	// The settings file of the repository may name an endpoint, which gets neither the variable nor the file of a token.
+	write("pouncet.yaml", "endpoint: URL\n")
+	write("token", "CANARY-token")
+	for _, args := range [][]string{
+		{"env", "list"}, {"render", "--env", "dev", "template.yaml"}, {"env", "list", "--token-file", "token"},
+		{"run", "--env", "dev", "--file", "template.yaml", "--", "true"}, {"whoami"}, {"doctor"},
+	} {
+		code, text := pouncet(args...)
+		if code != exitDenied && code != exitUsage || strings.Contains(text, "CANARY") {
 			t.Errorf("%s: exit code %d, %s", args, code, text)
 		}
 	}

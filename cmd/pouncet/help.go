@@ -17,6 +17,7 @@ const (
 	groupObjects = "objects"
 	groupUse     = "use"
 	groupCheck   = "check"
+	groupSession = "session"
 )
 
 func addGroups(root *cobra.Command) {
@@ -24,6 +25,7 @@ func addGroups(root *cobra.Command) {
 		&cobra.Group{ID: groupUse, Title: "Use secrets:"},
 		&cobra.Group{ID: groupCheck, Title: "Check files:"},
 		&cobra.Group{ID: groupObjects, Title: "Manage objects:"},
+		&cobra.Group{ID: groupSession, Title: "Sign in, and choose settings:"},
 		&cobra.Group{ID: groupBackend, Title: "Manage backends:"},
 	)
 }
@@ -103,8 +105,13 @@ what each rule means.`,
 
   1. a flag
   2. an environment variable
-  3. for the embedded backend, the nearest .pouncet folder, from the working
+  3. the profile that --profile or POUNCET_PROFILE names
+  4. pouncet.yaml, from the working folder upwards to the root of the repository
+  5. for the embedded backend, the nearest .pouncet folder, from the working
      folder upwards
+
+An endpoint from a profile or from pouncet.yaml gets only the token that "pouncet
+login" has stored for it. "pouncet whoami" shows each setting with its source.
 
 A source that names an endpoint or a folder decides which backend is used:
 --endpoint wins over POUNCET_HOME. If POUNCET_ENDPOINT and POUNCET_HOME are both

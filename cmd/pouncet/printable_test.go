@@ -155,10 +155,11 @@ func TestOutputIsPrintable(t *testing.T) {
 		"value set": {"x", "--env", "dev", "--json-value", "1"}, "secret reveal": {"x"},
 		"secret history": {"x", "--env", "dev"}, "secret compare": {"x", "1", "2", "--env", "dev"},
 		"secret rollback": {"x", "--to", "1", "--env", "dev"}, "secret tag": {"x", "1", "stable", "--env", "dev"},
-		"secret untag": {"x", "k", "--env", "dev"},
+		"secret untag": {"x", "k", "--env", "dev"}, "whoami": nil,
 	}
 	verbs := map[string][]string{"list": nil, "show": {"x"}, "delete": {"x", "y"}, "restore": {"x"}, "rename": {"x", "y"}}
-	local := []string{"init", "move", "server", "version", "help", "completion"} // they ask no backend
+	local := []string{"init", "move", "server", "version", "help", "completion", "profile", "logout",
+		"login"} // they ask no backend, or print nothing of its answer but a name
 	server := func(s hostileServer) string {
 		running := httptest.NewServer(httpapi.NewServer(s, func(context.Context, string) (backend.Principal, error) {
 			return backend.Principal{Name: "a", Role: backend.RoleAdmin}, nil

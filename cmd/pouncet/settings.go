@@ -11,7 +11,9 @@ import (
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	settingsfile "github.com/pouncet/terraform-provider-pouncet/cmd/settings"
 )
 
 // The settings, by the name of their environment variable. Every source of
@@ -28,6 +30,8 @@ const (
 	settingReplica  = "POUNCET_DATABASE_REPLICA"
 	settingProject  = "POUNCET_PROJECT"
 	settingEnv      = "POUNCET_ENV"
+	settingProfile  = "POUNCET_PROFILE"
+	settingConfig   = "POUNCET_CONFIG"
 )
 
 // settings is the table of all settings, for the help. A test compares
@@ -44,6 +48,8 @@ var settings = []struct{ variable, flag, meaning string }{
 	{settingKMSKey, "--kms-key", "KMS key of the embedded backend or a server"},
 	{settingProject, "--project", `project (default "default")`},
 	{settingEnv, "--env", `environment, "*" for every environment`},
+	{settingProfile, "--profile", "profile that further settings come from"},
+	{settingConfig, "", "settings file of the repository, or \"off\""},
 }
 
 // settingsTable returns the settings as lines of a help text.
@@ -57,22 +63,19 @@ func settingsTable() string {
 
 // settingSource is one place that settings come from.
 type settingSource struct {
+	isFile bool
 	lookup func(variable string) string // "" if the source does not have the setting
 	origin func(variable string) string // what the user wrote there, for messages
 }
 
-// settingSources returns the sources in their order: the first that has a
-// setting wins. The whole order is flag, environment variable, profile,
-// repository file, and last the .pouncet folder that package open finds
-// upwards from the working folder. Profiles and repository files do not exist
-// yet; each is one more line here. A repository file may name no endpoint and
-// no token: who can change the repository would choose which server gets the
-// token. A profile has the token for its own endpoint only.
+// settingSources returns the sources in their order: the first that has a setting wins. The whole order is flag,
+// environment variable, profile, repository file, and last the .pouncet folder that package open finds upwards from the
+// working folder. The files have no token: see tokenFor.
 func (a *app) settingSources() []settingSource {
-	return []settingSource{
-		{a.flagSetting, flagOfSetting},
-		{os.Getenv, func(variable string) string { return variable }},
-	}
+	return append([]settingSource{
+		{lookup: a.flagSetting, origin: flagOfSetting},
+		{lookup: os.Getenv, origin: func(variable string) string { return variable }},
+	}, a.files...)
 }
 
 // flagSetting returns the setting that a flag gives. The token is not among
@@ -91,6 +94,8 @@ func (a *app) flagSetting(variable string) string {
 		return a.project
 	case settingEnv:
 		return a.env
+	case settingProfile:
+		return a.profile
 	}
 	return ""
 }
@@ -129,25 +134,98 @@ func (a *app) environmentName() string {
 	return value
 }
 
-// openConfig returns which backend the settings name. The first
-// source that names an endpoint or a folder decides, and later sources are ignored.
+// openConfig returns which backend the settings name, with the token for it. The first source that names an endpoint
+// or a folder decides, and later sources are ignored.
 func (a *app) openConfig(ctx context.Context) (open.Config, error) {
+	return a.openConfigFrom(ctx, a.settingSources())
+}
+
+func (a *app) openConfigFrom(ctx context.Context, sources []settingSource) (open.Config, error) {
 	c := open.Config{UserAgent: "pouncet/" + version}
-	if a.tokenFile != "" {
-		// The file can be a pipe, into which nobody may ever write.
-		text, err := interruptible(ctx, func() ([]byte, error) { return os.ReadFile(a.tokenFile) })
-		switch {
-		case ctx.Err() != nil:
-			return c, ctx.Err()
-		case err != nil:
-			return c, backend.Errorf(backend.CodeInvalid, "reading the token: %w", err)
+	var from settingSource // of the endpoint
+	for _, s := range sources {
+		if c.Endpoint = s.lookup(settingEndpoint); c.Endpoint != "" {
+			from = s
+			break
 		}
-		c.Token = strings.TrimSpace(string(text))
+		if c.Path = s.lookup(settingHome); c.Path != "" {
+			break
+		}
 	}
-	for _, s := range a.settingSources() {
-		c = open.From(c, s.lookup)
+	if c.Endpoint != "" || a.tokenFile != "" {
+		token, err := a.tokenFor(ctx, c.Endpoint, from)
+		if err != nil {
+			return c, err
+		}
+		c.Token = token
+	}
+	for _, s := range sources {
+		c = open.From(c, func(variable string) string {
+			if variable == settingToken {
+				return "" // tokenFor decides about it
+			}
+			return s.lookup(variable)
+		})
 	}
 	return c, nil
+}
+
+// tokenFor returns the token for an endpoint, and is the only function that decides which token goes where. A token of
+// --token-file or POUNCET_TOKEN goes only to an endpoint that the user named with a flag or a variable: anyone who can
+// change a file could choose another server, and get the token. To the endpoint of a file goes only the token that was
+// stored for it. The result is "" if there is none, for an error of the client.
+func (a *app) tokenFor(ctx context.Context, endpoint string, from settingSource) (string, error) {
+	if from.isFile {
+		origin := from.origin(settingEndpoint)
+		if a.tokenFile != "" {
+			return "", &usageError{backend.Errorf(backend.CodeInvalid,
+				"the endpoint is from %s, and --token-file does not go to an endpoint from a file", origin).
+				WithHint("set --endpoint %s, or log in to it: pouncet login --endpoint %s", endpoint, endpoint)}
+		}
+		token, err := storedToken(endpoint)
+		if err != nil || token != "" {
+			return token, err
+		}
+		e := backend.Errorf(backend.CodeUnauthenticated, "no token is stored for %s, the endpoint from %s", endpoint, origin).
+			WithHint("log in: pouncet login --endpoint %s", endpoint).At("token")
+		if os.Getenv(settingToken) != "" {
+			e = e.WithHint("POUNCET_TOKEN does not go to an endpoint from a file: set POUNCET_ENDPOINT too, or log in: "+
+				"pouncet login --endpoint %s", endpoint)
+		}
+		return "", e
+	}
+	if a.tokenFile != "" {
+		return a.readTokenFile(ctx)
+	}
+	if token := os.Getenv(settingToken); token != "" {
+		return token, nil
+	}
+	return storedToken(endpoint)
+}
+
+// readTokenFile returns the token of --token-file.
+func (a *app) readTokenFile(ctx context.Context) (string, error) {
+	// The file can be a pipe, into which nobody may ever write.
+	text, err := interruptible(ctx, func() ([]byte, error) { return os.ReadFile(a.tokenFile) })
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err != nil:
+		return "", backend.Errorf(backend.CodeInvalid, "reading the token: %w", err)
+	}
+	return strings.TrimSpace(string(text)), nil
+}
+
+// storedToken returns the token that was stored for an endpoint, or "". Without a folder for configuration, none is.
+func storedToken(endpoint string) (string, error) {
+	tokens, err := settingsfile.OpenTokens()
+	if err != nil {
+		return "", nil
+	}
+	if _, err := httpapi.NormalizeEndpoint(endpoint); err != nil {
+		return "", nil // the client reports it
+	}
+	return tokens.Get(endpoint)
 }
 
 // checkServerSettings refuses the token or the certificate authority of a server without its endpoint: the command
@@ -172,14 +250,19 @@ func (a *app) checkServerSettings(c open.Config) error {
 		WithHint("set --endpoint or %s; for an embedded backend, remove %s", settingEndpoint, origin)}
 }
 
-// embeddedConfig is openConfig for a command that works on an embedded backend
-// only. It rejects the endpoint of a server; purpose says what the command does.
+// embeddedConfig is openConfig for a command that works on an embedded backend only. It rejects the endpoint of a
+// server that a flag or a variable names, and ignores those of files; purpose says what the command does.
 func (a *app) embeddedConfig(ctx context.Context, purpose string) (open.Config, error) {
-	c, err := a.openConfig(ctx)
-	if err == nil && c.Endpoint != "" {
-		_, origin := a.setting(settingEndpoint)
-		err = &usageError{backend.Errorf(backend.CodeInvalid, "%s, but %s names a server", purpose, origin).
-			WithHint("remove %s", origin)}
+	sources := slices.DeleteFunc(a.settingSources(), func(s settingSource) bool { return s.isFile })
+	for _, s := range sources {
+		if s.lookup(settingEndpoint) != "" {
+			origin := s.origin(settingEndpoint)
+			return open.Config{}, &usageError{backend.Errorf(backend.CodeInvalid, "%s, but %s names a server", purpose, origin).
+				WithHint("remove %s", origin)}
+		}
+		if s.lookup(settingHome) != "" {
+			break
+		}
 	}
-	return c, err
+	return a.openConfigFrom(ctx, sources)
 }
