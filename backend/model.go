@@ -122,6 +122,8 @@ type Object struct {
 	Note      string `json:"note,omitempty"`
 	CreatedBy string `json:"created_by,omitempty"`
 	Client    string `json:"client,omitempty"` // the program that wrote it, such as "pouncet/1.0.0"
+	// Binary says that the value is not text (UTF-8). Versions that were written before Pouncet recorded it do not say so.
+	Binary bool `json:"binary,omitempty"`
 
 	// Scoped value.
 	Link *Link `json:"link,omitempty"`

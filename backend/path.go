@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // PathStep is one step of a field path: a member's name or a list's index.
@@ -109,7 +110,12 @@ func Pick(text []byte, path string) (json.RawMessage, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	if !json.Valid(text) {
+	switch {
+	case json.Valid(text):
+	case !utf8.Valid(text):
+		return nil, Errorf(CodeInvalid, "field %s cannot be read: the value is binary, so it has no fields", Quote(path)).
+			WithHint("leave out the field").At("field")
+	default:
 		return nil, Errorf(CodeInvalid, "field %s cannot be read: the value is not JSON", Quote(path)).At("field")
 	}
 	current := json.RawMessage(bytes.TrimSpace(text))

@@ -25,8 +25,8 @@ type resolved struct {
 	withheld bool // ephemeral_values is "unknown", so the provider has not read the value
 }
 
-// resolve resolves references in one call. A value that Terraform's strings cannot hold as it is, is an
-// error.
+// resolve resolves references in one call. A text that Terraform's strings cannot hold as it is, is an error. A binary
+// value is none: base64 can hold it.
 func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]resolved, error) {
 	resolutions, err := resolveOrLookUp(ctx, s, refs)
 	if err != nil {
@@ -88,7 +88,6 @@ func refusedByTerraform(r backend.Resolution) string {
 	text := r.Value.Expose()
 	switch {
 	case !utf8.Valid(text):
-		return "is not valid UTF-8, and a Terraform string cannot hold it"
 	case !norm.NFC.IsNormal(text), (r.JSON || isStructured(text)) && !normalJSON(text):
 		return "is not in the Unicode normalization form C (NFC), and Terraform would change it"
 	}

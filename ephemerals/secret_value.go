@@ -9,6 +9,8 @@ package ephemerals
 
 import (
 	"context"
+	"encoding/base64"
+	"unicode/utf8"
 
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral"
 	"github.com/hashicorp/terraform-plugin-framework/ephemeral/schema"
@@ -34,6 +36,7 @@ type secretValueModel struct {
 	Field       types.String  `tfsdk:"field"`
 	AtVersion   types.String  `tfsdk:"at_version"`
 	Value       types.String  `tfsdk:"value"`
+	Base64      types.String  `tfsdk:"value_base64"`
 	JSON        types.Dynamic `tfsdk:"json"`
 	SecretID    types.String  `tfsdk:"secret_id"`
 	FoundIn     types.String  `tfsdk:"found_in"`
@@ -74,8 +77,12 @@ func (*secretValue) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *e
 			"value": schema.StringAttribute{
 				Computed: true, Sensitive: true,
 				MarkdownDescription: "The value: a string, or JSON text if the secret or its field is not a JSON " +
-					"string. A value that is not UTF-8, or not in the Unicode normalization form C, " +
-					"is an error: Terraform would change it.",
+					"string. It is null if the value is binary (not UTF-8): use `value_base64`. A text that is not in the " +
+					"Unicode normalization form C is an error: Terraform would change it.",
+			},
+			"value_base64": schema.StringAttribute{
+				Computed: true, Sensitive: true,
+				MarkdownDescription: "The bytes of the value in base64, for a value that is not text, such as a keystore.",
 			},
 			"json": schema.DynamicAttribute{
 				Computed: true, Sensitive: true,
@@ -138,9 +145,14 @@ func (m *secretValueModel) set(ctx context.Context, r resolved) {
 		m.SecretID, m.FoundIn = types.StringUnknown(), types.StringUnknown()
 	}
 	if r.planned || r.withheld {
-		m.Value, m.JSON, m.Version = types.StringUnknown(), types.DynamicUnknown(), types.Int64Unknown()
+		m.Value, m.Base64 = types.StringUnknown(), types.StringUnknown()
+		m.JSON, m.Version = types.DynamicUnknown(), types.Int64Unknown()
 		return
 	}
-	m.Value, m.JSON = types.StringValue(string(r.Value.Expose())), decoded(ctx, r.Resolution)
-	m.Version = types.Int64Value(r.Version)
+	value := r.Value.Expose()
+	m.Value, m.Base64 = types.StringNull(), types.StringValue(base64.StdEncoding.EncodeToString(value))
+	m.Version, m.JSON = types.Int64Value(r.Version), types.DynamicNull()
+	if utf8.Valid(value) {
+		m.Value, m.JSON = types.StringValue(string(value)), decoded(ctx, r.Resolution)
+	}
 }

@@ -113,14 +113,33 @@ func TestSecretValueDecoded(t *testing.T) {
 	)
 }
 
-func TestSecretValueOutsideUTF8IsRefused(t *testing.T) {
+func TestBinarySecretValueIsInBase64(t *testing.T) {
+	b := acctest.New(t)
+	b.SetSecret("dev", "keystore", "\xff\xfe\x00")
+	b.SetSecret("dev", "text", "text")
+	step := func(n int, name string, want ...statecheck.StateCheck) acctest.Step {
+		return acctest.Step{
+			Config: b.Config(fmt.Sprintf("ephemeral \"pouncet_secret_value\" \"v\" {\n  name = %q\n  environment = \"dev\"\n}\n",
+				name) + echoOf("{ base64 = ephemeral.pouncet_secret_value.v.value_base64, "+
+				"none = ephemeral.pouncet_secret_value.v.value == null }", n)),
+			StateChecks: want,
+		}
+	}
+	acctest.Run(t,
+		step(1, "keystore", acctest.Checks(acctest.Attr("echo.seen_1", "data.base64", "//4A"),
+			acctest.Attr("echo.seen_1", "data.none", "true"))...),
+		step(2, "text", acctest.Checks(acctest.Attr("echo.seen_2", "data.base64", "dGV4dA=="),
+			acctest.Attr("echo.seen_2", "data.none", "false"))...),
+	)
+}
+
+func TestBinaryValueAmongSeveralIsRefused(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "keystore", "\xff\xfe\x00")
 	acctest.Run(t, acctest.Step{
 		Config: b.Config(
-			"ephemeral \"pouncet_secret_value\" \"v\" {\n  name = \"keystore\"\n  environment = \"dev\"\n}\n" +
-				echo(1)),
-		ExpectError: regexp.MustCompile(`not\s+valid\s+UTF-8`),
+			"ephemeral \"pouncet_secret_values\" \"v\" {\n  names = [\"keystore\"]\n  environment = \"dev\"\n}\n"),
+		ExpectError: regexp.MustCompile(`(?s)is\s+binary.*value_base64`),
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/mapvalidator"
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
@@ -139,6 +140,9 @@ func (e *secretValues) Open(ctx context.Context, req ephemeral.OpenRequest, resp
 	}
 	values := make(map[string]attr.Value, len(keys))
 	for i, r := range out {
+		if r.Err == nil && !utf8.Valid(r.Value.Expose()) {
+			r.Err = errBinary(refs[i].Name)
+		}
 		switch {
 		case r.Err != nil:
 			e := *r.Err
@@ -159,6 +163,11 @@ func (e *secretValues) Open(ctx context.Context, req ephemeral.OpenRequest, resp
 	}
 	m.Values = types.MapValueMust(types.StringType, values)
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
+}
+
+func errBinary(name string) *backend.Error {
+	return backend.Errorf(backend.CodeInvalid, "the value of secret %s is binary, and a Terraform string cannot hold it",
+		backend.Quote(name)).WithHint("read value_base64 of an ephemeral pouncet_secret_value")
 }
 
 // versionRemedy says how to read the value of the secret with this key after its change.

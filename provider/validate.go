@@ -20,8 +20,8 @@ import (
 //
 // Terraform validates a block again whenever more of its values are known, always before it plans, reads or opens it.
 
-// contentAttributes are the strings that may be empty because they are data, besides write-only ones.
-var contentAttributes = map[string]bool{"content": true}
+// contentAttributes are the strings that may be empty because they are data.
+var contentAttributes = map[string]bool{"content": true, "value_wo": true}
 
 // schemas returns the schemas of the provider, which do not change. Its request is not part of another one, because
 // the framework would keep the context of that one.
@@ -56,13 +56,9 @@ func (s *server) checkConfig(
 	if err != nil {
 		return nil
 	}
-	writeOnly := map[string]bool{}
-	for _, a := range schema.Block.Attributes {
-		writeOnly[a.Name] = a.WriteOnly
-	}
 	var diags []*tfprotov6.Diagnostic
 	_ = tftypes.Walk(root, func(at *tftypes.AttributePath, v tftypes.Value) (bool, error) {
-		if d := checkValue(at, v, writeOnly); d != nil {
+		if d := checkValue(at, v); d != nil {
 			diags = append(diags, d)
 		}
 		return true, nil
@@ -71,7 +67,7 @@ func (s *server) checkConfig(
 }
 
 // checkValue returns the diagnostic of a value that breaks a rule, or nil.
-func checkValue(at *tftypes.AttributePath, v tftypes.Value, writeOnly map[string]bool) *tfprotov6.Diagnostic {
+func checkValue(at *tftypes.AttributePath, v tftypes.Value) *tfprotov6.Diagnostic {
 	if v.IsNull() || !v.IsKnown() {
 		return nil
 	}
@@ -80,7 +76,7 @@ func checkValue(at *tftypes.AttributePath, v tftypes.Value, writeOnly map[string
 	switch {
 	case v.Type().Is(tftypes.String):
 		var s string
-		if v.As(&s) != nil || s != "" || isMapValue || writeOnly[name] || contentAttributes[name] {
+		if v.As(&s) != nil || s != "" || isMapValue || contentAttributes[name] {
 			return nil
 		}
 		d.Summary = "Empty " + name

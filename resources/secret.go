@@ -55,6 +55,7 @@ type secretModel struct {
 	Labels             types.Map         `tfsdk:"labels"`
 	Visibility         types.String      `tfsdk:"visibility"`
 	ValueWO            types.String      `tfsdk:"value_wo"`
+	ValueBase64WO      types.String      `tfsdk:"value_base64_wo"`
 	ValueWOVersion     types.Int64       `tfsdk:"value_wo_version"`
 	Generate           types.Object      `tfsdk:"generate"`
 	Version            types.Int64       `tfsdk:"version"`
@@ -104,6 +105,7 @@ func (*secret) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resou
 				PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()},
 			},
 			"value_wo":         valueAttribute(),
+			"value_base64_wo":  valueBase64Attribute(),
 			"value_wo_version": valueVersionAttribute(),
 			"generate":         generateAttribute(),
 			"expires_at": schema.StringAttribute{
@@ -156,7 +158,7 @@ func (m *secretModel) set(ctx context.Context, o backend.Object, diags *diag.Dia
 	m.Type, m.Description = optionalString(o.Type), optionalString(o.Description)
 	m.Visibility, m.Version = types.StringValue(string(o.Visibility)), types.Int64Value(o.Version)
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
-	m.ValueWO = types.StringNull()
+	m.ValueWO, m.ValueBase64WO = types.StringNull(), types.StringNull()
 	m.DeletionProtection = types.BoolValue(o.Protected)
 	m.RotationDays, m.RotationDueAt = types.Int64Null(), types.StringNull()
 	if o.RotationDays > 0 {

@@ -4,6 +4,7 @@ package resources
 
 import (
 	"context"
+	"encoding/base64"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/int64validator"
@@ -29,8 +30,21 @@ func valueAttribute() schema.StringAttribute {
 			"`generate` is set. Without it, and with an empty string, an existing secret keeps its value. If the value " +
 			"becomes known only during the apply, the plan shows an update of `version`, and the apply writes the value " +
 			"if it differs. A value that differs in every run, as the results of some ephemeral resources do, is an " +
-			"update in every plan; set `value_wo_version` to decide when to write it. Conflicts with `generate`.",
+			"update in every plan; set `value_wo_version` to decide when to write it. Conflicts with `value_base64_wo` and " +
+			"`generate`.",
 		Validators: []validator.String{stringvalidator.ConflictsWith(path.MatchRoot("generate"))},
+	}
+}
+
+func valueBase64Attribute() schema.StringAttribute {
+	return schema.StringAttribute{
+		Optional: true, Sensitive: true, WriteOnly: true,
+		MarkdownDescription: "Value of the secret in base64 (RFC 4648, with padding), for a value that is not text, such " +
+			"as a keystore: `filebase64(\"keystore.p12\")`. The backend stores the decoded bytes, 1 to 65536. It works as " +
+			"`value_wo`, also with `value_wo_version`. Conflicts with `value_wo` and `generate`.",
+		Validators: []validator.String{
+			stringvalidator.ConflictsWith(path.MatchRoot("generate"), path.MatchRoot("value_wo")), validBase64,
+		},
 	}
 }
 
@@ -38,8 +52,8 @@ func valueVersionAttribute() schema.Int64Attribute {
 	return schema.Int64Attribute{
 		Optional: true,
 		MarkdownDescription: "Number that decides when `value_wo` is written: if it is set, the provider writes the " +
-			"value only when this number changes. Not needed, except for values that differ in every run, as the " +
-			"results of some ephemeral resources do.",
+			"value only when this number changes. It also counts for `value_base64_wo`. Not needed, except " +
+			"for values that differ in every run, as the results of some ephemeral resources do.",
 	}
 }
 
@@ -47,7 +61,8 @@ func generateAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "Lets the backend generate a random value that nobody sees. The backend generates the " +
-			"value when it creates the secret, and again only when `keepers` change. Conflicts with `value_wo`.",
+			"value when it creates the secret, and again only when `keepers` change. Conflicts with `value_wo` and " +
+			"`value_base64_wo`.",
 		Attributes: map[string]schema.Attribute{
 			"length": schema.Int64Attribute{
 				Optional: true,
@@ -69,13 +84,31 @@ func generateAttribute() schema.SingleNestedAttribute {
 	}
 }
 
+// configuredValue returns the value in the configuration, the zero Plaintext if there is none, and whether it is known
+// yet.
+func (m *secretModel) configuredValue() (value backend.Plaintext, known bool) {
+	switch {
+	case m.ValueWO.IsUnknown(), m.ValueBase64WO.IsUnknown():
+		return backend.Plaintext{}, false
+	case !m.ValueBase64WO.IsNull():
+		decoded, _ := base64.StdEncoding.DecodeString(m.ValueBase64WO.ValueString()) // it was validated
+		return backend.NewPlaintext(decoded), true
+	case !m.ValueWO.IsNull():
+		return backend.PlaintextString(m.ValueWO.ValueString()), true
+	}
+	return backend.Plaintext{}, true
+}
+
+// configuresValue reports whether the configuration has a value, also one that is not known yet.
+func (m *secretModel) configuresValue() bool { return !m.ValueWO.IsNull() || !m.ValueBase64WO.IsNull() }
+
 // changeValue adds the configured value to a change, or the request to generate one.
 func (m *secretModel) changeValue(c *backend.Change, before, configured *secretModel) {
-	value := configured.ValueWO
-	if !value.IsUnknown() && !value.IsNull() && (c.Op == backend.OpCreate || m.writesValue(before)) {
-		c.Value = backend.PlaintextString(value.ValueString())
+	value, known := configured.configuredValue()
+	if known && !value.IsZero() && (c.Op == backend.OpCreate || m.writesValue(before)) {
+		c.Value = value
 	}
-	if c.Op == backend.OpCreate && value.IsNull() || c.Op == backend.OpUpdate && m.regenerates(before) {
+	if c.Op == backend.OpCreate && known && value.IsZero() || c.Op == backend.OpUpdate && m.regenerates(before) {
 		c.Generate = m.generateOptions()
 	}
 }
@@ -89,7 +122,7 @@ func (m *secretModel) dryRunChange(
 	undecided := *m
 	undecided.Version = types.Int64Unknown()
 	c := undecided.change(ctx, before, configured, diags)
-	if c.Op == backend.OpCreate && configured.ValueWO.IsUnknown() {
+	if _, known := configured.configuredValue(); c.Op == backend.OpCreate && !known {
 		c.Value, c.Type = backend.PlaintextString("not known yet"), nil
 	}
 	return c
@@ -112,7 +145,7 @@ func (r *secret) planValue(
 	var version types.Int64
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("version"), &version)...)
 	if !m.before.ID.IsNull() {
-		configured := !m.configured.ValueWO.IsNull() && m.plan.ValueWOVersion.IsNull()
+		configured := m.configured.configuresValue() && m.plan.ValueWOVersion.IsNull()
 		r.session.Plan.RecordValue(m.before.ID.ValueString(), version.IsUnknown(), configured)
 	}
 }
@@ -149,14 +182,15 @@ func (m *secretModel) mayWriteValue(before, configured *secretModel) bool {
 	undecided := *m
 	undecided.Version = types.Int64Unknown()
 	generates := undecided.regenerates(before) || m.Generate.IsUnknown() && !before.Generate.IsNull()
-	return generates || !configured.ValueWO.IsNull() && undecided.writesValue(before) ||
+	return generates || configured.configuresValue() && undecided.writesValue(before) ||
 		!m.Type.Equal(before.Type) // the current value is written again under another type
 }
 
 // changesOtherwise reports whether an update changes anything but the value.
 func (m *secretModel) changesOtherwise(before *secretModel) bool {
 	a, b := *m, *before
-	a.Version, a.RotationDueAt, a.ValueWO, a.Timeouts = b.Version, b.RotationDueAt, b.ValueWO, b.Timeouts
+	a.Version, a.RotationDueAt, a.Timeouts = b.Version, b.RotationDueAt, b.Timeouts
+	a.ValueWO, a.ValueBase64WO = b.ValueWO, b.ValueBase64WO
 	return len(differences(&a, &b)) > 0
 }
 
@@ -189,7 +223,7 @@ func (m *secretModel) regenerates(before *secretModel) bool {
 
 // valueUncertain reports whether only the apply knows if there is a new value.
 func (m *secretModel) valueUncertain(configured *secretModel) bool {
-	if configured.ValueWO.IsUnknown() || m.Generate.IsUnknown() || m.keepers().IsUnknown() {
+	if _, known := configured.configuredValue(); !known || m.Generate.IsUnknown() || m.keepers().IsUnknown() {
 		return true
 	}
 	for _, k := range m.keepers().Elements() {

@@ -4,6 +4,7 @@ package resources
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"slices"
 
@@ -41,6 +42,24 @@ var ValidAlphabet validator.String = ruleValidator{
 	description: "must be 10 to 1024 characters, each once",
 	summary:     "Invalid alphabet",
 	check:       backend.CheckAlphabet,
+}
+
+// validBase64 accepts a value in base64. The error never shows it.
+var validBase64 = ruleValidator{
+	description: "must be base64 of at least one byte",
+	summary:     "Invalid value_base64_wo",
+	check: func(s string) *backend.Error {
+		decoded, err := base64.StdEncoding.DecodeString(s)
+		switch {
+		case err != nil:
+			return backend.Errorf(backend.CodeInvalid, "the value is not valid base64").
+				WithHint("use filebase64() for a file, or base64encode() for a text")
+		case len(decoded) == 0:
+			return backend.Errorf(backend.CodeInvalid, "Secret value is required").
+				WithHint("the value is empty: leave out value_base64_wo to keep the present value")
+		}
+		return nil
+	},
 }
 
 // validKMSKey accepts the URI of a KMS key. It does not call the KMS.

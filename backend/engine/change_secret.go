@@ -215,7 +215,8 @@ func (r *run) presentValue(e *entry) (value []byte, known bool, generatedBits in
 
 func (r *run) insertVersion(key *envelope.Key, o store.Object, n newVersion) error {
 	v := store.Version{
-		Project: o.Project, Object: o.ID, Version: o.Version, EnvironmentKey: key.ID(), Form: store.FormOf(n.in.isJSON()),
+		Project: o.Project, Object: o.ID, Version: o.Version, EnvironmentKey: key.ID(),
+		Form:      store.FormOf(n.plaintext, n.in.isJSON()),
 		CreatedAt: r.now, CreatedBy: r.principal(),
 	}
 	if n.in.row.ID != "" {

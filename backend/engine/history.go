@@ -151,6 +151,7 @@ func versionObject(v store.Version, secret store.Object, a attributes, in *proje
 		Kind: backend.KindVersion, ID: o.ID, Name: o.Name, Project: o.Project, Environment: o.Environment,
 		EnvironmentID: o.EnvironmentID, Scope: o.Scope, Version: v.Version, Type: in.typeKey(v.Type),
 		Note: attr.Note, CreatedBy: v.CreatedBy, Client: attr.Client, CreatedAt: v.CreatedAt,
+		Binary: v.Form == store.FormBytes,
 	}
 	for tag, n := range a.Tags {
 		if n == v.Version {

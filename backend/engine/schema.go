@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
@@ -125,6 +126,11 @@ func (c *schemaCache) check(ctx context.Context, t secretType, value []byte, b *
 	}
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if !utf8.Valid(value) {
+		return backend.Errorf(backend.CodeInvalid, "the value is binary (not UTF-8), and a value of secret type %q must "+
+			"be text", t.row.Name).
+			WithHint("leave out the type, or give the value in base64").At("value")
 	}
 	compiled, err := c.compile(t.row.Name, t.attr.Schema, b)
 	if err != nil {

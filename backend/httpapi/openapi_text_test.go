@@ -297,6 +297,7 @@ var openAPITexts = map[string]string{
 	"Object.principal":        "Who has a token.",
 	"Object.created_by":       "Of a version: the principal that wrote it.",
 	"Object.client":           "Of a version: the program that wrote it.",
+	"Object.binary":           "Of a version: its value is not text (UTF-8).",
 	"Object.migrated":         "The token is from a database whose rows were not signed.",
 
 	"VersionOf":         "Names a version of a secret.",

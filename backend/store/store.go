@@ -22,6 +22,7 @@ package store
 import (
 	"context"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -247,10 +248,14 @@ type Version struct {
 // IsJSON reports whether the value is JSON text.
 func (v Version) IsJSON() bool { return v.Form == FormJSON }
 
-// FormOf returns the form of a value that is JSON or text.
-func FormOf(isJSON bool) string {
-	if isJSON {
+// FormOf returns the form of a value. A value that is not UTF-8 is binary. Before FormBytes was written, such a
+// value had the form FormText.
+func FormOf(value []byte, isJSON bool) string {
+	switch {
+	case isJSON:
 		return FormJSON
+	case !utf8.Valid(value):
+		return FormBytes
 	}
 	return FormText
 }

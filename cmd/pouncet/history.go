@@ -21,7 +21,12 @@ var versionColumns = []column{
 	{"created", func(o backend.Object) string { return formatTime(o.CreatedAt) }},
 	{"by", func(o backend.Object) string { return o.CreatedBy }},
 	{"with", func(o backend.Object) string { return o.Client }},
-	{"type", func(o backend.Object) string { return o.Type }},
+	{"type", func(o backend.Object) string {
+		if o.Binary {
+			return "(binary)"
+		}
+		return o.Type
+	}},
 	{"tags", func(o backend.Object) string { return strings.Join(tagsOf(o), ", ") }},
 	{"note", func(o backend.Object) string { return o.Note }},
 }
@@ -36,6 +41,7 @@ type versionJSON struct {
 	CreatedBy string    `json:"created_by"`
 	Client    string    `json:"client,omitempty"`
 	Type      string    `json:"type,omitempty"`
+	Binary    bool      `json:"binary,omitempty"`
 	Note      string    `json:"note,omitempty"`
 	Tags      []string  `json:"tags"`
 }
@@ -74,8 +80,8 @@ func (a *app) historyCommand(o objectCommand) *cobra.Command {
 		if a.json {
 			out := make([]versionJSON, len(versions))
 			for i, v := range versions {
-				out[i] = versionJSON{v.Version, v.Version == secret.Version, v.CreatedAt, v.CreatedBy, v.Client, v.Type, v.Note,
-					slices.AppendSeq([]string{}, slices.Values(tagsOf(v)))}
+				out[i] = versionJSON{v.Version, v.Version == secret.Version, v.CreatedAt, v.CreatedBy, v.Client, v.Type,
+					v.Binary, v.Note, slices.AppendSeq([]string{}, slices.Values(tagsOf(v)))}
 			}
 			a.printJSON(map[string]any{"id": secret.ID, "versions": out})
 			return nil

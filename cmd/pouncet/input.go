@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -99,6 +100,13 @@ func (a *app) readValue(ctx context.Context, r io.Reader, trim bool) ([]byte, er
 		return nil, backend.Errorf(backend.CodeInvalid, "reading the value: %w", err)
 	case len(value) > maxInput:
 		return nil, backend.Errorf(backend.CodeTooLarge, "the input has more than %d bytes", maxInput).At("value")
+	}
+	if !utf8.Valid(value) {
+		if trim {
+			return nil, backend.Errorf(backend.CodeInvalid, "the input is binary (not UTF-8), so its end is not a newline").
+				WithHint("leave out --trim-newline").At("value")
+		}
+		return value, nil
 	}
 	if trim {
 		value = bytes.TrimSuffix(bytes.TrimSuffix(value, []byte("\n")), []byte("\r"))

@@ -16,7 +16,8 @@ import (
 
 func (a *app) resolveCommand() *cobra.Command {
 	ref := backend.Ref{Kind: backend.KindSecret}
-	var value, raw bool
+	var value bool
+	var to valueOutput
 	c := &cobra.Command{
 		Use:   "resolve NAME",
 		Short: "Print the value of a secret, for a program",
@@ -29,8 +30,9 @@ is revealed to a person, as by "pouncet secret reveal": it shows no restricted
 secret, and a token needs the right to reveal values, which the role admin has. If
 the secret, field or version does not exist, the exit code is 3.
 
-` + rawHelp,
+` + outputHelp,
 		Example: `  pouncet resolve db_password --env prod
+  pouncet resolve keystore --env prod --output keystore.p12
   pouncet resolve db --env prod --field password
   pouncet resolve region --env prod --value`,
 		Args: arguments(1, 1, "one name"),
@@ -39,9 +41,12 @@ the secret, field or version does not exist, the exit code is 3.
 	c.Flags().BoolVar(&value, "value", false, "resolve a scoped value instead of a secret")
 	c.Flags().StringVar(&ref.Field, "field", "", "only this `field` of a JSON value, such as a.b[0]")
 	c.Flags().StringVar(&ref.Version, "version", "", "`version` number, or \"previous\"")
-	rawFlag(c, &raw)
+	to.add(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := checkOneEnvironment(c, a.environmentName()); err != nil {
+			return err
+		}
+		if err := to.check(a, c); err != nil {
 			return err
 		}
 		return a.with(func(ctx context.Context, s backend.Service, args []string) error {
@@ -49,23 +54,18 @@ the secret, field or version does not exist, the exit code is 3.
 			if value {
 				ref.Kind = backend.KindScopedValue
 			}
-			return a.printResolved(ctx, a.toOutput(s), ref, "", raw)
+			if to.file == "" {
+				s = a.toOutput(s)
+			}
+			return a.printResolved(ctx, s, ref, "", to)
 		})(c, args)
 	}
 	return c
 }
 
-const rawHelp = `At a terminal, control characters of the value are escaped, because they could
-control the terminal. With --raw they are not. A pipe or a file gets exactly the
-bytes of the value.`
-
-func rawFlag(c *cobra.Command, raw *bool) {
-	c.Flags().BoolVar(raw, "raw", false, "at a terminal: do not escape control characters")
-}
-
-// printResolved prints the value of a reference. If id is not empty, the
+// printResolved prints the value of a reference, or writes it to a file. If id is not empty, the
 // reference must lead to the object with this id.
-func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.Ref, id string, raw bool) error {
+func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.Ref, id string, to valueOutput) error {
 	out, err := s.Resolve(ctx, []backend.Ref{ref})
 	if err != nil {
 		return err
@@ -83,12 +83,18 @@ func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.
 		a.printJSON(resolutionJSON(r))
 		return nil
 	}
+	value := r.Value.Expose()
 	terminal := isTerminal(a.out.to)
-	if terminal && !raw {
-		a.printValue(string(r.Value.Expose()))
+	switch {
+	case to.file != "":
+		return a.writeValue(to.file, value)
+	case terminal && !utf8.Valid(value):
+		return a.showBinary(ref, value)
+	case terminal && !to.raw:
+		a.printValue(string(value))
 		return nil
 	}
-	if _, err := a.out.Write(r.Value.Expose()); err != nil {
+	if _, err := a.out.Write(value); err != nil {
 		return a.out.failure()
 	}
 	if terminal {

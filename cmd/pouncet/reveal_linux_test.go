@@ -12,7 +12,7 @@ import (
 )
 
 // TestValueAtATerminal checks that a terminal gets the control characters of a value escaped, and with --raw as they
-// are. A pipe always gets the bytes of the value.
+// are. A pipe always gets the bytes of the value. A terminal never gets the bytes of a binary value.
 func TestValueAtATerminal(t *testing.T) {
 	t.Setenv(settingHome, t.TempDir()+"/.pouncet")
 	call := func(s streams, args ...string) {
@@ -25,18 +25,23 @@ func TestValueAtATerminal(t *testing.T) {
 			t.Fatalf("%v: exit code %d, %s", args, code, stderr.String())
 		}
 	}
-	const value = "::1\ta\x1b[2J\u202e\rb\xff"
-	const escaped = "::1\ta" + `\u001b[2J\u202e\rb\xff`
+	const value = "::1\ta\x1b[2J\u202e\rb"
+	const escaped = "::1\ta" + `\u001b[2J\u202e\rb`
 	const note = "pouncet: control characters of the value are escaped; to print them as they are, use --raw\n"
 	call(streams{nil, new(bytes.Buffer), nil}, "init")
 	call(streams{nil, new(bytes.Buffer), nil}, "env", "set", "dev")
-	for name, text := range map[string]string{"s": value, "plain": "##[x] ::y"} {
+	const binary = "CANARY\xff\x00"
+	const inBase64 = "Q0FOQVJZ/wA=\n"
+	const binaryNote = "pouncet: the value is binary and is shown in base64; " +
+		"to write its bytes to a file, use --output FILE\n"
+	for name, text := range map[string]string{"s": value, "plain": "##[x] ::y", "binary": binary} {
 		call(streams{strings.NewReader(text), new(bytes.Buffer), nil}, "secret", "set", name, "--env", "dev", "--stdin")
 	}
 	for _, command := range []string{"secret reveal", "resolve"} {
 		args := append(strings.Fields(command), "--env", "dev")
 		for _, c := range []struct{ name, flag, shown, note string }{
 			{"s", "", escaped + "\n", note}, {"s", "--raw", value + "\n", ""}, {"plain", "", "##[x] ::y\n", ""},
+			{"binary", "", inBase64, binaryNote}, {"binary", "--raw", inBase64, binaryNote},
 		} {
 			keyboard, screen := openTerminal(t)
 			if _, err := term.MakeRaw(int(screen.Fd())); err != nil { // otherwise it changes what is written
@@ -47,6 +52,14 @@ func TestValueAtATerminal(t *testing.T) {
 				all = append(all, c.flag)
 			}
 			var stderr bytes.Buffer
+			if c.name == "binary" && command == "resolve" {
+				code := run(context.Background(), all, streams{nil, screen, &stderr})
+				if code != exitFailure || !strings.Contains(stderr.String(), "--output FILE") ||
+					strings.Contains(stderr.String(), "CANARY") {
+					t.Errorf("%v: exit code %d, %s", all, code, stderr.String())
+				}
+				continue
+			}
 			call(streams{nil, screen, &stderr}, all...)
 			shown := make([]byte, len(c.shown)+100)
 			n, err := keyboard.Read(shown)

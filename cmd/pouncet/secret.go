@@ -39,11 +39,15 @@ out change nothing. A new value makes a new version; an equal value does not.
 No flag and no argument takes the value, because every process on a machine can
 read the arguments of the others. The value comes from standard input (--stdin),
 from a file (--file) or from the backend (--generate). Otherwise the command
-asks for it at the terminal.`,
+asks for it at the terminal.
+
+A value can be any bytes, such as a keystore. A value that is not UTF-8 is binary:
+a configuration file holds it in base64, with | b64encode.`,
 	example: `  pouncet secret set db_password --env prod
   printf %s "$PASSWORD" | pouncet secret set db_password --env prod --stdin
   pouncet secret set api_key --env prod --generate --note 'rotated after the incident'
-  pouncet secret set db --env prod --type database_connection --file db.json`,
+  pouncet secret set db --env prod --type database_connection --file db.json
+  pouncet secret set keystore --env prod --file keystore.p12`,
 }
 
 func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
@@ -145,14 +149,14 @@ func (a *app) promptIfNeeded(ctx context.Context, s backend.Service, q backend.Q
 
 func (a *app) revealCommand(o objectCommand) *cobra.Command {
 	var field, version string
-	var raw bool
+	var to valueOutput
 	c := &cobra.Command{
 		Use:   "reveal NAME-OR-ID",
 		Short: "Show the value of a masked secret",
 		Long: `Prints the value of a masked secret, for a person. The audit log records it. It
 needs the role admin. The value of a restricted secret cannot be revealed.
 
-` + rawHelp,
+` + outputHelp,
 		Example: `  pouncet secret reveal db_password --env dev
   pouncet secret reveal db --env dev --field password --version previous`,
 		Args: arguments(1, 1, "one name or id"),
@@ -160,8 +164,8 @@ needs the role admin. The value of a restricted secret cannot be revealed.
 	a.placeFlags(c)
 	c.Flags().StringVar(&field, "field", "", "only this `field` of a JSON value, such as a.b[0]")
 	c.Flags().StringVar(&version, "version", "", "`version` number, or \"previous\"")
-	rawFlag(c, &raw)
-	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+	to.add(c)
+	reveal := a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		secret, err := a.findOne(ctx, s, o, args[0])
 		if err != nil {
 			return err
@@ -176,8 +180,14 @@ needs the role admin. The value of a restricted secret cannot be revealed.
 		return a.printResolved(ctx, s, backend.Ref{
 			Kind: backend.KindSecret, Project: secret.Project, Environment: environment, Scope: secret.Scope,
 			Name: secret.Name, Field: field, Version: version, Reveal: true,
-		}, secret.ID, raw)
+		}, secret.ID, to)
 	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := to.check(a, c); err != nil {
+			return err
+		}
+		return reveal(c, args)
+	}
 	return c
 }
 

@@ -85,6 +85,9 @@ func (v *Values) eval(n node) (result, *backend.Error) {
 		if err != nil {
 			return in, err
 		}
+		if n.name != filterBase64 && !utf8.Valid(in.text) {
+			return in, errBinary()
+		}
 		return filters[n.name](in)
 	}
 	panic("expr: unknown node")

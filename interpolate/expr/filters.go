@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -105,9 +104,6 @@ func toJSON(r result) (result, *backend.Error) {
 		}
 	case Int, Float, Bool, Number:
 		return textResult(r.text), nil
-	}
-	if !utf8.Valid(r.text) {
-		return r, errBinary()
 	}
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

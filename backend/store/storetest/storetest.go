@@ -180,7 +180,7 @@ func secret(project, environment, scope, name string) store.Object {
 func version(object string, n int64) store.Version {
 	return store.Version{
 		Project: "p", Object: object, Version: n, EnvironmentKey: "key-1", Type: "type-1", SchemaHash: "abc",
-		Form:   store.FormOf(n%2 == 0),
+		Form:   []string{store.FormText, store.FormJSON, store.FormBytes}[n%3],
 		Sealed: []byte{byte(n), 0, 0xff}, CreatedAt: testTime.Add(time.Duration(n) * time.Microsecond),
 		CreatedBy:  "someone",
 		Attributes: []byte(`{"n":1}`), DeploymentMAC: []byte{9, byte(n)},
