@@ -28,14 +28,14 @@ type guesses struct {
 	engine  *Engine
 	access  principalAccess
 	day     string
-	wrong   map[string]bool // secrets of which a guess was wrong, by id
-	counted map[string]bool // those of them that are counted
-	refused map[string]bool // those that are not compared any more
+	wrong   map[string]int  // how many guesses of a secret were wrong, by its id
+	counted map[string]int  // how many of them are counted
+	refused map[string]bool // secrets that are not compared any more
 }
 
 func (e *Engine) newGuesses(ctx context.Context) *guesses {
-	return &guesses{engine: e, access: e.accessOf(ctx), day: e.now().UTC().Format(time.DateOnly), wrong: map[string]bool{},
-		counted: map[string]bool{}, refused: map[string]bool{}}
+	return &guesses{engine: e, access: e.accessOf(ctx), day: e.now().UTC().Format(time.DateOnly), wrong: map[string]int{},
+		counted: map[string]int{}, refused: map[string]bool{}}
 }
 
 // guessSlots let one call of a principal guess at a time: the next call compares after the guesses of this one are
@@ -55,7 +55,7 @@ func newGuessSlots() (s guessSlots) {
 func (g *guesses) acquire(ctx context.Context, set backend.ChangeSet) (release func(), err error) {
 	mayGuess := false
 	for _, c := range set.Changes {
-		mayGuess = mayGuess || c.Value.Len() > 0 || c.FromVersion != nil
+		mayGuess = mayGuess || c.Value.Len() > 0 || c.FromVersion != nil || c.Op == backend.OpCompare
 	}
 	if !mayGuess || g.access.all {
 		return func() {}, nil
@@ -76,7 +76,7 @@ func (g *guesses) key(object string) store.ComparisonKey {
 }
 
 // begin forgets the guesses of a transaction that is repeated: it makes them again.
-func (g *guesses) begin() { g.wrong = map[string]bool{} }
+func (g *guesses) begin() { g.wrong = map[string]int{} }
 
 // guess compares the value of a secret that the principal may not have, and notes whether the values differ. Beyond the
 // limit it does not compare, and returns false.
@@ -86,14 +86,15 @@ func (r *run) guess(object string, isEqual func() bool) (equal bool, err error) 
 	if err != nil {
 		return false, err
 	}
-	if g.refused[object] || n >= g.engine.maxDifferences {
+	// A set can compare one secret with many values. Those that this call has counted before are counted in n, too.
+	if n += g.wrong[object] - g.counted[object]; g.refused[object] || n >= g.engine.maxDifferences {
 		if r.set.DryRun {
 			r.unchecked = "value"
 		}
 		return false, nil
 	}
 	if !isEqual() {
-		g.wrong[object] = true
+		g.wrong[object]++
 		return false, nil
 	}
 	return true, nil
@@ -104,7 +105,7 @@ func (r *run) guess(object string, isEqual func() bool) (equal bool, err error) 
 func (g *guesses) count(ctx context.Context) (exceeded bool, err error) {
 	var objects []string
 	for id := range g.wrong {
-		if !g.counted[id] {
+		if g.counted[id] < g.wrong[id] {
 			objects = append(objects, id)
 		}
 	}
@@ -117,9 +118,11 @@ func (g *guesses) count(ctx context.Context) (exceeded bool, err error) {
 	err = g.engine.store.Update(ctx, func(tx store.Tx) error {
 		beyond = nil
 		for _, id := range objects {
-			n, err := tx.AddComparison(ctx, g.key(id))
-			if err != nil {
-				return err
+			n := 0
+			for range g.wrong[id] - g.counted[id] {
+				if n, err = tx.AddComparison(ctx, g.key(id)); err != nil {
+					return err
+				}
 			}
 			if n > g.engine.maxDifferences {
 				beyond = append(beyond, id)
@@ -131,7 +134,7 @@ func (g *guesses) count(ctx context.Context) (exceeded bool, err error) {
 		return false, err
 	}
 	for _, id := range objects {
-		g.counted[id] = true
+		g.counted[id] = g.wrong[id]
 	}
 	for _, id := range beyond {
 		g.refused[id] = true

@@ -59,6 +59,62 @@ func TestComparisonsOfVersionsAreGuesses(t *testing.T) {
 	}
 }
 
+// Each pair of one call counts: a call could compare a secret with all versions of another one.
+func TestComparisonsOfOneCallAreCounted(t *testing.T) {
+	g := newGuesser(t)
+	person, workload := as(backend.RoleAdmin, backend.Person), as(backend.RoleAdmin, backend.Workload)
+	var changes []backend.Change
+	for i := range guessesPerDay + 2 {
+		set := backend.ChangeSet{Changes: []backend.Change{g.guess("other", fmt.Sprint("guess ", i))}}
+		if _, err := g.service.Apply(workload, set); err != nil {
+			t.Fatal(err)
+		}
+		c, version := g.comparison("other", "restricted"), fmt.Sprint(i+2)
+		c.FromVersion = &version
+		changes = append(changes, c)
+	}
+	out, err := g.service.Apply(person, backend.ChangeSet{DryRun: true, Changes: changes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, o := range out {
+		if compared := o.Unchecked == ""; compared != (i < guessesPerDay) || o.Action != backend.ActionUpdate {
+			t.Errorf("pair %d: %+v", i, o)
+		}
+	}
+	out, err = g.service.Apply(person, backend.ChangeSet{DryRun: true, Changes: changes[:1]})
+	if err != nil || out[0].Unchecked != "value" {
+		t.Errorf("after the call: %+v, %v", out, err)
+	}
+}
+
+// A comparison of the current values waits for the count of another call, as each guess does.
+func TestComparisonsWaitForTheirCount(t *testing.T) {
+	g := newGuesser(t)
+	person, workload := as(backend.RoleAdmin, backend.Person), as(backend.RoleAdmin, backend.Workload)
+	set := backend.ChangeSet{Changes: []backend.Change{g.guess("other", "wrong")}}
+	if _, err := g.service.Apply(workload, set); err != nil {
+		t.Fatal(err)
+	}
+	comparison := backend.ChangeSet{DryRun: true, Changes: []backend.Change{g.comparison("other", "restricted")}}
+	ended, end := context.WithCancel(person)
+	end()
+	updates := 0
+	g.onUpdate = func() {
+		if updates++; updates == 2 { // the first call has compared, and now counts
+			if _, err := g.service.Apply(ended, comparison); !errors.Is(err, context.Canceled) {
+				t.Errorf("the other call: %v", err)
+			}
+		}
+	}
+	if _, err := g.service.Apply(person, comparison); err != nil {
+		t.Fatal(err)
+	}
+	if updates != 2 {
+		t.Errorf("%d transactions: the other call did not wait", updates)
+	}
+}
+
 func TestComparisonsNeedTheRightToCompare(t *testing.T) {
 	g := newGuesser(t)
 	for _, role := range backend.Roles {
