@@ -110,6 +110,9 @@ type Ref struct {
 	// Reveal says that the value is shown to a person. A restricted secret then
 	// gives ErrDenied. The audit log records it as "reveal".
 	Reveal bool `json:"reveal,omitempty"`
+	// Probe asks whether the reference could be resolved, without its value: the entry is looked up, the rights are
+	// checked, and the value is decrypted and forgotten. The audit log records it as "probe".
+	Probe bool `json:"probe,omitempty"`
 }
 
 // PreviousVersion, as a Ref's Version, means the version before the current one,

@@ -69,7 +69,7 @@ var (
 	decidedOps   = []string{"compare", "create", "delete", "restore", "set", "update"}
 	decidedKinds = []string{"environment", "project", "scoped_value", "secret", "secret_type", "token", "usage", "version"}
 	decidedRoles = []string{"admin", "planner", "runtime", "viewer"}
-	decidedRef   = []string{"Environment", "Field", "Kind", "Name", "Project", "Reveal", "Scope", "Version"}
+	decidedRef   = []string{"Environment", "Field", "Kind", "Name", "Probe", "Project", "Reveal", "Scope", "Version"}
 	decidedSet   = []string{"Changes", "CompareOnly", "DryRun", "FingerprintKey", "IdempotencyKey"}
 	decidedQuery = []string{
 		"Cursor", "Deleted", "Environment", "Held", "ID", "Kind", "Limit", "Name", "Project", "Scope", "Self", "Type",
@@ -187,6 +187,7 @@ func calls() []call {
 			_, err := s.Query(ctx, backend.Query{Kind: backend.KindToken, Self: true})
 			return err
 		}},
+		resolve("resolve", backend.Ref{Name: "a", Probe: true}),
 		apply("apply", "an empty set", backend.ChangeSet{}),
 		apply("dry run", "a dry run of an empty set", backend.ChangeSet{DryRun: true}),
 		apply("fingerprints", "fingerprints", backend.ChangeSet{

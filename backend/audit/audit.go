@@ -5,7 +5,8 @@
 //
 // A guard decides inside the log, so that a refused call has a record too:
 //
-//   - A Resolve has one record, written before its values are returned. It holds the result of each reference.
+//   - A Resolve has one record, written before its values are returned. It holds the result of each reference. Its verb
+//     is "reveal" if a value is shown to a person, and "probe" if no value is returned.
 //   - An Apply has one, which [Changes] makes and the engine adds in the transaction of the change. So neither exists
 //     without the other.
 //   - A dry run has one record, written before its outcomes are returned: "compare", or "fingerprint" if it returns
@@ -107,12 +108,7 @@ func (l *Log) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolu
 
 func (l *Log) resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
 	out, err := l.next.Resolve(ctx, refs)
-	verb := string(backend.VerbResolve)
-	for _, r := range refs {
-		if r.Reveal {
-			verb = string(backend.VerbReveal)
-		}
-	}
+	verb := verbOfRefs(refs)
 	if err != nil {
 		l.recordFailure(ctx, verb, err, func() *parts { return resolved(refs, l.failedRefs(ctx, refs), err) })
 		return nil, err
@@ -125,6 +121,23 @@ func (l *Log) resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolu
 		return nil, unrecorded("resolved", err)
 	}
 	return out, nil
+}
+
+// verbOfRefs returns the verb of a Resolve. References that only probe get no value.
+func verbOfRefs(refs []backend.Ref) string {
+	probes := 0
+	for _, r := range refs {
+		switch {
+		case r.Probe:
+			probes++
+		case r.Reveal:
+			return string(backend.VerbReveal)
+		}
+	}
+	if probes > 0 && probes == len(refs) {
+		return "probe"
+	}
+	return string(backend.VerbResolve)
 }
 
 // withProjects adds the projects of references that the guard has refused. The engine did not see them.

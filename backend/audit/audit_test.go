@@ -171,6 +171,27 @@ func TestResolveIsRecordedBeforeItReturns(t *testing.T) {
 	}
 }
 
+// A probe returns no value, so it is no read.
+func TestProbesAreNoReads(t *testing.T) {
+	s := &sink{}
+	log := newLog(&service{}, s)
+	probe := backend.Ref{Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "a", Probe: true}
+	for _, c := range []struct {
+		refs []backend.Ref
+		want string
+	}{
+		{[]backend.Ref{probe, probe}, "probe"},
+		{[]backend.Ref{probe, {Kind: backend.KindSecret, Project: "p", Environment: "dev", Name: "b"}}, "resolve"},
+	} {
+		if _, err := log.Resolve(who, c.refs); err != nil {
+			t.Fatal(err)
+		}
+		if r := s.records[len(s.records)-1]; r.Verb != c.want || !strings.Contains(string(r.Detail), `"probe":true`) {
+			t.Errorf("recorded as %s %s, want %s", r.Verb, r.Detail, c.want)
+		}
+	}
+}
+
 func TestCallThatCannotBeRecordedFails(t *testing.T) {
 	log := newLog(&service{}, &sink{refuse: true})
 	out, err := log.Resolve(who, []backend.Ref{{Name: "a"}})

@@ -53,6 +53,7 @@ type item struct {
 	Field  string       `json:"field,omitempty"`
 	Asked  string       `json:"asked_version,omitempty"`
 	Reveal bool         `json:"reveal,omitempty"`
+	Probe  bool         `json:"probe,omitempty"` // no value was returned
 	Op     backend.Op   `json:"op,omitempty"`
 	Force  bool         `json:"force,omitempty"`
 	Purge  bool         `json:"purge,omitempty"`
@@ -177,7 +178,8 @@ func short(text string) string {
 func resolved(refs []backend.Ref, out []backend.Resolution, err error) *parts {
 	p := itemsOf(err)
 	for n, r := range refs {
-		i := item{Kind: r.Kind, Name: r.Name, Field: r.Field, Asked: r.Version, Reveal: r.Reveal}
+		i := item{Kind: r.Kind, Name: r.Name, Field: r.Field, Asked: r.Version, Reveal: r.Reveal,
+			Probe: r.Probe}
 		log := ""
 		if n < len(out) {
 			log, i.ID, i.Version = out[n].ProjectID, out[n].ID, out[n].Version

@@ -125,6 +125,9 @@ func (r *resolver) openOne(
 			text, isJSON = []byte(s), false
 		}
 	}
+	if ref.Probe {
+		return out, nil
+	}
 	out.Value, out.JSON = backend.NewPlaintext(text), isJSON
 	return out, nil
 }

@@ -24,6 +24,10 @@ type resolveOneResponse struct {
 }
 
 func (s *server) resolveOne(ctx context.Context, in ref) (resolveOneResponse, error) {
+	if in.Probe {
+		return resolveOneResponse{}, backend.Errorf(backend.CodeInvalid, "a probe has no value to return").
+			WithHint("send it to /v1/resolve").At("probe")
+	}
 	in.Kind = cmp.Or(in.Kind, backend.KindSecret)
 	out, err := s.service.Resolve(ctx, []backend.Ref{backend.Ref(in)})
 	if err != nil {

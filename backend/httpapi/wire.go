@@ -64,6 +64,7 @@ type ref struct {
 	Field       string       `json:"field,omitempty"`
 	Version     string       `json:"version,omitempty"`
 	Reveal      bool         `json:"reveal,omitempty"`
+	Probe       bool         `json:"probe,omitempty"`
 }
 
 func refsToWire(refs []backend.Ref) resolveRequest {

@@ -4,6 +4,7 @@ package servicetest
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -124,6 +125,28 @@ var entryCases = []testCase{
 		equal(f, "masked", f.value(reveal(secretRef("dev", "m"))), "shown")
 		f.must(policy(backend.PolicyChange{DefaultVisibility: ptr(backend.Restricted)}))
 		equal(f, "default visibility", f.must(secret("dev", "n", "v"))[0].Object.Visibility, backend.Restricted)
+	}},
+	{"a probe says whether a reference can be resolved, without its value", func(f *fixture) {
+		f.environments("dev", "prod")
+		c := secret("dev", "s", "CANARY")
+		c.Visibility = ptr(backend.Restricted)
+		f.must(c, link("dev", "l", "s", ""), link("prod", "l", "s", ""))
+		probe := func(r backend.Ref) backend.Ref { r.Probe = true; return r }
+		revealed := probe(secretRef("dev", "s"))
+		revealed.Reveal = true
+		out := f.resolve(probe(secretRef("dev", "s")), probe(valueRef("dev", "l")), secretRef("dev", "s"),
+			probe(secretRef("prod", "s")), probe(valueRef("prod", "l")), revealed)
+		for i, r := range out[:2] {
+			equal(f, fmt.Sprint("error ", i), r.Err, nil)
+			equal(f, "value", string(r.Value.Expose()), "")
+			equal(f, "environment", r.Environment, "dev")
+			equal(f, "version", r.Version, 1)
+			equal(f, "secret", r.Secret, true)
+		}
+		equal(f, "beside a probe", string(out[2].Value.Expose()), "CANARY")
+		for i, want := range []backend.Code{backend.CodeNotFound, backend.CodeNotFound, backend.CodeDenied} {
+			equal(f, fmt.Sprint("refusal ", i), out[3+i].Err.Code, want)
+		}
 	}},
 	{"the backend generates values", func(f *fixture) {
 		f.environments("dev")

@@ -89,6 +89,26 @@ var historyCases = []testCase{
 			}
 		}
 	}},
+	{"secrets of two environments are compared in one call", func(f *fixture) {
+		f.environments("dev", "prod")
+		restricted := secret("prod", "b", "one")
+		restricted.Visibility = ptr(backend.Restricted)
+		out := f.must(secret("dev", "a", "one"), secret("prod", "a", "one"), secret("dev", "b", "two"), restricted)
+		pair := func(i, j int) backend.Change {
+			return backend.Change{Op: backend.OpCompare, Kind: backend.KindSecret, ID: out[i].Object.ID,
+				With: &backend.VersionOf{ID: out[j].Object.ID}}
+		}
+		for i, want := range []backend.Action{backend.ActionUnchanged, backend.ActionUpdate, backend.ActionUnchanged} {
+			got := f.dry(pair(0, 1), pair(2, 3), pair(0, 3))[i]
+			equal(f, fmt.Sprint("pair ", i), got.Action, want)
+			equal(f, "unchecked", got.Unchecked, "")
+		}
+		missing := pair(0, 1)
+		missing.With.ID = "01a21b0a-0b14-7bdd-8564-f5070951cdb5"
+		got := f.dry(missing, pair(0, 1))
+		equal(f, "a missing secret", got[0].Err.Code, backend.CodeNotFound)
+		equal(f, "the other pair", got[1].Action, backend.ActionUnchanged)
+	}},
 	{"a rollback writes the value of an earlier version again", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "s", "one"))

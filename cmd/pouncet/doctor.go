@@ -18,9 +18,10 @@ import (
 func (a *app) doctorCommand() *cobra.Command {
 	var storage, accept, deleteCopy bool
 	c := &cobra.Command{
-		Use:   "doctor",
-		Short: "Check the backend, and report objects that wait for a change",
-		Long: wrap("Checks the backend, and reports what needs attention:") + `
+		Use:   "doctor [NAME]",
+		Short: "Check the backend, or say why a secret is not available",
+		Long: wrap("With a NAME, says why a secret or a scoped value is, or is not, available in an environment. "+
+			nameHelp) + "\n\n" + wrap("Without a NAME, checks the backend, and reports what needs attention:") + `
 
   backend   the database can be read and written: it is not locked, and its disk
             is not full; the tokens are as Pouncet wrote them, and none was
@@ -34,10 +35,12 @@ func (a *app) doctorCommand() *cobra.Command {
 			"or deleted it while others still use it. Terraform leaves such objects when an apply is interrupted, "+
 			"and its next apply completes the change. Each line says what the object waits for, and what to run.") +
 			"\n\n" + wrap(storageHelp) +
-			"\n\n" + wrap("The exit code is 0 if there is nothing to report, and 5 otherwise."),
-		Example: "  pouncet doctor\n  pouncet doctor --project shop --json\n  pouncet doctor --storage",
-		Args:    arguments(0, 0, "no arguments"),
+			"\n\n" + wrap("Without a NAME, the exit code is 0 if there is nothing to report, and 5 otherwise."),
+		Example: "  pouncet doctor\n  pouncet doctor --project shop --json\n  pouncet doctor --storage\n" +
+			"  pouncet doctor db_password --env prod",
+		Args: arguments(0, 1, "at most one name"),
 	}
+	a.resolveFlags(c)
 	c.Flags().BoolVar(&storage, "storage", false, "check the database of the embedded backend")
 	a.addDatabaseFlag(c)
 	c.Flags().StringVar(&a.kmsKey, "kms-key", "", "with --database: `URI` of the KMS key of the servers (POUNCET_KMS_KEY)")
@@ -45,6 +48,15 @@ func (a *app) doctorCommand() *cobra.Command {
 	c.Flags().BoolVar(&deleteCopy, "delete-copy", false, "with --storage: delete the copy that an upgrade made")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		switch {
+		case len(args) > 0 && (storage || accept || deleteCopy || a.database != ""):
+			return usage(c, "a NAME and --storage, --database, --accept or --delete-copy are exclusive")
+		case len(args) > 0:
+			if err := checkOneEnvironment(c, a.environmentName()); err != nil {
+				return err
+			}
+			return a.with(a.diagnoseName)(c, args)
+		case a.env != "" || a.scope != "":
+			return usage(c, "--env and --scope require a NAME")
 		case !storage && accept:
 			return usage(c, "--accept requires --storage")
 		case !storage && deleteCopy:

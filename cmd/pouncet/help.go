@@ -84,7 +84,8 @@ reference is resolved: no reference in it can exist.
 
 Exit code 5 means that a command that compares, such as "pouncet review", has
 found a difference, and that nothing is wrong. "pouncet doctor" ends with 5 if
-an object waits for a change, and with 0 if none does.
+an object waits for a change, and with 0 if none does. "pouncet doctor NAME" ends
+with the exit code that "pouncet resolve NAME" would have.
 
 "pouncet run" ends with the exit code of the command that it runs. If the
 command cannot be started, the exit code is 126; if it does not exist, 127.`,

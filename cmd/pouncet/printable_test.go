@@ -156,6 +156,7 @@ func TestOutputIsPrintable(t *testing.T) {
 		"secret history": {"x", "--env", "dev"}, "secret compare": {"x", "1", "2", "--env", "dev"},
 		"secret rollback": {"x", "--to", "1", "--env", "dev"}, "secret tag": {"x", "1", "stable", "--env", "dev"},
 		"secret untag": {"x", "k", "--env", "dev"}, "whoami": nil,
+		"env diff": {"dev", "*"}, "env copy-names": {"dev", "*"},
 	}
 	verbs := map[string][]string{"list": nil, "show": {"x"}, "delete": {"x", "y"}, "restore": {"x"}, "rename": {"x", "y"}}
 	local := []string{"init", "move", "server", "version", "help", "completion", "profile", "logout",

@@ -189,7 +189,7 @@ wraps the keys of the environment again, and changes no value.`,
 	}, func(c *cobra.Command, change *backend.Change) error {
 		change.KMSKey, change.Protected = flagValue(c, "kms-key", kmsKey), flagValue(c, "protected", protected)
 		return nil
-	}))
+	}), a.environmentDiffCommand(), a.copyNamesCommand())
 }
 
 func (a *app) typeCommand() *cobra.Command {

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// How the names of one environment are brought to another one.
+
+// nameToFill is an entry that has no value yet, with the command that sets it.
+type nameToFill struct {
+	Kind    backend.Kind `json:"kind"`
+	Name    string       `json:"name"`
+	Scope   string       `json:"scope"`
+	Type    string       `json:"type,omitempty"`
+	Command string       `json:"command"`
+}
+
+func (a *app) copyNamesCommand() *cobra.Command {
+	var dryRun bool
+	c := &cobra.Command{
+		Use:   "copy-names FROM TO",
+		Short: "List the names that another environment lacks, and create its links",
+		Long: wrap("Compares the names of two environments, and completes those of the second one without any value. A "+
+			"scoped value that is a link to a secret has no value of its own, so it is created. A secret or a plain scoped "+
+			"value cannot exist without a value: for each, the command that sets it is printed, with the type, the "+
+			"description and the other attributes of the first environment.") + "\n\n" +
+			wrap("A name that the second environment inherits from \"*\" or from the project scope is not missing. "+
+				"The time of expiry is not taken over."),
+		Example: "  pouncet env copy-names dev prod --dry-run\n  pouncet env copy-names dev prod > fill.sh",
+		Args:    arguments(2, 2, "two environments"),
+	}
+	c.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be created, and create nothing")
+	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+		environments, err := a.twoEnvironments(ctx, s, args)
+		if err != nil {
+			return err
+		}
+		pairs, err := a.pairs(ctx, s, environments)
+		if err != nil {
+			return err
+		}
+		fill, links := []nameToFill{}, []backend.Change{}
+		for _, p := range pairs {
+			switch o := p.sides[0]; {
+			case o == nil || p.sides[1] != nil:
+			case o.Link != nil:
+				links = append(links, a.copyOfLink(*o, environments[1]))
+			default:
+				fill = append(fill, nameToFill{o.Kind, o.Name, o.Scope, o.Type, a.fillCommand(*o, environments[1])})
+			}
+		}
+		return a.createLinks(ctx, s, links, fill, dryRun)
+	})
+	return c
+}
+
+// copyOfLink returns the change that creates a link in another environment.
+func (a *app) copyOfLink(o backend.Object, environment string) backend.Change {
+	c := backend.Change{Op: backend.OpCreate, Kind: o.Kind, Project: a.projectName(), Environment: environment,
+		Scope: o.Scope, Name: o.Name, Link: o.Link, Labels: o.Labels}
+	if o.Description != "" {
+		c.Description = &o.Description
+	}
+	return c
+}
+
+// createLinks creates links, and prints what has still to be set.
+func (a *app) createLinks(
+	ctx context.Context, s backend.Service, links []backend.Change, fill []nameToFill, dryRun bool,
+) error {
+	outcomes := []backend.Outcome{}
+	if len(links) > 0 {
+		var err error
+		if outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: links, DryRun: dryRun}); err != nil {
+			return err
+		}
+		if err := backend.Rejected(outcomes); err != nil {
+			return err // of a dry run
+		}
+	}
+	if a.json {
+		a.printJSON(map[string]any{"outcomes": outcomes, "fill": fill, "dry_run": dryRun})
+		return nil
+	}
+	// Standard output is a script of the commands.
+	for _, o := range outcomes {
+		text := outcomeText(o)
+		if dryRun {
+			text = "would have " + text
+		}
+		a.noteText(text)
+	}
+	for _, f := range fill {
+		a.println(f.Command)
+	}
+	switch {
+	case len(fill) > 0:
+		a.notef("pouncet: %s without a value: run the commands above", backend.Plural(len(fill), "name"))
+	case len(outcomes) == 0:
+		a.noteText("pouncet: no name is missing")
+	}
+	return nil
+}
+
+// fillCommand returns the command that sets an entry of another environment as o is, with another value.
+func (a *app) fillCommand(o backend.Object, environment string) string {
+	words := []string{"pouncet", o.Kind.Command(), "set", o.Name, "--env", environment}
+	add := func(flag, value string) {
+		if value != "" {
+			words = append(words, "--"+flag, value)
+		}
+	}
+	if project := a.projectName(); project != backend.DefaultProject {
+		add("project", project)
+	}
+	if o.Scope != backend.ProjectScope {
+		add("scope", o.Scope)
+	}
+	add("type", o.Type)
+	if o.Kind == backend.KindSecret {
+		add("visibility", string(o.Visibility))
+	}
+	if o.RotationDays > 0 {
+		add("rotation-days", strconv.Itoa(o.RotationDays))
+	}
+	if o.Protected {
+		words = append(words, "--protected")
+	}
+	add("description", o.Description)
+	for _, k := range slices.Sorted(maps.Keys(o.Labels)) {
+		add("label", k+"="+o.Labels[k])
+	}
+	if o.Kind == backend.KindScopedValue {
+		words = append(words, "--stdin")
+	}
+	for i, w := range words {
+		words[i] = shellWord(w)
+	}
+	return strings.Join(words, " ")
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// shellWord quotes a word for a POSIX shell. A line break becomes a space, because each command is one line.
+func shellWord(w string) string {
+	if plainWord.MatchString(w) {
+		return w
+	}
+	w = strings.Join(strings.Fields(w), " ")
+	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+}
