@@ -69,7 +69,7 @@ func (l listing) versions() (backend.Page, error) {
 			return backend.Page{}, errCursor()
 		}
 	}
-	a, err := decodeAttributes(secret)
+	shown, err := object(secret, in)
 	if err != nil {
 		return backend.Page{}, err
 	}
@@ -86,7 +86,7 @@ func (l listing) versions() (backend.Page, error) {
 			if v.Untrusted != nil {
 				return backend.Page{}, v.Untrusted
 			}
-			o, err := versionObject(v, secret, a, in)
+			o, err := versionObject(v, shown, in)
 			if err != nil {
 				return backend.Page{}, err
 			}
@@ -138,22 +138,19 @@ func (l listing) secret() (store.Object, *project, error) {
 	return rows[0], in, err
 }
 
-func versionObject(v store.Version, secret store.Object, a attributes, in *project) (backend.Object, error) {
-	o, err := object(secret, in)
-	if err != nil {
-		return o, err
-	}
+// versionObject returns what is shown of a version of a secret.
+func versionObject(v store.Version, secret backend.Object, in *project) (backend.Object, error) {
 	attr, err := decodeVersionAttributes(v)
 	if err != nil {
-		return o, err
+		return backend.Object{}, err
 	}
 	out := backend.Object{
-		Kind: backend.KindVersion, ID: o.ID, Name: o.Name, Project: o.Project, Environment: o.Environment,
-		EnvironmentID: o.EnvironmentID, Scope: o.Scope, Version: v.Version, Type: in.typeKey(v.Type),
-		Note: attr.Note, CreatedBy: v.CreatedBy, Client: attr.Client, CreatedAt: v.CreatedAt,
+		Kind: backend.KindVersion, ID: secret.ID, Name: secret.Name, Project: secret.Project,
+		Environment: secret.Environment, EnvironmentID: secret.EnvironmentID, Scope: secret.Scope, Version: v.Version,
+		Type: in.typeKey(v.Type), Note: attr.Note, CreatedBy: v.CreatedBy, Client: attr.Client, CreatedAt: v.CreatedAt,
 		Binary: v.Form == store.FormBytes,
 	}
-	for tag, n := range a.Tags {
+	for tag, n := range secret.Tags {
 		if n == v.Version {
 			if out.Tags == nil {
 				out.Tags = map[string]int64{}
