@@ -3,7 +3,6 @@
 package bench
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,8 +17,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
-	"github.com/pouncet/terraform-provider-pouncet/backend/store"
-	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
@@ -73,18 +71,7 @@ func BenchmarkServerOnPostgreSQL(b *testing.B) {
 // fillDatabase creates the database of servers, with the secrets and a token.
 func fillDatabase(b *testing.B, address, key string, tokenHash []byte) {
 	b.Helper()
-	parts, _, err := open.Server(b.Context(), open.ServerConfig{KMSKey: key, Database: open.ServerDatabase{
-		Open: func(ctx context.Context) (open.SharedStore, error) {
-			s, err := postgres.Open(ctx, address)
-			if err != nil {
-				return open.SharedStore{}, err
-			}
-			return open.SharedStore{Store: s, Reads: s.Reads(), Name: s.Name()}, nil
-		},
-		Create: func(ctx context.Context, fill func(context.Context, store.Store) error) error {
-			return postgres.Create(ctx, address, fill)
-		},
-	}})
+	parts, _, err := open.Server(b.Context(), open.ServerConfig{KMSKey: key, Database: onpostgres.Database(address, "")})
 	if err != nil {
 		b.Fatal(err)
 	}

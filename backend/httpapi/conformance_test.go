@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -16,9 +15,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
 	"github.com/pouncet/terraform-provider-pouncet/backend/servicetest"
-	"github.com/pouncet/terraform-provider-pouncet/backend/store"
-	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 )
 
@@ -35,19 +33,8 @@ func TestConformanceOnPostgreSQL(t *testing.T) {
 	servicetest.RunAgain(t, func(t *testing.T) backend.Service {
 		address := postgrestest.Database(t)
 		c := open.ServerConfig{KMSKey: "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key")),
-			Database: open.ServerDatabase{
-				Open: func(ctx context.Context) (open.SharedStore, error) {
-					s, err := postgres.Open(ctx, address)
-					if err != nil {
-						return open.SharedStore{}, err
-					}
-					return open.SharedStore{Store: s, Reads: s.Reads(), Name: s.Name()}, nil
-				},
-				Create: func(ctx context.Context, fill func(context.Context, store.Store) error) error {
-					return postgres.Create(ctx, address, fill)
-				},
-			}}
-		servers := &inTurn{}
+			Database: onpostgres.Database(address, "")}
+		var servers []backend.Service
 		token := ""
 		for range 2 {
 			parts, first, err := open.Server(t.Context(), c)
@@ -58,30 +45,10 @@ func TestConformanceOnPostgreSQL(t *testing.T) {
 				token = first.Token
 				makeWorkload(t, parts)
 			}
-			servers.services = append(servers.services, served(t, parts, token))
+			servers = append(servers, served(t, parts, token))
 		}
-		return servers
+		return servicetest.InTurn(servers...)
 	})
-}
-
-// inTurn sends each call to the next service.
-type inTurn struct {
-	services []backend.Service
-	calls    atomic.Int64
-}
-
-func (s *inTurn) next() backend.Service { return s.services[s.calls.Add(1)%int64(len(s.services))] }
-
-func (s *inTurn) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
-	return s.next().Query(ctx, q)
-}
-
-func (s *inTurn) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
-	return s.next().Resolve(ctx, refs)
-}
-
-func (s *inTurn) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
-	return s.next().Apply(ctx, set)
 }
 
 // stack returns a client of a new backend, with HTTP, access guard, audit log and engine between them.

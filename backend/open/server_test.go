@@ -19,8 +19,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
-	"github.com/pouncet/terraform-provider-pouncet/backend/store"
-	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 )
 
@@ -33,18 +32,7 @@ func serverConfig(t *testing.T) open.ServerConfig {
 }
 
 func serverConfigOf(address, kmsKey string) open.ServerConfig {
-	return open.ServerConfig{KMSKey: kmsKey, Database: open.ServerDatabase{
-		Open: func(ctx context.Context) (open.SharedStore, error) {
-			s, err := postgres.Open(ctx, address)
-			if err != nil {
-				return open.SharedStore{}, err
-			}
-			return open.SharedStore{Store: s, Reads: s.Reads(), Name: s.Name()}, nil
-		},
-		Create: func(ctx context.Context, fill func(context.Context, store.Store) error) error {
-			return postgres.Create(ctx, address, fill)
-		},
-	}}
+	return open.ServerConfig{KMSKey: kmsKey, Database: onpostgres.Database(address, "")}
 }
 
 // server starts a server without its network.

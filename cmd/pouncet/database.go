@@ -9,8 +9,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
-	"github.com/pouncet/terraform-provider-pouncet/backend/store"
-	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
 )
 
 // How a server uses a PostgreSQL database.
@@ -42,34 +41,10 @@ func (f *databaseFlags) given(c *cobra.Command) string {
 	return ""
 }
 
-// postgresDatabase opens and creates the database of a URL. The URL of a replica may be empty.
-func postgresDatabase(address, replica string) open.ServerDatabase {
-	return open.ServerDatabase{
-		Open: func(ctx context.Context) (open.SharedStore, error) {
-			s, err := postgres.Open(ctx, address)
-			if err != nil {
-				return open.SharedStore{}, err
-			}
-			out := open.SharedStore{Store: s, Reads: s.Reads(), Name: s.Name()}
-			if out.MayChangeSchema, err = s.MayChangeSchema(ctx); err == nil && replica != "" {
-				out.Replica, err = s.Replica(ctx, replica)
-			}
-			if err != nil {
-				_ = s.Close() // nothing was written
-				return open.SharedStore{}, err
-			}
-			return out, nil
-		},
-		Create: func(ctx context.Context, fill func(context.Context, store.Store) error) error {
-			return postgres.Create(ctx, address, fill)
-		},
-	}
-}
-
 // serverConfig returns what all commands that open the database of servers need.
 func (a *app) serverConfig(address string) open.ServerConfig {
 	kmsKey, _ := a.setting(settingKMSKey)
-	return open.ServerConfig{Database: postgresDatabase(address, ""), KMSKey: kmsKey}
+	return open.ServerConfig{Database: onpostgres.Database(address, ""), KMSKey: kmsKey}
 }
 
 // openDatabase opens an existing database of servers.
@@ -86,7 +61,7 @@ func (a *app) serveDatabase(
 ) error {
 	c := a.serverConfig(address)
 	replica, _ := a.setting(settingReplica)
-	c.Database = postgresDatabase(address, replica)
+	c.Database = onpostgres.Database(address, replica)
 	c.Allowed, c.Deployment, c.FirstTokenFile, c.CompareLimit = s.allowed, f.deployment, f.firstTokenFile, compareLimit
 	c.KMSObserver = s.shown.kmsObserver()
 	parts, first, err := open.Server(ctx, c)
