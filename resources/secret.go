@@ -32,6 +32,8 @@ var (
 	_ resource.ResourceWithImportState = (*secret)(nil)
 	_ resource.ResourceWithIdentity    = (*secret)(nil)
 	_ resource.ResourceWithModifyPlan  = (*secret)(nil)
+
+	_ resource.ResourceWithValidateConfig = (*secret)(nil)
 )
 
 // NewSecret returns the resource pouncet_secret.

@@ -30,9 +30,8 @@ func valueAttribute() schema.StringAttribute {
 			"`generate` is set. Without it, and with an empty string, an existing secret keeps its value. If the value " +
 			"becomes known only during the apply, the plan shows an update of `version`, and the apply writes the value " +
 			"if it differs. A value that differs in every run, as the results of some ephemeral resources do, is an " +
-			"update in every plan; set `value_wo_version` to decide when to write it. Conflicts with `value_base64_wo` and " +
-			"`generate`.",
-		Validators: []validator.String{stringvalidator.ConflictsWith(path.MatchRoot("generate"))},
+			"update in every plan; set `value_wo_version` to decide when to write it. With `generate`, it has the fields " +
+			"that are not generated. Conflicts with `value_base64_wo`.",
 	}
 }
 
@@ -61,8 +60,10 @@ func generateAttribute() schema.SingleNestedAttribute {
 	return schema.SingleNestedAttribute{
 		Optional: true,
 		MarkdownDescription: "Lets the backend generate a random value that nobody sees. The backend generates the " +
-			"value when it creates the secret, and again only when `keepers` change. Conflicts with `value_wo` and " +
-			"`value_base64_wo`.",
+			"value when it creates the secret, and again only when `keepers` change. For a JSON type, it generates the " +
+			"fields that the schema marks with `x-generate`: the types `rsa_2048_key_pair`, `ed25519_key_pair` and others " +
+			"are key pairs. The other fields are those of `value_wo`, which is written only together with generated " +
+			"fields; without it, they stay. Conflicts with `value_base64_wo`.",
 		Attributes: map[string]schema.Attribute{
 			"length": schema.Int64Attribute{
 				Optional: true,
@@ -81,6 +82,20 @@ func generateAttribute() schema.SingleNestedAttribute {
 				MarkdownDescription: "Arbitrary strings. When they change, the backend generates a new value.",
 			},
 		},
+	}
+}
+
+// ValidateConfig refuses a value beside generate without a type. With a JSON type, the value has the fields that are
+// not generated.
+func (*secret) ValidateConfig(
+	ctx context.Context, req resource.ValidateConfigRequest, resp *resource.ValidateConfigResponse,
+) {
+	var m secretModel
+	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
+	if !m.Generate.IsUnknown() && !m.Generate.IsNull() && !m.ValueWO.IsNull() && m.Type.IsNull() {
+		resp.Diagnostics.AddAttributeError(path.Root("value_wo"), "Conflicting arguments",
+			"value_wo conflicts with generate, because the secret has no type.\n\nRemove one of the two. With a JSON type, "+
+				"value_wo has the fields that are not generated.")
 	}
 }
 
@@ -104,12 +119,13 @@ func (m *secretModel) configuresValue() bool { return !m.ValueWO.IsNull() || !m.
 
 // changeValue adds the configured value to a change, or the request to generate one.
 func (m *secretModel) changeValue(c *backend.Change, before, configured *secretModel) {
-	value, known := configured.configuredValue()
-	if known && !value.IsZero() && (c.Op == backend.OpCreate || m.writesValue(before)) {
-		c.Value = value
-	}
-	if c.Op == backend.OpCreate && known && value.IsZero() || c.Op == backend.OpUpdate && m.regenerates(before) {
+	if c.Op == backend.OpCreate || m.regenerates(before) {
 		c.Generate = m.generateOptions()
+	}
+	value, known := configured.configuredValue()
+	writes := c.Op == backend.OpCreate || m.Generate.IsNull() && m.writesValue(before)
+	if known && !value.IsZero() && (writes || c.Generate != nil) {
+		c.Value = value
 	}
 }
 
@@ -123,7 +139,7 @@ func (m *secretModel) dryRunChange(
 	undecided.Version = types.Int64Unknown()
 	c := undecided.change(ctx, before, configured, diags)
 	if _, known := configured.configuredValue(); c.Op == backend.OpCreate && !known {
-		c.Value, c.Type = backend.PlaintextString("not known yet"), nil
+		c.Value, c.Type, c.Generate = backend.PlaintextString("not known yet"), nil, nil
 	}
 	return c
 }
@@ -145,7 +161,7 @@ func (r *secret) planValue(
 	var version types.Int64
 	resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root("version"), &version)...)
 	if !m.before.ID.IsNull() {
-		configured := m.configured.configuresValue() && m.plan.ValueWOVersion.IsNull()
+		configured := m.configured.configuresValue() && m.plan.ValueWOVersion.IsNull() && m.plan.Generate.IsNull()
 		r.session.Plan.RecordValue(m.before.ID.ValueString(), version.IsUnknown(), configured)
 	}
 }
@@ -182,7 +198,7 @@ func (m *secretModel) mayWriteValue(before, configured *secretModel) bool {
 	undecided := *m
 	undecided.Version = types.Int64Unknown()
 	generates := undecided.regenerates(before) || m.Generate.IsUnknown() && !before.Generate.IsNull()
-	return generates || configured.configuresValue() && undecided.writesValue(before) ||
+	return generates || configured.configuresValue() && m.Generate.IsNull() && undecided.writesValue(before) ||
 		!m.Type.Equal(before.Type) // the current value is written again under another type
 }
 

@@ -3,11 +3,8 @@
 package engine
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"math"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,16 +78,19 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 // nil if the current value stays. A change of the type alone writes the current
 // value again, because a version is bound to its type.
 func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, error) {
-	if c.Generate != nil && c.Value.Len() > 0 {
-		return nil, backend.Errorf(backend.CodeInvalid, "secret %q is given both a value and generate", e.row.Name).
-			WithHint("give one of the two").At("generate")
-	}
 	plaintext, bits := c.Value.Expose(), 0
 	if c.Generate != nil {
-		var err error
-		if plaintext, bits, err = r.generate(*c.Generate, in); err != nil {
+		v, err := r.generate(c, e, in)
+		switch {
+		case err != nil:
 			return nil, err
+		case v.undecided && e.exists:
+			e.diff.changed = append(e.diff.changed, "value")
+			fallthrough
+		case v.undecided:
+			return &newVersion{in: in}, nil
 		}
+		plaintext, bits = v.text, v.bits
 	}
 	if c.FromVersion != nil {
 		var err error
@@ -116,8 +116,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 	if given && c.FromVersion == nil {
 		err := r.check(in, plaintext)
 		if err != nil && !errors.Is(err, errNotReady) && c.Generate != nil {
-			e := *backend.AsError(err)
-			return nil, e.WithHint("choose an alphabet that the schema allows, or give a value").At("generate")
+			return nil, hintGenerate(err, in)
 		}
 		if err != nil {
 			return nil, err
@@ -388,80 +387,3 @@ func canMean(v, secret store.Object) bool {
 // overlap reports whether one request can see both a and b, where all stands
 // for every environment or scope.
 func overlap(a, b, all string) bool { return a == b || a == all || b == all }
-
-const lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-
-// The lengths of a generated value, in characters.
-const (
-	leastGenerated   = 8
-	mostGenerated    = 1024
-	defaultGenerated = 32
-)
-
-// generate returns the value that the present change generates.
-func (r *run) generate(g backend.Generate, in secretType) ([]byte, int, error) {
-	key := keyOfCheck([]byte(strconv.Itoa(r.index)), in.attr.Schema)
-	v, made := r.checks.generated[key]
-	if !made {
-		var err error
-		if v.text, v.bits, err = r.engine.generate(g, in, r.checks.budget); err != nil {
-			return nil, 0, err
-		}
-		r.checks.generated[key] = v
-	}
-	return v.text, v.bits, nil
-}
-
-// generate makes a random value. Each character is drawn independently and
-// uniformly from the alphabet (crypto/rand.Int, by rejection). Without a length,
-// it takes the default, or the nearest length that the schema of the type allows.
-// It returns the entropy of the value in bits too, rounded down.
-func (e *Engine) generate(g backend.Generate, in secretType, b *budget) ([]byte, int, error) {
-	least, most, err := e.schemas.lengths(in, b)
-	if err != nil {
-		return nil, 0, err
-	}
-	if most < 0 {
-		most = mostGenerated
-	}
-	least, most = max(least, leastGenerated), min(most, mostGenerated)
-	if least > most && !in.isJSON() {
-		return nil, 0, backend.Errorf(backend.CodeInvalid, "a value of secret type %q cannot be generated: its schema "+
-			"allows no length from %d to %d characters", in.row.Name, leastGenerated, mostGenerated).
-			WithHint("give a value").At("generate")
-	}
-	if g.Length == 0 {
-		g.Length = min(max(defaultGenerated, least), most)
-	}
-	if g.Alphabet == "" {
-		g.Alphabet = lettersAndDigits
-	}
-	alphabet := []rune(g.Alphabet)
-	if g.Length < leastGenerated || g.Length > mostGenerated {
-		return nil, 0, backend.Errorf(backend.CodeInvalid, "a generated value of %d characters is not supported", g.Length).
-			WithHint("choose a length from %d to %d", least, most).At("generate")
-	}
-	if err := backend.CheckAlphabet(g.Alphabet); err != nil {
-		return nil, 0, err
-	}
-	if in.isJSON() {
-		return nil, 0, backend.Errorf(backend.CodeInvalid, "values of secret type %q are JSON and cannot be generated",
-			in.row.Name).
-			WithHint("give a value").At("generate")
-	}
-	if g.Length < least || g.Length > most {
-		return nil, 0, backend.Errorf(backend.CodeInvalid, "a generated value of %d characters does not match the schema of "+
-			"secret type %q", g.Length, in.row.Name).
-			WithHint("choose a length from %d to %d", least, most).At("generate")
-	}
-	out := make([]rune, g.Length)
-	size := big.NewInt(int64(len(alphabet)))
-	for i := range out {
-		n, err := rand.Int(rand.Reader, size)
-		if err != nil {
-			return nil, 0, backend.Errorf(backend.CodeInternal, "drawing random numbers: %w", err)
-		}
-		out[i] = alphabet[n.Int64()]
-	}
-	return []byte(string(out)), int(float64(g.Length) * math.Log2(float64(len(alphabet)))), nil
-}

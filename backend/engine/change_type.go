@@ -3,7 +3,9 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -11,6 +13,9 @@ import (
 
 func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 	for _, t := range builtInTypes() {
+		if r.hasOwnType(c, t.row.Name) {
+			continue // it is older than the built-in type
+		}
 		if c.Name == t.row.Name || c.ID == t.row.ID {
 			return backend.Outcome{}, backend.Errorf(backend.CodeDenied, "secret type %q is built in and cannot be changed",
 				t.row.Name).
@@ -49,6 +54,11 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 	if err := r.compile(row.Name, a.Schema); err != nil {
 		return backend.Outcome{}, err
 	}
+	if !m.exists || !bytes.Equal(a.Schema, before.attr.Schema) {
+		if _, err := parseGenerators(row.Name, a.Schema); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
 	if !m.exists {
 		if err := backend.CheckName(c.Kind, row.Name); err != nil {
 			return backend.Outcome{}, err
@@ -70,6 +80,15 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 		}
 	}
 	return r.writeMember(c, m, row, before.attr, a, d)
+}
+
+// hasOwnType reports whether the project of a change has its own type with the key of a built-in type.
+func (r *run) hasOwnType(c backend.Change, key string) bool {
+	if c.ID != "" || c.Name != key && (c.Rename == nil || *c.Rename != key) {
+		return false
+	}
+	p, err := r.project(c.Project)
+	return err == nil && slices.ContainsFunc(p.types, func(t secretType) bool { return t.row.Name == key && !t.builtIn })
 }
 
 // checkValues checks the current value of every secret of a type against the

@@ -28,6 +28,9 @@ type checks struct {
 
 	// generated holds the values that the changes of the call generate. They stay the same when the call begins again.
 	generated map[checkKey]generatedValue
+	keyPairs  int // how many of them are key pairs
+	// generators holds the marked fields of schemas, by their text.
+	generators map[string][]generatedField
 }
 
 type checkKey [sha256.Size]byte
@@ -37,13 +40,9 @@ type waitingCheck struct {
 	make func() error
 }
 
-type generatedValue struct {
-	text []byte
-	bits int
-}
-
 func newChecks() *checks {
-	return &checks{budget: newBudget(), results: map[checkKey]error{}, generated: map[checkKey]generatedValue{}}
+	return &checks{budget: newBudget(), results: map[checkKey]error{}, generated: map[checkKey]generatedValue{},
+		generators: map[string][]generatedField{}}
 }
 
 // begin prepares for another transaction.
@@ -73,6 +72,15 @@ func (c *checks) do(key checkKey, bytes int, check func() error) error {
 	if c.bytes < maxWaitingBytes { // the others are noted in a later transaction
 		c.waiting, c.bytes = append(c.waiting, waitingCheck{key, check}), c.bytes+bytes
 	}
+	return errNotReady
+}
+
+// later returns the error of a job that never runs in a transaction, or errNotReady before it has run.
+func (c *checks) later(key checkKey, job func() error) error {
+	if err, done := c.results[key]; done {
+		return err
+	}
+	c.waiting = append(c.waiting, waitingCheck{key, job})
 	return errNotReady
 }
 

@@ -152,13 +152,20 @@ func (p *project) typeByKey(key string) (secretType, error) {
 		return secretType{}, nil
 	}
 	var keys []string
-	for _, t := range p.types {
+	var builtIn *secretType
+	for i, t := range p.types {
 		if t.row.Name == key && !isReserved(key) || t.row.ID == key {
-			return t, nil
+			if !t.builtIn {
+				return t, nil
+			}
+			builtIn = &p.types[i] // unless the project has an older type of its own with this key
 		}
 		if !isReserved(t.row.Name) {
 			keys = append(keys, t.row.Name)
 		}
+	}
+	if builtIn != nil {
+		return *builtIn, nil
 	}
 	e := backend.Errorf(backend.CodeNotFound, "secret type %s does not exist in project %q", backend.Quote(key),
 		p.row.Name).At("type")

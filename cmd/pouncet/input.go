@@ -33,16 +33,17 @@ func (v *valueFlags) add(c *cobra.Command) {
 	f.BoolVar(&v.stdin, "stdin", false, "read the value from standard input, all bytes of it")
 	f.BoolVar(&v.trim, "trim-newline", false, "remove one newline from the end of the input")
 	f.StringVar(&v.file, "file", "", "read the value from this `file`, all bytes of it")
-	f.BoolVar(&v.generate, "generate", false, "let the backend generate a random value that nobody sees")
+	f.BoolVar(&v.generate, "generate", false, "let the backend generate a random value that nobody sees, or the "+
+		"fields that the schema of the type marks")
 	f.IntVar(&v.length, "length", 0, "`number` of characters of a generated value, 8 to 1024 "+
 		"(default 32, or the nearest that the type allows)")
 	f.StringVar(&v.alphabet, "alphabet", "", "`characters` of a generated value (default letters and digits)")
 }
 
-// sources returns how many sources of the value the flags name.
+// sources returns how many inputs the flags name. The backend may generate fields of what one of them has.
 func (v *valueFlags) sources() int {
 	n := 0
-	for _, given := range []bool{v.stdin, v.file != "", v.generate} {
+	for _, given := range []bool{v.stdin, v.file != ""} {
 		if given {
 			n++
 		}
@@ -54,14 +55,16 @@ func (v *valueFlags) sources() int {
 func (v *valueFlags) read(a *app, c *cobra.Command, into *backend.Change) error {
 	switch {
 	case v.sources() > 1:
-		return exclusive(c, "--stdin, --file and --generate")
+		return exclusive(c, "--stdin and --file")
 	case (v.length != 0 || v.alphabet != "") && !v.generate:
 		return usage(c, "--length and --alphabet require --generate")
 	case v.trim && !v.stdin && v.file == "":
 		return usage(c, "--trim-newline requires --stdin or --file")
-	case v.generate:
+	}
+	if v.generate {
 		into.Generate = &backend.Generate{Length: v.length, Alphabet: v.alphabet}
-		return nil
+	}
+	switch {
 	case v.file != "":
 		f, err := interruptible(c.Context(), func() (*os.File, error) { return os.Open(v.file) })
 		switch {

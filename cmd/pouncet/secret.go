@@ -42,12 +42,17 @@ from a file (--file) or from the backend (--generate). Otherwise the command
 asks for it at the terminal.
 
 A value can be any bytes, such as a keystore. A value that is not UTF-8 is binary:
-a configuration file holds it in base64, with | b64encode.`,
+a configuration file holds it in base64, with | b64encode.
+
+With --generate, the value of a JSON type gets new fields where its schema has
+x-generate. The other fields are those of the current value or, with --stdin or
+--file, of the input.`,
 	example: `  pouncet secret set db_password --env prod
   printf %s "$PASSWORD" | pouncet secret set db_password --env prod --stdin
   pouncet secret set api_key --env prod --generate --note 'rotated after the incident'
   pouncet secret set db --env prod --type database_connection --file db.json
-  pouncet secret set keystore --env prod --file keystore.p12`,
+  pouncet secret set keystore --env prod --file keystore.p12
+  pouncet secret set signing --env prod --type ed25519_key_pair --generate`,
 }
 
 func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
