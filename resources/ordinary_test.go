@@ -596,7 +596,7 @@ resource "pouncet_secret" "s" {
 	if err == nil || !strings.Contains(string(out), hint) {
 		t.Fatalf("the secret was restored, or the error lacks %q: %v\n%s", hint, err, out)
 	}
-	w.pouncet("env", "delete", "stage", "--purge")
+	w.pouncet("env", "delete", "stage", "--purge", "--yes")
 	w.pouncet("env", "restore", "stage")
 	w.pouncet("secret", "restore", "s", "--env", "stage")
 	w.Must("import", "-input=false", "-no-color", "pouncet_environment.e", "stage")

@@ -246,10 +246,10 @@ func (r *run) incomplete() bool { return r.keys.incomplete() || r.checks.incompl
 
 // checkOperation refuses a change whose operation or expected version does not
 // fit the object as it is now.
-func checkOperation(c backend.Change, exists bool, id string, at int64) error {
-	label := backend.Quote(c.Name)
-	if c.Name == "" {
-		label = c.ID
+func checkOperation(c backend.Change, exists bool, id, name string, at int64) error {
+	label := c.ID
+	if name = cmp.Or(c.Name, name); name != "" {
+		label = backend.Quote(name)
 	}
 	if c.Expect != nil && *c.Expect != at {
 		if *c.Expect == 0 {
@@ -274,7 +274,7 @@ func checkOperation(c backend.Change, exists bool, id string, at int64) error {
 
 // unknownID is the error of a change whose id no object has. An id cannot be chosen, so a creation has none.
 func unknownID(c backend.Change) error {
-	if err := checkOperation(c, false, "", 0); err != nil {
+	if err := checkOperation(c, false, "", "", 0); err != nil {
 		return err
 	}
 	return backend.Errorf(backend.CodeNotFound, "%s %s does not exist", c.Kind, backend.Quote(c.ID)).

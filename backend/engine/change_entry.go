@@ -39,7 +39,7 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	if c.Kind == backend.KindScopedValue {
 		at = e.row.Revision
 	}
-	if err := checkOperation(c, e.exists, e.row.ID, at); err != nil {
+	if err := checkOperation(c, e.exists, e.row.ID, e.row.Name, at); err != nil {
 		return backend.Outcome{}, err
 	}
 	outdated, err := checkKnown(c, e.row)

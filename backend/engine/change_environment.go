@@ -23,7 +23,7 @@ func (m member) check(c backend.Change) (outdated bool, err error) {
 	if m.taken {
 		return false, nil
 	}
-	if err := checkOperation(c, m.exists, m.row.ID, m.row.Revision); err != nil {
+	if err := checkOperation(c, m.exists, m.row.ID, m.row.Name, m.row.Revision); err != nil {
 		return false, err
 	}
 	return checkKnown(c, m.row)

@@ -43,7 +43,7 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 	}
 	row = m.row
 	if !m.taken {
-		if err := checkOperation(c, m.exists, row.ID, row.Revision); err != nil {
+		if err := checkOperation(c, m.exists, row.ID, row.Name, row.Revision); err != nil {
 			return backend.Outcome{}, err
 		}
 		if outdated, err := checkKnown(c, row); outdated || err != nil {

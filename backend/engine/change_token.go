@@ -40,7 +40,7 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 	if exists && c.Op == backend.OpSet {
 		c.Op, c.Name = backend.OpCreate, present.Name // also if the change has the id
 	}
-	if err := checkOperation(c, exists, present.ID, present.Revision); err != nil {
+	if err := checkOperation(c, exists, present.ID, present.Name, present.Revision); err != nil {
 		return backend.Outcome{}, err
 	}
 	switch {

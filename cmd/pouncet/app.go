@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -41,6 +41,8 @@ type app struct {
 	scope     string
 	profile   string
 	json      bool
+	fields    []string // of the JSON that are printed; nil means all
+	jsonError error    // why the JSON was not printed
 
 	files []settingSource // the profile and the settings file of the repository: see readSettingsFiles
 }
@@ -55,13 +57,16 @@ func run(ctx context.Context, args []string, s streams) int {
 	root.SetErr(s.err)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
+		err = a.jsonError
+	}
+	if err == nil {
 		err = a.out.failure()
 	}
 	if err == nil {
 		return exitOK
 	}
 	// After a wrong flag the library parses no further flags, so look for --json here.
-	a.json = a.json || slices.Contains(args, "--json")
+	a.json = a.json || asksForJSON(args)
 	if !errors.As(err, new(childError)) {
 		a.report(err)
 	}
@@ -90,9 +95,17 @@ Exit codes:
 			if err := checkInput(c, args); err != nil {
 				return err
 			}
+			if err := a.checkFields(c); err != nil {
+				return err
+			}
 			return a.readSettingsFiles(c)
 		},
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("version") {
+				return a.printVersion()
+			}
+			return c.Help()
+		},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.endpoint, "endpoint", "",
@@ -100,7 +113,10 @@ Exit codes:
 	flags.StringVar(&a.tokenFile, "token-file", "", "`file` that holds the token for the server (or POUNCET_TOKEN)")
 	flags.StringVar(&a.project, "project", "", "the `project` (POUNCET_PROJECT; default \"default\")")
 	flags.StringVar(&a.profile, "profile", "", "the `profile` that further settings come from (POUNCET_PROFILE)")
-	flags.BoolVar(&a.json, "json", false, "print JSON for scripts")
+	flags.Var(jsonFlag{a}, "json", "print JSON for scripts; commands that read print only these `FIELDS`, as in name,id")
+	flags.Lookup("json").NoOptDefVal = "true"
+	root.SetGlobalNormalizationFunc(flagSynonyms)
+	root.Flags().Bool("version", false, "print the version")
 	root.SetFlagErrorFunc(flagError)
 	addGroups(root)
 	root.AddCommand(grouped(groupUse, a.renderCommand(), a.runCommand(), a.resolveCommand(), a.krmCommand())...)
@@ -200,15 +216,25 @@ func (a *app) versionCommand() *cobra.Command {
 		Long:    "Prints the version of this program. It needs no backend.",
 		Example: "  pouncet version --json",
 		Args:    arguments(0, 0, "no arguments"),
-		RunE: func(*cobra.Command, []string) error {
-			if a.json {
-				a.printJSON(map[string]string{"version": version})
-			} else {
-				a.println("pouncet " + version)
-			}
-			return nil
-		},
+		RunE:    func(*cobra.Command, []string) error { return a.printVersion() },
 	}
+}
+
+func (a *app) printVersion() error {
+	if a.json {
+		a.printJSON(map[string]any{"version": version})
+	} else {
+		a.println("pouncet " + version)
+	}
+	return nil
+}
+
+// flagSynonyms makes --deletion-protection, the name of the argument in Terraform, the same flag as --protected.
+func flagSynonyms(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	if name == "deletion-protection" {
+		name = "protected"
+	}
+	return pflag.NormalizedName(name)
 }
 
 // isPiped reports whether an input is a pipe or a file, so that somebody has given it on purpose.

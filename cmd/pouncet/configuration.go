@@ -20,8 +20,9 @@ func (a *app) configurationCommand() *cobra.Command {
 		Long: wrap("Lists the owners of objects, and hands the objects of one Terraform configuration to another. The " +
 			"argument configuration of the provider is the name of a configuration. Every object that the provider creates " +
 			"or changes carries it (managed_by)."),
-		Args: onlyCommands,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: "  pouncet configuration list\n  pouncet configuration adopt shop --from store",
+		Args:    onlyCommands,
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.AddCommand(a.configurationListCommand(), a.configurationAdoptCommand())
 	return c

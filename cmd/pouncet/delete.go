@@ -16,12 +16,13 @@ import (
 // How objects are deleted, and how deleted ones are restored or removed for good.
 
 func (a *app) deleteCommand(o objectCommand) *cobra.Command {
-	var force, purge bool
+	var force, purge, yes bool
 	c := &cobra.Command{
 		Use:   "delete NAME-OR-ID...",
 		Short: "Delete " + o.kind.Plural(),
 		Long: wrap("Deletes the " + o.kind.Plural() + " with these names or ids, one after the other. " +
-			"If one cannot be deleted, the others still are, and the command fails."),
+			"If one cannot be deleted, the others still are, and the command fails. At a terminal it asks first, unless " +
+			"--yes is given."),
 		Example: o.example("delete", o.sample),
 		Args:    arguments(1, -1, "names or ids"),
 	}
@@ -37,13 +38,29 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 		c.Long += "\n\n" + wrap(deletionHelp[o.kind])
 		c.Flags().BoolVar(&purge, "purge", false, purged)
 	}
+	c.Flags().BoolVar(&yes, "yes", false, yesUsage)
+	c.PreRunE = func(c *cobra.Command, args []string) error {
+		forcedEnvironment := o.kind == backend.KindEnvironment && (force || purge)
+		if forcedEnvironment && isTerminal(a.in) {
+			return nil // confirm asks for the name of each one
+		}
+		how := ""
+		if purge {
+			how = " permanently"
+		}
+		names := make([]string, len(args))
+		for i, arg := range args {
+			names[i] = backend.Quote(arg)
+		}
+		return a.sure(c, "Delete "+o.kind.String()+" "+strings.Join(names, ", ")+how+"?", yes, !purge && !forcedEnvironment)
+	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		outcomes := make([]backend.Outcome, len(args))
 		var first error
 		withKey := "" // the copy that still has the key of what was purged
 		for i, arg := range args {
 			change := backend.Change{Op: backend.OpDelete, Kind: o.kind, Force: force, Purge: purge}
-			outcome, err := a.delete(ctx, s, o, arg, change)
+			outcome, err := a.delete(ctx, s, o, arg, change, yes)
 			if err != nil {
 				outcome.Err = backend.AsError(err)
 				first = cmp.Or(first, err)
@@ -87,7 +104,7 @@ var deletionHelp = map[backend.Kind]string{
 		"value can be restored until the recovery window of the project ends. With --purge it cannot.",
 	backend.KindEnvironment: "A deleted environment can be restored with everything in it until the recovery window " +
 		"of the project ends. With --purge it cannot: its keys are destroyed at once. At a terminal, --force and " +
-		"--purge ask for the name of the environment.",
+		"--purge ask for the name of the environment; otherwise they need --yes.",
 	backend.KindProject: "A project must be empty. A deleted project can be restored until its recovery window ends, " +
 		"and after it the environments that were deleted before. With --purge neither can.",
 }
@@ -95,7 +112,7 @@ var deletionHelp = map[backend.Kind]string{
 // delete deletes the object with a name or id. The outcome of a failure names
 // the object too.
 func (a *app) delete(
-	ctx context.Context, s backend.Service, o objectCommand, nameOrID string, c backend.Change,
+	ctx context.Context, s backend.Service, o objectCommand, nameOrID string, c backend.Change, yes bool,
 ) (backend.Outcome, error) {
 	x, err := a.findOne(ctx, s, o, nameOrID)
 	if errors.Is(err, backend.ErrCorrupt) && backend.IsID(nameOrID) {
@@ -104,7 +121,7 @@ func (a *app) delete(
 	if err != nil && c.Purge {
 		x, err = a.findDeleted(ctx, s, o, nameOrID, err)
 	}
-	if err == nil && o.kind == backend.KindEnvironment && (c.Force || c.Purge) && isTerminal(a.in) {
+	if err == nil && o.kind == backend.KindEnvironment && (c.Force || c.Purge) && !yes && isTerminal(a.in) {
 		err = a.confirm(ctx, x, c.Purge)
 	}
 	if err != nil {

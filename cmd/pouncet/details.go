@@ -28,11 +28,12 @@ func updated(o backend.Object) string     { return formatTime(o.UpdatedAt) }
 func created(o backend.Object) string     { return formatTime(o.CreatedAt) }
 func id(o backend.Object) string          { return o.ID }
 
+// formatTime returns a time for a person, in the zone of this machine. JSON has times in UTC.
 func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.UTC().Format("2006-01-02 15:04")
+	return t.Local().Format("2006-01-02 15:04 MST")
 }
 
 // print prints objects as a table or as JSON.
@@ -198,7 +199,7 @@ func outcomeText(o backend.Outcome) string {
 	}
 	text := string(o.Action) + "d " + object // deleted, restored
 	if !o.Object.RestorableUntil.IsZero() && o.Object.DeletedAt.IsZero() {
-		text += "; it can be restored until " + formatTime(o.Object.RestorableUntil) + " UTC"
+		text += "; it can be restored until " + formatTime(o.Object.RestorableUntil)
 	}
 	return text
 }

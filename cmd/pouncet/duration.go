@@ -3,6 +3,7 @@
 package main
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -26,3 +27,66 @@ func (d *durationFlag) String() string {
 }
 
 func (d *durationFlag) Type() string { return "duration" }
+
+// daysFlag is a flag with a number of days: 90, 90d, or a duration of whole days such as 2160h.
+type daysFlag struct {
+	days int
+	set  bool
+}
+
+func (d *daysFlag) Set(text string) error {
+	days, err := strconv.Atoi(text)
+	if err != nil {
+		var parsed time.Duration
+		parsed, err = backend.ParseDuration(text)
+		if err == nil && parsed%(24*time.Hour) != 0 {
+			err = backend.Errorf(backend.CodeInvalid, "%s is not a whole number of days", backend.Quote(text))
+		}
+		days = int(parsed / (24 * time.Hour))
+	}
+	d.days, d.set = days, err == nil
+	return err
+}
+
+// String is empty for a flag that was not given, so that the help shows no default.
+func (d *daysFlag) String() string {
+	if !d.set {
+		return ""
+	}
+	return strconv.Itoa(d.days)
+}
+
+func (d *daysFlag) Type() string { return "days" }
+
+// expiryFlag is a flag with the time when something expires. The zero time means never.
+type expiryFlag struct {
+	at   time.Time
+	text string
+}
+
+func (e *expiryFlag) Set(text string) error {
+	at, ok := parseExpiry(text, time.Now())
+	if !ok {
+		return backend.Errorf(backend.CodeInvalid, "%s is not a valid time", backend.Quote(text))
+	}
+	e.at, e.text = at, text
+	return nil
+}
+
+func (e *expiryFlag) String() string { return e.text }
+
+func (e *expiryFlag) Type() string { return "expiry" }
+
+// parseExpiry parses the time when something expires: a date, a time, a duration from now on, or "never".
+func parseExpiry(s string, now time.Time) (time.Time, bool) {
+	if s == "never" {
+		return time.Time{}, true
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, s); err == nil {
+			return at.UTC(), true
+		}
+	}
+	d, err := backend.ParseDuration(s)
+	return now.UTC().Add(d).Truncate(time.Second), err == nil
+}

@@ -84,6 +84,9 @@ type differsError struct{ error }
 
 func (e differsError) Unwrap() error { return e.error }
 
+// codeDiffers is the code of a differsError in JSON. The error of a call never has it.
+const codeDiffers backend.Code = "differs"
+
 // markMissing marks the error of a reference if the entry itself is missing.
 func markMissing(err *backend.Error) error {
 	if err.IsMissingReference() {
@@ -134,6 +137,11 @@ func (a *app) report(err error) {
 	case err.Error() != e.Error():
 		// An error around e has more text. The code is still that of e.
 		e = &backend.Error{Code: e.Code, Message: err.Error()}
+	}
+	if errors.As(err, new(differsError)) {
+		differs := *e
+		differs.Code = codeDiffers
+		e = &differs
 	}
 	if a.json {
 		encode(a.err, map[string]any{"error": e})

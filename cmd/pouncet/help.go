@@ -164,6 +164,7 @@ func alignFlags(usages string) string {
 	width := 0
 	for i, line := range lines {
 		lines[i] = strings.Replace(line, "[=true|false]", "", 1)
+		lines[i] = strings.Replace(lines[i], "--json FIELDS[=true]", "--json[=FIELDS]", 1)
 		flag, _, _ := cutFlag(lines[i])
 		width = max(width, len(flag))
 	}

@@ -58,7 +58,7 @@ func TestHelpIsComplete(t *testing.T) {
 		if !strings.Contains(c.Long, ".") && !c.IsAdditionalHelpTopicCommand() {
 			t.Errorf("%s has no long help", path)
 		}
-		if c.Example == "" && (!c.HasSubCommands() || !c.HasParent()) && !c.IsAdditionalHelpTopicCommand() {
+		if c.Example == "" && !c.IsAdditionalHelpTopicCommand() {
 			t.Errorf("%s has no example", path)
 		}
 		for line := range strings.Lines(c.Long) {
@@ -98,7 +98,7 @@ func TestExamplesAreValid(t *testing.T) {
 			if err != nil || !named.Runnable() || named == root {
 				t.Errorf("%s: the example is not valid: %q: %v", c.CommandPath(), args, err)
 			}
-			if c.HasParent() && named.CommandPath() != c.CommandPath() && c.Name() != "help" {
+			if c.HasParent() && !c.HasSubCommands() && named.CommandPath() != c.CommandPath() && c.Name() != "help" {
 				t.Errorf("%s: the example is about another command: %q", c.CommandPath(), args)
 			}
 		}
@@ -157,6 +157,10 @@ func TestMisspeltCommandsAreSuggested(t *testing.T) {
 		"help secrt":                   "did you mean pouncet secret?",
 		"help secret lst":              "did you mean pouncet secret list?",
 		"help exit-code":               "did you mean pouncet exit-codes?",
+		"secret list --jsn":            "did you mean --json?",
+		"secret set x --envv y":        "did you mean --env?",
+		"secret delete x --purg":       "did you mean --purge?",
+		"secret list -x":               "read the help: pouncet secret list --help",
 		"CANARY-a-secret --env prod":   "read the help: pouncet --help",
 		"help CANARY-a-secret":         "read the help: pouncet --help",
 		"secret CANARY-a-secret --env": "read the help: pouncet secret --help",

@@ -97,7 +97,8 @@ func (a *app) compareCommand(o objectCommand) *cobra.Command {
 		Use:   "compare NAME-OR-ID VERSION VERSION",
 		Short: "Compare the values of two versions",
 		Long: wrap("Compares the values of two versions of a secret, and never shows them. A version is a number, a tag, " +
-			"\"previous\" or \"current\". For JSON objects it lists the fields that differ, to those who may have the values. " +
+			"\"previous\" or \"current\". For JSON objects of a secret type it lists the fields that differ, to those who may " +
+			"have the values; otherwise \"fields\" is null in the JSON. " +
 			"The exit code is 0 if the values are equal, and 5 if they differ."),
 		Example: "  pouncet secret compare db_password --env prod 3 5\n" +
 			"  pouncet secret compare db_password --env prod stable current",
@@ -127,7 +128,7 @@ func (a *app) compareCommand(o objectCommand) *cobra.Command {
 		}
 		equal := out[0].Action == backend.ActionUnchanged
 		if a.json {
-			a.printJSON(map[string]any{"equal": equal, "fields": slices.AppendSeq([]string{}, slices.Values(out[0].Fields))})
+			a.printJSON(map[string]any{"equal": equal, "fields": differentFields(out[0])})
 		}
 		label := "versions " + args[1] + " and " + args[2] + " of secret " + backend.Quote(secret.Name)
 		if equal {
@@ -144,6 +145,15 @@ func (a *app) compareCommand(o objectCommand) *cobra.Command {
 		return differsError{backend.Errorf(backend.CodeConflict, "%s have different values", label)}
 	})
 	return c
+}
+
+// differentFields returns the fields in which two values differ: none if they are equal, and nil if it is not known
+// which.
+func differentFields(o backend.Outcome) []string {
+	if o.Action == backend.ActionUnchanged {
+		return []string{}
+	}
+	return o.Fields
 }
 
 // versionArgument returns the version of an argument, as a reference has it.

@@ -21,7 +21,7 @@ var clearingFlags = []string{
 	"profile set --ca-cert-file", "profile set --client-cert-file", "profile set --client-key-file",
 	"profile set --endpoint", "profile set --env", "profile set --project",
 	"project set --description", "project set --label", "project set --managed-by", "project set --name-pattern",
-	"secret set --description", "secret set --label", "secret set --managed-by", "secret set --note",
+	"secret edit --note", "secret set --description", "secret set --label", "secret set --managed-by", "secret set --note",
 	"secret set --type",
 	"token create --description",
 	"type set --description", "type set --display-name", "type set --label", "type set --managed-by",

@@ -48,7 +48,8 @@ func (o objectCommand) example(verb, flags string) string {
 func (a *app) objectGroup(o objectCommand, own ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{
 		Use: o.kind.Command(), Aliases: o.aliases, Short: o.short, Long: o.long, Args: onlyCommands,
-		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
+		Example: o.example("list", "") + "\n" + o.example("show", o.sample),
 	}
 	c.AddCommand(own...)
 	c.AddCommand(a.listCommand(o), a.showCommand(o), a.deleteCommand(o))
@@ -186,7 +187,13 @@ func (a *app) findAll(
 		return objects, err
 	}
 	missing := backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind, backend.Quote(nameOrID)).
-		WithHint("list the %s: pouncet %s list%s", o.kind.Plural(), o.kind.Command(), a.projectFlag())
+		WithHint("list the %s: pouncet %s list%s", o.kind.Plural(), o.kind.Command(), a.givenFlags(o))
+	if deleted, err := a.isDeleted(ctx, s, o, nameOrID); err != nil {
+		return nil, err
+	} else if deleted {
+		return nil, missing.WithHint("it was deleted; to restore it: pouncet %s restore %s%s", o.kind.Command(), nameOrID,
+			a.givenFlags(o))
+	}
 	if !backend.IsID(nameOrID) {
 		existing, err := backend.ListAll(ctx, s, a.query(o, ""))
 		if err != nil {
@@ -203,6 +210,39 @@ func objectNames(objects []backend.Object) []string {
 		names[i] = o.Name
 	}
 	return names
+}
+
+// isDeleted reports whether an object that does not exist was deleted and can be restored.
+func (a *app) isDeleted(ctx context.Context, s backend.Service, o objectCommand, nameOrID string) (bool, error) {
+	if !o.isRestorable() {
+		return false, nil
+	}
+	q := a.query(o, nameOrID)
+	q.Deleted = true
+	page, err := s.Query(ctx, q)
+	if errors.Is(err, backend.ErrInvalid) { // a server of an earlier release lists none
+		return false, nil
+	}
+	return len(page.Objects) > 0, err
+}
+
+// givenFlags returns the flags for the place of an object as the user gave them, for the command of a hint.
+func (a *app) givenFlags(o objectCommand) string {
+	flags := a.projectFlag()
+	if o.kind == backend.KindProject || o.kind == backend.KindToken {
+		flags = ""
+	}
+	if o.isEntry() && a.env != "" {
+		environment := a.env
+		if environment == backend.AnyEnvironment {
+			environment = "'*'" // a shell would replace it by the names of files
+		}
+		flags += " --env " + environment
+	}
+	if o.isEntry() && a.scope != "" {
+		flags += " --scope " + a.scope
+	}
+	return flags
 }
 
 // projectFlag returns the flag --project as the user gave it, for the command of a hint.

@@ -45,7 +45,17 @@ func (a *app) println(line string) { a.printText(backend.PrintableLine(line)) }
 // printText prints a text of one or more lines on standard output.
 func (a *app) printText(text string) { fmt.Fprintln(a.out, backend.Printable(text)) }
 
-func (a *app) printJSON(v any) { encode(a.out, v) }
+// printJSON prints JSON on standard output: the fields that --json names, or all.
+func (a *app) printJSON(v any) {
+	if a.fields != nil {
+		var err error
+		if v, err = chooseFields(v, a.fields); err != nil {
+			a.jsonError = err
+			return
+		}
+	}
+	encode(a.out, v)
+}
 
 // notef prints one line on standard error.
 func (a *app) notef(format string, args ...any) {

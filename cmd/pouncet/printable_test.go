@@ -157,6 +157,7 @@ func TestOutputIsPrintable(t *testing.T) {
 		"secret rollback": {"x", "--to", "1", "--env", "dev"}, "secret tag": {"x", "1", "stable", "--env", "dev"},
 		"secret untag": {"x", "k", "--env", "dev"}, "whoami": nil,
 		"env diff": {"dev", "*"}, "env copy-names": {"dev", "*"},
+		"secret edit": {"x", "--env", "dev"},
 	}
 	verbs := map[string][]string{"list": nil, "show": {"x"}, "delete": {"x", "y"}, "restore": {"x"}, "rename": {"x", "y"}}
 	local := []string{"init", "move", "server", "version", "help", "completion", "profile", "logout",
@@ -169,6 +170,7 @@ func TestOutputIsPrintable(t *testing.T) {
 		return running.URL
 	}
 	endpoints := []string{server(hostileServer{}), server(hostileServer{fails: true})}
+	t.Setenv("VISUAL", "true")
 	t.Setenv(settingToken, "pnct_"+strings.Repeat("0", 43)+"00000000")
 	ran := 0
 	try := func(path string, args []string) {

@@ -19,6 +19,8 @@ func (a *app) profileCommand() *cobra.Command {
 		Long: wrap("A profile is a named set of settings: endpoint, project, environment and certificates. --profile or " +
 			"POUNCET_PROFILE chooses one. Flags and environment variables have priority over it. A profile has no token: " +
 			"its endpoint gets the token that \"pouncet login\" has stored for it."),
+		Example: "  pouncet profile set work --endpoint https://pouncet.example.com --project shop\n" +
+			"  pouncet env list --profile work",
 		Args: onlyCommands,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -66,23 +67,83 @@ func (a *app) confirm(ctx context.Context, x backend.Object, purge bool) error {
 	return nil
 }
 
+// yes asks a question at the terminal that is answered with y or n. The end of the input is no.
+func (a *app) yes(ctx context.Context, question string, preset bool) (bool, error) {
+	choice := " [y/N] "
+	if preset {
+		choice = " [Y/n] "
+	}
+	a.ask(question + choice)
+	type answer struct {
+		text  string
+		ended bool
+	}
+	got, err := interruptible(ctx, func() (answer, error) {
+		text, ended, err := readLineOrEnd(a.in)
+		return answer{text, ended}, err
+	})
+	if err != nil {
+		return false, err
+	}
+	if got.ended {
+		a.noteText("")
+		return false, nil
+	}
+	switch strings.ToLower(got.text) {
+	case "":
+		return preset, nil
+	case "y", "yes":
+		return true, nil
+	}
+	return false, nil
+}
+
+// sure asks at the terminal before something is deleted or lost. Without a terminal, a script decides: what can be
+// undone is done, and what cannot needs --yes.
+func (a *app) sure(c *cobra.Command, question string, yes, canBeUndone bool) error {
+	switch {
+	case yes, !isTerminal(a.in) && canBeUndone:
+		return nil
+	case !isTerminal(a.in):
+		return usage(c, "this cannot be undone, and there is no terminal to ask").withHint("add --yes to do it")
+	}
+	confirmed, err := a.yes(c.Context(), question, false)
+	if err == nil && !confirmed {
+		err = backend.Errorf(backend.CodeInvalid, "nothing was changed: the question was not answered with y").
+			WithHint("run the command again, and answer y, or add --yes")
+	}
+	return err
+}
+
+const yesUsage = "do not ask; needed for what cannot be undone if there is no terminal"
+
 // maxAnswer is the longest line that is read as an answer, in bytes.
 const maxAnswer = 1024
 
 // readAnswer reads one line without white space around it. It reads single bytes,
 // because the next line may be the answer to another question.
 func readAnswer(r io.Reader) (string, error) {
+	line, _, err := readLineOrEnd(r)
+	return line, err
+}
+
+// readLineOrEnd is readAnswer, and reports whether the input ended without a line.
+func readLineOrEnd(r io.Reader) (text string, ended bool, err error) {
 	var line []byte
 	for key := make([]byte, 1); len(line) < maxAnswer; line = append(line, key[0]) {
 		_, err := r.Read(key)
-		if errors.Is(err, io.EOF) || err == nil && key[0] == '\n' {
+		if errors.Is(err, io.EOF) {
+			ended = len(line) == 0
+			break
+		}
+		if err == nil && key[0] == '\n' {
 			break
 		}
 		if err != nil {
-			return "", backend.Errorf(backend.CodeInvalid, "reading from the terminal: %w", err)
+			return "", false, backend.Errorf(backend.CodeInvalid, "reading from the terminal: %w", err)
 		}
 	}
-	return strings.TrimSpace(string(line)), nil
+	return strings.TrimSpace(string(line)), ended, nil
 }
 
 // readHidden asks a question at a terminal and returns the answer, which the

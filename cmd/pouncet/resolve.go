@@ -66,18 +66,9 @@ the secret, field or version does not exist, the exit code is 3.
 // printResolved prints the value of a reference, or writes it to a file. If id is not empty, the
 // reference must lead to the object with this id.
 func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.Ref, id string, to valueOutput) error {
-	out, err := s.Resolve(ctx, []backend.Ref{ref})
+	r, err := resolveOne(ctx, s, ref, id)
 	if err != nil {
 		return err
-	}
-	r := out[0]
-	if r.Err != nil {
-		return markMissing(r.Err)
-	}
-	if id != "" && r.ID != id {
-		return backend.Errorf(backend.CodeConflict, "secret %s was replaced during the request",
-			backend.Quote(ref.Name)).
-			WithHint("run the command again")
 	}
 	if a.json {
 		a.printJSON(resolutionJSON(r))
@@ -101,6 +92,24 @@ func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.
 		a.println("")
 	}
 	return nil
+}
+
+// resolveOne resolves one reference. If id is not empty, the reference must lead to the object with this id.
+func resolveOne(ctx context.Context, s backend.Service, ref backend.Ref, id string) (backend.Resolution, error) {
+	out, err := s.Resolve(ctx, []backend.Ref{ref})
+	if err != nil {
+		return backend.Resolution{}, err
+	}
+	r := out[0]
+	if r.Err != nil {
+		return r, markMissing(r.Err)
+	}
+	if id != "" && r.ID != id {
+		return r, backend.Errorf(backend.CodeConflict, "secret %s was replaced during the request",
+			backend.Quote(ref.Name)).
+			WithHint("run the command again")
+	}
+	return r, nil
 }
 
 // toOutput returns the Service for values that go to standard output. A terminal shows them to a person.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,7 +26,8 @@ new value makes a new version. Lists never show values.`,
 			{"updated", updated}, {"id", id},
 		},
 	}
-	return a.objectGroup(o, a.setSecretCommand(o), a.revealCommand(o), a.historyCommand(o), a.compareCommand(o),
+	return a.objectGroup(o, a.setSecretCommand(o), a.editCommand(o), a.revealCommand(o), a.historyCommand(o),
+		a.compareCommand(o),
 		a.rollbackCommand(o), a.tagCommand(o), a.untagCommand(o))
 }
 
@@ -57,9 +57,10 @@ x-generate. The other fields are those of the current value or, with --stdin or
 
 func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
 	var from valueFlags
-	var typeKey, visibility, expires, note string
+	var typeKey, visibility, note string
 	var expect int64
-	var rotationDays int
+	var rotationDays daysFlag
+	var expires expiryFlag
 	var protected bool
 	c := a.setCommand(o, setSecretHelp, func(c *cobra.Command) {
 		from.add(c)
@@ -67,11 +68,11 @@ func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
 		c.Flags().StringVar(&typeKey, "type", "", "`key` of the secret type, \"\" for none")
 		c.Flags().StringVar(&visibility, "visibility", "",
 			"`visibility`: masked or restricted; nobody can reveal a restricted secret")
-		c.Flags().IntVar(&rotationDays, "rotation-days", 0,
-			"`days` after which the value should be replaced, 0 for never (at most 3650)")
-		c.Flags().StringVar(&expires, "expires", "",
-			"`time` when the secret expires: a date, a time (RFC 3339), a number of days such as 90d, or \"never\"")
-		c.Flags().BoolVar(&protected, "protected", false, "refuse to delete the secret")
+		c.Flags().Var(&rotationDays, "rotation-days",
+			"`days` after which the value should be replaced, such as 90 or 90d; 0 for never (at most 3650)")
+		c.Flags().Var(&expires, "expires",
+			"`time` when the secret expires: a date, a time (RFC 3339), a duration such as 90d or 720h, or \"never\"")
+		c.Flags().BoolVar(&protected, "protected", false, "refuse to delete the secret; --deletion-protection is the same")
 		c.Flags().Int64Var(&expect, "expect", 0,
 			"fail unless the secret is at this `version`; 0 means that it does not exist")
 		mayBeEmpty(c, "note", "type")
@@ -80,16 +81,9 @@ func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
 		change.Type = flagValue(c, "type", typeKey)
 		change.Visibility = flagValue(c, "visibility", backend.Visibility(visibility))
 		change.Expect = flagValue(c, "expect", expect)
-		change.RotationDays = flagValue(c, "rotation-days", rotationDays)
+		change.RotationDays = flagValue(c, "rotation-days", rotationDays.days)
 		change.Protected = flagValue(c, "protected", protected)
-		if c.Flags().Changed("expires") {
-			at, ok := parseExpiry(expires, time.Now())
-			if !ok {
-				return usage(c, `--expires must be a date (2027-01-31), a time (2027-01-31T12:00:00Z), `+
-					`a number of days (90d) or "never"`)
-			}
-			change.ExpiresAt = &at
-		}
+		change.ExpiresAt = flagValue(c, "expires", expires.at)
 		return from.read(a, c, change)
 	})
 	c.Args = func(c *cobra.Command, args []string) error {
@@ -102,23 +96,6 @@ func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
 		return arguments(1, 1, "one name or id")(c, args)
 	}
 	return c
-}
-
-// parseExpiry parses the time when something expires. The zero time means never.
-func parseExpiry(s string, now time.Time) (time.Time, bool) {
-	if s == "never" {
-		return time.Time{}, true
-	}
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		return now.UTC().AddDate(0, 0, int(n)).Truncate(time.Second), err == nil
-	}
-	for _, layout := range []string{time.RFC3339, time.DateOnly} {
-		if at, err := time.Parse(layout, s); err == nil {
-			return at.UTC(), true
-		}
-	}
-	return time.Time{}, false
 }
 
 // promptIfNeeded asks for the value of a new secret if the flags name no source
@@ -175,17 +152,12 @@ needs the role admin. The value of a restricted secret cannot be revealed.
 		if err != nil {
 			return err
 		}
-		environment := secret.Environment
-		if environment == backend.AnyEnvironment {
-			// A reference must name an environment, and sees the shared secret from there.
-			if environment, err = a.environmentThatSees(ctx, s, secret); err != nil {
-				return err
-			}
+		ref, err := a.revealRef(ctx, s, secret)
+		if err != nil {
+			return err
 		}
-		return a.printResolved(ctx, s, backend.Ref{
-			Kind: backend.KindSecret, Project: secret.Project, Environment: environment, Scope: secret.Scope,
-			Name: secret.Name, Field: field, Version: version, Reveal: true,
-		}, secret.ID, to)
+		ref.Field, ref.Version = field, version
+		return a.printResolved(ctx, s, ref, secret.ID, to)
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := to.check(a, c); err != nil {
@@ -194,6 +166,19 @@ needs the role admin. The value of a restricted secret cannot be revealed.
 		return reveal(c, args)
 	}
 	return c
+}
+
+// revealRef returns the reference that reveals the current value of a secret.
+func (a *app) revealRef(ctx context.Context, s backend.Service, secret backend.Object) (backend.Ref, error) {
+	ref := backend.Ref{Kind: backend.KindSecret, Project: secret.Project, Environment: secret.Environment,
+		Scope: secret.Scope, Name: secret.Name, Reveal: true}
+	if ref.Environment != backend.AnyEnvironment {
+		return ref, nil
+	}
+	// A reference must name an environment, and sees the shared secret from there.
+	var err error
+	ref.Environment, err = a.environmentThatSees(ctx, s, secret)
+	return ref, err
 }
 
 // environmentThatSees returns an environment without its own secret of the same

@@ -30,6 +30,10 @@ func (a *app) setCommand(
 	}
 	var description, managedBy string
 	var labels []string
+	var yes bool
+	if o.kind == backend.KindProject {
+		c.Flags().BoolVar(&yes, "yes", false, yesUsage)
+	}
 	c.Flags().StringVar(&description, "description", "", "`text` that says what the "+o.kind.String()+" is for")
 	c.Flags().StringArrayVar(&labels, "label", nil,
 		"`KEY=VALUE`; repeat for more labels; they replace all existing labels (\"\" removes them)")
@@ -69,10 +73,30 @@ func (a *app) setCommand(
 					return err
 				}
 			}
-			return a.apply(ctx, s, change)
+			if o.kind == backend.KindProject {
+				if err := a.checkProject(c, s, q, change, yes); err != nil {
+					return err
+				}
+			}
+			return withFlagName(c, a.apply(ctx, s, change))
 		})(c, nil)
 	}
 	return c
+}
+
+// withFlagName lets an error about an attribute begin with the flag for it.
+func withFlagName(c *cobra.Command, err error) error {
+	if err == nil {
+		return nil
+	}
+	e := *backend.AsError(err)
+	flag := strings.ReplaceAll(e.Attribute, "_", "-")
+	rest, about := strings.CutPrefix(e.Message, e.Attribute+" ")
+	if e.Attribute == "" || !about || c.Flags().Lookup(flag) == nil {
+		return err
+	}
+	e.Message = "--" + flag + " " + rest
+	return &e
 }
 
 // parseLabels parses KEY=VALUE. Only the first "=" separates; a value may hold
@@ -118,7 +142,9 @@ that you leave out change nothing.`,
   pouncet project set shop --name-pattern '^[a-z_]+$' --immutable-names`,
 	}
 	var p struct {
-		maxSecrets, maxValueBytes, maxNameLength, recoveryDays, maxVersions, versionDays int
+		maxSecrets, maxValueBytes, maxNameLength, maxVersions int
+
+		recoveryDays, versionDays daysFlag
 
 		namePattern, visibility       string
 		immutable, forbidFingerprints bool
@@ -131,11 +157,11 @@ that you leave out change nothing.`,
 		f.IntVar(&p.maxNameLength, "max-name-length", 0, "`length` of the longest name (default and limit 256)")
 		f.StringVar(&p.namePattern, "name-pattern", "", "regular `expression` (RE2) that every name must match")
 		f.BoolVar(&p.immutable, "immutable-names", false, "forbid renaming secrets and scoped values")
-		f.IntVar(&p.recoveryDays, "recovery-days", 0,
+		f.Var(&p.recoveryDays, "recovery-days",
 			"recovery window in `days`, 0 to 90, in which a deletion can be undone (default 7)")
 		f.IntVar(&p.maxVersions, "max-versions", 0,
 			"`number` of versions of a secret that are kept, with those that have a tag; 0 keeps all (default 0)")
-		f.IntVar(&p.versionDays, "version-days", 0,
+		f.Var(&p.versionDays, "version-days",
 			"`days` for which old versions of a secret are kept; 0 keeps them for ever (default 0)")
 		f.BoolVar(&p.forbidFingerprints, "forbid-fingerprints", false,
 			"return no fingerprints of values; the backend then makes all comparisons of a Terraform plan")
@@ -149,9 +175,9 @@ that you leave out change nothing.`,
 			NamePattern:        flagValue(c, "name-pattern", p.namePattern),
 			ImmutableNames:     flagValue(c, "immutable-names", p.immutable),
 			DefaultVisibility:  flagValue(c, "default-visibility", backend.Visibility(p.visibility)),
-			RecoveryDays:       flagValue(c, "recovery-days", p.recoveryDays),
+			RecoveryDays:       flagValue(c, "recovery-days", p.recoveryDays.days),
 			MaxVersions:        flagValue(c, "max-versions", p.maxVersions),
-			VersionDays:        flagValue(c, "version-days", p.versionDays),
+			VersionDays:        flagValue(c, "version-days", p.versionDays.days),
 			ForbidFingerprints: flagValue(c, "forbid-fingerprints", p.forbidFingerprints),
 		}
 		if policy != (backend.PolicyChange{}) {
@@ -185,7 +211,8 @@ wraps the keys of the environment again, and changes no value.`,
 	return a.objectGroup(o, a.setCommand(o, text, func(c *cobra.Command) {
 		c.Flags().StringVar(&kmsKey, "kms-key", "",
 			"`URI` of the environment's own KMS key: aws-kms:///alias/NAME or file:///PATH")
-		c.Flags().BoolVar(&protected, "protected", false, "refuse to delete the environment")
+		c.Flags().BoolVar(&protected, "protected", false,
+			"refuse to delete the environment; --deletion-protection is the same")
 	}, func(c *cobra.Command, change *backend.Change) error {
 		change.KMSKey, change.Protected = flagValue(c, "kms-key", kmsKey), flagValue(c, "protected", protected)
 		return nil
@@ -269,14 +296,15 @@ A link is looked up in the environment and scope of the reference that uses it.`
 
 // scopedValueFlags are the flags that say what a scoped value is.
 type scopedValueFlags struct {
-	text, json, secret, field string
-	stdin, trim               bool
+	text, file, json, secret, field string
+	stdin, trim                     bool
 }
 
 func (v *scopedValueFlags) add(c *cobra.Command) {
 	f := c.Flags()
 	f.StringVar(&v.text, "string", "", "the value as a `string`")
 	f.BoolVar(&v.stdin, "stdin", false, "read the value, a string, from standard input")
+	f.StringVar(&v.file, "file", "", "read the value, a string, from this `file`")
 	f.BoolVar(&v.trim, "trim-newline", false, "remove one newline from the end of the input")
 	f.StringVar(&v.json, "json-value", "", "the value as `JSON`")
 	f.StringVar(&v.secret, "from-secret", "", "`name` of a secret to link to")
@@ -288,33 +316,26 @@ func (v *scopedValueFlags) add(c *cobra.Command) {
 func (v *scopedValueFlags) read(a *app, c *cobra.Command, change *backend.Change) error {
 	hasText, text := c.Flags().Changed("string"), v.text
 	sources := 0
-	for _, given := range []bool{hasText, v.stdin, v.json != "", v.secret != ""} {
+	for _, given := range []bool{hasText, v.stdin, v.file != "", v.json != "", v.secret != ""} {
 		if given {
 			sources++
 		}
 	}
 	switch {
 	case sources > 1:
-		return exclusive(c, "--string, --stdin, --json-value and --from-secret")
+		return exclusive(c, "--string, --stdin, --file, --json-value and --from-secret")
 	case v.field != "" && v.secret == "":
 		return usage(c, "--field requires --from-secret")
-	case v.trim && !v.stdin:
-		return usage(c, "--trim-newline requires --stdin")
+	case v.trim && !v.stdin && v.file == "":
+		return usage(c, "--trim-newline requires --stdin or --file")
 	case v.json != "":
 		change.JSON = json.RawMessage(v.json)
 	case v.secret != "":
 		change.Link = &backend.Link{Secret: v.secret, Field: v.field}
-	case v.stdin:
-		input, err := a.readValue(c.Context(), a.in, v.trim)
-		switch {
-		case err != nil:
+	case v.stdin, v.file != "":
+		input, err := v.input(c.Context(), a)
+		if err != nil {
 			return err
-		case len(input) == 0:
-			return backend.Errorf(backend.CodeInvalid, "standard input is empty").
-				WithHint("use --string '' for an empty string").At("json")
-		case !utf8.Valid(input):
-			return backend.Errorf(backend.CodeInvalid, "standard input is not UTF-8, so it cannot be a JSON string").
-				WithHint("encode it, for example in base64").At("json")
 		}
 		hasText, text = true, string(input)
 	}
@@ -326,4 +347,32 @@ func (v *scopedValueFlags) read(a *app, c *cobra.Command, change *backend.Change
 		change.JSON = encoded
 	}
 	return nil
+}
+
+// input reads the text of a value from standard input or a file.
+func (v *scopedValueFlags) input(ctx context.Context, a *app) ([]byte, error) {
+	from, name := a.in, "standard input"
+	if v.file != "" {
+		f, err := interruptible(ctx, func() (*os.File, error) { return os.Open(v.file) })
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			return nil, backend.Errorf(backend.CodeInvalid, "reading the value: %w", err)
+		}
+		defer f.Close()
+		from, name = f, "file "+v.file
+	}
+	input, err := a.readValue(ctx, from, v.trim)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(input) == 0:
+		return nil, backend.Errorf(backend.CodeInvalid, "%s is empty", name).
+			WithHint("use --string '' for an empty string").At("json")
+	case !utf8.Valid(input):
+		return nil, backend.Errorf(backend.CodeInvalid, "%s is not UTF-8, so it cannot be a JSON string", name).
+			WithHint("encode it, for example in base64").At("json")
+	}
+	return input, nil
 }

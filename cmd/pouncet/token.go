@@ -31,7 +31,7 @@ says what it may do. The backend stores only a hash of the token.`,
 
 func (a *app) createTokenCommand() *cobra.Command {
 	var role, tokenName, description, principal string
-	var expires durationFlag
+	var expires expiryFlag
 	c := &cobra.Command{
 		Use:   "create --role ROLE",
 		Short: "Create a token and print it once",
@@ -56,7 +56,8 @@ a service or Terraform. Only a workload gets the values of restricted secrets.`,
 	c.Flags().StringVar(&tokenName, "name", "", "`name` of the token (default the role and the time)")
 	c.Flags().StringVar(&description, "description", "", "`text` that says what the token is for")
 	mayBeEmpty(c, "description")
-	c.Flags().Var(&expires, "expires", "`duration` after which the token expires, such as 30d or 720h (default never)")
+	c.Flags().Var(&expires, "expires",
+		"`time` when the token expires: a duration such as 30d or 720h, a date, or a time (RFC 3339) (default never)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if role == "" {
 			return usage(c, "a role is required").withHint("set --role to admin, runtime, planner or viewer")
@@ -74,9 +75,8 @@ a service or Terraform. Only a workload gets the values of restricted secrets.`,
 			// Names allow no dot. The microseconds keep two quick calls apart.
 			change.Name = strings.Replace(role+"-"+now.Format("20060102-150405.000000"), ".", "-", 1)
 		}
-		if expires != 0 {
-			at := now.Add(time.Duration(expires))
-			change.ExpiresAt = &at
+		if !expires.at.IsZero() {
+			change.ExpiresAt = &expires.at
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
 			return a.createToken(ctx, s, change)

@@ -114,9 +114,22 @@ func flagError(c *cobra.Command, err error) error {
 		if len(unknown.GetSpecifiedName()) == 1 {
 			dashes = "-"
 		}
-		return usage(c, "%s has no flag %s%s", c.CommandPath(), dashes, unknown.GetSpecifiedName())
+		wrong := usage(c, "%s has no flag %s%s", c.CommandPath(), dashes, unknown.GetSpecifiedName())
+		suggestion := suggest.Name(unknown.GetSpecifiedName(), flagNames(c))
+		if suggestion != "" {
+			suggestion = "--" + suggestion
+		}
+		return wrong.withHint("%s", suggest.Hint(suggestion, wrong.err.Hint))
 	}
 	return usage(c, "the flags of %s cannot be parsed", c.CommandPath())
+}
+
+// flagNames returns the names of the flags of a command.
+func flagNames(c *cobra.Command) []string {
+	names := []string{"help"}
+	c.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	c.InheritedFlags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
 }
 
 // flagOf returns the flag that an error of the flag library is about.
@@ -131,4 +144,7 @@ func flagOf(err error) (flag *pflag.Flag, ok bool) {
 // flagTypeText describes the values of a flag, by the type name of the flag library.
 var flagTypeText = map[string]string{
 	"bool": "true or false", "int": "a number", "int64": "a number", "duration": "a duration, such as 90m, 720h or 30d",
+	"days":   "a number of days, such as 90, 90d or 2160h",
+	"expiry": `a date (2027-01-31), a time (2027-01-31T12:00:00Z), a duration (90d or 2160h) or "never"`,
+	"fields": "true, false, or names of fields with commas between them",
 }

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+func (a *app) editCommand(o objectCommand) *cobra.Command {
+	var note string
+	c := &cobra.Command{
+		Use:   "edit NAME-OR-ID",
+		Short: "Change the value of a secret in an editor",
+		Long: wrap("Opens the value of a secret in the editor that VISUAL or EDITOR names, and writes what you save as "+
+			"a new version. If you change nothing, nothing is written. If the value does not satisfy the type of the "+
+			"secret, you can "+
+			"edit it again. If somebody else has written a new value in the meantime, yours is not written.") + "\n\n" +
+			wrap("The value is in a file while you edit it: in a folder that only you can read, in memory if the system has "+
+				"such a folder, and removed at the end. Some editors keep copies of what they edit: for vim, set "+
+				"EDITOR='vim -nu NONE'. Opening the value is a reveal: it needs the role admin, the audit log records it, and a "+
+				"restricted secret is refused."),
+		Example: "  pouncet secret edit db --env dev\n  EDITOR=nano pouncet secret edit db --env dev --note 'new host'",
+		Args:    arguments(1, 1, "one name or id"),
+	}
+	a.placeFlags(c)
+	c.Flags().StringVar(&note, "note", "", "`text` that says why the value changes; it is kept with the version")
+	mayBeEmpty(c, "note")
+	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+		editor, err := editorCommand()
+		if err != nil {
+			return err
+		}
+		secret, err := a.findOne(ctx, s, o, args[0])
+		if err != nil {
+			return err
+		}
+		ref, err := a.revealRef(ctx, s, secret)
+		if err != nil {
+			return err
+		}
+		r, err := resolveOne(ctx, s, ref, secret.ID)
+		if err != nil {
+			return err
+		}
+		change := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: secret.ID, Expect: &r.Version,
+			Note: flagValue(c, "note", note)}
+		return a.edit(ctx, s, editor, secret, r, change)
+	})
+	return c
+}
+
+// editorCommand returns the command of the user's editor.
+func editorCommand() (string, error) {
+	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"))
+	if editor == "" {
+		if _, err := exec.LookPath("vi"); err != nil {
+			return "", backend.Errorf(backend.CodeInvalid, "no editor is set").WithHint("set VISUAL or EDITOR")
+		}
+		editor = "vi"
+	}
+	return editor, nil
+}
+
+// edit lets the user change a value until it can be written, or until nothing is to be written.
+func (a *app) edit(
+	ctx context.Context, s backend.Service, editor string, secret backend.Object, r backend.Resolution,
+	change backend.Change,
+) error {
+	// Ctrl-C in an editor means something to the editor. It must not end this process, which removes the file.
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
+	defer stop()
+
+	before := r.Value.Expose()
+	if !utf8.Valid(before) {
+		return backend.Errorf(backend.CodeInvalid, "the value of secret %s is not a text", backend.Quote(secret.Name)).
+			WithHint("write a new value with: pouncet secret set %s --file FILE", secret.ID)
+	}
+	file, err := newEditedFile(secret.Name, before, r.JSON)
+	if err != nil {
+		return err
+	}
+	defer file.remove()
+	for {
+		after, err := file.edit(ctx, a, editor)
+		switch {
+		case err != nil:
+			return err
+		case sameValue(before, after, r.JSON):
+			a.editUnchanged(secret, r)
+			return nil
+		case len(after) == 0:
+			err = errValueRequired()
+		default:
+			change.Value = backend.NewPlaintext(after)
+			err = tryChange(ctx, s, change)
+		}
+		if err == nil {
+			return a.apply(ctx, s, change)
+		}
+		if again, askErr := a.askAgain(ctx, err); askErr != nil || !again {
+			return errors.Join(err, askErr)
+		}
+	}
+}
+
+// tryChange returns the rule that a change would break.
+func tryChange(ctx context.Context, s backend.Service, change backend.Change) error {
+	out, err := s.Apply(ctx, backend.ChangeSet{DryRun: true, Changes: []backend.Change{change}})
+	if err == nil && out[0].Err != nil {
+		err = out[0].Err
+	}
+	return err
+}
+
+// askAgain shows why a value cannot be written, and asks whether the user edits it again. Without a terminal, and
+// after an error that another value would not change, the answer is no.
+func (a *app) askAgain(ctx context.Context, err error) (bool, error) {
+	e := backend.AsError(err)
+	if !isTerminal(a.in) || e.Code != backend.CodeInvalid && e.Code != backend.CodeTooLarge {
+		return false, nil
+	}
+	a.noteText("pouncet: " + e.Message)
+	return a.yes(ctx, "Edit the value again?", true)
+}
+
+func (a *app) editUnchanged(secret backend.Object, r backend.Resolution) {
+	o := backend.Outcome{Action: backend.ActionUnchanged, Object: secret}
+	o.Object.Version = r.Version
+	if a.json {
+		a.printJSON(map[string]any{"outcomes": []backend.Outcome{o}})
+		return
+	}
+	a.println(outcomeText(o))
+}
+
+// sameValue reports whether two values are equal: of JSON, without its white space.
+func sameValue(x, y []byte, isJSON bool) bool {
+	if bytes.Equal(x, y) {
+		return true
+	}
+	var a, b bytes.Buffer
+	return isJSON && json.Compact(&a, x) == nil && json.Compact(&b, y) == nil && bytes.Equal(a.Bytes(), b.Bytes())
+}
+
+// editedFile is a value in a file, in its own folder.
+type editedFile struct {
+	folder, path string
+	trim         bool // a newline at the end is not part of the value
+}
+
+// memoryFolders are folders in memory, which no disk keeps.
+func memoryFolders() []string {
+	if runtime.GOOS != "linux" {
+		return nil
+	}
+	return []string{os.Getenv("XDG_RUNTIME_DIR"), "/dev/shm"}
+}
+
+func newEditedFile(name string, value []byte, isJSON bool) (*editedFile, error) {
+	extension := ".txt"
+	if isJSON {
+		extension = ".json"
+		var indented bytes.Buffer
+		if json.Indent(&indented, value, "", "  ") == nil {
+			value = append(indented.Bytes(), '\n')
+		}
+	}
+	folder, err := "", errors.ErrUnsupported
+	for _, in := range append(memoryFolders(), os.TempDir()) {
+		if in == "" || err == nil {
+			continue
+		}
+		folder, err = os.MkdirTemp(in, "pouncet-edit-")
+	}
+	f := &editedFile{folder: folder, trim: isJSON || !bytes.HasSuffix(value, []byte("\n"))}
+	if err == nil {
+		f.path = filepath.Join(folder, fileName(name)+extension)
+		err = os.WriteFile(f.path, value, 0o600)
+	}
+	if err != nil {
+		f.remove()
+		return nil, backend.Errorf(backend.CodeUnavailable, "making a file for the editor: %w", err)
+	}
+	return f, nil
+}
+
+// fileName returns a name for a file that shows which secret it has.
+func fileName(secret string) string {
+	name := strings.Map(func(r rune) rune {
+		if r == '.' || r == '-' || r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, secret)
+	return strings.TrimLeft(name[:min(len(name), 64)], ".-")
+}
+
+// edit runs the editor and returns the value in the file. Most editors end a file with a newline, which is removed
+// unless the value had one before.
+func (f *editedFile) edit(ctx context.Context, a *app, editor string) ([]byte, error) {
+	var c *exec.Cmd
+	if runtime.GOOS == "windows" {
+		words := strings.Fields(editor)
+		c = exec.CommandContext(ctx, words[0], append(words[1:], f.path)...)
+	} else {
+		// As git does, so that EDITOR can have arguments and quotes.
+		c = exec.CommandContext(ctx, "sh", "-c", editor+` "$@"`, editor, f.path)
+	}
+	c.Stdin, c.Stdout, c.Stderr = a.in, a.err, a.err
+	if err := c.Run(); err != nil {
+		return nil, backend.Errorf(backend.CodeInvalid, "the editor failed: %w; nothing was changed", err).
+			WithHint("check VISUAL and EDITOR")
+	}
+	text, err := os.ReadFile(f.path)
+	switch {
+	case err != nil:
+		return nil, backend.Errorf(backend.CodeInvalid, "reading what was edited: %w", err)
+	case len(text) > maxInput:
+		return nil, backend.Errorf(backend.CodeTooLarge, "the input has more than %d bytes", maxInput).At("value")
+	}
+	if f.trim {
+		text = bytes.TrimSuffix(text, []byte("\n"))
+	}
+	return text, nil
+}
+
+// remove removes the file, and what an editor has left beside it.
+func (f *editedFile) remove() {
+	if f.folder != "" {
+		_ = os.RemoveAll(f.folder)
+	}
+}
