@@ -151,7 +151,7 @@ func (p *project) typeByKey(key string) (secretType, error) {
 	if key == "" {
 		return secretType{}, nil
 	}
-	var keys []string
+	var keys, builtInKeys []string
 	var builtIn *secretType
 	for i, t := range p.types {
 		if t.row.Name == key && !isReserved(key) || t.row.ID == key {
@@ -160,13 +160,17 @@ func (p *project) typeByKey(key string) (secretType, error) {
 			}
 			builtIn = &p.types[i] // unless the project has an older type of its own with this key
 		}
-		if !isReserved(t.row.Name) {
+		switch {
+		case t.builtIn:
+			builtInKeys = append(builtInKeys, t.row.Name)
+		case !isReserved(t.row.Name):
 			keys = append(keys, t.row.Name)
 		}
 	}
 	if builtIn != nil {
 		return *builtIn, nil
 	}
+	keys = append(keys, builtInKeys...) // the project's own types first, because the list is cut
 	e := backend.Errorf(backend.CodeNotFound, "secret type %s does not exist in project %q", backend.Quote(key),
 		p.row.Name).At("type")
 	e.Suggestion = suggest.Name(key, keys)
