@@ -30,7 +30,7 @@ type Attributes struct {
 	ValueAt    time.Time  `json:"value_at,omitzero"`    // when the current value was written
 	// RotationDays is the longest time in days that a value should be used, 0 for no limit.
 	RotationDays int       `json:"rotation_days,omitempty"`
-	ExpiresAt    time.Time `json:"expires_at,omitzero"` // secret, token: from then on it is refused
+	ExpiresAt    time.Time `json:"expires_at,omitzero"` // secret, token, draft: from then on it is refused
 	// Tags name versions of a secret by their number.
 	Tags map[string]int64 `json:"tags,omitempty"`
 
@@ -126,7 +126,7 @@ var AttributeTable = []Attribute{
 		func(c *Change) *int { return c.RotationDays },
 		func(a *Attributes) *int { return &a.RotationDays }).limited(checkRotationDays),
 	{
-		Name: "expires_at", Kinds: []Kind{KindToken, KindSecret},
+		Name: "expires_at", Kinds: []Kind{KindToken, KindSecret, KindDraft},
 		Doc:   "Time of expiry (RFC 3339). From then on, the object is refused.",
 		given: func(c *Change) bool { return c.ExpiresAt != nil },
 		same:  func(c *Change, o *Object) bool { return c.ExpiresAt.Equal(o.ExpiresAt) },

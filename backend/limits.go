@@ -42,6 +42,15 @@ const (
 	MaxDifferentFields = 100 // in the outcome of a comparison
 )
 
+// Limits of the drafts of a project.
+const (
+	MaxDrafts        = 50       // of a project
+	MaxDraftChanges  = 2_000    // of one draft
+	MaxDraftBytes    = 16 << 20 // of the values and attributes of the changes of one draft
+	DefaultDraftDays = 30       // after which a draft expires
+	MaxDraftDays     = 90       // after which a draft expires at the latest
+)
+
 // MaxJSONDepth is how deep JSON may nest, in a value, a schema and a request.
 const MaxJSONDepth = 100
 

@@ -20,6 +20,8 @@ const (
 	KindToken       Kind = "token"
 	KindUsage       Kind = "usage"
 	KindVersion     Kind = "version" // of a secret; Query lists them, and no Change has this kind
+	KindDraft       Kind = "draft"
+	KindDraftChange Kind = "draft_change" // of a draft; OpDelete and OpRefresh only
 )
 
 // String returns the kind in words, for messages.
@@ -29,6 +31,8 @@ func (k Kind) String() string {
 		return "secret type"
 	case KindScopedValue:
 		return "scoped value"
+	case KindDraftChange:
+		return "draft change"
 	}
 	return string(k)
 }
@@ -45,6 +49,8 @@ func (k Kind) Command() string {
 		return "type"
 	case KindScopedValue:
 		return "value"
+	case KindDraftChange:
+		return "draft"
 	}
 	return string(k)
 }
@@ -133,6 +139,13 @@ type Object struct {
 	Usage  *Usage `json:"usage,omitempty"`
 	Source string `json:"source,omitempty"`
 	Usages *int   `json:"usages,omitempty"`
+
+	// Draft: the number of its changes. CreatedBy is the name of the principal that staged the first one.
+	Changes *int `json:"changes,omitempty"`
+	// Draft change: its name and place are those of the object that it changes, as it was staged. Draft is the name of the
+	// draft.
+	Draft  string  `json:"draft,omitempty"`
+	Staged *Staged `json:"staged,omitempty"`
 
 	// Token.
 	Role      Role          `json:"role,omitempty"`

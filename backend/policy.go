@@ -113,6 +113,21 @@ func (p *Policy) Set(c PolicyChange) (changed []string, err *Error) {
 	return changed, p.check()
 }
 
+// merge returns a change that sets what c and then later set.
+func (c PolicyChange) merge(later PolicyChange) PolicyChange {
+	replace(&c.MaxSecrets, later.MaxSecrets)
+	replace(&c.MaxValueBytes, later.MaxValueBytes)
+	replace(&c.MaxNameLength, later.MaxNameLength)
+	replace(&c.NamePattern, later.NamePattern)
+	replace(&c.ImmutableNames, later.ImmutableNames)
+	replace(&c.DefaultVisibility, later.DefaultVisibility)
+	replace(&c.RecoveryDays, later.RecoveryDays)
+	replace(&c.MaxVersions, later.MaxVersions)
+	replace(&c.VersionDays, later.VersionDays)
+	replace(&c.ForbidFingerprints, later.ForbidFingerprints)
+	return c
+}
+
 // Holds reports whether the change would change nothing in a policy.
 func (c PolicyChange) Holds(p Policy) bool {
 	for _, f := range policyFields {

@@ -71,6 +71,7 @@ type Query struct {
 	Environment string `json:"environment,omitempty"` // name or id; AnyEnvironment selects the entries shared by all
 	Scope       string `json:"scope,omitempty"`       // exact
 	Type        string `json:"type,omitempty"`        // secrets of this type key; usages of this source
+	Draft       string `json:"draft,omitempty"`       // draft changes of this draft: its name or id
 
 	// Deleted selects the objects that can be restored, instead of the existing ones. What is in a deleted environment
 	// is not listed: it comes back with the environment.
@@ -160,12 +161,22 @@ const (
 	// OpCompare compares the values of two versions, of one secret or of two; see Change.With. It is for a dry run only.
 	// The action is ActionUnchanged if they are equal, else ActionUpdate, with the attribute "value" in Changed.
 	OpCompare Op = "compare"
+	// OpDeploy makes all changes of a draft, or none, and removes the draft. It is the only change of its set. The outcome
+	// has the outcomes of the changes in Parts. ErrConflict says that changes are stale: their objects were changed since.
+	// A dry run says what the deployment would do, also with stale changes.
+	OpDeploy Op = "deploy"
+	// OpRefresh makes a stale change of a draft, or all changes of a draft, accept the objects as they are now.
+	OpRefresh Op = "refresh"
 )
 
 // ChangeSet is a list of changes that are made together or not at all.
 type ChangeSet struct {
 	Changes []Change
 	DryRun  bool
+	// Draft, when set, is the name of a draft of the project of the changes, and the changes are added to it instead of
+	// being made. The draft is created if it does not exist. The outcomes say what the changes would do after those that
+	// the draft has. A change of an object that an earlier one of the draft changes is merged into that one if it can be.
+	Draft string
 	// IdempotencyKey makes a repetition of the set within a day return the first
 	// outcomes instead of applying it again. The same key on another set is
 	// ErrConflict.
@@ -282,8 +293,8 @@ type Change struct {
 	Principal *PrincipalKind `json:"principal,omitempty"`
 	TokenHash []byte         `json:"token_hash,omitempty"` // SHA-256 of the token: the backend never sees the token itself
 
-	// Token, secret.
-	ExpiresAt *time.Time `json:"expires_at,omitempty"` // zero for never
+	// Token, secret, draft.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"` // zero for never; a draft always expires
 }
 
 // VersionOf names a version of a secret.
@@ -302,6 +313,7 @@ const (
 	ActionUnchanged Action = "unchanged"
 	ActionDelete    Action = "delete"
 	ActionRestore   Action = "restore"
+	ActionDeploy    Action = "deploy" // of a draft
 )
 
 // Outcome is the result of one Change.
@@ -323,6 +335,8 @@ type Outcome struct {
 	// Fields are the field paths in which two JSON objects differ, of OpCompare, at most MaxDifferentFields. It is nil if
 	// one of the values is not a JSON object, or if the principal may not have both values.
 	Fields []string `json:"fields,omitempty"`
+	// Parts are the outcomes of the changes of a draft that is deployed, in their order.
+	Parts []Part `json:"parts,omitempty"`
 	// Fingerprint of the secret's value before the change, if it was requested and is allowed.
 	Fingerprint []byte `json:"fingerprint,omitempty"`
 

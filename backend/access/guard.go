@@ -153,15 +153,16 @@ func (g *guard) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Reso
 	return out, nil
 }
 
-// Apply refuses a set if any of its changes is not allowed. A dry run by a role that may not change anything tells of a
-// stored value only whether it equals a given one.
+// Apply refuses a set if any of its changes is not allowed. Staging a change needs the permission to make it, also in a
+// dry run: the values that a draft has are part of the trial. Any other dry run by a role that may not change anything
+// tells of a stored value only whether it equals a given one.
 func (g *guard) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Outcome, error) {
 	changes := set.Changes
 	if len(changes) == 0 {
 		changes = []backend.Change{{}} // an empty set needs a permission too
 	}
 	for _, c := range changes {
-		if err := check(ctx, actOf(c, set.DryRun)); err != nil {
+		if err := check(ctx, actOf(c, set.DryRun && set.Draft == "")); err != nil {
 			return nil, err
 		}
 	}

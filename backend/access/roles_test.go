@@ -62,17 +62,24 @@ var decisions = map[string]string{
 	"dry run token": "admin",
 	"dry run usage": "admin runtime",
 	"fingerprints":  "admin planner",
+	"stage":         "admin",
 }
 
 var (
 	decidedVerbs = []string{"Apply", "Query", "Resolve"}
-	decidedOps   = []string{"compare", "create", "delete", "restore", "set", "update"}
-	decidedKinds = []string{"environment", "project", "scoped_value", "secret", "secret_type", "token", "usage", "version"}
+	decidedOps   = []string{
+		"compare", "create", "delete", "deploy", "refresh", "restore", "set", "update",
+	}
+	decidedKinds = []string{
+		"draft", "draft_change", "environment", "project", "scoped_value", "secret", "secret_type", "token", "usage",
+		"version",
+	}
 	decidedRoles = []string{"admin", "planner", "runtime", "viewer"}
 	decidedRef   = []string{"Environment", "Field", "Kind", "Name", "Probe", "Project", "Reveal", "Scope", "Version"}
-	decidedSet   = []string{"Changes", "CompareOnly", "DryRun", "FingerprintKey", "IdempotencyKey"}
+	decidedSet   = []string{"Changes", "CompareOnly", "Draft", "DryRun", "FingerprintKey", "IdempotencyKey"}
 	decidedQuery = []string{
-		"Cursor", "Deleted", "Environment", "Held", "ID", "Kind", "Limit", "Name", "Project", "Scope", "Self", "Type",
+		"Cursor", "Deleted", "Draft", "Environment", "Held", "ID", "Kind", "Limit", "Name", "Project", "Scope", "Self",
+		"Type",
 	}
 )
 
@@ -190,6 +197,10 @@ func calls() []call {
 		resolve("resolve", backend.Ref{Name: "a", Probe: true}),
 		apply("apply", "an empty set", backend.ChangeSet{}),
 		apply("dry run", "a dry run of an empty set", backend.ChangeSet{DryRun: true}),
+		apply("stage", "staging a change", backend.ChangeSet{Draft: "d",
+			Changes: []backend.Change{{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: "x"}}}),
+		apply("stage", "a dry run of staging a change", backend.ChangeSet{Draft: "d", DryRun: true,
+			Changes: []backend.Change{{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: "x"}}}),
 		apply("fingerprints", "fingerprints", backend.ChangeSet{
 			Changes: []backend.Change{{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: "x"}}, DryRun: true,
 			FingerprintKey: make([]byte, backend.FingerprintKeySize),

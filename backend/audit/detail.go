@@ -23,6 +23,9 @@ type detail struct {
 	// Repeated says that the change was made earlier, by a call with the same idempotency key.
 	Repeated bool `json:"repeated,omitempty"`
 
+	// Draft is the name of the draft to which changes were added.
+	Draft string `json:"draft,omitempty"`
+
 	Deleted int       `json:"deleted_records,omitempty"`
 	Before  time.Time `json:"before,omitzero"` // the deleted records are older
 
@@ -67,7 +70,9 @@ type item struct {
 	// Was is the name that a change used, if the object has another one now.
 	Was string `json:"was,omitempty"`
 	// Displaced is the id of the object that a change displaced or took over.
-	Displaced string       `json:"displaced,omitempty"`
+	Displaced string `json:"displaced,omitempty"`
+	// DraftedBy are the names of those who staged a change of a draft that is deployed.
+	DraftedBy []string     `json:"drafted_by,omitempty"`
 	Code      backend.Code `json:"code,omitempty"`    // of the item's own error
 	Problem   string       `json:"problem,omitempty"` // of a row that was changed outside Pouncet
 }
@@ -220,8 +225,42 @@ func sent(set backend.ChangeSet, out []backend.Outcome, err error) *parts {
 			}
 		}
 		p.add(log, c.Project, c.Environment, c.Scope, i)
+		if n < len(out) {
+			p.addParts(log, out[n].Parts)
+		}
 	}
+	p.stagedIn(set.Draft)
 	return p
+}
+
+// stagedIn notes the draft to which the changes were added.
+func (p *parts) stagedIn(draft string) {
+	if draft != "" {
+		p.each(func(d *detail) { d.Draft = short(draft) })
+	}
+}
+
+// addParts adds the changes of a draft that is deployed.
+func (p *parts) addParts(log string, all []backend.Part) {
+	for _, part := range all {
+		s := part.Change.Staged
+		if s == nil {
+			continue
+		}
+		o := part.Object
+		i := item{Kind: s.Kind, Name: part.Change.Name, ID: s.Object, Op: s.Op, Force: s.Force, Purge: s.Purge,
+			Action: part.Action, Changed: part.Changed, Version: o.Version, DraftedBy: s.By}
+		if o.Name != "" && o.Name != i.Name {
+			i.Name, i.Was = o.Name, i.Name
+		}
+		if part.Displaced != nil {
+			i.Displaced = part.Displaced.ID
+		}
+		if part.Err != nil {
+			i.Code = part.Err.Code
+		}
+		p.add(log, part.Change.Project, part.Change.Environment, part.Change.Scope, i)
+	}
 }
 
 // made lists changes that were made, with the objects as they are now.
@@ -238,6 +277,8 @@ func made(set backend.ChangeSet, out []backend.Outcome) *parts {
 			i.Displaced = o.Displaced.ID
 		}
 		p.add(o.ProjectID, o.Object.Project, o.Object.Environment, o.Object.Scope, i)
+		p.addParts(o.ProjectID, o.Parts)
 	}
+	p.stagedIn(set.Draft)
 	return p
 }

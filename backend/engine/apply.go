@@ -52,12 +52,15 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	for i := range ids {
 		ids[i] = newID()
 	}
-	call := &applyCall{ids: ids, keys: newKeyset(e.keys), checks: newChecks(), guesses: e.newGuesses(ctx)}
+	call := &applyCall{newIDs: ids, keys: newKeyset(e.keys), checks: newChecks(), guesses: e.newGuesses(ctx)}
 	release, err := call.guesses.acquire(ctx, set)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
+	if set.Draft != "" {
+		return e.stage(ctx, set, call)
+	}
 	for {
 		outcomes, committed, err := e.applyOnce(ctx, set, call)
 		if committed {
@@ -76,7 +79,7 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 
 // applyCall is what the attempts of one Apply share.
 type applyCall struct {
-	ids     []string // of the objects that the changes may create
+	newIDs  []string // of the objects that the changes may create
 	keys    *keyset
 	checks  *checks // of schemas and values
 	guesses *guesses
@@ -87,29 +90,42 @@ type applyCall struct {
 func (e *Engine) applyOnce(
 	ctx context.Context, set backend.ChangeSet, call *applyCall,
 ) (outcomes []backend.Outcome, committed bool, err error) {
+	r, committed, err := e.attempt(ctx, set, call, (*run).transaction)
+	switch {
+	case err != nil:
+		return nil, false, err
+	case set.DryRun:
+		return r.outcomes, false, nil
+	}
+	rejected := backend.Rejected(r.outcomes)
+	if rejected == nil {
+		e.sweepSometimes(ctx)
+	}
+	return r.outcomes, committed, rejected
+}
+
+// attempt runs a transaction of a call until it has all keys and checks. It reports whether the transaction was
+// committed; errRollback is no error.
+func (e *Engine) attempt(
+	ctx context.Context, set backend.ChangeSet, call *applyCall, f func(*run, store.Tx) error,
+) (r *run, committed bool, err error) {
 	for {
-		r := &run{applyCall: call, engine: e, ctx: ctx, set: set, access: call.guesses.access,
+		r := &run{applyCall: call, engine: e, ctx: ctx, given: set, access: call.guesses.access,
 			now: e.now().UTC().Truncate(time.Microsecond)}
-		err := e.store.Update(e.withProjectsChanged(ctx, set.Changes), r.transaction)
+		err := e.store.Update(e.withProjectsChanged(ctx, set.Changes), func(tx store.Tx) error { return f(r, tx) })
 		switch {
 		case r.incomplete():
 			if err := r.keys.fetch(ctx); err != nil {
-				return nil, false, orPurge(err, set)
+				return r, false, orPurge(err, set)
 			}
 			if err := r.checks.run(ctx); err != nil {
-				return nil, false, err
+				return r, false, err
 			}
-			continue
 		case err != nil && !errors.Is(err, errRollback):
-			return nil, false, err
-		case set.DryRun:
-			return r.outcomes, false, nil
+			return r, false, err
+		default:
+			return r, err == nil, nil
 		}
-		rejected := backend.Rejected(r.outcomes)
-		if rejected == nil {
-			e.sweepSometimes(ctx)
-		}
-		return r.outcomes, err == nil, rejected
 	}
 }
 
@@ -137,7 +153,9 @@ type run struct {
 	engine *Engine
 	ctx    context.Context
 	tx     store.Tx
-	set    backend.ChangeSet
+	given  backend.ChangeSet // the set of the call
+	set    backend.ChangeSet // the changes that are made: those of the set, or those of the draft that it deploys
+	ids    []string          // of the objects that they may create
 	access principalAccess
 	now    time.Time
 
@@ -152,24 +170,80 @@ type run struct {
 	current store.Version
 	// unchecked is the attribute of the change that is being made whose rule was not checked: see ChangeSet.CompareOnly.
 	unchecked string
+	// uncompared says for each change whether its value is not compared with the present one: see stage.go.
+	uncompared []bool
+	// written holds the values that a dry run has set, by the id of their secret.
+	written map[string]writtenValue
+	// revisions holds the revisions that objects had before the set, of those that were updated.
+	revisions map[string]int64
 	// projectID is that of the last project that the change that is being made has used.
 	projectID string
 }
 
 // transaction makes the changes. The store may call it again.
 func (r *run) transaction(tx store.Tx) error {
-	r.tx, r.projects, r.places = tx, map[string]*project{}, newPlaces()
-	r.outcomes, r.read, r.over = nil, 0, nil
-	r.checks.begin()
-	r.guesses.begin()
+	r.begin(tx)
 	if done, err := r.replay(); done || err != nil {
 		return err
 	}
+	d, err := r.beginDeployment()
+	if err != nil {
+		return r.refuseDeployment(d, err)
+	}
+	broken, err := r.makeChanges()
+	if err != nil {
+		return err
+	}
+	if d != nil {
+		out := d.outcome(r.outcomes)
+		broken = broken || out.Err != nil
+		r.outcomes, r.set, r.size = []backend.Outcome{out}, r.given, outcomeSize(out)
+		if r.size > backend.MaxOutcomeBytes {
+			return errOutcomes()
+		}
+	}
+	if broken || r.set.DryRun || r.incomplete() {
+		return errRollback
+	}
+	if err := addRecords(r.ctx, r.tx, r.engine.record.Changed(r.ctx, r.set, r.outcomes)); err != nil {
+		return err
+	}
+	return r.saveOutcome()
+}
+
+// begin forgets what an earlier run of the transaction has done.
+func (r *run) begin(tx store.Tx) {
+	r.tx, r.projects, r.places = tx, map[string]*project{}, newPlaces()
+	r.set, r.ids, r.revisions, r.uncompared = r.given, r.newIDs, map[string]int64{}, nil
+	r.written = map[string]writtenValue{}
+	r.outcomes, r.read, r.over = nil, 0, nil
+	r.checks.begin()
+	r.guesses.begin()
+}
+
+// refuseDeployment ends the transaction of a draft that cannot be deployed.
+func (r *run) refuseDeployment(d *deployment, err error) error {
+	switch {
+	case errors.Is(err, errNotReady):
+		return errRollback
+	case !isRule(err):
+		return err
+	}
+	out := backend.Outcome{Object: backend.Object{Kind: backend.KindDraft, Name: r.given.Changes[0].Name}}
+	if d != nil {
+		out = d.outcome(nil)
+	}
+	out.Err = backend.AsError(err)
+	r.outcomes = []backend.Outcome{out}
+	return errRollback
+}
+
+// makeChanges makes the changes of the set, one after the other, and reports whether one of them broke a rule.
+func (r *run) makeChanges() (broken bool, err error) {
 	r.outcomes, r.size = make([]backend.Outcome, len(r.set.Changes)), 0
-	broken := false
 	for i, c := range r.set.Changes {
 		if err := r.ctx.Err(); err != nil {
-			return err
+			return broken, err
 		}
 		r.index, r.unchecked, r.current, r.projectID = i, "", store.Version{}, ""
 		out, err := r.change(c, r.ids[i])
@@ -182,37 +256,35 @@ func (r *run) transaction(tx store.Tx) error {
 		}
 		switch {
 		case r.over != nil:
-			return r.over
+			return broken, r.over
 		case err == nil:
 		case errors.Is(err, errNotReady):
 			continue // noted; the others may need more
 		case isRule(err), r.set.DryRun && backend.AsError(err).Code == backend.CodeKeyUnusable: // see Options.CheckKey
 			out.Err, broken = backend.AsError(err), true
 		default:
-			return err
+			return broken, err
 		}
 		r.outcomes[i] = out
 		if r.size += outcomeSize(out); r.size > backend.MaxOutcomeBytes {
-			return backend.Errorf(backend.CodeTooLarge, "the outcomes of the call have more than %d bytes",
-				backend.MaxOutcomeBytes).WithHint("send fewer changes in one call")
+			return broken, errOutcomes()
 		}
 	}
 	taken, err := r.checkPlaces()
 	if err != nil && !errors.Is(err, errNotReady) {
-		return err
+		return broken, err
 	}
 	for i, o := range r.places.displaced {
 		if r.outcomes[i].Err == nil {
 			r.outcomes[i].Displaced = o
 		}
 	}
-	if broken || taken || r.set.DryRun || r.incomplete() {
-		return errRollback
-	}
-	if err := addRecords(r.ctx, r.tx, r.engine.record.Changed(r.ctx, r.set, r.outcomes)); err != nil {
-		return err
-	}
-	return r.saveOutcome()
+	return broken || taken, nil
+}
+
+func errOutcomes() error {
+	return backend.Errorf(backend.CodeTooLarge, "the outcomes of the call have more than %d bytes",
+		backend.MaxOutcomeBytes).WithHint("send fewer changes in one call")
 }
 
 // change makes one change. After an error the caller rolls the whole
@@ -237,9 +309,15 @@ func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 		return r.changeToken(c, id)
 	case backend.KindUsage:
 		return r.changeUsages(c)
+	case backend.KindDraft:
+		return r.changeDraft(c, id)
+	case backend.KindDraftChange:
+		return r.changePart(c)
 	}
 	return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "kind %q is not supported", c.Kind)
 }
+
+func (r *run) isUncompared() bool { return r.index < len(r.uncompared) && r.uncompared[r.index] }
 
 // incomplete reports whether the transaction must begin again, after keys were fetched and values were checked.
 func (r *run) incomplete() bool { return r.keys.incomplete() || r.checks.incomplete() }
@@ -437,6 +515,9 @@ func (r *run) insert(o store.Object, a attributes, key *envelope.Key, in *projec
 }
 
 func (r *run) update(o store.Object, a attributes, key *envelope.Key, in *project) (store.Object, error) {
+	if _, updated := r.revisions[o.ID]; !updated {
+		r.revisions[o.ID] = o.Revision
+	}
 	o.Revision, o.UpdatedAt, o.Attributes = o.Revision+1, r.now, a.encode()
 	signWith(key, &o, in)
 	return o, r.tx.UpdateObject(r.ctx, o)

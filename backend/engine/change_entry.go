@@ -296,6 +296,9 @@ func (r *run) writeEntry(e *entry, version *newVersion) (backend.Outcome, error)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
+	if version != nil && r.set.DryRun && version.plaintext != nil {
+		r.written[e.row.ID] = writtenValue{e.row.Version, version.plaintext, version.attr.GeneratedBits}
+	}
 	if version != nil && !r.set.DryRun {
 		if err := r.insertVersion(key, e.row, *version); err != nil {
 			return backend.Outcome{}, err

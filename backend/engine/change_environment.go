@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
@@ -130,7 +131,7 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 		if err := checkCount(p, c.Kind, len(p.environments), backend.MaxEnvironments); err != nil {
 			return backend.Outcome{}, err
 		}
-		key, err := r.makeKey(p.row.ID, row.ID, a.KMSKey)
+		key, err := r.makeOrTakeKey(p, row.ID, a.KMSKey)
 		if err != nil {
 			return backend.Outcome{}, err
 		}
@@ -141,6 +142,17 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 		err = r.rewrap(p, row.ID, a.KMSKey)
 	}
 	return out, err
+}
+
+// makeOrTakeKey returns the key of a new environment. A draft that creates an environment has made its key already.
+func (r *run) makeOrTakeKey(p *project, id, kmsKey string) (*envelope.Key, error) {
+	if _, made := p.environmentKey(id); !made || r.set.DryRun {
+		return r.makeKey(p.row.ID, id, kmsKey)
+	}
+	if err := r.rewrap(p, id, kmsKey); err != nil {
+		return nil, err
+	}
+	return r.signingKey(p, id)
 }
 
 // unchanged is the outcome of a change that leaves a row as it is.

@@ -131,12 +131,15 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 			return nil, err
 		}
 	}
-	if e.exists {
+	if e.exists && given && r.isUncompared() {
+		e.diff.changed = append(e.diff.changed, "value")
+	} else if e.exists {
 		present, known, presentBits, err := r.presentValue(e)
 		if err != nil {
 			return nil, err
 		}
-		same := given && known
+		_, written := r.written[e.row.ID]
+		same := given && known && (e.known || !written) // no guess is made of what the set itself has written
 		if same && !e.known && presentBits < unguessableBits {
 			if same, err = r.guess(e.row.ID, func() bool { return sameValue(present, plaintext, in.isJSON()) }); err != nil {
 				return nil, err
@@ -192,10 +195,20 @@ func (r *run) fingerprint(e *entry) ([]byte, error) {
 // unguessableBits is the entropy of a generated value that nobody can guess, even with its fingerprint.
 const unguessableBits = 64
 
+// writtenValue is a value that a dry run has set, and not stored.
+type writtenValue struct {
+	version int64
+	value   []byte
+	bits    int
+}
+
 // presentValue returns the current value of a secret, and its entropy if it was
 // generated. The value is not known if it cannot be decrypted, which a new value
-// then repairs, or if it was set earlier in a dry run.
+// then repairs.
 func (r *run) presentValue(e *entry) (value []byte, known bool, generatedBits int, err error) {
+	if w, ok := r.written[e.row.ID]; ok && w.version == e.row.Version {
+		return w.value, true, w.bits, nil
+	}
 	version := r.current
 	if version.Object != e.row.ID || version.Version != e.row.Version {
 		versions, err := r.tx.Versions(r.ctx, []store.VersionKey{keyOf(e.row)})

@@ -141,6 +141,18 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 			broken = append(broken, row)
 		}
 	}
+	for _, row := range rows {
+		w, ok := r.written[row.ID]
+		if !ok || w.version != row.Version {
+			continue
+		}
+		switch err := r.check(after, w.value); {
+		case errors.Is(err, errNotReady):
+			missing = true
+		case err != nil:
+			broken = append(broken, row)
+		}
+	}
 	if missing {
 		return errNotReady
 	}

@@ -53,11 +53,7 @@ func newGuessSlots() (s guessSlots) {
 
 // acquire waits for the slot of the principal, if the set can contain guesses. The caller calls release.
 func (g *guesses) acquire(ctx context.Context, set backend.ChangeSet) (release func(), err error) {
-	mayGuess := false
-	for _, c := range set.Changes {
-		mayGuess = mayGuess || c.Value.Len() > 0 || c.FromVersion != nil || c.Op == backend.OpCompare
-	}
-	if !mayGuess || g.access.all {
+	if !mayCompare(set) || g.access.all {
 		return func() {}, nil
 	}
 	slot := g.engine.guessSlots[maphash.String(slotSeed, g.principal())%uint64(len(g.engine.guessSlots))]

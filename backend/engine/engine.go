@@ -163,6 +163,8 @@ type attributes struct {
 
 	LinkField string `json:"link_field,omitempty"` // scoped value
 	Was       string `json:"was,omitempty"`        // deleted or held object: its name
+	CreatedBy string `json:"created_by,omitempty"` // draft: the principal that staged its first change
+	Contents  string `json:"contents,omitempty"`   // draft: see contentsOf
 
 	held
 }
@@ -229,6 +231,8 @@ func object(o store.Object, in *project) (backend.Object, error) {
 		if a.RotationDays > 0 {
 			out.RotationDueAt = a.ValueAt.AddDate(0, 0, a.RotationDays)
 		}
+	case o.Kind == backend.KindDraft:
+		out.CreatedBy = a.CreatedBy
 	case o.Kind == backend.KindScopedValue && o.Link != "":
 		out.Link = &backend.Link{Secret: o.Link, Field: a.LinkField}
 	}

@@ -26,6 +26,9 @@ func outcomeSize(o backend.Outcome) int {
 	if o.Displaced != nil {
 		n += objectSize(*o.Displaced)
 	}
+	for _, p := range o.Parts {
+		n += objectSize(p.Change) + objectSize(p.Object)
+	}
 	if o.Err != nil {
 		n += len(o.Err.Message) + len(o.Err.Hint) + dependentsSize(o.Err.Dependents)
 		for _, e := range o.Err.Environments {

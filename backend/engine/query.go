@@ -65,7 +65,8 @@ func (l listing) page() (backend.Page, error) {
 		return l.tokens()
 	case backend.KindVersion:
 		return l.versions()
-	case backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue, backend.KindUsage:
+	case backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue, backend.KindUsage,
+		backend.KindDraft, backend.KindDraftChange:
 	default:
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "kind %s is not supported",
 			backend.Quote(string(l.q.Kind))).At("kind")
@@ -73,6 +74,9 @@ func (l listing) page() (backend.Page, error) {
 	if l.q.Deleted && !isEntry(l.q.Kind) && l.q.Kind != backend.KindEnvironment {
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).
 			At("deleted")
+	}
+	if l.q.Draft != "" && l.q.Kind != backend.KindDraftChange {
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "the selector draft is for draft changes only").At("draft")
 	}
 	if l.q.Held && (l.q.Deleted || l.q.Kind == backend.KindUsage) {
 		return backend.Page{}, errHeldDeleted()
@@ -83,6 +87,12 @@ func (l listing) page() (backend.Page, error) {
 	}
 	if l.q.Kind == backend.KindSecretType {
 		return l.types(p), nil
+	}
+	if l.q.Kind == backend.KindDraftChange {
+		if p.row.ID == "" { // the id does not exist
+			return backend.Page{Objects: []backend.Object{}}, nil
+		}
+		return l.draftChanges(p)
 	}
 	f := l.filter()
 	f.Project = p.row.ID
@@ -237,6 +247,14 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 				return backend.Page{}, err
 			}
 			o.Secrets = &n
+		}
+		if o.Kind == backend.KindDraft {
+			parts, err := completeParts(l.ctx, l.tx, row)
+			if err != nil {
+				return backend.Page{}, err
+			}
+			n := len(parts)
+			o.Changes = &n
 		}
 		page.Objects = append(page.Objects, o)
 	}

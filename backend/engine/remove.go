@@ -141,6 +141,9 @@ func (r *run) destroyEnvironment(project, environment string) error {
 			}
 		}
 	}
+	if _, err := removePartsIn(r.ctx, r.tx, project, environment, r.now); err != nil {
+		return err
+	}
 	r.forget()
 	if err := r.tx.DeleteEnvironmentKeys(r.ctx, project, environment); err != nil {
 		return err
@@ -185,6 +188,19 @@ func (r *run) destroyProject(project string) error {
 	}
 	if err := r.destroyEnvironment(project, backend.AnyEnvironment); err != nil {
 		return err
+	}
+	drafts, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindDraft, Project: project})
+	if err != nil {
+		return err
+	}
+	for _, d := range drafts {
+		rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindDraftChange, Project: project, Link: d.ID})
+		if err != nil {
+			return err
+		}
+		if err := removeDraft(r.ctx, r.tx, d, rows, r.forget); err != nil {
+			return err
+		}
 	}
 	return r.tx.DeleteObject(r.ctx, project)
 }

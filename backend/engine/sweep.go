@@ -93,6 +93,9 @@ func (s *sweep) project(row store.Object) error {
 	if err := s.replacedTypes(row, a.policy()); err != nil {
 		return err
 	}
+	if err := s.drafts(row, all); err != nil {
+		return err
+	}
 	due.Kind = deletedAs(backend.KindEnvironment)
 	if err := s.each(due, func(e store.Object) error { return s.environment(row, e) }); err != nil {
 		return err
@@ -157,6 +160,42 @@ func (s *sweep) versions(project store.Object, policy backend.Policy) error {
 	}
 }
 
+// drafts removes the drafts of a project that have expired, or all of them with the project.
+func (s *sweep) drafts(project store.Object, all bool) error {
+	return s.each(store.Filter{Kind: backend.KindDraft, Project: project.ID}, func(o store.Object) error {
+		a, err := decodeAttributes(o)
+		if err != nil || !all && a.ExpiresAt.After(s.now) {
+			return err
+		}
+		if s.dry {
+			return s.end(project, o)
+		}
+		f := store.Filter{Kind: backend.KindDraftChange, Project: project.ID, Link: o.ID, Limit: s.left}
+		rows, err := s.tx.Objects(s.ctx, f)
+		if err != nil {
+			return err
+		}
+		if len(rows) == f.Limit { // the next sweep removes the others and the draft
+			return s.removeParts(rows)
+		}
+		if err := s.removeParts(rows); err != nil {
+			return err
+		}
+		return s.end(project, o)
+	})
+}
+
+// removeParts removes changes of drafts.
+func (s *sweep) removeParts(rows []store.Object) error {
+	for _, row := range rows {
+		if err := dropRow(s.ctx, s.tx, row, func() {}); err != nil {
+			return err
+		}
+		s.left--
+	}
+	return nil
+}
+
 // isOver reports whether the project itself is to be removed.
 func (s *sweep) isOver(row store.Object, a attributes) bool {
 	_, deleted := deletedKind(row.Kind)
@@ -205,6 +244,13 @@ func (s *sweep) environment(in, row store.Object) error {
 		}
 	}
 	if s.left == 0 || s.untrusted {
+		return nil
+	}
+	n, err := removePartsIn(s.ctx, s.tx, in.ID, row.ID, s.now)
+	if err != nil {
+		return err
+	}
+	if s.left = max(s.left-n, 0); s.left == 0 {
 		return nil
 	}
 	return s.end(in, row)

@@ -24,8 +24,9 @@ const (
 	wrongValue = "its value cannot be decrypted"
 )
 
-// Faults checks the MAC of each environment, secret and scoped value under the key of its environment, and decrypts the
-// current version of each secret. It leaves out what belongs to an environment whose KMS key is unavailable.
+// Faults checks the MAC of each environment, secret, scoped value and change of a draft under the key of its
+// environment, and decrypts the current version of each secret and the value of each change. It leaves out what belongs
+// to an environment whose KMS key is unavailable.
 func (e *Engine) Faults(ctx context.Context) ([]Fault, error) {
 	if err := e.fetchAllKeys(ctx); err != nil {
 		return nil, err
@@ -93,7 +94,7 @@ func (c *faultCheck) project(row store.Object) error {
 			}
 		}
 	}
-	return nil
+	return c.rows(p, store.Filter{Kind: backend.KindDraftChange, Project: row.ID, Limit: readStep})
 }
 
 func (c *faultCheck) rows(p *project, f store.Filter) error {
@@ -113,11 +114,16 @@ func (c *faultCheck) rows(p *project, f store.Filter) error {
 	}
 }
 
+// hasVersion reports whether an object has a sealed value: a secret, or a change of a draft.
+func hasVersion(o store.Object) bool {
+	return formerKind(o.Kind) == backend.KindSecret || o.Kind == backend.KindDraftChange && o.Version > 0
+}
+
 // check reads the current versions of the rows in one statement.
 func (c *faultCheck) check(p *project, rows []store.Object) error {
 	var keys []store.VersionKey
 	for _, o := range rows {
-		if formerKind(o.Kind) == backend.KindSecret {
+		if hasVersion(o) {
 			keys = append(keys, keyOf(o))
 		}
 	}
@@ -140,13 +146,16 @@ func (c *faultCheck) problem(p *project, o store.Object, versions []store.Versio
 	if o.Untrusted != nil {
 		return "" // package signed reports it
 	}
+	if o.Kind == backend.KindDraftChange && o.Environment == "" {
+		return "" // no environment key signs it
+	}
 	if err := p.verifyRow(o, c.keys); err != nil {
 		if errors.Is(err, errNotReady) {
 			return ""
 		}
 		return wrongMAC
 	}
-	if formerKind(o.Kind) != backend.KindSecret {
+	if !hasVersion(o) {
 		return ""
 	}
 	i := slices.IndexFunc(versions, func(v store.Version) bool { return v.Object == o.ID })

@@ -240,9 +240,13 @@ func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	if set.IdempotencyKey == "" {
 		set.IdempotencyKey = rand.Text()
 	}
+	in := applyRequest{Changes: convert(set.Changes, toWire), DryRun: set.DryRun, IdempotencyKey: set.IdempotencyKey,
+		FingerprintKey: set.FingerprintKey}
+	if set.Draft != "" {
+		in.Draft = &set.Draft
+	}
 	var out applyResponse
-	if err := call(ctx, c, "v1/apply", applyRequest{convert(set.Changes, toWire), set.DryRun, set.IdempotencyKey,
-		set.FingerprintKey}, &out); err != nil {
+	if err := call(ctx, c, "v1/apply", in, &out); err != nil {
 		return nil, err
 	}
 	if len(out.Outcomes) != len(set.Changes) {

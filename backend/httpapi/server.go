@@ -181,8 +181,15 @@ func (s *server) resolve(ctx context.Context, in resolveRequest) (resolveRespons
 }
 
 func (s *server) apply(ctx context.Context, in applyRequest) (applyResponse, error) {
-	out, err := s.service.Apply(ctx, backend.ChangeSet{Changes: convert(in.Changes, fromWire), DryRun: in.DryRun,
-		IdempotencyKey: in.IdempotencyKey, FingerprintKey: in.FingerprintKey})
+	set := backend.ChangeSet{Changes: convert(in.Changes, fromWire), DryRun: in.DryRun,
+		IdempotencyKey: in.IdempotencyKey, FingerprintKey: in.FingerprintKey}
+	if in.Draft != nil {
+		if set.Draft = *in.Draft; set.Draft == "" {
+			return applyResponse{}, backend.Errorf(backend.CodeInvalid, "the name of the draft is empty").
+				WithHint("leave it out to make the changes without a draft").At("draft")
+		}
+	}
+	out, err := s.service.Apply(ctx, set)
 	if out != nil && err != nil {
 		// The outcomes hold the error of each change.
 		return applyResponse{Outcomes: out, Err: backend.AsError(err)}, nil

@@ -23,6 +23,7 @@ type queryRequest struct {
 	Environment *string `json:"environment"`
 	Scope       *string `json:"scope"`
 	Type        *string `json:"type"`
+	Draft       *string `json:"draft"`
 }
 
 func (in queryRequest) query() (backend.Query, error) {
@@ -33,6 +34,7 @@ func (in queryRequest) query() (backend.Query, error) {
 	}{
 		{"project", in.Project, &q.Project}, {"id", in.ID, &q.ID}, {"name", in.Name, &q.Name},
 		{"environment", in.Environment, &q.Environment}, {"scope", in.Scope, &q.Scope}, {"type", in.Type, &q.Type},
+		{"draft", in.Draft, &q.Draft},
 	} {
 		switch {
 		case s.given == nil:
@@ -126,6 +128,7 @@ type resolution struct {
 type applyRequest struct {
 	Changes        []change `json:"changes"`
 	DryRun         bool     `json:"dry_run,omitempty"`
+	Draft          *string  `json:"draft,omitempty"`
 	IdempotencyKey string   `json:"idempotency_key,omitempty"`
 	FingerprintKey []byte   `json:"fingerprint_key,omitempty"`
 }

@@ -316,7 +316,7 @@ func TestEmptySelectorsOfAQueryAreRejected(t *testing.T) {
 			}
 		}
 	}
-	if n != 6 {
+	if n != 7 {
 		t.Errorf("%d selectors were checked", n)
 	}
 }

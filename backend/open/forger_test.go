@@ -122,6 +122,11 @@ func (f *forgery) fill(t *testing.T, b backend.Service) {
 	f.apply(t, b, "",
 		in(backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, Environment: "dev", Name: "deleted"}),
 		in(backend.Change{Op: backend.OpDelete, Kind: backend.KindEnvironment, Name: "gone", Force: true}))
+	staged := []backend.Change{value("dev", "s", "staged"), value("prod", "new", "of a draft"),
+		in(backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, Name: "dev", Description: &description})}
+	if _, err := b.Apply(context.Background(), backend.ChangeSet{Changes: staged, Draft: "d"}); err != nil {
+		t.Fatal(err)
+	}
 	planner := backend.WithPrincipal(context.Background(), backend.Principal{ID: "planner", Role: backend.RolePlanner})
 	if _, err := b.Apply(planner, backend.ChangeSet{
 		Changes: []backend.Change{value("dev", "s", "a wrong guess")}, DryRun: true,
@@ -245,7 +250,7 @@ func (f *forgery) answersOf(
 	}
 	for _, kind := range []backend.Kind{
 		backend.KindProject, backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue,
-		backend.KindUsage, backend.KindToken,
+		backend.KindUsage, backend.KindToken, backend.KindDraft, backend.KindDraftChange,
 	} {
 		for _, deleted := range []bool{false, true} {
 			q := backend.Query{Kind: kind, Deleted: deleted}
@@ -256,12 +261,29 @@ func (f *forgery) answersOf(
 			note(fmt.Sprint("list ", kind, deleted), page.Objects, err)
 		}
 	}
+	deploy := backend.Change{Op: backend.OpDeploy, Kind: backend.KindDraft, Project: backend.DefaultProject, Name: "d"}
+	planned, err := parts.Engine.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{deploy}, DryRun: true})
+	if err == nil && planned[0].Err != nil {
+		err = planned[0].Err
+	}
+	note("deploy", timeless(planned), err)
 	for name, token := range f.tokens {
 		p, err := access.Authenticate(ctx, parts.Store, token, time.Now())
 		note("token "+name, p, err)
 	}
 	found, err := parts.Verify(ctx)
 	return out, found, err
+}
+
+// timeless returns the outcomes of a dry run without the time at which it ran.
+func timeless(outcomes []backend.Outcome) []backend.Outcome {
+	for _, o := range outcomes {
+		for i := range o.Parts {
+			to := &o.Parts[i].Object
+			to.CreatedAt, to.UpdatedAt, to.ValueAt = time.Time{}, time.Time{}, time.Time{}
+		}
+	}
+	return outcomes
 }
 
 // forgedRow is a row of a table that a forger changes.

@@ -65,7 +65,7 @@ func (t *tx) raise() { t.raised = true }
 func (t *tx) raiseIfKept(kinds ...backend.Kind) {
 	for _, k := range kinds {
 		k = backend.Kind(strings.TrimPrefix(strings.TrimPrefix(string(k), stored.DeletedKind), stored.KeptKind))
-		if !isEntry(k) && k != backend.KindUsage {
+		if !isEntry(k) && !isDraft(k) && k != backend.KindUsage {
 			t.raise()
 		}
 	}

@@ -112,7 +112,10 @@ func untrusted(format string, args ...any) error {
 
 func isEntry(k backend.Kind) bool { return k == backend.KindSecret || k == backend.KindScopedValue }
 
+func isDraft(k backend.Kind) bool { return k == backend.KindDraft || k == backend.KindDraftChange }
+
 // refusedByEngine reports whether the engine itself refuses an object whose Untrusted is set, so that it can delete it.
 func refusedByEngine(k backend.Kind) bool {
-	return isEntry(k) || strings.HasPrefix(string(k), stored.DeletedKind) || strings.HasPrefix(string(k), stored.KeptKind)
+	return isEntry(k) || isDraft(k) || strings.HasPrefix(string(k), stored.DeletedKind) ||
+		strings.HasPrefix(string(k), stored.KeptKind)
 }

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// How a draft is compared with the present objects, without any value.
+
+// place is where an object is, for a lookup of many.
+type place struct {
+	kind                     backend.Kind
+	environment, scope, name string
+}
+
+// present holds the objects that are now in the places of the changes of a draft.
+type present map[place]store.Object
+
+func (d draftPart) place() place {
+	return place{d.Change.Kind, d.row.Environment, d.row.Scope, d.Name}
+}
+
+// presentOf looks up the objects of changes, with one statement for secrets and one for scoped values.
+func presentOf(ctx context.Context, tx store.Tx, in *project, parts []draftPart) (present, error) {
+	out := present{place{kind: backend.KindProject, name: in.row.Name}: in.row}
+	for _, o := range in.environments {
+		out[place{kind: o.Kind, name: o.Name}] = o
+	}
+	for _, t := range in.types {
+		out[place{kind: backend.KindSecretType, name: t.row.Name}] = t.row
+	}
+	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
+		l := store.Lookup{Kind: kind, Project: in.row.ID}
+		for _, d := range parts {
+			if d.Change.Kind == kind && !d.Drafted {
+				l.Names, l.Environments = append(l.Names, d.Name), append(l.Environments, d.row.Environment)
+				l.Scopes = append(l.Scopes, d.row.Scope)
+			}
+		}
+		if len(l.Names) == 0 {
+			continue
+		}
+		for _, list := range []*[]string{&l.Names, &l.Environments, &l.Scopes} {
+			slices.Sort(*list)
+			*list = slices.Compact(*list)
+		}
+		err := tx.Lookup(ctx, l, func(e store.Entry) {
+			o := e.Object
+			out[place{kind, o.Environment, o.Scope, o.Name}] = o
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// edition counts the changes of what the owner of a row decides.
+func edition(o store.Object) (int64, error) {
+	a, err := decodeAttributes(o)
+	return o.Revision - a.Quiet, err
+}
+
+// stale says what has happened to the object of a change since it was staged; "" if it is as it was.
+func (d draftPart) stale(now present) (string, error) {
+	if d.Drafted {
+		return "", nil
+	}
+	o, exists := now[d.place()]
+	switch {
+	case o.Untrusted != nil:
+		return "", o.Untrusted
+	case d.Creates && exists && o.ID != d.Holder:
+		return "was created", nil
+	case d.Creates:
+		return "", nil
+	case !exists:
+		return "was renamed or deleted", nil
+	case o.ID != d.Target:
+		return "was replaced", nil
+	}
+	n, err := edition(o)
+	if err == nil && n != d.Edition {
+		return "was changed", nil
+	}
+	return "", err
+}
+
+// object converts a change of a draft, as lists show it.
+func (d draftPart) object(in *project, draft string, now present) (backend.Object, error) {
+	c := d.Change
+	s := &backend.Staged{Kind: c.Kind, Op: c.Op, Object: d.Target, Action: backend.ActionUpdate, Force: c.Force,
+		Purge: c.Purge, By: d.By}
+	switch {
+	case c.Op == backend.OpDelete:
+		s.Action = backend.ActionDelete
+	case d.Creates:
+		s.Action = backend.ActionCreate
+	}
+	var err error
+	if s.Stale, err = d.stale(now); err != nil {
+		return backend.Object{}, err
+	}
+	var target *backend.Object
+	if row, ok := now[d.place()]; ok && row.ID == d.Target && s.Action == backend.ActionUpdate {
+		o, err := d.targetObject(row, in)
+		if err != nil {
+			return backend.Object{}, err
+		}
+		target = &o
+	}
+	if c.Rename != nil {
+		s.Rename, s.Changed = *c.Rename, append(s.Changed, "name")
+	}
+	for _, a := range backend.AttributeTable {
+		if !a.Given(&c) || target != nil && a.Same(&c, target) || slices.Contains(notShown, a.Name) {
+			continue
+		}
+		if a.Name == "generate" || a.Name == "from_version" {
+			a.Name = "value"
+		}
+		s.Changed = append(s.Changed, a.Name)
+	}
+	if d.hasValue() {
+		s.Changed = append(s.Changed, "value")
+	}
+	out := backend.Object{
+		Kind: backend.KindDraftChange, ID: d.row.ID, Name: d.shownName(), Project: shownName(in.row), Draft: draft,
+		Staged: s, Revision: d.row.Revision, CreatedAt: d.row.CreatedAt, UpdatedAt: d.row.UpdatedAt,
+	}
+	if isEntry(c.Kind) {
+		out.Scope, out.EnvironmentID, out.Environment = d.row.Scope, d.row.Environment, d.Environment
+		if _, ok := in.environmentByID(d.row.Environment); ok {
+			out.Environment = in.environmentName(d.row.Environment)
+		}
+	}
+	return out, nil
+}
+
+// notShown are the attributes of a change that say nothing of what it changes, or that have their own field.
+var notShown = []string{"environment", "scope", "purge", "note"}
+
+func (d draftPart) targetObject(row store.Object, in *project) (backend.Object, error) {
+	if row.Kind == backend.KindProject {
+		return object(row, nil)
+	}
+	if row.Kind == backend.KindSecretType {
+		return in.typeByID(row.ID).object(in), nil
+	}
+	return object(row, in)
+}
+
+// draftChanges lists the changes of a draft in their order, or those of all drafts.
+func (l listing) draftChanges(in *project) (backend.Page, error) {
+	page := backend.Page{Objects: []backend.Object{}}
+	drafts, err := l.drafts(in)
+	if err != nil {
+		return page, err
+	}
+	f := store.Filter{Kind: backend.KindDraftChange, Project: in.row.ID, ID: l.q.ID, AfterName: l.afterName,
+		AfterID: l.afterID}
+	if l.q.Draft != "" {
+		f.Link = drafts[0].ID
+	}
+	rows, more, err := l.read(f)
+	if err != nil {
+		return page, err
+	}
+	parts := make([]draftPart, len(rows))
+	for i, row := range rows {
+		if parts[i], err = decodePart(row); err != nil {
+			return page, err
+		}
+	}
+	now, err := presentOf(l.ctx, l.tx, in, parts)
+	if err != nil {
+		return page, err
+	}
+	for _, d := range parts {
+		n := slices.IndexFunc(drafts, func(o store.Object) bool { return o.ID == d.row.Link })
+		if n < 0 {
+			return page, backend.Errorf(backend.CodeCorrupt, "draft change %s cannot be trusted: its draft is missing",
+				d.row.ID).WithHint("restore the database from a backup")
+		}
+		o, err := d.object(in, drafts[n].Name, now)
+		if err != nil {
+			return page, err
+		}
+		if !l.selects(o) {
+			continue
+		}
+		if o.Staged.Files, err = filesWith(l.ctx, l.tx, in, d); err != nil {
+			return page, err
+		}
+		page.Objects = append(page.Objects, o)
+	}
+	if more {
+		last := rows[len(rows)-1]
+		page.Next = encodeCursor(last.Name, last.ID)
+	}
+	return page, nil
+}
+
+// drafts returns the drafts whose changes are listed, if they are complete.
+func (l listing) drafts(in *project) ([]store.Object, error) {
+	var drafts []store.Object
+	var err error
+	if l.q.Draft == "" {
+		drafts, err = l.tx.Objects(l.ctx, store.Filter{Kind: backend.KindDraft, Project: in.row.ID})
+	} else {
+		drafts = make([]store.Object, 1)
+		drafts[0], err = draftByName(l.ctx, l.tx, in, l.q.Draft)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range drafts {
+		if _, err := completeParts(l.ctx, l.tx, d); err != nil {
+			return nil, err
+		}
+	}
+	return drafts, nil
+}
+
+// selects reports whether a change of a draft has the name and the place that the query selects.
+func (l listing) selects(o backend.Object) bool {
+	return (l.q.Name == "" || l.q.Name == o.Name) && (l.q.Scope == "" || l.q.Scope == o.Scope) &&
+		(l.q.Environment == "" || l.q.Environment == o.Environment || l.q.Environment == o.EnvironmentID)
+}
+
+// filesWith counts the configuration files that use the entry which a change deletes.
+func filesWith(ctx context.Context, tx store.Tx, in *project, d draftPart) (int, error) {
+	if d.Change.Op != backend.OpDelete || !isEntry(d.Change.Kind) {
+		return 0, nil
+	}
+	rows, err := tx.Objects(ctx, store.Filter{Kind: backend.KindUsage, Project: in.row.ID, Link: d.Name,
+		Limit: backend.MaxDependents})
+	if err != nil {
+		return 0, err
+	}
+	files := map[[2]string]bool{}
+	for _, row := range rows {
+		u, err := usage(row, in)
+		if err != nil {
+			return 0, err
+		}
+		if u.Usage.Kind == d.Change.Kind && overlap(row.Environment, d.row.Environment, backend.AnyEnvironment) &&
+			overlap(row.Scope, d.row.Scope, backend.ProjectScope) {
+			files[[2]string{u.Source, u.Usage.File}] = true
+		}
+	}
+	return len(files), nil
+}

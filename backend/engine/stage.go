@@ -1,0 +1,589 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// Changes are added to a draft in two transactions. The first one makes the changes of the draft and then the new ones,
+// and is rolled back: it tells which rules the new ones break, and which objects they mean. The second one writes the
+// new rows, unless the draft or one of the objects was changed in between. Then both run again.
+//
+// A new change of an object that the draft changes already is merged into the earlier change, so that a draft shows
+// each object once. The order of the changes can forbid that, as when the new type of a secret is created in between.
+// So a trial of the merged changes decides, and otherwise the new change comes after the others.
+//
+// The trial compares the new values with the present ones, which counts as in a dry run, and not those that the draft
+// has already: each new change would compare them again.
+
+// mostTrials is how often the transactions run before the caller has to try again.
+const mostTrials = 20
+
+// errOutdated ends the second transaction if the draft or an object was changed since the first one.
+var errOutdated = errors.New("changed since the trial")
+
+// trial is what the first transaction finds out.
+type trial struct {
+	project  string // its id
+	draft    store.Object
+	exists   bool
+	parts    []draftPart // that the draft has
+	list     []proposal  // that the draft will have
+	outcomes []backend.Outcome
+	// revisions holds those that objects had before, if they were updated.
+	revisions map[string]int64
+	replayed  bool // the set was staged before, with these outcomes
+}
+
+// proposal is a change that the draft will have.
+type proposal struct {
+	change backend.Change // with its value
+	id     string         // of the object that it may create
+	part   *draftPart     // the present row; nil for a new one
+	merged bool           // the change of the row was merged with a new one
+	given  []int          // the changes of the set that are in it
+}
+
+func (c proposal) isKept() bool { return c.part != nil && !c.merged }
+
+// stage adds the changes of a set to a draft.
+func (e *Engine) stage(ctx context.Context, set backend.ChangeSet, call *applyCall) ([]backend.Outcome, error) {
+	if err := checkStaged(set); err != nil {
+		return nil, err
+	}
+	for range mostTrials {
+		t, outcomes, err := e.tryMerged(ctx, set, call)
+		if err != nil || t.replayed || set.DryRun {
+			return outcomes, err
+		}
+		if err := backend.Rejected(outcomes); err != nil {
+			return outcomes, err
+		}
+		r, committed, err := e.attempt(ctx, set, call, func(r *run, tx store.Tx) error {
+			return r.writeStaged(tx, t, outcomes)
+		})
+		switch {
+		case errors.Is(err, errOutdated):
+			continue
+		case err != nil:
+			return nil, err
+		case committed:
+			e.sweepSometimes(ctx)
+		}
+		return r.outcomes, nil
+	}
+	return nil, backend.Errorf(backend.CodeUnavailable, "draft %q or its objects are being changed by others", set.Draft).
+		WithHint("try again")
+}
+
+// checkStaged refuses a set that no draft can hold.
+func checkStaged(set backend.ChangeSet) error {
+	if err := backend.CheckName(backend.KindDraft, set.Draft); err != nil {
+		return err.At("draft")
+	}
+	if len(set.FingerprintKey) > 0 {
+		return backend.Errorf(backend.CodeInvalid, "fingerprints are not available for the changes of a draft").
+			At("fingerprint_key")
+	}
+	if len(set.Changes) == 0 {
+		return backend.Errorf(backend.CodeInvalid, "no change is given for draft %q", set.Draft).At("changes")
+	}
+	for _, c := range set.Changes {
+		switch {
+		case !backend.CanBeStaged(c.Kind):
+			return backend.Errorf(backend.CodeInvalid, "a change of a %s cannot be in a draft", c.Kind).
+				WithHint("make it without a draft").At("draft")
+		case c.Op == backend.OpRestore, c.Op == backend.OpCompare:
+			return backend.Errorf(backend.CodeInvalid, "operation %q cannot be in a draft", c.Op).
+				WithHint("do it without a draft").At("draft")
+		case c.Kind == backend.KindProject && (c.Op == backend.OpDelete || c.Op == backend.OpCreate):
+			return backend.Errorf(backend.CodeInvalid, "a draft belongs to a project, and cannot %s one", c.Op).
+				WithHint("do it without a draft").At("draft")
+		case c.SameOwner, c.CreationFollows:
+			return backend.Errorf(backend.CodeInvalid, "a change with same_owner or creation_follows cannot be in a draft").
+				At("draft")
+		}
+	}
+	return nil
+}
+
+// tryMerged tries the changes after those of the draft and then, if some of them change the same objects, merged with
+// those. It returns the outcomes of the changes of the set.
+func (e *Engine) tryMerged(
+	ctx context.Context, set backend.ChangeSet, call *applyCall,
+) (*trial, []backend.Outcome, error) {
+	t, err := e.try(ctx, set, call, nil)
+	if err != nil || t.replayed {
+		return t, t.outcomes, err
+	}
+	outcomes := slices.Clone(t.outcomes[len(t.parts):])
+	if backend.Rejected(outcomes) != nil {
+		return t, outcomes, nil
+	}
+	list, merged := t.fold()
+	if !merged {
+		return t, outcomes, nil
+	}
+	m, err := e.try(ctx, set, call, &trial{draft: t.draft, exists: t.exists, parts: t.parts, list: list})
+	if errors.Is(err, errOutdated) {
+		return e.tryMerged(ctx, set, call)
+	}
+	if err != nil {
+		return t, nil, err
+	}
+	if backend.Rejected(m.outcomes) != nil {
+		return t, outcomes, nil
+	}
+	for i, c := range m.list {
+		for _, n := range c.given {
+			outcomes[n] = m.outcomes[i]
+		}
+	}
+	return m, outcomes, nil
+}
+
+// try makes a list of changes in a transaction that is rolled back: those of an earlier trial or, if that is nil, those
+// of the draft and of the set.
+func (e *Engine) try(ctx context.Context, set backend.ChangeSet, call *applyCall, earlier *trial) (*trial, error) {
+	for {
+		t := &trial{}
+		if earlier != nil {
+			*t = *earlier
+		}
+		_, _, err := e.attempt(ctx, set, call, func(r *run, tx store.Tx) error { return r.try(tx, t, earlier != nil) })
+		if err != nil {
+			return t, err
+		}
+		exceeded, err := call.guesses.count(ctx)
+		if err != nil {
+			return t, err
+		}
+		if !exceeded { // otherwise answer again, without these comparisons
+			return t, nil
+		}
+	}
+}
+
+func (r *run) try(tx store.Tx, t *trial, again bool) error {
+	r.begin(tx)
+	done, err := r.replay()
+	if err != nil {
+		return err
+	}
+	if done {
+		t.replayed, t.outcomes = true, r.outcomes
+		return errRollback
+	}
+	r.set.DryRun = true
+	in, err := r.projectOfStaged()
+	if err != nil {
+		return err
+	}
+	draft, exists, err := r.first(store.Filter{Kind: backend.KindDraft, Project: in.row.ID, Name: r.given.Draft})
+	if err != nil {
+		return err
+	}
+	switch {
+	case again && (exists != t.exists || draft.Revision != t.draft.Revision):
+		return errOutdated
+	case !again:
+		t.project, t.draft, t.exists, t.parts = in.row.ID, draft, exists, nil
+		if err := r.arrange(in, t); err != nil {
+			return err
+		}
+	}
+	t.project = in.row.ID
+	r.set.Changes, r.ids = make([]backend.Change, len(t.list)), make([]string, len(t.list))
+	r.uncompared = make([]bool, len(t.list))
+	for i, c := range t.list {
+		r.set.Changes[i], r.ids[i], r.uncompared[i] = c.change, c.id, c.isKept()
+	}
+	if len(t.list) > backend.MaxDraftChanges {
+		return errDraftChanges(r.given.Draft, len(t.list))
+	}
+	if _, err := r.makeChanges(); err != nil {
+		return err
+	}
+	t.outcomes, t.revisions = r.outcomes, r.revisions
+	return errRollback
+}
+
+func errDraftChanges(draft string, n int) error {
+	return backend.Errorf(backend.CodeTooLarge, "draft %q would have %d changes; the limit is %d", draft, n,
+		backend.MaxDraftChanges).WithHint("deploy it, or use another draft").At("draft")
+}
+
+// arrange lists the changes of the draft, and after them those of the set.
+func (r *run) arrange(in *project, t *trial) error {
+	t.list = nil
+	if t.exists {
+		if err := r.checkUsable(t.draft); err != nil {
+			return err
+		}
+		var err error
+		if t.parts, err = completeParts(r.ctx, r.tx, t.draft); err != nil {
+			return err
+		}
+		if err := r.open(in, t.parts); err != nil {
+			return err
+		}
+	}
+	for i := range t.parts {
+		d := &t.parts[i]
+		t.list = append(t.list, proposal{change: d.change(in), id: d.Target, part: d})
+	}
+	for i, c := range r.given.Changes {
+		t.list = append(t.list, proposal{change: c, id: r.newIDs[i], given: []int{i}})
+	}
+	return nil
+}
+
+// projectOfStaged returns the project of all changes of the set.
+func (r *run) projectOfStaged() (*project, error) {
+	var in *project
+	for _, c := range r.given.Changes {
+		p, err := r.homeOf(c)
+		if err != nil {
+			return nil, err
+		}
+		if in != nil && in.row.ID != p.row.ID {
+			return nil, backend.Errorf(backend.CodeInvalid, "the changes are in the projects %q and %q, and a draft belongs to "+
+				"one project", in.row.Name, p.row.Name).WithHint("use a draft for each project").At("draft")
+		}
+		in = p
+	}
+	return in, nil
+}
+
+// homeOf returns the project that a change belongs to.
+func (r *run) homeOf(c backend.Change) (*project, error) {
+	if c.Kind == backend.KindProject {
+		name := c.ID
+		if name == "" {
+			name = c.Name
+		}
+		return r.project(name)
+	}
+	if c.ID == "" || c.Project != "" {
+		return r.project(c.Project)
+	}
+	row, exists, err := r.first(store.Filter{Kind: c.Kind, ID: c.ID})
+	if err != nil {
+		return nil, err
+	}
+	if !exists {
+		return nil, unknownID(c)
+	}
+	return r.project(row.Project)
+}
+
+// fold merges the new changes with the earlier changes of the same objects. It reports whether it has merged any.
+func (t *trial) fold() (list []proposal, merged bool) {
+	targets := map[string]int{} // the last change of each object, in list
+	creates := map[string]bool{}
+	for i, c := range t.list {
+		id := t.outcomes[i].Object.ID
+		if c.part != nil {
+			id = c.part.Target
+		}
+		at, known := targets[id]
+		if c.part == nil && known && id != "" {
+			if next, ok := list[at].change.Merge(c.change); ok {
+				list[at].change, list[at].merged = next, true
+				list[at].given = append(slices.Clone(list[at].given), c.given...)
+				merged = true
+				continue
+			}
+			if c.change.Op == backend.OpDelete {
+				for j := range list {
+					if t.isFor(list[j], id) {
+						list[j].id = "" // left out below
+					}
+				}
+				merged = true
+				if creates[id] {
+					delete(targets, id)
+					continue // the draft then neither creates nor deletes it
+				}
+			}
+		}
+		if t.outcomes[i].Action == backend.ActionCreate || c.part != nil && c.part.Creates {
+			creates[id] = true
+		}
+		list = append(list, c)
+		targets[id] = len(list) - 1
+	}
+	return slices.DeleteFunc(list, func(c proposal) bool { return c.id == "" }), merged
+}
+
+// isFor reports whether a change of the list is one of the object with an id.
+func (t *trial) isFor(c proposal, id string) bool {
+	if c.part != nil {
+		return c.part.Target == id
+	}
+	for i, other := range t.list {
+		if other.part == nil && len(c.given) > 0 && other.given[0] == c.given[0] {
+			return t.outcomes[i].Object.ID == id
+		}
+	}
+	return false
+}
+
+// writeStaged writes the rows of the changes that are new or merged, and deletes those that are left out.
+func (r *run) writeStaged(tx store.Tx, t *trial, outcomes []backend.Outcome) error {
+	r.begin(tx)
+	if done, err := r.replay(); done || err != nil {
+		return err
+	}
+	in, err := r.project(t.project)
+	if err != nil {
+		return err
+	}
+	draft, exists, err := r.first(store.Filter{Kind: backend.KindDraft, Project: in.row.ID, Name: r.given.Draft})
+	if err != nil {
+		return err
+	}
+	if exists != t.exists || draft.Revision != t.draft.Revision {
+		return errOutdated
+	}
+	if !exists && len(t.list) > 0 {
+		draft = store.Object{Kind: backend.KindDraft, ID: newID(), Project: in.row.ID, Name: r.given.Draft}
+		if draft, err = r.insertDraft(in, draft, backend.Change{}); err != nil {
+			return err
+		}
+	}
+	if err := t.checkSize(r.given.Draft); err != nil {
+		return err
+	}
+	if err := r.writeList(t, draft); err != nil {
+		return err
+	}
+	if draft.ID != "" {
+		if _, err := saveContents(r.ctx, r.tx, draft, r.now); err != nil {
+			return err
+		}
+	}
+	r.outcomes = outcomes
+	for i := range r.outcomes {
+		r.outcomes[i].ProjectID = t.project
+	}
+	if err := addRecords(r.ctx, r.tx, r.engine.record.Changed(r.ctx, r.given, r.outcomes)); err != nil {
+		return err
+	}
+	return r.saveOutcome()
+}
+
+// checkSize refuses a draft with too many bytes.
+func (t *trial) checkSize(draft string) error {
+	size := 0
+	for _, c := range t.list {
+		size += c.change.Value.Len() + len(staged{Change: c.change}.encode())
+	}
+	if size > backend.MaxDraftBytes {
+		return backend.Errorf(backend.CodeTooLarge, "draft %q would have %d bytes; the limit is %d", draft, size,
+			backend.MaxDraftBytes).WithHint("deploy it, or use another draft").At("draft")
+	}
+	return nil
+}
+
+// writeList makes the rows of a draft those of the list.
+func (r *run) writeList(t *trial, draft store.Object) error {
+	last, kept := 0, map[string]bool{}
+	for _, d := range t.parts {
+		last = max(last, d.number())
+	}
+	for _, c := range t.list {
+		if c.part != nil {
+			kept[c.part.row.ID] = true
+		}
+	}
+	for _, d := range t.parts {
+		if !kept[d.row.ID] {
+			if err := dropRow(r.ctx, r.tx, d.row, r.forget); err != nil {
+				return err
+			}
+		}
+	}
+	created, missing := map[string]bool{}, false
+	for i, c := range t.list {
+		out := t.outcomes[i]
+		number := last + 1
+		if c.part != nil {
+			number = c.part.number()
+		}
+		last = max(last, number)
+		if out.Action == backend.ActionCreate {
+			created[out.Object.ID] = true
+		}
+		if c.isKept() {
+			if c.part.Creates {
+				created[c.part.Target] = true
+			}
+			continue
+		}
+		switch err := r.writePart(t, draft, c, out, number, created); {
+		case errors.Is(err, errNotReady) && c.change.Kind == backend.KindEnvironment:
+			return err // what is in the environment needs its key
+		case errors.Is(err, errNotReady):
+			missing = true // continue, so that all missing keys are fetched together
+		case err != nil:
+			return err
+		}
+	}
+	if missing {
+		return errNotReady
+	}
+	return nil
+}
+
+// writePart writes the row of one change, with its sealed value.
+func (r *run) writePart(
+	t *trial, draft store.Object, c proposal, out backend.Outcome, number int, created map[string]bool,
+) error {
+	in, err := r.project(t.project)
+	if err != nil {
+		return err
+	}
+	var s staged
+	if c.part != nil {
+		s = c.part.staged
+		if err := r.tx.DeleteObject(r.ctx, c.part.row.ID); err != nil {
+			return err
+		}
+		s.Change = c.change
+	} else if s, err = r.against(in, t, c.change, out, created); err != nil {
+		return err
+	}
+	s.Change.Project, s.Change.Value = "", backend.Plaintext{}
+	s.Change.Expect, s.Change.Edition, s.Change.Incarnation = nil, nil, nil // the row says what it was staged against
+	if by := r.principal(); !slices.Contains(s.By, by) && len(s.By) < mostDrafters {
+		s.By = append(slices.Clone(s.By), by)
+	}
+	if s.Creates && s.Change.Kind == backend.KindEnvironment {
+		if err := r.makePlannedKey(in, s); err != nil {
+			return err
+		}
+	}
+	row := store.Object{
+		Kind: backend.KindDraftChange, ID: newID(), Project: in.row.ID, Name: partName(draft.ID, number), Link: draft.ID,
+		Revision: 1, Attributes: s.encode(), CreatedAt: r.now, UpdatedAt: r.now,
+	}
+	if !isEntry(s.Change.Kind) {
+		return r.tx.InsertObject(r.ctx, row)
+	}
+	row.Environment, row.Scope = out.Object.EnvironmentID, out.Object.Scope
+	value := c.change.Value.Expose()
+	if len(value) > 0 {
+		row.Version = 1
+	}
+	key, err := r.signingKey(in, row.Environment)
+	if err != nil {
+		return err
+	}
+	signWith(key, &row, in)
+	if err := r.tx.InsertObject(r.ctx, row); err != nil || len(value) == 0 {
+		return err
+	}
+	v := store.Version{Project: row.Project, Object: row.ID, Version: row.Version, EnvironmentKey: key.ID(),
+		Form: store.FormOf(value, false), CreatedAt: r.now, CreatedBy: r.principal(), Attributes: []byte("{}")}
+	if err := seal(key, row, &v, value); err != nil {
+		return err
+	}
+	return r.tx.InsertVersion(r.ctx, v)
+}
+
+// mostDrafters is how many principals the row of a change names.
+const mostDrafters = 20
+
+// makePlannedKey makes the key of an environment that a draft creates, so that values in it can be sealed. If the key
+// exists, a change of the draft may have named another KMS key.
+func (r *run) makePlannedKey(in *project, s staged) error {
+	kmsKey := ""
+	if s.Change.KMSKey != nil {
+		kmsKey = *s.Change.KMSKey
+	}
+	if _, made := in.environmentKey(s.Target); made {
+		return r.rewrap(in, s.Target, kmsKey)
+	}
+	_, err := r.makeKey(in.row.ID, s.Target, kmsKey)
+	r.forget()
+	return err
+}
+
+// against returns a new change with what it is staged against: the present state of the object, or of the place in
+// which it creates one.
+func (r *run) against(
+	in *project, t *trial, c backend.Change, out backend.Outcome, created map[string]bool,
+) (staged, error) {
+	s := staged{Change: c, Target: out.Object.ID, Environment: out.Object.Environment}
+	row, exists, err := r.storedObject(in, c.Kind, s.Target)
+	if err != nil {
+		return s, err
+	}
+	if exists {
+		was, updated := t.revisions[row.ID]
+		if !updated {
+			was = out.Object.Revision
+		}
+		if row.Revision != was {
+			return s, errOutdated
+		}
+		s.Name = row.Name
+		if s.Edition, err = edition(row); err != nil {
+			return s, err
+		}
+		s.Change.ID, s.Change.Name, s.Change.Environment, s.Change.Scope = s.Target, shownName(row), "", ""
+		return s, nil
+	}
+	switch {
+	case out.Action == backend.ActionCreate:
+		s.Creates, s.Name = true, out.Object.Name
+		s.Change.Environment, s.Change.Scope = out.Object.EnvironmentID, out.Object.Scope
+		s.Holder, err = r.holder(in, c.Kind, out.Object)
+		return s, err
+	case created[s.Target]:
+		s.Drafted, s.Name = true, out.Object.Name
+		if c.Name != "" {
+			s.Name = c.Name
+		}
+		s.Change.ID, s.Change.Name, s.Change.Environment, s.Change.Scope = s.Target, s.Name, "", ""
+		return s, nil
+	}
+	return s, backend.Errorf(backend.CodeInvalid, "%s %s was deleted before, and a draft only changes what exists", c.Kind,
+		backend.Quote(out.Object.Name)).WithHint("do it without a draft").At("draft")
+}
+
+// storedObject returns an object as it is stored.
+func (r *run) storedObject(in *project, kind backend.Kind, id string) (store.Object, bool, error) {
+	switch kind {
+	case backend.KindProject:
+		return in.row, in.row.ID == id, nil
+	case backend.KindEnvironment:
+		row, ok := in.environmentByID(id)
+		return row, ok, nil
+	case backend.KindSecretType:
+		row := in.typeByID(id).row
+		return row, row.ID != "", nil
+	}
+	return r.first(store.Filter{Kind: kind, ID: id})
+}
+
+// holder returns the id of the object that has a place now, in which a draft creates another one; "" if it is free. An
+// earlier change of the draft frees it.
+func (r *run) holder(in *project, kind backend.Kind, o backend.Object) (string, error) {
+	f := store.Filter{Kind: kind, Project: in.row.ID, Name: o.Name}
+	if isEntry(kind) {
+		f.Environment, f.Scope = o.EnvironmentID, o.Scope
+	}
+	row, exists, err := r.first(f)
+	if !exists {
+		return "", err
+	}
+	return row.ID, err
+}
