@@ -29,8 +29,8 @@ import (
 // about, which signs the row too. So whoever cannot use the KMS key of an environment cannot deploy a change of it. An
 // environment that a draft creates gets its key, under its id, with the draft.
 //
-// The row of a draft has a digest of the ids and revisions of its changes. So nobody who can write the database can make
-// a part of a draft disappear, and the rest be deployed.
+// The row of a draft has a digest of the ids and revisions of its changes. So nobody who can write the database can
+// make a part of a draft disappear, and the rest be deployed.
 //
 // stage.go adds to a draft, deploy.go makes its changes.
 
@@ -215,7 +215,9 @@ func saveContents(ctx context.Context, tx store.Tx, draft store.Object, now time
 }
 
 // removePartsIn removes the changes that drafts make in an environment, which is removed for good.
-func removePartsIn(ctx context.Context, tx store.Tx, project, environment string, now time.Time) (removed int, err error) {
+func removePartsIn(
+	ctx context.Context, tx store.Tx, project, environment string, now time.Time,
+) (removed int, err error) {
 	rows, err := tx.Objects(ctx, store.Filter{Kind: backend.KindDraftChange, Project: project, Environment: environment})
 	if err != nil || len(rows) == 0 {
 		return 0, err

@@ -239,7 +239,8 @@ var draftCases = []testCase{
 		before := f.contents()
 		err := f.refused(backend.ErrConflict, draft(backend.OpDeploy))
 		f.mentions(err, `draft "d" has 4 stale changes`, "secret a in dev was changed",
-			"secret b in dev was renamed or deleted", "secret n in dev was created", "secret type t was renamed or deleted", "draft refresh d", "draft drop d NAME")
+			"secret b in dev was renamed or deleted", "secret n in dev was created", "secret type t was renamed or deleted",
+			"draft refresh d", "draft drop d NAME")
 		equal(f, "contents", f.contents(), before)
 		equal(f, "changes", f.stagedAs(), "update a (value) was changed; update b (value) was renamed or deleted; "+
 			"update c (description); create n (value) was created; update t (description schema) was renamed or deleted; "+
