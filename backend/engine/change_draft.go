@@ -14,7 +14,7 @@ import (
 func (r *run) changeDraft(c backend.Change, id string) (backend.Outcome, error) {
 	if c.Op == backend.OpDeploy {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a draft is deployed together with other changes").
-			WithHint("deploy it in a call of its own")
+			WithHint("deploy it in a separate call")
 	}
 	in, row, exists, err := r.draft(c)
 	if err != nil {

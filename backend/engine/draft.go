@@ -26,7 +26,7 @@ import (
 //	draft_change  <draft>/<number> of a changed entry   <draft>   the change and what it was staged against
 //
 // The value of a change is version 1 of its row. It is sealed under the key of the environment that the change is
-// about, which signs the row too. So whoever cannot use the KMS key of an environment cannot deploy a change of it. An
+// about, which signs the row too. Someone who cannot use the KMS key of an environment cannot deploy a change of it. An
 // environment that a draft creates gets its key, under its id, with the draft.
 //
 // The row of a draft has a digest of the ids and revisions of its changes. So nobody who can write the database can
