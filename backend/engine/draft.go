@@ -19,7 +19,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
-// A draft is a row of its own, and so is each of its changes:
+// A draft is a separate row, and so is each of its changes:
 //
 //	kind          name             environment, scope   link      attributes
 //	draft         that of the user                                description, labels, time of expiry
