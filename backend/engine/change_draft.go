@@ -24,7 +24,7 @@ func (r *run) changeDraft(c backend.Change, id string) (backend.Outcome, error) 
 	if refresh {
 		c.Op = backend.OpUpdate
 	}
-	if err := checkOperation(c, exists, row.ID, row.Revision); err != nil {
+	if err := checkOperation(c, exists, row.ID, row.Name, row.Revision); err != nil {
 		return backend.Outcome{}, err
 	}
 	switch {

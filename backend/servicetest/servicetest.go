@@ -18,8 +18,8 @@ import (
 // Run runs the suite. For each case, open returns a new Service. It has only the project "default", and its calls have
 // the role admin.
 func Run(t *testing.T, open func(t *testing.T) backend.Service) {
-	for _, c := range slices.Concat(lookupCases, entryCases, historyCases, binaryCases, generateCases, draftCases, ruleCases,
-		applyCases, queryCases, lifecycleCases, placeCases, ownerCases, setAsideCases, orderCases, undoCases) {
+	for _, c := range slices.Concat(lookupCases, entryCases, historyCases, binaryCases, generateCases, draftCases,
+		ruleCases, applyCases, queryCases, lifecycleCases, placeCases, ownerCases, setAsideCases, orderCases, undoCases) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.run(&fixture{T: t, Service: open(t)})
