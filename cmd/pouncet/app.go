@@ -120,7 +120,8 @@ Exit codes:
 	root.SetFlagErrorFunc(flagError)
 	addGroups(root)
 	root.AddCommand(grouped(groupUse, a.renderCommand(), a.runCommand(), a.resolveCommand(), a.krmCommand())...)
-	root.AddCommand(grouped(groupCheck, a.checkCommand(), a.reviewCommand(), a.refsCommand())...)
+	root.AddCommand(grouped(groupCheck, a.checkCommand(), a.reviewCommand(), a.refsCommand(),
+		a.reportCommand())...)
 	root.AddCommand(grouped(groupObjects, a.projectCommand(), a.environmentCommand(), a.typeCommand(),
 		a.secretCommand(), a.valueCommand())...)
 	root.AddCommand(grouped(groupBackend, a.initCommand(), a.moveCommand(), a.serverCommand(), a.tokenCommand(),

@@ -155,7 +155,7 @@ func TestOutputIsPrintable(t *testing.T) {
 		"value set": {"x", "--env", "dev", "--json-value", "1"}, "secret reveal": {"x"},
 		"secret history": {"x", "--env", "dev"}, "secret compare": {"x", "1", "2", "--env", "dev"},
 		"secret rollback": {"x", "--to", "1", "--env", "dev"}, "secret tag": {"x", "1", "stable", "--env", "dev"},
-		"secret untag": {"x", "k", "--env", "dev"}, "whoami": nil,
+		"secret untag": {"x", "k", "--env", "dev"}, "report": nil, "whoami": nil,
 		"env diff": {"dev", "*"}, "env copy-names": {"dev", "*"},
 		"secret edit": {"x", "--env", "dev"},
 	}
