@@ -41,6 +41,7 @@ type app struct {
 	scope     string
 	profile   string
 	json      bool
+	args      []string // of the program
 	fields    []string // of the JSON that are printed; nil means all
 	jsonError error    // why the JSON was not printed
 
@@ -49,7 +50,7 @@ type app struct {
 
 // run runs the program with arguments and returns its exit code.
 func run(ctx context.Context, args []string, s streams) int {
-	a := &app{in: s.in, out: &output{to: s.out}, err: s.err}
+	a := &app{in: s.in, out: &output{to: s.out}, err: s.err, args: args}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(s.in)
@@ -130,6 +131,9 @@ Exit codes:
 	root.AddCommand(a.versionCommand())
 	root.AddCommand(topicCommands()...)
 	root.SetHelpCommand(helpCommand())
+	if completes(a.args) {
+		a.addCompletions(root)
+	}
 	cobra.AddTemplateFunc("alignFlags", alignFlags)
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages ", ".FlagUsages | alignFlags "))
 	return root

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
+)
+
+// completionBackend makes an embedded backend in a folder with some secrets.
+func completionBackend(t testing.TB, folder string, secrets ...string) {
+	t.Helper()
+	b, err := open.Open(t.Context(), open.Config{Path: filepath.Join(folder, open.Folder), CreateIfAbsent: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	changes := []backend.Change{
+		{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "dev"},
+		{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
+	}
+	for _, name := range secrets {
+		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret,
+			Project: backend.DefaultProject, Environment: "prod", Name: name, Generate: &backend.Generate{}})
+	}
+	changes[len(changes)-1].Scope = "app/web"
+	if _, err := b.Apply(t.Context(), backend.ChangeSet{Changes: changes}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func complete(t testing.TB, words ...string) (out, stderr string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	args := append([]string{"__completeNoDesc"}, words...)
+	if code := run(t.Context(), args, streams{strings.NewReader(""), &o, &e}); code != exitOK {
+		t.Errorf("%q: exit code %d: %s", words, code, e.String())
+	}
+	return o.String(), e.String()
+}
+
+func TestCompletionOfNames(t *testing.T) {
+	folder := t.TempDir()
+	t.Chdir(folder)
+	t.Setenv("HOME", folder)
+	t.Setenv("XDG_CONFIG_HOME", folder)
+	completionBackend(t, folder, "db_password", "db_user", "api_key")
+	for words, want := range map[string]string{
+		"secret show |":                      "api_key db_password db_user",
+		"secret show db_|":                   "db_password db_user",
+		"secret show --scope app/web |":      "api_key",
+		"secret show --env dev |":            "",
+		"secret show db_user |":              "",
+		"secret delete db_user |":            "api_key db_password",
+		"secret restore |":                   "",
+		"secret list --env |":                "* dev prod",
+		"secret set x --scope |":             "app/web project",
+		"secret set x --type data|":          "database_connection",
+		"secret list --project |":            "default",
+		"env diff dev |":                     "prod",
+		"value set v --from-secret api|":     "api_key",
+		"token create --role |":              "admin planner runtime viewer",
+		"token create --for |":               "person workload",
+		"secret list --profile |":            "",
+		"secret show --endpoint http://[ |":  "",
+		"secret show --project nowhere |":    "",
+		"secret show --token-file nowhere |": "",
+		"secret show --profile nowhere |":    "",
+		"secret show --endpoint http://127.0.0.1:1 --token-file token |": "",
+	} {
+		args := strings.Split(strings.TrimSuffix(words, "|"), " ")
+		out, stderr := complete(t, args...)
+		names, _, _ := strings.Cut(out, ":")
+		if got := strings.Join(strings.Fields(names), " "); got != want {
+			t.Errorf("%s: got %q, want %q", words, got, want)
+		}
+		if strings.Contains(stderr, "pouncet:") {
+			t.Errorf("%s: prints %q", words, stderr)
+		}
+	}
+}
+
+// A completion creates no backend, and asks no server without a token for it.
+func TestCompletionLeavesNothing(t *testing.T) {
+	folder := t.TempDir()
+	t.Chdir(folder)
+	t.Setenv("HOME", folder)
+	t.Setenv("XDG_CONFIG_HOME", folder)
+	asked := false
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))
+	defer server.Close()
+	for _, text := range []string{"", "endpoint: " + server.URL + "\n", "nonsense: x\n"} {
+		if text != "" {
+			if err := os.WriteFile("pouncet.yaml", []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Setenv(settingToken, map[bool]string{true: "pnct_x"}[text != ""])
+		out, stderr := complete(t, "secret", "show", "")
+		if !strings.HasPrefix(out, ":") || strings.Contains(stderr, "pouncet:") {
+			t.Errorf("%q: got %q, %q", text, out, stderr)
+		}
+	}
+	files, err := os.ReadDir(folder)
+	if err != nil || len(files) != 1 || asked {
+		t.Errorf("%d files, %v; the server was asked: %v", len(files), err, asked)
+	}
+}
+
+// TestCompletionInShells loads the script of each shell into the shell itself.
+func TestCompletionInShells(t *testing.T) {
+	folder := t.TempDir()
+	completionBackend(t, folder, "db_password", "db_user", "api_key")
+	programs := programtest.Dir(t)
+	for shell, script := range map[string]string{
+		"bash": `source /usr/share/bash-completion/bash_completion; source <(pouncet completion bash)
+COMP_WORDS=(pouncet secret show db_p); COMP_CWORD=3; COMP_LINE="pouncet secret show db_p"; COMP_POINT=${#COMP_LINE}
+COMP_TYPE=9; __start_pouncet; printf '%s\n' "${COMPREPLY[@]}"`,
+		"fish": `pouncet completion fish | source; complete -C "pouncet secret show db_p"`,
+		// A shell without a terminal has no list to show, so _describe prints what the script gives it.
+		"zsh": `compdef() { :; }; source <(pouncet completion zsh); _describe() { print -l -- $completions; }
+words=(pouncet secret show db_p); CURRENT=4; _pouncet`,
+	} {
+		t.Run(shell, func(t *testing.T) {
+			if _, err := exec.LookPath(shell); err != nil {
+				t.Skipf("SKIPPED: %s is not installed", shell)
+			}
+			if _, err := os.Stat("/usr/share/bash-completion/bash_completion"); shell == "bash" && err != nil {
+				t.Skip("SKIPPED: bash-completion is not installed")
+			}
+			c := exec.CommandContext(t.Context(), shell, "-c", script)
+			c.Dir = folder
+			c.Env = append(os.Environ(), "HOME="+folder, "PATH="+programs+string(os.PathListSeparator)+os.Getenv("PATH"))
+			var stderr bytes.Buffer
+			c.Stderr = &stderr
+			out, err := c.Output()
+			if err != nil || strings.TrimSpace(string(out)) != "db_password" || strings.Contains(stderr.String(), "pouncet:") {
+				t.Errorf("got %q, %v: %s", out, err, stderr.String())
+			}
+		})
+	}
+}
+
+// BenchmarkCompletion10000 and BenchmarkSecretList10000 measure one command on an embedded backend with 10,000 secrets.
+func BenchmarkCompletion10000(b *testing.B) {
+	benchmarkCommand(b, "__completeNoDesc", "secret", "show", "--env", "prod", "s09")
+}
+
+func BenchmarkSecretList10000(b *testing.B) { benchmarkCommand(b, "secret", "list") }
+
+func benchmarkCommand(b *testing.B, args ...string) {
+	folder := b.TempDir()
+	store, err := open.Open(b.Context(), open.Config{Path: filepath.Join(folder, open.Folder), CreateIfAbsent: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	most := 20_000
+	changes := []backend.Change{
+		{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+			Policy: &backend.PolicyChange{MaxSecrets: &most}},
+		{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "prod"},
+	}
+	for i := range 10_000 {
+		if len(changes) == backend.MaxChanges {
+			break
+		}
+		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret,
+			Project: backend.DefaultProject, Environment: "prod", Name: fmt.Sprintf("s%05d", i), Generate: &backend.Generate{}})
+	}
+	if _, err := store.Apply(b.Context(), backend.ChangeSet{Changes: changes}); err != nil {
+		b.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		b.Fatal(err)
+	}
+	program := programtest.Pouncet(b)
+	for b.Loop() {
+		c := exec.CommandContext(b.Context(), program, args...)
+		c.Dir = folder
+		c.Env = append(os.Environ(), "HOME="+folder)
+		if out, err := c.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("s0999")) {
+			b.Fatalf("%v: %.200s", err, out)
+		}
+	}
+}
