@@ -107,6 +107,51 @@ func TestRestrictedSecretsAreForWorkloads(t *testing.T) {
 	}
 }
 
+// Generated fields beside those of a stored value would tell of it, if the schema of its type was written for that.
+func TestPersonKeepsNoFieldsOfARestrictedValue(t *testing.T) {
+	p := newPrincipals(t)
+	key := "oracle"
+	oracle := backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: backend.DefaultProject, Name: key,
+		Schema: []byte(`{"type":"object","properties":{"n":{"type":"string","x-generate":{}}},
+			"if":{"required":["n"]},"then":{"properties":{"a":{"pattern":"^C"}}}}`)}
+	restricted := backend.Restricted
+	stored := secret("dev", "oracle", `{"a":"CANARY"}`)
+	stored.Type, stored.Visibility = &key, &restricted
+	pair := secret("dev", "key_pair", "")
+	pairKey := "ed25519_key_pair"
+	pair.Type, pair.Visibility, pair.Generate = &pairKey, &restricted, &backend.Generate{}
+	apply := func(kind backend.PrincipalKind, dry bool, changes ...backend.Change) ([]backend.Outcome, error) {
+		return p.Apply(as(backend.RoleAdmin, kind), backend.ChangeSet{Changes: changes, DryRun: dry})
+	}
+	if _, err := apply(backend.Workload, false, oracle, stored, pair); err != nil {
+		t.Fatal(err)
+	}
+	generated := secret("dev", "oracle", "")
+	generated.Generate = &backend.Generate{}
+	out, err := apply(backend.Person, true, generated)
+	if err != nil || !errors.Is(out[0].Err, backend.ErrDenied) {
+		t.Errorf("a dry run of a person: %v, %v", err, out)
+	}
+	if _, err := apply(backend.Person, false, generated); !errors.Is(err, backend.ErrDenied) {
+		t.Errorf("a change of a person: %v", err)
+	}
+	planned, err := p.Apply(as(backend.RolePlanner, backend.Workload), backend.ChangeSet{DryRun: true,
+		Changes: []backend.Change{generated}})
+	if err != nil || planned[0].Err != nil || planned[0].Unchecked != "type" {
+		t.Errorf("the dry run of a planner: %v, %v", err, planned)
+	}
+	whole := generated
+	whole.Value = backend.PlaintextString(`{"a":"C"}`)
+	rotated := secret("dev", "key_pair", "")
+	rotated.Generate = &backend.Generate{}
+	if _, err := apply(backend.Person, false, whole, rotated); err != nil {
+		t.Errorf("with the other fields, and of a key pair without any: %v", err)
+	}
+	if _, err := apply(backend.Workload, false, generated); err != nil {
+		t.Errorf("a change of a workload: %v", err)
+	}
+}
+
 // What a schema says of a stored value, one pattern after the other, is the value. A person gets neither.
 func TestPersonLearnsNothingOfARestrictedValue(t *testing.T) {
 	p := newPrincipals(t)

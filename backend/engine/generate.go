@@ -104,7 +104,7 @@ func (r *run) generateJSON(c backend.Change, e *entry, in secretType, fields []g
 	if c.Generate.Length != 0 || c.Generate.Alphabet != "" {
 		return generatedValue{}, errSchemaDecides(in)
 	}
-	document, undecided, err := r.generateInto(c, e, in)
+	document, undecided, err := r.generateInto(c, e, in, fields)
 	if err != nil || undecided {
 		return generatedValue{undecided: undecided}, err
 	}
@@ -134,30 +134,30 @@ func (r *run) generateJSON(c backend.Change, e *entry, in secretType, fields []g
 	return generatedValue{text: document, bits: bits}, nil
 }
 
-// generateInto returns the value whose marked fields are filled. It is undecided if the principal may not have the
-// current value, and only compares.
-func (r *run) generateInto(c backend.Change, e *entry, in secretType) (value []byte, undecided bool, err error) {
+// generateInto returns the value whose marked fields are filled. It is undecided if the set only compares.
+//
+// A principal that may not have the current value cannot keep its other fields: whether they fit a schema together with
+// generated ones tells of them, and with a schema that was written for that, it tells all.
+func (r *run) generateInto(
+	c backend.Change, e *entry, in secretType, fields []generatedField,
+) (value []byte, undecided bool, err error) {
 	switch {
 	case c.Value.Len() > e.in.policy.MaxValueBytes:
 		return nil, false, tooLarge(e, c.Value.Len())
 	case c.Value.Len() > 0:
 		value = c.Value.Expose()
-	case !e.exists:
+	case !e.exists, in.builtIn && len(fields[0].path) == 0: // a key pair has no other fields
 		return []byte("{}"), false, nil
 	case r.set.CompareOnly:
 		r.unchecked = "type"
 		return nil, true, nil
 	default:
+		if err := r.checkKnown("generate", "the other fields of the value cannot be kept", e.before); err != nil {
+			return nil, false, err
+		}
 		v, err := r.version(e.before, "")
 		if err != nil {
 			return nil, false, err
-		}
-		if v.Type != in.row.ID || v.SchemaHash != in.schemaHash() {
-			// The check of the result would tell of the fields that stay.
-			err := r.checkKnown("generate", "its type or schema has changed since its value was written", e.before)
-			if err != nil {
-				return nil, false, err
-			}
 		}
 		if value, err = r.openForComparison(e.in, e.before, v); err != nil {
 			return nil, false, err
