@@ -125,6 +125,7 @@ Exit codes:
 		a.reportCommand())...)
 	root.AddCommand(grouped(groupObjects, a.projectCommand(), a.environmentCommand(), a.typeCommand(),
 		a.secretCommand(), a.valueCommand())...)
+	root.AddCommand(grouped(groupFiles, a.pullCommand(), a.diffCommand(), a.pushCommand(), a.schemaCommand())...)
 	root.AddCommand(grouped(groupBackend, a.initCommand(), a.moveCommand(), a.serverCommand(), a.tokenCommand(),
 		a.configurationCommand(), a.doctorCommand())...)
 	root.AddCommand(grouped(groupSession, a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.profileCommand())...)

@@ -59,6 +59,16 @@ func setenv(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], text)
 }
 
+// replaceText is the command replace-text FILE OLD NEW: it replaces a text that the file has once. \n is a newline.
+func replaceText(ts *testscript.TestScript, _ bool, args []string) {
+	old, next := strings.ReplaceAll(args[1], `\n`, "\n"), strings.ReplaceAll(args[2], `\n`, "\n")
+	text := ts.ReadFile(args[0])
+	if n := strings.Count(text, old); n != 1 {
+		ts.Fatalf("%s has the text %d times", args[0], n)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, old, next, 1)), 0o644))
+}
+
 // populate is the command populate N ENVIRONMENT: it creates secrets s0000, s0001 and so on, in one call.
 func populate(ts *testscript.TestScript, _ bool, args []string) {
 	n, err := strconv.Atoi(args[0])

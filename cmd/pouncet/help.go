@@ -17,6 +17,7 @@ const (
 	groupObjects = "objects"
 	groupUse     = "use"
 	groupCheck   = "check"
+	groupFiles   = "files"
 	groupSession = "session"
 )
 
@@ -25,6 +26,7 @@ func addGroups(root *cobra.Command) {
 		&cobra.Group{ID: groupUse, Title: "Use secrets:"},
 		&cobra.Group{ID: groupCheck, Title: "Check files:"},
 		&cobra.Group{ID: groupObjects, Title: "Manage objects:"},
+		&cobra.Group{ID: groupFiles, Title: "Keep a project in files:"},
 		&cobra.Group{ID: groupSession, Title: "Sign in, and choose settings:"},
 		&cobra.Group{ID: groupBackend, Title: "Manage backends:"},
 	)

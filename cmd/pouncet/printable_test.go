@@ -156,11 +156,12 @@ func TestOutputIsPrintable(t *testing.T) {
 		"secret history": {"x", "--env", "dev"}, "secret compare": {"x", "1", "2", "--env", "dev"},
 		"secret rollback": {"x", "--to", "1", "--env", "dev"}, "secret tag": {"x", "1", "stable", "--env", "dev"},
 		"secret untag": {"x", "k", "--env", "dev"}, "report": nil, "whoami": nil,
+		"pull": {"folder"}, "diff": {"folder"}, "push": {"folder", "--yes"},
 		"env diff": {"dev", "*"}, "env copy-names": {"dev", "*"},
 		"secret edit": {"x", "--env", "dev"},
 	}
 	verbs := map[string][]string{"list": nil, "show": {"x"}, "delete": {"x", "y"}, "restore": {"x"}, "rename": {"x", "y"}}
-	local := []string{"init", "move", "server", "version", "help", "completion", "profile", "logout",
+	local := []string{"init", "schema", "move", "server", "version", "help", "completion", "profile", "logout",
 		"login"} // they ask no backend, or print nothing of its answer but a name
 	server := func(s hostileServer) string {
 		running := httptest.NewServer(httpapi.NewServer(s, func(context.Context, string) (backend.Principal, error) {

@@ -94,7 +94,8 @@ func scriptsWith(t *testing.T, files []string, setup func(e *testscript.Env) err
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"backend": prepared.make, "code": exitCodeIs, "feed": feed, "hides": hides, "fill": fill, "lock": lock,
 			"damage": damage, "ready": ready, "bytes": writeBytes, "mode": mode, "size": size, "setenv": setenv,
-			"populate": populate, "replace": replace, "get": get, "terminate": terminate,
+			"replace-text": replaceText,
+			"populate":     populate, "replace": replace, "get": get, "terminate": terminate,
 			"fixture": fixture, "sql": runSQL, "records": records, "await": await, "old": makeOld,
 			"authority": makeAuthority, "psql": runPostgreSQL,
 		},

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/cmd/projectfiles"
+)
+
+// How the files of a project change the backend.
+
+// pushFlags are the flags of push.
+type pushFlags struct{ dryRun, prune, yes bool }
+
+func (a *app) pushCommand() *cobra.Command {
+	var f pushFlags
+	c := &cobra.Command{
+		Use:   "push DIR",
+		Short: "Change the backend as the files of a project say",
+		Long: wrap("Changes the backend as the files say, in one set of changes: all of them are made, or none. At a "+
+			"terminal it shows the changes and asks first; elsewhere it needs --yes.") + "\n\n" +
+			wrap("What changed in the files and in the backend since the last pull or push is listed and left as it is; the "+
+				"rest is pushed. A new secret whose file has no \"generate\" needs a value, which no file has: it is listed "+
+				"with the command that sets it, and the next push completes it. Without pouncet.lock, a push only creates. "+
+				"An object that was removed from the files is deleted only with --prune, and only if pouncet.lock has it. To "+
+				"rename an object, give it its new name and the key \"was\" with the old one.") + "\n\n" +
+			wrap("The exit code is 0 if everything is pushed, and 5 if something is left.") + "\n\n" + filesHelp,
+		Example: "  pouncet push deploy/secrets --dry-run\n  pouncet push deploy/secrets --yes\n" +
+			"  pouncet push deploy/secrets --prune",
+		Args: arguments(1, 1, "one folder"),
+	}
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "try the changes, say what they would do, and change nothing")
+	c.Flags().BoolVar(&f.prune, "prune", false, "delete what was removed from the files")
+	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if !f.yes && !f.dryRun && !isTerminal(a.in) {
+			return usage(c, "--yes is required where there is no terminal to ask").
+				withHint("look at the changes first: pouncet push %s --dry-run", args[0])
+		}
+		return a.with(func(ctx context.Context, s backend.Service, args []string) error {
+			p, err := a.openProjectFolder(ctx, s, args[0], false)
+			if err != nil {
+				return err
+			}
+			defer p.close()
+			return a.push(ctx, s, p, f)
+		})(c, args)
+	}
+	return c
+}
+
+// push makes the changes of the files, and rewrites the lock.
+func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f pushFlags) error {
+	changes, of := projectfiles.Changes(p.items, p.tree, p.backend, f.prune)
+	if n := len(changes); n > backend.MaxChanges {
+		return backend.Errorf(backend.CodeTooLarge, "the push has %d changes; the limit is %d", n, backend.MaxChanges).
+			WithHint("take some of the files away, push, and bring them back")
+	}
+	if !a.json {
+		a.printItems(p.items, f.prune)
+	}
+	if len(changes) > 0 && !f.yes && !f.dryRun {
+		if err := a.confirmPush(ctx, s, p, len(changes)); err != nil {
+			return err
+		}
+	}
+	outcomes := []backend.Outcome{}
+	if len(changes) > 0 {
+		var err error
+		if outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: changes, DryRun: f.dryRun}); err != nil {
+			return err
+		}
+		if err := backend.Rejected(outcomes); err != nil {
+			return err // of a dry run
+		}
+	}
+	if !f.dryRun {
+		if err := p.writeLock(ctx, s, outcomes, of); err != nil {
+			return err
+		}
+	}
+	a.printPush(p, outcomes, f)
+	return leftError(p.items)
+}
+
+// confirmPush asks at the terminal.
+func (a *app) confirmPush(ctx context.Context, s backend.Service, p *projectFolder, n int) error {
+	a.ask(fmt.Sprintf("Push %s to project %s in %s? Type yes to confirm: ", backend.Plural(n, "change"),
+		backend.Quote(p.tree.Project), locationOf(s)))
+	typed, err := interruptible(ctx, func() (string, error) { return readAnswer(a.in) })
+	if err != nil {
+		return err
+	}
+	if typed != "yes" {
+		return backend.Errorf(backend.CodeInvalid, "nothing was pushed: the word yes was not typed").
+			WithHint("run the command again, and type yes")
+	}
+	return nil
+}
+
+// writeLock writes the lock after a push, with the objects as the outcomes have them.
+func (p *projectFolder) writeLock(ctx context.Context, s backend.Service, outcomes []backend.Outcome, of []int) error {
+	made := map[int]*backend.Object{}
+	for n, o := range outcomes {
+		object := o.Object
+		made[of[n]] = &object
+		if o.Action == backend.ActionDelete {
+			made[of[n]] = nil
+		}
+	}
+	for n := range made {
+		if p.items[n].Key.Kind == backend.KindProject {
+			p.backend.Project = made[n]
+		}
+	}
+	if p.backend.Deployment == "" || p.backend.Project == nil {
+		found, err := projectfiles.Fetch(ctx, s, p.tree.Project)
+		if err != nil {
+			return err
+		}
+		p.backend.Deployment, p.backend.Project = found.Deployment, found.Project
+	}
+	lock := projectfiles.NextLock(p.items, p.backend, made, func(projectfiles.Item) bool { return false })
+	if err := lock.Write(p.folder); err != nil {
+		e := *backend.AsError(err)
+		return e.WithHint("the backend is changed; run pouncet pull %s to write the lock", p.path)
+	}
+	return nil
+}
+
+func (a *app) printPush(p *projectFolder, outcomes []backend.Outcome, f pushFlags) {
+	if a.json {
+		a.printJSON(map[string]any{"project": p.tree.Project, "dry_run": f.dryRun, "outcomes": outcomes,
+			"entries": a.itemsJSON(p.items)})
+		return
+	}
+	switch {
+	case len(outcomes) == 0:
+		a.println("No changes to push.")
+	case f.dryRun:
+		a.println("Nothing was changed: this was a dry run of " + backend.Plural(len(outcomes), "change") + ".")
+	default:
+		a.println("Pushed " + backend.Plural(len(outcomes), "change") + ".")
+	}
+}
+
+// leftError returns the error of a push that left something, nil if it left nothing.
+func leftError(items []projectfiles.Item) error {
+	conflicts, waiting := 0, 0
+	for _, i := range items {
+		switch i.State {
+		case projectfiles.Conflict:
+			conflicts++
+		case projectfiles.NeedsValue:
+			waiting++
+		}
+	}
+	switch {
+	case conflicts > 0:
+		return differsError{backend.Errorf(backend.CodeConflict, "%s not pushed: changed in the files and in the backend",
+			backend.Plural(conflicts, "object")).
+			WithHint("take the state of the backend with pouncet pull --overwrite, and make your changes again")}
+	case waiting > 0:
+		return differsError{backend.Errorf(backend.CodeConflict, "%s not pushed: a value is needed first",
+			backend.Plural(waiting, "object")).WithHint("set the values, and push again")}
+	}
+	return nil
+}

@@ -1,0 +1,583 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package projectfiles
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
+)
+
+// How the changes of the backend get into the files.
+
+// Output is what a pull writes.
+type Output struct {
+	Files   map[string][]byte // by their names within the folder; only those that change
+	Removed []string          // files of environments that do not exist any more
+}
+
+// writer changes the nodes of the files.
+type writer struct {
+	tree    *Tree
+	changed map[string]bool
+	removed []string
+}
+
+// Pull returns the files with the changes of the backend. It changes the nodes of the tree, which is of no use
+// afterwards. With overwrite, the backend wins where both have changed.
+func (t *Tree) Pull(items []Item, project string, overwrite bool) (Output, error) {
+	w := &writer{tree: t, changed: map[string]bool{}}
+	if !t.Exists() {
+		root := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+		root.Content = append(root.Content, text("project"), text(project))
+		w.newFile(ProjectFile, root, "project")
+	}
+	environments := w.renameEnvironments(items)
+	want := t.wanted(items, environments, overwrite)
+	for _, i := range items {
+		if !isTaken(i, overwrite) {
+			continue
+		}
+		if i.Object == nil {
+			w.remove(i.Key, environments)
+			continue
+		}
+		if err := w.take(i, environments); err != nil {
+			return Output{}, err
+		}
+	}
+	w.removeEmptyFiles(items, overwrite)
+	return w.output(want)
+}
+
+// isTaken reports whether a pull takes the state of the backend.
+func isTaken(i Item, overwrite bool) bool {
+	switch i.State {
+	case BackendChanged, BackendCreated, BackendRemoved:
+		return i.Object == nil || i.Object.ManagedBy == ""
+	case Conflict, Changed, Removed:
+		return overwrite
+	}
+	return false
+}
+
+// wanted returns what the files declare after the pull.
+func (t *Tree) wanted(items []Item, environments map[string]string, overwrite bool) map[Key]Declared {
+	out := map[Key]Declared{}
+	for _, i := range items {
+		key := i.Key
+		d, inFile := t.Objects[key]
+		if isTaken(i, overwrite) {
+			if i.Object == nil {
+				continue
+			}
+			key.Name, d, inFile = i.Object.Name, Of(*i.Object), true
+		}
+		if inFile {
+			if name, ok := environments[key.Environment]; ok {
+				key.Environment = name
+			}
+			out[key] = d
+		}
+	}
+	return out
+}
+
+// renameEnvironments returns the new names of the environments that the backend has renamed, and moves their files.
+func (w *writer) renameEnvironments(items []Item) map[string]string {
+	out := map[string]string{}
+	for _, i := range items {
+		if i.Key.Kind != backend.KindEnvironment || i.State != BackendChanged || i.Object == nil || i.File == nil ||
+			i.Object.Name == i.Key.Name {
+			continue
+		}
+		old := w.tree.environments[i.Key.Name]
+		f := w.tree.files[old]
+		if f == nil {
+			continue
+		}
+		delete(w.tree.files, old)
+		delete(w.tree.environments, i.Key.Name)
+		f.name, f.text = w.fileName(i.Object.Name), nil // a new file
+		w.tree.files[f.name], w.tree.environments[i.Object.Name] = f, f.name
+		if n := find(f.root, "environment"); n != nil {
+			n.Value = i.Object.Name
+		}
+		w.changed[f.name], w.removed = true, append(w.removed, old)
+		out[i.Key.Name] = i.Object.Name
+	}
+	return out
+}
+
+// windowsDevices are names that Windows does not give a file, whatever its extension.
+var windowsDevices = func() []string {
+	out := []string{"con", "prn", "aux", "nul"}
+	for i := 1; i <= 9; i++ {
+		out = append(out, "com"+strconv.Itoa(i), "lpt"+strconv.Itoa(i))
+	}
+	return out
+}()
+
+// fileName returns a name for the file of an environment that every file system can hold beside the others. No name of
+// an environment has an @.
+func (w *writer) fileName(environment string) string {
+	if environment == backend.AnyEnvironment {
+		return environmentFolder + "/" + sharedFile
+	}
+	for n := 1; ; n++ {
+		stem := environment
+		switch {
+		case n > 1:
+			stem += "@" + strconv.Itoa(n)
+		case slices.Contains(windowsDevices, strings.ToLower(environment)):
+			continue
+		}
+		name := environmentFolder + "/" + stem + extension
+		taken := false
+		for other := range w.tree.files {
+			taken = taken || strings.EqualFold(other, name)
+		}
+		if !taken {
+			return name
+		}
+	}
+}
+
+// newFile adds a file. Its first line tells editors which schema it has.
+func (w *writer) newFile(name string, root *yaml.Node, schema string) *file {
+	root.HeadComment = "# yaml-language-server: $schema=" + SchemaURL(schema)
+	f := &file{name: name, root: root, document: &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{root}}}
+	w.tree.files[name] = f
+	w.changed[name] = true
+	return f
+}
+
+// fileOf returns the file of an object. It creates that of an environment.
+func (w *writer) fileOf(environment string) *file {
+	if environment == "" {
+		return w.tree.files[ProjectFile]
+	}
+	if name, ok := w.tree.environments[environment]; ok {
+		return w.tree.files[name]
+	}
+	root := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	name := w.fileName(environment)
+	root.Content = append(root.Content, text("environment"), text(environment))
+	w.tree.environments[environment] = name
+	return w.newFile(name, root, "environment")
+}
+
+// take brings the state of an object in the backend into its file.
+func (w *writer) take(i Item, environments map[string]string) error {
+	environment := i.Key.Environment
+	if name, ok := environments[environment]; ok {
+		environment = name
+	}
+	if i.Key.Kind == backend.KindEnvironment {
+		environment = i.Object.Name
+	}
+	f := w.fileOf(environment)
+	w.changed[f.name] = true
+	target := f.root
+	if path := sectionPath(i.Key); path != nil {
+		parent := f.root
+		for _, key := range path {
+			parent = child(parent, key)
+		}
+		p, ok := w.tree.nodes[i.Key]
+		if !ok {
+			p = pair{text(i.Object.Name), &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}}
+			insert(parent, p)
+		}
+		p.key.Value = i.Object.Name
+		target = p.value
+	} else if i.Key.Kind == backend.KindProject {
+		find(f.root, "project").Value = i.Object.Name
+	}
+	wanted, err := attributeNodes(i.Key.Kind, Of(*i.Object), target)
+	if err != nil {
+		return err
+	}
+	merge(target, wanted, attributeKeys(i.Key.Kind))
+	return nil
+}
+
+// sectionPath returns the keys that lead to the mapping of an object's siblings; nil if the object is the whole file.
+func sectionPath(k Key) []string {
+	section := map[backend.Kind]string{backend.KindSecretType: "types", backend.KindSecret: "secrets",
+		backend.KindScopedValue: "values"}[k.Kind]
+	switch {
+	case section == "":
+		return nil
+	case k.Scope != "" && k.Scope != backend.ProjectScope:
+		return []string{"scopes", k.Scope, section}
+	}
+	return []string{section}
+}
+
+// child returns the mapping of a key, and adds it if there is none.
+func child(n *yaml.Node, key string) *yaml.Node {
+	m := find(n, key)
+	if m == nil {
+		m = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+		n.Content = append(n.Content, text(key), m)
+	} else if m.Kind != yaml.MappingNode {
+		m.Kind, m.Tag, m.Value, m.Style = yaml.MappingNode, "!!map", "", 0
+	}
+	return m
+}
+
+// insert adds an entry to a mapping: in its order if the mapping is sorted, otherwise at the end.
+func insert(n *yaml.Node, p pair) {
+	at := len(n.Content)
+	names := make([]string, 0, len(n.Content)/2)
+	for _, q := range pairs(n) {
+		names = append(names, q.key.Value)
+	}
+	if slices.IsSorted(names) {
+		i, _ := slices.BinarySearch(names, p.key.Value)
+		at = 2 * i
+	}
+	n.Style = 0
+	n.Content = slices.Insert(n.Content, at, p.key, p.value)
+}
+
+// remove removes an object from its file. The file of an environment is removed later, if nothing is left in it.
+func (w *writer) remove(k Key, environments map[string]string) {
+	environment := k.Environment
+	if name, ok := environments[environment]; ok {
+		environment = name
+	}
+	path := sectionPath(k)
+	if path == nil {
+		return
+	}
+	f := w.fileOf(environment)
+	w.changed[f.name] = true
+	parents := []*yaml.Node{f.root}
+	for _, key := range path {
+		parents = append(parents, child(parents[len(parents)-1], key))
+	}
+	p, ok := w.tree.nodes[k]
+	if !ok {
+		return
+	}
+	removeKey(parents[len(parents)-1], p.key.Value)
+	for n := len(path) - 1; n >= 0 && len(parents[n+1].Content) == 0; n-- {
+		removeKey(parents[n], path[n])
+	}
+}
+
+func removeKey(n *yaml.Node, key string) {
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			n.Content = slices.Delete(n.Content, i, i+2)
+			return
+		}
+	}
+}
+
+// removeEmptyFiles removes the files of environments that the backend does not have any more, if nothing is left.
+func (w *writer) removeEmptyFiles(items []Item, overwrite bool) {
+	for _, i := range items {
+		if i.Key.Kind != backend.KindEnvironment || i.Object != nil || !isTaken(i, overwrite) {
+			continue
+		}
+		name := w.tree.environments[i.Key.Name]
+		f := w.tree.files[name]
+		if f == nil || find(f.root, "secrets") != nil || find(f.root, "values") != nil || find(f.root, "scopes") != nil {
+			continue
+		}
+		delete(w.tree.files, name)
+		delete(w.changed, name)
+		w.removed = append(w.removed, name)
+	}
+}
+
+// output encodes the files, and checks that they declare what they should.
+func (w *writer) output(want map[Key]Declared) (Output, error) {
+	out := Output{Files: map[string][]byte{}}
+	for name := range w.changed {
+		f := w.tree.files[name]
+		if f == nil {
+			continue
+		}
+		text, err := encode(f.document)
+		if err != nil {
+			return out, fmt.Errorf("encoding %s: %w", name, err)
+		}
+		if len(text) > MaxFileBytes {
+			return out, backend.Errorf(backend.CodeTooLarge, "%s would have %d bytes; the limit is %d", name, len(text),
+				MaxFileBytes)
+		}
+		if !bytes.Equal(text, f.text) {
+			out.Files[name] = text
+		}
+		f.text = text
+	}
+	for _, name := range w.removed {
+		if _, ok := out.Files[name]; !ok {
+			out.Removed = append(out.Removed, name)
+		}
+	}
+	return out, w.verify(want)
+}
+
+// verify parses what was encoded. A file that would say something else is not written.
+func (w *writer) verify(want map[Key]Declared) error {
+	again := NewTree()
+	for _, name := range slices.Sorted(maps.Keys(w.tree.files)) {
+		add := again.addEnvironment
+		if name == ProjectFile {
+			add = func(_ string, text []byte) error { return again.addProject(text) }
+		}
+		if err := add(name, w.tree.files[name].text); err != nil {
+			return err
+		}
+	}
+	for key, d := range want {
+		got, ok := again.Objects[key]
+		got = got.over(&d)
+		if !ok || got.digest(key.Name) != d.over(&d).digest(key.Name) {
+			return backend.Errorf(backend.CodeInternal, "%s cannot be written to %s", key, again.Position(key)).
+				WithHint("no file was written")
+		}
+	}
+	return nil
+}
+
+func encode(document *yaml.Node) ([]byte, error) {
+	return yaml.Dump(document, yaml.WithIndent(2), yaml.WithLineWidth(-1), yaml.WithV4Defaults(), yaml.WithLineWidth(-1))
+}
+
+// Write writes the files of a pull, each completely or not at all. It removes files last.
+func (o Output) Write(folder *os.Root) error {
+	if err := folder.MkdirAll(environmentFolder, 0o755); err != nil {
+		return backend.Errorf(backend.CodeUnavailable, "creating the folder %s: %w", environmentFolder, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.Files)) {
+		if err := replace(folder, name, o.Files[name]); err != nil {
+			return err
+		}
+	}
+	for _, name := range o.Removed {
+		if err := folder.Remove(name); err != nil {
+			return backend.Errorf(backend.CodeUnavailable, "removing %s: %w", name, err)
+		}
+	}
+	_ = durable.SyncDirIn(folder, environmentFolder) // some file systems refuse it, and the files are complete
+	_ = durable.SyncDirIn(folder, ".")
+	return nil
+}
+
+// attributeKeys are the keys of a kind that a pull writes.
+func attributeKeys(k backend.Kind) []string {
+	switch k {
+	case backend.KindProject:
+		return []string{"was", "description", "labels", "policy"}
+	case backend.KindSecretType:
+		return typeKeys
+	case backend.KindEnvironment:
+		return []string{"was", "description", "labels", "protected", "kms_key"}
+	case backend.KindSecret:
+		return slices.DeleteFunc(slices.Clone(secretKeys), func(k string) bool { return k == "generate" })
+	}
+	return valueKeys
+}
+
+// attributeNodes returns the keys and values of an object's attributes, without those that have their default. present
+// is the mapping in the file, whose form of a value stays.
+func attributeNodes(kind backend.Kind, d Declared, present *yaml.Node) ([]pair, error) {
+	var out []pair
+	add := func(key string, v any) error {
+		encoded, err := json.Marshal(v)
+		if err == nil {
+			var n *yaml.Node
+			if n, err = nodeOf(encoded); err == nil {
+				out = append(out, pair{text(key), n})
+			}
+		}
+		return err
+	}
+	addText := func(key, value string) {
+		if value != "" {
+			out = append(out, pair{text(key), text(value)})
+		}
+	}
+	addText("display_name", d.DisplayName)
+	addText("type", d.Type)
+	addText("visibility", string(d.Visibility))
+	var err error
+	switch present := present; {
+	case d.Link != nil:
+		addText("secret", d.Link.Secret)
+		addText("field", d.Link.Field)
+	case d.Value == nil:
+	case find(present, "json") != nil || !fitsYAML(d.Value):
+		addText("json", string(d.Value))
+	default:
+		err = add("value", d.Value)
+	}
+	addText("description", d.Description)
+	if err == nil && len(d.Labels) > 0 {
+		err = add("labels", d.Labels)
+	}
+	if err == nil && d.Protected {
+		err = add("protected", true)
+	}
+	addText("kms_key", d.KMSKey)
+	if err == nil && d.RotationDays != 0 {
+		err = add("rotation_days", d.RotationDays)
+	}
+	if !d.ExpiresAt.IsZero() {
+		addText("expires_at", timeText(d.ExpiresAt, present))
+	}
+	if err == nil && d.Policy != nil && kind == backend.KindProject {
+		err = add("policy", d.Policy)
+	}
+	if err == nil && d.Schema != nil {
+		err = add("schema", d.Schema)
+	}
+	return out, err
+}
+
+// timeText returns a time as the file has it, if that is the same time.
+func timeText(at time.Time, present *yaml.Node) string {
+	if n := find(present, "expires_at"); n != nil {
+		if there, err := parseTime(n.Value); err == nil && there.Equal(at) {
+			return n.Value
+		}
+	}
+	return at.Format(time.RFC3339)
+}
+
+// merge gives a mapping the wanted keys of those that a pull writes. It leaves a value that is the same as it is, with
+// its comments.
+func merge(n *yaml.Node, wanted []pair, keys []string) {
+	if n.Style == yaml.FlowStyle {
+		n.Style = 0
+	}
+	for _, key := range keys {
+		if !slices.ContainsFunc(wanted, func(p pair) bool { return p.key.Value == key }) {
+			removeKey(n, key)
+		}
+	}
+	sections := len(n.Content) // new attributes come before the sections of other objects
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if slices.Contains([]string{"types", "secrets", "values", "scopes"}, n.Content[i].Value) {
+			sections = i
+			break
+		}
+	}
+	for _, p := range wanted {
+		present := find(n, p.key.Value)
+		switch {
+		case present == nil:
+			n.Content = slices.Insert(n.Content, sections, p.key, p.value)
+			sections += 2
+		case sameNode(present, p.value):
+		case present.Kind == yaml.MappingNode && p.value.Kind == yaml.MappingNode:
+			var all []string
+			for _, q := range pairs(present) {
+				all = append(all, q.key.Value)
+			}
+			merge(present, pairs(p.value), all)
+		default:
+			head, line, foot := present.HeadComment, present.LineComment, present.FootComment
+			*present = *p.value
+			present.HeadComment, present.LineComment, present.FootComment = head, line, foot
+		}
+	}
+}
+
+func sameNode(x, y *yaml.Node) bool {
+	f := &file{}
+	a, errA := f.json(x)
+	b, errB := f.json(y)
+	return errA == nil && errB == nil && backend.EqualJSON(a, b)
+}
+
+// text returns the node of a string.
+func text(s string) *yaml.Node {
+	n := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: s}
+	if strings.Contains(s, "\n") && !strings.ContainsAny(s, "\r\u0085\u2028\u2029\ufeff") {
+		n.Style = yaml.LiteralStyle
+	}
+	return n
+}
+
+// nodeOf returns the node of a JSON text. The members of an object keep their order.
+func nodeOf(encoded []byte) (*yaml.Node, error) {
+	d := json.NewDecoder(bytes.NewReader(encoded))
+	d.UseNumber()
+	return nextNode(d)
+}
+
+func nextNode(d *json.Decoder) (*yaml.Node, error) {
+	token, err := d.Token()
+	if err != nil {
+		return nil, err
+	}
+	scalar := func(tag, value string) (*yaml.Node, error) {
+		return &yaml.Node{Kind: yaml.ScalarNode, Tag: tag, Value: value}, nil
+	}
+	switch t := token.(type) {
+	case nil:
+		return scalar("!!null", "null")
+	case bool:
+		return scalar("!!bool", strconv.FormatBool(t))
+	case json.Number:
+		if strings.ContainsAny(t.String(), ".eE") {
+			return scalar("!!float", t.String())
+		}
+		return scalar("!!int", t.String())
+	case string:
+		return text(t), nil
+	}
+	n := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
+	if token == json.Delim('[') {
+		n.Kind, n.Tag = yaml.SequenceNode, "!!seq"
+	}
+	for d.More() {
+		c, err := nextNode(d)
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, c)
+	}
+	_, err = d.Token()
+	if len(n.Content) == 0 {
+		n.Style = yaml.FlowStyle
+	}
+	return n, err
+}
+
+// fitsYAML reports whether a JSON text is the same document after it was written as YAML and read again.
+func fitsYAML(value json.RawMessage) bool {
+	n, err := nodeOf(value)
+	if err != nil {
+		return false
+	}
+	root := &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Content: []*yaml.Node{text("value"), n}}
+	encoded, err := encode(&yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{root}})
+	if err != nil {
+		return false
+	}
+	f, err := parseFile("", encoded)
+	if err != nil {
+		return false
+	}
+	again, err := f.json(find(f.root, "value"))
+	return err == nil && backend.EqualJSON(again, value)
+}
