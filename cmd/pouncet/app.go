@@ -129,7 +129,7 @@ Exit codes:
 	root.AddCommand(grouped(groupBackend, a.initCommand(), a.moveCommand(), a.serverCommand(), a.tokenCommand(),
 		a.configurationCommand(), a.doctorCommand())...)
 	root.AddCommand(grouped(groupSession, a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.profileCommand())...)
-	root.AddCommand(a.versionCommand())
+	root.AddCommand(a.versionCommand(), a.manCommand())
 	root.AddCommand(topicCommands()...)
 	root.SetHelpCommand(helpCommand())
 	if completes(a.args) {

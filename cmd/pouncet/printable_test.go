@@ -161,7 +161,7 @@ func TestOutputIsPrintable(t *testing.T) {
 		"secret edit": {"x", "--env", "dev"},
 	}
 	verbs := map[string][]string{"list": nil, "show": {"x"}, "delete": {"x", "y"}, "restore": {"x"}, "rename": {"x", "y"}}
-	local := []string{"init", "schema", "move", "server", "version", "help", "completion", "profile", "logout",
+	local := []string{"init", "schema", "move", "server", "version", "help", "man", "completion", "profile", "logout",
 		"login"} // they ask no backend, or print nothing of its answer but a name
 	server := func(s hostileServer) string {
 		running := httptest.NewServer(httpapi.NewServer(s, func(context.Context, string) (backend.Principal, error) {

@@ -14,8 +14,8 @@ import (
 
 // withoutFiles are the commands that take no setting from a profile or a settings file of a repository, with the
 // commands below them. So they also work if such a file is not valid. login reads the profile itself.
-var withoutFiles = []string{"init", "server", "move", "login", "profile", "version", "help", "completion",
-	cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}
+var withoutFiles = []string{"init", "server", "move", "login", "profile", "version", "help", "man", "schema",
+	"completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}
 
 // configOff as the value of POUNCET_CONFIG means that no settings file of a repository is read.
 const configOff = "off"
