@@ -15,7 +15,10 @@ import (
 // How the files of a project change the backend.
 
 // pushFlags are the flags of push.
-type pushFlags struct{ dryRun, prune, yes bool }
+type pushFlags struct {
+	dryRun, prune, yes bool
+	draft              string
+}
 
 func (a *app) pushCommand() *cobra.Command {
 	var f pushFlags
@@ -37,6 +40,7 @@ func (a *app) pushCommand() *cobra.Command {
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "try the changes, say what they would do, and change nothing")
 	c.Flags().BoolVar(&f.prune, "prune", false, "delete what was removed from the files")
 	c.Flags().BoolVar(&f.yes, "yes", false, "do not ask")
+	c.Flags().StringVar(&f.draft, "draft", "", "add the changes to the draft with this `name`, and make none of them")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if !f.yes && !f.dryRun && !isTerminal(a.in) {
 			return usage(c, "--yes is required where there is no terminal to ask").
@@ -72,14 +76,15 @@ func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f p
 	outcomes := []backend.Outcome{}
 	if len(changes) > 0 {
 		var err error
-		if outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: changes, DryRun: f.dryRun}); err != nil {
+		if outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: changes, DryRun: f.dryRun,
+			Draft: f.draft}); err != nil {
 			return err
 		}
 		if err := backend.Rejected(outcomes); err != nil {
 			return err // of a dry run
 		}
 	}
-	if !f.dryRun {
+	if !f.dryRun && f.draft == "" { // a draft changes nothing before it is deployed
 		if err := p.writeLock(ctx, s, outcomes, of); err != nil {
 			return err
 		}
@@ -144,6 +149,8 @@ func (a *app) printPush(p *projectFolder, outcomes []backend.Outcome, f pushFlag
 		a.println("No changes to push.")
 	case f.dryRun:
 		a.println("Nothing was changed: this was a dry run of " + backend.Plural(len(outcomes), "change") + ".")
+	case f.draft != "":
+		a.println("Added " + backend.Plural(len(outcomes), "change") + " to draft " + backend.Quote(f.draft) + ".")
 	default:
 		a.println("Pushed " + backend.Plural(len(outcomes), "change") + ".")
 	}
