@@ -47,10 +47,25 @@ func parentArguments(ctx context.Context) []string {
 	return strings.Fields(string(out))
 }
 
-// destroys reports whether a command line of Terraform destroys everything.
+// destroys reports whether a command line of Terraform destroys everything. Terraform accepts a boolean in every form
+// of strconv.ParseBool.
 func destroys(arguments []string) bool {
-	isDestroy := func(a string) bool { return a == "-destroy" || a == "--destroy" || a == "-destroy=true" }
+	isDestroy := func(a string) bool {
+		name, value, given := strings.Cut(strings.TrimPrefix(a, "-"), "=")
+		on, err := strconv.ParseBool(value)
+		return strings.HasPrefix(a, "-") && strings.TrimPrefix(name, "-") == "destroy" && (!given || on && err == nil)
+	}
 	return subcommand(arguments) == "destroy" || slices.ContainsFunc(arguments, isDestroy)
+}
+
+// withVariables adds the arguments in the variables that Terraform reads: TF_CLI_ARGS for all commands, and one for
+// each command. variable returns a variable of the environment, which the provider has from Terraform.
+func withVariables(arguments []string, variable func(string) string) []string {
+	out := slices.Clone(arguments)
+	for _, name := range []string{"TF_CLI_ARGS", "TF_CLI_ARGS_" + subcommand(arguments)} {
+		out = append(out, strings.Fields(variable(name))...)
+	}
+	return out
 }
 
 // isOpenTofu reports whether a command line is one of OpenTofu.

@@ -29,6 +29,10 @@ func TestDestroys(t *testing.T) {
 		"terraform destroy -auto-approve":     true,
 		"terraform apply -destroy":            true,
 		"terraform plan -destroy=true -out=p": true,
+		"terraform plan --destroy=TRUE":       true,
+		"terraform apply -destroy=1":          true,
+		"terraform apply -destroyed":          false,
+		"terraform plan -destroy=0":           false,
 		"terraform apply destroy":             false,
 		"terraform plan":                      false,
 		"terraform plan -destroy=false":       false,
@@ -36,6 +40,28 @@ func TestDestroys(t *testing.T) {
 	} {
 		if got := destroys(strings.Fields(line)); got != want {
 			t.Errorf("%q: %v, want %v", line, got, want)
+		}
+	}
+}
+
+func TestDestroysByAVariable(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		want        bool
+	}{
+		{"TF_CLI_ARGS_apply", "-auto-approve -destroy", true},
+		{"TF_CLI_ARGS", "-destroy", true},
+		{"TF_CLI_ARGS_plan", "-destroy", false},
+		{"TF_CLI_ARGS_apply", "-no-color", false},
+	} {
+		arguments := withVariables([]string{"terraform", "apply"}, func(name string) string {
+			if name == c.name {
+				return c.value
+			}
+			return ""
+		})
+		if got := destroys(arguments); got != c.want {
+			t.Errorf("%s=%q: %v, want %v", c.name, c.value, got, c.want)
 		}
 	}
 }

@@ -86,7 +86,7 @@ func (p *pouncet) Configure(ctx context.Context, req provider.ConfigureRequest, 
 	s.ProjectInBlock = m.Project.ValueString() != ""
 	command := parentArguments(ctx)
 	s.OpenTofu = isOpenTofu(command)
-	if s.Destroys = destroys(command); s.Destroys {
+	if s.Destroys = destroys(withVariables(command, os.Getenv)); s.Destroys {
 		s.Plan.Destroy()
 	}
 	if m.EphemeralValues.ValueString() == session.UnknownValues {

@@ -70,6 +70,18 @@ func TestDeletionOfWhatAnotherConfigurationUsesNamesTheWayToAdoptIt(t *testing.T
 	)
 }
 
+// Configurations without a name have the same owner. So a deletion must not set aside what another of them uses.
+func TestDeletionWithoutANameRespectsOtherConfigurations(t *testing.T) {
+	b := acctest.New(t)
+	other := backend.ManagedByTerraform
+	create, remove := dependent(&other)
+	acctest.Run(t,
+		apply(b.Config(secretConfig("v", ""))),
+		after(func() { b.Apply(create) }, applyFails(b.Config(""), `(?s)in\s+use`)),
+		after(func() { b.Apply(remove) }, apply(b.Config(""))),
+	)
+}
+
 func TestNamedConfigurationDeletesItsObjects(t *testing.T) {
 	b := acctest.New(t)
 	config := func(name, body string) string { return named(b, name, body) }

@@ -99,7 +99,8 @@ func (o *objectResource) readObject(
 func (o *objectResource) applyChange(ctx context.Context, c backend.Change) (backend.Outcome, error) {
 	o.session.Plan.BeginApply()
 	c.ManagedBy = &o.session.ManagedBy
-	c.SameOwner = o.session.Named || c.Op == backend.OpDelete
+	// Without a name, other configurations have the same owner: their objects must block a deletion.
+	c.SameOwner = o.session.Named
 	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{
 		Changes: []backend.Change{c}, IdempotencyKey: rand.Text(),
 	})
