@@ -215,7 +215,7 @@ func (d nameDoctor) addEntry(r *nameReport) {
 	o := r.entry
 	found := "it exists in " + placeText(o.Environment, o.Scope) + ", with the id " + o.ID
 	if o.Version > 0 {
-		found += ", at version " + strconv.FormatInt(o.Version, 10) + " from " + formatTime(o.ValueAt) + " UTC"
+		found += ", at version " + strconv.FormatInt(o.Version, 10) + " from " + formatTime(o.ValueAt)
 	}
 	r.add("exists", checkOK, found, "")
 	if o.Environment != d.ref.Environment || o.Scope != d.ref.Scope {
@@ -231,14 +231,14 @@ func (d nameDoctor) addTimes(r *nameReport, o backend.Object) {
 	switch {
 	case o.ExpiresAt.IsZero():
 	case o.ExpiresBy(d.now):
-		r.add("expiry", checkProblem, "secret "+backend.Quote(o.Name)+" expired at "+formatTime(o.ExpiresAt)+" UTC",
+		r.add("expiry", checkProblem, "secret "+backend.Quote(o.Name)+" expired at "+formatTime(o.ExpiresAt),
 			"set a new value and a later expiry: "+set+" --expires 90d")
 	default:
-		r.add("expiry", checkOK, "it expires at "+formatTime(o.ExpiresAt)+" UTC", "")
+		r.add("expiry", checkOK, "it expires at "+formatTime(o.ExpiresAt), "")
 	}
 	if o.RotationDueBy(d.now) {
 		r.add("rotation", checkNote, "secret "+backend.Quote(o.Name)+" has been due for rotation since "+
-			formatTime(o.RotationDueAt)+" UTC; it stays valid", "set a new value: "+set)
+			formatTime(o.RotationDueAt)+"; it stays valid", "set a new value: "+set)
 	}
 	if o.Visibility == backend.Restricted {
 		r.add("visibility", checkNote, "secret "+backend.Quote(o.Name)+" is restricted: only a workload gets its value, "+
@@ -333,7 +333,7 @@ func (d nameDoctor) addDeleted(r *nameReport) error {
 			status = checkProblem
 		}
 		r.trace = true
-		r.add("deleted", status, fmt.Sprintf("one was deleted from %s at %s UTC; it can be restored until %s UTC",
+		r.add("deleted", status, fmt.Sprintf("one was deleted from %s at %s; it can be restored until %s",
 			placeText(o.Environment, o.Scope), formatTime(o.DeletedAt), formatTime(o.RestorableUntil)),
 			"restore it: pouncet "+r.Kind.Command()+" restore "+o.ID)
 	}
