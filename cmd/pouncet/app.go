@@ -39,6 +39,7 @@ type app struct {
 	project   string
 	env       string
 	scope     string
+	draft     string
 	profile   string
 	json      bool
 	args      []string // of the program
@@ -124,7 +125,7 @@ Exit codes:
 	root.AddCommand(grouped(groupCheck, a.checkCommand(), a.reviewCommand(), a.refsCommand(),
 		a.reportCommand())...)
 	root.AddCommand(grouped(groupObjects, a.projectCommand(), a.environmentCommand(), a.typeCommand(),
-		a.secretCommand(), a.valueCommand())...)
+		a.secretCommand(), a.valueCommand(), a.draftsCommand())...)
 	root.AddCommand(grouped(groupFiles, a.pullCommand(), a.diffCommand(), a.pushCommand(), a.schemaCommand())...)
 	root.AddCommand(grouped(groupBackend, a.initCommand(), a.moveCommand(), a.serverCommand(), a.tokenCommand(),
 		a.configurationCommand(), a.doctorCommand())...)

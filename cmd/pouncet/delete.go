@@ -39,7 +39,13 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 		c.Flags().BoolVar(&purge, "purge", false, purged)
 	}
 	c.Flags().BoolVar(&yes, "yes", false, yesUsage)
+	if o.kind != backend.KindToken {
+		a.draftFlag(c)
+	}
 	c.PreRunE = func(c *cobra.Command, args []string) error {
+		if a.draft != "" {
+			return nil // the deployment asks
+		}
 		forcedEnvironment := o.kind == backend.KindEnvironment && (force || purge)
 		if forcedEnvironment && isTerminal(a.in) {
 			return nil // confirm asks for the name of each one
@@ -55,6 +61,9 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 		return a.sure(c, "Delete "+o.kind.String()+" "+strings.Join(names, ", ")+how+"?", yes, !purge && !forcedEnvironment)
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+		if a.draft != "" {
+			return a.stageDeletion(ctx, s, o, args, force, purge)
+		}
 		outcomes := make([]backend.Outcome, len(args))
 		var first error
 		withKey := "" // the copy that still has the key of what was purged
@@ -94,6 +103,22 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 		return first
 	})
 	return c
+}
+
+// stageDeletion adds the deletion of objects to a draft, all or none.
+func (a *app) stageDeletion(
+	ctx context.Context, s backend.Service, o objectCommand, args []string, force, purge bool,
+) error {
+	changes := make([]backend.Change, len(args))
+	for i, arg := range args {
+		c, err := a.changeOf(ctx, s, o, backend.OpDelete, arg)
+		if err != nil {
+			return err
+		}
+		c.Force, c.Purge = force, purge
+		changes[i] = c
+	}
+	return a.apply(ctx, s, changes...)
 }
 
 // deletionHelp says what can be undone.
@@ -221,6 +246,7 @@ func (a *app) restoreCommand(o objectCommand) *cobra.Command {
 		a.placeFlags(c)
 	}
 	c.Flags().StringVar(&as, "as", "", "restore it under this `name`")
+	a.draftFlag(c) // the backend says that it cannot be staged
 	c.RunE = func(c *cobra.Command, args []string) error {
 		q := a.query(o, args[0])
 		change := backend.Change{

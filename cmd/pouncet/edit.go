@@ -39,6 +39,7 @@ func (a *app) editCommand(o objectCommand) *cobra.Command {
 		Args:    arguments(1, 1, "one name or id"),
 	}
 	a.placeFlags(c)
+	a.draftFlag(c)
 	c.Flags().StringVar(&note, "note", "", "`text` that says why the value changes; it is kept with the version")
 	mayBeEmpty(c, "note")
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {

@@ -177,6 +177,7 @@ func (a *app) rollbackCommand(o objectCommand) *cobra.Command {
 		Args: arguments(1, 1, "one name or id"),
 	}
 	a.placeFlags(c)
+	a.draftFlag(c)
 	c.Flags().StringVar(&to, "to", "", "`version` whose value is written again: a number, a tag, or \"previous\"")
 	c.Flags().StringVar(&note, "note", "", "`text` that says why; it is kept with the version")
 	c.Flags().Int64Var(&expect, "expect", 0, "fail unless the secret is at this `version`")
@@ -204,6 +205,7 @@ func (a *app) tagCommand(o objectCommand) *cobra.Command {
 		Args:    arguments(3, 3, "a name or id, a version and a tag"),
 	}
 	a.placeFlags(c)
+	a.draftFlag(c)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		secret, err := a.findOne(ctx, s, o, args[0])
 		if err != nil {
@@ -236,6 +238,7 @@ func (a *app) untagCommand(o objectCommand) *cobra.Command {
 		Args:    arguments(2, 2, "a name or id, and a tag"),
 	}
 	a.placeFlags(c)
+	a.draftFlag(c)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		secret, err := a.findOne(ctx, s, o, args[0])
 		if err != nil {

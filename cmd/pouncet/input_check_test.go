@@ -17,7 +17,7 @@ import (
 
 // clearingFlags are the flags that may be empty: they set a text, and select nothing.
 var clearingFlags = []string{
-	"env set --description", "env set --label", "env set --managed-by",
+	"draft set --description", "env set --description", "env set --label", "env set --managed-by",
 	"profile set --ca-cert-file", "profile set --client-cert-file", "profile set --client-key-file",
 	"profile set --endpoint", "profile set --env", "profile set --project",
 	"project set --description", "project set --label", "project set --managed-by", "project set --name-pattern",

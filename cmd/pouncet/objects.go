@@ -348,19 +348,35 @@ func (a *app) renameCommand(o objectCommand) *cobra.Command {
 	if o.isEntry() {
 		a.placeFlags(c)
 	}
+	a.draftFlag(c)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
-		x, err := a.findOne(ctx, s, o, args[0])
+		change, err := a.changeOf(ctx, s, o, backend.OpUpdate, args[0])
 		if err != nil {
 			return err
 		}
-		return a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: o.kind, ID: x.ID, Rename: &args[1]})
+		change.Rename = &args[1]
+		return a.apply(ctx, s, change)
 	})
 	return c
 }
 
-// apply makes changes and prints their outcomes.
+// changeOf returns a change of the object that an argument names. For a draft it names the object by its place, because
+// the draft may create the object or give it the name.
+func (a *app) changeOf(
+	ctx context.Context, s backend.Service, o objectCommand, op backend.Op, nameOrID string,
+) (backend.Change, error) {
+	q := a.query(o, nameOrID)
+	if a.draft != "" && q.ID == "" && (!o.isEntry() || q.Environment != "") {
+		return backend.Change{Op: op, Kind: o.kind, Project: q.Project, Environment: q.Environment, Scope: q.Scope,
+			Name: q.Name}, nil
+	}
+	x, err := a.findOne(ctx, s, o, nameOrID)
+	return backend.Change{Op: op, Kind: o.kind, ID: x.ID}, err
+}
+
+// apply makes changes, or adds them to the draft, and prints their outcomes.
 func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.Change) error {
-	out, err := s.Apply(ctx, backend.ChangeSet{Changes: changes})
+	out, err := s.Apply(ctx, backend.ChangeSet{Changes: changes, Draft: a.draft})
 	if err != nil {
 		return err
 	}
@@ -369,6 +385,10 @@ func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.C
 		return nil
 	}
 	for _, o := range out {
+		if a.draft != "" {
+			a.println(stagedOutcomeText(a.draft, o))
+			continue
+		}
 		a.println(outcomeText(o))
 		a.warnManaged(o)
 	}

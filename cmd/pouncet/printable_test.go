@@ -158,7 +158,8 @@ func TestOutputIsPrintable(t *testing.T) {
 		"secret untag": {"x", "k", "--env", "dev"}, "report": nil, "whoami": nil,
 		"pull": {"folder"}, "diff": {"folder"}, "push": {"folder", "--yes"},
 		"env diff": {"dev", "*"}, "env copy-names": {"dev", "*"},
-		"secret edit": {"x", "--env", "dev"},
+		"secret edit": {"x", "--env", "dev"}, "draft set": {"x"}, "draft deploy": {"x"}, "draft discard": {"x"},
+		"draft refresh": {"x"}, "draft drop": {"x", hostileText},
 	}
 	verbs := map[string][]string{"list": nil, "show": {"x"}, "delete": {"x", "y"}, "restore": {"x"}, "rename": {"x", "y"}}
 	local := []string{"init", "schema", "move", "server", "version", "help", "man", "completion", "profile", "logout",

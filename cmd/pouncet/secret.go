@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -109,12 +110,14 @@ func (a *app) promptIfNeeded(ctx context.Context, s backend.Service, q backend.Q
 		q.Scope = backend.ProjectScope
 	}
 	page, err := s.Query(ctx, q)
-	if err != nil {
+	if err != nil && (a.draft == "" || !errors.Is(err, backend.ErrNotFound)) { // a draft may create the environment
 		return err
 	}
 	needsValue := c.Note != nil || c.Description == nil && c.Labels == nil && c.Type == nil && c.Visibility == nil &&
 		c.RotationDays == nil && c.ExpiresAt == nil && c.Protected == nil && c.ManagedBy == nil
 	switch {
+	case a.draft != "" && !needsValue:
+		return nil // the draft may have the value
 	case len(page.Objects) == 0 && q.ID != "":
 		return nil // the backend reports that the id does not exist
 	case len(page.Objects) > 0 && needsValue && isPiped(a.in):

@@ -43,6 +43,7 @@ func (a *app) setCommand(
 	if o.isEntry() {
 		a.placeFlags(c)
 	}
+	a.draftFlag(c)
 	addFlags(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		q := a.query(o, args[0])

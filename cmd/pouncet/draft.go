@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
+)
+
+// draftFlag adds the flag that stages the change of a command.
+func (a *app) draftFlag(c *cobra.Command) {
+	c.Flags().StringVar(&a.draft, "draft", "", "add the change to the draft with this `name`, instead of making it")
+}
+
+var draftCommand = objectCommand{
+	kind: backend.KindDraft, sample: "release-7", aliases: []string{"drafts"},
+	columns: []column{
+		{"name", name}, {"changes", func(o backend.Object) string {
+			if o.Changes == nil {
+				return ""
+			}
+			return strconv.Itoa(*o.Changes)
+		}},
+		{"by", func(o backend.Object) string { return o.CreatedBy }}, {"updated", updated},
+		{"expires", func(o backend.Object) string { return formatTime(o.ExpiresAt) }}, {"description", description},
+	},
+}
+
+func (a *app) draftsCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "draft", Aliases: draftCommand.aliases, Short: "Manage drafts: changes that are made together",
+		Long: `A draft is a named set of changes of one project that are not made yet. --draft
+NAME on a command that writes adds its change to a draft. A deployment makes all
+changes of a draft, or none. Values in a draft are sealed, and nobody can read
+them. A draft expires after 30 days.`,
+		Example: "  printf %s \"$PASSWORD\" | pouncet secret set db_password --env prod --stdin --draft release-7\n" +
+			"  pouncet draft show release-7\n  pouncet draft deploy release-7",
+		Args: onlyCommands,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.listCommand(draftCommand), a.setDraftCommand(), a.showDraftCommand(), a.deployCommand(),
+		a.discardCommand(), a.refreshCommand(), a.dropCommand())
+	return c
+}
+
+func (a *app) setDraftCommand() *cobra.Command {
+	var text, expires string
+	c := &cobra.Command{
+		Use:   "set NAME",
+		Short: "Create an empty draft, or change its description or expiry",
+		Long: wrap("Creates a draft, or changes its description or when it expires. --draft on a command that writes " +
+			"creates a draft too."),
+		Example: "  pouncet draft set release-7 --description 'the new database' --expires 60d",
+		Args:    arguments(1, 1, "one name"),
+	}
+	c.Flags().StringVar(&text, "description", "", "`text` that says what the draft is for")
+	c.Flags().StringVar(&expires, "expires", "",
+		"`time` when the draft expires: a date, a time (RFC 3339) or a number of days such as 60d; 90d at most")
+	mayBeEmpty(c, "description")
+	c.RunE = func(c *cobra.Command, args []string) error {
+		change := a.draftChange(backend.OpSet, args[0])
+		change.Description = flagValue(c, "description", text)
+		if c.Flags().Changed("expires") {
+			at, ok := parseExpiry(expires, time.Now())
+			if !ok || at.IsZero() {
+				return usage(c, "--expires must be a date (2027-01-31), a time (2027-01-31T12:00:00Z) or a number of days (60d)")
+			}
+			change.ExpiresAt = &at
+		}
+		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
+			return a.apply(ctx, s, change)
+		})(c, nil)
+	}
+	return c
+}
+
+// draftChange returns a change of a draft that a name or id names.
+func (a *app) draftChange(op backend.Op, nameOrID string) backend.Change {
+	q := a.query(draftCommand, nameOrID)
+	return backend.Change{Op: op, Kind: backend.KindDraft, ID: q.ID, Project: q.Project, Name: q.Name}
+}
+
+// draftWithChanges returns a draft, and its changes in their order.
+func (a *app) draftWithChanges(
+	ctx context.Context, s backend.Service, nameOrID string,
+) (draft backend.Object, changes []backend.Object, err error) {
+	if draft, err = a.findOne(ctx, s, draftCommand, nameOrID); err != nil {
+		return draft, nil, err
+	}
+	changes, err = backend.ListAll(ctx, s, backend.Query{Kind: backend.KindDraftChange, Project: draft.Project,
+		Draft: draft.ID})
+	return draft, changes, err
+}
+
+func (a *app) showDraftCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "show NAME-OR-ID",
+		Short: "Compare one draft with the present state",
+		Long: wrap("Lists what the changes of a draft would do, without values, and which of them are stale because their " +
+			"objects were changed since. If you may try changes, it also says which rules the deployment would break, and " +
+			"which values are the same as the present ones."),
+		Example: "  pouncet draft show release-7\n  pouncet draft show release-7 --json",
+		Args:    arguments(1, 1, "one name or id"),
+	}
+	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+		draft, changes, err := a.draftWithChanges(ctx, s, args[0])
+		if err != nil {
+			return err
+		}
+		trial, err := tryDeployment(ctx, s, draft, len(changes))
+		if err != nil {
+			return err
+		}
+		if a.json {
+			answer := map[string]any{"draft": draft, "changes": slices.AppendSeq([]backend.Object{}, slices.Values(changes))}
+			if trial != nil {
+				answer["deployment"] = trial
+			}
+			a.printJSON(answer)
+			return nil
+		}
+		a.printDraft(changes, trial)
+		if trial != nil && trial.Err != nil {
+			a.noteText("pouncet: the draft cannot be deployed as it is: " + trial.Err.Error())
+		}
+		return nil
+	})
+	return c
+}
+
+// tryDeployment returns the outcome of a dry run, or nil for a caller that may not try changes and for an empty draft.
+func tryDeployment(
+	ctx context.Context, s backend.Service, draft backend.Object, changes int,
+) (*backend.Outcome, error) {
+	if changes == 0 {
+		return nil, nil
+	}
+	out, err := s.Apply(ctx, backend.ChangeSet{DryRun: true, Changes: []backend.Change{
+		{Op: backend.OpDeploy, Kind: backend.KindDraft, ID: draft.ID}}})
+	switch {
+	case errors.Is(err, backend.ErrDenied):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return &out[0], nil
+}
+
+// printDraft prints the changes of a draft, and what a dry run says of them.
+func (a *app) printDraft(changes []backend.Object, trial *backend.Outcome) {
+	t := table{titles: []string{"KIND", "NAME", "ENVIRONMENT", "SCOPE", "CHANGE", "BY", "PROBLEM"}}
+	for _, o := range changes {
+		t.add(o.Staged.Kind.String(), o.Name, o.Environment, o.Scope, stagedText(o.Staged),
+			strings.Join(o.Staged.By, ", "), problemOf(o, trial))
+	}
+	a.printTable(t)
+}
+
+// stagedText says what a change of a draft does: "changes value, description".
+func stagedText(s *backend.Staged) string {
+	text := "changes " + strings.Join(s.Changed, ", ")
+	switch {
+	case s.Action == backend.ActionCreate:
+		return "creates"
+	case s.Action == backend.ActionDelete:
+		text = "removes"
+		if s.Purge {
+			text = "removes permanently"
+		}
+	case s.Rename != "":
+		text = "renames to " + s.Rename
+		others := slices.DeleteFunc(slices.Clone(s.Changed), func(name string) bool { return name == "name" })
+		if len(others) > 0 {
+			text += ", changes " + strings.Join(others, ", ")
+		}
+	case len(s.Changed) == 0:
+		text = "changes nothing"
+	case len(s.Changed) == 1 && s.Changed[0] == "value":
+		text = "changes the value"
+	}
+	if s.Files > 0 {
+		text += "; used by " + backend.Plural(s.Files, "file")
+	}
+	return text
+}
+
+// problemOf says what is wrong with a change of a draft.
+func problemOf(o backend.Object, trial *backend.Outcome) string {
+	if o.Staged.Stale != "" {
+		return "stale: " + o.Staged.Stale
+	}
+	if trial == nil {
+		return ""
+	}
+	for _, p := range trial.Parts {
+		switch {
+		case p.Change.ID != o.ID:
+		case p.Err != nil:
+			return p.Err.Message
+		case p.Unchecked == "value":
+			return "the value is not compared"
+		case p.Action == backend.ActionUnchanged:
+			return "no difference"
+		}
+	}
+	return ""
+}
+
+// cannotBeUndone returns the changes of a draft that delete permanently, or an environment with what is in it.
+func cannotBeUndone(changes []backend.Object) []string {
+	var names []string
+	for _, o := range changes {
+		if s := o.Staged; s.Purge || s.Force && s.Kind == backend.KindEnvironment {
+			names = append(names, s.Kind.String()+" "+backend.Quote(o.Name))
+		}
+	}
+	return names
+}
+
+func (a *app) deployCommand() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:   "deploy NAME-OR-ID",
+		Short: "Make all changes of a draft, or none",
+		Long: wrap("Makes all changes of a draft in one transaction, and removes the draft. If an object was changed since, " +
+			"nothing is made, and the stale changes are listed. At a terminal it shows the difference and asks. Without a " +
+			"terminal, a draft that deletes permanently, or an environment by force, needs --yes."),
+		Example: "  pouncet draft deploy release-7\n  pouncet draft deploy release-7 --yes --json",
+		Args:    arguments(1, 1, "one name or id"),
+	}
+	c.Flags().BoolVar(&yes, "yes", false, yesUsage)
+	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+		draft, changes, err := a.draftWithChanges(ctx, s, args[0])
+		if err != nil {
+			return err
+		}
+		final := cannotBeUndone(changes)
+		question := "Deploy " + backend.Plural(len(changes), "change") + "?"
+		if len(final) > 0 {
+			question = "Deploy " + backend.Plural(len(changes), "change") + "? What they delete cannot be restored: " +
+				strings.Join(final, ", ")
+		}
+		if !yes && isTerminal(a.in) && !a.json {
+			trial, err := tryDeployment(ctx, s, draft, len(changes))
+			if err != nil {
+				return err
+			}
+			a.printDraft(changes, trial)
+		}
+		if err := a.sure(c, question, yes || len(changes) == 0, len(final) == 0); err != nil {
+			return err
+		}
+		out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{
+			Op: backend.OpDeploy, Kind: backend.KindDraft, ID: draft.ID, Expect: &draft.Revision, // as it was shown
+		}}})
+		if err != nil {
+			return err
+		}
+		if a.json {
+			a.printJSON(map[string]any{"outcomes": out})
+			return nil
+		}
+		for _, p := range out[0].Parts {
+			o := backend.Outcome{Action: p.Action, Changed: p.Changed, Object: p.Object}
+			a.println(outcomeText(o))
+			a.warnManaged(o)
+		}
+		a.println("deployed draft " + draft.Name)
+		return nil
+	})
+	return c
+}
+
+func (a *app) discardCommand() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:     "discard NAME-OR-ID",
+		Short:   "Remove a draft without making its changes",
+		Long:    wrap("Removes a draft with its changes and their values. At a terminal it asks first."),
+		Example: "  pouncet draft discard release-7",
+		Args:    arguments(1, 1, "one name or id"),
+	}
+	c.Flags().BoolVar(&yes, "yes", false, yesUsage)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := a.sure(c, "Discard draft "+backend.Quote(args[0])+"?", yes, true); err != nil {
+			return err
+		}
+		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
+			return a.apply(ctx, s, a.draftChange(backend.OpDelete, args[0]))
+		})(c, nil)
+	}
+	return c
+}
+
+func (a *app) refreshCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "refresh NAME-OR-ID [ENTRY]",
+		Short: "Accept the present state for the stale changes of a draft",
+		Long: wrap("Accepts the present state of the objects of all stale changes of a draft, or of one of them, so that the " +
+			"draft can be deployed. Look at the draft before: its changes replace what was changed since. ENTRY is the name " +
+			"of an object, or the id of a change."),
+		Example: "  pouncet draft refresh release-7\n  pouncet draft refresh release-7 db_password --env prod",
+		Args:    arguments(1, 2, "a name or id, and the name of an entry"),
+	}
+	a.filterFlags(c)
+	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+		if len(args) == 1 {
+			return a.apply(ctx, s, a.draftChange(backend.OpRefresh, args[0]))
+		}
+		chosen, err := a.chosenChanges(ctx, s, args[0], args[1])
+		if err != nil {
+			return err
+		}
+		return a.apply(ctx, s, changesOf(backend.OpRefresh, chosen)...)
+	})
+	return c
+}
+
+func (a *app) dropCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "drop NAME-OR-ID ENTRY",
+		Short: "Leave a change out of a draft",
+		Long: wrap("Removes the changes of one object from a draft. ENTRY is the name of the object, or the id of a change. " +
+			"The creation of an object that other changes of the draft need stays until these are removed."),
+		Example: "  pouncet draft drop release-7 db_password --env prod",
+		Args:    arguments(2, 2, "a name or id, and the name of an entry"),
+	}
+	a.filterFlags(c)
+	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+		chosen, err := a.chosenChanges(ctx, s, args[0], args[1])
+		if err != nil {
+			return err
+		}
+		slices.Reverse(chosen) // what was staged last can need what was staged first
+		return a.apply(ctx, s, changesOf(backend.OpDelete, chosen)...)
+	})
+	return c
+}
+
+func changesOf(op backend.Op, chosen []backend.Object) []backend.Change {
+	out := make([]backend.Change, len(chosen))
+	for i, o := range chosen {
+		out[i] = backend.Change{Op: op, Kind: backend.KindDraftChange, ID: o.ID}
+	}
+	return out
+}
+
+// chosenChanges returns the changes of one object in a draft, by the name of the object or the id of a change.
+func (a *app) chosenChanges(ctx context.Context, s backend.Service, draft, entry string) ([]backend.Object, error) {
+	found, changes, err := a.draftWithChanges(ctx, s, draft)
+	if err != nil {
+		return nil, err
+	}
+	var chosen []backend.Object
+	var objects, names []string
+	environment := a.env // not from the environment variable: the draft may have other kinds
+	for _, o := range changes {
+		names = append(names, o.Name)
+		if o.ID != entry && o.Name != entry || environment != "" && o.Environment != environment ||
+			a.scope != "" && o.Scope != a.scope {
+			continue
+		}
+		chosen = append(chosen, o)
+		if !slices.Contains(objects, o.Staged.Object) {
+			objects = append(objects, o.Staged.Object)
+		}
+	}
+	switch {
+	case len(chosen) == 0:
+		e := backend.Errorf(backend.CodeNotFound, "draft %s has no change of %s", backend.Quote(found.Name),
+			backend.Quote(entry)).WithHint("list its changes: pouncet draft show %s%s", found.Name, a.projectFlag())
+		e.Suggestion = suggest.Name(entry, names)
+		return nil, e
+	case len(objects) > 1:
+		return nil, backend.Errorf(backend.CodeInvalid, "draft %s changes %d objects with the name %s",
+			backend.Quote(found.Name), len(objects), backend.Quote(entry)).
+			WithHint("choose one with --env and --scope, or by the id of its change: pouncet draft show %s --json", found.Name)
+	}
+	return chosen, nil
+}
+
+// stagedOutcomeText says what a change that was added to a draft will do.
+func stagedOutcomeText(draft string, o backend.Outcome) string {
+	object := o.Object.Kind.String() + " " + o.Object.Name
+	if o.Object.Environment != "" {
+		object += " in " + o.Object.Environment
+	}
+	switch o.Action {
+	case backend.ActionCreate:
+		object = "creates " + object
+	case backend.ActionDelete:
+		object = "removes " + object
+	case backend.ActionUnchanged:
+		object = "changes nothing of " + object
+	default:
+		object = "changes " + object + " (" + strings.Join(o.Changed, ", ") + ")"
+	}
+	return "draft " + draft + ": " + object
+}
