@@ -231,8 +231,8 @@ func (a *app) deployCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "deploy NAME-OR-ID",
 		Short: "Make all changes of a draft, or none",
-		Long: wrap("Makes all changes of a draft in one transaction, and removes the draft. If an object was changed since, " +
-			"nothing is made, and the stale changes are listed. At a terminal it shows the difference and asks. Without a " +
+		Long: wrap("Makes all changes of a draft in one transaction, and removes the draft. If an object was changed " +
+			"since, nothing is made, and the stale changes are listed. At a terminal it shows the difference and asks. Without a " +
 			"terminal, a draft that deletes permanently, or an environment by force, needs --yes."),
 		Example: "  pouncet draft deploy release-7\n  pouncet draft deploy release-7 --yes --json",
 		Args:    arguments(1, 1, "one name or id"),
@@ -305,8 +305,8 @@ func (a *app) refreshCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "refresh NAME-OR-ID [ENTRY]",
 		Short: "Accept the present state for the stale changes of a draft",
-		Long: wrap("Accepts the present state of the objects of all stale changes of a draft, or of one of them, so that the " +
-			"draft can be deployed. Look at the draft before: its changes replace what was changed since. ENTRY is the name " +
+		Long: wrap("Accepts the present state of the objects of all stale changes of a draft, or of one of them, so that " +
+			"the draft can be deployed. Look at the draft before: its changes replace what was changed since. ENTRY is the name " +
 			"of an object, or the id of a change."),
 		Example: "  pouncet draft refresh release-7\n  pouncet draft refresh release-7 db_password --env prod",
 		Args:    arguments(1, 2, "a name or id, and the name of an entry"),
@@ -329,8 +329,8 @@ func (a *app) dropCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "drop NAME-OR-ID ENTRY",
 		Short: "Leave a change out of a draft",
-		Long: wrap("Removes the changes of one object from a draft. ENTRY is the name of the object, or the id of a change. " +
-			"The creation of an object that other changes of the draft need stays until these are removed."),
+		Long: wrap("Removes the changes of one object from a draft. ENTRY is the name of the object, or the id of a " +
+			"change. The creation of an object that other changes of the draft need stays until these are removed."),
 		Example: "  pouncet draft drop release-7 db_password --env prod",
 		Args:    arguments(2, 2, "a name or id, and the name of an entry"),
 	}
