@@ -232,8 +232,8 @@ func (a *app) deployCommand() *cobra.Command {
 		Use:   "deploy NAME-OR-ID",
 		Short: "Make all changes of a draft, or none",
 		Long: wrap("Makes all changes of a draft in one transaction, and removes the draft. If an object was changed " +
-			"since, nothing is made, and the stale changes are listed. At a terminal it shows the difference and asks. Without a " +
-			"terminal, a draft that deletes permanently, or an environment by force, needs --yes."),
+			"since, nothing is made, and the stale changes are listed. At a terminal it shows the difference and asks. " +
+			"Without a terminal, a draft that deletes permanently, or an environment by force, needs --yes."),
 		Example: "  pouncet draft deploy release-7\n  pouncet draft deploy release-7 --yes --json",
 		Args:    arguments(1, 1, "one name or id"),
 	}
@@ -306,8 +306,8 @@ func (a *app) refreshCommand() *cobra.Command {
 		Use:   "refresh NAME-OR-ID [ENTRY]",
 		Short: "Accept the present state for the stale changes of a draft",
 		Long: wrap("Accepts the present state of the objects of all stale changes of a draft, or of one of them, so that " +
-			"the draft can be deployed. Look at the draft before: its changes replace what was changed since. ENTRY is the name " +
-			"of an object, or the id of a change."),
+			"the draft can be deployed. Look at the draft before: its changes replace what was changed since. ENTRY is " +
+			"the name of an object, or the id of a change."),
 		Example: "  pouncet draft refresh release-7\n  pouncet draft refresh release-7 db_password --env prod",
 		Args:    arguments(1, 2, "a name or id, and the name of an entry"),
 	}
