@@ -75,7 +75,7 @@ func TestRotationGeneratesANewVersion(t *testing.T) {
 			"id": "01890a5d-ac96-774b-bcce-b302099a8057", "name": "db", "environment": "dev",
 		}, "cannot be specified"},
 		"a missing secret":      {map[string]string{"name": "none", "environment": "dev"}, "does not exist"},
-		"a JSON type":           {map[string]string{"name": "mail", "environment": "dev"}, "JSON"},
+		"a JSON type":           {map[string]string{"name": "mail", "environment": "dev"}, "x-generate"},
 		"an alphabet too small": {map[string]string{"name": "db", "environment": "dev", "alphabet": "abc"}, "alphabet"},
 		"a character given twice": {map[string]string{
 			"name": "db", "environment": "dev", "alphabet": "aaaaaaaaaaaa",

@@ -9,7 +9,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -190,7 +190,7 @@ func malformed(err error) *backend.Error {
 	case errors.As(err, &encoding):
 		return backend.Errorf(backend.CodeInvalid, route+"a field with bytes, such as \"value\", is not base64").
 			WithHint("encode the bytes as base64, with the standard alphabet and padding")
-	case isUnknown && fieldPattern.MatchString(field):
+	case isUnknown && isFieldName(field):
 		return backend.Errorf(backend.CodeInvalid, route+"it has no field %s", field).
 			WithHint("check the name; update the server if its client is newer")
 	}
@@ -198,5 +198,9 @@ func malformed(err error) *backend.Error {
 		WithHint("check for an unknown field or a wrong type; update the server if its client is newer")
 }
 
-// fieldPattern matches the quoted names that fields have.
-var fieldPattern = regexp.MustCompile(`^"[a-z_]{1,32}"$`)
+// isFieldName reports whether a text is a quoted name as fields have it.
+func isFieldName(quoted string) bool {
+	name, err := strconv.Unquote(quoted)
+	other := func(c rune) bool { return (c < 'a' || c > 'z') && c != '_' }
+	return err == nil && name != "" && len(name) <= 32 && !strings.ContainsFunc(name, other)
+}

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -150,11 +149,10 @@ func (a *app) fillCommand(o backend.Object, environment string) string {
 	return strings.Join(words, " ")
 }
 
-var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
-
 // shellWord quotes a word for a POSIX shell. A line break becomes a space, because each command is one line.
 func shellWord(w string) string {
-	if plainWord.MatchString(w) {
+	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
+	if w != "" && strings.Trim(w, plain) == "" {
 		return w
 	}
 	w = strings.Join(strings.Fields(w), " ")

@@ -191,7 +191,7 @@ func (a *app) execute(ctx context.Context, args, environment, secrets []string) 
 		return ctx.Err() // a signal from now on is for the command
 	}
 	defer bindChildren()()
-	witness := newWitness()
+	witness, before := startWitness(signals)
 	if err := cmd.Start(); err != nil {
 		witness.end()
 		_ = finish()
@@ -201,7 +201,7 @@ func (a *app) execute(ctx context.Context, args, environment, secrets []string) 
 	done, passed := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(passed)
-		passOn(cmd.Process, witness, signals, done)
+		passOn(cmd.Process, witness, signals, before, done)
 	}()
 	err := cmd.Wait()
 	close(done)

@@ -19,12 +19,25 @@ var passedOn = []os.Signal{
 	os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2,
 }
 
-// passOn sends signals to a running command until done is closed. A signal that the whole process group gets, such as
-// Ctrl-C at a terminal, reaches the command without help, and must not reach it twice.
-// The witness must have been started before the command.
-func passOn(p *os.Process, w *witness, signals <-chan os.Signal, done <-chan struct{}) {
-	for len(signals) > 0 {
-		_ = p.Signal(<-signals) // it came before the command
+// startWitness starts a witness for a command that starts next. It also returns how many signals came before.
+func startWitness(signals <-chan os.Signal) (w *witness, before int) {
+	for {
+		before = len(signals)
+		w = newWitness()
+		if len(signals) == before {
+			return w, before
+		}
+		w.end() // a signal came meanwhile, and may have ended it
+	}
+}
+
+// passOn sends signals to a running command until done is closed. The command also gets those that came before it. A
+// signal that the whole process group gets, such as Ctrl-C at a terminal, reaches the command without help, and must
+// not reach it twice. If it comes in the moment between startWitness and the start of the command, it is lost: some
+// programs end at once when they get a second Ctrl-C, and lose their work.
+func passOn(p *os.Process, w *witness, signals <-chan os.Signal, before int, done <-chan struct{}) {
+	for range before {
+		_ = p.Signal(<-signals)
 	}
 	// Signals that are close together do not arrive in the order in which they were sent. So the witness may have been
 	// ended by one that is still to come.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"maps"
 	"reflect"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,19 +20,25 @@ import (
 // jsonFlag is the flag --json[=FIELDS]. true and false are no names of fields.
 type jsonFlag struct{ a *app }
 
-var fieldNames = regexp.MustCompile(`^[a-z0-9_]+(,[a-z0-9_]+)*$`)
-
 func (f jsonFlag) Set(text string) error {
 	on, err := strconv.ParseBool(text)
 	switch {
 	case err == nil:
 		f.a.json, f.a.fields = on, nil
-	case fieldNames.MatchString(text):
+	case isFieldList(text):
 		f.a.json, f.a.fields = true, strings.Split(text, ",")
 	default:
 		return errors.New("not a list of fields")
 	}
 	return nil
+}
+
+// isFieldList reports whether a text is a list of names, with commas between them.
+func isFieldList(text string) bool {
+	isBad := func(name string) bool {
+		return name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != ""
+	}
+	return !slices.ContainsFunc(strings.Split(text, ","), isBad)
 }
 
 func (f jsonFlag) String() string {

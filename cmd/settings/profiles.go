@@ -7,8 +7,8 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -21,7 +21,13 @@ import (
 // ProfileKeys are the keys of a profile.
 var ProfileKeys = []string{Endpoint, Project, Environment, CACertFile, ClientCertFile, ClientKeyFile}
 
-var profileName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+// isProfileName reports whether a text can name a profile: at most 64 letters, digits, dots, underscores and hyphens,
+// of which the first is a letter or a digit.
+func isProfileName(name string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	return name != "" && len(name) <= 64 && strings.Contains(letters, name[:1]) &&
+		strings.Trim(name, letters+"._-") == ""
+}
 
 // Profiles are named sets of settings, in one file. The file keeps its comments and its order when a profile changes.
 type Profiles struct {
@@ -50,7 +56,7 @@ func OpenProfiles() (*Profiles, error) {
 	}
 	p.document = document
 	return p, entries(p.Path, mapping, nil, func(name string, value *yaml.Node) error {
-		if !profileName.MatchString(name) {
+		if !isProfileName(name) {
 			return invalid(p.Path, value, "%s is not a valid name of a profile", backend.Quote(name))
 		}
 		if value.Kind != yaml.MappingNode {
@@ -81,7 +87,7 @@ func (p *Profiles) Get(name string) (Values, error) {
 
 // Set changes some settings of a profile, which it creates if it does not exist. An empty value removes a setting.
 func (p *Profiles) Set(name string, changes Values) error {
-	if !profileName.MatchString(name) {
+	if !isProfileName(name) {
 		return backend.Errorf(backend.CodeInvalid, "%s is not a valid name of a profile", backend.Quote(name)).
 			WithHint("use 1 to 64 letters, digits, dots, underscores and hyphens")
 	}
