@@ -81,20 +81,26 @@ func (r *run) beginDeployment() (*deployment, error) {
 
 // removeRows deletes the draft. The keys of the environments that it creates stay.
 func (r *run) removeRows(d *deployment) error {
+	ids := []string{d.row.ID}
 	for _, p := range d.parts {
-		if err := r.tx.DeleteObject(r.ctx, p.row.ID); err != nil {
-			return err
-		}
+		ids = append(ids, p.row.ID)
 	}
-	return r.tx.DeleteObject(r.ctx, d.row.ID)
+	return r.tx.DeleteObjects(r.ctx, d.row.Project, ids)
 }
 
 // show finds out which changes are stale.
 func (d *deployment) show(r *run) error {
-	now, err := presentOf(r.ctx, r.tx, d.in, d.parts)
+	primed := primedTx{Tx: r.tx, objects: map[string]store.Object{}, versions: map[string]store.Version{}}
+	now, err := lookUpPresent(r.ctx, r.tx, d.in, d.parts, func(e store.Entry) {
+		primed.objects[e.Object.ID] = e.Object
+		if e.Current.Object != "" {
+			primed.versions[e.Object.ID] = e.Current
+		}
+	})
 	if err != nil {
 		return err
 	}
+	r.tx = primed
 	d.shown = make([]backend.Object, len(d.parts))
 	for i, p := range d.parts {
 		if d.shown[i], err = p.object(d.in, d.row.Name, now); err != nil {

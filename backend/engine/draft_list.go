@@ -27,6 +27,13 @@ func (d draftPart) place() place {
 
 // presentOf looks up the objects of changes, with one statement for secrets and one for scoped values.
 func presentOf(ctx context.Context, tx store.Tx, in *project, parts []draftPart) (present, error) {
+	return lookUpPresent(ctx, tx, in, parts, func(store.Entry) {})
+}
+
+// lookUpPresent is presentOf that also calls each for every secret and scoped value.
+func lookUpPresent(
+	ctx context.Context, tx store.Tx, in *project, parts []draftPart, each func(store.Entry),
+) (present, error) {
 	out := present{place{kind: backend.KindProject, name: in.row.Name}: in.row}
 	for _, o := range in.environments {
 		out[place{kind: o.Kind, name: o.Name}] = o
@@ -50,6 +57,7 @@ func presentOf(ctx context.Context, tx store.Tx, in *project, parts []draftPart)
 			*list = slices.Compact(*list)
 		}
 		err := tx.Lookup(ctx, l, func(e store.Entry) {
+			each(e)
 			o := e.Object
 			out[place{kind, o.Environment, o.Scope, o.Name}] = o
 		})

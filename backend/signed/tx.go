@@ -269,6 +269,45 @@ func (t *tx) DeleteObject(ctx context.Context, id string) error {
 	return nil
 }
 
+// DeleteObjects implements store.Tx.
+func (t *tx) DeleteObjects(ctx context.Context, project string, ids []string) error {
+	before := make([]knownObject, len(ids))
+	var keys []store.VersionKey
+	for i, id := range ids {
+		var err error
+		if before[i], err = t.present(ctx, id); err != nil {
+			return err
+		}
+		if o := before[i].row; o.Version > 0 {
+			keys = append(keys, store.VersionKey{Project: o.Project, Object: id, Version: o.Version})
+		}
+	}
+	versions, err := t.Tx.Versions(ctx, keys)
+	if err != nil {
+		return err
+	}
+	if err := t.Tx.DeleteObjects(ctx, project, ids); err != nil {
+		return err
+	}
+	name, untrusted := projectState(project), map[string]bool{}
+	for _, b := range before {
+		delete(t.known, b.row.ID)
+		t.raiseIfKept(b.row.Kind)
+		if b.untrusted {
+			untrusted[b.row.ID] = true
+			t.spoil(name)
+			continue
+		}
+		t.subtract(name, t.signers.objectSummand(b.row))
+	}
+	for _, v := range versions {
+		if !untrusted[v.Object] {
+			t.subtract(name, t.signers.versionSummand(v))
+		}
+	}
+	return nil
+}
+
 // InsertVersion implements store.Tx.
 func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
 	v.DeploymentMAC = t.signers.sign(t.signers.version(v))

@@ -206,6 +206,22 @@ func (t *tx) DeleteObject(ctx context.Context, id string) error {
 		}})
 }
 
+// DeleteObjects implements store.Tx.
+func (t *tx) DeleteObjects(ctx context.Context, project string, ids []string) error {
+	for _, id := range ids {
+		delete(t.placed, id)
+	}
+	return t.execLater(ctx, later{`WITH named AS (DELETE FROM object_id WHERE id = ANY($2::text[])),
+			versions AS (DELETE FROM version v WHERE v.project = $1 AND v.object = ANY($2::text[]))
+		DELETE FROM object o WHERE o.project = $1 AND o.id = ANY($2::text[])`, []any{project, list(ids)},
+		func(n int64, err error) error {
+			if err == nil && n != int64(len(ids)) {
+				return noObject(ids[0])
+			}
+			return err
+		}})
+}
+
 // place remembers an object for the error that another one has its place.
 func (t *tx) place(o store.Object) {
 	if t.placed == nil {

@@ -263,3 +263,19 @@ func (t *tx) DeleteObject(ctx context.Context, id string) error {
 	}
 	return err
 }
+
+// DeleteObjects implements store.Tx.
+func (t *tx) DeleteObjects(ctx context.Context, _ string, ids []string) error {
+	list := jsonArray(ids)
+	if _, err := t.exec(ctx, "DELETE FROM version WHERE object IN (SELECT value FROM json_each(?))", list); err != nil {
+		return err
+	}
+	n, err := t.exec(ctx, "DELETE FROM object WHERE id IN (SELECT value FROM json_each(?))", list)
+	for _, id := range ids {
+		delete(t.deferred, id)
+	}
+	if err == nil && n != int64(len(ids)) {
+		return noObject(ids[0])
+	}
+	return err
+}

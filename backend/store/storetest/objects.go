@@ -255,6 +255,29 @@ var objectTests = []test{
 		}
 		e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error { return tx.DeleteObject(ctx, o.ID) })
 	}},
+	{"several objects are deleted with their version", func(e env) {
+		o, plain, other := secret("p", "e", "project", "a"), secret("p", "e", "project", "b"), secret("p", "e", "project", "c")
+		e.insert(o, plain, other)
+		e.update(func(ctx context.Context, tx store.Tx) error {
+			for _, v := range []store.Version{version(o.ID, 1), version(other.ID, 1)} {
+				if err := tx.InsertVersion(ctx, v); err != nil {
+					return err
+				}
+			}
+			return tx.DeleteObjects(ctx, "p", []string{o.ID, plain.ID})
+		})
+		if got := e.names(store.Filter{Kind: o.Kind}); !slices.Equal(got, []string{"c"}) {
+			e.Errorf("the remaining objects are %v", got)
+		}
+		remaining := e.versions(store.VersionKey{Project: "p", Object: o.ID, Version: 1},
+			store.VersionKey{Project: "p", Object: other.ID, Version: 1})
+		if len(remaining) != 1 || remaining[0].Object != other.ID {
+			e.Errorf("the remaining versions are %+v, want only the one of the other object", remaining)
+		}
+		e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error {
+			return tx.DeleteObjects(ctx, "p", []string{other.ID, o.ID})
+		})
+	}},
 	{"Objects and Count apply a filter", func(e env) {
 		linked := store.Object{
 			Kind: backend.KindScopedValue, ID: newID(), Project: "p1", Environment: "dev", Scope: "project", Name: "v",
