@@ -13,8 +13,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// BenchmarkDeployDraft1000 deploys a draft of 1,000 new values, and compares the time with one apply of as many changes.
-// Each round does both, so that the load of the machine changes the ratio little. The aim is 1.2 at most.
+// BenchmarkDeployDraft1000 deploys a draft of 1,000 new values, and compares the time with one apply of as many
+// changes. Each round does both, so that the load of the machine changes the ratio little. The aim is 1.2 at most.
 func BenchmarkDeployDraft1000(b *testing.B) {
 	const n = 1000
 	c := open.Config{Path: filepath.Join(b.TempDir(), "data")}

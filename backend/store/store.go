@@ -96,8 +96,8 @@ type Tx interface {
 	// DeleteObject deletes an object and its versions. ErrNotFound means that it does not exist.
 	DeleteObject(ctx context.Context, id string) error
 
-	// DeleteObjects deletes several objects of a project that never had a version but number 1, with that version, in a few
-	// statements. ErrNotFound means that one of them does not exist.
+	// DeleteObjects deletes several objects of a project that never had a version but number 1, with that version. It runs
+	// a few statements for any number of them. ErrNotFound means that one of them does not exist.
 	DeleteObjects(ctx context.Context, project string, ids []string) error
 
 	// InsertVersion adds a version of an object. ErrExists means that the version exists.

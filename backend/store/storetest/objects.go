@@ -256,7 +256,8 @@ var objectTests = []test{
 		e.refused(backend.ErrNotFound, func(ctx context.Context, tx store.Tx) error { return tx.DeleteObject(ctx, o.ID) })
 	}},
 	{"several objects are deleted with their version", func(e env) {
-		o, plain, other := secret("p", "e", "project", "a"), secret("p", "e", "project", "b"), secret("p", "e", "project", "c")
+		o, plain := secret("p", "e", "project", "a"), secret("p", "e", "project", "b")
+		other := secret("p", "e", "project", "c")
 		e.insert(o, plain, other)
 		e.update(func(ctx context.Context, tx store.Tx) error {
 			for _, v := range []store.Version{version(o.ID, 1), version(other.ID, 1)} {
