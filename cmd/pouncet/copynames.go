@@ -112,6 +112,14 @@ func (a *app) createLinks(
 	return nil
 }
 
+// inputOf returns the flag for a value of the same form, a text or JSON, without the value.
+func inputOf(o backend.Object) []string {
+	if o.JSON != nil && o.JSON[0] != '"' {
+		return []string{"--json-value", "JSON"}
+	}
+	return []string{"--stdin"}
+}
+
 // fillCommand returns the command that sets an entry of another environment as o is, with another value.
 func (a *app) fillCommand(o backend.Object, environment string) string {
 	words := []string{"pouncet", o.Kind.Command(), "set", o.Name, "--env", environment}
@@ -141,7 +149,7 @@ func (a *app) fillCommand(o backend.Object, environment string) string {
 		add("label", k+"="+o.Labels[k])
 	}
 	if o.Kind == backend.KindScopedValue {
-		words = append(words, "--stdin")
+		words = append(words, inputOf(o)...)
 	}
 	for i, w := range words {
 		words[i] = shellWord(w)

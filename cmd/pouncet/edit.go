@@ -43,7 +43,7 @@ func (a *app) editCommand(o objectCommand) *cobra.Command {
 	c.Flags().StringVar(&note, "note", "", "`text` that says why the value changes; it is kept with the version")
 	mayBeEmpty(c, "note")
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
-		editor, err := editorCommand()
+		editor, err := a.editorCommand()
 		if err != nil {
 			return err
 		}
@@ -66,16 +66,19 @@ func (a *app) editCommand(o objectCommand) *cobra.Command {
 	return c
 }
 
-// editorCommand returns the command of the user's editor.
-func editorCommand() (string, error) {
-	editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR"))
-	if editor == "" {
-		if _, err := exec.LookPath("vi"); err != nil {
-			return "", backend.Errorf(backend.CodeInvalid, "no editor is set").WithHint("set VISUAL or EDITOR")
-		}
-		editor = "vi"
+// editorCommand returns the command of the user's editor. Without a terminal, vi would print the value.
+func (a *app) editorCommand() (string, error) {
+	if editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR")); editor != "" {
+		return editor, nil
 	}
-	return editor, nil
+	if !isTerminal(a.in) || !isTerminal(a.err) {
+		return "", backend.Errorf(backend.CodeInvalid, "there is no terminal for an editor").
+			WithHint("set VISUAL or EDITOR to a program that needs none, or write the value with: pouncet secret set --stdin")
+	}
+	if _, err := exec.LookPath("vi"); err != nil {
+		return "", backend.Errorf(backend.CodeInvalid, "no editor is set").WithHint("set VISUAL or EDITOR")
+	}
+	return "vi", nil
 }
 
 // edit lets the user change a value until it can be written, or until nothing is to be written.
@@ -101,8 +104,13 @@ func (a *app) edit(
 	}
 	defer file.remove()
 	for {
+		for len(interrupts) > 0 {
+			<-interrupts
+		}
 		after, err := file.edit(ctx, a, editor)
 		switch {
+		case err != nil && (ctx.Err() != nil || len(interrupts) > 0): // it ended the editor
+			return context.Canceled
 		case err != nil:
 			return err
 		case sameValue(before, after, r.JSON):

@@ -55,13 +55,13 @@ type reportPlace struct {
 	ID          string `json:"id"`
 }
 
-// secretReport is the JSON of a report.
+// secretReport is a report.
 type secretReport struct {
-	Findings []reportFinding `json:"findings"`
+	Findings []reportFinding
 	// NotCompared counts the secrets whose values were not compared, because the caller may not have them.
-	NotCompared int `json:"not_compared"`
+	NotCompared int
 	// HasUsages says whether files have registered their references. Without, no secret is "in no file".
-	HasUsages bool `json:"has_usages"`
+	HasUsages bool
 }
 
 func (a *app) reportCommand() *cobra.Command {
@@ -87,7 +87,7 @@ func (a *app) reportCommand() *cobra.Command {
 			return err
 		}
 		if a.json {
-			a.printJSON(r)
+			a.printJSON(map[string]any{"findings": r.Findings, "not_compared": r.NotCompared, "has_usages": r.HasUsages})
 			return nil
 		}
 		a.printReport(r)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,6 +45,8 @@ func (v *valueOutput) check(a *app, c *cobra.Command) error {
 	}
 	info, err := os.Stat(v.file)
 	switch {
+	case isStream(v.file):
+		return errNotRegular(v.file)
 	case errors.Is(err, fs.ErrNotExist):
 		if _, err := os.Stat(filepath.Dir(v.file)); err != nil {
 			return errWriting(v.file, err)
@@ -52,8 +55,7 @@ func (v *valueOutput) check(a *app, c *cobra.Command) error {
 	case err != nil:
 		return errWriting(v.file, err)
 	case !info.Mode().IsRegular():
-		return backend.Errorf(backend.CodeInvalid, "%s is not a regular file", backend.Quote(v.file)).
-			WithHint("name a file; to send the value to another program, leave out --output and use a pipe")
+		return errNotRegular(v.file)
 	}
 	// The file that a link leads to is replaced, and not the link.
 	v.file, err = filepath.EvalSymlinks(v.file)
@@ -61,6 +63,18 @@ func (v *valueOutput) check(a *app, c *cobra.Command) error {
 		return errWriting(v.file, err)
 	}
 	return nil
+}
+
+// isStream reports whether a path stands for an open file, such as /dev/stdout: to replace the file behind it would
+// lose what is in it.
+func isStream(path string) bool {
+	path = filepath.ToSlash(filepath.Clean(path))
+	return strings.HasPrefix(path, "/dev/std") || strings.HasPrefix(path, "/dev/fd/") || strings.HasPrefix(path, "/proc/")
+}
+
+func errNotRegular(file string) error {
+	return backend.Errorf(backend.CodeInvalid, "%s is not a regular file", backend.Quote(file)).
+		WithHint("name a file; to send the value to another program, leave out --output and use a pipe")
 }
 
 func errWriting(file string, err error) error {

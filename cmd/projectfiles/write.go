@@ -66,6 +66,8 @@ func isTaken(i Item, overwrite bool) bool {
 	switch i.State {
 	case BackendChanged, BackendCreated, BackendRemoved:
 		return i.Object == nil || i.Object.ManagedBy == ""
+	case Same: // the rename that the file asks for was made
+		return i.File != nil && i.File.Was != "" && i.Object != nil && i.Object.Name == i.Key.Name
 	case Conflict, Changed, Removed:
 		return overwrite
 	}

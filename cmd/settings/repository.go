@@ -25,8 +25,8 @@ type Repository struct {
 }
 
 // FindRepository reads the settings file that is nearest to a folder, upwards. The search ends in the first folder with
-// .git, and in the home folder of the user. A file that another user owns or may change gives ErrDenied; trust says in
-// the hint how to name it.
+// .git, and in the home folder of the user. A Kubernetes resource of the name is passed over. A file that another user
+// owns or may change gives ErrDenied; trust says in the hint how to name it.
 func FindRepository(from, trust string) (Repository, error) {
 	home, _ := os.UserHomeDir()
 	for folder := from; ; folder = filepath.Dir(folder) {
@@ -35,7 +35,10 @@ func FindRepository(from, trust string) (Repository, error) {
 			if err := open.CheckFile(path, trust); err != nil {
 				return Repository{}, err
 			}
-			return ReadRepository(path)
+			r, err := ReadRepository(path)
+			if !errors.Is(err, errResource) {
+				return r, err
+			}
 		}
 		_, err := os.Lstat(filepath.Join(folder, ".git"))
 		if err == nil || folder == home || folder == filepath.Dir(folder) {
@@ -43,6 +46,12 @@ func FindRepository(from, trust string) (Repository, error) {
 		}
 	}
 }
+
+// errResource is the error of a file that is no settings file: the configuration of the KRM function can have the same
+// name.
+var errResource = backend.Errorf(backend.CodeInvalid,
+	RepositoryFile+" is a Kubernetes resource and not a settings file").
+	WithHint("name another file")
 
 // ReadRepository reads a settings file of a repository that is trusted.
 func ReadRepository(path string) (Repository, error) {
@@ -56,6 +65,9 @@ func ReadRepository(path string) (Repository, error) {
 	_, mapping, err := parse(path, text)
 	if err != nil || mapping == nil {
 		return Repository{Path: path}, err
+	}
+	if child(mapping, "apiVersion") != nil && child(mapping, "kind") != nil {
+		return Repository{}, errResource
 	}
 	v, err := values(path, mapping, RepositoryKeys)
 	return Repository{path, v}, err

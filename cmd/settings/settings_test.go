@@ -206,6 +206,8 @@ func TestSearchForARepositoryFileEndsAtItsRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	found("")
+	write(t, filepath.Join(deep, RepositoryFile), "apiVersion: pouncet.dev/v1\nkind: Render\nspec: {}\n")
+	found("")
 	own := filepath.Join(folder, "work", "repo", RepositoryFile)
 	write(t, own, "project: own\n")
 	found(own)
