@@ -32,7 +32,7 @@ type Part struct {
 
 	Action    Action   `json:"action,omitempty"`
 	Changed   []string `json:"changed,omitempty"`
-	Object    Object   `json:"object"`
+	Object    Object   `json:"object,omitzero"` // none if a stale change stopped the deployment before this one
 	Err       *Error   `json:"error,omitempty"`
 	Displaced *Object  `json:"displaced,omitempty"`
 	Unchecked string   `json:"unchecked,omitempty"`
