@@ -126,6 +126,7 @@ func startCluster(t *testing.T) *cluster {
 		"--listen-client-urls", "http://"+client, "--advertise-client-urls", "http://"+client,
 		"--listen-peer-urls", "http://"+peer, "--initial-advertise-peer-urls", "http://"+peer,
 		"--initial-cluster", "etcd=http://"+peer, "--logger", "zap", "--log-level", "warn")
+	waitForEtcd(t, client)
 	c := &cluster{t: t}
 	for i := range 3 {
 		dir, err := os.MkdirTemp("", "pouncet-node-") // short: the path of a socket has at most 107 bytes
@@ -154,6 +155,28 @@ func startCluster(t *testing.T) *cluster {
 	}
 	c.waitHealthy()
 	return c
+}
+
+// waitForEtcd waits until etcd has decided on the version of its cluster. Patroni ends if it finds none.
+func waitForEtcd(t *testing.T, address string) {
+	t.Helper()
+	waitFor(t, clusterTime, func() error {
+		r, err := http.Get("http://" + address + "/version")
+		if err != nil {
+			return err
+		}
+		defer r.Body.Close()
+		var version struct {
+			Cluster string `json:"etcdcluster"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&version); err != nil {
+			return err
+		}
+		if version.Cluster == "" || version.Cluster == "not_decided" {
+			return fmt.Errorf("etcd has the version %q", version.Cluster)
+		}
+		return nil
+	})
 }
 
 // start starts Patroni, which starts PostgreSQL.
