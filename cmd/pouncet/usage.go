@@ -3,8 +3,10 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -76,11 +78,42 @@ func onlyCommands(c *cobra.Command, args []string) error {
 		return nil
 	}
 	err := usage(c, "%s has no such command", c.CommandPath())
-	suggestion := suggest.Name(args[0], commandNames(c))
+	suggestion := cmp.Or(otherWord(c, args[0]), suggest.Name(args[0], commandNames(c)))
 	if suggestion != "" {
 		suggestion = c.CommandPath() + " " + suggestion
 	}
 	return err.withHint("%s", suggest.Hint(suggestion, err.err.Hint))
+}
+
+// otherWords has the words that other tools use for a command.
+var otherWords = map[string][]string{
+	"compare":  {"diff"},
+	"create":   {"add", "new", "issue", "set"},
+	"delete":   {"rm", "remove", "del", "destroy", "revoke"},
+	"discard":  {"rm", "remove", "del", "delete", "abandon"},
+	"doctor":   {"status", "health", "check-health"},
+	"history":  {"versions", "log"},
+	"list":     {"ls"},
+	"login":    {"signin", "sign-in", "auth"},
+	"logout":   {"signout", "sign-out"},
+	"rename":   {"mv"},
+	"render":   {"inject", "interpolate", "template"},
+	"resolve":  {"get", "read", "cat"},
+	"restore":  {"undelete", "recover"},
+	"rollback": {"revert"},
+	"run":      {"exec"},
+	"set":      {"add", "create", "new", "put", "update", "write"},
+	"show":     {"get", "read", "cat", "describe", "inspect", "view"},
+}
+
+// otherWord returns the command below c that other tools call by the word, or "".
+func otherWord(c *cobra.Command, word string) string {
+	for _, sub := range c.Commands() {
+		if !sub.Hidden && slices.Contains(otherWords[sub.Name()], strings.ToLower(word)) {
+			return sub.Name()
+		}
+	}
+	return ""
 }
 
 // commandNames returns the names and aliases of the commands below c.
