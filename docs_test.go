@@ -135,6 +135,61 @@ func TestPagesSayWhatTheReaderCanDo(t *testing.T) {
 	}
 }
 
+// TestPagesSayWhatToDoNext checks that a page ends with links to what the reader can do next.
+func TestPagesSayWhatToDoNext(t *testing.T) {
+	generated := []string{"docs/explanation/attributes.md", "docs/explanation/rules.md"} // lists, to look things up
+	guides, err := filepath.Glob("templates/guides/*.tmpl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range slices.Concat(pages(t), guides) {
+		heading := "## Next"
+		switch {
+		case strings.HasSuffix(page, "/README.md"), slices.Contains(generated, page):
+			continue
+		case strings.HasPrefix(page, "docs/explanation/"):
+			heading = "## More"
+		}
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, next, _ := strings.Cut(string(text), "\n"+heading+"\n\n")
+		if !strings.HasPrefix(next, "- ") || strings.Contains(next, "\n#") {
+			t.Errorf("%s: the last section must be %q, with a list of links", page, heading)
+		}
+	}
+}
+
+// TestIndexesHaveEveryPage checks that the index of each folder of pages links to all of them.
+func TestIndexesHaveEveryPage(t *testing.T) {
+	for _, folder := range []string{"docs", "docs/tutorial", "docs/howto", "docs/explanation", "docs/adr", "docs/guides"} {
+		index := folder + "/README.md"
+		if folder == "docs/guides" {
+			index = "docs/README.md"
+		}
+		text, err := os.ReadFile(index)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found, err := filepath.Glob(folder + "/*.md")
+		if err != nil || len(found) < 4 {
+			t.Fatalf("%s has %d pages: %v", folder, len(found), err)
+		}
+		for _, page := range found {
+			page = filepath.ToSlash(page)
+			link, err := filepath.Rel(filepath.Dir(index), page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			link = filepath.ToSlash(link)
+			if page != index && !strings.Contains(string(text), "]("+link+")") {
+				t.Errorf("%s has no link to %s", index, link)
+			}
+		}
+	}
+}
+
 // TestLinksLeadToFiles checks every relative link of the pages that a person wrote, and every link to a file of this
 // repository on GitHub, with its anchor.
 func TestLinksLeadToFiles(t *testing.T) {
