@@ -210,12 +210,13 @@ func startProcess(t *testing.T, owner *syscall.Credential, name string, args ...
 // signal sends a signal to Patroni, to PostgreSQL and to all its processes: the machine crashes, stands still or
 // continues.
 func (n *node) signal(s syscall.Signal) {
-	processes := []int{n.patroni.Process.Pid}
+	_ = n.patroni.Process.Signal(s)
+	var processes []int
 	text, _ := os.ReadFile(filepath.Join(n.dir, "data", "postmaster.pid"))
 	first, _, _ := strings.Cut(string(text), "\n")
 	if postmaster, err := strconv.Atoi(first); err == nil {
 		_ = syscall.Kill(postmaster, syscall.SIGSTOP) // so that it starts no further process meanwhile
-		processes = append(append(processes, children(postmaster)...), postmaster)
+		processes = append(children(postmaster), postmaster)
 	}
 	for _, pid := range processes {
 		_ = syscall.Kill(pid, s)
