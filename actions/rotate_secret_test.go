@@ -13,11 +13,17 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-const action = "pouncet_rotate_secret"
-
-// run validates, plans and invokes the action, as Terraform 1.14 does. It stops at the first diagnostics.
-func run(
+// rotate runs the action pouncet_rotate_secret.
+func rotate(
 	t *testing.T, p *acctest.Process, arguments map[string]string,
+) (progress []string, diags []*tfprotov6.Diagnostic) {
+	t.Helper()
+	return run(t, p, "pouncet_rotate_secret", arguments)
+}
+
+// run validates, plans and invokes an action, as Terraform 1.14 does. It stops at the first diagnostics.
+func run(
+	t *testing.T, p *acctest.Process, action string, arguments map[string]string,
 ) (progress []string, diags []*tfprotov6.Diagnostic) {
 	t.Helper()
 	ctx := context.Background()
@@ -56,7 +62,7 @@ func TestRotationGeneratesANewVersion(t *testing.T) {
 	})
 	p := acctest.NewProcess(t, map[string]string{"path": b.Path})
 
-	progress, diags := run(t, p, map[string]string{"name": "db", "environment": "dev"})
+	progress, diags := rotate(t, p, map[string]string{"name": "db", "environment": "dev"})
 	after := b.Secret("dev", "db")
 	const done = `secret "db" in environment "dev" now has version 2`
 	if len(diags) > 0 || len(progress) != 1 || progress[0] != done {
@@ -81,7 +87,7 @@ func TestRotationGeneratesANewVersion(t *testing.T) {
 			"name": "db", "environment": "dev", "alphabet": "aaaaaaaaaaaa",
 		}, "each once"},
 	} {
-		_, diags := run(t, p, c.arguments)
+		_, diags := rotate(t, p, c.arguments)
 		if len(diags) == 0 {
 			t.Errorf("%s is accepted", name)
 			continue
@@ -100,7 +106,7 @@ func TestRotationIsRefusedInAPlanWithoutValues(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "db", "CANARY-before")
 	p := acctest.NewProcess(t, map[string]string{"path": b.Path, "ephemeral_values": "unknown"})
-	progress, diags := run(t, p, map[string]string{"name": "db", "environment": "dev"})
+	progress, diags := rotate(t, p, map[string]string{"name": "db", "environment": "dev"})
 	if len(progress) > 0 || len(diags) != 1 || !strings.Contains(diags[0].Detail, `ephemeral_values = "unknown"`) ||
 		!strings.Contains(diags[0].Detail, `set it to "resolve"`) {
 		t.Errorf("the rotation reports %v and %v", progress, diags)

@@ -26,6 +26,11 @@ type Staged struct {
 	Files int `json:"files,omitempty"`
 }
 
+// CannotBeUndone reports whether the change deletes something permanently, or an environment with what is in it.
+func (s Staged) CannotBeUndone() bool {
+	return s.Purge || s.Op == OpDelete && s.Force && s.Kind == KindEnvironment
+}
+
 // Part is one change of a draft that is deployed, with its outcome.
 type Part struct {
 	Change Object `json:"change"` // of the kind KindDraftChange

@@ -105,7 +105,7 @@ func TestExamplesOfListsAndActionsMatchTheirSchemas(t *testing.T) {
 	for name, s := range schemas.ActionSchemas {
 		checkExample(name, filepath.Join("../examples/actions", name, "action.tf"), "action", s.Schema)
 	}
-	if len(schemas.ListResourceSchemas) != 5 || len(schemas.ActionSchemas) != 1 {
+	if len(schemas.ListResourceSchemas) != 5 || len(schemas.ActionSchemas) != 2 {
 		t.Errorf("%d lists, %d actions", len(schemas.ListResourceSchemas), len(schemas.ActionSchemas))
 	}
 }

@@ -190,5 +190,5 @@ func (p *pouncet) Functions(context.Context) []func() function.Function { return
 func (p *pouncet) ListResources(context.Context) []func() list.ListResource { return lists.New() }
 
 func (p *pouncet) Actions(context.Context) []func() action.Action {
-	return []func() action.Action{actions.NewRotateSecret}
+	return []func() action.Action{actions.NewRotateSecret, actions.NewDeployDraft}
 }

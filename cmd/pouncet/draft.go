@@ -219,7 +219,7 @@ func problemOf(o backend.Object, trial *backend.Outcome) string {
 func cannotBeUndone(changes []backend.Object) []string {
 	var names []string
 	for _, o := range changes {
-		if s := o.Staged; s.Purge || s.Force && s.Kind == backend.KindEnvironment {
+		if s := o.Staged; s.CannotBeUndone() {
 			names = append(names, s.Kind.String()+" "+backend.Quote(o.Name))
 		}
 	}
@@ -362,11 +362,9 @@ func (a *app) chosenChanges(ctx context.Context, s backend.Service, draft, entry
 	}
 	var chosen []backend.Object
 	var objects, names []string
-	environment := a.env // not from the environment variable: the draft may have other kinds
 	for _, o := range changes {
 		names = append(names, o.Name)
-		if o.ID != entry && o.Name != entry || environment != "" && o.Environment != environment ||
-			a.scope != "" && o.Scope != a.scope {
+		if !a.choosesChange(o, entry) {
 			continue
 		}
 		chosen = append(chosen, o)
@@ -378,6 +376,9 @@ func (a *app) chosenChanges(ctx context.Context, s backend.Service, draft, entry
 	case len(chosen) == 0:
 		e := backend.Errorf(backend.CodeNotFound, "draft %s has no change of %s", backend.Quote(found.Name),
 			backend.Quote(entry)).WithHint("list its changes: pouncet draft show %s%s", found.Name, a.projectFlag())
+		if slices.Contains(names, entry) {
+			return nil, a.elsewhere(found, entry)
+		}
 		e.Suggestion = suggest.Name(entry, names)
 		return nil, e
 	case len(objects) > 1:
@@ -386,6 +387,33 @@ func (a *app) chosenChanges(ctx context.Context, s backend.Service, draft, entry
 			WithHint("choose one with --env and --scope, or by the id of its change: pouncet draft show %s --json", found.Name)
 	}
 	return chosen, nil
+}
+
+// choosesChange reports whether an argument and the flags choose a change of a draft. For a name, the environment of the
+// settings counts too: it chooses among secrets and scoped values, and an object of another kind has none.
+func (a *app) choosesChange(o backend.Object, entry string) bool {
+	if a.env != "" && o.Environment != a.env || a.scope != "" && o.Scope != a.scope {
+		return false
+	}
+	if o.ID == entry {
+		return true
+	}
+	environment := a.environmentName()
+	return o.Name == entry && (environment == "" || o.Environment == "" || o.Environment == environment)
+}
+
+// elsewhere is the error of a name that a draft changes in another environment or scope than the chosen one.
+func (a *app) elsewhere(draft backend.Object, entry string) error {
+	var chosen []string
+	if environment, origin := a.setting(settingEnv); environment != "" {
+		chosen = append(chosen, "environment "+backend.Quote(environment)+" ("+origin+")")
+	}
+	if a.scope != "" {
+		chosen = append(chosen, "scope "+a.scope)
+	}
+	return backend.Errorf(backend.CodeNotFound, "draft %s has no change of %s in %s", backend.Quote(draft.Name),
+		backend.Quote(entry), strings.Join(chosen, " and ")).
+		WithHint("look where it changes it: pouncet draft show %s%s", draft.Name, a.projectFlag())
 }
 
 // stagedOutcomeText says what a change that was added to a draft will do.

@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"unicode/utf8"
@@ -51,6 +52,9 @@ func (a *app) editCommand(o objectCommand) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := a.checkNotStaged(ctx, s, secret); err != nil {
+			return err
+		}
 		ref, err := a.revealRef(ctx, s, secret)
 		if err != nil {
 			return err
@@ -64,6 +68,28 @@ func (a *app) editCommand(o objectCommand) *cobra.Command {
 		return a.edit(ctx, s, editor, secret, r, change)
 	})
 	return c
+}
+
+// checkNotStaged refuses to edit the present value into a draft that has another value already: nobody can read that
+// one, and the edited one would replace it.
+func (a *app) checkNotStaged(ctx context.Context, s backend.Service, secret backend.Object) error {
+	if a.draft == "" {
+		return nil
+	}
+	changes, err := backend.ListAll(ctx, s, backend.Query{Kind: backend.KindDraftChange, Project: secret.Project,
+		Draft: a.draft})
+	if errors.Is(err, backend.ErrNotFound) {
+		return nil // the edit creates the draft
+	}
+	for _, o := range changes {
+		if o.Staged.Object == secret.ID && slices.Contains(o.Staged.Changed, "value") {
+			return backend.Errorf(backend.CodeConflict, "draft %s already has a value of secret %s, and the values of a draft "+
+				"cannot be read", backend.Quote(a.draft), backend.Quote(secret.Name)).
+				WithHint("replace it: pouncet secret set %s --stdin --draft %s; or leave it out first: pouncet draft drop %s %s",
+					secret.ID, a.draft, a.draft, o.ID)
+		}
+	}
+	return err
 }
 
 // editorCommand returns the command of the user's editor. Without a terminal, vi would print the value.
@@ -120,7 +146,7 @@ func (a *app) edit(
 			err = errValueRequired()
 		default:
 			change.Value = backend.NewPlaintext(after)
-			err = tryChange(ctx, s, change)
+			err = a.tryChange(ctx, s, change)
 		}
 		if err == nil {
 			return a.apply(ctx, s, change)
@@ -132,8 +158,8 @@ func (a *app) edit(
 }
 
 // tryChange returns the rule that a change would break.
-func tryChange(ctx context.Context, s backend.Service, change backend.Change) error {
-	out, err := s.Apply(ctx, backend.ChangeSet{DryRun: true, Changes: []backend.Change{change}})
+func (a *app) tryChange(ctx context.Context, s backend.Service, change backend.Change) error {
+	out, err := s.Apply(ctx, backend.ChangeSet{DryRun: true, Draft: a.draft, Changes: []backend.Change{change}})
 	if err == nil && out[0].Err != nil {
 		err = out[0].Err
 	}

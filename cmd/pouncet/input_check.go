@@ -32,7 +32,8 @@ func mayBeEmpty(c *cobra.Command, flags ...string) {
 // and nothing else decides this. A variable that a script forgot to set becomes
 // an empty argument, which must not select everything or the default.
 //
-// It also rejects an invalid scope, which would select nothing.
+// It also rejects an invalid scope, which would select nothing, and an invalid name of a draft, before anything else is
+// asked for or done.
 func checkInput(c *cobra.Command, args []string) error {
 	if c.Name() == cobra.ShellCompRequestCmd {
 		return nil // the last argument of a completion is often empty
@@ -56,6 +57,11 @@ func checkInput(c *cobra.Command, args []string) error {
 	if f := c.Flags().Lookup("scope"); f != nil && f.Changed {
 		if err := backend.CheckScope(f.Value.String()); err != nil {
 			return &usageError{err}
+		}
+	}
+	if f := c.Flags().Lookup("draft"); f != nil && f.Changed {
+		if err := backend.CheckName(backend.KindDraft, f.Value.String()); err != nil {
+			return &usageError{err.At("draft")}
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -60,7 +61,16 @@ func (a *app) pushCommand() *cobra.Command {
 
 // push makes the changes of the files, and rewrites the lock.
 func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f pushFlags) error {
+	var staged stagedCreations
+	if f.draft != "" {
+		var err error
+		if staged, err = creationsIn(ctx, s, p.tree.Project, f.draft); err != nil {
+			return err
+		}
+		staged.completeItems(p.items)
+	}
 	changes, of := projectfiles.Changes(p.items, p.tree, p.backend, f.prune)
+	staged.completeChanges(changes)
 	if n := len(changes); n > backend.MaxChanges {
 		return backend.Errorf(backend.CodeTooLarge, "the push has %d changes; the limit is %d", n, backend.MaxChanges).
 			WithHint("take some of the files away, push, and bring them back")
@@ -177,4 +187,42 @@ func leftError(items []projectfiles.Item) error {
 			backend.Plural(waiting, "object")).WithHint("set the values, and push again")}
 	}
 	return nil
+}
+
+// stagedCreations are the objects that a draft creates.
+type stagedCreations map[projectfiles.Key]bool
+
+// creationsIn returns what a draft creates: nothing if the draft or the project does not exist yet.
+func creationsIn(ctx context.Context, s backend.Service, project, draft string) (stagedCreations, error) {
+	changes, err := backend.ListAll(ctx, s, backend.Query{Kind: backend.KindDraftChange, Project: project, Draft: draft})
+	if err != nil && !errors.Is(err, backend.ErrNotFound) {
+		return nil, err
+	}
+	out := stagedCreations{}
+	for _, o := range changes {
+		if o.Staged.Action == backend.ActionCreate {
+			o.Kind = o.Staged.Kind
+			out[projectfiles.KeyOf(o)] = true
+		}
+	}
+	return out, nil
+}
+
+// completeItems makes a secret that needs a value a new one, if the draft has its value.
+func (s stagedCreations) completeItems(items []projectfiles.Item) {
+	for n, i := range items {
+		if i.State == projectfiles.NeedsValue && s[i.Key] {
+			items[n].State, items[n].Reason = projectfiles.Created, ""
+		}
+	}
+}
+
+// completeChanges makes the creation of what the draft creates already a change of it, so that a push can be repeated.
+func (s stagedCreations) completeChanges(changes []backend.Change) {
+	for n, c := range changes {
+		key := projectfiles.Key{Kind: c.Kind, Environment: c.Environment, Scope: c.Scope, Name: c.Name}
+		if c.Op == backend.OpCreate && s[key] {
+			changes[n].Op = backend.OpSet
+		}
+	}
 }

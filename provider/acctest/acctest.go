@@ -85,11 +85,31 @@ func (b *Backend) withService(f func(s backend.Service)) {
 // Apply changes the backend without Terraform.
 func (b *Backend) Apply(changes ...backend.Change) {
 	b.t.Helper()
+	b.Stage("", changes...)
+}
+
+// Stage adds changes to a draft without Terraform, or makes them if it has no name.
+func (b *Backend) Stage(draft string, changes ...backend.Change) {
+	b.t.Helper()
 	b.withService(func(s backend.Service) {
-		if _, err := s.Apply(context.Background(), backend.ChangeSet{Changes: changes}); err != nil {
+		if _, err := s.Apply(context.Background(), backend.ChangeSet{Draft: draft, Changes: changes}); err != nil {
 			b.t.Fatal(err)
 		}
 	})
+}
+
+// Draft returns the draft with a name.
+func (b *Backend) Draft(name string) (draft backend.Object) {
+	b.t.Helper()
+	b.withService(func(s backend.Service) {
+		page, err := s.Query(context.Background(), backend.Query{Kind: backend.KindDraft, Project: backend.DefaultProject,
+			Name: name})
+		if err != nil || len(page.Objects) != 1 {
+			b.t.Fatal(page.Objects, err)
+		}
+		draft = page.Objects[0]
+	})
+	return draft
 }
 
 // SetSecret sets a secret without Terraform.

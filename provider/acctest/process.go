@@ -55,7 +55,7 @@ func NewProcess(t *testing.T, configuration map[string]string) *Process {
 	return p
 }
 
-// Config returns an object of type t with the given strings and numbers. The other attributes are null.
+// Config returns an object of type t with the given strings, numbers and booleans. The other attributes are null.
 func (p *Process) Config(t tftypes.Type, given map[string]string) *tfprotov6.DynamicValue {
 	p.t.Helper()
 	values := map[string]tftypes.Value{}
@@ -69,6 +69,8 @@ func (p *Process) Config(t tftypes.Type, given map[string]string) *tfprotov6.Dyn
 				p.t.Fatal(err)
 			}
 			values[name] = tftypes.NewValue(attributeType, n)
+		case ok && attributeType.Is(tftypes.Bool):
+			values[name] = tftypes.NewValue(attributeType, s == "true")
 		case ok:
 			values[name] = tftypes.NewValue(attributeType, s)
 		}
