@@ -95,3 +95,50 @@ func TestTheKMSKeyOfAnEnvironmentCanChange(t *testing.T) {
 		t.Errorf("under the KMS key of the backend: %q, %v", got, err)
 	}
 }
+
+// A draft can be deployed after the KMS keys of its environments have changed, also that of an environment which it
+// creates.
+func TestADraftFollowsTheKMSKeysOfItsEnvironments(t *testing.T) {
+	ctx, server := context.Background(), kmstest.New(t)
+	first := server.URI(t)
+	second := kmstest.Other(first)
+	c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+	parts := embedded(t, c)
+	allow(t, parts, first, second)
+	under := func(env, key string) backend.Change {
+		e := environment(env)
+		e.KMSKey = &key
+		return e
+	}
+	apply := func(draft string, changes ...backend.Change) {
+		t.Helper()
+		if _, err := parts.Engine.Apply(ctx, backend.ChangeSet{Draft: draft, Changes: changes}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply("", under("dev", first), secret("dev", "a", "one"))
+	apply("d", secret("dev", "a", "two"), under("later", first), secret("later", "a", "of later"))
+	apply("", under("dev", second))
+	apply("d", under("later", second))
+	server.DropKey() // the first one
+	_ = parts.Close()
+	parts, err := open.Embedded(ctx, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parts.Close()
+	allow(t, parts, first, second)
+	deploy := backend.Change{Op: backend.OpDeploy, Kind: backend.KindDraft, Project: backend.DefaultProject, Name: "d"}
+	if _, err := parts.Engine.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{deploy}}); err != nil {
+		t.Fatal(err)
+	}
+	out, err := parts.Engine.Resolve(ctx, []backend.Ref{ref("dev", "a"), ref("later", "a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"two", "of later"} {
+		if got := string(out[i].Value.Expose()); got != want || out[i].Err != nil {
+			t.Errorf("value %d is %q, want %q: %v", i, got, want, out[i].Err)
+		}
+	}
+}

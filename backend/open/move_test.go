@@ -58,6 +58,8 @@ func movable(t testing.TB) (folder string) {
 			Name: "db", Value: text("two")}}},
 		{Changes: []backend.Change{{Op: backend.OpDelete, Kind: backend.KindSecret, Project: "default", Environment: "dev",
 			Name: "Z"}}},
+		{Draft: "d", Changes: []backend.Change{valued("dev", "db", "staged"),
+			inDefault(backend.OpCreate, backend.KindEnvironment, "", "later"), valued("later", "s", "of later")}},
 	} {
 		if _, err := b.Apply(t.Context(), set); err != nil {
 			t.Fatal(i, err)
@@ -201,6 +203,11 @@ func TestABackendMovesToPostgreSQLAndBack(t *testing.T) {
 	if got := resolved(t, served); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("the values are %v, want %v", got, want)
 	}
+	deploy := backend.ChangeSet{Changes: []backend.Change{inDefault(backend.OpDeploy, backend.KindDraft, "", "d")},
+		DryRun: true}
+	if out, err := served.Apply(admin(), deploy); err != nil || out[0].Err != nil {
+		t.Errorf("the draft in the database: %v, %v", out, err)
+	}
 	if err := database.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -225,6 +232,10 @@ func TestABackendMovesToPostgreSQLAndBack(t *testing.T) {
 	defer b.Close()
 	if got := resolved(t, b); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("after the way back the values are %v, want %v", got, want)
+	}
+	deploy.DryRun = false
+	if _, err := b.Apply(admin(), deploy); err != nil || valueOf(t, b, "later") != "of later" {
+		t.Errorf("after the way back, the draft: %v", err)
 	}
 	if _, err := postgres.Open(t.Context(), address); !errors.Is(err, backend.ErrUnavailable) {
 		t.Errorf("opening the database that was left: %v", err)
