@@ -34,10 +34,10 @@ var (
 func NewDeployDraft() action.Action { return &deployDraft{} }
 
 type deployDraftModel struct {
-	Name        types.String `tfsdk:"name"`
-	Project     types.String `tfsdk:"project"`
-	Revision    types.Int64  `tfsdk:"revision"`
-	AllowDelete types.Bool   `tfsdk:"allow_permanent_deletion"`
+	Name         types.String `tfsdk:"name"`
+	Project      types.String `tfsdk:"project"`
+	Revision     types.Int64  `tfsdk:"revision"`
+	AllowDestroy types.Bool   `tfsdk:"allow_destroy"`
 }
 
 func (*deployDraft) Metadata(_ context.Context, _ action.MetadataRequest, resp *action.MetadataResponse) {
@@ -62,10 +62,10 @@ func (*deployDraft) Schema(_ context.Context, _ action.SchemaRequest, resp *acti
 					"action fails if the draft has another one.",
 				Validators: []validator.Int64{int64validator.AtLeast(1)},
 			},
-			"allow_permanent_deletion": schema.BoolAttribute{
+			"allow_destroy": schema.BoolAttribute{
 				Optional: true,
-				MarkdownDescription: "Whether a draft is deployed that deletes something permanently, or an environment by " +
-					"force. Defaults to `false`.",
+				MarkdownDescription: "Whether a draft is deployed that deletes something permanently, or an environment with " +
+					"everything in it. Defaults to `false`.",
 			},
 		},
 	}
@@ -83,7 +83,7 @@ func (a *deployDraft) model(
 	if diags.HasError() {
 		return m, false
 	}
-	for _, v := range []attr.Value{m.Name, m.Project, m.Revision, m.AllowDelete} {
+	for _, v := range []attr.Value{m.Name, m.Project, m.Revision, m.AllowDestroy} {
 		if v.IsUnknown() {
 			return m, false
 		}
@@ -111,16 +111,16 @@ func (a *deployDraft) try(ctx context.Context, m deployDraftModel) (backend.Outc
 	if out[0].Err != nil {
 		return out[0], out[0].Err
 	}
-	var final []string
+	var destroyed []string
 	for _, p := range out[0].Parts {
-		if p.Change.Staged.CannotBeUndone() {
-			final = append(final, partLabel(p.Change))
+		if how := p.Change.Staged.Destroys(); how != backend.DestroysNothing {
+			destroyed = append(destroyed, partLabel(p.Change)+" "+string(how))
 		}
 	}
-	if len(final) > 0 && !m.AllowDelete.ValueBool() {
-		return out[0], backend.Errorf(backend.CodeInvalid, "draft %s deletes what cannot be restored: %s",
-			backend.Quote(out[0].Object.Name), strings.Join(final, ", ")).
-			WithHint("set allow_permanent_deletion = true, or leave it out of the draft").At("allow_permanent_deletion")
+	if len(destroyed) > 0 && !m.AllowDestroy.ValueBool() {
+		return out[0], backend.Errorf(backend.CodeInvalid, "draft %s deletes %s", backend.Quote(out[0].Object.Name),
+			strings.Join(destroyed, ", ")).
+			WithHint("set allow_destroy = true, or leave it out of the draft").At("allow_destroy")
 	}
 	return out[0], nil
 }
@@ -220,7 +220,7 @@ func partLabel(o backend.Object) string {
 }
 
 func reportDeployment(diags *diag.Diagnostics, err error) {
-	paths := session.RootPaths("project", "name", "revision", "allow_permanent_deletion")
+	paths := session.RootPaths("project", "name", "revision", "allow_destroy")
 	paths["draft"] = path.Root("name")
 	session.Report(diags, "Deploying the draft", err, paths)
 }

@@ -68,7 +68,7 @@ func TestDeploymentIsRefusedAndChangesNothing(t *testing.T) {
 		"a missing project":  {map[string]string{"name": "release", "project": "none"}, `Project "none" does not exist`},
 		"another revision":   {map[string]string{"name": "release", "revision": "9"}, "was changed since revision 9"},
 		"revision 0":         {map[string]string{"name": "release", "revision": "0"}, "at least 1"},
-		"permanent deletion": {map[string]string{"name": "release"}, `cannot be restored: secret "old" in dev`},
+		"permanent deletion": {map[string]string{"name": "release"}, `deletes secret "old" in dev permanently`},
 	} {
 		progress, diags := deploy(t, p, c.arguments)
 		if len(diags) == 0 || len(progress) > 0 {
@@ -80,7 +80,7 @@ func TestDeploymentIsRefusedAndChangesNothing(t *testing.T) {
 		}
 	}
 	b.SetSecret("dev", "db", "CANARY-of-others")
-	allowed := map[string]string{"name": "release", "allow_permanent_deletion": "true"}
+	allowed := map[string]string{"name": "release", "allow_destroy": "true"}
 	_, diags := deploy(t, p, allowed)
 	if len(diags) != 1 || !strings.Contains(diags[0].Detail, "secret db in dev was changed") {
 		t.Errorf("a stale draft: %v", diags)

@@ -26,9 +26,25 @@ type Staged struct {
 	Files int `json:"files,omitempty"`
 }
 
-// CannotBeUndone reports whether the change deletes something permanently, or an environment with what is in it.
-func (s Staged) CannotBeUndone() bool {
-	return s.Purge || s.Op == OpDelete && s.Force && s.Kind == KindEnvironment
+// Destruction says how a change deletes so much that a person has to confirm it.
+type Destruction string
+
+// The values of Destruction.
+const (
+	DestroysNothing     Destruction = ""
+	DestroysPermanently Destruction = "permanently"
+	DestroysContents    Destruction = "with everything in it"
+)
+
+// Destroys returns whether the change deletes its object permanently, or an environment with everything in it.
+func (s Staged) Destroys() Destruction {
+	switch {
+	case s.Purge:
+		return DestroysPermanently
+	case s.Op == OpDelete && s.Force && s.Kind == KindEnvironment:
+		return DestroysContents
+	}
+	return DestroysNothing
 }
 
 // Part is one change of a draft that is deployed, with its outcome.

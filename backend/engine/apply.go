@@ -340,7 +340,12 @@ func checkOperation(c backend.Change, exists bool, id, name string, at int64) er
 	case exists && c.Op == backend.OpCreate:
 		return alreadyExists(c.Kind, c.Name, id)
 	case !exists && (c.Op == backend.OpUpdate || c.Op == backend.OpDelete):
-		return backend.Errorf(backend.CodeNotFound, "%s %s does not exist", c.Kind, label).At("name")
+		if isEntry(c.Kind) && c.ID == "" {
+			label += " does not exist in environment " + backend.Quote(c.Environment)
+		} else {
+			label += " does not exist"
+		}
+		return backend.Errorf(backend.CodeNotFound, "%s %s", c.Kind, label).At("name")
 	case c.Op != backend.OpSet && c.Op != backend.OpCreate && c.Op != backend.OpUpdate && c.Op != backend.OpDelete:
 		return backend.Errorf(backend.CodeInvalid, "operation %q is not supported", c.Op).
 			WithHint("use %q, %q, %q or %q; %q restores a project, environment, secret or scoped value",

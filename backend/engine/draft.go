@@ -276,7 +276,7 @@ func (r *run) open(in *project, parts []draftPart) error {
 		case errors.Is(err, backend.ErrCorrupt):
 			return backend.Errorf(backend.CodeCorrupt,
 				"the change of %s cannot be trusted: it was changed or moved outside Pouncet", d.label()).
-				WithHint("leave it out, and stage it again: pouncet draft drop DRAFT %s", d.row.ID)
+				WithHint("leave it out, and stage it again: pouncet draft drop %s %s", d.row.Link, d.row.ID)
 		case err != nil:
 			return err
 		}

@@ -61,12 +61,12 @@ func (r *run) refreshPart(in *project, d draftPart, all []draftPart, now present
 	}
 	if !exists {
 		return backend.Errorf(backend.CodeConflict, "%s no longer exists, so its change cannot be refreshed", d.label()).
-			WithHint("leave it out: pouncet draft drop DRAFT %s", d.row.ID)
+			WithHint("leave it out: pouncet draft drop %s %s", d.row.Link, d.row.ID)
 	}
 	if d.createsEnvironment() {
 		return backend.Errorf(backend.CodeConflict, "%s was created, and the draft creates it too", d.label()).
-			WithHint("leave out its creation and what the draft has in it, and stage that again: pouncet draft drop DRAFT %s",
-				d.row.ID)
+			WithHint("leave out its creation and what the draft has in it, and stage that again: pouncet draft drop %s %s",
+				d.row.Link, d.row.ID)
 	}
 	n, err := edition(o)
 	if err != nil {
@@ -125,7 +125,7 @@ func (r *run) changePart(c backend.Change) (backend.Outcome, error) {
 	}
 	if !exists {
 		return backend.Outcome{}, backend.Errorf(backend.CodeNotFound, "draft change %s does not exist",
-			backend.Quote(c.ID)).WithHint("list the changes: pouncet draft show DRAFT").At("id")
+			backend.Quote(c.ID)).WithHint("list the changes: pouncet draft show NAME").At("id")
 	}
 	in, err := r.project(row.Project)
 	if err != nil {

@@ -50,15 +50,18 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 		if forcedEnvironment && isTerminal(a.in) {
 			return nil // confirm asks for the name of each one
 		}
-		how := ""
-		if purge {
-			how = " permanently"
+		how, consequence := "", notFinal
+		switch {
+		case purge:
+			how, consequence = " permanently", isFinal
+		case forcedEnvironment:
+			consequence = isForEvery
 		}
 		names := make([]string, len(args))
 		for i, arg := range args {
 			names[i] = backend.Quote(arg)
 		}
-		return a.sure(c, "Delete "+o.kind.String()+" "+strings.Join(names, ", ")+how+"?", yes, !purge && !forcedEnvironment)
+		return a.sure(c, "Delete "+o.kind.String()+" "+strings.Join(names, ", ")+how+"?", yes, consequence)
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		if a.draft != "" {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -130,7 +131,10 @@ func (a *app) showDraftCommand() *cobra.Command {
 		}
 		a.printDraft(changes, trial)
 		if trial != nil && trial.Err != nil {
-			a.noteText("pouncet: the draft cannot be deployed as it is: " + trial.Err.Error())
+			a.noteText("pouncet: the draft cannot be deployed as it is: " + trial.Err.Message)
+			if trial.Err.Hint != "" {
+				a.notef("  %s", trial.Err.Hint)
+			}
 		}
 		return nil
 	})
@@ -215,15 +219,19 @@ func problemOf(o backend.Object, trial *backend.Outcome) string {
 	return ""
 }
 
-// cannotBeUndone returns the changes of a draft that delete permanently, or an environment with what is in it.
-func cannotBeUndone(changes []backend.Object) []string {
-	var names []string
+// destroyedBy returns what a draft destroys, for a question, and why its deployment needs --yes.
+func destroyedBy(changes []backend.Object) (destroyed []string, consequence string) {
 	for _, o := range changes {
-		if s := o.Staged; s.CannotBeUndone() {
-			names = append(names, s.Kind.String()+" "+backend.Quote(o.Name))
+		how := o.Staged.Destroys()
+		if how == backend.DestroysNothing {
+			continue
+		}
+		destroyed = append(destroyed, o.Staged.Kind.String()+" "+backend.Quote(o.Name)+" "+string(how))
+		if consequence = cmp.Or(consequence, isForEvery); how == backend.DestroysPermanently {
+			consequence = isFinal
 		}
 	}
-	return names
+	return destroyed, consequence
 }
 
 func (a *app) deployCommand() *cobra.Command {
@@ -233,7 +241,7 @@ func (a *app) deployCommand() *cobra.Command {
 		Short: "Make all changes of a draft, or none",
 		Long: wrap("Makes all changes of a draft in one transaction, and removes the draft. If an object was changed " +
 			"since, nothing is made, and the stale changes are listed. At a terminal it shows the difference and asks. " +
-			"Without a terminal, a draft that deletes permanently, or an environment by force, needs --yes."),
+			"Without a terminal, a draft that deletes permanently, or an environment with everything in it, needs --yes."),
 		Example: "  pouncet draft deploy release-7\n  pouncet draft deploy release-7 --yes --json",
 		Args:    arguments(1, 1, "one name or id"),
 	}
@@ -243,11 +251,10 @@ func (a *app) deployCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		final := cannotBeUndone(changes)
 		question := "Deploy " + backend.Plural(len(changes), "change") + "?"
-		if len(final) > 0 {
-			question = "Deploy " + backend.Plural(len(changes), "change") + "? What they delete cannot be restored: " +
-				strings.Join(final, ", ")
+		destroyed, consequence := destroyedBy(changes)
+		if len(destroyed) > 0 {
+			question += " They delete " + strings.Join(destroyed, ", ") + "."
 		}
 		if !yes && isTerminal(a.in) && !a.json {
 			trial, err := tryDeployment(ctx, s, draft, len(changes))
@@ -256,7 +263,7 @@ func (a *app) deployCommand() *cobra.Command {
 			}
 			a.printDraft(changes, trial)
 		}
-		if err := a.sure(c, question, yes || len(changes) == 0, len(final) == 0); err != nil {
+		if err := a.sure(c, question, yes || len(changes) == 0, consequence); err != nil {
 			return err
 		}
 		out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{
@@ -291,7 +298,7 @@ func (a *app) discardCommand() *cobra.Command {
 	}
 	c.Flags().BoolVar(&yes, "yes", false, yesUsage)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := a.sure(c, "Discard draft "+backend.Quote(args[0])+"?", yes, true); err != nil {
+		if err := a.sure(c, "Discard draft "+backend.Quote(args[0])+"?", yes, notFinal); err != nil {
 			return err
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {

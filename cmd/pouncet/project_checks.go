@@ -37,7 +37,7 @@ func (a *app) checkProject(
 	}
 	text := fmt.Sprintf("%s of %s", backend.Plural(versions, "version"), backend.Plural(secrets, "secret"))
 	a.notef("pouncet: with --max-versions %d, %s will be removed", *change.Policy.MaxVersions, text)
-	return a.sure(c, "Remove "+text+"?", yes, false)
+	return a.sure(c, "Remove "+text+"?", yes, isFinal)
 }
 
 // checkNewProject says that the name of a new project is close to that of an existing one. A terminal is asked.
@@ -55,7 +55,7 @@ func (a *app) checkNewProject(c *cobra.Command, s backend.Service, name string, 
 	}
 	a.notef("pouncet: project %s does not exist, and is created; there is a project %s", backend.Quote(name),
 		backend.Quote(near))
-	return a.sure(c, "Create project "+backend.Quote(name)+"?", yes, true)
+	return a.sure(c, "Create project "+backend.Quote(name)+"?", yes, notFinal)
 }
 
 // removedVersions returns how many versions of how many secrets go if a project keeps only some of each. The current

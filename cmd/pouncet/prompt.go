@@ -98,14 +98,21 @@ func (a *app) yes(ctx context.Context, question string, preset bool) (bool, erro
 	return false, nil
 }
 
-// sure asks at the terminal before something is deleted or lost. Without a terminal, a script decides: what can be
-// undone is done, and what cannot needs --yes.
-func (a *app) sure(c *cobra.Command, question string, yes, canBeUndone bool) error {
+// Why a command needs --yes if there is no terminal to ask.
+const (
+	notFinal   = "" // it does not: the change can be undone, and a script decides
+	isFinal    = "this cannot be undone"
+	isForEvery = "this deletes everything in the environment"
+)
+
+// sure asks at the terminal before something is deleted or lost. Without a terminal, it refuses what is final and what
+// deletes a whole environment, unless the user added --yes.
+func (a *app) sure(c *cobra.Command, question string, yes bool, consequence string) error {
 	switch {
-	case yes, !isTerminal(a.in) && canBeUndone:
+	case yes, !isTerminal(a.in) && consequence == notFinal:
 		return nil
 	case !isTerminal(a.in):
-		return usage(c, "this cannot be undone, and there is no terminal to ask").withHint("add --yes to do it")
+		return usage(c, "%s, and there is no terminal to ask", consequence).withHint("add --yes to do it")
 	}
 	confirmed, err := a.yes(c.Context(), question, false)
 	if err == nil && !confirmed {
@@ -115,7 +122,7 @@ func (a *app) sure(c *cobra.Command, question string, yes, canBeUndone bool) err
 	return err
 }
 
-const yesUsage = "do not ask; needed for what cannot be undone if there is no terminal"
+const yesUsage = "do not ask; without a terminal, needed for what cannot be undone or deletes a whole environment"
 
 // maxAnswer is the longest line that is read as an answer, in bytes.
 const maxAnswer = 1024
