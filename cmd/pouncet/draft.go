@@ -396,8 +396,8 @@ func (a *app) chosenChanges(ctx context.Context, s backend.Service, draft, entry
 	return chosen, nil
 }
 
-// choosesChange reports whether an argument and the flags choose a change of a draft. For a name, the environment of the
-// settings counts too: it chooses among secrets and scoped values, and an object of another kind has none.
+// choosesChange reports whether an argument and the flags choose a change of a draft. For a name, the environment of
+// the settings counts too: it chooses among secrets and scoped values, and an object of another kind has none.
 func (a *app) choosesChange(o backend.Object, entry string) bool {
 	if a.env != "" && o.Environment != a.env || a.scope != "" && o.Scope != a.scope {
 		return false
