@@ -169,8 +169,8 @@ func TestTheRecordNamesDraftersAndDeployer(t *testing.T) {
 			deployed = append(deployed, line)
 		}
 	}
-	if len(staged) != 2 || !strings.HasPrefix(staged[0], "ann stage/ ok ") || !strings.Contains(staged[0], `"draft":"d"`) ||
-		!strings.HasPrefix(staged[1], "bob stage/ ok ") {
+	if len(staged) != 2 || !strings.HasPrefix(staged[0], "ann stage/ ok ") ||
+		!strings.Contains(staged[0], `"draft":"d"`) || !strings.HasPrefix(staged[1], "bob stage/ ok ") {
 		t.Errorf("the records of staging are\n%s", strings.Join(staged, "\n"))
 	}
 	if len(deployed) != 1 || !strings.HasPrefix(deployed[0], "cleo apply/ ok ") ||
