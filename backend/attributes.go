@@ -111,7 +111,7 @@ var AttributeTable = []Attribute{
 		func(a *Attributes) *Visibility { return &a.Visibility }).limited(func(c *Change) *Error {
 		return c.Visibility.check("visibility")
 	}),
-	plain("protected", []Kind{KindEnvironment, KindSecret}, "Prevents deletion, also with force.",
+	plain("protected", []Kind{KindEnvironment, KindSecret}, "Prevents deletion, even with force.",
 		func(c *Change) *bool { return c.Protected }, func(a *Attributes) *bool { return &a.Protected }),
 	plain("kms_key", []Kind{KindEnvironment},
 		"URI of the KMS key that wraps the environment key; \"\" for that of the backend.",
@@ -394,7 +394,7 @@ func checkTags(c *Change) *Error {
 			return err.At("tags")
 		}
 		if n < 0 {
-			return Errorf(CodeInvalid, "tag %q is given the version %d, and the numbers of versions begin with 1", tag, n).
+			return Errorf(CodeInvalid, "tag %q names version %d, and the numbers of versions begin with 1", tag, n).
 				At("tags")
 		}
 	}
@@ -405,7 +405,7 @@ func checkTags(c *Change) *Error {
 }
 
 func errTags(n int) *Error {
-	return Errorf(CodeTooLarge, "a secret may have %d tags, and these are %d", MaxTags, n).WithHint("remove some").
+	return Errorf(CodeTooLarge, "the secret would have %d tags; the limit is %d", n, MaxTags).WithHint("remove some").
 		At("tags")
 }
 

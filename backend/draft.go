@@ -9,7 +9,7 @@ package backend
 type Staged struct {
 	Kind   Kind   `json:"kind"` // of the object that it changes
 	Op     Op     `json:"op"`
-	Object string `json:"object"` // the id of the object, also of one that the deployment creates
+	Object string `json:"object"` // the id of the object, even of one that the draft will create
 	// Action is ActionCreate, ActionUpdate or ActionDelete.
 	Action Action `json:"action"`
 	// Changed lists the attributes that it sets, by their JSON names: "name" for a rename, "value" for any new value. It
@@ -53,7 +53,7 @@ type Part struct {
 
 	Action    Action   `json:"action,omitempty"`
 	Changed   []string `json:"changed,omitempty"`
-	Object    Object   `json:"object,omitzero"` // none if a stale change stopped the deployment before this one
+	Object    Object   `json:"object,omitzero"` // none if a stale change prevented the deploying
 	Err       *Error   `json:"error,omitempty"`
 	Displaced *Object  `json:"displaced,omitempty"`
 	Unchecked string   `json:"unchecked,omitempty"`

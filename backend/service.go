@@ -163,7 +163,7 @@ const (
 	OpCompare Op = "compare"
 	// OpDeploy makes all changes of a draft, or none, and removes the draft. It is the only change of its set. The outcome
 	// has the outcomes of the changes in Parts. ErrConflict says that changes are stale: their objects were changed since.
-	// A dry run says what the deployment would do, also with stale changes.
+	// A dry run says what deploying would do, even with stale changes.
 	OpDeploy Op = "deploy"
 	// OpRefresh makes a stale change of a draft, or all changes of a draft, accept the objects as they are now.
 	OpRefresh Op = "refresh"

@@ -14,7 +14,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// The patterns of a folder without patterns of its configuration.
+// The patterns that apply if the configuration sets none.
 var (
 	defaultInclude = []string{"**/*.yaml", "**/*.yml"}
 	defaultExclude = []string{"**/.*/**"} // .git, .terraform and other hidden folders

@@ -174,8 +174,8 @@ func (e *token) Close(ctx context.Context, req ephemeral.CloseRequest, resp *eph
 	}
 	var p privateToken
 	if len(text) == 0 || json.Unmarshal(text, &p) != nil {
-		resp.Diagnostics.AddError("Bug in the provider",
-			"The private data of the ephemeral resource does not name the token to revoke. Please report this bug.")
+		resp.Diagnostics.AddError("Defect in the provider",
+			"The private data of the ephemeral resource does not name the token to revoke. Please report this defect.")
 		return
 	}
 	_, err := e.session.Service.Apply(ctx, backend.ChangeSet{

@@ -192,7 +192,7 @@ func (t templates) opensTemplate(text string, values []span) int {
 	return -1
 }
 
-// remainingText is what another tool sees of a file, apart from the values.
+// remainingText is the text of a rendered file that another tool reads next, with the positions of the values in it.
 type remainingText struct {
 	text   []byte
 	values []span // in the text
@@ -267,7 +267,7 @@ func (d *Document) isForActions() bool {
 }
 
 // findTemplates finds the template syntaxes that remain in the file. A file of Mage or Jinja is read as a template
-// next, also if none remains.
+// next, even if none remains.
 func (d *Document) findTemplates(regions []format.Region) {
 	remaining := d.remainingText(regions)
 	t, inside := remainingTemplates(remaining.text, remaining.values)

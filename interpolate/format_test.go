@@ -216,7 +216,7 @@ func TestTextHoldsEveryValue(t *testing.T) {
 	}
 }
 
-// TestForeignCallThatSpansLines checks that an expression of another tool stays as it is, also in formats that cannot
+// TestForeignCallThatSpansLines checks that an expression of another tool stays as it is, even in formats that cannot
 // have a reference on several lines.
 func TestForeignCallThatSpansLines(t *testing.T) {
 	const text = "\"{{ x.get_value(\n1) }}\": \"{{ get_secret_value('s') }}\"\n"

@@ -48,7 +48,7 @@ const (
 	FormatVariables Format = "variables"
 )
 
-// formatRow is what the table of formats says of one format.
+// formatRow is the row of one format in the table of formats.
 type formatRow struct {
 	name  Format
 	title string               // in messages

@@ -204,7 +204,7 @@ func TestValuesDoNotOpenTemplates(t *testing.T) {
 			t.Errorf("%s with %q: %q", c.text, c.value, got)
 		}
 	}
-	// In plain text, each expression is its own scalar, also if the text came without a file name.
+	// In plain text, each expression is its own scalar, even if the text came without a file name.
 	for _, name := range []string{"f.txt", "-", ""} {
 		for _, text := range []string{"CALL{ 7*7 }} {{ c }}", "CALLCALL 7*7 }} {{ c }}", "{{ c }} {CALL"} {
 			f := interpolate.File{Name: name, Data: []byte(withCalls(text))}

@@ -49,7 +49,7 @@ func TestNestedFilesInJSON(t *testing.T) {
 	}
 }
 
-// TestKubernetesSecretsInJSON checks base64 in a Secret that is JSON, also if the kind comes last.
+// TestKubernetesSecretsInJSON checks base64 in a Secret that is JSON, even if the kind comes last.
 func TestKubernetesSecretsInJSON(t *testing.T) {
 	encode := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(withCalls(s))) }
 	text := `{"items": [{"data": {"a": "` + encode("CALL") + `", "b": "CALL", "c": "` + encode("none") + `", "d.yaml": "` +

@@ -342,7 +342,7 @@ func TestKubernetesSecrets(t *testing.T) {
 		}
 	}
 
-	// A problem in base64 is a problem of the file, also if nothing else in it is a reference.
+	// A problem in base64 is a problem of the file, even if nothing else in it is a reference.
 	broken := "kind: Secret\ndata:\n  a.json: " + encode(`{"a": CALL`) + "\n"
 	file = interpolate.File{Data: []byte(broken), Dialect: interpolate.DialectKubernetes}
 	if _, err := renderNested(t, file, "v", devOptions()); err == nil ||

@@ -63,7 +63,7 @@ func (d *Document) parseReferences(most int) Problems {
 			p.addDefect(s)
 		case p.nested(i):
 		case s.Bare:
-			p.bare(i)
+			p.withoutBraces(i)
 		default:
 			p.noteUnclear(i)
 			p.regions(i)
@@ -124,8 +124,8 @@ func (p *referenceParser) addDefect(s *format.Scalar) {
 	}
 }
 
-// bare parses a scalar that begins like a reference without braces.
-func (p *referenceParser) bare(scalar int) {
+// withoutBraces parses a scalar that begins like a reference without braces.
+func (p *referenceParser) withoutBraces(scalar int) {
 	s := &p.doc.scalars[scalar]
 	value := s.Parts[0].Text
 	if strings.ContainsAny(value, " \t\r\n") {
@@ -254,7 +254,7 @@ func (d *Document) inStatements(regions []format.Region) (out Problems) {
 	return out
 }
 
-// isReference reports whether a region is a reference, also if it has a problem. The text is without escapes.
+// isReference reports whether a region is a reference, even if it has a problem. The text is without escapes.
 func isReference(r *format.Region, text string) bool {
 	if r.Literal || r.Control || r.Unclosed || isStatement(text) {
 		return false

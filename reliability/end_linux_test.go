@@ -7,5 +7,5 @@ import (
 	"syscall"
 )
 
-// endWithTest makes a process end with this one, also if this one is killed.
+// endWithTest makes a process end with this one, even if this one is killed.
 func endWithTest(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }

@@ -75,7 +75,7 @@ func writePrivate[T any](ctx context.Context, to privateWriter, key string, valu
 	diags.Append(to.SetKey(ctx, key, text)...)
 }
 
-// written is what the provider sees of an object that it has just written.
+// written returns what is known of an object that the provider has just written.
 func (s seen) written(o backend.Object) seen {
 	return seen{ID: o.ID, Edition: o.Edition, Incarnation: o.Incarnation, Deployment: s.Deployment}
 }
@@ -83,8 +83,8 @@ func (s seen) written(o backend.Object) seen {
 // isOf reports whether an object was seen before.
 func (s seen) isOf(o backend.Object) bool { return s.ID == o.ID && s.Edition > 0 }
 
-// refreshed is what the provider sees of an object that it has read. The incarnation stays: if another resource has
-// taken the object over, this one must not follow.
+// refreshed returns what is known of an object that the provider has read. The incarnation stays: if another resource
+// took over the object, this resource must not change it.
 func (s seen) refreshed(o backend.Object, deployment string) seen {
 	now := s.written(o)
 	if deployment != "" {

@@ -56,7 +56,7 @@ func TestValueIsGeneratedOnce(t *testing.T) {
 		apply(b.Config(secretWithoutValue("")), check("version", "4")),
 		planFails(b.Config(secretConfig("own", `generate = {}`)), `(?s)value_wo.*generate`),
 		planFails(b.Config(secretWithoutValue(`generate = { length = 5 }`)), `(?s)length.*between 8 and`),
-		// An alphabet that is not valid is an error, also if the plan generates no value.
+		// An alphabet that is not valid is an error, even if the plan generates no value.
 		planFails(
 			b.Config(secretWithoutValue(`generate = { alphabet = "aaaaaaaaaaaa", keepers = {} }`)),
 			`(?s)Invalid alphabet.*each\s+once`,

@@ -244,7 +244,7 @@ func TestLookup(t *testing.T) {
 			value("*", "project", "plain", `{"a":{"b":1}}`, ""),
 			value("*", "project", "text", `"x"`, ""),
 			value("*", "project", "link", "", "only_dev"),
-			// A reference resolves to the nearest entry, also if only another entry has the field.
+			// A reference resolves to the nearest entry, even if only another entry has the field.
 			value("*", "app/web", "nearest", `{}`, ""),
 			value("dev", "project", "nearest", `{"a":1}`, ""),
 			value("dev", "app/web", "exact", `{"a":1}`, ""),

@@ -111,7 +111,7 @@ func TestAFingerprintDoesNotDependOnMessages(t *testing.T) {
 	}
 }
 
-// TestUnreadableFileIsAlwaysNew checks that a review reports a changed file that cannot be read, also if it could not
+// TestUnreadableFileIsAlwaysNew checks that a review reports a changed file that cannot be read, even if it could not
 // be read before: nobody can compare its references.
 func TestUnreadableFileIsAlwaysNew(t *testing.T) {
 	same := []Finding{{Rule: Invalid, File: "f", Line: 1}, {Rule: NearMiss, File: "f", Line: 2}}

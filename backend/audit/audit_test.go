@@ -30,7 +30,7 @@ type sink struct {
 
 var errFull = errors.New("no space")
 
-// all returns the records, also while a Log keeps its counts.
+// all returns the records, even while a Log keeps its counts.
 func (s *sink) all() []store.Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()

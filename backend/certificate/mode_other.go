@@ -6,5 +6,5 @@ package certificate
 
 import "io/fs"
 
-// isOpenToOthers is false: Windows does not keep the rights of a file in its mode.
+// isOpenToOthers returns false: on Windows, the mode of a file does not show who can use the file.
 func isOpenToOthers(fs.FileInfo) bool { return false }

@@ -36,7 +36,7 @@ type Server struct {
 	broken error      // an error that the last two reloads had
 }
 
-// loaded is what the files held at one time.
+// loaded is the content of the two files at one time.
 type loaded struct {
 	config *tls.Config
 	leaf   *x509.Certificate

@@ -4,5 +4,5 @@
 
 package durable
 
-// Writable returns nil: other systems do not say without a try whether this process may write.
+// Writable returns nil: on other systems, only an attempt shows whether this process may write.
 func Writable(string) error { return nil }

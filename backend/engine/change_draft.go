@@ -13,7 +13,8 @@ import (
 // changeDraft changes the metadata of a draft, accepts the present state for its changes, or discards it.
 func (r *run) changeDraft(c backend.Change, id string) (backend.Outcome, error) {
 	if c.Op == backend.OpDeploy {
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a draft is deployed together with other changes").
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
+			"a draft cannot be deployed together with other changes").
 			WithHint("deploy it in a separate call")
 	}
 	in, row, exists, err := r.draft(c)

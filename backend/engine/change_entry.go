@@ -22,7 +22,7 @@ type entry struct {
 
 func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) {
 	if c.With != nil {
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "\"with\" is for the operation %q only",
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "\"with\" is supported only for the operation %q",
 			backend.OpCompare).At("with")
 	}
 	if c.Op == backend.OpRestore {

@@ -86,7 +86,7 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 func (r *run) updateToken(c backend.Change, t store.Token) (backend.Outcome, error) {
 	if c.Role != nil || c.TokenHash != nil || c.ExpiresAt != nil || c.Description != nil || c.Rename != nil {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
-			"token %s cannot be changed: only its principal can", backend.Quote(t.Name)).
+			"token %s cannot be changed, except for its principal", backend.Quote(t.Name)).
 			WithHint("create another one, and delete this one")
 	}
 	if c.Principal == nil || *c.Principal == t.Principal {

@@ -123,7 +123,7 @@ func (r *run) generateJSON(c backend.Change, e *entry, in secretType, fields []g
 		}
 		if document, err = setField(document, f.path, v.text, f.how.KeyPair != ""); err != nil {
 			return generatedValue{}, backend.Errorf(backend.CodeInvalid, "field %s of the value of secret %q cannot be "+
-				"generated: what holds it is not a JSON object", backend.Quote(strings.Join(f.path, ".")), e.row.Name).
+				"generated: its parent is not a JSON object", backend.Quote(strings.Join(f.path, ".")), e.row.Name).
 				WithHint("correct the value").At("value")
 		}
 		bits += v.bits

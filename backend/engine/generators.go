@@ -89,7 +89,7 @@ func parseGenerators(typeName string, schema json.RawMessage) ([]generatedField,
 		return nil, broken
 	}
 	if n := countMarks(document, false); n != len(fields) {
-		return nil, backend.Errorf(backend.CodeInvalid, "the schema of secret type %q has %s where nothing is generated",
+		return nil, backend.Errorf(backend.CodeInvalid, "the schema of secret type %q has %s where nothing can be generated",
 			typeName, generatorKeyword).
 			WithHint("mark the whole value, or fields in properties, also nested ones, but nothing in a key pair").At("schema")
 	}

@@ -160,8 +160,8 @@ func checkKnown(c backend.Change, o store.Object) (outdated bool, err error) {
 			WithHint("read it again before you decide what to change")
 	}
 	if a.deleted() && c.Op != backend.OpDelete {
-		return false, backend.Errorf(backend.CodeConflict, "%s %q was deleted and cannot be changed; others still use it",
-			c.Kind, name).
+		return false, backend.Errorf(backend.CodeConflict,
+			"%s %q was deleted and cannot be changed; other objects still use it", c.Kind, name).
 			WithHint("see: pouncet doctor")
 	}
 	return false, nil

@@ -108,7 +108,7 @@ func (l listing) secret() (store.Object, *project, error) {
 	if l.q.ID == "" {
 		if l.q.Name == "" || l.q.Project == "" || l.q.Environment == "" {
 			return store.Object{}, nil, backend.Errorf(backend.CodeInvalid,
-				"a list of versions is that of one secret, and no secret is named").
+				"a secret is required for a list of versions").
 				WithHint("give its id, or its project, environment and name").At("name")
 		}
 		var err error
@@ -164,8 +164,9 @@ func versionObject(v store.Version, secret backend.Object, in *project) (backend
 func decodeVersionAttributes(v store.Version) (a versionAttributes, err error) {
 	if len(v.Attributes) > 0 {
 		if err := json.Unmarshal(v.Attributes, &a); err != nil {
-			return a, backend.Errorf(backend.CodeCorrupt, "the attributes of version %d of the secret with id %s cannot be read",
-				v.Version, v.Object).WithHint("restore the database from a backup")
+			return a, backend.Errorf(backend.CodeCorrupt,
+				"the attributes of version %d of the secret with id %s cannot be parsed", v.Version, v.Object).
+				WithHint("restore the database from a backup")
 		}
 	}
 	return a, nil

@@ -150,7 +150,7 @@ func (p *project) environmentForNew(nameOrID string) (store.Object, error) {
 }
 
 func errDeletedEnvironment(e store.Object) error {
-	return backend.Errorf(backend.CodeNotFound, "environment %q was deleted; it remains for its entries alone",
+	return backend.Errorf(backend.CodeNotFound, "environment %q was deleted; only its existing entries keep it",
 		shownName(e)).
 		WithHint("see: pouncet doctor").At("environment")
 }

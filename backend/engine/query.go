@@ -116,7 +116,7 @@ func (l listing) page() (backend.Page, error) {
 }
 
 func errHeldDeleted() *backend.Error {
-	return backend.Errorf(backend.CodeInvalid, "held objects are neither deleted objects nor usages").At("held")
+	return backend.Errorf(backend.CodeInvalid, "the selector held excludes deleted objects and usages").At("held")
 }
 
 // project returns the project that is listed. A query by id alone means the
@@ -301,8 +301,8 @@ func (l listing) tokens() (backend.Page, error) {
 // checkSelf refuses a query for the token of the caller that selects something else too.
 func checkSelf(q backend.Query) error {
 	if q.Self && q != (backend.Query{Kind: backend.KindToken, Self: true, Limit: q.Limit}) {
-		return backend.Errorf(backend.CodeInvalid, "a query for the token of the caller has another selector").
-			WithHint("give kind token and self alone").At("self")
+		return backend.Errorf(backend.CodeInvalid, "the selector self cannot be used with another selector").
+			WithHint("send only the kind token and self").At("self")
 	}
 	return nil
 }

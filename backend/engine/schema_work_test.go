@@ -117,8 +117,8 @@ func TestSchemasAndValuesHaveLimits(t *testing.T) {
 	}
 }
 
-// TestUsualSchemasNeedFewSteps guards the budget against an estimate that is too high.
-func TestUsualSchemasNeedFewSteps(t *testing.T) {
+// TestCommonSchemasNeedFewSteps guards the budget against an estimate that is too high.
+func TestCommonSchemasNeedFewSteps(t *testing.T) {
 	var cache schemaCache
 	for _, c := range []struct{ schema, value string }{
 		{`{"pattern": "^[A-Za-z0-9+/=\\n -]{1000,}$"}`, strings.Repeat("A", 4000)},
@@ -127,7 +127,7 @@ func TestUsualSchemasNeedFewSteps(t *testing.T) {
 			`{"host": "db.example.com"}`},
 	} {
 		b := newBudget()
-		if _, err := cache.compile("usual", []byte(c.schema), newBudget()); err != nil {
+		if _, err := cache.compile("common", []byte(c.schema), newBudget()); err != nil {
 			t.Fatal(err)
 		}
 		err := cache.check(context.Background(), typeOf(c.schema), []byte(c.value), b)

@@ -98,13 +98,13 @@ func checkStaged(set backend.ChangeSet) error {
 		switch {
 		case !backend.CanBeStaged(c.Kind):
 			return backend.Errorf(backend.CodeInvalid, "a change of a %s cannot be in a draft", c.Kind).
-				WithHint("make it without a draft").At("draft")
+				WithHint("make the change without a draft").At("draft")
 		case c.Op == backend.OpRestore, c.Op == backend.OpCompare:
-			return backend.Errorf(backend.CodeInvalid, "operation %q cannot be in a draft", c.Op).
-				WithHint("do it without a draft").At("draft")
+			return backend.Errorf(backend.CodeInvalid, "a change with the operation %q cannot be in a draft", c.Op).
+				WithHint("make the change without a draft").At("draft")
 		case c.Kind == backend.KindProject && (c.Op == backend.OpDelete || c.Op == backend.OpCreate):
-			return backend.Errorf(backend.CodeInvalid, "a draft belongs to a project, and cannot %s one", c.Op).
-				WithHint("do it without a draft").At("draft")
+			return backend.Errorf(backend.CodeInvalid, "a draft cannot %s a project", c.Op).
+				WithHint("make the change without a draft").At("draft")
 		case c.SameOwner, c.CreationFollows:
 			return backend.Errorf(backend.CodeInvalid, "a change with same_owner or creation_follows cannot be in a draft").
 				At("draft")

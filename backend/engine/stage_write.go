@@ -233,7 +233,7 @@ func (r *run) against(
 		return s, nil
 	}
 	return s, backend.Errorf(backend.CodeInvalid, "%s %s was deleted before, and a draft only changes what exists", c.Kind,
-		backend.Quote(out.Object.Name)).WithHint("do it without a draft").At("draft")
+		backend.Quote(out.Object.Name)).WithHint("make the change without a draft").At("draft")
 }
 
 // storedObject returns an object as it is stored.

@@ -17,10 +17,9 @@ const sweepBatch = 500
 // sweepInterval is the time after which a change sweeps again.
 const sweepInterval = time.Hour
 
-// Sweep removes objects whose recovery window is over, with the keys of
-// environments. Until then nobody can restore them either. One call removes a
-// limited number of rows, and reports whether more are due. Several processes can
-// sweep one database at the same time.
+// Sweep removes objects whose recovery window is over, and the keys of such environments. From the end of the window
+// on, nobody can restore an object, even if no sweep has removed it yet. One call removes a limited number of rows, and
+// reports whether more are due. Several processes can sweep one database at the same time.
 func (e *Engine) Sweep(ctx context.Context) (more bool, err error) {
 	e.swept.Store(e.now().UnixMicro())
 	// Most sweeps have nothing to do. A read transaction finds that out without blocking a writer.
@@ -185,7 +184,7 @@ func (s *sweep) drafts(project store.Object, all bool) error {
 	})
 }
 
-// removeParts removes changes of drafts.
+// removeParts removes the rows of changes of a draft.
 func (s *sweep) removeParts(rows []store.Object) error {
 	for _, row := range rows {
 		if err := dropRow(s.ctx, s.tx, row, func() {}); err != nil {
@@ -196,16 +195,15 @@ func (s *sweep) removeParts(rows []store.Object) error {
 	return nil
 }
 
-// isOver reports whether the project itself is to be removed.
+// isOver reports whether the recovery window of a deleted project is over.
 func (s *sweep) isOver(row store.Object, a attributes) bool {
 	_, deleted := deletedKind(row.Kind)
 	return deleted && !restorableUntil(a.policy(), a.DeletedAt).After(s.now)
 }
 
-// replacedTypes ends the types that wait in a project for a creation that did not
-// come in time, unless secrets have them. A type cannot be restored. An
-// environment or project stays until somebody restores or deletes it, because
-// nobody has asked to lose its contents.
+// replacedTypes removes the secret types that Terraform deleted to create them again, if the creation did not come
+// within the window and no secret has the type. A type cannot be restored anyway. A replaced environment or project
+// stays until somebody restores or deletes it, because nobody has asked to lose its contents.
 func (s *sweep) replacedTypes(project store.Object, policy backend.Policy) error {
 	rows, err := replacedRows(s.ctx, s.tx, store.Filter{Kind: backend.KindSecretType, Project: project.ID})
 	if err != nil {
@@ -281,7 +279,7 @@ func (s *sweep) each(f store.Filter, do func(o store.Object) error) error {
 	return nil
 }
 
-// end removes a deleted object of a project, and reports it.
+// end removes an object of a project, and adds it to the removed ones.
 func (s *sweep) end(in, o store.Object) error {
 	s.removed = append(s.removed, backend.Outcome{
 		Action: backend.ActionDelete, ProjectID: cmp.Or(in.ID, o.ID),

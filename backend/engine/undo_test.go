@@ -198,7 +198,7 @@ func TestSweep(t *testing.T) {
 	if n := f.count(`SELECT count(*) FROM object`); n != 5 { // the project, prod with a secret, kept with a secret
 		t.Errorf("%d rows are left", n)
 	}
-	// What is deleted within a deleted project is due with it.
+	// Objects in a deleted project are due together with the project.
 	shop := backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "shop"}
 	dev, s := environment("dev"), secret("*", "s", "v")
 	dev.Project, s.Project = "shop", "shop"
@@ -222,8 +222,8 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// What was replaced, and whose creation does not come, stays until somebody restores or deletes it. Only a type that no
-// secret has ends, after a week or the window.
+// A replaced object stays until somebody restores or deletes it, even if its new creation never comes. The exception is
+// a type that no secret has: the sweep removes it after a week or, if that is longer, after the recovery window.
 func TestSweepOfReplacedObjects(t *testing.T) {
 	for _, days := range []int{0, 7, 30} {
 		t.Run(fmt.Sprintf("recovery_days %d", days), func(t *testing.T) {
@@ -354,7 +354,8 @@ func TestAnEnvironmentCanBeRestoredWithoutATamperedSecret(t *testing.T) {
 	}
 }
 
-// A deletion signs what it keeps. Without the KMS key, an environment can be purged, and the error says so.
+// A deletion signs the rows that it keeps, so it needs the KMS key. Without the key, an environment can only be purged,
+// and the error says so.
 func TestDeletionWithoutTheKMSKey(t *testing.T) {
 	ctx, server := context.Background(), kmstest.New(t)
 	uri, path := server.URI(t), filepath.Join(t.TempDir(), "data")
@@ -403,7 +404,7 @@ func TestRenamingAProjectSignsNoChangedEnvironment(t *testing.T) {
 	}
 }
 
-// sweepRecorder is called with what a sweep removes.
+// sweepRecorder is called with the objects that a sweep removes.
 type sweepRecorder func([]backend.Outcome)
 
 func (sweepRecorder) Changed(context.Context, backend.ChangeSet, []backend.Outcome) []store.Record {

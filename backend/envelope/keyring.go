@@ -337,7 +337,7 @@ func (r *Keyring) cache(w WrappedKey, plaintext []byte) (*Key, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id := range r.cached {
-		r.usable(id) // removes a key past its maximum age, also if no caller ever asks for it again
+		r.usable(id) // removes a key past its maximum age, even if no caller ever asks for it again
 	}
 	r.cached[w.identity()] = &cachedKey{key: key, fetched: r.options.Now()}
 	return key, nil

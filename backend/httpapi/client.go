@@ -80,7 +80,7 @@ func parseEndpoint(endpoint string) (target, error) {
 	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
 		return target{}, errEndpoint()
 	case u.Scheme == "http" && !backend.IsLoopback(u.Hostname()):
-		return target{}, backend.Errorf(backend.CodeInvalid, "the endpoint %s is on another machine and not encrypted",
+		return target{}, backend.Errorf(backend.CodeInvalid, "the endpoint %s is on another machine and is not encrypted",
 			u.Host).WithHint("use https").At("endpoint")
 	}
 	base := strings.TrimRight(u.String(), "/")

@@ -30,13 +30,13 @@ import (
 )
 
 const (
-	hostileClients = 8         // that send mutated requests
-	largeClients   = 24        // that send large requests
-	hostileMemory  = 500 << 20 // of the process of the server
+	hostileClients = 8         // clients that send mutated requests
+	largeClients   = 24        // clients that send large requests
+	hostileMemory  = 500 << 20 // the most memory that the server may need, in bytes
 )
 
 // TestHostileClientTorture sends mutated requests to every route, with the token of every role, from several clients at
-// once. Another client uses the server meanwhile. It takes the routes and fields from the types of the wire. The server
+// once. Another client uses the server meanwhile. The routes and fields are those of the wire types. The server
 // is the program, in its own process. The test runs for a minute with POUNCET_TORTURE or POUNCET_TEST_PARTS, and
 // otherwise for one round.
 func TestHostileClientTorture(t *testing.T) {
@@ -52,7 +52,7 @@ func TestHostileClientTorture(t *testing.T) {
 	if os.Getenv("POUNCET_TORTURE") != "" || os.Getenv("POUNCET_TEST_PARTS") != "" {
 		rounds, requests, largeOnes = 1<<30, 8, largeClients
 	}
-	usual := server.startUsual(t)
+	steady := server.startSteady(t)
 	var clients sync.WaitGroup
 	large := largeRequests()
 	for i := range hostileClients + largeOnes {
@@ -70,7 +70,7 @@ func TestHostileClientTorture(t *testing.T) {
 		t.Cleanup(func() { t.Logf("client %d: requests by status: %v", i, c.answers) })
 	}
 	clients.Wait()
-	usual.end(t)
+	steady.end(t)
 	server.end(t)
 }
 
@@ -163,19 +163,19 @@ func (c *hostileClient) sendLarge(t *testing.T, all []largeRequest, stop time.Ti
 	}
 }
 
-// usualClient reads one secret again and again, and asks for the health.
-type usualClient struct {
+// steadyClient reads one secret again and again, and asks for the health.
+type steadyClient struct {
 	stop, stopped chan struct{}
 	calls         int
 }
 
-func (h *hostileServer) startUsual(t *testing.T) *usualClient {
+func (h *hostileServer) startSteady(t *testing.T) *steadyClient {
 	t.Helper()
-	client, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: h.url, Token: h.tokens["usual"]})
+	client, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: h.url, Token: h.tokens["steady"]})
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := &usualClient{stop: make(chan struct{}), stopped: make(chan struct{})}
+	u := &steadyClient{stop: make(chan struct{}), stopped: make(chan struct{})}
 	go func() {
 		defer close(u.stopped)
 		for {
@@ -184,7 +184,7 @@ func (h *hostileServer) startUsual(t *testing.T) *usualClient {
 				return
 			default:
 			}
-			out, err := client.Resolve(context.Background(), []backend.Ref{usualRef})
+			out, err := client.Resolve(context.Background(), []backend.Ref{steadyRef})
 			if err != nil || out[0].Err != nil || string(out[0].Value.Expose()) != "value" {
 				t.Errorf("another client: %v, %v", out, err)
 			}
@@ -198,7 +198,7 @@ func (h *hostileServer) startUsual(t *testing.T) *usualClient {
 }
 
 // end checks that the client was served all the time.
-func (u *usualClient) end(t *testing.T) {
+func (u *steadyClient) end(t *testing.T) {
 	t.Helper()
 	close(u.stop)
 	<-u.stopped
@@ -234,8 +234,8 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// usualRef is what the usual client reads. No mutated request names its project.
-var usualRef = backend.Ref{Kind: backend.KindSecret, Project: "of-the-usual-client", Environment: "dev", Name: "kept"}
+// steadyRef is the secret that the steady client reads. No mutated request names its project.
+var steadyRef = backend.Ref{Kind: backend.KindSecret, Project: "of-the-steady-client", Environment: "dev", Name: "kept"}
 
 func startHostile(t *testing.T) *hostileServer {
 	t.Helper()
@@ -282,13 +282,13 @@ func (h *hostileServer) fill(t *testing.T) {
 	}
 	defer parts.Close()
 	var changes []backend.Change
-	for project, value := range map[string]string{"other": "value", usualRef.Project: "value",
+	for project, value := range map[string]string{"other": "value", steadyRef.Project: "value",
 		"large": strings.Repeat("x", backend.DefaultMaxValueBytes)} {
 		changes = append(changes,
 			backend.Change{Op: backend.OpCreate, Kind: backend.KindProject, Name: project},
 			backend.Change{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: project, Name: "dev"},
 			backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: project, Environment: "dev",
-				Name: usualRef.Name, Value: backend.PlaintextString(value)})
+				Name: steadyRef.Name, Value: backend.PlaintextString(value)})
 	}
 	changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindEnvironment,
 		Project: backend.DefaultProject, Name: "dev"})
@@ -301,7 +301,7 @@ func (h *hostileServer) fill(t *testing.T) {
 	for _, role := range backend.Roles {
 		h.tokens[role] = newToken("hostile-"+string(role), role)
 	}
-	h.tokens["usual"] = newToken("usual", backend.RoleRuntime)
+	h.tokens["steady"] = newToken("steady", backend.RoleRuntime)
 	if _, err := parts.Engine.Apply(context.Background(), backend.ChangeSet{Changes: changes}); err != nil {
 		t.Fatal(err)
 	}

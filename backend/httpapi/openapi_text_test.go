@@ -311,7 +311,7 @@ var openAPITexts = map[string]string{
 	"Staged":         "What a change of a draft will do. It never has a value.",
 	"Staged.kind":    "The kind of the object that it changes.",
 	"Staged.op":      "The operation.",
-	"Staged.object":  "The id of the object, also of one that the deployment creates.",
+	"Staged.object":  "The id of the object, even of one that the draft will create.",
 	"Staged.action":  "`create`, `update` or `delete`.",
 	"Staged.changed": "The attributes that it sets; `value` for any new value, which is not compared.",
 	"Staged.rename":  "The new name.",

@@ -13,7 +13,7 @@ import (
 )
 
 // Revision tokens: an answer says up to which change of the database its call has seen. A client presents the tokens
-// that it has got, and its calls see these changes, also on another server and from a replica.
+// that it has got, and its calls see these changes, even on another server and from a replica.
 
 // revisionHeader carries the token of an answer, and in a request the tokens that the client presents, separated by
 // commas.

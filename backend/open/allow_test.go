@@ -165,7 +165,7 @@ func TestAKeyFileInTheSettingsStaysUsable(t *testing.T) {
 	}
 }
 
-// A URI that the KMS refuses is not in config.json, also if this user named it.
+// A URI that the KMS refuses is not in config.json, even if this user named it.
 func TestAMistypedKMSKeyIsNotKept(t *testing.T) {
 	server := kmstest.New(t)
 	c := open.Config{Path: filepath.Join(t.TempDir(), "data"), KMSKey: server.URI(t)}

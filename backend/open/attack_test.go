@@ -21,7 +21,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
 )
 
-// These tests hold what an attack on the signed rows found.
+// Each of these tests repeats an attack on the signed rows that once succeeded.
 
 func admin() context.Context {
 	return backend.WithPrincipal(context.Background(), backend.Principal{Name: "test", Role: backend.RoleAdmin})
@@ -39,7 +39,7 @@ func wantFindings(t *testing.T, parts *open.Parts) {
 	}
 }
 
-// A forged row whose id repeats that of a genuine row must not get the result of that row, also if the rows are
+// A forged row whose id repeats that of a genuine row must not get the result of that row, even if the rows are
 // verified beside the transaction.
 func TestForgedRowOfManyIsRefused(t *testing.T) {
 	f := newForgery(t)

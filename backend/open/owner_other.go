@@ -6,5 +6,5 @@ package open
 
 import "io/fs"
 
-// otherOwner returns false: on other systems the owner of a file is not checked.
+// otherOwner returns false: on other systems, Pouncet does not check the owner of a file.
 func otherOwner(fs.FileInfo) (owner int, other bool) { return 0, false }

@@ -61,7 +61,7 @@ type position struct {
 	revision uint64
 }
 
-var errNotSeen = errors.New("not looked at yet")
+var errNotSeen = errors.New("not checked yet")
 
 func newReplicaReads(next backend.Service, s *signed.Store, replica Replica) *replicaReads {
 	return &replicaReads{Service: next, signed: s, replica: replica, problem: errNotSeen}

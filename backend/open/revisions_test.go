@@ -142,7 +142,7 @@ func TestAWrongRevisionTokenIsRefused(t *testing.T) {
 	}
 }
 
-// A client that has seen a newer database gets an error, also from a server that was started after the restore.
+// A client that has seen a newer database gets an error, even from a server that was started after the restore.
 func TestAnOlderCopyOfTheDatabaseIsNoticedByItsClients(t *testing.T) {
 	c := serverConfig(t)
 	shared := postgrestest.Shared(t)

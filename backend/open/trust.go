@@ -30,8 +30,8 @@ type settings struct {
 	AuditRetention string `json:"audit_retention,omitempty"`
 }
 
-// deployment pins the database outside of it: someone who can write to the database only cannot put another one in its
-// place.
+// deployment identifies the database in config.json. Somebody who can write only to the database cannot put another one
+// in its place.
 type deployment struct {
 	ID  string `json:"id"`
 	Key string `json:"key"` // the id of the deployment key
@@ -44,14 +44,14 @@ type deployment struct {
 // their own KMS key, and then read every value written after that.
 type trustedKeys struct {
 	folder string
-	// local means that the user of this machine names the keys. They may name any, and a key file is created.
+	// local means that the user of this machine names the keys. This user may name any key, and a key file is created.
 	local bool
 	mu    sync.Mutex
 	keys  []string
 	named kms.Patterns // the keys that callers of a server may name, beside those in config.json
-	// fixed means that the flags of the server name all keys. There is no config.json.
+	// fixed means that the flags of the server name all keys, because there is no config.json.
 	fixed bool
-	// observer sees the calls of all keys; nil if nobody does.
+	// observer gets the calls of all keys, unless it is nil.
 	observer kms.Observer
 }
 
@@ -63,7 +63,7 @@ func newTrustedKeys(folder string, s settings) *trustedKeys {
 	return &trustedKeys{folder: folder, keys: keys}
 }
 
-// open opens a KMS key. It does not ask whether the key is trusted: each call does.
+// open opens a KMS key. The calls of the key, and not open, check whether the key is trusted.
 func (t *trustedKeys) open(ctx context.Context, uri string) (kms.Key, error) {
 	key, err := kms.Open(ctx, resolveURI(t.folder, uri))
 	if err != nil {
@@ -72,12 +72,12 @@ func (t *trustedKeys) open(ctx context.Context, uri string) (kms.Key, error) {
 	return trustedKey{kms.Observed(key, t.observer), t, uri}, nil
 }
 
-// trustedKey is a KMS key that unwraps only if it is trusted. A key that wraps for the first time is trusted from then
-// on. So a key that the KMS refuses, or that does not exist, is never in config.json.
+// trustedKey is a KMS key that unwraps only if it is trusted. The first successful wrapping makes it trusted. So
+// config.json never lists a key that the KMS refuses or that does not exist.
 type trustedKey struct {
 	kms.Key
 	trusted *trustedKeys
-	uri     string // as config.json has it
+	uri     string // as it is written in config.json
 }
 
 var _ kms.Key = trustedKey{}
@@ -156,7 +156,7 @@ func (s settings) lists(uri string) bool {
 	return uri == s.KMSKey || slices.Contains(s.OtherKMSKeys, uri)
 }
 
-// allow refuses a KMS key that a change names and that its caller may not name. It has no effect, and calls no KMS.
+// allow returns an error if the caller of a change may not name this KMS key. It changes nothing, and calls no KMS.
 func (t *trustedKeys) allow(uri string) error {
 	if t.local {
 		return nil
@@ -171,7 +171,7 @@ func (t *trustedKeys) allow(uri string) error {
 		WithHint("name a key that it allows, or start it with --allow-kms-key and a pattern for this key").At("kms_key")
 }
 
-// add adds a KMS key to config.json. Without one, allow has refused a key that is not trusted.
+// add adds a KMS key to config.json. If there is no config.json, allow has refused every key that is not trusted.
 func (t *trustedKeys) add(uri string) error {
 	if t.fixed {
 		return nil

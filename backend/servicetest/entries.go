@@ -113,7 +113,7 @@ var entryCases = []testCase{
 		equal(f, "dev", f.value(valueRef("dev", "dsn")), "dev's")
 		equal(f, "prod", f.value(valueRef("prod", "dsn")), "prod's")
 	}},
-	{"a restricted secret can be used but not revealed, also through a link", func(f *fixture) {
+	{"a restricted secret can be used but not revealed, even through a link", func(f *fixture) {
 		f.environments("dev")
 		c := secret("dev", "s", "CANARY")
 		c.Visibility = ptr(backend.Restricted)

@@ -34,7 +34,7 @@ var placeCases = []testCase{
 		equal(f, "link to the first", f.value(valueRef("dev", "to-a")), "value of a")
 		equal(f, "link to the second", f.value(valueRef("dev", "to-b")), "value of b")
 	}},
-	{"a chain of renames works in any order, also by name", func(f *fixture) {
+	{"a chain of renames works in any order, even by name", func(f *fixture) {
 		f.environments("dev")
 		byName := func(from, to string) backend.Change {
 			return backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, Project: project, Environment: "dev",

@@ -175,7 +175,7 @@ var setAsideCases = []testCase{
 			f.one(typed("", secret("dev", "s", "")))
 			equal(f, "held types", f.held(backend.KindSecretType), "")
 		}},
-	{"a project that was deleted before its contents is restored with them, also with another name", func(f *fixture) {
+	{"a project that was deleted before its contents is restored with them, even with another name", func(f *fixture) {
 		for _, name := range []string{"p", "q"} {
 			in := func(c backend.Change) backend.Change { c.Project = "p"; return mine(c) }
 			p := f.one(mine(backend.Change{Kind: backend.KindProject, Name: "p"})).Object

@@ -13,9 +13,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// The bytes of a row are its label, the deployment, and all its columns but the MAC. A column is a byte for its type,
-// and for texts and bytes the length in 8 bytes. The lists below never change: a new column needs a new label, and a
-// new format byte, with which a MAC begins.
+// A MAC covers these bytes of a row: its label, the deployment, and all columns except the MAC. Before the bytes of a
+// column stands a byte for its type and, for texts and bytes, the length in 8 bytes. The lists of columns below never
+// change: a new column needs a new label, and a new format byte at the start of the MAC.
 
 // macFormat is the first byte of a MAC.
 const macFormat = 2
@@ -26,10 +26,10 @@ const (
 	typeNumber = 'n'
 )
 
-// row builds the bytes of a row. sign and isGenuine release it: do not use it afterwards.
+// row holds the bytes of a row while they are written. sign and isGenuine release it: do not use it after them.
 type row []byte
 
-// rows holds the memory of rows: a lookup may verify thousands of them.
+// rows reuses the memory of rows, because a lookup may verify thousands of them.
 var rows = sync.Pool{New: func() any { return new(row) }}
 
 func (s *signers) newRow(label string) row {
@@ -93,7 +93,7 @@ func (s *signers) isGenuine(r row, mac []byte) bool {
 
 const restoreOrAccept = "restore the database from a backup, or see what was changed: pouncet doctor --storage"
 
-// untrustedObject says that a row was changed.
+// untrustedObject returns the error of an object whose row was changed outside Pouncet.
 func untrustedObject(o store.Object) error {
 	kind := strings.TrimPrefix(strings.TrimPrefix(string(o.Kind), stored.DeletedKind), stored.KeptKind)
 	err := backend.Errorf(backend.CodeCorrupt, "%s %s (%s) cannot be trusted: its row was changed outside Pouncet",
@@ -114,7 +114,8 @@ func isEntry(k backend.Kind) bool { return k == backend.KindSecret || k == backe
 
 func isDraft(k backend.Kind) bool { return k == backend.KindDraft || k == backend.KindDraftChange }
 
-// refusedByEngine reports whether the engine itself refuses an object whose Untrusted is set, so that it can delete it.
+// refusedByEngine reports whether the engine refuses objects of a kind itself if their Untrusted is set. The store must
+// return such an object, so that the engine can delete it.
 func refusedByEngine(k backend.Kind) bool {
 	return isEntry(k) || isDraft(k) || strings.HasPrefix(string(k), stored.DeletedKind) ||
 		strings.HasPrefix(string(k), stored.KeptKind)

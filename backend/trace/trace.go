@@ -78,7 +78,7 @@ func (c Context) Trace() string { return hex.EncodeToString(c.TraceID[:]) }
 
 type key struct{}
 
-// current is what the context of a call holds.
+// current is the span in the context of a call, and the receiver of further spans.
 type current struct {
 	Context
 	to Recorder

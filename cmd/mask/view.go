@@ -298,7 +298,7 @@ func (v *view) search(c byte, at span) {
 	a, before := v.w.set.automaton, v.state
 	v.state = a.step(before, c)
 	v.w.steps++
-	// The views inside may start with the state before c, also if c ends what may be the beginning of a secret here.
+	// The views inside may start with the state before c, even if c ends what may be the beginning of a secret here.
 	if len(v.starts) > 64 {
 		if depth := int(a.depth[before]); len(v.starts) > 2*depth+64 {
 			v.starts = shift(v.starts, len(v.starts)-depth)

@@ -240,7 +240,7 @@ func (a *app) restoreCommand(o objectCommand) *cobra.Command {
 		Use:   "restore NAME-OR-ID",
 		Short: "Restore one deleted " + o.kind.String(),
 		Long: wrap("Restores a deleted " + o.kind.String() + ", " + what +
-			"A name means the last one that was deleted under it. " +
+			"A name means the object of that name that was deleted last. " +
 			"\"pouncet " + o.kind.Command() + " list --deleted\" shows which can be restored."),
 		Example: o.example("restore", o.sample) + "\n" + o.example("restore", o.sample+" --as old_name"),
 		Args:    arguments(1, 1, "one name or id"),
@@ -249,7 +249,8 @@ func (a *app) restoreCommand(o objectCommand) *cobra.Command {
 		a.placeFlags(c)
 	}
 	c.Flags().StringVar(&as, "as", "", "restore it under this `name`")
-	a.draftFlag(c) // the backend says that it cannot be staged
+	a.draftFlag(c)
+	_ = c.Flags().MarkHidden("draft") // it exists only for the error, which says that a restoration cannot be staged
 	c.RunE = func(c *cobra.Command, args []string) error {
 		q := a.query(o, args[0])
 		change := backend.Change{

@@ -40,9 +40,9 @@ func (a *app) draftsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "draft", Aliases: draftCommand.aliases, Short: "Manage drafts: changes that are made together",
 		Long: `A draft is a named set of changes of one project that are not made yet. --draft
-NAME on a command that writes adds its change to a draft. A deployment makes all
-changes of a draft, or none. Values in a draft are sealed, and nobody can read
-them. A draft expires after 30 days.`,
+NAME on a command that writes adds its change to a draft. Deploying a draft makes
+all its changes, or none. Values in a draft are sealed, and nobody can read them.
+A draft expires after 30 days.`,
 		Example: "  printf %s \"$PASSWORD\" | pouncet secret set db_password --env prod --stdin --draft release-7\n" +
 			"  pouncet draft show release-7\n  pouncet draft deploy release-7",
 		Args: onlyCommands,
@@ -107,7 +107,7 @@ func (a *app) showDraftCommand() *cobra.Command {
 		Use:   "show NAME-OR-ID",
 		Short: "Compare one draft with the present state",
 		Long: wrap("Lists what the changes of a draft would do, without values, and which of them are stale because their " +
-			"objects were changed since. If you may try changes, it also says which rules the deployment would break, and " +
+			"objects were changed since. If you may try changes, it also says which rules deploying it would break, and " +
 			"which values are the same as the present ones."),
 		Example: "  pouncet draft show release-7\n  pouncet draft show release-7 --json",
 		Args:    arguments(1, 1, "one name or id"),

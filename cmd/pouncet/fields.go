@@ -53,7 +53,7 @@ func (f jsonFlag) String() string {
 
 func (f jsonFlag) Type() string { return "fields" }
 
-// asksForJSON reports whether some arguments ask for JSON, also if the flags before could not be parsed.
+// asksForJSON reports whether some arguments ask for JSON, even if the flags before could not be parsed.
 func asksForJSON(args []string) bool {
 	return slices.ContainsFunc(args, func(arg string) bool {
 		value, ok := strings.CutPrefix(arg, "--json=")

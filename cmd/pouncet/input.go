@@ -106,7 +106,7 @@ func (a *app) readValue(ctx context.Context, r io.Reader, trim bool) ([]byte, er
 	}
 	if !utf8.Valid(value) {
 		if trim {
-			return nil, backend.Errorf(backend.CodeInvalid, "the input is binary (not UTF-8), so its end is not a newline").
+			return nil, backend.Errorf(backend.CodeInvalid, "the input is binary (not UTF-8), so it has no newline to remove").
 				WithHint("leave out --trim-newline").At("value")
 		}
 		return value, nil

@@ -35,8 +35,8 @@ empty database, --apply does what the first server does, and needs --kms-key.`,
 		Args: arguments(0, 0, "no arguments"),
 	}
 	a.addDatabaseFlag(c)
-	c.Flags().BoolVar(&check, "check", false, "report what is to do")
-	c.Flags().BoolVar(&apply, "apply", false, "do it")
+	c.Flags().BoolVar(&check, "check", false, "report what the migration would change")
+	c.Flags().BoolVar(&apply, "apply", false, "make the migration")
 	c.Flags().StringVar(&role, "serving-role", "",
 		"`name` of the role of the servers, which gets the rights that they need")
 	c.Flags().StringVar(&a.kmsKey, "kms-key", "",

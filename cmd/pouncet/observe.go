@@ -74,7 +74,7 @@ func (f *observeFlags) logger(to io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(to, nil))
 }
 
-// observed is what a server shows of itself.
+// observed holds the metrics, the profiles and the traces of a server.
 type observed struct {
 	metrics            *telemetry.Metrics // nil if they are off
 	metricsAt, pprofAt net.Listener       // nil if they are off

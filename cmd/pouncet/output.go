@@ -13,8 +13,8 @@ import (
 )
 
 // output is standard output. It keeps its first error, so that the code that
-// prints need not check every line: run reports the error at the end, and a
-// listing that a full disk cut short ends with a failure.
+// prints need not check every line. The program reports the error at its end, so
+// a listing that a full disk cuts short is a failure.
 type output struct {
 	to  io.Writer
 	err error
@@ -37,7 +37,7 @@ func (o *output) failure() error {
 }
 
 // Everything that the program prints goes through the functions below, which escape the names and texts of others. Only
-// values, rendered files and reports go to a stream directly. TestOutputIsPrintable holds this rule.
+// values, rendered files and reports go to a stream directly. TestOutputIsPrintable checks this.
 
 // println prints one line on standard output.
 func (a *app) println(line string) { a.printText(backend.PrintableLine(line)) }

@@ -216,7 +216,7 @@ func readLine(r io.Reader) ([]byte, error) {
 			continue
 		}
 		if noCharacter {
-			return nil, backend.Errorf(backend.CodeInvalid, "a key was pressed that is no character; nothing was changed").
+			return nil, backend.Errorf(backend.CodeInvalid, "a key that is not a character was pressed; nothing was changed").
 				WithHint("type the value again, or use --stdin or --file for a value with control characters").At("value")
 		}
 		return line, nil

@@ -23,7 +23,7 @@ func TestReadLine(t *testing.T) {
 		"an empty line is empty":                     {"\r", "", ""},
 		"Ctrl-D without text is an error":            {"\x04", "", "the input ended before a value; nothing was changed"},
 		"a closed terminal is an error":              {"", "", "the input ended before a value; nothing was changed"},
-		"an arrow is an error":                       {"ab\x1b[Dc\r", "", "a key was pressed that is no character"},
+		"an arrow is an error":                       {"ab\x1b[Dc\r", "", "a key that is not a character was pressed"},
 		"more than the largest value is an error":    {strings.Repeat("x", maxInput+1), "", "the input has more than"},
 		"Ctrl-C interrupts":                          {"ab\x03", "", context.Canceled.Error()},
 	} {

@@ -73,7 +73,7 @@ func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f p
 	staged.completeChanges(changes)
 	if n := len(changes); n > backend.MaxChanges {
 		return backend.Errorf(backend.CodeTooLarge, "the push has %d changes; the limit is %d", n, backend.MaxChanges).
-			WithHint("take some of the files away, push, and bring them back")
+			WithHint("move some of the files away, push, and move them back")
 	}
 	if !a.json {
 		a.printItems(p.items, f.prune)

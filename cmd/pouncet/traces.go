@@ -15,7 +15,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/telemetry"
 )
 
-// traces are what a server sends to a collector.
+// traces sends the traces of a server to a collector.
 type traces struct {
 	tracer *telemetry.Tracer // nil if no traces are sent
 	to     string            // the host of the collector

@@ -316,7 +316,7 @@ func (c *comparison) add(key Key, d *Declared, o *backend.Object, l *Locked) {
 		}
 	}
 	if i.State == Created && key.Kind == backend.KindSecret && i.File.Generate == nil {
-		i.State, i.Reason = NeedsValue, "a file has no value of a secret"
+		i.State, i.Reason = NeedsValue, "the value of a secret is in no file"
 	}
 	c.items = append(c.items, i)
 }

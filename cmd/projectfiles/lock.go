@@ -14,7 +14,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 )
 
-// Lock is what the files and the backend had in common last.
+// Lock is the last state in which the files and the backend were the same.
 type Lock struct {
 	Deployment string // the id of the backend
 	Project    string // the id of the project
@@ -106,7 +106,7 @@ func ParseLock(text []byte) (*Lock, error) {
 	seen, ids := map[Key]bool{}, map[string]bool{}
 	for _, o := range in.Objects {
 		if !slices.Contains(kindOrder, o.Kind) || o.Name == "" || seen[o.Key] || o.ID != "" && ids[o.ID] {
-			return nil, backend.Errorf(backend.CodeInvalid, "%s is not valid: %s is wrong or is there twice", LockFile, o.Key).
+			return nil, backend.Errorf(backend.CodeInvalid, "%s is not valid: %s is wrong or occurs twice", LockFile, o.Key).
 				WithHint("%s", hint)
 		}
 		seen[o.Key], ids[o.ID] = true, true

@@ -75,8 +75,8 @@ func (k Key) String() string {
 	return text
 }
 
-// Declared is what a file says of an object. An attribute that is absent has its default, except for the visibility and
-// the fields of a policy: these stay as they are.
+// Declared is an object as a file describes it. An absent attribute means its default. An absent visibility, or an
+// absent field of a policy, means that a push does not change it.
 type Declared struct {
 	Description  string             `json:"description,omitempty"`
 	Labels       map[string]string  `json:"labels,omitempty"`

@@ -277,7 +277,7 @@ func scalarJSON(n *yaml.Node) ([]byte, error) {
 		x, err := strconv.ParseFloat(n.Value, 64)
 		text, jsonErr := json.Marshal(x)
 		if err != nil || jsonErr != nil {
-			return nil, fmt.Errorf("JSON has no number %s", backend.Quote(n.Value))
+			return nil, fmt.Errorf("%s is not a valid JSON number", backend.Quote(n.Value))
 		}
 		return text, nil
 	case "!!str", "!!timestamp":

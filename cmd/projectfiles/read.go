@@ -28,7 +28,7 @@ const (
 	extension         = ".yaml"
 )
 
-// Tree is what the files of a folder declare.
+// Tree holds the objects that the files of a folder declare.
 type Tree struct {
 	Project string // its name; "" if the folder has no project.yaml
 	Objects map[Key]Declared
@@ -135,8 +135,8 @@ func environmentFiles(folder *os.Root) ([]string, error) {
 		case strings.HasPrefix(e.Name(), "."):
 			continue
 		case path.Ext(e.Name()) == ".yml":
-			return nil, backend.Errorf(backend.CodeInvalid, "%s/%s is not read", environmentFolder, e.Name()).
-				WithHint("let its name end with %s", extension)
+			return nil, backend.Errorf(backend.CodeInvalid, "the name of %s/%s does not end with %s", environmentFolder,
+				e.Name(), extension).WithHint("rename the file")
 		case path.Ext(e.Name()) != extension:
 			continue
 		}

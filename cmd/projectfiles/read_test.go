@@ -71,7 +71,7 @@ func TestWrongFilesAreRefused(t *testing.T) {
 			`"prod" by its content`}},
 		"a shared file":    {"environments/shared.yaml", "environment: '*'\n", []string{"@shared.yaml"}},
 		"a name with @":    {"environments/dev@2.yaml", "secrets: {}\n", []string{"environment is required"}},
-		"the other ending": {"environments/dev.yml", "secrets: {}\n", []string{"dev.yml is not read", ".yaml"}},
+		"the other ending": {"environments/dev.yml", "secrets: {}\n", []string{"dev.yml does not end with .yaml", ".yaml"}},
 		"a conflict":       {dev, "<<<<<<< HEAD\n", []string{dev + ":1", "markers of a merge conflict"}},
 		"no text":          {dev, "a: \xff\n", []string{"not UTF-8"}},
 		"a merge key":      {dev, "<<: {secrets: {}}\n", []string{`no key "<<"`}},
@@ -161,7 +161,7 @@ func TestWrongLocksAreRefused(t *testing.T) {
 		"cut off":     {text[:len(text)/2], "cannot be parsed"},
 		"a new key":   {strings.Replace(text, `"version"`, `"extra":1,"version"`, 1), "cannot be parsed"},
 		"later":       {strings.Replace(text, `"version":1`, `"version":2`, 1), "has version 2"},
-		"twice":       {strings.Replace(text, row, row+",\n"+row, 1), `secret "s" in dev is wrong or is there twice`},
+		"twice":       {strings.Replace(text, row, row+",\n"+row, 1), `secret "s" in dev is wrong or occurs twice`},
 		"a new kind":  {strings.Replace(text, `"secret"`, `"token"`, 1), "is not valid"},
 		"two objects": {text + text, "cannot be parsed"},
 	} {

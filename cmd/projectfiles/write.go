@@ -19,7 +19,7 @@ import (
 
 // How the changes of the backend get into the files.
 
-// Output is what a pull writes.
+// Output holds the changes that a pull makes to the files.
 type Output struct {
 	Files   map[string][]byte // by their names within the folder; only those that change
 	Removed []string          // files of environments that do not exist any more

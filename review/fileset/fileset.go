@@ -2,7 +2,7 @@
 
 // Package fileset selects the files that the paths of a command name. All commands that read files use these rules:
 //
-//   - A path of a file selects this file, whatever its name, also through a symbolic link.
+//   - A path of a file selects this file, whatever its name, even through a symbolic link.
 //   - A path of a folder selects the files below it with the extension of a configuration format.
 //   - Hidden files and folders are selected like others. Only .git and .pouncet are never selected below a folder.
 //   - Below a folder, only regular files are selected. A symbolic link is not, because it may point anywhere.

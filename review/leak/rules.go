@@ -14,7 +14,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 )
 
-// ruleSet is what Scan uses of a Gitleaks configuration.
+// ruleSet holds the parts of a Gitleaks configuration that Scan uses.
 type ruleSet struct {
 	Rules     []rule
 	Allowlist allowlist // for the secrets that any rule matches

@@ -121,7 +121,7 @@ func (s *Store) classifyState(state string) *backend.Error {
 	}
 	switch state[:2] {
 	case "28": // invalid authorization
-		return backend.Errorf(backend.CodeUnavailable, "database %s does not let this server in", s.name).
+		return backend.Errorf(backend.CodeUnavailable, "database %s refuses the login of this server", s.name).
 			WithHint("check the user, the password and the sslmode of the URL, and pg_hba.conf")
 	case "08", "57": // connection exception, operator intervention
 		return s.unreachable()

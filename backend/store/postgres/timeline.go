@@ -98,6 +98,6 @@ func relyOn(ctx context.Context, c *pgx.Conn) {
 }
 
 func (s *Store) formerPrimaryError() *backend.Error {
-	return backend.Errorf(backend.CodeUnavailable, "another primary took the place of that of database %s during the call",
+	return backend.Errorf(backend.CodeUnavailable, "a new primary replaced that of database %s during the call",
 		s.name).WithHint("try again; if it stays so, the URL leads to a former primary or to another database")
 }

@@ -86,7 +86,7 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 
 // SaveIdempotencyRecord implements store.Tx.
 func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecord, olderThan time.Time) error {
-	// A record with the same key stays for the second part of the statement, also if it is too old.
+	// A record with the same key stays for the second part of the statement, even if it is too old.
 	return t.execLater(ctx, later{text: `WITH old AS (DELETE FROM idempotency_record WHERE at < $6 AND key <> $1)
 		INSERT INTO idempotency_record (key, request, outcome, at, deployment_mac) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (key) DO UPDATE SET request = excluded.request, outcome = excluded.outcome, at = excluded.at,

@@ -39,7 +39,7 @@ type Queue struct {
 
 // Transaction is a transaction that several calls share. Its methods are called one at a time.
 type Transaction interface {
-	// Run runs the function of a call. Unless the function and Run return nil, what it did is rolled back, also if it
+	// Run runs the function of a call. Unless the function and Run return nil, what it did is rolled back, even if it
 	// panics. The function of a call that is alone is rolled back by End.
 	Run(ctx context.Context, f func(store.Tx) error, alone bool) error
 
@@ -65,7 +65,7 @@ type member struct {
 	f     func(store.Tx) error
 	state atomic.Int32  // one of the constants below
 	turn  chan turn     // holds one turn, so that a leader never waits here
-	ran   chan struct{} // receives when the function has ended, also by a panic
+	ran   chan struct{} // receives when the function has ended, even by a panic
 	err   error         // of its function, which has been rolled back then
 	ended bool          // its goroutine ended by a panic, or by runtime.Goexit
 }
@@ -76,7 +76,7 @@ const (
 	left         // its context has ended before
 )
 
-// turn is what a leader tells another call.
+// turn is the message from a leader to another call.
 type turn struct {
 	kind  turnKind
 	batch *batch
@@ -199,7 +199,7 @@ func (q *Queue) updateAlone(m *member) error {
 	return q.run(&batch{t, []*member{m}})
 }
 
-// run runs the function of the first member, and ends the batch, also if the function panics.
+// run runs the function of the first member, and ends the batch, even if the function panics.
 func (q *Queue) run(b *batch) (err error) {
 	m := b.members[0]
 	m.ended = true

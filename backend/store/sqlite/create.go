@@ -69,7 +69,7 @@ func existsError(path string) error {
 }
 
 // build creates the database under another name, syncs it, and then gives it its final name. So no process ever opens
-// an incomplete database, also if this one is killed.
+// an incomplete database, even if this one is killed.
 func build(
 	ctx context.Context, path string, open func(path string) (*Store, error), deployment string, last ...statement,
 ) error {

@@ -37,7 +37,7 @@ func WithUpgrade(u Upgrade) Option { return func(s *Store) { s.upgrade = u } }
 // CopyPath returns the path of the copy of a database that Open makes before it signs the rows.
 func CopyPath(path string) string { return fmt.Sprintf("%s.schema-%d", path, signedSchema-1) }
 
-// layout is what a type of file holds.
+// layout describes the content of one type of file.
 type layout struct {
 	applicationID int64
 	migrations    fs.FS

@@ -177,7 +177,7 @@ func (fileSyntax) Decode(raw string, str *syntax.String) string {
 	return decode(hclsyntax.Tokens{{Bytes: []byte(raw)}}, typ)
 }
 
-// keepsNormal reports whether HCL keeps a value as it is, also with text before it.
+// keepsNormal reports whether HCL keeps a value as it is, even with text before it.
 func keepsNormal(value string) bool {
 	return norm.NFC.IsNormalString(value) && (value == "" || norm.NFC.PropertiesString(value).BoundaryBefore())
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package jsonc is the format of JSON with comments and trailing commas, as tsconfig.json and the settings of editors
-// have it. A value is written as in JSON. JSON5 is read as far as it has nothing else: names and strings in single
-// quotes are not supported.
+// have it. A value is written as in JSON. Of JSON5, only the comments and trailing commas are supported, and not
+// names without quotes or strings in single quotes.
 //
 // Comments and trailing commas become spaces in a copy, so that offsets stay, and the rules of JSON apply to the copy.
 // A library must read the file in the same way. A reference in a comment is not resolved.
@@ -42,7 +42,8 @@ func (s fileSyntax) Parse(text []byte) (any, error) {
 	return tree, nil
 }
 
-// asJSON returns a copy in which comments and trailing commas are spaces. What is not valid stays for the parser.
+// asJSON returns a copy in which comments and trailing commas are spaces. It keeps invalid syntax, which the parser
+// reports.
 func asJSON(text []byte) []byte {
 	out := bytes.Clone(text)
 	last, before := -1, byte(0) // the last character that is no space and in no comment, and the one before it
