@@ -5,6 +5,7 @@ package envelope
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ed25519"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -52,6 +53,15 @@ func (k *Key) Block(label string) (cipher.Block, error) {
 		return nil, cryptoError("making a cipher", err)
 	}
 	return block, nil
+}
+
+// SigningKey derives an Ed25519 key with a label of package stored.
+func (k *Key) SigningKey(label string) (ed25519.PrivateKey, error) {
+	seed, err := hkdf.Expand(sha256.New, k.environmentKey(), label, ed25519.SeedSize)
+	if err != nil {
+		return nil, cryptoError("deriving a key", err)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
 }
 
 func newSigner(environmentKey []byte, label string) (*Signer, error) {

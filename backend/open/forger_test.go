@@ -21,8 +21,10 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
 // A forger can write the database, and has neither a key nor a token. These tests change each column of each type of
@@ -31,11 +33,9 @@ import (
 
 // unprotected lists what a forger can change without notice, and why that is accepted.
 var unprotected = map[string]string{
-	"record.":                   "the audit log is not signed yet",
-	"change_record.":            "the audit log is not signed yet",
-	"change_log.":               "the audit log is not signed yet",
-	"read_record.":              "the audit log is not signed yet",
-	"read_log.":                 "the audit log is not signed yet",
+	"record.":                   "records of versions before schema 6 have no hashes",
+	"change_record.seq":         "the number of a record says where it is in its log",
+	"read_record.seq":           "the number of a record says where it is in its log",
 	"deployment.only":           "a constraint allows one value only",
 	"deployment.schema_version": "a newer schema may say that it works with this program",
 	"deployment.works_with":     "it decides which older programs use the database",
@@ -74,6 +74,7 @@ func newForgery(t *testing.T) *forgery {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
+	expireIn(t, f.folder)
 	f.forge(t, `INSERT INTO record (at, principal, role, verb, phase, code, detail)
 		VALUES (1, 'of an earlier version', 'admin', 'resolve', '', 'ok', x'7b7d')`)
 	f.original = f.read(t)
@@ -81,6 +82,35 @@ func newForgery(t *testing.T) *forgery {
 		t.Fatal(err)
 	}
 	return f
+}
+
+// expireAll deletes the records of the audit log, whose hashes stay, and makes new ones.
+func expireAll(t *testing.T, parts *open.Parts) {
+	t.Helper()
+	in2days := func() time.Time { return time.Now().Add(48 * time.Hour) }
+	for _, log := range []store.RecordLog{parts.Store, parts.Reads} {
+		if _, err := audit.Expire(t.Context(), log, in2days, 24*time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	admin := backend.WithPrincipal(t.Context(), backend.Principal{Name: "test", Role: backend.RoleAdmin})
+	for _, dryRun := range []bool{false, true} {
+		if _, err := parts.Audited(nil).Apply(admin, backend.ChangeSet{DryRun: dryRun, Changes: []backend.Change{{
+			Op: backend.OpSet, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "after"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// expireIn does the same in a folder.
+func expireIn(t *testing.T, folder string) {
+	t.Helper()
+	parts, err := open.Embedded(t.Context(), open.Config{Path: folder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parts.Close()
+	expireAll(t, parts)
 }
 
 // fill makes at least one row of each type.
@@ -272,7 +302,11 @@ func (f *forgery) answersOf(
 		note("token "+name, p, err)
 	}
 	found, err := parts.Verify(ctx)
-	return out, found, err
+	if err != nil {
+		return out, found, err
+	}
+	_, ofLogs, err := parts.VerifyLogs(ctx, nil)
+	return out, append(found, ofLogs...), err
 }
 
 // timeless returns the outcomes of a dry run without the time at which it ran.

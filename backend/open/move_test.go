@@ -166,10 +166,13 @@ func TestABackendMovesToPostgreSQLAndBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	resolved(t, b)
+	expireIn(t, folder)
 	want := resolved(t, b)
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
+	heads, _ := verifyLogs(t, folder, nil)
 	before := tableRows(t, folder) // with the record of these values
 	tables := map[string]int{}
 	moved, err := open.MoveFolder(t.Context(), open.Config{Path: folder}, toPostgres(address),
@@ -236,6 +239,9 @@ func TestABackendMovesToPostgreSQLAndBack(t *testing.T) {
 	deploy.DryRun = false
 	if _, err := b.Apply(admin(), deploy); err != nil || valueOf(t, b, "later") != "of later" {
 		t.Errorf("after the way back, the draft: %v", err)
+	}
+	if _, found := verifyLogs(t, back, heads.Heads); found != "" {
+		t.Errorf("after the way back, the check of the audit log with its heads before finds %s", found)
 	}
 	if _, err := postgres.Open(t.Context(), address); !errors.Is(err, backend.ErrUnavailable) {
 		t.Errorf("opening the database that was left: %v", err)

@@ -23,6 +23,14 @@ func createReads(ctx context.Context, folder, deployment string) error {
 
 // openReads opens the file with the records of reads, and creates it if it is missing.
 func openReads(ctx context.Context, folder string, database *signed.Store) (*sqlite.ReadLog, error) {
+	reads, err := openReadsFile(ctx, folder, database)
+	if err == nil {
+		reads.UseProver(database.Prover())
+	}
+	return reads, err
+}
+
+func openReadsFile(ctx context.Context, folder string, database *signed.Store) (*sqlite.ReadLog, error) {
 	path := filepath.Join(folder, readsFile)
 	reads, err := sqlite.OpenReadLog(ctx, path, database.Deployment())
 	if !errors.Is(err, backend.ErrNotFound) {

@@ -82,7 +82,7 @@ func TestChangeAndItsRecordExistTogether(t *testing.T) {
 		t.Errorf("the records of changes are\n%s", got)
 	}
 	// The next number of the log is taken, so that the record cannot be written. Then the change is not made either.
-	change(t, c.Path, `UPDATE change_log SET next = next - 1`)
+	change(t, c.Path, `UPDATE change_log SET next_number = next_number - 1`)
 	if err := create("prod"); !errors.Is(err, backend.ErrCorrupt) {
 		t.Errorf("a change whose record cannot be written: %v", err)
 	}

@@ -355,7 +355,7 @@ func TestARecordIsConfirmedInABatch(t *testing.T) {
 	}
 	defer conn.Close(context.Background()) //nolint:errcheck // it has only read
 	var n, dense int
-	err = conn.QueryRow(t.Context(), `SELECT count(*), (SELECT sum(next - 1) FROM pouncet.read_log)
+	err = conn.QueryRow(t.Context(), `SELECT count(*), (SELECT sum(next_number - 1) FROM pouncet.read_log)
 		FROM pouncet.read_record`).Scan(&n, &dense)
 	if err != nil || n != 80 || dense != 80 {
 		t.Errorf("%d records, and the logs say %d: %v", n, dense, err)

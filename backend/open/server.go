@@ -197,6 +197,7 @@ func (c ServerConfig) parts(ctx context.Context, database SharedStore, trusted *
 	}
 	keys := keyring(database.Deployment(), trusted)
 	rows := signed.New(database.Store, keys, w)
+	database.Reads.UseProver(rows.Prover())
 	e := engine.New(rows, keys, engine.Options{KMSKey: c.KMSKey, Authorizer: access.Rights{},
 		MaxDifferences: c.CompareLimit, Trust: trusted.allow, Record: audit.NewChanges(nil)})
 	out := &Parts{

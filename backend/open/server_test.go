@@ -314,6 +314,7 @@ func TestForgerOfPostgreSQL(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	expireAll(t, parts)
 	if err := parts.Close(); err != nil {
 		t.Fatal(err)
 	}

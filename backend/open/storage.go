@@ -15,7 +15,9 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
+	"github.com/pouncet/terraform-provider-pouncet/backend/merkle"
 	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
@@ -51,15 +53,95 @@ func (p *Parts) Verify(ctx context.Context) ([]signed.Finding, error) {
 	return found, err
 }
 
-// Accept signs all rows as they are now, for the local user. found is what Verify has found. The audit log gets it
-// before anything is signed. Accept returns what it signed, which is more if rows were changed since. What is damaged
-// stays damaged.
+// VerifyLogs compares all records of the audit log with their hashes, and these with the signed heads of the logs.
+// known are the heads of an earlier time, which were kept elsewhere. It returns what was changed, removed or put back
+// outside Pouncet.
+func (p *Parts) VerifyLogs(
+	ctx context.Context, known []merkle.Head,
+) (summary signed.LogSummary, found []signed.Finding, err error) {
+	summary, found, err = p.signed.VerifyLogs(ctx, p.Reads, known)
+	if err != nil || len(found) == 0 {
+		return summary, found, err
+	}
+	names, err := p.projectNames(ctx)
+	for i, f := range found {
+		if name, ok := names[f.Project]; ok {
+			found[i].Project = name
+		}
+	}
+	return summary, found, err
+}
+
+// Checkpoint returns a signed checkpoint of the audit log.
+func (p *Parts) Checkpoint(ctx context.Context) ([]byte, error) {
+	return p.signed.Checkpoint(ctx, p.Reads, time.Now())
+}
+
+// OpenCheckpoint returns a checkpoint that this deployment has signed.
+func (p *Parts) OpenCheckpoint(ctx context.Context, note []byte) (merkle.Checkpoint, error) {
+	return p.signed.OpenCheckpoint(ctx, note)
+}
+
+// VerifierKey returns the key with which others verify checkpoints. It is not secret.
+func (p *Parts) VerifierKey(ctx context.Context) (string, error) { return p.signed.VerifierKey(ctx) }
+
+// Prove returns a proof that a record of the audit log is in a checkpoint. A nil checkpoint means a new one.
+func (p *Parts) Prove(ctx context.Context, id merkle.LogID, number int64, checkpoint []byte) (merkle.Proof, error) {
+	return p.signed.Prove(ctx, p.Reads, id, number, checkpoint, time.Now())
+}
+
+// projectNames returns the names of the projects, by their ids.
+func (p *Parts) projectNames(ctx context.Context) (map[string]string, error) {
+	names := map[string]string{}
+	for o, err := range backend.List(ctx, p.engine, backend.Query{Kind: backend.KindProject}) {
+		if errors.Is(err, backend.ErrCorrupt) {
+			return names, nil // Verify reports it
+		}
+		if err != nil {
+			return nil, err
+		}
+		names[o.ID] = o.Name
+	}
+	return names, nil
+}
+
+// Accept signs all rows as they are now, for the local user, and begins the trees of audit logs that do not fit their
+// heads again. found is what Verify and VerifyLogs have found. The audit log gets it before anything is signed. Accept
+// returns what it signed, which is more if rows were changed since. What is damaged stays damaged.
 func (p *Parts) Accept(ctx context.Context, found []signed.Finding) ([]signed.Finding, error) {
 	found = slices.DeleteFunc(slices.Clone(found), func(f signed.Finding) bool { return f.Damaged })
 	if len(found) == 0 {
 		return nil, nil
 	}
-	return audit.Accept(withLocalUser(ctx), p.Store, nil, found, p.signed.Accept)
+	logs, err := p.restartLogs(ctx, found) // first, because a log without a valid head gets no record
+	if err != nil {
+		return nil, err
+	}
+	accepted, err := audit.Accept(withLocalUser(ctx), p.Store, nil, found, p.signed.Accept)
+	return append(accepted, logs...), err
+}
+
+// restartLogs begins the trees of the logs among the findings again, and returns these findings.
+func (p *Parts) restartLogs(ctx context.Context, found []signed.Finding) (logs []signed.Finding, err error) {
+	names := map[store.LogKind][]string{}
+	for _, f := range found {
+		if f.Kind != signed.LogKind {
+			continue
+		}
+		kind := store.LogKind(f.Name)
+		if logs = append(logs, f); !slices.Contains(names[kind], f.ID) {
+			names[kind] = append(names[kind], f.ID)
+		}
+	}
+	for kind, of := range map[store.LogKind]store.RecordLog{store.ChangeLog: p.signed.Store, store.ReadLog: p.Reads} {
+		if len(names[kind]) == 0 {
+			continue
+		}
+		if err := of.RestartLogs(ctx, names[kind]); err != nil {
+			return nil, err
+		}
+	}
+	return logs, nil
 }
 
 // RecordFindings records in the audit log what Verify has found.

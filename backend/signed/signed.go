@@ -17,6 +17,11 @@
 // state.go. The state "projects" sums up the other states. A write updates them in its transaction. TokenByHash
 // compares the sum of the tokens; Verify compares all sums.
 //
+// # Audit log
+//
+// The records of the audit log are the leaves of trees: see package merkle. The head of a tree has a MAC, and is
+// written with the records: see heads.go. VerifyLogs compares the heads with all records.
+//
 // # Limits
 //
 // A MAC is symmetric: someone who can verify a row can also sign it. Count counts rows without verifying them. If an
@@ -49,6 +54,8 @@ type Store struct {
 
 	raising  sync.Mutex
 	counters atomic.Pointer[counters]
+
+	heads heads
 }
 
 // counters are the highest counters that this process has seen, by the name of the state.
@@ -64,6 +71,8 @@ var _ store.Store = (*Store)(nil)
 func New(s store.Store, keys *envelope.Keyring, w envelope.WrappedKey) *Store {
 	out := &Store{Store: s, keys: keys, wrapped: w, report: func(error) {}}
 	out.counters.Store(&counters{timeline: out.timeline()})
+	out.heads.unlock = out.unlock
+	s.UseProver(&out.heads)
 	return out
 }
 
@@ -146,6 +155,9 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 // Update implements store.Store. It updates the states of the projects that f has changed.
 func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	keys, err := s.unlock(ctx)
+	if err == nil {
+		err = s.heads.Ready(ctx)
+	}
 	if err != nil {
 		return err
 	}

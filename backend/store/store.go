@@ -51,21 +51,6 @@ type Store interface {
 	Close() error
 }
 
-// RecordLog holds records of the audit log. A record belongs to the log of a project or of the deployment, and has a
-// number in it. The numbers of a log rise by one, from 1, and none is used again. Only its oldest records are deleted.
-type RecordLog interface {
-	// AppendRecords adds records, all or none. They are on disk when AppendRecords returns nil. If it returns an error
-	// because ctx ended, they may be added nevertheless.
-	AppendRecords(ctx context.Context, records ...Record) error
-
-	// DeleteRecords deletes the oldest records of each log if they are older than before, at most limit in total. In the
-	// same transaction it adds, to each log with deleted records, the record that add returns for their number. If no
-	// record is that old, it writes nothing.
-	DeleteRecords(
-		ctx context.Context, before time.Time, limit int, add func(log string, deleted int) Record,
-	) (deleted int, err error)
-}
-
 // Tx is a transaction. A write in View returns an error.
 type Tx interface {
 	// Objects lists objects, sorted by (name, id).
@@ -338,27 +323,6 @@ type Token struct {
 	DeploymentMAC []byte
 	// Untrusted says why the row is not genuine. It is not stored.
 	Untrusted error
-}
-
-// Record is one line of the audit log.
-type Record struct {
-	Log       string // the id of a project, or "" for the deployment
-	At        time.Time
-	Principal string
-	Role      backend.Role
-	Verb      string // package audit lists the verbs
-	Phase     string // "intent" before an accept, "outcome" after it, and "" for other verbs
-	Code      string // "ok", or the code of the error
-	Detail    []byte // JSON with ids and names, never values
-
-	// Confirm makes AppendRecords add the records of a call only under a condition. It is not stored.
-	Confirm *Confirmation
-}
-
-// Confirmation is the condition that the primary has the generation under which a replica has answered a call.
-type Confirmation struct {
-	Generation []byte
-	Changed    bool // AppendRecords sets it if the primary has another one, and then returns ErrChanged
 }
 
 // ComparisonKey says what comparisons of a value are counted together.

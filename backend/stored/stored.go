@@ -34,12 +34,19 @@ const (
 	// RevisionToken is the HKDF info of the key that encrypts revision tokens. No token is stored.
 	RevisionToken = "pouncet revision token v1"
 
+	// LogHeadKey is the HKDF info of the key that signs the heads of the audit log. It has its own key, because a process
+	// keeps that longer than the deployment key.
+	LogHeadKey = "pouncet log head mac v1"
+	// CheckpointKey is the HKDF info of the Ed25519 key that signs checkpoints of the audit log.
+	CheckpointKey = "pouncet audit checkpoint v1"
+
 	ObjectRow         = "object v2"
 	VersionRow        = "version v2"
 	EnvironmentKeyRow = "environment key v2"
 	TokenRow          = "token v2"
 	IdempotencyRow    = "idempotency record v2"
 	StateRow          = "state v2"
+	LogHead           = "log head v1"
 )
 
 // DeploymentKey is the project and the environment in the encryption context of the deployment key. Neither can be the

@@ -17,7 +17,7 @@ import (
 
 // storageHelp is the help of doctor --storage.
 const storageHelp = "--storage checks the database of the embedded backend instead: the file with its indexes, and " +
-	"the signature of every row. It reports rows that another program changed, removed or restored from an " +
+	"the signature of every row and record. It reports what another program changed, removed or restored from an " +
 	"older copy. After you restored a backup or looked at each finding, --accept signs the rows as they are. At a " +
 	"terminal, it asks first. With --database and --kms-key it checks the database of servers; PostgreSQL checks its " +
 	"files itself. --delete-copy deletes the copy of the database that an upgrade made."
@@ -85,7 +85,7 @@ func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
 	if damage != nil && !errors.Is(damage, backend.ErrCorrupt) {
 		return damage
 	}
-	found, err := parts.Verify(ctx)
+	summary, found, err := verifyAll(ctx, parts)
 	if err != nil {
 		return errors.Join(damage, err)
 	}
@@ -112,10 +112,28 @@ func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
 			backend.Plural(len(found), "change")).WithHint("%s", hint)}
 	}
 	if !a.json {
-		a.println("Every object is as Pouncet wrote it. " +
-			"Records of the audit log are not signed, so this was not checked for them.")
+		a.println("Every object and every record of the audit log is as Pouncet wrote it." + unprovedText(summary))
 	}
 	return nil
+}
+
+// verifyAll verifies the rows of the database and the audit log.
+func verifyAll(ctx context.Context, parts *open.Parts) (signed.LogSummary, []signed.Finding, error) {
+	found, err := parts.Verify(ctx)
+	if err != nil {
+		return signed.LogSummary{}, nil, err
+	}
+	summary, ofLogs, err := parts.VerifyLogs(ctx, nil)
+	return summary, append(found, ofLogs...), err
+}
+
+// unprovedText says how many records of the audit log have no hash.
+func unprovedText(s signed.LogSummary) string {
+	if s.Unproved == 0 {
+		return ""
+	}
+	return " This was not checked for " + backend.Plural(int(s.Unproved), "record") +
+		" of earlier versions, which have no hashes."
 }
 
 // acceptFindings signs the rows as they are, after a question at a terminal.
@@ -138,7 +156,7 @@ func (a *app) acceptFindings(ctx context.Context, parts *open.Parts, found []sig
 	if err != nil {
 		return err
 	}
-	left, err := parts.Verify(ctx)
+	_, left, err := verifyAll(ctx, parts)
 	if err != nil {
 		return err
 	}

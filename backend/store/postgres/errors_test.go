@@ -89,7 +89,8 @@ func TestOpenRefusesADatabaseThatItCannotUse(t *testing.T) {
 		want             error
 		says             string
 	}{
-		{"newer", "UPDATE pouncet.deployment SET schema_version = 3, works_with = 2", backend.ErrInvalid, "a newer version"},
+		{"newer", fmt.Sprintf("UPDATE pouncet.deployment SET schema_version = %d, works_with = %d", postgres.Version+2,
+			postgres.Version+1), backend.ErrInvalid, "a newer version"},
 		{"of no version", "UPDATE pouncet.deployment SET schema_version = 0, works_with = 0", backend.ErrCorrupt,
 			"version 0"},
 		{"half migrated", "DROP TABLE pouncet.comparison", backend.ErrCorrupt, "comparison"},
@@ -129,8 +130,8 @@ func TestOpenRefusesADatabaseThatItCannotUse(t *testing.T) {
 
 func TestOpenUsesANewerSchemaThatWorksWithIt(t *testing.T) {
 	address := created(t)
-	postgrestest.Exec(t, address, `ALTER TABLE pouncet.token ADD COLUMN extra text;
-		UPDATE pouncet.deployment SET schema_version = 2`)
+	postgrestest.Exec(t, address, fmt.Sprintf(`ALTER TABLE pouncet.token ADD COLUMN extra text;
+		UPDATE pouncet.deployment SET schema_version = %d`, postgres.Version+1))
 	_ = open(t, address).Close()
 
 	postgrestest.Exec(t, address, "CREATE RULE keep AS ON DELETE TO pouncet.token DO INSTEAD NOTHING")

@@ -18,6 +18,9 @@ import (
 // ExpectedSchema is what the program expects of a new database.
 var ExpectedSchema = current()[current().version()-1].result
 
+// Version is the version of the schema of this program.
+var Version = current().version()
+
 // SchemaFile is the file with it.
 var SchemaFile = "migrations/" + current()[current().version()-1].name + ".txt"
 
@@ -47,12 +50,18 @@ func OnCommit(s *Store, f func(calls int)) { s.onCommit = f }
 func Waiting(s *Store) int { return s.queue.Waiting() }
 
 // Program is a version of the program. The zero value is this one.
-type Program struct{ more []step }
+type Program struct {
+	less int // how many versions it is older
+	more []step
+}
+
+// OfVersion returns the program that knows this version of the schema.
+func OfVersion(n int) Program { return Program{less: len(current()) - n} }
 
 // WithMigration returns the version after p. The text of a migration begins with the number works_with.
 func (p Program) WithMigration(t testing.TB, name, text string) Program {
 	t.Helper()
-	next := Program{append(slices.Clone(p.more), newStep(name, text, ""))}
+	next := Program{more: append(slices.Clone(p.more), newStep(name, text, ""))}
 	address := postgrestest.Database(t)
 	if err := next.Create(t.Context(), address, func(context.Context, store.Store) error { return nil }); err != nil {
 		t.Fatal(err)
@@ -65,7 +74,7 @@ func (p Program) WithMigration(t testing.TB, name, text string) Program {
 	return next
 }
 
-func (p Program) schema() schema { return slices.Concat(current(), p.more) }
+func (p Program) schema() schema { return slices.Concat(current()[:len(current())-p.less], p.more) }
 
 func (p Program) Open(ctx context.Context, address string) (*Store, error) {
 	return openWith(ctx, address, p.schema())

@@ -275,7 +275,7 @@ func TestRecordsHaveDenseNumbers(t *testing.T) {
 	writers.Wait()
 	for _, table := range []string{"read", "change"} {
 		rows := query(t, address, `SELECT format('%s: %s of %s, then %s', log, count(*), max(number),
-			(SELECT next FROM pouncet.`+table+`_log l WHERE l.log = r.log))
+			(SELECT next_number FROM pouncet.`+table+`_log l WHERE l.log = r.log))
 			FROM pouncet.`+table+`_record r GROUP BY log ORDER BY log`)
 		want := "0: 56 of 56, then 57|1: 56 of 56, then 57|2: 48 of 48, then 49|a: 160 of 160, then 161|" +
 			"b: 320 of 320, then 321"

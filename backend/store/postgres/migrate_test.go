@@ -20,14 +20,14 @@ import (
 )
 
 // A migration that only the tests add. Programs of the version before go on.
-const addition = `-- works_with = 1
+var addition = fmt.Sprintf("-- works_with = %d\n", postgres.Version) + `
 	ALTER TABLE object ADD COLUMN more text COLLATE "C" NOT NULL DEFAULT '';
 	ALTER TABLE version ADD COLUMN more bigint NOT NULL DEFAULT 0;
 	CREATE TABLE another (id text COLLATE "C" NOT NULL PRIMARY KEY);
 	CREATE INDEX another_token ON token (name)`
 
 // A migration after which programs of the version before cannot go on.
-const breaking = `-- works_with = 2
+var breaking = fmt.Sprintf("-- works_with = %d\n", postgres.Version+1) + `
 	ALTER TABLE comparison RENAME COLUMN count TO times`
 
 func next(t testing.TB) postgres.Program {
@@ -59,7 +59,7 @@ func TestOneOfManyStartersMigrates(t *testing.T) {
 	if made != 1 {
 		t.Errorf("the migration was made %d times", made)
 	}
-	if m, err := program.Check(t.Context(), address, ""); err != nil || m.IsNeeded() || m.Version != 2 {
+	if m, err := program.Check(t.Context(), address, ""); err != nil || m.IsNeeded() || m.Version != postgres.Version+1 {
 		t.Errorf("the check finds %+v, %v", m, err)
 	}
 	for _, p := range []postgres.Program{{}, program} { // both versions
@@ -100,19 +100,20 @@ func TestAProgramThatCannotGoOnEndsItsCalls(t *testing.T) {
 }
 
 func TestDatabasesOfOtherVersionsAreRefused(t *testing.T) {
-	program := next(t)
+	program, newer := next(t), fmt.Sprint(postgres.Version+1)
 	for _, c := range []struct {
 		name, statements string
 		program          postgres.Program
 		want             error
 		says             []string
 	}{
-		{"older", "", program, backend.ErrInvalid, []string{"has version 1", "needs 2", "pouncet server migrate --apply"}},
-		{"newer", "UPDATE pouncet.deployment SET schema_version = 2, works_with = 2", postgres.Program{},
-			backend.ErrInvalid, []string{"a newer version", "use that version"}},
+		{"older", "", program, backend.ErrInvalid, []string{
+			fmt.Sprint("has version ", postgres.Version), "needs " + newer, "pouncet server migrate --apply"}},
+		{"newer", "UPDATE pouncet.deployment SET schema_version = " + newer + ", works_with = " + newer,
+			postgres.Program{}, backend.ErrInvalid, []string{"a newer version", "use that version"}},
 		{"half migrated by hand", "ALTER TABLE pouncet.version ADD COLUMN more bigint NOT NULL DEFAULT 0", program,
 			backend.ErrCorrupt, []string{"half migrated", "version.more", "restore"}},
-		{"that says more than it has", "UPDATE pouncet.deployment SET schema_version = 2", program,
+		{"that says more than it has", "UPDATE pouncet.deployment SET schema_version = " + newer, program,
 			backend.ErrCorrupt, []string{"half migrated", "another.id", "restore"}},
 		{"changed", "ALTER TABLE pouncet.version ADD COLUMN other bigint", program, backend.ErrCorrupt,
 			[]string{"changed outside Pouncet"}},

@@ -68,6 +68,7 @@ type Store struct {
 	views      *pgxpool.Pool
 	changes    *pgxpool.Pool // of changes and records, so that they do not wait for views
 	reads      *ReadLog
+	prover     store.Prover // nil if records get no hashes
 	close      func()
 	closed     atomic.Bool
 	timeout    atomic.Int64    // statementTimeout; tests set it

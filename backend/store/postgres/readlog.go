@@ -5,8 +5,13 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/queue"
@@ -15,7 +20,7 @@ import (
 // ReadLog holds the records of reads, dry runs and refusals, in tables of the same database. They do not wait for
 // changes.
 //
-// Records that are appended at the same time share one statement and its commit: see queue.Records.
+// Records that are appended at the same time share one transaction: see queue.Records.
 type ReadLog struct {
 	store *Store
 
@@ -42,6 +47,9 @@ func newReadLog(s *Store) *ReadLog {
 // AppendRecords implements store.RecordLog. A primary that another one has replaced cannot commit a record if it waits
 // for a standby. So if the values of a call are from such a primary, its record is on another one, and the call fails.
 func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) error {
+	if err := l.store.proverReady(ctx); err != nil {
+		return err
+	}
 	if err := l.queue.Append(ctx, records); err != nil {
 		return err
 	}
@@ -56,7 +64,8 @@ func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) er
 	return nil
 }
 
-// write commits the records of calls with one statement, which is its own transaction.
+// write commits the records of calls, apart from those of calls that a replica has answered under another generation.
+// The transaction has two round trips: it locks and reads the rows of the logs, and then adds the records.
 func (l *ReadLog) write(records []store.Record, _, _ int) error {
 	if len(records) == 0 {
 		return nil
@@ -66,36 +75,93 @@ func (l *ReadLog) write(records []store.Record, _, _ int) error {
 	}
 	ctx, cancel := l.store.uninterrupted(context.Background())
 	defer cancel()
-	var err error
-	if slices.ContainsFunc(records, func(r store.Record) bool { return r.Confirm != nil }) {
-		err = l.writeConfirmed(ctx, records)
-	} else {
-		_, err = l.store.changes.Exec(ctx, readTables.insertion(), recordValues(records)...)
-	}
-	return l.store.recordError(l.store.translate(err))
+	return l.store.recordError(l.store.translate(l.commit(ctx, records)))
 }
 
-// writeConfirmed commits records, apart from those of calls that a replica has answered under another generation.
-func (l *ReadLog) writeConfirmed(ctx context.Context, records []store.Record) error {
-	wanted := make([][]byte, len(records))
-	for i, r := range records {
-		wanted[i] = []byte{}
-		if r.Confirm != nil {
-			wanted[i] = bytea(r.Confirm.Generation)
-		}
-	}
+const selectGeneration = "SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "'"
+
+func (l *ReadLog) commit(ctx context.Context, records []store.Record) error {
+	names, known := store.NamesOfLogs(records), map[string]store.Log{}
+	confirms := slices.ContainsFunc(records, func(r store.Record) bool { return r.Confirm != nil })
 	var present []byte
-	err := l.store.changes.QueryRow(ctx, readTables.confirmation(), append(recordValues(records), wanted)...).
-		Scan(&present)
+	c, err := begin(ctx, l.store.changes, func() *pgx.Batch {
+		b := &pgx.Batch{}
+		b.Queue(beginRecords)
+		b.Queue(readTables.locking(), names).Query(func(rows pgx.Rows) error { return scanLogs(rows, known) })
+		if confirms {
+			b.Queue(selectGeneration).Query(func(rows pgx.Rows) error {
+				return scanAll(rows, func(rows pgx.Rows) error { return rows.Scan(&present) })
+			})
+		}
+		return b
+	})
 	if err != nil {
 		return err
 	}
+	healthy := false
+	defer func() { // also when the driver panics
+		if !healthy {
+			_ = c.Conn().Close(context.WithoutCancel(ctx)) // rolls back; the pool drops a closed connection
+		}
+		c.Release()
+	}()
+	if confirms {
+		records = confirmed(records, present)
+	}
+	if err := l.createLogs(ctx, c, missing(names, known), known); err != nil {
+		return err
+	}
+	statements, err := readTables.adding(l.store.prover, known, records)
+	if err != nil {
+		return err
+	}
+	if err := commitWith(ctx, c, statements); err != nil {
+		return err
+	}
+	healthy = true
+	return nil
+}
+
+// confirmed returns the records without those of calls that a replica has answered under another generation than the
+// present one.
+func confirmed(records []store.Record, present []byte) []store.Record {
+	var out []store.Record
 	for _, r := range records {
 		if r.Confirm != nil {
 			r.Confirm.Changed = !bytes.Equal(r.Confirm.Generation, present)
 		}
+		if r.Confirm == nil || !r.Confirm.Changed {
+			out = append(out, r)
+		}
 	}
-	return nil
+	return out
+}
+
+// createLogs adds the rows of new logs, and locks them. Another server may do the same.
+func (l *ReadLog) createLogs(ctx context.Context, c *pgxpool.Conn, names []string, known map[string]store.Log) error {
+	if len(names) == 0 {
+		return nil
+	}
+	b := &pgx.Batch{}
+	b.Queue(`INSERT INTO read_log (log, next_number) SELECT log, 1 FROM unnest($1::text[]) AS u (log) ORDER BY log
+		ON CONFLICT (log) DO NOTHING`, names)
+	b.Queue(readTables.locking(), names).Query(func(rows pgx.Rows) error { return scanLogs(rows, known) })
+	return c.SendBatch(ctx, b).Close()
+}
+
+// commitWith runs statements and commits, in one round trip.
+func commitWith(ctx context.Context, c *pgxpool.Conn, statements []later) error {
+	b := &pgx.Batch{}
+	for _, l := range statements {
+		b.Queue(l.text, l.args...)
+	}
+	b.Queue("COMMIT").Exec(func(tag pgconn.CommandTag) error {
+		if tag.String() == "ROLLBACK" { // PostgreSQL answers so if the transaction had failed
+			return errors.New("the transaction was rolled back")
+		}
+		return nil
+	})
+	return c.SendBatch(ctx, b).Close()
 }
 
 // DeleteRecords implements store.RecordLog.

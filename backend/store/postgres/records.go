@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,91 +13,126 @@ import (
 )
 
 // recordTables are the tables of the records of changes, or of reads.
-type recordTables struct{ logs, records string }
+type recordTables struct {
+	kind                 store.LogKind
+	logs, records, tiles string
+}
 
 var (
-	changeTables = recordTables{"change_log", "change_record"}
-	readTables   = recordTables{"read_log", "read_record"}
+	changeTables = recordTables{store.ChangeLog, "change_log", "change_record", "change_tile"}
+	readTables   = recordTables{store.ReadLog, "read_log", "read_record", "read_tile"}
 )
 
-// insertion returns the statement that adds any number of records. It raises the number of each log, in the order of
-// their names, so that two of these statements do not wait for each other, and gives the records the numbers before.
-func (r recordTables) insertion() string { return r.numbering("", "", "") + r.inserting() }
-
-// confirmation returns the same statement for records that are added only if the database has their generation, or if
-// it is empty. It returns the present generation, in the snapshot that decides.
-func (r recordTables) confirmation() string {
-	const present = "(SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "')"
-	return r.numbering(", $9::bytea[]", ", generation", "WHERE generation = '' OR generation = "+present) +
-		", inserted AS (" + r.inserting() + ") SELECT " + present
+// selection returns the statement that reads the rows of logs, whose names are its argument. A transaction that adds
+// records reads them before, because the head of a log depends on the one before.
+func (r recordTables) selection() string {
+	return `SELECT log, next_number, first, head FROM ` + r.logs + ` WHERE log = ANY($1::text[]) ORDER BY log`
 }
 
-// numbering begins these statements. The records can have one more column, and a condition.
-func (r recordTables) numbering(values, column, condition string) string {
-	return `WITH record AS (
-			SELECT r.*, row_number() OVER (PARTITION BY log ORDER BY position) AS nth
-			FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[]` +
-		values + `)
-				WITH ORDINALITY AS r (log, at, principal, role, verb, phase, code, detail` + column + `, position) ` + condition + `
-		), added AS (
-			SELECT log, count(*) AS n FROM record GROUP BY log ORDER BY log
-		), numbered AS (
-			INSERT INTO ` + r.logs + ` AS l (log, next) SELECT log, 1 + n FROM added ORDER BY log
-			ON CONFLICT (log) DO UPDATE SET next = l.next + excluded.next - 1 RETURNING log, next
-		)`
+// locking returns the same statement for logs that other transactions may write at the same time. They are locked in
+// the order of their names, so that two of these statements do not wait for each other.
+func (r recordTables) locking() string { return r.selection() + ` FOR UPDATE` }
+
+// scanLogs reads the rows of logs.
+func scanLogs(rows pgx.Rows, into map[string]store.Log) error {
+	return scanAll(rows, func(rows pgx.Rows) error {
+		var l store.Log
+		err := rows.Scan(&l.Log, &l.Next, &l.First, &l.Head)
+		into[l.Log] = l
+		return err
+	})
 }
 
-func (r recordTables) inserting() string {
-	return ` INSERT INTO ` + r.records + ` (log, number, at, principal, role, verb, phase, code, detail)
-		SELECT log, numbered.next - added.n - 1 + record.nth, at, principal, role, verb, phase, code, detail
-		FROM record JOIN added USING (log) JOIN numbered USING (log)`
+// missing returns the names of logs that are not known.
+func missing(names []string, known map[string]store.Log) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, ok := known[name]
+		return ok
+	})
+}
+
+// adding returns the statements that add records to logs whose rows are known.
+func (r recordTables) adding(p store.Prover, known map[string]store.Log, records []store.Record) ([]later, error) {
+	rows, numbered, err := store.Extend(p, r.kind, known, records)
+	if err != nil || len(numbered) == 0 {
+		return nil, err
+	}
+	return []later{{text: r.insertion(), args: recordValues(numbered)}, {text: r.logging(), args: logValues(rows)}}, nil
+}
+
+// insertion returns the statement that adds any number of records.
+func (r recordTables) insertion() string {
+	return `INSERT INTO ` + r.records + ` (log, number, at, principal, role, verb, phase, code, detail, hash)
+		SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
+			$8::text[], $9::bytea[], $10::bytea[])`
 }
 
 // recordValues returns the columns of records.
-func recordValues(records []store.Record) []any {
+func recordValues(records []store.Numbered) []any {
 	n := len(records)
-	logs, at, principals, roles := make([]string, n), make([]int64, n), make([]string, n), make([]string, n)
-	verbs, phases, codes, details := make([]string, n), make([]string, n), make([]string, n), make([][]byte, n)
+	logs, numbers, at := make([]string, n), make([]int64, n), make([]int64, n)
+	principals, roles, verbs, phases := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	codes, details, hashes := make([]string, n), make([][]byte, n), make([][]byte, n)
 	for i, r := range records {
-		logs[i], at[i], principals[i], roles[i] = r.Log, r.At.UnixMicro(), r.Principal, string(r.Role)
-		verbs[i], phases[i], codes[i], details[i] = r.Verb, r.Phase, r.Code, bytea(r.Detail)
+		logs[i], numbers[i], at[i] = r.Log, r.Number, r.At.UnixMicro()
+		principals[i], roles[i], verbs[i], phases[i] = r.Principal, string(r.Role), r.Verb, r.Phase
+		codes[i], details[i], hashes[i] = r.Code, bytea(r.Detail), bytea(r.Hash)
 	}
-	return []any{logs, at, principals, roles, verbs, phases, codes, details}
+	return []any{logs, numbers, at, principals, roles, verbs, phases, codes, details, hashes}
 }
 
-// append adds records in a transaction.
+// logging returns the statement that writes the rows of any number of logs.
+func (r recordTables) logging() string {
+	return `INSERT INTO ` + r.logs + ` (log, next_number, first, head)
+		SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[])
+		ON CONFLICT (log) DO UPDATE SET next_number = excluded.next_number, head = excluded.head`
+}
+
+// logValues returns the columns of logs.
+func logValues(rows []store.Log) []any {
+	n := len(rows)
+	names, next, first, heads := make([]string, n), make([]int64, n), make([]int64, n), make([][]byte, n)
+	for i, l := range rows {
+		names[i], next[i], first[i], heads[i] = l.Log, l.Next, l.First, bytea(l.Head)
+	}
+	return []any{names, next, first, heads}
+}
+
+// withNew adds the rows of logs that have none yet.
+func withNew(names []string, known map[string]store.Log) {
+	for _, name := range missing(names, known) {
+		known[name] = store.NewLog(name)
+	}
+}
+
+// append adds records in a transaction of changes. No other transaction of changes runs, but one that adds records of
+// reads may.
 func (r recordTables) append(ctx context.Context, t *tx, records []store.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	text, values := r.adding(records)
-	return t.execLater(ctx, later{text, values, func(_ int64, err error) error { return t.store.recordError(err) }})
-}
-
-// adding returns the statement that adds records, or "" for none.
-func (r recordTables) adding(records []store.Record) (text string, values []any) {
-	switch len(records) {
-	case 0:
-		return "", nil
-	case 1:
-		return r.insertionOfOne(), oneRecordValues(records[0])
+	names, known := store.NamesOfLogs(records), map[string]store.Log{}
+	err := t.query(ctx, r.locking(), []any{names}, func(rows pgx.Rows) error {
+		var l store.Log
+		err := rows.Scan(&l.Log, &l.Next, &l.First, &l.Head)
+		known[l.Log] = l
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	return r.insertion(), recordValues(records)
-}
-
-// insertionOfOne is insertion for one record, as most changes have it. It takes half of the time.
-func (r recordTables) insertionOfOne() string {
-	return `WITH numbered AS (
-			INSERT INTO ` + r.logs + ` AS l (log, next) VALUES ($1, 2)
-			ON CONFLICT (log) DO UPDATE SET next = l.next + 1 RETURNING next
-		)
-		INSERT INTO ` + r.records + ` (log, number, at, principal, role, verb, phase, code, detail)
-		SELECT $1, next - 1, $2, $3, $4, $5, $6, $7, $8 FROM numbered`
-}
-
-// oneRecordValues returns the columns of a record.
-func oneRecordValues(r store.Record) []any {
-	return []any{r.Log, r.At.UnixMicro(), r.Principal, string(r.Role), r.Verb, r.Phase, r.Code, bytea(r.Detail)}
+	withNew(names, known)
+	statements, err := r.adding(t.store.prover, known, records)
+	if err != nil {
+		return err
+	}
+	for _, l := range statements {
+		l.done = func(_ int64, err error) error { return t.store.recordError(err) }
+		if err := t.execLater(ctx, l); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // recordError is the error of a number that already exists.
@@ -115,26 +151,55 @@ func (r recordTables) due(ctx context.Context, t *tx, before time.Time) ([]strin
 		(SELECT at FROM `+r.records+` AS r WHERE r.log = l.log ORDER BY number LIMIT 1) ORDER BY log`, before.UnixMicro())
 }
 
-// deleteOldest deletes the oldest records of a log that are older than before, at most limit. It stops at the first
-// record that is younger, so that the numbers stay dense also if a clock was set back.
+// deleteOldest deletes the oldest records of a log that are older than before, at most limit, and keeps their hashes.
+// It stops at the first record that is younger, so that the numbers stay dense also if a clock was set back.
 func (r recordTables) deleteOldest(
 	ctx context.Context, t *tx, log string, before time.Time, limit int,
 ) (deleted int, err error) {
-	last, young := int64(0), false
-	err = t.query(ctx, `SELECT number, at FROM `+r.records+` WHERE log = $1 ORDER BY number LIMIT $2`,
+	var old []store.Numbered
+	young := false
+	err = t.query(ctx, `SELECT number, at, hash FROM `+r.records+` WHERE log = $1 ORDER BY number LIMIT $2`,
 		[]any{log, limit}, func(rows pgx.Rows) error {
-			var number, at int64
-			err := rows.Scan(&number, &at)
+			var record store.Numbered
+			var at int64
+			err := rows.Scan(&record.Number, &at, &record.Hash)
 			if young = young || at >= before.UnixMicro(); !young {
-				last = number
+				old = append(old, record)
 			}
 			return err
 		})
-	if err != nil || last == 0 {
+	if err != nil || len(old) == 0 {
 		return 0, err
 	}
-	n, err := t.exec(ctx, `DELETE FROM `+r.records+` WHERE log = $1 AND number <= $2`, log, last)
+	if err := r.keepHashes(ctx, t, log, old); err != nil {
+		return 0, err
+	}
+	n, err := t.exec(ctx, `DELETE FROM `+r.records+` WHERE log = $1 AND number <= $2`, log, old[len(old)-1].Number)
 	return int(n), err
+}
+
+// keepHashes keeps the hashes of records that are deleted.
+func (r recordTables) keepHashes(ctx context.Context, t *tx, log string, old []store.Numbered) error {
+	row := store.NewLog(log)
+	if _, err := t.first(ctx, `SELECT next_number, first FROM `+r.logs+` WHERE log = $1`, []any{log}, &row.Next,
+		&row.First); err != nil {
+		return err
+	}
+	last := store.Tile{Number: row.TileOf(old[0].Number)}
+	if _, err := t.first(ctx, `SELECT hashes FROM `+r.tiles+` WHERE log = $1 AND tile = $2`, []any{log, last.Number},
+		&last.Hashes); err != nil {
+		return err
+	}
+	for _, tile := range store.TilesWith(row, last, old) {
+		if len(tile.Hashes) == 0 {
+			continue
+		}
+		if _, err := t.exec(ctx, `INSERT INTO `+r.tiles+` (log, tile, hashes) VALUES ($1, $2, $3)
+			ON CONFLICT (log, tile) DO UPDATE SET hashes = excluded.hashes`, log, tile.Number, tile.Hashes); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // delete deletes the oldest records of each log, at most limit, and adds a record of it to each. Few calls have records
@@ -148,6 +213,9 @@ func (r recordTables) delete(
 		return err
 	})
 	if err != nil || len(logs) == 0 {
+		return 0, err
+	}
+	if err := s.proverReady(ctx); err != nil {
 		return 0, err
 	}
 	err = s.Update(ctx, func(t store.Tx) error {
@@ -164,6 +232,9 @@ func (r recordTables) delete(
 			if deleted += n; n > 0 {
 				added = append(added, add(log, n))
 			}
+		}
+		if r.kind == store.ChangeLog {
+			return t.(*tx).addRecords(ctx, added...) // with those of other calls of the transaction
 		}
 		return r.append(ctx, t.(*tx), added)
 	})
@@ -186,6 +257,9 @@ func (t *tx) addRecords(ctx context.Context, records ...store.Record) error {
 
 // AppendRecords implements store.RecordLog.
 func (s *Store) AppendRecords(ctx context.Context, records ...store.Record) error {
+	if err := s.proverReady(ctx); err != nil {
+		return err
+	}
 	return s.Update(ctx, func(t store.Tx) error { return t.(*tx).addRecords(ctx, records...) })
 }
 

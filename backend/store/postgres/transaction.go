@@ -5,6 +5,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -24,6 +25,8 @@ const (
 const (
 	beginView   = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 	beginChange = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+	// beginRecords fails in a database that is set to be read-only.
+	beginRecords = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 	selectStates = "SELECT id, works_with, coalesce(name, ''), sealed " +
 		"FROM deployment LEFT JOIN sealed_state ON name = ANY($1::text[])"
@@ -146,6 +149,7 @@ type changes struct {
 	changed bool    // a function has succeeded
 	waiting []later // statements of calls that have ended
 	records []store.Record
+	logs    map[string]store.Log // the rows of logs that were read
 	states  *batchStates
 	broken  error                   // after which PostgreSQL refuses further statements
 	placed  map[string]store.Object // of the only call: see tx.placed
@@ -154,20 +158,22 @@ type changes struct {
 var _ queue.Transaction = (*changes)(nil)
 
 // beginChanges takes the lock of the changes. The statement after it has its own snapshot, which shows the last
-// commit. It reads the states that every change of a signed store reads.
+// commit. It reads the states that every change of a signed store reads, and
+// the rows of the logs to which a change probably adds records.
 func (s *Store) beginChanges(ctx context.Context) (queue.Transaction, error) {
-	states := newBatchStates()
+	states, logs := newBatchStates(), map[string]store.Log{}
 	c, err := begin(ctx, s.changes, func() *pgx.Batch {
 		b := &pgx.Batch{}
 		b.Queue(beginChange)
 		b.Queue("SELECT " + changeLock)
 		s.queueStates(ctx, b, states.known)
+		queueLogs(b, slices.Concat(store.ProjectsOf(ctx), []string{""}), logs)
 		return b
 	})
 	if err != nil {
 		return nil, s.beginError(ctx, err)
 	}
-	return &changes{store: s, conn: c, states: states}, nil
+	return &changes{store: s, conn: c, states: states, logs: logs}, nil
 }
 
 // Broken implements queue.Transaction.
@@ -222,11 +228,36 @@ func (b *changes) Run(ctx context.Context, f func(store.Tx) error, alone bool) (
 	return nil
 }
 
-// flush sends the statements that wait.
+// queueLogs adds the statement that reads the rows of logs of changes.
+func queueLogs(b *pgx.Batch, names []string, into map[string]store.Log) {
+	b.Queue(changeTables.selection(), names).Query(func(rows pgx.Rows) error {
+		if err := scanLogs(rows, into); err != nil {
+			return err
+		}
+		withNew(names, into)
+		return nil
+	})
+}
+
+// flush sends the statements that wait, and reads the rows of logs that the commit needs and that are not known.
 func (b *changes) flush() error {
 	t := &tx{store: b.store, conn: b.conn.Conn(), writable: true, queued: b.waiting}
 	b.waiting = nil
-	return t.flush(context.Background())
+	names := missing(store.NamesOfLogs(b.records), b.logs)
+	if len(names) == 0 {
+		return t.flush(context.Background())
+	}
+	if b.logs == nil {
+		b.logs = map[string]store.Log{}
+	}
+	err := t.query(context.Background(), changeTables.selection(), []any{names}, func(rows pgx.Rows) error {
+		var l store.Log
+		err := rows.Scan(&l.Log, &l.Next, &l.First, &l.Head)
+		b.logs[l.Log] = l
+		return err
+	})
+	withNew(names, b.logs)
+	return err
 }
 
 // exec runs a statement of the transaction itself.
@@ -308,8 +339,12 @@ func (b *changes) commit() error {
 	ctx, cancel := b.store.uninterrupted(context.Background())
 	defer cancel()
 	batch := &pgx.Batch{}
-	if text, values := changeTables.adding(b.records); text != "" {
-		batch.Queue(text, values...)
+	statements, err := changeTables.adding(b.store.prover, b.logs, b.records)
+	if err != nil {
+		return err
+	}
+	for _, l := range statements {
+		batch.Queue(l.text, l.args...)
 	}
 	records := batch.Len()
 	b.states.queue(batch)
@@ -317,7 +352,6 @@ func (b *changes) commit() error {
 	rolledBack := false
 	batch.Queue("COMMIT")
 	results := b.conn.SendBatch(ctx, batch)
-	var err error
 	for i := range batch.Len() {
 		tag, e := results.Exec()
 		if i < records {

@@ -148,6 +148,9 @@ func (l *ReadLog) DeleteRecords(
 
 // AppendRecords implements store.RecordLog.
 func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) error {
+	if err := l.store.proverReady(ctx); err != nil {
+		return err
+	}
 	return l.queue.Append(ctx, records)
 }
 

@@ -66,7 +66,7 @@ func readLog(t testing.TB, options ...sqlite.Option) *sqlite.ReadLog {
 func numbered(t testing.TB, path, table string) map[string][]string {
 	t.Helper()
 	rows, err := raw(t, path).QueryContext(t.Context(),
-		"SELECT r.log, number, principal, next FROM "+table+" r JOIN "+strings.TrimSuffix(table, "_record")+
+		"SELECT r.log, number, principal, next_number FROM "+table+" r JOIN "+strings.TrimSuffix(table, "_record")+
 			"_log l ON l.log = r.log ORDER BY r.log, number")
 	if err != nil {
 		t.Fatal(err)
@@ -217,8 +217,9 @@ func TestOneRefusedRecordDoesNotFailItsBatch(t *testing.T) {
 	if err := l.AppendRecords(t.Context(), readRecord("first")); err != nil {
 		t.Fatal(err)
 	}
-	mustExec(t, raw(t, l.Path()), "INSERT INTO read_log (log, next) VALUES ('forged', 1)",
-		`INSERT INTO read_record SELECT 99, 'forged', 1, at, principal, role, verb, phase, code, detail FROM read_record`)
+	mustExec(t, raw(t, l.Path()), "INSERT INTO read_log (log, next_number) VALUES ('forged', 1)",
+		`INSERT INTO read_record SELECT 99, 'forged', 1, at, principal, role, verb, phase, code, detail, hash
+			FROM read_record`)
 	entered, proceed := make(chan struct{}, 100), make(chan struct{})
 	sqlite.OnWrite(l, func(int) {
 		entered <- struct{}{}

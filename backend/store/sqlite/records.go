@@ -12,52 +12,60 @@ import (
 )
 
 // recordTables are the tables of the records of changes, or of reads.
-type recordTables struct{ logs, records string }
+type recordTables struct {
+	kind                 store.LogKind
+	logs, records, tiles string
+}
 
 var (
-	changeTables = recordTables{"change_log", "change_record"}
-	readTables   = recordTables{"read_log", "read_record"}
+	changeTables = recordTables{store.ChangeLog, "change_log", "change_record", "change_tile"}
+	readTables   = recordTables{store.ReadLog, "read_log", "read_record", "read_tile"}
 )
 
 // append adds records in a transaction. It gives them the next numbers of their logs.
 func (r recordTables) append(ctx context.Context, t *tx, records []store.Record) error {
-	counts := map[string]int64{}
-	for _, record := range records {
-		counts[record.Log]++
-	}
-	next := make(map[string]int64, len(counts))
-	for log, n := range counts {
-		found, err := t.queryFirst(ctx, `INSERT INTO `+r.logs+` (log, next) VALUES (?1, 1 + ?2)
-			ON CONFLICT (log) DO UPDATE SET next = next + ?2 RETURNING next - ?2`, []any{log, n},
-			func(row scanner) error {
-				var first int64
-				err := row.Scan(&first)
-				next[log] = first
-				return err
-			})
-		if err == nil && !found {
-			err = t.failed(backend.Errorf(backend.CodeInternal, "log %s got no number", backend.Quote(log)))
-		}
+	known := map[string]store.Log{}
+	for _, name := range store.NamesOfLogs(records) {
+		row, err := r.log(ctx, t, name)
 		if err != nil {
 			return err
 		}
+		known[name] = row
 	}
-	for _, record := range records {
-		if err := r.insert(ctx, t, record, next[record.Log]); err != nil {
+	rows, numbered, err := store.Extend(t.store.prover, r.kind, known, records)
+	if err != nil {
+		return err
+	}
+	for _, record := range numbered {
+		if err := r.insert(ctx, t, record); err != nil {
 			return err
 		}
-		next[record.Log]++
+	}
+	for _, row := range rows {
+		if _, err := t.exec(ctx, `INSERT INTO `+r.logs+` (log, next_number, first, head) VALUES (?, ?, ?, ?)
+			ON CONFLICT (log) DO UPDATE SET next_number = excluded.next_number, head = excluded.head`,
+			row.Log, row.Next, row.First, blob(row.Head)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (r recordTables) insert(ctx context.Context, t *tx, record store.Record, number int64) error {
-	_, err := t.exec(ctx, `INSERT INTO `+r.records+` (log, number, at, principal, role, verb, phase, code, detail)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, record.Log, number, record.At.UnixMicro(), record.Principal,
-		string(record.Role), record.Verb, record.Phase, record.Code, blob(record.Detail))
+// log returns the row of a log, or that of a new one.
+func (r recordTables) log(ctx context.Context, t *tx, name string) (store.Log, error) {
+	row := store.NewLog(name)
+	_, err := t.queryFirst(ctx, `SELECT next_number, first, head FROM `+r.logs+` WHERE log = ?`, []any{name},
+		func(found scanner) error { return found.Scan(&row.Next, &row.First, &row.Head) })
+	return row, err
+}
+
+func (r recordTables) insert(ctx context.Context, t *tx, record store.Numbered) error {
+	_, err := t.exec(ctx, `INSERT INTO `+r.records+` (log, number, at, principal, role, verb, phase, code, detail, hash)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, record.Log, record.Number, record.At.UnixMicro(), record.Principal,
+		string(record.Role), record.Verb, record.Phase, record.Code, blob(record.Detail), blob(record.Hash))
 	if errors.Is(err, backend.ErrExists) {
 		return t.store.corruptError("the audit log in %s was changed outside Pouncet: record %d exists before it is written",
-			t.store.path, number)
+			t.store.path, record.Number)
 	}
 	return err
 }
@@ -75,26 +83,54 @@ func (r recordTables) due(ctx context.Context, t *tx, before time.Time) (logs []
 	return logs, err
 }
 
-// deleteOldest deletes the oldest records of a log that are older than before, at most limit. It stops at the first
-// record that is younger, so that the numbers stay dense also if a clock was set back.
+// deleteOldest deletes the oldest records of a log that are older than before, at most limit, and keeps their hashes.
+// It stops at the first record that is younger, so that the numbers stay dense also if a clock was set back.
 func (r recordTables) deleteOldest(
 	ctx context.Context, t *tx, log string, before time.Time, limit int,
 ) (deleted int, err error) {
-	last, young := int64(0), false
-	err = t.query(ctx, `SELECT number, at FROM `+r.records+` WHERE log = ? ORDER BY number LIMIT ?`, []any{log, limit},
-		func(row scanner) error {
-			var number, at int64
-			err := row.Scan(&number, &at)
+	var old []store.Numbered
+	young := false
+	err = t.query(ctx, `SELECT number, at, hash FROM `+r.records+` WHERE log = ? ORDER BY number LIMIT ?`,
+		[]any{log, limit}, func(row scanner) error {
+			var record store.Numbered
+			var at int64
+			err := row.Scan(&record.Number, &at, &record.Hash)
 			if young = young || at >= before.UnixMicro(); !young {
-				last = number
+				old = append(old, record)
 			}
 			return err
 		})
-	if err != nil || last == 0 {
+	if err != nil || len(old) == 0 {
 		return 0, err
 	}
-	n, err := t.exec(ctx, `DELETE FROM `+r.records+` WHERE log = ? AND number <= ?`, log, last)
+	if err := r.keepHashes(ctx, t, log, old); err != nil {
+		return 0, err
+	}
+	n, err := t.exec(ctx, `DELETE FROM `+r.records+` WHERE log = ? AND number <= ?`, log, old[len(old)-1].Number)
 	return int(n), err
+}
+
+// keepHashes keeps the hashes of records that are deleted.
+func (r recordTables) keepHashes(ctx context.Context, t *tx, log string, old []store.Numbered) error {
+	row, err := r.log(ctx, t, log)
+	if err != nil {
+		return err
+	}
+	last := store.Tile{Number: row.TileOf(old[0].Number)}
+	if _, err := t.queryFirst(ctx, `SELECT hashes FROM `+r.tiles+` WHERE log = ? AND tile = ?`, []any{log, last.Number},
+		func(found scanner) error { return found.Scan(&last.Hashes) }); err != nil {
+		return err
+	}
+	for _, tile := range store.TilesWith(row, last, old) {
+		if len(tile.Hashes) == 0 {
+			continue
+		}
+		if _, err := t.exec(ctx, `INSERT OR REPLACE INTO `+r.tiles+` (log, tile, hashes) VALUES (?, ?, ?)`, log,
+			tile.Number, tile.Hashes); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // delete deletes the oldest records of each log, at most limit, and adds a record of it to each. Few calls have records
@@ -108,6 +144,9 @@ func (r recordTables) delete(
 		return err
 	})
 	if err != nil || len(logs) == 0 {
+		return 0, err
+	}
+	if err := s.proverReady(ctx); err != nil {
 		return 0, err
 	}
 	err = s.Update(ctx, func(t store.Tx) error {
@@ -140,6 +179,9 @@ func (t *tx) AppendRecord(ctx context.Context, r store.Record) error {
 
 // AppendRecords implements store.RecordLog.
 func (s *Store) AppendRecords(ctx context.Context, records ...store.Record) error {
+	if err := s.proverReady(ctx); err != nil {
+		return err
+	}
 	return s.Update(ctx, func(t store.Tx) error {
 		if err := s.checkFile(); err != nil {
 			return err
@@ -172,6 +214,9 @@ func (s *Store) deleteUnnumbered(
 		return err
 	})
 	if err != nil || !due {
+		return 0, err
+	}
+	if err := s.proverReady(ctx); err != nil {
 		return 0, err
 	}
 	err = s.Update(ctx, func(t store.Tx) error {

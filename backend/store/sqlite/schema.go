@@ -15,10 +15,10 @@ import (
 
 // schemaHash is the SHA-256 of the schema that the migrations make. A trigger in the file could undo a change, and an
 // index could hide a row, so Open refuses a file with any other schema.
-const schemaHash = "db4d0230686f8474e5848408d8a46405a77d9704fff28f6609aefdc17c232f1f"
+const schemaHash = "692764b8e54156b6b07143a94ad67ebecc30d19715c8738833ecfee8d346cbec"
 
 // readSchemaHash is the same for the records of reads.
-const readSchemaHash = "fce7dfe410934c69d621f3ad93e5fbe57b5ffdc52140f24340358d859c208299"
+const readSchemaHash = "8dcdf45fb7b40debad6e4cff5fd585574421be50319e3f4d45ec27adebfb572c"
 
 // schemaObjects returns the definition of each table, index, trigger and view, by type and name.
 func (s *Store) schemaObjects(ctx context.Context, c *conn) (map[string]string, error) {

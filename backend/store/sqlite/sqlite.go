@@ -60,6 +60,7 @@ type Store struct {
 	upgrade     Upgrade
 	transfer    bool // the database may be one that is moved
 	deployment  string
+	prover      store.Prover // nil if records get no hashes
 
 	queue   queue.Queue
 	commits backend.CommitCount

@@ -42,13 +42,19 @@ var Tables = []Table{
 	{"idempotency_record", strings.Fields("key request outcome at deployment_mac"), 1, false},
 	{"comparison", strings.Fields("day principal object count"), 3, false},
 	{StatesTable, strings.Fields("name sealed"), 1, false},
-	{"change_log", strings.Fields("log next"), 1, false},
+	{"change_log", logColumns, 1, false},
 	{"change_record", recordColumns, 2, false},
-	{"read_log", strings.Fields("log next"), 1, true},
+	{"change_tile", tileColumns, 2, false},
+	{"read_log", logColumns, 1, true},
 	{"read_record", recordColumns, 2, true},
+	{"read_tile", tileColumns, 2, true},
 }
 
-var recordColumns = strings.Fields("log number at principal role verb phase code detail")
+var (
+	logColumns    = strings.Fields("log next_number first head")
+	recordColumns = strings.Fields("log number at principal role verb phase code detail hash")
+	tileColumns   = strings.Fields("log tile hashes")
+)
 
 // StatesTable is the table without which no program can read or change a database.
 const StatesTable = "sealed_state"
