@@ -284,6 +284,10 @@ func (c Change) Check() *Error {
 	if (c.Op == OpDelete || c.Op == OpRestore) && (!c.Value.IsZero() || c.Generate != nil) {
 		return Errorf(CodeInvalid, "operation %q takes no value", c.Op).At("value")
 	}
+	if c.ValueFollows && (c.Kind != KindSecret || c.Op == OpDelete || !c.Value.IsZero() || c.Generate != nil ||
+		c.FromVersion != nil) {
+		return Errorf(CodeInvalid, "value_follows is for a secret whose value is not given").At("value")
+	}
 	for _, a := range AttributeTable {
 		if !a.given(&c) {
 			continue

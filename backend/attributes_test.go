@@ -34,7 +34,7 @@ func fullChange(t *testing.T) backend.Change {
 	}
 	named := map[string]bool{"Op": true, "Kind": true, "ID": true, "Project": true, "Name": true, "Expect": true,
 		"Force": true, "Rename": true, "Edition": true, "Incarnation": true, "SameOwner": true,
-		"CreationFollows": true, "With": true}
+		"CreationFollows": true, "ValueFollows": true, "With": true}
 	v := reflect.ValueOf(c)
 	for i := range v.NumField() {
 		if name := v.Type().Field(i).Name; !named[name] && v.Field(i).IsZero() {
@@ -53,8 +53,9 @@ func TestEveryFieldOfAChangeHasARow(t *testing.T) {
 		}
 		given++
 	}
-	// Op, kind, id, project, name, expect, force, rename, edition, incarnation, same_owner, creation_follows and with.
-	const identity = 13
+	// Op, kind, id, project, name, expect, force, rename, edition, incarnation, same_owner, creation_follows,
+	// value_follows and with.
+	const identity = 14
 	if fields := reflect.TypeOf(c).NumField(); given != fields-identity {
 		t.Errorf("the table has %d rows for %d fields", given, fields-identity)
 	}

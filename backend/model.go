@@ -100,7 +100,8 @@ type Object struct {
 	UpdatedAt   time.Time `json:"updated_at,omitzero"`
 
 	// RestorableUntil is when the recovery window of a deleted object ends. The deletion of a project or environment
-	// reports it too. It is zero for a replaced one (HeldReplaced), which can be restored without limit.
+	// reports it too. It is zero for one that was set aside (HeldReplaced or HeldInUse), which can be restored without
+	// limit.
 	RestorableUntil time.Time `json:"restorable_until,omitzero"`
 
 	// Held says why the object does not have its name: HeldDisplaced, HeldReplaced or HeldInUse; "" if it has. Name is
@@ -165,7 +166,8 @@ const (
 	// contents and its keys.
 	HeldReplaced = "replaced"
 	// HeldInUse: it was deleted while objects of the same owner used it. They use it further, and it is removed with
-	// the last of them that lets go of it.
+	// the last of them that lets go of it. An environment can be restored until then, and its entries can be read under
+	// its name until another environment has that.
 	HeldInUse = "in use"
 )
 

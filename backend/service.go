@@ -241,8 +241,13 @@ type Change struct {
 	SameOwner bool `json:"same_owner,omitempty"`
 	// CreationFollows, with OpDelete of a project, environment or secret type, says that the caller will create an
 	// object of the same name. The object is set aside with its contents, whatever depends on it (HeldReplaced), and the
-	// ManagedBy of the change becomes its own. It has no effect on a secret or scoped value.
+	// ManagedBy of the change becomes its own. Until then, what the same owner creates can use it by its name. After that
+	// of a secret, new links of its owner can name it already; it has no other effect on a secret, and none on a scoped
+	// value.
 	CreationFollows bool `json:"creation_follows,omitempty"`
+	// ValueFollows, in a dry run of a secret, says that the change will have a value which is not known yet. No rule of
+	// the value is checked, also not whether the current one satisfies a new type.
+	ValueFollows bool `json:"value_follows,omitempty"`
 
 	// Any kind.
 	Rename      *string           `json:"rename,omitempty"` // the new name; the id stays

@@ -81,7 +81,7 @@ func (d *configReferences) Configure(
 }
 
 func (d *configReferences) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
-	defer d.session.WarnBeforeDestroy(&resp.Diagnostics)
+	defer beforeDestroy(ctx, d.session, req, resp)
 	var m configReferencesModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
 	if resp.Diagnostics.HasError() {

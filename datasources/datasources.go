@@ -77,7 +77,7 @@ func (d *objectSource) Schema(_ context.Context, _ datasource.SchemaRequest, res
 }
 
 func (d *objectSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
-	defer d.session.WarnBeforeDestroy(&resp.Diagnostics)
+	defer beforeDestroy(ctx, d.session, req, resp)
 	argument := func(name string) string {
 		var v types.String
 		resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root(name), &v)...)

@@ -131,7 +131,7 @@ func (d *listSource) fields() []field {
 }
 
 func (d *listSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
-	defer d.session.WarnBeforeDestroy(&resp.Diagnostics)
+	defer beforeDestroy(ctx, d.session, req, resp)
 	resp.State.Raw = req.Config.Raw // the filters stay as configured
 	q, matches := filter.Read(ctx, req.Config, d.single.kind, d.session, &resp.Diagnostics)
 	var labels map[string]string

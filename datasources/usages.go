@@ -70,7 +70,7 @@ func (*usages) Schema(_ context.Context, _ datasource.SchemaRequest, resp *datas
 }
 
 func (d *usages) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
-	defer d.session.WarnBeforeDestroy(&resp.Diagnostics)
+	defer beforeDestroy(ctx, d.session, req, resp)
 	resp.State.Raw = req.Config.Raw // the filters stay as configured
 	argument := func(name string) string {
 		var v types.String

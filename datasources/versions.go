@@ -91,7 +91,7 @@ func (*versions) Schema(_ context.Context, _ datasource.SchemaRequest, resp *dat
 }
 
 func (d *versions) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
-	defer d.session.WarnBeforeDestroy(&resp.Diagnostics)
+	defer beforeDestroy(ctx, d.session, req, resp)
 	resp.State.Raw = req.Config.Raw // the arguments stay as configured
 	argument := func(name string) string {
 		var v types.String

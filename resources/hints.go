@@ -53,21 +53,39 @@ func deletionHint(dependents []backend.Dependent, c backend.Change, owner string
 	if len(dependents) > 0 && !slices.ContainsFunc(dependents, isObject) {
 		hint = "remove the references from these files and register the files again"
 	}
-	if slices.ContainsFunc(dependents, func(d backend.Dependent) bool { return isObject(d) && d.ManagedBy == "" }) {
-		hint += "; if Terraform does not manage a dependent yet, for example after an import, delete it in an earlier apply"
-	}
-	name, named := configurationName(owner)
-	for _, d := range dependents {
-		if other, ok := configurationName(d.ManagedBy); named && ok && other != name {
-			hint += fmt.Sprintf("; if %q is the name that this configuration had before, run: "+
-				"pouncet configuration adopt %s --from %s", other, name, other)
-			break
-		}
-	}
+	hint += unmarkedHint(slices.DeleteFunc(slices.Clone(dependents), func(d backend.Dependent) bool {
+		return !isObject(d) || d.ManagedBy == owner
+	}), owner)
 	if c.Kind == backend.KindProject || c.Kind == backend.KindSecretType || c.ID == "" {
 		return hint
 	}
 	return hint + "; or force it outside Terraform: pouncet " + c.Kind.Command() + " delete --force " + c.ID
+}
+
+// unmarkedHint says what helps if this configuration has dependents that do not carry its mark, or returns "". Only a
+// configuration with a name marks an object that does not change.
+func unmarkedHint(unmarked []backend.Dependent, owner string) string {
+	name, named := configurationName(owner)
+	is := func(mark string) bool {
+		return slices.ContainsFunc(unmarked, func(d backend.Dependent) bool { return d.ManagedBy == mark })
+	}
+	switch {
+	case !named && is(""):
+		return "; if Terraform does not manage a dependent yet, for example after an import, delete it in an earlier apply"
+	case !named || len(unmarked) == 0:
+		return ""
+	}
+	hint := "; if this configuration has a dependent, apply without this deletion first, which sets its managed_by"
+	if is(backend.ManagedByTerraform) {
+		hint += fmt.Sprintf(", or run: pouncet configuration adopt %s --unnamed", name)
+	}
+	for _, d := range unmarked {
+		if other, ok := configurationName(d.ManagedBy); ok {
+			return hint + fmt.Sprintf("; if %q is the name that this configuration had before, run: "+
+				"pouncet configuration adopt %s --from %s", other, name, other)
+		}
+	}
+	return hint
 }
 
 // configurationName returns the name of the configuration that an owner contains, and whether it contains one.

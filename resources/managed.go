@@ -5,8 +5,10 @@ package resources
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
@@ -165,15 +167,45 @@ func (r *managedResource[M, P]) Delete(
 	object.ID = P(&state).id()
 	c := r.deletion(object)
 	c.Edition, c.Incarnation = r.expected(object)
-	if created == r.placeOf(ctx, &state) && created != (place{}) {
+	switch before := r.placeOf(ctx, &state); {
+	case created == (place{}):
+	case created == before:
 		c.CreationFollows = true
 		// The replacement takes the place at once, for those who use it too.
 		c.Force = r.kind == backend.KindSecret || r.kind == backend.KindScopedValue
+	case r.kind == backend.KindSecret:
+		// A new link to the name waits for the replacement, wherever in the project that comes.
+		c.CreationFollows = created.Project == before.Project && created.Name == before.Name
 	}
-	if _, err := r.applyChange(ctx, c); err != nil && !errors.Is(err, backend.ErrNotFound) {
+	out, err := r.applyChange(ctx, c)
+	switch {
+	case errors.Is(err, backend.ErrNotFound): // which is what the plan wants
+	case err != nil:
 		err = r.explainConflict(ctx, err, &state, &state)
 		session.Report(&resp.Diagnostics, "Deleting the "+r.kind.String(), r.withTerraformHint(err, c), nil)
+	default:
+		warnOfContents(out, &resp.Diagnostics)
 	}
+}
+
+// warnOfContents warns of a deleted project or environment that still has contents. If Terraform knows of them by a
+// reference, it has deleted them before. Otherwise they may go later in the same apply, or they are in no state: the
+// provider cannot tell, because Terraform does not say what else it deletes.
+func warnOfContents(out backend.Outcome, diags *diag.Diagnostics) {
+	o := out.Object
+	if len(out.Dependents) == 0 || o.Kind != backend.KindEnvironment && o.Kind != backend.KindProject {
+		return
+	}
+	users := make([]string, len(out.Dependents))
+	for i, d := range out.Dependents {
+		users[i] = backend.PrintableLine(d.Label)
+	}
+	diags.AddWarning("The "+o.Kind.String()+" still has contents", fmt.Sprintf(
+		"%s %s is deleted when the last of its contents is, but it still has %s.\n\n"+
+			"If this apply deletes them, no action is necessary. Otherwise they are in no state, for example because of a "+
+			"removed block or of terraform state rm, and nobody deletes them. To keep them, run: pouncet %s restore %s",
+		strings.ToUpper(o.Kind.String()[:1])+o.Kind.String()[1:], backend.Quote(o.Name), backend.Enumerate(users),
+		o.Kind.Command(), o.ID))
 }
 
 // explainConflict names the attributes that somebody changed after the plan, if that is what err means. It leaves out

@@ -377,6 +377,33 @@ resource "pouncet_secret_type" "t_ENV" {
 	moves := func(key string) string {
 		return strings.NewReplacer("t_ENV", key+"_ENV", `"word"`, `"`+key+`-ENV"`).Replace(typed(true))
 	}
+	shrinks := func(keys ...string) string { // the secret has the last type, "c"
+		list := fmt.Sprintf(`
+locals { types_ENV = ["%s"] }
+resource "pouncet_secret_type" "t_ENV" {
+  count  = length(local.types_ENV)
+  key    = "${local.types_ENV[count.index]}-ENV"
+  schema = jsonencode({ type = "string" })
+}
+`, strings.Join(keys, `", "`))
+		typ := fmt.Sprintf("type = pouncet_secret_type.t_ENV[%d].key\n  value_wo", len(keys)-1)
+		return list + strings.Replace(secretNamed("s", "s", "v"), "value_wo", typ, 1)
+	}
+	// The value becomes known in the apply, and only that one fits the new type.
+	late := func(typ, value string) string {
+		return `
+resource "terraform_data" "late_ENV" { input = ` + value + ` }
+resource "pouncet_secret_type" "word_ENV" {
+  key    = "word-ENV"
+  schema = jsonencode({ type = "string" })
+}
+resource "pouncet_secret_type" "object_ENV" {
+  key    = "object-ENV"
+  schema = jsonencode({ type = "object", required = ["x"] })
+}
+` + strings.Replace(secretNamed("s", "s", ""), `= ""`, "= terraform_data.late_ENV.output\n  "+typ, 1)
+	}
+	ofType := func(name string) string { return "type = pouncet_secret_type." + name + "_ENV.key" }
 	type m = map[string]string
 	toA, toB := `from_secret = { name = pouncet_secret.a_ENV.name }`, `from_secret = { name = pouncet_secret.b_ENV.name }`
 	runTransitions(t, []transition{
@@ -393,6 +420,16 @@ resource "pouncet_secret_type" "t_ENV" {
 		},
 		{name: "a type goes together with its use", before: typed(true), after: typed(false), secrets: m{"s": "v"}},
 		{name: "a new type replaces another one", before: moves("w"), after: moves("q"), secrets: m{"s": "v"}},
+		{name: "a list of types shrinks", before: shrinks("d", "c"), after: shrinks("c"), secrets: m{"s": "v"}},
+		{
+			name:   "another type comes with a value that is known late",
+			before: late(ofType("word"), `"v"`), after: late(ofType("object"), `jsonencode({ x = 1 })`),
+			secrets: m{"s": `{"x":1}`},
+		},
+		{
+			name:   "a first type comes with a value that is known late",
+			before: late("", `"v"`), after: late(ofType("object"), `jsonencode({ x = 1 })`), secrets: m{"s": `{"x":1}`},
+		},
 	})
 }
 
@@ -863,6 +900,18 @@ ephemeral "pouncet_rendered_configuration" "missing" {
   content     = "a: {{ get_secret_value('missing') }}"
   environment = "dev"
 }
+resource "pouncet_secret" "each" {
+  for_each    = toset(concat(data.pouncet_secrets.missing.secrets[*].name, data.pouncet_usages.missing.usages[*].file))
+  name        = each.key
+  environment = "dev"
+  value_wo    = "v"
+}
+resource "pouncet_secret" "counted" {
+  count       = data.pouncet_secret.missing.version + length(data.pouncet_secret.missing.labels)
+  name        = "counted"
+  environment = "dev"
+  value_wo    = "v"
+}
 resource "pouncet_secret" "copies" {
   for_each = {
     value    = ephemeral.pouncet_secret_value.missing.value
@@ -950,6 +999,118 @@ resource "pouncet_environment" "new" {
 	w.has("goes", "goes", "2")
 	w.has("goes", "link", "2", "--value")
 	w.holdsNothing()
+}
+
+// A literal name of what the same plan replaces means that object, before the replacement and after it.
+func TestNewUserOfAReplacedObject(t *testing.T) {
+	const replaced = `
+resource "pouncet_project" "p" { name = "p" }
+resource "pouncet_environment" "e" { name = "e" }
+resource "pouncet_secret_type" "t" {
+  key    = "t"
+  schema = jsonencode({ type = "string" })
+}
+`
+	users := `
+resource "pouncet_environment" "in_p" {
+  project = "p"
+  name    = "new"
+}
+resource "pouncet_scoped_value" "l" {
+  environment = "*"
+  name        = "l"
+  from_secret = { name = "s" }
+}
+` + strings.ReplaceAll(secretNamed("n", "n", "1"), "ENV", "e") +
+		inDev(strings.Replace(secretNamed("typed", "typed", "2"), "value_wo", "type = \"t\"\n  value_wo", 1))
+	for _, parallelism := range []int{1, 10} {
+		t.Run(fmt.Sprintf("parallelism %d", parallelism), func(t *testing.T) {
+			w := newOrdinary(t)
+			w.config(replaced + inDev(secretNamed("s", "s", "3")))
+			w.converges(10)
+			w.config(replaced + inDev(secretNamed("s", "s", "4")) + users)
+			w.converges(parallelism, "-replace=pouncet_project.p", "-replace=pouncet_environment.e",
+				"-replace=pouncet_secret_type.t", "-replace=pouncet_secret.s_dev")
+			w.has("e", "n", "1")
+			w.has("dev", "typed", "2")
+			w.has("dev", "l", "4", "--value")
+			w.holdsNothing()
+			// The secret moves to another environment, and a new value links to it there.
+			moved := strings.ReplaceAll(secretNamed("s", "s", "5"), "_ENV", "_dev")
+			w.config(replaced + strings.ReplaceAll(moved, `"ENV"`, `"prod"`) + `
+resource "pouncet_scoped_value" "moved" {
+  environment = "prod"
+  name        = "moved"
+  from_secret = { name = "s" }
+}
+`)
+			w.converges(parallelism)
+			w.has("prod", "moved", "5", "--value")
+		})
+	}
+}
+
+// Terraform says nothing of an object that leaves the state and stays in the backend, and an environment that is
+// deleted may have it. Then it stays in reach, the apply says so, and the environment can be restored.
+func TestDeletionOfWhatAForgottenObjectUses(t *testing.T) {
+	w := newOrdinary(t)
+	environment := `
+resource "pouncet_environment" "e" { name = "e" }
+`
+	secret := strings.NewReplacer(`"ENV"`, "pouncet_environment.e.name", "ENV", "e").Replace(secretNamed("s", "s", "v"))
+	w.config(environment + secret)
+	w.applies()
+	w.Must("state", "rm", "pouncet_secret.s_e")
+	w.config("")
+	out := acctest.OneLine(w.Must("apply", "-auto-approve", "-input=false", "-no-color"))
+	for _, want := range []string{
+		"The environment still has contents", `Environment "e" is deleted when the last of its contents is, but it still ` +
+			"has secret s in e.", "run: pouncet env restore ",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the apply does not say %q:\n%s", want, out)
+		}
+	}
+	w.has("e", "s", "v")
+	w.pouncet("env", "restore", "e")
+	w.config(environment + secret)
+	w.Must("import", "-input=false", "-no-color", "pouncet_environment.e", "e")
+	w.Must("import", "-input=false", "-no-color", "pouncet_secret.s_e", "e/s")
+	w.converges(10)
+	w.has("e", "s", "v")
+}
+
+// The mark says whose a dependent is. A plan that deletes what a dependent without the mark uses fails, in whatever
+// order Terraform plans them, although the dependent is in the state.
+func TestPlanRefusesADeletionWhoseDependentHasNoMark(t *testing.T) {
+	typed := func(name string) string {
+		return fmt.Sprintf(`
+resource "pouncet_secret_type" %q {
+  key    = %[1]q
+  schema = jsonencode({ type = "string" })
+}
+`, name) + inDev(strings.Replace(secretNamed("s", "s", "v"), "value_wo",
+			fmt.Sprintf("type = pouncet_secret_type.%s.key\n  value_wo", name), 1))
+	}
+	w := newOrdinary(t)
+	w.unnamed(typed("a"))
+	w.applies()
+	w.config(typed("b"))
+	for _, parallelism := range []string{"-parallelism=1", "-parallelism=10"} {
+		out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color", parallelism))
+		for _, want := range []string{
+			`Secret type "a" is in use by secret s in dev`, "apply without this deletion first, which sets its managed_by",
+			"pouncet configuration adopt shop --unnamed",
+		} {
+			if !strings.Contains(out, want) {
+				t.Errorf("the plan does not say %q:\n%s", want, out)
+			}
+		}
+	}
+	w.config(typed("a"))
+	w.converges(10)
+	w.config(typed("b"))
+	w.converges(10)
 }
 
 // A provider block can name a project that the same configuration creates.

@@ -129,17 +129,18 @@ func (m *secretModel) changeValue(c *backend.Change, before, configured *secretM
 	}
 }
 
-// dryRunChange always includes the value, because the dry run decides whether the version changes. A secret that is
-// created with a value that is not known yet is checked with another value, and without its type, which that value may
-// not satisfy.
+// dryRunChange always includes the value, because the dry run decides whether the version changes. Of a value that is
+// not known yet, it says that it follows: neither that one nor the present one must satisfy the type now.
 func (m *secretModel) dryRunChange(
 	ctx context.Context, before, configured *secretModel, diags *diag.Diagnostics,
 ) backend.Change {
 	undecided := *m
 	undecided.Version = types.Int64Unknown()
 	c := undecided.change(ctx, before, configured, diags)
-	if _, known := configured.configuredValue(); c.Op == backend.OpCreate && !known {
-		c.Value, c.Type, c.Generate = backend.PlaintextString("not known yet"), nil, nil
+	_, known := configured.configuredValue()
+	writes := c.Op == backend.OpCreate || c.Generate != nil || m.Generate.IsNull() && undecided.writesValue(before)
+	if c.ValueFollows = !known && writes; c.ValueFollows {
+		c.Generate = nil
 	}
 	return c
 }

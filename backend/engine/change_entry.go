@@ -125,10 +125,17 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 			return nil, err
 		}
 	} else {
-		if e.in, err = r.project(c.Project); err != nil {
+		if e.in, err = r.projectToUse(c); err != nil {
 			return nil, err
 		}
 		environment, err := e.in.environment(c.Environment)
+		waits := false
+		if errors.Is(err, backend.ErrNotFound) {
+			var row store.Object
+			if row, waits = replacedFor(c, e.in.environments, c.Environment); waits {
+				environment, err = row, nil
+			}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -146,7 +153,7 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 		if e.row, e.exists, _, err = r.orCreated(c, created); err != nil {
 			return nil, err
 		}
-		if !e.exists && isDeleted(environment) {
+		if !e.exists && isDeleted(environment) && !waits {
 			return nil, errDeletedEnvironment(environment)
 		}
 	}
@@ -217,7 +224,7 @@ func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 			return backend.Outcome{}, tooLarge(e, n)
 		}
 	case c.Link != nil:
-		if err := r.link(*c.Link, e); err != nil {
+		if err := r.link(c, e); err != nil {
 			return backend.Outcome{}, err
 		}
 		delete(r.places.follows, e.row.ID) // the link is what this change says
@@ -230,7 +237,8 @@ func (r *run) writeValue(c backend.Change, e *entry) (backend.Outcome, error) {
 
 // link makes a scoped value a link to a secret. The secret must exist in some environment, so that a mistyped name is
 // an error now and not in a pipeline.
-func (r *run) link(l backend.Link, e *entry) error {
+func (r *run) link(c backend.Change, e *entry) error {
+	l := *c.Link
 	if err := backend.CheckName(backend.KindSecret, l.Secret); err != nil {
 		return err.At("link")
 	}
@@ -241,7 +249,13 @@ func (r *run) link(l backend.Link, e *entry) error {
 	if err != nil {
 		return err
 	}
+	follows := false
 	if !exists && l.Secret != e.row.Link {
+		if follows, err = r.secretFollows(e.in, l.Secret, owner(c, e.attr)); err != nil {
+			return err
+		}
+	}
+	if !exists && !follows && l.Secret != e.row.Link {
 		return backend.Errorf(backend.CodeNotFound,
 			"scoped value %q links to secret %q, which does not exist in any environment", e.row.Name, l.Secret).
 			WithHint("create the secret first, or correct the name").At("link")

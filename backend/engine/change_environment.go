@@ -47,7 +47,7 @@ func (r *run) member(c backend.Change, id string) (m member, err error) {
 	if err := backend.CheckName(c.Kind, c.Name); err != nil {
 		return m, err
 	}
-	if m.in, err = r.project(c.Project); err != nil {
+	if m.in, err = r.projectToUse(c); err != nil {
 		return m, err
 	}
 	created := store.Object{Kind: c.Kind, ID: id, Project: m.in.row.ID, Name: c.Name, Attributes: attributes{}.encode()}
@@ -56,10 +56,7 @@ func (r *run) member(c backend.Change, id string) (m member, err error) {
 	}
 	rows := m.in.environments
 	if c.Kind == backend.KindSecretType {
-		rows = nil
-		for _, t := range m.in.types {
-			rows = append(rows, t.row)
-		}
+		rows = m.in.typeRows()
 	}
 	row, back, err := takenBack(c, rows)
 	if back {

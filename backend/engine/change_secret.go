@@ -35,7 +35,10 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 	in := e.in.typeByID(e.row.Type)
 	if c.Type != nil {
 		next, err := e.in.typeByKey(*c.Type)
+		row, waits := replacedFor(c, e.in.typeRows(), *c.Type)
 		switch {
+		case err != nil && waits:
+			in = e.in.typeByID(row.ID)
 		case err != nil && *c.Type == shownName(in.row): // its type was set aside, and it keeps it
 		case err != nil:
 			return backend.Outcome{}, err
@@ -79,6 +82,9 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 // value again, because a version is bound to its type.
 func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, error) {
 	plaintext, bits := c.Value.Expose(), 0
+	if c.ValueFollows {
+		return r.valueThatFollows(e, in)
+	}
 	if c.Generate != nil {
 		v, err := r.generate(c, e, in)
 		switch {
@@ -173,6 +179,17 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		version.attr.Note = *c.Note
 	}
 	return version, nil
+}
+
+// valueThatFollows is the version of a value that a dry run does not know. Nobody checks it.
+func (r *run) valueThatFollows(e *entry, in secretType) (*newVersion, error) {
+	if !r.set.DryRun {
+		return nil, backend.Errorf(backend.CodeInvalid, "value_follows requires a dry run").At("value")
+	}
+	if e.exists {
+		e.diff.changed = append(e.diff.changed, "value")
+	}
+	return &newVersion{in: in}, nil
 }
 
 // fingerprint returns the fingerprint of a secret's current value. It is nil if

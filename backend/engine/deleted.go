@@ -25,11 +25,11 @@ func (r *run) deletedRow(c backend.Change, f store.Filter) (row store.Object, a 
 		return row, a, 0, err
 	}
 	if c.Op == backend.OpRestore && !isEntry(c.Kind) {
-		replaced, err := replacedRows(r.ctx, r.tx, store.Filter{Kind: c.Kind, Project: f.Project, ID: f.ID})
+		held, err := restorableRows(r.ctx, r.tx, store.Filter{Kind: c.Kind, Project: f.Project, ID: f.ID})
 		if err != nil {
 			return row, a, 0, err
 		}
-		rows = append(rows, replaced...)
+		rows = append(rows, held...)
 	}
 	matches := 0
 	for _, o := range rows {
@@ -54,14 +54,14 @@ func (r *run) deletedRow(c backend.Change, f store.Filter) (row store.Object, a 
 	return row, a, matches - 1, nil
 }
 
-// replacedRows returns the rows of a filter that wait for the creation which
-// replaces them.
-func replacedRows(ctx context.Context, tx store.Tx, f store.Filter) ([]store.Object, error) {
+// restorableRows returns the rows of a filter that were set aside and can be
+// restored.
+func restorableRows(ctx context.Context, tx store.Tx, f store.Filter) ([]store.Object, error) {
 	f.AfterName = afterNames
 	rows, err := tx.Objects(ctx, f)
 	return slices.DeleteFunc(rows, func(o store.Object) bool {
-		_, replaced := isReplaced(o)
-		return !replaced
+		_, restorable := isRestorable(o)
+		return !restorable
 	}), err
 }
 
@@ -79,9 +79,9 @@ func (r *run) chosen(c backend.Change, f store.Filter) (store.Object, attributes
 }
 
 // windowIsOpen reports whether a deleted row can still be restored. What is in a
-// deleted project cannot. A replaced object can be restored at any time.
+// deleted project cannot. What was set aside can be restored at any time.
 func (r *run) windowIsOpen(o store.Object, a attributes) (bool, error) {
-	if a.Held == backend.HeldReplaced {
+	if a.deleted() {
 		return true, nil
 	}
 	if formerKind(o.Kind) == backend.KindProject {

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -27,7 +28,8 @@ import (
 // A held object keeps its row, its id, its versions and its keys. Its row has a
 // reserved name, which begins with "~" as no other name can. So no lookup by
 // name means it, and its name is free. Its attributes say why it is held, and
-// its former name, which its contents continue to show.
+// its former name, which its contents continue to show. One exception is an
+// environment that is in use: its entries can be found under its former name.
 //
 // # Taking over
 //
@@ -76,6 +78,7 @@ type held struct {
 	LinkHeld    bool   `json:"link_held,omitempty"` // scoped value: its link also means secrets that were set aside
 	Quiet       int64  `json:"quiet,omitempty"`
 	Incarnation int64  `json:"incarnation,omitempty"`
+	Follows     bool   `json:"creation_follows,omitempty"` // deleted secret: its owner creates another one of the name
 }
 
 // deleted reports whether an object was deleted and only waits.
@@ -322,6 +325,57 @@ func (r *run) checkNotWaiting(o store.Object, owner string) error {
 		return refuseWaiting(held, by)
 	}
 	return err
+}
+
+// replacedFor returns the replaced object that a change of the same owner means
+// by a former name: the creation that takes it back, with its id, is still to
+// come. So a new object can use it before or after that.
+func replacedFor(c backend.Change, rows []store.Object, name string) (store.Object, bool) {
+	by := owner(c, attributes{})
+	for _, o := range rows {
+		if a, replaced := isReplaced(o); replaced && by != "" && a.Was == name && a.ManagedBy == by {
+			return o, true
+		}
+	}
+	return store.Object{}, false
+}
+
+// projectToUse returns the project of a change that creates an object in it.
+func (r *run) projectToUse(c backend.Change) (*project, error) {
+	p, err := r.project(c.Project)
+	if !errors.Is(err, backend.ErrNotFound) || !c.SameOwner {
+		return p, err
+	}
+	rows, listErr := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindProject, AfterName: afterNames})
+	if listErr != nil {
+		return nil, listErr
+	}
+	if row, waits := replacedFor(c, rows, c.Project); waits {
+		return r.project(row.ID)
+	}
+	return nil, err
+}
+
+// secretFollows reports whether the owner of a deleted secret creates another one
+// of its name: the last deletion of the name said so.
+func (r *run) secretFollows(p *project, name, owner string) (bool, error) {
+	if owner == "" {
+		return false, nil
+	}
+	deleted, err := r.tx.Objects(r.ctx, store.Filter{Kind: deletedAs(backend.KindSecret), Project: p.row.ID})
+	if err != nil {
+		return false, err
+	}
+	for _, o := range slices.Backward(deleted) { // the last deletion first
+		a, err := decodeAttributes(o)
+		if err != nil {
+			return false, err
+		}
+		if a.Was == name {
+			return a.Follows && a.ManagedBy == owner, nil
+		}
+	}
+	return false, nil
 }
 
 // retake returns the attributes with which an object is created again, before

@@ -129,6 +129,9 @@ func (p *project) environment(nameOrID string) (store.Object, error) {
 			return e, nil
 		}
 	}
+	if e, found := p.environmentInUse(nameOrID); found {
+		return e, nil
+	}
 	e := backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %q", backend.Quote(nameOrID),
 		p.row.Name).At("environment")
 	existing := names(p.environments)
@@ -138,6 +141,17 @@ func (p *project) environment(nameOrID string) (store.Object, error) {
 			"pouncet_environment")
 	}
 	return store.Object{}, e.WithHint("existing environments: %s", backend.Enumerate(existing))
+}
+
+// environmentInUse returns the environment that was deleted while its entries stay, by its former name. The entries can
+// be found under that name until another environment gets it.
+func (p *project) environmentInUse(name string) (found store.Object, ok bool) {
+	for _, e := range p.environments {
+		if isHeldInUse(e) && shownName(e) == name { // the last one, if several had the name
+			found, ok = e, true
+		}
+	}
+	return found, ok
 }
 
 // environmentForNew returns an environment that a new object can be in.

@@ -157,17 +157,17 @@ func (l listing) filter() store.Filter {
 	return f
 }
 
-// withReplaced adds the replaced rows of a kind to those that were deleted: they
-// can be restored, too. Like those, they have their time as a name. If more deleted rows follow, a replaced one that
-// sorts after the last row belongs to a later page.
+// withReplaced adds the rows of a kind that were set aside to those that were deleted: they can be restored, too. Like
+// those, they have their time as a name. If more deleted rows follow, one that was set aside and sorts after the last
+// row belongs to a later page.
 func (l listing) withReplaced(deleted []store.Object, f store.Filter, more bool) ([]store.Object, error) {
 	last := ""
 	if more {
 		last = deleted[len(deleted)-1].Name
 	}
-	replaced, err := replacedRows(l.ctx, l.tx, store.Filter{Kind: l.q.Kind, Project: f.Project, ID: f.ID})
-	for _, o := range replaced {
-		a, _ := isReplaced(o)
+	held, err := restorableRows(l.ctx, l.tx, store.Filter{Kind: l.q.Kind, Project: f.Project, ID: f.ID})
+	for _, o := range held {
+		a, _ := isRestorable(o)
 		o.Kind, o.Name = f.Kind, deletedName(a.DeletedAt, o.ID)
 		if o.Name > f.AfterName && (!more || o.Name < last) {
 			deleted = append(deleted, o)

@@ -24,8 +24,8 @@ import (
 // What had been deleted in an environment before stays as it is, and cannot be
 // restored before the environment is. Sweep ends the recovery window.
 //
-// An environment or project that was replaced and waits for its creation (see
-// held.go) can be restored in the same way. It never ends by itself: nobody has
+// An environment or project that was set aside (see held.go) can be restored in
+// the same way. One that waits for its creation never ends by itself: nobody has
 // asked to lose its contents.
 
 func deletedAs(k backend.Kind) backend.Kind { return stored.DeletedKind + k }
@@ -71,6 +71,16 @@ func isReplaced(o store.Object) (attributes, bool) {
 	return a, err == nil && a.Held == backend.HeldReplaced && !a.DeletedAt.IsZero()
 }
 
+// isRestorable reports whether the row is that of an object which was set aside,
+// with its contents, and can be restored.
+func isRestorable(o store.Object) (attributes, bool) {
+	if !isReserved(o.Name) {
+		return attributes{}, false
+	}
+	a, err := decodeAttributes(o)
+	return a, err == nil && a.deleted() && !a.DeletedAt.IsZero()
+}
+
 // deleteEntry deletes a secret or scoped value that has no dependents.
 func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 	if e.row.Untrusted != nil && c.ID == "" {
@@ -105,6 +115,7 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 		}
 	}
 	before := e.row
+	e.attr.Follows = c.CreationFollows && c.Kind == backend.KindSecret
 	out, err := outcome(backend.ActionDelete, e.diff, before, e.in)
 	if err != nil {
 		return out, err

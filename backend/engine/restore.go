@@ -42,7 +42,7 @@ func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
 			return backend.Outcome{}, err
 		}
 	}
-	e.attr.Was, e.attr.DeletedAt = "", time.Time{}
+	e.attr.Was, e.attr.DeletedAt, e.attr.Follows = "", time.Time{}, false
 	if environment, ok := e.in.environmentByID(e.row.Environment); ok && isDeleted(environment) {
 		return backend.Outcome{}, errDeletedEnvironment(environment)
 	}

@@ -47,10 +47,12 @@ func (r *run) setAside(c backend.Change, o store.Object, why string, users []sto
 			name = o.Name
 		}
 		a.hold(o, why, name)
+		if why == backend.HeldReplaced || o.Kind == backend.KindEnvironment || o.Kind == backend.KindProject {
+			a.DeletedAt = r.now // it can be restored
+		}
 		if why != backend.HeldReplaced {
 			return
 		}
-		a.DeletedAt = r.now
 		if c.ManagedBy != nil {
 			a.ManagedBy = *c.ManagedBy
 		}

@@ -105,6 +105,9 @@ func checkStaged(set backend.ChangeSet) error {
 		case c.Kind == backend.KindProject && (c.Op == backend.OpDelete || c.Op == backend.OpCreate):
 			return backend.Errorf(backend.CodeInvalid, "a draft cannot %s a project", c.Op).
 				WithHint("make the change without a draft").At("draft")
+		case c.ValueFollows:
+			return backend.Errorf(backend.CodeInvalid, "a change with value_follows cannot be in a draft").
+				WithHint("give the value").At("draft")
 		case c.SameOwner, c.CreationFollows:
 			return backend.Errorf(backend.CodeInvalid, "a change with same_owner or creation_follows cannot be in a draft").
 				At("draft")

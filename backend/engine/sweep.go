@@ -205,7 +205,7 @@ func (s *sweep) isOver(row store.Object, a attributes) bool {
 // within the window and no secret has the type. A type cannot be restored anyway. A replaced environment or project
 // stays until somebody restores or deletes it, because nobody has asked to lose its contents.
 func (s *sweep) replacedTypes(project store.Object, policy backend.Policy) error {
-	rows, err := replacedRows(s.ctx, s.tx, store.Filter{Kind: backend.KindSecretType, Project: project.ID})
+	rows, err := restorableRows(s.ctx, s.tx, store.Filter{Kind: backend.KindSecretType, Project: project.ID})
 	if err != nil {
 		return err
 	}

@@ -177,6 +177,14 @@ func (p *project) typeByKey(key string) (secretType, error) {
 	return secretType{}, e.WithHint("existing types: %s", backend.Enumerate(keys))
 }
 
+func (p *project) typeRows() []store.Object {
+	rows := make([]store.Object, len(p.types))
+	for i, t := range p.types {
+		rows[i] = t.row
+	}
+	return rows
+}
+
 func (p *project) typeByID(id string) secretType {
 	for _, t := range p.types {
 		if t.row.ID == id {

@@ -255,6 +255,7 @@ var openAPITexts = map[string]string{
 	"Change.incarnation":      "The incarnation in which the caller knows the object.",
 	"Change.same_owner":       "Objects of one owner do not block each other; see `managed_by`.",
 	"Change.creation_follows": "Of a deletion: an object of the same name will be created.",
+	"Change.value_follows":    "Of a dry run: the change will have a value, which is not known yet.",
 	"Change.with":             "Of a comparison: the version that is compared with `from_version`.",
 	"Change.rename":           "The new name. The id stays.",
 

@@ -486,4 +486,64 @@ var ownerCases = []testCase{
 		_, err = f.Query(context.Background(), backend.Query{Kind: backend.KindUsage, Project: project, Held: true})
 		equal(f, "held usages are refused", errors.Is(err, backend.ErrInvalid), true)
 	}},
+	{"a new object uses what its owner replaces, before the creation and after it", func(f *fixture) {
+		f.environments("dev")
+		uses := map[backend.Kind]func(name string) backend.Change{
+			backend.KindEnvironment: func(name string) backend.Change { return secret(name, "new", "v") },
+			backend.KindSecretType:  func(name string) backend.Change { return typed(name, secret("dev", name, "v")) },
+			backend.KindSecret:      func(name string) backend.Change { return link("dev", name, name, "") },
+			backend.KindProject: func(name string) backend.Change {
+				c := environment("new")
+				c.Project = name
+				return c
+			},
+		}
+		for kind, use := range uses {
+			orders(3, func(order []int) {
+				if slices.Index(order, 1) < slices.Index(order, 0) {
+					return // the creation is the last step of the replacement
+				}
+				name := fmt.Sprintf("%s-%d%d", string(kind), slices.Index(order, 2), slices.Index(order, 1))
+				create := backend.Change{Kind: kind, Project: project, Name: name}
+				switch kind {
+				case backend.KindProject:
+					create.Project = ""
+				case backend.KindSecretType:
+					create = word(name)
+				case backend.KindSecret:
+					create = secret("dev", name, "v")
+				}
+				old := f.one(mine(create)).Object
+				for _, i := range order {
+					switch i {
+					case 0:
+						c := replaced(old)
+						c.Force = kind == backend.KindSecret
+						f.one(c)
+					case 1:
+						f.one(mine(create))
+					case 2:
+						c := use(name)
+						if slices.Index(order, 2) == 1 { // nobody else can
+							f.refused(backend.ErrNotFound, of(other, created(c)))
+							c.ManagedBy = ptr(shop)
+							f.refused(backend.ErrNotFound, created(c))
+						}
+						f.one(mine(c))
+					}
+				}
+				equal(f, "held "+kind.String(), f.held(kind), "")
+			})
+		}
+		equal(f, "a secret of a replaced environment", f.value(secretRef("environment-12", "new")), "v")
+		equal(f, "a link to a replaced secret", f.value(valueRef("dev", "secret-12")), "v")
+	}},
+	{"a link to a secret that its owner has replaced and then deleted is refused", func(f *fixture) {
+		f.environments("dev")
+		c := replaced(f.one(mine(secret("dev", "s", "v"))).Object)
+		c.Force = true
+		f.one(c)
+		f.one(gone(f.one(mine(secret("dev", "s", "v"))).Object))
+		f.refused(backend.ErrNotFound, mine(link("dev", "l", "s", "")))
+	}},
 }

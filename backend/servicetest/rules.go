@@ -11,6 +11,31 @@ import (
 )
 
 var ruleCases = []testCase{
+	{"a dry run of a secret whose value follows checks no rule of the value", func(f *fixture) {
+		f.environments("dev")
+		number := word("number")
+		number.Schema = json.RawMessage(`{"type":"integer"}`)
+		s := f.must(number, secret("dev", "s", "text"))[1].Object
+		follows := func(c backend.Change) backend.Change {
+			c.Value, c.ValueFollows = backend.Plaintext{}, true
+			return c
+		}
+		update := typed("number", backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: s.ID})
+		equal(f, "without it", f.dry(update)[0].Err.Code, backend.CodeInvalid)
+		out := f.dry(follows(update), follows(typed("number", secret("dev", "new", ""))),
+			follows(typed("absent", secret("dev", "other", ""))))
+		equal(f, "action", out[0].Action, backend.ActionUpdate)
+		equal(f, "changed", strings.Join(out[0].Changed, " "), "value type")
+		equal(f, "version", out[0].Object.Version, s.Version+1)
+		equal(f, "action of a creation", out[1].Action, backend.ActionCreate)
+		equal(f, "another rule", out[2].Err.Code, backend.CodeNotFound)
+		equal(f, "without a dry run", f.refused(backend.ErrInvalid, follows(update)).Attribute, "value")
+		withValue := secret("dev", "s", "v")
+		withValue.ValueFollows = true
+		equal(f, "with a value", f.dry(withValue)[0].Err.Code, backend.CodeInvalid)
+		equal(f, "of a type", f.dry(follows(word("t")))[0].Err.Code, backend.CodeInvalid)
+		f.rejects(backend.ErrInvalid, backend.ChangeSet{Draft: "d", Changes: []backend.Change{follows(update)}})
+	}},
 	{"a note requires a new value", func(f *fixture) {
 		f.environments("dev")
 		note := func(text, value string) backend.Change {

@@ -45,6 +45,33 @@ var setAsideCases = []testCase{
 		f.one(restore(backend.KindSecret, "dev", "db"))
 		equal(f, "value of the restored secret", f.value(secretRef("dev", "db")), "dev's")
 	}},
+	{"an environment that goes before its entries keeps them in reach, and can be restored", func(f *fixture) {
+		f.environments("dev")
+		for _, name := range []string{"e", "f"} {
+			e := f.must(mine(environment(name)), mine(secret(name, "s", "v")))[0].Object
+			equal(f, "dependents", len(f.one(gone(e)).Dependents), 1)
+			equal(f, "held", f.held(backend.KindEnvironment), name+" (in use)")
+			equal(f, "its secret", f.value(secretRef(name, "s")), "v")
+			equal(f, "listed", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project, Environment: name})), 1)
+			f.refused(backend.ErrNotFound, mine(secret(name, "new", "v")))
+			deleted := f.list(backend.Query{Kind: backend.KindEnvironment, Project: project, Deleted: true})
+			equal(f, "restorable", deleted[len(deleted)-1].ID, e.ID)
+			if name == "f" { // its last entry goes
+				f.one(remove(backend.KindSecret, name, "s"))
+				equal(f, "held", f.held(backend.KindEnvironment), "")
+				f.unresolved(backend.ErrNotFound, secretRef(name, "s"))
+				continue
+			}
+			out := f.one(restore(backend.KindEnvironment, "", name))
+			equal(f, "restored", out.Object.ID+out.Object.Name+out.Object.Held, e.ID+name)
+			equal(f, "held", f.held(backend.KindEnvironment), "")
+			f.one(mine(secret(name, "new", "v")))
+		}
+		e := f.must(mine(environment("g")), mine(secret("g", "s", "old")))[0].Object
+		f.one(gone(e))
+		f.must(mine(environment("g")), mine(secret("g", "s", "new")))
+		equal(f, "the secret of another environment that has the name", f.value(secretRef("g", "s")), "new")
+	}},
 	{"a link and its secret can change in either order", func(f *fixture) {
 		f.environments("dev")
 		for i, last := range []func(o backend.Object, to string) backend.Change{

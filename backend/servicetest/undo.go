@@ -294,7 +294,7 @@ var undoCases = []testCase{
 		dev := f.one(mine(environment("dev"))).Object
 		s := f.one(mine(secret("dev", "s", "v"))).Object
 		f.one(gone(dev))
-		equal(f, "deleted", len(f.deleted(backend.KindEnvironment)), 0)
+		equal(f, "held", f.deleted(backend.KindEnvironment)[0].Held, backend.HeldInUse)
 		f.one(gone(s))
 		equal(f, "held environments", f.held(backend.KindEnvironment), "")
 		f.must(restoreEnvironment("dev"), restore(backend.KindSecret, "dev", "s"))

@@ -350,8 +350,9 @@ func TestEveryFieldOfAChangeIsCompared(t *testing.T) {
 	days, schema := 3, json.RawMessage(`{"type":"integer"}`)
 	fields := map[string]any{
 		"Project": other, "Environment": other, "Scope": other, "Name": other, "Expect": &no, "Force": true, "Purge": true,
-		"Rename":      &other,
-		"Description": &other, "ManagedBy": &other, "Labels": map[string]string{"a": "b"},
+		"ValueFollows": true,
+		"Rename":       &other,
+		"Description":  &other, "ManagedBy": &other, "Labels": map[string]string{"a": "b"},
 		"Policy": &backend.PolicyChange{MaxSecrets: &days}, "KMSKey": &other,
 		"Protected": &yes, "DisplayName": &other, "Schema": schema, "Type": &other, "Visibility": &restricted,
 		"Value":    backend.PlaintextString("other"),

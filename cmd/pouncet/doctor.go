@@ -232,7 +232,8 @@ func heldText(o backend.Object) string {
 		waits = o.Held
 	}
 	restore := ""
-	if o.Held == backend.HeldReplaced && o.Kind != backend.KindSecretType {
+	if isContainer := o.Kind == backend.KindProject || o.Kind == backend.KindEnvironment; isContainer &&
+		o.Held != backend.HeldDisplaced {
 		restore = fmt.Sprintf("restore it with pouncet %s restore %s, ", o.Kind.Command(), o.ID)
 	}
 	return fmt.Sprintf("%s: %s; apply configuration %s again, %sor %s %s", object, waits, owner, restore, removal(o), o.ID)

@@ -26,7 +26,7 @@ func (p *Plan) checkDeletion(ctx context.Context, check Check) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if broken != nil && broken.Code == backend.CodeInUse {
+	if broken != nil && broken.Code == backend.CodeInUse && !p.hasUnmarked(broken.Dependents) {
 		// The deletion is registered before the rest of the plan is read, so that each dependent is either in what is read
 		// or sees the deletion itself.
 		p.deferDeletion(pendingDeletion{c, check.Name, broken.Dependents})
@@ -45,9 +45,19 @@ func (p *Plan) checkDeletion(ctx context.Context, check Check) (Result, error) {
 	if check.Leaves.ID == "" || len(result.Errors) > 0 {
 		return result, nil
 	}
-	used, err := p.checkDeparture(ctx, departure{c, check.Leaves})
+	used, err := p.checkDeparture(ctx, departure{c, check.Leaves, nil})
 	result.judge(used)
 	return result, err
+}
+
+// hasUnmarked reports whether an object depends on another one that does not carry the mark of this configuration. The
+// apply then deletes nothing: it knows only from the mark whose the object is. It may be in the state, because it was
+// imported or made before the configuration had its name, but whether Terraform has asked about it already depends on
+// the order. Without a name, the mark says nothing.
+func (p *Plan) hasUnmarked(dependents []backend.Dependent) bool {
+	return p.named && !p.destroying.Load() && slices.ContainsFunc(dependents, func(d backend.Dependent) bool {
+		return d.ManagedBy != p.owner
+	})
 }
 
 // deferDeletion records a deletion that dependents block.

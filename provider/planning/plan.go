@@ -42,6 +42,7 @@ type Plan struct {
 	incomplete       map[string]bool  // projects with a planned change that is not fully known, by name
 	entries          map[place]bool   // places of entries that this plan creates or renames
 	containers       map[place]string // ids of containers that this plan creates or renames
+	renamed          map[place]string // ids of containers that this plan renames, by their new places
 	claims           map[place]claim
 	vacated          map[place]string // places that a container leaves in this plan, with its id
 	replaced         map[string]bool  // ids of objects without a mark, which a creation seems to replace
@@ -68,8 +69,8 @@ type plannedChange struct {
 func New(s backend.Service, owner string, named bool) *Plan {
 	return &Plan{
 		service: s, owner: owner, named: named,
-		incomplete: map[string]bool{}, entries: map[place]bool{}, containers: map[place]string{}, claims: map[place]claim{},
-		vacated: map[place]string{}, replaced: map[string]bool{},
+		incomplete: map[string]bool{}, entries: map[place]bool{}, containers: map[place]string{}, renamed: map[place]string{},
+		claims: map[place]claim{}, vacated: map[place]string{}, replaced: map[string]bool{},
 		newValues: map[string]bool{}, configured: map[string]bool{}, known: map[string]bool{}, kept: map[string]bool{},
 		quotas: map[string]*projectQuota{}, projects: map[string]backend.Object{},
 		projectIDs: map[string]string{},
@@ -183,16 +184,17 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 		preceding = append(preceding, p.deletionBefore(c, check.Replaces))
 	}
 	outcome, broken, err := p.dryRun(ctx, preceding, c)
-	if err == nil && broken != nil && broken.Code == backend.CodeNotFound && broken.Attribute == "link" {
+	if err == nil && lacksLinked(broken) {
 		// The plan may create the secret.
 		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c, ""), c)
 	}
 	if err == nil && broken != nil && broken.Code == backend.CodeExists {
 		outcome, broken, err = p.dryRunWithoutHolder(ctx, preceding, c, outcome, broken)
 	}
+	var leaves *backend.Object
 	var unreplaceable *backend.Error
 	if err == nil && check.Replaces != "" {
-		unreplaceable, err = p.checkReplaced(ctx, c, check.Replaces)
+		leaves, unreplaceable, err = p.checkReplaced(ctx, c, check.Replaces)
 	}
 	if err != nil {
 		return Result{}, err
@@ -227,6 +229,14 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	}
 	if len(result.Errors) == 0 {
 		e, err := p.checkUses(ctx, c, outcome)
+		if err != nil {
+			return result, err
+		}
+		result.judge(e)
+	}
+	if len(result.Errors) == 0 && leaves != nil {
+		deletion := backend.Change{Op: backend.OpDelete, Kind: c.Kind, ID: check.Replaces, ManagedBy: &p.owner}
+		e, err := p.checkDeparture(ctx, departure{deletion, *leaves, &outcome.Object})
 		if err != nil {
 			return result, err
 		}
@@ -351,7 +361,11 @@ func (p *Plan) add(outcome backend.Outcome, c backend.Change) {
 	switch name := nameAfter(c); {
 	case name == "":
 	case isContainer(c.Kind):
-		p.containers[place{kind: c.Kind, project: outcome.Object.Project, name: name}] = outcome.Object.ID
+		at := place{kind: c.Kind, project: outcome.Object.Project, name: name}
+		p.containers[at] = outcome.Object.ID
+		if c.ID != "" {
+			p.renamed[at] = c.ID
+		}
 	default:
 		p.entries[place{c.Kind, c.Project, c.Environment, scopeOf(c), name}] = true
 	}
@@ -363,9 +377,9 @@ func withoutValue(c backend.Change) backend.Change {
 	switch {
 	case c.Kind != backend.KindSecret:
 	case c.Op == backend.OpCreate:
-		c.Value, c.Generate, c.Type = backend.PlaintextString("to be set"), nil, nil
+		c.Value, c.Generate, c.Type, c.ValueFollows = backend.PlaintextString("to be set"), nil, nil, false
 	case c.Type == nil:
-		c.Value, c.Generate = backend.Plaintext{}, nil
+		c.Value, c.Generate, c.ValueFollows = backend.Plaintext{}, nil, false
 	}
 	return c
 }
@@ -427,11 +441,26 @@ func (p *Plan) otherChanges(c backend.Change, name string) []backend.Change {
 		takesOver := c.Op == backend.OpDelete && isContainer(c.Kind) && planned.change.Op == backend.OpCreate &&
 			planned.change.Kind == c.Kind && planned.change.Name == name
 		if !itself && !takesOver {
-			out = append(out, planned.change)
+			out = append(out, p.withIDs(planned.change))
 		}
 	}
 	slices.SortStableFunc(out, func(a, b backend.Change) int { return deletionRank(a) - deletionRank(b) })
 	return out
+}
+
+// withIDs returns a change that names the renamed containers which it uses by their ids. In one set with the deletion
+// of the container that had a name before, the name would mean that one. The caller holds the lock.
+func (p *Plan) withIDs(c backend.Change) backend.Change {
+	if id, ok := p.renamed[place{kind: backend.KindEnvironment, project: c.Project, name: c.Environment}]; ok {
+		c.Environment = id
+	}
+	if c.Type == nil {
+		return c
+	}
+	if id, ok := p.renamed[place{kind: backend.KindSecretType, project: c.Project, name: *c.Type}]; ok {
+		c.Type = &id
+	}
+	return c
 }
 
 // deletionRank is 0 for a change that deletes nothing, and rises from contents to containers.

@@ -4,6 +4,7 @@ package planning
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -20,10 +21,11 @@ type use struct {
 	attribute string         // of the user
 }
 
-// departure is a planned deletion that no creation follows.
+// departure is a planned deletion that no creation in the same place follows.
 type departure struct {
-	change backend.Change
-	object backend.Object
+	change  backend.Change
+	object  backend.Object
+	movedTo *backend.Object // the object that replaces it in another place, or nil
 }
 
 func placeOf(o backend.Object) place {
@@ -113,10 +115,28 @@ func (p *Plan) judgeUse(ctx context.Context, u use, d departure) (*backend.Error
 			return nil, err
 		}
 	}
-	return backend.Errorf(backend.CodeInUse, "%s %s needs %s %s, and this plan deletes it",
-		u.user.Kind, backend.Quote(u.user.Name), d.object.Kind, backend.Quote(d.object.Name)).
+	return errNeeds(u, d), nil
+}
+
+func errNeeds(u use, d departure) *backend.Error {
+	needs := fmt.Sprintf("%s %s needs %s %s", u.user.Kind, backend.Quote(u.user.Name), d.object.Kind,
+		backend.Quote(d.object.Name))
+	if d.movedTo != nil {
+		return backend.Errorf(backend.CodeInUse, "%s, and this plan moves it to %s", needs, whereIs(*d.movedTo)).
+			WithHint("create another %s there, or change what needs it", d.object.Kind)
+	}
+	return backend.Errorf(backend.CodeInUse, "%s, and this plan deletes it", needs).
 		WithHint("keep the %s, or change what needs it; a reference to the resource, in place of its name, shows Terraform "+
-			"what depends on what", d.object.Kind), nil
+			"what depends on what", d.object.Kind)
+}
+
+// whereIs names what an object is in.
+func whereIs(o backend.Object) string {
+	if o.Environment == "" {
+		return "project " + backend.Quote(o.Project)
+	}
+	return fmt.Sprintf("environment %s and scope %s of project %s", backend.Quote(o.Environment), backend.Quote(o.Scope),
+		backend.Quote(o.Project))
 }
 
 // isClaimedByAnother reports whether another object has the place after the apply.
@@ -128,8 +148,11 @@ func (p *Plan) isClaimedByAnother(d departure) bool {
 }
 
 // linkHolds reports whether a link that a change makes needs the secret that goes. It does not if it can mean another
-// secret of the name.
+// secret of the name. A link that can mean none of them still needs one: somewhere, a secret of the name must exist.
 func (p *Plan) linkHolds(ctx context.Context, c backend.Change, d departure) (bool, error) {
+	p.mu.Lock()
+	c = p.withIDs(c)
+	p.mu.Unlock()
 	isChange := func(other backend.Change) bool {
 		return other.Op == c.Op && other.Kind == c.Kind && other.ID == c.ID && other.Name == c.Name &&
 			other.Project == c.Project && other.Environment == c.Environment && other.Scope == c.Scope
@@ -139,8 +162,19 @@ func (p *Plan) linkHolds(ctx context.Context, c backend.Change, d departure) (bo
 	if err != nil {
 		return false, err
 	}
-	after, err := p.dependents(ctx, append(without, c), d.change)
-	return after > before, err
+	after, err := p.dependents(ctx, append(slices.Clone(without), c), d.change)
+	if err != nil || after > before {
+		return after > before, err
+	}
+	forced := d.change
+	forced.Force, forced.ManagedBy, forced.SameOwner = true, &p.owner, true
+	_, broken, err := p.dryRun(ctx, append(without, forced), c)
+	return lacksLinked(broken), err
+}
+
+// lacksLinked reports whether a change is refused because no secret has the name to which it links.
+func lacksLinked(broken *backend.Error) bool {
+	return broken != nil && broken.Code == backend.CodeNotFound && broken.Attribute == "link"
 }
 
 // dependents returns how many objects use one that a deletion removes after other changes.

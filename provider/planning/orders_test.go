@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package planning_test
+
+import (
+	"context"
+	"encoding/json"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/provider/planning"
+)
+
+// Terraform plans resources in an order that only references decide. Each case is planned in all orders that Terraform
+// can choose, and every one of them must have the same end: the plan is accepted, or it is refused with the message.
+
+const (
+	shop    = "terraform:shop"
+	project = "default"
+)
+
+// planned is one request of Terraform, which comes after others because of a reference.
+type planned struct {
+	check planning.Check
+	after []int
+}
+
+type orderCase struct {
+	name    string
+	before  []backend.Change
+	plan    func(o map[string]backend.Object) []planned // with the objects before, by kind and name
+	refused string                                      // a part of the message, or "" if the plan is accepted
+}
+
+func made(kind backend.Kind, environment, name string) backend.Change {
+	c := backend.Change{Op: backend.OpCreate, Kind: kind, Project: project, Environment: environment, Name: name}
+	switch kind {
+	case backend.KindSecret:
+		c.Value = backend.PlaintextString("v")
+	case backend.KindSecretType:
+		c.Schema = json.RawMessage(`{"type":"string"}`)
+	case backend.KindScopedValue:
+		c.JSON = json.RawMessage("1")
+	case backend.KindProject:
+		c.Project = ""
+	}
+	return c
+}
+
+func in(project string, c backend.Change) backend.Change {
+	c.Project = project
+	return c
+}
+
+func linked(environment, name, secret string) backend.Change {
+	c := made(backend.KindScopedValue, environment, name)
+	c.JSON, c.Link = nil, &backend.Link{Secret: secret}
+	return c
+}
+
+func typed(key string, c backend.Change) backend.Change {
+	c.Type = &key
+	return c
+}
+
+func of(owner string, c backend.Change) backend.Change {
+	c.ManagedBy = &owner
+	return c
+}
+
+// deletion is the plan of a resource that goes.
+func deletion(o backend.Object) planning.Check {
+	return planning.Check{
+		Change: backend.Change{Op: backend.OpDelete, Kind: o.Kind, ID: o.ID, Incarnation: &o.Incarnation},
+		Name:   o.Name, Leaves: o,
+	}
+}
+
+// leaving is the first plan of a resource that is replaced because it changes its place.
+func leaving(o backend.Object) planning.Check {
+	c := deletion(o)
+	c.Leaves = backend.Object{}
+	return c
+}
+
+// update is the plan of a resource that exists, with the change that its configuration asks for.
+func update(o backend.Object, c backend.Change) planning.Check {
+	if c.Op, c.ID = backend.OpUpdate, o.ID; c.Name != o.Name {
+		c.Rename = &c.Name
+	}
+	name := o.Name
+	if c.Rename != nil {
+		to := c.Name
+		c.Rename = &to
+	}
+	c.Name = ""
+	return planning.Check{Change: c, Name: name}
+}
+
+func creation(c backend.Change) planning.Check { return planning.Check{Change: c} }
+
+func replacing(o backend.Object, c backend.Change) planning.Check {
+	return planning.Check{Change: c, Replaces: o.ID}
+}
+
+func first(checks ...planning.Check) []planned {
+	out := make([]planned, len(checks))
+	for i, c := range checks {
+		out[i].check = c
+	}
+	return out
+}
+
+var orderCases = []orderCase{
+	{
+		name: "a type shrinks out of a list, and a secret moves to the one that gets its key",
+		before: []backend.Change{
+			of(shop, made(backend.KindSecretType, "", "d")), of(shop, made(backend.KindSecretType, "", "c")),
+			of(shop, typed("c", made(backend.KindSecret, "dev", "z"))),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return []planned{
+				{check: update(o["secret_type d"], made(backend.KindSecretType, "", "c"))},
+				{check: deletion(o["secret_type c"])},
+				{check: update(o["secret z"], typed("c", made(backend.KindSecret, "dev", "z"))), after: []int{0}},
+			}
+		},
+	},
+	{
+		name: "an environment gets the name of one that goes, and a new secret is in it",
+		before: []backend.Change{
+			of(shop, made(backend.KindEnvironment, "", "d")), of(shop, made(backend.KindEnvironment, "", "c")),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return []planned{
+				{check: update(o["environment d"], made(backend.KindEnvironment, "", "c"))},
+				{check: deletion(o["environment c"])},
+				{check: creation(made(backend.KindSecret, "c", "z")), after: []int{0}},
+			}
+		},
+	},
+	{
+		name: "a type goes while a secret without the mark moves away from it",
+		before: []backend.Change{
+			of(shop, made(backend.KindSecretType, "", "a")),
+			of(backend.ManagedByTerraform, typed("a", made(backend.KindSecret, "dev", "s"))),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(deletion(o["secret_type a"]), update(o["secret s"], typed("", made(backend.KindSecret, "dev", "s"))))
+		},
+		refused: "is in use by secret s",
+	},
+	{
+		name: "a secret goes while a link of a renamed configuration moves away from it",
+		before: []backend.Change{
+			of(shop, made(backend.KindSecret, "dev", "a")), of(shop, made(backend.KindSecret, "dev", "b")),
+			of("terraform:old", linked("dev", "l", "a")),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(deletion(o["secret a"]), update(o["scoped_value l"], linked("dev", "l", "b")))
+		},
+		refused: "is in use by scoped value l",
+	},
+	{
+		name: "an environment goes with a secret that has no mark",
+		before: []backend.Change{
+			of(shop, made(backend.KindEnvironment, "", "e")), made(backend.KindSecret, "e", "s"),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(deletion(o["environment e"]), deletion(o["secret s"]))
+		},
+		refused: "is in use by secret s",
+	},
+	{
+		name: "an environment goes with its secret",
+		before: []backend.Change{
+			of(shop, made(backend.KindEnvironment, "", "e")), of(shop, made(backend.KindSecret, "e", "s")),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(deletion(o["environment e"]), deletion(o["secret s"]))
+		},
+	},
+	{
+		name: "a new link to a secret that goes with its environment",
+		before: []backend.Change{
+			of(shop, made(backend.KindEnvironment, "", "e")), of(shop, made(backend.KindSecret, "e", "a")),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(deletion(o["environment e"]), deletion(o["secret a"]), creation(linked("dev", "l", "a")))
+		},
+		refused: `scoped value "l" needs secret "a"`,
+	},
+	{
+		name: "a link that changes to a secret of another environment, which goes",
+		before: []backend.Change{
+			of(shop, made(backend.KindSecret, "prod", "a")), of(shop, made(backend.KindSecret, "dev", "b")),
+			of(shop, linked("dev", "l", "b")),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(deletion(o["secret a"]), update(o["scoped_value l"], linked("dev", "l", "a")))
+		},
+		refused: `scoped value "l" needs secret "a"`,
+	},
+	{
+		name: "a new link to a name that a secret of another environment keeps",
+		before: []backend.Change{
+			of(shop, made(backend.KindSecret, "prod", "a")), of(shop, made(backend.KindSecret, "*", "a")),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(deletion(o["secret a in prod"]), creation(linked("dev", "l", "a")))
+		},
+	},
+	{
+		name: "a type leaves for another project, and a new secret needs it where it was",
+		before: []backend.Change{
+			of(shop, made(backend.KindProject, "", "q")), of(shop, made(backend.KindSecretType, "", "t")),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			t := o["secret_type t"]
+			return []planned{
+				{check: leaving(t)},
+				{check: replacing(t, in("q", made(backend.KindSecretType, "", "t"))), after: []int{0}},
+				{check: creation(typed("t", made(backend.KindSecret, "dev", "s"))), after: []int{1}},
+			}
+		},
+		refused: `secret "s" needs secret type "t", and this plan moves it to project "q"`,
+	},
+	{
+		name: "an environment leaves for another project, and a new secret is where it was",
+		before: []backend.Change{
+			of(shop, made(backend.KindProject, "", "q")), of(shop, made(backend.KindEnvironment, "", "e")),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			e := o["environment e"]
+			return []planned{
+				{check: leaving(e)},
+				{check: replacing(e, in("q", made(backend.KindEnvironment, "", "e"))), after: []int{0}},
+				{check: creation(made(backend.KindSecret, "e", "s"))},
+			}
+		},
+		refused: `secret "s" needs environment "e", and this plan moves it to project "q"`,
+	},
+	{
+		name:   "a secret leaves for another environment, and a new link stays where it was",
+		before: []backend.Change{of(shop, made(backend.KindSecret, "dev", "a"))},
+		plan: func(o map[string]backend.Object) []planned {
+			return []planned{
+				{check: leaving(o["secret a"])},
+				{check: replacing(o["secret a"], made(backend.KindSecret, "prod", "a")), after: []int{0}},
+				{check: creation(linked("dev", "l", "a"))},
+			}
+		},
+		refused: `needs secret "a", and this plan moves it to environment "prod"`,
+	},
+	{
+		name:   "a secret leaves for another environment, and a new link goes with it",
+		before: []backend.Change{of(shop, made(backend.KindSecret, "dev", "a"))},
+		plan: func(o map[string]backend.Object) []planned {
+			return []planned{
+				{check: leaving(o["secret a"])},
+				{check: replacing(o["secret a"], made(backend.KindSecret, "prod", "a")), after: []int{0}},
+				{check: creation(linked("prod", "l", "a"))},
+			}
+		},
+	},
+	{
+		name:   "a replaced environment has a new secret",
+		before: []backend.Change{of(shop, made(backend.KindEnvironment, "", "e"))},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(replacing(o["environment e"], made(backend.KindEnvironment, "", "e")),
+				creation(made(backend.KindSecret, "e", "s")))
+		},
+	},
+}
+
+func TestPlanDoesNotDependOnTheOrder(t *testing.T) {
+	for _, c := range orderCases {
+		t.Run(c.name, func(t *testing.T) {
+			s, objects := world(t, c.before)
+			plan := c.plan(objects)
+			permutations(len(plan), func(order []int) {
+				if !follows(plan, order) {
+					return
+				}
+				errs := planIn(t, s, plan, order)
+				if c.refused == "" && len(errs) > 0 {
+					t.Errorf("in the order %v, the plan is refused: %v", order, errs)
+				}
+				if c.refused != "" && !strings.Contains(strings.Join(errs, "\n"), c.refused) {
+					t.Errorf("in the order %v, the plan is not refused with %q: %v", order, c.refused, errs)
+				}
+			})
+		})
+	}
+}
+
+// world returns a backend with objects, by kind and name, and also with their environment.
+func world(t *testing.T, before []backend.Change) (backend.Service, map[string]backend.Object) {
+	t.Helper()
+	ctx := context.Background()
+	s, err := open.Open(ctx, open.Config{Path: filepath.Join(t.TempDir(), "data"), CreateIfAbsent: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	set := append([]backend.Change{
+		made(backend.KindEnvironment, "", "dev"), made(backend.KindEnvironment, "", "prod"),
+	}, before...)
+	out, err := s.Apply(ctx, backend.ChangeSet{Changes: set})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects := map[string]backend.Object{}
+	for _, o := range out {
+		key := string(o.Object.Kind) + " " + o.Object.Name
+		objects[key], objects[key+" in "+o.Object.Environment] = o.Object, o.Object
+	}
+	return s, objects
+}
+
+// follows reports whether an order keeps the references.
+func follows(plan []planned, order []int) bool {
+	for i, p := range plan {
+		for _, earlier := range p.after {
+			if slices.Index(order, earlier) > slices.Index(order, i) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// planIn plans in an order, and returns the errors.
+func planIn(t *testing.T, s backend.Service, plan []planned, order []int) (errs []string) {
+	t.Helper()
+	p := planning.New(s, shop, true)
+	for _, i := range order {
+		check := plan[i].check
+		if id := check.Change.ID; id != "" {
+			p.Know(id)
+		}
+		result, err := p.Check(context.Background(), check)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range result.Errors {
+			errs = append(errs, e.Message)
+		}
+	}
+	return errs
+}
+
+// permutations calls f with every order of n numbers.
+func permutations(n int, f func(order []int)) {
+	order := make([]int, 0, n)
+	var extend func()
+	extend = func() {
+		if len(order) == n {
+			f(order)
+			return
+		}
+		for i := range n {
+			if !slices.Contains(order, i) {
+				order = append(order, i)
+				extend()
+				order = order[:len(order)-1]
+			}
+		}
+	}
+	extend()
+}
