@@ -123,6 +123,10 @@ type Object struct {
 	// RotationDueAt is when the current value has been used for RotationDays. The value stays valid; the time is only
 	// shown.
 	RotationDueAt time.Time `json:"rotation_due_at,omitzero"`
+	// LastResolvedAt is when a value of the secret was last returned, to within two minutes, and LastResolvedBy is the
+	// name of the principal that got it. Only queries with LastResolved or UnusedSince return them.
+	LastResolvedAt time.Time `json:"last_resolved_at,omitzero"`
+	LastResolvedBy string    `json:"last_resolved_by,omitempty"`
 
 	// Version: it has the id, name and place of its secret, its number in Version, the key of the type that its value was
 	// checked against in Type, and those of the Tags that name it. CreatedBy is the name of the principal that wrote it.

@@ -80,6 +80,13 @@ type Query struct {
 	// by ID returns a held object.
 	Held bool `json:"held,omitempty"`
 
+	// LastResolved adds to each secret when it was last resolved: see Object.LastResolvedAt. Secrets only.
+	LastResolved bool `json:"last_resolved,omitempty"`
+	// UnusedSince selects the secrets that exist since before this time and that nobody has resolved since then. A secret
+	// is selected only if that is known: see Page.ResolvedSince. Secrets only. A page may then have fewer objects than
+	// Limit, and others may follow.
+	UnusedSince time.Time `json:"unused_since,omitzero"`
+
 	// Self, with KindToken and nothing else, selects the token of the caller, which every role may see. The local user of
 	// an embedded backend has none: the object then has a name, a role and a principal, and no id.
 	Self bool `json:"self,omitempty"`
@@ -94,6 +101,9 @@ type Page struct {
 	Next    string   `json:"next,omitempty"`
 	// Deployment is the id of the backend that answered. A backend has it from its creation on.
 	Deployment string `json:"deployment,omitempty"`
+	// ResolvedSince is the time since when the backend notes which secrets are resolved. It is in answers to queries with
+	// LastResolved or UnusedSince.
+	ResolvedSince time.Time `json:"resolved_since,omitzero"`
 }
 
 // Ref is one reference, as a configuration file has it.
@@ -136,6 +146,8 @@ type Resolution struct {
 	// ProjectID is the id of the project that the reference names, also with Err. It is for the audit log, and does not
 	// leave the server.
 	ProjectID string `json:"-"`
+	// SecretID is the id of the secret that the value is from, also by a link. It is for the audit log too.
+	SecretID string `json:"-"`
 
 	Err *Error // nil when resolved
 }

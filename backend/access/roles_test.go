@@ -78,8 +78,8 @@ var (
 	decidedRef   = []string{"Environment", "Field", "Kind", "Name", "Probe", "Project", "Reveal", "Scope", "Version"}
 	decidedSet   = []string{"Changes", "CompareOnly", "Draft", "DryRun", "FingerprintKey", "IdempotencyKey"}
 	decidedQuery = []string{
-		"Cursor", "Deleted", "Draft", "Environment", "Held", "ID", "Kind", "Limit", "Name", "Project", "Scope", "Self",
-		"Type",
+		"Cursor", "Deleted", "Draft", "Environment", "Held", "ID", "Kind", "LastResolved", "Limit", "Name", "Project",
+		"Scope", "Self", "Type", "UnusedSince",
 	}
 )
 

@@ -336,7 +336,7 @@ func (r recorder) rows(ctx context.Context, verb, phase string, outcome error, p
 			panic(err) // the fields are plain data
 		}
 		rows = append(rows, store.Record{Log: part.log, At: at, Principal: who.Name, Role: who.Role, Verb: verb,
-			Phase: phase, Code: code, Detail: text})
+			Phase: phase, Code: code, Detail: text, Resolved: part.resolved})
 	}
 	return rows
 }

@@ -91,10 +91,12 @@ type parts struct {
 
 // part is what a call has to do with one project, or with the deployment.
 type part struct {
-	log     string
-	detail  detail
-	index   map[[3]string]int // of the groups
-	refused backend.Code      // of an item that was refused
+	log    string
+	detail detail
+	index  map[[3]string]int // of the groups
+	// resolved are the ids of the secrets whose values are returned.
+	resolved []string
+	refused  backend.Code // of an item that was refused
 }
 
 // itemsOf returns a collector for the items of a call. err is the error of a call without results, or nil.
@@ -193,6 +195,10 @@ func resolved(refs []backend.Ref, out []backend.Resolution, err error) *parts {
 			}
 		}
 		p.add(log, r.Project, r.Environment, r.Scope, i)
+		if n < len(out) && err == nil && out[n].Err == nil && out[n].SecretID != "" && !r.Probe {
+			to := p.part(log)
+			to.resolved = append(to.resolved, out[n].SecretID)
+		}
 	}
 	return p
 }

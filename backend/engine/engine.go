@@ -63,6 +63,7 @@ type Engine struct {
 	maxDifferences int
 	guessSlots     guessSlots
 	record         Recorder
+	resolved       Resolved
 	swept          atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
 }
 
@@ -87,8 +88,15 @@ type Options struct {
 	Client string
 	// Record makes the audit records of what changes. Nil records nothing.
 	Record Recorder
+	// Resolved says when secrets were last resolved. Nil knows nothing.
+	Resolved Resolved
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+}
+
+// Resolved says when secrets were last resolved, as store.ResolvedNotes does.
+type Resolved interface {
+	LastResolved(ctx context.Context, project string, secrets []string) (map[string]store.Resolved, time.Time, error)
 }
 
 // Recorder makes audit records. The engine adds them in the transaction that makes the change, so that neither exists
@@ -137,9 +145,13 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	if o.Record == nil {
 		o.Record = unrecorded{}
 	}
+	if o.Resolved == nil {
+		o.Resolved = notNoted{}
+	}
 	return &Engine{
 		store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, checkKey: o.CheckKey, now: o.Now, authorize: o.Authorizer,
 		client: o.Client, maxDifferences: o.MaxDifferences, guessSlots: newGuessSlots(), record: o.Record,
+		resolved: o.Resolved,
 	}
 }
 

@@ -109,7 +109,7 @@ func (r *resolver) openOne(
 		return none, err
 	}
 	if s := f.secret(); s.Object.ID != "" {
-		out.Version, out.Secret = f.version.Version, true
+		out.Version, out.Secret, out.SecretID = f.version.Version, true, s.Object.ID
 	}
 	for _, field := range f.fields(ref) {
 		part, err := backend.Pick(text, field)

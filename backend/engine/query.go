@@ -24,6 +24,9 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 	if err := checkSelf(q); err != nil {
 		return backend.Page{}, err
 	}
+	if err := checkResolved(q, e.now()); err != nil {
+		return backend.Page{}, err
+	}
 	if q.Limit == 0 {
 		q.Limit = backend.MaxPage
 	}
@@ -32,11 +35,16 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 		return backend.Page{}, err
 	}
 	var page backend.Page
+	var project string
 	err = e.store.View(ctx, func(tx store.Tx) error {
-		l := listing{engine: e, ctx: ctx, tx: tx, q: q, now: e.now(), afterName: afterName, afterID: afterID}
+		l := listing{engine: e, ctx: ctx, tx: tx, q: q, now: e.now(), afterName: afterName, afterID: afterID,
+			projectID: &project}
 		page, err = l.page()
 		return err
 	})
+	if err == nil && asksResolved(q) {
+		err = e.addResolved(ctx, q, project, &page)
+	}
 	page.Deployment = e.store.Deployment()
 	return page, err
 }
@@ -49,6 +57,7 @@ type listing struct {
 	q                  backend.Query
 	now                time.Time
 	afterName, afterID string
+	projectID          *string // set to the id of the project whose entries are listed
 }
 
 func (l listing) page() (backend.Page, error) {
@@ -95,7 +104,7 @@ func (l listing) page() (backend.Page, error) {
 		return l.draftChanges(p)
 	}
 	f := l.filter()
-	f.Project = p.row.ID
+	f.Project, *l.projectID = p.row.ID, p.row.ID
 	if l.q.Environment != "" {
 		environment, err := p.environment(l.q.Environment)
 		if err != nil {

@@ -25,12 +25,13 @@ func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
 // TestConformance runs the suite of Service across client, server, access guard, audit log and engine.
 func TestConformance(t *testing.T) {
 	servicetest.RunAgain(t, func(t *testing.T) backend.Service { return stack(t) })
+	servicetest.RunRecorded(t, func(t *testing.T) backend.Service { return stack(t) })
 }
 
 // Two servers share a PostgreSQL database, and each call goes to the other one.
 func TestConformanceOnPostgreSQL(t *testing.T) {
 	postgrestest.Shared(t)
-	servicetest.RunAgain(t, func(t *testing.T) backend.Service {
+	servers := func(t *testing.T) backend.Service {
 		address := postgrestest.Database(t)
 		c := open.ServerConfig{KMSKey: "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key")),
 			Database: onpostgres.Database(address, "")}
@@ -48,7 +49,9 @@ func TestConformanceOnPostgreSQL(t *testing.T) {
 			servers = append(servers, served(t, parts, token))
 		}
 		return servicetest.InTurn(servers...)
-	})
+	}
+	servicetest.RunAgain(t, servers)
+	servicetest.RunRecorded(t, servers)
 }
 
 // stack returns a client of a new backend, with HTTP, access guard, audit log and engine between them.

@@ -59,6 +59,7 @@ type Parts struct {
 // Reads holds the audit records of reads, dry runs and refusals.
 type Reads interface {
 	store.RecordLog
+	store.ResolvedNotes
 
 	// Check returns an error if records cannot be added, and low if the disk is nearly full.
 	Check(ctx context.Context) (low, err error)
@@ -183,7 +184,8 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
 	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}, MaxDifferences: c.CompareLimit,
-		Trust: trusted.allow, Record: audit.NewChanges(nil)}
+		Trust: trusted.allow, Record: audit.NewChanges(nil), Resolved: reads}
+	database.OnDelete(forget(reads))
 	if local { // only for a local user: a caller of a server must not learn about the files of the server
 		o.CheckKey, o.Client = trusted.checkUse, backend.ClientName(c.UserAgent)
 	}

@@ -76,7 +76,7 @@ func targetFolder(ctx context.Context, folder, deployment string, s settings) (t
 		return nil, err
 	}
 	if empty {
-		err := sqlite.CreateReadLog(ctx, reads, deployment)
+		err := sqlite.CreateReadLogForTransfer(ctx, reads, deployment)
 		if err != nil && !errors.Is(err, backend.ErrExists) {
 			return nil, err
 		}

@@ -199,7 +199,9 @@ func (c ServerConfig) parts(ctx context.Context, database SharedStore, trusted *
 	rows := signed.New(database.Store, keys, w)
 	database.Reads.UseProver(rows.Prover())
 	e := engine.New(rows, keys, engine.Options{KMSKey: c.KMSKey, Authorizer: access.Rights{},
-		MaxDifferences: c.CompareLimit, Trust: trusted.allow, Record: audit.NewChanges(nil)})
+		MaxDifferences: c.CompareLimit, Trust: trusted.allow, Record: audit.NewChanges(nil),
+		Resolved: database.Reads})
+	rows.OnDelete(forget(database.Reads))
 	out := &Parts{
 		Engine: asLocalUser{e}, Store: rows, Reads: database.Reads, Keys: keys, Location: "database " + database.Name,
 		MayChangeSchema: database.MayChangeSchema, engine: e, signed: rows, trusted: trusted,

@@ -47,6 +47,7 @@ type Store struct {
 	keys    *envelope.Keyring
 	wrapped envelope.WrappedKey
 	report  func(error)
+	deleted func(ctx context.Context, project string, secrets []string)
 
 	signers atomic.Pointer[signers]
 	tokens  atomic.Pointer[trustedTokens]
@@ -69,7 +70,8 @@ var _ store.Store = (*Store)(nil)
 
 // New returns a Store over a database whose rows are signed under the deployment key that w wraps.
 func New(s store.Store, keys *envelope.Keyring, w envelope.WrappedKey) *Store {
-	out := &Store{Store: s, keys: keys, wrapped: w, report: func(error) {}}
+	out := &Store{Store: s, keys: keys, wrapped: w, report: func(error) {},
+		deleted: func(context.Context, string, []string) {}}
 	out.counters.Store(&counters{timeline: out.timeline()})
 	out.heads.unlock = out.unlock
 	s.UseProver(&out.heads)
@@ -79,6 +81,12 @@ func New(s store.Store, keys *envelope.Keyring, w envelope.WrappedKey) *Store {
 // Report sets what is called with the error of a token that was changed outside Pouncet. Call it before the first
 // transaction.
 func (s *Store) Report(report func(error)) { s.report = report }
+
+// OnDelete sets what is called after a transaction, with the ids of the secrets of a project that it has deleted for
+// good. Call it before the first transaction.
+func (s *Store) OnDelete(f func(ctx context.Context, project string, secrets []string)) {
+	s.deleted = f
+}
 
 // DeploymentKey returns what a deployment key is wrapped for.
 func DeploymentKey(id, kmsKey string, blob []byte) envelope.WrappedKey {
@@ -183,6 +191,9 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	if err == nil {
 		s.raiseCommitted(t.counters)
 		revision = max(revision, t.counters[projectsState])
+		for project, secrets := range t.deleted {
+			s.deleted(ctx, project, secrets)
+		}
 	}
 	if call != nil && (err == nil || own != nil && errors.Is(err, own)) { // otherwise what it has seen may not exist
 		call.See(revision)

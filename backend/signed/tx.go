@@ -24,6 +24,7 @@ type tx struct {
 	created  map[string]bool        // states that did not exist before
 	ended    map[string]bool        // states of projects whose row was deleted
 	counters map[string]uint64      // of the states that were saved
+	deleted  map[string][]string    // the ids of secrets that were deleted, by their project
 	raised   bool                   // the generation gets new bytes at the end
 	seen     map[string]uint64      // the counters that this process had seen before the transaction began
 	timeline int64                  // of the database, at that time
@@ -253,7 +254,7 @@ func (t *tx) DeleteObject(ctx context.Context, id string) error {
 	if err := t.Tx.DeleteObject(ctx, id); err != nil {
 		return err
 	}
-	delete(t.known, id)
+	t.forget(before.row)
 	t.raiseIfKept(before.row.Kind)
 	if before.untrusted {
 		t.spoil(name)
@@ -267,6 +268,18 @@ func (t *tx) DeleteObject(ctx context.Context, id string) error {
 		t.ended[name] = true
 	}
 	return nil
+}
+
+// forget notes that an object was deleted.
+func (t *tx) forget(o store.Object) {
+	delete(t.known, o.ID)
+	if o.Version == 0 || o.Kind == backend.KindDraftChange { // it is no secret, or nothing resolves it
+		return
+	}
+	if t.deleted == nil {
+		t.deleted = map[string][]string{}
+	}
+	t.deleted[o.Project] = append(t.deleted[o.Project], o.ID)
 }
 
 // DeleteObjects implements store.Tx.
@@ -291,7 +304,7 @@ func (t *tx) DeleteObjects(ctx context.Context, project string, ids []string) er
 	}
 	name, untrusted := projectState(project), map[string]bool{}
 	for _, b := range before {
-		delete(t.known, b.row.ID)
+		t.forget(b.row)
 		t.raiseIfKept(b.row.Kind)
 		if b.untrusted {
 			untrusted[b.row.ID] = true

@@ -50,6 +50,10 @@ type Record struct {
 
 	// Confirm makes AppendRecords add the records of a call only under a condition. It is not stored.
 	Confirm *Confirmation
+	// Resolved are the ids of the secrets whose values the call returns. AppendRecords notes the time and the principal of
+	// the record for each of them, unless that was done less than ResolvedInterval before. If it cannot, the record is
+	// added nevertheless.
+	Resolved []string
 }
 
 // Confirmation is the condition that the primary has the generation under which a replica has answered a call.

@@ -3,11 +3,11 @@
 // Package store stores rows. The engine decides what they mean: a Store knows neither rules nor keys, and it never
 // sees a secret value in plain text.
 //
-// There are seven types of row. An [Object] is the row of a project, environment, secret type, secret or scoped value,
+// There are eight types of row. An [Object] is the row of a project, environment, secret type, secret or scoped value,
 // and says which version is current. A [Version] is one sealed value and never changes. An [EnvironmentKey] is a
 // wrapped key. A [Token] lets a caller in. A [Record] is a line of the audit log. An [IdempotencyRecord] is the
-// outcome of a call. A [State] sums up the rows of a project. Several databases can implement the interface; package
-// storetest tests that they behave the same.
+// outcome of a call. A [State] sums up the rows of a project. A [Resolved] says when a secret was last used. Several
+// databases can implement the interface; package storetest tests that they behave the same.
 //
 // A Store does not know which rows are genuine. Package signed wraps a Store: it signs what is written and verifies
 // what is read. Only it uses the fields DeploymentMAC and Untrusted.
@@ -50,6 +50,27 @@ type Store interface {
 
 	Close() error
 }
+
+// ResolvedNotes say when values of secrets were last returned, and to whom. AppendRecords writes them: see
+// Record.Resolved. A secret can have been resolved up to backend.ResolvedLag after its note.
+type ResolvedNotes interface {
+	// LastResolved returns the notes of secrets of a project, by the ids of the secrets. One without a note is left out.
+	// since is when the notes begin.
+	LastResolved(ctx context.Context, project string, secrets []string) (
+		notes map[string]Resolved, since time.Time, err error)
+
+	// ForgetResolved deletes the notes of secrets that were deleted for good.
+	ForgetResolved(ctx context.Context, project string, secrets []string) error
+}
+
+// Resolved says when a value of a secret was returned, and the name of the principal that got it.
+type Resolved struct {
+	At time.Time
+	By string
+}
+
+// ResolvedInterval is the least time between two notes of a secret, and between two attempts of one process.
+const ResolvedInterval = backend.ResolvedLag / 2
 
 // Tx is a transaction. A write in View returns an error.
 type Tx interface {

@@ -83,6 +83,7 @@ func (a *app) printDetails(o backend.Object) {
 	if o.Version > 0 {
 		field("version", strconv.FormatInt(o.Version, 10)+", written "+formatTime(o.ValueAt))
 	}
+	field("last resolved", resolvedText(o.LastResolvedAt, o.LastResolvedBy))
 	field("tags", tagsText(o.Tags))
 	field("json", string(o.JSON))
 	field("links to", linkText(o))

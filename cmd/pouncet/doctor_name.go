@@ -165,7 +165,7 @@ func (d nameDoctor) missing(kind backend.Kind) *backend.Error {
 
 // examine fills the report of one kind.
 func (d nameDoctor) examine(r *nameReport) error {
-	named, err := backend.ListAll(d.ctx, d.service, backend.Query{Kind: r.Kind, Project: d.ref.Project, Name: d.ref.Name})
+	named, err := withResolved(d.ctx, d.service, backend.Query{Kind: r.Kind, Project: d.ref.Project, Name: d.ref.Name})
 	if err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func (d nameDoctor) addEntry(r *nameReport) {
 	d.addTimes(r, *o)
 }
 
-// addTimes reports expiry and rotation of a secret.
+// addTimes reports expiry, rotation and the last use of a secret.
 func (d nameDoctor) addTimes(r *nameReport, o backend.Object) {
 	set := "pouncet secret set " + o.Name + placeFlags(o.Environment, o.Scope) + d.app.projectFlag()
 	switch {
@@ -235,6 +235,9 @@ func (d nameDoctor) addTimes(r *nameReport, o backend.Object) {
 			"set a new value and a later expiry: "+set+" --expires 90d")
 	default:
 		r.add("expiry", checkOK, "it expires at "+formatTime(o.ExpiresAt), "")
+	}
+	if !o.LastResolvedAt.IsZero() {
+		r.add("last resolved", checkOK, "it was last resolved at "+resolvedText(o.LastResolvedAt, o.LastResolvedBy), "")
 	}
 	if o.RotationDueBy(d.now) {
 		r.add("rotation", checkNote, "secret "+backend.Quote(o.Name)+" has been due for rotation since "+
@@ -252,7 +255,7 @@ func (d nameDoctor) addLink(r *nameReport) error {
 		return nil
 	}
 	link := r.entry.Link.Secret
-	named, err := backend.ListAll(d.ctx, d.service,
+	named, err := withResolved(d.ctx, d.service,
 		backend.Query{Kind: backend.KindSecret, Project: d.ref.Project, Name: link})
 	if err != nil {
 		return err

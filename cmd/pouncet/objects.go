@@ -65,6 +65,7 @@ func (a *app) objectGroup(o objectCommand, own ...*cobra.Command) *cobra.Command
 func (a *app) listCommand(o objectCommand) *cobra.Command {
 	var typeKey string
 	var deleted, due bool
+	var unused durationFlag
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List " + o.kind.Plural(),
@@ -84,12 +85,23 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 		c.Example += "\n" + o.example("list", "--env prod --due")
 		c.Flags().StringVar(&typeKey, "type", "", "only secrets of this type, by its `key`")
 		c.Flags().BoolVar(&due, "due", false, "only secrets that have expired or whose rotation is due")
+		c.Flags().Var(&unused, "unused-since", "only secrets that nobody has resolved for this `duration`, such as 90d")
 	}
 	c.Long = wrap(c.Long)
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, _ []string) error {
 		q := a.query(o, "")
 		q.Type, q.Deleted = typeKey, deleted
-		objects, err := backend.ListAll(ctx, s, q)
+		if c.Flags().Changed("unused-since") {
+			if unused < 0 {
+				return usage(c, "--unused-since must not be negative")
+			}
+			if deleted {
+				return usage(c, "--unused-since is for existing secrets: leave out --deleted")
+			}
+			q.UnusedSince = time.Now().Add(-time.Duration(unused))
+			o.columns = withLastResolved(o.columns)
+		}
+		objects, err := a.listResolved(ctx, s, q)
 		if err == nil && a.json && !deleted && o.kind != backend.KindToken {
 			objects, err = withHeld(ctx, s, q, objects)
 		}
@@ -116,6 +128,41 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 		return nil
 	})
 	return c
+}
+
+// listResolved lists objects. Secrets in JSON say when they were last resolved.
+func (a *app) listResolved(ctx context.Context, s backend.Service, q backend.Query) ([]backend.Object, error) {
+	if !a.json {
+		return backend.ListAll(ctx, s, q)
+	}
+	return withResolved(ctx, s, q)
+}
+
+// withResolved lists objects. Existing secrets say when they were last resolved, if the backend knows it. A server of
+// an earlier release does not.
+func withResolved(ctx context.Context, s backend.Service, q backend.Query) ([]backend.Object, error) {
+	if q.Kind == backend.KindSecret && !q.Deleted {
+		asking := q
+		asking.LastResolved = true
+		objects, err := backend.ListAll(ctx, s, asking)
+		if !errors.Is(err, backend.ErrInvalid) {
+			return objects, err
+		}
+	}
+	return backend.ListAll(ctx, s, q)
+}
+
+// withLastResolved replaces the column with the time of the last change.
+func withLastResolved(columns []column) []column {
+	columns = slices.Clone(columns)
+	for i, c := range columns {
+		if c.title == "updated" {
+			columns[i] = column{"last resolved", func(o backend.Object) string {
+				return resolvedText(o.LastResolvedAt, o.LastResolvedBy)
+			}}
+		}
+	}
+	return columns
 }
 
 // deletedColumns returns the columns of a list of deleted objects. Their time of
@@ -182,7 +229,7 @@ func (a *app) query(o objectCommand, nameOrID string) backend.Query {
 func (a *app) findAll(
 	ctx context.Context, s backend.Service, o objectCommand, nameOrID string,
 ) ([]backend.Object, error) {
-	objects, err := backend.ListAll(ctx, s, a.query(o, nameOrID))
+	objects, err := withResolved(ctx, s, a.query(o, nameOrID))
 	if err != nil || len(objects) > 0 {
 		return objects, err
 	}

@@ -61,7 +61,7 @@ func OfVersion(n int) Program { return Program{less: len(current()) - n} }
 // WithMigration returns the version after p. The text of a migration begins with the number works_with.
 func (p Program) WithMigration(t testing.TB, name, text string) Program {
 	t.Helper()
-	next := Program{more: append(slices.Clone(p.more), newStep(name, text, ""))}
+	next := Program{less: p.less, more: append(slices.Clone(p.more), newStep(name, text, ""))}
 	address := postgrestest.Database(t)
 	if err := next.Create(t.Context(), address, func(context.Context, store.Store) error { return nil }); err != nil {
 		t.Fatal(err)

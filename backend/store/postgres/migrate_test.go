@@ -32,13 +32,13 @@ var breaking = fmt.Sprintf("-- works_with = %d\n", postgres.Version+1) + `
 
 func next(t testing.TB) postgres.Program {
 	t.Helper()
-	return postgres.Program{}.WithMigration(t, "0002_addition", addition)
+	return postgres.Program{}.WithMigration(t, "0003_addition", addition)
 }
 
 func TestOneOfManyStartersMigrates(t *testing.T) {
 	program, address := next(t), created(t)
 	m, err := program.Check(t.Context(), address, "")
-	if err != nil || !m.IsNeeded() || m.Stop || !slices.Equal(m.Steps, []string{"0002_addition"}) {
+	if err != nil || !m.IsNeeded() || m.Stop || !slices.Equal(m.Steps, []string{"0003_addition"}) {
 		t.Fatalf("the check finds %+v, %v", m, err)
 	}
 	var mu sync.Mutex
@@ -76,7 +76,7 @@ func TestOneOfManyStartersMigrates(t *testing.T) {
 
 // A program that runs ends its calls as soon as a migration was made that it does not work with.
 func TestAProgramThatCannotGoOnEndsItsCalls(t *testing.T) {
-	program, address := postgres.Program{}.WithMigration(t, "0002_breaking", breaking), created(t)
+	program, address := postgres.Program{}.WithMigration(t, "0003_breaking", breaking), created(t)
 	s := opened(t, address)
 	m, err := program.Check(t.Context(), address, "")
 	if err != nil || !m.Stop {

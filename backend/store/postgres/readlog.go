@@ -25,6 +25,7 @@ type ReadLog struct {
 	store *Store
 
 	queue queue.Records
+	notes queue.Notes
 
 	onWrite func(records int) // tests set it: it runs before each batch
 }
@@ -40,7 +41,8 @@ const (
 func newReadLog(s *Store) *ReadLog {
 	l := &ReadLog{store: s}
 	l.queue = queue.Records{MaxRecords: maxBatch, MaxBytes: maxBatchBytes, Write: l.write, Ended: s.translate,
-		Apart: func(err error) bool { return sqlState(err) != "" }, Place: "database " + s.name}
+		Apart: func(err error) bool { return sqlState(err) != "" }, Place: "database " + s.name,
+		Written: l.noteLate}
 	return l
 }
 
@@ -75,12 +77,17 @@ func (l *ReadLog) write(records []store.Record, _, _ int) error {
 	}
 	ctx, cancel := l.store.uninterrupted(context.Background())
 	defer cancel()
-	return l.store.recordError(l.store.translate(l.commit(ctx, records)))
+	err := l.commit(ctx, records, true)
+	if sqlState(err) != "" && slices.ContainsFunc(records, func(r store.Record) bool { return r.Resolved != nil }) {
+		err = l.commit(ctx, records, false) // the notes may have been in the way
+	}
+	return l.store.recordError(l.store.translate(err))
 }
 
 const selectGeneration = "SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "'"
 
-func (l *ReadLog) commit(ctx context.Context, records []store.Record) error {
+// commit adds records, and notes which secrets they resolve.
+func (l *ReadLog) commit(ctx context.Context, records []store.Record, withNotes bool) error {
 	names, known := store.NamesOfLogs(records), map[string]store.Log{}
 	confirms := slices.ContainsFunc(records, func(r store.Record) bool { return r.Confirm != nil })
 	var present []byte
@@ -115,11 +122,26 @@ func (l *ReadLog) commit(ctx context.Context, records []store.Record) error {
 	if err != nil {
 		return err
 	}
+	var due queue.DueNotes
+	if withNotes {
+		due = l.notes.Due(records)
+		statements = append(statements, noting(due.Soon)...)
+	}
 	if err := commitWith(ctx, c, statements); err != nil {
 		return err
 	}
 	healthy = true
+	l.notes.Written(due)
 	return nil
+}
+
+// noteLate notes what the readers did not wait for.
+func (l *ReadLog) noteLate() {
+	for _, n := range noting(l.notes.Late()) {
+		ctx, cancel := l.store.uninterrupted(context.Background())
+		_, _ = l.store.changes.Exec(ctx, n.text, n.args...) // another reader notes them, in a minute
+		cancel()
+	}
 }
 
 // confirmed returns the records without those of calls that a replica has answered under another generation than the
@@ -175,4 +197,7 @@ func (l *ReadLog) DeleteRecords(
 func (l *ReadLog) Check(context.Context) (low error, err error) { return nil, nil }
 
 // Close waits for the records that are being written. The Store closes the connections.
-func (l *ReadLog) Close() error { return nil }
+func (l *ReadLog) Close() error {
+	l.queue.Wait()
+	return nil
+}

@@ -37,10 +37,23 @@ func OpenForTransfer(ctx context.Context, address string) (s *Store, leaving boo
 	if s.deployment, err = s.checkSchema(ctx); err == nil {
 		leaving, err = s.hasTable(ctx, transfer.LeavingTable)
 	}
+	if err == nil && !leaving {
+		err = s.checkNewest(ctx)
+	}
 	if err != nil {
 		_ = s.Close() // nothing was written
 	}
 	return s, leaving, err
+}
+
+// checkNewest refuses a database that lacks tables, because an earlier version of the program made it.
+func (s *Store) checkNewest(ctx context.Context) error {
+	var version int
+	err := s.changes.QueryRow(ctx, "SELECT schema_version FROM pouncet.deployment").Scan(&version)
+	if err == nil && version < s.schema.version() {
+		return s.olderError(version)
+	}
+	return s.translate(err)
 }
 
 // CreateForTransfer creates the schema in an empty database, for the rows of another database, whose id it gets.
@@ -50,7 +63,12 @@ func CreateForTransfer(ctx context.Context, address, deployment string) (*Store,
 		return nil, err
 	}
 	s.transfer, s.deployment = true, deployment
-	err = s.create(ctx, copyingVersion, func(context.Context, store.Store) error { return nil })
+	err = s.create(ctx, copyingVersion, func(ctx context.Context, empty store.Store) error {
+		return empty.Update(ctx, func(t store.Tx) error {
+			_, err := t.(*tx).exec(ctx, "DELETE FROM last_resolved") // the other database says since when it notes
+			return err
+		})
+	})
 	if err != nil {
 		_ = s.Close() // nothing was written
 		return nil, err

@@ -32,6 +32,7 @@ type Records struct {
 	mu      sync.Mutex
 	writing bool // a goroutine writes the batches
 	waiting []*appending
+	idle    sync.Cond // of mu: nothing is written any more
 }
 
 // appending is a call of Append that waits.
@@ -50,7 +51,7 @@ func (q *Records) Append(ctx context.Context, records []store.Record) error {
 	}
 	a := &appending{ctx: ctx, records: records, done: make(chan struct{})}
 	for _, r := range records {
-		a.size += len(r.Detail) + 200 // the other columns and the index
+		a.size += len(r.Detail) + 200 + 150*len(r.Resolved) // with the other columns, the index and the notes
 	}
 	q.mu.Lock()
 	q.waiting = append(q.waiting, a)
@@ -65,6 +66,16 @@ func (q *Records) Append(ctx context.Context, records []store.Record) error {
 		return a.err
 	case <-ctx.Done():
 		return q.Ended(ctx.Err())
+	}
+}
+
+// Wait waits until everything is written, and Written has returned.
+func (q *Records) Wait() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.idle.L = &q.mu
+	for q.writing {
+		q.idle.Wait()
 	}
 }
 
@@ -103,6 +114,9 @@ func (q *Records) next() []*appending {
 	}
 	if n == 0 {
 		q.waiting, q.writing = nil, false
+		if q.idle.L != nil {
+			q.idle.Broadcast()
+		}
 		return nil
 	}
 	batch := q.waiting[:n:n]

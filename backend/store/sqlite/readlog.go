@@ -30,8 +30,9 @@ type ReadLog struct {
 	full    atomic.Pointer[backend.Error]
 	commits backend.CommitCount
 
-	queue   queue.Records
-	written int // bytes since the reserve was last checked; only the writing goroutine uses it
+	queue queue.Records
+	notes queue.Notes
+	size  int // bytes since the reserve was last checked; only the writing goroutine uses it
 
 	onWrite func(records int) // tests set it: it runs in each transaction
 }
@@ -61,6 +62,10 @@ var readLayout = layout{applicationID: 0x506f7561, migrations: readMigrations, s
 // CreateReadLog creates the file for the records of a deployment, with mode 0600. ErrExists means that the file exists;
 // of several concurrent calls, one succeeds.
 func CreateReadLog(ctx context.Context, path, deployment string, options ...Option) error {
+	return createReadLog(ctx, path, deployment, options)
+}
+
+func createReadLog(ctx context.Context, path, deployment string, options []Option, last ...statement) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return absolutePathError(path, err)
@@ -68,7 +73,8 @@ func CreateReadLog(ctx context.Context, path, deployment string, options ...Opti
 	if err := checkAbsent(path); err != nil {
 		return err
 	}
-	return build(ctx, path, func(path string) (*Store, error) { return newReadStore(path, options) }, deployment)
+	return build(ctx, path, func(path string) (*Store, error) { return newReadStore(path, options) }, deployment,
+		last...)
 }
 
 // OpenReadLog opens the file at path. The errors are those of Open. ErrCorrupt also means that the file belongs to
@@ -79,7 +85,7 @@ func OpenReadLog(ctx context.Context, path, deployment string, options ...Option
 		return nil, err
 	}
 	l := &ReadLog{store: s}
-	l.queue = queue.Records{MaxRecords: maxBatch, MaxBytes: maxBatchBytes, Write: l.write, Written: l.checkReserve,
+	l.queue = queue.Records{MaxRecords: maxBatch, MaxBytes: maxBatchBytes, Write: l.write, Written: l.written,
 		Apart: func(error) bool { return true }, Ended: s.translate, Place: s.path}
 	l.reserve.Store(MinReserve)
 	s.writer.setUp, s.readers.setUp = l.setUp, l.setUp
@@ -134,7 +140,10 @@ func (l *ReadLog) closeFile() error {
 func (l *ReadLog) Path() string { return l.store.Path() }
 
 // Close waits for the records that are being written and closes the file. Later calls return ErrUnavailable.
-func (l *ReadLog) Close() error { return l.store.Close() }
+func (l *ReadLog) Close() error {
+	l.queue.Wait()
+	return l.store.Close()
+}
 
 // CheckIntegrity returns an error if the file is damaged: see Store.CheckIntegrity.
 func (l *ReadLog) CheckIntegrity(ctx context.Context) error { return l.store.CheckIntegrity(ctx) }
@@ -160,29 +169,45 @@ func (l *ReadLog) CommitCount() *backend.CommitCount { return &l.commits }
 // Waiting returns how many calls wait for the next batch.
 func (l *ReadLog) Waiting() int { return l.queue.Waiting() }
 
-// checkReserve makes room again for what was written.
-func (l *ReadLog) checkReserve() {
-	if int64(l.written) >= l.reserve.Load()/4 {
-		l.written = 0
+// written makes room again for what was written, and notes what the readers did not wait for.
+func (l *ReadLog) written() {
+	if late := l.notes.Late(); late != nil {
+		_ = l.commit(nil, late) // another reader notes them, in a minute
+	}
+	if int64(l.size) >= l.reserve.Load()/4 {
+		l.size = 0
 		l.keepReserve(context.Background())
 	}
 }
 
 // write commits calls in one transaction. The connection is closed after an error: what a failed sync has left on the
-// disk is unknown, and a new connection reads it again.
+// disk is unknown, and a new connection reads it again. If the notes are in the way, the records are written without.
 func (l *ReadLog) write(records []store.Record, calls, size int) error {
-	ctx := context.Background() // see conn.exec
-	err := l.store.updateOnce(ctx, func(t *tx) error {
-		if l.onWrite != nil {
-			l.onWrite(len(records))
-		}
-		return readTables.append(ctx, t, records)
-	})
+	due := l.notes.Due(records)
+	err := l.commit(records, due.Soon)
 	if err == nil {
-		l.written += size
+		l.notes.Written(due)
+	} else if due.Soon != nil {
+		err = l.commit(records, nil)
+	}
+	if err == nil {
+		l.size += size
 		l.commits.Count(calls)
 	}
 	return err
+}
+
+func (l *ReadLog) commit(records []store.Record, notes []queue.Note) error {
+	ctx := context.Background() // see conn.exec
+	return l.store.updateOnce(ctx, func(t *tx) error {
+		if l.onWrite != nil && len(records) > 0 {
+			l.onWrite(len(records))
+		}
+		if err := readTables.append(ctx, t, records); err != nil {
+			return err
+		}
+		return noteResolved(ctx, t, notes)
+	})
 }
 
 // updateOnce runs f in a write transaction, and closes the connection after any error.

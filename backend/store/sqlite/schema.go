@@ -18,7 +18,7 @@ import (
 const schemaHash = "692764b8e54156b6b07143a94ad67ebecc30d19715c8738833ecfee8d346cbec"
 
 // readSchemaHash is the same for the records of reads.
-const readSchemaHash = "8dcdf45fb7b40debad6e4cff5fd585574421be50319e3f4d45ec27adebfb572c"
+const readSchemaHash = "735224e35757b898fb923321bc8869fc949f66d43aa0ff4ff82a57b1bda91165"
 
 // schemaObjects returns the definition of each table, index, trigger and view, by type and name.
 func (s *Store) schemaObjects(ctx context.Context, c *conn) (map[string]string, error) {

@@ -62,6 +62,11 @@ func CreateForTransfer(ctx context.Context, path, deployment string) error {
 		statement{fmt.Sprintf("PRAGMA user_version = %d", copyingVersion), nil})
 }
 
+// CreateReadLogForTransfer creates the file for the records of reads of such a database, without any row.
+func CreateReadLogForTransfer(ctx context.Context, path, deployment string) error {
+	return createReadLog(ctx, path, deployment, nil, statement{"DELETE FROM last_resolved", nil})
+}
+
 // IsBeingFilled reports whether a database is being filled with the rows of a deployment.
 func IsBeingFilled(ctx context.Context, path, deployment string) (bool, error) {
 	s, err := Open(ctx, path, withTransfer())

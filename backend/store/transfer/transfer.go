@@ -48,6 +48,7 @@ var Tables = []Table{
 	{"read_log", logColumns, 1, true},
 	{"read_record", recordColumns, 2, true},
 	{"read_tile", tileColumns, 2, true},
+	{"last_resolved", strings.Fields("project object at principal"), 2, true},
 }
 
 var (
