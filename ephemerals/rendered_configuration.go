@@ -5,9 +5,7 @@ package ephemerals
 import (
 	"context"
 	"errors"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -101,9 +99,9 @@ func (*renderedConfiguration) Schema(
 		},
 		"after_versions": schema.ListAttribute{
 			Optional: true, ElementType: types.StringType,
-			MarkdownDescription: "Versions of secrets that the text refers to and that the configuration also changes, " +
-				"such as `[pouncet_secret.example.version]`. A version is unknown while its secret changes, so Terraform " +
-				"renders the text after the change. The argument has no other effect.",
+			MarkdownDescription: "Versions of secrets, and revisions of scoped values, that the text refers to and that the " +
+				"configuration also changes, such as `[pouncet_secret.example.version]`. They are unknown while the object " +
+				"changes, so Terraform renders the text after the change. The argument has no other effect.",
 		},
 		"rendered": schema.StringAttribute{
 			Computed: true, Sensitive: true,
@@ -156,7 +154,7 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 	if m.EnvVar.ValueBool() {
 		o.LookupEnv = os.LookupEnv
 	}
-	r := &planningResolver{session: e.session, unknown: map[*backend.Error]bool{}, read: map[string]string{}}
+	r := &planningResolver{session: e.session, unknown: map[*backend.Error]bool{}}
 	rendered, err := interpolate.Render(ctx, r, []interpolate.File{file}, o)
 	r.report(&resp.Diagnostics, at, err)
 	if resp.Diagnostics.HasError() {
@@ -173,10 +171,7 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 	} else {
 		m.Rendered = types.StringValue(string(rendered[0].Data))
 	}
-	for _, id := range slices.Sorted(maps.Keys(r.read)) {
-		warnIfChanging(e.session, r.read[id], id, "Add the version of the resource to after_versions, for example "+
-			"after_versions = [pouncet_secret.example.version].", at, &resp.Diagnostics)
-	}
+	r.warn(at, &resp.Diagnostics)
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 }
 
@@ -196,7 +191,31 @@ func quotedList[S ~string](list []S) string { return "`" + strings.Join(toString
 type planningResolver struct {
 	session *session.Session
 	unknown map[*backend.Error]bool
-	read    map[string]string // names of the secrets whose current value it has returned, by id
+	read    []readEntry // what it has returned, in the order of the text
+}
+
+// readEntry is a reference with what it resolved to.
+type readEntry struct {
+	ref backend.Ref
+	is  backend.Resolution
+}
+
+// warn warns once of each entry that the text refers to and that this plan changes.
+func (r *planningResolver) warn(at path.Path, diags *diag.Diagnostics) {
+	warned := map[string]bool{}
+	for _, e := range r.read {
+		if warned[e.is.ID] {
+			continue
+		}
+		warned[e.is.ID] = true
+		remedy := "Add the version of the resource to after_versions, for example after_versions = " +
+			"[pouncet_secret.example.version]."
+		if e.ref.Kind == backend.KindScopedValue {
+			remedy = "Add the revision of the resource to after_versions, for example after_versions = " +
+				"[pouncet_scoped_value.example.revision]."
+		}
+		warnIfChanging(r.session, e.ref, resolved{Resolution: e.is}, remedy, at, diags)
+	}
 }
 
 func (r *planningResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
@@ -213,8 +232,8 @@ func (r *planningResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]b
 		if planned {
 			r.unknown[resolutions[i].Err] = true
 		}
-		if isCurrent(refs[i], resolved{Resolution: resolutions[i]}) {
-			if err := r.recordRead(ctx, refs[i], resolutions[i].ID); err != nil {
+		if resolutions[i].Err == nil {
+			if err := r.recordRead(ctx, refs[i], resolutions[i]); err != nil {
 				return nil, err
 			}
 		}
@@ -222,23 +241,23 @@ func (r *planningResolver) Resolve(ctx context.Context, refs []backend.Ref) ([]b
 	return resolutions, err
 }
 
-// recordRead records the secret whose value was read: that of the reference or, of a scoped value, the one to which it
-// links.
-func (r *planningResolver) recordRead(ctx context.Context, ref backend.Ref, id string) error {
-	if ref.Kind == backend.KindSecret {
-		r.read[id] = ref.Name
-	}
-	if ref.Kind == backend.KindSecret || !r.session.Plan.ChangesValues() {
+// recordRead records the entry whose value was read and, of a scoped value, also the secret to which it links.
+func (r *planningResolver) recordRead(ctx context.Context, ref backend.Ref, is backend.Resolution) error {
+	if !r.session.Plan.ChangesEntries() {
 		return nil
 	}
-	page, err := r.session.Service.Query(ctx, backend.Query{Kind: ref.Kind, Project: ref.Project, ID: id})
+	r.read = append(r.read, readEntry{ref, is})
+	if ref.Kind == backend.KindSecret {
+		return nil
+	}
+	page, err := r.session.Service.Query(ctx, backend.Query{Kind: ref.Kind, Project: ref.Project, ID: is.ID})
 	if err != nil || len(page.Objects) != 1 || page.Objects[0].Link == nil {
 		return err
 	}
 	ref.Kind, ref.Name, ref.Field = backend.KindSecret, page.Objects[0].Link.Secret, ""
 	linked, err := r.session.Service.Resolve(ctx, []backend.Ref{ref})
 	if err == nil && linked[0].Err == nil {
-		r.read[linked[0].ID] = ref.Name
+		r.read = append(r.read, readEntry{ref, linked[0]})
 	}
 	return err
 }

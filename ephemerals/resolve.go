@@ -112,20 +112,35 @@ func normalJSON(text []byte) bool {
 	}
 }
 
-// warnIfChanging warns if this plan changes a value that it has just read: a copy of the value would stay old until the
-// next apply. The remedy says how Terraform reads the value after the change.
-func warnIfChanging(s *session.Session, name, id, remedy string, at path.Path, diags *diag.Diagnostics) {
-	if !s.Plan.ChangesValue(id) {
+// warnIfChanging warns if this plan changes a value that it has just read, or which entry has the name: a copy of the
+// value would stay old until the next apply. The remedy says how Terraform reads the value after the change. The value
+// of a version with a number or a tag stays what it is.
+func warnIfChanging(
+	s *session.Session, ref backend.Ref, r resolved, remedy string, at path.Path, diags *diag.Diagnostics,
+) {
+	if r.Err != nil || r.planned || r.withheld || ref.Version != "" && ref.Version != backend.PreviousVersion {
+		return
+	}
+	what := fmt.Sprintf("the value of %s %s", ref.Kind, backend.Quote(ref.Name))
+	switch {
+	case s.Plan.ChangesValue(r.ID):
+	case s.Plan.Redirects(ref, r.Resolution):
+		what = fmt.Sprintf("which %s has the name %s in environment %s", ref.Kind, backend.Quote(ref.Name),
+			backend.Quote(ref.Environment))
+	default:
 		return
 	}
 	diags.AddAttributeWarning(at, "Value changes in this plan", fmt.Sprintf(
-		"This plan changes the value of secret %s, and this ephemeral resource has read the value before the change.\n\n"+
-			"%s Terraform then reads the value after the change.", backend.Quote(name), remedy))
+		"This plan changes %s, and this ephemeral resource has read the value before the change.\n\n"+
+			"%s Terraform then reads the value after the change.", what, remedy))
 }
 
-// isCurrent reports whether the current value of a reference was read, and not one of a given version.
-func isCurrent(ref backend.Ref, r resolved) bool {
-	return r.Err == nil && !r.planned && !r.withheld && ref.Version == ""
+// versionOf is the expression of the version that a reference to a changing secret must name.
+func versionOf(ref backend.Ref) string {
+	if ref.Version == backend.PreviousVersion {
+		return "pouncet_secret.example.version - 1"
+	}
+	return "pouncet_secret.example.version"
 }
 
 // isPlanned reports whether an entry, or its environment, does not exist yet because this Terraform plan creates it.

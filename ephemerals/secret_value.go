@@ -130,10 +130,8 @@ func (e *secretValue) Open(ctx context.Context, req ephemeral.OpenRequest, resp 
 		})
 		return
 	}
-	if isCurrent(ref, out[0]) {
-		warnIfChanging(e.session, ref.Name, out[0].ID, "Set at_version to the version of the resource, for example "+
-			"at_version = pouncet_secret.example.version.", path.Root("name"), &resp.Diagnostics)
-	}
+	warnIfChanging(e.session, ref, out[0], "Set at_version to the version of the resource, for example at_version = "+
+		versionOf(ref)+".", path.Root("name"), &resp.Diagnostics)
 	m.set(ctx, out[0])
 	resp.Diagnostics.Append(resp.Result.Set(ctx, &m)...)
 }

@@ -151,10 +151,8 @@ func (e *secretValues) Open(ctx context.Context, req ephemeral.OpenRequest, resp
 		case r.planned || r.withheld:
 			values[keys[i]] = types.StringUnknown()
 		default:
-			if isCurrent(refs[i], r) {
-				warnIfChanging(e.session, refs[i].Name, r.ID, m.versionRemedy(keys[i]), m.paths(keys[i])["name"],
-					&resp.Diagnostics)
-			}
+			warnIfChanging(e.session, refs[i], r, m.versionRemedy(keys[i], refs[i]), m.paths(keys[i])["name"],
+				&resp.Diagnostics)
 			values[keys[i]] = types.StringValue(string(r.Value.Expose()))
 		}
 	}
@@ -171,13 +169,13 @@ func errBinary(name string) *backend.Error {
 }
 
 // versionRemedy says how to read the value of the secret with this key after its change.
-func (m *secretValuesModel) versionRemedy(key string) string {
+func (m *secretValuesModel) versionRemedy(key string, ref backend.Ref) string {
 	instead := ""
 	if _, ok := m.Secrets[key]; !ok {
 		instead = " in place of names"
 	}
 	return fmt.Sprintf("Set version in secrets%s to the version of the resource, for example secrets = { %s = { version "+
-		"= pouncet_secret.example.version } }.", instead, strconv.Quote(key))
+		"= %s } }.", instead, strconv.Quote(key), versionOf(ref))
 }
 
 // paths returns the attributes that an error of the secret with this key is about. An attribute of the secret itself

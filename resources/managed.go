@@ -226,7 +226,7 @@ func (r *managedResource[M, P]) explainConflict(ctx context.Context, err error, 
 	P(&now).set(ctx, o, &ignored)
 	unplanned := differences(planned, &now)
 	changed := slices.DeleteFunc(differences(before, &now), func(name string) bool {
-		return !slices.Contains(unplanned, name)
+		return !slices.Contains(unplanned, name) || name == "revision" // it counts the others
 	})
 	if len(changed) == 0 {
 		return err

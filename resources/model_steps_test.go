@@ -207,9 +207,18 @@ func (m *model) rotate(s *modelSecret) {
 }
 
 // retype gives a secret a type, another one, or takes it away. The second type comes with its use and goes with it. It
-// can also be a new resource each time, to which the secrets move while the old one goes.
+// can also be a new resource each time, to which the secrets move while the old one goes, or the first type gets its
+// key while it goes, as in a list that shrinks.
 func (m *model) retype(s *modelSecret) {
 	switch {
+	case m.types[1] != "" && m.r.IntN(4) == 0:
+		m.types[0], m.types[1] = m.types[1], ""
+		for i := range m.secrets {
+			if m.secrets[i].typ == "1" {
+				m.secrets[i].typ = "0"
+			}
+		}
+		return
 	case s.alias:
 		m.rotate(s)
 	case s.typ == "1" && m.r.IntN(2) == 0:

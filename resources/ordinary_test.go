@@ -750,6 +750,127 @@ resource "pouncet_secret" "copy" {
 	}
 }
 
+// The same holds for a value that comes with another object: a replacement, a new address, a secret that is nearer in
+// the lookup order; and for the previous version of a secret that is rotated, and for a scoped value.
+func TestReadingWhatComesWithThePlanWarns(t *testing.T) {
+	reads := func(arguments string) string {
+		return fmt.Sprintf(`
+ephemeral "pouncet_secret_value" "src" {
+  environment = "dev"
+  %s
+}
+resource "pouncet_secret" "copy" {
+  name        = "copy"
+  environment = "dev"
+  value_wo    = ephemeral.pouncet_secret_value.src.value
+}
+`, arguments)
+	}
+	generated := func(keeper int) string {
+		return fmt.Sprintf(`
+resource "pouncet_secret" "src" {
+  name        = "src"
+  environment = "dev"
+  generate    = { keepers = { n = "%d" } }
+}
+`, keeper)
+	}
+	inAll := strings.NewReplacer(`"ENV"`, `"*"`, "_ENV", "_all").Replace
+	rendered := func(value, arguments string) string {
+		return fmt.Sprintf(`
+resource "pouncet_scoped_value" "src" {
+  name        = "src"
+  environment = "dev"
+  value_json  = %q
+}
+ephemeral "pouncet_rendered_configuration" "src" {
+  environment = "dev"
+  content     = "a: {{ get_value('${pouncet_scoped_value.src.name}') }}"
+  %s
+}
+resource "pouncet_secret" "copy" {
+  name        = "copy"
+  environment = "dev"
+  value_wo    = ephemeral.pouncet_rendered_configuration.src.rendered
+}
+`, value, arguments)
+	}
+	named := func(label string) string { return "name = pouncet_secret." + label + ".name\n" }
+	at := func(label string) string { return named(label) + "at_version = pouncet_secret." + label + ".version" }
+	const remedy = "at_version = pouncet_secret.example.version."
+	for name, c := range map[string]struct {
+		before, after, fixed, taints string
+		args                         []string
+		remedy, value                string // the value of the copy, or that of src
+	}{
+		"a replacement": {
+			before: generated(1) + reads(named("src")), after: generated(1) + reads(named("src")),
+			fixed: generated(1) + reads(at("src")), args: []string{"-replace=pouncet_secret.src"}, remedy: remedy,
+		},
+		"a tainted one": {
+			before: generated(1) + reads(named("src")), after: generated(1) + reads(named("src")),
+			fixed: generated(1) + reads(at("src")), taints: "pouncet_secret.src", remedy: remedy,
+		},
+		"a new address": {
+			before: inDev(secretNamed("src", "src", "1")) + reads(named("src_dev")),
+			after:  inDev(secretNamed("new", "src", "2")) + reads(named("new_dev")),
+			fixed:  inDev(secretNamed("new", "src", "2")) + reads(at("new_dev")), remedy: remedy, value: "2",
+		},
+		"a nearer secret": {
+			before: inAll(secretNamed("src", "src", "1")) + reads(named("src_all")),
+			after:  inAll(secretNamed("src", "src", "1")) + inDev(secretNamed("near", "src", "2")) + reads(named("near_dev")),
+			fixed:  inAll(secretNamed("src", "src", "1")) + inDev(secretNamed("near", "src", "2")) + reads(at("near_dev")),
+			remedy: remedy, value: "2",
+		},
+		"names that move": {
+			before: inDev(secretNamed("a", "src", "1")+secretNamed("b", "b", "2")) + reads(named("a_dev")),
+			after:  inDev(secretNamed("a", "old", "1")+secretNamed("b", "src", "2")) + reads(named("b_dev")),
+			fixed:  inDev(secretNamed("a", "old", "1")+secretNamed("b", "src", "2")) + reads(at("b_dev")),
+			remedy: remedy, value: "2",
+		},
+		"the previous version": {
+			before: inDev(secretNamed("src", "src", "1")),
+			after:  inDev(secretNamed("src", "src", "3")) + reads(named("src_dev")+`at_version = "previous"`),
+			fixed: inDev(secretNamed("src", "src", "3")) + reads(named("src_dev")+
+				"at_version = pouncet_secret.src_dev.version - 1"),
+			remedy: "at_version = pouncet_secret.example.version - 1.", value: "2",
+		},
+		"a scoped value": {
+			before: rendered("1", ""), after: rendered("2", ""),
+			fixed:  rendered("2", "after_versions = [pouncet_scoped_value.src.revision]"),
+			remedy: "after_versions = [pouncet_scoped_value.example.revision].", value: `a: "2"`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newOrdinary(t)
+			w.config(c.before)
+			w.converges(10)
+			if name == "the previous version" {
+				w.config(strings.Replace(c.before, `"1"`, `"2"`, 1))
+				w.converges(10)
+			}
+			if c.taints != "" {
+				w.Must("taint", "-no-color", c.taints)
+			}
+			w.config(c.after)
+			out := acctest.OneLine(w.Must(append([]string{"plan", "-input=false", "-no-color"}, c.args...)...))
+			if !strings.Contains(out, "Value changes in this plan") || !strings.Contains(out, c.remedy) {
+				t.Errorf("the plan does not warn with %q:\n%s", c.remedy, out)
+			}
+			w.config(c.fixed)
+			out = w.Must(append([]string{"plan", "-input=false", "-no-color"}, c.args...)...)
+			if strings.Contains(out, "Value changes in this plan") {
+				t.Errorf("a plan that reads the new value warns:\n%s", out)
+			}
+			w.converges(10, c.args...)
+			if c.value == "" {
+				c.value = w.pouncet("resolve", "src", "--env", "dev")
+			}
+			w.has("dev", "copy", c.value)
+		})
+	}
+}
+
 // An import plans to take the object over. After that, its name can move like that of any other.
 func TestImportedObjectIsTakenOver(t *testing.T) {
 	w := newOrdinary(t)

@@ -38,6 +38,7 @@ func NewScopedValue() resource.Resource {
 	r := &scopedValue{}
 	r.kind, r.inProject = backend.KindScopedValue, true
 	r.schemaNames = map[string]string{"json": "value_json", "link": "from_secret"}
+	r.adjustPlan = planRevision
 	return r
 }
 
@@ -52,6 +53,7 @@ type scopedValueModel struct {
 	Labels        types.Map            `tfsdk:"labels"`
 	ValueJSON     jsontypes.Normalized `tfsdk:"value_json"`
 	FromSecret    types.Object         `tfsdk:"from_secret"`
+	Revision      types.Int64          `tfsdk:"revision"`
 	CreatedAt     types.String         `tfsdk:"created_at"`
 	ManagedBy     types.String         `tfsdk:"managed_by"`
 	Timeouts      timeouts.Value       `tfsdk:"timeouts"`
@@ -108,6 +110,11 @@ func (*scopedValue) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 					},
 				},
 			},
+			"revision": schema.Int64Attribute{
+				Computed: true,
+				MarkdownDescription: "Counter that rises with every change of the scoped value. A plan that changes the " +
+					"scoped value shows it as known after apply, so that what depends on it comes after the change.",
+			},
 			"created_at": createdAtAttribute(),
 			"managed_by": managedByAttribute(),
 			"timeouts":   timeoutsAttribute(ctx),
@@ -137,7 +144,23 @@ func (m *scopedValueModel) set(ctx context.Context, o backend.Object, diags *dia
 			"name": types.StringValue(o.Link.Secret), "field": optionalString(o.Link.Field),
 		})
 	}
+	m.Revision = types.Int64Value(o.Revision)
 	m.ManagedBy, m.CreatedAt = optionalString(o.ManagedBy), types.StringValue(o.CreatedAt.Format(time.RFC3339))
+}
+
+// planRevision plans an unknown revision for every update, also for one of managed_by alone.
+func planRevision(
+	ctx context.Context, m modelStates[scopedValueModel], _ *backend.Outcome, resp *resource.ModifyPlanResponse,
+) {
+	if m.before.ID.IsNull() {
+		return
+	}
+	revision := m.before.Revision
+	m.plan.Revision = revision
+	if len(differences(&m.before, &m.plan)) > 0 {
+		revision = types.Int64Unknown()
+	}
+	resp.Diagnostics.Append(resp.Plan.SetAttribute(ctx, path.Root("revision"), revision)...)
 }
 
 // link returns the attribute from_secret, or the zero value if it is not set.

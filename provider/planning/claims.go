@@ -78,14 +78,16 @@ func (p *Plan) claimVacated(check Check, at place, outcome backend.Outcome) *bac
 
 // checkReplaced judges the deletion of the object that a creation replaces. Terraform plans it without asking. If the
 // object is protected, the deletion fails. If it does not carry the mark of this configuration, a creation that comes
-// before the deletion fails (create_before_destroy), and no plan shows which comes first. If the new object comes to
-// another place, checkReplaced returns the old one.
+// before the deletion fails (create_before_destroy), and no plan shows which comes first.
+//
+// It returns the old object: as one that stays in its place, or as one that leaves, because the new object comes to
+// another place.
 func (p *Plan) checkReplaced(
 	ctx context.Context, c backend.Change, id string,
-) (leaves *backend.Object, refused *backend.Error, err error) {
+) (stays, leaves *backend.Object, refused *backend.Error, err error) {
 	outcome, broken, err := p.dryRun(ctx, nil, p.deletionBefore(c, id))
 	if err != nil || broken != nil && broken.Code == backend.CodeDenied {
-		return nil, broken, err
+		return nil, nil, broken, err
 	}
 	o := outcome.Object
 	samePlace := o.Project == c.Project && o.Environment == c.Environment && o.Scope == scopeOf(c) && o.Name == c.Name
@@ -94,13 +96,13 @@ func (p *Plan) checkReplaced(
 	}
 	switch {
 	case broken != nil:
-		return nil, nil, nil
+		return nil, nil, nil, nil
 	case !samePlace:
-		return &o, nil, nil
+		return nil, &o, nil, nil
 	case !p.named || o.ManagedBy == p.owner:
-		return nil, nil, nil
+		return &o, nil, nil, nil
 	}
-	return nil, p.errNotMarked(o), nil
+	return &o, nil, p.errNotMarked(o), nil
 }
 
 // errNotMarked refuses the replacement of an object that another configuration, or none, has marked.

@@ -94,40 +94,6 @@ func (p *Plan) Know(id string) {
 	p.known[id] = true
 }
 
-// RecordValue records what the plan does to the value of an existing secret: whether it may write a new one, and
-// whether each plan compares the value with the configuration.
-func (p *Plan) RecordValue(id string, isNew, configured bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.newValues[id], p.configured[id] = isNew, configured
-}
-
-// ChangesValue reports whether this plan may write a new value to a secret. It is false in an apply.
-func (p *Plan) ChangesValue(id string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.newValues[id] && !p.applying.Load()
-}
-
-// ChangesValues reports whether this plan may write a new value to any secret that exists. It is false in an apply.
-func (p *Plan) ChangesValues() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, isNew := range p.newValues {
-		if isNew && !p.applying.Load() {
-			return true
-		}
-	}
-	return false
-}
-
-// HasConfiguredValue reports whether a plan would set the value of a secret back to the one in the configuration.
-func (p *Plan) HasConfiguredValue(id string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.configured[id]
-}
-
 // Check is a planned change.
 type Check struct {
 	Change backend.Change
@@ -191,10 +157,14 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	if err == nil && broken != nil && broken.Code == backend.CodeExists {
 		outcome, broken, err = p.dryRunWithoutHolder(ctx, preceding, c, outcome, broken)
 	}
+	old := outcome.Displaced
 	var leaves *backend.Object
 	var unreplaceable *backend.Error
 	if err == nil && check.Replaces != "" {
-		leaves, unreplaceable, err = p.checkReplaced(ctx, c, check.Replaces)
+		old, leaves, unreplaceable, err = p.checkReplaced(ctx, c, check.Replaces)
+	}
+	if err == nil && broken == nil {
+		err = p.recordContents(ctx, c, outcome, old)
 	}
 	if err != nil {
 		return Result{}, err
