@@ -99,7 +99,7 @@ func (o *objectResource) readObject(
 func (o *objectResource) applyChange(ctx context.Context, c backend.Change) (backend.Outcome, error) {
 	o.session.Plan.BeginApply()
 	c.ManagedBy = &o.session.ManagedBy
-	// Without a name, other configurations have the same owner: their objects must block a deletion.
+	// Without a name, other configurations have the same owner: what they use must stay. See session.DeleteLater.
 	c.SameOwner = o.session.Named
 	out, err := o.session.Service.Apply(ctx, backend.ChangeSet{
 		Changes: []backend.Change{c}, IdempotencyKey: rand.Text(),
@@ -107,6 +107,7 @@ func (o *objectResource) applyChange(ctx context.Context, c backend.Change) (bac
 	switch {
 	case err == nil && !o.session.Named:
 		o.session.RenameTogether(ctx, nil)
+		o.session.DeleteFreed(ctx)
 	case errors.Is(err, backend.ErrExists) && c.Rename != nil && !o.session.Named:
 		if outcome, done := o.session.RenameTogether(ctx, &c); done {
 			return outcome, nil

@@ -255,6 +255,42 @@ func TestNamesMoveWithoutAConfiguration(t *testing.T) {
 	}
 }
 
+// Terraform deletes a secret or type before it changes what referred to it. Without a name, the provider deletes it
+// after that, in the same apply.
+func TestDeletionBeforeItsDependentWithoutAConfiguration(t *testing.T) {
+	link := func(target string) string {
+		return secretNamed(target, target, target) + fmt.Sprintf(`
+resource "pouncet_scoped_value" "l" {
+  name        = "l"
+  environment = "dev"
+  from_secret = { name = pouncet_secret.%s_ENV.name }
+}
+resource "pouncet_secret_type" %[1]q {
+  key    = %[1]q
+  schema = jsonencode({ type = "string" })
+}
+resource "pouncet_secret" "typed" {
+  name        = "typed"
+  environment = "dev"
+  type        = pouncet_secret_type.%[1]s.key
+  value_wo    = "v"
+}
+`, target)
+	}
+	for _, parallelism := range []int{1, 10} {
+		w := newOrdinary(t)
+		w.unnamed(inDev(link("a")))
+		w.applies()
+		w.unnamed(inDev(link("b")))
+		w.converges(parallelism)
+		w.lacks("dev", "a")
+		w.has("dev", "l", "b", "--value")
+		if list := w.pouncet("type", "list", "--json"); strings.Contains(list, `"name": "a"`) {
+			t.Errorf("the type still exists:\n%s", list)
+		}
+	}
+}
+
 // everyKind is one resource of each kind in a project, with a secret and a scoped value in the environment.
 func everyKind(project, lifecycle string) string {
 	return strings.NewReplacer("PROJECT", project, "LIFECYCLE", lifecycle).Replace(`

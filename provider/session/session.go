@@ -40,8 +40,9 @@ type Session struct {
 
 	ownWrites ownWrites
 
-	blockedRenames blockedRenames
-	uncreated      Uncreated // nil if the backend existed when the provider was configured
+	blockedRenames   blockedRenames
+	waitingDeletions waitingDeletions
+	uncreated        Uncreated // nil if the backend existed when the provider was configured
 
 	mu         sync.Mutex
 	deployment string // the id of the backend, once it has answered
