@@ -35,6 +35,8 @@ var avoidedPhrases = []struct{ phrase, instead string }{
 	{`(?:expression|file|JSON|text|URI|YAML) do(?:es)? not parse\b`, `cannot be parsed`},
 	{`(?:answer|document|file|JSON|plan|response|text|URI|YAML) do(?:es)? not read\b`, `cannot be parsed`},
 	{`stops? to`, `expires; no longer …; stops …ing`},
+	{`also if`, `even if; or: also when …`},
+	{`Test[A-Z]\w+ holds (?:this|it|them)`, `a test checks something`},
 	{`that (?:is|are) none(?:[^ ]|$| [^o])`, `is not valid; is invalid JSON`},
 	{`is not one(?:[^ \w]|$)`, `is not a valid …`},
 	{`(?:is|are) there already|exists already`, `already exists`},

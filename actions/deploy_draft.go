@@ -102,7 +102,7 @@ func (a *deployDraft) change(m deployDraftModel) backend.Change {
 	return c
 }
 
-// try returns what the deployment would do, and refuses one that it may not do.
+// try returns what deploying would do. It returns an error for a draft that the action may not deploy.
 func (a *deployDraft) try(ctx context.Context, m deployDraftModel) (backend.Outcome, error) {
 	out, err := a.session.Service.Apply(ctx, backend.ChangeSet{DryRun: true, Changes: []backend.Change{a.change(m)}})
 	if err != nil {
@@ -125,7 +125,7 @@ func (a *deployDraft) try(ctx context.Context, m deployDraftModel) (backend.Outc
 	return out[0], nil
 }
 
-// ModifyPlan checks whether the backend would refuse the deployment.
+// ModifyPlan checks whether the backend would refuse to deploy the draft.
 func (a *deployDraft) ModifyPlan(
 	ctx context.Context, req action.ModifyPlanRequest, resp *action.ModifyPlanResponse,
 ) {

@@ -38,7 +38,7 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		return backend.Outcome{}, unknownID(c)
 	}
 	if exists && c.Op == backend.OpSet {
-		c.Op, c.Name = backend.OpCreate, present.Name // also if the change has the id
+		c.Op, c.Name = backend.OpCreate, present.Name // even if the change has the id
 	}
 	if err := checkOperation(c, exists, present.ID, present.Name, present.Revision); err != nil {
 		return backend.Outcome{}, err

@@ -96,7 +96,7 @@ func (d draftPart) label() string {
 	return label
 }
 
-// shownName is the name of the object, also if another object of its owner displaced it.
+// shownName is the name of the object, even if another object of its owner displaced it.
 func (d draftPart) shownName() string {
 	return cmp.Or(d.Change.Name, strings.TrimPrefix(d.Name, reserved))
 }

@@ -23,7 +23,7 @@ import (
 //	held       how it comes there                       how it leaves
 //	displaced  another object takes its place           its own rename or deletion, by id
 //	replaced   a deletion that a creation follows       that creation takes it back
-//	in use     a deletion, while others depend on it    the last dependent lets go: it is removed
+//	in use     a deletion, while others depend on it    the last dependent no longer uses it: it is removed
 //
 // A held object keeps its row, its id, its versions and its keys. Its row has a
 // reserved name, which begins with "~" as no other name can. So no lookup by

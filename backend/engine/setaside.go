@@ -10,8 +10,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// How an object is set aside when it is deleted, and how it goes when its last
-// dependent lets go. The comment at the top of held.go describes the whole.
+// How an object is set aside when it is deleted, and how it is removed when no
+// dependent uses it any more. The comment at the top of held.go describes the whole.
 
 // setAside holds an object that a deletion cannot remove, and returns the
 // outcome of the deletion.
@@ -106,7 +106,7 @@ func (r *run) projectWith(o store.Object) (*project, error) {
 // letGo removes what was set aside and has no dependents left, after rows of the
 // project were deleted or changed. The rows are as they were before.
 func (r *run) letGo(project string, rows ...store.Object) error {
-	for i := 0; i < len(rows); i++ { // a secret that is removed lets go, too
+	for i := 0; i < len(rows); i++ { // a secret that is removed no longer uses its type, either
 		removed, err := r.letSecretsGo(project, rows[i])
 		if err != nil {
 			return err

@@ -238,7 +238,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	answer(w, status, out)
 }
 
-// loginTime limits the check of a token for GET /readyz, which answers also if the database does not.
+// loginTime limits the check of a token for GET /readyz, which answers even if the database does not.
 const loginTime = 2 * time.Second
 
 // weigher is a request that can say how many bytes its call may need.
@@ -348,7 +348,7 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 	})
 }
 
-// Serve answers requests on l until ctx is done. Then it waits for running requests, for Options.Grace at most, also if
+// Serve answers requests on l until ctx is done. Then it waits for running requests, for Options.Grace at most, even if
 // one of them is stuck.
 func Serve(ctx context.Context, l net.Listener, h http.Handler, o Options) error {
 	if o.Grace == 0 {

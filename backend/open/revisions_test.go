@@ -175,7 +175,7 @@ func TestAnOlderCopyOfTheDatabaseIsNoticedByItsClients(t *testing.T) {
 	}
 }
 
-// The client presents what it has got, from all servers and also if its calls run at the same time.
+// The client presents what it has got, from all servers and even if its calls run at the same time.
 func TestTheClientPresentsItsRevisions(t *testing.T) {
 	c := serverConfig(t)
 	a, _ := server(t, c)

@@ -157,7 +157,7 @@ var draftCases = []testCase{
 		f.must(secret("another", "s", "w"))
 		equal(f, "value", f.value(secretRef("another", "s")), "w")
 	}},
-	{"a stale change stops the deployment", func(f *fixture) {
+	{"a draft with a stale change is not deployed", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "a", "1"), secret("dev", "b", "1"), secret("dev", "c", "1"), word("t"))
 		f.stage(secret("dev", "a", "2"), secret("dev", "b", "2"), described("x", update("dev", "c")),
@@ -240,7 +240,7 @@ var draftCases = []testCase{
 		equal(f, "parts", len(f.must(draft(backend.OpDeploy))[0].Parts), len(failures)+1)
 		equal(f, "secrets", len(f.list(backend.Query{Kind: backend.KindSecret, Project: project})), len(failures))
 	}},
-	{"a deployment is repeated safely", func(f *fixture) {
+	{"a draft is deployed once, even if the call is repeated", func(f *fixture) {
 		f.environments("dev")
 		stage := backend.ChangeSet{Draft: "d", IdempotencyKey: "stage", Changes: []backend.Change{secret("dev", "s", "v")}}
 		f.apply(stage)
@@ -413,7 +413,7 @@ var draftCases = []testCase{
 		equal(f, "files", f.staged()[0].Staged.Files, 2)
 		equal(f, "force", f.staged()[0].Staged.Force, true)
 	}},
-	{"a generated value is drawn at the deployment", func(f *fixture) {
+	{"a value is generated when its draft is deployed", func(f *fixture) {
 		f.environments("dev")
 		f.stage(backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: "s",
 			Generate: &backend.Generate{Length: 20}})

@@ -32,7 +32,7 @@ type Store interface {
 	// View runs f in a read transaction. All reads of f see the same state of the database.
 	View(ctx context.Context, f func(Tx) error) error
 
-	// Update runs f in a write transaction. If f and Update return nil, all writes are on disk. Otherwise none is, also if
+	// Update runs f in a write transaction. If f and Update return nil, all writes are on disk. Otherwise none is, even if
 	// the process is killed. Update returns an error of f unchanged. f must not call the Store.
 	//
 	// Transactions are serializable: the result is that of one f at a time. f may run more than once, and only the last

@@ -28,7 +28,8 @@ func (f *databaseFlags) add(c *cobra.Command, a *app) {
 	c.Flags().StringVar(&f.deployment, "deployment", "",
 		"with --database: refuse a database whose deployment does not have this `id`")
 	c.Flags().StringVar(&f.firstTokenFile, "first-token-file", "",
-		"with --database: write the first admin token to a new `file` and do not print it; also if no admin token is valid")
+		"with --database: write the first admin token to a new `file`, and do not print it; if no admin token is valid, "+
+			"write a new one")
 }
 
 // given returns the name of a flag that was given, or "".

@@ -44,7 +44,7 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 	}
 	c.PreRunE = func(c *cobra.Command, args []string) error {
 		if a.draft != "" {
-			return nil // the deployment asks
+			return nil // draft deploy asks
 		}
 		forcedEnvironment := o.kind == backend.KindEnvironment && (force || purge)
 		if forcedEnvironment && isTerminal(a.in) {

@@ -219,7 +219,7 @@ func problemOf(o backend.Object, trial *backend.Outcome) string {
 	return ""
 }
 
-// destroyedBy returns what a draft destroys, for a question, and why its deployment needs --yes.
+// destroyedBy returns what a draft destroys, for a question, and why deploying it needs --yes.
 func destroyedBy(changes []backend.Object) (destroyed []string, consequence string) {
 	for _, o := range changes {
 		how := o.Staged.Destroys()

@@ -190,7 +190,7 @@ func copyPending(to io.Writer, pipe *os.File) error {
 		n := 0
 		err := raw.Read(func(fd uintptr) bool {
 			n, _ = syscall.Read(int(fd), buffer)
-			return true // also if there is no data
+			return true // even if there is no data
 		})
 		if err != nil || n <= 0 {
 			return err

@@ -24,7 +24,7 @@ func (a *app) migrateCommand() *cobra.Command {
 		Long: `Compares the tables of a PostgreSQL database with those that this version of
 Pouncet needs. --check reports the difference, with exit code 5 if there is one.
 --apply makes it, in one transaction. If several processes do that at once, one
-makes it and the others wait. Servers of the version before go on, unless the
+makes it and the others wait. Servers of the earlier version go on, unless the
 report says otherwise. There is no way back: restore a backup instead.
 
 Use the URL of the role that owns the tables. With --serving-role, another role
@@ -83,7 +83,7 @@ func (a *app) checkMigration(ctx context.Context, address, role string) error {
 		remedy += " --serving-role " + role
 	}
 	if m.Stop {
-		remedy = "stop the servers of the version before, then " + remedy
+		remedy = "stop the servers of the earlier version, then " + remedy
 	}
 	return differsError{backend.Errorf(backend.CodeConflict, "database %s needs %s", m.Database,
 		strings.Join(needs(m), " and ")).WithHint("%s", remedy)}

@@ -165,7 +165,7 @@ func (w *Workspace) try(args ...string) (string, error) {
 		if bytes.Count(config, []byte(`provider "pouncet"`)) > 1 {
 			w.t.Fatal("a configuration with two provider blocks needs acctest.NewWorkspace")
 		}
-		state, _ := os.ReadFile(filepath.Join(w.Dir, stateFile)) // a resource that goes needs its provider, too
+		state, _ := os.ReadFile(filepath.Join(w.Dir, stateFile)) // a resource that is removed still needs its provider
 		variable, stop := serve(w.inProcess, string(config)+string(state))
 		defer stop()
 		c.Env = append(c.Env, variable)

@@ -62,7 +62,7 @@ func usesOf(c backend.Change, outcome backend.Outcome) []use {
 	return uses
 }
 
-// isUsedBy reports whether a use can mean the object that goes.
+// isUsedBy reports whether a use can mean the deleted object.
 func (d departure) isUsedBy(u use) bool {
 	at := placeOf(d.object)
 	if at.kind == backend.KindSecret {
@@ -147,7 +147,7 @@ func (p *Plan) isClaimedByAnother(d departure) bool {
 	return claimed && other.id != d.object.ID
 }
 
-// linkHolds reports whether a link that a change makes needs the secret that goes. It does not if it can mean another
+// linkHolds reports whether a link that a change makes needs the deleted secret. It does not if it can mean another
 // secret of the name. A link that can mean none of them still needs one: somewhere, a secret of the name must exist.
 func (p *Plan) linkHolds(ctx context.Context, c backend.Change, d departure) (bool, error) {
 	p.mu.Lock()

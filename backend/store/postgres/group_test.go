@@ -69,7 +69,7 @@ func names(t *testing.T, s *postgres.Store) string {
 	return strings.Join(out, " ")
 }
 
-// Calls share a transaction, and each keeps its own result, also if one of them fails after it has written.
+// Calls share a transaction, and each keeps its own result, even if one of them fails after it has written.
 func TestChangesShareACommit(t *testing.T) {
 	address := created(t)
 	s := opened(t, address)
@@ -192,7 +192,7 @@ func TestABrokenRuleFailsItsCallOnly(t *testing.T) {
 	}
 }
 
-// A place that another object has is named, also if a call has written many objects.
+// A place that another object has is named, even if a call has written many objects.
 func TestATakenPlaceIsNamed(t *testing.T) {
 	s := opened(t, created(t))
 	for _, want := range []error{nil, backend.ErrExists} {
@@ -254,7 +254,7 @@ func TestADeadlockRunsTheFunctionAgain(t *testing.T) {
 	}
 }
 
-// The records of a log get dense numbers, also if several servers write them at the same time.
+// The records of a log get dense numbers, even if several servers write them at the same time.
 func TestRecordsHaveDenseNumbers(t *testing.T) {
 	address := created(t)
 	stores := []*postgres.Store{opened(t, address), opened(t, address)}

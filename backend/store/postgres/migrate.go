@@ -13,7 +13,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// How a database gets the schema of a newer program, while servers of the version before use it.
+// How a database gets the schema of a newer program, while servers of the earlier version use it.
 //
 // A migration is one transaction under an advisory lock, so that one of many processes makes it. First it locks all
 // tables: then no other transaction can hold one of them and wait for another. It waits for that less long than
@@ -38,7 +38,7 @@ type Migration struct {
 	Newest   int    `json:"newest"`   // the version that this program makes
 	// Steps are the names of the migrations, oldest first.
 	Steps []string `json:"steps,omitempty"`
-	// Stop means that servers of the version before cannot use the database afterwards.
+	// Stop means that servers of the earlier version cannot use the database afterwards.
 	Stop bool `json:"stop_old_servers"`
 	// Grants are statements for what the serving role lacks.
 	Grants []string `json:"grants,omitempty"`

@@ -19,14 +19,14 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 )
 
-// A migration that only the tests add. Programs of the version before go on.
+// A migration that only the tests add. Programs of the earlier version go on.
 var addition = fmt.Sprintf("-- works_with = %d\n", postgres.Version) + `
 	ALTER TABLE object ADD COLUMN more text COLLATE "C" NOT NULL DEFAULT '';
 	ALTER TABLE version ADD COLUMN more bigint NOT NULL DEFAULT 0;
 	CREATE TABLE another (id text COLLATE "C" NOT NULL PRIMARY KEY);
 	CREATE INDEX another_token ON token (name)`
 
-// A migration after which programs of the version before cannot go on.
+// A migration after which programs of the earlier version cannot go on.
 var breaking = fmt.Sprintf("-- works_with = %d\n", postgres.Version+1) + `
 	ALTER TABLE comparison RENAME COLUMN count TO times`
 
@@ -70,7 +70,7 @@ func TestOneOfManyStartersMigrates(t *testing.T) {
 		_ = s.Close()
 	}
 	if m, err := postgres.CheckMigration(t.Context(), address, ""); err != nil || m.IsNeeded() {
-		t.Errorf("the check of the version before finds %+v, %v", m, err)
+		t.Errorf("the check of the earlier version finds %+v, %v", m, err)
 	}
 }
 

@@ -152,7 +152,7 @@ func (r recordTables) due(ctx context.Context, t *tx, before time.Time) ([]strin
 }
 
 // deleteOldest deletes the oldest records of a log that are older than before, at most limit, and keeps their hashes.
-// It stops at the first record that is younger, so that the numbers stay dense also if a clock was set back.
+// It stops at the first record that is younger, so that the numbers stay dense even if a clock was set back.
 func (r recordTables) deleteOldest(
 	ctx context.Context, t *tx, log string, before time.Time, limit int,
 ) (deleted int, err error) {

@@ -27,7 +27,7 @@ const (
 	copiedVersion  = 1_000_000 + int(transfer.Copied)
 )
 
-// OpenForTransfer opens a database also if it is being moved. leaving says that another place is being filled from it.
+// OpenForTransfer opens a database even if it is being moved. leaving says that another place is being filled from it.
 // ErrUnavailable also means that it was moved.
 func OpenForTransfer(ctx context.Context, address string) (s *Store, leaving bool, err error) {
 	if s, err = connect(ctx, address, current()); err != nil {

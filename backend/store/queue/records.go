@@ -124,7 +124,7 @@ func (q *Records) next() []*appending {
 	return batch
 }
 
-// answer writes a batch and ends its calls, also if the driver panics.
+// answer writes a batch and ends its calls, even if the driver panics.
 func (q *Records) answer(batch []*appending) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -34,7 +34,7 @@ const (
 // withTransfer makes Open accept a database that is being moved.
 func withTransfer() Option { return func(s *Store) { s.transfer = true } }
 
-// OpenForTransfer opens a database also if it is being moved. leaving says that another database is being filled from
+// OpenForTransfer opens a database even if it is being moved. leaving says that another database is being filled from
 // it. ErrUnavailable also means that it was moved.
 func OpenForTransfer(ctx context.Context, path, readsPath string) (f Files, leaving bool, err error) {
 	if f.Store, err = Open(ctx, path, withTransfer()); err != nil {
