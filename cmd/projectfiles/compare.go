@@ -122,7 +122,7 @@ type comparison struct {
 	lock    *Lock
 	byID    map[string]*backend.Object
 	byPlace map[Key]*backend.Object
-	// fileEnvironments are the names in the files of the environments of the backend, by their ids.
+	// fileEnvironments holds the name that each environment of the backend has in the files, by its id.
 	fileEnvironments map[string]string
 	renames          map[Key]Key     // of the files, by the former key that they name
 	locked           map[Key]bool    // keys of the lock
@@ -281,9 +281,9 @@ func (c *comparison) add(key Key, d *Declared, o *backend.Object, l *Locked) {
 		c.matched[key] = true
 		complete := *d
 		if o != nil {
-			complete = d.over(&there)
+			complete = d.completedFrom(&there)
 		} else {
-			complete = d.over(nil)
+			complete = d.completedFrom(nil)
 		}
 		i.File = &complete
 		inFile = complete.digest(key.Name)
@@ -293,7 +293,7 @@ func (c *comparison) add(key Key, d *Declared, o *backend.Object, l *Locked) {
 		base = l.Digest
 	}
 	if d != nil && o == nil && d.Visibility == "" {
-		// The file leaves the visibility open, and the object that had it is gone.
+		// The file leaves out the visibility, and no object has one any more. So try both.
 		for _, v := range []backend.Visibility{backend.Masked, backend.Restricted} {
 			open := *i.File
 			if open.Visibility = v; open.digest(key.Name) == base {
@@ -309,7 +309,7 @@ func (c *comparison) add(key Key, d *Declared, o *backend.Object, l *Locked) {
 	}
 	i.State, i.Reason = stateOf(inFile, inBackend, base, l)
 	if o != nil && o.ManagedBy != "" {
-		if d == nil || inFile == inBackend || isPlain(key, *d) {
+		if d == nil || inFile == inBackend || declaresNothing(key, *d) {
 			i.State, i.Reason = Same, ""
 		} else {
 			i.State, i.Reason = ManagedElsewhere, "it is managed by "+o.ManagedBy
@@ -321,8 +321,8 @@ func (c *comparison) add(key Key, d *Declared, o *backend.Object, l *Locked) {
 	c.items = append(c.items, i)
 }
 
-// isPlain reports whether a file says nothing of an object that must be in it, because others are below it.
-func isPlain(key Key, d Declared) bool {
+// declaresNothing reports whether a file has a project or environment only because other objects are below it.
+func declaresNothing(key Key, d Declared) bool {
 	return (key.Kind == backend.KindProject || key.Kind == backend.KindEnvironment) && d.policy == nil && d.Was == "" &&
 		len(d.differences(Declared{})) == 0
 }

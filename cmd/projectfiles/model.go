@@ -6,7 +6,7 @@
 //	DIR/project.yaml                 the project: description, labels, policy, types
 //	DIR/environments/NAME.yaml       an environment: its attributes, secrets and scoped values
 //	DIR/environments/@shared.yaml    the entries that all environments share
-//	DIR/pouncet.lock                 what the files and the backend had in common last
+//	DIR/pouncet.lock                 the last state in which the files and the backend were the same
 //
 // [Read] parses the files, [Compare] says what differs between them, the lock and a backend, and [Tree.Write] brings
 // the result of a pull into the files. The lock has an id and a digest for each object. With the digest, a comparison
@@ -92,13 +92,13 @@ type Declared struct {
 	Value        json.RawMessage    `json:"value,omitempty"` // of a scoped value
 	Link         *backend.Link      `json:"link,omitempty"`
 
-	// What a push does with the object, and no part of its state.
+	// Instructions for a push. They are no part of the state of the object.
 	Was      string                `json:"-"` // the former name
 	Generate *backend.Generate     `json:"-"` // makes the value of a new secret
 	policy   *backend.PolicyChange // what the file says of the policy
 }
 
-// Of returns what a file says of an object as it is.
+// Of returns the declaration of an object of the backend: a file with it says that nothing changes.
 func Of(o backend.Object) Declared {
 	d := Declared{Description: o.Description, Labels: maps.Clone(o.Labels), Policy: o.Policy, DisplayName: o.DisplayName,
 		Schema: o.Schema, KMSKey: o.KMSKey, Protected: o.Protected, Type: o.Type, Visibility: o.Visibility,
@@ -117,8 +117,9 @@ func KeyOf(o backend.Object) Key {
 	return Key{Kind: o.Kind, Environment: o.Environment, Scope: o.Scope, Name: o.Name}
 }
 
-// over completes what a file leaves open with what an object has.
-func (d Declared) over(o *Declared) Declared {
+// completedFrom returns a declaration whose visibility and policy are those of an object if the file leaves them out. A
+// nil object means that there is none yet.
+func (d Declared) completedFrom(o *Declared) Declared {
 	if d.policy != nil || d.Policy == nil {
 		p := backend.DefaultPolicy()
 		if o != nil && o.Policy != nil {

@@ -60,7 +60,7 @@ func attributeNodes(kind backend.Kind, d Declared, present *yaml.Node) ([]pair, 
 		addText("secret", d.Link.Secret)
 		addText("field", d.Link.Field)
 	case d.Value == nil:
-	case find(present, "json") != nil || !fitsYAML(d.Value):
+	case valueOf(present, "json") != nil || !fitsYAML(d.Value):
 		addText("json", string(d.Value))
 	default:
 		err = add("value", d.Value)
@@ -90,7 +90,7 @@ func attributeNodes(kind backend.Kind, d Declared, present *yaml.Node) ([]pair, 
 
 // timeText returns a time as the file has it, if that is the same time.
 func timeText(at time.Time, present *yaml.Node) string {
-	if n := find(present, "expires_at"); n != nil {
+	if n := valueOf(present, "expires_at"); n != nil {
 		if there, err := parseTime(n.Value); err == nil && there.Equal(at) {
 			return n.Value
 		}
@@ -117,7 +117,7 @@ func merge(n *yaml.Node, wanted []pair, keys []string) {
 		}
 	}
 	for _, p := range wanted {
-		present := find(n, p.key.Value)
+		present := valueOf(n, p.key.Value)
 		switch {
 		case present == nil:
 			n.Content = slices.Insert(n.Content, sections, p.key, p.value)
@@ -214,6 +214,6 @@ func fitsYAML(value json.RawMessage) bool {
 	if err != nil {
 		return false
 	}
-	again, err := f.json(find(f.root, "value"))
+	again, err := f.json(valueOf(f.root, "value"))
 	return err == nil && backend.EqualJSON(again, value)
 }

@@ -140,8 +140,8 @@ func pairs(n *yaml.Node) []pair {
 	return out
 }
 
-// find returns the value of a key, nil if the mapping does not have it.
-func find(n *yaml.Node, key string) *yaml.Node {
+// valueOf returns the value of a key of a mapping, or nil if the mapping does not have the key.
+func valueOf(n *yaml.Node, key string) *yaml.Node {
 	if n == nil {
 		return nil
 	}
@@ -155,7 +155,7 @@ func find(n *yaml.Node, key string) *yaml.Node {
 
 // section returns the mapping of a key: nil if it is absent or has nothing.
 func (f *file) section(n *yaml.Node, key string) (*yaml.Node, error) {
-	m := find(n, key)
+	m := valueOf(n, key)
 	if m == nil || isNull(m) {
 		return nil, nil
 	}
@@ -179,7 +179,7 @@ func (f *file) known(n *yaml.Node, what string, keys ...string) error {
 
 // decode sets a field from the value of a key, if the mapping has the key. A value of another type is an error.
 func decode[T any](f *file, n *yaml.Node, key string, to *T) error {
-	value := find(n, key)
+	value := valueOf(n, key)
 	if value == nil {
 		return nil
 	}

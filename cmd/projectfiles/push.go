@@ -99,9 +99,9 @@ func set[T comparable](to **T, wanted, there T) {
 }
 
 // NextLock returns the lock after a pull or a push. made has the objects after the changes of a push, by the index of
-// the item; an object that was deleted is nil there. isTaken says for which items the files now have the state of the
+// the item; an object that was deleted is nil there. isPulled says for which items the files now have the state of the
 // backend.
-func NextLock(items []Item, b Backend, made map[int]*backend.Object, isTaken func(Item) bool) Lock {
+func NextLock(items []Item, b Backend, made map[int]*backend.Object, isPulled func(Item) bool) Lock {
 	l := Lock{Deployment: b.Deployment}
 	project := b.Project
 	for n, i := range items {
@@ -110,11 +110,11 @@ func NextLock(items []Item, b Backend, made map[int]*backend.Object, isTaken fun
 			project = o
 		}
 		switch {
-		case changed && o == nil, !changed && isTaken(i) && i.Object == nil:
+		case changed && o == nil, !changed && isPulled(i) && i.Object == nil:
 			continue // it does not exist any more
 		case changed:
 			l.Objects = append(l.Objects, lockedAs(*o))
-		case i.State == Same && i.File != nil && i.Object != nil, isTaken(i):
+		case i.State == Same && i.File != nil && i.Object != nil, isPulled(i):
 			next := lockedAs(*i.Object)
 			if i.Locked != nil && i.Locked.Digest == next.Digest && i.Locked.Key == next.Key {
 				next = *i.Locked // a new value of a secret is no change of the lock
@@ -146,5 +146,5 @@ func lockedAs(o backend.Object) Locked {
 
 // IsTakenByPull reports whether a pull takes the state of the backend for an item.
 func IsTakenByPull(overwrite bool) func(Item) bool {
-	return func(i Item) bool { return isTaken(i, overwrite) }
+	return func(i Item) bool { return isPulled(i, overwrite) }
 }

@@ -184,11 +184,11 @@ func (t *Tree) addProject(text []byte) error {
 	if err := decode(f, f.root, "project", &t.Project); err != nil {
 		return err
 	}
-	if find(f.root, "project") == nil {
+	if valueOf(f.root, "project") == nil {
 		return f.at(f.root, "project is required: the name of the project")
 	}
 	if err := backend.CheckName(backend.KindProject, t.Project); err != nil {
-		return f.at(find(f.root, "project"), "%s", err.Message).WithHint("%s", err.Hint)
+		return f.at(valueOf(f.root, "project"), "%s", err.Message).WithHint("%s", err.Hint)
 	}
 	key := Key{Kind: backend.KindProject, Name: t.Project}
 	if err := t.add(f, key, pair{nil, f.root}); err != nil {
@@ -221,13 +221,13 @@ func (t *Tree) addEnvironment(name string, text []byte) error {
 		return err
 	}
 	if other := t.environments[environment]; other != "" {
-		return f.at(find(f.root, "environment"), "environment %s is in %s too", backend.Quote(environment), other).
+		return f.at(valueOf(f.root, "environment"), "environment %s is in %s too", backend.Quote(environment), other).
 			WithHint("keep one file for each environment")
 	}
 	t.environments[environment] = name
 	if environment == backend.AnyEnvironment {
 		for _, key := range []string{"was", "description", "labels", "protected", "kms_key"} {
-			if n := find(f.root, key); n != nil {
+			if n := valueOf(f.root, key); n != nil {
 				return f.at(n, "the entries of all environments have no %s", key)
 			}
 		}
@@ -278,7 +278,8 @@ func (f *file) environmentName() (string, error) {
 	case name == "" && marked:
 		return "", f.at(f.root, "environment is required in a file whose name has an @")
 	case shared || name != "" && name != stem:
-		return "", f.at(find(f.root, "environment"), "the file is for environment %s by its name, and for %s by its content",
+		return "", f.at(valueOf(f.root, "environment"),
+			"the file is for environment %s by its name, and for %s by its content",
 			backend.Quote(cmp.Or(stem, backend.AnyEnvironment)), backend.Quote(name)).
 			WithHint("rename the file, or correct the key environment; entries of all environments are in %s", sharedFile)
 	}
@@ -331,7 +332,7 @@ func (t *Tree) addNamed(f *file, key Key, p pair, what string, keys []string) er
 		return err.WithHint("write %s: {value: …}", key.Name)
 	}
 	if err := f.known(p.value, what, keys...); err != nil {
-		if key.Kind == backend.KindSecret && (find(p.value, "value") != nil || find(p.value, "json") != nil) {
+		if key.Kind == backend.KindSecret && (valueOf(p.value, "value") != nil || valueOf(p.value, "json") != nil) {
 			return backend.AsError(err).
 				WithHint("a file never has the value of a secret; if this was one, replace it everywhere")
 		}
@@ -382,11 +383,12 @@ func (t *Tree) add(f *file, key Key, p pair) error {
 	if d.ExpiresAt != "" {
 		at, err := parseTime(d.ExpiresAt)
 		if err != nil {
-			return f.at(find(p.value, "expires_at"), "expires_at must be a date (2027-01-31) or a time (2027-01-31T12:00:00Z)")
+			return f.at(valueOf(p.value, "expires_at"),
+				"expires_at must be a date (2027-01-31) or a time (2027-01-31T12:00:00Z)")
 		}
 		out.ExpiresAt = at
 	}
-	if n := find(p.value, "schema"); n != nil {
+	if n := valueOf(p.value, "schema"); n != nil {
 		text, err := f.json(n)
 		if err != nil {
 			return err
@@ -417,7 +419,7 @@ func parseTime(s string) (time.Time, error) {
 func (f *file) addValue(key Key, p pair, d declaration, out *Declared) error {
 	given := 0
 	for _, k := range []string{"value", "json", "secret"} {
-		if find(p.value, k) != nil {
+		if valueOf(p.value, k) != nil {
 			given++
 		}
 	}
@@ -425,7 +427,7 @@ func (f *file) addValue(key Key, p pair, d declaration, out *Declared) error {
 		return f.at(p.value, "scoped value %s needs one of value, json and secret, and field only with secret",
 			backend.Quote(key.Name))
 	}
-	switch n := find(p.value, "value"); {
+	switch n := valueOf(p.value, "value"); {
 	case n != nil:
 		text, err := f.json(n)
 		if err != nil {
@@ -436,7 +438,7 @@ func (f *file) addValue(key Key, p pair, d declaration, out *Declared) error {
 		out.Link = &backend.Link{Secret: d.Secret, Field: d.Field}
 	default:
 		if !json.Valid([]byte(d.JSON)) {
-			return f.at(find(p.value, "json"), "json is invalid JSON")
+			return f.at(valueOf(p.value, "json"), "json is invalid JSON")
 		}
 		out.Value = json.RawMessage(d.JSON)
 	}
@@ -444,7 +446,7 @@ func (f *file) addValue(key Key, p pair, d declaration, out *Declared) error {
 }
 
 func (f *file) addGenerate(n *yaml.Node, out *Declared) error {
-	g := find(n, "generate")
+	g := valueOf(n, "generate")
 	if g == nil {
 		return nil
 	}

@@ -32,7 +32,7 @@ type writer struct {
 	removed []string
 }
 
-// Pull returns the files with the changes of the backend. It changes the nodes of the tree, which is of no use
+// Pull returns the files with the changes of the backend. It changes the nodes of the tree: do not use the tree
 // afterwards. With overwrite, the backend wins where both have changed.
 func (t *Tree) Pull(items []Item, project string, overwrite bool) (Output, error) {
 	w := &writer{tree: t, changed: map[string]bool{}}
@@ -44,14 +44,14 @@ func (t *Tree) Pull(items []Item, project string, overwrite bool) (Output, error
 	environments := w.renameEnvironments(items)
 	want := t.wanted(items, environments, overwrite)
 	for _, i := range items {
-		if !isTaken(i, overwrite) {
+		if !isPulled(i, overwrite) {
 			continue
 		}
 		if i.Object == nil {
 			w.remove(i.Key, environments)
 			continue
 		}
-		if err := w.take(i, environments); err != nil {
+		if err := w.copyFromBackend(i, environments); err != nil {
 			return Output{}, err
 		}
 	}
@@ -59,8 +59,8 @@ func (t *Tree) Pull(items []Item, project string, overwrite bool) (Output, error
 	return w.output(want)
 }
 
-// isTaken reports whether a pull takes the state of the backend.
-func isTaken(i Item, overwrite bool) bool {
+// isPulled reports whether a pull brings the state of the backend into the files.
+func isPulled(i Item, overwrite bool) bool {
 	switch i.State {
 	case BackendChanged, BackendCreated, BackendRemoved:
 		return i.Object == nil || i.Object.ManagedBy == ""
@@ -78,7 +78,7 @@ func (t *Tree) wanted(items []Item, environments map[string]string, overwrite bo
 	for _, i := range items {
 		key := i.Key
 		d, inFile := t.Objects[key]
-		if isTaken(i, overwrite) {
+		if isPulled(i, overwrite) {
 			if i.Object == nil {
 				continue
 			}
@@ -111,7 +111,7 @@ func (w *writer) renameEnvironments(items []Item) map[string]string {
 		delete(w.tree.environments, i.Key.Name)
 		f.name, f.text = w.fileName(i.Object.Name), nil // a new file
 		w.tree.files[f.name], w.tree.environments[i.Object.Name] = f, f.name
-		if n := find(f.root, "environment"); n != nil {
+		if n := valueOf(f.root, "environment"); n != nil {
 			n.Value = i.Object.Name
 		}
 		w.changed[f.name], w.removed = true, append(w.removed, old)
@@ -178,8 +178,8 @@ func (w *writer) fileOf(environment string) *file {
 	return w.newFile(name, root, "environment")
 }
 
-// take brings the state of an object in the backend into its file.
-func (w *writer) take(i Item, environments map[string]string) error {
+// copyFromBackend brings the state of an object in the backend into its file.
+func (w *writer) copyFromBackend(i Item, environments map[string]string) error {
 	environment := i.Key.Environment
 	if name, ok := environments[environment]; ok {
 		environment = name
@@ -203,7 +203,7 @@ func (w *writer) take(i Item, environments map[string]string) error {
 		p.key.Value = i.Object.Name
 		target = p.value
 	} else if i.Key.Kind == backend.KindProject {
-		find(f.root, "project").Value = i.Object.Name
+		valueOf(f.root, "project").Value = i.Object.Name
 	}
 	wanted, err := attributeNodes(i.Key.Kind, Of(*i.Object), target)
 	if err != nil {
@@ -228,7 +228,7 @@ func sectionPath(k Key) []string {
 
 // child returns the mapping of a key, and adds it if there is none.
 func child(n *yaml.Node, key string) *yaml.Node {
-	m := find(n, key)
+	m := valueOf(n, key)
 	if m == nil {
 		m = &yaml.Node{Kind: yaml.MappingNode, Tag: "!!map"}
 		n.Content = append(n.Content, text(key), m)
@@ -291,12 +291,13 @@ func removeKey(n *yaml.Node, key string) {
 // removeEmptyFiles removes the files of environments that the backend does not have any more, if nothing is left.
 func (w *writer) removeEmptyFiles(items []Item, overwrite bool) {
 	for _, i := range items {
-		if i.Key.Kind != backend.KindEnvironment || i.Object != nil || !isTaken(i, overwrite) {
+		if i.Key.Kind != backend.KindEnvironment || i.Object != nil || !isPulled(i, overwrite) {
 			continue
 		}
 		name := w.tree.environments[i.Key.Name]
 		f := w.tree.files[name]
-		if f == nil || find(f.root, "secrets") != nil || find(f.root, "values") != nil || find(f.root, "scopes") != nil {
+		if f == nil || valueOf(f.root, "secrets") != nil || valueOf(f.root, "values") != nil ||
+			valueOf(f.root, "scopes") != nil {
 			continue
 		}
 		delete(w.tree.files, name)
@@ -334,7 +335,7 @@ func (w *writer) output(want map[Key]Declared) (Output, error) {
 	return out, w.verify(want)
 }
 
-// verify parses what was encoded. A file that would say something else is not written.
+// verify parses the encoded files again. It returns an error if they declare anything but the wanted objects.
 func (w *writer) verify(want map[Key]Declared) error {
 	again := NewTree()
 	for _, name := range slices.Sorted(maps.Keys(w.tree.files)) {
@@ -348,8 +349,8 @@ func (w *writer) verify(want map[Key]Declared) error {
 	}
 	for key, d := range want {
 		got, ok := again.Objects[key]
-		got = got.over(&d)
-		if !ok || got.digest(key.Name) != d.over(&d).digest(key.Name) {
+		got = got.completedFrom(&d)
+		if !ok || got.digest(key.Name) != d.completedFrom(&d).digest(key.Name) {
 			return backend.Errorf(backend.CodeInternal, "%s cannot be written to %s", key, again.Position(key)).
 				WithHint("no file was written")
 		}
