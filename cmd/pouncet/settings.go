@@ -216,7 +216,7 @@ func (a *app) readTokenFile(ctx context.Context) (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// storedToken returns the token that was stored for an endpoint, or "". Without a folder for configuration, there is none.
+// storedToken returns the token that was stored for an endpoint, or "". Without a configuration folder, there is none.
 func storedToken(endpoint string) (string, error) {
 	tokens, err := settingsfile.OpenTokens()
 	if err != nil {
