@@ -9,6 +9,10 @@ const (
 	MaxChanges = 10_000 // changes in one Apply
 	MaxUsages  = 20_000 // usages in one Apply, and of one source
 
+	MaxListedEntries = 20_000 // entries in a list of KindEntry, before its search
+	MaxSearchBytes   = 256    // of the search text of one
+	MaxCountedUses   = 100    // uses that it counts of one entry
+
 	MaxDependents = 1_000 // positions in files that an error lists as dependents
 
 	MaxResolveBytes = 16 << 20 // of the values that the references of one Resolve read, each counted with each reference

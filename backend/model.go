@@ -22,6 +22,8 @@ const (
 	KindVersion     Kind = "version" // of a secret; Query lists them, and no Change has this kind
 	KindDraft       Kind = "draft"
 	KindDraftChange Kind = "draft_change" // of a draft; OpDelete and OpRefresh only
+	// KindEntry means secrets and scoped values, in a Query that lists them for people. No object has this kind.
+	KindEntry Kind = "entry"
 )
 
 // String returns the kind in words, for messages.
@@ -135,6 +137,12 @@ type Object struct {
 	Client    string `json:"client,omitempty"` // the program that wrote it, such as "pouncet/1.0.0"
 	// Binary says that the value is not text (UTF-8). Versions that were written before Pouncet recorded it do not say so.
 	Binary bool `json:"binary,omitempty"`
+
+	// In a list of entries (KindEntry): the names of the environments in which the name and scope are set, sorted, and how
+	// many scoped values and positions in registered files can mean the entry, MaxCountedUses at most. CreatedBy is the
+	// name of the principal that wrote the current value.
+	Environments []string `json:"environments,omitempty"`
+	UsedBy       *int     `json:"used_by,omitempty"`
 
 	// Scoped value.
 	Link *Link `json:"link,omitempty"`

@@ -91,14 +91,37 @@ type Query struct {
 	// an embedded backend has none: the object then has a name, a role and a principal, and no id.
 	Self bool `json:"self,omitempty"`
 
+	// For KindEntry only. Search selects the entries whose name or description contains a text, in upper or lower case.
+	// Sort is one of EntrySorts, by default SortName. Offset skips the first entries. A list of one environment has the
+	// entries that all environments share, too. It has at most MaxListedEntries entries, before the search.
+	Search     string `json:"search,omitempty"`
+	Sort       string `json:"sort,omitempty"`
+	Descending bool   `json:"descending,omitempty"`
+	Offset     int    `json:"offset,omitempty"`
+
 	Cursor string `json:"cursor,omitempty"` // the Next of the previous page
 	Limit  int    `json:"limit,omitempty"`  // at most MaxPage; 0 means MaxPage
 }
+
+// What a list of entries can be sorted by. Equal ones are sorted by name.
+const (
+	SortName    = "name"
+	SortKind    = "kind"
+	SortType    = "type"
+	SortVersion = "version"
+	SortCreated = "created"
+	SortUpdated = "updated"
+)
+
+// EntrySorts lists what a list of entries can be sorted by.
+var EntrySorts = []string{SortName, SortKind, SortType, SortVersion, SortCreated, SortUpdated}
 
 // Page is one page of a listing. Next is empty on the last one.
 type Page struct {
 	Objects []Object `json:"objects"`
 	Next    string   `json:"next,omitempty"`
+	// Total counts all entries that a list of entries selects. Other lists have none, and a list of entries has no Next.
+	Total *int `json:"total,omitempty"`
 	// Deployment is the id of the backend that answered. A backend has it from its creation on.
 	Deployment string `json:"deployment,omitempty"`
 	// ResolvedSince is the time since when the backend notes which secrets are resolved. It is in answers to queries with

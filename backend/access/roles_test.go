@@ -71,15 +71,15 @@ var (
 		"compare", "create", "delete", "deploy", "refresh", "restore", "set", "update",
 	}
 	decidedKinds = []string{
-		"draft", "draft_change", "environment", "project", "scoped_value", "secret", "secret_type", "token", "usage",
-		"version",
+		"draft", "draft_change", "entry", "environment", "project", "scoped_value", "secret", "secret_type", "token",
+		"usage", "version",
 	}
 	decidedRoles = []string{"admin", "planner", "runtime", "viewer"}
 	decidedRef   = []string{"Environment", "Field", "Kind", "Name", "Probe", "Project", "Reveal", "Scope", "Version"}
 	decidedSet   = []string{"Changes", "CompareOnly", "Draft", "DryRun", "FingerprintKey", "IdempotencyKey"}
 	decidedQuery = []string{
-		"Cursor", "Deleted", "Draft", "Environment", "Held", "ID", "Kind", "LastResolved", "Limit", "Name", "Project",
-		"Scope", "Self", "Type", "UnusedSince",
+		"Cursor", "Deleted", "Descending", "Draft", "Environment", "Held", "ID", "Kind", "LastResolved", "Limit", "Name",
+		"Offset", "Project", "Scope", "Search", "Self", "Sort", "Type", "UnusedSince",
 	}
 )
 

@@ -27,6 +27,9 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 	if err := checkResolved(q, e.now()); err != nil {
 		return backend.Page{}, err
 	}
+	if err := checkEntryQuery(q); err != nil {
+		return backend.Page{}, err
+	}
 	if q.Limit == 0 {
 		q.Limit = backend.MaxPage
 	}
@@ -75,7 +78,7 @@ func (l listing) page() (backend.Page, error) {
 	case backend.KindVersion:
 		return l.versions()
 	case backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue, backend.KindUsage,
-		backend.KindDraft, backend.KindDraftChange:
+		backend.KindDraft, backend.KindDraftChange, backend.KindEntry:
 	default:
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "kind %s is not supported",
 			backend.Quote(string(l.q.Kind))).At("kind")
@@ -120,6 +123,9 @@ func (l listing) page() (backend.Page, error) {
 			return backend.Page{}, err
 		}
 		f.Type = t.row.ID
+	}
+	if l.q.Kind == backend.KindEntry {
+		return l.entries(f, p)
 	}
 	return l.rows(f, p)
 }

@@ -136,9 +136,10 @@ var openAPILimits = map[string]int{
 
 // openAPIValues are those of a field whose type has no constants.
 var openAPIValues = map[string][]string{
-	"Object.held":      {backend.HeldDisplaced, backend.HeldReplaced, backend.HeldInUse},
-	"Readiness.status": {statusReady, statusNotReady},
-	"Liveness.status":  {"ok"},
+	"Object.held":       {backend.HeldDisplaced, backend.HeldReplaced, backend.HeldInUse},
+	"Readiness.status":  {statusReady, statusNotReady},
+	"Liveness.status":   {"ok"},
+	"QueryRequest.sort": backend.EntrySorts,
 }
 
 // openAPISensitive are the fields with a secret value, and those by which it can be guessed.
@@ -193,10 +194,16 @@ var openAPITexts = map[string]string{
 	"QueryRequest.last_resolved": "Add to each secret when it was last resolved. Secrets only.",
 	"QueryRequest.unused_since": "Select the secrets that exist since before this time, and that nobody has resolved " +
 		"since then. A page may have fewer objects than `limit`, although others follow. Secrets only.",
+	"QueryRequest.search": "Select the entries whose name or description contains this text. For kind entry only, as " +
+		"are `sort`, `descending` and `offset`.",
+	"QueryRequest.sort":        "What the entries are sorted by; `name` if it is absent.",
+	"QueryRequest.descending":  "Sort in the opposite order.",
+	"QueryRequest.offset":      "How many entries to skip.",
 	"QueryRequest.cursor":      "The `next` of the previous page.",
 	"QueryRequest.limit":       "The most objects of a page, at most 1,000; 0 means 1,000.",
 	"QueryResponse":            "One page of a listing.",
 	"QueryResponse.objects":    "The objects.",
+	"QueryResponse.total":      "The number of all entries that are selected, for kind entry only.",
 	"QueryResponse.next":       "The `cursor` of the next page; absent on the last one.",
 	"QueryResponse.deployment": "The id of the deployment that answered.",
 	"QueryResponse.resolved_since": "Since when the backend notes which secrets are resolved, in answers to queries " +
@@ -305,16 +312,20 @@ var openAPITexts = map[string]string{
 	"Object.link":             "The secret that the scoped value stands for.",
 	"Object.usage":            "The position of a usage.",
 	"Object.source":           "What registered a usage.",
-	"Object.usages":           "The number of registered usages.",
-	"Object.role":             "The role of a token.",
-	"Object.principal":        "Who has a token.",
-	"Object.created_by":       "Of a version: the principal that wrote it; of a draft: that staged its first change.",
-	"Object.changes":          "The number of changes of a draft.",
-	"Object.draft":            "Of a draft change: the name of its draft.",
-	"Object.staged":           "What a draft change will do.",
-	"Object.client":           "Of a version: the program that wrote it.",
-	"Object.binary":           "Of a version: its value is not text (UTF-8).",
-	"Object.migrated":         "The token is from a database whose rows were not signed.",
+	"Object.environments":     "Of an entry in a list of kind entry: where its name and scope are set.",
+	"Object.used_by": "Of an entry in a list of kind entry: how many scoped values and positions in files can " +
+		"mean it, at most 100.",
+	"Object.usages":    "The number of registered usages.",
+	"Object.role":      "The role of a token.",
+	"Object.principal": "Who has a token.",
+	"Object.created_by": "Of a version: the principal that wrote it; of a draft: that staged its first change; " +
+		"of an entry in a list of kind entry: that wrote its value.",
+	"Object.changes":  "The number of changes of a draft.",
+	"Object.draft":    "Of a draft change: the name of its draft.",
+	"Object.staged":   "What a draft change will do.",
+	"Object.client":   "Of a version: the program that wrote it.",
+	"Object.binary":   "Of a version: its value is not text (UTF-8).",
+	"Object.migrated": "The token is from a database whose rows were not signed.",
 
 	"Staged":         "What a change of a draft will do. It never has a value.",
 	"Staged.kind":    "The kind of the object that it changes.",

@@ -24,6 +24,8 @@ type queryRequest struct {
 	Scope       *string `json:"scope"`
 	Type        *string `json:"type"`
 	Draft       *string `json:"draft"`
+	Search      *string `json:"search"`
+	Sort        *string `json:"sort"`
 }
 
 func (in queryRequest) query() (backend.Query, error) {
@@ -34,7 +36,7 @@ func (in queryRequest) query() (backend.Query, error) {
 	}{
 		{"project", in.Project, &q.Project}, {"id", in.ID, &q.ID}, {"name", in.Name, &q.Name},
 		{"environment", in.Environment, &q.Environment}, {"scope", in.Scope, &q.Scope}, {"type", in.Type, &q.Type},
-		{"draft", in.Draft, &q.Draft},
+		{"draft", in.Draft, &q.Draft}, {"search", in.Search, &q.Search}, {"sort", in.Sort, &q.Sort},
 	} {
 		switch {
 		case s.given == nil:

@@ -316,7 +316,7 @@ func TestEmptySelectorsOfAQueryAreRejected(t *testing.T) {
 			}
 		}
 	}
-	if n != 7 {
+	if n != 9 {
 		t.Errorf("%d selectors were checked", n)
 	}
 }
