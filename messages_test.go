@@ -106,7 +106,7 @@ var skippedForMessages = []string{
 	"bench", "bin", "docs", "examples", "plugs", "tools", "testdata",
 	"backend/kms/kmstest", "backend/servicetest", "backend/store/storetest", "provider/acctest", "provider/pages",
 	"review/leak/parity",
-	"interpolate/engines", "reliability",
+	"interpolate/engines", "web/browser", "reliability",
 	"backend/httpapi/contract", "backend/telemetry/collector", "deploy",
 }
 

@@ -80,19 +80,21 @@ func TestRequirementsHaveHashes(t *testing.T) {
 	if n < 20 {
 		t.Errorf("the file has %d requirements", n)
 	}
-	var lock struct {
-		Packages map[string]struct{ Integrity string }
-	}
-	text, err = os.ReadFile("interpolate/testdata/parsers/package-lock.json")
-	if err == nil {
-		err = json.Unmarshal(text, &lock)
-	}
-	if err != nil || len(lock.Packages) < 2 {
-		t.Fatalf("the lock has %d packages: %v", len(lock.Packages), err)
-	}
-	for name, p := range lock.Packages {
-		if name != "" && !strings.HasPrefix(p.Integrity, "sha512-") {
-			t.Errorf("npm package %s has no hash", name)
+	for _, file := range []string{"interpolate/testdata/parsers/package-lock.json", "web/browser/package-lock.json"} {
+		var lock struct {
+			Packages map[string]struct{ Integrity string }
+		}
+		text, err = os.ReadFile(file)
+		if err == nil {
+			err = json.Unmarshal(text, &lock)
+		}
+		if err != nil || len(lock.Packages) < 2 {
+			t.Fatalf("%s has %d packages: %v", file, len(lock.Packages), err)
+		}
+		for name, p := range lock.Packages {
+			if name != "" && !strings.HasPrefix(p.Integrity, "sha512-") {
+				t.Errorf("%s: npm package %s has no hash", file, name)
+			}
 		}
 	}
 }

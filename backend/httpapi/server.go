@@ -76,6 +76,8 @@ type Options struct {
 	// Refused is called for each request that makes no call because its token is not valid or Allow has refused it. err
 	// says why. ctx has the origin of the request and, if it is known, its principal.
 	Refused func(ctx context.Context, verb backend.Verb, err error)
+	// Pages serves the paths below /ui/, which are for people. It authenticates them itself. Nil serves none.
+	Pages http.Handler
 }
 
 // Authenticate returns the principal of a token, or ErrUnauthenticated.
@@ -124,6 +126,10 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 			answer(w, http.StatusMethodNotAllowed, envelope{backend.Errorf(backend.CodeInvalid,
 				"method %s is not supported for %s", backend.Quote(got.Method), r.path).WithHint("use %s", r.method)})
 		})
+	}
+	if o.Pages != nil {
+		mux.Handle(pagesPath, s.pages(o.Pages))
+		mux.Handle("GET /{$}", http.RedirectHandler(pagesPath, http.StatusSeeOther))
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, backend.Errorf(backend.CodeNotFound, "the route %s %s does not exist", r.Method, backend.Quote(r.URL.Path)).

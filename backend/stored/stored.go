@@ -33,6 +33,8 @@ const (
 	StateSummand = "pouncet state summand v2"
 	// RevisionToken is the HKDF info of the key that encrypts revision tokens. No token is stored.
 	RevisionToken = "pouncet revision token v1"
+	// SessionCookie is the HKDF info of the key that seals the sessions of the dashboard. No session is stored.
+	SessionCookie = "pouncet session cookie v1"
 
 	// LogHeadKey is the HKDF info of the key that signs the heads of the audit log. It has its own key, because a process
 	// keeps that longer than the deployment key.

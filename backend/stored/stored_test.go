@@ -26,6 +26,7 @@ func TestLabelsNeverChange(t *testing.T) {
 		{"LogHeadKey", stored.LogHeadKey, "pouncet log head mac v1"},
 		{"CheckpointKey", stored.CheckpointKey, "pouncet audit checkpoint v1"},
 		{"LogHead", stored.LogHead, "log head v1"},
+		{"SessionCookie", stored.SessionCookie, "pouncet session cookie v1"},
 		{"ObjectRow", stored.ObjectRow, "object v2"},
 		{"VersionRow", stored.VersionRow, "version v2"},
 		{"EnvironmentKeyRow", stored.EnvironmentKeyRow, "environment key v2"},

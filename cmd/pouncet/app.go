@@ -127,8 +127,8 @@ Exit codes:
 	root.AddCommand(grouped(groupObjects, a.projectCommand(), a.environmentCommand(), a.typeCommand(),
 		a.secretCommand(), a.valueCommand(), a.draftsCommand())...)
 	root.AddCommand(grouped(groupFiles, a.pullCommand(), a.diffCommand(), a.pushCommand(), a.schemaCommand())...)
-	root.AddCommand(grouped(groupBackend, a.initCommand(), a.moveCommand(), a.serverCommand(), a.tokenCommand(),
-		a.configurationCommand(), a.doctorCommand())...)
+	root.AddCommand(grouped(groupBackend, a.initCommand(), a.moveCommand(), a.serverCommand(), a.uiCommand(),
+		a.tokenCommand(), a.configurationCommand(), a.doctorCommand())...)
 	root.AddCommand(grouped(groupSession, a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.profileCommand())...)
 	root.AddCommand(a.versionCommand(), a.manCommand())
 	root.AddCommand(topicCommands()...)

@@ -55,7 +55,7 @@ func (a *app) editCommand(o objectCommand) *cobra.Command {
 		if err := a.checkNotStaged(ctx, s, secret); err != nil {
 			return err
 		}
-		ref, err := a.revealRef(ctx, s, secret)
+		ref, err := backend.RevealRef(ctx, s, secret)
 		if err != nil {
 			return err
 		}

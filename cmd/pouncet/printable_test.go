@@ -162,8 +162,8 @@ func TestOutputIsPrintable(t *testing.T) {
 		"draft refresh": {"x"}, "draft drop": {"x", hostileText},
 	}
 	verbs := map[string][]string{"list": nil, "show": {"x"}, "delete": {"x", "y"}, "restore": {"x"}, "rename": {"x", "y"}}
-	local := []string{"init", "schema", "move", "server", "version", "help", "man", "completion", "profile", "logout",
-		"login"} // they ask no backend, or print nothing of its answer but a name
+	local := []string{"init", "schema", "move", "server", "ui", "version", "help", "man", "completion", "profile",
+		"logout", "login"} // they ask no backend, or print nothing of its answer but a name
 	server := func(s hostileServer) string {
 		running := httptest.NewServer(httpapi.NewServer(s, func(context.Context, string) (backend.Principal, error) {
 			return backend.Principal{Name: "a", Role: backend.RoleAdmin}, nil

@@ -155,7 +155,7 @@ needs the role admin. The value of a restricted secret cannot be revealed.
 		if err != nil {
 			return err
 		}
-		ref, err := a.revealRef(ctx, s, secret)
+		ref, err := backend.RevealRef(ctx, s, secret)
 		if err != nil {
 			return err
 		}
@@ -169,44 +169,4 @@ needs the role admin. The value of a restricted secret cannot be revealed.
 		return reveal(c, args)
 	}
 	return c
-}
-
-// revealRef returns the reference that reveals the current value of a secret.
-func (a *app) revealRef(ctx context.Context, s backend.Service, secret backend.Object) (backend.Ref, error) {
-	ref := backend.Ref{Kind: backend.KindSecret, Project: secret.Project, Environment: secret.Environment,
-		Scope: secret.Scope, Name: secret.Name, Reveal: true}
-	if ref.Environment != backend.AnyEnvironment {
-		return ref, nil
-	}
-	// A reference must name an environment, and sees the shared secret from there.
-	var err error
-	ref.Environment, err = a.environmentThatSees(ctx, s, secret)
-	return ref, err
-}
-
-// environmentThatSees returns an environment without its own secret of the same
-// name, in which a reference leads to the shared secret.
-func (a *app) environmentThatSees(ctx context.Context, s backend.Service, shared backend.Object) (string, error) {
-	environments, err := backend.ListAll(ctx, s, backend.Query{Kind: backend.KindEnvironment, Project: shared.Project})
-	if err != nil {
-		return "", err
-	}
-	sameName, err := backend.ListAll(ctx, s, backend.Query{
-		Kind: backend.KindSecret, Project: shared.Project, Name: shared.Name, Scope: shared.Scope,
-	})
-	if err != nil {
-		return "", err
-	}
-	hasOwn := map[string]bool{}
-	for _, o := range sameName {
-		hasOwn[o.Environment] = true
-	}
-	for _, e := range environments {
-		if !hasOwn[e.Name] {
-			return e.Name, nil
-		}
-	}
-	return "", backend.Errorf(backend.CodeNotFound, "secret %s cannot be revealed in any environment",
-		backend.Quote(shared.Name)).
-		WithHint("create an environment without its own secret of this name")
 }

@@ -218,6 +218,7 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	logins := access.NewLogins(parts.Store, nil)
 	o.Remembered, o.Begin = logins.Remembered, parts.Begin
 	o.RateLimit = s.observe.limit
+	o.Pages = s.pages(at, parts, logins, service, health, log)
 	s.shown.observe(&o)
 	s.shown.watch(parts, logins, health, at)
 	a.notef("listening on %s, serving %s", at.url, parts.Location)

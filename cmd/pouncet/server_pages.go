@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/web"
+	"github.com/pouncet/terraform-provider-pouncet/web/site"
+)
+
+// pages returns the dashboard of a server.
+func (s serverSettings) pages(at *listening, parts *open.Parts, logins *access.Logins, service backend.Service,
+	health *httpapi.Health, log *slog.Logger) http.Handler {
+	behindProxy := s.listen.insecureBehindProxy || len(s.proxies) > 0
+	return web.New(site.Options{
+		Service: service, Identity: site.Tokens{Logins: logins}, Cipher: parts.SessionCipher, May: access.May,
+		MayReveal: access.MayReveal, CheckHost: at.certificate == nil && !behindProxy && isLoopbackListener(at),
+		BehindTLS: behindProxy, SignedIn: httpapi.LogPrincipal, Log: log, Version: version,
+		Problems: func(context.Context) []error { return health.Problems() },
+	})
+}
+
+func isLoopbackListener(l net.Listener) bool {
+	a, ok := l.Addr().(*net.TCPAddr)
+	return ok && a.IP.IsLoopback()
+}

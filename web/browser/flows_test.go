@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package browser
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestSecretFromItsCreationToItsRestoration does what a person does, with mistakes.
+func TestSecretFromItsCreationToItsRestoration(t *testing.T) {
+	d := newBackend(t)
+	d.serve()
+	p := d.person()
+	p.open("/ui/")
+	p.fill("#code", "wrong")
+	p.submit("main form button.primary")
+	p.sees("the code is not valid")
+	p.signIn()
+	p.sees("Secrets in dev", "has no secrets yet")
+
+	p.submit("main .actions a.primary")
+	p.fill("#value", "CANARY-1")
+	p.submit("main form[method=post] button.primary")
+	p.sees("Secret key is required")
+	p.seesNot("CANARY")
+	p.fill("#name", "api_key")
+	p.submit("main form[method=post] button.primary")
+	p.sees("Secret value is required")
+	p.fill("#value", "CANARY-1")
+	p.click("button[data-shows=value]")
+	p.fill("#description", "of the shop")
+	p.submit("main form[method=post] button.primary")
+	p.sees("Created.", "api_key", "of the shop")
+	p.seesNot("CANARY")
+
+	// The value is shown in place, and hidden again.
+	p.click("button[value=show]")
+	p.waits(`document.querySelector("form[data-reveal] output").textContent === "CANARY-1"`)
+	p.sees("hidden again in")
+	p.click("button[value=show]")
+	p.seesNot("CANARY")
+	p.click("button[value=show]")
+	p.waits(`document.querySelector("form[data-reveal] output").textContent === "CANARY-1"`)
+	evaluate[chromedp.Void](p, `Object.defineProperty(document, "hidden", {value: true});
+		document.dispatchEvent(new Event("visibilitychange"))`)
+	if strings.Contains(p.source(), "CANARY") {
+		t.Error("the value is in the page after the tab was left")
+	}
+
+	p.open(evaluate[string](p, `location.pathname`) + "/edit")
+	p.submit("main form[method=post] button.primary")
+	p.sees("No changes to save")
+	p.fill("#value", "CANARY-2")
+	p.submit("main form[method=post] button.primary")
+	p.sees("Saved.", "2, just now")
+
+	p.submit(`main .actions a.danger`)
+	p.fill("#key", "api-key")
+	p.submit("main form[method=post] button.danger")
+	p.sees("This is not the key")
+	p.fill("#key", "api_key")
+	p.submit("main form[method=post] button.danger")
+	p.sees("Deleted.", "has no secrets yet")
+	p.open("/ui/p/default/deleted")
+	p.submit("main table form button")
+	p.sees("Restored.", "api_key")
+
+	// The button Back shows no value, and no form that was sent.
+	p.do(chromedp.NavigateBack())
+	p.seesNot("CANARY")
+	p.submit(".who button")
+	p.sees("Sign in")
+	p.open("/ui/p/default/e/dev")
+	p.seesNot("api_key")
+}
+
+// TestListIsFilteredWhileTyping searches in a long list.
+func TestListIsFilteredWhileTyping(t *testing.T) {
+	d := newBackend(t)
+	d.run("v", "secret", "set", "api_key", "--env", "dev", "--stdin")
+	d.run("v", "secret", "set", "db_password", "--env", "dev", "--stdin")
+	d.serve()
+	p := d.person()
+	p.signIn()
+	p.sees("api_key", "db_password", "1–2 of 2")
+	p.fill("#q", "pass")
+	p.waits(`document.querySelector("#results").innerText.includes("1–1 of 1")`)
+	p.seesNot("api_key")
+	if at := evaluate[string](p, `location.search`); !strings.Contains(at, "q=pass") {
+		t.Errorf("the address is %s", at)
+	}
+	p.fill("#q", "nothing")
+	p.waits(`document.querySelector("#results").innerText.includes("Nothing matches")`)
+	evaluate[chromedp.Void](p, `const s = document.querySelector(".switch [name=environment]"); s.value = "prod"`)
+	_, err := chromedp.RunResponse(p.ctx, chromedp.Evaluate[chromedp.Void](
+		`document.querySelector(".switch [name=environment]").dispatchEvent(new Event("change", {bubbles: true}))`))
+	p.must(err)
+	p.sees("Secrets in prod")
+}
+
+// TestNothingIsLoadedFromElsewhere looks at what each page loads, and at errors of scripts and of the policy.
+func TestNothingIsLoadedFromElsewhere(t *testing.T) {
+	d := filled(t)
+	d.serve()
+	p := d.person()
+	p.signIn()
+	for name, path := range allPages(p) {
+		p.open(path)
+		for _, at := range evaluate[[]string](p, `performance.getEntriesByType("resource").map(r => r.name)`) {
+			if !strings.HasPrefix(at, d.address+"/ui/") {
+				t.Errorf("page %s loads %s", name, at)
+			}
+		}
+		if evaluate[bool](p, `typeof htmx !== "undefined" && htmx.config.allowEval !== false`) {
+			t.Errorf("page %s allows htmx to evaluate code", name)
+		}
+	}
+}

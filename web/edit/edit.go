@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package edit has the forms that create and change secrets and scoped values.
+package edit
+
+import (
+	"embed"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/web/entry"
+	"github.com/pouncet/terraform-provider-pouncet/web/site"
+)
+
+//go:embed *.html
+var files embed.FS
+
+var (
+	secretPage = site.NewTemplate(files, "secret.html", "parts.html")
+	valuePage  = site.NewTemplate(files, "value.html", "parts.html")
+)
+
+// Register adds the pages.
+func Register(s *site.Site) {
+	in := site.Root + "p/{project}/e/{environment}/"
+	s.Handle("GET "+in+"new", func(q *site.Request) error { return newSecret(q, false) })
+	s.Handle("POST "+in+"new", func(q *site.Request) error { return newSecret(q, true) })
+	s.Handle("GET "+in+"new-value", func(q *site.Request) error { return newValue(q, false) })
+	s.Handle("POST "+in+"new-value", func(q *site.Request) error { return newValue(q, true) })
+	at := site.Root + "p/{project}/"
+	s.Handle("GET "+at+"secret/{id}/edit", func(q *site.Request) error { return editSecret(q, false) })
+	s.Handle("POST "+at+"secret/{id}/edit", func(q *site.Request) error { return editSecret(q, true) })
+	s.Handle("POST "+at+"check", check)
+	s.Handle("GET "+at+"value/{id}/edit", func(q *site.Request) error { return editValue(q, false) })
+	s.Handle("POST "+at+"value/{id}/edit", func(q *site.Request) error { return editValue(q, true) })
+}
+
+// form is what a form shows: what was typed or, at first, what the entry has. It never holds a value.
+type form struct {
+	New                             bool
+	Entry                           backend.Object
+	Action, Back                    string
+	Name, Scope, Type, Description  string
+	Visibility, Expires, Rotation   string
+	Note, Draft                     string
+	Protected                       bool
+	Edition                         int64
+	KeyIsFixed                      bool
+	Types, Drafts                   []backend.Object
+	Fields                          []field // of the type; none for one text
+	Error                           *backend.Error
+	Conflict                        *backend.Object // the entry as somebody else has changed it
+	Uses                            []backend.Object
+	Environment                     string
+	JSON, LinkSecret, LinkField, As string // of a scoped value
+	Secrets                         []backend.Object
+}
+
+// At returns the message of the error if it is about an attribute.
+func (f form) At(attribute string) string {
+	if f.Error != nil && f.Error.Attribute == attribute {
+		return f.Error.Error()
+	}
+	return ""
+}
+
+// shownAt are the attributes whose errors the forms show at a field.
+var shownAt = []string{"name", "value", "type", "description", "expires_at", "rotation_days", "scope", "note", "json",
+	"link", "draft", "visibility"}
+
+// Other returns the error if it is about no field.
+func (f form) Other() *backend.Error {
+	if f.Error == nil || f.Conflict != nil {
+		return nil
+	}
+	for _, a := range shownAt {
+		if f.Error.Attribute == a {
+			return nil
+		}
+	}
+	return f.Error
+}
+
+func newSecret(q *site.Request, sent bool) error {
+	place, err := q.Place()
+	if err != nil {
+		return err
+	}
+	f := form{New: true, Action: place.In("new"), Back: place.In(), Environment: place.Environment,
+		Scope: backend.ProjectScope, Type: q.R.FormValue("type"), Name: q.R.URL.Query().Get("name")}
+	if p := place.Project.Policy; p != nil {
+		f.Visibility = string(p.DefaultVisibility)
+	}
+	if err := f.prepare(q, place); err != nil {
+		return err
+	}
+	title := site.Text("edit.new")
+	if !sent {
+		return q.Render(secretPage, site.Page{Title: title, Section: "entries", Place: place, Data: f})
+	}
+	f.read(q)
+	c := backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: place.Project.Name,
+		Environment: place.Environment, Scope: f.Scope, Name: f.Name}
+	out, err := f.send(q, &c)
+	if err != nil {
+		return f.again(q, err, secretPage, site.Page{Title: title, Section: "entries", Place: place})
+	}
+	return f.done(q, place, out, "created")
+}
+
+// prepare reads what the choices of a form are.
+func (f *form) prepare(q *site.Request, place *site.Place) error {
+	var err error
+	if f.Types, err = q.List(backend.Query{Kind: backend.KindSecretType, Project: place.Project.Name}); err != nil {
+		return err
+	}
+	for _, t := range f.Types {
+		if t.Name == f.Type {
+			f.Fields = fieldsOf(t.Schema)
+		}
+	}
+	f.Drafts, err = q.List(backend.Query{Kind: backend.KindDraft, Project: place.Project.Name})
+	return err
+}
+
+// read takes over what was typed, except the value.
+func (f *form) read(q *site.Request) {
+	v := func(name string) string { return strings.ReplaceAll(q.R.PostFormValue(name), "\r\n", "\n") }
+	if f.New {
+		f.Scope = v("scope")
+		if f.Scope == "" {
+			f.Scope = backend.ProjectScope
+		}
+	}
+	if !f.KeyIsFixed {
+		f.Name = v("name")
+	}
+	f.Description, f.Visibility, f.Expires = v("description"), v("visibility"), v("expires")
+	f.Rotation, f.Note, f.Protected = v("rotation"), v("note"), v("protected") != ""
+	f.Draft = strings.TrimSpace(v("draft"))
+	f.JSON, f.LinkSecret, f.LinkField, f.As = v("json"), v("secret"), v("field"), v("as")
+	for i := range f.Fields {
+		if n := &f.Fields[i]; !n.Secret {
+			n.Typed = v("value." + n.Name)
+		}
+	}
+	if n, err := strconv.ParseInt(v("edition"), 10, 64); err == nil {
+		f.Edition = n
+	}
+}
+
+// send makes the change of a form. It sets only what differs from the entry.
+func (f *form) send(q *site.Request, c *backend.Change) (backend.Outcome, error) {
+	o := f.Entry
+	if f.New || f.Description != o.Description {
+		c.Description = &f.Description
+	}
+	if f.Type != o.Type {
+		c.Type = &f.Type
+	}
+	if f.Visibility != "" && f.Visibility != string(o.Visibility) {
+		v := backend.Visibility(f.Visibility)
+		c.Visibility = &v
+	}
+	if f.Protected != o.Protected {
+		c.Protected = &f.Protected
+	}
+	if f.Note != "" {
+		c.Note = &f.Note
+	}
+	if f.Expires != dateOf(o.ExpiresAt) {
+		at := time.Time{}
+		if f.Expires != "" {
+			var err error
+			if at, err = time.Parse(time.DateOnly, f.Expires); err != nil {
+				return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "the date is not valid").
+					WithHint("write it as 2027-01-31").At("expires_at")
+			}
+		}
+		c.ExpiresAt = &at
+	}
+	if f.Rotation != rotationOf(o) {
+		days := 0
+		if f.Rotation != "" {
+			var err error
+			if days, err = strconv.Atoi(strings.TrimSpace(f.Rotation)); err != nil {
+				return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "the number of days is not valid").
+					WithHint("write a whole number, or leave the field empty").At("rotation_days")
+			}
+		}
+		c.RotationDays = &days
+	}
+	if err := f.setValue(q, c); err != nil {
+		return backend.Outcome{}, err
+	}
+	return f.apply(q, *c)
+}
+
+// apply makes a change, or adds it to the draft.
+func (f *form) apply(q *site.Request, c backend.Change) (backend.Outcome, error) {
+	if !f.New && !changes(c) {
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "No changes to save")
+	}
+	out, err := q.Apply(backend.ChangeSet{Changes: []backend.Change{c}, Draft: f.Draft})
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	return out[0], nil
+}
+
+// changes reports whether a change sets anything.
+func changes(c backend.Change) bool {
+	if c.Rename != nil || !c.Value.IsZero() || c.Generate != nil {
+		return true
+	}
+	for _, a := range backend.AttributeTable {
+		if a.Name != "note" && a.Given(&c) {
+			return true
+		}
+	}
+	return false
+}
+
+// setValue sets the value of a secret from its field, or from the fields of its type.
+func (f *form) setValue(q *site.Request, c *backend.Change) error {
+	if q.R.PostFormValue("generate") != "" {
+		c.Generate = &backend.Generate{}
+		return nil
+	}
+	if len(f.Fields) > 0 && q.R.PostFormValue("raw") == "" {
+		value, given, err := valueOf(f.Fields, q.R.PostFormValue)
+		if err != nil || !given {
+			return err
+		}
+		c.Value = backend.NewPlaintext(value)
+		return nil
+	}
+	// Browsers send the end of a line as CR LF, whatever was typed.
+	if typed := strings.ReplaceAll(q.R.PostFormValue("value"), "\r\n", "\n"); typed != "" {
+		c.Value = backend.PlaintextString(typed)
+	}
+	return nil
+}
+
+// again shows the form again with an error, and with what was typed except the value.
+func (f form) again(q *site.Request, err error, t site.Template, p site.Page) error {
+	if !site.IsUsers(err) {
+		return err
+	}
+	f.Error = backend.AsError(err)
+	if f.Error.Code == backend.CodeConflict && !f.New {
+		now, err := q.Object(f.Entry.Kind, f.Entry.ID)
+		if err != nil {
+			return err
+		}
+		f.Conflict, f.Edition = &now, now.Edition
+	}
+	p.Data = f
+	return q.RenderStatus(http.StatusUnprocessableEntity, t, p)
+}
+
+func (f form) done(q *site.Request, place *site.Place, out backend.Outcome, done string) error {
+	if f.Draft != "" {
+		return q.Redirect(place.In(), "staged")
+	}
+	return q.Redirect(site.EntryPath(out.Object), done)
+}
+
+func editSecret(q *site.Request, sent bool) error {
+	o, err := q.Object(backend.KindSecret, q.R.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	place, err := q.Place()
+	if err != nil {
+		return err
+	}
+	place.Environment = o.Environment
+	f := form{Entry: o, Action: site.EntryPath(o, "edit"), Back: site.EntryPath(o), Name: o.Name, Scope: o.Scope,
+		Type: o.Type, Description: o.Description, Visibility: string(o.Visibility), Expires: dateOf(o.ExpiresAt),
+		Rotation: rotationOf(o), Protected: o.Protected, Edition: o.Edition, Environment: o.Environment,
+		KeyIsFixed: place.Project.Policy != nil && place.Project.Policy.ImmutableNames}
+	if q.R.Form.Has("type") || q.R.URL.Query().Has("type") || q.R.PostFormValue("form") != "" {
+		f.Type = q.R.FormValue("type")
+	}
+	if err := f.prepare(q, place); err != nil {
+		return err
+	}
+	if f.Uses, err = entry.Uses(q, o); err != nil {
+		return err
+	}
+	p := site.Page{Title: site.Text("edit.title", o.Name), Section: "entries", Place: place, Data: f}
+	if !sent {
+		return q.Render(secretPage, p)
+	}
+	f.read(q)
+	c := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Edition: &f.Edition}
+	if f.Name != o.Name {
+		c.Rename = &f.Name
+	}
+	out, err := f.send(q, &c)
+	if err != nil {
+		return f.again(q, err, secretPage, p)
+	}
+	return f.done(q, place, out, "saved")
+}
+
+func dateOf(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+func rotationOf(o backend.Object) string {
+	if o.RotationDays == 0 {
+		return ""
+	}
+	return strconv.Itoa(o.RotationDays)
+}

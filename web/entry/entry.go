@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package entry is the page of one secret or scoped value: its metadata, its versions and who uses it.
+package entry
+
+import (
+	"embed"
+	"strconv"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/web/site"
+)
+
+//go:embed entry.html
+var files embed.FS
+
+var page = site.NewTemplate(files, "entry.html")
+
+// Register adds the page.
+func Register(s *site.Site) {
+	for kind, path := range map[backend.Kind]string{backend.KindSecret: "secret", backend.KindScopedValue: "value"} {
+		s.Handle("GET "+site.Root+"p/{project}/"+path+"/{id}", func(q *site.Request) error { return show(q, kind) })
+	}
+	s.Handle("POST "+site.Root+"p/{project}/secret/{id}/rollback", rollback)
+}
+
+// mostVersions is how many versions the page lists, and mostUses how many positions.
+const (
+	mostVersions = 20
+	mostUses     = 100
+)
+
+// details is what the page shows.
+type details struct {
+	Entry    backend.Object
+	Versions []backend.Object
+	More     bool // versions than these
+	Uses     []backend.Object
+	Links    []backend.Object // scoped values that link to the secret
+	Others   []backend.Object // entries of the same name
+	Compared *compared
+	Error    *backend.Error
+}
+
+// compared is the comparison of two versions.
+type compared struct {
+	Version string
+	Same    bool
+	Fields  []string
+	Err     *backend.Error
+}
+
+func show(q *site.Request, kind backend.Kind) error {
+	return draw(q, kind, nil)
+}
+
+func draw(q *site.Request, kind backend.Kind, failed *backend.Error) error {
+	o, err := q.Object(kind, q.R.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	place, err := q.Place()
+	if err != nil {
+		return err
+	}
+	place.Environment = o.Environment
+	d := details{Entry: o, Error: failed}
+	if d.Uses, err = Uses(q, o); err != nil {
+		return err
+	}
+	d.Others, err = q.List(backend.Query{Kind: kind, Project: o.Project, Name: o.Name})
+	if err == nil && kind == backend.KindSecret {
+		err = d.addHistory(q)
+	}
+	if err != nil {
+		return err
+	}
+	p := site.Page{Title: o.Name, Section: "entries", Place: place, Data: d}
+	if failed != nil {
+		return q.RenderStatus(409, page, p)
+	}
+	return q.Render(page, p)
+}
+
+// Uses lists the positions in registered files that name an entry, up to a number.
+func Uses(q *site.Request, o backend.Object) ([]backend.Object, error) {
+	query := backend.Query{Kind: backend.KindUsage, Project: o.Project, Name: o.Name, Limit: mostUses}
+	if o.Environment != backend.AnyEnvironment {
+		query.Environment = o.Environment
+	}
+	got, err := q.Query(query)
+	var out []backend.Object
+	for _, u := range got.Objects {
+		if u.Usage != nil && u.Usage.Kind == o.Kind {
+			out = append(out, u)
+		}
+	}
+	return out, err
+}
+
+// addHistory adds the versions of a secret, the scoped values that link to it, and a comparison that was asked for.
+func (d *details) addHistory(q *site.Request) error {
+	got, err := q.Query(backend.Query{Kind: backend.KindVersion, ID: d.Entry.ID, Limit: mostVersions})
+	if err != nil {
+		return err
+	}
+	d.Versions, d.More = got.Objects, got.Next != ""
+	values, err := q.List(backend.Query{Kind: backend.KindScopedValue, Project: d.Entry.Project})
+	if err != nil {
+		return err
+	}
+	for _, v := range values {
+		if v.Link != nil && v.Link.Secret == d.Entry.Name {
+			d.Links = append(d.Links, v)
+		}
+	}
+	if version := q.R.URL.Query().Get("compare"); version != "" {
+		d.Compared = compare(q, d.Entry, version)
+	}
+	return nil
+}
+
+// compare compares a version with the current one. Neither value leaves the backend.
+func compare(q *site.Request, o backend.Object, version string) *compared {
+	c := &compared{Version: version}
+	out, err := q.Apply(backend.ChangeSet{DryRun: true, Changes: []backend.Change{{Op: backend.OpCompare,
+		Kind: backend.KindSecret, ID: o.ID, FromVersion: &version,
+		With: &backend.VersionOf{Version: strconv.FormatInt(o.Version, 10)}}}})
+	if err == nil && out[0].Err != nil {
+		err = out[0].Err
+	}
+	if err != nil {
+		c.Err = backend.AsError(err)
+		return c
+	}
+	c.Same, c.Fields = out[0].Action == backend.ActionUnchanged, out[0].Fields
+	return c
+}
+
+// rollback writes the value of an earlier version again.
+func rollback(q *site.Request) error {
+	o, err := q.Object(backend.KindSecret, q.R.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	version := q.R.PostFormValue("version")
+	change := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, FromVersion: &version}
+	if n, err := strconv.ParseInt(q.R.PostFormValue("expect"), 10, 64); err == nil {
+		change.Expect = &n
+	}
+	if _, err := q.Change(change); err != nil {
+		if site.IsUsers(err) {
+			return draw(q, backend.KindSecret, backend.AsError(err))
+		}
+		return err
+	}
+	return q.Redirect(site.EntryPath(o), "rolledback")
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package remove has the pages that delete secrets and scoped values, and that restore what was deleted.
+package remove
+
+import (
+	"embed"
+	"net/http"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/web/entry"
+	"github.com/pouncet/terraform-provider-pouncet/web/site"
+)
+
+//go:embed *.html
+var files embed.FS
+
+var (
+	deletePage  = site.NewTemplate(files, "delete.html")
+	deletedPage = site.NewTemplate(files, "deleted.html")
+)
+
+// Register adds the pages.
+func Register(s *site.Site) {
+	s.Section("deleted")
+	at := site.Root + "p/{project}/"
+	for kind, path := range map[backend.Kind]string{backend.KindSecret: "secret", backend.KindScopedValue: "value"} {
+		s.Handle("GET "+at+path+"/{id}/delete", func(q *site.Request) error { return remove(q, kind, false) })
+		s.Handle("POST "+at+path+"/{id}/delete", func(q *site.Request) error { return remove(q, kind, true) })
+	}
+	s.Handle("GET "+at+"deleted", func(q *site.Request) error { return deleted(q, nil) })
+	s.Handle("POST "+at+"deleted", restore)
+}
+
+// removal is what the page to delete an entry shows.
+type removal struct {
+	Entry  backend.Object
+	Uses   []backend.Object
+	Days   int // in which the deletion can be undone
+	Typed  string
+	Wrong  bool // the typed key is not the key
+	Error  *backend.Error
+	Force  bool // force can be chosen
+	Draft  string
+	Drafts []backend.Object
+}
+
+func remove(q *site.Request, kind backend.Kind, sent bool) error {
+	o, err := q.Object(kind, q.R.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	place, err := q.Place()
+	if err != nil {
+		return err
+	}
+	place.Environment = o.Environment
+	d := removal{Entry: o}
+	if p := place.Project.Policy; p != nil {
+		d.Days = p.RecoveryDays
+	}
+	if d.Uses, err = entry.Uses(q, o); err != nil {
+		return err
+	}
+	if d.Drafts, err = q.List(backend.Query{Kind: backend.KindDraft, Project: place.Project.Name}); err != nil {
+		return err
+	}
+	p := site.Page{Title: site.Text("delete.title", o.Name), Section: "entries", Place: place}
+	status := http.StatusOK
+	if sent {
+		d.Typed, d.Draft = q.R.PostFormValue("key"), strings.TrimSpace(q.R.PostFormValue("draft"))
+		err := d.send(q)
+		switch {
+		case err == nil && d.Wrong:
+		case err == nil && d.Draft != "":
+			return q.Redirect(place.In(), "staged")
+		case err == nil:
+			return q.Redirect(place.In(), "deleted")
+		case !site.IsUsers(err):
+			return err
+		default:
+			d.Error = backend.AsError(err)
+			d.Force = d.Error.Code == backend.CodeInUse
+		}
+		status = http.StatusUnprocessableEntity
+	}
+	p.Data = d
+	return q.RenderStatus(status, deletePage, p)
+}
+
+// send deletes the entry if its key was typed.
+func (d *removal) send(q *site.Request) error {
+	if d.Typed != d.Entry.Name {
+		d.Wrong = true
+		return nil
+	}
+	_, err := q.Apply(backend.ChangeSet{Draft: d.Draft, Changes: []backend.Change{{Op: backend.OpDelete,
+		Kind: d.Entry.Kind, ID: d.Entry.ID, Force: q.R.PostFormValue("force") != ""}}})
+	return err
+}
+
+// restorable is what can be restored.
+type restorable struct {
+	Objects []backend.Object
+	Error   *backend.Error
+}
+
+// deleted lists what was deleted and can be restored.
+func deleted(q *site.Request, failed *backend.Error) error {
+	place, err := q.Place()
+	if err != nil {
+		return err
+	}
+	d := restorable{Error: failed}
+	for _, kind := range []backend.Kind{backend.KindEnvironment, backend.KindSecret, backend.KindScopedValue} {
+		found, err := q.List(backend.Query{Kind: kind, Project: place.Project.Name, Deleted: true})
+		if err != nil {
+			return err
+		}
+		d.Objects = append(d.Objects, found...)
+	}
+	p := site.Page{Title: site.Text("deleted.title"), Section: "deleted", Place: place, Data: d}
+	if failed != nil {
+		return q.RenderStatus(http.StatusUnprocessableEntity, deletedPage, p)
+	}
+	return q.Render(deletedPage, p)
+}
+
+func restore(q *site.Request) error {
+	c := backend.Change{Op: backend.OpRestore, Kind: backend.Kind(q.R.PostFormValue("kind")),
+		ID: q.R.PostFormValue("id")}
+	if name := q.R.PostFormValue("name"); name != "" {
+		c.Rename = &name
+	}
+	out, err := q.Change(c)
+	if err != nil {
+		if site.IsUsers(err) {
+			return deleted(q, backend.AsError(err))
+		}
+		return err
+	}
+	if out.Object.Kind == backend.KindEnvironment {
+		return q.Redirect(site.ProjectPath(q.R.PathValue("project"), "e", out.Object.Name), "restored")
+	}
+	return q.Redirect(site.EntryPath(out.Object), "restored")
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package site
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// Request is a request of a person who has signed in.
+type Request struct {
+	*Site
+	W         http.ResponseWriter
+	R         *http.Request
+	Session   *Session
+	Principal backend.Principal
+}
+
+// Context returns the context of the calls of the request.
+func (q *Request) Context() context.Context { return q.R.Context() }
+
+// Query lists objects.
+func (q *Request) Query(query backend.Query) (backend.Page, error) {
+	return q.Service.Query(q.Context(), query)
+}
+
+// List lists all objects that a query selects.
+func (q *Request) List(query backend.Query) ([]backend.Object, error) {
+	return backend.ListAll(q.Context(), q.Service, query)
+}
+
+// Object returns the object of a kind with an id, which belongs to the project of the path.
+func (q *Request) Object(kind backend.Kind, id string) (backend.Object, error) {
+	missing := backend.Errorf(backend.CodeNotFound, "the %s does not exist", kind).
+		WithHint("it was deleted or renamed; go back to the list")
+	if !backend.IsID(id) && kind != backend.KindSecretType {
+		return backend.Object{}, missing
+	}
+	page, err := q.Query(backend.Query{Kind: kind, ID: id, Project: q.R.PathValue("project")})
+	if err != nil {
+		return backend.Object{}, err
+	}
+	if len(page.Objects) == 0 {
+		return backend.Object{}, missing
+	}
+	return page.Objects[0], nil
+}
+
+// Apply makes changes. A form that is sent twice, as by a double click, makes them once.
+func (q *Request) Apply(set backend.ChangeSet) ([]backend.Outcome, error) {
+	if id := q.R.PostFormValue("form"); id != "" && !set.DryRun && len(id) <= backend.MaxIdempotencyKeyBytes {
+		set.IdempotencyKey = "ui:" + q.Session.ID + ":" + id
+	}
+	return q.Service.Apply(q.Context(), set)
+}
+
+// Change makes one change.
+func (q *Request) Change(c backend.Change) (backend.Outcome, error) {
+	out, err := q.Apply(backend.ChangeSet{Changes: []backend.Change{c}})
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	return out[0], nil
+}
+
+// May reports whether the person may make a change, to show its button.
+func (q *Request) May(c backend.Change) bool {
+	return q.Options.May == nil || q.Options.May(q.Principal, c) == nil
+}
+
+// MayReveal reports whether the person may have values shown.
+func (q *Request) MayReveal() bool {
+	return q.Options.MayReveal == nil || q.Options.MayReveal(q.Principal) == nil
+}
+
+// NewForm returns an id for a form, with which it is sent once.
+func NewForm() string { return rand.Text() }
+
+// Redirect answers a form with another page, so that going back or reloading does not send it again. done is the key of
+// a text that says what was done; "" for none.
+func (q *Request) Redirect(path, done string) error {
+	if done != "" {
+		path += "?" + url.Values{"done": {done}}.Encode()
+	}
+	q.W.Header().Set("Location", path)
+	q.W.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// IsPart reports whether only a part of the page, with this id, is asked for.
+func (q *Request) IsPart(id string) bool {
+	return q.R.Header.Get("HX-Request") == "true" && q.R.Header.Get("HX-Target") == id
+}
+
+// IsConfirmed reports whether the person has given the credential lately. Otherwise it is taken from the field code of
+// the form. An error says why it is not valid.
+func (q *Request) IsConfirmed() (bool, error) {
+	now := q.Now()
+	if now.Sub(q.Session.Confirmed) < confirmLimit {
+		return true, nil
+	}
+	typed := q.R.PostFormValue("code")
+	if typed == "" {
+		return false, nil
+	}
+	address := q.address()
+	if !q.throttle.allows(address, now) {
+		return false, errThrottled()
+	}
+	kept, err := q.Identity.SignIn(q.Context(), typed)
+	if err == nil && kept != q.Session.Kept {
+		err = backend.Errorf(backend.CodeUnauthenticated, "the token is not the one that you have signed in with")
+	}
+	if err != nil {
+		q.throttle.failed(address, now)
+		return false, err
+	}
+	q.Session.Confirmed, q.Session.Seen = now, now
+	return true, q.write(q.R, q.W, q.Session)
+}
+
+func (q *Request) address() string { return addressOf(q.R) }
+
+// NotCompressed says that the answer holds a value.
+func (q *Request) NotCompressed() {
+	if a, ok := q.W.(*answer); ok {
+		a.plain = true
+	}
+}
+
+// fail answers with the page of an error.
+func (q *Request) fail(err error) {
+	q.W.WriteHeader(statusOf(err))
+	q.draw(errorPage, "layout", Page{Title: Text("error.title"), Data: backend.AsError(err)})
+}
+
+var statuses = map[backend.Code]int{
+	backend.CodeInvalid: http.StatusBadRequest, backend.CodeTooLarge: http.StatusRequestEntityTooLarge,
+	backend.CodeNotFound: http.StatusNotFound, backend.CodeDenied: http.StatusForbidden,
+	backend.CodeUnauthenticated: http.StatusUnauthorized, backend.CodeConflict: http.StatusConflict,
+	backend.CodeExists: http.StatusConflict, backend.CodeInUse: http.StatusConflict,
+	backend.CodeQuota: http.StatusConflict, backend.CodeImmutable: http.StatusConflict,
+	backend.CodeUnavailable: http.StatusServiceUnavailable, backend.CodeKeyUnusable: http.StatusServiceUnavailable,
+	backend.CodeStorageFull: http.StatusInsufficientStorage,
+}
+
+// statusOf returns the status of an answer with an error.
+func statusOf(err error) int {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return http.StatusRequestEntityTooLarge
+	}
+	if status, ok := statuses[backend.AsError(err).Code]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}
+
+// IsUsers reports whether an error is about what a person has typed, and belongs to the form.
+func IsUsers(err error) bool {
+	switch backend.AsError(err).Code {
+	case backend.CodeInvalid, backend.CodeTooLarge, backend.CodeQuota, backend.CodeExists, backend.CodeConflict,
+		backend.CodeInUse, backend.CodeImmutable, backend.CodeNotFound, backend.CodeDenied:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package site
+
+import (
+	"context"
+	"crypto/cipher"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// How long a session lasts.
+const (
+	idleLimit     = 30 * time.Minute // without a request
+	absoluteLimit = 12 * time.Hour   // after which a person signs in again
+	confirmLimit  = 10 * time.Minute // after which revealing a value asks for the credential again
+	refreshAfter  = time.Minute      // the cookie is written again at most this often
+)
+
+// Session is who has signed in, and when. The browser keeps it, sealed. The server keeps nothing of it, so that any
+// server of a deployment can open it.
+type Session struct {
+	ID        string    `json:"id"`
+	Kept      string    `json:"kept"` // what Identity.SignIn has returned
+	Began     time.Time `json:"began"`
+	Seen      time.Time `json:"seen"`
+	Confirmed time.Time `json:"confirmed"` // when the person has given the credential
+}
+
+func newSession(kept string, now time.Time) *Session {
+	return &Session{ID: rand.Text(), Kept: kept, Began: now, Seen: now, Confirmed: now}
+}
+
+// isCurrent reports whether a session has not ended.
+func (s *Session) isCurrent(now time.Time) bool {
+	return now.Sub(s.Seen) < idleLimit && now.Sub(s.Began) < absoluteLimit && !now.Before(s.Began.Add(-time.Minute))
+}
+
+// Cipher returns the cipher that seals sessions. It is asked for each request, because the key of a deployment can be
+// out of memory.
+type Cipher func(ctx context.Context) (cipher.AEAD, error)
+
+// sessionData is authenticated with a sealed session.
+var sessionData = []byte("session of the dashboard, form 1")
+
+// maxCookie is the longest cookie that is opened, in bytes.
+const maxCookie = 4096
+
+func (s *Session) seal(a cipher.AEAD) (string, error) {
+	text, err := json.Marshal(s)
+	if err != nil {
+		return "", backend.Errorf(backend.CodeInternal, "sealing a session: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(a.Seal(nil, nil, text, sessionData)), nil
+}
+
+// openSession returns the session in a cookie, or nil if it is not genuine.
+func openSession(a cipher.AEAD, cookie string) *Session {
+	if len(cookie) > maxCookie {
+		return nil
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(cookie)
+	if err != nil {
+		return nil
+	}
+	text, err := a.Open(nil, nil, sealed, sessionData)
+	if err != nil {
+		return nil
+	}
+	s := &Session{}
+	if json.Unmarshal(text, s) != nil {
+		return nil
+	}
+	return s
+}
+
+// cookieName is the name of the cookie. Browsers accept the prefix __Host- over TLS only, and refuse such a cookie if
+// another host or a part of this one tries to set it.
+func cookieName(secure bool) string {
+	if secure {
+		return "__Host-pouncet-session"
+	}
+	return "pouncet-session"
+}
+
+func setCookie(w http.ResponseWriter, value string, secure bool, age time.Duration) {
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName(secure), Value: value, Path: "/", MaxAge: int(age.Seconds()), HttpOnly: true, Secure: secure,
+		SameSite: http.SameSiteStrictMode,
+	})
+}
+
+// ended remembers the sessions that were signed out, until they would end anyway. Another server does not know them,
+// but the browser has no cookie any more.
+type ended struct {
+	mu  sync.Mutex
+	ids map[string]time.Time
+}
+
+// maxEnded limits the memory for ended sessions.
+const maxEnded = 100_000
+
+func (e *ended) add(id string, now time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.ids == nil {
+		e.ids = map[string]time.Time{}
+	}
+	if len(e.ids) >= maxEnded {
+		for other, until := range e.ids {
+			if now.After(until) {
+				delete(e.ids, other)
+			}
+		}
+	}
+	e.ids[id] = now.Add(absoluteLimit)
+}
+
+func (e *ended) has(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	_, ok := e.ids[id]
+	return ok
+}

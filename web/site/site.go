@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package site is what all pages of the dashboard share: sessions, the headers that protect them, the layout, the texts
+// and the calls of the backend. Each page is a separate package beside this one: a handler and a template.
+//
+// Every page works without JavaScript. With it, lists are filtered while typing, and values are revealed in place.
+//
+// # Safety
+//
+// A page is never stored and never framed, and loads nothing from elsewhere. It has no inline script or style. A
+// request that changes something must come from the same origin. On a loopback address, a request must name that
+// host: another name would mean that a page of the web has pointed its own name at this machine.
+//
+// # Limits
+//
+// A session is sealed in its cookie. It ends after 30 minutes without a request and after 12 hours, or with its token.
+package site
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// Root is the path of the dashboard.
+const Root = "/ui/"
+
+// Options configure a Site.
+type Options struct {
+	Service  backend.Service
+	Identity Identity
+	Cipher   Cipher
+	// May returns why a principal may not make a change, and nil if it may. It decides which buttons are shown, and
+	// nothing else: the Service checks each call.
+	May func(p backend.Principal, c backend.Change) error
+	// MayReveal does the same for revealing values.
+	MayReveal func(p backend.Principal) error
+	// CheckHost refuses requests that name another host than this machine. It is for a plain listener on a loopback
+	// address.
+	CheckHost bool
+	// BehindTLS says that browsers use TLS, although the requests arrive without it.
+	BehindTLS bool
+	// SignInFromFile accepts the credential also from a page that is no page of this server, such as a local file.
+	SignInFromFile bool
+	// Problems returns what is wrong with the backend.
+	Problems func(ctx context.Context) []error
+	// SignedIn is called with the name of who makes a request, for a log. Nil means nobody asks.
+	SignedIn func(ctx context.Context, name string)
+	Log      *slog.Logger
+	Now      func() time.Time
+	Version  string
+}
+
+// Site serves pages.
+type Site struct {
+	Options
+	mux      *http.ServeMux
+	sections map[string]bool // the entries of the navigation
+	ended    ended
+	throttle *throttle
+}
+
+// New returns a Site without pages.
+func New(o Options) *Site {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Problems == nil {
+		o.Problems = func(context.Context) []error { return nil }
+	}
+	if o.SignedIn == nil {
+		o.SignedIn = func(context.Context, string) {}
+	}
+	s := &Site{Options: o, mux: http.NewServeMux(), sections: map[string]bool{}, throttle: newThrottle()}
+	s.mux.HandleFunc("GET "+Root+"static/{hash}/{file}", s.asset)
+	s.mux.HandleFunc(Root+"sign-in", s.signIn)
+	s.Handle("POST "+Root+"sign-out", signOut)
+	s.Handle(Root, func(q *Request) error {
+		return backend.Errorf(backend.CodeNotFound, "the page does not exist").WithHint("choose one from the navigation")
+	})
+	return s
+}
+
+// Handle adds a page for people who have signed in.
+func (s *Site) Handle(pattern string, page func(*Request) error) {
+	s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, page) })
+}
+
+// Section adds an entry of the navigation.
+func (s *Site) Section(id string) { s.sections[id] = true }
+
+// maxForm is the largest form, in bytes: a value, percent-encoded, or a schema.
+const maxForm = 1 << 20
+
+// Handler returns the handler of all pages, with what protects them.
+func (s *Site) Handler() http.Handler {
+	protection := http.NewCrossOriginProtection()
+	if s.SignInFromFile {
+		// The code is for one person and valid once, so nobody can sign somebody else in.
+		protection.AddInsecureBypassPattern("POST " + Root + "sign-in")
+	}
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, r, backend.Errorf(backend.CodeDenied, "the request comes from another site").
+			WithHint("open the dashboard itself, and try again"))
+	}))
+	return s.guarded(protection.Handler(s.mux))
+}
+
+// guarded sets the headers of every answer, checks the host and recovers from panics.
+func (s *Site) guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		setHeaders(w.Header())
+		if s.CheckHost && !isLoopbackHost(r.Host) {
+			w.WriteHeader(http.StatusMisdirectedRequest)
+			_, _ = w.Write([]byte("the dashboard is at a loopback address: open it as http://127.0.0.1 or http://localhost\n"))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		defer func() {
+			if p := recover(); p != nil {
+				// Only the stack is logged: the argument of panic may hold a value.
+				s.Log.Error("panic", "stack", string(debug.Stack()))
+				s.refuse(w, r, backend.Errorf(backend.CodeInternal, "internal error; see the log of the server"))
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func setHeaders(h http.Header) {
+	h.Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
+		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Referrer-Policy", "same-origin") // no-referrer would make browsers send the origin "null" with a form
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), clipboard-read=()")
+	h.Set("Cache-Control", "no-store")
+}
+
+// isLoopbackHost reports whether the header Host names this machine.
+func isLoopbackHost(host string) bool {
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	}
+	return backend.IsLoopback(name)
+}
+
+// isSecure reports whether the browser uses TLS.
+func (s *Site) isSecure(r *http.Request) bool {
+	return r.TLS != nil || s.BehindTLS && !isLoopbackHost(r.Host)
+}
+
+// serve authenticates the request of a page, and answers with the page or with its error.
+func (s *Site) serve(w http.ResponseWriter, r *http.Request, page func(*Request) error) {
+	session, err := s.session(r)
+	if err != nil {
+		s.refuse(w, r, err)
+		return
+	}
+	if session == nil {
+		s.askToSignIn(w, r, "")
+		return
+	}
+	call, principal, verified, err := s.Identity.Principal(r.Context(), session.Kept)
+	if err != nil {
+		if backend.AsError(err).Code == backend.CodeUnauthenticated {
+			s.askToSignIn(w, r, Text("signin.ended"))
+			return
+		}
+		s.refuse(w, r, err)
+		return
+	}
+	principal.Kind = backend.Person // who looks at a page
+	s.SignedIn(r.Context(), principal.Name)
+	now := s.Now()
+	if now.Sub(session.Seen) > refreshAfter {
+		session.Seen = now
+		if err := s.write(r, w, session); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
+	}
+	buffered := &answer{header: w.Header(), status: http.StatusOK}
+	q := &Request{Site: s, W: buffered, R: r.WithContext(backend.WithPrincipal(call, principal)), Session: session,
+		Principal: principal}
+	if err := page(q); err != nil {
+		buffered.body.Reset()
+		q.fail(err)
+	}
+	if !verified() {
+		// The call has used what the process remembered of the token. Nothing has left the server yet.
+		if kept, err := s.Identity.SignIn(r.Context(), session.Kept); err != nil || kept != session.Kept {
+			s.askToSignIn(w, r, Text("signin.ended"))
+			return
+		}
+	}
+	buffered.send(w, r)
+}
+
+// session returns the session of a request, or nil if there is none or it has ended.
+func (s *Site) session(r *http.Request) (*Session, error) {
+	cookie, err := r.Cookie(cookieName(s.isSecure(r)))
+	if err != nil {
+		return nil, nil
+	}
+	sealed, err := s.Cipher(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	session := openSession(sealed, cookie.Value)
+	if session == nil || !session.isCurrent(s.Now()) || s.ended.has(session.ID) {
+		return nil, nil
+	}
+	return session, nil
+}
+
+// write writes the cookie of a session.
+func (s *Site) write(r *http.Request, w http.ResponseWriter, session *Session) error {
+	sealed, err := s.Cipher(r.Context())
+	if err != nil {
+		return err
+	}
+	value, err := session.seal(sealed)
+	if err == nil {
+		setCookie(w, value, s.isSecure(r), absoluteLimit)
+	}
+	return err
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package site
+
+import "fmt"
+
+// Text returns the text with a key, with its arguments filled in.
+func Text(key string, args ...any) string {
+	text, ok := texts[key]
+	if !ok {
+		return key
+	}
+	if len(args) == 0 {
+		return text
+	}
+	for i, a := range args {
+		args[i] = readable(a)
+	}
+	return fmt.Sprintf(text, args...)
+}
+
+// HasText reports whether there is a text with a key.
+func HasText(key string) bool { _, ok := texts[key]; return ok }
+
+// texts are all texts of the dashboard that are not messages of the backend.
+var texts = map[string]string{
+	"app.name": "Pouncet",
+	"yes":      "Yes", "no": "No", "cancel": "Cancel",
+
+	"nav.skip": "Skip to the content", "nav.label": "Pages", "nav.project": "Project", "nav.environment": "Environment",
+	"nav.go": "Go", "nav.you": "You are signed in as", "nav.signout": "Sign out",
+	"nav.shared": "All environments (shared)", "nav.whole": "Choose one",
+	"nav.entries": "Secrets", "nav.matrix": "Matrix", "nav.types": "Types", "nav.drafts": "Drafts",
+	"nav.reports": "Reports", "nav.deleted": "Deleted", "nav.quotas": "Quota and rules", "nav.projects": "Projects",
+	"nav.tokens": "Tokens", "nav.doctor": "Health",
+
+	"signin.title": "Sign in", "signin.token": "Token", "signin.code": "Code", "signin.submit": "Sign in",
+	"signin.token.hint": "Paste a token for this server. It begins with pnct_. " +
+		"An admin creates one with: pouncet token create",
+	"signin.code.hint": "The terminal in which \"pouncet ui\" runs shows the code. It is valid for a minute. " +
+		"Press Enter there for a new one.",
+	"signin.done": "You are signed in.", "signin.continue": "Continue",
+	"signin.ended": "Your session has ended. Sign in again.",
+	"signin.lost": "Your session has ended, and nothing was changed. Sign in again, then repeat what you did. " +
+		"What you typed is not kept.",
+
+	"error.title": "This did not work", "error.home": "Go to the secrets",
+
+	"time.now": "just now", "time.in": "in %s", "time.ago": "%s ago",
+
+	"confirm.token": "Your token, once more", "confirm.token.hint": "Paste the token that you have signed in with.",
+	"confirm.code":      "A new code",
+	"confirm.code.hint": "Press Enter in the terminal in which \"pouncet ui\" runs, and type the code here.",
+
+	"kind.secret": "Secret", "kind.value": "Value", "kind.link": "Link",
+
+	"column.name": "Key", "column.kind": "Kind", "column.type": "Type", "column.description": "Description",
+	"column.environments": "Environments", "column.environment": "Environment", "column.version": "Version",
+	"column.created": "Created", "column.updatedby": "Updated by",
+	"column.usedby": "Used by", "column.actions": "Actions", "column.by": "By", "column.client": "With",
+	"column.note": "Note", "column.deleted": "Deleted", "column.until": "Restorable",
+
+	"entries.title": "Secrets", "entries.in": "Secrets in %s", "entries.shared": "Secrets of all environments",
+	"entries.lead": "Secrets and values that a reference in this environment can find.",
+	"entries.add":  "Add Secret", "entries.addvalue": "Add value", "entries.addenvironment": "Add environment",
+	"entries.search": "Search", "entries.type": "Type", "entries.anytype": "All types", "entries.filter": "Search",
+	"entries.table": "Secrets and values", "entries.pages": "Pages of the list",
+	"entries.tag.shared": "shared", "entries.tag.restricted": "restricted", "entries.all": "all",
+	"entries.edit": "Edit %s", "entries.delete": "Delete %s",
+	"entries.range": "%s–%s of %s", "entries.page": "Page %s of %s", "entries.previous": "Previous",
+	"entries.next":          "Next",
+	"entries.none":          "This environment has no secrets yet",
+	"entries.none.lead":     "Add the first one here, or declare it in Terraform as a pouncet_secret.",
+	"entries.nomatch":       "Nothing matches",
+	"entries.nomatch.lead":  "No key and no description has this text, with this type.",
+	"entries.clear":         "Show all",
+	"entries.noenvironment": "This project has no environment yet",
+	"entries.noenvironment.lead": "Secrets live in environments, such as dev and prod, or are shared by all of them. " +
+		"Create the first environment.",
+
+	"field.key": "Key", "field.value": "Value", "field.description": "Description", "field.environment": "Environment",
+	"field.scope": "Scope", "field.type": "Type", "field.notype": "Text, no type", "field.visibility": "Visibility",
+	"field.version": "Version", "field.rotation": "Rotation", "field.rotation.every": "every %s, due",
+	"field.expires": "Expires", "field.protected": "Protected from deletion", "field.created": "Created",
+	"field.updated": "Updated", "field.id": "Id",
+
+	"entry.edit": "Edit", "entry.delete": "Delete", "entry.value": "Value", "entry.details": "Details",
+	"entry.managed":    "%s manages this entry, and may undo a change that is made here.",
+	"entry.restricted": "This secret is restricted. No person sees its value. Only workloads use it.",
+	"entry.notyours":   "You may not see the value.",
+	"entry.hidden":     "The value is hidden",
+	"entry.link":       "Linked to the secret",
+	"entry.link.hint":  "The secret is looked up in the environment of each request.",
+	"entry.plain.hint": "A value is not secret: everyone who may list it sees it.",
+	"entry.uses":       "Used by", "entry.uses.link": "links to it, in %s",
+	"entry.nouses": "No registered file and no value uses it. Files register their references with: " +
+		"pouncet check --register",
+	"entry.others": "Environments with this key", "entry.versions": "Versions", "entry.current": "current",
+	"entry.compare": "Compare", "entry.rollback": "Roll back", "entry.moreversions": "For older versions: " +
+		"pouncet secret history %s",
+	"compare.same":      "Version %s has the same value as version %s.",
+	"compare.different": "Version %s has another value than version %s.",
+	"compare.fields":    "These fields differ:",
+
+	"reveal.title": "Value of %s", "reveal.show": "Show", "reveal.hide": "Hide now", "reveal.copy": "Copy without showing",
+	"reveal.counting": "hidden again in %d s", "reveal.copied": "copied; clear the clipboard after use",
+	"reveal.failed": "this did not work; try again",
+	"reveal.warning": "Do you share your screen? The value is shown for 30 seconds, and hidden when you leave the tab. " +
+		"The audit log records it.",
+	"reveal.binary": "The value is not text. It is shown in base64.", "reveal.leaves": "This page leaves in",
+	"reveal.seconds": "seconds.",
+	"reveal.again":   "You signed in some time ago. Confirm that it is still you, before the value is shown.",
+
+	"edit.new": "Add secret", "edit.title": "Edit %s", "edit.lead": "In environment %s.",
+	"edit.lead.shared": "Shared by all environments.", "edit.usetype": "Use this type",
+	"edit.type.hint": "A type gives the value its fields, and checks them. Choose it first.",
+	"edit.required":  "(required)", "edit.optional": "(optional)", "edit.showtyped": "Show what I type",
+	"edit.keep":        "Leave empty to keep the current value.",
+	"edit.keep.fields": "Leave all fields empty to keep the current value. A new value needs all required fields.",
+	"edit.value.hint":  "It is encrypted, and appears in no list and no log.",
+	"edit.generate":    "Generate a random value that nobody sees", "edit.more": "More settings",
+	"edit.rotation": "Rotate every … days", "edit.note": "Note for this version",
+	"edit.protected": "Protect from deletion, also by force",
+	"edit.key.hint":  "Letters, digits, _ and -. References use this name.",
+	"edit.fixed":     "The policy of the project does not allow renames.",
+	"edit.create":    "Create", "edit.save": "Save changes", "edit.valid": "The value fits the type.",
+	"edit.conflict":      "Somebody else has changed this entry while you were editing it. Nothing was saved.",
+	"edit.conflict.now":  "It is now called %s, at version %s, changed",
+	"edit.conflict.next": "What you typed is still here, except the value. Save again to replace the change.",
+	"edit.restart":       "What uses this entry may need a restart to get the new value:",
+	"edit.draft":         "Put this into a draft instead", "edit.draft.name": "Name of the draft",
+	"edit.draft.hint":  "A draft keeps changes until somebody deploys all of them. Leave empty to change at once.",
+	"edit.kind.number": "write a number", "edit.kind.boolean": "choose yes or no", "edit.kind.json": "write valid JSON",
+
+	"visibility.masked": "Masked: can be revealed, which is recorded", "visibility.restricted": "Restricted: never shown",
+
+	"value.new": "Add value", "value.lead": "A value is plain JSON that is not secret, or a link to a secret.",
+	"value.as": "The value is", "value.json": "plain JSON", "value.link": "a link to a secret",
+	"value.jsonlabel": "JSON",
+	"value.json.hint": "A text is in quotation marks: \"eu-central-1\". Numbers, true, false, " +
+		"lists and objects are not.",
+	"value.secret": "Secret to link to", "value.field": "Field of the secret",
+
+	"delete.title": "Delete %s", "delete.lead": "This deletes the entry in environment %s.",
+	"delete.lead.shared": "This deletes the entry for all environments.",
+	"delete.undo":        "It can be restored for %s.", "delete.forever": "It cannot be restored.",
+	"delete.first": "Do this first: remove or change what uses it", "delete.usedby": "Used by",
+	"delete.type": "Type the key to confirm:", "delete.wrong": "This is not the key. Type %s",
+	"delete.force": "Delete it nevertheless. What uses it will fail.", "delete.submit": "Delete",
+
+	"deleted.title": "Deleted", "deleted.lead": "What was deleted lately, and can be restored.",
+	"deleted.restore": "Restore", "deleted.none": "Nothing to restore",
+	"deleted.none.lead": "Deleted environments, secrets and values are here until their recovery window ends.",
+
+	"projects.title": "Projects", "projects.lead": "Each project has its own environments, quota and rules.",
+	"projects.noenvironments": "no environments yet", "projects.new": "Add project",
+	"projects.newenvironment": "Add environment",
+
+	"done.created": "Created.", "done.saved": "Saved.", "done.deleted": "Deleted.", "done.restored": "Restored.",
+	"done.rolledback": "Rolled back: the earlier value is a new version.", "done.staged": "Added to the draft.",
+}

@@ -1,0 +1,610 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package web_test
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/web"
+	"github.com/pouncet/terraform-provider-pouncet/web/site"
+)
+
+const canary = "CANARY-value-of-a-secret"
+
+// dashboard is a dashboard over a new embedded backend, with a browser that has no JavaScript.
+type dashboard struct {
+	*testing.T
+	service backend.Service
+	codes   *site.Codes
+	url     string
+	browser *http.Client
+	now     time.Time
+}
+
+// newDashboard returns a dashboard with the environments dev and prod and a secret in dev. It may change the options.
+func newDashboard(t *testing.T, change ...func(*site.Options)) *dashboard {
+	t.Helper()
+	b, err := open.Open(context.Background(), open.Config{Path: filepath.Join(t.TempDir(), ".pouncet"),
+		CreateIfAbsent: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	d := &dashboard{T: t, service: b, now: time.Now()}
+	d.codes = site.NewCodes(open.LocalUser(), func() time.Time { return d.now })
+	block, err := aes.NewCipher(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := site.Options{Service: b, Identity: d.codes, May: access.May, MayReveal: access.MayReveal, CheckHost: true,
+		SignInFromFile: true, Now: func() time.Time { return d.now },
+		Cipher: func(context.Context) (cipher.AEAD, error) { return sealed, nil }}
+	for _, c := range change {
+		c(&o)
+	}
+	s := httptest.NewServer(web.New(o))
+	t.Cleanup(s.Close)
+	d.url, d.browser = s.URL, newBrowser()
+	d.must(environment("dev"), environment("prod"), secret("dev", "db_password", canary))
+	return d
+}
+
+func newBrowser() *http.Client {
+	jar, _ := cookiejar.New(nil)
+	return &http.Client{Jar: jar}
+}
+
+func environment(name string) backend.Change {
+	return backend.Change{Op: backend.OpCreate, Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: name}
+}
+
+func secret(environment, name, value string) backend.Change {
+	return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: backend.DefaultProject,
+		Environment: environment, Name: name, Value: backend.PlaintextString(value)}
+}
+
+func (d *dashboard) must(changes ...backend.Change) []backend.Outcome {
+	d.Helper()
+	out, err := d.service.Apply(context.Background(), backend.ChangeSet{Changes: changes})
+	if err != nil {
+		d.Fatal(err)
+	}
+	return out
+}
+
+// object returns an entry of dev.
+func (d *dashboard) object(kind backend.Kind, name string) backend.Object {
+	d.Helper()
+	page, err := d.service.Query(context.Background(), backend.Query{Kind: kind, Project: backend.DefaultProject,
+		Environment: "dev", Name: name})
+	if err != nil || len(page.Objects) != 1 {
+		d.Fatalf("%d objects are called %s: %v", len(page.Objects), name, err)
+	}
+	return page.Objects[0]
+}
+
+// answer is an answer to a browser.
+type answer struct {
+	*http.Response
+	body string
+}
+
+func (d *dashboard) send(r *http.Request) answer {
+	d.Helper()
+	got, err := d.browser.Do(r)
+	if err != nil {
+		d.Fatal(err)
+	}
+	defer got.Body.Close()
+	body, err := io.ReadAll(got.Body)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return answer{got, string(body)}
+}
+
+func (d *dashboard) request(method, path string, form url.Values) *http.Request {
+	d.Helper()
+	r, err := http.NewRequest(method, d.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		d.Fatal(err)
+	}
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+	}
+	return r
+}
+
+func (d *dashboard) get(path string) answer { return d.send(d.request(http.MethodGet, path, nil)) }
+
+func (d *dashboard) post(path string, form url.Values) answer {
+	return d.send(d.request(http.MethodPost, path, form))
+}
+
+func (d *dashboard) signIn() {
+	d.Helper()
+	got := d.post("/ui/sign-in", url.Values{"code": {d.codes.New()}})
+	if got.StatusCode != http.StatusOK || !strings.Contains(got.body, "Sign out") {
+		d.Fatalf("signing in: %s\n%s", got.Status, got.body)
+	}
+}
+
+// is checks the status of an answer and that its page has texts.
+func (a answer) is(t *testing.T, status int, texts ...string) answer {
+	t.Helper()
+	if a.StatusCode != status {
+		t.Fatalf("%s %s: %s, want %d\n%s", a.Request.Method, a.Request.URL.Path, a.Status, status, a.body)
+	}
+	for _, text := range texts {
+		if !strings.Contains(a.body, text) {
+			t.Fatalf("%s %s does not have %q:\n%s", a.Request.Method, a.Request.URL.Path, text, a.body)
+		}
+	}
+	return a
+}
+
+func (a answer) lacks(t *testing.T, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if strings.Contains(a.body, text) {
+			t.Fatalf("%s %s has %q:\n%s", a.Request.Method, a.Request.URL.Path, text, a.body)
+		}
+	}
+}
+
+// field returns the value of a hidden field of a page.
+func (a answer) field(t *testing.T, name string) string {
+	t.Helper()
+	m := regexp.MustCompile(`name="` + name + `" value="([^"]*)"`).FindStringSubmatch(a.body)
+	if m == nil {
+		t.Fatalf("the page has no field %s:\n%s", name, a.body)
+	}
+	return m[1]
+}
+
+func (d *dashboard) path(o backend.Object, more string) string { return site.EntryPath(o) + more }
+
+func TestCodeSignsInOnceAndForAMinute(t *testing.T) {
+	d := newDashboard(t)
+	if got := d.get("/ui/p/default/e/dev"); got.Request.URL.Path != "/ui/sign-in" {
+		t.Fatalf("without a session: %s", got.Request.URL)
+	}
+	code := d.codes.New()
+	d.post("/ui/sign-in", url.Values{"code": {code}}).is(t, 200, "Sign out")
+	d.browser = newBrowser()
+	d.post("/ui/sign-in", url.Values{"code": {code}}).is(t, 401, "was used already")
+	late := d.codes.New()
+	d.now = d.now.Add(time.Minute)
+	d.post("/ui/sign-in", url.Values{"code": {late}}).is(t, 401, "has expired")
+	d.post("/ui/sign-in", url.Values{}).is(t, 401, "not valid")
+}
+
+func TestFailedAttemptsAreThrottled(t *testing.T) {
+	d := newDashboard(t)
+	for range 10 {
+		d.post("/ui/sign-in", url.Values{"code": {"wrong"}}).is(t, 401)
+	}
+	got := d.post("/ui/sign-in", url.Values{"code": {d.codes.New()}}).is(t, 429, "too many failed attempts")
+	if got.Header.Get("Retry-After") == "" {
+		t.Error("the answer does not say when to try again")
+	}
+	d.now = d.now.Add(time.Minute)
+	d.signIn()
+}
+
+func TestSessionEnds(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	for range 3 {
+		d.now = d.now.Add(20 * time.Minute) // each request keeps it
+		d.get("/ui/p/default/e/dev").is(t, 200, "db_password")
+	}
+	d.now = d.now.Add(31 * time.Minute)
+	if got := d.get("/ui/p/default/e/dev"); got.Request.URL.Path != "/ui/sign-in" {
+		t.Errorf("after half an hour: %s", got.Request.URL)
+	}
+	d.signIn()
+	for range 36 {
+		d.now = d.now.Add(20 * time.Minute)
+		d.get("/ui/p/default/e/dev")
+	}
+	if got := d.get("/ui/p/default/e/dev"); got.Request.URL.Path != "/ui/sign-in" {
+		t.Errorf("after twelve hours: %s", got.Request.URL)
+	}
+	// A form that is sent then changes nothing.
+	d.post("/ui/p/default/e/dev/new", url.Values{"name": {"late"}, "value": {"v"}}).is(t, 401, "nothing was changed")
+}
+
+func TestSignOutEndsTheSessionAlsoForACopyOfItsCookie(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	at, _ := url.Parse(d.url)
+	cookies := d.browser.Jar.Cookies(at)
+	d.post("/ui/sign-out", nil).is(t, 200, "Sign in")
+	d.browser.Jar.SetCookies(at, cookies)
+	if got := d.get("/ui/"); got.Request.URL.Path != "/ui/sign-in" {
+		t.Errorf("the copy is at %s", got.Request.URL)
+	}
+}
+
+func TestCookieIsSealedAndForThisHostOnly(t *testing.T) {
+	d := newDashboard(t)
+	d.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	got := d.post("/ui/sign-in", url.Values{"code": {d.codes.New()}})
+	cookie := got.Header.Get("Set-Cookie")
+	for _, part := range []string{"pouncet-session=", "Path=/", "HttpOnly", "SameSite=Strict"} {
+		if !strings.Contains(cookie, part) {
+			t.Errorf("the cookie lacks %s: %s", part, cookie)
+		}
+	}
+	c := got.Cookies()[0]
+	at, _ := url.Parse(d.url)
+	for _, changed := range []string{"", "x", c.Value[:len(c.Value)-2] + "AA", strings.Repeat("A", 5000)} {
+		d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: changed}})
+		d.get("/ui/p/default/e/dev").is(t, 303)
+	}
+	if c2 := d.post("/ui/sign-in", url.Values{"code": {d.codes.New()}}).Cookies()[0]; c2.Value == c.Value {
+		t.Error("signing in again keeps the session")
+	}
+}
+
+func TestEveryAnswerIsProtected(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	asset := regexp.MustCompile(`href="(/ui/static/[^"]+\.css)"`).FindStringSubmatch(d.get("/ui/").body)[1]
+	for _, path := range []string{"/ui/", "/ui/p/default/e/dev", "/ui/p/nowhere", "/ui/sign-in", "/ui/nothing", asset} {
+		got := d.get(path)
+		policy := got.Header.Get("Content-Security-Policy")
+		if !strings.HasPrefix(policy, "default-src 'none'; ") || strings.Contains(policy, "unsafe") ||
+			!strings.Contains(policy, "frame-ancestors 'none'") {
+			t.Errorf("%s has the policy %q", path, policy)
+		}
+		if path != asset && got.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s may be stored", path)
+		}
+		for header, want := range map[string]string{"X-Frame-Options": "DENY", "X-Content-Type-Options": "nosniff",
+			"Cross-Origin-Opener-Policy": "same-origin"} {
+			if got.Header.Get(header) != want {
+				t.Errorf("%s has %s %q", path, header, got.Header.Get(header))
+			}
+		}
+		for _, inline := range []string{"<script>", "<style", " style=", " onclick=", "javascript:"} {
+			if path != asset && strings.Contains(got.body, inline) {
+				t.Errorf("%s has %s", path, inline)
+			}
+		}
+	}
+}
+
+func TestRequestsOfOtherSitesAreRefused(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	for name, change := range map[string]func(*http.Request){
+		"another site": func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+		"a sibling":    func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") },
+		"another origin": func(r *http.Request) {
+			r.Header.Del("Sec-Fetch-Site")
+			r.Header.Set("Origin", "https://a.example")
+		},
+	} {
+		r := d.request(http.MethodPost, "/ui/p/default/e/dev/new", url.Values{"name": {"forged"}, "value": {"v"}})
+		change(r)
+		if got := d.send(r); got.StatusCode != http.StatusForbidden {
+			t.Errorf("%s: %s", name, got.Status)
+		}
+	}
+	r := d.request(http.MethodGet, "/ui/", nil)
+	r.Host = "attacker.example"
+	if got := d.send(r); got.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("another host: %s", got.Status)
+	}
+	page, err := d.service.Query(context.Background(), backend.Query{Kind: backend.KindSecret,
+		Project: backend.DefaultProject, Name: "forged"})
+	if err != nil || len(page.Objects) != 0 {
+		t.Errorf("the forged secrets are %v: %v", page.Objects, err)
+	}
+}
+
+func TestCodeOfALocalFileSignsIn(t *testing.T) {
+	d := newDashboard(t)
+	r := d.request(http.MethodPost, "/ui/sign-in", url.Values{"code": {d.codes.New()}})
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	r.Header.Set("Origin", "null")
+	d.send(r).is(t, 200, `http-equiv="refresh" content="0;url=/ui/"`)
+	d.get("/ui/").is(t, 200, "db_password")
+	for _, next := range []string{"https://a.example", "//a.example/ui/", `\\a.example`, "/other", "/ui/../x"} {
+		r := d.request(http.MethodPost, "/ui/sign-in", url.Values{"code": {d.codes.New()}, "next": {next}})
+		if got := d.send(r); !strings.HasPrefix(got.Request.URL.String(), d.url) {
+			t.Errorf("next %q leads to %s", next, got.Request.URL)
+		}
+	}
+}
+
+func TestEntriesAreListedSearchedAndSorted(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.must(secret("dev", "api_key", "v"), secret("*", "shared_key", "v"), secret("prod", "only_prod", "v"))
+	d.get("/ui/p/default/e/dev").is(t, 200, "Add Secret", "api_key", "db_password", "shared_key", "1–3 of 3").
+		lacks(t, "only_prod", canary)
+	d.get("/ui/p/default/e/dev?q=API").is(t, 200, "api_key", "1–1 of 1").lacks(t, ">db_password<")
+	d.get("/ui/p/default/e/dev?q=zzz").is(t, 200, "Nothing matches", "Show all")
+	d.get("/ui/p/default/e/dev?sort=version&order=down").is(t, 200, `aria-sort="descending"`)
+	d.get("/ui/p/default/e/dev?sort=value").is(t, 400, "cannot be sorted by")
+	d.get("/ui/p/default/e/nowhere").is(t, 404, "does not exist")
+	r := d.request(http.MethodGet, "/ui/p/default/e/dev?q=api", nil)
+	r.Header.Set("HX-Request", "true")
+	r.Header.Set("HX-Target", "results")
+	d.send(r).is(t, 200, "api_key").lacks(t, "<html", "Add Secret")
+	d.get("/ui/switch?project=default&environment=prod").is(t, 200, "only_prod")
+	d.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindProject, Name: "empty"})
+	d.get("/ui/p/empty").is(t, 200, "no environment yet")
+	d.post("/ui/projects", url.Values{"project": {"empty"}, "name": {"dev"}}).is(t, 200, "has no secrets yet", "Created.")
+	d.post("/ui/projects", url.Values{"project": {"empty"}, "name": {"dev"}}).is(t, 422, "already exists")
+}
+
+func TestSecretIsCreatedAndEditedWithTheExactTexts(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	form := func(path string, more url.Values) url.Values {
+		page := d.get(path).is(t, 200)
+		v := url.Values{"form": {page.field(t, "form")}, "edition": {page.field(t, "edition")}}
+		for k, values := range more {
+			v[k] = values
+		}
+		return v
+	}
+	const add = "/ui/p/default/e/dev/new"
+	d.post(add, form(add, url.Values{"value": {canary}, "description": {"kept"}})).
+		is(t, 422, "Secret key is required", "kept").lacks(t, canary)
+	d.post(add, form(add, url.Values{"name": {"new_key"}, "description": {"kept"}})).
+		is(t, 422, "Secret value is required", `value="new_key"`, "kept")
+	d.post(add, form(add, url.Values{"name": {"no spaces"}, "value": {canary}})).
+		is(t, 422, "is not valid").lacks(t, canary)
+	d.post(add, form(add, url.Values{"name": {"new_key"}, "value": {canary}, "visibility": {"masked"}})).
+		is(t, 200, "Created.", "new_key").lacks(t, canary)
+	o := d.object(backend.KindSecret, "new_key")
+	edit := d.path(o, "/edit")
+	d.post(edit, form(edit, url.Values{"name": {"new_key"}, "visibility": {"masked"}})).is(t, 422, "No changes to save")
+	d.post(edit, form(edit, url.Values{"name": {"new_key"}, "description": {"text"}})).is(t, 200, "Saved.", "text")
+	if now := d.object(backend.KindSecret, "new_key"); now.Version != 1 || now.Description != "text" {
+		t.Errorf("an empty value did not keep the present one: %+v", now)
+	}
+	d.post(edit, form(edit, url.Values{"name": {"renamed"}, "description": {"text"}, "value": {"second"}})).
+		is(t, 200, "Saved.", "renamed")
+	if now := d.object(backend.KindSecret, "renamed"); now.Version != 2 || now.ID != o.ID {
+		t.Errorf("after a rename with a new value: %+v", now)
+	}
+}
+
+func TestFormThatIsSentTwiceIsAppliedOnce(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	o := d.object(backend.KindSecret, "db_password")
+	page := d.get(d.path(o, "/edit"))
+	v := url.Values{"form": {page.field(t, "form")}, "edition": {page.field(t, "edition")}, "name": {o.Name},
+		"value": {"second"}}
+	d.post(d.path(o, "/edit"), v).is(t, 200, "Saved.")
+	d.post(d.path(o, "/edit"), v).is(t, 200, "Saved.")
+	if now := d.object(backend.KindSecret, "db_password"); now.Version != 2 {
+		t.Errorf("the version is %d", now.Version)
+	}
+}
+
+func TestSecondOfTwoEditorsIsTold(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	o := d.object(backend.KindSecret, "db_password")
+	first, second := d.get(d.path(o, "/edit")), d.get(d.path(o, "/edit"))
+	v := func(a answer, description string) url.Values {
+		return url.Values{"form": {a.field(t, "form")}, "edition": {a.field(t, "edition")}, "name": {o.Name},
+			"description": {description}, "value": {canary}}
+	}
+	d.post(d.path(o, "/edit"), v(first, "by the first")).is(t, 200, "Saved.")
+	again := d.post(d.path(o, "/edit"), v(second, "by the second")).
+		is(t, 422, "Somebody else has changed this entry", "by the first", "by the second")
+	again.lacks(t, canary)
+	if now := d.object(backend.KindSecret, "db_password"); now.Description != "by the first" {
+		t.Errorf("the description is %q", now.Description)
+	}
+	d.post(d.path(o, "/edit"), v(again, "by the second")).is(t, 200, "Saved.", "by the second")
+}
+
+func TestTypedSecretHasAFormOfItsFields(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	const add = "/ui/p/default/e/dev/new?type=database_connection"
+	page := d.get(add).is(t, 200, `name="value.password" type="password"`, `name="value.host"`)
+	v := url.Values{"form": {page.field(t, "form")}, "type": {"database_connection"}, "name": {"db"},
+		"value.host": {"db.internal"}, "value.password": {canary}}
+	d.post(add, v).is(t, 422, "username", `value="db.internal"`).lacks(t, canary)
+	v["value.username"], v["value.port"] = []string{"shop"}, []string{"five"}
+	d.post(add, v).is(t, 422, "port", "write a number").lacks(t, canary)
+	v["value.port"] = []string{"5432"}
+	check := url.Values{"environment": {"dev"}}
+	for k, values := range v {
+		check[k] = values
+	}
+	d.post("/ui/p/default/check", check).is(t, 200, "fits the type").lacks(t, canary)
+	d.post(add, v).is(t, 200, "Created.")
+	got, err := d.service.Resolve(context.Background(), []backend.Ref{{Kind: backend.KindSecret,
+		Project: backend.DefaultProject, Environment: "dev", Name: "db", Field: "port"}})
+	if err != nil || got[0].Err != nil || string(got[0].Value.Expose()) != "5432" {
+		t.Errorf("the port is %v: %v", got, err)
+	}
+}
+
+func TestValueIsRevealedForAMoment(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	o := d.object(backend.KindSecret, "db_password")
+	d.get(d.path(o, "")).is(t, 200, "Show", "share your screen").lacks(t, canary)
+	got := d.post(d.path(o, "/reveal"), nil).is(t, 200, canary, "Hide now")
+	if got.Header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(got.Header.Get("Refresh"), "30; url=/ui/") ||
+		got.Header.Get("Content-Encoding") != "" {
+		t.Errorf("the page with the value has the headers %v", got.Header)
+	}
+	if d.get(d.path(o, "/reveal")).StatusCode == 200 {
+		t.Error("a link reveals the value")
+	}
+	// Some time later the credential is asked for again.
+	d.now = d.now.Add(11 * time.Minute)
+	d.get("/ui/p/default/e/dev").is(t, 200)
+	d.post(d.path(o, "/reveal"), nil).is(t, 401, "A new code").lacks(t, canary)
+	d.post(d.path(o, "/reveal"), url.Values{"code": {"wrong"}}).is(t, 401, "not valid").lacks(t, canary)
+	d.post(d.path(o, "/reveal"), url.Values{"code": {d.codes.New()}}).is(t, 200, canary)
+	r := d.request(http.MethodPost, d.path(o, "/reveal"), nil)
+	r.Header.Set("Accept", "application/json")
+	d.send(r).is(t, 200, `{"seconds":30,"value":"`+canary+`"}`)
+	restricted := secret("dev", "restricted", canary)
+	restricted.Visibility = new(backend.Visibility)
+	*restricted.Visibility = backend.Restricted
+	o = d.must(restricted)[0].Object
+	d.get(d.path(o, "")).is(t, 200, "No person sees its value").lacks(t, ">Show<")
+	d.post(d.path(o, "/reveal"), nil).is(t, 403).lacks(t, canary)
+}
+
+func TestVersionsAreComparedAndRolledBack(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.must(secret("dev", "db_password", "second"))
+	o := d.object(backend.KindSecret, "db_password")
+	page := d.get(d.path(o, "?compare=1")).is(t, 200, "Version 1 has another value than version 2.")
+	page.lacks(t, canary)
+	v := url.Values{"version": {"1"}, "expect": {"2"}, "form": {page.field(t, "form")}}
+	d.post(d.path(o, "/rollback"), v).is(t, 200, "Rolled back")
+	d.post(d.path(o, "/rollback"), url.Values{"version": {"1"}, "expect": {"2"}}).is(t, 409, "version")
+	d.get(d.path(o, "?compare=1")).is(t, 200, "Version 1 has the same value as version 3.")
+}
+
+func TestDeletionAsksForTheKeyAndNamesWhoUsesIt(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	link := backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: backend.DefaultProject,
+		Environment: "dev", Name: "db_link", Link: &backend.Link{Secret: "db_password"}}
+	d.must(link)
+	o := d.object(backend.KindSecret, "db_password")
+	d.get(d.path(o, "/delete")).is(t, 200, "Type the key to confirm")
+	d.post(d.path(o, "/delete"), url.Values{"key": {"db_passwor"}}).is(t, 422, "This is not the key")
+	d.post(d.path(o, "/delete"), url.Values{"key": {"db_password"}}).
+		is(t, 422, "Do this first", "db_link", "Delete it nevertheless")
+	d.post(d.path(o, "/delete"), url.Values{"key": {"db_password"}, "force": {"yes"}}).is(t, 200, "Deleted.")
+	d.get("/ui/p/default/deleted").is(t, 200, "db_password", "Restore")
+	d.post("/ui/p/default/deleted", url.Values{"kind": {"secret"}, "id": {o.ID}}).is(t, 200, "Restored.", "db_password")
+	d.post("/ui/p/default/deleted", url.Values{"kind": {"secret"}, "id": {o.ID}}).is(t, 422, "does not exist")
+}
+
+func TestScopedValuesAreCreatedAndEdited(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	const add = "/ui/p/default/e/dev/new-value"
+	d.post(add, url.Values{"name": {"region"}, "as": {"json"}, "json": {"eu"}}).is(t, 422, "invalid JSON", ">eu<")
+	d.post(add, url.Values{"name": {"region"}, "as": {"json"}, "json": {`"eu"`}}).is(t, 200, "Created.", "eu")
+	o := d.object(backend.KindScopedValue, "region")
+	edition := d.get(d.path(o, "/edit")).field(t, "edition")
+	d.post(d.path(o, "/edit"), url.Values{"name": {"region"}, "as": {"json"}, "json": {`"eu"`}, "edition": {edition}}).
+		is(t, 422, "No changes to save")
+	d.post(d.path(o, "/edit"), url.Values{"name": {"region"}, "as": {"link"}, "secret": {"db_password"},
+		"edition": {edition}}).is(t, 200, "Saved.", "Linked to the secret")
+}
+
+// TestHostileTextsAreOnlyTexts shows entries whose texts try to be markup or to reverse the text around them.
+func TestHostileTextsAreOnlyTexts(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	c := secret("dev", strings.Repeat("n", 256), "v")
+	text := `<script>alert(1)</script>"'><img src=x onerror=alert(1)> {{.}} 🙂`
+	c.Description, c.Labels = &text, map[string]string{`"><b>`: `</dd><script>`}
+	o := d.must(c)[0].Object
+	for _, path := range []string{"/ui/p/default/e/dev", d.path(o, ""), d.path(o, "/edit"), d.path(o, "/delete"),
+		"/ui/p/default/e/dev?q=" + url.QueryEscape(text), "/ui/p/" + url.PathEscape(text), "/ui/sign-in?next=" +
+			url.QueryEscape(text)} {
+		d.get(path).lacks(t, "<script>alert", "<img", "<b>", "</dd><script>")
+	}
+	reversed := secret("dev", "r", "v")
+	reversed.Note = new(string)
+	d.must(reversed)
+	d.get("/ui/p/default/e/dev?done=%3Cscript%3E").lacks(t, "<script>")
+}
+
+// TestRoles looks at the dashboard as each role: nothing is offered that is then refused.
+func TestRoles(t *testing.T) {
+	for _, role := range backend.Roles {
+		var codes *site.Codes
+		d := newDashboard(t, func(o *site.Options) {
+			codes = site.NewCodes(backend.Principal{ID: "1", Name: "somebody", Role: role}, nil)
+			o.Service, o.Identity = access.Guard(o.Service), codes
+		})
+		d.post("/ui/sign-in", url.Values{"code": {codes.New()}}).is(t, 200, "db_password")
+		o := d.object(backend.KindSecret, "db_password")
+		page := d.get("/ui/p/default/e/dev")
+		entry := d.get(d.path(o, ""))
+		admin := role == backend.RoleAdmin
+		for text, page := range map[string]answer{"Add Secret": page, "/edit": page, `/delete"`: page, "/reveal": entry} {
+			if strings.Contains(page.body, text) != admin {
+				t.Errorf("role %s is offered %s: %t", role, text, !admin)
+			}
+		}
+		if admin {
+			continue
+		}
+		d.post(d.path(o, "/reveal"), nil).is(t, 403).lacks(t, canary)
+		d.post("/ui/p/default/e/dev/new", url.Values{"name": {"n"}, "value": {"v"}}).is(t, 422, "permission denied")
+		d.post(d.path(o, "/delete"), url.Values{"key": {"db_password"}}).is(t, 422, "permission denied")
+		d.object(backend.KindSecret, "db_password")
+	}
+}
+
+// TestFirstPageIsSmall measures what the browser loads for the first page, compressed.
+func TestFirstPageIsSmall(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+		Policy: &backend.PolicyChange{MaxSecrets: ptr(10_000)}})
+	var many []backend.Change
+	for i := range 1000 {
+		c := secret("dev", fmt.Sprintf("secret_number_%04d", i), "v")
+		c.Description = ptr(fmt.Sprintf("what secret %d is for, in some words", i))
+		many = append(many, c)
+	}
+	d.must(many...)
+	size := 0
+	load := func(path string) string {
+		r := d.request(http.MethodGet, path, nil)
+		r.Header.Set("Accept-Encoding", "gzip") // set here, the answer is not unpacked
+		got := d.send(r)
+		size += len(got.body)
+		return got.body
+	}
+	load("/ui/p/default/e/dev")
+	files := regexp.MustCompile(`"(/ui/static/[^"]+)"`)
+	for _, m := range files.FindAllStringSubmatch(d.get("/ui/p/default/e/dev").body, -1) {
+		load(m[1])
+	}
+	if size > 60_000 {
+		t.Errorf("the first page has %d bytes on the wire; the limit is 60000", size)
+	}
+	t.Logf("the first page has %d bytes on the wire", size)
+}
+
+func ptr[T any](v T) *T { return &v }
