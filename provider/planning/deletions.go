@@ -105,7 +105,7 @@ func (p *Plan) recheckDeletions(ctx context.Context, id string, result *Result) 
 		if broken != nil && slices.ContainsFunc(broken.Dependents, isKept) {
 			e := *broken
 			e.Message += ", and this plan deletes it"
-			result.addError(&e)
+			result.judge(e.WithHint("keep it, or remove or change what uses it in the same plan"))
 		}
 	}
 	return nil

@@ -166,6 +166,14 @@ var orderCases = []orderCase{
 		refused: "is in use by scoped value l",
 	},
 	{
+		name:   "a secret goes while a link stays as it is",
+		before: []backend.Change{of(shop, made(backend.KindSecret, "dev", "a")), of(shop, linked("dev", "l", "a"))},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(deletion(o["secret a"]), update(o["scoped_value l"], linked("dev", "l", "a")))
+		},
+		refused: "is in use by scoped value l",
+	},
+	{
 		name: "an environment goes with a secret that has no mark",
 		before: []backend.Change{
 			of(shop, made(backend.KindEnvironment, "", "e")), made(backend.KindSecret, "e", "s"),
@@ -349,6 +357,9 @@ func planIn(t *testing.T, s backend.Service, plan []planned, order []int) (errs 
 		}
 		for _, e := range result.Errors {
 			errs = append(errs, e.Message)
+			if check.Change.Op != backend.OpDelete && strings.Contains(e.Hint, "force") {
+				t.Errorf("the hint for a resource that stays is about a deletion: %s", e.Hint)
+			}
 		}
 	}
 	return errs
