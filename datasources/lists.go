@@ -101,6 +101,7 @@ func (d *listSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 			}
 		}
 		attributes[filter.RotationDue], attributes[filter.Expiring] = days(filter.RotationDueDoc), days(filter.ExpiringDoc)
+		attributes[filter.Unused] = days(filter.UnusedDoc)
 	}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Lists the metadata of all " + d.single.kind.Plural() + ", or of those that match the filters.",

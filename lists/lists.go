@@ -104,6 +104,7 @@ func (l *objectList) ListResourceConfigSchema(
 			}
 		}
 		attributes[filter.RotationDue], attributes[filter.Expiring] = days(filter.RotationDueDoc), days(filter.ExpiringDoc)
+		attributes[filter.Unused] = days(filter.UnusedDoc)
 	}
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Lists all " + nouns + ", or those that match the filters, for `terraform query`. " +

@@ -220,6 +220,9 @@ func TestListsOfDueAndExpiringSecrets(t *testing.T) {
 		{map[string]string{"expires_within_days": "60"},
 			[]string{"default/dev/both", "default/dev/expires", "default/dev/expires_later"}},
 		{map[string]string{"rotation_due_within_days": "9"}, nil},
+		{map[string]string{"unused_for_days": "0", "expires_within_days": "6"},
+			[]string{"default/dev/both", "default/dev/expires"}}, // nobody has resolved any secret
+		{map[string]string{"unused_for_days": "1"}, nil}, // all are younger
 		{map[string]string{"rotation_due_within_days": "11"}, []string{"default/dev/both", "default/dev/rotates"}},
 		{map[string]string{"rotation_due_within_days": "11", "expires_within_days": "6"}, []string{"default/dev/both"}},
 	} {

@@ -174,8 +174,8 @@ func (p *pouncet) DataSources(context.Context) []func() datasource.DataSource {
 	return []func() datasource.DataSource{
 		datasources.NewProject, datasources.NewEnvironment, datasources.NewSecretType, datasources.NewSecret,
 		datasources.NewScopedValue, datasources.NewProjects, datasources.NewEnvironments, datasources.NewSecretTypes,
-		datasources.NewSecrets, datasources.NewSecretVersions, datasources.NewUsages, datasources.NewScopedValues,
-		datasources.NewConfigReferences,
+		datasources.NewSecrets, datasources.NewSecretVersions, datasources.NewReport, datasources.NewUsages,
+		datasources.NewScopedValues, datasources.NewConfigReferences,
 	}
 }
 

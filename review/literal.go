@@ -84,6 +84,7 @@ var nameArguments = map[string][]nameArgument{
 	"data pouncet_secret":          {projectArgument, environmentArgument, {"name", backend.KindSecret}},
 	"data pouncet_secrets":         {projectArgument, environmentArgument, typeArgument},
 	"data pouncet_secret_versions": {projectArgument, environmentArgument, {"name", backend.KindSecret}},
+	"data pouncet_report":          {projectArgument, environmentArgument},
 	"data pouncet_scoped_value":    {projectArgument, environmentArgument, {"name", backend.KindScopedValue}},
 	"data pouncet_scoped_values":   {projectArgument, environmentArgument},
 	"data pouncet_usages":          {projectArgument, environmentArgument},

@@ -21,9 +21,13 @@ import (
 const (
 	RotationDue = "rotation_due_within_days"
 	Expiring    = "expires_within_days"
+	Unused      = "unused_for_days"
 
 	RotationDueDoc = "secrets whose rotation is due now or within this number of days. With `0`, it is due now."
 	ExpiringDoc    = "secrets that have expired or expire within this number of days. With `0`, they have expired."
+
+	UnusedDoc = "secrets that nobody has resolved for this number of days, and that are older. A secret is listed only " +
+		"if the backend has noted for that long which secrets are resolved."
 
 	// MaxDays is the largest number of days of these filters.
 	MaxDays = 36500
@@ -60,6 +64,11 @@ func Read(
 	if kind == backend.KindSecret {
 		q.Type = argument("type")
 		byTime = timeFilter(ctx, config, diags)
+		var days types.Int64
+		diags.Append(config.GetAttribute(ctx, path.Root(Unused), &days)...)
+		if !days.IsNull() {
+			q.UnusedSince = time.Now().AddDate(0, 0, -int(days.ValueInt64()))
+		}
 	}
 	return q, func(o backend.Object) bool { return strings.HasPrefix(o.Name, prefix) && byTime(o) }
 }
