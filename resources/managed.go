@@ -180,7 +180,7 @@ func (r *managedResource[M, P]) Delete(
 	out, err := r.applyChange(ctx, c)
 	switch {
 	case errors.Is(err, backend.ErrNotFound): // which is what the plan wants
-	case err != nil && r.session.DeleteLater(c, err):
+	case err != nil && r.session.DeleteLater(ctx, c, err):
 		e := *backend.AsError(err)
 		session.Warn(&resp.Diagnostics, "Deleting the "+r.kind.String(), e.WithHint(
 			"this apply deletes it when it is no longer in use; if another configuration uses it, it stays, and is in no "+

@@ -112,6 +112,9 @@ func (o *objectResource) applyChange(ctx context.Context, c backend.Change) (bac
 		if outcome, done := o.session.RenameTogether(ctx, &c); done {
 			return outcome, nil
 		}
+		if outcome, done := o.session.TakeName(ctx, c); done {
+			return outcome, nil
+		}
 	}
 	if err != nil {
 		return backend.Outcome{}, err

@@ -277,7 +277,32 @@ resource "pouncet_secret" "typed" {
 }
 `, target)
 	}
+	shrinks := func(n int) string {
+		return fmt.Sprintf(`
+resource "pouncet_secret_type" "t" {
+  count  = %[1]d
+  key    = %[1]d == count.index + 1 ? "last" : "first"
+  schema = jsonencode({ type = "string" })
+}
+resource "pouncet_secret" "s" {
+  name        = "s"
+  environment = "dev"
+  type        = pouncet_secret_type.t[%[1]d - 1].key
+  value_wo    = "v"
+}
+`, n)
+	}
 	for _, parallelism := range []int{1, 10} {
+		list := newOrdinary(t)
+		list.unnamed(shrinks(2))
+		list.applies()
+		list.unnamed(shrinks(1))
+		list.Tries("apply", "-auto-approve", "-input=false", "-no-color") // it may stop once: the order is not defined
+		list.converges(parallelism)
+		if types := list.pouncet("type", "list", "--json"); strings.Contains(types, `"held"`) ||
+			strings.Count(types, `"managed_by"`) != 1 {
+			t.Errorf("the list of types did not shrink:\n%s", types)
+		}
 		w := newOrdinary(t)
 		w.unnamed(inDev(link("a")))
 		w.applies()

@@ -103,7 +103,7 @@ func (a *app) diagnose(ctx context.Context, s backend.Service, _ []string) error
 	} else {
 		a.printProblems(problems)
 		for _, o := range held {
-			a.println(heldText(o))
+			a.println(heldText(o, usersOf(ctx, s, o)...))
 		}
 		if len(problems) == 0 {
 			a.println("The backend has no problem.")
@@ -204,8 +204,26 @@ func withHeld(ctx context.Context, s backend.Service, q backend.Query, to []back
 	return append(to, held...), err
 }
 
-// heldText says in one line what a held object waits for, and what to run.
-func heldText(o backend.Object) string {
+// usersOf returns what still uses an object that was set aside, as the refusal of its deletion names it. It returns
+// nothing to a token that may not try the deletion.
+func usersOf(ctx context.Context, s backend.Service, o backend.Object) (users []string) {
+	if o.Held != backend.HeldInUse {
+		return nil
+	}
+	out, err := s.Apply(ctx, backend.ChangeSet{DryRun: true, Changes: []backend.Change{
+		{Op: backend.OpDelete, Kind: o.Kind, ID: o.ID},
+	}})
+	if err != nil || out[0].Err == nil {
+		return nil
+	}
+	for _, d := range out[0].Err.Dependents {
+		users = append(users, backend.PrintableLine(d.Label))
+	}
+	return users
+}
+
+// heldText says in one line what a held object waits for, and what to run. The users are what still uses it, if known.
+func heldText(o backend.Object, users ...string) string {
 	object := o.Kind.String() + " " + backend.Quote(o.Was)
 	var places []string
 	if o.Environment != "" {
@@ -226,7 +244,8 @@ func heldText(o backend.Object) string {
 			"if it is in no state, import it: terraform import ADDRESS " + o.ID,
 		backend.HeldReplaced: "it was deleted to be replaced: it waits, with its contents, until " + owner +
 			" creates it again",
-		backend.HeldInUse: "it was deleted while objects of " + owner + " use it: it is removed when none does",
+		backend.HeldInUse: "it was deleted while " + inUseBy(users, owner) + ": it is removed when nothing uses it; if " +
+			"what uses it is in no state, import or delete that",
 	}[o.Held]
 	if waits == "" {
 		waits = o.Held
@@ -237,6 +256,16 @@ func heldText(o backend.Object) string {
 		restore = fmt.Sprintf("restore it with pouncet %s restore %s, ", o.Kind.Command(), o.ID)
 	}
 	return fmt.Sprintf("%s: %s; apply configuration %s again, %sor %s %s", object, waits, owner, restore, removal(o), o.ID)
+}
+
+func inUseBy(users []string, owner string) string {
+	switch len(users) {
+	case 0:
+		return "objects of " + owner + " use it"
+	case 1:
+		return users[0] + " uses it"
+	}
+	return backend.Enumerate(users) + " use it"
 }
 
 // removal returns what removes a held object by hand, without its id.

@@ -3,11 +3,14 @@
 package main
 
 import (
+	"encoding/json"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
 // Each command that doctor names for a held object exists.
@@ -31,5 +34,38 @@ func TestDoctorNamesCommands(t *testing.T) {
 				t.Errorf("%s, %s: the text names no command, or not the object: %s", kind, held, text)
 			}
 		}
+	}
+}
+
+func TestDoctorNamesWhatUsesADeletedObject(t *testing.T) {
+	b, err := open.Open(t.Context(), open.Config{Path: filepath.Join(t.TempDir(), "data"), CreateIfAbsent: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	owner, key := "terraform:shop", "t"
+	change := func(c backend.Change) backend.Object {
+		c.Project, c.ManagedBy, c.SameOwner = backend.DefaultProject, &owner, true
+		out, err := b.Apply(t.Context(), backend.ChangeSet{Changes: []backend.Change{c}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out[0].Object
+	}
+	typ := change(backend.Change{
+		Op: backend.OpCreate, Kind: backend.KindSecretType, Name: key, Schema: json.RawMessage(`{"type":"string"}`),
+	})
+	change(backend.Change{
+		Op: backend.OpCreate, Kind: backend.KindSecret, Environment: "*", Name: "s", Type: &key,
+		Value: backend.PlaintextString("v"),
+	})
+	change(backend.Change{Op: backend.OpDelete, Kind: backend.KindSecretType, ID: typ.ID})
+	page, err := b.Query(t.Context(), backend.Query{Kind: backend.KindSecretType, ID: typ.ID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := heldText(page.Objects[0], usersOf(t.Context(), b, page.Objects[0])...)
+	if want := "it was deleted while secret s in * uses it"; !strings.Contains(text, want) {
+		t.Errorf("the text does not have %q: %s", want, text)
 	}
 }
