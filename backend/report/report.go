@@ -143,7 +143,8 @@ type maker struct {
 
 // read reads the metadata of the project.
 func (m *maker) read() (err error) {
-	if err := m.readSecrets(); err != nil {
+	m.secrets, m.out.ResolvedSince, err = Secrets(m.ctx, m.service, backend.Query{Project: m.Project})
+	if err != nil {
 		return err
 	}
 	for kind, into := range map[backend.Kind]*[]backend.Object{backend.KindScopedValue: &m.values,
@@ -163,21 +164,24 @@ func (m *maker) read() (err error) {
 	return err // it names the existing environments
 }
 
-// readSecrets reads the secrets, and when they were last resolved. A server of an earlier release does not know that.
-func (m *maker) readSecrets() error {
-	q := backend.Query{Kind: backend.KindSecret, Project: m.Project, LastResolved: true}
+// Secrets lists secrets with the time when they were last resolved, and since when the backend notes that. A server of
+// an earlier release does not know it: then the secrets have no such time, and since is zero.
+func Secrets(
+	ctx context.Context, s backend.Querier, q backend.Query,
+) (secrets []backend.Object, since time.Time, err error) {
+	q.Kind, q.LastResolved, secrets = backend.KindSecret, true, []backend.Object{}
 	for {
-		page, err := m.service.Query(m.ctx, q)
+		page, err := s.Query(ctx, q)
 		if q.LastResolved && errors.Is(err, backend.ErrInvalid) {
 			q.LastResolved = false
 			continue
 		}
 		if err != nil {
-			return err
+			return nil, time.Time{}, err
 		}
-		m.secrets, m.out.ResolvedSince = append(m.secrets, page.Objects...), page.ResolvedSince
+		secrets, since = append(secrets, page.Objects...), page.ResolvedSince
 		if page.Next == "" {
-			return nil
+			return secrets, since, nil
 		}
 		q.Cursor = page.Next
 	}

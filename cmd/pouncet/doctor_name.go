@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/report"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
@@ -58,6 +59,8 @@ type nameReport struct {
 	entry *backend.Object // that the lookup finds
 	trace bool            // the name exists somewhere, or existed
 	err   *backend.Error  // of the probe
+	// resolvedSince is when the backend began to note which secrets are resolved.
+	resolvedSince time.Time
 }
 
 func (r *nameReport) add(check, status, message, hint string) {
@@ -165,10 +168,11 @@ func (d nameDoctor) missing(kind backend.Kind) *backend.Error {
 
 // examine fills the report of one kind.
 func (d nameDoctor) examine(r *nameReport) error {
-	named, err := withResolved(d.ctx, d.service, backend.Query{Kind: r.Kind, Project: d.ref.Project, Name: d.ref.Name})
+	named, since, err := d.named(r.Kind, d.ref.Name)
 	if err != nil {
 		return err
 	}
+	r.resolvedSince = since
 	r.Lookup = d.lookup(named, d.ref.Name, &r.entry)
 	r.trace = len(named) > 0
 	if r.entry != nil {
@@ -189,6 +193,16 @@ func (d nameDoctor) examine(r *nameReport) error {
 		return d.addSimilar(r)
 	}
 	return nil
+}
+
+// named lists the entries of the project with a name, and says since when the backend notes which secrets are resolved.
+func (d nameDoctor) named(kind backend.Kind, name string) ([]backend.Object, time.Time, error) {
+	q := backend.Query{Kind: kind, Project: d.ref.Project, Name: name}
+	if kind == backend.KindSecret {
+		return report.Secrets(d.ctx, d.service, q)
+	}
+	named, err := backend.ListAll(d.ctx, d.service, q)
+	return named, time.Time{}, err
 }
 
 // lookup returns the places where a reference looks, and sets entry to what it finds first.
@@ -236,8 +250,15 @@ func (d nameDoctor) addTimes(r *nameReport, o backend.Object) {
 	default:
 		r.add("expiry", checkOK, "it expires at "+formatTime(o.ExpiresAt), "")
 	}
-	if !o.LastResolvedAt.IsZero() {
+	switch {
+	case !o.LastResolvedAt.IsZero():
 		r.add("last resolved", checkOK, "it was last resolved at "+resolvedText(o.LastResolvedAt, o.LastResolvedBy), "")
+	case o.Kind == backend.KindSecret && !r.resolvedSince.IsZero():
+		since := r.resolvedSince
+		if o.CreatedAt.After(since) {
+			since = o.CreatedAt
+		}
+		r.add("last resolved", checkNote, "nobody has resolved it since "+formatTime(since), "")
 	}
 	if o.RotationDueBy(d.now) {
 		r.add("rotation", checkNote, "secret "+backend.Quote(o.Name)+" has been due for rotation since "+
@@ -255,8 +276,7 @@ func (d nameDoctor) addLink(r *nameReport) error {
 		return nil
 	}
 	link := r.entry.Link.Secret
-	named, err := withResolved(d.ctx, d.service,
-		backend.Query{Kind: backend.KindSecret, Project: d.ref.Project, Name: link})
+	named, since, err := d.named(backend.KindSecret, link)
 	if err != nil {
 		return err
 	}
@@ -275,6 +295,7 @@ func (d nameDoctor) addLink(r *nameReport) error {
 	}
 	r.add("link", checkOK, "it links to "+linkText(*r.entry)+", which is the one in "+
 		placeText(secret.Environment, secret.Scope)+" with the id "+secret.ID, "")
+	r.resolvedSince = since
 	d.addTimes(r, *secret)
 	return nil
 }

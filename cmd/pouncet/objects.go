@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/report"
 	"github.com/pouncet/terraform-provider-pouncet/backend/suggest"
 )
 
@@ -138,18 +139,13 @@ func (a *app) listResolved(ctx context.Context, s backend.Service, q backend.Que
 	return withResolved(ctx, s, q)
 }
 
-// withResolved lists objects. Existing secrets say when they were last resolved, if the backend knows it. A server of
-// an earlier release does not.
+// withResolved lists objects. Existing secrets say when they were last resolved, if the backend knows it.
 func withResolved(ctx context.Context, s backend.Service, q backend.Query) ([]backend.Object, error) {
-	if q.Kind == backend.KindSecret && !q.Deleted {
-		asking := q
-		asking.LastResolved = true
-		objects, err := backend.ListAll(ctx, s, asking)
-		if !errors.Is(err, backend.ErrInvalid) {
-			return objects, err
-		}
+	if q.Kind != backend.KindSecret || q.Deleted {
+		return backend.ListAll(ctx, s, q)
 	}
-	return backend.ListAll(ctx, s, q)
+	secrets, _, err := report.Secrets(ctx, s, q)
+	return secrets, err
 }
 
 // withLastResolved replaces the column with the time of the last change.

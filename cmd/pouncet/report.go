@@ -56,7 +56,7 @@ func (a *app) reportCommand() *cobra.Command {
 		}
 		a.printReport(r)
 		if since := o.Now.Add(-o.Unused); c.Flags().Changed("unused-since") && r.ResolvedSince.After(since) {
-			a.notef("pouncet: Pouncet notes which secrets are resolved since %s only, so none is reported as unused",
+			a.notef("pouncet: the backend notes which secrets are resolved only since %s, so none is reported as unused",
 				formatTime(r.ResolvedSince))
 		}
 		return nil
