@@ -140,7 +140,7 @@ func TestFixtureRestores(t *testing.T) {
 	var made struct{ At time.Time }
 	readFixture(t, "made.json", &made)
 	s := engine.New(parts.Store, parts.Keys, engine.Options{
-		Authorizer: access.Rights{}, Now: func() time.Time { return made.At.Add(time.Hour) },
+		Authorizer: access.NewDirectory(), Now: func() time.Time { return made.At.Add(time.Hour) },
 	})
 	ctx := backend.WithPrincipal(t.Context(), backend.Principal{
 		Name: "test", Role: backend.RoleAdmin, Kind: backend.Workload,

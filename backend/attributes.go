@@ -36,6 +36,10 @@ type Attributes struct {
 
 	JSON json.RawMessage `json:"json,omitempty"` // scoped value
 
+	Rights  []Right  `json:"rights,omitempty"`  // role
+	Members []string `json:"members,omitempty"` // group: each is ToToken with the name of a token
+	Grant   *Grant   `json:"grant,omitempty"`   // binding
+
 	DeletedAt time.Time `json:"deleted_at,omitzero"` // object in its recovery window
 }
 
@@ -78,7 +82,8 @@ func (a Attribute) Get(o *Object) any {
 
 var (
 	entryKinds   = []Kind{KindSecret, KindScopedValue}
-	managedKinds = []Kind{KindProject, KindEnvironment, KindSecretType, KindSecret, KindScopedValue}
+	managedKinds = []Kind{KindProject, KindEnvironment, KindSecretType, KindSecret, KindScopedValue, KindRole, KindGroup,
+		KindBinding}
 )
 
 // AttributeTable lists every attribute. Outcome.Changed follows its order.
@@ -183,7 +188,29 @@ var AttributeTable = []Attribute{
 		given: func(c *Change) bool { return c.Usages != nil },
 	},
 	{
-		Name: "role", Kinds: []Kind{KindToken}, Doc: `"admin", "runtime", "planner" or "viewer".`,
+		Name: "rights", Kinds: []Kind{KindRole}, Doc: "What the role allows. A change replaces all rights.",
+		given: func(c *Change) bool { return c.Rights != nil },
+		check: func(c *Change) *Error { return CheckRights(c.Rights) },
+		same:  func(c *Change, o *Object) bool { return slices.Equal(sortedRights(c.Rights), o.Rights) },
+		set: func(c *Change, to *Attributes) bool {
+			changed := !slices.Equal(sortedRights(c.Rights), to.Rights)
+			to.Rights = sortedRights(c.Rights)
+			return changed
+		},
+	},
+	{
+		Name: "members", Kinds: []Kind{KindGroup},
+		Doc:   `Tokens in the group: each is "token:" and a name or id. A change replaces all members.`,
+		given: func(c *Change) bool { return c.Members != nil },
+	},
+	{
+		Name: "grant", Kinds: []Kind{KindBinding}, Doc: "The role that a binding gives, to whom, and where.",
+		given: func(c *Change) bool { return c.Grant != nil },
+		check: func(c *Change) *Error { return c.Grant.Where.Check() },
+		same:  func(c *Change, o *Object) bool { return o.Grant != nil && *c.Grant == *o.Grant },
+	},
+	{
+		Name: "role", Kinds: []Kind{KindToken}, Doc: "A role whose rights apply everywhere, or \"none\".",
 		given: func(c *Change) bool { return c.Role != nil },
 	},
 	{
@@ -443,6 +470,17 @@ func setTags(tags map[string]int64, to *Attributes) (changed bool) {
 	}
 	to.Tags = out
 	return changed
+}
+
+// sortedRights returns rights in the order of Rights.
+func sortedRights(rights []Right) []Right {
+	var out []Right
+	for _, r := range Rights {
+		if slices.Contains(rights, r) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 func checkRotationDays(c *Change) *Error {

@@ -31,6 +31,7 @@ func fullChange(t *testing.T) backend.Change {
 		JSON: json.RawMessage("1"),
 		Link: &backend.Link{Secret: "s"}, Usages: []backend.Usage{}, Role: &role, Principal: &workload,
 		TokenHash: []byte{1}, ExpiresAt: &at, FromVersion: &text, Tags: map[string]int64{"a": 1},
+		Rights: []backend.Right{backend.RightSee}, Members: []string{"token:t"}, Grant: &backend.Grant{Role: "viewer"},
 	}
 	named := map[string]bool{"Op": true, "Kind": true, "ID": true, "Project": true, "Name": true, "Expect": true,
 		"Force": true, "Rename": true, "Edition": true, "Incarnation": true, "SameOwner": true,

@@ -4,6 +4,7 @@ package backend
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -22,6 +23,9 @@ const (
 	KindVersion     Kind = "version" // of a secret; Query lists them, and no Change has this kind
 	KindDraft       Kind = "draft"
 	KindDraftChange Kind = "draft_change" // of a draft; OpDelete and OpRefresh only
+	KindRole        Kind = "role"
+	KindGroup       Kind = "group"
+	KindBinding     Kind = "binding" // of a role to a token or group
 	// KindEntry means secrets and scoped values, in a Query that lists them for people. No object has this kind.
 	KindEntry Kind = "entry"
 )
@@ -116,7 +120,7 @@ type Object struct {
 	// comes back with it.
 	Secrets *int `json:"secrets,omitempty"`
 
-	// Secret type: it belongs to Pouncet and cannot be changed.
+	// Secret type, role: it belongs to Pouncet and cannot be changed.
 	BuiltIn bool `json:"built_in,omitempty"`
 
 	// Secret.
@@ -159,6 +163,8 @@ type Object struct {
 	// draft.
 	Draft  string  `json:"draft,omitempty"`
 	Staged *Staged `json:"staged,omitempty"`
+
+	// Binding: Attributes.Grant. Its names are the present ones.
 
 	// Token.
 	Role      Role          `json:"role,omitempty"`
@@ -227,16 +233,25 @@ type Role string
 
 // The roles. Package access defines what each of them may do.
 const (
-	RoleAdmin   Role = "admin"   // everything: change objects, reveal masked secrets, make tokens
-	RoleRuntime Role = "runtime" // resolve references for use, register usages, and see metadata
-	RolePlanner Role = "planner" // try changes in dry runs, which compare values, and see metadata
-	RoleViewer  Role = "viewer"  // see metadata
+	RoleAdmin    Role = "admin"    // everything: change objects, reveal masked secrets, make tokens
+	RoleEditor   Role = "editor"   // change secrets and scoped values, try changes, deploy drafts, and see metadata
+	RoleRuntime  Role = "runtime"  // resolve references for use, register usages, and see metadata
+	RoleRevealer Role = "revealer" // reveal masked secrets to a person, and see metadata
+	RolePlanner  Role = "planner"  // try changes in dry runs, which compare values, and see metadata
+	RoleAuditor  Role = "auditor"  // read the audit log, and see metadata
+	RoleViewer   Role = "viewer"   // see metadata
+	RoleNone     Role = "none"     // of a token: nothing but what its bindings give it
 )
 
-// Roles lists the roles, the one with the most permissions first.
-var Roles = []Role{RoleAdmin, RoleRuntime, RolePlanner, RoleViewer}
+// Roles lists the roles that a token can have, the one with the most rights first. The role of a token gives its rights
+// at all places, protected environments included. RoleNone is the role of a token that has bindings instead.
+var Roles = []Role{RoleAdmin, RoleEditor, RoleRuntime, RoleRevealer, RolePlanner, RoleAuditor, RoleViewer, RoleNone}
 
 // RoleNames returns the roles in words, for messages.
 func RoleNames() string {
-	return fmt.Sprintf("%q, %q, %q or %q", RoleAdmin, RoleRuntime, RolePlanner, RoleViewer)
+	names := make([]string, len(Roles))
+	for i, r := range Roles {
+		names[i] = fmt.Sprintf("%q", r)
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " or " + names[len(names)-1]
 }

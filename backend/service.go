@@ -327,6 +327,11 @@ type Change struct {
 	// Name has registered. OpSet and OpDelete only.
 	Usages []Usage `json:"usages,omitempty"`
 
+	// Role: the rights; nil leaves them. Group: the members, each ToToken with the name or id of a token. Binding.
+	Rights  []Right  `json:"rights,omitempty"`
+	Members []string `json:"members,omitzero"` // nil leaves them, empty removes them
+	Grant   *Grant   `json:"grant,omitempty"`
+
 	// Token.
 	Role *Role `json:"role,omitempty"`
 	// Principal says who has the token. By default, a new token is for a workload with RoleRuntime, else for a person.

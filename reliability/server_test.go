@@ -43,7 +43,7 @@ func faultyServer(t *testing.T, f fault) backend.Service {
 		rows = f.store(rows)
 	}
 	var service backend.Service = engine.New(rows, parts.Keys, engine.Options{KMSKey: made.KMSKey,
-		Authorizer: access.Rights{}, Record: audit.NewChanges(nil), Now: f.now})
+		Authorizer: access.NewDirectory(), Record: audit.NewChanges(nil), Now: f.now})
 	if f.service != nil {
 		service = f.service(service)
 	}

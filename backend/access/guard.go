@@ -9,55 +9,44 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// act is what a role can be allowed to do.
-type act string
-
-const (
-	seeMetadata  act = "see metadata"
-	useValues    act = "resolve references"
-	reveal       act = "reveal values to a person"
-	compare      act = "compare values and try changes"
-	change       act = "change anything"
-	manageTokens act = "see, create or revoke tokens"
-	register     act = "register usages"
-)
-
-// allowed defines what each role may do.
-var allowed = map[backend.Role]map[act]bool{
-	backend.RoleAdmin: {
-		seeMetadata: true, useValues: true, reveal: true, compare: true, change: true, manageTokens: true, register: true,
-	},
-	backend.RoleRuntime: {seeMetadata: true, useValues: true, register: true},
-	backend.RolePlanner: {seeMetadata: true, compare: true},
-	backend.RoleViewer:  {seeMetadata: true},
+// act is what a call does, in words. The guard knows no places, so an act is allowed if the role has one of its rights.
+// The engine decides about each object.
+type act struct {
+	does   string
+	rights []backend.Right
 }
 
-// smallestRole returns the role with the fewest permissions that may do something.
+var (
+	seeMetadata  = act{"see metadata", []backend.Right{backend.RightSee}}
+	useValues    = act{"resolve references", []backend.Right{backend.RightResolve}}
+	reveal       = act{"reveal values to a person", []backend.Right{backend.RightReveal}}
+	compare      = act{"compare values and try changes", []backend.Right{backend.RightCompare}}
+	change       = act{"change anything", []backend.Right{backend.RightWrite, backend.RightDelete, backend.RightManage}}
+	manageTokens = act{"see, create or revoke tokens", []backend.Right{backend.RightBind}}
+	manageAccess = act{"see or change roles, groups and bindings", []backend.Right{backend.RightBind}}
+	register     = act{"register usages", []backend.Right{backend.RightRegister}}
+)
+
+// allows reports whether a role has one of the rights of an act. What RoleNone allows depends on places, so the engine
+// decides alone.
+func allows(r backend.Role, a act) bool {
+	rights, _ := backend.RightsOf(r)
+	return r == backend.RoleNone || slices.ContainsFunc(a.rights, func(right backend.Right) bool {
+		return slices.Contains(rights, right)
+	})
+}
+
+// smallestRole returns the role with the fewest rights that may do something.
 func smallestRole(a act) backend.Role {
 	for _, r := range slices.Backward(backend.Roles) {
-		if allowed[r][a] {
+		if r != backend.RoleNone && allows(r, a) {
 			return r
 		}
 	}
 	return backend.RoleAdmin
 }
 
-// Rights answers for the engine who may have a value (see engine.Authorizer).
-type Rights struct{}
-
-// MayHave reports whether a principal may have the values of secrets with a visibility: to use them or, with revealed,
-// to show them to a person. Only a workload may use restricted secrets, and no person sees their values.
-func (Rights) MayHave(p backend.Principal, v backend.Visibility, revealed bool) bool {
-	if v != backend.Masked {
-		return !revealed && p.Kind == backend.Workload && allowed[p.Role][useValues]
-	}
-	if revealed {
-		return allowed[p.Role][reveal]
-	}
-	return allowed[p.Role][useValues]
-}
-
-// guard is a Service that checks the table before each call.
+// guard is a Service that checks the role before each call.
 type guard struct{ next backend.Service }
 
 var _ backend.Service = (*guard)(nil)
@@ -82,7 +71,7 @@ func Allow(p backend.Principal, verb backend.Verb) error {
 		return denied(p, change)
 	}
 	for _, a := range acts {
-		if allowed[p.Role][a] {
+		if allows(p.Role, a) {
 			return nil
 		}
 	}
@@ -94,7 +83,7 @@ func check(ctx context.Context, a act) error {
 	if !ok {
 		return backend.Errorf(backend.CodeUnauthenticated, "no credentials were supplied").WithHint("set POUNCET_TOKEN")
 	}
-	if !allowed[p.Role][a] {
+	if !allows(p.Role, a) {
 		return denied(p, a)
 	}
 	return nil
@@ -102,14 +91,17 @@ func check(ctx context.Context, a act) error {
 
 func denied(p backend.Principal, a act) *backend.Error {
 	return backend.Errorf(backend.CodeDenied, "permission denied: token %q has role %q, which may not %s", p.Name, p.Role,
-		a).
+		a.does).
 		WithHint("use a token whose role allows it, or create one: pouncet token create --role %s", smallestRole(a))
 }
 
 func (g *guard) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
 	a := seeMetadata
-	if q.Kind == backend.KindToken && !q.Self { // every caller may see its own token
+	switch {
+	case q.Kind == backend.KindToken && !q.Self: // every caller may see its own token
 		a = manageTokens
+	case isAccess(q.Kind):
+		a = manageAccess
 	}
 	if err := check(ctx, a); err != nil {
 		return backend.Page{}, err
@@ -117,28 +109,38 @@ func (g *guard) Query(ctx context.Context, q backend.Query) (backend.Page, error
 	return g.next.Query(ctx, q)
 }
 
+// isAccess reports whether objects of a kind decide about rights.
+func isAccess(k backend.Kind) bool {
+	return k == backend.KindRole || k == backend.KindGroup || k == backend.KindBinding
+}
+
 // Resolve refuses the single references that are not allowed, and resolves the
 // others.
 func (g *guard) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Resolution, error) {
-	p, known := backend.PrincipalFrom(ctx)
-	if err := check(ctx, useValues); err != nil {
-		if known && slices.ContainsFunc(refs, func(r backend.Ref) bool { return r.Reveal }) {
-			err = denied(p, reveal) // the hint names a role that is enough
-		}
-		return nil, err
+	first := useValues
+	if slices.ContainsFunc(refs, func(r backend.Ref) bool { return r.Reveal }) {
+		first = reveal // the hint names a role that is enough
 	}
-	if allowed[p.Role][reveal] {
-		return g.next.Resolve(ctx, refs)
+	p, known := backend.PrincipalFrom(ctx)
+	if !known || !allows(p.Role, useValues) && !allows(p.Role, reveal) {
+		return nil, check(ctx, first)
 	}
 	out := make([]backend.Resolution, len(refs))
 	var passed []backend.Ref
 	var places []int
 	for i, r := range refs {
+		a := useValues
 		if r.Reveal {
-			out[i].Err = denied(p, reveal)
+			a = reveal
+		}
+		if !allows(p.Role, a) {
+			out[i].Err = denied(p, a)
 			continue
 		}
 		passed, places = append(passed, r), append(places, i)
+	}
+	if len(passed) == len(refs) {
+		return g.next.Resolve(ctx, refs)
 	}
 	if len(passed) == 0 {
 		return out, nil
@@ -167,7 +169,7 @@ func (g *guard) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Out
 		}
 	}
 	p, _ := backend.PrincipalFrom(ctx)
-	set.CompareOnly = set.DryRun && !allowed[p.Role][change]
+	set.CompareOnly = set.DryRun && !allows(p.Role, change)
 	return g.next.Apply(ctx, set)
 }
 
@@ -176,6 +178,8 @@ func actOf(c backend.Change, dryRun bool) act {
 	switch {
 	case c.Kind == backend.KindToken:
 		return manageTokens
+	case isAccess(c.Kind):
+		return manageAccess
 	case c.Kind == backend.KindUsage:
 		return register
 	case dryRun:

@@ -12,7 +12,7 @@ func May(p backend.Principal, c backend.Change) error { return may(p, actOf(c, f
 func MayReveal(p backend.Principal) error { return may(p, reveal) }
 
 func may(p backend.Principal, a act) error {
-	if !allowed[p.Role][a] {
+	if !allows(p.Role, a) {
 		return denied(p, a)
 	}
 	return nil

@@ -3,12 +3,16 @@
 // Package access authenticates callers and checks their permissions.
 //
 // The client draws a token, and the backend stores only its SHA-256 hash.
-// Authenticate returns the principal of a token, and Logins remembers it. Guard is a Service that checks every call
-// against the table of roles before it passes the call on.
+// Authenticate returns the principal of a token, and Logins remembers it.
+//
+// A token has a role, whose rights apply everywhere, or it has bindings, which give it the rights of a role at some
+// places. Decide is the whole rule: a pure function of grants, a right and a place. The engine asks it, through a
+// Directory, with the place of each object that a call concerns, because callers refer to objects by ids and links.
+// Guard is a Service in front, which refuses what the role of a token never allows.
 //
 // # Limits
 //
-// A role applies to the whole backend, not to one project or environment.
+// Rights only add up: no binding takes a right away.
 package access
 
 import (

@@ -109,8 +109,7 @@ func (e *Engine) attempt(
 	ctx context.Context, set backend.ChangeSet, call *applyCall, f func(*run, store.Tx) error,
 ) (r *run, committed bool, err error) {
 	for {
-		r := &run{applyCall: call, engine: e, ctx: ctx, given: set, access: call.guesses.access,
-			now: e.now().UTC().Truncate(time.Microsecond)}
+		r := &run{applyCall: call, engine: e, ctx: ctx, given: set, now: e.now().UTC().Truncate(time.Microsecond)}
 		err := e.store.Update(e.withProjectsChanged(ctx, set.Changes), func(tx store.Tx) error { return f(r, tx) })
 		switch {
 		case r.incomplete():
@@ -169,6 +168,10 @@ type run struct {
 	current store.Version
 	// unchecked is the attribute of the change that is being made whose rule was not checked: see ChangeSet.CompareOnly.
 	unchecked string
+	// comparing says that the caller may only try the change that is being made: see compareOnly.
+	comparing bool
+	// deploying says that the changes are those of a draft that the caller may deploy.
+	deploying bool
 	// uncompared says for each change whether its value is not compared with the present one: see stage.go.
 	uncompared []bool
 	// written holds the values that a dry run has set, by the id of their secret.
@@ -181,7 +184,9 @@ type run struct {
 
 // transaction makes the changes. The store may call it again.
 func (r *run) transaction(tx store.Tx) error {
-	r.begin(tx)
+	if err := r.begin(tx); err != nil {
+		return err
+	}
 	if done, err := r.replay(); done || err != nil {
 		return err
 	}
@@ -211,13 +216,16 @@ func (r *run) transaction(tx store.Tx) error {
 }
 
 // begin forgets what an earlier run of the transaction has done.
-func (r *run) begin(tx store.Tx) {
+func (r *run) begin(tx store.Tx) (err error) {
 	r.tx, r.projects, r.places = tx, map[string]*project{}, newPlaces()
 	r.set, r.ids, r.revisions, r.uncompared = r.given, r.newIDs, map[string]int64{}, nil
 	r.written = map[string]writtenValue{}
 	r.outcomes, r.read, r.over = nil, 0, nil
+	r.deploying = false
 	r.checks.begin()
 	r.guesses.begin()
+	r.access, err = r.engine.accessOf(r.ctx, tx)
+	return err
 }
 
 // refuseDeployment ends the transaction of a draft that cannot be deployed.
@@ -244,7 +252,7 @@ func (r *run) makeChanges() (broken bool, err error) {
 		if err := r.ctx.Err(); err != nil {
 			return broken, err
 		}
-		r.index, r.unchecked, r.current, r.projectID = i, "", store.Version{}, ""
+		r.index, r.unchecked, r.current, r.projectID, r.comparing = i, "", store.Version{}, "", false
 		out, err := r.change(c, r.ids[i])
 		out.Unchecked, out.ProjectID = r.unchecked, r.projectID
 		if c.Kind == backend.KindProject {
@@ -312,6 +320,8 @@ func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 		return r.changeDraft(c, id)
 	case backend.KindDraftChange:
 		return r.changePart(c)
+	case backend.KindRole, backend.KindGroup, backend.KindBinding:
+		return r.changeAccess(c, id)
 	}
 	return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "kind %q is not supported", c.Kind)
 }

@@ -5,40 +5,68 @@ package engine
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// Authorizer decides who may have a value. The engine asks it with the secret that a call really means, because callers
-// refer to secrets by links and ids.
+// Authorizer says what principals may do. The engine asks it with the place of each object that a call concerns,
+// because callers refer to objects by links and ids.
 type Authorizer interface {
-	// MayHave reports whether a principal may have the values of secrets with a visibility: to use them or, with reveal,
-	// to show them to a person.
-	MayHave(p backend.Principal, v backend.Visibility, reveal bool) bool
+	// Permissions returns what a principal may do, as a transaction reads it.
+	Permissions(ctx context.Context, tx store.Tx, p backend.Principal) (backend.Permissions, error)
 }
 
 type nobody struct{}
 
-func (nobody) MayHave(backend.Principal, backend.Visibility, bool) bool { return false }
-
-// principalAccess is what one principal may have. The zero value may have nothing.
-type principalAccess struct {
-	principal backend.Principal
-	authorize Authorizer
-	all       bool // every value, to use it
+func (nobody) Permissions(context.Context, store.Tx, backend.Principal) (backend.Permissions, error) {
+	return nothing{}, nil
 }
 
-// accessOf returns what the principal of a context may have.
-func (e *Engine) accessOf(ctx context.Context) principalAccess {
+// nothing is what a principal without any right may do.
+type nothing struct{}
+
+func (nothing) May(backend.Right, backend.Place) bool           { return false }
+func (nothing) MaySome(backend.Right, backend.Place) bool       { return false }
+func (nothing) MayGive(backend.Right, backend.Where, bool) bool { return false }
+func (nothing) Everywhere(backend.Right) bool                   { return false }
+
+// principalAccess is what one principal may do.
+type principalAccess struct {
+	backend.Permissions
+	principal backend.Principal
+	all       bool // every value, to use it
+	seesAll   bool
+}
+
+// accessOf returns what the principal of a context may do.
+func (e *Engine) accessOf(ctx context.Context, tx store.Tx) (principalAccess, error) {
 	p, _ := backend.PrincipalFrom(ctx)
-	return principalAccess{p, e.authorize,
-		e.authorize.MayHave(p, backend.Masked, false) && e.authorize.MayHave(p, backend.Restricted, false)}
+	may, err := e.authorize.Permissions(ctx, tx, p)
+	if err != nil {
+		return principalAccess{Permissions: nothing{}}, err
+	}
+	return principalAccess{Permissions: may, principal: p,
+		all:     p.Kind == backend.Workload && may.Everywhere(backend.RightResolve),
+		seesAll: may.Everywhere(backend.RightSee)}, nil
+}
+
+// mayHave reports whether the principal may have the value of a secret: to use it or, with reveal, to show it to a
+// person. Only a workload may use restricted secrets, and no person sees their values.
+func (a principalAccess) mayHave(at backend.Place, v backend.Visibility, reveal bool) bool {
+	switch {
+	case v != backend.Masked:
+		return !reveal && a.principal.Kind == backend.Workload && a.May(backend.RightResolve, at)
+	case reveal:
+		return a.May(backend.RightReveal, at)
+	}
+	return a.May(backend.RightResolve, at)
 }
 
 // check refuses the value of a secret to a principal that may not have it. It decodes the attributes only if the answer
 // depends on them.
-func (a principalAccess) check(secret store.Object, reveal bool) error {
+func (a principalAccess) check(in *project, secret store.Object, reveal bool) error {
 	if a.all && !reveal {
 		return nil
 	}
@@ -46,25 +74,42 @@ func (a principalAccess) check(secret store.Object, reveal bool) error {
 	if err != nil {
 		return err
 	}
-	name := shownName(secret)
+	name, at := shownName(secret), in.at(secret)
+	right := backend.RightResolve
+	if reveal {
+		right = backend.RightReveal
+	}
 	switch {
-	case a.authorize.MayHave(a.principal, attr.Visibility, reveal):
+	case a.mayHave(at, attr.Visibility, reveal):
 		return nil
+	case !a.May(right, at) && !(reveal && attr.Visibility == backend.Restricted && a.May(backend.RightResolve, at)):
+		return a.denied(right, string(right), label(in, secret), in, at)
 	case attr.Visibility == backend.Restricted && reveal:
 		return backend.Errorf(backend.CodeDenied, "secret %q is restricted: its value cannot be shown to a person", name).
 			WithHint("refer to it in a configuration, or set a new value")
-	case attr.Visibility == backend.Restricted:
-		return backend.Errorf(backend.CodeDenied, "secret %q is restricted: only a workload may have its value", name).
-			WithHint("%s", a.workloadHint())
 	}
-	return backend.Errorf(backend.CodeDenied, "token %s with role %q may not have the value of secret %q",
-		backend.Quote(a.principal.Name), a.principal.Role, name)
+	return backend.Errorf(backend.CodeDenied, "secret %q is restricted: only a workload may have its value", name).
+		WithHint("%s", a.workloadHint())
 }
 
-// knows reports whether the principal may use or reveal the values of secrets with a visibility. Then an answer that
-// depends on such a value tells nothing new.
-func (a principalAccess) knows(v backend.Visibility) bool {
-	return a.authorize.MayHave(a.principal, v, false) || a.authorize.MayHave(a.principal, v, true)
+// checkScopedValue refuses a scoped value to a principal that may not use or reveal it.
+func (a principalAccess) checkScopedValue(in *project, value store.Object, reveal bool) error {
+	at := in.at(value)
+	if a.May(backend.RightResolve, at) || reveal && a.May(backend.RightReveal, at) {
+		return nil
+	}
+	right := backend.RightResolve
+	if reveal {
+		right = backend.RightReveal
+	}
+	return a.denied(right, string(right), label(in, value), in, at)
+}
+
+// knows reports whether the principal may use or reveal the value of a secret with a visibility. Then an answer that
+// depends on the value tells nothing new.
+func (a principalAccess) knows(in *project, o store.Object, v backend.Visibility) bool {
+	at := in.at(o)
+	return a.mayHave(at, v, false) || a.mayHave(at, v, true)
 }
 
 // workloadHint says how a program gets the values of restricted secrets.
@@ -76,7 +121,7 @@ func (a principalAccess) workloadHint() string {
 // checkVisibility refuses to make a restricted secret masked to a principal that may not have its value: it could
 // reveal the value then, and those of earlier versions.
 func (r *run) checkVisibility(c backend.Change, e *entry) error {
-	if e.known || r.set.CompareOnly || e.attr.Visibility != backend.Restricted || c.Visibility == nil ||
+	if e.known || r.compareOnly() || e.attr.Visibility != backend.Restricted || c.Visibility == nil ||
 		*c.Visibility == backend.Restricted {
 		return nil
 	}
@@ -87,16 +132,34 @@ func (r *run) checkVisibility(c backend.Change, e *entry) error {
 // checkKnown refuses a change that depends on whether stored values fit a schema, if the principal may not have all of
 // them. With many schemas, the answers would tell a value letter by letter. The error is about an attribute of the
 // change.
-func (r *run) checkKnown(attribute, change string, secrets ...store.Object) error {
+func (r *run) checkKnown(attribute, change string, in *project, secrets ...store.Object) error {
 	var unknown []string
+	workload := true // a workload with the same rights might have the values
 	for _, o := range secrets {
-		if a, err := decodeAttributes(o); err != nil || !r.access.knows(a.Visibility) {
+		a, err := decodeAttributes(o)
+		if err == nil && !r.access.mayHave(in.at(o), backend.Masked, false) {
+			workload = false
+		}
+		switch {
+		case err == nil && r.access.knows(in, o, a.Visibility):
+		case !r.sees(in, o):
+			if !slices.Contains(unknown, unseen) {
+				unknown = append(unknown, unseen)
+			}
+		default:
 			unknown = append(unknown, backend.Quote(shownName(o)))
 		}
 	}
 	if len(unknown) == 0 {
 		return nil
 	}
-	return backend.Errorf(backend.CodeDenied, "%s: only a workload may have the value of restricted secret %s", change,
-		backend.Enumerate(unknown)).WithHint("%s", r.access.workloadHint()).At(attribute)
+	if workload {
+		return backend.Errorf(backend.CodeDenied, "%s: only a workload may have the value of restricted secret %s", change,
+			backend.Enumerate(unknown)).WithHint("%s", r.access.workloadHint()).At(attribute)
+	}
+	return backend.Errorf(backend.CodeDenied, "%s: it depends on the value of secret %s, which you may not have", change,
+		backend.Enumerate(unknown)).WithHint("use a token with the right %q there", backend.RightResolve).At(attribute)
 }
+
+// unseen stands for objects that the principal may not see. It tells neither their names nor how many they are.
+const unseen = "entries that you may not see"

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -26,6 +27,9 @@ func (r *run) changeDraft(c backend.Change, id string) (backend.Outcome, error) 
 		c.Op = backend.OpUpdate
 	}
 	if err := checkOperation(c, exists, row.ID, row.Name, row.Revision); err != nil {
+		return backend.Outcome{}, err
+	}
+	if err := r.allowDraft(in, row, c.Op == backend.OpDelete); err != nil {
 		return backend.Outcome{}, err
 	}
 	switch {
@@ -70,6 +74,66 @@ func (r *run) changeDraft(c backend.Change, id string) (backend.Outcome, error) 
 	return outcome(backend.ActionUpdate, d, row, in)
 }
 
+// allowDraft refuses a change of a draft by a caller that may change nothing in its project. To discard a draft, the
+// caller needs the right to each of its changes.
+func (r *run) allowDraft(in *project, draft store.Object, all bool) error {
+	if !slices.ContainsFunc([]backend.Right{backend.RightWrite, backend.RightDelete, backend.RightManage},
+		func(right backend.Right) bool { return r.access.MaySome(right, backend.Place{Project: in.row.ID}) }) &&
+		!(r.isTrial() && r.access.MaySome(backend.RightCompare, backend.Place{Project: in.row.ID})) {
+		return r.access.denied(backend.RightWrite, "change", "drafts of project "+backend.Quote(in.row.Name), in,
+			backend.Place{})
+	}
+	if !all || r.access.Everywhere(backend.RightWrite) && r.access.Everywhere(backend.RightDelete) &&
+		r.access.Everywhere(backend.RightManage) {
+		return nil
+	}
+	parts, err := partsOf(r.ctx, r.tx, draft)
+	if err != nil {
+		return err
+	}
+	for _, d := range parts {
+		if err := r.allowPart(in, draft, d, d.right()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// right returns the right that a change of a draft needs.
+func (d draftPart) right() backend.Right {
+	if isEntry(d.Change.Kind) {
+		return rightTo(d.Change.Op)
+	}
+	return backend.RightManage
+}
+
+// allowPart refuses something that concerns a change of a draft, if the caller does not have a right at its place.
+func (r *run) allowPart(in *project, draft store.Object, d draftPart, right backend.Right) error {
+	if !r.access.seesPart(in, d) {
+		return backend.Errorf(backend.CodeDenied, "permission denied: draft %q has changes that you may not see", draft.Name).
+			WithHint("ask someone who may see all of them")
+	}
+	places := []backend.Place{in.at(d.row)}
+	if isEntry(d.Change.Kind) {
+		places[0].Name = d.shownName()
+		if d.Change.Rename != nil {
+			to := places[0]
+			to.Name = *d.Change.Rename
+			places = append(places, to)
+		}
+	} else if d.Change.Kind != backend.KindEnvironment || d.Creates {
+		places[0] = backend.Place{Project: in.row.ID}
+	} else {
+		places[0] = in.place(d.Target, "", "")
+	}
+	for _, at := range places {
+		if !r.may(right, at) {
+			return r.access.denied(right, string(right), "the change of "+d.label(), in, at)
+		}
+	}
+	return nil
+}
+
 // draft returns the draft that a change names, by id or by project and name.
 func (r *run) draft(c backend.Change) (in *project, row store.Object, exists bool, err error) {
 	f := store.Filter{Kind: backend.KindDraft, ID: c.ID}
@@ -82,7 +146,7 @@ func (r *run) draft(c backend.Change) (in *project, row store.Object, exists boo
 		}
 		f.Project, f.Name = in.row.ID, c.Name
 	}
-	if row, exists, err = r.first(f); err != nil {
+	if row, exists, err = r.seen(f); err != nil {
 		return nil, row, false, err
 	}
 	switch {

@@ -52,6 +52,9 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	if c.Op == backend.OpDelete {
 		return r.deleteEntry(e, c)
 	}
+	if err := r.checkFingerprints(c); err != nil {
+		return backend.Outcome{}, err
+	}
 	e.before = e.row
 	before := e.row.Name
 	if e.exists {
@@ -60,7 +63,7 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 		}
 	}
 	if c.Kind == backend.KindSecret && e.exists {
-		e.known = r.access.knows(e.attr.Visibility)
+		e.known = r.access.knows(e.in, e.row, e.attr.Visibility)
 		if err := r.checkVisibility(c, e); err != nil {
 			return backend.Outcome{}, err
 		}
@@ -112,13 +115,17 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 	e := &entry{}
 	var err error
 	if c.ID != "" {
-		if e.row, e.exists, err = r.first(store.Filter{Kind: c.Kind, ID: c.ID}); err != nil {
+		if e.row, e.exists, err = r.seen(store.Filter{Kind: c.Kind, ID: c.ID}); err != nil {
 			return nil, err
 		}
 		if !e.exists {
 			return nil, unknownID(c)
 		}
 		if e.in, err = r.project(e.row.Project); err != nil {
+			return nil, err
+		}
+		c.Name = shownName(e.row)
+		if _, err := r.allowEntry(c, e.in, e.in.at(e.row)); err != nil {
 			return nil, err
 		}
 		if err := r.checkSamePlace(c, e); err != nil {
@@ -132,7 +139,7 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 		waits := false
 		if errors.Is(err, backend.ErrNotFound) {
 			var row store.Object
-			if row, waits = replacedFor(c, e.in.environments, c.Environment); waits {
+			if row, waits = replacedFor(c, e.in.environments, c.Environment); waits && e.in.shows(row.ID) {
 				environment, err = row, nil
 			}
 		}
@@ -149,6 +156,14 @@ func (r *run) entry(c backend.Change, id string) (*entry, error) {
 		created := store.Object{
 			Kind: c.Kind, ID: id, Project: e.in.row.ID, Environment: environment.ID, Scope: c.Scope, Name: c.Name,
 			Attributes: attributes{}.encode(),
+		}
+		hidden, err := r.allowEntry(c, e.in, e.in.at(created))
+		if hidden {
+			e.row = created
+			e.attr, err = decodeAttributes(e.row)
+		}
+		if hidden || err != nil {
+			return e, err
 		}
 		if e.row, e.exists, _, err = r.orCreated(c, created); err != nil {
 			return nil, err
@@ -245,7 +260,7 @@ func (r *run) link(c backend.Change, e *entry) error {
 	if _, err := backend.ParsePath(l.Field); err != nil {
 		return err.At("link")
 	}
-	_, exists, err := r.first(store.Filter{Kind: backend.KindSecret, Project: e.in.row.ID, Name: l.Secret})
+	exists, err := r.secretExists(e.in, l.Secret)
 	if err != nil {
 		return err
 	}
@@ -273,6 +288,18 @@ func (r *run) link(c backend.Change, e *entry) error {
 	e.row.Type = "" // nor does it return to a former name
 	e.row.Link, e.attr.LinkField = l.Secret, l.Field
 	return nil
+}
+
+// secretExists reports whether a project has a secret of a name, in some environment, that the caller may see.
+func (r *run) secretExists(in *project, name string) (bool, error) {
+	f := store.Filter{Kind: backend.KindSecret, Project: in.row.ID, Name: name}
+	if r.access.seesAll {
+		_, exists, err := r.first(f)
+		return exists, err
+	}
+	rows, err := r.tx.Objects(r.ctx, f)
+	seen, _ := r.visible(in, rows)
+	return len(seen) > 0, err
 }
 
 func tooLarge(e *entry, n int) error {

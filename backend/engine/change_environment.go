@@ -3,7 +3,9 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
@@ -33,7 +35,7 @@ func (m member) check(c backend.Change) (outdated bool, err error) {
 // member returns an environment or a type, by id or by project and name.
 func (r *run) member(c backend.Change, id string) (m member, err error) {
 	if c.ID != "" {
-		if m.row, m.exists, err = r.first(store.Filter{Kind: c.Kind, ID: c.ID}); err != nil {
+		if m.row, m.exists, err = r.seen(store.Filter{Kind: c.Kind, ID: c.ID}); err != nil {
 			return m, err
 		}
 		if !m.exists {
@@ -41,6 +43,9 @@ func (r *run) member(c backend.Change, id string) (m member, err error) {
 		}
 		if m.in, err = r.project(m.row.Project); err == nil {
 			err = r.checkSameProject(c, m.in)
+		}
+		if err == nil {
+			err = r.allowMember(c, m)
 		}
 		return m, err
 	}
@@ -51,6 +56,16 @@ func (r *run) member(c backend.Change, id string) (m member, err error) {
 		return m, err
 	}
 	created := store.Object{Kind: c.Kind, ID: id, Project: m.in.row.ID, Name: c.Name, Attributes: attributes{}.encode()}
+	if m.row, m.exists, err = r.first(placeOf(created)); err != nil {
+		return m, err
+	}
+	if m.exists && !r.sees(m.in, m.row) && !creates(c.Op) {
+		m.row, m.exists = created, false
+		return m, nil
+	}
+	if err := r.allowMember(c, m); err != nil {
+		return m, err
+	}
 	if m.row, m.exists, m.taken, err = r.orCreated(c, created); err != nil || m.exists {
 		return m, err
 	}
@@ -63,6 +78,19 @@ func (r *run) member(c backend.Change, id string) (m member, err error) {
 		m.row, m.exists, m.taken = row, true, true
 	}
 	return m, err
+}
+
+// allowMember refuses a change of an environment or type that the caller may not manage. To create one, it must manage
+// the project.
+func (r *run) allowMember(c backend.Change, m member) error {
+	what := fmt.Sprintf("%s %s of project %q", c.Kind, backend.Quote(cmp.Or(shownName(m.row), c.Name)), m.in.row.Name)
+	at, rights := backend.Place{Project: m.in.row.ID}, []backend.Right{backend.RightManage}
+	if c.Kind == backend.KindEnvironment && m.exists && r.sees(m.in, m.row) {
+		at, rights = m.in.place(m.row.ID, "", ""), managing(c.Op)
+	} else if !m.exists && !creates(c.Op) {
+		return nil // it does not exist
+	}
+	return r.manage(rights, at, m.in, what)
 }
 
 // orCreated returns the object in the place of a row that a change by name may
@@ -241,7 +269,7 @@ func (r *run) deleteEnvironment(p *project, row store.Object, c backend.Change) 
 		}
 	}
 	if len(entries) > 0 && !c.Force {
-		users, err := p.asDependents(entries)
+		users, err := r.dependentsIn(p, entries)
 		if err != nil {
 			return backend.Outcome{}, err
 		}

@@ -25,12 +25,21 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 		if err := backend.CheckName(c.Kind, c.Name); err != nil {
 			return backend.Outcome{}, err
 		}
+		if err := r.allowProject(c); err != nil {
+			return backend.Outcome{}, err
+		}
 		m.row, m.exists, m.taken, err = r.orCreated(c, row)
+		if err == nil && m.exists && !r.access.seesProject(m.row.ID) && !r.unrestricted() {
+			m.row, m.exists, m.taken = row, false, false
+		}
 		if err == nil && !m.exists {
 			err = r.takeProjectBack(c, &m)
 		}
 	} else {
-		m.row, m.exists, err = r.first(store.Filter{Kind: c.Kind, ID: c.ID})
+		m.row, m.exists, err = r.seen(store.Filter{Kind: c.Kind, ID: c.ID})
+		if err == nil && m.exists {
+			err = r.manageProject(c, m.row)
+		}
 	}
 	if err != nil {
 		return backend.Outcome{}, err
@@ -80,6 +89,32 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 		return r.createProject(row, a)
 	}
 	return r.writeMember(c, m, row, before, a, d)
+}
+
+// allowProject refuses a change of a project by name that the caller may not manage. To create one, it must manage the
+// whole backend. The answer is the same for a project that does not exist and for one that the caller may not see.
+func (r *run) allowProject(c backend.Change) error {
+	row, exists, err := r.first(store.Filter{Kind: c.Kind, Name: c.Name})
+	switch {
+	case err != nil:
+		return err
+	case exists && (r.unrestricted() || r.access.seesProject(row.ID)):
+		return r.manageProject(c, row)
+	case !creates(c.Op):
+		return nil
+	}
+	return r.manage([]backend.Right{backend.RightManage}, backend.Place{}, nil, "project "+backend.Quote(c.Name))
+}
+
+func (r *run) manageProject(c backend.Change, row store.Object) error {
+	if r.access.seesAll && r.access.Everywhere(backend.RightManage) && r.access.Everywhere(backend.RightDelete) {
+		return nil
+	}
+	in, err := r.project(row.ID)
+	if err != nil {
+		return err
+	}
+	return r.manage(managing(c.Op), backend.Place{Project: row.ID}, in, "project "+backend.Quote(shownName(row)))
 }
 
 // takeProjectBack takes back the project that a creation replaces.
@@ -166,7 +201,7 @@ func (r *run) deleteProject(row store.Object, c backend.Change) (backend.Outcome
 		if out, done, err := r.setAsideOwned(c, row, content); done || err != nil {
 			return out, err
 		}
-		users, err := p.asDependents(content)
+		users, err := r.dependentsIn(p, content)
 		if err != nil {
 			return backend.Outcome{}, err
 		}

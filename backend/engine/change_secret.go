@@ -128,12 +128,12 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 			return nil, err
 		}
 	}
-	if !given && r.set.CompareOnly {
+	if !given && r.compareOnly() {
 		r.unchecked = "type" // whether a value fits a type can tell all of it, one pattern after the other
 		return &newVersion{in: in}, nil
 	}
 	if !given {
-		if err := r.checkKnown("type", "the type cannot change without a new value", e.before); err != nil {
+		if err := r.checkKnown("type", "the type cannot change without a new value", e.in, e.before); err != nil {
 			return nil, err
 		}
 	}
@@ -196,7 +196,8 @@ func (r *run) valueThatFollows(e *entry, in secretType) (*newVersion, error) {
 // none was requested, if the policy forbids it, if the principal may not have the
 // value, or if it cannot be decrypted.
 func (r *run) fingerprint(e *entry) ([]byte, error) {
-	if len(r.set.FingerprintKey) == 0 || !e.exists || e.row.Kind != backend.KindSecret || e.in.policy.ForbidFingerprints {
+	if len(r.set.FingerprintKey) == 0 || !e.exists || e.row.Kind != backend.KindSecret || e.in.policy.ForbidFingerprints ||
+		!r.access.May(backend.RightCompare, e.in.at(e.row)) {
 		return nil, nil
 	}
 	value, known, bits, err := r.presentValue(e)
@@ -303,7 +304,7 @@ func (r *run) checkQuota(p *project, owner string) error {
 	}
 	if p.secrets >= p.policy.MaxSecrets {
 		return backend.Errorf(backend.CodeQuota, "project %q already has %s, the limit of its quota (max_secrets)",
-			p.row.Name, backend.Plural(p.secrets, "secret")).
+			p.row.Name, backend.Plural(p.policy.MaxSecrets, "secret")).
 			WithHint("delete some, or raise the quota: pouncet project set %s --max-secrets N", p.row.Name).At("name")
 	}
 	return nil

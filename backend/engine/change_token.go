@@ -20,6 +20,9 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 			return backend.Outcome{}, err
 		}
 	}
+	if err := r.allowToken(c); err != nil {
+		return backend.Outcome{}, err
+	}
 	tokens, err := r.tx.Tokens(r.ctx)
 	if err != nil {
 		return backend.Outcome{}, err
@@ -46,6 +49,9 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 	switch {
 	case c.Op == backend.OpDelete:
 		if err := r.checkLastAdmin(tokens, present); err != nil {
+			return backend.Outcome{}, err
+		}
+		if err := r.forgetToken(present.ID); err != nil {
 			return backend.Outcome{}, err
 		}
 		return backend.Outcome{Action: backend.ActionDelete, Object: tokenObject(present)},
@@ -80,6 +86,30 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		}
 	}
 	return backend.Outcome{Action: backend.ActionCreate, Object: tokenObject(t)}, r.tx.InsertToken(r.ctx, t)
+}
+
+// allowToken refuses a change of a token. Who may bind somewhere may create a token without rights. The role of a token
+// applies everywhere, so who gives it must have its rights everywhere.
+func (r *run) allowToken(c backend.Change) error {
+	may := r.managesTokens()
+	if c.Op == backend.OpCreate && c.Role != nil && *c.Role == backend.RoleNone {
+		may = r.access.MaySome(backend.RightBind, backend.Place{})
+	}
+	if !may {
+		return r.access.denied(backend.RightBind, string(c.Op), "tokens", nil, backend.Place{})
+	}
+	if c.Role == nil {
+		return nil
+	}
+	rights, _ := backend.RightsOf(*c.Role)
+	for _, right := range rights {
+		if !r.access.Everywhere(right) {
+			return backend.Errorf(backend.CodeDenied, "permission denied: a token with role %q has the right %q everywhere, "+
+				"and you do not", *c.Role, right).
+				WithHint("nobody gives more than they have; create a token with role %q and bindings", backend.RoleNone)
+		}
+	}
+	return nil
 }
 
 // updateToken changes who has a token.

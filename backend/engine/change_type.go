@@ -100,16 +100,16 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 	}
 	if len(rows) > 0 && before.isJSON() != after.isJSON() {
 		return backend.Errorf(backend.CodeInUse,
-			"the new schema changes values of secret type %q between JSON and plain text, and %s of the type already exist",
-			after.row.Name, backend.Plural(len(rows), "secret")).
+			"the new schema changes values of secret type %q between JSON and plain text, and secrets of the type already exist",
+			after.row.Name).
 			WithHint("create another type, and give it to the secrets").At("schema")
 	}
-	if len(rows) > 0 && r.set.CompareOnly {
+	if len(rows) > 0 && r.compareOnly() {
 		r.unchecked = "schema"
 		return nil
 	}
 	if err := r.checkKnown("schema", "the schema of secret type "+backend.Quote(after.row.Name)+" cannot change",
-		rows...); err != nil {
+		p, rows...); err != nil {
 		return err
 	}
 	keys := make([]store.VersionKey, len(rows))
@@ -157,7 +157,7 @@ func (r *run) checkValues(p *project, before, after secretType) error {
 		return errNotReady
 	}
 	if len(broken) > 0 {
-		users, err := p.asDependents(broken)
+		users, err := r.dependentsIn(p, broken)
 		if err != nil {
 			return err
 		}
@@ -182,7 +182,7 @@ func (r *run) deleteType(p *project, row store.Object, c backend.Change) (backen
 		if out, done, err := r.setAsideOwned(c, row, rows); done || err != nil {
 			return out, err
 		}
-		users, err := p.asDependents(rows)
+		users, err := r.dependentsIn(p, rows)
 		if err != nil {
 			return backend.Outcome{}, err
 		}
@@ -207,7 +207,7 @@ func (r *run) removeType(row store.Object) error {
 // openValue decrypts one version of a secret's value. A set that only compares gets an error: what the outcome says of
 // the value must be decided first.
 func (r *run) openValue(p *project, row store.Object, v store.Version) ([]byte, error) {
-	if r.set.CompareOnly {
+	if r.compareOnly() {
 		return nil, backend.Errorf(backend.CodeDenied, "the value of %s %q is only compared", row.Kind, shownName(row))
 	}
 	return r.openForComparison(p, row, v)

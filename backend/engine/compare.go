@@ -51,7 +51,7 @@ func (r *run) compare(c backend.Change, id string) (backend.Outcome, error) {
 	equal := sameValue(x, y, areJSON)
 	var unknown []string
 	for _, e := range []comparedEntry{one, two} {
-		if !r.access.knows(e.attr.Visibility) && !slices.Contains(unknown, e.row.ID) {
+		if !r.access.knows(e.in, e.row, e.attr.Visibility) && !slices.Contains(unknown, e.row.ID) {
 			unknown = append(unknown, e.row.ID)
 		}
 	}
@@ -94,6 +94,9 @@ func (r *run) comparedWith(c backend.Change, id, version string) (comparedEntry,
 	if !e.exists {
 		return comparedEntry{}, backend.Errorf(backend.CodeNotFound, "secret %s does not exist", backend.Quote(e.row.Name)).
 			At("name")
+	}
+	if at := e.in.at(e.row); !r.access.May(backend.RightCompare, at) {
+		return comparedEntry{}, r.access.denied(backend.RightCompare, "compare", what(c.Kind, e.row.Name, e.in, at), e.in, at)
 	}
 	if err := r.verifyRow(e.in, e.row); err != nil {
 		return comparedEntry{}, err

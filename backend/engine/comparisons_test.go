@@ -36,7 +36,7 @@ func newGuesser(t *testing.T) *guesser {
 	parts := embedded(t, open.Config{})
 	g := &guesser{Store: parts.Store, t: t, now: time.Date(2026, 11, 26, 23, 0, 0, 0, time.UTC), ids: map[string]string{}}
 	g.service = access.Guard(engine.New(g, parts.Keys, engine.Options{
-		Authorizer: access.Rights{}, MaxDifferences: guessesPerDay, Now: func() time.Time { return g.now },
+		Authorizer: access.NewDirectory(), MaxDifferences: guessesPerDay, Now: func() time.Time { return g.now },
 	}))
 	restricted, visibility := secret("dev", "restricted", "hunter2"), backend.Restricted
 	restricted.Visibility = &visibility

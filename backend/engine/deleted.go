@@ -44,6 +44,12 @@ func (r *run) deletedRow(c backend.Change, f store.Filter) (row store.Object, a 
 		if !open || c.ID == "" && attr.Was != c.Name {
 			continue
 		}
+		if seen, err := r.seesDeleted(o); err != nil || !seen {
+			if err != nil {
+				return row, a, 0, err
+			}
+			continue
+		}
 		if matches++; !attr.DeletedAt.Before(a.DeletedAt) {
 			row, a = o, attr
 		}
@@ -52,6 +58,18 @@ func (r *run) deletedRow(c backend.Change, f store.Filter) (row store.Object, a 
 		return row, a, 0, errNotRestorable(c)
 	}
 	return row, a, matches - 1, nil
+}
+
+// seesDeleted reports whether the caller may see a deleted object.
+func (r *run) seesDeleted(o store.Object) (bool, error) {
+	if r.access.seesAll || r.unrestricted() {
+		return true, nil
+	}
+	if formerKind(o.Kind) == backend.KindProject {
+		return r.access.seesProject(o.ID), nil
+	}
+	in, err := r.project(o.Project)
+	return err == nil && r.sees(in, o), err
 }
 
 // restorableRows returns the rows of a filter that were set aside and can be
@@ -152,6 +170,10 @@ func (r *run) deletedEntry(c backend.Change) (*entry, error) {
 	if c.Op == backend.OpRestore && !in.has(row.Environment) {
 		return nil, r.errInDeletedEnvironment(row, a.Was, true, errNotRestorable(c))
 	}
+	c.Name = a.Was
+	if _, err := r.allowEntry(c, in, in.at(row)); err != nil {
+		return nil, err
+	}
 	return &entry{in: in, row: row, attr: a, exists: true}, nil
 }
 
@@ -173,6 +195,10 @@ func (r *run) deletedEnvironment(c backend.Change) (*project, store.Object, attr
 	if err == nil {
 		err = r.checkSameProject(c, p)
 	}
+	if err == nil {
+		err = r.manage(managing(c.Op), p.place(row.ID, "", ""), p, fmt.Sprintf("environment %q of project %q", a.Was,
+			p.row.Name))
+	}
 	return p, row, a, err
 }
 
@@ -184,7 +210,7 @@ func (r *run) orInDeletedEnvironment(err error, p *project, c backend.Change) er
 	}
 	kept := store.Filter{Kind: keptAs(c.Kind), ID: c.ID}
 	if c.ID != "" {
-		row, exists, lookupErr := r.first(kept)
+		row, exists, lookupErr := r.seen(kept)
 		if lookupErr != nil || !exists {
 			return cmp.Or(lookupErr, err)
 		}
@@ -202,7 +228,7 @@ func (r *run) orInDeletedEnvironment(err error, p *project, c backend.Change) er
 		place := store.Filter{Project: p.row.ID, Environment: e.ID, Scope: scopeOrProject(c.Scope)}
 		kept := place
 		kept.Kind, kept.Name = keptAs(c.Kind), c.Name
-		row, exists, lookupErr := r.first(kept)
+		row, exists, lookupErr := r.seen(kept)
 		if lookupErr != nil {
 			return lookupErr
 		}

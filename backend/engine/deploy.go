@@ -60,6 +60,13 @@ func (r *run) beginDeployment() (*deployment, error) {
 		return nil, backend.Errorf(backend.CodeInvalid, "draft %q has no changes", row.Name).
 			WithHint("stage some with --draft %s, or discard it: pouncet draft discard %s", row.Name, row.Name)
 	}
+	for _, p := range d.parts {
+		if err := r.allowPart(in, row, p, backend.RightDeploy); err != nil {
+			return nil, err
+		}
+	}
+	r.set.CompareOnly = r.compareOnly() // of all changes, if the caller may only try one of them
+	r.deploying = true
 	if err := r.open(in, d.parts); err != nil {
 		return nil, err
 	}

@@ -65,7 +65,25 @@ func lookUpPresent(
 			return nil, err
 		}
 	}
-	return out, nil
+	return out, out.checkMissing(ctx, tx, parts)
+}
+
+// checkMissing refuses a change of an object that is not in its place any more because its row was changed outside
+// Pouncet. Otherwise the change would only be stale.
+func (p present) checkMissing(ctx context.Context, tx store.Tx, parts []draftPart) error {
+	for _, d := range parts {
+		if _, exists := p[d.place()]; exists || d.Creates || d.Drafted || !isEntry(d.Change.Kind) {
+			continue
+		}
+		rows, err := tx.Objects(ctx, store.Filter{Kind: d.Change.Kind, ID: d.Target, Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(rows) > 0 && rows[0].Untrusted != nil {
+			return rows[0].Untrusted
+		}
+	}
+	return nil
 }
 
 // edition counts the changes of what the owner of a row decides.
@@ -175,7 +193,7 @@ func (l listing) draftChanges(in *project) (backend.Page, error) {
 	if l.q.Draft != "" {
 		f.Link = drafts[0].ID
 	}
-	rows, more, err := l.read(f)
+	rows, more, err := l.read(f, in)
 	if err != nil {
 		return page, err
 	}

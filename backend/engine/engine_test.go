@@ -64,7 +64,8 @@ func TestConformanceWithTransactionsThatRunTwice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := engine.New(signed.New(rows, keys, deployment), keys, engine.Options{Authorizer: access.Rights{}, KMSKey: key})
+		e := engine.New(signed.New(rows, keys, deployment), keys, engine.Options{Authorizer: access.NewDirectory(),
+			KMSKey: key})
 		local := asAdmin{e}
 		_, hash := access.NewToken()
 		role := backend.RoleAdmin

@@ -91,7 +91,7 @@ func (l listing) matchingEntries(f store.Filter, p *project) ([]backend.Object, 
 		for _, environment := range environments {
 			own := store.Filter{Kind: kind, Project: f.Project, Environment: environment, Scope: l.q.Scope, Name: l.q.Name,
 				Type: f.Type, BeforeName: reserved, Limit: backend.MaxListedEntries + 1 - read}
-			rows, err := l.tx.Objects(l.ctx, own)
+			rows, err := l.visibleRows(own, p)
 			if err != nil {
 				return nil, err
 			}
@@ -116,6 +116,32 @@ func (l listing) matchingEntries(f store.Filter, p *project) ([]backend.Object, 
 	}
 	return all, nil
 }
+
+// visibleRows returns the rows of a filter that the caller may see, up to its limit.
+func (l listing) visibleRows(f store.Filter, p *project) ([]store.Object, error) {
+	if l.access.seesAll {
+		return l.tx.Objects(l.ctx, f)
+	}
+	var all []store.Object
+	most := f.Limit
+	f.Limit = hiddenStep
+	for {
+		rows, err := l.tx.Objects(l.ctx, f)
+		if err != nil || len(rows) == 0 {
+			return all, err
+		}
+		last := rows[len(rows)-1]
+		f.AfterName, f.AfterID = last.Name, last.ID
+		read := len(rows)
+		all = append(all, slices.DeleteFunc(rows, func(o store.Object) bool { return !l.access.seesRow(p, o) })...)
+		if len(all) >= most || read < f.Limit {
+			return all[:min(len(all), most)], nil
+		}
+	}
+}
+
+// hiddenStep is how many rows are read at a time if some of them are hidden.
+const hiddenStep = 500
 
 // describe adds to entries where else their names are set, who wrote their values, and how many use them.
 func (l listing) describe(entries []backend.Object, p *project) error {
@@ -154,6 +180,9 @@ func (l listing) describeKind(kind backend.Kind, entries []backend.Object, p *pr
 		*list = slices.Compact(*list)
 	}
 	err := l.tx.Lookup(l.ctx, look, func(e store.Entry) {
+		if !l.access.seesRow(p, e.Object) {
+			return
+		}
 		for _, i := range at[e.Object.Scope+" "+e.Object.Name] {
 			entries[i].Environments = append(entries[i].Environments, p.environmentName(e.Object.Environment))
 			if entries[i].ID == e.Object.ID && e.Current.Object != "" && e.Current.Untrusted == nil {
@@ -176,7 +205,7 @@ func (l listing) countUses(o backend.Object, p *project) (int, error) {
 	n := 0
 	count := func(kind backend.Kind, means func(backend.Object) bool) error {
 		f.Kind = kind
-		rows, err := l.tx.Objects(l.ctx, f)
+		rows, err := l.visibleRows(f, p)
 		for _, row := range rows {
 			if row.Untrusted != nil {
 				continue // it is reported where it is read

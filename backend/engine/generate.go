@@ -148,11 +148,11 @@ func (r *run) generateInto(
 		value = c.Value.Expose()
 	case !e.exists, in.builtIn && len(fields[0].path) == 0: // a key pair has no other fields
 		return []byte("{}"), false, nil
-	case r.set.CompareOnly:
+	case r.compareOnly():
 		r.unchecked = "type"
 		return nil, true, nil
 	default:
-		if err := r.checkKnown("generate", "the other fields of the value cannot be kept", e.before); err != nil {
+		if err := r.checkKnown("generate", "the other fields of the value cannot be kept", e.in, e.before); err != nil {
 			return nil, false, err
 		}
 		v, err := r.version(e.before, "")

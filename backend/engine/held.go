@@ -350,7 +350,7 @@ func (r *run) projectToUse(c backend.Change) (*project, error) {
 	if listErr != nil {
 		return nil, listErr
 	}
-	if row, waits := replacedFor(c, rows, c.Project); waits {
+	if row, waits := replacedFor(c, rows, c.Project); waits && (r.unrestricted() || r.access.seesProject(row.ID)) {
 		return r.project(row.ID)
 	}
 	return nil, err
@@ -371,7 +371,7 @@ func (r *run) secretFollows(p *project, name, owner string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if a.Was == name {
+		if a.Was == name && r.sees(p, o) {
 			return a.Follows && a.ManagedBy == owner, nil
 		}
 	}

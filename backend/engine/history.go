@@ -112,7 +112,7 @@ func (l listing) secret() (store.Object, *project, error) {
 				WithHint("give its id, or its project, environment and name").At("name")
 		}
 		var err error
-		if in, err = l.engine.loadProject(l.ctx, l.tx, l.q.Project); err != nil {
+		if in, err = l.engine.loadProject(l.ctx, l.tx, l.q.Project, l.access); err != nil {
 			return store.Object{}, nil, err
 		}
 		environment, err := in.environment(l.q.Environment)
@@ -125,6 +125,16 @@ func (l listing) secret() (store.Object, *project, error) {
 	if err != nil {
 		return store.Object{}, nil, err
 	}
+	if len(rows) > 0 && !l.access.seesAll {
+		if in == nil && l.access.seesProject(rows[0].Project) {
+			if in, err = l.engine.loadProject(l.ctx, l.tx, rows[0].Project, l.access); err != nil {
+				return store.Object{}, nil, err
+			}
+		}
+		if in == nil || !l.access.seesRow(in, rows[0]) {
+			rows = nil
+		}
+	}
 	if len(rows) == 0 {
 		return store.Object{}, nil, backend.Errorf(backend.CodeNotFound, "secret %s does not exist",
 			backend.Quote(cmp.Or(l.q.Name, l.q.ID))).At("name")
@@ -133,7 +143,7 @@ func (l listing) secret() (store.Object, *project, error) {
 		return store.Object{}, nil, rows[0].Untrusted
 	}
 	if in == nil {
-		in, err = l.engine.loadProject(l.ctx, l.tx, rows[0].Project)
+		in, err = l.engine.loadProject(l.ctx, l.tx, rows[0].Project, l.access)
 	}
 	return rows[0], in, err
 }
@@ -274,7 +284,7 @@ func (r *run) earlierValue(c backend.Change, e *entry, in secretType) (value []b
 	if err != nil {
 		return nil, 0, atFromVersion(err)
 	}
-	if r.set.CompareOnly && !e.known {
+	if r.compareOnly() && !e.known {
 		r.unchecked = "value"
 		return nil, 0, nil
 	}
@@ -290,7 +300,7 @@ func (r *run) earlierValue(c backend.Change, e *entry, in secretType) (value []b
 		return value, a.GeneratedBits, nil
 	}
 	if err := r.checkKnown("from_version", "the type has changed since version "+strconv.FormatInt(v.Version, 10),
-		e.before); err != nil {
+		e.in, e.before); err != nil {
 		return nil, 0, err
 	}
 	if err := r.check(in, value); err != nil {

@@ -81,6 +81,13 @@ func (f *match) isTrusted() bool {
 	return f.err == nil && f.entry.Object.ID != ""
 }
 
+// seesMatch reports whether a principal may see all that a match means. The match is that of a caller from whom nothing
+// was hidden, so it is then the nearest entry for this one too.
+func (a principalAccess) seesMatch(m *match) bool {
+	return a.seesAll || a.seesEnvironment(m.project.row.ID, m.environment.ID) && a.seesRow(m.project, m.entry.Object) &&
+		(m.link.Object.ID == "" || a.seesRow(m.project, m.link.Object))
+}
+
 // cached takes the rows of references from the cache. Calls with many references read rows and decrypt values at the
 // same time, which is as fast.
 func (r *resolver) cached(ctx context.Context, tx store.Tx) error {
@@ -104,10 +111,11 @@ func (r *resolver) cached(ctx context.Context, tx store.Tx) error {
 			continue
 		}
 		m, ok := r.engine.matches.get(p.row.ID, contents, ref)
+		ok = ok && r.access.seesMatch(&m)
 		r.engine.matches.lookups.Count(ok)
 		if ok {
 			r.matches[i] = m
-			r.readBytes += r.entrySize(m.entry) + r.entrySize(m.link)
+			r.readBytes += r.entrySize(m.project, m.entry) + r.entrySize(m.project, m.link)
 		}
 	}
 	return nil
@@ -127,7 +135,7 @@ func (r *resolver) contentsOf(ctx context.Context, tx store.Tx, project string) 
 
 // keep adds the rows of references to the cache.
 func (r *resolver) keep(ctx context.Context, tx store.Tx) error {
-	if len(r.refs) >= prefetchMinimum {
+	if len(r.refs) >= prefetchMinimum || r.hidden {
 		return nil
 	}
 	for i := range r.matches {

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -37,6 +38,7 @@ func (r *resolver) explainMissing(ctx context.Context, tx store.Tx) error {
 			if err != nil {
 				return err
 			}
+			rows = slices.DeleteFunc(rows, func(o store.Object) bool { return !r.access.seesRow(f.project, o) })
 			listed[s] = &entryNames{all: rows, byName: map[string][]store.Object{}, suggestions: mostSuggestions}
 			for _, o := range rows {
 				listed[s].byName[o.Name] = append(listed[s].byName[o.Name], o)

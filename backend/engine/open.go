@@ -97,7 +97,7 @@ func (r *resolver) openOne(
 		Scope: f.entry.Object.Scope, Version: f.entry.Object.Revision,
 	}
 	if s := f.secret().Object; s.ID != "" {
-		if err := r.access.check(s, ref.Reveal); err != nil {
+		if err := r.access.check(f.project, s, ref.Reveal); err != nil {
 			return none, err
 		}
 		if err := expired(s, r.now); err != nil {

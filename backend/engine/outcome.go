@@ -4,6 +4,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -70,6 +71,10 @@ func (r *run) deletion(c backend.Change, row store.Object, in *project) (backend
 
 // inUse returns the error of a deletion that the dependents block.
 func inUse(o store.Object, users []backend.Dependent, hint string) error {
+	if n := len(users); n > 1 && users[n-1].Label == unseen { // once is enough
+		users = append(slices.DeleteFunc(users[:n-1], func(u backend.Dependent) bool { return u.Label == unseen }),
+			users[n-1])
+	}
 	e := backend.Errorf(backend.CodeInUse, "%s %q is in use by %s", o.Kind, shownName(o),
 		backend.Enumerate(labels(users))).
 		WithHint("%s", hint)

@@ -23,14 +23,38 @@ type project struct {
 	secrets         int            // the number of secrets; -1 until checkQuota counts them
 	setAside        []store.Object // the secrets that were set aside, if setAsideKnown
 	setAsideKnown   bool
+	// protected holds the ids of the protected environments, and AnyEnvironment if there is one: each environment uses the
+	// entries that all of them share.
+	protected map[string]bool
+	// sees reports whether the caller may see that an environment exists. Nil means all of them.
+	sees func(environment string) bool
+}
+
+// at returns the place of a row of the project, for a decision about rights.
+func (p *project) at(o store.Object) backend.Place {
+	name := o.Link
+	switch formerKind(o.Kind) {
+	case backend.KindUsage:
+	case backend.KindDraftChange:
+		name = ""
+	default:
+		name = shownName(o)
+	}
+	return p.place(o.Environment, o.Scope, name)
+}
+
+// place returns a place in the project.
+func (p *project) place(environment, scope, name string) backend.Place {
+	return backend.Place{Project: p.row.ID, Environment: environment, Scope: scope, Name: name,
+		Protected: p.protected[environment]}
 }
 
 // secretsChanged makes the next use of what is known about the secrets read it again.
 func (p *project) secretsChanged() { p.secrets, p.setAside, p.setAsideKnown = -1, nil, false }
 
 // loadProject reads a project by name or id. ErrNotFound lists the existing projects.
-func loadProject(ctx context.Context, tx store.Tx, nameOrID string) (*project, error) {
-	row, err := findProject(ctx, tx, nameOrID)
+func loadProject(ctx context.Context, tx store.Tx, nameOrID string, a principalAccess) (*project, error) {
+	row, err := findProject(ctx, tx, nameOrID, a)
 	if err != nil {
 		return nil, err
 	}
@@ -47,11 +71,30 @@ func loadRows(ctx context.Context, tx store.Tx, row store.Object) (*project, err
 	if p.environments, err = tx.Objects(ctx, store.Filter{Kind: backend.KindEnvironment, Project: row.ID}); err != nil {
 		return nil, err
 	}
+	if err := p.noteProtected(); err != nil {
+		return nil, err
+	}
 	if p.types, err = loadTypes(ctx, tx, row.ID); err != nil {
 		return nil, err
 	}
 	p.environmentKeys, err = tx.EnvironmentKeys(ctx, row.ID)
 	return p, err
+}
+
+func (p *project) noteProtected() error {
+	for _, e := range p.environments {
+		a, err := decodeAttributes(e)
+		if err != nil {
+			return err
+		}
+		if a.Protected && p.protected == nil {
+			p.protected = map[string]bool{backend.AnyEnvironment: true}
+		}
+		if a.Protected {
+			p.protected[e.ID] = true
+		}
+	}
+	return nil
 }
 
 // maxProjectIDs is how many projects one call of ProjectIDs looks up.
@@ -88,7 +131,7 @@ func (e *Engine) ProjectIDs(ctx context.Context, used []string) map[string]strin
 	return ids
 }
 
-func findProject(ctx context.Context, tx store.Tx, nameOrID string) (store.Object, error) {
+func findProject(ctx context.Context, tx store.Tx, nameOrID string, a principalAccess) (store.Object, error) {
 	if nameOrID == "" {
 		return store.Object{}, backend.Errorf(backend.CodeInvalid, "a project is required").At("project")
 	}
@@ -101,17 +144,26 @@ func findProject(ctx context.Context, tx store.Tx, nameOrID string) (store.Objec
 		if err != nil {
 			return store.Object{}, err
 		}
-		if len(rows) > 0 {
+		if len(rows) > 0 && a.seesProject(rows[0].ID) {
 			return rows[0], nil
 		}
 	}
+	return store.Object{}, missingProject(ctx, tx, nameOrID, a)
+}
+
+// missingProject returns the error of a project that does not exist, or that the caller may not see.
+func missingProject(ctx context.Context, tx store.Tx, nameOrID string, a principalAccess) error {
 	e := backend.Errorf(backend.CodeNotFound, "project %s does not exist", backend.Quote(nameOrID)).At("project")
 	all, err := tx.Objects(ctx, store.Filter{Kind: backend.KindProject, BeforeName: reserved})
 	if err != nil {
-		return store.Object{}, err
+		return err
+	}
+	all = slices.DeleteFunc(all, func(o store.Object) bool { return !a.seesProject(o.ID) })
+	if len(all) == 0 && !a.seesAll {
+		return e.WithHint("you may see no project: a binding is missing")
 	}
 	e.Suggestion = suggest.Name(nameOrID, names(all))
-	return store.Object{}, e.WithHint("existing projects: %s", backend.Enumerate(names(all)))
+	return e.WithHint("existing projects: %s", backend.Enumerate(names(all)))
 }
 
 // environment returns an environment by name or id, or AnyEnvironment as one.
@@ -125,16 +177,16 @@ func (p *project) environment(nameOrID string) (store.Object, error) {
 			WithHint("name one, or use %q for entries that all environments share", backend.AnyEnvironment).At("environment")
 	}
 	for _, e := range p.environments {
-		if e.Name == nameOrID && !isReserved(nameOrID) || e.ID == nameOrID {
+		if (e.Name == nameOrID && !isReserved(nameOrID) || e.ID == nameOrID) && p.shows(e.ID) {
 			return e, nil
 		}
 	}
-	if e, found := p.environmentInUse(nameOrID); found {
+	if e, found := p.environmentInUse(nameOrID); found && p.shows(e.ID) {
 		return e, nil
 	}
 	e := backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %q", backend.Quote(nameOrID),
 		p.row.Name).At("environment")
-	existing := names(p.environments)
+	existing := names(slices.DeleteFunc(slices.Clone(p.environments), func(e store.Object) bool { return !p.shows(e.ID) }))
 	e.Suggestion = suggest.Name(nameOrID, existing)
 	if len(existing) == 0 {
 		return store.Object{}, e.WithHint("the project has no environments: create one with \"pouncet env set\" or a " +
@@ -153,6 +205,9 @@ func (p *project) environmentInUse(name string) (found store.Object, ok bool) {
 	}
 	return found, ok
 }
+
+// shows reports whether the caller may see that an environment exists.
+func (p *project) shows(environment string) bool { return p.sees == nil || p.sees(environment) }
 
 // environmentForNew returns an environment that a new object can be in.
 func (p *project) environmentForNew(nameOrID string) (store.Object, error) {
@@ -233,6 +288,6 @@ func checkCount(p *project, kind backend.Kind, n, most int) error {
 	if n < most {
 		return nil
 	}
-	return backend.Errorf(backend.CodeQuota, "project %q already has %d %s; the limit is %d", p.row.Name, n, kind.Plural(),
-		most).WithHint("delete some, or use another project").At("name")
+	return backend.Errorf(backend.CodeQuota, "project %q already has %d %s; the limit is %d", p.row.Name, most,
+		kind.Plural(), most).WithHint("delete some, or use another project").At("name")
 }

@@ -73,7 +73,23 @@ func (p *project) size() int {
 }
 
 // loadProject reads a project by name or id, or takes it from the cache. ErrNotFound lists the existing projects.
-func (e *Engine) loadProject(ctx context.Context, tx store.Tx, nameOrID string) (*project, error) {
+func (e *Engine) loadProject(
+	ctx context.Context, tx store.Tx, nameOrID string, a principalAccess,
+) (*project, error) {
+	p, err := e.cachedProject(ctx, tx, nameOrID, a)
+	switch {
+	case err != nil || a.seesAll:
+		return p, err
+	case !a.seesProject(p.row.ID):
+		return nil, missingProject(ctx, tx, nameOrID, a)
+	}
+	p.sees = func(environment string) bool { return a.seesEnvironment(p.row.ID, environment) }
+	return p, nil
+}
+
+func (e *Engine) cachedProject(
+	ctx context.Context, tx store.Tx, nameOrID string, a principalAccess,
+) (*project, error) {
 	generation, err := tx.Generation(ctx)
 	if err != nil {
 		return nil, err
@@ -82,10 +98,10 @@ func (e *Engine) loadProject(ctx context.Context, tx store.Tx, nameOrID string) 
 		p := e.projects.get(generation, nameOrID)
 		e.projects.lookups.Count(p != nil)
 		if p != nil {
-			return p, nil
+			return p, nil // a copy
 		}
 	}
-	p, err := loadProject(ctx, tx, nameOrID)
+	p, err := loadProject(ctx, tx, nameOrID, a)
 	if err == nil {
 		e.homes.put(nameOrID, p.row.ID)
 	}

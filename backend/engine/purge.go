@@ -16,12 +16,15 @@ func (r *run) purgeDeleted(c backend.Change) (backend.Outcome, error) {
 	kept := false
 	var err error
 	if c.ID != "" {
-		if e.row, kept, err = r.first(store.Filter{Kind: keptAs(c.Kind), ID: c.ID}); err != nil {
+		if e.row, kept, err = r.seen(store.Filter{Kind: keptAs(c.Kind), ID: c.ID}); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
 	if kept {
-		e.in, err = r.project(e.row.Project)
+		if e.in, err = r.project(e.row.Project); err == nil {
+			c.Name = shownName(e.row)
+			_, err = r.allowEntry(c, e.in, e.in.at(e.row))
+		}
 	} else {
 		e, err = r.deletedEntry(c)
 	}
@@ -49,7 +52,10 @@ func (r *run) purgeEnvironment(c backend.Change) (backend.Outcome, error) {
 
 // purgeProject removes a project that was deleted before, for good.
 func (r *run) purgeProject(c backend.Change) (backend.Outcome, error) {
-	row, _, err := r.chosen(c, store.Filter{Kind: deletedAs(c.Kind), ID: c.ID})
+	row, a, err := r.chosen(c, store.Filter{Kind: deletedAs(c.Kind), ID: c.ID})
+	if err == nil {
+		err = r.manage(managing(c.Op), backend.Place{Project: row.ID}, nil, "project "+backend.Quote(a.Was))
+	}
 	if err != nil {
 		return backend.Outcome{}, err
 	}

@@ -42,6 +42,9 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 	err = e.store.View(ctx, func(tx store.Tx) error {
 		l := listing{engine: e, ctx: ctx, tx: tx, q: q, now: e.now(), afterName: afterName, afterID: afterID,
 			projectID: &project}
+		if l.access, err = e.accessOf(ctx, tx); err != nil {
+			return err
+		}
 		page, err = l.page()
 		return err
 	})
@@ -61,6 +64,7 @@ type listing struct {
 	now                time.Time
 	afterName, afterID string
 	projectID          *string // set to the id of the project whose entries are listed
+	access             principalAccess
 }
 
 func (l listing) page() (backend.Page, error) {
@@ -77,6 +81,8 @@ func (l listing) page() (backend.Page, error) {
 		return l.tokens()
 	case backend.KindVersion:
 		return l.versions()
+	case backend.KindRole, backend.KindGroup, backend.KindBinding:
+		return l.accessObjects()
 	case backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue, backend.KindUsage,
 		backend.KindDraft, backend.KindDraftChange, backend.KindEntry:
 	default:
@@ -138,16 +144,16 @@ func errHeldDeleted() *backend.Error {
 // project of that object.
 func (l listing) project() (*project, error) {
 	if l.q.Project != "" || l.q.ID == "" || strings.HasPrefix(l.q.ID, stored.BuiltInType) {
-		return l.engine.loadProject(l.ctx, l.tx, l.q.Project)
+		return l.engine.loadProject(l.ctx, l.tx, l.q.Project, l.access)
 	}
 	rows, err := l.tx.Objects(l.ctx, store.Filter{Kind: l.filter().Kind, ID: l.q.ID, Limit: 1})
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
+	if len(rows) == 0 || !l.access.seesProject(rows[0].Project) {
 		return &project{}, nil
 	}
-	return l.engine.loadProject(l.ctx, l.tx, rows[0].Project)
+	return l.engine.loadProject(l.ctx, l.tx, rows[0].Project, l.access)
 }
 
 // filter returns what the store can select by. It asks for one row more than the
@@ -175,13 +181,18 @@ func (l listing) filter() store.Filter {
 // withReplaced adds the rows of a kind that were set aside to those that were deleted: they can be restored, too. Like
 // those, they have their time as a name. If more deleted rows follow, one that was set aside and sorts after the last
 // row belongs to a later page.
-func (l listing) withReplaced(deleted []store.Object, f store.Filter, more bool) ([]store.Object, error) {
+func (l listing) withReplaced(
+	deleted []store.Object, f store.Filter, more bool, in *project,
+) ([]store.Object, error) {
 	last := ""
 	if more {
 		last = deleted[len(deleted)-1].Name
 	}
 	held, err := restorableRows(l.ctx, l.tx, store.Filter{Kind: l.q.Kind, Project: f.Project, ID: f.ID})
 	for _, o := range held {
+		if !l.access.seesRow(in, o) {
+			continue
+		}
 		a, _ := isRestorable(o)
 		o.Kind, o.Name = f.Kind, deletedName(a.DeletedAt, o.ID)
 		if o.Name > f.AfterName && (!more || o.Name < last) {
@@ -196,14 +207,27 @@ func (l listing) withReplaced(deleted []store.Object, f store.Filter, more bool)
 const readStep = 100
 
 // read returns the rows that f selects, up to the size of a page, and whether there are more.
-func (l listing) read(f store.Filter) (rows []store.Object, more bool, err error) {
+//
+// It leaves out the rows that the caller may not see, and reads on, so that pages are full.
+func (l listing) read(f store.Filter, in *project) (rows []store.Object, more bool, err error) {
 	size := 0
 	// A row beyond the page shows that another page follows.
 	for len(rows) <= l.q.Limit {
-		f.Limit = min(readStep, l.q.Limit+1-len(rows))
+		f.Limit = readStep
+		if l.access.seesAll {
+			f.Limit = min(readStep, l.q.Limit+1-len(rows))
+		}
 		step, err := l.tx.Objects(l.ctx, f)
 		if err != nil {
 			return nil, false, err
+		}
+		last := store.Object{}
+		read := len(step)
+		if read > 0 {
+			last = step[read-1]
+		}
+		if !l.access.seesAll {
+			step = slices.DeleteFunc(step, func(o store.Object) bool { return !l.access.seesRow(in, o) })
 		}
 		for i, row := range step {
 			if size += len(row.Attributes); size > backend.MaxPageBytes && len(rows)+i > 0 {
@@ -211,19 +235,18 @@ func (l listing) read(f store.Filter) (rows []store.Object, more bool, err error
 			}
 		}
 		rows = append(rows, step...)
-		if len(step) < f.Limit {
+		if read < f.Limit {
 			return rows, false, nil
 		}
-		last := rows[len(rows)-1]
 		f.AfterName, f.AfterID = last.Name, last.ID
 	}
 	return rows[:l.q.Limit], len(rows) > l.q.Limit, nil
 }
 
 func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
-	rows, more, err := l.read(f)
+	rows, more, err := l.read(f, in)
 	if err == nil && l.q.Deleted && !isEntry(l.q.Kind) {
-		rows, err = l.withReplaced(rows, f, more)
+		rows, err = l.withReplaced(rows, f, more, in)
 	}
 	if err != nil {
 		return backend.Page{}, err
@@ -257,7 +280,7 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 			if o.Held != "" {
 				contents.Kind = backend.KindSecret
 			}
-			n, err := l.tx.Count(l.ctx, contents)
+			n, err := l.count(contents, in)
 			if err != nil {
 				return backend.Page{}, err
 			}
@@ -268,7 +291,12 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 			if err != nil {
 				return backend.Page{}, err
 			}
-			n := len(parts)
+			n := 0
+			for _, d := range parts {
+				if l.access.seesPart(in, d) {
+					n++
+				}
+			}
 			o.Changes = &n
 		}
 		page.Objects = append(page.Objects, o)
@@ -279,14 +307,51 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 func (l listing) projects() (backend.Page, error) {
 	page, err := l.rows(l.filter(), nil)
 	for i := range page.Objects {
-		n, err := l.tx.Count(l.ctx, store.Filter{Kind: backend.KindSecret, Project: page.Objects[i].ID,
-			BeforeName: reserved})
+		if l.q.Deleted && !l.access.seesAll {
+			continue // what is in it can not be seen
+		}
+		n, err := l.countSecrets(page.Objects[i].ID)
 		if err != nil {
 			return backend.Page{}, err
 		}
 		page.Objects[i].Secrets = &n
 	}
 	return page, err
+}
+
+// countSecrets counts the secrets of a project that the caller may see.
+func (l listing) countSecrets(project string) (int, error) {
+	f := store.Filter{Kind: backend.KindSecret, Project: project, BeforeName: reserved}
+	if l.access.seesAll || l.q.Deleted {
+		return l.tx.Count(l.ctx, f)
+	}
+	in, err := l.engine.loadProject(l.ctx, l.tx, project, l.access)
+	if err != nil {
+		return 0, err
+	}
+	return l.count(f, in)
+}
+
+// count counts the objects of a project that the caller may see.
+func (l listing) count(f store.Filter, in *project) (int, error) {
+	if l.access.seesIn(in) {
+		return l.tx.Count(l.ctx, f)
+	}
+	n := 0
+	f.Limit = readStep
+	for {
+		rows, err := l.tx.Objects(l.ctx, f)
+		if err != nil || len(rows) == 0 {
+			return n, err
+		}
+		for _, o := range rows {
+			if l.access.seesRow(in, o) {
+				n++
+			}
+		}
+		last := rows[len(rows)-1]
+		f.AfterName, f.AfterID = last.Name, last.ID
+	}
 }
 
 // types and tokens are few: the store lists all of them, and pageOf selects.
@@ -302,6 +367,9 @@ func (l listing) types(p *project) backend.Page {
 }
 
 func (l listing) tokens() (backend.Page, error) {
+	if !l.access.MayGive(backend.RightBind, backend.Where{}, false) {
+		return backend.Page{}, l.access.denied(backend.RightBind, "list", "tokens", nil, backend.Place{})
+	}
 	rows, err := l.tx.Tokens(l.ctx)
 	objects := make([]backend.Object, len(rows))
 	for i, t := range rows {

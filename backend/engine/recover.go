@@ -92,7 +92,11 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 	if err := checkUnprotected(e.row); err != nil {
 		return backend.Outcome{}, err
 	}
-	if !c.Force {
+	if c.Force {
+		if err := r.checkForced(e); err != nil {
+			return backend.Outcome{}, err
+		}
+	} else {
 		linked, usages, err := r.dependents(e)
 		if err != nil {
 			return backend.Outcome{}, err
@@ -105,7 +109,7 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 				return out, err
 			}
 		}
-		users, err := e.in.asDependents(linked)
+		users, err := r.dependentsIn(e.in, linked)
 		if err != nil {
 			return backend.Outcome{}, err
 		}
@@ -124,6 +128,32 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 		return out, err
 	}
 	return out, r.letGo(e.in.row.ID, before)
+}
+
+// checkForced refuses a forced deletion that breaks what the caller may not delete.
+func (r *run) checkForced(e *entry) error {
+	if r.unrestricted() || r.access.Everywhere(backend.RightDelete) {
+		return nil
+	}
+	linked, usages, err := r.dependents(e)
+	if err != nil {
+		return err
+	}
+	for _, o := range linked {
+		if !r.may(backend.RightDelete, e.in.at(o)) {
+			users, err := r.dependentsIn(e.in, linked)
+			if err != nil {
+				return err
+			}
+			return inUse(e.row, append(users, usages...), "to force it, you need the right \"delete\" for these too")
+		}
+	}
+	for _, u := range usages {
+		if u.Label == unseen {
+			return inUse(e.row, usages, "to force it, you need the right \"delete\" for these too")
+		}
+	}
+	return nil
 }
 
 // removeEntry deletes an entry, for good or into its recovery window.

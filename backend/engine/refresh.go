@@ -32,6 +32,9 @@ func (r *run) refresh(in *project, draft store.Object, chosen func(draftPart) bo
 		if stale == "" || !chosen(d) {
 			continue
 		}
+		if err := r.allowPart(in, draft, d, d.right()); err != nil {
+			return backend.Outcome{}, err
+		}
 		if err := r.refreshPart(in, d, parts, now); err != nil {
 			return backend.Outcome{}, err
 		}
@@ -119,7 +122,7 @@ func (r *run) changePart(c backend.Change) (backend.Outcome, error) {
 	if c.ID == "" {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "the id of a draft change is required").At("id")
 	}
-	row, exists, err := r.first(store.Filter{Kind: c.Kind, ID: c.ID})
+	row, exists, err := r.seen(store.Filter{Kind: c.Kind, ID: c.ID})
 	if err != nil {
 		return backend.Outcome{}, err
 	}
@@ -155,6 +158,9 @@ func (r *run) drop(in *project, draft, row store.Object) (backend.Outcome, error
 	parts, err := completeParts(r.ctx, r.tx, draft)
 	complete := err == nil
 	if d, err := decodePart(row); err == nil {
+		if err := r.allowPart(in, draft, d, d.right()); err != nil {
+			return backend.Outcome{}, err
+		}
 		if err := checkDroppable(parts, d); err != nil {
 			return backend.Outcome{}, err
 		}

@@ -18,7 +18,7 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 			backend.MaxRefs).
 			WithHint("resolve them in several calls")
 	}
-	r := &resolver{engine: e, now: e.now(), access: e.accessOf(ctx), refs: refs, matches: make([]match, len(refs)),
+	r := &resolver{engine: e, now: e.now(), refs: refs, matches: make([]match, len(refs)),
 		projects: map[string]*projectResult{}, prefetcher: e.startPrefetch(len(refs)), contents: map[string][]byte{}}
 	err := e.store.View(e.withProjectsRead(ctx, refs), func(tx store.Tx) error { return r.read(ctx, tx) })
 	r.prefetched = r.prefetcher.finish()
@@ -56,6 +56,7 @@ type resolver struct {
 	prefetcher *prefetcher
 	prefetched map[string]prefetched // results of the prefetcher, by object id
 	readBytes  int                   // the size of the entries that were read
+	hidden     bool                  // an entry was left out that the caller may not see
 	contents   map[string][]byte     // see contentsOf, by the id of a project
 }
 
@@ -81,8 +82,11 @@ type group struct {
 	kind        backend.Kind
 }
 
-func (r *resolver) read(ctx context.Context, tx store.Tx) error {
+func (r *resolver) read(ctx context.Context, tx store.Tx) (err error) {
 	groups := map[group][]int{}
+	if r.access, err = r.engine.accessOf(ctx, tx); err != nil {
+		return err
+	}
 	if err := r.cached(ctx, tx); err != nil {
 		return err
 	}
@@ -138,7 +142,7 @@ func (r *resolver) locate(ctx context.Context, tx store.Tx, ref backend.Ref, f *
 	}
 	loaded, ok := r.projects[ref.Project]
 	if !ok {
-		p, err := r.engine.loadProject(ctx, tx, ref.Project)
+		p, err := r.engine.loadProject(ctx, tx, ref.Project, r.access)
 		loaded = &projectResult{p, err}
 		r.projects[ref.Project] = loaded
 		if err == nil {
@@ -187,7 +191,11 @@ func (r *resolver) lookup(
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	err := tx.Lookup(ctx, l, func(e store.Entry) {
-		if r.readBytes += r.entrySize(e); r.readBytes > mostReadBytes {
+		if !r.access.seesRow(in, e.Object) {
+			r.hidden = true
+			return
+		}
+		if r.readBytes += r.entrySize(in, e); r.readBytes > mostReadBytes {
 			stop() // and forget the rows that the query still gives
 			return
 		}
@@ -213,8 +221,8 @@ const mostReadBytes = 2 * backend.MaxResolveBytes
 
 // entrySize returns the bytes of an entry. A value that the caller may not have counts as the longest one, so that the
 // limit does not tell its length.
-func (r *resolver) entrySize(e store.Entry) int {
-	if e.Object.Kind == backend.KindSecret && r.access.check(e.Object, false) != nil {
+func (r *resolver) entrySize(in *project, e store.Entry) int {
+	if e.Object.Kind == backend.KindSecret && r.access.check(in, e.Object, false) != nil {
 		return len(e.Object.Attributes) + backend.DefaultMaxValueBytes
 	}
 	return len(e.Object.Attributes) + len(e.Current.Sealed)
@@ -305,7 +313,12 @@ func (r *resolver) versions(ctx context.Context, tx store.Tx) error {
 		f := &r.matches[i]
 		s := f.secret()
 		if f.err == nil && s.Object.ID != "" { // before anything depends on the size of the value
-			if f.err = r.access.check(s.Object, ref.Reveal); f.err != nil {
+			if f.err = r.access.check(f.project, s.Object, ref.Reveal); f.err != nil {
+				continue
+			}
+		}
+		if f.err == nil && f.entry.Object.Kind == backend.KindScopedValue {
+			if f.err = r.access.checkScopedValue(f.project, f.entry.Object, ref.Reveal); f.err != nil {
 				continue
 			}
 		}

@@ -106,11 +106,12 @@ func (r *run) checkRestoredValues(p *project, secrets ...store.Object) error {
 		if v.Type == t.row.ID && v.SchemaHash == t.schemaHash() {
 			continue
 		}
-		if r.set.CompareOnly {
+		if r.compareOnly() {
 			r.unchecked = "type"
 			continue
 		}
-		if err := r.checkKnown("type", "the schema of its type has changed, so the value must be checked", row); err != nil {
+		err := r.checkKnown("type", "the schema of its type has changed, so the value must be checked", p, row)
+		if err != nil {
 			return err
 		}
 		value, err := r.openValue(p, row, v)
@@ -238,8 +239,8 @@ func (r *run) checkRestoredSecrets(p *project, environment store.Object, secrets
 	}
 	if n > 0 && present+n > p.policy.MaxSecrets {
 		return backend.Errorf(backend.CodeQuota,
-			"environment %q has %s, and project %q has %d already; the limit of its quota is %d (max_secrets)",
-			environment.Name, backend.Plural(n, "secret"), p.row.Name, present, p.policy.MaxSecrets).
+			"environment %q has %s; with them, project %q would exceed the limit of its quota, which is %d (max_secrets)",
+			environment.Name, backend.Plural(n, "secret"), p.row.Name, p.policy.MaxSecrets).
 			WithHint("delete some, or raise the quota: pouncet project set %s --max-secrets N", p.row.Name).At("name")
 	}
 	return r.checkRestoredValues(p, typed...)
@@ -249,6 +250,9 @@ func (r *run) checkRestoredSecrets(p *project, environment store.Object, secrets
 // it, and can be restored after that.
 func (r *run) restoreProject(c backend.Change) (backend.Outcome, error) {
 	row, a, err := r.chosen(c, store.Filter{Kind: deletedAs(c.Kind), ID: c.ID})
+	if err == nil {
+		err = r.manage(managing(c.Op), backend.Place{Project: row.ID}, nil, "project "+backend.Quote(a.Was))
+	}
 	if err != nil {
 		return backend.Outcome{}, err
 	}

@@ -34,9 +34,12 @@ func (r *run) project(nameOrID string) (*project, error) {
 			id = row.ID
 		}
 	}
-	p, err := r.engine.loadProject(r.ctx, r.tx, id)
+	p, err := r.engine.loadProject(r.ctx, r.tx, id, r.access)
 	if err != nil {
 		return nil, err
+	}
+	if sees := p.sees; sees != nil {
+		p.sees = func(id string) bool { return r.unrestricted() || sees(id) }
 	}
 	if known, ok := r.projects[p.row.ID]; ok {
 		p = known // read before, under another name

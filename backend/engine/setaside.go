@@ -26,7 +26,7 @@ func (r *run) setAside(c backend.Change, o store.Object, why string, users []sto
 		if err != nil {
 			return out, err
 		}
-		if out.Dependents, err = p.asDependents(users); err != nil {
+		if out.Dependents, err = r.dependentsIn(p, users); err != nil {
 			return out, err
 		}
 	}

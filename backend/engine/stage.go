@@ -174,7 +174,9 @@ func (e *Engine) try(ctx context.Context, set backend.ChangeSet, call *applyCall
 }
 
 func (r *run) try(tx store.Tx, t *trial, again bool) error {
-	r.begin(tx)
+	if err := r.begin(tx); err != nil {
+		return err
+	}
 	done, err := r.replay()
 	if err != nil {
 		return err
@@ -276,7 +278,7 @@ func (r *run) homeOf(c backend.Change) (*project, error) {
 	if c.ID == "" || c.Project != "" {
 		return r.project(c.Project)
 	}
-	row, exists, err := r.first(store.Filter{Kind: c.Kind, ID: c.ID})
+	row, exists, err := r.seen(store.Filter{Kind: c.Kind, ID: c.ID})
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,9 @@ import (
 
 // writeStaged writes the rows of the changes that are new or merged, and deletes those that are left out.
 func (r *run) writeStaged(tx store.Tx, t *trial, outcomes []backend.Outcome) error {
-	r.begin(tx)
+	if err := r.begin(tx); err != nil {
+		return err
+	}
 	if done, err := r.replay(); done || err != nil {
 		return err
 	}

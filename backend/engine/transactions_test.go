@@ -38,7 +38,7 @@ func (c *counted) Update(ctx context.Context, f func(store.Tx) error) error {
 func TestNumberOfTransactions(t *testing.T) {
 	parts := embedded(t, open.Config{})
 	c := &counted{Store: parts.Store}
-	e := engine.New(c, parts.Keys, engine.Options{Authorizer: access.Rights{}, KMSKey: "file:kms.key"})
+	e := engine.New(c, parts.Keys, engine.Options{Authorizer: access.NewDirectory(), KMSKey: "file:kms.key"})
 	ctx := as(backend.RoleAdmin, backend.Workload)
 	apply := func(set backend.ChangeSet) {
 		t.Helper()
@@ -84,7 +84,7 @@ func TestNumberOfTransactions(t *testing.T) {
 func TestLongChecksAreMadeOutsideTransactions(t *testing.T) {
 	parts := embedded(t, open.Config{})
 	c := &counted{Store: parts.Store}
-	e := engine.New(c, parts.Keys, engine.Options{Authorizer: access.Rights{}, KMSKey: "file:kms.key"})
+	e := engine.New(c, parts.Keys, engine.Options{Authorizer: access.NewDirectory(), KMSKey: "file:kms.key"})
 	ctx := as(backend.RoleAdmin, backend.Workload)
 	schema := `{"type": "string", "allOf": [` + strings.Repeat(`{"pattern": "^[a-z0-9]*$"},`, 2000) + `{}]}`
 	typeKey, max := "slow", 1000

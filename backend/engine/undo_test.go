@@ -46,7 +46,7 @@ func (f undoFixture) must(changes ...backend.Change) []backend.Outcome {
 // at returns the engine of another process, some days later.
 func (f undoFixture) at(days int) *engine.Engine {
 	return engine.New(f.Store, f.Keys, engine.Options{
-		Authorizer: access.Rights{}, Now: func() time.Time { return time.Now().AddDate(0, 0, days) },
+		Authorizer: access.NewDirectory(), Now: func() time.Time { return time.Now().AddDate(0, 0, days) },
 	})
 }
 
@@ -84,7 +84,7 @@ func TestPurgeDestroysKeys(t *testing.T) {
 		"the window ends by the next write": func(f undoFixture) {
 			f.must(deletion("dev", false))
 			set := backend.ChangeSet{Changes: []backend.Change{window(8)}}
-			if _, err := f.at(8).Apply(context.Background(), set); err != nil {
+			if _, err := f.at(8).Apply(as(backend.RoleAdmin, backend.Workload), set); err != nil {
 				f.Fatal(err)
 			}
 		},
@@ -159,7 +159,7 @@ func TestSweep(t *testing.T) {
 			f.count(`SELECT count(*) FROM object`), rows)
 	}
 	var removed []string
-	late := engine.New(f.Store, f.Keys, engine.Options{Authorizer: access.Rights{},
+	late := engine.New(f.Store, f.Keys, engine.Options{Authorizer: access.NewDirectory(),
 		Now: func() time.Time { return time.Now().AddDate(0, 0, 8) },
 		Record: sweepRecorder(func(outcomes []backend.Outcome) {
 			for _, o := range outcomes {
@@ -170,7 +170,7 @@ func TestSweep(t *testing.T) {
 	restored := backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, Project: backend.DefaultProject,
 		Environment: "prod", Name: "s"}
 	dry := backend.ChangeSet{Changes: []backend.Change{restoration("dev"), restored}, DryRun: true}
-	out, err := late.Apply(context.Background(), dry)
+	out, err := late.Apply(as(backend.RoleAdmin, backend.Workload), dry)
 	if err != nil || !errors.Is(out[0].Err, backend.ErrNotFound) || !errors.Is(out[1].Err, backend.ErrNotFound) {
 		t.Errorf("before the sweep, a restoration gives %v (%v)", out, err)
 	}
@@ -260,7 +260,7 @@ func TestSweepOfReplacedObjects(t *testing.T) {
 			if n := f.count(`SELECT count(*) FROM object`); n != rows {
 				t.Errorf("%d of %d rows are left within the window", n, rows)
 			}
-			out, err := f.at(max(days, 7)-1).Apply(context.Background(),
+			out, err := f.at(max(days, 7)-1).Apply(as(backend.RoleAdmin, backend.Workload),
 				backend.ChangeSet{Changes: []backend.Change{restoration("dev")}, DryRun: true})
 			if err != nil || out[0].Err != nil {
 				t.Errorf("within the window, a restoration gives %v (%v)", out, err)

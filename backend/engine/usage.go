@@ -5,6 +5,7 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -27,10 +28,16 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 	if err := checkSource(c); err != nil {
 		return backend.Outcome{}, err
 	}
+	if !r.access.MaySome(backend.RightRegister, backend.Place{Project: p.row.ID}) {
+		return backend.Outcome{}, r.access.denied(backend.RightRegister, "register", "usages in project "+
+			backend.Quote(p.row.Name), p, backend.Place{})
+	}
 	before, err := r.tx.Objects(r.ctx, store.Filter{Kind: c.Kind, Project: p.row.ID, Type: c.Name})
 	if err != nil {
 		return backend.Outcome{}, err
 	}
+	// A registration replaces the usages of the source as far as the caller may register them.
+	before = slices.DeleteFunc(before, func(o store.Object) bool { return !r.access.May(backend.RightRegister, p.at(o)) })
 	if c.Op == backend.OpDelete && len(before) == 0 {
 		return backend.Outcome{}, backend.Errorf(backend.CodeNotFound, "source %s has no registered usages in project %q",
 			backend.Quote(c.Name), p.row.Name).At("name")
@@ -84,8 +91,8 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 func (r *run) checkUsages(p *project, n int) error {
 	present, err := r.tx.Count(r.ctx, store.Filter{Kind: backend.KindUsage, Project: p.row.ID})
 	if err == nil && present+n > backend.MaxProjectUsages {
-		return backend.Errorf(backend.CodeQuota, "project %q would have %d registered usages; the limit is %d", p.row.Name,
-			present+n, backend.MaxProjectUsages).
+		return backend.Errorf(backend.CodeQuota, "project %q would have more than %d registered usages", p.row.Name,
+			backend.MaxProjectUsages).
 			WithHint("delete the usages of sources that no longer exist").At("usages")
 	}
 	return err
@@ -152,6 +159,9 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 			Name:     fmt.Sprintf("%s %s %s:%d:%d %s", u.Name, u.Kind, u.File, u.Line, u.Column, c.Name),
 			Revision: 1, Attributes: text, CreatedAt: r.now, UpdatedAt: r.now,
 		}
+		if at := p.at(row); !r.access.May(backend.RightRegister, at) {
+			return nil, r.access.denied(backend.RightRegister, "register", "a usage of "+what(u.Kind, u.Name, p, at), p, at)
+		}
 		if !seen[usageKey(row)] {
 			seen[usageKey(row)] = true
 			rows = append(rows, row)
@@ -185,10 +195,15 @@ func usage(o store.Object, in *project) (backend.Object, error) {
 
 // usagesOf returns the positions in configuration files whose reference means
 // the entry, MaxDependents at most.
-func (r *run) usagesOf(p *project, o store.Object) ([]backend.Dependent, error) {
+func (r *run) usagesOf(p *project, o store.Object) (users []backend.Dependent, err error) {
 	f := store.Filter{Kind: backend.KindUsage, Project: p.row.ID, Link: o.Name, Limit: backend.MaxPage}
 	var candidates []*store.Entry
-	var users []backend.Dependent
+	hidden := false
+	defer func() {
+		if hidden {
+			users = append(users, backend.Dependent{Label: unseen})
+		}
+	}()
 	for {
 		usages, err := r.tx.Objects(r.ctx, f)
 		if err != nil || len(usages) == 0 {
@@ -208,7 +223,12 @@ func (r *run) usagesOf(p *project, o store.Object) ([]backend.Dependent, error) 
 			if err != nil {
 				return nil, err
 			}
-			if u.Usage.Kind == o.Kind && nearest(candidates, row.Scope, row.Environment).Object.ID == o.ID {
+			if u.Usage.Kind != o.Kind || nearest(candidates, row.Scope, row.Environment).Object.ID != o.ID {
+				continue
+			}
+			if !r.sees(p, row) {
+				hidden = true
+			} else {
 				users = append(users,
 					backend.Dependent{Label: fmt.Sprintf("%s:%d of %s in %s", u.Usage.File, u.Usage.Line, u.Source, u.Environment)})
 			}

@@ -28,6 +28,30 @@ func TestConformance(t *testing.T) {
 	servicetest.RunRecorded(t, func(t *testing.T) backend.Service { return stack(t) })
 }
 
+// TestAccess runs the cases about rights across client and server.
+func TestAccess(t *testing.T) {
+	servicetest.RunAccess(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {
+		c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
+		made, err := open.Init(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := os.ReadFile(made.TokenFile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts, err := open.Embedded(context.Background(), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		makeWorkload(t, parts)
+		url := serve(t, parts)
+		return client(t, url, strings.TrimSpace(string(token))), func(token string) backend.Service {
+			return client(t, url, token)
+		}
+	})
+}
+
 // Two servers share a PostgreSQL database, and each call goes to the other one.
 func TestConformanceOnPostgreSQL(t *testing.T) {
 	postgrestest.Shared(t)
@@ -92,11 +116,17 @@ func makeWorkload(t testing.TB, parts *open.Parts) {
 // served returns a client of a server until the test ends.
 func served(t testing.TB, parts *open.Parts, token string) backend.Service {
 	t.Helper()
+	return client(t, serve(t, parts), token)
+}
+
+// serve runs a server until the test ends, and returns its URL.
+func serve(t testing.TB, parts *open.Parts) string {
+	t.Helper()
 	t.Cleanup(func() { _ = parts.Close() })
 	server := httptest.NewServer(httpapi.NewServer(parts.Audited(access.Guard),
 		func(ctx context.Context, token string) (backend.Principal, error) {
 			return access.Authenticate(ctx, parts.Store, token, time.Now())
 		}, httpapi.Options{}))
 	t.Cleanup(server.Close)
-	return client(t, server.URL, token)
+	return server.URL
 }

@@ -327,6 +327,15 @@ var openAPITexts = map[string]string{
 	"Object.binary":   "Of a version: its value is not text (UTF-8).",
 	"Object.migrated": "The token is from a database whose rows were not signed.",
 
+	"Right":         "What a role allows at the places of a binding.",
+	"Grant":         "The role that a binding gives, to whom, and where.",
+	"Grant.role":    "The name of a role.",
+	"Grant.to":      "`token:` or `group:`, and the name or id of a token or group.",
+	"Grant.where":   "Where it gives the role; absent for everywhere but protected environments.",
+	"Where":         "Places. An absent field stands for all values, and leaves out protected environments.",
+	"Where.project": "The name or id of a project.",
+	"Where.names":   "A name, or a pattern in which `*` stands for any characters.",
+
 	"Staged":         "What a change of a draft will do. It never has a value.",
 	"Staged.kind":    "The kind of the object that it changes.",
 	"Staged.op":      "The operation.",

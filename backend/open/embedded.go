@@ -183,7 +183,7 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 		s.KMSKey = c.KMSKey
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
-	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.Rights{}, MaxDifferences: c.CompareLimit,
+	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.NewDirectory(), MaxDifferences: c.CompareLimit,
 		Trust: trusted.allow, Record: audit.NewChanges(nil), Resolved: reads}
 	database.OnDelete(forget(reads))
 	if local { // only for a local user: a caller of a server must not learn about the files of the server
@@ -409,7 +409,7 @@ func createSigned(ctx context.Context, database *sqlite.Store, dir string, s set
 	}
 	rows := signed.New(database, keys, w)
 	return createContents(ctx, engine.New(rows, keys, engine.Options{
-		KMSKey: s.KMSKey, Authorizer: access.Rights{}, Record: audit.NewChanges(nil),
+		KMSKey: s.KMSKey, Authorizer: access.NewDirectory(), Record: audit.NewChanges(nil),
 	}))
 }
 

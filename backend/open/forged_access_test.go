@@ -18,7 +18,8 @@ import (
 func TestHealthReportsForgedTokens(t *testing.T) {
 	f := newForgery(t)
 	b := opened(t, open.Config{Path: f.folder})
-	f.apply(t, b, "", backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "viewer"})
+	f.apply(t, b, "", backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "viewer"},
+		backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "bound"})
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}

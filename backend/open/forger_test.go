@@ -164,6 +164,14 @@ func (f *forgery) fill(t *testing.T, b backend.Service) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	none := backend.RoleNone
+	f.apply(t, b, "",
+		backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "bound", Role: &none,
+			TokenHash: access.HashToken("bound")},
+		backend.Change{Op: backend.OpCreate, Kind: backend.KindRole, Name: "own", Rights: []backend.Right{backend.RightSee}},
+		backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "group", Members: []string{"token:bound"}},
+		backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: "binding",
+			Grant: &backend.Grant{Role: "own", To: "group:group", Where: backend.Where{Project: backend.DefaultProject}}})
 }
 
 func (f *forgery) apply(t *testing.T, s backend.Service, key string, changes ...backend.Change) {
@@ -282,10 +290,11 @@ func (f *forgery) answersOf(
 	for _, kind := range []backend.Kind{
 		backend.KindProject, backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue,
 		backend.KindUsage, backend.KindToken, backend.KindDraft, backend.KindDraftChange,
+		backend.KindRole, backend.KindGroup, backend.KindBinding,
 	} {
 		for _, deleted := range []bool{false, true} {
 			q := backend.Query{Kind: kind, Deleted: deleted}
-			if kind != backend.KindProject && kind != backend.KindToken {
+			if belongsToProject(kind) {
 				q.Project = backend.DefaultProject
 			}
 			page, err := parts.Engine.Query(ctx, q)
@@ -308,6 +317,15 @@ func (f *forgery) answersOf(
 	}
 	_, ofLogs, err := parts.VerifyLogs(ctx, nil)
 	return out, append(found, ofLogs...), err
+}
+
+// belongsToProject reports whether a query for objects of a kind needs a project.
+func belongsToProject(k backend.Kind) bool {
+	switch k {
+	case backend.KindProject, backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding:
+		return false
+	}
+	return true
 }
 
 // timeless returns the outcomes of a dry run without the time at which it ran.

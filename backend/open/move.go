@@ -240,7 +240,7 @@ func (m *move) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	faults, err := engine.New(rows, m.keys, engine.Options{Authorizer: access.Rights{}}).Faults(ctx)
+	faults, err := engine.New(rows, m.keys, engine.Options{Authorizer: access.NewDirectory()}).Faults(ctx)
 	if err != nil {
 		return err
 	}

@@ -202,7 +202,7 @@ func TestABackendMovesToPostgreSQLAndBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	served := engine.New(signed.New(database, keys, found[0]), keys, engine.Options{KMSKey: key,
-		Authorizer: access.Rights{}})
+		Authorizer: access.NewDirectory()})
 	if got := resolved(t, served); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("the values are %v, want %v", got, want)
 	}

@@ -146,7 +146,7 @@ func (c ServerConfig) create(ctx context.Context, trusted *trustedKeys, empty er
 			return err
 		}
 		first.Token, err = createContents(ctx, engine.New(signed.New(database, keys, w), keys, engine.Options{
-			KMSKey: c.KMSKey, Authorizer: access.Rights{}, Record: audit.NewChanges(nil),
+			KMSKey: c.KMSKey, Authorizer: access.NewDirectory(), Record: audit.NewChanges(nil),
 		}))
 		if err != nil || c.FirstTokenFile == "" {
 			return err
@@ -198,7 +198,7 @@ func (c ServerConfig) parts(ctx context.Context, database SharedStore, trusted *
 	keys := keyring(database.Deployment(), trusted)
 	rows := signed.New(database.Store, keys, w)
 	database.Reads.UseProver(rows.Prover())
-	e := engine.New(rows, keys, engine.Options{KMSKey: c.KMSKey, Authorizer: access.Rights{},
+	e := engine.New(rows, keys, engine.Options{KMSKey: c.KMSKey, Authorizer: access.NewDirectory(),
 		MaxDifferences: c.CompareLimit, Trust: trusted.allow, Record: audit.NewChanges(nil),
 		Resolved: database.Reads})
 	rows.OnDelete(forget(database.Reads))

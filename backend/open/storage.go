@@ -93,7 +93,7 @@ func (p *Parts) Prove(ctx context.Context, id merkle.LogID, number int64, checkp
 // projectNames returns the names of the projects, by their ids.
 func (p *Parts) projectNames(ctx context.Context) (map[string]string, error) {
 	names := map[string]string{}
-	for o, err := range backend.List(ctx, p.engine, backend.Query{Kind: backend.KindProject}) {
+	for o, err := range backend.List(ctx, p.Engine, backend.Query{Kind: backend.KindProject}) {
 		if errors.Is(err, backend.ErrCorrupt) {
 			return names, nil // Verify reports it
 		}

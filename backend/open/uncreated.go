@@ -160,7 +160,7 @@ func newBlank(ctx context.Context, c Config) (backend.Service, error) {
 		return nil, err
 	}
 	e := engine.New(signed.New(database, keys, w), keys, engine.Options{
-		Authorizer: access.Rights{},
+		Authorizer: access.NewDirectory(),
 		KMSKey:     kmsKey, CheckKey: func(uri string) error { return checkKeyFile(c.Path, uri, true) },
 	})
 	if _, err := createContents(ctx, e); err != nil {

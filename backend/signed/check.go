@@ -14,6 +14,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // Finding is a row that cannot be trusted, or a project whose rows do not fit its state.
@@ -193,7 +194,11 @@ func (c *checker) checkStates(states []store.State, seen map[string]uint64) {
 	sealed := map[string][]byte{}
 	var all sum
 	for _, st := range states {
-		if sealed[st.Name] = st.Sealed; st.Name == store.GenerationState { // absent until the first change
+		sealed[st.Name] = st.Sealed
+		switch _, has := c.right[st.Name]; {
+		case st.Name == store.GenerationState: // absent until the first change
+			c.right[st.Name] = sum{}
+		case st.Name == projectState(stored.DeploymentKey) && !has: // no role, group or binding is left
 			c.right[st.Name] = sum{}
 		}
 		if st.Name == projectsState {

@@ -133,6 +133,8 @@ func stateLabel(name string) string {
 		return "the tokens"
 	case projectsState:
 		return "the projects"
+	case projectState(stored.DeploymentKey):
+		return "the roles, groups and bindings"
 	case store.GenerationState:
 		return "the generation"
 	}

@@ -213,7 +213,21 @@ func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
 	if o.Project == "" {
 		t.created[stateOf(o)] = true
 	}
-	return nil
+	return t.beginDeployment(ctx, o)
+}
+
+// beginDeployment notes that the state of the roles, groups and bindings does not exist before the first of them. It
+// stays when the last of them is deleted.
+func (t *tx) beginDeployment(ctx context.Context, o store.Object) error {
+	name := stateOf(o)
+	if o.Project != stored.DeploymentKey || t.seen[name] > 0 || t.counters[name] > 0 {
+		return nil
+	}
+	present, err := t.State(ctx, name)
+	if err == nil && present == nil {
+		t.created[name] = true
+	}
+	return err
 }
 
 // UpdateObject implements store.Tx. A row that cannot be trusted stays so.

@@ -360,7 +360,8 @@ func TestEveryFieldOfAChangeIsCompared(t *testing.T) {
 		"Role": &role, "Principal": &kind,
 		"Usages": []backend.Usage{{}}, "TokenHash": []byte("x"), "ExpiresAt": &now, "Op": backend.OpSet, "Note": &other,
 		"Edition": &no, "Incarnation": &no, "FromVersion": &other, "With": &backend.VersionOf{},
-		"Tags": map[string]int64{"stable": 1},
+		"Tags": map[string]int64{"stable": 1}, "Rights": []backend.Right{backend.RightSee}, "Members": []string{"token:t"},
+		"Grant": &backend.Grant{Role: "viewer"},
 	}
 	for _, o := range []backend.Object{objects[0], typed[0], typed[1]} {
 		base := backend.Change{Op: backend.OpUpdate, Kind: o.Kind, ID: o.ID}

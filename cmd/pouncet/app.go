@@ -128,7 +128,8 @@ Exit codes:
 		a.secretCommand(), a.valueCommand(), a.draftsCommand())...)
 	root.AddCommand(grouped(groupFiles, a.pullCommand(), a.diffCommand(), a.pushCommand(), a.schemaCommand())...)
 	root.AddCommand(grouped(groupBackend, a.initCommand(), a.moveCommand(), a.serverCommand(), a.uiCommand(),
-		a.tokenCommand(), a.configurationCommand(), a.doctorCommand())...)
+		a.tokenCommand(), a.rolesCommand(), a.groupsCommand(), a.bindingsCommand(), a.accessCommand(),
+		a.configurationCommand(), a.doctorCommand())...)
 	root.AddCommand(grouped(groupSession, a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.profileCommand())...)
 	root.AddCommand(a.versionCommand(), a.manCommand())
 	root.AddCommand(topicCommands()...)

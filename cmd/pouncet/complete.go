@@ -41,7 +41,7 @@ func (a *app) addCompletions(root *cobra.Command) {
 		"from-secret":        a.completeNames(backend.KindSecret),
 		"scope":              a.completeScopes,
 		"profile":            completeProfiles,
-		"role":               completeWords("admin", "runtime", "planner", "viewer"),
+		"role":               completeWords("admin", "editor", "runtime", "revealer", "planner", "auditor", "viewer", "none"),
 		"for":                completeWords("person", "workload"),
 		"visibility":         completeWords("masked", "restricted"),
 		"default-visibility": completeWords("masked", "restricted"),
@@ -75,7 +75,8 @@ func (a *app) addArguments(c *cobra.Command) {
 		f = a.completeNames(backend.KindSecret)
 	case strings.HasPrefix(first, "NAME-OR-ID"), strings.HasPrefix(first, "KEY-OR-ID"):
 		for _, kind := range []backend.Kind{backend.KindProject, backend.KindEnvironment, backend.KindSecretType,
-			backend.KindSecret, backend.KindScopedValue, backend.KindToken} {
+			backend.KindSecret, backend.KindScopedValue, backend.KindToken, backend.KindRole, backend.KindGroup,
+			backend.KindBinding} {
 			if kind.Command() == group {
 				f = a.completeNames(kind)
 			}
@@ -159,7 +160,7 @@ func (a *app) completionObjects(c *cobra.Command, kind backend.Kind, begin strin
 	}
 	defer func() { _ = b.Close() }()
 	q := backend.Query{Kind: kind}
-	if kind != backend.KindProject && kind != backend.KindToken {
+	if o := (objectCommand{kind: kind}); kind != backend.KindProject && kind != backend.KindToken && !o.isAccess() {
 		q.Project = a.projectName()
 	}
 	if (kind == backend.KindSecret || kind == backend.KindScopedValue) && c.Name() != "set" {

@@ -70,7 +70,7 @@ func TestCompletionOfNames(t *testing.T) {
 		"secret list --project |":            "default",
 		"env diff dev |":                     "prod",
 		"value set v --from-secret api|":     "api_key",
-		"token create --role |":              "admin planner runtime viewer",
+		"token create --role |":              "admin auditor editor none planner revealer runtime viewer",
 		"token create --for |":               "person workload",
 		"secret list --profile |":            "",
 		"secret show --endpoint http://[ |":  "",

@@ -39,7 +39,7 @@ func (a *app) deleteCommand(o objectCommand) *cobra.Command {
 		c.Flags().BoolVar(&purge, "purge", false, purged)
 	}
 	c.Flags().BoolVar(&yes, "yes", false, yesUsage)
-	if o.kind != backend.KindToken {
+	if o.kind != backend.KindToken && !o.isAccess() {
 		a.draftFlag(c)
 	}
 	c.PreRunE = func(c *cobra.Command, args []string) error {

@@ -116,6 +116,13 @@ func (a *app) printDetails(o backend.Object) {
 			field("fingerprints", "forbidden")
 		}
 	}
+	field("rights", rightsText(o.Rights))
+	field("members", strings.Join(o.Members, ", "))
+	if g := o.Grant; g != nil {
+		field("gives role", g.Role)
+		field("to", g.To)
+		field("where", whereText(g.Where))
+	}
 	field("role", string(o.Role))
 	field("for", string(o.Principal))
 	field("migrated", yesIf(o.Migrated))

@@ -17,15 +17,15 @@ import (
 
 // clearingFlags are the flags that may be empty: they set a text, and select nothing.
 var clearingFlags = []string{
-	"draft set --description", "env set --description", "env set --label", "env set --managed-by",
-	"profile set --ca-cert-file", "profile set --client-cert-file", "profile set --client-key-file",
-	"profile set --endpoint", "profile set --env", "profile set --project",
-	"project set --description", "project set --label", "project set --managed-by", "project set --name-pattern",
-	"secret edit --note", "secret set --description", "secret set --label", "secret set --managed-by", "secret set --note",
-	"secret set --type",
-	"token create --description",
-	"type set --description", "type set --display-name", "type set --label", "type set --managed-by",
-	"value set --description", "value set --label", "value set --managed-by", "value set --string",
+	"binding create --description", "draft set --description", "env set --description", "env set --label",
+	"env set --managed-by", "group set --description", "profile set --ca-cert-file",
+	"profile set --client-cert-file", "profile set --client-key-file", "profile set --endpoint", "profile set --env",
+	"profile set --project", "project set --description", "project set --label", "project set --managed-by",
+	"project set --name-pattern", "role set --description", "secret edit --note", "secret set --description",
+	"secret set --label", "secret set --managed-by", "secret set --note", "secret set --type",
+	"token create --description", "type set --description", "type set --display-name", "type set --label",
+	"type set --managed-by", "value set --description", "value set --label", "value set --managed-by",
+	"value set --string",
 }
 
 // runnableCommands returns the commands that do something, and for each the fewest arguments that it takes.

@@ -103,7 +103,7 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 			o.columns = withLastResolved(o.columns)
 		}
 		objects, err := a.listResolved(ctx, s, q)
-		if err == nil && a.json && !deleted && o.kind != backend.KindToken {
+		if err == nil && a.json && !deleted && o.kind != backend.KindToken && !o.isAccess() {
 			objects, err = withHeld(ctx, s, q, objects)
 		}
 		if err != nil {
@@ -200,7 +200,7 @@ func (a *app) noteDeletedEnvironments(ctx context.Context, s backend.Service, pr
 func (a *app) query(o objectCommand, nameOrID string) backend.Query {
 	q := backend.Query{Kind: o.kind}
 	switch {
-	case o.kind == backend.KindProject, o.kind == backend.KindToken:
+	case o.kind == backend.KindProject, o.kind == backend.KindToken, o.isAccess():
 	case backend.IsID(nameOrID):
 		q.Project = a.project
 	default:
@@ -272,7 +272,7 @@ func (a *app) isDeleted(ctx context.Context, s backend.Service, o objectCommand,
 // givenFlags returns the flags for the place of an object as the user gave them, for the command of a hint.
 func (a *app) givenFlags(o objectCommand) string {
 	flags := a.projectFlag()
-	if o.kind == backend.KindProject || o.kind == backend.KindToken {
+	if o.kind == backend.KindProject || o.kind == backend.KindToken || o.isAccess() {
 		flags = ""
 	}
 	if o.isEntry() && a.env != "" {

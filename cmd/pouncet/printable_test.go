@@ -58,7 +58,9 @@ func fillHostile(v reflect.Value) {
 		}
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.String {
-			v.Set(reflect.ValueOf([]string{hostileText, "prod"}))
+			v.Set(reflect.MakeSlice(v.Type(), 2, 2))
+			v.Index(0).SetString(hostileText)
+			v.Index(1).SetString("prod")
 		}
 	}
 }
@@ -150,7 +152,9 @@ func TestOutputIsPrintable(t *testing.T) {
 		"run":   {"--env", "dev", "--file", hostileFile, "--", "true"},
 		"check": {"--env", "dev", hostileFolder}, "review": {"--env", "dev", "--base", "x", hostileFolder},
 		"refs": {hostileFolder}, "configuration list": nil, "configuration adopt": {"new", "--unnamed"}, "doctor": nil,
-		"token create": {"--role", "viewer"}, "token set": {"x", "--for", "person"}, "project set": {"x"}, "env set": {"x"},
+		"token create": {"--role", "viewer"}, "role set": {"x"}, "group set": {"x"},
+		"binding create": {"x", "--role", "viewer", "--to", "token:x"}, "access who": {"x", "--env", "dev"},
+		"access what": {"token:x"}, "token set": {"x", "--for", "person"}, "project set": {"x"}, "env set": {"x"},
 		"type set": {"x", "--schema-file", "schema.json"}, "secret set": {"x", "--env", "dev", "--file", "value"},
 		"value set": {"x", "--env", "dev", "--json-value", "1"}, "secret reveal": {"x"},
 		"secret history": {"x", "--env", "dev"}, "secret compare": {"x", "1", "2", "--env", "dev"},

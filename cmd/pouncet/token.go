@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -31,6 +32,7 @@ says what it may do. The backend stores only a hash of the token.`,
 
 func (a *app) createTokenCommand() *cobra.Command {
 	var role, tokenName, description, principal string
+	var binds []string
 	var expires expiryFlag
 	c := &cobra.Command{
 		Use:   "create --role ROLE",
@@ -38,19 +40,29 @@ func (a *app) createTokenCommand() *cobra.Command {
 		Long: `Creates a token and prints it on standard output. It cannot be shown again.
 
 Roles:
-  admin    change objects, reveal masked secrets, create tokens
-  runtime  resolve references and read metadata
-  planner  plan: compare values, try changes without making them, read metadata
-  viewer   read metadata
+  admin     change objects, reveal masked secrets, create tokens
+  editor    change secrets and scoped values, deploy drafts, read metadata
+  runtime   resolve references and read metadata
+  revealer  reveal masked secrets and read metadata
+  planner   plan: compare values, try changes without making them, read metadata
+  auditor   read the audit log and metadata
+  viewer    read metadata
+  none      nothing but what the bindings of the token allow
+
+The rights of a role apply everywhere. --bind gives a role in one project or
+environment instead, and the token then has the role none.
 
 A token is for a person or for a workload, which is a program such as a pipeline,
 a service or Terraform. Only a workload gets the values of restricted secrets.`,
 		Example: `  pouncet token create --role runtime --name pipelines > token
   pouncet token create --role admin --for workload --name terraform > token
+  pouncet token create --bind runtime@shop/prod --name nightly > token
   pouncet token create --role viewer --expires 30d --json`,
 		Args: arguments(0, 0, "no arguments"),
 	}
-	c.Flags().StringVar(&role, "role", "", "`role`: admin, runtime, planner or viewer")
+	c.Flags().StringVar(&role, "role", "", "`role`: admin, editor, runtime, revealer, planner, auditor, viewer or none")
+	c.Flags().StringArrayVar(&binds, "bind", nil,
+		"give a `role` at some places, as runtime@PROJECT/ENVIRONMENT or viewer@PROJECT (repeat it for several)")
 	c.Flags().StringVar(&principal, "for", "",
 		"`who` has the token: person or workload (default workload for the role runtime, otherwise person)")
 	c.Flags().StringVar(&tokenName, "name", "", "`name` of the token (default the role and the time)")
@@ -59,8 +71,17 @@ a service or Terraform. Only a workload gets the values of restricted secrets.`,
 	c.Flags().Var(&expires, "expires",
 		"`time` when the token expires: a duration such as 30d or 720h, a date, or a time (RFC 3339) (default never)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		if role == "" {
-			return usage(c, "a role is required").withHint("set --role to admin, runtime, planner or viewer")
+		switch {
+		case role == "" && len(binds) > 0:
+			role = string(backend.RoleNone)
+		case role == "":
+			return usage(c, "a role is required").withHint("set --role to %s, or --bind", backend.RoleNames())
+		case len(binds) > 0 && role != string(backend.RoleNone):
+			return usage(c, "--bind requires the role none, because the rights of a role apply everywhere")
+		}
+		bindings, err := parseBinds(c, binds)
+		if err != nil {
+			return err
 		}
 		now := time.Now().UTC()
 		r := backend.Role(role)
@@ -79,7 +100,7 @@ a service or Terraform. Only a workload gets the values of restricted secrets.`,
 			change.ExpiresAt = &expires.at
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
-			return a.createToken(ctx, s, change)
+			return a.createToken(ctx, s, change, bindings)
 		})(c, nil)
 	}
 	return c
@@ -115,11 +136,34 @@ secrets. The change takes effect at once, and the audit log records it.`,
 	return c
 }
 
+// parseBinds returns the grants of --bind.
+func parseBinds(c *cobra.Command, binds []string) ([]backend.Grant, error) {
+	var out []backend.Grant
+	for _, text := range binds {
+		role, where, hasWhere := strings.Cut(text, "@")
+		project, environment, hasEnvironment := strings.Cut(where, "/")
+		if role == "" || hasWhere && project == "" || hasEnvironment && environment == "" {
+			return nil, usage(c, "--bind %s is not valid", backend.Quote(text)).
+				withHint("write ROLE, ROLE@PROJECT or ROLE@PROJECT/ENVIRONMENT")
+		}
+		out = append(out, backend.Grant{Role: role, Where: backend.Where{Project: project, Environment: environment}})
+	}
+	return out, nil
+}
+
 // createToken creates a token with the metadata of a change, and prints it.
-func (a *app) createToken(ctx context.Context, s backend.Service, change backend.Change) error {
+func (a *app) createToken(
+	ctx context.Context, s backend.Service, change backend.Change, bindings []backend.Grant,
+) error {
 	token, hash := access.NewToken()
 	change.TokenHash = hash
-	out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{change}})
+	changes := []backend.Change{change}
+	for i, g := range bindings {
+		g.To = backend.ToToken + change.Name
+		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding,
+			Name: fmt.Sprintf("%s-%d", change.Name, i+1), Grant: &g})
+	}
+	out, err := s.Apply(ctx, backend.ChangeSet{Changes: changes})
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
+)
+
+// How roles, groups and bindings are shown: with the present names of what they refer to by id.
+
+// accessNames holds the names of roles, groups, tokens, projects and environments by id, as far as they are known.
+type accessNames struct {
+	ctx    context.Context
+	tx     store.Tx
+	engine *Engine
+	access principalAccess
+	tokens map[string]string
+}
+
+// accessObject converts a row for an outcome.
+func (r *run) accessObject(row store.Object) (backend.Object, error) {
+	return (&accessNames{ctx: r.ctx, tx: r.tx, engine: r.engine, access: r.access}).object(row)
+}
+
+func (n *accessNames) object(row store.Object) (backend.Object, error) {
+	if row.Untrusted != nil {
+		return backend.Object{}, row.Untrusted
+	}
+	o, err := object(row, nil)
+	if err != nil {
+		return o, err
+	}
+	o.Grant, o.Members = nil, nil
+	a, err := decodeAttributes(row)
+	if err != nil {
+		return o, err
+	}
+	for _, m := range a.Members {
+		name, err := n.principal(m)
+		if err != nil {
+			return o, err
+		}
+		o.Members = append(o.Members, name)
+	}
+	slices.Sort(o.Members)
+	if a.Grant == nil {
+		return o, nil
+	}
+	g := *a.Grant
+	if g.Role, err = n.rowName(backend.KindRole, g.Role); err != nil {
+		return o, err
+	}
+	if g.To, err = n.principal(g.To); err != nil {
+		return o, err
+	}
+	g.Where, err = n.where(g.Where)
+	o.Grant = &g
+	return o, err
+}
+
+// rowName returns the name of a role or group, or the id if it does not exist: a built-in role has no other.
+func (n *accessNames) rowName(kind backend.Kind, id string) (string, error) {
+	if !backend.IsID(id) {
+		return id, nil
+	}
+	rows, err := n.tx.Objects(n.ctx, store.Filter{Kind: kind, Project: stored.DeploymentKey, ID: id, Limit: 1})
+	if err != nil || len(rows) == 0 {
+		return id, err
+	}
+	return rows[0].Name, nil
+}
+
+func (n *accessNames) principal(to string) (string, error) {
+	if id, ok := strings.CutPrefix(to, backend.ToGroup); ok {
+		name, err := n.rowName(backend.KindGroup, id)
+		return backend.ToGroup + name, err
+	}
+	if n.tokens == nil {
+		n.tokens = map[string]string{}
+		tokens, err := n.tx.Tokens(n.ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, t := range tokens {
+			if t.Untrusted != nil {
+				return "", t.Untrusted // its id may be that of another token
+			}
+			n.tokens[t.ID] = t.Name
+		}
+	}
+	if name, ok := n.tokens[strings.TrimPrefix(to, backend.ToToken)]; ok {
+		return backend.ToToken + name, nil
+	}
+	return to, nil
+}
+
+// where replaces the ids of a project and an environment by their names, if they exist.
+func (n *accessNames) where(w backend.Where) (backend.Where, error) {
+	if w.Project == "" {
+		return w, nil
+	}
+	in, err := n.engine.loadProject(n.ctx, n.tx, w.Project, n.access)
+	if errors.Is(err, backend.ErrNotFound) {
+		return w, nil
+	}
+	if err != nil {
+		return w, err
+	}
+	w.Project = shownName(in.row)
+	if w.Environment != "" {
+		w.Environment = in.environmentName(w.Environment)
+	}
+	return w, nil
+}
+
+// accessObjects lists roles, groups or bindings. A binding is shown to who may bind at all its places.
+func (l listing) accessObjects() (backend.Page, error) {
+	if l.q.Deleted || l.q.Held {
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).
+			At("deleted")
+	}
+	if !l.access.MaySome(backend.RightBind, backend.Place{}) {
+		return backend.Page{}, l.access.denied(backend.RightBind, "list", l.q.Kind.Plural(), nil, backend.Place{})
+	}
+	rows, err := l.tx.Objects(l.ctx, store.Filter{Kind: l.q.Kind, Project: stored.DeploymentKey})
+	if err != nil {
+		return backend.Page{}, err
+	}
+	r := &run{engine: l.engine, ctx: l.ctx, tx: l.tx, access: l.access, projects: map[string]*project{},
+		places: newPlaces()}
+	names := &accessNames{ctx: l.ctx, tx: l.tx, engine: l.engine, access: l.access}
+	objects := []backend.Object{}
+	if l.q.Kind == backend.KindRole {
+		objects = builtInRoles()
+	}
+	for _, row := range rows {
+		if l.q.Kind == backend.KindBinding {
+			if may, err := r.managesBinding(row); err != nil || !may {
+				if err != nil && !errors.Is(err, backend.ErrNotFound) {
+					return backend.Page{}, err
+				}
+				continue
+			}
+		}
+		o, err := names.object(row)
+		if err != nil {
+			return backend.Page{}, err
+		}
+		objects = append(objects, o)
+	}
+	return l.pageOf(objects), nil
+}
+
+// builtInRoles returns the roles that every backend has.
+func builtInRoles() []backend.Object {
+	var out []backend.Object
+	for _, r := range backend.Roles {
+		if r == backend.RoleNone {
+			continue
+		}
+		rights, _ := backend.RightsOf(r)
+		out = append(out, backend.Object{Kind: backend.KindRole, ID: stored.BuiltInType + string(r), Name: string(r),
+			BuiltIn: true, Attributes: backend.Attributes{Rights: rights}})
+	}
+	return out
+}

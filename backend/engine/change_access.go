@@ -1,0 +1,445 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
+)
+
+// Roles, groups and bindings are rows of the deployment, which no project has. Their attributes name roles, groups,
+// projects and environments by id, so that a rename changes no right, and an object that is created under the name of a
+// deleted one gets none.
+
+// accessRows are the roles, groups and bindings by kind, as a transaction sees them.
+func (r *run) accessRows(kind backend.Kind) ([]store.Object, error) {
+	return r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: stored.DeploymentKey})
+}
+
+// changeAccess creates, changes or deletes a role, a group or a binding.
+func (r *run) changeAccess(c backend.Change, id string) (backend.Outcome, error) {
+	if !r.access.MaySome(backend.RightBind, backend.Place{}) {
+		return backend.Outcome{}, r.access.denied(backend.RightBind, string(c.Op), c.Kind.String()+" "+
+			backend.Quote(cmp.Or(c.Name, c.ID)), nil, backend.Place{})
+	}
+	if c.Kind == backend.KindRole {
+		if err := checkBuiltInRole(c); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	rows, err := r.accessRows(c.Kind)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	row, exists := named(rows, c.ID, c.Name)
+	if exists && c.Kind == backend.KindBinding {
+		if exists, err = r.managesBinding(row); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	if c.ID != "" && !exists {
+		return backend.Outcome{}, unknownID(c)
+	}
+	if c.ID == "" {
+		if err := backend.CheckName(c.Kind, c.Name); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	if err := checkOperation(c, exists, row.ID, row.Name, row.Revision); err != nil {
+		return backend.Outcome{}, err
+	}
+	if !exists {
+		row = store.Object{Kind: c.Kind, ID: id, Project: stored.DeploymentKey, Name: c.Name,
+			Attributes: attributes{}.encode()}
+	}
+	a, err := decodeAttributes(row)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if c.Op == backend.OpDelete {
+		return r.deleteAccess(row, a)
+	}
+	before := a
+	var d diff
+	d.apply(c, &row.Name, &a)
+	if c.Kind == backend.KindBinding && c.Grant != nil {
+		if err := r.setGrant(c, exists, &a, &d); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	if c.Kind == backend.KindGroup && c.Members != nil {
+		if err := r.setMembers(c, &a, &d); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
+	if err := r.allowAccess(row, before, a); err != nil {
+		return backend.Outcome{}, err
+	}
+	return r.writeAccess(c, row, a, d, exists, rows)
+}
+
+// checkBuiltInRole refuses a change of a built-in role, or one that gives a role its name.
+func checkBuiltInRole(c backend.Change) error {
+	given := []string{strings.TrimPrefix(c.ID, stored.BuiltInType), c.Name}
+	if c.Rename != nil {
+		given = append(given, *c.Rename)
+	}
+	for _, name := range given {
+		if _, builtIn := backend.RightsOf(backend.Role(name)); builtIn {
+			return backend.Errorf(backend.CodeDenied, "role %q is built in and cannot be changed", name).
+				WithHint("create another role under another name").At("name")
+		}
+	}
+	return nil
+}
+
+// writeAccess writes the row of a role, a group or a binding.
+func (r *run) writeAccess(
+	c backend.Change, row store.Object, a attributes, d diff, exists bool, rows []store.Object,
+) (backend.Outcome, error) {
+	if exists && len(d.changed) == 0 {
+		o, err := r.accessObject(row)
+		return backend.Outcome{Action: backend.ActionUnchanged, Object: o}, err
+	}
+	if err := backend.CheckName(c.Kind, row.Name); err != nil {
+		return backend.Outcome{}, err
+	}
+	if holder, taken := named(rows, "", row.Name); taken && holder.ID != row.ID {
+		return backend.Outcome{}, alreadyExists(c.Kind, row.Name, holder.ID)
+	}
+	most := map[backend.Kind]int{backend.KindRole: backend.MaxRoles, backend.KindGroup: backend.MaxGroups,
+		backend.KindBinding: backend.MaxBindings}[c.Kind]
+	var err error
+	action := backend.ActionUpdate
+	switch {
+	case exists:
+		row, err = r.update(row, a, nil, nil)
+	case len(rows) >= most:
+		return backend.Outcome{}, backend.Errorf(backend.CodeQuota, "the backend already has %d %s, which is the limit", most,
+			c.Kind.Plural()).WithHint("delete some").At("name")
+	case c.Kind == backend.KindBinding && a.Grant == nil:
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "binding %q gives nothing", row.Name).
+			WithHint("say which role it gives, and to whom").At("grant")
+	default:
+		action = backend.ActionCreate
+		row, err = r.insert(row, a, nil, nil)
+	}
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	o, err := r.accessObject(row)
+	out := backend.Outcome{Action: action, Object: o}
+	if action == backend.ActionUpdate {
+		out.Changed = d.changed
+	}
+	return out, err
+}
+
+// named returns the row with an id or, if that is "", with a name.
+func named(rows []store.Object, id, name string) (store.Object, bool) {
+	n := slices.IndexFunc(rows, func(o store.Object) bool { return id != "" && o.ID == id || id == "" && o.Name == name })
+	if n < 0 {
+		return store.Object{}, false
+	}
+	return rows[n], true
+}
+
+// deleteAccess deletes a row. A role or group that a binding uses stays.
+func (r *run) deleteAccess(row store.Object, a attributes) (backend.Outcome, error) {
+	o, err := r.accessObject(row)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if err := r.allowAccess(row, a, a); err != nil {
+		return backend.Outcome{}, err
+	}
+	bindings, err := r.accessRows(backend.KindBinding)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	var users []backend.Dependent
+	for _, b := range bindings {
+		g, err := grantOf(b)
+		if err != nil {
+			return backend.Outcome{}, err
+		}
+		if g.Role == row.ID || g.To == backend.ToGroup+row.ID {
+			users = append(users, backend.Dependent{Label: "binding " + b.Name, ID: b.ID})
+		}
+	}
+	if len(users) > 0 {
+		return backend.Outcome{}, inUse(row, users, "delete these first")
+	}
+	return backend.Outcome{Action: backend.ActionDelete, Object: o}, r.tx.DeleteObject(r.ctx, row.ID)
+}
+
+func grantOf(binding store.Object) (backend.Grant, error) {
+	a, err := decodeAttributes(binding)
+	if err != nil || a.Grant == nil {
+		return backend.Grant{}, cmp.Or(err, error(backend.Errorf(backend.CodeCorrupt, "binding %q gives nothing",
+			binding.Name)))
+	}
+	return *a.Grant, nil
+}
+
+// allowAccess decides whether the caller may change a row: nobody gives more than it has.
+//
+// A binding concerns its places. A role and a group have an effect wherever they are bound, so only a caller with all
+// the rights everywhere changes them.
+func (r *run) allowAccess(row store.Object, before, after attributes) error {
+	if row.Kind == backend.KindBinding {
+		if after.Grant == nil {
+			return nil // refused later
+		}
+		return r.allowGrant(row.Name, *after.Grant)
+	}
+	need := slices.Concat([]backend.Right{backend.RightBind}, before.Rights, after.Rights)
+	if row.Kind == backend.KindGroup {
+		need = backend.Rights // it may be bound to any role
+	}
+	for _, right := range need {
+		if !r.access.Everywhere(right) {
+			return backend.Errorf(backend.CodeDenied, "permission denied: to change %s %s, you need the right %q everywhere, "+
+				"protected environments included", row.Kind, backend.Quote(row.Name), right).
+				WithHint("nobody gives more than they have; use a token with role %q", backend.RoleAdmin)
+		}
+	}
+	return nil
+}
+
+// allowGrant refuses to give, or take, rights that the caller does not have at the places of the binding.
+func (r *run) allowGrant(binding string, g backend.Grant) error {
+	rights, err := r.rightsOf(g.Role)
+	if err != nil {
+		return err
+	}
+	protected, err := r.isProtected(g.Where)
+	if err != nil {
+		return err
+	}
+	for _, right := range append([]backend.Right{backend.RightBind}, rights...) {
+		if !r.access.MayGive(right, g.Where, protected) {
+			return backend.Errorf(backend.CodeDenied, "permission denied: binding %q is about the right %q at places where you "+
+				"do not have it", binding, right).WithHint("nobody gives more than they have; bind a smaller role, or fewer places")
+		}
+	}
+	return nil
+}
+
+// isProtected reports whether the environment of a Where with ids is protected.
+func (r *run) isProtected(w backend.Where) (bool, error) {
+	if w.Environment == "" || r.access.Everywhere(backend.RightBind) {
+		return false, nil
+	}
+	in, err := r.project(w.Project)
+	if err != nil {
+		return false, err
+	}
+	return in.protected[w.Environment], nil
+}
+
+// managesBinding reports whether the caller may see and delete a binding: it has the right to bind at all its places.
+func (r *run) managesBinding(row store.Object) (bool, error) {
+	if r.access.Everywhere(backend.RightBind) {
+		return true, nil
+	}
+	g, err := grantOf(row)
+	if err != nil {
+		return false, err
+	}
+	if g.Where.Project != "" && !r.access.seesProject(g.Where.Project) {
+		return false, nil
+	}
+	protected, err := r.isProtected(g.Where)
+	return r.access.MayGive(backend.RightBind, g.Where, protected), err
+}
+
+// rightsOf returns the rights of a built-in role by name, or of another one by id.
+func (r *run) rightsOf(role string) ([]backend.Right, error) {
+	if rights, builtIn := backend.RightsOf(backend.Role(role)); builtIn {
+		return rights, nil
+	}
+	rows, err := r.accessRows(backend.KindRole)
+	if err != nil {
+		return nil, err
+	}
+	row, _ := named(rows, role, "")
+	a, err := decodeAttributes(row)
+	return a.Rights, err
+}
+
+// setGrant sets what a binding gives, with ids in the place of names.
+func (r *run) setGrant(c backend.Change, exists bool, a *attributes, d *diff) error {
+	g := *c.Grant
+	if err := g.Where.Check(); err != nil {
+		return err
+	}
+	var err error
+	if g.Role, err = r.roleID(g.Role); err != nil {
+		return err
+	}
+	if g.To, err = r.principalID(g.To, true); err != nil {
+		return err
+	}
+	if g.Where.Project != "" {
+		in, err := r.project(g.Where.Project)
+		if err != nil {
+			return err
+		}
+		g.Where.Project = in.row.ID
+		if g.Where.Environment != "" {
+			environment, err := in.environment(g.Where.Environment)
+			if err != nil {
+				return err
+			}
+			g.Where.Environment = environment.ID
+		}
+	}
+	if exists && *a.Grant != g {
+		return backend.Errorf(backend.CodeImmutable, "binding %q cannot give something else", c.Name).
+			WithHint("delete it, and create another one").At("grant")
+	}
+	if !exists {
+		a.Grant = &g
+		d.changed = append(d.changed, "grant")
+	}
+	return nil
+}
+
+// roleID returns the name of a built-in role, or the id of another one.
+func (r *run) roleID(nameOrID string) (string, error) {
+	if _, builtIn := backend.RightsOf(backend.Role(nameOrID)); builtIn && nameOrID != string(backend.RoleNone) {
+		return nameOrID, nil
+	}
+	rows, err := r.accessRows(backend.KindRole)
+	if err != nil {
+		return "", err
+	}
+	for _, o := range rows {
+		if nameOrID != "" && (o.ID == nameOrID || o.Name == nameOrID) {
+			return o.ID, nil
+		}
+	}
+	return "", backend.Errorf(backend.CodeNotFound, "role %s does not exist", backend.Quote(nameOrID)).
+		WithHint("list the roles: pouncet role list").At("grant")
+}
+
+// principalID returns "token:" or "group:" with an id. The name of a token is known to who may list tokens, and in the
+// set that creates the token.
+func (r *run) principalID(to string, orGroup bool) (string, error) {
+	invalid := backend.Errorf(backend.CodeInvalid, "%s is not a valid principal", backend.Quote(to)).
+		WithHint(`write "token:" and the name or id of a token, or "group:" and that of a group`).At("grant")
+	if name, ok := strings.CutPrefix(to, backend.ToGroup); ok && orGroup {
+		rows, err := r.accessRows(backend.KindGroup)
+		if err != nil {
+			return "", err
+		}
+		for _, o := range rows {
+			if name != "" && (o.ID == name || o.Name == name) {
+				return backend.ToGroup + o.ID, nil
+			}
+		}
+		return "", backend.Errorf(backend.CodeNotFound, "group %s does not exist", backend.Quote(name)).
+			WithHint("list the groups: pouncet group list").At("grant")
+	}
+	name, ok := strings.CutPrefix(to, backend.ToToken)
+	if !ok {
+		return "", invalid
+	}
+	tokens, err := r.tx.Tokens(r.ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, t := range tokens {
+		if name == "" || t.ID != name && (t.Name != name || !r.knowsToken(t)) {
+			continue
+		}
+		if t.Untrusted != nil {
+			return "", t.Untrusted
+		}
+		if t.Role != backend.RoleNone {
+			return "", backend.Errorf(backend.CodeInvalid, "token %s has the role %q everywhere, and cannot have bindings",
+				backend.Quote(t.Name), t.Role).
+				WithHint("create a token with the role %q for bindings", backend.RoleNone).At("grant")
+		}
+		return backend.ToToken + t.ID, nil
+	}
+	return "", backend.Errorf(backend.CodeNotFound, "token %s does not exist", backend.Quote(name)).
+		WithHint("list the tokens: pouncet token list").At("grant")
+}
+
+// knowsToken reports whether the caller may know the name of a token.
+func (r *run) knowsToken(t store.Token) bool {
+	return t.ID == r.access.principal.ID || slices.Contains(r.ids, t.ID) || r.managesTokens()
+}
+
+// managesTokens reports whether the caller may list, change and revoke all tokens.
+func (r *run) managesTokens() bool {
+	return r.access.MayGive(backend.RightBind, backend.Where{}, false)
+}
+
+// setMembers sets the members of a group, with ids.
+func (r *run) setMembers(c backend.Change, a *attributes, d *diff) error {
+	if len(c.Members) > backend.MaxMembers {
+		return backend.Errorf(backend.CodeTooLarge, "%d members are given; the limit is %d", len(c.Members),
+			backend.MaxMembers).WithHint("use several groups").At("members")
+	}
+	ids := make([]string, len(c.Members))
+	for i, m := range c.Members {
+		id, err := r.principalID(m, false)
+		if err != nil {
+			return backend.AsError(err).At("members")
+		}
+		ids[i] = id
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if !slices.Equal(ids, a.Members) {
+		a.Members = ids
+		d.changed = append(d.changed, "members")
+	}
+	return nil
+}
+
+// forgetToken removes the bindings of a deleted token, and the token from its groups.
+func (r *run) forgetToken(id string) error {
+	bindings, err := r.accessRows(backend.KindBinding)
+	if err != nil {
+		return err
+	}
+	for _, b := range bindings {
+		g, err := grantOf(b)
+		if err != nil {
+			return err
+		}
+		if g.To == backend.ToToken+id {
+			if err := r.tx.DeleteObject(r.ctx, b.ID); err != nil {
+				return err
+			}
+		}
+	}
+	groups, err := r.accessRows(backend.KindGroup)
+	if err != nil {
+		return err
+	}
+	for _, o := range groups {
+		a, err := decodeAttributes(o)
+		if err != nil {
+			return err
+		}
+		n := slices.Index(a.Members, backend.ToToken+id)
+		if n < 0 {
+			continue
+		}
+		a.Members = slices.Delete(a.Members, n, n+1)
+		if _, err := r.update(o, a, nil, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

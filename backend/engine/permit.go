@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// Where the rights of the caller are decided.
+//
+// What a principal may not see does not exist for it: the answers are those of a missing object, byte for byte. So the
+// right to see is decided where a row is looked up, before anything depends on the row. The right to a change is
+// decided by the place before it is known whether an object has that place, so that a refusal does not tell it.
+//
+// The rules themselves (uniqueness, dependents, links that follow a rename) read all rows, for any caller.
+
+func (a principalAccess) seesProject(id string) bool {
+	return a.seesAll || a.MaySome(backend.RightSee, backend.Place{Project: id})
+}
+
+func (a principalAccess) seesEnvironment(project, id string) bool {
+	return a.seesAll || a.MaySome(backend.RightSee, backend.Place{Project: project, Environment: id})
+}
+
+// seesIn reports whether the principal sees everything in a project.
+func (a principalAccess) seesIn(p *project) bool {
+	return a.seesAll || len(p.protected) == 0 && a.May(backend.RightSee, backend.Place{Project: p.row.ID})
+}
+
+// seesRow reports whether the principal may see an object of a project. Types and drafts belong to the whole project.
+func (a principalAccess) seesRow(in *project, o store.Object) bool {
+	switch kind := formerKind(o.Kind); {
+	case a.seesAll:
+		return true
+	case kind == backend.KindProject:
+		return a.seesProject(o.ID)
+	case kind == backend.KindEnvironment:
+		return a.seesEnvironment(o.Project, o.ID)
+	case kind == backend.KindDraftChange:
+		d, err := decodePart(o)
+		return err == nil && a.seesPart(in, d)
+	case isEntry(kind), kind == backend.KindUsage:
+		return a.May(backend.RightSee, in.at(o))
+	}
+	return a.seesProject(o.Project)
+}
+
+// seesPart reports whether the principal may see a change of a draft: that is, the object that it changes.
+func (a principalAccess) seesPart(in *project, d draftPart) bool {
+	switch {
+	case a.seesAll:
+		return true
+	case d.Change.Kind == backend.KindEnvironment:
+		return a.seesEnvironment(in.row.ID, d.Target)
+	case isEntry(d.Change.Kind):
+		return a.May(backend.RightSee, in.place(d.row.Environment, d.row.Scope, d.shownName()))
+	}
+	return a.seesProject(in.row.ID)
+}
+
+// denied refuses something that needs a right at a place, which the caller may see or has named itself. The hint says
+// which binding is missing.
+func (a principalAccess) denied(
+	right backend.Right, does, what string, in *project, at backend.Place,
+) *backend.Error {
+	who := "token " + backend.Quote(a.principal.Name)
+	if a.principal.Role != backend.RoleNone {
+		return backend.Errorf(backend.CodeDenied, "permission denied: %s has role %q, which may not %s %s", who,
+			a.principal.Role, does, what).
+			WithHint("use a token whose role allows it, or create one: pouncet token create --role %s",
+				backend.SmallestRole(right))
+	}
+	flags := ""
+	if in != nil {
+		flags = " --project " + in.row.Name
+		if at.Environment != "" {
+			flags += " --env " + in.environmentName(at.Environment)
+		}
+		if at.Environment == backend.AnyEnvironment {
+			flags = " --project " + in.row.Name + " --env '*'"
+		}
+	}
+	return backend.Errorf(backend.CodeDenied, "permission denied: %s has no binding with the right %q to %s %s", who,
+		right, does, what).
+		WithHint("to give it: pouncet binding create NAME --role %s --to token:%s%s", backend.SmallestRole(right),
+			a.principal.ID, flags)
+}
+
+// isTrial reports whether the set only tries its changes, so that the right to compare is enough. Staging needs the
+// right to make a change.
+func (r *run) isTrial() bool { return r.given.DryRun && r.given.Draft == "" }
+
+// unrestricted reports whether the change that is being made was allowed before: the rights to a draft are decided
+// when it is deployed, and those to a change that a draft has when it was staged.
+func (r *run) unrestricted() bool { return r.deploying || r.isUncompared() }
+
+// sees reports whether the caller may see an object of a project.
+func (r *run) sees(in *project, o store.Object) bool {
+	return r.unrestricted() || r.access.seesRow(in, o)
+}
+
+// may reports whether the caller has a right to a change at a place, or may try it.
+func (r *run) may(right backend.Right, at backend.Place) bool {
+	switch {
+	case r.unrestricted() || r.access.May(right, at):
+		return true
+	case r.isTrial() && isChange(right) && r.access.May(backend.RightCompare, at):
+		r.comparing = true
+		return true
+	}
+	return false
+}
+
+// isChange reports whether a right allows changes that a caller with the right to compare may try.
+func isChange(right backend.Right) bool {
+	return right == backend.RightWrite || right == backend.RightDelete || right == backend.RightManage ||
+		right == backend.RightDeploy
+}
+
+// compareOnly reports whether the outcome of the change that is being made may tell nothing of a stored value but
+// whether it equals a given one.
+func (r *run) compareOnly() bool { return r.set.CompareOnly || r.comparing }
+
+// rightTo returns the right that an operation on a secret or scoped value needs.
+func rightTo(op backend.Op) backend.Right {
+	if op == backend.OpDelete {
+		return backend.RightDelete
+	}
+	return backend.RightWrite
+}
+
+// allowEntry refuses a change of a secret or scoped value at a place that the caller names. hidden says that the caller
+// may not see an object at that place, so that it must be taken for missing.
+func (r *run) allowEntry(c backend.Change, in *project, at backend.Place) (hidden bool, err error) {
+	right := rightTo(c.Op)
+	if !r.may(right, at) {
+		if !creates(c.Op) && !r.access.May(backend.RightSee, at) {
+			return true, nil
+		}
+		return false, r.access.denied(right, doing(c.Op), what(c.Kind, c.Name, in, at), in, at)
+	}
+	if c.Rename == nil || *c.Rename == at.Name {
+		return false, nil
+	}
+	to := at
+	if to.Name = *c.Rename; !r.may(right, to) {
+		return false, r.access.denied(right, "rename to", what(c.Kind, *c.Rename, in, to), in, to)
+	}
+	return false, nil
+}
+
+// creates reports whether an operation may create an object.
+func creates(op backend.Op) bool { return op == backend.OpSet || op == backend.OpCreate }
+
+func doing(op backend.Op) string {
+	switch op {
+	case backend.OpDelete, backend.OpRestore:
+		return string(op)
+	}
+	return "change"
+}
+
+// what names an object at a place, for a message.
+func what(kind backend.Kind, name string, in *project, at backend.Place) string {
+	text := fmt.Sprintf("%s %s in environment %q", kind, backend.Quote(name), in.environmentName(at.Environment))
+	if at.Scope != backend.ProjectScope {
+		text += " (" + at.Scope + ")"
+	}
+	if at.Protected {
+		text += ", which is protected"
+	}
+	return text
+}
+
+// checkFingerprints refuses a request for a fingerprint together with a change that the caller may only try.
+func (r *run) checkFingerprints(c backend.Change) error {
+	plain := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: c.ID}
+	if len(r.set.FingerprintKey) > 0 && r.comparing && !reflect.DeepEqual(c, plain) {
+		return backend.Errorf(backend.CodeDenied, "a request for fingerprints may not change anything").
+			WithHint("send changes with the operation, the kind and the id of a secret only")
+	}
+	return nil
+}
+
+// manage refuses a change of a project, of its types, or of one of its environments. An empty id means all of the
+// project, or the whole backend.
+func (r *run) manage(rights []backend.Right, at backend.Place, in *project, what string) error {
+	for _, right := range rights {
+		if !r.may(right, at) {
+			return r.access.denied(right, string(right), what, in, at)
+		}
+	}
+	return nil
+}
+
+// managing lists the rights that an operation on an environment or project needs. Its deletion removes its contents.
+func managing(op backend.Op) []backend.Right {
+	if op == backend.OpDelete {
+		return []backend.Right{backend.RightManage, backend.RightDelete}
+	}
+	return []backend.Right{backend.RightManage}
+}
+
+// seen is first for an object that a change names by id: one that the caller may not see does not exist.
+func (r *run) seen(f store.Filter) (store.Object, bool, error) {
+	row, exists, err := r.first(f)
+	if err != nil || !exists || r.access.seesAll || r.unrestricted() {
+		return row, exists, err
+	}
+	var in *project
+	if row.Project != "" {
+		if !r.access.seesProject(row.Project) {
+			return store.Object{}, false, nil
+		}
+		if in, err = r.project(row.Project); err != nil {
+			return store.Object{}, false, err
+		}
+	}
+	if !r.access.seesRow(in, row) {
+		return store.Object{}, false, nil
+	}
+	return row, true, nil
+}
+
+// visible leaves out the rows that the caller may not see, and reports whether there were any.
+func (r *run) visible(in *project, rows []store.Object) (seen []store.Object, hidden bool) {
+	for _, o := range rows {
+		if r.sees(in, o) {
+			seen = append(seen, o)
+		} else {
+			hidden = true
+		}
+	}
+	return seen, hidden
+}
+
+// dependents converts the objects that block a change. Those that the caller may not see are one without a name.
+func (r *run) dependentsIn(in *project, rows []store.Object) ([]backend.Dependent, error) {
+	seen, hidden := r.visible(in, rows)
+	users, err := in.asDependents(seen)
+	if hidden {
+		users = append(users, backend.Dependent{Label: unseen})
+	}
+	return users, err
+}

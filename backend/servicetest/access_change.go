@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package servicetest
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+func ownedRole(op backend.Op, name string) backend.Change {
+	return backend.Change{Op: op, Kind: backend.KindRole, Name: name}
+}
+
+// accessChangeCases are about changes, and about who may change rights.
+var accessChangeCases = []accessCase{
+	{"an editor changes what it is bound to, and nothing else", func(f *accessFixture) {
+		f.filled()
+		editor := f.bound("ci", grant("editor", "dev", "db_*"))
+		editor.must(secret("dev", "db_new", "v"), secret("dev", "db_main", "x"))
+		editor.refused(backend.ErrDenied, secret("dev", "new", "v"))
+		editor.refused(backend.ErrDenied, renamedTo(update("dev", "db_main"), "main"))
+		editor.must(renamedTo(update("dev", "db_new"), "db_newer"))
+		editor.refused(backend.ErrDenied, environment("new"))
+		editor.refused(backend.ErrDenied, policy(backend.PolicyChange{MaxSecrets: ptr(5)}))
+		editor.refused(backend.ErrDenied, backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project,
+			Name: "new", Schema: []byte(`{"type":"string"}`)})
+		editor.must(remove(backend.KindSecret, "dev", "db_newer"))
+		editor.must(backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, Project: project, Environment: "dev",
+			Name: "db_newer"})
+		editor.unresolved(backend.ErrDenied, secretRef("dev", "db_main")) // it does not have the right to resolve
+		equal(f.fixture, "value", f.value(secretRef("dev", "db_main")), "x")
+	}},
+	{"a refused change leaves the whole set undone", func(f *accessFixture) {
+		f.filled()
+		editor := f.bound("ci", grant("editor", "dev", "db_*"))
+		editor.refused(backend.ErrDenied, secret("dev", "db_main", "x"), secret("dev", "api_key", "x"))
+		equal(f.fixture, "value", f.value(secretRef("dev", "db_main")), "1")
+	}},
+	{"a deletion tells nothing of dependents that the caller may not see", func(f *accessFixture) {
+		f.filled()
+		f.must(link("dev", "secret_alias", "db_other", ""))
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindUsage, Project: project, Name: "repo",
+			Usages: []backend.Usage{{Kind: backend.KindSecret, Name: "db_shared", Environment: "prod", File: "hidden.yaml"}}})
+		editor := f.bound("ci", grant("editor", "dev", "db_*"), grant("editor", "*", ""))
+		for _, c := range []backend.Change{remove(backend.KindSecret, "dev", "db_other"),
+			remove(backend.KindSecret, "*", "db_shared")} {
+			for _, force := range []bool{false, true} {
+				c.Force = force
+				err := editor.refused(backend.ErrInUse, c)
+				editor.mentions(err, "entries that you may not see")
+				editor.conceals(err, "secret_alias")
+				editor.conceals(err, "hidden.yaml")
+			}
+		}
+		f.must(binding("more", backend.Grant{Role: "editor", To: "token:ci",
+			Where: backend.Where{Project: project, Environment: "dev", Names: "secret_alias"}}))
+		c := remove(backend.KindSecret, "dev", "db_other")
+		editor.mentions(editor.refused(backend.ErrInUse, c), "secret_alias")
+		c.Force = true
+		editor.must(c)
+	}},
+	{"a draft is deployed by who may deploy all its changes", func(f *accessFixture) {
+		f.filled()
+		editor := f.bound("ci", grant("editor", "dev", "db_*"))
+		equal(editor, "staged", editor.stage(secret("dev", "db_main", "x"))[0].Action, backend.ActionUpdate)
+		editor.unstaged(backend.ErrDenied, secret("dev", "api_key", "x"))
+		f.stage(secret("dev", "api_key", "y"))
+		equal(editor, "changes", len(editor.staged()), 1)
+		equal(editor, "counted", *editor.list(backend.Query{Kind: backend.KindDraft, Project: project})[0].Changes, 1)
+		editor.stage(secret("dev", "db_other", "z")) // beside a change that it may not see
+		for _, op := range []backend.Op{backend.OpDeploy, backend.OpDelete} {
+			editor.mentions(editor.refused(backend.ErrDenied, draft(op)), "changes that you may not see")
+		}
+		viewer := f.bound("viewer", grant("viewer", "dev", ""))
+		viewer.refused(backend.ErrDenied, draft(backend.OpDeploy))
+		viewer.refused(backend.ErrDenied, draft(backend.OpDelete))
+		viewer.refused(backend.ErrDenied, draft(backend.OpSet))
+		f.must(ownRole("release", backend.RightDeploy))
+		deployer := f.bound("release", grant("release", "dev", ""))
+		deployer.refused(backend.ErrDenied, secret("dev", "api_key", "x"))
+		deployer.must(draft(backend.OpDeploy))
+		equal(f.fixture, "deployed", f.value(secretRef("dev", "api_key")), "y")
+	}},
+	{"usages are registered where the caller may register them", func(f *accessFixture) {
+		f.filled()
+		usages := func(env string, names ...string) backend.Change {
+			c := backend.Change{Op: backend.OpSet, Kind: backend.KindUsage, Project: project, Name: "repo",
+				Usages: []backend.Usage{}}
+			for _, n := range names {
+				c.Usages = append(c.Usages, backend.Usage{Kind: backend.KindSecret, Name: n, Environment: env, File: "a.yaml"})
+			}
+			return c
+		}
+		f.must(usages("prod", "db_main"))
+		ci := f.bound("ci", grant("runtime", "dev", "db_*"))
+		equal(ci, "usages", namesOf(ci, backend.Query{Kind: backend.KindUsage, Project: project}), "")
+		ci.must(usages("dev", "db_main"))
+		ci.refused(backend.ErrDenied, usages("dev", "api_key"))
+		ci.refused(backend.ErrNotFound, usages("prod", "db_main"))
+		ci.must(usages("dev"))
+		equal(f.fixture, "usages", namesOf(f.fixture, backend.Query{Kind: backend.KindUsage, Project: project}), "db_main")
+		f.bound("viewer", grant("viewer", "dev", "")).refused(backend.ErrDenied, usages("dev"))
+	}},
+	{"nobody gives more than they have", func(f *accessFixture) {
+		f.filled()
+		f.must(environment("test"))
+		lead := f.bound("lead", grant("admin", "dev", ""))
+		give := func(g backend.Grant, to string) backend.Change { g.To = to; return binding("b", g) }
+		f.bound("ci")
+		id := f.list(backend.Query{Kind: backend.KindToken, Name: "ci"})[0].ID
+		for _, g := range []backend.Grant{grant("viewer", "test", ""), grant("viewer", "prod", ""), grant("viewer", "", ""),
+			{Role: "viewer"}} {
+			if _, err := lead.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{
+				give(g, "token:"+id)}}); !errors.Is(err, backend.ErrDenied) && !errors.Is(err, backend.ErrNotFound) {
+				lead.Errorf("giving %+v: %v", g, err)
+			}
+		}
+		lead.must(give(grant("editor", "dev", "db_*"), "token:"+id))
+		lead.refused(backend.ErrNotFound, backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, Name: "none"})
+		lead.refused(backend.ErrDenied, ownRole("own", backend.RightSee))
+		lead.refused(backend.ErrDenied, backend.Change{Op: backend.OpSet, Kind: backend.KindGroup, Name: "g"})
+		role, none := backend.RoleViewer, backend.RoleNone
+		token := backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "t", Role: &role,
+			TokenHash: []byte(strings.Repeat("h", 32))}
+		lead.refused(backend.ErrDenied, token)
+		token.Role = &none
+		lead.must(token, backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: "t",
+			Grant: &backend.Grant{Role: "viewer", To: "token:t", Where: backend.Where{Project: project, Environment: "dev"}}})
+		lead.refused(backend.ErrDenied, backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "t"})
+		equal(lead, "bindings", namesOf(lead, backend.Query{Kind: backend.KindBinding}), "b lead-0 t")
+		f.must(binding("elsewhere", backend.Grant{Role: "viewer", To: "token:lead", Where: backend.Where{Project: project,
+			Environment: "test"}}))
+		equal(lead, "bindings", namesOf(lead, backend.Query{Kind: backend.KindBinding}), "b lead-0 t")
+		lead.refused(backend.ErrNotFound, backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, Name: "elsewhere"})
+		none2 := f.bound("other", grant("editor", "dev", ""))
+		none2.refused(backend.ErrDenied, give(grant("viewer", "dev", ""), "token:"+id))
+	}},
+	{"own roles and groups give rights", func(f *accessFixture) {
+		f.filled()
+		f.must(ownRole("rotate", backend.RightWrite, backend.RightSee))
+		ci := f.bound("ci")
+		f.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "pipelines",
+			Members: []string{"token:ci"}},
+			binding("p", backend.Grant{Role: "rotate", To: "group:pipelines", Where: backend.Where{Project: project,
+				Environment: "dev"}}))
+		ci.must(secret("dev", "db_main", "x"))
+		ci.refused(backend.ErrDenied, remove(backend.KindSecret, "dev", "db_main"))
+		got := f.list(backend.Query{Kind: backend.KindBinding, Name: "p"})[0]
+		equal(f.fixture, "grant", show(got.Grant),
+			`{"role":"rotate","to":"group:pipelines","where":{"project":"default","environment":"dev"}}`)
+		members := f.list(backend.Query{Kind: backend.KindGroup, Name: "pipelines"})[0].Members
+		equal(f.fixture, "members", show(members), `["token:ci"]`)
+		equal(f.fixture, "roles", namesOf(f.fixture, backend.Query{Kind: backend.KindRole}),
+			"admin auditor editor planner revealer rotate runtime viewer")
+		f.must(renamedTo(ownedRole(backend.OpUpdate, "rotate"), "turn"))
+		ci.must(secret("dev", "db_main", "y"))
+		f.refused(backend.ErrInUse, ownedRole(backend.OpDelete, "turn"))
+		f.refused(backend.ErrInUse, backend.Change{Op: backend.OpDelete, Kind: backend.KindGroup, Name: "pipelines"})
+		c := ownedRole(backend.OpUpdate, "turn")
+		c.Rights = []backend.Right{backend.RightSee}
+		f.must(c)
+		ci.refused(backend.ErrDenied, secret("dev", "db_main", "z"))
+		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindGroup, Name: "pipelines", Members: []string{}})
+		ci.refused(backend.ErrNotFound, secret("dev", "db_main", "z"))
+	}},
+	{"a change of bindings has its effect at once", func(f *accessFixture) {
+		f.filled()
+		ci := f.bound("ci", grant("runtime", "dev", ""))
+		equal(ci, "value", ci.value(secretRef("dev", "db_main")), "1")
+		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, Name: "ci-0"})
+		ci.unresolved(backend.ErrNotFound, secretRef("dev", "db_main"))
+		f.must(binding("again", backend.Grant{Role: "runtime", To: "token:ci", Where: backend.Where{Project: project}}))
+		equal(ci, "value", ci.value(secretRef("dev", "db_main")), "1")
+		c := environment("dev")
+		c.Protected = ptr(true)
+		f.must(c)
+		ci.unresolved(backend.ErrNotFound, secretRef("dev", "db_main"))
+	}},
+	{"a binding follows a rename, and not a new object of the name", func(f *accessFixture) {
+		f.filled()
+		ci := f.bound("ci", grant("runtime", "dev", ""))
+		c := environment("dev")
+		c.Op = backend.OpUpdate
+		f.must(renamedTo(c, "next"))
+		equal(ci, "value", ci.value(secretRef("next", "db_main")), "1")
+		f.must(environment("dev"), secret("dev", "db_main", "other"))
+		ci.unresolved(backend.ErrNotFound, secretRef("dev", "db_main"))
+	}},
+	{"wrong roles, groups and bindings are refused", func(f *accessFixture) {
+		f.filled()
+		f.bound("ci")
+		ok := backend.Grant{Role: "viewer", To: "token:ci"}
+		with := func(change func(g *backend.Grant)) backend.Change { g := ok; change(&g); return binding("b", g) }
+		f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: "b"})
+		f.refused(backend.ErrNotFound, with(func(g *backend.Grant) { g.Role = "none" }))
+		f.refused(backend.ErrNotFound, with(func(g *backend.Grant) { g.Role = "" }))
+		f.refused(backend.ErrNotFound, with(func(g *backend.Grant) { g.To = "token:nobody" }))
+		f.refused(backend.ErrNotFound, with(func(g *backend.Grant) { g.To = "group:nobody" }))
+		f.refused(backend.ErrInvalid, with(func(g *backend.Grant) { g.To = "ci" }))
+		f.refused(backend.ErrInvalid, with(func(g *backend.Grant) { g.Where.Environment = "dev" }))
+		f.refused(backend.ErrInvalid, with(func(g *backend.Grant) { g.Where.Names = "a.b" }))
+		f.refused(backend.ErrInvalid, with(func(g *backend.Grant) { g.Where.Scope = "other" }))
+		f.refused(backend.ErrNotFound, with(func(g *backend.Grant) { g.Where.Project = "nothing" }))
+		f.refused(backend.ErrInvalid, ownRole("r", "fly"))
+		f.refused(backend.ErrInvalid, ownRole("r", backend.RightSee, backend.RightSee))
+		f.refused(backend.ErrDenied, ownRole("viewer", backend.RightSee))
+		f.refused(backend.ErrDenied, ownedRole(backend.OpDelete, "admin"))
+		f.must(binding("b", ok))
+		f.refused(backend.ErrExists, binding("b", ok))
+		c := with(func(g *backend.Grant) { g.Role = "admin" })
+		c.Op = backend.OpUpdate
+		f.refused(backend.ErrImmutable, c)
+		f.must(described("why", backend.Change{Op: backend.OpUpdate, Kind: backend.KindBinding, Name: "b"}))
+		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "ci"})
+		equal(f.fixture, "bindings", len(f.list(backend.Query{Kind: backend.KindBinding})), 0)
+	}},
+}
