@@ -80,7 +80,7 @@ type Query struct {
 	// by ID returns a held object.
 	Held bool `json:"held,omitempty"`
 
-	// LastResolved adds to each secret when it was last resolved: see Object.LastResolvedAt. Secrets only.
+	// LastResolved adds to each secret when it was last resolved: see Object.LastResolvedAt. Secrets and lists of entries.
 	LastResolved bool `json:"last_resolved,omitempty"`
 	// UnusedSince selects the secrets that exist since before this time and that nobody has resolved since then. A secret
 	// is selected only if that is known: see Page.ResolvedSince. Secrets only. A page may then have fewer objects than

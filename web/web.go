@@ -9,18 +9,26 @@ package web
 import (
 	"net/http"
 
+	"github.com/pouncet/terraform-provider-pouncet/web/doctor"
+	"github.com/pouncet/terraform-provider-pouncet/web/drafts"
 	"github.com/pouncet/terraform-provider-pouncet/web/edit"
 	"github.com/pouncet/terraform-provider-pouncet/web/entries"
 	"github.com/pouncet/terraform-provider-pouncet/web/entry"
+	"github.com/pouncet/terraform-provider-pouncet/web/matrix"
 	"github.com/pouncet/terraform-provider-pouncet/web/projects"
+	"github.com/pouncet/terraform-provider-pouncet/web/quotas"
 	"github.com/pouncet/terraform-provider-pouncet/web/remove"
+	"github.com/pouncet/terraform-provider-pouncet/web/reports"
 	"github.com/pouncet/terraform-provider-pouncet/web/reveal"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
+	"github.com/pouncet/terraform-provider-pouncet/web/tokens"
+	"github.com/pouncet/terraform-provider-pouncet/web/types"
 )
 
 // pages register all pages.
 var pages = []func(*site.Site){
 	entries.Register, entry.Register, edit.Register, reveal.Register, remove.Register, projects.Register,
+	matrix.Register, types.Register, drafts.Register, reports.Register, quotas.Register, tokens.Register, doctor.Register,
 }
 
 // New returns the handler of the dashboard. Its paths begin with site.Root.

@@ -528,6 +528,86 @@ func TestScopedValuesAreCreatedAndEdited(t *testing.T) {
 		"edition": {edition}}).is(t, 200, "Saved.", "Linked to the secret")
 }
 
+func TestDraftIsReviewedAndDeployed(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	const add = "/ui/p/default/e/dev/new"
+	d.post(add, url.Values{"name": {"new_key"}, "value": {canary}, "draft": {"release-7"}}).
+		is(t, 200, "Review and deploy release-7", "Added to the draft.", "new_key", "create").lacks(t, canary)
+	d.get("/ui/p/default/drafts").is(t, 200, "release-7")
+	d.get("/ui/p/default/matrix").is(t, 200, "new_key", ">draft<")
+	page := d.get("/ui/p/default/drafts/release-7")
+	old := url.Values{"do": {"deploy"}, "revision": {page.field(t, "revision")}}
+	d.post(add, url.Values{"name": {"later"}, "value": {canary}, "draft": {"release-7"}}).is(t, 200, "later")
+	d.post("/ui/p/default/drafts/release-7", old).is(t, 422, "revision")
+	page = d.get("/ui/p/default/drafts/release-7")
+	deploy := url.Values{"do": {"deploy"}, "revision": {page.field(t, "revision")}, "form": {page.field(t, "form")}}
+	d.post("/ui/p/default/drafts/release-7", deploy).is(t, 200, "Deployed", "No draft waits")
+	d.object(backend.KindSecret, "new_key")
+	d.get("/ui/p/default/drafts/release-7").is(t, 404, "does not exist")
+}
+
+func TestMatrixShowsHolesAndDifferences(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.must(secret("dev", "both", "a"), secret("prod", "both", "b"), secret("*", "shared", "v"))
+	d.get("/ui/p/default/matrix").is(t, 200, "missing", "/e/prod/new?name=db_password", ">shared<").lacks(t, canary)
+	d.get("/ui/p/default/matrix?only=holes").is(t, 200, "db_password").lacks(t, ">both<")
+	d.get("/ui/p/default/matrix?only=different").is(t, 200, ">both<", ">different<").lacks(t, ">db_password<")
+}
+
+func TestTypeIsCreatedAndTriedWithAnExample(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	v := url.Values{"key": {"login"}, "schema": {`{"type": "object", "required": ["user"]}`}, "example": {`{"user": "a"}`}}
+	d.post("/ui/p/default/check-type", v).is(t, 200, "The schema is valid")
+	v["example"] = []string{`{}`}
+	d.post("/ui/p/default/check-type", v).is(t, 200, "user").lacks(t, "The schema is valid")
+	v["schema"] = []string{`{"type": `}
+	d.post("/ui/p/default/new-type", v).is(t, 422, "invalid JSON")
+	v["schema"] = []string{`{"type": "object"}`}
+	d.post("/ui/p/default/new-type", v).is(t, 200, "Saved.", "login")
+	d.post("/ui/p/default/types/login", v).is(t, 422, "No changes to save")
+	d.get("/ui/p/default/types/password").is(t, 200, "cannot be changed")
+}
+
+func TestQuotaIsShownAndRaised(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.get("/ui/p/default/quotas").is(t, 200, "1 of 100 secrets")
+	v := url.Values{"max_secrets": {"1"}, "max_value_bytes": {"65536"}, "max_name_length": {"256"},
+		"recovery_days": {"7"}, "max_versions": {"0"}, "version_days": {"0"}}
+	d.post("/ui/p/default/quotas", v).is(t, 200, "The quota is used up")
+	d.post("/ui/p/default/e/dev/new", url.Values{"name": {"one_more"}, "value": {"v"}}).is(t, 422, "quota")
+	d.post("/ui/p/default/quotas", v).is(t, 422, "No changes to save")
+	v["max_secrets"] = []string{"many"}
+	d.post("/ui/p/default/quotas", v).is(t, 422, "the number is not valid", `value="many"`)
+}
+
+func TestTokenIsCreatedAndShownOnce(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	v := url.Values{"name": {"pipelines"}, "role": {"runtime"}, "for": {"workload"}}
+	d.post("/ui/tokens", v).is(t, 200, "cannot be shown again", "pnct_", "pipelines")
+	page := d.get("/ui/tokens").is(t, 200, "pipelines")
+	page.lacks(t, ">pnct_")
+	d.post("/ui/tokens", v).is(t, 422, "already exists")
+	d.now = d.now.Add(11 * time.Minute)
+	d.post("/ui/tokens", url.Values{"name": {"later"}, "role": {"viewer"}, "for": {"person"}}).is(t, 422, "A new code")
+	id := regexp.MustCompile(`name="delete" value="([^"]+)"`).FindAllStringSubmatch(page.body, -1)
+	d.post("/ui/tokens", url.Values{"delete": {id[len(id)-1][1]}}).is(t, 200, "Deleted.")
+}
+
+func TestReportsAndHealthAreShown(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.must(secret("dev", "twin", canary))
+	d.get("/ui/p/default/reports").is(t, 200, "same value", "twin", "missing").lacks(t, canary)
+	d.get("/ui/p/default/reports?only=same-value").is(t, 200, "twin").lacks(t, ">missing</span></td>")
+	d.get("/ui/p/default/reports?only=x").is(t, 400, "does not exist")
+	d.get("/ui/doctor").is(t, 200, "The backend has no problem")
+}
+
 // TestHostileTextsAreOnlyTexts shows entries whose texts try to be markup or to reverse the text around them.
 func TestHostileTextsAreOnlyTexts(t *testing.T) {
 	d := newDashboard(t)

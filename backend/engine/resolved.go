@@ -24,6 +24,8 @@ func checkResolved(q backend.Query, now time.Time) error {
 	switch {
 	case !asksResolved(q):
 		return nil
+	case q.Kind == backend.KindEntry && q.UnusedSince.IsZero():
+		return nil
 	case q.Kind != backend.KindSecret || q.Deleted:
 		return backend.Errorf(backend.CodeInvalid, "the selector %s is for existing secrets only", at).
 			WithHint("leave it out, or list secrets").At(at)

@@ -100,6 +100,17 @@ var entryListCases = []testCase{
 		}
 		equal(f, "uses", fmt.Sprint(uses), "map[dev other:0 dev to_used:0 dev used:2 prod used:1]")
 	}},
+	{"a list of entries can say when its secrets were last resolved", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "s", "v"), plain("dev", "p", `1`))
+		names, page := f.entries(backend.Query{Environment: "dev", LastResolved: true})
+		equal(f, "names", names, "p s")
+		equal(f, "total", total(page), 2)
+		q := backend.Query{Kind: backend.KindEntry, Project: project, UnusedSince: page.Objects[0].CreatedAt}
+		if _, err := f.Query(context.Background(), q); !errors.Is(err, backend.ErrInvalid) {
+			f.Errorf("unused_since: %v", err)
+		}
+	}},
 	{"wrong selectors of a list of entries are refused", func(f *fixture) {
 		f.environments("dev")
 		for _, q := range []backend.Query{

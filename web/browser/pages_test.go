@@ -61,7 +61,10 @@ func allPages(p *person) map[string]string {
 		"new": "/ui/p/default/e/dev/new", "new-typed": "/ui/p/default/e/dev/new?type=database_connection",
 		"new-value": "/ui/p/default/e/dev/new-value", "edit": secret + "/edit", "edit-value": value + "/edit",
 		"delete": versions + "/delete", "deleted": "/ui/p/default/deleted", "projects": "/ui/projects",
-		"missing": "/ui/p/nowhere/e/dev",
+		"matrix": "/ui/p/default/matrix?values=yes", "types": "/ui/p/default/types", "new-type": "/ui/p/default/new-type",
+		"type": "/ui/p/default/types/database_connection", "drafts": "/ui/p/default/drafts",
+		"draft": "/ui/p/default/drafts/release-7", "reports": "/ui/p/default/reports", "quotas": "/ui/p/default/quotas",
+		"tokens": "/ui/tokens", "doctor": "/ui/doctor", "missing": "/ui/p/nowhere/e/dev",
 	}
 }
 

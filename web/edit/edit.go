@@ -264,7 +264,7 @@ func (f form) again(q *site.Request, err error, t site.Template, p site.Page) er
 
 func (f form) done(q *site.Request, place *site.Place, out backend.Outcome, done string) error {
 	if f.Draft != "" {
-		return q.Redirect(place.In(), "staged")
+		return q.Redirect(place.Path("drafts", f.Draft), "staged")
 	}
 	return q.Redirect(site.EntryPath(out.Object), done)
 }

@@ -130,7 +130,7 @@ func show(q *site.Request) error {
 	l := list{filter: filterOf(q.R.URL.Query()), Known: len(place.Environments)}
 	got, err := q.Query(backend.Query{Kind: backend.KindEntry, Project: place.Project.Name,
 		Environment: place.Environment, Search: l.Search, Type: l.Type, Scope: l.Scope, Sort: l.Sort,
-		Descending: l.Down, Offset: (l.Number - 1) * pageSize, Limit: pageSize})
+		Descending: l.Down, Offset: (l.Number - 1) * pageSize, Limit: pageSize, LastResolved: true})
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,7 @@ func remove(q *site.Request, kind backend.Kind, sent bool) error {
 		switch {
 		case err == nil && d.Wrong:
 		case err == nil && d.Draft != "":
-			return q.Redirect(place.In(), "staged")
+			return q.Redirect(place.Path("drafts", d.Draft), "staged")
 		case err == nil:
 			return q.Redirect(place.In(), "deleted")
 		case !site.IsUsers(err):

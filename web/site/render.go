@@ -84,12 +84,13 @@ var (
 // functions are those of all templates.
 var functions = template.FuncMap{
 	"text": Text, "navtext": func(id string) string { return Text("nav." + id) },
+	"ruletext":   func(id string) string { return Text("rule." + id) },
 	"columntext": func(id string) string { return Text("column." + id) },
 	"icon":       icon, "asset": assetPath, "when": when, "date": date, "plural": backend.Plural,
 	"entry": EntryPath, "project": ProjectPath, "shown": readable, "any": func() string {
 		return backend.AnyEnvironment
 	},
-	"list": func(all ...any) []any { return all }, "join": strings.Join, "deref": func(n *int) int {
+	"add": func(a, b int) int { return a + b }, "deref": func(n *int) int {
 		if n == nil {
 			return 0
 		}

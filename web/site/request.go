@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -169,4 +170,13 @@ func IsUsers(err error) bool {
 		return true
 	}
 	return false
+}
+
+// Number returns a number of a form, or nil if it is none.
+func Number(text string) *int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return nil
+	}
+	return &n
 }

@@ -28,7 +28,7 @@ func TestTextsAreUsedAndExist(t *testing.T) {
 	calls := regexp.MustCompile(`(?:{{|\(|[^a-zA-Z.])(?:text|site\.Text|Text)[ (]"([a-z.]+)"`)
 	sections := regexp.MustCompile(`"id" "([a-z]+)"`)
 	columns := regexp.MustCompile(`"by" "([a-z]+)"`)
-	done := regexp.MustCompile(`(?:Redirect|done)\(.*, "([a-z]+)"\)`)
+	done := regexp.MustCompile(`(?:(?:Redirect|done)\(.*, |done = )"([a-z]+)"(?:\)|\n)`)
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() && (d.Name() == "browser" || d.Name() == "static") {
 			return fs.SkipDir
@@ -58,7 +58,7 @@ func TestTextsAreUsedAndExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key := range texts {
-		if !used[key] && !strings.HasPrefix(key, "edit.kind.") {
+		if !used[key] && !strings.HasPrefix(key, "edit.kind.") && !strings.HasPrefix(key, "rule.") {
 			t.Errorf("no page uses the text %q", key)
 		}
 	}

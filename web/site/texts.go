@@ -57,7 +57,8 @@ var texts = map[string]string{
 	"column.name": "Key", "column.kind": "Kind", "column.type": "Type", "column.description": "Description",
 	"column.environments": "Environments", "column.environment": "Environment", "column.version": "Version",
 	"column.created": "Created", "column.updatedby": "Updated by",
-	"column.usedby": "Used by", "column.actions": "Actions", "column.by": "By", "column.client": "With",
+	"column.usedby": "Used by", "column.lastused": "Last used",
+	"column.actions": "Actions", "column.by": "By", "column.client": "With",
 	"column.note": "Note", "column.deleted": "Deleted", "column.until": "Restorable",
 
 	"entries.title": "Secrets", "entries.in": "Secrets in %s", "entries.shared": "Secrets of all environments",
@@ -158,4 +159,53 @@ var texts = map[string]string{
 
 	"done.created": "Created.", "done.saved": "Saved.", "done.deleted": "Deleted.", "done.restored": "Restored.",
 	"done.rolledback": "Rolled back: the earlier value is a new version.", "done.staged": "Added to the draft.",
+	"done.deployed": "Deployed: all changes of the draft are made.", "done.discarded": "Discarded.",
+	"done.refreshed": "The changes accept the present state.", "done.dropped": "Left out of the draft.",
+
+	"drafts.title": "Drafts", "drafts.lead": "Changes that wait for somebody to deploy them together.",
+	"drafts.name": "Draft", "drafts.changes": "Changes", "drafts.none": "No draft waits",
+	"drafts.none.lead":   "When you add, edit or delete an entry, you can put the change into a draft.",
+	"drafts.review":      "Review and deploy %s",
+	"drafts.review.lead": "What the deployment would do. No value is shown, and either all changes are made or none.",
+	"drafts.difference":  "Changes of the draft", "drafts.change": "Change", "drafts.same": "no difference",
+	"drafts.drop": "Leave out %s", "drafts.nothing": "The draft has no changes.", "drafts.deploy": "Deploy all changes",
+	"drafts.refresh": "Accept the present state", "drafts.discard": "Discard the draft",
+	"drafts.stale": "stale: the object %s since the change was staged",
+
+	"matrix.title": "Matrix", "matrix.lead": "Which secret is set in which environment.",
+	"matrix.filters": "Filters", "matrix.all": "All", "matrix.holes": "Only with holes",
+	"matrix.different": "Only different values", "matrix.compare": "Compare values", "matrix.set": "set",
+	"matrix.shared": "shared", "matrix.missing": "missing", "matrix.draft": "draft", "matrix.fill": "add %s to %s",
+	"matrix.notcompared": "You may not compare values.", "matrix.none": "Nothing to show",
+	"matrix.none.lead": "No secret matches. Secrets that you add are here, with each environment that lacks them.",
+
+	"reports.title": "Reports", "reports.lead": "Secrets that need attention. The comparison of values stores nothing.",
+	"reports.finding": "Finding", "reports.detail": "Detail", "reports.lastused": "Last used",
+	"reports.nousages": "No file has registered its references, so no secret is reported as in no file. " +
+		"Register them with: pouncet check --register",
+	"reports.notcompared": "The values of %s were not compared, because you may not have them.",
+	"reports.none":        "No secret needs attention",
+	"reports.none.lead":   "Nothing expires soon, and nothing is missing.",
+
+	"quotas.title": "Quota and rules", "quotas.lead": "The limits that the project sets for its entries.",
+	"quotas.used": "%s of %s secrets", "quotas.full": "The quota is used up. Raise it below, or delete secrets.",
+	"quotas.rules": "Rules", "rule.max_secrets": "Quota of secrets", "rule.max_value_bytes": "Largest value, in bytes",
+	"rule.max_name_length": "Longest name", "rule.recovery_days": "Days to undo a deletion",
+	"rule.max_versions": "Versions to keep; 0 for all", "rule.version_days": "Days to keep versions; 0 for all",
+	"rule.name_pattern": "Pattern that names must match (RE2); empty for none",
+
+	"types.title": "Types", "types.lead": "A type says which fields a value has. Each new value is checked.",
+	"types.add": "Add type", "types.display": "Display name", "types.origin": "Origin", "types.builtin": "built in",
+	"types.own": "this project", "types.builtin.lead": "This type belongs to Pouncet and cannot be changed.",
+	"types.schema": "JSON Schema (draft 2020-12)", "types.example": "Example value, to try the schema",
+	"types.example.hint": "It is not stored. Write no real secret.",
+	"types.valid":        "The schema is valid, and the example fits.",
+
+	"tokens.lead":    "A token lets a person or a program use a server. It can do what its role allows.",
+	"tokens.created": "Copy the token now. It cannot be shown again.", "tokens.name": "Name", "tokens.role": "Role",
+	"tokens.for": "For", "tokens.person": "a person", "tokens.workload": "a workload", "tokens.add": "Add token",
+
+	"doctor.lead": "What is wrong with this backend.", "doctor.fine": "The backend has no problem.",
+	"doctor.deployment": "Deployment", "doctor.version": "Version",
+	"doctor.more": "To find out why a secret is not available:",
 }

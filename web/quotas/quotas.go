@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package quotas is the page with the quota and the rules of a project.
+package quotas
+
+import (
+	"embed"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/web/site"
+)
+
+//go:embed quotas.html
+var files embed.FS
+
+var page = site.NewTemplate(files, "quotas.html")
+
+// Register adds the page.
+func Register(s *site.Site) {
+	s.Section("quotas")
+	s.Handle("GET "+site.Root+"p/{project}/quotas", func(q *site.Request) error { return show(q, nil, nil) })
+	s.Handle("POST "+site.Root+"p/{project}/quotas", change)
+}
+
+// number is a number of the policy that the form can change.
+type number struct {
+	Name  string // as in JSON
+	Value string
+	Error string
+}
+
+// rules are what the page shows.
+type rules struct {
+	Project backend.Object
+	Numbers []number
+	Pattern number
+	Error   *backend.Error
+}
+
+// fields returns where the numbers of a form are in a change.
+func fields(p backend.Policy, c *backend.PolicyChange) []struct {
+	name string
+	now  int
+	set  **int
+} {
+	return []struct {
+		name string
+		now  int
+		set  **int
+	}{
+		{"max_secrets", p.MaxSecrets, &c.MaxSecrets}, {"max_value_bytes", p.MaxValueBytes, &c.MaxValueBytes},
+		{"max_name_length", p.MaxNameLength, &c.MaxNameLength}, {"recovery_days", p.RecoveryDays, &c.RecoveryDays},
+		{"max_versions", p.MaxVersions, &c.MaxVersions}, {"version_days", p.VersionDays, &c.VersionDays},
+	}
+}
+
+// show shows the rules, or what was typed with the error.
+func show(q *site.Request, typed func(string) string, failed *backend.Error) error {
+	place, err := q.Place()
+	if err != nil {
+		return err
+	}
+	policy := backend.DefaultPolicy()
+	if place.Project.Policy != nil {
+		policy = *place.Project.Policy
+	}
+	r := rules{Project: place.Project}
+	line := func(name, now string) number {
+		n := number{Name: name, Value: now}
+		if typed != nil {
+			n.Value = typed(name)
+		}
+		if failed != nil && failed.Attribute == name {
+			n.Error = failed.Error()
+		}
+		return n
+	}
+	for _, f := range fields(policy, &backend.PolicyChange{}) {
+		r.Numbers = append(r.Numbers, line(f.name, strconv.Itoa(f.now)))
+	}
+	r.Pattern = line("name_pattern", policy.NamePattern)
+	status := http.StatusOK
+	if failed != nil {
+		status, r.Error = http.StatusUnprocessableEntity, failed
+	}
+	return q.RenderStatus(status, page, site.Page{Title: site.Text("quotas.title"), Section: "quotas", Place: place,
+		Data: r})
+}
+
+func change(q *site.Request) error {
+	place, err := q.Place()
+	if err != nil {
+		return err
+	}
+	policy := backend.DefaultPolicy()
+	if place.Project.Policy != nil {
+		policy = *place.Project.Policy
+	}
+	typed := func(name string) string { return strings.TrimSpace(q.R.PostFormValue(name)) }
+	c := backend.PolicyChange{}
+	for _, f := range fields(policy, &c) {
+		n, err := strconv.Atoi(typed(f.name))
+		if err != nil {
+			return show(q, typed, backend.Errorf(backend.CodeInvalid, "the number is not valid").
+				WithHint("write a whole number").At(f.name))
+		}
+		if n != f.now {
+			*f.set = &n
+		}
+	}
+	if pattern := typed("name_pattern"); pattern != policy.NamePattern {
+		c.NamePattern = &pattern
+	}
+	if c == (backend.PolicyChange{}) {
+		return show(q, typed, backend.Errorf(backend.CodeInvalid, "No changes to save"))
+	}
+	_, err = q.Change(backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, ID: place.Project.ID, Policy: &c})
+	if err != nil {
+		if site.IsUsers(err) {
+			return show(q, typed, backend.AsError(err))
+		}
+		return err
+	}
+	return q.Redirect(place.Path("quotas"), "saved")
+}

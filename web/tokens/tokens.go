@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package tokens is the page with the tokens of a server.
+package tokens
+
+import (
+	"embed"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/web/site"
+)
+
+//go:embed tokens.html
+var files embed.FS
+
+var page = site.NewTemplate(files, "tokens.html")
+
+// Register adds the page.
+func Register(s *site.Site) {
+	s.Section("tokens")
+	s.Handle("GET "+site.Root+"tokens", func(q *site.Request) error { return show(q, list{}) })
+	s.Handle("POST "+site.Root+"tokens", act)
+}
+
+// list is what the page shows.
+type list struct {
+	Tokens               []backend.Object
+	Roles                []backend.Role
+	Name, Role, For, End string // what was typed
+	Asks                 bool   // the credential is asked for again
+	New                  string // the token that was created: it is shown once
+	Error                *backend.Error
+}
+
+func show(q *site.Request, l list) error {
+	var err error
+	if l.Tokens, err = q.List(backend.Query{Kind: backend.KindToken}); err != nil {
+		return err
+	}
+	l.Roles = backend.Roles
+	status := http.StatusOK
+	if l.Error != nil || l.Asks {
+		status = http.StatusUnprocessableEntity
+	}
+	if l.New != "" {
+		q.NotCompressed()
+	}
+	return q.RenderStatus(status, page, site.Page{Title: site.Text("nav.tokens"), Section: "tokens", Data: l})
+}
+
+// act creates or deletes a token.
+func act(q *site.Request) error {
+	if id := q.R.PostFormValue("delete"); id != "" {
+		if _, err := q.Change(backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, ID: id}); err != nil {
+			if site.IsUsers(err) {
+				return show(q, list{Error: backend.AsError(err)})
+			}
+			return err
+		}
+		return q.Redirect(site.Root+"tokens", "deleted")
+	}
+	l := list{Name: strings.TrimSpace(q.R.PostFormValue("name")), Role: q.R.PostFormValue("role"),
+		For: q.R.PostFormValue("for"), End: q.R.PostFormValue("end")}
+	confirmed, err := q.IsConfirmed()
+	if !confirmed {
+		l.Asks = true
+		if err != nil {
+			l.Error = backend.AsError(err)
+		}
+		return show(q, l)
+	}
+	if err := l.create(q); err != nil {
+		if !site.IsUsers(err) {
+			return err
+		}
+		l.Error = backend.AsError(err)
+	}
+	return show(q, l)
+}
+
+// create creates the token that the form describes.
+func (l *list) create(q *site.Request) error {
+	role, kind := backend.Role(l.Role), backend.PrincipalKind(l.For)
+	token, hash := access.NewToken()
+	c := backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: l.Name, Role: &role, Principal: &kind,
+		TokenHash: hash}
+	if l.End != "" {
+		at, err := time.Parse(time.DateOnly, l.End)
+		if err != nil {
+			return backend.Errorf(backend.CodeInvalid, "the date is not valid").WithHint("write it as 2027-01-31")
+		}
+		c.ExpiresAt = &at
+	}
+	// Without the id of the form: each attempt has another token, and two of them must not be taken for one.
+	_, err := q.Service.Apply(q.Context(), backend.ChangeSet{Changes: []backend.Change{c}})
+	if err == nil {
+		l.New = token
+	}
+	return err
+}
