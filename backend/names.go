@@ -4,6 +4,7 @@ package backend
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -56,11 +57,14 @@ func CheckTag(tag string) *Error {
 		return Errorf(CodeInvalid, "tag %s is not valid", Quote(tag)).
 			WithHint("use 1 to %d letters, digits, %q, %q and %q, beginning with a letter", MaxTagBytes, ".", "_", "-")
 	}
-	if tag == PreviousVersion || tag == "current" || tag == "latest" {
+	if slices.Contains(reservedTags, strings.ToLower(tag)) {
 		return Errorf(CodeInvalid, "tag %q is reserved", tag).WithHint("choose another name")
 	}
 	return nil
 }
+
+// reservedTags would be taken for what they say, in upper and lower case.
+var reservedTags = []string{PreviousVersion, "current", "latest"}
 
 func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
 

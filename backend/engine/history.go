@@ -42,7 +42,7 @@ func numberOf(version string, secret store.Object) (int64, error) {
 	n, ok := a.Tags[version]
 	if !ok {
 		return 0, backend.Errorf(backend.CodeNotFound, "secret %q has no version with the tag %q", shownName(secret),
-			version).WithHint("list its versions: pouncet secret history %s", shownName(secret)).At("version")
+			version).WithHint("list its versions: pouncet secret history %s", secret.ID).At("version")
 	}
 	return n, nil
 }

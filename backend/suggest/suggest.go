@@ -13,9 +13,31 @@ import (
 )
 
 // Name returns the candidate that is closest to a mistyped name, or "". At most about a third of the letters may
-// differ. Upper and lower case are equal.
+// differ, or two neighbours are swapped. Upper and lower case are equal.
 func Name(name string, candidates []string) string {
-	return WithinDistance(max(1, (len(name)+1)/3), name, candidates)
+	if near := WithinDistance(max(1, (len(name)+1)/3), name, candidates); near != "" {
+		return near
+	}
+	for _, c := range candidates {
+		if isSwapped(strings.ToLower(name), strings.ToLower(c)) {
+			return c
+		}
+	}
+	return ""
+}
+
+// isSwapped reports whether two names differ only in that two neighbours are swapped. In a short name, this counts as
+// too many different letters.
+func isSwapped(x, y string) bool {
+	if len(x) != len(y) {
+		return false
+	}
+	for i := range len(x) - 1 {
+		if x[i] != y[i] {
+			return x[i] == y[i+1] && x[i+1] == y[i] && x[i+2:] == y[i+2:]
+		}
+	}
+	return false
 }
 
 // WithinDistance returns the candidate other than name that is closest to it, or "". At most most letters may differ.

@@ -10,10 +10,11 @@ import (
 )
 
 func TestName(t *testing.T) {
-	names := []string{"db_password", "api_key", "x"}
+	names := []string{"db_password", "api_key", "x", "env"}
 	for name, want := range map[string]string{
 		"db_pasword": "db_password", "API_KEY": "api_key", "unrelated": "", "db_password_of_all": "", "api_key": "", "": "x",
 		"y": "x", "db_passwrod": "db_password",
+		"evn": "env", "EVN": "env", "nev": "env", "vne": "", "en": "env",
 	} {
 		if got := suggest.Name(name, names); got != want {
 			t.Errorf("the suggestion for %q is %q, want %q", name, got, want)

@@ -98,8 +98,8 @@ func (a *app) editorCommand() (string, error) {
 		return editor, nil
 	}
 	if !isTerminal(a.in) || !isTerminal(a.err) {
-		return "", backend.Errorf(backend.CodeInvalid, "there is no terminal for an editor").
-			WithHint("set VISUAL or EDITOR to a program that needs none, or write the value with: pouncet secret set --stdin")
+		return "", &usageError{backend.Errorf(backend.CodeInvalid, "there is no terminal for an editor").WithHint(
+			"set VISUAL or EDITOR to a program that needs none, or write the value with: pouncet secret set --stdin")}
 	}
 	if _, err := exec.LookPath("vi"); err != nil {
 		return "", backend.Errorf(backend.CodeInvalid, "no editor is set").WithHint("set VISUAL or EDITOR")

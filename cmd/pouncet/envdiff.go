@@ -123,8 +123,8 @@ func (a *app) twoEnvironments(ctx context.Context, s backend.Service, args []str
 		}
 	}
 	if out[0] == out[1] {
-		return out, backend.Errorf(backend.CodeInvalid, "environment %s is given twice", backend.Quote(out[0])).
-			WithHint("name two environments")
+		return out, &usageError{backend.Errorf(backend.CodeInvalid, "environment %s is given twice",
+			backend.Quote(out[0])).WithHint("name two environments")}
 	}
 	return out, nil
 }

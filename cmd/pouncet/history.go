@@ -111,15 +111,18 @@ func (a *app) compareCommand(o objectCommand) *cobra.Command {
 			return err
 		}
 		one, two := versionArgument(args[1]), versionArgument(args[2])
+		if err := checkVersions(one, two); err != nil {
+			return err
+		}
 		out, err := s.Apply(ctx, backend.ChangeSet{DryRun: true, Changes: []backend.Change{{
 			Op: backend.OpCompare, Kind: backend.KindSecret, ID: secret.ID, FromVersion: &one,
 			With: &backend.VersionOf{Version: two},
 		}}})
-		if err != nil {
-			return err
+		if err == nil && out[0].Err != nil {
+			err = out[0].Err
 		}
-		if out[0].Err != nil {
-			return out[0].Err
+		if err != nil {
+			return markMissingVersion(err)
 		}
 		if out[0].Unchecked != "" {
 			return backend.Errorf(backend.CodeDenied,
@@ -156,6 +159,25 @@ func differentFields(o backend.Outcome) []string {
 	return o.Fields
 }
 
+// checkVersions returns the error of an argument that cannot name a version. "" is the current one.
+func checkVersions(versions ...string) error {
+	for _, v := range versions {
+		if err := backend.CheckVersion(v); err != nil && v != "" {
+			return &usageError{err}
+		}
+	}
+	return nil
+}
+
+// markMissingVersion marks the error of a version that a secret does not have: it is a missing reference.
+func markMissingVersion(err error) error {
+	at := []string{"version", "from_version", "tags"}
+	if e := backend.AsError(err); e != nil && e.Code == backend.CodeNotFound && slices.Contains(at, e.Attribute) {
+		return missingReferenceError{err}
+	}
+	return err
+}
+
 // versionArgument returns the version of an argument, as a reference has it.
 func versionArgument(s string) string {
 	if s == "current" {
@@ -185,12 +207,16 @@ func (a *app) rollbackCommand(o objectCommand) *cobra.Command {
 		if to == "" {
 			return usage(c, "--to is required: the version whose value is written again")
 		}
+		if err := checkVersions(to); err != nil {
+			return err
+		}
 		secret, err := a.findOne(ctx, s, o, args[0])
 		if err != nil {
 			return err
 		}
-		return a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: secret.ID, FromVersion: &to,
+		err = a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: secret.ID, FromVersion: &to,
 			Note: flagValue(c, "note", note), Expect: flagValue(c, "expect", expect)})
+		return markMissingVersion(err)
 	})
 	return c
 }
@@ -223,8 +249,8 @@ func (a *app) tagCommand(o objectCommand) *cobra.Command {
 		default:
 			return usage(c, "VERSION must be a number, \"current\", \"previous\" or a tag of the secret")
 		}
-		return a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: secret.ID,
-			Tags: map[string]int64{args[2]: n}})
+		return markMissingVersion(a.apply(ctx, s, backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret,
+			ID: secret.ID, Tags: map[string]int64{args[2]: n}}))
 	})
 	return c
 }

@@ -73,5 +73,8 @@ func isEmpty(f *pflag.Flag) bool {
 		elements := list.GetSlice()
 		return len(elements) == 0 || slices.Contains(elements, "")
 	}
+	if _, isDuration := f.Value.(*durationFlag); isDuration {
+		return false // it is not valid if it is empty, and 0 shows as empty
+	}
 	return f.Value.String() == ""
 }

@@ -26,9 +26,9 @@ func (a *app) prompt(ctx context.Context, name string) (backend.Plaintext, error
 	secret := "secret " + backend.Quote(name)
 	f, ok := a.in.(*os.File)
 	if !ok || !isTerminal(a.in) {
-		return none, backend.Errorf(backend.CodeInvalid,
+		return none, &usageError{backend.Errorf(backend.CodeInvalid,
 			"a value for %s is required, and there is no terminal to ask for it", secret).
-			WithHint("use --stdin, --file or --generate").At("value")
+			WithHint("use --stdin, --file or --generate").At("value")}
 	}
 	first, err := a.readHidden(ctx, f, "Value of "+secret+" (hidden): ")
 	if err != nil {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ the secret, field or version does not exist, the exit code is 3.
 		if err := checkOneEnvironment(c, a.environmentName()); err != nil {
 			return err
 		}
-		if err := to.check(a, c); err != nil {
+		if err := cmp.Or(to.check(a, c), checkVersions(ref.Version)); err != nil {
 			return err
 		}
 		return a.with(func(ctx context.Context, s backend.Service, args []string) error {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -163,7 +164,7 @@ needs the role admin. The value of a restricted secret cannot be revealed.
 		return a.printResolved(ctx, s, ref, secret.ID, to)
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := to.check(a, c); err != nil {
+		if err := cmp.Or(to.check(a, c), checkVersions(version)); err != nil {
 			return err
 		}
 		return reveal(c, args)

@@ -130,8 +130,9 @@ func (a *app) readToken(ctx context.Context, endpoint string, stdin bool) (strin
 		}
 		token = string(text)
 	default:
-		return "", backend.Errorf(backend.CodeInvalid, "a token is required, and there is no terminal to ask for it").
-			WithHint("use --stdin or --token-file").At("token")
+		return "", &usageError{backend.Errorf(backend.CodeInvalid,
+			"a token is required, and there is no terminal to ask for it").
+			WithHint("use --stdin or --token-file").At("token")}
 	}
 	token = strings.TrimSpace(token)
 	if !access.WellFormed(token) {

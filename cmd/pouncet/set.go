@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -97,6 +98,9 @@ func withFlagName(c *cobra.Command, err error) error {
 		return err
 	}
 	e.Message = "--" + flag + " " + rest
+	if typ := c.Flags().Lookup(flag).Value.Type(); e.Code == backend.CodeInvalid && (typ == "int" || typ == "days") {
+		return (&usageError{&e}).withHint("%s", cmp.Or(e.Hint, "read the help: "+c.CommandPath()+" --help"))
+	}
 	return &e
 }
 

@@ -148,7 +148,14 @@ func flagError(c *cobra.Command, err error) error {
 			dashes = "-"
 		}
 		wrong := usage(c, "%s has no flag %s%s", c.CommandPath(), dashes, unknown.GetSpecifiedName())
-		suggestion := suggest.Name(unknown.GetSpecifiedName(), flagNames(c))
+		names := flagNames(c)
+		if slices.Contains(names, "env") {
+			names = append(names, wordOfEnv)
+		}
+		suggestion := suggest.Name(unknown.GetSpecifiedName(), names)
+		if unknown.GetSpecifiedName() == wordOfEnv || suggestion == wordOfEnv {
+			suggestion = "env"
+		}
 		if suggestion != "" {
 			suggestion = "--" + suggestion
 		}
@@ -156,6 +163,9 @@ func flagError(c *cobra.Command, err error) error {
 	}
 	return usage(c, "the flags of %s cannot be parsed", c.CommandPath())
 }
+
+// wordOfEnv is what --env is short for.
+const wordOfEnv = "environment"
 
 // flagNames returns the names of the flags of a command.
 func flagNames(c *cobra.Command) []string {
