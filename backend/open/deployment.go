@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -23,9 +24,9 @@ type Upgrade struct {
 }
 
 // openDatabase opens the database of a folder, with signed rows. It upgrades an older one, and then names its
-// deployment in the settings.
+// deployment in the settings. If mayRead is set, it opens a database that this user may not write for reading.
 func openDatabase(
-	ctx context.Context, folder string, s settings, trusted *trustedKeys,
+	ctx context.Context, folder string, s settings, trusted *trustedKeys, mayRead bool,
 ) (*signed.Store, *envelope.Keyring, *Upgrade, error) {
 	path, made := filepath.Join(folder, databaseFile), false
 	upgrade := func(ctx context.Context, id string) (func(context.Context, store.Tx) error, error) {
@@ -38,7 +39,11 @@ func openDatabase(
 			return sign(ctx, tx)
 		}, err
 	}
-	database, err := sqlite.Open(ctx, path, sqlite.WithUpgrade(upgrade))
+	openFile := sqlite.Open
+	if mayRead && durable.Writable(path) != nil {
+		openFile = sqlite.OpenReadOnly
+	}
+	database, err := openFile(ctx, path, sqlite.WithUpgrade(upgrade))
 	if err != nil {
 		return nil, nil, nil, err
 	}

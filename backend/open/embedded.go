@@ -167,11 +167,11 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 	}
 	trusted := newTrustedKeys(path, s)
 	trusted.local, trusted.observer = local, c.KMSObserver
-	database, keys, upgrade, err := openDatabase(ctx, path, s, trusted)
+	database, keys, upgrade, err := openDatabase(ctx, path, s, trusted, c.MayRead || local)
 	if err != nil {
 		return nil, err
 	}
-	reads, err := openReads(ctx, path, database)
+	reads, err := openReads(ctx, path, database, c.MayRead || local)
 	if err != nil {
 		return nil, errors.Join(err, database.Close())
 	}

@@ -58,6 +58,10 @@ type Config struct {
 	// CreateIfAbsent makes Open initialise the embedded backend if it does not exist.
 	CreateIfAbsent bool
 
+	// MayRead makes Embedded open a folder that this user may read and not write, as Open does. Then every change fails
+	// with ErrDenied, and so does every read of a value, because it cannot be recorded.
+	MayRead bool
+
 	searched bool // Path is the result of a search, so that its owner is checked
 }
 
@@ -124,7 +128,7 @@ func (b *Backend) Close() error { return b.close() }
 
 // Open opens the backend that c describes. It does not call the server or the KMS. Calls of the embedded backend are
 // audited. They run as the local user with the admin role, because a role cannot restrict someone who can open the
-// files.
+// files. A folder that this user may only read is opened too: see Config.MayRead.
 func Open(ctx context.Context, c Config) (*Backend, error) {
 	if c.Endpoint != "" {
 		client, err := httpapi.NewClient(httpapi.ClientOptions{

@@ -5,11 +5,16 @@ package open
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
+	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 )
 
@@ -21,13 +26,22 @@ func createReads(ctx context.Context, folder, deployment string) error {
 	return sqlite.CreateReadLog(ctx, filepath.Join(folder, readsFile), deployment)
 }
 
-// openReads opens the file with the records of reads, and creates it if it is missing.
-func openReads(ctx context.Context, folder string, database *signed.Store) (*sqlite.ReadLog, error) {
-	reads, err := openReadsFile(ctx, folder, database)
-	if err == nil {
-		reads.UseProver(database.Prover())
+// openReads opens the file with the records of reads, and creates it if it is missing. If mayRead is set and this user
+// may not write the file, it returns unrecorded.
+func openReads(ctx context.Context, folder string, database *signed.Store, mayRead bool) (Reads, error) {
+	if mayRead && !mayRecord(folder) {
+		file, err := sqlite.OpenReadLogReadOnly(ctx, filepath.Join(folder, readsFile), database.Deployment())
+		if err != nil {
+			return nil, err
+		}
+		return unrecorded{file, folder}, nil
 	}
-	return reads, err
+	reads, err := openReadsFile(ctx, folder, database)
+	if err != nil {
+		return nil, err
+	}
+	reads.UseProver(database.Prover())
+	return reads, nil
 }
 
 func openReadsFile(ctx context.Context, folder string, database *signed.Store) (*sqlite.ReadLog, error) {
@@ -52,3 +66,38 @@ func openReadsFile(ctx context.Context, folder string, database *signed.Store) (
 	}
 	return reads, err
 }
+
+// mayRecord reports whether this user may write the records of reads in a folder, or create their file.
+func mayRecord(folder string) bool {
+	path := filepath.Join(folder, readsFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		path = folder
+		if durable.Writable(filepath.Join(folder, databaseFile)) != nil {
+			return false // the database has to record that the file is new
+		}
+	}
+	return durable.Writable(path) == nil
+}
+
+// unrecorded are the records of reads in a folder that this user may not write. Who cannot be recorded gets no value.
+type unrecorded struct {
+	*sqlite.ReadLog
+	folder string
+}
+
+var _ Reads = unrecorded{}
+
+func (u unrecorded) AppendRecords(context.Context, ...store.Record) error {
+	return backend.Errorf(backend.CodeDenied, "this user may not write to %s", u.Path()).
+		WithHint("let this user write to folder %s and its files; lists and checks of files need no record", u.folder)
+}
+
+func (unrecorded) DeleteRecords(
+	context.Context, time.Time, int, func(log string, deleted int) store.Record,
+) (int, error) {
+	return 0, nil // none expires here
+}
+
+func (unrecorded) ForgetResolved(context.Context, string, []string) error { return nil } // nothing was deleted
+
+func (u unrecorded) Check(ctx context.Context) (low, err error) { return nil, u.AppendRecords(ctx) }

@@ -34,6 +34,7 @@ func (a *app) openEmbedded(ctx context.Context, purpose string) (*open.Parts, er
 	if err != nil {
 		return nil, err
 	}
+	config.MayRead = true
 	parts, err := open.Embedded(ctx, config)
 	if err == nil {
 		a.reportUpgrade(parts.Upgrade)

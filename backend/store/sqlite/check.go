@@ -25,6 +25,9 @@ func (s *Store) Check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.checkWritable(); err != nil {
+		return err
+	}
 	if err := s.checkSpace(); err != nil {
 		return err
 	}

@@ -23,12 +23,25 @@ var errClosed = errors.New("closed")
 // dsn returns the address of a connection with its settings. It does not set journal_mode, because that would change a
 // file that may not be a Pouncet database.
 func dsn(path string, wait time.Duration, readOnly bool) string {
+	return fileURL(path, connectionSettings(wait, readOnly))
+}
+
+// readOnlyDSN returns the address of a connection to a file that this process may not write: see readonly.go.
+func readOnlyDSN(path string, wait time.Duration, immutable bool) string {
+	settings := connectionSettings(wait, true)
+	settings.Set("mode", "ro")
+	if immutable {
+		settings.Set("immutable", "1")
+	}
+	return fileURL(path, settings)
+}
+
+func fileURL(path string, settings url.Values) string {
 	slashed := filepath.ToSlash(path)
 	if !strings.HasPrefix(slashed, "/") {
 		slashed = "/" + slashed // the path starts with a drive letter
 	}
-	query := connectionSettings(wait, readOnly).Encode()
-	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: query}).String()
+	return (&url.URL{Scheme: "file", Path: slashed, RawQuery: settings.Encode()}).String()
 }
 
 func connectionSettings(wait time.Duration, readOnly bool) url.Values {

@@ -19,6 +19,9 @@ import (
 
 // Update implements store.Store.
 func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
+	if err := s.checkWritable(); err != nil {
+		return err
+	}
 	return s.queue.Update(ctx, f)
 }
 

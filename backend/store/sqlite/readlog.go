@@ -93,13 +93,22 @@ func OpenReadLog(ctx context.Context, path, deployment string, options ...Option
 	if err := s.open(ctx); err != nil {
 		return nil, err
 	}
-	if s.deployment != deployment {
-		_ = s.Close() // nothing was written
-		return nil, s.corruptError("%s belongs to another database: it has the id %s, and the database has %s", s.path,
-			s.deployment, deployment)
+	if err := l.checkDeployment(deployment); err != nil {
+		return nil, err
 	}
 	l.keepReserve(ctx)
 	return l, nil
+}
+
+// checkDeployment closes the file and returns an error if it belongs to another deployment.
+func (l *ReadLog) checkDeployment(deployment string) error {
+	s := l.store
+	if s.deployment == deployment {
+		return nil
+	}
+	_ = s.Close() // nothing was written
+	return s.corruptError("%s belongs to another database: it has the id %s, and the database has %s", s.path,
+		s.deployment, deployment)
 }
 
 func newReadStore(path string, options []Option) (*Store, error) {

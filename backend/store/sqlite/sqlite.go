@@ -59,6 +59,9 @@ type Store struct {
 	onCommit    func(calls int) // tests set it, to learn how many calls of Update share a commit
 	upgrade     Upgrade
 	transfer    bool // the database may be one that is moved
+	readOnly    bool // see OpenReadOnly
+	immutable   bool // SQLite takes no locks
+	unchanged   fileState
 	deployment  string
 	prover      store.Prover // nil if records get no hashes
 
@@ -109,7 +112,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 			WithHint("use the path of the database file")
 	}
 	// SQLite opens a file on a read-only disk, and would report it at the first change.
-	if err := durable.Writable(s.path); err != nil {
+	if err := durable.Writable(s.path); err != nil && !s.readOnly {
 		return fileError("opening", s.path, err)
 	}
 	// The first process that opens a database, and the last one that closes it, lock all of it for a short time.
@@ -157,12 +160,7 @@ func (s *Store) connect(ctx context.Context) error {
 	if err := s.checkIdentity(ctx, c); err != nil {
 		return err
 	}
-	// The file stores this mode, but a copy made by VACUUM INTO does not have it. It may be set only after
-	// checkIdentity, because it changes the file.
-	if err := c.exec(ctx, "PRAGMA journal_mode = WAL"); err != nil {
-		return s.translate(err)
-	}
-	if err := s.migrate(ctx, c); err != nil {
+	if err := s.prepare(ctx, c); err != nil {
 		return err
 	}
 	if err := s.readDeployment(ctx, c); err != nil {
@@ -173,6 +171,19 @@ func (s *Store) connect(ctx context.Context) error {
 	}
 	healthy = true
 	return nil
+}
+
+// prepare makes the file one of the current schema with a write-ahead log.
+func (s *Store) prepare(ctx context.Context, c *conn) error {
+	if s.readOnly {
+		return s.checkCurrent(ctx, c)
+	}
+	// The file stores this mode, but a copy made by VACUUM INTO does not have it. It may be set only after
+	// checkIdentity, because it changes the file.
+	if err := c.exec(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+		return s.translate(err)
+	}
+	return s.migrate(ctx, c)
 }
 
 // readDeployment reads the id of the deployment.

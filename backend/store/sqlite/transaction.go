@@ -35,7 +35,11 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 		t.ended = true
 		healthy = open.Close() == nil
 	}()
-	return f(t)
+	err = f(t)
+	if changed := s.checkUnchanged(); changed != nil {
+		return changed // and what f has read may be anything
+	}
+	return err
 }
 
 // begin begins a read transaction, with a statement that stays open. For a database it reads the generation and the
