@@ -100,8 +100,8 @@ var generateCases = []testCase{
 			`{"type":"object","x-generate":{"key_pair":"rsa-512"}}`:                                     "rsa-2048, rsa-3072",
 			`{"type":"object","x-generate":{}}`:                                                         `"type": "string"`,
 			`{"type":"string","x-generate":{"key_pair":"ed25519"}}`:                                     `"type": "object"`,
-			`{"type":"array","items":{"type":"string","x-generate":{}}}`:                                "nothing is generated",
-			`{"type":"object","properties":{"a":{"$ref":"#/$defs/d"}},"$defs":{"d":{"x-generate":{}}}}`: "nothing is generated",
+			`{"type":"array","items":{"type":"string","x-generate":{}}}`:                                "can be generated",
+			`{"type":"object","properties":{"a":{"$ref":"#/$defs/d"}},"$defs":{"d":{"x-generate":{}}}}`: "can be generated",
 			`{"type":"object","properties":{"a":{"type":"integer","x-generate":{}}}}`:                   "field \"a\"",
 		} {
 			err := f.refused(backend.ErrInvalid, schemaOf("t", schema))
