@@ -4,6 +4,7 @@ package audit
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,10 +64,15 @@ type item struct {
 	// Role and Principal are those that a change gives a token.
 	Role      backend.Role          `json:"role,omitempty"`
 	Principal backend.PrincipalKind `json:"principal,omitempty"`
-	Action    backend.Action        `json:"action,omitempty"`
-	Changed   []string              `json:"changed,omitempty"`
-	ID        string                `json:"id,omitempty"`
-	Version   int64                 `json:"version,omitempty"`
+	// Grant is what a change of a binding gives or, after a deletion, what it gave. Rights and Members are those of a role
+	// and a group.
+	Grant   *backend.Grant  `json:"grant,omitempty"`
+	Rights  []backend.Right `json:"rights,omitempty"`
+	Members []string        `json:"members,omitempty"`
+	Action  backend.Action  `json:"action,omitempty"`
+	Changed []string        `json:"changed,omitempty"`
+	ID      string          `json:"id,omitempty"`
+	Version int64           `json:"version,omitempty"`
 	// Was is the name that a change used, if the object has another one now.
 	Was string `json:"was,omitempty"`
 	// Displaced is the id of the object that a change displaced or took over.
@@ -160,6 +166,7 @@ func (p *parts) add(log, project, environment, scope string, i item) {
 		(*string)(&i.Op), &i.ID, (*string)(&i.Role), (*string)(&i.Principal), &i.Was} {
 		*text = short(*text)
 	}
+	i.shortenAccess()
 	to, key := p.part(log), [3]string{project, environment, scope}
 	at, ok := to.index[key]
 	if !ok {
@@ -168,6 +175,25 @@ func (p *parts) add(log, project, environment, scope string, i item) {
 		to.detail.Groups = append(to.detail.Groups, group{Project: project, Environment: environment, Scope: scope})
 	}
 	to.detail.Groups[at].Items = append(to.detail.Groups[at].Items, i)
+}
+
+// shortenAccess bounds what a change says about rights.
+func (i *item) shortenAccess() {
+	if i.Grant != nil {
+		g := *i.Grant
+		for _, text := range []*string{&g.Role, &g.To, &g.Where.Project, &g.Where.Environment, &g.Where.Scope,
+			&g.Where.Names} {
+			*text = short(*text)
+		}
+		i.Grant = &g
+	}
+	if backend.CheckRights(i.Rights) != nil {
+		i.Rights = nil // they were refused
+	}
+	i.Members = slices.Clone(i.Members[:min(len(i.Members), backend.MaxMembers)])
+	for n := range i.Members {
+		i.Members[n] = short(i.Members[n])
+	}
 }
 
 // mostRecorded is how many bytes of a text a record holds. A name has 256 at most, but a refused call can have any
@@ -205,7 +231,8 @@ func resolved(refs []backend.Ref, out []backend.Resolution, err error) *parts {
 
 // asSent returns the item of a change, without its result.
 func asSent(c backend.Change) item {
-	i := item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force, Purge: c.Purge}
+	i := item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force, Purge: c.Purge, Grant: c.Grant,
+		Rights: c.Rights, Members: c.Members}
 	if c.Role != nil {
 		i.Role = *c.Role
 	}
@@ -278,6 +305,7 @@ func made(set backend.ChangeSet, out []backend.Outcome) *parts {
 			i.Was = i.Name
 		}
 		i.Kind, i.Name, i.ID, i.Version = o.Object.Kind, o.Object.Name, o.Object.ID, o.Object.Version
+		i.Grant, i.Rights, i.Members = o.Object.Grant, o.Object.Rights, o.Object.Members // with names, also of a deletion
 		i.Action, i.Changed = o.Action, o.Changed
 		if o.Displaced != nil {
 			i.Displaced = o.Displaced.ID
