@@ -2,6 +2,8 @@
 
 package backend
 
+import "time"
+
 // Policy holds the rules and limits of a project for its entries.
 type Policy struct {
 	MaxSecrets        int        `json:"max_secrets"`               // all environments together
@@ -136,6 +138,16 @@ func (c PolicyChange) Holds(p Policy) bool {
 		}
 	}
 	return true
+}
+
+// LeastKeptVersions is how many versions of a secret each policy keeps: the current and the previous one.
+const LeastKeptVersions = 2
+
+// KeepsVersion reports whether the policy keeps a version without a tag. The newest version has rank 1.
+func (p *Policy) KeepsVersion(rank int, createdAt, now time.Time) bool {
+	tooMany := p.MaxVersions > 0 && rank > p.MaxVersions
+	tooOld := p.VersionDays > 0 && createdAt.Before(now.AddDate(0, 0, -p.VersionDays))
+	return rank <= LeastKeptVersions || !tooMany && !tooOld
 }
 
 func (p *Policy) check() *Error {

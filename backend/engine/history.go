@@ -213,16 +213,13 @@ func (r *run) removeOldVersions(secret store.Object) error {
 	return err
 }
 
-const (
-	leastKept   = 2   // versions of a secret: the current and the previous one
-	mostRemoved = 100 // versions that one write removes; a sweep removes the others
-)
+const mostRemoved = 100 // versions that one write removes; a sweep removes the others
 
 // oldVersions returns the versions of a secret that a policy does not keep, oldest first.
 func oldVersions(
 	ctx context.Context, tx store.Tx, secret store.Object, p backend.Policy, now time.Time,
 ) ([]store.VersionKey, error) {
-	if p.MaxVersions == 0 && p.VersionDays == 0 || secret.Version <= leastKept {
+	if p.MaxVersions == 0 && p.VersionDays == 0 || secret.Version <= backend.LeastKeptVersions {
 		return nil, nil
 	}
 	rows, err := tx.VersionsOf(ctx, secret.Project, secret.ID, false)
@@ -234,12 +231,9 @@ func oldVersions(
 		return nil, err
 	}
 	tagged := slices.Collect(maps.Values(a.Tags))
-	oldest := now.AddDate(0, 0, -p.VersionDays)
 	var due []store.VersionKey
 	for i, v := range rows {
-		kept := len(rows) - i // this one and the newer ones
-		beyond := p.MaxVersions > 0 && kept > p.MaxVersions || p.VersionDays > 0 && v.CreatedAt.Before(oldest)
-		if beyond && kept > leastKept && !slices.Contains(tagged, v.Version) {
+		if !p.KeepsVersion(len(rows)-i, v.CreatedAt, now) && !slices.Contains(tagged, v.Version) {
 			due = append(due, store.VersionKey{Project: v.Project, Object: v.Object, Version: v.Version})
 		}
 	}

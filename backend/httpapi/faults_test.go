@@ -233,6 +233,7 @@ func TestInvalidRequestsAreRefused(t *testing.T) {
 		"no token":      {"/v1/query", "", kind, "{}", 401, "unauthenticated"},
 		"wrong token":   {"/v1/query", "CANARY", kind, "{}", 401, "unauthenticated"},
 		"invalid JSON":  {"/v1/query", goodToken, kind, "CANARY", 400, "cannot be parsed"},
+		"probe of all":  {"/v1/resolve", goodToken, kind, `{"common":{"probe":true},"refs":[]}`, 400, `no field \"probe\"`},
 		"unknown field": {"/v1/resolve", goodToken, kind, `{"refs":[{"CANARY":1}]}`, 400, "unknown field"},
 		"other field":   {"/v1/resolve", goodToken, kind, `{"refs":[{"label":1}]}`, 400, `it has no field \"label\"`},
 		"wrong type":    {"/v1/resolve", goodToken, kind, `{"refs":[{"name":["CANARY"]}]}`, 400, "field refs.name has"},

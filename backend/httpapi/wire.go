@@ -53,8 +53,17 @@ func (in queryRequest) query() (backend.Query, error) {
 // resolveRequest holds what its references have in common only once, because the references of one file often differ
 // only in their names.
 type resolveRequest struct {
-	Common ref   `json:"common"`
-	Refs   []ref `json:"refs"`
+	Common commonRef `json:"common"`
+	Refs   []ref     `json:"refs"`
+}
+
+// commonRef has the fields that references can have in common. The others say what happens to a value, and so belong to
+// one reference.
+type commonRef struct {
+	Kind        backend.Kind `json:"kind,omitempty"`
+	Project     string       `json:"project,omitempty"`
+	Environment string       `json:"environment,omitempty"`
+	Scope       string       `json:"scope,omitempty"`
 }
 
 // ref is a backend.Ref whose absent fields have the value of resolveRequest.Common. If a field is empty in one of the
@@ -73,16 +82,16 @@ type ref struct {
 
 func refsToWire(refs []backend.Ref) resolveRequest {
 	out := resolveRequest{Refs: convert(refs, func(r backend.Ref) ref { return ref(r) })}
-	factorOut(&out.Common, out.Refs, func(r *ref) *string { return (*string)(&r.Kind) })
-	factorOut(&out.Common, out.Refs, func(r *ref) *string { return &r.Project })
-	factorOut(&out.Common, out.Refs, func(r *ref) *string { return &r.Environment })
-	factorOut(&out.Common, out.Refs, func(r *ref) *string { return &r.Scope })
+	factorOut((*string)(&out.Common.Kind), out.Refs, func(r *ref) *string { return (*string)(&r.Kind) })
+	factorOut(&out.Common.Project, out.Refs, func(r *ref) *string { return &r.Project })
+	factorOut(&out.Common.Environment, out.Refs, func(r *ref) *string { return &r.Environment })
+	factorOut(&out.Common.Scope, out.Refs, func(r *ref) *string { return &r.Scope })
 	return out
 }
 
 // factorOut copies the field of the first item to common, and empties the field of all items with the same value. It
 // does nothing if the field of any item is already empty, because an empty field then means the value of common.
-func factorOut[T any](common *T, items []T, field func(*T) *string) {
+func factorOut[T any](common *string, items []T, field func(*T) *string) {
 	for i := range items {
 		if *field(&items[i]) == "" {
 			return
@@ -92,7 +101,7 @@ func factorOut[T any](common *T, items []T, field func(*T) *string) {
 		return
 	}
 	first := *field(&items[0])
-	*field(common) = first
+	*common = first
 	for i := range items {
 		if f := field(&items[i]); *f == first {
 			*f = ""
@@ -164,8 +173,8 @@ func fromWire(c change) backend.Change {
 
 func resolutionsToWire(in []backend.Resolution) resolveResponse {
 	out := resolveResponse{Resolutions: convert(in, resolutionToWire)}
-	factorOut(&out.Common, out.Resolutions, func(r *resolution) *string { return &r.Environment })
-	factorOut(&out.Common, out.Resolutions, func(r *resolution) *string { return &r.Scope })
+	factorOut(&out.Common.Environment, out.Resolutions, func(r *resolution) *string { return &r.Environment })
+	factorOut(&out.Common.Scope, out.Resolutions, func(r *resolution) *string { return &r.Scope })
 	return out
 }
 

@@ -94,7 +94,8 @@ func (a *app) checkNotStaged(ctx context.Context, s backend.Service, secret back
 
 // editorCommand returns the command of the user's editor. Without a terminal, vi would print the value.
 func (a *app) editorCommand() (string, error) {
-	if editor := cmp.Or(os.Getenv("VISUAL"), os.Getenv("EDITOR")); editor != "" {
+	visual, editor := strings.TrimSpace(os.Getenv("VISUAL")), strings.TrimSpace(os.Getenv("EDITOR"))
+	if editor = cmp.Or(visual, editor); editor != "" {
 		return editor, nil
 	}
 	if !isTerminal(a.in) || !isTerminal(a.err) {
@@ -116,7 +117,8 @@ func (a *app) edit(
 	interrupts := make(chan os.Signal, 1)
 	signal.Notify(interrupts, os.Interrupt)
 	defer signal.Stop(interrupts)
-	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM)
+	// A closed terminal (SIGHUP) ends the editor and this process, but not before the file is removed.
+	ctx, stop := signal.NotifyContext(context.WithoutCancel(ctx), syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()
 
 	before := r.Value.Expose()

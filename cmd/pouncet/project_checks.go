@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,17 +27,29 @@ func (a *app) checkProject(
 	if len(projects) == 0 {
 		return a.checkNewProject(c, s, q.Name, yes)
 	}
-	present := projects[0].Policy
-	if change.Policy == nil || change.Policy.MaxVersions == nil || *change.Policy.MaxVersions <= 0 ||
-		present != nil && present.MaxVersions == *change.Policy.MaxVersions {
+	return a.checkRetention(c, s, projects[0], change.Policy, yes)
+}
+
+// checkRetention asks before a policy removes versions that the present one keeps.
+func (a *app) checkRetention(
+	c *cobra.Command, s backend.Service, project backend.Object, change *backend.PolicyChange, yes bool,
+) error {
+	if change == nil || change.MaxVersions == nil && change.VersionDays == nil || project.Policy == nil {
 		return nil
 	}
-	versions, secrets, err := removedVersions(ctx, s, projects[0], *change.Policy.MaxVersions)
+	after := *project.Policy
+	if _, err := after.Set(*change); err != nil {
+		return nil //nolint:nilerr // the backend reports it
+	}
+	if after.MaxVersions == project.Policy.MaxVersions && after.VersionDays == project.Policy.VersionDays {
+		return nil
+	}
+	versions, secrets, err := removedVersions(c.Context(), s, project, after)
 	if err != nil || versions == 0 {
 		return err
 	}
 	text := fmt.Sprintf("%s of %s", backend.Plural(versions, "version"), backend.Plural(secrets, "secret"))
-	a.notef("pouncet: with --max-versions %d, %s will be removed", *change.Policy.MaxVersions, text)
+	a.notef("pouncet: with this policy, %s will be removed", text)
 	return a.sure(c, "Remove "+text+"?", yes, isFinal)
 }
 
@@ -58,20 +71,18 @@ func (a *app) checkNewProject(c *cobra.Command, s backend.Service, name string, 
 	return a.sure(c, "Create project "+backend.Quote(name)+"?", yes, notFinal)
 }
 
-// removedVersions returns how many versions of how many secrets go if a project keeps only some of each. The current
-// and the previous version and those with a tag stay.
+// removedVersions returns how many versions of how many secrets go under a policy.
 func removedVersions(
-	ctx context.Context, s backend.Service, project backend.Object, keep int,
+	ctx context.Context, s backend.Service, project backend.Object, policy backend.Policy,
 ) (versions, secrets int, err error) {
-	const leastKept = 2
 	for secret, err := range backend.List(ctx, s, backend.Query{Kind: backend.KindSecret, Project: project.ID}) {
 		if err != nil {
 			return 0, 0, err
 		}
-		if secret.Version <= int64(max(keep, leastKept)) {
+		if secret.Version <= backend.LeastKeptVersions {
 			continue
 		}
-		n, err := removedVersionsOf(ctx, s, secret, keep, leastKept)
+		n, err := removedVersionsOf(ctx, s, secret, policy)
 		if err != nil {
 			return 0, 0, err
 		}
@@ -83,9 +94,9 @@ func removedVersions(
 }
 
 func removedVersionsOf(
-	ctx context.Context, s backend.Service, secret backend.Object, keep, leastKept int,
+	ctx context.Context, s backend.Service, secret backend.Object, policy backend.Policy,
 ) (removed int, err error) {
-	kept := 0
+	rank, now := 0, time.Now()
 	for v, err := range backend.List(ctx, s, backend.Query{Kind: backend.KindVersion, ID: secret.ID}) {
 		if errors.Is(err, backend.ErrNotFound) {
 			return 0, nil // the secret was deleted in the meantime
@@ -93,7 +104,7 @@ func removedVersionsOf(
 		if err != nil {
 			return 0, err
 		}
-		if kept++; kept > keep && kept > leastKept && len(v.Tags) == 0 {
+		if rank++; !policy.KeepsVersion(rank, v.CreatedAt, now) && len(v.Tags) == 0 {
 			removed++
 		}
 	}

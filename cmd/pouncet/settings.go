@@ -180,17 +180,17 @@ func (a *app) tokenFor(ctx context.Context, endpoint string, from settingSource)
 		if a.tokenFile != "" {
 			return "", &usageError{backend.Errorf(backend.CodeInvalid,
 				"the endpoint is from %s, and --token-file does not go to an endpoint from a file", origin).
-				WithHint("set --endpoint %s, or log in to it: pouncet login --endpoint %s", endpoint, endpoint)}
+				WithHint("if you trust this server, log in: pouncet login --endpoint %s; or set --endpoint", endpoint)}
 		}
 		token, err := storedToken(endpoint)
 		if err != nil || token != "" {
 			return token, err
 		}
 		e := backend.Errorf(backend.CodeUnauthenticated, "no token is stored for %s, the endpoint from %s", endpoint, origin).
-			WithHint("log in: pouncet login --endpoint %s", endpoint).At("token")
+			WithHint("if you trust this server, log in: pouncet login --endpoint %s", endpoint).At("token")
 		if os.Getenv(settingToken) != "" {
-			e = e.WithHint("POUNCET_TOKEN does not go to an endpoint from a file: set POUNCET_ENDPOINT too, or log in: "+
-				"pouncet login --endpoint %s", endpoint)
+			e = e.WithHint("POUNCET_TOKEN does not go to an endpoint from a file; if you trust this server, set "+
+				"POUNCET_ENDPOINT too, or log in: pouncet login --endpoint %s", endpoint)
 		}
 		return "", e
 	}

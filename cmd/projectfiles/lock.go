@@ -103,6 +103,10 @@ func ParseLock(text []byte) (*Lock, error) {
 		return nil, backend.Errorf(backend.CodeInvalid, "%s has version %d; this program knows version %d", LockFile,
 			in.Version, lockVersion).WithHint("upgrade pouncet")
 	}
+	if !backend.IsID(in.Project) || !backend.IsID(in.Deployment) {
+		return nil, backend.Errorf(backend.CodeInvalid, "%s is not valid: it names no project or no deployment", LockFile).
+			WithHint("%s", hint)
+	}
 	seen, ids := map[Key]bool{}, map[string]bool{}
 	for _, o := range in.Objects {
 		if !slices.Contains(kindOrder, o.Kind) || o.Name == "" || seen[o.Key] || o.ID != "" && ids[o.ID] {

@@ -198,7 +198,8 @@ func decode[T any](f *file, n *yaml.Node, key string, to *T) error {
 			if wrong.Field != "" {
 				key += "." + wrong.Field
 			}
-			return f.at(value, "%s must be a %s, not a %s", key, typeName(wrong.Type.Kind().String()), wrong.Value)
+			given, _, _ := strings.Cut(wrong.Value, " ") // a number that is too large follows its kind
+			return f.at(value, "%s must be a %s, not a %s", key, typeName(wrong.Type.Kind().String()), given)
 		}
 		return f.at(value, "%s is not valid: %s", key, oneLine(err))
 	}

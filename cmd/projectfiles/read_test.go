@@ -61,6 +61,7 @@ func TestWrongFilesAreRefused(t *testing.T) {
 		"a wrong type":      {dev, "secrets:\n  a: {rotation_days: soon}\n", []string{"rotation_days must be a number"}},
 		"a key without one": {dev, "secrets:\n  a: {description: }\n", []string{"description has no value"}},
 		"a wrong name":      {dev, "secrets:\n  a b: {}\n", []string{dev + ":2", `secret name "a b" is not valid`}},
+		"a large number":    {dev, "secrets:\n  a: {rotation_days: 12345678901234567890123}\n", []string{"rotation_days"}},
 		"a wrong time":      {dev, "secrets:\n  a: {expires_at: tomorrow}\n", []string{"expires_at must be a date"}},
 		"a wrong scope":     {dev, "scopes:\n  shop:\n    secrets: {}\n", []string{`scope "shop" is not valid`}},
 		"no scoped value":   {dev, "values:\n  a: {}\n", []string{"needs one of value, json and secret"}},
@@ -145,11 +146,17 @@ func TestNamesThatDifferInCaseOnlyAreRefused(t *testing.T) {
 	}
 }
 
+const (
+	lockedDeployment = "01981d5c-8a2e-7c3d-9f10-000000000001"
+	lockedProject    = "01981d5c-8a2e-7c3d-9f10-000000000002"
+)
+
 func TestWrongLocksAreRefused(t *testing.T) {
-	good := projectfiles.Lock{Deployment: "d", Project: "p", Name: "n", Objects: []projectfiles.Locked{
+	good := projectfiles.Lock{Deployment: lockedDeployment, Project: lockedProject, Name: "n"}
+	good.Objects = []projectfiles.Locked{
 		{Key: projectfiles.Key{Kind: backend.KindSecret, Environment: "dev", Scope: "project", Name: "s"}, ID: "1",
 			Digest: "x"},
-	}}
+	}
 	text := string(good.Bytes())
 	if l, err := projectfiles.ParseLock([]byte(text)); err != nil || !reflect.DeepEqual(*l, good) {
 		t.Errorf("%+v, %v", l, err)
@@ -164,6 +171,9 @@ func TestWrongLocksAreRefused(t *testing.T) {
 		"twice":       {strings.Replace(text, row, row+",\n"+row, 1), `secret "s" in dev is wrong or occurs twice`},
 		"a new kind":  {strings.Replace(text, `"secret"`, `"token"`, 1), "is not valid"},
 		"two objects": {text + text, "cannot be parsed"},
+		"no project":  {strings.Replace(text, lockedProject, "", 1), "names no project"},
+		"a name":      {strings.Replace(text, lockedProject, "shop", 1), "names no project"},
+		"no backend":  {strings.Replace(text, lockedDeployment, "", 1), "or no deployment"},
 	} {
 		if _, err := projectfiles.ParseLock([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)

@@ -20,7 +20,7 @@ import (
 type objects []backend.Object
 
 func (o objects) Query(_ context.Context, q backend.Query) (backend.Page, error) {
-	page := backend.Page{Deployment: "d"}
+	page := backend.Page{Deployment: lockedDeployment}
 	for _, x := range o {
 		if x.Kind == q.Kind {
 			page.Objects = append(page.Objects, x)
@@ -32,7 +32,8 @@ func (o objects) Query(_ context.Context, q backend.Query) (backend.Page, error)
 // project returns a project with the environments and entries.
 func project(entries ...backend.Object) objects {
 	policy := backend.DefaultPolicy()
-	out := objects{{Kind: backend.KindProject, ID: "p", Name: "p", Attributes: backend.Attributes{Policy: &policy}}}
+	out := objects{{Kind: backend.KindProject, ID: lockedProject, Name: "p",
+		Attributes: backend.Attributes{Policy: &policy}}}
 	known := map[string]bool{backend.AnyEnvironment: true}
 	for i, e := range entries {
 		if !known[e.Environment] {
