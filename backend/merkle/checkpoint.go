@@ -53,6 +53,11 @@ func (c Checkpoint) Text() string {
 	return b.String()
 }
 
+// FileName returns a name for the file of a checkpoint. The names of a deployment sort by time.
+func (c Checkpoint) FileName() string {
+	return "pouncet-" + c.Deployment + "-" + c.At.UTC().Format("20060102T150405Z") + ".txt"
+}
+
 // ParseCheckpoint parses the text of a checkpoint. It accepts only what Text makes.
 func ParseCheckpoint(text string) (Checkpoint, error) {
 	blocks := strings.Split(strings.TrimSuffix(text, "\n"), "\n\n")

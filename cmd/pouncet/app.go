@@ -129,7 +129,7 @@ Exit codes:
 	root.AddCommand(grouped(groupFiles, a.pullCommand(), a.diffCommand(), a.pushCommand(), a.schemaCommand())...)
 	root.AddCommand(grouped(groupBackend, a.initCommand(), a.moveCommand(), a.serverCommand(), a.uiCommand(),
 		a.tokenCommand(), a.rolesCommand(), a.groupsCommand(), a.bindingsCommand(), a.accessCommand(),
-		a.configurationCommand(), a.doctorCommand())...)
+		a.configurationCommand(), a.auditCommand(), a.doctorCommand())...)
 	root.AddCommand(grouped(groupSession, a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.profileCommand())...)
 	root.AddCommand(a.versionCommand(), a.manCommand())
 	root.AddCommand(topicCommands()...)

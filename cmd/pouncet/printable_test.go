@@ -157,6 +157,7 @@ func TestOutputIsPrintable(t *testing.T) {
 		"access what": {"token:x"}, "token set": {"x", "--for", "person"}, "project set": {"x"}, "env set": {"x"},
 		"type set": {"x", "--schema-file", "schema.json"}, "secret set": {"x", "--env", "dev", "--file", "value"},
 		"value set": {"x", "--env", "dev", "--json-value", "1"}, "secret reveal": {"x"},
+		"audit verify": nil, "audit checkpoint": nil, "audit key": nil, "audit proof": {"1"},
 		"secret history": {"x", "--env", "dev"}, "secret compare": {"x", "1", "2", "--env", "dev"},
 		"secret rollback": {"x", "--to", "1", "--env", "dev"}, "secret tag": {"x", "1", "stable", "--env", "dev"},
 		"secret untag": {"x", "k", "--env", "dev"}, "report": nil, "whoami": nil,
