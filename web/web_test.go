@@ -48,17 +48,9 @@ func newDashboard(t *testing.T, change ...func(*site.Options)) *dashboard {
 	t.Cleanup(func() { _ = b.Close() })
 	d := &dashboard{T: t, service: b, now: time.Now()}
 	d.codes = site.NewCodes(open.LocalUser(), func() time.Time { return d.now })
-	block, err := aes.NewCipher(make([]byte, 32))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sealed, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := site.Options{Service: b, Identity: d.codes, May: access.May, MayReveal: access.MayReveal, CheckHost: true,
 		SignInFromFile: true, Now: func() time.Time { return d.now },
-		Cipher: func(context.Context) (cipher.AEAD, error) { return sealed, nil }}
+		Cipher: cipherOf(make([]byte, 32))}
 	for _, c := range change {
 		c(&o)
 	}
@@ -67,6 +59,17 @@ func newDashboard(t *testing.T, change ...func(*site.Options)) *dashboard {
 	d.url, d.browser = s.URL, newBrowser()
 	d.must(environment("dev"), environment("prod"), secret("dev", "db_password", canary))
 	return d
+}
+
+// cipherOf returns a cipher for sessions under a key.
+func cipherOf(key []byte) site.Cipher {
+	return func(context.Context) (cipher.AEAD, error) {
+		block, err := aes.NewCipher(key)
+		if err != nil {
+			return nil, err
+		}
+		return cipher.NewGCMWithRandomNonce(block)
+	}
 }
 
 func newBrowser() *http.Client {

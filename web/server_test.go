@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package web_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/web"
+	"github.com/pouncet/terraform-provider-pouncet/web/site"
+)
+
+// newServers returns the dashboards of two servers of one deployment.
+func newServers(t *testing.T) (first, second *dashboard) {
+	t.Helper()
+	config := open.Config{Path: filepath.Join(t.TempDir(), ".pouncet")}
+	if _, err := open.Init(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	var out []*dashboard
+	for range 2 {
+		parts, err := open.Embedded(t.Context(), config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = parts.Close() })
+		d := &dashboard{T: t, service: parts.Engine, now: time.Now(), browser: newBrowser()}
+		s := httptest.NewServer(web.New(site.Options{Service: parts.Audited(access.Guard), May: access.May,
+			MayReveal: access.MayReveal, Identity: site.Tokens{Logins: access.NewLogins(parts.Store, nil)},
+			Cipher: parts.SessionCipher, Now: func() time.Time { return d.now }}))
+		t.Cleanup(s.Close)
+		d.url = s.URL
+		out = append(out, d)
+	}
+	out[0].must(environment("dev"), secret("dev", "db_password", canary))
+	out[1].browser = out[0].browser // cookies do not depend on the port
+	return out[0], out[1]
+}
+
+// newToken creates a token.
+func (d *dashboard) newToken(name string, role backend.Role, kind backend.PrincipalKind) (token, id string) {
+	d.Helper()
+	token, hash := access.NewToken()
+	out := d.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: name, Role: &role, Principal: &kind,
+		TokenHash: hash})
+	return token, out[0].Object.ID
+}
+
+func TestTokenSignsInOnEachServer(t *testing.T) {
+	first, second := newServers(t)
+	first.newToken("other", backend.RoleAdmin, backend.Person) // the last admin token cannot be deleted
+	token, id := first.newToken("ada", backend.RoleAdmin, backend.Person)
+	got := first.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200, "db_password", "ada")
+	got.lacks(t, token)
+	at, _ := url.Parse(first.url)
+	for _, c := range first.browser.Jar.Cookies(at) {
+		if strings.Contains(c.Value, token) {
+			t.Error("the cookie has the token in plain text")
+		}
+	}
+	second.get("/ui/p/default/e/dev").is(t, 200, "db_password")
+	o := first.object(backend.KindSecret, "db_password")
+	second.post(second.path(o, "/reveal"), nil).is(t, 200, canary)
+
+	// The deletion of the token ends its session on both servers, with the next request.
+	first.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, ID: id})
+	for _, d := range []*dashboard{first, second} {
+		if got := d.get("/ui/p/default/e/dev"); got.StatusCode == 200 && strings.Contains(got.body, "db_password") {
+			t.Error("a session outlives its token")
+		}
+		d.post(d.path(o, "/reveal"), nil).is(t, 401).lacks(t, canary)
+	}
+}
+
+func TestTokenIsAskedForAgain(t *testing.T) {
+	d, _ := newServers(t)
+	token, _ := d.newToken("ada", backend.RoleAdmin, backend.Person)
+	other, _ := d.newToken("eve", backend.RoleAdmin, backend.Person)
+	d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
+	o := d.object(backend.KindSecret, "db_password")
+	d.now = d.now.Add(11 * time.Minute)
+	d.post(d.path(o, "/reveal"), nil).is(t, 401, "Your token, once more").lacks(t, canary)
+	d.post(d.path(o, "/reveal"), url.Values{"code": {other}}).is(t, 401, "is not the one").lacks(t, canary)
+	d.post(d.path(o, "/reveal"), url.Values{"code": {token}}).is(t, 200, canary)
+}
+
+// TestWorkloadAtThePagesIsAPerson signs in with the token of a workload, which may use restricted secrets elsewhere.
+func TestWorkloadAtThePagesIsAPerson(t *testing.T) {
+	d, _ := newServers(t)
+	token, _ := d.newToken("ci", backend.RoleAdmin, backend.Workload)
+	d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
+	c, restricted := secret("dev", "restricted", canary), backend.Restricted
+	c.Visibility = &restricted
+	o := d.must(c)[0].Object
+	d.post(d.path(o, "/reveal"), nil).is(t, 403).lacks(t, canary)
+}
+
+func TestSignInOfAnotherSiteIsRefused(t *testing.T) {
+	d, _ := newServers(t)
+	token, _ := d.newToken("eve", backend.RoleAdmin, backend.Person)
+	r := d.request(http.MethodPost, "/ui/sign-in", url.Values{"code": {token}})
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	if got := d.send(r); got.StatusCode != http.StatusForbidden || got.Header.Get("Set-Cookie") != "" {
+		t.Errorf("another site signs somebody in: %s", got.Status)
+	}
+}
+
+// BenchmarkFirstPage is the page of an environment with 1,000 and with 5,000 secrets, from request to answer.
+func BenchmarkFirstPage(b *testing.B) {
+	for name, n := range map[string]int{"1000": 1000, "5000": 5000} {
+		b.Run(name, func(b *testing.B) {
+			s, err := open.Open(context.Background(), open.Config{Path: filepath.Join(b.TempDir(), ".pouncet"),
+				CreateIfAbsent: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer s.Close()
+			changes := []backend.Change{{Op: backend.OpUpdate, Kind: backend.KindProject, Name: backend.DefaultProject,
+				Policy: &backend.PolicyChange{MaxSecrets: ptr(10_000)}}, environment("dev")}
+			for i := range n {
+				c := secret("dev", fmt.Sprintf("secret_%04d", i), "v")
+				c.Description = ptr("what the secret is for")
+				changes = append(changes, c)
+			}
+			if _, err := s.Apply(context.Background(), backend.ChangeSet{Changes: changes}); err != nil {
+				b.Fatal(err)
+			}
+			codes := site.NewCodes(open.LocalUser(), nil)
+			block := make([]byte, 32)
+			h := web.New(site.Options{Service: s, Identity: codes, Cipher: cipherOf(block)})
+			w := httptest.NewRecorder()
+			r := httptest.NewRequest(http.MethodPost, "/ui/sign-in", strings.NewReader("code="+codes.New()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			h.ServeHTTP(w, r)
+			cookie := w.Result().Cookies()[0]
+			b.ResetTimer()
+			for range b.N {
+				r := httptest.NewRequest(http.MethodGet, "/ui/p/default/e/dev", nil)
+				r.AddCookie(cookie)
+				r.Header.Set("Accept-Encoding", "gzip")
+				w := httptest.NewRecorder()
+				if h.ServeHTTP(w, r); w.Code != http.StatusOK {
+					b.Fatal(w.Code)
+				}
+			}
+		})
+	}
+}
