@@ -68,13 +68,18 @@ func CanBeStaged(k Kind) bool {
 	return false
 }
 
+// SetsValue reports whether the change sets the value of a secret.
+func (c Change) SetsValue() bool {
+	return !c.Value.IsZero() || c.Generate != nil || c.FromVersion != nil
+}
+
 // Merge returns a change that does what c and then later do, if later neither renames the object nor deletes it. Both
 // are changes of the same object.
 func (c Change) Merge(later Change) (Change, bool) {
 	if later.Rename != nil || later.Op == OpDelete || c.Op == OpDelete {
 		return c, false
 	}
-	if !later.Value.IsZero() || later.Generate != nil || later.FromVersion != nil {
+	if later.SetsValue() {
 		c.Value, c.Generate, c.FromVersion, c.Note = later.Value, later.Generate, later.FromVersion, nil
 	}
 	if later.JSON != nil || later.Link != nil {

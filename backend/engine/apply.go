@@ -153,7 +153,7 @@ type run struct {
 	tx     store.Tx
 	given  backend.ChangeSet // the set of the call
 	set    backend.ChangeSet // the changes that are made: those of the set, or those of the draft that it deploys
-	ids    []string          // of the objects that they may create
+	steps  []step            // one for each of these changes
 	access principalAccess
 	now    time.Time
 
@@ -172,8 +172,8 @@ type run struct {
 	comparing bool
 	// deploying says that the changes are those of a draft that the caller may deploy.
 	deploying bool
-	// uncompared says for each change whether its value is not compared with the present one: see stage.go.
-	uncompared []bool
+	// guarded holds the secrets with a staged value that is for a restricted secret: see draft_values.go.
+	guarded map[string]*guardedSecret
 	// written holds the values that a dry run has set, by the id of their secret.
 	written map[string]writtenValue
 	// revisions holds the revisions that objects had before the set, of those that were updated.
@@ -218,9 +218,12 @@ func (r *run) transaction(tx store.Tx) error {
 // begin forgets what an earlier run of the transaction has done.
 func (r *run) begin(tx store.Tx) (err error) {
 	r.tx, r.projects, r.places = tx, map[string]*project{}, newPlaces()
-	r.set, r.ids, r.revisions, r.uncompared = r.given, r.newIDs, map[string]int64{}, nil
-	r.written = map[string]writtenValue{}
-	r.outcomes, r.read, r.over = nil, 0, nil
+	r.set, r.revisions, r.written = r.given, map[string]int64{}, map[string]writtenValue{}
+	r.outcomes, r.read, r.over, r.index = nil, 0, nil, 0
+	r.guarded, r.steps = nil, make([]step, len(r.newIDs))
+	for i, id := range r.newIDs {
+		r.steps[i].id = id
+	}
 	r.deploying = false
 	r.checks.begin()
 	r.guesses.begin()
@@ -253,7 +256,7 @@ func (r *run) makeChanges() (broken bool, err error) {
 			return broken, err
 		}
 		r.index, r.unchecked, r.current, r.projectID, r.comparing = i, "", store.Version{}, "", false
-		out, err := r.change(c, r.ids[i])
+		out, err := r.change(c, r.steps[i].id)
 		out.Unchecked, out.ProjectID = r.unchecked, r.projectID
 		if c.Kind == backend.KindProject {
 			out.ProjectID = out.Object.ID
@@ -286,7 +289,7 @@ func (r *run) makeChanges() (broken bool, err error) {
 			r.outcomes[i].Displaced = o
 		}
 	}
-	return broken || taken, nil
+	return r.checkGuarded() || broken || taken, nil
 }
 
 func errOutcomes() error {
@@ -325,8 +328,6 @@ func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 	}
 	return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "kind %q is not supported", c.Kind)
 }
-
-func (r *run) isUncompared() bool { return r.index < len(r.uncompared) && r.uncompared[r.index] }
 
 // incomplete reports whether the transaction must begin again, after keys were fetched and values were checked.
 func (r *run) incomplete() bool { return r.keys.incomplete() || r.checks.incomplete() }

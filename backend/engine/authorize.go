@@ -141,7 +141,7 @@ func (r *run) checkKnown(attribute, change string, in *project, secrets ...store
 			workload = false
 		}
 		switch {
-		case err == nil && r.access.knows(in, o, a.Visibility):
+		case err == nil && r.knowsValue(in, o, a.Visibility):
 		case !r.sees(in, o):
 			if !slices.Contains(unknown, unseen) {
 				unknown = append(unknown, unseen)

@@ -375,7 +375,8 @@ func (r *run) principalID(to string, orGroup bool) (string, error) {
 
 // knowsToken reports whether the caller may know the name of a token.
 func (r *run) knowsToken(t store.Token) bool {
-	return t.ID == r.access.principal.ID || slices.Contains(r.ids, t.ID) || r.managesTokens()
+	created := slices.ContainsFunc(r.steps, func(s step) bool { return s.id == t.ID })
+	return created || t.ID == r.access.principal.ID || r.managesTokens()
 }
 
 // managesTokens reports whether the caller may list, change and revoke all tokens.

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -63,15 +64,16 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 		}
 	}
 	if c.Kind == backend.KindSecret && e.exists {
-		e.known = r.access.knows(e.in, e.row, e.attr.Visibility)
+		e.known = r.knowsValue(e.in, e.row, e.attr.Visibility)
 		if err := r.checkVisibility(c, e); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
 	if !e.exists && c.Kind == backend.KindSecret {
-		e.attr.Visibility = e.in.policy.DefaultVisibility
+		e.attr.Visibility = cmp.Or(r.stagedVisibility(), e.in.policy.DefaultVisibility)
 	}
 	e.diff.apply(c, &e.row.Name, &e.attr)
+	r.noteVisibility(e)
 	if err := e.in.policy.CheckEntryName(c.Kind, e.row.Name); err != nil && (!e.exists || e.row.Name != before) {
 		return backend.Outcome{}, err
 	}

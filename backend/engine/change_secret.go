@@ -85,6 +85,9 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 	if c.ValueFollows {
 		return r.valueThatFollows(e, in)
 	}
+	if err := r.checkStagedValue(e, in); err != nil {
+		return nil, err
+	}
 	if c.Generate != nil {
 		v, err := r.generate(c, e, in)
 		switch {
@@ -137,7 +140,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 			return nil, err
 		}
 	}
-	if e.exists && given && r.isUncompared() {
+	if e.exists && given && r.step().uncompared {
 		e.diff.changed = append(e.diff.changed, "value")
 	} else if e.exists {
 		present, known, presentBits, err := r.presentValue(e)

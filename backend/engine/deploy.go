@@ -79,10 +79,12 @@ func (r *run) beginDeployment() (*deployment, error) {
 	if err := r.removeRows(d); err != nil {
 		return nil, err
 	}
-	r.set.Changes, r.ids = make([]backend.Change, len(d.parts)), make([]string, len(d.parts))
-	for i, p := range d.parts {
-		r.set.Changes[i], r.ids[i] = p.change(in), p.Target
+	r.set.Changes, r.steps = make([]backend.Change, len(d.parts)), make([]step, len(d.parts))
+	for i := range d.parts {
+		p := &d.parts[i]
+		r.set.Changes[i], r.steps[i] = p.change(in), step{id: p.Target, part: p, sealed: p.hasValue()}
 	}
+	r.guardValues(in)
 	return d, nil
 }
 
@@ -167,9 +169,10 @@ func (d *deployment) outcome(outcomes []backend.Outcome) backend.Outcome {
 	return out
 }
 
-// mayCompare reports whether a set can compare a value with a stored one.
+// mayCompare reports whether a set can compare a value with a stored one. A change of a draft can do so without a value:
+// it is merged with one that has a value.
 func mayCompare(set backend.ChangeSet) bool {
-	return deploys(set) || slices.ContainsFunc(set.Changes, func(c backend.Change) bool {
+	return deploys(set) || set.Draft != "" || slices.ContainsFunc(set.Changes, func(c backend.Change) bool {
 		return c.Value.Len() > 0 || c.FromVersion != nil || c.Op == backend.OpCompare
 	})
 }

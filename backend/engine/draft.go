@@ -45,9 +45,13 @@ type staged struct {
 	// Holder is the id of the object that had the place of a creation. An earlier change of the draft frees the place.
 	Holder string `json:"holder,omitempty"`
 	// Edition is the one that the object had.
-	Edition     int64    `json:"edition,omitempty"`
-	Environment string   `json:"environment,omitempty"` // its name, for messages
-	By          []string `json:"by"`
+	Edition int64 `json:"edition,omitempty"`
+	// Visibility is that of the secret after all changes of the draft, as they were when the change was staged.
+	Visibility backend.Visibility `json:"visibility,omitempty"`
+	// Checked is what the value was checked against.
+	Checked     *valueCheck `json:"checked,omitempty"`
+	Environment string      `json:"environment,omitempty"` // its name, for messages
+	By          []string    `json:"by"`
 }
 
 // draftPart is one change of a draft.

@@ -96,7 +96,7 @@ func (r *run) isTrial() bool { return r.given.DryRun && r.given.Draft == "" }
 
 // unrestricted reports whether the change that is being made was allowed before: the rights to a draft are decided
 // when it is deployed, and those to a change that a draft has when it was staged.
-func (r *run) unrestricted() bool { return r.deploying || r.isUncompared() }
+func (r *run) unrestricted() bool { return r.deploying || r.step().kept }
 
 // sees reports whether the caller may see an object of a project.
 func (r *run) sees(in *project, o store.Object) bool {

@@ -75,6 +75,9 @@ func (r *run) refreshPart(in *project, d draftPart, all []draftPart, now present
 	if err != nil {
 		return err
 	}
+	if err := d.stayRestricted(o, all); err != nil {
+		return err
+	}
 	next := d.staged
 	next.Creates, next.Edition, next.Name = false, n, o.Name
 	if next.Change.Op == backend.OpCreate {
@@ -98,6 +101,11 @@ func (r *run) retarget(in *project, row store.Object, s staged, o store.Object) 
 	s.Target = o.ID
 	s.Change.ID, s.Change.Name = o.ID, shownName(o)
 	s.Change.Environment, s.Change.Scope = "", ""
+	return r.rewritePart(in, row, s)
+}
+
+// rewritePart changes the row of a change, and not its value.
+func (r *run) rewritePart(in *project, row store.Object, s staged) error {
 	var key *envelope.Key
 	if row.Environment != "" {
 		var err error
@@ -108,10 +116,6 @@ func (r *run) retarget(in *project, row store.Object, s staged, o store.Object) 
 			return err
 		}
 	}
-	return r.updatePart(in, row, s, key)
-}
-
-func (r *run) updatePart(in *project, row store.Object, s staged, key *envelope.Key) error {
 	row.Revision, row.UpdatedAt, row.Attributes = row.Revision+1, r.now, s.encode()
 	signWith(key, &row, in)
 	return r.tx.UpdateObject(r.ctx, row)
@@ -179,6 +183,9 @@ func (r *run) drop(in *project, draft, row store.Object) (backend.Outcome, error
 // checkDroppable refuses to leave out the creation of an object that later changes of the draft change, or of an
 // environment with entries in the draft.
 func checkDroppable(parts []draftPart, d draftPart) error {
+	if err := checkVisibilityStays(parts, d); err != nil {
+		return err
+	}
 	if !d.Creates {
 		return nil
 	}

@@ -36,6 +36,7 @@ type trial struct {
 	parts    []draftPart // that the draft has
 	list     []proposal  // that the draft will have
 	outcomes []backend.Outcome
+	steps    []step
 	// revisions holds those that objects had before, if they were updated.
 	revisions map[string]int64
 	replayed  bool // the set was staged before, with these outcomes
@@ -47,10 +48,14 @@ type proposal struct {
 	id     string         // of the object that it may create
 	part   *draftPart     // the present row; nil for a new one
 	merged bool           // the change of the row was merged with a new one
+	valued bool           // the value of the row was replaced by that of a new change
 	given  []int          // the changes of the set that are in it
 }
 
 func (c proposal) isKept() bool { return c.part != nil && !c.merged }
+
+// isSealed reports whether the change has the value that its row has.
+func (c proposal) isSealed() bool { return c.part != nil && c.part.hasValue() && !c.valued }
 
 // stage adds the changes of a set to a draft.
 func (e *Engine) stage(ctx context.Context, set backend.ChangeSet, call *applyCall) ([]backend.Outcome, error) {
@@ -204,18 +209,19 @@ func (r *run) try(tx store.Tx, t *trial, again bool) error {
 		}
 	}
 	t.project = in.row.ID
-	r.set.Changes, r.ids = make([]backend.Change, len(t.list)), make([]string, len(t.list))
-	r.uncompared = make([]bool, len(t.list))
+	r.set.Changes, r.steps = make([]backend.Change, len(t.list)), make([]step, len(t.list))
 	for i, c := range t.list {
-		r.set.Changes[i], r.ids[i], r.uncompared[i] = c.change, c.id, c.isKept()
+		r.set.Changes[i] = c.change
+		r.steps[i] = step{id: c.id, part: c.part, sealed: c.isSealed(), kept: c.isKept(), uncompared: c.isKept()}
 	}
+	r.guardValues(in)
 	if len(t.list) > backend.MaxDraftChanges {
 		return errDraftChanges(r.given.Draft, len(t.list))
 	}
 	if _, err := r.makeChanges(); err != nil {
 		return err
 	}
-	t.outcomes, t.revisions = r.outcomes, r.revisions
+	t.outcomes, t.steps, t.revisions = r.outcomes, r.steps, r.revisions
 	return errRollback
 }
 
@@ -301,6 +307,7 @@ func (t *trial) fold() (list []proposal, merged bool) {
 		if c.part == nil && known && id != "" {
 			if next, ok := list[at].change.Merge(c.change); ok {
 				list[at].change, list[at].merged = next, true
+				list[at].valued = list[at].valued || c.change.SetsValue()
 				list[at].given = append(slices.Clone(list[at].given), c.given...)
 				merged = true
 				continue

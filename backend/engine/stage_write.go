@@ -62,14 +62,21 @@ func (r *run) writeStaged(tx store.Tx, t *trial, outcomes []backend.Outcome) err
 func (t *trial) checkSize(draft string) error {
 	size := 0
 	for _, c := range t.list {
-		size += c.change.Value.Len() + len(staged{Change: c.change}.encode())
+		size += roundedUp(c.change.Value.Len()) + len(staged{Change: c.change}.encode())
 	}
 	if size > backend.MaxDraftBytes {
-		return backend.Errorf(backend.CodeTooLarge, "draft %q would have %d bytes; the limit is %d", draft, size,
+		return backend.Errorf(backend.CodeTooLarge, "draft %q would have more than %d bytes", draft,
 			backend.MaxDraftBytes).WithHint("deploy it, or use another draft").At("draft")
 	}
 	return nil
 }
+
+// roundedUp returns what a value of n bytes counts. Otherwise, someone who fills a draft to its limit could find out
+// how long the values of others are.
+func roundedUp(n int) int { return (n + countedBytes - 1) / countedBytes * countedBytes }
+
+// countedBytes is the number of bytes of which a value counts a multiple.
+const countedBytes = 1024
 
 // writeList makes the rows of a draft those of the list.
 func (r *run) writeList(t *trial, draft store.Object) error {
@@ -89,7 +96,7 @@ func (r *run) writeList(t *trial, draft store.Object) error {
 			}
 		}
 	}
-	created, missing := map[string]bool{}, false
+	created, missing, visibility := map[string]bool{}, false, t.visibilities()
 	for i, c := range t.list {
 		out := t.outcomes[i]
 		number := last + 1
@@ -104,9 +111,16 @@ func (r *run) writeList(t *trial, draft store.Object) error {
 			if c.part.Creates {
 				created[c.part.Target] = true
 			}
+			if err := r.keepRestricted(t, *c.part, visibility); errors.Is(err, errNotReady) {
+				missing = true
+			} else if err != nil {
+				return err
+			}
 			continue
 		}
-		switch err := r.writePart(t, draft, c, out, number, created); {
+		p := writtenPart{proposal: c, out: out, number: number, checked: t.steps[i].checked,
+			visibility: visibility[out.Object.ID]}
+		switch err := r.writePart(t, draft, p, created); {
 		case errors.Is(err, errNotReady) && c.change.Kind == backend.KindEnvironment:
 			return err // what is in the environment needs its key
 		case errors.Is(err, errNotReady):
@@ -121,10 +135,32 @@ func (r *run) writeList(t *trial, draft store.Object) error {
 	return nil
 }
 
+// keepRestricted notes in the row of a change that its value is for a restricted secret, because another change of the
+// draft makes it one.
+func (r *run) keepRestricted(t *trial, d draftPart, visibility map[string]backend.Visibility) error {
+	if !d.hasValue() || d.Visibility == backend.Restricted || visibility[d.Target] != backend.Restricted {
+		return nil
+	}
+	in, err := r.project(t.project)
+	if err != nil {
+		return err
+	}
+	d.Visibility = backend.Restricted
+	return r.rewritePart(in, d.row, d.staged)
+}
+
+// writtenPart is a change that gets a row, with what the trial has found out of it.
+type writtenPart struct {
+	proposal
+	out        backend.Outcome
+	number     int
+	checked    valueCheck
+	visibility backend.Visibility // of the secret after all changes
+}
+
 // writePart writes the row of one change, with its sealed value.
-func (r *run) writePart(
-	t *trial, draft store.Object, c proposal, out backend.Outcome, number int, created map[string]bool,
-) error {
+func (r *run) writePart(t *trial, draft store.Object, c writtenPart, created map[string]bool) error {
+	out := c.out
 	in, err := r.project(t.project)
 	if err != nil {
 		return err
@@ -139,6 +175,7 @@ func (r *run) writePart(
 	} else if s, err = r.against(in, t, c.change, out, created); err != nil {
 		return err
 	}
+	r.keepFacts(in, &s, c)
 	s.Change.Project, s.Change.Value = "", backend.Plaintext{}
 	s.Change.Expect, s.Change.Edition, s.Change.Incarnation = nil, nil, nil // the row says what it was staged against
 	if by := r.principal(); !slices.Contains(s.By, by) && len(s.By) < mostDrafters {
@@ -150,7 +187,7 @@ func (r *run) writePart(
 		}
 	}
 	row := store.Object{
-		Kind: backend.KindDraftChange, ID: newID(), Project: in.row.ID, Name: partName(draft.ID, number), Link: draft.ID,
+		Kind: backend.KindDraftChange, ID: newID(), Project: in.row.ID, Name: partName(draft.ID, c.number), Link: draft.ID,
 		Revision: 1, Attributes: s.encode(), CreatedAt: r.now, UpdatedAt: r.now,
 	}
 	if !isEntry(s.Change.Kind) {
