@@ -169,8 +169,8 @@ func (d *deployment) outcome(outcomes []backend.Outcome) backend.Outcome {
 	return out
 }
 
-// mayCompare reports whether a set can compare a value with a stored one. A change of a draft can do so without a value:
-// it is merged with one that has a value.
+// mayCompare reports whether a set can compare a value with a stored one. A change of a draft can do so without a
+// value: it is merged with one that has a value.
 func mayCompare(set backend.ChangeSet) bool {
 	return deploys(set) || set.Draft != "" || slices.ContainsFunc(set.Changes, func(c backend.Change) bool {
 		return c.Value.Len() > 0 || c.FromVersion != nil || c.Op == backend.OpCompare

@@ -5,6 +5,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -69,5 +70,42 @@ func TestSweepRemovesExpiredDrafts(t *testing.T) {
 		if err != nil || len(page.Objects) > 0 {
 			t.Errorf("%s: %+v, %v", kind, page.Objects, err)
 		}
+	}
+}
+
+// A sweep finds an expired draft behind one that has not expired, and removes it whole, however many changes it has.
+func TestSweepRemovesADraftWhole(t *testing.T) {
+	g := newGuesser(t)
+	ctx := as(backend.RoleAdmin, backend.Workload)
+	stage := func(draft string, changes ...backend.Change) {
+		t.Helper()
+		if _, err := g.service.Apply(ctx, backend.ChangeSet{Draft: draft, Changes: changes}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	quota := 1000
+	raise := backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: backend.DefaultProject,
+		Policy: &backend.PolicyChange{MaxSecrets: &quota}}
+	if _, err := g.service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{raise}}); err != nil {
+		t.Fatal(err)
+	}
+	many := make([]backend.Change, 600)
+	for i := range many {
+		many[i] = secret("dev", fmt.Sprint("s", i), "x")
+	}
+	stage("z", many...)
+	g.now = g.now.AddDate(0, 0, backend.DefaultDraftDays-1)
+	stage("a", g.guess("masked", "new"))
+	g.now = g.now.AddDate(0, 0, 2)
+	if _, err := g.service.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{g.guess("other", "x")}}); err != nil {
+		t.Fatal(err) // it sweeps
+	}
+	page, err := g.service.Query(ctx, backend.Query{Kind: backend.KindDraft, Project: backend.DefaultProject})
+	if err != nil || len(page.Objects) != 1 || page.Objects[0].Name != "a" {
+		t.Errorf("drafts: %+v, %v", page.Objects, err)
+	}
+	changes, err := g.service.Query(ctx, backend.Query{Kind: backend.KindDraftChange, Project: backend.DefaultProject})
+	if err != nil || len(changes.Objects) != 1 {
+		t.Errorf("%d changes, %v", len(changes.Objects), err)
 	}
 }

@@ -155,11 +155,7 @@ func (r *run) generateInto(
 		if err := r.checkKnown("generate", "the other fields of the value cannot be kept", e.in, e.before); err != nil {
 			return nil, false, err
 		}
-		v, err := r.version(e.before, "")
-		if err != nil {
-			return nil, false, err
-		}
-		if value, err = r.openForComparison(e.in, e.before, v); err != nil {
+		if value, err = r.valueBefore(e); err != nil {
 			return nil, false, err
 		}
 	}
@@ -169,6 +165,19 @@ func (r *run) generateInto(
 			WithHint("give a JSON object, or leave out generate").At("value")
 	}
 	return value, false, nil
+}
+
+// valueBefore returns the value of a secret before the change that is being made, which an earlier change of a dry run
+// may have given.
+func (r *run) valueBefore(e *entry) ([]byte, error) {
+	if w, ok := r.written[e.before.ID]; ok && w.version == e.before.Version {
+		return w.value, nil
+	}
+	v, err := r.version(e.before, "")
+	if err != nil {
+		return nil, err
+	}
+	return r.openForComparison(e.in, e.before, v)
 }
 
 // generateField makes one field: JSON text, or the members of a key pair.

@@ -159,29 +159,45 @@ func (s *sweep) versions(project store.Object, policy backend.Policy) error {
 	}
 }
 
-// drafts removes the drafts of a project that have expired, or all of them with the project.
+// drafts removes the drafts of a project that have expired, or all of them with the project. A draft goes at once, with
+// its changes: without some of them it would look as if somebody had removed these.
 func (s *sweep) drafts(project store.Object, all bool) error {
-	return s.each(store.Filter{Kind: backend.KindDraft, Project: project.ID}, func(o store.Object) error {
+	if s.left == 0 {
+		return nil
+	}
+	drafts, err := s.tx.Objects(s.ctx, store.Filter{Kind: backend.KindDraft, Project: project.ID})
+	if err != nil {
+		return err
+	}
+	for _, o := range drafts {
+		if s.left == 0 {
+			return nil
+		}
+		if o.Untrusted != nil {
+			s.untrusted = true // somebody may have made it look like a draft that can go
+			continue
+		}
 		a, err := decodeAttributes(o)
-		if err != nil || !all && a.ExpiresAt.After(s.now) {
-			return err
-		}
-		if s.dry {
-			return s.end(project, o)
-		}
-		f := store.Filter{Kind: backend.KindDraftChange, Project: project.ID, Link: o.ID, Limit: s.left}
-		rows, err := s.tx.Objects(s.ctx, f)
 		if err != nil {
 			return err
 		}
-		if len(rows) == f.Limit { // the next sweep removes the others and the draft
-			return s.removeParts(rows)
+		if !all && a.ExpiresAt.After(s.now) {
+			continue
 		}
-		if err := s.removeParts(rows); err != nil {
+		if !s.dry {
+			rows, err := s.tx.Objects(s.ctx, store.Filter{Kind: backend.KindDraftChange, Project: project.ID, Link: o.ID})
+			if err != nil {
+				return err
+			}
+			if err := s.removeParts(rows); err != nil {
+				return err
+			}
+		}
+		if err := s.end(project, o); err != nil {
 			return err
 		}
-		return s.end(project, o)
-	})
+	}
+	return nil
 }
 
 // removeParts removes the rows of changes of a draft.
@@ -190,7 +206,7 @@ func (s *sweep) removeParts(rows []store.Object) error {
 		if err := dropRow(s.ctx, s.tx, row, func() {}); err != nil {
 			return err
 		}
-		s.left--
+		s.left = max(s.left-1, 0)
 	}
 	return nil
 }
@@ -289,7 +305,7 @@ func (s *sweep) end(in, o store.Object) error {
 }
 
 func (s *sweep) remove(o store.Object) error {
-	s.left--
+	s.left = max(s.left-1, 0)
 	if s.dry {
 		return nil
 	}

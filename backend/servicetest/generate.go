@@ -3,6 +3,7 @@
 package servicetest
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -55,6 +56,21 @@ func (f *fixture) login(name string) login {
 var uuidPattern = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
 
 var generateCases = []testCase{
+	{"a dry run generates fields into the value that the same set gives", func(f *fixture) {
+		f.environments("dev")
+		f.must(schemaOf("login", loginSchema), generates("login", "a", `{"user":"u"}`))
+		changes := []backend.Change{
+			typed("login", secret("dev", "a", `{"user":"new","password":"`+strings.Repeat("p", 40)+`"}`)),
+			generates("login", "a", ""),
+		}
+		for _, dryRun := range []bool{true, false} {
+			out, err := f.Apply(context.Background(), backend.ChangeSet{DryRun: dryRun, Changes: changes})
+			if err != nil || out[0].Err != nil || out[1].Err != nil {
+				f.Fatalf("dry run %t: %+v, %v", dryRun, out, err)
+			}
+		}
+		equal(f, "user", f.login("a").User, "new")
+	}},
 	{"the marked fields of JSON are generated, and the others stay", func(f *fixture) {
 		f.environments("dev")
 		f.must(schemaOf("login", loginSchema))
