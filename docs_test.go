@@ -255,8 +255,13 @@ func TestFeaturesNameWhatExists(t *testing.T) {
 		t.Fatal(err)
 	}
 	var shown strings.Builder // the last column of all tables
-	for _, row := range regexp.MustCompile(`(?m)^\| [A-Z]\d+ \|.*\| ([^|]+) \|$`).FindAllStringSubmatch(string(text), -1) {
-		shown.WriteString(row[1] + "\n")
+	ids := map[string]bool{}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([A-Z]\d+) \|.*\| ([^|]+) \|$`).FindAllStringSubmatch(string(text), -1) {
+		shown.WriteString(row[2] + "\n")
+		if ids[row[1]] {
+			t.Errorf("docs/features.md has two rows with the id %s", row[1])
+		}
+		ids[row[1]] = true
 	}
 	makefile, err := os.ReadFile("GNUmakefile")
 	if err != nil {

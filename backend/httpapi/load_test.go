@@ -150,6 +150,15 @@ func TestLargeCallsShare128MiB(t *testing.T) {
 	l.end()
 }
 
+// A call that stages changes in a draft or deploys one makes or tries all its changes, and may need 48 MiB.
+func TestACallOfADraftIsLarge(t *testing.T) {
+	l := newLoad(t)
+	l.hold("a", "apply", strings.NewReader(`{"changes":[{"op":"deploy","kind":"draft","name":"d"}],"dry_run":true}`))
+	l.waits("a", request("apply", strings.NewReader(`{"changes":[{"op":"set","kind":"secret"}],"draft":"d"}`)))
+	l.hold("a", "apply", strings.NewReader(`{"changes":[{"op":"set","kind":"secret"}]}`))
+	l.end()
+}
+
 // A listing may need 8 MiB. One principal has half of the memory for small calls.
 func TestSmallCallsShare64MiB(t *testing.T) {
 	l := newLoad(t)

@@ -261,6 +261,9 @@ func (in resolveRequest) weight() int64 {
 func (in ref) weight() int64 { return 3 * backend.DefaultMaxValueBytes }
 
 func (in applyRequest) weight() int64 {
+	if in.Draft != nil || slices.ContainsFunc(in.Changes, func(c change) bool { return c.Op == backend.OpDeploy }) {
+		return 2*backend.MaxOutcomeBytes + backend.MaxDraftBytes // all changes of the draft are made, or tried
+	}
 	return 2 * min(int64(len(in.Changes))*backend.DefaultMaxValueBytes, backend.MaxOutcomeBytes)
 }
 
