@@ -180,11 +180,19 @@ func (r *run) drop(in *project, draft, row store.Object) (backend.Outcome, error
 	return out, err
 }
 
-// checkDroppable refuses to leave out the creation of an object that later changes of the draft change, or of an
-// environment with entries in the draft.
+// checkDroppable refuses to leave out the creation of an object that later changes of the draft change, of an environment
+// with entries in the draft, or the change that frees the place of a creation. Without the last one, the creation would
+// overwrite the object that keeps its place.
 func checkDroppable(parts []draftPart, d draftPart) error {
 	if err := checkVisibilityStays(parts, d); err != nil {
 		return err
+	}
+	for _, other := range parts {
+		if other.Creates && other.Holder == d.Target && other.row.ID != d.row.ID {
+			return backend.Errorf(backend.CodeInUse, "%s frees its place for another change of the draft, which creates %s",
+				d.label(), other.label()).
+				WithHint("leave out the creation first: pouncet draft drop %s %s", d.row.Link, other.row.ID)
+		}
 	}
 	if !d.Creates {
 		return nil

@@ -219,6 +219,20 @@ var draftCases = []testCase{
 		f.mentions(f.refused(backend.ErrInvalid, draft(backend.OpDeploy)), `draft "d" has no changes`)
 		f.refused(backend.ErrNotFound, drop(0))
 	}},
+	{"the change that frees a place for a creation is not left out", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "s", "old"))
+		free := update("dev", "s")
+		free.Op = backend.OpDelete
+		f.stage(free)
+		f.stage(secret("dev", "s", "new"))
+		parts := f.staged()
+		equal(f, "changes", f.stagedAs(), "delete s; create s (value)")
+		f.refused(backend.ErrInUse, backend.Change{Op: backend.OpDelete, Kind: backend.KindDraftChange, ID: parts[0].ID})
+		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindDraftChange, ID: parts[1].ID})
+		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindDraftChange, ID: parts[0].ID})
+		equal(f, "value", f.value(secretRef("dev", "s")), "old")
+	}},
 	{"two people stage into one draft", func(f *fixture) {
 		f.environments("dev")
 		var wait sync.WaitGroup
