@@ -256,7 +256,8 @@ func TestFeaturesNameWhatExists(t *testing.T) {
 	}
 	var shown strings.Builder // the last column of all tables
 	ids := map[string]bool{}
-	for _, row := range regexp.MustCompile(`(?m)^\| ([A-Z]\d+) \|.*\| ([^|]+) \|$`).FindAllStringSubmatch(string(text), -1) {
+	rows := regexp.MustCompile(`(?m)^\| ([A-Z]\d+) \|.*\| ([^|]+) \|$`)
+	for _, row := range rows.FindAllStringSubmatch(string(text), -1) {
 		shown.WriteString(row[2] + "\n")
 		if ids[row[1]] {
 			t.Errorf("docs/features.md has two rows with the id %s", row[1])

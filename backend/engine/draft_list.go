@@ -25,7 +25,7 @@ func (d draftPart) place() place {
 	return place{d.Change.Kind, d.row.Environment, d.row.Scope, d.Name}
 }
 
-// presentOf looks up the objects of changes, with one statement for secrets and one for scoped values.
+// presentOf looks up the objects of changes, with one statement for each kind, environment and scope.
 func presentOf(ctx context.Context, tx store.Tx, in *project, parts []draftPart) (present, error) {
 	return lookUpPresent(ctx, tx, in, parts, func(store.Entry) {})
 }
@@ -41,31 +41,43 @@ func lookUpPresent(
 	for _, t := range in.types {
 		out[place{kind: backend.KindSecretType, name: t.row.Name}] = t.row
 	}
-	for _, kind := range []backend.Kind{backend.KindSecret, backend.KindScopedValue} {
-		l := store.Lookup{Kind: kind, Project: in.row.ID}
-		for _, d := range parts {
-			if d.Change.Kind == kind && !d.Drafted {
-				l.Names, l.Environments = append(l.Names, d.Name), append(l.Environments, d.row.Environment)
-				l.Scopes = append(l.Scopes, d.row.Scope)
-			}
-		}
-		if len(l.Names) == 0 {
-			continue
-		}
-		for _, list := range []*[]string{&l.Names, &l.Environments, &l.Scopes} {
-			slices.Sort(*list)
-			*list = slices.Compact(*list)
-		}
+	for _, l := range lookups(in, parts) {
 		err := tx.Lookup(ctx, l, func(e store.Entry) {
 			each(e)
 			o := e.Object
-			out[place{kind, o.Environment, o.Scope, o.Name}] = o
+			out[place{l.Kind, o.Environment, o.Scope, o.Name}] = o
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
 	return out, out.checkMissing(ctx, tx, parts)
+}
+
+// lookups returns one lookup for each kind, environment and scope of the entries that a draft changes. A single one would
+// also read the entries with the name of one change in the place of another, and their values.
+func lookups(in *project, parts []draftPart) []store.Lookup {
+	of := map[place]int{}
+	var all []store.Lookup
+	for _, d := range parts {
+		if !isEntry(d.Change.Kind) || d.Drafted {
+			continue
+		}
+		where := d.place()
+		where.name = ""
+		i, known := of[where]
+		if !known {
+			i, of[where] = len(all), len(all)
+			all = append(all, store.Lookup{Kind: where.kind, Project: in.row.ID, Environments: []string{d.row.Environment},
+				Scopes: []string{d.row.Scope}})
+		}
+		all[i].Names = append(all[i].Names, d.Name)
+	}
+	for i := range all {
+		slices.Sort(all[i].Names)
+		all[i].Names = slices.Compact(all[i].Names)
+	}
+	return all
 }
 
 // checkMissing refuses a change of an object that is not in its place any more because its row was changed outside

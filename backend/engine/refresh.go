@@ -180,9 +180,9 @@ func (r *run) drop(in *project, draft, row store.Object) (backend.Outcome, error
 	return out, err
 }
 
-// checkDroppable refuses to leave out the creation of an object that later changes of the draft change, of an environment
-// with entries in the draft, or the change that frees the place of a creation. Without the last one, the creation would
-// overwrite the object that keeps its place.
+// checkDroppable refuses to leave out the creation of an object that later changes of the draft change, of an
+// environment with entries in the draft, or the change that frees the place of a creation. Without the last one, the
+// creation would overwrite the object that keeps its place.
 func checkDroppable(parts []draftPart, d draftPart) error {
 	if err := checkVisibilityStays(parts, d); err != nil {
 		return err
