@@ -54,8 +54,8 @@ func lookUpPresent(
 	return out, out.checkMissing(ctx, tx, parts)
 }
 
-// lookups returns one lookup for each kind, environment and scope of the entries that a draft changes. A single one would
-// also read the entries with the name of one change in the place of another, and their values.
+// lookups returns one lookup for each kind, environment and scope of the entries that a draft changes. A single one
+// would also read the entries with the name of one change in the place of another, and their values.
 func lookups(in *project, parts []draftPart) []store.Lookup {
 	of := map[place]int{}
 	var all []store.Lookup

@@ -70,13 +70,13 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 			wrap("With --proof, it verifies one record instead, with the verifier key of the backend. It needs no backend.") +
 			"\n\n" + wrap("The exit code is 0 if everything fits, and 5 otherwise."),
 		Example: "  pouncet audit verify --since checkpoint.txt\n" +
-			"  pouncet audit verify --proof proof.json --key pouncet/01a2…",
+			"  pouncet audit verify --proof proof.json --verifier-key pouncet/01a2…",
 		Args: arguments(0, 0, "no arguments"),
 	}
 	a.auditFlags(c)
 	c.Flags().StringVar(&since, "since", "", "`file` with a checkpoint; - is standard input")
 	c.Flags().StringVar(&proof, "proof", "", "`file` with the proof of one record; - is standard input")
-	c.Flags().StringVar(&key, "key", "", "with --proof: the verifier `key`, or @FILE with it")
+	c.Flags().StringVar(&key, "verifier-key", "", "with --proof: the verifier `key`, or @FILE with it")
 	verify := a.withParts(func(ctx context.Context, parts *open.Parts, _ []string) error {
 		return a.verifyAudit(ctx, parts, since)
 	})
@@ -85,9 +85,9 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 		case proof != "" && (since != "" || a.database != ""):
 			return exclusive(c, "--proof and --since or --database")
 		case proof != "" && key == "":
-			return usage(c, "--proof requires --key")
+			return usage(c, "--proof requires --verifier-key")
 		case proof == "" && key != "":
-			return usage(c, "--key requires --proof")
+			return usage(c, "--verifier-key requires --proof")
 		case proof != "":
 			return a.verifyProof(proof, key)
 		}
