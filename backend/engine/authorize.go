@@ -142,7 +142,7 @@ func (r *run) checkKnown(attribute, change string, in *project, secrets ...store
 		}
 		switch {
 		case err == nil && r.knowsValue(in, o, a.Visibility):
-		case !r.sees(in, o):
+		case !r.access.seesRow(in, o):
 			if !slices.Contains(unknown, unseen) {
 				unknown = append(unknown, unseen)
 			}

@@ -5,6 +5,7 @@ package engine
 import (
 	"cmp"
 	"errors"
+	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -300,8 +301,7 @@ func (r *run) secretExists(in *project, name string) (bool, error) {
 		return exists, err
 	}
 	rows, err := r.tx.Objects(r.ctx, f)
-	seen, _ := r.visible(in, rows)
-	return len(seen) > 0, err
+	return slices.ContainsFunc(rows, func(o store.Object) bool { return r.sees(in, o) }), err
 }
 
 func tooLarge(e *entry, n int) error {

@@ -98,15 +98,21 @@ func (r *run) isTrial() bool { return r.given.DryRun && r.given.Draft == "" }
 // when it is deployed, and those to a change that a draft has when it was staged.
 func (r *run) unrestricted() bool { return r.deploying || r.step().kept }
 
-// sees reports whether the caller may see an object of a project.
+// sees reports whether an object of a project exists for the change that is being made. It is for rules: what ends in a
+// text or a list for the caller is decided by seesRow, also when a draft is deployed.
 func (r *run) sees(in *project, o store.Object) bool {
 	return r.unrestricted() || r.access.seesRow(in, o)
 }
 
 // may reports whether the caller has a right to a change at a place, or may try it.
 func (r *run) may(right backend.Right, at backend.Place) bool {
+	return r.unrestricted() || r.mayNow(right, at)
+}
+
+// mayNow is may for a right that the caller needs also when a draft is deployed.
+func (r *run) mayNow(right backend.Right, at backend.Place) bool {
 	switch {
-	case r.unrestricted() || r.access.May(right, at):
+	case r.access.May(right, at):
 		return true
 	case r.isTrial() && isChange(right) && r.access.May(backend.RightCompare, at):
 		r.comparing = true
@@ -226,23 +232,16 @@ func (r *run) seen(f store.Filter) (store.Object, bool, error) {
 	return row, true, nil
 }
 
-// visible leaves out the rows that the caller may not see, and reports whether there were any.
-func (r *run) visible(in *project, rows []store.Object) (seen []store.Object, hidden bool) {
-	for _, o := range rows {
-		if r.sees(in, o) {
-			seen = append(seen, o)
-		} else {
-			hidden = true
-		}
-	}
-	return seen, hidden
-}
-
 // dependents converts the objects that block a change. Those that the caller may not see are one without a name.
 func (r *run) dependentsIn(in *project, rows []store.Object) ([]backend.Dependent, error) {
-	seen, hidden := r.visible(in, rows)
+	var seen []store.Object
+	for _, o := range rows {
+		if r.access.seesRow(in, o) {
+			seen = append(seen, o)
+		}
+	}
 	users, err := in.asDependents(seen)
-	if hidden {
+	if len(seen) < len(rows) {
 		users = append(users, backend.Dependent{Label: unseen})
 	}
 	return users, err

@@ -28,6 +28,8 @@ type project struct {
 	protected map[string]bool
 	// sees reports whether the caller may see that an environment exists. Nil means all of them.
 	sees func(environment string) bool
+	// findsAll reports whether a lookup finds an environment that the caller may not see. Nil means no.
+	findsAll func() bool
 }
 
 // at returns the place of a row of the project, for a decision about rights.
@@ -186,7 +188,7 @@ func (p *project) environment(nameOrID string) (store.Object, error) {
 	}
 	e := backend.Errorf(backend.CodeNotFound, "environment %s does not exist in project %q", backend.Quote(nameOrID),
 		p.row.Name).At("environment")
-	existing := names(slices.DeleteFunc(slices.Clone(p.environments), func(e store.Object) bool { return !p.shows(e.ID) }))
+	existing := names(slices.DeleteFunc(slices.Clone(p.environments), func(e store.Object) bool { return !p.names(e.ID) }))
 	e.Suggestion = suggest.Name(nameOrID, existing)
 	if len(existing) == 0 {
 		return store.Object{}, e.WithHint("the project has no environments: create one with \"pouncet env set\" or a " +
@@ -206,8 +208,13 @@ func (p *project) environmentInUse(name string) (found store.Object, ok bool) {
 	return found, ok
 }
 
-// shows reports whether the caller may see that an environment exists.
-func (p *project) shows(environment string) bool { return p.sees == nil || p.sees(environment) }
+// names reports whether an error for the caller may name an environment.
+func (p *project) names(environment string) bool { return p.sees == nil || p.sees(environment) }
+
+// shows reports whether a lookup for the caller finds an environment.
+func (p *project) shows(environment string) bool {
+	return p.names(environment) || p.findsAll != nil && p.findsAll()
+}
 
 // environmentForNew returns an environment that a new object can be in.
 func (p *project) environmentForNew(nameOrID string) (store.Object, error) {

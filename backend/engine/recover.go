@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -130,27 +131,33 @@ func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 	return out, r.letGo(e.in.row.ID, before)
 }
 
-// checkForced refuses a forced deletion that breaks what the caller may not delete.
+// checkForced refuses a forced deletion that breaks what the caller may not delete or, in the deployment of a draft,
+// may not deploy: it can be there only since the deletion was staged.
 func (r *run) checkForced(e *entry) error {
-	if r.unrestricted() || r.access.Everywhere(backend.RightDelete) {
+	right := backend.RightDelete
+	if r.deploying {
+		right = backend.RightDeploy
+	}
+	if r.step().kept || r.access.Everywhere(right) {
 		return nil
 	}
+	hint := fmt.Sprintf("to force it, you need the right %q for these too", right)
 	linked, usages, err := r.dependents(e)
 	if err != nil {
 		return err
 	}
 	for _, o := range linked {
-		if !r.may(backend.RightDelete, e.in.at(o)) {
+		if !r.mayNow(right, e.in.at(o)) {
 			users, err := r.dependentsIn(e.in, linked)
 			if err != nil {
 				return err
 			}
-			return inUse(e.row, append(users, usages...), "to force it, you need the right \"delete\" for these too")
+			return inUse(e.row, append(users, usages...), hint)
 		}
 	}
 	for _, u := range usages {
 		if u.Label == unseen {
-			return inUse(e.row, usages, "to force it, you need the right \"delete\" for these too")
+			return inUse(e.row, usages, hint)
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ func (r *run) refresh(in *project, draft store.Object, chosen func(draftPart) bo
 		if err := r.allowPart(in, draft, d, d.right()); err != nil {
 			return backend.Outcome{}, err
 		}
-		if err := r.refreshPart(in, d, parts, now); err != nil {
+		if err := r.refreshPart(in, draft, d, parts, now); err != nil {
 			return backend.Outcome{}, err
 		}
 		refreshed++
@@ -50,15 +50,16 @@ func (r *run) refresh(in *project, draft store.Object, chosen func(draftPart) bo
 }
 
 // refreshPart accepts the present state of the object of one change. That is the object that was changed or, if it is
-// gone, the one that has its place now.
-func (r *run) refreshPart(in *project, d draftPart, all []draftPart, now present) error {
+// gone, the one that has its place now. An object that the caller may not see does not exist.
+func (r *run) refreshPart(in *project, draft store.Object, d draftPart, all []draftPart, now present) error {
 	o, exists := now[d.place()]
+	exists = exists && r.access.seesRow(in, o)
 	if !d.Creates && (!exists || o.ID != d.Target) {
 		row, found, err := r.first(store.Filter{Kind: d.Change.Kind, ID: d.Target})
 		if err != nil {
 			return err
 		}
-		if found {
+		if found && r.access.seesRow(in, row) {
 			o, exists = row, true
 		}
 	}
@@ -70,6 +71,9 @@ func (r *run) refreshPart(in *project, d draftPart, all []draftPart, now present
 		return backend.Errorf(backend.CodeConflict, "%s was created, and the draft creates it too", d.label()).
 			WithHint("leave out its creation and what the draft has in it, and stage that again: pouncet draft drop %s %s",
 				d.row.Link, d.row.ID)
+	}
+	if err := r.allowTarget(in, draft, d, o); err != nil {
+		return err
 	}
 	n, err := edition(o)
 	if err != nil {
@@ -88,12 +92,23 @@ func (r *run) refreshPart(in *project, d draftPart, all []draftPart, now present
 	}
 	for _, later := range all {
 		if later.Drafted && later.isFor(d.Target) {
+			if err := r.allowTarget(in, draft, later, o); err != nil {
+				return err
+			}
 			if err := r.retarget(in, later.row, later.staged, o); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// allowTarget refuses to make a change one of an object where the caller may not make it. The object can have been
+// renamed since the change was staged.
+func (r *run) allowTarget(in *project, draft store.Object, d draftPart, o store.Object) error {
+	d.Target, d.Creates, d.Name, d.Change.Name = o.ID, false, o.Name, shownName(o)
+	d.row.Environment, d.row.Scope = o.Environment, o.Scope
+	return r.allowPart(in, draft, d, d.right())
 }
 
 // retarget makes a change one of another object, or of the same one under its present name.

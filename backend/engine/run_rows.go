@@ -38,8 +38,8 @@ func (r *run) project(nameOrID string) (*project, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sees := p.sees; sees != nil {
-		p.sees = func(id string) bool { return r.unrestricted() || sees(id) }
+	if p.sees != nil {
+		p.findsAll = r.unrestricted
 	}
 	if known, ok := r.projects[p.row.ID]; ok {
 		p = known // read before, under another name

@@ -226,7 +226,7 @@ func (r *run) usagesOf(p *project, o store.Object) (users []backend.Dependent, e
 			if u.Usage.Kind != o.Kind || nearest(candidates, row.Scope, row.Environment).Object.ID != o.ID {
 				continue
 			}
-			if !r.sees(p, row) {
+			if !r.access.seesRow(p, row) {
 				hidden = true
 			} else {
 				users = append(users,

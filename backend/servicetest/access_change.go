@@ -84,6 +84,75 @@ var accessChangeCases = []accessCase{
 		deployer.must(draft(backend.OpDeploy))
 		equal(f.fixture, "deployed", f.value(secretRef("dev", "api_key")), "y")
 	}},
+	{"a staged change becomes none of an object that the caller may not see or change", func(f *accessFixture) {
+		f.filled()
+		f.must(secret("dev", "db_move", "old"), ownRole("writer", backend.RightSee, backend.RightWrite))
+		writer := f.bound("ci", grant("writer", "dev", "db_*"), grant("viewer", "dev", "seen_*"))
+		writer.stage(secret("dev", "db_move", "attack"))
+		refresh := func() *backend.Error {
+			f.Helper()
+			return writer.refused(backend.ErrConflict, draft(backend.OpRefresh))
+		}
+		f.must(renamedTo(update("dev", "db_move"), "app_moved"))
+		hidden := refresh()
+		f.must(remove(backend.KindSecret, "dev", "app_moved"))
+		equal(writer, "of a deleted object", show(refresh()), show(hidden))
+		f.must(backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, Project: project, Environment: "dev",
+			Name: "app_moved"}, renamedTo(update("dev", "app_moved"), "seen_moved"))
+		writer.mentions(writer.refused(backend.ErrDenied, draft(backend.OpRefresh)), "write")
+		f.must(renamedTo(update("dev", "seen_moved"), "db_moved"))
+		writer.must(draft(backend.OpRefresh))
+		f.must(draft(backend.OpDeploy))
+		equal(f.fixture, "deployed", f.value(secretRef("dev", "db_moved")), "attack")
+	}},
+	{"a deployment, and a look at it, name only what the caller may see", func(f *accessFixture) {
+		f.filled()
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindSecretType, Project: project, Name: "used",
+			Schema: []byte(`{"type":"string"}`)})
+		f.must(ownRole("release", backend.RightSee, backend.RightDeploy), ownRole("look", backend.RightSee,
+			backend.RightCompare))
+		all := backend.Where{Project: project}
+		deployer := f.bound("release", backend.Grant{Role: "release", Where: all})
+		planner := f.bound("look", backend.Grant{Role: "look", Where: all})
+		dev := f.bound("dev", grant("release", "dev", "db_*"))
+		conceals := func(who *fixture, names ...string) {
+			f.Helper()
+			trial := who.dry(draft(backend.OpDeploy))
+			text := show(trial) + show(backend.AsError(trial[0].Err))
+			for _, p := range trial[0].Parts {
+				text += show(p.Err)
+			}
+			if who != planner {
+				text += show(who.refused(backend.ErrInUse, draft(backend.OpDeploy)))
+			}
+			if !strings.Contains(text, "entries that you may not see") {
+				f.Errorf("the answer does not tell that there are entries: %s", text)
+			}
+			for _, n := range names {
+				if strings.Contains(text, n) {
+					f.Errorf("the answer names %s: %s", n, text)
+				}
+			}
+		}
+		f.stage(backend.Change{Op: backend.OpDelete, Kind: backend.KindSecretType, Project: project, Name: "used"})
+		hidden := f.must(typed("used", secret("prod", "merger", "v")))[0].Object.ID
+		conceals(deployer, "merger", "prod", hidden)
+		conceals(planner, "merger", "prod", hidden)
+
+		f.must(draft(backend.OpDelete))
+		f.stage(remove(backend.KindSecret, "dev", "db_other"))
+		hidden = f.must(link("dev", "hidden_alias", "db_other", ""))[0].Object.ID
+		conceals(dev, "hidden_alias", hidden)
+
+		f.must(draft(backend.OpDelete))
+		force := remove(backend.KindSecret, "dev", "db_other")
+		force.Force = true
+		f.must(remove(backend.KindScopedValue, "dev", "hidden_alias"))
+		f.stage(force)
+		f.must(link("dev", "hidden_alias", "db_other", ""))
+		conceals(dev, "hidden_alias")
+		deployer.must(draft(backend.OpDeploy)) // it may deploy changes of the link too
+	}},
 	{"usages are registered where the caller may register them", func(f *accessFixture) {
 		f.filled()
 		usages := func(env string, names ...string) backend.Change {
