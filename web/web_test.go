@@ -256,20 +256,31 @@ func TestCookieIsSealedAndForThisHostOnly(t *testing.T) {
 	d.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	got := d.post("/ui/sign-in", url.Values{"code": {d.codes.New()}})
 	cookie := got.Header.Get("Set-Cookie")
-	for _, part := range []string{"pouncet-session=", "Path=/", "HttpOnly", "SameSite=Strict"} {
+	here, _ := url.Parse(d.url)
+	for _, part := range []string{"pouncet-session-" + here.Port() + "=", "Path=/", "HttpOnly", "SameSite=Strict"} {
 		if !strings.Contains(cookie, part) {
 			t.Errorf("the cookie lacks %s: %s", part, cookie)
 		}
 	}
+	if strings.Contains(cookie, "Max-Age") || strings.Contains(cookie, "Expires") {
+		t.Errorf("the browser writes the cookie to its disk: %s", cookie)
+	}
 	c := got.Cookies()[0]
 	at, _ := url.Parse(d.url)
+	// A cookie of the same name for a longer path, which comes first, does not lock anybody out.
+	d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: "x", Path: "/ui/"}})
+	d.get("/ui/p/default/e/dev").is(t, 200)
+	d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Path: "/ui/", MaxAge: -1}})
 	for _, changed := range []string{"", "x", c.Value[:len(c.Value)-2] + "AA", strings.Repeat("A", 5000)} {
 		d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: changed}})
 		d.get("/ui/p/default/e/dev").is(t, 303)
 	}
+	d.browser.Jar.SetCookies(at, []*http.Cookie{c})
 	if c2 := d.post("/ui/sign-in", url.Values{"code": {d.codes.New()}}).Cookies()[0]; c2.Value == c.Value {
 		t.Error("signing in again keeps the session")
 	}
+	d.browser.Jar.SetCookies(at, []*http.Cookie{c}) // a copy of the first one
+	d.get("/ui/p/default/e/dev").is(t, 303)
 }
 
 func TestEveryAnswerIsProtected(t *testing.T) {

@@ -74,6 +74,9 @@ func (n *accessNames) rowName(kind backend.Kind, id string) (string, error) {
 	if err != nil || len(rows) == 0 {
 		return id, err
 	}
+	if rows[0].Untrusted != nil {
+		return "", rows[0].Untrusted
+	}
 	return rows[0].Name, nil
 }
 

@@ -515,8 +515,9 @@ func (f *forgery) compare(
 	what := fmt.Sprintf("%s.%s of %s = %s", row.table, column, row.kind, to)
 	for name, answer := range before {
 		now := after[name]
-		if hides := slices.Contains([]string{"kind", "project", "environment"}, column); hides && len(found) > 0 &&
-			strings.HasPrefix(name, "list") {
+		hides := slices.Contains([]string{"kind", "project", "environment"}, column) ||
+			column == "id" && (row.kind == "role" || row.kind == "group") // a list of bindings has their names
+		if hides && len(found) > 0 && strings.HasPrefix(name, "list") {
 			continue // a row that a listing does not select any more is like one that was removed: the check reports it
 		}
 		if now != answer && !strings.HasPrefix(now, "error") {

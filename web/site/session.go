@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -81,19 +82,29 @@ func openSession(a cipher.AEAD, cookie string) *Session {
 }
 
 // cookieName is the name of the cookie. Browsers accept the prefix __Host- over TLS only, and refuse such a cookie if
-// another host or a part of this one tries to set it.
-func cookieName(secure bool) string {
+// another host or a part of this one tries to set it. Without TLS the name has the port: browsers send a cookie to
+// every port of its host, and two dashboards on one machine must not end each other's sessions.
+func cookieName(secure bool, host string) string {
 	if secure {
 		return "__Host-pouncet-session"
+	}
+	if _, port, err := net.SplitHostPort(host); err == nil {
+		return "pouncet-session-" + port
 	}
 	return "pouncet-session"
 }
 
-func setCookie(w http.ResponseWriter, value string, secure bool, age time.Duration) {
-	http.SetCookie(w, &http.Cookie{
-		Name: cookieName(secure), Value: value, Path: "/", MaxAge: int(age.Seconds()), HttpOnly: true, Secure: secure,
+// setCookie gives the browser a session, or takes it away if the value is empty. The browser keeps it in memory: it
+// ends with the browser.
+func setCookie(w http.ResponseWriter, r *http.Request, value string, secure bool) {
+	c := &http.Cookie{
+		Name: cookieName(secure, r.Host), Value: value, Path: "/", HttpOnly: true, Secure: secure,
 		SameSite: http.SameSiteStrictMode,
-	})
+	}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
 }
 
 // ended remembers the sessions that were signed out, until they would end anyway. Another server does not know them,

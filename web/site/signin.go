@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -48,6 +47,9 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// A new session, also for a browser that has one: nobody can choose the session of somebody else.
+	if before, err := s.session(r); err == nil && before != nil {
+		s.ended.add(before.ID, now)
+	}
 	if err := s.write(r, w, newSession(kept, now)); err != nil {
 		s.refuse(w, r, err)
 		return
@@ -129,7 +131,7 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, t Templa
 // signOut ends the session.
 func signOut(q *Request) error {
 	q.ended.add(q.Session.ID, q.Now())
-	setCookie(q.W, "", q.isSecure(q.R), -time.Second)
+	setCookie(q.W, q.R, "", q.isSecure(q.R))
 	return q.Redirect(Root+"sign-in", "")
 }
 

@@ -209,22 +209,28 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, page func(*Request)
 	buffered.send(w, r)
 }
 
-// session returns the session of a request, or nil if there is none or it has ended.
+// session returns the session of a request, or nil if there is none or it has ended. A page of another path or port of
+// the host can have set a cookie of the same name, which comes first.
 func (s *Site) session(r *http.Request) (*Session, error) {
-	cookie, err := r.Cookie(cookieName(s.isSecure(r)))
-	if err != nil {
+	cookies := r.CookiesNamed(cookieName(s.isSecure(r), r.Host))
+	if len(cookies) == 0 {
 		return nil, nil
 	}
 	sealed, err := s.Cipher(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	session := openSession(sealed, cookie.Value)
-	if session == nil || !session.isCurrent(s.Now()) || s.ended.has(session.ID) {
-		return nil, nil
+	for _, c := range cookies[:min(len(cookies), maxCookies)] {
+		session := openSession(sealed, c.Value)
+		if session != nil && session.isCurrent(s.Now()) && !s.ended.has(session.ID) {
+			return session, nil
+		}
 	}
-	return session, nil
+	return nil, nil
 }
+
+// maxCookies is how many cookies of one name are tried.
+const maxCookies = 4
 
 // write writes the cookie of a session.
 func (s *Site) write(r *http.Request, w http.ResponseWriter, session *Session) error {
@@ -234,7 +240,7 @@ func (s *Site) write(r *http.Request, w http.ResponseWriter, session *Session) e
 	}
 	value, err := session.seal(sealed)
 	if err == nil {
-		setCookie(w, value, s.isSecure(r), absoluteLimit)
+		setCookie(w, r, value, s.isSecure(r))
 	}
 	return err
 }
