@@ -149,6 +149,15 @@ func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, e
 	}
 	var d diff
 	d.apply(c, &row.Name, &a)
+	if a.Protected != before.Protected {
+		at := backend.Place{Project: p.row.ID}
+		if m.exists {
+			at = p.place(row.ID, "", "")
+		}
+		if err := r.allowProtection(p, row.Name, at, a.Protected); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
 	if !m.exists {
 		if err := backend.CheckName(c.Kind, row.Name); err != nil {
 			return backend.Outcome{}, err

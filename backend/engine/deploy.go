@@ -64,6 +64,11 @@ func (r *run) beginDeployment() (*deployment, error) {
 		if err := r.allowPart(in, row, p, backend.RightDeploy); err != nil {
 			return nil, err
 		}
+		from := in.at(p.row)
+		from.Name = p.shownName()
+		if err := r.allowPartMove(in, p, from); err != nil {
+			return nil, err
+		}
 	}
 	r.set.CompareOnly = r.compareOnly() // of all changes, if the caller may only try one of them
 	r.deploying = true

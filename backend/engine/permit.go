@@ -156,7 +156,33 @@ func (r *run) allowEntry(c backend.Change, in *project, at backend.Place) (hidde
 	if to.Name = *c.Rename; !r.may(right, to) {
 		return false, r.access.denied(right, "rename to", what(c.Kind, *c.Rename, in, to), in, to)
 	}
-	return false, nil
+	return false, r.allowMove(c.Kind, in, at, to)
+}
+
+// allowMove refuses to bring an entry to a name where the caller has a right to its value that it does not have now.
+func (r *run) allowMove(kind backend.Kind, in *project, from, to backend.Place) error {
+	if r.unrestricted() {
+		return nil
+	}
+	for _, right := range []backend.Right{backend.RightResolve, backend.RightReveal, backend.RightCompare} {
+		if r.access.May(right, to) && !r.access.May(right, from) {
+			return backend.Errorf(backend.CodeDenied, "permission denied: the name %s would give you the right %q to %s",
+				backend.Quote(to.Name), right, what(kind, from.Name, in, from)).
+				WithHint("nobody gives more than they have; use a token that has this right under both names, or under neither").
+				At("name")
+		}
+	}
+	return nil
+}
+
+// allowPartMove is allowMove for a change of a draft, of an entry that is at a place now.
+func (r *run) allowPartMove(in *project, d draftPart, from backend.Place) error {
+	if d.Change.Rename == nil || !isEntry(d.Change.Kind) {
+		return nil
+	}
+	to := from
+	to.Name = *d.Change.Rename
+	return r.allowMove(d.Change.Kind, in, from, to)
 }
 
 // creates reports whether an operation may create an object.
@@ -209,6 +235,49 @@ func managing(op backend.Op) []backend.Right {
 		return []backend.Right{backend.RightManage, backend.RightDelete}
 	}
 	return []backend.Right{backend.RightManage}
+}
+
+// allowProtection refuses to protect an environment, or to take its protection off. Both change what the bindings that
+// do not name it give, also those of others and, for the first and the last protected environment, at what all
+// environments share. at is the place of the environment.
+func (r *run) allowProtection(in *project, name string, at backend.Place, protect bool) error {
+	if r.unrestricted() || r.isTrial() && r.access.Everywhere(backend.RightCompare) {
+		return nil
+	}
+	if !protect {
+		return r.allowOpening(in, name)
+	}
+	shared := in.place(backend.AnyEnvironment, "", "")
+	places := []backend.Place{at}
+	if !shared.Protected || r.given.Draft != "" { // when the draft is deployed, it may be the first one
+		places = append(places, shared)
+	}
+	for _, at := range places {
+		for _, right := range []backend.Right{backend.RightManage, backend.RightBind} {
+			if !r.may(right, at) && !r.comparing {
+				return r.access.denied(right, "protect", fmt.Sprintf("environment %s of project %q", backend.Quote(name),
+					in.row.Name), in, at)
+			}
+		}
+	}
+	return nil
+}
+
+// allowOpening refuses to take off the protection of an environment to a caller that does not have all rights in all of
+// the project: each binding that does not name the environment gives its rights there from then on.
+func (r *run) allowOpening(in *project, name string) error {
+	for _, right := range backend.Rights {
+		all := r.access.MayGive(right, backend.Where{Project: in.row.ID}, false)
+		for environment := range in.protected {
+			all = all && r.access.MayGive(right, backend.Where{Project: in.row.ID, Environment: environment}, true)
+		}
+		if !all {
+			return backend.Errorf(backend.CodeDenied, "permission denied: to take the protection off environment %s, you need "+
+				"the right %q in all of project %q, protected environments included", backend.Quote(name), right, in.row.Name).
+				WithHint("nobody gives more than they have; use a token with role %q", backend.RoleAdmin).At("protected")
+		}
+	}
+	return nil
 }
 
 // seen is first for an object that a change names by id: one that the caller may not see does not exist.

@@ -82,6 +82,9 @@ func (r *run) refreshPart(in *project, draft store.Object, d draftPart, all []dr
 	if err := d.stayRestricted(o, all); err != nil {
 		return err
 	}
+	if err := r.allowPartMove(in, d, in.at(o)); err != nil {
+		return err
+	}
 	next := d.staged
 	next.Creates, next.Edition, next.Name = false, n, o.Name
 	if next.Change.Op == backend.OpCreate {

@@ -33,6 +33,79 @@ var accessChangeCases = []accessCase{
 		editor.unresolved(backend.ErrDenied, secretRef("dev", "db_main")) // it does not have the right to resolve
 		equal(f.fixture, "value", f.value(secretRef("dev", "db_main")), "x")
 	}},
+	{"an entry comes to no name where the caller may read it, unless it may read it now", func(f *accessFixture) {
+		f.filled()
+		f.must(ownRole("writer", backend.RightWrite, backend.RightDelete, backend.RightDeploy))
+		w := f.bound("ci", grant("writer", "dev", ""), grant("runtime", "dev", "app_*"), grant("planner", "dev", "plan_*"),
+			grant("revealer", "dev", "shown_*"))
+		w.must(renamedTo(update("dev", "db_main"), "db_next"), renamedTo(update("dev", "db_next"), "db_main"))
+		restored := backend.Change{Op: backend.OpRestore, Kind: backend.KindSecret, Project: project, Environment: "dev",
+			Name: "db_other"}
+		f.must(remove(backend.KindSecret, "dev", "db_other"))
+		host := update("dev", "db_host")
+		host.Kind = backend.KindScopedValue
+		for _, name := range []string{"app_x", "plan_x", "shown_x"} {
+			for _, c := range []backend.Change{update("dev", "db_main"), update("dev", "missing"), restored, host} {
+				err := w.refused(backend.ErrDenied, renamedTo(c, name))
+				w.mentions(err, "would give you the right", name)
+			}
+			w.unstaged(backend.ErrDenied, renamedTo(update("dev", "db_main"), name))
+		}
+		w.must(restored)
+		f.stage(renamedTo(update("dev", "db_main"), "app_x")) // nor does it deploy what somebody else has staged
+		w.mentions(w.refused(backend.ErrDenied, draft(backend.OpDeploy)), "would give you the right")
+		f.must(draft(backend.OpDeploy))
+		w.stage(renamedTo(update("dev", "app_x"), "app_y"))
+		f.must(renamedTo(update("dev", "app_x"), "db_main"))
+		w.mentions(w.refused(backend.ErrDenied, draft(backend.OpRefresh)), "would give you the right")
+		f.must(renamedTo(update("dev", "db_main"), "app_x"))
+		w.must(renamedTo(update("dev", "app_x"), "app_y"), renamedTo(update("dev", "app_y"), "db_main"))
+		equal(f.fixture, "value", f.value(secretRef("dev", "db_main")), "1")
+	}},
+	{"protection is changed by who may bind, and taken off by who has all rights", func(f *accessFixture) {
+		f.environments("dev", "prod")
+		f.must(secret("prod", "db_main", "4"), secret("*", "db_shared", "5"))
+		f.must(ownRole("manager", backend.RightManage), ownRole("lead", backend.RightManage, backend.RightBind))
+		protection := func(env string, on bool) backend.Change {
+			return backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, Project: project, Name: env,
+				Protected: &on}
+		}
+		reader := f.bound("reader", grant("runtime", "", ""))
+		manager := f.bound("manager", grant("manager", "dev", ""), grant("manager", "prod", ""), grant("manager", "*", ""))
+		one := f.bound("one", grant("lead", "dev", ""))
+		boss := f.bound("boss", grant("lead", "", ""))
+		c := protection("dev", true)
+		manager.mentions(manager.refused(backend.ErrDenied, c), "bind")
+		one.mentions(one.refused(backend.ErrDenied, c), `environment "dev"`) // it would take what all share
+		for _, who := range []*fixture{manager, one} {
+			who.unstaged(backend.ErrDenied, c)
+		}
+		equal(reader, "shared", reader.value(secretRef("prod", "db_shared")), "5")
+		created := environment("test")
+		created.Protected = ptr(true)
+		f.bound("project", grant("manager", "", "")).refused(backend.ErrDenied, created)
+		boss.must(protection("prod", true))
+		one.must(protection("dev", true)) // the second one
+		reader.unresolved(backend.ErrNotFound, secretRef("prod", "db_main"))
+
+		prod := f.bound("prod", grant("lead", "", ""), grant("lead", "prod", ""), grant("lead", "dev", ""),
+			grant("lead", "*", ""), grant("runtime", "", ""))
+		admin := f.bound("admin", grant("admin", "", ""), grant("admin", "prod", ""), grant("admin", "*", ""))
+		off := protection("prod", false)
+		for _, who := range []*fixture{manager, prod, admin} {
+			who.mentions(who.refused(backend.ErrDenied, off), "take the protection off", "protected environments included")
+			who.unstaged(backend.ErrDenied, off)
+			equal(who, "trial", errors.Is(who.dry(off)[0].Err, backend.ErrDenied), true)
+		}
+		admin.must(described("d", backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment, Project: project,
+			Name: "prod"}))
+		reader.unresolved(backend.ErrNotFound, secretRef("prod", "db_main"))
+		f.must(binding("more", backend.Grant{Role: "admin", To: "token:admin",
+			Where: backend.Where{Project: project, Environment: "dev"}}))
+		admin.must(off)
+		equal(reader, "opened", reader.value(secretRef("prod", "db_main")), "4")
+		f.must(protection("dev", false), protection("dev", true)) // a token with a role
+	}},
 	{"a refused change leaves the whole set undone", func(f *accessFixture) {
 		f.filled()
 		editor := f.bound("ci", grant("editor", "dev", "db_*"))
