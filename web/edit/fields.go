@@ -36,27 +36,43 @@ type schema struct {
 	Default     json.RawMessage
 }
 
-// notSecret are the names of fields that are shown while they are typed, and kept after an error.
+// notSecret are the names of fields that are shown while they are typed, and kept after an error, if the schema does not
+// say otherwise. An address is not among them: it can have a password or a key in it.
 var notSecret = []string{"host", "hostname", "port", "user", "username", "database", "dbname", "region", "schema",
-	"url", "sslmode", "ssl_mode", "engine", "email", "from", "client_id", "account", "project", "tenant_id",
-	"access_key_id"}
+	"sslmode", "ssl_mode", "engine", "email", "from", "client_id", "account", "project", "tenant_id", "access_key_id"}
+
+// isSecret reports whether what is typed into a field is masked and not sent back. The schema decides. Without its word,
+// everything is secret but well-known names, and answers that the schema itself lists.
+func isSecret(name string, p schema) bool {
+	switch {
+	case p.WriteOnly != nil && *p.WriteOnly, p.Format == "password":
+		return true
+	case p.WriteOnly != nil:
+		return false
+	}
+	kind := kindOf(p)
+	return kind != "choice" && kind != "boolean" && !slices.Contains(notSecret, strings.ToLower(name))
+}
+
+// maxFields limits the fields of a form. A type with more has one field for the whole value.
+const maxFields = 200
 
 // fieldsOf returns the fields of the form for a type, in the order of its schema. It returns none for a schema that is
-// no object with properties: the form then has one field for the whole value.
+// no object with properties, and for one with too many: the form then has one field for the whole value.
 func fieldsOf(text []byte) []field {
 	var s schema
 	if json.Unmarshal(text, &s) != nil || len(s.Properties) == 0 {
 		return nil
 	}
+	var all map[string]schema
+	if json.Unmarshal(s.Properties, &all) != nil || len(all) > maxFields {
+		return nil
+	}
 	var out []field
 	for _, name := range membersOf(s.Properties) {
-		var all map[string]schema
-		if json.Unmarshal(s.Properties, &all) != nil {
-			return nil
-		}
 		p := all[name]
 		f := field{Name: name, Title: p.Title, Description: p.Description, Required: slices.Contains(s.Required, name),
-			Secret: !slices.Contains(notSecret, strings.ToLower(name))}
+			Secret: isSecret(name, p)}
 		if f.Title == "" {
 			f.Title = name
 		}
@@ -67,9 +83,6 @@ func fieldsOf(text []byte) []field {
 				_ = json.Unmarshal(e, &choice)
 				f.Choices = append(f.Choices, choice)
 			}
-		}
-		if f.Kind == "number" || f.Kind == "boolean" || f.Kind == "choice" {
-			f.Secret = false
 		}
 		lower := strings.ToLower(name)
 		f.Long = f.Kind == "json" || strings.Contains(lower, "key") && strings.Contains(lower, "private") ||
@@ -173,12 +186,15 @@ func check(q *site.Request) error {
 		return err
 	}
 	f := form{Type: q.R.PostFormValue("type")}
+	c := backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: place.Project.Name,
+		Environment: q.R.PostFormValue("environment"), Name: "check_of_a_value", Type: &f.Type}
+	if !q.May(c) {
+		return backend.Errorf(backend.CodeDenied, "permission denied")
+	}
 	if err := f.prepare(q, place); err != nil {
 		return err
 	}
 	p := site.Page{Place: place}
-	c := backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: place.Project.Name,
-		Environment: q.R.PostFormValue("environment"), Name: "check_of_a_value", Type: &f.Type}
 	err = f.setValue(q, &c)
 	if err == nil && c.Value.IsZero() {
 		return q.RenderPart(secretPage, "checked", p)

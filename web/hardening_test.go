@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package web_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// secretType returns the change that creates a type of the default project.
+func secretType(name, schema string) backend.Change {
+	return backend.Change{Op: backend.OpCreate, Kind: backend.KindSecretType, Project: backend.DefaultProject, Name: name,
+		Schema: json.RawMessage(schema)}
+}
+
+// TestFormOfAWideTypeIsSmall has a type with more properties than a form has fields.
+func TestFormOfAWideTypeIsSmall(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	wide := func(n int) string {
+		var members []string
+		for i := range n {
+			members = append(members, fmt.Sprintf(`"p%d": {}`, i))
+		}
+		return `{"type": "object", "properties": {` + strings.Join(members, ",") + `}}`
+	}
+	d.must(secretType("wide", wide(4900)), secretType("full", wide(200)))
+	d.get("/ui/p/default/e/dev/new?type=full").is(t, 200, `name="value.p199"`)
+	d.get("/ui/p/default/e/dev/new?type=wide").is(t, 200, `name="value"`).lacks(t, "value.p0")
+	v := url.Values{"type": {"wide"}, "environment": {"dev"}, "name": {"wide"}, "value": {`{"p0": 1}`}}
+	d.post("/ui/p/default/check", v).is(t, 200, "fits the type")
+	d.post("/ui/p/default/e/dev/new", v).is(t, 200, "Created.")
+}
+
+// TestViewerChecksNoValue asks for a dry run, which is for those who may create.
+func TestViewerChecksNoValue(t *testing.T) {
+	d, _ := newServers(t)
+	token, _ := d.newToken("eve", backend.RoleViewer, backend.Person)
+	d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
+	d.post("/ui/p/default/check", url.Values{"type": {"database_connection"}, "environment": {"dev"}}).
+		is(t, 403, "permission denied")
+}
+
+// TestSecretFieldsAreNotSentBack fills the fields of a type, and leaves out one that is required.
+func TestSecretFieldsAreNotSentBack(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.must(secretType("hook", `{"type": "object", "required": ["missing"], "properties": {
+		"missing": {"type": "string"}, "pin": {"type": "integer"}, "ratio": {"type": "number"}, "url": {"type": "string"},
+		"account": {"type": "string", "writeOnly": true}, "user": {"type": "string", "format": "password"},
+		"answer": {"enum": ["heads", "tails"], "writeOnly": true}, "flag": {"type": "boolean", "writeOnly": true},
+		"port": {"type": "integer"}, "team": {"type": "string", "writeOnly": false}}}`))
+	const add = "/ui/p/default/e/dev/new"
+	d.get(add+"?type=hook").is(t, 200, `name="value.pin" type="password"`, `name="value.url" type="password"`,
+		`name="value.account" type="password"`, `name="value.user" type="password"`, `name="value.port" type="text"`)
+	d.post(add, url.Values{"type": {"hook"}, "name": {"hook"}, "value.pin": {"98765432"}, "value.ratio": {"0.125"},
+		"value.url": {"https://hooks.example/" + canary}, "value.account": {canary}, "value.user": {canary},
+		"value.answer": {"tails"}, "value.flag": {"true"}, "value.port": {"5432"}, "value.team": {"blue"}}).
+		is(t, 422, "missing", `value="5432"`, `value="blue"`).
+		lacks(t, canary, "98765432", "0.125", "<option selected>tails", `value="true" selected`)
+}
