@@ -5,6 +5,8 @@ package web_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -63,4 +65,26 @@ func TestSecretFieldsAreNotSentBack(t *testing.T) {
 		"value.answer": {"tails"}, "value.flag": {"true"}, "value.port": {"5432"}, "value.team": {"blue"}}).
 		is(t, 422, "missing", `value="5432"`, `value="blue"`).
 		lacks(t, canary, "98765432", "0.125", "<option selected>tails", `value="true" selected`)
+}
+
+// TestFormThatIsTooLargeIsRefused sends more than a form may have, and something that is no form.
+func TestFormThatIsTooLargeIsRefused(t *testing.T) {
+	d := newDashboard(t)
+	large := url.Values{"code": {"x"}, "name": {"huge"}, "value": {canary + strings.Repeat("a", 1<<20)}}
+	d.post("/ui/sign-in", large).is(t, 413, "larger than 1048576 bytes")
+	d.signIn()
+	for _, path := range []string{"/ui/p/default/e/dev/new", "/ui/p/default/quotas", "/ui/p/default/new-type"} {
+		d.post(path, large).is(t, 413, "larger than 1048576 bytes", "nothing was changed").lacks(t, canary)
+	}
+	r := d.request(http.MethodPost, "/ui/p/default/e/dev/new", nil)
+	r.Body = io.NopCloser(strings.NewReader("name=a&value=" + canary + "%zz"))
+	d.send(r).is(t, 400, "cannot be parsed").lacks(t, canary)
+}
+
+// TestPageAfterTheLastIsTheLast asks for a page whose entries were deleted.
+func TestPageAfterTheLastIsTheLast(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.get("/ui/p/default/e/dev?page=400").is(t, 200, "1–1 of 1", "db_password").lacks(t, "has no secrets yet")
+	d.get("/ui/p/default/e/prod?page=400").is(t, 200, "has no secrets yet")
 }

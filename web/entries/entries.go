@@ -128,14 +128,16 @@ func show(q *site.Request) error {
 		return err
 	}
 	l := list{filter: filterOf(q.R.URL.Query()), Known: len(place.Environments)}
-	got, err := q.Query(backend.Query{Kind: backend.KindEntry, Project: place.Project.Name,
-		Environment: place.Environment, Search: l.Search, Type: l.Type, Scope: l.Scope, Sort: l.Sort,
-		Descending: l.Down, Offset: (l.Number - 1) * pageSize, Limit: pageSize, LastResolved: true})
-	if err != nil {
+	if err := l.load(q, place); err != nil {
 		return err
 	}
-	l.Entries, l.Total = got.Objects, *got.Total
-	l.Last = max((l.Total+pageSize-1)/pageSize, 1)
+	if l.Number > l.Last {
+		// The entries of this page were deleted.
+		l.Number = l.Last
+		if err := l.load(q, place); err != nil {
+			return err
+		}
+	}
 	l.From, l.To = (l.Number-1)*pageSize+1, (l.Number-1)*pageSize+len(l.Entries)
 	p := site.Page{Title: site.Text("entries.title"), Section: "entries", Place: place, Data: l}
 	if q.IsPart("results") {
@@ -146,6 +148,19 @@ func show(q *site.Request) error {
 	}
 	p.Data = l
 	return q.Render(page, p)
+}
+
+// load reads the entries of the page.
+func (l *list) load(q *site.Request, place *site.Place) error {
+	got, err := q.Query(backend.Query{Kind: backend.KindEntry, Project: place.Project.Name,
+		Environment: place.Environment, Search: l.Search, Type: l.Type, Scope: l.Scope, Sort: l.Sort,
+		Descending: l.Down, Offset: (l.Number - 1) * pageSize, Limit: pageSize, LastResolved: true})
+	if err != nil {
+		return err
+	}
+	l.Entries, l.Total = got.Objects, *got.Total
+	l.Last = max((l.Total+pageSize-1)/pageSize, 1)
+	return nil
 }
 
 // home leads to the first project.

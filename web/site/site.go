@@ -98,9 +98,6 @@ func (s *Site) Handle(pattern string, page func(*Request) error) {
 // Section adds an entry of the navigation.
 func (s *Site) Section(id string) { s.sections[id] = true }
 
-// maxForm is the largest form, in bytes: a value, percent-encoded, or a schema.
-const maxForm = 1 << 20
-
 // Handler returns the handler of all pages, with what protects them.
 func (s *Site) Handler() http.Handler {
 	protection := http.NewCrossOriginProtection()
@@ -112,7 +109,7 @@ func (s *Site) Handler() http.Handler {
 		s.refuse(w, r, backend.Errorf(backend.CodeDenied, "the request comes from another site").
 			WithHint("open the dashboard itself, and try again"))
 	}))
-	return s.guarded(protection.Handler(s.mux))
+	return s.guarded(protection.Handler(s.parsed(s.mux)))
 }
 
 // guarded sets the headers of every answer, checks the host and recovers from panics.
@@ -124,7 +121,6 @@ func (s *Site) guarded(next http.Handler) http.Handler {
 			_, _ = w.Write([]byte("the dashboard is at a loopback address: open it as http://127.0.0.1 or http://localhost\n"))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		defer func() {
 			if p := recover(); p != nil {
 				// Only the stack is logged: the argument of panic may hold a value.
