@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -87,4 +88,35 @@ func TestPageAfterTheLastIsTheLast(t *testing.T) {
 	d.signIn()
 	d.get("/ui/p/default/e/dev?page=400").is(t, 200, "1–1 of 1", "db_password").lacks(t, "has no secrets yet")
 	d.get("/ui/p/default/e/prod?page=400").is(t, 200, "has no secrets yet")
+}
+
+// TestCopyingNeverShowsTheValue asks for the value to copy it, also after the session must be confirmed.
+func TestCopyingNeverShowsTheValue(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	typed := secret("dev", "typed", `{"host":"h","password":"p","username":"u"}`)
+	typed.Type = ptr("database_connection")
+	out := d.must(typed, secret("dev", "binary", "\x00\x01\xff"))
+	as := func(o backend.Object, do string) answer {
+		r := d.request(http.MethodPost, d.path(o, "/reveal"), url.Values{"do": {do}})
+		r.Header.Set("Accept", "application/json")
+		return d.send(r)
+	}
+	as(out[0].Object, "show").is(t, 200, `"value":"{\n  \"host\": \"h\"`)
+	as(out[0].Object, "copy").is(t, 200, `"value":"{\"host\":\"h\"`)
+	for _, do := range []string{"show", "copy"} {
+		as(out[1].Object, do).is(t, 200, `{"binary":true,"seconds":30,"value":"AAH/"}`)
+	}
+	o := d.object(backend.KindSecret, "db_password")
+	d.now = d.now.Add(11 * time.Minute)
+	as(o, "copy").is(t, 401).lacks(t, canary)
+	page := d.post(d.path(o, "/reveal"), url.Values{"do": {"copy"}}).is(t, 401, `name="do" value="copy"`, "A new code")
+	page.lacks(t, canary)
+	got := d.post(d.path(o, "/reveal"), url.Values{"do": {"copy"}, "code": {d.codes.New()}}).
+		is(t, 200, "Copy the value now")
+	got.lacks(t, canary)
+	if got.Request.URL.Path != d.path(o, "") {
+		t.Errorf("after the confirmation: %s", got.Request.URL)
+	}
+	as(o, "copy").is(t, 200, canary)
 }

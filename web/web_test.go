@@ -489,7 +489,7 @@ func TestValueIsRevealedForAMoment(t *testing.T) {
 	d.post(d.path(o, "/reveal"), url.Values{"code": {d.codes.New()}}).is(t, 200, canary)
 	r := d.request(http.MethodPost, d.path(o, "/reveal"), nil)
 	r.Header.Set("Accept", "application/json")
-	d.send(r).is(t, 200, `{"seconds":30,"value":"`+canary+`"}`)
+	d.send(r).is(t, 200, `{"binary":false,"seconds":30,"value":"`+canary+`"}`)
 	restricted := secret("dev", "restricted", canary)
 	restricted.Visibility = new(backend.Visibility)
 	*restricted.Visibility = backend.Restricted

@@ -50,6 +50,8 @@ func TestSecretFromItsCreationToItsRestoration(t *testing.T) {
 		t.Error("the value is in the page after the tab was left")
 	}
 
+	revealIsRobust(p)
+
 	p.open(evaluate[string](p, `location.pathname`) + "/edit")
 	p.submit("main form[method=post] button.primary")
 	p.sees("No changes to save")
@@ -75,6 +77,63 @@ func TestSecretFromItsCreationToItsRestoration(t *testing.T) {
 	p.sees("Sign in")
 	p.open("/ui/p/default/e/dev")
 	p.seesNot("api_key")
+}
+
+// revealIsRobust has the answer to a reveal wait, on the page of a secret.
+func revealIsRobust(p *person) {
+	p.Helper()
+	p.open(evaluate[string](p, `location.pathname`))
+	evaluate[chromedp.Void](p, `window.calls = 0;
+		window.release = [];
+		window.log = [];
+		new MutationObserver(() => window.log.push(document.querySelector("form[data-reveal]").innerText)).observe(
+			document.querySelector("form[data-reveal]"), {childList: true, characterData: true, subtree: true});
+		window.answers = {status: 200, body: {value: "CANARY-1", seconds: 1, binary: true}};
+		window.fetch = () => new Promise((done) => {
+			window.calls++;
+			const {status, body} = window.answers;
+			window.release.push(() => done({status, ok: status === 200, headers: new Headers({"Content-Type":
+				"application/json"}), json: async () => body})); // complete before the next task
+		});
+		HTMLFormElement.prototype.submit = function () { window.led = new FormData(this).get("do"); };`)
+	const output = `document.querySelector("form[data-reveal] output").textContent`
+	// A second click while the first waits asks for nothing. After its time the value is hidden, and Show works again.
+	for range 2 {
+		p.click("button[value=show]")
+		p.click("button[value=show]")
+		p.waits(`window.release.length === 1`)
+		evaluate[chromedp.Void](p, `window.log = []; window.release.pop()()`)
+		p.waits(`window.log.some((text) => text.includes("CANARY-1") && text.includes("This is base64"))`)
+		p.waits(output + ` === ""`)
+	}
+	if calls := evaluate[int](p, `window.calls`); calls != 2 {
+		p.Errorf("two reveals made %d requests", calls)
+	}
+	// The answer arrives when the tab was left.
+	p.click("button[value=show]")
+	p.waits(`window.release.length === 1`)
+	evaluate[chromedp.Void](p, `window.log = [];
+		Object.defineProperty(document, "hidden", {value: true, configurable: true});
+		window.release.pop()();`)
+	if strings.Contains(evaluate[string](p, `window.log.join()`), "CANARY") {
+		p.Error("the value is shown in a tab that was left")
+	}
+	evaluate[chromedp.Void](p, `delete document.hidden; window.led = "";`)
+	// Only a confirmation leads to a page when the value is to be copied.
+	const status = `document.querySelector("form[data-reveal] [role=status]").textContent`
+	for _, try := range []struct{ status, ends string }{
+		{"503", status + `.includes("this did not work") && window.led === ""`},
+		{"403", status + `.includes("this did not work") && window.led === ""`},
+		{"401", `window.led === "copy"`},
+	} {
+		evaluate[chromedp.Void](p, status+` = ""; window.answers.status = `+try.status+`;
+			document.querySelector("form[data-reveal] button[data-copies]").hidden = false;`)
+		p.click("button[value=copy]")
+		p.waits(`window.release.length === 1`)
+		evaluate[chromedp.Void](p, `window.release.pop()()`)
+		p.waits(try.ends)
+	}
+	p.open(evaluate[string](p, `location.pathname`))
 }
 
 // TestListIsFilteredWhileTyping searches in a long list.

@@ -36,13 +36,13 @@ type schema struct {
 	Default     json.RawMessage
 }
 
-// notSecret are the names of fields that are shown while they are typed, and kept after an error, if the schema does not
-// say otherwise. An address is not among them: it can have a password or a key in it.
+// notSecret are the names of fields that are shown while they are typed, and kept after an error, unless the schema
+// says otherwise. An address is not among them: it can have a password or a key in it.
 var notSecret = []string{"host", "hostname", "port", "user", "username", "database", "dbname", "region", "schema",
 	"sslmode", "ssl_mode", "engine", "email", "from", "client_id", "account", "project", "tenant_id", "access_key_id"}
 
-// isSecret reports whether what is typed into a field is masked and not sent back. The schema decides. Without its word,
-// everything is secret but well-known names, and answers that the schema itself lists.
+// isSecret reports whether what is typed into a field is masked and not sent back. The schema decides. If it does not
+// say, every field is secret except those with well-known names, choices and booleans.
 func isSecret(name string, p schema) bool {
 	switch {
 	case p.WriteOnly != nil && *p.WriteOnly, p.Format == "password":

@@ -27,11 +27,15 @@ func Register(s *site.Site) {
 	s.Handle("POST "+site.Root+"p/{project}/secret/{id}/reveal", show)
 }
 
+// copies is the field do of a form that copies the value without showing it.
+const copies = "copy"
+
 // shown is what the page shows. Without a value it asks for the credential.
 type shown struct {
 	Secret  backend.Object
 	Value   string
 	Asks    bool
+	Copies  bool // the person wants to copy the value, and not to see it
 	Binary  bool // the value is in base64
 	Seconds int
 	Error   *backend.Error
@@ -48,7 +52,8 @@ func show(q *site.Request) error {
 		return err
 	}
 	place.Environment = o.Environment
-	d := shown{Secret: o, Seconds: Seconds, Back: site.EntryPath(o)}
+	d := shown{Secret: o, Seconds: Seconds, Back: site.EntryPath(o), Copies: q.R.PostFormValue("do") == copies}
+	asJSON := q.R.Header.Get("Accept") == "application/json"
 	p := site.Page{Title: site.Text("reveal.title", o.Name), Section: "entries", Place: place}
 	confirmed, err := q.IsConfirmed()
 	if !confirmed {
@@ -59,15 +64,19 @@ func show(q *site.Request) error {
 		p.Data = d
 		return q.RenderStatus(401, page, p)
 	}
+	if d.Copies && !asJSON {
+		// A page cannot copy by itself, and must not show the value instead.
+		return q.Redirect(d.Back, "confirmed")
+	}
 	value, err := valueOf(q, o)
 	if err != nil {
 		return err
 	}
 	q.NotCompressed()
-	d.Value, d.Binary = text(value)
-	if q.R.Header.Get("Accept") == "application/json" {
+	d.Value, d.Binary = text(value, !d.Copies)
+	if asJSON {
 		q.W.Header().Set("Content-Type", "application/json")
-		return json.NewEncoder(q.W).Encode(map[string]any{"value": d.Value, "seconds": d.Seconds})
+		return json.NewEncoder(q.W).Encode(map[string]any{"value": d.Value, "seconds": d.Seconds, "binary": d.Binary})
 	}
 	// Without JavaScript, the header leaves the page after its time.
 	q.W.Header().Set("Refresh", "30; url="+d.Back)
@@ -94,14 +103,14 @@ func valueOf(q *site.Request, o backend.Object) (backend.Resolution, error) {
 	return got[0], nil
 }
 
-// text returns a value as people read it: JSON with indentation, and what is not text in base64.
-func text(r backend.Resolution) (value string, binary bool) {
+// text returns a value as text: what is not text in base64, and JSON with indentation if a person is to read it.
+func text(r backend.Resolution, indent bool) (value string, binary bool) {
 	raw := r.Value.Expose()
 	if !utf8.Valid(raw) {
 		return base64.StdEncoding.EncodeToString(raw), true
 	}
 	var indented bytes.Buffer
-	if r.JSON && json.Indent(&indented, raw, "", "  ") == nil {
+	if indent && r.JSON && json.Indent(&indented, raw, "", "  ") == nil {
 		return indented.String(), false
 	}
 	return string(raw), false

@@ -12,8 +12,8 @@ import (
 // maxForm is the largest form, in bytes: a value, percent-encoded, or a schema.
 const maxForm = 1 << 20
 
-// parsed reads the form of a request. Pages then find all fields. Without it, they would take a form that is too large or
-// broken for an empty one.
+// parsed reads the form of a request before its page does. A page would take a form that is too large or broken for an
+// empty one.
 func (s *Site) parsed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := parseForm(w, r); err != nil {

@@ -108,9 +108,9 @@ var texts = map[string]string{
 	"reveal.failed": "this did not work; try again",
 	"reveal.warning": "Do you share your screen? The value is shown for 30 seconds, and hidden when you leave the tab. " +
 		"The audit log records it.",
-	"reveal.binary": "The value is not text. It is shown in base64.", "reveal.leaves": "This page leaves in",
-	"reveal.seconds": "seconds.",
-	"reveal.again":   "You signed in some time ago. Confirm that it is still you, before the value is shown.",
+	"reveal.binary": "The value is not text. This is base64.", "reveal.leaves": "This page leaves in",
+	"reveal.seconds": "seconds.", "reveal.confirm": "Confirm",
+	"reveal.again": "You signed in some time ago. Confirm that it is still you, before the value is shown.",
 
 	"edit.new": "Add secret", "edit.title": "Edit %s", "edit.lead": "In environment %s.",
 	"edit.lead.shared": "Shared by all environments.", "edit.usetype": "Use this type",
@@ -161,6 +161,7 @@ var texts = map[string]string{
 	"done.rolledback": "Rolled back: the earlier value is a new version.", "done.staged": "Added to the draft.",
 	"done.deployed": "Deployed: all changes of the draft are made.", "done.discarded": "Discarded.",
 	"done.refreshed": "The changes accept the present state.", "done.dropped": "Left out of the draft.",
+	"done.confirmed": "Confirmed. Copy the value now.",
 
 	"drafts.title": "Drafts", "drafts.lead": "Changes that wait for somebody to deploy them together.",
 	"drafts.name": "Draft", "drafts.changes": "Changes", "drafts.none": "No draft waits",

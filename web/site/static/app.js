@@ -49,6 +49,7 @@
     const output = form.querySelector("output");
     const status = form.querySelector("[role=status]");
     let timer = 0;
+    let busy = false; // a request runs, so that a second click asks for nothing
     const hide = () => {
       clearInterval(timer);
       timer = 0;
@@ -57,17 +58,50 @@
       form.classList.remove("open");
       for (const b of form.querySelectorAll("[data-label]")) b.textContent = b.dataset.label;
     };
-    const show = (value, seconds) => {
+    const show = (value, seconds, note) => {
+      clearInterval(timer);
       output.textContent = value;
       form.classList.add("open");
       const ends = Date.now() + 1000 * seconds;
       const tick = () => {
         const left = Math.ceil((ends - Date.now()) / 1000);
-        status.textContent = form.dataset.counting.replace("%d", Math.max(left, 0));
+        status.textContent = form.dataset.counting.replace("%d", Math.max(left, 0)) + note;
         if (left <= 0) hide();
       };
       timer = setInterval(tick, 250);
       tick();
+    };
+    const reveal = async (copies) => {
+      const body = new URLSearchParams(new FormData(form));
+      body.set("do", copies ? "copy" : "show");
+      const answer = await fetch(form.action, {
+        method: "POST", body, headers: { "Accept": "application/json" }, cache: "no-store", redirect: "manual",
+      });
+      if (answer.status === 401 || !copies && [403, 404, 409].includes(answer.status)) {
+        lead(copies); // the server asks for something first, or says what is wrong, on a page
+        return;
+      }
+      if (!answer.ok || !(answer.headers.get("Content-Type") || "").startsWith("application/json")) {
+        throw new Error("the answer has no value");
+      }
+      const got = await answer.json();
+      const note = got.binary ? ". " + form.dataset.binary : "";
+      if (copies) {
+        await navigator.clipboard.writeText(got.value);
+        if (!timer) status.textContent = form.dataset.copied + note;
+      } else if (!document.hidden) {
+        show(got.value, got.seconds, note);
+      }
+    };
+    // lead sends the form as a page. The page of a form that copies never shows the value.
+    const lead = (copies) => {
+      const what = document.createElement("input");
+      what.type = "hidden";
+      what.name = "do";
+      what.value = copies ? "copy" : "show";
+      form.append(what);
+      form.submit();
+      what.remove();
     };
     document.addEventListener("visibilitychange", () => { if (document.hidden) hide(); });
     window.addEventListener("pagehide", hide);
@@ -75,28 +109,15 @@
     form.addEventListener("submit", async (event) => {
       const copies = event.submitter && event.submitter.dataset.copies !== undefined;
       event.preventDefault();
+      if (busy) return;
       if (timer && !copies) { hide(); return; }
-      let answer;
+      busy = true;
       try {
-        answer = await fetch(form.action, {
-          method: "POST", body: new URLSearchParams(new FormData(form)), headers: { "Accept": "application/json" },
-          cache: "no-store", redirect: "manual",
-        });
+        await reveal(copies);
       } catch {
         status.textContent = form.dataset.failed;
-        return;
-      }
-      if (!answer.ok || !(answer.headers.get("Content-Type") || "").startsWith("application/json")) {
-        form.submit(); // the server asks for something first, or says what is wrong, on a page
-        return;
-      }
-      const got = await answer.json();
-      if (!copies) { show(got.value, got.seconds); return; }
-      try {
-        await navigator.clipboard.writeText(got.value);
-        status.textContent = form.dataset.copied;
-      } catch {
-        status.textContent = form.dataset.failed;
+      } finally {
+        busy = false;
       }
     });
   }
