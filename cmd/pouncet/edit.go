@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -137,7 +138,7 @@ func (a *app) edit(
 		}
 		after, err := file.edit(ctx, a, editor)
 		switch {
-		case err != nil && (ctx.Err() != nil || len(interrupts) > 0): // it ended the editor
+		case err != nil && wasInterrupted(ctx, interrupts): // it ended the editor
 			return context.Canceled
 		case err != nil:
 			return err
@@ -156,6 +157,19 @@ func (a *app) edit(
 		if again, askErr := a.askAgain(ctx, err); askErr != nil || !again {
 			return errors.Join(err, askErr)
 		}
+	}
+}
+
+// wasInterrupted reports whether a signal came while an editor ran that has failed. This process can get the signal a
+// moment later than the editor, which ended because of it.
+func wasInterrupted(ctx context.Context, interrupts <-chan os.Signal) bool {
+	select {
+	case <-interrupts:
+		return true
+	case <-ctx.Done():
+		return true
+	case <-time.After(time.Second / 2):
+		return false
 	}
 }
 
