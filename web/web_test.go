@@ -7,7 +7,9 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"fmt"
+	"html"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -442,6 +444,41 @@ func TestSecondOfTwoEditorsIsTold(t *testing.T) {
 		t.Errorf("the description is %q", now.Description)
 	}
 	d.post(d.path(o, "/edit"), v(again, "by the second")).is(t, 200, "Saved.", "by the second")
+}
+
+// What the second editor did not touch stays as the first one has made it.
+func TestSecondOfTwoEditorsKeepsWhatTheFirstHasChanged(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	o := d.object(backend.KindSecret, "db_password")
+	first, second := d.get(d.path(o, "/edit")), d.get(d.path(o, "/edit"))
+	sent := func(a answer, changed url.Values) url.Values {
+		v := url.Values{"name": {o.Name}, "description": {""}, "visibility": {string(o.Visibility)}, "expires": {""},
+			"rotation": {""}}
+		for _, hidden := range []string{"form", "edition", "was"} {
+			v.Set(hidden, html.UnescapeString(a.field(t, hidden)))
+		}
+		maps.Copy(v, changed)
+		return v
+	}
+	theirs := url.Values{"protected": {"yes"}, "expires": {"2099-01-31"}, "rotation": {"30"}}
+	d.post(d.path(o, "/edit"), sent(first, theirs)).is(t, 200, "Saved.")
+	mine := url.Values{"description": {"by the second"}}
+	again := d.post(d.path(o, "/edit"), sent(second, mine)).
+		is(t, 422, "Changed by others: Expires, Rotation, Protected from deletion.", "by the second", `value="2099-01-31"`)
+	// The browser sends back the fields of the form as they are now.
+	now := maps.Clone(mine)
+	maps.Copy(now, theirs)
+	d.post(d.path(o, "/edit"), sent(again, now)).is(t, 200, "Saved.")
+	got := d.object(backend.KindSecret, "db_password")
+	if !got.Protected || got.RotationDays != 30 || got.ExpiresAt.IsZero() || got.Description != "by the second" {
+		t.Errorf("the secret is %+v", got.Attributes)
+	}
+	// A form that was opened before, and that nobody asked about, changes nothing else either.
+	d.post(d.path(o, "/edit"), sent(second, url.Values{"description": {"again"}})).is(t, 422)
+	if now := d.object(backend.KindSecret, "db_password"); !now.Protected || now.Description != "by the second" {
+		t.Errorf("the secret is %+v", now.Attributes)
+	}
 }
 
 func TestTypedSecretHasAFormOfItsFields(t *testing.T) {

@@ -53,6 +53,7 @@ type form struct {
 	Fields                          []field // of the type; none for one text
 	Error                           *backend.Error
 	Conflict                        *backend.Object // the entry as somebody else has changed it
+	ChangedByOthers                 string          // the names of its attributes that they have changed
 	Uses                            []backend.Object
 	Environment                     string
 	JSON, LinkSecret, LinkField, As string // of a scoped value
@@ -256,7 +257,10 @@ func (f form) again(q *site.Request, err error, t site.Template, p site.Page) er
 		if err != nil {
 			return err
 		}
-		f.Conflict, f.Edition = &now, now.Edition
+		was := f.wasOpened(q)
+		f.Conflict, f.Edition, f.ChangedByOthers = &now, now.Edition, changedSince(was, now)
+		f.Entry = now
+		f.keepPresent(was)
 	}
 	p.Data = f
 	return q.RenderStatus(http.StatusUnprocessableEntity, t, p)
@@ -286,6 +290,9 @@ func editSecret(q *site.Request, sent bool) error {
 	if q.R.Form.Has("type") || q.R.URL.Query().Has("type") || q.R.PostFormValue("form") != "" {
 		f.Type = q.R.FormValue("type")
 	}
+	if sent && f.Type == f.wasOpened(q).Type {
+		f.Type = o.Type // somebody else may have changed it: then the fields of the present one are shown
+	}
 	if err := f.prepare(q, place); err != nil {
 		return err
 	}
@@ -296,14 +303,23 @@ func editSecret(q *site.Request, sent bool) error {
 	if !sent {
 		return q.Render(secretPage, p)
 	}
+	return f.save(q, place, secretPage, p, (*form).send)
+}
+
+// save makes the change of a form that was opened for an entry, and answers.
+func (f form) save(
+	q *site.Request, place *site.Place, t site.Template, p site.Page,
+	send func(*form, *site.Request, *backend.Change) (backend.Outcome, error),
+) error {
 	f.read(q)
-	c := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, Edition: &f.Edition}
-	if f.Name != o.Name {
+	f.keepPresent(f.wasOpened(q))
+	c := backend.Change{Op: backend.OpUpdate, Kind: f.Entry.Kind, ID: f.Entry.ID, Edition: &f.Edition}
+	if f.Name != f.Entry.Name {
 		c.Rename = &f.Name
 	}
-	out, err := f.send(q, &c)
+	out, err := send(&f, q, &c)
 	if err != nil {
-		return f.again(q, err, secretPage, p)
+		return f.again(q, err, t, p)
 	}
 	return f.done(q, place, out, "saved")
 }

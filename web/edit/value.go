@@ -83,11 +83,10 @@ func editValue(q *site.Request, sent bool) error {
 	}
 	place.Environment = o.Environment
 	f := form{Entry: o, Action: site.EntryPath(o, "edit"), Back: site.EntryPath(o), Name: o.Name, Scope: o.Scope,
-		Description: o.Description, JSON: string(o.JSON), As: asJSON, Edition: o.Edition, Environment: o.Environment,
+		Description: o.Description, Edition: o.Edition, Environment: o.Environment,
 		KeyIsFixed: place.Project.Policy != nil && place.Project.Policy.ImmutableNames}
-	if o.Link != nil {
-		f.As, f.LinkSecret, f.LinkField = asLink, o.Link.Secret, o.Link.Field
-	}
+	holds := contentOf(o)
+	f.As, f.JSON, f.LinkSecret, f.LinkField = holds.As, holds.JSON, holds.Secret, holds.Field
 	if err := f.prepareValue(q, place); err != nil {
 		return err
 	}
@@ -99,14 +98,5 @@ func editValue(q *site.Request, sent bool) error {
 		p.Data = f
 		return q.Render(valuePage, p)
 	}
-	f.read(q)
-	c := backend.Change{Op: backend.OpUpdate, Kind: backend.KindScopedValue, ID: o.ID, Edition: &f.Edition}
-	if f.Name != o.Name {
-		c.Rename = &f.Name
-	}
-	out, err := f.sendValue(q, &c)
-	if err != nil {
-		return f.again(q, err, valuePage, p)
-	}
-	return f.done(q, place, out, "saved")
+	return f.save(q, place, valuePage, p, (*form).sendValue)
 }

@@ -125,11 +125,13 @@ var texts = map[string]string{
 	"edit.key.hint":  "Letters, digits, _ and -. References use this name.",
 	"edit.fixed":     "The policy of the project does not allow renames.",
 	"edit.create":    "Create", "edit.save": "Save changes", "edit.valid": "The value fits the type.",
-	"edit.conflict":      "Somebody else has changed this entry while you were editing it. Nothing was saved.",
-	"edit.conflict.now":  "It is now called %s, at version %s, changed",
-	"edit.conflict.next": "What you typed is still here, except the value. Save again to replace the change.",
-	"edit.restart":       "What uses this entry may need a restart to get the new value:",
-	"edit.draft":         "Put this into a draft instead", "edit.draft.name": "Name of the draft",
+	"edit.conflict":         "Somebody else has changed this entry while you were editing it. Nothing was saved.",
+	"edit.conflict.now":     "It is now called %s, at version %s, changed",
+	"edit.conflict.changed": "Changed by others: %s.",
+	"edit.conflict.next": "What you changed is still here, except the value. All else is as it is now. " +
+		"Save again to make your change.",
+	"edit.restart": "What uses this entry may need a restart to get the new value:",
+	"edit.draft":   "Put this into a draft instead", "edit.draft.name": "Name of the draft",
 	"edit.draft.hint":  "A draft keeps changes until somebody deploys all of them. Leave empty to change at once.",
 	"edit.kind.number": "write a number", "edit.kind.boolean": "choose yes or no", "edit.kind.json": "write valid JSON",
 
