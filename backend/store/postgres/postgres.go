@@ -59,6 +59,8 @@ const (
 
 // Store is an open database.
 type Store struct {
+	store.Proving
+
 	name       string // for messages: it has no credentials
 	target     string // target_session_attrs: which of several hosts the URL means
 	deployment string
@@ -68,7 +70,6 @@ type Store struct {
 	views      *pgxpool.Pool
 	changes    *pgxpool.Pool // of changes and records, so that they do not wait for views
 	reads      *ReadLog
-	prover     store.Prover // nil if records get no hashes
 	close      func()
 	closed     atomic.Bool
 	timeout    atomic.Int64    // statementTimeout; tests set it

@@ -49,7 +49,7 @@ func newReadLog(s *Store) *ReadLog {
 // AppendRecords implements store.RecordLog. A primary that another one has replaced cannot commit a record if it waits
 // for a standby. So if the values of a call are from such a primary, its record is on another one, and the call fails.
 func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) error {
-	if err := l.store.proverReady(ctx); err != nil {
+	if err := l.store.ProverReady(ctx); err != nil {
 		return err
 	}
 	if err := l.queue.Append(ctx, records); err != nil {
@@ -118,7 +118,7 @@ func (l *ReadLog) commit(ctx context.Context, records []store.Record, withNotes 
 	if err := l.createLogs(ctx, c, missing(names, known), known); err != nil {
 		return err
 	}
-	statements, err := readTables.adding(l.store.prover, known, records)
+	statements, err := readTables.adding(l.store.Prover(), known, records)
 	if err != nil {
 		return err
 	}

@@ -11,19 +11,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// UseProver implements store.RecordLog.
-func (s *Store) UseProver(p store.Prover) { s.prover = p }
-
 // UseProver implements store.RecordLog. Both logs of a database have the same.
-func (l *ReadLog) UseProver(p store.Prover) { l.store.prover = p }
-
-// proverReady returns an error if records could not get hashes.
-func (s *Store) proverReady(ctx context.Context) error {
-	if s.prover == nil {
-		return nil
-	}
-	return s.prover.Ready(ctx)
-}
+func (l *ReadLog) UseProver(p store.Prover) { l.store.UseProver(p) }
 
 // ViewRecords implements store.RecordLog.
 func (s *Store) ViewRecords(ctx context.Context, f func(store.RecordTx) error) error {

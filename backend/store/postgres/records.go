@@ -122,7 +122,7 @@ func (r recordTables) append(ctx context.Context, t *tx, records []store.Record)
 		return err
 	}
 	withNew(names, known)
-	statements, err := r.adding(t.store.prover, known, records)
+	statements, err := r.adding(t.store.Prover(), known, records)
 	if err != nil {
 		return err
 	}
@@ -215,7 +215,7 @@ func (r recordTables) delete(
 	if err != nil || len(logs) == 0 {
 		return 0, err
 	}
-	if err := s.proverReady(ctx); err != nil {
+	if err := s.ProverReady(ctx); err != nil {
 		return 0, err
 	}
 	err = s.Update(ctx, func(t store.Tx) error {
@@ -257,7 +257,7 @@ func (t *tx) addRecords(ctx context.Context, records ...store.Record) error {
 
 // AppendRecords implements store.RecordLog.
 func (s *Store) AppendRecords(ctx context.Context, records ...store.Record) error {
-	if err := s.proverReady(ctx); err != nil {
+	if err := s.ProverReady(ctx); err != nil {
 		return err
 	}
 	return s.Update(ctx, func(t store.Tx) error { return t.(*tx).addRecords(ctx, records...) })

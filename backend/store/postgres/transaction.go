@@ -339,7 +339,7 @@ func (b *changes) commit() error {
 	ctx, cancel := b.store.uninterrupted(context.Background())
 	defer cancel()
 	batch := &pgx.Batch{}
-	statements, err := changeTables.adding(b.store.prover, b.logs, b.records)
+	statements, err := changeTables.adding(b.store.Prover(), b.logs, b.records)
 	if err != nil {
 		return err
 	}

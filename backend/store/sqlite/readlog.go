@@ -166,7 +166,7 @@ func (l *ReadLog) DeleteRecords(
 
 // AppendRecords implements store.RecordLog.
 func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) error {
-	if err := l.store.proverReady(ctx); err != nil {
+	if err := l.store.ProverReady(ctx); err != nil {
 		return err
 	}
 	return l.queue.Append(ctx, records)

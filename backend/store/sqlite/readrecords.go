@@ -10,18 +10,7 @@ import (
 )
 
 // UseProver implements store.RecordLog.
-func (s *Store) UseProver(p store.Prover) { s.prover = p }
-
-// UseProver implements store.RecordLog.
-func (l *ReadLog) UseProver(p store.Prover) { l.store.prover = p }
-
-// proverReady returns an error if records could not get hashes.
-func (s *Store) proverReady(ctx context.Context) error {
-	if s.prover == nil {
-		return nil
-	}
-	return s.prover.Ready(ctx)
-}
+func (l *ReadLog) UseProver(p store.Prover) { l.store.UseProver(p) }
 
 // ViewRecords implements store.RecordLog.
 func (s *Store) ViewRecords(ctx context.Context, f func(store.RecordTx) error) error {

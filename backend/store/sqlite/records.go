@@ -32,7 +32,7 @@ func (r recordTables) append(ctx context.Context, t *tx, records []store.Record)
 		}
 		known[name] = row
 	}
-	rows, numbered, err := store.Extend(t.store.prover, r.kind, known, records)
+	rows, numbered, err := store.Extend(t.store.Prover(), r.kind, known, records)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func (r recordTables) delete(
 	if err != nil || len(logs) == 0 {
 		return 0, err
 	}
-	if err := s.proverReady(ctx); err != nil {
+	if err := s.ProverReady(ctx); err != nil {
 		return 0, err
 	}
 	err = s.Update(ctx, func(t store.Tx) error {
@@ -179,7 +179,7 @@ func (t *tx) AppendRecord(ctx context.Context, r store.Record) error {
 
 // AppendRecords implements store.RecordLog.
 func (s *Store) AppendRecords(ctx context.Context, records ...store.Record) error {
-	if err := s.proverReady(ctx); err != nil {
+	if err := s.ProverReady(ctx); err != nil {
 		return err
 	}
 	return s.Update(ctx, func(t store.Tx) error {
@@ -216,7 +216,7 @@ func (s *Store) deleteUnnumbered(
 	if err != nil || !due {
 		return 0, err
 	}
-	if err := s.proverReady(ctx); err != nil {
+	if err := s.ProverReady(ctx); err != nil {
 		return 0, err
 	}
 	err = s.Update(ctx, func(t store.Tx) error {

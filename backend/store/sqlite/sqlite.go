@@ -51,6 +51,8 @@ const DefaultBusyTimeout = 5 * time.Second
 
 // Store is an open database.
 type Store struct {
+	store.Proving
+
 	path string // absolute
 	file fs.FileInfo
 	layout
@@ -63,7 +65,6 @@ type Store struct {
 	immutable   bool // SQLite takes no locks
 	unchanged   fileState
 	deployment  string
-	prover      store.Prover // nil if records get no hashes
 
 	queue   queue.Queue
 	commits backend.CommitCount

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package store
+
+import "context"
+
+// Proving is the part of a store that knows who gives its records their hashes.
+type Proving struct {
+	prover Prover // nil if records get no hashes
+}
+
+// UseProver implements RecordLog.
+func (p *Proving) UseProver(x Prover) { p.prover = x }
+
+// Prover returns what gives records their hashes, or nil.
+func (p *Proving) Prover() Prover { return p.prover }
+
+// ProverReady returns an error if records could not get hashes.
+func (p *Proving) ProverReady(ctx context.Context) error {
+	if p.prover == nil {
+		return nil
+	}
+	return p.prover.Ready(ctx)
+}
