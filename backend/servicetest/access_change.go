@@ -199,7 +199,7 @@ var accessChangeCases = []accessCase{
 				text += show(who.refused(backend.ErrInUse, draft(backend.OpDeploy)))
 			}
 			if !strings.Contains(text, "entries that you may not see") {
-				f.Errorf("the answer does not tell that there are entries: %s", text)
+				f.Errorf("the answer does not say that the caller lacks the right to see what uses the object: %s", text)
 			}
 			for _, n := range names {
 				if strings.Contains(text, n) {
