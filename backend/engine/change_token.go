@@ -89,9 +89,10 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 }
 
 // allowToken refuses a change of a token. Who may bind somewhere may create a token without rights. The role of a token
-// applies everywhere, so who gives it must have its rights everywhere.
+// applies everywhere, so who gives it must have its rights everywhere. A token can have rights at any place, so who
+// deletes or changes one must be able to bind everywhere.
 func (r *run) allowToken(c backend.Change) error {
-	may := r.managesTokens()
+	may := r.access.Everywhere(backend.RightBind)
 	if c.Op == backend.OpCreate && c.Role != nil && *c.Role == backend.RoleNone {
 		may = r.access.MaySome(backend.RightBind, backend.Place{})
 	}

@@ -277,6 +277,16 @@ var accessChangeCases = []accessCase{
 			Environment: "test"}}))
 		equal(lead, "bindings", namesOf(lead, backend.Query{Kind: backend.KindBinding}), "b lead-0 t")
 		lead.refused(backend.ErrNotFound, backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, Name: "elsewhere"})
+		// Who may bind in all environments that are not protected neither revokes nor changes a token: it can have more.
+		f.must(ownRole("binder", backend.RightSee, backend.RightBind))
+		binder := f.bound("binder", backend.Grant{Role: "binder"})
+		f.bound("prod", grant("runtime", "prod", ""))
+		workload := backend.Workload
+		for _, name := range []string{"prod", "binder", "ci"} {
+			binder.refused(backend.ErrDenied, backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: name})
+			binder.refused(backend.ErrDenied, backend.Change{Op: backend.OpUpdate, Kind: backend.KindToken, Name: name,
+				Principal: &workload})
+		}
 		none2 := f.bound("other", grant("editor", "dev", ""))
 		none2.refused(backend.ErrDenied, give(grant("viewer", "dev", ""), "token:"+id))
 	}},
