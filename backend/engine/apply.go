@@ -203,7 +203,7 @@ func (r *run) transaction(tx store.Tx) error {
 		broken = broken || out.Err != nil
 		r.outcomes, r.set, r.size = []backend.Outcome{out}, r.given, outcomeSize(out)
 		if r.size > backend.MaxOutcomeBytes {
-			return errOutcomes()
+			return r.errOutcomes()
 		}
 	}
 	if broken || r.set.DryRun || r.incomplete() {
@@ -277,7 +277,7 @@ func (r *run) makeChanges() (broken bool, err error) {
 		}
 		r.outcomes[i] = out
 		if r.size += outcomeSize(out); r.size > backend.MaxOutcomeBytes {
-			return broken, errOutcomes()
+			return broken, r.errOutcomes()
 		}
 	}
 	taken, err := r.checkPlaces()
@@ -292,9 +292,20 @@ func (r *run) makeChanges() (broken bool, err error) {
 	return r.checkGuarded() || broken || taken, nil
 }
 
-func errOutcomes() error {
+func (r *run) errOutcomes() error {
 	return backend.Errorf(backend.CodeTooLarge, "the outcomes of the call have more than %d bytes",
-		backend.MaxOutcomeBytes).WithHint("send fewer changes in one call")
+		backend.MaxOutcomeBytes).WithHint("%s", r.hintFewer())
+}
+
+// hintFewer says what helps if a call has too many changes.
+func (r *run) hintFewer() string {
+	switch {
+	case r.given.Draft != "":
+		return "use another draft for some of the changes"
+	case deploys(r.given):
+		return "leave some out: pouncet draft drop " + r.given.Changes[0].Name + " NAME"
+	}
+	return "send fewer changes in one call"
 }
 
 // change makes one change. After an error the caller rolls the whole

@@ -183,7 +183,8 @@ func (r *run) insertDraft(in *project, row store.Object, c backend.Change) (stor
 	if err := r.checkExpiry(a.ExpiresAt); err != nil {
 		return row, err
 	}
-	a.CreatedBy, a.Contents = r.principal(), contentsOf(nil)
+	a.CreatedBy = r.principal()
+	a.setContents(nil)
 	return r.insert(row, a, nil, in)
 }
 

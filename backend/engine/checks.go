@@ -29,6 +29,7 @@ type checks struct {
 	// generated holds the values that the changes of the call generate. They stay the same when the call begins again.
 	generated map[checkKey]generatedValue
 	keyPairs  int // how many of them are key pairs
+	planned   int // key pairs that the present transaction would generate, if it is a dry run
 	// generators holds the marked fields of schemas, by their text.
 	generators map[string][]generatedField
 }
@@ -46,7 +47,7 @@ func newChecks() *checks {
 }
 
 // begin prepares for another transaction.
-func (c *checks) begin() { c.inside, c.waiting, c.bytes = maxInsideSteps, nil, 0 }
+func (c *checks) begin() { c.inside, c.waiting, c.bytes, c.planned = maxInsideSteps, nil, 0, 0 }
 
 func keyOfCheck(parts ...[]byte) checkKey {
 	h := sha256.New()

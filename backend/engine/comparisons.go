@@ -5,7 +5,6 @@ package engine
 import (
 	"cmp"
 	"context"
-	"hash/maphash"
 	"slices"
 	"time"
 
@@ -40,31 +39,13 @@ func (e *Engine) newGuesses(ctx context.Context) *guesses {
 		counted: map[string]int{}, refused: map[string]bool{}}
 }
 
-// guessSlots let one call of a principal guess at a time: the next call compares after the guesses of this one are
-// counted. Two principals may share a slot.
-type guessSlots [64]chan struct{}
-
-var slotSeed = maphash.MakeSeed()
-
-func newGuessSlots() (s guessSlots) {
-	for i := range s {
-		s[i] = make(chan struct{}, 1)
-	}
-	return s
-}
-
-// acquire waits for the slot of the principal, if the set can contain guesses. The caller calls release.
+// acquire waits for the slot of the principal, if the set can contain guesses: one call of a principal guesses at a
+// time, and the next call compares after the guesses of this one are counted. The caller calls release.
 func (g *guesses) acquire(ctx context.Context, set backend.ChangeSet) (release func(), err error) {
 	if !mayCompare(set) || g.hasAll() {
 		return func() {}, nil
 	}
-	slot := g.engine.guessSlots[maphash.String(slotSeed, g.principal())%uint64(len(g.engine.guessSlots))]
-	select {
-	case slot <- struct{}{}:
-		return func() { <-slot }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return g.engine.guessSlots.acquire(ctx, g.principal())
 }
 
 // hasAll reports whether the role of the principal gives it every value, so that it guesses none.

@@ -175,6 +175,12 @@ func contentsOf(rows []store.Object) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// setContents notes which changes a draft has.
+func (a *attributes) setContents(rows []store.Object) {
+	n := len(rows)
+	a.Contents, a.Changes = contentsOf(rows), &n
+}
+
 // checkContents refuses a draft whose changes are not those that it had when it was written last.
 func checkContents(draft store.Object, parts []draftPart) error {
 	if draft.Untrusted != nil {
@@ -213,7 +219,7 @@ func saveContents(ctx context.Context, tx store.Tx, draft store.Object, now time
 	if err != nil {
 		return draft, err
 	}
-	a.Contents = contentsOf(rows)
+	a.setContents(rows)
 	draft.Revision, draft.UpdatedAt, draft.Attributes = draft.Revision+1, now, a.encode()
 	return draft, tx.UpdateObject(ctx, draft)
 }
@@ -232,6 +238,9 @@ func removePartsIn(
 	}
 	var complete []store.Object
 	for _, d := range drafts {
+		if !slices.ContainsFunc(rows, func(row store.Object) bool { return row.Link == d.ID }) {
+			continue
+		}
 		if _, err := completeParts(ctx, tx, d); err == nil {
 			complete = append(complete, d)
 		}
@@ -243,9 +252,6 @@ func removePartsIn(
 		removed++
 	}
 	for _, d := range complete {
-		if !slices.ContainsFunc(rows, func(row store.Object) bool { return row.Link == d.ID }) {
-			continue
-		}
 		if _, err := saveContents(ctx, tx, d, now); err != nil {
 			return removed, err
 		}

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -26,5 +27,18 @@ func TestLookupsOfADraftAreOfItsPlaces(t *testing.T) {
 		"{scoped value p [dev] [app/a] [s]}]"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// The row of a change names those who staged it last.
+func TestDraftersAreTheLastOnes(t *testing.T) {
+	var by []string
+	for i := range mostDrafters + 5 {
+		by = withDrafter(by, fmt.Sprint("p", i))
+	}
+	by = withDrafter(by, "p7")
+	if got := strings.Join(by, " "); len(by) != mostDrafters || !strings.HasPrefix(got, "p5 p6 p8 ") ||
+		!strings.HasSuffix(got, " p24 p7") {
+		t.Errorf("by %s", got)
 	}
 }

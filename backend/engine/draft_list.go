@@ -244,25 +244,43 @@ func (l listing) draftChanges(in *project) (backend.Page, error) {
 	return page, nil
 }
 
-// drafts returns the drafts whose changes are listed, if they are complete.
+// drafts returns the drafts whose changes are listed. A draft that the query selects must be complete. The changes of
+// all drafts can have 800 MB, so a list without a draft does not read them all to find out that one is missing.
 func (l listing) drafts(in *project) ([]store.Object, error) {
-	var drafts []store.Object
-	var err error
 	if l.q.Draft == "" {
-		drafts, err = l.tx.Objects(l.ctx, store.Filter{Kind: backend.KindDraft, Project: in.row.ID})
-	} else {
-		drafts = make([]store.Object, 1)
-		drafts[0], err = draftByName(l.ctx, l.tx, in, l.q.Draft)
+		return l.tx.Objects(l.ctx, store.Filter{Kind: backend.KindDraft, Project: in.row.ID})
 	}
+	draft, err := draftByName(l.ctx, l.tx, in, l.q.Draft)
+	if err == nil {
+		_, err = completeParts(l.ctx, l.tx, draft)
+	}
+	return []store.Object{draft}, err
+}
+
+// countChanges returns the number of the changes of a draft that the caller may see. The row of the draft has the
+// number of all changes. Only a caller that may see some of them has to read them.
+func (l listing) countChanges(in *project, draft store.Object) (*int, error) {
+	if draft.Untrusted != nil {
+		return nil, draft.Untrusted
+	}
+	a, err := decodeAttributes(draft)
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range drafts {
-		if _, err := completeParts(l.ctx, l.tx, d); err != nil {
-			return nil, err
+	if l.access.seesAll && a.Changes != nil {
+		return a.Changes, nil
+	}
+	parts, err := partsOf(l.ctx, l.tx, draft)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	for _, d := range parts {
+		if l.access.seesPart(in, d) {
+			n++
 		}
 	}
-	return drafts, nil
+	return &n, nil
 }
 
 // selects reports whether a change of a draft has the name and the place that the query selects.

@@ -23,6 +23,7 @@ type step struct {
 	kept       bool       // it is as the draft has it, so the call does not decide about it
 	uncompared bool       // its value is not compared with the present one: see stage.go
 	checked    valueCheck // what its value was checked against
+	from       int64      // the version whose value it writes again
 }
 
 // valueCheck is what a value was checked against.

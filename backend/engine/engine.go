@@ -61,7 +61,8 @@ type Engine struct {
 	client string
 	// maxDifferences is Options.MaxDifferences.
 	maxDifferences int
-	guessSlots     guessSlots
+	guessSlots     slots // by principal
+	stageSlots     slots // by draft
 	record         Recorder
 	resolved       Resolved
 	swept          atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
@@ -150,7 +151,7 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	}
 	return &Engine{
 		store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, checkKey: o.CheckKey, now: o.Now, authorize: o.Authorizer,
-		client: o.Client, maxDifferences: o.MaxDifferences, guessSlots: newGuessSlots(), record: o.Record,
+		client: o.Client, maxDifferences: o.MaxDifferences, guessSlots: newSlots(), stageSlots: newSlots(), record: o.Record,
 		resolved: o.Resolved,
 	}
 }
@@ -177,6 +178,7 @@ type attributes struct {
 	Was       string `json:"was,omitempty"`        // deleted or held object: its name
 	CreatedBy string `json:"created_by,omitempty"` // draft: the principal that staged its first change
 	Contents  string `json:"contents,omitempty"`   // draft: see contentsOf
+	Changes   *int   `json:"changes,omitempty"`    // draft: the number of its changes; nil in the row of an older version
 
 	held
 }

@@ -219,6 +219,9 @@ func newUUID() (string, error) {
 // generateKeyPair makes a key pair outside the transaction, because an RSA key can take seconds. A dry run makes none.
 func (r *run) generateKeyPair(index int, f generatedField, in secretType) (generatedValue, error) {
 	if r.set.DryRun {
+		if r.checks.planned++; r.checks.planned > maxKeyPairs {
+			return generatedValue{}, r.errKeyPairs()
+		}
 		return generatedValue{undecided: true}, nil
 	}
 	key := keyOfCheck([]byte("key pair "+strconv.Itoa(index)), []byte(strconv.Itoa(r.index)), in.attr.Schema)
@@ -227,8 +230,7 @@ func (r *run) generateKeyPair(index int, f generatedField, in secretType) (gener
 	}
 	err := r.checks.later(key, func() error {
 		if r.checks.keyPairs++; r.checks.keyPairs > maxKeyPairs {
-			return backend.Errorf(backend.CodeTooLarge, "the call generates more than %d key pairs", maxKeyPairs).
-				WithHint("send fewer changes in one call").At("generate")
+			return r.errKeyPairs()
 		}
 		members, err := newKeyPair(f.how.KeyPair)
 		if err == nil {
@@ -237,6 +239,11 @@ func (r *run) generateKeyPair(index int, f generatedField, in secretType) (gener
 		return err
 	})
 	return generatedValue{}, err
+}
+
+func (r *run) errKeyPairs() error {
+	return backend.Errorf(backend.CodeTooLarge, "the call generates more than %d key pairs", maxKeyPairs).
+		WithHint("%s", r.hintFewer()).At("generate")
 }
 
 var errNotObject = errors.New("not a JSON object")

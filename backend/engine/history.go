@@ -282,6 +282,7 @@ func (r *run) earlierValue(c backend.Change, e *entry, in secretType) (value []b
 		r.unchecked = "value"
 		return nil, 0, nil
 	}
+	r.step().from = v.Version
 	value, err = r.openForComparison(e.in, e.before, v)
 	if err != nil {
 		return nil, 0, err

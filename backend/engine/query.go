@@ -287,17 +287,9 @@ func (l listing) rows(f store.Filter, in *project) (backend.Page, error) {
 			o.Secrets = &n
 		}
 		if o.Kind == backend.KindDraft {
-			parts, err := completeParts(l.ctx, l.tx, row)
-			if err != nil {
+			if o.Changes, err = l.countChanges(in, row); err != nil {
 				return backend.Page{}, err
 			}
-			n := 0
-			for _, d := range parts {
-				if l.access.seesPart(in, d) {
-					n++
-				}
-			}
-			o.Changes = &n
 		}
 		page.Objects = append(page.Objects, o)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -21,6 +22,8 @@ import (
 //
 // The trial compares the new values with the present ones, which counts as in a dry run, and not those that the draft
 // has already: each new change would compare them again.
+
+// One call at a time adds to a draft: see slots. So only a call to another server can change the draft in between.
 
 // mostTrials is how often the transactions run before the caller has to try again.
 const mostTrials = 20
@@ -62,8 +65,16 @@ func (e *Engine) stage(ctx context.Context, set backend.ChangeSet, call *applyCa
 	if err := checkStaged(set); err != nil {
 		return nil, err
 	}
+	release, err := e.stageSlots.acquire(ctx, set.Draft)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	for range mostTrials {
 		t, outcomes, err := e.tryMerged(ctx, set, call)
+		if errors.Is(err, errOutdated) {
+			continue
+		}
 		if err != nil || t.replayed || set.DryRun {
 			return outcomes, err
 		}
@@ -122,7 +133,7 @@ func checkStaged(set backend.ChangeSet) error {
 }
 
 // tryMerged tries the changes after those of the draft and then, if some of them change the same objects, merged with
-// those. It returns the outcomes of the changes of the set.
+// those. It returns the outcomes of the changes of the set, or errOutdated if the draft was changed in between.
 func (e *Engine) tryMerged(
 	ctx context.Context, set backend.ChangeSet, call *applyCall,
 ) (*trial, []backend.Outcome, error) {
@@ -139,9 +150,6 @@ func (e *Engine) tryMerged(
 		return t, outcomes, nil
 	}
 	m, err := e.try(ctx, set, call, &trial{draft: t.draft, exists: t.exists, parts: t.parts, list: list})
-	if errors.Is(err, errOutdated) {
-		return e.tryMerged(ctx, set, call)
-	}
 	if err != nil {
 		return t, nil, err
 	}
@@ -221,8 +229,26 @@ func (r *run) try(tx store.Tx, t *trial, again bool) error {
 	if _, err := r.makeChanges(); err != nil {
 		return err
 	}
+	if r.deployedSize() > backend.MaxOutcomeBytes {
+		return r.errOutcomes()
+	}
+	for i, s := range r.steps {
+		if s.from > 0 { // "previous" would mean another version after the change is merged with one that has a value
+			number := strconv.FormatInt(s.from, 10)
+			t.list[i].change.FromVersion = &number
+		}
+	}
 	t.outcomes, t.steps, t.revisions = r.outcomes, r.steps, r.revisions
 	return errRollback
+}
+
+// deployedSize returns the size of the outcome of the deployment, which also lists the changes.
+func (r *run) deployedSize() int {
+	size := r.size
+	for _, o := range r.outcomes {
+		size += objectSize(backend.Object{Name: o.Object.Name, Scope: o.Object.Scope})
+	}
+	return size
 }
 
 func errDraftChanges(draft string, n int) error {
@@ -250,9 +276,20 @@ func (r *run) arrange(in *project, t *trial) error {
 		t.list = append(t.list, proposal{change: d.change(in), id: d.Target, part: d})
 	}
 	for i, c := range r.given.Changes {
-		t.list = append(t.list, proposal{change: c, id: r.newIDs[i], given: []int{i}})
+		t.list = append(t.list, proposal{change: inProject(c, in), id: r.newIDs[i], given: []int{i}})
 	}
 	return nil
+}
+
+// inProject returns a change that names its project by id. The draft may give the project another name before.
+func inProject(c backend.Change, in *project) backend.Change {
+	switch {
+	case c.Kind == backend.KindProject:
+		c.ID = in.row.ID
+	case c.ID == "":
+		c.Project = in.row.ID
+	}
+	return c
 }
 
 // projectOfStaged returns the project of all changes of the set.

@@ -178,9 +178,7 @@ func (r *run) writePart(t *trial, draft store.Object, c writtenPart, created map
 	r.keepFacts(in, &s, c)
 	s.Change.Project, s.Change.Value = "", backend.Plaintext{}
 	s.Change.Expect, s.Change.Edition, s.Change.Incarnation = nil, nil, nil // the row says what it was staged against
-	if by := r.principal(); !slices.Contains(s.By, by) && len(s.By) < mostDrafters {
-		s.By = append(slices.Clone(s.By), by)
-	}
+	s.By = withDrafter(s.By, r.principal())
 	if s.Creates && s.Change.Kind == backend.KindEnvironment {
 		if err := r.makePlannedKey(in, s); err != nil {
 			return err
@@ -214,8 +212,14 @@ func (r *run) writePart(t *trial, draft store.Object, c writtenPart, created map
 	return r.tx.InsertVersion(r.ctx, v)
 }
 
-// mostDrafters is how many principals the row of a change names.
+// mostDrafters is how many principals the row of a change names: the last ones.
 const mostDrafters = 20
+
+// withDrafter returns the principals that staged a change, the last one at the end.
+func withDrafter(by []string, last string) []string {
+	by = append(slices.DeleteFunc(slices.Clone(by), func(name string) bool { return name == last }), last)
+	return by[max(0, len(by)-mostDrafters):]
+}
 
 // makePlannedKey makes the key of an environment that a draft creates, so that values in it can be sealed. If the key
 // exists, a change of the draft may have named another KMS key.

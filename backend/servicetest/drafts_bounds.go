@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package servicetest
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// What can be staged can be deployed, and means the same when it is.
+var draftBoundCases = []testCase{
+	{"a draft that renames its project takes more changes of it", func(f *fixture) {
+		f.environments("dev")
+		f.stage(renamedTo(backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: project}, "renamed"))
+		f.stage(secret("dev", "s", "v"))
+		f.stage(described("text", backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: project}))
+		f.stage(described("of dev", environment("dev")))
+		equal(f, "changes", f.stagedAs(), "update "+project+" (name description); create s (value); update dev (description)")
+		f.must(draft(backend.OpDeploy))
+		p := f.list(backend.Query{Kind: backend.KindProject, Name: "renamed"})
+		equal(f, "projects", len(p), 1)
+		equal(f, "description", p[0].Description, "text")
+		equal(f, "projects with the old name", len(f.list(backend.Query{Kind: backend.KindProject, Name: project})), 0)
+		f.must(renamedTo(backend.Change{Op: backend.OpUpdate, Kind: backend.KindProject, Name: "renamed"}, project))
+	}},
+	{"the version before a staged value is the one that the draft was staged against", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "s", "one"))
+		f.must(secret("dev", "s", "two"))
+		back := update("dev", "s")
+		back.FromVersion = ptr(backend.PreviousVersion)
+		f.stage(secret("dev", "s", "three"))
+		f.stage(back)
+		f.must(draft(backend.OpDeploy))
+		equal(f, "value after a staged value", f.value(secretRef("dev", "s")), "two")
+		f.stage(back)
+		f.must(draft(backend.OpDeploy))
+		equal(f, "value", f.value(secretRef("dev", "s")), "one")
+	}},
+	{"a draft takes as many key pairs as its deployment makes", func(f *fixture) {
+		f.environments("dev")
+		pair := func(i int) backend.Change {
+			return backend.Change{Op: backend.OpSet, Kind: backend.KindSecret, Project: project, Environment: "dev",
+				Name: fmt.Sprint("k", i), Type: ptr("ed25519_key_pair"), Generate: &backend.Generate{}}
+		}
+		for i := range 8 {
+			f.stage(pair(i))
+		}
+		f.mentions(f.unstaged(backend.ErrTooLarge, pair(8)), "more than 8 key pairs", "use another draft")
+		equal(f, "parts", len(f.must(draft(backend.OpDeploy))[0].Parts), 8)
+	}},
+	{"many callers can add to a draft at the same time", func(f *fixture) {
+		f.environments("dev")
+		var all sync.WaitGroup
+		for i := range 40 {
+			all.Go(func() {
+				_, err := f.Apply(context.Background(), backend.ChangeSet{Draft: "d",
+					Changes: []backend.Change{secret("dev", fmt.Sprint("s", i), "v")}})
+				if err != nil {
+					f.Errorf("change %d: %v", i, err)
+				}
+			})
+		}
+		all.Wait()
+		equal(f, "changes", len(f.staged()), 40)
+	}},
+}
