@@ -3,6 +3,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"slices"
 )
@@ -13,7 +14,13 @@ type Principal struct {
 	Name string // the token's name, or the local user's
 	Role Role
 	Kind PrincipalKind // an unknown one has the permissions of a person
+	// MadeBy is the id of the token that made this one, unless that one may bind everywhere. It is the first one if
+	// several made one another.
+	MadeBy string
 }
+
+// Origin returns the id that p shares with the tokens that it makes, and with those that they make.
+func (p Principal) Origin() string { return cmp.Or(p.MadeBy, p.ID, p.Name) }
 
 // PrincipalKind says who acts.
 type PrincipalKind string

@@ -92,6 +92,15 @@ const (
 	MaxGroups   = 200
 	MaxMembers  = 500 // of a group
 	MaxBindings = 2000
+	MaxTokens   = 10_000
+)
+
+// Limits for callers who may not bind everywhere, so that they leave places for those who may.
+const (
+	MaxProjectBindings = 200 // of a project; those for all projects count together
+	ReservedBindings   = 500 // of MaxBindings
+	MaxMadeTokens      = 200 // by a token, and by the tokens that it made
+	ReservedTokens     = 1000
 )
 
 // Check refuses a Where that selects nothing, or whose parts do not fit.

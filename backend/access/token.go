@@ -21,6 +21,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -104,5 +105,17 @@ func principalOf(ctx context.Context, tx store.Tx, hash []byte, now time.Time) (
 	case !found.ExpiresAt.IsZero() && !now.Before(found.ExpiresAt):
 		return backend.Principal{}, unknown
 	}
-	return backend.Principal{ID: found.ID, Name: found.Name, Role: found.Role, Kind: found.Principal}, nil
+	p := backend.Principal{ID: found.ID, Name: found.Name, Role: found.Role, Kind: found.Principal}
+	var a tokenAttributes
+	if len(found.Attributes) > 0 && json.Unmarshal(found.Attributes, &a) != nil {
+		return backend.Principal{}, backend.Errorf(backend.CodeCorrupt, "the attributes of token %s cannot be parsed",
+			backend.Quote(found.Name)).WithHint("restore the database from a backup")
+	}
+	p.MadeBy = a.MadeBy
+	return p, nil
+}
+
+// tokenAttributes are the stored attributes of a token that say whose it is.
+type tokenAttributes struct {
+	MadeBy string `json:"made_by"`
 }

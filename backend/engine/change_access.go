@@ -126,6 +126,11 @@ func (r *run) writeAccess(
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "binding %q gives nothing", row.Name).
 			WithHint("say which role it gives, and to whom").At("grant")
 	default:
+		if c.Kind == backend.KindBinding {
+			if err := r.checkNewBinding(*a.Grant, rows); err != nil {
+				return backend.Outcome{}, err
+			}
+		}
 		action = backend.ActionCreate
 		row, err = r.insert(row, a, nil, nil)
 	}

@@ -68,12 +68,15 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
 			"the SHA-256 hash of the token is required, with %d bytes", sha256.Size).At("token_hash")
 	}
+	if err := r.checkNewToken(tokens); err != nil {
+		return backend.Outcome{}, err
+	}
 	principal := principalOf(*c.Role)
 	if c.Principal != nil {
 		principal = *c.Principal
 	}
 	t := store.Token{
-		ID: id, Name: c.Name, Role: *c.Role, Principal: principal, Hash: c.TokenHash, Attributes: []byte("{}"),
+		ID: id, Name: c.Name, Role: *c.Role, Principal: principal, Hash: c.TokenHash, Attributes: r.attributesOfNewToken(),
 		Revision: 1, CreatedAt: r.now,
 	}
 	if c.Description != nil {
@@ -163,7 +166,28 @@ func principalOf(role backend.Role) backend.PrincipalKind {
 
 // tokenAttributes are what store.Token.Attributes hold.
 type tokenAttributes struct {
-	Migrated bool `json:"migrated"`
+	Migrated bool   `json:"migrated,omitempty"`
+	MadeBy   string `json:"made_by,omitempty"` // see backend.Principal
+}
+
+// attributesOfNewToken says who makes a token. Who may bind everywhere makes tokens for others.
+func (r *run) attributesOfNewToken() []byte {
+	var a tokenAttributes
+	if !r.access.Everywhere(backend.RightBind) {
+		a.MadeBy = r.access.principal.Origin()
+	}
+	text, err := json.Marshal(a)
+	if err != nil {
+		panic(err) // plain data
+	}
+	return text
+}
+
+// madeBy returns the origin of a token that was made by a caller who may not bind everywhere; "" for others.
+func madeBy(t store.Token) string {
+	var a tokenAttributes
+	_ = json.Unmarshal(t.Attributes, &a) // they are signed
+	return a.MadeBy
 }
 
 func tokenObject(t store.Token) backend.Object {

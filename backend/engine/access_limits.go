@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// The limits of bindings and tokens hold for the whole backend. Who may bind at some places only has a part of them,
+// because nobody could bind any more if it used up all.
+
+// checkNewBinding refuses a binding that another one makes superfluous, or that the caller may have no place for.
+func (r *run) checkNewBinding(g backend.Grant, bindings []store.Object) error {
+	inProject := 0
+	for _, row := range bindings {
+		other, err := grantOf(row)
+		if err != nil {
+			return err
+		}
+		if other == g { // the caller manages it: it gives the same rights
+			return backend.Errorf(backend.CodeExists, "binding %s gives the same", backend.Quote(row.Name)).
+				WithHint("keep that one, or delete it first").At("grant")
+		}
+		if other.Where.Project == g.Where.Project {
+			inProject++
+		}
+	}
+	if r.access.Everywhere(backend.RightBind) {
+		return nil
+	}
+	return checkReservedBindings(g.Where.Project, inProject, len(bindings))
+}
+
+// checkReservedBindings refuses a binding of a caller who may not bind everywhere, beyond its part of the limit.
+func checkReservedBindings(project string, inProject, all int) error {
+	switch {
+	case inProject >= backend.MaxProjectBindings && project == "":
+		return errReserved("the bindings for all projects have", backend.MaxProjectBindings)
+	case inProject >= backend.MaxProjectBindings:
+		return errReserved("the bindings of a project have", backend.MaxProjectBindings)
+	case all >= backend.MaxBindings-backend.ReservedBindings:
+		return errReserved("the bindings of the backend have", backend.MaxBindings-backend.ReservedBindings)
+	}
+	return nil
+}
+
+func errReserved(what string, most int) error {
+	return backend.Errorf(backend.CodeQuota, "%s reached the limit of %d for callers who may not bind everywhere", what,
+		most).WithHint("delete some, or use a token with role %q", backend.RoleAdmin).At("name")
+}
+
+// checkNewToken refuses a token beyond the limits.
+func (r *run) checkNewToken(tokens []store.Token) error {
+	made := 0
+	for _, t := range tokens {
+		if madeBy(t) == r.access.principal.Origin() {
+			made++
+		}
+	}
+	return checkTokens(r.access.Everywhere(backend.RightBind), made, len(tokens))
+}
+
+// checkTokens refuses a token of a caller who has made others.
+func checkTokens(everywhere bool, made, all int) error {
+	switch {
+	case all >= backend.MaxTokens:
+		return backend.Errorf(backend.CodeQuota, "the backend already has %d tokens, which is the limit", backend.MaxTokens).
+			WithHint("delete some: pouncet token list").At("name")
+	case everywhere:
+		return nil
+	case made >= backend.MaxMadeTokens:
+		return errReserved("the tokens that you made have", backend.MaxMadeTokens)
+	case all >= backend.MaxTokens-backend.ReservedTokens:
+		return errReserved("the tokens of the backend have", backend.MaxTokens-backend.ReservedTokens)
+	}
+	return nil
+}
