@@ -115,7 +115,7 @@ func TestCopyingNeverShowsTheValue(t *testing.T) {
 	got := d.post(d.path(o, "/reveal"), url.Values{"do": {"copy"}, "code": {d.codes.New()}}).
 		is(t, 200, "Copy the value now")
 	got.lacks(t, canary)
-	if got.Request.URL.Path != d.path(o, "") {
+	if got.at() != d.path(o, "") {
 		t.Errorf("after the confirmation: %s", got.Request.URL)
 	}
 	as(o, "copy").is(t, 200, canary)

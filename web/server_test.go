@@ -62,14 +62,15 @@ func TestTokenSignsInOnEachServer(t *testing.T) {
 	token, id := first.newToken("ada", backend.RoleAdmin, backend.Person)
 	got := first.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200, "db_password", "ada")
 	got.lacks(t, token)
-	at, _ := url.Parse(first.url)
+	at, _ := url.Parse(first.url + first.base + "/")
 	for _, c := range first.browser.Jar.Cookies(at) {
 		if strings.Contains(c.Value, token) {
 			t.Error("the cookie has the token in plain text")
 		}
 	}
 	// Behind a load balancer both have the same port, which is in the name of the cookie.
-	there, _ := url.Parse(second.url)
+	there, _ := url.Parse(second.url + first.base + "/")
+	second.base = first.base
 	for _, c := range first.browser.Jar.Cookies(at) {
 		c.Name = strings.Replace(c.Name, at.Port(), there.Port(), 1)
 		second.browser.Jar.SetCookies(there, []*http.Cookie{c})
@@ -111,6 +112,28 @@ func TestWorkloadAtThePagesIsAPerson(t *testing.T) {
 	d.post(d.path(o, "/reveal"), nil).is(t, 403).lacks(t, canary)
 }
 
+func TestFailedAttemptsAreThrottled(t *testing.T) {
+	d, _ := newServers(t)
+	token, _ := d.newToken("ada", backend.RoleAdmin, backend.Person)
+	d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
+	o := d.object(backend.KindSecret, "db_password")
+	for range 10 {
+		d.post("/ui/sign-in", url.Values{"code": {"wrong"}}).is(t, 401)
+		d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200) // costs nothing
+	}
+	got := d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 429, "too many failed attempts")
+	if got.Header.Get("Retry-After") == "" {
+		t.Error("the answer does not say when to try again")
+	}
+	d.now = d.now.Add(time.Minute)
+	d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
+	d.now = d.now.Add(11 * time.Minute)
+	for range 10 {
+		d.post(d.path(o, "/reveal"), url.Values{"code": {"wrong"}}).is(t, 401)
+	}
+	d.post(d.path(o, "/reveal"), url.Values{"code": {token}}).is(t, 429, "too many failed attempts").lacks(t, canary)
+}
+
 func TestSignInOfAnotherSiteIsRefused(t *testing.T) {
 	d, _ := newServers(t)
 	token, _ := d.newToken("eve", backend.RoleAdmin, backend.Person)
@@ -148,10 +171,10 @@ func BenchmarkFirstPage(b *testing.B) {
 			r := httptest.NewRequest(http.MethodPost, "/ui/sign-in", strings.NewReader("code="+codes.New()))
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			h.ServeHTTP(w, r)
-			cookie := w.Result().Cookies()[0]
+			cookie, page := w.Result().Cookies()[0], w.Result().Header.Get("Location")+"p/default/e/dev"
 			b.ResetTimer()
 			for range b.N {
-				r := httptest.NewRequest(http.MethodGet, "/ui/p/default/e/dev", nil)
+				r := httptest.NewRequest(http.MethodGet, page, nil)
 				r.AddCookie(cookie)
 				r.Header.Set("Accept-Encoding", "gzip")
 				w := httptest.NewRecorder()

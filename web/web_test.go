@@ -35,6 +35,7 @@ type dashboard struct {
 	service backend.Service
 	codes   *site.Codes
 	url     string
+	base    string // of the last session, such as /ui/~x; "" before the first
 	browser *http.Client
 	now     time.Time
 }
@@ -125,11 +126,22 @@ func (d *dashboard) send(r *http.Request) answer {
 	if err != nil {
 		d.Fatal(err)
 	}
+	if m := regexp.MustCompile("^(/ui/~[a-z0-9]+)/").FindStringSubmatch(got.Request.URL.Path); m != nil {
+		d.base = m[1]
+	}
 	return answer{got, string(body)}
+}
+
+// at returns the path of the page without that of the session.
+func (a answer) at() string {
+	return regexp.MustCompile("^/ui/~[a-z0-9]+/").ReplaceAllString(a.Request.URL.Path, "/ui/")
 }
 
 func (d *dashboard) request(method, path string, form url.Values) *http.Request {
 	d.Helper()
+	if rest, ok := strings.CutPrefix(path, "/ui/"); ok && d.base != "" && !strings.HasPrefix(rest, "sign-in") {
+		path = d.base + "/" + rest
+	}
 	r, err := http.NewRequest(method, d.url+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		d.Fatal(err)
@@ -192,7 +204,7 @@ func (d *dashboard) path(o backend.Object, more string) string { return site.Ent
 
 func TestCodeSignsInOnceAndForAMinute(t *testing.T) {
 	d := newDashboard(t)
-	if got := d.get("/ui/p/default/e/dev"); got.Request.URL.Path != "/ui/sign-in" {
+	if got := d.get("/ui/p/default/e/dev"); got.at() != "/ui/sign-in" {
 		t.Fatalf("without a session: %s", got.Request.URL)
 	}
 	code := d.codes.New()
@@ -205,17 +217,17 @@ func TestCodeSignsInOnceAndForAMinute(t *testing.T) {
 	d.post("/ui/sign-in", url.Values{}).is(t, 401, "not valid")
 }
 
-func TestFailedAttemptsAreThrottled(t *testing.T) {
+// TestNobodyIsLockedOutOfALocalDashboard sends wrong codes, as any page of the web can.
+func TestNobodyIsLockedOutOfALocalDashboard(t *testing.T) {
 	d := newDashboard(t)
-	for range 10 {
+	for range 30 {
 		d.post("/ui/sign-in", url.Values{"code": {"wrong"}}).is(t, 401)
 	}
-	got := d.post("/ui/sign-in", url.Values{"code": {d.codes.New()}}).is(t, 429, "too many failed attempts")
-	if got.Header.Get("Retry-After") == "" {
-		t.Error("the answer does not say when to try again")
-	}
-	d.now = d.now.Add(time.Minute)
 	d.signIn()
+	r := d.request(http.MethodPost, "/ui/sign-in", url.Values{"code": {d.codes.New()}})
+	r.Header.Set("Origin", "https://a.example")
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	d.send(r).is(t, 403, "comes from another site")
 }
 
 func TestSessionEnds(t *testing.T) {
@@ -226,7 +238,7 @@ func TestSessionEnds(t *testing.T) {
 		d.get("/ui/p/default/e/dev").is(t, 200, "db_password")
 	}
 	d.now = d.now.Add(31 * time.Minute)
-	if got := d.get("/ui/p/default/e/dev"); got.Request.URL.Path != "/ui/sign-in" {
+	if got := d.get("/ui/p/default/e/dev"); got.at() != "/ui/sign-in" {
 		t.Errorf("after half an hour: %s", got.Request.URL)
 	}
 	d.signIn()
@@ -234,7 +246,7 @@ func TestSessionEnds(t *testing.T) {
 		d.now = d.now.Add(20 * time.Minute)
 		d.get("/ui/p/default/e/dev")
 	}
-	if got := d.get("/ui/p/default/e/dev"); got.Request.URL.Path != "/ui/sign-in" {
+	if got := d.get("/ui/p/default/e/dev"); got.at() != "/ui/sign-in" {
 		t.Errorf("after twelve hours: %s", got.Request.URL)
 	}
 	// A form that is sent then changes nothing.
@@ -244,11 +256,14 @@ func TestSessionEnds(t *testing.T) {
 func TestSignOutEndsTheSessionAlsoForACopyOfItsCookie(t *testing.T) {
 	d := newDashboard(t)
 	d.signIn()
-	at, _ := url.Parse(d.url)
+	at, _ := url.Parse(d.url + d.base + "/")
 	cookies := d.browser.Jar.Cookies(at)
+	if len(cookies) != 1 {
+		t.Fatalf("%d cookies", len(cookies))
+	}
 	d.post("/ui/sign-out", nil).is(t, 200, "Sign in")
 	d.browser.Jar.SetCookies(at, cookies)
-	if got := d.get("/ui/"); got.Request.URL.Path != "/ui/sign-in" {
+	if got := d.get("/ui/"); got.at() != "/ui/sign-in" {
 		t.Errorf("the copy is at %s", got.Request.URL)
 	}
 }
@@ -259,7 +274,7 @@ func TestCookieIsSealedAndForThisHostOnly(t *testing.T) {
 	got := d.post("/ui/sign-in", url.Values{"code": {d.codes.New()}})
 	cookie := got.Header.Get("Set-Cookie")
 	here, _ := url.Parse(d.url)
-	for _, part := range []string{"pouncet-session-" + here.Port() + "=", "Path=/", "HttpOnly", "SameSite=Strict"} {
+	for _, part := range []string{"pouncet-session-" + here.Port() + "=", "Path=/ui/~", "HttpOnly", "SameSite=Strict"} {
 		if !strings.Contains(cookie, part) {
 			t.Errorf("the cookie lacks %s: %s", part, cookie)
 		}
@@ -268,21 +283,139 @@ func TestCookieIsSealedAndForThisHostOnly(t *testing.T) {
 		t.Errorf("the browser writes the cookie to its disk: %s", cookie)
 	}
 	c := got.Cookies()[0]
-	at, _ := url.Parse(d.url)
+	d.base = strings.TrimSuffix(c.Path, "/")
+	at, _ := url.Parse(d.url + c.Path)
 	// A cookie of the same name for a longer path, which comes first, does not lock anybody out.
-	d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: "x", Path: "/ui/"}})
+	longer := c.Path + "p/"
+	d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: "x", Path: longer}})
 	d.get("/ui/p/default/e/dev").is(t, 200)
-	d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Path: "/ui/", MaxAge: -1}})
+	d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Path: longer, MaxAge: -1}})
 	for _, changed := range []string{"", "x", c.Value[:len(c.Value)-2] + "AA", strings.Repeat("A", 5000)} {
 		d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: changed}})
 		d.get("/ui/p/default/e/dev").is(t, 303)
 	}
 	d.browser.Jar.SetCookies(at, []*http.Cookie{c})
-	if c2 := d.post("/ui/sign-in", url.Values{"code": {d.codes.New()}}).Cookies()[0]; c2.Value == c.Value {
+	c2 := d.post("/ui/sign-in", url.Values{"code": {d.codes.New()}}).Cookies()[0]
+	if c2.Value == c.Value || c2.Path == c.Path {
 		t.Error("signing in again keeps the session")
 	}
-	d.browser.Jar.SetCookies(at, []*http.Cookie{c}) // a copy of the first one
-	d.get("/ui/p/default/e/dev").is(t, 303)
+}
+
+// TestSessionIsAtAPathThatNobodyCanGuess is what protects a session from who can listen on another port: the browser
+// sends the cookie to no path that they know, and no page without it tells one.
+func TestSessionIsAtAPathThatNobodyCanGuess(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	if !regexp.MustCompile("^/ui/~[a-z2-7]{26}$").MatchString(d.base) {
+		t.Fatalf("the pages are at %q", d.base)
+	}
+	here, _ := url.Parse(d.url + d.base + "/")
+	cookie := d.browser.Jar.Cookies(here)[0]
+	for _, path := range []string{"", "/", "/ui", "/ui/", "/ui/p/default/e/dev", "/ui/sign-in", "/ui/~x/", "/one"} {
+		at, _ := url.Parse(d.url + path)
+		if len(d.browser.Jar.Cookies(at)) > 0 {
+			t.Errorf("the browser sends the cookie to %q", path)
+		}
+		// Nor does it work there, and the answer to who has no cookie does not tell the path.
+		for _, copied := range []bool{false, true} {
+			r, _ := http.NewRequest(http.MethodGet, d.url+path, nil)
+			if copied {
+				r.AddCookie(cookie)
+			}
+			got, err := (&http.Client{}).Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(got.Body)
+			got.Body.Close()
+			if text := string(body) + got.Request.URL.String(); strings.Contains(text, "db_password") ||
+				strings.Contains(text, d.base) {
+				t.Errorf("%q has the path of the session or a page of it", path)
+			}
+		}
+	}
+	// Every link of every page stays with the session.
+	o := d.object(backend.KindSecret, "db_password")
+	d.must(backend.Change{Op: backend.OpSet, Kind: backend.KindScopedValue, Project: backend.DefaultProject,
+		Environment: "dev", Name: "region", JSON: []byte("1")})
+	seen := map[string]bool{}
+	links := regexp.MustCompile(`(?:href|action|hx-get|hx-post|data-leave)="(/[^"]*)"`)
+	queue := []string{"/ui/p/default/e/dev", d.path(o, "/edit"), d.path(o, "/delete")}
+	for len(queue) > 0 && len(seen) < 100 {
+		path := strings.ReplaceAll(queue[0], "&amp;", "&")
+		queue = queue[1:]
+		if seen[path] || strings.Contains(path, "sign-out") {
+			continue
+		}
+		seen[path] = true
+		for _, m := range links.FindAllStringSubmatch(d.get(path).body, -1) {
+			rest, ok := strings.CutPrefix(m[1], d.base)
+			if !ok && !strings.HasPrefix(m[1], "/ui/static/") {
+				t.Fatalf("%s leads to %s, out of the session", path, m[1])
+			}
+			if ok && !strings.Contains(m[0], "action=") && !strings.Contains(m[0], "hx-") {
+				queue = append(queue, "/ui"+rest)
+			}
+		}
+	}
+	if len(seen) < 20 {
+		t.Errorf("only %d pages were read", len(seen))
+	}
+}
+
+// TestLinksFromElsewhereNeedNoNewSignIn follows links as a browser does that keeps back the cookie.
+func TestLinksFromElsewhereNeedNoNewSignIn(t *testing.T) {
+	elsewhere := func(r *http.Request) *http.Request {
+		r.Header.Set("Sec-Fetch-Site", "cross-site")
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		r.Header.Set("Sec-Fetch-Dest", "document")
+		return r
+	}
+	d := newDashboard(t)
+	d.signIn()
+	browser := d.browser
+	d.browser = &http.Client{} // which keeps back the cookie
+	page := "/ui/p/default/e/dev?q=pass"
+	d.send(elsewhere(d.request(http.MethodGet, page, nil))).
+		is(t, 200, `content="0;url=`+d.base+`/p/default/e/dev?q=pass"`).lacks(t, "db_password")
+	// Without the path of the session, the script of the page finds it.
+	base := d.base
+	d.base = ""
+	got := d.send(elsewhere(d.request(http.MethodGet, page, nil)))
+	got.is(t, 200, `data-next="/ui/p/default/e/dev?q=pass"`, "signin.js").lacks(t, base)
+	// A session that has ended leads to no loop.
+	d.base = base
+	d.get(page).is(t, 200, "Sign in").lacks(t, "data-next=")
+	d.browser = browser
+	d.get(page).is(t, 200, "db_password")
+
+	// Over TLS the path is the same for everybody.
+	s := newDashboard(t, func(o *site.Options) { o.CheckHost, o.BehindTLS = false, true })
+	r := func(path string) *http.Request {
+		r := s.request(http.MethodGet, path, nil)
+		r.Host = "pouncet.example.com"
+		return r
+	}
+	s.send(elsewhere(r(page))).is(t, 200, `content="0;url=/ui/p/default/e/dev?q=pass"`)
+	in := s.request(http.MethodPost, "/ui/sign-in", url.Values{"code": {s.codes.New()}})
+	in.Host = "pouncet.example.com"
+	s.browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	cookie := s.send(in).Cookies()[0]
+	if cookie.Name != "__Host-pouncet-session" || cookie.Path != "/" || !cookie.Secure {
+		t.Errorf("the cookie is %v", cookie)
+	}
+	for path, want := range map[string]string{"/ui/sign-in?next=/ui/doctor": "/ui/doctor", "/ui/sign-in": "/ui/"} {
+		with := r(path)
+		with.AddCookie(cookie)
+		if to := s.send(with).Header.Get("Location"); to != want {
+			t.Errorf("%s leads somebody who has signed in to %q", path, to)
+		}
+	}
+	with := r("/ui/~x/doctor")
+	with.AddCookie(cookie)
+	if to := s.send(with).Header.Get("Location"); !strings.HasPrefix(to, "/ui/sign-in") {
+		t.Errorf("the path of another session leads to %q", to)
+	}
 }
 
 func TestEveryAnswerIsProtected(t *testing.T) {
@@ -347,7 +480,7 @@ func TestCodeOfALocalFileSignsIn(t *testing.T) {
 	r := d.request(http.MethodPost, "/ui/sign-in", url.Values{"code": {d.codes.New()}})
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	r.Header.Set("Origin", "null")
-	d.send(r).is(t, 200, `http-equiv="refresh" content="0;url=/ui/"`)
+	d.send(r).is(t, 200, `http-equiv="refresh" content="0;url=/ui/~`)
 	d.get("/ui/").is(t, 200, "db_password")
 	for _, next := range []string{"https://a.example", "//a.example/ui/", `\\a.example`, "/other", "/ui/../x"} {
 		r := d.request(http.MethodPost, "/ui/sign-in", url.Values{"code": {d.codes.New()}, "next": {next}})
@@ -511,7 +644,7 @@ func TestValueIsRevealedForAMoment(t *testing.T) {
 	o := d.object(backend.KindSecret, "db_password")
 	d.get(d.path(o, "")).is(t, 200, "Show", "share your screen").lacks(t, canary)
 	got := d.post(d.path(o, "/reveal"), nil).is(t, 200, canary, "Hide now")
-	if got.Header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(got.Header.Get("Refresh"), "30; url=/ui/") ||
+	if got.Header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(got.Header.Get("Refresh"), "30; url="+d.base+"/p/") ||
 		got.Header.Get("Content-Encoding") != "" {
 		t.Errorf("the page with the value has the headers %v", got.Header)
 	}

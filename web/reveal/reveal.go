@@ -62,7 +62,7 @@ func show(q *site.Request) error {
 			d.Error = backend.AsError(err)
 		}
 		p.Data = d
-		return q.RenderStatus(401, page, p)
+		return q.RenderStatus(site.StatusOfConfirmation(err), page, p)
 	}
 	if d.Copies && !asJSON {
 		// A page cannot copy by itself, and must not show the value instead.
@@ -79,7 +79,7 @@ func show(q *site.Request) error {
 		return json.NewEncoder(q.W).Encode(map[string]any{"value": d.Value, "seconds": d.Seconds, "binary": d.Binary})
 	}
 	// Without JavaScript, the header leaves the page after its time.
-	q.W.Header().Set("Refresh", "30; url="+d.Back)
+	q.W.Header().Set("Refresh", "30; url="+q.URL(d.Back))
 	p.Data = d
 	return q.Render(page, p)
 }

@@ -138,7 +138,8 @@ const (
 )
 
 func newThrottle() *throttle {
-	return &throttle{all: rate.NewLimiter(attemptsPerMinute, 20*attemptsAtOnce), of: map[string]*rate.Limiter{}}
+	return &throttle{all: rate.NewLimiter(10*attemptsPerMinute/60.0, 20*attemptsAtOnce),
+		of: map[string]*rate.Limiter{}}
 }
 
 func (t *throttle) limiter(address string) *rate.Limiter {
@@ -151,17 +152,19 @@ func (t *throttle) limiter(address string) *rate.Limiter {
 	return t.of[address]
 }
 
-// allows reports whether an address may try again.
-func (t *throttle) allows(address string, now time.Time) bool {
+// take counts an attempt of an address, and reports whether it is allowed. Attempts at the same time count before any
+// of them has an answer.
+func (t *throttle) take(address string, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.limiter(address).TokensAt(now) >= 1 && t.all.TokensAt(now) >= 1
+	of := t.limiter(address)
+	return of.TokensAt(now) >= 1 && t.all.TokensAt(now) >= 1 && of.AllowN(now, 1) && t.all.AllowN(now, 1)
 }
 
-// failed counts a failed attempt.
-func (t *throttle) failed(address string, now time.Time) {
+// giveBack takes back an attempt that has not failed.
+func (t *throttle) giveBack(address string, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.limiter(address).AllowN(now, 1)
-	t.all.AllowN(now, 1)
+	t.limiter(address).AllowN(now, -1)
+	t.all.AllowN(now, -1)
 }

@@ -15,11 +15,12 @@ type Place struct {
 	Environment  string // a name, backend.AnyEnvironment, or "" for a page about the whole project
 	Projects     []backend.Object
 	Environments []backend.Object
+	part         string // of the session
 }
 
 // Place returns the place that the path of a request names.
 func (q *Request) Place() (*Place, error) {
-	p := &Place{Environment: q.R.PathValue("environment")}
+	p := &Place{Environment: q.R.PathValue("environment"), part: partOf(q.R)}
 	var err error
 	if p.Projects, err = q.List(backend.Query{Kind: backend.KindProject}); err != nil {
 		return nil, err
@@ -41,11 +42,11 @@ func (q *Request) Place() (*Place, error) {
 }
 
 // Path returns a path below the project: Path("types", key).
-func (p *Place) Path(parts ...string) string { return ProjectPath(p.Project.Name, parts...) }
+func (p *Place) Path(parts ...string) string { return within(p.part, ProjectPath(p.Project.Name, parts...)) }
 
 // In returns a path below the environment of the page.
 func (p *Place) In(parts ...string) string {
-	return ProjectPath(p.Project.Name, append([]string{"e", p.Environment}, parts...)...)
+	return p.Path(append([]string{"e", p.Environment}, parts...)...)
 }
 
 // ProjectPath returns a path below a project.

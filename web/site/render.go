@@ -58,6 +58,23 @@ func (v view) MayReveal() bool { return v.q != nil && v.q.MayReveal() }
 // Form returns the id of a new form.
 func (view) Form() string { return NewForm() }
 
+// URL returns a path of the dashboard as the browser of the person needs it.
+func (v view) URL(path string) string { return v.q.URL(path) }
+
+// Entry returns the path of a secret or scoped value, or one below it.
+func (v view) Entry(o backend.Object, parts ...string) string { return v.URL(EntryPath(o, parts...)) }
+
+// InProject returns a path below a project.
+func (v view) InProject(project string, parts ...string) string { return v.URL(ProjectPath(project, parts...)) }
+
+// Base is the path of the pages of the session, if it is not Root.
+func (v view) Base() string {
+	if part := partOf(v.q.R); part != "" {
+		return baseOf(part)
+	}
+	return ""
+}
+
 // AsksForToken says that people sign in with a token.
 func (v view) AsksForToken() bool { return v.q != nil && v.q.Identity.AsksForToken() }
 
@@ -87,7 +104,7 @@ var functions = template.FuncMap{
 	"ruletext":   func(id string) string { return Text("rule." + id) },
 	"columntext": func(id string) string { return Text("column." + id) },
 	"icon":       icon, "asset": assetPath, "when": when, "date": date, "plural": backend.Plural,
-	"entry": EntryPath, "project": ProjectPath, "shown": readable, "any": func() string {
+	"shown": readable, "any": func() string {
 		return backend.AnyEnvironment
 	},
 	"add": func(a, b int) int { return a + b }, "deref": func(n *int) int {

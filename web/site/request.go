@@ -88,7 +88,7 @@ func (q *Request) Redirect(path, done string) error {
 	if done != "" {
 		path += "?" + url.Values{"done": {done}}.Encode()
 	}
-	q.W.Header().Set("Location", path)
+	q.W.Header().Set("Location", q.URL(path))
 	q.W.WriteHeader(http.StatusSeeOther)
 	return nil
 }
@@ -109,20 +109,26 @@ func (q *Request) IsConfirmed() (bool, error) {
 	if typed == "" {
 		return false, nil
 	}
-	address := q.address()
-	if !q.throttle.allows(address, now) {
-		return false, errThrottled()
-	}
-	kept, err := q.Identity.SignIn(q.Context(), typed)
+	kept, err := q.credential(q.Context(), q.address(), typed)
 	if err == nil && kept != q.Session.Kept {
 		err = backend.Errorf(backend.CodeUnauthenticated, "the token is not the one that you have signed in with")
 	}
 	if err != nil {
-		q.throttle.failed(address, now)
 		return false, err
 	}
 	q.Session.Confirmed, q.Session.Seen = now, now
 	return true, q.write(q.R, q.W, q.Session)
+}
+
+// StatusOfConfirmation returns the status of an answer that asks for the credential, with the error of the last attempt.
+func StatusOfConfirmation(err error) int {
+	switch {
+	case errors.Is(err, errTooMany):
+		return http.StatusTooManyRequests
+	case err != nil:
+		return statusOf(err)
+	}
+	return http.StatusUnauthorized
 }
 
 func (q *Request) address() string { return addressOf(q.R) }

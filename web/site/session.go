@@ -8,8 +8,10 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,10 +34,16 @@ type Session struct {
 	Began     time.Time `json:"began"`
 	Seen      time.Time `json:"seen"`
 	Confirmed time.Time `json:"confirmed"` // when the person has given the credential
+	// Part is the part of the path of its pages that nobody can guess; "" for a browser that uses TLS.
+	Part string `json:"part,omitempty"`
 }
 
-func newSession(kept string, now time.Time) *Session {
-	return &Session{ID: rand.Text(), Kept: kept, Began: now, Seen: now, Confirmed: now}
+func newSession(kept string, now time.Time, secure bool) *Session {
+	s := &Session{ID: rand.Text(), Kept: kept, Began: now, Seen: now, Confirmed: now}
+	if !secure {
+		s.Part = strings.ToLower(rand.Text())
+	}
+	return s
 }
 
 // isCurrent reports whether a session has not ended.
@@ -48,21 +56,21 @@ func (s *Session) isCurrent(now time.Time) bool {
 type Cipher func(ctx context.Context) (cipher.AEAD, error)
 
 // sessionData is authenticated with a sealed session.
-var sessionData = []byte("session of the dashboard, form 1")
+const sessionData = "session of the dashboard, form 2"
 
 // maxCookie is the longest cookie that is opened, in bytes.
 const maxCookie = 4096
 
-func (s *Session) seal(a cipher.AEAD) (string, error) {
+func (s *Session) seal(a cipher.AEAD, data []byte) (string, error) {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return "", backend.Errorf(backend.CodeInternal, "sealing a session: %w", err)
 	}
-	return base64.RawURLEncoding.EncodeToString(a.Seal(nil, nil, text, sessionData)), nil
+	return base64.RawURLEncoding.EncodeToString(a.Seal(nil, nil, text, data)), nil
 }
 
 // openSession returns the session in a cookie, or nil if it is not genuine.
-func openSession(a cipher.AEAD, cookie string) *Session {
+func openSession(a cipher.AEAD, cookie string, data []byte) *Session {
 	if len(cookie) > maxCookie {
 		return nil
 	}
@@ -70,7 +78,7 @@ func openSession(a cipher.AEAD, cookie string) *Session {
 	if err != nil {
 		return nil
 	}
-	text, err := a.Open(nil, nil, sealed, sessionData)
+	text, err := a.Open(nil, nil, sealed, data)
 	if err != nil {
 		return nil
 	}
@@ -95,11 +103,14 @@ func cookieName(secure bool, host string) string {
 }
 
 // setCookie gives the browser a session, or takes it away if the value is empty. The browser keeps it in memory: it
-// ends with the browser.
-func setCookie(w http.ResponseWriter, r *http.Request, value string, secure bool) {
+// ends with the browser. Without TLS it sends the cookie to the pages of the session only.
+func setCookie(w http.ResponseWriter, r *http.Request, value, part string, secure bool) {
 	c := &http.Cookie{
 		Name: cookieName(secure, r.Host), Value: value, Path: "/", HttpOnly: true, Secure: secure,
 		SameSite: http.SameSiteStrictMode,
+	}
+	if !secure {
+		c.Path = baseOf(part)
 	}
 	if value == "" {
 		c.MaxAge = -1
@@ -110,11 +121,12 @@ func setCookie(w http.ResponseWriter, r *http.Request, value string, secure bool
 // ended remembers the sessions that were signed out, until they would end anyway. Another server does not know them,
 // but the browser has no cookie any more.
 type ended struct {
-	mu  sync.Mutex
-	ids map[string]time.Time
+	mu     sync.Mutex
+	ids    map[string]time.Time
+	looked time.Time // when it has last looked for those that have ended anyway
 }
 
-// maxEnded limits the memory for ended sessions.
+// maxEnded limits the memory for ended sessions. Who signs out has signed in before, so nobody reaches it by guessing.
 const maxEnded = 100_000
 
 func (e *ended) add(id string, now time.Time) {
@@ -123,14 +135,13 @@ func (e *ended) add(id string, now time.Time) {
 	if e.ids == nil {
 		e.ids = map[string]time.Time{}
 	}
-	if len(e.ids) >= maxEnded {
-		for other, until := range e.ids {
-			if now.After(until) {
-				delete(e.ids, other)
-			}
-		}
+	if len(e.ids) >= maxEnded && now.After(e.looked.Add(time.Minute)) {
+		e.looked = now
+		maps.DeleteFunc(e.ids, func(_ string, until time.Time) bool { return now.After(until) })
 	}
-	e.ids[id] = now.Add(absoluteLimit)
+	if len(e.ids) < maxEnded {
+		e.ids[id] = now.Add(absoluteLimit)
+	}
 }
 
 func (e *ended) has(id string) bool {

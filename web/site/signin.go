@@ -3,11 +3,11 @@
 package site
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -18,6 +18,8 @@ type signInData struct {
 	Error string // why the last attempt has failed
 	Note  string
 	Done  bool   // the person has signed in, and the page leads on
+	Leads bool   // the page leads on, because the browser kept the cookie from a link of another site
+	Finds bool   // the browser may know the path of a session
 	Next  string // the path to go on with
 }
 
@@ -25,7 +27,7 @@ type signInData struct {
 func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
-		s.showSignIn(w, r, http.StatusOK, signInData{Next: next(r)})
+		s.askForCredential(w, r)
 		return
 	case http.MethodPost:
 	default:
@@ -34,15 +36,8 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now, address := s.Now(), addressOf(r)
-	if !s.throttle.allows(address, now) {
-		s.signInFailed(w, r, errThrottled())
-		return
-	}
-	kept, err := s.Identity.SignIn(r.Context(), r.PostFormValue("code"))
+	kept, err := s.credential(r.Context(), address, r.PostFormValue("code"))
 	if err != nil {
-		if errors.Is(err, backend.ErrUnauthenticated) {
-			s.throttle.failed(address, now)
-		}
 		s.signInFailed(w, r, err)
 		return
 	}
@@ -50,27 +45,64 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 	if before, err := s.session(r); err == nil && before != nil {
 		s.ended.add(before.ID, now)
 	}
-	if err := s.write(r, w, newSession(kept, now)); err != nil {
+	session := newSession(kept, now, s.isSecure(r))
+	if err := s.write(r, w, session); err != nil {
 		s.refuse(w, r, err)
 		return
 	}
+	to := within(session.Part, next(r))
 	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "none" || r.Header.Get("Origin") == "null" {
 		// The browser does not send the new cookie along with a redirect of a form from elsewhere, such as a local file. It
 		// does with a request that this page makes.
-		s.showSignIn(w, r, http.StatusOK, signInData{Next: next(r), Done: true})
+		s.showSignIn(w, r, http.StatusOK, signInData{Next: to, Done: true})
 		return
 	}
-	http.Redirect(w, r, next(r), http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// next returns the path in the field next, if it is one of the dashboard.
-func next(r *http.Request) string {
-	path := r.FormValue("next")
-	u, err := url.Parse(path)
-	if err != nil || u.IsAbs() || u.Host != "" || !strings.HasPrefix(u.Path, Root) || strings.Contains(path, "\\") {
-		return Root
+// askForCredential shows the page to sign in, or leads somebody on who has a session. Without TLS the browser does not
+// send the cookie here, but a script of the page knows where the session is.
+func (s *Site) askForCredential(w http.ResponseWriter, r *http.Request) {
+	switch session, err := s.session(r); {
+	case err != nil:
+		s.refuse(w, r, err)
+	case session != nil:
+		http.Redirect(w, r, within(session.Part, next(r)), http.StatusSeeOther)
+	case s.keepsCookie(r):
+		s.lead(w, r, (&url.URL{Path: r.URL.Path, RawQuery: r.URL.RawQuery}).String())
+	default:
+		s.showSignIn(w, r, http.StatusOK,
+			signInData{Next: next(r), Finds: !s.isSecure(r) && r.URL.Query().Get("again") == ""})
 	}
-	return path
+}
+
+// credential checks what a person has typed, and limits failed attempts.
+func (s *Site) credential(ctx context.Context, address, typed string) (kept string, err error) {
+	now := s.Now()
+	// Nobody guesses a code, which has 130 random bits and a minute. With a limit, any page of the web could send wrong
+	// ones from the browser of the person, and so keep the person out.
+	limited := s.Identity.AsksForToken()
+	if limited && !s.throttle.take(address, now) {
+		return "", errThrottled()
+	}
+	kept, err = s.Identity.SignIn(ctx, typed)
+	if limited && !errors.Is(err, backend.ErrUnauthenticated) {
+		s.throttle.giveBack(address, now)
+	}
+	return kept, err
+}
+
+// keepsCookie reports whether the browser keeps back the cookie of a session, because a link of another site has led to
+// the page. It sends it with a request that a page of the dashboard makes.
+func (s *Site) keepsCookie(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Site") == "cross-site" &&
+		r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document" &&
+		(s.isSecure(r) || partOf(r) != "") && len(r.CookiesNamed(cookieName(s.isSecure(r), r.Host))) == 0
+}
+
+// lead answers with a page that asks for another one.
+func (s *Site) lead(w http.ResponseWriter, r *http.Request, to string) {
+	s.showSignIn(w, r, http.StatusOK, signInData{Next: within(partOf(r), to), Leads: true})
 }
 
 func (s *Site) signInFailed(w http.ResponseWriter, r *http.Request, err error) {
@@ -97,8 +129,16 @@ func (s *Site) showSignIn(w http.ResponseWriter, r *http.Request, status int, d 
 // askToSignIn leads a request without a session to the page to sign in. The answer to a form is that page itself,
 // because the form is lost.
 func (s *Site) askToSignIn(w http.ResponseWriter, r *http.Request, note string) {
+	if s.keepsCookie(r) {
+		s.lead(w, r, pageOf(r))
+		return
+	}
 	if r.Header.Get("HX-Request") == "true" {
-		w.Header().Set("HX-Redirect", Root+"sign-in")
+		at, _ := url.Parse(r.Header.Get("HX-Current-URL"))
+		if at == nil {
+			at = &url.URL{Path: Root}
+		}
+		w.Header().Set("HX-Redirect", signInFor(r, pageAt((&url.URL{Path: at.Path, RawQuery: at.RawQuery}).String())))
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
@@ -109,11 +149,23 @@ func (s *Site) askToSignIn(w http.ResponseWriter, r *http.Request, note string) 
 		s.showSignIn(w, r, http.StatusUnauthorized, signInData{Note: note, Next: Root})
 		return
 	}
-	to := Root + "sign-in"
-	if r.URL.Path != Root {
-		to += "?" + url.Values{"next": {r.URL.Path}}.Encode()
+	http.Redirect(w, r, signInFor(r, pageOf(r)), http.StatusSeeOther)
+}
+
+// signInFor returns the address of the page to sign in, with the page to go on with. A request for a page of a session
+// that has ended is asked for the credential at once.
+func signInFor(r *http.Request, page string) string {
+	v := url.Values{}
+	if page != Root {
+		v.Set("next", page)
 	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	if partOf(r) != "" {
+		v.Set("again", "yes")
+	}
+	if len(v) == 0 {
+		return Root + "sign-in"
+	}
+	return Root + "sign-in?" + v.Encode()
 }
 
 // refuse answers with the page of an error to somebody who may not have signed in.
@@ -131,8 +183,10 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, t Templa
 // signOut ends the session.
 func signOut(q *Request) error {
 	q.ended.add(q.Session.ID, q.Now())
-	setCookie(q.W, q.R, "", q.isSecure(q.R))
-	return q.Redirect(Root+"sign-in", "")
+	setCookie(q.W, q.R, "", q.Session.Part, q.isSecure(q.R))
+	q.W.Header().Set("Location", signInFor(q.R, Root))
+	q.W.WriteHeader(http.StatusSeeOther)
+	return nil
 }
 
 // addressOf returns the address that a request comes from.

@@ -18,6 +18,7 @@ package site
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"net"
 	"net/http"
@@ -64,6 +65,7 @@ type Site struct {
 	sections map[string]bool // the entries of the navigation
 	ended    ended
 	throttle *throttle
+	data     []byte // is authenticated with sealed sessions
 }
 
 // New returns a Site without pages.
@@ -80,7 +82,12 @@ func New(o Options) *Site {
 	if o.SignedIn == nil {
 		o.SignedIn = func(context.Context, string) {}
 	}
-	s := &Site{Options: o, mux: http.NewServeMux(), sections: map[string]bool{}, throttle: newThrottle()}
+	s := &Site{Options: o, mux: http.NewServeMux(), sections: map[string]bool{}, throttle: newThrottle(),
+		data: []byte(sessionData)}
+	if o.CheckHost {
+		// On a loopback address another user can take the port when this process has ended. Its sessions end with it.
+		s.data = append(s.data, rand.Text()...)
+	}
 	s.mux.HandleFunc("GET "+Root+"static/{hash}/{file}", s.asset)
 	s.mux.HandleFunc(Root+"sign-in", s.signIn)
 	s.Handle("POST "+Root+"sign-out", signOut)
@@ -100,16 +107,22 @@ func (s *Site) Section(id string) { s.sections[id] = true }
 
 // Handler returns the handler of all pages, with what protects them.
 func (s *Site) Handler() http.Handler {
+	return s.guarded(unwrapped(s.sameOrigin(s.parsed(s.mux))))
+}
+
+// sameOrigin refuses forms of other sites.
+func (s *Site) sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
-	if s.SignInFromFile {
-		// The code is for one person and valid once, so nobody can sign somebody else in.
-		protection.AddInsecureBypassPattern("POST " + Root + "sign-in")
-	}
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, r, backend.Errorf(backend.CodeDenied, "the request comes from another site").
-			WithHint("open the dashboard itself, and try again"))
-	}))
-	return s.guarded(protection.Handler(s.parsed(s.mux)))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A local file has no origin. The code in it is for one person and valid once, so nobody can sign somebody else in.
+		fromFile := s.SignInFromFile && r.URL.Path == Root+"sign-in" && r.Header.Get("Origin") == "null"
+		if protection.Check(r) != nil && !fromFile {
+			s.refuse(w, r, backend.Errorf(backend.CodeDenied, "the request comes from another site").
+				WithHint("open the dashboard itself, and try again"))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // guarded sets the headers of every answer, checks the host and recovers from panics.
@@ -217,8 +230,8 @@ func (s *Site) session(r *http.Request) (*Session, error) {
 		return nil, err
 	}
 	for _, c := range cookies[:min(len(cookies), maxCookies)] {
-		session := openSession(sealed, c.Value)
-		if session != nil && session.isCurrent(s.Now()) && !s.ended.has(session.ID) {
+		session := openSession(sealed, c.Value, s.data)
+		if session != nil && session.Part == partOf(r) && session.isCurrent(s.Now()) && !s.ended.has(session.ID) {
 			return session, nil
 		}
 	}
@@ -234,9 +247,9 @@ func (s *Site) write(r *http.Request, w http.ResponseWriter, session *Session) e
 	if err != nil {
 		return err
 	}
-	value, err := session.seal(sealed)
+	value, err := session.seal(sealed, s.data)
 	if err == nil {
-		setCookie(w, r, value, s.isSecure(r))
+		setCookie(w, r, value, session.Part, s.isSecure(r))
 	}
 	return err
 }

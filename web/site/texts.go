@@ -39,7 +39,7 @@ var texts = map[string]string{
 		"An admin creates one with: pouncet token create",
 	"signin.code.hint": "The terminal in which \"pouncet ui\" runs shows the code. It is valid for a minute. " +
 		"Press Enter there for a new one.",
-	"signin.done": "You are signed in.", "signin.continue": "Continue",
+	"signin.done": "You are signed in.", "signin.leads": "The page opens in a moment.", "signin.continue": "Continue",
 	"signin.ended": "Your session has ended. Sign in again.",
 	"signin.lost": "Your session has ended, and nothing was changed. Sign in again, then repeat what you did. " +
 		"What you typed is not kept.",

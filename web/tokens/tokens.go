@@ -4,6 +4,7 @@
 package tokens
 
 import (
+	"cmp"
 	"embed"
 	"net/http"
 	"strings"
@@ -32,6 +33,7 @@ type list struct {
 	Roles                []backend.Role
 	Name, Role, For, End string // what was typed
 	Asks                 bool   // the credential is asked for again
+	Status               int    // of the answer; 0 for that of the error
 	New                  string // the token that was created: it is shown once
 	Error                *backend.Error
 }
@@ -44,7 +46,7 @@ func show(q *site.Request, l list) error {
 	l.Roles = backend.Roles
 	status := http.StatusOK
 	if l.Error != nil || l.Asks {
-		status = http.StatusUnprocessableEntity
+		status = cmp.Or(l.Status, http.StatusUnprocessableEntity)
 	}
 	if l.New != "" {
 		q.NotCompressed()
@@ -67,7 +69,7 @@ func act(q *site.Request) error {
 		For: q.R.PostFormValue("for"), End: q.R.PostFormValue("end")}
 	confirmed, err := q.IsConfirmed()
 	if !confirmed {
-		l.Asks = true
+		l.Asks, l.Status = true, site.StatusOfConfirmation(err)
 		if err != nil {
 			l.Error = backend.AsError(err)
 		}

@@ -5,6 +5,10 @@
 (() => {
   const root = document.documentElement;
   root.classList.add("js");
+  // Without TLS, the page to sign in finds the pages of the session with this: see signin.js.
+  try {
+    if (root.dataset.base) localStorage.setItem("pouncet-base", root.dataset.base);
+  } catch { /* the browser stores nothing: the person signs in again */ }
 
   // A menu that leads to another page does so as soon as it is changed.
   document.addEventListener("change", (event) => {
