@@ -64,4 +64,6 @@ const (
 	VerbResolve Verb = "resolve"
 	VerbReveal  Verb = "reveal"
 	VerbApply   Verb = "apply"
+	// VerbSignIn is no call: it is in the records of the dashboard.
+	VerbSignIn Verb = "sign-in"
 )

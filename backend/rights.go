@@ -152,7 +152,7 @@ type Permissions interface {
 	// it stands for.
 	May(right Right, at Place) bool
 	// MaySome reports whether the principal has a right at some of the places that a place with empty fields stands for.
-	// Whether an environment is protected makes no difference.
+	// Whether an environment is protected matters only if the place says so.
 	MaySome(right Right, in Place) bool
 	// MayGive reports whether the principal has a right at all places of a Where, so that it may give it to others.
 	// protected says that the environment of the Where is protected.

@@ -35,8 +35,9 @@ func newServers(t *testing.T) (first, second *dashboard) {
 		}
 		t.Cleanup(func() { _ = parts.Close() })
 		d := &dashboard{T: t, service: parts.Engine, now: time.Now(), browser: newBrowser()}
-		s := httptest.NewServer(web.New(site.Options{Service: parts.Audited(access.Guard), May: access.May,
-			MayReveal: access.MayReveal, Identity: site.Tokens{Logins: access.NewLogins(parts.Store, nil)},
+		log := parts.Audited(access.Guard)
+		d.audit = &recorder{next: log}
+		s := httptest.NewServer(web.New(site.Options{Service: log, Audit: d.audit, Rights: parts.Rights, Identity: site.Tokens{Logins: access.NewLogins(parts.Store, nil)},
 			Cipher: parts.SessionCipher, Now: func() time.Time { return d.now }}))
 		t.Cleanup(s.Close)
 		d.url = s.URL
@@ -117,9 +118,11 @@ func TestFailedAttemptsAreThrottled(t *testing.T) {
 	token, _ := d.newToken("ada", backend.RoleAdmin, backend.Person)
 	d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
 	o := d.object(backend.KindSecret, "db_password")
-	for range 10 {
+	for n := range 10 {
 		d.post("/ui/sign-in", url.Values{"code": {"wrong"}}).is(t, 401)
-		d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200) // costs nothing
+		if n < 9 {
+			d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200) // costs nothing
+		}
 	}
 	got := d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 429, "too many failed attempts")
 	if got.Header.Get("Retry-After") == "" {

@@ -38,6 +38,7 @@ type dashboard struct {
 	base    string // of the last session, such as /ui/~x; "" before the first
 	browser *http.Client
 	now     time.Time
+	audit   *recorder // of a server
 }
 
 // newDashboard returns a dashboard with the environments dev and prod and a secret in dev. It may change the options.
@@ -51,8 +52,8 @@ func newDashboard(t *testing.T, change ...func(*site.Options)) *dashboard {
 	t.Cleanup(func() { _ = b.Close() })
 	d := &dashboard{T: t, service: b, now: time.Now()}
 	d.codes = site.NewCodes(open.LocalUser(), func() time.Time { return d.now })
-	o := site.Options{Service: b, Identity: d.codes, May: access.May, MayReveal: access.MayReveal, CheckHost: true,
-		SignInFromFile: true, Now: func() time.Time { return d.now },
+	o := site.Options{Service: b, Identity: d.codes, Audit: b.Log(), Rights: b.Rights, CheckHost: true, SignInFromFile: true,
+		Now:    func() time.Time { return d.now },
 		Cipher: cipherOf(make([]byte, 32))}
 	for _, c := range change {
 		c(&o)
@@ -127,6 +128,9 @@ func (d *dashboard) send(r *http.Request) answer {
 		d.Fatal(err)
 	}
 	if m := regexp.MustCompile("^(/ui/~[a-z0-9]+)/").FindStringSubmatch(got.Request.URL.Path); m != nil {
+		d.base = m[1]
+	}
+	if m := regexp.MustCompile("0;url=(/ui/~[a-z0-9]+)/").FindStringSubmatch(string(body)); m != nil {
 		d.base = m[1]
 	}
 	return answer{got, string(body)}
@@ -291,7 +295,7 @@ func TestCookieIsSealedAndForThisHostOnly(t *testing.T) {
 	d.get("/ui/p/default/e/dev").is(t, 200)
 	d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Path: longer, MaxAge: -1}})
 	for _, changed := range []string{"", "x", c.Value[:len(c.Value)-2] + "AA", strings.Repeat("A", 5000)} {
-		d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: changed}})
+		d.browser.Jar.SetCookies(at, []*http.Cookie{{Name: c.Name, Value: changed, Path: c.Path}})
 		d.get("/ui/p/default/e/dev").is(t, 303)
 	}
 	d.browser.Jar.SetCookies(at, []*http.Cookie{c})
@@ -777,7 +781,7 @@ func TestTokenIsCreatedAndShownOnce(t *testing.T) {
 	page.lacks(t, ">pnct_")
 	d.post("/ui/tokens", v).is(t, 422, "already exists")
 	d.now = d.now.Add(11 * time.Minute)
-	d.post("/ui/tokens", url.Values{"name": {"later"}, "role": {"viewer"}, "for": {"person"}}).is(t, 422, "A new code")
+	d.post("/ui/tokens", url.Values{"name": {"later"}, "role": {"viewer"}, "for": {"person"}}).is(t, 401, "A new code")
 	id := regexp.MustCompile(`name="delete" value="([^"]+)"`).FindAllStringSubmatch(page.body, -1)
 	d.post("/ui/tokens", url.Values{"delete": {id[len(id)-1][1]}}).is(t, 200, "Deleted.")
 }

@@ -38,7 +38,8 @@ func Decide(grants []Grant, right backend.Right, at backend.Place) bool {
 }
 
 // DecideSome reports whether a grant gives a right at some of the places that a place with empty fields stands for.
-// Whether an environment is protected makes no difference: what a principal can do there is decided for each object.
+// Whether an environment is protected matters only if the place says so: what a principal can do there is decided for
+// each object.
 func DecideSome(grants []Grant, right backend.Right, in backend.Place) bool {
 	return slices.ContainsFunc(grants, func(g Grant) bool { return g.has(right) && g.meets(in) })
 }
@@ -63,6 +64,9 @@ func (g Grant) covers(p backend.Place) bool {
 func (g Grant) meets(p backend.Place) bool {
 	either := func(a, b string) bool { return a == "" || b == "" || a == b }
 	w := g.Where
+	if p.Protected && w.Environment == "" && !g.Everywhere {
+		return false
+	}
 	return g.Everywhere || either(w.Project, p.Project) && either(w.Environment, p.Environment) &&
 		either(w.Scope, p.Scope) && (p.Name == "" || w.Names == "" || matches(w.Names, p.Name))
 }

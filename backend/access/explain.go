@@ -51,6 +51,15 @@ func Assignments(tokens, roles, groups, bindings []backend.Object) []Assignment 
 	return out
 }
 
+// Has reports whether the assignment gives a right anywhere.
+func (a Assignment) Has(right backend.Right) bool { return a.Grant.has(right) }
+
+// Meets reports whether the assignment alone gives a right at some of the places that a place with names instead of ids
+// stands for.
+func (a Assignment) Meets(right backend.Right, at backend.Place) bool {
+	return DecideSome([]Grant{a.Grant}, right, at)
+}
+
 // Gives reports whether the assignment alone gives a right at a place with names instead of ids.
 func (a Assignment) Gives(right backend.Right, at backend.Place) bool {
 	return Decide([]Grant{a.Grant}, right, at)

@@ -4,16 +4,24 @@ package access
 
 import "github.com/pouncet/terraform-provider-pouncet/backend"
 
-// May returns ErrDenied if a principal may not make a change. It is for a caller that offers only what is allowed:
-// Guard decides about each call.
-func May(p backend.Principal, c backend.Change) error { return may(p, actOf(c, false)) }
-
-// MayReveal returns ErrDenied if no value may be revealed to a principal.
-func MayReveal(p backend.Principal) error { return may(p, reveal) }
-
-func may(p backend.Principal, a act) error {
-	if !allows(p.Role, a) {
-		return denied(p, a)
+// RightTo returns the right that an operation on an object of a kind needs, for a caller that offers only what is
+// allowed. The engine decides about each call, and may need more rights for it.
+func RightTo(op backend.Op, kind backend.Kind) backend.Right {
+	switch kind {
+	case backend.KindSecret, backend.KindScopedValue:
+		switch op {
+		case backend.OpDelete:
+			return backend.RightDelete
+		case backend.OpCompare:
+			return backend.RightCompare
+		}
+		return backend.RightWrite
+	case backend.KindDraft, backend.KindDraftChange:
+		return backend.RightDeploy
+	case backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding:
+		return backend.RightBind
+	case backend.KindUsage:
+		return backend.RightRegister
 	}
-	return nil
+	return backend.RightManage
 }

@@ -19,7 +19,9 @@
 // A call that concerns several projects has a record in the log of each, with its part only. What concerns no existing
 // project is in the log of the deployment.
 //
-// Several records have no caller, or another one: "login" counts refused tokens, "refused" counts further refusals of a
+// A sign-in at the dashboard has a record "sign-in", and so has a session that is not confirmed.
+//
+// Several records have no caller, or another one: "login" counts refused tokens and sign-ins, "refused" counts further refusals of a
 // principal, and "expire" counts records that were deleted. "sweep" lists what was removed after its recovery window,
 // "verify" the rows that were changed outside Pouncet, "accept" (intent and outcome) those that were signed again, and
 // "upgrade" the tokens that an upgrade signed. "create" says that the file for the records of reads was created,

@@ -45,6 +45,15 @@ func (l *Log) Refused(ctx context.Context, verb backend.Verb, err error) {
 	}
 }
 
+// SignedIn records that the principal of a context has signed in at the dashboard. Without the record, the person must
+// get no session. [Log.Refused] records an attempt that was refused.
+func (l *Log) SignedIn(ctx context.Context) error {
+	if err := l.record(ctx, string(backend.VerbSignIn), nil, whole(detail{})); err != nil {
+		return unrecorded("opened", err)
+	}
+	return nil
+}
+
 // recordFailure records a call that has returned nothing and changed nothing, so it reports no error. It calls items
 // only if the call gets a record.
 func (l *Log) recordFailure(ctx context.Context, verb string, err error, items func() *parts) {

@@ -52,6 +52,17 @@ func (e *Engine) accessOf(ctx context.Context, tx store.Tx) (principalAccess, er
 		seesAll: may.Everywhere(backend.RightSee)}, nil
 }
 
+// Rights returns what the principal of a context may do, for a caller that offers only what is allowed. Each call is
+// decided again.
+func (e *Engine) Rights(ctx context.Context) (may backend.Permissions, err error) {
+	err = e.store.View(ctx, func(tx store.Tx) error {
+		p, _ := backend.PrincipalFrom(ctx)
+		may, err = e.authorize.Permissions(ctx, tx, p)
+		return err
+	})
+	return may, err
+}
+
 // mayHave reports whether the principal may have the value of a secret: to use it or, with reveal, to show it to a
 // person. Only a workload may use restricted secrets, and no person sees their values.
 func (a principalAccess) mayHave(at backend.Place, v backend.Visibility, reveal bool) bool {

@@ -116,6 +116,9 @@ func (p *Parts) Audited(guard func(backend.Service) backend.Service) *audit.Log 
 	return audit.New(next, p.Reads, audit.Options{Guard: guard, Projects: p.engine.ProjectIDs})
 }
 
+// Rights returns what the principal of a context may do: see engine.Engine.
+func (p *Parts) Rights(ctx context.Context) (backend.Permissions, error) { return p.engine.Rights(ctx) }
+
 // Close closes the database and the file with the records of reads.
 func (p *Parts) Close() error {
 	err := errors.Join(p.Reads.Close(), p.Store.Close())

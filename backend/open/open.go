@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 )
@@ -108,7 +109,8 @@ type Backend struct {
 	// Upgrade describes the upgrade that Open made; nil for none.
 	Upgrade *Upgrade
 
-	parts *Parts // of an embedded backend
+	parts *Parts     // of an embedded backend
+	log   *audit.Log // of an embedded backend
 	close func() error
 }
 
@@ -155,12 +157,20 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 		return nil, err
 	}
 	parts.expireSome(ctx)
-	service := asLocalUser{parts.Audited(nil)}
+	log := parts.Audited(nil)
 	return &Backend{
-		Service: service, Location: parts.Location, Created: created, Upgrade: parts.Upgrade, parts: parts,
-		close: parts.Close,
+		Service: asLocalUser{log}, Location: parts.Location, Created: created, Upgrade: parts.Upgrade, parts: parts,
+		log: log, close: parts.Close,
 	}, nil
 }
+
+// Rights returns what the principal of a context may do in an embedded backend: see engine.Engine.
+func (b *Backend) Rights(ctx context.Context) (backend.Permissions, error) {
+	return b.parts.Rights(withLocalUser(ctx))
+}
+
+// Log returns the audit log of an embedded backend, for what is no call of its Service.
+func (b *Backend) Log() *audit.Log { return b.log }
 
 // asLocalUser adds the local user as the principal of calls that have none. The user counts as a workload: what is
 // shown to a person is a reveal (see backend.Ref), which a restricted secret refuses.

@@ -21,7 +21,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/web"
@@ -82,7 +81,7 @@ func (a *app) serveUI(ctx context.Context, b *open.Backend, l net.Listener, noBr
 	}
 	codes := site.NewCodes(open.LocalUser(), nil)
 	pages := web.New(site.Options{
-		Service: b, Identity: codes, May: access.May, MayReveal: access.MayReveal, CheckHost: true, SignInFromFile: true,
+		Service: b, Identity: codes, Audit: b.Log(), Rights: b.Rights, CheckHost: true, SignInFromFile: true,
 		Cipher: func(context.Context) (cipher.AEAD, error) { return sealed, nil }, Version: version,
 		Problems: func(ctx context.Context) []error {
 			problems, err := b.Problems(ctx)

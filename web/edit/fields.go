@@ -188,7 +188,7 @@ func check(q *site.Request) error {
 	f := form{Type: q.R.PostFormValue("type")}
 	c := backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: place.Project.Name,
 		Environment: q.R.PostFormValue("environment"), Name: "check_of_a_value", Type: &f.Type}
-	if !q.May(c) {
+	if !q.May(c.Op, c.Kind, place.At(c.Environment)) {
 		return backend.Errorf(backend.CodeDenied, "permission denied")
 	}
 	if err := f.prepare(q, place); err != nil {

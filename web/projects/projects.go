@@ -27,6 +27,7 @@ func Register(s *site.Site) {
 type project struct {
 	Project      backend.Object
 	Environments []backend.Object
+	MayAdd       bool // environments
 }
 
 // list is what the page shows, with what was typed.
@@ -35,6 +36,15 @@ type list struct {
 	Name, In    string
 	Environment bool // the form for an environment was sent
 	Error       *backend.Error
+	MayAdd      bool // environments to some project
+}
+
+// Hidden returns the error if the person does not see the form that it is about.
+func (l list) Hidden(mayCreate bool) *backend.Error {
+	if l.Environment && l.MayAdd || !l.Environment && mayCreate {
+		return nil
+	}
+	return l.Error
 }
 
 func show(q *site.Request, l list) error {
@@ -47,7 +57,8 @@ func show(q *site.Request, l list) error {
 		if err != nil {
 			return err
 		}
-		l.Projects = append(l.Projects, project{p, environments})
+		may := q.May(backend.OpCreate, backend.KindEnvironment, backend.Place{Project: p.ID})
+		l.Projects, l.MayAdd = append(l.Projects, project{p, environments, may}), l.MayAdd || may
 	}
 	p := site.Page{Title: site.Text("projects.title"), Section: "projects", Data: l}
 	if l.Error != nil {

@@ -42,7 +42,9 @@ func (q *Request) Place() (*Place, error) {
 }
 
 // Path returns a path below the project: Path("types", key).
-func (p *Place) Path(parts ...string) string { return within(p.part, ProjectPath(p.Project.Name, parts...)) }
+func (p *Place) Path(parts ...string) string {
+	return within(p.part, ProjectPath(p.Project.Name, parts...))
+}
 
 // In returns a path below the environment of the page.
 func (p *Place) In(parts ...string) string {

@@ -44,16 +44,8 @@ type view struct {
 	q         *Request
 }
 
-// May reports whether the person may make a change of a kind.
-func (v view) May(op backend.Op, kind backend.Kind) bool {
-	return v.q != nil && v.q.May(backend.Change{Op: op, Kind: kind})
-}
-
 // Has reports whether the navigation has an entry.
 func (v view) Has(section string) bool { return v.q != nil && v.q.sections[section] }
-
-// MayReveal reports whether the person may have values shown.
-func (v view) MayReveal() bool { return v.q != nil && v.q.MayReveal() }
 
 // Form returns the id of a new form.
 func (view) Form() string { return NewForm() }
@@ -65,7 +57,9 @@ func (v view) URL(path string) string { return v.q.URL(path) }
 func (v view) Entry(o backend.Object, parts ...string) string { return v.URL(EntryPath(o, parts...)) }
 
 // InProject returns a path below a project.
-func (v view) InProject(project string, parts ...string) string { return v.URL(ProjectPath(project, parts...)) }
+func (v view) InProject(project string, parts ...string) string {
+	return v.URL(ProjectPath(project, parts...))
+}
 
 // Base is the path of the pages of the session, if it is not Root.
 func (v view) Base() string {
@@ -104,7 +98,7 @@ var functions = template.FuncMap{
 	"ruletext":   func(id string) string { return Text("rule." + id) },
 	"columntext": func(id string) string { return Text("column." + id) },
 	"icon":       icon, "asset": assetPath, "when": when, "date": date, "plural": backend.Plural,
-	"shown": readable, "any": func() string {
+	"shown": readable, "where": Where, "any": func() string {
 		return backend.AnyEnvironment
 	},
 	"add": func(a, b int) int { return a + b }, "deref": func(n *int) int {

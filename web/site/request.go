@@ -20,6 +20,9 @@ type Request struct {
 	R         *http.Request
 	Session   *Session
 	Principal backend.Principal
+
+	permissions backend.Permissions // what may returns, once it was asked
+	asked       bool
 }
 
 // Context returns the context of the calls of the request.
@@ -69,16 +72,6 @@ func (q *Request) Change(c backend.Change) (backend.Outcome, error) {
 	return out[0], nil
 }
 
-// May reports whether the person may make a change, to show its button.
-func (q *Request) May(c backend.Change) bool {
-	return q.Options.May == nil || q.Options.May(q.Principal, c) == nil
-}
-
-// MayReveal reports whether the person may have values shown.
-func (q *Request) MayReveal() bool {
-	return q.Options.MayReveal == nil || q.Options.MayReveal(q.Principal) == nil
-}
-
 // NewForm returns an id for a form, with which it is sent once.
 func NewForm() string { return rand.Text() }
 
@@ -114,6 +107,8 @@ func (q *Request) IsConfirmed() (bool, error) {
 		err = backend.Errorf(backend.CodeUnauthenticated, "the token is not the one that you have signed in with")
 	}
 	if err != nil {
+		q.Audit.Refused(q.Context(), backend.VerbSignIn, err)
+		q.Log.Warn("confirmation refused", "address", q.address(), "principal", q.Principal.Name)
 		return false, err
 	}
 	q.Session.Confirmed, q.Session.Seen = now, now

@@ -37,6 +37,12 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	now, address := s.Now(), addressOf(r)
 	kept, err := s.credential(r.Context(), address, r.PostFormValue("code"))
+	if err == nil {
+		err = s.signedIn(r, kept)
+	} else {
+		s.Audit.Refused(r.Context(), backend.VerbSignIn, err)
+		s.Log.Warn("sign-in refused", "address", address, "error", backend.AsError(err).Message)
+	}
 	if err != nil {
 		s.signInFailed(w, r, err)
 		return
@@ -74,6 +80,21 @@ func (s *Site) askForCredential(w http.ResponseWriter, r *http.Request) {
 		s.showSignIn(w, r, http.StatusOK,
 			signInData{Next: next(r), Finds: !s.isSecure(r) && r.URL.Query().Get("again") == ""})
 	}
+}
+
+// signedIn records that somebody has signed in, before the session leaves.
+func (s *Site) signedIn(r *http.Request, kept string) error {
+	_, p, _, err := s.Identity.Principal(r.Context(), kept)
+	if err != nil {
+		return err
+	}
+	p.Kind = backend.Person
+	if err := s.Audit.SignedIn(backend.WithPrincipal(r.Context(), p)); err != nil {
+		return err
+	}
+	s.SignedIn(r.Context(), p.Name)
+	s.Log.Info("sign-in", "address", addressOf(r), "principal", p.Name)
+	return nil
 }
 
 // credential checks what a person has typed, and limits failed attempts.

@@ -37,11 +37,9 @@ type Options struct {
 	Service  backend.Service
 	Identity Identity
 	Cipher   Cipher
-	// May returns why a principal may not make a change, and nil if it may. It decides which buttons are shown, and
-	// nothing else: the Service checks each call.
-	May func(p backend.Principal, c backend.Change) error
-	// MayReveal does the same for revealing values.
-	MayReveal func(p backend.Principal) error
+	// Rights returns what the principal of a context may do. It decides which buttons are shown, and nothing else: the
+	// Service checks each call. Nil means everything.
+	Rights func(ctx context.Context) (backend.Permissions, error)
 	// CheckHost refuses requests that name another host than this machine. It is for a plain listener on a loopback
 	// address.
 	CheckHost bool
@@ -49,6 +47,8 @@ type Options struct {
 	BehindTLS bool
 	// SignInFromFile accepts the credential also from a page that is no page of this server, such as a local file.
 	SignInFromFile bool
+	// Audit records who signs in. Nil records nothing.
+	Audit Audit
 	// Problems returns what is wrong with the backend.
 	Problems func(ctx context.Context) []error
 	// SignedIn is called with the name of who makes a request, for a log. Nil means nobody asks.
@@ -57,6 +57,19 @@ type Options struct {
 	Now      func() time.Time
 	Version  string
 }
+
+// Audit records who signs in, as audit.Log does.
+type Audit interface {
+	// SignedIn records a sign-in of the principal of a context. Without the record nobody gets a session.
+	SignedIn(ctx context.Context) error
+	// Refused records an attempt that was refused.
+	Refused(ctx context.Context, verb backend.Verb, err error)
+}
+
+type unaudited struct{}
+
+func (unaudited) SignedIn(context.Context) error               { return nil }
+func (unaudited) Refused(context.Context, backend.Verb, error) {}
 
 // Site serves pages.
 type Site struct {
@@ -75,6 +88,9 @@ func New(o Options) *Site {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Audit == nil {
+		o.Audit = unaudited{}
 	}
 	if o.Problems == nil {
 		o.Problems = func(context.Context) []error { return nil }
@@ -129,6 +145,10 @@ func (s *Site) sameOrigin(next http.Handler) http.Handler {
 func (s *Site) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setHeaders(w.Header())
+		if s.isSecure(r) {
+			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		r = withOrigin(r)
 		if s.CheckHost && !isLoopbackHost(r.Host) {
 			w.WriteHeader(http.StatusMisdirectedRequest)
 			_, _ = w.Write([]byte("the dashboard is at a loopback address: open it as http://127.0.0.1 or http://localhost\n"))
@@ -155,6 +175,16 @@ func setHeaders(h http.Header) {
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), clipboard-read=()")
 	h.Set("Cache-Control", "no-store")
+}
+
+// withOrigin adds the address of the caller, for the audit log, if nobody has added it before.
+func withOrigin(r *http.Request) *http.Request {
+	o := backend.OriginFrom(r.Context())
+	if o.Address != "" {
+		return r
+	}
+	o.Address, _, _ = net.SplitHostPort(r.RemoteAddr)
+	return r.WithContext(backend.WithOrigin(r.Context(), o))
 }
 
 // isLoopbackHost reports whether the header Host names this machine.

@@ -204,7 +204,9 @@ var texts = map[string]string{
 	"types.example.hint": "It is not stored. Write no real secret.",
 	"types.valid":        "The schema is valid, and the example fits.",
 
-	"tokens.lead":    "A token lets a person or a program use a server. It can do what its role allows.",
+	"tokens.lead":   "A token lets a person or a program use a server. It can do what its rights allow.",
+	"tokens.rights": "Rights", "tokens.norights": "none: no binding", "tokens.where": "Where",
+	"tokens.everywhere": "Everywhere", "grants.unprotected": "all unprotected environments",
 	"tokens.created": "Copy the token now. It cannot be shown again.", "tokens.name": "Name", "tokens.role": "Role",
 	"tokens.for": "For", "tokens.person": "a person", "tokens.workload": "a workload", "tokens.add": "Add token",
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/web/grants"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
 
@@ -29,21 +30,26 @@ func Register(s *site.Site) {
 
 // list is what the page shows.
 type list struct {
-	Tokens               []backend.Object
-	Roles                []backend.Role
-	Name, Role, For, End string // what was typed
-	Asks                 bool   // the credential is asked for again
-	Status               int    // of the answer; 0 for that of the error
-	New                  string // the token that was created: it is shown once
-	Error                *backend.Error
+	Tokens                      []token
+	Roles                       []backend.Role
+	Places                      []string // PROJECT or PROJECT/ENVIRONMENT, for a token with one role at one place
+	Name, Role, For, End, Where string   // what was typed
+	Asks                        bool     // the credential is asked for again
+	Status                      int      // of the answer; 0 for that of the error
+	New                         string   // the token that was created: it is shown once
+	Error                       *backend.Error
+}
+
+// token is a token with its rights, as ROLE@PROJECT/ENVIRONMENT.
+type token struct {
+	backend.Object
+	Rights []string
 }
 
 func show(q *site.Request, l list) error {
-	var err error
-	if l.Tokens, err = q.List(backend.Query{Kind: backend.KindToken}); err != nil {
+	if err := l.load(q); err != nil {
 		return err
 	}
-	l.Roles = backend.Roles
 	status := http.StatusOK
 	if l.Error != nil || l.Asks {
 		status = cmp.Or(l.Status, http.StatusUnprocessableEntity)
@@ -52,6 +58,24 @@ func show(q *site.Request, l list) error {
 		q.NotCompressed()
 	}
 	return q.RenderStatus(status, page, site.Page{Title: site.Text("nav.tokens"), Section: "tokens", Data: l})
+}
+
+// load reads the tokens with their rights, and what the form offers.
+func (l *list) load(q *site.Request) error {
+	assignments, tokens, err := grants.Read(q)
+	if err != nil {
+		return err
+	}
+	for _, t := range tokens {
+		l.Tokens = append(l.Tokens, token{t, grants.Of(assignments, t.ID)})
+	}
+	for _, r := range backend.Roles {
+		if r != backend.RoleNone { // such a token could do nothing
+			l.Roles = append(l.Roles, r)
+		}
+	}
+	l.Places, err = grants.Places(q)
+	return err
 }
 
 // act creates or deletes a token.
@@ -66,7 +90,7 @@ func act(q *site.Request) error {
 		return q.Redirect(site.Root+"tokens", "deleted")
 	}
 	l := list{Name: strings.TrimSpace(q.R.PostFormValue("name")), Role: q.R.PostFormValue("role"),
-		For: q.R.PostFormValue("for"), End: q.R.PostFormValue("end")}
+		For: q.R.PostFormValue("for"), End: q.R.PostFormValue("end"), Where: q.R.PostFormValue("where")}
 	confirmed, err := q.IsConfirmed()
 	if !confirmed {
 		l.Asks, l.Status = true, site.StatusOfConfirmation(err)
@@ -97,8 +121,17 @@ func (l *list) create(q *site.Request) error {
 		}
 		c.ExpiresAt = &at
 	}
+	changes := []backend.Change{c}
+	if l.Where != "" {
+		none := backend.RoleNone
+		changes[0].Role = &none
+		project, environment, _ := strings.Cut(l.Where, "/")
+		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: l.Name + "-1",
+			Grant: &backend.Grant{Role: l.Role, To: backend.ToToken + l.Name,
+				Where: backend.Where{Project: project, Environment: environment}}})
+	}
 	// Without the id of the form: each attempt has another token, and two of them must not be taken for one.
-	_, err := q.Service.Apply(q.Context(), backend.ChangeSet{Changes: []backend.Change{c}})
+	_, err := q.Service.Apply(q.Context(), backend.ChangeSet{Changes: changes})
 	if err == nil {
 		l.New = token
 	}
