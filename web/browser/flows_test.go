@@ -3,7 +3,11 @@
 package browser
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -175,6 +179,51 @@ func TestNothingIsLoadedFromElsewhere(t *testing.T) {
 		}
 		if evaluate[bool](p, `typeof htmx !== "undefined" && htmx.config.allowEval !== false`) {
 			t.Errorf("page %s allows htmx to evaluate code", name)
+		}
+	}
+}
+
+// TestSessionIsNotForOtherPorts has a program at another port of the machine, to which the browser is led. It gets no
+// cookie. A link without the path of the session leads to the session nevertheless, also from that other port.
+func TestSessionIsNotForOtherPorts(t *testing.T) {
+	d := newBackend(t)
+	d.run("v", "secret", "set", "api_key", "--env", "dev", "--stdin")
+	d.serve()
+	p := d.person()
+	p.signIn()
+	var mu sync.Mutex
+	var seen []string
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		seen = append(seen, r.URL.Path+" "+r.Header.Get("Cookie")+" "+r.Referer())
+		w.Header().Set("Content-Type", "text/html")
+		to := map[string]string{"/start": "/ui/", "/ui/": "/ui/p/default/e/dev"}[r.URL.Path]
+		if to != "" {
+			fmt.Fprintf(w, `<script>location.href = %q</script>`, to)
+			return
+		}
+		fmt.Fprintf(w, `<a href="%s/ui/p/default/e/dev?q=api">a link</a>`, d.address)
+	}))
+	defer other.Close()
+	p.do(chromedp.Navigate(other.URL + "/start"))
+	p.waits(`document.querySelector("a") !== null`)
+	p.submit("a")
+	p.waits(`document.querySelector("#results") !== null`)
+	p.sees("api_key", "1–1 of 1")
+	// From another host the browser keeps back the cookie at first.
+	p.do(chromedp.Navigate(strings.Replace(other.URL, "127.0.0.1", "localhost", 1) + "/link"))
+	p.submit("a")
+	p.waits(`document.querySelector("#results") !== null`)
+	p.sees("api_key")
+	mu.Lock()
+	defer mu.Unlock()
+	if len(seen) < 4 {
+		t.Errorf("the other port has seen %q only", seen)
+	}
+	for _, line := range seen {
+		if strings.Contains(line, "pouncet-session") || strings.Contains(line, "~") {
+			t.Errorf("the other port has seen %q", line)
 		}
 	}
 }

@@ -128,8 +128,9 @@ func (d *dashboard) newCode() string {
 // person is somebody with a separate browser.
 type person struct {
 	*testing.T
-	ctx context.Context
-	d   *dashboard
+	ctx  context.Context
+	d    *dashboard
+	base string // the path of the session, such as /ui/~x
 }
 
 // deadline limits each test: a page that lacks something would be waited for without end.
@@ -185,10 +186,15 @@ func (p *person) signIn() {
 	p.fill("#code", p.d.newCode())
 	p.submit("main form button.primary")
 	p.sees("Sign out")
+	p.base, _, _ = strings.Cut(evaluate[string](p, `location.pathname`), "/p/")
 }
 
+// open opens a page, in the session if there is one.
 func (p *person) open(path string) {
 	p.Helper()
+	if rest, ok := strings.CutPrefix(path, "/ui/"); ok && p.base != "" && !strings.HasPrefix(path, p.base) {
+		path = p.base + "/" + rest
+	}
 	p.do(chromedp.Navigate(p.d.address + path))
 }
 
