@@ -37,8 +37,9 @@ func newServers(t *testing.T) (first, second *dashboard) {
 		d := &dashboard{T: t, service: parts.Engine, now: time.Now(), browser: newBrowser()}
 		log := parts.Audited(access.Guard)
 		d.audit = &recorder{next: log}
-		s := httptest.NewServer(web.New(site.Options{Service: log, Audit: d.audit, Rights: parts.Rights, Identity: site.Tokens{Logins: access.NewLogins(parts.Store, nil)},
-			Cipher: parts.SessionCipher, Now: func() time.Time { return d.now }}))
+		s := httptest.NewServer(web.New(site.Options{Service: log, Audit: d.audit, Rights: parts.Rights,
+			Identity: site.Tokens{Logins: access.NewLogins(parts.Store, nil)},
+			Cipher:   parts.SessionCipher, Now: func() time.Time { return d.now }}))
 		t.Cleanup(s.Close)
 		d.url = s.URL
 		out = append(out, d)

@@ -52,8 +52,8 @@ func newDashboard(t *testing.T, change ...func(*site.Options)) *dashboard {
 	t.Cleanup(func() { _ = b.Close() })
 	d := &dashboard{T: t, service: b, now: time.Now()}
 	d.codes = site.NewCodes(open.LocalUser(), func() time.Time { return d.now })
-	o := site.Options{Service: b, Identity: d.codes, Audit: b.Log(), Rights: b.Rights, CheckHost: true, SignInFromFile: true,
-		Now:    func() time.Time { return d.now },
+	o := site.Options{Service: b, Identity: d.codes, Audit: b.Log(), Rights: b.Rights, CheckHost: true,
+		SignInFromFile: true, Now: func() time.Time { return d.now },
 		Cipher: cipherOf(make([]byte, 32))}
 	for _, c := range change {
 		c(&o)

@@ -115,7 +115,8 @@ func (q *Request) IsConfirmed() (bool, error) {
 	return true, q.write(q.R, q.W, q.Session)
 }
 
-// StatusOfConfirmation returns the status of an answer that asks for the credential, with the error of the last attempt.
+// StatusOfConfirmation returns the status of an answer that asks for the credential, with the error of the last
+// attempt.
 func StatusOfConfirmation(err error) int {
 	switch {
 	case errors.Is(err, errTooMany):
