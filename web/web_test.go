@@ -648,7 +648,8 @@ func TestValueIsRevealedForAMoment(t *testing.T) {
 	o := d.object(backend.KindSecret, "db_password")
 	d.get(d.path(o, "")).is(t, 200, "Show", "share your screen").lacks(t, canary)
 	got := d.post(d.path(o, "/reveal"), nil).is(t, 200, canary, "Hide now")
-	if got.Header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(got.Header.Get("Refresh"), "30; url="+d.base+"/p/") ||
+	if got.Header.Get("Cache-Control") != "no-store" ||
+		!strings.HasPrefix(got.Header.Get("Refresh"), "30; url="+d.base+"/p/") ||
 		got.Header.Get("Content-Encoding") != "" {
 		t.Errorf("the page with the value has the headers %v", got.Header)
 	}

@@ -22,10 +22,10 @@
 // A sign-in at the dashboard has a record "sign-in", and so has a session that is not confirmed.
 //
 // Several records have no caller, or another one: "login" counts refused tokens and sign-ins, "refused" counts further
-// refusals of a principal, and "expire" counts records that were deleted. "sweep" lists what was removed after its recovery window,
-// "verify" the rows that were changed outside Pouncet, "accept" (intent and outcome) those that were signed again, and
-// "upgrade" the tokens that an upgrade signed. "create" says that the file for the records of reads was created,
-// and "move" that the backend was moved to another database.
+// refusals of a principal, and "expire" counts records that were deleted. "sweep" lists what was removed after its
+// recovery window, "verify" the rows that were changed outside Pouncet, "accept" (intent and outcome) those that were
+// signed again, and "upgrade" the tokens that an upgrade signed. "create" says that the file for the records of reads
+// was created, and "move" that the backend was moved to another database.
 //
 // Records hold names, ids, versions and error codes, never values.
 //
