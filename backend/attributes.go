@@ -39,6 +39,9 @@ type Attributes struct {
 	Members []string `json:"members,omitempty"` // group: each is ToToken with the name of a token
 	Grant   *Grant   `json:"grant,omitempty"`   // binding
 
+	// SourceRanges are the networks from which a token can be used; none for every address.
+	SourceRanges []string `json:"source_ranges,omitempty"`
+
 	DeletedAt time.Time `json:"deleted_at,omitzero"` // object in its recovery window
 }
 
@@ -131,7 +134,8 @@ var AttributeTable = []Attribute{
 		func(a *Attributes) *int { return &a.RotationDays }).limited(checkRotationDays),
 	{
 		Name: "expires_at", Kinds: []Kind{KindToken, KindSecret, KindDraft},
-		Doc:   "Time of expiry (RFC 3339). From then on, the object is refused.",
+		Doc: "Time of expiry (RFC 3339). From then on, the object is refused. A new token without it expires after 90 " +
+			"days, and one with the zero time never expires.",
 		given: func(c *Change) bool { return c.ExpiresAt != nil },
 		same:  func(c *Change, o *Object) bool { return c.ExpiresAt.Equal(o.ExpiresAt) },
 		get:   func(o *Object) any { return o.ExpiresAt },
@@ -221,6 +225,12 @@ var AttributeTable = []Attribute{
 	{
 		Name: "token_hash", Kinds: []Kind{KindToken}, Doc: "SHA-256 of the token.",
 		given: func(c *Change) bool { return c.TokenHash != nil },
+	},
+	{
+		Name: "source_ranges", Kinds: []Kind{KindToken},
+		Doc:   "Networks from which a new token can be used, at most 64. Without them, it can be used from every address.",
+		given: func(c *Change) bool { return c.SourceRanges != nil }, check: checkSourceRanges,
+		same: func(c *Change, o *Object) bool { return slices.Equal(SourceRanges(c.SourceRanges), o.SourceRanges) },
 	},
 	{
 		Name: "environment", Kinds: entryKinds, Doc: "Part of the place: an environment's name or id.",

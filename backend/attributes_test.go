@@ -30,7 +30,8 @@ func fullChange(t *testing.T) backend.Change {
 		Value: backend.PlaintextString("v"), Generate: &backend.Generate{}, RotationDays: &number, Note: &text,
 		JSON: json.RawMessage("1"),
 		Link: &backend.Link{Secret: "s"}, Usages: []backend.Usage{}, Role: &role, Principal: &workload,
-		TokenHash: []byte{1}, ExpiresAt: &at, FromVersion: &text, Tags: map[string]int64{"a": 1},
+		TokenHash: []byte{1}, ExpiresAt: &at, SourceRanges: []string{"10.0.0.0/8"}, FromVersion: &text,
+		Tags:   map[string]int64{"a": 1},
 		Rights: []backend.Right{backend.RightSee}, Members: []string{"token:t"}, Grant: &backend.Grant{Role: "viewer"},
 	}
 	named := map[string]bool{"Op": true, "Kind": true, "ID": true, "Project": true, "Name": true, "Expect": true,

@@ -46,6 +46,9 @@ const (
 	MaxDifferentFields = 100 // in the outcome of a comparison
 )
 
+// DefaultTokenDays is the time in days after which a new token expires, unless its creation says otherwise.
+const DefaultTokenDays = 90
+
 // Limits of the drafts of a project.
 const (
 	MaxDrafts        = 50       // of a project

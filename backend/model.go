@@ -172,6 +172,11 @@ type Object struct {
 	// Migrated says that the token is from a database without signed rows. Anyone who could write that database could
 	// add a token.
 	Migrated bool `json:"migrated,omitempty"`
+	// LastUsedAt is when a call with the token was last accepted, to within two minutes, and LastUsedFrom is the IP
+	// address of the caller. Queries for tokens return them, except for those of a caller for its own token. They are zero
+	// for a token that was not used since it was created, or since this version of Pouncet notes it.
+	LastUsedAt   time.Time `json:"last_used_at,omitzero"`
+	LastUsedFrom string    `json:"last_used_from,omitempty"`
 }
 
 // Why an object is held. A Change with SameOwner or CreationFollows brings it there.

@@ -338,8 +338,12 @@ type Change struct {
 	Principal *PrincipalKind `json:"principal,omitempty"`
 	TokenHash []byte         `json:"token_hash,omitempty"` // SHA-256 of the token: the backend never sees the token itself
 
-	// Token, secret, draft.
-	ExpiresAt *time.Time `json:"expires_at,omitempty"` // zero for never; a draft always expires
+	// SourceRanges are the networks from which a new token can be used: see ParseNetwork. Nil is every address.
+	SourceRanges []string `json:"source_ranges,omitzero"`
+
+	// Token, secret, draft. Zero is never, but a draft always expires. If this is nil, a new token expires after
+	// DefaultTokenDays.
+	ExpiresAt *time.Time `json:"expires_at,omitempty"`
 }
 
 // VersionOf names a version of a secret.

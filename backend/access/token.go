@@ -16,6 +16,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -23,6 +24,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -72,7 +75,9 @@ func WellFormed(token string) bool {
 }
 
 // Authenticate returns the principal of a token. An unknown token and an expired
-// one give the same ErrUnauthenticated.
+// one give the same ErrUnauthenticated. ErrDenied means that the token may not be
+// used from the address of the caller, which is that of the Origin in ctx. Then
+// the principal is returned too.
 func Authenticate(ctx context.Context, s store.Store, token string, now time.Time) (backend.Principal, error) {
 	if token == "" {
 		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated, "a token is required").
@@ -91,7 +96,7 @@ func Authenticate(ctx context.Context, s store.Store, token string, now time.Tim
 	return p, err
 }
 
-// principalOf returns the principal of the token with a hash.
+// principalOf returns the principal of the token with a hash, as Authenticate does.
 func principalOf(ctx context.Context, tx store.Tx, hash []byte, now time.Time) (backend.Principal, error) {
 	found, err := tx.TokenByHash(ctx, hash)
 	unknown := backend.Errorf(backend.CodeUnauthenticated,
@@ -112,10 +117,33 @@ func principalOf(ctx context.Context, tx store.Tx, hash []byte, now time.Time) (
 			backend.Quote(found.Name)).WithHint("restore the database from a backup")
 	}
 	p.MadeBy = a.MadeBy
-	return p, nil
+	return p, a.checkSource(ctx, found.Name)
 }
 
-// tokenAttributes are the stored attributes of a token that say whose it is.
+// tokenAttributes are the stored attributes of a token that say whose it is, and from where it can be used.
 type tokenAttributes struct {
-	MadeBy string `json:"made_by"`
+	MadeBy       string   `json:"made_by"`
+	SourceRanges []string `json:"source_ranges"`
 }
+
+// checkSource returns ErrDenied if a token may not be used from the address of the caller. A call without an address
+// came through a Unix socket, from this machine.
+func (a tokenAttributes) checkSource(ctx context.Context, name string) error {
+	if len(a.SourceRanges) == 0 {
+		return nil
+	}
+	address := cmp.Or(backend.OriginFrom(ctx).Address, thisMachine)
+	from, err := netip.ParseAddr(address)
+	if err == nil && slices.ContainsFunc(a.SourceRanges, func(text string) bool {
+		p, ok := backend.ParseNetwork(text)
+		return ok && p.Contains(from.Unmap().WithZone(""))
+	}) {
+		return nil
+	}
+	return backend.Errorf(backend.CodeDenied, "permission denied: token %q may not be used from address %s", name,
+		address).WithHint("use it from one of its networks (--from); behind a proxy, check that the server trusts it " +
+		"(--trusted-proxy)")
+}
+
+// thisMachine is the address of callers through a Unix socket.
+const thisMachine = "127.0.0.1"

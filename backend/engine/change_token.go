@@ -76,8 +76,9 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		principal = *c.Principal
 	}
 	t := store.Token{
-		ID: id, Name: c.Name, Role: *c.Role, Principal: principal, Hash: c.TokenHash, Attributes: r.attributesOfNewToken(),
-		Revision: 1, CreatedAt: r.now,
+		ID: id, Name: c.Name, Role: *c.Role, Principal: principal, Hash: c.TokenHash,
+		Attributes: r.attributesOfNewToken(c), Revision: 1, CreatedAt: r.now,
+		ExpiresAt: r.now.AddDate(0, 0, backend.DefaultTokenDays),
 	}
 	if c.Description != nil {
 		t.Description = *c.Description
@@ -118,7 +119,8 @@ func (r *run) allowToken(c backend.Change) error {
 
 // updateToken changes who has a token.
 func (r *run) updateToken(c backend.Change, t store.Token) (backend.Outcome, error) {
-	if c.Role != nil || c.TokenHash != nil || c.ExpiresAt != nil || c.Description != nil || c.Rename != nil {
+	if c.Role != nil || c.TokenHash != nil || c.ExpiresAt != nil || c.Description != nil || c.Rename != nil ||
+		c.SourceRanges != nil {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid,
 			"token %s cannot be changed, except for its principal", backend.Quote(t.Name)).
 			WithHint("create another one, and delete this one")
@@ -166,13 +168,15 @@ func principalOf(role backend.Role) backend.PrincipalKind {
 
 // tokenAttributes are what store.Token.Attributes hold.
 type tokenAttributes struct {
-	Migrated bool   `json:"migrated,omitempty"`
-	MadeBy   string `json:"made_by,omitempty"` // see backend.Principal
+	Migrated     bool     `json:"migrated,omitempty"`
+	MadeBy       string   `json:"made_by,omitempty"` // see backend.Principal
+	SourceRanges []string `json:"source_ranges,omitempty"`
 }
 
-// attributesOfNewToken says who makes a token. Who may bind everywhere makes tokens for others.
-func (r *run) attributesOfNewToken() []byte {
-	var a tokenAttributes
+// attributesOfNewToken says who makes a token, and from where it can be used. Who may bind everywhere makes tokens for
+// others.
+func (r *run) attributesOfNewToken(c backend.Change) []byte {
+	a := tokenAttributes{SourceRanges: backend.SourceRanges(c.SourceRanges)}
 	if !r.access.Everywhere(backend.RightBind) {
 		a.MadeBy = r.access.principal.Origin()
 	}
@@ -195,7 +199,7 @@ func tokenObject(t store.Token) backend.Object {
 	_ = json.Unmarshal(t.Attributes, &a) // they are signed
 	return backend.Object{
 		Kind: backend.KindToken, ID: t.ID, Name: t.Name, Role: t.Role, Principal: t.Principal, Migrated: a.Migrated,
-		Attributes: backend.Attributes{Description: t.Description, ExpiresAt: t.ExpiresAt},
+		Attributes: backend.Attributes{Description: t.Description, ExpiresAt: t.ExpiresAt, SourceRanges: a.SourceRanges},
 		Revision:   t.Revision, CreatedAt: t.CreatedAt, UpdatedAt: t.CreatedAt,
 	}
 }

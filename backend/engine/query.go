@@ -48,8 +48,12 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 		page, err = l.page()
 		return err
 	})
-	if err == nil && asksResolved(q) {
+	switch {
+	case err != nil:
+	case asksResolved(q):
 		err = e.addResolved(ctx, q, project, &page)
+	case q.Kind == backend.KindToken && !q.Self:
+		err = e.addLastUsed(ctx, &page)
 	}
 	page.Deployment = e.store.Deployment()
 	return page, err

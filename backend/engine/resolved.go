@@ -10,7 +10,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// When secrets were last resolved. Package audit notes it with the record of the read, outside the database.
+// When secrets were last resolved, and when tokens were last used. Package audit notes the first with the record of the
+// read, and package access the second. Both are outside the database.
 
 // asksResolved reports whether a query needs these notes.
 func asksResolved(q backend.Query) bool { return q.LastResolved || !q.UnusedSince.IsZero() }
@@ -59,6 +60,20 @@ func (e *Engine) addResolved(ctx context.Context, q backend.Query, project strin
 		}
 	}
 	return nil
+}
+
+// addLastUsed adds to the tokens of a page when they were last used.
+func (e *Engine) addLastUsed(ctx context.Context, page *backend.Page) error {
+	ids := make([]string, len(page.Objects))
+	for i, o := range page.Objects {
+		ids[i] = o.ID
+	}
+	notes, _, err := e.resolved.LastResolved(ctx, store.UsedTokens, ids)
+	for i := range page.Objects {
+		o := &page.Objects[i]
+		o.LastUsedAt, o.LastUsedFrom = notes[o.ID].At, notes[o.ID].By
+	}
+	return err
 }
 
 // notNoted knows nothing.

@@ -312,10 +312,13 @@ var openAPITexts = map[string]string{
 	"Object.rotation_due_at":  "When the value is due for rotation.",
 	"Object.last_resolved_at": "When a value of the secret was last returned, to within two minutes, if the query asks.",
 	"Object.last_resolved_by": "The name of the principal that got it.",
-	"Object.link":             "The secret that the scoped value stands for.",
-	"Object.usage":            "The position of a usage.",
-	"Object.source":           "What registered a usage.",
-	"Object.environments":     "Of an entry in a list of kind entry: where its name and scope are set.",
+	"Object.last_used_at": "When a call with the token was last accepted, to within two minutes. It is missing if the " +
+		"token was not used since this is noted.",
+	"Object.last_used_from": "The IP address of the caller. It is missing for a call through a Unix socket.",
+	"Object.link":           "The secret that the scoped value stands for.",
+	"Object.usage":          "The position of a usage.",
+	"Object.source":         "What registered a usage.",
+	"Object.environments":   "Of an entry in a list of kind entry: where its name and scope are set.",
 	"Object.used_by": "Of an entry in a list of kind entry: how many scoped values and positions in files can " +
 		"mean it, at most 100.",
 	"Object.usages":    "The number of registered usages.",

@@ -27,6 +27,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -80,7 +81,8 @@ type Options struct {
 	Pages http.Handler
 }
 
-// Authenticate returns the principal of a token, or ErrUnauthenticated.
+// Authenticate returns the principal of a token, or ErrUnauthenticated. ErrDenied means that the principal, which it
+// returns too, may not call from this address.
 type Authenticate func(ctx context.Context, token string) (backend.Principal, error)
 
 type server struct {
@@ -288,9 +290,11 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 		ctx, cancel := context.WithTimeout(r.Context(), s.options.CallTimeout)
 		defer cancel()
 		ctx, principal, verified, err := s.remembered(ctx, r)
-		if err == nil {
+		if err == nil || errors.Is(err, backend.ErrDenied) { // a refusal is recorded with its principal
 			requestLogFrom(ctx).principal = principal.Name
 			ctx = backend.WithPrincipal(ctx, principal)
+		}
+		if err == nil {
 			err = s.allow(principal, to.verb, r)
 		}
 		if err != nil {

@@ -100,4 +100,6 @@ func (unrecorded) DeleteRecords(
 
 func (unrecorded) ForgetResolved(context.Context, string, []string) error { return nil } // nothing was deleted
 
+func (unrecorded) NoteUsed(context.Context, string, store.Resolved) error { return nil } // no server serves the folder
+
 func (u unrecorded) Check(ctx context.Context) (low, err error) { return nil, u.AppendRecords(ctx) }

@@ -7,10 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 )
 
 var applyCases = []testCase{
@@ -153,6 +156,45 @@ var applyCases = []testCase{
 		f.refused(backend.ErrInvalid, c)
 		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "ci"})
 		equal(f, "tokens after the deletion", len(f.list(backend.Query{Kind: backend.KindToken, Name: "ci"})), 0)
+	}},
+	{"a token expires after 90 days, unless its creation says otherwise", func(f *fixture) {
+		for name, c := range map[string]struct {
+			at   *time.Time
+			want time.Duration
+		}{
+			"default": {nil, 90 * 24 * time.Hour}, "an hour": {ptr(time.Now().Add(time.Hour)), time.Hour},
+			"never": {&time.Time{}, 0},
+		} {
+			o := f.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: strings.ReplaceAll(name, " ", "-"),
+				Role: ptr(backend.RoleViewer), TokenHash: access.HashToken(name), ExpiresAt: c.at})[0].Object
+			switch until := time.Until(o.ExpiresAt); {
+			case c.want == 0 && !o.ExpiresAt.IsZero():
+				f.Errorf("%s: it expires at %v", name, o.ExpiresAt)
+			case c.want != 0 && (until-c.want).Abs() > 10*time.Minute:
+				f.Errorf("%s: it expires in %v", name, until)
+			}
+		}
+	}},
+	{"a token has source ranges, which never change", func(f *fixture) {
+		c := backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "near", Role: ptr(backend.RoleViewer),
+			TokenHash: access.HashToken("near")}
+		for _, wrong := range [][]string{{}, {""}, {"10.0.0.1/8"}, {"10.0.0.0/33"}, {"host"},
+			{"10.0.0.0/8", "::ffff:10.0.0.0/104"}, {"fe80::1%eth0"},
+			slices.Repeat([]string{"10.0.0.0/8"}, backend.MaxSourceRanges+1)} {
+			c.SourceRanges = wrong
+			_, err := f.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{c}})
+			if e := backend.AsError(err); err == nil || e.Attribute != "source_ranges" ||
+				!errors.Is(err, backend.ErrInvalid) && !errors.Is(err, backend.ErrTooLarge) {
+				f.Errorf("ranges %q: %v", wrong, err)
+			}
+		}
+		c.SourceRanges = []string{"10.0.0.0/8", "192.0.2.1", "2001:DB8::/32", "192.0.2.1/32"}
+		equal(f, "ranges", strings.Join(f.must(c)[0].Object.SourceRanges, " "), "10.0.0.0/8 192.0.2.1/32 2001:db8::/32")
+		equal(f, "listed", len(f.list(backend.Query{Kind: backend.KindToken, Name: "near"})[0].SourceRanges), 3)
+		f.mentions(f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpUpdate, Kind: backend.KindToken, Name: "near",
+			SourceRanges: []string{"0.0.0.0/0"}}), "cannot be changed")
+		f.mentions(f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpCreate, Kind: backend.KindEnvironment,
+			Project: project, Name: "dev", SourceRanges: []string{"10.0.0.0/8"}}), "source_ranges")
 	}},
 	{"too many changes or references in one call are refused", func(f *fixture) {
 		if _, err := f.Apply(context.Background(),

@@ -199,6 +199,7 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 		return err
 	}
 	t.raise()
+	t.noteDeleted(store.UsedTokens, id)
 	st, _, err := t.readState(ctx, accessState)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ type tx struct {
 	created  map[string]bool        // states that did not exist before
 	ended    map[string]bool        // states of projects whose row was deleted
 	counters map[string]uint64      // of the states that were saved
-	deleted  map[string][]string    // the ids of secrets that were deleted, by their project
+	deleted  map[string][]string    // the ids of secrets and tokens that were deleted, by their project
 	raised   bool                   // the generation gets new bytes at the end
 	seen     map[string]uint64      // the counters that this process had seen before the transaction began
 	timeline int64                  // of the database, at that time
@@ -290,10 +290,15 @@ func (t *tx) forget(o store.Object) {
 	if o.Version == 0 || o.Kind == backend.KindDraftChange { // it is no secret, or nothing resolves it
 		return
 	}
+	t.noteDeleted(o.Project, o.ID)
+}
+
+// noteDeleted notes what Store.OnDelete is about.
+func (t *tx) noteDeleted(project, id string) {
 	if t.deleted == nil {
 		t.deleted = map[string][]string{}
 	}
-	t.deleted[o.Project] = append(t.deleted[o.Project], o.ID)
+	t.deleted[project] = append(t.deleted[project], id)
 }
 
 // DeleteObjects implements store.Tx.

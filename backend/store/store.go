@@ -25,6 +25,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // Store is a database of rows.
@@ -51,8 +52,9 @@ type Store interface {
 	Close() error
 }
 
-// ResolvedNotes say when values of secrets were last returned, and to whom. AppendRecords writes them: see
-// Record.Resolved. A secret can have been resolved up to backend.ResolvedLag after its note.
+// ResolvedNotes say when values of secrets were last returned, and to whom, and when tokens were last used.
+// AppendRecords writes those of secrets: see Record.Resolved. A secret can have been resolved up to backend.ResolvedLag
+// after its note.
 type ResolvedNotes interface {
 	// LastResolved returns the notes of secrets of a project, by the ids of the secrets. One without a note is left out.
 	// since is when the notes begin.
@@ -61,7 +63,14 @@ type ResolvedNotes interface {
 
 	// ForgetResolved deletes the notes of secrets that were deleted for good.
 	ForgetResolved(ctx context.Context, project string, secrets []string) error
+
+	// NoteUsed notes that a token was used, with the address of the caller as By, unless that was done less than
+	// ResolvedInterval before. LastResolved and ForgetResolved have these notes under the project UsedTokens.
+	NoteUsed(ctx context.Context, token string, use Resolved) error
 }
+
+// UsedTokens stands for the project of a secret in the notes of used tokens.
+const UsedTokens = stored.DeploymentKey
 
 // Resolved says when a value of a secret was returned, and the name of the principal that got it.
 type Resolved struct {

@@ -127,8 +127,21 @@ func (a *app) printDetails(o backend.Object) {
 	field("for", string(o.Principal))
 	field("migrated", yesIf(o.Migrated))
 	field("expires", formatTime(o.ExpiresAt))
+	field("from", strings.Join(o.SourceRanges, ", "))
+	field("last used", usedText(o))
 	field("created", formatTime(o.CreatedAt))
 	field("updated", formatTime(o.UpdatedAt))
+}
+
+// usedText says when a token was last used, and from which address.
+func usedText(o backend.Object) string {
+	switch {
+	case o.LastUsedAt.IsZero():
+		return ""
+	case o.LastUsedFrom == "":
+		return formatTime(o.LastUsedAt) + " from this machine"
+	}
+	return formatTime(o.LastUsedAt) + " from " + o.LastUsedFrom
 }
 
 // yesIf returns "yes" or "".

@@ -216,6 +216,7 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 		log.Error("untrusted token", "error", err.Error())
 	}, time.Now))
 	logins := access.NewLogins(parts.Store, nil)
+	logins.Uses = parts.Reads
 	o.Remembered, o.Begin = logins.Remembered, parts.Begin
 	o.RateLimit = s.observe.limit
 	o.Pages = s.pages(at, parts, logins, service, health, log)

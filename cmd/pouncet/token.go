@@ -24,6 +24,7 @@ says what it may do. The backend stores only a hash of the token.`,
 			{"name", name}, {"role", func(o backend.Object) string { return string(o.Role) }},
 			{"for", func(o backend.Object) string { return string(o.Principal) }},
 			{"expires", func(o backend.Object) string { return formatTime(o.ExpiresAt) }},
+			{"last used", func(o backend.Object) string { return formatTime(o.LastUsedAt) }},
 			{"created", created}, {"migrated", func(o backend.Object) string { return yesIf(o.Migrated) }}, {"id", id},
 		},
 	}
@@ -32,8 +33,9 @@ says what it may do. The backend stores only a hash of the token.`,
 
 func (a *app) createTokenCommand() *cobra.Command {
 	var role, tokenName, description, principal string
-	var binds []string
+	var binds, from []string
 	var expires expiryFlag
+	var noExpiry bool
 	c := &cobra.Command{
 		Use:   "create --role ROLE",
 		Short: "Create a token and print it once",
@@ -53,11 +55,15 @@ The rights of a role apply everywhere. --bind gives a role in one project or
 environment instead, and the token then has the role none.
 
 A token is for a person or for a workload, which is a program such as a pipeline,
-a service or Terraform. Only a workload gets the values of restricted secrets.`,
+a service or Terraform. Only a workload gets the values of restricted secrets.
+
+A token expires after 90 days, unless --expires or --no-expiry says otherwise.
+With --from, it can be used only from the given networks.`,
 		Example: `  pouncet token create --role runtime --name pipelines > token
   pouncet token create --role admin --for workload --name terraform > token
   pouncet token create --bind runtime@shop/prod --name nightly > token
-  pouncet token create --role viewer --expires 30d --json`,
+  pouncet token create --role viewer --expires 30d --json
+  pouncet token create --role runtime --from 10.0.0.0/8 > token`,
 		Args: arguments(0, 0, "no arguments"),
 	}
 	c.Flags().StringVar(&role, "role", "", "`role`: admin, editor, runtime, revealer, planner, auditor, viewer or none")
@@ -69,7 +75,10 @@ a service or Terraform. Only a workload gets the values of restricted secrets.`,
 	c.Flags().StringVar(&description, "description", "", "`text` that says what the token is for")
 	mayBeEmpty(c, "description")
 	c.Flags().Var(&expires, "expires",
-		"`time` when the token expires: a duration such as 30d or 720h, a date, or a time (RFC 3339) (default never)")
+		"`time` when the token expires: a duration such as 30d or 720h, a date, or a time (RFC 3339) (default 90d)")
+	c.Flags().BoolVar(&noExpiry, "no-expiry", false, "create a token that never expires")
+	c.Flags().StringArrayVar(&from, "from", nil,
+		"`network` from which the token can be used, such as 10.0.0.0/8, or an IP address (repeat it for several)")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		switch {
 		case role == "" && len(binds) > 0:
@@ -78,6 +87,8 @@ a service or Terraform. Only a workload gets the values of restricted secrets.`,
 			return usage(c, "a role is required").withHint("set --role to %s, or --bind", backend.RoleNames())
 		case len(binds) > 0 && role != string(backend.RoleNone):
 			return usage(c, "--bind requires the role none, because the rights of a role apply everywhere")
+		case noExpiry && c.Flags().Changed("expires"):
+			return usage(c, "--expires and --no-expiry cannot be used together").withHint("leave out one of them")
 		}
 		bindings, err := parseBinds(c, binds)
 		if err != nil {
@@ -87,6 +98,7 @@ a service or Terraform. Only a workload gets the values of restricted secrets.`,
 		r := backend.Role(role)
 		change := backend.Change{
 			Op: backend.OpCreate, Kind: backend.KindToken, Name: tokenName, Description: &description, Role: &r,
+			SourceRanges: from,
 		}
 		if principal != "" {
 			kind := backend.PrincipalKind(principal)
@@ -96,8 +108,8 @@ a service or Terraform. Only a workload gets the values of restricted secrets.`,
 			// Names allow no dot. The microseconds keep two quick calls apart.
 			change.Name = strings.Replace(role+"-"+now.Format("20060102-150405.000000"), ".", "-", 1)
 		}
-		if !expires.at.IsZero() {
-			change.ExpiresAt = &expires.at
+		if noExpiry || c.Flags().Changed("expires") {
+			change.ExpiresAt = &expires.at // zero for never
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
 			return a.createToken(ctx, s, change, bindings)
@@ -172,7 +184,11 @@ func (a *app) createToken(
 		return nil
 	}
 	a.println(token)
-	a.notef("created token %s with role %s for a %s; it cannot be shown again", change.Name, *change.Role,
-		out[0].Object.Principal)
+	expiry := "it never expires"
+	if at := out[0].Object.ExpiresAt; !at.IsZero() {
+		expiry = "it expires at " + formatTime(at)
+	}
+	a.notef("created token %s with role %s for a %s; %s, and cannot be shown again", change.Name, *change.Role,
+		out[0].Object.Principal, expiry)
 	return nil
 }

@@ -208,7 +208,8 @@ var texts = map[string]string{
 	"tokens.rights": "Rights", "tokens.norights": "none: no binding", "tokens.where": "Where",
 	"tokens.everywhere": "Everywhere", "grants.unprotected": "all unprotected environments",
 	"tokens.created": "Copy the token now. It cannot be shown again.", "tokens.name": "Name", "tokens.role": "Role",
-	"tokens.for": "For", "tokens.person": "a person", "tokens.workload": "a workload", "tokens.add": "Add token",
+	"tokens.for": "For", "tokens.end": "Expires (after 90 days if empty)",
+	"tokens.person": "a person", "tokens.workload": "a workload", "tokens.add": "Add token",
 
 	"doctor.lead": "What is wrong with this backend.", "doctor.fine": "The backend has no problem.",
 	"doctor.deployment": "Deployment", "doctor.version": "Version",

@@ -71,3 +71,13 @@ func (l *ReadLog) ForgetResolved(ctx context.Context, project string, secrets []
 		WHERE project = $1 AND object <> '' AND object = ANY($2)`, project, secrets)
 	return l.store.translate(err)
 }
+
+// NoteUsed implements store.ResolvedNotes.
+func (l *ReadLog) NoteUsed(ctx context.Context, token string, use store.Resolved) error {
+	for _, n := range noting([]queue.Note{{Resolved: use, Project: store.UsedTokens, Secrets: []string{token}}}) {
+		if _, err := l.store.changes.Exec(ctx, n.text, n.args...); err != nil {
+			return l.store.translate(err)
+		}
+	}
+	return nil
+}

@@ -60,3 +60,10 @@ func (l *ReadLog) ForgetResolved(ctx context.Context, project string, secrets []
 		return err
 	})
 }
+
+// NoteUsed implements store.ResolvedNotes.
+func (l *ReadLog) NoteUsed(ctx context.Context, token string, use store.Resolved) error {
+	return l.store.updateOnce(ctx, func(t *tx) error {
+		return noteResolved(ctx, t, []queue.Note{{Resolved: use, Project: store.UsedTokens, Secrets: []string{token}}})
+	})
+}

@@ -32,6 +32,7 @@ func RunNotes(t *testing.T, open func(t testing.TB, dir string) ReadLog) {
 		{"many secrets of one call are noted", manyAreNoted},
 		{"a deleted note does not come back", notesAreForgotten},
 		{"the notes begin with the log", notesBegin},
+		{"a used token is noted once a minute, and forgotten", tokensAreNoted},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -138,4 +139,26 @@ func notesBegin(e noteEnv) {
 			e.Errorf("the notes begin at %v, %v", since, err)
 		}
 	}
+}
+
+func tokensAreNoted(e noteEnv) {
+	use := func(process int, after time.Duration, token, from string) {
+		e.Helper()
+		err := e.logs[process].NoteUsed(context.Background(), token, store.Resolved{At: e.now.Add(after), By: from})
+		if err != nil {
+			e.Fatal(err)
+		}
+	}
+	use(0, 0, "a", "192.0.2.1")
+	use(1, 59*time.Second, "a", "192.0.2.2")
+	use(1, 59*time.Second, "b", "192.0.2.2")
+	e.append(0, 0, "p", "one", "a") // a secret with the same id
+	e.want(store.UsedTokens, "a by 192.0.2.1 after 0s", "b by 192.0.2.2 after 59s")
+	use(1, time.Minute, "a", "")
+	e.want(store.UsedTokens, "a by  after 1m0s", "b by 192.0.2.2 after 59s")
+	if err := e.logs[0].ForgetResolved(context.Background(), store.UsedTokens, []string{"a"}); err != nil {
+		e.Fatal(err)
+	}
+	e.want(store.UsedTokens, "b by 192.0.2.2 after 59s")
+	e.want("p", "a by one after 0s")
 }
