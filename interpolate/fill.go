@@ -87,8 +87,12 @@ func (d *Document) edits(v *evaluator) ([]format.Edit, Problems) {
 		if !replacesAny(values) {
 			continue
 		}
+		before := len(edits)
 		var err *backend.Error
-		if edits, err = d.format.Write(edits, scalar, values); err != nil {
+		if edits, err = d.format.Write(edits, scalar, values); err == nil {
+			err = d.checkRewritten(scalar, values, edits[before:])
+		}
+		if err != nil {
 			problems = append(problems, d.problem(&refs[0], err))
 		}
 		for d.templates != 0 && len(edited) < len(edits) {

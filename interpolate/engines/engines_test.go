@@ -311,3 +311,58 @@ func program(t *testing.T, name string) *exec.Cmd {
 	}
 	return exec.CommandContext(t.Context(), "node", "evaluate.mjs", name, modules)
 }
+
+// TestEnginesKeepStructure checks that a value stays one scalar in what the engine yields, where the reference is
+// between statements of the engine. Each of "a" or "l" is the value, once or twice.
+func TestEnginesKeepStructure(t *testing.T) {
+	jinja := []string{
+		"l: [{% for i in [1, 2] %}CALL,{% endfor %}]\n", "{% if foo %}a: CALL{% endif %}\n",
+		"{% if foo %}{a: CALL}{% endif %}\n", "{% if foo %}\n{% if foo %}{a: CALL}\n{% endif %}{% endif %}\n",
+		"l: {% if foo %}[CALL, CALL]{% endif %}\n", "a: CALL{% if foo %}\nb: 1{% endif %}\n",
+		"a: {% if not foo %}b{% else %}'CALL'{% endif %}\n", "a: {% if foo %}CALL{% endif %}\n",
+		"a: {% if foo %}\"CALL\"{% endif %}\n", "l: {# c #}[CALL]\n",
+	}
+	text := strings.NewReplacer("{% if foo %}", "{{ if .foo }}", "{% if not foo %}", "{{ if not .foo }}",
+		"{% for i in [1, 2] %}", "{{ range list 1 2 }}", "{% else %}", "{{ else }}", "{% endif %}", "{{ end }}",
+		"{% endfor %}", "{{ end }}", "{# c #}", "{{/* c */}}")
+	for _, e := range engines() {
+		if e.name != "go" && e.name != "jinja" {
+			continue
+		}
+		t.Run(e.name, func(t *testing.T) {
+			var texts, outs, wants []string
+			for _, in := range jinja {
+				if e.name == "go" {
+					in = text.Replace(in)
+				}
+				for _, value := range append(values, "s3cr3t", "x, admin, y", "a: b", "x # y", "[x]", "") {
+					out, err := render(t, "f.yaml", strings.ReplaceAll(in, "CALL", call), value)
+					switch {
+					case err == nil:
+						texts, outs, wants = append(texts, in), append(outs, out), append(wants, value)
+					case !errors.Is(err, backend.ErrInvalid):
+						t.Fatal(err)
+					case value == "s3cr3t":
+						t.Errorf("%q is refused: %v", in, err)
+					}
+				}
+			}
+			for i, out := range e.evaluate(t, outs) {
+				var tree struct {
+					A *string
+					L []string
+				}
+				if err := yaml.Unmarshal([]byte(out), &tree); err != nil {
+					t.Errorf("%q became %q, and then %q: %v", texts[i], outs[i], out, err)
+					continue
+				}
+				if tree.A != nil {
+					tree.L = append(tree.L, *tree.A)
+				}
+				if len(tree.L) == 0 || len(tree.L) > 2 || tree.L[0] != wants[i] || tree.L[len(tree.L)-1] != wants[i] {
+					t.Errorf("%q became %q, and then %q", texts[i], outs[i], out)
+				}
+			}
+		})
+	}
+}

@@ -16,8 +16,8 @@ var (
 	// wordStart matches what every version of YAML reads as a string, unless it is a keyword.
 	wordStart   = pattern.Once(`^[A-Za-z_/]`)
 	yamlKeyword = pattern.Once(`^(?i:y|n|yes|no|on|off|true|false|null|none|nan|inf)$`)
-	// neverNumber matches text that stays a string whatever is added to it, and never becomes a number or a date.
-	neverNumber = pattern.Once(`[G-WYZg-wyz/@]`)
+	// neverNumber matches a letter or sign that no number and no date has.
+	neverNumber = pattern.Once(`[G-NP-SU-WYg-np-su-wy/@]`)
 )
 
 // longestKeyword is the length of the longest match of yamlKeyword, "false".
@@ -27,14 +27,14 @@ const longestKeyword = 5
 // quoting style or without quotes.
 func IsInert(value string) bool { return inertValue().MatchString(value) }
 
-// templateText returns the text of a value in a template, or an error for a value that could mean something else in one
-// of the positions in which a part of a template can be. A number, boolean or null keeps its type if it is the whole
-// value.
-func (f *file) templateText(p *format.Part, v *format.Value) (string, *backend.Error) {
+// Inert returns the text of a value in a template, or an error for a value that could mean something else in one of
+// the positions in which a part of a template can be. A number, boolean or null keeps its type if it is the whole
+// value. The notice says why only such values are safe.
+func Inert(src *format.Source, notice string, p *format.Part, v *format.Value) (string, *backend.Error) {
 	if v.Text == "" {
-		return "", f.templateError("is empty")
+		return "", templateError(notice, "is empty")
 	}
-	beside, quoted := f.surrounding(p)
+	beside, quoted := surrounding(src, p)
 	if v.Type != format.String && beside == "" && !quoted {
 		if v.Type == format.Null {
 			return "null", nil
@@ -43,31 +43,36 @@ func (f *file) templateText(p *format.Part, v *format.Value) (string, *backend.E
 	}
 	switch {
 	case !IsInert(v.Text):
-		return "", f.templateError("has characters that mean something else in some of them")
+		return "", templateError(notice, "has characters that mean something else in some of them")
 	case quoted:
 		return v.Text, nil
-	case f.src.QuotesStrings:
-	case len(beside) > longestKeyword && neverNumber().MatchString(beside):
+	case src.QuotesStrings:
+	case isAlwaysText(beside), isAlwaysText(v.Text):
 		return v.Text, nil
 	case beside == "" && wordStart().MatchString(v.Text) && !yamlKeyword().MatchString(v.Text):
 		return v.Text, nil
 	}
 	return "", backend.Errorf(backend.CodeInvalid,
-		"%s, and without quotes the value can be read as a number, a date or a keyword", f.src.Notice).
+		"%s, and without quotes the value can be read as a number, a date or a keyword", notice).
 		WithHint(`write the expression in quotes: "{{ … }}"`)
 }
 
+// isAlwaysText reports whether a text stays a string whatever is added to it.
+func isAlwaysText(text string) bool {
+	return len(text) > longestKeyword && neverNumber().MatchString(text)
+}
+
 // templateError returns the error of a value that a template cannot hold.
-func (f *file) templateError(reason string) *backend.Error {
+func templateError(notice, reason string) *backend.Error {
 	return backend.Errorf(backend.CodeInvalid,
-		"%s, so a value must mean the same in every quoting style, and this value %s", f.src.Notice, reason).
+		"%s, so a value must mean the same in every quoting style, and this value %s", notice, reason).
 		WithHint("render the file after the other tool fills it in, or move the reference to its own file")
 }
 
 // surrounding returns the text next to an expression in the same value, as far as its line shows it, or whether the
 // expression is in quotes. Other expressions count as digits, because they could become digits.
-func (f *file) surrounding(p *format.Part) (beside string, quoted bool) {
-	data := f.src.Data
+func surrounding(src *format.Source, p *format.Part) (beside string, quoted bool) {
+	data := src.Data
 	start, end := p.Extent()
 	from := max(0, start-format.LineContext)
 	from += bytes.LastIndexByte(data[from:start], '\n') + 1
@@ -76,7 +81,7 @@ func (f *file) surrounding(p *format.Part) (beside string, quoted bool) {
 		to = end + i
 	}
 	line := bytes.Clone(data[from:min(len(data), to)])
-	for _, other := range f.src.FindRegions(line) {
+	for _, other := range src.FindRegions(line) {
 		for i := other.Start; i < other.End; i++ {
 			line[i] = '0'
 		}

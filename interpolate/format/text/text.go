@@ -131,7 +131,7 @@ func (f *file) Write(edits []format.Edit, scalar int, values []format.Value) ([]
 	p, text := &f.scalars[scalar].Parts[0], values[0].Text
 	if f.template {
 		var err *backend.Error
-		if text, err = f.templateText(p, &values[0]); err != nil {
+		if text, err = Inert(f.src, f.src.Notice, p, &values[0]); err != nil {
 			return edits, err
 		}
 	}

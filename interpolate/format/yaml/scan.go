@@ -23,6 +23,8 @@ type file struct {
 	roots   []*yaml.Node // of input; nil if it has an outline
 	scalars []format.Scalar
 	places  []place // of the scalars
+
+	foreign, foreignKnown bool // see hasForeign
 }
 
 var _ format.Format = (*file)(nil)

@@ -19,6 +19,9 @@ func (f *file) Write(edits []format.Edit, scalar int, values []format.Value) ([]
 		return edits, backend.Errorf(backend.CodeInvalid, "a value with the tag %s cannot be null",
 			backend.Quote(w.node.Tag)).WithHint("remove the tag, or add a default")
 	}
+	if w.isInTemplate() {
+		return w.editInert(edits)
+	}
 	if out, ok := w.editParts(edits); ok {
 		return out, nil
 	}
