@@ -26,6 +26,7 @@ const (
 	KindRole        Kind = "role"
 	KindGroup       Kind = "group"
 	KindBinding     Kind = "binding" // of a role to a token or group
+	KindRecord      Kind = "record"  // of the audit log; Query lists them, and no Change has this kind
 	// KindEntry means secrets and scoped values, in a Query that lists them for people. No object has this kind.
 	KindEntry Kind = "entry"
 )
@@ -165,6 +166,10 @@ type Object struct {
 	Staged *Staged `json:"staged,omitempty"`
 
 	// Binding: Attributes.Grant. Its names are the present ones.
+
+	// Record: the record itself. Its name is the verb, CreatedAt its time, and CreatedBy and Role are those of the
+	// principal. Project is the name of the project whose log it is in, or the id of one that does not exist any more.
+	Record *Record `json:"record,omitempty"`
 
 	// Token.
 	Role      Role          `json:"role,omitempty"`

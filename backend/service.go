@@ -99,6 +99,20 @@ type Query struct {
 	Descending bool   `json:"descending,omitempty"`
 	Offset     int    `json:"offset,omitempty"`
 
+	// For KindRecord only. Project selects the log of a project; Environment, Scope, Name and ID select the records that
+	// have such an object; By is the name or id of a principal; Code is CodeOK or the code of an error, of the call or of
+	// an item. Since and Until select the records from one time up to, but not at, another. A page may have fewer objects
+	// than Limit, or none, and others may follow.
+	By    string    `json:"by,omitempty"`
+	Verb  string    `json:"verb,omitempty"`
+	Code  string    `json:"code,omitempty"`
+	Since time.Time `json:"since,omitzero"`
+	Until time.Time `json:"until,omitzero"`
+	// OldestFirst lists the oldest records first. With Follow, the last page has a Next too: it continues with the records
+	// that are added later.
+	OldestFirst bool `json:"oldest_first,omitempty"`
+	Follow      bool `json:"follow,omitempty"`
+
 	Cursor string `json:"cursor,omitempty"` // the Next of the previous page
 	Limit  int    `json:"limit,omitempty"`  // at most MaxPage; 0 means MaxPage
 }

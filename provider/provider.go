@@ -77,8 +77,7 @@ func (p *pouncet) Schema(_ context.Context, _ provider.SchemaRequest, resp *prov
 				Optional: true,
 				MarkdownDescription: "Name or id of the project of all resources and data sources that do not set " +
 					"`project`. Can also be set with the environment variable `POUNCET_PROJECT`. Defaults to " +
-					"`default`. Use one provider block for all objects of a project: a plan of one block does not " +
-					"know what another block creates or deletes.",
+					"`default`.",
 			},
 			"configuration": schema.StringAttribute{
 				Optional:            true,

@@ -24,6 +24,7 @@ var (
 	change       = act{"change anything", []backend.Right{backend.RightWrite, backend.RightDelete, backend.RightManage}}
 	manageTokens = act{"see, create or revoke tokens", []backend.Right{backend.RightBind}}
 	manageAccess = act{"see or change roles, groups and bindings", []backend.Right{backend.RightBind}}
+	readAudit    = act{"read the audit log", []backend.Right{backend.RightAudit}}
 	register     = act{"register usages", []backend.Right{backend.RightRegister}}
 )
 
@@ -58,7 +59,7 @@ func Guard(next backend.Service) backend.Service { return &guard{next} }
 
 // actsOf lists what the calls of a verb can be.
 var actsOf = map[backend.Verb][]act{
-	backend.VerbQuery:   {seeMetadata, manageTokens},
+	backend.VerbQuery:   {seeMetadata, manageTokens, readAudit},
 	backend.VerbResolve: {useValues, reveal},
 	backend.VerbReveal:  {reveal},
 	backend.VerbApply:   {change, compare, register, manageTokens},
@@ -102,6 +103,8 @@ func (g *guard) Query(ctx context.Context, q backend.Query) (backend.Page, error
 		a = manageTokens
 	case isAccess(q.Kind):
 		a = manageAccess
+	case q.Kind == backend.KindRecord:
+		a = readAudit
 	}
 	if err := check(ctx, a); err != nil {
 		return backend.Page{}, err

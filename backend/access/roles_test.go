@@ -57,6 +57,7 @@ var decisions = map[string]string{
 	"resolve":        "admin runtime",
 	"reveal":         "admin revealer",
 	"apply":          "admin editor",
+	"query record":   "admin auditor",
 	"apply token":    "admin",
 	"apply access":   "admin",
 	"apply usage":    "admin editor runtime",
@@ -74,15 +75,16 @@ var (
 		"compare", "create", "delete", "deploy", "refresh", "restore", "set", "update",
 	}
 	decidedKinds = []string{
-		"binding", "draft", "draft_change", "entry", "environment", "group", "project", "role", "scoped_value", "secret",
-		"secret_type", "token", "usage", "version",
+		"binding", "draft", "draft_change", "entry", "environment", "group", "project", "record", "role", "scoped_value",
+		"secret", "secret_type", "token", "usage", "version",
 	}
 	decidedRoles = []string{"admin", "auditor", "editor", "none", "planner", "revealer", "runtime", "viewer"}
 	decidedRef   = []string{"Environment", "Field", "Kind", "Name", "Probe", "Project", "Reveal", "Scope", "Version"}
 	decidedSet   = []string{"Changes", "CompareOnly", "Draft", "DryRun", "FingerprintKey", "IdempotencyKey"}
 	decidedQuery = []string{
-		"Cursor", "Deleted", "Descending", "Draft", "Environment", "Held", "ID", "Kind", "LastResolved", "Limit", "Name",
-		"Offset", "Project", "Scope", "Search", "Self", "Sort", "Type", "UnusedSince",
+		"By", "Code", "Cursor", "Deleted", "Descending", "Draft", "Environment", "Follow", "Held", "ID", "Kind",
+		"LastResolved", "Limit", "Name", "Offset", "OldestFirst", "Project", "Scope", "Search", "Self", "Since", "Sort",
+		"Type", "Until", "UnusedSince", "Verb",
 	}
 )
 
@@ -216,7 +218,11 @@ func calls() []call {
 		case backend.KindRole, backend.KindGroup, backend.KindBinding:
 			suffix = " access"
 		}
-		all = append(all, call{"query" + suffix, "query " + k, func(ctx context.Context, s backend.Service) error {
+		query := suffix
+		if kind == backend.KindRecord {
+			query = " " + k
+		}
+		all = append(all, call{"query" + query, "query " + k, func(ctx context.Context, s backend.Service) error {
 			_, err := s.Query(ctx, backend.Query{Kind: kind})
 			return err
 		}})

@@ -65,6 +65,7 @@ type Engine struct {
 	stageSlots     slots // by draft
 	record         Recorder
 	resolved       Resolved
+	records        Records
 	swept          atomic.Int64 // when the last sweep began, in microseconds since 1970; 0 for never
 }
 
@@ -91,6 +92,8 @@ type Options struct {
 	Record Recorder
 	// Resolved says when secrets were last resolved. Nil knows nothing.
 	Resolved Resolved
+	// Records lists the audit log. Nil lists nothing.
+	Records Records
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -149,10 +152,13 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	if o.Resolved == nil {
 		o.Resolved = notNoted{}
 	}
+	if o.Records == nil {
+		o.Records = noRecords{}
+	}
 	return &Engine{
 		store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, checkKey: o.CheckKey, now: o.Now, authorize: o.Authorizer,
 		client: o.Client, maxDifferences: o.MaxDifferences, guessSlots: newSlots(), stageSlots: newSlots(), record: o.Record,
-		resolved: o.Resolved,
+		resolved: o.Resolved, records: o.Records,
 	}
 }
 

@@ -30,6 +30,12 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 	if err := checkEntryQuery(q); err != nil {
 		return backend.Page{}, err
 	}
+	if err := checkRecordQuery(q); err != nil {
+		return backend.Page{}, err
+	}
+	if q.Kind == backend.KindRecord {
+		return e.listRecords(ctx, q)
+	}
 	if q.Limit == 0 {
 		q.Limit = backend.MaxPage
 	}

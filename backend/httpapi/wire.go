@@ -26,6 +26,9 @@ type queryRequest struct {
 	Draft       *string `json:"draft"`
 	Search      *string `json:"search"`
 	Sort        *string `json:"sort"`
+	By          *string `json:"by"`
+	Verb        *string `json:"verb"`
+	Code        *string `json:"code"`
 }
 
 func (in queryRequest) query() (backend.Query, error) {
@@ -37,6 +40,7 @@ func (in queryRequest) query() (backend.Query, error) {
 		{"project", in.Project, &q.Project}, {"id", in.ID, &q.ID}, {"name", in.Name, &q.Name},
 		{"environment", in.Environment, &q.Environment}, {"scope", in.Scope, &q.Scope}, {"type", in.Type, &q.Type},
 		{"draft", in.Draft, &q.Draft}, {"search", in.Search, &q.Search}, {"sort", in.Sort, &q.Sort},
+		{"by", in.By, &q.By}, {"verb", in.Verb, &q.Verb}, {"code", in.Code, &q.Code},
 	} {
 		switch {
 		case s.given == nil:

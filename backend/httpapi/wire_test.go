@@ -316,7 +316,7 @@ func TestEmptySelectorsOfAQueryAreRejected(t *testing.T) {
 			}
 		}
 	}
-	if n != 9 {
+	if n != 12 {
 		t.Errorf("%d selectors were checked", n)
 	}
 }

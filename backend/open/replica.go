@@ -87,8 +87,12 @@ func (r *replicaReads) Resolve(ctx context.Context, refs []backend.Ref) ([]backe
 	return r.Service.Resolve(ctx, refs)
 }
 
-// Query implements backend.Service. A query has no record, so it asks the primary for its generation itself.
+// Query implements backend.Service. A query has no record, so it asks the primary for its generation itself. The audit
+// log is read on the primary, which has all of its records.
 func (r *replicaReads) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
+	if q.Kind == backend.KindRecord {
+		return r.Service.Query(ctx, q)
+	}
 	var page backend.Page
 	answered := r.read(ctx, func(ctx context.Context) (err error) {
 		page, err = r.Service.Query(ctx, q)

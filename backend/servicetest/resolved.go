@@ -5,6 +5,7 @@ package servicetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,9 +13,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// RunRecorded runs the cases that need the records of reads: when secrets were last resolved. open is as for Run.
+// RunRecorded runs the cases that need the records of reads: when secrets were last resolved, and lists of the audit
+// log. open is as for Run.
 func RunRecorded(t *testing.T, open func(t *testing.T) backend.Service) {
-	for _, c := range resolvedCases {
+	for _, c := range slices.Concat(resolvedCases, recordCases) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.run(&fixture{T: t, Service: open(t)})

@@ -77,7 +77,7 @@ func New(next backend.Service) *Snapshot {
 func (s *Snapshot) Query(ctx context.Context, q backend.Query) (backend.Page, error) {
 	byID := backend.Query{Kind: q.Kind, Project: q.Project, ID: q.ID}
 	switch {
-	case q.Kind == backend.KindToken, q.Kind == backend.KindVersion:
+	case q.Kind == backend.KindToken, q.Kind == backend.KindVersion, q.Kind == backend.KindRecord:
 		return s.next.Query(ctx, q)
 	case isPlace(q):
 		return s.queryPlace(ctx, q)

@@ -98,6 +98,12 @@ type Prover interface {
 	Extend(kind LogKind, before Log, records []Numbered) (head []byte, err error)
 }
 
+// Position is a place in a log, between the records with lower numbers and the others.
+type Position struct {
+	Log    string
+	Number int64
+}
+
 // TileSize is how many hashes of deleted records a Tile holds, apart from the last one of a log.
 const TileSize = 256
 
@@ -120,6 +126,10 @@ type RecordTx interface {
 
 	// RecordsBefore returns the records of a log with numbers below before, at most limit, newest first.
 	RecordsBefore(ctx context.Context, log string, before int64, limit int) ([]Numbered, error)
+
+	// RecordsOfEach returns, for each of some logs, the records with numbers below its position, newest first, or with
+	// forward those from its position on, oldest first: at most limit of each log. The logs come in any order.
+	RecordsOfEach(ctx context.Context, at []Position, forward bool, limit int) ([]Numbered, error)
 
 	// LogsWithoutRow returns the logs that have records or tiles and are not among Logs, sorted. It reads all records.
 	LogsWithoutRow(ctx context.Context) ([]string, error)

@@ -26,14 +26,15 @@ import (
 func (a *app) auditCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "audit",
-		Short: "Verify the audit log",
+		Short: "Show and verify the audit log",
 		Long: wrap("The audit log has a record of each call that reads values, changes something or is refused. It holds " +
 			"no values. The records of each project are the leaves of Merkle trees, so that a record that was changed or " +
 			"removed is found."),
-		Example: "  pouncet audit verify --since checkpoint.txt",
+		Example: "  pouncet audit list --project shop --since 2h\n  pouncet audit verify --since checkpoint.txt",
 		Args:    onlyCommands,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	c.AddCommand(a.auditListCommand(), a.auditTailCommand(), a.auditExportCommand())
 	c.AddCommand(a.auditVerifyCommand(), a.auditCheckpointCommand(), a.auditKeyCommand(), a.auditProofCommand())
 	return c
 }

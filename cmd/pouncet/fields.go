@@ -68,7 +68,7 @@ var withFields = []string{"list", "show", "history", "whoami", "version", "resol
 	"compare", "diff", "report"}
 
 // lists are the keys of the JSON of commands that list objects.
-var lists = []string{"objects", "versions", "owners", "profiles", "references", "findings"}
+var lists = []string{"objects", "versions", "owners", "profiles", "references", "findings", "records"}
 
 // checkFields refuses names of fields for a command that does not choose them.
 func (a *app) checkFields(c *cobra.Command) error {

@@ -57,6 +57,11 @@ func (a *app) printJSON(v any) {
 	encode(a.out, v)
 }
 
+// printJSONLine prints JSON on standard output as it is, in one line.
+func (a *app) printJSONLine(line string) {
+	_, _ = a.out.Write(append(backend.PrintableJSON([]byte(line)), '\n'))
+}
+
 // notef prints one line on standard error.
 func (a *app) notef(format string, args ...any) {
 	a.noteText(backend.PrintableLine(fmt.Sprintf(format, args...)))

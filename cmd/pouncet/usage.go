@@ -189,5 +189,6 @@ var flagTypeText = map[string]string{
 	"bool": "true or false", "int": "a number", "int64": "a number", "duration": "a duration, such as 90m, 720h or 30d",
 	"days":   "a number of days, such as 90, 90d or 2160h",
 	"expiry": `a date (2027-01-31), a time (2027-01-31T12:00:00Z), a duration (90d or 2160h) or "never"`,
+	"time":   "a duration before now, such as 2h or 7d, or a time, such as 2026-11-27T10:00:00Z",
 	"fields": "true, false, or names of fields with commas between them",
 }

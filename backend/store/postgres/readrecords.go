@@ -86,15 +86,38 @@ func (t recordTx) RecordsBefore(ctx context.Context, log string, before int64, l
 	return t.records(ctx, `number < $2 ORDER BY number DESC LIMIT $3`, log, before, limit)
 }
 
+// RecordsOfEach implements store.RecordTx. It is one statement, because the logs of many projects would be as many
+// round trips.
+func (t recordTx) RecordsOfEach(
+	ctx context.Context, at []store.Position, forward bool, limit int,
+) ([]store.Numbered, error) {
+	which := `number < p.number ORDER BY r.number DESC LIMIT $3`
+	if forward {
+		which = `number >= p.number ORDER BY r.number LIMIT $3`
+	}
+	logs, numbers := make([]string, len(at)), make([]int64, len(at))
+	for i, p := range at {
+		logs[i], numbers[i] = p.Log, p.Number
+	}
+	return t.scan(ctx, `SELECT r.* FROM unnest($1::text[], $2::bigint[]) AS p (log, number) CROSS JOIN LATERAL (
+			SELECT `+recordColumns+` FROM `+t.tables.records+` AS r WHERE r.log = p.log COLLATE "C" AND r.`+which+`) AS r`,
+		logs, numbers, limit)
+}
+
+const recordColumns = `log, number, at, principal, role, verb, phase, code, detail, hash`
+
 func (t recordTx) records(
 	ctx context.Context, which, log string, number int64, limit int,
-) (records []store.Numbered, err error) {
-	err = t.tx.query(ctx, `SELECT number, at, principal, role, verb, phase, code, detail, hash FROM `+t.tables.records+`
-		WHERE log = $1 AND `+which, []any{log, number, limit}, func(row pgx.Rows) error {
-		r := store.Numbered{Record: store.Record{Log: log}}
+) ([]store.Numbered, error) {
+	return t.scan(ctx, `SELECT `+recordColumns+` FROM `+t.tables.records+` WHERE log = $1 AND `+which, log, number, limit)
+}
+
+func (t recordTx) scan(ctx context.Context, query string, args ...any) (records []store.Numbered, err error) {
+	err = t.tx.query(ctx, query, args, func(row pgx.Rows) error {
+		var r store.Numbered
 		var role string
 		var at int64
-		err := row.Scan(&r.Number, &at, &r.Principal, &role, &r.Verb, &r.Phase, &r.Code, &r.Detail, &r.Hash)
+		err := row.Scan(&r.Log, &r.Number, &at, &r.Principal, &role, &r.Verb, &r.Phase, &r.Code, &r.Detail, &r.Hash)
 		r.At, r.Role = timeOf(at), backend.Role(role)
 		records = append(records, r)
 		return err

@@ -84,6 +84,24 @@ func (t recordTx) RecordsBefore(ctx context.Context, log string, before int64, l
 	return t.records(ctx, `number < ? ORDER BY number DESC LIMIT ?`, log, before, limit)
 }
 
+// RecordsOfEach implements store.RecordTx.
+func (t recordTx) RecordsOfEach(
+	ctx context.Context, at []store.Position, forward bool, limit int,
+) (records []store.Numbered, err error) {
+	read := t.RecordsBefore
+	if forward {
+		read = t.RecordsFrom
+	}
+	for _, p := range at {
+		of, err := read(ctx, p.Log, p.Number, limit)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, of...)
+	}
+	return records, nil
+}
+
 func (t recordTx) records(
 	ctx context.Context, which, log string, number int64, limit int,
 ) (records []store.Numbered, err error) {
