@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -59,8 +60,10 @@ func TestSecretFieldsAreNotSentBack(t *testing.T) {
 		"answer": {"enum": ["heads", "tails"], "writeOnly": true}, "flag": {"type": "boolean", "writeOnly": true},
 		"port": {"type": "integer"}, "team": {"type": "string", "writeOnly": false}}}`))
 	const add = "/ui/p/default/e/dev/new"
-	d.get(add+"?type=hook").is(t, 200, `name="value.pin" type="password"`, `name="value.url" type="password"`,
-		`name="value.account" type="password"`, `name="value.user" type="password"`, `name="value.port" type="text"`)
+	d.get(add+"?type=hook").is(t, 200, `name="value.pin" type="text" class="mono masked"`,
+		`name="value.url" type="text" class="mono masked"`,
+		`name="value.account" type="text" class="mono masked"`, `name="value.user" type="text" class="mono masked"`,
+		`name="value.port" type="text" inputmode`)
 	d.post(add, url.Values{"type": {"hook"}, "name": {"hook"}, "value.pin": {"98765432"}, "value.ratio": {"0.125"},
 		"value.url": {"https://hooks.example/" + canary}, "value.account": {canary}, "value.user": {canary},
 		"value.answer": {"tails"}, "value.flag": {"true"}, "value.port": {"5432"}, "value.team": {"blue"}}).
@@ -119,4 +122,112 @@ func TestCopyingNeverShowsTheValue(t *testing.T) {
 		t.Errorf("after the confirmation: %s", got.Request.URL)
 	}
 	as(o, "copy").is(t, 200, canary)
+}
+
+// TestWhiteSpaceOfValuesIsExact reveals and edits texts that HTML would change.
+func TestWhiteSpaceOfValuesIsExact(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	c := secret("dev", "lead", "\n\nlead\r\nend")
+	c.Description = ptr("\ntwo lines")
+	o := d.must(c)[0].Object
+	d.post(d.path(o, "/reveal"), nil).is(t, 200, ">\n\n\nlead&#13;\nend</pre>")
+	d.get(d.path(o, "/edit")).is(t, 200, ">\n\ntwo lines</textarea>")
+	d.post(d.path(o, "/edit"), url.Values{"name": {"lead"}, "description": {"\r\ntwo lines"}, "visibility": {"masked"},
+		"edition": {d.get(d.path(o, "/edit")).field(t, "edition")}}).is(t, 422, "No changes to save")
+}
+
+// TestGeneratingAndTypingIsRefused gives a value and asks for another one.
+func TestGeneratingAndTypingIsRefused(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.post("/ui/p/default/e/dev/new", url.Values{"name": {"gen"}, "value": {canary}, "generate": {"yes"}}).
+		is(t, 422, "one is to be generated").lacks(t, canary)
+}
+
+// TestFormIsSentOnce sends a form again with something else in it, and with an id that is too long for a key.
+func TestFormIsSentOnce(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	const add = "/ui/p/default/e/dev/new"
+	v := url.Values{"form": {"one"}, "name": {"first"}, "value": {"v"}}
+	d.post(add, v).is(t, 200, "Created.")
+	v.Set("name", "other")
+	d.post(add, v).is(t, 422, "this form was sent before").lacks(t, "idempotency")
+	d.post(add, url.Values{"form": {strings.Repeat("x", 250)}, "name": {"long"}, "value": {"v"}}).is(t, 200, "Created.")
+}
+
+// TestReloadOfAValueLeadsBack opens the address of a page that only a form leads to.
+func TestReloadOfAValueLeadsBack(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	o := d.object(backend.KindSecret, "db_password")
+	if got := d.get(d.path(o, "/reveal")).is(t, 200, "db_password"); got.at() != d.path(o, "") {
+		t.Errorf("the page is %s", got.at())
+	}
+}
+
+// TestTextsOfTypesAreReadable has a type with characters that reverse the text around them.
+func TestTextsOfTypesAreReadable(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.must(secretType("evil", `{"type": "object", "properties": {"a": {"type": "string", "title": "x\u202ey",
+		"description": "d\u202ee"}, "b": {"enum": ["c\u202ed"]}}}`))
+	d.get("/ui/p/default/e/dev/new?type=evil").is(t, 200, `x\u202ey`, `d\u202ee`, `>c\u202ed<`)
+}
+
+// TestChoosingATypeKeepsWhatWasTyped presses "Use this type".
+func TestChoosingATypeKeepsWhatWasTyped(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.post("/ui/p/default/e/dev/new", url.Values{"name": {"typed"}, "description": {"kept"}, "value": {canary},
+		"type": {"database_connection"}, "do": {"type"}}).
+		is(t, 200, `value="typed"`, "kept</textarea>", `name="value.host"`).lacks(t, canary)
+	if page, _ := d.service.Query(t.Context(), backend.Query{Kind: backend.KindSecret, Project: "default",
+		Name: "typed"}); len(page.Objects) > 0 {
+		t.Error("the secret was created")
+	}
+}
+
+// TestDeletionWhileEditingKeepsWhatWasTyped has somebody else delete the secret.
+func TestDeletionWhileEditingKeepsWhatWasTyped(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	o := d.object(backend.KindSecret, "db_password")
+	d.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, ID: o.ID})
+	d.post(d.path(o, "/edit"), url.Values{"name": {"db_password"}, "description": {"kept"}, "value": {canary},
+		"environment": {"dev"}}).is(t, 409, "somebody else has deleted the secret", "kept</textarea>",
+		`/e/dev/new"`).lacks(t, canary)
+}
+
+// TestSessionThatEndsDuringAnEditKeepsWhatWasTyped signs in again, and goes back to the form.
+func TestSessionThatEndsDuringAnEditKeepsWhatWasTyped(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	o := d.object(backend.KindSecret, "db_password")
+	typed := url.Values{"name": {"db_password"}, "description": {"kept"}, "value": {canary}, "value.password": {canary},
+		"visibility": {"masked"}, "edition": {d.get(d.path(o, "/edit")).field(t, "edition")}}
+	d.now = d.now.Add(31 * time.Minute)
+	asked := d.post(d.path(o, "/edit"), typed).is(t, 401, "What you typed is kept", `name="kept.description" value="kept"`)
+	asked.lacks(t, canary)
+	again := url.Values{"code": {"wrong"}, "to": {asked.field(t, "to")}, "kept.description": {"kept"},
+		"kept.name": {"db_password"}, "kept.visibility": {"masked"}, "kept.edition": {typed.Get("edition")},
+		"kept.value": {canary}}
+	d.post("/ui/sign-in", again).is(t, 401, `name="kept.description" value="kept"`).lacks(t, canary)
+	again.Set("code", d.codes.New())
+	d.base = ""
+	back := d.post("/ui/sign-in", again).is(t, 200, "Go back to your form", `name="restored" value="yes"`)
+	back.lacks(t, canary)
+	action := regexp.MustCompile(`<form action="(/ui/~[^"]+/edit)"`).FindStringSubmatch(back.body)
+	if action == nil {
+		t.Fatalf("the page leads nowhere:\n%s", back.body)
+	}
+	typed.Set("restored", "yes")
+	d.base = strings.Join(strings.Split(action[1], "/")[:3], "/")
+	d.post(d.path(o, "/edit"), typed).is(t, 200, "kept</textarea>").lacks(t, canary)
+	if now := d.object(backend.KindSecret, "db_password"); now.Description != "" {
+		t.Errorf("the form was saved: %q", now.Description)
+	}
+	typed.Del("restored")
+	d.post(d.path(o, "/edit"), typed).is(t, 200, "Saved.", "kept")
 }

@@ -9,6 +9,7 @@ package web
 import (
 	"net/http"
 
+	"github.com/pouncet/terraform-provider-pouncet/web/access"
 	"github.com/pouncet/terraform-provider-pouncet/web/doctor"
 	"github.com/pouncet/terraform-provider-pouncet/web/drafts"
 	"github.com/pouncet/terraform-provider-pouncet/web/edit"
@@ -20,6 +21,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/web/remove"
 	"github.com/pouncet/terraform-provider-pouncet/web/reports"
 	"github.com/pouncet/terraform-provider-pouncet/web/reveal"
+	"github.com/pouncet/terraform-provider-pouncet/web/sessions"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 	"github.com/pouncet/terraform-provider-pouncet/web/tokens"
 	"github.com/pouncet/terraform-provider-pouncet/web/types"
@@ -28,7 +30,8 @@ import (
 // pages register all pages.
 var pages = []func(*site.Site){
 	entries.Register, entry.Register, edit.Register, reveal.Register, remove.Register, projects.Register,
-	matrix.Register, types.Register, drafts.Register, reports.Register, quotas.Register, tokens.Register, doctor.Register,
+	matrix.Register, types.Register, drafts.Register, reports.Register, quotas.Register, access.Register, tokens.Register,
+	sessions.Register, doctor.Register,
 }
 
 // New returns the handler of the dashboard. Its paths begin with site.Root.

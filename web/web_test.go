@@ -622,7 +622,7 @@ func TestTypedSecretHasAFormOfItsFields(t *testing.T) {
 	d := newDashboard(t)
 	d.signIn()
 	const add = "/ui/p/default/e/dev/new?type=database_connection"
-	page := d.get(add).is(t, 200, `name="value.password" type="password"`, `name="value.host"`)
+	page := d.get(add).is(t, 200, `name="value.password" type="text" class="mono masked"`, `name="value.host"`)
 	v := url.Values{"form": {page.field(t, "form")}, "type": {"database_connection"}, "name": {"db"},
 		"value.host": {"db.internal"}, "value.password": {canary}}
 	d.post(add, v).is(t, 422, "username", `value="db.internal"`).lacks(t, canary)
@@ -653,9 +653,7 @@ func TestValueIsRevealedForAMoment(t *testing.T) {
 		got.Header.Get("Content-Encoding") != "" {
 		t.Errorf("the page with the value has the headers %v", got.Header)
 	}
-	if d.get(d.path(o, "/reveal")).StatusCode == 200 {
-		t.Error("a link reveals the value")
-	}
+	d.get(d.path(o, "/reveal")).lacks(t, canary) // a link reveals nothing
 	// Some time later the credential is asked for again.
 	d.now = d.now.Add(11 * time.Minute)
 	d.get("/ui/p/default/e/dev").is(t, 200)
@@ -707,7 +705,7 @@ func TestScopedValuesAreCreatedAndEdited(t *testing.T) {
 	d := newDashboard(t)
 	d.signIn()
 	const add = "/ui/p/default/e/dev/new-value"
-	d.post(add, url.Values{"name": {"region"}, "as": {"json"}, "json": {"eu"}}).is(t, 422, "invalid JSON", ">eu<")
+	d.post(add, url.Values{"name": {"region"}, "as": {"json"}, "json": {"eu"}}).is(t, 422, "invalid JSON", "eu</textarea>")
 	d.post(add, url.Values{"name": {"region"}, "as": {"json"}, "json": {`"eu"`}}).is(t, 200, "Created.", "eu")
 	o := d.object(backend.KindScopedValue, "region")
 	edition := d.get(d.path(o, "/edit")).field(t, "edition")

@@ -60,6 +60,14 @@ func (a Assignment) Meets(right backend.Right, at backend.Place) bool {
 	return DecideSome([]Grant{a.Grant}, right, at)
 }
 
+// MayHave reports whether the assignment alone lets the token have the value of an entry, to use it or to show it.
+func (a Assignment) MayHave(o backend.Object, at backend.Place) bool {
+	if o.Kind == backend.KindSecret && o.Visibility != backend.Masked {
+		return a.Token.Principal == backend.Workload && a.Gives(backend.RightResolve, at)
+	}
+	return a.Gives(backend.RightResolve, at) || a.Gives(backend.RightReveal, at)
+}
+
 // Gives reports whether the assignment alone gives a right at a place with names instead of ids.
 func (a Assignment) Gives(right backend.Right, at backend.Place) bool {
 	return Decide([]Grant{a.Grant}, right, at)

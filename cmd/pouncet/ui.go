@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,14 +36,14 @@ func (a *app) uiCommand() *cobra.Command {
 		Short: "Show the embedded backend in a browser",
 		Long: wrap("Serves the dashboard of the embedded backend on a loopback address, and opens it in your browser. "+
 			"It runs until you interrupt it.") + "\n\n" +
-			wrap("With --no-browser, it prints the address and a code. The code is valid once, for a minute. Press Enter for "+
-				"a new one.") + "\n\n" +
+			wrap("It prints the address and a code, for another browser. The code is valid once, for a minute. Press Enter for "+
+				"a new one. With --no-browser, it opens no browser.") + "\n\n" +
 			wrap("A server has its own dashboard, at the path /ui/ of its endpoint."),
 		Example: "  pouncet ui\n  pouncet ui --listen 127.0.0.1:9000 --no-browser",
 		Args:    arguments(0, 0, "no arguments"),
 	}
 	c.Flags().StringVar(&listen, "listen", listen, "loopback `address` and port to listen on; port 0 chooses a free one")
-	c.Flags().BoolVar(&noBrowser, "no-browser", false, "print the address and a code instead of opening a browser")
+	c.Flags().BoolVar(&noBrowser, "no-browser", false, "print the address and a code, and open no browser")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		config, err := a.embeddedConfig(c.Context(), "ui shows an embedded backend")
 		if err != nil {
@@ -96,11 +97,14 @@ func (a *app) serveUI(ctx context.Context, b *open.Backend, l net.Listener, noBr
 	mux.Handle("GET /{$}", http.RedirectHandler(site.Root, http.StatusSeeOther))
 	address := "http://" + l.Addr().String() + site.Root
 	a.println("dashboard: " + address)
-	if !noBrowser && a.openBrowser(ctx, address, codes) {
-		a.noteText("pouncet: opened in your browser; press Enter for a code to sign in with another one")
-	} else {
-		a.println("code: " + codes.New())
+	if !noBrowser {
+		remove, started := a.openBrowser(ctx, address, codes)
+		defer remove()
+		if started {
+			a.noteText("pouncet: opening your browser; if the page does not appear, use the code")
+		}
 	}
+	a.println("code: " + codes.New())
 	go a.newCodes(ctx, codes)
 	return httpapi.Serve(ctx, l, mux, httpapi.Options{})
 }
@@ -135,28 +139,37 @@ var signInFile = template.Must(template.New("").Parse(`<!doctype html>
 <button>Open the dashboard</button></form><script>document.forms[0].submit()</script></html>
 `))
 
-// openBrowser opens a local file that signs in, and reports whether it could. Only this user can read the file. Its
-// code is valid for a minute, and once.
-func (a *app) openBrowser(ctx context.Context, address string, codes *site.Codes) bool {
+// openBrowser opens a local file that signs in, and reports whether a program for it has started. Only this user can
+// read the file. Its code is valid for a minute, and once. The file is removed when the code is of no use any more, and
+// by remove.
+func (a *app) openBrowser(ctx context.Context, address string, codes *site.Codes) (remove func(), started bool) {
+	remove = func() {}
 	dir, err := os.MkdirTemp("", "pouncet-ui-*") // for this user only
 	if err != nil {
-		return false
+		return remove, false
 	}
-	context.AfterFunc(ctx, func() { _ = os.RemoveAll(dir) })
+	remove = func() { _ = os.RemoveAll(dir) }
+	time.AfterFunc(site.CodeLifetime, remove)
 	path := filepath.Join(dir, "sign-in.html")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return false
+		return remove, false
 	}
 	err = signInFile.Execute(f, struct{ Address, Code string }{address, codes.New()})
-	if errors.Join(err, f.Close()) != nil {
-		return false
-	}
 	command := browserCommand(path)
-	if len(command) == 0 {
-		return false
+	if errors.Join(err, f.Close()) != nil || len(command) == 0 {
+		return remove, false
 	}
-	return exec.CommandContext(ctx, command[0], command[1:]...).Start() == nil
+	browser := exec.CommandContext(ctx, command[0], command[1:]...)
+	if browser.Start() != nil {
+		return remove, false
+	}
+	go func() {
+		if err := browser.Wait(); err != nil && ctx.Err() == nil {
+			a.notef("pouncet: the program %s could not open the page: %s", command[0], err.Error())
+		}
+	}()
+	return remove, true
 }
 
 // browserCommand returns the command that opens a file in the browser; none if there is no screen.

@@ -29,6 +29,11 @@ func filled(t *testing.T) *dashboard {
 	d.run("", "value", "set", "region", "--env", "dev", "--json-value", `"eu-central-1"`)
 	d.run("", "value", "set", "db_host", "--env", "dev", "--from-secret", "database", "--field", "host")
 	d.run("draft-CANARY", "secret", "set", "db_password", "--env", "prod", "--stdin", "--draft", "release-7")
+	d.run("", "token", "create", "--name", "nightly", "--for", "workload", "--bind", "runtime@default/dev")
+	d.run("", "token", "create", "--name", "ada", "--for", "person", "--role", "none")
+	d.run("", "group", "set", "shop-team", "--member", "token:ada")
+	d.run("", "binding", "create", "shop-dev", "--role", "editor", "--to", "group:shop-team", "--project", "default",
+		"--env", "dev", "--description", "the team of the shop")
 	d.run("draft-CANARY", "secret", "set", "new_key", "--env", "prod", "--stdin", "--draft", "release-7")
 	return d
 }
@@ -54,6 +59,8 @@ func allPages(p *person) map[string]string {
 	p.open("/ui/p/default/e/dev")
 	secret, restricted, value := linkTo(p, "database"), linkTo(p, "payment_key"), linkTo(p, "region")
 	versions := linkTo(p, "db_password")
+	p.open("/ui/access")
+	remove := evaluate[string](p, `document.querySelector("a[href$=delete]").getAttribute("href")`)
 	return map[string]string{
 		"entries": "/ui/p/default/e/dev", "entries-shared": "/ui/p/default/e/*",
 		"entries-nothing-found": "/ui/p/default/e/dev?q=nothing",
@@ -64,6 +71,7 @@ func allPages(p *person) map[string]string {
 		"matrix": "/ui/p/default/matrix?values=yes", "types": "/ui/p/default/types", "new-type": "/ui/p/default/new-type",
 		"type": "/ui/p/default/types/database_connection", "drafts": "/ui/p/default/drafts",
 		"draft": "/ui/p/default/drafts/release-7", "reports": "/ui/p/default/reports", "quotas": "/ui/p/default/quotas",
+		"access": "/ui/access", "access-new": "/ui/access/new", "access-delete": remove, "sessions": "/ui/sessions",
 		"tokens": "/ui/tokens", "doctor": "/ui/doctor", "missing": "/ui/p/nowhere/e/dev",
 	}
 }

@@ -5,6 +5,7 @@ package edit
 
 import (
 	"embed"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -54,6 +55,7 @@ type form struct {
 	Error                           *backend.Error
 	Conflict                        *backend.Object // the entry as somebody else has changed it
 	ChangedByOthers                 string          // the names of its attributes that they have changed
+	Opened                          *opened         // what the form began with, if that is not the entry
 	Uses                            []backend.Object
 	Environment                     string
 	JSON, LinkSecret, LinkField, As string // of a scoped value
@@ -90,19 +92,17 @@ func newSecret(q *site.Request, sent bool) error {
 	if err != nil {
 		return err
 	}
-	f := form{New: true, Action: place.In("new"), Back: place.In(), Environment: place.Environment,
-		Scope: backend.ProjectScope, Type: q.R.FormValue("type"), Name: q.R.URL.Query().Get("name")}
-	if p := place.Project.Policy; p != nil {
-		f.Visibility = string(p.DefaultVisibility)
-	}
+	f := newForm(q, place)
 	if err := f.prepare(q, place); err != nil {
 		return err
 	}
 	title := site.Text("edit.new")
-	if !sent {
+	if sent {
+		f.read(q)
+	}
+	if !sent || onlyShows(q) {
 		return q.Render(secretPage, site.Page{Title: title, Section: "entries", Place: place, Data: f})
 	}
-	f.read(q)
 	c := backend.Change{Op: backend.OpCreate, Kind: backend.KindSecret, Project: place.Project.Name,
 		Environment: place.Environment, Scope: f.Scope, Name: f.Name}
 	out, err := f.send(q, &c)
@@ -110,6 +110,45 @@ func newSecret(q *site.Request, sent bool) error {
 		return f.again(q, err, secretPage, site.Page{Title: title, Section: "entries", Place: place})
 	}
 	return f.done(q, place, out, "created")
+}
+
+// newForm returns the form of a new secret.
+func newForm(q *site.Request, place *site.Place) form {
+	f := form{New: true, Action: place.In("new"), Back: place.In(), Environment: place.Environment,
+		Scope: backend.ProjectScope, Type: q.R.FormValue("type"), Name: q.R.URL.Query().Get("name")}
+	if p := place.Project.Policy; p != nil {
+		f.Visibility = string(p.DefaultVisibility)
+	}
+	return f
+}
+
+// gone answers a form whose entry somebody else has deleted: with the form of a new one, and with what was typed.
+func gone(q *site.Request, kind backend.Kind) error {
+	q.R.SetPathValue("environment", q.R.PostFormValue("environment"))
+	place, err := q.Place()
+	if err != nil {
+		return err
+	}
+	f, page, title := newForm(q, place), secretPage, site.Text("edit.new")
+	if kind == backend.KindScopedValue {
+		f.Action, page, title = place.In("new-value"), valuePage, site.Text("value.new")
+		err = f.prepareValue(q, place)
+	} else {
+		err = f.prepare(q, place)
+	}
+	if err != nil {
+		return err
+	}
+	f.read(q)
+	f.Error = backend.Errorf(backend.CodeNotFound, "somebody else has deleted the %s, and nothing was saved", kind).
+		WithHint("what you typed is here, except the value: create it again, or restore it from the page Deleted")
+	return q.RenderStatus(http.StatusConflict, page, site.Page{Title: title, Section: "entries", Place: place, Data: f})
+}
+
+// onlyShows reports whether a form that was sent is to be shown again, with what was typed: another type was chosen, or
+// the session had ended.
+func onlyShows(q *site.Request) bool {
+	return q.R.PostFormValue("do") == "type" || q.R.PostFormValue(site.Restored) != ""
 }
 
 // prepare reads what the choices of a form are.
@@ -229,6 +268,13 @@ func changes(c backend.Change) bool {
 func (f *form) setValue(q *site.Request, c *backend.Change) error {
 	if q.R.PostFormValue("generate") != "" {
 		c.Generate = &backend.Generate{}
+		for name, typed := range q.R.PostForm {
+			isValue := name == "value" || strings.HasPrefix(name, "value.")
+			if isValue && strings.Join(typed, "") != "" {
+				return backend.Errorf(backend.CodeInvalid, "a value was typed, and one is to be generated").
+					WithHint("leave the value empty, or do not generate one").At("value")
+			}
+		}
 		return nil
 	}
 	if len(f.Fields) > 0 && q.R.PostFormValue("raw") == "" {
@@ -275,6 +321,9 @@ func (f form) done(q *site.Request, place *site.Place, out backend.Outcome, done
 
 func editSecret(q *site.Request, sent bool) error {
 	o, err := q.Object(backend.KindSecret, q.R.PathValue("id"))
+	if errors.Is(err, backend.ErrNotFound) && sent {
+		return gone(q, backend.KindSecret)
+	}
 	if err != nil {
 		return err
 	}
@@ -312,7 +361,13 @@ func (f form) save(
 	send func(*form, *site.Request, *backend.Change) (backend.Outcome, error),
 ) error {
 	f.read(q)
-	f.keepPresent(f.wasOpened(q))
+	was := f.wasOpened(q)
+	if onlyShows(q) {
+		f.Opened = &was
+		p.Data = f
+		return q.Render(t, p)
+	}
+	f.keepPresent(was)
 	c := backend.Change{Op: backend.OpUpdate, Kind: f.Entry.Kind, ID: f.Entry.ID, Edition: &f.Edition}
 	if f.Name != f.Entry.Name {
 		c.Rename = &f.Name

@@ -36,7 +36,11 @@ func contentOf(o backend.Object) content {
 
 // Was returns the text of the hidden field of the form.
 func (f form) Was() (string, error) {
-	text, err := json.Marshal(openedFrom(f.Entry))
+	was := openedFrom(f.Entry)
+	if f.Opened != nil {
+		was = *f.Opened
+	}
+	text, err := json.Marshal(was)
 	return string(text), err
 }
 
@@ -62,7 +66,7 @@ func (f *form) keepPresent(was opened) {
 		{&f.Visibility, was.Visibility, now.Visibility}, {&f.Expires, was.Expires, now.Expires},
 		{&f.Rotation, was.Rotation, now.Rotation},
 	} {
-		if *x.typed == x.was {
+		if *x.typed == x.was || *x.typed == strings.ReplaceAll(x.was, "\r", "\n") {
 			*x.typed = x.now
 		}
 	}

@@ -4,6 +4,7 @@ package edit
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -28,11 +29,13 @@ func newValue(q *site.Request, sent bool) error {
 	if err := f.prepareValue(q, place); err != nil {
 		return err
 	}
-	if !sent {
+	if sent {
+		f.read(q)
+	}
+	if !sent || onlyShows(q) {
 		p.Data = f
 		return q.Render(valuePage, p)
 	}
-	f.read(q)
 	c := backend.Change{Op: backend.OpCreate, Kind: backend.KindScopedValue, Project: place.Project.Name,
 		Environment: place.Environment, Scope: f.Scope, Name: f.Name, Description: &f.Description}
 	out, err := f.sendValue(q, &c)
@@ -74,6 +77,9 @@ func (f *form) sendValue(q *site.Request, c *backend.Change) (backend.Outcome, e
 
 func editValue(q *site.Request, sent bool) error {
 	o, err := q.Object(backend.KindScopedValue, q.R.PathValue("id"))
+	if errors.Is(err, backend.ErrNotFound) && sent {
+		return gone(q, backend.KindScopedValue)
+	}
 	if err != nil {
 		return err
 	}

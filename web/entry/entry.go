@@ -5,9 +5,12 @@ package entry
 
 import (
 	"embed"
+	"errors"
 	"strconv"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/web/grants"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
 
@@ -39,7 +42,10 @@ type details struct {
 	Links    []backend.Object // scoped values that link to the secret
 	Others   []backend.Object // entries of the same name
 	Compared *compared
-	Error    *backend.Error
+	// Readers are who may have the value, if the person may see it.
+	Readers      []access.Assignment
+	ShowsReaders bool
+	Error        *backend.Error
 }
 
 // compared is the comparison of two versions.
@@ -65,6 +71,9 @@ func draw(q *site.Request, kind backend.Kind, failed *backend.Error) error {
 	}
 	place.Environment = o.Environment
 	d := details{Entry: o, Error: failed}
+	if err := d.addReaders(q, place); err != nil {
+		return err
+	}
 	if d.Uses, err = Uses(q, o); err != nil {
 		return err
 	}
@@ -80,6 +89,32 @@ func draw(q *site.Request, kind backend.Kind, failed *backend.Error) error {
 		return q.RenderStatus(409, page, p)
 	}
 	return q.Render(page, p)
+}
+
+// mostReaders is how many rows say who may have the value.
+const mostReaders = 50
+
+// addReaders adds who may have the value, and why. Only who may bind somewhere sees bindings.
+func (d *details) addReaders(q *site.Request, place *site.Place) error {
+	if !q.May(backend.OpCreate, backend.KindBinding, place.At(d.Entry.Environment)) {
+		return nil
+	}
+	all, _, err := grants.Read(q)
+	if errors.Is(err, backend.ErrDenied) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	at := place.PlaceOf(d.Entry)
+	at.Project, at.Environment = d.Entry.Project, d.Entry.Environment // names, as bindings are listed
+	d.ShowsReaders = true
+	for _, a := range all {
+		if a.MayHave(d.Entry, at) && len(d.Readers) < mostReaders {
+			d.Readers = append(d.Readers, a)
+		}
+	}
+	return nil
 }
 
 // Uses lists the positions in registered files that name an entry, up to a number.

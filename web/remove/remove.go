@@ -81,7 +81,9 @@ func remove(q *site.Request, kind backend.Kind, sent bool) error {
 			return err
 		default:
 			d.Error = backend.AsError(err)
-			d.Force = d.Error.Code == backend.CodeInUse
+			if d.Force = d.Error.Code == backend.CodeInUse; d.Force {
+				d.Error.Hint = site.Text("delete.force.hint") // instead of a command: the page has a box for it
+			}
 		}
 		status = http.StatusUnprocessableEntity
 	}

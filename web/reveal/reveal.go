@@ -25,6 +25,7 @@ const Seconds = 30
 // Register adds the page.
 func Register(s *site.Site) {
 	s.Handle("POST "+site.Root+"p/{project}/secret/{id}/reveal", show)
+	s.Handle("GET "+site.Root+"p/{project}/secret/{id}/reveal", back)
 }
 
 // copies is the field do of a form that copies the value without showing it.
@@ -40,6 +41,15 @@ type shown struct {
 	Seconds int
 	Error   *backend.Error
 	Back    string
+}
+
+// back leads who reloads the page of a value, or presses Enter in the address, to the page of the secret.
+func back(q *site.Request) error {
+	o, err := q.Object(backend.KindSecret, q.R.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return q.Redirect(site.EntryPath(o), "")
 }
 
 func show(q *site.Request) error {

@@ -67,8 +67,8 @@ type Codes struct {
 
 var _ Identity = (*Codes)(nil)
 
-// codeLifetime is how long a code is valid.
-const codeLifetime = time.Minute
+// CodeLifetime is how long a code is valid.
+const CodeLifetime = time.Minute
 
 // NewCodes returns a Codes for a person. A nil now means time.Now.
 func NewCodes(p backend.Principal, now func() time.Time) *Codes {
@@ -90,7 +90,7 @@ func (c *Codes) New() string {
 			delete(c.codes, old)
 		}
 	}
-	c.codes[code] = now.Add(codeLifetime)
+	c.codes[code] = now.Add(CodeLifetime)
 	return code
 }
 

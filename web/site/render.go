@@ -98,7 +98,7 @@ var functions = template.FuncMap{
 	"ruletext":   func(id string) string { return Text("rule." + id) },
 	"columntext": func(id string) string { return Text("column." + id) },
 	"icon":       icon, "asset": assetPath, "when": when, "date": date, "plural": backend.Plural,
-	"shown": readable, "where": Where, "any": func() string {
+	"shown": readable, "where": Where, "exact": exact, "any": func() string {
 		return backend.AnyEnvironment
 	},
 	"add": func(a, b int) int { return a + b }, "deref": func(n *int) int {
@@ -114,6 +114,12 @@ var functions = template.FuncMap{
 		}
 		return out
 	},
+}
+
+// exact returns a text for an element whose white space matters, such as pre and textarea. Browsers drop a newline
+// after the start tag, and read CR as a newline.
+func exact(text any) template.HTML {
+	return template.HTML("\n" + strings.ReplaceAll(template.HTMLEscapeString(fmt.Sprint(text)), "\r", "&#13;"))
 }
 
 // when returns a time in words that need no zone: "3 minutes ago".

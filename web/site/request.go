@@ -57,11 +57,19 @@ func (q *Request) Object(kind backend.Kind, id string) (backend.Object, error) {
 
 // Apply makes changes. A form that is sent twice, as by a double click, makes them once.
 func (q *Request) Apply(set backend.ChangeSet) ([]backend.Outcome, error) {
-	if id := q.R.PostFormValue("form"); id != "" && !set.DryRun && len(id) <= backend.MaxIdempotencyKeyBytes {
+	if id := q.R.PostFormValue("form"); id != "" && !set.DryRun && len(id) <= maxFormID {
 		set.IdempotencyKey = "ui:" + q.Session.ID + ":" + id
 	}
-	return q.Service.Apply(q.Context(), set)
+	out, err := q.Service.Apply(q.Context(), set)
+	if e := backend.AsError(err); err != nil && e.Attribute == "idempotency_key" {
+		return out, backend.Errorf(backend.CodeConflict, "this form was sent before, with something else in it").
+			WithHint("reload the page, and look whether the change was made")
+	}
+	return out, err
 }
+
+// maxFormID is the length of the longest id of a form, in bytes. NewForm makes shorter ones.
+const maxFormID = 100
 
 // Change makes one change.
 func (q *Request) Change(c backend.Change) (backend.Outcome, error) {

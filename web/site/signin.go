@@ -17,10 +17,15 @@ type signInData struct {
 	Token bool   // a token is asked for, and not a code
 	Error string // why the last attempt has failed
 	Note  string
-	Done  bool   // the person has signed in, and the page leads on
-	Leads bool   // the page leads on, because the browser kept the cookie from a link of another site
-	Finds bool   // the browser may know the path of a session
-	Next  string // the path to go on with
+	Done  bool // the person has signed in, and the page leads on
+	Leads bool // the page leads on, because the browser kept the cookie from a link of another site
+	// Restores means that the person has signed in, and the page leads back to the form.
+	Restores bool
+	Finds    bool   // the browser may know the path of a session
+	Next     string // the path to go on with
+	// Kept is what was typed into a form that was sent without a session, except secrets. To is the path of the form.
+	Kept []keptField
+	To   string
 }
 
 // signIn shows the page to sign in, and signs people in.
@@ -50,6 +55,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 	// A new session, also for a browser that has one: nobody can choose the session of somebody else.
 	if before, err := s.session(r); err == nil && before != nil {
 		s.ended.add(before.ID, now)
+		s.known.forget(before.ID)
 	}
 	session := newSession(kept, now, s.isSecure(r))
 	if err := s.write(r, w, session); err != nil {
@@ -57,6 +63,11 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	to := within(session.Part, next(r))
+	if kept := keptAgain(r); len(kept) > 0 {
+		s.showSignIn(w, r, http.StatusOK, signInData{Kept: kept, To: within(session.Part, pageAt(r.PostFormValue("to"))),
+			Restores: true})
+		return
+	}
 	if site := r.Header.Get("Sec-Fetch-Site"); site == "cross-site" || site == "none" || r.Header.Get("Origin") == "null" {
 		// The browser does not send the new cookie along with a redirect of a form from elsewhere, such as a local file. It
 		// does with a request that this page makes.
@@ -133,7 +144,8 @@ func (s *Site) signInFailed(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", "60")
 	}
-	s.showSignIn(w, r, status, signInData{Next: next(r), Error: e.Error()})
+	s.showSignIn(w, r, status, signInData{Next: next(r), Error: e.Error(), Kept: keptAgain(r),
+		To: pageAt(r.PostFormValue("to"))})
 }
 
 var errTooMany = errors.New("too many failed attempts to sign in")
@@ -167,7 +179,14 @@ func (s *Site) askToSignIn(w http.ResponseWriter, r *http.Request, note string) 
 		if note == "" {
 			note = Text("signin.lost")
 		}
-		s.showSignIn(w, r, http.StatusUnauthorized, signInData{Note: note, Next: Root})
+		d := signInData{Note: note, Next: Root, Kept: keptOf(r)}
+		if len(d.Kept) > 0 {
+			d.To = canonical(r.URL.Path)
+			if note == Text("signin.lost") {
+				d.Note = Text("signin.kept")
+			}
+		}
+		s.showSignIn(w, r, http.StatusUnauthorized, d)
 		return
 	}
 	http.Redirect(w, r, signInFor(r, pageOf(r)), http.StatusSeeOther)
@@ -204,6 +223,7 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, t Templa
 // signOut ends the session.
 func signOut(q *Request) error {
 	q.ended.add(q.Session.ID, q.Now())
+	q.known.forget(q.Session.ID)
 	setCookie(q.W, q.R, "", q.Session.Part, q.isSecure(q.R))
 	q.W.Header().Set("Location", signInFor(q.R, Root))
 	q.W.WriteHeader(http.StatusSeeOther)

@@ -77,6 +77,7 @@ type Site struct {
 	mux      *http.ServeMux
 	sections map[string]bool // the entries of the navigation
 	ended    ended
+	known    known
 	throttle *throttle
 	data     []byte // is authenticated with sealed sessions
 }
@@ -224,6 +225,7 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, page func(*Request)
 	principal.Kind = backend.Person // who looks at a page
 	s.SignedIn(r.Context(), principal.Name)
 	now := s.Now()
+	s.known.note(session, principal, r, now)
 	if now.Sub(session.Seen) > refreshAfter {
 		session.Seen = now
 		if err := s.write(r, w, session); err != nil {

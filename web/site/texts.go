@@ -41,6 +41,9 @@ var texts = map[string]string{
 		"Press Enter there for a new one.",
 	"signin.done": "You are signed in.", "signin.leads": "The page opens in a moment.", "signin.continue": "Continue",
 	"signin.ended": "Your session has ended. Sign in again.",
+	"signin.kept": "Your session has ended, and nothing was changed. Sign in again, then send the form again. " +
+		"What you typed is kept, except the value.",
+	"signin.restores": "You are signed in. Go back to your form: what you typed is there, except the value.",
 	"signin.lost": "Your session has ended, and nothing was changed. Sign in again, then repeat what you did. " +
 		"What you typed is not kept.",
 
@@ -94,9 +97,12 @@ var texts = map[string]string{
 	"entry.link.hint":  "The secret is looked up in the environment of each request.",
 	"entry.plain.hint": "A value is not secret: everyone who may list it sees it.",
 	"entry.uses":       "Used by", "entry.uses.link": "links to it, in %s",
+	"entry.uses.linkall": "links to it, in all environments",
 	"entry.nouses": "No registered file and no value uses it. Files register their references with: " +
 		"pouncet check --register",
-	"entry.others": "Environments with this key", "entry.versions": "Versions", "entry.current": "current",
+	"entry.readers":   "Who may have the value, and why",
+	"entry.noreaders": "No token may have it.",
+	"entry.others":    "Environments with this key", "entry.versions": "Versions", "entry.current": "current",
 	"entry.compare": "Compare", "entry.rollback": "Roll back", "entry.moreversions": "For older versions: " +
 		"pouncet secret history %s",
 	"compare.same":      "Version %s has the same value as version %s.",
@@ -149,7 +155,8 @@ var texts = map[string]string{
 	"delete.undo":        "It can be restored for %s.", "delete.forever": "It cannot be restored.",
 	"delete.first": "Do this first: remove or change what uses it", "delete.usedby": "Used by",
 	"delete.type": "Type the key to confirm:", "delete.wrong": "This is not the key. Type %s",
-	"delete.force": "Delete it nevertheless. What uses it will fail.", "delete.submit": "Delete",
+	"delete.force.hint": "remove or change what uses it, or choose below to delete it nevertheless",
+	"delete.force":      "Delete it nevertheless. What uses it will fail.", "delete.submit": "Delete",
 
 	"deleted.title": "Deleted", "deleted.lead": "What was deleted lately, and can be restored.",
 	"deleted.restore": "Restore", "deleted.none": "Nothing to restore",
@@ -163,6 +170,7 @@ var texts = map[string]string{
 	"done.rolledback": "Rolled back: the earlier value is a new version.", "done.staged": "Added to the draft.",
 	"done.deployed": "Deployed: all changes of the draft are made.", "done.discarded": "Discarded.",
 	"done.refreshed": "The changes accept the present state.", "done.dropped": "Left out of the draft.",
+	"done.ended":     "The session has ended.",
 	"done.confirmed": "Confirmed. Copy the value now.",
 
 	"drafts.title": "Drafts", "drafts.lead": "Changes that wait for somebody to deploy them together.",
@@ -207,9 +215,45 @@ var texts = map[string]string{
 	"tokens.lead":   "A token lets a person or a program use a server. It can do what its rights allow.",
 	"tokens.rights": "Rights", "tokens.norights": "none: no binding", "tokens.where": "Where",
 	"tokens.everywhere": "Everywhere", "grants.unprotected": "all unprotected environments",
+	"tokens.exists": "if you have just created it and have not seen the token: delete it, and create it again; " +
+		"otherwise choose another name",
 	"tokens.created": "Copy the token now. It cannot be shown again.", "tokens.name": "Name", "tokens.role": "Role",
 	"tokens.for": "For", "tokens.end": "Expires (after 90 days if empty)",
 	"tokens.person": "a person", "tokens.workload": "a workload", "tokens.add": "Add token",
+
+	"nav.access": "Access", "access.title": "Access", "access.lead": "Who may do what, where, and why.",
+	"access.reasons": "Who may do what", "access.who": "Who", "access.why": "Why", "access.right": "Right",
+	"access.anyright": "Any right", "access.anywhere": "Anywhere", "access.everywhere": "everywhere",
+	"access.why.role": "the role of the token", "access.why.binding": "binding %s",
+	"access.why.group": "binding %s, for group %s",
+	"access.more":      "Only the first rows are shown. Search for less.",
+	"access.nobody":    "Nobody", "access.nobody.lead": "No token has this right there, as far as you may see.",
+	"access.bindings": "Bindings", "access.binding": "Binding", "access.to": "To", "access.add": "Add binding",
+	"access.nobindings": "No binding yet. Without one, a token has the rights of its role everywhere.",
+	"access.groups":     "Groups", "access.nogroups": "No group yet.",
+	"access.groups.hint": "A binding for a group holds for its members. To change one:",
+	"access.roles":       "Roles", "access.roles.hint": "A role is a set of rights. To make your own:",
+	"access.add.lead": "A binding gives a role to a token or group, at some places. " +
+		"You see what it gives before you give it.",
+	"access.to.hint": "A token needs the role none to have bindings. " +
+		"The page Tokens makes such a token if you choose a place for it.",
+	"access.names": "Names", "access.names.hint": "Only these: a name, or a pattern such as db_*. Empty for all names.",
+	"access.name": "Name of the binding", "access.review.do": "Review", "access.review": "This binding gives",
+	"access.review.hint": "It also holds for secrets that are added later. Nothing has been changed yet.",
+	"access.members":     "with the members", "access.protected": "protected", "access.now": "Now",
+	"access.give": "Give these rights", "access.delete.lead": "This takes away what the binding gives:",
+	"access.left": "What they have nevertheless", "access.left.nothing": "Nothing: no other binding gives them rights.",
+
+	"sessions.title": "Sessions", "sessions.lead": "Where you have signed in to the dashboard.",
+	"sessions.all": "Who has signed in to the dashboard.", "sessions.began": "Signed in",
+	"sessions.seen": "Last seen", "sessions.address": "Address", "sessions.browser": "Browser",
+	"sessions.this": "this one", "sessions.end": "End", "sessions.end.of": "the session of %s from %s",
+	"sessions.local": "A session ends after 30 minutes without a request, after 12 hours, " +
+		"and with the command pouncet ui.",
+	"sessions.server": "A session ends after 30 minutes without a request and after 12 hours. " +
+		"These are the sessions that " +
+		"this server has answered, and it ends them for itself only. To end all sessions of a token on all servers, delete " +
+		"the token.",
 
 	"doctor.lead": "What is wrong with this backend.", "doctor.fine": "The backend has no problem.",
 	"doctor.deployment": "Deployment", "doctor.version": "Version",

@@ -104,6 +104,10 @@ func act(q *site.Request) error {
 			return err
 		}
 		l.Error = backend.AsError(err)
+		if l.Error.Code == backend.CodeExists {
+			// The form may have been sent twice, and then the first answer had the token.
+			l.Error.Hint = site.Text("tokens.exists")
+		}
 	}
 	return show(q, l)
 }

@@ -151,6 +151,8 @@ func edit(q *site.Request, f form, sent bool) error {
 	status := http.StatusOK
 	if sent {
 		f.read(q)
+	}
+	if sent && q.R.PostFormValue(site.Restored) == "" {
 		c, err := f.change(place.Project.Name)
 		if err == nil {
 			_, err = q.Change(c)

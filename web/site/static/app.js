@@ -14,6 +14,8 @@
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-submits]");
     if (form) form.requestSubmit();
+    const button = document.getElementById(event.target.dataset.presses || "");
+    if (button) button.form.requestSubmit(button);
   });
 
   // A form is sent once. The server would also make its changes once.
@@ -132,7 +134,6 @@
     button.addEventListener("click", () => {
       const field = document.getElementById(button.dataset.shows);
       const shown = field.classList.toggle("shown");
-      if (field.tagName === "INPUT") field.type = shown ? "text" : "password";
       button.setAttribute("aria-pressed", String(shown));
     });
   }
