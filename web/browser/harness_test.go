@@ -19,14 +19,14 @@ import (
 
 // dashboard is a running "pouncet ui", with the folder of its backend.
 type dashboard struct {
-	*testing.T
+	testing.TB
 	program, home, address string
 	codes                  chan string
 	keys                   io.Writer // the terminal
 }
 
 // program returns the path of pouncet, which make builds for all tests.
-func program(t *testing.T) string {
+func program(t testing.TB) string {
 	t.Helper()
 	if dir := os.Getenv("POUNCET_TEST_PROGRAMS"); dir != "" {
 		return filepath.Join(dir, "pouncet")
@@ -42,12 +42,12 @@ func program(t *testing.T) string {
 }
 
 // newBackend creates a backend with the environments dev and prod.
-func newBackend(t *testing.T) *dashboard {
+func newBackend(t testing.TB) *dashboard {
 	t.Helper()
 	if _, err := exec.LookPath("chromium"); err != nil {
 		t.Skip("SKIPPED: chromium is not installed: the dashboard is not tested with a browser")
 	}
-	d := &dashboard{T: t, program: program(t), home: filepath.Join(t.TempDir(), ".pouncet"),
+	d := &dashboard{TB: t, program: program(t), home: filepath.Join(t.TempDir(), ".pouncet"),
 		codes: make(chan string, 10)}
 	d.run("", "init")
 	d.run("", "env", "set", "dev")
@@ -127,7 +127,7 @@ func (d *dashboard) newCode() string {
 
 // person is somebody with a separate browser.
 type person struct {
-	*testing.T
+	testing.TB
 	ctx  context.Context
 	d    *dashboard
 	base string // the path of the session, such as /ui/~x
@@ -144,7 +144,7 @@ func (d *dashboard) person() *person {
 	allocated, end := chromedp.NewExecAllocator(limited, options...)
 	ctx, closeBrowser := chromedp.NewContext(allocated)
 	d.Cleanup(func() { closeBrowser(); end(); stop() })
-	return &person{T: d.T, ctx: ctx, d: d}
+	return &person{TB: d.TB, ctx: ctx, d: d}
 }
 
 func (p *person) do(actions ...chromedp.Action[chromedp.Void]) {

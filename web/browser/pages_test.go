@@ -12,7 +12,7 @@ import (
 )
 
 // filled returns a dashboard with an example of everything.
-func filled(t *testing.T) *dashboard {
+func filled(t testing.TB) *dashboard {
 	t.Helper()
 	d := newBackend(t)
 	d.run("hunter2-CANARY", "secret", "set", "db_password", "--env", "dev", "--stdin", "--description",

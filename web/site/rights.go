@@ -101,11 +101,6 @@ func (v view) May(op backend.Op, kind backend.Kind) bool {
 	return v.q.May(op, kind, at)
 }
 
-// MayIn reports whether the person may make a change of a kind in an environment of the project.
-func (v view) MayIn(environment string, op backend.Op, kind backend.Kind) bool {
-	return v.q.May(op, kind, v.Place.At(environment))
-}
-
 // MayIt reports whether the person may make a change of an environment, a secret or a scoped value.
 func (v view) MayIt(op backend.Op, o backend.Object) bool {
 	at := v.Place.PlaceOf(o)
