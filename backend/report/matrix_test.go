@@ -119,7 +119,8 @@ func TestMatrixShowsWhatIsSetWhere(t *testing.T) {
 	}
 }
 
-// TestMatrixComparesAllRowsForDifferences has a difference after the first page, and more values than one call compares.
+// TestMatrixComparesAllRowsForDifferences has a difference after the first page, and more values than one call
+// compares.
 func TestMatrixComparesAllRowsForDifferences(t *testing.T) {
 	g := &grid{}
 	for n := range 600 {

@@ -101,7 +101,8 @@ func BenchmarkPages(b *testing.B) {
 				p.open(path)
 				for unit, n := range evaluate[map[string]float64](p, `new Promise(done => setTimeout(() => {
 					const t = performance.getEntriesByType("navigation")[0];
-					done({"ms-interactive": t.domContentLoadedEventEnd - t.responseStart, "ms-server": t.responseStart - t.requestStart,
+					done({"ms-interactive": t.domContentLoadedEventEnd - t.responseStart,
+						"ms-server": t.responseStart - t.requestStart,
 						"ms-longest-task": window.longest, "shift": window.shift, "kB": t.transferSize / 1000});
 				}, 300))`) {
 					sums[unit] += n

@@ -269,11 +269,27 @@ func (p *person) width(pixels int64) {
 // screenshot writes a picture of the whole page into the folder that POUNCET_SCREENSHOTS names.
 func (p *person) screenshot(name string) {
 	p.Helper()
-	dir := os.Getenv("POUNCET_SCREENSHOTS")
-	if dir == "" {
-		return
+	if dir := os.Getenv("POUNCET_SCREENSHOTS"); dir != "" {
+		p.write(dir, name, chromedp.FullScreenshot(100))
 	}
-	picture, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
+}
+
+// inDocs are the pages whose pictures the documentation has, with the height of the picture in pixels.
+var inDocs = map[string]int64{"entries": 480, "secret-versions": 720, "matrix": 420, "draft": 340, "access": 560,
+	"audit": 600}
+
+// picture writes a picture for the documentation into the folder that POUNCET_PICTURES names.
+func (p *person) picture(name string) {
+	p.Helper()
+	if dir := os.Getenv("POUNCET_PICTURES"); dir != "" && inDocs[name] > 0 {
+		p.do(chromedp.EmulateViewport(1100, inDocs[name]))
+		p.write(dir, name, chromedp.CaptureScreenshot())
+	}
+}
+
+func (p *person) write(dir, name string, shot chromedp.Action[[]byte]) {
+	p.Helper()
+	picture, err := chromedp.Run(p.ctx, shot)
 	p.must(err)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		p.Fatal(err)

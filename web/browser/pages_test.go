@@ -116,6 +116,7 @@ func (p *person) check(name, axe string) {
 		}
 	}
 	p.theme("light")
+	p.picture(name)
 	p.width(360)
 	p.screenshot(name + "-narrow")
 	if wide := evaluate[int](p, `document.documentElement.scrollWidth`); wide > 360 {

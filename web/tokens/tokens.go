@@ -47,6 +47,9 @@ type token struct {
 }
 
 func show(q *site.Request, l list) error {
+	if l.Role == "" {
+		l.Role = string(backend.RoleViewer) // the one with the fewest rights
+	}
 	if err := l.load(q); err != nil {
 		return err
 	}
