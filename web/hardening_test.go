@@ -220,7 +220,7 @@ func TestSessionThatEndsDuringAnEditKeepsWhatWasTyped(t *testing.T) {
 	back.lacks(t, canary)
 	action := regexp.MustCompile(`<form action="(/ui/~[^"]+/edit)"`).FindStringSubmatch(back.body)
 	if action == nil {
-		t.Fatalf("the page leads nowhere:\n%s", back.body)
+		t.Fatalf("the page has no form:\n%s", back.body)
 	}
 	typed.Set("restored", "yes")
 	d.base = strings.Join(strings.Split(action[1], "/")[:3], "/")
