@@ -158,7 +158,7 @@ const comparedAtOnce = 1000
 // compareRows compares the values of each row with its first one.
 func compareRows(ctx context.Context, s backend.Service, rows []Row) (notAllowed bool, err error) {
 	var changes []backend.Change
-	var cells []*Cell
+	var places []*Cell
 	for i := range rows {
 		var first *backend.Object
 		for j := range rows[i].Cells {
@@ -170,7 +170,7 @@ func compareRows(ctx context.Context, s backend.Service, rows []Row) (notAllowed
 			default:
 				changes = append(changes, backend.Change{Op: backend.OpCompare, Kind: backend.KindSecret, ID: first.ID,
 					With: &backend.VersionOf{ID: c.Own.ID}})
-				cells = append(cells, c)
+				places = append(places, c)
 			}
 		}
 	}
@@ -187,9 +187,9 @@ func compareRows(ctx context.Context, s backend.Service, rows []Row) (notAllowed
 			switch {
 			case o.Err != nil || o.Unchecked != "":
 			case o.Action == backend.ActionUnchanged:
-				cells[n+i].Compared = Same
+				places[n+i].Compared = Same
 			default:
-				cells[n+i].Compared = Different
+				places[n+i].Compared = Different
 			}
 		}
 	}
