@@ -21,7 +21,7 @@ import (
 var otherArguments = strings.Fields(`
 	id scope description display_name labels.* visibility value_wo value_base64_wo expires_at schema value_json kms_key
 	default_visibility generate.alphabet generate.keepers.* timeouts.create timeouts.read timeouts.update timeouts.delete
-	name_pattern
+	name_pattern duplicates
 	name_prefix field from_secret.field secrets.*.field secrets.*.scope secrets.*.version source
 	content dialect format missing path lifetime role principal at_version after_versions.* kinds.*
 `)

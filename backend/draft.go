@@ -57,6 +57,7 @@ type Part struct {
 	Err       *Error   `json:"error,omitempty"`
 	Displaced *Object  `json:"displaced,omitempty"`
 	Unchecked string   `json:"unchecked,omitempty"`
+	SameValue []string `json:"same_value,omitempty"`
 }
 
 // CanBeStaged reports whether the changes of a kind can be in a draft.

@@ -44,6 +44,9 @@ const (
 const (
 	MaxTags            = 32  // of one secret
 	MaxDifferentFields = 100 // in the outcome of a comparison
+	MaxSameValue       = 20  // other secrets with the same value, in an outcome
+
+	MaxComparedSecrets = 20_000 // of a project whose policy begins to note or refuse duplicates
 )
 
 // DefaultTokenDays is the time in days after which a new token expires, unless its creation says otherwise.

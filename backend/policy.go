@@ -19,7 +19,20 @@ type Policy struct {
 	VersionDays int `json:"version_days,omitempty"`
 	// ForbidFingerprints makes the backend return no fingerprints of values: see ChangeSet.FingerprintKey.
 	ForbidFingerprints bool `json:"forbid_fingerprints,omitempty"`
+	// Duplicates says what a write does if another secret of the project has the same value; "" allows it. Otherwise the
+	// database shows which secrets of the project have the same value, to anyone who can read it.
+	Duplicates Duplicates `json:"duplicates,omitempty"`
 }
+
+// Duplicates is what a write does if another secret has the same value.
+type Duplicates string
+
+// The values of Policy.Duplicates. A Policy has "" for DuplicatesAllowed.
+const (
+	DuplicatesAllowed Duplicates = "allow"
+	DuplicatesNoted   Duplicates = "note"   // the outcome names the other secrets
+	DuplicatesRefused Duplicates = "refuse" // the write is refused
+)
 
 // Limits that a policy can lower, and the quota's default, which it can raise.
 const (
@@ -57,6 +70,7 @@ type PolicyChange struct {
 	MaxVersions        *int        `json:"max_versions,omitempty"`
 	VersionDays        *int        `json:"version_days,omitempty"`
 	ForbidFingerprints *bool       `json:"forbid_fingerprints,omitempty"`
+	Duplicates         *Duplicates `json:"duplicates,omitempty"`
 }
 
 // policyField is one field of a Policy and of a PolicyChange.
@@ -86,6 +100,16 @@ var policyFields = []policyField{
 		func(p *Policy) *int { return &p.VersionDays }),
 	policyRow("forbid_fingerprints", func(c *PolicyChange) *bool { return c.ForbidFingerprints },
 		func(p *Policy) *bool { return &p.ForbidFingerprints }),
+	policyRow("duplicates", func(c *PolicyChange) *Duplicates { return c.duplicates() },
+		func(p *Policy) *Duplicates { return &p.Duplicates }),
+}
+
+// duplicates returns Duplicates as a Policy has it.
+func (c *PolicyChange) duplicates() *Duplicates {
+	if c.Duplicates == nil || *c.Duplicates != DuplicatesAllowed {
+		return c.Duplicates
+	}
+	return new(Duplicates)
 }
 
 func policyRow[T comparable](name string, from func(*PolicyChange) *T, to func(*Policy) *T) policyField {
@@ -127,6 +151,7 @@ func (c PolicyChange) merge(later PolicyChange) PolicyChange {
 	replace(&c.MaxVersions, later.MaxVersions)
 	replace(&c.VersionDays, later.VersionDays)
 	replace(&c.ForbidFingerprints, later.ForbidFingerprints)
+	replace(&c.Duplicates, later.Duplicates)
 	return c
 }
 
@@ -175,6 +200,12 @@ func (p *Policy) check() *Error {
 			e.Message = "name_pattern is not valid: " + err.Message
 			return e.At("name_pattern")
 		}
+	}
+	switch p.Duplicates {
+	case "", DuplicatesNoted, DuplicatesRefused:
+	default:
+		return Errorf(CodeInvalid, "%s is not a valid value of duplicates", Quote(string(p.Duplicates))).
+			WithHint("use %q, %q or %q", DuplicatesAllowed, DuplicatesNoted, DuplicatesRefused).At("duplicates")
 	}
 	return p.DefaultVisibility.check("default_visibility")
 }

@@ -398,6 +398,9 @@ type Outcome struct {
 	// Fields are the field paths in which two JSON objects differ, of OpCompare, at most MaxDifferentFields. It is nil if
 	// one of the values is not a JSON object, or if the principal may not have both values.
 	Fields []string `json:"fields,omitempty"`
+	// SameValue names other secrets of the project that have the same value as the one that was written, at most
+	// MaxSameValue, if the policy notes duplicates. Only secrets that the principal may see are compared.
+	SameValue []string `json:"same_value,omitempty"`
 	// Parts are the outcomes of the changes of a draft that is deployed, in their order.
 	Parts []Part `json:"parts,omitempty"`
 	// Fingerprint of the secret's value before the change, if it was requested and is allowed.

@@ -3,6 +3,7 @@
 package datasources
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework/attr"
@@ -45,6 +46,11 @@ func projectSource() *objectSource {
 				policy(func(p *backend.Policy) int { return p.VersionDays })),
 			boolField("forbid_fingerprints", "Whether the provider cannot get fingerprints of secret values.",
 				func(o backend.Object) bool { return o.Policy.ForbidFingerprints }),
+			stringField("duplicates", "What a write does if another secret of the project has the same value: `allow`, "+
+				"`note` or `refuse`.",
+				func(o backend.Object) string {
+					return string(cmp.Or(o.Policy.Duplicates, backend.DuplicatesAllowed))
+				}),
 		)}
 }
 

@@ -34,21 +34,23 @@ func TestProjectLifecycle(t *testing.T) {
   name_pattern    = "[A-Z_]+"
   immutable_names = true
   description     = "d"
-`), attribute("max_secrets", "5000"), attribute("name", "store"))
+  duplicates      = "refuse"
+`), attribute("max_secrets", "5000"), attribute("name", "store"), attribute("duplicates", "refuse"))
 	rename.PlanChecks = planActions(plancheck.ResourceActionUpdate, at)
 	acctest.Run(t,
 		apply(
 			config("shop", ""), attribute("max_secrets", "100"), attribute("max_value_bytes", "65536"),
-			attribute("default_visibility", "masked"),
+			attribute("default_visibility", "masked"), attribute("duplicates", "allow"),
 		),
 		rename,
 		importsAs(config("store", ""), at, "store"),
 		apply(
 			config("store", ""), attribute("max_secrets", "100"), attribute("immutable_names", "false"),
-			acctest.NoAttr(at, "name_pattern"),
+			attribute("duplicates", "allow"), acctest.NoAttr(at, "name_pattern"),
 		),
 		planFails(config("store", "name_pattern = \"(\""), `not\s+a\s+valid\s+regular\s+expression`),
 		planFails(config("store", "max_secrets = 0"), `max_secrets`),
+		planFails(config("store", "duplicates = \"never\""), `duplicates`),
 		apply(config("store", "")),
 	)
 }

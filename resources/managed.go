@@ -87,6 +87,7 @@ func (r *managedResource[M, P]) Create(
 	created := seen{Deployment: r.session.Deployment(ctx)}.written(out.Object)
 	writePrivate(ctx, resp.Private, seenKey, created, &resp.Diagnostics)
 	setIdentity(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
+	warnOfSameValue(out, &resp.Diagnostics)
 }
 
 func (r *managedResource[M, P]) Read(ctx context.Context, req resource.ReadRequest, resp *resource.ReadResponse) {
@@ -150,6 +151,7 @@ func (r *managedResource[M, P]) Update(
 	resp.Diagnostics.Append(resp.State.Set(ctx, &plan)...)
 	writePrivate(ctx, resp.Private, seenKey, object.written(out.Object), &resp.Diagnostics)
 	setIdentity(ctx, resp.Identity, out.Object.ID, &resp.Diagnostics)
+	warnOfSameValue(out, &resp.Diagnostics)
 }
 
 func (r *managedResource[M, P]) Delete(
@@ -211,6 +213,20 @@ func warnOfContents(out backend.Outcome, diags *diag.Diagnostics) {
 			"removed block or of terraform state rm, and nobody deletes them. To keep them, run: pouncet %s restore %s",
 		strings.ToUpper(o.Kind.String()[:1])+o.Kind.String()[1:], backend.Quote(o.Name), backend.Enumerate(users),
 		o.Kind.Command(), o.ID))
+}
+
+// warnOfSameValue names the other secrets that have the value of a secret, if the policy of its project notes them.
+func warnOfSameValue(out backend.Outcome, diags *diag.Diagnostics) {
+	if len(out.SameValue) == 0 {
+		return
+	}
+	others := make([]string, len(out.SameValue))
+	for i, other := range out.SameValue {
+		others[i] = backend.PrintableLine(other)
+	}
+	diags.AddWarning("The value is not unique", fmt.Sprintf("Secret %s has the same value as %s. "+
+		"If that is not intended, give each secret its own value.", backend.Quote(out.Object.Name),
+		backend.Enumerate(others)))
 }
 
 // explainConflict names the attributes that somebody changed after the plan, if that is what err means. It leaves out

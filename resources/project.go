@@ -3,6 +3,7 @@
 package resources
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -62,6 +63,7 @@ type projectModel struct {
 	MaxVersions        types.Int64    `tfsdk:"max_versions"`
 	VersionDays        types.Int64    `tfsdk:"version_days"`
 	ForbidFingerprints types.Bool     `tfsdk:"forbid_fingerprints"`
+	Duplicates         types.String   `tfsdk:"duplicates"`
 	CreatedAt          types.String   `tfsdk:"created_at"`
 	ManagedBy          types.String   `tfsdk:"managed_by"`
 	Timeouts           timeouts.Value `tfsdk:"timeouts"`
@@ -135,6 +137,14 @@ func policyAttributes() map[string]schema.Attribute {
 		"forbid_fingerprints": flag("Whether the provider cannot get fingerprints (keyed hashes) of secret values. " +
 			"With fingerprints, a plan compares write-only values on the machine that runs Terraform. Without them, " +
 			"it asks the backend about each value, which takes longer."),
+		"duplicates": schema.StringAttribute{
+			Optional: true, Computed: true, Default: stringdefault.StaticString(string(backend.DuplicatesAllowed)),
+			MarkdownDescription: "What a write does if another secret of the project has the same value: `allow`, `note` or " +
+				"`refuse`. With `note` or `refuse`, anyone who can read the database sees which secrets have the same value. " +
+				"Defaults to `allow`.",
+			Validators: []validator.String{stringvalidator.OneOf(string(backend.DuplicatesAllowed),
+				string(backend.DuplicatesNoted), string(backend.DuplicatesRefused))},
+		},
 	}
 }
 
@@ -150,6 +160,7 @@ func (m *projectModel) set(ctx context.Context, o backend.Object, diags *diag.Di
 	m.MaxVersions = types.Int64Value(int64(o.Policy.MaxVersions))
 	m.VersionDays = types.Int64Value(int64(o.Policy.VersionDays))
 	m.ForbidFingerprints = types.BoolValue(o.Policy.ForbidFingerprints)
+	m.Duplicates = types.StringValue(string(cmp.Or(o.Policy.Duplicates, backend.DuplicatesAllowed)))
 	m.DefaultVisibility = types.StringValue(string(o.Policy.DefaultVisibility))
 	m.ManagedBy, m.CreatedAt = optionalString(o.ManagedBy), types.StringValue(o.CreatedAt.Format(time.RFC3339))
 }
@@ -184,6 +195,10 @@ func (m *projectModel) change(_ context.Context, before, _ *projectModel, _ *dia
 	}
 	if visibility != "" {
 		c.Policy.DefaultVisibility = &visibility
+	}
+	if duplicates := backend.Duplicates(m.Duplicates.ValueString()); !m.Duplicates.Equal(before.Duplicates) &&
+		(duplicates != backend.DuplicatesAllowed || !before.Duplicates.IsNull()) {
+		c.Policy.Duplicates = &duplicates
 	}
 	asUpdate(&c, before.ID, before.Name, m.Name)
 	return c

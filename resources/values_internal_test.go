@@ -2,7 +2,14 @@
 
 package resources
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/terraform-plugin-framework/diag"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
 
 func TestEqualJSON(t *testing.T) {
 	for _, c := range []struct {
@@ -27,5 +34,19 @@ func TestEqualJSON(t *testing.T) {
 		if got := equalJSON(c.a, c.b); got != c.want {
 			t.Errorf("equalJSON(%s, %s) = %t", c.a, c.b, got)
 		}
+	}
+}
+
+// A write that gives a secret the value of another one warns, and names it.
+func TestAnEqualValueWarns(t *testing.T) {
+	var diags diag.Diagnostics
+	warnOfSameValue(backend.Outcome{Object: backend.Object{Name: "a"}}, &diags)
+	if len(diags) > 0 {
+		t.Errorf("without an equal value: %v", diags)
+	}
+	warnOfSameValue(backend.Outcome{Object: backend.Object{Name: "a"}, SameValue: []string{"secret b in dev"}}, &diags)
+	if len(diags) != 1 || diags[0].Severity() != diag.SeverityWarning ||
+		!strings.Contains(diags[0].Detail(), `Secret "a" has the same value as secret b in dev.`) {
+		t.Errorf("the warning: %v", diags)
 	}
 }

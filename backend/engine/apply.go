@@ -209,6 +209,9 @@ func (r *run) transaction(tx store.Tx) error {
 	if broken || r.set.DryRun || r.incomplete() {
 		return errRollback
 	}
+	if err := r.countKept(); err != nil {
+		return err
+	}
 	if err := addRecords(r.ctx, r.tx, r.engine.record.Changed(r.ctx, r.set, r.outcomes)); err != nil {
 		return err
 	}

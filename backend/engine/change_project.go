@@ -88,7 +88,11 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 		}
 		return r.createProject(row, a)
 	}
-	return r.writeMember(c, m, row, before, a, d)
+	out, err := r.writeMember(c, m, row, before, a, d)
+	if err == nil && slices.Contains(d.changed, "duplicates") {
+		err = r.tagValues(row.ID)
+	}
+	return out, err
 }
 
 // allowProject refuses a change of a project by name that the caller may not manage. To create one, it must manage the

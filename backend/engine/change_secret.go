@@ -64,11 +64,16 @@ func (r *run) writeSecret(c backend.Change, e *entry) (backend.Outcome, error) {
 	if err := r.checkTags(c, e); err != nil {
 		return backend.Outcome{}, err
 	}
+	same, err := r.tagValue(c, e, version)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
 	if e.row.Type != in.row.ID {
 		e.row.Type = in.row.ID
 		e.diff.changed = append(e.diff.changed, "type")
 	}
 	out, err := r.writeEntry(e, version)
+	out.SameValue = same
 	if err == nil && !e.exists {
 		e.in.secrets++
 	}

@@ -31,12 +31,14 @@ type guesses struct {
 	wrong   map[string]int  // how many guesses of a secret were wrong, by its id
 	counted map[string]int  // how many of them are counted
 	refused map[string]bool // secrets that are not compared any more
+	// kept holds the objects whose guesses also count if the set is committed: those that it does not replace.
+	kept map[string]bool
 }
 
 func (e *Engine) newGuesses(ctx context.Context) *guesses {
 	caller, _ := backend.PrincipalFrom(ctx)
 	return &guesses{engine: e, caller: caller, day: e.now().UTC().Format(time.DateOnly), wrong: map[string]int{},
-		counted: map[string]int{}, refused: map[string]bool{}}
+		counted: map[string]int{}, refused: map[string]bool{}, kept: map[string]bool{}}
 }
 
 // acquire waits for the slot of the principal, if the set can contain guesses: one call of a principal guesses at a
@@ -83,6 +85,18 @@ func (r *run) guess(object string, isEqual func() bool) (equal bool, err error) 
 		return false, nil
 	}
 	return true, nil
+}
+
+// countKept counts, in the transaction of a set that is made, the wrong guesses that the set does not replace.
+func (r *run) countKept() error {
+	for id := range r.guesses.kept {
+		for range r.guesses.wrong[id] - r.guesses.counted[id] {
+			if _, err := r.tx.AddComparison(r.ctx, r.guesses.key(id)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // count counts the wrong guesses of a set that was not committed, before its outcomes or its error leave. It reports

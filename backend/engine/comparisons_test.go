@@ -15,6 +15,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
@@ -37,6 +38,7 @@ func newGuesser(t *testing.T) *guesser {
 	g := &guesser{Store: parts.Store, t: t, now: time.Date(2026, 11, 26, 23, 0, 0, 0, time.UTC), ids: map[string]string{}}
 	g.service = access.Guard(engine.New(g, parts.Keys, engine.Options{
 		Authorizer: access.NewDirectory(), MaxDifferences: guessesPerDay, Now: func() time.Time { return g.now },
+		ValueTag: parts.Store.(*signed.Store).ValueTag,
 	}))
 	restricted, visibility := secret("dev", "restricted", "hunter2"), backend.Restricted
 	restricted.Visibility = &visibility

@@ -161,7 +161,7 @@ func (d *deployment) outcome(outcomes []backend.Outcome) backend.Outcome {
 		if i < len(outcomes) {
 			from := outcomes[i]
 			out.Parts[i] = backend.Part{Change: o, Action: from.Action, Changed: from.Changed, Object: from.Object,
-				Err: from.Err, Displaced: from.Displaced, Unchecked: from.Unchecked}
+				Err: from.Err, Displaced: from.Displaced, Unchecked: from.Unchecked, SameValue: from.SameValue}
 		}
 	}
 	n := len(d.parts)

@@ -63,6 +63,7 @@ type Engine struct {
 	maxDifferences int
 	guessSlots     slots // by principal
 	stageSlots     slots // by draft
+	valueTag       ValueTag
 	record         Recorder
 	resolved       Resolved
 	records        Records
@@ -94,6 +95,8 @@ type Options struct {
 	Resolved Resolved
 	// Records lists the audit log. Nil lists nothing.
 	Records Records
+	// ValueTag is for the policy duplicates; nil ignores it.
+	ValueTag ValueTag
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -157,8 +160,8 @@ func New(s store.Store, keys *envelope.Keyring, o Options) *Engine {
 	}
 	return &Engine{
 		store: s, keys: keys, kmsKey: o.KMSKey, trust: o.Trust, checkKey: o.CheckKey, now: o.Now, authorize: o.Authorizer,
-		client: o.Client, maxDifferences: o.MaxDifferences, guessSlots: newSlots(), stageSlots: newSlots(), record: o.Record,
-		resolved: o.Resolved, records: o.Records,
+		client: o.Client, maxDifferences: o.MaxDifferences, guessSlots: newSlots(), stageSlots: newSlots(),
+		valueTag: o.ValueTag, record: o.Record, resolved: o.Resolved, records: o.Records,
 	}
 }
 

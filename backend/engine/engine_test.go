@@ -64,8 +64,9 @@ func TestConformanceWithTransactionsThatRunTwice(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := engine.New(signed.New(rows, keys, deployment), keys, engine.Options{Authorizer: access.NewDirectory(),
-			KMSKey: key})
+		trusted := signed.New(rows, keys, deployment)
+		e := engine.New(trusted, keys, engine.Options{Authorizer: access.NewDirectory(), KMSKey: key,
+			ValueTag: trusted.ValueTag})
 		local := asAdmin{e}
 		_, hash := access.NewToken()
 		role := backend.RoleAdmin

@@ -27,7 +27,7 @@ func (r *resolver) explainMissing(ctx context.Context, tx store.Tx) error {
 		kind, name := ref.Kind, ref.Name
 		switch {
 		case f.entry.Object.ID == "":
-		case f.entry.Object.Link != "" && f.link.Object.ID == "":
+		case f.entry.Object.Kind == backend.KindScopedValue && f.entry.Object.Link != "" && f.link.Object.ID == "":
 			kind, name = backend.KindSecret, f.entry.Object.Link
 		default:
 			continue

@@ -187,7 +187,7 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
 	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.NewDirectory(), MaxDifferences: c.CompareLimit,
-		Trust: trusted.allow, Record: audit.NewChanges(nil), Resolved: reads,
+		Trust: trusted.allow, Record: audit.NewChanges(nil), Resolved: reads, ValueTag: database.ValueTag,
 		Records: audit.NewReader(database, reads, nil)}
 	database.OnDelete(forget(reads))
 	if local { // only for a local user: a caller of a server must not learn about the files of the server

@@ -200,7 +200,7 @@ func (c ServerConfig) parts(ctx context.Context, database SharedStore, trusted *
 	database.Reads.UseProver(rows.Prover())
 	e := engine.New(rows, keys, engine.Options{KMSKey: c.KMSKey, Authorizer: access.NewDirectory(),
 		MaxDifferences: c.CompareLimit, Trust: trusted.allow, Record: audit.NewChanges(nil),
-		Resolved: database.Reads, Records: audit.NewReader(rows, database.Reads, nil)})
+		Resolved: database.Reads, Records: audit.NewReader(rows, database.Reads, nil), ValueTag: rows.ValueTag})
 	rows.OnDelete(forget(database.Reads))
 	out := &Parts{
 		Engine: asLocalUser{e}, Store: rows, Reads: database.Reads, Keys: keys, Location: "database " + database.Name,

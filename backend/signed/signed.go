@@ -101,6 +101,7 @@ type signers struct {
 	key            *envelope.Key
 	rows, summands *envelope.Signer
 	revisions      cipher.Block // of revision tokens
+	values         *envelope.Signer
 }
 
 func newSigners(deployment string, key *envelope.Key) (*signers, error) {
@@ -116,7 +117,12 @@ func newSigners(deployment string, key *envelope.Key) (*signers, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &signers{deployment: deployment, key: key, rows: rows, summands: summands, revisions: revisions}, nil
+	values, err := key.Signer(stored.ValueTag)
+	if err != nil {
+		return nil, err
+	}
+	return &signers{deployment: deployment, key: key, rows: rows, summands: summands, revisions: revisions,
+		values: values}, nil
 }
 
 // unlock returns the signers. It calls the KMS if the deployment key is not in memory.
@@ -133,6 +139,20 @@ func (s *Store) unlock(ctx context.Context) (*signers, error) {
 		s.signers.Store(made)
 	}
 	return made, err
+}
+
+// valueTagSize is the size of the tag of a value, in bytes. It is short, so that a tag tells less of a value, and long
+// enough that different values of a project have different tags.
+const valueTagSize = 8
+
+// ValueTag returns the same bytes for equal values of a project, under a key that is derived from the deployment key.
+func (s *Store) ValueTag(ctx context.Context, project string, value []byte) ([]byte, error) {
+	keys, err := s.unlock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text := append(append([]byte(project), 0), value...)
+	return keys.values.MAC(nil, text)[:valueTagSize], nil
 }
 
 // View implements store.Store.

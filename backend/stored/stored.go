@@ -42,6 +42,9 @@ const (
 	// CheckpointKey is the HKDF info of the Ed25519 key that signs checkpoints of the audit log.
 	CheckpointKey = "pouncet audit checkpoint v1"
 
+	// ValueTag is the HKDF info of the key that tells equal values of a project.
+	ValueTag = "pouncet value tag v1"
+
 	ObjectRow         = "object v2"
 	VersionRow        = "version v2"
 	EnvironmentKeyRow = "environment key v2"

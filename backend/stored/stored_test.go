@@ -22,6 +22,7 @@ func TestLabelsNeverChange(t *testing.T) {
 		{"RowKey", stored.RowKey, "pouncet row mac v1"},
 		{"DeploymentRowKey", stored.DeploymentRowKey, "pouncet deployment row mac v2"},
 		{"StateSummand", stored.StateSummand, "pouncet state summand v2"},
+		{"ValueTag", stored.ValueTag, "pouncet value tag v1"},
 		{"RevisionToken", stored.RevisionToken, "pouncet revision token v1"},
 		{"LogHeadKey", stored.LogHeadKey, "pouncet log head mac v1"},
 		{"CheckpointKey", stored.CheckpointKey, "pouncet audit checkpoint v1"},

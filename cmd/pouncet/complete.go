@@ -43,6 +43,7 @@ func (a *app) addCompletions(root *cobra.Command) {
 		"profile":            completeProfiles,
 		"role":               completeWords("admin", "editor", "runtime", "revealer", "planner", "auditor", "viewer", "none"),
 		"for":                completeWords("person", "workload"),
+		"duplicates":         completeWords("allow", "note", "refuse"),
 		"visibility":         completeWords("masked", "restricted"),
 		"default-visibility": completeWords("masked", "restricted"),
 	}

@@ -115,6 +115,10 @@ func (a *app) printDetails(o backend.Object) {
 		if p.ForbidFingerprints {
 			field("fingerprints", "forbidden")
 		}
+		if p.Duplicates != "" {
+			field("equal values", map[backend.Duplicates]string{backend.DuplicatesNoted: "noted",
+				backend.DuplicatesRefused: "refused"}[p.Duplicates])
+		}
 	}
 	field("rights", rightsText(o.Rights))
 	field("members", strings.Join(o.Members, ", "))

@@ -428,6 +428,7 @@ func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.C
 		return nil
 	}
 	for _, o := range out {
+		a.noteSameValue(o)
 		if a.draft != "" {
 			a.println(stagedOutcomeText(a.draft, o))
 			continue
@@ -436,6 +437,14 @@ func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.C
 		a.warnManaged(o)
 	}
 	return nil
+}
+
+// noteSameValue says which other secrets have the value that was written.
+func (a *app) noteSameValue(o backend.Outcome) {
+	if len(o.SameValue) > 0 {
+		a.notef("pouncet: the value of secret %s is also that of %s", backend.Quote(o.Object.Name),
+			backend.Enumerate(o.SameValue))
+	}
 }
 
 // warnManaged warns after a change of an object that a tool such as Terraform

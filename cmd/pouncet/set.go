@@ -151,8 +151,8 @@ that you leave out change nothing.`,
 
 		recoveryDays, versionDays daysFlag
 
-		namePattern, visibility       string
-		immutable, forbidFingerprints bool
+		namePattern, visibility, duplicates string
+		immutable, forbidFingerprints       bool
 	}
 	return a.objectGroup(o, a.setCommand(o, text, func(c *cobra.Command) {
 		f := c.Flags()
@@ -171,6 +171,8 @@ that you leave out change nothing.`,
 		f.BoolVar(&p.forbidFingerprints, "forbid-fingerprints", false,
 			"return no fingerprints of values; the backend then makes all comparisons of a Terraform plan")
 		f.StringVar(&p.visibility, "default-visibility", "", "`visibility` of new secrets: masked or restricted")
+		f.StringVar(&p.duplicates, "duplicates", "", "what a write does if another secret of the project has the same "+
+			"`value`: allow, note or refuse (default allow)")
 		mayBeEmpty(c, "name-pattern")
 	}, func(c *cobra.Command, change *backend.Change) error {
 		policy := backend.PolicyChange{
@@ -184,6 +186,7 @@ that you leave out change nothing.`,
 			MaxVersions:        flagValue(c, "max-versions", p.maxVersions),
 			VersionDays:        flagValue(c, "version-days", p.versionDays.days),
 			ForbidFingerprints: flagValue(c, "forbid-fingerprints", p.forbidFingerprints),
+			Duplicates:         flagValue(c, "duplicates", backend.Duplicates(p.duplicates)),
 		}
 		if policy != (backend.PolicyChange{}) {
 			change.Policy = &policy

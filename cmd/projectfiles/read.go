@@ -169,7 +169,8 @@ var (
 	valueKeys    = []string{"was", "value", "json", "secret", "field", "description", "labels"}
 	generateKeys = []string{"length", "alphabet"}
 	policyKeys   = []string{"max_secrets", "max_value_bytes", "max_name_length", "name_pattern", "immutable_names",
-		"default_visibility", "recovery_days", "max_versions", "version_days", "forbid_fingerprints"}
+		"default_visibility", "recovery_days", "max_versions", "version_days", "forbid_fingerprints",
+		"duplicates"}
 )
 
 func (t *Tree) addProject(text []byte) error {
@@ -480,5 +481,6 @@ func (f *file) addPolicy(n *yaml.Node, out *Declared) error {
 		decode(f, m, "max_name_length", &c.MaxNameLength), decode(f, m, "name_pattern", &c.NamePattern),
 		decode(f, m, "immutable_names", &c.ImmutableNames), decode(f, m, "default_visibility", &c.DefaultVisibility),
 		decode(f, m, "recovery_days", &c.RecoveryDays), decode(f, m, "max_versions", &c.MaxVersions),
-		decode(f, m, "version_days", &c.VersionDays), decode(f, m, "forbid_fingerprints", &c.ForbidFingerprints))
+		decode(f, m, "version_days", &c.VersionDays), decode(f, m, "forbid_fingerprints", &c.ForbidFingerprints),
+		decode(f, m, "duplicates", &c.Duplicates))
 }
