@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"github.com/pouncet/terraform-provider-pouncet/web/access"
+	"github.com/pouncet/terraform-provider-pouncet/web/audit"
 	"github.com/pouncet/terraform-provider-pouncet/web/doctor"
 	"github.com/pouncet/terraform-provider-pouncet/web/drafts"
 	"github.com/pouncet/terraform-provider-pouncet/web/edit"
@@ -30,7 +31,8 @@ import (
 // pages register all pages.
 var pages = []func(*site.Site){
 	entries.Register, entry.Register, edit.Register, reveal.Register, remove.Register, projects.Register,
-	matrix.Register, types.Register, drafts.Register, reports.Register, quotas.Register, access.Register, tokens.Register,
+	matrix.Register, types.Register, drafts.Register, reports.Register, quotas.Register, access.Register,
+	audit.Register, tokens.Register,
 	sessions.Register, doctor.Register,
 }
 

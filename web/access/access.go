@@ -168,7 +168,7 @@ func (b *binding) grant() backend.Grant {
 
 // add shows the form of a binding, then its review, and makes it.
 func add(q *site.Request, sent bool) error {
-	b := &binding{To: q.R.URL.Query().Get("to"), At: q.R.URL.Query().Get("at")}
+	b := &binding{To: q.R.URL.Query().Get("to"), At: q.R.URL.Query().Get("at"), Role: string(backend.RoleViewer)}
 	if err := b.load(q); err != nil {
 		return err
 	}
@@ -354,7 +354,9 @@ func (d *removal) look(q *site.Request) error {
 		if a.Binding == d.Binding.Name {
 			d.Rights = a.Grant.Rights
 			losers[a.Token.ID] = true
-			d.Members = append(d.Members, a.Token.Name)
+			if a.Group != "" {
+				d.Members = append(d.Members, a.Token.Name)
+			}
 		}
 	}
 	for _, a := range all {

@@ -72,6 +72,7 @@ func allPages(p *person) map[string]string {
 		"type": "/ui/p/default/types/database_connection", "drafts": "/ui/p/default/drafts",
 		"draft": "/ui/p/default/drafts/release-7", "reports": "/ui/p/default/reports", "quotas": "/ui/p/default/quotas",
 		"access": "/ui/access", "access-new": "/ui/access/new", "access-delete": remove, "sessions": "/ui/sessions",
+		"audit": "/ui/audit", "audit-none": "/ui/audit?name=nothing",
 		"tokens": "/ui/tokens", "doctor": "/ui/doctor", "missing": "/ui/p/nowhere/e/dev",
 	}
 }

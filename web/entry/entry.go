@@ -10,6 +10,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/web/audit"
 	"github.com/pouncet/terraform-provider-pouncet/web/grants"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
@@ -17,7 +18,7 @@ import (
 //go:embed entry.html
 var files embed.FS
 
-var page = site.NewTemplate(files, "entry.html")
+var page = site.NewTemplate(files, "entry.html").With(audit.Templates, "records.html")
 
 // Register adds the page.
 func Register(s *site.Site) {
@@ -45,6 +46,9 @@ type details struct {
 	// Readers are who may have the value, if the person may see it.
 	Readers      []access.Assignment
 	ShowsReaders bool
+	// Records are the latest records of the audit log about the entry, if the person may read them.
+	Records      []audit.Line
+	ShowsRecords bool
 	Error        *backend.Error
 }
 
@@ -72,6 +76,9 @@ func draw(q *site.Request, kind backend.Kind, failed *backend.Error) error {
 	place.Environment = o.Environment
 	d := details{Entry: o, Error: failed}
 	if err := d.addReaders(q, place); err != nil {
+		return err
+	}
+	if err := d.addRecords(q, place); err != nil {
 		return err
 	}
 	if d.Uses, err = Uses(q, o); err != nil {
@@ -115,6 +122,23 @@ func (d *details) addReaders(q *site.Request, place *site.Place) error {
 		}
 	}
 	return nil
+}
+
+// mostRecords is how many records of the audit log the page has.
+const mostRecords = 10
+
+// addRecords adds the latest records of the audit log about the entry. They are about its id, whatever its name was.
+func (d *details) addRecords(q *site.Request, place *site.Place) error {
+	if !q.MayAudit(place.Project.ID) {
+		return nil
+	}
+	got, err := q.Query(backend.Query{Kind: backend.KindRecord, Project: d.Entry.Project, ID: d.Entry.ID,
+		Limit: mostRecords})
+	if errors.Is(err, backend.ErrDenied) {
+		return nil
+	}
+	d.Records, d.ShowsRecords = audit.LinesOf(got.Objects), true
+	return err
 }
 
 // Uses lists the positions in registered files that name an entry, up to a number.

@@ -87,6 +87,13 @@ func NewTemplate(files fs.FS, names ...string) Template {
 	})
 }
 
+// With returns the template with more definitions of other files.
+func (t Template) With(files fs.FS, names ...string) Template {
+	return sync.OnceValue(func() *template.Template {
+		return template.Must(template.Must(t().Clone()).ParseFS(files, names...))
+	})
+}
+
 var (
 	errorPage  = NewTemplate(templates, "error.html")
 	signInPage = NewTemplate(templates, "signin.html")

@@ -111,6 +111,18 @@ func (v view) MayIt(op backend.Op, o backend.Object) bool {
 	return may != nil && may.May(access.RightTo(op, o.Kind), at)
 }
 
+// MayAudit reports whether the person may read the audit log of some project.
+func (v view) MayAudit() bool {
+	may := v.q.may()
+	return may != nil && may.MaySome(backend.RightAudit, backend.Place{})
+}
+
+// MayAudit reports whether the person may read the audit log of a project.
+func (q *Request) MayAudit(project string) bool {
+	may := q.may()
+	return may != nil && may.May(backend.RightAudit, backend.Place{Project: project})
+}
+
 // MayReveal reports whether the person may have the value of a secret shown.
 func (v view) MayReveal(o backend.Object) bool {
 	may := v.q.may()

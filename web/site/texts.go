@@ -102,7 +102,8 @@ var texts = map[string]string{
 		"pouncet check --register",
 	"entry.readers":   "Who may have the value, and why",
 	"entry.noreaders": "No token may have it.",
-	"entry.others":    "Environments with this key", "entry.versions": "Versions", "entry.current": "current",
+	"entry.records":   "What happened to it", "entry.records.all": "All records", "entry.norecords": "No record yet.",
+	"entry.others": "Environments with this key", "entry.versions": "Versions", "entry.current": "current",
 	"entry.compare": "Compare", "entry.rollback": "Roll back", "entry.moreversions": "For older versions: " +
 		"pouncet secret history %s",
 	"compare.same":      "Version %s has the same value as version %s.",
@@ -202,7 +203,7 @@ var texts = map[string]string{
 	"quotas.used": "%s of %s secrets", "quotas.full": "The quota is used up. Raise it below, or delete secrets.",
 	"quotas.rules": "Rules", "rule.max_secrets": "Quota of secrets", "rule.max_value_bytes": "Largest value, in bytes",
 	"rule.max_name_length": "Longest name", "rule.recovery_days": "Days to undo a deletion",
-	"rule.max_versions": "Versions to keep; 0 for all", "rule.version_days": "Days to keep versions; 0 for all",
+	"rule.max_versions": "Versions to keep (0: all)", "rule.version_days": "Days to keep them (0: all)",
 	"rule.name_pattern": "Pattern that names must match (RE2); empty for none",
 
 	"types.title": "Types", "types.lead": "A type says which fields a value has. Each new value is checked.",
@@ -254,6 +255,16 @@ var texts = map[string]string{
 		"These are the sessions that " +
 		"this server has answered, and it ends them for itself only. To end all sessions of a token on all servers, delete " +
 		"the token.",
+
+	"nav.audit": "Audit", "audit.title": "Audit log",
+	"audit.lead": "Who did what, when, where, and with which outcome. No record has a value.",
+	"audit.when": "When", "audit.what": "What", "audit.outcome": "Outcome", "audit.objects": "Objects",
+	"audit.anything": "Anything", "audit.any": "Any", "audit.allprojects": "All", "audit.since": "Within",
+	"audit.ever": "Any time", "audit.from": "From", "audit.to": "To", "audit.draft": "draft", "audit.request": "request",
+	"audit.older": "Older records", "audit.none": "No record", "audit.none.lead": "Nothing that you may see matches.",
+	"audit.notyet":      "Nothing found yet",
+	"audit.notyet.lead": "The newest records do not match. Older ones have not been searched.",
+	"audit.further":     "Search further", "audit.proof": "To show that no record was changed or removed:",
 
 	"doctor.lead": "What is wrong with this backend.", "doctor.fine": "The backend has no problem.",
 	"doctor.deployment": "Deployment", "doctor.version": "Version",
