@@ -133,3 +133,16 @@ func TestTokensShowTheirRights(t *testing.T) {
 	d.browser, d.base = newBrowser(), ""
 	d.post("/ui/sign-in", url.Values{"code": {"pnct_" + token}}).is(t, 200, "db_password").lacks(t, "Add Secret")
 }
+
+// TestReviewOfADraftIsForWhoOnlyLooks has a token that may see a draft, and not deploy it.
+func TestReviewOfADraftIsForWhoOnlyLooks(t *testing.T) {
+	d, _ := newServers(t)
+	if _, err := d.service.Apply(t.Context(), backend.ChangeSet{Draft: "release",
+		Changes: []backend.Change{secret("dev", "next", canary)}}); err != nil {
+		t.Fatal(err)
+	}
+	token, _ := d.newToken("bea", backend.RoleNone, backend.Person)
+	d.must(bind("bea-1", "viewer", "bea", backend.Where{Project: "default"}))
+	d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
+	d.get("/ui/p/default/drafts/release").is(t, 200, "next").lacks(t, "permission denied", "Deploy all")
+}

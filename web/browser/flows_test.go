@@ -227,3 +227,38 @@ func TestSessionIsNotForOtherPorts(t *testing.T) {
 		}
 	}
 }
+
+// TestLongNamesKeepTheLayout has a key of 256 characters, a long description, and a type with a long name.
+func TestLongNamesKeepTheLayout(t *testing.T) {
+	d := newBackend(t)
+	long := strings.Repeat("long_name_", 25) + "256end"
+	d.run("v", "secret", "set", long, "--env", "dev", "--stdin", "--description",
+		strings.Repeat("words <b>and</b> more 🔑 ", 20))
+	d.run("v", "secret", "set", "short", "--env", "dev", "--stdin")
+	d.run(`{"type":"object"}`, "type", "set", "wide_type", "--display-name", strings.Repeat("A very wide type ", 6),
+		"--schema-file", "/dev/stdin")
+	d.serve()
+	p := d.person()
+	p.signIn()
+	entry := linkTo(p, long)
+	for name, path := range map[string]string{"long-list": "/ui/p/default/e/dev", "long-entry": entry,
+		"long-edit": entry + "/edit", "long-matrix": "/ui/p/default/matrix", "long-delete": entry + "/delete"} {
+		p.open(path)
+		for _, width := range []int64{1280, 360} {
+			p.width(width)
+			p.screenshot(fmt.Sprintf("%s-%d", name, width))
+			if wide := evaluate[int64](p, `document.documentElement.scrollWidth`); wide > width {
+				t.Errorf("%s is %d pixels wide in a window of %d", name, wide, width)
+			}
+		}
+	}
+	// The actions, which stay in sight, cover no other column.
+	p.open("/ui/p/default/e/dev")
+	p.width(1280)
+	if covered := evaluate[string](p, `Array.from(document.querySelectorAll("table.fixed tr")).map(r => {
+		const last = r.lastElementChild.getBoundingClientRect(), before = r.lastElementChild.previousElementSibling;
+		return before.getBoundingClientRect().right > last.left + 1 ? before.innerText : "";
+	}).join("")`); covered != "" {
+		t.Errorf("the actions cover %q", covered)
+	}
+}
