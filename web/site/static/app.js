@@ -10,6 +10,11 @@
     if (root.dataset.base) localStorage.setItem("pouncet-base", root.dataset.base);
   } catch { /* the browser stores nothing: the person signs in again */ }
 
+  // In a narrow window the navigation scrolls.
+  const bar = document.querySelector(".side");
+  const current = bar && bar.querySelector("[aria-current]");
+  if (current) bar.scrollLeft = current.offsetLeft - (bar.clientWidth - current.offsetWidth) / 2;
+
   // A menu that leads to another page does so as soon as it is changed.
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-submits]");
