@@ -53,6 +53,11 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 	}
 	_ = b.control.SetReadDeadline(b.start.Add(bodyTime + time.Duration(b.read/bodyRate)*time.Second)) // tests have none
 	n, err := b.from.Read(p)
+	if errors.Is(err, io.EOF) {
+		// From here on, net/http reads the connection to notice that the client has gone. If a deadline passes meanwhile, it
+		// cancels the call as if the client had. It sets a new deadline before the next request.
+		_ = b.control.SetReadDeadline(time.Time{})
+	}
 	b.read += int64(n)
 	own, total := b.caller.read(int64(n)) // release subtracts all that was read
 	switch {

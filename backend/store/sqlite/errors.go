@@ -43,7 +43,10 @@ func (s *Store) translate(err error) error {
 	case errors.As(err, &known):
 		return err
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		return backend.Errorf(backend.CodeUnavailable, "waiting for database %s: %w", s.path, err)
+		e := backend.Errorf(backend.CodeUnavailable, "database %s did not answer before the end of the call", s.path).
+			WithHint("try again")
+		e.Err = err
+		return e
 	case errors.Is(err, errClosed), errors.Is(err, sql.ErrConnDone):
 		e := backend.Errorf(backend.CodeUnavailable, "database %s is closed", s.path)
 		e.Err = err
