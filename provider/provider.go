@@ -175,7 +175,7 @@ func (p *pouncet) DataSources(context.Context) []func() datasource.DataSource {
 		datasources.NewProject, datasources.NewEnvironment, datasources.NewSecretType, datasources.NewSecret,
 		datasources.NewScopedValue, datasources.NewProjects, datasources.NewEnvironments, datasources.NewSecretTypes,
 		datasources.NewSecrets, datasources.NewSecretVersions, datasources.NewReport, datasources.NewUsages,
-		datasources.NewScopedValues, datasources.NewConfigReferences,
+		datasources.NewScopedValues, datasources.NewConfigReferences, datasources.NewAuditRecords,
 	}
 }
 

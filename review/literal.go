@@ -88,6 +88,7 @@ var nameArguments = map[string][]nameArgument{
 	"data pouncet_scoped_value":    {projectArgument, environmentArgument, {"name", backend.KindScopedValue}},
 	"data pouncet_scoped_values":   {projectArgument, environmentArgument},
 	"data pouncet_usages":          {projectArgument, environmentArgument},
+	"data pouncet_audit_records":   {projectArgument},
 
 	"ephemeral pouncet_secret_value": {projectArgument, environmentArgument, {"name", backend.KindSecret}},
 	"ephemeral pouncet_secret_values": {projectArgument, environmentArgument,
