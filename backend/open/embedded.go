@@ -54,6 +54,7 @@ type Parts struct {
 	retention time.Duration // of the records of the audit log; 0 keeps all
 	folder    string        // "" if there is none
 	replica   *replicaReads // nil if there is none
+	pushed    signed.Trees  // of the last checkpoint that was sent elsewhere
 }
 
 // Reads holds the audit records of reads, dry runs and refusals.

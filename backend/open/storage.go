@@ -77,6 +77,12 @@ func (p *Parts) Checkpoint(ctx context.Context) ([]byte, error) {
 	return p.signed.Checkpoint(ctx, p.Reads, time.Now())
 }
 
+// NextCheckpoint returns a signed checkpoint of a log that continues the one of the call before, and known: the heads of
+// a checkpoint that was kept elsewhere. ErrCorrupt says that it does not. It is for one caller at a time.
+func (p *Parts) NextCheckpoint(ctx context.Context, known []merkle.Head) ([]byte, error) {
+	return p.signed.NextCheckpoint(ctx, p.Reads, &p.pushed, known, time.Now())
+}
+
 // OpenCheckpoint returns a checkpoint that this deployment has signed.
 func (p *Parts) OpenCheckpoint(ctx context.Context, note []byte) (merkle.Checkpoint, error) {
 	return p.signed.OpenCheckpoint(ctx, note)

@@ -179,13 +179,6 @@ var errEnough = errors.New("the log has more hashes")
 // eachHash calls each with the hash of every record of a log that has one, in their order, until each returns an error.
 func eachHash(ctx context.Context, tx store.RecordTx, l store.Log, each func(merkle.Hash) error) error {
 	next := l.First
-	take := func(hash []byte) error {
-		if len(hash) != store.HashSize {
-			return headlessRecord(l, next)
-		}
-		next++
-		return each(merkle.Hash(hash))
-	}
 	for tile := int64(0); ; tile += tilesAtOnce {
 		tiles, err := tx.Tiles(ctx, l.Log, tile, tilesAtOnce)
 		if err != nil {
@@ -193,15 +186,23 @@ func eachHash(ctx context.Context, tx store.RecordTx, l store.Log, each func(mer
 		}
 		for _, t := range tiles {
 			for hash := range slices.Chunk(t.Hashes, store.HashSize) {
-				if err := take(hash); err != nil {
+				if err := takeHash(l, next, hash, each); err != nil {
 					return err
 				}
+				next++
 			}
 		}
 		if len(tiles) < tilesAtOnce {
 			break
 		}
 	}
+	return recordHashes(ctx, tx, l, next, each)
+}
+
+// recordHashes does so with the records from a number on, none of which a retention has deleted.
+func recordHashes(
+	ctx context.Context, tx store.RecordTx, l store.Log, next int64, each func(merkle.Hash) error,
+) error {
 	for {
 		records, err := tx.RecordsFrom(ctx, l.Log, next, recordsAtOnce)
 		if err != nil {
@@ -211,14 +212,22 @@ func eachHash(ctx context.Context, tx store.RecordTx, l store.Log, each func(mer
 			if r.Number != next {
 				return headlessRecord(l, next)
 			}
-			if err := take(r.Hash); err != nil {
+			if err := takeHash(l, next, r.Hash, each); err != nil {
 				return err
 			}
+			next++
 		}
 		if len(records) < recordsAtOnce {
 			return nil
 		}
 	}
+}
+
+func takeHash(l store.Log, number int64, hash []byte, each func(merkle.Hash) error) error {
+	if len(hash) != store.HashSize {
+		return headlessRecord(l, number)
+	}
+	return each(merkle.Hash(hash))
 }
 
 func headlessRecord(l store.Log, number int64) error {

@@ -9,16 +9,15 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 	"github.com/pouncet/terraform-provider-pouncet/backend/merkle"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/push"
 	"github.com/pouncet/terraform-provider-pouncet/backend/signed"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
@@ -176,21 +175,27 @@ func (a *app) auditCheckpointCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "checkpoint",
 		Short: "Print a signed checkpoint of the audit log",
-		Long: wrap("Prints how many records each log has, and the root of its tree, signed with a key of the backend. Keep " +
-			"checkpoints where nobody who can write the database can change them. Later, pouncet audit verify --since " +
-			"compares the log with one. Everybody who has the verifier key can verify a checkpoint: see pouncet audit key."),
+		Long: wrap("Prints how many records each log has, and the root of its tree, signed with a key of the backend. Keep "+
+			"checkpoints where nobody who can write the database can change them. Later, pouncet audit verify --since "+
+			"compares the log with one. Everybody who has the verifier key can verify a checkpoint: see pouncet audit key.") +
+			"\n\n" + wrap("With --to, it goes to a file, a bucket with the API of S3 or a webhook. A path or key that ends "+
+			"with / gets a new file for each checkpoint. If the target has one already, the log must continue it. A bucket "+
+			"takes its credentials from the AWS environment."),
 		Example: "  pouncet audit checkpoint > checkpoint.txt\n  pouncet audit checkpoint --to /mnt/elsewhere/checkpoints/",
 		Args:    arguments(0, 0, "no arguments"),
 	}
 	a.auditFlags(c)
-	c.Flags().StringVar(&to, "to", "", "write to this `file`, or to a new file in this folder if it ends with /")
-	c.RunE = a.withParts(func(ctx context.Context, parts *open.Parts, _ []string) error {
+	c.Flags().StringVar(&to, "to", "",
+		"send it to this `target`: a path, s3://BUCKET/KEY?endpoint=URL or the https:// address of a webhook")
+	var target push.Target
+	write := a.withParts(func(ctx context.Context, parts *open.Parts, _ []string) error {
+		if to != "" {
+			return a.keepCheckpoint(ctx, parts, target)
+		}
 		note, err := parts.Checkpoint(ctx)
 		switch {
 		case err != nil:
 			return err
-		case to != "":
-			return a.keepCheckpoint(ctx, parts, note, to)
 		case a.json:
 			a.printJSON(map[string]any{"checkpoint": string(note)})
 			return nil
@@ -198,27 +203,27 @@ func (a *app) auditCheckpointCommand() *cobra.Command {
 		a.printText(strings.TrimSuffix(string(note), "\n"))
 		return nil
 	})
+	c.RunE = func(c *cobra.Command, args []string) (err error) {
+		if c.Flags().Changed("to") {
+			if target, err = push.Parse(to); err != nil {
+				return &usageError{backend.AsError(err)}
+			}
+		}
+		return write(c, args)
+	}
 	return c
 }
 
-// keepCheckpoint writes a checkpoint to a file.
-func (a *app) keepCheckpoint(ctx context.Context, parts *open.Parts, note []byte, to string) error {
-	c, err := parts.OpenCheckpoint(ctx, note)
-	if err != nil {
+// keepCheckpoint sends a checkpoint to a target. The log must continue the last checkpoint that the target has.
+func (a *app) keepCheckpoint(ctx context.Context, parts *open.Parts, target push.Target) error {
+	where, err := push.NewPusher(parts, target, 0).Push(ctx)
+	switch {
+	case err != nil:
 		return err
-	}
-	path := to
-	if strings.HasSuffix(to, "/") || strings.HasSuffix(to, string(filepath.Separator)) {
-		path = filepath.Join(to, c.FileName())
-	}
-	if err := durable.Replace(path, note, 0o644); err != nil {
-		return backend.Errorf(backend.CodeUnavailable, "writing the checkpoint: %w", err).
-			WithHint("name a file in a folder that exists and that you can write to")
-	}
-	if a.json {
-		a.printJSON(map[string]any{"file": path})
-	} else {
-		a.println("wrote " + path)
+	case a.json:
+		a.printJSON(map[string]any{"target": where})
+	default:
+		a.println("wrote " + where)
 	}
 	return nil
 }

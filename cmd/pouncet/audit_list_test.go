@@ -9,10 +9,13 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/merkle"
+	"github.com/pouncet/terraform-provider-pouncet/backend/push"
 )
 
 func TestCSVCellsAreNoFormulas(t *testing.T) {
@@ -82,4 +85,33 @@ func TestTailFollowsTheLog(t *testing.T) {
 	if code := <-ended; code != 0 {
 		t.Errorf("the command ends with %d", code)
 	}
+}
+
+// A checkpoint that cannot be sent is a problem of a server that stays ready.
+func TestACheckpointThatIsNotSentIsAProblem(t *testing.T) {
+	target, err := push.Parse(filepath.Join(t.TempDir(), "missing", "checkpoint.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := auditServer{pusher: push.NewPusher(failingLog{}, target, push.MinInterval)}
+	check := s.withProblems(func(context.Context) ([]error, error) { return nil, nil })
+	if problems, err := check(t.Context()); len(problems) > 0 || err != nil {
+		t.Errorf("before: %v, %v", problems, err)
+	}
+	_, _ = s.pusher.Push(t.Context())
+	problems, err := check(t.Context())
+	const says = "no checkpoint of the audit log was sent"
+	if len(problems) != 1 || err != nil || !strings.Contains(problems[0].Error(), says) {
+		t.Errorf("after a failure: %v, %v", problems, err)
+	}
+}
+
+type failingLog struct{}
+
+func (failingLog) NextCheckpoint(context.Context, []merkle.Head) ([]byte, error) {
+	return nil, backend.Errorf(backend.CodeUnavailable, "the database cannot be read")
+}
+
+func (failingLog) OpenCheckpoint(context.Context, []byte) (merkle.Checkpoint, error) {
+	return merkle.Checkpoint{}, nil
 }

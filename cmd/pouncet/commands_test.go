@@ -183,3 +183,13 @@ func await(ts *testscript.TestScript, _ bool, args []string) {
 			"(SELECT count(*) FROM read_record WHERE verb = ?1)", args[0]).Scan(&n))
 	}
 }
+
+// awaitFile is the command awaitfile PATTERN: it waits until a file exists. The timeout of go test ends the wait for a
+// file that nobody writes.
+func awaitFile(ts *testscript.TestScript, _ bool, args []string) {
+	for found := []string(nil); len(found) == 0; time.Sleep(10 * time.Millisecond) {
+		var err error
+		found, err = filepath.Glob(ts.MkAbs(args[0]))
+		ts.Check(err)
+	}
+}

@@ -65,6 +65,7 @@ file that does not exist is created, for this user only.`,
 func (a *app) serverCommand() *cobra.Command {
 	var listen listenFlags
 	var observe observeFlags
+	var kept auditServer
 	var quiet bool
 	var allowed []string
 	var retention durationFlag
@@ -109,6 +110,7 @@ characters other than ? and &. A caller can never name a key file.`,
 	c.Flags().StringVar(&a.kmsKey, "kms-key", "",
 		"`URI` of the KMS key that wraps the keys of the backend: aws-kms:///alias/NAME or file:///PATH (POUNCET_KMS_KEY)")
 	observe.add(c)
+	kept.add(c)
 	c.Flags().IntVar(&compareLimit, "compare-limit", engine.DefaultMaxDifferences,
 		"`number` of wrong guesses of a secret that a token without the right to its value has on a day (UTC)")
 	c.Flags().BoolVar(&quiet, "quiet", false, "write no log line for a request")
@@ -128,6 +130,9 @@ characters other than ? and &. A caller can never name a key file.`,
 		if err := observe.check(); err != nil {
 			return err
 		}
+		if err := kept.check(c); err != nil {
+			return err
+		}
 		trusted, err := httpapi.ParseProxies(proxies)
 		if err != nil {
 			return &usageError{backend.AsError(err)}
@@ -145,7 +150,7 @@ characters other than ? and &. A caller can never name a key file.`,
 		if err != nil {
 			return err
 		}
-		s := serverSettings{listen, observe, shown, quiet, patterns, time.Duration(retention), trusted}
+		s := serverSettings{listen, observe, shown, quiet, patterns, time.Duration(retention), trusted, &kept}
 		if address, _ := a.setting(settingDatabase); address != "" {
 			return a.serveDatabase(c.Context(), address, shared, compareLimit, s)
 		}
@@ -181,6 +186,7 @@ type serverSettings struct {
 	allowed   kms.Patterns
 	retention time.Duration // 0 means the one in config.json
 	proxies   httpapi.Proxies
+	audit     *auditServer
 }
 
 // serverMemory is the size in bytes from which a server collects garbage more often, to stay below it: GOMEMLIMIT
@@ -207,7 +213,7 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 		_ = parts.Close()
 		return err
 	}
-	health := httpapi.NewHealth(ctx, at.withProblems(parts.Problems),
+	health := httpapi.NewHealth(ctx, s.audit.withProblems(at.withProblems(parts.Problems)),
 		func(appeared, gone []error) { logHealth(log, appeared, gone) })
 	service := parts.Audited(s.shown.guard)
 	o := httpapi.Options{Ready: health.Ready, Problems: health.Problems, Allow: access.Allow, Refused: service.Refused,
@@ -227,6 +233,7 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	serving, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() { at.keep(serving) })
+	s.audit.start(serving, parts, s.shown, background.Go)
 	s.shown.serve(serving, a, health.Ready, background.Go)
 	background.Go(func() { verifyRows(serving, parts, log) })
 	background.Go(func() {
