@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -53,8 +54,19 @@ func NewReader(changes, reads store.RecordLog, now func() time.Time) *Reader {
 
 // ListRecords implements engine.Records.
 func (r *Reader) ListRecords(ctx context.Context, q backend.Query, from engine.AuditedLogs) (backend.Page, error) {
+	return r.list(ctx, q, from, maxLogs)
+}
+
+// FollowAll lists the records of all logs, however many there are, for a program that follows them.
+func (r *Reader) FollowAll(ctx context.Context, q backend.Query) (backend.Page, error) {
+	return r.list(ctx, q, engine.AuditedLogs{All: true}, math.MaxInt)
+}
+
+func (r *Reader) list(
+	ctx context.Context, q backend.Query, from engine.AuditedLogs, maxLogs int,
+) (backend.Page, error) {
 	m := merger{reader: r, q: q, from: from, forward: q.OldestFirst || q.Follow, limit: cmp.Or(q.Limit, backend.MaxPage),
-		page: backend.Page{Objects: []backend.Object{}}}
+		maxLogs: maxLogs, page: backend.Page{Objects: []backend.Object{}}}
 	var err error
 	if m.after, err = decodePositions(q.Cursor); err != nil {
 		return backend.Page{}, err
@@ -78,6 +90,7 @@ type merger struct {
 	from    engine.AuditedLogs
 	forward bool // oldest first
 	limit   int
+	maxLogs int                    // of a kind
 	after   map[merkle.LogID]int64 // where each log goes on; nil for the first page
 	logs    []*reading
 	page    backend.Page
@@ -107,9 +120,9 @@ func (m *merger) open(ctx context.Context, kind store.LogKind, tx store.RecordTx
 	switch {
 	case len(opened) == 0:
 		return nil
-	case len(opened) > maxLogs:
+	case len(opened) > m.maxLogs:
 		return backend.Errorf(backend.CodeTooLarge, "the audit log has the logs of %d projects; the limit of a query is %d",
-			len(opened), maxLogs).WithHint("name a project").At("project")
+			len(opened), m.maxLogs).WithHint("name a project").At("project")
 	}
 	if m.after == nil {
 		if err := m.seek(ctx, tx, opened, logs); err != nil {

@@ -54,7 +54,8 @@ type Parts struct {
 	retention time.Duration // of the records of the audit log; 0 keeps all
 	folder    string        // "" if there is none
 	replica   *replicaReads // nil if there is none
-	pushed    signed.Trees  // of the last checkpoint that was sent elsewhere
+	records   *audit.Reader
+	pushed    signed.Trees // of the last checkpoint that was sent elsewhere
 }
 
 // Reads holds the audit records of reads, dry runs and refusals.
@@ -187,9 +188,10 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 		s.KMSKey = c.KMSKey
 		trusted.keys = append(trusted.keys, c.KMSKey) // the user names it
 	}
+	records := audit.NewReader(database, reads, nil)
 	o := engine.Options{KMSKey: s.KMSKey, Authorizer: access.NewDirectory(), MaxDifferences: c.CompareLimit,
 		Trust: trusted.allow, Record: audit.NewChanges(nil), Resolved: reads, ValueTag: database.ValueTag,
-		Records: audit.NewReader(database, reads, nil)}
+		Records: records}
 	database.OnDelete(forget(reads))
 	if local { // only for a local user: a caller of a server must not learn about the files of the server
 		o.CheckKey, o.Client = trusted.checkUse, backend.ClientName(c.UserAgent)
@@ -197,7 +199,7 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 	e := engine.New(database, keys, o)
 	return &Parts{
 		Engine: asLocalUser{e}, Store: database, Reads: reads, Keys: keys, Location: path, Upgrade: upgrade, engine: e,
-		signed: database, trusted: trusted, retention: retention, folder: path,
+		signed: database, trusted: trusted, retention: retention, folder: path, records: records,
 	}, nil
 }
 

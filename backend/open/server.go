@@ -198,13 +198,15 @@ func (c ServerConfig) parts(ctx context.Context, database SharedStore, trusted *
 	keys := keyring(database.Deployment(), trusted)
 	rows := signed.New(database.Store, keys, w)
 	database.Reads.UseProver(rows.Prover())
+	records := audit.NewReader(rows, database.Reads, nil)
 	e := engine.New(rows, keys, engine.Options{KMSKey: c.KMSKey, Authorizer: access.NewDirectory(),
 		MaxDifferences: c.CompareLimit, Trust: trusted.allow, Record: audit.NewChanges(nil),
-		Resolved: database.Reads, Records: audit.NewReader(rows, database.Reads, nil), ValueTag: rows.ValueTag})
+		Resolved: database.Reads, Records: records, ValueTag: rows.ValueTag})
 	rows.OnDelete(forget(database.Reads))
 	out := &Parts{
 		Engine: asLocalUser{e}, Store: rows, Reads: database.Reads, Keys: keys, Location: "database " + database.Name,
 		MayChangeSchema: database.MayChangeSchema, engine: e, signed: rows, trusted: trusted,
+		records: records,
 	}
 	if database.Replica != nil {
 		out.replica = newReplicaReads(out.Engine, rows, database.Replica)

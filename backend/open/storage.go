@@ -77,6 +77,11 @@ func (p *Parts) Checkpoint(ctx context.Context) ([]byte, error) {
 	return p.signed.Checkpoint(ctx, p.Reads, time.Now())
 }
 
+// FollowRecords lists the records of all logs. It is for the server itself, which copies them: it asks for no right.
+func (p *Parts) FollowRecords(ctx context.Context, q backend.Query) (backend.Page, error) {
+	return p.records.FollowAll(ctx, q)
+}
+
 // NextCheckpoint returns a signed checkpoint of a log that continues the one of the call before, and known: the heads of
 // a checkpoint that was kept elsewhere. ErrCorrupt says that it does not. It is for one caller at a time.
 func (p *Parts) NextCheckpoint(ctx context.Context, known []merkle.Head) ([]byte, error) {

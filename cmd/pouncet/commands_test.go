@@ -193,3 +193,11 @@ func awaitFile(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Check(err)
 	}
 }
+
+// awaitText is the command awaittext FILE TEXT: it waits until a file has a text.
+func awaitText(ts *testscript.TestScript, _ bool, args []string) {
+	for found := false; !found; time.Sleep(10 * time.Millisecond) {
+		content, err := os.ReadFile(ts.MkAbs(args[0]))
+		found = err == nil && strings.Contains(string(content), args[1])
+	}
+}

@@ -96,7 +96,8 @@ func scriptsWith(t *testing.T, files []string, setup func(e *testscript.Env) err
 			"damage": damage, "ready": ready, "bytes": writeBytes, "mode": mode, "size": size, "setenv": setenv,
 			"replace-text": replaceText,
 			"populate":     populate, "replace": replace, "get": get, "terminate": terminate,
-			"fixture": fixture, "sql": runSQL, "records": records, "await": await, "awaitfile": awaitFile, "old": makeOld,
+			"fixture": fixture, "sql": runSQL, "records": records, "await": await, "awaitfile": awaitFile,
+			"awaittext": awaitText, "old": makeOld,
 			"authority": makeAuthority, "psql": runPostgreSQL,
 		},
 	})

@@ -130,7 +130,7 @@ characters other than ? and &. A caller can never name a key file.`,
 		if err := observe.check(); err != nil {
 			return err
 		}
-		if err := kept.check(c); err != nil {
+		if err := kept.check(a, c); err != nil {
 			return err
 		}
 		trusted, err := httpapi.ParseProxies(proxies)
