@@ -82,8 +82,8 @@ func (p *Parts) FollowRecords(ctx context.Context, q backend.Query) (backend.Pag
 	return p.records.FollowAll(ctx, q)
 }
 
-// NextCheckpoint returns a signed checkpoint of a log that continues the one of the call before, and known: the heads of
-// a checkpoint that was kept elsewhere. ErrCorrupt says that it does not. It is for one caller at a time.
+// NextCheckpoint returns a signed checkpoint of a log that continues the one of the call before, and known: the heads
+// of a checkpoint that was kept elsewhere. ErrCorrupt says that it does not. It is for one caller at a time.
 func (p *Parts) NextCheckpoint(ctx context.Context, known []merkle.Head) ([]byte, error) {
 	return p.signed.NextCheckpoint(ctx, p.Reads, &p.pushed, known, time.Now())
 }
