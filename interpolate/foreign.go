@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/format"
 	plaintext "github.com/pouncet/terraform-provider-pouncet/interpolate/format/text"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/internal/pattern"
@@ -192,68 +191,6 @@ func (t templates) opensTemplate(text string, values []span) int {
 	return -1
 }
 
-// remainingText is the text of a rendered file that another tool reads next, with the positions of the values in it.
-type remainingText struct {
-	text   []byte
-	values []span // in the text
-	own    []span // of the same references, in the file
-}
-
-// remainingText returns what remains of the file. References in comments remain too, but they are not of another tool.
-// The text of a literal expression is a part of the file.
-func (d *Document) remainingText(regions []format.Region) remainingText {
-	literals := d.literals()
-	data, own := d.file.Data, make([]span, 0, len(regions))
-	var inText []span
-	var out []byte
-	at := 0
-	for _, r := range regions {
-		if !r.MentionsCall || r.Unclosed {
-			continue
-		}
-		if l, ok := literals[r.Start]; ok {
-			out = append(append(out, data[at:l.Start]...), l.Text...)
-			at = l.End
-			continue
-		}
-		own = append(own, span{r.Start, r.End})
-		if literals != nil {
-			shift := len(out) - at
-			inText = append(inText, span{r.Start + shift, r.End + shift})
-		}
-	}
-	if literals == nil {
-		inText = own
-	} else {
-		data = append(out, data[at:]...)
-	}
-	text, values := unescapeSigns(data, inText)
-	return remainingText{text, values, own}
-}
-
-// literals returns the edits that replace the literal expressions, by the offsets of their regions. It is nil if there
-// are none.
-func (d *Document) literals() map[int]format.Edit {
-	var out map[int]format.Edit
-	for i := range d.references {
-		r := &d.references[i]
-		if d.nested[r.scalar] != nil || !r.expr.IsLiteral() {
-			continue
-		}
-		p := &d.scalars[r.scalar].Parts[r.part]
-		if p.Region == nil {
-			continue
-		}
-		if _, text, err := r.expr.Evaluate(&expr.Values{}); err == nil {
-			if out == nil {
-				out = map[int]format.Edit{}
-			}
-			out[p.Region.Start] = p.Edit(text)
-		}
-	}
-	return out
-}
-
 // isForActions reports whether GitHub Actions reads the file, or a tool with the same syntax. Only there is "${{" not
 // also an opening of Go and Jinja after a dollar.
 func (d *Document) isForActions() bool {
@@ -269,8 +206,14 @@ func (d *Document) isForActions() bool {
 // findTemplates finds the template syntaxes that remain in the file. A file of Mage or Jinja is read as a template
 // next, even if none remains.
 func (d *Document) findTemplates(regions []format.Region) {
-	remaining := d.remainingText(regions)
-	t, inside := remainingTemplates(remaining.text, remaining.values)
+	remaining := d.remainingTexts(regions)
+	var t templates
+	inside := make([][]bool, len(remaining))
+	for i := range remaining {
+		var syntaxes templates
+		syntaxes, inside[i] = remainingTemplates(remaining[i].text, remaining[i].values)
+		t |= syntaxes
+	}
 	if t&actionsTemplates != 0 && !d.isForActions() {
 		t |= bracedTemplates
 	}
@@ -285,39 +228,8 @@ func (d *Document) findTemplates(regions []format.Region) {
 		t |= bracedTemplates
 	}
 	d.templates = t
-	d.markInside(remaining.own, inside)
-}
-
-// joinTemplates finds the template syntaxes that remain in files which are read as one. The other tool sees all of
-// them together.
-func joinTemplates(docs []*Document) {
-	var all remainingText
-	parts := make([]remainingText, len(docs))
-	for i, d := range docs {
-		part := d.remainingText(d.regions())
-		parts[i] = part
-		for _, v := range part.values {
-			all.values = append(all.values, span{len(all.text) + v.start, len(all.text) + v.end})
-		}
-		all.text = append(append(all.text, part.text...), '\n')
-	}
-	t, inside := remainingTemplates(all.text, all.values)
-	isOther := func(d *Document) bool { return !d.isForActions() }
-	if t&actionsTemplates != 0 && slices.ContainsFunc(docs, isOther) {
-		t |= bracedTemplates
-	}
-	for _, d := range docs {
-		if !d.onlyDialect {
-			t |= d.templates
-		}
-	}
-	for i, d := range docs {
-		n := len(parts[i].own)
-		if d.row != nil && !d.row.inert {
-			d.templates, d.onlyDialect = d.templates|t, d.onlyDialect && t == 0
-			d.markInside(parts[i].own, inside[:n])
-		}
-		inside = inside[n:]
+	for i := range remaining {
+		d.markInside(remaining[i].own, inside[i])
 	}
 }
 
@@ -366,7 +278,7 @@ func (d *Document) checkTemplates(refs []reference, values []format.Value) Probl
 		}
 		start := text.Len()
 		text.WriteString(values[i].Text)
-		if !r.expr.IsLiteral() {
+		if !isOfFile(r.expr, values[i].Text) {
 			replaced, filled = append(replaced, span{start, text.Len()}), append(filled, r)
 		}
 	}
@@ -405,7 +317,7 @@ func (d *Document) checkResult(result []byte, edits []format.Edit, edited []*ref
 	for i, e := range edits {
 		start := e.Start + shift
 		shift += len(e.Text) - (e.End - e.Start)
-		if !edited[i].expr.IsLiteral() {
+		if !isOfFile(edited[i].expr, e.Text) {
 			replaced, filled = append(replaced, span{start, start + len(e.Text)}), append(filled, edited[i])
 		}
 	}

@@ -88,6 +88,62 @@ func TestLiteralIsText(t *testing.T) {
 	}
 }
 
+// TestDefaultIsText checks that an expression of another tool can come from a default, or from one and the text next to
+// it. The default itself is written.
+func TestDefaultIsText(t *testing.T) {
+	const expression, brace = `'{\x7b x }\x7d'`, "'{'"
+	for _, call := range []string{"get_secret_value('no', default=TEXT)", "get_secret_value('no') | default(TEXT)",
+		"env_var('NO', TEXT)", "env_var('NO', default=TEXT)", "get_value('no', default=TEXT)",
+		"get_value('no', default=get_value('no')) | default(TEXT)", "get_secret_value('no').x | default(TEXT)",
+		"get_value('no', default='e3sgeCB9fQ==') | b64decode"} {
+		for name, text := range map[string]string{
+			"f.yaml": "a: BESIDE\nb: CALL\n", "q.yaml": "a: \"BESIDE\"\nb: CALL\n", "b.yaml": "b: CALL\na: |\n  BESIDE\n",
+			"n.yaml": "a.json: |\n  {\"p\": \"BESIDE\"}\nb: CALL\n", "f.json": `{"a": "BESIDE", "b": "CALL"}`,
+			"f.toml": "a = \"BESIDE\"\nb = \"CALL\"\n", "f.txt": "BESIDE CALL", "f.properties": "a=BESIDE\nb=CALL\n",
+		} {
+			for beside, whole := range map[string]string{
+				"{{ " + strings.Replace(call, "TEXT", expression, 1) + " }}":   "{{ x }}",
+				"{{ " + strings.Replace(call, "TEXT", brace, 1) + " }}{ .x }}": "{{ .x }}",
+			} {
+				if strings.Contains(call, "b64") && !strings.HasSuffix(beside, ") | b64decode }}") {
+					continue
+				}
+				if name == "f.properties" {
+					beside = strings.ReplaceAll(beside, `\`, `\\`)
+				}
+				data := withCalls(strings.ReplaceAll(text, "BESIDE", beside))
+				f := interpolate.File{Name: name, Data: []byte(data)}
+				r := everySecret("{{ 7*7 }}")
+				delete(r.secrets, "dev/no")
+				got, err := renderDialect(t, f, r, interpolate.MissingError)
+				if !errors.Is(err, backend.ErrInvalid) || strings.Contains(err.Error(), "7*7") {
+					t.Errorf("%s: %s\n%q, %v", name, data, got, err)
+				}
+				r = everySecret("plain")
+				delete(r.secrets, "dev/no")
+				if got, err := renderDialect(t, f, r, interpolate.MissingError); err != nil || !strings.Contains(got, whole) {
+					t.Errorf("%s: %s\n%q, %v", name, data, got, err)
+				}
+			}
+		}
+	}
+	text := "{{ get_value('no', default='{{ tpl ') }}CALL }}"
+	text = strings.Replace(text, "'{{", "'{\\x7b", 1)
+	f := interpolate.File{Name: "f.txt", Data: []byte(withCalls(text))}
+	if got, err := renderDialect(t, f, everySecret(`x" | y`), interpolate.MissingError); err == nil {
+		t.Errorf("a value inside the expression of a default was written: %q", got)
+	}
+	files := []interpolate.File{
+		{Name: "a.yaml", Data: []byte(withCalls("a: CALL\n"))},
+		{Name: "b.yaml", Data: []byte("b: \"{{ get_value('no', default='{') }}{ x }}\"\n")},
+	}
+	o := devOptions()
+	o.OneStream = true
+	if _, err := interpolate.Render(t.Context(), everySecret("{{ 7*7 }}"), files, o); !errors.Is(err, backend.ErrInvalid) {
+		t.Errorf("a stream: got %v", err)
+	}
+}
+
 // TestKeptReferencesReadNoValue checks that no value becomes a reference when a file with kept references is rendered
 // again.
 func TestKeptReferencesReadNoValue(t *testing.T) {

@@ -55,6 +55,29 @@ func (e *Expression) Evaluate(v *Values) (Type, string, *backend.Error) {
 	return r.typ, string(b), nil
 }
 
+// Default returns the text that the expression stands for if none of its references exists. It returns false if that is
+// an error.
+func (e *Expression) Default() (string, bool) {
+	has := false
+	walk(e.root, false, func(n node, hasDefault bool) {
+		switch n := n.(type) {
+		case *entry:
+			has = has || n.fallback != nil || hasDefault
+		case *variable:
+			has = has || n.fallback != nil || hasDefault
+		}
+	})
+	if !has {
+		return "", false
+	}
+	missing := &backend.Resolution{Err: backend.Errorf(backend.CodeNotFound, "missing")}
+	_, text, err := e.Evaluate(&Values{
+		Resolve:   func(Target) (*backend.Resolution, *backend.Error) { return missing, nil },
+		LookupEnv: func(string) (string, bool) { return "", false },
+	})
+	return text, err == nil
+}
+
 func (v *Values) eval(n node) (result, *backend.Error) {
 	switch n := n.(type) {
 	case *literalCall:
