@@ -37,13 +37,22 @@ func (e *Expression) String() string {
 	return b.String()
 }
 
-// References returns the references of the expression, in the order of the text.
+// References returns the references of the expression, in the order of the text. The path of json_value is the field of
+// the reference that it reads.
 func (e *Expression) References() []Reference {
 	var out []Reference
+	paths := map[*entry]string{}
 	walk(e.root, false, func(n node, hasDefault bool) {
 		switch n := n.(type) {
+		case *pick:
+			if read, path := n.reads(); read != nil && paths[read] == "" {
+				paths[read] = path
+			}
 		case *entry:
 			r := n.target
+			if path := paths[n]; path != "" {
+				r.Field = backend.JoinPath(r.Field, path)
+			}
 			r.HasDefault = n.fallback != nil || hasDefault
 			out = append(out, r)
 		case *variable:
@@ -53,6 +62,20 @@ func (e *Expression) References() []Reference {
 		}
 	})
 	return out
+}
+
+// reads returns the entry that one or several calls of json_value read, and the path in it. It returns nil if something
+// else changes the value before.
+func (n *pick) reads() (*entry, string) {
+	switch in := n.in.(type) {
+	case *entry:
+		return in, n.path
+	case *pick:
+		if read, path := in.reads(); read != nil {
+			return read, backend.JoinPath(path, n.path)
+		}
+	}
+	return nil, ""
 }
 
 // Targets calls visit with the target of every entry that the expression refers to, in the order of the text.

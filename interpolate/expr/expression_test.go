@@ -145,3 +145,32 @@ func TestParseURI(t *testing.T) {
 		}
 	}
 }
+
+// TestPathIsField checks that the path of json_value counts as a field of the reference that it reads.
+func TestPathIsField(t *testing.T) {
+	for text, want := range map[string]string{
+		"json_value(get_secret_value('a'), 'x')":                               "x",
+		"json_value(get_secret_value('a', field='y'), '[1].x')":                "y[1].x",
+		"json_value(json_value(get_secret_value('a').z, 'y'), 'x')":            "z.y.x",
+		"json_value(get_secret_value('a', default='{}'), 'x') | default('')":   "x",
+		"json_value(get_value('a', default=get_value('b', field='y')), 'x.y')": "x.y y",
+		"json_value(get_secret_value('a') | b64decode, 'x')":                   "",
+	} {
+		e, err := expr.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fields []string
+		for _, r := range e.References() {
+			fields = append(fields, r.Field)
+		}
+		if got := strings.Join(fields, " "); got != want {
+			t.Errorf("%s: the fields are %q, not %q", text, got, want)
+		}
+		e.Targets(func(target expr.Target) {
+			if strings.Contains(target.Field, "x") {
+				t.Errorf("%s: %q is resolved", text, target.Field)
+			}
+		})
+	}
+}
