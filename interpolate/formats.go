@@ -91,7 +91,7 @@ var formatRows = [...]formatRow{
 	{name: FormatProperties, title: "properties", new: properties.New, extensions: []string{".properties"}},
 	{name: FormatINI, title: "INI", new: ini.New, extensions: []string{".ini"}},
 	{name: FormatXML, title: "XML", new: xml.New, extensions: []string{".xml"}, quotesStrings: true},
-	// Files of Terraform itself (.tf) must not hold secrets, so their name selects no format.
+	// Files of Terraform itself (.tf, .tf.json) must not hold secrets, so their name selects no format.
 	{name: FormatHCL, title: "HCL", new: hcl.New, extensions: []string{".tfvars", ".hcl"}, quotesStrings: true},
 	{name: FormatText, title: "text", new: text.New, extensions: []string{".txt"}, prose: true, oneText: true},
 	{name: FormatTemplate, title: "template", new: text.NewTemplate, inert: true},
@@ -121,8 +121,30 @@ func (f Format) row() *formatRow {
 	return nil
 }
 
-// rowOf returns the row for a file name, or nil if the name says nothing.
+// rowOf returns the row for a file name, or nil if the name says nothing, or says that a program evaluates the strings
+// of the file: no value is safe there.
 func rowOf(name string) *formatRow {
+	if isEvaluated(name) {
+		return nil
+	}
+	return rowByName(name)
+}
+
+// isEvaluated reports whether a file name is that of a configuration in HCL or in its JSON, which reads ${…} in every
+// string. Files of variables (.tfvars.json) have no expressions.
+func isEvaluated(name string) bool {
+	name = strings.ToLower(name)
+	base, _ := strings.CutSuffix(name, ".json")
+	switch ext := path.Ext(base); ext {
+	case ".tf", ".tofu":
+		return true
+	case ".hcl", ".pkr", ".tftest", ".tofutest", ".tfmock", ".tfquery", ".tfstack", ".tfcomponent", ".tfdeploy":
+		return base != name
+	}
+	return false
+}
+
+func rowByName(name string) *formatRow {
 	name = strings.ToLower(strings.ReplaceAll(name, `\`, "/"))
 	base := path.Base(name)
 	beginsName := func(beginning string) bool { return strings.HasPrefix(base, beginning) }
@@ -171,7 +193,7 @@ func FormatOf(name string) Format {
 // IsConfigurationFile reports whether a file name has the extension of a configuration format. Names that end in .txt
 // and names without an extension do not.
 func IsConfigurationFile(name string) bool {
-	r := rowOf(name)
+	r := rowByName(name)
 	return r != nil && !r.prose
 }
 

@@ -238,6 +238,25 @@ func TestOtherStoresAreReported(t *testing.T) {
 			}
 		}
 	}
+	for text, want := range map[string]string{
+		"{% set x = aws_secret_var('x') %}\na: 1\n":                "the statement stays as it is",
+		"a: \"{% if vault_secret_var('x') %}y{% endif %}\"\n":      "the statement stays as it is",
+		"{# {% set x = aws_secret_var('x') %} #}\na: 1\n":          "",
+		"a: \"{{ json_value(gcp_secret_var('x'), 'y') }}\"\n":      "gcp_secret_var reads another store of secrets",
+		"a: \"{{ get_value('a', default=aws_secret_var('x')) }}\"": "aws_secret_var reads another store",
+	} {
+		doc, err := interpolate.Scan(interpolate.File{Name: "f.yaml", Data: []byte(text)})
+		got := ""
+		switch {
+		case err != nil:
+			got = err.Error()
+		case len(doc.Warnings()) == 1:
+			got = doc.Warnings()[0].Error()
+		}
+		if want == "" && err == nil && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
 	for _, text := range []string{"a: x.vault_secret_var('a')\n", "a: \"{{ x.vault_secret_var('a') }}\"\n",
 		"a: \"{{ 'vault_secret_var(1)' }}\"\n", "{# {{ vault_secret_var('a') }} #}\na: \"{{ vault_secret_var }}\"\n"} {
 		doc, err := interpolate.Scan(interpolate.File{Name: "f.yaml", Data: []byte(text)})

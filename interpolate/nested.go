@@ -338,7 +338,14 @@ func (p *referenceParser) noteUnclear(scalar int) {
 	reason := "the key is not a file name"
 	hint := "name the key after the file, such as config.yaml, or notes.txt for plain text"
 	switch {
-	case extension != "" && (several || namesFile(strings.TrimSuffix(s.Name, extension)) && looksLikeFile(text.Data)):
+	case isEvaluated(s.Name) && (several || text.Block):
+		reason = "Terraform evaluates the strings in such a file"
+		hint = "use a variable of Terraform; with .txt as its extension, the key says that it is plain text"
+	case fileName().MatchString(s.Name) && (several || text.Block):
+		reason = backend.Quote(s.Name) + " is not the name of a file in a known format"
+		hint = "make sure that no value needs an escape there; with .txt as its extension, the key says so"
+	case extension != "" && (several || text.Block && len(extension) <= longestExtension ||
+		namesFile(strings.TrimSuffix(s.Name, extension)) && looksLikeFile(text.Data)):
 		reason = backend.Quote(extension) + " is not the extension of a known format"
 		hint = "make sure that no value needs an escape there; with .txt as its extension, the key says so"
 	case several && !looksLikeFile(text.Data):
@@ -356,6 +363,13 @@ func (p *referenceParser) noteUnclear(scalar int) {
 func hasReference(parts []format.Part) bool {
 	return slices.ContainsFunc(parts, func(p format.Part) bool { return p.Region != nil && isReference(p.Region, p.Text) })
 }
+
+// fileName matches the name of a file that has no extension: Dockerfile, Corefile.
+var fileName = pattern.Once(`^[A-Z][a-z]+file$`)
+
+// longestExtension limits the extension of a file of one line. After the dot of other keys, words are often longer:
+// datasource.password.
+const longestExtension = len(".config")
 
 // fileExtension matches the extension of a file name.
 var fileExtension = pattern.Once(`\.[A-Za-z][A-Za-z0-9]{0,9}$`)

@@ -202,6 +202,9 @@ func (p *referenceParser) region(part *format.Part) *expr.Expression {
 		}
 	}
 	if err != nil {
+		if call := expr.StoreCall(body); call != "" {
+			err.Err = errOtherStore(call, "")
+		}
 		at := r.Start
 		if text == raw {
 			at += 2 + err.Offset
@@ -229,15 +232,19 @@ func foreignWarning(body string) *backend.Error {
 			backend.Quote(written)).WithHint("%s", suggest.Hint(suggestion, ""))
 	}
 	if call := expr.StoreCall(body); call != "" {
-		return backend.Errorf(backend.CodeInvalid,
-			"%s reads another store of secrets, so the expression stays as it is", call).
-			WithHint("store the secret in Pouncet and write get_secret_value('name'), or let Mage fill it in")
+		return errOtherStore(call, ", so the expression stays as it is")
 	}
 	return nil
 }
 
-// inStatements returns a warning for each statement of another tool that holds a reference: {% set x = … %}. A file
-// in the file is a part of it.
+// errOtherStore returns the error of a call of Mage for another store of secrets.
+func errOtherStore(call, so string) *backend.Error {
+	return backend.Errorf(backend.CodeInvalid, "%s reads another store of secrets%s", call, so).
+		WithHint("store the secret in Pouncet and write get_secret_value('name'), or let Mage fill it in")
+}
+
+// inStatements returns a warning for each statement of another tool that holds a reference, or a call for another store
+// of secrets: {% set x = … %}. A file in the file is a part of it.
 func (d *Document) inStatements(regions []format.Region) (out Problems) {
 	if d.within != nil && !d.within.base64 {
 		return nil
@@ -245,7 +252,12 @@ func (d *Document) inStatements(regions []format.Region) (out Problems) {
 	lines := d.newLines()
 	for _, r := range regions {
 		text := string(d.file.Data[r.Start:r.End])
-		if !r.Literal && text[1] == '%' && expr.MentionsCall(text) && !out.full() {
+		if r.Literal || !isStatement(text) || out.full() {
+			continue
+		}
+		if call := expr.StoreCall(text[2 : len(text)-2]); call != "" {
+			out = append(out, Problem{lines.position(r.Start), text, errOtherStore(call, ", so the statement stays as it is")})
+		} else if expr.MentionsCall(text) {
 			out = append(out, Problem{lines.position(r.Start), text, backend.Errorf(backend.CodeInvalid,
 				"the reference is inside a statement of another tool, so it stays as it is").
 				WithHint("write the reference outside of {%% … %%}, where its value is needed")})

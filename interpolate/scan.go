@@ -140,8 +140,10 @@ func (d *Document) scan(thorough bool) Problems {
 		return nil
 	}
 	if mayRefer && d.file.format() == FormatByName {
-		return d.fileProblem(0, "the file has references, and its name belongs to no format",
-			"use --file-format for this file alone: "+joinNames(Formats)+"; text writes a value as it is, without quotes")
+		if !mentionsCall && !d.holdsBareReference() {
+			return nil
+		}
+		return d.fileProblem(0, "the file has references, and its name belongs to no format", d.hintFormat())
 	}
 	problems := d.checkCharacters()
 	if problems == nil {
@@ -151,31 +153,6 @@ func (d *Document) scan(thorough bool) Problems {
 		return nil // a file without references does not have to be valid
 	}
 	return problems
-}
-
-// holdsBareValue reports whether a reference without braces stands where a value can: not in a sentence, such as
-// "# see pouncet://".
-func (d *Document) holdsBareValue() bool {
-	data := d.file.Data
-	for _, prefix := range d.file.Dialect.prefixes() {
-		for at := 0; ; {
-			next := bytes.Index(data[at:], []byte(prefix))
-			if next < 0 {
-				break
-			}
-			at += next
-			before := bytes.TrimRight(data[max(0, at-format.LineContext):at], " \t")
-			if len(before) == 0 || strings.IndexByte("\r\n:-[,{=\"'|>?", before[len(before)-1]) >= 0 {
-				return true
-			}
-			// An anchor or a tag can stand before a value.
-			if word := before[bytes.LastIndexAny(before, " \t\r\n")+1:]; strings.IndexByte("&!", word[0]) >= 0 {
-				return true
-			}
-			at += len(prefix)
-		}
-	}
-	return false
 }
 
 // read reads the file in its format, or as a template: a file can be one if it cannot be parsed, holds foreign
