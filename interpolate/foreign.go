@@ -296,7 +296,11 @@ func (d *Document) checkTemplates(refs []reference, values []format.Value) Probl
 	if i := (d.templates | own&unclosedTemplate).opensTemplate(whole, replaced); i >= 0 {
 		return Problems{d.problem(filled[i], d.errOpensTemplate())}
 	}
+	isTemplate := d.templates&bracedTemplates != 0 && own&(bracedTemplates|actionsTemplates) != 0
 	for i, v := range replaced {
+		if isTemplate && strings.Contains(whole[v.start:v.end], "\r") { // Ansible reads the string after YAML
+			return Problems{d.problem(filled[i], errLosesReturn())}
+		}
 		if d.templates.losesBlanks(whole[:v.start], whole[v.start:v.end], whole[v.end:]) {
 			return Problems{d.problem(filled[i], errLosesBlanks())}
 		}
@@ -356,6 +360,11 @@ var (
 func (d *Document) checkBlanks(edits []format.Edit, edited []*reference) Problems {
 	data := d.file.Data
 	for i, e := range edits {
+		// Other formats escape a carriage return, for a tool that reads all of the file.
+		if d.row.oneText && d.templates&bracedTemplates != 0 && strings.Contains(e.Text, "\r") &&
+			!isOfFile(edited[i].expr, e.Text) {
+			return Problems{d.problem(edited[i], errLosesReturn())}
+		}
 		before := data[max(0, e.Start-blankContext):e.Start]
 		after := data[e.End:min(len(data), e.End+blankContext)]
 		atEnd := e.End == len(data) && d.templates&bracedTemplates != 0 && strings.HasSuffix(e.Text, "\n")
@@ -373,6 +382,12 @@ func errLosesBlanks() *backend.Error {
 	return backend.Errorf(backend.CodeInvalid,
 		"the value begins or ends with white space, which the expression of another tool next to it removes").
 		WithHint("store the value without it, remove it with | trim, or write the reference in quotes")
+}
+
+func errLosesReturn() *backend.Error {
+	return backend.Errorf(backend.CodeInvalid,
+		"the value has a carriage return, and Jinja, which may read the file next, turns it into a line feed").
+		WithHint("store the value with line feeds only, or encode it with | b64encode")
 }
 
 // errOpensTemplate returns the error of a value that another tool could evaluate.

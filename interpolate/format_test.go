@@ -62,10 +62,14 @@ func renderAs(t *testing.T, format interpolate.Format, text, value string) (stri
 	return string(out[0].Data), nil
 }
 
-// isRefusedTemplate reports whether a value begins a template of another tool, and err refuses it for that reason.
+// isRefusedTemplate reports whether a value begins a template of another tool, or holds a carriage return, which such a
+// tool changes, and err refuses it for that reason.
 func isRefusedTemplate(t *testing.T, value string, err error) bool {
 	t.Helper()
 	const refusal = "expressions of another tool remain in the file, and it could read this value as one"
+	if strings.Contains(value, "\r") && err != nil && strings.Contains(err.Error(), "the value has a carriage return") {
+		return true
+	}
 	opens := strings.Contains(value, "{{") || strings.Contains(value, "{%") || strings.Contains(value, "{#")
 	if refused := err != nil && strings.Contains(err.Error(), refusal); refused != opens {
 		t.Errorf("%.40q: %v", value, err)

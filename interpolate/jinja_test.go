@@ -224,6 +224,37 @@ func TestValuesDoNotOpenTemplates(t *testing.T) {
 	}
 }
 
+// TestCarriageReturns checks that no carriage return is written where Jinja would change it.
+func TestCarriageReturns(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		dialect    interpolate.Dialect
+		refused    bool
+	}{
+		{"f.txt", "{{ x }}\r\nCALL", interpolate.DialectNone, true}, {"f.txt", "CALL", interpolate.DialectJinja, true},
+		{"-", "{% if x %} CALL {% endif %}", interpolate.DialectNone, true}, {"f.txt", "CALL", interpolate.DialectMage, true},
+		{"f.txt", "CALL", interpolate.DialectNone, false}, {"f.txt", "<%= x %> CALL", interpolate.DialectNone, false},
+		{"f.yaml", "b: {{ x }}\na: CALL\n", interpolate.DialectNone, false},
+		{"f.yaml", "a: {{ x }}CALL\n", interpolate.DialectNone, true},
+		{"f.yaml", "b: {{ x }}\na: |\n  x CALL\n", interpolate.DialectNone, false},
+		{"f.json", `{"a": "CALL {{ x }}"}`, interpolate.DialectJinja, true},
+		{"f.json", `{"a": "CALL", "b": "{{ x }}"}`, interpolate.DialectJinja, false},
+		{"f.toml", "a = \"CALL {{ x }}\"\n", interpolate.DialectNone, true},
+		{"f.toml", "a = \"CALL <%= x %>\"\nb = \"{{ x }}\"\n", interpolate.DialectNone, false},
+		{"f.properties", "a=CALL${{ x }}\n", interpolate.DialectNone, true},
+		{".github/f.yaml", "a: CALL ${{ x }}\n", interpolate.DialectNone, false},
+		{"f.xml", "<a>CALL{{ x }}</a>", interpolate.DialectNone, true},
+	} {
+		for _, value := range []string{"a\r\nb", "a\rb"} {
+			f := interpolate.File{Name: c.name, Data: []byte(withCalls(c.text)), Dialect: c.dialect}
+			got, err := renderDialect(t, f, everySecret(value), interpolate.MissingError)
+			if errors.Is(err, backend.ErrInvalid) != c.refused || err == nil && c.name != "f.txt" && strings.Contains(got, "\r") {
+				t.Errorf("%s: %q, dialect %q: %q, %v", c.name, c.text, c.dialect, got, err)
+			}
+		}
+	}
+}
+
 // TestOtherStoresAreReported checks that the calls of Mage for other stores are not ignored.
 func TestOtherStoresAreReported(t *testing.T) {
 	for _, call := range []string{"aws_secret_var('a')", "azure_secret_var('a')", "gcp_secret_var('a')",

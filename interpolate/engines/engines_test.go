@@ -57,7 +57,7 @@ func engines() []engine {
 
 // values are secrets. Some have a meaning to one of the engines.
 var values = []string{
-	"plain", " x", "x ", "x\n", "\nx", "\t",
+	"plain", " x", "x ", "a\r\nb", "a\rb", "x\n", "\nx", "\t",
 	"{{ 7*7 }}", "{{7*7}}", "{{", "}}", "{", "}", "a{", "{% if true %}x{% endif %}", "{%", "%}", "{# c #}", "#}",
 	"{% raw %}{{ x }}{% endraw %}", "${{ github.foo }}", "$", "${", "${{", "<%= 7*7 %>", "<%", "%>", "<", "% x", "#",
 	`it's "quoted" \ here`, "l1\nl2\n", "-----BEGIN KEY-----\nabc\n-----END KEY-----\n", "{{`x`}}", "{{ .foo }}", "{{foo}}",
