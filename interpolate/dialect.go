@@ -82,6 +82,8 @@ func (d Dialect) typeOf() func(text string) (format.Type, string) {
 func (d *Document) withDialectType(s *format.Scalar, o replacement) replacement {
 	switch dialect := d.file.Dialect; {
 	case o.kept:
+	case dialect == DialectMage && o.typ == expr.JSON && o.text == expr.NoneText: // of pythonText
+		return o.withType(format.Null)
 	case dialect == DialectMage && !s.Bare && !s.Plain && o.typ != expr.Null && formatType(o.typ) != format.String:
 		o.typ = expr.Text // Mage fills in the text between the quotes
 	case formatType(o.typ) != format.String:
@@ -112,8 +114,12 @@ func typeInMage(text string) (format.Type, string) {
 
 // pythonText returns the text that a result of json_value has inside longer text in Mage: that of Python.
 func pythonText(o replacement, expression string) replacement {
-	if o.typ == expr.JSON && (o.text == "true" || o.text == "false") && strings.Contains(expression, "json_value") {
+	switch {
+	case o.typ != expr.JSON || !strings.Contains(expression, "json_value"):
+	case o.text == "true", o.text == "false":
 		o.text = strings.ToUpper(o.text[:1]) + o.text[1:]
+	case o.text == "null":
+		o.text = expr.NoneText
 	}
 	return o
 }

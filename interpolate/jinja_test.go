@@ -16,7 +16,6 @@ func TestLiteralForms(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"a comment of Jinja", "{# {{ get_secret_value('s') }} #}\na: CALL\n",
 			"{# {{ get_secret_value('s') }} #}\na: \"v\"\n"},
-		{"a comment of Jinja after a value", "a: CALL {# note #}\n", "a: \"v {# note #}\"\n"},
 		{"a comment of Jinja over lines", "{#\n  CALL: [\n#}\na: CALL\n", "{#\n  CALL: [\n#}\na: \"v\"\n"},
 		{"a comment of Jinja over lines in a block", "a: |\n  {#\n  CALL\n  #}\n  CALL\n", "a: |\n  {#\n  CALL\n  #}\n  v\n"},
 		{"a comment of Go", "{{/* CALL */}}\na: CALL\n", "{{/* CALL */}}\na: \"v\"\n"},
@@ -38,6 +37,38 @@ func TestLiteralForms(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestCommentsBesideValues checks that a comment at the end of a value stays outside of its quotes, if Jinja removes it.
+func TestCommentsBesideValues(t *testing.T) {
+	for _, c := range []struct{ text, value, none, jinja, mage string }{
+		{"a: CALL {# note #}\n", "v", "a: \"v {# note #}\"\n", "a: \"v\" {# note #}\n", ""},
+		{"a: CALL {# note #}\n", "5432", "a: \"5432 {# note #}\"\n", "a: \"5432\" {# note #}\n", "a: 5432 {# note #}\n"},
+		{"a: {# n #} CALL\nb: 1\n", "5432", "a: \"{# n #} 5432\"\nb: 1\n", "a: {# n #} \"5432\"\nb: 1\n",
+			"a: {# n #} 5432\nb: 1\n"},
+		{"- {# a #}{# b #}x CALL{# c #} {# d #} # e\n", "v", "- \"{# a #}{# b #}x v{# c #} {# d #}\" # e\n",
+			"- {# a #}{# b #}\"x v\"{# c #} {# d #} # e\n", ""},
+		{"a: x{# n #}CALL\n", "v", "a: \"x{# n #}v\"\n", "a: \"x{# n #}v\"\n", ""},
+		{"a: [{# n #} CALL, CALL {# m #}]\n", "v", "a: [\"{# n #} v\", \"v {# m #}\"]\n",
+			"a: [{# n #} \"v\", \"v\" {# m #}]\n", ""},
+		{"a: {# c #}[CALL]\n", "v", "a: {# c #}[v]\n", "a: {# c #}[\"v\"]\n", ""},
+		{"a: \"CALL {# n #}\"\n", "v", "a: \"v {# n #}\"\n", "a: \"v {# n #}\"\n", ""},
+		{"a: |\n  CALL {# n #}\n", "v", "a: |\n  v {# n #}\n", "a: |\n  v {# n #}\n", ""},
+		{"a: {{ x }} {# n #}\nb: CALL\n", "v", "a: {{ x }} {# n #}\nb: \"v\"\n", "a: {{ x }} {# n #}\nb: \"v\"\n", ""},
+	} {
+		if c.mage == "" {
+			c.mage = c.jinja
+		}
+		for d, want := range map[interpolate.Dialect]string{
+			interpolate.DialectNone: c.none, interpolate.DialectJinja: c.jinja, interpolate.DialectMage: c.mage,
+		} {
+			f := interpolate.File{Name: "f.yaml", Data: []byte(withCalls(c.text)), Dialect: d}
+			got, err := renderDialect(t, f, everySecret(c.value), interpolate.MissingError)
+			if (err == nil) != (want != "") || got != want {
+				t.Errorf("%q, dialect %q\n got %q, %v\nwant %q", c.text, d, got, err, want)
+			}
+		}
 	}
 }
 

@@ -167,6 +167,7 @@ func (d *Document) read(regions []format.Region, thorough bool) Problems {
 		Data: d.file.Data, Regions: regions, Prefixes: d.file.Dialect.prefixes(), IsReference: isReference,
 		Trims: trims, TypeOf: d.file.Dialect.typeOf(), FindRegions: findRegions, Thorough: thorough,
 		Notice: "the file is a template", Encoded: d.mayHoldEncoded(),
+		RemovesComments: d.file.Dialect == DialectMage || d.file.Dialect == DialectJinja,
 	}
 	if named := rowOf(d.file.Name); named != nil {
 		src.QuotesStrings = named.quotesStrings

@@ -59,6 +59,9 @@ type Source struct {
 	// Encoded asks for the values under "data" of Kubernetes Secrets, which are base64.
 	Encoded bool
 
+	// RemovesComments says that the tool which reads the file next removes {# … #} before it parses the file.
+	RemovesComments bool
+
 	// Thorough asks for the most thorough way to read the file, after Compare returned ErrUndecided.
 	Thorough bool
 

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v4"
 
@@ -55,10 +57,10 @@ var views = []view{
 
 // hiddenRegions returns the regions that become placeholders. A region that spans lines and stays as it is counts as
 // unclosed, so that a reference in it is reported and never left in the file silently.
-func (v view) hiddenRegions(regions []format.Region, foreign map[int]bool) []format.Region {
+func (v view) hiddenRegions(regions []format.Region, foreign map[int]bool, removed map[int]int) []format.Region {
 	out := make([]format.Region, 0, len(regions))
 	for _, r := range regions {
-		if foreign[r.Start] || v.showForeign && !r.MentionsCall {
+		if foreign[r.Start] || removed[r.Start] > 0 || v.showForeign && !r.MentionsCall {
 			continue
 		}
 		if v.showMultiline && r.Multiline {
@@ -108,10 +110,13 @@ const maxCorrections = 10
 // scanView scans the file in one view. It returns an error if the view is wrong. If a region that spans lines turns
 // out to be foreign, hiding it was wrong: the file is then read again, and that region stays as it is.
 func (f *file) scanView(v view, delimiters format.Delimiters) error {
-	foreign := map[int]bool{}
+	foreign, removed := map[int]bool{}, map[int]int{}
 	for range maxCorrections {
-		hidden := v.hiddenRegions(f.src.Regions, foreign)
+		hidden := v.hiddenRegions(f.src.Regions, foreign, removed)
 		f.input = insertPlaceholders(f.src.Data, hidden, delimiters)
+		for start, end := range removed {
+			copy(f.input[start:end], bytes.Repeat([]byte(" "), end-start))
+		}
 		f.roots, f.scalars, f.places = nil, nil, nil
 		w := walker{file: f, locator: newLocator(f.input), Placeholders: format.Placeholders{
 			Delimiters: delimiters, Source: f.src, Regions: hidden,
@@ -127,12 +132,44 @@ func (f *file) scanView(v view, delimiters format.Delimiters) error {
 		switch {
 		case w.unpaired:
 			return errUnpairedBraces
-		case len(w.foreign) == 0:
+		case len(w.foreign) == 0 && !f.noteComments(removed):
 			return nil
 		}
 		maps.Copy(foreign, w.foreign)
 	}
 	return errUnpairedBraces
+}
+
+// noteComments notes where the comments of a template begin and end which are at the beginning or the end of a scalar
+// without quotes. It returns false if there are none. The tool removes them, so they are no part of the value.
+func (f *file) noteComments(removed map[int]int) (found bool) {
+	if !f.src.RemovesComments {
+		return false
+	}
+	for i := range f.scalars {
+		s := &f.scalars[i]
+		if !s.Plain || s.Key || !f.hasReference(s.Parts) {
+			continue
+		}
+		note := func(p *format.Part) bool {
+			isComment := p.Region != nil && p.Region.Literal && strings.HasPrefix(p.Text, "{#")
+			if isComment {
+				removed[p.Region.Start], found = p.Region.End, true
+			}
+			return isComment || p.Region == nil && strings.Trim(p.Text, format.Blanks) == ""
+		}
+		for k := 0; k < len(s.Parts) && note(&s.Parts[k]); k++ {
+		}
+		for k := len(s.Parts) - 1; k >= 0 && note(&s.Parts[k]); k-- {
+		}
+	}
+	return found
+}
+
+func (f *file) hasReference(parts []format.Part) bool {
+	return slices.ContainsFunc(parts, func(p format.Part) bool {
+		return p.Region != nil && f.src.IsReference(p.Region, p.Text)
+	})
 }
 
 // parseError returns the error of a file that is not YAML.
