@@ -200,6 +200,21 @@ func TestDeletionWhileEditingKeepsWhatWasTyped(t *testing.T) {
 		`/e/dev/new"`).lacks(t, canary)
 }
 
+// TestSessionThatEndsDuringTheEditOfATypeKeepsTheSchema sends the form of a type without a session.
+func TestSessionThatEndsDuringTheEditOfATypeKeepsTheSchema(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	d.must(secretType("login", `{"type": "object"}`))
+	d.now = d.now.Add(31 * time.Minute)
+	const schema = `{"type": "object", "title": "typed"}`
+	d.post("/ui/p/default/types/login", url.Values{"schema": {schema}}).
+		is(t, 401, `name="kept.schema" value="{&#34;type&#34;: &#34;object&#34;, &#34;title&#34;: &#34;typed&#34;}"`)
+	d.signIn()
+	d.post("/ui/p/default/types/login", url.Values{"schema": {schema}, "restored": {"yes"}}).
+		is(t, 200, "typed", "Save changes").lacks(t, "Saved.")
+	d.get("/ui/p/default/types/login").is(t, 200).lacks(t, "typed")
+}
+
 // TestSessionThatEndsDuringAnEditKeepsWhatWasTyped signs in again, and goes back to the form.
 func TestSessionThatEndsDuringAnEditKeepsWhatWasTyped(t *testing.T) {
 	d := newDashboard(t)

@@ -195,3 +195,25 @@ func BenchmarkMay(b *testing.B) {
 		})
 	}
 }
+
+// A place that is protected is met by the grants that name it.
+func TestDecideSomeOfAProtectedEnvironment(t *testing.T) {
+	project := []Grant{{Rights: []backend.Right{backend.RightWrite}, Where: backend.Where{Project: "p", Names: "db_*"}}}
+	named := []Grant{{Rights: []backend.Right{backend.RightWrite},
+		Where: backend.Where{Project: "p", Environment: "prod", Names: "db_*"}}}
+	everywhere := []Grant{{Rights: []backend.Right{backend.RightWrite}, Everywhere: true}}
+	protected := backend.Place{Project: "p", Environment: "prod", Protected: true}
+	open := backend.Place{Project: "p", Environment: "dev"}
+	for i, c := range []struct {
+		grants []Grant
+		in     backend.Place
+		want   bool
+	}{
+		{project, protected, false}, {project, open, true}, {named, protected, true}, {named, open, false},
+		{everywhere, protected, true}, {project, backend.Place{Project: "p"}, true},
+	} {
+		if DecideSome(c.grants, backend.RightWrite, c.in) != c.want {
+			t.Errorf("case %d is not %v", i, c.want)
+		}
+	}
+}

@@ -33,8 +33,8 @@ func keptOf(r *http.Request) []keptField {
 	if i := strings.LastIndex(path, "/"); i >= 0 {
 		last = path[i+1:]
 	}
-	isForm := slices.Contains([]string{"new", "new-value", "edit", "new-type"}, last) && strings.HasPrefix(path, Root+"p/")
-	if !isForm {
+	isForm := slices.Contains([]string{"new", "new-value", "edit", "new-type"}, last) || strings.Contains(path, "/types/")
+	if !isForm || !strings.HasPrefix(path, Root+"p/") {
 		return nil
 	}
 	var out []keptField
