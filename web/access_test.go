@@ -101,3 +101,26 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	eve.get("/ui/sessions").is(t, 200, "Sign in").lacks(t, "this one")
 	d.post("/ui/sessions", url.Values{"id": {ids[0][1]}}).is(t, 200, "Sign in") // its own
 }
+
+// TestAccessForWhoMayBindInOneProject has a token that may bind in one project, and not list all tokens.
+func TestAccessForWhoMayBindInOneProject(t *testing.T) {
+	d, _ := newServers(t)
+	d.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindProject, Name: "shop"})
+	token, _ := d.newToken("lead", backend.RoleNone, backend.Person)
+	_, mate := d.newToken("mate", backend.RoleNone, backend.Workload)
+	d.newToken("stranger", backend.RoleNone, backend.Workload)
+	d.must(bind("lead-1", "admin", "lead", backend.Where{Project: "default"}),
+		bind("mate-1", "viewer", "mate", backend.Where{Project: "default", Environment: "dev"}),
+		bind("stranger-1", "viewer", "stranger", backend.Where{Project: "shop"}))
+	d.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200, "/access\"", "/tokens\"")
+	d.get("/ui/access").is(t, 200, ">mate<", "mate-1").lacks(t, "stranger")
+	d.get("/ui/access/new").is(t, 200, "token: and its id").lacks(t, "stranger")
+	v := url.Values{"to": {"token:" + mate}, "role": {"editor"}, "at": {"default/dev"}, "name": {"mate-2"},
+		"do": {"create"}}
+	d.post("/ui/access/new", v).is(t, 200, "Created.", "mate-2")
+	v.Set("at", "shop")
+	v.Set("name", "mate-3")
+	d.post("/ui/access/new", v).is(t, 422)
+	d.get("/ui/tokens").is(t, 200, "Add token").lacks(t, "stranger")
+	d.get(d.path(d.object(backend.KindSecret, "db_password"), "")).is(t, 200, "Who may have the value", ">lead<")
+}

@@ -233,21 +233,9 @@ func (b *binding) refused() error {
 
 // load reads what the form offers.
 func (b *binding) load(q *site.Request) error {
-	tokens, err := q.List(backend.Query{Kind: backend.KindToken})
-	if err != nil {
+	var err error
+	if b.Principals, err = grants.Principals(q); err != nil {
 		return err
-	}
-	for _, t := range tokens {
-		if t.Role == backend.RoleNone {
-			b.Principals = append(b.Principals, backend.ToToken+t.Name)
-		}
-	}
-	groups, err := q.List(backend.Query{Kind: backend.KindGroup})
-	if err != nil {
-		return err
-	}
-	for _, g := range groups {
-		b.Principals = append(b.Principals, backend.ToGroup+g.Name)
 	}
 	if b.Roles, err = q.List(backend.Query{Kind: backend.KindRole}); err != nil {
 		return err

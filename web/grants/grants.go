@@ -4,20 +4,79 @@
 package grants
 
 import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
 
-// Read returns why tokens have rights, as far as the person may see it, and the tokens.
+// Read returns why tokens have rights, as far as the person may see it, and the tokens that the person may list.
 func Read(q *site.Request) (assignments []access.Assignment, tokens []backend.Object, err error) {
-	var lists [4][]backend.Object
-	for i, kind := range []backend.Kind{backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding} {
+	var lists [3][]backend.Object
+	for i, kind := range []backend.Kind{backend.KindRole, backend.KindGroup, backend.KindBinding} {
 		if lists[i], err = q.List(backend.Query{Kind: kind}); err != nil {
 			return nil, nil, err
 		}
 	}
-	return access.Assignments(lists[0], lists[1], lists[2], lists[3]), lists[0], nil
+	tokens, err = q.List(backend.Query{Kind: backend.KindToken})
+	known := tokens
+	if errors.Is(err, backend.ErrDenied) {
+		// Who may bind at some places sees the bindings there, and no list of tokens.
+		known, err = named(lists[1], lists[2]), nil
+	}
+	return access.Assignments(known, lists[0], lists[1], lists[2]), tokens, err
+}
+
+// named returns the tokens that groups and bindings name.
+func named(groups, bindings []backend.Object) []backend.Object {
+	names := map[string]bool{}
+	add := func(principal string) {
+		if name, ok := strings.CutPrefix(principal, backend.ToToken); ok {
+			names[name] = true
+		}
+	}
+	for _, g := range groups {
+		for _, m := range g.Members {
+			add(m)
+		}
+	}
+	for _, b := range bindings {
+		if b.Grant != nil {
+			add(b.Grant.To)
+		}
+	}
+	var out []backend.Object
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		out = append(out, backend.Object{Kind: backend.KindToken, ID: name, Name: name, Role: backend.RoleNone})
+	}
+	return out
+}
+
+// Principals returns whom a binding can be for, as far as the person may list them: the tokens without a role, and the
+// groups.
+func Principals(q *site.Request) ([]string, error) {
+	groups, err := q.List(backend.Query{Kind: backend.KindGroup})
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := q.List(backend.Query{Kind: backend.KindToken})
+	if errors.Is(err, backend.ErrDenied) {
+		err = nil
+	}
+	var out []string
+	for _, t := range tokens {
+		if t.Role == backend.RoleNone {
+			out = append(out, backend.ToToken+t.Name)
+		}
+	}
+	for _, g := range groups {
+		out = append(out, backend.ToGroup+g.Name)
+	}
+	return out, err
 }
 
 // Of returns the rights of a token in short: ROLE for a role that holds everywhere, or ROLE@PLACE.
