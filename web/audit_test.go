@@ -20,7 +20,7 @@ func TestAuditShowsWhoDidWhat(t *testing.T) {
 	o := d.object(backend.KindSecret, "db_password")
 	d.post("/ui/sign-in", url.Values{"code": {viewer}}).is(t, 200).lacks(t, "/audit\"")
 	d.post(d.path(o, "/reveal"), nil).is(t, 403)
-	d.get("/ui/audit").is(t, 422, "permission denied")
+	d.get("/ui/audit").is(t, 403, "permission denied")
 	d.get(d.path(o, "")).is(t, 200).lacks(t, "What happened to it")
 	d.browser, d.base = newBrowser(), ""
 	d.post("/ui/sign-in", url.Values{"code": {admin}}).is(t, 200, "/audit\"")

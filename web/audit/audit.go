@@ -5,6 +5,7 @@ package audit
 
 import (
 	"embed"
+	"errors"
 	"net/url"
 	"slices"
 	"strings"
@@ -149,7 +150,7 @@ func show(q *site.Request) error {
 	}
 	status := 200
 	if err := l.load(q); err != nil {
-		if !site.IsUsers(err) {
+		if !site.IsUsers(err) || errors.Is(err, backend.ErrDenied) {
 			return err
 		}
 		l.Error, status = backend.AsError(err), 422

@@ -262,3 +262,28 @@ func TestLongNamesKeepTheLayout(t *testing.T) {
 		t.Errorf("the actions cover %q", covered)
 	}
 }
+
+// TestChoosingATypeKeepsTheKey chooses a type in the menu, and then creates a secret with its form and the key Enter.
+func TestChoosingATypeKeepsTheKey(t *testing.T) {
+	d := newBackend(t)
+	d.serve()
+	p := d.person()
+	p.signIn()
+	p.open("/ui/p/default/e/dev/new")
+	p.fill("#name", "typed_key")
+	p.fill("#description", "kept")
+	_, err := chromedp.RunResponse(p.ctx, chromedp.Evaluate[chromedp.Void](`const s = document.getElementById("typechoice");
+		s.value = "password";
+		s.dispatchEvent(new Event("change", {bubbles: true}))`))
+	p.must(err)
+	p.waits(`document.getElementById("typechoice").value === "password"`)
+	typed := evaluate[string](p, `document.getElementById("name").value + document.getElementById("description").value`)
+	if typed != "typed_keykept" {
+		t.Errorf("after the choice of a type the form has %q", typed)
+	}
+	p.fill("#value", "CANARY-long-enough")
+	_, err = chromedp.RunResponse(p.ctx, chromedp.SendKeys(chromedp.CSS("#name"), "\r"))
+	p.must(err)
+	p.sees("Created.", "typed_key")
+	p.seesNot("CANARY")
+}
