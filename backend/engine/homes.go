@@ -12,8 +12,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
-// A store can read the states of projects with the first statement of a transaction, if it knows them before: see
-// store.WithProjects. The functions here guess them. A wrong guess costs time only.
+// A store can read the states of projects, and entries, with the first statements of a transaction, if it knows them
+// before: see store.WithProjects and store.WithPlaces. The functions here guess them. A wrong guess costs time only.
 
 // homes remembers the ids of projects, by what calls named them or by the id of an entry.
 type homes struct {
@@ -49,7 +49,31 @@ func (h *homes) get(name string) string {
 
 // withProjectsChanged names the projects of changes.
 func (e *Engine) withProjectsChanged(ctx context.Context, changes []backend.Change) context.Context {
-	return e.withProjects(ctx, len(changes), func(i int) string { return cmp.Or(changes[i].Project, changes[i].ID) })
+	ctx = e.withProjects(ctx, len(changes), func(i int) string { return cmp.Or(changes[i].Project, changes[i].ID) })
+	return e.withPlaces(ctx, changes)
+}
+
+// maxNamedPlaces limits the places that a call names, and with them the rows that are read for calls that wait.
+const maxNamedPlaces = 8
+
+// withPlaces names the places that changes look up: those of secrets that get a value. See run.withVersion.
+func (e *Engine) withPlaces(ctx context.Context, changes []backend.Change) context.Context {
+	if len(changes) > maxNamedPlaces {
+		return ctx
+	}
+	var places []store.Place
+	for _, c := range changes {
+		if c.Kind != backend.KindSecret || c.ID != "" || c.Value.Len() == 0 {
+			continue
+		}
+		if p := e.projects.latest(c.Project); p != nil {
+			if environment, err := p.environment(c.Environment); err == nil {
+				places = append(places, store.Place{Kind: c.Kind, Project: p.row.ID, Environment: environment.ID,
+					Scope: scopeOrProject(c.Scope), Name: c.Name})
+			}
+		}
+	}
+	return store.WithPlaces(ctx, places...)
 }
 
 // withProjectsRead names the projects of references.

@@ -43,6 +43,18 @@ func (c *projectCache) get(generation []byte, nameOrID string) *project {
 	return &out
 }
 
+// latest returns a copy of a project as a call has read it last, or nil. It may be out of date.
+func (c *projectCache) latest(nameOrID string) *project {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.projects[nameOrID]
+	if !ok {
+		return nil
+	}
+	out := *p
+	return &out
+}
+
 func (c *projectCache) put(generation []byte, nameOrID string, p *project) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
@@ -102,3 +103,38 @@ func SetStatementTimeout(s *Store, d time.Duration) { s.timeout.Store(int64(d)) 
 
 // RaiseTimeline does what a connection to a new primary does.
 func RaiseTimeline(s *Store) { s.timeline.Add(1) }
+
+// Requests counts the round trips of changes, and their statements.
+type Requests struct{ RoundTrips, Statements int }
+
+// CountRequests counts what the store sends for changes from now on.
+func CountRequests(t *testing.T, s *Store) *Requests {
+	t.Helper()
+	r := &Requests{}
+	config := s.changes.Config()
+	config.ConnConfig.Tracer = (*tracer)(r)
+	s.changes.Close()
+	var err error
+	if s.changes, err = pgxpool.NewWithConfig(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+type tracer Requests
+
+func (r *tracer) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	r.RoundTrips, r.Statements = r.RoundTrips+1, r.Statements+1
+	return ctx
+}
+
+func (*tracer) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+func (r *tracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceBatchStartData) context.Context {
+	r.RoundTrips, r.Statements = r.RoundTrips+1, r.Statements+d.Batch.Len()
+	return ctx
+}
+
+func (*tracer) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+func (*tracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}

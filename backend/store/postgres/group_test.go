@@ -31,6 +31,14 @@ func together(
 	t *testing.T, s *postgres.Store, functions ...func(store.Tx) error,
 ) (errs []error, commits []int) {
 	t.Helper()
+	return togetherIn(t, s, nil, functions...)
+}
+
+// togetherIn does the same for functions of which each looks up the entry in one of these places.
+func togetherIn(
+	t *testing.T, s *postgres.Store, places []store.Place, functions ...func(store.Tx) error,
+) (errs []error, commits []int) {
+	t.Helper()
 	errs = make([]error, len(functions))
 	postgres.OnCommit(s, func(n int) { commits = append(commits, n) })
 	var others sync.WaitGroup
@@ -44,7 +52,11 @@ func together(
 	})
 	<-started
 	for i, f := range functions {
-		others.Go(func() { errs[i] = s.Update(t.Context(), f) })
+		ctx := t.Context()
+		if places != nil {
+			ctx = store.WithPlaces(ctx, places[i])
+		}
+		others.Go(func() { errs[i] = s.Update(ctx, f) })
 		for postgres.Waiting(s) != i+1 {
 		}
 	}

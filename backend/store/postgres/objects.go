@@ -126,28 +126,44 @@ func (t *tx) Count(ctx context.Context, f store.Filter) (int, error) {
 func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry)) error {
 	// OFFSET 0 makes PostgreSQL look up each name in the index. Otherwise a plan that is made while the table has no
 	// statistics reads all objects of the project.
-	const text = "SELECT " + objectColumns + `,
-		coalesce(v.project, ''), coalesce(v.object, ''), coalesce(v.version, 0), coalesce(v.environment_key, ''),
-		coalesce(v.type, ''), coalesce(v.schema_hash, ''), coalesce(v.form, ''), coalesce(v.created_at, 0),
-		coalesce(v.created_by, ''), v.attributes, v.deployment_mac, v.sealed
+	const text = "SELECT " + entryColumns + `
 		FROM (SELECT DISTINCT unnest($3::text[])) AS n (name) CROSS JOIN LATERAL (SELECT * FROM object
 			WHERE project = $1 AND kind = $2 AND name = n.name AND environment = ANY($4::text[]) AND scope = ANY($5::text[])
-			OFFSET 0) o
-		LEFT JOIN version v ON v.project = o.project AND v.object = o.id AND v.version = o.version`
+			OFFSET 0) o ` + currentVersion
+	if err := t.usable(ctx, false); err != nil {
+		return err
+	}
+	if t.ahead.lookup(l, each) {
+		return nil
+	}
 	args := []any{l.Project, string(l.Kind), list(l.Names), list(l.Environments), list(l.Scopes)}
 	return t.query(ctx, text, args, func(rows pgx.Rows) error {
-		var o objectRow
-		var v versionRow
-		if err := rows.Scan(append(o.columns(), v.columns()...)...); err != nil {
-			return err
+		e, err := scanEntry(rows)
+		if err == nil {
+			each(e)
 		}
-		e := store.Entry{Object: o.object()}
-		if v.Object != "" {
-			e.Current = v.version()
-		}
-		each(e)
-		return nil
+		return err
 	})
+}
+
+// entryColumns are those of an object and of its current version, which is joined by currentVersion.
+const (
+	entryColumns = objectColumns + `,
+		coalesce(v.project, ''), coalesce(v.object, ''), coalesce(v.version, 0), coalesce(v.environment_key, ''),
+		coalesce(v.type, ''), coalesce(v.schema_hash, ''), coalesce(v.form, ''), coalesce(v.created_at, 0),
+		coalesce(v.created_by, ''), v.attributes, v.deployment_mac, v.sealed`
+	currentVersion = `LEFT JOIN version v ON v.project = o.project AND v.object = o.id AND v.version = o.version`
+)
+
+func scanEntry(rows pgx.Rows) (store.Entry, error) {
+	var o objectRow
+	var v versionRow
+	err := rows.Scan(append(o.columns(), v.columns()...)...)
+	e := store.Entry{Object: o.object()}
+	if v.Object != "" {
+		e.Current = v.version()
+	}
+	return e, err
 }
 
 // list turns nil into an empty list, because ANY(NULL) selects nothing for another reason.
@@ -167,22 +183,24 @@ func objectValues(o store.Object) []any {
 // InsertObject implements store.Tx. The end of the transaction checks the place.
 func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
 	t.place(o)
-	return t.execLater(ctx, later{`WITH named AS (INSERT INTO object_id (id, project) VALUES ($1, $2))
+	t.ahead.forget(o.ID, store.PlaceOf(o))
+	return t.keepAhead(ctx, later{text: `WITH named AS (INSERT INTO object_id (id, project) VALUES ($1, $2))
 		INSERT INTO object (id, project, kind, environment, scope, name, type, link, version, revision, attributes, mac,
 			created_at, updated_at, deployment_mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, objectValues(o),
-		func(_ int64, err error) error { return withPlace(err, o) }})
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`, args: objectValues(o),
+		done: func(_ int64, err error) error { return withPlace(err, o) }})
 }
 
 // UpdateObject implements store.Tx. The end of the transaction checks the place.
 func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
 	t.place(o)
-	return t.execLater(ctx, later{`WITH moved AS (UPDATE object_id SET project = $2 WHERE id = $1 AND project <> $2)
+	t.ahead.forget(o.ID, store.PlaceOf(o))
+	return t.keepAhead(ctx, later{text: `WITH moved AS (UPDATE object_id SET project = $2 WHERE id = $1 AND project <> $2)
 		UPDATE object o SET project = $2, kind = $3, environment = $4, scope = $5, name = $6, type = $7, link = $8,
 			version = $9, revision = $10, attributes = $11, mac = $12, created_at = $13, updated_at = $14,
 			deployment_mac = $15
 		FROM object_id i WHERE i.id = $1 AND o.project = i.project AND o.id = i.id AND o.revision = $10 - 1`,
-		objectValues(o), func(n int64, err error) error {
+		args: objectValues(o), row: updatedObject{o}, done: func(n int64, err error) error {
 			if err == nil && n == 0 {
 				return backend.Errorf(backend.CodeNotFound, "%s %s does not exist at revision %d", o.Kind,
 					backend.Quote(o.Name), o.Revision-1)
@@ -195,10 +213,10 @@ func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
 func (t *tx) DeleteObject(ctx context.Context, id string) error {
 	// The parts of one statement see the rows as they were before it, and a foreign key is checked after all of them.
 	delete(t.placed, id)
-	return t.execLater(ctx, later{`WITH named AS (DELETE FROM object_id WHERE id = $1 RETURNING project),
+	return t.execLater(ctx, later{text: `WITH named AS (DELETE FROM object_id WHERE id = $1 RETURNING project),
 			versions AS (DELETE FROM version v USING named WHERE v.project = named.project AND v.object = $1)
-		DELETE FROM object o USING named WHERE o.project = named.project AND o.id = $1`, []any{id},
-		func(n int64, err error) error {
+		DELETE FROM object o USING named WHERE o.project = named.project AND o.id = $1`, args: []any{id},
+		done: func(n int64, err error) error {
 			if err == nil && n == 0 {
 				return noObject(id)
 			}
@@ -211,10 +229,10 @@ func (t *tx) DeleteObjects(ctx context.Context, project string, ids []string) er
 	for _, id := range ids {
 		delete(t.placed, id)
 	}
-	return t.execLater(ctx, later{`WITH named AS (DELETE FROM object_id WHERE id = ANY($2::text[])),
+	return t.execLater(ctx, later{text: `WITH named AS (DELETE FROM object_id WHERE id = ANY($2::text[])),
 			versions AS (DELETE FROM version v WHERE v.project = $1 AND v.object = ANY($2::text[]))
-		DELETE FROM object o WHERE o.project = $1 AND o.id = ANY($2::text[])`, []any{project, list(ids)},
-		func(n int64, err error) error {
+		DELETE FROM object o WHERE o.project = $1 AND o.id = ANY($2::text[])`, args: []any{project, list(ids)},
+		done: func(n int64, err error) error {
 			if err == nil && n != int64(len(ids)) {
 				return noObject(ids[0])
 			}

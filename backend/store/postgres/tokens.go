@@ -87,12 +87,12 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 // SaveIdempotencyRecord implements store.Tx.
 func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecord, olderThan time.Time) error {
 	// A record with the same key stays for the second part of the statement, even if it is too old.
-	return t.execLater(ctx, later{text: `WITH old AS (DELETE FROM idempotency_record WHERE at < $6 AND key <> $1)
+	return t.keepAhead(ctx, later{text: `WITH old AS (DELETE FROM idempotency_record WHERE at < $6 AND key <> $1)
 		INSERT INTO idempotency_record (key, request, outcome, at, deployment_mac) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (key) DO UPDATE SET request = excluded.request, outcome = excluded.outcome, at = excluded.at,
 			deployment_mac = excluded.deployment_mac`, args: []any{r.Key, bytea(r.Request), bytea(r.Outcome),
 		r.At.UnixMicro(), bytea(r.DeploymentMAC), olderThan.UnixMicro()},
-		done: func(_ int64, err error) error { return err }})
+		done: func(_ int64, err error) error { return err }, row: independent{}})
 }
 
 // IdempotencyRecord implements store.Tx.

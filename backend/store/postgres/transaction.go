@@ -153,27 +153,29 @@ type changes struct {
 	states  *batchStates
 	broken  error                   // after which PostgreSQL refuses further statements
 	placed  map[string]store.Object // of the only call: see tx.placed
+	ahead   *ahead
 }
 
 var _ queue.Transaction = (*changes)(nil)
 
 // beginChanges takes the lock of the changes. The statement after it has its own snapshot, which shows the last
 // commit. It reads the states that every change of a signed store reads, and
-// the rows of the logs to which a change probably adds records.
+// the rows of the logs to which a change probably adds records, and the entries that this call probably looks up.
 func (s *Store) beginChanges(ctx context.Context) (queue.Transaction, error) {
-	states, logs := newBatchStates(), map[string]store.Log{}
+	states, logs, ahead := newBatchStates(), map[string]store.Log{}, newAhead()
 	c, err := begin(ctx, s.changes, func() *pgx.Batch {
 		b := &pgx.Batch{}
 		b.Queue(beginChange)
 		b.Queue("SELECT " + changeLock)
 		s.queueStates(ctx, b, states.known)
 		queueLogs(b, slices.Concat(store.ProjectsOf(ctx), []string{""}), logs)
+		ahead.queue(b, store.PlacesOf(ctx))
 		return b
 	})
 	if err != nil {
 		return nil, s.beginError(ctx, err)
 	}
-	return &changes{store: s, conn: c, states: states, logs: logs}, nil
+	return &changes{store: s, conn: c, states: states, logs: logs, ahead: ahead}, nil
 }
 
 // Broken implements queue.Transaction.
@@ -185,7 +187,7 @@ func (b *changes) Run(ctx context.Context, f func(store.Tx) error, alone bool) (
 		return b.store.translate(err)
 	}
 	t := &tx{store: b.store, conn: b.conn.Conn(), writable: true, states: b.states, shared: !alone,
-		queued: b.waiting, earlier: len(b.waiting)}
+		queued: b.waiting, earlier: len(b.waiting), ahead: b.ahead}
 	b.waiting = nil
 	done := false
 	defer func() { // also when the function panics
@@ -241,7 +243,7 @@ func queueLogs(b *pgx.Batch, names []string, into map[string]store.Log) {
 
 // flush sends the statements that wait, and reads the rows of logs that the commit needs and that are not known.
 func (b *changes) flush() error {
-	t := &tx{store: b.store, conn: b.conn.Conn(), writable: true, queued: b.waiting}
+	t := &tx{store: b.store, conn: b.conn.Conn(), writable: true, queued: merged(b.waiting)}
 	b.waiting = nil
 	names := missing(store.NamesOfLogs(b.records), b.logs)
 	if len(names) == 0 {

@@ -35,6 +35,7 @@ type tx struct {
 	shared  bool // other calls share the transaction, so the first statement of this one that is sent has a savepoint
 	saved   bool // the savepoint "member" was set
 	records []store.Record
+	ahead   *ahead // nil if nothing was read before the function
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -76,10 +77,18 @@ type later struct {
 	args []any
 	// done turns the result into an error; nil accepts everything.
 	done func(rows int64, err error) error
+	// row is what the statement writes, if it can be merged with others: see merged.
+	row any
 }
 
 // execLater adds a statement that is sent with the next one.
 func (t *tx) execLater(ctx context.Context, l later) error {
+	t.ahead.clear()
+	return t.keepAhead(ctx, l)
+}
+
+// keepAhead does the same for a statement that changes nothing in ahead but what was forgotten before.
+func (t *tx) keepAhead(ctx context.Context, l later) error {
 	if err := t.usable(ctx, true); err != nil {
 		return err
 	}
@@ -92,9 +101,10 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (changed int64,
 	if err := t.usable(ctx, true); err != nil {
 		return 0, err
 	}
+	t.ahead.clear()
 	t.save()
 	if len(t.queued) > 0 {
-		err = t.execLater(ctx, later{text, args, func(n int64, err error) error {
+		err = t.execLater(ctx, later{text: text, args: args, done: func(n int64, err error) error {
 			changed = n
 			return err
 		}})
@@ -212,6 +222,7 @@ func (t *tx) queryWritten(ctx context.Context, text string, args []any, scan fun
 	if err := t.usable(ctx, true); err != nil {
 		return err
 	}
+	t.ahead.clear()
 	t.save()
 	return t.run(ctx, text, args, scan)
 }

@@ -35,17 +35,22 @@ func (r *versionRow) version() store.Version {
 // InsertVersion implements store.Tx. A version of a missing object violates a foreign key and gives ErrInternal,
 // because it is a defect of the caller.
 func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
-	return t.execLater(ctx, later{`INSERT INTO version (project, object, version, environment_key, type, schema_hash, form,
-			sealed, created_at, created_by, attributes, deployment_mac)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, []any{v.Project, v.Object, v.Version, v.EnvironmentKey,
-		v.Type, v.SchemaHash, v.Form, bytea(v.Sealed), v.CreatedAt.UnixMicro(), v.CreatedBy, bytea(v.Attributes),
-		bytea(v.DeploymentMAC)}, func(_ int64, err error) error {
-		if errors.Is(err, backend.ErrExists) {
-			return backend.Errorf(backend.CodeExists, "version %d of object %s already exists", v.Version,
-				backend.Quote(v.Object))
-		}
-		return err
-	}})
+	t.ahead.forget(v.Object, store.Place{})
+	return t.keepAhead(ctx, later{text: "INSERT INTO version (" + versionNames + `)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, args: versionValues(v), row: insertedVersion{v},
+		done: func(_ int64, err error) error {
+			if errors.Is(err, backend.ErrExists) {
+				return backend.Errorf(backend.CodeExists, "version %d of object %s already exists", v.Version,
+					backend.Quote(v.Object))
+			}
+			return err
+		}})
+}
+
+// versionValues returns the columns of versionNames.
+func versionValues(v store.Version) []any {
+	return []any{v.Project, v.Object, v.Version, v.EnvironmentKey, v.Type, v.SchemaHash, string(v.Form), bytea(v.Sealed),
+		v.CreatedAt.UnixMicro(), v.CreatedBy, bytea(v.Attributes), bytea(v.DeploymentMAC)}
 }
 
 // versions runs a query for versionColumns and the sealed bytes.

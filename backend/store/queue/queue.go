@@ -50,6 +50,12 @@ type Transaction interface {
 	End(calls int) (Result, error)
 }
 
+// Preparer is a Transaction that reads what its calls probably need, before they run.
+type Preparer interface {
+	// Prepare gets the contexts of the calls that Run will be called with, but for the one with which it was begun.
+	Prepare(calls []context.Context)
+}
+
 // Result says what the end of a transaction means for its calls.
 type Result int
 
@@ -187,7 +193,19 @@ func (q *Queue) lead(m *member) error {
 	if err != nil {
 		return err
 	}
-	return q.run(&batch{t, append([]*member{m}, q.take(MaxCalls-1)...)})
+	others := q.take(MaxCalls - 1)
+	if p, ok := t.(Preparer); ok && len(others) > 0 {
+		p.Prepare(contexts(others))
+	}
+	return q.run(&batch{t, append([]*member{m}, others...)})
+}
+
+func contexts(members []*member) []context.Context {
+	out := make([]context.Context, len(members))
+	for i, m := range members {
+		out[i] = m.ctx
+	}
+	return out
 }
 
 // updateAlone makes a transaction of one call.
