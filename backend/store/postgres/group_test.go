@@ -300,6 +300,33 @@ func TestRecordsHaveDenseNumbers(t *testing.T) {
 	}
 }
 
+// Servers do not fail while another one begins a log: one of them can wait for it, and hold a log that the other one
+// waits for.
+func TestServersWriteWhileALogBegins(t *testing.T) {
+	address := created(t)
+	var stores []*postgres.Store
+	for range 4 {
+		stores = append(stores, opened(t, address))
+	}
+	const rounds = 150
+	for round := range rounds {
+		begins := store.Record{Log: fmt.Sprint(round)}
+		var writers sync.WaitGroup
+		for i, s := range stores {
+			records := []store.Record{begins, {Log: "z"}}[:1+min(i, 1)]
+			writers.Go(func() {
+				if err := s.Reads().AppendRecords(t.Context(), records...); err != nil {
+					t.Errorf("round %d: %v", round, err)
+				}
+			})
+		}
+		writers.Wait()
+	}
+	if n := len(query(t, address, "SELECT log FROM pouncet.read_record")); n != rounds*(2*len(stores)-1) {
+		t.Errorf("%d records, want %d", n, rounds*(2*len(stores)-1))
+	}
+}
+
 // A record that exists before it is written is an error, and the numbers stay.
 func TestARecordThatExistsIsReported(t *testing.T) {
 	address := created(t)

@@ -86,8 +86,24 @@ func (l *ReadLog) write(records []store.Record, _, _ int) error {
 
 const selectGeneration = "SELECT sealed FROM sealed_state WHERE name = '" + store.GenerationState + "'"
 
-// commit adds records, and notes which secrets they resolve.
+// commit adds records, and notes which secrets they resolve. It begins logs first, for good: a transaction that kept
+// the locks of others meanwhile could wait for one that waits for it.
 func (l *ReadLog) commit(ctx context.Context, records []store.Record, withNotes bool) error {
+	for {
+		absent, err := l.commitTo(ctx, records, withNotes)
+		if err != nil || len(absent) == 0 {
+			return err
+		}
+		_, err = l.store.changes.Exec(ctx, `INSERT INTO read_log (log, next_number)
+			SELECT log, 1 FROM unnest($1::text[]) AS u (log) ORDER BY log ON CONFLICT (log) DO NOTHING`, absent)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// commitTo does the same if all logs exist. Otherwise it returns those that do not.
+func (l *ReadLog) commitTo(ctx context.Context, records []store.Record, withNotes bool) (absent []string, err error) {
 	names, known := store.NamesOfLogs(records), map[string]store.Log{}
 	confirms := slices.ContainsFunc(records, func(r store.Record) bool { return r.Confirm != nil })
 	var present []byte
@@ -103,7 +119,7 @@ func (l *ReadLog) commit(ctx context.Context, records []store.Record, withNotes 
 		return b
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	healthy := false
 	defer func() { // also when the driver panics
@@ -115,12 +131,14 @@ func (l *ReadLog) commit(ctx context.Context, records []store.Record, withNotes 
 	if confirms {
 		records = confirmed(records, present)
 	}
-	if err := l.createLogs(ctx, c, missing(names, known), known); err != nil {
-		return err
+	if absent := missing(names, known); len(absent) > 0 {
+		_, err := c.Exec(ctx, "ROLLBACK")
+		healthy = err == nil
+		return absent, err
 	}
 	statements, err := readTables.adding(l.store.Prover(), known, records)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var due queue.DueNotes
 	if withNotes {
@@ -128,11 +146,11 @@ func (l *ReadLog) commit(ctx context.Context, records []store.Record, withNotes 
 		statements = append(statements, noting(due.Soon)...)
 	}
 	if err := commitWith(ctx, c, statements); err != nil {
-		return err
+		return nil, err
 	}
 	healthy = true
 	l.notes.Written(due)
-	return nil
+	return nil, nil
 }
 
 // noteLate notes what the readers did not wait for.
@@ -157,18 +175,6 @@ func confirmed(records []store.Record, present []byte) []store.Record {
 		}
 	}
 	return out
-}
-
-// createLogs adds the rows of new logs, and locks them. Another server may do the same.
-func (l *ReadLog) createLogs(ctx context.Context, c *pgxpool.Conn, names []string, known map[string]store.Log) error {
-	if len(names) == 0 {
-		return nil
-	}
-	b := &pgx.Batch{}
-	b.Queue(`INSERT INTO read_log (log, next_number) SELECT log, 1 FROM unnest($1::text[]) AS u (log) ORDER BY log
-		ON CONFLICT (log) DO NOTHING`, names)
-	b.Queue(readTables.locking(), names).Query(func(rows pgx.Rows) error { return scanLogs(rows, known) })
-	return c.SendBatch(ctx, b).Close()
 }
 
 // commitWith runs statements and commits, in one round trip.
