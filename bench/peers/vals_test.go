@@ -86,7 +86,7 @@ func ourRender(b testing.TB) func() {
 	for i := range references {
 		values[fmt.Sprintf("secret_%d", i)] = backend.PlaintextString(value(i))
 	}
-	files := []interpolate.File{{Name: "f", Data: document(func(i int) string {
+	files := []interpolate.File{{Name: "f.yaml", Data: document(func(i int) string {
 		return fmt.Sprintf("\"{{ get_secret_value('secret_%d') }}\"", i)
 	})}}
 	return func() {
