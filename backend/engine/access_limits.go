@@ -14,6 +14,9 @@ import (
 func (r *run) checkNewBinding(g backend.Grant, bindings []store.Object) error {
 	inProject := 0
 	for _, row := range bindings {
+		if row.Untrusted != nil {
+			continue // it gives nothing
+		}
 		other, err := grantOf(row)
 		if err != nil {
 			return err

@@ -70,7 +70,8 @@ func (n *accessNames) rowName(kind backend.Kind, id string) (string, error) {
 	if !backend.IsID(id) {
 		return id, nil
 	}
-	rows, err := n.tx.Objects(n.ctx, store.Filter{Kind: kind, Project: stored.DeploymentKey, ID: id, Limit: 1})
+	rows, err := n.tx.Objects(n.ctx, store.Filter{Kind: kind, Project: stored.DeploymentKey, ID: id, Limit: 1,
+		AnyState: true})
 	if err != nil || len(rows) == 0 {
 		return id, err
 	}
@@ -132,7 +133,8 @@ func (l listing) accessObjects() (backend.Page, error) {
 	if !l.access.MaySome(backend.RightBind, backend.Place{}) {
 		return backend.Page{}, l.access.denied(backend.RightBind, "list", l.q.Kind.Plural(), nil, backend.Place{})
 	}
-	rows, err := l.tx.Objects(l.ctx, store.Filter{Kind: l.q.Kind, Project: stored.DeploymentKey})
+	rows, err := l.tx.Objects(l.ctx, store.Filter{Kind: l.q.Kind, Project: stored.DeploymentKey,
+		AnyState: true})
 	if err != nil {
 		return backend.Page{}, err
 	}

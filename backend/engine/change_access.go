@@ -4,6 +4,7 @@ package engine
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"strings"
 
@@ -16,7 +17,8 @@ import (
 // projects and environments by id, so that a rename changes no right, and an object that is created under the name of a
 // deleted one gets none.
 
-// accessRows are the roles, groups and bindings by kind, as a transaction sees them.
+// accessRows are the roles, groups and bindings by kind, as a transaction sees them. They are those that count: it
+// fails if one was removed or put back outside Pouncet, and leaves out those that cannot be trusted.
 func (r *run) accessRows(kind backend.Kind) ([]store.Object, error) {
 	return r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: stored.DeploymentKey})
 }
@@ -32,11 +34,17 @@ func (r *run) changeAccess(c backend.Change, id string) (backend.Outcome, error)
 			return backend.Outcome{}, err
 		}
 	}
-	rows, err := r.accessRows(c.Kind)
+	rows, err := r.anyAccessRows(c.Kind)
+	if err == nil && c.Op != backend.OpDelete {
+		_, err = r.accessRows(c.Kind)
+	}
 	if err != nil {
 		return backend.Outcome{}, err
 	}
 	row, exists := named(rows, c.ID, c.Name)
+	if exists && row.Untrusted != nil {
+		return r.deleteUntrusted(c, row)
+	}
 	if exists && c.Kind == backend.KindBinding {
 		if exists, err = r.managesBinding(row); err != nil {
 			return backend.Outcome{}, err
@@ -157,18 +165,24 @@ func named(rows []store.Object, id, name string) (store.Object, bool) {
 // deleteAccess deletes a row. A role or group that a binding uses stays.
 func (r *run) deleteAccess(row store.Object, a attributes) (backend.Outcome, error) {
 	o, err := r.accessObject(row)
+	if errors.Is(err, backend.ErrCorrupt) { // it names another row that cannot be trusted
+		o, err = untrustedAccess(row), nil
+	}
 	if err != nil {
 		return backend.Outcome{}, err
 	}
 	if err := r.allowAccess(row, a, a); err != nil {
 		return backend.Outcome{}, err
 	}
-	bindings, err := r.accessRows(backend.KindBinding)
+	bindings, err := r.anyAccessRows(backend.KindBinding)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
 	var users []backend.Dependent
 	for _, b := range bindings {
+		if b.Untrusted != nil {
+			continue // it gives nothing
+		}
 		g, err := grantOf(b)
 		if err != nil {
 			return backend.Outcome{}, err
@@ -253,6 +267,9 @@ func (r *run) managesBinding(row store.Object) (bool, error) {
 	if r.access.Everywhere(backend.RightBind) {
 		return true, nil
 	}
+	if row.Untrusted != nil {
+		return false, nil
+	}
 	g, err := grantOf(row)
 	if err != nil {
 		return false, err
@@ -269,11 +286,14 @@ func (r *run) rightsOf(role string) ([]backend.Right, error) {
 	if rights, builtIn := backend.RightsOf(backend.Role(role)); builtIn {
 		return rights, nil
 	}
-	rows, err := r.accessRows(backend.KindRole)
+	rows, err := r.anyAccessRows(backend.KindRole)
 	if err != nil {
 		return nil, err
 	}
 	row, _ := named(rows, role, "")
+	if row.Untrusted != nil {
+		return backend.Rights, nil // nobody knows which it had
+	}
 	a, err := decodeAttributes(row)
 	return a.Rights, err
 }
@@ -414,11 +434,14 @@ func (r *run) setMembers(c backend.Change, a *attributes, d *diff) error {
 
 // forgetToken removes the bindings of a deleted token, and the token from its groups.
 func (r *run) forgetToken(id string) error {
-	bindings, err := r.accessRows(backend.KindBinding)
+	bindings, err := r.anyAccessRows(backend.KindBinding)
 	if err != nil {
 		return err
 	}
 	for _, b := range bindings {
+		if b.Untrusted != nil {
+			continue // it gives nothing
+		}
 		g, err := grantOf(b)
 		if err != nil {
 			return err
@@ -429,11 +452,14 @@ func (r *run) forgetToken(id string) error {
 			}
 		}
 	}
-	groups, err := r.accessRows(backend.KindGroup)
+	groups, err := r.anyAccessRows(backend.KindGroup)
 	if err != nil {
 		return err
 	}
 	for _, o := range groups {
+		if o.Untrusted != nil {
+			continue
+		}
 		a, err := decodeAttributes(o)
 		if err != nil {
 			return err

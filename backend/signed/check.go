@@ -38,7 +38,7 @@ const (
 	stateChanged  = "its state was changed outside Pouncet"
 	stateReplaced = "its state was replaced by an older one"
 	stateOrphaned = "it does not exist, but its state does"
-	tokenReturned = "it was deleted, and its row was put back outside Pouncet: delete it again"
+	rowReturned   = "it was deleted, and its row was put back outside Pouncet: delete it again"
 )
 
 // Verify compares all rows with their MACs and with the states, in one read transaction. It takes about 10 µs for each
@@ -80,6 +80,7 @@ type checker struct {
 	owner    store.Object      // the object whose versions are visited
 	counters map[string]uint64 // by state
 	tokens   []store.Token
+	access   []store.Object // roles, bindings and other rows of the deployment
 	found    []Finding
 	accept   accepted
 }
@@ -99,6 +100,7 @@ func check(ctx context.Context, inner store.Tx, keys *signers, seen map[string]u
 		return nil, err
 	}
 	c.checkStates(states, seen)
+	c.tellAccess()
 	slices.SortFunc(c.found, func(a, b Finding) int {
 		return cmp.Or(strings.Compare(a.Project, b.Project), strings.Compare(a.Kind, b.Kind), strings.Compare(a.Name, b.Name),
 			strings.Compare(a.ID, b.ID))
@@ -138,7 +140,15 @@ func (c *checker) object(o store.Object) error {
 	}
 	c.owner = o
 	stored := c.signers.objectSummand(o)
-	if !c.signers.isGenuine(c.signers.object(o), o.DeploymentMAC) {
+	genuine := c.signers.isGenuine(c.signers.object(o), o.DeploymentMAC)
+	if isAccessRow(o) {
+		row := o
+		if !genuine {
+			row.Untrusted = errors.New(rowChanged)
+		}
+		c.access = append(c.access, row)
+	}
+	if !genuine {
 		c.changed(Finding{Kind: string(o.Kind), Name: o.Name, ID: o.ID, Project: project, Environment: o.Environment})
 		o.DeploymentMAC = c.signers.sign(c.signers.object(o))
 		o.Attributes = nil
@@ -210,11 +220,14 @@ func (c *checker) checkStates(states []store.State, seen map[string]uint64) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.right)) {
-		if name == accessState {
-			c.checkState(name, sealed[name], seen, rowsMissing, c.tokensFit)
-			continue
+		fits := func(want sum) bool { return want == c.stored[name] }
+		switch name {
+		case accessState:
+			fits = c.tokensFit
+		case deploymentState:
+			fits = c.accessFits
 		}
-		c.checkState(name, sealed[name], seen, rowsMissing, func(want sum) bool { return want == c.stored[name] })
+		c.checkState(name, sealed[name], seen, rowsMissing, fits)
 	}
 	c.checkState(projectsState, sealed[projectsState], seen, stateReplaced, func(want sum) bool { return want == all })
 }
@@ -244,8 +257,8 @@ func (c *checker) tokensFit(want sum) bool {
 		return true
 	}
 	for _, k := range c.tokens {
-		if sums.without(c.signers, k).fit(want) {
-			c.found = append(c.found, tokenFinding(k, tokenReturned))
+		if sums.without(c.signers.tokenSummand(k), k.Untrusted != nil).fit(want) {
+			c.found = append(c.found, tokenFinding(k, rowReturned))
 			return true
 		}
 	}
@@ -271,8 +284,13 @@ func (c *checker) tokenList() string {
 
 func (c *checker) note(name, problem string) {
 	f := Finding{Kind: "state", Name: stateLabel(name), Problem: problem}
-	if name == accessState {
+	switch name {
+	case accessState:
 		f.Detail = c.tokenList()
+	case deploymentState:
+		f.Detail = c.accessList()
+	case projectsState: // any state can be an older one
+		f.Detail = c.tokenList() + "; " + c.accessList()
 	}
 	if id, ok := strings.CutPrefix(name, projectPrefix); ok {
 		f.Name, f.ID, f.Project = c.projectName(id), id, c.projectName(id)

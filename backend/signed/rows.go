@@ -102,6 +102,10 @@ func untrustedObject(o store.Object) error {
 		return err.WithHint("restore the database from a backup, or delete the entry by its id and set it again; to list " +
 			"all such rows: pouncet doctor --storage")
 	}
+	if isAccessRow(o) {
+		return err.WithHint("delete it: pouncet %s delete %s; see what else was changed: pouncet doctor --storage", kind,
+			o.ID)
+	}
 	return err.WithHint(restoreOrAccept)
 }
 

@@ -103,9 +103,10 @@ func (t *tx) checkedTokens(ctx context.Context, st state) ([]store.Token, error)
 	return tokens, t.checkStates(ctx)
 }
 
-// CheckAccess reads all tokens and checks what TokenByHash checks, without what this process has in memory. It returns
-// the tokens that were changed outside Pouncet. err means that nobody gets in: the deployment key is unavailable, a
-// state is missing, changed or older than one that this process has seen, or a token was removed or put back.
+// CheckAccess reads all tokens, and all rows of the deployment such as bindings, and checks them without what this
+// process has in memory. It returns those that were changed outside Pouncet. err means that nobody gets in, or that no
+// token gets rights from bindings: the deployment key is unavailable, a state is missing, changed or older than one
+// that this process has seen, or a token or a row was removed or put back.
 func (s *Store) CheckAccess(ctx context.Context) (changed []error, err error) {
 	err = s.View(ctx, func(inner store.Tx) error {
 		t := inner.(*tx)
@@ -122,38 +123,21 @@ func (s *Store) CheckAccess(ctx context.Context) (changed []error, err error) {
 				changed = append(changed, k.Untrusted)
 			}
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		rows, err := t.allAccessRows(ctx)
+		if err != nil {
+			return err
+		}
+		for _, o := range rows {
+			if o.Untrusted != nil {
+				changed = append(changed, o.Untrusted)
+			}
+		}
+		return t.fitAccessRows(ctx, rows)
 	})
 	return changed, err
-}
-
-// tokenSums are the sums of the tokens whose MAC is right, and of all.
-type tokenSums struct{ trusted, all sum }
-
-func (s *signers) tokenSums(tokens []store.Token) (out tokenSums) {
-	for _, k := range tokens {
-		one := s.tokenSummand(k)
-		out.all = out.all.plus(one)
-		if k.Untrusted == nil {
-			out.trusted = out.trusted.plus(one)
-		}
-	}
-	return out
-}
-
-// fit reports whether the tokens fit the sum of their state. They do if the trusted ones are all that the sum has: then
-// the others were added outside Pouncet. They also do if all together are what it has: then the others are tokens that
-// were changed. In both cases no trusted token was removed or put back.
-func (t tokenSums) fit(want sum) bool { return t.trusted == want || t.all == want }
-
-// without returns the sums without one of the tokens.
-func (t tokenSums) without(s *signers, k store.Token) tokenSums {
-	one := s.tokenSummand(k)
-	t.all = t.all.minus(one)
-	if k.Untrusted == nil {
-		t.trusted = t.trusted.minus(one)
-	}
-	return t
 }
 
 // InsertToken implements store.Tx.
@@ -206,7 +190,7 @@ func (t *tx) DeleteToken(ctx context.Context, id string) error {
 	}
 	want, sums := st.sum.plus(t.deltas[accessState]), t.signers.tokenSums(tokens)
 	switch {
-	case sums.without(t.signers, tokens[i]).fit(want):
+	case sums.without(t.signers.tokenSummand(tokens[i]), tokens[i].Untrusted != nil).fit(want):
 	case tokens[i].Untrusted == nil || sums.fit(want):
 		t.subtract(accessState, t.signers.tokenSummand(tokens[i]))
 	default:

@@ -28,6 +28,8 @@ type tx struct {
 	raised   bool                   // the generation gets new bytes at the end
 	seen     map[string]uint64      // the counters that this process had seen before the transaction began
 	timeline int64                  // of the database, at that time
+
+	accessChecked bool // the rows of the deployment fit their state
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -83,6 +85,9 @@ func (t *tx) verifyAll(rows []store.Object, err error) ([]store.Object, error) {
 
 // Objects implements store.Tx.
 func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error) {
+	if f.Project == stored.DeploymentKey {
+		return t.accessRows(ctx, f)
+	}
 	return t.verifyAll(t.Tx.Objects(ctx, f))
 }
 
@@ -96,6 +101,9 @@ func (t *tx) ObjectByID(ctx context.Context, id string) (store.Object, error) {
 	o, err := t.Tx.ObjectByID(ctx, id)
 	if err == nil {
 		err = t.verify(&o)
+	}
+	if err == nil && isAccessRow(o) {
+		err = t.checkAccessRows(ctx)
 	}
 	return o, err
 }
@@ -259,6 +267,9 @@ func (t *tx) DeleteObject(ctx context.Context, id string) error {
 	before, err := t.present(ctx, id)
 	if err != nil {
 		return err
+	}
+	if isAccessRow(before.row) {
+		return t.deleteAccessRow(ctx, before)
 	}
 	name := stateOf(before.row)
 	versions, err := t.Tx.VersionsOf(ctx, before.row.Project, id, false)

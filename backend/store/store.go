@@ -323,6 +323,10 @@ type Filter struct {
 	// AfterName and AfterID continue a listing after the object with this name and id.
 	AfterName, AfterID string
 	Limit              int // 0 means no limit
+
+	// AnyState selects the rows of the deployment also if one was removed or put back outside Pouncet, and those that
+	// cannot be trusted. It is for who lists or deletes them. What decides about rights never sets it.
+	AnyState bool
 }
 
 // EnvironmentKey is the wrapped key of one (project, environment).
