@@ -64,7 +64,7 @@ func (r *run) changeDraft(c backend.Change, id string) (backend.Outcome, error) 
 		if err := backend.CheckName(c.Kind, row.Name); err != nil {
 			return backend.Outcome{}, err
 		}
-		if err := r.takePlace(row, "", refuseExisting); err != nil {
+		if err := r.takePlace(row, "", r.refuseExisting); err != nil {
 			return backend.Outcome{}, err
 		}
 	}

@@ -85,7 +85,7 @@ func (r *run) changeEntry(c backend.Change, id string) (backend.Outcome, error) 
 	}
 	if e.exists && e.row.Name != before {
 		e.attr.release()
-		if err := r.takePlace(e.row, owner(c, e.attr), refuseExisting); err != nil {
+		if err := r.takePlace(e.row, owner(c, e.attr), r.refuseExisting); err != nil {
 			return backend.Outcome{}, err
 		}
 	}

@@ -87,6 +87,9 @@ func (r *run) allowMember(c backend.Change, m member) error {
 	at, rights := backend.Place{Project: m.in.row.ID}, []backend.Right{backend.RightManage}
 	if c.Kind == backend.KindEnvironment && m.exists && r.sees(m.in, m.row) {
 		at, rights = m.in.place(m.row.ID, "", ""), managing(c.Op)
+		if err := r.allowName(c, shownName(m.row), m.in); err != nil {
+			return err
+		}
 	} else if !m.exists && !creates(c.Op) {
 		return nil // it does not exist
 	}
@@ -113,7 +116,7 @@ func (r *run) orCreated(c backend.Change, created store.Object) (row store.Objec
 	if err != nil || !mine && !r.canBeFreed(c.Kind) {
 		return row, true, false, err
 	}
-	return created, false, false, r.takePlace(created, mark, refuseExisting)
+	return created, false, false, r.takePlace(created, mark, r.refuseExisting)
 }
 
 func (r *run) changeEnvironment(c backend.Change, id string) (backend.Outcome, error) {
@@ -214,7 +217,7 @@ func (r *run) writeMember(
 		if err := r.checkNotWaiting(row, owner(c, a)); err != nil {
 			return backend.Outcome{}, err
 		}
-		if err := r.takePlace(row, owner(c, a), refuseExisting); err != nil {
+		if err := r.takePlace(row, owner(c, a), r.refuseExisting); err != nil {
 			return backend.Outcome{}, err
 		}
 	}

@@ -118,7 +118,11 @@ func (r *run) manageProject(c backend.Change, row store.Object) error {
 	if err != nil {
 		return err
 	}
-	return r.manage(managing(c.Op), backend.Place{Project: row.ID}, in, "project "+backend.Quote(shownName(row)))
+	if err := r.manage(managing(c.Op), backend.Place{Project: row.ID}, in,
+		"project "+backend.Quote(shownName(row))); err != nil {
+		return err
+	}
+	return r.allowName(c, shownName(row), nil)
 }
 
 // takeProjectBack takes back the project that a creation replaces.

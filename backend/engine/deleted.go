@@ -199,6 +199,9 @@ func (r *run) deletedEnvironment(c backend.Change) (*project, store.Object, attr
 		err = r.manage(managing(c.Op), p.place(row.ID, "", ""), p, fmt.Sprintf("environment %q of project %q", a.Was,
 			p.row.Name))
 	}
+	if err == nil {
+		err = r.allowName(c, a.Was, p)
+	}
 	return p, row, a, err
 }
 

@@ -74,20 +74,32 @@ func (a principalAccess) denied(
 			WithHint("use a token whose role allows it, or create one: pouncet token create --role %s",
 				backend.SmallestRole(right))
 	}
-	flags := ""
-	if in != nil {
-		flags = " --project " + in.row.Name
-		if at.Environment != "" {
-			flags += " --env " + in.environmentName(at.Environment)
-		}
-		if at.Environment == backend.AnyEnvironment {
-			flags = " --project " + in.row.Name + " --env '*'"
-		}
+	e := backend.Errorf(backend.CodeDenied, "permission denied: %s has no binding with the right %q to %s %s", who,
+		right, does, what)
+	if in == nil {
+		return e.WithHint("it needs the right %q in all projects; use a token with role %q", right, backend.RoleAdmin)
 	}
-	return backend.Errorf(backend.CodeDenied, "permission denied: %s has no binding with the right %q to %s %s", who,
-		right, does, what).
-		WithHint("to give it: pouncet binding create NAME --role %s --to token:%s%s", backend.SmallestRole(right),
-			a.principal.ID, flags)
+	return e.WithHint("to give it: pouncet binding create NAME --role %s --to token:%s%s", backend.SmallestRole(right),
+		a.principal.ID, whereFlags(in, at))
+}
+
+// whereFlags returns the flags of a binding for one place, or for all places that it stands for.
+func whereFlags(in *project, at backend.Place) string {
+	flags := " --project " + in.row.Name
+	switch at.Environment {
+	case "":
+	case backend.AnyEnvironment:
+		flags += " --env '*'"
+	default:
+		flags += " --env " + in.environmentName(at.Environment)
+	}
+	if at.Scope != "" {
+		flags += " --scope " + at.Scope
+	}
+	if at.Name != "" && backend.CheckName(backend.KindSecret, at.Name) == nil {
+		flags += " --names " + at.Name
+	}
+	return flags
 }
 
 // isTrial reports whether the set only tries its changes, so that the right to compare is enough. Staging needs the
@@ -227,6 +239,22 @@ func (r *run) manage(rights []backend.Right, at backend.Place, in *project, what
 		}
 	}
 	return nil
+}
+
+// allowName refuses to give an environment or a project another name to a caller that could not create one of that name:
+// the answer would tell whether one exists.
+func (r *run) allowName(c backend.Change, name string, in *project) error {
+	if c.Rename == nil || *c.Rename == name {
+		return nil
+	}
+	at := backend.Place{}
+	if in != nil {
+		at.Project = in.row.ID
+	}
+	if r.may(backend.RightManage, at) {
+		return nil
+	}
+	return r.access.denied(backend.RightManage, "rename", c.Kind.String()+" "+backend.Quote(name), in, at)
 }
 
 // managing lists the rights that an operation on an environment or project needs. Its deletion removes its contents.

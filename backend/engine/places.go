@@ -128,16 +128,37 @@ func placeOf(o store.Object) store.Filter {
 	return store.Filter{Kind: o.Kind, Project: o.Project, Environment: o.Environment, Scope: o.Scope, Name: o.Name}
 }
 
-// alreadyExists returns the error of an object whose place is taken.
+// alreadyExists returns the error of an object whose place is taken. The id is "" if the caller may not see the object.
 func alreadyExists(kind backend.Kind, name, id string) *backend.Error {
-	hint := "its id is %s: rename or delete it first, or choose another name"
-	if kind == backend.KindToken { // it has no other name
-		hint = "its id is %s: delete it first, or choose another name"
+	e := backend.Errorf(backend.CodeExists, "%s %s already exists", kind, backend.Quote(name)).At("name")
+	switch {
+	case id == "":
+		return e.WithHint("choose another name")
+	case kind == backend.KindToken: // it has no other name
+		return e.WithHint("its id is %s: delete it first, or choose another name", id)
 	}
-	return backend.Errorf(backend.CodeExists, "%s %s already exists", kind, backend.Quote(name)).
-		WithHint(hint, id).At("name")
+	return e.WithHint("its id is %s: rename or delete it first, or choose another name", id)
 }
 
-func refuseExisting(holder store.Object) *backend.Error {
-	return alreadyExists(holder.Kind, holder.Name, holder.ID)
+// refuseExisting is alreadyExists for the object that has a place.
+func (r *run) refuseExisting(holder store.Object) *backend.Error {
+	return alreadyExists(holder.Kind, holder.Name, r.shownID(holder))
+}
+
+// shownID returns the id of an object, or "" if the caller may not see the object.
+func (r *run) shownID(o store.Object) string {
+	if r.access.seesAll {
+		return o.ID
+	}
+	var in *project
+	if o.Project != "" {
+		var err error
+		if in, err = r.project(o.Project); err != nil {
+			return ""
+		}
+	}
+	if !r.access.seesRow(in, o) {
+		return ""
+	}
+	return o.ID
 }

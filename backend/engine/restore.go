@@ -14,13 +14,16 @@ import (
 // How a deleted object comes back, with everything that was in it.
 
 // refuseRestored returns the error of a restoration whose name is taken.
-func refuseRestored(c backend.Change) func(holder store.Object) *backend.Error {
+func (r *run) refuseRestored(c backend.Change) func(holder store.Object) *backend.Error {
 	return func(holder store.Object) *backend.Error {
 		exists := "exists again"
 		if c.Rename != nil {
 			exists = "already exists"
 		}
-		return backend.Errorf(backend.CodeExists, "%s %q %s, with the id %s", holder.Kind, holder.Name, exists, holder.ID).
+		if id := r.shownID(holder); id != "" {
+			exists += ", with the id " + id
+		}
+		return backend.Errorf(backend.CodeExists, "%s %q %s", holder.Kind, holder.Name, exists).
 			WithHint("restore the deleted one under another name: --as NAME").At("name")
 	}
 }
@@ -46,7 +49,7 @@ func (r *run) restoreEntry(c backend.Change) (backend.Outcome, error) {
 	if environment, ok := e.in.environmentByID(e.row.Environment); ok && isDeleted(environment) {
 		return backend.Outcome{}, errDeletedEnvironment(environment)
 	}
-	if err := r.takePlace(e.row, "", refuseRestored(c)); err != nil {
+	if err := r.takePlace(e.row, "", r.refuseRestored(c)); err != nil {
 		return backend.Outcome{}, err
 	}
 	if c.Kind == backend.KindSecret {
@@ -177,7 +180,7 @@ func (r *run) restored(c backend.Change, row store.Object, a attributes) (store.
 	if err := r.checkNotWaiting(row, ""); err != nil {
 		return row, a, err
 	}
-	return row, a, r.takePlace(row, "", refuseRestored(c))
+	return row, a, r.takePlace(row, "", r.refuseRestored(c))
 }
 
 // restoreContents gives what was in a deleted environment its kinds back. What
@@ -252,6 +255,9 @@ func (r *run) restoreProject(c backend.Change) (backend.Outcome, error) {
 	row, a, err := r.chosen(c, store.Filter{Kind: deletedAs(c.Kind), ID: c.ID})
 	if err == nil {
 		err = r.manage(managing(c.Op), backend.Place{Project: row.ID}, nil, "project "+backend.Quote(a.Was))
+	}
+	if err == nil {
+		err = r.allowName(c, a.Was, nil)
 	}
 	if err != nil {
 		return backend.Outcome{}, err
