@@ -124,7 +124,8 @@ func (n *accessNames) where(w backend.Where) (backend.Where, error) {
 	return w, nil
 }
 
-// accessObjects lists roles, groups or bindings. A binding is shown to who may bind at all its places.
+// accessObjects lists roles, groups or bindings. A binding is shown to who may bind at all its places. To a caller who
+// may not bind everywhere, a group is shown if such a binding is for it, with the members that it knows.
 func (l listing) accessObjects() (backend.Page, error) {
 	if l.q.Deleted || l.q.Held {
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).
@@ -138,25 +139,29 @@ func (l listing) accessObjects() (backend.Page, error) {
 	if err != nil {
 		return backend.Page{}, err
 	}
-	r := &run{engine: l.engine, ctx: l.ctx, tx: l.tx, access: l.access, projects: map[string]*project{},
-		places: newPlaces()}
+	r := l.asRun()
+	everywhere := l.access.Everywhere(backend.RightBind)
 	names := &accessNames{ctx: l.ctx, tx: l.tx, engine: l.engine, access: l.access}
 	objects := []backend.Object{}
 	if l.q.Kind == backend.KindRole {
 		objects = builtInRoles()
 	}
 	for _, row := range rows {
-		if l.q.Kind == backend.KindBinding {
-			if may, err := r.managesBinding(row); err != nil || !may {
-				if err != nil && !errors.Is(err, backend.ErrNotFound) {
-					return backend.Page{}, err
-				}
-				continue
+		if may, err := r.knowsAccess(row); err != nil || !may {
+			if err != nil && !errors.Is(err, backend.ErrNotFound) {
+				return backend.Page{}, err
 			}
+			continue
 		}
 		o, err := names.object(row)
 		if err != nil {
 			return backend.Page{}, err
+		}
+		if !everywhere && l.q.Kind != backend.KindBinding {
+			o.Description = ""
+			if o.Members, err = r.knownMembers(row); err != nil {
+				return backend.Page{}, err
+			}
 		}
 		objects = append(objects, o)
 	}

@@ -178,6 +178,8 @@ type run struct {
 	written map[string]writtenValue
 	// revisions holds the revisions that objects had before the set, of those that were updated.
 	revisions map[string]int64
+	// knows is what the caller may know of tokens, groups and roles; nil if it must be read: see access_known.go.
+	knows *known
 	// projectID is that of the last project that the change that is being made has used.
 	projectID string
 }
@@ -223,7 +225,7 @@ func (r *run) begin(tx store.Tx) (err error) {
 	r.tx, r.projects, r.places = tx, map[string]*project{}, newPlaces()
 	r.set, r.revisions, r.written = r.given, map[string]int64{}, map[string]writtenValue{}
 	r.outcomes, r.read, r.over, r.index = nil, 0, nil, 0
-	r.guarded, r.steps = nil, make([]step, len(r.newIDs))
+	r.guarded, r.knows, r.steps = nil, nil, make([]step, len(r.newIDs))
 	for i, id := range r.newIDs {
 		r.steps[i].id = id
 	}

@@ -25,6 +25,7 @@ func (r *run) accessRows(kind backend.Kind) ([]store.Object, error) {
 
 // changeAccess creates, changes or deletes a role, a group or a binding.
 func (r *run) changeAccess(c backend.Change, id string) (backend.Outcome, error) {
+	defer func() { r.knows = nil }()
 	if !r.access.MaySome(backend.RightBind, backend.Place{}) {
 		return backend.Outcome{}, r.access.denied(backend.RightBind, string(c.Op), c.Kind.String()+" "+
 			backend.Quote(cmp.Or(c.Name, c.ID)), nil, backend.Place{})
@@ -45,8 +46,8 @@ func (r *run) changeAccess(c backend.Change, id string) (backend.Outcome, error)
 	if exists && row.Untrusted != nil {
 		return r.deleteUntrusted(c, row)
 	}
-	if exists && c.Kind == backend.KindBinding {
-		if exists, err = r.managesBinding(row); err != nil {
+	if exists {
+		if exists, err = r.knowsAccess(row); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
@@ -118,7 +119,7 @@ func (r *run) writeAccess(
 		return backend.Outcome{}, err
 	}
 	if holder, taken := named(rows, "", row.Name); taken && holder.ID != row.ID {
-		return backend.Outcome{}, alreadyExists(c.Kind, row.Name, holder.ID)
+		return backend.Outcome{}, alreadyExists(c.Kind, row.Name, r.shownAccessID(holder))
 	}
 	most := map[backend.Kind]int{backend.KindRole: backend.MaxRoles, backend.KindGroup: backend.MaxGroups,
 		backend.KindBinding: backend.MaxBindings}[c.Kind]
@@ -346,16 +347,25 @@ func (r *run) roleID(nameOrID string) (string, error) {
 		return "", err
 	}
 	for _, o := range rows {
-		if nameOrID != "" && (o.ID == nameOrID || o.Name == nameOrID) {
+		if nameOrID != "" && o.ID == nameOrID {
 			return o.ID, nil
+		}
+		if nameOrID == "" || o.Name != nameOrID {
+			continue
+		}
+		if o.Untrusted != nil {
+			return "", o.Untrusted
+		}
+		if knows, err := r.mayNameRole(o); err != nil || knows {
+			return o.ID, err
 		}
 	}
 	return "", backend.Errorf(backend.CodeNotFound, "role %s does not exist", backend.Quote(nameOrID)).
 		WithHint("list the roles: pouncet role list").At("grant")
 }
 
-// principalID returns "token:" or "group:" with an id. The name of a token is known to who may list tokens, and in the
-// set that creates the token.
+// principalID returns "token:" or "group:" with an id. A name must be one that the caller may know. An id cannot be
+// guessed: the caller has it from somebody who wants to be bound.
 func (r *run) principalID(to string, orGroup bool) (string, error) {
 	invalid := backend.Errorf(backend.CodeInvalid, "%s is not a valid principal", backend.Quote(to)).
 		WithHint(`write "token:" and the name or id of a token, or "group:" and that of a group`).At("grant")
@@ -365,7 +375,14 @@ func (r *run) principalID(to string, orGroup bool) (string, error) {
 			return "", err
 		}
 		for _, o := range rows {
-			if name != "" && (o.ID == name || o.Name == name) {
+			if name == "" || o.ID != name && o.Name != name {
+				continue
+			}
+			knows, err := r.knowsGroup(o)
+			if err != nil {
+				return "", err
+			}
+			if knows || o.ID == name {
 				return backend.ToGroup + o.ID, nil
 			}
 		}
@@ -381,7 +398,14 @@ func (r *run) principalID(to string, orGroup bool) (string, error) {
 		return "", err
 	}
 	for _, t := range tokens {
-		if name == "" || t.ID != name && (t.Name != name || !r.knowsToken(t)) {
+		if name == "" || t.ID != name && t.Name != name {
+			continue
+		}
+		knows, err := r.knowsToken(t)
+		if err != nil {
+			return "", err
+		}
+		if !knows && (t.ID != name || t.Role != backend.RoleNone) {
 			continue
 		}
 		if t.Untrusted != nil {
@@ -396,17 +420,6 @@ func (r *run) principalID(to string, orGroup bool) (string, error) {
 	}
 	return "", backend.Errorf(backend.CodeNotFound, "token %s does not exist", backend.Quote(name)).
 		WithHint("list the tokens: pouncet token list").At("grant")
-}
-
-// knowsToken reports whether the caller may know the name of a token.
-func (r *run) knowsToken(t store.Token) bool {
-	created := slices.ContainsFunc(r.steps, func(s step) bool { return s.id == t.ID })
-	return created || t.ID == r.access.principal.ID || r.managesTokens()
-}
-
-// managesTokens reports whether the caller may list, change and revoke all tokens.
-func (r *run) managesTokens() bool {
-	return r.access.MayGive(backend.RightBind, backend.Where{}, false)
 }
 
 // setMembers sets the members of a group, with ids.

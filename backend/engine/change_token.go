@@ -37,11 +37,19 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		return backend.Outcome{}, present.Untrusted // its name may be that of another token
 	}
 	exists := present.ID != ""
+	if exists {
+		if exists, err = r.mayMeetToken(c, present); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
 	if c.ID != "" && !exists {
 		return backend.Outcome{}, unknownID(c)
 	}
 	if exists && c.Op == backend.OpSet {
 		c.Op, c.Name = backend.OpCreate, present.Name // even if the change has the id
+	}
+	if !exists {
+		present = store.Token{}
 	}
 	if err := checkOperation(c, exists, present.ID, present.Name, present.Revision); err != nil {
 		return backend.Outcome{}, err
@@ -92,12 +100,27 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 	return backend.Outcome{Action: backend.ActionCreate, Object: tokenObject(t)}, r.tx.InsertToken(r.ctx, t)
 }
 
-// allowToken refuses a change of a token. Who may bind somewhere may create a token without rights. The role of a token
-// applies everywhere, so who gives it must have its rights everywhere. A token can have rights at any place, so who
-// deletes or changes one must be able to bind everywhere.
+// mayMeetToken reports whether a token exists for a change, or refuses the change.
+func (r *run) mayMeetToken(c backend.Change, t store.Token) (exists bool, err error) {
+	switch {
+	case c.Op == backend.OpDelete:
+		return r.revocable(t)
+	case r.access.Everywhere(backend.RightBind):
+		return true, nil
+	}
+	knows, err := r.knowsToken(t) // it is a creation
+	if err == nil && !knows {
+		err = alreadyExists(backend.KindToken, t.Name, "")
+	}
+	return true, err
+}
+
+// allowToken refuses a change of a token. Who may bind somewhere may create a token without rights, and delete it: see
+// revocable. The role of a token applies everywhere, so who gives it must have its rights everywhere. A token can have
+// rights at any place, so who changes one must be able to bind everywhere.
 func (r *run) allowToken(c backend.Change) error {
 	may := r.access.Everywhere(backend.RightBind)
-	if c.Op == backend.OpCreate && c.Role != nil && *c.Role == backend.RoleNone {
+	if c.Op == backend.OpDelete || c.Op == backend.OpCreate && c.Role != nil && *c.Role == backend.RoleNone {
 		may = r.access.MaySome(backend.RightBind, backend.Place{})
 	}
 	if !may {

@@ -368,19 +368,36 @@ func (l listing) types(p *project) backend.Page {
 	return l.pageOf(objects)
 }
 
+// tokens lists the tokens that the caller may know of.
 func (l listing) tokens() (backend.Page, error) {
-	if !l.access.MayGive(backend.RightBind, backend.Where{}, false) {
+	if !l.access.MaySome(backend.RightBind, backend.Place{}) {
 		return backend.Page{}, l.access.denied(backend.RightBind, "list", "tokens", nil, backend.Place{})
 	}
 	rows, err := l.tx.Tokens(l.ctx)
-	objects := make([]backend.Object, len(rows))
-	for i, t := range rows {
+	if err != nil {
+		return backend.Page{}, err
+	}
+	r := l.asRun()
+	objects := make([]backend.Object, 0, len(rows))
+	for _, t := range rows {
+		if knows, err := r.knowsToken(t); err != nil || !knows {
+			if err != nil {
+				return backend.Page{}, err
+			}
+			continue
+		}
 		if t.Untrusted != nil {
 			return backend.Page{}, t.Untrusted
 		}
-		objects[i] = tokenObject(t)
+		objects = append(objects, tokenObject(t))
 	}
-	return l.pageOf(objects), err
+	return l.pageOf(objects), nil
+}
+
+// asRun returns a run that decides about rights for the listing.
+func (l listing) asRun() *run {
+	return &run{applyCall: &applyCall{}, engine: l.engine, ctx: l.ctx, tx: l.tx, access: l.access,
+		projects: map[string]*project{}, places: newPlaces()}
 }
 
 // checkSelf refuses a query for the token of the caller that selects something else too.

@@ -41,6 +41,12 @@ type accessFixture struct {
 // bound creates a token with bindings, and returns a fixture for its bearer.
 func (f *accessFixture) bound(name string, grants ...backend.Grant) *fixture {
 	f.Helper()
+	return f.boundBy(f.fixture, name, grants...)
+}
+
+// boundBy is bound for a token that somebody else makes.
+func (f *accessFixture) boundBy(by *fixture, name string, grants ...backend.Grant) *fixture {
+	f.Helper()
 	token, hash := access.NewToken()
 	role := backend.RoleNone
 	changes := []backend.Change{{Op: backend.OpCreate, Kind: backend.KindToken, Name: name, Role: &role, TokenHash: hash}}
@@ -48,7 +54,7 @@ func (f *accessFixture) bound(name string, grants ...backend.Grant) *fixture {
 		g.To = backend.ToToken + name
 		changes = append(changes, binding(fmt.Sprint(name, "-", i), g))
 	}
-	f.must(changes...)
+	by.must(changes...)
 	return &fixture{T: f.T, Service: f.as(token)}
 }
 

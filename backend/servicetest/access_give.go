@@ -3,7 +3,10 @@
 package servicetest
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -57,5 +60,186 @@ var accessGiveCases = []accessCase{
 		g.Where.Scope = "app/x"
 		lead.must(binding("three", g))
 		equal(f.fixture, "bindings", namesOf(f.fixture, backend.Query{Kind: backend.KindBinding}), "lead-0 one three two")
+	}},
+	{"an answer that a name is taken tells no id of what the caller may not see", func(f *accessFixture) {
+		f.filled()
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "hr"})
+		f.bound("hidden", grant("runtime", "prod", ""))
+		lead := f.bound("lead", grant("admin", "dev", ""))
+		whole := f.bound("whole", backend.Grant{Role: "admin", Where: backend.Where{Project: project}})
+		planner := f.bound("plan", backend.Grant{Role: "planner", Where: backend.Where{Project: project}})
+		update := func(kind backend.Kind, name string) backend.Change {
+			return backend.Change{Op: backend.OpUpdate, Kind: kind, Name: name}
+		}
+		env := update(backend.KindEnvironment, "dev")
+		env.Project = project
+		for _, name := range []string{"prod", "next"} { // taken or not
+			err := lead.refused(backend.ErrDenied, renamedTo(env, name))
+			lead.mentions(err, "rename", "manage")
+			equal(lead, "trial", errors.Is(lead.dry(renamedTo(env, name))[0].Err, backend.ErrDenied), true)
+		}
+		for _, name := range []string{"hr", "next"} {
+			c := renamedTo(update(backend.KindProject, project), name)
+			whole.refused(backend.ErrDenied, c)
+			equal(planner, "trial", errors.Is(planner.dry(c)[0].Err, backend.ErrDenied), true)
+		}
+		whole.must(renamedTo(env, "next"), renamedTo(backend.Change{Op: backend.OpUpdate, Kind: backend.KindEnvironment,
+			Project: project, Name: "next"}, "dev"))
+		f.must(renamedTo(update(backend.KindProject, project), "other"), renamedTo(update(backend.KindProject, "other"),
+			project))
+
+		g := grant("viewer", "dev", "")
+		g.To = "token:lead"
+		expected := tokenOf("hidden")
+		expected.Expect = ptr(int64(0))
+		for _, c := range []backend.Change{tokenOf("hidden"), expected, binding("hidden-0", g)} {
+			err := lead.refused(backend.ErrExists, c)
+			if err.Hint != "choose another name" {
+				f.Errorf("the hint is %q", err.Hint)
+			}
+		}
+		id := f.list(backend.Query{Kind: backend.KindToken, Name: "hidden"})[0].ID
+		f.mentions(f.refused(backend.ErrExists, tokenOf("hidden")), "hidden")
+		if err := f.refused(backend.ErrExists, tokenOf("hidden")); !strings.Contains(err.Hint, id) {
+			f.Errorf("the hint for an admin is %q", err.Hint)
+		}
+		role := backend.RoleRuntime
+		boss := tokenOf("boss")
+		boss.Role = &role
+		bossID := f.must(boss)[0].Object.ID
+		g.To = "token:" + bossID
+		lead.mentions(lead.refused(backend.ErrNotFound, binding("b", g)), "does not exist")
+		g.To = "token:hidden"
+		lead.refused(backend.ErrNotFound, binding("b", g))
+		g.To = "token:" + id // somebody has given it to the lead
+		lead.must(binding("b", g))
+	}},
+	{"a team lists and deletes the tokens that it made, and no others", func(f *accessFixture) {
+		f.filled()
+		lead := f.bound("lead", grant("admin", "dev", ""))
+		f.bound("hidden", grant("runtime", "prod", ""))
+		f.bound("bound", grant("viewer", "dev", ""), grant("viewer", "prod", ""))
+		give := func(name string, to backend.Grant, who string) backend.Change {
+			to.To = "token:" + who
+			return binding(name, to)
+		}
+		lead.must(tokenOf("ci"), give("ci", grant("runtime", "dev", ""), "ci"), tokenOf("unbound"))
+		tokens := func(who *fixture) string { f.Helper(); return namesOf(who, backend.Query{Kind: backend.KindToken}) }
+		equal(lead, "tokens", tokens(lead), "bound ci lead unbound")
+		revoke := func(name string) backend.Change {
+			return backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: name}
+		}
+		missing := lead.refused(backend.ErrNotFound, revoke("missing"))
+		equal(lead, "answer", strings.Replace(show(lead.refused(backend.ErrNotFound, revoke("hidden"))), "hidden", "missing",
+			1), show(missing))
+		lead.mentions(lead.refused(backend.ErrDenied, revoke("bound")), "not one that you made")
+		lead.refused(backend.ErrDenied, revoke("lead"))
+		f.must(give("more", grant("runtime", "prod", ""), "ci"))
+		lead.refused(backend.ErrDenied, revoke("ci"))
+		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, Name: "more"})
+		f.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "all", Members: []string{"token:ci"}},
+			binding("all", backend.Grant{Role: "viewer", To: "group:all", Where: backend.Where{Project: project}}))
+		lead.refused(backend.ErrDenied, revoke("ci"))
+		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindGroup, Name: "all", Members: []string{}})
+		lead.must(revoke("ci"), revoke("unbound"))
+		equal(lead, "tokens", tokens(lead), "bound lead")
+		equal(lead, "bindings", namesOf(lead, backend.Query{Kind: backend.KindBinding}), "bound-0 lead-0")
+		workload := backend.Workload
+		lead.must(tokenOf("again"))
+		lead.refused(backend.ErrDenied, backend.Change{Op: backend.OpUpdate, Kind: backend.KindToken, Name: "again",
+			Principal: &workload})
+		other := f.bound("other", grant("admin", "dev", ""))
+		other.refused(backend.ErrNotFound, revoke("again")) // not its own, and not bound
+	}},
+	{"groups and roles are shown to who may bind them", func(f *accessFixture) {
+		f.filled()
+		f.must(ownRole("binder", backend.RightSee, backend.RightBind), described("why", ownRole("writer", backend.RightWrite)))
+		binder := f.bound("binder", grant("binder", "dev", ""))
+		f.bound("hidden", grant("runtime", "prod", ""))
+		team := func(name string) backend.Change {
+			return described("why", backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: name,
+				Members: []string{"token:hidden", "token:binder"}})
+		}
+		f.must(team("secret_team"), team("db_team"))
+		group := f.list(backend.Query{Kind: backend.KindGroup, Name: "db_team"})[0]
+		equal(binder, "groups", namesOf(binder, backend.Query{Kind: backend.KindGroup}), "")
+		g := grant("viewer", "dev", "")
+		g.To = "group:db_team"
+		missing := g
+		missing.To = "group:missing"
+		equal(binder, "answer", strings.Replace(show(binder.refused(backend.ErrNotFound, binding("b", g))), "db_team",
+			"missing", 1), show(binder.refused(backend.ErrNotFound, binding("b", missing))))
+		g.To = "group:" + group.ID
+		binder.must(binding("b", g))
+		listed := binder.list(backend.Query{Kind: backend.KindGroup})
+		equal(binder, "groups", len(listed), 1)
+		equal(binder, "members", show(listed[0].Members), `["token:binder"]`)
+		equal(binder, "description", listed[0].Name+listed[0].Description, "db_team")
+		equal(binder, "roles", strings.Contains(namesOf(binder, backend.Query{Kind: backend.KindRole}), "writer"), false)
+		for _, c := range []backend.Change{team("secret_team"), described("d", ownRole("writer", backend.RightSee))} {
+			c.Op, c.Members = backend.OpSet, nil
+			binder.refused(backend.ErrDenied, c)
+			c.Op = backend.OpUpdate
+			binder.refused(backend.ErrNotFound, c)
+		}
+		lead := f.bound("lead", grant("admin", "dev", ""))
+		role := lead.list(backend.Query{Kind: backend.KindRole, Name: "writer"})[0]
+		equal(lead, "role", show(role.Rights)+role.Description, `["write"]`)
+		g = grant("writer", "dev", "")
+		g.To = "token:lead"
+		lead.must(binding("w", g))
+		binder.list(backend.Query{Kind: backend.KindRole, Name: "writer"}) // a binding that it manages gives it
+	}},
+	{"guesses of tokens that made one another are counted together", func(f *accessFixture) {
+		f.filled()
+		f.must(ownRole("guesser", backend.RightCompare, backend.RightBind))
+		guesser := f.bound("guesser", grant("guesser", "dev", ""))
+		made := f.boundBy(guesser, "made", grant("guesser", "dev", ""))
+		child := f.boundBy(made, "child", grant("guesser", "dev", ""))
+		other := f.bound("other", grant("guesser", "dev", ""))
+		guess := func(who *fixture, n int) (compared int) {
+			f.Helper()
+			for i := range n {
+				if who.dry(secret("dev", "db_main", fmt.Sprint("guess", i)))[0].Unchecked == "" {
+					compared++
+				}
+			}
+			return compared
+		}
+		equal(guesser, "compared", guess(guesser, 60), 60)
+		equal(made, "compared", guess(made, 45), 40)
+		equal(child, "compared", guess(child, 3), 0)
+		equal(other, "compared", guess(other, 3), 3)
+	}},
+	{"a repeated set tells nothing after the rights are gone", func(f *accessFixture) {
+		f.filled()
+		lead := f.bound("lead", grant("admin", "dev", ""), grant("viewer", "dev", "other"))
+		token := binding("more", grant("viewer", "dev", ""))
+		token.Grant.To = "token:lead"
+		sets := map[string]backend.ChangeSet{
+			"set":    {Changes: []backend.Change{secret("dev", "db_new", "v")}},
+			"delete": {Changes: []backend.Change{remove(backend.KindSecret, "dev", "db_other")}},
+			"stage":  {Changes: []backend.Change{secret("dev", "db_main", "v")}, Draft: "d"},
+			"bind":   {Changes: []backend.Change{token}},
+		}
+		for name, set := range sets {
+			set.IdempotencyKey = name
+			lead.apply(set)
+			lead.apply(set) // it is repeated while the rights are there
+		}
+		set := backend.ChangeSet{Changes: []backend.Change{draft(backend.OpDeploy)}, IdempotencyKey: "deploy"}
+		lead.apply(set)
+		lead.apply(set)
+		sets["deploy"] = set
+		for _, b := range []string{"lead-0", "more"} {
+			f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, Name: b})
+		}
+		for name, set := range sets {
+			set.IdempotencyKey = name
+			out, err := lead.Apply(context.Background(), set)
+			if !errors.Is(err, backend.ErrDenied) || len(out) > 0 {
+				f.Errorf("the repeated set %q gives %s (%v)", name, show(out), err)
+			}
+		}
 	}},
 }
