@@ -3,7 +3,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -14,7 +13,8 @@ import (
 
 // The answer to a change tells whether the given value equals the stored one. For a principal that may not have the
 // stored value, each answer is a guess. The wrong guesses of a day are counted, for each principal and secret, unless
-// the set is committed: then the guess has replaced the value. Beyond the limit, the engine does not compare. It
+// the set is committed: then the guess has replaced the value. Those of a token are counted with those of the tokens
+// that it made. Beyond the limit, the engine does not compare. It
 // answers as if the values differed, and sets Unchecked in the outcome of a dry run.
 
 // DefaultMaxDifferences is the default of Options.MaxDifferences.
@@ -56,7 +56,8 @@ func (g *guesses) hasAll() bool {
 	return g.caller.Kind == backend.Workload && slices.Contains(rights, backend.RightResolve)
 }
 
-func (g *guesses) principal() string { return cmp.Or(g.caller.ID, g.caller.Name) }
+// principal is whose guesses are counted together: a token cannot make others to guess more.
+func (g *guesses) principal() string { return g.caller.Origin() }
 
 func (g *guesses) key(object string) store.ComparisonKey {
 	return store.ComparisonKey{Day: g.day, Principal: g.principal(), Object: object}
