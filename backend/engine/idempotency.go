@@ -39,10 +39,68 @@ func (r *run) replay() (bool, error) {
 	if err := json.Unmarshal(before.Outcome, &r.outcomes); err != nil {
 		return false, err
 	}
+	if err := r.checkSeesOutcomes(); err != nil {
+		return false, err
+	}
 	if r.given.Draft != "" {
 		return true, nil // it wrote no value, and the outcomes tell of none
 	}
 	return true, r.checkReplayed()
+}
+
+// checkSeesOutcomes refuses outcomes with an object that the caller may not see any more.
+func (r *run) checkSeesOutcomes() error {
+	if r.access.seesAll {
+		return nil
+	}
+	for _, out := range r.outcomes {
+		objects := []backend.Object{out.Object}
+		if out.Displaced != nil {
+			objects = append(objects, *out.Displaced)
+		}
+		for _, p := range out.Parts {
+			objects = append(objects, p.Change)
+		}
+		for _, o := range objects {
+			sees, err := r.seesOutcome(o)
+			if err != nil {
+				return err
+			}
+			if !sees {
+				return backend.Errorf(backend.CodeDenied, "permission denied: the set was applied before, and changed what you "+
+					"may not see any more").WithHint("ask for the right %q at all of its places", backend.RightSee)
+			}
+		}
+	}
+	return nil
+}
+
+// seesOutcome reports whether the caller may see an object where it was when an outcome was made.
+func (r *run) seesOutcome(o backend.Object) (bool, error) {
+	switch o.Kind {
+	case backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding:
+		return r.access.MaySome(backend.RightBind, backend.Place{}), nil
+	case backend.KindProject:
+		return r.access.seesProject(o.ID), nil
+	}
+	in, err := r.project(o.Project)
+	if errors.Is(err, backend.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	kind := o.Kind
+	if o.Staged != nil {
+		kind = o.Staged.Kind
+	}
+	switch {
+	case kind == backend.KindEnvironment && o.Staged == nil:
+		return r.access.seesEnvironment(in.row.ID, o.ID), nil
+	case isEntry(kind):
+		return r.access.May(backend.RightSee, in.place(o.EnvironmentID, o.Scope, o.Name)), nil
+	}
+	return r.access.seesProject(in.row.ID), nil
 }
 
 // checkReplayed refuses a set whose values differ from those that it wrote before. The stored versions show what it
