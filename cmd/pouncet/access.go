@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -90,6 +91,26 @@ func whereText(w backend.Where) string {
 		parts = append(parts, "unprotected")
 	}
 	return strings.Join(parts, ", ")
+}
+
+// noteReach names the bindings that reach an environment which is protected from now on: those that name it, or what all
+// environments share. Who has no right to list bindings gets no note.
+func (a *app) noteReach(ctx context.Context, s backend.Service, o backend.Outcome) {
+	changed := o.Action == backend.ActionCreate || slices.Contains(o.Changed, "protected")
+	if e := o.Object; e.Kind != backend.KindEnvironment || !e.Protected || !changed {
+		return
+	}
+	all, err := backend.ListAll(ctx, s, backend.Query{Kind: backend.KindBinding})
+	if err != nil {
+		return
+	}
+	for _, b := range all {
+		w := grantOf(b).Where
+		if w.Project == o.Object.Project && (w.Environment == o.Object.Name || w.Environment == backend.AnyEnvironment) {
+			a.notef("pouncet: binding %s still gives the role %s to %s: %s", b.Name, grantOf(b).Role, grantOf(b).To,
+				whereText(w))
+		}
+	}
 }
 
 func (a *app) rolesCommand() *cobra.Command {

@@ -425,16 +425,22 @@ func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.C
 	}
 	if a.json {
 		a.printJSON(map[string]any{"outcomes": out})
-		return nil
 	}
 	for _, o := range out {
-		a.noteSameValue(o)
-		if a.draft != "" {
-			a.println(stagedOutcomeText(a.draft, o))
-			continue
+		if !a.json {
+			a.noteSameValue(o)
 		}
-		a.println(outcomeText(o))
-		a.warnManaged(o)
+		switch {
+		case a.json:
+		case a.draft != "":
+			a.println(stagedOutcomeText(a.draft, o))
+		default:
+			a.println(outcomeText(o))
+			a.warnManaged(o)
+		}
+		if a.draft == "" {
+			a.noteReach(ctx, s, o)
+		}
 	}
 	return nil
 }
