@@ -32,6 +32,11 @@ func (r *run) changeDraft(c backend.Change, id string) (backend.Outcome, error) 
 	if err := r.allowDraft(in, row, c.Op == backend.OpDelete); err != nil {
 		return backend.Outcome{}, err
 	}
+	if exists && c.Op != backend.OpDelete && !refresh {
+		if err := r.seesParts(in, row); err != nil {
+			return backend.Outcome{}, err
+		}
+	}
 	switch {
 	case c.Op == backend.OpDelete:
 		return r.discard(in, row)
@@ -99,6 +104,28 @@ func (r *run) allowDraft(in *project, draft store.Object, all bool) error {
 	return nil
 }
 
+// seesParts refuses to change the metadata of a draft, such as its expiry, to a caller who may not see all its changes.
+func (r *run) seesParts(in *project, draft store.Object) error {
+	if r.access.seesAll {
+		return nil
+	}
+	parts, err := partsOf(r.ctx, r.tx, draft)
+	if err != nil {
+		return err
+	}
+	for _, d := range parts {
+		if !r.access.seesPart(in, d) {
+			return errHiddenParts(draft)
+		}
+	}
+	return nil
+}
+
+func errHiddenParts(draft store.Object) error {
+	return backend.Errorf(backend.CodeDenied, "permission denied: draft %q has changes that you may not see", draft.Name).
+		WithHint("ask someone who may see all of them")
+}
+
 // right returns the right that a change of a draft needs.
 func (d draftPart) right() backend.Right {
 	if isEntry(d.Change.Kind) {
@@ -110,8 +137,7 @@ func (d draftPart) right() backend.Right {
 // allowPart refuses something that concerns a change of a draft, if the caller does not have a right at its place.
 func (r *run) allowPart(in *project, draft store.Object, d draftPart, right backend.Right) error {
 	if !r.access.seesPart(in, d) {
-		return backend.Errorf(backend.CodeDenied, "permission denied: draft %q has changes that you may not see", draft.Name).
-			WithHint("ask someone who may see all of them")
+		return errHiddenParts(draft)
 	}
 	places := []backend.Place{in.at(d.row)}
 	if isEntry(d.Change.Kind) {

@@ -120,7 +120,7 @@ func (d *deployment) show(r *run) error {
 		if d.shown[i], err = p.object(d.in, d.row.Name, now); err != nil {
 			return err
 		}
-		if d.shown[i].Staged.Files, err = filesWith(r.ctx, r.tx, d.in, p); err != nil {
+		if d.shown[i].Staged.Files, err = r.access.filesWith(r.ctx, r.tx, d.in, p); err != nil {
 			return err
 		}
 	}

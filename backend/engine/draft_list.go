@@ -229,10 +229,13 @@ func (l listing) draftChanges(in *project) (backend.Page, error) {
 		if err != nil {
 			return page, err
 		}
+		if !l.access.seesRename(in, d) {
+			o.Staged.Rename = ""
+		}
 		if !l.selects(o) {
 			continue
 		}
-		if o.Staged.Files, err = filesWith(l.ctx, l.tx, in, d); err != nil {
+		if o.Staged.Files, err = l.access.filesWith(l.ctx, l.tx, in, d); err != nil {
 			return page, err
 		}
 		page.Objects = append(page.Objects, o)
@@ -289,8 +292,8 @@ func (l listing) selects(o backend.Object) bool {
 		(l.q.Environment == "" || l.q.Environment == o.Environment || l.q.Environment == o.EnvironmentID)
 }
 
-// filesWith counts the configuration files that use the entry which a change deletes.
-func filesWith(ctx context.Context, tx store.Tx, in *project, d draftPart) (int, error) {
+// filesWith counts the configuration files that use the entry which a change deletes, as far as the caller may see it.
+func (a principalAccess) filesWith(ctx context.Context, tx store.Tx, in *project, d draftPart) (int, error) {
 	if d.Change.Op != backend.OpDelete || !isEntry(d.Change.Kind) {
 		return 0, nil
 	}
@@ -305,7 +308,7 @@ func filesWith(ctx context.Context, tx store.Tx, in *project, d draftPart) (int,
 		if err != nil {
 			return 0, err
 		}
-		if u.Usage.Kind == d.Change.Kind && overlap(row.Environment, d.row.Environment, backend.AnyEnvironment) &&
+		if a.seesRow(in, row) && u.Usage.Kind == d.Change.Kind && overlap(row.Environment, d.row.Environment, backend.AnyEnvironment) &&
 			overlap(row.Scope, d.row.Scope, backend.ProjectScope) {
 			files[[2]string{u.Source, u.Usage.File}] = true
 		}

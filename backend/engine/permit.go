@@ -62,6 +62,14 @@ func (a principalAccess) seesPart(in *project, d draftPart) bool {
 	return a.seesProject(in.row.ID)
 }
 
+// seesRename reports whether the principal may see the name that a change of a draft gives an entry.
+func (a principalAccess) seesRename(in *project, d draftPart) bool {
+	if a.seesAll || d.Change.Rename == nil || !isEntry(d.Change.Kind) {
+		return true
+	}
+	return a.May(backend.RightSee, in.place(d.row.Environment, d.row.Scope, *d.Change.Rename))
+}
+
 // denied refuses something that needs a right at a place, which the caller may see or has named itself. The hint says
 // which binding is missing.
 func (a principalAccess) denied(

@@ -224,7 +224,7 @@ func (r *run) try(tx store.Tx, t *trial, again bool) error {
 	}
 	r.guardValues(in)
 	if len(t.list) > backend.MaxDraftChanges {
-		return errDraftChanges(r.given.Draft, len(t.list))
+		return errDraftChanges(r.given.Draft)
 	}
 	if _, err := r.makeChanges(); err != nil {
 		return err
@@ -251,8 +251,9 @@ func (r *run) deployedSize() int {
 	return size
 }
 
-func errDraftChanges(draft string, n int) error {
-	return backend.Errorf(backend.CodeTooLarge, "draft %q would have %d changes; the limit is %d", draft, n,
+// errDraftChanges names the limit and not the number of the changes: the caller may not see all of them.
+func errDraftChanges(draft string) error {
+	return backend.Errorf(backend.CodeTooLarge, "draft %q would have more than %d changes", draft,
 		backend.MaxDraftChanges).WithHint("deploy it, or use another draft").At("draft")
 }
 

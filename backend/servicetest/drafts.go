@@ -440,7 +440,7 @@ var draftCases = []testCase{
 		for i := range backend.MaxDraftChanges + 1 {
 			changes = append(changes, plain(backend.AnyEnvironment, fmt.Sprint("v", i), "1"))
 		}
-		f.mentions(f.unstaged(backend.ErrTooLarge, changes...), "the limit is 2000")
+		f.mentions(f.unstaged(backend.ErrTooLarge, changes...), "more than 2000 changes")
 		for i := range backend.MaxDrafts {
 			f.apply(backend.ChangeSet{Draft: fmt.Sprint("n", i), Changes: changes[:1]})
 		}
