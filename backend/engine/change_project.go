@@ -75,12 +75,18 @@ func (r *run) changeProject(c backend.Change, id string) (backend.Outcome, error
 	}
 	var d diff
 	d.apply(c, &row.Name, &a)
+	kept := *a.Policy
 	if c.Policy != nil {
 		changed, err := a.Policy.Set(*c.Policy)
 		if err != nil {
 			return backend.Outcome{}, err
 		}
 		d.changed = append(d.changed, changed...)
+	}
+	if m.exists {
+		if err := r.allowPolicy(row, kept, *a.Policy); err != nil {
+			return backend.Outcome{}, err
+		}
 	}
 	if !m.exists {
 		if err := backend.CheckName(c.Kind, row.Name); err != nil {
@@ -123,6 +129,38 @@ func (r *run) manageProject(c backend.Change, row store.Object) error {
 		return err
 	}
 	return r.allowName(c, shownName(row), nil)
+}
+
+// allowPolicy refuses a policy that keeps less of what was written or deleted to a caller who may not delete it: in all
+// of the project, protected environments included.
+func (r *run) allowPolicy(row store.Object, before, after backend.Policy) error {
+	if !keepsLess(before, after) || r.access.Everywhere(backend.RightDelete) {
+		return nil
+	}
+	in, err := r.project(row.ID)
+	if err != nil {
+		return err
+	}
+	places := []backend.Place{{Project: row.ID}, in.place(backend.AnyEnvironment, "", "")}
+	for _, e := range in.environments {
+		places = append(places, in.place(e.ID, "", ""))
+	}
+	for _, at := range places {
+		if !r.may(backend.RightDelete, at) {
+			return backend.Errorf(backend.CodeDenied, "permission denied: to keep less of what project %q has, you need the "+
+				"right %q in all of it, protected environments included", shownName(row), backend.RightDelete).
+				WithHint("leave recovery_days, max_versions and version_days as they are, or use a token with role %q",
+					backend.RoleAdmin).At("policy")
+		}
+	}
+	return nil
+}
+
+// keepsLess reports whether a policy can remove what another one keeps.
+func keepsLess(before, after backend.Policy) bool {
+	fewer := func(before, after int) bool { return after != 0 && (before == 0 || after < before) } // 0 keeps all versions
+	return fewer(before.MaxVersions, after.MaxVersions) || fewer(before.VersionDays, after.VersionDays) ||
+		after.RecoveryDays < before.RecoveryDays
 }
 
 // takeProjectBack takes back the project that a creation replaces.

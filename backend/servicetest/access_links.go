@@ -3,6 +3,8 @@
 package servicetest
 
 import (
+	"errors"
+
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
@@ -65,5 +67,51 @@ var accessLinkCases = []accessCase{
 		f.must(remove(backend.KindSecret, "dev", "first"))
 		f.must(of(shop, secret("dev", "first", "v")))
 		equal(f.fixture, "link", linked(), "first")
+	}},
+	{"a draft shows and changes nothing beyond what the caller may see", func(f *accessFixture) {
+		f.filled()
+		f.must(ownRole("writer", backend.RightSee, backend.RightWrite))
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindUsage, Project: project, Name: "repo",
+			Usages: []backend.Usage{{Kind: backend.KindSecret, Name: "db_shared", Environment: "prod", File: "hidden.yaml"},
+				{Kind: backend.KindSecret, Name: "db_shared", Environment: "dev", File: "seen.yaml"}}})
+		f.stage(renamedTo(update("dev", "db_main"), "merger"))
+		forced := remove(backend.KindSecret, "*", "db_shared")
+		forced.Force = true
+		f.stage(forced)
+		viewer := f.bound("viewer", grant("viewer", "dev", "db_*"), grant("viewer", "*", ""))
+		for _, o := range viewer.staged() {
+			equal(viewer, "rename of "+o.Name, o.Staged.Rename, "")
+			if o.Name == "db_shared" {
+				equal(viewer, "files", o.Staged.Files, 1)
+			}
+		}
+		equal(f.fixture, "rename", f.staged()[0].Staged.Rename, "merger")
+		equal(f.fixture, "files", f.staged()[1].Staged.Files, 2)
+		writer := f.bound("ci", grant("writer", "dev", ""))
+		for _, c := range []backend.Change{renamedTo(draft(backend.OpUpdate), "e"), described("d", draft(backend.OpSet)),
+			described("d", draft(backend.OpUpdate))} {
+			writer.mentions(writer.refused(backend.ErrDenied, c), "changes that you may not see")
+		}
+		all := f.bound("all", grant("writer", "dev", ""), grant("viewer", "*", ""))
+		all.must(described("d", draft(backend.OpUpdate)))
+	}},
+	{"a policy that keeps less needs the right to delete everywhere in the project", func(f *accessFixture) {
+		f.filled()
+		f.must(ownRole("manager", backend.RightManage), ownRole("remover", backend.RightManage, backend.RightDelete))
+		whole := func(role string) backend.Grant {
+			return backend.Grant{Role: role, Where: backend.Where{Project: project}}
+		}
+		manager, remover := f.bound("manager", whole("manager")), f.bound("remover", whole("remover"))
+		both := f.bound("both", whole("remover"), grant("remover", "prod", ""), grant("remover", "*", ""))
+		for _, p := range []backend.PolicyChange{{MaxVersions: ptr(5)}, {VersionDays: ptr(5)}, {RecoveryDays: ptr(0)}} {
+			for _, who := range []*fixture{manager, remover} {
+				who.mentions(who.refused(backend.ErrDenied, policy(p)), "delete", "keep less")
+				equal(who, "trial", errors.Is(who.dry(policy(p))[0].Err, backend.ErrDenied), true)
+				who.unstaged(backend.ErrDenied, policy(p))
+			}
+			both.must(policy(p))
+		}
+		manager.must(policy(backend.PolicyChange{MaxVersions: ptr(0), VersionDays: ptr(6), RecoveryDays: ptr(9)}))
+		manager.must(policy(backend.PolicyChange{MaxSecrets: ptr(50)}))
 	}},
 }
