@@ -66,7 +66,8 @@ func (r *run) madeToken(t store.Token) bool {
 	return madeBy(t) != "" && madeBy(t) == r.access.principal.Origin()
 }
 
-// revocable reports whether the caller may delete a token. Otherwise the token does not exist, or the caller is refused.
+// revocable reports whether the caller may delete a token. Otherwise the token does not exist, or the caller is
+// refused.
 //
 // Who may bind everywhere may delete each token. Others may delete those that they made, if they could delete all of
 // its bindings too.

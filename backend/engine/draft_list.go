@@ -308,7 +308,8 @@ func (a principalAccess) filesWith(ctx context.Context, tx store.Tx, in *project
 		if err != nil {
 			return 0, err
 		}
-		if a.seesRow(in, row) && u.Usage.Kind == d.Change.Kind && overlap(row.Environment, d.row.Environment, backend.AnyEnvironment) &&
+		if a.seesRow(in, row) && u.Usage.Kind == d.Change.Kind &&
+			overlap(row.Environment, d.row.Environment, backend.AnyEnvironment) &&
 			overlap(row.Scope, d.row.Scope, backend.ProjectScope) {
 			files[[2]string{u.Source, u.Usage.File}] = true
 		}

@@ -249,8 +249,8 @@ func (r *run) manage(rights []backend.Right, at backend.Place, in *project, what
 	return nil
 }
 
-// allowName refuses to give an environment or a project another name to a caller that could not create one of that name:
-// the answer would tell whether one exists.
+// allowName refuses to give an environment or a project another name to a caller that could not create one of that
+// name: the answer would tell whether one exists.
 func (r *run) allowName(c backend.Change, name string, in *project) error {
 	if c.Rename == nil || *c.Rename == name {
 		return nil

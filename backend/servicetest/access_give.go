@@ -153,7 +153,8 @@ var accessGiveCases = []accessCase{
 	}},
 	{"groups and roles are shown to who may bind them", func(f *accessFixture) {
 		f.filled()
-		f.must(ownRole("binder", backend.RightSee, backend.RightBind), described("why", ownRole("writer", backend.RightWrite)))
+		f.must(ownRole("binder", backend.RightSee, backend.RightBind),
+			described("why", ownRole("writer", backend.RightWrite)))
 		binder := f.bound("binder", grant("binder", "dev", ""))
 		f.bound("hidden", grant("runtime", "prod", ""))
 		team := func(name string) backend.Change {
