@@ -157,6 +157,9 @@ type Permissions interface {
 	// MayGive reports whether the principal has a right at all places of a Where, so that it may give it to others.
 	// protected says that the environment of the Where is protected.
 	MayGive(right Right, where Where, protected bool) bool
+	// Where lists where in a project the principal has a right, with ids. An empty environment leaves out those that are
+	// protected. It does not matter if the principal has the right everywhere.
+	Where(right Right, project string) []Where
 	// Everywhere reports whether the principal has a right at all places, protected environments included.
 	Everywhere(right Right) bool
 }

@@ -82,3 +82,14 @@ func (p *Permissions) MaySome(right backend.Right, in backend.Place) bool {
 func (p *Permissions) MayGive(right backend.Right, where backend.Where, protected bool) bool {
 	return p.Everywhere(right) || MayGive(p.grants, right, where, protected)
 }
+
+// Where lists the places of the grants with a right that apply in a project.
+func (p *Permissions) Where(right backend.Right, project string) []backend.Where {
+	var out []backend.Where
+	for _, g := range p.grants {
+		if g.has(right) && !g.Everywhere && (g.Where.Project == "" || g.Where.Project == project) {
+			out = append(out, g.Where)
+		}
+	}
+	return out
+}

@@ -30,6 +30,7 @@ type nothing struct{}
 func (nothing) May(backend.Right, backend.Place) bool           { return false }
 func (nothing) MaySome(backend.Right, backend.Place) bool       { return false }
 func (nothing) MayGive(backend.Right, backend.Where, bool) bool { return false }
+func (nothing) Where(backend.Right, string) []backend.Where     { return nil }
 func (nothing) Everywhere(backend.Right) bool                   { return false }
 
 // principalAccess is what one principal may do.

@@ -126,7 +126,7 @@ func (l listing) visibleRows(f store.Filter, p *project) ([]store.Object, error)
 	most := f.Limit
 	f.Limit = hiddenStep
 	for {
-		rows, err := l.tx.Objects(l.ctx, f)
+		rows, err := l.visibleObjects(f, p)
 		if err != nil || len(rows) == 0 {
 			return all, err
 		}

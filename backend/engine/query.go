@@ -227,7 +227,7 @@ func (l listing) read(f store.Filter, in *project) (rows []store.Object, more bo
 		if l.access.seesAll {
 			f.Limit = min(readStep, l.q.Limit+1-len(rows))
 		}
-		step, err := l.tx.Objects(l.ctx, f)
+		step, err := l.visibleObjects(f, in)
 		if err != nil {
 			return nil, false, err
 		}
@@ -339,10 +339,18 @@ func (l listing) count(f store.Filter, in *project) (int, error) {
 	if l.access.seesIn(in) {
 		return l.tx.Count(l.ctx, f)
 	}
+	regions, all, exact := l.access.visibleIn(in, f)
+	switch {
+	case exact && all:
+		return l.tx.Count(l.ctx, f)
+	case exact && len(regions) <= store.MaxRegions:
+		f.Within = &regions
+		return l.tx.Count(l.ctx, f)
+	}
 	n := 0
 	f.Limit = readStep
 	for {
-		rows, err := l.tx.Objects(l.ctx, f)
+		rows, err := l.visibleObjects(f, in)
 		if err != nil || len(rows) == 0 {
 			return n, err
 		}

@@ -320,6 +320,10 @@ type Filter struct {
 
 	BeforeName string // selects the names that sort before it
 
+	// Within selects the objects that are in one of the regions, at most MaxRegions; nil selects all. It is for View: in
+	// a transaction that has exchanged names, it can select by those of before.
+	Within *Regions
+
 	// AfterName and AfterID continue a listing after the object with this name and id.
 	AfterName, AfterID string
 	Limit              int // 0 means no limit
@@ -327,6 +331,21 @@ type Filter struct {
 	// AnyState selects the rows of the deployment also if one was removed or put back outside Pouncet, and those that
 	// cannot be trusted. It is for who lists or deletes them. What decides about rights never sets it.
 	AnyState bool
+}
+
+// MaxRegions limits Filter.Within.
+const MaxRegions = 100
+
+// Regions are several regions. Filter has a pointer to them, so that two filters can be compared.
+type Regions []Region
+
+// Region is a part of the places of a project. A field without a value selects nothing.
+type Region struct {
+	Environment string
+	Except      []string // environments that do not belong to it
+	Scope       string
+	Names       []string
+	Pattern     string // of names: letters, digits, _, - and *, which stands for any characters
 }
 
 // EnvironmentKey is the wrapped key of one (project, environment).

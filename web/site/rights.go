@@ -18,6 +18,7 @@ type everything struct{}
 func (everything) May(backend.Right, backend.Place) bool           { return true }
 func (everything) MaySome(backend.Right, backend.Place) bool       { return true }
 func (everything) MayGive(backend.Right, backend.Where, bool) bool { return true }
+func (everything) Where(backend.Right, string) []backend.Where     { return nil }
 func (everything) Everywhere(backend.Right) bool                   { return true }
 
 // may returns the rights of the person; nil if they cannot be read, which the page reports when it calls the Service.

@@ -56,8 +56,45 @@ func selection(f store.Filter) (string, []any) {
 	// PostgreSQL uses a partial index only if the query repeats the condition of the index.
 	add("o.type = $%d AND o.type <> ''", f.Type)
 	add("o.link = $%d AND o.link <> ''", f.Link)
+	if f.Within != nil {
+		within, all := within(*f.Within, args)
+		where.WriteString(" AND (" + within + ")")
+		args = all
+	}
 	return where.String(), args
 }
+
+// within returns the condition that an object is in one of the regions, and adds its arguments.
+func within(regions store.Regions, args []any) (string, []any) {
+	all := []string{"false"}
+	for _, r := range regions {
+		one := []string{"true"}
+		add := func(condition string, value any) {
+			args = append(args, value)
+			one = append(one, fmt.Sprintf(condition, len(args)))
+		}
+		if r.Environment != "" {
+			add("o.environment = $%d", r.Environment)
+		}
+		if len(r.Except) > 0 {
+			add("o.environment <> ALL($%d::text[])", r.Except)
+		}
+		if r.Scope != "" {
+			add("o.scope = $%d", r.Scope)
+		}
+		if len(r.Names) > 0 {
+			add("o.name = ANY($%d::text[])", r.Names)
+		}
+		if r.Pattern != "" {
+			add("o.name LIKE $%d", likePattern.Replace(r.Pattern))
+		}
+		all = append(all, strings.Join(one, " AND "))
+	}
+	return strings.Join(all, " OR "), args
+}
+
+// likePattern makes a pattern of names one of LIKE.
+var likePattern = strings.NewReplacer("*", "%", "_", `\_`, "%", `\%`)
 
 // Objects implements store.Tx.
 func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error) {

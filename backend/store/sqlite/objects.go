@@ -52,7 +52,40 @@ func (t *tx) selection(f store.Filter) (string, []any) {
 	// SQLite uses a partial index only if the query repeats the condition of the index.
 	add("o.type = ? AND o.type <> ''", f.Type)
 	add("o.link = ? AND o.link <> ''", f.Link)
+	if f.Within != nil {
+		within, values := within(*f.Within)
+		where.WriteString(" AND (" + within + ")")
+		args = append(args, values...)
+	}
 	return where.String(), args
+}
+
+// within returns the condition that an object is in one of the regions.
+func within(regions store.Regions) (condition string, args []any) {
+	all := []string{"false"}
+	for _, r := range regions {
+		one := []string{"true"}
+		add := func(condition string, value any) {
+			one, args = append(one, condition), append(args, value)
+		}
+		if r.Environment != "" {
+			add("o.environment = ?", r.Environment)
+		}
+		if len(r.Except) > 0 {
+			add("o.environment NOT IN (SELECT value FROM json_each(?))", jsonArray(r.Except))
+		}
+		if r.Scope != "" {
+			add("o.scope = ?", r.Scope)
+		}
+		if len(r.Names) > 0 {
+			add("o.name IN (SELECT value FROM json_each(?))", jsonArray(r.Names))
+		}
+		if r.Pattern != "" {
+			add("o.name GLOB ?", r.Pattern)
+		}
+		all = append(all, strings.Join(one, " AND "))
+	}
+	return strings.Join(all, " OR "), args
 }
 
 // Objects implements store.Tx.
