@@ -109,10 +109,10 @@ func (r *run) mayMeetToken(c backend.Change, t store.Token) (exists bool, err er
 		return true, nil
 	}
 	knows, err := r.knowsToken(t) // it is a creation
-	if err == nil && !knows {
+	if err == nil && !knows && c.ID == "" {
 		err = alreadyExists(backend.KindToken, t.Name, "")
 	}
-	return true, err
+	return knows, err
 }
 
 // allowToken refuses a change of a token. Who may bind somewhere may create a token without rights, and delete it: see
