@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"testing"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/engine"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 )
 
 // rowCounter counts the scoped values that transactions read.
@@ -49,11 +51,10 @@ type listed struct {
 	n       int
 }
 
-func newListed(t *testing.T, values int) *listed {
+func newListed(t *testing.T, parts *open.Parts, kmsKey string, values int) *listed {
 	l := &listed{t: t}
-	parts := embedded(t, open.Config{})
 	l.service = engine.New(rowCounter{parts.Store, &l.rows}, parts.Keys, engine.Options{Authorizer: access.NewDirectory(),
-		KMSKey: "file:kms.key"})
+		KMSKey: kmsKey})
 	protected := true
 	prod := environment("prod")
 	prod.Protected = &protected
@@ -144,7 +145,7 @@ func (l *listed) check(limit int, places ...backend.Where) (shown, read int) {
 
 // A listing of a large project by someone who sees little of it reads little.
 func TestAListingReadsWhatItShows(t *testing.T) {
-	l := newListed(t, 2400)
+	l := newListed(t, embedded(t, open.Config{}), "file:kms.key", 2400)
 	var many, patterns []backend.Where
 	for i := range 150 {
 		many = append(many, backend.Where{Environment: "dev", Names: l.all[i*16].Name})
@@ -169,7 +170,17 @@ func TestAListingReadsWhatItShows(t *testing.T) {
 
 // What the store selects is what the rights say, for random bindings.
 func TestListingsFollowTheRights(t *testing.T) {
-	l := newListed(t, 240)
+	checkListings(t, embedded(t, open.Config{}), "file:kms.key")
+}
+
+func TestListingsFollowTheRightsOnPostgreSQL(t *testing.T) {
+	postgrestest.Shared(t)
+	key := "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key"))
+	checkListings(t, serverOn(t, postgrestest.Database(t), key), key)
+}
+
+func checkListings(t *testing.T, parts *open.Parts, kmsKey string) {
+	l := newListed(t, parts, kmsKey, 240)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	pick := func(of ...string) string { return of[rnd.IntN(len(of))] }
 	for range 60 {
