@@ -96,6 +96,11 @@ func (p *Profiles) Set(name string, changes Values) error {
 			return err
 		}
 	}
+	release, err := p.again()
+	if err != nil {
+		return err
+	}
+	defer release()
 	if p.document == nil {
 		p.document = &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
 	}
@@ -116,8 +121,28 @@ func (p *Profiles) Set(name string, changes Values) error {
 	return p.write()
 }
 
+// again locks the file and reads it again, because another process may have changed it since.
+func (p *Profiles) again() (release func(), err error) {
+	release, err = lock(p.Path)
+	if err != nil {
+		return nil, err
+	}
+	now, err := OpenProfiles()
+	if err != nil {
+		release()
+		return nil, err
+	}
+	*p = *now
+	return release, nil
+}
+
 // Remove removes a profile.
 func (p *Profiles) Remove(name string) error {
+	release, err := p.again()
+	if err != nil {
+		return err
+	}
+	defer release()
 	if _, err := p.Get(name); err != nil {
 		return err
 	}

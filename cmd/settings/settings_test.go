@@ -5,11 +5,14 @@ package settings
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v4"
@@ -294,5 +297,50 @@ func TestProfilesKeepCommentsAndOrder(t *testing.T) {
 		if err := p.Set(name, change); err == nil {
 			t.Errorf("%q, %v: no error", name, change)
 		}
+	}
+}
+
+// Two processes that change profiles at the same time lose none of the changes.
+func TestProfilesAreChangedTogether(t *testing.T) {
+	home(t)
+	one, err := OpenProfiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	two, err := OpenProfiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range map[string]*Profiles{"one": one, "two": two} {
+		if err := p.Set(name, Values{Project: "shop"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all sync.WaitGroup
+	for i := range 10 {
+		all.Go(func() {
+			p, err := OpenProfiles()
+			if err == nil {
+				err = p.Set(fmt.Sprint("p", i), Values{Project: "shop"})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	p, err := OpenProfiles()
+	if err != nil || len(p.Names()) != 12 {
+		t.Errorf("profiles %v, %v", p.Names(), err)
+	}
+	if _, err := os.Stat(p.Path + ".lock"); !os.IsNotExist(err) {
+		t.Errorf("the lock is left: %v", err)
+	}
+	old := time.Now().Add(-2 * lockAge) // of a process that was killed
+	if err := os.WriteFile(p.Path+".lock", nil, 0o600); err == nil {
+		err = os.Chtimes(p.Path+".lock", old, old)
+	}
+	if err := p.Remove("one"); err != nil {
+		t.Errorf("with an old lock: %v", err)
 	}
 }
