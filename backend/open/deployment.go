@@ -24,9 +24,9 @@ type Upgrade struct {
 }
 
 // openDatabase opens the database of a folder, with signed rows. It upgrades an older one, and then names its
-// deployment in the settings. If mayRead is set, it opens a database that this user may not write for reading.
+// deployment in the settings. It upgrades no database that it opens for reading.
 func openDatabase(
-	ctx context.Context, folder string, s settings, trusted *trustedKeys, mayRead bool,
+	ctx context.Context, folder string, s settings, trusted *trustedKeys, access fileAccess,
 ) (*signed.Store, *envelope.Keyring, *Upgrade, error) {
 	path, made := filepath.Join(folder, databaseFile), false
 	upgrade := func(ctx context.Context, id string) (func(context.Context, store.Tx) error, error) {
@@ -40,7 +40,7 @@ func openDatabase(
 		}, err
 	}
 	openFile := sqlite.Open
-	if mayRead && durable.Writable(path) != nil {
+	if access.reads(durable.Writable(path) == nil) {
 		openFile = sqlite.OpenReadOnly
 	}
 	database, err := openFile(ctx, path, sqlite.WithUpgrade(upgrade))

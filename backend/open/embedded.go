@@ -172,11 +172,11 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 	}
 	trusted := newTrustedKeys(path, s)
 	trusted.local, trusted.observer = local, c.KMSObserver
-	database, keys, upgrade, err := openDatabase(ctx, path, s, trusted, c.MayRead || local)
+	database, keys, upgrade, err := openDatabase(ctx, path, s, trusted, c.access(local))
 	if err != nil {
 		return nil, err
 	}
-	reads, err := openReads(ctx, path, database, c.MayRead || local)
+	reads, err := openReads(ctx, path, database, c.access(local))
 	if err != nil {
 		return nil, errors.Join(err, database.Close())
 	}
@@ -202,6 +202,28 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 		signed: database, trusted: trusted, retention: retention, folder: path, records: records,
 	}, nil
 }
+
+// fileAccess says whether the files of a folder are opened for writing.
+type fileAccess int
+
+const (
+	mustWrite fileAccess = iota
+	mayRead              // for reading, if this user may not write them
+	onlyRead
+)
+
+func (c Config) access(local bool) fileAccess {
+	switch {
+	case c.OnlyRead:
+		return onlyRead
+	case c.MayRead || local:
+		return mayRead
+	}
+	return mustWrite
+}
+
+// reads reports whether a file is opened for reading, if writable says whether this user may write it.
+func (a fileAccess) reads(writable bool) bool { return a == onlyRead || a == mayRead && !writable }
 
 // defaultKMSKey is the URI of the key file in the backend's folder. It is relative, so that the folder can be moved.
 const defaultKMSKey = "file:" + keyFile

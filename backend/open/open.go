@@ -62,6 +62,9 @@ type Config struct {
 	// MayRead makes Embedded open a folder that this user may read and not write, as Open does. Then every change fails
 	// with ErrDenied, and so does every read of a value, because it cannot be recorded.
 	MayRead bool
+	// OnlyRead makes Open open a folder for reading, even if this user may write it, with the effects of MayRead. A
+	// database of an earlier version is not upgraded: it cannot be opened. It has no effect on a server.
+	OnlyRead bool
 
 	searched bool // Path is the result of a search, so that its owner is checked
 }

@@ -26,10 +26,10 @@ func createReads(ctx context.Context, folder, deployment string) error {
 	return sqlite.CreateReadLog(ctx, filepath.Join(folder, readsFile), deployment)
 }
 
-// openReads opens the file with the records of reads, and creates it if it is missing. If mayRead is set and this user
-// may not write the file, it returns unrecorded.
-func openReads(ctx context.Context, folder string, database *signed.Store, mayRead bool) (Reads, error) {
-	if mayRead && !mayRecord(folder) {
+// openReads opens the file with the records of reads, and creates it if it is missing. If it opens the
+// file for reading, it returns unrecorded.
+func openReads(ctx context.Context, folder string, database *signed.Store, access fileAccess) (Reads, error) {
+	if access.reads(mayRecord(folder)) {
 		file, err := sqlite.OpenReadLogReadOnly(ctx, filepath.Join(folder, readsFile), database.Deployment())
 		if err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ package open_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,8 +14,41 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
+
+// A backend that is opened only for reading is not upgraded, as by the completion of a name in a shell.
+func TestOnlyReadUpgradesNothing(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "backend")
+	if err := os.CopyFS(folder, os.DirFS("testdata/schema-4")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(folder, "kms.key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b, err := open.Open(t.Context(), open.Config{Path: folder, OnlyRead: true})
+	if err == nil {
+		_ = b.Close()
+	}
+	if n := userVersion(t, filepath.Join(folder, "pouncet.db")); err == nil || n != 4 {
+		t.Errorf("the database has schema %d, and it was opened with %v", n, err)
+	}
+	embeddedIn(t, folder) // upgrades it
+	b, err = open.Open(t.Context(), open.Config{Path: folder, OnlyRead: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if _, err := b.Query(t.Context(), backend.Query{Kind: backend.KindProject}); err != nil {
+		t.Errorf("a list: %v", err)
+	}
+	_, err = b.Apply(t.Context(), backend.ChangeSet{Changes: []backend.Change{
+		{Op: backend.OpCreate, Kind: backend.KindProject, Name: "new"}}})
+	if !errors.Is(err, backend.ErrDenied) {
+		t.Errorf("a change: %v", err)
+	}
+}
 
 // The folder testdata/schema-4 is what commit 5b8dc47 wrote: before the generation, with signed rows.
 func TestUpgradeFromSchema4(t *testing.T) {

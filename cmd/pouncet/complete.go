@@ -154,7 +154,7 @@ func (a *app) completionObjects(c *cobra.Command, kind backend.Kind, begin strin
 	if err != nil || a.checkServerSettings(config) != nil {
 		return nil
 	}
-	config.Retries = -1
+	config.Retries, config.OnlyRead = -1, true // pressing a key upgrades no database
 	b, err := open.Open(ctx, config)
 	if err != nil {
 		return nil
