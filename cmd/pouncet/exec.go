@@ -192,7 +192,9 @@ func (a *app) execute(ctx context.Context, args, environment, secrets []string) 
 	}
 	defer bindChildren()()
 	witness, before := startWitness(signals)
-	if err := cmd.Start(); err != nil {
+	err := cmd.Start()
+	came := signalsBefore{witness: before, start: len(signals)}
+	if err != nil {
 		witness.end()
 		_ = finish()
 		fmt.Fprintf(a.err, "pouncet: command %s cannot be started: %s\n", backend.Quote(args[0]), startFailure(err))
@@ -201,9 +203,9 @@ func (a *app) execute(ctx context.Context, args, environment, secrets []string) 
 	done, passed := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(passed)
-		passOn(cmd.Process, witness, signals, before, done)
+		passOn(cmd.Process, witness, signals, came, done)
 	}()
-	err := cmd.Wait()
+	err = cmd.Wait()
 	close(done)
 	<-passed
 	written := finish()
@@ -219,6 +221,12 @@ func (a *app) execute(ctx context.Context, args, environment, secrets []string) 
 		return backend.Errorf(backend.CodeUnavailable, "writing the output of the command: %w", written)
 	}
 	return nil
+}
+
+// signalsBefore says how many signals came before a command could get them.
+type signalsBefore struct {
+	witness int // before its witness started
+	start   int // before the command had started, with these
 }
 
 // findCommand returns the path of a command as a shell finds it, or the exit code and the reason why it cannot run.

@@ -233,3 +233,51 @@ func TestInterruptEndsTheWaitForAPipe(t *testing.T) {
 		}
 	}
 }
+
+// TestEarlySignals checks what the command gets of a signal to the group that came while it started. It may have missed
+// the signal. A SIGTERM is passed on, and a Ctrl-C is not.
+func TestEarlySignals(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		first syscall.Signal
+		early int
+		want  syscall.Signal
+	}{
+		{"SIGTERM that came early", syscall.SIGTERM, 1, syscall.SIGTERM},
+		{"SIGHUP that came early", syscall.SIGHUP, 1, syscall.SIGHUP},
+		{"SIGTERM that came later", syscall.SIGTERM, 0, syscall.SIGQUIT},
+		{"Ctrl-C that came early", syscall.SIGINT, 1, syscall.SIGQUIT},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			command := exec.Command("cat") // it ends with its input, if no signal ends it
+			input, err := command.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := command.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer input.Close()
+			w := newWitness()
+			if w == nil {
+				t.Fatal("there is no cat")
+			}
+			if err := w.cmd.Process.Signal(c.first); err != nil { // as a signal to the group does
+				t.Fatal(err)
+			}
+			signals, done, passed := make(chan os.Signal), make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(passed)
+				passOn(command.Process, w, signals, signalsBefore{start: c.early}, done)
+			}()
+			signals <- c.first
+			signals <- syscall.SIGQUIT // only for this program, so it is passed on
+			close(done)
+			<-passed
+			_ = command.Wait()
+			if got := command.ProcessState.Sys().(syscall.WaitStatus).Signal(); got != c.want {
+				t.Errorf("the command was ended by %v, want %v", got, c.want)
+			}
+		})
+	}
+}

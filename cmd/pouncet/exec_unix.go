@@ -33,12 +33,14 @@ func startWitness(signals <-chan os.Signal) (w *witness, before int) {
 
 // passOn sends signals to a running command until done is closed. The command also gets those that came before it. A
 // signal that the whole process group gets, such as Ctrl-C at a terminal, reaches the command without help, and must
-// not reach it twice. If it comes in the moment between startWitness and the start of the command, it is lost: some
-// programs end at once when they get a second Ctrl-C, and lose their work.
-func passOn(p *os.Process, w *witness, signals <-chan os.Signal, before int, done <-chan struct{}) {
-	for range before {
+// not reach it twice: some programs end at once when they get a second Ctrl-C, and lose their work. If it comes in the
+// moment between startWitness and the start of the command, as one of the first signals does, it may have missed the
+// command. Then a Ctrl-C is lost. A signal that is to end the command is passed on, even if it arrives twice.
+func passOn(p *os.Process, w *witness, signals <-chan os.Signal, came signalsBefore, done <-chan struct{}) {
+	for range came.witness {
 		_ = p.Signal(<-signals)
 	}
+	early := came.start - came.witness
 	// Signals that are close together do not arrive in the order in which they were sent. So the witness may have been
 	// ended by one that is still to come.
 	toGroup := map[os.Signal]bool{}
@@ -49,7 +51,9 @@ func passOn(p *os.Process, w *witness, signals <-chan os.Signal, before int, don
 				toGroup[by] = true
 			}
 			w = newWitness()
-			if !toGroup[s] || !inOwnGroup(p.Pid) {
+			mayHaveMissed := early > 0 && endsCommand(s)
+			early--
+			if !toGroup[s] || !inOwnGroup(p.Pid) || mayHaveMissed {
 				_ = p.Signal(s) // the command may have ended already
 			}
 			delete(toGroup, s)
@@ -59,6 +63,9 @@ func passOn(p *os.Process, w *witness, signals <-chan os.Signal, before int, don
 		}
 	}
 }
+
+// endsCommand reports whether a signal asks a command to end, and is not from a key of the terminal.
+func endsCommand(s os.Signal) bool { return s == syscall.SIGTERM || s == syscall.SIGHUP }
 
 // inOwnGroup reports whether a process is in the process group of this program. A command can leave it, as setsid does,
 // and then gets no signal that is sent to the group.

@@ -22,7 +22,9 @@ var passedOn = []os.Signal{os.Interrupt, syscall.SIGTERM}
 
 // passOn does nothing until the command has ended: Windows sends a console event to every process of the console, and
 // so to the command too.
-func passOn(_ *os.Process, _ *witness, _ <-chan os.Signal, _ int, done <-chan struct{}) { <-done }
+func passOn(_ *os.Process, _ *witness, _ <-chan os.Signal, _ signalsBefore, done <-chan struct{}) {
+	<-done
+}
 
 // witness does nothing.
 type witness struct{}
