@@ -8,6 +8,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -32,7 +33,8 @@ func (a *app) editCommand(o objectCommand) *cobra.Command {
 		Long: wrap("Opens the value of a secret in the editor that VISUAL or EDITOR names, and writes what you save as "+
 			"a new version. If you change nothing, nothing is written. If the value does not satisfy the type of the "+
 			"secret, you can "+
-			"edit it again. If somebody else has written a new value in the meantime, yours is not written.") + "\n\n" +
+			"edit it again. If somebody else has written a new value in the meantime, you can compare both, and edit "+
+			"yours again.") + "\n\n" +
 			wrap("The value is in a file while you edit it: in a folder that only you can read, in memory if the system has "+
 				"such a folder, and removed at the end. Some editors keep copies of what they edit: for vim, set "+
 				"EDITOR='vim -nu NONE'. Opening the value is a reveal: it needs the role admin, the audit log records it, and a "+
@@ -149,15 +151,59 @@ func (a *app) edit(
 			err = errValueRequired()
 		default:
 			change.Value = backend.NewPlaintext(after)
-			err = a.tryChange(ctx, s, change)
+			if err = a.tryChange(ctx, s, change); err == nil {
+				err = a.apply(ctx, s, change)
+			}
+			if err == nil {
+				return nil
+			}
 		}
-		if err == nil {
-			return a.apply(ctx, s, change)
+		if errors.Is(err, backend.ErrConflict) {
+			if r, err = a.afterConflict(ctx, s, secret, file, r, err); err != nil {
+				return err
+			}
+			before, change.Expect = r.Value.Expose(), &r.Version
+			continue
 		}
 		if again, askErr := a.askAgain(ctx, err); askErr != nil || !again {
 			return errors.Join(err, askErr)
 		}
 	}
+}
+
+// afterConflict lets the user compare what they have edited with the value that somebody else has written in the
+// meantime, and edit theirs again on top of that one. Without a terminal, and if the value is the same as before, it
+// returns the conflict.
+func (a *app) afterConflict(
+	ctx context.Context, s backend.Service, secret backend.Object, file *editedFile, old backend.Resolution, conflict error,
+) (backend.Resolution, error) {
+	e := *backend.AsError(conflict)
+	lost := e.WithHint("what you have edited was not written, and is not kept: edit the present value again")
+	if !isTerminal(a.in) {
+		return old, lost
+	}
+	ref, err := backend.RevealRef(ctx, s, secret)
+	if err != nil {
+		return old, errors.Join(conflict, err)
+	}
+	now, err := resolveOne(ctx, s, ref, secret.ID)
+	if err != nil {
+		return old, errors.Join(conflict, err)
+	}
+	if now.Version == old.Version {
+		return old, conflict
+	}
+	path, err := file.putBeside(now)
+	if err != nil {
+		return old, err
+	}
+	a.noteText("pouncet: " + e.Message)
+	a.noteText("  the present value is in " + path)
+	again, err := a.yes(ctx, fmt.Sprintf("Edit your value again, to replace version %d?", now.Version), true)
+	if err == nil && !again {
+		err = lost
+	}
+	return now, err
 }
 
 // wasInterrupted reports whether a signal came while an editor ran that has failed. This process can get the signal a
@@ -252,6 +298,15 @@ func newEditedFile(name string, value []byte, isJSON bool) (*editedFile, error) 
 		return nil, backend.Errorf(backend.CodeUnavailable, "making a file for the editor: %w", err)
 	}
 	return f, nil
+}
+
+// putBeside writes a value beside the one that is edited. It is removed with that one.
+func (f *editedFile) putBeside(r backend.Resolution) (string, error) {
+	path := filepath.Join(f.folder, fmt.Sprintf("version-%d%s", r.Version, filepath.Ext(f.path)))
+	if err := os.WriteFile(path, r.Value.Expose(), 0o600); err != nil {
+		return "", backend.Errorf(backend.CodeUnavailable, "making a file for the editor: %w", err)
+	}
+	return path, nil
 }
 
 // fileName returns a name for a file that shows which secret it has.
