@@ -161,12 +161,19 @@ func tryDeployment(
 
 // printDraft prints the changes of a draft, and what a dry run says of them.
 func (a *app) printDraft(changes []backend.Object, trial *backend.Outcome) {
-	t := table{titles: []string{"KIND", "NAME", "ENVIRONMENT", "SCOPE", "CHANGE", "BY", "PROBLEM"}}
+	t := table{titles: []string{"KIND", "NAME", "ENVIRONMENT", "SCOPE", "CHANGE", "PROBLEM", "BY"}}
 	for _, o := range changes {
-		t.add(o.Staged.Kind.String(), o.Name, o.Environment, o.Scope, stagedText(o.Staged),
-			strings.Join(o.Staged.By, ", "), problemOf(o, trial))
+		t.add(o.Staged.Kind.String(), o.Name, o.Environment, o.Scope, stagedText(o.Staged), problemOf(o, trial),
+			strings.Join(o.Staged.By, ", "))
 	}
-	a.printTable(t)
+	if a.printTable(t) {
+		return
+	}
+	for _, o := range changes { // the table has cut some of the texts
+		if problem := problemOf(o, trial); problem != "" {
+			a.noteText("pouncet: " + o.Staged.Kind.String() + " " + o.Name + ": " + problem)
+		}
+	}
 }
 
 // stagedText says what a change of a draft does: "changes value, description".
@@ -266,10 +273,11 @@ func (a *app) deployCommand() *cobra.Command {
 		if err := a.sure(c, question, yes || len(changes) == 0, consequence); err != nil {
 			return err
 		}
+		stop := a.working("deploying " + backend.Plural(len(changes), "change"))
 		out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{{
 			Op: backend.OpDeploy, Kind: backend.KindDraft, ID: draft.ID, Expect: &draft.Revision, // as it was shown
 		}}})
-		if err != nil {
+		if stop(); err != nil {
 			return err
 		}
 		if a.json {
@@ -277,7 +285,8 @@ func (a *app) deployCommand() *cobra.Command {
 			return nil
 		}
 		for _, p := range out[0].Parts {
-			o := backend.Outcome{Action: p.Action, Changed: p.Changed, Object: p.Object}
+			o := backend.Outcome{Action: p.Action, Changed: p.Changed, Object: p.Object, SameValue: p.SameValue}
+			a.noteSameValue(o)
 			a.println(outcomeText(o))
 			a.warnManaged(o)
 		}

@@ -83,7 +83,10 @@ func isDatabaseURL(s string) bool {
 const movePurpose = "move reads the database itself"
 
 func (a *app) move(ctx context.Context, f moveFlags, allowed kms.Patterns) error {
+	p := a.progress()
+	defer p.working("moving the backend")()
 	o := open.MoveOptions{KMSKey: f.kmsKey, OtherKMSKeys: allowed, Report: func(table string, rows int) {
+		p.clear()
 		a.notef("copied table %s: %s", table, backend.Plural(rows, "row"))
 	}}
 	var moved open.Moved

@@ -419,8 +419,9 @@ func (a *app) changeOf(
 
 // apply makes changes, or adds them to the draft, and prints their outcomes.
 func (a *app) apply(ctx context.Context, s backend.Service, changes ...backend.Change) error {
+	stop := a.working("writing") // another KMS key for an environment wraps its keys again
 	out, err := s.Apply(ctx, backend.ChangeSet{Changes: changes, Draft: a.draft})
-	if err != nil {
+	if stop(); err != nil {
 		return err
 	}
 	if a.json {

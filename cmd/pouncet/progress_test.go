@@ -36,6 +36,33 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+// A line says what a long call does, and goes when it ends.
+func TestWorkingShowsALine(t *testing.T) {
+	var out bytes.Buffer
+	now := time.Now()
+	p := &progress{to: &out, now: func() time.Time { return now }, startedAt: now}
+	p.work("pushing 3 changes")
+	if out.Len() > 0 {
+		t.Errorf("at once: %q", out.String())
+	}
+	now = now.Add(61 * time.Second)
+	ticks := make(chan time.Time)
+	stop := p.whileWorking("pushing 3 changes", &time.Ticker{C: ticks})
+	ticks <- now
+	ticks <- now // the first one was handled
+	stop()
+	line := "\rpushing 3 changes: 61 s\x1b[K"
+	if got := out.String(); got != line+"\r\x1b[K" && got != line+line+"\r\x1b[K" {
+		t.Errorf("got %q", got)
+	}
+	out.Reset()
+	quiet := &app{err: &out}
+	quiet.working("pushing")()
+	if out.Len() > 0 {
+		t.Errorf("in a script: %q", out.String())
+	}
+}
+
 func TestProgressIsQuietInPipes(t *testing.T) {
 	var out bytes.Buffer
 	p := (&app{err: &out}).progress()

@@ -85,9 +85,10 @@ func (a *app) push(ctx context.Context, s backend.Service, p *projectFolder, f p
 	}
 	outcomes := []backend.Outcome{}
 	if len(changes) > 0 {
+		stop := a.working("pushing " + backend.Plural(len(changes), "change"))
 		var err error
-		if outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: changes, DryRun: f.dryRun,
-			Draft: f.draft}); err != nil {
+		outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: changes, DryRun: f.dryRun, Draft: f.draft})
+		if stop(); err != nil {
 			return err
 		}
 		if err := backend.Rejected(outcomes); err != nil {

@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -97,11 +98,14 @@ func line(texts []string, widths []int) string {
 	return b.String()
 }
 
-// printTable prints a table on standard output.
-func (a *app) printTable(t table) {
+// printTable prints a table on standard output, and reports whether it has shown all texts completely.
+func (a *app) printTable(t table) (complete bool) {
 	widths := t.widths()
+	complete = true
 	if width := terminalWidth(a.out.to); width > 0 {
+		before := slices.Clone(widths)
 		widths = t.fit(widths, width)
+		complete = slices.Equal(before, widths)
 	}
 	a.println(line(t.titles, widths))
 	for _, row := range t.rows {
@@ -111,6 +115,7 @@ func (a *app) printTable(t table) {
 		a.noteText(fmt.Sprintf("pouncet: the terminal is too narrow for %s; widen it, or use --json",
 			backend.Plural(hidden, "column")))
 	}
+	return complete
 }
 
 // terminalWidth returns the number of columns of a terminal, or 0 for anything else.

@@ -32,3 +32,14 @@ func TestTablesFitTheTerminal(t *testing.T) {
 		}
 	}
 }
+
+// On a narrow terminal, the problem of a staged change stays before the names of those who staged it.
+func TestProblemsStayOnANarrowTerminal(t *testing.T) {
+	table := table{titles: []string{"KIND", "NAME", "ENVIRONMENT", "SCOPE", "CHANGE", "PROBLEM", "BY"}}
+	table.add("secret", "database_password", "production", "project", "changes the value", "stale: was changed",
+		"somebody@example.com, somebody-else@example.com")
+	widths := table.fit(table.widths(), 90)
+	if len(widths) < 6 {
+		t.Errorf("only %d columns are left", len(widths))
+	}
+}
