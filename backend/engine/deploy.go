@@ -87,7 +87,8 @@ func (r *run) beginDeployment() (*deployment, error) {
 	r.set.Changes, r.steps = make([]backend.Change, len(d.parts)), make([]step, len(d.parts))
 	for i := range d.parts {
 		p := &d.parts[i]
-		r.set.Changes[i], r.steps[i] = p.change(in), step{id: p.Target, part: p, sealed: p.hasValue()}
+		r.set.Changes[i], r.steps[i] = p.change(in), step{id: p.Target, part: p, sealed: p.hasValue(),
+			uncompared: p.Differs}
 	}
 	r.guardValues(in)
 	return d, nil

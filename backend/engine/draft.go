@@ -48,6 +48,9 @@ type staged struct {
 	Edition int64 `json:"edition,omitempty"`
 	// Visibility is that of the secret after all changes of the draft, as they were when the change was staged.
 	Visibility backend.Visibility `json:"visibility,omitempty"`
+	// Differs says that the value was compared with the present one, and differs. As long as the change is not stale, it
+	// still does.
+	Differs bool `json:"differs,omitempty"`
 	// Checked is what the value was checked against.
 	Checked     *valueCheck `json:"checked,omitempty"`
 	Environment string      `json:"environment,omitempty"` // its name, for messages

@@ -3,6 +3,8 @@
 package engine
 
 import (
+	"slices"
+
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
@@ -152,6 +154,26 @@ func (r *run) keepFacts(in *project, s *staged, c writtenPart) {
 	if c.change.SetsValue() && (known || s.Checked == nil) {
 		s.Checked = &c.checked
 	}
+	if c.change.SetsValue() {
+		s.Differs = c.compared && c.out.Action == backend.ActionUpdate && slices.Contains(c.out.Changed, "value")
+	}
+}
+
+// compared says of which changes the trial has compared the value with the stored one. A value that another change of
+// the draft gives the secret first is not stored yet.
+func (t *trial) compared() []bool {
+	values := map[string]int{}
+	for i := range t.list {
+		if t.list[i].change.SetsValue() {
+			values[t.outcomes[i].Object.ID]++
+		}
+	}
+	out := make([]bool, len(t.list))
+	for i := range t.list {
+		out[i] = t.list[i].change.Value.Len() > 0 && values[t.outcomes[i].Object.ID] == 1 && !t.steps[i].uncompared &&
+			t.outcomes[i].Unchecked == ""
+	}
+	return out
 }
 
 // visibilities returns the visibility of each secret after the changes of the trial, by its id.

@@ -86,7 +86,7 @@ func (r *run) refreshPart(in *project, draft store.Object, d draftPart, all []dr
 		return err
 	}
 	next := d.staged
-	next.Creates, next.Edition, next.Name = false, n, o.Name
+	next.Creates, next.Edition, next.Name, next.Differs = false, n, o.Name, false
 	if next.Change.Op == backend.OpCreate {
 		next.Change.Op = backend.OpSet
 	}

@@ -96,7 +96,7 @@ func (r *run) writeList(t *trial, draft store.Object) error {
 			}
 		}
 	}
-	created, missing, visibility := map[string]bool{}, false, t.visibilities()
+	created, missing, visibility, compared := map[string]bool{}, false, t.visibilities(), t.compared()
 	for i, c := range t.list {
 		out := t.outcomes[i]
 		number := last + 1
@@ -119,7 +119,7 @@ func (r *run) writeList(t *trial, draft store.Object) error {
 			continue
 		}
 		p := writtenPart{proposal: c, out: out, number: number, checked: t.steps[i].checked,
-			visibility: visibility[out.Object.ID]}
+			visibility: visibility[out.Object.ID], compared: compared[i]}
 		switch err := r.writePart(t, draft, p, created); {
 		case errors.Is(err, errNotReady) && c.change.Kind == backend.KindEnvironment:
 			return err // what is in the environment needs its key
@@ -156,6 +156,7 @@ type writtenPart struct {
 	number     int
 	checked    valueCheck
 	visibility backend.Visibility // of the secret after all changes
+	compared   bool               // its value was compared with the stored one
 }
 
 // writePart writes the row of one change, with its sealed value.

@@ -52,6 +52,23 @@ var draftBoundCases = []testCase{
 		f.mentions(f.unstaged(backend.ErrTooLarge, pair(8)), "more than 8 key pairs", "use another draft")
 		equal(f, "parts", len(f.must(draft(backend.OpDeploy))[0].Parts), 8)
 	}},
+	{"a staged value is compared again after a refresh", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "s", "one"), secret("dev", "t", "one"))
+		f.stage(secret("dev", "s", "two"), secret("dev", "t", "two"))
+		f.must(secret("dev", "s", "two"))
+		refresh := draft(backend.OpRefresh)
+		f.must(refresh)
+		parts := f.must(draft(backend.OpDeploy))[0].Parts
+		equal(f, "the value that the secret has already", parts[0].Action, backend.ActionUnchanged)
+		equal(f, "another value", parts[1].Action, backend.ActionUpdate)
+		equal(f, "changed", fmt.Sprint(parts[1].Changed), "[value]")
+		f.stage(secret("dev", "s", "three"))
+		f.stage(secret("dev", "s", "two"))
+		equal(f, "a value that was staged back", f.must(draft(backend.OpDeploy))[0].Parts[0].Action,
+			backend.ActionUnchanged)
+		equal(f, "version", f.list(backend.Query{Kind: backend.KindSecret, Project: project, Name: "s"})[0].Version, 2)
+	}},
 	{"many callers can add to a draft at the same time", func(f *fixture) {
 		f.environments("dev")
 		var all sync.WaitGroup
