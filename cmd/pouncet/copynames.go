@@ -157,12 +157,15 @@ func (a *app) fillCommand(o backend.Object, environment string) string {
 	return strings.Join(words, " ")
 }
 
-// shellWord quotes a word for a POSIX shell. A line break becomes a space, because each command is one line.
+// shellWord quotes a word for a POSIX shell, in one line: printf makes the line breaks of a text.
 func shellWord(w string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-"
 	if w != "" && strings.Trim(w, plain) == "" {
 		return w
 	}
-	w = strings.Join(strings.Fields(w), " ")
-	return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+	quote := func(w string) string { return "'" + strings.ReplaceAll(w, "'", `'\''`) + "'" }
+	if strings.ContainsAny(w, "\n\t") {
+		return `"$(printf %b ` + quote(strings.NewReplacer(`\`, `\\`, "\n", `\n`, "\t", `\t`).Replace(w)) + `)"`
+	}
+	return quote(w)
 }

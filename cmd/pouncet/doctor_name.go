@@ -156,7 +156,7 @@ func (d nameDoctor) reports() ([]*nameReport, error) {
 	r := reports[0]
 	r.err = d.missing(r.Kind)
 	r.add("exists", checkProblem, "no secret and no scoped value has this name in any environment or project that you see",
-		"")
+		"check the name, or create it: pouncet "+r.Kind.Command()+" set "+d.ref.Name+" --env "+shellWord(d.ref.Environment))
 	return reports[:1], d.addSimilar(r)
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -86,6 +87,9 @@ func (a *app) setSecretCommand(o objectCommand) *cobra.Command {
 		change.RotationDays = flagValue(c, "rotation-days", rotationDays.days)
 		change.Protected = flagValue(c, "protected", protected)
 		change.ExpiresAt = flagValue(c, "expires", expires.at)
+		if !expires.at.IsZero() && !expires.at.After(time.Now()) {
+			a.noteText("pouncet: --expires is in the past, so no reference to the secret resolves any more")
+		}
 		return from.read(a, c, change)
 	})
 	c.Args = func(c *cobra.Command, args []string) error {

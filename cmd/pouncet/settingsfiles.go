@@ -73,7 +73,9 @@ func (a *app) addProfile() error {
 	}
 	values, err := profiles.Get(name)
 	if err != nil {
-		return backend.Errorf(backend.CodeNotFound, "%s: %w", origin, err).WithHint("%s", backend.AsError(err).Hint)
+		e := *backend.AsError(err)
+		e.Message = origin + ": " + e.Message
+		return &e
 	}
 	a.files = append(a.files, fileSource(values, "profile "+backend.Quote(name)))
 	return nil

@@ -150,6 +150,9 @@ func text(s string) *yaml.Node {
 	if strings.Contains(s, "\n") && !strings.ContainsAny(s, "\r\u0085\u2028\u2029\ufeff") {
 		n.Style = yaml.LiteralStyle
 	}
+	if isAmbiguous(s) {
+		n.Style = yaml.SingleQuotedStyle
+	}
 	return n
 }
 

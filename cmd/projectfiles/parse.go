@@ -58,7 +58,7 @@ func parseFile(name string, text []byte) (*file, error) {
 	case err != nil && isEmptyDocument(text):
 		f.document = &yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode, Tag: "!!map"}}}
 	case err != nil:
-		return nil, backend.Errorf(backend.CodeInvalid, "%s: invalid YAML: %s", name, oneLine(err))
+		return nil, invalidYAML(name, err)
 	default:
 		if loader.Load(&yaml.Node{}) == nil {
 			return nil, f.at(nil, "the file has more than one document").WithHint("remove the line ---")
@@ -82,7 +82,16 @@ func isEmptyDocument(text []byte) bool {
 	return true
 }
 
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+// invalidYAML says what is wrong with a file, and where, in the form of the other errors.
+func invalidYAML(name string, err error) *backend.Error {
+	var load *yaml.LoadError
+	if !errors.As(err, &load) || load.Mark.Line == 0 {
+		return backend.Errorf(backend.CodeInvalid, "%s: invalid YAML: %s", name, oneLine(err.Error()))
+	}
+	return backend.Errorf(backend.CodeInvalid, "%s:%d: invalid YAML: %s", name, load.Mark.Line, oneLine(load.Message))
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // refuseConflicts refuses a file with the markers of a merge conflict.
 func refuseConflicts(name string, text []byte) error {
@@ -201,7 +210,7 @@ func decode[T any](f *file, n *yaml.Node, key string, to *T) error {
 			given, _, _ := strings.Cut(wrong.Value, " ") // a number that is too large follows its kind
 			return f.at(value, "%s must be a %s, not a %s", key, typeName(wrong.Type.Kind().String()), given)
 		}
-		return f.at(value, "%s is not valid: %s", key, oneLine(err))
+		return f.at(value, "%s is not valid: %s", key, oneLine(err.Error()))
 	}
 	return nil
 }
@@ -248,12 +257,22 @@ func (f *file) addJSON(b *bytes.Buffer, n *yaml.Node) error {
 		b.WriteByte(']')
 		return nil
 	}
+	if n.Style == 0 && isAmbiguous(n.Value) {
+		return f.at(n, "%s is a text in YAML 1.2, and means true or false in YAML 1.1", backend.Quote(n.Value)).
+			WithHint("write the text in quotes, or write true or false")
+	}
 	text, err := scalarJSON(n)
 	if err != nil {
 		return f.at(n, "%s", err.Error())
 	}
 	b.Write(text)
 	return nil
+}
+
+// isAmbiguous reports whether an unquoted word is true or false in YAML 1.1, which many programs parse, and a text in
+// YAML 1.2.
+func isAmbiguous(word string) bool {
+	return slices.Contains([]string{"yes", "no", "on", "off"}, strings.ToLower(word))
 }
 
 func scalarJSON(n *yaml.Node) ([]byte, error) {

@@ -47,7 +47,9 @@ func TestWrongFilesAreRefused(t *testing.T) {
 		file, text string
 		want       []string
 	}{
-		"broken YAML":   {dev, "secrets: [\n", []string{dev, "invalid YAML"}},
+		"broken YAML": {dev, "secrets:\n  a: {}\n b: [\n", []string{dev + ":", ": invalid YAML: did not find"}},
+		"a word of YAML 1.1": {dev, "values:\n  a: {value: [on]}\n", []string{dev + ":2", `"on" is a text in YAML 1.2`,
+			"write the text in quotes"}},
 		"another YAML":  {dev, "- a\n", []string{dev + ":1", "must be a mapping"}},
 		"two documents": {dev, "environment: dev\n---\nsecrets: {}\n", []string{"more than one document"}},
 		"an unknown key": {dev, "secrets:\n  a:\n    decription: x\n", []string{dev + ":3", "decription",
