@@ -46,6 +46,11 @@ func (f *file) Write(_ context.Context, record backend.Object) error {
 	return nil
 }
 
+func (f *file) Open(context.Context) error {
+	_, err := f.ready()
+	return err
+}
+
 // ready opens the file unless it is open, and returns its size.
 func (f *file) ready() (int64, error) {
 	if f.open != nil {

@@ -4,14 +4,14 @@
 // that their hashes cover.
 //
 // The database is the record: a call waits for it, and never for a sink. A [Copier] follows the log in the database and
-// writes each record once. A sink that is slow or fails is behind, and gets the same record again until it takes it. So
-// nothing is lost while the server runs.
+// writes each record once. A sink that is slow or fails is behind, and gets the same record again until it takes it.
 //
 // # Limits
 //
 // A file goes on after its last line when the server starts again. Syslog and standard output begin with the start of
 // the server: "pouncet audit export --since" has what was recorded meanwhile. A datagram of syslog holds a line of
-// 8,192 bytes; a longer record is sent without its detail.
+// 8,192 bytes; a longer record is sent without its detail. Syslog acknowledges nothing, so a connection that breaks
+// loses what was sent last.
 package sink
 
 import (
@@ -36,6 +36,8 @@ type Sink interface {
 	// Last returns the records at the end of the sink, and the time from which on it lacks no others but those that came
 	// after them. It is the zero time if the sink is empty, or cannot be read.
 	Last() (ids map[string]bool, since time.Time, err error)
+	// Open opens the sink, unless it is open, so that a wrong one is noticed before the first record.
+	Open(ctx context.Context) error
 	// Reopen closes what is open. The next Write opens it again.
 	Reopen()
 	// String names the sink, for messages.
@@ -62,6 +64,7 @@ func Parse(text string, out io.Writer) (Sink, error) {
 type stdout struct{ out io.Writer }
 
 func (*stdout) String() string                            { return "stdout" }
+func (*stdout) Open(context.Context) error                { return nil }
 func (*stdout) Reopen()                                   {}
 func (*stdout) Last() (map[string]bool, time.Time, error) { return nil, time.Time{}, nil }
 
@@ -129,17 +132,25 @@ func (s *syslog) Write(ctx context.Context, record backend.Object) (err error) {
 			s.Reopen()
 		}
 	}()
-	if s.conn == nil {
-		d := net.Dialer{Timeout: syslogTime}
-		if s.conn, err = d.DialContext(ctx, s.network, s.address); err != nil {
-			s.conn = nil
-			return err
-		}
+	if err := s.Open(ctx); err != nil {
+		return err
 	}
 	if err := s.conn.SetWriteDeadline(time.Now().Add(syslogTime)); err != nil {
 		return err
 	}
 	_, err = s.conn.Write(s.message(record))
+	return err
+}
+
+func (s *syslog) Open(ctx context.Context) error {
+	if s.conn != nil {
+		return nil
+	}
+	d := net.Dialer{Timeout: syslogTime}
+	conn, err := d.DialContext(ctx, s.network, s.address)
+	if err == nil {
+		s.conn = conn
+	}
 	return err
 }
 
@@ -213,6 +224,7 @@ func (c *Copier) Keep(ctx context.Context) {
 				if !known[o.ID] && !c.write(ctx, o) {
 					return
 				}
+				delete(known, o.ID) // each record comes once
 			}
 		}
 		switch {
@@ -221,16 +233,25 @@ func (c *Copier) Keep(ctx context.Context) {
 		case err != nil:
 			c.failed("reading the audit log for", err)
 		default:
-			c.problem.Store(nil)
 			c.Behind.Store(0)
+			c.open(ctx)
 		}
-		if err != nil || len(page.Objects) == 0 {
-			known = nil // the file has no later ones
-			if !wait(ctx, c.poll) {
-				return
-			}
+		if (err != nil || len(page.Objects) == 0) && !wait(ctx, c.poll) {
+			return
 		}
 	}
+}
+
+// open notices a sink that cannot be opened while no record waits.
+func (c *Copier) open(ctx context.Context) {
+	if c.reopen.Swap(false) {
+		c.sink.Reopen()
+	}
+	if err := c.sink.Open(ctx); err != nil {
+		c.failed("opening", err)
+		return
+	}
+	c.problem.Store(nil)
 }
 
 // start returns the query for the records that the sink does not have, and those that it has.

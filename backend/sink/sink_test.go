@@ -126,6 +126,56 @@ func TestAFileGoesOnAfterItsLastLine(t *testing.T) {
 	}
 }
 
+// The database cannot be read for a moment, and a page has no record although others follow.
+func TestAFailureOfTheDatabaseWritesNoRecordTwice(t *testing.T) {
+	path, s := newFile(t)
+	for n := range 20 {
+		write(t, s, record(n+1))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	pages := log(30, stop)
+	calls := 0
+	c := sink.NewCopier(func(ctx context.Context, q backend.Query) (backend.Page, error) {
+		switch calls++; calls {
+		case 1:
+			return backend.Page{}, backend.Errorf(backend.CodeUnavailable, "the database is down")
+		case 2:
+			return backend.Page{Next: "11"}, nil
+		}
+		return pages(ctx, q)
+	}, s)
+	c.Hurry()
+	if c.Keep(ctx); content(t, path) != lines(1, 30) {
+		t.Errorf("the file has %q", content(t, path))
+	}
+}
+
+func TestASinkThatCannotBeOpenedIsAProblemAtOnce(t *testing.T) {
+	s, err := sink.Parse("file:"+filepath.Join(t.TempDir(), "missing", "audit.jsonl"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	idle := func(s sink.Sink) *sink.Copier {
+		ctx, stop := context.WithCancel(t.Context())
+		calls := 0
+		c := sink.NewCopier(log(0, func() {
+			if calls++; calls == 2 {
+				stop()
+			}
+		}), s)
+		c.Hurry()
+		c.Keep(ctx)
+		return c
+	}
+	if c := idle(s); c.Problem() == nil || !strings.Contains(c.Problem().Error(), "opening the audit sink file:") {
+		t.Errorf("problem %v", c.Problem())
+	}
+	path, s := newFile(t)
+	if c := idle(s); c.Problem() != nil || content(t, path) != "" {
+		t.Errorf("problem %v", c.Problem())
+	}
+}
+
 func TestAFileThatWasMovedIsMadeAgain(t *testing.T) {
 	path, s := newFile(t)
 	write(t, s, record(1))
@@ -149,6 +199,7 @@ type failing struct {
 }
 
 func (f *failing) String() string                            { return "failing" }
+func (f *failing) Open(context.Context) error                { return nil }
 func (f *failing) Reopen()                                   {}
 func (f *failing) Last() (map[string]bool, time.Time, error) { return nil, begin, nil }
 
