@@ -88,7 +88,7 @@ func (f *filter) isCredential(m *match) bool {
 		return false
 	}
 	c := contextOf(f.text, start)
-	if c.refers() {
+	if c.refers() || isInARN(f.text, start) {
 		return false
 	}
 	if strength == weakName && !c.isSecretData() {
@@ -102,6 +102,13 @@ func (f *filter) isCredential(m *match) bool {
 		return strength == strongName
 	}
 	return f.isRandom(value, leastScore)
+}
+
+// isInARN reports whether the text at an index is inside the name of a resource of AWS, which refers to a secret:
+// arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders-q9RBXO.
+func isInARN(text string, at int) bool {
+	text = text[max(0, at-before):at]
+	return strings.HasPrefix(text[strings.LastIndexAny(text, " \t\r\n'\"`=,;[(<>")+1:], "arn:")
 }
 
 const genericRule = "generic-api-key"

@@ -76,6 +76,24 @@ func TestEvidence(t *testing.T) {
 }
 
 // Without the parts, a rule would look at some bytes again for each value of a line.
+// TestNamesOfResources checks that the name of a secret in AWS is no secret, whatever its random end is.
+func TestNamesOfResources(t *testing.T) {
+	scanner, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &generator{r: rand.New(rand.NewPCG(2, 2))}
+	for range 500 {
+		arn := "arn:aws:secretsmanager:eu-west-1:123456789012:secret:MySecret-" + g.text(alnum, 6)
+		for _, text := range []string{"secret: " + arn, "valueFrom: \"" + arn + ":password::\"", "DB_SECRET_ARN=" + arn,
+			"token: [" + arn + "]"} {
+			if len(scanner.Scan("", []byte(text+"\n"))) > 0 {
+				t.Errorf("the name of a resource is a finding: %s", text)
+			}
+		}
+	}
+}
+
 func TestTheRulesSeeEachByteOnce(t *testing.T) {
 	s := newShape()
 	g := &generator{r: rand.New(rand.NewPCG(1, 1))}
