@@ -61,6 +61,8 @@ func (d *Document) parseReferences(most int) Problems {
 			}
 		case s.Err != nil:
 			p.addDefect(s)
+		case s.Stays:
+			p.warnOfParts(s)
 		case p.nested(i):
 		case s.Bare:
 			p.withoutBraces(i)
@@ -121,6 +123,17 @@ func (p *referenceParser) addDefect(s *format.Scalar) {
 		p.addWarning(s.Start, text, s.Err)
 	} else {
 		p.addProblem(s.Start, text, s.Err)
+	}
+}
+
+// warnOfParts warns of the references in a scalar that is no value.
+func (p *referenceParser) warnOfParts(s *format.Scalar) {
+	for i := range s.Parts {
+		if part := &s.Parts[i]; part.Region != nil && isReference(part.Region, part.Text) {
+			p.addWarning(part.Region.Start, part.Text, backend.Errorf(backend.CodeInvalid,
+				"the reference is in a processing instruction or in the DOCTYPE, so it stays as it is").
+				WithHint("write the reference in a text or in the value of an attribute"))
+		}
 	}
 }
 

@@ -147,3 +147,24 @@ func TestXMLWritesValues(t *testing.T) {
 		}
 	}
 }
+
+// TestXMLOutsideOfValues checks that a reference in the DOCTYPE or in a processing instruction stays with a warning. One
+// in a comment and expressions of other tools stay without it.
+func TestXMLOutsideOfValues(t *testing.T) {
+	for text, warnings := range map[string]int{
+		"<!DOCTYPE r [<!ENTITY p \"CALL\"><!ENTITY q 'CALL'>]><r>&p;</r>": 2, "<?x href=\"CALL\"?><r/>": 1,
+		"<!DOCTYPE r [<!ENTITY p \"{{ x }}\">]><r>CALL</r>": 0, "<?x {{ y }}?><r>CALL</r>": 0,
+		"<!-- CALL --><r>CALL</r>": 0, "<?xml version=\"1.0\"?><!DOCTYPE r><r>CALL</r>": 0,
+	} {
+		f := interpolate.File{Name: "f.xml", Data: []byte(withCalls(text))}
+		doc, err := interpolate.Scan(f)
+		if err != nil || len(doc.Warnings()) != warnings {
+			t.Errorf("%s: %v, %v", text, doc, err)
+			continue
+		}
+		got, err := renderDialect(t, f, everySecret("v"), interpolate.MissingError)
+		if err != nil || warnings > 0 && got != withCalls(text) {
+			t.Errorf("%s: %q, %v", text, got, err)
+		}
+	}
+}

@@ -13,7 +13,7 @@ import (
 )
 
 // skippedFiles notes what the user may not expect of the selection of files: the files below folders that hold
-// references and have a name of no known format, and the first folder of which git does not say what it ignores.
+// references and have a name of no configuration file, and the first folder of which git does not say what it ignores.
 type skippedFiles struct {
 	names          []string
 	folder, reason string
@@ -25,7 +25,7 @@ const maxSkippedBytes = 256 << 10
 // proseExtensions are the extensions of files that show references to readers, and of programs that hold them in
 // strings.
 var proseExtensions = []string{
-	".adoc", ".csv", ".htm", ".html", ".ipynb", ".log", ".md", ".mdx", ".rst", ".txt",
+	".adoc", ".csv", ".htm", ".html", ".ipynb", ".log", ".md", ".mdx", ".rst",
 	".go", ".java", ".js", ".php", ".py", ".rb", ".rs", ".tf", ".tofu", ".ts",
 }
 
@@ -63,6 +63,6 @@ func (a *app) reportSkipped(s *skippedFiles) {
 	if len(s.names) > shown {
 		names += ", …"
 	}
-	a.notef("pouncet: skipped %s with references, because the name belongs to no format: %s; name each file, with "+
-		"--file-format", backend.Plural(len(s.names), "file"), names)
+	a.notef("pouncet: skipped %s with references, because a folder stands for its configuration files only: %s; name "+
+		"each file, with --file-format if its name belongs to no format", backend.Plural(len(s.names), "file"), names)
 }

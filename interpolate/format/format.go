@@ -101,6 +101,7 @@ type Scalar struct {
 	Name  string // the key that the scalar is the value of, if it is known
 	Bare  bool   // the only part begins like a reference without braces
 	Key   bool   // the scalar is a key; references are not allowed there
+	Stays bool   // the scalar is no value, so references in it stay
 	Plain bool   // the scalar has no quotes, so that it can also be a number, a boolean or null
 
 	// Encoded is for base64 of a Kubernetes Secret. It has one part, without a region, and Start is set.

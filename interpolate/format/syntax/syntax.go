@@ -62,6 +62,7 @@ type String struct {
 	Style   string // the quoting style; each format has its own styles
 	Name    string // the key that the string is the value of; only of a Nester
 	IsKey   bool   // the string is a key; references are not allowed there
+	Stays   bool   // the string is no value; references in it stay
 	Encoded bool   // the string is under "data" of a Kubernetes Secret; only of a Nester
 	unquote bool   // the string is an expression without quotes
 }
@@ -174,7 +175,7 @@ func (f *file) scan(unquoted map[int]bool) error {
 		if str.unquote = unquoted[str.Start]; str.unquote {
 			missing--
 		}
-		s := format.Scalar{Key: str.IsKey, Name: str.Name, Start: str.Inner.Start, Unencoded: str.Encoded}
+		s := format.Scalar{Key: str.IsKey, Name: str.Name, Start: str.Inner.Start, Unencoded: str.Encoded, Stays: str.Stays}
 		if !f.delimiters.ContainedIn(str.Value) {
 			s.Bare = f.src.IsBare(str.Value)
 			s.Encoded, s.Unencoded = str.Encoded && !s.Bare, str.Encoded && s.Bare

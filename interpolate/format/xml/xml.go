@@ -73,6 +73,10 @@ func (fileSyntax) Strings(text []byte, s syntax.Search) ([]syntax.String, error)
 			})
 		case xml.EndElement:
 			add(t.Span, string(text[t.Start:t.End]), "", true)
+		case xml.ProcInst, xml.Directive: // an entity of the DOCTYPE can hold a reference
+			if value := string(text[t.Start:t.End]); s.ContainedIn(value) {
+				out = append(out, syntax.String{Span: t.Span, Inner: t.Span, Value: value, Stays: true})
+			}
 		}
 	})
 	return out, err
