@@ -168,10 +168,14 @@ func beginsStructure(text string) bool {
 // OpensAfterTemplate reports whether a bracket or a quote opens right after a template in the beginning of a line. A
 // parser that does not know the template takes it for a part of a text.
 func OpensAfterTemplate(line string) bool {
+	if !mayOpenAfterTemplate(line) {
+		return false
+	}
+	templates := template().FindAllStringIndex(line, -1)
 	quote, after := byte(0), false
 	for i := 0; i < len(line); i++ {
-		if at := template().FindStringIndex(line[i:]); at != nil && at[0] == 0 {
-			i, after = i+at[1]-1, quote == 0
+		if len(templates) > 0 && templates[0][0] == i {
+			i, after, templates = templates[0][1]-1, quote == 0, templates[1:]
 			continue
 		}
 		switch c := line[i]; {
@@ -185,6 +189,22 @@ func OpensAfterTemplate(line string) bool {
 			quote = c
 		case c != ' ' && c != '\t':
 			after = false
+		}
+	}
+	return false
+}
+
+// mayOpenAfterTemplate is a fast check that is true for each line for which OpensAfterTemplate is.
+func mayOpenAfterTemplate(line string) bool {
+	closed := false
+	for i := 1; i < len(line); i++ {
+		switch c := line[i]; {
+		case closed && strings.IndexByte("[{\"'", c) >= 0:
+			return true
+		case c == '}' && strings.IndexByte("}%#", line[i-1]) >= 0, c == '>' && line[i-1] == '%':
+			closed = true
+		case c != ' ' && c != '\t':
+			closed = false
 		}
 	}
 	return false
