@@ -42,7 +42,8 @@ func TestScanListsReferences(t *testing.T) {
 		ref(4, 4, "pouncet://p/-/pipeline/load/n#f?version=7", "pouncet",
 			expr.Target{Kind: backend.KindSecret, Project: "p", Scope: "pipeline/load", Name: "n", Field: "f",
 				Version: "7"}, false),
-		ref(7, 3, last, "mage_secret_var", expr.Target{Kind: backend.KindSecret, Scope: "app/x", Name: "m", Field: "q"}, true),
+		ref(7, 3, last, "mage_secret_var",
+			expr.Target{Kind: backend.KindSecret, Scope: "app/x", Name: "m", Field: "q"}, true),
 		ref(7, 3, last, "get_value", expr.Target{Kind: backend.KindScopedValue, Name: "w"}, false),
 	}
 	got := d.References()

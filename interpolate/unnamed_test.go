@@ -11,8 +11,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 )
 
-// TestMentionInUnknownFormat checks that a file of an unknown format may mention a reference without braces, but not hold
-// one.
+// TestMentionInUnknownFormat checks that a file of an unknown format may mention a reference without braces, but not
+// hold one.
 func TestMentionInUnknownFormat(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
@@ -34,7 +34,8 @@ func TestMentionInUnknownFormat(t *testing.T) {
 	}
 }
 
-// TestEvaluatedJSON checks that JSON which Terraform evaluates belongs to no format: ${…} in a value would be evaluated.
+// TestEvaluatedJSON checks that JSON which Terraform evaluates belongs to no format: ${…} in a value would be
+// evaluated.
 func TestEvaluatedJSON(t *testing.T) {
 	for name, refused := range map[string]bool{
 		"main.tf.json": true, "a/Main.TF.JSON": true, "x.tofu.json": true, "x.pkr.json": true, "terragrunt.hcl.json": true,

@@ -148,8 +148,8 @@ func TestXMLWritesValues(t *testing.T) {
 	}
 }
 
-// TestXMLOutsideOfValues checks that a reference in the DOCTYPE or in a processing instruction stays with a warning. One
-// in a comment and expressions of other tools stay without it.
+// TestXMLOutsideOfValues checks that a reference in the DOCTYPE or in a processing instruction stays with a warning.
+// One in a comment and expressions of other tools stay without it.
 func TestXMLOutsideOfValues(t *testing.T) {
 	for text, warnings := range map[string]int{
 		"<!DOCTYPE r [<!ENTITY p \"CALL\"><!ENTITY q 'CALL'>]><r>&p;</r>": 2, "<?x href=\"CALL\"?><r/>": 1,
