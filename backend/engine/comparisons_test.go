@@ -336,3 +336,68 @@ func TestLimitsTellNoLength(t *testing.T) {
 		}
 	}
 }
+
+// A limit of the project, in the same dry run or before, does not tell the length of an earlier value.
+func TestLimitsTellNoLengthOfAnEarlierValue(t *testing.T) {
+	p := newPrincipals(t)
+	restricted, first := backend.Restricted, "1"
+	workload := as(backend.RoleAdmin, backend.Workload)
+	limit := func(n int) backend.Change {
+		return backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: backend.DefaultProject,
+			Policy: &backend.PolicyChange{MaxValueBytes: &n}}
+	}
+	again := func(name string) backend.Change {
+		c := secret("dev", name, "")
+		c.Value, c.FromVersion = backend.Plaintext{}, &first
+		return c
+	}
+	apply := func(ctx context.Context, dryRun bool, changes ...backend.Change) ([]backend.Outcome, error) {
+		out, err := p.Apply(ctx, backend.ChangeSet{DryRun: dryRun, Changes: changes})
+		if err == nil && len(out) > 0 && out[len(out)-1].Err != nil {
+			err = out[len(out)-1].Err
+		}
+		return out, err
+	}
+	for _, value := range []string{"value", "x"} { // the earlier values have different lengths
+		for _, name := range []string{"short", "long"} {
+			c := secret("dev", name, value)
+			if c.Visibility = &restricted; value == "value" && name == "long" {
+				c.Value = backend.PlaintextString(strings.Repeat("x", 60_000))
+			}
+			if _, err := apply(workload, false, c); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	answer := func(ctx context.Context, before []backend.Change, name string) string {
+		out, err := apply(ctx, true, append(before, again(name))...)
+		text := fmt.Sprint(err)
+		if len(out) > 0 {
+			text += fmt.Sprint(" ", out[len(out)-1].Action, out[len(out)-1].Changed)
+		}
+		return strings.ReplaceAll(text, name, "NAME")
+	}
+	people := map[string]context.Context{"admin": as(backend.RoleAdmin, backend.Person),
+		"editor":  as(backend.RoleEditor, backend.Workload),
+		"planner": as(backend.RolePlanner, backend.Workload)}
+	for who, ctx := range people {
+		same(t, who+", with a limit", answer(ctx, []backend.Change{limit(100)}, "short"),
+			answer(ctx, []backend.Change{limit(100)}, "long"))
+	}
+	if _, err := apply(workload, false, limit(100)); err != nil {
+		t.Fatal(err)
+	}
+	for who, ctx := range people {
+		same(t, who+", after a limit", answer(ctx, nil, "short"), answer(ctx, nil, "long"))
+	}
+	if _, err := apply(workload, true, again("long")); !errors.Is(err, backend.ErrTooLarge) {
+		t.Errorf("a caller who may have the value: %v", err)
+	}
+}
+
+func same(t *testing.T, what, short, long string) {
+	t.Helper()
+	if short != long {
+		t.Errorf("%s: the answers are %q and %q", what, short, long)
+	}
+}
