@@ -112,14 +112,12 @@ func (r *run) checkReplayed() error {
 			continue
 		}
 		o := r.outcomes[i].Object
-		same, err := r.wrote(o.ID, o.Version, c.Value.Expose())
+		err := r.checkWritten(o, c.Value.Expose())
 		switch {
 		case errors.Is(err, errNotReady):
 			missing = true // continue, so that all missing keys are fetched together
 		case err != nil:
 			return err
-		case !same:
-			return errKeyReused()
 		}
 	}
 	if missing {
@@ -128,25 +126,43 @@ func (r *run) checkReplayed() error {
 	return nil
 }
 
-// wrote reports whether a version of a secret has the value. It reports true if the version cannot be read any more.
-func (r *run) wrote(id string, version int64, value []byte) (bool, error) {
-	row, exists, err := r.first(store.Filter{Kind: backend.KindSecret, ID: id})
-	if err != nil || !exists {
-		return true, err
+// checkWritten returns an error if the version that an outcome is about does not have the value, or cannot be read any
+// more. Then nobody knows whether the value is another one, which would be lost.
+func (r *run) checkWritten(o backend.Object, value []byte) error {
+	row, exists, err := r.first(store.Filter{Kind: backend.KindSecret, ID: o.ID})
+	if err != nil {
+		return err
 	}
-	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{{Project: row.Project, Object: id, Version: version}})
-	if err != nil || len(versions) == 0 {
-		return true, err
+	if !exists {
+		return errKeyOutlived(o)
+	}
+	versions, err := r.tx.Versions(r.ctx, []store.VersionKey{{Project: row.Project, Object: o.ID, Version: o.Version}})
+	if err != nil {
+		return err
+	}
+	if len(versions) == 0 {
+		return errKeyOutlived(o)
 	}
 	p, err := r.project(row.Project)
 	if err != nil {
-		return true, err
+		return err
 	}
 	written, err := r.openForComparison(p, row, versions[0])
-	if errors.Is(err, backend.ErrCorrupt) {
-		return true, nil
+	switch {
+	case errors.Is(err, backend.ErrCorrupt):
+		return errKeyOutlived(o)
+	case err != nil:
+		return err
+	case !sameValue(written, value, versions[0].IsJSON()):
+		return errKeyReused()
 	}
-	return sameValue(written, value, versions[0].IsJSON()), err
+	return nil
+}
+
+func errKeyOutlived(o backend.Object) error {
+	return backend.Errorf(backend.CodeConflict, "the idempotency key was already used for a change set whose value of "+
+		"secret %s was deleted since", backend.Quote(o.Name)).
+		WithHint("to set the value again, make a new key").At("idempotency_key")
 }
 
 func errKeyReused() error {

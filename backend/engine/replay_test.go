@@ -50,6 +50,18 @@ func TestAnUnknownIDIsNotFound(t *testing.T) {
 	}
 }
 
+// TestAUsageHasNoID gives an id, which would be ignored.
+func TestAUsageHasNoID(t *testing.T) {
+	s := limited(t)
+	for _, op := range []backend.Op{backend.OpSet, backend.OpDelete} {
+		_, err := s.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{{Op: op, Kind: backend.KindUsage,
+			ID: "00000000-0000-7000-8000-000000000000", Project: project, Name: "a.yaml"}}})
+		if !errors.Is(err, backend.ErrInvalid) || backend.AsError(err).Attribute != "id" {
+			t.Errorf("%s: %v", op, err)
+		}
+	}
+}
+
 // TestAnIdempotencyKeyBelongsToItsValues repeats a set with the same and with another value.
 func TestAnIdempotencyKeyBelongsToItsValues(t *testing.T) {
 	s := limited(t)
@@ -76,10 +88,32 @@ func TestAnIdempotencyKeyBelongsToItsValues(t *testing.T) {
 	if err := set("later", "two"); !errors.Is(err, backend.ErrConflict) {
 		t.Errorf("with the later value: %v", err)
 	}
-	apply(t, s, backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, Project: project, Environment: "dev",
-		Name: "a", Purge: true})
-	if err := set("one", "two"); err != nil {
-		t.Errorf("the same set, after the secret was deleted: %v", err)
+}
+
+// TestAnIdempotencyKeyDoesNotOutliveItsValues repeats a set after its secret was deleted. The old outcome would say that
+// a value was written, and it would be lost.
+func TestAnIdempotencyKeyDoesNotOutliveItsValues(t *testing.T) {
+	in := backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: "a"}
+	purged := in
+	purged.Purge = true
+	environment := backend.Change{Op: backend.OpDelete, Kind: backend.KindEnvironment, Project: project, Name: "dev",
+		Force: true}
+	for name, c := range map[string]backend.Change{"deleted": in, "purged": purged, "environment": environment} {
+		s := limited(t)
+		set := func(value string) error {
+			_, err := s.Apply(context.Background(), backend.ChangeSet{
+				Changes: []backend.Change{secret("dev", "a", value)}, IdempotencyKey: "k"})
+			return err
+		}
+		if err := set("one"); err != nil {
+			t.Fatal(err)
+		}
+		apply(t, s, c)
+		for _, value := range []string{"one", "two"} {
+			if err := set(value); !errors.Is(err, backend.ErrConflict) {
+				t.Errorf("%s, then set to %q with the same key: %v", name, value, err)
+			}
+		}
 	}
 }
 

@@ -105,6 +105,8 @@ func checkSource(c backend.Change) error {
 	case c.Op != backend.OpSet && c.Op != backend.OpDelete:
 		return backend.Errorf(backend.CodeInvalid, "operation %q is not supported for usages", c.Op).
 			WithHint("use %q or %q", backend.OpSet, backend.OpDelete).At("op")
+	case c.ID != "":
+		return backend.Errorf(backend.CodeInvalid, "usages have no id").WithHint("give the name of their source").At("id")
 	case c.Name == "" || len(c.Name) > maxSource:
 		return backend.Errorf(backend.CodeInvalid, "the name of the source is not valid: it must have 1 to %d bytes",
 			maxSource).WithHint("name the repository, as github.com/acme/pipelines").At("name")
