@@ -257,8 +257,8 @@ func isKnown(role backend.Role, kind backend.Kind, f []string) bool {
 	return role == backend.RoleAdmin && (kind == backend.KindRole || f[len(f)-1] == "role")
 }
 
-// isUnique reports whether a question is about a name that can exist once in the backend. A creation is told that such a
-// name is taken, whoever has it.
+// isUnique reports whether a question is about a name that can exist once in the backend. A creation fails if such a
+// name is taken, by any object.
 func isUnique(kind backend.Kind, op string, f []string) bool {
 	last := f[len(f)-1]
 	return (kind == backend.KindToken || kind == backend.KindBinding) && (last == "rename" ||

@@ -328,7 +328,7 @@ type Filter struct {
 	AfterName, AfterID string
 	Limit              int // 0 means no limit
 
-	// AnyState selects the rows of the deployment also if one was removed or put back outside Pouncet, and those that
+	// AnyState selects the rows of the deployment even if one was removed or put back outside Pouncet, and those that
 	// cannot be trusted. It is for who lists or deletes them. What decides about rights never sets it.
 	AnyState bool
 }
