@@ -23,8 +23,8 @@ var otherArguments = strings.Fields(`
 	default_visibility generate.alphabet generate.keepers.* timeouts.create timeouts.read timeouts.update timeouts.delete
 	name_pattern duplicates
 	name_prefix field from_secret.field secrets.*.field secrets.*.scope secrets.*.version source
-	content dialect format missing path lifetime role principal at_version after_versions.* kinds.*
-	by verb outcome since until object_id
+	names members.* rights.* content dialect format missing path lifetime role principal at_version after_versions.*
+	kinds.* by verb outcome since until object_id
 `)
 
 // Each argument of the provider that can name another object is in the table of package review. A new argument of text

@@ -62,6 +62,15 @@ func (k Kind) Command() string {
 	return string(k)
 }
 
+// InProject reports whether objects of a kind belong to a project.
+func (k Kind) InProject() bool {
+	switch k {
+	case KindProject, KindToken, KindRole, KindGroup, KindBinding:
+		return false
+	}
+	return true
+}
+
 // AnyEnvironment is the pseudo-environment of an entry that every environment shares.
 const AnyEnvironment = "*"
 

@@ -54,7 +54,7 @@ func (d *objectSource) Schema(_ context.Context, _ datasource.SchemaRequest, res
 		Required:            true,
 		MarkdownDescription: strings.ToUpper(d.key[:1]) + d.key[1:] + " of the " + d.kind.String() + ".",
 	}
-	if d.kind != backend.KindProject {
+	if d.kind.InProject() {
 		attributes["project"] = schema.StringAttribute{
 			Optional: true, Computed: true,
 			MarkdownDescription: "Name of the project. Defaults to the project of the provider.",
@@ -84,7 +84,7 @@ func (d *objectSource) Read(ctx context.Context, req datasource.ReadRequest, res
 		return v.ValueString()
 	}
 	q := backend.Query{Kind: d.kind, Name: argument(d.key)}
-	if d.kind != backend.KindProject {
+	if d.kind.InProject() {
 		q.Project = d.session.ProjectOr(argument("project"))
 	}
 	if d.isEntry {
@@ -110,7 +110,7 @@ func (d *objectSource) Read(ctx context.Context, req datasource.ReadRequest, res
 		resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root(name), value)...)
 	}
 	set(d.key, o.Name)
-	if d.kind != backend.KindProject {
+	if d.kind.InProject() {
 		set("project", o.Project)
 	}
 	if d.isEntry {

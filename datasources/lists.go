@@ -55,6 +55,20 @@ func NewScopedValues() datasource.DataSource {
 	return &listSource{single: scopedValueSource(), plural: "scoped_values"}
 }
 
+// NewRoles returns the data source pouncet_roles.
+func NewRoles() datasource.DataSource { return &listSource{single: roleSource(), plural: "roles"} }
+
+// NewGroups returns the data source pouncet_groups.
+func NewGroups() datasource.DataSource { return &listSource{single: groupSource(), plural: "groups"} }
+
+// NewRoleBindings returns the data source pouncet_role_bindings.
+func NewRoleBindings() datasource.DataSource {
+	return &listSource{single: roleBindingSource(), plural: "role_bindings"}
+}
+
+// NewTokens returns the data source pouncet_tokens.
+func NewTokens() datasource.DataSource { return &listSource{single: tokenSource(), plural: "tokens"} }
+
 func (d *listSource) Metadata(
 	_ context.Context, _ datasource.MetadataRequest, resp *datasource.MetadataResponse,
 ) {
@@ -83,7 +97,7 @@ func (d *listSource) Schema(_ context.Context, _ datasource.SchemaRequest, resp 
 			Validators:          []validator.Map{mapvalidator.KeysAre(stringvalidator.LengthBetween(1, backend.MaxLabelBytes))},
 		},
 	}
-	if d.single.kind != backend.KindProject {
+	if d.single.kind.InProject() {
 		attributes["project"] = text("Name of the project. Defaults to the project of the provider.")
 	}
 	if d.single.isEntry {
@@ -117,7 +131,7 @@ func (d *listSource) fields() []field {
 	fields := []field{
 		stringField(d.single.key, key+" of the "+noun+".", func(o backend.Object) string { return o.Name }),
 	}
-	if d.single.kind != backend.KindProject {
+	if d.single.kind.InProject() {
 		fields = append(fields,
 			stringField("project", "Name of the project.", func(o backend.Object) string { return o.Project }))
 	}

@@ -52,6 +52,9 @@ func New() []func() list.ListResource {
 		of(backend.KindSecretType, "pouncet_secret_type", resources.NewSecretType()),
 		of(backend.KindSecret, "pouncet_secret", resources.NewSecret()),
 		of(backend.KindScopedValue, "pouncet_scoped_value", resources.NewScopedValue()),
+		of(backend.KindRole, "pouncet_role", resources.NewRole()),
+		of(backend.KindGroup, "pouncet_group", resources.NewGroup()),
+		of(backend.KindBinding, "pouncet_role_binding", resources.NewRoleBinding()),
 	}
 }
 
@@ -86,7 +89,7 @@ func (l *objectList) ListResourceConfigSchema(
 	attributes := map[string]schema.Attribute{
 		"name_prefix": text("Lists only " + nouns + " whose " + key + " starts with this text."),
 	}
-	if l.kind != backend.KindProject {
+	if l.kind.InProject() {
 		attributes["project"] = text("Name of the project. Defaults to the project of the provider.")
 	}
 	if l.isEntry() {

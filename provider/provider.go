@@ -166,7 +166,7 @@ const ephemeralValuesDescription = "What the ephemeral resources return: `resolv
 func (p *pouncet) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		resources.NewProject, resources.NewEnvironment, resources.NewSecretType, resources.NewSecret,
-		resources.NewScopedValue,
+		resources.NewScopedValue, resources.NewRole, resources.NewGroup, resources.NewRoleBinding,
 	}
 }
 
@@ -175,7 +175,9 @@ func (p *pouncet) DataSources(context.Context) []func() datasource.DataSource {
 		datasources.NewProject, datasources.NewEnvironment, datasources.NewSecretType, datasources.NewSecret,
 		datasources.NewScopedValue, datasources.NewProjects, datasources.NewEnvironments, datasources.NewSecretTypes,
 		datasources.NewSecrets, datasources.NewSecretVersions, datasources.NewReport, datasources.NewUsages,
-		datasources.NewScopedValues, datasources.NewConfigReferences, datasources.NewAuditRecords,
+		datasources.NewScopedValues, datasources.NewConfigReferences, datasources.NewRole, datasources.NewGroup,
+		datasources.NewRoleBinding, datasources.NewRoles, datasources.NewGroups, datasources.NewRoleBindings,
+		datasources.NewTokens, datasources.NewAuditRecords,
 	}
 }
 

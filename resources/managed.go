@@ -48,7 +48,9 @@ type dryRunModel[M any] interface {
 // managedResource implements planning, reading, creating, updating and deleting for a resource with model M.
 type managedResource[M any, P model[M]] struct {
 	objectResource
-	inProject bool // the resource has a project attribute
+	inProject bool // the resource has a project attribute, with a default
+	// fixed are attributes that an existing object cannot change, beside its project and environment.
+	fixed []string
 	// incompleteProject, if set, returns the name of the project whose rules a plan cannot check, because the resource
 	// has values that are not known yet. It returns "" if all of them are known.
 	incompleteProject func(plan *M) string
@@ -57,6 +59,9 @@ type managedResource[M any, P model[M]] struct {
 	adjustPlan func(
 		ctx context.Context, m modelStates[M], outcome *backend.Outcome, resp *resource.ModifyPlanResponse)
 }
+
+// newManaged returns the operations of a resource with model M.
+func newManaged[M any, P model[M]]() managedResource[M, P] { return managedResource[M, P]{} }
 
 func (r *managedResource[M, P]) Create(
 	ctx context.Context, req resource.CreateRequest, resp *resource.CreateResponse,

@@ -122,18 +122,18 @@ func (r *managedResource[M, P]) planOwnerOfUpdate(
 	}
 }
 
-// requireReplaceIfUnknown plans a replacement if the project or the environment is not known yet: an object cannot
-// move.
+// requireReplaceIfUnknown plans a replacement if the project, the environment or another attribute that is fixed is not
+// known yet: an object cannot move.
 func (r *managedResource[M, P]) requireReplaceIfUnknown(ctx context.Context, resp *resource.ModifyPlanResponse) {
 	names := []string{"environment", "project"}
 	if r.kind != backend.KindSecret && r.kind != backend.KindScopedValue {
 		names = names[1:]
 	}
+	if !r.inProject {
+		names = r.fixed
+	}
 	for _, name := range names {
 		var value types.String
-		if !r.inProject {
-			return
-		}
 		resp.Diagnostics.Append(resp.Plan.GetAttribute(ctx, path.Root(name), &value)...)
 		if value.IsUnknown() {
 			resp.RequiresReplace = append(resp.RequiresReplace, path.Root(name))

@@ -160,6 +160,9 @@ func (o *objectResource) checkChange(
 	for _, e := range result.Warnings {
 		session.Warn(diags, action, e, o.paths())
 	}
+	if len(result.Errors) == 0 {
+		o.warnOfLockout(ctx, diags, check)
+	}
 	for _, e := range result.Errors {
 		switch {
 		case e.Code == backend.CodeImmutable:

@@ -8,10 +8,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/hashicorp/terraform-plugin-framework-jsontypes/jsontypes"
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema/planmodifier"
 	"github.com/hashicorp/terraform-plugin-framework/types"
@@ -166,4 +168,25 @@ func canonicalNumber(n json.Number) json.Number {
 	significant := strings.TrimRight(digits, "0")
 	exponent += int64(len(digits) - len(significant))
 	return json.Number(fmt.Sprintf("%s%se%d", sign, significant, exponent))
+}
+
+// isKnown reports whether a set and all of its elements are known.
+func isKnown(set types.Set) bool {
+	return !set.IsUnknown() && !slices.ContainsFunc(set.Elements(), func(v attr.Value) bool { return v.IsUnknown() })
+}
+
+// stringSet returns texts as a set.
+func stringSet[T ~string](ctx context.Context, texts []T, diags *diag.Diagnostics) types.Set {
+	value, d := types.SetValueFrom(ctx, types.StringType, append([]T{}, texts...))
+	diags.Append(d...)
+	return value
+}
+
+// setElements returns the elements of a set, and an empty list for an empty one.
+func setElements[T ~string](set types.Set) []T {
+	out := []T{}
+	for _, v := range set.Elements() {
+		out = append(out, T(v.(types.String).ValueString()))
+	}
+	return out
 }

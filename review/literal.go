@@ -16,8 +16,26 @@ import (
 
 // nameArgument is an argument that names another object.
 type nameArgument struct {
-	path string // the argument, with "*" for any key or index
-	kind backend.Kind
+	path   string // the argument, with "*" for any key or index
+	kind   backend.Kind
+	prefix string // of the name in the argument
+}
+
+// name returns the name in the text of the argument, or "" if the text names another kind of object.
+func (a nameArgument) name(text string) string {
+	name, ok := strings.CutPrefix(text, a.prefix)
+	if !ok {
+		return ""
+	}
+	return name
+}
+
+// value returns the expression for the argument that refers to a name.
+func (a nameArgument) value(reference string) string {
+	if a.prefix == "" {
+		return reference
+	}
+	return `"` + a.prefix + "${" + reference + `}"`
 }
 
 // label returns the argument as a message names it.
@@ -39,6 +57,9 @@ var declaringTypes = map[string]backend.Kind{
 	"pouncet_secret_type":  backend.KindSecretType,
 	"pouncet_secret":       backend.KindSecret,
 	"pouncet_scoped_value": backend.KindScopedValue,
+	"pouncet_role":         backend.KindRole,
+	"pouncet_group":        backend.KindGroup,
+	"pouncet_role_binding": backend.KindBinding,
 }
 
 // nameOf returns the argument that has the name of an object of a kind.
@@ -50,9 +71,9 @@ func nameOf(kind backend.Kind) string {
 }
 
 var (
-	projectArgument     = nameArgument{"project", backend.KindProject}
-	environmentArgument = nameArgument{"environment", backend.KindEnvironment}
-	typeArgument        = nameArgument{"type", backend.KindSecretType}
+	projectArgument     = nameArgument{path: "project", kind: backend.KindProject}
+	environmentArgument = nameArgument{path: "environment", kind: backend.KindEnvironment}
+	typeArgument        = nameArgument{path: "type", kind: backend.KindSecretType}
 )
 
 // NameArgumentPaths returns the paths of the arguments that name another object, by mode and type of their block. A
@@ -74,26 +95,33 @@ var nameArguments = map[string][]nameArgument{
 	"managed pouncet_secret_type": {projectArgument},
 	"managed pouncet_secret":      {projectArgument, environmentArgument, typeArgument},
 	"managed pouncet_scoped_value": {projectArgument, environmentArgument,
-		{"from_secret.name", backend.KindSecret}},
+		{path: "from_secret.name", kind: backend.KindSecret}},
 
-	"data pouncet_project":         {{"name", backend.KindProject}},
-	"data pouncet_environment":     {projectArgument, {"name", backend.KindEnvironment}},
+	"managed pouncet_role_binding": {projectArgument, environmentArgument, {path: "role", kind: backend.KindRole},
+		{path: "to", kind: backend.KindGroup, prefix: backend.ToGroup}},
+
+	"data pouncet_role":         {{path: "name", kind: backend.KindRole}},
+	"data pouncet_group":        {{path: "name", kind: backend.KindGroup}},
+	"data pouncet_role_binding": {{path: "name", kind: backend.KindBinding}},
+
+	"data pouncet_project":         {{path: "name", kind: backend.KindProject}},
+	"data pouncet_environment":     {projectArgument, {path: "name", kind: backend.KindEnvironment}},
 	"data pouncet_environments":    {projectArgument},
-	"data pouncet_secret_type":     {projectArgument, {"key", backend.KindSecretType}},
+	"data pouncet_secret_type":     {projectArgument, {path: "key", kind: backend.KindSecretType}},
 	"data pouncet_secret_types":    {projectArgument},
-	"data pouncet_secret":          {projectArgument, environmentArgument, {"name", backend.KindSecret}},
+	"data pouncet_secret":          {projectArgument, environmentArgument, {path: "name", kind: backend.KindSecret}},
 	"data pouncet_secrets":         {projectArgument, environmentArgument, typeArgument},
-	"data pouncet_secret_versions": {projectArgument, environmentArgument, {"name", backend.KindSecret}},
+	"data pouncet_secret_versions": {projectArgument, environmentArgument, {path: "name", kind: backend.KindSecret}},
 	"data pouncet_report":          {projectArgument, environmentArgument},
-	"data pouncet_scoped_value":    {projectArgument, environmentArgument, {"name", backend.KindScopedValue}},
+	"data pouncet_scoped_value":    {projectArgument, environmentArgument, {path: "name", kind: backend.KindScopedValue}},
 	"data pouncet_scoped_values":   {projectArgument, environmentArgument},
 	"data pouncet_usages":          {projectArgument, environmentArgument},
 	"data pouncet_audit_records":   {projectArgument},
 
-	"ephemeral pouncet_secret_value": {projectArgument, environmentArgument, {"name", backend.KindSecret}},
+	"ephemeral pouncet_secret_value": {projectArgument, environmentArgument, {path: "name", kind: backend.KindSecret}},
 	"ephemeral pouncet_secret_values": {projectArgument, environmentArgument,
-		{"names.*", backend.KindSecret}, {"secrets.*.name", backend.KindSecret},
-		{"secrets.*.environment", backend.KindEnvironment}},
+		{path: "names.*", kind: backend.KindSecret}, {path: "secrets.*.name", kind: backend.KindSecret},
+		{path: "secrets.*.environment", kind: backend.KindEnvironment}},
 	"ephemeral pouncet_rendered_configuration": {projectArgument, environmentArgument},
 }
 

@@ -47,6 +47,8 @@ resource "pouncet_environment" "map" {
   name     = each.value.name
 }
 resource "pouncet_secret_type" "t" { key = "kafka" }
+resource "pouncet_role" "r" { name = "rotator" }
+resource "pouncet_group" "g" { name = "pipelines" }
 resource "pouncet_secret" "db" {
   name        = "db"
   environment = pouncet_environment.all["dev"].name
@@ -58,6 +60,13 @@ func TestLiteralNames(t *testing.T) {
 		name, text string
 		want       []string
 	}{
+		{"a binding", "resource \"pouncet_role_binding\" \"b\" {\n role = \"rotator\"\n to = \"group:pipelines\"\n" +
+			" project = \"shop\"\n}",
+			[]string{"pouncet_role_binding.b.project: write project = pouncet_project.shop.name",
+				"pouncet_role_binding.b.role: write role = pouncet_role.r.name",
+				`pouncet_role_binding.b.to: write to = "group:${pouncet_group.g.name}"`}},
+		{"a binding of others", "resource \"pouncet_role_binding\" \"b\" {\n role = \"viewer\"\n" +
+			" to = \"token:pipelines\"\n}", nil},
 		{"environment", `resource "pouncet_secret" "s" { environment = "stage" }`,
 			[]string{"pouncet_secret.s.environment: write environment = pouncet_environment.e.name"}},
 		{"parentheses and a template",

@@ -78,7 +78,7 @@ func (m *terraformModule) declaration(
 	if !a.literal {
 		return nil, ""
 	}
-	name := nameOf(argument.kind)
+	name, named := nameOf(argument.kind), argument.name(a.value)
 	for i := range m.blocks {
 		d := &m.blocks[i]
 		if d.mode != "managed" || declaringTypes[d.blockType] != argument.kind || d == b {
@@ -86,14 +86,14 @@ func (m *terraformModule) declaration(
 		}
 		for _, key := range d.keys {
 			values := placed{d, key}.at(name)
-			if len(values) != 1 || !values[0].literal || values[0].value != a.value ||
+			if len(values) != 1 || !values[0].literal || values[0].value != named ||
 				!means(argument.kind, placed{b, a.key}, placed{d, key}) || m.references.ordered(b.address, d.address) {
 				continue
 			}
 			if key != "" && key == a.key {
 				key = "[each.key]"
 			}
-			return d, d.address + key + "." + name
+			return d, argument.value(d.address + key + "." + name)
 		}
 	}
 	return nil, ""
@@ -128,7 +128,7 @@ func means(kind backend.Kind, b, d placed) bool {
 	}
 	inProject := same("project") && (len(b.at("project")) > 0 || b.provider == d.provider)
 	switch {
-	case kind == backend.KindProject:
+	case !kind.InProject():
 		return true
 	case kind == backend.KindEnvironment, kind == backend.KindSecretType:
 		return inProject

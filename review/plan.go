@@ -39,6 +39,8 @@ type plannedObject struct {
 	Name        string             `json:"name"`
 	Key         string             `json:"key"` // of a secret type
 	Type        string             `json:"type"`
+	Role        string             `json:"role"` // of a binding
+	To          string             `json:"to"`   // of a binding
 	Visibility  backend.Visibility `json:"visibility"`
 	Version     int64              `json:"version"`
 	ValueJSON   json.RawMessage    `json:"value_json"`

@@ -77,6 +77,10 @@ func (a *plannedObject) get(path string) string {
 		return a.Name
 	case "key":
 		return a.Key
+	case "role":
+		return a.Role
+	case "to":
+		return a.To
 	case "from_secret.name":
 		if a.FromSecret != nil {
 			return a.FromSecret.Name
@@ -101,7 +105,7 @@ func (i *planInstance) effect() string {
 // changedObject returns the object that an argument names, if the plan changes it. An object that has the name after
 // the plan comes before one that only had it.
 func (p *Plan) changedObject(i planInstance, argument nameArgument, changed []planInstance) *planInstance {
-	name := i.after.get(argument.path)
+	name := argument.name(i.after.get(argument.path))
 	if name == "" {
 		return nil
 	}
@@ -124,7 +128,7 @@ func (p *Plan) changedObject(i planInstance, argument nameArgument, changed []pl
 // means reports whether an instance means an object with the given values, if the name is the same. In doubt it does
 // not.
 func (p *Plan) means(i planInstance, kind backend.Kind, o *planInstance, values *plannedObject) bool {
-	if kind == backend.KindProject {
+	if !kind.InProject() {
 		return true
 	}
 	a := i.after
@@ -158,11 +162,11 @@ func (p *Plan) literalHint(i planInstance, o *planInstance, argument nameArgumen
 	case module != own:
 		return "refer to " + o.Address + " through variables and outputs of the modules"
 	case len(o.Index) == 0:
-		return literalHint(argument.path, block+"."+nameOf(argument.kind))
+		return literalHint(argument.path, argument.value(block+"."+nameOf(argument.kind)))
 	case string(o.Index) == string(i.Index) && p.configuration.refersToKey(i.node, argument):
-		return literalHint(argument.path, block+"[each.key]."+nameOf(argument.kind))
+		return literalHint(argument.path, argument.value(block+"[each.key]."+nameOf(argument.kind)))
 	}
-	return literalHint(argument.path, block+"["+string(o.Index)+"]."+nameOf(argument.kind))
+	return literalHint(argument.path, argument.value(block+"["+string(o.Index)+"]."+nameOf(argument.kind)))
 }
 
 // addInstance adds a resource change, or a data source that Terraform read for the plan.

@@ -11,7 +11,8 @@ import (
 // because nobody could bind any more if it used up all.
 
 // checkNewBinding refuses a binding that another one makes superfluous, or that the caller may have no place for.
-func (r *run) checkNewBinding(g backend.Grant, bindings []store.Object) error {
+// One of the same owner may stay until its own deletion.
+func (r *run) checkNewBinding(g backend.Grant, bindings []store.Object, owner string) error {
 	inProject := 0
 	for _, row := range bindings {
 		if row.Untrusted != nil {
@@ -21,7 +22,11 @@ func (r *run) checkNewBinding(g backend.Grant, bindings []store.Object) error {
 		if err != nil {
 			return err
 		}
-		if other == g { // the caller manages it: it gives the same rights
+		mine, err := areOwnedBy(owner, row)
+		if err != nil {
+			return err
+		}
+		if other == g && !mine { // the caller manages it: it gives the same rights
 			return backend.Errorf(backend.CodeExists, "binding %s gives the same", backend.Quote(row.Name)).
 				WithHint("keep that one, or delete it first").At("grant")
 		}

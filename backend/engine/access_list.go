@@ -78,7 +78,7 @@ func (n *accessNames) rowName(kind backend.Kind, id string) (string, error) {
 	if rows[0].Untrusted != nil {
 		return "", rows[0].Untrusted
 	}
-	return rows[0].Name, nil
+	return shownName(rows[0]), nil
 }
 
 func (n *accessNames) principal(to string) (string, error) {
@@ -127,7 +127,7 @@ func (n *accessNames) where(w backend.Where) (backend.Where, error) {
 // accessObjects lists roles, groups or bindings. A binding is shown to who may bind at all its places. To a caller who
 // may not bind everywhere, a group is shown if such a binding is for it, with the members that it knows.
 func (l listing) accessObjects() (backend.Page, error) {
-	if l.q.Deleted || l.q.Held {
+	if l.q.Deleted {
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).
 			At("deleted")
 	}
@@ -143,10 +143,13 @@ func (l listing) accessObjects() (backend.Page, error) {
 	everywhere := l.access.Everywhere(backend.RightBind)
 	names := &accessNames{ctx: l.ctx, tx: l.tx, engine: l.engine, access: l.access}
 	objects := []backend.Object{}
-	if l.q.Kind == backend.KindRole {
+	if l.q.Kind == backend.KindRole && !l.q.Held {
 		objects = builtInRoles()
 	}
 	for _, row := range rows {
+		if isReserved(row.Name) != l.q.Held && l.q.ID == "" {
+			continue
+		}
 		if may, err := r.knowsAccess(row); err != nil || !may {
 			if err != nil && !errors.Is(err, backend.ErrNotFound) {
 				return backend.Page{}, err

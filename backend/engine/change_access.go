@@ -35,49 +35,31 @@ func (r *run) changeAccess(c backend.Change, id string) (backend.Outcome, error)
 			return backend.Outcome{}, err
 		}
 	}
-	rows, err := r.anyAccessRows(c.Kind)
-	if err == nil && c.Op != backend.OpDelete {
-		_, err = r.accessRows(c.Kind)
-	}
+	m, err := r.accessMember(c, id)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	row, exists := named(rows, c.ID, c.Name)
-	if exists && row.Untrusted != nil {
-		return r.deleteUntrusted(c, row)
+	if m.exists && m.row.Untrusted != nil {
+		return r.deleteUntrusted(c, m.row)
 	}
-	if exists {
-		if exists, err = r.knowsAccess(row); err != nil {
-			return backend.Outcome{}, err
-		}
+	if outdated, err := m.check(c); outdated || err != nil {
+		return r.unchanged(m.row, err)
 	}
-	if c.ID != "" && !exists {
-		return backend.Outcome{}, unknownID(c)
-	}
-	if c.ID == "" {
-		if err := backend.CheckName(c.Kind, c.Name); err != nil {
-			return backend.Outcome{}, err
-		}
-	}
-	if err := checkOperation(c, exists, row.ID, row.Name, row.Revision); err != nil {
-		return backend.Outcome{}, err
-	}
-	if !exists {
-		row = store.Object{Kind: c.Kind, ID: id, Project: stored.DeploymentKey, Name: c.Name,
-			Attributes: attributes{}.encode()}
-	}
-	a, err := decodeAttributes(row)
+	before, err := decodeAttributes(m.row)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
 	if c.Op == backend.OpDelete {
-		return r.deleteAccess(row, a)
+		return r.deleteAccess(c, m.row, before)
 	}
-	before := a
+	row, a := m.row, before
+	if m.taken {
+		a, row.Name = a.retake(), c.Name
+	}
 	var d diff
 	d.apply(c, &row.Name, &a)
 	if c.Kind == backend.KindBinding && c.Grant != nil {
-		if err := r.setGrant(c, exists, &a, &d); err != nil {
+		if err := r.setGrant(c, m.exists && !m.taken, &a, &d); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
@@ -89,7 +71,7 @@ func (r *run) changeAccess(c backend.Change, id string) (backend.Outcome, error)
 	if err := r.allowAccess(row, before, a); err != nil {
 		return backend.Outcome{}, err
 	}
-	return r.writeAccess(c, row, a, d, exists, rows)
+	return r.writeAccess(c, m, row, before, a, d)
 }
 
 // checkBuiltInRole refuses a change of a built-in role, or one that gives a role its name.
@@ -107,51 +89,47 @@ func checkBuiltInRole(c backend.Change) error {
 	return nil
 }
 
-// writeAccess writes the row of a role, a group or a binding.
+// writeAccess writes the row of a role, a group or a binding, which has the attributes a and had those before.
 func (r *run) writeAccess(
-	c backend.Change, row store.Object, a attributes, d diff, exists bool, rows []store.Object,
+	c backend.Change, m member, row store.Object, before, a attributes, d diff,
 ) (backend.Outcome, error) {
-	if exists && len(d.changed) == 0 {
-		o, err := r.accessObject(row)
-		return backend.Outcome{Action: backend.ActionUnchanged, Object: o}, err
+	if m.exists {
+		if c.Kind == backend.KindBinding && m.taken && a.Grant == nil {
+			return backend.Outcome{}, errNoGrant(row)
+		}
+		out, err := r.writeMember(c, m, row, before, a, d)
+		if err == nil && m.taken && before.Grant != nil {
+			err = r.letAccessGo(*before.Grant)
+		}
+		return out, err
 	}
-	if err := backend.CheckName(c.Kind, row.Name); err != nil {
+	rows, err := r.accessRows(c.Kind)
+	if err != nil {
 		return backend.Outcome{}, err
-	}
-	if holder, taken := named(rows, "", row.Name); taken && holder.ID != row.ID {
-		return backend.Outcome{}, alreadyExists(c.Kind, row.Name, r.shownAccessID(holder))
 	}
 	most := map[backend.Kind]int{backend.KindRole: backend.MaxRoles, backend.KindGroup: backend.MaxGroups,
 		backend.KindBinding: backend.MaxBindings}[c.Kind]
-	var err error
-	action := backend.ActionUpdate
 	switch {
-	case exists:
-		row, err = r.update(row, a, nil, nil)
 	case len(rows) >= most:
 		return backend.Outcome{}, backend.Errorf(backend.CodeQuota, "the backend already has %d %s, which is the limit", most,
 			c.Kind.Plural()).WithHint("delete some").At("name")
 	case c.Kind == backend.KindBinding && a.Grant == nil:
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "binding %q gives nothing", row.Name).
-			WithHint("say which role it gives, and to whom").At("grant")
-	default:
-		if c.Kind == backend.KindBinding {
-			if err := r.checkNewBinding(*a.Grant, rows); err != nil {
-				return backend.Outcome{}, err
-			}
+		return backend.Outcome{}, errNoGrant(row)
+	case c.Kind == backend.KindBinding:
+		if err := r.checkNewBinding(*a.Grant, rows, owner(c, a)); err != nil {
+			return backend.Outcome{}, err
 		}
-		action = backend.ActionCreate
-		row, err = r.insert(row, a, nil, nil)
 	}
-	if err != nil {
+	if row, err = r.insert(row, a, nil, nil); err != nil {
 		return backend.Outcome{}, err
 	}
 	o, err := r.accessObject(row)
-	out := backend.Outcome{Action: action, Object: o}
-	if action == backend.ActionUpdate {
-		out.Changed = d.changed
-	}
-	return out, err
+	return backend.Outcome{Action: backend.ActionCreate, Object: o}, err
+}
+
+func errNoGrant(row store.Object) error {
+	return backend.Errorf(backend.CodeInvalid, "binding %q gives nothing", row.Name).
+		WithHint("say which role it gives, and to whom").At("grant")
 }
 
 // named returns the row with an id or, if that is "", with a name.
@@ -163,8 +141,8 @@ func named(rows []store.Object, id, name string) (store.Object, bool) {
 	return rows[n], true
 }
 
-// deleteAccess deletes a row. A role or group that a binding uses stays.
-func (r *run) deleteAccess(row store.Object, a attributes) (backend.Outcome, error) {
+// deleteAccess deletes a row. A role or group that a binding uses stays, or is set aside: see access_owner.go.
+func (r *run) deleteAccess(c backend.Change, row store.Object, a attributes) (backend.Outcome, error) {
 	o, err := r.accessObject(row)
 	if errors.Is(err, backend.ErrCorrupt) { // it names another row that cannot be trusted
 		o, err = untrustedAccess(row), nil
@@ -175,25 +153,25 @@ func (r *run) deleteAccess(row store.Object, a attributes) (backend.Outcome, err
 	if err := r.allowAccess(row, a, a); err != nil {
 		return backend.Outcome{}, err
 	}
-	bindings, err := r.anyAccessRows(backend.KindBinding)
+	if row.Kind == backend.KindBinding {
+		if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil || a.Grant == nil {
+			return backend.Outcome{Action: backend.ActionDelete, Object: o}, err
+		}
+		return backend.Outcome{Action: backend.ActionDelete, Object: o}, r.letAccessGo(*a.Grant)
+	}
+	if c.CreationFollows {
+		return r.setAsideAccess(c, row, backend.HeldReplaced, nil)
+	}
+	users, err := r.bindingsOf(row)
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	var users []backend.Dependent
-	for _, b := range bindings {
-		if b.Untrusted != nil {
-			continue // it gives nothing
-		}
-		g, err := grantOf(b)
-		if err != nil {
-			return backend.Outcome{}, err
-		}
-		if g.Role == row.ID || g.To == backend.ToGroup+row.ID {
-			users = append(users, backend.Dependent{Label: "binding " + b.Name, ID: b.ID})
-		}
-	}
 	if len(users) > 0 {
-		return backend.Outcome{}, inUse(row, users, "delete these first")
+		mine, err := areOwnedBy(owner(c, a), users...)
+		if err != nil || !mine {
+			return backend.Outcome{}, cmp.Or(err, inUse(row, bindingDependents(users), "delete these first"))
+		}
+		return r.setAsideAccess(c, row, backend.HeldInUse, users)
 	}
 	return backend.Outcome{Action: backend.ActionDelete, Object: o}, r.tx.DeleteObject(r.ctx, row.ID)
 }
@@ -213,10 +191,15 @@ func grantOf(binding store.Object) (backend.Grant, error) {
 // the rights everywhere changes them.
 func (r *run) allowAccess(row store.Object, before, after attributes) error {
 	if row.Kind == backend.KindBinding {
-		if after.Grant == nil {
-			return nil // refused later
+		for _, g := range []*backend.Grant{before.Grant, after.Grant} { // both, if another binding takes this one over
+			if g == nil {
+				continue // refused later
+			}
+			if err := r.allowGrant(shownName(row), *g); err != nil {
+				return err
+			}
 		}
-		return r.allowGrant(row.Name, *after.Grant)
+		return nil
 	}
 	need := slices.Concat([]backend.Right{backend.RightBind}, before.Rights, after.Rights)
 	if row.Kind == backend.KindGroup {
@@ -328,13 +311,30 @@ func (r *run) setGrant(c backend.Change, exists bool, a *attributes, d *diff) er
 	}
 	if exists && *a.Grant != g {
 		return backend.Errorf(backend.CodeImmutable, "binding %q cannot give something else", c.Name).
-			WithHint("delete it, and create another one").At("grant")
+			WithHint("delete it, and create another one").At(differentPart(*a.Grant, g))
 	}
 	if !exists {
 		a.Grant = &g
 		d.changed = append(d.changed, "grant")
 	}
 	return nil
+}
+
+// differentPart returns the attribute in which two grants differ.
+func differentPart(a, b backend.Grant) string {
+	switch {
+	case a.Role != b.Role:
+		return "grant.role"
+	case a.To != b.To:
+		return "grant.to"
+	case a.Where.Project != b.Where.Project:
+		return "grant.project"
+	case a.Where.Environment != b.Where.Environment:
+		return "grant.environment"
+	case a.Where.Scope != b.Where.Scope:
+		return "grant.scope"
+	}
+	return "grant.names"
 }
 
 // roleID returns the name of a built-in role, or the id of another one.
@@ -350,7 +350,7 @@ func (r *run) roleID(nameOrID string) (string, error) {
 		if nameOrID != "" && o.ID == nameOrID {
 			return o.ID, nil
 		}
-		if nameOrID == "" || o.Name != nameOrID {
+		if nameOrID == "" || !isNamed(o, nameOrID) {
 			continue
 		}
 		if o.Untrusted != nil {
@@ -360,22 +360,27 @@ func (r *run) roleID(nameOrID string) (string, error) {
 			return o.ID, err
 		}
 	}
+	if o, waits := replacedFor(r.set.Changes[r.index], rows, nameOrID); waits {
+		if knows, err := r.mayNameRole(o); err != nil || knows {
+			return o.ID, err
+		}
+	}
 	return "", backend.Errorf(backend.CodeNotFound, "role %s does not exist", backend.Quote(nameOrID)).
-		WithHint("list the roles: pouncet role list").At("grant")
+		WithHint("list the roles: pouncet role list").At("grant.role")
 }
 
 // principalID returns "token:" or "group:" with an id. A name must be one that the caller may know. An id cannot be
 // guessed: the caller has it from somebody who wants to be bound.
 func (r *run) principalID(to string, orGroup bool) (string, error) {
 	invalid := backend.Errorf(backend.CodeInvalid, "%s is not a valid principal", backend.Quote(to)).
-		WithHint(`write "token:" and the name or id of a token, or "group:" and that of a group`).At("grant")
+		WithHint(`write "token:" and the name or id of a token, or "group:" and that of a group`).At("grant.to")
 	if name, ok := strings.CutPrefix(to, backend.ToGroup); ok && orGroup {
 		rows, err := r.accessRows(backend.KindGroup)
 		if err != nil {
 			return "", err
 		}
 		for _, o := range rows {
-			if name == "" || o.ID != name && o.Name != name {
+			if name == "" || !isNamed(o, name) {
 				continue
 			}
 			knows, err := r.knowsGroup(o)
@@ -386,8 +391,13 @@ func (r *run) principalID(to string, orGroup bool) (string, error) {
 				return backend.ToGroup + o.ID, nil
 			}
 		}
+		if o, waits := replacedFor(r.set.Changes[r.index], rows, name); waits {
+			if knows, err := r.knowsGroup(o); err != nil || knows {
+				return backend.ToGroup + o.ID, err
+			}
+		}
 		return "", backend.Errorf(backend.CodeNotFound, "group %s does not exist", backend.Quote(name)).
-			WithHint("list the groups: pouncet group list").At("grant")
+			WithHint("list the groups: pouncet group list").At("grant.to")
 	}
 	name, ok := strings.CutPrefix(to, backend.ToToken)
 	if !ok {
@@ -414,12 +424,12 @@ func (r *run) principalID(to string, orGroup bool) (string, error) {
 		if t.Role != backend.RoleNone {
 			return "", backend.Errorf(backend.CodeInvalid, "token %s has the role %q everywhere, and cannot have bindings",
 				backend.Quote(t.Name), t.Role).
-				WithHint("create a token with the role %q for bindings", backend.RoleNone).At("grant")
+				WithHint("create a token with the role %q for bindings", backend.RoleNone).At("grant.to")
 		}
 		return backend.ToToken + t.ID, nil
 	}
 	return "", backend.Errorf(backend.CodeNotFound, "token %s does not exist", backend.Quote(name)).
-		WithHint("list the tokens: pouncet token list").At("grant")
+		WithHint("list the tokens: pouncet token list").At("grant.to")
 }
 
 // setMembers sets the members of a group, with ids.
@@ -461,6 +471,9 @@ func (r *run) forgetToken(id string) error {
 		}
 		if g.To == backend.ToToken+id {
 			if err := r.tx.DeleteObject(r.ctx, b.ID); err != nil {
+				return err
+			}
+			if err := r.letAccessGo(g); err != nil {
 				return err
 			}
 		}

@@ -201,8 +201,8 @@ func (r *run) unchanged(row store.Object, err error) (backend.Outcome, error) {
 	return backend.Outcome{Action: backend.ActionUnchanged, Object: o}, err
 }
 
-// writeMember writes the changed row of an environment, type or project, which
-// has the attributes a and had those before.
+// writeMember writes the changed row of an environment, type, project, role, group
+// or binding, which has the attributes a and had those before.
 func (r *run) writeMember(
 	c backend.Change, m member, row store.Object, before, a attributes, d diff,
 ) (backend.Outcome, error) {
@@ -231,7 +231,11 @@ func (r *run) writeMember(
 		return backend.Outcome{}, err
 	}
 	r.forget()
-	return outcome(action, d, row, m.in)
+	out, err := outcome(action, d, row, m.in)
+	if err == nil && isAccessKind(row.Kind) {
+		out.Object, err = r.accessObject(row) // with names in the place of ids
+	}
+	return out, err
 }
 
 // finish returns the outcome of a written environment or type. Later changes of the set read the project again.

@@ -197,6 +197,9 @@ func (r *run) rewrite(before, o store.Object, a attributes) (store.Object, error
 		}
 		return o, err
 	}
+	if isAccessKind(o.Kind) {
+		return r.update(o, a, nil, nil)
+	}
 	p, err := r.project(o.Project)
 	if err != nil {
 		return o, err
@@ -223,8 +226,11 @@ func (r *run) rewrite(before, o store.Object, a attributes) (store.Object, error
 
 // objectOf converts a row of any kind.
 func (r *run) objectOf(o store.Object) (backend.Object, error) {
-	if o.Kind == backend.KindProject {
+	switch {
+	case o.Kind == backend.KindProject:
 		return object(o, nil)
+	case isAccessKind(o.Kind):
+		return r.accessObject(o)
 	}
 	p, err := r.project(o.Project)
 	if err != nil {
@@ -239,6 +245,11 @@ func (r *run) objectOf(o store.Object) (backend.Object, error) {
 func (r *run) displace(o store.Object, owner string, by int) (bool, error) {
 	if mine, err := areOwnedBy(owner, o); !mine || err != nil || r.places.placed[o.ID] {
 		return false, err
+	}
+	if o.Kind == backend.KindBinding {
+		if managed, err := r.managesBinding(o); !managed || err != nil {
+			return false, err
+		}
 	}
 	before, err := r.objectOf(o)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 // function that returns a Service for the bearer of a token.
 func RunAccess(t *testing.T, open func(t *testing.T) (admin backend.Service, as func(token string) backend.Service)) {
 	for _, c := range slices.Concat(accessCases, accessChangeCases, accessLinkCases, accessGiveCases,
-		accessRecordCases) {
+		accessOwnerCases, accessRecordCases) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			admin, as := open(t)

@@ -74,7 +74,8 @@ func (f *fixture) object(o backend.Object) backend.Object {
 func (f *fixture) held(kind backend.Kind) string {
 	f.Helper()
 	q := backend.Query{Kind: kind, Project: project, Held: true}
-	if kind == backend.KindProject {
+	switch kind {
+	case backend.KindProject, backend.KindRole, backend.KindGroup, backend.KindBinding:
 		q.Project = ""
 	}
 	var out []string

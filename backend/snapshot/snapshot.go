@@ -132,7 +132,7 @@ func (s *Snapshot) object(ctx context.Context, q backend.Query) (backend.Object,
 	if o, ok := s.known(q); ok {
 		return o, true
 	}
-	if q.Project == "" && q.Kind != backend.KindProject {
+	if q.Project == "" && q.Kind.InProject() {
 		return backend.Object{}, false // the project to fetch is not known
 	}
 	s.fetchOnSecondUse(subset{project: q.Project, kind: q.Kind}, func() { s.fetchObjects(ctx, q.Project, q.Kind) })
@@ -187,7 +187,7 @@ func (s *Snapshot) fetchOnSecondUse(l subset, fetchIt func()) {
 // did not list are queried directly, and that query reports the error if it stays.
 func (s *Snapshot) fetchObjects(ctx context.Context, project string, kind backend.Kind) {
 	q := backend.Query{Kind: kind, Project: project}
-	if kind == backend.KindProject {
+	if !kind.InProject() {
 		q.Project = ""
 	}
 	var objects []backend.Object

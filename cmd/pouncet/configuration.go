@@ -150,7 +150,8 @@ func (a *app) adopt(ctx context.Context, s backend.Service, oldOwner, newOwner s
 	return nil
 }
 
-// everyObject returns all objects that can have an owner, of the project that --project names or of all projects.
+// everyObject returns all objects that can have an owner, of the project that --project names or of all projects and of
+// none.
 func (a *app) everyObject(ctx context.Context, s backend.Service) ([]backend.Object, error) {
 	objects, err := a.allProjects(ctx, s, false)
 	if err != nil {
@@ -163,5 +164,10 @@ func (a *app) everyObject(ctx context.Context, s backend.Service) ([]backend.Obj
 		}
 		objects = append(objects, rows...)
 	}
+	rights, err := a.rights(ctx, s, false)
+	if err != nil {
+		return nil, err
+	}
+	objects = append(objects, rights...)
 	return slices.DeleteFunc(objects, func(o backend.Object) bool { return o.BuiltIn }), nil
 }

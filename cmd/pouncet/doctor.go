@@ -139,7 +139,7 @@ func (a *app) printProblems(problems []backendProblem) {
 	}
 }
 
-// held returns the held objects of the project that --project names, or of all projects.
+// held returns the held objects of the project that --project names, or of all projects and of none.
 func (a *app) held(ctx context.Context, s backend.Service) ([]backend.Object, error) {
 	held := []backend.Object{}
 	projects, err := a.allProjects(ctx, s, true)
@@ -158,7 +158,28 @@ func (a *app) held(ctx context.Context, s backend.Service) ([]backend.Object, er
 		}
 		held = append(held, rows...)
 	}
-	return held, nil
+	rows, err := a.rights(ctx, s, true)
+	return append(held, rows...), err
+}
+
+// rights returns the roles, groups and bindings, either the held ones or the others. They are in no project, and only
+// callers with the right to bind see them.
+func (a *app) rights(ctx context.Context, s backend.Service, held bool) ([]backend.Object, error) {
+	var objects []backend.Object
+	if a.project != "" {
+		return nil, nil
+	}
+	for _, kind := range []backend.Kind{backend.KindRole, backend.KindGroup, backend.KindBinding} {
+		rows, err := backend.ListAll(ctx, s, backend.Query{Kind: kind, Held: held})
+		if errors.Is(err, backend.ErrDenied) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, rows...)
+	}
+	return objects, nil
 }
 
 // allProjects returns the project that --project names, or all projects. With heldToo, these include the held ones.

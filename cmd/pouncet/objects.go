@@ -103,7 +103,7 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 			o.columns = withLastResolved(o.columns)
 		}
 		objects, err := a.listResolved(ctx, s, q)
-		if err == nil && a.json && !deleted && o.kind != backend.KindToken && !o.isAccess() {
+		if err == nil && a.json && !deleted && o.kind != backend.KindToken {
 			objects, err = withHeld(ctx, s, q, objects)
 		}
 		if err != nil {

@@ -51,7 +51,7 @@ func Read(
 	if prefix != "" && !backend.IsID(prefix) {
 		check(backend.CheckName(kind, prefix), "name_prefix", diags)
 	}
-	if kind != backend.KindProject {
+	if kind.InProject() {
 		q.Project = s.ProjectOr(argument("project"))
 	}
 	if kind == backend.KindSecret || kind == backend.KindScopedValue {

@@ -54,7 +54,7 @@ func (p *Plan) claim(check Check, outcome backend.Outcome) *backend.Error {
 // creation can come first, and would take over the container with its contents.
 func (p *Plan) claimVacated(check Check, at place, outcome backend.Outcome) *backend.Error {
 	c := check.Change
-	if !isContainer(c.Kind) {
+	if !hasUsers(c.Kind) {
 		return nil
 	}
 	left := at

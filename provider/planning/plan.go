@@ -145,17 +145,17 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	if c.Op == backend.OpCreate || c.Rename != nil {
 		c.ManagedBy, c.SameOwner = &p.owner, true
 	}
-	preceding := p.containerChanges(c.Project)
+	preceding := p.containerChanges(c)
 	if check.Replaces != "" {
 		preceding = append(preceding, p.deletionBefore(c, check.Replaces))
 	}
-	outcome, broken, err := p.dryRun(ctx, preceding, c)
+	outcome, broken, err := p.dryRun(ctx, preceding, p.grantWithIDs(c))
 	if err == nil && lacksLinked(broken) {
 		// The plan may create the secret.
 		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c, ""), c)
 	}
 	if err == nil && broken != nil && broken.Code == backend.CodeExists {
-		outcome, broken, err = p.dryRunWithoutHolder(ctx, preceding, c, outcome, broken)
+		outcome, broken, err = p.dryRunWithoutHolder(ctx, preceding, p.grantWithIDs(c), outcome, broken)
 	}
 	old := outcome.Displaced
 	var leaves *backend.Object
@@ -330,7 +330,7 @@ func (p *Plan) add(outcome backend.Outcome, c backend.Change) {
 	p.changes = append(p.changes, plannedChange{withoutValue(c), projectNameAfter(c, outcome.Object)})
 	switch name := nameAfter(c); {
 	case name == "":
-	case isContainer(c.Kind):
+	case hasUsers(c.Kind):
 		at := place{kind: c.Kind, project: outcome.Object.Project, name: name}
 		p.containers[at] = outcome.Object.ID
 		if c.ID != "" {
@@ -384,20 +384,6 @@ func isContainer(k backend.Kind) bool {
 	return k == backend.KindProject || k == backend.KindEnvironment || k == backend.KindSecretType
 }
 
-// containerChanges returns the planned changes of a project, of its environments and of its types, except deletions.
-func (p *Plan) containerChanges(project string) []backend.Change {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	var out []backend.Change
-	for _, planned := range p.changes {
-		c := planned.change
-		if isContainer(c.Kind) && planned.project == project && c.Op != backend.OpDelete {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
 // otherChanges returns all planned changes except c: first what is created and updated, in the order in which it was
 // planned, then what is deleted, contents before containers. The name is that of an object that c deletes.
 func (p *Plan) otherChanges(c backend.Change, name string) []backend.Change {
@@ -408,7 +394,7 @@ func (p *Plan) otherChanges(c backend.Change, name string) []backend.Change {
 		itself := c.ID != "" && planned.change.ID == c.ID && planned.change.Op == c.Op
 		// A creation takes over the container of its name. The deletion of that container must not rely on it: if the
 		// deletion comes first, the contents are lost.
-		takesOver := c.Op == backend.OpDelete && isContainer(c.Kind) && planned.change.Op == backend.OpCreate &&
+		takesOver := c.Op == backend.OpDelete && hasUsers(c.Kind) && planned.change.Op == backend.OpCreate &&
 			planned.change.Kind == c.Kind && planned.change.Name == name
 		if !itself && !takesOver {
 			out = append(out, p.withIDs(planned.change))
@@ -423,6 +409,9 @@ func (p *Plan) otherChanges(c backend.Change, name string) []backend.Change {
 func (p *Plan) withIDs(c backend.Change) backend.Change {
 	if id, ok := p.renamed[place{kind: backend.KindEnvironment, project: c.Project, name: c.Environment}]; ok {
 		c.Environment = id
+	}
+	if c.Grant != nil {
+		c.Grant = p.grantOfRenamed(*c.Grant)
 	}
 	if c.Type == nil {
 		return c
@@ -440,7 +429,7 @@ func deletionRank(c backend.Change) int {
 	}
 	return 1 + slices.Index([]backend.Kind{
 		backend.KindScopedValue, backend.KindSecret, backend.KindSecretType, backend.KindEnvironment,
-		backend.KindProject,
+		backend.KindProject, backend.KindBinding, backend.KindRole, backend.KindGroup,
 	}, c.Kind)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -56,9 +57,32 @@ func usesOf(c backend.Change, outcome backend.Outcome) []use {
 	if c.Type != nil && *c.Type != "" && begins("type") {
 		begin(place{kind: backend.KindSecretType, name: *c.Type}, "type")
 	}
+	if c.Grant != nil && begins("grant") {
+		uses = append(uses, usesOfGrant(c, outcome.Object)...)
+	}
 	if c.Link != nil && begins("link") {
 		begin(place{kind: backend.KindSecret, name: c.Link.Secret}, "link")
 	}
+	return uses
+}
+
+// usesOfGrant returns what a binding names.
+func usesOfGrant(c backend.Change, user backend.Object) []use {
+	var uses []use
+	add := func(of place, attribute string) {
+		if of.name != "" {
+			uses = append(uses, use{of, c, user, "grant." + attribute})
+		}
+	}
+	g := c.Grant
+	group, isGroup := strings.CutPrefix(g.To, backend.ToGroup)
+	if !isGroup {
+		group = ""
+	}
+	add(place{kind: backend.KindRole, name: g.Role}, "role")
+	add(place{kind: backend.KindGroup, name: group}, "to")
+	add(place{kind: backend.KindProject, name: g.Where.Project}, "project")
+	add(place{kind: backend.KindEnvironment, project: g.Where.Project, name: g.Where.Environment}, "environment")
 	return uses
 }
 
@@ -188,4 +212,59 @@ func (p *Plan) dependents(ctx context.Context, preceding []backend.Change, delet
 		return len(broken.Dependents), nil
 	}
 	return len(outcome.Dependents), nil
+}
+
+// hasUsers reports whether objects of a kind have others that name them by their id, so that a creation takes over the
+// one that has the name. A creation also takes over a binding: its name must not give rights to a former one.
+func hasUsers(k backend.Kind) bool {
+	return isContainer(k) || k == backend.KindRole || k == backend.KindGroup || k == backend.KindBinding
+}
+
+// containerChanges returns the planned changes of what a change can be in or use: of its project, of the environments
+// and types of the project and, for a binding, of roles and groups. It leaves out deletions.
+func (p *Plan) containerChanges(of backend.Change) []backend.Change {
+	project := of.Project
+	if of.Grant != nil {
+		project = of.Grant.Where.Project
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []backend.Change
+	for _, planned := range p.changes {
+		c := planned.change
+		used := isContainer(c.Kind) && planned.project == project ||
+			of.Kind == backend.KindBinding && (c.Kind == backend.KindRole || c.Kind == backend.KindGroup)
+		if used && c.Op != backend.OpDelete {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// grantWithIDs returns a binding that names what the plan renames by its id. In the dry run, another object can still
+// have the new name.
+func (p *Plan) grantWithIDs(c backend.Change) backend.Change {
+	if c.Grant == nil {
+		return c
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.withIDs(c)
+}
+
+// grantOfRenamed does that for a grant. The caller holds the lock.
+func (p *Plan) grantOfRenamed(g backend.Grant) *backend.Grant {
+	byID := func(kind backend.Kind, project string, name *string) {
+		if id, ok := p.renamed[place{kind: kind, project: project, name: *name}]; ok {
+			*name = id
+		}
+	}
+	byID(backend.KindRole, "", &g.Role)
+	if group, ok := strings.CutPrefix(g.To, backend.ToGroup); ok {
+		byID(backend.KindGroup, "", &group)
+		g.To = backend.ToGroup + group
+	}
+	byID(backend.KindEnvironment, g.Where.Project, &g.Where.Environment)
+	byID(backend.KindProject, "", &g.Where.Project)
+	return &g
 }

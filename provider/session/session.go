@@ -38,7 +38,8 @@ type Session struct {
 	OpenTofu bool
 	catalogs catalogs
 
-	ownWrites ownWrites
+	ownWrites   ownWrites
+	ownBindings ownBindings
 
 	blockedRenames   blockedRenames
 	waitingDeletions waitingDeletions

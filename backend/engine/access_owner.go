@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package engine
+
+import (
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
+)
+
+// How roles, groups and bindings of one owner come through in any order: see held.go.
+//
+// A role or group has contents, which are the bindings that name it by its id. So a creation takes over the one that
+// has its name, and a deletion sets it aside for the creation that follows, or until the last binding lets go. The
+// bindings give what they gave before. A binding gives its rights until it is deleted itself, whatever its name is.
+// It is never set aside: what was deleted gives nothing.
+
+// isAccessKind reports whether objects of a kind decide about rights.
+func isAccessKind(k backend.Kind) bool {
+	return k == backend.KindRole || k == backend.KindGroup || k == backend.KindBinding
+}
+
+// isNamed reports whether a name or id means a row. A held row has no name.
+func isNamed(o store.Object, nameOrID string) bool {
+	return o.ID == nameOrID || o.Name == nameOrID && !isReserved(o.Name)
+}
+
+// accessMember returns a role, group or binding by id or name. One that the caller may not know of does not exist. One
+// that cannot be trusted is returned, so that it can be deleted, even if what counts cannot be read.
+func (r *run) accessMember(c backend.Change, id string) (m member, err error) {
+	present, err := r.anyAccessRows(c.Kind)
+	if err != nil {
+		return m, err
+	}
+	rows, err := r.accessRows(c.Kind)
+	if err != nil && c.Op != backend.OpDelete {
+		return m, err
+	}
+	m.row, m.exists = named(present, c.ID, c.Name)
+	if m.exists && m.row.Untrusted != nil {
+		return m, nil
+	}
+	hidden := false
+	if m.exists {
+		knows, err := r.knowsAccess(m.row)
+		if err != nil {
+			return m, err
+		}
+		hidden = !knows
+	}
+	if c.ID != "" {
+		if !m.exists || hidden {
+			return m, unknownID(c)
+		}
+		return m, nil
+	}
+	if err := backend.CheckName(c.Kind, c.Name); err != nil {
+		return m, err
+	}
+	created := store.Object{Kind: c.Kind, ID: id, Project: stored.DeploymentKey, Name: c.Name,
+		Attributes: attributes{}.encode()}
+	switch {
+	case hidden && creates(c.Op):
+		return m, alreadyExists(c.Kind, c.Name, "")
+	case hidden:
+		m.row, m.exists = created, false
+		return m, nil
+	}
+	if m.row, m.exists, m.taken, err = r.orCreated(c, created); err != nil || m.exists {
+		return m, err
+	}
+	row, back, err := takenBack(c, rows)
+	if back {
+		m.row, m.exists, m.taken = row, true, true
+	}
+	return m, err
+}
+
+// setAsideAccess holds a role or group that a deletion cannot remove.
+func (r *run) setAsideAccess(
+	c backend.Change, o store.Object, why string, users []store.Object,
+) (backend.Outcome, error) {
+	before, err := r.accessObject(o)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	out := backend.Outcome{Action: backend.ActionDelete, Object: before, Dependents: bindingDependents(users)}
+	if before.Held == why {
+		return out, nil // deleted again
+	}
+	_, err = r.move(o, func(o *store.Object, a *attributes) {
+		a.hold(o, why, o.ID)
+		if why != backend.HeldReplaced {
+			return
+		}
+		a.DeletedAt = r.now
+		if c.ManagedBy != nil {
+			a.ManagedBy = *c.ManagedBy
+		}
+	})
+	return out, err
+}
+
+// bindingsOf returns the bindings that use a role or group.
+func (r *run) bindingsOf(of store.Object) ([]store.Object, error) {
+	bindings, err := r.anyAccessRows(backend.KindBinding)
+	if err != nil {
+		return nil, err
+	}
+	var users []store.Object
+	for _, b := range bindings {
+		if b.Untrusted != nil {
+			continue // it gives nothing
+		}
+		g, err := grantOf(b)
+		if err != nil {
+			return nil, err
+		}
+		if g.Role == of.ID || g.To == backend.ToGroup+of.ID {
+			users = append(users, b)
+		}
+	}
+	return users, nil
+}
+
+func bindingDependents(bindings []store.Object) []backend.Dependent {
+	var out []backend.Dependent
+	for _, b := range bindings {
+		a, _ := decodeAttributes(b) // its grant was read
+		out = append(out, backend.Dependent{Label: "binding " + shownName(b), ID: b.ID, ManagedBy: a.ManagedBy})
+	}
+	return out
+}
+
+// letAccessGo removes the role and the group of a former binding, if they were set aside and no other binding uses
+// them.
+func (r *run) letAccessGo(g backend.Grant) error {
+	for _, kind := range []backend.Kind{backend.KindRole, backend.KindGroup} {
+		rows, err := r.accessRows(kind)
+		if err != nil {
+			return err
+		}
+		for _, o := range rows {
+			if !isHeldInUse(o) || g.Role != o.ID && g.To != backend.ToGroup+o.ID {
+				continue
+			}
+			users, err := r.bindingsOf(o)
+			if err != nil {
+				return err
+			}
+			if len(users) > 0 {
+				continue
+			}
+			if err := r.tx.DeleteObject(r.ctx, o.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

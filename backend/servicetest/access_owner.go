@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package servicetest
+
+import (
+	"strings"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// groupOf returns a creation of a group by the owner "shop". roleOf and bindingOf do the same.
+func groupOf(name string, members ...string) backend.Change {
+	return mine(backend.Change{Kind: backend.KindGroup, Name: name, Members: append([]string{}, members...)})
+}
+
+func roleOf(name string, rights ...backend.Right) backend.Change {
+	return mine(ownRole(name, rights...))
+}
+
+func bindingOf(name, role, to string) backend.Change {
+	return mine(binding(name, backend.Grant{Role: role, To: to, Where: backend.Where{Project: project}}))
+}
+
+// gives says what a binding gives, and to whom.
+func (f *accessFixture) gives(id string) string {
+	f.Helper()
+	all := f.list(backend.Query{Kind: backend.KindBinding, ID: id})
+	if len(all) == 0 {
+		return "nothing"
+	}
+	return all[0].Grant.Role + " to " + all[0].Grant.To
+}
+
+// accessOwnerCases are about roles, groups and bindings that one owner changes in any order.
+var accessOwnerCases = []accessCase{
+	{"roles and groups of one owner exchange their names, and bindings keep their meaning", func(f *accessFixture) {
+		a, b := f.one(roleOf("a", backend.RightSee)).Object, f.one(roleOf("b", backend.RightWrite)).Object
+		g, h := f.one(groupOf("g")).Object, f.one(groupOf("h")).Object
+		one := f.one(bindingOf("one", "a", "group:g")).Object
+		equal(f.fixture, "displaced", f.one(moved(a, "b")).Displaced.Name, "b")
+		equal(f.fixture, "held", f.held(backend.KindRole), "b (displaced)")
+		equal(f.fixture, "roles", strings.Contains(namesOf(f.fixture, backend.Query{Kind: backend.KindRole}), "~"), false)
+		f.refused(backend.ErrNotFound, bindingOf("two", "~"+b.ID, "group:h"))
+		f.must(moved(b, "a"))
+		f.must(moved(g, "h"), moved(h, "g"))
+		equal(f.fixture, "binding", f.gives(one.ID), "b to group:h")
+		equal(f.fixture, "held roles", f.held(backend.KindRole), "")
+		two := f.one(bindingOf("two", "b", "group:g")).Object
+		f.must(moved(one, "two"))
+		equal(f.fixture, "held bindings", f.held(backend.KindBinding), "two (displaced)")
+		equal(f.fixture, "a displaced binding", f.gives(two.ID), "b to group:g")
+		f.must(moved(two, "one"))
+		equal(f.fixture, "bindings", namesOf(f.fixture, backend.Query{Kind: backend.KindBinding}), "one two")
+	}},
+	{"a replaced role or group keeps its bindings, whichever step comes first", func(f *accessFixture) {
+		f.environments("dev")
+		f.must(secret("dev", "a", "v"))
+		who := f.bound("ci")
+		role := f.one(roleOf("own", backend.RightSee, backend.RightResolve)).Object
+		group := f.one(groupOf("g", "token:ci")).Object
+		given := f.one(bindingOf("given", "own", "group:g")).Object
+		// The deletion first.
+		f.must(replaced(role), replaced(group))
+		equal(f.fixture, "held", f.held(backend.KindRole)+", "+f.held(backend.KindGroup), "own (replaced), g (replaced)")
+		equal(who, "value in between", who.value(secretRef("dev", "a")), "v")
+		f.refused(backend.ErrExists, created(of(other, ownRole("own", backend.RightSee))))
+		later := bindingOf("later", "own", "group:g") // before the creations
+		later.Grant.Where.Environment = "dev"
+		f.must(later)
+		role2 := f.one(roleOf("own", backend.RightSee, backend.RightResolve, backend.RightWrite)).Object
+		group2 := f.one(groupOf("g", "token:ci")).Object
+		equal(f.fixture, "ids", role2.ID == role.ID && group2.ID == group.ID, true)
+		equal(f.fixture, "binding", f.gives(given.ID), "own to group:g")
+		who.must(secret("dev", "a", "w"))
+		// The creation first.
+		out := f.one(roleOf("own", backend.RightSee))
+		equal(f.fixture, "taken over", out.Object.ID == role.ID && out.Displaced != nil, true)
+		equal(f.fixture, "late deletion", f.one(gone(role2)).Action, backend.ActionUnchanged)
+		who.refused(backend.ErrDenied, secret("dev", "a", "x"))
+		f.refused(backend.ErrConflict, of(shop, backend.Change{Op: backend.OpUpdate, Kind: backend.KindRole, ID: role.ID,
+			Incarnation: ptr(role2.Incarnation), Rights: []backend.Right{backend.RightWrite}}))
+		f.refused(backend.ErrConflict, of(shop, backend.Change{Op: backend.OpUpdate, Kind: backend.KindGroup, ID: group.ID,
+			Edition: ptr(group2.Edition + 1), Members: []string{}}))
+	}},
+	{"a role and a group that bindings of the owner use go with the last of them", func(f *accessFixture) {
+		role, group := f.one(roleOf("own", backend.RightSee)).Object, f.one(groupOf("g")).Object
+		one, two := f.one(bindingOf("one", "own", "group:g")).Object, f.one(bindingOf("two", "viewer", "group:g")).Object
+		out := f.one(gone(role))
+		equal(f.fixture, "dependents", out.Dependents[0].Label, "binding one")
+		f.must(gone(group))
+		equal(f.fixture, "held", f.held(backend.KindRole)+", "+f.held(backend.KindGroup), "own (in use), g (in use)")
+		equal(f.fixture, "binding", f.gives(one.ID), "own to group:g")
+		f.refused(backend.ErrNotFound, bindingOf("three", "own", "group:g"))
+		f.must(gone(one))
+		equal(f.fixture, "held", f.held(backend.KindRole)+", "+f.held(backend.KindGroup), ", g (in use)")
+		f.must(gone(two))
+		equal(f.fixture, "held", f.held(backend.KindGroup), "")
+		equal(f.fixture, "groups", namesOf(f.fixture, backend.Query{Kind: backend.KindGroup}), "")
+		// A binding of somebody else blocks the deletion.
+		role = f.one(roleOf("own", backend.RightSee)).Object
+		f.must(groupOf("g"), created(of(other, bindingOf("theirs", "own", "group:g"))))
+		f.mentions(f.refused(backend.ErrInUse, gone(role)), "binding theirs")
+	}},
+	{"a binding that is replaced under its name gives what the new one says", func(f *accessFixture) {
+		f.must(groupOf("g"), groupOf("h"))
+		role := f.one(roleOf("own", backend.RightSee)).Object
+		before := f.one(bindingOf("x", "own", "group:g")).Object
+		f.must(gone(role))
+		after := f.one(bindingOf("x", "viewer", "group:h")).Object // before its deletion
+		equal(f.fixture, "id", after.ID, before.ID)
+		equal(f.fixture, "binding", f.gives(after.ID), "viewer to group:h")
+		equal(f.fixture, "the role that it gave", f.held(backend.KindRole), "")
+		equal(f.fixture, "late deletion", f.one(gone(before)).Action, backend.ActionUnchanged)
+		f.must(replaced(after))
+		equal(f.fixture, "a deleted binding", f.gives(after.ID), "nothing")
+		f.must(bindingOf("x", "editor", "group:g"))
+		f.must(bindingOf("y", "editor", "group:g")) // a second one of the owner gives the same
+		f.refused(backend.ErrExists, created(of(other, bindingOf("z", "editor", "group:g"))))
+	}},
+	{"nobody takes over a binding at places where they may not bind", func(f *accessFixture) {
+		f.filled()
+		f.must(groupOf("g"), mine(binding("x", backend.Grant{Role: "viewer", To: "group:g",
+			Where: backend.Where{Project: project, Environment: "prod"}})))
+		lead := f.bound("lead", grant("admin", "dev", ""))
+		here := mine(binding("x", backend.Grant{Role: "viewer", To: "group:g",
+			Where: backend.Where{Project: project, Environment: "dev"}}))
+		lead.refused(backend.ErrExists, here)
+		here.Name = "y"
+		y := lead.one(here).Object
+		lead.refused(backend.ErrExists, moved(y, "x"))
+		equal(f.fixture, "held", f.held(backend.KindBinding), "")
+	}},
+}

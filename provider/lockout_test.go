@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package provider_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
+)
+
+const lockoutConfiguration = `
+provider "pouncet" {
+  configuration = "access"
+}
+resource "pouncet_role_binding" "own" {
+  name = "own"
+  role = "admin"
+  to   = "group:leads"
+}
+resource "pouncet_role_binding" "other" {
+  name    = "other"
+  role    = "ROLE"
+  to      = "group:others"
+  project = "default"
+}
+`
+
+// A plan that takes the rights from the token that makes it warns, and another plan does not.
+func TestPlanWarnsOfLostRights(t *testing.T) {
+	b := acctest.New(t)
+	secret, hash := access.NewToken()
+	none, workload := backend.RoleNone, backend.Workload
+	b.Apply(backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "lead", Role: &none, TokenHash: hash,
+		Principal: &workload},
+		backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "leads", Members: []string{"token:lead"}},
+		backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "others", Members: []string{}})
+	handler, admin := acctest.Serve(t, b.Path)
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	w := acctest.NewWorkspace(t)
+	environment := append(w.Env, "POUNCET_ENDPOINT="+server.URL)
+	use := func(token, config string) {
+		w.Env = append(environment[:len(environment):len(environment)], "POUNCET_TOKEN="+token)
+		w.Write("main.tf", acctest.RequiredProviders+config)
+	}
+	config := strings.ReplaceAll(lockoutConfiguration, "ROLE", "viewer")
+	use(admin, config)
+	w.Must("apply", "-auto-approve", "-input=false", "-no-color")
+	from := strings.Index(config, `resource "pouncet_role_binding" "own"`)
+	to := strings.Index(config, `resource "pouncet_role_binding" "other"`)
+	const lost = "Warning: The apply can lose its rights"
+	for what, c := range map[string]struct {
+		config, replace string
+		warns           bool
+	}{
+		"nothing changes":          {config: config},
+		"the binding goes":         {config: config[:from] + config[to:], warns: true},
+		"another one is replaced":  {config: config, replace: "pouncet_role_binding.other"},
+		"another one goes":         {config: config[:to]},
+		"another role elsewhere":   {config: strings.ReplaceAll(config, `"viewer"`, `"editor"`)},
+		"the binding gives less":   {config: strings.ReplaceAll(config, `"admin"`, `"editor"`), warns: true},
+		"only a description comes": {config: strings.Replace(config, `"own"`+"\n", `"own"`+"\n  description = \"x\"\n", 1)},
+	} {
+		use(secret, c.config)
+		args := []string{"plan", "-input=false", "-no-color"}
+		if c.replace != "" {
+			args = append(args, "-replace="+c.replace)
+		}
+		out := acctest.OneLine(w.Must(args...))
+		if got := strings.Contains(out, lost); got != c.warns {
+			t.Errorf("%s: warns %v, want %v\n%s", what, got, c.warns, out)
+		}
+	}
+	use(admin, config[:from])
+	if out := acctest.OneLine(w.Must("apply", "-auto-approve", "-input=false", "-no-color")); strings.Contains(out, lost) {
+		t.Errorf("a token with a role cannot lose its rights, and the plan warns:\n%s", out)
+	}
+}

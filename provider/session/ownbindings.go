@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package session
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+// ownBindings are what gives the token of the provider its rights, as it was before the apply.
+type ownBindings struct {
+	once     sync.Once
+	token    string
+	bindings []backend.Object
+}
+
+// OwnBindings returns the name of the token of the provider, and the bindings for it and for its groups. It returns
+// none for a token with a role, and for one that may not see them.
+func (s *Session) OwnBindings(ctx context.Context) (token string, bindings []backend.Object) {
+	own := &s.ownBindings
+	own.once.Do(func() {
+		self, err := s.Service.Query(ctx, backend.Query{Kind: backend.KindToken, Self: true})
+		if err != nil || len(self.Objects) == 0 || self.Objects[0].Role != backend.RoleNone {
+			return
+		}
+		own.token = self.Objects[0].Name
+		to := []string{backend.ToToken + own.token}
+		groups, _ := backend.ListAll(ctx, s.Service, backend.Query{Kind: backend.KindGroup})
+		for _, g := range groups {
+			if slices.Contains(g.Members, to[0]) {
+				to = append(to, backend.ToGroup+g.Name)
+			}
+		}
+		all, _ := backend.ListAll(ctx, s.Service, backend.Query{Kind: backend.KindBinding})
+		for _, b := range all {
+			if b.Grant != nil && slices.Contains(to, b.Grant.To) {
+				own.bindings = append(own.bindings, b)
+			}
+		}
+	})
+	return own.token, own.bindings
+}
