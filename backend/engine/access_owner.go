@@ -60,7 +60,7 @@ func (r *run) accessMember(c backend.Change, id string) (m member, err error) {
 	created := store.Object{Kind: c.Kind, ID: id, Project: stored.DeploymentKey, Name: c.Name,
 		Attributes: attributes{}.encode()}
 	switch {
-	case hidden && creates(c.Op):
+	case hidden && creates(c.Op) && c.Kind == backend.KindBinding: // others are refused for want of the right
 		return m, alreadyExists(c.Kind, c.Name, "")
 	case hidden:
 		m.row, m.exists = created, false

@@ -120,8 +120,9 @@ var accessOwnerCases = []accessCase{
 	{"nobody takes over a binding at places where they may not bind", func(f *accessFixture) {
 		f.filled()
 		f.must(groupOf("g"), mine(binding("x", backend.Grant{Role: "viewer", To: "group:g",
-			Where: backend.Where{Project: project, Environment: "prod"}})))
-		lead := f.bound("lead", grant("admin", "dev", ""))
+			Where: backend.Where{Project: project, Environment: "prod"}})), mine(binding("known", backend.Grant{Role: "editor",
+			To: "group:g", Where: backend.Where{Project: project, Environment: "dev"}})))
+		lead := f.bound("lead", grant("admin", "dev", "")) // knows the group
 		here := mine(binding("x", backend.Grant{Role: "viewer", To: "group:g",
 			Where: backend.Where{Project: project, Environment: "dev"}}))
 		lead.refused(backend.ErrExists, here)
