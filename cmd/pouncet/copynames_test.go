@@ -13,7 +13,8 @@ func TestShellWords(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("SKIPPED: no sh on PATH")
 	}
-	for _, w := range []string{"", "plain", "two  spaces", "it's", "$HOME `id` \"x\" \\n", "line one\nline 'two'\n\tthree \\ $x"} {
+	for _, w := range []string{"", "plain", "two  spaces", "it's", "$HOME `id` \"x\" \\n",
+		"line one\nline 'two'\n\tthree \\ $x"} {
 		quoted := shellWord(w)
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+quoted).Output()
 		if err != nil || string(out) != w || strings.Contains(quoted, "\n") {

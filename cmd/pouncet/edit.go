@@ -175,7 +175,8 @@ func (a *app) edit(
 // meantime, and edit theirs again on top of that one. Without a terminal, and if the value is the same as before, it
 // returns the conflict.
 func (a *app) afterConflict(
-	ctx context.Context, s backend.Service, secret backend.Object, file *editedFile, old backend.Resolution, conflict error,
+	ctx context.Context, s backend.Service, secret backend.Object, file *editedFile, old backend.Resolution,
+	conflict error,
 ) (backend.Resolution, error) {
 	e := *backend.AsError(conflict)
 	lost := e.WithHint("what you have edited was not written, and is not kept: edit the present value again")

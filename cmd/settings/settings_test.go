@@ -339,6 +339,9 @@ func TestProfilesAreChangedTogether(t *testing.T) {
 	old := time.Now().Add(-2 * lockAge) // of a process that was killed
 	if err := os.WriteFile(p.Path+".lock", nil, 0o600); err == nil {
 		err = os.Chtimes(p.Path+".lock", old, old)
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := p.Remove("one"); err != nil {
 		t.Errorf("with an old lock: %v", err)
