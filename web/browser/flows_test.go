@@ -272,7 +272,8 @@ func TestChoosingATypeKeepsTheKey(t *testing.T) {
 	p.open("/ui/p/default/e/dev/new")
 	p.fill("#name", "typed_key")
 	p.fill("#description", "kept")
-	_, err := chromedp.RunResponse(p.ctx, chromedp.Evaluate[chromedp.Void](`const s = document.getElementById("typechoice");
+	_, err := chromedp.RunResponse(p.ctx, chromedp.Evaluate[chromedp.Void](`
+		const s = document.getElementById("typechoice");
 		s.value = "password";
 		s.dispatchEvent(new Event("change", {bubbles: true}))`))
 	p.must(err)

@@ -134,12 +134,14 @@ type throttle struct {
 const (
 	attemptsAtOnce    = 10
 	attemptsPerMinute = 10
-	maxAddresses      = 10_000
+	// Nobody guesses a token. A lower limit of all addresses would let a few of them keep everybody out.
+	attemptsPerSecondOfAll = 10
+
+	maxAddresses = 10_000
 )
 
 func newThrottle() *throttle {
-	return &throttle{all: rate.NewLimiter(10*attemptsPerMinute/60.0, 20*attemptsAtOnce),
-		of: map[string]*rate.Limiter{}}
+	return &throttle{all: rate.NewLimiter(attemptsPerSecondOfAll, 20*attemptsAtOnce), of: map[string]*rate.Limiter{}}
 }
 
 func (t *throttle) limiter(address string) *rate.Limiter {
