@@ -298,3 +298,15 @@ func (p *person) write(dir, name string, shot chromedp.Action[[]byte]) {
 		p.Fatal(err)
 	}
 }
+
+// coversNothing fails the test if the last column of a list, which stays in sight, covers the one before.
+func (p *person) coversNothing() {
+	p.Helper()
+	covered := evaluate[string](p, `Array.from(document.querySelectorAll("table.fixed tr")).map(r => {
+		const last = r.lastElementChild.getBoundingClientRect(), before = r.lastElementChild.previousElementSibling;
+		return before.getBoundingClientRect().right > last.left + 1 ? before.innerText : "";
+	}).join("")`)
+	if covered != "" {
+		p.Errorf("the actions cover %q", covered)
+	}
+}

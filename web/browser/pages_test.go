@@ -107,6 +107,7 @@ func (p *person) check(name, axe string) {
 		p.theme(theme)
 		p.width(1280)
 		p.screenshot(name + "-" + theme)
+		p.coversNothing()
 		if evaluate[bool](p, `typeof axe === "undefined"`) {
 			p.do(chromedp.Evaluate[chromedp.Void](axe))
 		}
@@ -117,6 +118,8 @@ func (p *person) check(name, axe string) {
 		}
 	}
 	p.theme("light")
+	p.width(1100)
+	p.coversNothing()
 	p.picture(name)
 	p.width(360)
 	p.screenshot(name + "-narrow")
