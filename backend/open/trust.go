@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -252,7 +253,7 @@ func createKeyFile(folder, uri string) error {
 func readSettings(folder string) (settings, error) {
 	var s settings
 	path := filepath.Join(folder, configFile)
-	text, err := os.ReadFile(path)
+	text, err := readSmallFile(path, maxSettings)
 	if err != nil {
 		e := backend.Errorf(backend.CodeUnavailable, "reading the backend's settings: %w", err)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -265,6 +266,24 @@ func readSettings(folder string) (settings, error) {
 			WithHint("restore it from a backup; an object of JSON is expected, as pouncet init writes it")
 	}
 	return s, nil
+}
+
+// maxSettings is the largest config.json, in bytes.
+const maxSettings = 1 << 20
+
+// readSmallFile reads a regular file with at most so many bytes. Opening a pipe would wait for a writer, and a device
+// may never end.
+func readSmallFile(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	case info.Size() > most:
+		return nil, fmt.Errorf("%s has %d bytes; the limit is %d", path, info.Size(), most)
+	}
+	return os.ReadFile(path)
 }
 
 func writeSettings(folder string, s settings) error {

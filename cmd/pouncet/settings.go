@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -206,14 +207,30 @@ func (a *app) tokenFor(ctx context.Context, endpoint string, from settingSource)
 // readTokenFile returns the token of --token-file.
 func (a *app) readTokenFile(ctx context.Context) (string, error) {
 	// The file can be a pipe, into which nobody may ever write.
-	text, err := interruptible(ctx, func() ([]byte, error) { return os.ReadFile(a.tokenFile) })
+	text, err := interruptible(ctx, func() ([]byte, error) { return readStart(a.tokenFile, maxTokenFile+1) })
 	switch {
 	case ctx.Err() != nil:
 		return "", ctx.Err()
+	case len(text) > maxTokenFile:
+		return "", backend.Errorf(backend.CodeInvalid, "the file of --token-file is too large for a token: the limit is %d "+
+			"bytes", maxTokenFile).WithHint("name a file that holds the token and nothing else")
 	case err != nil:
 		return "", backend.Errorf(backend.CodeInvalid, "reading the token: %w", err)
 	}
 	return strings.TrimSpace(string(text)), nil
+}
+
+// maxTokenFile is the largest file of --token-file, in bytes.
+const maxTokenFile = 64 << 10
+
+// readStart reads at most so many bytes of a file, which can be a device that never ends.
+func readStart(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 // storedToken returns the token that was stored for an endpoint, or "". Without a configuration folder, there is none.
