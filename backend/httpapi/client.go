@@ -71,7 +71,8 @@ type target struct {
 // parseEndpoint returns the target that an endpoint names.
 func parseEndpoint(endpoint string) (target, error) {
 	u, err := url.Parse(endpoint)
-	if err != nil || u.User != nil || u.RawQuery != "" {
+	if err != nil || u.User != nil || u.RawQuery != "" || u.ForceQuery ||
+		strings.Contains(endpoint, "#") {
 		return target{}, errEndpoint()
 	}
 	switch {
@@ -98,7 +99,7 @@ func NormalizeEndpoint(endpoint string) (string, error) {
 	if err != nil {
 		return "", errEndpoint()
 	}
-	u.Host, u.Fragment = strings.ToLower(u.Host), ""
+	u.Host = strings.ToLower(u.Host)
 	if port := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; strings.HasSuffix(u.Host, port) {
 		u.Host = strings.TrimSuffix(u.Host, port)
 	}
@@ -107,7 +108,7 @@ func NormalizeEndpoint(endpoint string) (string, error) {
 
 func errEndpoint() error {
 	return backend.Errorf(backend.CodeInvalid, "the endpoint is not the URL of a server").
-		WithHint("write it as https://pouncet.example.com, without user, password or query; " +
+		WithHint("write it as https://pouncet.example.com, without user, password, query or fragment; " +
 			"for a Unix socket, write unix:///PATH").At("endpoint")
 }
 

@@ -112,6 +112,14 @@ func guardedKeys(folder string) []guarded {
 	return parts
 }
 
+// chownOf is the command that gives a file or folder to another user. Without -h, it changes what a link leads to.
+func chownOf(info fs.FileInfo) string {
+	if info.Mode()&fs.ModeSymlink != 0 {
+		return "chown -h"
+	}
+	return "chown -R"
+}
+
 // checkOwner refuses a file or folder of another user, and a symbolic link of another user to one.
 func (g guarded) checkOwner(folder string) error {
 	for _, stat := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
@@ -122,7 +130,7 @@ func (g guarded) checkOwner(folder string) error {
 		if owner, other := otherOwner(info); other {
 			return backend.Errorf(backend.CodeDenied, "%s belongs to user %d, and this process runs as user %d", g.path,
 				owner, effectiveUser()).WithHint("if you trust that user, set "+nameTheFolderHint+"; if it is yours, run "+
-				"sudo chown -R %d %s", folder, effectiveUser(), g.path)
+				"sudo %s %d %s", folder, chownOf(info), effectiveUser(), g.path)
 		}
 	}
 	return nil

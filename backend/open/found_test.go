@@ -221,7 +221,7 @@ func TestFoundLinkOfAnotherUserIsRefused(t *testing.T) {
 	t.Chdir(shared)
 	found(t)
 	chown(t, link, somebody)
-	refused(t, link, link+" belongs to user 12345")
+	refused(t, link, link+" belongs to user 12345", fmt.Sprintf("sudo chown -h %d %s", os.Geteuid(), link))
 }
 
 // A plan found no backend. Until the apply, another user can make one.
