@@ -38,6 +38,7 @@ type Attributes struct {
 	Rights  []Right  `json:"rights,omitempty"`  // role
 	Members []string `json:"members,omitempty"` // group: each is ToToken with the name of a token
 	Grant   *Grant   `json:"grant,omitempty"`   // binding
+	Trust   *Trust   `json:"trust,omitempty"`   // trust
 
 	// SourceRanges are the networks from which a token can be used; none for every address.
 	SourceRanges []string `json:"source_ranges,omitempty"`
@@ -85,7 +86,7 @@ func (a Attribute) Get(o *Object) any {
 var (
 	entryKinds   = []Kind{KindSecret, KindScopedValue}
 	managedKinds = []Kind{KindProject, KindEnvironment, KindSecretType, KindSecret, KindScopedValue, KindRole, KindGroup,
-		KindBinding}
+		KindBinding, KindTrust}
 )
 
 // AttributeTable lists every attribute. Outcome.Changed follows its order.
@@ -203,7 +204,8 @@ var AttributeTable = []Attribute{
 	},
 	{
 		Name: "members", Kinds: []Kind{KindGroup},
-		Doc:   `Tokens in the group: each is "token:" and a name or id. A change replaces all members.`,
+		Doc: `Members of the group: "token:" or "trust:" and a name or id; "/" and a subject can follow that of a trust. ` +
+			`A change replaces all members.`,
 		given: func(c *Change) bool { return c.Members != nil },
 	},
 	{
@@ -211,6 +213,20 @@ var AttributeTable = []Attribute{
 		given: func(c *Change) bool { return c.Grant != nil },
 		check: func(c *Change) *Error { return c.Grant.Where.Check() },
 		same:  func(c *Change, o *Object) bool { return o.Grant != nil && *c.Grant == *o.Grant },
+	},
+	{
+		Name: "trust", Kinds: []Kind{KindTrust},
+		Doc:   "Which identity tokens of an OpenID Connect issuer are accepted. A change replaces all of it.",
+		given: func(c *Change) bool { return c.Trust != nil },
+		check: func(c *Change) *Error { return c.Trust.Check() },
+		same:  func(c *Change, o *Object) bool { return o.Trust != nil && c.Trust.Equal(*o.Trust) },
+		set: func(c *Change, to *Attributes) bool {
+			changed := to.Trust == nil || !c.Trust.Equal(*to.Trust)
+			if changed {
+				to.Trust = c.Trust
+			}
+			return changed
+		},
 	},
 	{
 		Name: "role", Kinds: []Kind{KindToken}, Doc: "A role whose rights apply everywhere, or \"none\".",

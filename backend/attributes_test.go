@@ -33,6 +33,7 @@ func fullChange(t *testing.T) backend.Change {
 		TokenHash: []byte{1}, ExpiresAt: &at, SourceRanges: []string{"10.0.0.0/8"}, FromVersion: &text,
 		Tags:   map[string]int64{"a": 1},
 		Rights: []backend.Right{backend.RightSee}, Members: []string{"token:t"}, Grant: &backend.Grant{Role: "viewer"},
+		Trust: &backend.Trust{Issuer: "https://issuer"},
 	}
 	named := map[string]bool{"Op": true, "Kind": true, "ID": true, "Project": true, "Name": true, "Expect": true,
 		"Force": true, "Rename": true, "Edition": true, "Incarnation": true, "SameOwner": true,

@@ -25,8 +25,9 @@ const (
 	KindDraftChange Kind = "draft_change" // of a draft; OpDelete and OpRefresh only
 	KindRole        Kind = "role"
 	KindGroup       Kind = "group"
-	KindBinding     Kind = "binding" // of a role to a token or group
+	KindBinding     Kind = "binding" // of a role to a token, a group or a trust
 	KindRecord      Kind = "record"  // of the audit log; Query lists them, and no Change has this kind
+	KindTrust       Kind = "trust"   // in the identity tokens of an issuer
 	// KindEntry means secrets and scoped values, in a Query that lists them for people. No object has this kind.
 	KindEntry Kind = "entry"
 )

@@ -10,13 +10,33 @@ import (
 
 // Principal is the person or workload that a call is made for.
 type Principal struct {
-	ID   string // the token's id; empty for the local user of an embedded backend
-	Name string // the token's name, or the local user's
+	// ID is the id of the token, or that of the trust with "/" and the subject; empty for the local user of an embedded
+	// backend.
+	ID   string
+	Name string // the name of the token, that of the trust with "/" and the subject, or that of the local user
 	Role Role
 	Kind PrincipalKind // an unknown one has the permissions of a person
 	// MadeBy is the id of the token that made this one, unless that one may bind everywhere. It is the first one if
 	// several made one another.
 	MadeBy string
+	// Trust is the id of the trust that vouches for a caller who has logged in with an identity token.
+	Trust string
+}
+
+// Label names the principal in messages: `token "ci"` or `"github/repo:shop"`.
+func (p Principal) Label() string {
+	if p.Trust != "" {
+		return Quote(p.Name)
+	}
+	return "token " + Quote(p.Name)
+}
+
+// Recipient is the principal as Grant.To names it.
+func (p Principal) Recipient() string {
+	if p.Trust != "" {
+		return ToTrust + p.ID
+	}
+	return ToToken + p.ID
 }
 
 // Origin returns the id that p shares with the tokens that it makes, and with those that they make.

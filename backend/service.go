@@ -341,10 +341,11 @@ type Change struct {
 	// Name has registered. OpSet and OpDelete only.
 	Usages []Usage `json:"usages,omitempty"`
 
-	// Role: the rights; nil leaves them. Group: the members, each ToToken with the name or id of a token. Binding.
+	// Role: the rights; nil leaves them. Group: the members, each as Grant.To names a token or trust. Binding. Trust.
 	Rights  []Right  `json:"rights,omitempty"`
 	Members []string `json:"members,omitzero"` // nil leaves them, empty removes them
 	Grant   *Grant   `json:"grant,omitempty"`
+	Trust   *Trust   `json:"trust,omitempty"`
 
 	// Token.
 	Role *Role `json:"role,omitempty"`

@@ -47,8 +47,8 @@ func createSecrets(b testing.TB, service backend.Service, n int) {
 	}
 }
 
-// BenchmarkResolve10000 resolves 10,000 secrets of one environment without the key of the environment in memory, and counts the calls to a KMS
-// over HTTP.
+// BenchmarkResolve10000 resolves 10,000 secrets of one environment without the key of the environment in memory, and
+// counts the calls to a KMS over HTTP.
 func BenchmarkResolve10000(b *testing.B) {
 	const n = 10_000
 	server := kmstest.New(b)

@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/identity"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
@@ -138,7 +139,8 @@ func (m *providerModel) checkConflicts(c open.Config, diags *diag.Diagnostics) {
 					"Set endpoint or POUNCET_ENDPOINT. For the embedded backend, remove %s.", a.name, a.name))
 		}
 	}
-	for _, name := range []string{"POUNCET_TOKEN", "POUNCET_CACERT", "POUNCET_CLIENT_CERT", "POUNCET_CLIENT_KEY"} {
+	for _, name := range append([]string{"POUNCET_TOKEN", "POUNCET_CACERT", "POUNCET_CLIENT_CERT", "POUNCET_CLIENT_KEY"},
+		identity.Variables...) {
 		if os.Getenv(name) != "" && c.Path == "" {
 			diags.AddError("Missing endpoint", fmt.Sprintf(
 				"%s belongs to a server, but no endpoint is set.\n\n"+

@@ -57,7 +57,7 @@ func (g Grant) covers(p backend.Place) bool {
 	case p.Name == "":
 		return w.Names == "" || w.Names == "*"
 	}
-	return w.Names == "" || matches(w.Names, p.Name)
+	return w.Names == "" || Matches(w.Names, p.Name)
 }
 
 // meets reports whether the grant applies to some of the places that p stands for.
@@ -68,7 +68,7 @@ func (g Grant) meets(p backend.Place) bool {
 		return false
 	}
 	return g.Everywhere || either(w.Project, p.Project) && either(w.Environment, p.Environment) &&
-		either(w.Scope, p.Scope) && (p.Name == "" || w.Names == "" || matches(w.Names, p.Name))
+		either(w.Scope, p.Scope) && (p.Name == "" || w.Names == "" || Matches(w.Names, p.Name))
 }
 
 // contains reports whether all names that a pattern matches are matched by another one, as far as that is certain.
@@ -79,15 +79,15 @@ func contains(outer, inner string) bool {
 	case inner == "":
 		return false
 	case !strings.Contains(inner, "*"):
-		return matches(outer, inner)
+		return Matches(outer, inner)
 	}
 	prefix, rest, isPattern := strings.Cut(outer, "*")
 	return isPattern && rest == "" && strings.HasPrefix(inner, prefix) // "db_*" contains "db_main_*"
 }
 
-// matches reports whether a name matches a pattern, in which * stands for any characters. It takes at most
+// Matches reports whether a text matches a pattern, in which * stands for any characters. It takes at most
 // len(pattern)·len(name) steps.
-func matches(pattern, name string) bool {
+func Matches(pattern, name string) bool {
 	p, n, star, resume := 0, 0, -1, 0
 	for n < len(name) {
 		switch {

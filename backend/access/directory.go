@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"slices"
 	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -65,7 +64,7 @@ func (d *Directory) Permissions(ctx context.Context, tx store.Tx, p backend.Prin
 			return nil, err
 		}
 	}
-	permissions := NewPermissions(all.of(p.ID))
+	permissions := NewPermissions(all.of(p))
 	if generation != nil {
 		d.put(generation, all, p, permissions)
 	}
@@ -108,11 +107,12 @@ type bindings struct {
 	groups      map[string][]string
 }
 
-// attributes are the stored attributes of a role, group or binding that decide something.
+// attributes are the stored attributes of a role, group, binding or trust that decide something.
 type attributes struct {
 	Rights  []backend.Right `json:"rights"`
 	Members []string        `json:"members"`
 	Grant   *backend.Grant  `json:"grant"`
+	Trust   *backend.Trust  `json:"trust"`
 }
 
 func readAttributes(o store.Object) (a attributes, err error) {
@@ -158,15 +158,25 @@ func readBindings(ctx context.Context, tx store.Tx) (*bindings, error) {
 	return out, nil
 }
 
-// of returns the grants of a token and of its groups.
-func (b *bindings) of(token string) []Grant {
-	if token == "" {
+// of returns the grants of a principal and of its groups.
+func (b *bindings) of(p backend.Principal) []Grant {
+	who := []string{p.Recipient()}
+	switch {
+	case p.ID == "":
 		return nil
+	case p.Trust != "":
+		who = append(who, backend.ToTrust+p.Trust)
 	}
-	who := backend.ToToken + token
-	grants := slices.Clone(b.byPrincipal[who])
-	for _, group := range b.groups[who] {
-		grants = append(grants, b.byPrincipal[group]...)
+	var grants []Grant
+	seen := map[string]bool{}
+	for _, one := range who {
+		grants = append(grants, b.byPrincipal[one]...)
+		for _, group := range b.groups[one] {
+			if !seen[group] {
+				seen[group] = true
+				grants = append(grants, b.byPrincipal[group]...)
+			}
+		}
 	}
 	return grants
 }

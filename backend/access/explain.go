@@ -4,11 +4,12 @@ package access
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// Assignment is one reason why a token has rights.
+// Assignment is one reason why a token or trust has rights.
 type Assignment struct {
 	Token backend.Object
 	// Binding is the name of the binding, "" if Role is that of the token itself. Group is the name of the group that the
@@ -19,33 +20,82 @@ type Assignment struct {
 	Grant   Grant // with names instead of ids
 }
 
-// Assignments lists why tokens have rights, from what Query lists. It is for explanations: the names can be outdated.
-func Assignments(tokens, roles, groups, bindings []backend.Object) []Assignment {
+// Listed are all objects that decide about rights, as Query lists them.
+type Listed struct{ Tokens, Roles, Groups, Bindings, Trusts []backend.Object }
+
+// Lists returns the lists by the kinds of their objects. Fewer callers may list trusts than the others.
+func (l *Listed) Lists() map[backend.Kind]*[]backend.Object {
+	return map[backend.Kind]*[]backend.Object{backend.KindToken: &l.Tokens, backend.KindRole: &l.Roles,
+		backend.KindGroup: &l.Groups, backend.KindBinding: &l.Bindings, backend.KindTrust: &l.Trusts}
+}
+
+// Assignments lists why tokens have rights, and the subjects of trusts. It is for explanations: the names can be
+// outdated. Token.Name of a trust begins with ToTrust, and ends with "/" and a subject if a binding names one.
+func Assignments(l Listed) []Assignment {
 	rights := map[string][]backend.Right{}
-	for _, r := range roles {
+	for _, r := range l.Roles {
 		rights[r.Name] = r.Rights
 	}
 	var out []Assignment
-	for _, t := range tokens {
+	for _, t := range l.Tokens {
 		if t.Role != backend.RoleNone {
 			given, _ := backend.RightsOf(t.Role)
 			out = append(out, Assignment{Token: t, Role: string(t.Role), Grant: Grant{Rights: given, Everywhere: true}})
 			continue
 		}
-		mine := map[string]string{backend.ToToken + t.Name: ""}
-		for _, g := range groups {
-			if slices.Contains(g.Members, backend.ToToken+t.Name) {
-				mine[backend.ToGroup+g.Name] = g.Name
-			}
+		out = append(out, l.bound(t, rights, backend.ToToken+t.Name)...)
+	}
+	for _, t := range l.Trusts {
+		if t.Trust != nil {
+			t.Principal = t.Trust.Principal
 		}
-		for _, b := range bindings {
-			if b.Grant == nil {
-				continue
-			}
-			if group, ok := mine[b.Grant.To]; ok {
-				out = append(out, Assignment{Token: t, Binding: b.Name, Group: group, Role: b.Grant.Role,
-					Grant: Grant{Rights: rights[b.Grant.Role], Where: b.Grant.Where}})
-			}
+		who := backend.ToTrust + t.Name
+		for _, named := range l.subjects(who) {
+			of := t
+			of.Name = named
+			out = append(out, l.bound(of, rights, named)...)
+		}
+	}
+	return out
+}
+
+// subjects returns a trust, and its subjects that bindings and groups name.
+func (l Listed) subjects(trust string) []string {
+	all := []string{trust}
+	add := func(to string) {
+		if strings.HasPrefix(to, trust+"/") {
+			all = append(all, to)
+		}
+	}
+	for _, b := range l.Bindings {
+		if b.Grant != nil {
+			add(b.Grant.To)
+		}
+	}
+	for _, g := range l.Groups {
+		for _, m := range g.Members {
+			add(m)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// bound lists the bindings of a principal and of its groups.
+func (l Listed) bound(t backend.Object, rights map[string][]backend.Right, who string) (out []Assignment) {
+	mine := map[string]string{who: ""}
+	for _, g := range l.Groups {
+		if slices.Contains(g.Members, who) {
+			mine[backend.ToGroup+g.Name] = g.Name
+		}
+	}
+	for _, b := range l.Bindings {
+		if b.Grant == nil {
+			continue
+		}
+		if group, ok := mine[b.Grant.To]; ok {
+			out = append(out, Assignment{Token: t, Binding: b.Name, Group: group, Role: b.Grant.Role,
+				Grant: Grant{Rights: rights[b.Grant.Role], Where: b.Grant.Where}})
 		}
 	}
 	return out

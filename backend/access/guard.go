@@ -23,7 +23,7 @@ var (
 	compare      = act{"compare values and try changes", []backend.Right{backend.RightCompare}}
 	change       = act{"change anything", []backend.Right{backend.RightWrite, backend.RightDelete, backend.RightManage}}
 	manageTokens = act{"see, create or revoke tokens", []backend.Right{backend.RightBind}}
-	manageAccess = act{"see or change roles, groups and bindings", []backend.Right{backend.RightBind}}
+	manageAccess = act{"see or change roles, groups, bindings and trusts", []backend.Right{backend.RightBind}}
 	readAudit    = act{"read the audit log", []backend.Right{backend.RightAudit}}
 	register     = act{"register usages", []backend.Right{backend.RightRegister}}
 )
@@ -114,7 +114,7 @@ func (g *guard) Query(ctx context.Context, q backend.Query) (backend.Page, error
 
 // isAccess reports whether objects of a kind decide about rights.
 func isAccess(k backend.Kind) bool {
-	return k == backend.KindRole || k == backend.KindGroup || k == backend.KindBinding
+	return k == backend.KindRole || k == backend.KindGroup || k == backend.KindBinding || k == backend.KindTrust
 }
 
 // Resolve refuses the single references that are not allowed, and resolves the

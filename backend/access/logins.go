@@ -17,9 +17,12 @@ import (
 type Logins struct {
 	Lookups backend.CacheCount // of remembered tokens
 	Uses    Uses               // notes when tokens are used; nil notes nothing
+	// Sessions returns the cipher of session tokens. Nil knows no sessions. It is set before the first call.
+	Sessions Cipher
 
-	store store.Store
-	now   func() time.Time
+	store  store.Store
+	now    func() time.Time
+	trusts trusts
 
 	mu    sync.Mutex
 	known map[[sha256.Size]byte]login // by the hash of the token
@@ -30,11 +33,14 @@ type Uses interface {
 	NoteUsed(ctx context.Context, token string, use store.Resolved) error
 }
 
-// login is a token that was authenticated.
+// login is a token that was authenticated. check returns its principal, as a transaction reads it.
 type login struct {
 	backend.Principal
+	check authentication
 	noted time.Time // when its use was last noted
 }
+
+type authentication func(ctx context.Context, tx store.Tx) (backend.Principal, error)
 
 // maxLogins limits the memory of Logins.
 const maxLogins = 10_000
@@ -47,36 +53,57 @@ func NewLogins(s store.Store, now func() time.Time) *Logins {
 	return &Logins{store: s, now: now, known: map[[sha256.Size]byte]login{}}
 }
 
-// Authenticate returns the principal of a token, as the function Authenticate does, and remembers it.
-func (l *Logins) Authenticate(ctx context.Context, token string) (backend.Principal, error) {
-	p, err := Authenticate(ctx, l.store, token, l.now())
+// Authenticate returns the principal of a token, as the function Authenticate does, or of a session, and remembers it.
+func (l *Logins) Authenticate(ctx context.Context, token string) (p backend.Principal, err error) {
 	hash := [sha256.Size]byte(HashToken(token))
+	check, err := l.authentication(ctx, token)
+	if err == nil {
+		err = l.store.View(ctx, func(tx store.Tx) (err error) {
+			p, err = check(ctx, tx)
+			return err
+		})
+	}
 	if err != nil {
 		l.forget(hash)
 		return p, err
 	}
-	l.remember(hash, p)
+	l.remember(hash, login{Principal: p, check: check})
 	l.used(ctx, hash, p)
 	return p, nil
 }
 
-func (l *Logins) remember(hash [sha256.Size]byte, p backend.Principal) {
+// authentication returns how the principal of a token, or of a session, is read.
+func (l *Logins) authentication(ctx context.Context, token string) (authentication, error) {
+	if IsSession(token) && l.Sessions != nil {
+		return l.Sessions.open(ctx, token, l.now, &l.trusts)
+	}
+	if err := checkForm(token); err != nil {
+		return nil, err
+	}
+	hash := HashToken(token)
+	return func(ctx context.Context, tx store.Tx) (backend.Principal, error) {
+		return principalOf(ctx, tx, hash, l.now())
+	}, nil
+}
+
+func (l *Logins) remember(hash [sha256.Size]byte, one login) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.known) >= maxLogins {
 		clear(l.known)
 	}
-	l.known[hash] = login{p, l.known[hash].noted}
+	one.noted = l.known[hash].noted
+	l.known[hash] = one
 }
 
 // noteTime limits the time for the note of a use. A call waits for it once a minute.
 const noteTime = time.Second
 
-// used notes that a token was used, unless that was tried less than store.ResolvedInterval before. A call does not fail
-// because its note cannot be written.
+// used notes that a token was used, unless it is that of a session, or that was tried less than store.ResolvedInterval
+// before. A call does not fail because its note cannot be written.
 func (l *Logins) used(ctx context.Context, hash [sha256.Size]byte, p backend.Principal) {
 	now := l.now()
-	if l.Uses == nil || !l.isDue(hash, now) {
+	if l.Uses == nil || p.Trust != "" || !l.isDue(hash, now) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
@@ -112,7 +139,7 @@ func (l *Logins) Remembered(
 		return ctx, backend.Principal{}, nil
 	}
 	ctx, condition := store.WithCondition(ctx, func(ctx context.Context, tx store.Tx) error {
-		p, err := principalOf(ctx, tx, hash[:], l.now())
+		p, err := remembered.check(ctx, tx)
 		if err == nil && p != remembered.Principal {
 			err = backend.Errorf(backend.CodeUnavailable, "the token was changed while the call began").
 				WithHint("send the call again")

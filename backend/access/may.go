@@ -18,7 +18,8 @@ func RightTo(op backend.Op, kind backend.Kind) backend.Right {
 		return backend.RightWrite
 	case backend.KindDraft, backend.KindDraftChange:
 		return backend.RightDeploy
-	case backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding:
+	case backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding,
+		backend.KindTrust:
 		return backend.RightBind
 	case backend.KindUsage:
 		return backend.RightRegister

@@ -76,7 +76,7 @@ var (
 	}
 	decidedKinds = []string{
 		"binding", "draft", "draft_change", "entry", "environment", "group", "project", "record", "role", "scoped_value",
-		"secret", "secret_type", "token", "usage", "version",
+		"secret", "secret_type", "token", "trust", "usage", "version",
 	}
 	decidedRoles = []string{"admin", "auditor", "editor", "none", "planner", "revealer", "runtime", "viewer"}
 	decidedRef   = []string{"Environment", "Field", "Kind", "Name", "Probe", "Project", "Reveal", "Scope", "Version"}
@@ -215,7 +215,7 @@ func calls() []call {
 		switch kind {
 		case backend.KindToken, backend.KindUsage:
 			suffix = " " + k
-		case backend.KindRole, backend.KindGroup, backend.KindBinding:
+		case backend.KindRole, backend.KindGroup, backend.KindBinding, backend.KindTrust:
 			suffix = " access"
 		}
 		query := suffix

@@ -5,6 +5,9 @@
 // The client draws a token, and the backend stores only its SHA-256 hash.
 // Authenticate returns the principal of a token, and Logins remembers it.
 //
+// A caller with an identity token of an issuer gets a session, whose token holds the trust and the subject, sealed. So
+// each server knows it, and the row of the trust decides in each call.
+//
 // A token has a role, whose rights apply everywhere, or it has bindings, which give it the rights of a role at some
 // places. Decide is the whole rule: a pure function of grants, a right and a place. The engine asks it, through a
 // Directory, with the place of each object that a call concerns, because callers refer to objects by ids and links.
@@ -74,19 +77,26 @@ func WellFormed(token string) bool {
 	return checksum(body) == rest[len(body):]
 }
 
+// checkForm refuses a text that is no token.
+func checkForm(token string) error {
+	switch {
+	case token == "":
+		return backend.Errorf(backend.CodeUnauthenticated, "a token is required").WithHint("set POUNCET_TOKEN")
+	case !WellFormed(token):
+		return backend.Errorf(backend.CodeUnauthenticated,
+			"the token is not valid: it was cut off or mistyped, or is not a Pouncet token").
+			WithHint("copy it again; a token begins with %s", Prefix)
+	}
+	return nil
+}
+
 // Authenticate returns the principal of a token. An unknown token and an expired
 // one give the same ErrUnauthenticated. ErrDenied means that the token may not be
 // used from the address of the caller, which is that of the Origin in ctx. Then
 // the principal is returned too.
 func Authenticate(ctx context.Context, s store.Store, token string, now time.Time) (backend.Principal, error) {
-	if token == "" {
-		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated, "a token is required").
-			WithHint("set POUNCET_TOKEN")
-	}
-	if !WellFormed(token) {
-		return backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated,
-			"the token is not valid: it was cut off or mistyped, or is not a Pouncet token").
-			WithHint("copy it again; a token begins with %s", Prefix)
+	if err := checkForm(token); err != nil {
+		return backend.Principal{}, err
 	}
 	var p backend.Principal
 	err := s.View(ctx, func(tx store.Tx) (err error) {

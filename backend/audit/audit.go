@@ -21,11 +21,13 @@
 //
 // A sign-in at the dashboard has a record "sign-in", and so has a session that is not confirmed.
 //
-// Several records have no caller, or another one: "login" counts refused tokens and sign-ins, "refused" counts further
-// refusals of a principal, and "expire" counts records that were deleted. "sweep" lists what was removed after its
-// recovery window, "verify" the rows that were changed outside Pouncet, "accept" (intent and outcome) those that were
-// signed again, and "upgrade" the tokens that an upgrade signed. "create" says that the file for the records of reads
-// was created, and "move" that the backend was moved to another database.
+// A login with an identity token has a record "login", which is written with it, with the trust and the subject.
+//
+// Several records have no caller, or another one: "login" counts refused tokens and sign-ins, "refused" counts
+// further refusals of a principal, and "expire" counts records that were deleted. "sweep" lists what was removed after
+// its recovery window, "verify" the rows that were changed outside Pouncet, "accept" (intent and outcome) those that
+// were signed again, and "upgrade" the tokens that an upgrade signed. "create" says that the file for the records of
+// reads was created, and "move" that the backend was moved to another database.
 //
 // Records hold names, ids, versions and error codes, never values.
 //
@@ -246,6 +248,13 @@ func (c Changes) Swept(ctx context.Context, removed []backend.Outcome) []store.R
 		p.add(r.ProjectID, o.Project, "", "", item{Kind: o.Kind, Name: o.Name, ID: o.ID, Action: r.Action})
 	}
 	return c.rows(backend.WithPrincipal(ctx, backend.Principal{Name: ownPrincipal}), "sweep", "", nil, p)
+}
+
+// LoggedIn returns the record of a login with an identity token, which a trust has accepted.
+func (c Changes) LoggedIn(ctx context.Context, trust store.Object) []store.Record {
+	p := &parts{}
+	p.add("", "", "", "", item{Kind: trust.Kind, Name: trust.Name, ID: trust.ID, Version: trust.Revision})
+	return c.rows(ctx, "login", "", nil, p)
 }
 
 // ownPrincipal is the principal of what the backend does on its own.

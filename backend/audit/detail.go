@@ -67,6 +67,7 @@ type item struct {
 	// Grant is what a change of a binding gives or, after a deletion, what it gave. Rights and Members are those of a role
 	// and a group.
 	Grant   *backend.Grant  `json:"grant,omitempty"`
+	Trust   *backend.Trust  `json:"trust,omitempty"` // without its keys
 	Rights  []backend.Right `json:"rights,omitempty"`
 	Members []string        `json:"members,omitempty"`
 	Action  backend.Action  `json:"action,omitempty"`
@@ -232,7 +233,7 @@ func resolved(refs []backend.Ref, out []backend.Resolution, err error) *parts {
 // asSent returns the item of a change, without its result.
 func asSent(c backend.Change) item {
 	i := item{Kind: c.Kind, Name: c.Name, ID: c.ID, Op: c.Op, Force: c.Force, Purge: c.Purge, Grant: c.Grant,
-		Rights: c.Rights, Members: c.Members}
+		Rights: c.Rights, Members: c.Members, Trust: shortTrust(c.Trust)}
 	if c.Role != nil {
 		i.Role = *c.Role
 	}
@@ -240,6 +241,21 @@ func asSent(c backend.Change) item {
 		i.Principal = *c.Principal
 	}
 	return i
+}
+
+// shortTrust returns what a record says of a trust: all but its keys.
+func shortTrust(t *backend.Trust) *backend.Trust {
+	if t == nil {
+		return nil
+	}
+	out := *t
+	out.Issuer, out.Audience, out.Keys, out.Claims = short(t.Issuer), short(t.Audience), nil, map[string]string{}
+	for name, pattern := range t.Claims {
+		if len(out.Claims) < backend.MaxTrustClaims { // a refused change can have more
+			out.Claims[short(name)] = short(pattern)
+		}
+	}
+	return &out
 }
 
 // sent lists changes as they were sent, with the id, the action and the error of each. out has their outcomes or, with
@@ -306,6 +322,7 @@ func made(set backend.ChangeSet, out []backend.Outcome) *parts {
 		}
 		i.Kind, i.Name, i.ID, i.Version = o.Object.Kind, o.Object.Name, o.Object.ID, o.Object.Version
 		i.Grant, i.Rights, i.Members = o.Object.Grant, o.Object.Rights, o.Object.Members // with names, also of a deletion
+		i.Trust = shortTrust(o.Object.Trust)
 		i.Action, i.Changed = o.Action, o.Changed
 		if o.Displaced != nil {
 			i.Displaced = o.Displaced.ID

@@ -159,23 +159,17 @@ func (r *run) knowsGroup(row store.Object) (bool, error) {
 	return k.principals[backend.ToGroup+row.ID], err
 }
 
-// knowsAccess reports whether the caller may know of a role, a group or a binding.
+// knowsAccess reports whether the caller may know of a role, a group, a binding or a trust.
 func (r *run) knowsAccess(row store.Object) (bool, error) {
 	switch row.Kind {
 	case backend.KindBinding:
 		return r.managesBinding(row)
 	case backend.KindGroup:
 		return r.knowsGroup(row)
+	case backend.KindTrust:
+		return r.knowsTrust(row)
 	}
 	return r.mayNameRole(row)
-}
-
-// shownAccessID returns the id of a role, a group or a binding, or "" if the caller may not know of it.
-func (r *run) shownAccessID(row store.Object) string {
-	if knows, err := r.knowsAccess(row); err != nil || !knows {
-		return ""
-	}
-	return row.ID
 }
 
 // knownMembers returns the names of the members of a group that the caller knows.

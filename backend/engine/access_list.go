@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -13,7 +14,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// How roles, groups and bindings are shown: with the present names of what they refer to by id.
+// How roles, groups, bindings and trusts are shown: with the present names of what they refer to by id.
 
 // accessNames holds the names of roles, groups, tokens, projects and environments by id, as far as they are known.
 type accessNames struct {
@@ -22,6 +23,7 @@ type accessNames struct {
 	engine *Engine
 	access principalAccess
 	tokens map[string]string
+	trusts map[string]string
 }
 
 // accessObject converts a row for an outcome.
@@ -86,6 +88,9 @@ func (n *accessNames) principal(to string) (string, error) {
 		name, err := n.rowName(backend.KindGroup, id)
 		return backend.ToGroup + name, err
 	}
+	if text, ok := strings.CutPrefix(to, backend.ToTrust); ok {
+		return n.trust(text)
+	}
 	if n.tokens == nil {
 		n.tokens = map[string]string{}
 		tokens, err := n.tx.Tokens(n.ctx)
@@ -103,6 +108,29 @@ func (n *accessNames) principal(to string) (string, error) {
 		return backend.ToToken + name, nil
 	}
 	return to, nil
+}
+
+// trust returns a trust, or one of its subjects, with the name of the trust.
+func (n *accessNames) trust(text string) (string, error) {
+	if n.trusts == nil {
+		rows, err := n.tx.Objects(n.ctx, store.Filter{Kind: backend.KindTrust, Project: stored.DeploymentKey})
+		if err != nil {
+			return "", err
+		}
+		n.trusts = map[string]string{}
+		for _, o := range rows {
+			if o.Untrusted != nil {
+				return "", o.Untrusted
+			}
+			n.trusts[o.ID] = o.Name
+		}
+	}
+	id, subject, one := strings.Cut(text, "/")
+	name := cmp.Or(n.trusts[id], id)
+	if one {
+		name += "/" + subject
+	}
+	return backend.ToTrust + name, nil
 }
 
 // where replaces the ids of a project and an environment by their names, if they exist.
@@ -124,8 +152,9 @@ func (n *accessNames) where(w backend.Where) (backend.Where, error) {
 	return w, nil
 }
 
-// accessObjects lists roles, groups or bindings. A binding is shown to who may bind at all its places. To a caller who
-// may not bind everywhere, a group is shown if such a binding is for it, with the members that it knows.
+// accessObjects lists roles, groups, bindings or trusts. A binding is shown to who may bind at all its places. To a caller
+// who may not bind everywhere, a group is shown if such a binding is for it, with the members that it knows. Trusts are
+// shown to who may list tokens.
 func (l listing) accessObjects() (backend.Page, error) {
 	if l.q.Deleted {
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).
@@ -141,6 +170,9 @@ func (l listing) accessObjects() (backend.Page, error) {
 	}
 	r := l.asRun()
 	everywhere := l.access.Everywhere(backend.RightBind)
+	if l.q.Kind == backend.KindTrust && !r.listsTokens() {
+		return backend.Page{}, l.access.denied(backend.RightBind, "list", l.q.Kind.Plural(), nil, backend.Place{})
+	}
 	names := &accessNames{ctx: l.ctx, tx: l.tx, engine: l.engine, access: l.access}
 	objects := []backend.Object{}
 	if l.q.Kind == backend.KindRole && !l.q.Held {
@@ -160,7 +192,7 @@ func (l listing) accessObjects() (backend.Page, error) {
 		if err != nil {
 			return backend.Page{}, err
 		}
-		if !everywhere && l.q.Kind != backend.KindBinding {
+		if !everywhere && l.q.Kind != backend.KindBinding && l.q.Kind != backend.KindTrust {
 			o.Description = ""
 			if o.Members, err = r.knownMembers(row); err != nil {
 				return backend.Page{}, err

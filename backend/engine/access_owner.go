@@ -17,7 +17,7 @@ import (
 
 // isAccessKind reports whether objects of a kind decide about rights.
 func isAccessKind(k backend.Kind) bool {
-	return k == backend.KindRole || k == backend.KindGroup || k == backend.KindBinding
+	return k == backend.KindRole || k == backend.KindGroup || k == backend.KindBinding || k == backend.KindTrust
 }
 
 // isNamed reports whether a name or id means a row. A held row has no name.

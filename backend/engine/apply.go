@@ -339,7 +339,7 @@ func (r *run) change(c backend.Change, id string) (backend.Outcome, error) {
 		return r.changeDraft(c, id)
 	case backend.KindDraftChange:
 		return r.changePart(c)
-	case backend.KindRole, backend.KindGroup, backend.KindBinding:
+	case backend.KindRole, backend.KindGroup, backend.KindBinding, backend.KindTrust:
 		return r.changeAccess(c, id)
 	}
 	return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "kind %q is not supported", c.Kind)

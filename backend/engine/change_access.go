@@ -13,22 +13,25 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// Roles, groups and bindings are rows of the deployment, which no project has. Their attributes name roles, groups,
-// projects and environments by id, so that a rename changes no right, and an object that is created under the name of a
-// deleted one gets none.
+// Roles, groups, bindings and trusts are rows of the deployment, which no project has. Their attributes name roles,
+// groups, projects and environments by id, so that a rename changes no right, and an object that is created under the
+// name of a deleted one gets none.
 
-// accessRows are the roles, groups and bindings by kind, as a transaction sees them. They are those that count: it
+// accessRows are the roles, groups, bindings and trusts by kind, as a transaction sees them. They are those that count: it
 // fails if one was removed or put back outside Pouncet, and leaves out those that cannot be trusted.
 func (r *run) accessRows(kind backend.Kind) ([]store.Object, error) {
 	return r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: stored.DeploymentKey})
 }
 
-// changeAccess creates, changes or deletes a role, a group or a binding.
+// changeAccess creates, changes or deletes a role, a group, a binding or a trust.
 func (r *run) changeAccess(c backend.Change, id string) (backend.Outcome, error) {
 	defer func() { r.knows = nil }()
 	if !r.access.MaySome(backend.RightBind, backend.Place{}) {
 		return backend.Outcome{}, r.access.denied(backend.RightBind, string(c.Op), c.Kind.String()+" "+
 			backend.Quote(cmp.Or(c.Name, c.ID)), nil, backend.Place{})
+	}
+	if c.Kind == backend.KindTrust && !r.access.Everywhere(backend.RightBind) { // it is not known whether the trust exists
+		return backend.Outcome{}, r.access.denied(backend.RightBind, string(c.Op), "trusts", nil, backend.Place{})
 	}
 	if c.Kind == backend.KindRole {
 		if err := checkBuiltInRole(c); err != nil {
@@ -89,7 +92,7 @@ func checkBuiltInRole(c backend.Change) error {
 	return nil
 }
 
-// writeAccess writes the row of a role, a group or a binding, which has the attributes a and had those before.
+// writeAccess writes the row of a role, a group, a binding or a trust, which has the attributes a and had those before.
 func (r *run) writeAccess(
 	c backend.Change, m member, row store.Object, before, a attributes, d diff,
 ) (backend.Outcome, error) {
@@ -108,13 +111,16 @@ func (r *run) writeAccess(
 		return backend.Outcome{}, err
 	}
 	most := map[backend.Kind]int{backend.KindRole: backend.MaxRoles, backend.KindGroup: backend.MaxGroups,
-		backend.KindBinding: backend.MaxBindings}[c.Kind]
+		backend.KindBinding: backend.MaxBindings, backend.KindTrust: backend.MaxTrusts}[c.Kind]
 	switch {
 	case len(rows) >= most:
 		return backend.Outcome{}, backend.Errorf(backend.CodeQuota, "the backend already has %d %s, which is the limit", most,
 			c.Kind.Plural()).WithHint("delete some").At("name")
 	case c.Kind == backend.KindBinding && a.Grant == nil:
 		return backend.Outcome{}, errNoGrant(row)
+	case c.Kind == backend.KindTrust && a.Trust == nil:
+		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "trust %q trusts nobody", row.Name).
+			WithHint("name the issuer and the audience").At("trust")
 	case c.Kind == backend.KindBinding:
 		if err := r.checkNewBinding(*a.Grant, rows, owner(c, a)); err != nil {
 			return backend.Outcome{}, err
@@ -153,6 +159,12 @@ func (r *run) deleteAccess(c backend.Change, row store.Object, a attributes) (ba
 	if err := r.allowAccess(row, a, a); err != nil {
 		return backend.Outcome{}, err
 	}
+	if row.Kind == backend.KindTrust {
+		if err := r.forgetPrincipal(backend.ToTrust + row.ID); err != nil {
+			return backend.Outcome{}, err
+		}
+		return backend.Outcome{Action: backend.ActionDelete, Object: o}, r.tx.DeleteObject(r.ctx, row.ID)
+	}
 	if row.Kind == backend.KindBinding {
 		if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil || a.Grant == nil {
 			return backend.Outcome{Action: backend.ActionDelete, Object: o}, err
@@ -188,7 +200,7 @@ func grantOf(binding store.Object) (backend.Grant, error) {
 // allowAccess decides whether the caller may change a row: nobody gives more than it has.
 //
 // A binding concerns its places. A role and a group have an effect wherever they are bound, so only a caller with all
-// the rights everywhere changes them.
+// the rights everywhere changes them. So does a trust, whose change lets in others with the rights of its bindings.
 func (r *run) allowAccess(row store.Object, before, after attributes) error {
 	if row.Kind == backend.KindBinding {
 		for _, g := range []*backend.Grant{before.Grant, after.Grant} { // both, if another binding takes this one over
@@ -202,7 +214,7 @@ func (r *run) allowAccess(row store.Object, before, after attributes) error {
 		return nil
 	}
 	need := slices.Concat([]backend.Right{backend.RightBind}, before.Rights, after.Rights)
-	if row.Kind == backend.KindGroup {
+	if row.Kind == backend.KindGroup || row.Kind == backend.KindTrust {
 		need = backend.Rights // it may be bound to any role
 	}
 	for _, right := range need {
@@ -367,137 +379,4 @@ func (r *run) roleID(nameOrID string) (string, error) {
 	}
 	return "", backend.Errorf(backend.CodeNotFound, "role %s does not exist", backend.Quote(nameOrID)).
 		WithHint("list the roles: pouncet role list").At("grant.role")
-}
-
-// principalID returns "token:" or "group:" with an id. A name must be one that the caller may know. An id cannot be
-// guessed: the caller has it from somebody who wants to be bound.
-func (r *run) principalID(to string, orGroup bool) (string, error) {
-	invalid := backend.Errorf(backend.CodeInvalid, "%s is not a valid principal", backend.Quote(to)).
-		WithHint(`write "token:" and the name or id of a token, or "group:" and that of a group`).At("grant.to")
-	if name, ok := strings.CutPrefix(to, backend.ToGroup); ok && orGroup {
-		rows, err := r.accessRows(backend.KindGroup)
-		if err != nil {
-			return "", err
-		}
-		for _, o := range rows {
-			if name == "" || !isNamed(o, name) {
-				continue
-			}
-			knows, err := r.knowsGroup(o)
-			if err != nil {
-				return "", err
-			}
-			if knows || o.ID == name {
-				return backend.ToGroup + o.ID, nil
-			}
-		}
-		if o, waits := replacedFor(r.set.Changes[r.index], rows, name); waits {
-			if knows, err := r.knowsGroup(o); err != nil || knows {
-				return backend.ToGroup + o.ID, err
-			}
-		}
-		return "", backend.Errorf(backend.CodeNotFound, "group %s does not exist", backend.Quote(name)).
-			WithHint("list the groups: pouncet group list").At("grant.to")
-	}
-	name, ok := strings.CutPrefix(to, backend.ToToken)
-	if !ok {
-		return "", invalid
-	}
-	tokens, err := r.tx.Tokens(r.ctx)
-	if err != nil {
-		return "", err
-	}
-	for _, t := range tokens {
-		if name == "" || t.ID != name && t.Name != name {
-			continue
-		}
-		knows, err := r.knowsToken(t)
-		if err != nil {
-			return "", err
-		}
-		if !knows && (t.ID != name || t.Role != backend.RoleNone) {
-			continue
-		}
-		if t.Untrusted != nil {
-			return "", t.Untrusted
-		}
-		if t.Role != backend.RoleNone {
-			return "", backend.Errorf(backend.CodeInvalid, "token %s has the role %q everywhere, and cannot have bindings",
-				backend.Quote(t.Name), t.Role).
-				WithHint("create a token with the role %q for bindings", backend.RoleNone).At("grant.to")
-		}
-		return backend.ToToken + t.ID, nil
-	}
-	return "", backend.Errorf(backend.CodeNotFound, "token %s does not exist", backend.Quote(name)).
-		WithHint("list the tokens: pouncet token list").At("grant.to")
-}
-
-// setMembers sets the members of a group, with ids.
-func (r *run) setMembers(c backend.Change, a *attributes, d *diff) error {
-	if len(c.Members) > backend.MaxMembers {
-		return backend.Errorf(backend.CodeTooLarge, "%d members are given; the limit is %d", len(c.Members),
-			backend.MaxMembers).WithHint("use several groups").At("members")
-	}
-	ids := make([]string, len(c.Members))
-	for i, m := range c.Members {
-		id, err := r.principalID(m, false)
-		if err != nil {
-			return backend.AsError(err).At("members")
-		}
-		ids[i] = id
-	}
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	if !slices.Equal(ids, a.Members) {
-		a.Members = ids
-		d.changed = append(d.changed, "members")
-	}
-	return nil
-}
-
-// forgetToken removes the bindings of a deleted token, and the token from its groups.
-func (r *run) forgetToken(id string) error {
-	bindings, err := r.anyAccessRows(backend.KindBinding)
-	if err != nil {
-		return err
-	}
-	for _, b := range bindings {
-		if b.Untrusted != nil {
-			continue // it gives nothing
-		}
-		g, err := grantOf(b)
-		if err != nil {
-			return err
-		}
-		if g.To == backend.ToToken+id {
-			if err := r.tx.DeleteObject(r.ctx, b.ID); err != nil {
-				return err
-			}
-			if err := r.letAccessGo(g); err != nil {
-				return err
-			}
-		}
-	}
-	groups, err := r.anyAccessRows(backend.KindGroup)
-	if err != nil {
-		return err
-	}
-	for _, o := range groups {
-		if o.Untrusted != nil {
-			continue
-		}
-		a, err := decodeAttributes(o)
-		if err != nil {
-			return err
-		}
-		n := slices.Index(a.Members, backend.ToToken+id)
-		if n < 0 {
-			continue
-		}
-		a.Members = slices.Delete(a.Members, n, n+1)
-		if _, err := r.update(o, a, nil, nil); err != nil {
-			return err
-		}
-	}
-	return nil
 }

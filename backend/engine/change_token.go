@@ -59,7 +59,7 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		if err := r.checkLastAdmin(tokens, present); err != nil {
 			return backend.Outcome{}, err
 		}
-		if err := r.forgetToken(present.ID); err != nil {
+		if err := r.forgetPrincipal(backend.ToToken + present.ID); err != nil {
 			return backend.Outcome{}, err
 		}
 		return backend.Outcome{Action: backend.ActionDelete, Object: tokenObject(present)},

@@ -5,6 +5,7 @@ package engine
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -75,7 +76,7 @@ func (a principalAccess) seesRename(in *project, d draftPart) bool {
 func (a principalAccess) denied(
 	right backend.Right, does, what string, in *project, at backend.Place,
 ) *backend.Error {
-	who := "token " + backend.Quote(a.principal.Name)
+	who := a.principal.Label()
 	if a.principal.Role != backend.RoleNone {
 		return backend.Errorf(backend.CodeDenied, "permission denied: %s has role %q, which may not %s %s", who,
 			a.principal.Role, does, what).
@@ -87,8 +88,18 @@ func (a principalAccess) denied(
 	if in == nil {
 		return e.WithHint("it needs the right %q in all projects; use a token with role %q", right, backend.RoleAdmin)
 	}
-	return e.WithHint("to give it: pouncet binding create NAME --role %s --to token:%s%s", backend.SmallestRole(right),
-		a.principal.ID, whereFlags(in, at))
+	return e.WithHint("to give it: pouncet binding create NAME --role %s --to %s%s", backend.SmallestRole(right),
+		recipient(a.principal), whereFlags(in, at))
+}
+
+// recipient names a principal in a command. An issuer can give a subject any characters, and some of them have a
+// meaning for a shell.
+func recipient(p backend.Principal) string {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.:/@"
+	if strings.Trim(p.Recipient(), plain) != "" {
+		return backend.ToTrust + p.Trust + "/SUBJECT"
+	}
+	return p.Recipient()
 }
 
 // whereFlags returns the flags of a binding for one place, or for all places that it stands for.

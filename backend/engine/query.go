@@ -91,7 +91,7 @@ func (l listing) page() (backend.Page, error) {
 		return l.tokens()
 	case backend.KindVersion:
 		return l.versions()
-	case backend.KindRole, backend.KindGroup, backend.KindBinding:
+	case backend.KindRole, backend.KindGroup, backend.KindBinding, backend.KindTrust:
 		return l.accessObjects()
 	case backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue, backend.KindUsage,
 		backend.KindDraft, backend.KindDraftChange, backend.KindEntry:
@@ -427,6 +427,10 @@ func (l listing) self() (backend.Page, error) {
 	}
 	caller := backend.Object{Kind: backend.KindToken, Name: p.Name, Role: p.Role, Principal: p.Kind}
 	if p.ID == "" {
+		return backend.Page{Objects: []backend.Object{caller}}, nil
+	}
+	if p.Trust != "" {
+		caller.ID = p.ID
 		return backend.Page{Objects: []backend.Object{caller}}, nil
 	}
 	rows, err := l.tx.Tokens(l.ctx)

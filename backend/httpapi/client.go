@@ -30,6 +30,7 @@ import (
 type ClientOptions struct {
 	Endpoint  string // base URL
 	Token     string
+	Identity  *Identity // without a token: how the client logs in
 	UserAgent string
 	Timeout   time.Duration // limits one attempt; 0 means 30 s
 	RetryMax  int           // attempts after the first; 0 means 4, negative none
@@ -56,6 +57,7 @@ type client struct {
 	http    *retryablehttp.Client
 
 	revisions revisions
+	session   session
 }
 
 var _ backend.Service = (*client)(nil)
@@ -113,7 +115,9 @@ func errEndpoint() error {
 }
 
 // NewClient returns a Service that forwards to a server. It does not connect yet.
-func NewClient(o ClientOptions) (backend.Service, error) {
+func NewClient(o ClientOptions) (backend.Service, error) { return newClient(o) }
+
+func newClient(o ClientOptions) (*client, error) {
 	to, err := parseEndpoint(o.Endpoint)
 	if err != nil {
 		return nil, err
@@ -124,7 +128,7 @@ func NewClient(o ClientOptions) (backend.Service, error) {
 		return nil, backend.Errorf(backend.CodeUnauthenticated,
 			"the token for %s is not valid: it has white space or another character that no token has", to.host).
 			WithHint("set POUNCET_TOKEN to one token, without quotes").At("token")
-	case o.Token == "":
+	case o.Token == "" && o.Identity == nil:
 		return nil, backend.Errorf(backend.CodeUnauthenticated, "a token is required for %s", to.host).
 			WithHint("set POUNCET_TOKEN").At("token")
 	}
@@ -259,12 +263,29 @@ func (c *client) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	return out.Outcomes, nil
 }
 
-// call posts a request and decodes the response into out; both bodies are JSON. If the response is incomplete or not
-// from Pouncet, a proxy may have sent it or the server may have stopped, so call sends the request again a few times.
+// call posts a request and decodes the response into out; both bodies are JSON. A client with an identity logs in
+// first, and once again if the server does not accept its session any more.
 func call(ctx context.Context, c *client, path string, in, out any) error {
+	token, err := c.bearer(ctx)
+	if err != nil {
+		return err
+	}
+	err = callWith(ctx, c, path, token, in, out)
+	if err == nil || !c.refused(token, err) {
+		return err
+	}
+	if token, err = c.bearer(ctx); err != nil {
+		return err
+	}
+	return callWith(ctx, c, path, token, in, out)
+}
+
+// callWith is call with a token, or with none. If the response is incomplete or not
+// from Pouncet, a proxy may have sent it or the server may have stopped, so it sends the request again a few times.
+func callWith(ctx context.Context, c *client, path, token string, in, out any) error {
 	const most = 2
 	for n := 0; ; n++ {
-		again, err := attempt(ctx, c, path, in, out)
+		again, err := attempt(ctx, c, path, token, in, out)
 		if !again || n >= min(most, c.http.RetryMax) {
 			return err
 		}
@@ -276,7 +297,7 @@ func call(ctx context.Context, c *client, path string, in, out any) error {
 	}
 }
 
-func attempt(ctx context.Context, c *client, path string, in, out any) (again bool, err error) {
+func attempt(ctx context.Context, c *client, path, token string, in, out any) (again bool, err error) {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return false, backend.Errorf(backend.CodeInvalid, "the request has a field with invalid JSON")
@@ -285,7 +306,9 @@ func attempt(ctx context.Context, c *client, path string, in, out any) (again bo
 	if err != nil {
 		return false, backend.Errorf(backend.CodeInvalid, "the endpoint %s cannot be used", c.to.shown)
 	}
-	req.Header.Set("Authorization", "Bearer "+c.options.Token)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set(versionHeader, strconv.Itoa(WireVersion))

@@ -68,6 +68,11 @@ var openAPIOperations = map[string]operation{
 			"changes would do. If a change breaks a rule, the answer has the status of its error; it has the outcomes if the " +
 			"error is about single changes, and otherwise the error alone.",
 		result: "The outcomes, one for each change."},
+	"POST /v1/login": {id: "login", summary: "Log in with an identity token",
+		text: "Exchanges an identity token of an OpenID Connect issuer for the token of a session, if a trust accepts it. " +
+			"The answer to every token that is not accepted is the same. An identity token is accepted once, unless the trust " +
+			"says otherwise.",
+		result: "The session.", access: withoutToken},
 	"GET /healthz": {id: "healthz", summary: "Ask whether the process runs",
 		text: "For probes that restart the server.", result: "The process runs.", access: withoutToken},
 	"GET /readyz": {id: "readyz", summary: "Ask whether the server can be used",
@@ -145,7 +150,7 @@ var openAPIValues = map[string][]string{
 // openAPISensitive are the fields with a secret value, and those by which it can be guessed.
 var openAPISensitive = []string{
 	"Change.value", "Resolution.value", "ResolveOneResponse.value", "ResolveOneResponse.value_base64",
-	"ApplyRequest.fingerprint_key", "Outcome.fingerprint",
+	"ApplyRequest.fingerprint_key", "Outcome.fingerprint", "LoginRequest.token", "LoginSession.token",
 }
 
 // openAPITexts describe the types, and the fields that backend.AttributeTable does not describe.
@@ -349,11 +354,31 @@ var openAPITexts = map[string]string{
 	"Object.binary":   "Of a version: its value is not text (UTF-8).",
 	"Object.migrated": "The token is from a database whose rows were not signed.",
 
-	"Right":         "What a role allows at the places of a binding.",
-	"Grant":         "The role that a binding gives, to whom, and where.",
-	"Grant.role":    "The name of a role.",
-	"Grant.to":      "`token:` or `group:`, and the name or id of a token or group.",
-	"Grant.where":   "Where it gives the role; absent for everywhere but protected environments.",
+	"Right":      "What a role allows at the places of a binding.",
+	"Grant":      "The role that a binding gives, to whom, and where.",
+	"Grant.role": "The name of a role.",
+	"Grant.to": "`token:`, `group:` or `trust:`, and the name or id of a token, group or trust. `/` and a subject can " +
+		"follow that of a trust.",
+	"Grant.where":    "Where it gives the role; absent for everywhere but protected environments.",
+	"Trust":          "Which identity tokens of an OpenID Connect issuer are accepted, and as whom.",
+	"Trust.issuer":   "The issuer, exactly as the claim `iss` has it.",
+	"Trust.audience": "The only value of the claim `aud`.",
+	"Trust.claims": "Conditions on claims: a text, or a pattern in which `*` stands for any characters. All must hold; " +
+		"a list matches if one of its items does. The claim `email` counts only if `email_verified` is true.",
+	"Trust.any_subject":     "Allows a trust without conditions.",
+	"Trust.subject":         "The claim that names the caller; `sub` by default.",
+	"Trust.session_minutes": "How long a session is valid; 60 by default.",
+	"Trust.reuse":           "Accepts an identity token several times until it expires.",
+	"Trust.keys":            "A JSON Web Key Set. With it, the issuer is never asked for its keys.",
+
+	"LoginRequest":           "An identity token.",
+	"LoginRequest.trust":     "The name or id of a trust. It is needed only if several accept the token.",
+	"LoginRequest.token":     "The identity token: a JSON Web Token in its compact form.",
+	"LoginSession":           "A session.",
+	"LoginSession.token":     "The token of the session, for the other routes.",
+	"LoginSession.kind":      "Who has logged in: a `person` or a `workload`.",
+	"LoginSession.principal": "The name of the trust, with `/` and the subject.",
+
 	"Where":         "Places. An absent field stands for all values, and leaves out protected environments.",
 	"Where.project": "The name or id of a project.",
 	"Where.names":   "A name, or a pattern in which `*` stands for any characters.",

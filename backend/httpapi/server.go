@@ -6,6 +6,7 @@
 //	POST /v1/resolve   {"refs"}                         {"resolutions"}
 //	POST /v1/resolve-one  {"environment", "name", …}    {"value", …}, or the error under its status
 //	POST /v1/apply     {"changes", "dry_run"}           {"outcomes"}
+//	POST /v1/login     {"trust", "token"}               {"token", "expires_at", …}: a session for an identity token
 //	GET  /healthz      the process runs
 //	GET  /readyz       the store and the KMS can be used; with a token, also the problems
 //	GET  /v1/openapi.json  what is above, as an OpenAPI document
@@ -77,6 +78,8 @@ type Options struct {
 	// Refused is called for each request that makes no call because its token is not valid or Allow has refused it. err
 	// says why. ctx has the origin of the request and, if it is known, its principal.
 	Refused func(ctx context.Context, verb backend.Verb, err error)
+	// Login lets callers in who have an identity token. Nil accepts none.
+	Login LoginFunc
 	// Pages serves the paths below /ui/, which are for people. It authenticates them itself. Nil serves none.
 	Pages http.Handler
 }
@@ -91,9 +94,11 @@ type server struct {
 	options      Options
 	slots        chan struct{} // of the calls that run
 	logins       chan struct{} // of the requests whose token is checked
+	exchanges    chan struct{} // of the identity tokens that are checked
 	unread       chan struct{} // of the refused requests whose rest is read
 	callers      *callers
 	rates        rateLimiter
+	loginRates   rateLimiter
 }
 
 // NewServer returns the handler of all routes.
@@ -118,8 +123,9 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	}
 	o.MaxCaller = cmp.Or(o.MaxCaller, max(o.MaxRequests/2, 1))
 	s := &server{service: service, authenticate: authenticate, options: o, slots: make(chan struct{}, o.MaxRequests),
-		logins: make(chan struct{}, o.MaxRequests), unread: make(chan struct{}, unreadRequests),
-		callers: newCallers(o.MaxCaller), rates: rateLimiter{limit: o.RateLimit}}
+		logins: make(chan struct{}, o.MaxRequests), exchanges: make(chan struct{}, maxExchanges),
+		unread: make(chan struct{}, unreadRequests), callers: newCallers(o.MaxCaller),
+		rates: rateLimiter{limit: o.RateLimit}, loginRates: rateLimiter{limit: loginRate}}
 	mux := http.NewServeMux()
 	for _, r := range routes(s) {
 		mux.Handle(r.method+" "+r.path, r.handler)
@@ -155,6 +161,8 @@ func routes(s *server) []endpoint {
 		post(s, "/v1/resolve-one", route{verb: backend.VerbResolve}, s.resolveOne),
 		post(s, "/v1/value", route{verb: backend.VerbResolve}, s.resolveOne), // the path in earlier releases
 		post(s, "/v1/apply", route{backend.VerbApply, backend.MaxChanges}, s.apply),
+		{http.MethodPost, "/v1/login", http.HandlerFunc(s.login), reflect.TypeFor[loginRequest](),
+			reflect.TypeFor[LoginSession]()},
 		get("/healthz", reflect.TypeFor[liveness](), func(w http.ResponseWriter, _ *http.Request) {
 			answer(w, http.StatusOK, liveness{Status: "ok"})
 		}),

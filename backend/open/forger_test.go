@@ -171,7 +171,10 @@ func (f *forgery) fill(t *testing.T, b backend.Service) {
 		backend.Change{Op: backend.OpCreate, Kind: backend.KindRole, Name: "own", Rights: []backend.Right{backend.RightSee}},
 		backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "group", Members: []string{"token:bound"}},
 		backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: "binding",
-			Grant: &backend.Grant{Role: "own", To: "group:group", Where: backend.Where{Project: backend.DefaultProject}}})
+			Grant: &backend.Grant{Role: "own", To: "group:group", Where: backend.Where{Project: backend.DefaultProject}}},
+		backend.Change{Op: backend.OpCreate, Kind: backend.KindTrust, Name: "trust", Trust: &backend.Trust{
+			Issuer: "https://issuer.example.com", Audience: "pouncet", Claims: map[string]string{"sub": "a"},
+			Principal: backend.Workload}})
 }
 
 func (f *forgery) apply(t *testing.T, s backend.Service, key string, changes ...backend.Change) {
@@ -290,7 +293,7 @@ func (f *forgery) answersOf(
 	for _, kind := range []backend.Kind{
 		backend.KindProject, backend.KindEnvironment, backend.KindSecretType, backend.KindSecret, backend.KindScopedValue,
 		backend.KindUsage, backend.KindToken, backend.KindDraft, backend.KindDraftChange,
-		backend.KindRole, backend.KindGroup, backend.KindBinding,
+		backend.KindRole, backend.KindGroup, backend.KindBinding, backend.KindTrust,
 	} {
 		for _, deleted := range []bool{false, true} {
 			q := backend.Query{Kind: kind, Deleted: deleted}
@@ -322,7 +325,8 @@ func (f *forgery) answersOf(
 // belongsToProject reports whether a query for objects of a kind needs a project.
 func belongsToProject(k backend.Kind) bool {
 	switch k {
-	case backend.KindProject, backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding:
+	case backend.KindProject, backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding,
+		backend.KindTrust:
 		return false
 	}
 	return true

@@ -25,6 +25,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+	"github.com/pouncet/terraform-provider-pouncet/backend/identity"
 	"github.com/pouncet/terraform-provider-pouncet/backend/kms"
 )
 
@@ -34,6 +35,7 @@ type Config struct {
 	// socket.
 	Endpoint  string
 	Token     string
+	Identity  identity.Source // without a token: how the client logs in
 	UserAgent string
 	// For the requests to a remote server: see httpapi.ClientOptions.
 	CACertFile                    string
@@ -73,8 +75,8 @@ type Config struct {
 func FromEnvironment(c Config) Config { return From(c, os.Getenv) }
 
 // From returns c with its empty fields filled from one source of settings.
-// lookup returns the setting with the name POUNCET_ENDPOINT, POUNCET_TOKEN,
-// POUNCET_CACERT, POUNCET_CLIENT_CERT, POUNCET_CLIENT_KEY, POUNCET_HOME,
+// lookup returns the setting with the name POUNCET_ENDPOINT, POUNCET_TOKEN, one
+// of identity.From, POUNCET_CACERT, POUNCET_CLIENT_CERT, POUNCET_CLIENT_KEY, POUNCET_HOME,
 // POUNCET_KMS_KEY or TRACEPARENT, or "". A backend that c
 // names already stays: with a path, From does not look up POUNCET_ENDPOINT,
 // and with an endpoint, it does not look up POUNCET_HOME. So a caller with
@@ -90,6 +92,9 @@ func From(c Config, lookup func(name string) string) Config {
 	}
 	if c.Endpoint != "" {
 		fill(&c.Token, "POUNCET_TOKEN")
+		if c.Token == "" && !c.Identity.IsAvailable() {
+			c.Identity = identity.From(lookup)
+		}
 		fill(&c.CACertFile, "POUNCET_CACERT")
 		// A certificate and its key come from the same source.
 		if c.ClientCertFile == "" && c.ClientKeyFile == "" {
@@ -102,6 +107,16 @@ func From(c Config, lookup func(name string) string) Config {
 	fill(&c.Path, "POUNCET_HOME")
 	fill(&c.KMSKey, "POUNCET_KMS_KEY")
 	return c
+}
+
+// identity returns how a client without a token logs in, or nil.
+func (c Config) identity() *httpapi.Identity {
+	if c.Token != "" || !c.Identity.IsAvailable() {
+		return nil
+	}
+	return &httpapi.Identity{Trust: c.Identity.Trust, Fetch: func(ctx context.Context) (string, error) {
+		return c.Identity.Fetch(ctx, c.Endpoint)
+	}}
 }
 
 // Backend is an open backend.
@@ -137,7 +152,7 @@ func (b *Backend) Close() error { return b.close() }
 func Open(ctx context.Context, c Config) (*Backend, error) {
 	if c.Endpoint != "" {
 		client, err := httpapi.NewClient(httpapi.ClientOptions{
-			Endpoint: c.Endpoint, Token: c.Token, UserAgent: c.UserAgent, CACertFile: c.CACertFile,
+			Endpoint: c.Endpoint, Token: c.Token, Identity: c.identity(), UserAgent: c.UserAgent, CACertFile: c.CACertFile,
 			ClientCertFile: c.ClientCertFile, ClientKeyFile: c.ClientKeyFile,
 			RetryMax: c.Retries, Timeout: c.Timeout, Waiting: c.waiting(), Traceparent: c.Traceparent,
 		})

@@ -18,7 +18,7 @@ import (
 // function that returns a Service for the bearer of a token.
 func RunAccess(t *testing.T, open func(t *testing.T) (admin backend.Service, as func(token string) backend.Service)) {
 	for _, c := range slices.Concat(accessCases, accessChangeCases, accessLinkCases, accessGiveCases,
-		accessOwnerCases, accessRecordCases) {
+		accessOwnerCases, accessRecordCases, trustCases) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			admin, as := open(t)
@@ -109,7 +109,8 @@ var accessCases = []accessCase{
 		if !errors.Is(err, backend.ErrNotFound) {
 			none.Errorf("listing secrets gives %v", err)
 		}
-		for _, kind := range []backend.Kind{backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding} {
+		for _, kind := range []backend.Kind{backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding,
+			backend.KindTrust} {
 			if _, err := none.Query(context.Background(), backend.Query{Kind: kind}); !errors.Is(err, backend.ErrDenied) {
 				none.Errorf("listing %s gives %v", kind.Plural(), err)
 			}

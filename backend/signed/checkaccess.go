@@ -9,8 +9,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// What the check of the storage says about the rows of the deployment. An owner who accepts one gives its rights, so the
-// check says which they are.
+// What the check of the storage says about the rows of the deployment. An owner who accepts one gives its rights, so
+// the check says which they are.
 
 // accessFits compares the rows of the deployment with the sum of their state. If one row is all that is too much, it
 // was deleted and put back, and is reported itself.

@@ -134,7 +134,7 @@ func stateLabel(name string) string {
 	case projectsState:
 		return "the projects"
 	case projectState(stored.DeploymentKey):
-		return "the roles, groups and bindings"
+		return "the roles, groups, bindings and trusts"
 	case store.GenerationState:
 		return "the generation"
 	}

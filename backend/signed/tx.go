@@ -224,8 +224,8 @@ func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
 	return t.beginDeployment(ctx, o)
 }
 
-// beginDeployment notes that the state of the roles, groups and bindings does not exist before the first of them. It
-// stays when the last of them is deleted.
+// beginDeployment notes that the state of the roles, groups, bindings and trusts does not exist before the first of
+// them. It stays when the last of them is deleted.
 func (t *tx) beginDeployment(ctx context.Context, o store.Object) error {
 	name := stateOf(o)
 	if o.Project != stored.DeploymentKey || t.seen[name] > 0 || t.counters[name] > 0 {

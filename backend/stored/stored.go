@@ -36,6 +36,9 @@ const (
 	// SessionCookie is the HKDF info of the key that seals the sessions of the dashboard. No session is stored.
 	SessionCookie = "pouncet session cookie v1"
 
+	// SessionToken is the HKDF info of the key that seals the tokens of sessions. No session is stored.
+	SessionToken = "pouncet session token v1"
+
 	// LogHeadKey is the HKDF info of the key that signs the heads of the audit log. It has its own key, because a process
 	// keeps that longer than the deployment key.
 	LogHeadKey = "pouncet log head mac v1"
@@ -93,3 +96,9 @@ const (
 // TokenPrefix begins every token. The checksum and the stored hash of a token
 // cover it.
 const TokenPrefix = "pnct_"
+
+// SessionPrefix begins the token of every session.
+const SessionPrefix = "pncs_"
+
+// LoginKey begins the key of the idempotency record of an identity token, which is accepted once.
+const LoginKey = "login "

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -16,7 +17,8 @@ import (
 
 // isAccess reports whether a kind decides about rights. Its objects belong to no project.
 func (o objectCommand) isAccess() bool {
-	return o.kind == backend.KindRole || o.kind == backend.KindGroup || o.kind == backend.KindBinding
+	return o.kind == backend.KindRole || o.kind == backend.KindGroup || o.kind == backend.KindBinding ||
+		o.kind == backend.KindTrust
 }
 
 var roleCommand = objectCommand{
@@ -129,7 +131,7 @@ func (a *app) rolesCommand() *cobra.Command {
 
 func (a *app) groupsCommand() *cobra.Command {
 	return a.objectGroup(groupCommand, a.changeListCommand(groupCommand, listFlag{
-		flag: "member", usage: "a `token` in the group: token:NAME or token:ID",
+		flag: "member", usage: "a `token` or trust in the group: token:NAME, trust:NAME or trust:NAME/SUBJECT",
 		example: "--member token:nightly --member token:deploy",
 		set:     func(c *backend.Change, texts []string) { c.Members = texts },
 	}))
@@ -181,7 +183,7 @@ func (a *app) bindingsCommand() *cobra.Command {
 		Args: arguments(1, 1, "one name"),
 	}
 	c.Flags().StringVar(&g.Role, "role", "", "the `role`, built in or your own")
-	c.Flags().StringVar(&g.To, "to", "", "who gets it: `token:NAME` or group:NAME")
+	c.Flags().StringVar(&g.To, "to", "", "who gets it: `token:NAME`, group:NAME, trust:NAME or trust:NAME/SUBJECT")
 	c.Flags().StringVar(&a.env, "env", "", "only this `environment` of the project, or '*' for what all of them share")
 	c.Flags().StringVar(&a.scope, "scope", "", "only this `scope`")
 	c.Flags().StringVar(&g.Where.Names, "names", "",
@@ -198,7 +200,8 @@ func (a *app) bindingsCommand() *cobra.Command {
 		case g.Role == "":
 			return usage(c, "a role is required").withHint("set --role; see: pouncet role list")
 		case g.To == "":
-			return usage(c, "--to is required: it says who gets the role").withHint("set --to to token:NAME or group:NAME")
+			return usage(c, "--to is required: it says who gets the role").
+				withHint("set --to to token:NAME, group:NAME or trust:NAME")
 		}
 		return run(c, args)
 	}
@@ -218,17 +221,17 @@ func (a *app) accessCommand() *cobra.Command {
 	return c
 }
 
-// assignments lists why tokens have rights.
+// assignments lists why tokens and trusts have rights.
 func assignments(ctx context.Context, s backend.Service) ([]access.Assignment, error) {
-	var lists [4][]backend.Object
-	for i, kind := range []backend.Kind{backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding} {
-		all, err := backend.ListAll(ctx, s, backend.Query{Kind: kind})
-		if err != nil {
+	var all access.Listed
+	for kind, list := range all.Lists() {
+		objects, err := backend.ListAll(ctx, s, backend.Query{Kind: kind})
+		if err != nil && (kind != backend.KindTrust || !errors.Is(err, backend.ErrDenied)) {
 			return nil, err
 		}
-		lists[i] = all
+		*list = objects
 	}
-	return access.Assignments(lists[0], lists[1], lists[2], lists[3]), nil
+	return access.Assignments(all), nil
 }
 
 // accessLine is one line of an explanation.
@@ -348,24 +351,27 @@ func (a *app) placeOfName(ctx context.Context, s backend.Service, name string) (
 func (a *app) accessWhatCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "what PRINCIPAL",
-		Short: "List what a token or group may do, and why",
-		Long:  wrap("Lists the role of a token and its bindings, or the bindings of a group for each of its members."),
+		Short: "List what a token, group or trust may do, and why",
+		Long: wrap("Lists the role of a token and its bindings, the bindings of a group for each of its members, or those " +
+			"of a trust. For one subject of a trust, write trust:NAME/SUBJECT."),
 		Example: "  pouncet access what token:ci\n" +
-			"  pouncet access what group:pipelines --json",
-		Args: arguments(1, 1, "token:NAME or group:NAME"),
+			"  pouncet access what group:pipelines --json\n" +
+			"  pouncet access what trust:github",
+		Args: arguments(1, 1, "token:NAME, group:NAME or trust:NAME"),
 	}
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
-		token, isToken := strings.CutPrefix(args[0], backend.ToToken)
-		group, isGroup := strings.CutPrefix(args[0], backend.ToGroup)
-		if !isToken && !isGroup {
+		kind, name, _ := strings.Cut(args[0], ":")
+		o, ok := map[string]objectCommand{"token": {kind: backend.KindToken}, "group": groupCommand,
+			"trust": trustCommand}[kind]
+		if !ok {
 			return backend.Errorf(backend.CodeInvalid, "%s is not a valid principal", backend.Quote(args[0])).
-				WithHint("write token:NAME or group:NAME")
+				WithHint("write token:NAME, group:NAME or trust:NAME")
 		}
-		o := objectCommand{kind: backend.KindToken}
-		if isGroup {
-			o, token = groupCommand, group
+		subject := ""
+		if at := strings.Index(name, "/"); at >= 0 && o.kind == backend.KindTrust {
+			name, subject = name[:at], name[at:]
 		}
-		x, err := a.findOne(ctx, s, o, token)
+		x, err := a.findOne(ctx, s, o, name)
 		if err != nil {
 			return err
 		}
@@ -375,7 +381,9 @@ func (a *app) accessWhatCommand() *cobra.Command {
 		}
 		lines := []accessLine{}
 		for _, y := range all {
-			if isToken && y.Token.ID == x.ID || isGroup && y.Group == x.Name {
+			isTrust := y.Token.Name == backend.ToTrust+x.Name || subject != "" && y.Token.Name == backend.ToTrust+x.Name+subject
+			if y.Token.ID == x.ID && (o.kind == backend.KindToken || isTrust) ||
+				o.kind == backend.KindGroup && y.Group == x.Name {
 				lines = append(lines, lineOf(y))
 			}
 		}

@@ -46,6 +46,8 @@ type app struct {
 	fields    []string // of the JSON that are printed; nil means all
 	jsonError error    // why the JSON was not printed
 
+	sessionEnds time.Time // of the session that a login has stored
+
 	files []settingSource // the profile and the settings file of the repository: see readSettingsFiles
 }
 
@@ -128,7 +130,7 @@ Exit codes:
 		a.secretCommand(), a.valueCommand(), a.draftsCommand())...)
 	root.AddCommand(grouped(groupFiles, a.pullCommand(), a.diffCommand(), a.pushCommand(), a.schemaCommand())...)
 	root.AddCommand(grouped(groupBackend, a.initCommand(), a.moveCommand(), a.serverCommand(), a.uiCommand(),
-		a.tokenCommand(), a.rolesCommand(), a.groupsCommand(), a.bindingsCommand(), a.accessCommand(),
+		a.tokenCommand(), a.rolesCommand(), a.groupsCommand(), a.trustsCommand(), a.bindingsCommand(), a.accessCommand(),
 		a.configurationCommand(), a.auditCommand(), a.doctorCommand())...)
 	root.AddCommand(grouped(groupSession, a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.profileCommand())...)
 	root.AddCommand(a.versionCommand(), a.manCommand())

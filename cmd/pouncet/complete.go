@@ -77,7 +77,7 @@ func (a *app) addArguments(c *cobra.Command) {
 	case strings.HasPrefix(first, "NAME-OR-ID"), strings.HasPrefix(first, "KEY-OR-ID"):
 		for _, kind := range []backend.Kind{backend.KindProject, backend.KindEnvironment, backend.KindSecretType,
 			backend.KindSecret, backend.KindScopedValue, backend.KindToken, backend.KindRole, backend.KindGroup,
-			backend.KindBinding} {
+			backend.KindBinding, backend.KindTrust} {
 			if kind.Command() == group {
 				f = a.completeNames(kind)
 			}

@@ -120,6 +120,7 @@ func (a *app) printDetails(o backend.Object) {
 				backend.DuplicatesRefused: "refused"}[p.Duplicates])
 		}
 	}
+	trustDetails(o.Trust, field)
 	field("rights", rightsText(o.Rights))
 	field("members", strings.Join(o.Members, ", "))
 	if g := o.Grant; g != nil {

@@ -40,7 +40,7 @@ func (v *variables) inherit(environ []string, keepToken bool) {
 	v.sources, v.keepToken = map[string]string{}, keepToken
 	for _, e := range environ {
 		name, value, _ := strings.Cut(e, "=")
-		if variableKey(name) == settingToken && !keepToken {
+		if k := variableKey(name); k == settingIdentity || k == settingToken && !keepToken {
 			continue
 		}
 		v.sources[variableKey(name)] = inherited

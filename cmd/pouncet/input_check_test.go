@@ -23,7 +23,8 @@ var clearingFlags = []string{
 	"profile set --project", "project set --description", "project set --label", "project set --managed-by",
 	"project set --name-pattern", "role set --description", "secret edit --note", "secret set --description",
 	"secret set --label", "secret set --managed-by", "secret set --note", "secret set --type",
-	"token create --description", "type set --description", "type set --display-name", "type set --label",
+	"token create --description", "trust set --description", "trust set --keys-file", "type set --description",
+	"type set --display-name", "type set --label",
 	"type set --managed-by", "value set --description", "value set --label", "value set --managed-by",
 	"value set --string",
 }

@@ -152,7 +152,7 @@ func TestOutputIsPrintable(t *testing.T) {
 		"run":   {"--env", "dev", "--file", hostileFile, "--", "true"},
 		"check": {"--env", "dev", hostileFolder}, "review": {"--env", "dev", "--base", "x", hostileFolder},
 		"refs": {hostileFolder}, "configuration list": nil, "configuration adopt": {"new", "--unnamed"}, "doctor": nil,
-		"token create": {"--role", "viewer"}, "role set": {"x"}, "group set": {"x"},
+		"token create": {"--role", "viewer"}, "role set": {"x"}, "group set": {"x"}, "trust set": {"x"},
 		"binding create": {"x", "--role", "viewer", "--to", "token:x"}, "access who": {"x", "--env", "dev"},
 		"access what": {"token:x"}, "token set": {"x", "--for", "person"}, "project set": {"x"}, "env set": {"x"},
 		"type set": {"x", "--schema-file", "schema.json"}, "secret set": {"x", "--env", "dev", "--file", "value"},

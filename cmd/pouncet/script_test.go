@@ -26,7 +26,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"pouncet": main, "print-signals": printSignals})
+	testscript.Main(m, map[string]func(){"pouncet": main, "print-signals": printSignals, "browse": browse})
 }
 
 // Each file in testdata/script tests one behaviour of the command line. The
@@ -99,6 +99,8 @@ func scriptsWith(t *testing.T, files []string, setup func(e *testscript.Env) err
 			"fixture": fixture, "sql": runSQL, "records": records, "await": await, "awaitfile": awaitFile,
 			"awaittext": awaitText, "old": makeOld,
 			"authority": makeAuthority, "psql": runPostgreSQL,
+			"issuer": startIssuer, "person": person, "identity": writeIdentity, "login": loginOver,
+			"sessiontoken": sessionToken,
 		},
 	})
 }

@@ -223,6 +223,8 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	}, time.Now))
 	logins := access.NewLogins(parts.Store, nil)
 	logins.Uses = parts.Reads
+	logins.Sessions = parts.TokenCipher
+	o.Login = identityLogins(parts, log)
 	o.Remembered, o.Begin = logins.Remembered, parts.Begin
 	o.RateLimit = s.observe.limit
 	o.Pages = s.pages(at, parts, logins, service, health, log)

@@ -16,6 +16,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+	"github.com/pouncet/terraform-provider-pouncet/backend/identity"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	settingsfile "github.com/pouncet/terraform-provider-pouncet/cmd/settings"
 )
@@ -62,6 +63,7 @@ func caller(ctx context.Context, s backend.Service) (*principalJSON, error) {
 
 func (a *app) loginCommand() *cobra.Command {
 	var stdin bool
+	var with identityFlags
 	c := &cobra.Command{
 		Use:   "login --endpoint URL",
 		Short: "Store a token for a server",
@@ -70,12 +72,17 @@ func (a *app) loginCommand() *cobra.Command {
 			"(--token-file). It stores the token only if the server accepts it.") + "\n\n" +
 			wrap("The token is in a file below your folder for configuration, which only you can read. It is stored for "+
 				"this endpoint, and is sent to no other one. An endpoint in pouncet.yaml or in a profile gets only a token "+
-				"that was stored in this way."),
+				"that was stored in this way.") + "\n\n" +
+			wrap("Without a token, a pipeline logs in with the identity token that GitHub, GitLab or Kubernetes gives it "+
+				"(--trust), and a person in a browser (--issuer). What is stored then is valid for a short time."),
 		Example: "  pouncet login --endpoint https://pouncet.example.com\n" +
-			"  pouncet login --endpoint https://pouncet.example.com --stdin < token",
+			"  pouncet login --endpoint https://pouncet.example.com --stdin < token\n" +
+			"  pouncet login --endpoint https://pouncet.example.com --trust github\n" +
+			"  pouncet login --endpoint https://pouncet.example.com --issuer https://accounts.example.com --client-id pouncet",
 		Args: arguments(0, 0, "no arguments"),
 	}
 	c.Flags().BoolVar(&stdin, "stdin", false, "read the token from standard input")
+	with.add(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := a.addProfile(); err != nil {
 			return err
@@ -90,6 +97,15 @@ func (a *app) loginCommand() *cobra.Command {
 		endpoint, err := httpapi.NormalizeEndpoint(endpoint)
 		if err != nil {
 			return err
+		}
+		if !stdin {
+			fetch, err := with.source(c, a)
+			if err != nil {
+				return err
+			}
+			if fetch != nil {
+				return a.loginWithIdentity(c.Context(), endpoint, with.trust, fetch)
+			}
 		}
 		token, err := a.readToken(c.Context(), endpoint, stdin)
 		if err != nil {
@@ -165,12 +181,18 @@ func (a *app) login(ctx context.Context, endpoint, token string) error {
 		return err
 	}
 	if a.json {
+		if who != nil && !a.sessionEnds.IsZero() {
+			who.ExpiresAt = a.sessionEnds
+		}
 		a.printJSON(map[string]any{"endpoint": endpoint, "principal": who})
 		return nil
 	}
 	a.println("logged in to " + endpoint)
 	if who != nil {
 		a.println("you are " + who.text())
+	}
+	if !a.sessionEnds.IsZero() {
+		a.println("the session ends at " + formatTime(a.sessionEnds))
 	}
 	return nil
 }
@@ -338,6 +360,8 @@ func (a *app) tokenSource(endpoint string) string {
 		return flagOfSetting(settingToken)
 	case !fromFile && os.Getenv(settingToken) != "":
 		return settingToken
+	case !fromFile && identity.From(os.Getenv).IsAvailable():
+		return identity.From(os.Getenv).Describe()
 	}
 	if token, err := storedToken(endpoint); err == nil && token != "" {
 		return "stored by pouncet login"

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+	"github.com/pouncet/terraform-provider-pouncet/backend/identity"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	settingsfile "github.com/pouncet/terraform-provider-pouncet/cmd/settings"
 )
@@ -33,6 +34,10 @@ const (
 	settingEnv      = "POUNCET_ENV"
 	settingProfile  = "POUNCET_PROFILE"
 	settingConfig   = "POUNCET_CONFIG"
+	settingTrust    = identity.VariableTrust
+	settingIdentity = identity.VariableToken
+	settingIDFile   = identity.VariableFile
+	settingAudience = identity.VariableAudience
 )
 
 // settings is the table of all settings, for the help. A test compares
@@ -40,6 +45,11 @@ const (
 var settings = []struct{ variable, flag, meaning string }{
 	{settingEndpoint, "--endpoint", "URL of a server"},
 	{settingToken, "--token-file", "token for the server; the flag names a file"},
+	{settingTrust, "--trust", "trust that an identity token is for"},
+	{settingIdentity, "", "identity token to log in with"},
+	{settingIDFile, "", "file with an identity token"},
+	{settingAudience, "", "audience of a token of GitHub"},
+	{variableClientSecret, "", "secret of --client-id"},
 	{settingCACert, "", "file with the server's certificate authority"},
 	{settingCert, "", "file with a certificate, if a server wants one"},
 	{settingCertKey, "", "file with the private key of it"},
@@ -158,11 +168,13 @@ func (a *app) openConfigFrom(ctx context.Context, sources []settingSource) (open
 		if err != nil {
 			return c, err
 		}
-		c.Token = token
+		if c.Token = token; token == "" && !from.isFile {
+			c.Identity = identity.From(os.Getenv)
+		}
 	}
 	for _, s := range sources {
 		c = open.From(c, func(variable string) string {
-			if variable == settingToken {
+			if variable == settingToken || identity.IsVariable(variable) {
 				return "" // tokenFor decides about it
 			}
 			return s.lookup(variable)
@@ -172,9 +184,10 @@ func (a *app) openConfigFrom(ctx context.Context, sources []settingSource) (open
 }
 
 // tokenFor returns the token for an endpoint, and is the only function that decides which token goes where. A token of
-// --token-file or POUNCET_TOKEN goes only to an endpoint that the user named with a flag or a variable: anyone who can
-// change a file could choose another server, and get the token. To the endpoint of a file goes only the token that was
-// stored for it. The result is "" if there is none, for an error of the client.
+// --token-file or POUNCET_TOKEN, and an identity token, goes only to an endpoint that the user named with a flag or a
+// variable: anyone who can change a file could choose another server, and get the token. To the endpoint of a file goes
+// only the token that was stored for it. The result is "" if there is none, for an error of the client, and if the
+// client logs in.
 func (a *app) tokenFor(ctx context.Context, endpoint string, from settingSource) (string, error) {
 	if from.isFile {
 		origin := from.origin(settingEndpoint)
@@ -200,6 +213,9 @@ func (a *app) tokenFor(ctx context.Context, endpoint string, from settingSource)
 	}
 	if token := os.Getenv(settingToken); token != "" {
 		return token, nil
+	}
+	if identity.From(os.Getenv).IsAvailable() {
+		return "", nil // the client logs in
 	}
 	return storedToken(endpoint)
 }
@@ -255,7 +271,7 @@ func (a *app) checkServerSettings(c open.Config) error {
 	if a.tokenFile != "" {
 		origin = flagOfSetting(settingToken)
 	} else if c.Path == "" {
-		variables := []string{settingToken, settingCACert, settingCert, settingCertKey}
+		variables := append([]string{settingToken, settingCACert, settingCert, settingCertKey}, identity.Variables...)
 		if i := slices.IndexFunc(variables, func(name string) bool { return os.Getenv(name) != "" }); i >= 0 {
 			origin = variables[i]
 		}

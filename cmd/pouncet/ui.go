@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"html/template"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -139,25 +140,32 @@ var signInFile = template.Must(template.New("").Parse(`<!doctype html>
 <button>Open the dashboard</button></form><script>document.forms[0].submit()</script></html>
 `))
 
-// openBrowser opens a local file that signs in, and reports whether a program for it has started. Only this user can
-// read the file. Its code is valid for a minute, and once. The file is removed when the code is of no use any more, and
-// by remove.
+// openBrowser opens a local file that signs in, and reports whether a program for it has started. Its code is valid for
+// a minute, and once. The file is removed when the code is of no use any more, and by remove.
 func (a *app) openBrowser(ctx context.Context, address string, codes *site.Codes) (remove func(), started bool) {
+	remove, started = a.openPage(ctx, func(to io.Writer) error {
+		return signInFile.Execute(to, struct{ Address, Code string }{address, codes.New()})
+	})
+	time.AfterFunc(site.CodeLifetime, remove)
+	return remove, started
+}
+
+// openPage opens a local page in the browser, and reports whether a program for it has started. Only this user can read
+// the page: what it has is in no argument of a program, which others can see. remove removes the page.
+func (a *app) openPage(ctx context.Context, page func(to io.Writer) error) (remove func(), started bool) {
 	remove = func() {}
 	dir, err := os.MkdirTemp("", "pouncet-ui-*") // for this user only
 	if err != nil {
 		return remove, false
 	}
 	remove = func() { _ = os.RemoveAll(dir) }
-	time.AfterFunc(site.CodeLifetime, remove)
 	path := filepath.Join(dir, "sign-in.html")
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return remove, false
 	}
-	err = signInFile.Execute(f, struct{ Address, Code string }{address, codes.New()})
 	command := browserCommand(path)
-	if errors.Join(err, f.Close()) != nil || len(command) == 0 {
+	if errors.Join(page(f), f.Close()) != nil || len(command) == 0 {
 		return remove, false
 	}
 	browser := exec.CommandContext(ctx, command[0], command[1:]...)

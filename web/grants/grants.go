@@ -14,21 +14,23 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
 
-// Read returns why tokens have rights, as far as the person may see it, and the tokens that the person may list.
+// Read returns why tokens and trusts have rights, as far as the person may see it, and the tokens that the person may
+// list.
 func Read(q *site.Request) (assignments []access.Assignment, tokens []backend.Object, err error) {
-	var lists [3][]backend.Object
-	for i, kind := range []backend.Kind{backend.KindRole, backend.KindGroup, backend.KindBinding} {
-		if lists[i], err = q.List(backend.Query{Kind: kind}); err != nil {
+	var all access.Listed
+	hidden := map[backend.Kind]bool{} // who may bind at some places sees the bindings there, and lists neither of these
+	for kind, list := range all.Lists() {
+		*list, err = q.List(backend.Query{Kind: kind})
+		hidden[kind] = errors.Is(err, backend.ErrDenied)
+		if err != nil && (!hidden[kind] || kind != backend.KindToken && kind != backend.KindTrust) {
 			return nil, nil, err
 		}
 	}
-	tokens, err = q.List(backend.Query{Kind: backend.KindToken})
-	known := tokens
-	if errors.Is(err, backend.ErrDenied) {
-		// Who may bind at some places sees the bindings there, and no list of tokens.
-		known, err = named(lists[1], lists[2]), nil
+	tokens = all.Tokens
+	if hidden[backend.KindToken] {
+		all.Tokens = named(all.Groups, all.Bindings)
 	}
-	return access.Assignments(known, lists[0], lists[1], lists[2]), tokens, err
+	return access.Assignments(all), tokens, nil
 }
 
 // named returns the tokens that groups and bindings name.

@@ -174,7 +174,8 @@ func TestABrokenRuleInAMergedStatementFailsItsCallOnly(t *testing.T) {
 			stale.Revision = 7
 			return tx.UpdateObject(t.Context(), stale)
 		})
-	if errs[0] != nil || !errors.Is(errs[1], backend.ErrExists) || errs[2] != nil || !errors.Is(errs[3], backend.ErrNotFound) {
+	if errs[0] != nil || !errors.Is(errs[1], backend.ErrExists) || errs[2] != nil ||
+		!errors.Is(errs[3], backend.ErrNotFound) {
 		t.Errorf("the calls end with %v", errs)
 	}
 	for i, want := range []int64{1, 1, 1, 0} {

@@ -49,7 +49,7 @@ func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
 
 // versionValues returns the columns of versionNames.
 func versionValues(v store.Version) []any {
-	return []any{v.Project, v.Object, v.Version, v.EnvironmentKey, v.Type, v.SchemaHash, string(v.Form), bytea(v.Sealed),
+	return []any{v.Project, v.Object, v.Version, v.EnvironmentKey, v.Type, v.SchemaHash, v.Form, bytea(v.Sealed),
 		v.CreatedAt.UnixMicro(), v.CreatedBy, bytea(v.Attributes), bytea(v.DeploymentMAC)}
 }
 

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package access
+
+import (
+	"bytes"
+	"context"
+	"crypto/cipher"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
+)
+
+// SessionPrefix begins every session token.
+const SessionPrefix = stored.SessionPrefix
+
+// maxSession limits the length of a session token.
+const maxSession = 4096
+
+// IsSession reports whether a token is that of a session.
+func IsSession(token string) bool { return strings.HasPrefix(token, SessionPrefix) }
+
+// Cipher returns the cipher that seals session tokens. All servers of a deployment have the same one.
+type Cipher func(ctx context.Context) (cipher.AEAD, error)
+
+// session is what a session token holds. Nothing of it is stored: a session ends with its time, and with every change
+// of its trust.
+type session struct {
+	Trust    string `json:"trust"`    // its id
+	Revision int64  `json:"revision"` // of the trust
+	Subject  string `json:"subject"`
+	Expires  int64  `json:"expires"` // in seconds since 1970
+}
+
+// Seal returns the token of a session of a subject that the row of a trust has let in.
+func (c Cipher) Seal(ctx context.Context, trust store.Object, subject string, expires time.Time) (string, error) {
+	aead, err := c(ctx)
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(session{trust.ID, trust.Revision, subject, expires.Unix()})
+	if err != nil {
+		panic(err) // plain data
+	}
+	return SessionPrefix + base64.RawURLEncoding.EncodeToString(aead.Seal(nil, nil, text, nil)), nil
+}
+
+// open returns the check of a session token.
+func (c Cipher) open(
+	ctx context.Context, token string, now func() time.Time, all *trusts,
+) (authentication, error) {
+	if len(token) > maxSession {
+		return nil, errSession()
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, SessionPrefix))
+	if err != nil {
+		return nil, errSession()
+	}
+	aead, err := c(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text, err := aead.Open(nil, nil, sealed, nil)
+	if err != nil {
+		return nil, errSession()
+	}
+	var s session
+	if err := json.Unmarshal(text, &s); err != nil {
+		return nil, errSession()
+	}
+	return func(ctx context.Context, tx store.Tx) (backend.Principal, error) {
+		if !now().Before(time.Unix(s.Expires, 0)) {
+			return backend.Principal{}, errSession()
+		}
+		return s.principal(ctx, tx, all)
+	}, nil
+}
+
+// principal returns the principal of a session, if its trust is as it was when the session began.
+func (s session) principal(ctx context.Context, tx store.Tx, all *trusts) (backend.Principal, error) {
+	row, err := all.byID(ctx, tx, s.Trust)
+	switch {
+	case errors.Is(err, backend.ErrNotFound):
+		return backend.Principal{}, errSession()
+	case err != nil:
+		return backend.Principal{}, err
+	case row.Revision != s.Revision:
+		return backend.Principal{}, errSession()
+	}
+	t, err := ReadTrust(row)
+	if err != nil {
+		return backend.Principal{}, err
+	}
+	return SubjectOf(row, t, s.Subject), nil
+}
+
+// trusts keeps the rows of the trusts in memory, as Directory keeps bindings.
+type trusts struct {
+	mu         sync.Mutex
+	generation []byte
+	rows       map[string]store.Object
+}
+
+// byID returns the row of a trust as a transaction reads it, or ErrNotFound.
+func (t *trusts) byID(ctx context.Context, tx store.Tx, id string) (store.Object, error) {
+	generation, err := tx.Generation(ctx)
+	if err != nil {
+		return store.Object{}, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if generation == nil || !bytes.Equal(t.generation, generation) {
+		rows, err := tx.Objects(ctx, trustFilter(""))
+		if err != nil {
+			return store.Object{}, err
+		}
+		t.generation, t.rows = generation, map[string]store.Object{}
+		for _, o := range rows {
+			t.rows[o.ID] = o
+		}
+	}
+	row, ok := t.rows[id]
+	if !ok {
+		return store.Object{}, errNoTrust(id)
+	}
+	return row, nil
+}
+
+// trustFilter selects a trust, or all of them. The rows are checked with all that decide about rights: one that was
+// removed or put back outside Pouncet may be that of a trust.
+func trustFilter(id string) store.Filter {
+	return store.Filter{Kind: backend.KindTrust, Project: stored.DeploymentKey, ID: id}
+}
+
+func errNoTrust(id string) error {
+	return backend.Errorf(backend.CodeNotFound, "trust %s does not exist", backend.Quote(id))
+}
+
+// TrustByID returns the row of a trust, or ErrNotFound.
+func TrustByID(ctx context.Context, tx store.Tx, id string) (store.Object, error) {
+	rows, err := tx.Objects(ctx, trustFilter(id))
+	if err == nil && len(rows) == 0 {
+		err = errNoTrust(id)
+	}
+	if err != nil {
+		return store.Object{}, err
+	}
+	return rows[0], nil
+}
+
+// SubjectOf returns the principal of a subject that a trust has let in.
+func SubjectOf(row store.Object, t backend.Trust, subject string) backend.Principal {
+	return backend.Principal{ID: row.ID + "/" + subject, Name: row.Name + "/" + subject, Role: backend.RoleNone,
+		Kind: t.Principal, Trust: row.ID}
+}
+
+// ReadTrust returns what the row of a trust says.
+func ReadTrust(row store.Object) (backend.Trust, error) {
+	a, err := readAttributes(row)
+	if err != nil {
+		return backend.Trust{}, err
+	}
+	if a.Trust == nil {
+		return backend.Trust{}, backend.Errorf(backend.CodeCorrupt, "trust %q trusts nobody", row.Name).
+			WithHint("delete it: pouncet trust delete %s", row.Name)
+	}
+	return *a.Trust, nil
+}
+
+func errSession() error {
+	return backend.Errorf(backend.CodeUnauthenticated,
+		"the session is not valid: it has expired, its trust was changed or deleted, or it belongs to another backend").
+		WithHint("log in again: pouncet login")
+}

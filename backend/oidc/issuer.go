@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package oidc
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	gooidc "github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
+
+const (
+	// freshKeys is how long the keys of an issuer are used without asking for them again, and usableKeys how long if the
+	// issuer cannot be reached.
+	freshKeys  = time.Hour
+	usableKeys = 6 * time.Hour
+	// askAgain is the least time between two requests to an issuer, whatever tokens are presented.
+	askAgain = 30 * time.Second
+	// askTime limits one request to an issuer.
+	askTime = 10 * time.Second
+	// maxAnswer limits the body of an answer, and maxKeys the keys in it.
+	maxAnswer = 1 << 20
+	maxKeys   = 100
+	// minRSA is the least size of an RSA key, in bits.
+	minRSA = 2048
+)
+
+// issuers knows the keys of the issuers that trusts name.
+type issuers struct {
+	now    func() time.Time
+	client *http.Client
+
+	mu sync.Mutex
+	of map[string]*issuer
+}
+
+func newIssuers(now func() time.Time) *issuers {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DialContext = (&net.Dialer{Timeout: askTime / 2}).DialContext
+	t.MaxResponseHeaderBytes = 64 << 10
+	return &issuers{now: now, of: map[string]*issuer{}, client: &http.Client{
+		Transport: bounded{t}, Timeout: askTime,
+		// Only what the trust and its issuer name is asked.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// issuer returns the keys of an issuer, which are not fetched yet.
+func (i *issuers) issuer(url string) *issuer {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.of[url] == nil {
+		if len(i.of) >= 2*backend.MaxTrusts { // most of them belong to trusts that are gone
+			clear(i.of)
+		}
+		i.of[url] = &issuer{all: i, url: url}
+	}
+	return i.of[url]
+}
+
+// issuer holds the keys of one issuer. One request at a time asks for them, and the others wait for its result.
+type issuer struct {
+	all *issuers
+	url string
+
+	mu sync.Mutex
+	keySet
+	asked time.Time // when it was asked last
+	err   error     // of that request
+}
+
+// keySet is what an issuer has given at one time.
+type keySet struct {
+	keys    []crypto.PublicKey
+	fetched time.Time
+}
+
+// current returns the keys. Other keys than those that were fetched at a time are wanted, because none of these has
+// signed a token.
+func (s *issuer) current(ctx context.Context, other time.Time) (keySet, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.all.now()
+	age := now.Sub(s.fetched)
+	due := s.keys == nil || s.fetched.Equal(other) || age >= freshKeys
+	if due && (s.asked.IsZero() || now.Sub(s.asked) >= askAgain) {
+		keys, err := s.fetch(ctx)
+		s.asked, s.err = now, err
+		if err == nil {
+			s.keySet = keySet{keys, now}
+			return s.keySet, nil
+		}
+	}
+	if s.keys == nil || age >= usableKeys {
+		return keySet{}, s.unavailable()
+	}
+	return s.keySet, nil
+}
+
+func (s *issuer) unavailable() error {
+	err := s.err
+	if err == nil {
+		err = errors.New("they are too old")
+	}
+	return backend.Errorf(backend.CodeUnavailable, "the keys of the issuer %s cannot be read: %w", s.url, err).
+		WithHint("check that this server reaches the issuer; or give its keys to the trust")
+}
+
+// fetch asks the issuer for its keys: where they are (OpenID Connect Discovery 1.0, section 4), and then for them.
+func (s *issuer) fetch(ctx context.Context) ([]crypto.PublicKey, error) {
+	// A caller who goes away does not take the keys from the others.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
+	defer cancel()
+	provider, err := gooidc.NewProvider(gooidc.ClientContext(ctx, s.all.client), s.url)
+	if err != nil {
+		return nil, reasonOf(err)
+	}
+	var where struct {
+		JWKS string `json:"jwks_uri"`
+	}
+	if err := provider.Claims(&where); err != nil {
+		return nil, err
+	}
+	if err := checkKeysURL(s.url, where.JWKS); err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where.JWKS, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := s.all.client.Do(req)
+	if err != nil {
+		return nil, reasonOf(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answers with status %d", answer.Request.URL.Host, answer.StatusCode)
+	}
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, err
+	}
+	return parseKeys(text)
+}
+
+// reasonOf leaves out the URL of a request, which the error of an issuer has already.
+func reasonOf(err error) error {
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		return wrapped.Err
+	}
+	return err
+}
+
+// checkKeysURL refuses a place of keys that anyone on the way could change. Only an issuer on this machine may name one
+// without TLS, and only on this machine.
+func checkKeysURL(issuer, keys string) error {
+	from, err := url.Parse(issuer)
+	if err != nil {
+		return err
+	}
+	u, err := url.Parse(keys)
+	if err != nil || u.Host == "" || u.User != nil {
+		return errors.New("its jwks_uri is not a valid URL")
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || from.Scheme != "http" || !backend.IsLoopback(u.Hostname())) {
+		return errors.New("its jwks_uri is not encrypted")
+	}
+	return nil
+}
+
+// parseKeys returns the keys of a JSON Web Key Set that can verify a signature. Others, such as secret keys, are left
+// out.
+func parseKeys(text []byte) ([]crypto.PublicKey, error) {
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal(text, &set); err != nil {
+		return nil, errors.New("its keys are no JSON Web Key Set")
+	}
+	if len(set.Keys) > maxKeys {
+		return nil, fmt.Errorf("it has %d keys; the limit is %d", len(set.Keys), maxKeys)
+	}
+	var out []crypto.PublicKey
+	for _, raw := range set.Keys {
+		var key jose.JSONWebKey
+		if json.Unmarshal(raw, &key) != nil || key.Use != "" && key.Use != "sig" {
+			continue
+		}
+		switch k := key.Key.(type) {
+		case *rsa.PublicKey:
+			if k.N.BitLen() >= minRSA {
+				out = append(out, k)
+			}
+		case *ecdsa.PublicKey:
+			out = append(out, k)
+		case ed25519.PublicKey:
+			out = append(out, k)
+		}
+	}
+	if len(out) == 0 {
+		return nil, errors.New("it has no public key for signatures")
+	}
+	return out, nil
+}
+
+// bounded limits the bodies of answers.
+type bounded struct{ next http.RoundTripper }
+
+func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
+	answer, err := b.next.RoundTrip(req)
+	if err == nil {
+		answer.Body = &boundedBody{ReadCloser: answer.Body}
+	}
+	return answer, err
+}
+
+type boundedBody struct {
+	io.ReadCloser
+	read int
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if b.read += n; b.read > maxAnswer {
+		return 0, fmt.Errorf("the answer of the issuer has more than %d bytes", maxAnswer)
+	}
+	return n, err
+}

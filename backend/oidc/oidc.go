@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MPL-2.0
+
+// Package oidc lets callers in who present an identity token of an OpenID Connect issuer, as a trust says: the pipeline
+// of a repository, a service account of a cluster, or a person.
+//
+// The token is verified with the keys of the issuer, which are fetched when they are needed and kept in memory. Its
+// audience, times and claims must satisfy one trust. The caller then gets the token of a session, which package access
+// knows, with the rights of the bindings of the trust.
+//
+// # What callers can cause
+//
+// Only issuers that a trust names are asked, each at most every 30 seconds, with limits of time and size, and without
+// redirects. Refusals have one text; the reason is in the log of the server. Only an accepted token is stored: a hash
+// of it, for a day, so that no server accepts it again.
+package oidc
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	gooidc "github.com/coreos/go-oidc/v3/oidc"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
+)
+
+// algorithms are the signatures that are accepted. All of them need a public key.
+var algorithms = []string{gooidc.RS256, gooidc.RS384, gooidc.RS512, gooidc.PS256, gooidc.PS384, gooidc.PS512,
+	gooidc.ES256, gooidc.ES384, gooidc.ES512, gooidc.EdDSA}
+
+// Session is what a caller gets for an identity token.
+type Session struct {
+	Token     string
+	Principal backend.Principal
+	ExpiresAt time.Time
+}
+
+// Options configure Logins.
+type Options struct {
+	// Cipher seals the tokens of sessions.
+	Cipher access.Cipher
+	// Record returns the records of a login with a trust, which are written with it. The context has the principal.
+	Record func(ctx context.Context, trust store.Object) []store.Record
+	// Log gets the reasons of refusals. Nil means no log.
+	Log *slog.Logger
+	Now func() time.Time // nil means time.Now
+}
+
+// Logins lets callers in. It is safe for concurrent use.
+type Logins struct {
+	options Options
+	store   store.Store
+	issuers *issuers
+}
+
+// New returns the Logins of a database.
+func New(s store.Store, o Options) *Logins {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Logins{options: o, store: s, issuers: newIssuers(o.Now)}
+}
+
+// candidate is a trust whose issuer a token names.
+type candidate struct {
+	row     store.Object
+	trust   backend.Trust
+	subject string // once the token is accepted
+}
+
+// Login returns a session for an identity token. trust is the name or id of the trust, or "" if only one accepts the
+// token. Every refusal is the same ErrUnauthenticated; then who is the caller, if the signature is genuine.
+// ErrUnavailable means that the keys of an issuer cannot be read.
+func (l *Logins) Login(ctx context.Context, trust, token string) (s Session, who backend.Principal, err error) {
+	of, who, err := l.accept(ctx, trust, token)
+	if err != nil {
+		return Session{}, who, err
+	}
+	who = access.SubjectOf(of.row, of.trust, of.subject)
+	expires := l.options.Now().Add(of.trust.SessionTime())
+	text, err := l.options.Cipher.Seal(ctx, of.row, of.subject, expires)
+	if err != nil {
+		return Session{}, who, err
+	}
+	if err := l.write(backend.WithPrincipal(ctx, who), of, token); err != nil {
+		return Session{}, who, err
+	}
+	return Session{Token: text, Principal: who, ExpiresAt: expires.UTC().Truncate(time.Second)}, who, nil
+}
+
+// accept returns the only trust that accepts a token.
+func (l *Logins) accept(ctx context.Context, trust, token string) (candidate, backend.Principal, error) {
+	var nobody backend.Principal
+	unverified, err := payloadOf(token)
+	if err != nil {
+		return candidate{}, nobody, l.refuse(ctx, trust, err)
+	}
+	candidates, err := l.candidates(ctx, trust, unverified.text("iss"))
+	if err != nil {
+		return candidate{}, nobody, err
+	}
+	if len(candidates) == 0 {
+		return candidate{}, nobody, l.refuse(ctx, trust, fmt.Errorf("no trust fits its issuer %s",
+			backend.Quote(unverified.text("iss"))))
+	}
+	var accepted []candidate
+	var reasons []error
+	var refused backend.Principal
+	for _, c := range candidates {
+		verified, err := l.verify(ctx, c.trust, token)
+		if errors.Is(err, backend.ErrUnavailable) {
+			return candidate{}, nobody, err
+		}
+		if err == nil {
+			if subject, err := verified.subject(c.trust); err == nil {
+				refused = access.SubjectOf(c.row, c.trust, subject)
+			}
+			err = verified.check(c.trust, l.options.Now())
+		}
+		if err == nil {
+			c.subject, err = verified.subject(c.trust)
+		}
+		if err != nil {
+			reasons = append(reasons, fmt.Errorf("trust %q: %w", c.row.Name, err))
+			continue
+		}
+		accepted = append(accepted, c)
+	}
+	switch len(accepted) {
+	case 0:
+		return candidate{}, refused, l.refuse(ctx, trust, errors.Join(reasons...))
+	case 1:
+		return accepted[0], refused, nil
+	}
+	names := make([]string, len(accepted))
+	for i, c := range accepted {
+		names[i] = c.row.Name
+	}
+	return candidate{}, refused, backend.Errorf(backend.CodeInvalid, "several trusts accept the identity token: %s",
+		strings.Join(names, ", ")).WithHint("name one of them").At("trust")
+}
+
+// refuse logs why a token is refused, and returns the error of every refusal.
+func (l *Logins) refuse(ctx context.Context, trust string, reason error) error {
+	l.options.Log.WarnContext(ctx, "identity token refused", "trust", trust, "reason", reason.Error(), "address",
+		backend.OriginFrom(ctx).Address)
+	return backend.Errorf(backend.CodeUnauthenticated, "the identity token is not accepted").
+		WithHint("the log of the server says why; compare the token with the trust: pouncet trust show NAME")
+}
+
+// candidates returns the trusts in an issuer that may accept a token.
+func (l *Logins) candidates(ctx context.Context, nameOrID, issuer string) ([]candidate, error) {
+	var out []candidate
+	err := l.store.View(ctx, func(tx store.Tx) error {
+		out = nil
+		rows, err := tx.Objects(ctx, store.Filter{Kind: backend.KindTrust, Project: stored.DeploymentKey})
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			t, err := access.ReadTrust(row)
+			if err != nil {
+				return err
+			}
+			if t.Issuer == issuer && (nameOrID == "" || row.Name == nameOrID || row.ID == nameOrID) {
+				out = append(out, candidate{row: row, trust: t})
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// verify returns the claims of a token that the issuer of a trust has signed.
+func (l *Logins) verify(ctx context.Context, t backend.Trust, token string) (claims, error) {
+	if len(t.Keys) > 0 {
+		keys, err := parseKeys(t.Keys)
+		if err != nil {
+			return nil, err
+		}
+		return l.verifyWith(ctx, t, token, &gooidc.StaticKeySet{PublicKeys: keys})
+	}
+	from := l.issuers.issuer(t.Issuer)
+	keys, err := from.current(ctx, time.Time{})
+	if err != nil {
+		return nil, err
+	}
+	verified, err := l.verifyWith(ctx, t, token, &gooidc.StaticKeySet{PublicKeys: keys.keys})
+	if err == nil {
+		return verified, nil
+	}
+	again, fetchErr := from.current(ctx, keys.fetched) // the issuer may have a new key
+	if fetchErr != nil || again.fetched.Equal(keys.fetched) {
+		return nil, err
+	}
+	return l.verifyWith(ctx, t, token, &gooidc.StaticKeySet{PublicKeys: again.keys})
+}
+
+func (l *Logins) verifyWith(
+	ctx context.Context, t backend.Trust, token string, keys *gooidc.StaticKeySet,
+) (claims, error) {
+	v := gooidc.NewVerifier(t.Issuer, keys, &gooidc.Config{
+		ClientID: t.Audience, SupportedSigningAlgs: algorithms,
+		SkipExpiryCheck: true, // claims.checkTimes has another limit for the skew of clocks
+	})
+	verified, err := v.Verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	var text rawClaims
+	if err := verified.Claims(&text); err != nil {
+		return nil, err
+	}
+	return parseClaims(text)
+}
+
+// rawClaims keeps the bytes that the issuer has signed.
+type rawClaims []byte
+
+func (r *rawClaims) UnmarshalJSON(text []byte) error {
+	*r = append((*r)[:0], text...)
+	return nil
+}
+
+// write notes that a token was accepted, with the records of the login. It refuses a token that was accepted before, by
+// any server, unless the trust allows it.
+func (l *Logins) write(ctx context.Context, c candidate, token string) error {
+	signed := token[:strings.LastIndexByte(token, '.')] // a signature can have several forms
+	sum := sha256.Sum256([]byte(signed))
+	key, now := stored.LoginKey+hex.EncodeToString(sum[:]), l.options.Now()
+	records := l.options.Record(ctx, c.row)
+	var reason error
+	err := l.store.Update(ctx, func(tx store.Tx) error {
+		reason = nil
+		row, err := access.TrustByID(ctx, tx, c.row.ID)
+		if errors.Is(err, backend.ErrNotFound) || err == nil && row.Revision != c.row.Revision {
+			reason = errors.New("the trust was changed or deleted meanwhile")
+			return reason
+		}
+		if err != nil {
+			return err
+		}
+		if !c.trust.Reuse {
+			_, err := tx.IdempotencyRecord(ctx, key)
+			if err == nil {
+				reason = errors.New("it was used before")
+				return reason
+			}
+			if !errors.Is(err, backend.ErrNotFound) {
+				return err
+			}
+			err = tx.SaveIdempotencyRecord(ctx, store.IdempotencyRecord{Key: key, Request: sum[:], Outcome: []byte("{}"),
+				At: now}, now.Add(-remembered))
+			if err != nil {
+				return err
+			}
+		}
+		for _, r := range records {
+			if err := tx.AppendRecord(ctx, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if reason != nil {
+		return l.refuse(ctx, c.row.Name, fmt.Errorf("trust %q: %w", c.row.Name, reason))
+	}
+	return err
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+	"github.com/pouncet/terraform-provider-pouncet/backend/identity"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+)
+
+// identityFlags are the flags of a login with an identity token.
+type identityFlags struct {
+	trust, issuer, client string
+	noBrowser             bool
+}
+
+func (f *identityFlags) add(c *cobra.Command) {
+	c.Flags().StringVar(&f.trust, "trust", "",
+		"log in with an identity token, which this `trust` of the server accepts (POUNCET_OIDC_TRUST)")
+	c.Flags().StringVar(&f.issuer, "issuer", "", "log in at this OpenID Connect issuer, in a browser: its `URL`")
+	c.Flags().StringVar(&f.client, "client-id", "",
+		"with --issuer: the `id` of the application there, the audience of the trust")
+	c.Flags().BoolVar(&f.noBrowser, "no-browser", false, "with --issuer: print the address instead of opening a browser")
+}
+
+// source returns where the identity token comes from, or nil for a login with a token.
+func (f *identityFlags) source(c *cobra.Command, a *app) (func(ctx context.Context) (string, error), error) {
+	from := identity.From(os.Getenv)
+	if f.trust != "" {
+		from.Trust = f.trust
+	}
+	switch {
+	case f.issuer != "" && f.client == "":
+		return nil, usage(c, "--issuer requires --client-id").
+			withHint("name the application that the issuer knows for Pouncet; it is the audience of the trust")
+	case f.issuer == "" && (f.client != "" || f.noBrowser):
+		return nil, usage(c, "--client-id and --no-browser require --issuer")
+	case f.issuer != "":
+		if err := backend.CheckIssuer(f.issuer); err != nil {
+			return nil, &usageError{err}
+		}
+		f.trust = from.Trust
+		return func(ctx context.Context) (string, error) { return a.identityFromBrowser(ctx, *f) }, nil
+	case from.IsAvailable() && (f.trust != "" || a.tokenFile == ""):
+		f.trust = from.Trust
+		return func(ctx context.Context) (string, error) {
+			endpoint, _ := a.setting(settingEndpoint)
+			return from.Fetch(ctx, endpoint)
+		}, nil
+	case f.trust != "":
+		return nil, usage(c, "--trust requires an identity token").withHint("set %s or %s; on GitHub, give the job the "+
+			"permission \"id-token: write\"; a person sets --issuer and --client-id", identity.VariableToken,
+			identity.VariableFile)
+	}
+	return nil, nil
+}
+
+// loginWithIdentity stores the token of a session, which the server gives for an identity token.
+func (a *app) loginWithIdentity(
+	ctx context.Context, endpoint, trust string, fetch func(ctx context.Context) (string, error),
+) error {
+	config := open.Config{Endpoint: endpoint}
+	for _, s := range a.settingSources() {
+		config = open.From(config, func(name string) string {
+			if name == settingToken || identity.IsVariable(name) {
+				return ""
+			}
+			return s.lookup(name)
+		})
+	}
+	s, err := httpapi.Login(ctx, httpapi.ClientOptions{Endpoint: endpoint, UserAgent: "pouncet/" + version,
+		CACertFile: config.CACertFile, ClientCertFile: config.ClientCertFile, ClientKeyFile: config.ClientKeyFile,
+		Identity: &httpapi.Identity{Trust: trust, Fetch: fetch}})
+	if err != nil {
+		return err
+	}
+	a.sessionEnds = s.ExpiresAt
+	return a.login(ctx, endpoint, s.Token)
+}
