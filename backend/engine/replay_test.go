@@ -90,8 +90,8 @@ func TestAnIdempotencyKeyBelongsToItsValues(t *testing.T) {
 	}
 }
 
-// TestAnIdempotencyKeyDoesNotOutliveItsValues repeats a set after its secret was deleted. The old outcome would say that
-// a value was written, and it would be lost.
+// TestAnIdempotencyKeyDoesNotOutliveItsValues repeats a set after its secret was deleted. The old outcome would say
+// that a value was written, and it would be lost.
 func TestAnIdempotencyKeyDoesNotOutliveItsValues(t *testing.T) {
 	in := backend.Change{Op: backend.OpDelete, Kind: backend.KindSecret, Project: project, Environment: "dev", Name: "a"}
 	purged := in

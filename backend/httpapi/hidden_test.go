@@ -62,8 +62,10 @@ func TestHiddenIsAsMissing(t *testing.T) {
 func (p *places) tryAll(role backend.Role, token string) {
 	for path, operations := range p.schema["paths"].(map[string]any) {
 		post, ok := operations.(map[string]any)["post"].(map[string]any)
-		if !ok {
-			continue // without a body, nothing can be named
+		if !ok || path == "/v1/login" {
+			// Without a body, nothing can be named. A login has no token yet, and its refusals have one text: see
+			// TestHostileTokensAreRefused in package oidc.
+			continue
 		}
 		body := p.resolved(dig(post, "requestBody", "content", "application/json", "schema"))
 		switch fields := p.strings(body, nil); {
