@@ -46,6 +46,7 @@ func TestScanListsReferences(t *testing.T) {
 			expr.Target{Kind: backend.KindSecret, Scope: "app/x", Name: "m", Field: "q"}, true),
 		ref(7, 3, last, "get_value", expr.Target{Kind: backend.KindScopedValue, Name: "w"}, false),
 	}
+	want[4].IsPath = true
 	got := d.References()
 	for i := range max(len(got), len(want)) {
 		if i >= len(got) || i >= len(want) || !reflect.DeepEqual(got[i], want[i]) {

@@ -153,6 +153,9 @@ func (p *Project) lookup(r expr.Reference, environment, scope string) result {
 		path = backend.JoinPath(e.Link.Field, r.Field)
 	}
 	p.checkField(&found, subject, path)
+	if found.rule == Unchecked && r.IsPath { // files for Mage name all fields so, and few of their values have a type
+		found.rule, found.messageStart, found.messageEnd = "", "", ""
+	}
 	if found.rule != MissingField {
 		checkVersion(&found, subject, r.Version)
 	}

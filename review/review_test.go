@@ -45,6 +45,7 @@ func TestFindings(t *testing.T) {
 		{"path of json_value",
 			"a: \"{{ json_value(json_value(get_secret_value('db', field='y'), 'x'), '[0]') | default('') }}\"",
 			[]string{`POUNCET013 it is unknown whether secret "db" has field "y.x[0]" in dev, prod: it has no type`}},
+		{"path of json_value alone", "a: \"{{ json_value(get_secret_value('db'), 'x') }}\"", nil},
 		{"path in another text", "a: \"{{ json_value(get_secret_value('db') | b64decode, 'x') }}\"", nil},
 		{"nested default", "a: \"{{ get_secret_value('db2', default=get_secret_value('db')) }}\"",
 			[]string{`POUNCET010 secret "db2" does not exist in dev, prod; the default is used`}},

@@ -51,6 +51,7 @@ func (e *Expression) References() []Reference {
 		case *entry:
 			r := n.target
 			if path := paths[n]; path != "" {
+				r.IsPath = r.Field == ""
 				r.Field = backend.JoinPath(r.Field, path)
 			}
 			r.HasDefault = n.fallback != nil || hasDefault
@@ -122,6 +123,7 @@ type Reference struct {
 	Call string // the name of the call; "pouncet" for a URI
 	Target
 	HasDefault bool // a missing entry is replaced by a default
+	IsPath     bool // the Field is the path of json_value, and the whole value is resolved
 }
 
 // CallURI is the Call of a reference that is a URI.
