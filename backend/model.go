@@ -66,7 +66,7 @@ func (k Kind) Command() string {
 // InProject reports whether objects of a kind belong to a project.
 func (k Kind) InProject() bool {
 	switch k {
-	case KindProject, KindToken, KindRole, KindGroup, KindBinding:
+	case KindProject, KindToken, KindRole, KindGroup, KindBinding, KindTrust:
 		return false
 	}
 	return true

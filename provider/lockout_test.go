@@ -29,6 +29,13 @@ resource "pouncet_role_binding" "other" {
 }
 `
 
+// knownBy is a binding with which a token that may bind in the project knows a group, while another binding of the
+// group is replaced.
+func knownBy(group string) backend.Change {
+	return backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: "known-" + group, Grant: &backend.Grant{
+		Role: "planner", To: "group:" + group, Where: backend.Where{Project: backend.DefaultProject}}}
+}
+
 // A plan that takes the rights from the token that makes it warns, and another plan does not.
 func TestPlanWarnsOfLostRights(t *testing.T) {
 	b := acctest.New(t)
@@ -37,7 +44,8 @@ func TestPlanWarnsOfLostRights(t *testing.T) {
 	b.Apply(backend.Change{Op: backend.OpCreate, Kind: backend.KindToken, Name: "lead", Role: &none, TokenHash: hash,
 		Principal: &workload},
 		backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "leads", Members: []string{"token:lead"}},
-		backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "others", Members: []string{}})
+		backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "others", Members: []string{}},
+		knownBy("leads"), knownBy("others"))
 	handler, admin := acctest.Serve(t, b.Path)
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)

@@ -152,9 +152,9 @@ func (n *accessNames) where(w backend.Where) (backend.Where, error) {
 	return w, nil
 }
 
-// accessObjects lists roles, groups, bindings or trusts. A binding is shown to who may bind at all its places. To a caller
-// who may not bind everywhere, a group is shown if such a binding is for it, with the members that it knows. Trusts are
-// shown to who may list tokens.
+// accessObjects lists roles, groups, bindings or trusts. A binding is shown to who may bind at all its places. To a
+// caller who may not bind everywhere, a group is shown if such a binding is for it, with the members that it knows.
+// Trusts are shown to who may list tokens.
 func (l listing) accessObjects() (backend.Page, error) {
 	if l.q.Deleted {
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).

@@ -26,7 +26,7 @@ func (r *run) principalID(to string, orGroup bool) (string, error) {
 	}
 	return "", backend.Errorf(backend.CodeInvalid, "%s is not a valid principal", backend.Quote(to)).
 		WithHint(`write "token:", "group:" or "trust:", and a name or id; "/" and a subject can follow that of a trust`).
-		At("grant.to")
+		At("grant")
 }
 
 // groupID returns the principal of a group. A name must be one that the caller may know. An id cannot be guessed: the

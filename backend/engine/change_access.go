@@ -17,8 +17,8 @@ import (
 // groups, projects and environments by id, so that a rename changes no right, and an object that is created under the
 // name of a deleted one gets none.
 
-// accessRows are the roles, groups, bindings and trusts by kind, as a transaction sees them. They are those that count: it
-// fails if one was removed or put back outside Pouncet, and leaves out those that cannot be trusted.
+// accessRows are the roles, groups, bindings and trusts by kind, as a transaction sees them. They are those that count:
+// it fails if one was removed or put back outside Pouncet, and leaves out those that cannot be trusted.
 func (r *run) accessRows(kind backend.Kind) ([]store.Object, error) {
 	return r.tx.Objects(r.ctx, store.Filter{Kind: kind, Project: stored.DeploymentKey})
 }

@@ -78,7 +78,7 @@ func (r *run) checkSeesOutcomes() error {
 // seesOutcome reports whether the caller may see an object where it was when an outcome was made.
 func (r *run) seesOutcome(o backend.Object) (bool, error) {
 	switch o.Kind {
-	case backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding:
+	case backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding, backend.KindTrust:
 		return r.access.MaySome(backend.RightBind, backend.Place{}), nil
 	case backend.KindProject:
 		return r.access.seesProject(o.ID), nil

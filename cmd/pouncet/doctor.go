@@ -169,7 +169,7 @@ func (a *app) rights(ctx context.Context, s backend.Service, held bool) ([]backe
 	if a.project != "" {
 		return nil, nil
 	}
-	for _, kind := range []backend.Kind{backend.KindRole, backend.KindGroup, backend.KindBinding} {
+	for _, kind := range []backend.Kind{backend.KindRole, backend.KindGroup, backend.KindBinding, backend.KindTrust} {
 		rows, err := backend.ListAll(ctx, s, backend.Query{Kind: kind, Held: held})
 		if errors.Is(err, backend.ErrDenied) {
 			return nil, nil
