@@ -251,7 +251,13 @@ func (l listing) draftChanges(in *project) (backend.Page, error) {
 // all drafts can have 800 MB, so a list without a draft does not read them all to find out that one is missing.
 func (l listing) drafts(in *project) ([]store.Object, error) {
 	if l.q.Draft == "" {
-		return l.tx.Objects(l.ctx, store.Filter{Kind: backend.KindDraft, Project: in.row.ID})
+		drafts, err := l.tx.Objects(l.ctx, store.Filter{Kind: backend.KindDraft, Project: in.row.ID})
+		for _, d := range drafts {
+			if d.Untrusted != nil { // its changes would be listed under another name
+				return nil, d.Untrusted
+			}
+		}
+		return drafts, err
 	}
 	draft, err := draftByName(l.ctx, l.tx, in, l.q.Draft)
 	if err == nil {
