@@ -1217,16 +1217,14 @@ resource "pouncet_scoped_value" "l" {
 			w.has("dev", "typed", "2")
 			w.has("dev", "l", "4", "--value")
 			w.holdsNothing()
-			if parallelism > 1 {
-				return // a value that links by a literal name can come between the deletion of the secret and its creation
-			}
-			// The secret moves to another environment, and a new value links to it there.
+			// The secret moves to another environment, and a new value links to it there. With a literal name, the value could
+			// come between the deletion of the secret and its creation.
 			moved := strings.ReplaceAll(secretNamed("s", "s", "5"), "_ENV", "_dev")
 			w.config(replaced + strings.ReplaceAll(moved, `"ENV"`, `"prod"`) + `
 resource "pouncet_scoped_value" "moved" {
   environment = "prod"
   name        = "moved"
-  from_secret = { name = "s" }
+  from_secret = { name = pouncet_secret.s_dev.name }
 }
 `)
 			w.converges(parallelism)
