@@ -361,7 +361,7 @@ func TestEveryFieldOfAChangeIsCompared(t *testing.T) {
 		"Usages": []backend.Usage{{}}, "TokenHash": []byte("x"), "ExpiresAt": &now, "Op": backend.OpSet, "Note": &other,
 		"Edition": &no, "Incarnation": &no, "FromVersion": &other, "With": &backend.VersionOf{},
 		"Tags": map[string]int64{"stable": 1}, "Rights": []backend.Right{backend.RightSee}, "Members": []string{"token:t"},
-		"Grant": &backend.Grant{Role: "viewer"}, "SourceRanges": []string{"10.0.0.0/8"},
+		"Grant": &backend.Grant{Role: "viewer"}, "SourceRanges": []string{"10.0.0.0/8"}, "Trust": &backend.Trust{},
 	}
 	for _, o := range []backend.Object{objects[0], typed[0], typed[1]} {
 		base := backend.Change{Op: backend.OpUpdate, Kind: o.Kind, ID: o.ID}
