@@ -106,6 +106,13 @@ func (t Trust) check() *Error {
 			return Errorf(CodeInvalid, "the keys are not a JSON Web Key Set").
 				WithHint(`write {"keys": [...]}, as the issuer publishes them at its jwks_uri`)
 		}
+		for _, key := range set.Keys {
+			var private struct{ D, K json.RawMessage } // RFC 7518, section 6: what only the issuer may know
+			if json.Unmarshal(key, &private) != nil || private.D != nil || private.K != nil {
+				return Errorf(CodeInvalid, "a key of the set is not public").
+					WithHint("give the public keys, as the issuer publishes them at its jwks_uri")
+			}
+		}
 	}
 	for _, text := range []string{t.Audience, t.SubjectClaim()} {
 		if err := checkClaimText(text); err != nil {

@@ -32,9 +32,9 @@ func (r *run) accessMember(c backend.Change, id string) (m member, err error) {
 	if err != nil {
 		return m, err
 	}
-	rows, err := r.accessRows(c.Kind)
-	if err != nil && c.Op != backend.OpDelete {
-		return m, err
+	rows, unfit := r.accessRows(c.Kind)
+	if unfit != nil && c.Op != backend.OpDelete {
+		return m, unfit
 	}
 	m.row, m.exists = named(present, c.ID, c.Name)
 	if m.exists && m.row.Untrusted != nil {
@@ -62,8 +62,10 @@ func (r *run) accessMember(c backend.Change, id string) (m member, err error) {
 	switch {
 	case hidden && creates(c.Op) && c.Kind == backend.KindBinding: // others are refused for want of the right
 		return m, alreadyExists(c.Kind, c.Name, "")
-	case hidden:
+	case hidden || unfit != nil && !m.exists:
 		m.row, m.exists = created, false
+		return m, nil
+	case unfit != nil: // a deletion
 		return m, nil
 	}
 	if m.row, m.exists, m.taken, err = r.orCreated(c, created); err != nil || m.exists {
@@ -136,12 +138,12 @@ func bindingDependents(bindings []store.Object) []backend.Dependent {
 // them.
 func (r *run) letAccessGo(g backend.Grant) error {
 	for _, kind := range []backend.Kind{backend.KindRole, backend.KindGroup} {
-		rows, err := r.accessRows(kind)
+		rows, err := r.anyAccessRows(kind)
 		if err != nil {
 			return err
 		}
 		for _, o := range rows {
-			if !isHeldInUse(o) || g.Role != o.ID && g.To != backend.ToGroup+o.ID {
+			if o.Untrusted != nil || !isHeldInUse(o) || g.Role != o.ID && g.To != backend.ToGroup+o.ID {
 				continue
 			}
 			users, err := r.bindingsOf(o)

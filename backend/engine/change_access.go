@@ -100,6 +100,9 @@ func (r *run) writeAccess(
 		if c.Kind == backend.KindBinding && m.taken && a.Grant == nil {
 			return backend.Outcome{}, errNoGrant(row)
 		}
+		if c.Kind == backend.KindTrust && a.Trust == nil {
+			return backend.Outcome{}, errNoTrust(row)
+		}
 		out, err := r.writeMember(c, m, row, before, a, d)
 		if err == nil && m.taken && before.Grant != nil {
 			err = r.letAccessGo(*before.Grant)
@@ -119,8 +122,7 @@ func (r *run) writeAccess(
 	case c.Kind == backend.KindBinding && a.Grant == nil:
 		return backend.Outcome{}, errNoGrant(row)
 	case c.Kind == backend.KindTrust && a.Trust == nil:
-		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "trust %q trusts nobody", row.Name).
-			WithHint("name the issuer and the audience").At("trust")
+		return backend.Outcome{}, errNoTrust(row)
 	case c.Kind == backend.KindBinding:
 		if err := r.checkNewBinding(*a.Grant, rows, owner(c, a)); err != nil {
 			return backend.Outcome{}, err
@@ -136,6 +138,11 @@ func (r *run) writeAccess(
 func errNoGrant(row store.Object) error {
 	return backend.Errorf(backend.CodeInvalid, "binding %q gives nothing", row.Name).
 		WithHint("say which role it gives, and to whom").At("grant")
+}
+
+func errNoTrust(row store.Object) error {
+	return backend.Errorf(backend.CodeInvalid, "trust %q has no issuer", row.Name).
+		WithHint("name the issuer and the audience").At("trust")
 }
 
 // named returns the row with an id or, if that is "", with a name.

@@ -61,16 +61,16 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 			loginRate.PerSecond).WithHint("try again in %d s", seconds(wait)), seconds(wait))
 		return
 	}
+	in, err := readLogin(w, r) // before it takes a place, because a body can arrive slowly
+	if err != nil {
+		refuse(w, err)
+		return
+	}
 	select {
 	case s.exchanges <- struct{}{}:
 		defer func() { <-s.exchanges }()
 	default:
 		busy(w, backend.Errorf(backend.CodeUnavailable, "the server checks too many identity tokens at once"))
-		return
-	}
-	in, err := readLogin(w, r)
-	if err != nil {
-		refuse(w, err)
 		return
 	}
 	out, who, err := s.options.Login(ctx, in.Trust, in.Token)

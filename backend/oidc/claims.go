@@ -31,17 +31,22 @@ const (
 type claims map[string]json.RawMessage
 
 // payloadOf returns the claims of a token in the compact form (RFC 7515, section 3.1). Its signature is not verified
-// yet.
+// yet. Only the one encoding of each part is accepted: the text of a token says whether it was used before, and
+// decoders ignore line breaks and unused bits.
 func payloadOf(token string) (claims, error) {
 	parts := strings.Split(token, ".")
 	if len(token) > maxToken || len(parts) != 3 {
 		return nil, fmt.Errorf("it is no JSON Web Token of at most %d bytes", maxToken)
 	}
-	text, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return nil, fmt.Errorf("its claims are not base64url")
+	var decoded [3][]byte
+	for i, part := range parts {
+		text, err := base64.RawURLEncoding.DecodeString(part)
+		if err != nil || base64.RawURLEncoding.EncodeToString(text) != part {
+			return nil, fmt.Errorf("it is not in the compact form with unpadded base64url")
+		}
+		decoded[i] = text
 	}
-	return parseClaims(text)
+	return parseClaims(decoded[1])
 }
 
 // parseClaims decodes claims. Two claims whose names differ only in upper and lower case are refused: two parsers could

@@ -112,13 +112,25 @@ func (s *issuer) current(ctx context.Context, other time.Time) (keySet, error) {
 	return s.keySet, nil
 }
 
+// unreadable is the error of an issuer for a caller, who is not known yet, with the reason for the log: answers of
+// the issuer and addresses of the network are not for the caller.
+type unreadable struct {
+	told   *backend.Error
+	reason error
+}
+
+func (e *unreadable) Error() string { return e.told.Error() }
+
+func (e *unreadable) Unwrap() error { return e.told }
+
 func (s *issuer) unavailable() error {
 	err := s.err
 	if err == nil {
 		err = errors.New("they are too old")
 	}
-	return backend.Errorf(backend.CodeUnavailable, "the keys of the issuer %s cannot be read: %w", s.url, err).
-		WithHint("check that this server reaches the issuer; or give its keys to the trust")
+	return &unreadable{backend.Errorf(backend.CodeUnavailable, "the keys of the issuer %s cannot be read", s.url).
+		WithHint("the log of the server says why; check that the server reaches the issuer, or give its keys to the trust"),
+		err}
 }
 
 // fetch asks the issuer for its keys: where they are (OpenID Connect Discovery 1.0, section 4), and then for them.

@@ -32,6 +32,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
+// maxReason is how much of a reason is logged, in bytes: it can hold an answer of the issuer.
+const maxReason = 300
+
 // algorithms are the signatures that are accepted. All of them need a public key.
 var algorithms = []string{gooidc.RS256, gooidc.RS384, gooidc.RS512, gooidc.PS256, gooidc.PS384, gooidc.PS512,
 	gooidc.ES256, gooidc.ES384, gooidc.ES512, gooidc.EdDSA}
@@ -120,7 +123,7 @@ func (l *Logins) accept(ctx context.Context, trust, token string) (candidate, ba
 	for _, c := range candidates {
 		verified, err := l.verify(ctx, c.trust, token)
 		if errors.Is(err, backend.ErrUnavailable) {
-			return candidate{}, nobody, err
+			return candidate{}, nobody, l.withoutReason(ctx, c, err)
 		}
 		if err == nil {
 			if subject, err := verified.subject(c.trust); err == nil {
@@ -157,6 +160,18 @@ func (l *Logins) refuse(ctx context.Context, trust string, reason error) error {
 		backend.OriginFrom(ctx).Address)
 	return backend.Errorf(backend.CodeUnauthenticated, "the identity token is not accepted").
 		WithHint("the log of the server says why; compare the token with the trust: pouncet trust show NAME")
+}
+
+// withoutReason logs why the keys of an issuer cannot be read, and returns the error for the caller.
+func (l *Logins) withoutReason(ctx context.Context, c candidate, err error) error {
+	var u *unreadable
+	if !errors.As(err, &u) {
+		return err
+	}
+	reason := u.reason.Error()
+	l.options.Log.WarnContext(ctx, "keys of an issuer cannot be read", "trust", c.row.Name, "issuer", c.trust.Issuer,
+		"reason", strings.ToValidUTF8(reason[:min(len(reason), maxReason)], ""))
+	return u.told
 }
 
 // candidates returns the trusts in an issuer that may accept a token.

@@ -5,7 +5,9 @@ package oidc_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -112,6 +114,43 @@ func TestAnotherFormOfTheSignatureIsTheSameToken(t *testing.T) {
 		t.Fatal("the signature is the same")
 	}
 	f.refusedBecause("mirrored", f.login(0, "github", other), "it was used before")
+}
+
+// The text of a token has other forms, which decoders accept: with line breaks, with bits that nobody reads, and as JSON.
+func TestAnotherFormOfTheTextIsRefused(t *testing.T) {
+	f := newFixture(t, sqlite)
+	f.trust("github", nil)
+	token := f.token(nil)
+	parts := strings.Split(token, ".")
+	asJSON := fmt.Sprintf(`{"payload":%q,"protected":%q,"signature":%q,"x":".%s.x"}`, parts[1], parts[0], parts[2], parts[1])
+	f.mustLogin(0, "github", token)
+	for name, other := range map[string]string{
+		"a blank in the header":      " " + token,
+		"a line break in the header": parts[0][:4] + "\n" + token[4:],
+		"a line break in the claims": parts[0] + "." + parts[1][:4] + "\r\n" + parts[1][4:] + "." + parts[2],
+		"a line break at the end":    token + "\n",
+		"padding":                    parts[0] + "." + parts[1] + "=." + parts[2],
+		"JSON":                       asJSON,
+	} {
+		f.refusedBecause(name, f.login(0, "github", other), "it is not in the compact form")
+	}
+	for i := range parts {
+		changed := slices.Clone(parts)
+		changed[i] = otherBits(parts[i])
+		if changed[i] != parts[i] {
+			f.refusedBecause("other bits", f.login(0, "github", strings.Join(changed, ".")), "it is not in the compact form")
+		}
+	}
+}
+
+// otherBits returns base64 that decodes to the same bytes, if the last character has bits that nobody reads.
+func otherBits(part string) string {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+	last := strings.IndexByte(alphabet, part[len(part)-1])
+	if len(part)%4 == 0 {
+		return part
+	}
+	return part[:len(part)-1] + alphabet[last^1:][:1]
 }
 
 func TestKeysAreRotated(t *testing.T) {
