@@ -116,13 +116,15 @@ func TestAnotherFormOfTheSignatureIsTheSameToken(t *testing.T) {
 	f.refusedBecause("mirrored", f.login(0, "github", other), "it was used before")
 }
 
-// The text of a token has other forms, which decoders accept: with line breaks, with bits that nobody reads, and as JSON.
+// The text of a token has other forms, which decoders accept: with line breaks, with bits that nobody reads, and as
+// JSON.
 func TestAnotherFormOfTheTextIsRefused(t *testing.T) {
 	f := newFixture(t, sqlite)
 	f.trust("github", nil)
 	token := f.token(nil)
 	parts := strings.Split(token, ".")
-	asJSON := fmt.Sprintf(`{"payload":%q,"protected":%q,"signature":%q,"x":".%s.x"}`, parts[1], parts[0], parts[2], parts[1])
+	asJSON := fmt.Sprintf(`{"payload":%q,"protected":%q,"signature":%q,"x":".%s.x"}`, parts[1], parts[0], parts[2],
+		parts[1])
 	f.mustLogin(0, "github", token)
 	for name, other := range map[string]string{
 		"a blank in the header":      " " + token,

@@ -158,6 +158,39 @@ func TestRightsThatWerePutBackGiveNothing(t *testing.T) {
 	}
 }
 
+// Two bindings were deleted and put back. Each can be deleted again by its id, although the other one is still there.
+// The check of the storage then lists what is left, for an owner who accepts it.
+func TestRightsThatWerePutBackCanBeDeletedOneByOne(t *testing.T) {
+	w := newRightsWorld(t)
+	defer func() { w.stop(t) }()
+	w.change(t, backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: "second", Grant: &backend.Grant{
+		Role: "viewer", To: "group:group", Where: backend.Where{Project: backend.DefaultProject}}})
+	kept := filepath.Join(t.TempDir(), "kept.db")
+	w.forge(t, fmt.Sprintf("ATTACH '%s' AS kept; CREATE TABLE kept.object AS SELECT * FROM object WHERE kind = 'binding'",
+		kept))
+	page, err := w.parts.Engine.Query(ownAdmin(t), backend.Query{Kind: backend.KindBinding})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := make([]backend.Change, len(page.Objects))
+	for i, o := range page.Objects {
+		again[i] = backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, ID: o.ID}
+	}
+	w.change(t, again...)
+	w.forge(t, fmt.Sprintf("ATTACH '%s' AS kept; INSERT INTO object SELECT * FROM kept.object", kept))
+	for _, c := range again {
+		w.change(t, c)
+	}
+	if err := w.sees(t); err == nil {
+		t.Error("the right is valid again")
+	}
+	for _, f := range w.verify(t) {
+		if strings.Contains(f.Detail, "binding") {
+			t.Errorf("after they were deleted again, accepting the state gives the rights of %s", f.Detail)
+		}
+	}
+}
+
 // TestForgedRightsCanBeDeleted changes or adds rows that give rights. They give nothing, the other rows count, the
 // health reports them, and they can be deleted by their id.
 func TestForgedRightsCanBeDeleted(t *testing.T) {

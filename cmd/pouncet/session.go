@@ -87,7 +87,7 @@ func (a *app) loginCommand() *cobra.Command {
 		if err := a.addProfile(); err != nil {
 			return err
 		}
-		endpoint, from := a.endpointAndSource()
+		endpoint, _ := a.setting(settingEndpoint)
 		switch {
 		case endpoint == "":
 			return usage(c, "an endpoint is required").withHint("set --endpoint to the URL of the server")
@@ -102,11 +102,6 @@ func (a *app) loginCommand() *cobra.Command {
 			fetch, err := with.source(c, a)
 			if err != nil {
 				return err
-			}
-			if fetch != nil && from.isFile {
-				return backend.Errorf(backend.CodeUnauthenticated, "the endpoint %s is from %s, and an identity token does not go "+
-					"to an endpoint from a file", endpoint, from.origin(settingEndpoint)).
-					WithHint("if you trust this server, set --endpoint %s", endpoint)
 			}
 			if fetch != nil {
 				return a.loginWithIdentity(c.Context(), endpoint, with.trust, fetch)

@@ -131,16 +131,6 @@ func (a *app) setting(variable string) (value, origin string) {
 	return "", ""
 }
 
-// endpointAndSource returns the endpoint and what names it.
-func (a *app) endpointAndSource() (string, settingSource) {
-	for _, s := range a.settingSources() {
-		if value := s.lookup(settingEndpoint); value != "" {
-			return value, s
-		}
-	}
-	return "", settingSource{}
-}
-
 // projectName returns the project of an object that is given by its name. An
 // id needs no project: settings do not say where an object with an id is.
 func (a *app) projectName() string {
