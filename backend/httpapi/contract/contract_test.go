@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pb33f/libopenapi"
 	"github.com/pb33f/libopenapi-validator/schema_validation"
@@ -77,12 +78,23 @@ func start(t *testing.T, wrap func(http.Handler) http.Handler) *server {
 	health := httpapi.NewHealth(t.Context(), parts.Problems, func(_, _ []error) {})
 	handler := httpapi.NewServer(service, logins.Authenticate, httpapi.Options{Allow: access.Allow,
 		Refused: service.Refused, Remembered: logins.Remembered, Begin: parts.Begin, Ready: health.Ready,
-		Problems: health.Problems})
+		Problems: health.Problems, Login: exchange})
 	s.watcher = watch(t, wrap(handler))
 	running := httptest.NewServer(s.watcher)
 	t.Cleanup(running.Close)
 	s.url = running.URL
 	return s
+}
+
+// identityToken is the identity token that lets a caller in.
+const identityToken = "header.claims.signature"
+
+func exchange(_ context.Context, trust, token string) (httpapi.LoginSession, backend.Principal, error) {
+	if token != identityToken {
+		return httpapi.LoginSession{}, backend.Principal{}, backend.Errorf(backend.CodeUnauthenticated, "not accepted")
+	}
+	return httpapi.LoginSession{Token: "pncs_x", ExpiresAt: time.Now(), Principal: trust + "/x", Kind: backend.Workload},
+		backend.Principal{ID: trust + "/x", Name: trust + "/x"}, nil
 }
 
 func asItIs(h http.Handler) http.Handler { return h }
@@ -142,6 +154,7 @@ var valid = map[string]string{
 	"/v1/resolve":     `{"common":{"kind":"secret","project":"default"},"refs":[{"environment":"dev","name":"a"}]}`,
 	"/v1/resolve-one": `{"project":"default","environment":"dev","name":"a"}`,
 	"/v1/value":       `{"project":"default","environment":"dev","name":"a"}`,
+	"/v1/login":       `{"trust":"t","token":"` + identityToken + `"}`,
 	"/v1/apply":       `{"changes":[{"op":"set","kind":"environment","project":"default","name":"dev"}],"dry_run":true}`,
 }
 
@@ -177,8 +190,13 @@ func TestRequestsOfEveryOperation(t *testing.T) {
 			}
 			want(200, body, "Authorization", admin, "Pouncet-Wire-Version", "1", "Traceparent",
 				"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
-			want(401, body)
-			want(401, body, "Authorization", "Bearer wrong")
+			if path == "/v1/login" { // it needs no other token
+				want(200, body)
+				want(401, strings.Replace(body, identityToken, "other", 1))
+			} else {
+				want(401, body)
+				want(401, body, "Authorization", "Bearer wrong")
+			}
 			want(400, body, "Authorization", admin, "Pouncet-Wire-Version", "2")
 			want(400, body, "Authorization", admin, "Content-Type", "text/plain")
 			want(400, `{`, "Authorization", admin)
@@ -246,7 +264,8 @@ func TestEveryStatusIsDocumented(t *testing.T) {
 		backend.CodeUnauthenticated, backend.CodeUnavailable, backend.CodeKeyUnusable, backend.CodeStorageFull,
 		backend.CodeCorrupt, backend.CodeInternal}
 	failing := &failing{}
-	o := httpapi.Options{Ready: failing.ready, RateLimit: httpapi.RateLimit{PerSecond: 1000, Burst: 1000}}
+	o := httpapi.Options{Ready: failing.ready, Login: failing.exchange,
+		RateLimit: httpapi.RateLimit{PerSecond: 1000, Burst: 1000}}
 	w := watch(t, httpapi.NewServer(failing, failing.login, o))
 	o.RateLimit = httpapi.RateLimit{PerSecond: 0.001, Burst: 1}
 	limited := httpapi.NewServer(failing, failing.login, o)
@@ -275,6 +294,9 @@ func TestEveryStatusIsDocumented(t *testing.T) {
 		for range 2 {
 			s.send(t, http.MethodPost, path, valid[path], "Authorization", "Bearer x")
 		}
+	}
+	for range 150 { // the logins of one address have another limit
+		s.send(t, http.MethodPost, "/v1/login", valid["/v1/login"])
 	}
 	s.passes(t)
 	for path, item := range s.model.Paths.PathItems.FromOldest() {
@@ -309,6 +331,11 @@ func (f *failing) ready(context.Context) error { return f.err() }
 
 func (f *failing) login(context.Context, string) (backend.Principal, error) {
 	return backend.Principal{ID: "id", Name: "test", Role: backend.RoleAdmin}, nil
+}
+
+func (f *failing) exchange(ctx context.Context, trust, _ string) (httpapi.LoginSession, backend.Principal, error) {
+	s, who, _ := exchange(ctx, trust, identityToken)
+	return s, who, f.err()
 }
 
 func (f *failing) Query(context.Context, backend.Query) (backend.Page, error) {
