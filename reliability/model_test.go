@@ -5,6 +5,7 @@ package reliability
 import (
 	"fmt"
 	"hash/maphash"
+	"slices"
 	"strings"
 
 	"github.com/anishathalye/porcupine"
@@ -18,7 +19,7 @@ const groupSize = 2
 // groupState is what Pouncet holds of a group. It never changes: a step makes a new one.
 type groupState struct {
 	secrets [groupSize]secretState
-	applied string // a line for each idempotency key that was used: the key and the outcome
+	applied string // a line for each idempotency key that was used: see appliedLine
 }
 
 // secretState is a secret. Its zero value is one that does not exist.
@@ -107,7 +108,10 @@ func (s *secretState) hasID(id string) bool {
 
 // apply checks the outcome of a set.
 func (s groupState) apply(asked request, told answer) (bool, groupState) {
-	if outcome, done := s.outcomeOf(asked.key); done {
+	if outcome, outlived, done := s.outcomeOf(asked.key); done {
+		if outlived {
+			return told.unknown || told.refused == backend.CodeConflict, s
+		}
 		return told.unknown || told.refused == "" && sameOutcome(outcome, told.results), s
 	}
 	next := s
@@ -135,10 +139,43 @@ func (s groupState) apply(asked request, told answer) (bool, groupState) {
 			results[i].id = r.id
 		}
 	}
+	for _, c := range asked.changes {
+		if c.op == backend.OpDelete {
+			next.applied = outlivedBy(next.applied, c.secret)
+		}
+	}
 	if asked.key != "" {
-		next.applied += asked.key + " " + outcomeText(results) + "\n"
+		next.applied += appliedLine(asked, results)
 	}
 	return true, next
+}
+
+// appliedLine says what a set with a key has done: the key, the outcome, and the secrets that got a value.
+func appliedLine(asked request, results []result) string {
+	line := asked.key + " " + outcomeText(results)
+	for _, c := range asked.changes {
+		if c.op != backend.OpDelete {
+			line += fmt.Sprint(" ", c.secret)
+		}
+	}
+	return line + "\n"
+}
+
+// outlived is in the line of a key if a secret that got a value was deleted since. The set is then refused, because
+// nobody can compare its value any more.
+const outlived = "outlived"
+
+// outlivedBy marks the keys with which a secret got a value.
+func outlivedBy(applied string, secret int) string {
+	var out strings.Builder
+	for line := range strings.Lines(applied) {
+		fields := strings.Fields(line)
+		if slices.Contains(fields[2:], fmt.Sprint(secret)) {
+			fields = append(fields[:2:2], outlived)
+		}
+		out.WriteString(strings.Join(fields, " ") + "\n")
+	}
+	return out.String()
 }
 
 // tells reports whether the id that a change was told fits the secret after the whole set.
@@ -185,14 +222,14 @@ func outcomeText(results []result) string {
 func sameOutcome(outcome string, results []result) bool { return outcome == outcomeText(results) }
 
 // outcomeOf returns the outcome of a set that was applied before.
-func (s groupState) outcomeOf(key string) (string, bool) {
+func (s groupState) outcomeOf(key string) (outcome string, isOutlived, done bool) {
 	if key == "" {
-		return "", false
+		return "", false, false
 	}
 	for line := range strings.Lines(s.applied) {
-		if name, outcome, _ := strings.Cut(strings.TrimSpace(line), " "); name == key {
-			return outcome, true
+		if fields := strings.Fields(line); fields[0] == key {
+			return fields[1], slices.Contains(fields, outlived), true
 		}
 	}
-	return "", false
+	return "", false, false
 }

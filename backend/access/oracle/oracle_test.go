@@ -153,7 +153,7 @@ var mutants = []struct{ file, from, to string }{
 	{"decide.go", `w.Scope != "" && w.Scope != p.Scope`, `false`},
 	{"decide.go", `w.Environment == "" && p.Protected`, `false`},
 	{"decide.go", `w.Environment != "" && w.Environment != p.Environment`, `false`},
-	{"decide.go", `return w.Names == "" || matches(w.Names, p.Name)`, `return true`},
+	{"decide.go", `return w.Names == "" || Matches(w.Names, p.Name)`, `return true`},
 	{"decide.go", `case g.Everywhere:
 		return true
 	case w.Project`, `case w.Project`},
