@@ -78,8 +78,8 @@ func (r *run) revocable(t store.Token) (exists bool, err error) {
 	if exists, err = r.knowsToken(t); err != nil || !exists {
 		return false, err
 	}
-	denied := backend.Errorf(backend.CodeDenied, "permission denied: token %s is not one that you made, or it has rights "+
-		"that you may not give", backend.Quote(t.Name)).
+	denied := backend.Errorf(backend.CodeDenied, "permission denied: to delete token %s, you must have made it, and be "+
+		"able to give all its rights", backend.Quote(t.Name)).
 		WithHint("delete its bindings that you may change, or use a token with role %q", backend.RoleAdmin)
 	if !r.madeToken(t) || t.Role != backend.RoleNone {
 		return true, denied

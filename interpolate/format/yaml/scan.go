@@ -141,7 +141,7 @@ func (f *file) scanView(v view, delimiters format.Delimiters) error {
 }
 
 // noteComments notes where the comments of a template begin and end which are at the beginning or the end of a scalar
-// without quotes. It returns false if there are none. The tool removes them, so they are no part of the value.
+// without quotes. It returns false without one. The tool removes them, so they are no part of the value.
 func (f *file) noteComments(removed map[int]int) (found bool) {
 	if !f.src.RemovesComments {
 		return false
