@@ -74,7 +74,7 @@ func (d *Document) remainingText(regions []format.Region, texts map[int]format.E
 }
 
 // ownTexts returns the edits that replace the literal expressions, by the offsets of their regions, and with defaults
-// also those that replace references by their default. It is nil if there are none.
+// also those that replace references by their default. It is nil without them.
 func (d *Document) ownTexts(defaults bool) map[int]format.Edit {
 	var out map[int]format.Edit
 	for i := range d.references {

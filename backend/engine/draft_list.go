@@ -248,7 +248,7 @@ func (l listing) draftChanges(in *project) (backend.Page, error) {
 }
 
 // drafts returns the drafts whose changes are listed. A draft that the query selects must be complete. The changes of
-// all drafts can have 800 MB, so a list without a draft does not read them all to find a missing one.
+// all drafts can have 800 MB. So a list without a draft reads one page of them, and cannot notice that one is missing.
 func (l listing) drafts(in *project) ([]store.Object, error) {
 	if l.q.Draft == "" {
 		drafts, err := l.tx.Objects(l.ctx, store.Filter{Kind: backend.KindDraft, Project: in.row.ID})

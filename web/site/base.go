@@ -74,7 +74,7 @@ func (q *Request) URL(p string) string { return within(partOf(q.R), p) }
 // next returns the path and the query in the field next, if they are those of a page, without the part of a session.
 func next(r *http.Request) string { return pageAt(r.FormValue("next")) }
 
-// pageAt returns the path and the query of a page, or Root if the address is not one of the dashboard.
+// pageAt returns the path and the query of a page, or Root for an address outside the dashboard.
 func pageAt(address string) string {
 	u, err := url.Parse(address)
 	if err != nil || u.IsAbs() || u.Host != "" || u.User != nil || strings.Contains(address, `\`) {
