@@ -132,7 +132,7 @@ var accessGiveCases = []accessCase{
 		missing := lead.refused(backend.ErrNotFound, revoke("missing"))
 		equal(lead, "answer", strings.Replace(show(lead.refused(backend.ErrNotFound, revoke("hidden"))), "hidden", "missing",
 			1), show(missing))
-		lead.mentions(lead.refused(backend.ErrDenied, revoke("bound")), "not one that you made")
+		lead.mentions(lead.refused(backend.ErrDenied, revoke("bound")), "you must have made it")
 		lead.refused(backend.ErrDenied, revoke("lead"))
 		f.must(give("more", grant("runtime", "prod", ""), "ci"))
 		lead.refused(backend.ErrDenied, revoke("ci"))
