@@ -79,23 +79,20 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 	if err := r.checkNewToken(tokens); err != nil {
 		return backend.Outcome{}, err
 	}
+	expires, err := r.expiryOfNewToken(c, tokens)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
 	principal := principalOf(*c.Role)
 	if c.Principal != nil {
 		principal = *c.Principal
 	}
 	t := store.Token{
 		ID: id, Name: c.Name, Role: *c.Role, Principal: principal, Hash: c.TokenHash,
-		Attributes: r.attributesOfNewToken(c), Revision: 1, CreatedAt: r.now,
-		ExpiresAt: r.now.AddDate(0, 0, backend.DefaultTokenDays),
+		Attributes: r.attributesOfNewToken(c), Revision: 1, CreatedAt: r.now, ExpiresAt: expires,
 	}
 	if c.Description != nil {
 		t.Description = *c.Description
-	}
-	if c.ExpiresAt != nil {
-		t.ExpiresAt = c.ExpiresAt.UTC()
-		if !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(r.now) {
-			return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "the token would already be expired").At("expires_at")
-		}
 	}
 	return backend.Outcome{Action: backend.ActionCreate, Object: tokenObject(t)}, r.tx.InsertToken(r.ctx, t)
 }
@@ -125,6 +122,9 @@ func (r *run) allowToken(c backend.Change) error {
 	}
 	if !may {
 		return r.access.denied(backend.RightBind, string(c.Op), "tokens", nil, backend.Place{})
+	}
+	if creates(c.Op) && r.access.principal.Trust != "" {
+		return errSessionMakesToken()
 	}
 	if c.Role == nil {
 		return nil

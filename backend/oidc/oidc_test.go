@@ -16,6 +16,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
+	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/oidc/oidctest"
 )
 
@@ -272,6 +274,40 @@ func TestBindingsOfOneSubject(t *testing.T) {
 		f.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "team",
 			Members: []string{"trust:staff/bob@acme.example.com"}}, bound("team", "group:team"))
 		f.works(f.mustLogin(1, "", person("bob@acme.example.com", true)))
+	})
+}
+
+// A token would outlive the session, and the rights of its trust.
+func TestASessionCreatesNoTokens(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		for _, kind := range backend.PrincipalKinds {
+			name := string(kind)
+			f.trust(name, func(t *backend.Trust) {
+				t.Principal, t.Claims = kind, map[string]string{"sub": "repo:" + name}
+			})
+			lead := bound(name+"-lead", backend.ToTrust+name)
+			lead.Grant.Role = "admin"
+			f.must(lead)
+			session := f.mustLogin(0, name, f.issuer.Token(audience, "repo:"+name, nil))
+			c, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: f.servers[0].URL, Token: session, RetryMax: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, hash := access.NewToken()
+			role, soon := backend.RoleNone, f.clock().Add(time.Minute)
+			for _, expires := range []*time.Time{nil, {}, &soon} {
+				for _, dry := range []bool{true, false} {
+					out, err := c.Apply(t.Context(), backend.ChangeSet{DryRun: dry, Changes: []backend.Change{{Op: backend.OpCreate,
+						Kind: backend.KindToken, Name: "kept", Role: &role, TokenHash: hash, ExpiresAt: expires}}})
+					if dry && len(out) == 1 {
+						err = out[0].Err
+					}
+					if !errors.Is(err, backend.ErrDenied) || !strings.Contains(err.Error(), "a session cannot create tokens") {
+						t.Errorf("%s, dry run %v: %v", kind, dry, err)
+					}
+				}
+			}
+		}
 	})
 }
 

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 )
 
 // tokenOf creates a token without rights. The hash belongs to no token that somebody has.
@@ -44,6 +46,47 @@ var accessGiveCases = []accessCase{
 		lead.must(changes...)
 		lead.mentions(lead.refused(backend.ErrQuota, tokenOf("next")), "200", "that you made")
 		f.must(tokenOf("next"))
+	}},
+	{"a token makes none that is valid for longer, or from more networks", func(f *accessFixture) {
+		f.filled()
+		limited := func(name string, expires *time.Time, networks ...string) (backend.Change, string) {
+			token, hash := access.NewToken()
+			c := tokenOf(name)
+			c.TokenHash, c.ExpiresAt, c.SourceRanges = hash, expires, networks
+			return c, token
+		}
+		end := time.Now().UTC().Add(48 * time.Hour).Truncate(time.Second)
+		for _, kind := range backend.PrincipalKinds {
+			name := string(kind)
+			c, token := limited(name, &end, "127.0.0.0/8", "::1")
+			c.Principal = &kind
+			g := grant("admin", "dev", "")
+			g.To = "token:" + name
+			f.must(c, binding(name, g))
+			maker := &fixture{T: f.T, Service: f.as(token)}
+
+			later, never, sooner := end.Add(time.Second), time.Time{}, end.Add(-time.Hour)
+			for _, wrong := range []*time.Time{&later, &never} {
+				c, _ := limited(name+"-child", wrong, "127.0.0.0/8")
+				maker.mentions(maker.refused(backend.ErrDenied, c), "valid for longer than yours")
+			}
+			for _, wrong := range [][]string{nil, {"10.0.0.0/8"}, {"126.0.0.0/7"}, {"127.0.0.1", "10.0.0.1"}, {"::/0"},
+				{"0.0.0.0/0"}} {
+				c, _ := limited(name+"-child", &sooner, wrong...)
+				maker.refused(backend.ErrDenied, c)
+			}
+			c, token = limited(name+"-child", nil, "127.0.0.1", "::1")
+			g.To = "token:" + c.Name
+			out := maker.must(c, binding(c.Name, g))
+			equal(maker, "expiry", out[0].Object.ExpiresAt.Equal(end), true)
+			child := &fixture{T: f.T, Service: f.as(token)}
+			c, _ = limited(name+"-grandchild", &sooner, "127.0.0.0/8")
+			child.refused(backend.ErrDenied, c)
+			c.SourceRanges = []string{"127.0.0.1"}
+			child.must(c)
+		}
+		c, _ := limited("free", &time.Time{})
+		f.must(c) // an admin makes tokens for others
 	}},
 	{"no binding gives the same as another one", func(f *accessFixture) {
 		f.filled()

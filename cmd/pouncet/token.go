@@ -58,7 +58,9 @@ A token is for a person or for a workload, which is a program such as a pipeline
 a service or Terraform. Only a workload gets the values of restricted secrets.
 
 A token expires after 90 days, unless --expires or --no-expiry says otherwise.
-With --from, it can be used only from the given networks.`,
+With --from, it can be used only from the given networks. If you may not bind
+everywhere, the new token cannot be valid for longer than yours, or from other
+networks.`,
 		Example: `  pouncet token create --role runtime --name pipelines > token
   pouncet token create --role admin --for workload --name terraform > token
   pouncet token create --bind runtime@shop/prod --name nightly > token
