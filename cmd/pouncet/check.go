@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -123,12 +124,26 @@ func (a *app) check(
 		if err := f.readCatalog(ctx, a, sources); err != nil {
 			return err
 		}
+		if err := f.requireEnvironment(sources); err != nil {
+			return err
+		}
 	}
 	if err := then(ctx, sources); err != nil {
 		return err
 	}
 	findings := append(review.Check(sources, f.options), review.LiteralNames(sources)...)
 	return f.finish(a, titleCheck, files.Count(), sources, findings)
+}
+
+// requireEnvironment returns an error if there are references and the project has no environment to check them for.
+func (f *findingFlags) requireEnvironment(sources []*review.Source) error {
+	hasReference := func(s *review.Source) bool { return len(s.References) > 0 }
+	if len(f.options.Environments) > 0 || !slices.ContainsFunc(sources, hasReference) {
+		return nil
+	}
+	return backend.Errorf(backend.CodeNotFound, "project %s has no environment, so no reference can be checked",
+		backend.Quote(f.options.Defaults.Project)).
+		WithHint("create an environment with pouncet env set, or choose another project with --project")
 }
 
 // writeManifest writes the metadata of the project, and of the projects that

@@ -30,6 +30,7 @@ type sourceReader struct {
 	sources []renderSource
 	folders bool // an argument is a folder
 	skipped skippedFiles
+	empty   emptyPaths
 
 	problems interpolate.Problems // the files that cannot be read
 }
@@ -56,6 +57,9 @@ func (a *app) readSources(
 	}
 	a.reportSkipped(&r.skipped)
 	if err := r.allProblems(); err != nil {
+		return nil, err
+	}
+	if err := r.empty.refuse(c, len(r.sources)); err != nil {
 		return nil, err
 	}
 	return r.sources, r.checkDestination()
@@ -93,11 +97,6 @@ func (r *sourceReader) readPath(path string) error {
 	r.problems = append(r.problems, problems...)
 	if info.IsDir() {
 		r.folders = true
-		if len(names)+len(problems) == 0 {
-			return backend.Errorf(backend.CodeInvalid,
-				"folder %s contains no YAML, JSON, TOML, INI, XML, HCL, properties or .env file", path).
-				WithHint("name each file if the files have other extensions")
-		}
 	}
 	for _, name := range names {
 		if err := r.readFile(name, path, info.IsDir()); err != nil {
@@ -111,6 +110,7 @@ func (r *sourceReader) readPath(path string) error {
 func (r *sourceReader) rules(folder bool) fileset.Rules {
 	rules := r.formats.rules
 	rules.Output, rules.Skipped, rules.NotIgnored = r.to.folder, r.skipped.add, r.skipped.addFolder
+	rules.Empty = r.empty.add
 	if folder && r.to.stream {
 		rules.Selects = func(name string) bool {
 			return interpolate.IsConfigurationFile(name) && interpolate.FormatOf(name) == interpolate.FormatYAML

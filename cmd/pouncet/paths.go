@@ -39,12 +39,17 @@ func (a *app) listFiles(c *cobra.Command, r review.Reader, args []string) (revie
 	}
 	paths := slices.DeleteFunc(slices.Clone(args), func(p string) bool { return p == interpolate.StandardInput })
 	var skipped skippedFiles
-	r.Rules.Skipped, r.Rules.NotIgnored = skipped.add, skipped.addFolder
+	var empty emptyPaths
+	r.Rules.Skipped, r.Rules.NotIgnored, r.Rules.Empty = skipped.add, skipped.addFolder, empty.add
 	files, err := r.ListFiles(c.Context(), paths)
 	a.reportSkipped(&skipped)
-	if err != nil || len(paths) == len(args) {
+	if err != nil {
 		return files, err
 	}
+	if len(paths) == len(args) {
+		return files, a.reportEmpty(c, empty, len(files.Names)+len(files.Problems))
+	}
+	_ = a.reportEmpty(c, empty, 1) // standard input is read
 	data, err := a.readInput(c)
 	files.Input = &interpolate.File{Name: interpolate.StandardInput, Data: data}
 	return files, err

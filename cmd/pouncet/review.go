@@ -15,6 +15,7 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 	"github.com/pouncet/terraform-provider-pouncet/review"
+	"github.com/pouncet/terraform-provider-pouncet/review/fileset"
 )
 
 func (a *app) reviewCommand() *cobra.Command {
@@ -92,7 +93,7 @@ func (a *app) review(c *cobra.Command, f *findingFlags, revision, planFile strin
 	if err := checkPaths(c, remaining); err != nil {
 		return err
 	}
-	files, err := reader.ListFiles(ctx, remaining)
+	files, err := a.listChanged(c, reader, remaining, base, planFile != "")
 	if err != nil {
 		return err
 	}
@@ -117,6 +118,28 @@ func (a *app) review(c *cobra.Command, f *findingFlags, revision, planFile strin
 	}
 	findings = append(findings, review.NewFindings(review.Check(base.Sources, after), review.Check(changed, after))...)
 	return f.finish(a, titleReview, len(files.Names), sources, findings)
+}
+
+// listChanged returns the files that paths select in the working folder. It is an error if they select none, neither
+// here nor in the revision, unless there is a plan to review.
+func (a *app) listChanged(
+	c *cobra.Command, r review.Reader, paths []string, base *review.Revision, plan bool,
+) (review.Files, error) {
+	var empty emptyPaths
+	r.Rules.Empty = func(e fileset.Empty) {
+		if !existedIn(base, e.Path) {
+			empty.add(e)
+		}
+	}
+	files, err := r.ListFiles(c.Context(), paths)
+	if err != nil {
+		return files, err
+	}
+	selected := files.Count() + len(files.Problems) + len(base.Files)
+	if plan {
+		selected++
+	}
+	return files, a.reportEmpty(c, empty, selected)
 }
 
 // readPlan reads a Terraform plan. Without a file the plan is empty.
@@ -166,7 +189,7 @@ func remainingPaths(paths []string, base *review.Revision) []string {
 func existedIn(base *review.Revision, path string) bool {
 	name := filepath.ToSlash(path)
 	for _, file := range base.Files {
-		if file == name || strings.HasPrefix(file, name+"/") {
+		if file == name || name == "." || strings.HasPrefix(file, name+"/") {
 			return true
 		}
 	}

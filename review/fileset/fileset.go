@@ -51,8 +51,19 @@ type Rules struct {
 	// the reason. Nothing is ignored there.
 	NotIgnored func(folder, reason string)
 
+	// Empty, if it is set, is called for each path that selects no file and has no problem.
+	Empty func(Empty)
+
 	// Ignored says that files which git ignores are selected too.
 	Ignored bool
+}
+
+// Empty is a path that selects no file.
+type Empty struct {
+	Path     string
+	File     bool   // Path is a file, which a pattern of Exclude matches
+	Excluded string // the first file or folder that a pattern of Exclude leaves out, or ""
+	Ignored  string // the first file or folder that git ignores, or ""
 }
 
 // ValidPattern reports whether a pattern of Exclude is well-formed.
@@ -93,6 +104,7 @@ func (r Rules) Walk(ctx context.Context, root string) (files []string, problems 
 	case err != nil:
 		return nil, nil, backend.Errorf(backend.CodeInvalid, "reading %s: %w", backend.Quote(root), err)
 	case r.excludesNamed(root):
+		r.reportEmpty(Empty{Path: root, File: !info.IsDir(), Excluded: filepath.Clean(root)})
 		return nil, nil, nil
 	case !info.IsDir() && !info.Mode().IsRegular():
 		return nil, nil, backend.Errorf(backend.CodeInvalid, "reading %s: it is not a regular file", backend.Quote(root))
@@ -107,6 +119,7 @@ func (r Rules) Walk(ctx context.Context, root string) (files []string, problems 
 	if linked, err := os.Lstat(root); err == nil && linked.Mode()&fs.ModeSymlink != 0 {
 		start = root + string(filepath.Separator) // WalkDir does not follow a link
 	}
+	empty := Empty{Path: root}
 	err = filepath.WalkDir(start, func(name string, d fs.DirEntry, err error) error {
 		clean := filepath.Clean(name)
 		switch {
@@ -116,6 +129,7 @@ func (r Rules) Walk(ctx context.Context, root string) (files []string, problems 
 		case name == start:
 			return ctx.Err()
 		case isOwnFolder(d.Name()) && d.IsDir(), r.excludes(clean), ignored[clean], r.isOutput(clean):
+			empty.leftOut(clean, r.excludes(clean), ignored[clean])
 			if d.IsDir() {
 				return filepath.SkipDir
 			}
@@ -127,7 +141,26 @@ func (r Rules) Walk(ctx context.Context, root string) (files []string, problems 
 		}
 		return nil
 	})
+	if err == nil && len(files)+len(problems) == 0 {
+		r.reportEmpty(empty)
+	}
 	return files, problems, err
+}
+
+// leftOut notes why a file or folder is not selected.
+func (e *Empty) leftOut(name string, excluded, ignored bool) {
+	switch {
+	case excluded && e.Excluded == "":
+		e.Excluded = name
+	case ignored && e.Ignored == "":
+		e.Ignored = name
+	}
+}
+
+func (r Rules) reportEmpty(e Empty) {
+	if r.Empty != nil {
+		r.Empty(e)
+	}
 }
 
 // Below reports whether List would select a file of a git revision: one of paths is the file, or a folder above it. All
