@@ -39,8 +39,10 @@ func (p Principal) Recipient() string {
 	return ToToken + p.ID
 }
 
-// Origin returns the id that p shares with the tokens that it makes, and with those that they make.
-func (p Principal) Origin() string { return cmp.Or(p.MadeBy, p.ID, p.Name) }
+// Budget names whose limits p uses up: those of its trust, or of the token that is the first of those that made one
+// another. Somebody who can push a branch chooses the subject of a pipeline, and a token can make others, so limits of
+// a subject or of a single token could be multiplied.
+func (p Principal) Budget() string { return cmp.Or(p.Trust, p.MadeBy, p.ID, p.Name) }
 
 // PrincipalKind says who acts.
 type PrincipalKind string

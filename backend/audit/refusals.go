@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,8 +38,9 @@ func refused(err error) bool {
 //
 // A request without a valid token is only counted. Keep writes one record a minute for each address, which counts an
 // IPv6 network (/64) as one address. The first 20 refusals of a principal in a minute have a record each, and Keep
-// writes one for the others. Beyond 100 addresses or principals in a minute, Keep writes one record for the others
-// together. So callers without a token cause at most 101 records a minute.
+// writes one for the others. Principals with one budget, such as the subjects of a trust, count as one. Beyond 100
+// addresses or principals in a minute, Keep writes one record for the others together. So callers without a token cause
+// at most 101 records a minute.
 func (l *Log) Refused(ctx context.Context, verb backend.Verb, err error) {
 	if refused(err) {
 		l.recordFailure(ctx, string(verb), err, func() *parts { return &parts{} })
@@ -121,13 +123,13 @@ func (l *Log) recordCount(ctx context.Context, c *count) error {
 type refusals struct {
 	mu         sync.Mutex
 	logins     map[string]*count // by address
-	principals map[string]*count // by id
+	principals map[string]*count // by budget
 }
 
 // count counts the refusals of one caller.
 type count struct {
 	isLogin   bool              // requests without a valid token
-	key       string            // the address, the id of the principal, or otherCallers
+	key       string            // the address, the budget of the principal, or otherCallers
 	principal backend.Principal // unless it is otherCallers
 	recorded  int               // refusals that have a record each
 	n         int               // the other ones
@@ -141,6 +143,20 @@ func (c *count) add(n int, since time.Time) {
 	c.n += n
 }
 
+// by notes a principal of the count. If there were others, the count is that of their trust, or of the token that is
+// the first of those that made one another, which has no name here.
+func (c *count) by(p backend.Principal) {
+	if c.principal.ID == "" || c.principal == p {
+		c.principal = p
+		return
+	}
+	name := c.key
+	if p.Trust != "" {
+		name, _, _ = strings.Cut(p.Name, "/")
+	}
+	c.principal = backend.Principal{ID: c.key, Name: name, Role: p.Role, Kind: p.Kind, Trust: p.Trust, MadeBy: p.MadeBy}
+}
+
 // login counts a request without a valid token.
 func (r *refusals) login(address string, now time.Time) {
 	r.mu.Lock()
@@ -152,8 +168,8 @@ func (r *refusals) login(address string, now time.Time) {
 func (r *refusals) first(p backend.Principal, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.of(false, p.ID)
-	c.principal = p
+	c := r.of(false, p.Budget())
+	c.by(p)
 	if c.recorded < maxRefusals {
 		c.recorded++
 		return true
@@ -166,8 +182,8 @@ func (r *refusals) first(p backend.Principal, now time.Time) bool {
 func (r *refusals) again(p backend.Principal, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	c := r.of(false, p.ID)
-	c.principal = p
+	c := r.of(false, p.Budget())
+	c.by(p)
 	c.add(1, now)
 }
 
@@ -213,7 +229,7 @@ func (r *refusals) keep(counts []*count) {
 	defer r.mu.Unlock()
 	for _, kept := range counts {
 		c := r.of(kept.isLogin, kept.key)
-		c.principal = kept.principal
+		c.by(kept.principal)
 		c.add(kept.n, kept.since)
 	}
 }

@@ -258,6 +258,37 @@ func TestRefusalsNeedBoundedSpace(t *testing.T) {
 	})
 }
 
+// The subjects of a trust, and tokens that made one another, cause as many records as one token.
+func TestRefusalsOfOneBudgetAreCountedTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &sink{}
+		log := guarded(&service{}, s)
+		go log.Keep(t.Context(), func(err error) { t.Error(err) })
+		for n := range 50 {
+			for _, p := range []backend.Principal{
+				{ID: fmt.Sprint("T/", n), Name: fmt.Sprint("ci/", n), Trust: "T", Role: backend.RoleNone},
+				{ID: fmt.Sprint("made", n), Name: fmt.Sprint("made", n), MadeBy: "first", Role: backend.RoleNone},
+			} {
+				log.Refused(backend.WithPrincipal(t.Context(), p), backend.VerbResolve, backend.ErrDenied)
+			}
+		}
+		if len(s.all()) != 2*20 {
+			t.Errorf("%d refusals have a record each, want 40", len(s.all()))
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		counts := s.all()[min(40, len(s.all())):]
+		if len(counts) != 2 {
+			t.Fatalf("%d counts, want 2", len(counts))
+		}
+		for i, want := range []string{"ci", "first"} {
+			if c := counts[i]; c.Principal != want || !strings.Contains(string(c.Detail), `"count":30}`) {
+				t.Errorf("the count is of %q: %s; want %q", c.Principal, c.Detail, want)
+			}
+		}
+	})
+}
+
 func TestCountsWaitForAFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &sink{refuse: true}

@@ -63,7 +63,7 @@ func (r *run) knowsToken(t store.Token) (bool, error) {
 
 // madeToken reports whether the caller, or another token of its origin, made a token.
 func (r *run) madeToken(t store.Token) bool {
-	return madeBy(t) != "" && madeBy(t) == r.access.principal.Origin()
+	return madeBy(t) != "" && madeBy(t) == r.access.principal.Budget()
 }
 
 // revocable reports whether the caller may delete a token. Otherwise the token does not exist, or the caller is

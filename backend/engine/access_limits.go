@@ -62,7 +62,7 @@ func errReserved(what string, most int) error {
 func (r *run) checkNewToken(tokens []store.Token) error {
 	made := 0
 	for _, t := range tokens {
-		if madeBy(t) == r.access.principal.Origin() {
+		if madeBy(t) == r.access.principal.Budget() {
 			made++
 		}
 	}

@@ -201,7 +201,7 @@ type tokenAttributes struct {
 func (r *run) attributesOfNewToken(c backend.Change) []byte {
 	a := tokenAttributes{SourceRanges: backend.SourceRanges(c.SourceRanges)}
 	if !r.access.Everywhere(backend.RightBind) {
-		a.MadeBy = r.access.principal.Origin()
+		a.MadeBy = r.access.principal.Budget()
 	}
 	text, err := json.Marshal(a)
 	if err != nil {

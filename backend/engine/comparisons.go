@@ -14,7 +14,7 @@ import (
 // The answer to a change tells whether the given value equals the stored one. For a principal that may not have the
 // stored value, each answer is a guess. The wrong guesses of a day are counted, for each principal and secret, unless
 // the set is committed: then the guess has replaced the value. Those of a token are counted with those of the tokens
-// that it made. Beyond the limit, the engine does not compare. It
+// that it made, and those of all subjects of a trust together. Beyond the limit, the engine does not compare. It
 // answers as if the values differed, and sets Unchecked in the outcome of a dry run.
 
 // DefaultMaxDifferences is the default of Options.MaxDifferences.
@@ -56,8 +56,9 @@ func (g *guesses) hasAll() bool {
 	return g.caller.Kind == backend.Workload && slices.Contains(rights, backend.RightResolve)
 }
 
-// principal is whose guesses are counted together: a token cannot make others to guess more.
-func (g *guesses) principal() string { return g.caller.Origin() }
+// principal is whose guesses are counted together: a token cannot make others, or a trust have other subjects, to guess
+// more.
+func (g *guesses) principal() string { return g.caller.Budget() }
 
 func (g *guesses) key(object string) store.ComparisonKey {
 	return store.ComparisonKey{Day: g.day, Principal: g.principal(), Object: object}

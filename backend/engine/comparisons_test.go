@@ -96,6 +96,20 @@ func (g *guesser) want(ctx context.Context, name, value, want string) {
 	}
 }
 
+// Somebody who can push a branch chooses the subject, and so could guess without a limit.
+func TestSubjectsOfATrustShareTheirGuesses(t *testing.T) {
+	g := newGuesser(t)
+	subject := func(trust, name string) context.Context {
+		return backend.WithPrincipal(t.Context(), backend.Principal{ID: trust + "/" + name, Name: "ci/" + name, Trust: trust,
+			Role: backend.RolePlanner, Kind: backend.Workload})
+	}
+	for i := range guessesPerDay {
+		g.want(subject("t1", fmt.Sprint("branch-", i)), "masked", fmt.Sprint(i), "update")
+	}
+	g.want(subject("t1", "branch-new"), "masked", "hunter2", "refused")
+	g.want(subject("t2", "branch-new"), "masked", "wrong", "update")
+}
+
 func TestWrongGuessesAreLimited(t *testing.T) {
 	planner := as(backend.RolePlanner, backend.Person)
 	person := as(backend.RoleAdmin, backend.Person)

@@ -65,7 +65,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 		b.err = backend.Errorf(backend.CodeTooLarge, "the request has more than %d bytes", maxRequestBytes).
 			WithHint("send several smaller requests")
 	case b.read > smallBody && own > maxCallerBytes:
-		b.err = backend.Errorf(backend.CodeUnavailable, "token %q sends too many large requests at once", b.caller.name).
+		b.err = backend.Errorf(backend.CodeUnavailable, "%s sends too many large requests at once", b.caller.label).
 			WithHint("try again in a second")
 	case b.read > smallBody && total > maxInFlightBytes:
 		b.err = backend.Errorf(backend.CodeUnavailable, "the server reads too many large requests at once").

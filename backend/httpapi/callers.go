@@ -21,7 +21,8 @@ const (
 	maxLargeMemory = 2*backend.MaxOutcomeBytes + 3*maxRequestBytes // the largest call, 128 MiB
 )
 
-// callers knows the principals whose requests the server reads or serves, so that one cannot use everything.
+// callers knows the principals whose requests the server reads or serves, so that one cannot use everything. Principals
+// with one budget count as one.
 type callers struct {
 	most         int // requests of one principal
 	mu           sync.Mutex
@@ -30,10 +31,10 @@ type callers struct {
 	small, large *semaphore.Weighted
 }
 
-// caller is a principal with at least one request.
+// caller is a principal with at least one request, or several with one budget.
 type caller struct {
 	all          *callers
-	id, name     string
+	id, label    string
 	requests     int
 	inFlight     atomic.Int64
 	small, large *semaphore.Weighted
@@ -48,11 +49,12 @@ func newCallers(most int) *callers {
 func (a *callers) enter(p backend.Principal) *caller {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c := a.of[p.ID]
+	id := p.Budget()
+	c := a.of[id]
 	if c == nil {
-		c = &caller{all: a, id: p.ID, name: p.Name, small: semaphore.NewWeighted(maxSmallMemory / 2),
+		c = &caller{all: a, id: id, label: p.Label(), small: semaphore.NewWeighted(maxSmallMemory / 2),
 			large: semaphore.NewWeighted(maxLargeMemory / 2)}
-		a.of[p.ID] = c
+		a.of[id] = c
 	}
 	if c.requests >= a.most {
 		return nil

@@ -309,15 +309,15 @@ func handle[In weigher, Out any](s *server, to route, verb func(context.Context,
 			s.deny(ctx, w, r, to.verb, err)
 			return
 		}
-		if wait := s.rates.wait(principal.ID, time.Now()); wait > 0 {
+		if wait := s.rates.wait(principal.Budget(), time.Now()); wait > 0 {
 			because(w, refusedRateLimited)
-			tryLater(w, backend.Errorf(backend.CodeUnavailable, "token %q has more than %v requests per second", principal.Name,
+			tryLater(w, backend.Errorf(backend.CodeUnavailable, "%s has more than %v requests per second", principal.Label(),
 				s.options.RateLimit.PerSecond).WithHint("try again in %d s", seconds(wait)), seconds(wait))
 			return
 		}
 		caller := s.callers.enter(principal)
 		if caller == nil {
-			busy(w, backend.Errorf(backend.CodeUnavailable, "token %q has too many requests at once", principal.Name))
+			busy(w, backend.Errorf(backend.CodeUnavailable, "%s has too many requests at once", principal.Label()))
 			return
 		}
 		defer caller.leave()
