@@ -154,7 +154,7 @@ func load(b *testing.B, s server, token string, clients int, send func(n int) ca
 	start := time.Now()
 	for w := range clients {
 		wg.Go(func() {
-			for n := w * 1000; time.Since(start) < serverTime; n++ {
+			for n := w * serverSecrets / clients; time.Since(start) < serverTime; n++ {
 				c := send(n)
 				answer, err := post(client, s.base, token, c)
 				if err == nil {

@@ -13,7 +13,7 @@ import (
 )
 
 // A store can read the states of projects, and entries, with the first statements of a transaction, if it knows them
-// before: see store.WithProjects and store.WithPlaces. The functions here guess them. A wrong guess costs time only.
+// before: see store.WithProjects, store.WithPlaces and store.WithStatesOnly. The functions here guess them. A wrong guess costs time only.
 
 // homes remembers the ids of projects, by what calls named them or by the id of an entry.
 type homes struct {
@@ -76,9 +76,27 @@ func (e *Engine) withPlaces(ctx context.Context, changes []backend.Change) conte
 	return store.WithPlaces(ctx, places...)
 }
 
-// withProjectsRead names the projects of references.
-func (e *Engine) withProjectsRead(ctx context.Context, refs []backend.Ref) context.Context {
-	return e.withProjects(ctx, len(refs), func(i int) string { return refs[i].Project })
+// withRead names the projects of references, and says whether their rows are probably in memory.
+func (e *Engine) withRead(ctx context.Context, refs []backend.Ref) context.Context {
+	ctx = e.withProjects(ctx, len(refs), func(i int) string { return refs[i].Project })
+	if e.probablyCached(refs) {
+		ctx = store.WithStatesOnly(ctx)
+	}
+	return ctx
+}
+
+// probablyCached reports whether the rows of all references are in memory, be they out of date or not.
+func (e *Engine) probablyCached(refs []backend.Ref) bool {
+	if len(refs) >= prefetchMinimum {
+		return false
+	}
+	for _, ref := range refs {
+		p := e.projects.latest(ref.Project)
+		if p == nil || !e.matches.has(p.row.ID, ref) {
+			return false
+		}
+	}
+	return true
 }
 
 // maxNamedProjects limits the projects that a call names.

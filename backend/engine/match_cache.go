@@ -48,6 +48,18 @@ func (c *matchCache) get(project string, contents []byte, r backend.Ref) (match,
 	return m, ok
 }
 
+// has reports whether the rows of a reference are there, with any contents of its project.
+func (c *matchCache) has(project string, r backend.Ref) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.projects[project]
+	if p == nil {
+		return false
+	}
+	_, ok := p.matches[matchKey(r)]
+	return ok
+}
+
 func (c *matchCache) put(project string, contents []byte, r backend.Ref, m match) {
 	m.version = store.Version{}
 	size := 4*rowBytes + len(m.entry.Object.Attributes) + len(m.entry.Current.Sealed) + len(m.link.Object.Attributes) +

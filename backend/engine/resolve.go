@@ -18,13 +18,18 @@ func (e *Engine) Resolve(ctx context.Context, refs []backend.Ref) ([]backend.Res
 			backend.MaxRefs).
 			WithHint("resolve them in several calls")
 	}
-	r := &resolver{engine: e, now: e.now(), refs: refs, matches: make([]match, len(refs)),
-		projects: map[string]*projectResult{}, prefetcher: e.startPrefetch(len(refs)), contents: map[string][]byte{}}
-	err := e.store.View(e.withProjectsRead(ctx, refs), func(tx store.Tx) error { return r.read(ctx, tx) })
-	r.prefetched = r.prefetcher.finish()
+	prefetcher := e.startPrefetch(len(refs))
+	var r *resolver
+	err := e.store.View(e.withRead(ctx, refs), func(tx store.Tx) error { // it may run again: see store.WithStatesOnly
+		r = &resolver{engine: e, now: e.now(), refs: refs, matches: make([]match, len(refs)),
+			projects: map[string]*projectResult{}, prefetcher: prefetcher, contents: map[string][]byte{}}
+		return r.read(ctx, tx)
+	})
+	prefetched := prefetcher.finish()
 	if err != nil {
 		return nil, err
 	}
+	r.prefetched = prefetched
 	// The rows are read first, so that no transaction waits for the KMS.
 	keys := newKeyset(e.keys)
 	out := r.open(ctx, keys)

@@ -138,3 +138,16 @@ func (r *tracer) TraceBatchStart(ctx context.Context, _ *pgx.Conn, d pgx.TraceBa
 func (*tracer) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
 
 func (*tracer) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+// OnStateRead sets what runs before each statement that reads states for several views.
+func OnStateRead(s *Store, f func()) { s.states.onRead = f }
+
+// WaitingForStates reports whether a view waits for the next such statement, and with how many names of states.
+func WaitingForStates(s *Store) int {
+	s.states.mu.Lock()
+	defer s.states.mu.Unlock()
+	if s.states.next == nil {
+		return 0
+	}
+	return len(s.states.next.names)
+}

@@ -69,6 +69,7 @@ type Store struct {
 	commits    backend.CommitCount
 	views      *pgxpool.Pool
 	changes    *pgxpool.Pool // of changes and records, so that they do not wait for views
+	states     stateReads
 	reads      *ReadLog
 	close      func()
 	closed     atomic.Bool
@@ -124,7 +125,7 @@ func newStore(ctx context.Context, address string, known schema) (*Store, error)
 	s := &Store{name: databaseName(config.ConnConfig), target: parameter(address, "target_session_attrs"), schema: known}
 	s.timeout.Store(int64(statementTimeout))
 	s.queue.Begin, s.queue.Ended = s.beginChanges, s.translate
-	s.reads = newReadLog(s)
+	s.states.store, s.reads = s, newReadLog(s)
 	s.followTimeline(config)
 	changes := config.Copy()
 	if config.MaxConns = maxConns(address); config.MaxConns == 0 {

@@ -88,11 +88,10 @@ func (s *Store) checkTimeline(read int64) error {
 	return nil
 }
 
-// relyOn notes that a call has read from a connection to a primary. What it reads from a replica is confirmed
+// relyOn notes that a call has read from a primary with this timeline. What it reads from a replica is confirmed
 // otherwise: see store.Call.Decide.
-func relyOn(ctx context.Context, c *pgx.Conn) {
-	call, timeline := store.CallOf(ctx), connTimeline(c)
-	if call != nil && timeline > 0 {
+func relyOn(ctx context.Context, timeline int64) {
+	if call := store.CallOf(ctx); call != nil && timeline > 0 {
 		call.RelyOn(timeline)
 	}
 }

@@ -32,13 +32,18 @@ const (
 		"FROM deployment LEFT JOIN sealed_state ON name = ANY($1::text[])"
 )
 
-// queueStates adds the statement that reads the states that nearly every transaction reads. A transaction does not
-// begin in a database that another one has replaced, or that only newer programs can use.
-func (s *Store) queueStates(ctx context.Context, b *pgx.Batch, into map[string][]byte) {
+// statesOf names the states that nearly every transaction of a call reads.
+func statesOf(ctx context.Context) []string {
 	names := []string{store.GenerationState, store.ContentsState}
 	for _, id := range store.ProjectsOf(ctx) {
 		names = append(names, store.ProjectPrefix+id)
 	}
+	return names
+}
+
+// queueStates adds the statement that reads states. A transaction does not begin in a database that another one has
+// replaced, or that only newer programs can use.
+func (s *Store) queueStates(b *pgx.Batch, names []string, into map[string][]byte) {
 	b.Queue(selectStates, names).Query(func(rows pgx.Rows) error {
 		for _, name := range names {
 			into[name] = nil
@@ -59,48 +64,6 @@ func (s *Store) queueStates(ctx context.Context, b *pgx.Batch, into map[string][
 		}
 		return s.checkOldest(0, oldest)
 	})
-}
-
-// View implements store.Store. BEGIN and the statement that reads the states are sent together.
-func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
-	return s.view(ctx, func(t *tx, b *pgx.Batch) {
-		t.read = map[string][]byte{}
-		s.queueStates(ctx, b, t.read)
-	}, f)
-}
-
-// view runs f in a read transaction. more adds statements to BEGIN.
-func (s *Store) view(ctx context.Context, more func(*tx, *pgx.Batch), f func(store.Tx) error) error {
-	t := &tx{store: s}
-	c, err := begin(ctx, s.views, func() *pgx.Batch {
-		b := &pgx.Batch{}
-		b.Queue(beginView)
-		more(t, b)
-		return b
-	})
-	if err != nil {
-		return s.beginError(ctx, err)
-	}
-	t.conn = c.Conn()
-	relyOn(ctx, t.conn)
-	read := connTimeline(t.conn)
-	defer func() { // also when f panics
-		t.ended = true
-		go s.endView(c) // the caller need not wait for it
-	}()
-	if err := f(t); err != nil {
-		return err
-	}
-	return s.checkTimeline(read)
-}
-
-func (s *Store) endView(c *pgxpool.Conn) {
-	ctx, cancel := s.uninterrupted(context.Background())
-	defer cancel()
-	if _, err := c.Exec(ctx, "ROLLBACK"); err != nil {
-		_ = c.Conn().Close(ctx) // the pool drops a closed connection
-	}
-	c.Release()
 }
 
 // begin begins a transaction with the first statements that make returns. A connection that was idle may have been
@@ -168,7 +131,7 @@ func (s *Store) beginChanges(ctx context.Context) (queue.Transaction, error) {
 		b := &pgx.Batch{}
 		b.Queue(beginChange)
 		b.Queue("SELECT " + changeLock)
-		s.queueStates(ctx, b, states.known)
+		s.queueStates(b, statesOf(ctx), states.known)
 		queueLogs(b, slices.Concat(store.ProjectsOf(ctx), []string{""}), logs)
 		ahead.queue(b, store.PlacesOf(ctx))
 		return b

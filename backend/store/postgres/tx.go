@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -16,11 +17,14 @@ import (
 // tx is a transaction on one connection. One goroutine uses it at a time.
 type tx struct {
 	store    *Store
-	conn     *pgx.Conn
+	conn     *pgx.Conn // nil before begin
 	writable bool
 	ended    bool
 	// read holds the states that a View has read at its start.
-	read map[string][]byte
+	read   map[string][]byte
+	pooled *pgxpool.Conn // conn, of a View
+	// begin begins the transaction of a View that has read only states so far.
+	begin func(context.Context) error
 	// states are those of the transaction, and written those that this function has written.
 	states  *batchStates
 	written map[string][]byte
@@ -228,6 +232,11 @@ func (t *tx) queryWritten(ctx context.Context, text string, args []any, scan fun
 }
 
 func (t *tx) run(ctx context.Context, text string, args []any, scan func(pgx.Rows) error) error {
+	if t.conn == nil {
+		if t.broken = t.begin(ctx); t.broken != nil {
+			return t.broken
+		}
+	}
 	limited, cancel := t.statement(ctx)
 	defer cancel()
 	if len(t.queued) > 0 {
