@@ -24,12 +24,20 @@ func (f *filter) accepts(m *match) bool {
 	case m.rule.assignment:
 		return f.isCredential(m)
 	}
+	if m.rule.constant() && !continues(f.text, m.start+len(m.whole)) {
+		return false // the beginning of a token alone, as in a file of rules
+	}
 	// The pattern says already what it is, unless it also matches any commit, or any field of a variable s.
 	least := prefilterScore
 	if strings.HasPrefix(m.secret, "s.") {
 		least = 2 * prefilterScore
 	}
 	return !isDigest(m.secret) && f.isRandom(m.secret, least)
+}
+
+// continues reports whether a token goes on at an index of a text.
+func continues(text string, at int) bool {
+	return at < len(text) && (isWordByte(text[at]) || strings.IndexByte("+/=-", text[at]) >= 0)
 }
 
 // isRandom reports whether a value looks random. A value in base64 is what it stands for.

@@ -41,12 +41,21 @@ type Scanner struct {
 	unfiltered bool
 }
 
+// ownRules are for tokens of which Gitleaks has no rule, in the form of its configuration.
+const ownRules = `
+[[rules]]
+id = "docker-access-token"
+regex = '\b(dckr_[po]at_[\w-]{27,40})(?:[\x60\x27"\s;]|\\[nr]|$)'
+entropy = 3
+keywords = ["dckr_"]
+`
+
 var _ review.Scanner = (*Scanner)(nil)
 
 // New returns a scanner. A scanner compiles a rule when a text needs it first, so
 // use one scanner for many texts.
 func New() (*Scanner, error) {
-	rules, err := parseRules([]byte(config.DefaultConfig))
+	rules, err := parseRules([]byte(config.DefaultConfig + ownRules))
 	if err != nil {
 		return nil, err
 	}
@@ -59,8 +68,8 @@ func (s *Scanner) Unfiltered() *Scanner {
 }
 
 // Scan implements review.Scanner.
-func (s *Scanner) Scan(_ string, data []byte) []review.Leak {
-	if len(data) > MaxBytes {
+func (s *Scanner) Scan(name string, data []byte) []review.Leak {
+	if len(data) > MaxBytes || strings.HasSuffix(name, "gitleaks.toml") { // Gitleaks does not scan its rules either
 		return nil
 	}
 	data = withoutReferences(data)
@@ -88,7 +97,7 @@ func (s *Scanner) matches(data []byte) []match {
 	if s.unfiltered {
 		return withoutGeneric(s.rules.scan(string(data), []span{{0, len(data), true}}))
 	}
-	text, parts := s.shape.parts(data)
+	text, parts := s.shape.parts(withXMLNames(data))
 	if len(parts) == 0 {
 		return nil
 	}

@@ -193,6 +193,12 @@ func (s *ruleSet) apply(r *rule, around *lines, part span, line int, found []mat
 	return found
 }
 
+// constant reports whether the rule matches one text only: the part that all tokens of a type begin with.
+func (r *rule) constant() bool {
+	_, complete := r.pattern().LiteralPrefix()
+	return complete
+}
+
 // secret returns the secret part of a match. It applies the pattern to the match alone, as Gitleaks does, although the
 // match may depend on the text around it.
 func (r *rule) secret(match string) string {
