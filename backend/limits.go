@@ -9,6 +9,8 @@ const (
 	MaxChanges = 10_000 // changes in one Apply
 	MaxUsages  = 20_000 // usages in one Apply, and of one source
 
+	MaxUsageFileBytes = 4 << 20 // of the file names of the usages in one Apply
+
 	MaxListedEntries = 20_000 // entries in a list of KindEntry, before its search
 	MaxSearchBytes   = 256    // of the search text of one
 	MaxCountedUses   = 100    // uses that it counts of one entry

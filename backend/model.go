@@ -3,6 +3,7 @@
 package backend
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -239,6 +240,14 @@ type Usage struct {
 	File        string `json:"file,omitempty"` // within the source
 	Line        int    `json:"line,omitempty"` // from 1, as is Column
 	Column      int    `json:"column,omitempty"`
+}
+
+// CompareUsages orders objects of KindUsage by the name that they refer to, and by their position.
+func CompareUsages(a, b Object) int {
+	x, y := cmp.Or(a.Usage, &Usage{}), cmp.Or(b.Usage, &Usage{})
+	return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(string(x.Kind), string(y.Kind)),
+		strings.Compare(x.File, y.File), cmp.Compare(x.Line, y.Line), cmp.Compare(x.Column, y.Column),
+		strings.Compare(a.Source, b.Source), strings.Compare(x.Environment, y.Environment))
 }
 
 // Generate makes the backend draw a random value, which it never shows.

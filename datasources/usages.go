@@ -4,6 +4,7 @@ package datasources
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
@@ -89,5 +90,6 @@ func (d *usages) Read(ctx context.Context, req datasource.ReadRequest, resp *dat
 		session.Report(&resp.Diagnostics, "Listing usages", err, session.RootPaths("project", "environment"))
 		return
 	}
+	slices.SortFunc(objects, backend.CompareUsages)
 	resp.Diagnostics.Append(resp.State.SetAttribute(ctx, path.Root("usages"), objectValues(usageFields, objects))...)
 }

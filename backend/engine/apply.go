@@ -28,14 +28,8 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 		return nil, backend.Errorf(backend.CodeTooLarge, "the idempotency key has %d bytes; the limit is %d", n,
 			backend.MaxIdempotencyKeyBytes).At("idempotency_key")
 	}
-	usages := 0
-	for _, c := range set.Changes {
-		usages += len(c.Usages)
-	}
-	if usages > backend.MaxUsages {
-		return nil, backend.Errorf(backend.CodeTooLarge, "%d usages are in one call; the limit is %d", usages,
-			backend.MaxUsages).
-			WithHint("register parts of the repository as separate sources, in several calls").At("usages")
+	if err := checkRegistrations(set.Changes); err != nil {
+		return nil, err
 	}
 	if n := len(set.FingerprintKey); n > 0 && (!set.DryRun || n != backend.FingerprintKeySize) {
 		return nil, backend.Errorf(backend.CodeInvalid,

@@ -231,6 +231,14 @@ func TestUsagesHaveLimits(t *testing.T) {
 		File: strings.Repeat("x", backend.MaxFileBytes+1)}}
 	_, err = s.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{register("c")}})
 	tooLarge(t, err, "1025 bytes")
+
+	usages = make([]backend.Usage, backend.MaxUsageFileBytes/backend.MaxFileBytes+1)
+	for i := range usages {
+		usages[i] = backend.Usage{Kind: backend.KindSecret, Name: "used", Environment: "dev", Line: i + 1,
+			File: strings.Repeat("x", backend.MaxFileBytes)}
+	}
+	_, err = s.Apply(context.Background(), backend.ChangeSet{Changes: []backend.Change{register("d")}})
+	tooLarge(t, err, "names of files of the usages in one call have 4195328 bytes; the limit is 4194304")
 }
 
 func TestLongTextsAreRefused(t *testing.T) {

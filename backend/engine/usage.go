@@ -3,6 +3,8 @@
 package engine
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -14,8 +16,10 @@ import (
 )
 
 // A usage has its own row. The field Link holds the name that the usage refers to, so that a deletion can look it up.
-// The field Type holds the source that registered it, so that the next registration can replace it. The row has no MAC:
-// someone who can write to the database can use it to block or allow a deletion, and for nothing else.
+// The field Type holds the source that registered it, so that the next registration can replace it. The name is that
+// of the reference and a hash of the usage, so that the index of places stays small. An earlier program wrote the usage
+// itself into the name; such rows stay until their source no longer registers the usage. The row has no MAC of an
+// environment: someone who has the deployment key can use it to block or allow a deletion, and for nothing else.
 
 const maxSource = 256 // bytes of a source's name
 
@@ -51,23 +55,14 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 			return backend.Outcome{}, err
 		}
 	}
-	exists := map[string]store.Object{}
-	for _, row := range before {
-		exists[usageKey(row)] = row
-	}
-	added := 0
-	for _, row := range rows {
-		if _, ok := exists[usageKey(row)]; ok {
-			delete(exists, usageKey(row))
-			continue
-		}
-		added++
+	add, remove := compareUsages(before, rows)
+	for _, row := range add {
 		if err := r.tx.InsertObject(r.ctx, row); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
-	for _, row := range exists {
-		if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil {
+	if len(remove) > 0 {
+		if err := r.tx.DeleteObjects(r.ctx, p.row.ID, remove); err != nil {
 			return backend.Outcome{}, err
 		}
 	}
@@ -79,12 +74,33 @@ func (r *run) changeUsages(c backend.Change) (backend.Outcome, error) {
 		out.Action = backend.ActionDelete
 	case len(before) == 0:
 		out.Action = backend.ActionCreate
-	case added+len(exists) == 0:
+	case len(add)+len(remove) == 0:
 		out.Action = backend.ActionUnchanged
 	default:
 		out.Changed = []string{"usages"}
 	}
 	return out, nil
+}
+
+// compareUsages returns the rows that a registration adds, and the ids of those that it removes.
+func compareUsages(before, after []store.Object) (add []store.Object, remove []string) {
+	present, wanted := map[string]bool{}, map[string]bool{}
+	for _, row := range before {
+		present[usageKey(row)] = true
+	}
+	for _, row := range after {
+		key := usageKey(row)
+		wanted[key] = true
+		if !present[key] {
+			add = append(add, row)
+		}
+	}
+	for _, row := range before {
+		if !wanted[usageKey(row)] {
+			remove = append(remove, row.ID)
+		}
+	}
+	return add, remove
 }
 
 // checkUsages refuses a registration that adds n usages over the limit of the project.
@@ -98,7 +114,49 @@ func (r *run) checkUsages(p *project, n int) error {
 	return err
 }
 
-func usageKey(o store.Object) string { return o.Environment + "\x00" + o.Scope + "\x00" + o.Name }
+// usageKey identifies a usage of a source. It does not depend on the name of the row, which has two forms.
+func usageKey(o store.Object) string {
+	return o.Environment + "\x00" + o.Scope + "\x00" + o.Link + "\x00" + string(o.Attributes)
+}
+
+// usageName returns the name of a row: the rows of one reference stand together, and each has its place.
+func usageName(name string, attributes []byte) string {
+	sum := sha256.Sum256(attributes)
+	return name + " " + hex.EncodeToString(sum[:16])
+}
+
+// checkRegistrations refuses a call with too many usages, too long names of files, or a source that occurs twice: each
+// change reads all usages of its source.
+func checkRegistrations(changes []backend.Change) error {
+	const hint = "register parts of the repository as separate sources, in several calls"
+	usages, size, sources := 0, 0, map[[2]string]bool{}
+	for _, c := range changes {
+		if c.Kind != backend.KindUsage {
+			continue
+		}
+		if source := [2]string{c.Project, c.Name}; sources[source] {
+			return backend.Errorf(backend.CodeInvalid, "source %s of project %s occurs twice in one call",
+				backend.Quote(c.Name), backend.Quote(c.Project)).
+				WithHint("register all usages of a source in one change").At("name")
+		} else {
+			sources[source] = true
+		}
+		usages += len(c.Usages)
+		for _, u := range c.Usages {
+			size += len(u.File)
+		}
+	}
+	switch {
+	case usages > backend.MaxUsages:
+		return backend.Errorf(backend.CodeTooLarge, "%d usages are in one call; the limit is %d", usages,
+			backend.MaxUsages).WithHint(hint).At("usages")
+	case size > backend.MaxUsageFileBytes:
+		return backend.Errorf(backend.CodeTooLarge,
+			"the names of files of the usages in one call have %d bytes; the limit is %d", size,
+			backend.MaxUsageFileBytes).WithHint(hint).At("usages")
+	}
+	return nil
+}
 
 func checkSource(c backend.Change) error {
 	switch {
@@ -157,8 +215,7 @@ func (r *run) usageRows(c backend.Change, p *project) ([]store.Object, error) {
 		}
 		row := store.Object{
 			Kind: c.Kind, ID: newID(), Project: p.row.ID, Environment: environment.ID, Scope: u.Scope, Type: c.Name,
-			Link:     u.Name,
-			Name:     fmt.Sprintf("%s %s %s:%d:%d %s", u.Name, u.Kind, u.File, u.Line, u.Column, c.Name),
+			Link: u.Name, Name: usageName(u.Name, text),
 			Revision: 1, Attributes: text, CreatedAt: r.now, UpdatedAt: r.now,
 		}
 		if at := p.at(row); !r.access.May(backend.RightRegister, at) {
@@ -202,6 +259,7 @@ func (r *run) usagesOf(p *project, o store.Object) (users []backend.Dependent, e
 	var candidates []*store.Entry
 	hidden := false
 	defer func() {
+		slices.SortFunc(users, func(a, b backend.Dependent) int { return strings.Compare(a.Label, b.Label) })
 		if hidden {
 			users = append(users, backend.Dependent{Label: unseen})
 		}

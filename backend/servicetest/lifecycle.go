@@ -240,6 +240,7 @@ var lifecycleCases = []testCase{
 			f.refused(backend.ErrInvalid, bad)
 		}
 		f.refused(backend.ErrNotFound, register("x", at(backend.KindSecret, "nowhere", "a", 1)))
+		f.rejects(backend.ErrInvalid, backend.ChangeSet{Changes: []backend.Change{register("x"), register("x")}})
 	}},
 }
 

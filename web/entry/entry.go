@@ -6,6 +6,7 @@ package entry
 import (
 	"embed"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -154,6 +155,7 @@ func Uses(q *site.Request, o backend.Object) ([]backend.Object, error) {
 			out = append(out, u)
 		}
 	}
+	slices.SortFunc(out, backend.CompareUsages)
 	return out, err
 }
 
