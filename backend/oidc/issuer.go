@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,8 +87,16 @@ type issuer struct {
 
 // keySet is what an issuer has given at one time.
 type keySet struct {
-	keys    []crypto.PublicKey
-	fetched time.Time
+	keys      []crypto.PublicKey
+	endpoints endpoints
+	fetched   time.Time
+}
+
+// endpoints are where people sign in at an issuer; "" if the issuer has no such page.
+type endpoints struct {
+	authorize, token string
+	basic            bool // a client secret goes into the header Authorization
+	names            bool // answers to browsers name the issuer (RFC 9207)
 }
 
 // current returns the keys. Other keys than those that were fetched at a time are wanted, because none of these has
@@ -99,10 +108,10 @@ func (s *issuer) current(ctx context.Context, other time.Time) (keySet, error) {
 	age := now.Sub(s.fetched)
 	due := s.keys == nil || s.fetched.Equal(other) || age >= freshKeys
 	if due && (s.asked.IsZero() || now.Sub(s.asked) >= askAgain) {
-		keys, err := s.fetch(ctx)
+		keys, at, err := s.fetch(ctx)
 		s.asked, s.err = now, err
 		if err == nil {
-			s.keySet = keySet{keys, now}
+			s.keySet = keySet{keys, at, now}
 			return s.keySet, nil
 		}
 	}
@@ -134,40 +143,45 @@ func (s *issuer) unavailable() error {
 }
 
 // fetch asks the issuer for its keys: where they are (OpenID Connect Discovery 1.0, section 4), and then for them.
-func (s *issuer) fetch(ctx context.Context) ([]crypto.PublicKey, error) {
+func (s *issuer) fetch(ctx context.Context) ([]crypto.PublicKey, endpoints, error) {
 	// A caller who goes away does not take the keys from the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
 	defer cancel()
 	provider, err := gooidc.NewProvider(gooidc.ClientContext(ctx, s.all.client), s.url)
 	if err != nil {
-		return nil, reasonOf(err)
+		return nil, endpoints{}, reasonOf(err)
 	}
 	var where struct {
-		JWKS string `json:"jwks_uri"`
+		JWKS    string   `json:"jwks_uri"`
+		Methods []string `json:"token_endpoint_auth_methods_supported"`
+		Names   bool     `json:"authorization_response_iss_parameter_supported"`
 	}
 	if err := provider.Claims(&where); err != nil {
-		return nil, err
+		return nil, endpoints{}, err
 	}
-	if err := checkKeysURL(s.url, where.JWKS); err != nil {
-		return nil, err
+	if err := checkURL(s.url, "jwks_uri", where.JWKS); err != nil {
+		return nil, endpoints{}, err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where.JWKS, nil)
 	if err != nil {
-		return nil, err
+		return nil, endpoints{}, err
 	}
 	answer, err := s.all.client.Do(req)
 	if err != nil {
-		return nil, reasonOf(err)
+		return nil, endpoints{}, reasonOf(err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers with status %d", answer.Request.URL.Host, answer.StatusCode)
+		return nil, endpoints{}, fmt.Errorf("%s answers with status %d", answer.Request.URL.Host, answer.StatusCode)
 	}
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return nil, err
+		return nil, endpoints{}, err
 	}
-	return parseKeys(text)
+	keys, err := parseKeys(text)
+	at := endpoints{authorize: s.checked(provider.Endpoint().AuthURL), token: s.checked(provider.Endpoint().TokenURL),
+		basic: len(where.Methods) == 0 || slices.Contains(where.Methods, "client_secret_basic"), names: where.Names}
+	return keys, at, err
 }
 
 // reasonOf leaves out the URL of a request, which the error of an issuer has already.
@@ -179,19 +193,27 @@ func reasonOf(err error) error {
 	return err
 }
 
-// checkKeysURL refuses a place of keys that anyone on the way could change. Only an issuer on this machine may name one
-// without TLS, and only on this machine.
-func checkKeysURL(issuer, keys string) error {
+// checked returns the URL of an endpoint for people, or "" if it is not safe. Programs can log in without it.
+func (s *issuer) checked(endpoint string) string {
+	if checkURL(s.url, "endpoint", endpoint) != nil {
+		return ""
+	}
+	return endpoint
+}
+
+// checkURL refuses a URL that an issuer names if anyone on the way could change its answer. Only an issuer on this
+// machine may name one without TLS, and only on this machine.
+func checkURL(issuer, name, named string) error {
 	from, err := url.Parse(issuer)
 	if err != nil {
 		return err
 	}
-	u, err := url.Parse(keys)
+	u, err := url.Parse(named)
 	if err != nil || u.Host == "" || u.User != nil {
-		return errors.New("its jwks_uri is not a valid URL")
+		return fmt.Errorf("its %s is not a valid URL", name)
 	}
 	if u.Scheme != "https" && (u.Scheme != "http" || from.Scheme != "http" || !backend.IsLoopback(u.Hostname())) {
-		return errors.New("its jwks_uri is not encrypted")
+		return fmt.Errorf("its %s is not encrypted", name)
 	}
 	return nil
 }

@@ -52,6 +52,9 @@ type Options struct {
 	Cipher access.Cipher
 	// Record returns the records of a login with a trust, which are written with it. The context has the principal.
 	Record func(ctx context.Context, trust store.Object) []store.Record
+	// ClientSecret returns what proves this server to the issuer of a trust, by the name of the trust; "" for nothing. It
+	// is for people who sign in at a browser. Nil means that no issuer wants one.
+	ClientSecret func(trust string) (string, error)
 	// Log gets the reasons of refusals. Nil means no log.
 	Log *slog.Logger
 	Now func() time.Time // nil means time.Now
@@ -62,6 +65,7 @@ type Logins struct {
 	options Options
 	store   store.Store
 	issuers *issuers
+	codes   chan struct{} // limits how many codes are exchanged at the same time
 }
 
 // New returns the Logins of a database.
@@ -72,7 +76,10 @@ func New(s store.Store, o Options) *Logins {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Logins{options: o, store: s, issuers: newIssuers(o.Now)}
+	if o.ClientSecret == nil {
+		o.ClientSecret = func(string) (string, error) { return "", nil }
+	}
+	return &Logins{options: o, store: s, issuers: newIssuers(o.Now), codes: make(chan struct{}, maxCodes)}
 }
 
 // candidate is a trust whose issuer a token names.

@@ -66,6 +66,7 @@ func (a *app) serverCommand() *cobra.Command {
 	var listen listenFlags
 	var observe observeFlags
 	var kept auditServer
+	var clients clientSecrets
 	var quiet bool
 	var allowed []string
 	var retention durationFlag
@@ -111,6 +112,7 @@ characters other than ? and &. A caller can never name a key file.`,
 		"`URI` of the KMS key that wraps the keys of the backend: aws-kms:///alias/NAME or file:///PATH (POUNCET_KMS_KEY)")
 	observe.add(c)
 	kept.add(c)
+	clients.add(c)
 	c.Flags().IntVar(&compareLimit, "compare-limit", engine.DefaultMaxDifferences,
 		"`number` of wrong guesses of a secret that a token without the right to its value has on a day (UTC)")
 	c.Flags().BoolVar(&quiet, "quiet", false, "write no log line for a request")
@@ -133,6 +135,9 @@ characters other than ? and &. A caller can never name a key file.`,
 		if err := kept.check(a, c); err != nil {
 			return err
 		}
+		if err := clients.check(c); err != nil {
+			return err
+		}
 		trusted, err := httpapi.ParseProxies(proxies)
 		if err != nil {
 			return &usageError{backend.AsError(err)}
@@ -150,7 +155,8 @@ characters other than ? and &. A caller can never name a key file.`,
 		if err != nil {
 			return err
 		}
-		s := serverSettings{listen, observe, shown, quiet, patterns, time.Duration(retention), trusted, &kept}
+		s := serverSettings{listen, observe, shown, quiet, patterns, time.Duration(retention), trusted, &kept,
+			&clients}
 		if address, _ := a.setting(settingDatabase); address != "" {
 			return a.serveDatabase(c.Context(), address, shared, compareLimit, s)
 		}
@@ -187,6 +193,7 @@ type serverSettings struct {
 	retention time.Duration // 0 means the one in config.json
 	proxies   httpapi.Proxies
 	audit     *auditServer
+	clients   *clientSecrets
 }
 
 // serverMemory is the size in bytes from which a server collects garbage more often, to stay below it: GOMEMLIMIT
@@ -224,10 +231,11 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	logins := access.NewLogins(parts.Store, nil)
 	logins.Uses = parts.Reads
 	logins.Sessions = parts.TokenCipher
-	o.Login = identityLogins(parts, log)
+	identities := s.identityLogins(parts, log)
+	o.Login = loginWith(identities)
 	o.Remembered, o.Begin = logins.Remembered, parts.Begin
 	o.RateLimit = s.observe.limit
-	o.Pages = s.pages(at, parts, logins, service, health, log)
+	o.Pages = s.pages(at, parts, logins, identities, service, health, log)
 	s.shown.observe(&o)
 	s.shown.watch(parts, logins, health, at)
 	a.notef("listening on %s, serving %s", at.url, parts.Location)

@@ -11,17 +11,19 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/audit"
 	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
+	"github.com/pouncet/terraform-provider-pouncet/backend/oidc"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/web"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
 
 // pages returns the dashboard of a server.
-func (s serverSettings) pages(at *listening, parts *open.Parts, logins *access.Logins, service *audit.Log,
-	health *httpapi.Health, log *slog.Logger) http.Handler {
+func (s serverSettings) pages(at *listening, parts *open.Parts, logins *access.Logins,
+	identities *oidc.Logins, service *audit.Log, health *httpapi.Health, log *slog.Logger) http.Handler {
 	behindProxy := s.listen.insecureBehindProxy || len(s.proxies) > 0
 	return web.New(site.Options{
-		Service: service, Identity: site.Tokens{Logins: logins}, Cipher: parts.SessionCipher, Rights: parts.Rights,
+		Service: service, Identity: site.Tokens{Logins: logins}, Issuers: identities,
+		Cipher: parts.SessionCipher, Rights: parts.Rights,
 		Audit: service, CheckHost: at.certificate == nil && !behindProxy && isLoopbackListener(at),
 		BehindTLS: behindProxy, SignedIn: httpapi.LogPrincipal, Log: log, Version: version,
 		Problems: func(context.Context) []error { return health.Problems() },

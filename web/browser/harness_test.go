@@ -139,7 +139,8 @@ const deadline = 3 * time.Minute
 // person starts a browser with its own profile.
 func (d *dashboard) person() *person {
 	d.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WindowSize(1280, 900))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.WindowSize(1280, 900),
+		chromedp.IgnoreCertErrors)
 	limited, stop := context.WithTimeout(context.Background(), deadline)
 	allocated, end := chromedp.NewExecAllocator(limited, options...)
 	ctx, closeBrowser := chromedp.NewContext(allocated)

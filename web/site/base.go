@@ -81,7 +81,7 @@ func pageAt(address string) string {
 		return Root
 	}
 	p := canonical(path.Clean(u.Path))
-	if !strings.HasPrefix(p, Root) || strings.HasPrefix(p, Root+"sign-") {
+	if !strings.HasPrefix(p, Root) || isSignIn(p) {
 		return Root
 	}
 	return (&url.URL{Path: p, RawQuery: u.RawQuery}).String()

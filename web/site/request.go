@@ -107,7 +107,7 @@ func (q *Request) IsConfirmed() (bool, error) {
 		return true, nil
 	}
 	typed := q.R.PostFormValue("code")
-	if typed == "" {
+	if typed == "" || q.Session.Trust != "" { // who has signed in at an issuer confirms there
 		return false, nil
 	}
 	kept, err := q.credential(q.Context(), q.address(), typed)

@@ -36,6 +36,8 @@ type Session struct {
 	Confirmed time.Time `json:"confirmed"` // when the person has given the credential
 	// Part is the part of the path of its pages that nobody can guess; "" for a browser that uses TLS.
 	Part string `json:"part,omitempty"`
+	// Trust is the id of the trust at whose issuer the person has signed in; "" for a credential that was typed.
+	Trust string `json:"trust,omitempty"`
 }
 
 func newSession(kept string, now time.Time, secure bool) *Session {
@@ -129,7 +131,8 @@ type ended struct {
 // maxEnded limits the memory for ended sessions. Who signs out has signed in before, so nobody reaches it by guessing.
 const maxEnded = 100_000
 
-func (e *ended) add(id string, now time.Time) {
+// add ends a session, and reports whether it had not ended before.
+func (e *ended) add(id string, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ids == nil {
@@ -139,9 +142,11 @@ func (e *ended) add(id string, now time.Time) {
 		e.looked = now
 		maps.DeleteFunc(e.ids, func(_ string, until time.Time) bool { return now.After(until) })
 	}
+	_, before := e.ids[id]
 	if len(e.ids) < maxEnded {
 		e.ids[id] = now.Add(absoluteLimit)
 	}
+	return !before
 }
 
 func (e *ended) has(id string) bool {

@@ -10,15 +10,20 @@ import (
 	"net/url"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/oidc"
 )
 
 // signInData is what the page to sign in shows.
 type signInData struct {
 	Token bool   // a token is asked for, and not a code
 	Error string // why the last attempt has failed
-	Note  string
-	Done  bool // the person has signed in, and the page leads on
-	Leads bool // the page leads on, because the browser kept the cookie from a link of another site
+	// Failed is why the last attempt at an issuer has failed.
+	Failed  *backend.Error
+	Issuers []oidc.Issuer // where people can sign in
+	Issuer  string        // the page leads to the issuer of this trust
+	Note    string
+	Done    bool // the person has signed in, and the page leads on
+	Leads   bool // the page leads on, because the browser kept the cookie from a link of another site
 	// Restores means that the person has signed in, and the page leads back to the form.
 	Restores bool
 	Finds    bool   // the browser may know the path of a session
@@ -144,8 +149,11 @@ func (s *Site) signInFailed(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", "60")
 	}
-	s.showSignIn(w, r, status, signInData{Next: next(r), Error: e.Error(), Kept: keptAgain(r),
-		To: pageAt(r.PostFormValue("to"))})
+	d := signInData{Next: next(r), Error: e.Error(), Kept: keptAgain(r), To: pageAt(r.PostFormValue("to"))}
+	if canonical(r.URL.Path) != Root+"sign-in" {
+		d.Error, d.Failed = "", e // it is not about the field
+	}
+	s.showSignIn(w, r, status, d)
 }
 
 var errTooMany = errors.New("too many failed attempts to sign in")
@@ -156,6 +164,9 @@ func errThrottled() error {
 
 func (s *Site) showSignIn(w http.ResponseWriter, r *http.Request, status int, d signInData) {
 	d.Token = s.Identity.AsksForToken()
+	if !d.Done && !d.Leads && !d.Restores {
+		d.Issuers = s.issuersOf(r)
+	}
 	s.show(w, r, status, signInPage, Page{Title: Text("signin.title"), Data: d})
 }
 

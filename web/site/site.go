@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/oidc"
 )
 
 // Root is the path of the dashboard.
@@ -37,6 +38,8 @@ type Options struct {
 	Service  backend.Service
 	Identity Identity
 	Cipher   Cipher
+	// Issuers lets people sign in at OpenID Connect issuers too. Nil knows none.
+	Issuers *oidc.Logins
 	// Rights returns what the principal of a context may do. It decides which buttons are shown, and nothing else: the
 	// Service checks each call. Nil means everything.
 	Rights func(ctx context.Context) (backend.Permissions, error)
@@ -107,6 +110,8 @@ func New(o Options) *Site {
 	}
 	s.mux.HandleFunc("GET "+Root+"static/{hash}/{file}", s.asset)
 	s.mux.HandleFunc(Root+"sign-in", s.signIn)
+	s.mux.HandleFunc("POST "+startPath, s.startAtIssuer)
+	s.mux.HandleFunc(callbackPath, s.callback)
 	s.Handle("POST "+Root+"sign-out", signOut)
 	s.Handle(Root, func(q *Request) error {
 		return backend.Errorf(backend.CodeNotFound, "the page does not exist").WithHint("choose one from the navigation")

@@ -37,6 +37,8 @@ var texts = map[string]string{
 	"signin.title": "Sign in", "signin.token": "Token", "signin.code": "Code", "signin.submit": "Sign in",
 	"signin.token.hint": "Paste a token for this server. It begins with pnct_. " +
 		"An admin creates one with: pouncet token create",
+	"signin.at": "Sign in with %s", "signin.or": "or with a token", "signin.to": "Go to %s",
+	"signin.goes": "You sign in at %s. Its page opens in a moment.",
 	"signin.code.hint": "The terminal in which \"pouncet ui\" runs shows the code. It is valid for a minute. " +
 		"Press Enter there for a new one.",
 	"signin.done": "You are signed in.", "signin.leads": "The page opens in a moment.", "signin.continue": "Continue",
@@ -52,6 +54,9 @@ var texts = map[string]string{
 	"time.now": "just now", "time.in": "in %s", "time.ago": "%s ago",
 
 	"confirm.token": "Your token, once more", "confirm.token.hint": "Paste the token that you have signed in with.",
+	"confirm.at": "Confirm with %s",
+	"confirm.at.hint": "You signed in some time ago. Sign in again to confirm that it is still you. You then come back, " +
+		"and can repeat what you did. What you have typed is not kept.",
 	"confirm.code":      "A new code",
 	"confirm.code.hint": "Press Enter in the terminal in which \"pouncet ui\" runs, and type the code here.",
 
