@@ -9,7 +9,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/function"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/scan"
 )
 
 type parseReferences struct{}
@@ -51,7 +51,7 @@ func (parseReferences) Run(ctx context.Context, req function.RunRequest, resp *f
 	if resp.Error = req.Arguments.Get(ctx, &text); resp.Error != nil {
 		return
 	}
-	doc, err := interpolate.Scan(interpolate.File{Name: "text", Unnamed: true, Data: []byte(text)})
+	doc, err := scan.Read(scan.File{Name: "text", Unnamed: true, Data: []byte(text)})
 	if err != nil {
 		resp.Error = argumentError(err.Error())
 		return

@@ -9,8 +9,8 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/scan"
 )
 
 // CheckOptions configure Check.
@@ -62,7 +62,7 @@ func (c *checker) add(f Finding) { c.findings = append(c.findings, f) }
 // file adds the findings that need the file only. They do not quote the file, because text that is not a reference may
 // be a secret.
 func (c *checker) file(s *Source) {
-	problem := func(rule string, p interpolate.Problem) {
+	problem := func(rule string, p scan.Problem) {
 		c.add(Finding{Rule: rule, File: s.Name, Line: p.Pos.Line, Column: p.Pos.Column,
 			Message: p.Err.Message, Hint: p.Err.Hint})
 	}
@@ -90,7 +90,7 @@ func (c *checker) file(s *Source) {
 }
 
 // pathRules applies Forbid and Only.
-func (c *checker) pathRules(r interpolate.Reference) {
+func (c *checker) pathRules(r scan.Reference) {
 	if !isEntry(r.Reference) {
 		return
 	}
@@ -121,7 +121,7 @@ func (c *checker) pathRules(r interpolate.Reference) {
 }
 
 // removeEnvironment returns the hint for a reference that names its environment.
-func removeEnvironment(r interpolate.Reference) string {
+func removeEnvironment(r scan.Reference) string {
 	if r.Call == expr.CallURI {
 		return "write - as the environment of the URI, so that it uses the environment that is rendered"
 	}
@@ -129,7 +129,7 @@ func removeEnvironment(r interpolate.Reference) string {
 }
 
 // environments looks the reference up in every environment. Equal results for several environments become one finding.
-func (c *checker) environments(r interpolate.Reference) {
+func (c *checker) environments(r scan.Reference) {
 	c.crossEnvironment(r)
 	environments := c.Environments
 	if r.Environment != "" {
@@ -155,7 +155,7 @@ func (c *checker) environments(r interpolate.Reference) {
 }
 
 // crossEnvironment adds a finding if the reference names an environment other than the checked ones.
-func (c *checker) crossEnvironment(r interpolate.Reference) {
+func (c *checker) crossEnvironment(r scan.Reference) {
 	if r.Environment == "" {
 		return
 	}
@@ -199,7 +199,7 @@ func (g *resultGroups) add(rule string, found result, environment string) {
 	*g = append(*g, resultGroup{rule, found, []string{environment}})
 }
 
-func (g resultGroups) findings(r interpolate.Reference) []Finding {
+func (g resultGroups) findings(r scan.Reference) []Finding {
 	var out []Finding
 	for _, group := range g {
 		slices.Sort(group.environments)

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/scan"
 )
 
 // Diff returns the references that a change adds, removes and alters. base and head are the files that it touches,
@@ -19,8 +19,8 @@ func Diff(base, head []*Source) []Finding {
 	for _, s := range head {
 		unparsed[s.Name] = len(s.Problems) > 0
 	}
-	references := func(sources []*Source) []interpolate.Reference {
-		var out []interpolate.Reference
+	references := func(sources []*Source) []scan.Reference {
+		var out []scan.Reference
 		for _, s := range sources {
 			if !unparsed[s.Name] {
 				out = append(out, s.References...)
@@ -29,21 +29,21 @@ func Diff(base, head []*Source) []Finding {
 		return out
 	}
 	// The same reference in the same file is not a difference.
-	removed, added := matchPairs(references(base), references(head), func(r interpolate.Reference) any {
+	removed, added := matchPairs(references(base), references(head), func(r scan.Reference) any {
 		return struct {
 			file   string
 			target any
 		}{r.Pos.File, targetOf(r)}
-	}, func(_, _ interpolate.Reference) {})
+	}, func(_, _ scan.Reference) {})
 	var out []Finding
 	// The same name in the same file, but with another environment, field and so on.
-	removed, added = matchPairs(removed, added, func(r interpolate.Reference) any {
+	removed, added = matchPairs(removed, added, func(r scan.Reference) any {
 		return [3]string{r.Pos.File, string(r.Kind), r.Name}
-	}, func(before, after interpolate.Reference) {
+	}, func(before, after scan.Reference) {
 		out = append(out, altered(before, after))
 	})
 	// The same reference in another file.
-	removed, added = matchPairs(removed, added, targetOf, func(before, after interpolate.Reference) {
+	removed, added = matchPairs(removed, added, targetOf, func(before, after scan.Reference) {
 		f := newFinding(after, Changed)
 		f.Message = "the reference was moved here from " + before.Pos.File
 		out = append(out, f)
@@ -62,14 +62,14 @@ func Diff(base, head []*Source) []Finding {
 }
 
 // targetOf returns all of a reference but its position and spelling.
-func targetOf(r interpolate.Reference) any {
+func targetOf(r scan.Reference) any {
 	return struct {
 		expr.Target
 		hasDefault bool
 	}{r.Target, r.HasDefault}
 }
 
-func altered(before, after interpolate.Reference) Finding {
+func altered(before, after scan.Reference) Finding {
 	rule := Changed
 	if before.Environment != after.Environment || before.Project != after.Project {
 		rule = Moved
@@ -90,9 +90,9 @@ func label(r expr.Reference) string {
 // matchPairs pairs the references of base and head that have the same key, in order, and calls matched for each pair.
 // It returns the references without a partner.
 func matchPairs(
-	base, head []interpolate.Reference, key func(interpolate.Reference) any,
-	matched func(before, after interpolate.Reference),
-) (restBase, restHead []interpolate.Reference) {
+	base, head []scan.Reference, key func(scan.Reference) any,
+	matched func(before, after scan.Reference),
+) (restBase, restHead []scan.Reference) {
 	unmatched := map[any][]int{}
 	for i, r := range base {
 		unmatched[key(r)] = append(unmatched[key(r)], i)

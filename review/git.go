@@ -16,7 +16,7 @@ import (
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/scan"
 )
 
 // Revision holds files of a git revision.
@@ -59,18 +59,18 @@ func (r Reader) Revision(ctx context.Context, revision string, paths []string) (
 	for _, b := range blobs {
 		out.Unchanged[filepath.ToSlash(b.name)] = true
 	}
-	var changed []interpolate.File
+	var changed []scan.File
 	err = readBlobs(ctx, changedBlobs, func(name string, data []byte) {
 		if now, err := os.ReadFile(name); err == nil && bytes.Equal(now, data) {
 			return // a name that git could not be asked for
 		}
 		delete(out.Unchanged, filepath.ToSlash(name))
-		changed = append(changed, interpolate.File{Name: filepath.ToSlash(name), Data: data})
+		changed = append(changed, scan.File{Name: filepath.ToSlash(name), Data: data})
 	})
 	if err != nil {
 		return nil, backend.Errorf(backend.CodeInvalid, "reading the files of %s: %w", backend.Quote(revision), err)
 	}
-	out.Sources, err = r.scanAll(ctx, len(changed), func(i int) (interpolate.File, error) { return changed[i], nil })
+	out.Sources, err = r.scanAll(ctx, len(changed), func(i int) (scan.File, error) { return changed[i], nil })
 	out.leaks = countLeaks(out.Sources)
 	for _, s := range out.Sources {
 		s.Leaks = nil

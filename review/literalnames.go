@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/scan"
 )
 
 // LiteralNames returns a finding for each literal name in Terraform files of an object that a resource in the same
@@ -51,7 +51,7 @@ func (m *terraformModule) literalNames() []Finding {
 	for i := range m.blocks {
 		b := &m.blocks[i]
 		for _, argument := range nameArguments[b.mode+" "+b.blockType] {
-			reported := map[interpolate.Position]bool{} // one finding for an argument with several values
+			reported := map[scan.Position]bool{} // one finding for an argument with several values
 			for _, a := range b.arguments[argument.path] {
 				declared, reference := m.declaration(b, argument, a)
 				if declared == nil || reported[a.position] {

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/scan"
 )
 
 // Check returns what the plan does to the references of files. It checks the environments of o. If o has none, it
@@ -32,7 +32,7 @@ type planChecker struct {
 	environments  environmentChanges
 }
 
-func (c *planChecker) reference(r interpolate.Reference) []Finding {
+func (c *planChecker) reference(r scan.Reference) []Finding {
 	project := c.before.Project(c.project(r.Reference))
 	if project == nil {
 		return nil // the plan does not change this project
@@ -56,7 +56,7 @@ func (c *planChecker) reference(r interpolate.Reference) []Finding {
 
 // effects adds what the plan does to a reference that resolves before the plan.
 func (c *planChecker) effects(
-	groups *resultGroups, r interpolate.Reference, project, environment string, before result,
+	groups *resultGroups, r scan.Reference, project, environment string, before result,
 ) {
 	breaks := func(rule, messageStart, messageEnd string) {
 		if r.HasDefault {

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate/expr"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/scan"
 )
 
 // canonical returns a reference in its canonical form, which can be parsed again. It leaves out the text of a default,
@@ -110,7 +110,7 @@ func isEntry(r expr.Reference) bool {
 }
 
 // newFinding returns a finding at a reference.
-func newFinding(r interpolate.Reference, rule string) Finding {
+func newFinding(r scan.Reference, rule string) Finding {
 	return Finding{Rule: rule, File: r.Pos.File, Line: r.Pos.Line, Column: r.Pos.Column,
 		Reference: canonical(r.Reference), reference: identityOf(r.Reference)}
 }

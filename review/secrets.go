@@ -8,14 +8,14 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/scan"
 )
 
 // leakSeed is the key of the hashes of lines. It is random, so that a hash says nothing about a secret.
 var leakSeed = maphash.MakeSeed()
 
 // scanSecrets returns the secrets in a file.
-func scanSecrets(scanner Scanner, f interpolate.File) []Leak {
+func scanSecrets(scanner Scanner, f scan.File) []Leak {
 	leaks := scanner.Scan(f.Name, f.Data)
 	if len(leaks) == 0 {
 		return nil

@@ -19,21 +19,21 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/scan"
 	"github.com/pouncet/terraform-provider-pouncet/review/fileset"
 )
 
 // Source holds the references and problems of one file, without its text.
 type Source struct {
 	Name       string // the path as the user gave it, with slashes
-	References []interpolate.Reference
-	NearMisses []interpolate.Problem
-	Unclear    []interpolate.Problem // texts that may be files in an unknown format
-	Unencoded  []interpolate.Problem // references where Kubernetes expects base64
-	Problems   []interpolate.Problem // a file with problems has no References
+	References []scan.Reference
+	NearMisses []scan.Problem
+	Unclear    []scan.Problem // texts that may be files in an unknown format
+	Unencoded  []scan.Problem // references where Kubernetes expects base64
+	Problems   []scan.Problem // a file with problems has no References
 	Leaks      []Leak
 
-	comments  []interpolate.Position // the positions of references in comments
+	comments  []scan.Position // the positions of references in comments
 	ignores   []ignore
 	terraform *terraformFile // of a Terraform file, which has no References
 }
@@ -56,9 +56,9 @@ type Scanner interface {
 
 // Files are the files that paths select.
 type Files struct {
-	Names    []string             // sorted
-	Problems interpolate.Problems // what cannot be read below a folder
-	Input    *interpolate.File    // standard input, if it is read
+	Names    []string      // sorted
+	Problems scan.Problems // what cannot be read below a folder
+	Input    *scan.File    // standard input, if it is read
 }
 
 // Count returns the number of files.
@@ -79,7 +79,7 @@ func (r Reader) ListFiles(ctx context.Context, paths []string) (Files, error) {
 func (r Reader) rules() fileset.Rules {
 	rules := r.Rules
 	if r.Terraform {
-		rules.Selects = func(name string) bool { return interpolate.IsConfigurationFile(name) || isTerraformFile(name) }
+		rules.Selects = func(name string) bool { return scan.IsConfigurationFile(name) || isTerraformFile(name) }
 	}
 	return rules
 }
@@ -88,9 +88,9 @@ func (r Reader) rules() fileset.Rules {
 // look for secrets, and never in files that are Unchanged. It calls Step, if that is set, with the number of files that
 // are done; several goroutines may call it at the same time.
 type Reader struct {
-	Format    interpolate.Format
-	Dialect   interpolate.Dialect
-	Nested    interpolate.Nested
+	Format    scan.Format
+	Dialect   scan.Dialect
+	Nested    scan.Nested
 	Terraform bool
 	Rules     fileset.Rules
 	Scanner   Scanner
@@ -102,12 +102,12 @@ type Reader struct {
 // A file or folder that cannot be read has a problem.
 func (r Reader) Read(ctx context.Context, files Files) ([]*Source, error) {
 	var done atomic.Int64
-	sources, err := r.scanAll(ctx, len(files.Names), func(i int) (interpolate.File, error) {
+	sources, err := r.scanAll(ctx, len(files.Names), func(i int) (scan.File, error) {
 		data, err := os.ReadFile(files.Names[i])
 		if r.Step != nil {
 			r.Step(int(done.Add(1)), len(files.Names))
 		}
-		return interpolate.File{Name: filepath.ToSlash(files.Names[i]), Data: data}, err
+		return scan.File{Name: filepath.ToSlash(files.Names[i]), Data: data}, err
 	})
 	if err == nil && files.Input != nil {
 		if s := r.scan(*files.Input); s != nil {
@@ -121,11 +121,11 @@ func (r Reader) Read(ctx context.Context, files Files) ([]*Source, error) {
 }
 
 // unreadable returns the source of a file or folder that cannot be read.
-func unreadable(p interpolate.Problem) *Source {
-	return &Source{Name: p.Pos.File, Problems: []interpolate.Problem{p}}
+func unreadable(p scan.Problem) *Source {
+	return &Source{Name: p.Pos.File, Problems: []scan.Problem{p}}
 }
 
-func (r Reader) scanAll(ctx context.Context, n int, read func(i int) (interpolate.File, error)) ([]*Source, error) {
+func (r Reader) scanAll(ctx context.Context, n int, read func(i int) (scan.File, error)) ([]*Source, error) {
 	sources := make([]*Source, n)
 	g, ctx := errgroup.WithContext(ctx)
 	workers := min(runtime.GOMAXPROCS(0), n)
@@ -151,15 +151,15 @@ func (r Reader) scanAll(ctx context.Context, n int, read func(i int) (interpolat
 	return slices.DeleteFunc(sources, func(s *Source) bool { return s == nil }), nil
 }
 
-func (r Reader) scan(f interpolate.File) *Source {
+func (r Reader) scan(f scan.File) *Source {
 	f.Format, f.Dialect, f.Nested = r.Format, r.Dialect, r.Nested
 	s := &Source{Name: f.Name, ignores: parseIgnores(f.Data)}
 	if r.Terraform && isTerraformFile(f.Name) {
 		s.terraform = parseTerraform(f)
 		return s
 	}
-	doc, err := interpolate.Scan(f)
-	var problems interpolate.Problems
+	doc, err := scan.Read(f)
+	var problems scan.Problems
 	switch {
 	case errors.As(err, &problems):
 		s.Problems = problems
@@ -189,15 +189,15 @@ func compileOnce(pattern string) func() *regexp.Regexp {
 
 // referencesInComments returns the positions of references after a "#" that interpolate did not report, because they
 // are in a comment.
-func referencesInComments(f interpolate.File, reported []interpolate.Reference) []interpolate.Position {
+func referencesInComments(f scan.File, reported []scan.Reference) []scan.Position {
 	if !bytes.Contains(f.Data, []byte("{{")) || !bytes.ContainsRune(f.Data, '#') {
 		return nil
 	}
-	known := map[interpolate.Position]bool{}
+	known := map[scan.Position]bool{}
 	for _, r := range reported {
 		known[r.Pos] = true
 	}
-	var out []interpolate.Position
+	var out []scan.Position
 	line := 0
 	for text := range bytes.Lines(bytes.TrimPrefix(f.Data, []byte("\ufeff"))) {
 		line++
@@ -208,7 +208,7 @@ func referencesInComments(f interpolate.File, reported []interpolate.Reference) 
 		if m == nil {
 			continue
 		}
-		pos := interpolate.Position{File: f.Name, Line: line, Column: utf8.RuneCount(text[:m[2]]) + 1}
+		pos := scan.Position{File: f.Name, Line: line, Column: utf8.RuneCount(text[:m[2]]) + 1}
 		if !known[pos] {
 			out = append(out, pos)
 		}

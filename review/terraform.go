@@ -12,7 +12,7 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/zclconf/go-cty/cty"
 
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/scan"
 )
 
 // isTerraformFile reports whether a file holds Terraform configuration. OpenTofu reads .tofu as well.
@@ -44,7 +44,7 @@ type terraformBlock struct {
 
 // terraformArgument is the value of an argument for one key of for_each.
 type terraformArgument struct {
-	position interpolate.Position
+	position scan.Position
 	key      string // the key of for_each that the value comes from, as an index; "" if the value has no such key
 	literal  bool   // value is the whole value, and it depends on no other block
 	value    string
@@ -58,7 +58,7 @@ const (
 
 // parseTerraform parses a Terraform file. It returns nil if the file is not valid, which Terraform itself reports, or
 // is larger or has deeper nesting than a person writes.
-func parseTerraform(f interpolate.File) *terraformFile {
+func parseTerraform(f scan.File) *terraformFile {
 	if len(f.Data) > maxTerraformFile || isDeep(f.Data) {
 		return nil
 	}
@@ -220,7 +220,7 @@ func nested(e hclsyntax.Expression, path string) []hclsyntax.Expression {
 func argumentValues(e hclsyntax.Expression, keys []cty.Value, data []byte) []terraformArgument {
 	at := e.Range()
 	a := terraformArgument{
-		position: interpolate.Position{File: at.Filename, Line: at.Start.Line, Column: at.Start.Column},
+		position: scan.Position{File: at.Filename, Line: at.Start.Line, Column: at.Start.Column},
 	}
 	if value, ok := stringOf(e, nil); ok {
 		a.literal, a.value = true, value

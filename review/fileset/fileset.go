@@ -28,12 +28,12 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/interpolate/scan"
 )
 
 // Rules are the rules that the caller chooses.
 type Rules struct {
-	// Selects reports whether a file below a folder is read, by its name. Nil means interpolate.IsConfigurationFile.
+	// Selects reports whether a file below a folder is read, by its name. Nil means scan.IsConfigurationFile.
 	Selects func(name string) bool
 
 	// Exclude holds patterns. A pattern without a slash is compared with the name of each file and folder. A pattern with
@@ -70,22 +70,22 @@ type Empty struct {
 func ValidPattern(pattern string) bool { return pattern != "" && doublestar.ValidatePattern(pattern) }
 
 // Unreadable returns the problem of a file or folder that cannot be read.
-func Unreadable(name string, err error) interpolate.Problem {
+func Unreadable(name string, err error) scan.Problem {
 	var p *fs.PathError
 	if errors.As(err, &p) {
 		err = p.Err // the problem has the path anyway
 	}
-	return interpolate.Problem{
-		Pos: interpolate.Position{File: filepath.ToSlash(name), Line: 1, Column: 1},
+	return scan.Problem{
+		Pos: scan.Position{File: filepath.ToSlash(name), Line: 1, Column: 1},
 		Err: backend.Errorf(backend.CodeInvalid, "the file or folder cannot be read: %w", err).
 			WithHint("change its permissions, or exclude it with --exclude"),
 	}
 }
 
 // List returns the files that paths select, sorted, and what cannot be read. A path that does not exist is an error.
-func (r Rules) List(ctx context.Context, paths []string) ([]string, interpolate.Problems, error) {
+func (r Rules) List(ctx context.Context, paths []string) ([]string, scan.Problems, error) {
 	var files []string
-	var problems interpolate.Problems
+	var problems scan.Problems
 	for _, p := range paths {
 		found, unreadable, err := r.Walk(ctx, p)
 		if err != nil {
@@ -98,7 +98,7 @@ func (r Rules) List(ctx context.Context, paths []string) ([]string, interpolate.
 }
 
 // Walk returns the files that one path selects, in the order of their names, and what cannot be read.
-func (r Rules) Walk(ctx context.Context, root string) (files []string, problems interpolate.Problems, err error) {
+func (r Rules) Walk(ctx context.Context, root string) (files []string, problems scan.Problems, err error) {
 	info, err := os.Stat(root) // follows a link that the user named
 	switch {
 	case err != nil:
@@ -202,7 +202,7 @@ func (r Rules) selects(name string) bool {
 	if r.Selects != nil {
 		return r.Selects(name)
 	}
-	return interpolate.IsConfigurationFile(name)
+	return scan.IsConfigurationFile(name)
 }
 
 // excludes reports whether a pattern matches a path.
