@@ -70,19 +70,24 @@ var passThrough = map[string]string{
 		"(this)\"},",
 }
 
-// BenchmarkPassThrough renders 64 MiB without references. It fails if a file passes at less than 1 GB/s.
+// BenchmarkPassThrough renders 64 MiB without references. It fails if a file passes at less than 1 GB in a second on one
+// processor. It counts the time on processors: the clock on the wall also measures the other programs of the machine.
 func BenchmarkPassThrough(b *testing.B) {
 	for name, part := range passThrough {
 		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {
 			files := []interpolate.File{{Name: "f.yaml", Data: bytes.Repeat([]byte(part), (64<<20)/len(part))}}
 			b.SetBytes(int64(len(files[0].Data)))
+			start := processorTime(b)
 			for b.Loop() {
 				if _, err := interpolate.Render(b.Context(), nil, files, devOptions()); err != nil {
 					b.Fatal(err)
 				}
 			}
-			if rate := float64(len(files[0].Data)) * float64(b.N) / b.Elapsed().Seconds(); rate < 1e9 {
-				b.Errorf("%.2f GB/s, want at least 1", rate/1e9)
+			used := processorTime(b) - start
+			rate := float64(len(files[0].Data)) * float64(b.N) / used.Seconds() / 1e9
+			b.ReportMetric(rate, "GB/cpu-s")
+			if rate < 1 {
+				b.Errorf("%.2f GB/s, want at least 1", rate)
 			}
 		})
 	}
