@@ -24,7 +24,7 @@ var otherArguments = strings.Fields(`
 	name_pattern duplicates
 	name_prefix field from_secret.field secrets.*.field secrets.*.scope secrets.*.version source
 	names members.* rights.* content dialect format missing path lifetime role principal at_version after_versions.*
-	kinds.* by verb outcome since until object_id
+	kinds.* by verb outcome since until object_id issuer audience claims.* subject_claim keys
 `)
 
 // Each argument of the provider that can name another object is in the table of package review. A new argument of text

@@ -76,14 +76,14 @@ func (t Trust) Equal(u Trust) bool {
 // Check refuses a trust that is not valid.
 func (t Trust) Check() *Error {
 	if err := t.check(); err != nil {
-		return err.At("trust")
+		return err.At("trust." + err.Attribute)
 	}
 	return nil
 }
 
 func (t Trust) check() *Error {
 	if err := CheckIssuer(t.Issuer); err != nil {
-		return err
+		return err.At("issuer")
 	}
 	if err := t.Principal.check("principal"); err != nil {
 		return err
@@ -91,35 +91,48 @@ func (t Trust) check() *Error {
 	switch {
 	case t.Audience == "":
 		return Errorf(CodeInvalid, "an audience is required for a trust").
-			WithHint("use the URL of this server, or the client id of an application at the issuer")
+			WithHint("use the URL of this server, or the client id of an application at the issuer").At("audience")
 	case t.SessionMinutes < 0 || t.SessionMinutes > MaxSessionMinutes:
 		return Errorf(CodeInvalid, "a session of %d minutes is not valid", t.SessionMinutes).
-			WithHint("use 1 to %d minutes", MaxSessionMinutes)
-	case len(t.Keys) > MaxTrustKeysBytes:
+			WithHint("use 1 to %d minutes", MaxSessionMinutes).At("session_minutes")
+	}
+	if err := t.checkKeys(); err != nil {
+		return err.At("keys")
+	}
+	if err := checkClaimText(t.Audience); err != nil {
+		return err.At("audience")
+	}
+	if err := checkClaimText(t.SubjectClaim()); err != nil {
+		return err.At("subject")
+	}
+	if err := t.checkClaims(); err != nil {
+		return err.At("claims")
+	}
+	return nil
+}
+
+func (t Trust) checkKeys() *Error {
+	if len(t.Keys) == 0 {
+		return nil
+	}
+	if len(t.Keys) > MaxTrustKeysBytes {
 		return Errorf(CodeTooLarge, "the keys have %d bytes; the limit is %d", len(t.Keys), MaxTrustKeysBytes)
 	}
-	if len(t.Keys) > 0 {
-		var set struct {
-			Keys []json.RawMessage `json:"keys"`
-		}
-		if json.Unmarshal(t.Keys, &set) != nil || len(set.Keys) == 0 {
-			return Errorf(CodeInvalid, "the keys are not a JSON Web Key Set").
-				WithHint(`write {"keys": [...]}, as the issuer publishes them at its jwks_uri`)
-		}
-		for _, key := range set.Keys {
-			var private struct{ D, K json.RawMessage } // RFC 7518, section 6: what only the issuer may know
-			if json.Unmarshal(key, &private) != nil || private.D != nil || private.K != nil {
-				return Errorf(CodeInvalid, "a key of the set is not public").
-					WithHint("give the public keys, as the issuer publishes them at its jwks_uri")
-			}
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if json.Unmarshal(t.Keys, &set) != nil || len(set.Keys) == 0 {
+		return Errorf(CodeInvalid, "the keys are not a JSON Web Key Set").
+			WithHint(`write {"keys": [...]}, as the issuer publishes them at its jwks_uri`)
+	}
+	for _, key := range set.Keys {
+		var private struct{ D, K json.RawMessage } // RFC 7518, section 6: what only the issuer may know
+		if json.Unmarshal(key, &private) != nil || private.D != nil || private.K != nil {
+			return Errorf(CodeInvalid, "a key of the set is not public").
+				WithHint("give the public keys, as the issuer publishes them at its jwks_uri")
 		}
 	}
-	for _, text := range []string{t.Audience, t.SubjectClaim()} {
-		if err := checkClaimText(text); err != nil {
-			return err
-		}
-	}
-	return t.checkClaims()
+	return nil
 }
 
 func (t Trust) checkClaims() *Error {

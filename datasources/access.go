@@ -38,9 +38,9 @@ func NewGroup() datasource.DataSource { return groupSource() }
 func groupSource() *objectSource {
 	return &objectSource{
 		kind: backend.KindGroup, name: "pouncet_group", key: "name",
-		description: "Reads a group of tokens. The token of the provider needs `bind`.",
+		description: "Reads a group of tokens and trusts. The token of the provider needs `bind`.",
 		fields: objectFields(backend.KindGroup,
-			listField("members", "Tokens in the group, as `token:NAME`.",
+			listField("members", "Members of the group: `token:NAME`, `trust:NAME` or `trust:NAME/SUBJECT`.",
 				func(o backend.Object) []string { return o.Members }),
 		)}
 }
@@ -59,11 +59,12 @@ func roleBindingSource() *objectSource {
 	}
 	return &objectSource{
 		kind: backend.KindBinding, name: "pouncet_role_binding", key: "name",
-		description: "Reads a binding, which gives a role to a token or group at some places. The token of the provider " +
+		description: "Reads a binding, which gives a role to a token, group or trust at some places. The token of the provider " +
 			"needs `bind` at these places.",
 		fields: objectFields(backend.KindBinding,
 			text("role", "Name of the role.", func(g backend.Grant) string { return g.Role }),
-			text("to", "Who has the role: `token:NAME` or `group:NAME`.", func(g backend.Grant) string { return g.To }),
+			text("to", "Who has the role: `token:NAME`, `group:NAME`, `trust:NAME` or "+
+				"`trust:NAME/SUBJECT`.", func(g backend.Grant) string { return g.To }),
 			text("project", "Name of the project. Null for all projects.",
 				func(g backend.Grant) string { return g.Where.Project }),
 			text("environment", "Name of the environment, or `*`. Null for all that are not protected.",
@@ -71,6 +72,40 @@ func roleBindingSource() *objectSource {
 			text("scope", "Scope of the entries. Null for all scopes.", func(g backend.Grant) string { return g.Where.Scope }),
 			text("names", "Pattern of the names of the entries. Null for all names.",
 				func(g backend.Grant) string { return g.Where.Names }),
+		)}
+}
+
+// NewOIDCTrust returns the data source pouncet_oidc_trust.
+func NewOIDCTrust() datasource.DataSource { return oidcTrustSource() }
+
+func oidcTrustSource() *objectSource {
+	trust := func(o backend.Object) backend.Trust {
+		if o.Trust == nil {
+			return backend.Trust{}
+		}
+		return *o.Trust
+	}
+	return &objectSource{
+		kind: backend.KindTrust, name: "pouncet_oidc_trust", key: "name",
+		description: "Reads a trust, which says which identity tokens of an OpenID Connect issuer are accepted. The token " +
+			"of the provider needs `bind` everywhere.",
+		fields: objectFields(backend.KindTrust,
+			stringField("issuer", "URL of the issuer.", func(o backend.Object) string { return trust(o).Issuer }),
+			stringField("audience", "Audience that the tokens have.", func(o backend.Object) string { return trust(o).Audience }),
+			mapField("claims", "Conditions on claims. All of them must hold.",
+				func(o backend.Object) map[string]string { return trust(o).Claims }),
+			boolField("any_subject", "Whether a trust without a condition is allowed.",
+				func(o backend.Object) bool { return trust(o).AnySubject }),
+			stringField("principal", "Who presents the tokens: a `person` or a `workload`.",
+				func(o backend.Object) string { return string(trust(o).Principal) }),
+			stringField("subject_claim", "Claim that names the caller.",
+				func(o backend.Object) string { return trust(o).SubjectClaim() }),
+			numberField("session_minutes", "How many minutes a session is valid.",
+				func(o backend.Object) int64 { return int64(trust(o).SessionTime() / time.Minute) }),
+			boolField("reuse", "Whether an identity token is accepted several times.",
+				func(o backend.Object) bool { return trust(o).Reuse }),
+			stringField("keys", "Public keys of the issuer as a JSON Web Key Set. Null if the server asks the issuer.",
+				func(o backend.Object) string { return string(trust(o).Keys) }),
 		)}
 }
 

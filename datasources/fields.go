@@ -101,26 +101,27 @@ func objectValues(fields []field, objects []backend.Object) types.List {
 
 // objectFields returns the fields that every object has, then the others, and then the rest of backend.AttributeTable.
 func objectFields(kind backend.Kind, others ...field) []field {
-	labels := field{
-		"labels", "Labels of the object.", types.MapType{ElemType: types.StringType},
-		func(o backend.Object) attr.Value {
-			elements := make(map[string]attr.Value, len(o.Labels))
-			for k, v := range o.Labels {
-				elements[k] = types.StringValue(v)
-			}
-			return types.MapValueMust(types.StringType, elements)
-		},
-	}
 	common := []field{
 		stringField("id", "UUID of the object. It does not change when the object is renamed.",
 			func(o backend.Object) string { return o.ID }),
 		stringField("description", "Description of the object.",
 			func(o backend.Object) string { return o.Description }),
-		labels,
+		mapField("labels", "Labels of the object.", func(o backend.Object) map[string]string { return o.Labels }),
 		timeField("created_at", "Time at which the object was created (RFC 3339, UTC).",
 			func(o backend.Object) time.Time { return o.CreatedAt }),
 	}
 	return withTableFields(kind, append(common, others...))
+}
+
+// mapField returns a field with texts by name.
+func mapField(name, description string, value func(o backend.Object) map[string]string) field {
+	return field{name, description, types.MapType{ElemType: types.StringType}, func(o backend.Object) attr.Value {
+		elements := map[string]attr.Value{}
+		for k, v := range value(o) {
+			elements[k] = types.StringValue(v)
+		}
+		return types.MapValueMust(types.StringType, elements)
+	}}
 }
 
 // stringField returns a field that is null if the value is "".

@@ -66,6 +66,11 @@ func NewRoleBindings() datasource.DataSource {
 	return &listSource{single: roleBindingSource(), plural: "role_bindings"}
 }
 
+// NewOIDCTrusts returns the data source pouncet_oidc_trusts.
+func NewOIDCTrusts() datasource.DataSource {
+	return &listSource{single: oidcTrustSource(), plural: "oidc_trusts"}
+}
+
 // NewTokens returns the data source pouncet_tokens.
 func NewTokens() datasource.DataSource { return &listSource{single: tokenSource(), plural: "tokens"} }
 

@@ -55,6 +55,7 @@ func New() []func() list.ListResource {
 		of(backend.KindRole, "pouncet_role", resources.NewRole()),
 		of(backend.KindGroup, "pouncet_group", resources.NewGroup()),
 		of(backend.KindBinding, "pouncet_role_binding", resources.NewRoleBinding()),
+		of(backend.KindTrust, "pouncet_oidc_trust", resources.NewOIDCTrust()),
 	}
 }
 

@@ -55,7 +55,7 @@ func TestExamplesApply(t *testing.T) {
 
 func TestEveryResourceShowsItsImport(t *testing.T) {
 	dirs, err := filepath.Glob("../examples/resources/pouncet_*")
-	if err != nil || len(dirs) != 8 {
+	if err != nil || len(dirs) != 9 {
 		t.Fatal(dirs, err)
 	}
 	for _, dir := range dirs {
@@ -105,7 +105,7 @@ func TestExamplesOfListsAndActionsMatchTheirSchemas(t *testing.T) {
 	for name, s := range schemas.ActionSchemas {
 		checkExample(name, filepath.Join("../examples/actions", name, "action.tf"), "action", s.Schema)
 	}
-	if len(schemas.ListResourceSchemas) != 8 || len(schemas.ActionSchemas) != 2 {
+	if len(schemas.ListResourceSchemas) != 9 || len(schemas.ActionSchemas) != 2 {
 		t.Errorf("%d lists, %d actions", len(schemas.ListResourceSchemas), len(schemas.ActionSchemas))
 	}
 }

@@ -167,6 +167,7 @@ func (p *pouncet) Resources(context.Context) []func() resource.Resource {
 	return []func() resource.Resource{
 		resources.NewProject, resources.NewEnvironment, resources.NewSecretType, resources.NewSecret,
 		resources.NewScopedValue, resources.NewRole, resources.NewGroup, resources.NewRoleBinding,
+		resources.NewOIDCTrust,
 	}
 }
 
@@ -177,6 +178,7 @@ func (p *pouncet) DataSources(context.Context) []func() datasource.DataSource {
 		datasources.NewSecrets, datasources.NewSecretVersions, datasources.NewReport, datasources.NewUsages,
 		datasources.NewScopedValues, datasources.NewConfigReferences, datasources.NewRole, datasources.NewGroup,
 		datasources.NewRoleBinding, datasources.NewRoles, datasources.NewGroups, datasources.NewRoleBindings,
+		datasources.NewOIDCTrust, datasources.NewOIDCTrusts,
 		datasources.NewTokens, datasources.NewAuditRecords,
 	}
 }

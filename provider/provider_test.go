@@ -34,8 +34,8 @@ func TestSchemasAreValid(t *testing.T) {
 	for _, d := range resp.Diagnostics {
 		t.Errorf("%s: %s", d.Summary, d.Detail)
 	}
-	if len(resp.ResourceSchemas) != 8 || len(resp.DataSourceSchemas) != 22 || len(resp.EphemeralResourceSchemas) != 4 {
-		t.Errorf("the provider has %d resources, %d data sources, %d ephemeral resources; want 8, 22, 4",
+	if len(resp.ResourceSchemas) != 9 || len(resp.DataSourceSchemas) != 24 || len(resp.EphemeralResourceSchemas) != 4 {
+		t.Errorf("the provider has %d resources, %d data sources, %d ephemeral resources; want 9, 24, 4",
 			len(resp.ResourceSchemas), len(resp.DataSourceSchemas), len(resp.EphemeralResourceSchemas))
 	}
 	for name, s := range resp.ResourceSchemas {

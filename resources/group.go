@@ -4,11 +4,13 @@ package resources
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/terraform-plugin-framework-timeouts/resource/timeouts"
 	"github.com/hashicorp/terraform-plugin-framework-validators/setvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/diag"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
@@ -32,6 +34,7 @@ var (
 func NewGroup() resource.Resource {
 	r := &group{managedResource: newManaged[groupModel]()}
 	r.kind = backend.KindGroup
+	r.meansOthers = membersMean
 	return r
 }
 
@@ -52,7 +55,7 @@ func (*group) Metadata(_ context.Context, _ resource.MetadataRequest, resp *reso
 
 func (*group) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Manages a group of tokens. A `pouncet_role_binding` can give a role to a group, and so to " +
+		MarkdownDescription: "Manages a group of tokens and trusts. A `pouncet_role_binding` can give a role to a group, and so to " +
 			"all of its members.\n\n" +
 			"A group belongs to the backend, and to no project. The token of the provider needs all rights everywhere, " +
 			"because a group can be bound to any role. A group that is replaced keeps its bindings.",
@@ -61,9 +64,10 @@ func (*group) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resour
 			"name": nameAttribute(backend.KindGroup, "Name of the group."),
 			"members": schema.SetAttribute{
 				Required: true, ElementType: types.StringType,
-				MarkdownDescription: "Tokens in the group, as `token:NAME`. A member needs the role `none`. The set may be " +
+				MarkdownDescription: "Members of the group: `token:NAME` for a token, which needs the role `none`; `trust:NAME` " +
+					"for everyone whom a `pouncet_oidc_trust` lets in, or `trust:NAME/SUBJECT` for one subject. The set may be " +
 					"empty.",
-				Validators: []validator.Set{setvalidator.ValueStringsAre(validPrincipal(backend.ToToken))},
+				Validators: []validator.Set{setvalidator.ValueStringsAre(validPrincipal(backend.ToToken, backend.ToTrust))},
 			},
 			"description": descriptionAttribute(),
 			"labels":      labelsAttribute(),
@@ -92,11 +96,19 @@ func (m *groupModel) change(_ context.Context, before, _ *groupModel, _ *diag.Di
 		Op: backend.OpCreate, Kind: backend.KindGroup, Name: m.Name.ValueString(),
 		Description: changedString(before.Description, m.Description), Labels: changedLabels(before.Labels, m.Labels),
 	}
-	if before.ID.IsNull() || !m.Members.Equal(before.Members) {
-		c.Members = setElements[string](m.Members)
-	}
+	// The backend compares them: the same names can mean other trusts.
+	c.Members = setElements[string](m.Members)
 	asUpdate(&c, before.ID, before.Name, m.Name)
 	return c
+}
+
+// membersMean returns the members if their names stay and mean other trusts after the apply, as in a list that shrinks.
+// A replaced group keeps its bindings.
+func membersMean(m *modelStates[groupModel], outcome backend.Outcome) path.Paths {
+	if m.before.ID.IsNull() || !slices.Contains(outcome.Changed, "members") || !m.plan.Members.Equal(m.before.Members) {
+		return nil
+	}
+	return path.Paths{path.Root("members")}
 }
 
 func (r *group) ImportState(

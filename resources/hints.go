@@ -56,7 +56,11 @@ func deletionHint(dependents []backend.Dependent, c backend.Change, owner string
 	hint += unmarkedHint(slices.DeleteFunc(slices.Clone(dependents), func(d backend.Dependent) bool {
 		return !isObject(d) || d.ManagedBy == owner
 	}), owner)
-	if c.Kind == backend.KindProject || c.Kind == backend.KindSecretType || c.ID == "" {
+	switch {
+	case c.Kind == backend.KindTrust && c.ID != "":
+		return hint + "; or delete it outside Terraform, with its bindings: pouncet trust delete " + c.ID
+	case c.Kind == backend.KindProject, c.Kind == backend.KindSecretType, c.Kind == backend.KindRole,
+		c.Kind == backend.KindGroup, c.ID == "":
 		return hint
 	}
 	return hint + "; or force it outside Terraform: pouncet " + c.Kind.Command() + " delete --force " + c.ID

@@ -13,7 +13,8 @@ import (
 )
 
 // warnOfLockout warns of a planned change that takes rights from the token of the provider: the rest of the apply, or
-// the next plan, may need them. Only a token with bindings can lose them, and it may change no role and no group.
+// the next plan, may need them. Only a token with bindings can lose them, and it may change no role, no group and
+// no trust.
 //
 // For terraform plan -replace, Terraform asks for no deletion, and drops the warnings of the creation.
 func (o *objectResource) warnOfLockout(ctx context.Context, diags *diag.Diagnostics, check planning.Check) {

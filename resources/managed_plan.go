@@ -203,7 +203,11 @@ func (r *managedResource[M, P]) checkPlan(
 				check.Name = r.placeOf(ctx, &m.before).Name
 			}
 			var replace path.Paths
-			if outcome, replace = r.checkChange(ctx, &resp.Diagnostics, check); replace != nil {
+			outcome, replace = r.checkChange(ctx, &resp.Diagnostics, check)
+			if outcome != nil && r.meansOthers != nil {
+				replace = r.meansOthers(m, *outcome)
+			}
+			if replace != nil {
 				r.requireReplace(ctx, m, replace, object, resp)
 				r.checkDeletion(ctx, &resp.Diagnostics, object, check.Name)
 				return

@@ -67,7 +67,7 @@ const replaces = " Changing it forces a new resource. A new name of the same obj
 
 func (*roleBinding) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Manages a binding: it gives a role to a token or group at some places. A token needs the " +
+		MarkdownDescription: "Manages a binding: it gives a role to a token, group or trust at some places. A token needs the " +
 			"role `none` to have bindings, and may do nothing without one. Rights only add up.\n\n" +
 			"A binding without `project` holds in all projects. A protected environment must be named: a binding without " +
 			"`environment` leaves it out. The token of the provider needs `bind` and each right of the role at all places " +
@@ -82,9 +82,10 @@ func (*roleBinding) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 			},
 			"to": schema.StringAttribute{
 				Required: true,
-				MarkdownDescription: "Who gets the role: `token:NAME`, or `group:NAME` for the members of a `pouncet_group`." +
+				MarkdownDescription: "Who gets the role: `token:NAME`, `group:NAME` for the members of a `pouncet_group`, " +
+					"`trust:NAME` for everyone whom a `pouncet_oidc_trust` lets in, or `trust:NAME/SUBJECT` for one subject." +
 					replaces,
-				Validators: []validator.String{validPrincipal(backend.ToToken, backend.ToGroup)},
+				Validators: []validator.String{validPrincipal(backend.ToToken, backend.ToGroup, backend.ToTrust)},
 			},
 			"project": schema.StringAttribute{
 				Optional: true,
@@ -132,19 +133,30 @@ var validNames = ruleValidator{
 	},
 }
 
-// validPrincipal accepts the name of a token or group, after one of some prefixes.
+// validPrincipal accepts the name of a token, group or trust, after one of some prefixes.
 func validPrincipal(prefixes ...string) validator.String {
-	forms := make([]string, len(prefixes))
-	for i, p := range prefixes {
-		forms[i] = p + "NAME"
+	var forms []string
+	for _, p := range prefixes {
+		forms = append(forms, p+"NAME")
+		if p == backend.ToTrust {
+			forms = append(forms, p+"NAME/SUBJECT")
+		}
 	}
-	form := strings.Join(forms, " or ")
+	last := len(forms) - 1
+	form := strings.Join(forms[:last], ", ") + " or " + forms[last]
 	return ruleValidator{
 		description: "must be " + form,
 		summary:     "Invalid principal",
 		check: func(s string) *backend.Error {
 			for _, p := range prefixes {
 				name, ok := strings.CutPrefix(s, p)
+				if p == backend.ToTrust {
+					of, subject, one := strings.Cut(name, "/")
+					if err := backend.CheckSubject(subject); ok && one && err != nil {
+						return err
+					}
+					name = of
+				}
 				switch {
 				case !ok:
 				case backend.IsID(name):

@@ -175,6 +175,28 @@ func isKnown(set types.Set) bool {
 	return !set.IsUnknown() && !slices.ContainsFunc(set.Elements(), func(v attr.Value) bool { return v.IsUnknown() })
 }
 
+// isKnownMap reports whether a map and all of its elements are known.
+func isKnownMap(m types.Map) bool {
+	for _, v := range m.Elements() {
+		if v.IsUnknown() {
+			return false
+		}
+	}
+	return !m.IsUnknown()
+}
+
+// stringMap returns the elements of a map, and nil for an empty one.
+func stringMap(m types.Map) map[string]string {
+	if len(m.Elements()) == 0 {
+		return nil
+	}
+	out := map[string]string{}
+	for k, v := range m.Elements() {
+		out[k] = v.(types.String).ValueString()
+	}
+	return out
+}
+
 // stringSet returns texts as a set.
 func stringSet[T ~string](ctx context.Context, texts []T, diags *diag.Diagnostics) types.Set {
 	value, d := types.SetValueFrom(ctx, types.StringType, append([]T{}, texts...))

@@ -60,6 +60,7 @@ var declaringTypes = map[string]backend.Kind{
 	"pouncet_role":         backend.KindRole,
 	"pouncet_group":        backend.KindGroup,
 	"pouncet_role_binding": backend.KindBinding,
+	"pouncet_oidc_trust":   backend.KindTrust,
 }
 
 // nameOf returns the argument that has the name of an object of a kind.
@@ -98,11 +99,14 @@ var nameArguments = map[string][]nameArgument{
 		{path: "from_secret.name", kind: backend.KindSecret}},
 
 	"managed pouncet_role_binding": {projectArgument, environmentArgument, {path: "role", kind: backend.KindRole},
-		{path: "to", kind: backend.KindGroup, prefix: backend.ToGroup}},
+		{path: "to", kind: backend.KindGroup, prefix: backend.ToGroup},
+		{path: "to", kind: backend.KindTrust, prefix: backend.ToTrust}},
+	"managed pouncet_group": {{path: "members.*", kind: backend.KindTrust, prefix: backend.ToTrust}},
 
 	"data pouncet_role":         {{path: "name", kind: backend.KindRole}},
 	"data pouncet_group":        {{path: "name", kind: backend.KindGroup}},
 	"data pouncet_role_binding": {{path: "name", kind: backend.KindBinding}},
+	"data pouncet_oidc_trust":   {{path: "name", kind: backend.KindTrust}},
 
 	"data pouncet_project":         {{path: "name", kind: backend.KindProject}},
 	"data pouncet_environment":     {projectArgument, {path: "name", kind: backend.KindEnvironment}},

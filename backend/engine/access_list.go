@@ -122,7 +122,7 @@ func (n *accessNames) trust(text string) (string, error) {
 			if o.Untrusted != nil {
 				return "", o.Untrusted
 			}
-			n.trusts[o.ID] = o.Name
+			n.trusts[o.ID] = shownName(o)
 		}
 	}
 	id, subject, one := strings.Cut(text, "/")

@@ -3,17 +3,23 @@
 package engine
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// How roles, groups and bindings of one owner come through in any order: see held.go.
+// How roles, groups, bindings and trusts of one owner come through in any order: see held.go.
 //
 // A role or group has contents, which are the bindings that name it by its id. So a creation takes over the one that
 // has its name, and a deletion sets it aside for the creation that follows, or until the last binding lets go. The
 // bindings give what they gave before. A binding gives its rights until it is deleted itself, whatever its name is.
 // It is never set aside: what was deleted gives nothing.
+//
+// A trust has contents too, which are its bindings and its memberships. So it is taken over and set aside for a creation
+// as a group is. But while it is held, it lets nobody in. A deletion that no creation follows removes its contents.
 
 // isAccessKind reports whether objects of a kind decide about rights.
 func isAccessKind(k backend.Kind) bool {
@@ -86,7 +92,7 @@ func (r *run) setAsideAccess(
 	if err != nil {
 		return backend.Outcome{}, err
 	}
-	out := backend.Outcome{Action: backend.ActionDelete, Object: before, Dependents: bindingDependents(users)}
+	out := backend.Outcome{Action: backend.ActionDelete, Object: before, Dependents: accessDependents(users)}
 	if before.Held == why {
 		return out, nil // deleted again
 	}
@@ -125,11 +131,59 @@ func (r *run) bindingsOf(of store.Object) ([]store.Object, error) {
 	return users, nil
 }
 
-func bindingDependents(bindings []store.Object) []backend.Dependent {
+// deleteTrust deletes a trust with its bindings and its memberships. An owner as Terraform may only do so with those
+// that carry its mark. A person takes all access away at once.
+func (r *run) deleteTrust(c backend.Change, row store.Object, a attributes, o backend.Object) (backend.Outcome, error) {
+	users, err := r.usersOfTrust(row)
+	if err != nil {
+		return backend.Outcome{}, err
+	}
+	if asOwner := c.ManagedBy != nil || c.SameOwner; asOwner && len(users) > 0 {
+		mine, err := areOwnedBy(owner(c, a), users...)
+		if err != nil || !mine {
+			return backend.Outcome{}, cmp.Or(err, inUse(row, accessDependents(users), "remove it from these first"))
+		}
+	}
+	if err := r.forgetPrincipal(backend.ToTrust + row.ID); err != nil {
+		return backend.Outcome{}, err
+	}
+	out := backend.Outcome{Action: backend.ActionDelete, Object: o, Dependents: accessDependents(users)}
+	return out, r.tx.DeleteObject(r.ctx, row.ID)
+}
+
+// usersOfTrust returns the bindings and the groups that name a trust or one of its subjects.
+func (r *run) usersOfTrust(trust store.Object) ([]store.Object, error) {
+	var users []store.Object
+	for _, kind := range []backend.Kind{backend.KindBinding, backend.KindGroup} {
+		rows, err := r.anyAccessRows(kind)
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range rows {
+			if o.Untrusted != nil {
+				continue // it gives nothing
+			}
+			a, err := decodeAttributes(o)
+			if err != nil {
+				return nil, err
+			}
+			names := a.Members
+			if a.Grant != nil {
+				names = []string{a.Grant.To}
+			}
+			if slices.ContainsFunc(names, func(to string) bool { return isFor(to, backend.ToTrust+trust.ID) }) {
+				users = append(users, o)
+			}
+		}
+	}
+	return users, nil
+}
+
+func accessDependents(users []store.Object) []backend.Dependent {
 	var out []backend.Dependent
-	for _, b := range bindings {
-		a, _ := decodeAttributes(b) // its grant was read
-		out = append(out, backend.Dependent{Label: "binding " + shownName(b), ID: b.ID, ManagedBy: a.ManagedBy})
+	for _, o := range users {
+		a, _ := decodeAttributes(o) // they were read
+		out = append(out, backend.Dependent{Label: o.Kind.String() + " " + shownName(o), ID: o.ID, ManagedBy: a.ManagedBy})
 	}
 	return out
 }

@@ -65,25 +65,32 @@ func (r *run) trustID(text string) (string, error) {
 			return "", err.At("grant.to")
 		}
 	}
+	principal := func(o store.Object) string {
+		if one {
+			return backend.ToTrust + o.ID + "/" + subject
+		}
+		return backend.ToTrust + o.ID
+	}
 	rows, err := r.accessRows(backend.KindTrust)
 	if err != nil {
 		return "", err
 	}
 	for _, o := range rows {
-		if nameOrID == "" || o.ID != nameOrID && o.Name != nameOrID {
+		if nameOrID == "" || !isNamed(o, nameOrID) {
 			continue
 		}
 		knows, err := r.knowsTrust(o)
 		if err != nil {
 			return "", err
 		}
-		if !knows && o.ID != nameOrID {
-			continue
+		if knows || o.ID == nameOrID {
+			return principal(o), nil
 		}
-		if one {
-			return backend.ToTrust + o.ID + "/" + subject, nil
+	}
+	if o, waits := replacedFor(r.set.Changes[r.index], rows, nameOrID); waits {
+		if knows, err := r.knowsTrust(o); err != nil || knows {
+			return principal(o), err
 		}
-		return backend.ToTrust + o.ID, nil
 	}
 	return "", backend.Errorf(backend.CodeNotFound, "trust %s does not exist", backend.Quote(nameOrID)).
 		WithHint("list the trusts: pouncet trust list").At("grant.to")
@@ -206,7 +213,7 @@ func (r *run) forgetMember(group store.Object, principal string) error {
 	if len(left) == len(a.Members) {
 		return nil
 	}
-	a.Members = left
-	_, err = r.update(group, a, nil, nil)
+	// The owner of the group has not changed it: an update that it has planned still comes through.
+	_, err = r.move(group, func(_ *store.Object, a *attributes) { a.Members = left })
 	return err
 }

@@ -166,12 +166,6 @@ func (r *run) deleteAccess(c backend.Change, row store.Object, a attributes) (ba
 	if err := r.allowAccess(row, a, a); err != nil {
 		return backend.Outcome{}, err
 	}
-	if row.Kind == backend.KindTrust {
-		if err := r.forgetPrincipal(backend.ToTrust + row.ID); err != nil {
-			return backend.Outcome{}, err
-		}
-		return backend.Outcome{Action: backend.ActionDelete, Object: o}, r.tx.DeleteObject(r.ctx, row.ID)
-	}
 	if row.Kind == backend.KindBinding {
 		if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil || a.Grant == nil {
 			return backend.Outcome{Action: backend.ActionDelete, Object: o}, err
@@ -181,6 +175,9 @@ func (r *run) deleteAccess(c backend.Change, row store.Object, a attributes) (ba
 	if c.CreationFollows {
 		return r.setAsideAccess(c, row, backend.HeldReplaced, nil)
 	}
+	if row.Kind == backend.KindTrust {
+		return r.deleteTrust(c, row, a, o)
+	}
 	users, err := r.bindingsOf(row)
 	if err != nil {
 		return backend.Outcome{}, err
@@ -188,7 +185,7 @@ func (r *run) deleteAccess(c backend.Change, row store.Object, a attributes) (ba
 	if len(users) > 0 {
 		mine, err := areOwnedBy(owner(c, a), users...)
 		if err != nil || !mine {
-			return backend.Outcome{}, cmp.Or(err, inUse(row, bindingDependents(users), "delete these first"))
+			return backend.Outcome{}, cmp.Or(err, inUse(row, accessDependents(users), "delete these first"))
 		}
 		return r.setAsideAccess(c, row, backend.HeldInUse, users)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // A tool as Terraform makes the changes of one configuration one by one, in an
@@ -65,7 +66,7 @@ import (
 // out. An owner whose object was displaced still knows its edition.
 
 // reserved begins the name of every held object.
-const reserved = "~"
+const reserved = stored.HeldName
 
 // afterNames sorts after every name and before every reserved name.
 const afterNames = "}"

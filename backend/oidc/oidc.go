@@ -195,6 +195,9 @@ func (l *Logins) candidates(ctx context.Context, nameOrID, issuer string) ([]can
 			if err != nil {
 				return err
 			}
+			if strings.HasPrefix(row.Name, stored.HeldName) {
+				continue // it was deleted, or waits for its own change
+			}
 			if t.Issuer == issuer && (nameOrID == "" || row.Name == nameOrID || row.ID == nameOrID) {
 				out = append(out, candidate{row: row, trust: t})
 			}

@@ -71,6 +71,52 @@ func TestADeletedOrChangedTrustEndsItsSessionsEverywhere(t *testing.T) {
 	})
 }
 
+// A trust that Terraform replaces or displaces keeps its bindings, and lets nobody in meanwhile.
+func TestAHeldTrustLetsNobodyIn(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		f.trust("github", nil)
+		owner := "terraform:shop"
+		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindTrust, Name: "github", ManagedBy: &owner})
+		session := f.mustLogin(0, "github", f.token(nil))
+		f.works(session)
+		held := func(what string) {
+			f.Helper()
+			for server := range f.servers {
+				if _, err := f.resolve(server, session); !errors.Is(err, backend.ErrUnauthenticated) {
+					t.Errorf("%s, server %d: %v", what, server, err)
+				}
+				for _, name := range []string{"", "github"} {
+					f.refusedBecause(what, f.login(server, name, f.token(nil)), "no trust")
+				}
+			}
+		}
+		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindTrust, Name: "github", ManagedBy: &owner,
+			SameOwner: true, CreationFollows: true})
+		held("replaced")
+		same := backend.Trust{Issuer: f.issuer.URL, Audience: audience, Claims: map[string]string{"sub": "repo:acme/*"},
+			Principal: backend.Workload}
+		f.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindTrust, Name: "github", ManagedBy: &owner,
+			SameOwner: true, Trust: &same})
+		if _, err := f.resolve(0, session); !errors.Is(err, backend.ErrUnauthenticated) {
+			t.Errorf("an earlier session, after the replacement: %v", err)
+		}
+		session = f.mustLogin(1, "github", f.token(nil))
+		f.works(session) // the binding stayed
+		elsewhere := same
+		elsewhere.Audience = "elsewhere"
+		f.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindTrust, Name: "other", ManagedBy: &owner,
+			Trust: &elsewhere})
+		github := "github"
+		f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindTrust, Name: "other", Rename: &github,
+			ManagedBy: &owner, SameOwner: true})
+		for _, name := range []string{"", "github"} {
+			if a := f.login(0, name, f.token(nil)); a.Status != http.StatusUnauthorized {
+				t.Errorf("displaced: status %d: %s", a.Status, a.Text)
+			}
+		}
+	})
+}
+
 func TestAnIdentityTokenIsAcceptedOnce(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.trust("github", nil)

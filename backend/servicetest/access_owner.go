@@ -3,6 +3,7 @@
 package servicetest
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -100,6 +101,58 @@ var accessOwnerCases = []accessCase{
 		role = f.one(roleOf("own", backend.RightSee)).Object
 		f.must(groupOf("g"), created(of(other, bindingOf("theirs", "own", "group:g"))))
 		f.mentions(f.refused(backend.ErrInUse, gone(role)), "binding theirs")
+	}},
+	{"trusts of one owner exchange their names, and bindings keep their meaning", func(f *accessFixture) {
+		a, b := f.one(mine(trust(backend.OpCreate, "a", nil))).Object, f.one(mine(trust(backend.OpCreate, "b", nil))).Object
+		one := f.one(bindingOf("one", "viewer", "trust:a/x")).Object
+		f.must(groupOf("g", "trust:a"))
+		equal(f.fixture, "displaced", f.one(moved(a, "b")).Displaced.Name, "b")
+		equal(f.fixture, "held", f.held(backend.KindTrust), "b (displaced)")
+		f.refused(backend.ErrNotFound, bindingOf("two", "viewer", "trust:~"+b.ID))
+		two := f.one(bindingOf("two", "editor", "trust:"+b.ID)).Object
+		equal(f.fixture, "binding of the displaced trust", f.gives(two.ID), "editor to trust:b")
+		f.must(moved(b, "a"))
+		equal(f.fixture, "bindings", f.gives(one.ID)+", "+f.gives(two.ID), "viewer to trust:b/x, editor to trust:a")
+		equal(f.fixture, "members", show(f.list(backend.Query{Kind: backend.KindGroup, Name: "g"})[0].Members), `["trust:b"]`)
+		equal(f.fixture, "held", f.held(backend.KindTrust), "")
+	}},
+	{"a replaced trust keeps its bindings, whichever step comes first", func(f *accessFixture) {
+		first := f.one(mine(trust(backend.OpCreate, "ci", nil))).Object
+		given := f.one(bindingOf("given", "viewer", "trust:ci")).Object
+		f.must(groupOf("g", "trust:ci/x"))
+		f.must(replaced(first)) // the deletion first
+		equal(f.fixture, "held", f.held(backend.KindTrust), "ci (replaced)")
+		equal(f.fixture, "trusts", namesOf(f.fixture, backend.Query{Kind: backend.KindTrust}), "")
+		f.refused(backend.ErrExists, created(of(other, trust(backend.OpCreate, "ci", nil))))
+		f.must(bindingOf("later", "editor", "trust:ci/y")) // before the creation
+		second := f.one(mine(trust(backend.OpCreate, "ci", nil))).Object
+		equal(f.fixture, "id", second.ID, first.ID)
+		equal(f.fixture, "binding", f.gives(given.ID), "viewer to trust:ci")
+		out := f.one(mine(trust(backend.OpCreate, "ci", nil))) // the creation first
+		equal(f.fixture, "taken over", out.Object.ID == first.ID && out.Displaced != nil, true)
+		equal(f.fixture, "late deletion", f.one(gone(second)).Action, backend.ActionUnchanged)
+		equal(f.fixture, "members", show(f.list(backend.Query{Kind: backend.KindGroup, Name: "g"})[0].Members),
+			`["trust:ci/x"]`)
+	}},
+	{"a trust that an owner deletes goes with what the owner gave it, and with nothing of others", func(f *accessFixture) {
+		row := f.one(mine(trust(backend.OpCreate, "ci", nil))).Object
+		one := f.one(bindingOf("one", "viewer", "trust:ci/x")).Object
+		group := f.one(groupOf("g", "trust:ci")).Object
+		theirs := f.one(created(of(other, bindingOf("theirs", "viewer", "trust:ci")))).Object
+		f.mentions(f.refused(backend.ErrInUse, gone(row)), "binding theirs")
+		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, ID: theirs.ID})
+		out := f.one(gone(row))
+		equal(f.fixture, "dependents", fmt.Sprint(out.Dependents[0].Label, ", ", out.Dependents[1].Label),
+			"binding one, group g")
+		equal(f.fixture, "binding", f.gives(one.ID), "nothing")
+		// The update of the group that the owner has planned comes after it.
+		f.must(of(shop, backend.Change{Op: backend.OpUpdate, Kind: backend.KindGroup, ID: group.ID,
+			Edition: ptr(group.Edition), Members: []string{}}))
+		equal(f.fixture, "held", f.held(backend.KindTrust)+f.held(backend.KindGroup), "")
+		// A person takes access away at once.
+		f.must(mine(trust(backend.OpCreate, "ci", nil)), created(of(other, bindingOf("theirs", "viewer", "trust:ci"))))
+		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindTrust, Name: "ci"})
+		equal(f.fixture, "bindings", namesOf(f.fixture, backend.Query{Kind: backend.KindBinding}), "")
 	}},
 	{"a binding that is replaced under its name gives what the new one says", func(f *accessFixture) {
 		f.must(groupOf("g"), groupOf("h"))

@@ -97,6 +97,9 @@ const (
 // cover it.
 const TokenPrefix = "pnct_"
 
+// HeldName begins the name of a row that waits without its own name. No other name can.
+const HeldName = "~"
+
 // SessionPrefix begins the token of every session.
 const SessionPrefix = "pncs_"
 

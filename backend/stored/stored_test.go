@@ -48,6 +48,7 @@ func TestLabelsNeverChange(t *testing.T) {
 		{"KeptKind", stored.KeptKind, "kept_"},
 		{"BuiltInType", stored.BuiltInType, "builtin:"},
 		{"TokenPrefix", stored.TokenPrefix, "pnct_"},
+		{"HeldName", stored.HeldName, "~"},
 		{"SessionPrefix", stored.SessionPrefix, "pncs_"},
 		{"LoginKey", stored.LoginKey, "login "},
 

@@ -149,13 +149,13 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	if check.Replaces != "" {
 		preceding = append(preceding, p.deletionBefore(c, check.Replaces))
 	}
-	outcome, broken, err := p.dryRun(ctx, preceding, p.grantWithIDs(c))
+	outcome, broken, err := p.dryRun(ctx, preceding, p.rightsWithIDs(c))
 	if err == nil && lacksLinked(broken) {
 		// The plan may create the secret.
 		outcome, broken, err = p.dryRun(ctx, p.otherChanges(c, ""), c)
 	}
 	if err == nil && broken != nil && broken.Code == backend.CodeExists {
-		outcome, broken, err = p.dryRunWithoutHolder(ctx, preceding, p.grantWithIDs(c), outcome, broken)
+		outcome, broken, err = p.dryRunWithoutHolder(ctx, preceding, p.rightsWithIDs(c), outcome, broken)
 	}
 	old := outcome.Displaced
 	var leaves *backend.Object
@@ -413,6 +413,13 @@ func (p *Plan) withIDs(c backend.Change) backend.Change {
 	if c.Grant != nil {
 		c.Grant = p.grantOfRenamed(*c.Grant)
 	}
+	if c.Members != nil {
+		members := make([]string, len(c.Members))
+		for i, m := range c.Members {
+			members[i] = p.principalOfRenamed(m)
+		}
+		c.Members = members
+	}
 	if c.Type == nil {
 		return c
 	}
@@ -430,6 +437,7 @@ func deletionRank(c backend.Change) int {
 	return 1 + slices.Index([]backend.Kind{
 		backend.KindScopedValue, backend.KindSecret, backend.KindSecretType, backend.KindEnvironment,
 		backend.KindProject, backend.KindBinding, backend.KindRole, backend.KindGroup,
+		backend.KindTrust,
 	}, c.Kind)
 }
 

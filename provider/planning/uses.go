@@ -60,6 +60,13 @@ func usesOf(c backend.Change, outcome backend.Outcome) []use {
 	if c.Grant != nil && begins("grant") {
 		uses = append(uses, usesOfGrant(c, outcome.Object)...)
 	}
+	if c.Members != nil && begins("members") {
+		for _, member := range c.Members {
+			if trust, _, ok := trustIn(member); ok {
+				uses = append(uses, use{place{kind: backend.KindTrust, name: trust}, c, outcome.Object, "members"})
+			}
+		}
+	}
 	if c.Link != nil && begins("link") {
 		begin(place{kind: backend.KindSecret, name: c.Link.Secret}, "link")
 	}
@@ -75,15 +82,26 @@ func usesOfGrant(c backend.Change, user backend.Object) []use {
 		}
 	}
 	g := c.Grant
-	group, isGroup := strings.CutPrefix(g.To, backend.ToGroup)
-	if !isGroup {
-		group = ""
+	if group, ok := strings.CutPrefix(g.To, backend.ToGroup); ok {
+		add(place{kind: backend.KindGroup, name: group}, "to")
+	}
+	if trust, _, ok := trustIn(g.To); ok {
+		add(place{kind: backend.KindTrust, name: trust}, "to")
 	}
 	add(place{kind: backend.KindRole, name: g.Role}, "role")
-	add(place{kind: backend.KindGroup, name: group}, "to")
 	add(place{kind: backend.KindProject, name: g.Where.Project}, "project")
 	add(place{kind: backend.KindEnvironment, project: g.Where.Project, name: g.Where.Environment}, "environment")
 	return uses
+}
+
+// trustIn returns the trust in the name of a principal, and what follows it: "/" and a subject, or nothing.
+func trustIn(principal string) (trust, rest string, ok bool) {
+	text, ok := strings.CutPrefix(principal, backend.ToTrust)
+	trust, subject, one := strings.Cut(text, "/")
+	if one {
+		rest = "/" + subject
+	}
+	return trust, rest, ok
 }
 
 // isUsedBy reports whether a use can mean the deleted object.
@@ -217,11 +235,16 @@ func (p *Plan) dependents(ctx context.Context, preceding []backend.Change, delet
 // hasUsers reports whether objects of a kind have others that name them by their id, so that a creation takes over the
 // one that has the name. A creation also takes over a binding: its name must not give rights to a former one.
 func hasUsers(k backend.Kind) bool {
-	return isContainer(k) || k == backend.KindRole || k == backend.KindGroup || k == backend.KindBinding
+	switch k {
+	case backend.KindRole, backend.KindGroup, backend.KindBinding, backend.KindTrust:
+		return true
+	}
+	return isContainer(k)
 }
 
 // containerChanges returns the planned changes of what a change can be in or use: of its project, of the environments
-// and types of the project and, for a binding, of roles and groups. It leaves out deletions.
+// and types of the project, of roles, groups and trusts for a binding, and of trusts for a group. It leaves out
+// deletions.
 func (p *Plan) containerChanges(of backend.Change) []backend.Change {
 	project := of.Project
 	if of.Grant != nil {
@@ -232,8 +255,13 @@ func (p *Plan) containerChanges(of backend.Change) []backend.Change {
 	var out []backend.Change
 	for _, planned := range p.changes {
 		c := planned.change
-		used := isContainer(c.Kind) && planned.project == project ||
-			of.Kind == backend.KindBinding && (c.Kind == backend.KindRole || c.Kind == backend.KindGroup)
+		used := isContainer(c.Kind) && planned.project == project
+		switch c.Kind {
+		case backend.KindRole, backend.KindGroup:
+			used = of.Kind == backend.KindBinding
+		case backend.KindTrust:
+			used = of.Kind == backend.KindBinding || of.Kind == backend.KindGroup
+		}
 		if used && c.Op != backend.OpDelete {
 			out = append(out, c)
 		}
@@ -241,15 +269,25 @@ func (p *Plan) containerChanges(of backend.Change) []backend.Change {
 	return out
 }
 
-// grantWithIDs returns a binding that names what the plan renames by its id. In the dry run, another object can still
-// have the new name.
-func (p *Plan) grantWithIDs(c backend.Change) backend.Change {
-	if c.Grant == nil {
+// rightsWithIDs returns a binding or a group that names what the plan renames by its id. In the dry run, another object
+// can still have the new name.
+func (p *Plan) rightsWithIDs(c backend.Change) backend.Change {
+	if c.Grant == nil && c.Members == nil {
 		return c
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.withIDs(c)
+}
+
+// principalOfRenamed does that for a trust among the principals. The caller holds the lock.
+func (p *Plan) principalOfRenamed(principal string) string {
+	if trust, rest, ok := trustIn(principal); ok {
+		if id, ok := p.renamed[place{kind: backend.KindTrust, name: trust}]; ok {
+			return backend.ToTrust + id + rest
+		}
+	}
+	return principal
 }
 
 // grantOfRenamed does that for a grant. The caller holds the lock.
@@ -264,6 +302,7 @@ func (p *Plan) grantOfRenamed(g backend.Grant) *backend.Grant {
 		byID(backend.KindGroup, "", &group)
 		g.To = backend.ToGroup + group
 	}
+	g.To = p.principalOfRenamed(g.To)
 	byID(backend.KindEnvironment, g.Where.Project, &g.Where.Environment)
 	byID(backend.KindProject, "", &g.Where.Project)
 	return &g

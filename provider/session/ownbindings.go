@@ -5,6 +5,7 @@ package session
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -17,8 +18,8 @@ type ownBindings struct {
 	bindings []backend.Object
 }
 
-// OwnBindings returns the name of the token of the provider, and the bindings for it and for its groups. It returns
-// none for a token with a role, and for one that may not see them.
+// OwnBindings returns the name of the token or session of the provider, and the bindings for it, for its trust and for
+// its groups. It returns none for a token with a role, and for one that may not see them.
 func (s *Session) OwnBindings(ctx context.Context) (token string, bindings []backend.Object) {
 	own := &s.ownBindings
 	own.once.Do(func() {
@@ -28,9 +29,12 @@ func (s *Session) OwnBindings(ctx context.Context) (token string, bindings []bac
 		}
 		own.token = self.Objects[0].Name
 		to := []string{backend.ToToken + own.token}
+		if trust, _, isSession := strings.Cut(own.token, "/"); isSession { // no token has a / in its name
+			to = []string{backend.ToTrust + trust, backend.ToTrust + own.token}
+		}
 		groups, _ := backend.ListAll(ctx, s.Service, backend.Query{Kind: backend.KindGroup})
 		for _, g := range groups {
-			if slices.Contains(g.Members, to[0]) {
+			if slices.ContainsFunc(g.Members, func(m string) bool { return slices.Contains(to, m) }) {
 				to = append(to, backend.ToGroup+g.Name)
 			}
 		}
