@@ -440,6 +440,22 @@ func TestRecordsContinueOnAFullDisk(t *testing.T) {
 			if got := numbered(t, path, "read_record"); len(got[record500().Log]) != accepted {
 				t.Errorf("the file has %d records, and %d were accepted", len(got[record500().Log]), accepted)
 			}
+			info, err := os.Stat(filled)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Truncate(filled, info.Size()-reserve/4*3); err != nil { // there is no room for the whole reserve
+				t.Fatal(err)
+			}
+			if low, err := l.Check(t.Context()); !errors.Is(low, backend.ErrStorageFull) || err != nil {
+				t.Errorf("with some free space, Check reports %v, %v", low, err)
+			}
+			fill(t, dir)
+			for range 100 {
+				if err := l.AppendRecords(t.Context(), record500()); err != nil {
+					t.Fatalf("with a smaller reserve: %v", err)
+				}
+			}
 			if err := os.Remove(filled); err != nil {
 				t.Fatal(err)
 			}

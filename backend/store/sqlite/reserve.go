@@ -39,13 +39,14 @@ func (l *ReadLog) Reserved(ctx context.Context) (int64, error) {
 	return pages * pageSize, err
 }
 
-// keepReserve makes the reserve whole if less than three quarters of it are left. If the disk is full, Check reports
-// it. Other errors are those of the next record.
+// keepReserve makes the reserve whole if less than three quarters of it are left. If the disk has too little free space,
+// Check reports it. Other errors are those of the next record.
 func (l *ReadLog) keepReserve(ctx context.Context) {
-	err := l.makeReserve(ctx)
+	err := l.makeReserve(ctx, l.reserve.Load())
 	var full *backend.Error
 	if errors.As(err, &full) && errors.Is(err, backend.ErrStorageFull) {
 		l.full.Store(full)
+		l.makeSmallReserve(ctx)
 		return
 	}
 	if err == nil {
@@ -53,7 +54,21 @@ func (l *ReadLog) keepReserve(ctx context.Context) {
 	}
 }
 
-func (l *ReadLog) makeReserve(ctx context.Context) error {
+// makeSmallReserve keeps as much as the disk has room for, if the reserve is used up.
+func (l *ReadLog) makeSmallReserve(ctx context.Context) {
+	for size := l.reserve.Load() / 2; size >= 2*minReserved; size /= 2 {
+		free, err := l.Reserved(ctx)
+		if err != nil || free >= minReserved {
+			return
+		}
+		if err := l.makeReserve(ctx, size); !errors.Is(err, backend.ErrStorageFull) {
+			return // an error of another kind is that of the next record
+		}
+	}
+}
+
+// makeReserve makes the reserve whole if less than three quarters of the wanted bytes are left.
+func (l *ReadLog) makeReserve(ctx context.Context, want int64) error {
 	free, err := l.Reserved(ctx)
 	if err != nil {
 		return err
@@ -64,7 +79,6 @@ func (l *ReadLog) makeReserve(ctx context.Context) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fileError("opening", l.store.path, err)
 	}
-	want := l.reserve.Load()
 	if free >= want/4*3 && log >= want {
 		return nil
 	}
@@ -113,7 +127,7 @@ func (l *ReadLog) checkpoint(ctx context.Context) error {
 // Check returns an error if no record could be written: the file was replaced, another process has locked it, or the
 // disk is full and the reserve is used up.
 //
-// low is the error of a full disk on which records can still be written.
+// low is the error of a full disk, or an almost full one, on which records can still be written.
 func (l *ReadLog) Check(ctx context.Context) (low, err error) {
 	s := l.store
 	if err := s.checkFile(); err != nil {
@@ -136,7 +150,8 @@ func (l *ReadLog) Check(ctx context.Context) (low, err error) {
 	}
 	// The text does not say how much is left, so that the log of a server has it once.
 	return backend.Errorf(backend.CodeStorageFull,
-		"the disk of database %s is full: reads go on until its reserve is used up, and then fail too", s.path).
+		"the disk of database %s is full or almost full: reads go on until the space for their records is used up, "+
+			"and then fail too", s.path).
 		WithHint("free some space"), nil
 }
 
