@@ -93,7 +93,7 @@ func TestUpgradeSignsTheRows(t *testing.T) {
 			}
 		}
 		info, err := os.Stat(path)
-		if err != nil || info.Mode().Perm() != 0o600 || userVersion(t, path) != 2 {
+		if err != nil || info.Mode().Perm() != 0o600 || userVersion(t, path) != schema {
 			t.Errorf("the copy has schema %d: %v, %v", userVersion(t, path), info, err)
 		}
 		if found, err := parts.Verify(context.Background()); err != nil || len(found) > 0 {
@@ -162,18 +162,21 @@ func TestUpgradeIsCompletedLater(t *testing.T) {
 
 // Without the KMS key nothing can be signed: the database stays as it is.
 func TestUpgradeWithoutTheKMSKeyChangesNothing(t *testing.T) {
-	folder := unsigned(t, 2)
-	if err := os.Rename(filepath.Join(folder, "kms.key"), filepath.Join(folder, "away")); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := open.Embedded(context.Background(), open.Config{Path: folder}); !errors.Is(err, backend.ErrKeyUnusable) {
-		t.Errorf("opening: %v", err)
-	}
-	if n := userVersion(t, filepath.Join(folder, "pouncet.db")); n != 2 {
-		t.Errorf("the schema is %d", n)
-	}
-	if _, err := os.Stat(filepath.Join(folder, "pouncet.db.schema-2")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a copy was made: %v", err)
+	for _, schema := range []int{1, 2} {
+		folder := unsigned(t, schema)
+		if err := os.Rename(filepath.Join(folder, "kms.key"), filepath.Join(folder, "away")); err != nil {
+			t.Fatal(err)
+		}
+		_, err := open.Embedded(context.Background(), open.Config{Path: folder})
+		if !errors.Is(err, backend.ErrKeyUnusable) {
+			t.Errorf("opening: %v", err)
+		}
+		if n := userVersion(t, filepath.Join(folder, "pouncet.db")); n != schema {
+			t.Errorf("the schema is %d, and was %d", n, schema)
+		}
+		if _, err := os.Stat(filepath.Join(folder, "pouncet.db.schema-2")); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("a copy was made: %v", err)
+		}
 	}
 }
 

@@ -87,9 +87,9 @@ func (s *Store) checkIdentity(ctx context.Context, c *conn) error {
 	return nil
 }
 
-// migrate runs the missing steps, each in its own transaction; the step to signed rows goes on to the newest schema. It
-// runs the statements in first in the transaction of
-// the first step.
+// migrate runs the missing steps, each in its own transaction. A database whose rows are not signed gets all steps in one
+// transaction, so that it stays as it was if signing fails. The statements in first run in the transaction of the first
+// step.
 func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error {
 	steps, err := s.steps()
 	if err != nil {
@@ -104,7 +104,7 @@ func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error 
 			return nil
 		}
 		upgrade, next := noUpgrade, steps[version:version+1]
-		if version+1 == s.signed && len(first) == 0 {
+		if version > 0 && version < s.signed && len(first) == 0 {
 			if upgrade, err = s.prepareUpgrade(ctx, c); err != nil {
 				return err
 			}
