@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,9 +17,13 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
+	"github.com/pouncet/terraform-provider-pouncet/backend/open/onpostgres"
+	"github.com/pouncet/terraform-provider-pouncet/backend/store/postgres/postgrestest"
 	"github.com/pouncet/terraform-provider-pouncet/web"
 	"github.com/pouncet/terraform-provider-pouncet/web/site"
 )
+
+func TestMain(m *testing.M) { os.Exit(postgrestest.Run(m)) }
 
 // newServers returns the dashboards of two servers of one deployment.
 func newServers(t *testing.T) (first, second *dashboard) {
@@ -27,9 +32,25 @@ func newServers(t *testing.T) (first, second *dashboard) {
 	if _, err := open.Init(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
+	return serversOf(t, func() (*open.Parts, error) { return open.Embedded(t.Context(), config) })
+}
+
+// newServersOnPostgreSQL returns the dashboards of two servers on one PostgreSQL database.
+func newServersOnPostgreSQL(t *testing.T) (first, second *dashboard) {
+	t.Helper()
+	config := open.ServerConfig{KMSKey: "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key")),
+		Database: onpostgres.Database(postgrestest.Database(t), "")}
+	return serversOf(t, func() (*open.Parts, error) {
+		parts, _, err := open.Server(t.Context(), config)
+		return parts, err
+	})
+}
+
+func serversOf(t *testing.T, start func() (*open.Parts, error)) (first, second *dashboard) {
+	t.Helper()
 	var out []*dashboard
 	for range 2 {
-		parts, err := open.Embedded(t.Context(), config)
+		parts, err := start()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,6 +60,7 @@ func newServers(t *testing.T) (first, second *dashboard) {
 		d.audit = &recorder{next: log}
 		s := httptest.NewServer(web.New(site.Options{Service: log, Audit: d.audit, Rights: parts.Rights,
 			Identity: site.Tokens{Logins: access.NewLogins(parts.Store, nil)},
+			Ended:    access.NewEndedSessions(parts.Store, func() time.Time { return d.now }),
 			Cipher:   parts.SessionCipher, Now: func() time.Time { return d.now }}))
 		t.Cleanup(s.Close)
 		d.url = s.URL
@@ -70,13 +92,7 @@ func TestTokenSignsInOnEachServer(t *testing.T) {
 			t.Error("the cookie has the token in plain text")
 		}
 	}
-	// Behind a load balancer both have the same port, which is in the name of the cookie.
-	there, _ := url.Parse(second.url + first.base + "/")
-	second.base = first.base
-	for _, c := range first.browser.Jar.Cookies(at) {
-		c.Name = strings.Replace(c.Name, at.Port(), there.Port(), 1)
-		second.browser.Jar.SetCookies(there, []*http.Cookie{c})
-	}
+	first.balance(second)
 	second.get("/ui/p/default/e/dev").is(t, 200, "db_password")
 	o := first.object(backend.KindSecret, "db_password")
 	second.post(second.path(o, "/reveal"), nil).is(t, 200, canary)
@@ -88,6 +104,61 @@ func TestTokenSignsInOnEachServer(t *testing.T) {
 			t.Error("a session outlives its token")
 		}
 		d.post(d.path(o, "/reveal"), nil).is(t, 401).lacks(t, canary)
+	}
+}
+
+// balance gives the browser of d the session that it has with another server: behind a load balancer both have the
+// same port, which is in the name of the cookie.
+func (d *dashboard) balance(other *dashboard) {
+	d.Helper()
+	at, _ := url.Parse(d.url + d.base + "/")
+	there, _ := url.Parse(other.url + d.base + "/")
+	other.base = d.base
+	for _, c := range d.browser.Jar.Cookies(at) {
+		c.Name = strings.Replace(c.Name, at.Port(), there.Port(), 1)
+		other.browser.Jar.SetCookies(there, []*http.Cookie{c})
+	}
+}
+
+// TestSessionEndsOnAllServers signs out at one server, and ends a session at the page of one. Copies of the cookies are
+// of no use at the other.
+func TestSessionEndsOnAllServers(t *testing.T) {
+	for name, newTwo := range map[string]func(*testing.T) (_, _ *dashboard){"SQLite": newServers,
+		"PostgreSQL": newServersOnPostgreSQL} {
+		t.Run(name, func(t *testing.T) {
+			first, second := newTwo(t)
+			token, _ := first.newToken("ada", backend.RoleAdmin, backend.Person)
+			for _, ends := range []func(){
+				func() { first.post("/ui/sign-out", nil).is(t, 200, "Sign in") },
+				func() {
+					id := first.get("/ui/sessions").is(t, 200, "this one").field(t, "id")
+					first.post("/ui/sessions", url.Values{"id": {id}})
+				},
+				func() { // over the session that the browser has
+					r := first.request(http.MethodPost, "/ui/sign-in", url.Values{"code": {token}})
+					r.URL.Path = first.base + "/sign-in"
+					first.send(r)
+				},
+			} {
+				first.base, first.browser = "", newBrowser()
+				second.browser = newBrowser()
+				first.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
+				first.balance(second)
+				second.get("/ui/sessions").is(t, 200, "this one")
+				at := first.base
+				ends()
+				second.base = at
+				if got := second.get("/ui/p/default/e/dev"); got.at() != "/ui/sign-in" {
+					t.Errorf("the other server answers with %s", got.Request.URL)
+				}
+				second.base, second.browser = "", newBrowser()
+				second.post("/ui/sign-in", url.Values{"code": {token}}).is(t, 200)
+				if n := strings.Count(second.get("/ui/sessions").body, `name="id"`); n != 1 {
+					t.Errorf("the other server lists %d sessions, and 1 has not ended", n)
+				}
+				second.post("/ui/sign-out", nil)
+			}
+		})
 	}
 }
 

@@ -105,3 +105,6 @@ const SessionPrefix = "pncs_"
 
 // LoginKey begins the key of the idempotency record of an identity token, which is accepted once.
 const LoginKey = "login "
+
+// EndedKey begins the key of the idempotency record of a session of the dashboard that has ended before its time.
+const EndedKey = "ended "

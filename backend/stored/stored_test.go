@@ -51,6 +51,7 @@ func TestLabelsNeverChange(t *testing.T) {
 		{"HeldName", stored.HeldName, "~"},
 		{"SessionPrefix", stored.SessionPrefix, "pncs_"},
 		{"LoginKey", stored.LoginKey, "login "},
+		{"EndedKey", stored.EndedKey, "ended "},
 
 		{"KindProject", string(backend.KindProject), "project"},
 		{"KindEnvironment", string(backend.KindEnvironment), "environment"},

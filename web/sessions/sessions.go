@@ -28,8 +28,12 @@ type list struct {
 }
 
 func show(q *site.Request) error {
+	all, err := q.Sessions()
+	if err != nil {
+		return err
+	}
 	return q.Render(page, site.Page{Title: site.Text("sessions.title"), Section: "sessions",
-		Data: list{Sessions: q.Sessions(), This: q.Session.ID, All: q.MaySeeAll()}})
+		Data: list{Sessions: all, This: q.Session.ID, All: q.MaySeeAll()}})
 }
 
 func end(q *site.Request) error {

@@ -197,7 +197,7 @@ func (s *Site) finish(r *http.Request, f flow) (*Session, error) {
 	if !s.throttle.take(address, now) {
 		return nil, errThrottled()
 	}
-	if !s.ended.add(f.ID, now) {
+	if !s.spent.add(f.ID, now) {
 		return nil, oidc.ErrOver
 	}
 	got, who, gave, err := s.Issuers.Finish(ctx, f.Flow, r.URL.Query())
@@ -217,8 +217,9 @@ func (s *Site) finish(r *http.Request, f flow) (*Session, error) {
 		return nil, err
 	}
 	if f.Before != "" {
-		s.ended.add(f.Before, now)
-		s.known.forget(f.Before)
+		if err := s.end(ctx, f.Before); err != nil {
+			return nil, err
+		}
 	}
 	session := newSession(got.Token, now, s.isSecure(r))
 	session.Trust = f.Trust

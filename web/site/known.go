@@ -71,8 +71,14 @@ func (k *known) current(now time.Time) []KnownSession {
 }
 
 // Sessions lists the sessions of the person or, for who may revoke all tokens, those of everybody.
-func (q *Request) Sessions() []KnownSession {
-	return slices.DeleteFunc(q.known.current(q.Now()), func(s KnownSession) bool { return !q.mayEnd(s) })
+func (q *Request) Sessions() ([]KnownSession, error) {
+	all := slices.DeleteFunc(q.known.current(q.Now()), func(s KnownSession) bool { return !q.mayEnd(s) })
+	ids := make([]string, len(all))
+	for i, s := range all {
+		ids[i] = s.ID
+	}
+	ended, err := q.Ended.HaveEnded(q.Context(), ids...) // another server may have ended some of them
+	return slices.DeleteFunc(all, func(s KnownSession) bool { return ended[s.ID] }), err
 }
 
 // MaySeeAll reports whether Sessions lists those of everybody.
@@ -87,10 +93,15 @@ func (q *Request) mayEnd(s KnownSession) bool {
 
 // EndSession ends a session that Sessions lists.
 func (q *Request) EndSession(id string) error {
-	for _, s := range q.Sessions() {
+	all, err := q.Sessions()
+	if err != nil {
+		return err
+	}
+	for _, s := range all {
 		if s.ID == id {
-			q.ended.add(id, q.Now())
-			q.known.forget(id)
+			if err := q.end(q.Context(), id); err != nil {
+				return err
+			}
 			q.Log.Info("session ended", "address", q.address(), "principal", q.Principal.Name, "of", s.Principal)
 			return nil
 		}

@@ -120,19 +120,58 @@ func setCookie(w http.ResponseWriter, r *http.Request, value, part string, secur
 	http.SetCookie(w, c)
 }
 
-// ended remembers the sessions that were signed out, until they would end anyway. Another server does not know them,
-// but the browser has no cookie any more.
-type ended struct {
+// Ended remembers the sessions that have ended before their time, as access.EndedSessions does for a deployment.
+type Ended interface {
+	End(ctx context.Context, id string) error
+	// HaveEnded returns which of some sessions have ended.
+	HaveEnded(ctx context.Context, ids ...string) (map[string]bool, error)
+}
+
+// inMemory is the Ended of one process, whose sessions end with it.
+type inMemory struct{ Site *Site }
+
+// End implements Ended.
+func (m inMemory) End(_ context.Context, id string) error {
+	m.Site.spent.add(id, m.Site.Now())
+	return nil
+}
+
+// HaveEnded implements Ended.
+func (m inMemory) HaveEnded(_ context.Context, ids ...string) (map[string]bool, error) {
+	out := map[string]bool{}
+	for _, id := range ids {
+		out[id] = m.Site.spent.has(id)
+	}
+	return out, nil
+}
+
+// hasEnded reports whether a session has ended before its time.
+func (s *Site) hasEnded(ctx context.Context, id string) (bool, error) {
+	all, err := s.Ended.HaveEnded(ctx, id)
+	return all[id], err
+}
+
+// end ends a session, on every server of the deployment.
+func (s *Site) end(ctx context.Context, id string) error {
+	if err := s.Ended.End(ctx, id); err != nil {
+		return err
+	}
+	s.known.forget(id)
+	return nil
+}
+
+// spent remembers what this process accepts no more, such as a sign-in that was finished, until it would end anyway.
+type spent struct {
 	mu     sync.Mutex
 	ids    map[string]time.Time
 	looked time.Time // when it has last looked for those that have ended anyway
 }
 
-// maxEnded limits the memory for ended sessions. Who signs out has signed in before, so nobody reaches it by guessing.
+// maxEnded limits the memory for it. Failed attempts to sign in are limited, so nobody reaches it by guessing.
 const maxEnded = 100_000
 
-// add ends a session, and reports whether it had not ended before.
-func (e *ended) add(id string, now time.Time) bool {
+// add notes an id, and reports whether it was not noted before.
+func (e *spent) add(id string, now time.Time) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.ids == nil {
@@ -149,7 +188,7 @@ func (e *ended) add(id string, now time.Time) bool {
 	return !before
 }
 
-func (e *ended) has(id string) bool {
+func (e *spent) has(id string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	_, ok := e.ids[id]

@@ -59,8 +59,10 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	// A new session, also for a browser that has one: nobody can choose the session of somebody else.
 	if before, err := s.session(r); err == nil && before != nil {
-		s.ended.add(before.ID, now)
-		s.known.forget(before.ID)
+		if err := s.end(r.Context(), before.ID); err != nil {
+			s.refuse(w, r, err)
+			return
+		}
 	}
 	session := newSession(kept, now, s.isSecure(r))
 	if err := s.write(r, w, session); err != nil {
@@ -231,11 +233,12 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, t Templa
 	q.draw(t, "layout", p)
 }
 
-// signOut ends the session.
+// signOut ends the session. If other servers cannot learn that, this browser has no session nevertheless.
 func signOut(q *Request) error {
-	q.ended.add(q.Session.ID, q.Now())
-	q.known.forget(q.Session.ID)
 	setCookie(q.W, q.R, "", q.Session.Part, q.isSecure(q.R))
+	if err := q.end(q.Context(), q.Session.ID); err != nil {
+		return err
+	}
 	q.W.Header().Set("Location", signInFor(q.R, Root))
 	q.W.WriteHeader(http.StatusSeeOther)
 	return nil

@@ -38,6 +38,8 @@ type Options struct {
 	Service  backend.Service
 	Identity Identity
 	Cipher   Cipher
+	// Ended remembers the sessions that have ended before their time. Nil remembers them in this process.
+	Ended Ended
 	// Issuers lets people sign in at OpenID Connect issuers too. Nil knows none.
 	Issuers *oidc.Logins
 	// Rights returns what the principal of a context may do. It decides which buttons are shown, and nothing else: the
@@ -79,7 +81,7 @@ type Site struct {
 	Options
 	mux      *http.ServeMux
 	sections map[string]bool // the entries of the navigation
-	ended    ended
+	spent    spent
 	known    known
 	throttle *throttle
 	data     []byte // is authenticated with sealed sessions
@@ -107,6 +109,9 @@ func New(o Options) *Site {
 	if o.CheckHost {
 		// On a loopback address another user can take the port when this process has ended. Its sessions end with it.
 		s.data = append(s.data, rand.Text()...)
+	}
+	if s.Ended == nil {
+		s.Ended = inMemory{s}
 	}
 	s.mux.HandleFunc("GET "+Root+"static/{hash}/{file}", s.asset)
 	s.mux.HandleFunc(Root+"sign-in", s.signIn)
@@ -268,8 +273,11 @@ func (s *Site) session(r *http.Request) (*Session, error) {
 	}
 	for _, c := range cookies[:min(len(cookies), maxCookies)] {
 		session := openSession(sealed, c.Value, s.data)
-		if session != nil && session.Part == partOf(r) && session.isCurrent(s.Now()) && !s.ended.has(session.ID) {
-			return session, nil
+		if session == nil || session.Part != partOf(r) || !session.isCurrent(s.Now()) {
+			continue
+		}
+		if ended, err := s.hasEnded(r.Context(), session.ID); err != nil || !ended {
+			return session, err
 		}
 	}
 	return nil, nil
