@@ -87,7 +87,7 @@ func (d *Document) withDialectType(s *format.Scalar, o replacement) replacement 
 	case dialect == DialectMage && !s.Bare && !s.Plain && o.typ != expr.Null && formatType(o.typ) != format.String:
 		o.typ = expr.Text // Mage fills in the text between the quotes
 	case formatType(o.typ) != format.String:
-	case dialect == DialectMage && !s.Bare && s.Plain:
+	case dialect == DialectMage && !s.Bare && s.Plain && !s.Text:
 		t, text := typeInMage(o.text)
 		o.text = text
 		return o.withType(t)
@@ -112,10 +112,11 @@ func typeInMage(text string) (format.Type, string) {
 	return typeOfText(text), text
 }
 
-// pythonText returns the text that a result of json_value has inside longer text in Mage: that of Python.
+// pythonText returns the text that a result of json_value, or a default of env_var, has inside longer text in Mage: that
+// of Python.
 func pythonText(o replacement, expression string) replacement {
 	switch {
-	case o.typ != expr.JSON || !strings.Contains(expression, "json_value"):
+	case o.typ != expr.JSON || !strings.Contains(expression, "json_value") && !strings.Contains(expression, "env_var"):
 	case o.text == "true", o.text == "false":
 		o.text = strings.ToUpper(o.text[:1]) + o.text[1:]
 	case o.text == "null":

@@ -48,6 +48,13 @@ func TestMageDialectSetsTypes(t *testing.T) {
 		{"a: \"{{ mage_secret_var('absent') }}\"\n", "v", "a: null\n"},
 		{"a: \"x {{ mage_secret_var('absent') }}\"\n", "v", "a: \"x None\"\n"},
 		{"a: {{ env_var('ABSENT') }}\n", "v", "a: null\n"},
+		{"a: !!str {{ mage_secret_var('s') }}\n", "yes", "a: !!str \"yes\"\n"},
+		{"a: ! {{ mage_secret_var('s') }}\n", "yes", "a: ! \"yes\"\n"},
+		{"a: !!str {{ mage_secret_var('s') }}\n", "null", "a: !!str \"null\"\n"},
+		{"a: !!str {{ mage_secret_var('s') }}{{ mage_secret_var('s') }}\n", "5", "a: !!str \"55\"\n"},
+		{"a: !!null {{ mage_secret_var('s') }}\n", "null", "a: !!null null\n"},
+		{"a: !!bool {{ mage_secret_var('s') }}\n", "yes", "a: !!bool true\n"},
+		{"a: x{{ env_var('ABSENT', true) }}\n", "v", "a: \"xTrue\"\n"},
 		{"{% if x %} a: [\na: {{ mage_secret_var('s') }}\n", "5432", "{% if x %} a: [\na: 5432\n"},
 	} {
 		f := interpolate.File{Name: "io_config.yaml", Data: []byte(c.text), Dialect: interpolate.DialectMage}

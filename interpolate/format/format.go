@@ -103,6 +103,7 @@ type Scalar struct {
 	Key   bool   // the scalar is a key; references are not allowed there
 	Stays bool   // the scalar is no value, so references in it stay
 	Plain bool   // the scalar has no quotes, so that it can also be a number, a boolean or null
+	Text  bool   // an explicit tag says that the scalar is none of these, although it is Plain
 
 	// Encoded is for base64 of a Kubernetes Secret. It has one part, without a region, and Start is set.
 	Encoded bool

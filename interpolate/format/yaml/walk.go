@@ -3,6 +3,8 @@
 package yaml
 
 import (
+	"slices"
+
 	"go.yaml.in/yaml/v4"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -83,7 +85,7 @@ func (w *walker) locateScalar(n *yaml.Node, key bool, name string) {
 
 // addScalar splits the scalar at e into parts, and adds it.
 func (w *walker) addScalar(n *yaml.Node, e extent, key bool, name string) {
-	s := format.Scalar{Key: key, Name: name, Plain: n.Style&^yaml.TaggedStyle == 0}
+	s := format.Scalar{Key: key, Name: name, Plain: n.Style&^yaml.TaggedStyle == 0, Text: isText(n)}
 	if !w.ContainedIn(n.Value) {
 		s.Bare = w.file.src.IsBare(n.Value)
 		s.Encoded, s.Unencoded = w.encoded[n] && !s.Bare, w.encoded[n] && s.Bare
@@ -105,6 +107,11 @@ func (w *walker) addScalar(n *yaml.Node, e extent, key bool, name string) {
 		w.indexes[n] = len(w.file.scalars)
 	}
 	w.add(s, place{n, e})
+}
+
+// isText reports whether a scalar has an explicit tag that is not one of a number, a boolean or null.
+func isText(n *yaml.Node) bool {
+	return isTagged(n) && !slices.Contains([]string{"!!int", "!!float", "!!bool", "!!null"}, n.Tag)
 }
 
 // noteForeign notes the foreign regions that span lines.

@@ -15,7 +15,7 @@ import (
 // Write implements format.Format.
 func (f *file) Write(edits []format.Edit, scalar int, values []format.Value) ([]format.Edit, *backend.Error) {
 	w := writer{file: f, scalar: &f.scalars[scalar], place: &f.places[scalar], values: values}
-	if whole := format.Whole(values); whole != nil && whole.Type == format.Null && w.tagged() {
+	if whole := format.Whole(values); whole != nil && whole.Type == format.Null && w.tagged() && w.node.Tag != "!!null" {
 		return edits, backend.Errorf(backend.CodeInvalid, "a value with the tag %s cannot be null",
 			backend.Quote(w.node.Tag)).WithHint("remove the tag, or add a default")
 	}
@@ -49,7 +49,9 @@ type writer struct {
 }
 
 // tagged reports whether the scalar has an explicit tag.
-func (w *writer) tagged() bool { return w.node.Style&yaml.TaggedStyle != 0 || w.node.Tag == "!" }
+func (w *writer) tagged() bool { return isTagged(w.node) }
+
+func isTagged(n *yaml.Node) bool { return n.Style&yaml.TaggedStyle != 0 || n.Tag == "!" }
 
 // editParts replaces only the references of the scalar, and leaves foreign text and the lines of a block as they are.
 // It returns false if the style of the scalar cannot hold every value that way.
@@ -197,7 +199,7 @@ func (w *writer) rewritten() (text, tag string, _ *backend.Error) {
 	switch {
 	case w.block && foreign != "":
 		return "", "", errUnfitBlock()
-	case w.scalar.Plain && w.file.src.TypeOf != nil && foreign == "":
+	case w.scalar.Plain && !w.scalar.Text && w.file.src.TypeOf != nil && foreign == "":
 		typ, value := w.file.src.TypeOf(value)
 		text, tag = typed(typ, value)
 		if w.node.Value = value; typ == format.Null {

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MPL-2.0
 """Evaluates texts as Mage does, with Jinja and then PyYAML: {"secrets", "env", "texts"} in, a JSON list of values out. An
-error is the text "error"."""
+error is the text "error", and a date is the text that Python shows for it."""
 import json
 import sys
 
@@ -31,7 +31,7 @@ functions = {
 def evaluate(text):
     try:
         filled = jinja2.Environment().from_string(text).render(functions)
-        return json.loads(json.dumps(yaml.load(filled, yaml.FullLoader), default=str))
+        return json.loads(json.dumps(yaml.load(filled, yaml.FullLoader), default=repr))
     except Exception:  # whatever Mage cannot fill in
         return "error"
 
