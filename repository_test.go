@@ -85,3 +85,30 @@ func TestSQLiteHasItsLibc(t *testing.T) {
 		t.Errorf("go.mod requires modernc.org/libc %s: run go get modernc.org/libc@%s", have, want)
 	}
 }
+
+// TestRulesHaveOneHome keeps second copies of rules out of the code.
+func TestRulesHaveOneHome(t *testing.T) {
+	rules := []struct{ rule, home, sign string }{
+		{"which hosts are this machine", "backend/text.go", `"localhost" \|\|`},
+		{"page after page of a Query", "backend/list.go", `Cursor = \w+\.Next\b`},
+	}
+	exceptions := []string{
+		"backend/sink/sink.go", // follows the audit log without end
+		"web/audit/audit.go",   // reads a limited number of pages
+	}
+	forEachText(t, func(path string) {
+		isTest := strings.HasSuffix(path, "_test.go") || strings.Contains(path, "servicetest/")
+		if filepath.Ext(path) != ".go" || isTest || slices.Contains(exceptions, path) {
+			return
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range rules {
+			if path != r.home && regexp.MustCompile(r.sign).Match(text) {
+				t.Errorf("%s has its own rule for %s: use %s", path, r.rule, r.home)
+			}
+		}
+	})
+}

@@ -12,12 +12,28 @@ type Querier interface {
 	Query(ctx context.Context, q Query) (Page, error)
 }
 
+// Pages yields the pages of objects that q selects, one call each, as the caller consumes them. An error is yielded
+// once, as the last element.
+func Pages(ctx context.Context, s Querier, q Query) iter.Seq2[Page, error] {
+	return func(yield func(Page, error) bool) {
+		for {
+			page, err := s.Query(ctx, q)
+			if err != nil {
+				yield(Page{}, err)
+				return
+			}
+			if q.Cursor = page.Next; !yield(page, nil) || q.Cursor == "" {
+				return
+			}
+		}
+	}
+}
+
 // List yields every object that q selects, and asks for page after page as the
 // caller consumes them. An error is yielded once, as the last element.
 func List(ctx context.Context, s Querier, q Query) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		for {
-			page, err := s.Query(ctx, q)
+		for page, err := range Pages(ctx, s, q) {
 			if err != nil {
 				yield(Object{}, err)
 				return
@@ -26,9 +42,6 @@ func List(ctx context.Context, s Querier, q Query) iter.Seq2[Object, error] {
 				if !yield(o, nil) {
 					return
 				}
-			}
-			if q.Cursor = page.Next; q.Cursor == "" {
-				return
 			}
 		}
 	}

@@ -45,7 +45,7 @@ func parseBucket(u *url.URL) (Target, error) {
 	}
 	e, err := url.Parse(b.endpoint)
 	if err != nil || e.Host == "" || e.User != nil || e.RawQuery != "" || e.Fragment != "" ||
-		e.Scheme != "https" && (e.Scheme != "http" || !isLoopback(e.Hostname())) {
+		e.Scheme != "https" && (e.Scheme != "http" || !backend.IsLoopback(e.Hostname())) {
 		return nil, wrong("s3", "its endpoint is not https://HOST")
 	}
 	return b, nil

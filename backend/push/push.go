@@ -16,7 +16,6 @@ package push
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"path"
@@ -77,7 +76,7 @@ func Parse(text string) (Target, error) {
 	case "s3":
 		return parseBucket(u)
 	case "https", "http":
-		if u.Host == "" || scheme == "http" && !isLoopback(u.Hostname()) {
+		if u.Host == "" || scheme == "http" && !backend.IsLoopback(u.Hostname()) {
 			return nil, wrong(scheme, "plain HTTP is for this machine only").WithHint("use https://")
 		}
 		return webhook{u}, nil
@@ -89,11 +88,6 @@ func Parse(text string) (Target, error) {
 func wrong(scheme, why string) *backend.Error {
 	return backend.Errorf(backend.CodeInvalid, "the target of checkpoints %s is not valid: %s", backend.Quote(scheme),
 		why).WithHint("use a path, file:///PATH, s3://BUCKET/KEY or https://HOST/PATH")
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // webhook is a target that gets each checkpoint as the body of a POST.

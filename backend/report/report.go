@@ -169,22 +169,26 @@ func (m *maker) read() (err error) {
 func Secrets(
 	ctx context.Context, s backend.Querier, q backend.Query,
 ) (secrets []backend.Object, since time.Time, err error) {
-	q.Kind, q.LastResolved, secrets = backend.KindSecret, true, []backend.Object{}
-	for {
-		page, err := s.Query(ctx, q)
-		if q.LastResolved && errors.Is(err, backend.ErrInvalid) {
-			q.LastResolved = false
-			continue
-		}
+	q.Kind, q.LastResolved = backend.KindSecret, true
+	secrets, since, err = listSecrets(ctx, s, q)
+	if errors.Is(err, backend.ErrInvalid) {
+		q.LastResolved = false
+		secrets, since, err = listSecrets(ctx, s, q)
+	}
+	return secrets, since, err
+}
+
+func listSecrets(
+	ctx context.Context, s backend.Querier, q backend.Query,
+) (secrets []backend.Object, since time.Time, err error) {
+	secrets = []backend.Object{}
+	for page, err := range backend.Pages(ctx, s, q) {
 		if err != nil {
 			return nil, time.Time{}, err
 		}
 		secrets, since = append(secrets, page.Objects...), page.ResolvedSince
-		if page.Next == "" {
-			return secrets, since, nil
-		}
-		q.Cursor = page.Next
 	}
+	return secrets, since, nil
 }
 
 // find adds the findings.

@@ -59,6 +59,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	root.SetIn(s.in)
 	root.SetOut(a.out)
 	root.SetErr(s.err)
+	checkCompletionCommand(root)
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		err = a.jsonError

@@ -30,6 +30,22 @@ func completes(args []string) bool {
 	return len(args) > 0 && (args[0] == cobra.ShellCompRequestCmd || args[0] == cobra.ShellCompNoDescRequestCmd)
 }
 
+// checkCompletionCommand gives the library's command the rules of all commands: without them a wrong argument ends with
+// exit code 0 or 1, and is repeated. The library makes the command for the output that root has now.
+func checkCompletionCommand(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() != "completion" {
+			continue
+		}
+		c.Args = onlyCommands
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+		for _, shell := range c.Commands() {
+			shell.Args = arguments(0, 0, "no arguments")
+		}
+	}
+}
+
 type completion = func(c *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective)
 
 // addCompletions completes the flags and arguments of all commands.

@@ -52,7 +52,7 @@ An unknown command or topic ends with exit code 2.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			about, rest, err := c.Root().Find(args)
 			if err != nil {
-				return usage(c, "%s has no such topic", c.CommandPath())
+				return usage(c, "the word after %q is neither a command nor a topic", c.CommandPath())
 			}
 			if len(rest) > 0 {
 				return onlyCommands(about, rest)

@@ -56,6 +56,8 @@ func (v *valueFlags) read(a *app, c *cobra.Command, into *backend.Change) error 
 	switch {
 	case v.sources() > 1:
 		return exclusive(c, "--stdin and --file")
+	case v.length == 0 && c.Flags().Changed("length"):
+		return usage(c, "the value of --length must be from 8 to 1024").withHint("leave it out for the default length")
 	case (v.length != 0 || v.alphabet != "") && !v.generate:
 		return usage(c, "--length and --alphabet require --generate")
 	case v.trim && !v.stdin && v.file == "":

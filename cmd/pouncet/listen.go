@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,6 +53,9 @@ func (f *listenFlags) check() error {
 	case f.insecureBehindProxy && f.files.Cert != "":
 		e = backend.Errorf(backend.CodeInvalid, "--insecure-behind-proxy is given with --tls-cert").
 			WithHint("remove one of them")
+	case !validListenAddress(f.address):
+		e = backend.Errorf(backend.CodeInvalid, "the value %s of --listen is not a valid address", backend.Quote(f.address)).
+			WithHint("use HOST:PORT, a port from 0 to 65535, or unix:///PATH")
 	default:
 		return nil
 	}
@@ -64,6 +68,17 @@ func listenAddress(given string) string {
 		return net.JoinHostPort("127.0.0.1", given)
 	}
 	return given
+}
+
+// validListenAddress reports whether an address can be listened on, as far as its form tells. A port can be the name of
+// a service, such as https.
+func validListenAddress(given string) bool {
+	if strings.HasPrefix(given, "unix://") {
+		return true
+	}
+	_, port, err := net.SplitHostPort(listenAddress(given))
+	number, notNumber := strconv.Atoi(port)
+	return err == nil && port != "" && (notNumber != nil || number >= 0 && number <= 65535)
 }
 
 // listening is the listener of a server, with its certificate.

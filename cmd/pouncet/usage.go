@@ -77,7 +77,7 @@ func onlyCommands(c *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	err := usage(c, "%s has no such command", c.CommandPath())
+	err := usage(c, "the word after %q is not a command", c.CommandPath())
 	suggestion := cmp.Or(otherWord(c, args[0]), suggest.Name(args[0], commandNames(c)))
 	if suggestion != "" {
 		suggestion = c.CommandPath() + " " + suggestion

@@ -52,17 +52,14 @@ func Fetch(ctx context.Context, s backend.Querier, project string) (Backend, err
 	var b Backend
 	list := func(q backend.Query) ([]backend.Object, error) {
 		var out []backend.Object
-		for {
-			page, err := s.Query(ctx, q)
+		for page, err := range backend.Pages(ctx, s, q) {
 			if err != nil {
 				return nil, err
 			}
 			b.Deployment = page.Deployment
 			out = append(out, page.Objects...)
-			if q.Cursor = page.Next; q.Cursor == "" {
-				return out, nil
-			}
 		}
+		return out, nil
 	}
 	q := backend.Query{Kind: backend.KindProject}
 	if backend.IsID(project) {
