@@ -3,6 +3,7 @@
 package access
 
 import (
+	"iter"
 	"slices"
 	"strings"
 
@@ -23,10 +24,13 @@ type Assignment struct {
 // Listed are all objects that decide about rights, as Query lists them.
 type Listed struct{ Tokens, Roles, Groups, Bindings, Trusts []backend.Object }
 
-// Lists returns the lists by the kinds of their objects. Fewer callers may list trusts than the others.
-func (l *Listed) Lists() map[backend.Kind]*[]backend.Object {
-	return map[backend.Kind]*[]backend.Object{backend.KindToken: &l.Tokens, backend.KindRole: &l.Roles,
-		backend.KindGroup: &l.Groups, backend.KindBinding: &l.Bindings, backend.KindTrust: &l.Trusts}
+// Lists returns the lists by the kinds of their objects, always in the same order: the first refusal is then the same
+// each time. Fewer callers may list trusts than the others.
+func (l *Listed) Lists() iter.Seq2[backend.Kind, *[]backend.Object] {
+	return func(yield func(backend.Kind, *[]backend.Object) bool) {
+		_ = yield(backend.KindBinding, &l.Bindings) && yield(backend.KindToken, &l.Tokens) &&
+			yield(backend.KindRole, &l.Roles) && yield(backend.KindGroup, &l.Groups) && yield(backend.KindTrust, &l.Trusts)
+	}
 }
 
 // Assignments lists why tokens have rights, and the subjects of trusts. It is for explanations: the names can be

@@ -160,8 +160,8 @@ func (l listing) accessObjects() (backend.Page, error) {
 		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "a deleted %s cannot be restored or listed", l.q.Kind).
 			At("deleted")
 	}
-	if !l.access.MaySome(backend.RightBind, backend.Place{}) {
-		return backend.Page{}, l.access.denied(backend.RightBind, "list", l.q.Kind.Plural(), nil, backend.Place{})
+	if l.q.Kind != backend.KindTrust && !l.access.MaySome(backend.RightBind, backend.Place{}) {
+		return backend.Page{}, l.access.deniedSomewhere(backend.RightBind, "list", l.q.Kind.Plural(), "a project")
 	}
 	rows, err := l.tx.Objects(l.ctx, store.Filter{Kind: l.q.Kind, Project: stored.DeploymentKey,
 		AnyState: true})

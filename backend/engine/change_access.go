@@ -26,9 +26,9 @@ func (r *run) accessRows(kind backend.Kind) ([]store.Object, error) {
 // changeAccess creates, changes or deletes a role, a group, a binding or a trust.
 func (r *run) changeAccess(c backend.Change, id string) (backend.Outcome, error) {
 	defer func() { r.knows = nil }()
-	if !r.access.MaySome(backend.RightBind, backend.Place{}) {
-		return backend.Outcome{}, r.access.denied(backend.RightBind, string(c.Op), c.Kind.String()+" "+
-			backend.Quote(cmp.Or(c.Name, c.ID)), nil, backend.Place{})
+	if c.Kind != backend.KindTrust && !r.access.MaySome(backend.RightBind, backend.Place{}) {
+		return backend.Outcome{}, r.access.deniedSomewhere(backend.RightBind, string(c.Op), c.Kind.String()+" "+
+			backend.Quote(cmp.Or(c.Name, c.ID)), "a project")
 	}
 	if c.Kind == backend.KindTrust && !r.access.Everywhere(backend.RightBind) { // it is not known whether the trust exists
 		return backend.Outcome{}, r.access.denied(backend.RightBind, string(c.Op), "trusts", nil, backend.Place{})

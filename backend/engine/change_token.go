@@ -116,15 +116,18 @@ func (r *run) mayMeetToken(c backend.Change, t store.Token) (exists bool, err er
 // revocable. The role of a token applies everywhere, so who gives it must have its rights everywhere. A token can have
 // rights at any place, so who changes one must be able to bind everywhere.
 func (r *run) allowToken(c backend.Change) error {
-	may := r.access.Everywhere(backend.RightBind)
 	if c.Op == backend.OpDelete || c.Op == backend.OpCreate && c.Role != nil && *c.Role == backend.RoleNone {
-		may = r.access.MaySome(backend.RightBind, backend.Place{})
-	}
-	if !may {
+		if !r.access.MaySome(backend.RightBind, backend.Place{}) {
+			return r.access.deniedSomewhere(backend.RightBind, string(c.Op), "tokens", "a project")
+		}
+	} else if !r.access.Everywhere(backend.RightBind) {
 		return r.access.denied(backend.RightBind, string(c.Op), "tokens", nil, backend.Place{})
 	}
 	if creates(c.Op) && r.access.principal.Trust != "" {
 		return errSessionMakesToken()
+	}
+	if err := r.allowWorkload(c); err != nil {
+		return err
 	}
 	if c.Role == nil {
 		return nil

@@ -23,6 +23,19 @@ func errSessionMakesToken() *backend.Error {
 		WithHint("create the token with a token; or give a program a trust instead: pouncet trust set --help")
 }
 
+// allowWorkload refuses to let a person create a token for a workload: a binding of theirs could give it the values of
+// restricted secrets. Who may bind everywhere could also change for whom a token is.
+func (r *run) allowWorkload(c backend.Change) error {
+	if !creates(c.Op) || c.Principal == nil || *c.Principal != backend.Workload ||
+		r.access.principal.Kind == backend.Workload || r.access.Everywhere(backend.RightBind) {
+		return nil
+	}
+	return backend.Errorf(backend.CodeDenied, "permission denied: %s is for a person, and cannot create a token for a "+
+		"workload, because that one could have values of restricted secrets", r.access.principal.Label()).
+		WithHint("ask an admin to create it with role %q and to give you its id, and bind it: pouncet binding create NAME "+
+			"--to token:ID --role ROLE", backend.RoleNone).At("principal")
+}
+
 // expiryOfNewToken returns when a new token expires. It refuses a token that is wider than the one that makes it.
 func (r *run) expiryOfNewToken(c backend.Change, tokens []store.Token) (time.Time, error) {
 	expires := r.now.AddDate(0, 0, backend.DefaultTokenDays)

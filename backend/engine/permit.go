@@ -86,10 +86,29 @@ func (a principalAccess) denied(
 	e := backend.Errorf(backend.CodeDenied, "permission denied: %s has no binding with the right %q to %s %s", who,
 		right, does, what)
 	if in == nil {
-		return e.WithHint("it needs the right %q in all projects; use a token with role %q", right, backend.RoleAdmin)
+		if at.Project == "" && a.MaySome(right, backend.Place{}) {
+			e = backend.Errorf(backend.CodeDenied, "permission denied: %s has the right %q at some places only, and needs it "+
+				"everywhere to %s %s", who, right, does, what)
+		}
+		return e.WithHint("use a token with role %q", backend.RoleAdmin)
 	}
 	return e.WithHint("to give it: pouncet binding create NAME --role %s --to %s%s", backend.SmallestRole(right),
 		recipient(a.principal), whereFlags(in, at))
+}
+
+// deniedSomewhere refuses something that needs a right at one place at least, whichever it is. places tells for which
+// places it needs the right as a whole.
+func (a principalAccess) deniedSomewhere(right backend.Right, does, what, places string) *backend.Error {
+	e := a.denied(right, does, what, nil, backend.Place{})
+	if a.principal.Role != backend.RoleNone {
+		return e
+	}
+	if a.MaySome(right, backend.Place{}) {
+		e = backend.Errorf(backend.CodeDenied, "permission denied: %s has the right %q in parts of %s only, and needs it in "+
+			"all of %s to %s %s", a.principal.Label(), right, places, places, does, what)
+	}
+	return e.WithHint("to give it for %s: pouncet binding create NAME --role %s --to %s --project PROJECT", places,
+		backend.SmallestRole(right), recipient(a.principal))
 }
 
 // recipient names a principal in a command. An issuer can give a subject any characters, and some of them have a

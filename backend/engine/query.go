@@ -379,7 +379,7 @@ func (l listing) types(p *project) backend.Page {
 // tokens lists the tokens that the caller may know of.
 func (l listing) tokens() (backend.Page, error) {
 	if !l.access.MaySome(backend.RightBind, backend.Place{}) {
-		return backend.Page{}, l.access.denied(backend.RightBind, "list", "tokens", nil, backend.Place{})
+		return backend.Page{}, l.access.deniedSomewhere(backend.RightBind, "list", "tokens", "a project")
 	}
 	rows, err := l.tx.Tokens(l.ctx)
 	if err != nil {

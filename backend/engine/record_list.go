@@ -101,7 +101,7 @@ func auditedLogs(ctx context.Context, tx store.Tx, q backend.Query, may principa
 		}
 	}
 	if !everywhere && len(from.Projects) == 0 {
-		return from, may.denied(backend.RightAudit, "list", "records of the audit log", nil, backend.Place{})
+		return from, may.deniedSomewhere(backend.RightAudit, "list", "records of the audit log", "a project")
 	}
 	return from, nil
 }

@@ -88,6 +88,62 @@ var accessGiveCases = []accessCase{
 		c, _ := limited("free", &time.Time{})
 		f.must(c) // an admin makes tokens for others
 	}},
+	{"a person of a team makes no token for a workload", func(f *accessFixture) {
+		f.filled()
+		workload := tokenOf("program")
+		workload.Principal = ptr(backend.Workload)
+		lead := f.bound("lead", grant("admin", "dev", ""))
+		lead.mentions(lead.refused(backend.ErrDenied, workload), `token "lead" is for a person`, "restricted")
+		equal(lead, "trial", errors.Is(lead.dry(workload)[0].Err, backend.ErrDenied), true)
+		lead.must(tokenOf("colleague"))
+
+		token, hash := access.NewToken()
+		pipeline := tokenOf("pipeline")
+		pipeline.TokenHash, pipeline.Principal = hash, ptr(backend.Workload)
+		g := grant("admin", "dev", "")
+		g.To = "token:pipeline"
+		f.must(pipeline, binding("pipeline", g))
+		(&fixture{T: f.T, Service: f.as(token)}).must(workload)
+		other := tokenOf("other")
+		other.Principal = ptr(backend.Workload)
+		f.must(other)
+	}},
+	{"a refusal says whether a right is needed at one place or everywhere", func(f *accessFixture) {
+		f.filled()
+		none, lead := f.bound("none"), f.bound("lead", grant("admin", "dev", ""))
+		role := backend.RoleViewer
+		viewer := tokenOf("viewer")
+		viewer.Role = &role
+		for _, c := range []backend.Change{tokenOf("x"), ownRole("x", backend.RightSee), binding("x", grant("viewer", "dev",
+			""))} {
+			err := none.refused(backend.ErrDenied, c)
+			none.mentions(err, `token "none" has no binding with the right "bind"`)
+			hinted := strings.Contains(err.Hint, "for a project: pouncet binding create NAME --role admin --to token:")
+			equal(none, "hint", hinted, true)
+		}
+		for _, c := range []backend.Change{viewer, {Op: backend.OpDelete, Kind: backend.KindTrust, Name: "x"}} {
+			err := lead.refused(backend.ErrDenied, c)
+			lead.mentions(err, `token "lead" has the right "bind" at some places only, and needs it everywhere`)
+		}
+		query := func(who *fixture, kind backend.Kind, texts ...string) {
+			who.Helper()
+			_, err := who.Query(context.Background(), backend.Query{Kind: kind})
+			e := backend.AsError(err)
+			for _, text := range texts {
+				if !strings.Contains(e.Message+"\n"+e.Hint, text) {
+					who.Errorf("listing %s is refused with %q, %q; expected %q", kind.Plural(), e.Message, e.Hint, text)
+				}
+			}
+		}
+		for _, kind := range []backend.Kind{backend.KindToken, backend.KindRole, backend.KindGroup, backend.KindBinding} {
+			query(none, kind, "has no binding with the right", "for a project: pouncet binding create NAME --role admin")
+		}
+		query(none, backend.KindTrust, "has no binding with the right", `use a token with role "admin"`)
+		query(lead, backend.KindTrust, "at some places only, and needs it everywhere", `use a token with role "admin"`)
+		query(none, backend.KindRecord, "has no binding with the right", "for a project: pouncet binding create NAME")
+		query(lead, backend.KindRecord, "in parts of a project only, and needs it in all of a project to list records",
+			"for a project: pouncet binding create NAME --role auditor --to token:")
+	}},
 	{"no binding gives the same as another one", func(f *accessFixture) {
 		f.filled()
 		lead := f.bound("lead", grant("admin", "dev", ""))
