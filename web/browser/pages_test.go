@@ -17,7 +17,9 @@ func filled(t testing.TB) *dashboard {
 	d := newBackend(t)
 	d.run("hunter2-CANARY", "secret", "set", "db_password", "--env", "dev", "--stdin", "--description",
 		"the database of the shop")
-	d.run("second-CANARY", "secret", "set", "db_password", "--env", "dev", "--stdin", "--note", "yearly rotation")
+	d.run("second-CANARY", "secret", "set", "db_password", "--env", "dev", "--stdin", "--note", "yearly rotation",
+		"--label", "team=payments")
+	d.run("", "secret", "tag", "db_password", "1", "stable", "--env", "dev")
 	d.run("prod-CANARY", "secret", "set", "db_password", "--env", "prod", "--stdin")
 	d.run(`{"host":"db.internal","port":5432,"username":"shop","password":"CANARY"}`, "secret", "set", "database",
 		"--env", "dev", "--stdin", "--type", "database_connection", "--description", "read replica", "--expires", "5d")

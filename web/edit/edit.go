@@ -46,7 +46,7 @@ type form struct {
 	Action, Back                    string
 	Name, Scope, Type, Description  string
 	Visibility, Expires, Rotation   string
-	Note, Draft                     string
+	Note, Draft, Labels             string
 	Protected                       bool
 	Edition                         int64
 	KeyIsFixed                      bool
@@ -72,7 +72,7 @@ func (f form) At(attribute string) string {
 
 // shownAt are the attributes whose errors the forms show at a field.
 var shownAt = []string{"name", "value", "type", "description", "expires_at", "rotation_days", "scope", "note", "json",
-	"link", "draft", "visibility"}
+	"link", "draft", "visibility", "labels"}
 
 // Other returns the error if it is about no field.
 func (f form) Other() *backend.Error {
@@ -179,6 +179,7 @@ func (f *form) read(q *site.Request) {
 		f.Name = v("name")
 	}
 	f.Description, f.Visibility, f.Expires = v("description"), v("visibility"), v("expires")
+	f.Labels = v("labels")
 	f.Rotation, f.Note, f.Protected = v("rotation"), v("note"), v("protected") != ""
 	f.Draft = strings.TrimSpace(v("draft"))
 	f.JSON, f.LinkSecret, f.LinkField, f.As = v("json"), v("secret"), v("field"), v("as")
@@ -233,6 +234,9 @@ func (f *form) send(q *site.Request, c *backend.Change) (backend.Outcome, error)
 		}
 		c.RotationDays = &days
 	}
+	if err := f.setLabels(c); err != nil {
+		return backend.Outcome{}, err
+	}
 	if err := f.setValue(q, c); err != nil {
 		return backend.Outcome{}, err
 	}
@@ -262,6 +266,19 @@ func changes(c backend.Change) bool {
 		}
 	}
 	return false
+}
+
+// setLabels sets the labels if they differ from those of the entry.
+func (f *form) setLabels(c *backend.Change) error {
+	if f.Labels == labelsText(f.Entry.Labels) {
+		return nil
+	}
+	labels, err := labelsOf(f.Labels)
+	if err != nil {
+		return err
+	}
+	c.Labels = labels
+	return nil
 }
 
 // setValue sets the value of a secret from its field, or from the fields of its type.
@@ -316,6 +333,9 @@ func (f form) done(q *site.Request, place *site.Place, out backend.Outcome, done
 	if f.Draft != "" {
 		return q.Redirect(place.Path("drafts", f.Draft), "staged")
 	}
+	if len(out.SameValue) > 0 {
+		done = "samevalue"
+	}
 	return q.Redirect(site.EntryPath(out.Object), done)
 }
 
@@ -334,8 +354,9 @@ func editSecret(q *site.Request, sent bool) error {
 	place.Environment = o.Environment
 	f := form{Entry: o, Action: site.EntryPath(o, "edit"), Back: site.EntryPath(o), Name: o.Name, Scope: o.Scope,
 		Type: o.Type, Description: o.Description, Visibility: string(o.Visibility), Expires: dateOf(o.ExpiresAt),
-		Rotation: rotationOf(o), Protected: o.Protected, Edition: o.Edition, Environment: o.Environment,
-		KeyIsFixed: place.Project.Policy != nil && place.Project.Policy.ImmutableNames}
+		Rotation: rotationOf(o), Labels: labelsText(o.Labels), Protected: o.Protected, Edition: o.Edition,
+		Environment: o.Environment,
+		KeyIsFixed:  place.Project.Policy != nil && place.Project.Policy.ImmutableNames}
 	if q.R.Form.Has("type") || q.R.URL.Query().Has("type") || q.R.PostFormValue("form") != "" {
 		f.Type = q.R.FormValue("type")
 	}

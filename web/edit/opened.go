@@ -15,6 +15,7 @@ import (
 type opened struct {
 	Name, Type, Description       string
 	Visibility, Expires, Rotation string
+	Labels                        string
 	Protected                     bool
 	Content                       content
 }
@@ -24,7 +25,8 @@ type content struct{ As, JSON, Secret, Field string }
 
 func openedFrom(o backend.Object) opened {
 	return opened{Name: o.Name, Type: o.Type, Description: o.Description, Visibility: string(o.Visibility),
-		Expires: dateOf(o.ExpiresAt), Rotation: rotationOf(o), Protected: o.Protected, Content: contentOf(o)}
+		Expires: dateOf(o.ExpiresAt), Rotation: rotationOf(o), Labels: labelsText(o.Labels), Protected: o.Protected,
+		Content: contentOf(o)}
 }
 
 func contentOf(o backend.Object) content {
@@ -64,7 +66,7 @@ func (f *form) keepPresent(was opened) {
 	}{
 		{&f.Name, was.Name, now.Name}, {&f.Type, was.Type, now.Type}, {&f.Description, was.Description, now.Description},
 		{&f.Visibility, was.Visibility, now.Visibility}, {&f.Expires, was.Expires, now.Expires},
-		{&f.Rotation, was.Rotation, now.Rotation},
+		{&f.Rotation, was.Rotation, now.Rotation}, {&f.Labels, was.Labels, now.Labels},
 	} {
 		if *x.typed == x.was || *x.typed == strings.ReplaceAll(x.was, "\r", "\n") {
 			*x.typed = x.now
@@ -90,6 +92,7 @@ func changedSince(was opened, o backend.Object) string {
 		{"field.key", was.Name != now.Name}, {"field.type", was.Type != now.Type},
 		{"field.description", was.Description != now.Description}, {"field.visibility", was.Visibility != now.Visibility},
 		{"field.expires", was.Expires != now.Expires}, {"field.rotation", was.Rotation != now.Rotation},
+		{"field.labels", was.Labels != now.Labels},
 		{"field.protected", was.Protected != now.Protected}, {"field.value", was.Content != now.Content},
 	} {
 		if x.changed {

@@ -59,6 +59,9 @@ func (f *form) sendValue(q *site.Request, c *backend.Change) (backend.Outcome, e
 	if !f.New && f.Description != o.Description {
 		c.Description = &f.Description
 	}
+	if err := f.setLabels(c); err != nil {
+		return backend.Outcome{}, err
+	}
 	switch {
 	case f.As == asLink:
 		link := backend.Link{Secret: f.LinkSecret, Field: f.LinkField}
@@ -89,7 +92,7 @@ func editValue(q *site.Request, sent bool) error {
 	}
 	place.Environment = o.Environment
 	f := form{Entry: o, Action: site.EntryPath(o, "edit"), Back: site.EntryPath(o), Name: o.Name, Scope: o.Scope,
-		Description: o.Description, Edition: o.Edition, Environment: o.Environment,
+		Description: o.Description, Labels: labelsText(o.Labels), Edition: o.Edition, Environment: o.Environment,
 		KeyIsFixed: place.Project.Policy != nil && place.Project.Policy.ImmutableNames}
 	holds := contentOf(o)
 	f.As, f.JSON, f.LinkSecret, f.LinkField = holds.As, holds.JSON, holds.Secret, holds.Field

@@ -27,6 +27,7 @@ func Register(s *site.Site) {
 		s.Handle("GET "+site.Root+"p/{project}/"+path+"/{id}", func(q *site.Request) error { return show(q, kind) })
 	}
 	s.Handle("POST "+site.Root+"p/{project}/secret/{id}/rollback", rollback)
+	s.Handle("POST "+site.Root+"p/{project}/secret/{id}/tags", setTag)
 }
 
 // mostVersions is how many versions the page lists, and mostUses how many positions.
@@ -51,6 +52,8 @@ type details struct {
 	Records      []audit.Line
 	ShowsRecords bool
 	Error        *backend.Error
+	// TypedTag and TypedVersion are what was typed into the form of tags, if it was refused.
+	TypedTag, TypedVersion string
 }
 
 // compared is the comparison of two versions.
@@ -75,7 +78,7 @@ func draw(q *site.Request, kind backend.Kind, failed *backend.Error) error {
 		return err
 	}
 	place.Environment = o.Environment
-	d := details{Entry: o, Error: failed}
+	d := details{Entry: o, Error: failed, TypedTag: q.R.PostFormValue("tag"), TypedVersion: q.R.PostFormValue("version")}
 	if err := d.addReaders(q, place); err != nil {
 		return err
 	}

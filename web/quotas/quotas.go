@@ -4,6 +4,7 @@
 package quotas
 
 import (
+	"cmp"
 	"embed"
 	"net/http"
 	"strconv"
@@ -37,7 +38,10 @@ type rules struct {
 	Project backend.Object
 	Numbers []number
 	Pattern number
-	Error   *backend.Error
+	// Duplicates is what a write does if another secret has the same value, and Choices what it can do.
+	Duplicates number
+	Choices    []backend.Duplicates
+	Error      *backend.Error
 }
 
 // fields returns where the numbers of a form are in a change.
@@ -82,6 +86,8 @@ func show(q *site.Request, typed func(string) string, failed *backend.Error) err
 		r.Numbers = append(r.Numbers, line(f.name, strconv.Itoa(f.now)))
 	}
 	r.Pattern = line("name_pattern", policy.NamePattern)
+	r.Duplicates = line("duplicates", string(duplicatesOf(policy)))
+	r.Choices = []backend.Duplicates{backend.DuplicatesAllowed, backend.DuplicatesNoted, backend.DuplicatesRefused}
 	status := http.StatusOK
 	if failed != nil {
 		status, r.Error = http.StatusUnprocessableEntity, failed
@@ -114,6 +120,10 @@ func change(q *site.Request) error {
 	if pattern := typed("name_pattern"); pattern != policy.NamePattern {
 		c.NamePattern = &pattern
 	}
+	// A form without the field leaves the rule as it is.
+	if typed := backend.Duplicates(typed("duplicates")); typed != "" && typed != duplicatesOf(policy) {
+		c.Duplicates = &typed
+	}
 	if c == (backend.PolicyChange{}) {
 		return show(q, typed, backend.Errorf(backend.CodeInvalid, "No changes to save"))
 	}
@@ -125,4 +135,9 @@ func change(q *site.Request) error {
 		return err
 	}
 	return q.Redirect(place.Path("quotas"), "saved")
+}
+
+// duplicatesOf returns the rule as a change has it.
+func duplicatesOf(p backend.Policy) backend.Duplicates {
+	return cmp.Or(p.Duplicates, backend.DuplicatesAllowed)
 }

@@ -24,7 +24,7 @@ const keptPrefix = "kept."
 func isKept(name string) bool {
 	return slices.Contains([]string{"name", "key", "description", "display_name", "schema", "scope", "type", "visibility",
 		"expires", "rotation", "note", "protected", "edition", "was", "environment", "as", "secret", "field", "json",
-		"draft"}, name)
+		"draft", "labels"}, name)
 }
 
 // keptOf returns what is kept of a form that was sent without a session.

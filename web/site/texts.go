@@ -109,7 +109,9 @@ var texts = map[string]string{
 	"entry.noreaders": "No token may have it.",
 	"entry.records":   "What happened to it", "entry.records.all": "All records", "entry.norecords": "No record yet.",
 	"entry.others": "Environments with this key", "entry.versions": "Versions", "entry.current": "current",
-	"entry.compare": "Compare", "entry.rollback": "Roll back", "entry.moreversions": "For older versions: " +
+	"entry.tag": "Tag", "entry.tag.set": "Set tag", "entry.untag": "Remove tag %s",
+	"entry.tag.hint": "A tag names one version, such as stable. If another version has the tag, it moves.",
+	"entry.compare":  "Compare", "entry.rollback": "Roll back", "entry.moreversions": "For older versions: " +
 		"pouncet secret history %s",
 	"compare.same":      "Version %s has the same value as version %s.",
 	"compare.different": "Version %s has another value than version %s.",
@@ -131,6 +133,8 @@ var texts = map[string]string{
 	"edit.keep":        "Leave empty to keep the current value.",
 	"edit.keep.fields": "Leave all fields empty to keep the current value. A new value needs all required fields.",
 	"edit.value.hint":  "It is encrypted, and appears in no list and no log.",
+	"field.labels":     "Labels",
+	"edit.labels.hint": "One per line, such as team=payments. Everyone who may list the entry sees them.",
 	"edit.generate":    "Generate a random value that nobody sees", "edit.more": "More settings",
 	"edit.rotation": "Rotate every … days", "edit.note": "Note for this version",
 	"edit.protected": "Protect from deletion, also by force",
@@ -176,6 +180,7 @@ var texts = map[string]string{
 	"done.rolledback": "Rolled back: the earlier value is a new version.", "done.staged": "Added to the draft.",
 	"done.deployed": "Deployed: all changes of the draft are made.", "done.discarded": "Discarded.",
 	"done.refreshed": "The changes accept the present state.", "done.dropped": "Left out of the draft.",
+	"done.samevalue": "Saved. Another secret of the project has the same value: see the page Reports.",
 	"done.ended":     "The session has ended.",
 	"done.confirmed": "Confirmed. Copy the value now.",
 
@@ -208,8 +213,13 @@ var texts = map[string]string{
 	"quotas.used": "%s of %s secrets", "quotas.full": "The quota is used up. Raise it below, or delete secrets.",
 	"quotas.rules": "Rules", "rule.max_secrets": "Quota of secrets", "rule.max_value_bytes": "Largest value, in bytes",
 	"rule.max_name_length": "Longest name", "rule.recovery_days": "Days to undo a deletion",
-	"rule.max_versions": "Versions to keep (0: all)", "rule.version_days": "Days to keep them (0: all)",
+	"rule.max_versions": "Versions to keep (0: all)", "rule.version_days": "Days to keep (0: all)",
 	"rule.name_pattern": "Pattern that names must match (RE2); empty for none",
+	"rule.duplicates":   "If another secret has the same value",
+	"duplicates.allow":  "Allow it", "duplicates.note": "Allow it, and say so",
+	"duplicates.refuse": "Refuse the new value",
+	"duplicates.hint": "To say so or to refuse, the database gets a short tag of each value, which shows to its readers " +
+		"which values are equal.",
 
 	"types.title": "Types", "types.lead": "A type says which fields a value has. Each new value is checked.",
 	"types.add": "Add type", "types.display": "Display name", "types.origin": "Origin", "types.builtin": "built in",
