@@ -45,6 +45,23 @@ func (o *objectResource) withTerraformHint(err error, c backend.Change) error {
 	return err
 }
 
+// withReplacementHint replaces the hint of a deletion that fails, if a creation follows it: the object is tainted, or an
+// option of Terraform replaces it. Terraform deletes it before it applies another change of the object.
+func (o *objectResource) withReplacementHint(err error, c backend.Change, created place) error {
+	const untaint = "if Terraform replaces it because it is tainted, run: terraform untaint ADDRESS; "
+	err = o.withTerraformHint(err, c)
+	switch {
+	case created == (place{}):
+	case errors.Is(err, backend.ErrDenied) && backend.AsError(err).Attribute == "protected":
+		e := *backend.AsError(err)
+		return e.WithHint("%sthen %s", untaint, e.Hint)
+	case errors.Is(err, backend.ErrInUse):
+		e := *backend.AsError(err)
+		return e.WithHint("%sanother name is then a rename, and what uses it stays; or %s", untaint, e.Hint)
+	}
+	return err
+}
+
 // deletionHint says how a Terraform user can delete an object that has dependents: Terraform cannot force a deletion.
 // It also says what helps if this configuration has a dependent that does not carry its mark, which is owner.
 func deletionHint(dependents []backend.Dependent, c backend.Change, owner string) string {

@@ -197,7 +197,7 @@ func (r *managedResource[M, P]) Delete(
 				"state; set the argument configuration of the provider, so that the provider can tell"), nil)
 	case err != nil:
 		err = r.explainConflict(ctx, err, &state, &state)
-		session.Report(&resp.Diagnostics, "Deleting the "+r.kind.String(), r.withTerraformHint(err, c), nil)
+		session.Report(&resp.Diagnostics, "Deleting the "+r.kind.String(), r.withReplacementHint(err, c, created), nil)
 	default:
 		warnOfContents(out, &resp.Diagnostics)
 	}

@@ -1021,6 +1021,114 @@ func TestReplacementOfAProtectedSecretFailsInThePlan(t *testing.T) {
 	}
 }
 
+// Terraform says of a tainted object neither that it is tainted nor, in the plan, that it deletes it. So the plan warns,
+// and the apply names the way out.
+func TestReplacementOfATaintedProtectedObject(t *testing.T) {
+	w := newOrdinary(t)
+	body := func(protected bool) string {
+		return fmt.Sprintf(`
+resource "pouncet_environment" "e" {
+  name      = "e"
+  protected = %t
+}
+resource "pouncet_secret" "s" {
+  name                = "s"
+  environment         = "dev"
+  value_wo            = "v"
+  deletion_protection = %[1]t
+}`, protected)
+	}
+	w.config(body(true))
+	w.converges(10)
+	addresses := []string{"pouncet_environment.e", "pouncet_secret.s"}
+	for _, address := range addresses {
+		w.Must("taint", "-no-color", address)
+	}
+	out := acctest.OneLine(w.Must("plan", "-input=false", "-no-color", "-out=plan"))
+	for _, want := range []string{`Environment "e" is protected against deletion`, `Secret "s" is protected against deletion`} {
+		if !strings.Contains(out, want) || !strings.Contains(out, "terraform untaint ADDRESS") {
+			t.Errorf("the plan does not warn %q:\n%s", want, out)
+		}
+	}
+	out = acctest.OneLine(w.Fails("apply", "-input=false", "-no-color", "plan"))
+	for _, want := range []string{
+		"terraform untaint ADDRESS; then set deletion_protection = false, and apply that first",
+		"terraform untaint ADDRESS; then set protected = false, and apply that first",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the apply does not say %q:\n%s", want, out)
+		}
+	}
+	for _, address := range addresses {
+		w.Must("untaint", "-no-color", address)
+	}
+	w.config(body(false))
+	w.converges(10)
+	for _, address := range addresses {
+		w.Must("taint", "-no-color", address)
+	}
+	w.converges(10)
+}
+
+// An object that is replaced and gets another name leaves what others have in it or link to. The plan refuses that.
+func TestReplacementUnderAnotherNameLeavesOthers(t *testing.T) {
+	body := func(suffix string) string {
+		return strings.ReplaceAll(`
+resource "pouncet_environment" "e" { name = "eX" }
+resource "pouncet_project" "p" { name = "pX" }
+resource "pouncet_secret_type" "t" {
+  key    = "tX"
+  schema = jsonencode({ type = "string" })
+}
+resource "pouncet_secret" "own" {
+  name        = "own"
+  environment = pouncet_environment.e.name
+  value_wo    = "v"
+}
+resource "pouncet_secret" "s" {
+  name        = "sX"
+  environment = "dev"
+  value_wo    = "v"
+}`, "X", suffix)
+	}
+	w := newOrdinary(t)
+	w.config(body(""))
+	w.converges(10)
+	addresses := []string{
+		"pouncet_environment.e", "pouncet_project.p", "pouncet_secret_type.t", "pouncet_secret.s",
+	}
+	var replace []string
+	for _, address := range addresses {
+		replace = append(replace, "-replace="+address)
+	}
+	w.pouncet("secret", "set", "other", "--env", "e", "--generate")
+	w.pouncet("env", "set", "other", "--project", "p")
+	w.pouncet("secret", "set", "typed", "--env", "prod", "--type", "t", "--generate")
+	w.pouncet("value", "set", "link", "--env", "dev", "--from-secret", "s")
+	w.config(body("2"))
+	out := acctest.OneLine(w.Fails(append([]string{"plan", "-input=false", "-no-color"}, replace...)...))
+	for _, want := range []string{
+		`Environment "e" is in use by secret other in e, and its replacement gets another name or place`,
+		`Project "p" is in use by environment other`, `Secret type "t" is in use by secret typed in prod`,
+		`Secret "s" is in use by scoped value link in dev`, "Rename it without replacing it, in one apply",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the plan does not say %q:\n%s", want, out)
+		}
+	}
+	// Terraform tells the provider of a tainted object nothing that the plan could judge. The apply names the way out.
+	w.Must("taint", "-no-color", addresses[0])
+	out = acctest.OneLine(w.Fails("apply", "-auto-approve", "-input=false", "-no-color"))
+	if !strings.Contains(out, `Environment "e" is in use by secret other in e`) ||
+		!strings.Contains(out, "terraform untaint ADDRESS; another name is then a rename") {
+		t.Errorf("the apply does not name the way out:\n%s", out)
+	}
+	w.Must("untaint", "-no-color", addresses[0])
+	w.converges(10)
+	w.converges(10, replace...)
+	w.has("e2", "other", w.pouncet("resolve", "other", "--env", "e2"))
+}
+
 // Terraform plans the configuration before it destroys everything. An error of that plan does not stop it.
 func TestErrorOfThePlanDoesNotStopADestroy(t *testing.T) {
 	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // a provider that Terraform starts sees how Terraform was called

@@ -98,11 +98,39 @@ func (p *Plan) checkReplaced(
 	case broken != nil:
 		return nil, nil, nil, nil
 	case !samePlace:
-		return nil, &o, nil, nil
+		refused, err = p.checkLeft(ctx, o)
+		return nil, &o, refused, err
 	case !p.named || o.ManagedBy == p.owner:
 		return &o, nil, nil, nil
 	}
 	return &o, nil, p.errNotMarked(o), nil
+}
+
+// checkLeft refuses the deletion of an object that a creation in another place replaces, if the apply would refuse it:
+// objects of others do not follow.
+func (p *Plan) checkLeft(ctx context.Context, o backend.Object) (*backend.Error, error) {
+	deletion := backend.Change{
+		Op: backend.OpDelete, Kind: o.Kind, ID: o.ID, ManagedBy: &p.owner, SameOwner: p.named,
+	}
+	_, broken, err := p.dryRun(ctx, nil, deletion)
+	if err != nil || broken == nil || broken.Code != backend.CodeInUse || p.destroying.Load() {
+		return nil, err
+	}
+	var users []string
+	p.mu.Lock()
+	for _, d := range broken.Dependents {
+		if d.ManagedBy != p.owner && (p.named || !p.known[d.ID]) {
+			users = append(users, d.Label)
+		}
+	}
+	p.mu.Unlock()
+	if len(users) == 0 {
+		return nil, nil
+	}
+	e := backend.Errorf(backend.CodeInUse, "%s %s is in use by %s, and its replacement gets another name or place",
+		o.Kind, backend.Quote(o.Name), backend.Enumerate(users))
+	return e.WithHint("rename it without replacing it, in one apply, and replace it in the next; or remove or change " +
+		"what uses it before").At("name"), nil
 }
 
 // errNotMarked refuses the replacement of an object that another configuration, or none, has marked.
@@ -147,4 +175,24 @@ func (p *Plan) warnOfGuess(check Check, outcome backend.Outcome, result *Result)
 		holder.Kind, backend.Quote(holder.Name)).
 		WithHint("set the argument configuration of the provider to a name of this configuration; without it, the apply "+
 			"may stop once and must then be repeated").At("name"))
+}
+
+// warnOfProtected warns of a creation in the place of a protected object of this configuration. If that one is tainted,
+// Terraform deletes it in the apply, which fails, and asks the provider nothing about it while it plans. It may also be
+// one that gets another name in this plan.
+func (p *Plan) warnOfProtected(check Check, outcome backend.Outcome, result *Result) {
+	holder := outcome.Displaced
+	if holder == nil || !holder.Protected || check.Change.Op != backend.OpCreate || holder.ID == check.Replaces {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.known[holder.ID] || p.kept[holder.ID] || p.leaves(holder.ID) {
+		return
+	}
+	result.Warnings = append(result.Warnings, backend.Errorf(backend.CodeDenied,
+		"%s %s is protected against deletion, so the apply fails if Terraform replaces it because it is tainted",
+		holder.Kind, backend.Quote(holder.Name)).
+		WithHint("if it is tainted, run: terraform untaint ADDRESS; if this plan renames it, no action is necessary").
+		At("name"))
 }

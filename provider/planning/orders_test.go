@@ -276,6 +276,29 @@ var orderCases = []orderCase{
 		},
 	},
 	{
+		name: "an environment is replaced by one of another name, and has a secret of others",
+		before: []backend.Change{
+			of(shop, made(backend.KindEnvironment, "", "e")), of("terraform:other", made(backend.KindSecret, "e", "s")),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(replacing(o["environment e"], made(backend.KindEnvironment, "", "f")))
+		},
+		refused: `is in use by secret s in e, and its replacement gets another name or place`,
+	},
+	{
+		name: "an environment is replaced by one of another name, and its secret goes with it",
+		before: []backend.Change{
+			of(shop, made(backend.KindEnvironment, "", "e")), of(shop, made(backend.KindSecret, "e", "s")),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return []planned{
+				{check: replacing(o["environment e"], made(backend.KindEnvironment, "", "f"))},
+				{check: leaving(o["secret s"]), after: []int{0}},
+				{check: replacing(o["secret s"], made(backend.KindSecret, "f", "s")), after: []int{1}},
+			}
+		},
+	},
+	{
 		name:   "a replaced environment has a new secret",
 		before: []backend.Change{of(shop, made(backend.KindEnvironment, "", "e"))},
 		plan: func(o map[string]backend.Object) []planned {

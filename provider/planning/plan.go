@@ -170,7 +170,13 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 		return Result{}, err
 	}
 	result := Result{Outcome: outcome}
-	result.addError(unreplaceable)
+	switch {
+	case unreplaceable == nil:
+	case leaves != nil:
+		result.judge(unreplaceable)
+	default:
+		result.addError(unreplaceable)
+	}
 	if broken != nil && broken.Code != backend.CodeQuota { // checkQuota counts the whole plan
 		result.addError(broken)
 	}
@@ -189,6 +195,7 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	if broken == nil {
 		result.judge(p.claim(check, outcome))
 		p.warnOfGuess(check, outcome, &result)
+		p.warnOfProtected(check, outcome, &result)
 	}
 	result.Uncertain = len(result.Errors) > 0 && p.isUncertain(c.Project, result.Errors[0].Code)
 	p.add(outcome, c)
