@@ -21,14 +21,17 @@ type messageCollector struct {
 	fset      *token.FileSet
 	files     map[string]*ast.File
 	constants map[string]ast.Expr
-	used      map[string]bool // the keys of messageFuncs that occurred
+	used      map[string]bool     // the keys of messageFuncs that occurred
+	structs   map[string][]string // the fields of each struct
+	parts     messageParts
+	variables map[string]bool // of the visited function that are in its messages
 }
 
 func newMessageCollector(t *testing.T, folder string, paths []string, used map[string]bool) *messageCollector {
 	t.Helper()
 	c := &messageCollector{
 		t: t, folder: folder, fset: token.NewFileSet(), files: map[string]*ast.File{}, constants: map[string]ast.Expr{},
-		used: used,
+		used: used, structs: map[string][]string{},
 	}
 	for _, path := range paths {
 		file, err := parser.ParseFile(c.fset, path, nil, 0)
@@ -36,10 +39,12 @@ func newMessageCollector(t *testing.T, folder string, paths []string, used map[s
 			t.Fatal(err)
 		}
 		c.files[path] = file
+		addStructs(c.structs, file)
 		for _, d := range file.Decls {
 			addConstants(c.constants, d)
 		}
 	}
+	c.findParts()
 	return c
 }
 
@@ -117,7 +122,12 @@ func (v *messageVisitor) visit(n ast.Node) {
 			if textType, ok := v.fieldType(lastName(n.Key)); ok {
 				v.add(textType, n.Value)
 			}
+		case *ast.CompositeLit:
+			for _, f := range v.textFields(n) {
+				v.add(f.textType, f.value)
+			}
 		case *ast.CallExpr:
+			v.addPartsOfCall(n)
 			for _, arg := range v.textArgs(n) {
 				if arg.index < len(n.Args) {
 					v.requireListed(n, n.Args[arg.index])
@@ -149,8 +159,9 @@ func (v *messageVisitor) visitFunction(f *ast.FuncDecl) {
 		addVariables(v.constants, n)
 		return true
 	})
+	v.variables = v.variablesOf(f.Body)
 	v.visitBody(f.Name.Name, f.Type, f.Body)
-	v.constants = packageConstants
+	v.constants, v.variables = packageConstants, nil
 }
 
 func (v *messageVisitor) visitBody(name string, signature *ast.FuncType, body *ast.BlockStmt) {
@@ -170,6 +181,11 @@ func (v *messageVisitor) visitReturn(n *ast.ReturnStmt) {
 			v.add(textType, n.Results[i])
 		}
 	}
+	if len(messageReturns[name]) == 0 && v.parts.results[v.enclosing[len(v.enclosing)-1].name] {
+		for _, e := range n.Results {
+			v.addPart(e)
+		}
+	}
 }
 
 // visitAssignment reports whether the caller must visit the parts of the assignment.
@@ -184,6 +200,7 @@ func (v *messageVisitor) visitAssignment(n *ast.AssignStmt) bool {
 			v.add(textType, n.Rhs[i])
 		}
 	}
+	v.addPartsOfVariable(n)
 	return true
 }
 

@@ -65,6 +65,7 @@ var messageFuncs = map[string][]textArg{
 	"fmt.Fprintf":            {{1, "output"}},
 	"fmt.Fprintln":           {{1, "output"}},
 	"fmt.Fprint":             {{1, "output"}},
+	"http.Error":             {{1, "error"}},
 	"cmd/pouncet.BoolVar":    {{3, "flag"}},
 	"cmd/pouncet.StringVar":  {{3, "flag"}},
 	"cmd/pouncet.StringVarP": {{4, "flag"}},
@@ -83,9 +84,9 @@ type textArg struct {
 // is a name, or a folder and a name. It applies to composite literals, assignments, and maps of texts.
 var messageFields = map[string]string{
 	"Message": "error", "Hint": "hint", "Short": "help", "Long": "help", "Example": "help", "Reason": "error",
-	"messageStart": "message", "messageEnd": "message", "hint": "hint", "problem": "error",
+	"messageStart": "message", "messageEnd": "message", "hint": "hint", "problem": "error", "Problem": "error",
 	"short": "help", "long": "help", "example": "help", "summary": "summary", "backend/kms.refusalHints": "hint",
-	"review.Description": "rule",
+	"review.Description": "rule", "web/site.texts": "page",
 }
 
 // passThrough lists the functions that return their first argument in another form.
@@ -104,7 +105,7 @@ var messageReturns = map[string][]string{
 // skippedForMessages lists folders without messages for users: tests and tools.
 var skippedForMessages = []string{
 	"bench", "bin", "docs", "examples", "plugs", "tools", "testdata",
-	"backend/kms/kmstest", "backend/servicetest", "backend/store/storetest", "provider/acctest", "provider/pages",
+	"backend/kms/kmstest", "backend/oidc/oidctest", "backend/servicetest", "backend/store/storetest", "provider/acctest", "provider/pages",
 	"review/leak/parity",
 	"interpolate/engines", "web/browser", "reliability",
 	"backend/httpapi/contract", "backend/telemetry/collector", "deploy",
@@ -196,4 +197,23 @@ func collectMessages(t *testing.T) string {
 		}
 	}
 	return out.String()
+}
+
+// TestMessagesHoldTheirParts fails if the collection loses texts that reach a message only as an argument, through a
+// function, a field without its name, a variable or a table.
+func TestMessagesHoldTheirParts(t *testing.T) {
+	got := collectMessages(t)
+	for _, text := range []string{
+		"it names no bucket",                             // an argument of a function
+		"write milliseconds, 1 to 600000",                // an argument that is the whole hint
+		"the type cannot change without a new value",     // an argument of a method
+		"only a workload gets its value",                 // a field without its name
+		"its head was changed outside Pouncet",           // a constant
+		"you may have the value, its key is usable",      // a variable
+		"Paste a token for this server. It begins with ", // a table
+	} {
+		if !strings.Contains(got, text) {
+			t.Errorf("the messages do not hold %q", text)
+		}
+	}
 }
