@@ -114,23 +114,40 @@ func (t *trusts) byID(ctx context.Context, tx store.Tx, id string) (store.Object
 	if err != nil {
 		return store.Object{}, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if generation == nil || !bytes.Equal(t.generation, generation) {
-		rows, err := tx.Objects(ctx, trustFilter(""))
+	rows := t.at(generation)
+	if rows == nil {
+		// Without the lock: a slow read must not keep other calls waiting.
+		read, err := tx.Objects(ctx, trustFilter(""))
 		if err != nil {
 			return store.Object{}, err
 		}
-		t.generation, t.rows = generation, map[string]store.Object{}
-		for _, o := range rows {
-			t.rows[o.ID] = o
+		rows = map[string]store.Object{}
+		for _, o := range read {
+			rows[o.ID] = o
 		}
+		t.keep(generation, rows)
 	}
-	row, ok := t.rows[id]
+	row, ok := rows[id]
 	if !ok {
 		return store.Object{}, errNoTrust(id)
 	}
 	return row, nil
+}
+
+// at returns the rows of a generation, or nil if they are not in memory.
+func (t *trusts) at(generation []byte) map[string]store.Object {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if generation == nil || !bytes.Equal(t.generation, generation) {
+		return nil
+	}
+	return t.rows
+}
+
+func (t *trusts) keep(generation []byte, rows map[string]store.Object) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.generation, t.rows = generation, rows
 }
 
 // trustFilter selects a trust, or all of them. The rows are checked with all that decide about rights: one that was

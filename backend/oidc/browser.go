@@ -18,9 +18,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
-	"github.com/pouncet/terraform-provider-pouncet/backend/access"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
-	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // A person signs in at an issuer with the authorization code flow (RFC 6749, section 4.1) and PKCE (RFC 7636). The
@@ -65,21 +63,16 @@ func (l *Logins) Issuers(ctx context.Context) ([]Issuer, error) {
 func (l *Logins) forPeople(ctx context.Context) ([]candidate, error) {
 	var out []candidate
 	err := l.store.View(ctx, func(tx store.Tx) error {
+		byIssuer, err := l.trusts.all(ctx, tx)
 		out = nil
-		rows, err := tx.Objects(ctx, store.Filter{Kind: backend.KindTrust, Project: stored.DeploymentKey})
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			t, err := access.ReadTrust(row)
-			if err != nil {
-				return err
-			}
-			if t.Principal == backend.Person && len(t.Keys) == 0 {
-				out = append(out, candidate{row: row, trust: t})
+		for _, all := range byIssuer {
+			for _, c := range all {
+				if c.trust.Principal == backend.Person && len(c.trust.Keys) == 0 {
+					out = append(out, c)
+				}
 			}
 		}
-		return nil
+		return err
 	})
 	return out, err
 }
@@ -121,7 +114,7 @@ func (l *Logins) Begin(ctx context.Context, trust, redirect string, again bool) 
 
 // client returns this server as a client of the issuer of a trust, and where the issuer answers.
 func (l *Logins) client(ctx context.Context, c candidate, redirect string) (oauth2.Config, endpoints, error) {
-	keys, err := l.issuers.issuer(c.trust.Issuer).current(ctx, time.Time{})
+	keys, err := l.issuers.issuer(c.trust.Issuer).current(ctx, anyKeys)
 	if err != nil {
 		err = l.withoutReason(ctx, c, err)
 		if errors.Is(err, backend.ErrUnavailable) {
@@ -225,7 +218,7 @@ func (l *Logins) identityToken(
 		return "", l.refuseCode(ctx, c, err)
 	}
 	token, _ := given.Extra("id_token").(string)
-	unverified, err := payloadOf(token)
+	unverified, _, err := payloadOf(token)
 	if err != nil {
 		return "", l.refusePerson(ctx, c, fmt.Errorf("the identity token: %w", err))
 	}
@@ -265,7 +258,7 @@ func short(text string) string {
 // gave returns when the person gave the credential, of a token that Login has accepted. Who had to give it again did so
 // after the flow began; not all issuers say so.
 func (l *Logins) gave(ctx context.Context, c candidate, f Flow, token string) (time.Time, error) {
-	verified, err := payloadOf(token)
+	verified, _, err := payloadOf(token)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -30,23 +30,30 @@ const (
 // claims are the claims of an identity token, by their names.
 type claims map[string]json.RawMessage
 
-// payloadOf returns the claims of a token in the compact form (RFC 7515, section 3.1). Its signature is not verified
-// yet. Only the one encoding of each part is accepted: the text of a token says whether it was used before, and
+// payloadOf returns the claims of a token in the compact form (RFC 7515, section 3.1), and the id of the key that its
+// header names. Its signature is not verified yet. Only the one encoding of each part is accepted: the text of a token says whether it was used before, and
 // decoders ignore line breaks and unused bits.
-func payloadOf(token string) (claims, error) {
+func payloadOf(token string) (c claims, key string, err error) {
 	parts := strings.Split(token, ".")
 	if len(token) > maxToken || len(parts) != 3 {
-		return nil, fmt.Errorf("it is no JSON Web Token of at most %d bytes", maxToken)
+		return nil, "", fmt.Errorf("it is not a JSON Web Token of at most %d bytes", maxToken)
 	}
 	var decoded [3][]byte
 	for i, part := range parts {
 		text, err := base64.RawURLEncoding.DecodeString(part)
 		if err != nil || base64.RawURLEncoding.EncodeToString(text) != part {
-			return nil, fmt.Errorf("it is not in the compact form with unpadded base64url")
+			return nil, "", fmt.Errorf("it is not in the compact form with unpadded base64url")
 		}
 		decoded[i] = text
 	}
-	return parseClaims(decoded[1])
+	var header struct {
+		Key string `json:"kid"`
+	}
+	if err := json.Unmarshal(decoded[0], &header); err != nil {
+		return nil, "", fmt.Errorf("its header is invalid JSON")
+	}
+	c, err = parseClaims(decoded[1])
+	return c, header.Key, err
 }
 
 // parseClaims decodes claims. Two claims whose names differ only in upper and lower case are refused: two parsers could

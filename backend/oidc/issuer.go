@@ -3,6 +3,7 @@
 package oidc
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -21,6 +22,7 @@ import (
 
 	gooidc "github.com/coreos/go-oidc/v3/oidc"
 	"github.com/go-jose/go-jose/v4"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -32,6 +34,8 @@ const (
 	usableKeys = 6 * time.Hour
 	// askAgain is the least time between two requests to an issuer, whatever tokens are presented.
 	askAgain = 30 * time.Second
+	// maxWaiting is how many callers wait for the answer of one issuer. A server checks 32 identity tokens at once.
+	maxWaiting = 16
 	// askTime limits one request to an issuer.
 	askTime = 10 * time.Second
 	// maxAnswer limits the body of an answer, and maxKeys the keys in it.
@@ -74,20 +78,22 @@ func (i *issuers) issuer(url string) *issuer {
 	return i.of[url]
 }
 
-// issuer holds the keys of one issuer. One request at a time asks for them, and the others wait for its result.
+// issuer holds the keys of one issuer. One request at a time asks for them, and some callers wait for its result.
 type issuer struct {
-	all *issuers
-	url string
+	all    *issuers
+	url    string
+	asking singleflight.Group
 
-	mu sync.Mutex
+	mu sync.Mutex // never held while the issuer is asked
 	keySet
-	asked time.Time // when it was asked last
-	err   error     // of that request
+	asked   time.Time // when it was asked last
+	err     error     // of that request
+	waiting int       // callers who wait for its answer
 }
 
 // keySet is what an issuer has given at one time.
 type keySet struct {
-	keys      []crypto.PublicKey
+	keys      []publicKey
 	endpoints endpoints
 	fetched   time.Time
 }
@@ -99,26 +105,104 @@ type endpoints struct {
 	names            bool // answers to browsers name the issuer (RFC 9207)
 }
 
-// current returns the keys. Other keys than those that were fetched at a time are wanted, because none of these has
-// signed a token.
-func (s *issuer) current(ctx context.Context, other time.Time) (keySet, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	now := s.all.now()
-	age := now.Sub(s.fetched)
-	due := s.keys == nil || s.fetched.Equal(other) || age >= freshKeys
-	if due && (s.asked.IsZero() || now.Sub(s.asked) >= askAgain) {
-		keys, at, err := s.fetch(ctx)
-		s.asked, s.err = now, err
-		if err == nil {
-			s.keySet = keySet{keys, at, now}
-			return s.keySet, nil
+// publicKey is a key of a JSON Web Key Set.
+type publicKey struct {
+	id  string
+	key crypto.PublicKey
+}
+
+// named returns the keys that a token with the id of a key may be signed with. Without an id, the set must have one key
+// only (OpenID Connect Core 1.0, section 10.1). So an unknown caller cannot make the server try many keys.
+func named(keys []publicKey, id string) []crypto.PublicKey {
+	if len(keys) == 1 && (id == "" || keys[0].id == "") {
+		return []crypto.PublicKey{keys[0].key}
+	}
+	var out []crypto.PublicKey
+	for _, k := range keys {
+		if id != "" && k.id == id {
+			out = append(out, k.key)
 		}
 	}
-	if s.keys == nil || age >= usableKeys {
-		return keySet{}, s.unavailable()
+	return out
+}
+
+// wanted says which keys are enough, so that the issuer is not asked again before they are old.
+type wanted func(keys []publicKey) bool
+
+// keyNamed wants a key that a token with this id may be signed with.
+func keyNamed(id string) wanted {
+	return func(keys []publicKey) bool { return len(named(keys, id)) > 0 }
+}
+
+// anyKeys wants what the issuer has given last.
+func anyKeys(keys []publicKey) bool { return keys != nil }
+
+// current returns what the issuer has given. It asks the issuer if that is old, or not enough.
+func (s *issuer) current(ctx context.Context, enough wanted) (keySet, error) {
+	waits, full := s.wait(enough)
+	if waits {
+		done := s.asking.DoChan("", func() (any, error) {
+			s.ask(ctx, enough)
+			return nil, nil
+		})
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if waits {
+		s.waiting--
+	}
+	switch {
+	case full && !enough(s.keys):
+		return keySet{}, s.unavailable(errors.New("many callers wait for its answer"))
+	case s.keys == nil:
+		return keySet{}, s.unavailable(cmp.Or(s.err, errors.New("it has not answered")))
+	case s.all.now().Sub(s.fetched) >= usableKeys:
+		return keySet{}, s.unavailable(cmp.Or(s.err, errors.New("they are too old")))
 	}
 	return s.keySet, nil
+}
+
+// wait reports whether a caller waits for an answer of the issuer. It is full if many callers wait already. The others
+// take the keys in memory: callers with tokens of one issuer must not keep out those of all others.
+func (s *issuer) wait(enough wanted) (waits, full bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.isDue(enough) {
+		return false, false
+	}
+	if s.waiting >= maxWaiting {
+		return false, true
+	}
+	s.waiting++
+	return true, false
+}
+
+// isDue reports whether the issuer is to be asked. The caller holds the lock.
+func (s *issuer) isDue(enough wanted) bool {
+	now := s.all.now()
+	return (s.keys == nil || !enough(s.keys) || now.Sub(s.fetched) >= freshKeys) &&
+		(s.asked.IsZero() || now.Sub(s.asked) >= askAgain)
+}
+
+// ask asks the issuer for its keys, unless another call has done so since the caller has looked.
+func (s *issuer) ask(ctx context.Context, enough wanted) {
+	s.mu.Lock()
+	now, due := s.all.now(), s.isDue(enough)
+	s.mu.Unlock()
+	if !due {
+		return
+	}
+	keys, at, err := s.fetch(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked, s.err = now, err
+	if err == nil {
+		s.keySet = keySet{keys, at, now}
+	}
 }
 
 // unreadable is the error of an issuer for a caller, who is not known yet, with the reason for the log: answers of
@@ -132,18 +216,14 @@ func (e *unreadable) Error() string { return e.told.Error() }
 
 func (e *unreadable) Unwrap() error { return e.told }
 
-func (s *issuer) unavailable() error {
-	err := s.err
-	if err == nil {
-		err = errors.New("they are too old")
-	}
+func (s *issuer) unavailable(reason error) error {
 	return &unreadable{backend.Errorf(backend.CodeUnavailable, "the keys of the issuer %s cannot be read", s.url).
 		WithHint("the log of the server says why; check that the server reaches the issuer, or give its keys to the trust"),
-		err}
+		reason}
 }
 
 // fetch asks the issuer for its keys: where they are (OpenID Connect Discovery 1.0, section 4), and then for them.
-func (s *issuer) fetch(ctx context.Context) ([]crypto.PublicKey, endpoints, error) {
+func (s *issuer) fetch(ctx context.Context) ([]publicKey, endpoints, error) {
 	// A caller who goes away does not take the keys from the others.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
 	defer cancel()
@@ -220,17 +300,17 @@ func checkURL(issuer, name, named string) error {
 
 // parseKeys returns the keys of a JSON Web Key Set that can verify a signature. Others, such as secret keys, are left
 // out.
-func parseKeys(text []byte) ([]crypto.PublicKey, error) {
+func parseKeys(text []byte) ([]publicKey, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, errors.New("its keys are no JSON Web Key Set")
+		return nil, errors.New("its keys are not a JSON Web Key Set")
 	}
 	if len(set.Keys) > maxKeys {
 		return nil, fmt.Errorf("it has %d keys; the limit is %d", len(set.Keys), maxKeys)
 	}
-	var out []crypto.PublicKey
+	var out []publicKey
 	for _, raw := range set.Keys {
 		var key jose.JSONWebKey
 		if json.Unmarshal(raw, &key) != nil || key.Use != "" && key.Use != "sig" {
@@ -239,12 +319,12 @@ func parseKeys(text []byte) ([]crypto.PublicKey, error) {
 		switch k := key.Key.(type) {
 		case *rsa.PublicKey:
 			if k.N.BitLen() >= minRSA {
-				out = append(out, k)
+				out = append(out, publicKey{key.KeyID, k})
 			}
 		case *ecdsa.PublicKey:
-			out = append(out, k)
+			out = append(out, publicKey{key.KeyID, k})
 		case ed25519.PublicKey:
-			out = append(out, k)
+			out = append(out, publicKey{key.KeyID, k})
 		}
 	}
 	if len(out) == 0 {

@@ -10,7 +10,7 @@
 // # What callers can cause
 //
 // Only issuers that a trust names are asked, each at most every 30 seconds, with limits of time and size, and without
-// redirects. Refusals have one text; the reason is in the log of the server. Only an accepted token is stored: a hash
+// redirects. A signature is verified with the one key that its token names. Refusals have one text; the reason is in the log of the server. Only an accepted token is stored: a hash
 // of it, for a day, so that no server accepts it again.
 package oidc
 
@@ -65,6 +65,7 @@ type Logins struct {
 	options Options
 	store   store.Store
 	issuers *issuers
+	trusts  knownTrusts
 	codes   chan struct{} // limits how many codes are exchanged at the same time
 }
 
@@ -80,13 +81,6 @@ func New(s store.Store, o Options) *Logins {
 		o.ClientSecret = func(string) (string, error) { return "", nil }
 	}
 	return &Logins{options: o, store: s, issuers: newIssuers(o.Now), codes: make(chan struct{}, maxCodes)}
-}
-
-// candidate is a trust whose issuer a token names.
-type candidate struct {
-	row     store.Object
-	trust   backend.Trust
-	subject string // once the token is accepted
 }
 
 // Login returns a session for an identity token. trust is the name or id of the trust, or "" if only one accepts the
@@ -112,7 +106,7 @@ func (l *Logins) Login(ctx context.Context, trust, token string) (s Session, who
 // accept returns the only trust that accepts a token.
 func (l *Logins) accept(ctx context.Context, trust, token string) (candidate, backend.Principal, error) {
 	var nobody backend.Principal
-	unverified, err := payloadOf(token)
+	unverified, key, err := payloadOf(token)
 	if err != nil {
 		return candidate{}, nobody, l.refuse(ctx, trust, err)
 	}
@@ -127,8 +121,9 @@ func (l *Logins) accept(ctx context.Context, trust, token string) (candidate, ba
 	var accepted []candidate
 	var reasons []error
 	var refused backend.Principal
+	of := signatures{logins: l, token: token, key: key, checked: map[string]checked{}}
 	for _, c := range candidates {
-		verified, err := l.verify(ctx, c.trust, token)
+		verified, err := of.claims(ctx, c)
 		if errors.Is(err, backend.ErrUnavailable) {
 			return candidate{}, nobody, l.withoutReason(ctx, c, err)
 		}
@@ -182,62 +177,63 @@ func (l *Logins) withoutReason(ctx context.Context, c candidate, err error) erro
 }
 
 // candidates returns the trusts in an issuer that may accept a token.
-func (l *Logins) candidates(ctx context.Context, nameOrID, issuer string) ([]candidate, error) {
-	var out []candidate
-	err := l.store.View(ctx, func(tx store.Tx) error {
+func (l *Logins) candidates(ctx context.Context, nameOrID, issuer string) (out []candidate, err error) {
+	err = l.store.View(ctx, func(tx store.Tx) error {
+		byIssuer, err := l.trusts.all(ctx, tx)
 		out = nil
-		rows, err := tx.Objects(ctx, store.Filter{Kind: backend.KindTrust, Project: stored.DeploymentKey})
-		if err != nil {
-			return err
-		}
-		for _, row := range rows {
-			t, err := access.ReadTrust(row)
-			if err != nil {
-				return err
-			}
-			if strings.HasPrefix(row.Name, stored.HeldName) {
-				continue // it was deleted, or waits for its own change
-			}
-			if t.Issuer == issuer && (nameOrID == "" || row.Name == nameOrID || row.ID == nameOrID) {
-				out = append(out, candidate{row: row, trust: t})
+		for _, c := range byIssuer[issuer] {
+			if nameOrID == "" || c.row.Name == nameOrID || c.row.ID == nameOrID {
+				out = append(out, c)
 			}
 		}
-		return nil
+		return err
 	})
 	return out, err
 }
 
-// verify returns the claims of a token that the issuer of a trust has signed.
-func (l *Logins) verify(ctx context.Context, t backend.Trust, token string) (claims, error) {
-	if len(t.Keys) > 0 {
-		keys, err := parseKeys(t.Keys)
-		if err != nil {
-			return nil, err
-		}
-		return l.verifyWith(ctx, t, token, &gooidc.StaticKeySet{PublicKeys: keys})
+// signatures checks the signature of one token. Many trusts may have one issuer, and its keys are tried once.
+type signatures struct {
+	logins  *Logins
+	token   string
+	key     string             // the id of the key that the token names
+	checked map[string]checked // by the keys of the trust; "" for those of the issuer
+}
+
+type checked struct {
+	claims claims
+	err    error
+}
+
+// claims returns the claims of the token, if the issuer of a trust has signed it.
+func (s signatures) claims(ctx context.Context, c candidate) (claims, error) {
+	from := string(c.trust.Keys)
+	known, ok := s.checked[from]
+	if !ok {
+		known.claims, known.err = s.logins.verify(ctx, c, s.key, s.token)
+		s.checked[from] = known
 	}
-	from := l.issuers.issuer(t.Issuer)
-	keys, err := from.current(ctx, time.Time{})
+	return known.claims, known.err
+}
+
+// verify returns the claims of a token that is signed with a key of a trust or of its issuer.
+func (l *Logins) verify(ctx context.Context, c candidate, key, token string) (claims, error) {
+	keys, err := c.keys, c.keysErr
+	if len(c.trust.Keys) == 0 {
+		var of keySet
+		of, err = l.issuers.issuer(c.trust.Issuer).current(ctx, keyNamed(key))
+		keys = of.keys
+	}
 	if err != nil {
 		return nil, err
 	}
-	verified, err := l.verifyWith(ctx, t, token, &gooidc.StaticKeySet{PublicKeys: keys.keys})
-	if err == nil {
-		return verified, nil
+	tried := named(keys, key)
+	if len(tried) == 0 {
+		return nil, fmt.Errorf("no key of its issuer has the id %s", backend.Quote(key))
 	}
-	again, fetchErr := from.current(ctx, keys.fetched) // the issuer may have a new key
-	if fetchErr != nil || again.fetched.Equal(keys.fetched) {
-		return nil, err
-	}
-	return l.verifyWith(ctx, t, token, &gooidc.StaticKeySet{PublicKeys: again.keys})
-}
-
-func (l *Logins) verifyWith(
-	ctx context.Context, t backend.Trust, token string, keys *gooidc.StaticKeySet,
-) (claims, error) {
-	v := gooidc.NewVerifier(t.Issuer, keys, &gooidc.Config{
-		ClientID: t.Audience, SupportedSigningAlgs: algorithms,
-		SkipExpiryCheck: true, // claims.checkTimes has another limit for the skew of clocks
+	v := gooidc.NewVerifier(c.trust.Issuer, &gooidc.StaticKeySet{PublicKeys: tried}, &gooidc.Config{
+		SupportedSigningAlgs: algorithms,
+		SkipClientIDCheck:    true, // claims.checkAudience refuses further audiences, too
+		SkipExpiryCheck:      true, // claims.checkTimes has another limit for the skew of clocks
 	})
 	verified, err := v.Verify(ctx, token)
 	if err != nil {

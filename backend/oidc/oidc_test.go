@@ -215,7 +215,7 @@ func TestKeysAreRotated(t *testing.T) {
 	f.pass(31 * time.Second)
 	f.works(f.mustLogin(0, "github", f.token(nil)))
 	stale := old.Sign(mustJSON(t, f.issuer.Claims(audience, "repo:acme/shop", nil)))
-	f.refusedBecause("a withdrawn key", f.login(0, "github", stale), "signature")
+	f.refusedBecause("a withdrawn key", f.login(0, "github", stale), "no key of its issuer has the id")
 }
 
 // However many tokens are presented, the issuer is asked once in 30 seconds.
@@ -227,13 +227,46 @@ func TestUnknownKeysDoNotFloodTheIssuer(t *testing.T) {
 	for range 20 {
 		stranger.ID += "x"
 		token := stranger.Sign(mustJSON(t, f.issuer.Claims(audience, "repo:acme/shop", nil)))
-		f.refusedBecause("unknown key", f.login(0, "github", token), "signature")
+		f.refusedBecause("unknown key", f.login(0, "github", token), "no key of its issuer has the id")
 	}
 	if n := f.issuer.Requests("/keys"); n != 1 {
 		t.Errorf("the issuer was asked for its keys %d times", n)
 	}
 	f.refusedBecause("another issuer", f.login(0, "", sign(t, stranger, map[string]any{"iss": "http://127.0.0.1:1"})),
 		"no trust fits its issuer")
+}
+
+// Somebody with a token that names an unknown key must not keep out the others while the issuer is asked.
+func TestASlowIssuerBlocksNoOtherLogin(t *testing.T) {
+	f := newFixture(t, sqlite)
+	f.trust("github", nil)
+	f.works(f.mustLogin(0, "github", f.token(nil)))
+	f.pass(31 * time.Second)
+	asked, answered, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	f.issuer.Answer(func(w http.ResponseWriter, _ *http.Request) {
+		close(asked)
+		<-answered
+		w.WriteHeader(http.StatusInternalServerError)
+	})
+	stranger := oidctest.NewECDSA("stranger")
+	unknown := stranger.Sign(mustJSON(t, f.issuer.Claims(audience, "repo:acme/shop", nil)))
+	var status int
+	go func() {
+		defer close(done)
+		status = f.login(0, "github", unknown).Status
+	}()
+	<-asked
+	f.works(f.mustLogin(0, "github", f.token(nil)))
+	select {
+	case <-done:
+		t.Error("the login has waited for the issuer")
+	default:
+	}
+	close(answered)
+	<-done
+	if status != http.StatusUnauthorized {
+		t.Errorf("the token with an unknown key gives status %d", status)
+	}
 }
 
 func TestAnUnreachableIssuerIsUnavailable(t *testing.T) {
@@ -403,8 +436,8 @@ func TestHostileTokensAreRefused(t *testing.T) {
 	later, long := now.Add(5*time.Minute).Unix(), strings.Repeat("x", 300)
 	deep := strings.Repeat("[", 500) + strings.Repeat("]", 500)
 	for name, c := range map[string]struct{ token, reason string }{
-		"another audience":           {signed(map[string]any{"aud": "https://other.example.com"}), "expected audience"},
-		"no audience":                {signed(map[string]any{"aud": nil}), "expected audience"},
+		"another audience":           {signed(map[string]any{"aud": "https://other.example.com"}), "the trust wants only"},
+		"no audience":                {signed(map[string]any{"aud": nil}), "the trust wants only"},
 		"two audiences":              {signed(map[string]any{"aud": []string{audience, "x"}}), "the trust wants only"},
 		"another issuer":             {signed(map[string]any{"iss": "https://evil.example.com"}), "no trust fits its issuer"},
 		"the issuer with a slash":    {signed(map[string]any{"iss": f.issuer.URL + "/"}), "no trust fits its issuer"},
@@ -428,8 +461,8 @@ func TestHostileTokensAreRefused(t *testing.T) {
 		"nested JSON":                {raw(with(`"x":` + deep)), "nests deeper"},
 		"no object":                  {raw(`["iss"]`), "no JSON object"},
 		"too large":                  {signed(map[string]any{"x": strings.Repeat("x", 20<<10)}), "at most 16384 bytes"},
-		"empty":                      {"x", "no JSON Web Token"},
-		"two parts":                  {"a.b", "no JSON Web Token"},
+		"empty":                      {"x", "not a JSON Web Token"},
+		"two parts":                  {"a.b", "not a JSON Web Token"},
 		"garbage":                    {"a.b.c", ""},
 		"no signature":               {unsigned(t, good(nil), "none", nil), "malformed jwt"},
 		"no signature, None":         {unsigned(t, good(nil), "None", nil), "malformed jwt"},
@@ -480,5 +513,5 @@ func TestOnlyPublicKeysVerify(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.refusedBecause("the JSON form", f.post(0, all), "no JSON Web Token")
+	f.refusedBecause("the JSON form", f.post(0, all), "not a JSON Web Token")
 }
