@@ -3,6 +3,9 @@
 package engine
 
 import (
+	"errors"
+	"slices"
+
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
@@ -38,6 +41,22 @@ func (r *run) checkNewBinding(g backend.Grant, bindings []store.Object, owner st
 		return nil
 	}
 	return checkReservedBindings(g.Where.Project, inProject, len(bindings))
+}
+
+// checkTakenBinding is checkNewBinding for a binding that takes over another one, which gives something else from then
+// on. In the same project, it needs no further place.
+func (r *run) checkTakenBinding(c backend.Change, row store.Object, before, after attributes) error {
+	rows, err := r.accessRows(backend.KindBinding)
+	if err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(slices.Clone(rows), func(o store.Object) bool { return o.ID == row.ID })
+	err = r.checkNewBinding(*after.Grant, others, owner(c, after))
+	stays := before.Grant != nil && before.Grant.Where.Project == after.Grant.Where.Project
+	if stays && errors.Is(err, backend.ErrQuota) {
+		return nil
+	}
+	return err
 }
 
 // checkReservedBindings refuses a binding of a caller who may not bind everywhere, beyond its part of the limit.

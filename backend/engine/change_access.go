@@ -103,6 +103,11 @@ func (r *run) writeAccess(
 		if c.Kind == backend.KindTrust && a.Trust == nil {
 			return backend.Outcome{}, errNoTrust(row)
 		}
+		if c.Kind == backend.KindBinding && m.taken {
+			if err := r.checkTakenBinding(c, row, before, a); err != nil {
+				return backend.Outcome{}, err
+			}
+		}
 		out, err := r.writeMember(c, m, row, before, a, d)
 		if err == nil && m.taken && before.Grant != nil {
 			err = r.letAccessGo(*before.Grant)
@@ -248,6 +253,18 @@ func (r *run) allowGrant(binding string, g backend.Grant) error {
 		}
 	}
 	return nil
+}
+
+// mayGive reports whether the caller may give what a binding gives, so that it may change the binding.
+func (r *run) mayGive(binding store.Object) (bool, error) {
+	g, err := grantOf(binding)
+	if err == nil {
+		err = r.allowGrant(shownName(binding), g)
+	}
+	if err != nil && isRule(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // isProtected reports whether the environment of a Where with ids is protected.

@@ -248,7 +248,7 @@ func (r *run) displace(o store.Object, owner string, by int) (bool, error) {
 		return false, err
 	}
 	if o.Kind == backend.KindBinding {
-		if managed, err := r.managesBinding(o); !managed || err != nil {
+		if may, err := r.mayGive(o); !may || err != nil {
 			return false, err
 		}
 	}

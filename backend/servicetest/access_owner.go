@@ -184,4 +184,46 @@ var accessOwnerCases = []accessCase{
 		lead.refused(backend.ErrExists, moved(y, "x"))
 		equal(f.fixture, "held", f.held(backend.KindBinding), "")
 	}},
+	{"nobody renames a binding that gives more than they may give", func(f *accessFixture) {
+		f.filled()
+		at := func(name, role string) backend.Change {
+			return mine(binding(name, backend.Grant{Role: role, To: "group:g",
+				Where: backend.Where{Project: project, Environment: "dev"}}))
+		}
+		f.must(groupOf("g"), ownRole("binder", backend.RightSee, backend.RightBind), at("x", "editor"))
+		binder := f.bound("binder", grant("binder", "dev", ""))
+		y := binder.one(at("y", "viewer")).Object
+		binder.refused(backend.ErrExists, moved(y, "x"))
+		equal(f.fixture, "held", f.held(backend.KindBinding), "")
+		z := binder.one(at("z", "viewer")).Object
+		equal(f.fixture, "displaced", binder.one(moved(y, "z")).Displaced.Name, "z") // what it may give
+		binder.must(moved(z, "y"))
+	}},
+	{"a binding that takes over another one keeps to the limits", func(f *accessFixture) {
+		f.filled()
+		f.must(backend.Change{Op: backend.OpSet, Kind: backend.KindProject, Name: "hr"}, groupOf("g"), groupOf("h"))
+		lead := f.bound("lead", grant("admin", "dev", ""), backend.Grant{Role: "admin", Where: backend.Where{Project: "hr"}})
+		give := func(name, role, in string) backend.Change {
+			w := backend.Where{Project: in}
+			if in == project {
+				w.Environment = "dev"
+			}
+			return mine(binding(name, backend.Grant{Role: role, To: "token:lead", Where: w}))
+		}
+		f.must(give("viewer-hr", "viewer", "hr"), give("editor-dev", "editor", project))
+		// What another one gives.
+		f.must(created(of(other, give("theirs", "planner", project))))
+		lead.mentions(lead.refused(backend.ErrExists, give("viewer-hr", "planner", project)), "gives the same")
+		// The part of the limit.
+		var full []backend.Change
+		for i := range backend.MaxProjectBindings - 3 {
+			g := grant("viewer", "dev", fmt.Sprint("n", i))
+			g.To = "token:lead"
+			full = append(full, binding(fmt.Sprint("b", i), g))
+		}
+		f.must(full...)
+		lead.mentions(lead.refused(backend.ErrQuota, give("viewer-hr", "revealer", project)), "may not bind everywhere")
+		lead.must(give("editor-dev", "auditor", project)) // it has its place already
+		lead.must(give("viewer-hr", "editor", "hr"))
+	}},
 }
