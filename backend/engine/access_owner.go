@@ -31,6 +31,16 @@ func isNamed(o store.Object, nameOrID string) bool {
 	return o.ID == nameOrID || o.Name == nameOrID && !isReserved(o.Name)
 }
 
+// isSetAside reports whether a role or group was deleted and only waits, so that no binding can begin to use it. One that
+// waits for its creation by the owner of the present change can be used.
+func (r *run) isSetAside(o store.Object) bool {
+	if !isDeleted(o) {
+		return false
+	}
+	_, waits := replacedFor(r.set.Changes[r.index], []store.Object{o}, shownName(o))
+	return !waits
+}
+
 // accessMember returns a role, group or binding by id or name. One that the caller may not know of does not exist. One
 // that cannot be trusted is returned, so that it can be deleted, even if what counts cannot be read.
 func (r *run) accessMember(c backend.Change, id string) (m member, err error) {

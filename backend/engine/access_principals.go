@@ -37,7 +37,7 @@ func (r *run) groupID(nameOrID string) (string, error) {
 		return "", err
 	}
 	for _, o := range rows {
-		if nameOrID == "" || !isNamed(o, nameOrID) {
+		if nameOrID == "" || !isNamed(o, nameOrID) || r.isSetAside(o) {
 			continue
 		}
 		knows, err := r.knowsGroup(o)

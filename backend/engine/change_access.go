@@ -380,11 +380,11 @@ func (r *run) roleID(nameOrID string) (string, error) {
 		return "", err
 	}
 	for _, o := range rows {
-		if nameOrID != "" && o.ID == nameOrID {
-			return o.ID, nil
-		}
-		if nameOrID == "" || !isNamed(o, nameOrID) {
+		if nameOrID == "" || !isNamed(o, nameOrID) || r.isSetAside(o) {
 			continue
+		}
+		if o.ID == nameOrID {
+			return o.ID, nil
 		}
 		if o.Untrusted != nil {
 			return "", o.Untrusted

@@ -65,6 +65,8 @@ var accessOwnerCases = []accessCase{
 		equal(f.fixture, "held", f.held(backend.KindRole)+", "+f.held(backend.KindGroup), "own (replaced), g (replaced)")
 		equal(who, "value in between", who.value(secretRef("dev", "a")), "v")
 		f.refused(backend.ErrExists, created(of(other, ownRole("own", backend.RightSee))))
+		f.refused(backend.ErrNotFound, created(of(other, bindingOf("theirs", role.ID, "token:ci"))))
+		f.refused(backend.ErrNotFound, created(of(other, bindingOf("theirs", "viewer", "group:"+group.ID))))
 		later := bindingOf("later", "own", "group:g") // before the creations
 		later.Grant.Where.Environment = "dev"
 		f.must(later)
@@ -84,6 +86,7 @@ var accessOwnerCases = []accessCase{
 			Edition: ptr(group2.Edition + 1), Members: []string{}}))
 	}},
 	{"a role and a group that bindings of the owner use go with the last of them", func(f *accessFixture) {
+		f.bound("ci")
 		role, group := f.one(roleOf("own", backend.RightSee)).Object, f.one(groupOf("g")).Object
 		one, two := f.one(bindingOf("one", "own", "group:g")).Object, f.one(bindingOf("two", "viewer", "group:g")).Object
 		out := f.one(gone(role))
@@ -92,6 +95,10 @@ var accessOwnerCases = []accessCase{
 		equal(f.fixture, "held", f.held(backend.KindRole)+", "+f.held(backend.KindGroup), "own (in use), g (in use)")
 		equal(f.fixture, "binding", f.gives(one.ID), "own to group:g")
 		f.refused(backend.ErrNotFound, bindingOf("three", "own", "group:g"))
+		for _, by := range []string{shop, other} { // its id gives no more than its name
+			f.refused(backend.ErrNotFound, of(by, created(bindingOf("three", role.ID, "token:ci"))))
+			f.refused(backend.ErrNotFound, of(by, created(bindingOf("three", "viewer", "group:"+group.ID))))
+		}
 		f.must(gone(one))
 		equal(f.fixture, "held", f.held(backend.KindRole)+", "+f.held(backend.KindGroup), ", g (in use)")
 		f.must(gone(two))
