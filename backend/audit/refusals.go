@@ -36,7 +36,8 @@ func refused(err error) bool {
 // Refused records that a server has refused a request before it made a call. It ignores errors that are not about the
 // rights of the caller.
 //
-// A request without a valid token is only counted. Keep writes one record a minute for each address, which counts an
+// A request without a valid token is only counted, and so is a login with a genuine identity token that no trust lets
+// in: an issuer gives tokens of many subjects to anyone. Keep writes one record a minute for each address, which counts an
 // IPv6 network (/64) as one address. The first 20 refusals of a principal in a minute have a record each, and Keep
 // writes one for the others. Principals with one budget, such as the subjects of a trust, count as one. Beyond 100
 // addresses or principals in a minute, Keep writes one record for the others together. So callers without a token cause
@@ -61,7 +62,7 @@ func (l *Log) SignedIn(ctx context.Context) error {
 func (l *Log) recordFailure(ctx context.Context, verb string, err error, items func() *parts) {
 	p, known := backend.PrincipalFrom(ctx)
 	switch {
-	case refused(err) && !known:
+	case refused(err) && (!known || p.Trust != "" && errors.Is(err, backend.ErrUnauthenticated)):
 		l.refusals.login(backend.OriginFrom(ctx).Address, l.now())
 		return
 	case refused(err) && !l.refusals.first(p, l.now()):

@@ -37,6 +37,7 @@ type fixture struct {
 	issuer  *oidctest.Issuer
 	parts   [2]*open.Parts
 	servers [2]*httptest.Server
+	audits  [2]*audit.Log
 
 	mu  sync.Mutex
 	now time.Time
@@ -86,6 +87,7 @@ func newFixture(t *testing.T, database func(*testing.T) [2]*open.Parts) *fixture
 		logins := oidc.New(parts.Store, oidc.Options{Cipher: parts.TokenCipher, Record: audit.NewChanges(nil).LoggedIn,
 			Log: slog.New(slog.NewTextHandler(f, nil)), Now: f.clock})
 		service := parts.Audited(access.Guard)
+		f.audits[i] = service
 		f.servers[i] = httptest.NewServer(httpapi.NewServer(service, sessions.Authenticate, httpapi.Options{
 			Remembered: sessions.Remembered, Refused: service.Refused, Allow: access.Allow,
 			Login: func(ctx context.Context, trust, token string) (httpapi.LoginSession, backend.Principal, error) {

@@ -3,6 +3,7 @@
 package oidc_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -397,16 +398,26 @@ func TestLoginsAreRecorded(t *testing.T) {
 		session := f.mustLogin(0, "github", token)
 		f.login(0, "github", f.token(map[string]any{"aud": []string{audience, "other"}}))
 		records := f.records()
-		for _, want := range []string{`login ok github/repo:acme/shop`,
-			`login unauthenticated github/repo:acme/shop`} {
-			if !strings.Contains(records, want) {
-				t.Errorf("no record %q in\n%s", want, records)
-			}
+		if !strings.Contains(records, `login ok github/repo:acme/shop`) || strings.Contains(records, "unauthenticated") {
+			t.Errorf("the records are\n%s", records)
 		}
 		for _, secret := range []string{token, session, token[strings.LastIndex(token, ".")+1:]} {
 			if strings.Contains(records, secret) || strings.Contains(f.logged(), secret) {
 				t.Error("a token is in a record or in the log")
 			}
+		}
+		// Anyone can get tokens of many subjects from an issuer such as GitHub.
+		for n := range 30 {
+			f.login(0, "github", f.issuer.Token(audience, fmt.Sprint("repo:stranger/", n), nil))
+		}
+		ended, end := context.WithCancel(t.Context())
+		end()
+		f.audits[0].Keep(ended, func(err error) { t.Error(err) })
+		records = f.records()
+		const count = `"address":"127.0.0.1","since":`
+		if strings.Count(records, "login unauthenticated  ") != 1 || !strings.Contains(records, count) ||
+			!strings.Contains(records, `"count":31}`) || strings.Contains(records, "stranger") {
+			t.Errorf("the refused logins have the records\n%s", records)
 		}
 	})
 }
