@@ -60,6 +60,23 @@ func ReplaceIn(root *os.Root, name string, data []byte, mode fs.FileMode) error 
 	return err
 }
 
+// CheckRegular refuses a path of a folder, a device, a pipe or a socket. A missing file is regular. A program asks before
+// it opens a path that somebody has configured: to open a pipe waits for its other end, and a device may never end.
+func CheckRegular(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.IsDir():
+		return errors.New("it is a folder")
+	case !info.Mode().IsRegular():
+		return errors.New("it is not a regular file")
+	}
+	return nil
+}
+
 // SyncFile makes sure that the content of a file is on the disk.
 func SyncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)

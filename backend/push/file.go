@@ -5,6 +5,8 @@ package push
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -29,7 +31,11 @@ func (f fileTarget) Put(_ context.Context, name string, note []byte) (string, er
 	if f.isFolder() {
 		file = filepath.Join(f.path, name)
 	}
-	if err := durable.Replace(file, note, 0o644); err != nil {
+	err := durable.CheckRegular(file) // a device would be replaced by a file
+	if err == nil {
+		err = durable.Replace(file, note, 0o644)
+	}
+	if err != nil {
 		return "", backend.Errorf(backend.CodeUnavailable, "writing the checkpoint: %w", err).
 			WithHint("name a file in a folder that exists and that you can write to")
 	}
@@ -49,8 +55,25 @@ func (f fileTarget) Latest(context.Context) ([]byte, error) {
 		}
 		file = filepath.Join(f.path, entries[len(entries)-1].Name())
 	}
-	note, err := os.ReadFile(file)
+	note, err := readNote(file)
 	return note, ignoreAbsent(err)
+}
+
+// readNote reads a checkpoint from a file that somebody else may have put there.
+func readNote(file string) ([]byte, error) {
+	if err := durable.CheckRegular(file); err != nil {
+		return nil, err
+	}
+	opened, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer opened.Close()
+	note, err := io.ReadAll(io.LimitReader(opened, maxNote+1))
+	if err == nil && len(note) > maxNote {
+		err = fmt.Errorf("it has more than %d bytes", maxNote)
+	}
+	return note, err
 }
 
 func ignoreAbsent(err error) error {

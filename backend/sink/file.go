@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/durable"
 )
 
 // file is a file that only this user can read.
@@ -61,14 +62,14 @@ func (f *file) ready() (int64, error) {
 		}
 		f.Reopen()
 	}
+	if err := durable.CheckRegular(f.path); err != nil {
+		return 0, err
+	}
 	opened, err := os.OpenFile(f.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, err
 	}
 	is, err := opened.Stat()
-	if err == nil && !is.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
-	}
 	if err != nil {
 		return 0, errors.Join(err, opened.Close())
 	}
@@ -82,6 +83,9 @@ const tailBytes = 16 << 20
 // Last returns the records of the last lines. A last line without its end is from a process that was killed: it is
 // removed, and written again.
 func (f *file) Last() (ids map[string]bool, since time.Time, err error) {
+	if err := durable.CheckRegular(f.path); err != nil {
+		return nil, time.Time{}, err
+	}
 	opened, err := os.OpenFile(f.path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, time.Time{}, nil
