@@ -73,7 +73,7 @@ func (b bucket) Put(ctx context.Context, name string, note []byte) (string, erro
 	return "s3://" + b.name + "/" + keys[0], nil
 }
 
-// Latest needs the right s3:GetObject. Without it, or without a checkpoint, it returns nil.
+// Latest needs the right s3:GetObject. Without it, the bucket returns nothing.
 func (b bucket) Latest(ctx context.Context) ([]byte, error) {
 	key := b.key
 	if b.isFolder() {
@@ -83,8 +83,10 @@ func (b bucket) Latest(ctx context.Context) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case status == http.StatusNotFound, status == http.StatusForbidden:
+	case status == http.StatusNotFound:
 		return nil, nil
+	case status == http.StatusForbidden: // also for a missing object, without s3:ListBucket
+		return nil, errNotReturned
 	case status/100 != 2:
 		return nil, backend.Errorf(backend.CodeUnavailable, "%s has not returned the last checkpoint: %s (status %d)", b,
 			codeOf(body), status).WithHint("check the bucket, its region and endpoint")

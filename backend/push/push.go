@@ -4,7 +4,8 @@
 // at a webhook. There they show later that nobody has changed the log, or put an older copy of the database back.
 //
 // A [Target] says where. A [Pusher] makes checkpoints at regular times for a server. Before it sends one, the log must
-// continue the last one that was sent, so that a target gets no checkpoint of a log that was changed.
+// continue the last one that was sent, so that a target gets no checkpoint of a log that was changed. A webhook, and a
+// bucket without the right to read, do not return the last one. A [Pusher] can have a copy of it in a file.
 //
 // # Limits
 //
@@ -15,6 +16,7 @@ package push
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -30,11 +32,14 @@ import (
 type Target interface {
 	// Put stores a checkpoint, and returns where. name is for a target that keeps all of them.
 	Put(ctx context.Context, name string, note []byte) (where string, err error)
-	// Latest returns the checkpoint that was stored last, or nil if there is none, or the target cannot return it.
+	// Latest returns the checkpoint that was stored last, or nil without one. errNotReturned says that the target keeps
+	// checkpoints and does not return them.
 	Latest(ctx context.Context) ([]byte, error)
 	// String names the target for messages, without what may be secret.
 	String() string
 }
+
+var errNotReturned = errors.New("the target returns no checkpoints")
 
 // putTime limits one call of a target over the network.
 const putTime = 30 * time.Second
@@ -95,7 +100,7 @@ type webhook struct{ url *url.URL }
 
 func (w webhook) String() string { return w.url.Scheme + "://" + w.url.Host }
 
-func (webhook) Latest(context.Context) ([]byte, error) { return nil, nil }
+func (webhook) Latest(context.Context) ([]byte, error) { return nil, errNotReturned }
 
 func (w webhook) Put(ctx context.Context, name string, note []byte) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, putTime)

@@ -107,6 +107,38 @@ func TestAWebhookGetsTheCheckpoint(t *testing.T) {
 	}
 }
 
+// A webhook cannot say which checkpoint it has, so the server compares with its own copy.
+func TestAfterARestartTheCopyIsCompared(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer s.Close()
+	var warned []string
+	start := func(log *testLog, file string) error {
+		p := push.NewPusher(log, parse(t, s.URL), push.MinInterval)
+		p.Copy, p.Warn = file, func(text string) { warned = append(warned, text) }
+		_, err := p.Push(t.Context())
+		return err
+	}
+	file := filepath.Join(t.TempDir(), "last.txt")
+	for n := range 2 {
+		log := &testLog{}
+		if err := start(log, file); err != nil || len(log.known[0]) != n || len(warned) > 0 {
+			t.Errorf("start %d: %v, compares with %v, %v", n, err, log.known, warned)
+		}
+	}
+	if err := os.WriteFile(file, []byte("foreign"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(&testLog{}, file); err == nil {
+		t.Error("a foreign copy was replaced")
+	}
+	if err := start(&testLog{}, ""); err != nil || len(warned) != 1 || !strings.Contains(warned[0], "no earlier one") {
+		t.Errorf("without a copy: %v, %v", err, warned)
+	}
+	if err := start(&testLog{}, filepath.Join(file, "x")); err == nil {
+		t.Error("a copy below a file is accepted")
+	}
+}
+
 func TestABucketKeepsCheckpoints(t *testing.T) {
 	endpoint := kmstest.StartMoto(t)
 	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing-secret",

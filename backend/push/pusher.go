@@ -4,6 +4,7 @@ package push
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -25,8 +26,13 @@ type Pusher struct {
 	log      Log
 	target   Target
 	interval time.Duration
-	started  bool // the last checkpoint of the target was compared
-	problem  atomic.Pointer[backend.Error]
+	// Copy is a file with the last checkpoint that was sent, for a target that does not return it; "" is no file. It is set
+	// before Keep or Push.
+	Copy string
+	// Warn gets a text if the first checkpoint is compared with no earlier one. Nil drops it. It is set before Keep or Push.
+	Warn    func(text string)
+	started bool // the last checkpoint of the target was compared
+	problem atomic.Pointer[backend.Error]
 
 	Pushed, Failed atomic.Int64
 	At             atomic.Int64 // when a checkpoint was sent last, in seconds since 1970; 0 for never
@@ -79,7 +85,7 @@ func (p *Pusher) Push(ctx context.Context) (where string, err error) {
 func (p *Pusher) push(ctx context.Context) (where string, err error) {
 	var known []merkle.Head
 	if !p.started {
-		note, err := p.target.Latest(ctx)
+		note, err := p.latest(ctx)
 		if err != nil {
 			return "", err
 		}
@@ -100,7 +106,26 @@ func (p *Pusher) push(ctx context.Context) (where string, err error) {
 		return "", err
 	}
 	p.started = true
-	return p.target.Put(ctx, c.FileName(), note)
+	where, err = p.target.Put(ctx, c.FileName(), note)
+	if err == nil && p.Copy != "" {
+		_, err = fileTarget{p.Copy}.Put(ctx, "", note)
+	}
+	return where, err
+}
+
+// latest returns the last checkpoint that was sent, as the target or the copy has it.
+func (p *Pusher) latest(ctx context.Context) ([]byte, error) {
+	note, err := p.target.Latest(ctx)
+	if !errors.Is(err, errNotReturned) {
+		return note, err
+	}
+	if p.Copy == "" {
+		if p.Warn != nil {
+			p.Warn(p.target.String() + " returns no checkpoints, so the first one is compared with no earlier one")
+		}
+		return nil, nil
+	}
+	return fileTarget{p.Copy}.Latest(ctx)
 }
 
 // Problem returns why the last checkpoint was not sent, or nil.

@@ -216,7 +216,9 @@ func (a *app) auditCheckpointCommand() *cobra.Command {
 
 // keepCheckpoint sends a checkpoint to a target. The log must continue the last checkpoint that the target has.
 func (a *app) keepCheckpoint(ctx context.Context, parts *open.Parts, target push.Target) error {
-	where, err := push.NewPusher(parts, target, 0).Push(ctx)
+	p := push.NewPusher(parts, target, 0)
+	p.Warn = func(text string) { a.notef("%s", text) }
+	where, err := p.Push(ctx)
 	switch {
 	case err != nil:
 		return err

@@ -4,9 +4,12 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -22,6 +25,7 @@ import (
 // auditServer are the flags of a server that keep its audit log elsewhere, and what they make.
 type auditServer struct {
 	to     string
+	last   string
 	every  durationFlag
 	target push.Target
 	pusher *push.Pusher // nil if no checkpoints are sent
@@ -37,6 +41,8 @@ func (s *auditServer) add(c *cobra.Command) {
 		"send checkpoints of the audit log to this `target`: a path, s3://BUCKET/KEY or the https:// address of a webhook")
 	c.Flags().StringArrayVar(&s.sinkTexts, "audit-sink", nil,
 		"copy new records of the audit log to this `sink`: file:PATH, stdout or syslog:tcp://HOST:PORT; repeat for more")
+	c.Flags().StringVar(&s.last, "audit-checkpoint-copy", "",
+		"`file` with a copy of the last checkpoint that was sent, for a target that does not return it")
 	c.Flags().Var(&s.every, "audit-checkpoint-every", "time between two checkpoints; at least 1m")
 }
 
@@ -52,6 +58,10 @@ func (s *auditServer) check(a *app, c *cobra.Command) (err error) {
 	switch {
 	case s.to == "" && c.Flags().Changed("audit-checkpoint-every"):
 		return usage(c, "--audit-checkpoint-every requires --audit-checkpoint-to")
+	case s.to == "" && s.last != "":
+		return usage(c, "--audit-checkpoint-copy requires --audit-checkpoint-to")
+	case strings.HasSuffix(s.last, "/") || strings.HasSuffix(s.last, string(filepath.Separator)):
+		return usage(c, "--audit-checkpoint-copy %s is a folder", backend.Quote(s.last)).withHint("name a file")
 	case time.Duration(s.every) < push.MinInterval:
 		return usage(c, "--audit-checkpoint-every must be at least 1m")
 	case s.to == "":
@@ -64,12 +74,17 @@ func (s *auditServer) check(a *app, c *cobra.Command) (err error) {
 }
 
 // start makes what the flags ask for. run runs a function until the server stops.
-func (s *auditServer) start(ctx context.Context, parts *open.Parts, shown *observed, run func(func())) {
+func (s *auditServer) start(
+	ctx context.Context, parts *open.Parts, shown *observed, log *slog.Logger,
+	run func(func()),
+) {
 	s.copy(ctx, parts, shown, run)
 	if s.target == nil {
 		return
 	}
 	s.pusher = push.NewPusher(parts, s.target, time.Duration(s.every))
+	s.pusher.Copy = s.last
+	s.pusher.Warn = func(text string) { log.Warn(text, "hint", "keep a copy: --audit-checkpoint-copy FILE") }
 	if shown.metrics != nil {
 		shown.metrics.Counter(`pouncet_audit_checkpoints_total{outcome="pushed"}`, s.pusher.Pushed.Load)
 		shown.metrics.Counter(`pouncet_audit_checkpoints_total{outcome="failed"}`, s.pusher.Failed.Load)

@@ -243,7 +243,7 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	serving, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
 	background.Go(func() { at.keep(serving) })
-	s.audit.start(serving, parts, s.shown, background.Go)
+	s.audit.start(serving, parts, s.shown, log, background.Go)
 	s.shown.serve(serving, a, health.Ready, background.Go)
 	background.Go(func() { verifyRows(serving, parts, log) })
 	background.Go(func() {
