@@ -46,7 +46,7 @@ func (f *identityFlags) source(c *cobra.Command, a *app) (func(ctx context.Conte
 			return nil, &usageError{err}
 		}
 		f.trust = from.Trust
-		return func(ctx context.Context) (string, error) { return a.identityFromBrowser(ctx, *f) }, nil
+		return a.onceFromBrowser(*f), nil
 	case from.IsAvailable() && (f.trust != "" || a.tokenFile == ""):
 		f.trust = from.Trust
 		return func(ctx context.Context) (string, error) {
