@@ -59,20 +59,21 @@ func (c Cipher) open(
 	if len(token) > maxSession {
 		return nil, errSession()
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, SessionPrefix))
-	if err != nil {
+	text := strings.TrimPrefix(token, SessionPrefix)
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || base64.RawURLEncoding.EncodeToString(sealed) != text { // a decoder ignores bits at the end
 		return nil, errSession()
 	}
 	aead, err := c(ctx)
 	if err != nil {
 		return nil, err
 	}
-	text, err := aead.Open(nil, nil, sealed, nil)
+	content, err := aead.Open(nil, nil, sealed, nil)
 	if err != nil {
 		return nil, errSession()
 	}
 	var s session
-	if err := json.Unmarshal(text, &s); err != nil {
+	if err := json.Unmarshal(content, &s); err != nil {
 		return nil, errSession()
 	}
 	return func(ctx context.Context, tx store.Tx) (backend.Principal, error) {

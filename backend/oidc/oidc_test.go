@@ -44,6 +44,20 @@ func TestAnIdentityTokenGivesASessionOnEveryServer(t *testing.T) {
 	})
 }
 
+func TestASessionHasOneSpelling(t *testing.T) {
+	f := newFixture(t, sqlite)
+	f.trust("github", nil)
+	session := f.mustLogin(0, "github", f.token(nil))
+	f.works(session)
+	last := session[len(session)-1]
+	for _, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+		_, err := f.resolve(0, session[:len(session)-1]+string(c))
+		if c != last && !errors.Is(err, backend.ErrUnauthenticated) {
+			t.Errorf("%q in place of %q at the end: %v", c, last, err)
+		}
+	}
+}
+
 func TestADeletedOrChangedTrustEndsItsSessionsEverywhere(t *testing.T) {
 	onBoth(t, func(f *fixture) {
 		f.trust("github", nil)
