@@ -243,20 +243,29 @@ func destroyedBy(changes []backend.Object) (destroyed []string, consequence stri
 
 func (a *app) deployCommand() *cobra.Command {
 	var yes bool
+	var revision int64
 	c := &cobra.Command{
 		Use:   "deploy NAME-OR-ID",
 		Short: "Make all changes of a draft, or none",
 		Long: wrap("Makes all changes of a draft in one transaction, and removes the draft. If an object was changed " +
 			"since, nothing is made, and the stale changes are listed. At a terminal it shows the difference and asks. " +
-			"Without a terminal, a draft that deletes permanently, or an environment with everything in it, needs --yes."),
-		Example: "  pouncet draft deploy release-7\n  pouncet draft deploy release-7 --yes --json",
+			"Without a terminal, a draft that deletes permanently, or an environment with everything in it, needs --yes. " +
+			"--revision deploys only what was reviewed: each change of a draft gives it another revision, which draft show " +
+			"--json prints."),
+		Example: "  pouncet draft deploy release-7\n  pouncet draft deploy release-7 --revision 4 --yes --json",
 		Args:    arguments(1, 1, "one name or id"),
 	}
 	c.Flags().BoolVar(&yes, "yes", false, yesUsage)
-	c.RunE = a.with(func(ctx context.Context, s backend.Service, args []string) error {
+	c.Flags().Int64Var(&revision, "revision", 0, "the `number` of the revision of the draft that was reviewed")
+	run := a.with(func(ctx context.Context, s backend.Service, args []string) error {
 		draft, changes, err := a.draftWithChanges(ctx, s, args[0])
 		if err != nil {
 			return err
+		}
+		if c.Flags().Changed("revision") && draft.Revision != revision {
+			return backend.Errorf(backend.CodeConflict, "draft %s was changed since revision %d: it is at revision %d",
+				backend.Quote(draft.Name), revision, draft.Revision).
+				WithHint("review it again: pouncet draft show %s", draft.Name)
 		}
 		question := "Deploy " + backend.Plural(len(changes), "change") + "?"
 		destroyed, consequence := destroyedBy(changes)
@@ -293,6 +302,12 @@ func (a *app) deployCommand() *cobra.Command {
 		a.println("deployed draft " + draft.Name)
 		return nil
 	})
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if c.Flags().Changed("revision") && revision < 1 {
+			return usage(c, "--revision must be at least 1").withHint("see: pouncet draft show NAME --json")
+		}
+		return run(c, args)
+	}
 	return c
 }
 
