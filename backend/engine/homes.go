@@ -13,7 +13,8 @@ import (
 )
 
 // A store can read the states of projects, and entries, with the first statements of a transaction, if it knows them
-// before: see store.WithProjects, store.WithPlaces and store.WithStatesOnly. The functions here guess them. A wrong guess costs time only.
+// before: see store.WithProjects, store.WithPlaces and store.WithStatesOnly. The functions here guess them. A wrong
+// guess costs time only.
 
 // homes remembers the ids of projects, by what calls named them or by the id of an entry.
 type homes struct {
