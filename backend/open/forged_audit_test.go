@@ -83,8 +83,16 @@ var logForgeries = map[string]struct{ statements, found string }{
 		(log, number, at, principal, role, verb, phase, code, detail, hash)
 		SELECT 'forged', number, at, principal, role, verb, phase, code, detail, hash FROM TABLE
 		WHERE ` + ofProject + ` AND number = 8`, "forged : its head was removed"},
-	"the head is removed":  {`UPDATE LOG SET head = x'' WHERE ` + ofProject, "its head was changed"},
-	"the log is removed":   {`DELETE FROM LOG WHERE ` + ofProject, "its head was removed"},
+	"the head is removed": {`UPDATE LOG SET head = x'' WHERE ` + ofProject, "its head was changed"},
+	"the log is removed":  {`DELETE FROM LOG WHERE ` + ofProject, "its head was removed"},
+	"all is removed": {`DELETE FROM TABLE WHERE ` + ofProject + `; DELETE FROM TILE WHERE ` + ofProject + `;
+		DELETE FROM LOG WHERE ` + ofProject, "default : all its records were removed"},
+	"all is removed, and the log looks new": {`DELETE FROM TABLE WHERE ` + ofProject + `;
+		DELETE FROM TILE WHERE ` + ofProject + `;
+		UPDATE LOG SET next_number = 1, first = 1, head = x'' WHERE ` + ofProject, "default : its head was removed"},
+	"all is removed, and the log looks older than hashes": {`DELETE FROM TABLE WHERE ` + ofProject + `;
+		DELETE FROM TILE WHERE ` + ofProject + `;
+		UPDATE LOG SET first = next_number, head = x'' WHERE ` + ofProject, "default : its head was removed"},
 	"a tile is shortened":  {`UPDATE TILE SET hashes = substr(hashes, 33) WHERE ` + ofProject, "was"},
 	"a tile is removed":    {`DELETE FROM TILE WHERE ` + ofProject, "the record was removed"},
 	"the log begins later": {`UPDATE LOG SET first = first + 1 WHERE ` + ofProject, "its head was changed"},
@@ -111,6 +119,19 @@ func TestForgerOfTheAuditLog(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// The log of the deployment says who got which token.
+func TestTheLogOfTheDeploymentCannotBeRemoved(t *testing.T) {
+	f := newForgery(t)
+	if !f.forge(t, `DELETE FROM change_record WHERE log = ''; DELETE FROM change_log WHERE log = '';
+		DELETE FROM change_tile WHERE log = ''`) {
+		t.Fatal("the forger changed nothing")
+	}
+	want := "changes  : all its records were removed outside Pouncet"
+	if _, found := verifyLogs(t, f.folder, nil); found != want {
+		t.Errorf("the check finds %q, want %q", found, want)
 	}
 }
 
@@ -200,49 +221,61 @@ func TestTheDatabaseOfYesterdayIsFound(t *testing.T) {
 	}
 }
 
-// A log without a valid head gets no records, until an owner has accepted it as it is.
+// A log without a valid head gets no records, and one that was removed does not begin again, until an owner has
+// accepted that.
 func TestAcceptBeginsALogAgain(t *testing.T) {
-	for file, prefix := range map[string]string{databaseName: "change", readsName: "read"} {
-		t.Run(file, func(t *testing.T) {
-			f := newForgery(t)
-			f.work(t, 3)
-			before, _ := verifyLogs(t, f.folder, nil)
-			if !f.forgeIn(t, file, `UPDATE `+prefix+`_log SET head = x'00', next_number = 1`) {
-				t.Fatal("the forger changed nothing")
-			}
-			parts, err := open.Embedded(t.Context(), open.Config{Path: f.folder})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer parts.Close()
-			admin := backend.WithPrincipal(t.Context(), backend.Principal{Name: "test", Role: backend.RoleAdmin})
-			text := "changed"
-			set := backend.ChangeSet{DryRun: prefix == "read", Changes: []backend.Change{{Op: backend.OpSet,
-				Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "dev", Description: &text}}}
-			apply := func() error {
-				_, err := parts.Audited(nil).Apply(admin, set)
-				return err
-			}
-			if err := apply(); err == nil || !strings.Contains(err.Error(), "was changed outside Pouncet") {
-				t.Errorf("a call that needs a record: %v", err)
-			}
-			_, found, err := parts.VerifyLogs(t.Context(), nil)
-			if err != nil || len(found) == 0 {
-				t.Fatalf("the check finds %v, %v", found, err)
-			}
-			if _, err := parts.Accept(t.Context(), found); err != nil {
-				t.Fatal(err)
-			}
-			if err := apply(); err != nil {
-				t.Errorf("after the acceptance: %v", err)
-			}
-			if _, found, err := parts.VerifyLogs(t.Context(), nil); err != nil || len(found) > 0 {
-				t.Errorf("after the acceptance the check finds %v, %v", found, err)
-			}
-			_, found, err = parts.VerifyLogs(t.Context(), before.Heads)
-			if err != nil || len(found) == 0 || !strings.Contains(fmt.Sprint(found), "it began again since the checkpoint") {
-				t.Errorf("with earlier heads the check finds %v, %v", found, err)
-			}
-		})
+	for name, statements := range map[string]string{
+		"changed": `UPDATE LOG SET head = x'00', next_number = 1`,
+		"removed": `DELETE FROM LOG; DELETE FROM TABLE; DELETE FROM TILE`,
+		"emptied": `UPDATE LOG SET head = x'', next_number = 1; DELETE FROM TABLE; DELETE FROM TILE`,
+	} {
+		for file, prefix := range map[string]string{databaseName: "change", readsName: "read"} {
+			t.Run(name+" in "+file, func(t *testing.T) {
+				acceptALog(t, file, prefix, strings.NewReplacer("TABLE", prefix+"_record", "LOG", prefix+"_log", "TILE",
+					prefix+"_tile").Replace(statements))
+			})
+		}
+	}
+}
+
+func acceptALog(t *testing.T, file, prefix, statements string) {
+	f := newForgery(t)
+	f.work(t, 3)
+	before, _ := verifyLogs(t, f.folder, nil)
+	if !f.forgeIn(t, file, statements) {
+		t.Fatal("the forger changed nothing")
+	}
+	parts, err := open.Embedded(t.Context(), open.Config{Path: f.folder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer parts.Close()
+	admin := backend.WithPrincipal(t.Context(), backend.Principal{Name: "test", Role: backend.RoleAdmin})
+	text := "changed"
+	set := backend.ChangeSet{DryRun: prefix == "read", Changes: []backend.Change{{Op: backend.OpSet,
+		Kind: backend.KindEnvironment, Project: backend.DefaultProject, Name: "dev", Description: &text}}}
+	apply := func() error {
+		_, err := parts.Audited(nil).Apply(admin, set)
+		return err
+	}
+	if err := apply(); err == nil || !strings.Contains(err.Error(), "outside Pouncet") {
+		t.Errorf("a call that needs a record: %v", err)
+	}
+	_, found, err := parts.VerifyLogs(t.Context(), nil)
+	if err != nil || len(found) == 0 {
+		t.Fatalf("the check finds %v, %v", found, err)
+	}
+	if _, err := parts.Accept(t.Context(), found); err != nil {
+		t.Fatal(err)
+	}
+	if err := apply(); err != nil {
+		t.Errorf("after the acceptance: %v", err)
+	}
+	if _, found, err := parts.VerifyLogs(t.Context(), nil); err != nil || len(found) > 0 {
+		t.Errorf("after the acceptance the check finds %v, %v", found, err)
+	}
+	_, found, err = parts.VerifyLogs(t.Context(), before.Heads)
+	if err != nil || len(found) == 0 || !strings.Contains(fmt.Sprint(found), "the checkpoint") {
+		t.Errorf("with earlier heads the check finds %v, %v", found, err)
 	}
 }

@@ -54,6 +54,9 @@ func openReadsFile(ctx context.Context, folder string, database *signed.Store) (
 	if err := audit.ReadsCreated(ctx, database, nil); err != nil {
 		return nil, err
 	}
+	if err := database.ForgetAllLogs(ctx, store.ReadLog); err != nil {
+		return nil, err
+	}
 	err = createReads(ctx, folder, database.Deployment())
 	if err != nil && !errors.Is(err, backend.ErrExists) { // another process was faster
 		return nil, err

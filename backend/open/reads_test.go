@@ -174,10 +174,12 @@ func TestMissingReadsAreCreatedAndRecorded(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file has the mode %v, %v", info.Mode(), err)
 	}
+	f := &forgery{folder: folder}
+	f.work(t, 1)
 	for _, suffix := range []string{"", "-wal", "-shm"} {
 		_ = os.Remove(filepath.Join(folder, "pouncet-reads.db"+suffix))
 	}
-	_ = embeddedIn(t, folder).Close()
+	f.work(t, 1) // the logs of reads begin again
 	if got := changesOf(t, folder); strings.Count(got, `pouncet create/ ok {"file":"reads"}`) != 2 {
 		t.Errorf("after the file was removed, the records of changes are\n%s", got)
 	}

@@ -148,6 +148,9 @@ func (p *Parts) restartLogs(ctx context.Context, found []signed.Finding) (logs [
 		if len(names[kind]) == 0 {
 			continue
 		}
+		if err := p.signed.ForgetLogs(ctx, kind, names[kind]); err != nil {
+			return nil, err
+		}
 		if err := of.RestartLogs(ctx, names[kind]); err != nil {
 			return nil, err
 		}

@@ -210,6 +210,8 @@ func (c *checker) checkStates(states []store.State, seen map[string]uint64) {
 			c.right[st.Name] = sum{}
 		case st.Name == projectState(stored.DeploymentKey) && !has: // no role, group or binding is left
 			c.right[st.Name] = sum{}
+		case strings.HasPrefix(st.Name, logPrefix): // VerifyLogs looks for the log
+			c.right[st.Name] = sum{}
 		}
 		if st.Name == projectsState {
 			continue

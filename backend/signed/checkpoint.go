@@ -49,7 +49,7 @@ func (s *Store) Checkpoint(ctx context.Context, reads store.RecordLog, now time.
 
 // logHeads returns the heads of all logs, sorted.
 func (s *Store) logHeads(ctx context.Context, reads store.RecordLog) (heads []merkle.Head, err error) {
-	if err := s.heads.Ready(ctx); err != nil {
+	if err := s.heads.readKey(ctx); err != nil {
 		return nil, err
 	}
 	key := s.heads.key.Load()

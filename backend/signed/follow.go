@@ -28,7 +28,7 @@ type knownTree struct {
 func (s *Store) NextCheckpoint(
 	ctx context.Context, reads store.RecordLog, trees *Trees, known []merkle.Head, now time.Time,
 ) ([]byte, error) {
-	if err := s.heads.Ready(ctx); err != nil {
+	if err := s.heads.readKey(ctx); err != nil {
 		return nil, err
 	}
 	key, err := s.checkpointKey(ctx)

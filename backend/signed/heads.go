@@ -30,6 +30,7 @@ const (
 type heads struct {
 	unlock func(context.Context) (*signers, error)
 	key    atomic.Pointer[headKey]
+	begun  *begunLogs
 }
 
 var _ store.Prover = (*heads)(nil)
@@ -43,7 +44,19 @@ type headKey struct {
 func (s *Store) Prover() store.Prover { return &s.heads }
 
 // Ready implements store.Prover. It calls the KMS the first time, unless the deployment key is in memory.
-func (h *heads) Ready(ctx context.Context) error {
+func (h *heads) Ready(ctx context.Context, kind store.LogKind, logs []string) error {
+	if err := h.readKey(ctx); err != nil {
+		return err
+	}
+	h.begun.expect(ctx, kind, logs)
+	return nil
+}
+
+// Added implements store.Prover.
+func (h *heads) Added(kind store.LogKind, logs []string) { h.begun.note(kind, logs) }
+
+// readKey reads the key, unless it is in memory.
+func (h *heads) readKey(ctx context.Context) error {
 	if h.key.Load() != nil {
 		return nil
 	}
@@ -66,6 +79,9 @@ func (h *heads) Extend(kind store.LogKind, before store.Log, records []store.Num
 		return nil, backend.Errorf(backend.CodeInternal, "a record was added before the key of the audit log was read")
 	}
 	tree, err := key.open(kind, before)
+	if err == nil {
+		err = h.begun.check(kind, before)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -108,10 +124,13 @@ func (k *headKey) row(kind store.LogKind, log string, head []byte) []byte {
 }
 
 func headError(kind store.LogKind, log string) error {
-	of := "the deployment"
-	if log != "" {
-		of = "project " + log
-	}
 	return backend.Errorf(backend.CodeCorrupt, "the audit log cannot be trusted: the head of the %s of %s was changed "+
-		"outside Pouncet", kind, of).WithHint(restoreOrAccept)
+		"outside Pouncet", kind, ownerOfLog(log)).WithHint(restoreOrAccept)
+}
+
+func ownerOfLog(log string) string {
+	if log == "" {
+		return "the deployment"
+	}
+	return "project " + log
 }

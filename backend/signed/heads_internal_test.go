@@ -15,11 +15,11 @@ func TestHeadsNeedTheKMSOnlyOnce(t *testing.T) {
 		calls++
 		return nil, unreachable
 	}}
-	if err := h.Ready(t.Context()); !errors.Is(err, unreachable) || calls != 1 {
+	if err := h.readKey(t.Context()); !errors.Is(err, unreachable) || calls != 1 {
 		t.Errorf("without a key: %v after %d calls", err, calls)
 	}
 	h.key.Store(&headKey{})
-	if err := h.Ready(t.Context()); err != nil || calls != 1 {
+	if err := h.readKey(t.Context()); err != nil || calls != 1 {
 		t.Errorf("with a key: %v after %d calls", err, calls)
 	}
 }

@@ -29,6 +29,7 @@ const (
 	logMissing     = "it is in the checkpoint, and does not exist"
 	logBeganAgain  = "it began again since the checkpoint"
 	logHasNoRow    = "its head was removed outside Pouncet"
+	logRemoved     = "all its records were removed outside Pouncet"
 	maxLogFindings = 100 // of one log
 )
 
@@ -49,10 +50,14 @@ type LogSummary struct {
 func (s *Store) VerifyLogs(
 	ctx context.Context, reads store.RecordLog, known []merkle.Head,
 ) (LogSummary, []Finding, error) {
-	if err := s.heads.Ready(ctx); err != nil {
+	if err := s.heads.readKey(ctx); err != nil {
 		return LogSummary{}, nil, err
 	}
-	v := &logVerifier{key: s.heads.key.Load(), known: map[merkle.LogID]merkle.Head{}}
+	begun, err := s.begun.all(ctx) // first, because a log may begin meanwhile
+	if err != nil {
+		return LogSummary{}, nil, err
+	}
+	v := &logVerifier{key: s.heads.key.Load(), known: map[merkle.LogID]merkle.Head{}, begun: begun}
 	for _, h := range known {
 		v.known[h.LogID] = h
 	}
@@ -63,6 +68,10 @@ func (s *Store) VerifyLogs(
 	}
 	for id := range v.known { // those that no log has
 		v.note(id, "", logMissing)
+		delete(v.begun, id)
+	}
+	for id := range v.begun {
+		v.note(id, "", logRemoved)
 	}
 	slices.SortFunc(v.summary.Heads, func(a, b merkle.Head) int { return a.Compare(b.LogID) })
 	slices.SortStableFunc(v.found, func(a, b Finding) int {
@@ -75,6 +84,7 @@ func (s *Store) VerifyLogs(
 type logVerifier struct {
 	key     *headKey
 	known   map[merkle.LogID]merkle.Head // that have not been compared
+	begun   map[merkle.LogID]bool        // that must have a head, and were not found
 	summary LogSummary
 	found   []Finding
 }
@@ -98,7 +108,9 @@ func (v *logVerifier) verify(ctx context.Context, kind store.LogKind, tx store.R
 	}
 	strays, err := tx.LogsWithoutRow(ctx)
 	for _, log := range strays {
-		v.note(merkle.LogID{Records: kind, Log: log}, "", logHasNoRow)
+		id := merkle.LogID{Records: kind, Log: log}
+		v.note(id, "", logHasNoRow)
+		delete(v.begun, id)
 	}
 	return err
 }
@@ -127,6 +139,10 @@ func (c *logCheck) note(number int64, problem string) {
 
 func (c *logCheck) run(ctx context.Context, tx store.RecordTx) error {
 	c.summary.Logs++
+	if c.begun[c.id] && len(c.log.Head) == 0 {
+		c.note(0, logHasNoRow)
+	}
+	delete(c.begun, c.id)
 	c.compareKnown()
 	if err := c.readTiles(ctx, tx); err != nil {
 		return err

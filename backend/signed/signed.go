@@ -57,6 +57,7 @@ type Store struct {
 	counters atomic.Pointer[counters]
 
 	heads heads
+	begun begunLogs
 }
 
 // counters are the highest counters that this process has seen, by the name of the state.
@@ -73,7 +74,8 @@ func New(s store.Store, keys *envelope.Keyring, w envelope.WrappedKey) *Store {
 	out := &Store{Store: s, keys: keys, wrapped: w, report: func(error) {},
 		deleted: func(context.Context, string, []string) {}}
 	out.counters.Store(&counters{timeline: out.timeline()})
-	out.heads.unlock = out.unlock
+	out.begun.store = out
+	out.heads.unlock, out.heads.begun = out.unlock, &out.begun
 	s.UseProver(&out.heads)
 	return out
 }
@@ -184,7 +186,7 @@ func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 	keys, err := s.unlock(ctx)
 	if err == nil {
-		err = s.heads.Ready(ctx)
+		err = s.heads.readKey(ctx)
 	}
 	if err != nil {
 		return err
@@ -208,6 +210,9 @@ func (s *Store) Update(ctx context.Context, f func(store.Tx) error) error {
 		return t.saveStates(ctx)
 	})
 	span.End(err)
+	if t != nil {
+		s.begun.end(t.logs, err == nil)
+	}
 	if err == nil {
 		s.raiseCommitted(t.counters)
 		revision = max(revision, t.counters[projectsState])

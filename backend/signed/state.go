@@ -138,6 +138,9 @@ func stateLabel(name string) string {
 	case store.GenerationState:
 		return "the generation"
 	}
+	if log, ok := strings.CutPrefix(name, logPrefix); ok {
+		return "the audit log of " + log
+	}
 	return "project " + strings.TrimPrefix(name, projectPrefix)
 }
 
@@ -311,7 +314,9 @@ func (t *tx) saveStates(ctx context.Context) error {
 		}
 		all.sum = all.sum.plus(t.signers.stateSummand(sealed))
 	}
-	all.counter++
+	if !t.onlyMarksLogs() {
+		all.counter++
+	}
 	after, err := t.writeState(ctx, before.Name, all)
 	if err == nil && bytes.Equal(after.Sealed, before.Sealed) {
 		err = backend.Errorf(backend.CodeInternal, "a state was sealed twice to the same bytes")

@@ -29,6 +29,8 @@ type tx struct {
 	seen     map[string]uint64      // the counters that this process had seen before the transaction began
 	timeline int64                  // of the database, at that time
 
+	logs []string // the names of the states of logs to which records were added
+
 	accessChecked bool // the rows of the deployment fit their state
 }
 

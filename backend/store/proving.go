@@ -15,10 +15,25 @@ func (p *Proving) UseProver(x Prover) { p.prover = x }
 // Prover returns what gives records their hashes, or nil.
 func (p *Proving) Prover() Prover { return p.prover }
 
-// ProverReady returns an error if records could not get hashes.
-func (p *Proving) ProverReady(ctx context.Context) error {
+// ProverReady returns an error if records of these logs could not get hashes.
+func (p *Proving) ProverReady(ctx context.Context, kind LogKind, logs []string) error {
 	if p.prover == nil {
 		return nil
 	}
-	return p.prover.Ready(ctx)
+	return p.prover.Ready(ctx, kind, logs)
+}
+
+// Proved adds records with add, and tells the prover before and after.
+func (p *Proving) Proved(ctx context.Context, kind LogKind, records []Record, add func() error) error {
+	logs := NamesOfLogs(records)
+	if err := p.ProverReady(ctx, kind, logs); err != nil {
+		return err
+	}
+	if err := add(); err != nil {
+		return err
+	}
+	if p.prover != nil {
+		p.prover.Added(kind, logs)
+	}
+	return nil
 }

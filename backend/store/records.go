@@ -90,8 +90,11 @@ type Numbered struct {
 // Prover makes the hashes of records, and the heads of logs. A head stands for all records of a log with a hash, so a
 // record that was changed, removed or put elsewhere does not fit it.
 type Prover interface {
-	// Ready returns an error if Extend could not work, for example because a key cannot be had.
-	Ready(ctx context.Context) error
+	// Ready returns an error if Extend could not work, for example because a key cannot be had. A RecordLog calls it
+	// outside transactions, with the logs to which it will add records.
+	Ready(ctx context.Context, kind LogKind, logs []string) error
+	// Added says that records of these logs are on disk. A RecordLog calls it outside transactions.
+	Added(kind LogKind, logs []string)
 	// Extend sets the hashes of numbered records, which follow the last one of the log, and returns the head of the log
 	// with them. It runs within transactions: it does not wait for anything. ErrCorrupt means that the head of the log is
 	// not genuine.

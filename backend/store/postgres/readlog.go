@@ -49,10 +49,8 @@ func newReadLog(s *Store) *ReadLog {
 // AppendRecords implements store.RecordLog. A primary that another one has replaced cannot commit a record if it waits
 // for a standby. So if the values of a call are from such a primary, its record is on another one, and the call fails.
 func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) error {
-	if err := l.store.ProverReady(ctx); err != nil {
-		return err
-	}
-	if err := l.queue.Append(ctx, records); err != nil {
+	err := l.store.Proved(ctx, store.ReadLog, records, func() error { return l.queue.Append(ctx, records) })
+	if err != nil {
 		return err
 	}
 	for _, r := range records {

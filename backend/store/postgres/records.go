@@ -215,7 +215,7 @@ func (r recordTables) delete(
 	if err != nil || len(logs) == 0 {
 		return 0, err
 	}
-	if err := s.ProverReady(ctx); err != nil {
+	if err := s.ProverReady(ctx, r.kind, logs); err != nil {
 		return 0, err
 	}
 	err = s.Update(ctx, func(t store.Tx) error {
@@ -257,10 +257,9 @@ func (t *tx) addRecords(ctx context.Context, records ...store.Record) error {
 
 // AppendRecords implements store.RecordLog.
 func (s *Store) AppendRecords(ctx context.Context, records ...store.Record) error {
-	if err := s.ProverReady(ctx); err != nil {
-		return err
-	}
-	return s.Update(ctx, func(t store.Tx) error { return t.(*tx).addRecords(ctx, records...) })
+	return s.Proved(ctx, store.ChangeLog, records, func() error {
+		return s.Update(ctx, func(t store.Tx) error { return t.(*tx).addRecords(ctx, records...) })
+	})
 }
 
 // DeleteRecords implements store.RecordLog.

@@ -166,10 +166,7 @@ func (l *ReadLog) DeleteRecords(
 
 // AppendRecords implements store.RecordLog.
 func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) error {
-	if err := l.store.ProverReady(ctx); err != nil {
-		return err
-	}
-	return l.queue.Append(ctx, records)
+	return l.store.Proved(ctx, store.ReadLog, records, func() error { return l.queue.Append(ctx, records) })
 }
 
 // CommitCount counts the commits and the calls of AppendRecords that shared them.

@@ -146,7 +146,7 @@ func (r recordTables) delete(
 	if err != nil || len(logs) == 0 {
 		return 0, err
 	}
-	if err := s.ProverReady(ctx); err != nil {
+	if err := s.ProverReady(ctx, r.kind, logs); err != nil {
 		return 0, err
 	}
 	err = s.Update(ctx, func(t store.Tx) error {
@@ -179,14 +179,13 @@ func (t *tx) AppendRecord(ctx context.Context, r store.Record) error {
 
 // AppendRecords implements store.RecordLog.
 func (s *Store) AppendRecords(ctx context.Context, records ...store.Record) error {
-	if err := s.ProverReady(ctx); err != nil {
-		return err
-	}
-	return s.Update(ctx, func(t store.Tx) error {
-		if err := s.checkFile(); err != nil {
-			return err
-		}
-		return changeTables.append(ctx, t.(*tx), records)
+	return s.Proved(ctx, store.ChangeLog, records, func() error {
+		return s.Update(ctx, func(t store.Tx) error {
+			if err := s.checkFile(); err != nil {
+				return err
+			}
+			return changeTables.append(ctx, t.(*tx), records)
+		})
 	})
 }
 
@@ -216,7 +215,7 @@ func (s *Store) deleteUnnumbered(
 	if err != nil || !due {
 		return 0, err
 	}
-	if err := s.ProverReady(ctx); err != nil {
+	if err := s.ProverReady(ctx, store.ChangeLog, []string{""}); err != nil {
 		return 0, err
 	}
 	err = s.Update(ctx, func(t store.Tx) error {
