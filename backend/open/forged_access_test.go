@@ -86,21 +86,32 @@ func TestHealthReportsForgedTokensOfARunningServer(t *testing.T) {
 	healthy(t, parts, 1, backend.ErrCorrupt)
 }
 
-// Deleting a token that was put back makes the database right again, without accepting anything.
+// Deleting tokens that were put back makes the database right again, without accepting anything.
 func TestATokenThatWasPutBackCanBeDeletedAgain(t *testing.T) {
+	for _, names := range [][]string{{"viewer"}, {"viewer", "bound"}} {
+		t.Run(strings.Join(names, " and "), func(t *testing.T) { deleteTokensAgain(t, names) })
+	}
+}
+
+func deleteTokensAgain(t *testing.T, names []string) {
 	f := newForgery(t)
 	old := filepath.Join(t.TempDir(), "old.db")
 	if err := os.WriteFile(old, f.original, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b := opened(t, open.Config{Path: f.folder})
-	remove := backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: "viewer"}
-	f.apply(t, b, "", remove)
-	if !f.forge(t, fmt.Sprintf("ATTACH '%s' AS old; INSERT INTO token SELECT * FROM old.token WHERE name = 'viewer'",
-		old)) {
+	var removals []backend.Change
+	for _, name := range names {
+		removals = append(removals, backend.Change{Op: backend.OpDelete, Kind: backend.KindToken, Name: name})
+	}
+	f.apply(t, b, "", removals...)
+	if !f.forge(t, fmt.Sprintf("ATTACH '%s' AS old; INSERT INTO token SELECT * FROM old.token WHERE name IN ('%s')", old,
+		strings.Join(names, "','"))) {
 		t.Fatal("the forger changed nothing")
 	}
-	f.apply(t, b, "", remove)
+	for _, c := range removals {
+		f.apply(t, b, "", c)
+	}
 	answers, found, err := f.answers(t)
 	if err != nil || len(found) > 0 {
 		t.Errorf("the check of the storage reports %v, %v", found, err)

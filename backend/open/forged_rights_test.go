@@ -158,37 +158,71 @@ func TestRightsThatWerePutBackGiveNothing(t *testing.T) {
 	}
 }
 
-// Two bindings were deleted and put back. Each can be deleted again by its id, although the other one is still there.
-// The check of the storage then lists what is left, for an owner who accepts it.
+// Bindings were deleted and put back. Up to three are reported, and each can be deleted again by its id, although the
+// others are still there. Then everything is right, without accepting anything. Other deletions do not disturb that.
 func TestRightsThatWerePutBackCanBeDeletedOneByOne(t *testing.T) {
-	w := newRightsWorld(t)
-	defer func() { w.stop(t) }()
-	w.change(t, backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: "second", Grant: &backend.Grant{
-		Role: "viewer", To: "group:group", Where: backend.Where{Project: backend.DefaultProject}}})
+	for number := 1; number <= 4; number++ {
+		t.Run(fmt.Sprint(number), func(t *testing.T) {
+			w := newRightsWorld(t)
+			defer func() { w.stop(t) }()
+			returned, other := w.putBack(t, number)
+			if found := w.verify(t); number <= 3 && len(found) != number || len(found) == 0 {
+				t.Errorf("the check of the storage reports %+v", found)
+			}
+			w.change(t, other)
+			for _, c := range returned {
+				if err := w.sees(t); err == nil {
+					t.Error("bindings give rights while there are rows that were put back")
+				}
+				w.change(t, c)
+			}
+			found, err := w.verify(t), w.sees(t)
+			if number <= 3 && (len(found) > 0 || err != nil) {
+				t.Errorf("after they were deleted again: %v, %+v", err, found)
+			}
+			if number > 3 && (len(found) == 0 || err == nil) {
+				t.Errorf("with %d rows, nobody knows which were put back: %v, %+v", number, err, found)
+			}
+			for _, f := range found {
+				if strings.Contains(f.Detail, `"editor"`) {
+					t.Errorf("accepting gives the rights of a binding that was deleted again: %s", f.Detail)
+				}
+			}
+		})
+	}
+}
+
+// putBack puts deleted bindings back, and returns their deletions, and that of a binding which was never deleted.
+func (w *rightsWorld) putBack(t *testing.T, number int) (returned []backend.Change, other backend.Change) {
+	t.Helper()
+	var ids []string
+	for n := range number + 1 {
+		out := w.created(t, backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: fmt.Sprint("b", n),
+			Grant: &backend.Grant{Role: "editor", To: "group:group", Where: backend.Where{Project: backend.DefaultProject,
+				Names: fmt.Sprint("n", n)}}})
+		c := backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, ID: out}
+		if n == number {
+			other = c
+			break
+		}
+		returned, ids = append(returned, c), append(ids, "'"+out+"'")
+	}
 	kept := filepath.Join(t.TempDir(), "kept.db")
-	w.forge(t, fmt.Sprintf("ATTACH '%s' AS kept; CREATE TABLE kept.object AS SELECT * FROM object WHERE kind = 'binding'",
-		kept))
-	page, err := w.parts.Engine.Query(ownAdmin(t), backend.Query{Kind: backend.KindBinding})
+	w.forge(t, fmt.Sprintf("ATTACH '%s' AS kept; CREATE TABLE kept.object AS SELECT * FROM object WHERE id IN (%s)", kept,
+		strings.Join(ids, ",")))
+	w.change(t, returned...)
+	w.forge(t, fmt.Sprintf("ATTACH '%s' AS kept; INSERT INTO object SELECT * FROM kept.object", kept))
+	return returned, other
+}
+
+// created returns the id of an object that a change creates.
+func (w *rightsWorld) created(t *testing.T, c backend.Change) string {
+	t.Helper()
+	out, err := w.parts.Engine.Apply(ownAdmin(t), backend.ChangeSet{Changes: []backend.Change{c}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	again := make([]backend.Change, len(page.Objects))
-	for i, o := range page.Objects {
-		again[i] = backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, ID: o.ID}
-	}
-	w.change(t, again...)
-	w.forge(t, fmt.Sprintf("ATTACH '%s' AS kept; INSERT INTO object SELECT * FROM kept.object", kept))
-	for _, c := range again {
-		w.change(t, c)
-	}
-	if err := w.sees(t); err == nil {
-		t.Error("the right is valid again")
-	}
-	for _, f := range w.verify(t) {
-		if strings.Contains(f.Detail, "binding") {
-			t.Errorf("after they were deleted again, accepting the state gives the rights of %s", f.Detail)
-		}
-	}
+	return out[0].Object.ID
 }
 
 // TestForgedRightsCanBeDeleted changes or adds rows that give rights. They give nothing, the other rows count, the

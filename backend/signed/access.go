@@ -95,7 +95,8 @@ func (t *tx) accessSum(ctx context.Context) (sum, error) {
 }
 
 // deleteAccessRow deletes a row of the deployment. Deleting one that was added or put back changes no sum, so that the
-// others can be used again.
+// others can be used again. If more than maxReturned rows were put back, nobody knows whether this is one of them: then
+// the sum loses the row, because it must not be put back, and only Accept makes the rows fit again.
 func (t *tx) deleteAccessRow(ctx context.Context, before knownObject) error {
 	rows, err := t.allAccessRows(ctx)
 	if err != nil {
@@ -113,6 +114,7 @@ func (t *tx) deleteAccessRow(ctx context.Context, before knownObject) error {
 	one, sums := t.signers.objectSummand(before.row), t.signers.objectSums(rows)
 	switch {
 	case sums.without(one, before.untrusted).fit(want):
+	case slices.Contains(t.signers.objectSummands(rows).returned(sums, want), before.row.ID):
 	case !before.untrusted || sums.fit(want):
 		t.subtract(deploymentState, one)
 	default:

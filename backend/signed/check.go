@@ -251,20 +251,20 @@ func (c *checker) checkState(
 	}
 }
 
-// tokensFit compares the tokens with the sum of their state. If one token is all that is too much, it was deleted and
-// put back, and is reported itself.
+// tokensFit compares the tokens with the sum of their state. Up to maxReturned tokens that are too many were deleted and
+// put back, and each is reported itself.
 func (c *checker) tokensFit(want sum) bool {
 	sums := c.signers.tokenSums(c.tokens)
 	if sums.fit(want) {
 		return true
 	}
+	returned := c.signers.tokenSummands(c.tokens).returned(sums, want)
 	for _, k := range c.tokens {
-		if sums.without(c.signers.tokenSummand(k), k.Untrusted != nil).fit(want) {
+		if slices.Contains(returned, k.ID) {
 			c.found = append(c.found, tokenFinding(k, rowReturned))
-			return true
 		}
 	}
-	return false
+	return len(returned) > 0
 }
 
 func tokenFinding(k store.Token, problem string) Finding {

@@ -4,6 +4,7 @@ package signed
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -12,21 +13,21 @@ import (
 // What the check of the storage says about the rows of the deployment. An owner who accepts one gives its rights, so
 // the check says which they are.
 
-// accessFits compares the rows of the deployment with the sum of their state. If one row is all that is too much, it
-// was deleted and put back, and is reported itself.
+// accessFits compares the rows of the deployment with the sum of their state. Up to maxReturned rows that are too many
+// were deleted and put back, and each is reported itself.
 func (c *checker) accessFits(want sum) bool {
 	sums := c.signers.objectSums(c.access)
 	if sums.fit(want) {
 		return true
 	}
+	returned := c.signers.objectSummands(c.access).returned(sums, want)
 	for _, o := range c.access {
-		if sums.without(c.signers.objectSummand(o), o.Untrusted != nil).fit(want) {
+		if slices.Contains(returned, o.ID) {
 			c.found = append(c.found, Finding{Kind: string(o.Kind), Name: o.Name, ID: o.ID, Project: o.Project,
 				Problem: rowReturned})
-			return true
 		}
 	}
-	return false
+	return len(returned) > 0
 }
 
 // tellAccess says in the findings about rows of the deployment what the rows give.
