@@ -17,12 +17,16 @@ type known struct {
 	principals, roles map[string]bool
 }
 
-// known returns what the caller knows from the bindings that it manages. A change of a binding forgets it.
+// known returns what the caller knows from the bindings that it manages, and from those that this set has deleted. A
+// change of a binding forgets it.
 func (r *run) known() (known, error) {
 	if r.knows != nil {
 		return *r.knows, nil
 	}
 	k := known{map[string]bool{}, map[string]bool{}}
+	for _, g := range r.unbound {
+		k.principals[g.To], k.roles[g.Role] = true, true
+	}
 	bindings, err := r.accessRows(backend.KindBinding)
 	if err != nil {
 		return k, err

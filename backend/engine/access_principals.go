@@ -54,7 +54,8 @@ func (r *run) groupID(nameOrID string) (string, error) {
 		}
 	}
 	return "", backend.Errorf(backend.CodeNotFound, "group %s does not exist", backend.Quote(nameOrID)).
-		WithHint("list the groups: pouncet group list").At("grant.to")
+		WithHint("list those that you know: pouncet group list; for another one, ask an admin for its id").
+		At("grant.to")
 }
 
 // trustID returns the principal of a trust, or of one of its subjects.
@@ -93,7 +94,8 @@ func (r *run) trustID(text string) (string, error) {
 		}
 	}
 	return "", backend.Errorf(backend.CodeNotFound, "trust %s does not exist", backend.Quote(nameOrID)).
-		WithHint("list the trusts: pouncet trust list").At("grant.to")
+		WithHint("list those that you know: pouncet trust list; for another one, ask an admin for its id").
+		At("grant.to")
 }
 
 func (r *run) tokenID(nameOrID string) (string, error) {
@@ -123,7 +125,8 @@ func (r *run) tokenID(nameOrID string) (string, error) {
 		return backend.ToToken + t.ID, nil
 	}
 	return "", backend.Errorf(backend.CodeNotFound, "token %s does not exist", backend.Quote(nameOrID)).
-		WithHint("list the tokens: pouncet token list").At("grant.to")
+		WithHint("list those that you know: pouncet token list; for another one, ask an admin for its id").
+		At("grant.to")
 }
 
 // knowsTrust reports whether the caller may know the name of a trust: it is its own, or a binding that it manages names

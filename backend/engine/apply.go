@@ -174,6 +174,8 @@ type run struct {
 	revisions map[string]int64
 	// knows is what the caller may know of tokens, groups and roles; nil if it must be read: see access_known.go.
 	knows *known
+	// unbound are the grants of the bindings that this set has deleted: what they were for is still known.
+	unbound []backend.Grant
 	// projectID is that of the last project that the change that is being made has used.
 	projectID string
 }

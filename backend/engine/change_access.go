@@ -175,6 +175,7 @@ func (r *run) deleteAccess(c backend.Change, row store.Object, a attributes) (ba
 		if err := r.tx.DeleteObject(r.ctx, row.ID); err != nil || a.Grant == nil {
 			return backend.Outcome{Action: backend.ActionDelete, Object: o}, err
 		}
+		r.unbound = append(r.unbound, *a.Grant)
 		return backend.Outcome{Action: backend.ActionDelete, Object: o}, r.letAccessGo(*a.Grant)
 	}
 	if c.CreationFollows {

@@ -290,6 +290,24 @@ var accessGiveCases = []accessCase{
 		lead.must(binding("w", g))
 		binder.list(backend.Query{Kind: backend.KindRole, Name: "writer"}) // a binding that it manages gives it
 	}},
+	{"a set that replaces the only binding for a group can name the group", func(f *accessFixture) {
+		f.filled()
+		f.must(ownRole("binder", backend.RightSee, backend.RightBind))
+		binder := f.bound("binder", grant("binder", "dev", ""))
+		f.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "team", Members: []string{"token:binder"}})
+		id := f.list(backend.Query{Kind: backend.KindGroup, Name: "team"})[0].ID
+		g := grant("viewer", "dev", "")
+		g.To = "group:team"
+		binder.mentions(binder.refused(backend.ErrNotFound, binding("b", g)), "ask an admin for its id")
+
+		g.To = "group:" + id // somebody has given it to the binder
+		binder.must(binding("b", g))
+		remove := backend.Change{Op: backend.OpDelete, Kind: backend.KindBinding, Name: "b"}
+		g.To, g.Where.Names = "group:team", "db_*"
+		binder.must(remove, binding("b", g))
+		binder.must(remove)
+		binder.refused(backend.ErrNotFound, binding("b", g)) // it has no binding for the group any more
+	}},
 	{"guesses of tokens that made one another are counted together", func(f *accessFixture) {
 		f.filled()
 		f.must(ownRole("guesser", backend.RightCompare, backend.RightBind))
