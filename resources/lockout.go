@@ -13,10 +13,10 @@ import (
 )
 
 // warnOfLockout warns of a planned change that takes rights from the token of the provider: the rest of the apply, or
-// the next plan, may need them. Only a token with bindings can lose them, and it may change no role, no group and
-// no trust.
+// the next plan, may need them. Only a token with bindings can lose rights in this way. Such a token cannot change
+// roles, groups and trusts.
 //
-// For terraform plan -replace, Terraform asks for no deletion, and drops the warnings of the creation.
+// For terraform plan -replace, there is no warning: Terraform plans no deletion, and drops the warnings of a creation.
 func (o *objectResource) warnOfLockout(ctx context.Context, diags *diag.Diagnostics, check planning.Check) {
 	if o.kind != backend.KindBinding || check.Change.Op != backend.OpDelete {
 		return

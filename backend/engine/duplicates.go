@@ -18,8 +18,8 @@ import (
 // links have an index.
 //
 // A principal learns of a secret that it may see whether it has a given value. For a value that the principal may not
-// have, that is a guess: see comparisons.go. The guesses of a project are counted together, also those of sets that are
-// committed, because they replace no value of another secret.
+// have, that is a guess: see comparisons.go. The guesses of a project are counted together. Those of sets that are
+// committed count too, because they do not replace the value of the other secret.
 
 // ValueTag returns the same bytes for equal values of a project.
 type ValueTag func(ctx context.Context, project string, value []byte) ([]byte, error)
@@ -112,8 +112,8 @@ func (r *run) withTag(e *entry) ([]string, error) {
 	return known, nil
 }
 
-// tagValues gives each secret of a project a tag, or none if the policy allows duplicates, also those that were deleted
-// and can be restored. A value that cannot be decrypted gets none.
+// tagValues gives each secret of a project a tag, also those that were deleted and can be restored. It removes the tags
+// if the policy allows duplicates. A value that cannot be decrypted gets no tag.
 func (r *run) tagValues(projectID string) error {
 	if r.engine.valueTag == nil {
 		return nil

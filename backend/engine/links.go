@@ -121,10 +121,9 @@ func (r *run) mayMove(p *project, v store.Object) bool {
 // its owner renamed. The name that the link had comes after it.
 const formerLink = "link:"
 
-// returnLinks lets the links that followed another secret away from a name return
-// to it, once the owner of both brings a secret there. An owner that says nothing
-// about a link means that its name stays, whichever secret has the name, and in
-// whichever order the secrets change their names.
+// returnLinks changes the links that followed a renamed secret back to a name, once
+// their owner brings another secret to that name. A configuration that does not
+// change a link expects its name to stay, in any order of the renames.
 func (r *run) returnLinks(p *project, secret store.Object, owner string) error {
 	if owner == "" {
 		return nil
@@ -163,8 +162,8 @@ func (r *run) linkedFrom(p *project, secret store.Object) ([]store.Object, error
 	return slices.DeleteFunc(linked, func(v store.Object) bool { return !canMean(v, secret) }), nil
 }
 
-// canMean reports whether the link of a scoped value can mean a secret of the
-// name: a request exists that sees both.
+// canMean reports whether the link of a scoped value can mean a secret of its
+// name: one request can see both.
 func canMean(v, secret store.Object) bool {
 	return overlap(v.Environment, secret.Environment, backend.AnyEnvironment) &&
 		overlap(v.Scope, secret.Scope, backend.ProjectScope) && (!isReserved(secret.Name) || linkIsHeld(v))

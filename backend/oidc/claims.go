@@ -31,8 +31,8 @@ const (
 type claims map[string]json.RawMessage
 
 // payloadOf returns the claims of a token in the compact form (RFC 7515, section 3.1), and the id of the key that its
-// header names. Its signature is not verified yet. Only the one encoding of each part is accepted: the text of a token says whether it was used before, and
-// decoders ignore line breaks and unused bits.
+// header names. Its signature is not verified yet. Only the one encoding of each part is accepted: the text of a token
+// says whether it was used before, and decoders ignore line breaks and unused bits.
 func payloadOf(token string) (c claims, key string, err error) {
 	parts := strings.Split(token, ".")
 	if len(token) > maxToken || len(parts) != 3 {
@@ -64,7 +64,7 @@ func parseClaims(text []byte) (claims, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(text))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return nil, fmt.Errorf("its claims are no JSON object")
+		return nil, fmt.Errorf("its claims are not a JSON object")
 	}
 	out, seen := claims{}, map[string]bool{}
 	for d.More() {
@@ -106,7 +106,7 @@ func (c claims) time(name string) (time.Time, bool, error) {
 	}
 	seconds, err := strconv.ParseFloat(string(bytes.TrimSpace(raw)), 64)
 	if err != nil || !(seconds >= 0 && seconds < 1e11) {
-		return time.Time{}, true, fmt.Errorf("its claim %s is no time", name)
+		return time.Time{}, true, fmt.Errorf("its claim %s is not a valid time", name)
 	}
 	return time.Unix(int64(seconds), 0), true, nil
 }
@@ -118,7 +118,7 @@ func (c claims) checkTimes(now time.Time) error {
 	case err != nil:
 		return err
 	case !ok:
-		return fmt.Errorf("it has no time of expiry")
+		return fmt.Errorf("its claim exp is missing")
 	case !now.Before(expires.Add(skew)):
 		return fmt.Errorf("it has expired at %s", expires.UTC().Format(time.RFC3339))
 	case expires.After(now.Add(maxLife)):
@@ -157,7 +157,7 @@ func quoted(list []string) string {
 }
 
 // values returns what a condition compares with: a text, a number or a truth value, or the items of a list of these. An
-// object has none. An e-mail address that the issuer has not verified is none: anyone could enter it.
+// object has no values, and so has an e-mail address that the issuer has not verified: anyone could enter it.
 func (c claims) values(name string) []string {
 	if name == "email" {
 		verified := c.scalar(c["email_verified"])
@@ -214,7 +214,7 @@ func (c claims) check(t backend.Trust, now time.Time) error {
 
 func shown(values []string) string {
 	if len(values) == 0 {
-		return "absent, not verified or no text"
+		return "missing, not verified, or neither a text nor a list of texts"
 	}
 	text := quoted(values)
 	if len(text) > 300 {
@@ -227,7 +227,7 @@ func shown(values []string) string {
 func (c claims) subject(t backend.Trust) (string, error) {
 	values := c.values(t.SubjectClaim())
 	if len(values) != 1 || backend.CheckSubject(values[0]) != nil {
-		return "", fmt.Errorf("its claim %s is no text of one line with at most %d bytes, or is not verified",
+		return "", fmt.Errorf("its claim %s must be a verified text of one line with at most %d bytes",
 			backend.Quote(t.SubjectClaim()), backend.MaxSubjectBytes)
 	}
 	return values[0], nil

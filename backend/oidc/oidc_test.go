@@ -364,7 +364,7 @@ func TestBindingsOfOneSubject(t *testing.T) {
 		if _, err := f.resolve(0, f.mustLogin(0, "", person("bob@acme.example.com", true))); err == nil {
 			t.Error("another person has the rights")
 		}
-		f.refusedBecause("not verified", f.login(0, "", person("ada@acme.example.com", false)), "not verified")
+		f.refusedBecause("not verified", f.login(0, "", person("ada@acme.example.com", false)), "must be a verified text")
 		f.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindGroup, Name: "team",
 			Members: []string{"trust:staff/bob@acme.example.com"}}, bound("team", "group:team"))
 		f.works(f.mustLogin(1, "", person("bob@acme.example.com", true)))
@@ -467,7 +467,7 @@ func TestHostileTokensAreRefused(t *testing.T) {
 		"another issuer":             {signed(map[string]any{"iss": "https://evil.example.com"}), "no trust fits its issuer"},
 		"the issuer with a slash":    {signed(map[string]any{"iss": f.issuer.URL + "/"}), "no trust fits its issuer"},
 		"expired":                    {signed(map[string]any{"exp": now.Add(-2 * time.Minute).Unix()}), "it has expired"},
-		"no expiry":                  {signed(map[string]any{"exp": nil}), "no time of expiry"},
+		"no expiry":                  {signed(map[string]any{"exp": nil}), "exp is missing"},
 		"a long life":                {signed(map[string]any{"exp": now.AddDate(1, 0, 0).Unix()}), "valid for more than 23h"},
 		"issued in the future":       {signed(map[string]any{"iat": later}), "iat is in the future"},
 		"valid in the future":        {signed(map[string]any{"nbf": later}), "nbf is in the future"},
@@ -484,7 +484,7 @@ func TestHostileTokensAreRefused(t *testing.T) {
 		"a claim twice":              {raw(with(`"sub":"repo:acme/shop"`)), "twice"},
 		"a claim in upper case":      {raw(with(`"SUB":"repo:acme/shop"`)), "twice"},
 		"nested JSON":                {raw(with(`"x":` + deep)), "nests deeper"},
-		"no object":                  {raw(`["iss"]`), "no JSON object"},
+		"no object":                  {raw(`["iss"]`), "not a JSON object"},
 		"too large":                  {signed(map[string]any{"x": strings.Repeat("x", 20<<10)}), "at most 16384 bytes"},
 		"empty":                      {"x", "not a JSON Web Token"},
 		"two parts":                  {"a.b", "not a JSON Web Token"},
