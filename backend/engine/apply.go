@@ -221,7 +221,7 @@ func (r *run) begin(tx store.Tx) (err error) {
 	r.tx, r.projects, r.places = tx, map[string]*project{}, newPlaces()
 	r.set, r.revisions, r.written = r.given, map[string]int64{}, map[string]writtenValue{}
 	r.outcomes, r.read, r.over, r.index = nil, 0, nil, 0
-	r.guarded, r.knows, r.steps = nil, nil, make([]step, len(r.newIDs))
+	r.guarded, r.knows, r.unbound, r.steps = nil, nil, nil, make([]step, len(r.newIDs))
 	for i, id := range r.newIDs {
 		r.steps[i].id = id
 	}
