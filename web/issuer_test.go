@@ -363,6 +363,15 @@ func TestPersonOfAnIssuerConfirmsThere(t *testing.T) {
 	c.post(c.path(o, "/reveal"), nil).is(t, 401).lacks(t, canary)
 }
 
+// A token would outlive the session.
+func TestSessionOfAnIssuerOffersNoTokens(t *testing.T) {
+	c := newCompany(t)
+	c.signedIn(c.comes(c.back(c.start(nil))))
+	c.get("/ui/tokens").is(t, 200, "creates no tokens").lacks(t, `name="role"`)
+	c.post("/ui/tokens", url.Values{"name": {"kept"}, "role": {"viewer"}, "for": {"person"}, "where": {"default"}}).
+		is(t, 422, "a session cannot create tokens")
+}
+
 // TestFormIsKeptThroughAnIssuer has a session that ends during an edit.
 func TestFormIsKeptThroughAnIssuer(t *testing.T) {
 	c := newCompany(t)

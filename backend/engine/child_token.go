@@ -20,7 +20,7 @@ import (
 func errSessionMakesToken() *backend.Error {
 	return backend.Errorf(backend.CodeDenied, "permission denied: a session cannot create tokens, because they would "+
 		"outlive it").
-		WithHint("create the token with a token; or give a program a trust instead: pouncet trust set --help")
+		WithHint("log in with a token that may create one; or create a trust for the program: pouncet trust set --help")
 }
 
 // allowWorkload refuses to let a person create a token for a workload: a binding of theirs could give it the values of

@@ -34,6 +34,7 @@ type list struct {
 	Roles                       []backend.Role
 	Places                      []string // PROJECT or PROJECT/ENVIRONMENT, for a token with one role at one place
 	Name, Role, For, End, Where string   // what was typed
+	Session                     bool     // the person has signed in at an issuer, and creates no tokens
 	Asks                        bool     // the credential is asked for again
 	Status                      int      // of the answer; 0 for that of the error
 	New                         string   // the token that was created: it is shown once
@@ -77,6 +78,7 @@ func (l *list) load(q *site.Request) error {
 			l.Roles = append(l.Roles, r)
 		}
 	}
+	l.Session = q.Principal.Trust != ""
 	l.Places, err = grants.Places(q)
 	return err
 }
