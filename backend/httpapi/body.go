@@ -45,6 +45,7 @@ type limitedBody struct {
 	depth, tokens, items, listed int
 	lists                        [maxDepth + 1]bool // whether the value at a depth is a list
 	inString, escaped, inWord    bool
+	names                        names
 }
 
 func (b *limitedBody) Read(p []byte) (int, error) {
@@ -86,13 +87,12 @@ func (b *limitedBody) release() { b.caller.read(-b.read) }
 func (b *limitedBody) count(part []byte) error {
 	for _, c := range part {
 		if b.inString {
-			switch {
-			case b.escaped:
-				b.escaped = false
-			case c == '\\':
-				b.escaped = true
-			case c == '"':
-				b.inString = false
+			if b.inString = b.escaped || c != '"'; !b.inString && b.names.end(b.depth) {
+				return b.twice()
+			}
+			b.escaped = !b.escaped && c == '\\'
+			if b.names.inName {
+				b.names.name = append(b.names.name, c)
 			}
 			continue
 		}
@@ -100,6 +100,7 @@ func (b *limitedBody) count(part []byte) error {
 		switch c {
 		case '"':
 			b.inString = true
+			b.names.begin()
 			b.tokens++
 		case '{', '[':
 			b.tokens++
@@ -109,12 +110,15 @@ func (b *limitedBody) count(part []byte) error {
 			if b.lists[b.depth] = c == '['; c == '[' {
 				b.item()
 			}
+			b.names.open(b.depth, c == '{')
 		case '}', ']':
+			b.names.close(b.depth)
 			b.depth = max(b.depth-1, 0)
 		case ',':
 			if b.lists[b.depth] {
 				b.item()
 			}
+			b.names.next = !b.lists[b.depth]
 		case ':', ' ', '\t', '\r', '\n':
 		default:
 			if word = true; !b.inWord {
@@ -135,6 +139,16 @@ func (b *limitedBody) item() {
 	if b.depth == 2 {
 		b.listed++
 	}
+}
+
+// twice refuses a name that an object has twice. It shows only what can be the name of a field.
+func (b *limitedBody) twice() error {
+	name := "a name"
+	if quoted := strconv.Quote(b.names.last); isFieldName(quoted) {
+		name = "the field " + quoted
+	}
+	return backend.Errorf(backend.CodeInvalid, "the request has %s twice in one object", name).
+		WithHint("send each field once; upper and lower case make no difference")
 }
 
 func (b *limitedBody) tooMany() error {
