@@ -74,6 +74,7 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	out, who, err := s.options.Login(ctx, in.Trust, in.Token)
+	err = s.options.Places.Hide(err)
 	if who.ID != "" {
 		requestLogFrom(ctx).principal = who.Name
 		ctx = backend.WithPrincipal(ctx, who)

@@ -73,6 +73,8 @@ type Options struct {
 	// the call has not verified the token itself, the server authenticates the token before it answers. A nil verified
 	// means that the token is not in memory. A nil Remembered remembers none.
 	Remembered func(ctx context.Context, token string) (call context.Context, p backend.Principal, verified func() bool)
+	// Places are the folders that no answer names.
+	Places *Places
 	// Begin begins the call of a request with revision tokens. Nil makes no tokens.
 	Begin Begin
 	// Refused is called for each request that makes no call because its token is not valid or Allow has refused it. err
@@ -122,7 +124,7 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 		o.Observer = nobody{}
 	}
 	o.MaxCaller = cmp.Or(o.MaxCaller, max(o.MaxRequests/2, 1))
-	s := &server{service: service, authenticate: authenticate, options: o, slots: make(chan struct{}, o.MaxRequests),
+	s := &server{service: o.Places.Service(service), authenticate: o.Places.authenticate(authenticate), options: o, slots: make(chan struct{}, o.MaxRequests),
 		logins: make(chan struct{}, o.MaxRequests), exchanges: make(chan struct{}, maxExchanges),
 		unread: make(chan struct{}, unreadRequests), callers: newCallers(o.MaxCaller),
 		rates: rateLimiter{limit: o.RateLimit}, loginRates: rateLimiter{limit: loginRate}}
@@ -248,7 +250,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		// A problem can name any object, and a token with bindings may see only some.
 		if p, err := s.principal(ctx, r); err == nil && p.Role != backend.RoleNone {
 			for _, p := range problems {
-				out.Problems = append(out.Problems, backend.AsError(p))
+				out.Problems = append(out.Problems, backend.AsError(s.options.Places.Hide(p)))
 			}
 		}
 	}

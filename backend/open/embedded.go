@@ -118,6 +118,24 @@ func (p *Parts) Audited(guard func(backend.Service) backend.Service) *audit.Log 
 	return audit.New(next, p.Reads, audit.Options{Guard: guard, Projects: p.engine.ProjectIDs})
 }
 
+// Folders returns the folders of this machine that have the database and the key files.
+func (p *Parts) Folders() (folders []string) {
+	if filepath.IsAbs(p.Location) {
+		folders = append(folders, p.Location)
+		if real, err := filepath.EvalSymlinks(p.Location); err == nil && real != p.Location {
+			folders = append(folders, real)
+		}
+	}
+	p.trusted.mu.Lock()
+	defer p.trusted.mu.Unlock()
+	for _, uri := range p.trusted.keys {
+		if path, ok := strings.CutPrefix(resolveURI(p.trusted.folder, uri), "file://"); ok {
+			folders = append(folders, filepath.Dir(path))
+		}
+	}
+	return folders
+}
+
 // Rights returns what the principal of a context may do: see engine.Engine.
 func (p *Parts) Rights(ctx context.Context) (backend.Permissions, error) { return p.engine.Rights(ctx) }
 

@@ -224,7 +224,7 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 		func(appeared, gone []error) { logHealth(log, appeared, gone) })
 	service := parts.Audited(s.shown.guard)
 	o := httpapi.Options{Ready: health.Ready, Problems: health.Problems, Allow: access.Allow, Refused: service.Refused,
-		Log: log, Quiet: s.quiet, TrustedProxies: s.proxies}
+		Log: log, Quiet: s.quiet, TrustedProxies: s.proxies, Places: places(parts, log)}
 	parts.ReportUntrusted(atMostOnceAMinute(func(err error) {
 		log.Error("untrusted token", "error", err.Error())
 	}, time.Now))
@@ -235,7 +235,7 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	o.Login = loginWith(identities)
 	o.Remembered, o.Begin = logins.Remembered, parts.Begin
 	o.RateLimit = s.observe.limit
-	o.Pages = s.pages(at, parts, logins, identities, service, health, log)
+	o.Pages = s.pages(at, parts, logins, identities, service, health, o.Places, log)
 	s.shown.observe(&o)
 	s.shown.watch(parts, logins, health, at)
 	a.notef("listening on %s, serving %s", at.url, parts.Location)
@@ -270,6 +270,14 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 		return errors.Join(err, backend.Errorf(backend.CodeUnavailable,
 			"stopping the server: the database was still in use after %s", closeTime))
 	}
+}
+
+// places returns the folders that no answer of the server names. The log has the errors as they were.
+func places(parts *open.Parts, log *slog.Logger) *httpapi.Places {
+	report := atMostOnceAMinute(func(err error) {
+		log.Error("a call failed", "error", err.Error())
+	}, time.Now)
+	return httpapi.NewPlaces(report, parts.Folders()...)
 }
 
 // logHealth logs a change of the health.

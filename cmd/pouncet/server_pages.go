@@ -19,15 +19,21 @@ import (
 
 // pages returns the dashboard of a server.
 func (s serverSettings) pages(at *listening, parts *open.Parts, logins *access.Logins,
-	identities *oidc.Logins, service *audit.Log, health *httpapi.Health, log *slog.Logger) http.Handler {
+	identities *oidc.Logins, service *audit.Log, health *httpapi.Health, hidden *httpapi.Places,
+	log *slog.Logger) http.Handler {
 	behindProxy := s.listen.insecureBehindProxy || len(s.proxies) > 0
 	return web.New(site.Options{
-		Service: service, Identity: site.Tokens{Logins: logins}, Issuers: identities,
+		Service: hidden.Service(service), Identity: site.Tokens{Logins: logins}, Issuers: identities,
 		Ended:  access.NewEndedSessions(parts.Store, nil),
 		Cipher: parts.SessionCipher, Rights: parts.Rights,
 		Audit: service, CheckHost: at.certificate == nil && !behindProxy && isLoopbackListener(at),
 		BehindTLS: behindProxy, SignedIn: httpapi.LogPrincipal, Log: log, Version: version,
-		Problems: func(context.Context) []error { return health.Problems() },
+		Problems: func(context.Context) (shown []error) {
+			for _, p := range health.Problems() {
+				shown = append(shown, hidden.Hide(p))
+			}
+			return shown
+		},
 	})
 }
 
