@@ -33,6 +33,7 @@ const (
 type guarded struct {
 	path      string
 	forbidden fs.FileMode // permissions
+	isKey     bool        // package kms refuses it in any folder
 }
 
 // checkFound refuses a folder that a search found, if another user owns or may change a part of it. The settings are
@@ -71,6 +72,9 @@ func CheckFile(path, trust string) error {
 func exposures(folder string) []error {
 	var out []error
 	for _, g := range slices.Concat(guardedFiles(folder), guardedKeys(folder)) {
+		if g.isKey {
+			g.forbidden = 0 // the call of the key reports it
+		}
 		for _, err := range []error{g.checkOwner(folder), g.checkMode(folder)} {
 			if err != nil {
 				out = append(out, err)
@@ -95,8 +99,7 @@ func guardedFiles(folder string) []guarded {
 	return parts
 }
 
-// guardedKeys returns the key files that the settings of an embedded backend name, also outside its folder. Package kms
-// checks the mode of a key file at each use.
+// guardedKeys returns the key files that the settings of an embedded backend name, also outside its folder.
 func guardedKeys(folder string) []guarded {
 	s, err := readSettings(folder)
 	if err != nil {
@@ -106,7 +109,7 @@ func guardedKeys(folder string) []guarded {
 	for _, uri := range newTrustedKeys(folder, s).keys {
 		path := kms.FilePath(resolveURI(folder, uri))
 		if path != "" && !slices.ContainsFunc(parts, func(g guarded) bool { return g.path == path }) {
-			parts = append(parts, guarded{path: path})
+			parts = append(parts, guarded{path: path, forbidden: usableByOthers, isKey: true})
 		}
 	}
 	return parts
@@ -152,6 +155,9 @@ func (g guarded) checkMode(folder string) error {
 	if g.forbidden == writableByOthers {
 		can = "change"
 	}
-	return backend.Errorf(backend.CodeDenied, "other users can %s %s: its mode is %04o", can, g.path, perm).
-		WithHint("restrict it: chmod %o %s; or, if you trust these users, set "+nameTheFolderHint, mode, g.path, folder)
+	e := backend.Errorf(backend.CodeDenied, "other users can %s %s: its mode is %04o", can, g.path, perm)
+	if g.isKey {
+		return e.WithHint("restrict it: chmod %o %s", mode, g.path)
+	}
+	return e.WithHint("restrict it: chmod %o %s; or, if you trust these users, set "+nameTheFolderHint, mode, g.path, folder)
 }

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"io/fs"
+	"os"
 
 	driver "modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
@@ -85,6 +86,9 @@ func (s *Store) classify(code int, cause error) *backend.Error {
 		return backend.Errorf(backend.CodeDenied, "this user may not write to database %s", s.path).
 			WithHint("let this user write to the file and its folder")
 	case lib.SQLITE_CANTOPEN:
+		if _, err := os.Stat(s.path); s.file != nil && errors.Is(err, fs.ErrNotExist) {
+			return s.movedError()
+		}
 		return backend.Errorf(backend.CodeUnavailable, "database %s cannot be opened", s.path).
 			WithHint("let this user read and write the file and its folder, and check the limit of open files")
 	case lib.SQLITE_IOERR:

@@ -417,3 +417,24 @@ func wantFiles(t *testing.T, dir string, want ...string) {
 		t.Errorf("the folder holds %q, want %q", got, want)
 	}
 }
+
+// A new connection cannot be opened then. The file, and not its mode, is the reason.
+func TestARemovedDatabaseIsReportedAsRemoved(t *testing.T) {
+	s := create(t)
+	var view func(depth int) error
+	view = func(depth int) error { // each uses another connection
+		return s.View(t.Context(), func(store.Tx) error {
+			if depth == 1 {
+				return nil
+			}
+			return view(depth - 1)
+		})
+	}
+	if err := os.Remove(s.Path()); err != nil {
+		t.Fatal(err)
+	}
+	err := view(4)
+	if !errors.Is(err, backend.ErrUnavailable) || !strings.Contains(err.Error(), "was removed or replaced") {
+		t.Errorf("a read: %v", err)
+	}
+}
