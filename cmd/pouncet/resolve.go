@@ -69,7 +69,7 @@ the secret, field or version does not exist, the exit code is 3.
 func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.Ref, id string, to valueOutput) error {
 	r, err := resolveOne(ctx, s, ref, id)
 	if err != nil {
-		return err
+		return withOtherKind(ctx, s, ref, err)
 	}
 	if a.json {
 		a.printJSON(resolutionJSON(r))
@@ -93,6 +93,27 @@ func (a *app) printResolved(ctx context.Context, s backend.Service, ref backend.
 		a.println("")
 	}
 	return nil
+}
+
+// withOtherKind adds to the error of a missing name that an entry of the other kind has it.
+func withOtherKind(ctx context.Context, s backend.Service, ref backend.Ref, err error) error {
+	e := backend.AsError(err)
+	if !e.IsMissingReference() || len(e.Environments) > 0 {
+		return err
+	}
+	has := func(kind backend.Kind) bool {
+		page, err := s.Query(ctx, backend.Query{Kind: kind, Project: ref.Project, Name: ref.Name, Limit: 1})
+		return err == nil && len(page.Objects) > 0
+	}
+	other, hint := backend.KindScopedValue, "a scoped value has this name: add --value"
+	if ref.Kind == backend.KindScopedValue {
+		other, hint = backend.KindSecret, "a secret has this name: leave out --value"
+	}
+	if has(ref.Kind) || !has(other) {
+		return err
+	}
+	e.Hint = hint
+	return err
 }
 
 // resolveOne resolves one reference. If id is not empty, the reference must lead to the object with this id.
