@@ -12,6 +12,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/readfile"
 )
 
 // The patterns that apply if the configuration sets none.
@@ -69,7 +70,7 @@ func filesIn(folder string, include, exclude []string) ([]string, error) {
 func scanFiles(names []string) (refs []interpolate.Reference, warnings []interpolate.Problem, err error) {
 	var problems interpolate.Problems
 	for _, name := range names {
-		data, err := os.ReadFile(name)
+		data, err := readfile.Regular(name, interpolate.MaxFileBytes)
 		if err != nil {
 			return nil, nil, backend.Errorf(backend.CodeNotFound, "reading %s: %w", backend.Quote(name), err).
 				WithHint(pathHint).At("paths")

@@ -19,6 +19,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
+	"github.com/pouncet/terraform-provider-pouncet/readfile"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
 )
 
@@ -134,7 +135,7 @@ func (e *renderedConfiguration) Open(ctx context.Context, req ephemeral.OpenRequ
 	if m.Content.IsNull() {
 		at, file.Name, file.Unnamed = path.Root("path"), m.Path.ValueString(), false
 		var err error
-		if file.Data, err = os.ReadFile(file.Name); err != nil {
+		if file.Data, err = readfile.Regular(file.Name, interpolate.MaxFileBytes); err != nil {
 			resp.Diagnostics.AddAttributeError(at, "Reading the configuration", withFullStop(err.Error()))
 			return
 		}

@@ -64,6 +64,10 @@ func read(file, what string) ([]byte, error) {
 }
 
 func readWithInfo(file, what string) ([]byte, fs.FileInfo, error) {
+	// Opening a pipe would wait for a writer, and the file is read again later.
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+		return nil, nil, backend.Errorf(backend.CodeInvalid, "reading the %s: %s is not a regular file", what, file)
+	}
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, nil, backend.Errorf(backend.CodeInvalid, "reading the %s: %w", what, err)

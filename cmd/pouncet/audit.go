@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -89,26 +88,22 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 		case proof == "" && key != "":
 			return usage(c, "--verifier-key requires --proof")
 		case proof != "":
-			return a.verifyProof(proof, key)
+			return a.verifyProof(c.Context(), proof, key)
 		}
 		return verify(c, args)
 	}
 	return c
 }
 
+// maxAuditInput limits what is read from standard input, in bytes.
+const maxAuditInput = 16 << 20
+
 // readAuditInput reads a file, or standard input for -.
-func (a *app) readAuditInput(what, path string) ([]byte, error) {
-	const most = 16 << 20
-	from := io.NopCloser(a.in)
+func (a *app) readAuditInput(ctx context.Context, what, path string) ([]byte, error) {
 	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, backend.Errorf(backend.CodeInvalid, "reading the %s: %w", what, err)
-		}
-		from = f
+		return readNamed(ctx, what, path)
 	}
-	defer from.Close()
-	content, err := io.ReadAll(io.LimitReader(from, most))
+	content, err := interruptible(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(a.in, maxAuditInput)) })
 	if err != nil {
 		return nil, backend.Errorf(backend.CodeInvalid, "reading the %s: %w", what, err)
 	}
@@ -125,7 +120,7 @@ type auditJSON struct {
 func (a *app) verifyAudit(ctx context.Context, parts *open.Parts, since string) error {
 	var known merkle.Checkpoint
 	if since != "" {
-		text, err := a.readAuditInput("checkpoint", since)
+		text, err := a.readAuditInput(ctx, "checkpoint", since)
 		if err != nil {
 			return err
 		}
@@ -308,7 +303,7 @@ func (a *app) prove(
 	}
 	var note []byte
 	if checkpoint != "" {
-		if note, err = a.readAuditInput("checkpoint", checkpoint); err != nil {
+		if note, err = a.readAuditInput(ctx, "checkpoint", checkpoint); err != nil {
 			return err
 		}
 	}
@@ -321,13 +316,13 @@ func (a *app) prove(
 }
 
 // verifyProof verifies the proof of one record.
-func (a *app) verifyProof(path, key string) error {
-	text, err := a.readAuditInput("proof", path)
+func (a *app) verifyProof(ctx context.Context, path, key string) error {
+	text, err := a.readAuditInput(ctx, "proof", path)
 	if err != nil {
 		return err
 	}
 	if file, ok := strings.CutPrefix(key, "@"); ok {
-		content, err := a.readAuditInput("key", file)
+		content, err := a.readAuditInput(ctx, "key", file)
 		if err != nil {
 			return err
 		}

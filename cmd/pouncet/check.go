@@ -132,7 +132,7 @@ func (a *app) check(
 		return err
 	}
 	findings := append(review.Check(sources, f.options), review.LiteralNames(sources)...)
-	return f.finish(a, titleCheck, files.Count(), sources, findings)
+	return f.finish(ctx, a, titleCheck, files.Count(), sources, findings)
 }
 
 // requireEnvironment returns an error if there are references and the project has no environment to check them for.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,12 +58,9 @@ func (v *variables) inherit(environ []string, keepToken bool) {
 
 // read adds a file of variables.
 func (v *variables) read(ctx context.Context, path string) error {
-	text, err := interruptible(ctx, func() ([]byte, error) { return os.ReadFile(path) })
-	switch {
-	case ctx.Err() != nil:
-		return ctx.Err()
-	case err != nil:
-		return backend.Errorf(backend.CodeInvalid, "reading the variables: %w", err)
+	text, err := readNamed(ctx, "variables", path)
+	if err != nil {
+		return err
 	}
 	file := interpolate.File{Name: path, Data: text}
 	switch interpolate.FormatOf(path) {

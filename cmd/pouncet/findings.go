@@ -163,8 +163,8 @@ func (f *findingFlags) readCatalog(ctx context.Context, a *app, sources []*revie
 	var err error
 	if f.manifest != "" {
 		var text []byte
-		if text, err = os.ReadFile(f.manifest); err != nil {
-			return backend.Errorf(backend.CodeInvalid, "reading the manifest: %w", err)
+		if text, err = readNamed(ctx, "manifest", f.manifest); err != nil {
+			return err
 		}
 		f.options.Catalog, err = review.ParseManifest(text)
 	} else {
@@ -232,15 +232,15 @@ func projects(sources []*review.Source) []string {
 
 // finish prints the report. It returns an error if a finding fails the command.
 func (f *findingFlags) finish(
-	a *app, title string, files int, sources []*review.Source, findings []review.Finding,
+	ctx context.Context, a *app, title string, files int, sources []*review.Source, findings []review.Finding,
 ) error {
 	o := review.FinishOptions{
 		Severities: f.severities, Complete: f.all && title == titleCheck, NewOnly: title == titleReview,
 	}
 	if f.baseline != "" {
-		text, err := os.ReadFile(f.baseline)
+		text, err := readNamed(ctx, "baseline", f.baseline)
 		if err != nil {
-			return backend.Errorf(backend.CodeInvalid, "reading the baseline: %w", err)
+			return err
 		}
 		if o.Baseline, err = review.ParseBaseline(text); err != nil {
 			return err

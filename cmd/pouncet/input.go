@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/readfile"
 )
 
 // maxInput is the largest input that is read as a value, in bytes. It is above
@@ -145,4 +146,19 @@ func interruptible[T any](ctx context.Context, read func() (T, error)) (T, error
 		var zero T
 		return zero, ctx.Err()
 	}
+}
+
+// maxNamedFile is the largest file that readNamed reads, in bytes. The plan of a large configuration is the largest.
+const maxNamedFile = 512 << 20
+
+// readNamed reads a file that a flag names, such as a manifest. It can be a pipe.
+func readNamed(ctx context.Context, what, path string) ([]byte, error) {
+	text, err := interruptible(ctx, func() ([]byte, error) { return readfile.Input(path, maxNamedFile) })
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, backend.Errorf(backend.CodeInvalid, "reading the %s: %w", what, err)
+	}
+	return text, nil
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -71,7 +72,7 @@ difference fails.
 
 func (a *app) review(c *cobra.Command, f *findingFlags, revision, planFile string, args []string) error {
 	ctx := c.Context()
-	plan, err := readPlan(planFile)
+	plan, err := readPlan(ctx, planFile)
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func (a *app) review(c *cobra.Command, f *findingFlags, revision, planFile strin
 		_, after.Catalog = plan.Apply(f.options.Catalog, f.options.Defaults)
 	}
 	findings = append(findings, review.NewFindings(review.Check(base.Sources, after), review.Check(changed, after))...)
-	return f.finish(a, titleReview, len(files.Names), sources, findings)
+	return f.finish(ctx, a, titleReview, len(files.Names), sources, findings)
 }
 
 // listChanged returns the files that paths select in the working folder. It is an error if they select none, neither
@@ -143,13 +144,13 @@ func (a *app) listChanged(
 }
 
 // readPlan reads a Terraform plan. Without a file the plan is empty.
-func readPlan(path string) (*review.Plan, error) {
+func readPlan(ctx context.Context, path string) (*review.Plan, error) {
 	if path == "" {
 		return &review.Plan{}, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := readNamed(ctx, "plan", path)
 	if err != nil {
-		return nil, backend.Errorf(backend.CodeInvalid, "reading the plan: %w", err)
+		return nil, err
 	}
 	return review.ParsePlan(text)
 }

@@ -254,9 +254,9 @@ must be valid for a changed schema.`,
 		if schemaFile == "" {
 			return nil
 		}
-		text, err := os.ReadFile(schemaFile)
+		text, err := readNamed(c.Context(), "schema", schemaFile)
 		if err != nil {
-			return backend.Errorf(backend.CodeInvalid, "reading the schema: %w", err).At("schema")
+			return err
 		}
 		change.Schema = text
 		return nil

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -139,9 +138,9 @@ func (f *trustFlags) change(c *cobra.Command, t *backend.Trust) error {
 	if given("keys-file") {
 		t.Keys = nil
 		if f.keysFile != "" {
-			keys, err := os.ReadFile(f.keysFile)
+			keys, err := readNamed(c.Context(), "keys of the issuer", f.keysFile)
 			if err != nil {
-				return backend.Errorf(backend.CodeInvalid, "reading the keys of the issuer: %w", err)
+				return err
 			}
 			t.Keys = backend.CompactJSON(keys)
 		}
