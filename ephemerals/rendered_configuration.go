@@ -19,8 +19,8 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/interpolate"
-	"github.com/pouncet/terraform-provider-pouncet/readfile"
 	"github.com/pouncet/terraform-provider-pouncet/provider/session"
+	"github.com/pouncet/terraform-provider-pouncet/readfile"
 )
 
 type renderedConfiguration struct{ session *session.Session }

@@ -51,10 +51,11 @@ func (r *run) changeType(c backend.Change, id string) (backend.Outcome, error) {
 		return backend.Outcome{}, backend.Errorf(backend.CodeInvalid, "a schema is required for secret type %q", row.Name).
 			WithHint(`the simplest schema is {"type": "string"}`).At("schema")
 	}
-	if err := r.compile(row.Name, a.Schema); err != nil {
+	isNew := !m.exists || !bytes.Equal(a.Schema, before.attr.Schema)
+	if err := r.compile(row.Name, a.Schema, isNew); err != nil {
 		return backend.Outcome{}, err
 	}
-	if !m.exists || !bytes.Equal(a.Schema, before.attr.Schema) {
+	if isNew {
 		if _, err := parseGenerators(row.Name, a.Schema); err != nil {
 			return backend.Outcome{}, err
 		}

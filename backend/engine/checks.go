@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
 const (
@@ -102,10 +104,19 @@ func (c *checks) run(ctx context.Context) error {
 	return nil
 }
 
-// compile checks that a schema is valid.
-func (r *run) compile(typeName string, schema []byte) error {
-	return r.checks.do(keyOfCheck([]byte("schema"), []byte(typeName), schema), len(schema), func() error {
-		_, err := r.engine.schemas.compile(typeName, schema, r.checks.budget)
+// compile checks that a schema is valid. An earlier program has stored schemas that refer to themselves without end.
+func (r *run) compile(typeName string, schema []byte, isNew bool) error {
+	key := keyOfCheck([]byte("schema"), []byte(typeName), schema)
+	if isNew {
+		key = keyOfCheck([]byte("new schema"), []byte(typeName), schema)
+	}
+	return r.checks.do(key, len(schema), func() error {
+		compiled, err := r.engine.schemas.compile(typeName, schema, r.checks.budget)
+		if err == nil && isNew && compiled.endless {
+			return backend.Errorf(backend.CodeInvalid, "the schema of secret type %q refers to itself without end", typeName).
+				WithHint(`use such a "$ref" only for a part of the value, for example within "properties" or "items"`).
+				At("schema")
+		}
 		return err
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -57,6 +58,9 @@ type compiledSchema struct {
 	root  *jsonschema.Schema
 	meter meter
 	size  int // the number of subschemas
+	// endless says that the schema applies itself again to the same value. The library ends that with an error of the
+	// value, which "not" would turn around.
+	endless bool
 }
 
 // validate validates a value and reports whether it did so in the budget. The steps are taken from b.
@@ -97,7 +101,7 @@ func measured(root *jsonschema.Schema, anchors []*jsonschema.Schema) *compiledSc
 	for _, s := range append(anchors, root) {
 		walk(s)
 	}
-	c.size = len(all)
+	c.size, c.endless = len(all), isEndless(all)
 	for s, parts := range all {
 		w, own := weigh(s, parts), s.Format
 		if own == nil {
@@ -109,6 +113,33 @@ func measured(root *jsonschema.Schema, anchors []*jsonschema.Schema) *compiledSc
 		}}
 	}
 	return c
+}
+
+// isEndless reports whether a subschema leads back to itself without going into a part of the value.
+func isEndless(all map[*jsonschema.Schema]children) bool {
+	const open, done = 1, 2
+	state := map[*jsonschema.Schema]int{}
+	var visit func(s *jsonschema.Schema) bool
+	visit = func(s *jsonschema.Schema) bool {
+		switch state[s] {
+		case open:
+			return true
+		case done:
+			return false
+		}
+		state[s] = open
+		if slices.ContainsFunc(all[s].whole, visit) {
+			return true
+		}
+		state[s] = done
+		return false
+	}
+	for s := range all {
+		if visit(s) {
+			return true
+		}
+	}
+	return false
 }
 
 // children are the subschemas that a schema applies: to the whole value, or to parts of it.
