@@ -30,18 +30,32 @@ func NewPlaces(report func(error), folders ...string) *Places {
 	return p
 }
 
-// Hide returns the error without the folders.
+// Hide returns the error of a call without the folders.
 func (p *Places) Hide(err error) error {
+	hidden, changed := p.hide(err)
+	if changed {
+		p.report(err)
+	}
+	return hidden
+}
+
+// HideProblem returns a problem of the server without the folders. It reports nothing: the server has logged it.
+func (p *Places) HideProblem(problem error) error {
+	hidden, _ := p.hide(problem)
+	return hidden
+}
+
+func (p *Places) hide(err error) (hidden error, changed bool) {
 	if p == nil || err == nil {
-		return err
+		return err, false
 	}
-	e := *backend.AsError(err)
+	was := backend.AsError(err)
+	e := *was
 	e.Message, e.Hint = p.without(e.Message), p.without(e.Hint)
-	if was := backend.AsError(err); e.Message == was.Message && e.Hint == was.Hint {
-		return err
+	if e.Message == was.Message && e.Hint == was.Hint {
+		return err, false
 	}
-	p.report(err)
-	return &e
+	return &e, true
 }
 
 func (p *Places) without(text string) string {

@@ -21,7 +21,8 @@ func TestErrorsNameNoFolders(t *testing.T) {
 	failed := backend.Errorf(backend.CodeUnavailable, "database %s is locked", filepath.Join(folder, "pouncet.db")).
 		WithHint("look at %s: end the process that uses it", folder)
 	var reported []error
-	hidden := httpapi.NewPlaces(func(err error) { reported = append(reported, err) }, folder, filepath.Dir(folder), "/", "")
+	report := func(err error) { reported = append(reported, err) }
+	hidden := httpapi.NewPlaces(report, folder, filepath.Dir(folder), "/", "")
 	s := &scripted{err: failed}
 	login := func(context.Context, string, string) (out httpapi.LoginSession, who backend.Principal, err error) {
 		return out, who, failed

@@ -124,8 +124,8 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 		o.Observer = nobody{}
 	}
 	o.MaxCaller = cmp.Or(o.MaxCaller, max(o.MaxRequests/2, 1))
-	s := &server{service: o.Places.Service(service), authenticate: o.Places.authenticate(authenticate), options: o, slots: make(chan struct{}, o.MaxRequests),
-		logins: make(chan struct{}, o.MaxRequests), exchanges: make(chan struct{}, maxExchanges),
+	s := &server{service: o.Places.Service(service), authenticate: o.Places.authenticate(authenticate), options: o,
+		slots: make(chan struct{}, o.MaxRequests), logins: make(chan struct{}, o.MaxRequests), exchanges: make(chan struct{}, maxExchanges),
 		unread: make(chan struct{}, unreadRequests), callers: newCallers(o.MaxCaller),
 		rates: rateLimiter{limit: o.RateLimit}, loginRates: rateLimiter{limit: loginRate}}
 	mux := http.NewServeMux()
@@ -250,7 +250,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		// A problem can name any object, and a token with bindings may see only some.
 		if p, err := s.principal(ctx, r); err == nil && p.Role != backend.RoleNone {
 			for _, p := range problems {
-				out.Problems = append(out.Problems, backend.AsError(s.options.Places.Hide(p)))
+				out.Problems = append(out.Problems, backend.AsError(s.options.Places.HideProblem(p)))
 			}
 		}
 	}

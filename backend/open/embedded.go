@@ -177,6 +177,9 @@ func embedded(ctx context.Context, c Config, local bool) (*Parts, error) {
 		}
 	}
 	if !Exists(path) {
+		if err := missingDatabase(path); err != nil {
+			return nil, err
+		}
 		return nil, backend.Errorf(backend.CodeNotFound, "folder %s does not contain a backend", path).
 			WithHint("create one with pouncet init, or correct the path")
 	}

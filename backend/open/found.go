@@ -68,6 +68,19 @@ func CheckFile(path, trust string) error {
 		"chown, and chmod 644", trust)
 }
 
+// missingDatabase returns an error if a folder has the settings of a backend or its records, and no database. It must not
+// be taken for a folder in which a backend can be created.
+func missingDatabase(folder string) error {
+	for _, name := range []string{configFile, readsFile} {
+		if _, err := os.Lstat(filepath.Join(folder, name)); err == nil {
+			return backend.Errorf(backend.CodeCorrupt, "database %s is missing, although its folder has %s",
+				filepath.Join(folder, databaseFile), name).
+				WithHint("restore the database from a backup; without it, no value can be read")
+		}
+	}
+	return nil
+}
+
 // exposures returns all reasons for which checkFound would refuse a folder.
 func exposures(folder string) []error {
 	var out []error
@@ -159,5 +172,6 @@ func (g guarded) checkMode(folder string) error {
 	if g.isKey {
 		return e.WithHint("restrict it: chmod %o %s", mode, g.path)
 	}
-	return e.WithHint("restrict it: chmod %o %s; or, if you trust these users, set "+nameTheFolderHint, mode, g.path, folder)
+	return e.WithHint("restrict it: chmod %o %s; or, if you trust these users, set "+nameTheFolderHint, mode, g.path,
+		folder)
 }

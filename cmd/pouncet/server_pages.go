@@ -30,7 +30,7 @@ func (s serverSettings) pages(at *listening, parts *open.Parts, logins *access.L
 		BehindTLS: behindProxy, SignedIn: httpapi.LogPrincipal, Log: log, Version: version,
 		Problems: func(context.Context) (shown []error) {
 			for _, p := range health.Problems() {
-				shown = append(shown, hidden.Hide(p))
+				shown = append(shown, hidden.HideProblem(p))
 			}
 			return shown
 		},
