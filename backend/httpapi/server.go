@@ -125,7 +125,8 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	}
 	o.MaxCaller = cmp.Or(o.MaxCaller, max(o.MaxRequests/2, 1))
 	s := &server{service: o.Places.Service(service), authenticate: o.Places.authenticate(authenticate), options: o,
-		slots: make(chan struct{}, o.MaxRequests), logins: make(chan struct{}, o.MaxRequests), exchanges: make(chan struct{}, maxExchanges),
+		slots: make(chan struct{}, o.MaxRequests), logins: make(chan struct{}, o.MaxRequests),
+		exchanges: make(chan struct{}, maxExchanges),
 		unread: make(chan struct{}, unreadRequests), callers: newCallers(o.MaxCaller),
 		rates: rateLimiter{limit: o.RateLimit}, loginRates: rateLimiter{limit: loginRate}}
 	mux := http.NewServeMux()

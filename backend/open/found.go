@@ -68,8 +68,8 @@ func CheckFile(path, trust string) error {
 		"chown, and chmod 644", trust)
 }
 
-// missingDatabase returns an error if a folder has the settings of a backend or its records, and no database. It must not
-// be taken for a folder in which a backend can be created.
+// missingDatabase returns an error if a folder has the settings of a backend or its records, and no database. It must
+// not be taken for a folder in which a backend can be created.
 func missingDatabase(folder string) error {
 	for _, name := range []string{configFile, readsFile} {
 		if _, err := os.Lstat(filepath.Join(folder, name)); err == nil {
