@@ -339,7 +339,9 @@ func attempt(ctx context.Context, c *client, path, token string, in, out any) (a
 		return false, c.unexpected("with more than %d bytes", maxBody)
 	}
 	if resp.StatusCode != http.StatusOK {
-		if refused, ok := out.(*applyResponse); ok && json.Unmarshal(text, refused) == nil && refused.Outcomes != nil {
+		refused, ok := out.(*applyResponse)
+		if ok && resp.StatusCode != http.StatusUnauthorized && // which is about the caller, who may log in again
+			json.Unmarshal(text, refused) == nil && refused.Outcomes != nil {
 			return false, nil // the outcomes say which changes were refused
 		}
 		return false, c.failed(resp, text)

@@ -81,3 +81,12 @@ func (zeros) Read(p []byte) (int, error) {
 
 // Age makes the last result of h older.
 func (h *Health) Age(d time.Duration) { h.at = h.at.Add(-d) }
+
+// RenewSession makes the session of a client due for renewal, as after a part of its life.
+func RenewSession(of backend.Service) { of.(*client).session.renew = time.Now() }
+
+// ExpireSession makes the session of a client expire.
+func ExpireSession(of backend.Service) {
+	s := &of.(*client).session
+	s.renew, s.expires = time.Now(), time.Now()
+}

@@ -20,30 +20,55 @@ type Identity struct {
 
 // session is the session of a client. Calls at the same time share one login.
 type session struct {
-	mu    sync.Mutex
-	token string
-	renew time.Time
+	mu             sync.Mutex
+	token          string
+	identity       string // the identity token of the last login
+	renew, expires time.Time
 }
 
-// renewEarly is the part of its life after which a session is renewed.
-const renewEarly = 0.75
+// renewEarly is the part of its life after which a session is renewed. If that fails, the client uses the session until
+// it expires, and tries again after minRenewal or more.
+const (
+	renewEarly = 0.75
+	minRenewal = 5 * time.Second
+)
 
 // bearer returns the token for a call.
 func (c *client) bearer(ctx context.Context) (string, error) {
 	if c.options.Identity == nil {
 		return c.options.Token, nil
 	}
-	c.session.mu.Lock()
-	defer c.session.mu.Unlock()
-	if c.session.token != "" && time.Now().Before(c.session.renew) {
-		return c.session.token, nil
+	s := &c.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if s.token != "" && now.Before(s.renew) {
+		return s.token, nil
 	}
-	s, err := c.login(ctx)
-	if err != nil {
+	valid, used := s.token != "" && now.Before(s.expires), ""
+	if valid {
+		used = s.identity // it is accepted once, or until it expires: in both cases, it need not be sent yet
+	}
+	started, identity, err := c.login(ctx, used)
+	switch {
+	case err != nil && valid:
+		s.renew = now.Add(max(s.expires.Sub(now)/2, minRenewal))
+		return s.token, nil
+	case errors.Is(err, backend.ErrUnauthenticated) && s.identity != "":
+		return "", errEnded()
+	case err != nil:
 		return "", err
 	}
-	c.session.token, c.session.renew = s.Token, time.Now().Add(time.Duration(renewEarly*float64(time.Until(s.ExpiresAt))))
-	return s.Token, nil
+	s.token, s.identity, s.expires = started.Token, identity, started.ExpiresAt
+	s.renew = time.Now().Add(time.Duration(renewEarly * float64(time.Until(started.ExpiresAt))))
+	return s.token, nil
+}
+
+func errEnded() error {
+	return backend.Errorf(backend.CodeUnauthenticated,
+		"the session has ended, and the identity token is not accepted for another one").
+		WithHint("give a token that is renewed (POUNCET_OIDC_TOKEN_FILE, or GitHub Actions), or make the sessions of the " +
+			"trust longer: pouncet trust set NAME --session 3h")
 }
 
 // refused forgets a session that the server does not accept any more, and reports whether another one may be accepted.
@@ -59,23 +84,32 @@ func (c *client) refused(token string, err error) bool {
 	return true
 }
 
-// login exchanges an identity token for a session.
-func (c *client) login(ctx context.Context) (out LoginSession, err error) {
+// errNoOther is the refusal of an identity token, if there is no other one.
+func errNoOther(refused error) error {
+	return backend.AsError(refused).WithHint("the log of the server says why; if the token was used before, as by an " +
+		"earlier step or by Terraform, which starts its provider several times, the trust must accept it again: " +
+		"pouncet trust set NAME --reuse")
+}
+
+// login exchanges an identity token, other than used, for a session. It returns the identity token too.
+func (c *client) login(ctx context.Context, used string) (out LoginSession, identity string, err error) {
 	before := ""
 	for {
 		token, fetchErr := c.options.Identity.Fetch(ctx)
-		if fetchErr != nil {
-			return out, fetchErr
-		}
-		if token == before {
-			return out, err
+		switch {
+		case fetchErr != nil:
+			return out, "", fetchErr
+		case used != "" && token == used:
+			return out, "", errEnded()
+		case token == before:
+			return out, "", errNoOther(err)
 		}
 		err = callWith(ctx, c, "v1/login", "", loginRequest{Trust: c.options.Identity.Trust, Token: token}, &out)
 		switch {
 		case err == nil && out.Token == "":
-			return out, c.unexpected("without a session")
+			return out, "", c.unexpected("without a session")
 		case before != "" || !errors.Is(err, backend.ErrUnauthenticated):
-			return out, err
+			return out, token, err
 		}
 		before = token // the answer to the first login may have been lost, and a token is accepted once: try another one
 	}
@@ -87,5 +121,6 @@ func Login(ctx context.Context, o ClientOptions) (LoginSession, error) {
 	if err != nil {
 		return LoginSession{}, err
 	}
-	return c.login(ctx)
+	out, _, err := c.login(ctx, "")
+	return out, err
 }

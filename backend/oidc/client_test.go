@@ -56,6 +56,30 @@ func TestAClientLogsInOnceAndAgainAfterItsSessionHasEnded(t *testing.T) {
 	}
 }
 
+// The server notices the end of a session in the transaction of a change, if the session made calls before.
+func TestAChangeFollowsTheEndOfASession(t *testing.T) {
+	onBoth(t, func(f *fixture) {
+		f.trust("github", nil)
+		f.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: "writes", Grant: &backend.Grant{
+			Role: "editor", To: "trust:github", Where: backend.Where{Project: backend.DefaultProject, Environment: "dev"}}})
+		logins := 0
+		c, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: f.servers[0].URL, Identity: f.identities(&logins),
+			RetryMax: -1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, name := range []string{"one", "two"} {
+			_, err := c.Apply(t.Context(), backend.ChangeSet{Changes: []backend.Change{{Op: backend.OpCreate,
+				Kind: backend.KindSecret, Project: backend.DefaultProject, Environment: "dev", Name: name,
+				Value: backend.PlaintextString("v")}}})
+			if err != nil || logins != n+1 {
+				t.Errorf("creating %s: %v, %d logins", name, err, logins)
+			}
+			f.must(backend.Change{Op: backend.OpUpdate, Kind: backend.KindTrust, Name: "github", Description: &name})
+		}
+	})
+}
+
 func TestAnIdentityTokenThatWasUsedIsNotSentAgain(t *testing.T) {
 	f := newFixture(t, sqlite)
 	f.trust("github", nil)
