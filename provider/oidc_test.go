@@ -212,3 +212,70 @@ func TestASessionEndsDuringAnApply(t *testing.T) {
 		t.Errorf("the provider asked for %d identity tokens, and its session ended once", n)
 	}
 }
+
+// The trusts of the guide let jobs of pull requests plan, and those of the main branch apply.
+func TestTheTrustsOfTheGuide(t *testing.T) {
+	p := newPipelines(t)
+	guide, err := os.ReadFile("../examples/guides/pipelines/main.tf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := acctest.NewWorkspace(t)
+	own.Env = append(own.Env, "POUNCET_HOME=", "POUNCET_ENDPOINT="+p.endpoint, "POUNCET_TOKEN="+p.admin,
+		"TF_VAR_audience="+p.endpoint)
+	own.Write("main.tf", strings.NewReplacer("https://token.actions.githubusercontent.com", p.issuer.URL,
+		"https://gitlab.com", p.issuer.URL).Replace(string(guide)))
+	own.Must("apply", "-auto-approve", "-input=false", "-no-color")
+	for _, platform := range []struct {
+		name, pullRequests, main   string
+		inPullRequest, onMain      map[string]any
+		otherBranch, otherProgram  map[string]any
+		tokenIsAcceptedSeveralTime bool
+	}{
+		{"GitHub", "github-pull-requests", "github-main",
+			map[string]any{"repository": "acme/shop", "event_name": "pull_request", "ref": "refs/pull/1/merge"},
+			map[string]any{"repository": "acme/shop", "event_name": "push", "ref": "refs/heads/main"},
+			map[string]any{"repository": "acme/shop", "event_name": "push", "ref": "refs/heads/next"},
+			map[string]any{"repository": "acme/other", "event_name": "push", "ref": "refs/heads/main"}, false},
+		{"GitLab", "gitlab-merge-requests", "gitlab-main",
+			map[string]any{"project_path": "acme/shop", "pipeline_source": "merge_request_event", "ref": "next"},
+			map[string]any{"project_path": "acme/shop", "pipeline_source": "push", "ref": "main", "ref_type": "branch",
+				"ref_protected": "true"},
+			map[string]any{"project_path": "acme/shop", "pipeline_source": "push", "ref": "next", "ref_type": "branch",
+				"ref_protected": "false"},
+			map[string]any{"project_path": "acme/other", "pipeline_source": "push", "ref": "main", "ref_type": "branch",
+				"ref_protected": "true"}, true},
+	} {
+		job := func(trust string, claims map[string]any) *acctest.Workspace {
+			w := acctest.NewWorkspace(t)
+			w.Write("main.tf", strings.ReplaceAll(jobConfiguration, `"dev"`, `"prod"`))
+			w.Env = append(w.Env, "POUNCET_HOME=", "POUNCET_ENDPOINT="+p.endpoint, "POUNCET_OIDC_TRUST="+trust,
+				"POUNCET_OIDC_TOKEN="+p.issuer.Token(p.endpoint, "job", claims))
+			return w
+		}
+		plan := []string{"plan", "-input=false", "-no-color", "-lock=false"}
+		apply := []string{"apply", "-auto-approve", "-input=false", "-no-color"}
+		if platform.tokenIsAcceptedSeveralTime {
+			w := job(platform.pullRequests, platform.inPullRequest)
+			w.Must(plan...)
+			if out := acctest.OneLine(w.Fails(apply...)); !strings.Contains(out, "ermission denied") {
+				t.Errorf("%s: an apply in a pull request:\n%s", platform.name, out)
+			}
+			w = job(platform.main, platform.onMain)
+			w.Must(apply...)
+			w.Must(append(apply, "-destroy")...)
+		}
+		for what, c := range map[string]struct {
+			trust  string
+			claims map[string]any
+		}{
+			"a pull request with the trust of the main branch": {platform.main, platform.inPullRequest},
+			"another branch":  {platform.main, platform.otherBranch},
+			"another program": {platform.main, platform.otherProgram},
+		} {
+			if out := acctest.OneLine(job(c.trust, c.claims).Fails(plan...)); !strings.Contains(out, "is not accepted") {
+				t.Errorf("%s, %s:\n%s", platform.name, what, out)
+			}
+		}
+	}
+}
