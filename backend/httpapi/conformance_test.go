@@ -78,6 +78,32 @@ func TestConformanceOnPostgreSQL(t *testing.T) {
 	servicetest.RunRecorded(t, servers)
 }
 
+// Two servers share a PostgreSQL database, and each call goes to the other one: both decide alike, at any time.
+func TestAccessOnPostgreSQL(t *testing.T) {
+	postgrestest.Shared(t)
+	servicetest.RunAccess(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {
+		c := open.ServerConfig{KMSKey: "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key")),
+			Database: onpostgres.Database(postgrestest.Database(t), "")}
+		var urls []string
+		admin := ""
+		for range 2 {
+			parts, first, err := open.Server(t.Context(), c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first != nil {
+				admin = first.Token
+				makeWorkload(t, parts)
+			}
+			urls = append(urls, serve(t, parts))
+		}
+		as := func(token string) backend.Service {
+			return servicetest.InTurn(client(t, urls[0], token), client(t, urls[1], token))
+		}
+		return as(admin), as
+	})
+}
+
 // stack returns a client of a new backend, with HTTP, access guard, audit log and engine between them.
 func stack(t testing.TB) backend.Service {
 	t.Helper()
