@@ -147,7 +147,7 @@ func (q *Request) NotCompressed() {
 // fail answers with the page of an error.
 func (q *Request) fail(err error) {
 	q.W.WriteHeader(statusOf(err))
-	q.draw(errorPage, "layout", Page{Title: Text("error.title"), Data: backend.AsError(err)})
+	q.draw(errorPage, "layout", Page{Title: Text("error.title"), Data: backend.AsError(forPage(err))})
 }
 
 var statuses = map[backend.Code]int{

@@ -145,8 +145,8 @@ func (s *Site) lead(w http.ResponseWriter, r *http.Request, to string) {
 }
 
 func (s *Site) signInFailed(w http.ResponseWriter, r *http.Request, err error) {
-	e := backend.AsError(err)
 	status := statusOf(err)
+	e := backend.AsError(forPage(err))
 	if e.Code == backend.CodeUnavailable && errors.Is(err, errTooMany) {
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", "60")
@@ -223,7 +223,7 @@ func signInFor(r *http.Request, page string) string {
 
 // refuse answers with the page of an error to somebody who may not have signed in.
 func (s *Site) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	s.show(w, r, statusOf(err), errorPage, Page{Title: Text("error.title"), Data: backend.AsError(err)})
+	s.show(w, r, statusOf(err), errorPage, Page{Title: Text("error.title"), Data: backend.AsError(forPage(err))})
 }
 
 func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, t Template, p Page) {

@@ -104,6 +104,7 @@ func New(o Options) *Site {
 	if o.SignedIn == nil {
 		o.SignedIn = func(context.Context, string) {}
 	}
+	o.Service = hinted{o.Service}
 	s := &Site{Options: o, mux: http.NewServeMux(), sections: map[string]bool{}, throttle: newThrottle(),
 		data: []byte(sessionData)}
 	if o.CheckHost {

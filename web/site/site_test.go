@@ -3,6 +3,7 @@
 package site
 
 import (
+	"cmp"
 	"crypto/sha512"
 	"encoding/base64"
 	"io/fs"
@@ -25,7 +26,7 @@ func TestHtmxIsTheRelease(t *testing.T) {
 // TestTextsAreUsedAndExist compares the texts with the templates and the handlers.
 func TestTextsAreUsedAndExist(t *testing.T) {
 	used := map[string]bool{"app.name": true}
-	calls := regexp.MustCompile(`(?:{{|\(|[^a-zA-Z.])(?:text|site\.Text|Text)[ (]"([a-z.]+)"`)
+	calls := regexp.MustCompile(`(?:{{|\(|[^a-zA-Z.])(?:text|site\.Text|Text)[ (]"([a-z.]+)"|"(hint\.[a-z]+)"`)
 	sections := regexp.MustCompile(`"id" "([a-z]+)"`)
 	columns := regexp.MustCompile(`"by" "([a-z]+)"`)
 	done := regexp.MustCompile(`(?:(?:Redirect|done)\(.*, |done = )"([a-z]+)"(?:\)|\n)`)
@@ -43,6 +44,7 @@ func TestTextsAreUsedAndExist(t *testing.T) {
 		for prefix, pattern := range map[string]*regexp.Regexp{"": calls, "nav.": sections, "column.": columns,
 			"done.": done} {
 			for _, m := range pattern.FindAllStringSubmatch(string(text), -1) {
+				m[1] = cmp.Or(m[1:]...)
 				if !HasText(prefix + m[1]) {
 					if strings.HasSuffix(m[1], ".") {
 						continue // the beginning of several keys
@@ -58,7 +60,8 @@ func TestTextsAreUsedAndExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key := range texts {
-		if !used[key] && !strings.HasPrefix(key, "edit.kind.") && !strings.HasPrefix(key, "rule.") {
+		if !used[key] && !strings.HasPrefix(key, "edit.kind.") && !strings.HasPrefix(key, "rule.") &&
+			!strings.HasPrefix(key, "duplicates.") {
 			t.Errorf("no page uses the text %q", key)
 		}
 	}

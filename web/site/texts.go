@@ -49,6 +49,22 @@ var texts = map[string]string{
 	"signin.lost": "Your session has ended, and nothing was changed. Sign in again, then repeat what you did. " +
 		"What you typed is not kept.",
 
+	"hint.page": "on the page %s", "hint.see": "the page ", "hint.entry": "on its page",
+	"hint.terminal":    "%s, at a terminal",
+	"hint.right":       "ask an admin for the right; the page Access shows who has which right",
+	"hint.binding":     "to give it, an admin adds a binding with the role %s to %s, on the page Access",
+	"hint.lasttoken":   "create another one first, which is valid for more than a day, on the page Tokens",
+	"hint.refresh":     "open the draft on the page Drafts: accept the present state, or leave a change out",
+	"hint.environment": "create an environment on the page Projects",
+	"hint.empty":       "add a change to it with \"Put this into a draft instead\" in a form, or discard it",
+	"hint.newdraft":    "a new draft begins with \"Put this into a draft instead\" in the form of a secret or value",
+	"hint.operator":    "ask who runs this server; its log has the error",
+	"hint.schema":      "change the schema of the type before you restore it, on the page Types",
+	"hint.network":     "use it from one of its networks, or ask who runs this server whether it knows your address",
+	"hint.rename":      "rename or delete the one that has the name now, then restore this one",
+	"hint.signin":      "sign in again",
+	"hint.token":       "ask an admin for a new token; admins create one on the page Tokens",
+
 	"error.title": "This did not work", "error.home": "Go to the secrets",
 
 	"time.now": "just now", "time.in": "in %s", "time.ago": "%s ago",
