@@ -236,7 +236,8 @@ func (s *Site) signInFailedAt(w http.ResponseWriter, r *http.Request, err error,
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", "60")
 	}
-	s.showSignIn(w, r, status, signInData{Next: pageAt(f.Next), Failed: backend.AsError(forPage(err)), Kept: f.Kept, To: f.To})
+	s.showSignIn(w, r, status, signInData{Next: pageAt(f.Next), Failed: backend.AsError(forPage(err)), Kept: f.Kept,
+		To: f.To})
 }
 
 // ConfirmsAt returns the trust at whose issuer the person confirms, or nil for a person who types a credential.
