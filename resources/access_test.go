@@ -264,6 +264,46 @@ func TestRolesGroupsAndBindingsAreImported(t *testing.T) {
 	)
 }
 
+// A token of one team knows others only by their ids.
+func TestBindingsOfIDs(t *testing.T) {
+	w := newOrdinary(t)
+	w.pouncet("token", "create", "--role", "none", "--name", "ci")
+	w.pouncet("group", "set", "g")
+	w.pouncet("trust", "set", "github", "--issuer", "https://issuer.example.com", "--audience", "a", "--claim", "hd=acme")
+	id := func(kind, name string) string {
+		_, rest, _ := strings.Cut(w.pouncet(kind, "show", name, "--json=id"), `"id": "`)
+		id, _, _ := strings.Cut(rest, `"`)
+		return id
+	}
+	config := func(token, group, trust string) {
+		w.config(accessBinding("t", "t", `"viewer"`, `"token:`+token+`"`) +
+			accessBinding("g", "g", `"viewer"`, `"group:`+group+`"`) +
+			accessBinding("s", "s", `"viewer"`, `"trust:`+trust+`/repo:acme/shop"`))
+	}
+	config(id("token", "ci"), id("group", "g"), id("trust", "github"))
+	w.converges(10)
+	const want = "g: viewer to group:g, s: viewer to trust:github/repo:acme/shop, t: viewer to token:ci"
+	if got := w.gives(); got != want {
+		t.Errorf("the bindings are %q, want %q", got, want)
+	}
+	before := w.pouncet("binding", "list", "--json=id")
+	config("ci", "g", "github") // the same ones
+	w.converges(10)
+	w.Must("state", "rm", "pouncet_role_binding.t", "pouncet_role_binding.s")
+	w.Must("import", "pouncet_role_binding.t", "t")
+	w.Must("import", "pouncet_role_binding.s", "s")
+	w.isDone()
+	config(id("token", "ci"), id("group", "g"), id("trust", "github"))
+	w.converges(1)
+	if after := w.pouncet("binding", "list", "--json=id"); after != before {
+		t.Errorf("bindings were replaced:\n%s\n%s", before, after)
+	}
+	config(id("group", "g"), id("group", "g"), id("trust", "github"))
+	if out := acctest.OneLine(w.Fails("plan", "-no-color")); !strings.Contains(out, "does not exist") {
+		t.Errorf("a wrong id in the plan:\n%s", out)
+	}
+}
+
 // Roles and groups that wait show, and every object of a configuration can be handed to another.
 func TestHeldRolesShowAndAreAdopted(t *testing.T) {
 	b := acctest.New(t)

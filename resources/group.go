@@ -67,7 +67,7 @@ func (*group) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resour
 				MarkdownDescription: "Members of the group: `token:NAME` for a token, which needs the role `none`; `trust:NAME` " +
 					"for everyone whom a `pouncet_oidc_trust` lets in, or `trust:NAME/SUBJECT` for one subject. The set may be " +
 					"empty.",
-				Validators: []validator.Set{setvalidator.ValueStringsAre(validPrincipal(backend.ToToken, backend.ToTrust))},
+				Validators: []validator.Set{setvalidator.ValueStringsAre(validPrincipal(false, backend.ToToken, backend.ToTrust))},
 			},
 			"description": descriptionAttribute(),
 			"labels":      labelsAttribute(),

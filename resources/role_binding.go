@@ -83,9 +83,9 @@ func (*roleBinding) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 			"to": schema.StringAttribute{
 				Required: true,
 				MarkdownDescription: "Who gets the role: `token:NAME`, `group:NAME` for the members of a `pouncet_group`, " +
-					"`trust:NAME` for everyone whom a `pouncet_oidc_trust` lets in, or `trust:NAME/SUBJECT` for one subject." +
-					replaces,
-				Validators: []validator.String{validPrincipal(backend.ToToken, backend.ToGroup, backend.ToTrust)},
+					"`trust:NAME` for everyone whom a `pouncet_oidc_trust` lets in, or `trust:NAME/SUBJECT` for one subject. An id " +
+					"can take the place of the name: a token of one team may not know the names of others." + replaces,
+				Validators: []validator.String{validPrincipal(true, backend.ToToken, backend.ToGroup, backend.ToTrust)},
 			},
 			"project": schema.StringAttribute{
 				Optional: true,
@@ -133,8 +133,8 @@ var validNames = ruleValidator{
 	},
 }
 
-// validPrincipal accepts the name of a token, group or trust, after one of some prefixes.
-func validPrincipal(prefixes ...string) validator.String {
+// validPrincipal accepts the name of a token, group or trust, or also its id, after one of some prefixes.
+func validPrincipal(orID bool, prefixes ...string) validator.String {
 	var forms []string
 	for _, p := range prefixes {
 		forms = append(forms, p+"NAME")
@@ -159,6 +159,8 @@ func validPrincipal(prefixes ...string) validator.String {
 				}
 				switch {
 				case !ok:
+				case backend.IsID(name) && orID:
+					return nil
 				case backend.IsID(name):
 					return backend.Errorf(backend.CodeInvalid, "%s has an id, but this argument takes a name",
 						backend.Quote(s)).WithHint("write %s", form)
@@ -182,12 +184,22 @@ func (m *roleBindingModel) complete(*roleBindingModel) bool {
 func (m *roleBindingModel) set(ctx context.Context, o backend.Object, diags *diag.Diagnostics) {
 	m.ID, m.Name, m.Description = types.StringValue(o.ID), types.StringValue(o.Name), optionalString(o.Description)
 	if g := o.Grant; g != nil {
-		m.Role, m.To, m.Project = types.StringValue(g.Role), types.StringValue(g.To), optionalString(g.Where.Project)
+		m.Role, m.Project = types.StringValue(g.Role), optionalString(g.Where.Project)
+		if !namesID(m.To.ValueString()) { // it means the same as the name, because a binding is for the same one forever
+			m.To = types.StringValue(g.To)
+		}
 		m.Environment, m.Scope = optionalString(g.Where.Environment), optionalString(g.Where.Scope)
 		m.Names = optionalString(g.Where.Names)
 	}
 	m.Labels = labelsValue(ctx, o.Labels, m.Labels, diags)
 	m.ManagedBy, m.CreatedAt = optionalString(o.ManagedBy), types.StringValue(o.CreatedAt.Format(time.RFC3339))
+}
+
+// namesID reports whether a principal is given by its id.
+func namesID(to string) bool {
+	_, name, _ := strings.Cut(to, ":")
+	id, _, _ := strings.Cut(name, "/")
+	return backend.IsID(id)
 }
 
 func (m *roleBindingModel) grant() backend.Grant {
