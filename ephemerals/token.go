@@ -69,8 +69,10 @@ func (*token) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemer
 		Attributes: map[string]schema.Attribute{
 			"role": schema.StringAttribute{
 				Required: true,
-				MarkdownDescription: "What the token allows: `viewer` (read metadata), `planner` (also plan, and compare " +
-					"values), `runtime` (read metadata and resolve references) or `admin` (everything).",
+				MarkdownDescription: "What the token allows: `viewer` (read metadata), `auditor` (also read the audit log), " +
+					"`planner` (also plan, and compare values), `runtime` (also resolve references), `revealer` (also show masked " +
+					"secrets to a person), `editor` (also change secrets and scoped values), `admin` (everything) or `none` " +
+					"(nothing, unless a binding gives it a role).",
 				Validators: []validator.String{stringvalidator.OneOf(toStrings(backend.Roles)...)},
 			},
 			"principal": schema.StringAttribute{
