@@ -114,8 +114,8 @@ func (s *Store) Prove(
 	}
 	if number < head.First || number >= head.First+head.Size {
 		return p, backend.Errorf(backend.CodeNotFound, "record %d is not among the records of the checkpoint, which has "+
-			"those from %d to %d", number, head.First, head.First+head.Size-1).
-			WithHint("choose one of them, or make another checkpoint")
+			"those from %d to %d of this log", number, head.First, head.First+head.Size-1).
+			WithHint("choose one of them, another log (--project, --deployment, --records), or a newer checkpoint")
 	}
 	p.Checkpoint = string(signed)
 	err = from.ViewRecords(ctx, func(tx store.RecordTx) error {

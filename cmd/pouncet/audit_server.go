@@ -73,6 +73,9 @@ func (s *auditServer) check(a *app, c *cobra.Command) (err error) {
 	return nil
 }
 
+// lastCheckpoint is how long a stopping server tries to send a last checkpoint. It is shorter than closeTime.
+const lastCheckpoint = 1500 * time.Millisecond
+
 // start makes what the flags ask for. run runs a function until the server stops.
 func (s *auditServer) start(
 	ctx context.Context, parts *open.Parts, shown *observed, log *slog.Logger,
@@ -92,7 +95,12 @@ func (s *auditServer) start(
 			return float64(s.pusher.At.Load())
 		})
 	}
-	run(func() { s.pusher.Keep(ctx) })
+	run(func() {
+		s.pusher.Keep(ctx)
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastCheckpoint)
+		defer cancel()
+		_, _ = s.pusher.Push(last) // with the records since the last one; nobody is left who could do something about it
+	})
 }
 
 // copy copies new records to the sinks. SIGHUP opens them again, as after a rotation of a file.
