@@ -158,7 +158,7 @@ func (t Trust) checkClaims() *Error {
 	}
 	if !limited && !t.AnySubject {
 		return Errorf(CodeInvalid, "the trust has no condition: everyone to whom %s gives a token for this audience could "+
-			"log in", Quote(t.Issuer)).WithHint("add a condition on a claim such as sub or repository; or allow any subject")
+			"log in", Quote(t.Issuer)).WithHint("add a condition on a claim such as sub or repository (--claim), or set any_subject (--any-subject)")
 	}
 	return nil
 }
@@ -188,6 +188,16 @@ func CheckIssuer(issuer string) *Error {
 		return Errorf(CodeInvalid, "the issuer %s is on another machine and is not encrypted", u.Host).WithHint("use https")
 	}
 	return nil
+}
+
+// CheckNamedSubject refuses a text that no subject of a trust has, and a pattern: a binding or a group names one subject.
+func CheckNamedSubject(subject string) *Error {
+	if strings.Contains(subject, "*") {
+		return Errorf(CodeInvalid, "the subject %s has a *, but a binding names one subject and takes no pattern",
+			Quote(subject)).
+			WithHint("leave out the / for all subjects; a condition of the trust takes a pattern, such as sub=repo:acme/shop:*")
+	}
+	return CheckSubject(subject)
 }
 
 // CheckSubject refuses a text that no subject of a trust has.

@@ -206,6 +206,7 @@ func TestWrongTrustsFailInThePlan(t *testing.T) {
 	for _, c := range []struct{ to, want string }{
 		{`trust:nobody`, `Trust "nobody" does not exist`}, {`trust:`, `name is empty|is required|is not a valid`},
 		{`trust:x/`, `subject of the trust is empty`},
+		{`trust:x/repo:acme/*`, `names one subject and takes no pattern`},
 	} {
 		steps = append(steps, acctest.Step{Config: b.Config(accessBinding("b", "b", `"viewer"`, `"`+c.to+`"`)),
 			PlanOnly: true, ExpectError: regexp.MustCompile("(?s)" + strings.ReplaceAll(c.want, " ", `\s+`))})

@@ -152,7 +152,7 @@ func validPrincipal(orID bool, prefixes ...string) validator.String {
 				name, ok := strings.CutPrefix(s, p)
 				if p == backend.ToTrust {
 					of, subject, one := strings.Cut(name, "/")
-					if err := backend.CheckSubject(subject); ok && one && err != nil {
+					if err := backend.CheckNamedSubject(subject); ok && one && err != nil {
 						return err
 					}
 					name = of

@@ -62,7 +62,7 @@ func (r *run) groupID(nameOrID string) (string, error) {
 func (r *run) trustID(text string) (string, error) {
 	nameOrID, subject, one := strings.Cut(text, "/")
 	if one {
-		if err := backend.CheckSubject(subject); err != nil {
+		if err := backend.CheckNamedSubject(subject); err != nil {
 			return "", err.At("grant.to")
 		}
 	}

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -106,11 +107,19 @@ func (a *app) setTrustCommand() *cobra.Command {
 		if len(present.Objects) == 1 {
 			trust = trustOf(present.Objects[0])
 		}
+		before := trust.SubjectClaim()
 		if err := f.change(c, &trust); err != nil {
 			return err
 		}
-		return a.apply(ctx, s, backend.Change{Op: backend.OpSet, Kind: backend.KindTrust, Name: args[0], Trust: &trust,
-			Description: flagValue(c, "description", f.text)})
+		if err := a.apply(ctx, s, backend.Change{Op: backend.OpSet, Kind: backend.KindTrust, Name: args[0], Trust: &trust,
+			Description: flagValue(c, "description", f.text)}); err != nil {
+			return err
+		}
+		a.noteOpenPatterns(trust)
+		if len(present.Objects) == 1 && before != trust.SubjectClaim() {
+			a.noteSubjects(ctx, s, args[0], trust.SubjectClaim())
+		}
+		return nil
 	})
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if f.session != 0 && (time.Duration(f.session) < time.Minute || time.Duration(f.session)%time.Minute != 0) {
@@ -119,6 +128,41 @@ func (a *app) setTrustCommand() *cobra.Command {
 		return run(c, args)
 	}
 	return c
+}
+
+// noteOpenPatterns names the conditions in which a name can go on before the *: acme* is also acme-evil/shop.
+func (a *app) noteOpenPatterns(t backend.Trust) {
+	const separators = "/:@.=,;|#"
+	for _, name := range slices.Sorted(maps.Keys(t.Claims)) {
+		before, _, ok := strings.Cut(t.Claims[name], "*")
+		if ok && before != "" && !strings.ContainsAny(before[len(before)-1:], separators) {
+			a.notef("pouncet: the condition %s=%s also accepts %sXYZ: end the text before the * with a separator such as /",
+				name, t.Claims[name], before)
+		}
+	}
+}
+
+// noteSubjects names the bindings and groups that name a subject of a trust, after another claim names the subject.
+func (a *app) noteSubjects(ctx context.Context, s backend.Service, trust, claim string) {
+	one := func(to string) bool { return strings.HasPrefix(to, backend.ToTrust+trust+"/") }
+	bindings, err := backend.ListAll(ctx, s, backend.Query{Kind: backend.KindBinding})
+	groups, groupsErr := backend.ListAll(ctx, s, backend.Query{Kind: backend.KindGroup})
+	if err != nil || groupsErr != nil {
+		a.noteText("pouncet: look at the bindings of single subjects, which mean the claim " + claim + " now")
+		return
+	}
+	for _, b := range bindings {
+		if one(grantOf(b).To) {
+			a.notef("pouncet: binding %s is for %s, which means the claim %s now", b.Name, grantOf(b).To, claim)
+		}
+	}
+	for _, g := range groups {
+		for _, m := range g.Members {
+			if one(m) {
+				a.notef("pouncet: group %s has the member %s, which means the claim %s now", g.Name, m, claim)
+			}
+		}
+	}
 }
 
 // change sets what the flags name.
@@ -141,6 +185,10 @@ func (f *trustFlags) change(c *cobra.Command, t *backend.Trust) error {
 			keys, err := readNamed(c.Context(), "keys of the issuer", f.keysFile)
 			if err != nil {
 				return err
+			}
+			if !json.Valid(keys) {
+				return usage(c, "--keys-file %s is invalid JSON", backend.Quote(f.keysFile)).
+					withHint("give a JSON Web Key Set, as the issuer publishes it at its jwks_uri, and not a PEM file")
 			}
 			t.Keys = backend.CompactJSON(keys)
 		}
