@@ -7,11 +7,14 @@ import (
 	"slices"
 )
 
-// longestTag is the length of the longest tag of XML that is read, in bytes.
-const longestTag = 2048
+// The lengths of the longest tags of XML that are read, in bytes.
+const (
+	longestTag    = 2048
+	longestEndTag = 128
+)
 
-// withXMLNames returns a text of the same length and lines in which a value of XML has its name directly before it and a
-// blank after it, because the rules of Gitleaks match a name, a sign and a value. These values have another name than
+// withXMLNames returns a text of the same length and lines in which a value of XML has its name directly before it, and
+// a blank after it, because the rules of Gitleaks match a name, a sign and a value. These values have another name than
 // the word before them:
 //
 //	<password type="plain">VALUE</password>
@@ -51,7 +54,7 @@ func (x *xmlText) tag(start int) int {
 	case len(rest) < 2:
 		return len(x.in)
 	case rest[1] == '/':
-		end := start + 1 + max(0, bytes.IndexByte(rest, '>'))
+		end := start + 1 + max(0, bytes.IndexByte(rest[:min(len(rest), longestEndTag)], '>'))
 		x.endValue(start)
 		if x.labelStart > 0 {
 			x.label, x.labelEnd, x.labelStart = span{start: x.labelStart, end: start}, end, 0
@@ -61,10 +64,9 @@ func (x *xmlText) tag(start int) int {
 		return start + 1
 	}
 	t, ok := parseTag(x.in, start, start+len(rest))
-	if !ok {
-		return start + 1
+	if ok {
+		x.open(t)
 	}
-	x.open(t)
 	return t.end
 }
 
@@ -101,7 +103,7 @@ func (x *xmlText) open(t xmlTag) {
 		x.write(t.label, t.start, text)
 	case isOneOf(element, "value", "string", "Value") && x.label.end > 0 && x.isBlank(x.labelEnd, t.start):
 		x.write(x.label, x.label.start, text)
-	case text != t.name.end+1:
+	case text != t.name.end+1 && text < len(x.in) && x.in[text] != '<':
 		x.write(t.name, t.start, text)
 	}
 	x.label = span{}
@@ -138,18 +140,28 @@ func isOneOf(text []byte, words ...string) bool { return slices.Contains(words, 
 
 func skipBlanks(text []byte) int { return len(text) - len(bytes.TrimLeft(text, " \t\r\n")) }
 
+func endsAttributeName(c byte) bool {
+	switch c {
+	case ' ', '\t', '\r', '\n', '=', '<', '>', '/':
+		return true
+	}
+	return false
+}
+
 // xmlTag is the beginning of an element.
 type xmlTag struct {
-	start, end int  // from "<" to behind ">"
+	start, end int  // from "<" to behind ">", or to where the text is no tag
 	name       span // the name of the element
 	label      span // the value of its attribute "name" or "key"
 	value      span // the value of its attribute "value"
 }
 
-// parseTag parses the tag that begins at an index of a text and ends before a limit.
-func parseTag(text []byte, start, limit int) (xmlTag, bool) {
-	t := xmlTag{start: start}
+// parseTag parses the tag that begins at an index of a text and ends before a limit. It returns false if there is none.
+// Then the end of the tag is where the next one can begin, so that no text is read twice.
+func parseTag(text []byte, start, limit int) (t xmlTag, ok bool) {
 	at := start + 1
+	t.start = start
+	defer func() { t.end = max(start+1, at) }()
 	for at < limit && !isNoName(text[at]) && text[at] != '/' {
 		at++
 	}
@@ -160,14 +172,14 @@ func parseTag(text []byte, start, limit int) (xmlTag, bool) {
 		case at >= limit || text[at] == '<':
 			return t, false
 		case text[at] == '>':
-			t.end = at + 1
+			at++
 			return t, true
 		case text[at] == '/' || text[at] == '?':
 			at++
 			continue
 		}
 		name := at
-		for at < limit && !bytes.ContainsRune([]byte(" \t\r\n=<>/"), rune(text[at])) {
+		for at < limit && !endsAttributeName(text[at]) {
 			at++
 		}
 		attribute := text[name:at]

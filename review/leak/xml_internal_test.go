@@ -115,6 +115,19 @@ func TestXMLKeepsItsLines(t *testing.T) {
 	}
 }
 
+// TestHostileXML reads texts in which an algorithm with quadratic time would reach the timeout.
+func TestHostileXML(t *testing.T) {
+	for _, unit := range []string{
+		"</", "<a b='", "<a ", "<a b=\"c\" ", "<a>", "<name>x</name> ", "<![CDATA[", "<a key='token' value='", "<token>",
+		"<a\n", "<password a='b'> ", "<value>", "<name>token</name>" + strings.Repeat(" ", 2000), "]]></a>", "/>",
+	} {
+		text := []byte("<a></a>" + strings.Repeat(unit, MaxBytes/len(unit)))
+		if out := withXMLNames(text); len(out) != len(text) {
+			t.Errorf("%q: %d bytes became %d", unit, len(text), len(out))
+		}
+	}
+}
+
 func TestTokensOfDocker(t *testing.T) {
 	scanner, err := New()
 	if err != nil {
@@ -126,7 +139,8 @@ func TestTokensOfDocker(t *testing.T) {
 		if i%2 == 1 {
 			token = "dckr_" + "oat_" + g.text(base64URL, 32)
 		}
-		for _, form := range []string{"x: %", "password: \"%\"", "ENV X=%", "docker login -p % -u me", "<value>%</value>", `{"a":"%"}`} {
+		for _, form := range []string{"x: %", "password: \"%\"", "ENV X=%", "docker login -p % -u me", "<value>%</value>",
+			`{"a":"%"}`} {
 			text := strings.ReplaceAll(form, "%", token) + "\n"
 			if leaks := scanner.Scan("", []byte(text)); len(leaks) != 1 {
 				t.Errorf("%+v in %q", leaks, text)
