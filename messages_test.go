@@ -105,7 +105,8 @@ var messageReturns = map[string][]string{
 // skippedForMessages lists folders without messages for users: tests and tools.
 var skippedForMessages = []string{
 	"bench", "bin", "docs", "examples", "plugs", "tools", "testdata",
-	"backend/kms/kmstest", "backend/oidc/oidctest", "backend/servicetest", "backend/store/storetest", "provider/acctest", "provider/pages",
+	"backend/kms/kmstest", "backend/oidc/oidctest", "backend/servicetest", "backend/store/storetest", "provider/acctest",
+	"provider/pages",
 	"review/leak/parity",
 	"interpolate/engines", "web/browser", "reliability",
 	"backend/httpapi/contract", "backend/telemetry/collector", "deploy",

@@ -68,6 +68,22 @@ var avoidedNames = map[string]string{
 	"handful":    "a number",
 	"blurred":    "unknown",
 	"atHand":     "cached",
+	"find":       "match, search, or what it looks for: draftOf",
+	"finds":      "matches",
+	"Finds":      "Matches",
+	"early":      "before, prefetched, isOld",
+	"moment":     "time, instant",
+	"usual":      "default",
+	"bare":       "plain, unquoted, unbraced",
+	"Bare":       "Plain, Unquoted, Unbraced",
+	"within":     "inside, limit, condition",
+	"Within":     "Regions, Limit",
+}
+
+// avoidedDeclarations lists names that are clear for a variable next to its use, but not for a function or a type.
+var avoidedDeclarations = map[string]string{
+	"found": "reportPage, matches",
+	"Found": "what was found: ChangedOutside",
 }
 
 // TestAvoidedPhrases keeps phrases out of messages, documentation, templates, comments and scripts.
@@ -126,6 +142,10 @@ func TestAvoidedNames(t *testing.T) {
 		}
 		reported := map[string]bool{}
 		ast.Inspect(file, func(n ast.Node) bool {
+			if id := declared(n); id != nil && avoidedDeclarations[id.Name] != "" {
+				t.Errorf("%s: do not name a function or a type %q; write: %s", fset.Position(id.Pos()), id.Name,
+					avoidedDeclarations[id.Name])
+			}
 			if id, ok := n.(*ast.Ident); ok && !reported[id.Name] {
 				if better, avoided := avoidedNames[id.Name]; avoided {
 					reported[id.Name] = true
@@ -135,6 +155,17 @@ func TestAvoidedNames(t *testing.T) {
 			return true
 		})
 	})
+}
+
+// declared returns the name of a function or a type that a node declares.
+func declared(n ast.Node) *ast.Ident {
+	switch n := n.(type) {
+	case *ast.FuncDecl:
+		return n.Name
+	case *ast.TypeSpec:
+		return n.Name
+	}
+	return nil
 }
 
 // forEachText calls f for each file of the project that people read or edit.

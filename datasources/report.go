@@ -178,7 +178,7 @@ func (d *reportSource) options(
 		return time.Duration(v.ValueInt64()) * 24 * time.Hour
 	}
 	o := report.Options{Project: d.session.ProjectOr(argument("project")), Environment: argument("environment"),
-		Scope: argument("scope"), Within: days(filter.Expiring, report.DefaultWithin),
+		Scope: argument("scope"), ExpiresIn: days(filter.Expiring, report.DefaultExpiresIn),
 		Unused: days(filter.Unused, report.DefaultUnused), Now: time.Now()}
 	if o.Scope != "" {
 		if err := backend.CheckScope(o.Scope); err != nil {

@@ -57,8 +57,8 @@ func (d Dialect) isActions(r *format.Region) bool {
 	return r.AfterDollar && d != DialectMage && d != DialectJinja
 }
 
-// parseBare parses a reference without braces.
-func parseBare(value string) (expr.Reference, error) {
+// parseUnbraced parses a reference without braces.
+func parseUnbraced(value string) (expr.Reference, error) {
 	if !strings.HasPrefix(value, atlasSign) {
 		return expr.ParseURI(value)
 	}
@@ -84,14 +84,14 @@ func (d *Document) withDialectType(s *format.Scalar, o replacement) replacement 
 	case o.kept:
 	case dialect == DialectMage && o.typ == expr.JSON && o.text == expr.NoneText: // of pythonText
 		return o.withType(format.Null)
-	case dialect == DialectMage && !s.Bare && !s.Plain && o.typ != expr.Null && formatType(o.typ) != format.String:
+	case dialect == DialectMage && !s.Unbraced && !s.Plain && o.typ != expr.Null && formatType(o.typ) != format.String:
 		o.typ = expr.Text // Mage fills in the text between the quotes
 	case formatType(o.typ) != format.String:
-	case dialect == DialectMage && !s.Bare && s.Plain && !s.Text:
+	case dialect == DialectMage && !s.Unbraced && s.Plain && !s.Text:
 		t, text := typeInMage(o.text)
 		o.text = text
 		return o.withType(t)
-	case dialect == DialectAtlas && s.Bare && strings.HasPrefix(s.Parts[0].Text, atlasSign) && o.typ == expr.JSON:
+	case dialect == DialectAtlas && s.Unbraced && strings.HasPrefix(s.Parts[0].Text, atlasSign) && o.typ == expr.JSON:
 		return o.withType(typeOfText(o.text))
 	}
 	return o

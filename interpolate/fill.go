@@ -104,7 +104,7 @@ func (d *Document) edits(v *evaluator) ([]format.Edit, Problems) {
 	}
 	err := d.format.Compare(edits)
 	if errors.Is(err, format.ErrUndecided) {
-		again := &Document{file: d.file, within: d.within}
+		again := &Document{file: d.file, nestedIn: d.nestedIn}
 		if problems := again.scan(true); len(problems) > 0 {
 			return nil, problems
 		}

@@ -194,8 +194,8 @@ func (t templates) opensTemplate(text string, values []span) int {
 // isForActions reports whether GitHub Actions reads the file, or a tool with the same syntax. Only there is "${{" not
 // also an opening of Go and Jinja after a dollar.
 func (d *Document) isForActions() bool {
-	if d.within != nil {
-		return d.within.outer.isForActions()
+	if d.nestedIn != nil {
+		return d.nestedIn.outer.isForActions()
 	}
 	folder := path.Dir(strings.ToLower(strings.ReplaceAll(d.file.Name, `\`, "/")))
 	return slices.ContainsFunc(strings.Split(folder, "/"), func(name string) bool {
@@ -218,7 +218,7 @@ func (d *Document) findTemplates(regions []format.Region) {
 		t |= bracedTemplates
 	}
 	for _, n := range d.nested {
-		if !n.within.base64 && !n.onlyDialect {
+		if !n.nestedIn.base64 && !n.onlyDialect {
 			t |= n.templates // a literal expression can stand at an offset that is not known here
 		}
 	}

@@ -41,8 +41,8 @@ const maxNested = 2
 
 const hintNested = "correct the value, or let its key end with .txt to fill it in as text"
 
-// within says where a file is in another one.
-type within struct {
+// nestedIn says where a file is in another one.
+type nestedIn struct {
 	outer  *Document
 	name   string // the key, which is the name of the file
 	text   format.Nested
@@ -62,19 +62,19 @@ func namesFile(key string) bool {
 
 // newLines returns a counter of positions. Those of a nested file are in the outer file.
 func (d *Document) newLines() *lineCounter {
-	if d.within == nil {
+	if d.nestedIn == nil {
 		return newLineCounter(d.file)
 	}
-	outer := d.within.outer.lines // all nested files share it, and together read the outer file once
+	outer := d.nestedIn.outer.lines // all nested files share it, and together read the outer file once
 	if outer == nil {
-		outer = d.within.outer.newLines()
+		outer = d.nestedIn.outer.newLines()
 	}
-	return &lineCounter{outer: outer, offset: d.within.text.Offset}
+	return &lineCounter{outer: outer, offset: d.nestedIn.text.Offset}
 }
 
 // position returns the position for a line and column of the file.
 func (d *Document) position(line, column int) Position {
-	if d.within == nil {
+	if d.nestedIn == nil {
 		return Position{d.file.Name, line, column}
 	}
 	data, at := d.file.Data, 0
@@ -99,11 +99,11 @@ func (d *Document) position(line, column int) Position {
 // in a nested one.
 func (d *Document) regions() []format.Region {
 	out := findRegions(d.file.Data)
-	if d.within == nil || d.within.base64 {
+	if d.nestedIn == nil || d.nestedIn.base64 {
 		return out
 	}
 	for i := range out {
-		if r := &out[i]; d.within.outer.isLiteral(d.within.text.Offset(r.Start)) {
+		if r := &out[i]; d.nestedIn.outer.isLiteral(d.nestedIn.text.Offset(r.Start)) {
 			r.Literal, r.MentionsCall = true, false
 		}
 	}
@@ -127,7 +127,7 @@ func (p *referenceParser) nested(scalar int) bool {
 	case s.Encoded:
 		p.encoded(scalar)
 		return true
-	case d.file.Nested == NestedOff || s.Bare || !namesFile(s.Name) || isOneExpression(s.Parts):
+	case d.file.Nested == NestedOff || s.Unbraced || !namesFile(s.Name) || isOneExpression(s.Parts):
 		return false
 	}
 	text := f.Nested(scalar)
@@ -163,9 +163,9 @@ func isBracketed(text []byte) bool {
 // newFile returns the document for a file in a scalar.
 func (d *Document) newFile(f File, text format.Nested) *Document {
 	f.Dialect, f.Nested = d.file.Dialect, d.file.Nested
-	n := &Document{file: f, within: &within{outer: d, name: f.Name, text: text, depth: 1}}
-	if d.within != nil {
-		n.within.depth += d.within.depth
+	n := &Document{file: f, nestedIn: &nestedIn{outer: d, name: f.Name, text: text, depth: 1}}
+	if d.nestedIn != nil {
+		n.nestedIn.depth += d.nestedIn.depth
 	}
 	return n
 }
@@ -174,11 +174,11 @@ func (d *Document) newFile(f File, text format.Nested) *Document {
 func (p *referenceParser) scanFile(n *Document) Problems {
 	mentions := func(r format.Region) bool { return r.MentionsCall }
 	switch {
-	case n.within.depth <= maxNested:
+	case n.nestedIn.depth <= maxNested:
 		return n.scan(false)
 	case slices.ContainsFunc(n.regions(), mentions), bytes.Contains(n.file.Data, []byte(expr.Scheme)):
 		return Problems{{Pos: n.newLines().position(0), Err: backend.Errorf(backend.CodeInvalid,
-			"the value of %s is a file in more than %d other files", backend.Quote(n.within.name), maxNested).
+			"the value of %s is a file in more than %d other files", backend.Quote(n.nestedIn.name), maxNested).
 			WithHint("move the inner file to its own file, or let its key end with .txt to fill it in as text")}}
 	}
 	return nil
@@ -229,7 +229,7 @@ func (p *referenceParser) encoded(scalar int) {
 		f.Format = FormatText
 	}
 	n := d.newFile(f, format.Nested{Data: data, Lines: []format.Line{{Outer: s.Start, Approximate: true}}})
-	n.within.base64 = true
+	n.nestedIn.base64 = true
 	problems := p.scanFile(n)
 	if len(problems) == 0 && len(n.references) == 0 {
 		return
@@ -277,7 +277,7 @@ func (d *Document) writeNested(edits []format.Edit, r *reference, n *Document, v
 		return edits, problems
 	}
 	text := string(format.Splice(n.file.Data, inner))
-	if n.within.base64 {
+	if n.nestedIn.base64 {
 		text, inner = base64.StdEncoding.EncodeToString([]byte(text)), nil
 	}
 	edits, err := d.format.(format.Nester).WriteNested(edits, scalar, inner, text)
@@ -291,7 +291,7 @@ func (d *Document) writeNested(edits []format.Edit, r *reference, n *Document, v
 // expression. A tool does not look into base64.
 func (d *Document) passTemplates(own []span, inside []bool) {
 	for _, n := range d.nested {
-		w := n.within
+		w := n.nestedIn
 		if w.base64 {
 			continue
 		}
@@ -307,7 +307,7 @@ func (d *Document) passTemplates(own []span, inside []bool) {
 
 // inheritTemplates adds what the outer file says of templates.
 func (d *Document) inheritTemplates() {
-	w := d.within
+	w := d.nestedIn
 	if w == nil || w.base64 {
 		return
 	}
@@ -316,8 +316,8 @@ func (d *Document) inheritTemplates() {
 		d.references[i].inside = d.references[i].inside || w.inside
 	}
 	for _, n := range d.nested {
-		if !n.within.base64 {
-			n.within.templates, n.within.inside = d.templates, n.within.inside || w.inside
+		if !n.nestedIn.base64 {
+			n.nestedIn.templates, n.nestedIn.inside = d.templates, n.nestedIn.inside || w.inside
 			n.inheritTemplates()
 		}
 	}

@@ -56,8 +56,8 @@ func nestedText(t *testing.T, text, name string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	var find func(n *yaml.Node) (string, bool)
-	find = func(n *yaml.Node) (string, bool) {
+	var findText func(n *yaml.Node) (string, bool)
+	findText = func(n *yaml.Node) (string, bool) {
 		for i, c := range n.Content {
 			if n.Kind == yaml.MappingNode && i%2 == 1 && c.Kind == yaml.ScalarNode {
 				switch n.Content[i-1].Value {
@@ -67,14 +67,14 @@ func nestedText(t *testing.T, text, name string) (string, bool) {
 					return nestedText(t, c.Value, name)
 				}
 			}
-			if text, ok := find(c); ok {
+			if text, ok := findText(c); ok {
 				return text, true
 			}
 		}
 		return "", false
 	}
 	for _, r := range roots {
-		if text, ok := find(r); ok {
+		if text, ok := findText(r); ok {
 			return text, true
 		}
 	}

@@ -64,7 +64,7 @@ func (d *Document) parseReferences(most int) Problems {
 		case s.Stays:
 			p.warnOfParts(s)
 		case p.nested(i):
-		case s.Bare:
+		case s.Unbraced:
 			p.withoutBraces(i)
 		default:
 			p.noteUnclear(i)
@@ -148,7 +148,7 @@ func (p *referenceParser) withoutBraces(scalar int) {
 				WithHint("write {{ }} around the reference"))
 		return
 	}
-	ref, err := parseBare(value)
+	ref, err := parseUnbraced(value)
 	if err != nil {
 		p.addProblem(s.Start, value, backend.AsError(err))
 		return
@@ -259,7 +259,7 @@ func errOtherStore(call, so string) *backend.Error {
 // inStatements returns a warning for each statement of another tool that holds a reference, or a call for another store
 // of secrets: {% set x = … %}. A file in the file is a part of it.
 func (d *Document) inStatements(regions []format.Region) (out Problems) {
-	if d.within != nil && !d.within.base64 {
+	if d.nestedIn != nil && !d.nestedIn.base64 {
 		return nil
 	}
 	lines := d.newLines()

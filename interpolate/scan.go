@@ -40,7 +40,7 @@ type Document struct {
 	references []reference     // in the order of the file
 	warnings   Problems
 	nested     map[int]*Document // by scalar: the files in the file
-	within     *within           // for a file in a file
+	nestedIn   *nestedIn         // for a file in a file
 	lines      *lineCounter      // while the references are parsed
 	problems   Problems          // for Render: of the scan, and with Options.Strict its warnings
 	broken     bool              // the scan found a problem, so that the file cannot be filled in
@@ -181,8 +181,8 @@ func (d *Document) read(regions []format.Region, thorough bool) Problems {
 			"name the format of the text with --file-format: "+joinNames(Formats))
 	}
 	if parsed && problems == nil && d.file.Format == FormatByName && d.isOneScalar() {
-		if d.within != nil {
-			return d.fileProblem(0, "the value of "+backend.Quote(d.within.name)+
+		if d.nestedIn != nil {
+			return d.fileProblem(0, "the value of "+backend.Quote(d.nestedIn.name)+
 				" has references, and all of it is one scalar of YAML", hintNested)
 		}
 		if !d.file.isUnnamed() {
@@ -271,8 +271,8 @@ func (d *Document) parseProblem(err error) Problems {
 	if d.file.format() == FormatJSON && d.canBeJSONC() {
 		hint = "remove comments and trailing commas, or use --file-format jsonc for this file"
 	}
-	if d.within != nil {
-		message = "the value of " + backend.Quote(d.within.name) + " has references and cannot be parsed as "
+	if d.nestedIn != nil {
+		message = "the value of " + backend.Quote(d.nestedIn.name) + " has references and cannot be parsed as "
 		hint = hintNested
 	}
 	problems := d.fileProblem(p.Offset, message+d.file.format().row().title+reason, hint)

@@ -29,7 +29,7 @@ func (d *Document) holdsBareReference() bool {
 		if end := strings.IndexAny(value, " \t\r\n\"'<>`,;)]}"); end >= 0 {
 			value = value[:end]
 		}
-		_, err := parseBare(value)
+		_, err := parseUnbraced(value)
 		return err == nil
 	})
 }

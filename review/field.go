@@ -204,7 +204,7 @@ func (r *schemaReader) referenced(ref string, steps []backend.PathStep) fieldSta
 	if state, ok := r.known[key]; ok {
 		return state
 	}
-	target, ok := r.find(ref)
+	target, ok := r.schemaAt(ref)
 	if !ok {
 		return fieldUnknown
 	}
@@ -213,9 +213,9 @@ func (r *schemaReader) referenced(ref string, steps []backend.PathStep) fieldSta
 	return r.known[key]
 }
 
-// find returns the schema that a reference names: a JSON pointer (RFC 6901) or an anchor, after "#". A schema with
+// schemaAt returns the schema that a reference names: a JSON pointer (RFC 6901) or an anchor, after "#". A schema with
 // its own URI is not found.
-func (r *schemaReader) find(ref string) (any, bool) {
+func (r *schemaReader) schemaAt(ref string) (any, bool) {
 	fragment, ok := strings.CutPrefix(ref, "#")
 	if !ok {
 		return nil, false

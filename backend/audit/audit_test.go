@@ -479,7 +479,7 @@ func TestAnAcceptanceIsRecordedBeforeAnythingIsSigned(t *testing.T) {
 func TestFindingsAreRecorded(t *testing.T) {
 	s := &sink{}
 	found := []signed.Finding{{Kind: "state", Name: "p", Project: "p", Problem: "removed"}}
-	if err := audit.Found(context.Background(), s, nil, found); err != nil {
+	if err := audit.ChangedOutside(context.Background(), s, nil, found); err != nil {
 		t.Fatal(err)
 	}
 	const want = `{"groups":[{"project":"p","items":[{"kind":"state","name":"p","problem":"removed"}]}]}`

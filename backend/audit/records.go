@@ -164,10 +164,10 @@ func (m *merger) seek(ctx context.Context, tx store.RecordTx, opened []*reading,
 	}
 	for {
 		var middles []store.Position
-		early := map[string]bool{}
+		isOld := map[string]bool{}
 		for _, l := range opened {
 			if low, high := low[l.id.Log], high[l.id.Log]; high-low > firstAtOnce {
-				middles, early[l.id.Log] = append(middles, store.Position{Log: l.id.Log, Number: low + (high-low)/2}), true
+				middles, isOld[l.id.Log] = append(middles, store.Position{Log: l.id.Log, Number: low + (high-low)/2}), true
 			}
 		}
 		if len(middles) == 0 {
@@ -178,10 +178,10 @@ func (m *merger) seek(ctx context.Context, tx store.RecordTx, opened []*reading,
 			return err
 		}
 		for _, r := range below {
-			early[r.Log] = r.At.Before(limit)
+			isOld[r.Log] = r.At.Before(limit)
 		}
 		for _, p := range middles {
-			if early[p.Log] {
+			if isOld[p.Log] {
 				low[p.Log] = p.Number
 			} else {
 				high[p.Log] = p.Number

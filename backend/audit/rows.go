@@ -29,8 +29,9 @@ func Accept(
 	return accepted, err
 }
 
-// Found records that a check of a server has found rows that were changed outside Pouncet. A nil now means time.Now.
-func Found(ctx context.Context, reads Sink, now func() time.Time, found []signed.Finding) error {
+// ChangedOutside records that a check of a server has found rows that were changed outside Pouncet. A nil now means
+// time.Now.
+func ChangedOutside(ctx context.Context, reads Sink, now func() time.Time, found []signed.Finding) error {
 	ctx = backend.WithPrincipal(ctx, backend.Principal{Name: ownPrincipal})
 	return newRecorder(reads, now).record(ctx, "verify", &backend.Error{Code: backend.CodeCorrupt}, findings(found))
 }

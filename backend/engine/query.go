@@ -344,7 +344,7 @@ func (l listing) count(f store.Filter, in *project) (int, error) {
 	case exact && all:
 		return l.tx.Count(l.ctx, f)
 	case exact && len(regions) <= store.MaxRegions:
-		f.Within = &regions
+		f.Regions = &regions
 		return l.tx.Count(l.ctx, f)
 	}
 	n := 0

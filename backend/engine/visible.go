@@ -80,7 +80,7 @@ func (l listing) visibleObjects(f store.Filter, in *project) ([]store.Object, er
 	}
 	var rows []store.Object
 	for some := range slices.Chunk(regions, store.MaxRegions) {
-		f.Within = &some
+		f.Regions = &some
 		found, err := l.tx.Objects(l.ctx, f)
 		if err != nil {
 			return nil, err

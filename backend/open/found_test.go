@@ -90,7 +90,7 @@ func trusted(t *testing.T, folder string) {
 	}
 }
 
-func found(t *testing.T) {
+func foundFile(t *testing.T) {
 	t.Helper()
 	if err := searches["Open"](); err != nil {
 		t.Error(err)
@@ -112,7 +112,7 @@ const somebody = 12345
 
 func TestFoundFolderOfAnotherUserIsRefused(t *testing.T) {
 	folder := inSubfolder(t)
-	found(t)
+	foundFile(t)
 	open.RunAs(t, somebody)
 	refused(t, folder, folder+" belongs to user "+strconv.Itoa(os.Geteuid()), "runs as user 12345",
 		"sudo chown -R 12345 "+folder)
@@ -146,7 +146,7 @@ func TestFoundFolderAndRoot(t *testing.T) {
 			t.Setenv("SUDO_UID", c.sudo)
 			open.RunAs(t, c.user)
 			if c.trusted {
-				found(t)
+				foundFile(t)
 			} else {
 				refused(t, folder, fmt.Sprint("belongs to user ", c.owner))
 			}
@@ -179,7 +179,7 @@ func withAllParts(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	found(t)
+	foundFile(t)
 	return folder
 }
 
@@ -202,7 +202,7 @@ func TestFoundFolderThatOtherUsersCanChangeIsRefused(t *testing.T) {
 			if err := os.Chmod(path, mode.accepted); err != nil {
 				t.Fatal(err)
 			}
-			found(t)
+			foundFile(t)
 			if err := os.Chmod(path, mode.refused); err != nil {
 				t.Fatal(err)
 			}
@@ -225,7 +225,7 @@ func TestFoundLinkOfAnotherUserIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(shared)
-	found(t)
+	foundFile(t)
 	chown(t, link, somebody)
 	refused(t, link, link+" belongs to user 12345", fmt.Sprintf("sudo chown -h %d %s", os.Geteuid(), link))
 }

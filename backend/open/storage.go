@@ -160,7 +160,7 @@ func (p *Parts) restartLogs(ctx context.Context, found []signed.Finding) (logs [
 
 // RecordFindings records in the audit log what Verify has found.
 func (p *Parts) RecordFindings(ctx context.Context, found []signed.Finding) error {
-	return audit.Found(ctx, p.Reads, nil, found)
+	return audit.ChangedOutside(ctx, p.Reads, nil, found)
 }
 
 // ReportUntrusted sets what is called with the error of a token that was changed outside Pouncet. Call it before the

@@ -20,7 +20,7 @@ func about(o backend.Object, kind Kind) Finding {
 }
 
 // dueFindings lists the secrets that have expired, that expire soon, and whose rotation is due.
-func dueFindings(secrets []backend.Object, now time.Time, within time.Duration) []Finding {
+func dueFindings(secrets []backend.Object, now time.Time, expiresIn time.Duration) []Finding {
 	var out []Finding
 	add := func(kind Kind, o backend.Object, at time.Time) {
 		f := about(o, kind)
@@ -31,7 +31,7 @@ func dueFindings(secrets []backend.Object, now time.Time, within time.Duration) 
 		switch {
 		case o.ExpiresBy(now):
 			add(Expired, o, o.ExpiresAt)
-		case o.ExpiresBy(now.Add(within)):
+		case o.ExpiresBy(now.Add(expiresIn)):
 			add(Expiring, o, o.ExpiresAt)
 		}
 		if o.RotationDueBy(now) {

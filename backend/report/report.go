@@ -86,16 +86,16 @@ type Options struct {
 	Environment string // its name, or "" for all
 	Scope       string // "" for all
 	Kinds       []Kind // nil for all
-	// Within is the time in which a secret is reported as expiring, and Unused the time after which one is reported as
+	// ExpiresIn is the time in which a secret is reported as expiring, and Unused the time after which one is reported as
 	// unused.
-	Within, Unused time.Duration
-	Now            time.Time
+	ExpiresIn, Unused time.Duration
+	Now               time.Time
 }
 
 // The defaults of Options.
 const (
-	DefaultWithin = 30 * 24 * time.Hour
-	DefaultUnused = 90 * 24 * time.Hour
+	DefaultExpiresIn = 30 * 24 * time.Hour
+	DefaultUnused    = 90 * 24 * time.Hour
 )
 
 // Report is what was found.
@@ -115,7 +115,7 @@ func Make(ctx context.Context, s backend.Service, o Options) (Report, error) {
 	if err := m.read(); err != nil {
 		return Report{}, err
 	}
-	if err := m.find(); err != nil {
+	if err := m.addFindings(); err != nil {
 		return Report{}, err
 	}
 	m.out.Findings = slices.DeleteFunc(m.out.Findings, func(f Finding) bool {
@@ -191,10 +191,10 @@ func listSecrets(
 	return secrets, since, nil
 }
 
-// find adds the findings.
-func (m *maker) find() error {
+// addFindings adds the findings.
+func (m *maker) addFindings() error {
 	add := func(found ...Finding) { m.out.Findings = append(m.out.Findings, found...) }
-	add(dueFindings(m.secrets, m.Now, m.Within)...)
+	add(dueFindings(m.secrets, m.Now, m.ExpiresIn)...)
 	add(missingFindings(m.secrets, m.environments)...)
 	add(m.unusedFindings()...)
 	if m.out.HasUsages {

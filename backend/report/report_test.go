@@ -50,7 +50,7 @@ func secret(name string, created, resolved time.Time) backend.Object {
 		CreatedAt: created, LastResolvedAt: resolved}
 }
 
-func found(t *testing.T, p *project, o report.Options) string {
+func findingsOf(t *testing.T, p *project, o report.Options) string {
 	t.Helper()
 	o.Now, o.Project = now, "p"
 	r, err := report.Make(t.Context(), p, o)
@@ -71,18 +71,18 @@ func TestUnusedSecretsAreThoseThatAreKnownToBe(t *testing.T) {
 		secret("at-the-limit", daysAgo(200), daysAgo(90).Add(-time.Minute)),
 	}}
 	unused := report.Options{Kinds: []report.Kind{report.Unused}, Unused: 90 * 24 * time.Hour}
-	if got := found(t, p, unused); got != "unused long-ago, unused never" {
+	if got := findingsOf(t, p, unused); got != "unused long-ago, unused never" {
 		t.Error(got)
 	}
 	if p.applied > 0 {
 		t.Error("values are compared, which nobody has asked for")
 	}
 	unused.Unused = 101 * 24 * time.Hour // before the notes begin
-	if got := found(t, p, unused); got != "" {
+	if got := findingsOf(t, p, unused); got != "" {
 		t.Error(got)
 	}
 	p.noted = time.Time{}
-	if got := found(t, p, report.Options{Unused: time.Hour}); got != "" {
+	if got := findingsOf(t, p, report.Options{Unused: time.Hour}); got != "" {
 		t.Errorf("a server of an earlier release: %s", got)
 	}
 	if p.applied != 1 {

@@ -80,8 +80,8 @@ var resolvedCases = []testCase{
 			secret("dev", "revealed", "v"), secret("dev", "early", "v"), secret("prod", "early", "v"),
 			secret("*", "shared", "v"), link("dev", "l", "linked", ""), plain("dev", "p", "1"))
 		f.must(secret("dev", "early", "w"))
-		probe, revealed, early := secretRef("dev", "probed"), secretRef("dev", "revealed"), secretRef("dev", "early")
-		probe.Probe, revealed.Reveal, early.Version = true, true, "1"
+		probe, revealed, older := secretRef("dev", "probed"), secretRef("dev", "revealed"), secretRef("dev", "early")
+		probe.Probe, revealed.Reveal, older.Version = true, true, "1"
 		broken, field := secretRef("dev", "broken"), valueRef("dev", "l")
 		broken.Field = "a"
 		for i, r := range f.resolve(probe, broken, secretRef("dev", "missing"), valueRef("dev", "p")) {
@@ -89,7 +89,7 @@ var resolvedCases = []testCase{
 		}
 		equal(f, "nothing", f.lastResolved(backend.Query{}), "broken never, early never, early never, linked never, "+
 			"probed never, revealed never, shared never")
-		f.resolve(revealed, early, field, secretRef("dev", "shared"))
+		f.resolve(revealed, older, field, secretRef("dev", "shared"))
 		equal(f, "in dev", f.lastResolved(backend.Query{Environment: "dev"}), "broken never, early resolved, "+
 			"linked resolved, probed never, revealed resolved")
 		equal(f, "in prod", f.lastResolved(backend.Query{Environment: "prod"}), "early never")

@@ -320,9 +320,9 @@ type Filter struct {
 
 	BeforeName string // selects the names that sort before it
 
-	// Within selects the objects that are in one of the regions, at most MaxRegions; nil selects all. It is for View: in
+	// Regions selects the objects that are in one of the regions, at most MaxRegions; nil selects all. It is for View: in
 	// a transaction that has exchanged names, it can select by those of before.
-	Within *Regions
+	Regions *Regions
 
 	// AfterName and AfterID continue a listing after the object with this name and id.
 	AfterName, AfterID string

@@ -174,7 +174,7 @@ func pairsOf(entries []backend.Object, environments [2]string) []comparedPair {
 		}
 		places[key][o.Environment] = &entries[i]
 	}
-	find := func(key pairKey, environment string) *backend.Object {
+	lookUp := func(key pairKey, environment string) *backend.Object {
 		for _, v := range backend.LookupOrder(key.scope, environment) {
 			if o := places[pairKey{key.kind, v.Scope, key.name}][v.Environment]; o != nil {
 				return o
@@ -186,7 +186,7 @@ func pairsOf(entries []backend.Object, environments [2]string) []comparedPair {
 	for key := range places {
 		p := comparedPair{kind: key.kind, scope: key.scope, name: key.name}
 		for i, environment := range environments {
-			p.sides[i] = find(key, environment)
+			p.sides[i] = lookUp(key, environment)
 		}
 		if p.sides[0] != p.sides[1] {
 			out = append(out, p)

@@ -238,10 +238,10 @@ func TestInterruptEndsTheWaitForAPipe(t *testing.T) {
 // the signal. A SIGTERM is passed on, and a Ctrl-C is not.
 func TestEarlySignals(t *testing.T) {
 	for _, c := range []struct {
-		name  string
-		first syscall.Signal
-		early int
-		want  syscall.Signal
+		name        string
+		first       syscall.Signal
+		beforeStart int
+		want        syscall.Signal
 	}{
 		{"SIGTERM that came early", syscall.SIGTERM, 1, syscall.SIGTERM},
 		{"SIGHUP that came early", syscall.SIGHUP, 1, syscall.SIGHUP},
@@ -268,7 +268,7 @@ func TestEarlySignals(t *testing.T) {
 			signals, done, passed := make(chan os.Signal), make(chan struct{}), make(chan struct{})
 			go func() {
 				defer close(passed)
-				passOn(command.Process, w, signals, signalsBefore{start: c.early}, done)
+				passOn(command.Process, w, signals, signalsBefore{start: c.beforeStart}, done)
 			}()
 			signals <- c.first
 			signals <- syscall.SIGQUIT // only for this program, so it is passed on

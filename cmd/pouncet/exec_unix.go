@@ -40,7 +40,7 @@ func passOn(p *os.Process, w *witness, signals <-chan os.Signal, came signalsBef
 	for range came.witness {
 		_ = p.Signal(<-signals)
 	}
-	early := came.start - came.witness
+	beforeStart := came.start - came.witness
 	// Signals that are close together do not arrive in the order in which they were sent. So the witness may have been
 	// ended by one that is still to come.
 	toGroup := map[os.Signal]bool{}
@@ -51,8 +51,8 @@ func passOn(p *os.Process, w *witness, signals <-chan os.Signal, came signalsBef
 				toGroup[by] = true
 			}
 			w = newWitness()
-			mayHaveMissed := early > 0 && endsCommand(s)
-			early--
+			mayHaveMissed := beforeStart > 0 && endsCommand(s)
+			beforeStart--
 			if !toGroup[s] || !inOwnGroup(p.Pid) || mayHaveMissed {
 				_ = p.Signal(s) // the command may have ended already
 			}

@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) reportCommand() *cobra.Command {
-	within, unused := durationFlag(report.DefaultWithin), durationFlag(report.DefaultUnused)
+	expiresIn, unused := durationFlag(report.DefaultExpiresIn), durationFlag(report.DefaultUnused)
 	var findings string
 	c := &cobra.Command{
 		Use:   "report",
@@ -29,11 +29,11 @@ func (a *app) reportCommand() *cobra.Command {
 		Args: arguments(0, 0, "no arguments"),
 	}
 	a.filterFlags(c)
-	c.Flags().Var(&within, "within", "`duration` in which a secret is reported as expiring")
+	c.Flags().Var(&expiresIn, "within", "`duration` in which a secret is reported as expiring")
 	c.Flags().Var(&unused, "unused-since", "`duration` after which a secret that nobody has resolved is reported")
 	c.Flags().StringVar(&findings, "finding", "", "only these `findings`, with commas between them: "+findingNames())
 	c.RunE = a.with(func(ctx context.Context, s backend.Service, _ []string) error {
-		if within < 0 {
+		if expiresIn < 0 {
 			return usage(c, "--within must not be negative")
 		}
 		if unused < 0 {
@@ -44,7 +44,7 @@ func (a *app) reportCommand() *cobra.Command {
 			return err
 		}
 		o := report.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope, Kinds: kinds,
-			Within: time.Duration(within), Unused: time.Duration(unused), Now: time.Now()}
+			ExpiresIn: time.Duration(expiresIn), Unused: time.Duration(unused), Now: time.Now()}
 		r, err := report.Make(ctx, s, o)
 		if err != nil {
 			return err

@@ -71,8 +71,8 @@ type Source struct {
 	QuotesStrings bool
 }
 
-// IsBare reports whether a value begins like a reference without braces, which must be a whole value.
-func (s *Source) IsBare(value string) bool {
+// IsUnbraced reports whether a value begins like a reference without braces, which must be a whole value.
+func (s *Source) IsUnbraced(value string) bool {
 	for _, prefix := range s.Prefixes {
 		if strings.HasPrefix(value, prefix) {
 			return true
@@ -96,14 +96,14 @@ func (s *Source) MayBeFile(name, value string) bool {
 
 // Scalar is a scalar of a file: a string, or a value without quotes.
 type Scalar struct {
-	Parts []Part
-	Start int    // the offset of the text, without its quotes; only if Bare, Encoded or Err is set
-	Name  string // the key that the scalar is the value of, if it is known
-	Bare  bool   // the only part begins like a reference without braces
-	Key   bool   // the scalar is a key; references are not allowed there
-	Stays bool   // the scalar is no value, so references in it stay
-	Plain bool   // the scalar has no quotes, so that it can also be a number, a boolean or null
-	Text  bool   // an explicit tag says that the scalar is none of these, although it is Plain
+	Parts    []Part
+	Start    int    // the offset of the text, without its quotes; only if Unbraced, Encoded or Err is set
+	Name     string // the key that the scalar is the value of, if it is known
+	Unbraced bool   // the only part begins like a reference without braces
+	Key      bool   // the scalar is a key; references are not allowed there
+	Stays    bool   // the scalar is no value, so references in it stay
+	Plain    bool   // the scalar has no quotes, so that it can also be a number, a boolean or null
+	Text     bool   // an explicit tag says that the scalar is none of these, although it is Plain
 
 	// Encoded is for base64 of a Kubernetes Secret. It has one part, without a region, and Start is set.
 	Encoded bool

@@ -57,8 +57,8 @@ type difference struct {
 	Error *backend.Error
 }
 
-// find returns the draft of the path.
-func find(q *site.Request, place *site.Place) (backend.Object, error) {
+// draftOf returns the draft of the path.
+func draftOf(q *site.Request, place *site.Place) (backend.Object, error) {
 	page, err := q.Query(backend.Query{Kind: backend.KindDraft, Project: place.Project.Name, Name: q.R.PathValue("draft")})
 	if err == nil && len(page.Objects) == 0 {
 		err = backend.Errorf(backend.CodeNotFound, "draft %s does not exist", backend.Quote(q.R.PathValue("draft"))).
@@ -76,7 +76,7 @@ func review(q *site.Request, failed *backend.Error) error {
 		return err
 	}
 	d := difference{Error: failed}
-	if d.Draft, err = find(q, place); err != nil {
+	if d.Draft, err = draftOf(q, place); err != nil {
 		return err
 	}
 	changes, err := q.List(backend.Query{Kind: backend.KindDraftChange, Project: place.Project.Name, Draft: d.Draft.ID})
@@ -139,7 +139,7 @@ func act(q *site.Request) error {
 	if err != nil {
 		return err
 	}
-	draft, err := find(q, place)
+	draft, err := draftOf(q, place)
 	if err != nil {
 		return err
 	}

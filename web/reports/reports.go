@@ -28,8 +28,8 @@ type finding struct {
 	Secret backend.Object // without an id for a missing one
 }
 
-// found is what the page shows.
-type found struct {
+// reportPage is what the page shows.
+type reportPage struct {
 	Findings []finding
 	Kinds    []report.Kind
 	Only     string
@@ -41,8 +41,8 @@ func show(q *site.Request) error {
 	if err != nil {
 		return err
 	}
-	f := found{Kinds: report.Kinds, Only: q.R.URL.Query().Get("only")}
-	o := report.Options{Project: place.Project.Name, Within: report.DefaultWithin, Unused: report.DefaultUnused,
+	f := reportPage{Kinds: report.Kinds, Only: q.R.URL.Query().Get("only")}
+	o := report.Options{Project: place.Project.Name, ExpiresIn: report.DefaultExpiresIn, Unused: report.DefaultUnused,
 		Now: q.Now()}
 	if f.Only != "" {
 		kind, err := report.ParseKind(f.Only)

@@ -59,8 +59,8 @@ func baseOf(part string) string {
 	return private + part + "/"
 }
 
-// within returns a path of the dashboard for a session with a part.
-func within(part, p string) string {
+// withPart returns a path of the dashboard for a session with a part.
+func withPart(part, p string) string {
 	rest, ok := strings.CutPrefix(p, Root)
 	if part == "" || !ok || strings.HasPrefix(p, private) {
 		return p
@@ -69,7 +69,7 @@ func within(part, p string) string {
 }
 
 // URL returns a path of the dashboard as the browser of the person needs it.
-func (q *Request) URL(p string) string { return within(partOf(q.R), p) }
+func (q *Request) URL(p string) string { return withPart(partOf(q.R), p) }
 
 // next returns the path and the query in the field next, if they are those of a page, without the part of a session.
 func next(r *http.Request) string { return pageAt(r.FormValue("next")) }

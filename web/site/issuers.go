@@ -184,11 +184,11 @@ func (s *Site) callback(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if len(f.Kept) > 0 {
-		s.showSignIn(w, r, http.StatusOK, signInData{Kept: f.Kept, To: within(session.Part, f.To), Restores: true})
+		s.showSignIn(w, r, http.StatusOK, signInData{Kept: f.Kept, To: withPart(session.Part, f.To), Restores: true})
 		return
 	}
 	// The issuer has led the browser here, so it would not send the new cookie along with a redirect.
-	s.showSignIn(w, r, http.StatusOK, signInData{Next: within(session.Part, pageAt(f.Next)), Done: true})
+	s.showSignIn(w, r, http.StatusOK, signInData{Next: withPart(session.Part, pageAt(f.Next)), Done: true})
 }
 
 // finish returns the session of who has signed in at an issuer. A flow is finished once, even if it fails.

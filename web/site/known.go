@@ -112,7 +112,7 @@ func (q *Request) EndSession(id string) error {
 
 // browserOf names a browser and its system in a few words.
 func browserOf(userAgent string) string {
-	find := func(names ...string) string {
+	firstIn := func(names ...string) string {
 		for _, n := range names {
 			mark, shown, _ := strings.Cut(n, "=")
 			if strings.Contains(userAgent, mark) {
@@ -121,8 +121,8 @@ func browserOf(userAgent string) string {
 		}
 		return ""
 	}
-	browser := find("Edg/=Edge", "OPR/=Opera", "Firefox/=Firefox", "Chrome/=Chrome", "Safari/=Safari")
-	system := find("Android", "iPhone", "iPad", "Windows", "Mac OS X=macOS", "Linux")
+	browser := firstIn("Edg/=Edge", "OPR/=Opera", "Firefox/=Firefox", "Chrome/=Chrome", "Safari/=Safari")
+	system := firstIn("Android", "iPhone", "iPad", "Windows", "Mac OS X=macOS", "Linux")
 	switch {
 	case browser == "":
 		return backend.ClientName(userAgent)

@@ -43,7 +43,7 @@ func (q *Request) Place() (*Place, error) {
 
 // Path returns a path below the project: Path("types", key).
 func (p *Place) Path(parts ...string) string {
-	return within(p.part, ProjectPath(p.Project.Name, parts...))
+	return withPart(p.part, ProjectPath(p.Project.Name, parts...))
 }
 
 // In returns a path below the environment of the page.

@@ -26,7 +26,7 @@ type signInData struct {
 	Leads   bool // the page leads on, because the browser kept the cookie from a link of another site
 	// Restores means that the person has signed in, and the page leads back to the form.
 	Restores bool
-	Finds    bool   // the browser may know the path of a session
+	MayKnow  bool   // the browser may know the path of a session
 	Next     string // the path to go on with
 	// Kept is what was typed into a form that was sent without a session, except secrets. To is the path of the form.
 	Kept []keptField
@@ -69,9 +69,9 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
-	to := within(session.Part, next(r))
+	to := withPart(session.Part, next(r))
 	if kept := keptAgain(r); len(kept) > 0 {
-		s.showSignIn(w, r, http.StatusOK, signInData{Kept: kept, To: within(session.Part, pageAt(r.PostFormValue("to"))),
+		s.showSignIn(w, r, http.StatusOK, signInData{Kept: kept, To: withPart(session.Part, pageAt(r.PostFormValue("to"))),
 			Restores: true})
 		return
 	}
@@ -91,12 +91,12 @@ func (s *Site) askForCredential(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.refuse(w, r, err)
 	case session != nil:
-		http.Redirect(w, r, within(session.Part, next(r)), http.StatusSeeOther)
+		http.Redirect(w, r, withPart(session.Part, next(r)), http.StatusSeeOther)
 	case s.keepsCookie(r):
 		s.lead(w, r, (&url.URL{Path: r.URL.Path, RawQuery: r.URL.RawQuery}).String())
 	default:
 		s.showSignIn(w, r, http.StatusOK,
-			signInData{Next: next(r), Finds: !s.isSecure(r) && r.URL.Query().Get("again") == ""})
+			signInData{Next: next(r), MayKnow: !s.isSecure(r) && r.URL.Query().Get("again") == ""})
 	}
 }
 
@@ -141,7 +141,7 @@ func (s *Site) keepsCookie(r *http.Request) bool {
 
 // lead answers with a page that asks for another one.
 func (s *Site) lead(w http.ResponseWriter, r *http.Request, to string) {
-	s.showSignIn(w, r, http.StatusOK, signInData{Next: within(partOf(r), to), Leads: true})
+	s.showSignIn(w, r, http.StatusOK, signInData{Next: withPart(partOf(r), to), Leads: true})
 }
 
 func (s *Site) signInFailed(w http.ResponseWriter, r *http.Request, err error) {

@@ -56,16 +56,16 @@ func selection(f store.Filter) (string, []any) {
 	// PostgreSQL uses a partial index only if the query repeats the condition of the index.
 	add("o.type = $%d AND o.type <> ''", f.Type)
 	add("o.link = $%d AND o.link <> ''", f.Link)
-	if f.Within != nil {
-		within, all := within(*f.Within, args)
-		where.WriteString(" AND (" + within + ")")
+	if f.Regions != nil {
+		condition, all := regionCondition(*f.Regions, args)
+		where.WriteString(" AND (" + condition + ")")
 		args = all
 	}
 	return where.String(), args
 }
 
-// within returns the condition that an object is in one of the regions, and adds its arguments.
-func within(regions store.Regions, args []any) (string, []any) {
+// regionCondition returns the condition that an object is in one of the regions, and adds its arguments.
+func regionCondition(regions store.Regions, args []any) (string, []any) {
 	all := []string{"false"}
 	for _, r := range regions {
 		one := []string{"true"}

@@ -52,16 +52,16 @@ func (t *tx) selection(f store.Filter) (string, []any) {
 	// SQLite uses a partial index only if the query repeats the condition of the index.
 	add("o.type = ? AND o.type <> ''", f.Type)
 	add("o.link = ? AND o.link <> ''", f.Link)
-	if f.Within != nil {
-		within, values := within(*f.Within)
-		where.WriteString(" AND (" + within + ")")
+	if f.Regions != nil {
+		condition, values := regionCondition(*f.Regions)
+		where.WriteString(" AND (" + condition + ")")
 		args = append(args, values...)
 	}
 	return where.String(), args
 }
 
-// within returns the condition that an object is in one of the regions.
-func within(regions store.Regions) (condition string, args []any) {
+// regionCondition returns the condition that an object is in one of the regions.
+func regionCondition(regions store.Regions) (condition string, args []any) {
 	all := []string{"false"}
 	for _, r := range regions {
 		one := []string{"true"}

@@ -74,7 +74,7 @@ func TestReadOnlyDatabaseIsReadAndNotChanged(t *testing.T) {
 // A process that only reads sees what another one writes.
 func TestReadOnlyDatabaseBesideAWriter(t *testing.T) {
 	path := newDatabase(t)
-	early := readable(t, path) // while the log is empty
+	beforeWrites := readable(t, path) // while the log is empty
 	writer, err := sqlite.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestReadOnlyDatabaseBesideAWriter(t *testing.T) {
 			t.Errorf("%d secrets, want %d", got, n+1)
 		}
 	}
-	err = early.View(t.Context(), func(store.Tx) error { return nil })
+	err = beforeWrites.View(t.Context(), func(store.Tx) error { return nil })
 	wantError(t, err, backend.ErrUnavailable, path)
 }
 

@@ -314,19 +314,19 @@ var objectTests = []test{
 			{store.Filter{Kind: backend.KindSecret, ID: id, Environment: "dev"}, 0},
 			{store.Filter{Kind: backend.KindScopedValue, Project: "p1", Link: "a"}, 1},
 			{store.Filter{Kind: backend.KindScopedValue, Project: "p1", Link: "b"}, 0},
-			{store.Filter{Kind: backend.KindSecret, Project: "p1", Within: &store.Regions{{}}}, 5},
-			{store.Filter{Kind: backend.KindSecret, Project: "p1", Within: &store.Regions{}}, 0},
-			{store.Filter{Kind: backend.KindSecret, Project: "p1", Within: &store.Regions{{Environment: "dev"}}}, 3},
-			{store.Filter{Kind: backend.KindSecret, Project: "p1", Within: &store.Regions{{Environment: "dev"}, {}}}, 5},
-			{store.Filter{Kind: backend.KindSecret, Project: "p1", Within: &store.Regions{
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Regions: &store.Regions{{}}}, 5},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Regions: &store.Regions{}}, 0},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Regions: &store.Regions{{Environment: "dev"}}}, 3},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Regions: &store.Regions{{Environment: "dev"}, {}}}, 5},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Regions: &store.Regions{
 				{Environment: "dev", Names: []string{"b", "c"}}, {Environment: "prod", Pattern: "c*"}}}, 2},
-			{store.Filter{Kind: backend.KindSecret, Project: "p1", Within: &store.Regions{{Except: []string{"prod", "x"}}}}, 3},
-			{store.Filter{Kind: backend.KindSecret, Project: "p1", Within: &store.Regions{{Except: []string{"prod"},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Regions: &store.Regions{{Except: []string{"prod", "x"}}}}, 3},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Regions: &store.Regions{{Except: []string{"prod"},
 				Scope: "app/x"}}}, 1},
-			{store.Filter{Kind: backend.KindSecret, Project: "p1", Within: &store.Regions{{Pattern: "*"}}}, 5},
-			{store.Filter{Kind: backend.KindSecret, Project: "p1", Within: &store.Regions{{Pattern: "A*"}, {Pattern: "_"},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Regions: &store.Regions{{Pattern: "*"}}}, 5},
+			{store.Filter{Kind: backend.KindSecret, Project: "p1", Regions: &store.Regions{{Pattern: "A*"}, {Pattern: "_"},
 				{Pattern: "a*a"}, {Pattern: "%"}}}, 0},
-			{store.Filter{Kind: backend.KindSecret, Environment: "dev", Within: &store.Regions{{Environment: "prod"}}}, 0},
+			{store.Filter{Kind: backend.KindSecret, Environment: "dev", Regions: &store.Regions{{Environment: "prod"}}}, 0},
 		} {
 			e.view(func(ctx context.Context, tx store.Tx) error {
 				objects, err := tx.Objects(ctx, c.filter)

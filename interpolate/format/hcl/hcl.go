@@ -63,7 +63,7 @@ func (fileSyntax) Strings(text []byte, s syntax.Search) ([]syntax.String, error)
 		opening, closing := tokens[i-1], tokens[i+len(run)]
 		i += len(run) - 1
 		whole := opening.Type == hclsyntax.TokenOQuote && closing.Type == hclsyntax.TokenCQuote
-		if !s.ContainedIn(value) && (!whole || !s.IsBare(value)) {
+		if !s.ContainedIn(value) && (!whole || !s.IsUnbraced(value)) {
 			continue
 		}
 		raw := string(text[str.Inner.Start:str.Inner.End])

@@ -85,7 +85,7 @@ func (fileSyntax) Strings(text []byte, s syntax.Search) ([]syntax.String, error)
 	for i, e := range entries {
 		for _, at := range []syntax.Span{e.key, e.value} {
 			value, key := string(text[at.Start:at.End]), at == e.key
-			if !s.ContainedIn(value) && (key || !s.IsBare(value)) {
+			if !s.ContainedIn(value) && (key || !s.IsUnbraced(value)) {
 				continue
 			}
 			if e.continues || i+1 < len(entries) && entries[i+1].continues {

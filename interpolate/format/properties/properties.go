@@ -42,7 +42,7 @@ func (fileSyntax) Strings(text []byte, s syntax.Search) ([]syntax.String, error)
 				return nil, &format.ParseError{Offset: at.Start, Reason: err.Error()}
 			}
 			key := at == p.key
-			if !s.ContainedIn(value) && (key || !s.IsBare(value)) {
+			if !s.ContainedIn(value) && (key || !s.IsUnbraced(value)) {
 				continue
 			}
 			str := syntax.String{Span: at, Inner: at, Value: value, IsKey: key}

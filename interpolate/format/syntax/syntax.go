@@ -40,7 +40,7 @@ type Syntax interface {
 // Search matches strings that hold a placeholder or a reference without braces.
 type Search struct {
 	format.Delimiters
-	IsBare func(value string) bool
+	IsUnbraced func(value string) bool
 
 	// MayBeFile reports whether a string that has no expression can be a file with references without braces. Encoded
 	// asks for the values under "data" of Kubernetes Secrets. Both are for a Nester only.
@@ -49,7 +49,7 @@ type Search struct {
 }
 
 // Matches reports whether the search matches a value.
-func (s Search) Matches(value string) bool { return s.ContainedIn(value) || s.IsBare(value) }
+func (s Search) Matches(value string) bool { return s.ContainedIn(value) || s.IsUnbraced(value) }
 
 // Span is a part of a text.
 type Span struct{ Start, End int }
@@ -164,7 +164,7 @@ var errUnpairedBraces = &format.ParseError{}
 func (f *file) scan(unquoted map[int]bool) error {
 	f.scalars, f.strings = nil, nil
 	f.insertPlaceholders(unquoted)
-	strs, err := f.syntax.Strings(f.input, Search{f.delimiters, f.src.IsBare, f.src.MayBeFile, f.src.Encoded})
+	strs, err := f.syntax.Strings(f.input, Search{f.delimiters, f.src.IsUnbraced, f.src.MayBeFile, f.src.Encoded})
 	if err != nil {
 		return err
 	}
@@ -177,8 +177,8 @@ func (f *file) scan(unquoted map[int]bool) error {
 		}
 		s := format.Scalar{Key: str.IsKey, Name: str.Name, Start: str.Inner.Start, Unencoded: str.Encoded, Stays: str.Stays}
 		if !f.delimiters.ContainedIn(str.Value) {
-			s.Bare = f.src.IsBare(str.Value)
-			s.Encoded, s.Unencoded = str.Encoded && !s.Bare, str.Encoded && s.Bare
+			s.Unbraced = f.src.IsUnbraced(str.Value)
+			s.Encoded, s.Unencoded = str.Encoded && !s.Unbraced, str.Encoded && s.Unbraced
 			s.Parts = []format.Part{{Text: str.Value, Placeholder: str.Value}}
 		} else {
 			decode := func(raw string, _ bool) string { return f.syntax.Decode(raw, str) }

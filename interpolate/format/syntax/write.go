@@ -20,7 +20,7 @@ func (f *file) Write(edits []format.Edit, scalar int, values []format.Value) ([]
 	}
 	for i, p := range s.Parts {
 		switch v := values[i]; {
-		case s.Bare: // the copy holds the URI itself, which takes the role of a placeholder
+		case s.Unbraced: // the copy holds the URI itself, which takes the role of a placeholder
 			if _, typed := f.leaves[p.Placeholder]; !typed {
 				f.leaves[p.Placeholder] = v.Text
 			}
@@ -43,7 +43,7 @@ func (f *file) editString(edits []format.Edit, s *format.Scalar, str *String, va
 		f.leaves[s.Parts[0].Placeholder] = leaf
 		return append(edits, format.Edit{Start: str.Start, End: str.End, Text: text}), false, err
 	}
-	before, keeps := len(edits), !s.Bare && !str.unquote
+	before, keeps := len(edits), !s.Unbraced && !str.unquote
 	for i := range s.Parts {
 		if !keeps {
 			break

@@ -47,7 +47,7 @@ func (fileSyntax) Strings(text []byte, s syntax.Search) ([]syntax.String, error)
 			keys++
 		}
 		value := string(n.Data)
-		if closing || !key && n.Kind != unstable.String || !s.ContainedIn(value) && (key || !s.IsBare(value)) {
+		if closing || !key && n.Kind != unstable.String || !s.ContainedIn(value) && (key || !s.IsUnbraced(value)) {
 			return
 		}
 		str := syntax.String{Value: value, IsKey: key}

@@ -199,7 +199,7 @@ func scanText(t *testing.T, text string, thorough bool) *file {
 	}
 	for _, s := range scalars {
 		for i := range s.Parts {
-			s.Parts[i].Reference = s.Bare || strings.Contains(s.Parts[i].Text, "get_secret_value")
+			s.Parts[i].Reference = s.Unbraced || strings.Contains(s.Parts[i].Text, "get_secret_value")
 		}
 	}
 	return f

@@ -46,7 +46,7 @@ func (w *walker) addRows(o *outline) bool {
 			return false
 		}
 		name := o.key(r)
-		if !w.ContainedIn(value) && !f.src.IsBare(value) && !w.file.src.MayBeFile(name, value) {
+		if !w.ContainedIn(value) && !f.src.IsUnbraced(value) && !w.file.src.MayBeFile(name, value) {
 			continue
 		}
 		e := extent{start: int(r.start), end: int(r.end)}

@@ -15,7 +15,7 @@ import (
 // isInTemplate reports whether quotes around the scalar would stand inside a statement of another tool or inside what
 // such a statement writes: [{% for i in l %}x,{% endfor %}]. YAML takes such text for a scalar without quotes.
 func (w *writer) isInTemplate() bool {
-	if !w.scalar.Plain || w.scalar.Bare || len(w.scalar.Parts) == 1 || !w.file.hasForeign() {
+	if !w.scalar.Plain || w.scalar.Unbraced || len(w.scalar.Parts) == 1 || !w.file.hasForeign() {
 		return false
 	}
 	var all, own strings.Builder // with the expressions of other tools, and without

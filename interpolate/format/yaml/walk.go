@@ -37,7 +37,7 @@ func (w *walker) walk() {
 func (w *walker) visit(n *yaml.Node, key bool, name string) {
 	switch n.Kind {
 	case yaml.ScalarNode:
-		if w.ContainedIn(n.Value) || w.file.src.IsBare(n.Value) || w.encoded[n] || w.file.src.MayBeFile(name, n.Value) {
+		if w.ContainedIn(n.Value) || w.file.src.IsUnbraced(n.Value) || w.encoded[n] || w.file.src.MayBeFile(name, n.Value) {
 			w.locateScalar(n, key, name)
 		}
 	case yaml.AliasNode:
@@ -87,8 +87,8 @@ func (w *walker) locateScalar(n *yaml.Node, key bool, name string) {
 func (w *walker) addScalar(n *yaml.Node, e extent, key bool, name string) {
 	s := format.Scalar{Key: key, Name: name, Plain: n.Style&^yaml.TaggedStyle == 0, Text: isText(n)}
 	if !w.ContainedIn(n.Value) {
-		s.Bare = w.file.src.IsBare(n.Value)
-		s.Encoded, s.Unencoded = w.encoded[n] && !s.Bare, w.encoded[n] && s.Bare
+		s.Unbraced = w.file.src.IsUnbraced(n.Value)
+		s.Encoded, s.Unencoded = w.encoded[n] && !s.Unbraced, w.encoded[n] && s.Unbraced
 		s.Parts = []format.Part{{Text: n.Value, Placeholder: n.Value}}
 		if s.Start = e.start; n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
 			s.Start++

@@ -90,7 +90,7 @@ func (w *writer) editParts(edits []format.Edit) ([]format.Edit, bool) {
 // expressions, which use double quotes more often than single quotes.
 func (w *writer) escapedPart(part int, value string) (string, bool) {
 	switch {
-	case w.scalar.Bare:
+	case w.scalar.Unbraced:
 		return "", false
 	case w.block && w.node.Style&yaml.LiteralStyle != 0 && strings.Contains(value, "\n"):
 		_, end := w.scalar.Parts[part].Extent()
