@@ -15,6 +15,7 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // Checkpoint names the heads of all logs of a deployment at a time. It is signed with Ed25519, as a signed note
@@ -29,16 +30,14 @@ type Checkpoint struct {
 	Heads      []Head    // sorted
 }
 
-const checkpointTitle = "pouncet audit checkpoint v1"
-
 // signerName is the name of the key of a deployment in signed notes.
-func signerName(deployment string) string { return "pouncet/" + deployment }
+func signerName(deployment string) string { return stored.CheckpointOrigin + deployment }
 
 // origin names a log. The number of its first record follows if it is not 1.
 func (h Head) origin(deployment string) string {
-	o := fmt.Sprintf("pouncet/%s/%s/%s", deployment, h.Records, h.Log)
+	o := fmt.Sprintf("%s%s/%s/%s", stored.CheckpointOrigin, deployment, h.Records, h.Log)
 	if h.First != 1 {
-		o += fmt.Sprintf(" from %d", h.First)
+		o += stored.CheckpointFirst + strconv.FormatInt(h.First, 10)
 	}
 	return o
 }
@@ -46,7 +45,7 @@ func (h Head) origin(deployment string) string {
 // Text returns the text that is signed.
 func (c Checkpoint) Text() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s\n%s\n", checkpointTitle, c.Deployment, c.At.UTC().Format(time.RFC3339))
+	fmt.Fprintf(&b, "%s\n%s\n%s\n", stored.CheckpointTitle, c.Deployment, c.At.UTC().Format(time.RFC3339))
 	for _, h := range c.Heads {
 		fmt.Fprintf(&b, "\n%s\n%d\n%s\n", h.origin(c.Deployment), h.Size, h.Root)
 	}
@@ -62,8 +61,8 @@ func (c Checkpoint) FileName() string {
 func ParseCheckpoint(text string) (Checkpoint, error) {
 	blocks := strings.Split(strings.TrimSuffix(text, "\n"), "\n\n")
 	title := strings.Split(blocks[0], "\n")
-	if len(title) != 3 || title[0] != checkpointTitle {
-		return Checkpoint{}, fmt.Errorf("it does not begin with the line %q", checkpointTitle)
+	if len(title) != 3 || title[0] != stored.CheckpointTitle {
+		return Checkpoint{}, fmt.Errorf("it does not begin with the line %q", stored.CheckpointTitle)
 	}
 	at, err := time.Parse(time.RFC3339, title[2])
 	if err != nil {
@@ -88,14 +87,14 @@ func parseHead(deployment, block string) (h Head, err error) {
 	if len(lines) != 3 {
 		return h, fmt.Errorf("a log has %d lines instead of 3", len(lines))
 	}
-	name, from, isLater := strings.Cut(lines[0], " from ")
+	name, from, isLater := strings.Cut(lines[0], stored.CheckpointFirst)
 	h.First = 1
 	if isLater {
 		if h.First, err = strconv.ParseInt(from, 10, 64); err != nil {
 			return h, fmt.Errorf("the first record of log %q is not a number", name)
 		}
 	}
-	path, ok := strings.CutPrefix(name, "pouncet/"+deployment+"/")
+	path, ok := strings.CutPrefix(name, stored.CheckpointOrigin+deployment+"/")
 	kind, log, hasKind := strings.Cut(path, "/")
 	if !ok || !hasKind {
 		return h, fmt.Errorf("the origin %q is not that of a log of deployment %s", name, deployment)

@@ -3,6 +3,7 @@
 package open
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -81,14 +82,15 @@ func missingDatabase(folder string) error {
 	return nil
 }
 
-// exposures returns all reasons for which checkFound would refuse a folder.
+// exposures returns all reasons for which checkFound would refuse a folder. The folder is open, so somebody has named it:
+// the hints do not say how to name it.
 func exposures(folder string) []error {
 	var out []error
 	for _, g := range slices.Concat(guardedFiles(folder), guardedKeys(folder)) {
 		if g.isKey {
 			g.forbidden = 0 // the call of the key reports it
 		}
-		for _, err := range []error{g.checkOwner(folder), g.checkMode(folder)} {
+		for _, err := range []error{g.checkOwner(""), g.checkMode("")} {
 			if err != nil {
 				out = append(out, err)
 			}
@@ -136,7 +138,8 @@ func chownOf(info fs.FileInfo) string {
 	return "chown -R"
 }
 
-// checkOwner refuses a file or folder of another user, and a symbolic link of another user to one.
+// checkOwner refuses a file or folder of another user, and a symbolic link of another user to one. The hint says how to
+// name the folder nevertheless; "" if it is named.
 func (g guarded) checkOwner(folder string) error {
 	for _, stat := range []func(string) (fs.FileInfo, error){os.Lstat, os.Stat} {
 		info, err := stat(g.path)
@@ -144,15 +147,18 @@ func (g guarded) checkOwner(folder string) error {
 			continue // it does not exist, or opening the backend reports the error
 		}
 		if owner, other := otherOwner(info); other {
+			hint := fmt.Sprintf("if it is yours, run sudo %s %d %s", chownOf(info), effectiveUser(), g.path)
+			if folder != "" {
+				hint = fmt.Sprintf("if you trust that user, set "+nameTheFolderHint, folder) + "; " + hint
+			}
 			return backend.Errorf(backend.CodeDenied, "%s belongs to user %d, and this process runs as user %d", g.path,
-				owner, effectiveUser()).WithHint("if you trust that user, set "+nameTheFolderHint+"; if it is yours, run "+
-				"sudo %s %d %s", folder, chownOf(info), effectiveUser(), g.path)
+				owner, effectiveUser()).WithHint("%s", hint)
 		}
 	}
 	return nil
 }
 
-// checkMode refuses permissions of other users.
+// checkMode refuses permissions of other users. The hint is as that of checkOwner.
 func (g guarded) checkMode(folder string) error {
 	info, err := os.Stat(g.path)
 	if err != nil || runtime.GOOS == "windows" { // Windows has no mode bits. Go invents the mode there.
@@ -168,10 +174,10 @@ func (g guarded) checkMode(folder string) error {
 	if g.forbidden == writableByOthers {
 		can = "change"
 	}
-	e := backend.Errorf(backend.CodeDenied, "other users can %s %s: its mode is %04o", can, g.path, perm)
-	if g.isKey {
-		return e.WithHint("restrict it: chmod %o %s", mode, g.path)
+	hint := fmt.Sprintf("restrict it: chmod %o %s", mode, g.path)
+	if folder != "" && !g.isKey {
+		hint += fmt.Sprintf("; or, if you trust these users, set "+nameTheFolderHint, folder)
 	}
-	return e.WithHint("restrict it: chmod %o %s; or, if you trust these users, set "+nameTheFolderHint, mode, g.path,
-		folder)
+	return backend.Errorf(backend.CodeDenied, "other users can %s %s: its mode is %04o", can, g.path, perm).
+		WithHint("%s", hint)
 }

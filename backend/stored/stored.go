@@ -45,6 +45,9 @@ const (
 	// CheckpointKey is the HKDF info of the Ed25519 key that signs checkpoints of the audit log.
 	CheckpointKey = "pouncet audit checkpoint v1"
 
+	// SessionData is the additional data of a sealed session of the dashboard. No session is stored.
+	SessionData = "session of the dashboard, form 2"
+
 	// ValueTag is the HKDF info of the key that tells equal values of a project.
 	ValueTag = "pouncet value tag v1"
 
@@ -108,3 +111,13 @@ const LoginKey = "login "
 
 // EndedKey begins the key of the idempotency record of a session of the dashboard that has ended before its time.
 const EndedKey = "ended "
+
+// Package merkle writes these into the signed text of a checkpoint, which people keep outside Pouncet.
+const (
+	// CheckpointTitle is the first line.
+	CheckpointTitle = "pouncet audit checkpoint v1"
+	// CheckpointOrigin begins the name of the signer and the name of each log.
+	CheckpointOrigin = "pouncet/"
+	// CheckpointFirst is before the number of the first record of a log, in the name of the log.
+	CheckpointFirst = " from "
+)

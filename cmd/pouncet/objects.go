@@ -229,7 +229,11 @@ func (a *app) findAll(
 	if err != nil || len(objects) > 0 {
 		return objects, err
 	}
-	missing := backend.Errorf(backend.CodeNotFound, "%s %s does not exist", o.kind, backend.Quote(nameOrID)).
+	in := ""
+	if q := a.query(o, nameOrID); q.Environment != "" {
+		in = " in environment " + backend.Quote(q.Environment)
+	}
+	missing := backend.Errorf(backend.CodeNotFound, "%s %s does not exist%s", o.kind, backend.Quote(nameOrID), in).
 		WithHint("list the %s: pouncet %s list%s", o.kind.Plural(), o.kind.Command(), a.givenFlags(o))
 	if deleted, err := a.isDeleted(ctx, s, o, nameOrID); err != nil {
 		return nil, err

@@ -57,9 +57,6 @@ func (s *Session) isCurrent(now time.Time) bool {
 // out of memory.
 type Cipher func(ctx context.Context) (cipher.AEAD, error)
 
-// sessionData is authenticated with a sealed session.
-const sessionData = "session of the dashboard, form 2"
-
 // maxCookie is the longest cookie that is opened, in bytes.
 const maxCookie = 4096
 

@@ -28,6 +28,7 @@ import (
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/oidc"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // Root is the path of the dashboard.
@@ -106,7 +107,7 @@ func New(o Options) *Site {
 	}
 	o.Service = hinted{o.Service}
 	s := &Site{Options: o, mux: http.NewServeMux(), sections: map[string]bool{}, throttle: newThrottle(),
-		data: []byte(sessionData)}
+		data: []byte(stored.SessionData)}
 	if o.CheckHost {
 		// On a loopback address another user can take the port when this process has ended. Its sessions end with it.
 		s.data = append(s.data, rand.Text()...)
