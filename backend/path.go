@@ -64,7 +64,7 @@ func JoinPath(a, b string) string {
 	return a + "." + b
 }
 
-// JoinName returns the path to the member with a name of what the path a leads to.
+// JoinName returns the path of the member name in the object at path a.
 func JoinName(a, name string) string {
 	switch {
 	case name == "" || strings.ContainsAny(name, ".[]'\""):

@@ -99,7 +99,7 @@ func (n *accessNames) principal(to string) (string, error) {
 		}
 		for _, t := range tokens {
 			if t.Untrusted != nil {
-				return "", t.Untrusted // its id may be that of another token
+				return "", t.Untrusted // another token may have its id
 			}
 			n.tokens[t.ID] = t.Name
 		}

@@ -164,7 +164,7 @@ type run struct {
 	unchecked string
 	// comparing says that the caller may only try the change that is being made: see compareOnly.
 	comparing bool
-	// deploying says that the changes are those of a draft that the caller may deploy.
+	// deploying says that the changes come from a draft that the caller may deploy.
 	deploying bool
 	// guarded holds the secrets with a staged value that is for a restricted secret: see draft_values.go.
 	guarded map[string]*guardedSecret
@@ -176,7 +176,7 @@ type run struct {
 	knows *known
 	// unbound are the grants of the bindings that this set has deleted: what they were for is still known.
 	unbound []backend.Grant
-	// projectID is that of the last project that the change that is being made has used.
+	// projectID is the id of the last project that the present change has used.
 	projectID string
 }
 

@@ -136,7 +136,7 @@ func (r *run) newValue(c backend.Change, e *entry, in secretType) (*newVersion, 
 		}
 	}
 	if !given && r.compareOnly() {
-		r.unchecked = "type" // whether a value fits a type can tell all of it, one pattern after the other
+		r.unchecked = "type" // many types, one pattern each, would reveal the whole value
 		return &newVersion{in: in}, nil
 	}
 	if !given {

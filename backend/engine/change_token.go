@@ -34,7 +34,7 @@ func (r *run) changeToken(c backend.Change, id string) (backend.Outcome, error) 
 		}
 	}
 	if present.Untrusted != nil && c.ID == "" {
-		return backend.Outcome{}, present.Untrusted // its name may be that of another token
+		return backend.Outcome{}, present.Untrusted // another token may have its name
 	}
 	exists := present.ID != ""
 	if exists {

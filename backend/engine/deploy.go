@@ -153,7 +153,7 @@ func (d *deployment) stale() error {
 			"\"pouncet draft drop %s NAME\"", name, name).At("draft")
 }
 
-// outcome puts the outcomes of the changes into that of the deployment.
+// outcome puts the outcomes of the changes into the outcome of the deployment.
 func (d *deployment) outcome(outcomes []backend.Outcome) backend.Outcome {
 	out := backend.Outcome{Action: backend.ActionDeploy, Object: d.draft, ProjectID: d.in.row.ID}
 	out.Parts = make([]backend.Part, len(d.shown))

@@ -54,8 +54,8 @@ func lookUpPresent(
 	return out, out.checkMissing(ctx, tx, parts)
 }
 
-// lookups returns one lookup for each kind, environment and scope of the entries that a draft changes. A single one
-// would also read the entries with the name of one change in the place of another, and their values.
+// lookups returns one lookup for each kind, environment and scope of the entries that a draft changes. One lookup for
+// all would also match the name of one change in the environment of another, and read that value.
 func lookups(in *project, parts []draftPart) []store.Lookup {
 	of := map[place]int{}
 	var all []store.Lookup
@@ -80,8 +80,8 @@ func lookups(in *project, parts []draftPart) []store.Lookup {
 	return all
 }
 
-// checkMissing refuses a change of an object that is not in its place any more because its row was changed outside
-// Pouncet. Otherwise the change would only be stale.
+// checkMissing refuses a change if somebody altered the row of its object outside Pouncet, so that the object is not
+// found at its place. Without this check, Pouncet would only call the change stale.
 func (p present) checkMissing(ctx context.Context, tx store.Tx, parts []draftPart) error {
 	for _, d := range parts {
 		if _, exists := p[d.place()]; exists || d.Creates || d.Drafted || !isEntry(d.Change.Kind) {
@@ -98,7 +98,7 @@ func (p present) checkMissing(ctx context.Context, tx store.Tx, parts []draftPar
 	return nil
 }
 
-// edition counts the changes of what the owner of a row decides.
+// edition counts the changes that people make, without those that Pouncet makes on its own.
 func edition(o store.Object) (int64, error) {
 	a, err := decodeAttributes(o)
 	return o.Revision - a.Quiet, err
@@ -180,7 +180,7 @@ func (d draftPart) object(in *project, draft string, now present) (backend.Objec
 	return out, nil
 }
 
-// notShown are the attributes of a change that say nothing of what it changes, or that have their own field.
+// notShown are the attributes of a change that say nothing about the change, or that have their own field.
 var notShown = []string{"environment", "scope", "purge", "note"}
 
 func (d draftPart) targetObject(row store.Object, in *project) (backend.Object, error) {

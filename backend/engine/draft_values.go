@@ -21,7 +21,7 @@ import (
 type step struct {
 	id         string     // of the object that the change may create
 	part       *draftPart // the row of the draft that the change is from, or is merged with
-	sealed     bool       // its value is that of the row
+	sealed     bool       // its value is the value of the row
 	kept       bool       // it is as the draft has it, so the call does not decide about it
 	uncompared bool       // its value is not compared with the present one: see stage.go
 	checked    valueCheck // what its value was checked against

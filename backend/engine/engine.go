@@ -77,8 +77,8 @@ type Options struct {
 	// KMSKey is the URI of the KMS key for the environments that do not name their
 	// own.
 	KMSKey string
-	// Trust may refuse a KMS key that a change names, also in a dry run. It has no
-	// effect. Nil accepts every key.
+	// Trust may refuse a KMS key that a change names. It has no side effects: the engine calls it in dry runs too. Nil
+	// accepts every key.
 	Trust func(uri string) error
 	// CheckKey reports in a dry run why a KMS key could not wrap a key. Nil checks nothing.
 	CheckKey func(uri string) error
@@ -89,7 +89,7 @@ type Options struct {
 	MaxDifferences int
 	// Client is the program that writes versions, if their context does not say it: see backend.Origin.
 	Client string
-	// Record makes the audit records of what changes. Nil records nothing.
+	// Record makes the audit records of changes. Nil records nothing.
 	Record Recorder
 	// Resolved says when secrets were last resolved. Nil knows nothing.
 	Resolved Resolved

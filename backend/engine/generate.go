@@ -17,8 +17,9 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// How the backend makes a value. A plain text is random. Of a JSON document, those fields are made that the schema of
-// the type marks with x-generate (see generators.go), and the others are those of the given or of the current value.
+// How the backend makes a value. A plain text is random. In a JSON value, the backend generates the fields that the
+// schema marks with x-generate (see generators.go). The other fields come from the given value, or else from the
+// current one.
 
 const lettersAndDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
@@ -136,8 +137,8 @@ func (r *run) generateJSON(c backend.Change, e *entry, in secretType, fields []g
 
 // generateInto returns the value whose marked fields are filled. It is undecided if the set only compares.
 //
-// A principal that may not have the current value cannot keep its other fields: whether they fit a schema together with
-// generated ones tells of them, and with a schema that was written for that, it tells all.
+// A principal that may not have the current value cannot keep its other fields. The check against the schema would
+// reveal something about these fields, and a schema that was made for the purpose could reveal all of them.
 func (r *run) generateInto(
 	c backend.Change, e *entry, in secretType, fields []generatedField,
 ) (value []byte, undecided bool, err error) {

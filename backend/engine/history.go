@@ -182,7 +182,7 @@ func decodeVersionAttributes(v store.Version) (a versionAttributes, err error) {
 	return a, nil
 }
 
-// version reads one version of a secret, which a change names as a Ref does.
+// version reads the version of a secret that a change names, in the form of Ref.Version.
 func (r *run) version(secret store.Object, name string) (store.Version, error) {
 	n, err := numberOf(name, secret)
 	if err != nil {
@@ -268,7 +268,8 @@ func (r *run) checkTags(c backend.Change, e *entry) error {
 }
 
 // earlierValue returns the value of an earlier version, which a change writes again. A value that was checked against
-// the present schema needs no check. Otherwise the principal must know it, because the answer of a check tells of it.
+// the present schema needs no check. Otherwise only a principal that knows the value can write it again, because the
+// check would reveal something about it.
 func (r *run) earlierValue(c backend.Change, e *entry, in secretType) (value []byte, bits int, err error) {
 	if !e.exists {
 		return nil, 0, backend.Errorf(backend.CodeInvalid, "secret %q does not exist, so it has no earlier version",

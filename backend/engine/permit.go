@@ -13,8 +13,8 @@ import (
 
 // Where the rights of the caller are decided.
 //
-// What a principal may not see does not exist for it: the answers are those of a missing object, byte for byte. So the
-// right to see is decided where a row is looked up, before anything depends on the row. The right to a change is
+// What a principal may not see does not exist for it: the answers are the same as for a missing object, byte for byte.
+// So the right to see is decided where a row is looked up, before anything depends on the row. The right to a change is
 // decided by the place before it is known whether an object has that place, so that a refusal does not tell it.
 //
 // The rules themselves (uniqueness, dependents, links that follow a rename) read all rows, for any caller.

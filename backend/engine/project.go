@@ -51,7 +51,7 @@ func (p *project) place(environment, scope, name string) backend.Place {
 		Protected: p.protected[environment]}
 }
 
-// secretsChanged makes the next use of what is known about the secrets read it again.
+// secretsChanged drops what is known about the secrets, so that its next use reads the database.
 func (p *project) secretsChanged() { p.secrets, p.setAside, p.setAsideKnown = -1, nil, false }
 
 // loadProject reads a project by name or id. ErrNotFound lists the existing projects.

@@ -85,7 +85,7 @@ func isRestorable(o store.Object) (attributes, bool) {
 // deleteEntry deletes a secret or scoped value that has no dependents.
 func (r *run) deleteEntry(e *entry, c backend.Change) (backend.Outcome, error) {
 	if e.row.Untrusted != nil && c.ID == "" {
-		// Its name may be that of another entry.
+		// Another entry may have its name.
 		return backend.Outcome{}, backend.AsError(e.row.Untrusted).
 			WithHint("restore the database from a backup, or delete the entry by its id: pouncet %s delete %s",
 				e.row.Kind.Command(), e.row.ID)

@@ -16,7 +16,7 @@ import (
 // asksResolved reports whether a query needs these notes.
 func asksResolved(q backend.Query) bool { return q.LastResolved || !q.UnusedSince.IsZero() }
 
-// checkResolved refuses a query for the notes of what has none.
+// checkResolved refuses a query for the notes of kinds that have no notes.
 func checkResolved(q backend.Query, now time.Time) error {
 	at := "last_resolved"
 	if !q.UnusedSince.IsZero() {

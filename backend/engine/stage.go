@@ -51,7 +51,7 @@ type proposal struct {
 	id     string         // of the object that it may create
 	part   *draftPart     // the present row; nil for a new one
 	merged bool           // the change of the row was merged with a new one
-	valued bool           // the value of the row was replaced by that of a new change
+	valued bool           // a new change has replaced the value of the row
 	given  []int          // the changes of the set that are in it
 }
 

@@ -233,8 +233,8 @@ func (d nameDoctor) addEntry(r *nameReport) {
 	}
 	r.add("exists", checkOK, found, "")
 	if o.Environment != d.ref.Environment || o.Scope != d.ref.Scope {
-		r.add("inherited", checkNote, "no entry is nearer: "+placeText(d.ref.Environment, d.ref.Scope)+" has none of its own",
-			"")
+		r.add("inherited", checkNote, "no entry is nearer: "+placeText(d.ref.Environment, d.ref.Scope)+
+			" has no entry with this name", "")
 	}
 	d.addTimes(r, *o)
 }

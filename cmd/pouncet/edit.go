@@ -36,7 +36,7 @@ func (a *app) editCommand(o objectCommand) *cobra.Command {
 			"edit it again. If somebody else has written a new value in the meantime, you can compare both, and edit "+
 			"yours again.") + "\n\n" +
 			wrap("The value is in a file while you edit it: in a folder that only you can read, in memory if the system has "+
-				"such a folder, and removed at the end. Some editors keep copies of what they edit: for vim, set "+
+				"such a folder, and removed at the end. Some editors keep copies of the files that they edit: for vim, set "+
 				"EDITOR='vim -nu NONE'. Opening the value is a reveal: it needs the role admin, the audit log records it, and a "+
 				"restricted secret is refused."),
 		Example: "  pouncet secret edit db --env dev\n  EDITOR=nano pouncet secret edit db --env dev --note 'new host'",

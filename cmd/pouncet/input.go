@@ -41,7 +41,7 @@ func (v *valueFlags) add(c *cobra.Command) {
 	f.StringVar(&v.alphabet, "alphabet", "", "`characters` of a generated value (default letters and digits)")
 }
 
-// sources returns how many inputs the flags name. The backend may generate fields of what one of them has.
+// sources returns how many inputs the flags name. The backend may generate some fields of the value from an input.
 func (v *valueFlags) sources() int {
 	n := 0
 	for _, given := range []bool{v.stdin, v.file != ""} {

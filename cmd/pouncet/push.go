@@ -218,7 +218,8 @@ func (s stagedCreations) completeItems(items []projectfiles.Item) {
 	}
 }
 
-// completeChanges makes the creation of what the draft creates already a change of it, so that a push can be repeated.
+// completeChanges makes a change out of the creation of an object that the draft creates already, so that a push can be
+// repeated.
 func (s stagedCreations) completeChanges(changes []backend.Change) {
 	for n, c := range changes {
 		key := projectfiles.Key{Kind: c.Kind, Environment: c.Environment, Scope: c.Scope, Name: c.Name}

@@ -18,7 +18,7 @@ const (
 	lockStep = 10 * time.Millisecond
 )
 
-// lock lets one process at a time change a file of settings. The caller calls release.
+// lock keeps other processes from changing the settings in a file. The caller calls release.
 func lock(path string) (release func(), err error) {
 	path += ".lock"
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -42,5 +42,5 @@ func lock(path string) (release func(), err error) {
 }
 
 func lockError(err error) error {
-	return backend.Errorf(backend.CodeUnavailable, "writing the profiles: %w", err)
+	return backend.Errorf(backend.CodeUnavailable, "writing the settings: %w", err)
 }

@@ -6,7 +6,7 @@ require (
 	github.com/Masterminds/sprig/v3 v3.3.0
 	github.com/compose-spec/compose-go/v2 v2.16.2
 	github.com/hashicorp/hcl/v2 v2.25.0
-	github.com/magiconair/properties v1.18.12
+	github.com/magiconair/properties v1.18.13
 	github.com/pelletier/go-toml/v2 v2.4.3
 	github.com/pouncet/terraform-provider-pouncet v0.0.0
 	github.com/tailscale/hujson v0.0.0-20260727124030-b80ff77dac4f

@@ -39,9 +39,9 @@ var (
 	openExpansion = pattern.Once(`\$\([^)]*$|\$\{[^}]*$`)
 )
 
-// readStatements returns the statements of a text, as Docker Compose reads them. Unless composeOnly is set, it
-// rejects a text in which another reader sees a value end elsewhere: for that reader, the text after it could mean
-// anything.
+// readStatements returns the statements of a text, as Docker Compose reads them. Unless composeOnly is set, it rejects
+// a text if another reader ends a value at another position, because that reader could take the rest for other
+// variables.
 func readStatements(text []byte, composeOnly bool) ([]statement, error) {
 	var out []statement
 	at := 0
