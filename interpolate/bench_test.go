@@ -70,8 +70,9 @@ var passThrough = map[string]string{
 		"(this)\"},",
 }
 
-// BenchmarkPassThrough renders 64 MiB without references. It fails if a file passes at less than 1 GB in a second on one
-// processor. It counts the time on processors: the clock on the wall also measures the other programs of the machine.
+// BenchmarkPassThrough renders 64 MiB without references. It fails if a file passes at less than 1 GB in a second on
+// one processor. It counts the time on processors: the clock on the wall also measures the other programs of the
+// machine.
 func BenchmarkPassThrough(b *testing.B) {
 	for name, part := range passThrough {
 		b.Run(strings.ReplaceAll(name, " ", "-"), func(b *testing.B) {

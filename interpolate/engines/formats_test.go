@@ -221,8 +221,8 @@ func restsWithoutQuotes(engine string) []string {
 	return []string{"F"}
 }
 
-// TestEveryFormatKeepsEveryValue checks values at positions of every format, with an expression of an engine in the same
-// file: what the engine yields, read by a parser of the format, has exactly the value. Otherwise the reference is
+// TestEveryFormatKeepsEveryValue checks values at positions of every format, with an expression of an engine in the
+// same file: what the engine yields, read by a parser of the format, has exactly the value. Otherwise the reference is
 // refused.
 func TestEveryFormatKeepsEveryValue(t *testing.T) {
 	none := engine{name: "none", evaluate: func(_ *testing.T, texts []string) []string { return texts }}
