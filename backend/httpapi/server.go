@@ -127,7 +127,7 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	s := &server{service: o.Places.Service(service), authenticate: o.Places.authenticate(authenticate), options: o,
 		slots: make(chan struct{}, o.MaxRequests), logins: make(chan struct{}, o.MaxRequests),
 		exchanges: make(chan struct{}, maxExchanges),
-		unread: make(chan struct{}, unreadRequests), callers: newCallers(o.MaxCaller),
+		unread:    make(chan struct{}, unreadRequests), callers: newCallers(o.MaxCaller),
 		rates: rateLimiter{limit: o.RateLimit}, loginRates: rateLimiter{limit: loginRate}}
 	mux := http.NewServeMux()
 	for _, r := range routes(s) {
