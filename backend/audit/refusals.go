@@ -37,11 +37,11 @@ func refused(err error) bool {
 // rights of the caller.
 //
 // A request without a valid token is only counted, and so is a login with a genuine identity token that no trust lets
-// in: an issuer gives tokens of many subjects to anyone. Keep writes one record a minute for each address, which counts an
-// IPv6 network (/64) as one address. The first 20 refusals of a principal in a minute have a record each, and Keep
-// writes one for the others. Principals with one budget, such as the subjects of a trust, count as one. Beyond 100
-// addresses or principals in a minute, Keep writes one record for the others together. So callers without a token cause
-// at most 101 records a minute.
+// in: an issuer gives tokens of many subjects to anyone. Keep writes one record a minute for each address, which
+// counts an IPv6 network (/64) as one address. The first 20 refusals of a principal in a minute have a record each,
+// and Keep writes one for the others. Principals with one budget, such as the subjects of a trust, count as one.
+// Beyond 100 addresses or principals in a minute, Keep writes one record for the others together. So callers without a
+// token cause at most 101 records a minute.
 func (l *Log) Refused(ctx context.Context, verb backend.Verb, err error) {
 	if refused(err) {
 		l.recordFailure(ctx, string(verb), err, func() *parts { return &parts{} })

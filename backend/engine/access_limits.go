@@ -13,8 +13,8 @@ import (
 // The limits of bindings and tokens hold for the whole backend. Who may bind at some places only has a part of them,
 // because nobody could bind any more if it used up all.
 
-// checkNewBinding refuses a binding if another one gives the same, or if the part of the limit of the caller is used up.
-// Another one of the same owner may give the same until its own deletion.
+// checkNewBinding refuses a binding if another one gives the same, or if the part of the limit of the caller is used
+// up. Another one of the same owner may give the same until its own deletion.
 func (r *run) checkNewBinding(g backend.Grant, bindings []store.Object, owner string) error {
 	inProject := 0
 	for _, row := range bindings {

@@ -10,8 +10,9 @@
 // # What callers can cause
 //
 // Only issuers that a trust names are asked, each at most every 30 seconds, with limits of time and size, and without
-// redirects. A signature is verified with the one key that its token names. Refusals have one text; the reason is in the
-// log of the server. Only an accepted token is stored: a hash of it, for a day, so that no server accepts it again.
+// redirects. A signature is verified with the one key that its token names. Refusals have one text; the reason is in
+// the log of the server. Only an accepted token is stored: a hash of it, for a day, so that no server accepts it
+// again.
 package oidc
 
 import (

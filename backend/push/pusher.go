@@ -26,10 +26,11 @@ type Pusher struct {
 	log      Log
 	target   Target
 	interval time.Duration
-	// Copy is a file with the last checkpoint that was sent, for a target that does not return it; "" for no copy. It is set
-	// before Keep or Push.
+	// Copy is a file with the last checkpoint that was sent, for a target that does not return it; "" for no copy. It is
+	// set before Keep or Push.
 	Copy string
-	// Warn gets a text if the first checkpoint is compared with no earlier one. Nil drops it. It is set before Keep or Push.
+	// Warn gets a text if the first checkpoint is compared with no earlier one. Nil drops it. It is set before Keep or
+	// Push.
 	Warn    func(text string)
 	started bool // the last checkpoint of the target was compared
 	problem atomic.Pointer[backend.Error]

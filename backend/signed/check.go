@@ -251,8 +251,8 @@ func (c *checker) checkState(
 	}
 }
 
-// tokensFit compares the tokens with the sum of their state. Up to maxReturned tokens that are too many were deleted and
-// put back, and each is reported itself.
+// tokensFit compares the tokens with the sum of their state. Up to maxReturned tokens that are too many were deleted
+// and put back, and each is reported itself.
 func (c *checker) tokensFit(want sum) bool {
 	sums := c.signers.tokenSums(c.tokens)
 	if sums.fit(want) {

@@ -40,8 +40,9 @@ func (s *signers) tokenSummands(tokens []store.Token) summands {
 	return out
 }
 
-// returned returns the ids of the rows that were deleted and put back: the few rows without which the others fit. It is
-// empty if the rows fit, or if more than maxReturned rows are too many. A sum cannot be forged, so the answer is certain.
+// returned returns the ids of the rows that were deleted and put back: the few rows without which the others fit. It
+// is empty if the rows fit, or if more than maxReturned rows are too many. A sum cannot be forged, so the answer is
+// certain.
 func (s summands) returned(all rowSums, want sum) []string {
 	if all.fit(want) {
 		return nil
