@@ -158,7 +158,8 @@ func (t Trust) checkClaims() *Error {
 	}
 	if !limited && !t.AnySubject {
 		return Errorf(CodeInvalid, "the trust has no condition: everyone to whom %s gives a token for this audience could "+
-			"log in", Quote(t.Issuer)).WithHint("add a condition on a claim such as sub or repository (--claim), or set any_subject (--any-subject)")
+			"log in", Quote(t.Issuer)).
+			WithHint("add a condition on a claim such as sub or repository (--claim), or set any_subject (--any-subject)")
 	}
 	return nil
 }
@@ -190,7 +191,8 @@ func CheckIssuer(issuer string) *Error {
 	return nil
 }
 
-// CheckNamedSubject refuses a text that no subject of a trust has, and a pattern: a binding or a group names one subject.
+// CheckNamedSubject refuses a text that no subject of a trust has, and a pattern: a binding or a group names one
+// subject.
 func CheckNamedSubject(subject string) *Error {
 	if strings.Contains(subject, "*") {
 		return Errorf(CodeInvalid, "the subject %s has a *, but a binding names one subject and takes no pattern",

@@ -64,6 +64,11 @@ var trustCases = []accessCase{
 		f.refused(backend.ErrNotFound, boundTo("b", "trust:/x"))
 		f.refused(backend.ErrInvalid, boundTo("b", "trust:github/"))
 		f.refused(backend.ErrInvalid, boundTo("b", "trust:github/a\nb"))
+		for _, pattern := range []string{"trust:github/*", "trust:github/repo:acme/*"} {
+			f.mentions(f.refused(backend.ErrInvalid, boundTo("b", pattern)), "names one subject and takes no pattern")
+			f.refused(backend.ErrInvalid, backend.Change{Op: backend.OpSet, Kind: backend.KindGroup, Name: "g",
+				Members: []string{pattern}})
+		}
 		f.refused(backend.ErrTooLarge, boundTo("b", "trust:github/"+strings.Repeat("x", backend.MaxSubjectBytes+1)))
 		f.must(backend.Change{Op: backend.OpDelete, Kind: backend.KindTrust, Name: "github"})
 		equal(f.fixture, "bindings of the deleted trust", namesOf(f.fixture, backend.Query{Kind: backend.KindBinding}), "")
