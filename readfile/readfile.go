@@ -11,8 +11,8 @@ import (
 	"os"
 )
 
-// Regular reads a regular file, or one that a link leads to. It refuses others without opening them: opening a pipe waits
-// for a writer.
+// Regular reads a regular file, or one that a link leads to. It refuses others without opening them: opening a pipe
+// waits for a writer.
 func Regular(name string, most int64) ([]byte, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -30,8 +30,8 @@ func Regular(name string, most int64) ([]byte, error) {
 // mostOfDevice is how many bytes of a device are read: what a person types, and not all zeros of /dev/zero.
 const mostOfDevice = 1 << 20
 
-// Input reads a file, which can also be a pipe, as in the shell's <(command), or a device, such as /dev/null. It can wait
-// for a writer, so a command must be able to stop meanwhile.
+// Input reads a file, which can also be a pipe, as in the shell's <(command), or a device, such as /dev/null. It can
+// wait for a writer, so a command must be able to stop meanwhile.
 func Input(name string, most int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {

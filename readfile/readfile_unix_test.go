@@ -19,7 +19,8 @@ func TestWhatNeverEnds(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := readfile.Regular(pipe, 9); err == nil || !strings.HasSuffix(err.Error(), "pipe is a pipe, and not a regular file") {
+	_, err := readfile.Regular(pipe, 9)
+	if err == nil || !strings.HasSuffix(err.Error(), "pipe is a pipe, and not a regular file") {
 		t.Errorf("a pipe: %v", err)
 	}
 	if _, err := readfile.Regular("/dev/zero", 9); err == nil || !strings.Contains(err.Error(), "is a device") {
@@ -28,7 +29,8 @@ func TestWhatNeverEnds(t *testing.T) {
 	if _, err := readfile.Input("/dev/zero", 9); err == nil || !strings.Contains(err.Error(), "more than 9 bytes") {
 		t.Errorf("a device: %v", err)
 	}
-	if _, err := readfile.Input("/dev/zero", 1<<40); err == nil || !strings.Contains(err.Error(), "more than 1048576 bytes") {
+	_, err = readfile.Input("/dev/zero", 1<<40)
+	if err == nil || !strings.Contains(err.Error(), "more than 1048576 bytes") {
 		t.Errorf("a device: %v", err)
 	}
 	if text, err := readfile.Input("/dev/null", 9); err != nil || len(text) != 0 {

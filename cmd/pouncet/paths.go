@@ -57,7 +57,9 @@ func (a *app) listFiles(c *cobra.Command, r review.Reader, args []string) (revie
 
 // readInput reads all of standard input.
 func (a *app) readInput(c *cobra.Command) ([]byte, error) {
-	data, err := interruptible(c.Context(), func() ([]byte, error) { return io.ReadAll(io.LimitReader(a.in, interpolate.MaxFileBytes+1)) })
+	data, err := interruptible(c.Context(), func() ([]byte, error) {
+		return io.ReadAll(io.LimitReader(a.in, interpolate.MaxFileBytes+1))
+	})
 	if err != nil {
 		return nil, backend.Errorf(backend.CodeInvalid, "reading standard input: %w", err)
 	}
