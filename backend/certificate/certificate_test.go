@@ -221,7 +221,7 @@ func TestTheTimeOfACertificateIsAProblem(t *testing.T) {
 		after time.Duration
 		want  string
 	}{
-		{0, ""}, {20 * time.Hour, ""}, {23 * time.Hour, "expires on"}, {25 * time.Hour, "has expired on"},
+		{0, ""}, {20 * time.Hour, ""}, {23 * time.Hour, "expires on"}, {25 * time.Hour, "expired on"},
 		{-2 * time.Hour, "is not valid before"},
 	} {
 		s.now = func() time.Time { return start.Add(c.after) }

@@ -170,7 +170,7 @@ func (s *Server) Problems() []error {
 			leaf.NotBefore.UTC().Format(time.RFC3339)).WithHint("check the clock of this machine")
 		return append(problems, late)
 	case left < 0:
-		late = backend.Errorf(backend.CodeInvalid, "the certificate %s has expired on %s", s.files.Cert,
+		late = backend.Errorf(backend.CodeInvalid, "the certificate %s expired on %s", s.files.Cert,
 			leaf.NotAfter.UTC().Format(time.RFC3339))
 	case left < leaf.NotAfter.Sub(leaf.NotBefore)/10:
 		late = backend.Errorf(backend.CodeInvalid, "the certificate %s expires on %s", s.files.Cert,

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -374,7 +375,10 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	}
 	e := backend.Errorf(backend.CodeUnavailable, "the server %s cannot be reached: %w", c.to.shown, err)
 	var untrusted *tls.CertificateVerificationError
+	var invalid x509.CertificateInvalidError
 	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return e.WithHint("renew the certificate of the server, or correct the clock of this machine")
 	case errors.As(err, &untrusted):
 		return e.WithHint("name the certificate authority of the server with POUNCET_CACERT")
 	case isRefusedHandshake(err) && c.options.ClientCertFile == "":

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/certificate"
@@ -97,6 +98,27 @@ func TestTheServerSpeaksTLS13AndHTTP2(t *testing.T) {
 	if err := query(httpapi.ClientOptions{Endpoint: url}); err == nil ||
 		!strings.Contains(backend.AsError(err).Hint, "POUNCET_CACERT") {
 		t.Errorf("without the authority: %v", err)
+	}
+}
+
+// The authority of an expired certificate is known, so the hint is another one.
+func TestAnExpiredCertificateOfTheServer(t *testing.T) {
+	authority, err := certificatetest.NewAuthority(t.TempDir(), "ca")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key, err := authority.Issue("one", time.Now().Add(-48*time.Hour), time.Now().Add(-24*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := certificate.NewServer(certificate.Files{Cert: cert, Key: key}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := serveOn(t, httpapi.ListenOptions{Address: "127.0.0.1:0", TLS: s.Config()})
+	err = query(httpapi.ClientOptions{Endpoint: url, CACertFile: authority.File})
+	if err == nil || backend.AsError(err).Hint != "renew the certificate of the server, or correct the clock of this machine" {
+		t.Errorf("%v", err)
 	}
 }
 
