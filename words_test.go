@@ -157,6 +157,37 @@ func TestAvoidedNames(t *testing.T) {
 	})
 }
 
+// ownMeanings lists the terms of docs/style.md that no further type may have as its name, with the files that have it.
+var ownMeanings = map[string][]string{
+	"place": {"backend/rights.go", "backend/store/places.go", "backend/engine/draft_list.go",
+		"provider/planning/claims.go", "resources/private.go", "web/site/place.go"},
+	"kind": {"backend/model.go", "backend/report/report.go", "backend/trace/span.go"},
+	"plan": {"provider/planning/plan.go", "review/plan.go"}, // of Terraform
+}
+
+// TestTermsKeepTheirMeaning keeps further types from getting the name of a term that has one meaning.
+func TestTermsKeepTheirMeaning(t *testing.T) {
+	forEachText(t, func(path string) {
+		if filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if spec, ok := n.(*ast.TypeSpec); ok {
+				files, isTerm := ownMeanings[strings.ToLower(spec.Name.Name)]
+				if isTerm && !slices.Contains(files, path) {
+					t.Errorf("%s: the type %s has the name of a term with another meaning: see docs/style.md", path,
+						spec.Name.Name)
+				}
+			}
+			return true
+		})
+	})
+}
+
 // declared returns the name of a function or a type that a node declares.
 func declared(n ast.Node) *ast.Ident {
 	switch n := n.(type) {

@@ -161,7 +161,7 @@ func errUntrustedRows(where string, n int) error {
 
 // run moves the rows.
 func (m *move) run(ctx context.Context) (Moved, error) {
-	out := Moved{Deployment: m.from.Deployment(), KMSKey: m.kmsKey, From: m.from.Place(), To: m.to.Place()}
+	out := Moved{Deployment: m.from.Deployment(), KMSKey: m.kmsKey, From: m.from.Location(), To: m.to.Location()}
 	if m.KMSKey != "" {
 		out.KMSKey = m.KMSKey
 	}
@@ -196,7 +196,7 @@ func (m *move) checkTarget(ctx context.Context) (transfer.Progress, error) {
 	}
 	if m.to.Deployment() != m.from.Deployment() || progress == transfer.Active && !m.resuming {
 		return progress, backend.Errorf(backend.CodeExists, "%s already holds a backend, with the deployment id %s",
-			m.to.Place(), m.to.Deployment()).WithHint("move to an empty place")
+			m.to.Location(), m.to.Deployment()).WithHint("move to an empty place")
 	}
 	return progress, nil
 }
@@ -233,7 +233,7 @@ func (m *move) finish(ctx context.Context) error {
 	}
 	i := slices.IndexFunc(keys, func(w envelope.WrappedKey) bool { return w.ID == m.key.ID })
 	if i < 0 {
-		return backend.Errorf(backend.CodeCorrupt, "%s lacks the deployment key", m.to.Place())
+		return backend.Errorf(backend.CodeCorrupt, "%s lacks the deployment key", m.to.Location())
 	}
 	rows := signed.New(m.to, m.keys, keys[i])
 	found, err := rows.Verify(ctx)
@@ -245,9 +245,9 @@ func (m *move) finish(ctx context.Context) error {
 		return err
 	}
 	if n := len(found) + len(faults); n > 0 {
-		return errUntrustedRows(m.to.Place(), n)
+		return errUntrustedRows(m.to.Location(), n)
 	}
-	return audit.Moved(withLocalUser(ctx), m.to, nil, m.from.Place(), m.to.Place())
+	return audit.Moved(withLocalUser(ctx), m.to, nil, m.from.Location(), m.to.Location())
 }
 
 // UndoMove makes the source of a move that is not complete usable again, and empties the target. A nil target means
@@ -259,7 +259,7 @@ func UndoMove(ctx context.Context, from transfer.Source, to transfer.Target) err
 			return err
 		}
 		if progress == transfer.Active {
-			return backend.Errorf(backend.CodeConflict, "the move to %s is complete", to.Place()).
+			return backend.Errorf(backend.CodeConflict, "the move to %s is complete", to.Location()).
 				WithHint("repeat the command without --undo, which marks the source; to go back, move it from there")
 		}
 		if err := to.Discard(ctx); err != nil {

@@ -30,7 +30,7 @@ func MoveToFolder(
 	case err != nil:
 		return out, err
 	case len(found) != 1 || found[0].KMSKey != o.KMSKey:
-		return out, backend.Errorf(backend.CodeInvalid, "the deployment key of %s is not wrapped by KMS key %s", from.Place(),
+		return out, backend.Errorf(backend.CodeInvalid, "the deployment key of %s is not wrapped by KMS key %s", from.Location(),
 			o.KMSKey).WithHint("name the key of its servers with --kms-key")
 	}
 	s := settings{KMSKey: o.KMSKey, Deployment: &deployment{from.Deployment(), found[0].ID, o.KMSKey}}
@@ -57,7 +57,7 @@ func MoveToFolder(
 func (m *move) verifySource(ctx context.Context) error {
 	found, err := signed.New(m.from, m.keys, m.key).Verify(ctx)
 	if err == nil && len(found) > 0 {
-		err = errUntrustedRows(m.from.Place(), len(found))
+		err = errUntrustedRows(m.from.Location(), len(found))
 	}
 	return err
 }

@@ -139,7 +139,7 @@ func sameValueFindings(
 			f.OthersTotal = len(group) - 1
 			for _, other := range group {
 				if other.ID != o.ID && len(f.Others) < mostOthers {
-					f.Others = append(f.Others, Place{other.Name, other.Environment, other.Scope, other.ID})
+					f.Others = append(f.Others, Secret{other.Name, other.Environment, other.Scope, other.ID})
 				}
 			}
 			out = append(out, f)

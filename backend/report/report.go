@@ -65,15 +65,15 @@ type Finding struct {
 	// At is when the secret expires, or since when its rotation is due.
 	At time.Time `json:"at,omitzero"`
 	// Others are the first secrets with the same value, and OthersTotal is how many have it.
-	Others      []Place `json:"others,omitempty"`
-	OthersTotal int     `json:"others_total,omitempty"`
+	Others      []Secret `json:"others,omitempty"`
+	OthersTotal int      `json:"others_total,omitempty"`
 	// LastResolvedAt and LastResolvedBy are as in backend.Object.
 	LastResolvedAt time.Time `json:"last_resolved_at,omitzero"`
 	LastResolvedBy string    `json:"last_resolved_by,omitempty"`
 }
 
-// Place names a secret.
-type Place struct {
+// Secret names a secret.
+type Secret struct {
 	Name        string `json:"name"`
 	Environment string `json:"environment"`
 	Scope       string `json:"scope"`

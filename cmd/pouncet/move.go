@@ -152,9 +152,9 @@ func (a *app) undoMove(ctx context.Context, f moveFlags) error {
 		return err
 	}
 	if a.json {
-		a.printJSON(map[string]string{"from": source.Place()})
+		a.printJSON(map[string]string{"from": source.Location()})
 	} else {
-		a.println("The backend in " + source.Place() + " can be used again.")
+		a.println("The backend in " + source.Location() + " can be used again.")
 	}
 	return nil
 }

@@ -219,7 +219,7 @@ func objectValues(o store.Object) []any {
 
 // InsertObject implements store.Tx. The end of the transaction checks the place.
 func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
-	t.place(o)
+	t.remember(o)
 	t.ahead.forget(o.ID, store.PlaceOf(o))
 	return t.keepAhead(ctx, later{text: `WITH named AS (INSERT INTO object_id (id, project) VALUES ($1, $2))
 		INSERT INTO object (id, project, kind, environment, scope, name, type, link, version, revision, attributes, mac,
@@ -230,7 +230,7 @@ func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
 
 // UpdateObject implements store.Tx. The end of the transaction checks the place.
 func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
-	t.place(o)
+	t.remember(o)
 	t.ahead.forget(o.ID, store.PlaceOf(o))
 	return t.keepAhead(ctx, later{text: `WITH moved AS (UPDATE object_id SET project = $2 WHERE id = $1 AND project <> $2)
 		UPDATE object o SET project = $2, kind = $3, environment = $4, scope = $5, name = $6, type = $7, link = $8,
@@ -277,8 +277,8 @@ func (t *tx) DeleteObjects(ctx context.Context, project string, ids []string) er
 		}})
 }
 
-// place remembers an object for the error that another one has its place.
-func (t *tx) place(o store.Object) {
+// remember keeps an object for the error that another one has its place.
+func (t *tx) remember(o store.Object) {
 	if t.placed == nil {
 		t.placed = map[string]store.Object{}
 	}

@@ -76,8 +76,8 @@ func CreateForTransfer(ctx context.Context, address, deployment string) (*Store,
 	return s, nil
 }
 
-// Place implements transfer.Source.
-func (s *Store) Place() string { return "database " + s.name }
+// Location implements transfer.Source.
+func (s *Store) Location() string { return "database " + s.name }
 
 // Rows implements transfer.Database. One statement is one snapshot.
 func (s *Store) Rows(ctx context.Context, t transfer.Table) iter.Seq2[transfer.Row, error] {

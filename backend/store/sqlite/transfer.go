@@ -86,8 +86,8 @@ func (f Files) Close() error {
 	return f.Store.Close()
 }
 
-// Place implements transfer.Source.
-func (f Files) Place() string { return "folder " + filepath.Dir(f.path) }
+// Location implements transfer.Source.
+func (f Files) Location() string { return "folder " + filepath.Dir(f.path) }
 
 func (f Files) storeOf(t transfer.Table) *Store {
 	if t.Reads {

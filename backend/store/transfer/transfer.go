@@ -81,8 +81,8 @@ type Database interface {
 type Source interface {
 	store.Store
 	Database
-	// Place names the database in messages.
-	Place() string
+	// Location names the database in messages.
+	Location() string
 	// Leave makes every other program fail that uses the database or opens it, by another name of the table of states.
 	// After Left, nothing is expected to use the database again.
 	Leave(ctx context.Context) error
@@ -105,7 +105,7 @@ const (
 type Target interface {
 	store.Store
 	Database
-	Place() string
+	Location() string
 	Progress(ctx context.Context) (Progress, error)
 	SetProgress(ctx context.Context, p Progress) error
 	// Discard removes all rows of a database that is not Active.

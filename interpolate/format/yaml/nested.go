@@ -61,7 +61,7 @@ func (f *file) Nested(scalar int) format.Nested {
 	if n, ok := f.literalLines(scalar); ok {
 		return n
 	}
-	s, p := &f.scalars[scalar], &f.places[scalar]
+	s, p := &f.scalars[scalar], &f.scalarPositions[scalar]
 	n := format.Nested{Start: p.start, Block: p.block}
 	outer := p.start
 	for i := range s.Parts {
@@ -93,7 +93,7 @@ func (f *file) source(r *format.Region) string { return string(f.src.Data[r.Star
 
 // literalLines returns the lines of a literal block without their indentation, or false for any other scalar.
 func (f *file) literalLines(scalar int) (format.Nested, bool) {
-	p := &f.places[scalar]
+	p := &f.scalarPositions[scalar]
 	n := format.Nested{Start: p.start, Block: p.block}
 	if !p.block || p.indent == 0 || p.node.Style&yaml.LiteralStyle == 0 || f.input[p.start] != '|' {
 		return n, false
@@ -118,7 +118,7 @@ func (f *file) literalLines(scalar int) (format.Nested, bool) {
 func (f *file) WriteNested(edits []format.Edit, scalar int, inner []format.Edit, text string) (
 	[]format.Edit, *backend.Error,
 ) {
-	p := &f.places[scalar]
+	p := &f.scalarPositions[scalar]
 	if n, ok := f.literalLines(scalar); ok && inner != nil && breaksAtEnd(string(n.Data)) == breaksAtEnd(text) &&
 		fitsLines(texts(inner), string(n.Data), text) {
 		// The copy has placeholders of the same length, so the inner edits are valid in it too.
@@ -134,7 +134,7 @@ func (f *file) WriteNested(edits []format.Edit, scalar int, inner []format.Edit,
 		return edits, errUnfitBlock()
 	}
 	p.node.Value = text
-	if w := (writer{place: p}); !w.tagged() {
+	if w := (writer{scalarPosition: p}); !w.tagged() {
 		p.node.Tag = "!!str"
 	}
 	if !p.block {

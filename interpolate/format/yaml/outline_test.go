@@ -259,14 +259,14 @@ func TestWrongSpliceOfOutlineIsDetected(t *testing.T) {
 	right := scanText(t, text, true)
 	want := string(format.Splice([]byte(text), fillText(t, right, value, format.String)))
 	for name, sabotage := range map[string]func(f *file){
-		"begins too soon":     func(f *file) { f.places[2].start-- },
-		"ends too soon":       func(f *file) { f.places[2].end-- },
-		"ends too late":       func(f *file) { f.places[0].end++ },
-		"replaces a line":     func(f *file) { f.places[2].start -= len("f: ") },
+		"begins too soon":     func(f *file) { f.scalarPositions[2].start-- },
+		"ends too soon":       func(f *file) { f.scalarPositions[2].end-- },
+		"ends too late":       func(f *file) { f.scalarPositions[0].end++ },
+		"replaces a line":     func(f *file) { f.scalarPositions[2].start -= len("f: ") },
 		"part ends too soon":  func(f *file) { f.scalars[3].Parts[1].Region.End-- },
 		"block ends too late": func(f *file) { f.scalars[1].Parts[1].Region.End++ },
-		"wrong value":         func(f *file) { f.places[2].node = f.places[0].node },
-		"wrong style":         func(f *file) { f.places[3].block = true },
+		"wrong value":         func(f *file) { f.scalarPositions[2].node = f.scalarPositions[0].node },
+		"wrong style":         func(f *file) { f.scalarPositions[3].block = true },
 		"lost row":            func(f *file) { f.outline.rows = f.outline.rows[:3] },
 		"stops being YAML":    func(f *file) { f.input = append(f.input, "]: x"...) },
 		"becomes longer":      func(f *file) { f.input = append(f.input, "h: x"...) },
@@ -295,12 +295,12 @@ func TestWrongSpliceIsRefused(t *testing.T) {
 	const text = "a: {{ get_secret_value('s') }}\nb: c\nd: |\n  e\nf: '{{ get_secret_value(''s'') }}'\n"
 	for name, sabotage := range map[string]func(f *file){
 		"no change":       nil,
-		"begins too soon": func(f *file) { f.places[1].start-- },
-		"ends too soon":   func(f *file) { f.places[1].end-- },
-		"ends too late":   func(f *file) { f.places[0].end++ },
-		"replaces a line": func(f *file) { f.places[1].start -= len("f: ") },
+		"begins too soon": func(f *file) { f.scalarPositions[1].start-- },
+		"ends too soon":   func(f *file) { f.scalarPositions[1].end-- },
+		"ends too late":   func(f *file) { f.scalarPositions[0].end++ },
+		"replaces a line": func(f *file) { f.scalarPositions[1].start -= len("f: ") },
 		"wrong value": func(f *file) {
-			f.places[1].node.Value, f.places[1].node = "x", f.roots[0].Content[0].Content[3]
+			f.scalarPositions[1].node.Value, f.scalarPositions[1].node = "x", f.roots[0].Content[0].Content[3]
 		},
 		"wrong tag":        func(f *file) { f.roots[0].Content[0].Tag = "!x" },
 		"wrong anchor":     func(f *file) { f.roots[0].Content[0].Anchor = "x" },

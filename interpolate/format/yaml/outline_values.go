@@ -28,14 +28,14 @@ func (w *walker) useOutline() bool {
 	if f.outline != nil && w.addRows(f.outline) && !w.unpaired {
 		return true
 	}
-	w.unpaired, f.scalars, f.places, f.outline = false, nil, nil, nil
+	w.unpaired, f.scalars, f.scalarPositions, f.outline = false, nil, nil, nil
 	return false
 }
 
 func (w *walker) addRows(o *outline) bool {
 	f := w.file
 	f.scalars = make([]format.Scalar, 0, len(w.Regions))
-	f.places = make([]place, 0, len(w.Regions))
+	f.scalarPositions = make([]scalarPosition, 0, len(w.Regions))
 	for i := range o.rows {
 		r := &o.rows[i]
 		if !w.mayHoldReference(r.style, o.value(r)) {

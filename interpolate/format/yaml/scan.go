@@ -19,12 +19,12 @@ import (
 
 // file is a YAML file, with one document or several.
 type file struct {
-	src     *format.Source
-	input   []byte       // the file with placeholders, as the parser reads it
-	outline *outline     // of input; nil if it has no outline and was parsed
-	roots   []*yaml.Node // of input; nil if it has an outline
-	scalars []format.Scalar
-	places  []place // of the scalars
+	src             *format.Source
+	input           []byte       // the file with placeholders, as the parser reads it
+	outline         *outline     // of input; nil if it has no outline and was parsed
+	roots           []*yaml.Node // of input; nil if it has an outline
+	scalars         []format.Scalar
+	scalarPositions []scalarPosition // of the scalars
 
 	foreign, foreignKnown bool // see hasForeign
 }
@@ -34,9 +34,9 @@ var _ format.Format = (*file)(nil)
 // New returns the format for one file.
 func New() format.Format { return &file{} }
 
-// place is where a scalar stands in the file, and its node. Write turns the node into the one that the result must
-// have.
-type place struct {
+// scalarPosition is where a scalar stands in the file, and its node. Write turns the node into the one that the result
+// must have.
+type scalarPosition struct {
 	node *yaml.Node // nil if the scalar has no parts
 	extent
 }
@@ -117,7 +117,7 @@ func (f *file) scanView(v view, delimiters format.Delimiters) error {
 		for start, end := range removed {
 			copy(f.input[start:end], bytes.Repeat([]byte(" "), end-start))
 		}
-		f.roots, f.scalars, f.places = nil, nil, nil
+		f.roots, f.scalars, f.scalarPositions = nil, nil, nil
 		w := walker{file: f, locator: newLocator(f.input), Placeholders: format.Placeholders{
 			Delimiters: delimiters, Source: f.src, Regions: hidden,
 		}}

@@ -42,7 +42,7 @@ func (w *walker) visit(n *yaml.Node, key bool, name string) {
 		}
 	case yaml.AliasNode:
 		if i, ok := w.indexes[n.Alias]; ok && key {
-			w.add(format.Scalar{Key: true, Alias: i + 1, Start: w.offset(n)}, place{})
+			w.add(format.Scalar{Key: true, Alias: i + 1, Start: w.offset(n)}, scalarPosition{})
 		}
 	case yaml.MappingNode:
 		w.noteEncoded(n)
@@ -66,9 +66,9 @@ func (w *walker) offset(n *yaml.Node) int {
 	return offset
 }
 
-func (w *walker) add(s format.Scalar, p place) {
+func (w *walker) add(s format.Scalar, p scalarPosition) {
 	w.file.scalars = append(w.file.scalars, s)
-	w.file.places = append(w.file.places, p)
+	w.file.scalarPositions = append(w.file.scalarPositions, p)
 }
 
 // locateScalar locates a scalar in the text, and adds it.
@@ -77,7 +77,7 @@ func (w *walker) locateScalar(n *yaml.Node, key bool, name string) {
 	if !ok {
 		w.add(format.Scalar{Start: w.offset(n), Err: backend.Errorf(backend.CodeInvalid,
 			"the value with the reference cannot be located").WithHint("write it on one line, in double quotes")},
-			place{})
+			scalarPosition{})
 		return
 	}
 	w.addScalar(n, e, key, name)
@@ -106,7 +106,7 @@ func (w *walker) addScalar(n *yaml.Node, e extent, key bool, name string) {
 	if w.indexes != nil {
 		w.indexes[n] = len(w.file.scalars)
 	}
-	w.add(s, place{n, e})
+	w.add(s, scalarPosition{n, e})
 }
 
 // isText reports whether a scalar has an explicit tag that is not one of a number, a boolean or null.

@@ -14,7 +14,7 @@ import (
 
 // Write implements format.Format.
 func (f *file) Write(edits []format.Edit, scalar int, values []format.Value) ([]format.Edit, *backend.Error) {
-	w := writer{file: f, scalar: &f.scalars[scalar], place: &f.places[scalar], values: values}
+	w := writer{file: f, scalar: &f.scalars[scalar], scalarPosition: &f.scalarPositions[scalar], values: values}
 	if whole := format.Whole(values); whole != nil && whole.Type == format.Null && w.tagged() && w.node.Tag != "!!null" {
 		return edits, backend.Errorf(backend.CodeInvalid, "a value with the tag %s cannot be null",
 			backend.Quote(w.node.Tag)).WithHint("remove the tag, or add a default")
@@ -44,7 +44,7 @@ func (f *file) Write(edits []format.Edit, scalar int, values []format.Value) ([]
 type writer struct {
 	file   *file
 	scalar *format.Scalar
-	*place
+	*scalarPosition
 	values []format.Value
 }
 
