@@ -170,8 +170,11 @@ func (s *Server) Replica(t testing.TB) *Server {
 	return r
 }
 
-// missing says what is missing, or returns "".
+// missing says why there is no PostgreSQL, or returns "".
 func missing() string {
+	if testing.Short() {
+		return "SKIPPED: with -short, no test starts PostgreSQL"
+	}
 	for _, name := range []string{"initdb", "postgres"} {
 		if program(name) == "" {
 			return "PostgreSQL is not installed: no program " + name
