@@ -45,8 +45,8 @@ func (o *objectResource) withTerraformHint(err error, c backend.Change) error {
 	return err
 }
 
-// withReplacementHint replaces the hint of a deletion that fails, if a creation follows it: the object is tainted, or an
-// option of Terraform replaces it. Terraform deletes it before it applies another change of the object.
+// withReplacementHint replaces the hint of a deletion that fails, if a creation follows it: the object is tainted, or
+// an option of Terraform replaces it. Terraform deletes it before it applies another change of the object.
 func (o *objectResource) withReplacementHint(err error, c backend.Change, created place) error {
 	const untaint = "if Terraform replaces it because it is tainted, run: terraform untaint ADDRESS; "
 	err = o.withTerraformHint(err, c)

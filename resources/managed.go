@@ -124,6 +124,9 @@ func (r *managedResource[M, P]) Read(ctx context.Context, req resource.ReadReque
 		resp.State.RemoveResource(ctx)
 	default:
 		r.session.Plan.Know(o.ID)
+		if r.inProject && o.Project != r.session.Project && r.session.LacksBlockProject(ctx) {
+			now.MissingProject = r.session.Project
+		}
 		P(&state).set(ctx, o, &resp.Diagnostics)
 		resp.Diagnostics.Append(resp.State.Set(ctx, &state)...)
 		writePrivate(ctx, resp.Private, seenKey, now, &resp.Diagnostics)
@@ -151,7 +154,7 @@ func (r *managedResource[M, P]) Update(
 	c.Edition, c.Incarnation = r.expected(object)
 	out, err := r.applyChange(ctx, c)
 	if err != nil {
-		err = r.explainConflict(ctx, err, &before, &plan)
+		err = r.explainAnotherProject(r.explainConflict(ctx, err, &before, &plan), object, c)
 		session.Report(&resp.Diagnostics, "Updating the "+r.kind.String(), r.withTerraformHint(err, c), r.paths())
 		return
 	}
@@ -177,7 +180,7 @@ func (r *managedResource[M, P]) Delete(
 	object.ID = P(&state).id()
 	c := r.deletion(object)
 	c.Edition, c.Incarnation = r.expected(object)
-	switch before := r.placeOf(ctx, &state); {
+	switch before := r.placeNow(ctx, &state, created); {
 	case created == (place{}):
 	case created == before:
 		c.CreationFollows = true

@@ -4,6 +4,7 @@ package resources
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/hashicorp/terraform-plugin-framework/diag"
@@ -67,6 +68,7 @@ func (r *managedResource[M, P]) ModifyPlan(
 		if object.Leaves {
 			created = place{}
 		}
+		created.Project, created.Environment = r.session.Plan.PresentNames(created.Project, created.Environment)
 		writePrivate(ctx, resp.Private, replacementKey, created, &resp.Diagnostics)
 	} else {
 		object.ID = P(&m.before).id()
@@ -152,6 +154,23 @@ func (r *managedResource[M, P]) placeOf(ctx context.Context, m *M) place {
 	return place{Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name}
 }
 
+// placeNow returns the place of an object that is deleted before a creation. If this apply has renamed its project or
+// environment before, it is the place that it has now.
+func (r *managedResource[M, P]) placeNow(ctx context.Context, m *M, created place) place {
+	at := r.placeOf(ctx, m)
+	if !r.inProject || created == (place{}) || created == at {
+		return at
+	}
+	page, err := r.session.Service.Query(ctx, backend.Query{Kind: r.kind, Project: at.Project, ID: P(m).id()})
+	if errors.Is(err, backend.ErrNotFound) {
+		page, err = r.session.Service.Query(ctx, backend.Query{Kind: r.kind, ID: P(m).id()})
+	}
+	if err == nil && len(page.Objects) == 1 {
+		at.Project, at.Environment = page.Objects[0].Project, page.Objects[0].Environment
+	}
+	return at
+}
+
 // planDeletion checks a deletion, and leaves in private state which object the plan has seen.
 func (r *managedResource[M, P]) planDeletion(
 	ctx context.Context, before *M, req resource.ModifyPlanRequest, resp *resource.ModifyPlanResponse,
@@ -206,6 +225,9 @@ func (r *managedResource[M, P]) checkPlan(
 			outcome, replace = r.checkChange(ctx, &resp.Diagnostics, check)
 			if outcome != nil && r.meansOthers != nil {
 				replace = r.meansOthers(m, *outcome)
+			}
+			if replace != nil && r.staysInPlan(object, c) {
+				outcome, replace = nil, nil
 			}
 			if replace != nil {
 				r.requireReplace(ctx, m, replace, object, resp)

@@ -15,7 +15,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -172,10 +171,7 @@ func (o *objectResource) checkChange(
 		case e.Code == backend.CodeNotFound && e.Attribute == "project" && o.session.ProjectInBlock &&
 			check.Change.Project == o.session.Project:
 			// The provider block names a project that another provider block of the configuration may create.
-			diags.AddWarning("The project does not exist yet", fmt.Sprintf("Project %s, which the provider block names, "+
-				"does not exist yet. So this plan does not check the rules and the quota of the project.\n\n"+
-				"If this configuration creates the project, no action is necessary: the apply checks them. Otherwise "+
-				"correct project in the provider block, or create the project.", backend.Quote(o.session.Project)))
+			o.warnOfMissingProject(diags, check.Change)
 		case result.Uncertain:
 			session.Warn(diags, action, e, o.paths())
 		default:

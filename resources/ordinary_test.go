@@ -1021,8 +1021,8 @@ func TestReplacementOfAProtectedSecretFailsInThePlan(t *testing.T) {
 	}
 }
 
-// Terraform says of a tainted object neither that it is tainted nor, in the plan, that it deletes it. So the plan warns,
-// and the apply names the way out.
+// Terraform says of a tainted object neither that it is tainted nor, in the plan, that it deletes it. So the plan
+// warns, and the apply names the way out.
 func TestReplacementOfATaintedProtectedObject(t *testing.T) {
 	w := newOrdinary(t)
 	body := func(protected bool) string {
@@ -1045,7 +1045,9 @@ resource "pouncet_secret" "s" {
 		w.Must("taint", "-no-color", address)
 	}
 	out := acctest.OneLine(w.Must("plan", "-input=false", "-no-color", "-out=plan"))
-	for _, want := range []string{`Environment "e" is protected against deletion`, `Secret "s" is protected against deletion`} {
+	for _, want := range []string{
+		`Environment "e" is protected against deletion`, `Secret "s" is protected against deletion`,
+	} {
 		if !strings.Contains(out, want) || !strings.Contains(out, "terraform untaint ADDRESS") {
 			t.Errorf("the plan does not warn %q:\n%s", want, out)
 		}

@@ -33,6 +33,10 @@ type seen struct {
 	// Leaves means that the plan replaces the object by one in another project or environment, which takes the name of the
 	// present one. So the names of the two places are equal.
 	Leaves bool `json:"leaves,omitempty"`
+	// MissingProject is the project of the provider block, if it did not exist when the plan read the object. The plan
+	// cannot tell whether it renames the object's project or creates another one. It plans an update, and the apply keeps
+	// to that: Terraform reports it as a defect of the provider if an update becomes a replacement.
+	MissingProject string `json:"missing_project,omitempty"`
 }
 
 // place is where an object is. Terraform deletes an object and creates its replacement in two steps, of which the first

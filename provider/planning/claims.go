@@ -4,6 +4,7 @@ package planning
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -85,7 +86,8 @@ func (p *Plan) claimVacated(check Check, at place, outcome backend.Outcome) *bac
 func (p *Plan) checkReplaced(
 	ctx context.Context, c backend.Change, id string,
 ) (stays, leaves *backend.Object, refused *backend.Error, err error) {
-	outcome, broken, err := p.dryRun(ctx, nil, p.deletionBefore(c, id))
+	renames := slices.DeleteFunc(p.containerChanges(c), func(of backend.Change) bool { return of.Kind == c.Kind })
+	outcome, broken, err := p.dryRun(ctx, renames, p.deletionBefore(c, id))
 	if err != nil || broken != nil && broken.Code == backend.CodeDenied {
 		return nil, nil, broken, err
 	}
@@ -195,4 +197,28 @@ func (p *Plan) warnOfProtected(check Check, outcome backend.Outcome, result *Res
 		holder.Kind, backend.Quote(holder.Name)).
 		WithHint("if it is tainted, run: terraform untaint ADDRESS; if this plan renames it, no action is necessary").
 		At("name"))
+}
+
+// recordFormerName records the name that a renamed container has before the apply.
+func (p *Plan) recordFormerName(o backend.Object, name string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.formerNames[placeOf(o)] = name
+}
+
+// PresentNames returns the names that a project and an environment have before the apply, by those that they have after
+// it: Terraform deletes what it replaces before it renames what contains it.
+func (p *Plan) PresentNames(project, environment string) (presentProject, presentEnvironment string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	presentProject, presentEnvironment = project, environment
+	if name, renamed := p.formerNames[place{kind: backend.KindProject, name: project}]; renamed {
+		presentProject = name
+	}
+	if name, renamed := p.formerNames[place{
+		kind: backend.KindEnvironment, project: project, name: environment,
+	}]; renamed {
+		presentEnvironment = name
+	}
+	return presentProject, presentEnvironment
 }

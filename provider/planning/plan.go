@@ -43,6 +43,7 @@ type Plan struct {
 	entries          map[place]bool   // places of entries that this plan creates or renames
 	containers       map[place]string // ids of containers that this plan creates or renames
 	renamed          map[place]string // ids of containers that this plan renames, by their new places
+	formerNames      map[place]string // names, before the plan, of containers that it renames, by their new places
 	claims           map[place]claim
 	vacated          map[place]string // places that a container leaves in this plan, with its id
 	replaced         map[string]bool  // ids of objects without a mark, which a creation seems to replace
@@ -70,7 +71,7 @@ func New(s backend.Service, owner string, named bool) *Plan {
 	return &Plan{
 		service: s, owner: owner, named: named,
 		incomplete: map[string]bool{}, entries: map[place]bool{}, containers: map[place]string{}, renamed: map[place]string{},
-		claims: map[place]claim{}, vacated: map[place]string{}, replaced: map[string]bool{},
+		formerNames: map[place]string{}, claims: map[place]claim{}, vacated: map[place]string{}, replaced: map[string]bool{},
 		newValues: map[string]bool{}, configured: map[string]bool{}, known: map[string]bool{}, kept: map[string]bool{},
 		quotas: map[string]*projectQuota{}, projects: map[string]backend.Object{},
 		projectIDs: map[string]string{},
@@ -199,6 +200,9 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 	}
 	result.Uncertain = len(result.Errors) > 0 && p.isUncertain(c.Project, result.Errors[0].Code)
 	p.add(outcome, c)
+	if c.Rename != nil && broken == nil {
+		p.recordFormerName(outcome.Object, check.Name)
+	}
 	if c.ID != "" && !(broken != nil && broken.Code == backend.CodeImmutable) { // an object that cannot change is replaced
 		if err := p.recheckDeletions(ctx, c.ID, &result); err != nil {
 			return result, err

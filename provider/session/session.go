@@ -41,6 +41,7 @@ type Session struct {
 	ownWrites   ownWrites
 	ownBindings ownBindings
 
+	blockProject     blockProject
 	blockedRenames   blockedRenames
 	waitingDeletions waitingDeletions
 	uncreated        Uncreated // nil if the backend existed when the provider was configured
