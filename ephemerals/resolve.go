@@ -59,6 +59,11 @@ func resolve(ctx context.Context, s *session.Session, refs []backend.Ref) ([]res
 func resolveOrLookUp(ctx context.Context, s *session.Session, refs []backend.Ref) ([]backend.Resolution, error) {
 	if !s.ValuesUnknown {
 		resolutions, err := s.Service.Resolve(ctx, refs)
+		for i, r := range resolutions { // the rights of a binding are judged for each reference
+			if r.Err != nil {
+				resolutions[i].Err = backend.AsError(explainDenial(r.Err))
+			}
+		}
 		return resolutions, explainDenial(err)
 	}
 	out := make([]backend.Resolution, len(refs))
@@ -72,14 +77,15 @@ func resolveOrLookUp(ctx context.Context, s *session.Session, refs []backend.Ref
 	return out, nil
 }
 
-// explainDenial adds to the error of a call that the token does not allow how to plan without it.
+// explainDenial adds to the error of what the token does not allow how to plan without it. That comes first: another
+// role is not the remedy for the token of a pull request.
 func explainDenial(err error) error {
 	if !errors.Is(err, backend.ErrDenied) {
 		return err
 	}
 	e := *backend.AsError(err)
-	return e.WithHint("%s; for a plan that is never applied, as in a pull request, set ephemeral_values = %q in the "+
-		"provider block instead", e.Hint, session.UnknownValues)
+	return e.WithHint("for a plan that is never applied, as in a pull request, set ephemeral_values = %q in the provider "+
+		"block; otherwise: %s", session.UnknownValues, e.Hint)
 }
 
 // refusedByTerraform says why a Terraform string cannot hold a value as it is, or returns "". Terraform changes the

@@ -36,7 +36,10 @@ func newPlannerProcess(t *testing.T, b *acctest.Backend, arguments map[string]st
 		handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	arguments["endpoint"], arguments["token"] = server.URL, b.Token(backend.RolePlanner)
+	arguments["endpoint"] = server.URL
+	if arguments["token"] == "" {
+		arguments["token"] = b.Token(backend.RolePlanner)
+	}
 	p.Process = acctest.NewProcess(t, arguments)
 	return p
 }
@@ -192,6 +195,7 @@ func TestPlannerNeedsUnknownValues(t *testing.T) {
 	b := acctest.New(t)
 	b.SetSecret("dev", "db", "CANARY-db")
 	p := newPlannerProcess(t, b, map[string]string{})
+	bound := newPlannerProcess(t, b, map[string]string{"token": b.BoundToken("planner")})
 	for typeName, c := range map[string]struct {
 		config map[string]tftypes.Value
 		right  string
@@ -209,6 +213,15 @@ func TestPlannerNeedsUnknownValues(t *testing.T) {
 		for _, want := range []string{`role "planner"`, "may not ", c.right, `ephemeral_values = "unknown"`} {
 			if !strings.Contains(problem, want) {
 				t.Errorf("%s: the error is %q, want %q in it", typeName, problem, want)
+			}
+		}
+		if typeName == "pouncet_token" {
+			continue
+		}
+		_, problem = bound.open(typeName, c.config)
+		for _, want := range []string{`no binding with the right "resolve"`, `set ephemeral_values = "unknown"`} {
+			if !strings.Contains(strings.Join(strings.Fields(strings.ToLower(problem)), " "), want) {
+				t.Errorf("%s with a binding: the error is %q, want %q in it", typeName, problem, want)
 			}
 		}
 	}

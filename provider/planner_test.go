@@ -252,7 +252,7 @@ func TestPlanWithoutEphemeralValues(t *testing.T) {
 	w.use(backend.RolePlanner, "resolve")
 	out := acctest.OneLine(w.Fails(plan...))
 	if !strings.Contains(out, `has role "planner", which may not resolve references`) ||
-		!strings.Contains(out, `set ephemeral_values = "unknown" in the provider block instead`) {
+		!strings.Contains(out, `set ephemeral_values = "unknown" in the provider block`) {
 		t.Errorf("without the argument, the plan of a planner fails with:\n%s", out)
 	}
 	w.use(backend.RolePlanner, "unknown")

@@ -29,6 +29,20 @@ func (b *Backend) Token(role backend.Role) string {
 	return token
 }
 
+// BoundToken creates a token to which a binding gives a role in the project default, and returns it.
+func (b *Backend) BoundToken(role string) string {
+	b.t.Helper()
+	token := b.Token(backend.RoleNone)
+	b.Apply(backend.Change{
+		Op: backend.OpCreate, Kind: backend.KindBinding, Name: "bound-" + role,
+		Grant: &backend.Grant{
+			Role: role, To: backend.ToToken + "test-" + string(backend.RoleNone),
+			Where: backend.Where{Project: backend.DefaultProject},
+		},
+	})
+	return token
+}
+
 // Serve returns the HTTP handler of a server for the embedded backend at path, and a token for it.
 func Serve(t testing.TB, path string) (http.Handler, string) {
 	t.Helper()
