@@ -155,3 +155,30 @@ resource "pouncet_scoped_value" "v" {
 		w.pouncet("doctor")
 	}
 }
+
+// Each provider block plans by itself. An environment of another block is missing, and the error names the way out.
+func TestEnvironmentOfAnotherProviderBlock(t *testing.T) {
+	w := newOrdinaryIn(t, acctest.NewWorkspace(t)) // one process for each provider block
+	w.config(fmt.Sprintf(`
+provider "pouncet" {
+  alias         = "inner"
+  path          = %q
+  project       = "default"
+  configuration = "shop"
+}
+resource "pouncet_environment" "e" { name = "e" }
+resource "pouncet_secret" "s" {
+  provider    = pouncet.inner
+  environment = pouncet_environment.e.name
+  name        = "s"
+  value_wo    = "v"
+}`, w.Data()))
+	out := acctest.OneLine(w.Fails("plan", "-input=false", "-no-color"))
+	if !strings.Contains(out, `Environment "e" does not exist`) ||
+		!strings.Contains(out, "terraform apply -target=ADDRESS") {
+		t.Errorf("the error does not name the way out:\n%s", out)
+	}
+	w.applies("-target=pouncet_environment.e")
+	w.converges(10)
+	w.has("e", "s", "v")
+}

@@ -45,7 +45,7 @@ func (r *run) tagValue(c backend.Change, e *entry, version *newVersion) ([]strin
 	if !r.mayAskFor(c, e) {
 		return nil, nil
 	}
-	same, err := r.withTag(e)
+	same, err := r.withTag(e, owner(c, e.attr))
 	if err != nil || len(same) == 0 {
 		return nil, err
 	}
@@ -56,6 +56,11 @@ func (r *run) tagValue(c backend.Change, e *entry, version *newVersion) ([]strin
 				"--duplicates allow", e.in.row.Name).At("value")
 	}
 	return same, nil
+}
+
+// hasPlace reports whether a secret is in the place of another one, or was before it was displaced.
+func hasPlace(o, other store.Object) bool {
+	return shownName(o) == other.Name && o.Environment == other.Environment && o.Scope == other.Scope
 }
 
 func (r *run) tagOf(in *project, value []byte, isJSON bool) (string, error) {
@@ -77,8 +82,9 @@ func (r *run) mayAskFor(c backend.Change, e *entry) bool {
 	return e.known || !e.exists || c.Value.Len() > 0 && c.Generate == nil
 }
 
-// withTag returns the labels of the other secrets that have the tag of an entry, as far as the principal may know.
-func (r *run) withTag(e *entry) ([]string, error) {
+// withTag returns the labels of the other secrets that have the tag of an entry, as far as the principal may know. It
+// leaves out a secret of the same owner whose place this change takes: its own deletion, or its own move, follows.
+func (r *run) withTag(e *entry, by string) ([]string, error) {
 	rows, err := r.tx.Objects(r.ctx, store.Filter{Kind: backend.KindSecret, Project: e.in.row.ID, Link: e.row.Link})
 	if err != nil {
 		return nil, err
@@ -91,6 +97,9 @@ func (r *run) withTag(e *entry) ([]string, error) {
 		a, err := decodeAttributes(o)
 		if err != nil {
 			return nil, err
+		}
+		if by != "" && a.ManagedBy == by && hasPlace(o, e.row) {
+			continue
 		}
 		if r.knowsValue(e.in, o, a.Visibility) {
 			known = append(known, label(e.in, o))

@@ -72,6 +72,19 @@ var duplicateCases = []testCase{
 		elsewhere.Project = "other"
 		f.must(other, env, elsewhere)
 	}},
+	{"a secret that takes the place of one of the same owner is no duplicate of it", func(f *fixture) {
+		f.environments("dev")
+		f.must(duplicates(backend.DuplicatesRefused))
+		old := f.one(mine(secret("dev", "a", "one"))).Object
+		f.must(mine(secret("dev", "b", "two")))
+		f.must(secret("dev", "c", "three"))
+		f.refused(backend.ErrInvalid, mine(secret("dev", "a", "two")))
+		f.refused(backend.ErrInvalid, mine(secret("dev", "a", "three")))
+		equal(f, "displaced", f.one(mine(secret("dev", "a", "one"))).Displaced.ID, old.ID)
+		f.refused(backend.ErrInvalid, mine(secret("dev", "d", "one")))
+		f.one(gone(old))
+		f.refused(backend.ErrInvalid, mine(secret("dev", "d", "one")))
+	}},
 }
 
 // same returns the secrets that have the value of the only change.

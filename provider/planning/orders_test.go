@@ -67,6 +67,20 @@ func typed(key string, c backend.Change) backend.Change {
 	return c
 }
 
+func valued(name, value string) backend.Change {
+	c := made(backend.KindSecret, "dev", name)
+	c.Value = backend.PlaintextString(value)
+	return c
+}
+
+func refusingDuplicates() backend.Change {
+	refused := backend.DuplicatesRefused
+	return backend.Change{
+		Op: backend.OpUpdate, Kind: backend.KindProject, Name: project,
+		Policy: &backend.PolicyChange{Duplicates: &refused},
+	}
+}
+
 func of(owner string, c backend.Change) backend.Change {
 	c.ManagedBy = &owner
 	return c
@@ -295,6 +309,40 @@ var orderCases = []orderCase{
 				{check: replacing(o["environment e"], made(backend.KindEnvironment, "", "f"))},
 				{check: leaving(o["secret s"]), after: []int{0}},
 				{check: replacing(o["secret s"], made(backend.KindSecret, "f", "s")), after: []int{1}},
+			}
+		},
+	},
+	{
+		name: "two secrets get one new value, in a project that refuses that",
+		before: []backend.Change{
+			refusingDuplicates(), valued("a", "1"), valued("b", "2"),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(update(o["secret a"], valued("a", "9")), update(o["secret b"], valued("b", "9")))
+		},
+		refused: "the same value",
+	},
+	{
+		name:   "two new secrets have one value, in a project that refuses that",
+		before: []backend.Change{refusingDuplicates()},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(creation(valued("a", "9")), creation(valued("b", "9")), creation(valued("c", "8")))
+		},
+		refused: `the same value`,
+	},
+	{
+		name: "two new secrets have one value, in a project that allows that",
+		plan: func(o map[string]backend.Object) []planned {
+			return first(creation(valued("a", "9")), creation(valued("b", "9")))
+		},
+	},
+	{
+		name:   "a secret that refuses duplicates is replaced, and keeps its value",
+		before: []backend.Change{refusingDuplicates(), of(shop, valued("a", "1"))},
+		plan: func(o map[string]backend.Object) []planned {
+			return []planned{
+				{check: update(o["secret a"], valued("a", "1"))},
+				{check: replacing(o["secret a"], valued("a", "1")), after: []int{0}},
 			}
 		},
 	},

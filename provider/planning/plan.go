@@ -45,12 +45,13 @@ type Plan struct {
 	renamed          map[place]string // ids of containers that this plan renames, by their new places
 	formerNames      map[place]string // names, before the plan, of containers that it renames, by their new places
 	claims           map[place]claim
-	vacated          map[place]string // places that a container leaves in this plan, with its id
-	replaced         map[string]bool  // ids of objects without a mark, which a creation seems to replace
-	newValues        map[string]bool  // ids of secrets whose value this plan changes, as far as it knows
-	configured       map[string]bool  // ids of secrets whose value is in the configuration
-	known            map[string]bool  // ids of objects in the state, as far as Terraform has asked about them
-	kept             map[string]bool  // ids of objects that are planned and not deleted
+	values           map[newValue]valueHolder // values that this plan writes
+	vacated          map[place]string         // places that a container leaves in this plan, with its id
+	replaced         map[string]bool          // ids of objects without a mark, which a creation seems to replace
+	newValues        map[string]bool          // ids of secrets whose value this plan changes, as far as it knows
+	configured       map[string]bool          // ids of secrets whose value is in the configuration
+	known            map[string]bool          // ids of objects in the state, as far as Terraform has asked about them
+	kept             map[string]bool          // ids of objects that are planned and not deleted
 	pendingDeletions []pendingDeletion
 	uses             []use
 	departures       []departure
@@ -74,7 +75,7 @@ func New(s backend.Service, owner string, named bool) *Plan {
 		formerNames: map[place]string{}, claims: map[place]claim{}, vacated: map[place]string{}, replaced: map[string]bool{},
 		newValues: map[string]bool{}, configured: map[string]bool{}, known: map[string]bool{}, kept: map[string]bool{},
 		quotas: map[string]*projectQuota{}, projects: map[string]backend.Object{},
-		projectIDs: map[string]string{},
+		projectIDs: map[string]string{}, values: map[newValue]valueHolder{},
 	}
 }
 
@@ -224,7 +225,7 @@ func (p *Plan) Check(ctx context.Context, check Check) (Result, error) {
 		result.judge(e)
 	}
 	if len(result.Errors) == 0 {
-		e, err := p.checkQuota(ctx, check, outcome)
+		e, err := p.checkTotals(ctx, check, outcome)
 		if err != nil {
 			return result, err
 		}

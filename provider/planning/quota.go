@@ -17,8 +17,10 @@ type projectQuota struct {
 	planned   map[string]bool // secrets that the plan leaves, by id; those that it creates have a separate key
 	creations int             // of those in planned, how many the plan creates
 	limit     *int            // max_secrets as the project's own resource plans it
-	others    map[string]bool // ids of secrets that this configuration does not own, once they are listed
-	reported  bool
+	// duplicates is what the project's own resource plans for equal values, or nil if it has not been planned.
+	duplicates *backend.Duplicates
+	others     map[string]bool // ids of secrets that this configuration does not own, once they are listed
+	reported   bool
 }
 
 // checkQuota adds a change to the count of its project. It returns an error if the plan creates more secrets than the
@@ -86,7 +88,7 @@ func (p *Plan) count(project string, check Check, outcome backend.Outcome) bool 
 	case c.Kind == backend.KindProject:
 		p.projectIDs[project] = c.ID
 		if outcome.Object.Policy != nil {
-			q.limit = &outcome.Object.Policy.MaxSecrets
+			q.limit, q.duplicates = &outcome.Object.Policy.MaxSecrets, &outcome.Object.Policy.Duplicates
 		}
 		return q.creations > 0 && !p.incomplete[project]
 	case c.ID != "":
