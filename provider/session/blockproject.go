@@ -16,8 +16,8 @@ type blockProject struct {
 	missing bool
 }
 
-// LacksBlockProject reports whether the provider block names a project that does not exist. The same plan may create it,
-// or rename another one to it: another provider block has the resource of the project, and nothing says which.
+// LacksBlockProject reports whether the provider block names a project that does not exist. The same plan may create
+// it, or rename another one to it: another provider block has the resource of the project, and nothing says which.
 func (s *Session) LacksBlockProject(ctx context.Context) bool {
 	if !s.ProjectInBlock {
 		return false
