@@ -59,8 +59,8 @@ func roleBindingSource() *objectSource {
 	}
 	return &objectSource{
 		kind: backend.KindBinding, name: "pouncet_role_binding", key: "name",
-		description: "Reads a binding, which gives a role to a token, group or trust at some places. The token of the provider " +
-			"needs `bind` at these places.",
+		description: "Reads a binding, which gives a role to a token, group or trust at some places. The token of the " +
+			"provider needs `bind` at these places.",
 		fields: objectFields(backend.KindBinding,
 			text("role", "Name of the role.", func(g backend.Grant) string { return g.Role }),
 			text("to", "Who has the role: `token:NAME`, `group:NAME`, `trust:NAME` or "+
@@ -87,8 +87,8 @@ func oidcTrustSource() *objectSource {
 	}
 	return &objectSource{
 		kind: backend.KindTrust, name: "pouncet_oidc_trust", key: "name",
-		description: "Reads a trust, which says which identity tokens of an OpenID Connect issuer are accepted. The token " +
-			"of the provider needs `bind` everywhere.",
+		description: "Reads a trust, which says which identity tokens of an OpenID Connect issuer are accepted. The " +
+			"token of the provider needs `bind` everywhere.",
 		fields: objectFields(backend.KindTrust,
 			stringField("issuer", "URL of the issuer.", func(o backend.Object) string { return trust(o).Issuer }),
 			stringField("audience", "Audience that the tokens have.", func(o backend.Object) string { return trust(o).Audience }),

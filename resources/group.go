@@ -55,8 +55,8 @@ func (*group) Metadata(_ context.Context, _ resource.MetadataRequest, resp *reso
 
 func (*group) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Manages a group of tokens and trusts. A `pouncet_role_binding` can give a role to a group, and so to " +
-			"all of its members.\n\n" +
+		MarkdownDescription: "Manages a group of tokens and trusts. A `pouncet_role_binding` can give a role to a group, " +
+			"and so to all of its members.\n\n" +
 			"A group belongs to the backend, and to no project. The token of the provider needs all rights everywhere, " +
 			"because a group can be bound to any role. A group that is replaced keeps its bindings.",
 		Attributes: map[string]schema.Attribute{

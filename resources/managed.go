@@ -54,8 +54,8 @@ type managedResource[M any, P model[M]] struct {
 	// incompleteProject, if set, returns the name of the project whose rules a plan cannot check, because the resource
 	// has values that are not known yet. It returns "" if all of them are known.
 	incompleteProject func(plan *M) string
-	// meansOthers, if set, returns attributes whose text stays while the update would change what they mean. Terraform makes
-	// no update then, so the object is replaced.
+	// meansOthers, if set, returns attributes whose text stays while the update would change what they mean. Terraform
+	// makes no update then, so the object is replaced.
 	meansOthers func(m *modelStates[M], outcome backend.Outcome) path.Paths
 	// adjustPlan, if set, adjusts the plan to the outcome of the dry run. The outcome is nil if no dry run was
 	// possible.

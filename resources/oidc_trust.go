@@ -74,12 +74,12 @@ func (*oidcTrust) Metadata(_ context.Context, _ resource.MetadataRequest, resp *
 
 func (*oidcTrust) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Manages a trust: it says which identity tokens of an OpenID Connect issuer are accepted, such " +
-			"as those of pipelines on GitHub or GitLab. Who presents one gets a session for a short time, without a stored " +
-			"token. A trust has no rights until a `pouncet_role_binding` gives it some, to `trust:NAME` or to one subject.\n\n" +
-			"A trust belongs to the backend, and to no project. The token of the provider needs all rights everywhere, " +
-			"because a trust can be bound to any role. Every change of a trust ends its sessions at once. A trust that is " +
-			"replaced keeps its bindings, and lets nobody in between its deletion and its creation.",
+		MarkdownDescription: "Manages a trust: it says which identity tokens of an OpenID Connect issuer are accepted, " +
+			"such as those of pipelines on GitHub or GitLab. Who presents one gets a session for a short time, without a " +
+			"stored token. A trust has no rights until a `pouncet_role_binding` gives it some, to `trust:NAME` or to one " +
+			"subject.\n\nA trust belongs to the backend, and to no project. The token of the provider needs all rights " +
+			"everywhere, because a trust can be bound to any role. Every change of a trust ends its sessions at once. A " +
+			"trust that is replaced keeps its bindings, and lets nobody in between its deletion and its creation.",
 		Attributes: map[string]schema.Attribute{
 			"id":   idAttribute(),
 			"name": nameAttribute(backend.KindTrust, "Name of the trust."),
@@ -90,14 +90,14 @@ func (*oidcTrust) Schema(ctx context.Context, _ resource.SchemaRequest, resp *re
 			},
 			"audience": schema.StringAttribute{
 				Required: true, Validators: []validator.String{stringvalidator.LengthBetween(1, backend.MaxClaimBytes)},
-				MarkdownDescription: "The only audience that the tokens may have, in the claim `aud`: the URL of the server, or " +
-					"the client id of an application. No other service should accept the same one.",
+				MarkdownDescription: "The only audience that the tokens may have, in the claim `aud`: the URL of the server, " +
+					"or the client id of an application. No other service should accept the same one.",
 			},
 			"claims": schema.MapAttribute{
 				Optional: true, ElementType: types.StringType,
-				MarkdownDescription: "Conditions on claims: a text, or a pattern in which `*` stands for any characters. All of " +
-					"them must hold. A list matches if one of its items does. End a pattern with a separator before `*`, such as " +
-					"`repo:acme/*`, so that `repo:acme-evil/x` does not match.",
+				MarkdownDescription: "Conditions on claims: a text, or a pattern in which `*` stands for any characters. All " +
+					"of them must hold. A list matches if one of its items does. End a pattern with a separator before `*`, " +
+					"such as `repo:acme/*`, so that `repo:acme-evil/x` does not match.",
 				Validators: []validator.Map{
 					mapvalidator.SizeAtMost(backend.MaxTrustClaims), mapvalidator.NoNullValues(),
 					mapvalidator.KeysAre(stringvalidator.LengthBetween(1, backend.MaxClaimBytes)),
@@ -105,8 +105,8 @@ func (*oidcTrust) Schema(ctx context.Context, _ resource.SchemaRequest, resp *re
 			},
 			"any_subject": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-				MarkdownDescription: "Whether a trust without a condition is allowed: it accepts every token that the issuer gives " +
-					"for the audience. Defaults to `false`.",
+				MarkdownDescription: "Whether a trust without a condition is allowed: it accepts every token that the issuer " +
+					"gives for the audience. Defaults to `false`.",
 			},
 			"principal": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString(string(backend.Workload)),
@@ -117,8 +117,8 @@ func (*oidcTrust) Schema(ctx context.Context, _ resource.SchemaRequest, resp *re
 			"subject_claim": schema.StringAttribute{
 				Optional: true, Computed: true, Default: stringdefault.StaticString(backend.Trust{}.SubjectClaim()),
 				Validators: []validator.String{stringvalidator.LengthBetween(1, backend.MaxClaimBytes)},
-				MarkdownDescription: "Claim that names the caller in bindings and in the audit log. Defaults to `sub`. The claim " +
-					"`email` counts only if the issuer has verified it.",
+				MarkdownDescription: "Claim that names the caller in bindings and in the audit log. Defaults to `sub`. The " +
+					"claim `email` counts only if the issuer has verified it.",
 			},
 			"session_minutes": schema.Int64Attribute{
 				Optional: true, Computed: true, Default: int64default.StaticInt64(backend.DefaultSessionMinutes),
@@ -128,14 +128,14 @@ func (*oidcTrust) Schema(ctx context.Context, _ resource.SchemaRequest, resp *re
 			},
 			"reuse": schema.BoolAttribute{
 				Optional: true, Computed: true, Default: booldefault.StaticBool(false),
-				MarkdownDescription: "Whether an identity token is accepted several times until it expires, such as that of a pod " +
-					"in Kubernetes. Defaults to `false`: each one is accepted once.",
+				MarkdownDescription: "Whether an identity token is accepted several times until it expires, such as that of " +
+					"a pod in Kubernetes. Defaults to `false`: each one is accepted once.",
 			},
 			"keys": schema.StringAttribute{
 				Optional: true, CustomType: jsontypes.NormalizedType{},
 				PlanModifiers: []planmodifier.String{keepEquivalentJSON{}},
-				MarkdownDescription: "Public keys of the issuer, as a JSON Web Key Set. With them, the server never asks the issuer " +
-					"for its keys, and you replace them when the issuer does.",
+				MarkdownDescription: "Public keys of the issuer, as a JSON Web Key Set. With them, the server never asks the " +
+					"issuer for its keys, and you replace them when the issuer does.",
 			},
 			"description": descriptionAttribute(),
 			"labels":      labelsAttribute(),

@@ -57,9 +57,9 @@ func (*role) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resourc
 		names = append(names, string(r))
 	}
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Manages a role: a set of rights. A `pouncet_role_binding` gives it to a token, group or trust at " +
-			"some places. The built-in roles `admin`, `editor`, `runtime`, `revealer`, `planner`, `auditor` and `viewer` " +
-			"exist in every backend.\n\n" +
+		MarkdownDescription: "Manages a role: a set of rights. A `pouncet_role_binding` gives it to a token, group or " +
+			"trust at some places. The built-in roles `admin`, `editor`, `runtime`, `revealer`, `planner`, `auditor` and " +
+			"`viewer` exist in every backend.\n\n" +
 			"A role belongs to the backend, and to no project. The token of the provider needs `bind` and all rights of " +
 			"the role everywhere. A role that is replaced keeps its bindings.",
 		Attributes: map[string]schema.Attribute{

@@ -67,8 +67,8 @@ const replaces = " Changing it forces a new resource. A new name of the same obj
 
 func (*roleBinding) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
-		MarkdownDescription: "Manages a binding: it gives a role to a token, group or trust at some places. A token needs the " +
-			"role `none` to have bindings, and may do nothing without one. Rights only add up.\n\n" +
+		MarkdownDescription: "Manages a binding: it gives a role to a token, group or trust at some places. A token " +
+			"needs the role `none` to have bindings, and may do nothing without one. Rights only add up.\n\n" +
 			"A binding without `project` holds in all projects. A protected environment must be named: a binding without " +
 			"`environment` leaves it out. The token of the provider needs `bind` and each right of the role at all places " +
 			"of the binding. A binding that is replaced gives nothing between its deletion and its creation; with " +
@@ -95,8 +95,8 @@ func (*roleBinding) Schema(ctx context.Context, _ resource.SchemaRequest, resp *
 			},
 			"environment": schema.StringAttribute{
 				Optional: true,
-				MarkdownDescription: "Name of the environment, or `*` for the entries that all environments share. Without it, " +
-					"all environments that are not protected. Requires `project`." + replaces,
+				MarkdownDescription: "Name of the environment, or `*` for the entries that all environments share. Without " +
+					"it, all environments that are not protected. Requires `project`." + replaces,
 				Validators: []validator.String{
 					nameOf(backend.KindEnvironment, backend.AnyEnvironment),
 					stringvalidator.AlsoRequires(path.MatchRoot("project")),
