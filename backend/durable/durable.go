@@ -60,8 +60,9 @@ func ReplaceIn(root *os.Root, name string, data []byte, mode fs.FileMode) error 
 	return err
 }
 
-// CheckRegular refuses a path of a folder, a device, a pipe or a socket. A missing file is regular. A program asks before
-// it opens a path that somebody has configured: to open a pipe waits for its other end, and a device may never end.
+// CheckRegular refuses a path of a folder, a device, a pipe or a socket. A missing file is regular. A program asks
+// before it opens a path that somebody has configured: to open a pipe waits for its other end, and a device may never
+// end.
 func CheckRegular(path string) error {
 	info, err := os.Stat(path)
 	switch {

@@ -18,8 +18,8 @@ import (
 // bindings give what they gave before. A binding gives its rights until it is deleted itself, whatever its name is.
 // It is never set aside: what was deleted gives nothing.
 //
-// A trust has contents too, which are its bindings and its memberships. So it is taken over and set aside for a creation
-// as a group is. But while it is held, it lets nobody in. A deletion that no creation follows removes its contents.
+// A trust has contents too, which are its bindings and its memberships. So it is taken over and set aside for a
+// creation as a group is. But while it is held, it lets nobody in. A deletion that no creation follows removes its contents.
 
 // isAccessKind reports whether objects of a kind decide about rights.
 func isAccessKind(k backend.Kind) bool {
@@ -31,8 +31,8 @@ func isNamed(o store.Object, nameOrID string) bool {
 	return o.ID == nameOrID || o.Name == nameOrID && !isReserved(o.Name)
 }
 
-// isSetAside reports whether a role or group was deleted and only waits, so that no binding can begin to use it. One that
-// waits for its creation by the owner of the present change can be used.
+// isSetAside reports whether a role or group was deleted and only waits, so that no binding can begin to use it. One
+// that waits for its creation by the owner of the present change can be used.
 func (r *run) isSetAside(o store.Object) bool {
 	if !isDeleted(o) {
 		return false

@@ -83,7 +83,8 @@ func TestLimitsAreThoseOfATrustOrOfTheFirstToken(t *testing.T) {
 		defer end()
 		go queryAs(ctx, t, server.URL, "t/a")
 		<-s.began
-		if got, text := queryAs(t.Context(), t, server.URL, "t/b"); got != 429 || !strings.Contains(text, `\"t/b\" has too many`) {
+		got, text := queryAs(t.Context(), t, server.URL, "t/b")
+		if got != 429 || !strings.Contains(text, `\"t/b\" has too many`) {
 			t.Errorf("another subject of the trust: status %d, %s", got, text)
 		}
 		go queryAs(ctx, t, server.URL, "u/a")

@@ -117,7 +117,8 @@ func TestAnExpiredCertificateOfTheServer(t *testing.T) {
 	}
 	url := serveOn(t, httpapi.ListenOptions{Address: "127.0.0.1:0", TLS: s.Config()})
 	err = query(httpapi.ClientOptions{Endpoint: url, CACertFile: authority.File})
-	if err == nil || backend.AsError(err).Hint != "renew the certificate of the server, or correct the clock of this machine" {
+	const hint = "renew the certificate of the server, or correct the clock of this machine"
+	if err == nil || backend.AsError(err).Hint != hint {
 		t.Errorf("%v", err)
 	}
 }

@@ -82,8 +82,8 @@ func missingDatabase(folder string) error {
 	return nil
 }
 
-// exposures returns all reasons for which checkFound would refuse a folder. The folder is open, so somebody has named it:
-// the hints do not say how to name it.
+// exposures returns all reasons for which checkFound would refuse a folder. The folder is open, so somebody has named
+// it: the hints do not say how to name it.
 func exposures(folder string) []error {
 	var out []error
 	for _, g := range slices.Concat(guardedFiles(folder), guardedKeys(folder)) {

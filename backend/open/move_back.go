@@ -30,8 +30,8 @@ func MoveToFolder(
 	case err != nil:
 		return out, err
 	case len(found) != 1 || found[0].KMSKey != o.KMSKey:
-		return out, backend.Errorf(backend.CodeInvalid, "the deployment key of %s is not wrapped by KMS key %s", from.Location(),
-			o.KMSKey).WithHint("name the key of its servers with --kms-key")
+		return out, backend.Errorf(backend.CodeInvalid, "the deployment key of %s is not wrapped by KMS key %s",
+			from.Location(), o.KMSKey).WithHint("name the key of its servers with --kms-key")
 	}
 	s := settings{KMSKey: o.KMSKey, Deployment: &deployment{from.Deployment(), found[0].ID, o.KMSKey}}
 	trusted := newTrustedKeys(folder, s)

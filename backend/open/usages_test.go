@@ -50,7 +50,8 @@ func TestUsagesOfAnEarlierProgramStay(t *testing.T) {
 		moved := usages[0]
 		moved.File, moved.Line = strings.Repeat("f", backend.MaxFileBytes), 7
 		register(at, append([]backend.Usage{moved}, usages[1:]...))
-		now, err := backend.ListAll(t.Context(), s, backend.Query{Kind: backend.KindUsage, Project: at.project, Type: at.name})
+		of := backend.Query{Kind: backend.KindUsage, Project: at.project, Type: at.name}
+		now, err := backend.ListAll(t.Context(), s, of)
 		if err != nil || len(now) != len(usages) {
 			t.Errorf("source %s has %d usages, want %d: %v", at.name, len(now), len(usages), err)
 		}

@@ -39,8 +39,8 @@ func (l *ReadLog) Reserved(ctx context.Context) (int64, error) {
 	return pages * pageSize, err
 }
 
-// keepReserve makes the reserve whole if less than three quarters of it are left. If the disk has too little free space,
-// Check reports it. Other errors are those of the next record.
+// keepReserve makes the reserve whole if less than three quarters of it are left. If the disk has too little free
+// space, Check reports it. Other errors are those of the next record.
 func (l *ReadLog) keepReserve(ctx context.Context) {
 	err := l.makeReserve(ctx, l.reserve.Load())
 	var full *backend.Error
