@@ -87,9 +87,9 @@ func (s *Store) checkIdentity(ctx context.Context, c *conn) error {
 	return nil
 }
 
-// migrate runs the missing steps, each in its own transaction. A database whose rows are not signed gets all steps in one
-// transaction, so that it stays as it was if signing fails. The statements in first run in the transaction of the first
-// step.
+// migrate runs the missing steps, each in its own transaction. A database whose rows are not signed gets all steps in
+// one transaction, so that it stays as it was if signing fails. The statements in first run in the transaction of the
+// first step.
 func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error {
 	steps, err := s.steps()
 	if err != nil {
