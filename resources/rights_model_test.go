@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// A model of small worlds of rights: two roles, two groups, two trusts and up to three bindings. Random steps change the
-// world, and a real Terraform follows, with the laws of the other model (model_test.go).
+// A model of small worlds of rights: two roles, two groups, two trusts and up to three bindings. Random steps change
+// the world, and a real Terraform follows, with the laws of the other model (model_test.go).
 
 // The kinds of the model, as commands and blocks name them.
 var rightsKinds = []string{"role", "group", "trust"}

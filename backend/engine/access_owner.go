@@ -19,7 +19,8 @@ import (
 // It is never set aside: what was deleted gives nothing.
 //
 // A trust has contents too, which are its bindings and its memberships. So it is taken over and set aside for a
-// creation as a group is. But while it is held, it lets nobody in. A deletion that no creation follows removes its contents.
+// creation as a group is. But while it is held, it lets nobody in. A deletion that no creation follows removes its
+// contents.
 
 // isAccessKind reports whether objects of a kind decide about rights.
 func isAccessKind(k backend.Kind) bool {

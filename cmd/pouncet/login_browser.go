@@ -73,8 +73,8 @@ func (a *app) identityFromBrowser(ctx context.Context, f identityFlags) (string,
 	}
 }
 
-// onceFromBrowser sends the person to the issuer once. If the server refuses the identity token, it would refuse another
-// one as well, and the person would not know why the command waits for a second login.
+// onceFromBrowser sends the person to the issuer once. If the server refuses the identity token, it would refuse
+// another one as well, and the person would not know why the command waits for a second login.
 func (a *app) onceFromBrowser(f identityFlags) func(ctx context.Context) (string, error) {
 	token := ""
 	return func(ctx context.Context) (_ string, err error) {

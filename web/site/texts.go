@@ -244,8 +244,8 @@ var texts = map[string]string{
 	"types.example.hint": "It is not stored. Write no real secret.",
 	"types.valid":        "The schema is valid, and the example fits.",
 
-	"tokens.session": "You have signed in at an issuer. Such a session creates no tokens, because they would outlive it. " +
-		"Sign in with a token to create one.",
+	"tokens.session": "You have signed in at an issuer. Such a session creates no tokens, because they would outlive " +
+		"it. Sign in with a token to create one.",
 	"tokens.lead":   "A token lets a person or a program use a server. It can do what its rights allow.",
 	"tokens.rights": "Rights", "tokens.norights": "none: no binding", "tokens.where": "Where",
 	"tokens.everywhere": "Everywhere", "grants.unprotected": "all unprotected environments",
