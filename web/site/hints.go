@@ -33,18 +33,18 @@ var wholeHints = []struct{ part, text string }{
 	{"pouncet trust show", "hint.operator"},
 }
 
-// places are the pages where people do what a command does; "" for a command without a page.
-var places = []place{
+// commandPages are the pages where people do what a command does; "" for a command without a page.
+var commandPages = []commandPage{
 	{"draft", "nav.drafts"}, {"doctor --", ""}, {"doctor", "nav.doctor"}, {"token", "nav.tokens"},
-	{"project set", "nav.quotas"}, {"secret history", entryPlace}, {"secret delete", entryPlace},
-	{"value delete", entryPlace}, {"binding", "nav.access"},
+	{"project set", "nav.quotas"}, {"secret history", entryPage}, {"secret delete", entryPage},
+	{"value delete", entryPage}, {"binding", "nav.access"},
 	{"role list", "nav.access"}, {"group list", "nav.access"}, {"access", "nav.access"},
 }
 
-type place struct{ command, text string }
+type commandPage struct{ command, text string }
 
-// entryPlace stands for the page of the entry that an error is about.
-const entryPlace = "hint.entry"
+// entryPage stands for the page of the entry that an error is about.
+const entryPage = "hint.entry"
 
 var (
 	// granting is the command that gives a right.
@@ -53,6 +53,8 @@ var (
 	deleted = regexp.MustCompile(`pouncet (env|secret|value|type) (list --deleted|restore)[^;]*`)
 	// commands are the commands in a hint, with quotation marks or up to the end of a sentence.
 	commands = regexp.MustCompile(`"pouncet [a-z][^"]*"|pouncet [a-z][^;]*`)
+	// flag is a flag that says the same as the words before it.
+	flag = regexp.MustCompile(` \(--[a-z-]+\)`)
 )
 
 // pageHint returns a hint as a page shows it.
@@ -69,22 +71,23 @@ func pageHint(hint string) string {
 			return Text(w.text)
 		}
 	}
+	hint = flag.ReplaceAllString(hint, "")
 	hint = deleted.ReplaceAllString(hint, Text("hint.page", Text("nav.deleted")))
-	hint = commands.ReplaceAllStringFunc(hint, placeOf)
+	hint = commands.ReplaceAllStringFunc(hint, pageFor)
 	return strings.ReplaceAll(hint, "see: "+Text("hint.page", ""), "see "+Text("hint.see"))
 }
 
-// placeOf returns where in the dashboard people do what a command does.
-func placeOf(command string) string {
+// pageFor returns where in the dashboard people do what a command does.
+func pageFor(command string) string {
 	name := strings.TrimPrefix(strings.Trim(command, `"`), "pouncet ")
-	i := slices.IndexFunc(places, func(p place) bool { return strings.HasPrefix(name, p.command) })
+	i := slices.IndexFunc(commandPages, func(p commandPage) bool { return strings.HasPrefix(name, p.command) })
 	switch {
-	case i < 0 || places[i].text == "":
+	case i < 0 || commandPages[i].text == "":
 		return Text("hint.terminal", command)
-	case places[i].text == entryPlace:
-		return Text(entryPlace)
+	case commandPages[i].text == entryPage:
+		return Text(entryPage)
 	}
-	return Text("hint.page", Text(places[i].text))
+	return Text("hint.page", Text(commandPages[i].text))
 }
 
 // forPage returns an error with the hint that a page shows.
