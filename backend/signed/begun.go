@@ -4,6 +4,7 @@ package signed
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -43,10 +44,13 @@ const (
 	// creates a database.
 	logDeferred
 	logExpected // the state exists, so the log has a head
+	// logRefused means that the log has no head although it is expected. Another process may have accepted that, so the
+	// next call reads the state again.
+	logRefused
 )
 
 // isWritten reports whether the state need not be written.
-func (l begunLog) isWritten() bool { return l >= logDeferred }
+func (l begunLog) isWritten() bool { return l == logDeferred || l == logExpected }
 
 // markTime limits the transaction that writes the state of a log of reads, for which a reader waits, once.
 const markTime = 5 * time.Second
@@ -95,16 +99,18 @@ func (b *begunLogs) expect(ctx context.Context, kind store.LogKind, logs []strin
 			if err != nil {
 				return err
 			}
-			if sealed != nil && b.get(name) == 0 {
+			switch known := b.get(name); {
+			case sealed != nil && (known == 0 || known == logRefused):
 				b.set(name, logExpected)
+			case sealed == nil && known == logRefused:
+				b.forget(name)
 			}
 		}
 		return nil
 	})
 }
 
-// check returns an error if a log has begun and has no head. Another process may have accepted that, so the next call
-// reads the state again. It is called before records are added to the log.
+// check returns an error if a log has begun and has no head. It is called before records are added to the log.
 func (b *begunLogs) check(kind store.LogKind, l store.Log) error {
 	if len(l.Head) > 0 {
 		return nil
@@ -115,8 +121,8 @@ func (b *begunLogs) check(kind store.LogKind, l store.Log) error {
 		b.set(name, logExtended)
 	case logDeferred:
 		b.set(name, logExpected)
-	case logExpected:
-		b.forget(name)
+	case logExpected, logRefused:
+		b.set(name, logRefused)
 		return backend.Errorf(backend.CodeCorrupt, "the audit log cannot be trusted: the %s of %s were removed outside "+
 			"Pouncet", kind, ownerOfLog(l.Log)).WithHint(restoreOrAccept)
 	}
@@ -183,6 +189,9 @@ func (t *tx) markLog(ctx context.Context, name string) error {
 		return err
 	}
 	t.logs = append(t.logs, name)
+	if begun.get(name) == logRefused {
+		begun.forget(name)
+	}
 	if sealed == nil {
 		begun.set(name, logBeginning)
 		t.created[name] = true
@@ -218,17 +227,51 @@ func (t *tx) AppendRecord(ctx context.Context, r store.Record) error {
 	return t.Tx.AppendRecord(ctx, r)
 }
 
-// ForgetLogs lets logs begin again. It is for an owner who accepts that their records were removed.
+// ForgetLogs lets logs begin again. It is for an owner who accepts that their records were removed, and who accepts the
+// states next: a state that cannot be trusted is removed without the others.
 func (s *Store) ForgetLogs(ctx context.Context, kind store.LogKind, logs []string) error {
+	var names []string
+	for _, log := range logs {
+		names = append(names, logState(kind, log))
+	}
+	err := s.forgetLogs(ctx, names)
+	if !errors.Is(err, backend.ErrCorrupt) {
+		return err
+	}
+	return s.Store.Update(ctx, func(tx store.Tx) error {
+		for _, name := range names {
+			if err := tx.DeleteState(ctx, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// ForgetAllLogs lets all logs of a kind begin again, because their file is made again.
+func (s *Store) ForgetAllLogs(ctx context.Context, kind store.LogKind) error {
+	begun, err := s.begun.all(ctx)
+	var names []string
+	for id := range begun {
+		if id.Records == kind {
+			names = append(names, logState(kind, id.Log))
+		}
+	}
+	if err != nil || len(names) == 0 {
+		return err
+	}
+	return s.forgetLogs(ctx, names)
+}
+
+func (s *Store) forgetLogs(ctx context.Context, names []string) error {
 	return s.Update(ctx, func(inner store.Tx) error {
 		t := inner.(*tx)
-		for _, log := range logs {
-			name := logState(kind, log)
+		for _, name := range names {
+			s.begun.forget(name)
 			sealed, err := t.State(ctx, name)
 			if err != nil {
 				return err
 			}
-			s.begun.forget(name)
 			if sealed != nil {
 				t.ended[name] = true
 				t.add(name, sum{})
@@ -236,22 +279,4 @@ func (s *Store) ForgetLogs(ctx context.Context, kind store.LogKind, logs []strin
 		}
 		return nil
 	})
-}
-
-// ForgetAllLogs does the same for all logs of a kind, whose file is made again.
-func (s *Store) ForgetAllLogs(ctx context.Context, kind store.LogKind) error {
-	begun, err := s.begun.all(ctx)
-	if err != nil {
-		return err
-	}
-	var logs []string
-	for id := range begun {
-		if id.Records == kind {
-			logs = append(logs, id.Log)
-		}
-	}
-	if len(logs) == 0 {
-		return nil
-	}
-	return s.ForgetLogs(ctx, kind, logs)
 }

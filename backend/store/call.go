@@ -75,7 +75,7 @@ func (c *Call) UsePrimary(ctx context.Context) {
 	c.discarded = c.discarded || c.generation != nil
 	c.primary, c.generation = true, nil
 	c.mu.Unlock()
-	resetCondition(ctx)
+	ResetCondition(ctx)
 }
 
 // MayUseReplica reports whether transactions of the call may run on a replica.

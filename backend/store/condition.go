@@ -27,11 +27,17 @@ func WithCondition(ctx context.Context, check func(ctx context.Context, tx Tx) e
 // not find out.
 func (c *Condition) Held() bool { return c.held.Load() }
 
-// resetCondition makes the next transaction of a call check its condition again.
-func resetCondition(ctx context.Context) {
+// ResetCondition makes the next transaction of a call check its condition again.
+func ResetCondition(ctx context.Context) {
 	if c, ok := ctx.Value(conditionKey{}).(*Condition); ok {
 		c.held.Store(false)
 	}
+}
+
+// IsConditionHeld reports whether the condition of a call, if it has one, was found to hold.
+func IsConditionHeld(ctx context.Context) bool {
+	c, ok := ctx.Value(conditionKey{}).(*Condition)
+	return ok && c.Held()
 }
 
 // CheckCondition checks the condition of a call at the start of a transaction. A Store whose rows can be trusted calls

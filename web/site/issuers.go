@@ -111,7 +111,8 @@ func (s *Site) flowData() []byte {
 	return append([]byte("sign-in at an issuer, form 1\x00"), s.data...)
 }
 
-// keepFlow gives a flow to the browser. What was typed into a form is left out if it is too long for a cookie.
+// keepFlow gives a flow to the browser. What was typed into a form is left out if it is too long for a cookie, and then
+// the page that was wanted. What is left is too long only if the name of the host is.
 func (s *Site) keepFlow(w http.ResponseWriter, r *http.Request, f flow) error {
 	aead, err := s.Cipher(r.Context())
 	if err != nil {
@@ -129,9 +130,11 @@ func (s *Site) keepFlow(w http.ResponseWriter, r *http.Request, f flow) error {
 			return nil
 		case len(f.Kept) > 0:
 			f.Kept, f.Next = nil, f.To
+		case f.Next != Root || f.To != "":
+			f.Next, f.To = Root, ""
 		default:
-			f.Next = Root
-			f.To = ""
+			return backend.Errorf(backend.CodeTooLarge, "the request is too large for a sign-in").
+				WithHint("open the dashboard by its own address")
 		}
 	}
 }

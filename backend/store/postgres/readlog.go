@@ -49,14 +49,19 @@ func newReadLog(s *Store) *ReadLog {
 // AppendRecords implements store.RecordLog. A primary that another one has replaced cannot commit a record if it waits
 // for a standby. So if the values of a call are from such a primary, its record is on another one, and the call fails.
 func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) error {
-	err := l.store.Proved(ctx, store.ReadLog, records, func() error { return l.queue.Append(ctx, records) })
+	err := l.store.Proved(ctx, store.ReadLog, records, func() error {
+		if err := l.queue.Append(ctx, records); err != nil {
+			return err
+		}
+		for _, r := range records {
+			if r.Confirm != nil && r.Confirm.Changed { // none was added
+				return store.ErrChanged
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return err
-	}
-	for _, r := range records {
-		if r.Confirm != nil && r.Confirm.Changed {
-			return store.ErrChanged
-		}
 	}
 	if timeline, ok := store.CallOf(ctx).ReliesOn(); ok {
 		return l.store.checkTimeline(timeline)

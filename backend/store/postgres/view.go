@@ -17,8 +17,12 @@ import (
 // still right. They share the statement that reads the states: see stateReads.
 func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	if store.StatesOnly(ctx) {
+		held := store.IsConditionHeld(ctx)
 		if err := s.viewStates(ctx, f); !errors.Is(err, errMoved) {
 			return err
+		}
+		if !held { // it was found in a state of the database that is not the one of the function
+			store.ResetCondition(ctx)
 		}
 	}
 	return s.view(ctx, func(t *tx, b *pgx.Batch) {
