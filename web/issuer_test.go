@@ -3,6 +3,7 @@
 package web_test
 
 import (
+	"fmt"
 	"html"
 	"net/http"
 	"net/http/httptest"
@@ -58,7 +59,12 @@ func newCompany(t *testing.T) *company {
 	s := httptest.NewServer(web.New(site.Options{Service: log, Audit: c.audit, Rights: parts.Rights,
 		Identity: site.Tokens{Logins: logins}, Cipher: parts.SessionCipher, Now: clock,
 		Issuers: oidc.New(parts.Store, oidc.Options{Cipher: parts.TokenCipher, Record: audit.NewChanges(nil).LoggedIn,
-			Now: clock, ClientSecret: func(string) (string, error) { return c.secret.Load().(string), nil }})}))
+			Now: clock, ClientSecret: func(issuer string) (string, error) {
+				if issuer != c.issuer.URL {
+					return "", fmt.Errorf("the secret of issuer %s was asked for", issuer)
+				}
+				return c.secret.Load().(string), nil
+			}})}))
 	t.Cleanup(s.Close)
 	c.url = s.URL
 	c.must(environment("dev"), secret("dev", "db_password", canary))

@@ -53,9 +53,9 @@ type Options struct {
 	Cipher access.Cipher
 	// Record returns the records of a login with a trust, which are written with it. The context has the principal.
 	Record func(ctx context.Context, trust store.Object) []store.Record
-	// ClientSecret returns what proves this server to the issuer of a trust, by the name of the trust; "" for nothing. It
-	// is for people who sign in at a browser. Nil means that no issuer wants one.
-	ClientSecret func(trust string) (string, error)
+	// ClientSecret returns what proves this server to the issuer with a URL; "" for nothing. It is for people who sign in
+	// at a browser. Nil means that no issuer wants one.
+	ClientSecret func(issuer string) (string, error)
 	// Log gets the reasons of refusals. Nil means no log.
 	Log *slog.Logger
 	Now func() time.Time // nil means time.Now

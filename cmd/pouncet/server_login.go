@@ -16,7 +16,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// clientSecrets are the files with what proves the server to issuers, by the names of trusts.
+// clientSecrets are the files with what proves the server to issuers, by their URLs. They do not belong to trusts: who
+// may change a trust could otherwise have the secret of one issuer sent to another one.
 type clientSecrets struct {
 	texts []string
 	files map[string]string
@@ -24,23 +25,23 @@ type clientSecrets struct {
 
 func (s *clientSecrets) add(c *cobra.Command) {
 	c.Flags().StringArrayVar(&s.texts, "client-secret-file", nil,
-		"`TRUST=FILE` with the client secret for people who sign in at the issuer of this trust; repeat for more trusts")
+		"`ISSUER=FILE` with the client secret for people who sign in at the issuer with this URL; repeat for more issuers")
 }
 
 // check reads each file once, so that a wrong one is found when the server starts.
 func (s *clientSecrets) check(c *cobra.Command) error {
 	s.files = map[string]string{}
 	for _, text := range s.texts {
-		trust, path, ok := strings.Cut(text, "=")
+		issuer, path, ok := strings.Cut(text, "=")
 		switch {
-		case !ok || trust == "" || path == "":
-			return usage(c, "--client-secret-file %s is not a trust and a file", backend.Quote(text)).
-				withHint("write it as --client-secret-file NAME=/PATH/TO/FILE")
-		case s.files[trust] != "":
-			return usage(c, "--client-secret-file names the trust %s twice", backend.Quote(trust))
+		case !ok || path == "" || backend.CheckIssuer(issuer) != nil:
+			return usage(c, "--client-secret-file %s is not the URL of an issuer and a file", backend.Quote(text)).
+				withHint("write it as --client-secret-file https://ISSUER=/PATH/TO/FILE")
+		case s.files[issuer] != "":
+			return usage(c, "--client-secret-file names the issuer %s twice", backend.Quote(issuer))
 		}
-		s.files[trust] = path
-		if _, err := s.read(trust); err != nil {
+		s.files[issuer] = path
+		if _, err := s.read(issuer); err != nil {
 			return err
 		}
 	}
@@ -50,16 +51,16 @@ func (s *clientSecrets) check(c *cobra.Command) error {
 // maxClientSecret is the longest client secret, in bytes.
 const maxClientSecret = 4096
 
-// read returns the client secret for a trust, or "". It reads the file each time, so that a new one needs no restart.
-func (s *clientSecrets) read(trust string) (string, error) {
-	path := s.files[trust]
+// read returns the client secret for an issuer, or "". It reads the file each time, so that a new one needs no restart.
+func (s *clientSecrets) read(issuer string) (string, error) {
+	path := s.files[issuer]
 	if path == "" {
 		return "", nil
 	}
 	text, err := readStart(path, maxClientSecret+1)
 	if err != nil {
-		return "", backend.Errorf(backend.CodeInvalid, "reading the client secret of the trust %s: %w", backend.Quote(trust),
-			err).WithHint("check --client-secret-file")
+		return "", backend.Errorf(backend.CodeInvalid, "reading the client secret for the issuer %s: %w",
+			backend.Quote(issuer), err).WithHint("check --client-secret-file")
 	}
 	secret := strings.TrimSpace(string(text))
 	if secret == "" || len(text) > maxClientSecret || strings.ContainsAny(secret, "\r\n") {

@@ -44,7 +44,7 @@ func newCompany(t *testing.T, tls bool) *company {
 	if err := os.WriteFile(secret, []byte("client-CANARY\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"server", "--quiet", "--listen", "127.0.0.1:0", "--client-secret-file", "company=" + secret}
+	args := []string{"server", "--quiet", "--listen", "127.0.0.1:0", "--client-secret-file", c.issuer.URL + "=" + secret}
 	scheme := "http"
 	if tls {
 		certificate, key := newCertificate(t)
