@@ -37,10 +37,14 @@ func TestTheCheckerFindsSeededFaults(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			h := recorded(t, faultyServer(t, f), 100)
-			if found, _ := h.check(); found != porcupine.Illegal {
-				t.Errorf("the result is %v, want %v", found, porcupine.Illegal)
+			// Some faults show only if another client comes at the right time.
+			for range 3 {
+				h := recorded(t, faultyServer(t, f), 100)
+				if found, _ := h.check(); found == porcupine.Illegal {
+					return
+				}
 			}
+			t.Error("three histories with the fault are linearizable")
 		})
 	}
 }
