@@ -69,10 +69,11 @@ func (*token) Schema(_ context.Context, _ ephemeral.SchemaRequest, resp *ephemer
 		Attributes: map[string]schema.Attribute{
 			"role": schema.StringAttribute{
 				Required: true,
-				MarkdownDescription: "What the token allows: `viewer` (read metadata), `auditor` (also read the audit log), " +
-					"`planner` (also plan, and compare values), `runtime` (also resolve references), `revealer` (also show masked " +
-					"secrets to a person), `editor` (also change secrets and scoped values), `admin` (everything) or `none` " +
-					"(nothing, unless a binding gives it a role).",
+				MarkdownDescription: "What the token allows: `viewer` (read metadata), `auditor` (the same, and read the audit " +
+					"log), `planner` (the same as `viewer`, and plan and compare values), `runtime` (the same as `viewer`, and " +
+					"resolve references), `revealer` (the same as `viewer`, and show masked secrets to a person), `editor` (the " +
+					"same as `planner`, and change secrets and scoped values), `admin` (everything) or `none` (nothing, unless a " +
+					"binding gives it a role).",
 				Validators: []validator.String{stringvalidator.OneOf(toStrings(backend.Roles)...)},
 			},
 			"principal": schema.StringAttribute{

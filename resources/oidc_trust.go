@@ -75,11 +75,12 @@ func (*oidcTrust) Metadata(_ context.Context, _ resource.MetadataRequest, resp *
 func (*oidcTrust) Schema(ctx context.Context, _ resource.SchemaRequest, resp *resource.SchemaResponse) {
 	resp.Schema = schema.Schema{
 		MarkdownDescription: "Manages a trust: it says which identity tokens of an OpenID Connect issuer are accepted, " +
-			"such as those of pipelines on GitHub or GitLab. Who presents one gets a session for a short time, without a " +
-			"stored token. A trust has no rights until a `pouncet_role_binding` gives it some, to `trust:NAME` or to one " +
-			"subject.\n\nA trust belongs to the backend, and to no project. The token of the provider needs all rights " +
-			"everywhere, because a trust can be bound to any role. Every change of a trust ends its sessions at once. A " +
-			"trust that is replaced keeps its bindings, and lets nobody in between its deletion and its creation.",
+			"such as those of pipelines on GitHub or GitLab. A caller that presents one gets a session for a short time, " +
+			"without a stored token. A trust has no rights until a `pouncet_role_binding` gives it some, to `trust:NAME` " +
+			"or to one subject.\n\nA trust belongs to the backend, and to no project. The token of the provider needs all " +
+			"rights everywhere, because a trust can be bound to any role. Every change of a trust ends its sessions at " +
+			"once. A trust that is replaced keeps its bindings. Between its deletion and its creation, it accepts no " +
+			"identity token.",
 		Attributes: map[string]schema.Attribute{
 			"id":   idAttribute(),
 			"name": nameAttribute(backend.KindTrust, "Name of the trust."),

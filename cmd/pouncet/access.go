@@ -24,9 +24,9 @@ func (o objectCommand) isAccess() bool {
 var roleCommand = objectCommand{
 	kind: backend.KindRole, sample: "rotator", aliases: []string{"roles"},
 	short: "Manage roles: sets of rights",
-	long: `A role is a set of rights. A binding gives it to a token or group, at some places.
-The built-in roles are admin, editor, runtime, revealer, planner, auditor and
-viewer.`,
+	long: `A role is a set of rights. A binding gives it to a token, group or trust, at some
+places. The built-in roles are admin, editor, runtime, revealer, planner, auditor
+and viewer.`,
 	columns: []column{
 		{"name", name}, {"rights", func(o backend.Object) string { return rightsText(o.Rights) }},
 		{"built in", func(o backend.Object) string { return yesIf(o.BuiltIn) }}, {"description", description}, {"id", id},
@@ -35,9 +35,9 @@ viewer.`,
 
 var groupCommand = objectCommand{
 	kind: backend.KindGroup, sample: "pipelines", aliases: []string{"groups"},
-	short: "Manage groups of tokens",
-	long: `A group has tokens as members. A binding can be for a group, and then holds for
-all of its members.`,
+	short: "Manage groups of tokens and trusts",
+	long: `A group has tokens and trusts as members. A binding can be for a group, and then
+holds for all of its members.`,
 	columns: []column{
 		{"name", name}, {"members", func(o backend.Object) string { return strings.Join(o.Members, ", ") }},
 		{"description", description}, {"id", id},
@@ -47,9 +47,9 @@ all of its members.`,
 var bindingCommand = objectCommand{
 	kind: backend.KindBinding, sample: "ci-prod", aliases: []string{"bindings"},
 	short: "Manage bindings: who has which role where",
-	long: `A binding gives a role to a token or group, at some places: those of a project, an
-environment, a scope, and names that match a pattern. A token needs the role none
-to have bindings. Without a binding, it may do nothing.
+	long: `A binding gives a role to a token, group or trust, at some places: those of a
+project, an environment, a scope, and names that match a pattern. A token needs
+the role none to have bindings. Without a binding, it may do nothing.
 
 A protected environment must be named: a binding without --env leaves it out.
 --env '*' names what all environments share. It must be named too if one of them
@@ -174,10 +174,10 @@ func (a *app) bindingsCommand() *cobra.Command {
 	var text string
 	c := &cobra.Command{
 		Use:   "create NAME --role ROLE --to PRINCIPAL",
-		Short: "Give a role to a token or group",
-		Long: wrap("Gives a role to a token or group, at some places. Without --project, it holds in all projects, and " +
-			"without --env in all environments that are not protected. You can give only rights that you have yourself at all " +
-			"of these places."),
+		Short: "Give a role to a token, group or trust",
+		Long: wrap("Gives a role to a token, group or trust, at some places. Without --project, it holds in all projects, " +
+			"and without --env in all environments that are not protected. You can give only rights that you have yourself " +
+			"at all of these places."),
 		Example: "  pouncet binding create ci-prod --role runtime --to token:ci --project shop --env prod\n" +
 			"  pouncet binding create db-team --role editor --to group:db --project shop --env dev --names 'db_*'",
 		Args: arguments(1, 1, "one name"),

@@ -267,9 +267,9 @@ var texts = map[string]string{
 	"access.groups":     "Groups", "access.nogroups": "No group yet.",
 	"access.groups.hint": "A binding for a group holds for its members. To change one:",
 	"access.roles":       "Roles", "access.roles.hint": "A role is a set of rights. To make your own:",
-	"access.add.lead": "A binding gives a role to a token or group, at some places. " +
+	"access.add.lead": "A binding gives a role to a token, group or trust, at some places. " +
 		"You see what it gives before you give it.",
-	"access.to.hint": "Write token:NAME or group:NAME; for a token that you may not list, token: and its id. " +
+	"access.to.hint": "Write token:NAME, group:NAME or trust:NAME; for a token that you may not list, token: and its id. " +
 		"A token needs the role none to have bindings. " +
 		"The page Tokens makes such a token if you choose a place for it.",
 	"access.names": "Names", "access.names.hint": "Only these: a name, or a pattern such as db_*. Empty for all names.",
