@@ -16,8 +16,8 @@ type Principal struct {
 	Name string // the name of the token, that of the trust with "/" and the subject, or that of the local user
 	Role Role
 	Kind PrincipalKind // an unknown one has the permissions of a person
-	// MadeBy is the id of the token that made this one, unless that one may bind everywhere. It is the first one if
-	// several made one another.
+	// MadeBy is the id of the token that made this one, unless that one may bind everywhere. If each of several tokens
+	// made the next, it is the id of the first one.
 	MadeBy string
 	// Trust is the id of the trust that vouches for a caller who has logged in with an identity token.
 	Trust string
@@ -39,9 +39,9 @@ func (p Principal) Recipient() string {
 	return ToToken + p.ID
 }
 
-// Budget names whose limits p uses up: those of its trust, or of the token that is the first of those that made one
-// another. Somebody who can push a branch chooses the subject of a pipeline, and a token can make others, so limits of
-// a subject or of a single token could be multiplied.
+// Budget names whose limits p uses up: those of its trust, of the token that MadeBy names, or its own. Somebody who can
+// push a branch chooses the subject of a pipeline, and a token can make others, so limits of a subject or of a single
+// token could be multiplied.
 func (p Principal) Budget() string { return cmp.Or(p.Trust, p.MadeBy, p.ID, p.Name) }
 
 // PrincipalKind says who acts.

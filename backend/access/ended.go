@@ -13,7 +13,7 @@ import (
 )
 
 // EndedSessions are the sessions of the dashboard that people have ended before their time, for all servers of a
-// deployment. Only an ended session has a row, for a day: it would have ended after half of it.
+// deployment. Only an ended session has a row, for a day: every session expires within 12 hours.
 type EndedSessions struct {
 	store store.Store
 	now   func() time.Time

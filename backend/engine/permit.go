@@ -96,8 +96,8 @@ func (a principalAccess) denied(
 		recipient(a.principal), whereFlags(in, at))
 }
 
-// deniedSomewhere refuses something that needs a right at one place at least, whichever it is. places tells for which
-// places it needs the right as a whole.
+// deniedSomewhere refuses something that needs a right in all of a part of the backend, whichever part it is. places
+// names such a part in the text, as "a project".
 func (a principalAccess) deniedSomewhere(right backend.Right, does, what, places string) *backend.Error {
 	e := a.denied(right, does, what, nil, backend.Place{})
 	if a.principal.Role != backend.RoleNone {

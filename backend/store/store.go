@@ -173,8 +173,9 @@ type Tx interface {
 	AddComparison(ctx context.Context, k ComparisonKey) (int, error)
 
 	// Generation returns the state with the name GenerationState. Its bytes differ after every change of a token, project,
-	// environment, secret type or environment key, and they never return. So a process may keep in memory what it has read
-	// with these bytes, and use it in every transaction that reads the same. Nil means that nothing may be kept.
+	// environment, secret type, role, group, binding, trust or environment key, and they never return. So a process may
+	// keep in memory what it has read with these bytes, and use it in every transaction that reads the same. Nil means
+	// that nothing may be kept.
 	Generation(ctx context.Context) ([]byte, error)
 
 	// ProjectContents returns a state whose bytes differ after every change of an object, version or environment key of a

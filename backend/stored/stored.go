@@ -45,7 +45,7 @@ const (
 	// CheckpointKey is the HKDF info of the Ed25519 key that signs checkpoints of the audit log.
 	CheckpointKey = "pouncet audit checkpoint v1"
 
-	// SessionData is the additional data of a sealed session of the dashboard. No session is stored.
+	// SessionData is the additional data of a sealed session of the dashboard. Only the browser keeps the session.
 	SessionData = "session of the dashboard, form 2"
 
 	// ValueTag is the HKDF info of the key that tells equal values of a project.
@@ -100,7 +100,7 @@ const (
 // cover it.
 const TokenPrefix = "pnct_"
 
-// HeldName begins the name of a row that waits without its own name. No other name can.
+// HeldName begins the name of a row that waits without its own name. No other name can begin with it.
 const HeldName = "~"
 
 // SessionPrefix begins the token of every session.
