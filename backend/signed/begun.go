@@ -32,6 +32,7 @@ type begunLogs struct {
 
 	mu     sync.Mutex
 	states map[string]begunLog // by the name of the state
+	paused time.Time           // until then, note does nothing
 }
 
 type begunLog int
@@ -52,8 +53,12 @@ const (
 // isWritten reports whether the state need not be written.
 func (l begunLog) isWritten() bool { return l == logDeferred || l == logExpected }
 
-// markTime limits the transaction that writes the state of a log of reads, for which a reader waits, once.
-const markTime = 5 * time.Second
+// markTime limits the transaction that writes the state of a log of reads, for which a reader waits, once. After a
+// failure, for example because a large change runs, no reader of this process waits again before markPause has passed.
+const (
+	markTime  = time.Second
+	markPause = time.Minute
+)
 
 func (b *begunLogs) get(name string) begunLog {
 	b.mu.Lock()
@@ -130,15 +135,15 @@ func (b *begunLogs) check(kind store.LogKind, l store.Log) error {
 }
 
 // note writes the states of logs that have begun. It does not end with the call whose records were added. If it cannot
-// write them, the next process does.
+// write them, a later call or process does.
 func (b *begunLogs) note(kind store.LogKind, logs []string) {
 	names := b.unknown(kind, logs)
-	if len(names) == 0 {
+	if len(names) == 0 || b.isPaused() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), markTime)
 	defer cancel()
-	_ = b.store.Update(ctx, func(inner store.Tx) error {
+	err := b.store.Update(ctx, func(inner store.Tx) error {
 		for _, name := range names {
 			if err := inner.(*tx).markLog(ctx, name); err != nil {
 				return err
@@ -146,6 +151,21 @@ func (b *begunLogs) note(kind store.LogKind, logs []string) {
 		}
 		return nil
 	})
+	if err != nil {
+		b.pause()
+	}
+}
+
+func (b *begunLogs) isPaused() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return time.Now().Before(b.paused)
+}
+
+func (b *begunLogs) pause() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.paused = time.Now().Add(markPause)
 }
 
 // end is called after a transaction that has written the states, or found them written.

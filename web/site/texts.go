@@ -269,8 +269,8 @@ var texts = map[string]string{
 	"access.roles":       "Roles", "access.roles.hint": "A role is a set of rights. To make your own:",
 	"access.add.lead": "A binding gives a role to a token, group or trust, at some places. " +
 		"You see what it gives before you give it.",
-	"access.to.hint": "Write token:NAME, group:NAME or trust:NAME; for a token that you may not list, token: and its id. " +
-		"A token needs the role none to have bindings. " +
+	"access.to.hint": "Write token:NAME, group:NAME or trust:NAME; for a token that you may not list, token: and its " +
+		"id. A token needs the role none to have bindings. " +
 		"The page Tokens makes such a token if you choose a place for it.",
 	"access.names": "Names", "access.names.hint": "Only these: a name, or a pattern such as db_*. Empty for all names.",
 	"access.name": "Name of the binding", "access.review.do": "Review", "access.review": "This binding gives",

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/queue"
 )
@@ -41,7 +42,8 @@ const (
 func newReadLog(s *Store) *ReadLog {
 	l := &ReadLog{store: s}
 	l.queue = queue.Records{MaxRecords: maxBatch, MaxBytes: maxBatchBytes, Write: l.write, Ended: s.translate,
-		Apart: func(err error) bool { return sqlState(err) != "" }, Place: "database " + s.name,
+		Apart:   func(err error) bool { return sqlState(err) != "" || errors.Is(err, backend.ErrCorrupt) },
+		Place:   "database " + s.name,
 		Written: l.noteLate}
 	return l
 }
