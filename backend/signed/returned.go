@@ -61,7 +61,7 @@ func (s summands) returned(all rowSums, want sum) []string {
 	return nil
 }
 
-// withSum returns the ids of n rows that have a sum together, and are not among others; nil if there are none.
+// withSum returns the ids of n rows that have a sum together, and are not among others. It returns nil without them.
 func (s summands) withSum(total sum, n int, others []sum) []string {
 	if n == 1 {
 		id, ok := s[total]
