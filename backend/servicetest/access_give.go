@@ -34,7 +34,7 @@ var accessGiveCases = []accessCase{
 		for i := range backend.MaxProjectBindings - 1 { // it has one
 			changes = append(changes, binding(fmt.Sprint("b", i), give(fmt.Sprint("n", i))))
 		}
-		lead.must(changes...)
+		lead.mustInParts(changes)
 		err := lead.refused(backend.ErrQuota, binding("more", give("more")))
 		lead.mentions(err, "200", "may not bind everywhere")
 		f.must(binding("more", give("more")))
@@ -43,7 +43,7 @@ var accessGiveCases = []accessCase{
 		for i := range backend.MaxMadeTokens {
 			changes = append(changes, tokenOf(fmt.Sprint("t", i)))
 		}
-		lead.must(changes...)
+		lead.mustInParts(changes)
 		lead.mentions(lead.refused(backend.ErrQuota, tokenOf("next")), "200", "that you made")
 		f.must(tokenOf("next"))
 	}},

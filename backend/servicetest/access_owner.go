@@ -228,7 +228,7 @@ var accessOwnerCases = []accessCase{
 			g.To = "token:lead"
 			full = append(full, binding(fmt.Sprint("b", i), g))
 		}
-		f.must(full...)
+		f.mustInParts(full)
 		lead.mentions(lead.refused(backend.ErrQuota, give("viewer-hr", "revealer", project)), "may not bind everywhere")
 		lead.must(give("editor-dev", "auditor", project)) // it has its place already
 		lead.must(give("viewer-hr", "editor", "hr"))

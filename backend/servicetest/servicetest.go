@@ -49,6 +49,14 @@ type fixture struct {
 
 const project = backend.DefaultProject
 
+// mustInParts makes many changes in sets that no client has to wait long for, even under the race detector.
+func (f *fixture) mustInParts(changes []backend.Change) {
+	f.Helper()
+	for part := range slices.Chunk(changes, 10) {
+		f.must(part...)
+	}
+}
+
 // must applies changes and fails the test if any is refused.
 func (f *fixture) must(changes ...backend.Change) []backend.Outcome {
 	f.Helper()
