@@ -16,7 +16,7 @@ import (
 
 // A log whose records have hashes has a separate state, which says only that the log has begun. The state of the
 // projects sums it up as it does all states, so that it cannot be removed without notice. Without it, somebody who
-// removed all records of a log together with its head would leave nothing that tells.
+// removed all records of a log together with its head would leave no trace.
 //
 // The state of a log of changes is written in the transaction of its first record. That of a log of reads is written
 // after its first record, because the records of reads can be in another database.
