@@ -3,6 +3,8 @@
 package review
 
 import (
+	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -33,9 +35,13 @@ func (p PathRule) Valid() bool {
 	return p.Files != "" && p.Names != "" && doublestar.ValidatePattern(p.Files) && doublestar.ValidatePattern(p.Names)
 }
 
-func (p PathRule) matchesFile(file string) bool { return doublestar.MatchUnvalidated(p.Files, file) }
+// MatchesFile reports whether the rule is for a file. A glob such as "./dev/**" matches the same files as "dev/**".
+func (p PathRule) MatchesFile(file string) bool {
+	return doublestar.MatchUnvalidated(path.Clean(p.Files), path.Clean(filepath.ToSlash(file)))
+}
 
-func (p PathRule) matchesName(name string) bool { return doublestar.MatchUnvalidated(p.Names, name) }
+// MatchesName reports whether the rule is for an environment or a name.
+func (p PathRule) MatchesName(name string) bool { return doublestar.MatchUnvalidated(p.Names, name) }
 
 // Check checks the references of files against a catalog, in each environment, and against the rules for paths.
 func Check(sources []*Source, o CheckOptions) []Finding {
@@ -95,7 +101,7 @@ func (c *checker) pathRules(r scan.Reference) {
 		return
 	}
 	for _, rule := range c.Forbid {
-		if r.Environment != "" && rule.matchesName(r.Environment) && rule.matchesFile(r.Pos.File) {
+		if r.Environment != "" && rule.MatchesName(r.Environment) && rule.MatchesFile(r.Pos.File) {
 			f := newFinding(r, Forbidden)
 			f.Message = "files that match " + rule.Files + " may not refer to environment " + backend.Quote(r.Environment)
 			f.Hint = removeEnvironment(r)
@@ -104,10 +110,10 @@ func (c *checker) pathRules(r scan.Reference) {
 	}
 	var allowed []string
 	for _, rule := range c.Only {
-		if !rule.matchesFile(r.Pos.File) {
+		if !rule.MatchesFile(r.Pos.File) {
 			continue
 		}
-		if rule.matchesName(r.Name) {
+		if rule.MatchesName(r.Name) {
 			return
 		}
 		allowed = append(allowed, rule.Names)

@@ -69,6 +69,14 @@ func (f Files) Count() int {
 	return len(f.Names)
 }
 
+// All returns the names of all files, with standard input last.
+func (f Files) All() []string {
+	if f.Input != nil {
+		return append(slices.Clone(f.Names), f.Input.Name)
+	}
+	return f.Names
+}
+
 // ListFiles returns the files that paths select by the rules of the reader. With Terraform, it also selects Terraform
 // files below folders.
 func (r Reader) ListFiles(ctx context.Context, paths []string) (Files, error) {

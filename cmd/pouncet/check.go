@@ -131,6 +131,7 @@ func (a *app) check(
 	if err := then(ctx, sources); err != nil {
 		return err
 	}
+	f.noteUnusedRules(a, files.All())
 	findings := append(review.Check(sources, f.options), review.LiteralNames(sources)...)
 	return f.finish(ctx, a, titleCheck, files.Count(), sources, findings)
 }

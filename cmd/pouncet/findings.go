@@ -125,26 +125,6 @@ func (f *findingFlags) checkEnvironments(c *cobra.Command) error {
 	return nil
 }
 
-func (f *findingFlags) parsePathRules(c *cobra.Command) error {
-	for _, text := range f.forbid {
-		environment, glob, _ := strings.Cut(text, "=")
-		rule := review.PathRule{Files: glob, Names: environment}
-		if !rule.Valid() {
-			return usage(c, "--forbid must be ENV=GLOB, such as prod='dev/**'")
-		}
-		f.options.Forbid = append(f.options.Forbid, rule)
-	}
-	for _, text := range f.only {
-		glob, names, _ := strings.Cut(text, "=")
-		rule := review.PathRule{Files: glob, Names: names}
-		if !rule.Valid() {
-			return usage(c, "--only must be GLOB=NAMES, such as 'crm/**=crm_*'")
-		}
-		f.options.Only = append(f.options.Only, rule)
-	}
-	return nil
-}
-
 // scanner returns the scanner for hard-coded secrets, or nil if its rule is off.
 func (f *findingFlags) scanner() (review.Scanner, error) {
 	if !f.severities.Active(review.HardCoded) {

@@ -107,6 +107,7 @@ func (a *app) review(c *cobra.Command, f *findingFlags, revision, planFile strin
 			return err
 		}
 	}
+	f.noteUnusedRules(a, slices.Concat(files.Names, base.Files))
 	changed := base.Changed(sources)
 	findings := review.Diff(base.Sources, changed)
 	findings = append(findings, plan.Check(sources, f.options)...)
