@@ -27,6 +27,13 @@ func TestAuditShowsWhoDidWhat(t *testing.T) {
 	d.post(d.path(o, "/reveal"), nil).is(t, 200, canary)
 
 	d.get("/ui/audit").is(t, 200, ">reveal</span>", ">sign-in</span>", ">denied<", ">eve<", "127.0.0.1").lacks(t, canary)
+	// The address and the number of the record have a column each.
+	columns := regexp.MustCompile(`<th scope="col"`).FindAllString(d.get("/ui/audit?verb=sign-in").body, -1)
+	row := regexp.MustCompile(`<td class="minor small mono">127\.0\.0\.1</td>` +
+		`<td class="rare small"[^>]*>\S+ \d+</td></tr>`)
+	if body := d.get("/ui/audit?verb=sign-in").body; !row.MatchString(body) || len(columns) != 8 {
+		t.Errorf("the table has %d columns, and no row with an address and a number:\n%s", len(columns), body)
+	}
 	for query, want := range map[string][]string{
 		"by=eve&verb=reveal": {"eve"}, "verb=reveal&outcome=ok": {"root"}, "verb=reveal": {"eve", "root"},
 		"name=db_password&env=dev&verb=reveal": {"eve", "root"}, "name=nothing": nil, "since=1h&by=eve&verb=reveal": {"eve"},

@@ -303,7 +303,7 @@ func (p *person) write(dir, name string, shot chromedp.Action[[]byte]) {
 // coversNothing fails the test if the last column of a list, which stays in sight, covers the one before.
 func (p *person) coversNothing() {
 	p.Helper()
-	covered := evaluate[string](p, `Array.from(document.querySelectorAll("table.fixed tr")).map(r => {
+	covered := evaluate[string](p, `Array.from(document.querySelectorAll("table:has(td.row) tr")).map(r => {
 		const last = r.lastElementChild.getBoundingClientRect(), before = r.lastElementChild.previousElementSibling;
 		return before.getBoundingClientRect().right > last.left + 1 ? before.innerText : "";
 	}).join("")`)

@@ -79,6 +79,9 @@ func draw(q *site.Request, kind backend.Kind, failed *backend.Error) error {
 	}
 	place.Environment = o.Environment
 	d := details{Entry: o, Error: failed, TypedTag: q.R.PostFormValue("tag"), TypedVersion: q.R.PostFormValue("version")}
+	if err := d.addLastUse(q); err != nil {
+		return err
+	}
 	if err := d.addReaders(q, place); err != nil {
 		return err
 	}
@@ -100,6 +103,19 @@ func draw(q *site.Request, kind backend.Kind, failed *backend.Error) error {
 		return q.RenderStatus(409, page, p)
 	}
 	return q.Render(page, p)
+}
+
+// addLastUse adds when a secret was last resolved, and by whom.
+func (d *details) addLastUse(q *site.Request) error {
+	if d.Entry.Kind != backend.KindSecret {
+		return nil
+	}
+	got, err := q.Query(backend.Query{Kind: backend.KindSecret, Project: d.Entry.Project, ID: d.Entry.ID,
+		LastResolved: true})
+	if err == nil && len(got.Objects) == 1 {
+		d.Entry.LastResolvedAt, d.Entry.LastResolvedBy = got.Objects[0].LastResolvedAt, got.Objects[0].LastResolvedBy
+	}
+	return err
 }
 
 // mostReaders is how many rows say who may have the value.

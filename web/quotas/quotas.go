@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"embed"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,10 +39,46 @@ type rules struct {
 	Project backend.Object
 	Numbers []number
 	Pattern number
-	// Duplicates is what a write does if another secret has the same value, and Choices what it can do.
-	Duplicates number
-	Choices    []backend.Duplicates
-	Error      *backend.Error
+	Choices []choice
+	Error   *backend.Error
+}
+
+// choice is a rule of the policy with a few possible values. The hint and the values have texts with its name.
+type choice struct {
+	number
+	Values []string
+	now    string
+	set    func(value string) error
+}
+
+// choices returns the rules with a few possible values, and where they are in a change.
+func choices(p backend.Policy, c *backend.PolicyChange) []choice {
+	yesNo := func(name string, now bool, set **bool) choice {
+		return choice{number{Name: name}, []string{"no", "yes"}, map[bool]string{true: "yes", false: "no"}[now],
+			func(value string) error {
+				yes := value == "yes"
+				if *set = &yes; !yes && value != "no" {
+					return backend.Errorf(backend.CodeInvalid, "%s is neither yes nor no", backend.Quote(value)).
+						WithHint("choose one from the menu").At(name)
+				}
+				return nil
+			}}
+	}
+	return []choice{
+		{number{Name: "default_visibility"}, []string{string(backend.Masked), string(backend.Restricted)},
+			string(p.DefaultVisibility), func(v string) error {
+				c.DefaultVisibility = (*backend.Visibility)(&v)
+				return nil // the engine refuses other values
+			}},
+		yesNo("immutable_names", p.ImmutableNames, &c.ImmutableNames),
+		{number{Name: "duplicates"}, []string{string(backend.DuplicatesAllowed), string(backend.DuplicatesNoted),
+			string(backend.DuplicatesRefused)}, string(duplicatesOf(p)),
+			func(v string) error {
+				c.Duplicates = (*backend.Duplicates)(&v)
+				return nil
+			}},
+		yesNo("forbid_fingerprints", p.ForbidFingerprints, &c.ForbidFingerprints),
+	}
 }
 
 // fields returns where the numbers of a form are in a change.
@@ -86,8 +123,12 @@ func show(q *site.Request, typed func(string) string, failed *backend.Error) err
 		r.Numbers = append(r.Numbers, line(f.name, strconv.Itoa(f.now)))
 	}
 	r.Pattern = line("name_pattern", policy.NamePattern)
-	r.Duplicates = line("duplicates", string(duplicatesOf(policy)))
-	r.Choices = []backend.Duplicates{backend.DuplicatesAllowed, backend.DuplicatesNoted, backend.DuplicatesRefused}
+	for _, c := range choices(policy, &backend.PolicyChange{}) {
+		if c.number = line(c.Name, c.now); !slices.Contains(c.Values, c.Value) {
+			c.Value = c.now // the form had no such field, or a value that the menu does not have
+		}
+		r.Choices = append(r.Choices, c)
+	}
 	status := http.StatusOK
 	if failed != nil {
 		status, r.Error = http.StatusUnprocessableEntity, failed
@@ -120,9 +161,14 @@ func change(q *site.Request) error {
 	if pattern := typed("name_pattern"); pattern != policy.NamePattern {
 		c.NamePattern = &pattern
 	}
-	// A form without the field leaves the rule as it is.
-	if typed := backend.Duplicates(typed("duplicates")); typed != "" && typed != duplicatesOf(policy) {
-		c.Duplicates = &typed
+	for _, choice := range choices(policy, &c) {
+		value := typed(choice.Name)
+		if value == "" || value == choice.now { // a form without the field leaves the rule as it is
+			continue
+		}
+		if err := choice.set(value); err != nil {
+			return show(q, typed, backend.AsError(err))
+		}
 	}
 	if c == (backend.PolicyChange{}) {
 		return show(q, typed, backend.Errorf(backend.CodeInvalid, "No changes to save"))

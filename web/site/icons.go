@@ -31,6 +31,7 @@ var icons = map[string]string{
 	"lock":    `<rect x="3.500" y="7" width="9" height="6.500" rx="1"/><path d="M5.500 7V5a2.500 2.500 0 0 1 5 0v2"/>`,
 	"clock":   `<circle cx="8" cy="8" r="5.500"/><path d="M8 5v3l2 1.500"/>`,
 	"warning": `<path d="M8 2.500 14.500 13.500h-13zM8 6.500v3.500M8 11.500v.500"/>`,
+	"info":    `<circle cx="8" cy="8" r="5.500"/><path d="M8 7.500v3.500M8 5v.500"/>`,
 	"check":   `<path d="M3 8.500 6.500 12 13 4.500"/>`,
 	"cross":   `<path d="M4 4l8 8M12 4l-8 8"/>`,
 	"up":      `<path d="M4 10l4-4 4 4"/>`,

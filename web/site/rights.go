@@ -112,10 +112,24 @@ func (v view) MayIt(op backend.Op, o backend.Object) bool {
 	return may != nil && may.May(access.RightTo(op, o.Kind), at)
 }
 
-// MayAudit reports whether the person may read the audit log of some project.
+// MayBind reports whether the person may see who has rights at some place. The place of the page does not matter.
+func (v view) MayBind() bool {
+	may := v.q.may()
+	return may != nil && may.MaySome(backend.RightBind, backend.Place{})
+}
+
+// MayAudit reports whether the person may read the audit log of some project. The right in one environment is not
+// enough, because each log has the records of a whole project.
 func (v view) MayAudit() bool {
 	may := v.q.may()
-	return may != nil && may.MaySome(backend.RightAudit, backend.Place{})
+	if may == nil || !may.MaySome(backend.RightAudit, backend.Place{}) {
+		return false
+	}
+	if may.MayGive(backend.RightAudit, backend.Where{}, false) {
+		return true
+	}
+	projects, err := v.q.List(backend.Query{Kind: backend.KindProject})
+	return err == nil && slices.ContainsFunc(projects, func(p backend.Object) bool { return v.q.MayAudit(p.ID) })
 }
 
 // MayAudit reports whether the person may read the audit log of a project.

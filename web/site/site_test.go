@@ -60,8 +60,7 @@ func TestTextsAreUsedAndExist(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key := range texts {
-		if !used[key] && !strings.HasPrefix(key, "edit.kind.") && !strings.HasPrefix(key, "rule.") &&
-			!strings.HasPrefix(key, "duplicates.") {
+		if !used[key] && !strings.HasPrefix(key, "edit.kind.") && !strings.HasPrefix(key, "rule.") {
 			t.Errorf("no page uses the text %q", key)
 		}
 	}

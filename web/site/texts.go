@@ -86,8 +86,9 @@ var texts = map[string]string{
 	"column.note": "Note", "column.deleted": "Deleted", "column.until": "Restorable",
 
 	"entries.title": "Secrets", "entries.in": "Secrets in %s", "entries.shared": "Secrets of all environments",
-	"entries.lead": "Secrets and values that a reference in this environment can find.",
-	"entries.add":  "Add Secret", "entries.addvalue": "Add value", "entries.addenvironment": "Add environment",
+	"entries.lead":        "Secrets and values that a reference in this environment can find.",
+	"entries.lead.shared": "Secrets and values that references in every environment can find.",
+	"entries.add":         "Add Secret", "entries.addvalue": "Add value", "entries.addenvironment": "Add environment",
 	"entries.search": "Search", "entries.type": "Type", "entries.anytype": "All types", "entries.filter": "Search",
 	"entries.table": "Secrets and values", "entries.pages": "Pages of the list",
 	"entries.tag.shared": "shared", "entries.tag.restricted": "restricted", "entries.all": "all",
@@ -108,6 +109,7 @@ var texts = map[string]string{
 	"field.version": "Version", "field.rotation": "Rotation", "field.rotation.every": "every %s, due",
 	"field.expires": "Expires", "field.protected": "Protected from deletion", "field.created": "Created",
 	"field.updated": "Updated", "field.id": "Id",
+	"field.neverused": "never, as far as it is known", "field.usedby": "by",
 
 	"entry.edit": "Edit", "entry.delete": "Delete", "entry.value": "Value", "entry.details": "Details",
 	"entry.managed":    "%s manages this entry, and may undo a change that is made here.",
@@ -230,12 +232,23 @@ var texts = map[string]string{
 	"quotas.rules": "Rules", "rule.max_secrets": "Quota of secrets", "rule.max_value_bytes": "Largest value, in bytes",
 	"rule.max_name_length": "Longest name", "rule.recovery_days": "Days to undo a deletion",
 	"rule.max_versions": "Versions to keep (0: all)", "rule.version_days": "Days to keep (0: all)",
-	"rule.name_pattern": "Pattern that names must match (RE2); empty for none",
-	"rule.duplicates":   "If another secret has the same value",
-	"duplicates.allow":  "Allow it", "duplicates.note": "Allow it, and say so",
-	"duplicates.refuse": "Refuse the new value",
-	"duplicates.hint": "To say so or to refuse, the database gets a short tag of each value, which shows to its readers " +
-		"which values are equal.",
+	"rule.name_pattern":                  "Pattern that names must match (RE2); empty for none",
+	"rule.duplicates":                    "If another secret has the same value",
+	"rule.default_visibility":            "Visibility of a new secret, if nobody chooses one",
+	"rule.default_visibility.masked":     "Masked: can be revealed, which is recorded",
+	"rule.default_visibility.restricted": "Restricted: never shown",
+	"rule.default_visibility.hint":       "It holds for secrets that are created from now on.",
+	"rule.immutable_names":               "Renames",
+	"rule.immutable_names.no":            "Allow them", "rule.immutable_names.yes": "Refuse them",
+	"rule.immutable_names.hint":   "References in files use the names of secrets and values.",
+	"rule.forbid_fingerprints":    "Fingerprints of values for Terraform plans",
+	"rule.forbid_fingerprints.no": "Give them", "rule.forbid_fingerprints.yes": "Give none",
+	"rule.forbid_fingerprints.hint": "With keyed fingerprints, a plan compares many values in one call, " +
+		"and sees none of them. Without, it asks about each value.",
+	"rule.duplicates.allow": "Allow it", "rule.duplicates.note": "Allow it, and say so",
+	"rule.duplicates.refuse": "Refuse the new value",
+	"rule.duplicates.hint": "To say so or to refuse, the database gets a short tag of each value, which shows " +
+		"to its readers which values are equal.",
 
 	"types.title": "Types", "types.lead": "A type says which fields a value has. Each new value is checked.",
 	"types.add": "Add type", "types.display": "Display name", "types.origin": "Origin", "types.builtin": "built in",
@@ -252,7 +265,7 @@ var texts = map[string]string{
 	"tokens.exists": "if you have just created it and have not seen the token: delete it, and create it again; " +
 		"otherwise choose another name",
 	"tokens.created": "Copy the token now. It cannot be shown again.", "tokens.name": "Name", "tokens.role": "Role",
-	"tokens.for": "For", "tokens.end": "Expires (after 90 days if empty)",
+	"tokens.for": "For", "tokens.end": "Expires", "tokens.end.hint": "After 90 days if empty",
 	"tokens.person": "a person", "tokens.workload": "a workload", "tokens.add": "Add token",
 
 	"nav.access": "Access", "access.title": "Access", "access.lead": "Who may do what, where, and why.",
@@ -291,7 +304,8 @@ var texts = map[string]string{
 
 	"nav.audit": "Audit", "audit.title": "Audit log",
 	"audit.lead": "Who did what, when, where, and with which outcome. No record has a value.",
-	"audit.when": "When", "audit.what": "What", "audit.outcome": "Outcome", "audit.objects": "Objects",
+	"audit.when": "When", "audit.record": "Record",
+	"audit.what": "What", "audit.outcome": "Outcome", "audit.objects": "Objects",
 	"audit.anything": "Anything", "audit.any": "Any", "audit.allprojects": "All", "audit.since": "Within",
 	"audit.ever": "Any time", "audit.from": "From", "audit.to": "To", "audit.draft": "draft", "audit.request": "request",
 	"audit.older": "Older records", "audit.none": "No record", "audit.none.lead": "Nothing that you may see matches.",
