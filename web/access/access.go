@@ -201,7 +201,7 @@ func add(q *site.Request, sent bool) error {
 
 // send makes the binding if its review was seen. Otherwise it tries the change, and reviews it.
 func (b *binding) send(q *site.Request, c backend.Change) error {
-	if q.R.PostFormValue("do") == "create" {
+	if q.R.PostFormValue("do") == "create" && q.R.PostFormValue(site.Restored) == "" {
 		// It gives rights, as the creation of a token does.
 		confirmed, err := q.IsConfirmed()
 		if confirmed {

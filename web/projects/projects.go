@@ -71,6 +71,9 @@ func show(q *site.Request, l list) error {
 func create(q *site.Request) error {
 	l := list{Name: strings.TrimSpace(q.R.PostFormValue("name")), In: q.R.PostFormValue("project")}
 	l.Environment = l.In != ""
+	if q.R.PostFormValue(site.Restored) != "" {
+		return show(q, l)
+	}
 	c := backend.Change{Op: backend.OpCreate, Kind: backend.KindProject, Name: l.Name}
 	if l.Environment {
 		c.Kind, c.Project = backend.KindEnvironment, l.In

@@ -147,6 +147,9 @@ func change(q *site.Request) error {
 		policy = *place.Project.Policy
 	}
 	typed := func(name string) string { return strings.TrimSpace(q.R.PostFormValue(name)) }
+	if q.R.PostFormValue(site.Restored) != "" {
+		return show(q, typed, nil)
+	}
 	c := backend.PolicyChange{}
 	for _, f := range fields(policy, &c) {
 		n, err := strconv.Atoi(typed(f.name))

@@ -65,6 +65,12 @@ func (s *Site) startAtIssuer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := flow{ID: NewForm(), Flow: began, Next: next(r), Kept: keptAgain(r), To: pageAt(r.PostFormValue("to"))}
+	if again && len(f.Kept) == 0 {
+		// A form asks for the confirmation. Its own fields are kept, and it is shown again afterwards.
+		if f.Kept = keptOf(r, f.Next, ""); len(f.Kept) > 0 {
+			f.To = f.Next
+		}
+	}
 	if before, err := s.session(r); err == nil && before != nil {
 		f.Before = before.ID
 	}

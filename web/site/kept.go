@@ -20,26 +20,35 @@ const Restored = "restored"
 // keptPrefix begins the names of the fields in the page to sign in.
 const keptPrefix = "kept."
 
-// isKept reports whether a field is kept: one of the forms that create or change something, and no secret.
-func isKept(name string) bool {
-	return slices.Contains([]string{"name", "key", "description", "display_name", "schema", "scope", "type", "visibility",
-		"expires", "rotation", "note", "protected", "edition", "was", "environment", "as", "secret", "field", "json",
-		"draft", "labels"}, name)
+// keptFields returns which fields are kept of the forms of a page: none that can hold a secret.
+func keptFields(page string) []string {
+	inProject := strings.HasPrefix(page, Root+"p/")
+	last := page[strings.LastIndex(page, "/")+1:]
+	switch {
+	case page == Root+"access/new":
+		return []string{"name", "to", "role", "at", "names", "description"}
+	case page == Root+"tokens":
+		return []string{"name", "role", "for", "end", "where"}
+	case page == Root+"projects":
+		return []string{"name", "project"}
+	case inProject && last == "quotas":
+		return []string{"max_secrets", "max_value_bytes", "max_name_length", "name_pattern", "immutable_names",
+			"default_visibility", "recovery_days", "max_versions", "version_days", "forbid_fingerprints", "duplicates"}
+	case inProject && (slices.Contains([]string{"new", "new-value", "edit", "new-type"}, last) ||
+		strings.Contains(page, "/types/")):
+		return []string{"name", "key", "description", "display_name", "schema", "scope", "type", "visibility", "expires",
+			"rotation", "note", "protected", "edition", "was", "environment", "as", "secret", "field", "json", "draft", "labels"}
+	}
+	return nil
 }
 
-// keptOf returns what is kept of a form that was sent without a session.
-func keptOf(r *http.Request) []keptField {
-	path, last := canonical(r.URL.Path), ""
-	if i := strings.LastIndex(path, "/"); i >= 0 {
-		last = path[i+1:]
-	}
-	isForm := slices.Contains([]string{"new", "new-value", "edit", "new-type"}, last) || strings.Contains(path, "/types/")
-	if !isForm || !strings.HasPrefix(path, Root+"p/") {
-		return nil
-	}
+// keptOf returns what is kept of a form that was sent to a page. The names of the fields in the request begin with a
+// prefix.
+func keptOf(r *http.Request, page, prefix string) []keptField {
+	page, _, _ = strings.Cut(page, "?")
 	var out []keptField
-	for name, values := range r.PostForm {
-		if isKept(name) && len(values) == 1 && values[0] != "" {
+	for _, name := range keptFields(page) {
+		if values := r.PostForm[prefix+name]; len(values) == 1 && values[0] != "" {
 			out = append(out, keptField{name, values[0]})
 		}
 	}
@@ -49,12 +58,5 @@ func keptOf(r *http.Request) []keptField {
 
 // keptAgain returns what the page to sign in has kept.
 func keptAgain(r *http.Request) []keptField {
-	var out []keptField
-	for name, values := range r.PostForm {
-		if name, ok := strings.CutPrefix(name, keptPrefix); ok && isKept(name) && len(values) == 1 {
-			out = append(out, keptField{name, values[0]})
-		}
-	}
-	slices.SortFunc(out, func(a, b keptField) int { return strings.Compare(a.Name, b.Name) })
-	return out
+	return keptOf(r, pageAt(r.PostFormValue("to")), keptPrefix)
 }

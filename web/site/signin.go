@@ -192,7 +192,7 @@ func (s *Site) askToSignIn(w http.ResponseWriter, r *http.Request, note string) 
 		if note == "" {
 			note = Text("signin.lost")
 		}
-		d := signInData{Note: note, Next: Root, Kept: keptOf(r)}
+		d := signInData{Note: note, Next: Root, Kept: keptOf(r, canonical(r.URL.Path), "")}
 		if len(d.Kept) > 0 {
 			d.To = canonical(r.URL.Path)
 			if note == Text("signin.lost") {

@@ -71,8 +71,8 @@ var texts = map[string]string{
 
 	"confirm.token": "Your token, once more", "confirm.token.hint": "Paste the token that you have signed in with.",
 	"confirm.at": "Confirm with %s",
-	"confirm.at.hint": "You signed in some time ago. Sign in again to confirm that it is still you. You then come back, " +
-		"and can repeat what you did. What you have typed is not kept.",
+	"confirm.at.hint": "You signed in some time ago. Sign in again to confirm that it is still you. You then come back " +
+		"with what you have typed, and can repeat what you did.",
 	"confirm.code":      "A new code",
 	"confirm.code.hint": "Press Enter in the terminal in which \"pouncet ui\" runs, and type the code here.",
 

@@ -96,6 +96,9 @@ func act(q *site.Request) error {
 	}
 	l := list{Name: strings.TrimSpace(q.R.PostFormValue("name")), Role: q.R.PostFormValue("role"),
 		For: q.R.PostFormValue("for"), End: q.R.PostFormValue("end"), Where: q.R.PostFormValue("where")}
+	if q.R.PostFormValue(site.Restored) != "" {
+		return show(q, l)
+	}
 	confirmed, err := q.IsConfirmed()
 	if !confirmed {
 		l.Asks, l.Status = true, site.StatusOfConfirmation(err)
