@@ -25,6 +25,9 @@ func isName(s string) bool {
 	return true
 }
 
+// CanBeginName reports whether a name can begin with s, which is not empty.
+func CanBeginName(s string) bool { return isName(s) }
+
 // CheckName applies the rule for names of every kind: 1 to 256 ASCII letters,
 // digits, "_" and "-", case-sensitive, not beginning with "-".
 func CheckName(kind Kind, name string) *Error {

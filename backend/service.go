@@ -68,6 +68,7 @@ type Query struct {
 
 	ID          string `json:"id,omitempty"`
 	Name        string `json:"name,omitempty"`        // exact
+	NamePrefix  string `json:"name_prefix,omitempty"` // what the name begins with; only for lists that are sorted by name
 	Environment string `json:"environment,omitempty"` // name or id; AnyEnvironment selects the entries shared by all
 	Scope       string `json:"scope,omitempty"`       // exact
 	Type        string `json:"type,omitempty"`        // secrets of this type key; usages of this source

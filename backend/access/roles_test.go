@@ -83,8 +83,8 @@ var (
 	decidedSet   = []string{"Changes", "CompareOnly", "Draft", "DryRun", "FingerprintKey", "IdempotencyKey"}
 	decidedQuery = []string{
 		"By", "Code", "Cursor", "Deleted", "Descending", "Draft", "Environment", "Follow", "Held", "ID", "Kind",
-		"LastResolved", "Limit", "Name", "Offset", "OldestFirst", "Project", "Scope", "Search", "Self", "Since", "Sort",
-		"Type", "Until", "UnusedSince", "Verb",
+		"LastResolved", "Limit", "Name", "NamePrefix", "Offset", "OldestFirst", "Project", "Scope", "Search", "Self", "Since",
+		"Sort", "Type", "Until", "UnusedSince", "Verb",
 	}
 )
 

@@ -30,6 +30,9 @@ func (e *Engine) Query(ctx context.Context, q backend.Query) (backend.Page, erro
 	if err := checkEntryQuery(q); err != nil {
 		return backend.Page{}, err
 	}
+	if err := checkNamePrefix(q); err != nil {
+		return backend.Page{}, err
+	}
 	if err := checkRecordQuery(q); err != nil {
 		return backend.Page{}, err
 	}
@@ -185,7 +188,7 @@ func (l listing) filter() store.Filter {
 	case !l.q.Held && l.q.ID == "" && l.q.Kind != backend.KindUsage:
 		f.BeforeName = reserved
 	}
-	return f
+	return l.withPrefix(f)
 }
 
 // withReplaced adds the rows of a kind that were set aside to those that were deleted: they can be restored, too. Like
@@ -447,7 +450,8 @@ func (l listing) self() (backend.Page, error) {
 
 func (l listing) pageOf(objects []backend.Object) backend.Page {
 	objects = slices.DeleteFunc(objects, func(o backend.Object) bool {
-		if l.q.ID != "" && o.ID != l.q.ID || l.q.Name != "" && o.Name != l.q.Name {
+		if l.q.ID != "" && o.ID != l.q.ID || l.q.Name != "" && o.Name != l.q.Name ||
+			!strings.HasPrefix(o.Name, l.q.NamePrefix) {
 			return true
 		}
 		if l.q.Held != (o.Held != "") && (l.q.Held || l.q.ID == "") {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -46,6 +47,65 @@ var queryCases = []testCase{
 		}
 		byID := f.list(backend.Query{Kind: backend.KindSecret, ID: o.ID})
 		equal(f, "query with only an id", show(byID), show(got))
+	}},
+	{"a query selects the names with a prefix, page by page", func(f *fixture) {
+		f.environments("dev", "prod", "production")
+		var many []backend.Change
+		for i := range 30 {
+			many = append(many, secret("dev", fmt.Sprintf("db_%02d", i), "v"))
+		}
+		f.must(append(many, secret("dev", "db", "v"), secret("prod", "db", "v"), secret("dev", "dB_x", "v"),
+			secret("dev", "dc", "v"), secret("dev", "d-b", "v"), secret("dev", "z_z", "v"), plain("dev", "db_plain", "1"))...)
+		for prefix, want := range map[string]int{"db": 32, "db_": 30, "db_0": 10, "d": 35, "dB": 1, "z": 1, "zz": 0, "_": 0,
+			"d%": 0, "d*": 0, "-": 0, "é": 0, "~": 0, " ": 0, strings.Repeat("d", 300): 0} {
+			for _, limit := range []int{0, 1, 7} {
+				q := backend.Query{Kind: backend.KindSecret, Project: project, NamePrefix: prefix, Limit: limit}
+				got, err := backend.ListAll(context.Background(), f, q)
+				if err != nil {
+					f.Fatal(err)
+				}
+				equal(f, fmt.Sprintf("secrets with the prefix %q, pages of %d", prefix, limit), len(got), want)
+				for _, o := range got {
+					equal(f, o.Name+" has the prefix "+prefix, strings.HasPrefix(o.Name, prefix), true)
+				}
+			}
+		}
+		both := f.list(backend.Query{Kind: backend.KindSecret, Project: project, NamePrefix: "db", Environment: "prod"})
+		equal(f, "one environment", len(both), 1)
+		other := f.list(backend.Query{Kind: backend.KindSecret, Project: project, NamePrefix: "db_", Name: "dc"})
+		equal(f, "a name without the prefix", len(other), 0)
+		byID := f.list(backend.Query{Kind: backend.KindSecret, ID: both[0].ID, NamePrefix: "dc"})
+		equal(f, "an id whose name lacks the prefix", len(byID), 0)
+		for kind, want := range map[backend.Kind]string{backend.KindProject: "default", backend.KindEnvironment: "prod",
+			backend.KindSecretType: "password", backend.KindRole: "viewer"} {
+			q := backend.Query{Kind: kind, NamePrefix: want[:3]}
+			if kind == backend.KindEnvironment || kind == backend.KindSecretType {
+				q.Project = project
+			}
+			objects := f.list(q)
+			if len(objects) == 0 || objects[0].Name != want {
+				f.Errorf("%s with the prefix %q: %d objects", kind, want[:3], len(objects))
+			}
+			for _, o := range objects {
+				equal(f, o.Name+" has the prefix", strings.HasPrefix(o.Name, want[:3]), true)
+			}
+		}
+	}},
+	{"a prefix of names is refused where no list is sorted by name", func(f *fixture) {
+		f.environments("dev")
+		f.must(secret("dev", "s", "v"))
+		for _, q := range []backend.Query{
+			{Kind: backend.KindVersion, Environment: "dev", Name: "s"}, {Kind: backend.KindUsage},
+			{Kind: backend.KindDraftChange, Draft: "d"}, {Kind: backend.KindEntry},
+			{Kind: backend.KindSecret, Deleted: true}, {Kind: backend.KindSecret, Held: true},
+		} {
+			q.Project, q.NamePrefix = project, "s"
+			_, err := f.Query(context.Background(), q)
+			e := backend.AsError(err)
+			if e == nil || e.Code != backend.CodeInvalid || e.Attribute != "name_prefix" {
+				f.Errorf("%+v: %v", q, err)
+			}
+		}
 	}},
 	{"a query selects by name, environment, scope, type and id", func(f *fixture) {
 		f.environments("dev", "prod")

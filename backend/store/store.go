@@ -21,6 +21,7 @@ package store
 
 import (
 	"context"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -332,6 +333,12 @@ type Filter struct {
 	// AnyState selects the rows of the deployment even if one was removed or put back outside Pouncet, and those that
 	// cannot be trusted. It is for who lists or deletes them. What decides about rights never sets it.
 	AnyState bool
+}
+
+// OfNoProject reports whether f selects from the projects or the deleted projects. They belong to no project, so that a
+// store finds them by their place. Otherwise it would have to read the objects of all projects.
+func (f Filter) OfNoProject() bool {
+	return f.Project == "" && f.ID == "" && strings.TrimPrefix(string(f.Kind), stored.DeletedKind) == string(backend.KindProject)
 }
 
 // MaxRegions limits Filter.Within.

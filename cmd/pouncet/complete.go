@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -176,7 +177,7 @@ func (a *app) completionObjects(c *cobra.Command, kind backend.Kind, begin strin
 		return nil
 	}
 	defer func() { _ = b.Close() }()
-	q := backend.Query{Kind: kind}
+	q := backend.Query{Kind: kind, NamePrefix: begin, Limit: maxCompletions}
 	if o := (objectCommand{kind: kind}); kind != backend.KindProject && kind != backend.KindToken && !o.isAccess() {
 		q.Project = a.projectName()
 	}
@@ -184,18 +185,31 @@ func (a *app) completionObjects(c *cobra.Command, kind backend.Kind, begin strin
 		q.Environment, q.Scope = a.environmentName(), a.scope
 	}
 	if c.Name() == "restore" {
-		q.Deleted = true
+		q.Deleted, q.NamePrefix = true, ""
 	}
+	objects, err := beginning(ctx, b, q, begin)
+	if errors.Is(err, backend.ErrInvalid) && q.NamePrefix != "" { // a server of an earlier release knows no prefix
+		q.NamePrefix = ""
+		objects, _ = beginning(ctx, b, q, begin)
+	}
+	return objects
+}
+
+// beginning returns the first objects that q selects and whose names begin with a text, also those before an error.
+func beginning(ctx context.Context, s backend.Querier, q backend.Query, begin string) ([]backend.Object, error) {
 	var objects []backend.Object
-	for o, err := range backend.List(ctx, b, q) {
+	for o, err := range backend.List(ctx, s, q) {
+		if err != nil {
+			return objects, err
+		}
 		// The list is sorted by name, unless it is one of deleted objects.
 		beyond := !q.Deleted && o.Name > begin && !strings.HasPrefix(o.Name, begin)
-		if err != nil || len(objects) == maxCompletions || beyond {
+		if len(objects) == maxCompletions || beyond {
 			break
 		}
 		if strings.HasPrefix(o.Name, begin) {
 			objects = append(objects, o)
 		}
 	}
-	return objects
+	return objects, nil
 }

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/httpapi"
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 	"github.com/pouncet/terraform-provider-pouncet/cmd/programtest"
 )
@@ -115,6 +117,49 @@ func TestCompletionLeavesNothing(t *testing.T) {
 	files, err := os.ReadDir(folder)
 	if err != nil || len(files) != 1 || asked {
 		t.Errorf("%d files, %v; the server was asked: %v", len(files), err, asked)
+	}
+}
+
+// completionServer lists secrets, and notes the queries. One of an earlier release knows no prefix of names.
+type completionServer struct {
+	backend.Service
+	earlier bool
+	queries *[]backend.Query
+}
+
+func (s completionServer) Query(_ context.Context, q backend.Query) (backend.Page, error) {
+	*s.queries = append(*s.queries, q)
+	if s.earlier && q.NamePrefix != "" {
+		return backend.Page{}, backend.Errorf(backend.CodeInvalid, "field name_prefix is unknown")
+	}
+	page := backend.Page{Objects: []backend.Object{}}
+	for _, name := range []string{"api_key", "db_password", "db_user", "host"} {
+		if strings.HasPrefix(name, q.NamePrefix) {
+			page.Objects = append(page.Objects, backend.Object{Kind: q.Kind, Name: name})
+		}
+	}
+	return page, nil
+}
+
+// A completion asks only for the names that begin with the typed letters, so that it takes as long among many names.
+func TestCompletionAsksForThePrefix(t *testing.T) {
+	for _, earlier := range []bool{false, true} {
+		t.Chdir(t.TempDir())
+		t.Setenv("HOME", t.TempDir())
+		t.Setenv(settingToken, "pnct_"+strings.Repeat("0", 43)+"00000000")
+		var queries []backend.Query
+		running := httptest.NewServer(httpapi.NewServer(completionServer{earlier: earlier, queries: &queries},
+			func(context.Context, string) (backend.Principal, error) {
+				return backend.Principal{Name: "a", Role: backend.RoleViewer}, nil
+			}, httpapi.Options{}))
+		t.Cleanup(running.Close)
+		out, _ := complete(t, "secret", "show", "--endpoint", running.URL, "db_")
+		if names, _, _ := strings.Cut(out, ":"); names != "db_password\ndb_user\n" {
+			t.Errorf("earlier release %v: the names are %q", earlier, names)
+		}
+		if len(queries) == 0 || queries[0].NamePrefix != "db_" || queries[0].Limit != maxCompletions {
+			t.Errorf("the queries are %+v, want the names with the prefix db_", queries)
+		}
 	}
 }
 

@@ -48,6 +48,9 @@ func selection(f store.Filter) (string, []any) {
 		}
 	}
 	add("o.project = $%d", f.Project)
+	if f.OfNoProject() {
+		where.WriteString(" AND o.project = ''")
+	}
 	add("o.id = $%d", f.ID)
 	add("o.environment = $%d", f.Environment)
 	add("o.scope = $%d", f.Scope)

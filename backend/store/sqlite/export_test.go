@@ -87,6 +87,21 @@ func Break(ctx context.Context, t store.Tx, err error) error {
 	return in.conn.exec(ctx, "ROLLBACK")
 }
 
+// PlanOfObjects returns how SQLite runs the query of a filter.
+func PlanOfObjects(ctx context.Context, t store.Tx, f store.Filter) (string, error) {
+	in := t.(*tx)
+	text, args := in.objectsQuery(f)
+	plan := ""
+	err := in.query(ctx, "EXPLAIN QUERY PLAN "+text, args, func(row scanner) error {
+		var id, parent, unused int64
+		var detail string
+		err := row.Scan(&id, &parent, &unused, &detail)
+		plan += detail + "\n"
+		return err
+	})
+	return plan, err
+}
+
 // ReadSchemaHash is the hash that OpenReadLog expects.
 const ReadSchemaHash = readSchemaHash
 

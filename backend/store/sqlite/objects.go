@@ -40,6 +40,9 @@ func (t *tx) selection(f store.Filter) (string, []any) {
 		}
 	}
 	add("o.project = ?", f.Project)
+	if f.OfNoProject() {
+		where.WriteString(" AND o.project = ''")
+	}
 	add("o.id = ?", f.ID)
 	add("o.environment = ?", f.Environment)
 	add("o.scope = ?", f.Scope)
@@ -90,6 +93,16 @@ func regionCondition(regions store.Regions) (condition string, args []any) {
 
 // Objects implements store.Tx.
 func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error) {
+	text, args := t.objectsQuery(f)
+	out, err := t.objects(ctx, text, args...)
+	if len(t.deferred) > 0 {
+		out = sortAndLimit(out, f)
+	}
+	return out, err
+}
+
+// objectsQuery returns the query of a filter and its arguments.
+func (t *tx) objectsQuery(f store.Filter) (string, []any) {
 	where, args := t.selection(f)
 	if f.AfterName != "" || f.AfterID != "" {
 		where += " AND (o.name, o.id) > (?, ?)"
@@ -105,11 +118,7 @@ func (t *tx) Objects(ctx context.Context, f store.Filter) ([]store.Object, error
 		text += " LIMIT ?"
 		args = append(args, f.Limit)
 	}
-	out, err := t.objects(ctx, text, args...)
-	if len(t.deferred) > 0 {
-		out = sortAndLimit(out, f)
-	}
-	return out, err
+	return text, args
 }
 
 // objects runs a query for objectColumns.

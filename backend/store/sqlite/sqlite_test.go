@@ -5,12 +5,14 @@ package sqlite_test
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/sqlite"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store/storetest"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 func TestConformance(t *testing.T) {
@@ -61,5 +63,38 @@ func TestLookupWithTheSeparatorInATextColumn(t *testing.T) {
 	}
 	if e, err := lookup("broken"); !errors.Is(err, backend.ErrCorrupt) {
 		t.Errorf("got %+v, %v; want ErrCorrupt", e, err)
+	}
+}
+
+// TestObjectsAreFoundByTheIndexOfTheirPlace reads how SQLite runs the queries that every command makes. A scan would read
+// all objects of all projects.
+func TestObjectsAreFoundByTheIndexOfTheirPlace(t *testing.T) {
+	s := create(t)
+	deleted := backend.Kind(stored.DeletedKind + string(backend.KindProject))
+	for want, filters := range map[string][]store.Filter{
+		"(project=? AND kind=? AND name=?": {
+			{Kind: backend.KindProject, Name: "default"},
+			{Kind: backend.KindSecret, Project: "project", Environment: "dev", Name: "a"},
+		},
+		"(project=? AND kind=?": {
+			{Kind: backend.KindProject}, {Kind: deleted}, {Kind: backend.KindProject, BeforeName: "~", Limit: 1_001},
+		},
+		"(project=? AND kind=? AND name>? AND name<?)": {
+			{Kind: backend.KindSecret, Project: "project", AfterName: "db", BeforeName: "db}", Limit: 1_001},
+		},
+		"(id=?)": {{Kind: backend.KindProject, ID: "id"}},
+	} {
+		for _, f := range filters {
+			err := s.View(t.Context(), func(tx store.Tx) error {
+				plan, err := sqlite.PlanOfObjects(t.Context(), tx, f)
+				if !strings.Contains(plan, "SEARCH o USING INDEX") || !strings.Contains(plan, want) {
+					t.Errorf("%+v: SQLite runs %q, want a search with %s", f, plan, want)
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
