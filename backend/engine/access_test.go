@@ -61,7 +61,7 @@ func TestAccess(t *testing.T) {
 // Two servers share a database, and each call goes to the other one: a change of rights by one has its effect in both.
 func TestAccessOnPostgreSQL(t *testing.T) {
 	postgrestest.Shared(t)
-	servicetest.RunAccess(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {
+	servicetest.RunAccessAgain(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {
 		address := postgrestest.Database(t)
 		key := "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key"))
 		one, other := serverOn(t, address, key), serverOn(t, address, key)

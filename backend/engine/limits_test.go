@@ -160,6 +160,9 @@ func TestAPageHasALimitOfBytes(t *testing.T) {
 }
 
 func TestAProjectHasLimits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: makes types of 4 MiB: run without -short")
+	}
 	s := limited(t)
 	var err error
 	n := 0

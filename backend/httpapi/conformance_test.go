@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 
 // TestAccess runs the cases about rights across client and server.
 func TestAccess(t *testing.T) {
-	servicetest.RunAccess(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {
+	servicetest.RunAccessAgain(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {
 		c := open.Config{Path: filepath.Join(t.TempDir(), "data")}
 		made, err := open.Init(context.Background(), c)
 		if err != nil {
@@ -81,7 +81,7 @@ func TestConformanceOnPostgreSQL(t *testing.T) {
 // Two servers share a PostgreSQL database, and each call goes to the other one: both decide alike, at any time.
 func TestAccessOnPostgreSQL(t *testing.T) {
 	postgrestest.Shared(t)
-	servicetest.RunAccess(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {
+	servicetest.RunAccessAgain(t, func(t *testing.T) (backend.Service, func(string) backend.Service) {
 		c := open.ServerConfig{KMSKey: "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "kms.key")),
 			Database: onpostgres.Database(postgrestest.Database(t), "")}
 		var urls []string

@@ -27,6 +27,16 @@ func RunAccess(t *testing.T, open func(t *testing.T) (admin backend.Service, as 
 	}
 }
 
+// RunAccessAgain is RunAccess for a Service over one whose tests run the suite too. With -short, it is skipped.
+func RunAccessAgain(
+	t *testing.T, open func(t *testing.T) (admin backend.Service, as func(token string) backend.Service),
+) {
+	if testing.Short() {
+		t.Skip("SKIPPED: runs again the suite that the engine runs: run without -short")
+	}
+	RunAccess(t, open)
+}
+
 type accessCase struct {
 	name string
 	run  func(f *accessFixture)

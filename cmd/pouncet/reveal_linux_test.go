@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"strings"
 	"testing"
 
@@ -61,10 +62,8 @@ func TestValueAtATerminal(t *testing.T) {
 				continue
 			}
 			call(streams{nil, screen, &stderr}, all...)
-			shown := make([]byte, len(c.shown)+100)
-			n, err := keyboard.Read(shown)
-			if got := string(shown[:n]); got != c.shown || stderr.String() != c.note || err != nil {
-				t.Errorf("%v: the terminal shows %q, and %q; %v", all, got, stderr.String(), err)
+			if got := textOf(t, keyboard, screen); got != c.shown || stderr.String() != c.note {
+				t.Errorf("%v: the terminal shows %q, and %q", all, got, stderr.String())
 			}
 		}
 		for _, flag := range []string{"", "--raw"} {
@@ -79,4 +78,22 @@ func TestValueAtATerminal(t *testing.T) {
 			}
 		}
 	}
+}
+
+// textOf returns what was written to a terminal. It writes a mark after it, because a read may return a part of the text.
+func textOf(t *testing.T, keyboard io.Reader, screen io.Writer) string {
+	t.Helper()
+	const mark = "\x04END"
+	if _, err := io.WriteString(screen, mark); err != nil {
+		t.Fatal(err)
+	}
+	var text []byte
+	for part := make([]byte, 1024); !bytes.HasSuffix(text, []byte(mark)); {
+		n, err := keyboard.Read(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, part[:n]...)
+	}
+	return strings.TrimSuffix(string(text), mark)
 }

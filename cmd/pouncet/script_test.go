@@ -31,10 +31,36 @@ func TestMain(m *testing.M) {
 
 // Each file in testdata/script tests one behaviour of the command line. The
 // files in testdata/both run twice, on an embedded backend and against a server,
-// with the same output. Most of them run against a server in make test-parts only.
+// with the same output. Most of them run against a server in make test-parts only, and with -short only a few run: each
+// starts 20 processes.
 
-func TestScripts(t *testing.T)         { scripts(t, allFiles(t, "testdata/script"), false) }
-func TestScriptsEmbedded(t *testing.T) { scripts(t, allFiles(t, "testdata/both"), false) }
+func TestScripts(t *testing.T) {
+	scripts(t, filesUnlessShort(t, "testdata/script", "check_formats", "configuration", "files", "locked", "nested",
+		"no_backend", "prompt", "refs", "render_in_place", "review", "server", "token_use", "version"), false)
+}
+
+func TestScriptsEmbedded(t *testing.T) {
+	scripts(t, filesUnlessShort(t, "testdata/both", "check", "note", "quickstart", "render", "resolve", "run", "secret"),
+		false)
+}
+
+// filesUnlessShort returns all scripts of a folder, and with -short only those with the given names.
+func filesUnlessShort(t *testing.T, dir string, short ...string) []string {
+	t.Helper()
+	if !testing.Short() {
+		return allFiles(t, dir)
+	}
+	t.Log("SKIPPED: the other scripts: run without -short")
+	return namedFiles(dir, short...)
+}
+
+func namedFiles(dir string, names ...string) []string {
+	var files []string
+	for _, name := range names {
+		files = append(files, filepath.Join(dir, name+".txtar"))
+	}
+	return files
+}
 
 func TestScriptsOverHTTP(t *testing.T) {
 	if testing.Short() {
@@ -42,10 +68,7 @@ func TestScriptsOverHTTP(t *testing.T) {
 	}
 	files := allFiles(t, "testdata/both")
 	if os.Getenv("POUNCET_TEST_PARTS") == "" {
-		files = nil
-		for _, name := range []string{"quickstart", "render", "reveal", "run", "secret"} {
-			files = append(files, filepath.Join("testdata/both", name+".txtar"))
-		}
+		files = namedFiles("testdata/both", "quickstart", "render", "reveal", "run", "secret")
 		t.Log("SKIPPED: the other scripts: set POUNCET_TEST_PARTS, or make test-parts")
 	}
 	scripts(t, files, true)

@@ -88,8 +88,8 @@ func (s *Store) checkIdentity(ctx context.Context, c *conn) error {
 }
 
 // migrate runs the missing steps, each in its own transaction. A database whose rows are not signed gets all steps in
-// one transaction, so that it stays as it was if signing fails. The statements in first run in the transaction of the
-// first step.
+// one transaction, so that it stays as it was if signing fails. A new database gets all steps and the statements in
+// first in one transaction, because each transaction waits for the disk.
 func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error {
 	steps, err := s.steps()
 	if err != nil {
@@ -104,7 +104,10 @@ func (s *Store) migrate(ctx context.Context, c *conn, first ...statement) error 
 			return nil
 		}
 		upgrade, next := noUpgrade, steps[version:version+1]
-		if version > 0 && version < s.signed && len(first) == 0 {
+		switch {
+		case version == 0 && len(first) > 0:
+			next = steps
+		case version > 0 && version < s.signed && len(first) == 0:
 			if upgrade, err = s.prepareUpgrade(ctx, c); err != nil {
 				return err
 			}
