@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,8 @@ import (
 
 // BenchmarkServerOnPostgreSQL compares the rates of gets and puts of one and of two servers on PostgreSQL with those of
 // the floor of BenchmarkServer, and with single rows that the same number of connections insert through pgx, each in a
-// durable transaction. Everything runs on this machine.
+// durable transaction. Everything runs on this machine. It also reports the processor time of a call in the server and
+// in PostgreSQL, and the rate of many clients that put new versions of the same secret.
 func BenchmarkServerOnPostgreSQL(b *testing.B) {
 	token, hash := access.NewToken()
 	database := postgrestest.Start(b, "fsync=on", "full_page_writes=on", "synchronous_commit=on")
@@ -34,6 +36,14 @@ func BenchmarkServerOnPostgreSQL(b *testing.B) {
 	first, second := startShared(b, address, key), startShared(b, address, key)
 	get, put := newFloor(b, token, first, getOf), newFloor(b, token, first, putOf)
 	rates, costs := map[string][]float64{}, map[string][]float64{}
+	note := func(name string, send func() (rate, cost float64)) {
+		before, start := processorTime(database), time.Now()
+		rate, cost := send()
+		calls := rate * time.Since(start).Seconds()
+		rates[name], costs[name] = append(rates[name], rate), append(costs[name], cost)
+		costs[name+"-database"] = append(costs[name+"-database"],
+			float64((processorTime(database)-before).Microseconds())/calls)
+	}
 	for b.Loop() {
 		for range serverRounds {
 			rates["insert"] = append(rates["insert"], insertRows(b, address))
@@ -45,14 +55,12 @@ func BenchmarkServerOnPostgreSQL(b *testing.B) {
 			}{
 				{"get-floor", serverClients, get, getOf}, {"get", serverClients, first, getOf},
 				{"put-floor", serverClients, put, putOf}, {"put", serverClients, first, putOf},
-				{"get-1", 1, first, getOf}, {"put-1", 1, first, putOf},
+				{"get-1", 1, first, getOf}, {"put-1", 1, first, putOf}, {"put-same", serverClients, first, putSame},
 			} {
-				rate, cost := load(b, l.server, token, l.clients, l.send)
-				rates[l.name], costs[l.name] = append(rates[l.name], rate), append(costs[l.name], cost)
+				note(l.name, func() (rate, cost float64) { return load(b, l.server, token, l.clients, l.send) })
 			}
 			for name, send := range map[string]func(int) call{"get": getOf, "put": putOf} {
-				rate, _ := loadBoth(b, first, second, token, send)
-				rates[name+"-2"] = append(rates[name+"-2"], rate)
+				note(name+"-2", func() (rate, cost float64) { return loadBoth(b, first, second, token, send) })
 			}
 		}
 	}
@@ -62,10 +70,31 @@ func BenchmarkServerOnPostgreSQL(b *testing.B) {
 		b.ReportMetric(median(ratios(rates[name+"-2"], rates[name])), name+"-2-servers-x")
 		b.ReportMetric(median(rates[name]), name+"s/s")
 		b.ReportMetric(median(rates[name+"-1"]), name+"s/s-1-client")
-		b.ReportMetric(median(costs[name]), name+"-CPU-us")
+		for load, servers := range map[string]string{name: "", name + "-2": "-2-servers"} {
+			b.ReportMetric(median(costs[load]), name+"-CPU-us"+servers)
+			b.ReportMetric(median(costs[load+"-database"]), name+"-database-CPU-us"+servers)
+		}
 	}
+	b.ReportMetric(median(rates["put-same"]), "puts/s-same-secret")
 	b.ReportMetric(median(rates["insert"]), "inserts/s")
 	b.ReportMetric(0, "ns/op")
+}
+
+// putSame writes a new version of the same secret as all others.
+func putSame(int) call { return putOf(0) }
+
+// processorTime returns the CPU time of all processes of a server of PostgreSQL.
+func processorTime(s *postgrestest.Server) time.Duration {
+	first := s.Process().Pid
+	whole := readProcess(strconv.Itoa(first))
+	total := whole.own + whole.ended
+	found, _ := filepath.Glob("/proc/[0-9]*") // the pattern is valid
+	for _, folder := range found {
+		if p := readProcess(filepath.Base(folder)); p.parent == first {
+			total += p.own
+		}
+	}
+	return total
 }
 
 // fillDatabase creates the database of servers, with the secrets and a token.

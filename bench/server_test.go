@@ -183,25 +183,32 @@ type server struct {
 }
 
 // cpu returns the CPU time that the process has used. It is 0 where the system does not tell.
-func (s server) cpu() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.process.Pid))
+func (s server) cpu() time.Duration { return readProcess(strconv.Itoa(s.process.Pid)).own }
+
+// processTimes are those of a process in /proc: its own CPU time, and that of its children that have ended.
+type processTimes struct {
+	parent     int
+	own, ended time.Duration
+}
+
+// readProcess returns nothing where the system does not tell.
+func readProcess(pid string) (p processTimes) {
+	text, err := os.ReadFile("/proc/" + pid + "/stat")
 	if err != nil {
-		return 0
+		return p
 	}
 	_, rest, _ := strings.Cut(string(text), ") ") // the name of the program comes before
 	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0
+	if len(fields) < 15 {
+		return p
 	}
-	ticks := 0
-	for _, f := range fields[11:13] { // in user mode, and in the kernel
-		n, err := strconv.Atoi(f)
-		if err != nil {
-			return 0
-		}
-		ticks += n
+	var n [15]time.Duration
+	for i := 1; i < len(n); i++ {
+		number, _ := strconv.Atoi(fields[i])
+		n[i] = time.Duration(number)
 	}
-	return time.Duration(ticks) * 10 * time.Millisecond // Linux has 100 ticks in a second for every program
+	const tick = 10 * time.Millisecond // Linux has 100 ticks in a second for every program
+	return processTimes{parent: int(n[1]), own: (n[11] + n[12]) * tick, ended: (n[13] + n[14]) * tick}
 }
 
 func post(client *http.Client, base, token string, c call) ([]byte, error) {

@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -13,34 +14,57 @@ import (
 
 // ahead holds the entries that a transaction has read for its calls before they run: see store.WithPlaces. Nobody else
 // writes while the transaction has the lock of the changes. So an entry stays right until the transaction itself writes
-// to it.
+// to it. A new version of a secret replaces it here too, so that many calls can write the same secret without a
+// statement that reads.
 type ahead struct {
 	entries map[store.Place]*store.Entry // nil for a place without an object
 	places  map[string]store.Place       // by the ids of the objects
 	bytes   int
+
+	// What the running function has written. If it fails, that is forgotten.
+	changed  []string                 // objects whose entries were replaced
+	inserted map[string]store.Version // the last version of each object
+	awaiting map[string]store.Object  // objects without the version that they name
 }
 
 // maxAheadBytes limits the values that a transaction keeps for calls that have not run.
 const maxAheadBytes = 4 << 20
 
-// queue adds the statement that reads the entries in places, if there are any.
+// selectEntry reads the entry in one place.
+const selectEntry = "SELECT " + entryColumns + " FROM object o " + currentVersion + `
+	WHERE o.project = $1 AND o.kind = $2 AND o.name = $3 AND o.environment = $4 AND o.scope = $5`
+
+// selectEntries reads those in many places. See Lookup for OFFSET.
+const selectEntries = "SELECT " + entryColumns + ` FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+		AS n (project, kind, name, environment, scope)
+	CROSS JOIN LATERAL (SELECT * FROM object WHERE project = n.project AND kind = n.kind AND name = n.name
+		AND environment = n.environment AND scope = n.scope OFFSET 0) o ` + currentVersion
+
+// entryArgs returns the arguments of selectEntry.
+func entryArgs(p store.Place) []any {
+	return []any{p.Project, string(p.Kind), p.Name, p.Environment, p.Scope}
+}
+
+// queue adds the statement that reads the entries in places, if there are any that are not known.
 func (a *ahead) queue(b *pgx.Batch, places []store.Place) {
-	if len(places) == 0 {
-		return
-	}
-	var columns [5][]string
+	var unknown []store.Place
+	var rows [][]any
 	for _, p := range places {
-		for i, text := range []string{string(p.Kind), p.Project, p.Environment, p.Scope, p.Name} {
-			columns[i] = append(columns[i], text)
+		if _, known := a.entries[p]; !known && !slices.Contains(unknown, p) {
+			unknown, rows = append(unknown, p), append(rows, entryArgs(p))
 		}
 	}
-	const text = "SELECT " + entryColumns + ` FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[], $3::text[],
-			$4::text[], $5::text[])) AS n (kind, project, environment, scope, name)
-		CROSS JOIN LATERAL (SELECT * FROM object WHERE project = n.project AND kind = n.kind AND name = n.name
-			AND environment = n.environment AND scope = n.scope OFFSET 0) o ` + currentVersion
-	args := []any{columns[0], columns[1], columns[2], columns[3], columns[4]}
-	b.Queue(text, args...).Query(func(rows pgx.Rows) error {
-		for _, p := range places {
+	var q *pgx.QueuedQuery
+	switch len(unknown) {
+	case 0:
+		return
+	case 1:
+		q = b.Queue(selectEntry, rows[0]...)
+	default:
+		q = b.Queue(selectEntries, columnsOf(rows)...)
+	}
+	q.Query(func(rows pgx.Rows) error {
+		for _, p := range unknown {
 			a.entries[p] = nil
 		}
 		return scanAll(rows, func(rows pgx.Rows) error {
@@ -61,6 +85,67 @@ func (a *ahead) keep(e store.Entry) {
 		return
 	}
 	a.entries[p], a.places[e.Object.ID] = &e, p
+}
+
+// begin begins a function.
+func (a *ahead) begin() {
+	a.changed = nil
+	clear(a.inserted)
+	clear(a.awaiting)
+}
+
+// undo forgets what the function has written.
+func (a *ahead) undo() {
+	for _, id := range a.changed {
+		a.forget(id, store.Place{})
+	}
+	a.begin()
+}
+
+// update replaces an object. Without the version that it names, the entry is forgotten until that is inserted.
+func (a *ahead) update(o store.Object) {
+	if a == nil {
+		return
+	}
+	place, before := store.PlaceOf(o), a.entries[a.places[o.ID]]
+	a.forget(o.ID, place)
+	if before == nil || store.PlaceOf(before.Object) != place {
+		return
+	}
+	v, inserted := a.inserted[o.ID]
+	switch {
+	case inserted && v.Version == o.Version:
+		a.replace(o, v)
+	case o.Version == before.Object.Version:
+		a.replace(o, before.Current)
+	default:
+		a.awaiting[o.ID] = o
+	}
+}
+
+// insert adds a version.
+func (a *ahead) insert(v store.Version) {
+	if a == nil {
+		return
+	}
+	a.inserted[v.Object] = v
+	if o, ok := a.awaiting[v.Object]; ok && o.Version == v.Version {
+		a.replace(o, v)
+	} else if e := a.entries[a.places[v.Object]]; e != nil && e.Object.Version == v.Version {
+		a.forget(v.Object, store.Place{})
+	}
+}
+
+// replace keeps an entry as the database would return it.
+func (a *ahead) replace(o store.Object, v store.Version) {
+	o.Attributes, o.MAC, o.DeploymentMAC = bytea(o.Attributes), bytea(o.MAC), bytea(o.DeploymentMAC)
+	o.CreatedAt, o.UpdatedAt = timeOf(o.CreatedAt.UnixMicro()), timeOf(o.UpdatedAt.UnixMicro())
+	if v.Object != "" {
+		v.Sealed, v.Attributes, v.DeploymentMAC = bytea(v.Sealed), bytea(v.Attributes), bytea(v.DeploymentMAC)
+		v.CreatedAt = timeOf(v.CreatedAt.UnixMicro())
+	}
+	a.changed = append(a.changed, o.ID)
+	a.keep(store.Entry{Object: o, Current: v})
 }
 
 // lookup answers a Lookup, and reports whether it could.
@@ -91,11 +176,13 @@ func (a *ahead) forget(id string, place store.Place) {
 func (a *ahead) clear() {
 	if a != nil {
 		clear(a.entries)
+		a.begin()
 	}
 }
 
 func newAhead() *ahead {
-	return &ahead{entries: map[store.Place]*store.Entry{}, places: map[string]store.Place{}}
+	return &ahead{entries: map[store.Place]*store.Entry{}, places: map[string]store.Place{},
+		inserted: map[string]store.Version{}, awaiting: map[string]store.Object{}}
 }
 
 var _ queue.Preparer = (*changes)(nil)

@@ -5,6 +5,7 @@ package postgres_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -24,8 +25,12 @@ func writing(t *testing.T, p store.Place, version int64) func(store.Tx) error {
 				e.Current.Version, version)
 		}
 		e.Object.Version, e.Object.Revision = version, e.Object.Revision+1
-		return errors.Join(tx.InsertVersion(t.Context(), store.Version{Project: p.Project, Object: e.Object.ID,
-			Version: version, Sealed: fmt.Appendf(nil, "%s %d", p.Name, version)}), tx.UpdateObject(t.Context(), e.Object))
+		v := store.Version{Project: p.Project, Object: e.Object.ID, Version: version,
+			Sealed: fmt.Appendf(nil, "%s %d", p.Name, version)}
+		if version%2 == 0 { // in either order
+			return errors.Join(tx.InsertVersion(t.Context(), v), tx.UpdateObject(t.Context(), e.Object))
+		}
+		return errors.Join(tx.UpdateObject(t.Context(), e.Object), tx.InsertVersion(t.Context(), v))
 	}
 }
 
@@ -71,6 +76,53 @@ func TestSharedTransactionNeedsFewRoundTrips(t *testing.T) {
 	}
 }
 
+// So does the transaction of calls that all write the same secret.
+func TestManyVersionsOfASecretNeedFewRoundTrips(t *testing.T) {
+	s := opened(t, created(t))
+	requests := postgres.CountRequests(t, s)
+	used := map[int]postgres.Requests{}
+	for _, calls := range []int{3, 40} {
+		o := secret(fmt.Sprint("s", calls))
+		if err := s.Update(t.Context(), inserting(t, o)); err != nil {
+			t.Fatal(err)
+		}
+		place := store.PlaceOf(o)
+		var functions []func(store.Tx) error
+		for i := range calls {
+			functions = append(functions, writing(t, place, int64(i)+1))
+		}
+		before := *requests
+		errs, commits := togetherIn(t, s, slices.Repeat([]store.Place{place}, calls), functions...)
+		if err := errors.Join(errs...); err != nil || len(commits) != 1 {
+			t.Fatalf("%d commits, error %v", len(commits), err)
+		}
+		used[calls] = postgres.Requests{RoundTrips: requests.RoundTrips - before.RoundTrips,
+			Statements: requests.Statements - before.Statements}
+		e, err := lookedUpLater(t, s, place)
+		if err != nil || e.Object.Revision != int64(calls)+1 || e.Current.Version != int64(calls) {
+			t.Errorf("version %d at revision %d, error %v", e.Current.Version, e.Object.Revision, err)
+		}
+		err = s.View(t.Context(), func(tx store.Tx) error {
+			all, err := tx.VersionsOf(t.Context(), o.Project, o.ID, true)
+			for i, v := range all {
+				if want := fmt.Sprintf("%s %d", o.Name, i+1); string(v.Sealed) != want {
+					t.Errorf("version %d is %q, want %q", v.Version, v.Sealed, want)
+				}
+			}
+			if len(all) != calls {
+				t.Errorf("%d versions, want %d", len(all), calls)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if used[3] != used[40] || used[3].RoundTrips > 6 {
+		t.Errorf("3 calls use %+v, and 40 calls %+v", used[3], used[40])
+	}
+}
+
 func lookedUpLater(t *testing.T, s *postgres.Store, p store.Place) (e store.Entry, err error) {
 	t.Helper()
 	err = s.View(t.Context(), func(tx store.Tx) error {
@@ -84,7 +136,7 @@ func lookedUpLater(t *testing.T, s *postgres.Store, p store.Place) (e store.Entr
 func TestCallsSeeWhatEarlierCallsHaveWritten(t *testing.T) {
 	s := opened(t, created(t))
 	objects := map[string]store.Object{}
-	for _, name := range []string{"twice", "renamed", "gone", "kept", "refused", "others"} {
+	for _, name := range []string{"twice", "renamed", "gone", "kept", "refused", "others", "unfinished"} {
 		objects[name] = secret(name)
 		if err := s.Update(t.Context(), inserting(t, objects[name])); err != nil {
 			t.Fatal(err)
@@ -100,6 +152,11 @@ func TestCallsSeeWhatEarlierCallsHaveWritten(t *testing.T) {
 			}
 			return err
 		}
+	}
+	unfinished := func(t *testing.T, tx store.Tx, p store.Place) error { // names a version that no call inserts
+		e, err := lookedUp(t, tx, p)
+		e.Object.Version, e.Object.Revision = 9, 2
+		return errors.Join(err, tx.UpdateObject(t.Context(), e.Object))
 	}
 	renames := func(tx store.Tx) error {
 		e, err := lookedUp(t, tx, place("renamed"))
@@ -120,6 +177,10 @@ func TestCallsSeeWhatEarlierCallsHaveWritten(t *testing.T) {
 		{"created", sees("created", 1), nil},
 		{"refused", func(tx store.Tx) error { return errors.Join(writing(t, place("refused"), 1)(tx), refused) }, refused},
 		{"refused", writing(t, place("refused"), 1), nil},
+		{"refused", func(tx store.Tx) error { return errors.Join(writing(t, place("refused"), 2)(tx), refused) }, refused},
+		{"refused", sees("refused", 2), nil},
+		{"unfinished", func(tx store.Tx) error { return unfinished(t, tx, place("unfinished")) }, nil},
+		{"unfinished", sees("unfinished", 2), nil},
 		{"gone", func(tx store.Tx) error { return tx.DeleteObject(t.Context(), objects["gone"].ID) }, nil},
 		{"gone", sees("gone", 0), nil},
 		{"others", func(tx store.Tx) error {

@@ -151,3 +151,29 @@ func WaitingForStates(s *Store) int {
 	}
 	return len(s.states.next.names)
 }
+
+// RepeatedPlans returns how many plans PostgreSQL has made for statements of the open connections because of their
+// arguments.
+func RepeatedPlans(t *testing.T, s *Store) map[string]int64 {
+	t.Helper()
+	plans := map[string]int64{}
+	for _, pool := range []*pgxpool.Pool{s.changes, s.views} {
+		for _, c := range pool.AcquireAllIdle(t.Context()) {
+			rows, err := c.Query(t.Context(), "SELECT statement, custom_plans FROM pg_prepared_statements")
+			if err == nil {
+				err = scanAll(rows, func(rows pgx.Rows) error {
+					var text string
+					var n int64
+					err := rows.Scan(&text, &n)
+					plans[text] = max(plans[text], n)
+					return err
+				})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			c.Release()
+		}
+	}
+	return plans
+}

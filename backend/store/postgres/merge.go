@@ -11,45 +11,77 @@ import (
 
 // What a statement writes, if the statements of other calls can be merged with it.
 type (
-	updatedObject   struct{ store.Object }
+	updatedObject struct {
+		store.Object
+		before int64 // the revision that is replaced
+	}
 	insertedVersion struct{ store.Version }
 	// independent is a row that no other statement of the transaction reads or writes.
 	independent struct{}
 )
 
-// merged returns statements with the same effect: one that updates all objects, and one that inserts all versions. It
-// returns the statements unchanged if their order can matter, because there are others among them or because an object
-// is updated twice.
+// merged returns statements with the same effect: one that updates all objects, and one that inserts all versions. An
+// object that calls have updated one after the other is written once. It returns the statements unchanged if their
+// order can matter, because there are others among them.
 func merged(statements []later) []later {
-	var objects, versions [][]any
-	var others []later
-	updated := map[string]bool{}
+	var out []later
+	var objects []updatedObject
+	var versions []insertedVersion
+	at := map[string]int{} // the objects by their ids
 	for _, l := range statements {
 		switch row := l.row.(type) {
 		case updatedObject:
-			if updated[row.ID] {
+			i, again := at[row.ID]
+			switch {
+			case !again:
+				at[row.ID] = len(objects)
+				objects = append(objects, row)
+			case row.before == objects[i].Revision:
+				objects[i].Object = row.Object
+			default: // it fails, and each call runs again, alone
 				return statements
 			}
-			updated[row.ID] = true
-			objects = append(objects, objectValues(row.Object))
 		case insertedVersion:
-			versions = append(versions, versionValues(row.Version))
+			versions = append(versions, row)
 		case independent:
-			others = append(others, l)
+			out = append(out, l)
 		default:
 			return statements
 		}
 	}
-	if len(objects) > 1 {
-		others = append(others, allOf(updateObjects, objects))
+	if len(objects) > 0 {
+		out = append(out, updating(objects))
 	}
-	if len(versions) > 1 {
-		others = append(others, allOf(insertVersions, versions))
+	if len(versions) > 0 {
+		out = append(out, adding(versions))
 	}
-	if len(objects) == 1 || len(versions) == 1 {
-		return statements
+	return out
+}
+
+// updating returns the statement that updates objects.
+func updating(objects []updatedObject) later {
+	if len(objects) == 1 {
+		return updateOf(objects[0])
 	}
-	return others
+	rows := make([][]any, len(objects))
+	for i, o := range objects {
+		rows[i] = append(objectValues(o.Object), o.before)
+	}
+	update := allOf(updateObjects, rows)
+	update.args = append(update.args, len(rows))
+	return update
+}
+
+// adding returns the statement that inserts versions.
+func adding(versions []insertedVersion) later {
+	if len(versions) == 1 {
+		return insertOf(versions[0].Version)
+	}
+	rows := make([][]any, len(versions))
+	for i, v := range versions {
+		rows[i] = versionValues(v.Version)
+	}
+	return allOf(insertVersions, rows)
 }
 
 // allOf returns a statement that must write all rows. Nobody reads its error: each call then runs again, alone.
@@ -90,18 +122,21 @@ const (
 	objectNames  = "id, project, kind, environment, scope, name, type, link, version, revision, attributes, mac, " + times
 	times        = "created_at, updated_at, deployment_mac"
 	objectArrays = `unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-		$9::bigint[], $10::bigint[], $11::bytea[], $12::bytea[], $13::bigint[], $14::bigint[], $15::bytea[])`
+		$9::bigint[], $10::bigint[], $11::bytea[], $12::bytea[], $13::bigint[], $14::bigint[], $15::bytea[], $16::bigint[])`
 	versionNames = "project, object, version, environment_key, type, schema_hash, form, sealed, created_at, created_by, " +
 		"attributes, deployment_mac"
 	insertVersions = "INSERT INTO version (" + versionNames + `) SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[],
 		$4::text[], $5::text[], $6::text[], $7::text[], $8::bytea[], $9::bigint[], $10::text[], $11::bytea[], $12::bytea[])`
 )
 
-// updateObjects does for many objects what UpdateObject does for one.
-var updateObjects = `WITH n AS MATERIALIZED (SELECT * FROM ` + objectArrays + ` AS n (` + objectNames + `)),
-	moved AS (UPDATE object_id i SET project = n.project FROM n WHERE i.id = n.id AND i.project <> n.project)
-	UPDATE object o SET ` + assignments("n", objectNames) + `
-	FROM n JOIN object_id i ON i.id = n.id WHERE o.project = i.project AND o.id = i.id AND o.revision = n.revision - 1`
+// updateObjects does for many objects what UpdateObject does for one, but for one that moves to another project: then
+// it finds too few rows, and each call runs again, alone. So it need not read object_id.
+//
+// PostgreSQL looks up each object in the index, because it expects a tenth of the rows of an array, which is one, for a
+// LIMIT that is an argument. For the rows of an array, it would scan the table if that has a thousand objects.
+var updateObjects = `UPDATE object o SET ` + assignments("n", objectNames) + `
+	FROM (SELECT * FROM ` + objectArrays + ` LIMIT $17) AS n (` + objectNames + `, before)
+	WHERE o.project = n.project AND o.id = n.id AND o.revision = n.before`
 
 // assignments sets each column but the first to the one of the same name in another table.
 func assignments(table, names string) string {

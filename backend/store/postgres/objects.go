@@ -176,14 +176,29 @@ func (t *tx) Lookup(ctx context.Context, l store.Lookup, each func(store.Entry))
 	if t.ahead.lookup(l, each) {
 		return nil
 	}
-	args := []any{l.Project, string(l.Kind), list(l.Names), list(l.Environments), list(l.Scopes)}
-	return t.query(ctx, text, args, func(rows pgx.Rows) error {
+	query, args := text, []any{l.Project, string(l.Kind), list(l.Names), list(l.Environments), list(l.Scopes)}
+	if len(l.Names) == 1 {
+		query, args = lookupOne(l)
+	}
+	return t.query(ctx, query, args, func(rows pgx.Rows) error {
 		e, err := scanEntry(rows)
 		if err == nil {
 			each(e)
 		}
 		return err
 	})
+}
+
+// lookupOne returns the statement that looks up one name. PostgreSQL makes its plan once.
+func lookupOne(l store.Lookup) (text string, args []any) {
+	if p, one := l.Place(); one {
+		return selectEntry, entryArgs(p)
+	}
+	args = []any{l.Project, string(l.Kind), l.Names[0]}
+	environments, args := oneOf(l.Environments, args)
+	scopes, args := oneOf(l.Scopes, args)
+	return "SELECT " + entryColumns + " FROM object o " + currentVersion + ` WHERE o.project = $1 AND o.kind = $2 AND
+		o.name = $3 AND o.environment ` + environments + " AND o.scope " + scopes, args
 }
 
 // entryColumns are those of an object and of its current version, which is joined by currentVersion.
@@ -234,19 +249,24 @@ func (t *tx) InsertObject(ctx context.Context, o store.Object) error {
 // UpdateObject implements store.Tx. The end of the transaction checks the place.
 func (t *tx) UpdateObject(ctx context.Context, o store.Object) error {
 	t.remember(o)
-	t.ahead.forget(o.ID, store.PlaceOf(o))
-	return t.keepAhead(ctx, later{text: `WITH moved AS (UPDATE object_id SET project = $2 WHERE id = $1 AND project <> $2)
+	t.ahead.update(o)
+	return t.keepAhead(ctx, updateOf(updatedObject{o, o.Revision - 1}))
+}
+
+// updateOf returns the statement that updates an object.
+func updateOf(o updatedObject) later {
+	return later{text: `WITH moved AS (UPDATE object_id SET project = $2 WHERE id = $1 AND project <> $2)
 		UPDATE object o SET project = $2, kind = $3, environment = $4, scope = $5, name = $6, type = $7, link = $8,
 			version = $9, revision = $10, attributes = $11, mac = $12, created_at = $13, updated_at = $14,
 			deployment_mac = $15
-		FROM object_id i WHERE i.id = $1 AND o.project = i.project AND o.id = i.id AND o.revision = $10 - 1`,
-		args: objectValues(o), row: updatedObject{o}, done: func(n int64, err error) error {
+		FROM object_id i WHERE i.id = $1 AND o.project = i.project AND o.id = i.id AND o.revision = $16`,
+		args: append(objectValues(o.Object), o.before), row: o, done: func(n int64, err error) error {
 			if err == nil && n == 0 {
 				return backend.Errorf(backend.CodeNotFound, "%s %s does not exist at revision %d", o.Kind,
-					backend.Quote(o.Name), o.Revision-1)
+					backend.Quote(o.Name), o.before)
 			}
-			return withPlace(err, o)
-		}})
+			return withPlace(err, o.Object)
+		}}
 }
 
 // DeleteObject implements store.Tx.

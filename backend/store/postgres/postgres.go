@@ -132,6 +132,9 @@ func newStore(ctx context.Context, address string, known schema) (*Store, error)
 		config.MaxConns = int32(min(max(4*runtime.GOMAXPROCS(0), 8), 32))
 	}
 	changes.MaxConns, changes.MinConns = 3, 0 // a change, a batch of records, and a check
+	// These connections run the same statements again and again, with arrays of different lengths, for which PostgreSQL
+	// would otherwise make another plan each time.
+	changes.ConnConfig.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	if s.views, err = pgxpool.NewWithConfig(ctx, config); err == nil {
 		s.changes, err = pgxpool.NewWithConfig(ctx, changes)
 	}

@@ -5,7 +5,9 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -28,8 +30,7 @@ const (
 	// beginRecords fails in a database that is set to be read-only.
 	beginRecords = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
-	selectStates = "SELECT id, works_with, coalesce(name, ''), sealed " +
-		"FROM deployment LEFT JOIN sealed_state ON name = ANY($1::text[])"
+	selectStates = "SELECT id, works_with, coalesce(name, ''), sealed FROM deployment LEFT JOIN sealed_state ON name "
 )
 
 // statesOf names the states that nearly every transaction of a call reads.
@@ -44,7 +45,8 @@ func statesOf(ctx context.Context) []string {
 // queueStates adds the statement that reads states. A transaction does not begin in a database that another one has
 // replaced, or that only newer programs can use.
 func (s *Store) queueStates(b *pgx.Batch, names []string, into map[string][]byte) {
-	b.Queue(selectStates, names).Query(func(rows pgx.Rows) error {
+	condition, args := oneOf(names, nil)
+	b.Queue(selectStates+condition, args...).Query(func(rows pgx.Rows) error {
 		for _, name := range names {
 			into[name] = nil
 		}
@@ -64,6 +66,25 @@ func (s *Store) queueStates(b *pgx.Batch, names []string, into map[string][]byte
 		}
 		return s.checkOldest(0, oldest)
 	})
+}
+
+// oneOf returns the condition that a text is one of these, and adds its arguments. PostgreSQL makes a plan for = ANY each
+// time, because it depends on the length of the array, and it makes one for IN only once. So the number of arguments is
+// a power of two, for few different statements.
+func oneOf(texts []string, args []any) (condition string, all []any) {
+	texts = slices.Compact(slices.Sorted(slices.Values(texts)))
+	const most = 32
+	if len(texts) == 0 || len(texts) > most {
+		return fmt.Sprintf("= ANY($%d::text[])", len(args)+1), append(args, list(texts))
+	}
+	var placeholders []string
+	for n := 1; len(placeholders) < len(texts); n *= 2 {
+		for len(placeholders) < n {
+			args = append(args, texts[min(len(placeholders), len(texts)-1)])
+			placeholders = append(placeholders, "$"+strconv.Itoa(len(args)))
+		}
+	}
+	return "IN (" + strings.Join(placeholders, ", ") + ")", args
 }
 
 // begin begins a transaction with the first statements that make returns. A connection that was idle may have been
@@ -153,9 +174,13 @@ func (b *changes) Run(ctx context.Context, f func(store.Tx) error, alone bool) (
 	t := &tx{store: b.store, conn: b.conn.Conn(), writable: true, states: b.states, shared: !alone,
 		queued: b.waiting, earlier: len(b.waiting), ahead: b.ahead}
 	b.waiting = nil
+	b.ahead.begin()
 	done := false
 	defer func() { // also when the function panics
 		t.ended = true
+		if !done {
+			b.ahead.undo()
+		}
 		switch {
 		case alone, t.broken != nil && (!t.saved || runsAgain(t.broken)):
 			b.broken = t.broken

@@ -35,8 +35,13 @@ func (r *versionRow) version() store.Version {
 // InsertVersion implements store.Tx. A version of a missing object violates a foreign key and gives ErrInternal,
 // because it is a defect of the caller.
 func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
-	t.ahead.forget(v.Object, store.Place{})
-	return t.keepAhead(ctx, later{text: "INSERT INTO version (" + versionNames + `)
+	t.ahead.insert(v)
+	return t.keepAhead(ctx, insertOf(v))
+}
+
+// insertOf returns the statement that inserts a version.
+func insertOf(v store.Version) later {
+	return later{text: "INSERT INTO version (" + versionNames + `)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`, args: versionValues(v), row: insertedVersion{v},
 		done: func(_ int64, err error) error {
 			if errors.Is(err, backend.ErrExists) {
@@ -44,7 +49,7 @@ func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
 					backend.Quote(v.Object))
 			}
 			return err
-		}})
+		}}
 }
 
 // versionValues returns the columns of versionNames.

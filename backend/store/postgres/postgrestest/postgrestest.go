@@ -223,6 +223,9 @@ func start(ctx context.Context, settings ...string) (_ *Server, err error) {
 	return s, s.Launch(ctx, settings...)
 }
 
+// Process is the process that starts all others of the server.
+func (s *Server) Process() *os.Process { return s.command.Process }
+
 // Launch starts the server on its data.
 func (s *Server) Launch(ctx context.Context, settings ...string) error {
 	args := []string{"-D", filepath.Join(s.Dir, "data"), "-k", s.Dir, "-h", "127.0.0.1", "-p", fmt.Sprint(s.Port),
