@@ -4,6 +4,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -176,4 +177,19 @@ func RepeatedPlans(t *testing.T, s *Store) map[string]int64 {
 		}
 	}
 	return plans
+}
+
+// AppendWithoutAnswer appends a record to a log that the server has for itself, as if the connection broke before the
+// answer. meanwhile may be nil.
+func AppendWithoutAnswer(s *Store, r store.Record, lost error, meanwhile func()) error {
+	l, ctx := s.reads, context.Background()
+	before := l.own[r.Log].row
+	if done, _ := l.appendAlone(ctx, []store.Record{r}); !done {
+		return errors.New("another server uses the log")
+	}
+	if meanwhile != nil {
+		meanwhile()
+	}
+	_, err := l.commitTo(ctx, []store.Record{r}, true, &unknownAppend{before, l.own[r.Log].row, lost})
+	return err
 }

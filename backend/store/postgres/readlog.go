@@ -27,6 +27,7 @@ type ReadLog struct {
 
 	queue queue.Records
 	notes queue.Notes
+	own   ownLogs
 
 	onWrite func(records int) // tests set it: it runs before each batch
 }
@@ -40,7 +41,7 @@ const (
 )
 
 func newReadLog(s *Store) *ReadLog {
-	l := &ReadLog{store: s}
+	l := &ReadLog{store: s, own: ownLogs{}}
 	l.queue = queue.Records{MaxRecords: maxBatch, MaxBytes: maxBatchBytes, Write: l.write, Ended: s.translate,
 		Apart:   func(err error) bool { return sqlState(err) != "" || errors.Is(err, backend.ErrCorrupt) },
 		Place:   "database " + s.name,
@@ -72,7 +73,8 @@ func (l *ReadLog) AppendRecords(ctx context.Context, records ...store.Record) er
 }
 
 // write commits the records of calls, apart from those of calls that a replica has answered under another generation.
-// The transaction has two round trips: it locks and reads the rows of the logs, and then adds the records.
+// It is one statement for a log that no other server uses. Otherwise the transaction has two round trips: it locks and
+// reads the rows of the logs, and then adds the records.
 func (l *ReadLog) write(records []store.Record, _, _ int) error {
 	if len(records) == 0 {
 		return nil
@@ -94,8 +96,13 @@ const selectGeneration = "SELECT sealed FROM sealed_state WHERE name = '" + stor
 // commit adds records, and notes which secrets they resolve. It begins logs first, for good: a transaction that kept
 // the locks of others meanwhile could wait for one that waits for it.
 func (l *ReadLog) commit(ctx context.Context, records []store.Record, withNotes bool) error {
+	done, unknown := l.appendAlone(ctx, records)
+	if done {
+		l.notes.Written(l.notes.Due(records))
+		return nil
+	}
 	for {
-		absent, err := l.commitTo(ctx, records, withNotes)
+		absent, err := l.commitTo(ctx, records, withNotes, unknown)
 		if err != nil || len(absent) == 0 {
 			return err
 		}
@@ -108,7 +115,9 @@ func (l *ReadLog) commit(ctx context.Context, records []store.Record, withNotes 
 }
 
 // commitTo does the same if all logs exist. Otherwise it returns those that do not.
-func (l *ReadLog) commitTo(ctx context.Context, records []store.Record, withNotes bool) (absent []string, err error) {
+func (l *ReadLog) commitTo(
+	ctx context.Context, records []store.Record, withNotes bool, unknown *unknownAppend,
+) (absent []string, err error) {
 	names, known := store.NamesOfLogs(records), map[string]store.Log{}
 	confirms := slices.ContainsFunc(records, func(r store.Record) bool { return r.Confirm != nil })
 	var present []byte
@@ -136,12 +145,17 @@ func (l *ReadLog) commitTo(ctx context.Context, records []store.Record, withNote
 	if confirms {
 		records = confirmed(records, present)
 	}
-	if absent := missing(names, known); len(absent) > 0 {
-		_, err := c.Exec(ctx, "ROLLBACK")
-		healthy = err == nil
+	absent = missing(names, known)
+	added, err := unknown.find(known)
+	if len(absent) > 0 || added || err != nil {
+		_, ended := c.Exec(ctx, "ROLLBACK")
+		healthy = ended == nil
+		if err == nil && len(absent) > 0 {
+			err = ended
+		}
 		return absent, err
 	}
-	statements, err := readTables.adding(l.store.Prover(), known, records)
+	statements, rows, err := readTables.adding(l.store.Prover(), known, records)
 	if err != nil {
 		return nil, err
 	}
@@ -154,6 +168,9 @@ func (l *ReadLog) commitTo(ctx context.Context, records []store.Record, withNote
 		return nil, err
 	}
 	healthy = true
+	for _, row := range rows {
+		l.own.wrote(known[row.Log], row)
+	}
 	l.notes.Written(due)
 	return nil, nil
 }

@@ -51,13 +51,16 @@ func missing(names []string, known map[string]store.Log) []string {
 	})
 }
 
-// adding returns the statements that add records to logs whose rows are known.
-func (r recordTables) adding(p store.Prover, known map[string]store.Log, records []store.Record) ([]later, error) {
+// adding returns the statements that add records to logs whose rows are known, and the new rows.
+func (r recordTables) adding(
+	p store.Prover, known map[string]store.Log, records []store.Record,
+) (statements []later, rows []store.Log, err error) {
 	rows, numbered, err := store.Extend(p, r.kind, known, records)
 	if err != nil || len(numbered) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
-	return []later{{text: r.insertion(), args: recordValues(numbered)}, {text: r.logging(), args: logValues(rows)}}, nil
+	return []later{{text: r.insertion(), args: recordValues(numbered)}, {text: r.logging(), args: logValues(rows)}}, rows,
+		nil
 }
 
 // insertion returns the statement that adds any number of records.
@@ -122,7 +125,7 @@ func (r recordTables) append(ctx context.Context, t *tx, records []store.Record)
 		return err
 	}
 	withNew(names, known)
-	statements, err := r.adding(t.store.Prover(), known, records)
+	statements, _, err := r.adding(t.store.Prover(), known, records)
 	if err != nil {
 		return err
 	}

@@ -330,7 +330,7 @@ func (b *changes) commit() error {
 	ctx, cancel := b.store.uninterrupted(context.Background())
 	defer cancel()
 	batch := &pgx.Batch{}
-	statements, err := changeTables.adding(b.store.Prover(), b.logs, b.records)
+	statements, _, err := changeTables.adding(b.store.Prover(), b.logs, b.records)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package postgres
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+)
+
+// A server that is the only one to add records of reads to a log knows the row of the log, because it has written it
+// last. So it adds records with one statement, which does nothing if the row is another one. Otherwise it locks and
+// reads the row first, which is one more round trip while other servers wait for the lock.
+
+// ownLogs holds the rows of logs that this process has written last, by name. Only the goroutine that writes the
+// records uses it.
+type ownLogs map[string]ownLog
+
+type ownLog struct {
+	row store.Log
+	// alone says that no other server has added a record between the last two times. Servers that take turns would mostly
+	// find another row.
+	alone bool
+}
+
+// maxOwnLogs limits what is remembered.
+const maxOwnLogs = 1000
+
+// wrote remembers a row that was found and then written with the lock.
+func (o ownLogs) wrote(found, row store.Log) {
+	last, known := o[row.Log]
+	if !known && len(o) >= maxOwnLogs {
+		clear(o)
+	}
+	o[row.Log] = ownLog{row, known && sameLog(last.row, found)}
+}
+
+func sameLog(a, b store.Log) bool {
+	return a.Log == b.Log && a.Next == b.Next && a.First == b.First && bytes.Equal(a.Head, b.Head)
+}
+
+// unknownAppend is an append whose connection broke before its answer: the log has one row or the other.
+type unknownAppend struct {
+	before, after store.Log
+	err           error
+}
+
+const extendRead = `WITH l AS (UPDATE read_log SET next_number = $11, head = $12
+		WHERE log = $13 AND next_number = $14 AND first = $15 AND head = $16 RETURNING 1)
+	INSERT INTO read_record (log, number, at, principal, role, verb, phase, code, detail, hash)
+	SELECT r.* FROM l, unnest($1::text[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[],
+		$8::text[], $9::bytea[], $10::bytea[]) AS r`
+
+// appendAlone adds records to a log of this server alone. It reports whether it could. It returns no other errors than
+// that of a connection: the way with a lock finds out what is wrong.
+func (l *ReadLog) appendAlone(ctx context.Context, records []store.Record) (done bool, unknown *unknownAppend) {
+	own := l.own[records[0].Log]
+	if !own.alone || !l.mayBeAlone(records) {
+		return false, nil
+	}
+	before := own.row
+	l.own[before.Log] = ownLog{row: before}
+	rows, numbered, err := store.Extend(l.store.Prover(), store.ReadLog, map[string]store.Log{before.Log: before}, records)
+	if err != nil {
+		return false, nil
+	}
+	args := append(recordValues(numbered), rows[0].Next, bytea(rows[0].Head), before.Log, before.Next, before.First,
+		bytea(before.Head))
+	tag, err := l.store.changes.Exec(ctx, extendRead, args...)
+	switch {
+	case err != nil && isUnknown(err):
+		return false, &unknownAppend{before, rows[0], err}
+	case err != nil || tag.RowsAffected() != int64(len(numbered)):
+		return false, nil
+	}
+	l.own[before.Log] = ownLog{rows[0], true}
+	return true, nil
+}
+
+// mayBeAlone reports whether records need nothing but their rows: they are of one log, no replica has answered their
+// calls, and no secret is to be noted with them.
+func (l *ReadLog) mayBeAlone(records []store.Record) bool {
+	for _, r := range records {
+		if r.Log != records[0].Log || r.Confirm != nil {
+			return false
+		}
+	}
+	return len(l.notes.Due(records).Soon) == 0
+}
+
+// find reports whether the rows of logs show that the append took effect. It returns its error if they do not say.
+func (u *unknownAppend) find(known map[string]store.Log) (added bool, err error) {
+	if u == nil || sameLog(known[u.before.Log], u.before) {
+		return false, nil
+	}
+	if sameLog(known[u.after.Log], u.after) {
+		return true, nil
+	}
+	return false, u.err
+}
