@@ -35,8 +35,8 @@ const selectEntry = "SELECT " + entryColumns + " FROM object o " + currentVersio
 	WHERE o.project = $1 AND o.kind = $2 AND o.name = $3 AND o.environment = $4 AND o.scope = $5`
 
 // selectEntries reads those in many places. See Lookup for OFFSET.
-const selectEntries = "SELECT " + entryColumns + ` FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-		AS n (project, kind, name, environment, scope)
+const selectEntries = "SELECT " + entryColumns + `
+	FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS n (project, kind, name, environment, scope)
 	CROSS JOIN LATERAL (SELECT * FROM object WHERE project = n.project AND kind = n.kind AND name = n.name
 		AND environment = n.environment AND scope = n.scope OFFSET 0) o ` + currentVersion
 

@@ -146,7 +146,7 @@ func (l *ReadLog) commitTo(
 		records = confirmed(records, present)
 	}
 	absent = missing(names, known)
-	added, err := unknown.find(known)
+	added, err := unknown.tookEffect(known)
 	if len(absent) > 0 || added || err != nil {
 		_, ended := c.Exec(ctx, "ROLLBACK")
 		healthy = ended == nil

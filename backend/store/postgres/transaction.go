@@ -68,9 +68,9 @@ func (s *Store) queueStates(b *pgx.Batch, names []string, into map[string][]byte
 	})
 }
 
-// oneOf returns the condition that a text is one of these, and adds its arguments. PostgreSQL makes a plan for = ANY each
-// time, because it depends on the length of the array, and it makes one for IN only once. So the number of arguments is
-// a power of two, for few different statements.
+// oneOf returns the condition that a text is one of these, and adds its arguments. PostgreSQL makes a plan for = ANY
+// each time, because it depends on the length of the array, and it makes one for IN only once. The number of arguments
+// is a power of two, for few different statements.
 func oneOf(texts []string, args []any) (condition string, all []any) {
 	texts = slices.Compact(slices.Sorted(slices.Values(texts)))
 	const most = 32
