@@ -68,9 +68,9 @@ func remainingTemplates(text []byte, own []span) (t templates, inside []bool) {
 // markTemplates returns the syntaxes of the templates with one pair of signs, and marks the spans inside them. No tool
 // knows all signs, so templates with other signs do not matter.
 func markTemplates(text []byte, own []span, inside []bool, opening, closing string) (t templates) {
-	last := lastAround(text, own, closing)
-	next := 0 // the first span that ends after i
-	end := 0  // of the latest template
+	last, searched := 0, false // the last closing, which is searched for only if there is a template
+	next := 0                  // the first span that ends after i
+	end := 0                   // of the latest template
 	for i := 0; ; i += len(opening) {
 		at := bytes.Index(text[i:], []byte(opening))
 		if at < 0 {
@@ -88,6 +88,9 @@ func markTemplates(text []byte, own []span, inside []bool, opening, closing stri
 		t |= syntax
 		if syntax == 0 || i < end || next == len(own) {
 			continue
+		}
+		if !searched {
+			last, searched = lastAround(text, own, closing), true
 		}
 		if end = i + len(opening); last < end {
 			t |= unclosedTemplate

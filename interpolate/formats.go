@@ -124,7 +124,7 @@ func (f Format) row() *formatRow {
 // rowOf returns the row for a file name, or nil if the name says nothing, or says that a program evaluates the strings
 // of the file: no value is safe there.
 func rowOf(name string) *formatRow {
-	if isEvaluated(name) {
+	if !strings.Contains(name, ".") || isEvaluated(name) { // all names of rows have a dot, and few keys of YAML
 		return nil
 	}
 	return rowByName(name)

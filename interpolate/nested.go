@@ -328,7 +328,7 @@ func (p *referenceParser) noteUnclear(scalar int) {
 	d := p.doc
 	s := &d.scalars[scalar]
 	f, ok := d.format.(format.Nester)
-	if !ok || s.Key || d.file.Nested == NestedOff || !hasReference(s.Parts) || isOneExpression(s.Parts) ||
+	if !ok || s.Key || d.file.Nested == NestedOff || isOneExpression(s.Parts) || !hasReference(s.Parts) ||
 		rowOf(s.Name) != nil {
 		return
 	}

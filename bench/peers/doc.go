@@ -13,8 +13,9 @@
 //
 // SOPS: Both run as processes. `pouncet render` renders 1,000 references with a server on loopback, and `sops -d`
 // decrypts the same file with 1,000 values encrypted to an age key. Both are built with the same linker flags, and
-// the processes run in turn, so that other load on the machine affects both. Another benchmark measures how much time
-// 20 ms of latency per response of the server adds.
+// the processes run in turn. The time of the server is not part of the ratio, but of the ratio by the clock, which is
+// for information. Another benchmark measures how much time 20 ms of latency per response of the server adds.
 //
-// `make bench` runs both. The ratios are valid on other machines too. A benchmark fails if it misses its target.
+// The ratios are of the time of the processors, so that they can be measured while other programs run. They are valid
+// on other machines too. `make bench` runs all. A benchmark fails if it misses its target.
 package peers
