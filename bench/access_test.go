@@ -33,7 +33,7 @@ func callers(b *testing.B, n int, role backend.Role) (s backend.Service, withRol
 	changes := []backend.Change{{Op: backend.OpCreate, Kind: backend.KindToken, Name: "ci", Role: &none, TokenHash: hash}}
 	for i := range 1000 {
 		names := fmt.Sprintf("s%d*", i)
-		if i < 10 {
+		if i == 0 { // two bindings may not give the same
 			names = "*"
 		}
 		changes = append(changes, backend.Change{Op: backend.OpCreate, Kind: backend.KindBinding, Name: fmt.Sprint("b", i),

@@ -151,7 +151,7 @@ func pick(random *rand.Rand, from ...string) string { return from[random.IntN(le
 
 func randomWhere(random *rand.Rand) backend.Where {
 	w := backend.Where{Project: pick(random, "", "p", "q"), Scope: pick(random, "", "", "project", "app/x"),
-		Names: pick(random, "", "", "a", "a*", "*b", "a*b", "*", "*a*b*", "ab")}
+		Names: pick(random, "", "", "a", "a*", "aa*", "ab*", "xa*b", "*b", "a*b", "*", "*a*b*", "ab")}
 	if w.Project != "" {
 		w.Environment = pick(random, "", "dev", "prod", "*")
 	}
@@ -178,21 +178,26 @@ func randomPlace(random *rand.Rand) backend.Place {
 	return p
 }
 
+// BenchmarkMay decides with grants for one name each, and with grants for a pattern each.
 func BenchmarkMay(b *testing.B) {
-	for _, n := range []int{1, 1000} {
+	run := func(n int, names string) {
 		var grants []Grant
 		for i := range n {
 			grants = append(grants, Grant{Rights: []backend.Right{backend.RightResolve},
-				Where: backend.Where{Project: "p", Environment: "dev", Names: fmt.Sprint("secret_", i)}})
+				Where: backend.Where{Project: "p", Environment: "dev", Names: fmt.Sprintf(names, i)}})
 		}
 		p := NewPermissions(grants)
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
+		b.Run(fmt.Sprint(n, " for ", fmt.Sprintf(names, 0)), func(b *testing.B) {
 			for b.Loop() {
 				if !p.May(backend.RightResolve, dev("secret_0")) {
 					b.Fatal("refused")
 				}
 			}
 		})
+	}
+	for _, n := range []int{1, 1000} {
+		run(n, "secret_%d")
+		run(n, "secret_%d*")
 	}
 }
 

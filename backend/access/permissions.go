@@ -26,8 +26,34 @@ type home struct{ project, environment string }
 
 // shelf holds the grants of one home.
 type shelf struct {
-	patterns []Grant            // those for all names, or for names that match a pattern
 	names    map[string][]Grant // those for one name
+	patterns map[string][]Grant // those for all names, or for a pattern, by the text before the first *
+	lengths  []int              // of the keys of patterns, ascending
+}
+
+// may reports what Decide does with the grants of the shelf.
+func (s *shelf) may(right backend.Right, at backend.Place) bool {
+	for _, n := range s.lengths {
+		if n > len(at.Name) {
+			break
+		}
+		if Decide(s.patterns[at.Name[:n]], right, at) {
+			return true
+		}
+	}
+	return at.Name != "" && Decide(s.names[at.Name], right, at)
+}
+
+func (s *shelf) add(g Grant) {
+	start, _, isPattern := strings.Cut(g.Where.Names, "*")
+	if start != "" && !isPattern {
+		s.names[start] = append(s.names[start], g)
+		return
+	}
+	s.patterns[start] = append(s.patterns[start], g)
+	if at, ok := slices.BinarySearch(s.lengths, len(start)); !ok {
+		s.lengths = slices.Insert(s.lengths, at, len(start))
+	}
 }
 
 // NewPermissions returns the permissions that grants give together.
@@ -42,13 +68,9 @@ func NewPermissions(grants []Grant) *Permissions {
 		}
 		h := home{g.Where.Project, g.Where.Environment}
 		if p.at[h] == nil {
-			p.at[h] = &shelf{names: map[string][]Grant{}}
+			p.at[h] = &shelf{names: map[string][]Grant{}, patterns: map[string][]Grant{}}
 		}
-		if n := g.Where.Names; n != "" && !strings.Contains(n, "*") {
-			p.at[h].names[n] = append(p.at[h].names[n], g)
-		} else {
-			p.at[h].patterns = append(p.at[h].patterns, g)
-		}
+		p.at[h].add(g)
 	}
 	return p
 }
@@ -65,8 +87,7 @@ func (p *Permissions) May(right backend.Right, at backend.Place) bool {
 		return true
 	}
 	for _, h := range [...]home{{at.Project, at.Environment}, {at.Project, ""}, {"", ""}} {
-		s := p.at[h]
-		if s != nil && (Decide(s.patterns, right, at) || at.Name != "" && Decide(s.names[at.Name], right, at)) {
+		if s := p.at[h]; s != nil && s.may(right, at) {
 			return true
 		}
 	}

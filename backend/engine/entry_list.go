@@ -124,9 +124,10 @@ func (l listing) visibleRows(f store.Filter, p *project) ([]store.Object, error)
 	}
 	var all []store.Object
 	most := f.Limit
+	f, _ = l.access.visible(p, f)
 	f.Limit = hiddenStep
 	for {
-		rows, err := l.visibleObjects(f, p)
+		rows, err := l.tx.Objects(l.ctx, f)
 		if err != nil || len(rows) == 0 {
 			return all, err
 		}

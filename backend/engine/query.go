@@ -224,13 +224,14 @@ const readStep = 100
 // It leaves out the rows that the caller may not see, and reads on, so that pages are full.
 func (l listing) read(f store.Filter, in *project) (rows []store.Object, more bool, err error) {
 	size := 0
+	f, _ = l.access.visible(in, f)
 	// A row beyond the page shows that another page follows.
 	for len(rows) <= l.q.Limit {
 		f.Limit = readStep
 		if l.access.seesAll {
 			f.Limit = min(readStep, l.q.Limit+1-len(rows))
 		}
-		step, err := l.visibleObjects(f, in)
+		step, err := l.tx.Objects(l.ctx, f)
 		if err != nil {
 			return nil, false, err
 		}
@@ -342,18 +343,14 @@ func (l listing) count(f store.Filter, in *project) (int, error) {
 	if l.access.seesIn(in) {
 		return l.tx.Count(l.ctx, f)
 	}
-	regions, all, exact := l.access.visibleIn(in, f)
-	switch {
-	case exact && all:
-		return l.tx.Count(l.ctx, f)
-	case exact && len(regions) <= store.MaxRegions:
-		f.Regions = &regions
+	f, exact := l.access.visible(in, f)
+	if exact {
 		return l.tx.Count(l.ctx, f)
 	}
 	n := 0
 	f.Limit = readStep
 	for {
-		rows, err := l.visibleObjects(f, in)
+		rows, err := l.tx.Objects(l.ctx, f)
 		if err != nil || len(rows) == 0 {
 			return n, err
 		}

@@ -14,88 +14,105 @@ import (
 // The store selects the rows of a listing by what the caller may see, so that a listing of a large project by someone
 // who sees little of it reads little. seesRow decides again about each row.
 
-// visibleIn returns the regions with the rows that the caller may see, of those that a filter selects in a project. all
-// says that the store cannot or need not select any more: it returns what the caller may not see, too. exact says that
-// it returns no such row.
-func (a principalAccess) visibleIn(in *project, f store.Filter) (regions store.Regions, all, exact bool) {
+// visible adds to a filter what the caller may see in a project, as far as the store can select it. exact says that the
+// store then returns no row that the caller may not see.
+func (a principalAccess) visible(in *project, f store.Filter) (selected store.Filter, exact bool) {
 	kind := formerKind(f.Kind)
 	if a.seesAll || !isEntry(kind) && kind != backend.KindUsage {
-		return nil, true, a.seesAll
+		return f, a.seesAll
 	}
 	// The name of a row that was deleted or set aside, or of a usage, is not that of its place.
-	named := isEntry(f.Kind) && f.BeforeName == reserved
-	exact = named
-	type home struct{ environment, scope string }
-	names := map[home][]string{}
-	var protected []string
-	for id, is := range in.protected {
-		if is {
-			protected = append(protected, id)
+	exact = isEntry(f.Kind) && f.BeforeName == reserved
+	places := a.Where(backend.RightSee, in.row.ID)
+	regions := regionsOf(places, exact, in)
+	if len(regions) > store.MaxRegions {
+		exact = false
+		regions = regionsOf(places, false, in)
+	}
+	switch {
+	case len(regions) > store.MaxRegions:
+		return f, false
+	case slices.ContainsFunc(regions, isWhole):
+		return f, exact
+	}
+	f.Regions = &regions
+	return f, exact
+}
+
+// home is an environment and a scope. Either can be empty, for all of them.
+type home struct{ environment, scope string }
+
+// regionsOf returns the regions of the places of a project. It leaves out what lies in a region for all names. named
+// says that the regions follow the names.
+func regionsOf(places []backend.Where, named bool, in *project) store.Regions {
+	all := map[home]bool{}
+	patterns, names := map[home][]string{}, map[home][]string{}
+	for _, w := range places {
+		switch h := (home{w.Environment, w.Scope}); {
+		case !named || w.Names == "" || w.Names == "*":
+			all[h] = true
+		case strings.Contains(w.Names, "*"):
+			patterns[h] = append(patterns[h], w.Names)
+		default:
+			names[h] = append(names[h], w.Names)
 		}
 	}
-	slices.Sort(protected)
-	region := func(h home) store.Region {
-		r := store.Region{Environment: h.environment, Scope: h.scope}
+	protected := protectedIn(in)
+	isCovered := func(h home) bool { // by a larger home
+		larger := []home{{h.environment, ""}}
+		if !in.protected[h.environment] {
+			larger = append(larger, home{"", h.scope}, home{})
+		}
+		return slices.ContainsFunc(larger, func(l home) bool { return l != h && all[l] })
+	}
+	regions := store.Regions{}
+	add := func(h home, r store.Region) {
+		r.Environment, r.Scope = h.environment, h.scope
 		if h.environment == "" {
 			r.Except = protected
 		}
-		return r
-	}
-	for _, w := range a.Where(backend.RightSee, in.row.ID) {
-		h := home{w.Environment, w.Scope}
-		r := region(h)
-		switch pattern := w.Names; {
-		case !named || pattern == "" || pattern == "*":
-		case !strings.Contains(pattern, "*"):
-			names[h] = append(names[h], pattern)
-			continue
-		default:
-			r.Pattern = pattern
-		}
-		if r.Environment == "" && len(r.Except) == 0 && r.Scope == "" && r.Pattern == "" {
-			return nil, true, exact
-		}
 		regions = append(regions, r)
+	}
+	for h := range all {
+		if !isCovered(h) {
+			add(h, store.Region{})
+		}
+	}
+	for h, of := range patterns {
+		if all[h] || isCovered(h) {
+			continue
+		}
+		for _, pattern := range of {
+			add(h, store.Region{Pattern: pattern})
+		}
 	}
 	for h, of := range names {
-		r := region(h)
-		r.Names = of
-		regions = append(regions, r)
+		if !all[h] && !isCovered(h) {
+			slices.Sort(of)
+			add(h, store.Region{Names: slices.Compact(of)})
+		}
 	}
 	slices.SortFunc(regions, compareRegions)
-	return slices.CompactFunc(regions, func(a, b store.Region) bool { return compareRegions(a, b) == 0 }), false, exact
+	return slices.CompactFunc(regions, func(a, b store.Region) bool { return compareRegions(a, b) == 0 })
+}
+
+// protectedIn lists the ids of the protected environments of a project.
+func protectedIn(in *project) []string {
+	var ids []string
+	for id, is := range in.protected {
+		if is {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func isWhole(r store.Region) bool {
+	return r.Environment == "" && len(r.Except) == 0 && r.Scope == "" && r.Pattern == "" && len(r.Names) == 0
 }
 
 func compareRegions(a, b store.Region) int {
 	return cmp.Or(strings.Compare(a.Environment, b.Environment), strings.Compare(a.Scope, b.Scope),
 		strings.Compare(a.Pattern, b.Pattern), slices.Compare(a.Names, b.Names))
-}
-
-// visibleObjects returns the rows of a filter, without those that the caller may not see as far as the store can leave
-// them out.
-func (l listing) visibleObjects(f store.Filter, in *project) ([]store.Object, error) {
-	regions, all, _ := l.access.visibleIn(in, f)
-	if all {
-		return l.tx.Objects(l.ctx, f)
-	}
-	var rows []store.Object
-	for some := range slices.Chunk(regions, store.MaxRegions) {
-		f.Regions = &some
-		found, err := l.tx.Objects(l.ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, found...)
-	}
-	if len(regions) <= store.MaxRegions {
-		return rows, nil
-	}
-	slices.SortFunc(rows, func(a, b store.Object) int {
-		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
-	})
-	rows = slices.CompactFunc(rows, func(a, b store.Object) bool { return a.ID == b.ID })
-	if f.Limit > 0 && len(rows) > f.Limit {
-		rows = rows[:f.Limit]
-	}
-	return rows, nil
 }

@@ -341,8 +341,8 @@ func (f Filter) OfNoProject() bool {
 	return f.Project == "" && f.ID == "" && strings.TrimPrefix(string(f.Kind), stored.DeletedKind) == string(backend.KindProject)
 }
 
-// MaxRegions limits Filter.Within.
-const MaxRegions = 100
+// MaxRegions limits Filter.Regions. Each row of a listing can be compared with the pattern of each region.
+const MaxRegions = 20
 
 // Regions are several regions. Filter has a pointer to them, so that two filters can be compared.
 type Regions []Region
