@@ -5,6 +5,7 @@ package access
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -12,35 +13,65 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
-// EndedSessions are the sessions of the dashboard that people have ended before their time, for all servers of a
-// deployment. Only an ended session has a row, for a day: every session expires within 12 hours.
-type EndedSessions struct {
+// Sessions are the sessions of the dashboard of all servers of a deployment: a row for each, with what a list shows of
+// it, and a row for each that a person has ended before its time. Rows are kept for a day: every session expires within
+// 12 hours. Without its first row a session is valid nevertheless, and with the second one it is not.
+type Sessions struct {
 	store store.Store
 	now   func() time.Time
 }
 
-// endedKept is how long the row of an ended session is kept.
-const endedKept = 24 * time.Hour
+// sessionKept is how long a row is kept.
+const sessionKept = 24 * time.Hour
 
-// NewEndedSessions returns the EndedSessions of a Store. A nil now means time.Now.
-func NewEndedSessions(s store.Store, now func() time.Time) *EndedSessions {
+// NewSessions returns the Sessions of a Store. A nil now means time.Now.
+func NewSessions(s store.Store, now func() time.Time) *Sessions {
 	if now == nil {
 		now = time.Now
 	}
-	return &EndedSessions{s, now}
+	return &Sessions{s, now}
+}
+
+// Note keeps what a list shows of a session, as JSON. It replaces what was noted before.
+func (e *Sessions) Note(ctx context.Context, id string, about []byte) error {
+	return e.save(ctx, stored.BegunKey+id, about)
+}
+
+// Noted returns what was noted of the sessions that have not ended before their time, by their ids.
+func (e *Sessions) Noted(ctx context.Context) (map[string][]byte, error) {
+	var begun, ended []store.IdempotencyRecord
+	err := e.store.View(ctx, func(tx store.Tx) (err error) {
+		if begun, err = tx.IdempotencyRecords(ctx, stored.BegunKey); err != nil {
+			return err
+		}
+		ended, err = tx.IdempotencyRecords(ctx, stored.EndedKey)
+		return err
+	})
+	out := map[string][]byte{}
+	for _, r := range begun {
+		out[strings.TrimPrefix(r.Key, stored.BegunKey)] = r.Outcome
+	}
+	for _, r := range ended {
+		delete(out, strings.TrimPrefix(r.Key, stored.EndedKey))
+	}
+	return out, err
 }
 
 // End ends a session, on every server with its next request.
-func (e *EndedSessions) End(ctx context.Context, id string) error {
+func (e *Sessions) End(ctx context.Context, id string) error {
+	return e.save(ctx, stored.EndedKey+id, []byte("{}"))
+}
+
+func (e *Sessions) save(ctx context.Context, key string, outcome []byte) error {
 	now := e.now()
 	return e.store.Update(ctx, func(tx store.Tx) error {
-		return tx.SaveIdempotencyRecord(ctx, store.IdempotencyRecord{Key: stored.EndedKey + id, Request: []byte("{}"),
-			Outcome: []byte("{}"), At: now}, now.Add(-endedKept))
+		return tx.SaveIdempotencyRecord(ctx, store.IdempotencyRecord{Key: key, Request: []byte("{}"), Outcome: outcome,
+			At: now}, now.Add(-sessionKept))
 	})
 }
 
 // HaveEnded returns which of some sessions have ended. It reads the primary, because a replica can be behind.
-func (e *EndedSessions) HaveEnded(ctx context.Context, ids ...string) (map[string]bool, error) {
+func (e *Sessions) HaveEnded(ctx context.Context, ids ...string) (map[string]bool, error) {
 	var out map[string]bool
 	err := e.store.View(ctx, func(tx store.Tx) error {
 		out = map[string]bool{}

@@ -440,6 +440,17 @@ func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecor
 	return t.Tx.SaveIdempotencyRecord(ctx, r, olderThan)
 }
 
+// IdempotencyRecords implements store.Tx.
+func (t *tx) IdempotencyRecords(ctx context.Context, prefix string) ([]store.IdempotencyRecord, error) {
+	all, err := t.Tx.IdempotencyRecords(ctx, prefix)
+	for _, r := range all {
+		if err == nil && !t.signers.isGenuine(t.signers.idempotencyRecord(r), r.DeploymentMAC) {
+			err = untrusted("the record of idempotency key %s", backend.Quote(r.Key))
+		}
+	}
+	return all, err
+}
+
 // IdempotencyRecord implements store.Tx.
 func (t *tx) IdempotencyRecord(ctx context.Context, key string) (store.IdempotencyRecord, error) {
 	r, err := t.Tx.IdempotencyRecord(ctx, key)

@@ -167,6 +167,10 @@ type Tx interface {
 	// IdempotencyRecord returns the record with this key. ErrNotFound means that there is none.
 	IdempotencyRecord(ctx context.Context, key string) (IdempotencyRecord, error)
 
+	// IdempotencyRecords returns the records whose keys begin with a prefix, sorted by key. The prefix must not be empty
+	// and must not end with the byte 255.
+	IdempotencyRecords(ctx context.Context, prefix string) ([]IdempotencyRecord, error)
+
 	// Comparisons returns how many comparisons AddComparison has counted.
 	Comparisons(ctx context.Context, k ComparisonKey) (int, error)
 
@@ -401,6 +405,12 @@ type IdempotencyRecord struct {
 	At      time.Time
 
 	DeploymentMAC []byte
+}
+
+// AfterPrefix returns the first text that is greater than all with a prefix.
+func AfterPrefix(prefix string) string {
+	last := len(prefix) - 1
+	return prefix[:last] + string(rune(prefix[last]+1))
 }
 
 // The names of the states that Tx.Generation and Tx.Contents return. That of a project begins with ProjectPrefix.

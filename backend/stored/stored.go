@@ -112,6 +112,9 @@ const LoginKey = "login "
 // EndedKey begins the key of the idempotency record of a session of the dashboard that has ended before its time.
 const EndedKey = "ended "
 
+// BegunKey begins the key of the idempotency record of a session of the dashboard, with which all servers list it.
+const BegunKey = "began "
+
 // Package merkle writes these into the signed text of a checkpoint, which people keep outside Pouncet.
 const (
 	// CheckpointTitle is the first line.

@@ -52,6 +52,7 @@ func TestLabelsNeverChange(t *testing.T) {
 		{"SessionPrefix", stored.SessionPrefix, "pncs_"},
 		{"LoginKey", stored.LoginKey, "login "},
 		{"EndedKey", stored.EndedKey, "ended "},
+		{"BegunKey", stored.BegunKey, "began "},
 		{"SessionData", stored.SessionData, "session of the dashboard, form 2"},
 		{"CheckpointTitle", stored.CheckpointTitle, "pouncet audit checkpoint v1"},
 		{"CheckpointOrigin", stored.CheckpointOrigin, "pouncet/"},

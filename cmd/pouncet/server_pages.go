@@ -24,7 +24,7 @@ func (s serverSettings) pages(at *listening, parts *open.Parts, logins *access.L
 	behindProxy := s.listen.insecureBehindProxy || len(s.proxies) > 0
 	return web.New(site.Options{
 		Service: hidden.Service(service), Identity: site.Tokens{Logins: logins}, Issuers: identities,
-		Ended:  access.NewEndedSessions(parts.Store, nil),
+		Ended:  access.NewSessions(parts.Store, nil),
 		Cipher: parts.SessionCipher, Rights: parts.Rights,
 		Audit: service, CheckHost: at.certificate == nil && !behindProxy && isLoopbackListener(at),
 		BehindTLS: behindProxy, SignedIn: httpapi.LogPrincipal, Log: log, Version: version,

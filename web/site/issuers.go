@@ -213,8 +213,9 @@ func (s *Site) finish(r *http.Request, f flow) (*Session, error) {
 	if !errors.Is(err, backend.ErrUnauthenticated) || r.URL.Query().Get("code") == "" {
 		s.throttle.giveBack(address, now) // it was no guess
 	}
+	var signedIn backend.Principal
 	if err == nil {
-		err = s.signedIn(r, got.Token)
+		signedIn, err = s.signedIn(r, got.Token)
 	}
 	if err != nil {
 		if who.ID != "" {
@@ -235,6 +236,7 @@ func (s *Site) finish(r *http.Request, f flow) (*Session, error) {
 	if !gave.IsZero() && gave.Before(now) {
 		session.Confirmed = gave
 	}
+	s.noteForAll(r, session, signedIn)
 	return session, nil
 }
 

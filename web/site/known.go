@@ -4,6 +4,8 @@ package site
 
 import (
 	"cmp"
+	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,14 +15,15 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// KnownSession is a session that this process has answered.
+// KnownSession is what a list shows of a session.
 type KnownSession struct {
-	ID          string
-	Principal   string // the name
-	PrincipalID string
-	Began, Seen time.Time
-	Address     string
-	Browser     string
+	ID          string    `json:"-"`
+	Principal   string    `json:"principal"` // the name
+	PrincipalID string    `json:"principal_id"`
+	Began       time.Time `json:"began"`
+	Seen        time.Time `json:"seen"`
+	Address     string    `json:"address"`
+	Browser     string    `json:"browser"`
 }
 
 // known remembers the sessions that this process has answered, to list and end them.
@@ -29,11 +32,20 @@ type known struct {
 	sessions map[string]KnownSession
 }
 
+// noteAfter is the longest time between two notes of a session for the lists of all servers, beside refreshAfter.
+const noteAfter = 5 * time.Minute
+
 // maxKnown limits the memory for known sessions.
 const maxKnown = 10_000
 
+// knownOf returns what a list shows of a session that makes a request.
+func knownOf(s *Session, p backend.Principal, r *http.Request, now time.Time) KnownSession {
+	return KnownSession{ID: s.ID, Principal: p.Name, PrincipalID: p.ID, Began: s.Began, Seen: now,
+		Address: addressOf(r), Browser: browserOf(r.UserAgent())}
+}
+
 // note remembers a request of a session.
-func (k *known) note(s *Session, p backend.Principal, r *http.Request, now time.Time) {
+func (k *known) note(s KnownSession) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.sessions == nil {
@@ -42,8 +54,25 @@ func (k *known) note(s *Session, p backend.Principal, r *http.Request, now time.
 	if _, ok := k.sessions[s.ID]; !ok && len(k.sessions) >= maxKnown {
 		return
 	}
-	k.sessions[s.ID] = KnownSession{ID: s.ID, Principal: p.Name, PrincipalID: p.ID, Began: s.Began, Seen: now,
-		Address: addressOf(r), Browser: browserOf(r.UserAgent())}
+	k.sessions[s.ID] = s
+}
+
+// noteForAll notes a session for the lists of the other servers, from time to time. Without the note it is valid
+// nevertheless: a full disk must not keep people out.
+func (s *Site) noteForAll(r *http.Request, session *Session, p backend.Principal) {
+	now := s.Now()
+	if now.Sub(session.Noted) < noteAfter {
+		return
+	}
+	about, err := json.Marshal(knownOf(session, p, r, now))
+	if err == nil {
+		err = s.Ended.Note(r.Context(), session.ID, about)
+	}
+	if err != nil {
+		s.Log.Error("noting a session for the lists of all servers", "error", backend.AsError(err).Message)
+		return
+	}
+	session.Noted = now
 }
 
 func (k *known) forget(id string) {
@@ -52,33 +81,66 @@ func (k *known) forget(id string) {
 	delete(k.sessions, id)
 }
 
-// current returns the sessions that have not ended, the latest first.
-func (k *known) current(now time.Time) []KnownSession {
+// all returns the sessions that this process has answered.
+func (k *known) all() map[string]KnownSession {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	var out []KnownSession
-	for id, s := range k.sessions {
-		if now.Sub(s.Seen) >= idleLimit || now.Sub(s.Began) >= absoluteLimit {
-			delete(k.sessions, id)
-			continue
-		}
-		out = append(out, s)
-	}
-	slices.SortFunc(out, func(a, b KnownSession) int {
-		return cmp.Or(b.Began.Compare(a.Began), strings.Compare(a.ID, b.ID))
-	})
-	return out
+	return maps.Clone(k.sessions)
 }
 
-// Sessions lists the sessions of the person or, for who may revoke all tokens, those of everybody.
+// Sessions lists the sessions of the person or, for who may revoke all tokens, those of everybody, the latest first.
 func (q *Request) Sessions() ([]KnownSession, error) {
-	all := slices.DeleteFunc(q.known.current(q.Now()), func(s KnownSession) bool { return !q.mayEnd(s) })
-	ids := make([]string, len(all))
-	for i, s := range all {
-		ids[i] = s.ID
+	now, known := q.Now(), q.known.all()
+	noted, err := q.Ended.Noted(q.Context())
+	if err != nil {
+		return nil, err
 	}
-	ended, err := q.Ended.HaveEnded(q.Context(), ids...) // another server may have ended some of them
-	return slices.DeleteFunc(all, func(s KnownSession) bool { return ended[s.ID] }), err
+	all := make([]KnownSession, 0, len(noted))
+	for id, about := range noted {
+		var s KnownSession
+		if json.Unmarshal(about, &s) != nil {
+			continue // a change set had this idempotency key
+		}
+		s.ID = id
+		if here, ok := known[id]; ok && here.Seen.After(s.Seen) {
+			s = here
+		}
+		if now.Sub(s.Seen) < idleLimit+noteAfter+refreshAfter { // another server may have seen it since
+			all = append(all, s)
+		}
+	}
+	missing, err := q.notNoted(known, noted)
+	all = slices.DeleteFunc(append(all, missing...), func(s KnownSession) bool {
+		return now.Sub(s.Began) >= absoluteLimit || !q.mayEnd(s)
+	})
+	slices.SortFunc(all, func(a, b KnownSession) int {
+		return cmp.Or(b.Began.Compare(a.Began), strings.Compare(a.ID, b.ID))
+	})
+	return all, err
+}
+
+// notNoted returns the sessions that this process has answered, and that are in no list of all servers: those of a local
+// dashboard, and those that could not be noted.
+func (q *Request) notNoted(known map[string]KnownSession, noted map[string][]byte) ([]KnownSession, error) {
+	var ids []string
+	for id, s := range known {
+		switch _, ok := noted[id]; {
+		case q.Now().Sub(s.Seen) >= idleLimit || q.Now().Sub(s.Began) >= absoluteLimit:
+			q.known.forget(id)
+		case !ok:
+			ids = append(ids, id)
+		}
+	}
+	ended, err := q.Ended.HaveEnded(q.Context(), ids...)
+	var out []KnownSession
+	for _, id := range ids {
+		if ended[id] {
+			q.known.forget(id)
+		} else {
+			out = append(out, known[id])
+		}
+	}
+	return out, err
 }
 
 // MaySeeAll reports whether Sessions lists those of everybody.

@@ -34,6 +34,7 @@ type Session struct {
 	Began     time.Time `json:"began"`
 	Seen      time.Time `json:"seen"`
 	Confirmed time.Time `json:"confirmed"` // when the person has given the credential
+	Noted     time.Time `json:"noted"`     // when it was last noted for the lists of all servers
 	// Part is the part of the path of its pages that nobody can guess; "" for a browser that uses TLS.
 	Part string `json:"part,omitempty"`
 	// Trust is the id of the trust at whose issuer the person has signed in; "" for a credential that was typed.
@@ -117,15 +118,25 @@ func setCookie(w http.ResponseWriter, r *http.Request, value, part string, secur
 	http.SetCookie(w, c)
 }
 
-// Ended remembers the sessions that have ended before their time, as access.EndedSessions does for a deployment.
+// Ended remembers sessions and those that have ended before their time, as access.Sessions does for a deployment.
 type Ended interface {
+	// Note keeps what lists show of a session, as JSON.
+	Note(ctx context.Context, id string, about []byte) error
+	// Noted returns what was noted of the sessions that have not ended before their time, by their ids.
+	Noted(ctx context.Context) (map[string][]byte, error)
 	End(ctx context.Context, id string) error
 	// HaveEnded returns which of some sessions have ended.
 	HaveEnded(ctx context.Context, ids ...string) (map[string]bool, error)
 }
 
-// inMemory is the Ended of one process, whose sessions end with it.
+// inMemory is the Ended of one process, whose sessions end with it. What the process knows of them is enough for lists.
 type inMemory struct{ Site *Site }
+
+// Note implements Ended.
+func (m inMemory) Note(context.Context, string, []byte) error { return nil }
+
+// Noted implements Ended.
+func (m inMemory) Noted(context.Context) (map[string][]byte, error) { return nil, nil }
 
 // End implements Ended.
 func (m inMemory) End(_ context.Context, id string) error {

@@ -47,8 +47,9 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	now, address := s.Now(), addressOf(r)
 	kept, err := s.credential(r.Context(), address, r.PostFormValue("code"))
+	var who backend.Principal
 	if err == nil {
-		err = s.signedIn(r, kept)
+		who, err = s.signedIn(r, kept)
 	} else {
 		s.Audit.Refused(r.Context(), backend.VerbSignIn, err)
 		s.Log.Warn("sign-in refused", "address", address, "error", backend.AsError(err).Message)
@@ -65,6 +66,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	session := newSession(kept, now, s.isSecure(r))
+	s.noteForAll(r, session, who)
 	if err := s.write(r, w, session); err != nil {
 		s.refuse(w, r, err)
 		return
@@ -100,19 +102,19 @@ func (s *Site) askForCredential(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// signedIn records that somebody has signed in, before the session leaves.
-func (s *Site) signedIn(r *http.Request, kept string) error {
+// signedIn records that somebody has signed in, before the session leaves. It returns who.
+func (s *Site) signedIn(r *http.Request, kept string) (backend.Principal, error) {
 	_, p, _, err := s.Identity.Principal(r.Context(), kept)
 	if err != nil {
-		return err
+		return p, err
 	}
 	p.Kind = backend.Person
 	if err := s.Audit.SignedIn(backend.WithPrincipal(r.Context(), p)); err != nil {
-		return err
+		return p, err
 	}
 	s.SignedIn(r.Context(), p.Name)
 	s.Log.Info("sign-in", "address", addressOf(r), "principal", p.Name)
-	return nil
+	return p, nil
 }
 
 // credential checks what a person has typed, and limits failed attempts.

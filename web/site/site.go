@@ -237,9 +237,10 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, page func(*Request)
 	principal.Kind = backend.Person // who looks at a page
 	s.SignedIn(r.Context(), principal.Name)
 	now := s.Now()
-	s.known.note(session, principal, r, now)
+	s.known.note(knownOf(session, principal, r, now))
 	if now.Sub(session.Seen) > refreshAfter {
 		session.Seen = now
+		s.noteForAll(r, session, principal)
 		if err := s.write(r, w, session); err != nil {
 			s.refuse(w, r, err)
 			return

@@ -299,8 +299,8 @@ var texts = map[string]string{
 	"sessions.local": "A session ends after 30 minutes without a request, after 12 hours, " +
 		"and with the command pouncet ui.",
 	"sessions.server": "A session ends after 30 minutes without a request and after 12 hours. " +
-		"These are the sessions that this server has answered. A session that you end here ends on all servers. To end all " +
-		"sessions of a token, delete the token.",
+		"These are the sessions of all servers. When one was last seen by another server is known to a few minutes. " +
+		"A session that you end here ends on all servers. To end all sessions of a token, delete the token.",
 
 	"nav.audit": "Audit", "audit.title": "Audit log",
 	"audit.lead": "Who did what, when, where, and with which outcome. No record has a value.",

@@ -95,6 +95,21 @@ func (t *tx) SaveIdempotencyRecord(ctx context.Context, r store.IdempotencyRecor
 		done: func(_ int64, err error) error { return err }, row: independent{}})
 }
 
+// IdempotencyRecords implements store.Tx.
+func (t *tx) IdempotencyRecords(ctx context.Context, prefix string) ([]store.IdempotencyRecord, error) {
+	var out []store.IdempotencyRecord
+	err := t.query(ctx, `SELECT key, request, outcome, at, deployment_mac FROM idempotency_record
+		WHERE key >= $1 AND key < $2 ORDER BY key`, []any{prefix, store.AfterPrefix(prefix)}, func(row pgx.Rows) error {
+		var r store.IdempotencyRecord
+		var at int64
+		err := row.Scan(&r.Key, &r.Request, &r.Outcome, &at, &r.DeploymentMAC)
+		r.At = timeOf(at)
+		out = append(out, r)
+		return err
+	})
+	return out, err
+}
+
 // IdempotencyRecord implements store.Tx.
 func (t *tx) IdempotencyRecord(ctx context.Context, key string) (store.IdempotencyRecord, error) {
 	r := store.IdempotencyRecord{Key: key}

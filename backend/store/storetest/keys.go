@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -136,6 +137,32 @@ var keyTests = []test{
 			e.view(func(ctx context.Context, tx store.Tx) error {
 				_, err := tx.IdempotencyRecord(ctx, key)
 				e.wantError(err, backend.ErrNotFound)
+				return nil
+			})
+		}
+	}},
+	{"idempotency records are listed by the beginning of their keys", func(e env) {
+		records := map[string]store.IdempotencyRecord{}
+		for _, key := range []string{"began a", "began b'", "began", "began!", "Began a", "began\x7f", "began é", "beg", "z"} {
+			r := store.IdempotencyRecord{Key: key, Request: []byte{1}, Outcome: []byte(key), At: testTime}
+			records[key] = r
+			e.saveIdempotencyRecord(r, testTime)
+		}
+		for prefix, want := range map[string]string{"began ": "began a, began b', began é", "z": "z", "zz": "", "%": "",
+			"B": "Began a"} {
+			e.view(func(ctx context.Context, tx store.Tx) error {
+				got, err := tx.IdempotencyRecords(ctx, prefix)
+				var keys []string
+				for _, r := range got {
+					keys = append(keys, r.Key)
+					if want := records[r.Key]; string(r.Outcome) != r.Key || string(r.Request) != string(want.Request) ||
+						!r.At.Equal(want.At) {
+						e.Errorf("the record is %+v, want %+v", r, want)
+					}
+				}
+				if all := strings.Join(keys, ", "); err != nil || all != want {
+					e.Errorf("with %q the keys are %q (%v), want %q", prefix, all, err, want)
+				}
 				return nil
 			})
 		}
