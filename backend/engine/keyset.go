@@ -204,12 +204,21 @@ func verify(key *envelope.Key, o store.Object, projectName string) error {
 // verifyRow checks the MAC of a row under a key of the environment that the row
 // belongs to.
 func (p *project) verifyRow(o store.Object, keys *keyset) error {
+	key, err := p.keyOfRow(o, keys)
+	if err != nil {
+		return err
+	}
+	return verify(key, o, p.row.Name)
+}
+
+// keyOfRow returns the key with which a row is signed, if that may be one of the environment that the row belongs to.
+func (p *project) keyOfRow(o store.Object, keys *keyset) (*envelope.Key, error) {
 	if o.Untrusted != nil {
-		return o.Untrusted
+		return nil, o.Untrusted
 	}
 	id, err := signer(o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	home := o.Environment
 	if isEnvironment(o.Kind) {
@@ -217,13 +226,9 @@ func (p *project) verifyRow(o store.Object, keys *keyset) error {
 	}
 	w, ok := p.environmentKeyByID(id)
 	if !ok || w.Environment != home {
-		return corrupt(o, "its row is signed with a key of another environment, or with a missing key")
+		return nil, corrupt(o, "its row is signed with a key of another environment, or with a missing key")
 	}
-	key, err := keys.get(w)
-	if err != nil {
-		return err
-	}
-	return verify(key, o, p.row.Name)
+	return keys.get(w)
 }
 
 // rowFields lists what the MAC of a row covers: all but its times. For an

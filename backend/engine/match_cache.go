@@ -6,15 +6,18 @@ import (
 	"bytes"
 	"context"
 	"sync"
+	"sync/atomic"
+	"weak"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
+	"github.com/pouncet/terraform-provider-pouncet/backend/envelope"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
 )
 
 // matchCache keeps the rows that references mean in memory, with sealed values, as the store had them with one content
 // of their project. A transaction uses them only if the content is the same, so a change by any process is seen by the
-// next call. Each call verifies and decrypts the rows, and checks the rights of its caller and the expiry of the
-// secret.
+// next call. Each call decrypts the rows, and checks the rights of its caller and the expiry of the secret. It verifies
+// the rows unless that was done with the same key: see verified.
 type matchCache struct {
 	mu       sync.Mutex
 	lookups  backend.CacheCount
@@ -35,6 +38,39 @@ const maxMatchBytes = 32 << 20
 // matchKey leaves out what the rows do not depend on.
 func matchKey(r backend.Ref) backend.Ref {
 	return backend.Ref{Kind: r.Kind, Environment: r.Environment, Scope: r.Scope, Name: r.Name}
+}
+
+// verified remembers with which keys the rows of a match in memory were found genuine. The rows do not change, so they
+// are verified once with each key: a key that was fetched from the KMS again is another one. Weak pointers do not keep
+// a key in memory longer than the keyring does.
+type verified [matchRows]atomic.Pointer[weak.Pointer[envelope.Key]]
+
+// The rows of a match that are signed with a key of the environment.
+const (
+	environmentRow = iota
+	entryRow
+	linkRow
+	matchRows
+)
+
+// verifyRow is project.verifyRow for one row of a match. It needs the key in any case.
+func (f *match) verifyRow(which int, o store.Object, keys *keyset) error {
+	if f.verified == nil {
+		return f.project.verifyRow(o, keys)
+	}
+	key, err := f.project.keyOfRow(o, keys)
+	if err != nil {
+		return err
+	}
+	with := weak.Make(key)
+	if known := f.verified[which].Load(); known != nil && *known == with {
+		return nil
+	}
+	err = verify(key, o, f.project.row.Name)
+	if err == nil {
+		f.verified[which].Store(&with)
+	}
+	return err
 }
 
 func (c *matchCache) get(project string, contents []byte, r backend.Ref) (match, bool) {
@@ -61,7 +97,7 @@ func (c *matchCache) has(project string, r backend.Ref) bool {
 }
 
 func (c *matchCache) put(project string, contents []byte, r backend.Ref, m match) {
-	m.version = store.Version{}
+	m.version, m.verified = store.Version{}, &verified{}
 	size := 4*rowBytes + len(m.entry.Object.Attributes) + len(m.entry.Current.Sealed) + len(m.link.Object.Attributes) +
 		len(m.link.Current.Sealed)
 	c.mu.Lock()

@@ -27,7 +27,7 @@ func (r *resolver) open(ctx context.Context, keys *keyset) []backend.Resolution 
 	for i := range r.matches {
 		if f := &r.matches[i]; f.err == nil {
 			if _, done := trusted[f.environment.ID]; !done {
-				trusted[f.environment.ID] = f.project.verifyRow(f.environment, keys)
+				trusted[f.environment.ID] = f.verifyRow(environmentRow, f.environment, keys)
 			}
 		}
 	}
@@ -53,6 +53,12 @@ const prefetchMinimum = 64
 // goroutines, and not the process.
 func inParallel(n int, f func(i int)) {
 	workers := min(runtime.GOMAXPROCS(0), n/prefetchMinimum+1)
+	if workers == 1 {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
 	var wg sync.WaitGroup
 	var panicked atomic.Pointer[workerPanic]
 	for w := range workers {
@@ -155,10 +161,10 @@ func (f *match) trust(keys *keyset, trusted map[string]error, known map[string]p
 	}
 	var entry, link error
 	if !known[f.entry.Object.ID].signed {
-		entry = f.project.verifyRow(f.entry.Object, keys)
+		entry = f.verifyRow(entryRow, f.entry.Object, keys)
 	}
 	if f.link.Object.ID != "" && !known[f.link.Object.ID].signed {
-		link = f.project.verifyRow(f.link.Object, keys)
+		link = f.verifyRow(linkRow, f.link.Object, keys)
 	}
 	return cmp.Or(trusted[f.environment.ID], entry, link)
 }

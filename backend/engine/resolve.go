@@ -72,6 +72,7 @@ type match struct {
 	entry       store.Entry // the secret or the scoped value
 	link        store.Entry // the secret that the scoped value links to
 	version     store.Version
+	verified    *verified // of a match from the cache; nil otherwise
 	err         error
 }
 
