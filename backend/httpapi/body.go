@@ -220,6 +220,5 @@ func malformed(err error) *backend.Error {
 // isFieldName reports whether a text is a quoted name as fields have it.
 func isFieldName(quoted string) bool {
 	name, err := strconv.Unquote(quoted)
-	other := func(c rune) bool { return (c < 'a' || c > 'z') && c != '_' }
-	return err == nil && name != "" && len(name) <= 32 && !strings.ContainsFunc(name, other)
+	return err == nil && name != "" && len(name) <= 32 && !strings.ContainsFunc(name, notLower)
 }

@@ -19,9 +19,9 @@ var freeFields = []string{"labels", "tags", "schema", "json", "claims", "keys"}
 // another program that has checked the request may have taken the first. It keeps a hash of each name.
 type names struct {
 	seed   maphash.Seed
-	seen   [maxDepth + 1]nameSet // by depth
-	next   bool                  // the next string is a name
-	name   []byte                // of the field that is being read, between its quotes
+	seen   []nameSet // by depth
+	next   bool      // the next string is a name
+	name   []byte    // of the field that is being read, between its quotes
 	inName bool
 	last   string // the last name
 	free   int    // the depth of the outermost object with names that the caller chooses; 0 for none
@@ -56,10 +56,19 @@ func (n *names) open(depth int, object bool) {
 	if n.next = object; !object {
 		return
 	}
-	n.seen[depth] = nameSet{few: n.seen[depth].few[:0]}
+	seen := n.at(depth)
+	*seen = nameSet{few: seen.few[:0]}
 	if n.free == 0 && slices.Contains(freeFields, n.last) {
 		n.free = depth
 	}
+}
+
+// at returns the names at a depth. Most requests have only two depths.
+func (n *names) at(depth int) *nameSet {
+	for len(n.seen) <= depth {
+		n.seen = append(n.seen, nameSet{})
+	}
+	return &n.seen[depth]
 }
 
 // close ends an object or a list that began at a depth.
@@ -69,6 +78,9 @@ func (n *names) close(depth int) {
 		n.free = 0
 	}
 }
+
+// notLower reports whether the upper and lower case of a character matter.
+func notLower(c rune) bool { return (c < 'a' || c > 'z') && c != '_' }
 
 // begin begins a string.
 func (n *names) begin() {
@@ -86,11 +98,11 @@ func (n *names) end(depth int) (twice bool) {
 	if strings.Contains(name, `\`) {
 		_ = json.Unmarshal([]byte(`"`+name+`"`), &name) // the decoder refuses what is invalid
 	}
-	if n.last = name; n.free == 0 {
+	if n.last = name; n.free == 0 && strings.ContainsFunc(name, notLower) {
 		n.last = strings.ToLower(strings.ToUpper(name)) // as the decoder compares them
 	}
 	if n.seed == (maphash.Seed{}) {
 		n.seed = maphash.MakeSeed()
 	}
-	return n.seen[depth].add(maphash.String(n.seed, n.last))
+	return n.at(depth).add(maphash.String(n.seed, n.last))
 }

@@ -116,3 +116,9 @@ func OnWrite(l *ReadLog, f func(records int)) { l.onWrite = f }
 
 // WaitingRecords returns how many calls of a ReadLog wait for the next batch.
 func WaitingRecords(l *ReadLog) int { return l.Waiting() }
+
+// OnStateRead sets what runs before each statement that Views share.
+func OnStateRead(s *Store, f func()) { s.states.onRead = f }
+
+// WaitingForStates returns how many Views wait for the next such statement.
+func WaitingForStates(s *Store) int { return s.states.waiting() }

@@ -14,7 +14,7 @@ import (
 // Store.
 func InMemory(ctx context.Context) (*Store, error) {
 	s := &Store{path: "in memory", busyTimeout: DefaultBusyTimeout, layout: mainLayout}
-	s.queue.Begin, s.queue.Ended = s.beginBatch, s.translate
+	s.queue.Begin, s.queue.Ended, s.states.store = s.beginBatch, s.translate, s
 	// One connection both reads and writes: an in-memory database has no log that keeps readers and writers apart.
 	address := memoryAddress()
 	s.writer = newConnPool(address, 1)

@@ -67,6 +67,7 @@ type Store struct {
 	deployment  string
 
 	queue   queue.Queue
+	states  stateReads
 	commits backend.CommitCount
 	writer  *connPool
 	readers *connPool
@@ -144,7 +145,7 @@ func newStore(path string, options []Option) (*Store, error) {
 
 // pools makes the pools of connections, with a number of readers.
 func (s *Store) pools(readers int) {
-	s.queue.Begin, s.queue.Ended = s.beginBatch, s.translate
+	s.queue.Begin, s.queue.Ended, s.states.store = s.beginBatch, s.translate, s
 	// The writer waits in steps of busyStep, see retryWhileBusy. Readers wait rarely, so SQLite waits for them.
 	s.writer = newConnPool(dsn(s.path, min(s.busyTimeout, busyStep), false), 1)
 	s.readers = newConnPool(dsn(s.path, s.busyTimeout, true), readers)

@@ -15,7 +15,8 @@ import (
 // tx is a transaction on one connection. One goroutine uses it at a time.
 type tx struct {
 	store    *Store
-	conn     *conn
+	conn     *conn     // nil in a View whose transaction has not begun: see viewStates
+	open     *sql.Rows // whose end is that of a View
 	writable bool
 	ended    bool
 	// short is set for queries of a few rows. The end of the context does not interrupt them: that needs a goroutine for
@@ -69,6 +70,11 @@ func (t *tx) exec(ctx context.Context, text string, args ...any) (int64, error) 
 func (t *tx) query(ctx context.Context, text string, args []any, scan func(scanner) error) error {
 	if err := t.usable(ctx, false); err != nil {
 		return err
+	}
+	if t.conn == nil {
+		if err := t.beginLate(ctx); err != nil {
+			return err
+		}
 	}
 	interrupt := ctx
 	if t.writable || t.short { // see conn.exec
