@@ -5,6 +5,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -68,13 +69,21 @@ func (s *Store) checkSpace() error {
 	return err
 }
 
+// zeros is an endless file of zeros.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
 // occupy writes a file of some bytes beside the database. free removes it.
 func (s *Store) occupy(size int64) (free func() error, err error) {
 	f, err := os.CreateTemp(filepath.Dir(s.path), "."+filepath.Base(s.path)+".*.probe")
 	if err != nil {
 		return nil, s.probeError(err)
 	}
-	_, err = f.Write(make([]byte, size))
+	_, err = io.CopyN(f, zeros{}, size)
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, s.probeError(errors.Join(err, os.Remove(f.Name())))
 	}

@@ -122,3 +122,6 @@ func OnStateRead(s *Store, f func()) { s.states.onRead = f }
 
 // WaitingForStates returns how many Views wait for the next such statement.
 func WaitingForStates(s *Store) int { return s.states.waiting() }
+
+// StoreOf returns the connections of a ReadLog.
+func StoreOf(l *ReadLog) *Store { return l.store }

@@ -514,3 +514,26 @@ func BenchmarkReadLog(b *testing.B) {
 		})
 	}
 }
+
+// The free pages that are left are used again before the file grows, so the reserve is only whole if all of it is
+// written.
+func TestReserveIsMadeWholeAgain(t *testing.T) {
+	l := readLog(t)
+	const want = 4 * sqlite.MinReserve
+	l.Reserve(t.Context(), want)
+	mustExec(t, raw(t, l.Path()), fmt.Sprintf(`INSERT INTO read_record (log, number, at, principal, role, verb, phase, code,
+		detail) VALUES ('large', 1, 0, '', '', '', '', '', zeroblob(%d))`, want/4*3))
+	if free, err := l.Reserved(t.Context()); err != nil || free > want/2 {
+		t.Fatalf("%d bytes are free, %v", free, err)
+	}
+	if _, err := l.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if free, err := l.Reserved(t.Context()); err != nil || free < want {
+		t.Errorf("%d bytes are free, want %d: %v", free, want, err)
+	}
+	if writer, reader, err := sqlite.Pragma(t.Context(), sqlite.StoreOf(l), "secure_delete"); err != nil ||
+		writer != "1" || reader != "1" {
+		t.Errorf("secure_delete is %s and %s: %v", writer, reader, err)
+	}
+}

@@ -5,6 +5,8 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -36,10 +38,15 @@ func (r recordTables) append(ctx context.Context, t *tx, records []store.Record)
 	if err != nil {
 		return err
 	}
-	for _, record := range numbered {
-		if err := r.insert(ctx, t, record); err != nil {
+	for len(numbered) > 0 {
+		n := 1
+		if len(numbered) >= rowsAtOnce {
+			n = rowsAtOnce
+		}
+		if err := r.insert(ctx, t, numbered[:n]); err != nil {
 			return err
 		}
+		numbered = numbered[n:]
 	}
 	for _, row := range rows {
 		if _, err := t.exec(ctx, `INSERT INTO `+r.logs+` (log, next_number, first, head) VALUES (?, ?, ?, ?)
@@ -59,16 +66,32 @@ func (r recordTables) log(ctx context.Context, t *tx, name string) (store.Log, e
 	return row, err
 }
 
-func (r recordTables) insert(ctx context.Context, t *tx, record store.Numbered) error {
-	_, err := t.exec(ctx, `INSERT INTO `+r.records+` (log, number, at, principal, role, verb, phase, code, detail, hash)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, record.Log, record.Number, record.At.UnixMicro(), record.Principal,
-		string(record.Role), record.Verb, record.Phase, record.Code, blob(record.Detail), blob(record.Hash))
+// rowsAtOnce is how many records one statement inserts, if there are as many. There are two statements, so that both
+// stay prepared.
+const rowsAtOnce = 8
+
+// insert inserts one record, or rowsAtOnce.
+func (r recordTables) insert(ctx context.Context, t *tx, records []store.Numbered) error {
+	text := `INSERT INTO ` + r.records + ` (log, number, at, principal, role, verb, phase, code, detail, hash) VALUES ` +
+		strings.Repeat(recordValues+", ", len(records)-1) + recordValues
+	args := make([]any, 0, len(records)*strings.Count(recordValues, "?"))
+	for _, record := range records {
+		args = append(args, record.Log, record.Number, record.At.UnixMicro(), record.Principal, string(record.Role),
+			record.Verb, record.Phase, record.Code, blob(record.Detail), blob(record.Hash))
+	}
+	_, err := t.exec(ctx, text, args...)
 	if errors.Is(err, backend.ErrExists) {
-		return t.store.corruptError("the audit log in %s was changed outside Pouncet: record %d exists before it is written",
-			t.store.path, record.Number)
+		existing := fmt.Sprintf("record %d", records[0].Number)
+		if n := len(records); n > 1 {
+			existing = fmt.Sprintf("one of the records %d to %d", records[0].Number, records[n-1].Number)
+		}
+		return t.store.corruptError("the audit log in %s was changed outside Pouncet: %s exists before it is written",
+			t.store.path, existing)
 	}
 	return err
 }
+
+const recordValues = `(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // due returns the logs whose oldest record is older than before.
 func (r recordTables) due(ctx context.Context, t *tx, before time.Time) (logs []string, err error) {

@@ -5,6 +5,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -39,7 +40,7 @@ func (l *ReadLog) Reserved(ctx context.Context) (int64, error) {
 	return pages * pageSize, err
 }
 
-// keepReserve makes the reserve whole if less than three quarters of it are left. If the disk has too little free
+// keepReserve makes the reserve whole if less than half of it is left. If the disk has too little free
 // space, Check reports it. Other errors are those of the next record.
 func (l *ReadLog) keepReserve(ctx context.Context) {
 	err := l.makeReserve(ctx, l.reserve.Load())
@@ -67,7 +68,8 @@ func (l *ReadLog) makeSmallReserve(ctx context.Context) {
 	}
 }
 
-// makeReserve makes the reserve whole if less than three quarters of the wanted bytes are left.
+// makeReserve makes the reserve whole if less than half of the wanted bytes are left. All of it is written again, because
+// SQLite uses free pages before it makes the file larger. So it is not done for every small part that is used.
 func (l *ReadLog) makeReserve(ctx context.Context, want int64) error {
 	free, err := l.Reserved(ctx)
 	if err != nil {
@@ -79,20 +81,20 @@ func (l *ReadLog) makeReserve(ctx context.Context, want int64) error {
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return fileError("opening", l.store.path, err)
 	}
-	if free >= want/4*3 && log >= want {
+	if free >= want/2 && log >= want {
 		return nil
-	}
-	missing := want - free
-	if log < want {
-		missing = want // it is written from the start of the log
 	}
 	// After this commit, a checkpoint makes the file larger. On a full disk it would fail, and the write-ahead log could
 	// not be used again from its start. So the space is occupied until just before the checkpoint.
+	missing := want
+	if log >= want {
+		missing -= free
+	}
 	release, err := l.store.occupy(missing + missing/16)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(l.writeZeros(ctx, missing), release()); err != nil {
+	if err := errors.Join(l.writeZeros(ctx, want), release()); err != nil {
 		return err
 	}
 	if err := l.checkpoint(ctx); err != nil {
@@ -102,8 +104,10 @@ func (l *ReadLog) makeReserve(ctx context.Context, want int64) error {
 	return l.writeZeros(ctx, 0)
 }
 
-// writeZeros adds and deletes a row of zeros, and so leaves free pages.
+// writeZeros adds and deletes a row of zeros, and so leaves free pages. Nothing in them is worth to be overwritten.
 func (l *ReadLog) writeZeros(ctx context.Context, size int64) error {
+	l.secureDelete(ctx, false)
+	defer l.secureDelete(ctx, true)
 	return l.store.updateOnce(context.WithoutCancel(ctx), func(t *tx) error {
 		if _, err := t.exec(ctx, "INSERT INTO reserve (bytes) VALUES (zeroblob(?))", size); err != nil {
 			return err
@@ -111,6 +115,18 @@ func (l *ReadLog) writeZeros(ctx context.Context, size int64) error {
 		_, err := t.exec(ctx, "DELETE FROM reserve")
 		return err
 	})
+}
+
+// secureDelete changes whether SQLite overwrites what is deleted. A connection that cannot change it is closed, and a
+// new one overwrites.
+func (l *ReadLog) secureDelete(ctx context.Context, on bool) {
+	c, err := l.store.writer.acquire(context.WithoutCancel(ctx))
+	if err != nil {
+		return // as the caller will find out
+	}
+	var now bool
+	err = c.queryRow(ctx, fmt.Sprintf("PRAGMA secure_delete = %t", on), &now)
+	l.store.writer.release(c, err == nil && now == on)
 }
 
 // checkpoint moves the write-ahead log into the file, as far as no reader needs it.
