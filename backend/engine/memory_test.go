@@ -9,8 +9,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend/open"
 )
 
-// A get whose rows are in memory verifies no row again, and needs no other goroutine to decrypt one value. That shows in
-// what it allocates: a row that is verified is copied several times.
+// A get whose rows are in memory verifies no row again, and needs no other goroutine to decrypt one value. That shows
+// in what it allocates: a row that is verified is copied several times.
 func TestGetsFromMemoryAllocateLittle(t *testing.T) {
 	e := embedded(t, open.Config{}).Engine
 	if _, err := e.Apply(t.Context(), backend.ChangeSet{Changes: []backend.Change{environment("dev"),

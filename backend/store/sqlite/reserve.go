@@ -68,8 +68,8 @@ func (l *ReadLog) makeSmallReserve(ctx context.Context) {
 	}
 }
 
-// makeReserve makes the reserve whole if less than half of the wanted bytes are left. All of it is written again, because
-// SQLite uses free pages before it makes the file larger. So it is not done for every small part that is used.
+// makeReserve makes the reserve whole if less than half of the wanted bytes are left. All of it is written again,
+// because SQLite uses free pages before it makes the file larger. So it is not done for every small part that is used.
 func (l *ReadLog) makeReserve(ctx context.Context, want int64) error {
 	free, err := l.Reserved(ctx)
 	if err != nil {

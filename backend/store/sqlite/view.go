@@ -14,8 +14,8 @@ import (
 // View runs f in a read transaction. All reads see the state of the database at the start.
 //
 // Most calls read one or two rows, and BEGIN and ROLLBACK would be half of their statements. So the transaction is that
-// of the statement that reads the generation: it lasts until the statement is closed. Calls that probably find in memory
-// what they need share that statement: see stateReads.
+// of the statement that reads the generation: it lasts until the statement is closed. Calls that probably find in
+// memory what they need share that statement: see stateReads.
 func (s *Store) View(ctx context.Context, f func(store.Tx) error) error {
 	if store.StatesOnly(ctx) && !s.immutable {
 		held := store.IsConditionHeld(ctx)
