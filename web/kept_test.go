@@ -16,14 +16,15 @@ import (
 // hidden returns the hidden fields of a page.
 func (a answer) hidden() url.Values {
 	out := url.Values{}
-	for _, m := range regexp.MustCompile(`type="hidden" name="([^"]+)" value="([^"]*)"`).FindAllStringSubmatch(a.body, -1) {
+	field := regexp.MustCompile(`type="hidden" name="([^"]+)" value="([^"]*)"`)
+	for _, m := range field.FindAllStringSubmatch(a.body, -1) {
 		out.Set(m[1], html.UnescapeString(m[2]))
 	}
 	return out
 }
 
-// TestFormsAreKeptWhenTheSessionEnds sends each form without a session, signs in, and goes back to the form: it has what
-// was typed, except secrets, and nothing was changed.
+// TestFormsAreKeptWhenTheSessionEnds sends each form without a session, signs in, and goes back to the form: it has
+// what was typed, except secrets, and nothing was changed.
 func TestFormsAreKeptWhenTheSessionEnds(t *testing.T) {
 	d, _ := newServers(t)
 	admin, _ := d.newToken("root", backend.RoleAdmin, backend.Person)

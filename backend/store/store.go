@@ -342,7 +342,8 @@ type Filter struct {
 // OfNoProject reports whether f selects from the projects or the deleted projects. They belong to no project, so that a
 // store finds them by their place. Otherwise it would have to read the objects of all projects.
 func (f Filter) OfNoProject() bool {
-	return f.Project == "" && f.ID == "" && strings.TrimPrefix(string(f.Kind), stored.DeletedKind) == string(backend.KindProject)
+	kind := strings.TrimPrefix(string(f.Kind), stored.DeletedKind)
+	return f.Project == "" && f.ID == "" && kind == string(backend.KindProject)
 }
 
 // MaxRegions limits Filter.Regions. Each row of a listing can be compared with the pattern of each region.

@@ -80,7 +80,7 @@ func TestValueAtATerminal(t *testing.T) {
 	}
 }
 
-// textOf returns what was written to a terminal. It writes a mark after it, because a read may return a part of the text.
+// textOf returns what was written to a terminal. It writes a mark after it, because a read may return only a part.
 func textOf(t *testing.T, keyboard io.Reader, screen io.Writer) string {
 	t.Helper()
 	const mark = "\x04END"

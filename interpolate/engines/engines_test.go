@@ -60,8 +60,8 @@ var values = []string{
 	"plain", " x", "x ", "a\r\nb", "a\rb", "x\n", "\nx", "\t",
 	"{{ 7*7 }}", "{{7*7}}", "{{", "}}", "{", "}", "a{", "{% if true %}x{% endif %}", "{%", "%}", "{# c #}", "#}",
 	"{% raw %}{{ x }}{% endraw %}", "${{ github.foo }}", "$", "${", "${{", "<%= 7*7 %>", "<%", "%>", "<", "% x", "#",
-	`it's "quoted" \ here`, "l1\nl2\n", "-----BEGIN KEY-----\nabc\n-----END KEY-----\n", "{{`x`}}", "{{ .foo }}", "{{foo}}",
-	"{{=1+1}}", "{{ include \"x\" . }}", "0123", "yes", " lead", "é", "{{'{{'}}", "{ { x } }", "[[ x ]]",
+	`it's "quoted" \ here`, "l1\nl2\n", "-----BEGIN KEY-----\nabc\n-----END KEY-----\n", "{{`x`}}", "{{ .foo }}",
+	"{{foo}}", "{{=1+1}}", "{{ include \"x\" . }}", "0123", "yes", " lead", "é", "{{'{{'}}", "{ { x } }", "[[ x ]]",
 }
 
 // around are files with a reference, and an expression of the engine beside it.

@@ -66,8 +66,8 @@ func allPages(p *person) map[string]string {
 	return map[string]string{
 		"entries": "/ui/p/default/e/dev", "entries-shared": "/ui/p/default/e/*",
 		"entries-nothing-found": "/ui/p/default/e/dev?q=nothing",
-		"secret":                secret, "secret-versions": versions + "?compare=1", "secret-restricted": restricted, "value": value,
-		"new": "/ui/p/default/e/dev/new", "new-typed": "/ui/p/default/e/dev/new?type=database_connection",
+		"secret":                secret, "secret-versions": versions + "?compare=1", "secret-restricted": restricted,
+		"value": value, "new": "/ui/p/default/e/dev/new", "new-typed": "/ui/p/default/e/dev/new?type=database_connection",
 		"new-value": "/ui/p/default/e/dev/new-value", "edit": secret + "/edit", "edit-value": value + "/edit",
 		"delete": versions + "/delete", "deleted": "/ui/p/default/deleted", "projects": "/ui/projects",
 		"matrix": "/ui/p/default/matrix?values=yes", "types": "/ui/p/default/types", "new-type": "/ui/p/default/new-type",

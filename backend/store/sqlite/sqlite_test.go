@@ -66,8 +66,8 @@ func TestLookupWithTheSeparatorInATextColumn(t *testing.T) {
 	}
 }
 
-// TestObjectsAreFoundByTheIndexOfTheirPlace reads how SQLite runs the queries that every command makes. A scan would read
-// all objects of all projects.
+// TestObjectsAreFoundByTheIndexOfTheirPlace reads how SQLite runs the queries that every command makes. A scan would
+// read all objects of all projects.
 func TestObjectsAreFoundByTheIndexOfTheirPlace(t *testing.T) {
 	s := create(t)
 	deleted := backend.Kind(stored.DeletedKind + string(backend.KindProject))
