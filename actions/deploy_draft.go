@@ -132,6 +132,7 @@ func (a *deployDraft) ModifyPlan(
 	if a.session == nil {
 		return
 	}
+	defer a.session.WarnBeforeDestroy(&resp.Diagnostics)
 	m, known := a.model(ctx, req.Config, &resp.Diagnostics)
 	if !known {
 		return

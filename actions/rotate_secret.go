@@ -125,14 +125,15 @@ func (a *rotateSecret) change(
 	return c, true
 }
 
-// ModifyPlan checks whether the backend would refuse the rotation. A missing secret is only a warning, because
-// the apply may create it before it invokes the action.
+// ModifyPlan checks whether the backend would refuse the rotation. A missing name is only a warning, because the apply
+// may create the secret before it invokes the action. It cannot create one with an id that is known now.
 func (a *rotateSecret) ModifyPlan(
 	ctx context.Context, req action.ModifyPlanRequest, resp *action.ModifyPlanResponse,
 ) {
 	if a.session == nil {
 		return
 	}
+	defer a.session.WarnBeforeDestroy(&resp.Diagnostics)
 	c, known := a.change(ctx, req.Config, &resp.Diagnostics)
 	if !known {
 		return
@@ -144,17 +145,14 @@ func (a *rotateSecret) ModifyPlan(
 	switch {
 	case err == nil:
 		a.warnOfLoop(out[0].Object, &resp.Diagnostics)
-	case errors.Is(err, backend.ErrNotFound):
+	case errors.Is(err, backend.ErrNotFound) && c.ID == "":
 		ref := backend.Ref{
 			Kind: backend.KindSecret, Project: c.Project, Environment: c.Environment, Scope: c.Scope, Name: c.Name,
 		}
-		planned := false
-		if c.ID == "" {
-			var outage error
-			if planned, outage = a.session.Plan.WillProvide(ctx, ref); outage != nil {
-				report(&resp.Diagnostics, outage)
-				return
-			}
+		planned, outage := a.session.Plan.WillProvide(ctx, ref)
+		if outage != nil {
+			report(&resp.Diagnostics, outage)
+			return
 		}
 		if !planned {
 			session.Warn(&resp.Diagnostics, "Rotating the secret", err,
@@ -187,13 +185,26 @@ func (a *rotateSecret) Invoke(ctx context.Context, req action.InvokeRequest, res
 		Changes: []backend.Change{c}, IdempotencyKey: rand.Text(),
 	})
 	if err != nil {
-		report(&resp.Diagnostics, err)
+		report(&resp.Diagnostics, hintAfterCreate(err))
 		return
 	}
 	o := out[0].Object
 	a.session.RecordOwnWrite(o.ID, o.Edition)
 	resp.SendProgress(action.InvokeProgressEvent{Message: fmt.Sprintf("secret %s in environment %s now has version %d",
 		backend.Quote(o.Name), backend.Quote(o.Environment), o.Version)})
+}
+
+// hintAfterCreate says why a secret can be missing that the same apply creates: Terraform does not tell the plan of an
+// action which event invokes it.
+func hintAfterCreate(err error) error {
+	if !errors.Is(err, backend.ErrNotFound) {
+		return err
+	}
+	e := *backend.AsError(err)
+	if e.Hint != "" {
+		e.Hint += "; "
+	}
+	return e.WithHint("%san action with the event before_create runs before the secret exists: use after_create", e.Hint)
 }
 
 func report(diags *diag.Diagnostics, err error) {

@@ -37,7 +37,16 @@ func run(
 	if err != nil || len(planned.Diagnostics) > 0 {
 		return nil, planned.Diagnostics
 	}
-	stream, err := p.Server.InvokeAction(ctx, &tfprotov6.InvokeActionRequest{ActionType: action, Config: config})
+	return invoke(t, p, action, arguments)
+}
+
+// invoke invokes an action without a plan.
+func invoke(
+	t *testing.T, p *acctest.Process, action string, arguments map[string]string,
+) (progress []string, diags []*tfprotov6.Diagnostic) {
+	t.Helper()
+	config := p.Config(p.Schemas.ActionSchemas[action].Schema.ValueType(), arguments)
+	stream, err := p.Server.InvokeAction(t.Context(), &tfprotov6.InvokeActionRequest{ActionType: action, Config: config})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,5 +122,24 @@ func TestRotationIsRefusedInAPlanWithoutValues(t *testing.T) {
 	}
 	if b.Secret("dev", "db") != "CANARY-before" {
 		t.Error("the rotation changed the value")
+	}
+}
+
+// An apply can create a secret of a name, but not one with an id that is known before.
+func TestRotationOfWhatDoesNotExist(t *testing.T) {
+	b := acctest.New(t)
+	p := acctest.NewProcess(t, map[string]string{"path": b.Path})
+	_, diags := rotate(t, p, map[string]string{"id": "01890a5d-ac96-774b-bcce-b302099a8057"})
+	if len(diags) != 1 || diags[0].Severity != tfprotov6.DiagnosticSeverityError {
+		t.Errorf("the plan for a missing id reports %v", diags)
+	}
+	arguments := map[string]string{"name": "later", "environment": "dev"}
+	_, diags = rotate(t, p, arguments)
+	if len(diags) != 1 || diags[0].Severity != tfprotov6.DiagnosticSeverityWarning {
+		t.Errorf("the plan for a missing name reports %v", diags)
+	}
+	_, diags = invoke(t, p, "pouncet_rotate_secret", arguments)
+	if len(diags) != 1 || !strings.Contains(diags[0].Detail, "use after_create") {
+		t.Errorf("the action reports %v", diags)
 	}
 }

@@ -73,11 +73,11 @@ func valued(name, value string) backend.Change {
 	return c
 }
 
-func refusingDuplicates() backend.Change {
-	refused := backend.DuplicatesRefused
+func refusingDuplicates() backend.Change { return withDuplicates(project, backend.DuplicatesRefused) }
+
+func withDuplicates(project string, d backend.Duplicates) backend.Change {
 	return backend.Change{
-		Op: backend.OpUpdate, Kind: backend.KindProject, Name: project,
-		Policy: &backend.PolicyChange{Duplicates: &refused},
+		Op: backend.OpUpdate, Kind: backend.KindProject, Name: project, Policy: &backend.PolicyChange{Duplicates: &d},
 	}
 }
 
@@ -344,6 +344,64 @@ var orderCases = []orderCase{
 				{check: update(o["secret a"], valued("a", "1"))},
 				{check: replacing(o["secret a"], valued("a", "1")), after: []int{0}},
 			}
+		},
+	},
+	{
+		name:   "a new secret takes the name and the value of a renamed one",
+		before: []backend.Change{refusingDuplicates(), of(shop, valued("a", "1"))},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(update(o["secret a"], valued("b", "1")), creation(valued("a", "1")))
+		},
+		refused: `this plan gives secrets "a" and "b" the same value`,
+	},
+	{
+		name:   "a new secret takes the name and the value of a renamed one, whose value no configuration has",
+		before: []backend.Change{refusingDuplicates(), of(shop, valued("a", "1"))},
+		plan: func(o map[string]backend.Object) []planned {
+			renamed := update(o["secret a"], valued("b", ""))
+			renamed.Change.Value = backend.Plaintext{}
+			return first(renamed, creation(valued("a", "1")))
+		},
+		refused: `this plan gives secrets "a" and "b" the same value`,
+	},
+	{
+		name:   "a new secret takes the name and the value of one that gets others",
+		before: []backend.Change{refusingDuplicates(), of(shop, valued("a", "1"))},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(update(o["secret a"], valued("b", "2")), creation(valued("a", "1")))
+		},
+	},
+	{
+		name:   "a new secret takes the name of a renamed one, in a project that refuses equal values",
+		before: []backend.Change{refusingDuplicates(), of(shop, valued("a", "1"))},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(update(o["secret a"], valued("b", "1")), creation(valued("a", "2")))
+		},
+	},
+	{
+		name:   "a new secret takes the name and the value of a renamed one, in a project that allows that",
+		before: []backend.Change{of(shop, valued("a", "1"))},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(update(o["secret a"], valued("b", "1")), creation(valued("a", "1")))
+		},
+	},
+	{
+		name:   "a project of this configuration begins to refuse equal values",
+		before: []backend.Change{of(shop, made(backend.KindProject, "", "own")), in("own", made(backend.KindEnvironment, "", "dev"))},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(update(o["project own"], withDuplicates("own", backend.DuplicatesRefused)),
+				creation(in("own", valued("a", "9"))), creation(in("own", valued("b", "9"))))
+		},
+		refused: `this plan gives secrets "a" and "b" the same value`,
+	},
+	{
+		name: "a project of this configuration no longer refuses equal values",
+		before: []backend.Change{
+			of(shop, made(backend.KindProject, "", "own")), in("own", made(backend.KindEnvironment, "", "dev")), withDuplicates("own", backend.DuplicatesRefused),
+		},
+		plan: func(o map[string]backend.Object) []planned {
+			return first(update(o["project own"], withDuplicates("own", backend.DuplicatesAllowed)),
+				creation(in("own", valued("a", "9"))), creation(in("own", valued("b", "9"))))
 		},
 	},
 	{

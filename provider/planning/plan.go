@@ -46,6 +46,9 @@ type Plan struct {
 	formerNames      map[place]string // names, before the plan, of containers that it renames, by their new places
 	claims           map[place]claim
 	values           map[newValue]valueHolder // values that this plan writes
+	unchanged        map[string]string        // names of secrets that keep their values, by id
+	copies           map[string]string        // names of new secrets with the value of one in whose place they come, by its id
+	repetitions      map[string][]repetition  // by project, as long as its own resource is not planned
 	vacated          map[place]string         // places that a container leaves in this plan, with its id
 	replaced         map[string]bool          // ids of objects without a mark, which a creation seems to replace
 	newValues        map[string]bool          // ids of secrets whose value this plan changes, as far as it knows
@@ -76,6 +79,7 @@ func New(s backend.Service, owner string, named bool) *Plan {
 		newValues: map[string]bool{}, configured: map[string]bool{}, known: map[string]bool{}, kept: map[string]bool{},
 		quotas: map[string]*projectQuota{}, projects: map[string]backend.Object{},
 		projectIDs: map[string]string{}, values: map[newValue]valueHolder{},
+		unchanged: map[string]string{}, copies: map[string]string{}, repetitions: map[string][]repetition{},
 	}
 }
 
