@@ -75,6 +75,13 @@ func valued(name, value string) backend.Change {
 
 func refusingDuplicates() backend.Change { return withDuplicates(project, backend.DuplicatesRefused) }
 
+// ownProject returns the changes that create a project of this configuration, with an environment.
+func ownProject(more ...backend.Change) []backend.Change {
+	return append([]backend.Change{
+		of(shop, made(backend.KindProject, "", "own")), in("own", made(backend.KindEnvironment, "", "dev")),
+	}, more...)
+}
+
 func withDuplicates(project string, d backend.Duplicates) backend.Change {
 	return backend.Change{
 		Op: backend.OpUpdate, Kind: backend.KindProject, Name: project, Policy: &backend.PolicyChange{Duplicates: &d},
@@ -387,7 +394,7 @@ var orderCases = []orderCase{
 	},
 	{
 		name:   "a project of this configuration begins to refuse equal values",
-		before: []backend.Change{of(shop, made(backend.KindProject, "", "own")), in("own", made(backend.KindEnvironment, "", "dev"))},
+		before: ownProject(),
 		plan: func(o map[string]backend.Object) []planned {
 			return first(update(o["project own"], withDuplicates("own", backend.DuplicatesRefused)),
 				creation(in("own", valued("a", "9"))), creation(in("own", valued("b", "9"))))
@@ -395,10 +402,8 @@ var orderCases = []orderCase{
 		refused: `this plan gives secrets "a" and "b" the same value`,
 	},
 	{
-		name: "a project of this configuration no longer refuses equal values",
-		before: []backend.Change{
-			of(shop, made(backend.KindProject, "", "own")), in("own", made(backend.KindEnvironment, "", "dev")), withDuplicates("own", backend.DuplicatesRefused),
-		},
+		name:   "a project of this configuration no longer refuses equal values",
+		before: ownProject(withDuplicates("own", backend.DuplicatesRefused)),
 		plan: func(o map[string]backend.Object) []planned {
 			return first(update(o["project own"], withDuplicates("own", backend.DuplicatesAllowed)),
 				creation(in("own", valued("a", "9"))), creation(in("own", valued("b", "9"))))
