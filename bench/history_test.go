@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
@@ -15,9 +16,11 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/provider/acctest"
 )
 
-// BenchmarkHistory lists the 10,000 versions of one secret, page by page, on the embedded backend and over HTTP.
+// BenchmarkHistory lists the 10,000 versions of one secret, page by page, on the embedded backend and over HTTP. It
+// collects garbage as rarely as the programs do: see package gcpercent.
 func BenchmarkHistory(b *testing.B) {
 	const versions = 10_000
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	c := open.Config{Path: filepath.Join(b.TempDir(), "data")}
 	if _, err := open.Init(b.Context(), c); err != nil {
 		b.Fatal(err)

@@ -75,13 +75,18 @@ func (l listing) versions() (backend.Page, error) {
 	}
 	page := backend.Page{Objects: []backend.Object{}}
 	size := 0
+	step := readStep
 	for {
 		// One version more than the page has shows that another page follows.
 		rows, err := l.tx.VersionsBefore(l.ctx, secret.Project, secret.ID, before,
-			min(readStep, l.q.Limit+1-len(page.Objects)))
+			min(step, l.q.Limit+1-len(page.Objects)))
 		if err != nil || len(rows) == 0 {
 			return page, err
 		}
+		if bytesOf(rows) < maxStepBytes/stepGrowth {
+			step *= stepGrowth
+		}
+		page.Objects = slices.Grow(page.Objects, len(rows))
 		for _, v := range rows {
 			if v.Untrusted != nil {
 				return backend.Page{}, v.Untrusted
@@ -99,6 +104,21 @@ func (l listing) versions() (backend.Page, error) {
 			before = v.Version
 		}
 	}
+}
+
+// A list of versions reads stepGrowth times as many versions at a time as before, if that is likely to stay below
+// maxStepBytes. Most values are short, and each query has a price.
+const (
+	stepGrowth   = 4
+	maxStepBytes = 4 << 20
+)
+
+// bytesOf returns the size of the values of versions.
+func bytesOf(rows []store.Version) (n int) {
+	for _, v := range rows {
+		n += len(v.Sealed)
+	}
+	return n
 }
 
 // secret returns the secret that a query of versions names, by id or by its whole place.

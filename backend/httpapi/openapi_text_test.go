@@ -195,7 +195,7 @@ var openAPITexts = map[string]string{
 	"QueryRequest.project":       "The name or id of a project; required for every kind but project and token.",
 	"QueryRequest.id":            "The id of the object.",
 	"QueryRequest.name":          "The exact name.",
-	"QueryRequest.name_prefix":   "The first characters of the name. Only for lists of existing objects by name.",
+	"QueryRequest.name_prefix":   "What the name begins with. For lists of existing objects that are sorted by name.",
 	"QueryRequest.environment":   "The name or id of an environment, or * for the entries that all of them share.",
 	"QueryRequest.scope":         "The exact scope.",
 	"QueryRequest.type":          "The key of a type, for secrets; a source, for usages.",

@@ -64,6 +64,17 @@ func TestLookupWithTheSeparatorInATextColumn(t *testing.T) {
 	if e, err := lookup("broken"); !errors.Is(err, backend.ErrCorrupt) {
 		t.Errorf("got %+v, %v; want ErrCorrupt", e, err)
 	}
+	err = s.View(t.Context(), func(tx store.Tx) error {
+		all, err := tx.VersionsBefore(t.Context(), plain.Project, plain.ID, 2, 10)
+		if err == nil && (len(all) != 1 || all[0].CreatedBy != "a\x1fb\x1f" || all[0].EnvironmentKey != "k" ||
+			all[0].Object != plain.ID || all[0].Version != 1) {
+			t.Errorf("the versions are %+v", all)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // TestObjectsAreFoundByTheIndexOfTheirPlace reads how SQLite runs the queries that every command makes. A scan would

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
@@ -26,28 +27,41 @@ func (t *tx) InsertVersion(ctx context.Context, v store.Version) error {
 	return err
 }
 
-const versionColumns = `project, object, version, environment_key, type, schema_hash, form, created_at, created_by,
-	attributes, deployment_mac, `
+// versionColumns fetches most texts as one column, as lookup does: a list of versions may read thousands of rows.
+const versionColumns = `concat_ws(char(31), project, environment_key, type, schema_hash, form, created_by), object,
+	version, created_at, attributes, deployment_mac, `
 
 // versions runs a query for versionColumns and the sealed bytes.
 func (t *tx) versions(ctx context.Context, text string, args ...any) ([]store.Version, error) {
 	out := []store.Version{}
-	c := newRowReader(12)
+	c := newRowReader(7)
 	err := t.query(ctx, text, args, func(row scanner) error {
 		if err := c.read(row); err != nil {
 			return err
 		}
-		out = append(out, store.Version{
-			Project: c.text(), Object: c.text(), Version: c.number(), EnvironmentKey: c.text(), Type: c.text(),
-			SchemaHash: c.text(), Form: c.text(), CreatedAt: c.time(), CreatedBy: c.text(), Attributes: c.bytes(),
-			DeploymentMAC: c.bytes(), Sealed: c.bytes(),
-		})
-		return c.err()
+		v, err := versionFrom(c)
+		out = append(out, v)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
+}
+
+// versionFrom reads versionColumns and the sealed bytes. created_by may contain the separator, so it is the last text.
+func versionFrom(c *rowReader) (store.Version, error) {
+	const count = 6
+	texts := strings.SplitN(c.text(), "\x1f", count)
+	if len(texts) != count {
+		return store.Version{}, errSeparator()
+	}
+	v := store.Version{
+		Project: texts[0], EnvironmentKey: texts[1], Type: texts[2], SchemaHash: texts[3], Form: texts[4],
+		CreatedBy: texts[5], Object: c.text(), Version: c.number(), CreatedAt: c.time(), Attributes: c.bytes(),
+		DeploymentMAC: c.bytes(), Sealed: c.bytes(),
+	}
+	return v, c.err()
 }
 
 // Versions implements store.Tx.
