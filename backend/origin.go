@@ -4,6 +4,10 @@ package backend
 
 import (
 	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
 	"strings"
 )
 
@@ -12,6 +16,24 @@ type Origin struct {
 	Address   string // the IP address of the caller
 	Client    string // the program, such as "pouncet/1.0.0": the first word of User-Agent, as far as it is a name
 	RequestID string // the one in the log of the server and in the header X-Request-Id of its answer
+	// Certificate is the client certificate that the connection has proved to belong to the caller; nil for none.
+	Certificate *x509.Certificate
+}
+
+// CertificateKey returns a hash of the public key of the certificate, or "".
+func (o Origin) CertificateKey() string {
+	if o.Certificate == nil {
+		return ""
+	}
+	sum := sha256.Sum256(o.Certificate.RawSubjectPublicKeyInfo)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// CertificateFingerprint returns the SHA-256 of a certificate, as "openssl x509 -fingerprint -sha256" does, in lower
+// case and without colons.
+func CertificateFingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return hex.EncodeToString(sum[:])
 }
 
 // ClientName returns the program that a User-Agent names: its first word, if that is a name.

@@ -11,19 +11,24 @@ import (
 	"time"
 )
 
-// Trust says which identity tokens of an OpenID Connect issuer are accepted. Who presents one gets a session with the
-// rights that bindings give to the trust, or to its subject.
+// Trust says which identity tokens of an OpenID Connect issuer are accepted, or which client certificates. Who presents
+// one gets a session with the rights that bindings give to the trust, or to its subject.
 type Trust struct {
-	Issuer string `json:"issuer"` // a URL, exactly as the claim iss has it
+	// Certificate accepts client certificates of the authorities that the server knows. Then the trust has no issuer,
+	// and its claims are CertificateClaims.
+	Certificate bool `json:"certificate,omitempty"`
+
+	Issuer string `json:"issuer,omitempty"` // a URL, exactly as the claim iss has it
 	// Audience is what the claim aud must name. No other service should accept the same one.
-	Audience string `json:"audience"`
+	Audience string `json:"audience,omitempty"`
 	// Claims are conditions on claims: a text, or a pattern in which * stands for any characters. A list matches if one of
 	// its items does. All of them must hold.
 	Claims map[string]string `json:"claims,omitempty"`
 	// AnySubject allows a trust without conditions, or with patterns that match everything.
 	AnySubject bool          `json:"any_subject,omitempty"`
 	Principal  PrincipalKind `json:"principal"` // who presents the tokens
-	// Subject is the claim that names the caller, "sub" if it is empty. A claim "email" counts only if it is verified.
+	// Subject is the claim that names the caller. If it is empty, that is "sub", or ClaimURI of a certificate. A claim
+	// "email" counts only if it is verified.
 	Subject string `json:"subject,omitempty"`
 	// SessionMinutes is how long a session is valid; 0 means DefaultSessionMinutes.
 	SessionMinutes int `json:"session_minutes,omitempty"`
@@ -59,16 +64,19 @@ func (t Trust) SessionTime() time.Duration {
 
 // SubjectClaim returns the claim that names the caller.
 func (t Trust) SubjectClaim() string {
-	if t.Subject == "" {
-		return "sub"
+	switch {
+	case t.Subject != "":
+		return t.Subject
+	case t.Certificate:
+		return ClaimURI
 	}
-	return t.Subject
+	return "sub"
 }
 
 // Equal reports whether two trusts are the same.
 func (t Trust) Equal(u Trust) bool {
-	return t.Issuer == u.Issuer && t.Audience == u.Audience && maps.Equal(t.Claims, u.Claims) &&
-		t.AnySubject == u.AnySubject && t.Principal == u.Principal && t.SubjectClaim() == u.SubjectClaim() &&
+	return t.Certificate == u.Certificate && t.Issuer == u.Issuer && t.Audience == u.Audience &&
+		maps.Equal(t.Claims, u.Claims) && t.AnySubject == u.AnySubject && t.Principal == u.Principal && t.SubjectClaim() == u.SubjectClaim() &&
 		t.SessionTime() == u.SessionTime() && t.Reuse == u.Reuse && (len(t.Keys) == 0) == (len(u.Keys) == 0) &&
 		EqualJSON(t.Keys, u.Keys)
 }
@@ -82,14 +90,18 @@ func (t Trust) Check() *Error {
 }
 
 func (t Trust) check() *Error {
-	if err := CheckIssuer(t.Issuer); err != nil {
+	if t.Certificate {
+		if err := t.checkCertificate(); err != nil {
+			return err
+		}
+	} else if err := CheckIssuer(t.Issuer); err != nil {
 		return err.At("issuer")
 	}
 	if err := t.Principal.check("principal"); err != nil {
 		return err
 	}
 	switch {
-	case t.Audience == "":
+	case t.Audience == "" && !t.Certificate:
 		return Errorf(CodeInvalid, "an audience is required for a trust").
 			WithHint("use the URL of this server, or the client id of an application at the issuer").At("audience")
 	case t.SessionMinutes < 0 || t.SessionMinutes > MaxSessionMinutes:
@@ -155,6 +167,11 @@ func (t Trust) checkClaims() *Error {
 			}
 		}
 		limited = limited || strings.Trim(pattern, "*") != ""
+	}
+	if !limited && t.Certificate {
+		return Errorf(CodeInvalid, "the trust has no condition: everyone with a certificate of an authority of --client-ca "+
+			"could log in").WithHint("add a condition on %s, such as %s=spiffe://acme.example/ns/shop/*",
+			strings.Join(CertificateClaims, " or "), ClaimURI)
 	}
 	if !limited && !t.AnySubject {
 		return Errorf(CodeInvalid, "the trust has no condition: everyone to whom %s gives a token for this audience could "+

@@ -37,15 +37,21 @@ type session struct {
 	Revision int64  `json:"revision"` // of the trust
 	Subject  string `json:"subject"`
 	Expires  int64  `json:"expires"` // in seconds since 1970
+	// Key is the Origin.CertificateKey of the caller, which the connection of each call must have; "" for a session that
+	// began with an identity token.
+	Key string `json:"key,omitempty"`
 }
 
-// Seal returns the token of a session of a subject that the row of a trust has let in.
-func (c Cipher) Seal(ctx context.Context, trust store.Object, subject string, expires time.Time) (string, error) {
+// Seal returns the token of a session of a subject that the row of a trust has let in. A key that is not "" is the
+// Origin.CertificateKey that the connections of its calls must have.
+func (c Cipher) Seal(
+	ctx context.Context, trust store.Object, subject string, expires time.Time, key string,
+) (string, error) {
 	aead, err := c(ctx)
 	if err != nil {
 		return "", err
 	}
-	text, err := json.Marshal(session{trust.ID, trust.Revision, subject, expires.Unix()})
+	text, err := json.Marshal(session{trust.ID, trust.Revision, subject, expires.Unix(), key})
 	if err != nil {
 		panic(err) // plain data
 	}
@@ -80,6 +86,9 @@ func (c Cipher) open(
 		if !now().Before(time.Unix(s.Expires, 0)) {
 			return backend.Principal{}, errSession()
 		}
+		if s.Key != "" && s.Key != backend.OriginFrom(ctx).CertificateKey() {
+			return backend.Principal{}, errOtherCertificate()
+		}
 		return s.principal(ctx, tx, all)
 	}, nil
 }
@@ -98,6 +107,9 @@ func (s session) principal(ctx context.Context, tx store.Tx, all *trusts) (backe
 	t, err := ReadTrust(row)
 	if err != nil {
 		return backend.Principal{}, err
+	}
+	if t.Certificate != (s.Key != "") { // a change of the trust would have another revision
+		return backend.Principal{}, errSession()
 	}
 	return SubjectOf(row, t, s.Subject), nil
 }
@@ -190,6 +202,12 @@ func ReadTrust(row store.Object) (backend.Trust, error) {
 			WithHint("delete it: pouncet trust delete %s", row.Name)
 	}
 	return *a.Trust, nil
+}
+
+func errOtherCertificate() error {
+	return backend.Errorf(backend.CodeUnauthenticated,
+		"the session belongs to a client certificate, which this connection does not have").
+		WithHint("use the certificate that the login had (POUNCET_CLIENT_CERT, POUNCET_CLIENT_KEY), or log in again")
 }
 
 func errSession() error {

@@ -250,10 +250,13 @@ func (c Changes) Swept(ctx context.Context, removed []backend.Outcome) []store.R
 	return c.rows(backend.WithPrincipal(ctx, backend.Principal{Name: ownPrincipal}), "sweep", "", nil, p)
 }
 
-// LoggedIn returns the record of a login with an identity token, which a trust has accepted.
+// LoggedIn returns the record of a login with an identity token or a client certificate, which a trust has accepted.
 func (c Changes) LoggedIn(ctx context.Context, trust store.Object) []store.Record {
 	p := &parts{}
 	p.add("", "", "", "", item{Kind: trust.Kind, Name: trust.Name, ID: trust.ID, Version: trust.Revision})
+	if c := backend.OriginFrom(ctx).Certificate; c != nil {
+		p.each(func(d *detail) { d.Certificate = backend.CertificateFingerprint(c) })
+	}
 	return c.rows(ctx, "login", "", nil, p)
 }
 

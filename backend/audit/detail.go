@@ -17,6 +17,8 @@ type detail struct {
 	PrincipalKind backend.PrincipalKind `json:"principal_kind,omitempty"`
 	Address       string                `json:"address,omitempty"`
 	RequestID     string                `json:"request_id,omitempty"`
+	// Certificate is the fingerprint of the client certificate of the connection, in the record of a login.
+	Certificate string `json:"certificate,omitempty"`
 
 	Since time.Time `json:"since,omitzero"`  // of the first refusal that Count counts
 	Count int       `json:"count,omitempty"` // refusals that this record stands for

@@ -136,6 +136,15 @@ func pair(certFile, keyFile string, certText, keyText []byte) (*tls.Certificate,
 	return &both, nil
 }
 
+// eachCertificate calls found for each certificate in a PEM file.
+func eachCertificate(text []byte, found func(der []byte)) {
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type == "CERTIFICATE" {
+			found(block.Bytes)
+		}
+	}
+}
+
 func firstBlock(text []byte, fits func(kind string) bool) *pem.Block {
 	for len(text) > 0 {
 		var block *pem.Block

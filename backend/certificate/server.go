@@ -41,6 +41,8 @@ type loaded struct {
 	config *tls.Config
 	leaf   *x509.Certificate
 	sum    [sha256.Size]byte // of the files
+	// clientCAs are the authorities of clients, by their bytes.
+	clientCAs map[string]bool
 }
 
 // NewServer loads the files. It calls reloaded, which may be nil, each time it has loaded others.
@@ -83,13 +85,30 @@ func (s *Server) load(known *loaded) (*loaded, error) {
 	}
 	config := newConfig()
 	config.Certificates = []tls.Certificate{*both}
+	next := &loaded{config: config, leaf: both.Leaf, sum: sum, clientCAs: map[string]bool{}}
 	if s.files.ClientCA != "" {
 		config.ClientAuth = tls.RequireAndVerifyClientCert
 		if config.ClientCAs, err = authorities(s.files.ClientCA, caText); err != nil {
 			return nil, err
 		}
+		eachCertificate(caText, func(der []byte) { next.clientCAs[string(der)] = true })
 	}
-	return &loaded{config, both.Leaf, sum}, nil
+	return next, nil
+}
+
+// Client returns the certificate of the client of a connection, or nil. A connection can be older than the newest file
+// of authorities: without an authority of this file, it has no certificate any more.
+func (s *Server) Client(state *tls.ConnectionState) *x509.Certificate {
+	if state == nil {
+		return nil
+	}
+	known := s.current.Load().clientCAs
+	for _, chain := range state.VerifiedChains {
+		if len(chain) > 0 && known[string(chain[len(chain)-1].Raw)] {
+			return chain[0]
+		}
+	}
+	return nil
 }
 
 func newConfig() *tls.Config {

@@ -59,6 +59,9 @@ type client struct {
 
 	revisions revisions
 	session   session
+	// Of a client that logs in with its certificate:
+	tls         *tls.Config
+	connections *sessionTransport
 }
 
 var _ backend.Service = (*client)(nil)
@@ -165,12 +168,25 @@ func newClient(o ClientOptions) (*client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if config != nil || to.socket != "" {
+	c := &client{options: o, to: to, http: h}
+	switch {
+	case o.Identity.byCertificate():
+		if o.ClientCertFile == "" || !strings.HasPrefix(to.base, "https:") {
+			return nil, errNoClientCertificate(to.host)
+		}
+		c.tls, c.connections = config, &sessionTransport{}
+		h.HTTPClient.Transport = c.connections
+	case config != nil || to.socket != "":
 		h.HTTPClient.Transport = transport(config, to.socket)
 	}
 	h.HTTPClient.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	h.ErrorHandler = retryablehttp.PassthroughErrorHandler // the last response says more than "giving up"
-	return &client{options: o, to: to, http: h}, nil
+	return c, nil
+}
+
+func errNoClientCertificate(host string) error {
+	return backend.Errorf(backend.CodeUnauthenticated, "the login at %s requires a client certificate, and TLS", host).
+		WithHint("set POUNCET_CLIENT_CERT and POUNCET_CLIENT_KEY, and use an endpoint with https").At("client_cert_file")
 }
 
 // clientTLS returns the settings of TLS, or nil for those of the system.

@@ -13,8 +13,8 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
 
-// LoginFunc returns the session of a caller with an identity token. Its error is ErrUnauthenticated if the token is not
-// accepted; who is then the caller, if that is known.
+// LoginFunc returns the session of a caller with an identity token or, if token is "", with the client certificate of
+// the origin of ctx. Its error is ErrUnauthenticated if that is not accepted; who is then the caller, if it is known.
 type LoginFunc func(ctx context.Context, trust, token string) (s LoginSession, who backend.Principal, err error)
 
 // LoginSession is the answer to a login.
@@ -27,7 +27,7 @@ type LoginSession struct {
 
 type loginRequest struct {
 	Trust string `json:"trust,omitempty"` // name or id
-	Token string `json:"token"`
+	Token string `json:"token,omitempty"`
 }
 
 const (
@@ -41,7 +41,8 @@ const (
 // loginRate limits the logins from one address, or from one IPv6 network.
 var loginRate = RateLimit{PerSecond: 10, Burst: 100}
 
-// login exchanges an identity token for the token of a session. It needs no token, so it has its own limits.
+// login exchanges an identity token, or a client certificate, for the token of a session. It needs no token, so it has
+// its own limits.
 func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set(versionHeader, strconv.Itoa(WireVersion))
 	if err := checkWireVersion(WireVersion, r.Header.Get(versionHeader)); err != nil {
@@ -62,6 +63,9 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	in, err := readLogin(w, r) // before it takes a place, because a body can arrive slowly
+	if err == nil && in.Token == "" && backend.OriginFrom(ctx).Certificate == nil {
+		err = errNoCertificate()
+	}
 	if err != nil {
 		refuse(w, err)
 		return
@@ -86,17 +90,20 @@ func (s *server) login(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, out)
 }
 
+func errNoCertificate() error {
+	return backend.Errorf(backend.CodeInvalid, "a login requires an identity token or a client certificate").
+		WithHint("give an identity token; a server asks for client certificates only with --client-ca, and takes none " +
+			"from a proxy").At("token")
+}
+
 // readLogin reads the body of a login. It is small, so it does not count as other bodies do.
 func readLogin(w http.ResponseWriter, r *http.Request) (in loginRequest, err error) {
 	none := newCallers(1)
 	body := &limitedBody{from: io.LimitReader(r.Body, maxLoginBytes+1), control: http.NewResponseController(w),
 		start: time.Now(), caller: none.enter(backend.Principal{})}
 	err = decode(body, r.Header.Get("Content-Type"), &in)
-	switch {
-	case body.read > maxLoginBytes:
+	if body.read > maxLoginBytes {
 		return in, backend.Errorf(backend.CodeTooLarge, "the login has more than %d bytes", maxLoginBytes)
-	case err == nil && in.Token == "":
-		err = backend.Errorf(backend.CodeInvalid, "an identity token is required").At("token")
 	}
 	return in, err
 }

@@ -81,7 +81,7 @@ func (s *server) guard(next http.Handler) http.Handler {
 		w.Header().Set(trace.Header, span.String())
 		ctx := backend.WithOrigin(context.WithValue(r.Context(), requestLogKey{}, n),
 			backend.Origin{Address: s.options.TrustedProxies.address(r), RequestID: id,
-				Client: backend.ClientName(r.UserAgent())})
+				Client: backend.ClientName(r.UserAgent()), Certificate: s.options.ClientCertificate(r.TLS)})
 		inner := r.WithContext(trace.Recording(ctx, span, s.options.Spans))
 		body := &countedBody{ReadCloser: r.Body}
 		inner.Body = body

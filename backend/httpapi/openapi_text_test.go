@@ -360,21 +360,25 @@ var openAPITexts = map[string]string{
 	"Grant.role": "The name of a role.",
 	"Grant.to": "`token:`, `group:` or `trust:`, and the name or id of a token, group or trust. `/` and a subject can " +
 		"follow that of a trust.",
-	"Grant.where":    "Where it gives the role; absent for everywhere but protected environments.",
-	"Trust":          "Which identity tokens of an OpenID Connect issuer are accepted, and as whom.",
+	"Grant.where": "Where it gives the role; absent for everywhere but protected environments.",
+	"Trust":       "Which identity tokens of an OpenID Connect issuer, or which client certificates, are accepted, " +
+		"and as whom.",
+	"Trust.certificate": "Accepts client certificates of an authority of the server, and no identity tokens. The trust " +
+		"then has neither issuer nor audience, and its claims are `san_uri` and `san_dns`.",
 	"Trust.issuer":   "The issuer, exactly as the claim `iss` has it.",
 	"Trust.audience": "The only value of the claim `aud`.",
 	"Trust.claims": "Conditions on claims: a text, or a pattern in which `*` stands for any characters. All must hold; " +
 		"a list matches if one of its items does. The claim `email` counts only if `email_verified` is true.",
 	"Trust.any_subject":     "Allows a trust without conditions.",
-	"Trust.subject":         "The claim that names the caller; `sub` by default.",
+	"Trust.subject":         "The claim that names the caller; by default `sub`, or `san_uri` of a certificate.",
 	"Trust.session_minutes": "How long a session is valid; 60 by default.",
 	"Trust.reuse":           "Accepts an identity token several times until it expires.",
 	"Trust.keys":            "A JSON Web Key Set. With it, the issuer is never asked for its keys.",
 
-	"LoginRequest":           "An identity token.",
-	"LoginRequest.trust":     "The name or id of a trust. It is needed only if several accept the token.",
-	"LoginRequest.token":     "The identity token: a JSON Web Token in its compact form.",
+	"LoginRequest":           "An identity token, or none for a login with the client certificate of the connection.",
+	"LoginRequest.trust":     "The name or id of a trust. It is needed only if several accept the caller.",
+	"LoginRequest.token":     "The identity token: a JSON Web Token in its compact form. Without it, the client certificate logs " +
+		"in.",
 	"LoginSession":           "A session.",
 	"LoginSession.token":     "The token of the session, for the other routes.",
 	"LoginSession.kind":      "Who has logged in: a `person` or a `workload`.",

@@ -6,7 +6,8 @@
 //	POST /v1/resolve   {"refs"}                         {"resolutions"}
 //	POST /v1/resolve-one  {"environment", "name", …}    {"value", …}, or the error under its status
 //	POST /v1/apply     {"changes", "dry_run"}           {"outcomes"}
-//	POST /v1/login     {"trust", "token"}               {"token", "expires_at", …}: a session for an identity token
+//	POST /v1/login     {"trust", "token"}               {"token", "expires_at", …}: a session for an identity token or,
+//	                                                    without a token, for the client certificate of the connection
 //	GET  /healthz      the process runs
 //	GET  /readyz       the store and the KMS can be used; with a token, also the problems
 //	GET  /v1/openapi.json  what is above, as an OpenAPI document
@@ -28,6 +29,8 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -80,7 +83,10 @@ type Options struct {
 	// Refused is called for each request that makes no call because its token is not valid or Allow has refused it. err
 	// says why. ctx has the origin of the request and, if it is known, its principal.
 	Refused func(ctx context.Context, verb backend.Verb, err error)
-	// Login lets callers in who have an identity token. Nil accepts none.
+	// ClientCertificate returns the certificate of the client of a connection, or nil. Nil knows none. Its argument is nil
+	// for a connection without TLS. No header names a certificate.
+	ClientCertificate func(*tls.ConnectionState) *x509.Certificate
+	// Login lets callers in who have an identity token or a client certificate. Nil accepts none.
 	Login LoginFunc
 	// Pages serves the paths below /ui/, which are for people. It authenticates them itself. Nil serves none.
 	Pages http.Handler
@@ -122,6 +128,9 @@ func NewServer(service backend.Service, authenticate Authenticate, o Options) ht
 	}
 	if o.Observer == nil {
 		o.Observer = nobody{}
+	}
+	if o.ClientCertificate == nil {
+		o.ClientCertificate = func(*tls.ConnectionState) *x509.Certificate { return nil }
 	}
 	o.MaxCaller = cmp.Or(o.MaxCaller, max(o.MaxRequests/2, 1))
 	s := &server{service: o.Places.Service(service), authenticate: o.Places.authenticate(authenticate), options: o,

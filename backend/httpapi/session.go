@@ -14,9 +14,13 @@ import (
 // Identity is how a client without a token logs in.
 type Identity struct {
 	Trust string // the name or id of the trust; "" if only one accepts the token
-	// Fetch returns an identity token. It is called for the first call, and when a session is to be renewed.
+	// Fetch returns an identity token. It is called for the first call, and when a session is to be renewed. Nil means
+	// that the client logs in with its certificate.
 	Fetch func(ctx context.Context) (string, error)
 }
+
+// byCertificate reports whether the client certificate is what the client logs in with.
+func (i *Identity) byCertificate() bool { return i != nil && i.Fetch == nil }
 
 // session is the session of a client. Calls at the same time share one login.
 type session struct {
@@ -93,6 +97,10 @@ func errNoOther(refused error) error {
 
 // login exchanges an identity token, other than used, for a session. It returns the identity token too.
 func (c *client) login(ctx context.Context, used string) (out LoginSession, identity string, err error) {
+	if c.options.Identity.byCertificate() {
+		out, err = c.loginWithCertificate(ctx)
+		return out, "", err
+	}
 	before := ""
 	for {
 		token, fetchErr := c.options.Identity.Fetch(ctx)
@@ -115,7 +123,7 @@ func (c *client) login(ctx context.Context, used string) (out LoginSession, iden
 	}
 }
 
-// Login exchanges an identity token for a session, with the settings of a client.
+// Login exchanges an identity token, or the client certificate, for a session, with the settings of a client.
 func Login(ctx context.Context, o ClientOptions) (LoginSession, error) {
 	c, err := newClient(o)
 	if err != nil {

@@ -63,9 +63,9 @@ func (l *Logins) Issuers(ctx context.Context) ([]Issuer, error) {
 func (l *Logins) forPeople(ctx context.Context) ([]candidate, error) {
 	var out []candidate
 	err := l.store.View(ctx, func(tx store.Tx) error {
-		byIssuer, err := l.trusts.all(ctx, tx)
+		trusts, err := l.trusts.all(ctx, tx)
 		out = nil
-		for _, all := range byIssuer {
+		for _, all := range trusts.byIssuer {
 			for _, c := range all {
 				if c.trust.Principal == backend.Person && len(c.trust.Keys) == 0 {
 					out = append(out, c)

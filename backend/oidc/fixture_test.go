@@ -37,7 +37,9 @@ type fixture struct {
 	issuer  *oidctest.Issuer
 	parts   [2]*open.Parts
 	servers [2]*httptest.Server
+	tls     *tlsServers // nil without TLS
 	audits  [2]*audit.Log
+	logins  *oidc.Logins // of the last server
 
 	mu  sync.Mutex
 	now time.Time
@@ -86,10 +88,12 @@ func newFixture(t *testing.T, database func(*testing.T) [2]*open.Parts) *fixture
 		sessions.Sessions = parts.TokenCipher
 		logins := oidc.New(parts.Store, oidc.Options{Cipher: parts.TokenCipher, Record: audit.NewChanges(nil).LoggedIn,
 			Log: slog.New(slog.NewTextHandler(f, nil)), Now: f.clock})
+		f.logins = logins
 		service := parts.Audited(access.Guard)
 		f.audits[i] = service
 		f.servers[i] = httptest.NewServer(httpapi.NewServer(service, sessions.Authenticate, httpapi.Options{
 			Remembered: sessions.Remembered, Refused: service.Refused, Allow: access.Allow,
+			ClientCertificate: f.clientCertificate,
 			Login: func(ctx context.Context, trust, token string) (httpapi.LoginSession, backend.Principal, error) {
 				s, who, err := logins.Login(ctx, trust, token)
 				return httpapi.LoginSession{Token: s.Token, ExpiresAt: s.ExpiresAt, Principal: who.Name, Kind: who.Kind}, who,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 // Package oidc lets callers in who present an identity token of an OpenID Connect issuer, as a trust says: the pipeline
-// of a repository, a service account of a cluster, or a person.
+// of a repository, a service account of a cluster, or a person. A trust can let in client certificates instead.
 //
 // The token is verified with the keys of the issuer, which are fetched when they are needed and kept in memory. Its
 // audience, times and claims must satisfy one trust. The caller then gets the token of a session, which package access
@@ -84,24 +84,32 @@ func New(s store.Store, o Options) *Logins {
 	return &Logins{options: o, store: s, issuers: newIssuers(o.Now), codes: make(chan struct{}, maxCodes)}
 }
 
-// Login returns a session for an identity token. trust is the name or id of the trust, or "" if only one accepts the
-// token. Every refusal is the same ErrUnauthenticated; then who is the caller, if the signature is genuine.
-// ErrUnavailable means that the keys of an issuer cannot be read.
+// Login returns a session for an identity token or, if token is "", for the client certificate of the origin of ctx.
+// trust is the name or id of the trust, or "" if only one accepts the caller. Every refusal is the same
+// ErrUnauthenticated; then who is the caller, if the signature is genuine. ErrUnavailable means that the keys of an
+// issuer cannot be read.
 func (l *Logins) Login(ctx context.Context, trust, token string) (s Session, who backend.Principal, err error) {
+	if token == "" {
+		return l.loginWithCertificate(ctx, trust)
+	}
 	of, who, err := l.accept(ctx, trust, token)
 	if err != nil {
 		return Session{}, who, err
 	}
 	who = access.SubjectOf(of.row, of.trust, of.subject)
 	expires := l.options.Now().Add(of.trust.SessionTime())
-	text, err := l.options.Cipher.Seal(ctx, of.row, of.subject, expires)
+	text, err := l.options.Cipher.Seal(ctx, of.row, of.subject, expires, "")
 	if err != nil {
 		return Session{}, who, err
 	}
 	if err := l.write(backend.WithPrincipal(ctx, who), of, token); err != nil {
 		return Session{}, who, err
 	}
-	return Session{Token: text, Principal: who, ExpiresAt: expires.UTC().Truncate(time.Second)}, who, nil
+	return newSession(text, who, expires), who, nil
+}
+
+func newSession(token string, who backend.Principal, expires time.Time) Session {
+	return Session{Token: token, Principal: who, ExpiresAt: expires.UTC().Truncate(time.Second)}
 }
 
 // accept returns the only trust that accepts a token.
@@ -149,12 +157,16 @@ func (l *Logins) accept(ctx context.Context, trust, token string) (candidate, ba
 	case 1:
 		return accepted[0], refused, nil
 	}
+	return candidate{}, refused, errSeveral("identity token", accepted)
+}
+
+func errSeveral(what string, accepted []candidate) error {
 	names := make([]string, len(accepted))
 	for i, c := range accepted {
 		names[i] = c.row.Name
 	}
-	return candidate{}, refused, backend.Errorf(backend.CodeInvalid, "several trusts accept the identity token: %s",
-		strings.Join(names, ", ")).WithHint("name one of them").At("trust")
+	return backend.Errorf(backend.CodeInvalid, "several trusts accept the %s: %s", what, strings.Join(names, ", ")).
+		WithHint("name one of them (--trust, POUNCET_OIDC_TRUST)").At("trust")
 }
 
 // refuse logs why a token is refused, and returns the error of every refusal.
@@ -180,16 +192,31 @@ func (l *Logins) withoutReason(ctx context.Context, c candidate, err error) erro
 // candidates returns the trusts in an issuer that may accept a token.
 func (l *Logins) candidates(ctx context.Context, nameOrID, issuer string) (out []candidate, err error) {
 	err = l.store.View(ctx, func(tx store.Tx) error {
-		byIssuer, err := l.trusts.all(ctx, tx)
-		out = nil
-		for _, c := range byIssuer[issuer] {
-			if nameOrID == "" || c.row.Name == nameOrID || c.row.ID == nameOrID {
-				out = append(out, c)
-			}
-		}
+		all, err := l.trusts.all(ctx, tx)
+		out = trustsNamed(all.byIssuer[issuer], nameOrID)
 		return err
 	})
 	return out, err
+}
+
+// trustsInCertificates returns the trusts that may accept a client certificate.
+func (l *Logins) trustsInCertificates(ctx context.Context, nameOrID string) (out []candidate, err error) {
+	err = l.store.View(ctx, func(tx store.Tx) error {
+		all, err := l.trusts.all(ctx, tx)
+		out = trustsNamed(all.inCertificates, nameOrID)
+		return err
+	})
+	return out, err
+}
+
+// trustsNamed returns the trusts with a name or id, or all if it is "".
+func trustsNamed(all []candidate, nameOrID string) (out []candidate) {
+	for _, c := range all {
+		if nameOrID == "" || c.row.Name == nameOrID || c.row.ID == nameOrID {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // signatures checks the signature of one token. Many trusts may have one issuer, and its keys are tried once.
@@ -256,11 +283,8 @@ func (r *rawClaims) UnmarshalJSON(text []byte) error {
 }
 
 // write notes that a token was accepted, with the records of the login. It refuses a token that was accepted before, by
-// any server, unless the trust allows it.
+// any server, unless the trust allows it. The token is "" for a login with a certificate.
 func (l *Logins) write(ctx context.Context, c candidate, token string) error {
-	signed := token[:strings.LastIndexByte(token, '.')] // a signature can have several forms
-	sum := sha256.Sum256([]byte(signed))
-	key, now := stored.LoginKey+hex.EncodeToString(sum[:]), l.options.Now()
 	records := l.options.Record(ctx, c.row)
 	var reason error
 	err := l.store.Update(ctx, func(tx store.Tx) error {
@@ -273,17 +297,12 @@ func (l *Logins) write(ctx context.Context, c candidate, token string) error {
 		if err != nil {
 			return err
 		}
-		if !c.trust.Reuse {
-			_, err := tx.IdempotencyRecord(ctx, key)
-			if err == nil {
+		if token != "" && !c.trust.Reuse {
+			used, err := l.use(ctx, tx, token)
+			if used {
 				reason = errors.New("it was used before")
 				return reason
 			}
-			if !errors.Is(err, backend.ErrNotFound) {
-				return err
-			}
-			err = tx.SaveIdempotencyRecord(ctx, store.IdempotencyRecord{Key: key, Request: sum[:], Outcome: []byte("{}"),
-				At: now}, now.Add(-remembered))
 			if err != nil {
 				return err
 			}
@@ -295,8 +314,25 @@ func (l *Logins) write(ctx context.Context, c candidate, token string) error {
 		}
 		return nil
 	})
-	if reason != nil {
-		return l.refuse(ctx, c.row.Name, fmt.Errorf("trust %q: %w", c.row.Name, reason))
+	if reason == nil {
+		return err
 	}
-	return err
+	reason = fmt.Errorf("trust %q: %w", c.row.Name, reason)
+	if token == "" {
+		return l.refuseCertificate(ctx, c.row.Name, backend.OriginFrom(ctx).Certificate, reason)
+	}
+	return l.refuse(ctx, c.row.Name, reason)
+}
+
+// use notes that a token was accepted, and reports whether it was before.
+func (l *Logins) use(ctx context.Context, tx store.Tx, token string) (used bool, err error) {
+	signed := token[:strings.LastIndexByte(token, '.')] // a signature can have several forms
+	sum := sha256.Sum256([]byte(signed))
+	key, now := stored.LoginKey+hex.EncodeToString(sum[:]), l.options.Now()
+	_, err = tx.IdempotencyRecord(ctx, key)
+	if !errors.Is(err, backend.ErrNotFound) {
+		return err == nil, err
+	}
+	return false, tx.SaveIdempotencyRecord(ctx, store.IdempotencyRecord{Key: key, Request: sum[:], Outcome: []byte("{}"),
+		At: now}, now.Add(-remembered))
 }

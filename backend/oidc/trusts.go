@@ -28,48 +28,54 @@ type candidate struct {
 type knownTrusts struct {
 	mu         sync.Mutex // never held while the store is read
 	generation []byte
-	byIssuer   map[string][]candidate
+	trusts     *sortedTrusts
 }
 
-// all returns the trusts by issuer, as a transaction reads them. The caller does not change them.
-func (k *knownTrusts) all(ctx context.Context, tx store.Tx) (map[string][]candidate, error) {
+// sortedTrusts are the trusts as logins look for them.
+type sortedTrusts struct {
+	byIssuer       map[string][]candidate
+	inCertificates []candidate
+}
+
+// all returns the trusts as a transaction reads them. The caller does not change them.
+func (k *knownTrusts) all(ctx context.Context, tx store.Tx) (sortedTrusts, error) {
 	generation, err := tx.Generation(ctx)
 	if err != nil {
-		return nil, err
+		return sortedTrusts{}, err
 	}
-	if byIssuer := k.at(generation); byIssuer != nil {
-		return byIssuer, nil
+	if known := k.at(generation); known != nil {
+		return *known, nil
 	}
-	byIssuer, err := readTrusts(ctx, tx)
+	all, err := readTrusts(ctx, tx)
 	if err != nil {
-		return nil, err
+		return sortedTrusts{}, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.generation, k.byIssuer = generation, byIssuer
-	return byIssuer, nil
+	k.generation, k.trusts = generation, &all
+	return all, nil
 }
 
 // at returns the trusts of a generation, or nil if they are not in memory.
-func (k *knownTrusts) at(generation []byte) map[string][]candidate {
+func (k *knownTrusts) at(generation []byte) *sortedTrusts {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if generation == nil || !bytes.Equal(k.generation, generation) {
 		return nil
 	}
-	return k.byIssuer
+	return k.trusts
 }
 
-func readTrusts(ctx context.Context, tx store.Tx) (map[string][]candidate, error) {
+func readTrusts(ctx context.Context, tx store.Tx) (sortedTrusts, error) {
+	out := sortedTrusts{byIssuer: map[string][]candidate{}}
 	rows, err := tx.Objects(ctx, store.Filter{Kind: backend.KindTrust, Project: stored.DeploymentKey})
 	if err != nil {
-		return nil, err
+		return out, err
 	}
-	out := map[string][]candidate{}
 	for _, row := range rows {
 		t, err := access.ReadTrust(row)
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		if strings.HasPrefix(row.Name, stored.HeldName) {
 			continue // it was deleted, or waits for its own change
@@ -78,7 +84,11 @@ func readTrusts(ctx context.Context, tx store.Tx) (map[string][]candidate, error
 		if len(t.Keys) > 0 {
 			c.keys, c.keysErr = parseKeys(t.Keys)
 		}
-		out[t.Issuer] = append(out[t.Issuer], c)
+		if t.Certificate {
+			out.inCertificates = append(out.inCertificates, c)
+			continue
+		}
+		out.byIssuer[t.Issuer] = append(out.byIssuer[t.Issuer], c)
 	}
 	return out, nil
 }

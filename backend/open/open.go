@@ -92,8 +92,8 @@ func From(c Config, lookup func(name string) string) Config {
 	}
 	if c.Endpoint != "" {
 		fill(&c.Token, "POUNCET_TOKEN")
-		if c.Token == "" && !c.Identity.IsAvailable() {
-			c.Identity = identity.From(lookup)
+		if given := identity.From(lookup); c.Token == "" && !c.Identity.IsAvailable() && given != (identity.Source{}) {
+			c.Identity = given
 		}
 		fill(&c.CACertFile, "POUNCET_CACERT")
 		// A certificate and its key come from the same source.
@@ -111,7 +111,12 @@ func From(c Config, lookup func(name string) string) Config {
 
 // identity returns how a client without a token logs in, or nil.
 func (c Config) identity() *httpapi.Identity {
-	if c.Token != "" || !c.Identity.IsAvailable() {
+	switch {
+	case c.Token != "":
+		return nil
+	case !c.Identity.IsAvailable() && c.Identity.Trust != "" && c.ClientCertFile != "":
+		return &httpapi.Identity{Trust: c.Identity.Trust} // with the certificate
+	case !c.Identity.IsAvailable():
 		return nil
 	}
 	return &httpapi.Identity{Trust: c.Identity.Trust, Fetch: func(ctx context.Context) (string, error) {

@@ -91,6 +91,40 @@ var trustCases = []accessCase{
 		lead.refused(backend.ErrNotFound, boundTo("b", "trust:ci")) // it may not know the name
 		lead.must(boundTo("b", "trust:"+id))                        // what it gives is its own
 	}},
+	{"a trust in certificates has conditions on their names", func(f *accessFixture) {
+		mesh := func(op backend.Op, change func(*backend.Trust)) backend.Change {
+			return trust(op, "mesh", func(t *backend.Trust) {
+				*t = backend.Trust{Certificate: true, Principal: backend.Workload,
+					Claims: map[string]string{backend.ClaimURI: "spiffe://acme.example/*"}}
+				if change != nil {
+					change(t)
+				}
+			})
+		}
+		f.filled()
+		f.must(mesh(backend.OpCreate, nil), boundTo("pay", "trust:mesh/spiffe://acme.example/pay"))
+		byDefault := mesh(backend.OpSet, func(t *backend.Trust) { t.Subject = backend.ClaimURI })
+		equal(f.fixture, "action with the default", f.must(byDefault)[0].Action, backend.ActionUnchanged)
+		names := mesh(backend.OpSet, func(t *backend.Trust) { t.Subject = backend.ClaimDNS })
+		equal(f.fixture, "action", f.must(names)[0].Action, backend.ActionUpdate)
+		equal(f.fixture, "trust", show(f.list(backend.Query{Kind: backend.KindTrust})[0].Trust), show(names.Trust))
+		for problem, change := range map[string]func(*backend.Trust){
+			"cannot have issuer":                   func(t *backend.Trust) { t.Issuer = "https://issuer.example.com" },
+			"cannot have audience":                 func(t *backend.Trust) { t.Audience = "a" },
+			"cannot have reuse":                    func(t *backend.Trust) { t.Reuse = true },
+			"cannot have any_subject":              func(t *backend.Trust) { t.AnySubject = true },
+			"cannot have keys":                     func(t *backend.Trust) { t.Keys = []byte(`{"keys": [{"kty": "OKP"}]}`) },
+			"a certificate has no claim \"sub\"":   func(t *backend.Trust) { t.Subject = "sub" },
+			"a certificate has no claim \"cn\"":    func(t *backend.Trust) { t.Claims["cn"] = "pay" },
+			"a certificate has no claim \"SAN_URI": func(t *backend.Trust) { t.Claims["SAN_URI"] = "pay" },
+			"the trust has no condition":           func(t *backend.Trust) { t.Claims[backend.ClaimURI] = "**" },
+			"a condition of the trust is empty":    func(t *backend.Trust) { t.Claims[backend.ClaimDNS] = "" },
+		} {
+			f.mentions(f.refused(backend.ErrInvalid, mesh(backend.OpSet, change)), problem)
+		}
+		f.refused(backend.ErrInvalid, trust(backend.OpCreate, "ci", func(t *backend.Trust) { t.Issuer = "" }))
+		equal(f.fixture, "trust after all", show(f.list(backend.Query{Kind: backend.KindTrust})[0].Trust), show(names.Trust))
+	}},
 	{"wrong trusts are refused", func(f *accessFixture) {
 		wrong := func(is *backend.Error, change func(*backend.Trust)) {
 			f.Helper()

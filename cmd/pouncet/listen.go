@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
 	"net"
 	"strconv"
@@ -114,6 +115,14 @@ func (l *listening) close() {
 	if l != nil && l.Listener != nil {
 		_ = l.Close()
 	}
+}
+
+// client returns the certificate of the client of a connection, or nil.
+func (l *listening) client(state *tls.ConnectionState) *x509.Certificate {
+	if l.certificate == nil {
+		return nil
+	}
+	return l.certificate.Client(state)
 }
 
 // keep follows the files of the certificate until ctx ends.

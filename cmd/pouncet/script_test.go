@@ -224,12 +224,18 @@ func ready(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // makeAuthority is the command authority NAME CERTIFICATE ...: it makes a certificate authority with the file NAME.pem,
-// and certificates of it with the files CERTIFICATE.pem and CERTIFICATE.key.
+// and certificates of it with the files CERTIFICATE.pem and CERTIFICATE.key. CERTIFICATE=uri:TEXT is one for a client,
+// with this subject alternative name.
 func makeAuthority(ts *testscript.TestScript, _ bool, args []string) {
 	a, err := certificatetest.NewAuthority(ts.MkAbs("."), args[0])
 	ts.Check(err)
 	for _, name := range args[1:] {
-		_, _, err := a.IssueForADay(name)
+		name, alternative, forClient := strings.Cut(name, "=")
+		if forClient {
+			_, _, err = a.IssueClient(name, time.Now().Add(24*time.Hour), alternative)
+		} else {
+			_, _, err = a.IssueForADay(name)
+		}
 		ts.Check(err)
 	}
 }

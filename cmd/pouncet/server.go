@@ -232,7 +232,7 @@ func (a *app) serve(ctx context.Context, parts *open.Parts, s serverSettings) er
 	logins.Uses = parts.Reads
 	logins.Sessions = parts.TokenCipher
 	identities := s.identityLogins(parts, log)
-	o.Login = loginWith(identities)
+	o.Login, o.ClientCertificate = loginWith(identities), at.client
 	o.Remembered, o.Begin = logins.Remembered, parts.Begin
 	o.RateLimit = s.observe.limit
 	o.Pages = s.pages(at, parts, logins, identities, service, health, o.Places, log)

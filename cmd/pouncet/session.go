@@ -73,8 +73,9 @@ func (a *app) loginCommand() *cobra.Command {
 			wrap("The token is in a file below your folder for configuration, which only you can read. It is stored for "+
 				"this endpoint, and is sent to no other one. An endpoint in pouncet.yaml or in a profile gets only a token "+
 				"that was stored in this way.") + "\n\n" +
-			wrap("Without a token, a pipeline logs in with the identity token that GitHub, GitLab or Kubernetes gives it "+
-				"(--trust), and a person in a browser (--issuer). What is stored then is valid for a short time."),
+			wrap("Without a token, a pipeline logs in with the identity token that GitHub, GitLab or Kubernetes gives it, or "+
+				"with its client certificate (--trust), and a person in a browser (--issuer). What is stored then is valid for "+
+				"a short time."),
 		Example: "  pouncet login --endpoint https://pouncet.example.com\n" +
 			"  pouncet login --endpoint https://pouncet.example.com --stdin < token\n" +
 			"  pouncet login --endpoint https://pouncet.example.com --trust github\n" +
@@ -99,12 +100,12 @@ func (a *app) loginCommand() *cobra.Command {
 			return err
 		}
 		if !stdin {
-			fetch, err := with.source(c, a)
+			who, err := with.identity(c, a)
 			if err != nil {
 				return err
 			}
-			if fetch != nil {
-				return a.loginWithIdentity(c.Context(), endpoint, with.trust, fetch)
+			if who != nil {
+				return a.loginWithIdentity(c.Context(), endpoint, who)
 			}
 		}
 		token, err := a.readToken(c.Context(), endpoint, stdin)
@@ -362,6 +363,8 @@ func (a *app) tokenSource(endpoint string) string {
 		return settingToken
 	case !fromFile && identity.From(os.Getenv).IsAvailable():
 		return identity.From(os.Getenv).Describe()
+	case !fromFile && a.logsInByCertificate():
+		return "client certificate, for trust " + os.Getenv(settingTrust)
 	}
 	if token, err := storedToken(endpoint); err == nil && token != "" {
 		return "stored by pouncet login"

@@ -214,10 +214,16 @@ func (a *app) tokenFor(ctx context.Context, endpoint string, from settingSource)
 	if token := os.Getenv(settingToken); token != "" {
 		return token, nil
 	}
-	if identity.From(os.Getenv).IsAvailable() {
+	if identity.From(os.Getenv).IsAvailable() || a.logsInByCertificate() {
 		return "", nil // the client logs in
 	}
 	return storedToken(endpoint)
+}
+
+// logsInByCertificate reports whether a client without a token logs in with its certificate.
+func (a *app) logsInByCertificate() bool {
+	file, _ := a.setting(settingCert)
+	return file != "" && os.Getenv(settingTrust) != ""
 }
 
 // readTokenFile returns the token of --token-file.

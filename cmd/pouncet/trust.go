@@ -17,15 +17,16 @@ import (
 
 var trustCommand = objectCommand{
 	kind: backend.KindTrust, sample: "github", aliases: []string{"trusts"},
-	short: "Manage trusts: who logs in with an identity token",
+	short: "Manage trusts: who logs in with an identity token or a certificate",
 	long: `A trust accepts identity tokens of an OpenID Connect issuer: those of pipelines on
-GitHub or GitLab, of service accounts of Kubernetes, or of people. The caller gets
-a session with the rights of the bindings of the trust, for a short time.
+GitHub or GitLab, of service accounts of Kubernetes, or of people. Or it accepts
+client certificates of the authorities of a server (--certificate). The caller
+gets a session with the rights of the bindings of the trust, for a short time.
 
 The deletion of a trust ends its sessions at once, on every server, and so does
 every change of it. Its bindings are deleted with it.`,
 	columns: []column{
-		{"name", name}, {"issuer", func(o backend.Object) string { return trustOf(o).Issuer }},
+		{"name", name}, {"issuer", func(o backend.Object) string { return issuerText(trustOf(o)) }},
 		{"audience", func(o backend.Object) string { return trustOf(o).Audience }},
 		{"claims", func(o backend.Object) string { return claimsText(trustOf(o)) }},
 		{"for", func(o backend.Object) string { return string(trustOf(o).Principal) }}, {"description", description},
@@ -38,6 +39,14 @@ func trustOf(o backend.Object) backend.Trust {
 		return backend.Trust{}
 	}
 	return *o.Trust
+}
+
+// issuerText names who vouches for the callers of a trust.
+func issuerText(t backend.Trust) string {
+	if t.Certificate {
+		return "(certificates)"
+	}
+	return t.Issuer
 }
 
 // claimsText describes conditions on claims in one line.
@@ -74,14 +83,20 @@ func (a *app) setTrustCommand() *cobra.Command {
 		Long: wrap("Creates a trust, or changes the one with this name: what no flag names stays as it is. --claim replaces "+
 			"all conditions. A new trust needs --issuer, --audience and a --claim. It has no rights until a binding gives it "+
 			"some: see \"pouncet binding create\".") + "\n\n" +
+			wrap("With --certificate, the trust accepts client certificates of an authority of --client-ca instead. Its "+
+				"conditions are on the names in the certificate: san_uri and san_dns. The subject is the only san_uri, or the "+
+				"only san_dns with --subject-claim san_dns.") + "\n\n" +
 			wrap("In a condition, * stands for any characters: end a pattern with a separator before it, such as "+
 				"repo:acme/*, so that repo:acme-evil/x does not match. The claim email counts only if the issuer has verified "+
 				"it. An identity token is accepted once, unless --reuse is set, and it must be for no other audience."),
 		Example: "  pouncet trust set github --issuer https://token.actions.githubusercontent.com " +
 			"--audience https://pouncet.example.com --claim repository=acme/shop\n" +
-			"  pouncet trust set github --session 15m",
+			"  pouncet trust set github --session 15m\n" +
+			"  pouncet trust set mesh --certificate --claim 'san_uri=spiffe://acme.example/ns/shop/*'",
 		Args: arguments(1, 1, "one name"),
 	}
+	c.Flags().BoolVar(&f.trust.Certificate, "certificate", false,
+		"accept client certificates of an authority of the server, and no identity tokens")
 	c.Flags().StringVar(&f.trust.Issuer, "issuer", "", "`URL` of the issuer, exactly as the claim iss has it")
 	c.Flags().StringVar(&f.trust.Audience, "audience", "",
 		"the only `audience` that the tokens may have, in the claim aud")
@@ -90,7 +105,7 @@ func (a *app) setTrustCommand() *cobra.Command {
 	c.Flags().BoolVar(&f.trust.AnySubject, "any-subject", false,
 		"accept every subject of the issuer: no condition is needed")
 	c.Flags().StringVar(&f.who, "for", "", "`who` presents the tokens: person or workload (default workload)")
-	c.Flags().StringVar(&f.trust.Subject, "subject-claim", "", "the `claim` that names the caller (default sub)")
+	c.Flags().StringVar(&f.trust.Subject, "subject-claim", "", "the `claim` that names the caller (default sub, or san_uri of a certificate)")
 	c.Flags().Var(&f.session, "session", "how long a session is valid, such as 15m; at most 12h (default 1h)")
 	c.Flags().BoolVar(&f.trust.Reuse, "reuse", false, "accept an identity token several times until it expires")
 	c.Flags().StringVar(&f.keysFile, "keys-file", "",
@@ -194,6 +209,7 @@ func (f *trustFlags) change(c *cobra.Command, t *backend.Trust) error {
 		}
 	}
 	for flag, set := range map[string]func(){
+		"certificate":   func() { t.Certificate = f.trust.Certificate },
 		"issuer":        func() { t.Issuer = f.trust.Issuer },
 		"audience":      func() { t.Audience = f.trust.Audience },
 		"any-subject":   func() { t.AnySubject = f.trust.AnySubject },
@@ -214,8 +230,12 @@ func trustDetails(t *backend.Trust, field func(title, text string)) {
 	if t == nil {
 		return
 	}
-	field("issuer", t.Issuer)
-	field("audience", t.Audience)
+	if t.Certificate {
+		field("certificates", "of an authority of --client-ca")
+	} else {
+		field("issuer", t.Issuer)
+		field("audience", t.Audience)
+	}
 	for _, name := range slices.Sorted(maps.Keys(t.Claims)) {
 		field("claim "+name, t.Claims[name])
 	}
@@ -223,7 +243,9 @@ func trustDetails(t *backend.Trust, field func(title, text string)) {
 	field("for", string(t.Principal))
 	field("subject", "claim "+t.SubjectClaim())
 	field("session", t.SessionTime().String())
-	field("tokens", map[bool]string{true: "accepted until they expire", false: "accepted once"}[t.Reuse])
+	if !t.Certificate {
+		field("tokens", map[bool]string{true: "accepted until they expire", false: "accepted once"}[t.Reuse])
+	}
 	if len(t.Keys) > 0 {
 		field("keys", "given; the issuer is never asked")
 	}

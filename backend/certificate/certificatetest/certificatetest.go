@@ -9,11 +9,14 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
+	"fmt"
 	"math/big"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -51,16 +54,68 @@ func NewAuthority(folder, name string) (*Authority, error) {
 // Issue writes the files NAME.pem and NAME.key, for a server on this machine or for a client. The certificate is valid
 // from one time to another.
 func (a *Authority) Issue(name string, from, to time.Time) (certFile, keyFile string, err error) {
+	return a.issue(&x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: to,
+		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}, name)
+}
+
+// IssueClient writes the files NAME.pem and NAME.key for a client. The certificate is valid from an hour ago to a time.
+// Each subject alternative name is "uri:", "dns:", "email:" or "ip:" and a text.
+func (a *Authority) IssueClient(name string, to time.Time, names ...string) (certFile, keyFile string, err error) {
+	all, err := alternativeNames(names)
+	if err != nil {
+		return "", "", err
+	}
+	return a.issue(&x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: to, ExtraExtensions: all,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, name)
+}
+
+// IssueServer is IssueClient for a certificate of a day that is for servers only.
+func (a *Authority) IssueServer(name string, names ...string) (certFile, keyFile string, err error) {
+	all, err := alternativeNames(names)
+	if err != nil {
+		return "", "", err
+	}
+	return a.issue(&x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(24 * time.Hour), ExtraExtensions: all,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, name)
+}
+
+// alternativeNames returns the extension with names as they are: crypto/x509 would write a URI in another spelling.
+func alternativeNames(names []string) ([]pkix.Extension, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	var all []asn1.RawValue
+	for _, name := range names {
+		form, text, _ := strings.Cut(name, ":")
+		tag, ok := map[string]int{"email": 1, "dns": 2, "uri": 6, "ip": 7}[form]
+		if !ok {
+			return nil, fmt.Errorf("the name %q has no form", name)
+		}
+		value := []byte(text)
+		if form == "ip" {
+			value = net.ParseIP(text).To4()
+		}
+		all = append(all, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, Bytes: value})
+	}
+	der, err := asn1.Marshal(all)
+	return []pkix.Extension{{Id: asn1.ObjectIdentifier{2, 5, 29, 17}, Value: der}}, err
+}
+
+// issue signs a certificate with a new key, and writes both.
+func (a *Authority) issue(template *x509.Certificate, name string) (certFile, keyFile string, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return "", "", err
 	}
-	template := &x509.Certificate{
-		SerialNumber: serial(), Subject: pkix.Name{CommonName: name}, NotBefore: from, NotAfter: to,
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-	}
+	template.SerialNumber, template.KeyUsage = serial(), x509.KeyUsageDigitalSignature
 	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
 	if err != nil {
 		return "", "", err

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MPL-2.0
+
+package backend
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// The claims of a certificate: its subject alternative names of one form each.
+const (
+	ClaimURI = "san_uri"
+	ClaimDNS = "san_dns"
+)
+
+// CertificateClaims lists the claims that a trust in certificates knows.
+var CertificateClaims = []string{ClaimURI, ClaimDNS}
+
+// checkCertificate refuses what a trust in certificates cannot have.
+func (t Trust) checkCertificate() *Error {
+	for _, field := range []struct {
+		name  string
+		given bool
+	}{
+		{"issuer", t.Issuer != ""}, {"audience", t.Audience != ""}, {"keys", len(t.Keys) > 0}, {"reuse", t.Reuse},
+		{"any_subject", t.AnySubject},
+	} {
+		if field.given {
+			return Errorf(CodeInvalid, "a trust in certificates cannot have %s", field.name).
+				WithHint("leave it out: the server accepts the authorities of --client-ca, and a condition is required; or set " +
+					"certificate to false for a trust in an issuer").At(field.name)
+		}
+	}
+	if err := checkCertificateClaim(t.SubjectClaim()); err != nil {
+		return err.At("subject")
+	}
+	for _, name := range slices.Sorted(maps.Keys(t.Claims)) {
+		if err := checkCertificateClaim(name); err != nil {
+			return err.At("claims")
+		}
+	}
+	return nil
+}
+
+func checkCertificateClaim(name string) *Error {
+	if name != "" && !slices.Contains(CertificateClaims, name) {
+		return Errorf(CodeInvalid, "a certificate has no claim %s", Quote(name)).
+			WithHint("use %s; other names in certificates do not count", strings.Join(CertificateClaims, " or "))
+	}
+	return nil
+}
