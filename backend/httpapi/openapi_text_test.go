@@ -361,7 +361,7 @@ var openAPITexts = map[string]string{
 	"Grant.to": "`token:`, `group:` or `trust:`, and the name or id of a token, group or trust. `/` and a subject can " +
 		"follow that of a trust.",
 	"Grant.where": "Where it gives the role; absent for everywhere but protected environments.",
-	"Trust":       "Which identity tokens of an OpenID Connect issuer, or which client certificates, are accepted, " +
+	"Trust": "Which identity tokens of an OpenID Connect issuer, or which client certificates, are accepted, " +
 		"and as whom.",
 	"Trust.certificate": "Accepts client certificates of an authority of the server, and no identity tokens. The trust " +
 		"then has neither issuer nor audience, and its claims are `san_uri` and `san_dns`.",
@@ -375,9 +375,9 @@ var openAPITexts = map[string]string{
 	"Trust.reuse":           "Accepts an identity token several times until it expires.",
 	"Trust.keys":            "A JSON Web Key Set. With it, the issuer is never asked for its keys.",
 
-	"LoginRequest":           "An identity token, or none for a login with the client certificate of the connection.",
-	"LoginRequest.trust":     "The name or id of a trust. It is needed only if several accept the caller.",
-	"LoginRequest.token":     "The identity token: a JSON Web Token in its compact form. Without it, the client certificate logs " +
+	"LoginRequest":       "An identity token, or none for a login with the client certificate of the connection.",
+	"LoginRequest.trust": "The name or id of a trust. It is needed only if several accept the caller.",
+	"LoginRequest.token": "The identity token: a JSON Web Token in its compact form. Without it, the client certificate logs " +
 		"in.",
 	"LoginSession":           "A session.",
 	"LoginSession.token":     "The token of the session, for the other routes.",

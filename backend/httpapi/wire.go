@@ -20,6 +20,7 @@ type queryRequest struct {
 	Project     *string `json:"project"`
 	ID          *string `json:"id"`
 	Name        *string `json:"name"`
+	NamePrefix  *string `json:"name_prefix"`
 	Environment *string `json:"environment"`
 	Scope       *string `json:"scope"`
 	Type        *string `json:"type"`
@@ -38,6 +39,7 @@ func (in queryRequest) query() (backend.Query, error) {
 		given, field *string
 	}{
 		{"project", in.Project, &q.Project}, {"id", in.ID, &q.ID}, {"name", in.Name, &q.Name},
+		{"name_prefix", in.NamePrefix, &q.NamePrefix},
 		{"environment", in.Environment, &q.Environment}, {"scope", in.Scope, &q.Scope}, {"type", in.Type, &q.Type},
 		{"draft", in.Draft, &q.Draft}, {"search", in.Search, &q.Search}, {"sort", in.Sort, &q.Sort},
 		{"by", in.By, &q.By}, {"verb", in.Verb, &q.Verb}, {"code", in.Code, &q.Code},

@@ -317,7 +317,7 @@ func TestEmptySelectorsOfAQueryAreRejected(t *testing.T) {
 			}
 		}
 	}
-	if n != 12 {
+	if n != 13 {
 		t.Errorf("%d selectors were checked", n)
 	}
 }
