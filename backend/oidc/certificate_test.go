@@ -420,7 +420,7 @@ func TestAClientRenewsItsCertificate(t *testing.T) {
 	s := f.withTLS()
 	first := s.caller(s.authority, "uri:"+meshURI)
 	client, err := httpapi.NewClient(httpapi.ClientOptions{Endpoint: s.servers[0].URL, CACertFile: s.caFile,
-		ClientCertFile: first.cert, ClientKeyFile: first.key, Identity: &httpapi.Identity{Trust: "mesh"}, RetryMax: -1})
+		ClientCertFile: first.cert, ClientKeyFile: first.key, Identity: &httpapi.Identity{Trust: "mesh"}, RetryMax: 3})
 	f.fail(err)
 	resolve := func() error {
 		out, err := client.Resolve(t.Context(), []backend.Ref{{Kind: backend.KindSecret, Project: backend.DefaultProject,
