@@ -109,19 +109,19 @@ func (w Where) Check() *Error {
 	switch {
 	case w.Environment != "" && w.Project == "":
 		return Errorf(CodeInvalid, "the binding names an environment, and no project").
-			WithHint("name the project of the environment").At("grant")
+			WithHint("name the project of the environment").At("grant.project")
 	case len(w.Names) > MaxNamesBytes:
 		return Errorf(CodeTooLarge, "the pattern of names has %d bytes; the limit is %d", len(w.Names), MaxNamesBytes).
-			At("grant")
+			At("grant.names")
 	case strings.Trim(w.Names, nameCharacters+"*") != "":
 		return Errorf(CodeInvalid, "the pattern of names %s is not valid", Quote(w.Names)).
-			WithHint("use letters, digits, _ and -, and * for any characters").At("grant")
+			WithHint("use letters, digits, _ and -, and * for any characters").At("grant.names")
 	}
 	if w.Scope == "" {
 		return nil
 	}
 	if err := CheckScope(w.Scope); err != nil {
-		return err.At("grant")
+		return err.At("grant.scope")
 	}
 	return nil
 }

@@ -21,6 +21,10 @@ func (d *dashboard) rules() url.Values {
 	for _, m := range regexp.MustCompile(`<input id="([a-z_]+)"[^>]* value="([^"]*)"`).FindAllStringSubmatch(fields, -1) {
 		form.Set(m[1], html.UnescapeString(m[2]))
 	}
+	for _, m := range regexp.MustCompile(`type="hidden" name="(was\.[a-z_]+)" value="([^"]*)"`).
+		FindAllStringSubmatch(fields, -1) {
+		form.Set(m[1], html.UnescapeString(m[2]))
+	}
 	for _, m := range regexp.MustCompile(`(?s)<select id="([a-z_]+)".*?</select>`).FindAllStringSubmatch(fields, -1) {
 		chosen := regexp.MustCompile(`value="([^"]*)" selected`).FindAllStringSubmatch(m[0], -1)
 		if len(chosen) != 1 {
@@ -99,5 +103,27 @@ func TestWrongRulesChangeNothing(t *testing.T) {
 				t.Fatalf("%s=%q changed the rules to %+v", name, w, after)
 			}
 		}
+	}
+}
+
+// TestRulesOfTwoPeople has two people who open the form of the rules at the same time, and change different ones.
+func TestRulesOfTwoPeople(t *testing.T) {
+	d := newDashboard(t)
+	d.signIn()
+	first, second := d.rules(), d.rules()
+	first.Set("max_secrets", "500")
+	first.Set("name_pattern", "^[a-z_]+$")
+	first.Set("immutable_names", "yes")
+	d.post("/ui/p/default/quotas", first).is(t, 200, "Saved.")
+	second.Set("recovery_days", "91")
+	again := d.post("/ui/p/default/quotas", second).is(t, 422)
+	if !strings.Contains(again.body, `name="was.max_secrets" value="100"`) {
+		t.Error("after an error the form has forgotten how it began")
+	}
+	second.Set("recovery_days", "9")
+	d.post("/ui/p/default/quotas", second).is(t, 200, "Saved.")
+	p := d.policy()
+	if p.MaxSecrets != 500 || p.NamePattern != "^[a-z_]+$" || !p.ImmutableNames || p.RecoveryDays != 9 {
+		t.Errorf("the rules are %+v", p)
 	}
 }

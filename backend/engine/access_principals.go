@@ -24,9 +24,13 @@ func (r *run) principalID(to string, orGroup bool) (string, error) {
 	if name, ok := strings.CutPrefix(to, backend.ToToken); ok {
 		return r.tokenID(name)
 	}
+	attribute := "members"
+	if orGroup {
+		attribute = "grant.to"
+	}
 	return "", backend.Errorf(backend.CodeInvalid, "%s is not a valid principal", backend.Quote(to)).
 		WithHint(`write "token:", "group:" or "trust:", and a name or id; "/" and a subject can follow that of a trust`).
-		At("grant")
+		At(attribute)
 }
 
 // groupID returns the principal of a group. A name must be one that the caller may know. An id cannot be guessed: the

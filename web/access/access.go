@@ -223,6 +223,12 @@ func (b *binding) send(q *site.Request, c backend.Change) error {
 	return b.look(q)
 }
 
+// Failed returns the error for the fields of the form.
+func (b *binding) Failed() site.FormError {
+	return site.FormError{Error: b.Error, Fields: []string{"name", "grant", "grant.to", "grant.role", "grant.names",
+		"project", "environment", "grant.project", "grant.environment", "description"}}
+}
+
 // refused returns why the credential was refused; nil if none was given.
 func (b *binding) refused() error {
 	if b.Error == nil {

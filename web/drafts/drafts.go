@@ -160,7 +160,8 @@ func act(q *site.Request) error {
 		c = backend.Change{Op: backend.OpDelete, Kind: backend.KindDraftChange, ID: q.R.PostFormValue("change")}
 		to = place.Path("drafts", draft.Name)
 		done = "dropped"
-	default:
+	}
+	if c.Op == "" || c.Op == backend.OpDeploy && c.Expect == nil {
 		return backend.Errorf(backend.CodeInvalid, "the form is not complete").WithHint("go back, and try again")
 	}
 	if _, err := q.Change(c); err != nil {

@@ -56,6 +56,11 @@ type details struct {
 	TypedTag, TypedVersion string
 }
 
+// TagError returns the error of the form of tags.
+func (d details) TagError() string {
+	return site.FormError{Error: d.Error}.At("tags")
+}
+
 // compared is the comparison of two versions.
 type compared struct {
 	Version string
@@ -225,8 +230,9 @@ func rollback(q *site.Request) error {
 	}
 	version := q.R.PostFormValue("version")
 	change := backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID, FromVersion: &version}
-	if n, err := strconv.ParseInt(q.R.PostFormValue("expect"), 10, 64); err == nil {
-		change.Expect = &n
+	if change.Expect = site.Number(q.R.PostFormValue("expect")); change.Expect == nil {
+		return draw(q, backend.KindSecret, backend.Errorf(backend.CodeInvalid, "the form is not complete").
+			WithHint("look at the versions, and try again"))
 	}
 	if _, err := q.Change(change); err != nil {
 		if site.IsUsers(err) {

@@ -21,9 +21,9 @@ func setTag(q *site.Request) error {
 	switch {
 	case tag == "":
 		return draw(q, backend.KindSecret, backend.Errorf(backend.CodeInvalid, "a name for the version is required").
-			WithHint("write a name such as stable"))
+			WithHint("write a name such as stable").At("tags"))
 	case err != nil:
-		return draw(q, backend.KindSecret, backend.Errorf(backend.CodeInvalid, "a version is required"))
+		return draw(q, backend.KindSecret, backend.Errorf(backend.CodeInvalid, "a version is required").At("tags"))
 	}
 	_, err = q.Change(backend.Change{Op: backend.OpUpdate, Kind: backend.KindSecret, ID: o.ID,
 		Tags: map[string]int64{tag: version}})

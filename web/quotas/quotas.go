@@ -31,6 +31,7 @@ func Register(s *site.Site) {
 type number struct {
 	Name  string // as in JSON
 	Value string
+	Was   string // when the form was opened
 	Error string
 }
 
@@ -81,6 +82,18 @@ func choices(p backend.Policy, c *backend.PolicyChange) []choice {
 	}
 }
 
+// Other returns the error if it is about no field.
+func (r rules) Other() *backend.Error {
+	all := append(slices.Clone(r.Numbers), r.Pattern)
+	for _, c := range r.Choices {
+		all = append(all, c.number)
+	}
+	if slices.ContainsFunc(all, func(n number) bool { return n.Error != "" }) {
+		return nil
+	}
+	return r.Error
+}
+
 // fields returns where the numbers of a form are in a change.
 func fields(p backend.Policy, c *backend.PolicyChange) []struct {
 	name string
@@ -110,9 +123,9 @@ func show(q *site.Request, typed func(string) string, failed *backend.Error) err
 	}
 	r := rules{Project: place.Project}
 	line := func(name, now string) number {
-		n := number{Name: name, Value: now}
+		n := number{Name: name, Value: now, Was: now}
 		if typed != nil {
-			n.Value = typed(name)
+			n.Value, n.Was = typed(name), cmp.Or(typed(wasPrefix+name), now)
 		}
 		if failed != nil && failed.Attribute == name {
 			n.Error = failed.Error()
@@ -137,6 +150,10 @@ func show(q *site.Request, typed func(string) string, failed *backend.Error) err
 		Data: r})
 }
 
+// wasPrefix begins the names of the fields with what the rules were when the form was opened. Only what differs is
+// changed, so that a form takes back nothing that somebody else has changed since.
+const wasPrefix = "was."
+
 func change(q *site.Request) error {
 	place, err := q.Place()
 	if err != nil {
@@ -147,6 +164,9 @@ func change(q *site.Request) error {
 		policy = *place.Project.Policy
 	}
 	typed := func(name string) string { return strings.TrimSpace(q.R.PostFormValue(name)) }
+	isNew := func(name string) bool {
+		return !q.R.PostForm.Has(wasPrefix+name) || typed(name) != typed(wasPrefix+name)
+	}
 	if q.R.PostFormValue(site.Restored) != "" {
 		return show(q, typed, nil)
 	}
@@ -157,16 +177,16 @@ func change(q *site.Request) error {
 			return show(q, typed, backend.Errorf(backend.CodeInvalid, "the number is not valid").
 				WithHint("write a whole number").At(f.name))
 		}
-		if n != f.now {
+		if n != f.now && isNew(f.name) {
 			*f.set = &n
 		}
 	}
-	if pattern := typed("name_pattern"); pattern != policy.NamePattern {
+	if pattern := typed("name_pattern"); pattern != policy.NamePattern && isNew("name_pattern") {
 		c.NamePattern = &pattern
 	}
 	for _, choice := range choices(policy, &c) {
 		value := typed(choice.Name)
-		if value == "" || value == choice.now { // a form without the field leaves the rule as it is
+		if value == "" || value == choice.now || !isNew(choice.Name) { // a form without the field leaves the rule as it is
 			continue
 		}
 		if err := choice.set(value); err != nil {

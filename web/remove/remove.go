@@ -46,6 +46,11 @@ type removal struct {
 	Drafts []backend.Object
 }
 
+// DraftError returns the error about the name of the draft.
+func (r removal) DraftError() string {
+	return site.FormError{Error: r.Error}.At("draft")
+}
+
 func remove(q *site.Request, kind backend.Kind, sent bool) error {
 	o, err := q.Object(kind, q.R.PathValue("id"))
 	if err != nil {

@@ -5,6 +5,7 @@ package site
 import (
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 )
@@ -46,4 +47,27 @@ func parseForm(w http.ResponseWriter, r *http.Request) error {
 	// The text of the error can hold a part of a field.
 	return backend.Errorf(backend.CodeInvalid, "the form cannot be parsed").
 		WithHint("nothing was changed; go back, reload the page, and try again")
+}
+
+// FormError is the error of a form, which is shown at the field that it is about.
+type FormError struct {
+	*backend.Error
+	// Fields are the attributes of the fields. An error about another one is shown above the form.
+	Fields []string
+}
+
+// At returns the message if the error is about one of some attributes.
+func (e FormError) At(attributes ...string) string {
+	if e.Error != nil && slices.Contains(attributes, e.Attribute) {
+		return e.Error.Error()
+	}
+	return ""
+}
+
+// Other returns the error if it is about no field.
+func (e FormError) Other() *backend.Error {
+	if e.At(e.Fields...) != "" {
+		return nil
+	}
+	return e.Error
 }

@@ -41,6 +41,12 @@ type list struct {
 	Error                       *backend.Error
 }
 
+// Failed returns the error for the fields of the form.
+func (l list) Failed() site.FormError {
+	return site.FormError{Error: l.Error, Fields: []string{"name", "role", "principal", "expires_at", "project",
+		"environment", "grant.project", "grant.environment"}}
+}
+
 // token is a token with its rights, as ROLE@PROJECT/ENVIRONMENT.
 type token struct {
 	backend.Object
@@ -129,7 +135,8 @@ func (l *list) create(q *site.Request) error {
 	if l.End != "" {
 		at, err := time.Parse(time.DateOnly, l.End)
 		if err != nil {
-			return backend.Errorf(backend.CodeInvalid, "the date is not valid").WithHint("write it as 2027-01-31")
+			return backend.Errorf(backend.CodeInvalid, "the date is not valid").WithHint("write it as 2027-01-31").
+				At("expires_at")
 		}
 		c.ExpiresAt = &at
 	}

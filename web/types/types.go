@@ -54,22 +54,9 @@ type form struct {
 	Error                                   *backend.Error
 }
 
-// At returns the message of the error if it is about an attribute.
-func (f form) At(attribute string) string {
-	if f.Error != nil && f.Error.Attribute == attribute {
-		return f.Error.Error()
-	}
-	return ""
-}
-
-// Other returns the error if it is about no field.
-func (f form) Other() *backend.Error {
-	for _, a := range []string{"name", "schema", "display_name", "description"} {
-		if f.At(a) != "" {
-			return nil
-		}
-	}
-	return f.Error
+// Failed returns the error for the fields of the form.
+func (f form) Failed() site.FormError {
+	return site.FormError{Error: f.Error, Fields: []string{"name", "key", "schema", "display_name", "description"}}
 }
 
 // example is the schema that a new type begins with.
