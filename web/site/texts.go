@@ -63,6 +63,9 @@ var texts = map[string]string{
 	"hint.network":     "use it from one of its networks, or ask who runs this server whether it knows your address",
 	"hint.rename":      "rename or delete the one that has the name now, then restore this one",
 	"hint.signin":      "sign in again",
+	"hint.trust":       "name one of them",
+	"hint.authorities": "leave it out: the server accepts the authorities that it was started with, and a condition " +
+		"is required; or set certificate to false for a trust in an issuer",
 	"hint.token":       "ask an admin for a new token; admins create one on the page Tokens",
 
 	"error.title": "This did not work", "error.home": "Go to the secrets",
