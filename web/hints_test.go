@@ -30,8 +30,8 @@ func TestErrorsSayWhatToDoInThePages(t *testing.T) {
 	add(url.Values{"name": {"more"}, "value": {canary}}).is(t, 422, "on the page Quota and rules").
 		lacks(t, append(commands, canary)...)
 	o := d.object(backend.KindSecret, "db_password")
-	d.post(d.path(o, "/rollback"), url.Values{"version": {"nothing"}}).is(t, 409, "list its versions: on its page").
-		lacks(t, commands...)
+	d.post(d.path(o, "/rollback"), url.Values{"version": {"nothing"}, "expect": {"1"}}).
+		is(t, 409, "list its versions: on its page").lacks(t, commands...)
 	d.get("/ui/p/default/drafts/none").is(t, 404, "it was deployed, discarded").lacks(t, commands...)
 	d.must(backend.Change{Op: backend.OpCreate, Kind: backend.KindProject, Name: "empty"})
 	d.get("/ui/p/empty/e/dev").is(t, 404, "choose an environment from the list").lacks(t, commands...)

@@ -66,7 +66,7 @@ var texts = map[string]string{
 	"hint.trust":       "name one of them",
 	"hint.authorities": "leave it out: the server accepts the authorities that it was started with, and a condition " +
 		"is required; or set certificate to false for a trust in an issuer",
-	"hint.token":       "ask an admin for a new token; admins create one on the page Tokens",
+	"hint.token": "ask an admin for a new token; admins create one on the page Tokens",
 
 	"error.title": "This did not work", "error.home": "Go to the secrets",
 
