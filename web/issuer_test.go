@@ -369,6 +369,44 @@ func TestPersonOfAnIssuerConfirmsThere(t *testing.T) {
 	c.post(c.path(o, "/reveal"), nil).is(t, 401).lacks(t, canary)
 }
 
+// TestAnIssuerThatSaysWhenMustSayIt removes the parameters that ask for the credential from the address at the issuer.
+func TestAnIssuerThatSaysWhenMustSayIt(t *testing.T) {
+	c := newCompany(t)
+	c.issuer.SaysWhen()
+	c.signedIn(c.comes(c.back(c.start(nil)))) // it was not asked
+	o := c.object(backend.KindSecret, "db_password")
+	c.now = c.now.Add(11 * time.Minute)
+	asked := c.post(c.path(o, "/reveal"), nil).is(t, 401, "Confirm with company")
+	form := url.Values{"again": {asked.field(t, "again")}, "next": {asked.field(t, "next")}}
+	c.person(nil)
+	to := c.start(form)
+	q := to.Query()
+	q.Del("prompt")
+	q.Del("max_age")
+	to.RawQuery = q.Encode()
+	c.comes(c.back(to)).is(t, 401, "did not work")
+	c.post(c.path(o, "/reveal"), nil).is(t, 401).lacks(t, canary)
+	c.person(map[string]any{"auth_time": c.now.Unix()})
+	c.signedIn(c.comes(c.back(c.start(form))))
+	c.post(c.path(o, "/reveal"), nil).is(t, 200, canary)
+}
+
+// TestAnswersWithoutACodeAreLimited sends one refusal of the issuer after the other.
+func TestAnswersWithoutACodeAreLimited(t *testing.T) {
+	c := newCompany(t)
+	c.issuer.SignIn(nil)
+	for n := 0; ; n++ {
+		got := c.comes(c.back(c.start(nil)))
+		if got.StatusCode == http.StatusTooManyRequests {
+			return
+		}
+		got.is(t, 401, "you have cancelled")
+		if n == 100 {
+			t.Fatal("an address sends answers without a limit")
+		}
+	}
+}
+
 // A token would outlive the session.
 func TestSessionOfAnIssuerOffersNoTokens(t *testing.T) {
 	c := newCompany(t)

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pouncet/terraform-provider-pouncet/backend"
 	"github.com/pouncet/terraform-provider-pouncet/backend/store"
+	"github.com/pouncet/terraform-provider-pouncet/backend/stored"
 )
 
 // errRollback ends a transaction whose outcomes are known and must not be kept.
@@ -27,6 +29,10 @@ func (e *Engine) Apply(ctx context.Context, set backend.ChangeSet) ([]backend.Ou
 	if n := len(set.IdempotencyKey); n > backend.MaxIdempotencyKeyBytes {
 		return nil, backend.Errorf(backend.CodeTooLarge, "the idempotency key has %d bytes; the limit is %d", n,
 			backend.MaxIdempotencyKeyBytes).At("idempotency_key")
+	}
+	if key := set.IdempotencyKey; strings.HasPrefix(key, stored.LoginKey) || strings.HasPrefix(key, stored.EndedKey) {
+		return nil, backend.Errorf(backend.CodeInvalid, "the idempotency key %s has the form of the keys that Pouncet uses "+
+			"itself", backend.Quote(key)).WithHint("use a random text, such as a UUID").At("idempotency_key")
 	}
 	if err := checkRegistrations(set.Changes); err != nil {
 		return nil, err

@@ -174,7 +174,7 @@ func (l *Logins) Finish(
 	if err != nil {
 		return s, who, gave, err
 	}
-	gave, err = l.gave(ctx, c, f, token)
+	gave, err = l.gave(ctx, c, f, from, token)
 	return s, who, gave, err
 }
 
@@ -256,14 +256,15 @@ func short(text string) string {
 }
 
 // gave returns when the person gave the credential, of a token that Login has accepted. Who had to give it again did so
-// after the flow began; not all issuers say so.
-func (l *Logins) gave(ctx context.Context, c candidate, f Flow, token string) (time.Time, error) {
+// after the flow began. Not all issuers say so. But one that can say it does so when it is asked with max_age, so a token
+// that does not say it belongs to a request from which somebody has removed this parameter.
+func (l *Logins) gave(ctx context.Context, c candidate, f Flow, from endpoints, token string) (time.Time, error) {
 	verified, _, err := payloadOf(token)
 	if err != nil {
 		return time.Time{}, err
 	}
 	at, said, err := verified.time("auth_time")
-	if err != nil || said && at.After(l.options.Now().Add(skew)) || said && f.Again && at.Before(f.Began.Add(-skew)) {
+	if err != nil || !said && f.Again && from.saysWhen || said && at.After(l.options.Now().Add(skew)) || said && f.Again && at.Before(f.Began.Add(-skew)) {
 		return time.Time{}, l.refusePerson(ctx, c, errors.New("the person did not have to give the credential again"))
 	}
 	return at, nil

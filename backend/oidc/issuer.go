@@ -103,6 +103,7 @@ type endpoints struct {
 	authorize, token string
 	basic            bool // a client secret goes into the header Authorization
 	names            bool // answers to browsers name the issuer (RFC 9207)
+	saysWhen         bool // identity tokens can say when the person gave the credential, in the claim auth_time
 }
 
 // publicKey is a key of a JSON Web Key Set.
@@ -235,6 +236,7 @@ func (s *issuer) fetch(ctx context.Context) ([]publicKey, endpoints, error) {
 		JWKS    string   `json:"jwks_uri"`
 		Methods []string `json:"token_endpoint_auth_methods_supported"`
 		Names   bool     `json:"authorization_response_iss_parameter_supported"`
+		Claims  []string `json:"claims_supported"`
 	}
 	if err := provider.Claims(&where); err != nil {
 		return nil, endpoints{}, err
@@ -260,7 +262,8 @@ func (s *issuer) fetch(ctx context.Context) ([]publicKey, endpoints, error) {
 	}
 	keys, err := parseKeys(text)
 	at := endpoints{authorize: s.checked(provider.Endpoint().AuthURL), token: s.checked(provider.Endpoint().TokenURL),
-		basic: len(where.Methods) == 0 || slices.Contains(where.Methods, "client_secret_basic"), names: where.Names}
+		basic: len(where.Methods) == 0 || slices.Contains(where.Methods, "client_secret_basic"), names: where.Names,
+		saysWhen: slices.Contains(where.Claims, "auth_time")}
 	return keys, at, err
 }
 

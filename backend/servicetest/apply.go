@@ -121,6 +121,22 @@ var applyCases = []testCase{
 			f.Errorf("another set with the same key: %v", err)
 		}
 	}},
+	{"an idempotency key is none of those of logins and sessions", func(f *fixture) {
+		f.environments("dev")
+		for _, key := range []string{"login ", "login 6f", "ended ", "ended 6f"} {
+			set := backend.ChangeSet{Changes: []backend.Change{secret("dev", "s", "v")}, IdempotencyKey: key}
+			_, err := f.Apply(context.Background(), set)
+			if !errors.Is(err, backend.ErrInvalid) || backend.AsError(err).Attribute != "idempotency_key" {
+				f.Errorf("the key %q gives %v", key, err)
+			}
+		}
+		for name, key := range map[string]string{"a": "login", "b": "Login 6f", "c": "ended-6f"} {
+			set := backend.ChangeSet{Changes: []backend.Change{secret("dev", name, "v")}, IdempotencyKey: key}
+			if _, err := f.Apply(context.Background(), set); err != nil {
+				f.Errorf("the key %q gives %v", key, err)
+			}
+		}
+	}},
 	{"no write of concurrent writers is lost", func(f *fixture) {
 		f.environments("dev")
 		f.must(secret("dev", "counter", "0"))

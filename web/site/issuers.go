@@ -210,7 +210,8 @@ func (s *Site) finish(r *http.Request, f flow) (*Session, error) {
 		return nil, oidc.ErrOver
 	}
 	got, who, gave, err := s.Issuers.Finish(ctx, f.Flow, r.URL.Query())
-	if !errors.Is(err, backend.ErrUnauthenticated) || r.URL.Query().Get("code") == "" {
+	// An answer without a code counts too: anyone can make one, and each takes a place among the flows that are over.
+	if !errors.Is(err, backend.ErrUnauthenticated) {
 		s.throttle.giveBack(address, now) // it was no guess
 	}
 	var signedIn backend.Principal

@@ -10,7 +10,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
-	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -73,6 +73,7 @@ type Issuer struct {
 	extra    []any // other keys of the set
 	requests map[string]int
 	answer   http.HandlerFunc
+	claims   []string // that it publishes
 	authorized
 }
 
@@ -157,6 +158,25 @@ func (i *Issuer) Keys() []byte {
 	return text
 }
 
+// SaysWhen makes the issuer publish that its tokens can have the claim auth_time.
+func (i *Issuer) SaysWhen() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.claims = []string{"sub", "auth_time"}
+}
+
+// discover answers with what the issuer publishes about itself.
+func (i *Issuer) discover(w io.Writer) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	text, err := json.Marshal(map[string]any{"issuer": i.URL, "jwks_uri": i.URL + "/keys",
+		"authorization_endpoint": i.URL + "/authorize", "token_endpoint": i.URL + "/token", "claims_supported": i.claims})
+	if err != nil {
+		panic(err)
+	}
+	_, _ = w.Write(text)
+}
+
 func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.requests[r.URL.Path]++
@@ -169,8 +189,7 @@ func (i *Issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
-		fmt.Fprintf(w, `{"issuer": %q, "jwks_uri": %q, "authorization_endpoint": %q, "token_endpoint": %q}`, i.URL,
-			i.URL+"/keys", i.URL+"/authorize", i.URL+"/token")
+		i.discover(w)
 	case "/keys":
 		_, _ = w.Write(i.Keys())
 	case "/authorize":
