@@ -2,7 +2,12 @@
 
 package store
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"github.com/pouncet/terraform-provider-pouncet/backend"
+)
 
 // Proving is the part of a store that knows who gives its records their hashes.
 type Proving struct {
@@ -23,13 +28,21 @@ func (p *Proving) ProverReady(ctx context.Context, kind LogKind, logs []string) 
 	return p.prover.Ready(ctx, kind, logs)
 }
 
-// Proved adds records with add, and tells the prover before and after.
+// Proved adds records with add, and tells the prover before and after. If a log cannot be trusted, it asks the prover
+// once more: another process may just have accepted the log as it is. Nothing was added then.
 func (p *Proving) Proved(ctx context.Context, kind LogKind, records []Record, add func() error) error {
 	logs := NamesOfLogs(records)
 	if err := p.ProverReady(ctx, kind, logs); err != nil {
 		return err
 	}
-	if err := add(); err != nil {
+	err := add()
+	if p.prover != nil && errors.Is(err, backend.ErrCorrupt) {
+		if err := p.prover.Ready(ctx, kind, logs); err != nil {
+			return err
+		}
+		err = add()
+	}
+	if err != nil {
 		return err
 	}
 	if p.prover != nil {
