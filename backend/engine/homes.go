@@ -92,8 +92,8 @@ func (e *Engine) probablyCached(refs []backend.Ref) bool {
 		return false
 	}
 	for _, ref := range refs {
-		p := e.projects.latest(ref.Project)
-		if p == nil || !e.matches.has(p.row.ID, ref) {
+		project := e.projects.latestID(ref.Project)
+		if project == "" || !e.matches.has(project, ref) {
 			return false
 		}
 	}

@@ -28,7 +28,7 @@ type matchCache struct {
 // projectMatches holds what references of one project mean.
 type projectMatches struct {
 	contents []byte
-	matches  map[backend.Ref]match
+	matches  map[backend.Ref]*match
 	bytes    int
 }
 
@@ -73,15 +73,15 @@ func (f *match) verifyRow(which int, o store.Object, keys *keyset) error {
 	return err
 }
 
-func (c *matchCache) get(project string, contents []byte, r backend.Ref) (match, bool) {
+// get returns the rows of a reference, which must not be changed, or nil.
+func (c *matchCache) get(project string, contents []byte, r backend.Ref) *match {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.projects[project]
 	if p == nil || !bytes.Equal(p.contents, contents) {
-		return match{}, false
+		return nil
 	}
-	m, ok := p.matches[matchKey(r)]
-	return m, ok
+	return p.matches[matchKey(r)]
 }
 
 // has reports whether the rows of a reference are there, with any contents of its project.
@@ -110,11 +110,11 @@ func (c *matchCache) put(project string, contents []byte, r backend.Ref, m match
 		if p != nil {
 			c.bytes -= p.bytes
 		}
-		p = &projectMatches{contents: contents, matches: map[backend.Ref]match{}}
+		p = &projectMatches{contents: contents, matches: map[backend.Ref]*match{}}
 		c.projects[project] = p
 	}
 	if _, ok := p.matches[matchKey(r)]; !ok {
-		p.matches[matchKey(r)] = m
+		p.matches[matchKey(r)] = &m
 		p.bytes, c.bytes = p.bytes+size, c.bytes+size
 	}
 }
@@ -148,9 +148,9 @@ func (r *resolver) cached(ctx context.Context, tx store.Tx) error {
 	}
 	for i, ref := range r.refs {
 		var contents []byte
-		p := r.engine.projects.get(generation, ref.Project)
-		if p != nil {
-			if contents, err = r.contentsOf(ctx, tx, p.row.ID); err != nil {
+		project := r.engine.projects.id(generation, ref.Project)
+		if project != "" {
+			if contents, err = r.contentsOf(ctx, tx, project); err != nil {
 				return err
 			}
 		}
@@ -158,11 +158,11 @@ func (r *resolver) cached(ctx context.Context, tx store.Tx) error {
 			r.engine.matches.lookups.Count(false)
 			continue
 		}
-		m, ok := r.engine.matches.get(p.row.ID, contents, ref)
-		ok = ok && r.access.seesMatch(&m)
+		m := r.engine.matches.get(project, contents, ref)
+		ok := m != nil && r.access.seesMatch(m)
 		r.engine.matches.lookups.Count(ok)
 		if ok {
-			r.matches[i] = m
+			r.matches[i] = *m
 			r.readBytes += r.entrySize(m.project, m.entry) + r.entrySize(m.project, m.link)
 		}
 	}
@@ -187,7 +187,7 @@ func (r *resolver) keep(ctx context.Context, tx store.Tx) error {
 		return nil
 	}
 	for i := range r.matches {
-		if !r.matches[i].isTrusted() {
+		if fromCache := r.matches[i].verified != nil; fromCache || !r.matches[i].isTrusted() {
 			continue
 		}
 		project := r.matches[i].project.row.ID

@@ -55,6 +55,28 @@ func (c *projectCache) latest(nameOrID string) *project {
 	return &out
 }
 
+// id returns the id of a project that a transaction with this generation may take from memory, or "".
+func (c *projectCache) id(generation []byte, nameOrID string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.projects[nameOrID]
+	if !ok || !bytes.Equal(c.generation, generation) {
+		return ""
+	}
+	return p.row.ID
+}
+
+// latestID returns the id of the project that latest returns, or "".
+func (c *projectCache) latestID(nameOrID string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.projects[nameOrID]
+	if !ok {
+		return ""
+	}
+	return p.row.ID
+}
+
 func (c *projectCache) put(generation []byte, nameOrID string, p *project) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
