@@ -24,6 +24,10 @@ const (
 	undefinedTable       = "42P01"
 	undefinedColumn      = "42703"
 	invalidSchemaName    = "3F000"
+	undefinedObject      = "42704"
+	invalidParameter     = "22023"
+	cannotChangeNow      = "55P02"
+	notInState           = "55000"
 	noDatabase           = "3D000"
 	badCharacter         = "22021"
 	diskFull             = "53100"
@@ -69,6 +73,8 @@ func (s *Store) classify(err error) *backend.Error {
 	switch {
 	case isLeft(err):
 		return s.statesMissing()
+	case errors.As(err, new(*pgconn.ConnectError)) && s.classifyConnect(state) != nil:
+		return s.classifyConnect(state)
 	case state != "":
 		return s.classifyState(state)
 	case s.closed.Load():
@@ -83,6 +89,24 @@ func (s *Store) classify(err error) *backend.Error {
 func (s *Store) unreachable() *backend.Error {
 	return backend.Errorf(backend.CodeUnavailable, "database %s cannot be reached, or the connection to it broke", s.name).
 		WithHint("check that it runs and accepts connections from this machine, and the host, port and sslmode of its URL")
+}
+
+// classifyConnect returns the error of a SQLSTATE that means something else before a session has begun, or nil.
+func (s *Store) classifyConnect(state string) *backend.Error {
+	switch state {
+	case undefinedObject, invalidParameter, cannotChangeNow:
+		return backend.Errorf(backend.CodeInvalid, "database %s does not accept a setting that its URL has", s.name).
+			WithHint("correct what follows the question mark in the URL: settings such as sslmode and connect_timeout, and " +
+				"parameters of PostgreSQL that a session may set")
+	case insufficientRight:
+		return backend.Errorf(backend.CodeUnavailable, "the role of the URL may not connect to database %s, or not set a "+
+			"parameter that the URL has", s.name).
+			WithHint("GRANT CONNECT ON DATABASE to the role, or leave the parameter out")
+	case notInState:
+		return backend.Errorf(backend.CodeUnavailable, "database %s does not allow connections", s.name).
+			WithHint("ALTER DATABASE with ALLOW_CONNECTIONS true, or correct the URL")
+	}
+	return nil
 }
 
 // classifyState maps the SQLSTATEs to errors.

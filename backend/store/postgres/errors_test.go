@@ -30,6 +30,17 @@ func TestErrorsNameTheDatabaseAndNotThePassword(t *testing.T) {
 		return "postgres://" + user + ":" + password + "@" + at + "/postgres?sslmode=disable&connect_timeout=5" + settings
 	}
 	local := fmt.Sprintf("127.0.0.1:%d", s.Port)
+	s.Exec(t, "postgres", "CREATE ROLE may_not_connect LOGIN")
+	s.Exec(t, "postgres", "CREATE DATABASE closed_to_all ALLOW_CONNECTIONS false")
+	s.Exec(t, "postgres", "CREATE DATABASE closed_to_most")
+	s.Exec(t, "postgres", "REVOKE CONNECT ON DATABASE closed_to_most FROM PUBLIC")
+	t.Cleanup(func() {
+		for _, statement := range []string{"DROP DATABASE closed_to_all", "DROP DATABASE closed_to_most",
+			"DROP ROLE may_not_connect"} {
+			s.Exec(t, "postgres", statement)
+		}
+	})
+	as := func(user, address string) string { return strings.Replace(address, postgrestest.User+"@", user+"@", 1) }
 	for _, c := range []struct {
 		name, address string
 		want          error
@@ -56,6 +67,18 @@ func TestErrorsNameTheDatabaseAndNotThePassword(t *testing.T) {
 		{"no name", "postgres://someone:" + password + "@" + local, backend.ErrInvalid, []string{"does not name a database"}},
 		{"an empty name", "postgres://someone:" + password + "@" + local + "/?sslmode=disable", backend.ErrInvalid,
 			[]string{"does not name a database"}},
+		{"an unknown setting", s.URL("postgres") + "&sslmod=require", backend.ErrInvalid,
+			[]string{"a setting that its URL has", "sslmode"}},
+		{"a setting with a wrong value", s.URL("postgres") + "&work_mem=" + password, backend.ErrInvalid,
+			[]string{"a setting that its URL has"}},
+		{"a setting of the server", s.URL("postgres") + "&shared_buffers=1GB", backend.ErrInvalid,
+			[]string{"a setting that its URL has"}},
+		{"a setting that the role may not set", as("may_not_connect", s.URL("postgres")) + "&log_statement=all",
+			backend.ErrUnavailable, []string{"may not connect to database postgres", "leave the parameter out"}},
+		{"a role that may not connect", as("may_not_connect", s.URL("closed_to_most")), backend.ErrUnavailable,
+			[]string{"may not connect to database closed_to_most", "GRANT CONNECT"}},
+		{"a database that is closed", s.URL("closed_to_all"), backend.ErrUnavailable,
+			[]string{"database closed_to_all", "does not allow connections", "ALLOW_CONNECTIONS"}},
 		{"a pool of no number", over("someone", local, "&pool_max_conns=many"), backend.ErrInvalid, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
