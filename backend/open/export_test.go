@@ -24,8 +24,8 @@ func RunAs(t *testing.T, user int) {
 }
 
 // TargetFolder is targetFolder with settings that name no key.
-func TargetFolder(ctx context.Context, folder, deployment string) (transfer.Target, error) {
-	return targetFolder(ctx, folder, deployment, settings{})
+func TargetFolder(ctx context.Context, folder, deployment string, create bool) (transfer.Target, error) {
+	return targetFolder(ctx, folder, deployment, settings{}, create)
 }
 
 // LookAtReplica makes a server look at its replica at a time.

@@ -23,7 +23,8 @@ import (
 
 // A move takes a backend from one database to another, with its deployment id. From its begin, no program can use the
 // source; until its end, none can use the target. So it can be interrupted at any time and repeated: it continues where
-// it was. The steps:
+// it was. The target exists before the source is left. So a move of a source that was left does not create another
+// target: the backend could be in use in the first one. The steps:
 //
 //  1. Verify the rows of the source, and that the target is empty or has a part of this backend.
 //  2. Leave the source.
@@ -62,11 +63,12 @@ type move struct {
 	resuming bool                // the source was left before
 }
 
-// MoveFolder moves the embedded backend that c names. target opens or creates the target for a deployment.
-func MoveFolder(
-	ctx context.Context, c Config, target func(ctx context.Context, deployment string) (transfer.Target, error),
-	o MoveOptions,
-) (Moved, error) {
+// OpenTarget opens the target of a move for a deployment. ErrNotFound means that it does not exist, and that create is
+// false.
+type OpenTarget func(ctx context.Context, deployment string, create bool) (transfer.Target, error)
+
+// MoveFolder moves the embedded backend that c names.
+func MoveFolder(ctx context.Context, c Config, target OpenTarget, o MoveOptions) (Moved, error) {
 	folder, files, leaving, err := sourceFolder(ctx, c, o)
 	if err != nil {
 		return Moved{}, err
@@ -89,11 +91,21 @@ func MoveFolder(
 	if m.key, err = pinnedKey(ctx, files, s); err != nil {
 		return Moved{}, err
 	}
-	if m.to, err = target(ctx, files.Deployment()); err != nil {
+	if err := m.openTarget(ctx, target); err != nil {
 		return Moved{}, err
 	}
 	defer m.to.Close() //nolint:errcheck // everything was committed
 	return m.run(ctx)
+}
+
+// openTarget opens or creates the target.
+func (m *move) openTarget(ctx context.Context, target OpenTarget) (err error) {
+	m.to, err = target(ctx, m.from.Deployment(), !m.resuming)
+	if m.resuming && errors.Is(err, backend.ErrNotFound) {
+		return backend.Errorf(backend.CodeConflict, "the backend in %s is being moved to another place", m.from.Location()).
+			WithHint("repeat the command with that place, or undo the move first: pouncet move --undo --to that place")
+	}
+	return err
 }
 
 // sourceFolder opens the database of a folder that is to be moved. It verifies the rows, unless that was done before.
@@ -253,7 +265,11 @@ func (m *move) finish(ctx context.Context) error {
 // UndoMove makes the source of a move that is not complete usable again, and empties the target. A nil target means
 // that nothing was written there.
 func UndoMove(ctx context.Context, from transfer.Source, to transfer.Target) error {
-	if to != nil && to.Deployment() == from.Deployment() {
+	if to != nil {
+		if to.Deployment() != from.Deployment() {
+			return backend.Errorf(backend.CodeConflict, "%s holds another backend than %s", to.Location(), from.Location()).
+				WithHint("name the place of the move that began: pouncet move --undo --to that place")
+		}
 		progress, err := to.Progress(ctx)
 		if err != nil {
 			return err

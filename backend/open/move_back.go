@@ -47,7 +47,9 @@ func MoveToFolder(
 			return out, err
 		}
 	}
-	if m.to, err = targetFolder(ctx, folder, from.Deployment(), s); err != nil {
+	if err := m.openTarget(ctx, func(ctx context.Context, deployment string, create bool) (transfer.Target, error) {
+		return targetFolder(ctx, folder, deployment, s, create)
+	}); err != nil {
 		return out, err
 	}
 	defer m.to.Close() //nolint:errcheck // everything was committed
@@ -64,9 +66,14 @@ func (m *move) verifySource(ctx context.Context) error {
 
 // targetFolder opens or creates the files of a backend that is moved into a folder. It changes nothing in a folder with
 // another backend.
-func targetFolder(ctx context.Context, folder, deployment string, s settings) (transfer.Target, error) {
+func targetFolder(
+	ctx context.Context, folder, deployment string, s settings, create bool,
+) (transfer.Target, error) {
 	database, reads := filepath.Join(folder, databaseFile), filepath.Join(folder, readsFile)
 	if !Exists(folder) {
+		if !create {
+			return nil, backend.Errorf(backend.CodeNotFound, "folder %s does not contain a backend", folder)
+		}
 		if err := newTargetFolder(ctx, folder, deployment); err != nil {
 			return nil, err
 		}

@@ -149,10 +149,10 @@ func newKey(t testing.TB) string {
 	return "file://" + filepath.ToSlash(filepath.Join(t.TempDir(), "servers.key"))
 }
 
-func toPostgres(address string) func(context.Context, string) (transfer.Target, error) {
-	return func(ctx context.Context, deployment string) (transfer.Target, error) {
+func toPostgres(address string) open.OpenTarget {
+	return func(ctx context.Context, deployment string, create bool) (transfer.Target, error) {
 		s, _, err := postgres.OpenForTransfer(ctx, address)
-		if errors.Is(err, backend.ErrNotFound) {
+		if create && errors.Is(err, backend.ErrNotFound) {
 			return postgres.CreateForTransfer(ctx, address, deployment)
 		}
 		return s, err
@@ -312,8 +312,8 @@ func TestAnInterruptedMoveContinues(t *testing.T) {
 		o := open.MoveOptions{KMSKey: newKey(t)}
 		move := func(failing bool) error {
 			_, err := open.MoveFolder(t.Context(), open.Config{Path: folder},
-				func(ctx context.Context, deployment string) (transfer.Target, error) {
-					f, err := open.TargetFolder(ctx, target, deployment)
+				func(ctx context.Context, deployment string, create bool) (transfer.Target, error) {
+					f, err := open.TargetFolder(ctx, target, deployment, create)
 					if failing && err == nil {
 						return stopping{f, &left}, nil
 					}
@@ -341,6 +341,62 @@ func TestAnInterruptedMoveContinues(t *testing.T) {
 	}
 }
 
+// A move that began is not continued to another place: the backend could be in use in both.
+func TestAnInterruptedMoveKeepsItsTarget(t *testing.T) {
+	folder, target, other := movable(t), filepath.Join(t.TempDir(), "to"), filepath.Join(t.TempDir(), "other")
+	o := open.MoveOptions{KMSKey: newKey(t)}
+	calls := 5
+	move := func(to open.OpenTarget) error {
+		_, err := open.MoveFolder(t.Context(), open.Config{Path: folder}, to, o)
+		return err
+	}
+	into := func(folder string, stops bool) open.OpenTarget {
+		return func(ctx context.Context, deployment string, create bool) (transfer.Target, error) {
+			f, err := open.TargetFolder(ctx, folder, deployment, create)
+			if stops && err == nil {
+				return stopping{f, &calls}, nil
+			}
+			return f, err
+		}
+	}
+	if err := move(into(target, true)); !errors.Is(err, errStopped) {
+		t.Fatal(err)
+	}
+	for name, to := range map[string]open.OpenTarget{"folder": into(other, false),
+		"database": toPostgres(postgrestest.Database(t))} {
+		if err := move(to); !errors.Is(err, backend.ErrConflict) || !strings.Contains(err.Error(), "to another place") {
+			t.Errorf("moving to another %s: %v", name, err)
+		}
+	}
+	if open.Exists(other) {
+		t.Error("the other folder has a backend")
+	}
+	if err := move(into(target, false)); err != nil {
+		t.Error(err)
+	}
+
+	// The same holds for the way back, from a database.
+	address := postgrestest.Database(t)
+	folder, o = movable(t), open.MoveOptions{KMSKey: newKey(t)}
+	if err := move(toPostgres(address)); err != nil {
+		t.Fatal(err)
+	}
+	from, _, err := postgres.OpenForTransfer(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close() //nolint:errcheck // it always returns nil
+	if err := from.Leave(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open.MoveToFolder(t.Context(), from, true, other, o); !errors.Is(err, backend.ErrConflict) {
+		t.Errorf("moving a database to another folder: %v", err)
+	}
+	if open.Exists(other) {
+		t.Error("the other folder has a backend")
+	}
+}
+
 func TestAMoveIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(t *testing.T, folder string)
@@ -356,7 +412,7 @@ func TestAMoveIsRefused(t *testing.T) {
 			folder := movable(t)
 			c.change(t, folder)
 			_, err := open.MoveFolder(t.Context(), open.Config{Path: folder},
-				func(context.Context, string) (transfer.Target, error) {
+				func(context.Context, string, bool) (transfer.Target, error) {
 					t.Error("the target was opened")
 					return nil, errStopped
 				}, c.o)
@@ -377,8 +433,8 @@ func TestAMoveNeedsAnEmptyTarget(t *testing.T) {
 	folder, other := movable(t), movable(t)
 	before := tableRows(t, other)
 	_, err := open.MoveFolder(t.Context(), open.Config{Path: folder},
-		func(ctx context.Context, deployment string) (transfer.Target, error) {
-			return open.TargetFolder(ctx, other, deployment)
+		func(ctx context.Context, deployment string, create bool) (transfer.Target, error) {
+			return open.TargetFolder(ctx, other, deployment, create)
 		}, open.MoveOptions{KMSKey: newKey(t)})
 	if !errors.Is(err, backend.ErrExists) {
 		t.Errorf("moving over another backend: %v", err)
@@ -395,8 +451,8 @@ func TestAMoveCanBeUndone(t *testing.T) {
 	folder, target := movable(t), filepath.Join(t.TempDir(), "to")
 	calls := 5
 	_, err := open.MoveFolder(t.Context(), open.Config{Path: folder},
-		func(ctx context.Context, deployment string) (transfer.Target, error) {
-			f, err := open.TargetFolder(ctx, target, deployment)
+		func(ctx context.Context, deployment string, create bool) (transfer.Target, error) {
+			f, err := open.TargetFolder(ctx, target, deployment, create)
 			return stopping{f, &calls}, err
 		}, open.MoveOptions{KMSKey: newKey(t)})
 	if !errors.Is(err, errStopped) {
@@ -405,6 +461,15 @@ func TestAMoveCanBeUndone(t *testing.T) {
 	source, err := open.MoveSource(t.Context(), open.Config{Path: folder})
 	if err != nil {
 		t.Fatal(err)
+	}
+	another := movable(t)
+	rows := tableRows(t, another)
+	if err := open.UndoMove(t.Context(), source, filesOf(t, another)); !errors.Is(err, backend.ErrConflict) {
+		t.Errorf("undoing a move to a place with another backend: %v", err)
+	}
+	wantRows(t, tableRows(t, another), rows)
+	if _, err := open.Open(t.Context(), open.Config{Path: folder}); !errors.Is(err, backend.ErrUnavailable) {
+		t.Errorf("the source can be used: %v", err)
 	}
 	if err := open.UndoMove(t.Context(), source, filesOf(t, target)); err != nil {
 		t.Fatal(err)

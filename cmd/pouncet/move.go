@@ -117,10 +117,10 @@ func (a *app) move(ctx context.Context, f moveFlags, allowed kms.Patterns) error
 }
 
 // databaseTarget opens a PostgreSQL database that is empty, or has a part of the backend already.
-func databaseTarget(address string) func(context.Context, string) (transfer.Target, error) {
-	return func(ctx context.Context, deployment string) (transfer.Target, error) {
+func databaseTarget(address string) open.OpenTarget {
+	return func(ctx context.Context, deployment string, create bool) (transfer.Target, error) {
 		s, _, err := postgres.OpenForTransfer(ctx, address)
-		if errors.Is(err, backend.ErrNotFound) {
+		if create && errors.Is(err, backend.ErrNotFound) {
 			s, err = postgres.CreateForTransfer(ctx, address, deployment)
 		}
 		if err != nil {
