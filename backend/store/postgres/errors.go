@@ -119,6 +119,9 @@ func (s *Store) classifyState(state string) *backend.Error {
 	case insufficientRight:
 		return s.rightsError()
 	case undefinedTable, undefinedColumn, invalidSchemaName:
+		if s.replica {
+			return backend.Errorf(backend.CodeUnavailable, "database %s holds no data of Pouncet", s.name).WithHint(hintReplica)
+		}
 		return s.changedError("a table or a column is missing")
 	case noDatabase:
 		return backend.Errorf(backend.CodeUnavailable, "database %s does not exist", s.name).

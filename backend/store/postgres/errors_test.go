@@ -162,6 +162,28 @@ func TestOpenUsesANewerSchemaThatWorksWithIt(t *testing.T) {
 	wantError(t, err, backend.ErrCorrupt)
 }
 
+// A database that is named as a replica, and is none, gets an error that says so.
+func TestADatabaseThatIsNoReplica(t *testing.T) {
+	address := created(t)
+	postgrestest.Exec(t, address, "UPDATE pouncet.deployment SET id = 'this'")
+	s := opened(t, address)
+	another := created(t)
+	postgrestest.Exec(t, another, "UPDATE pouncet.deployment SET id = 'another'")
+	for address, want := range map[string]string{another: "belongs to another deployment",
+		postgrestest.Database(t): "holds no data of Pouncet"} {
+		r, err := s.Replica(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = r.View(t.Context(), func(store.Tx) error { return nil })
+		wantError(t, err, backend.ErrUnavailable)
+		if !strings.Contains(err.Error(), want) || !strings.Contains(backend.AsError(err).Hint, "URL of the replica") {
+			t.Errorf("the error is %v, and its hint %q; want %q", err, backend.AsError(err).Hint, want)
+		}
+		_ = r.Close()
+	}
+}
+
 // A role without rights gets an error that says so.
 func TestARoleWithoutRightsIsRefused(t *testing.T) {
 	server := postgrestest.Shared(t)

@@ -76,6 +76,7 @@ type Store struct {
 	timeout    atomic.Int64    // statementTimeout; tests set it
 	timeline   atomic.Int64    // the highest that a connection has told
 	transfer   bool            // the database may be one that is moved
+	replica    bool            // the database is named as a replica of another one
 	onCommit   func(calls int) // tests set it, to learn how many calls of Update share a commit
 }
 
@@ -307,6 +308,10 @@ func (s *Store) Check(ctx context.Context) error {
 
 // replacedError is the error of a database that another one has replaced since it was opened.
 func (s *Store) replacedError() error {
+	if s.replica {
+		return backend.Errorf(backend.CodeUnavailable, "database %s belongs to another deployment", s.name).
+			WithHint(hintReplica)
+	}
 	return backend.Errorf(backend.CodeUnavailable, "database %s was replaced while it was open", s.name).
 		WithHint("restore it, and restart the servers")
 }

@@ -14,6 +14,9 @@ type Replica struct{ store *Store }
 
 var _ store.Viewer = (*Replica)(nil)
 
+// hintReplica is the remedy if a database is no replica.
+const hintReplica = "correct the URL of the replica: it names a standby of the database of the servers"
+
 // Replica returns the replica of the database that a URL names. It does not connect yet.
 func (s *Store) Replica(ctx context.Context, address string) (*Replica, error) {
 	r, err := newStore(ctx, address, s.schema)
@@ -25,7 +28,7 @@ func (s *Store) Replica(ctx context.Context, address string) (*Replica, error) {
 		return nil, backend.Errorf(backend.CodeInvalid, "the URL of the replica names the database itself, %s", s.name).
 			WithHint("name a standby of it, or leave the replica out")
 	}
-	r.deployment = s.deployment
+	r.deployment, r.replica = s.deployment, true
 	return &Replica{r}, nil
 }
 
