@@ -181,7 +181,7 @@ func (a *app) connect(ctx context.Context) (*open.Backend, error) {
 	if isTerminal(a.err) {
 		c.Waiting = waits{a.err}
 	}
-	b, err := open.Open(ctx, c)
+	b, err := during(a, "opening the backend", func() (*open.Backend, error) { return open.Open(ctx, c) })
 	if err != nil {
 		if e := backend.AsError(err); c.Endpoint != "" && c.Token == "" && e.Attribute == "token" {
 			withHint := *e
@@ -211,7 +211,8 @@ func (a *app) with(
 type waits struct{ to io.Writer }
 
 func (w waits) Waiting(d time.Duration) {
-	fmt.Fprintf(w.to, "pouncet: the server is busy; trying again in %s\n", max(d.Round(time.Second), time.Second))
+	// It replaces the line of progress, if there is one.
+	fmt.Fprintf(w.to, "\r\x1b[Kpouncet: the server is busy; trying again in %s\n", max(d.Round(time.Second), time.Second))
 }
 
 // isTerminal reports whether a stream is a terminal.

@@ -128,7 +128,9 @@ func (a *app) verifyAudit(ctx context.Context, parts *open.Parts, since string) 
 			return err
 		}
 	}
+	stop := a.working("verifying the audit log")
 	summary, found, err := parts.VerifyLogs(ctx, known.Heads)
+	stop()
 	if err != nil {
 		return err
 	}

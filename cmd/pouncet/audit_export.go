@@ -154,7 +154,7 @@ func (a *app) auditTailCommand() *cobra.Command {
 func (a *app) tail(ctx context.Context, s backend.Service, q backend.Query, limit int, follow bool) error {
 	from, shown := time.Now().UTC(), map[string]bool{}
 	if limit > 0 {
-		newest, err := newestRecords(ctx, s, q, limit)
+		newest, err := a.newestRecords(ctx, s, q, limit)
 		if err != nil {
 			return err
 		}

@@ -98,7 +98,7 @@ func (a *app) auditListCommand() *cobra.Command {
 			return usage(c, "--limit must not be negative")
 		}
 		return a.with(func(ctx context.Context, s backend.Service, _ []string) error {
-			found, err := newestRecords(ctx, s, q, limit)
+			found, err := a.newestRecords(ctx, s, q, limit)
 			if err != nil {
 				return err
 			}
@@ -113,7 +113,10 @@ func (a *app) auditListCommand() *cobra.Command {
 }
 
 // newestRecords lists at most limit records, newest first. 0 means all.
-func newestRecords(ctx context.Context, s backend.Service, q backend.Query, limit int) ([]backend.Object, error) {
+func (a *app) newestRecords(
+	ctx context.Context, s backend.Service, q backend.Query, limit int,
+) ([]backend.Object, error) {
+	defer a.working("reading the records")()
 	found := []backend.Object{}
 	q.Limit = backend.MaxPage
 	if limit > 0 {

@@ -131,7 +131,9 @@ func (a *app) adopt(ctx context.Context, s backend.Service, oldOwner, newOwner s
 			WithHint("list the owners: pouncet configuration list")
 	}
 	for batch := range slices.Chunk(changes, backend.MaxChanges) {
+		stop := a.working("writing")
 		outcomes, err := s.Apply(ctx, backend.ChangeSet{Changes: batch})
+		stop()
 		if err != nil {
 			return err
 		}

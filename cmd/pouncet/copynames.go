@@ -81,7 +81,9 @@ func (a *app) createLinks(
 	outcomes := []backend.Outcome{}
 	if len(links) > 0 {
 		var err error
-		if outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: links, DryRun: dryRun}); err != nil {
+		stop := a.working("writing")
+		outcomes, err = s.Apply(ctx, backend.ChangeSet{Changes: links, DryRun: dryRun})
+		if stop(); err != nil {
 			return err
 		}
 		if err := backend.Rejected(outcomes); err != nil {

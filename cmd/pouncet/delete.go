@@ -156,7 +156,9 @@ func (a *app) delete(
 		return backend.Outcome{Object: backend.Object{Kind: o.kind, Name: nameOrID}}, err
 	}
 	c.ID = x.ID
+	stop := a.working("deleting " + backend.Quote(nameOrID))
 	out, err := s.Apply(ctx, backend.ChangeSet{Changes: []backend.Change{c}})
+	stop()
 	if err != nil {
 		return backend.Outcome{Object: x}, withProtectionHint(err, x)
 	}

@@ -117,7 +117,7 @@ func (a *app) showDraftCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		trial, err := tryDeployment(ctx, s, draft, len(changes))
+		trial, err := a.tryDeployment(ctx, s, draft, len(changes))
 		if err != nil {
 			return err
 		}
@@ -142,9 +142,10 @@ func (a *app) showDraftCommand() *cobra.Command {
 }
 
 // tryDeployment returns the outcome of a dry run, or nil for a caller that may not try changes and for an empty draft.
-func tryDeployment(
+func (a *app) tryDeployment(
 	ctx context.Context, s backend.Service, draft backend.Object, changes int,
 ) (*backend.Outcome, error) {
+	defer a.working("trying the changes")()
 	if changes == 0 {
 		return nil, nil
 	}
@@ -273,7 +274,7 @@ func (a *app) deployCommand() *cobra.Command {
 			question += " They delete " + strings.Join(destroyed, ", ") + "."
 		}
 		if !yes && isTerminal(a.in) && !a.json {
-			trial, err := tryDeployment(ctx, s, draft, len(changes))
+			trial, err := a.tryDeployment(ctx, s, draft, len(changes))
 			if err != nil {
 				return err
 			}

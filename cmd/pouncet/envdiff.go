@@ -87,7 +87,9 @@ func (a *app) environmentDiffCommand() *cobra.Command {
 		}
 		pairs, err := a.pairs(ctx, s, environments)
 		if err == nil && !namesOnly {
+			stop := a.working("comparing the values")
 			err = compareValues(ctx, s, pairs)
+			stop()
 		}
 		if err != nil {
 			return err
@@ -151,6 +153,7 @@ func entriesOf(
 
 // pairs returns what references find in two environments, without what both find in one place.
 func (a *app) pairs(ctx context.Context, s backend.Service, environments [2]string) ([]comparedPair, error) {
+	defer a.working("reading the environments")()
 	own := slices.DeleteFunc(environments[:], func(e string) bool { return e == backend.AnyEnvironment })
 	entries, err := entriesOf(ctx, s, a.projectName(), slices.Clone(own)...)
 	if err != nil {

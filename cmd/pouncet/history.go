@@ -67,15 +67,9 @@ func (a *app) historyCommand(o objectCommand) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		versions := []backend.Object{}
-		q := backend.Query{Kind: backend.KindVersion, ID: secret.ID, Limit: min(limit, backend.MaxPage)}
-		for v, err := range backend.List(ctx, s, q) {
-			if err != nil {
-				return err
-			}
-			if versions = append(versions, v); len(versions) == limit {
-				break
-			}
+		versions, err := a.versions(ctx, s, secret.ID, limit)
+		if err != nil {
+			return err
 		}
 		if a.json {
 			out := make([]versionJSON, len(versions))
@@ -90,6 +84,22 @@ func (a *app) historyCommand(o objectCommand) *cobra.Command {
 		return nil
 	})
 	return c
+}
+
+// versions returns the newest versions of a secret; with a limit of 0, all.
+func (a *app) versions(ctx context.Context, s backend.Service, secret string, limit int) ([]backend.Object, error) {
+	defer a.working("reading the versions")()
+	versions := []backend.Object{}
+	q := backend.Query{Kind: backend.KindVersion, ID: secret, Limit: min(limit, backend.MaxPage)}
+	for v, err := range backend.List(ctx, s, q) {
+		if err != nil {
+			return nil, err
+		}
+		if versions = append(versions, v); len(versions) == limit {
+			break
+		}
+	}
+	return versions, nil
 }
 
 func (a *app) compareCommand(o objectCommand) *cobra.Command {

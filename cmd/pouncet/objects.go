@@ -133,6 +133,7 @@ func (a *app) listCommand(o objectCommand) *cobra.Command {
 
 // listResolved lists objects. Secrets in JSON say when they were last resolved.
 func (a *app) listResolved(ctx context.Context, s backend.Service, q backend.Query) ([]backend.Object, error) {
+	defer a.working("reading the list")()
 	if !a.json {
 		return backend.ListAll(ctx, s, q)
 	}

@@ -12,10 +12,10 @@ import (
 	"github.com/pouncet/terraform-provider-pouncet/review"
 )
 
-const (
-	progressAfter = 2 * time.Second        // shorter work shows no progress
-	progressEvery = 200 * time.Millisecond // more frequent updates flicker
-)
+// progressAfter is how long work lasts before it shows its progress. Tests replace it.
+var progressAfter = 2 * time.Second
+
+const progressEvery = 200 * time.Millisecond // more frequent updates flicker
 
 // progress shows how many files are done, on one line of a terminal that it
 // removes at the end. It shows nothing if standard error is not a terminal. Several

@@ -154,7 +154,9 @@ func (a *app) openProjectFolder(
 		return p, backend.Errorf(backend.CodeInvalid, "%s does not exist",
 			filepath.Join(path, projectfiles.ProjectFile)).WithHint("create the files first: pouncet pull %s", path)
 	}
-	if err := a.fetchProject(ctx, s, p); err != nil {
+	stop := a.working("reading the project")
+	err = a.fetchProject(ctx, s, p)
+	if stop(); err != nil {
 		return p, err
 	}
 	p.items = projectfiles.Compare(p.tree, p.lock, p.backend)

@@ -41,7 +41,9 @@ func (a *app) register(ctx context.Context, f *findingFlags, sources []*review.S
 		})
 		n += len(usages[project])
 	}
-	if _, err := b.Apply(ctx, backend.ChangeSet{Changes: changes}); err != nil {
+	stop := a.working("registering the usages")
+	_, err = b.Apply(ctx, backend.ChangeSet{Changes: changes})
+	if stop(); err != nil {
 		return err
 	}
 	a.notef("pouncet: registered %s of %s", backend.Plural(n, "usage"), repository)

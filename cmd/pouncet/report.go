@@ -45,7 +45,7 @@ func (a *app) reportCommand() *cobra.Command {
 		}
 		o := report.Options{Project: a.projectName(), Environment: a.environmentName(), Scope: a.scope, Kinds: kinds,
 			ExpiresIn: time.Duration(expiresIn), Unused: time.Duration(unused), Now: time.Now()}
-		r, err := report.Make(ctx, s, o)
+		r, err := during(a, "making the report", func() (report.Report, error) { return report.Make(ctx, s, o) })
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,7 @@ import (
 func TestWaitIsReportedInSeconds(t *testing.T) {
 	var text strings.Builder
 	waits{&text}.Waiting(1234567891 * time.Nanosecond)
-	if want := "pouncet: the server is busy; trying again in 1s\n"; text.String() != want {
+	if want := "\r\x1b[Kpouncet: the server is busy; trying again in 1s\n"; text.String() != want {
 		t.Errorf("%q, want %q", text.String(), want)
 	}
 }

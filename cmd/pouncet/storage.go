@@ -82,11 +82,13 @@ func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, parts.Close()) }()
+	stop := a.working("checking the database")
 	damage := parts.CheckIntegrity(ctx)
+	stop()
 	if damage != nil && !errors.Is(damage, backend.ErrCorrupt) {
 		return damage
 	}
-	summary, found, err := verifyAll(ctx, parts)
+	summary, found, err := a.verifyAll(ctx, parts)
 	if err != nil {
 		return errors.Join(damage, err)
 	}
@@ -119,7 +121,8 @@ func (a *app) checkStorage(ctx context.Context, accept bool) (err error) {
 }
 
 // verifyAll verifies the rows of the database and the audit log.
-func verifyAll(ctx context.Context, parts *open.Parts) (signed.LogSummary, []signed.Finding, error) {
+func (a *app) verifyAll(ctx context.Context, parts *open.Parts) (signed.LogSummary, []signed.Finding, error) {
+	defer a.working("verifying the rows and the audit log")()
 	found, err := parts.Verify(ctx)
 	if err != nil {
 		return signed.LogSummary{}, nil, err
@@ -157,7 +160,7 @@ func (a *app) acceptFindings(ctx context.Context, parts *open.Parts, found []sig
 	if err != nil {
 		return err
 	}
-	_, left, err := verifyAll(ctx, parts)
+	_, left, err := a.verifyAll(ctx, parts)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,14 @@ func (p *progress) working(what string) (stop func()) {
 	if p.to == nil {
 		return func() {}
 	}
+	p.work(what)
 	return p.whileWorking(what, time.NewTicker(progressEvery))
+}
+
+// during calls f, and shows what it does if that takes long: see working. f must not print.
+func during[T any](a *app, what string, f func() (T, error)) (T, error) {
+	defer a.working(what)()
+	return f()
 }
 
 // whileWorking updates the line at each tick.
