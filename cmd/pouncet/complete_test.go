@@ -120,6 +120,47 @@ func TestCompletionLeavesNothing(t *testing.T) {
 	}
 }
 
+// Pressing a key does not upgrade a backend of an earlier release, which that release could not open any more.
+func TestCompletionUpgradesNothing(t *testing.T) {
+	earlier, err := filepath.Abs("../../backend/open/testdata/schema-4")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	t.Setenv("HOME", t.TempDir())
+	if err := os.CopyFS(open.Folder, os.DirFS(earlier)); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(open.Folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if err := os.Chmod(filepath.Join(open.Folder, file.Name()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(open.Folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	database := filepath.Join(open.Folder, "pouncet.db")
+	before, err := os.ReadFile(database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, stderr := complete(t, "secret", "show", "")
+	if !strings.HasPrefix(out, ":") || strings.Contains(stderr, "pouncet:") {
+		t.Errorf("got %q, %q", out, stderr)
+	}
+	if after, err := os.ReadFile(database); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the completion has changed the database (%v)", err)
+	}
+	var refused bytes.Buffer
+	if code := run(t.Context(), []string{"env", "list"}, streams{nil, new(bytes.Buffer), &refused}); code != exitOK {
+		t.Errorf("a command cannot upgrade it: exit code %d: %s", code, refused.String())
+	}
+}
+
 // completionServer lists secrets, and notes the queries. One of an earlier release knows no prefix of names.
 type completionServer struct {
 	backend.Service
