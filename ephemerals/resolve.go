@@ -64,6 +64,9 @@ func resolveOrLookUp(ctx context.Context, s *session.Session, refs []backend.Ref
 				resolutions[i].Err = backend.AsError(explainDenial(r.Err))
 			}
 		}
+		if err == nil {
+			err = explainVersions(ctx, s, refs, resolutions)
+		}
 		return resolutions, explainDenial(err)
 	}
 	out := make([]backend.Resolution, len(refs))
@@ -151,7 +154,7 @@ func versionOf(ref backend.Ref) string {
 
 // isPlanned reports whether an entry, or its environment, does not exist yet because this Terraform plan creates it.
 func isPlanned(ctx context.Context, s *session.Session, ref backend.Ref, r backend.Resolution) (bool, error) {
-	if r.Err == nil || !errors.Is(r.Err, backend.ErrNotFound) {
+	if r.Err == nil || !errors.Is(r.Err, backend.ErrNotFound) || willLackVersion(s, ref, r) {
 		return false, nil
 	}
 	return s.Plan.WillProvide(ctx, ref)

@@ -108,6 +108,45 @@ func (p *Plan) Redirects(r backend.Ref, found backend.Resolution) bool {
 	return false
 }
 
+// CreatesEntry reports whether a reference will mean an entry that this plan creates, also in the place of the one that
+// it means now. It is false in an apply.
+func (p *Plan) CreatesEntry(r backend.Ref, now backend.Resolution) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.applying.Load() {
+		return false
+	}
+	for _, v := range backend.LookupOrder(r.Scope, r.Environment) {
+		if c, claimed := p.claims[place{r.Kind, r.Project, v.Environment, v.Scope, r.Name}]; claimed {
+			return c.id == ""
+		}
+		if now.Err == nil && v.Environment == now.Environment && v.Scope == now.Scope {
+			return false
+		}
+	}
+	return false
+}
+
+// RotatesEntry reports whether this plan changes the value of the entry that a reference means now. It is false in an
+// apply.
+func (p *Plan) RotatesEntry(ctx context.Context, r backend.Ref) (bool, error) {
+	if !p.ChangesEntries() {
+		return false, nil
+	}
+	for _, v := range backend.LookupOrder(r.Scope, r.Environment) {
+		page, err := p.service.Query(ctx, backend.Query{
+			Kind: r.Kind, Project: r.Project, Environment: v.Environment, Scope: v.Scope, Name: r.Name,
+		})
+		if err != nil {
+			return false, err
+		}
+		if len(page.Objects) > 0 {
+			return p.ChangesValue(page.Objects[0].ID), nil
+		}
+	}
+	return false, nil
+}
+
 // leaves reports whether the plan deletes or renames an object. The caller holds the lock.
 func (p *Plan) leaves(id string) bool {
 	return slices.ContainsFunc(p.changes, func(planned plannedChange) bool {
