@@ -5,6 +5,9 @@
 // Terraform plans several resources at a time, and each of them asks the backend what its change would do. While one
 // request is on its way, the dry runs that arrive meanwhile wait, and the next request carries all of them. Nothing
 // waits for a time, so one caller alone is never slower, and the cost of many falls with their number.
+//
+// The changes of a request take effect one after the other. The answer to a dry run must not depend on who asks at the
+// same time, so only changes that leave each other's outcome as it is share a request: see together.
 package gather
 
 import (
@@ -87,7 +90,8 @@ func (s *Service) next() []*request {
 	batch := []*request{first}
 	rest := slices.DeleteFunc(s.waiting[1:], func(r *request) bool {
 		last := len(r.changes) - 1
-		fits := len(preceding)+len(batch) < backend.MaxChanges && reflect.DeepEqual(preceding, r.changes[:last])
+		fits := len(preceding)+len(batch) < backend.MaxChanges && together(first.changes[len(preceding)], r.changes[last]) &&
+			reflect.DeepEqual(preceding, r.changes[:last])
 		if fits {
 			batch = append(batch, r)
 		}
@@ -95,6 +99,13 @@ func (s *Service) next() []*request {
 	})
 	s.waiting = slices.Clone(rest)
 	return batch
+}
+
+// together reports whether two changes can share a request. A deletion and a rename free a place, and a creation or
+// another rename can take it: alone, the outcome names the object that it displaces. A change of a container is a rule
+// for its contents.
+func together(a, b backend.Change) bool {
+	return a.Op == b.Op && a.Kind == b.Kind && a.Rename == nil && b.Rename == nil
 }
 
 // sendBatch sets the outcomes of requests with equal preceding changes.
@@ -105,15 +116,19 @@ func (s *Service) sendBatch(ctx context.Context, batch []*request) {
 		changes = append(changes, r.changes[last])
 	}
 	outcomes, err := s.Service.Apply(ctx, backend.ChangeSet{Changes: changes, DryRun: true})
+	otherValues := false // an earlier change of the request gives a secret another value
 	for i, r := range batch {
 		if r.err = err; err != nil {
 			continue
 		}
-		r.outcomes = append(slices.Clone(outcomes[:last]), outcomes[last+i])
-		if len(batch) > 1 && outcomes[last+i].Err != nil {
-			// The changes of a request take effect one after the other, so another dry run can be the reason. Alone, the answer
-			// does not depend on who asked at the same time.
+		outcome := outcomes[last+i]
+		r.outcomes = append(slices.Clone(outcomes[:last]), outcome)
+		writes := slices.Contains(outcome.Changed, "value")
+		if len(batch) > 1 && outcome.Err != nil || otherValues && writes {
+			// Another change can be the reason for the error. And a project can refuse a value that a secret has, which an
+			// earlier change of the request replaces. Alone, the answer does not depend on who asked at the same time.
 			r.outcomes, r.err = s.Service.Apply(ctx, backend.ChangeSet{Changes: r.changes, DryRun: true})
 		}
+		otherValues = otherValues || writes
 	}
 }
