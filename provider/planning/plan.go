@@ -47,7 +47,7 @@ type Plan struct {
 	claims           map[place]claim
 	values           map[newValue]valueHolder // values that this plan writes
 	unchanged        map[string]string        // names of secrets that keep their values, by id
-	copies           map[string]string        // names of new secrets with the value of the one they displace, by its id
+	copies           map[string]string        // new secrets with the value of the one they displace, by its id
 	repetitions      map[string][]repetition  // by project, as long as its own resource is not planned
 	vacated          map[place]string         // places that a container leaves in this plan, with its id
 	replaced         map[string]bool          // ids of objects without a mark, which a creation seems to replace
